@@ -1,0 +1,9 @@
+"""Which commands there are. Modules named here import nothing heavy until a command runs."""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Hang every command on the app."""

@@ -1,0 +1,89 @@
+"""The composition root of the command line: the one place that reads the environment and picks a store."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+
+from becalm import __version__
+from becalm.cli import commands
+from becalm.terms.errors import BecalmError
+
+if TYPE_CHECKING:
+    from becalm.desk.core import Desk
+
+
+class Root(TyperGroup):
+    """The command group that turns every known failure into a clear message and its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except BecalmError as error:
+            typer.echo(f"becalm: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+
+
+app = typer.Typer(
+    name="becalm",
+    cls=Root,
+    help="Run a city-wide violence-reduction programme: measure, find, and brief.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"becalm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    _version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+    ),
+) -> None:
+    """Run a city-wide violence-reduction programme."""
+    context.obj = open_desk
+
+
+commands.register(app)
+
+
+def open_desk(workspace: Path | None) -> Desk:
+    """Put a desk together: workspace, archive on its engine, actor, clock and seeds."""
+    import getpass
+    import secrets
+    from datetime import UTC, datetime
+
+    from becalm.desk.core import Desk
+    from becalm.store.archive import ParquetArchive
+    from becalm.store.engines import connect
+    from becalm.store.workspace import open_workspace
+
+    opened = open_workspace(workspace or Path(os.environ.get("BECALM_WORKSPACE", ".")))
+    engine = os.environ.get("BECALM_ENGINE", opened.config.archive.engine)
+    return Desk(
+        workspace=opened,
+        archive=ParquetArchive(opened.archive_path, lambda: connect(engine)),
+        actor=os.environ.get("BECALM_ACTOR", getpass.getuser()),
+        now=lambda: datetime.now(UTC),
+        draw_seed=lambda: secrets.randbits(63),
+    )
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

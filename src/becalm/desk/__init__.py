@@ -1,0 +1,1 @@
+"""Reads, asks a job, records the answer; the only place where these meet. No arithmetic."""

@@ -1,0 +1,21 @@
+"""The desk itself: what a question may use. Built once, at the door."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from becalm.store.protocol import Archive
+from becalm.store.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A workspace, its archive, the one who asks, a clock and a source of seeds."""
+
+    workspace: Workspace
+    archive: Archive
+    actor: str
+    now: Callable[[], datetime]  # an aware instant in UTC
+    draw_seed: Callable[[], int]

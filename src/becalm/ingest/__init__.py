@@ -1,0 +1,1 @@
+"""Ways in for records: every reader ends in the same checked tables."""

@@ -1,0 +1,1 @@
+"""From frozen answers to pages, charts and files that people open. No arithmetic on the answers."""

@@ -1,0 +1,1 @@
+"""Where records are kept: the Parquet archive, its engines, and the workspace folder."""

@@ -1,0 +1,90 @@
+"""What the desk may ask of an archive, whichever engine reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+from ibis import Table
+
+from becalm.terms.intake import RowFault
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveFile:
+    """One immutable Parquet file of the archive, as the manifest lists it.
+
+    `input_sha256` is the hash of the input file (archive member) it was made from and
+    `recipe_sha256` that of the mapping and offence table that read it: the same pair is never loaded twice.
+    """
+
+    path: str  # relative to the archive folder
+    table: str
+    source: str
+    month: str  # "YYYY-MM", or "" for a table that has none
+    rows: int
+    sha256: str
+    as_of: date
+    intake_id: str
+    input_file: str
+    input_sha256: str
+    recipe: str
+    recipe_sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of one table, source and month that are ready to be kept."""
+
+    table: str
+    source: str
+    month: str
+    rows: pa.Table | Path  # a table, or a Parquet file already written inside the intake's staging folder
+
+
+class Intake(Protocol):
+    """A load in progress. Nothing of it is visible until `commit`; leaving without it drops everything."""
+
+    staging: Path
+
+    def add(
+        self, part: Part, *, as_of: date, input_file: str, input_sha256: str, recipe: str, recipe_sha256: str
+    ) -> None:
+        """Keep these rows aside."""
+
+    def fault(self, faults: Iterable[RowFault]) -> None:
+        """Keep rows that were rejected or repaired, with the reason."""
+
+    def commit(self) -> str:
+        """Make all of it visible at once; returns the intake's id."""
+
+
+class Archive(Protocol):
+    """Immutable records, read as Ibis expressions."""
+
+    def intake(self) -> Intake:
+        """Start a load (a context manager)."""
+
+    def files(self, table: str | None = None, *, as_of: date | None = None) -> tuple[ArchiveFile, ...]:
+        """Which files are current, or were current at `as_of`?"""
+
+    def table(
+        self,
+        name: str,
+        *,
+        as_of: date | None = None,
+        source: str | None = None,
+        only: Mapping[str, str] | None = None,
+    ) -> Table:
+        """The named table as an Ibis expression with its declared schema.
+
+        Only the newest version of each source and month is read. `only` pins a run to exactly the
+        listed files (path to SHA-256) and raises ReplayError where one is gone or altered.
+        """
+
+    def has_input(self, input_sha256: str, recipe_sha256: str) -> bool:
+        """Was this very input already loaded with this very recipe?"""

@@ -1,0 +1,160 @@
+"""The workspace: one folder with becalm.toml, the archive, the boundaries and (later) the ledger.
+
+becalm.toml, all of it optional but [city]:
+
+    [city]
+    key = "london"            # and name, crs, time_zone, holidays, extent_m, [[city.boroughs]]
+    chosen = false            # only the default so far: the first mapping that names a city may replace it
+    [ingest]
+    max_reject_share = 0.05   # a file with a greater share of rejected rows is refused whole
+    [archive]
+    engine = "duckdb"         # or "spark"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from becalm.terms.city import Borough, City
+from becalm.terms.errors import Fault, WorkspaceError
+
+CONFIG = "becalm.toml"
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class BoroughEntry(_Strict):
+    """One [[city.boroughs]] entry."""
+
+    name: str
+    command_unit: str | None = None
+    code: str | None = None
+
+
+class CityEntry(_Strict):
+    """The [city] table of becalm.toml, and the whole of a city file given to `becalm init --city`."""
+
+    key: str
+    name: str
+    crs: str
+    time_zone: str
+    holidays: str = ""
+    extent_m: tuple[float, float, float, float] | None = None
+    chosen: bool = True
+    boroughs: tuple[BoroughEntry, ...] = ()
+
+    def city(self) -> City:
+        """The city as a term."""
+        boroughs = tuple(Borough(b.name, b.command_unit, b.code) for b in self.boroughs)
+        return City(self.key, self.name, self.crs, self.time_zone, self.holidays, boroughs, self.extent_m)
+
+
+class IngestEntry(_Strict):
+    """The [ingest] table."""
+
+    max_reject_share: float = Field(default=0.05, ge=0, le=1)
+
+
+class ArchiveEntry(_Strict):
+    """The [archive] table."""
+
+    engine: Literal["duckdb", "spark"] = "duckdb"
+
+
+class Config(_Strict):
+    """becalm.toml."""
+
+    city: CityEntry
+    ingest: IngestEntry = IngestEntry()
+    archive: ArchiveEntry = ArchiveEntry()
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """An opened workspace."""
+
+    path: Path
+    config: Config
+
+    @property
+    def city(self) -> City:
+        """The city that the programme runs in."""
+        return self.config.city.city()
+
+    @property
+    def archive_path(self) -> Path:
+        """The folder of crime records."""
+        return self.path / "archive"
+
+    @property
+    def boundaries_path(self) -> Path:
+        """The user's own boroughs, kept as GeoJSON in WGS84 (absent if none were given)."""
+        return self.path / "boundaries.geojson"
+
+    @property
+    def offences_path(self) -> Path:
+        """Offence tables that the user brought; they come before the shipped ones."""
+        return self.path / "offences"
+
+    @property
+    def mappings_path(self) -> Path:
+        """Mappings that the user brought."""
+        return self.path / "mappings"
+
+
+def open_workspace(path: Path) -> Workspace:
+    """Open the workspace in this folder."""
+    config = path / CONFIG
+    if not config.is_file():
+        raise WorkspaceError(
+            f"{path} is not a workspace: it has no {CONFIG}. "
+            f"Make one with `becalm init {path}`, or name another with --workspace."
+        )
+    return Workspace(path, read_config(config))
+
+
+def read_config(path: Path) -> Config:
+    """Read and check a becalm.toml, reporting all its faults together."""
+    try:
+        return Config.model_validate(tomllib.loads(path.read_text("utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        raise WorkspaceError(f"{path} is not valid TOML: {error}. Correct that line.") from error
+    except ValidationError as error:
+        raise WorkspaceError(f"{path} has {error.error_count()} faults", _faults(error)) from error
+
+
+def read_city(name_or_path: str) -> CityEntry:
+    """Read a city by the name of a shipped one ("london") or from a TOML file."""
+    shipped = files("becalm.store") / "cities" / f"{name_or_path}.toml"
+    source = shipped if "/" not in name_or_path and shipped.is_file() else Path(name_or_path)
+    if not source.is_file():
+        raise WorkspaceError(
+            f"There is no city {name_or_path!r}: neither a file nor one of {', '.join(shipped_cities())}."
+        )
+    try:
+        return CityEntry.model_validate(tomllib.loads(source.read_text("utf-8")))
+    except tomllib.TOMLDecodeError as error:
+        raise WorkspaceError(f"{name_or_path} is not valid TOML: {error}. Correct that line.") from error
+    except ValidationError as error:
+        raise WorkspaceError(f"{name_or_path} has {error.error_count()} faults", _faults(error)) from error
+
+
+def shipped_cities() -> tuple[str, ...]:
+    """The names of the cities that come with becalm."""
+    folder = files("becalm.store") / "cities"
+    return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
+
+
+def _faults(error: ValidationError) -> tuple[Fault, ...]:
+    return tuple(
+        Fault(".".join(map(str, e["loc"])), f"{e.get('input')!r}: {e['msg']}", "correct or remove this entry")
+        for e in error.errors()
+    )

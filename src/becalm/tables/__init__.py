@@ -1,0 +1,1 @@
+"""Dataframes with a declared schema; one function per table makes it."""

@@ -1,0 +1,98 @@
+"""Everything that can go wrong, as one tree with an exit code per kind.
+
+BecalmError
+├── UsageError        2  what was asked cannot be understood
+├── WorkspaceError    3  the workspace or its becalm.toml is missing or broken
+├── InputError        4  a file was refused; nothing of it was loaded
+├── QuestionError     5  the records at hand cannot answer this question
+├── ArchiveError      6  the archive is damaged, or another writer holds it
+├── DependencyError   7  something that must be installed is not
+└── ReplayError       8  a run could not be repeated exactly
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong: where, what, and what to do about it."""
+
+    where: str
+    what: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.where}  {self.what} -> {self.remedy}"
+
+
+class BecalmError(Exception):
+    """A failure that says what is wrong, where, and what to do next.
+
+    `faults` lists every single problem, so that a reader mends them all in one go.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, faults: tuple[Fault, ...] = ()) -> None:
+        super().__init__(message)
+        self.message = message
+        self.faults = faults
+
+    def __str__(self) -> str:
+        return "\n".join([self.message, *(f"  {fault}" for fault in self.faults)])
+
+
+class UsageError(BecalmError):
+    """What was asked cannot be understood."""
+
+    exit_code = 2
+
+
+class WorkspaceError(BecalmError):
+    """The workspace or its becalm.toml is missing or broken."""
+
+    exit_code = 3
+
+
+class InputError(BecalmError):
+    """A file was refused, and nothing of it was loaded."""
+
+    exit_code = 4
+
+
+class QuestionError(BecalmError):
+    """The records at hand cannot answer this question."""
+
+    exit_code = 5
+
+
+class ArchiveError(BecalmError):
+    """The archive is damaged, or another writer holds it."""
+
+    exit_code = 6
+
+
+class DependencyError(BecalmError):
+    """Something that must be installed is not."""
+
+    exit_code = 7
+
+
+class ReplayError(BecalmError):
+    """A run could not be repeated exactly."""
+
+    exit_code = 8
+
+
+ERROR_KINDS: tuple[type[BecalmError], ...] = (
+    UsageError,
+    WorkspaceError,
+    InputError,
+    QuestionError,
+    ArchiveError,
+    DependencyError,
+    ReplayError,
+)

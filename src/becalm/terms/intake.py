@@ -1,0 +1,43 @@
+"""What came in, what did not, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+RowFate = Literal["rejected", "repaired"]
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """One row that was rejected, or loaded after a repair that is written down.
+
+    `row` counts data rows and physical lines as an editor shows them: the header is line 1.
+    """
+
+    file: str
+    row: int
+    column: str
+    value: str
+    fate: RowFate
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class FileIntake:
+    """What became of one file: every row is loaded, repaired and loaded, or rejected."""
+
+    file: str
+    source: str
+    table: str
+    mapping: str
+    months: tuple[str, ...]
+    rows: int
+    loaded: int
+    repaired: int
+    rejected: int
+    as_of: date
+    status: Literal["loaded", "already loaded", "supersedes"]
+    notes: tuple[str, ...] = ()

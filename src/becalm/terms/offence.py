@@ -1,0 +1,47 @@
+"""Offence groups: the reviewed table from the source's words to the groups we compare."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+FoundBy = Literal["victim", "police", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class OffenceGroup:
+    """A group of offences that are counted together.
+
+    `street_violence` groups may be borrowed from when hotspots are sought. What `found_by` the
+    police measures police work and never feeds where to look next. A group that is not `in_total`
+    is left out of totals, for the reason in `why_not_in_total`.
+    """
+
+    key: str
+    label: str
+    street_violence: bool = False
+    found_by: FoundBy = "victim"
+    in_total: bool = True
+    why_not_in_total: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OffenceTable:
+    """A versioned, reviewed table of groups and of the words that fall into each.
+
+    `words` maps the source's offence words to a group key, compared without regard to
+    case or surrounding space.
+    """
+
+    key: str
+    version: str
+    author: str
+    reviewed_on: date
+    origin: str
+    groups: tuple[OffenceGroup, ...]
+    words: tuple[tuple[str, str], ...]
+
+    def group(self, key: str) -> OffenceGroup | None:
+        """Which group has this key?"""
+        return next((g for g in self.groups if g.key == key), None)

@@ -1,0 +1,26 @@
+"""The record of a run: all that is needed to repeat it byte for byte."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+
+Parameter = str | int | float | bool | None | list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What was asked, of which data, with which version and seed, and when.
+
+    `data` maps each archive file that was read to the SHA-256 of its bytes. `made_at` is an
+    aware instant in UTC and is the only clock time in any output.
+    """
+
+    question: str
+    version: str
+    seed: int
+    made_at: datetime
+    as_of: date | None
+    parameters: Mapping[str, Parameter]
+    data: Mapping[str, str]
