@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from becalm.store.protocol import Archive
 from becalm.store.workspace import Workspace
+from becalm.tables.archive import Archive
 
 
 @dataclass(frozen=True, slots=True)

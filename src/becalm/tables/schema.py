@@ -82,6 +82,17 @@ STOPS: Final = ibis.schema(
     }
 )
 
+OUTCOMES: Final = ibis.schema(
+    {
+        "incident_id": "string",
+        "source": "string",  # the incidents' source
+        "file": "string",
+        "month": "string",  # the month in which the outcome was recorded
+        "outcome": "string",
+        "as_of": "date",
+    }
+)
+
 ROW_FAULTS: Final = ibis.schema(
     {
         "file": "string",
@@ -99,5 +110,6 @@ TABLES: Final = {
     "incidents": INCIDENTS,
     "published_counts": PUBLISHED_COUNTS,
     "stops": STOPS,
+    "outcomes": OUTCOMES,
     "row_faults": ROW_FAULTS,
 }

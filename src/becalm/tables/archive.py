@@ -1,11 +1,13 @@
-"""What the desk may ask of an archive, whichever engine reads it."""
+"""The shape of an archive: what may be asked of it, whichever engine reads it, and what a load hands it.
+
+Paths are plain strings here, because a table touches no disk; `store` does.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Protocol
 
 import pyarrow as pa
@@ -43,13 +45,13 @@ class Part:
     table: str
     source: str
     month: str
-    rows: pa.Table | Path  # a table, or a Parquet file already written inside the intake's staging folder
+    rows: pa.Table | str  # a table, or a Parquet file already written inside the intake's staging folder
 
 
 class Intake(Protocol):
     """A load in progress. Nothing of it is visible until `commit`; leaving without it drops everything."""
 
-    staging: Path
+    staging: str  # a folder for Parquet files on their way in
 
     def add(
         self, part: Part, *, as_of: date, input_file: str, input_sha256: str, recipe: str, recipe_sha256: str

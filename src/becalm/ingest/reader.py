@@ -1,0 +1,72 @@
+"""The one shape of every reader: a file in; checked parts, faults and a tally out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+from becalm.ingest.locate import Locator
+from becalm.tables.archive import Part
+from becalm.terms.city import City
+from becalm.terms.intake import RowFault
+from becalm.terms.offence import OffenceTable
+
+
+@dataclass(frozen=True, slots=True)
+class InputFile:
+    """One file to be read: a file on disk, or a member of an archive unpacked beside it.
+
+    `name` is what the user is shown, e.g. "raw.zip: 2020-04/2020-04-city-of-london-street.csv".
+    """
+
+    name: str
+    path: Path
+    sha256: str
+    as_of: date
+
+
+@dataclass(frozen=True, slots=True)
+class ReadContext:
+    """What a reader may use beside the file."""
+
+    city: City
+    locator: Locator
+    offences: Mapping[str, OffenceTable]  # by key: the workspace's own first, then the shipped ones
+    staging: Path  # Parquet files may be written here; the intake moves them
+    mapping: Path | None = None  # the mapping that the user named
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a file held. `rows` = `loaded` + `rejected`; `repaired` rows are among the loaded."""
+
+    recipe: str  # e.g. "data.police.uk street", "mapping chicago 1"
+    recipe_sha256: str
+    parts: tuple[Part, ...]
+    faults: tuple[RowFault, ...]
+    rows: int
+    loaded: int
+    repaired: int
+    rejected: int
+    notes: tuple[str, ...] = ()
+
+
+class Reader(Protocol):
+    """Reads one kind of file. Found through the entry points `becalm.readers`."""
+
+    key: str
+
+    def recognises(self, file: InputFile, context: ReadContext) -> bool:
+        """Is this file of my kind? Judged by name and columns, exactly, never by guessing."""
+
+    def city_key(self, file: InputFile, context: ReadContext) -> str | None:
+        """Which shipped city do this file's records belong to, if the recipe says so?"""
+
+    def recipe(self, file: InputFile, context: ReadContext) -> tuple[str, str]:
+        """Name and hash of the recipe that would read it, without reading it."""
+
+    def read(self, file: InputFile, context: ReadContext) -> Reading:
+        """Read and check the file; raises InputError where it cannot be read at all."""

@@ -1,0 +1,18 @@
+"""What every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """Public data beside the checkout; tests that need them are visibly skipped where they are absent."""
+    root = Path(__file__).resolve().parents[2]
+    folder = Path(os.environ.get("BECALM_SHARED_DATA", root / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"the public data are not here ({folder}); set BECALM_SHARED_DATA to run this test")
+    return folder
