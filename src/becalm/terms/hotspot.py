@@ -1,0 +1,161 @@
+"""Micro-hotspots: the places that carry most of an offence, and how sure the list is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from becalm.terms.estimate import Estimate
+
+EXPECTED_DAYS = 30.0
+"""The unit of every expected count: incidents in 30 days."""
+
+HOURS_OF_WEEK = 168
+"""Hour 0 is Monday 00:00, hour 167 Sunday 23:00, in the city's own clock time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hotspot:
+    """One place on the list: a square cell, clipped to the boundary where there is one.
+
+    `expected` is incidents of the target in 30 days, with its interval. `p_top` is the probability
+    that the place belongs to the true top `count` of the list. `rank_low` and `rank_high` hold the
+    true rank with the list's `level`. Places of one `tie_group` cannot be told apart from the first
+    of the group. `profile` is the share of the week in each of its 168 hours, or None where the
+    records carry no times. The cell covers eastings [column * cell_m, (column + 1) * cell_m) from the
+    origin of the coordinate system, northings likewise.
+    """
+
+    rank: int
+    place_id: str
+    column: int
+    row: int
+    cell_m: float
+    area_m2: float
+    expected: Estimate
+    p_top: float
+    rank_low: int
+    rank_high: int
+    tie_group: int
+    borough: str | None = None
+    profile: tuple[float, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.p_top <= 1.0:
+            raise ValueError(f"p_top of {self.place_id} is {self.p_top}, not a probability.")
+        if not 1 <= self.rank_low <= self.rank_high:
+            raise ValueError(f"{self.place_id} has ranks {self.rank_low} to {self.rank_high}.")
+        if self.profile is not None and len(self.profile) != HOURS_OF_WEEK:
+            raise ValueError(f"The profile of {self.place_id} has {len(self.profile)} hours, not 168.")
+
+
+@dataclass(frozen=True, slots=True)
+class BlendPart:
+    """One part of the score, its fitted share (all shares sum to 1), and what it is in plain words."""
+
+    name: str
+    share: float
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class Concentration:
+    """How concentrated the target is, beside the same number of incidents spread by chance alone.
+
+    `share_25` and `share_50` are the smallest shares of places that hold 25 % and 50 % of the
+    incidents; the `null_` figures are what chance alone gives. `gini` is 0 for an even spread and 1
+    for one single place; `gini_generalised` corrects it for there being fewer incidents than places.
+    """
+
+    incidents: int
+    places: int
+    share_25: float
+    share_50: float
+    null_share_25: float
+    null_share_50: float
+    gini: float
+    gini_generalised: float
+
+
+@dataclass(frozen=True, slots=True)
+class HotspotList:
+    """The places that carry the target offences, best first, and what the list rests on.
+
+    `places` is how many cells compete and `denominator` says which land they are. `incidents` is the
+    number of target incidents in `first_month` to `last_month`. `tied_below` is how many places that
+    are not listed cannot be told apart from the last one that is.
+    """
+
+    hotspots: tuple[Hotspot, ...]
+    target: tuple[str, ...]
+    related: tuple[str, ...]
+    excluded: tuple[str, ...]
+    cell_m: float
+    crs: str
+    level: float
+    first_month: str
+    last_month: str
+    half_life_months: float
+    blend: tuple[BlendPart, ...]
+    concentration: Concentration
+    incidents: int
+    places: int
+    area_m2: float
+    denominator: str
+    tied_below: int
+    separation_m: float
+    draws: int
+    source: str
+    as_of: date
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def mean_p_top(self) -> float:
+        """The mean probability that a listed place belongs to the true top."""
+        return sum(h.p_top for h in self.hotspots) / len(self.hotspots) if self.hotspots else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestRow:
+    """How one method did over all origins.
+
+    `hit_rate` is the share of the next month's incidents in the method's best `count` places. The
+    others are taken at the best `area_share` of the area: `pai` is the share of incidents over the
+    share of area, `pei` is `pai` over the highest that anyone could have reached, `rri` is the share of
+    incidents over the same places' share of the year before. `gini` belongs to the curve of incidents caught
+    over area searched, and `log_score` is the mean gain over an even spread, in nats per incident.
+    """
+
+    method: str
+    hit_rate: float
+    pai: Estimate
+    pei: float
+    rri: float
+    gini: float
+    log_score: float
+    difference_from_count_12: Estimate
+
+
+@dataclass(frozen=True, slots=True)
+class Backtest:
+    """Every method on the same months, each predicted from the months before it alone."""
+
+    target: tuple[str, ...]
+    cell_m: float
+    area_share: float
+    count: int
+    months: tuple[str, ...]
+    incidents: int
+    places: int
+    area_m2: float
+    denominator: str
+    level: float
+    rows: tuple[BacktestRow, ...]
+    source: str
+    as_of: date
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def origins(self) -> int:
+        """How many months were predicted."""
+        return len(self.months)
