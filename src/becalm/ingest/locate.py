@@ -2,10 +2,27 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+import pandas as pd
+import shapely
+from numpy.typing import ArrayLike, NDArray
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+
+from becalm.terms.city import City
+from becalm.terms.errors import InputError
+
+if TYPE_CHECKING:
+    from becalm.tables.places import Boundaries
+
+WGS84 = "EPSG:4326"
+_SMALL_AREA_NUMBER = re.compile(r"\s+\d{3}[A-Z]$")  # "Westminster 013B": the small area within its district
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,4 +40,126 @@ class Located:
 
 
 class Locator:
-    """Transforms coordinates of any CRS into the city's, and names the borough of each point."""
+    """Transforms coordinates of any CRS into the city's, and names the borough of each point.
+
+    Made once per command and shared by threads: all it holds is read-only after the first use.
+    """
+
+    def __init__(self, city: City, boundaries: Boundaries | None = None) -> None:
+        self.city = city
+        self.boundaries = boundaries
+
+    @cached_property
+    def area_of_use_m(self) -> tuple[float, float, float, float]:
+        """Where may the city's CRS be used? (west, south, east, north) in its own metres."""
+        crs = _crs(self.city.crs)
+        if crs.area_of_use is None:
+            return (-np.inf, -np.inf, np.inf, np.inf)
+        return _transformer(WGS84, self.city.crs).transform_bounds(*crs.area_of_use.bounds, densify_pts=21)
+
+    def locate(self, x: ArrayLike, y: ArrayLike, *, crs: str = WGS84) -> Located:
+        """Where are these points in the city's metres?
+
+        `x` is the longitude or easting and `y` the latitude or northing, NaN where the source gave none.
+        Hand over distinct coordinates where they repeat (see `distinct_points`): the transform is what costs.
+        """
+        x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
+        absent = np.isnan(x) & np.isnan(y)
+        usable = np.isfinite(x) & np.isfinite(y) & ~((x == 0) & (y == 0))
+        easting, northing = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
+        moved = _transformer(crs, self.city.crs).transform(x[usable], y[usable])
+        easting[usable], northing[usable] = moved
+        west, south, east, north = self.area_of_use_m
+        with np.errstate(invalid="ignore"):
+            known = (easting >= west) & (easting <= east) & (northing >= south) & (northing <= north)
+        easting[~known], northing[~known] = np.nan, np.nan
+        return Located(easting, northing, known, absent)
+
+    def boroughs(
+        self, located: Located, *, stated: Sequence[str | None] | NDArray[np.object_] | None = None
+    ) -> NDArray[np.object_]:
+        """In which borough is each point? None where nobody can tell.
+
+        By polygon where the workspace has boundaries; the borough that the record itself states
+        (already a name: see `stated_borough`) fills what no polygon answers.
+        """
+        names = np.full(located.known.shape, None, dtype=object)
+        if self.boundaries is not None:
+            names = self._by_polygon(located, names)
+        if stated is None:
+            return names
+        return np.where(pd.isna(names), np.asarray(stated, dtype=object), names)
+
+    def stated_borough(self, words: str | None) -> str | None:
+        """Which borough does a record mean by "Westminster 013B" or "westminster"?
+
+        One of the city's own boroughs; for a city that lists none, the words without the small area's number.
+        """
+        if not words or not words.strip():
+            return None
+        stem = _SMALL_AREA_NUMBER.sub("", words.strip())
+        if not self.city.boroughs:
+            return stem
+        return self._borough_names.get(_plain(stem))
+
+    def command_units(self, boroughs: Sequence[str | None] | NDArray[np.object_]) -> NDArray[np.object_]:
+        """Which command unit polices each of these boroughs?"""
+        units = {b.name: b.command_unit for b in self.city.boroughs}
+        return np.array([units.get(name) if name else None for name in boroughs], dtype=object)
+
+    def outside_extent(self, located: Located) -> NDArray[np.bool_]:
+        """Which known points lie outside the city's stated extent?"""
+        if self.city.extent_m is None:
+            return np.zeros(located.known.shape, dtype=np.bool_)
+        west, south, east, north = self.city.extent_m
+        x, y = located.easting_m, located.northing_m
+        inside = (x >= west) & (x <= east) & (y >= south) & (y <= north)
+        return located.known & ~inside
+
+    @cached_property
+    def _borough_names(self) -> dict[str, str]:
+        return {_plain(b.name): b.name for b in self.city.boroughs}
+
+    @cached_property
+    def _tree(self) -> shapely.STRtree:
+        assert self.boundaries is not None
+        return shapely.STRtree(list(self.boundaries.polygons))
+
+    def _by_polygon(self, located: Located, names: NDArray[np.object_]) -> NDArray[np.object_]:
+        assert self.boundaries is not None
+        spots = np.flatnonzero(located.known)
+        points = shapely.points(located.easting_m[spots], located.northing_m[spots])
+        which_point, which_area = self._tree.query(points, predicate="intersects")
+        area_names = np.array(self.boundaries.names, dtype=object)
+        order = np.argsort(-which_area)  # a point on a shared border belongs to the area listed first
+        names[spots[which_point[order]]] = area_names[which_area[order]]
+        return names
+
+
+def distinct_points(
+    x: NDArray[np.float64], y: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
+    """The distinct (x, y) pairs, and for each row which of them it is (NaN counts as a value)."""
+    x_codes, x_values = pd.factorize(x, use_na_sentinel=False)
+    y_codes, y_values = pd.factorize(y, use_na_sentinel=False)
+    pairs, distinct = pd.factorize(x_codes.astype(np.int64) * max(len(y_values), 1) + y_codes)
+    columns, rows = np.divmod(distinct, max(len(y_values), 1))
+    return np.asarray(x_values)[columns], np.asarray(y_values)[rows], pairs
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace("&", "and").split()).casefold()
+
+
+def _crs(name: str) -> CRS:
+    try:
+        return CRS.from_user_input(name)
+    except CRSError as error:
+        raise InputError(
+            f"{name!r} is not a coordinate system that anybody knows. Write its EPSG code, e.g. EPSG:4326."
+        ) from error
+
+
+@lru_cache(maxsize=32)
+def _transformer(source: str, target: str) -> Transformer:
+    return Transformer.from_crs(_crs(source), _crs(target), always_xy=True)
