@@ -9,6 +9,11 @@ from typing import Literal
 FoundBy = Literal["victim", "police", "unknown"]
 
 
+def plain_word(word: str) -> str:
+    """The word as it is compared: without regard to case or to surrounding and repeated space."""
+    return " ".join(word.split()).casefold()
+
+
 @dataclass(frozen=True, slots=True)
 class OffenceGroup:
     """A group of offences that are counted together.
@@ -45,3 +50,7 @@ class OffenceTable:
     def group(self, key: str) -> OffenceGroup | None:
         """Which group has this key?"""
         return next((g for g in self.groups if g.key == key), None)
+
+    def by_word(self) -> dict[str, str]:
+        """Group keys by `plain_word`, for looking up many words at once."""
+        return {plain_word(word): key for word, key in self.words}
