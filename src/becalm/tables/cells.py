@@ -1,0 +1,158 @@
+"""Counts by square cell of the metric grid: where and in which hour of the week."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import ibis
+import numpy as np
+import pyarrow as pa
+from ibis import Table
+from numpy.typing import NDArray
+
+from becalm.tables.tally import HourCounts, PlaceCounts
+from becalm.tables.totals import months_between, scope_of
+from becalm.terms.errors import QuestionError
+
+HOURS = 168
+FEW_CELLS = 2_000  # up to here the engine is asked for these cells only
+
+
+def count_places(
+    incidents: Table,
+    *,
+    cell_m: float,
+    groups: Sequence[str] | None = None,
+    months: Sequence[str] | None = None,
+) -> PlaceCounts:
+    """How many incidents of each group fell in each square cell in each month?
+
+    Cells are aligned to the origin of the coordinate system: column = floor(easting / cell_m).
+    Without `groups`, all of them; without `months`, all from the first to the last on record.
+
+    Raises
+    ------
+    QuestionError
+        where there are no incidents, or the cell has no size.
+    """
+    _refuse_no_size(cell_m)
+    scope = scope_of(incidents, "incidents")
+    rows = _wanted(incidents, groups, months)
+    placed = rows.filter(rows.easting_m.notnull() & rows.northing_m.notnull())
+    cells = _with_cells(placed, cell_m)
+    found = (
+        cells.group_by("column", "row", "month", group=cells.offence_group.fill_null("unknown"))
+        .agg(n=cells.count())
+        .to_pyarrow()
+    )
+    quality = rows.group_by(quality=rows.location_quality.fill_null("none")).agg(
+        n=rows.count(), placed=rows.easting_m.count()
+    )
+    tallies = quality.to_pyarrow().to_pylist()
+    span = months_between(min(months), max(months)) if months else scope.months
+    names = tuple(groups) if groups is not None else _names(found["group"])
+    columns, row_numbers, month_index, group_index, n = _sorted(found, span, names)
+    return PlaceCounts(
+        cell_m=float(cell_m),
+        columns=columns,
+        rows=row_numbers,
+        months=span,
+        month_index=month_index,
+        groups=names,
+        group_index=group_index,
+        counts=n,
+        without_location=sum(t["n"] - t["placed"] for t in tallies),
+        location_quality=tuple(sorted((t["quality"], t["placed"]) for t in tallies if t["placed"])),
+        source=scope.source,
+        as_of=scope.as_of,
+    )
+
+
+def hour_profiles(
+    incidents: Table,
+    *,
+    cell_m: float,
+    columns: NDArray[np.int64],
+    rows: NDArray[np.int64],
+    groups: Sequence[str] | None = None,
+    months: Sequence[str] | None = None,
+) -> HourCounts:
+    """In which hours of the week did the incidents of these cells happen?
+
+    Cell i is (columns[i], rows[i]); each cell should be named once. Records without an hour are
+    counted apart, so that a profile made of few of them can be told from a whole one.
+    """
+    _refuse_no_size(cell_m)
+    cells = _with_cells(_wanted(incidents, groups, months), cell_m)
+    key = cells.column * 2**32 + cells.row
+    asked = np.asarray(columns, np.int64) * 2**32 + np.asarray(rows, np.int64)
+    if asked.size <= FEW_CELLS:
+        cells = cells.filter(key.isin(asked.tolist())) if asked.size else cells.limit(0)
+    found = (
+        cells.group_by("column", "row", hour=cells.hour_of_week.fill_null(HOURS).cast("int64"))
+        .agg(n=cells.count())
+        .filter(ibis._.column.notnull())
+        .to_pyarrow()
+    )
+    order = np.argsort(asked, kind="stable")
+    keys = _integers(found["column"]) * 2**32 + _integers(found["row"])
+    position = np.searchsorted(asked[order], keys)
+    hit = np.zeros(keys.size, bool)
+    inside = position < asked.size
+    hit[inside] = asked[order][position[inside]] == keys[inside]
+    counts = np.zeros((asked.size, HOURS + 1), np.int64)
+    counts[order[position[hit]], _integers(found["hour"])[hit]] = _integers(found["n"])[hit]
+    return HourCounts(
+        cell_m=float(cell_m),
+        columns=np.asarray(columns, np.int64),
+        rows=np.asarray(rows, np.int64),
+        counts=counts[:, :HOURS],
+        without_hour=counts[:, HOURS],
+    )
+
+
+def _refuse_no_size(cell_m: float) -> None:
+    if not (np.isfinite(cell_m) and cell_m > 0):
+        raise QuestionError(f"A cell of {cell_m} m has no size. Give its side in metres, e.g. 150.")
+
+
+def _wanted(incidents: Table, groups: Sequence[str] | None, months: Sequence[str] | None) -> Table:
+    rows = incidents
+    if groups is not None:
+        rows = rows.filter(rows.offence_group.fill_null("unknown").isin(list(groups)))
+    if months is not None:
+        rows = rows.filter(rows.month.isin(list(months)))
+    return rows
+
+
+def _with_cells(rows: Table, cell_m: float) -> Table:
+    return rows.mutate(
+        column=(rows.easting_m / float(cell_m)).floor().cast("int64"),
+        row=(rows.northing_m / float(cell_m)).floor().cast("int64"),
+    )
+
+
+def _sorted(
+    found: pa.Table, months: tuple[str, ...], groups: tuple[str, ...]
+) -> tuple[NDArray[np.int64], ...]:
+    month_index = _positions(found["month"], months)
+    group_index = _positions(found["group"], groups)
+    columns, rows, n = (_integers(found[name]) for name in ("column", "row", "n"))
+    order = np.lexsort((group_index, month_index, rows, columns))
+    return tuple(array[order] for array in (columns, rows, month_index, group_index, n))
+
+
+def _positions(column: pa.ChunkedArray, names: tuple[str, ...]) -> NDArray[np.int64]:
+    """Where each value stands among the names."""
+    encoded = column.combine_chunks().dictionary_encode()
+    place = {name: index for index, name in enumerate(names)}
+    table = np.array([place[value] for value in encoded.dictionary.to_pylist()], dtype=np.int64)
+    return table[encoded.indices.to_numpy(zero_copy_only=False)] if len(encoded) else np.zeros(0, np.int64)
+
+
+def _names(column: pa.ChunkedArray) -> tuple[str, ...]:
+    return tuple(sorted(column.unique().to_pylist()))
+
+
+def _integers(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    return np.asarray(column.to_numpy(), dtype=np.int64)
