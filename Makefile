@@ -1,0 +1,50 @@
+# becalm's doors for people. `make` alone lists them.
+# PYTHON=... chooses the interpreter that makes .venv; VENV=... another folder for it.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+export BECALM_VENV := $(VENV)
+WORKERS ?= 2
+
+.PHONY: help demo test check static test-exhaustive bench docs pictures clean install-base install-test
+
+help: ## list what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
+
+demo: install-base ## build the simulated city, run the weekly cycle on it, say where the briefing is
+	@tools/demo.sh
+
+test: install-test static ## install what the tests need, then run every check and every test
+	@$(BIN)/pytest -n $(WORKERS) --dist loadfile -q -m "not exhaustive"
+
+check: install-test static ## formatting, lint, types, import contracts and the tests of the house itself
+	@$(BIN)/pytest -q tests/house
+
+static: install-test
+	@$(BIN)/ruff format --check --quiet . || { echo "Formatting differs: run $(BIN)/ruff format ." >&2; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-logo
+
+test-exhaustive: install-test ## the long tests, which make test leaves out
+	@$(BIN)/pytest -q -m exhaustive
+
+bench: install-test ## run every benchmark against its peer in the same run, and print one table
+	@$(BIN)/python benchmarks/all.py
+
+docs: install-test ## write the reference and the glossary anew from the program
+	@$(BIN)/python docs/generate.py
+
+pictures: install-test ## take the pictures in docs/pictures anew from a briefing of the simulated city
+	@$(BIN)/python docs/pictures/take.py
+
+clean: ## remove what these targets made, except the virtual environment
+	rm -rf demo dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests benchmarks docs -name __pycache__ -type d -prune -exec rm -rf {} +
+
+install-base:
+	@tools/install.sh base
+
+install-test:
+	@tools/provision.sh
+	@tools/install.sh test

@@ -1,0 +1,34 @@
+"""The commands of the program, as the program itself knows them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+
+from becalm.cli.main import app
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command that can be run: the words that call it, and its options and arguments."""
+
+    words: tuple[str, ...]
+    help: str
+    parameters: tuple[Any, ...]
+
+    @property
+    def name(self) -> str:
+        return " ".join(("becalm", *self.words))
+
+
+def every_command() -> tuple[Command, ...]:
+    return _below(typer.main.get_command(app), ())
+
+
+def _below(command: Any, words: tuple[str, ...]) -> tuple[Command, ...]:
+    groups = getattr(command, "commands", {})
+    here = () if groups and words == () else (Command(words, command.help or "", tuple(command.params)),)
+    below = [found for name, child in groups.items() for found in _below(child, (*words, name))]
+    return (*(here if not groups or command.invoke_without_command else ()), *below)
