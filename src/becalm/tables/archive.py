@@ -6,6 +6,7 @@ Paths are plain strings here, because a table touches no disk; `store` does.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
@@ -36,22 +37,32 @@ class ArchiveFile:
     input_sha256: str
     recipe: str
     recipe_sha256: str
+    whole: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Rows of one table, source and month that are ready to be kept."""
+    """Rows of one table, source and month that are ready to be kept.
+
+    Parts of one intake count together, whatever files they come from (a folder of extracts), and
+    together they replace what earlier intakes brought for the same table, source and month, unless
+    those are of a later as-of date. A `whole` part comes from a file that by its kind is all of its
+    month (a data.police.uk street file): of several in one intake only the newest counts.
+    """
 
     table: str
     source: str
     month: str
     rows: pa.Table | str  # a table, or a Parquet file already written inside the intake's staging folder
+    whole: bool = False
 
 
 class Intake(Protocol):
     """A load in progress. Nothing of it is visible until `commit`; leaving without it drops everything."""
 
-    staging: str  # a folder for Parquet files on their way in
+    @property
+    def staging(self) -> str:
+        """A folder for Parquet files on their way in, on the archive's own file system."""
 
     def add(
         self, part: Part, *, as_of: date, input_file: str, input_sha256: str, recipe: str, recipe_sha256: str
@@ -68,11 +79,14 @@ class Intake(Protocol):
 class Archive(Protocol):
     """Immutable records, read as Ibis expressions."""
 
-    def intake(self) -> Intake:
-        """Start a load (a context manager)."""
+    def intake(self) -> AbstractContextManager[Intake]:
+        """Start a load. Raises ArchiveError at once where another one is under way."""
 
     def files(self, table: str | None = None, *, as_of: date | None = None) -> tuple[ArchiveFile, ...]:
         """Which files are current, or were current at `as_of`?"""
+
+    def versions(self, table: str | None = None) -> tuple[ArchiveFile, ...]:
+        """Every file ever kept, superseded ones too, in the order in which they came."""
 
     def table(
         self,

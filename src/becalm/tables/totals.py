@@ -13,7 +13,6 @@ from ibis import Table
 from becalm.tables.tally import MonthlyTotals
 from becalm.terms.errors import QuestionError
 
-
 Row = dict[str, Any]  # a row of a query's answer
 
 
@@ -78,20 +77,20 @@ def last_of(month: str) -> date:
 
 def monthly_totals(incidents: Table) -> tuple[MonthlyTotals, ...]:
     """How many records has each source in each month, and from which to which day? By source."""
-    return _totals(incidents, n=incidents.count(), day=incidents.occurred_on)
+    return _totals(incidents, n=ibis.literal(1, "int64"), day=incidents.occurred_on)
 
 
 def published_totals(published: Table) -> tuple[MonthlyTotals, ...]:
     """What do the counts of each source add up to in each month? All measures and areas together."""
-    return _totals(published, n=published["count"].sum(), day=ibis.null("date"))
+    return _totals(published, n=published["count"].fill_null(0), day=ibis.null("date"))
 
 
 def _totals(rows: Table, *, n: ibis.Value, day: ibis.Value) -> tuple[MonthlyTotals, ...]:
     found = (
-        rows.mutate(day=day)
+        rows.mutate(n=n, day=day)
         .group_by("source", "month")
         .agg(
-            n=n,
+            n=ibis._.n.sum(),
             first=ibis._.day.min(),
             last=ibis._.day.max(),
             undated=ibis._.count() - ibis._.day.count(),
