@@ -37,6 +37,7 @@ class ReadContext:
     offences: Mapping[str, OffenceTable]  # by key: the workspace's own first, then the shipped ones
     staging: Path  # Parquet files may be written here; the intake moves them
     mapping: Path | None = None  # the mapping that the user named
+    mappings: Path | None = None  # the folder of the workspace's own mappings
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,10 @@ class Reading:
     repaired: int
     rejected: int
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.rows != self.loaded + self.rejected:
+            raise ValueError(f"{self.rows} rows are not {self.loaded} loaded + {self.rejected} rejected")
 
 
 class Reader(Protocol):
