@@ -1,0 +1,127 @@
+"""The ground on which hotspots compete: its cells, and what happened on each in each month."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from becalm.find.settings import FindSettings
+from becalm.find.targets import Targets
+from becalm.methods.grid import CellGrid, cells_holding, clip_cells
+from becalm.methods.series import CountSeries, make_series
+from becalm.tables.tally import PlaceCounts
+from becalm.terms.errors import InputError, QuestionError
+from becalm.terms.hotspot import EXPECTED_DAYS
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """All places with their monthly counts of the target and of related offences.
+
+    Exposure is in units of 30 days. `outside` target incidents fell beyond the ground.
+    """
+
+    grid: CellGrid
+    months: tuple[str, ...]
+    target: CountSeries
+    related: CountSeries | None
+    denominator: str
+    outside: int
+
+    @property
+    def size(self) -> int:
+        """How many places compete."""
+        return self.target.size
+
+    @property
+    def even(self) -> Floats:
+        """Each place's share of the area: where incidents would fall by chance alone."""
+        areas = self.grid.place_areas_m2
+        return np.asarray(areas / areas.sum())
+
+
+def lay_ground(
+    counts: PlaceCounts, targets: Targets, *, boundary: BaseGeometry | None = None, settings: FindSettings
+) -> Ground:
+    """Which places compete, and what happened on each of them?
+
+    With a boundary every cell that touches it competes, with its exact area inside. Without one,
+    the cells that hold at least one record of any offence (what police find left out) do.
+
+    Raises
+    ------
+    QuestionError
+        where there are too few months or incidents, or all incidents lie in one cell.
+    InputError
+        where the boundary has no area or a faulty outline.
+    """
+    months = counts.months
+    if len(months) < settings.least_months:
+        raise QuestionError(
+            f"The records hold {len(months)} months ({', '.join(months) or 'none'}), "
+            f"need {settings.least_months}. Ingest earlier months, or ask for a later one."
+        )
+    grid, denominator = _grid(counts, targets, boundary)
+    numbers = grid.numbers(counts.columns, counts.rows)
+    exposure = np.array([days_of(month) for month in months]) / EXPECTED_DAYS
+
+    def series(groups: Sequence[str]) -> CountSeries:
+        chosen = _of(counts, groups)
+        return make_series(
+            counts.month_index[chosen],
+            numbers[chosen],
+            counts.counts[chosen],
+            exposure=exposure,
+            size=int(grid.inside.sum()),
+        )
+
+    chosen = _of(counts, targets.target)
+    outside = int(counts.counts[chosen & (numbers < 0)].sum())
+    target, related = series(targets.target), series(targets.related)
+    _refuse_too_few(target, targets, settings)
+    return Ground(grid, months, target, related if related.totals.sum() > 0 else None, denominator, outside)
+
+
+def days_of(month: str) -> int:
+    """How many days does this month (YYYY-MM) have?"""
+    return monthrange(int(month[:4]), int(month[5:]))[1]
+
+
+def _grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | None) -> tuple[CellGrid, str]:
+    if boundary is not None:
+        try:
+            grid = clip_cells(boundary, counts.cell_m)
+        except ValueError as error:
+            raise InputError(f"The boundary cannot be used: {error}") from error
+        return grid, "the land inside the boundary"
+    held = ~_of(counts, targets.excluded) & (counts.counts > 0)
+    if not held.any():
+        raise QuestionError("Not one record has a location. Ingest records with coordinates.")
+    grid = cells_holding(counts.columns[held], counts.rows[held], counts.cell_m)
+    return grid, "the records' footprint: cells with at least one recorded offence of any kind"
+
+
+def _of(counts: PlaceCounts, groups: Sequence[str]) -> NDArray[np.bool_]:
+    wanted = np.array([name in set(groups) for name in counts.groups], dtype=bool)
+    return wanted[counts.group_index] if len(wanted) else np.zeros(len(counts.counts), dtype=bool)
+
+
+def _refuse_too_few(target: CountSeries, targets: Targets, settings: FindSettings) -> None:
+    total, names = int(target.totals.sum()), " + ".join(targets.target)
+    if total < settings.least_incidents:
+        raise QuestionError(
+            f"{total} incidents of {names} have a place, need {settings.least_incidents}. "
+            "Take more months, or more offences with --target."
+        )
+    if len(np.unique(np.concatenate(target.places))) < 2:
+        raise QuestionError(
+            f"All {total} incidents of {names} lie in one single cell. Their coordinates may be a default "
+            "point (a police station, a town's centre): check them, or choose smaller cells."
+        )

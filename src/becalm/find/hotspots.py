@@ -1,0 +1,136 @@
+"""Which micro-places carry the target offences, and how sure is the list?"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaincinv
+from shapely.geometry.base import BaseGeometry
+
+from becalm.find.ground import Ground, lay_ground
+from becalm.find.score import Score, read_blend, score_places
+from becalm.find.select import select_separated
+from becalm.find.settings import FindSettings
+from becalm.find.targets import Targets
+from becalm.methods.concentration import concentration, even_null
+from becalm.methods.ranks import RankCertainty, draw_rates, rank_certainty
+from becalm.tables.tally import PlaceCounts
+from becalm.terms.estimate import Estimate
+from becalm.terms.hotspot import Concentration, Hotspot, HotspotList
+
+METHOD = "gamma-Poisson blend"
+
+
+def find_hotspots(
+    counts: PlaceCounts,
+    targets: Targets,
+    *,
+    crs: str,
+    boundary: BaseGeometry | None = None,
+    settings: FindSettings | None = None,
+    rng: np.random.Generator,
+) -> HotspotList:
+    """Which places will carry most of the target in the month after the last, and how sure is that?
+
+    `boundary` is in the same metres as the counts. All months of `counts` are used. Boroughs and
+    hour-of-week profiles are added afterwards by `describe_places`.
+
+    Raises
+    ------
+    QuestionError
+        where there are too few months, incidents or places.
+    """
+    settings = settings or FindSettings()
+    ground = lay_ground(counts, targets, boundary=boundary, settings=settings)
+    (score,) = score_places(ground, settings, [len(ground.months)])
+    listed = _list(ground, score, settings)
+    draws = draw_rates(score.posterior, top=settings.count, draws=settings.draws, rng=rng, always=listed)
+    certainty = rank_certainty(draws, listed, top=settings.count, level=settings.level)
+    return HotspotList(
+        hotspots=_hotspots(ground, score, listed, certainty, settings.level),
+        target=targets.target,
+        related=targets.related if ground.related is not None else (),
+        excluded=targets.excluded,
+        cell_m=counts.cell_m,
+        crs=crs,
+        level=settings.level,
+        first_month=ground.months[0],
+        last_month=ground.months[-1],
+        half_life_months=score.half_life,
+        blend=read_blend(score),
+        concentration=measure_concentration(ground),
+        incidents=int(ground.target.totals.sum()),
+        places=ground.size,
+        area_m2=float(ground.grid.place_areas_m2.sum()),
+        denominator=ground.denominator,
+        tied_below=certainty.tied_below,
+        separation_m=settings.separation_m,
+        draws=settings.draws,
+        source=counts.source,
+        as_of=counts.as_of,
+        warnings=_warnings(ground, counts, len(listed), settings),
+    )
+
+
+def measure_concentration(ground: Ground, months: int = 12) -> Concentration:
+    """How concentrated is the target in the last months, beside what chance alone gives?"""
+    last = len(ground.months)
+    held = ground.target.window(last - months, last)
+    shares = concentration(held)
+    null_25, null_50 = even_null(int(held.sum()), ground.grid.place_areas_m2)
+    return Concentration(
+        incidents=int(held.sum()),
+        places=ground.size,
+        share_25=shares.share_25,
+        share_50=shares.share_50,
+        null_share_25=null_25,
+        null_share_50=null_50,
+        gini=shares.gini,
+        gini_generalised=shares.gini_generalised,
+    )
+
+
+def _list(ground: Ground, score: Score, settings: FindSettings) -> NDArray[np.int64]:
+    x, y = ground.grid.centres_m
+    return select_separated(score.expected, x, y, count=settings.count, separation_m=settings.separation_m)
+
+
+def _hotspots(
+    ground: Ground, score: Score, listed: NDArray[np.int64], certainty: RankCertainty, level: float
+) -> tuple[Hotspot, ...]:
+    shape, rate = score.posterior.shape[listed], score.posterior.rate[listed]
+    low, high = (gammaincinv(shape, q) / rate for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
+    columns, rows = ground.grid.columns[listed], ground.grid.rows[listed]
+    areas, value = ground.grid.place_areas_m2[listed], score.expected[listed]
+    return tuple(
+        Hotspot(
+            rank=i + 1,
+            place_id=f"{ground.grid.cell_m:g}m_{columns[i]}_{rows[i]}",
+            column=int(columns[i]),
+            row=int(rows[i]),
+            cell_m=ground.grid.cell_m,
+            area_m2=float(areas[i]),
+            expected=_estimate(value[i], low[i], high[i], level),
+            p_top=float(certainty.p_top[i]),
+            rank_low=int(certainty.rank_low[i]),
+            rank_high=int(certainty.rank_high[i]),
+            tie_group=int(certainty.tie_group[i]),
+        )
+        for i in range(len(listed))
+    )
+
+
+def _estimate(value: float, low: float, high: float, level: float) -> Estimate:
+    """The mean with its interval, stretched to hold it where the distribution is very lopsided."""
+    return Estimate(float(value), float(min(low, value)), float(max(high, value)), level, METHOD)
+
+
+def _warnings(ground: Ground, counts: PlaceCounts, listed: int, settings: FindSettings) -> tuple[str, ...]:
+    out = []
+    if listed < settings.count:
+        out.append(f"Only {listed} places could be listed of the {settings.count} asked for.")
+    if ground.outside:
+        out.append(f"{ground.outside} incidents of the target fell outside the boundary and are left out.")
+    if counts.without_location:
+        out.append(f"{counts.without_location} records have no location and cannot be placed.")
+    return tuple(out)

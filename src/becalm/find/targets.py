@@ -1,0 +1,64 @@
+"""Which offences are sought, which are borrowed from, and which never count."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from becalm.terms.errors import QuestionError, UsageError
+from becalm.terms.offence import OffenceGroup
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The offence groups that are sought, those borrowed from, and those left out as found by police."""
+
+    target: tuple[str, ...]
+    related: tuple[str, ...]
+    excluded: tuple[str, ...]
+
+
+def choose_targets(groups: Sequence[OffenceGroup], wanted: Sequence[str] = ()) -> Targets:
+    """Which offence groups are sought?
+
+    Those that are `wanted`, or else every group of street violence. All other street violence is
+    borrowed from with a fitted share. What the police find by looking measures where they looked and
+    is never used.
+
+    Raises
+    ------
+    UsageError
+        where a wanted group does not exist.
+    QuestionError
+        where a wanted group is found by the police, or none is marked as street violence.
+    """
+    known = {group.key: group for group in groups}
+    excluded = tuple(sorted(key for key, group in known.items() if group.found_by == "police"))
+    for key in wanted:
+        _refuse_unknown(key, tuple(known))
+        if key in excluded:
+            raise QuestionError(
+                f"{key!r} is found by the police looking for it: a list made of it would send patrols where "
+                f"patrols already look. Choose among {', '.join(_usable(known))}."
+            )
+    street = tuple(sorted(k for k, g in known.items() if g.street_violence and k not in excluded))
+    target = tuple(dict.fromkeys(wanted)) or street
+    if not target:
+        raise QuestionError(
+            "No offence group of these records is marked as street violence. "
+            f"Name the target with --target, one or more of {', '.join(_usable(known))}."
+        )
+    return Targets(target, tuple(key for key in street if key not in target), excluded)
+
+
+def _refuse_unknown(key: str, known: tuple[str, ...]) -> None:
+    if key in known:
+        return
+    near = difflib.get_close_matches(key, known, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Choose among {', '.join(sorted(known))}."
+    raise UsageError(f"These records have no offence group {key!r}. {hint}")
+
+
+def _usable(known: dict[str, OffenceGroup]) -> list[str]:
+    return sorted(key for key, group in known.items() if group.found_by != "police")

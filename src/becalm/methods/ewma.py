@@ -1,0 +1,92 @@
+"""Exponentially weighted counts, with a half-life that the data choose.
+
+A memory of half-life h at origin t is the sum of all earlier counts, each weighted by one half to
+the power of its age over h. With a gamma prior this is the exact posterior of the Poisson model
+whose rate drifts: A. C. Harvey and C. Fernandes, "Time series models for count or qualitative
+observations", Journal of Business & Economic Statistics 7 (1989) 407-417.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from becalm.methods.blend import fit_mixture
+from becalm.methods.series import CountSeries
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class HalfLife:
+    """The chosen half-life in steps, and the mean log-likelihood per event of each that was tried."""
+
+    steps: float
+    tried: tuple[float, ...]
+    log_likelihoods: tuple[float, ...]
+
+
+def memories(series: CountSeries, half_life: float, origins: Sequence[int]) -> Iterator[tuple[int, Floats]]:
+    """Each place's memory just before each origin; origin t has seen steps 0 to t - 1 only."""
+    keep = 0.5 ** (1.0 / half_life)
+    wanted, state = set(origins), np.zeros(series.size)
+    for t in range(series.steps + 1):
+        if t in wanted:
+            yield t, state.copy()
+        if t < series.steps:
+            state *= keep
+            state[series.places[t]] += series.counts[t]
+
+
+def faded_sum(values: Floats, half_life: float, origin: int) -> float:
+    """The same memory of one series of numbers, e.g. of exposure."""
+    return float(values[:origin] @ 0.5 ** (np.arange(origin)[::-1] / half_life))
+
+
+def choose_half_life(
+    series: CountSeries, even: Floats, *, half_lives: Sequence[float], origins: Sequence[int]
+) -> HalfLife:
+    """Which half-life predicts the next step best, one step ahead at each origin?
+
+    The score is the Poisson log-likelihood of where the events of step t fell given the memory of
+    the steps before it, mixed with the `even` spread (its share is fitted for each half-life, so
+    that a place without memory is not impossible). The total of a step is taken as given.
+    """
+    tried = tuple(half_lives)
+    scores = tuple(_score(series, even, half_life, origins) for half_life in tried)
+    return HalfLife(tried[int(np.argmax(scores))], tried, scores)
+
+
+def forecast_total(
+    totals: Floats, exposure: Floats, *, half_lives: Sequence[float] = (1, 2, 3, 6, 12)
+) -> float:
+    """The next step's total per unit of exposure: a faded mean, its half-life chosen one step ahead.
+
+    The score is the Poisson log-likelihood of every total after the first.
+    """
+    steps = len(totals)
+
+    def mean(half_life: float, t: int) -> float:
+        return faded_sum(totals, half_life, t) / faded_sum(exposure, half_life, t)
+
+    def score(half_life: float) -> float:
+        rates = np.array([max(mean(half_life, t), 1e-9) * exposure[t] for t in range(1, steps)])
+        return float(np.sum(totals[1:] * np.log(rates) - rates))
+
+    best = max(half_lives, key=score) if steps > 1 else half_lives[-1]
+    return mean(best, steps)
+
+
+def _score(series: CountSeries, even: Floats, half_life: float, origins: Sequence[int]) -> float:
+    own, spread, counts = [], [], []
+    for t, memory in memories(series, half_life, origins):
+        at, total = series.places[t], memory.sum()
+        own.append(memory[at] / total if total > 0 else even[at])
+        spread.append(even[at])
+        counts.append(series.counts[t])
+    parts, weights = np.array([np.concatenate(own), np.concatenate(spread)]), np.concatenate(counts)
+    shares = fit_mixture(parts, weights)
+    return float(weights @ np.log(shares @ parts) / weights.sum())

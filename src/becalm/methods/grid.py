@@ -1,0 +1,144 @@
+"""Square cells aligned to the origin of the coordinate system, with exact areas inside a region.
+
+A cell (column, row) covers x in [column * cell_m, (column + 1) * cell_m) and y likewise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class CellGrid:
+    """A raster of cells; those with an area above 0 are the places, numbered row by row.
+
+    `area_m2[j, i]` is the area inside the region of the cell in column `column_0 + i`, row `row_0 + j`.
+    """
+
+    cell_m: float
+    column_0: int
+    row_0: int
+    area_m2: Floats
+
+    @property
+    def inside(self) -> NDArray[np.bool_]:
+        """Which cells of the raster are places."""
+        return self.area_m2 > 0.0
+
+    @property
+    def place_areas_m2(self) -> Floats:
+        """The area of each place."""
+        return np.asarray(self.area_m2[self.inside])
+
+    @property
+    def columns(self) -> Ints:
+        """The column of each place."""
+        return np.nonzero(self.inside)[1] + self.column_0
+
+    @property
+    def rows(self) -> Ints:
+        """The row of each place."""
+        return np.nonzero(self.inside)[0] + self.row_0
+
+    @property
+    def centres_m(self) -> tuple[Floats, Floats]:
+        """The x and y of the centre of each place's whole cell."""
+        half = self.cell_m / 2.0
+        return np.asarray(self.columns * self.cell_m + half), np.asarray(self.rows * self.cell_m + half)
+
+    def numbers(self, columns: Ints, rows: Ints) -> Ints:
+        """The number of the place that each (column, row) is, or -1 where it is none."""
+        height, width = self.area_m2.shape
+        i, j = columns - self.column_0, rows - self.row_0
+        on = (i >= 0) & (i < width) & (j >= 0) & (j < height)
+        numbers = np.where(self.inside.ravel(), np.cumsum(self.inside.ravel()) - 1, -1)
+        return np.where(on, numbers[np.where(on, j * width + i, 0)], -1)
+
+    def raster(self, values: Floats) -> Floats:
+        """Lay one value per place out on the raster, with 0 outside."""
+        out = np.zeros(self.area_m2.shape)
+        out[self.inside] = values
+        return out
+
+
+def to_cells(x_m: Floats, y_m: Floats, cell_m: float) -> tuple[Ints, Ints]:
+    """Which (column, row) holds each point?"""
+    return np.floor(x_m / cell_m).astype(np.int64), np.floor(y_m / cell_m).astype(np.int64)
+
+
+def cells_holding(columns: Ints, rows: Ints, cell_m: float) -> CellGrid:
+    """Make a grid of exactly these cells, each with its whole area."""
+    if len(columns) == 0:
+        raise ValueError("There is not one cell to make a grid of. Give at least one column and row.")
+    column_0, row_0 = int(columns.min()), int(rows.min())
+    area = np.zeros((int(rows.max()) - row_0 + 1, int(columns.max()) - column_0 + 1))
+    area[rows - row_0, columns - column_0] = cell_m**2
+    return CellGrid(cell_m, column_0, row_0, area)
+
+
+def clip_cells(region: BaseGeometry, cell_m: float) -> CellGrid:
+    """Cut the plane into cells and keep the part of each that lies inside the region.
+
+    The region is halved again and again along cell edges, so that only the few cells on its edge are
+    ever cut, and those with a short piece of outline: 72,000 cells take a fraction of a second.
+    Raises ValueError for a region without area or with a faulty outline.
+    """
+    if region.is_empty or region.area <= 0.0:
+        raise ValueError("The region has no area. Give a polygon.")
+    if not region.is_valid:
+        raise ValueError(
+            f"The region's outline is faulty ({shapely.is_valid_reason(region)}). Mend it first."
+        )
+    west, south, east, north = region.bounds
+    column_0, row_0 = int(np.floor(west / cell_m)), int(np.floor(south / cell_m))
+    width = max(1, int(np.ceil(east / cell_m)) - column_0)
+    height = max(1, int(np.ceil(north / cell_m)) - row_0)
+    area = np.zeros((height, width))
+    side = 1 << int(max(width, height) - 1).bit_length()
+    pieces = np.array([region], dtype=object)
+    lefts, bottoms = np.array([0]), np.array([0])
+    while side >= 1 and len(pieces):
+        whole = np.isclose(shapely.area(pieces), (side * cell_m) ** 2, rtol=1e-12, atol=0.0)
+        for left, bottom in zip(lefts[whole], bottoms[whole], strict=True):
+            area[bottom : bottom + side, left : left + side] = cell_m**2
+        pieces, lefts, bottoms = pieces[~whole], lefts[~whole], bottoms[~whole]
+        if side == 1:
+            area[bottoms, lefts] = shapely.area(pieces)
+            break
+        side //= 2
+        pieces, lefts, bottoms = _quarter(pieces, lefts, bottoms, side, (column_0, row_0), cell_m)
+    return CellGrid(cell_m, column_0, row_0, area)
+
+
+def _quarter(
+    pieces: NDArray[np.object_], lefts: Ints, bottoms: Ints, side: int, origin: tuple[int, int], cell_m: float
+) -> tuple[NDArray[np.object_], Ints, Ints]:
+    """Cut each piece into the four squares of half the side; empty ones are dropped."""
+    lefts = np.concatenate([lefts, lefts + side, lefts, lefts + side])
+    bottoms = np.concatenate([bottoms, bottoms, bottoms + side, bottoms + side])
+    x, y = (lefts + origin[0]) * cell_m, (bottoms + origin[1]) * cell_m
+    cut = shapely.intersection(np.tile(pieces, 4), shapely.box(x, y, x + side * cell_m, y + side * cell_m))
+    kept = shapely.area(cut) > 0.0
+    return cut[kept], lefts[kept], bottoms[kept]
+
+
+def clipped_squares(
+    region: BaseGeometry | None, columns: Ints, rows: Ints, cell_m: float
+) -> NDArray[np.object_]:
+    """The outline of each of these few cells, cut to the region where there is one."""
+    x, y = columns * cell_m, rows * cell_m
+    squares = shapely.box(x, y, x + cell_m, y + cell_m)
+    if region is None:
+        return np.asarray(squares, dtype=object)
+    shapely.prepare(region)
+    crossing = ~shapely.contains(region, squares)
+    squares[crossing] = shapely.intersection(squares[crossing], region)
+    return np.asarray(squares, dtype=object)

@@ -1,0 +1,137 @@
+"""How sure is an order? Draws of all rates at once, and how often each place comes where.
+
+H. Goldstein and D. J. Spiegelhalter, "League tables and their limitations", Journal of the Royal
+Statistical Society A 159 (1996) 385-443, ranks by posterior draws in the same way.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import gammaincc
+
+from becalm.methods.blend import GammaPosterior
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class RankCertainty:
+    """For each place asked about: P(in the true top), its rank interval and its tie group.
+
+    `tied_below` is how many places after the last one asked about cannot be told apart from it.
+    """
+
+    p_top: Floats
+    rank_low: Ints
+    rank_high: Ints
+    tie_group: Ints
+    tied_below: int
+
+
+@dataclass(frozen=True, slots=True)
+class RateDraws:
+    """Joint draws of the rates of the contenders, `values[draw, contender]`.
+
+    `crowd[draw]` holds, in falling order, the rates of those non-contenders that came above the floor.
+    """
+
+    contenders: Ints
+    values: Floats
+    crowd: tuple[Floats, ...]
+
+
+def draw_rates(
+    posterior: GammaPosterior,
+    *,
+    top: int,
+    draws: int,
+    rng: np.random.Generator,
+    always: Ints,
+) -> RateDraws:
+    """Draw all rates `draws` times, wasting no time on places that have no chance.
+
+    The contenders are the places in `always` and those most likely to exceed the rate near which
+    the top ends (eight times `top`, at least 2,000); they are drawn one by one. All
+    the others together send a Poisson number of places above a low floor, with the right mean at
+    every height; that is exact as their chances go to 0.
+    """
+    size = len(posterior.shape)
+    cut = _threshold(posterior, top)
+    chance = gammaincc(posterior.shape, posterior.rate * cut)
+    likely = np.argsort(-chance, kind="stable")[: max(8 * top, 2000)]
+    best = np.union1d(likely, always)
+    rest = np.setdiff1d(np.arange(size), best)
+    values = rng.standard_gamma(posterior.shape[best], (draws, len(best))) / posterior.rate[best]
+    if len(rest) == 0:
+        return RateDraws(best, values, tuple(np.zeros(0) for _ in range(draws)))
+    return RateDraws(best, values, _crowd(posterior, rest, cut, draws, rng))
+
+
+def rank_certainty(draws: RateDraws, asked: Ints, *, top: int, level: float) -> RankCertainty:
+    """How sure is the order of the places asked about (given in their listed order)?
+
+    A place is in the top of a draw when fewer than `top` places have a higher rate. The rank interval
+    holds the central `level` of its ranks. A place shares the tie group of the group's first
+    unless that one is above it in more than `level` of the draws.
+    """
+    column = np.searchsorted(draws.contenders, asked)
+    ranks = _ranks(draws, column)
+    tail = (1.0 - level) / 2.0
+    low, high = np.quantile(ranks, [tail, 1.0 - tail], axis=0, method="inverted_cdf")
+    groups = _tie_groups(draws.values, column, level)
+    last = draws.values[:, column[-1]]
+    others = np.setdiff1d(np.arange(len(draws.contenders)), column)
+    below = np.mean(last[:, None] > draws.values[:, others], axis=0) <= level
+    return RankCertainty(
+        p_top=np.mean(ranks <= top, axis=0),
+        rank_low=low.astype(np.int64),
+        rank_high=high.astype(np.int64),
+        tie_group=groups,
+        tied_below=int(below.sum()),
+    )
+
+
+def _ranks(draws: RateDraws, column: Ints) -> Ints:
+    """The rank of each asked contender in each draw, 1 for the highest rate of all places."""
+    out = np.empty((len(draws.values), len(column)), dtype=np.int64)
+    for d, (values, crowd) in enumerate(zip(draws.values, draws.crowd, strict=True)):
+        rising = np.sort(np.concatenate([values, crowd]))
+        out[d] = len(rising) - np.searchsorted(rising, values[column], side="right") + 1
+    return out
+
+
+def _tie_groups(values: Floats, column: Ints, level: float) -> Ints:
+    groups = np.empty(len(column), dtype=np.int64)
+    first, group = column[0], 1
+    for position, place in enumerate(column):
+        if np.mean(values[:, first] > values[:, place]) > level:
+            first, group = place, group + 1
+        groups[position] = group
+    return groups
+
+
+def _threshold(posterior: GammaPosterior, top: int) -> float:
+    """The rate that `top` places are expected to exceed."""
+    low, high = 0.0, float(posterior.mean.max() * 4.0 + 1e-12)
+    for _ in range(40):
+        middle = (low + high) / 2.0
+        over = float(gammaincc(posterior.shape, posterior.rate * middle).sum())
+        low, high = (middle, high) if over > top else (low, middle)
+    return (low + high) / 2.0
+
+
+def _crowd(
+    posterior: GammaPosterior, rest: Ints, cut: float, draws: int, rng: np.random.Generator
+) -> tuple[Floats, ...]:
+    """For each draw, the rates above the floor (half the cut) among the places of no chance."""
+    heights = cut * np.linspace(0.5, 6.0, 45)
+    shape, rate = posterior.shape[rest], posterior.rate[rest]
+    over = np.array([gammaincc(shape, rate * height).sum() for height in heights])
+    numbers = rng.poisson(over[0], draws)
+    return tuple(
+        np.sort(np.interp(rng.random(n) * over[0], over[::-1], heights[::-1]))[::-1] for n in numbers
+    )
