@@ -1,0 +1,32 @@
+"""Shapes of the city that all rooms may use: its boroughs, in metres."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+
+@dataclass(frozen=True, slots=True)
+class Boundaries:
+    """The boroughs as polygons in the city's metric coordinate system; `names[i]` is `polygons[i]`.
+
+    Every polygon is valid and has an area; names are told apart. A point on the line between two
+    boroughs belongs to the first of them in this order.
+    """
+
+    names: tuple[str, ...]
+    polygons: tuple[BaseGeometry, ...]
+    crs: str
+
+    def __post_init__(self) -> None:
+        if len(self.names) != len(self.polygons):
+            raise ValueError(f"{len(self.names)} names for {len(self.polygons)} polygons")
+        if not self.names:
+            raise ValueError("There is no borough in these boundaries.")
+
+    @property
+    def outline(self) -> BaseGeometry:
+        """The whole city as one shape."""
+        return shapely.union_all(list(self.polygons))
