@@ -1,0 +1,227 @@
+"""Writes docs/reference/ from the program itself, so that it cannot go stale (`make docs`).
+
+`pages()` returns every page as text; a test compares them with the files.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_origin
+
+import typer
+from describe import functions, nouns, prose, table, type_text
+from pydantic import BaseModel
+from pydantic_core import PydanticUndefined
+
+from becalm.cli.main import app
+from becalm.ingest.offences import load_offences
+from becalm.store import workspace
+from becalm.tables import schema
+from becalm.terms.errors import ERROR_KINDS
+
+REFERENCE = Path(__file__).parent / "reference"
+ABOUT = tomllib.loads(REFERENCE.with_suffix(".toml").read_text("utf-8"))
+WRITTEN_BY = (
+    "<!-- Written by docs/generate.py from the program; change the program, then run `make docs`. -->\n"
+)
+
+
+def pages() -> Mapping[str, str]:
+    """Every page of the reference, by its file name."""
+    made = {
+        "commands.md": commands_page(),
+        "glossary.md": page("Glossary", "glossary", nouns("becalm.terms")),
+        "tables.md": tables_page(),
+        "settings.md": settings_page(),
+        "exit-codes.md": exit_codes_page(),
+        "offence-groups.md": offence_groups_page(),
+        "questions.md": page(
+            "Questions", "questions", functions("becalm.measure", "becalm.find", "becalm.tables.counts")
+        ),
+        "methods.md": page("Methods", "methods", functions("becalm.methods")),
+    }
+    return {name: f"{WRITTEN_BY}\n{text.strip()}\n" for name, text in made.items()}
+
+
+def page(title: str, about: str, *sections: str) -> str:
+    """One page: its title, what docs/reference.toml says about it, its sections."""
+    return "\n\n".join([f"# {title}", ABOUT[about].strip(), *sections])
+
+
+def main() -> None:
+    """Write every page."""
+    REFERENCE.mkdir(exist_ok=True)
+    for name, text in pages().items():
+        (REFERENCE / name).write_text(text, "utf-8")
+
+
+# --- commands ---------------------------------------------------------------------------------------------
+
+
+def commands_page() -> str:
+    """What every command does and takes."""
+    sections = [
+        section
+        for words, command in commands_below(typer.main.get_command(app), ())
+        for section in command_section(words, command)
+    ]
+    return page("Commands", "commands", *sections)
+
+
+def commands_below(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command that can be run, with the words that call it, in order of their names."""
+    groups = getattr(command, "commands", {})
+    if words and (not groups or command.invoke_without_command):
+        yield words, command
+    for name in sorted(groups):
+        yield from commands_below(groups[name], (*words, name))
+
+
+def command_section(words: tuple[str, ...], command: Any) -> Iterator[str]:
+    """The heading, the help and the table of one command."""
+    arguments = [p for p in command.params if p.param_type_name == "argument"]
+    options = [
+        p for p in command.params if p.param_type_name == "option" and not p.hidden and p.name != "help"
+    ]
+    usage = " ".join(["becalm", *words, *(argument_usage(a) for a in arguments), "[OPTIONS]"])
+    yield f"## `becalm {' '.join(words)}`"
+    yield f"```text\n{usage}\n```"
+    yield inspect.cleandoc(command.help or "").replace("\b\n", "")
+    rows = [(f"`{a.human_readable_name}`", a.help or "", default_of(a)) for a in arguments]
+    rows += [
+        (", ".join(f"`{name}`" for name in option_names(o)), o.help or "", default_of(o)) for o in options
+    ]
+    yield table(("takes", "what it is", "default"), rows)
+
+
+def argument_usage(argument: Any) -> str:
+    """How an argument stands in the usage line."""
+    name = argument.human_readable_name.upper().strip("[]")
+    name = f"{name}..." if argument.nargs == -1 and not name.endswith("...") else name
+    return name if argument.required else f"[{name}]"
+
+
+def option_names(option: Any) -> list[str]:
+    """The long names of an option, the short ones after them, with its choices."""
+    names = sorted([*option.opts, *option.secondary_opts], key=lambda name: (not name.startswith("--"), name))
+    choices = getattr(option.type, "choices", None)
+    return [f"{names[0]} {'|'.join(map(str, choices))}", *names[1:]] if choices else names
+
+
+def default_of(parameter: Any) -> str:
+    """The default of a parameter as a reader would write it."""
+    if parameter.required:
+        return "required"
+    default = parameter.default
+    if default is None or default is False or default in ((), [], "") or callable(default):
+        return ""
+    if isinstance(default, list | tuple):
+        return ", ".join(f"`{getattr(item, 'value', item)}`" for item in default)
+    return f"`{getattr(default, 'value', default)}`"
+
+
+# --- tables -----------------------------------------------------------------------------------------------
+
+
+def tables_page() -> str:
+    """Every table of the archive with its columns."""
+    comments = column_comments(inspect.getsource(schema))
+    sections = []
+    for name, columns in schema.TABLES.items():
+        rows = [
+            (f"`{c}`", f"`{str(t).rstrip('!')}`", comments.get((name, c), "")) for c, t in columns.items()
+        ]
+        sections.append(f"## {name}\n\n{table(('column', 'type', 'what it holds'), rows)}")
+    return "# Tables\n\n" + inspect.cleandoc(schema.__doc__ or "") + "\n\n" + "\n\n".join(sections)
+
+
+def column_comments(source: str) -> dict[tuple[str, str], str]:
+    """The comments that stand beside the columns, by table and column.
+
+    A comment that is the name of a tuple of words in the same file gives these words.
+    """
+    found: dict[tuple[str, str], str] = {}
+    current = ""
+    for line in source.splitlines():
+        if heading := re.match(r"(\w+): Final = ibis\.schema", line):
+            current = heading[1].lower()
+        if entry := re.match(r'\s+"(\w+)": ".*",\s+# (.+)', line):
+            word, _, rest = entry[2].partition(";")
+            values = getattr(schema, word.strip(), None)
+            listed = ", ".join(values) if isinstance(values, tuple) else word.strip()
+            found[current, entry[1]] = f"{listed};{rest}" if rest else listed
+    return found
+
+
+# --- settings, exit codes, offence groups -------------------------------------------------------------------
+
+
+def settings_page() -> str:
+    """Every entry of becalm.toml."""
+    return page("Settings", "settings", *settings_of("", workspace.Config))
+
+
+def settings_of(path: str, model: type[BaseModel]) -> Iterator[str]:
+    """The table of one TOML table, and of those below it."""
+    below: list[tuple[str, type[BaseModel]]] = []
+    rows = []
+    for name, field in model.model_fields.items():
+        inner = inner_model(field.annotation)
+        if inner:
+            below.append((f"{path}.{name}".strip("."), inner))
+        else:
+            default = "required" if field.default is PydanticUndefined else f"`{field.default}`"
+            rows.append((f"`{name}`", f"`{type_text(field.annotation)}`", default, field.description or ""))
+    if rows:
+        yield f"## [{path}]\n\n{prose(model)}\n\n{table(('entry', 'type', 'default', 'what it does'), rows)}"
+    for name, inner in below:
+        yield from settings_of(name, inner)
+
+
+def inner_model(annotation: Any) -> type[BaseModel] | None:
+    """The model of a nested table or of a list of them."""
+    candidates = [annotation, *getattr(annotation, "__args__", ())]
+    return next(
+        (c for c in candidates if inspect.isclass(c) and get_origin(c) is None and issubclass(c, BaseModel)),
+        None,
+    )
+
+
+def exit_codes_page() -> str:
+    """What each exit code means."""
+    rows = [("0", "", "Done.")]
+    rows += [
+        (str(kind.exit_code), f"`{kind.__name__}`", inspect.cleandoc(kind.__doc__ or ""))
+        for kind in ERROR_KINDS
+    ]
+    return page("Exit codes", "exit_codes", table(("code", "kind", "what it means"), rows))
+
+
+def offence_groups_page() -> str:
+    """The reviewed tables from the sources' words to our groups."""
+    sections = []
+    for key, offences in sorted(load_offences(None).items()):
+        words = {g.key: [w for w, group in offences.words if group == g.key] for g in offences.groups}
+        rows = [
+            (
+                f"`{g.key}`",
+                g.label,
+                "yes" if g.street_violence else "",
+                g.found_by,
+                "yes" if g.in_total else f"no: {g.why_not_in_total}",
+                "; ".join(words[g.key]),
+            )
+            for g in offences.groups
+        ]
+        about = f"Version {offences.version}, by {offences.author}, reviewed on {offences.reviewed_on}."
+        headings = ("group", "label", "street violence", "found by", "in totals", "the source's words")
+        sections.append(f"## {key}\n\n{about} {offences.origin}\n\n{table(headings, rows)}")
+    return page("Offence groups", "offences", *sections)
+
+
+if __name__ == "__main__":
+    main()
