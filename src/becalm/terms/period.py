@@ -2,10 +2,57 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Final, Literal
 
 from becalm.terms.errors import UsageError
+
+PeriodUnit = Literal["month", "week", "day"]
+
+FORMS: Final = (
+    "Write 2020-04 (a month), 2020-04..2020-05 (months, both included), 2020-W14..2020-W19 (ISO weeks, "
+    'both included), 2020-04-01..2020-05-12 (days, both included), 2020 (a year) or "last 6 weeks".'
+)
+NUMBER_WORDS: Final = (
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+)
+_LAST: Final = re.compile(
+    r"(?:the\s+)?last\s+(?:(?P<number>\d+|[a-z]+)\s+)?(?P<unit>day|week|month)s?", re.IGNORECASE
+)
+_WRITTEN: Final = {
+    "month": re.compile(r"\d{4}-\d{2}"),
+    "week": re.compile(r"\d{4}-W\d{2}"),
+    "day": re.compile(r"\d{4}-\d{2}-\d{2}"),
+    "year": re.compile(r"\d{4}"),
+}
+_MONTH_NAMES: Final = (
+    "january",
+    "february",
+    "march",
+    "april",
+    "may",
+    "june",
+    "july",
+    "august",
+    "september",
+    "october",
+    "november",
+    "december",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +68,14 @@ class Period:
                 f"The period ends on {self.end}, not after its start {self.start}. "
                 "Give the day after the last day you want counted."
             )
+
+    def __str__(self) -> str:
+        return f"{self.start} to {self.last_day}"
+
+    @property
+    def last_day(self) -> date:
+        """The last day that it holds."""
+        return self.end - timedelta(days=1)
 
     @property
     def days(self) -> int:
@@ -41,3 +96,165 @@ class Period:
             months.append(f"{first:%Y-%m}")
             first = (first + timedelta(days=32)).replace(day=1)
         return tuple(months)
+
+    def overlaps(self, other: Period) -> bool:
+        """Whether a day lies in both."""
+        return self.start < other.end and other.start < self.end
+
+    def holds(self, other: Period) -> bool:
+        """Whether every day of the other lies in this one."""
+        return self.start <= other.start and other.end <= self.end
+
+
+@dataclass(frozen=True, slots=True)
+class AskedPeriod:
+    """A period as it was asked for: its days, the unit it was written in, and the words used."""
+
+    period: Period
+    unit: PeriodUnit
+    text: str
+
+
+def parse_period(text: str, *, last_day: date) -> AskedPeriod:
+    """Which days does this text mean?
+
+    Both ends that are written are included: "2020-04-01..2020-05-12" counts 12 May, and the
+    period's `end`, which is excluded, is 13 May. "last 6 weeks" is the 42 days that end with
+    `last_day`, the last full day that the records cover (never today); "last 2 months" is the last
+    two whole months up to it.
+
+    >>> parse_period("2020-04..2020-05", last_day=date(2020, 5, 31)).period
+    Period(start=datetime.date(2020, 4, 1), end=datetime.date(2020, 6, 1))
+
+    Raises
+    ------
+    UsageError
+        where the text is none of these forms, with the corrected form where it can be told.
+    """
+    text = text.strip()
+    last = _LAST.fullmatch(text)
+    if last:
+        return _last(text, last, last_day)
+    first, dots, final = (part.strip() for part in text.partition(".."))
+    final = final if dots else first
+    unit = _unit_of(first, text)
+    if _unit_of(final, text) != unit:
+        raise UsageError(f"The period {text!r} mixes {unit}s with {_unit_of(final, text)}s. {FORMS}")
+    start, end = _READ[unit](first)[0], _READ[unit](final)[1]
+    if end <= start:
+        raise UsageError(
+            f"The period {text!r} ends before it starts. Did you mean {f'{final}..{first}'!r}? {FORMS}"
+        )
+    written: PeriodUnit = "month" if unit == "year" else unit  # type: ignore[assignment]  # keys of _READ
+    return AskedPeriod(Period(start, end), written, text)
+
+
+def needs_days(text: str) -> bool:
+    """Is this text about days or ISO weeks, so that records of whole months cannot answer it?"""
+    last = _LAST.fullmatch(text.strip())
+    if last:
+        return last["unit"].lower() != "month"
+    return bool(re.match(r"\d{4}-(W|\d{2}-)", text.strip()))
+
+
+def read_number(word: str) -> int | None:
+    """Which number is this, in digits or in words up to twelve?"""
+    if word.isdigit():
+        return int(word)
+    return NUMBER_WORDS.index(word.lower()) + 1 if word.lower() in NUMBER_WORDS else None
+
+
+def month_start(year: int, month: int) -> date:
+    """The first day of this month; months before 1 and after 12 run into other years."""
+    return date(year + (month - 1) // 12, (month - 1) % 12 + 1, 1)
+
+
+def _last(text: str, match: re.Match[str], last_day: date) -> AskedPeriod:
+    number = read_number(match["number"] or "1")
+    unit: PeriodUnit = match["unit"].lower()  # type: ignore[assignment]  # the pattern allows only the three
+    if not number:
+        raise UsageError(f'{text!r} does not say how many {unit}s. Write, for example, "last 6 {unit}s".')
+    end = last_day + timedelta(days=1)
+    if unit == "month":
+        start = month_start(end.year, end.month - number)
+        return AskedPeriod(Period(start, end.replace(day=1)), unit, text)
+    days = number * (7 if unit == "week" else 1)
+    return AskedPeriod(Period(end - timedelta(days=days), end), "day", text)
+
+
+def _unit_of(part: str, text: str) -> str:
+    unit = next((unit for unit, pattern in _WRITTEN.items() if pattern.fullmatch(part)), None)
+    if unit is None:
+        better = corrected(part)
+        hint = f"Did you mean {better!r}? " if better else ""
+        raise UsageError(f"{part!r} in the period {text!r} is not a month, week, day or year. {hint}{FORMS}")
+    return unit
+
+
+def corrected(part: str) -> str | None:
+    """What did the writer of this probably mean, in a form that can be read?"""
+    day = re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", part)
+    backward = re.fullmatch(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})", part)
+    month = re.fullmatch(r"(\d{4})[-/.]?(\d{1,2})", part)
+    backward_month = re.fullmatch(r"(\d{1,2})[-/.](\d{4})", part)
+    week = re.fullmatch(r"(\d{4})[-\s]?[wW](\d{1,2})", part)
+    named = re.fullmatch(r"([A-Za-z]{3,9})\.?\s+(\d{4})", part)
+    if day:
+        return f"{day[1]}-{int(day[2]):02}-{int(day[3]):02}"
+    if backward:
+        return f"{backward[3]}-{int(backward[2]):02}-{int(backward[1]):02}"
+    if week:
+        return f"{week[1]}-W{int(week[2]):02}"
+    if month or backward_month:
+        year, number = (month[1], month[2]) if month else (backward_month[2], backward_month[1])  # type: ignore[index]  # one of the two matched
+        return f"{year}-{int(number):02}"
+    return _named_month(named[1], named[2]) if named else None
+
+
+def _named_month(name: str, year: str) -> str | None:
+    for number, month in enumerate(_MONTH_NAMES, start=1):
+        if month.startswith(name.lower()):
+            return f"{year}-{number:02}"
+    return None
+
+
+def _read_year(part: str) -> tuple[date, date]:
+    return date(int(part), 1, 1), date(int(part) + 1, 1, 1)
+
+
+def _read_month(part: str) -> tuple[date, date]:
+    year, month = int(part[:4]), int(part[5:])
+    if not 1 <= month <= 12:
+        raise UsageError(f"{part!r} is not a month: months run from {year}-01 to {year}-12.")
+    return month_start(year, month), month_start(year, month + 1)
+
+
+def _read_week(part: str) -> tuple[date, date]:
+    year, week = int(part[:4]), int(part[6:])
+    if not 1 <= week <= weeks_in(year):
+        raise UsageError(f"{part!r} is not a week: ISO year {year} has weeks W01 to W{weeks_in(year)}.")
+    monday = date.fromisocalendar(year, week, 1)
+    return monday, monday + timedelta(days=7)
+
+
+def _read_day(part: str) -> tuple[date, date]:
+    try:
+        day = date.fromisoformat(part)
+    except ValueError as error:
+        _, end = _read_month(part[:7])
+        last = end - timedelta(days=1)
+        raise UsageError(f"{part!r} is not a date: {part[:7]} ends on {last}.") from error
+    return day, day + timedelta(days=1)
+
+
+def weeks_in(iso_year: int) -> int:
+    """How many ISO weeks does this ISO year have, 52 or 53?"""
+    return date(iso_year, 12, 28).isocalendar().week
+
+
+_READ: Final[dict[str, Callable[[str], tuple[date, date]]]] = {
+    "year": _read_year,
+    "month": _read_month,
+    "week": _read_week,
+    "day": _read_day,
+}

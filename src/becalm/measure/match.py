@@ -1,0 +1,103 @@
+"""Like with like: which days of a baseline are compared with which days of the period."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from becalm.methods.calendar import weekday_counts
+from becalm.terms.comparison import Align
+from becalm.terms.period import Period
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Days of the period, the days of each baseline window they are compared with, and those left over."""
+
+    new: tuple[date, ...]
+    old: tuple[tuple[date, ...], ...]
+    unmatched: tuple[date, ...] = ()
+
+
+def match_calendar(
+    period: Period, windows: Sequence[Period], *, align: Align, holidays: Mapping[date, str]
+) -> Matching:
+    """Which day of each baseline window is the like of each day of the period?
+
+    "windows": all days of both, as asked. "weekdays": the n-th Monday meets the n-th Monday, and so
+    on. "holidays": the same, but a named holiday (Good Friday, Easter Sunday, a bank holiday) meets
+    only its namesake. A day without a partner in every window is left out of both sides.
+
+    >>> march = [Period(date(y, 3, 1), date(y, 4, 1)) for y in (2020, 2019)]
+    >>> [str(d) for d in match_calendar(march[0], march[1:], align="weekdays", holidays={}).unmatched]
+    ['2019-03-29', '2019-03-30', '2019-03-31', '2020-03-29', '2020-03-30', '2020-03-31']
+    """
+    if align == "windows":
+        return Matching(days_of(period), tuple(days_of(w) for w in windows))
+    names = holidays if align == "holidays" else {}
+    partners = [_partners(days_of(period), days_of(window), names) for window in windows]
+    new = tuple(day for day in days_of(period) if all(day in pairs for pairs in partners))
+    old = tuple(tuple(pairs[day] for day in new) for pairs in partners)
+    used = {*new, *(day for days in old for day in days)}
+    left = {day for stretch in (period, *windows) for day in days_of(stretch)} - used
+    return Matching(new, old, tuple(sorted(left)))
+
+
+def calendar_differences(
+    period: Period, window: Period, *, holidays: Mapping[date, str], weekdays: bool = True
+) -> tuple[str, ...]:
+    """In which weekdays (if wanted) and holidays does the period differ from this window?"""
+    gap = weekday_counts(period.start, period.end) - weekday_counts(window.start, window.end)
+    notes = []
+    if weekdays and period.days == window.days and gap.any():
+        more = _list(DAYS[i] for i in np.flatnonzero(gap > 0))
+        fewer = _list(DAYS[i] for i in np.flatnonzero(gap < 0))
+        notes.append(f"{period} has more {more} and fewer {fewer} than {window}")
+    here, there = _holidays_in(period, holidays), _holidays_in(window, holidays)
+    if sorted(here.values()) != sorted(there.values()):
+        notes.append(f"{period} has {_named(here, there)}; {window} has {_named(there, here)}")
+    return tuple(notes)
+
+
+def days_of(period: Period) -> tuple[date, ...]:
+    """Every day of the period."""
+    return tuple(period.start + timedelta(days=n) for n in range(period.days))
+
+
+def _partners(new: Sequence[date], old: Sequence[date], names: Mapping[date, str]) -> dict[date, date]:
+    """The n-th day of each kind meets the n-th day of the same kind."""
+    kinds: dict[str | int, list[date]] = defaultdict(list)
+    for day in old:
+        kinds[names.get(day, day.weekday())].append(day)
+    pairs = {}
+    for day in new:
+        candidates = kinds[names.get(day, day.weekday())]
+        if candidates:
+            pairs[day] = candidates.pop(0)
+    return pairs
+
+
+def _holidays_in(period: Period, holidays: Mapping[date, str]) -> dict[date, str]:
+    return {day: name for day, name in sorted(holidays.items()) if period.start <= day < period.end}
+
+
+def _named(here: Mapping[date, str], there: Mapping[date, str]) -> str:
+    """The holidays of one window that the other lacks."""
+    lacking = list(there.values())
+    own = []
+    for day, name in here.items():
+        if name in lacking:
+            lacking.remove(name)
+        else:
+            own.append(f"{name} ({day.day} {day:%b})")
+    return _list(own) if own else "none of these"
+
+
+def _list(words: Iterable[str]) -> str:
+    return ", ".join(words)

@@ -1,0 +1,102 @@
+"""The counts that are compared: one series per group that occurs, and their total above them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from becalm.tables.tally import CountTable, Unit
+from becalm.terms.baseline import Baseline
+from becalm.terms.comparison import Align
+from becalm.terms.errors import QuestionError
+from becalm.terms.offence import OffenceGroup
+from becalm.terms.period import Period, month_start
+
+TOTAL: Final = "total"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """`counts[g, t]` of `groups[g]` in the day or month that starts on `times[t]`; row 0 is the total."""
+
+    groups: tuple[str, ...]
+    labels: tuple[str, ...]
+    found_by: tuple[str, ...]
+    counts: NDArray[np.int64]
+    times: tuple[date, ...]
+    unit: Unit
+
+    def on(self, days: Sequence[date]) -> NDArray[np.int64]:
+        """The count of each series on these days (for months: the months whose first day is among them)."""
+        wanted = set(days)
+        return np.asarray(self.counts[:, [t in wanted for t in self.times]].sum(axis=1))
+
+    def within(self, window: Period) -> NDArray[np.int64]:
+        """The count of each series in this window."""
+        inside = [window.start <= t < window.end for t in self.times]
+        return np.asarray(self.counts[:, inside].sum(axis=1))
+
+
+def series_of(
+    counts: CountTable, windows: Sequence[Period], *, groups: Mapping[str, OffenceGroup] | None = None
+) -> Series:
+    """Every group that occurs in any window, be it absent from the others, below their total."""
+    seen = [any(w.start <= t < w.end for w in windows) for t in counts.times]
+    kept = np.flatnonzero(counts.counts[:, seen].sum(axis=1))
+    keys = tuple(counts.groups[g] for g in kept)
+    finders = tuple(counts.found_by[g] for g in kept)
+    return Series(
+        groups=(TOTAL, *keys),
+        labels=("Total", *(label_of(key, groups or {}) for key in keys)),
+        found_by=(finders[0] if len(set(finders)) == 1 else "mixed", *finders),
+        counts=np.vstack([counts.counts[kept].sum(axis=0, keepdims=True), counts.counts[kept]]),
+        times=counts.times,
+        unit=counts.unit,
+    )
+
+
+def label_of(key: str, groups: Mapping[str, OffenceGroup]) -> str:
+    """What people call this group."""
+    return groups[key].label if key in groups else key
+
+
+def covered(counts: CountTable) -> Period:
+    """From the first to the last day that the records cover."""
+    last = counts.times[-1]
+    end = month_start(last.year, last.month + 1) if counts.unit == "month" else last + timedelta(days=1)
+    return Period(counts.times[0], end)
+
+
+def require_answerable(
+    counts: CountTable, period: Period, baselines: Sequence[Baseline], align: Align
+) -> None:
+    """Refuse windows that the records do not cover, and days asked of months."""
+    known = covered(counts)
+    windows = [("period", period), *(("baseline", w) for b in baselines for w in b.windows)]
+    for name, window in windows:
+        if counts.unit == "month" and not window.is_whole_months:
+            raise QuestionError(
+                f"The {name} {window} is not whole months, and {counts.source} records only the month "
+                f"of each offence. Ask for whole months, for example --period {window.months[0]}."
+            )
+        if not known.holds(window):
+            raise QuestionError(
+                f"The {name} {window} is not covered: the records of {counts.source} run from {known}. "
+                "Ask within those days, or ingest the missing months."
+            )
+    if counts.unit == "month" and align != "windows":
+        raise QuestionError(
+            f"{counts.source} records only the month of each offence, so that days cannot be matched by "
+            f"{align}. Leave out --align, and read the calendar warnings instead."
+        )
+
+
+def covered_baselines(counts: CountTable, baselines: Sequence[Baseline]) -> tuple[Baseline, ...]:
+    """Which of these baselines do the records cover?"""
+    known = covered(counts)
+    return tuple(b for b in baselines if all(known.holds(w) for w in b.windows))

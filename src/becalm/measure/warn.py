@@ -1,0 +1,117 @@
+"""What a reader must know before believing a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+
+from becalm.measure.dispersion import GroupDispersion
+from becalm.measure.match import calendar_differences
+from becalm.measure.series import label_of
+from becalm.tables.tally import CountTable
+from becalm.terms.comparison import Comparison, Contrast
+from becalm.terms.coverage import Gap
+from becalm.terms.offence import OffenceGroup
+from becalm.terms.period import Period
+
+
+def warnings_of(
+    comparison: Comparison,
+    counts: CountTable,
+    spread: GroupDispersion,
+    groups: Mapping[str, OffenceGroup],
+    holidays: Mapping[date, str],
+    left_out: CountTable | None,
+    gaps: Sequence[Gap],
+) -> tuple[str, ...]:
+    """What must be said beside this comparison?"""
+    return (
+        *_left_out(comparison, groups, left_out),
+        *_coverage(comparison, gaps),
+        *_without_day(counts),
+        *_lengths(comparison),
+        *_calendar(comparison, counts, holidays),
+        *(line for contrast in comparison.against for line in _unmatched(contrast)),
+        *_history(spread),
+        *_police(comparison),
+    )
+
+
+def _left_out(
+    comparison: Comparison, groups: Mapping[str, OffenceGroup], left_out: CountTable | None
+) -> Iterable[str]:
+    if left_out is None:
+        return
+    for g, key in enumerate(left_out.groups):
+        row = dict(zip(left_out.times, left_out.counts[g].tolist(), strict=True))
+        new = _within(row, comparison.period)
+        old = sum(_within(row, window) for window in comparison.baseline.windows)
+        why = groups[key].why_not_in_total if key in groups else ""
+        reason = f" {why[0].upper()}{why[1:].rstrip('.')}." if why else ""
+        yield (
+            f"{label_of(key, groups)} is excluded from every count here "
+            f"({old:,} in the baseline, {new:,} in the period).{reason}"
+        )
+
+
+def _within(row: Mapping[date, int], window: Period) -> int:
+    return sum(n for day, n in row.items() if window.start <= day < window.end)
+
+
+def _coverage(comparison: Comparison, gaps: Sequence[Gap]) -> Iterable[str]:
+    windows = (comparison.period, *(w for c in comparison.against for w in c.baseline.windows))
+    touched = {month for window in windows for month in window.months}
+    return (f"Coverage: {gap}" for gap in gaps if gap.month in touched)
+
+
+def _without_day(counts: CountTable) -> Iterable[str]:
+    if counts.without_day:
+        yield f"{counts.without_day:,} records carry no day and are not counted here."
+
+
+def _lengths(comparison: Comparison) -> Iterable[str]:
+    for contrast in comparison.against:
+        unlike = [w for w in contrast.baseline.windows if w.days != comparison.period.days]
+        if unlike and comparison.align == "windows":
+            yield (
+                f"The period has {comparison.period.days} days and the baseline {contrast.baseline.label} "
+                f"{', '.join(str(w.days) for w in unlike)}: ratios and percentages are per day, "
+                "counts and differences as recorded."
+            )
+
+
+def _calendar(comparison: Comparison, counts: CountTable, holidays: Mapping[date, str]) -> Iterable[str]:
+    if comparison.align == "holidays":
+        return
+    if counts.unit == "month":
+        remedy = "the records carry no days to match"
+    else:
+        remedy = "--align holidays compares only days that match"
+    for note in calendar_differences(
+        comparison.period,
+        comparison.baseline.windows[0],
+        holidays=holidays,
+        weekdays=comparison.align == "windows",
+    ):
+        yield f"Calendar: {note} ({remedy})."
+
+
+def _unmatched(contrast: Contrast) -> Iterable[str]:
+    if contrast.unmatched:
+        days = ", ".join(f"{day:%a} {day}" for day in contrast.unmatched)
+        yield f"Without a partner against {contrast.baseline.label}, left out of both sides: {days}."
+
+
+def _history(spread: GroupDispersion) -> Iterable[str]:
+    if not spread.known:
+        yield (
+            f"Intervals allow for Poisson chance only: there are {spread.stretches} {spread.unit} of history "
+            "outside the compared windows, too few to tell how much these counts vary by themselves. "
+            "Real counts vary more, so true intervals are wider."
+        )
+
+
+def _police(comparison: Comparison) -> Iterable[str]:
+    found = [row.label for row in comparison.rows if row.found_by == "police"]
+    if found:
+        yield f"Found by police, so a measure of police work rather than of harm: {', '.join(found)}."

@@ -1,0 +1,164 @@
+"""What a period is compared with: the same period of another year, several years, or any other days."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from becalm.terms.errors import UsageError
+from becalm.terms.period import AskedPeriod, Period, month_start, parse_period, read_number, weeks_in
+
+BASELINE_FORMS: Final = (
+    'Write 2019 (the same period of that year), "year before", "mean of 3 years", '
+    "or a period of its own such as 2019-04."
+)
+_MEAN: Final = re.compile(r"mean(?:-|\s+(?:of\s+)?)(?P<number>\d+|[a-z]+)(?:\s+years?)?", re.IGNORECASE)
+_YEAR_BEFORE: Final = re.compile(r"(?:the\s+)?(?:year[\s-]before|previous\s+year)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Baseline:
+    """The days that a period is compared with: one window, or several whose mean is taken.
+
+    `alignment` says how the windows were laid over the period: "same months", "same ISO weeks",
+    "shifted by whole weeks" or "as written". Windows stand newest first.
+    """
+
+    label: str
+    windows: tuple[Period, ...]
+    alignment: str
+
+    @property
+    def days(self) -> int:
+        """How many days all its windows hold together."""
+        return sum(window.days for window in self.windows)
+
+    @property
+    def span(self) -> Period:
+        """From the first day of the earliest window to the last of the latest."""
+        return Period(min(w.start for w in self.windows), max(w.end for w in self.windows))
+
+
+def parse_baseline(text: str, *, asked: AskedPeriod, last_day: date) -> Baseline:
+    """Which days does this text compare the period with?
+
+    Raises
+    ------
+    UsageError
+        where the text is not understood, or the baseline shares days with the period.
+    """
+    text = text.strip()
+    mean = _MEAN.fullmatch(text)
+    if mean:
+        baseline = mean_of_years(asked, _years(text, mean["number"]))
+    elif _YEAR_BEFORE.fullmatch(text):
+        baseline = same_period_of(asked, year_of(asked) - 1)
+    elif re.fullmatch(r"\d{4}", text) and not _is_whole_year(asked):
+        baseline = same_period_of(asked, int(text))
+    else:
+        baseline = Baseline(text, (_own_period(text, last_day),), "as written")
+    require_apart(asked, baseline)
+    return baseline
+
+
+def same_period_of(asked: AskedPeriod, year: int) -> Baseline:
+    """Which days of another year are the same as these?
+
+    Months: the same months. ISO weeks: the same week numbers (week 53 becomes week 52 in a year
+    that has none) and as many weeks. Days: a shift by whole weeks, to within three days of the same
+    date, so that every weekday meets its like and a leap day needs no rule.
+    """
+    if asked.unit == "month":
+        return Baseline(_label(asked, year), (_same_months(asked.period, year),), "same months")
+    if asked.unit == "week":
+        return Baseline(_label(asked, year), (_same_weeks(asked.period, year),), "same ISO weeks")
+    return Baseline(_label(asked, year), (_same_days(asked.period, year),), "shifted by whole weeks")
+
+
+def mean_of_years(asked: AskedPeriod, years: int) -> Baseline:
+    """The same period of each of the years before, to be averaged."""
+    former = [same_period_of(asked, year_of(asked) - back) for back in range(1, years + 1)]
+    windows = tuple(window for baseline in former for window in baseline.windows)
+    return Baseline(f"mean of {years} years", windows, former[0].alignment)
+
+
+def usual_baselines(asked: AskedPeriod, first: Baseline) -> tuple[Baseline, ...]:
+    """The baselines to show side by side when only one was asked for: it, the year before it, and a mean.
+
+    The headline depends on the baseline, so one alone is never the whole answer.
+    """
+    year_before_it = same_period_of(asked, _year(asked, first.windows[0]) - 1)
+    candidates = (first, year_before_it, mean_of_years(asked, 3))
+    seen: dict[tuple[Period, ...], Baseline] = {}
+    for baseline in candidates:
+        seen.setdefault(baseline.windows, baseline)
+    return tuple(b for b in seen.values() if not any(asked.period.overlaps(w) for w in b.windows))
+
+
+def year_of(asked: AskedPeriod) -> int:
+    """The year that the period starts in (the ISO year for weeks)."""
+    return _year(asked, asked.period)
+
+
+def require_apart(asked: AskedPeriod, baseline: Baseline) -> None:
+    """Refuse a baseline that shares days with the period."""
+    shared = next((w for w in baseline.windows if w.overlaps(asked.period)), None)
+    if shared is not None:
+        raise UsageError(
+            f"The baseline {baseline.label!r} ({shared}) shares days with the period ({asked.period}). "
+            f"Give a baseline outside the period. {BASELINE_FORMS}"
+        )
+
+
+def _years(text: str, word: str) -> int:
+    years = read_number(word)
+    if years is None or not 2 <= years <= 10:
+        raise UsageError(f'{text!r} must say 2 to 10 years. Write, for example, "mean of 3 years".')
+    return years
+
+
+def _own_period(text: str, last_day: date) -> Period:
+    try:
+        return parse_period(text, last_day=last_day).period
+    except UsageError as error:
+        raise UsageError(f"The baseline {text!r} cannot be read. {error.message} {BASELINE_FORMS}") from error
+
+
+def _is_whole_year(asked: AskedPeriod) -> bool:
+    return bool(re.fullmatch(r"\d{4}", asked.text))
+
+
+def _label(asked: AskedPeriod, year: int) -> str:
+    """The other year's period in the words used, where they are dates; else the year."""
+    same = _same_months(asked.period, year) if asked.unit == "month" else None
+    if same is None:
+        return str(year)
+    months = same.months
+    return months[0] if len(months) == 1 else f"{months[0]}..{months[-1]}"
+
+
+def _year(asked: AskedPeriod, period: Period) -> int:
+    return period.start.isocalendar().year if asked.unit == "week" else period.start.year
+
+
+def _same_months(period: Period, year: int) -> Period:
+    shift = year - period.start.year
+    return Period(
+        month_start(period.start.year + shift, period.start.month),
+        month_start(period.end.year + shift, period.end.month),
+    )
+
+
+def _same_weeks(period: Period, year: int) -> Period:
+    week = min(period.start.isocalendar().week, weeks_in(year))
+    start = date.fromisocalendar(year, week, 1)
+    return Period(start, start + timedelta(days=period.days))
+
+
+def _same_days(period: Period, year: int) -> Period:
+    day = 28 if (period.start.month, period.start.day) == (2, 29) else period.start.day
+    gap = period.start - date(year, period.start.month, day)
+    shift = timedelta(weeks=round(gap.days / 7))
+    return Period(period.start - shift, period.end - shift)
