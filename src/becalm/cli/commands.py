@@ -7,3 +7,6 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Hang every command on the app."""
+    from becalm.cli import ingest
+
+    app.add_typer(ingest.app, name="ingest")

@@ -1,4 +1,4 @@
-"""From the paths that a user names to files that a reader can read: folders walked, zips unpacked, all hashed.
+"""From the paths that a user names to files that a reader can read: folders walked, zips unpacked, hashed.
 
 As-of date, unless the user states one: of a zip, the newest date of its members (one archive is one
 publication); of a file, the day on which it was last changed.
@@ -13,7 +13,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -29,13 +29,17 @@ ZIP_EPOCH = 1980  # members written without a date carry this year
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A file or an archive member that was found under a path the user named, not yet opened."""
+    """A file or an archive member that was found under a path the user named, not yet opened.
+
+    `named` says that the user named this very file, and not a folder or zip that holds it.
+    """
 
     name: str
     path: Path
     member: str | None
     size_bytes: int
     as_of: date
+    named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ def _under(path: Path, as_of: date | None, skipped: list[Skipped]) -> list[Found
             raise _fault(path, "is neither a file nor a folder", "name a csv, a zip or a folder of them")
         if path.suffix.lower() == ".zip":
             return _in_zip(path, path.name, as_of, skipped)
-        return [_file(path, path.name, as_of)]
+        return [replace(_file(path, path.name, as_of), named=True)]
     except OSError as error:
         raise _unreadable(str(path), error) from error
 

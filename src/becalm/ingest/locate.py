@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +49,18 @@ class Locator:
     def __init__(self, city: City, boundaries: Boundaries | None = None) -> None:
         self.city = city
         self.boundaries = boundaries
+
+    @cached_property
+    def key(self) -> str:
+        """A hash of all that decides where a point is put: the city's facts and the shapes of its areas."""
+        shapes = (
+            ()
+            if self.boundaries is None
+            else zip(
+                self.boundaries.names, shapely.to_wkb(list(self.boundaries.polygons), hex=True), strict=True
+            )
+        )
+        return hashlib.sha256(repr((self.city, tuple(shapes))).encode()).hexdigest()
 
     @cached_property
     def area_of_use_m(self) -> tuple[float, float, float, float]:

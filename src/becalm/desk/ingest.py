@@ -1,0 +1,140 @@
+"""Loading records, and looking at those that were not loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from becalm.desk.core import Desk
+from becalm.ingest.inputs import Skipped, find_inputs
+from becalm.ingest.load import FileRead, load_readers, read_files, require_sound
+from becalm.ingest.locate import Locator
+from becalm.ingest.offences import load_offences
+from becalm.ingest.reader import ReadContext
+from becalm.tables.archive import ArchiveFile, Intake
+from becalm.terms.coverage import Gap
+from becalm.terms.intake import FileIntake
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What one command loaded, what it passed over, and what the records still lack."""
+
+    intake_id: str | None  # None where nothing was new
+    files: tuple[FileIntake, ...]
+    skipped: tuple[Skipped, ...]
+    gaps: tuple[Gap, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Told how many bytes there are in all, and of each file when it is done."""
+
+    start: Callable[[int], None]
+    advance: Callable[[int], None]
+
+
+SILENT = Progress(start=lambda _: None, advance=lambda _: None)
+
+
+def ingest(
+    desk: Desk,
+    paths: Sequence[Path],
+    *,
+    as_of: date | None = None,
+    mapping: Path | None = None,
+    max_reject_share: float | None = None,
+    progress: Progress = SILENT,
+) -> IngestReport:
+    """What do these files hold that the archive does not have yet? Load all of it, or nothing.
+
+    Raises InputError with every refusal where one of the files cannot be loaded.
+    """
+    found, skipped = find_inputs(paths, as_of=as_of)
+    progress.start(sum(f.size_bytes for f in found))
+    share = desk.workspace.config.ingest.max_reject_share if max_reject_share is None else max_reject_share
+    with desk.archive.intake() as intake:
+        context = _context(desk, intake, mapping)
+        reads, unknown = read_files(
+            found,
+            load_readers(),
+            context,
+            was_loaded=desk.archive.has_input,
+            advance=lambda f: progress.advance(f.size_bytes),
+        )
+        require_sound(reads, max_reject_share=share)
+        files = tuple(_tally(read, desk.archive.files()) for read in reads)
+        intake_id = _keep(intake, reads)
+    return IngestReport(intake_id, files, (*skipped, *unknown), (), ())
+
+
+def _context(desk: Desk, intake: Intake, mapping: Path | None) -> ReadContext:
+    city = desk.workspace.city
+    return ReadContext(
+        city=city,
+        locator=Locator(city),
+        offences=load_offences(desk.workspace.offences_path),
+        staging=Path(intake.staging),
+        mapping=mapping,
+    )
+
+
+def _keep(intake: Intake, reads: Sequence[FileRead]) -> str | None:
+    new = [(read, read.reading) for read in reads if read.reading is not None]
+    for read, reading in new:
+        for part in reading.parts:
+            intake.add(
+                part,
+                as_of=read.file.as_of,
+                input_file=read.file.name,
+                input_sha256=read.file.sha256,
+                recipe=read.recipe,
+                recipe_sha256=read.recipe_sha256,
+            )
+        intake.fault(reading.faults)
+    return intake.commit() if new else None
+
+
+def _tally(read: FileRead, held: Sequence[ArchiveFile]) -> FileIntake:
+    """One line of the summary."""
+    reading = read.reading
+    if reading is None:
+        return _loaded_before(read, held)
+    slots = {(part.table, part.source, part.month) for part in reading.parts}
+    before = [f for f in held if (f.table, f.source, f.month) in slots]
+    newer = [f for f in before if f.as_of > read.file.as_of]
+    notes = tuple(f"an edition as of {f.as_of} stays current for {f.month}" for f in newer[:3])
+    return FileIntake(
+        file=read.file.name,
+        source=", ".join(sorted({part.source for part in reading.parts})),
+        table=", ".join(sorted({part.table for part in reading.parts})),
+        mapping=reading.recipe,
+        months=tuple(sorted({part.month for part in reading.parts if part.month})),
+        rows=reading.rows,
+        loaded=reading.loaded,
+        repaired=reading.repaired,
+        rejected=reading.rejected,
+        as_of=read.file.as_of,
+        status="supersedes" if len(before) > len(newer) else "loaded",
+        notes=(*reading.notes, *notes),
+    )
+
+
+def _loaded_before(read: FileRead, held: Sequence[ArchiveFile]) -> FileIntake:
+    mine = [f for f in held if (f.input_sha256, f.recipe_sha256) == (read.file.sha256, read.recipe_sha256)]
+    return FileIntake(
+        file=read.file.name,
+        source=", ".join(sorted({f.source for f in mine})),
+        table=", ".join(sorted({f.table for f in mine})),
+        mapping=read.recipe,
+        months=tuple(sorted({f.month for f in mine})),
+        rows=0,
+        loaded=0,
+        repaired=0,
+        rejected=0,
+        as_of=max((f.as_of for f in mine), default=read.file.as_of),
+        status="already loaded",
+    )
