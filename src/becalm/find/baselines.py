@@ -1,0 +1,40 @@
+"""The simple methods that every score must be held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from becalm.find.ground import Ground
+from becalm.find.score import Score
+from becalm.methods.kde import smooth
+
+Floats = NDArray[np.float64]
+COUNT_MONTHS = (1, 3, 12, 36)
+KDE_SIGMAS_M = (150, 300)
+KDE_MONTHS = 12
+REFERENCE = "count_12"
+
+
+def scores_of_all(ground: Ground, scores: Sequence[Score]) -> Iterator[dict[str, Floats]]:
+    """Each method's score of every place at each origin, from the months before it alone.
+
+    `count_n` is the number of incidents in the last n months; `kde_s` smooths the last 12 months
+    with a Gaussian of s metres, corrected at the edge; `ewma` is the place's memory with the chosen
+    half-life; `blend` is becalm's own score. A count over more months than the first origin has is left out.
+    """
+    first = min(score.origin for score in scores)
+    spans = [n for n in COUNT_MONTHS if n <= max(first, 12)]
+    for score in scores:
+        t = score.origin
+        counts = {f"count_{n}": ground.target.window(t - n, t) for n in spans}
+        surfaces = {f"kde_{sigma}": _kde(ground, t, sigma) for sigma in KDE_SIGMAS_M}
+        yield {**counts, **surfaces, "ewma": score.own, "blend": score.expected}
+
+
+def _kde(ground: Ground, origin: int, sigma_m: float) -> Floats:
+    counts = ground.grid.raster(ground.target.window(origin - KDE_MONTHS, origin))
+    surface = smooth(counts, ground.grid.area_m2, sigma=sigma_m / ground.grid.cell_m)
+    return np.asarray(surface[ground.grid.inside] * ground.grid.place_areas_m2)
