@@ -1,0 +1,53 @@
+"""All that one briefing tells: frozen answers, gathered by the desk, to be laid out and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from becalm.publish import words
+from becalm.publish.map import Area
+from becalm.terms.comparison import Comparison
+from becalm.terms.coverage import Gap
+from becalm.terms.hotspot import HotspotList
+from becalm.terms.run import RunRecord
+from becalm.terms.run_up import RunUp
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """One briefing.
+
+    Where a part is None, the note beside it says why. `week` is the share of the hotspots' incidents in
+    each of the 168 hours of the week. `areas_note` says where the outlines of the map come from, and
+    `choices` what was chosen because nobody asked for anything else.
+    """
+
+    city: str
+    comparison: Comparison
+    run: RunRecord
+    labels: tuple[tuple[str, str], ...] = ()  # (key, label) of every offence group
+    run_up: RunUp | None = None
+    run_up_note: str = ""
+    hotspots: HotspotList | None = None
+    hotspots_note: str = ""
+    week: tuple[float, ...] | None = None
+    week_note: str = ""
+    areas: tuple[Area, ...] = ()
+    areas_note: str = ""
+    gaps: tuple[Gap, ...] = ()
+    choices: tuple[str, ...] = ()
+
+    def label(self, group: str) -> str:
+        """The name of an offence group as people write it."""
+        return dict(self.labels).get(group, group.replace("_", " "))
+
+    def named(self, groups: tuple[str, ...]) -> str:
+        """Several groups, as they stand inside a sentence."""
+        return words.listed([words.inside(self.label(group)) for group in groups])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Every warning that an answer carries, each once."""
+        said = [*self.comparison.warnings]
+        said += self.hotspots.warnings if self.hotspots else ()
+        return tuple(dict.fromkeys(said))

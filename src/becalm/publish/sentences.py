@@ -1,0 +1,102 @@
+"""What the figures say, in whole sentences that claim no more than the figures do."""
+
+from __future__ import annotations
+
+import math
+
+from becalm.publish import words
+from becalm.publish.change_chart import Verdict
+from becalm.terms.baseline import Baseline
+from becalm.terms.comparison import Comparison, ComparisonRow
+from becalm.terms.hotspot import HotspotList
+
+
+def verdict_of(row: ComparisonRow, level: float) -> Verdict:
+    """Did this group fall, rise, or could chance alone have done it?
+
+    The limit is on the p-value corrected for the number of groups looked at, where there is one, and
+    the interval must agree with it.
+    """
+    chance = row.q_value if row.q_value is not None else row.p_value
+    if chance is None or chance > 1.0 - level:
+        return "unclear"
+    if row.high < 1.0:
+        return "fall"
+    return "rise" if row.low > 1.0 else "unclear"
+
+
+def baseline_name(baseline: Baseline) -> str:
+    """The baseline as a reader would call it."""
+    if len(baseline.windows) == 1:
+        return words.period(baseline.windows[0])
+    years = sorted(str(window.start.year) for window in baseline.windows)
+    return f"the {baseline.label} ({words.listed(years)})"
+
+
+def what_happened(row: ComparisonRow, level: float) -> str:
+    """Fell, rose, or neither that can be told from chance; with the percentage where one is allowed."""
+    if row.change_percent is None:
+        return "cannot be given as a percentage"
+    size = f"{abs(row.change_percent):.1f}%"
+    verdict = verdict_of(row, level)
+    if verdict == "unclear":
+        return f"changed by {words.percent(row.change_percent)}, which chance alone may explain"
+    return f"fell by {size}" if verdict == "fall" else f"rose by {size}"
+
+
+def headline(comparison: Comparison) -> str:
+    """The first sentence of the briefing."""
+    row = comparison.total
+    new, old = words.period(comparison.period), baseline_name(comparison.baseline)
+    counts = f"from {old_count(row.old)} in {old} to {words.whole(row.new)} in {new}"
+    if row.change_percent is None:
+        return f"Recorded offences went {counts}: too few for a percentage."
+    return f"Recorded offences {what_happened(row, comparison.level)}: {counts}."
+
+
+def how_sure(comparison: Comparison) -> str:
+    """The interval of the headline, in words."""
+    row = comparison.total
+    low, high = row.change_low_percent, row.change_high_percent
+    if low is None or high is None:
+        return "With so few records no percentage is given; the counts themselves are in the table."
+    level = f"{comparison.level * 100:.3g}%"
+    if not math.isfinite(high):
+        return f"The {level} interval begins at {words.percent(low)} and has no upper end."
+    if high < 0:
+        return f"The {level} interval for the fall runs from {-high:.1f}% to {-low:.1f}%."
+    if low > 0:
+        return f"The {level} interval for the rise runs from {low:.1f}% to {high:.1f}%."
+    return (
+        f"The {level} interval runs from {words.percent(low)} to {words.percent(high)}: "
+        "it holds both a fall and a rise."
+    )
+
+
+def interval(row: ComparisonRow) -> str:
+    """The interval of a change, in per cent."""
+    low, high = row.change_low_percent, row.change_high_percent
+    if low is None or high is None:
+        return words.NO_VALUE
+    upper = words.percent(high) if math.isfinite(high) else "no upper end"
+    return f"{words.percent(low)} to {upper}"
+
+
+def old_count(value: float) -> str:
+    """A baseline count, with a decimal only where it is a mean."""
+    return words.whole(value) if float(value).is_integer() else words.decimal(value, 1)
+
+
+def verdict_words(row: ComparisonRow, level: float) -> str:
+    """The verdict as the table says it."""
+    return {"fall": "Fall", "rise": "Rise", "unclear": "Cannot tell"}[verdict_of(row, level)]
+
+
+def certainty_of(hotspots: HotspotList) -> str:
+    """How sure is the list, in one sentence?"""
+    n = len(hotspots.hotspots)
+    expected = hotspots.mean_p_top
+    return (
+        f"On average a listed place belongs to the true first {n} with probability {expected:.2f}. "
+        "The list is the best that these records give; it is not the truth."
+    )

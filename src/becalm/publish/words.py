@@ -1,0 +1,134 @@
+"""Numbers, days and periods as a reader expects them: thousands separated, a true minus, whole words."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+
+from becalm.terms.period import Period
+
+MINUS = "\N{MINUS SIGN}"
+NO_VALUE = "\N{EN DASH}"
+
+
+def whole(value: float | None) -> str:
+    """A count.
+
+    >>> whole(74885), whole(None)
+    ('74,885', '–')
+    """
+    return NO_VALUE if value is None else _minus(f"{value:,.0f}")
+
+
+def decimal(value: float | None, places: int = 1) -> str:
+    """A number with fixed decimals."""
+    return NO_VALUE if value is None else _minus(f"{value:,.{places}f}")
+
+
+def signed(value: float | None, places: int = 0) -> str:
+    """A difference, with its sign.
+
+    >>> signed(-26215), signed(1722), signed(0)
+    ('−26,215', '+1,722', '0')
+    """
+    if value is None:
+        return NO_VALUE
+    return _minus(f"{value:+,.{places}f}") if round(value, places) else f"{0:.{places}f}"
+
+
+def percent(value: float | None, places: int = 1) -> str:
+    """A change in per cent, with its sign."""
+    return NO_VALUE if value is None else f"{signed(value, places)}%"
+
+
+def share(value: float | None, places: int = 1) -> str:
+    """A share in [0, 1] as per cent.
+
+    >>> share(0.174)
+    '17.4%'
+    """
+    return NO_VALUE if value is None else f"{value * 100:.{places}f}%"
+
+
+def chance(value: float | None) -> str:
+    """A probability; never shown as an impossible 0 or a certain 1 unless it is."""
+    if value is None:
+        return NO_VALUE
+    if 0 < value < 0.01:
+        return "<0.01"
+    return ">0.99" if 0.99 < value < 1 else f"{value:.2f}"
+
+
+def day(value: date) -> str:
+    """A civil day.
+
+    >>> day(date(2020, 4, 6))
+    '6 April 2020'
+    """
+    return f"{value.day} {value:%B %Y}"
+
+
+def month(value: date | str) -> str:
+    """A month, from its first day or from YYYY-MM."""
+    first = date.fromisoformat(f"{value}-01") if isinstance(value, str) else value
+    return f"{first:%B %Y}"
+
+
+def instant(value: datetime) -> str:
+    """An instant in UTC."""
+    return f"{day(value.date())}, {value:%H:%M} UTC"
+
+
+def period(value: Period) -> str:
+    """A period by the name that people call it.
+
+    >>> period(Period(date(2020, 4, 1), date(2020, 5, 1)))
+    'April 2020'
+    >>> period(Period(date(2020, 3, 1), date(2020, 6, 1)))
+    'March to May 2020'
+    >>> period(Period(date(2020, 4, 6), date(2020, 5, 18)))
+    '6 April to 17 May 2020'
+    """
+    last = value.end - timedelta(days=1)
+    if not value.is_whole_months:
+        return day(last) if value.days == 1 else f"{_shorn_day(value.start, last)} to {day(last)}"
+    if len(value.months) == 1:
+        return month(value.start)
+    if value.start.month == 1 and last.month == 12 and value.start.year == last.year:
+        return str(value.start.year)
+    first = f"{value.start:%B}" if value.start.year == last.year else month(value.start)
+    return f"{first} to {month(last)}"
+
+
+def listed(items: tuple[str, ...] | list[str]) -> str:
+    """A list in a sentence.
+
+    >>> listed(["robbery", "burglary", "theft"])
+    'robbery, burglary and theft'
+    """
+    if len(items) < 2:
+        return "".join(items)
+    return f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def capital(words: str) -> str:
+    """The words with a capital at the front and the rest untouched."""
+    return words[:1].upper() + words[1:]
+
+
+def inside(words: str) -> str:
+    """A label as it stands inside a sentence: its capital goes, unless the whole word is in capitals.
+
+    >>> inside("Violence with injury"), inside("ASB")
+    ('violence with injury', 'ASB')
+    """
+    return words if words[:2].isupper() else words[:1].lower() + words[1:]
+
+
+def _shorn_day(start: date, last: date) -> str:
+    if start.year != last.year:
+        return day(start)
+    return str(start.day) if start.month == last.month else f"{start.day} {start:%B}"
+
+
+def _minus(written: str) -> str:
+    return written.replace("-", MINUS)
