@@ -9,6 +9,7 @@ import inspect
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
+from enum import Enum
 from pathlib import Path
 from typing import Any, get_origin
 
@@ -73,12 +74,15 @@ def commands_page() -> str:
 
 
 def commands_below(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every command that can be run, with the words that call it, in order of their names."""
+    """Every command with the words that call it, in order of their names.
+
+    A hidden command is what its group does when no other is named.
+    """
     groups = getattr(command, "commands", {})
-    if words and (not groups or command.invoke_without_command):
+    if words and not groups:
         yield words, command
-    for name in sorted(groups):
-        yield from commands_below(groups[name], (*words, name))
+    for name in sorted(groups, key=lambda name: (not groups[name].hidden, name)):
+        yield from commands_below(groups[name], words if groups[name].hidden else (*words, name))
 
 
 def command_section(words: tuple[str, ...], command: Any) -> Iterator[str]:
@@ -91,25 +95,34 @@ def command_section(words: tuple[str, ...], command: Any) -> Iterator[str]:
     yield f"## `becalm {' '.join(words)}`"
     yield f"```text\n{usage}\n```"
     yield inspect.cleandoc(command.help or "").replace("\b\n", "")
-    rows = [(f"`{a.human_readable_name}`", a.help or "", default_of(a)) for a in arguments]
-    rows += [
-        (", ".join(f"`{name}`" for name in option_names(o)), o.help or "", default_of(o)) for o in options
-    ]
+    rows = [(f"`{argument_name(a)}`", a.help or "", default_of(a)) for a in arguments]
+    rows += [(f"`{option_usage(o)}`", o.help or "", default_of(o)) for o in options]
     yield table(("takes", "what it is", "default"), rows)
+
+
+def argument_name(argument: Any) -> str:
+    """An argument's name in capitals, with dots where it may be repeated."""
+    name = (argument.metavar or argument.name.upper()).strip("[]")
+    return f"{name}..." if argument.nargs == -1 and not name.endswith("...") else name
 
 
 def argument_usage(argument: Any) -> str:
     """How an argument stands in the usage line."""
-    name = argument.human_readable_name.upper().strip("[]")
-    name = f"{name}..." if argument.nargs == -1 and not name.endswith("...") else name
-    return name if argument.required else f"[{name}]"
+    return argument_name(argument) if argument.required else f"[{argument_name(argument)}]"
 
 
-def option_names(option: Any) -> list[str]:
-    """The long names of an option, the short ones after them, with its choices."""
+def option_usage(option: Any) -> str:
+    """The names of an option, long ones first, with its choices."""
     names = sorted([*option.opts, *option.secondary_opts], key=lambda name: (not name.startswith("--"), name))
-    choices = getattr(option.type, "choices", None)
-    return [f"{names[0]} {'|'.join(map(str, choices))}", *names[1:]] if choices else names
+    choices = "|".join(choices_of(option))
+    return f"{', '.join(names)} {choices}".strip()
+
+
+def choices_of(option: Any) -> list[str]:
+    """The words that an option takes, where they are few."""
+    annotation = option.type_descriptor.annotation
+    kinds = [annotation, *getattr(annotation, "__args__", ())]
+    return [word.value for kind in kinds if inspect.isclass(kind) and issubclass(kind, Enum) for word in kind]
 
 
 def default_of(parameter: Any) -> str:

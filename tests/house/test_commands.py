@@ -23,7 +23,6 @@ HEAVY = {
     "shapely",
     "geopandas",
     "pyproj",
-    "pydantic",
     "jinja2",
 }
 WITHOUT_A_WORKSPACE = {"becalm init", "becalm simulate"}

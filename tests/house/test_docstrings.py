@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 
 from house import Source, public_functions
 
@@ -23,12 +24,17 @@ def test_every_public_function_says_what_it_answers(sources: tuple[Source, ...])
     assert silent == []
 
 
+def own_words(source: Source) -> str:
+    """The text of a file without what stands in quotation marks: the titles of the papers it cites."""
+    return re.sub(r'(?<!")"[^"]+"(?!")', "", source.text).lower()
+
+
 def test_a_method_knows_nothing_of_policing(sources: tuple[Source, ...]) -> None:
     knowing = [
         f"{source.path}: {word}"
         for source in sources
         if source.room == "methods"
         for word in POLICE_WORDS
-        if word in source.text.lower()
+        if word in own_words(source)
     ]
     assert knowing == []

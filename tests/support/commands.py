@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,11 +25,13 @@ class Command:
 
 
 def every_command() -> tuple[Command, ...]:
-    return _below(typer.main.get_command(app), ())
+    return tuple(_below(typer.main.get_command(app), ()))
 
 
-def _below(command: Any, words: tuple[str, ...]) -> tuple[Command, ...]:
+def _below(command: Any, words: tuple[str, ...]) -> Iterator[Command]:
+    """This command and all below it. A hidden one is what its group does when no other is named."""
     groups = getattr(command, "commands", {})
-    here = () if groups and words == () else (Command(words, command.help or "", tuple(command.params)),)
-    below = [found for name, child in groups.items() for found in _below(child, (*words, name))]
-    return (*(here if not groups or command.invoke_without_command else ()), *below)
+    if words and not groups:
+        yield Command(words, command.help or "", tuple(command.params))
+    for name, child in groups.items():
+        yield from _below(child, words if child.hidden else (*words, name))
