@@ -13,6 +13,7 @@ becalm.toml, all of it optional but [city]:
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
@@ -131,6 +132,54 @@ def read_config(path: Path) -> Config:
         raise WorkspaceError(f"{path} has {error.error_count()} faults", _faults(error)) from error
 
 
+def write_config(folder: Path, config: Config) -> None:
+    """Write becalm.toml into this folder in one step."""
+    fresh = folder / f".{CONFIG}.new"
+    fresh.write_text(config_text(config), "utf-8")
+    fresh.replace(folder / CONFIG)
+
+
+def config_text(config: Config) -> str:
+    """becalm.toml as people read it, with a word on every entry.
+
+    >>> city = CityEntry(key="york", name="York", crs="EPSG:27700", time_zone="Europe/London")
+    >>> print(config_text(Config(city=city)).splitlines()[4])
+    key = "york"
+    """
+    city = config.city
+    extent = f"[{', '.join(f'{v:.15g}' for v in city.extent_m)}]" if city.extent_m else None
+    lines = [
+        "# A becalm workspace. Every entry is explained in docs/reference/settings.md;",
+        "# an entry that becalm does not know is refused, so that a slip of the pen is found.",
+        "",
+        "[city]",
+        f"key = {_quoted(city.key)}",
+        f"name = {_quoted(city.name)}",
+        f"crs = {_quoted(city.crs)}  # in metres; records are projected into it on the way in",
+        f"time_zone = {_quoted(city.time_zone)}  # days and hours are of this zone",
+        f"holidays = {_quoted(city.holidays)}  # country or subdivision of the holiday calendar",
+        *([f"extent_m = {extent}  # west, south, east, north"] if extent else []),
+        f"chosen = {str(city.chosen).lower()}"
+        + ("" if city.chosen else "  # only the default: the first records of another city may replace it"),
+        "",
+        "[ingest]",
+        f"max_reject_share = {config.ingest.max_reject_share:.15g}"
+        "  # a file with a greater share of rejected rows is refused whole",
+        "",
+        "[archive]",
+        f'engine = {_quoted(config.archive.engine)}  # or "spark", where records outgrow one machine',
+    ]
+    for borough in city.boroughs:
+        lines += ["", "[[city.boroughs]]", f"name = {_quoted(borough.name)}"]
+        lines += [f"command_unit = {_quoted(borough.command_unit)}"] if borough.command_unit else []
+        lines += [f"code = {_quoted(borough.code)}"] if borough.code else []
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
+
+
 def read_city(name_or_path: str) -> CityEntry:
     """Read a city by the name of a shipped one ("london") or from a TOML file."""
     shipped = files("becalm.store") / "cities" / f"{name_or_path}.toml"
@@ -158,3 +207,31 @@ def _faults(error: ValidationError) -> tuple[Fault, ...]:
         Fault(".".join(map(str, e["loc"])), f"{e.get('input')!r}: {e['msg']}", "correct or remove this entry")
         for e in error.errors()
     )
+
+
+def make_folder(path: Path, config: Config, boundaries: str | None) -> Workspace:
+    """Make the workspace's folder with what stands in it from the first; becalm.toml comes last.
+
+    Raises
+    ------
+    WorkspaceError
+        where the folder is a workspace already, holds a part of one, or cannot be written.
+    """
+    made = Workspace(path, config)
+    if (path / CONFIG).exists():
+        raise WorkspaceError(f"{path} is a workspace already. Use it as it is, or name another folder.")
+    for part in (made.archive_path, made.boundaries_path):
+        if part.exists():
+            raise WorkspaceError(
+                f"{path} is no workspace, but holds {part.name}. Move it away, or name another folder."
+            )
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        if boundaries is not None:
+            fresh = path / f".{made.boundaries_path.name}.new"
+            fresh.write_text(boundaries, "utf-8")
+            fresh.replace(made.boundaries_path)
+        write_config(path, config)
+    except OSError as error:
+        raise WorkspaceError(f"{path} cannot be written ({error}). Name a folder of your own.") from error
+    return made

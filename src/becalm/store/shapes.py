@@ -1,0 +1,168 @@
+"""Reads the user's own boundary file, of any format and coordinate system, and picks the boroughs in it."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import geopandas as gpd
+import pyogrio
+from pyogrio.errors import DataLayerError, DataSourceError
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from becalm.terms.errors import Fault, InputError
+
+FORMATS = (".geojson", ".json", ".gpkg", ".shp", ".fgb", ".gml", ".kml")
+AREAS = ("Polygon", "MultiPolygon")
+LEAST_CONFIDENCE = 70  # per cent, below which a coordinate system described in words is taken as described
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of areas: `frame` has a coordinate system, `name` is what the user calls it."""
+
+    name: str
+    frame: gpd.GeoDataFrame
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The attributes that hold text."""
+        frame = self.frame.drop(columns="geometry")
+        return tuple(c for c in frame.columns if all(isinstance(v, str) for v in frame[c].dropna()))
+
+    def values(self, attribute: str) -> tuple[str, ...]:
+        """What the attribute says of each feature, "" where nothing."""
+        return tuple(v.strip() if isinstance(v, str) else "" for v in self.frame[attribute])
+
+
+def read_layers(path: Path, crs: str | None = None) -> tuple[Layer, ...]:
+    """Which layers of areas does this file hold? `crs` speaks for a file that states none.
+
+    Raises
+    ------
+    InputError
+        where there is no such file, it is of no known format, holds no areas, or states no
+        coordinate system (or one in which its coordinates make no sense).
+    """
+    if not path.is_file():
+        raise InputError(f"There is no boundary file {path}. Give a GeoJSON, GeoPackage or shapefile.")
+    layers = []
+    for name, source in _sources(path):
+        try:
+            kinds = pyogrio.list_layers(source)
+            for layer, kind in kinds:
+                if kind is None or "Polygon" in kind or kind in ("Unknown", "GeometryCollection"):
+                    frame = pyogrio.read_dataframe(source, layer=layer)
+                    if isinstance(frame, gpd.GeoDataFrame) and len(frame):
+                        layers.append(Layer(name or str(layer), _with_crs(frame, path, crs)))
+        except (DataSourceError, DataLayerError) as error:
+            raise InputError(
+                f"{path.name} cannot be read as boundaries: {error}. Give a GeoJSON, a GeoPackage, or a "
+                "shapefile with its .shx, .dbf and .prj beside it (or all of them in one zip)."
+            ) from error
+    if not layers:
+        raise InputError(f"{path.name} holds no areas. Give a file with one polygon for each borough.")
+    return tuple(layers)
+
+
+def _sources(path: Path) -> list[tuple[str, str]]:
+    """Every dataset in the file: the file itself, or those inside a zip."""
+    if not zipfile.is_zipfile(path):
+        return [("", str(path))]
+    with zipfile.ZipFile(path) as archive:
+        members = sorted(m for m in archive.namelist() if m.lower().endswith(FORMATS))
+    if not members:
+        raise InputError(
+            f"{path.name} holds no boundary file ({', '.join(FORMATS)}). Put the shapefile and its "
+            ".shx, .dbf and .prj into the zip."
+        )
+    return [(Path(member).stem, f"/vsizip/{path.resolve()}/{member}") for member in members]
+
+
+def _with_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None) -> gpd.GeoDataFrame:
+    if crs is not None:
+        frame = frame.set_crs(_named_crs(crs), allow_override=True)
+    elif frame.crs is None:
+        raise InputError(
+            f"{path.name} does not say which coordinate system it is in (a shapefile says so in its .prj). "
+            "Add --boundaries-crs, e.g. --boundaries-crs EPSG:4326."
+        )
+    else:
+        known = frame.crs.to_epsg(min_confidence=LEAST_CONFIDENCE)
+        frame = frame.set_crs(CRS.from_epsg(known), allow_override=True) if known else frame
+    west, south, east, north = frame.total_bounds
+    if frame.crs.is_geographic and not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
+        raise InputError(
+            f"{path.name} says it is in degrees, but its coordinates reach from {west:g}, {south:g} to "
+            f"{east:g}, {north:g}. Say which system they are in with --boundaries-crs, e.g. EPSG:27700."
+        )
+    return frame
+
+
+def _named_crs(crs: str) -> CRS:
+    try:
+        return CRS.from_user_input(crs)
+    except CRSError as error:
+        raise InputError(f"{crs!r} is not a coordinate system. Write it as e.g. EPSG:27700.") from error
+
+
+def pick_attribute(
+    layers: Sequence[Layer], boroughs: Sequence[str], asked: str | None, file: str
+) -> tuple[Layer, str]:
+    """Which layer holds the boroughs, and which attribute their names?
+
+    The attribute whose values are the city's borough names, exactly, for at least half of them. Where
+    the city names no boroughs: the one text attribute that tells all features apart.
+
+    Raises
+    ------
+    InputError
+        where no attribute, or more than one, will do; the faults list the attributes that there are.
+    """
+    offers = [(layer, a) for layer in layers for a in layer.attributes if asked in (None, a)]
+    if asked is not None and not offers:
+        raise InputError(f"{file} has no text attribute {asked!r}.", _offered(layers, boroughs))
+    if boroughs:
+        ranked = sorted(offers, key=lambda offer: _fit(offer[0].values(offer[1]), boroughs), reverse=True)
+        if ranked and (asked or 2 * _fit(ranked[0][0].values(ranked[0][1]), boroughs)[0] >= len(boroughs)):
+            return ranked[0]
+        raise InputError(
+            f"No attribute of {file} holds the names of the city's {len(boroughs)} boroughs "
+            f"({', '.join(boroughs[:3])} ...). Name the right one with --boundaries-name, or the right city "
+            "with --city.",
+            _offered(layers, boroughs),
+        )
+    telling = [offer for offer in offers if asked or _tells_apart(offer[0].values(offer[1]))]
+    if len(telling) == 1:
+        return telling[0]
+    raise InputError(
+        f"{len(telling)} attributes of {file} could be the names of its areas. "
+        "Name the right one with --boundaries-name.",
+        _offered(layers, boroughs),
+    )
+
+
+def _fit(values: Sequence[str], boroughs: Sequence[str]) -> tuple[int, int]:
+    """How many boroughs are named, and (less is better) how many features beyond one for each."""
+    named = [value for value in values if value in boroughs]
+    return len(set(named)), len(set(named)) - len(named)
+
+
+def _tells_apart(values: Sequence[str]) -> bool:
+    return "" not in values and len(set(values)) == len(values)
+
+
+def _offered(layers: Sequence[Layer], boroughs: Sequence[str]) -> tuple[Fault, ...]:
+    return tuple(
+        Fault(
+            f"layer {layer.name}",
+            f"attribute {a!r} holds {', '.join(sorted(set(layer.values(a)))[:3])} ... "
+            f"({_fit(layer.values(a), boroughs)[0]} are boroughs of the city)",
+            f"--boundaries-name {a}",
+        )
+        for layer in layers
+        for a in layer.attributes
+    )
