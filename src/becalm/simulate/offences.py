@@ -51,7 +51,7 @@ OFFENCES: Final = (
     Offence("Violence with injury", "violence_with_injury", VIOLENCE, 76_000, 0.736, "night", 0.10, 7,
             knife_share=0.055, gun_share=0.004, injury_share=1.0, street_violence=True),
     Offence("Violence without injury", "violence_without_injury", VIOLENCE, 95_000, 0.93, "evening", 0.06,
-            7, knife_share=0.012, gun_share=0.002, injury_share=0.0),
+            7, knife_share=0.012, gun_share=0.001, injury_share=0.0),
     Offence("Stalking and harassment", "stalking_and_harassment", VIOLENCE, 51_000, 1.02, "day", 0.04, 7,
             injury_share=0.0),
     Offence("Rape", "sexual_offences", VIOLENCE, 8_000, 0.60, "night", 0.08, 7),

@@ -1,0 +1,244 @@
+"""The land: an irregular city by a river, in small areas that nest in wards, boroughs and command units.
+
+Small areas (called LSOAs after the real ones) are Voronoi cells, so a point belongs to the area of its
+nearest seed, and neighbours share their borders exactly. Everything above them is a union of cells.
+The city lies in the North Sea, where nobody lives: its coordinates are valid in EPSG:27700 and can be
+mistaken for no real place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from scipy.sparse import coo_array, csr_array
+from scipy.sparse.csgraph import dijkstra
+from scipy.spatial import Voronoi, cKDTree
+
+from becalm.simulate import names
+from becalm.simulate.settings import Settings
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+MIDDLE_M: Final = np.array([610_000.0, 420_000.0])
+RIVER_PENALTY: Final = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class Land:
+    """The areas of the city. `..._of_...` arrays give the index of the area above."""
+
+    seeds: Floats  # (LSOAs, 2), then seeds outside the city that only shape its edge
+    cells: NDArray[Any]  # shapely polygons of the LSOAs
+    ward_of_lsoa: Ints
+    borough_of_ward: Ints
+    unit_of_borough: Ints
+    ward_names: tuple[str, ...]
+    borough_names: tuple[str, ...]
+    unit_names: tuple[str, ...]
+    lsoa_names: tuple[str, ...]
+    river: Floats  # a line of points
+    radius_m: float
+
+    @property
+    def lsoa_codes(self) -> tuple[str, ...]:
+        """Codes that no real area has."""
+        return tuple(f"X01{i + 1:06d}" for i in range(len(self.cells)))
+
+    @property
+    def ward_codes(self) -> tuple[str, ...]:
+        """Codes that no real ward has."""
+        return tuple(f"X05{i + 1:06d}" for i in range(len(self.ward_names)))
+
+    @property
+    def borough_codes(self) -> tuple[str, ...]:
+        """Codes that no real borough has."""
+        return tuple(f"X09{i + 1:06d}" for i in range(len(self.borough_names)))
+
+    @property
+    def borough_of_lsoa(self) -> Ints:
+        """The borough of each LSOA."""
+        return self.borough_of_ward[self.ward_of_lsoa]
+
+    def lsoa_at(self, points: Floats) -> Ints:
+        """Which LSOA holds each point? -1 outside the city."""
+        nearest = cKDTree(self.seeds).query(points)[1]
+        return np.where(nearest < len(self.cells), nearest, -1)
+
+    def boroughs(self) -> NDArray[Any]:
+        """The borough polygons, which share their borders."""
+        return _unions(self.cells, self.borough_of_lsoa, len(self.borough_names))
+
+    def wards(self) -> NDArray[Any]:
+        """The ward polygons, which share their borders."""
+        return _unions(self.cells, self.ward_of_lsoa, len(self.ward_names))
+
+
+def build_land(settings: Settings, rng: np.random.Generator) -> Land:
+    """Which areas does the city have, and where?"""
+    radius_m = float(np.sqrt(settings.area_km2 * 1e6 / np.pi))
+    river = _river(radius_m, rng)
+    seeds, inside = _seeds(settings.lsoas, radius_m, river, rng)
+    cells, borders = _cells(seeds, inside)
+    scale = float(np.sqrt(settings.area_km2 * 1e6 / shapely.area(cells).sum()))
+    seeds, river = seeds * scale, river * scale
+    cells = shapely.transform(cells, lambda xy: np.round(xy * scale + MIDDLE_M, 2))
+    home = seeds[:inside]
+    graph = _graph(home, borders, river)
+    ward_of_lsoa = _grow(home, graph, settings.wards)
+    wards = _means(home, ward_of_lsoa, settings.wards)
+    borough_of_ward = _grow(wards, _coarser(wards, graph, ward_of_lsoa), settings.boroughs)
+    boroughs = _means(wards, borough_of_ward, settings.boroughs)
+    coarse = _coarser(boroughs, graph, borough_of_ward[ward_of_lsoa])
+    unit_of_borough = _grow(boroughs, coarse, settings.command_units)
+    borough_names = tuple(names.numbered(names.BOROUGHS, i) for i in range(settings.boroughs))
+    return Land(
+        seeds=seeds + MIDDLE_M,
+        cells=cells,
+        ward_of_lsoa=ward_of_lsoa,
+        borough_of_ward=borough_of_ward,
+        unit_of_borough=unit_of_borough,
+        ward_names=_ward_names(borough_of_ward, borough_names),
+        borough_names=borough_names,
+        unit_names=tuple(names.numbered(names.COMMAND_UNITS, i) for i in range(settings.command_units)),
+        lsoa_names=_lsoa_names(borough_of_ward[ward_of_lsoa], borough_names),
+        river=river + MIDDLE_M,
+        radius_m=radius_m,
+    )
+
+
+def centrality(land: Land, points: Floats) -> Floats:
+    """How central is each point: 1 in the middle of the city, falling to about 0.1 at its edge."""
+    reach = np.hypot(*(points - MIDDLE_M).T) / land.radius_m
+    return np.asarray(0.1 + 0.9 * np.exp(-((reach / 0.55) ** 2)))
+
+
+def _river(radius_m: float, rng: np.random.Generator) -> Floats:
+    x = np.linspace(-1.6, 1.6, max(12, int(3.2 * radius_m / 450)))
+    phase = rng.uniform(0, 2 * np.pi, 2)
+    y = 0.10 * np.sin(3.1 * x + phase[0]) + 0.05 * np.sin(7.3 * x + phase[1]) - 0.08 + 0.08 * x
+    return np.column_stack([x, y]) * radius_m
+
+
+def _waves(rng: np.random.Generator) -> Floats:
+    """Number, height and phase of the waves that the outline makes about a circle."""
+    number = np.arange(2.0, 9.0)
+    return np.stack([number, rng.normal(0, 0.09, 7) / np.sqrt(number - 1), rng.uniform(0, 2 * np.pi, 7)])
+
+
+def _ratio(points: Floats, waves: Floats) -> Floats:
+    """Distance from the middle over the distance of the outline in that direction."""
+    number, height, phase = waves
+    angle = np.arctan2(points[:, 1], points[:, 0])
+    rim = 1 + (height * np.cos(np.outer(angle, number) + phase)).sum(axis=1)
+    return np.asarray(np.hypot(*points.T) / np.maximum(rim, 0.5))
+
+
+def _seeds(wanted: int, radius_m: float, river: Floats, rng: np.random.Generator) -> tuple[Floats, int]:
+    """Seeds inside the city first, then those outside; denser in the middle, mirrored at the river."""
+    waves = _waves(rng)
+    cloud = rng.uniform(-2, 2, (80 * wanted, 2))
+    reach = np.hypot(*cloud.T)
+    dense = rng.random(len(cloud)) < 0.22 + 0.78 * np.exp(-((reach / 0.5) ** 2))
+    cloud = cloud[dense & (_ratio(cloud, waves) < 1.4)]
+    seeds = cloud[: int(1.5 * wanted)]
+    for _ in range(4):
+        seeds = _means(cloud, cKDTree(seeds).query(cloud)[1], len(seeds), seeds)
+    seeds = seeds * radius_m
+    step = np.gradient(river, axis=0)
+    normal = np.column_stack([-step[:, 1], step[:, 0]]) / np.hypot(*step.T)[:, None]
+    bank = 0.014 * radius_m
+    far = cKDTree(river).query(seeds)[0] > 2.2 * bank
+    seeds = np.vstack([seeds[far], river + bank * normal, river - bank * normal])
+    ratio = _ratio(seeds / radius_m, waves)
+    order = np.argsort(ratio, kind="stable")
+    return seeds[order], min(wanted, int((ratio < 1.1).sum()))
+
+
+def _cells(seeds: Floats, inside: int) -> tuple[NDArray[Any], Ints]:
+    """The Voronoi cells of the first `inside` seeds, and the pairs of them that share a border."""
+    diagram = Voronoi(seeds)
+    cells = [shapely.Polygon(diagram.vertices[diagram.regions[r]]) for r in diagram.point_region[:inside]]
+    pairs = diagram.ridge_points[(diagram.ridge_points < inside).all(axis=1)]
+    return np.array(cells, dtype=object), np.asarray(pairs, dtype=np.int64)
+
+
+def _graph(points: Floats, pairs: Ints, river: Floats) -> csr_array:
+    """Neighbouring areas with the distance between them; the river counts as a long way."""
+    start, end = points[pairs[:, 0]], points[pairs[:, 1]]
+    distance = np.hypot(*(end - start).T)
+    distance = np.where(crosses(start, end, river), RIVER_PENALTY * distance, distance)
+    return coo_array((distance, (pairs[:, 0], pairs[:, 1])), shape=(len(points), len(points))).tocsr()
+
+
+def crosses(start: Floats, end: Floats, line: Floats) -> NDArray[np.bool_]:
+    """Does each straight way cross the line?"""
+    path = shapely.LineString(line)
+    shapely.prepare(path)
+    return np.asarray(shapely.intersects(path, shapely.linestrings(np.stack([start, end], axis=1))))
+
+
+def _coarser(points: Floats, graph: csr_array, group: Ints) -> csr_array:
+    """The graph of groups: those that touch, with the distance between their middles."""
+    fine = graph.tocoo()
+    pairs = np.column_stack([group[fine.row], group[fine.col]])
+    pairs = np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1), axis=0)
+    distance = np.hypot(*(points[pairs[:, 0]] - points[pairs[:, 1]]).T)
+    return coo_array((distance, (pairs[:, 0], pairs[:, 1])), shape=(len(points), len(points))).tocsr()
+
+
+def _grow(points: Floats, graph: csr_array, count: int) -> Ints:
+    """Connected groups of areas, grown from evenly spread cores; each keeps at least its core."""
+    middles = points[np.linspace(0, len(points) - 1, count).round().astype(int)]
+    for _ in range(25):
+        middles = _means(points, cKDTree(middles).query(points)[1], count, middles)
+    cores = _distinct_nearest(points, middles)
+    _, _, source = dijkstra(graph, directed=False, indices=cores, min_only=True, return_predecessors=True)
+    position = np.full(len(points), -1)
+    position[cores] = np.arange(count)
+    lost = source < 0
+    source[lost] = cores[cKDTree(points[cores]).query(points[lost])[1]]
+    return np.asarray(position[source])
+
+
+def _distinct_nearest(points: Floats, middles: Floats) -> Ints:
+    taken: dict[int, None] = {}
+    tree = cKDTree(points)
+    for middle in middles:
+        nearest = np.atleast_1d(tree.query(middle, k=min(len(points), 64))[1])
+        free = next((int(i) for i in nearest if int(i) not in taken), None)
+        taken[free if free is not None else next(i for i in range(len(points)) if i not in taken)] = None
+    return np.array(list(taken), dtype=np.int64)
+
+
+def _means(points: Floats, group: Ints, count: int, empty: Floats | None = None) -> Floats:
+    size = np.bincount(group, minlength=count)
+    sums = np.column_stack([np.bincount(group, points[:, k], count) for k in (0, 1)])
+    means = sums / np.maximum(size, 1)[:, None]
+    return means if empty is None else np.where(size[:, None] > 0, means, empty)
+
+
+def _unions(cells: NDArray[Any], group: Ints, count: int) -> NDArray[Any]:
+    return np.array([shapely.coverage_union_all(cells[group == g]) for g in range(count)], dtype=object)
+
+
+def _ward_names(borough_of_ward: Ints, boroughs: tuple[str, ...]) -> tuple[str, ...]:
+    seen = [0] * len(boroughs)
+    made = []
+    for borough in borough_of_ward:
+        made.append(f"{boroughs[borough]} {names.numbered(names.WARDS, seen[borough])}")
+        seen[borough] += 1
+    return tuple(made)
+
+
+def _lsoa_names(borough_of_lsoa: Ints, boroughs: tuple[str, ...]) -> tuple[str, ...]:
+    seen = [0] * len(boroughs)
+    made = []
+    for borough in borough_of_lsoa:
+        group, letter = divmod(seen[borough], 5)
+        made.append(f"{boroughs[borough]} {group + 1:03d}{'ABCDE'[letter]}")
+        seen[borough] += 1
+    return tuple(made)
