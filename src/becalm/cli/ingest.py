@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,14 +13,22 @@ from typer.core import TyperGroup
 from becalm.cli.options import Format, FormatOption, WorkspaceOption, desk_of
 
 LOAD = "load"
+ROWS_ON_SCREEN = 50
+
+
+class Fate(StrEnum):
+    """What became of a faulty row."""
+
+    rejected = "rejected"
+    repaired = "repaired"
 
 
 class PathsFirst(TyperGroup):
     """A group whose first argument is a path, unless it is exactly the name of a sub-command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the hidden command `load` in front of paths and their options."""
-        if args and args[0] not in self.commands and args[0] != "--help":
+        """Put the command `load` in front of paths and their options."""
+        if args and args[0] not in self.commands:
             args = [LOAD, *args]
         return super().parse_args(ctx, args)
 
@@ -27,15 +36,21 @@ class PathsFirst(TyperGroup):
 app = typer.Typer(
     cls=PathsFirst,
     no_args_is_help=True,
-    help="Load records from files, folders and zips: becalm ingest PATH...",
+    subcommand_metavar="PATH... | COMMAND",
+    help="Load records, and see which rows were not loaded. `becalm ingest PATH...` is short for "
+    "`becalm ingest load PATH...`; write a path that is named like a command as ./load, ./map or ./rejects.",
 )
 
 
-@app.command(LOAD, hidden=True)
+@app.command(
+    LOAD,
+    epilog="Also: `becalm ingest map FILE` proposes a mapping for an extract; "
+    "`becalm ingest rejects` lists the rows that were rejected or repaired, and why.",
+)
 def load(
     context: typer.Context,
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="Files, folders or zips.", show_default=False)
+        list[Path], typer.Argument(metavar="PATH", help="Files, folders or zips.", show_default=False)
     ],
     as_of: Annotated[
         datetime | None,
@@ -51,13 +66,18 @@ def load(
     max_reject_share: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Refuse a file with a greater share of faulty rows [default: becalm.toml]."
+            min=0, max=1, help="Refuse a file with a greater share of faulty rows (else becalm.toml's)."
         ),
     ] = None,
     workspace: WorkspaceOption = None,
     format: FormatOption = Format.table,  # noqa: A002 - the option's name
 ) -> None:
-    """Load records from files, folders and zips. One command loads all of its files, or nothing."""
+    """Load records from files, folders and zips.
+
+    Files of data.police.uk and of the London Datastore, and any extract with a mapping.
+
+    One command loads all of its files, or none. What was loaded before is skipped.
+    """
     from becalm.cli.ingest_view import print_report, progress_bar
     from becalm.desk.ingest import ingest
 
@@ -72,3 +92,29 @@ def load(
             progress=progress,
         )
     print_report(report, format)
+
+
+@app.command("rejects")
+def rejects(
+    context: typer.Context,
+    file: Annotated[str | None, typer.Option(help="Only files whose name contains this.")] = None,
+    reason: Annotated[str | None, typer.Option(help="Only reasons that contain this.")] = None,
+    fate: Annotated[Fate | None, typer.Option(help="Only rows that met this fate.")] = None,
+    limit: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help=f"Show so many rows (else {ROWS_ON_SCREEN} in a table, and all as csv or json)."
+        ),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    format: FormatOption = Format.table,  # noqa: A002 - the option's name
+) -> None:
+    """Which rows were rejected or repaired, why, and what to do about it?"""
+    from becalm.cli.ingest_view import print_rejects
+    from becalm.desk.ingest import list_rejects
+
+    shown = limit or (ROWS_ON_SCREEN if format is Format.table else None)
+    found = list_rejects(
+        desk_of(context, workspace), file=file, reason=reason, fate=fate.value if fate else None, limit=shown
+    )
+    print_rejects(found, format)

@@ -8,15 +8,22 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Literal
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.table import Table
 
 from becalm.cli.options import Format
-from becalm.desk.ingest import IngestReport, Progress
-from becalm.terms.intake import FileIntake
+from becalm.desk.ingest import IngestReport, Progress, Rejects
+from becalm.terms.intake import FileIntake, RowFault
+
+COUNTS = ("rows", "loaded", "repaired", "rejected")
+LONG = ("file", "value", "reason", "remedy", "notes", "recipe")  # columns that may be broken
+WIDTH = 160  # of a table that goes into a file or a pipe
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @contextmanager
@@ -42,29 +49,88 @@ def print_report(report: IngestReport, format: Format) -> None:  # noqa: A002 - 
         _print_table(report)
 
 
+def print_rejects(rejects: Rejects, format: Format) -> None:  # noqa: A002 - the option's name
+    """Print the rows that were rejected or repaired, as asked."""
+    if format is Format.json:
+        sys.stdout.write(json.dumps(asdict(rejects), indent=2, ensure_ascii=False) + "\n")
+    elif format is Format.csv:
+        rows = csv.writer(sys.stdout, lineterminator="\n")
+        rows.writerow(RowFault.__dataclass_fields__)
+        rows.writerows([_harmless(v) for v in asdict(row).values()] for row in rejects.rows)
+    else:
+        _print_rejects(rejects)
+
+
+def _print_rejects(rejects: Rejects) -> None:
+    console = _console()
+    if not rejects.counts:
+        console.print("No row was rejected or repaired.")
+        return
+    counts = _table(("fate", "reason", "rows", "files"), right=("rows", "files"))
+    for count in rejects.counts:
+        counts.add_row(count.fate, _plain(count.reason), f"{count.rows:,}", f"{count.files:,}")
+    console.print(counts)
+    rows = _table(("file", "row", "column", "value", "fate", "reason", "remedy"), right=("row",))
+    for row in rejects.rows:
+        rows.add_row(*(_plain(str(v)) for v in asdict(row).values()))
+    console.print(rows)
+    total = sum(count.rows for count in rejects.counts)
+    if total > len(rejects.rows):
+        console.print(f"The first {len(rejects.rows)} of {total:,}; --limit or --format csv shows more.")
+
+
+def _harmless(value: object) -> object:
+    """A text that a spreadsheet would run as a formula, written so that it stays a text."""
+    if isinstance(value, str) and value[:1] in FORMULA_SIGNS and not _is_number(value):
+        return f"'{value}"
+    return value
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _print_csv(report: IngestReport) -> None:
     rows = csv.writer(sys.stdout, lineterminator="\n")
     rows.writerow(FileIntake.__dataclass_fields__)
     for file in report.files:
-        rows.writerow(" ".join(v) if isinstance(v, tuple) else v for v in asdict(file).values())
+        values = asdict(file).values()
+        rows.writerow(_harmless("; ".join(v) if isinstance(v, tuple) else v) for v in values)
 
 
 def _print_table(report: IngestReport) -> None:
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    table = Table(box=None, header_style="bold")
-    for heading in ("file", "source", "recipe", "months"):
-        table.add_column(heading, overflow="fold")
-    for heading in ("rows", "loaded", "repaired", "rejected"):
-        table.add_column(heading, justify="right")
-    for heading in ("as of", "status", "notes"):
-        table.add_column(heading, overflow="fold")
-    for file in report.files:
-        table.add_row(*_cells(file))
+    console = _console()
+    table = _table(("file", "source", "recipe", "months", *COUNTS, "as of", "status", "notes"), right=COUNTS)
+    for file in report.summary:
+        table.add_row(*map(_plain, _cells(file)))
     console.print(table)
-    for line in (*report.notes, *(f"skipped {s.name}: {s.reason}" for s in report.skipped)):
-        console.print(line, markup=False, highlight=False)
-    for gap in report.gaps:
-        console.print(f"coverage: {gap}", markup=False, highlight=False)
+    for line in (
+        *report.notes,
+        *(f"skipped {s.name}: {s.reason}" for s in report.skipped),
+        *(f"coverage: {gap}" for gap in report.gaps),
+    ):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDTH)
+
+
+def _table(headings: tuple[str, ...], *, right: tuple[str, ...] = ()) -> Table:
+    table = Table(box=None, header_style="bold")
+    for heading in headings:
+        justify: Literal["right", "left"] = "right" if heading in right else "left"
+        table.add_column(heading, justify=justify, overflow="fold", no_wrap=heading not in LONG)
+    return table
+
+
+def _plain(text: str) -> str:
+    """Text that rich prints as it stands, brackets and all, without control characters."""
+    return escape("".join(c if c.isprintable() else " " for c in text))
 
 
 def _cells(file: FileIntake) -> tuple[str, ...]:

@@ -13,9 +13,12 @@ from becalm.ingest.load import FileRead, load_readers, read_files, require_sound
 from becalm.ingest.locate import Locator
 from becalm.ingest.offences import load_offences
 from becalm.ingest.reader import ReadContext
+from becalm.ingest.summary import summarise
+from becalm.store.boundaries import load_boundaries
 from becalm.tables.archive import ArchiveFile, Intake
+from becalm.tables.faults import FaultCount, choose_faults, count_faults, list_faults
 from becalm.terms.coverage import Gap
-from becalm.terms.intake import FileIntake
+from becalm.terms.intake import FileIntake, RowFault
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +27,7 @@ class IngestReport:
 
     intake_id: str | None  # None where nothing was new
     files: tuple[FileIntake, ...]
+    summary: tuple[FileIntake, ...]  # the files, those of one kind together where they are many
     skipped: tuple[Skipped, ...]
     gaps: tuple[Gap, ...]
     notes: tuple[str, ...]
@@ -68,17 +72,39 @@ def ingest(
         require_sound(reads, max_reject_share=share)
         files = tuple(_tally(read, desk.archive.files()) for read in reads)
         intake_id = _keep(intake, reads)
-    return IngestReport(intake_id, files, (*skipped, *unknown), (), ())
+    return IngestReport(intake_id, files, summarise(files), (*skipped, *unknown), (), ())
+
+
+@dataclass(frozen=True, slots=True)
+class Rejects:
+    """Rows that were rejected or repaired: how many for each reason, and which (the first of them)."""
+
+    counts: tuple[FaultCount, ...]
+    rows: tuple[RowFault, ...]
+
+
+def list_rejects(
+    desk: Desk,
+    *,
+    file: str | None = None,
+    reason: str | None = None,
+    fate: str | None = None,
+    limit: int | None = None,
+) -> Rejects:
+    """Which rows of the files in the archive were rejected or repaired, and why?"""
+    chosen = choose_faults(desk.archive.table("row_faults"), file=file, reason=reason, fate=fate)
+    return Rejects(count_faults(chosen), list_faults(chosen, limit=limit))
 
 
 def _context(desk: Desk, intake: Intake, mapping: Path | None) -> ReadContext:
     city = desk.workspace.city
     return ReadContext(
         city=city,
-        locator=Locator(city),
+        locator=Locator(city, load_boundaries(desk.workspace)),
         offences=load_offences(desk.workspace.offences_path),
         staging=Path(intake.staging),
         mapping=mapping,
+        mappings=desk.workspace.mappings_path,
     )
 
 

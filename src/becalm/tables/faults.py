@@ -1,0 +1,44 @@
+"""Rows that were rejected or repaired: which, and how many for each reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ibis import Table
+
+from becalm.terms.intake import RowFault
+
+
+@dataclass(frozen=True, slots=True)
+class FaultCount:
+    """How many rows met this fate for this reason, in how many files."""
+
+    fate: str
+    reason: str
+    rows: int
+    files: int
+
+
+def choose_faults(
+    faults: Table, *, file: str | None = None, reason: str | None = None, fate: str | None = None
+) -> Table:
+    """The faults whose file and reason contain these words (without regard to case)."""
+    for column, words in (("file", file), ("reason", reason)):
+        if words:
+            faults = faults.filter(faults[column].lower().contains(words.lower()))
+    return faults.filter(faults.fate == fate) if fate else faults
+
+
+def count_faults(faults: Table) -> tuple[FaultCount, ...]:
+    """How many rows for each reason? The most frequent first."""
+    counted = faults.group_by(["fate", "reason"]).aggregate(rows=faults.count(), files=faults.file.nunique())
+    rows = counted.to_pyarrow().to_pylist()
+    found = [FaultCount(r["fate"], r["reason"], int(r["rows"]), int(r["files"])) for r in rows]
+    return tuple(sorted(found, key=lambda c: (-c.rows, c.fate, c.reason)))
+
+
+def list_faults(faults: Table, *, limit: int | None = None) -> tuple[RowFault, ...]:
+    """The faults in the order of their files and rows."""
+    ordered = faults.order_by(["file", "row", "column", "reason"]).drop("intake_id")
+    chosen = ordered if limit is None else ordered.limit(limit)
+    return tuple(RowFault(**row) for row in chosen.to_pyarrow().to_pylist())
