@@ -14,6 +14,7 @@ from becalm.measure.compare import compare_baselines, compare_periods
 from becalm.measure.dispersion import GroupDispersion, measure_dispersion
 from becalm.measure.expected import Expected, expected_from_years
 from becalm.measure.match import Matching, match_calendar
+from becalm.measure.series import days_covered, outside_total, pick_groups
 from becalm.measure.suppress import suppress
 
 __all__ = [
@@ -22,8 +23,11 @@ __all__ = [
     "Matching",
     "compare_baselines",
     "compare_periods",
+    "days_covered",
     "expected_from_years",
     "match_calendar",
     "measure_dispersion",
+    "outside_total",
+    "pick_groups",
     "suppress",
 ]

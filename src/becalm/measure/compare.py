@@ -11,8 +11,8 @@ import numpy as np
 
 from becalm.measure.dispersion import GroupDispersion, measure_dispersion
 from becalm.measure.expected import expected_from_years
-from becalm.measure.match import match_calendar
-from becalm.measure.series import Series, require_answerable, series_of
+from becalm.measure.match import match_calendar, with_easter
+from becalm.measure.series import Series, days_counted, require_answerable, series_of
 from becalm.measure.suppress import suppress
 from becalm.measure.warn import warnings_of
 from becalm.methods.multiplicity import q_values
@@ -38,24 +38,27 @@ def compare_baselines(
     holidays: Mapping[date, str] | None = None,
     left_out: CountTable | None = None,
     gaps: Sequence[Gap] = (),
+    covered: Period | None = None,
 ) -> Comparison:
     """How does the period compare with each of several baselines, side by side?
 
     The headline depends on the baseline, so more than one is shown; the first is the one that was
     asked for. `counts` hold the source's whole history: what lies outside the compared windows tells
     how much each group varies by itself. `groups` give labels and reasons, `left_out` the counts of
-    offence groups that are in no total, `gaps` the months that the source covers badly.
+    offence groups that are in no total, `gaps` the months that the source covers badly, `covered` the
+    days that it covers at all (without it: those of `counts`).
 
     Raises
     ------
     QuestionError
         where the records do not cover a window, or carry only months and days are asked for.
     """
-    require_answerable(counts, period, baselines, settings.align)
+    require_answerable(counts, covered or days_counted(counts), period, baselines, settings.align)
     windows = (period, *dict.fromkeys(window for b in baselines for window in b.windows))
     series = series_of(counts, windows, groups=groups)
     spread = measure_dispersion(series, apart_from=windows, level=settings.level)
-    against = tuple(_contrast(series, period, b, spread, settings, holidays or {}) for b in baselines)
+    named_days = with_easter(holidays or {}, windows)
+    against = tuple(_contrast(series, period, b, spread, settings, named_days) for b in baselines)
     comparison = Comparison(
         by=counts.by,
         period=period,
@@ -65,7 +68,7 @@ def compare_baselines(
         level=settings.level,
         align=settings.align,
     )
-    said = warnings_of(comparison, counts, spread, groups or {}, holidays or {}, left_out, gaps)
+    said = warnings_of(comparison, counts, spread, groups or {}, named_days, left_out, gaps)
     return replace(comparison, warnings=said)
 
 
@@ -106,7 +109,7 @@ def _contrast(
             series,
             g,
             new=int(new[g]),
-            old=float(expected.mean[g]) if expected.windows > 1 else int(old[g]),
+            old=float(expected.mean[g]) if expected.windows > 1 else int(expected.together[g]),
             interval=(float(found.ratio[g]), float(found.low[g]), float(found.high[g])),
             p_value=float(p[g]),
             spread=spread,

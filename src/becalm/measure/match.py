@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from becalm.methods.calendar import weekday_counts
+from becalm.methods.calendar import easter_sunday, weekday_counts
 from becalm.terms.comparison import Align
 from becalm.terms.period import Period
 
@@ -63,6 +63,13 @@ def calendar_differences(
     if sorted(here.values()) != sorted(there.values()):
         notes.append(f"{period} has {_named(here, there)}; {window} has {_named(there, here)}")
     return tuple(notes)
+
+
+def with_easter(holidays: Mapping[date, str], windows: Iterable[Period]) -> Mapping[date, str]:
+    """The holidays and Easter Sunday, which few calendars list because no law needs to."""
+    years = {day.year for window in windows for day in (window.start, window.last_day)}
+    easter = {easter_sunday(year): "Easter Sunday" for year in range(min(years), max(years) + 1)}
+    return {**easter, **holidays}
 
 
 def days_of(period: Period) -> tuple[date, ...]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from becalm.tables.tally import CountTable, Unit
+from becalm.tables.tally import CountTable, MonthlyTotals, Unit
 from becalm.terms.baseline import Baseline
 from becalm.terms.comparison import Align
 from becalm.terms.errors import QuestionError
@@ -65,18 +65,31 @@ def label_of(key: str, groups: Mapping[str, OffenceGroup]) -> str:
     return groups[key].label if key in groups else key
 
 
-def covered(counts: CountTable) -> Period:
-    """From the first to the last day that the records cover."""
+def days_covered(totals: MonthlyTotals, unit: Unit) -> Period:
+    """From the first to the last full day that the records of a source cover.
+
+    Whole months where months are counted. Where days are, from the first day with a record to the
+    last; the day on which the extract was made is not full yet.
+    """
+    start, last = date.fromisoformat(f"{totals.months[0]}-01"), date.fromisoformat(f"{totals.months[-1]}-01")
+    end = month_start(last.year, last.month + 1)
+    final = totals.last_day[-1]
+    if unit == "month" or final is None:
+        return Period(start, end)
+    return Period(totals.first_day[0] or start, min(final + timedelta(days=1), totals.as_of))
+
+
+def days_counted(counts: CountTable) -> Period:
+    """From the first to the last day of a table of counts."""
     last = counts.times[-1]
     end = month_start(last.year, last.month + 1) if counts.unit == "month" else last + timedelta(days=1)
     return Period(counts.times[0], end)
 
 
 def require_answerable(
-    counts: CountTable, period: Period, baselines: Sequence[Baseline], align: Align
+    counts: CountTable, covered: Period, period: Period, baselines: Sequence[Baseline], align: Align
 ) -> None:
     """Refuse windows that the records do not cover, and days asked of months."""
-    known = covered(counts)
     windows = [("period", period), *(("baseline", w) for b in baselines for w in b.windows)]
     for name, window in windows:
         if counts.unit == "month" and not window.is_whole_months:
@@ -84,9 +97,9 @@ def require_answerable(
                 f"The {name} {window} is not whole months, and {counts.source} records only the month "
                 f"of each offence. Ask for whole months, for example --period {window.months[0]}."
             )
-        if not known.holds(window):
+        if not covered.holds(window):
             raise QuestionError(
-                f"The {name} {window} is not covered: the records of {counts.source} run from {known}. "
+                f"The {name} {window} is not covered: the records of {counts.source} run from {covered}. "
                 "Ask within those days, or ingest the missing months."
             )
     if counts.unit == "month" and align != "windows":
@@ -96,7 +109,19 @@ def require_answerable(
         )
 
 
-def covered_baselines(counts: CountTable, baselines: Sequence[Baseline]) -> tuple[Baseline, ...]:
-    """Which of these baselines do the records cover?"""
-    known = covered(counts)
-    return tuple(b for b in baselines if all(known.holds(w) for w in b.windows))
+def outside_total(
+    present: Sequence[str], groups: Mapping[str, OffenceGroup], *, named: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Which of these offence groups are left out of every count?
+
+    Those that are in no total, unless they were asked for by name or nothing else is there.
+    """
+    out = tuple(key for key in present if key in groups and not groups[key].in_total)
+    return () if named or len(out) == len(present) else out
+
+
+def pick_groups(counts: CountTable, keys: Sequence[str]) -> CountTable:
+    """The table of these groups alone."""
+    rows = [counts.groups.index(key) for key in keys]
+    finders = tuple(counts.found_by[row] for row in rows)
+    return replace(counts, groups=tuple(keys), counts=counts.counts[rows], found_by=finders)

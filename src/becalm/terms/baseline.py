@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -84,11 +85,24 @@ def mean_of_years(asked: AskedPeriod, years: int) -> Baseline:
     return Baseline(f"mean of {years} years", windows, former[0].alignment)
 
 
-def usual_baselines(asked: AskedPeriod, first: Baseline) -> tuple[Baseline, ...]:
-    """The baselines to show side by side when only one was asked for: it, the year before it, and a mean.
+def choose_baselines(texts: Sequence[str], *, asked: AskedPeriod, covered: Period) -> tuple[Baseline, ...]:
+    """Which baselines are shown side by side, in the order in which they are shown?
 
-    The headline depends on the baseline, so one alone is never the whole answer.
+    Those that were asked for; where only one was (or none, which means the year before), also the
+    year before it and the mean of three years, where the records cover them: the headline depends
+    on the baseline, so one alone is not the whole answer.
     """
+    wanted = tuple(
+        parse_baseline(t, asked=asked, last_day=covered.last_day) for t in texts or ("year before",)
+    )
+    if len(wanted) > 1:
+        return wanted
+    usual = (b for b in usual_baselines(asked, wanted[0])[1:] if all(covered.holds(w) for w in b.windows))
+    return (*wanted, *usual)
+
+
+def usual_baselines(asked: AskedPeriod, first: Baseline) -> tuple[Baseline, ...]:
+    """The first baseline, the year before it, and the mean of the three years before the period."""
     year_before_it = same_period_of(asked, _year(asked, first.windows[0]) - 1)
     candidates = (first, year_before_it, mean_of_years(asked, 3))
     seen: dict[tuple[Period, ...], Baseline] = {}

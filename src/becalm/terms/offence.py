@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -54,3 +55,16 @@ class OffenceTable:
     def by_word(self) -> dict[str, str]:
         """Group keys by `plain_word`, for looking up many words at once."""
         return {plain_word(word): key for word, key in self.words}
+
+
+def groups_by_key(tables: Iterable[OffenceTable], *, source: str) -> dict[str, OffenceGroup]:
+    """Which group does each key name, for the records of this source?
+
+    Keys mean the same in every table; where two describe one, the table whose key begins the
+    source's name wins (mps_knife over mps for the source mps_knife).
+    """
+
+    def nearness(table: OffenceTable) -> tuple[bool, int, str]:
+        return source.startswith(table.key), len(table.key), table.key
+
+    return {group.key: group for table in sorted(tables, key=nearness) for group in table.groups}
