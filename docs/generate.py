@@ -1,4 +1,4 @@
-"""Writes docs/reference/ from the program itself, so that it cannot go stale (`make docs`).
+"""Writes docs/reference/ and the list of decisions from what there is, so that they cannot go stale.
 
 `pages()` returns every page as text; a test compares them with the files.
 """
@@ -24,27 +24,28 @@ from becalm.store import workspace
 from becalm.tables import schema
 from becalm.terms.errors import ERROR_KINDS
 
-REFERENCE = Path(__file__).parent / "reference"
-ABOUT = tomllib.loads(REFERENCE.with_suffix(".toml").read_text("utf-8"))
+DOCS = Path(__file__).parent
+ABOUT = tomllib.loads((DOCS / "reference.toml").read_text("utf-8"))
 WRITTEN_BY = (
     "<!-- Written by docs/generate.py from the program; change the program, then run `make docs`. -->\n"
 )
 
 
 def pages() -> Mapping[str, str]:
-    """Every page of the reference, by its file name."""
+    """Every page by its path below docs/."""
     made = {
-        "commands.md": commands_page(),
-        "glossary.md": page("Glossary", "glossary", nouns("becalm.terms")),
-        "tables.md": tables_page(),
-        "settings.md": settings_page(),
-        "exit-codes.md": exit_codes_page(),
-        "offence-groups.md": offence_groups_page(),
-        "questions.md": page(
+        "reference/commands.md": commands_page(),
+        "reference/glossary.md": page("Glossary", "glossary", nouns("becalm.terms")),
+        "reference/tables.md": tables_page(),
+        "reference/settings.md": settings_page(),
+        "reference/exit-codes.md": exit_codes_page(),
+        "reference/offence-groups.md": offence_groups_page(),
+        "reference/questions.md": page(
             "Questions", "questions", functions("becalm.measure", "becalm.find", "becalm.tables.counts")
         ),
-        "methods.md": page("Methods", "methods", functions("becalm.methods")),
+        "reference/methods.md": page("Methods", "methods", functions("becalm.methods")),
     }
+    made["decisions/README.md"] = page("Decisions", "decisions", decisions())
     return {name: f"{WRITTEN_BY}\n{text.strip()}\n" for name, text in made.items()}
 
 
@@ -55,9 +56,16 @@ def page(title: str, about: str, *sections: str) -> str:
 
 def main() -> None:
     """Write every page."""
-    REFERENCE.mkdir(exist_ok=True)
     for name, text in pages().items():
-        (REFERENCE / name).write_text(text, "utf-8")
+        (DOCS / name).parent.mkdir(exist_ok=True)
+        (DOCS / name).write_text(text, "utf-8")
+
+
+def decisions() -> str:
+    """The titles of the decision records, in order."""
+    records = sorted((DOCS / "decisions").glob("[0-9]*.md"))
+    titles = [record.read_text("utf-8").splitlines()[0].removeprefix("# ") for record in records]
+    return "\n".join(f"- [{title}]({record.name})" for title, record in zip(titles, records, strict=True))
 
 
 # --- commands ---------------------------------------------------------------------------------------------

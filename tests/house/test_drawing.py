@@ -35,3 +35,9 @@ def test_what_the_drawing_calls_built_exists_and_what_it_calls_planned_does_not(
     existing = {path.parent.name for path in (root / "src" / "becalm").glob("*/__init__.py")}
     assert {name for name in rooms if not PLANNED.fullmatch(name)} == existing
     assert not planned & existing
+
+
+def test_a_planted_difference_is_seen(root: Path, settings: dict[str, Any]) -> None:
+    page = (root / "docs" / "architecture.md").read_text("utf-8")
+    assert drawn_floors(page.replace("│ desk │\n", "")) != contract_floors(settings)
+    assert drawn_floors(page.replace("│ (web) │", "│ web │")) != contract_floors(settings)
