@@ -7,7 +7,9 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Hang every command on the app."""
-    from becalm.cli import ingest, init
+    from becalm.cli import ingest, init, measure
 
     app.command("init")(init.init)
     app.add_typer(ingest.app, name="ingest")
+    app.add_typer(measure.app, name="measure")
+    app.add_typer(find.app, name="find")

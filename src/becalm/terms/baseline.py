@@ -59,7 +59,7 @@ def parse_baseline(text: str, *, asked: AskedPeriod, last_day: date) -> Baseline
     elif re.fullmatch(r"\d{4}", text) and not _is_whole_year(asked):
         baseline = same_period_of(asked, int(text))
     else:
-        baseline = Baseline(text, (_own_period(text, last_day),), "as written")
+        baseline = _as_written(text, _own_period(text, last_day), asked)
     require_apart(asked, baseline)
     return baseline
 
@@ -138,6 +138,11 @@ def _own_period(text: str, last_day: date) -> Period:
         return parse_period(text, last_day=last_day).period
     except UsageError as error:
         raise UsageError(f"The baseline {text!r} cannot be read. {error.message} {BASELINE_FORMS}") from error
+
+
+def _as_written(text: str, window: Period, asked: AskedPeriod) -> Baseline:
+    same = same_period_of(asked, _year(asked, window))
+    return Baseline(text, (window,), same.alignment if same.windows == (window,) else "as written")
 
 
 def _is_whole_year(asked: AskedPeriod) -> bool:
