@@ -1,0 +1,102 @@
+"""Columns of cells as arrays: words by code, numbers with what is none, instants with what is none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Coded:
+    """Text cells, each distinct text once. `codes[i]` is -1 where cell i is blank."""
+
+    codes: NDArray[np.int64]
+    values: tuple[str, ...]
+
+    @property
+    def blank(self) -> NDArray[np.bool_]:
+        """Which cells are blank?"""
+        return self.codes < 0
+
+    def map(self, answer: Callable[[str], Any]) -> NDArray[np.object_]:
+        """The answer for every cell, asked once per distinct text; None where blank."""
+        answers = np.empty(len(self.values) + 1, dtype=object)
+        answers[:-1] = [answer(value) for value in self.values]
+        return answers[self.codes]
+
+    def texts(self) -> NDArray[np.object_]:
+        """The text of every cell; None where blank."""
+        return self.map(lambda text: text)
+
+
+def coded(column: pa.ChunkedArray) -> Coded:
+    """The cells of a column as trimmed text, coded; blanks and nulls are blank."""
+    kind = column.type
+    if pa.types.is_floating(kind):
+        column = pa.chunked_array([pa.array(_number_texts(column), pa.string())])
+    elif not pa.types.is_string(kind) and not pa.types.is_dictionary(kind):
+        column = column.cast(pa.string())
+    encoded = column.combine_chunks() if pa.types.is_dictionary(kind) else column.dictionary_encode()
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = encoded.combine_chunks()
+    if isinstance(encoded, pa.ChunkedArray):  # no chunks at all
+        return Coded(np.zeros(0, dtype=np.int64), ())
+    texts = [(t or "").strip() for t in encoded.dictionary.cast(pa.string()).to_pylist()]
+    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return _merged(codes, texts)
+
+
+def _merged(codes: NDArray[np.int64], texts: list[str]) -> Coded:
+    """Texts that are the same once trimmed get one code; empty ones become blank."""
+    own = {text: i for i, text in enumerate(dict.fromkeys(t for t in texts if t))}
+    if len(own) == len(texts):
+        return Coded(codes, tuple(own))
+    renumbered = np.array([own.get(text, -1) for text in texts] + [-1], dtype=np.int64)
+    return Coded(renumbered[codes], tuple(own))
+
+
+def _number_texts(column: pa.ChunkedArray) -> list[str | None]:
+    def text(number: float | None) -> str | None:
+        if number is None or number != number:
+            return None
+        return str(int(number)) if float(number).is_integer() else repr(number)
+
+    return [text(number) for number in column.to_pylist()]
+
+
+def numbers(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """The numbers of a column (NaN where blank or none), and which cells hold something that is no number."""
+    kind = column.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        plain = column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64)
+        return plain, np.isinf(plain)
+    words = coded(column)
+    values = pd.to_numeric(pd.Series(words.values, dtype=object), errors="coerce").to_numpy(dtype=np.float64)
+    out = np.append(values, np.nan)[words.codes]
+    bad = ~words.blank & ~np.isfinite(out)
+    out[bad] = np.nan
+    return out, bad
+
+
+def to_arrow(values: NDArray[Any] | Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """An array with None for null, as an Arrow column of this type."""
+    return pa.array(values, kind, from_pandas=True)
+
+
+def equal_rows(data: pa.Table) -> NDArray[np.bool_]:
+    """Which rows repeat an earlier row of the file cell by cell?"""
+    codes = {}
+    for i, name in enumerate(data.column_names):
+        column = data[name]
+        if not pa.types.is_dictionary(column.type):
+            column = column.dictionary_encode()
+        column = column.combine_chunks() if column.num_chunks else column
+        codes[str(i)] = pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False)
+    return pd.DataFrame(codes).duplicated().to_numpy()

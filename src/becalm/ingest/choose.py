@@ -1,0 +1,112 @@
+"""Which mapping reads a file? The one that the user named, else the one with exactly its columns."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+from becalm.ingest.mapping import Mapping
+from becalm.ingest.reader import InputFile, ReadContext
+from becalm.ingest.recipes import Source, check_recipe, recipe_files
+from becalm.ingest.sheets import BOOK_SUFFIXES, TEXT_SUFFIXES, columns_of
+from becalm.terms.errors import Fault, InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A mapping and the hash of the file that states it."""
+
+    mapping: Mapping
+    sha256: str
+    where: str
+
+
+def choose_mapping(file: InputFile, context: ReadContext) -> Chosen | None:
+    """The mapping for this file, or None where no mapping has exactly its columns.
+
+    The workspace's own mappings come before the shipped ones. Raises InputError where the named mapping or
+    one of the workspace is faulty, or where two mappings of the same rank fit.
+    """
+    kind = _format(file.path)
+    if kind is None:
+        return None
+    if context.mapping is not None:
+        return _checked((_state(context.mapping),))[0]
+    columns = frozenset(columns_of(file))
+    for rank in (own_mappings(context.mappings), shipped_mappings()):
+        fits = [c for c in rank if columns == set(c.mapping.columns_exactly) and kind in c.mapping.formats]
+        if len(fits) > 1:
+            raise _tie(file, fits)
+        if fits:
+            return fits[0]
+    return None
+
+
+def shipped_mappings() -> tuple[Chosen, ...]:
+    """The mappings that come with becalm."""
+    return _shipped()
+
+
+def own_mappings(folder: Path | None) -> tuple[Chosen, ...]:
+    """The mappings in the workspace's folder; raises InputError with all faults of all of them."""
+    if folder is None or not folder.is_dir():
+        return ()
+    return _checked(tuple(_state(path) for path in sorted(folder.glob("*.toml"))))
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """A file as it stands now, so that a change is noticed."""
+
+    path: str
+    changed: int
+    size: int
+
+
+def _state(path: Path) -> _State:
+    try:
+        facts = path.stat()
+    except OSError as error:
+        fault = Fault(str(path), f"cannot be read: {error.strerror}", "name a mapping that exists")
+        raise InputError(f"{path} was refused", (fault,)) from error
+    return _State(str(path), facts.st_mtime_ns, facts.st_size)
+
+
+@lru_cache(maxsize=32)
+def _checked(states: tuple[_State, ...]) -> tuple[Chosen, ...]:
+    return _read(tuple(Path(state.path) for state in states))
+
+
+@lru_cache(maxsize=1)
+def _shipped() -> tuple[Chosen, ...]:
+    return _read(recipe_files("mappings"))
+
+
+def _read(sources: tuple[Source, ...]) -> tuple[Chosen, ...]:
+    chosen: list[Chosen] = []
+    faults: list[Fault] = []
+    for source in sources:
+        mapping, wrong = check_recipe(source, Mapping)
+        faults += wrong
+        if mapping is not None:
+            chosen.append(Chosen(mapping, hashlib.sha256(source.read_bytes()).hexdigest(), source.name))
+    if faults:
+        raise InputError(f"The mappings have {len(faults)} faults; nothing was loaded", tuple(faults))
+    return tuple(chosen)
+
+
+def _format(path: Path) -> str | None:
+    suffix = path.suffix.lower()
+    if suffix in TEXT_SUFFIXES:
+        return "csv"
+    if suffix in BOOK_SUFFIXES:
+        return "xlsx"
+    return "parquet" if suffix == ".parquet" else None
+
+
+def _tie(file: InputFile, fits: list[Chosen]) -> InputError:
+    names = ", ".join(c.where for c in fits)
+    fault = Fault(file.name, f"fits {len(fits)} mappings: {names}", "name one with --mapping")
+    return InputError(f"{file.name} was refused", (fault,))
