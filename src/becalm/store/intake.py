@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from datetime import date
 from pathlib import Path
 from urllib.parse import quote
@@ -17,7 +17,15 @@ from urllib.parse import quote
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from becalm.store.manifest import Manifest, read_manifest, sha256_of, sync_folder, write_manifest
+from becalm.store.manifest import (
+    Manifest,
+    current_files,
+    read_manifest,
+    sha256_of,
+    sync_folder,
+    write_manifest,
+)
+from becalm.store.versions import Staged, settle_versions
 from becalm.tables.archive import ArchiveFile, Part
 from becalm.tables.check import arrow_schema, require_schema
 from becalm.terms.errors import ArchiveError
@@ -28,14 +36,6 @@ LOCK = ".lock"
 FAULTS_AT_ONCE = 50_000
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A Parquet file put aside, and its entry in the manifest to be (its hash still unknown)."""
-
-    staged: Path
-    entry: ArchiveFile
-
-
 class ParquetIntake:
     """One load into the archive, made and ended by `open_intake`."""
 
@@ -43,7 +43,7 @@ class ParquetIntake:
         self._root = root
         self._manifest = manifest
         self._number = manifest.last_intake + 1
-        self._kept: list[_Kept] = []
+        self._kept: list[Staged] = []
         self._inputs: dict[tuple[str, str, str, str, str], str] = {}
         self._faults: list[RowFault] = []
         self._fault_files = 0
@@ -70,7 +70,7 @@ class ParquetIntake:
             return
         staged = self._staged(part)
         self._kept.append(
-            _Kept(
+            Staged(
                 staged,
                 ArchiveFile(
                     path="",
@@ -104,8 +104,9 @@ class ParquetIntake:
         self._write_faults()
         self._committed = True
         if self._kept:
+            settled = settle_versions(self._kept, current_files(self._manifest), self._root)
             with ThreadPoolExecutor(2) as pool:
-                entries = list(pool.map(self._place, range(len(self._kept)), self._kept))
+                entries = list(pool.map(self._place, range(len(settled)), settled))
             _sync_up(self._root, {(self._root / entry.path).parent for entry in entries})
             write_manifest(self._root, self._manifest.with_intake(self._number, entries))
         return self.id
@@ -137,20 +138,20 @@ class ParquetIntake:
         _write(pa.Table.from_pylist(rows, schema=arrow_schema("row_faults")), path)
         newest = max((kept.entry.as_of for kept in self._kept), default=date.min)
         entry = ArchiveFile("", "row_faults", "", "", len(rows), "", newest, self.id, "", "", "", "")
-        self._kept.append(_Kept(path, entry))
+        self._kept.append(Staged(path, entry))
 
-    def _place(self, number: int, kept: _Kept) -> ArchiveFile:
+    def _place(self, number: int, kept: Staged) -> ArchiveFile:
         """Move a file to where it stays, and say so once its bytes are safe."""
-        digest = sha256_of(kept.staged)
+        digest = sha256_of(kept.path)
         entry = kept.entry
         folder = Path(entry.table)
         if entry.source:
             folder = folder / f"source={quote(entry.source, safe='')}" / f"month={entry.month or 'none'}"
         path = folder / f"{self.id}-{number:05d}-{digest[:16]}.parquet"
-        with kept.staged.open("rb") as file:
+        with kept.path.open("rb") as file:
             os.fsync(file.fileno())
         (self._root / folder).mkdir(parents=True, exist_ok=True)
-        kept.staged.replace(self._root / path)
+        kept.path.replace(self._root / path)
         return replace(entry, path=path.as_posix(), sha256=digest)
 
 

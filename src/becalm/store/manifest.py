@@ -1,6 +1,6 @@
 """The manifest: the one list of what the archive holds, replaced whole or not at all.
 
-A version of a (table, source, month) is what one intake brought for it. The newest as-of date
+A version of a (table, source, month) is mostly what one intake brought for it. The newest as-of date
 wins, and of equals the later intake; `docs/decisions/0003-archive.md` says why.
 """
 
@@ -76,38 +76,35 @@ def current_files(
     """
     held = [f for f in manifest.files if as_of is None or f.as_of <= as_of]
     winners = _winning_versions(f for f in held if f.table != "row_faults")
-    alive = {version[0] for version in winners.values()}
+    alive = {f.intake_id for f in held if f.table != "row_faults" and winners[slot_of(f)] == f.version}
     spent = {f.intake_id for f in held if f.table != "row_faults"} - alive
     return tuple(
         f
         for f in held
         if table in (None, f.table)
         and source in (None, f.source)
-        and (f.intake_id not in spent if f.table == "row_faults" else winners[_slot(f)] == _version(f))
+        and (f.intake_id not in spent if f.table == "row_faults" else winners[slot_of(f)] == f.version)
     )
 
 
-def _winning_versions(files: Iterable[ArchiveFile]) -> dict[tuple[str, str, str], tuple[str, str]]:
+def _winning_versions(files: Iterable[ArchiveFile]) -> dict[tuple[str, str, str], str]:
     """The version of each slot with the newest as-of date; of equals, the one that came last."""
-    newest: dict[tuple[str, str, str], dict[tuple[str, str], date]] = {}
+    newest: dict[tuple[str, str, str], dict[str, date]] = {}
     for file in files:
-        versions = newest.setdefault(_slot(file), {})
-        version = _version(file)
-        versions[version] = max(
-            file.as_of, versions.pop(version, file.as_of)
-        )  # popped: the last to come stands last
-    return {
-        slot: max(enumerate(versions.items()), key=lambda entry: (entry[1][1], entry[0]))[1][0]
-        for slot, versions in newest.items()
-    }
+        versions = newest.setdefault(slot_of(file), {})
+        as_of = max(file.as_of, versions.pop(file.version, file.as_of))
+        versions[file.version] = as_of  # popped before: the last to come stands last
+    return {slot: _newest(versions) for slot, versions in newest.items()}
 
 
-def _slot(file: ArchiveFile) -> tuple[str, str, str]:
+def _newest(versions: dict[str, date]) -> str:
+    order = {version: place for place, version in enumerate(versions)}
+    return max(versions, key=lambda version: (versions[version], order[version]))
+
+
+def slot_of(file: ArchiveFile) -> tuple[str, str, str]:
+    """What a version is a version of: table, source and month."""
     return file.table, file.source, file.month
-
-
-def _version(file: ArchiveFile) -> tuple[str, str]:
-    return file.intake_id, file.input_sha256 if file.whole else ""
 
 
 def sync_folder(folder: Path) -> None:

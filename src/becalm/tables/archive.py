@@ -38,6 +38,7 @@ class ArchiveFile:
     recipe: str
     recipe_sha256: str
     whole: bool = False
+    version: str = ""  # files of one table, source and month with the same version count together
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,10 @@ class Part:
 
     Parts of one intake count together, whatever files they come from (a folder of extracts), and
     together they replace what earlier intakes brought for the same table, source and month, unless
-    those are of a later as-of date. A `whole` part comes from a file that by its kind is all of its
-    month (a data.police.uk street file): of several in one intake only the newest counts.
+    those are of a later as-of date. Where they hold only some days of a month that is there already
+    (the ragged ends of an extract), they are added to it, without the rows that it has. A `whole` part
+    comes from a file that by its kind is all of its month (a data.police.uk street file): of several in
+    one intake only the newest counts.
     """
 
     table: str
