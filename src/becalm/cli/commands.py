@@ -7,7 +7,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Hang every command on the app."""
-    from becalm.cli import ingest, init, measure
+    from becalm.cli import find, ingest, init, measure
 
     app.command("init")(init.init)
     app.add_typer(ingest.app, name="ingest")

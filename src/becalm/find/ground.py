@@ -25,7 +25,8 @@ Floats = NDArray[np.float64]
 class Ground:
     """All places with their monthly counts of the target and of related offences.
 
-    Exposure is in units of 30 days. `outside` target incidents fell beyond the ground.
+    Exposure is in units of 30 days; a month without one record of any kind is missing and has none.
+    `outside` target incidents fell beyond the ground.
     """
 
     grid: CellGrid
@@ -70,7 +71,8 @@ def lay_ground(
         )
     grid, denominator = _grid(counts, targets, boundary)
     numbers = grid.numbers(counts.columns, counts.rows)
-    exposure = np.array([days_of(month) for month in months]) / EXPECTED_DAYS
+    recorded = np.bincount(counts.month_index, counts.counts, len(months)) > 0
+    exposure = np.array([days_of(month) for month in months]) / EXPECTED_DAYS * recorded
 
     def series(groups: Sequence[str]) -> CountSeries:
         chosen = _of(counts, groups)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from becalm.terms.errors import QuestionError, UsageError
-from becalm.terms.offence import OffenceGroup
+from becalm.terms.offence import OffenceGroup, OffenceTable
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +62,21 @@ def _refuse_unknown(key: str, known: tuple[str, ...]) -> None:
 
 def _usable(known: dict[str, OffenceGroup]) -> list[str]:
     return sorted(key for key, group in known.items() if group.found_by != "police")
+
+
+def merge_groups(tables: Iterable[OffenceTable], held: Sequence[str]) -> tuple[OffenceGroup, ...]:
+    """One entry for each offence group that the records hold, from all offence tables together.
+
+    Where tables differ the careful answer wins: found by police if any table says so. A group that no
+    table knows is not street violence, and may still be named as a target.
+    """
+    merged: dict[str, OffenceGroup] = {key: OffenceGroup(key, key) for key in held}
+    for group in (group for table in tables for group in table.groups if group.key in merged):
+        known = merged[group.key]
+        police = "police" in (group.found_by, known.found_by)
+        merged[group.key] = replace(
+            group,
+            street_violence=group.street_violence or known.street_violence,
+            found_by="police" if police else group.found_by,
+        )
+    return tuple(merged[key] for key in sorted(merged))

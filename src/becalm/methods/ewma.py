@@ -65,8 +65,10 @@ def forecast_total(
 ) -> float:
     """The next step's total per unit of exposure: a faded mean, its half-life chosen one step ahead.
 
-    The score is the Poisson log-likelihood of every total after the first.
+    The score is the Poisson log-likelihood of every total after the first. Steps without exposure
+    are passed over.
     """
+    totals, exposure = totals[exposure > 0], exposure[exposure > 0]
     steps = len(totals)
 
     def mean(half_life: float, t: int) -> float:

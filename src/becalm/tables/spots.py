@@ -13,26 +13,26 @@ from ibis import Table
 class PointsPerCell:
     """How finely the records are placed, seen on cells of `cell_m`.
 
-    `points` distinct coordinates lie on `cells` cells; `single` of these hold just one point, and
-    `single_records` of all `records` lie on those.
+    Only cells with at least `least_records` are looked at, since one record alone says nothing:
+    their `records` lie on `points` distinct coordinates in `cells` cells, and `single` of these hold
+    just one point.
     """
 
     cell_m: float
+    least_records: int
     records: int
     points: int
     cells: int
     single: int
-    single_records: int
 
 
-def points_per_cell(incidents: Table, *, cell_m: float, groups: Sequence[str] | None = None) -> PointsPerCell:
+def points_per_cell(incidents: Table, *, cell_m: float, least_records: int = 5) -> PointsPerCell:
     """On how many distinct points do the records of each cell lie?
 
     Sources that move each record to the nearest of some fixed points leave cells with one point:
     a list of such cells ranks points of a map, not places.
     """
-    rows = incidents if groups is None else incidents.filter(incidents.offence_group.isin(list(groups)))
-    placed = rows.filter(rows.easting_m.notnull() & rows.northing_m.notnull())
+    placed = incidents.filter(incidents.easting_m.notnull() & incidents.northing_m.notnull())
     points = placed.group_by("easting_m", "northing_m").agg(n=placed.count())
     cells = (
         points.group_by(
@@ -41,6 +41,7 @@ def points_per_cell(incidents: Table, *, cell_m: float, groups: Sequence[str] | 
         )
         .agg(points=points.count(), records=points.n.sum())
         .mutate(one=lambda t: (t.points == 1).cast("int64"))
+        .filter(lambda t: t.records >= least_records)
     )
     (found,) = (
         cells.agg(
@@ -48,12 +49,12 @@ def points_per_cell(incidents: Table, *, cell_m: float, groups: Sequence[str] | 
             points=cells.points.sum(),
             cells=cells.count(),
             single=cells.one.sum(),
-            single_records=(cells.one * cells.records).sum(),
         )
         .to_pyarrow()
         .to_pylist()
     )
-    return PointsPerCell(cell_m=float(cell_m), **{key: int(value or 0) for key, value in found.items()})
+    numbers = {key: int(value or 0) for key, value in found.items()}
+    return PointsPerCell(cell_m=float(cell_m), least_records=least_records, **numbers)
 
 
 def boroughs_of_cells(

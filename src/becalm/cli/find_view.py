@@ -1,0 +1,221 @@
+"""How hotspots and back-tests are shown. Imported only when a command has something to show."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from becalm.cli.options import Format
+from becalm.desk.find import BacktestDone, HotspotsFound
+from becalm.terms.band import Band, band_of
+from becalm.terms.hotspot import BacktestRow, HotspotList
+
+SHOWN = 20
+WIDTH = 140
+ROW_FIELDS = (
+    "method",
+    "hit_rate",
+    "pai",
+    "pai_low",
+    "pai_high",
+    "pei",
+    "rri",
+    "gini",
+    "log_score",
+    "difference_from_count_12",
+    "difference_low",
+    "difference_high",
+)
+LIST_HEADINGS = (
+    "rank",
+    "place",
+    "borough",
+    "expected in 30 days",
+    "P(top)",
+    "rank interval",
+    "tie group",
+    "busiest hour",
+)
+METHOD_HEADINGS = (
+    "method",
+    "hit rate",
+    "PAI",
+    "PEI",
+    "RRI",
+    "Gini",
+    "log score",
+    "PAI less count_12",
+    "verdict",
+)
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+def print_hotspots(found: HotspotsFound, format: Format, written: Sequence[Path]) -> None:  # noqa: A002
+    """Print the list, as asked."""
+    if format is Format.json:
+        sys.stdout.write(found.geojson)
+    elif format is Format.csv:
+        sys.stdout.write(found.csv)
+    else:
+        _print_list(found, written)
+
+
+def print_backtest(done: BacktestDone, format: Format) -> None:  # noqa: A002
+    """Print the back-test, as asked."""
+    if format is Format.json:
+        sys.stdout.write(json.dumps(backtest_object(done), ensure_ascii=False, indent=2) + "\n")
+    elif format is Format.csv:
+        sys.stdout.write(_backtest_csv(done))
+    else:
+        _print_methods(done)
+
+
+def backtest_object(done: BacktestDone) -> dict[str, Any]:
+    """The back-test in the shape that other programs rely on."""
+    tested = done.backtest
+    return {
+        "target": list(tested.target),
+        "cell_m": tested.cell_m,
+        "area_share": tested.area_share,
+        "origins": tested.origins,
+        "rows": [_row_object(row) for row in tested.rows],
+    }
+
+
+def _row_object(row: BacktestRow) -> dict[str, str | float]:
+    pai, difference = row.pai, row.difference_from_count_12
+    values = (row.hit_rate, pai.value, pai.low, pai.high, row.pei, row.rri, row.gini, row.log_score)
+    numbers = (*values, difference.value, difference.low, difference.high)
+    return dict(zip(ROW_FIELDS, (row.method, *(round(n, 4) for n in numbers)), strict=True))
+
+
+def _backtest_csv(done: BacktestDone) -> str:
+    out = io.StringIO()
+    rows = csv.DictWriter(out, ROW_FIELDS, lineterminator="\n")
+    rows.writeheader()
+    rows.writerows(_row_object(row) for row in done.backtest.rows)
+    return out.getvalue()
+
+
+def _print_list(found: HotspotsFound, written: Sequence[Path]) -> None:
+    console, listed = _console(), found.hotspots
+    _say(console, _heading(listed))
+    table = _table(LIST_HEADINGS)
+    for h in listed.hotspots[:SHOWN]:
+        e = h.expected
+        table.add_row(
+            str(h.rank),
+            h.place_id,
+            escape(h.borough or "-"),
+            f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f})",
+            f"{h.p_top:.2f}",
+            f"{h.rank_low} to {h.rank_high}",
+            str(h.tie_group),
+            busiest_hour(h.profile),
+        )
+    console.print(table)
+    _say(console, _summary(listed))
+    _say(console, (f"warning: {w}" for w in listed.warnings))
+    _say(console, (f"written: {path}" for path in written))
+    _say(console, (f"seed {found.run.seed}; the whole list: --format csv, or --out FILE",))
+
+
+def _heading(listed: HotspotList) -> tuple[str, ...]:
+    level = f"{listed.level:.0%}"
+    return (
+        f"{len(listed.hotspots)} places of {listed.cell_m:g} m for {', '.join(listed.target)}: "
+        f"{listed.incidents:,} incidents, {listed.first_month} to {listed.last_month}, "
+        f"source {listed.source}, as of {listed.as_of}. Intervals hold {level}.",
+    )
+
+
+def _summary(listed: HotspotList) -> tuple[str, ...]:
+    bands = Counter(band_of(h.p_top) for h in listed.hotspots)
+    c = listed.concentration
+    parts = ", ".join(f"{p.name} {p.share:.0%}" for p in listed.blend)
+    return (
+        f"How sure: mean P(top {len(listed.hotspots)}) {listed.mean_p_top:.2f}; "
+        + ", ".join(f"{bands[band]} {band}" for band in Band)
+        + f"; {listed.tied_below} places not listed cannot be told apart from the last one.",
+        f"Score: {parts}; half-life {listed.half_life_months:g} months.",
+        f"Borrowed from: {', '.join(listed.related) or 'nothing'}. "
+        f"Left out as found by police: {', '.join(listed.excluded) or 'nothing on record'}.",
+        f"Concentration, last 12 months: 25 % of {c.incidents:,} incidents in {c.share_25:.2%} of places "
+        f"and 50 % in {c.share_50:.2%}; chance alone would give {c.null_share_25:.2%} and "
+        f"{c.null_share_50:.2%}. "
+        f"Generalised Gini {c.gini_generalised:.2f}.",
+        f"Places that compete: {listed.places:,} ({listed.denominator}, {listed.area_m2 / 1e6:,.1f} km2).",
+    )
+
+
+def _print_methods(done: BacktestDone) -> None:
+    console, tested = _console(), done.backtest
+    _say(
+        console,
+        (
+            f"{tested.incidents:,} incidents of {', '.join(tested.target)} in {tested.origins} months "
+            f"({tested.months[0]} to {tested.months[-1]}), each foretold from the months before it; "
+            f"source {tested.source}, as of {tested.as_of}.",
+            f"PAI, PEI and RRI at {tested.area_share:.2%} of {tested.area_m2 / 1e6:,.1f} km2 "
+            f"({tested.denominator}; {tested.places:,} cells of {tested.cell_m:g} m); "
+            f"hit rate in the best {tested.count} places.",
+        ),
+    )
+    table = _table(METHOD_HEADINGS)
+    for row in tested.rows:
+        pai, gain = row.pai, row.difference_from_count_12
+        table.add_row(
+            row.method,
+            f"{row.hit_rate:.1%}",
+            f"{pai.value:.2f} ({pai.low:.2f} to {pai.high:.2f})",
+            *(f"{value:.3f}" for value in (row.pei, row.rri, row.gini, row.log_score)),
+            f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})",
+            verdict(row),
+        )
+    console.print(table)
+    _say(console, (f"warning: {w}" for w in tested.warnings))
+    _say(console, (f"Intervals hold {tested.level:.0%} (months resampled); seed {done.run.seed}.",))
+
+
+def verdict(row: BacktestRow) -> str:
+    """Whether a difference may be called one: only where its whole interval lies on one side of 0."""
+    gain = row.difference_from_count_12
+    if row.method == "count_12":
+        return "the reference"
+    if gain.low > 0:
+        return "better"
+    return "worse" if gain.high < 0 else "no difference shown"
+
+
+def busiest_hour(profile: tuple[float, ...] | None) -> str:
+    """The hour of the week with the greatest share, e.g. "Fri 22:00"."""
+    if profile is None:
+        return "no times"
+    hour = max(range(len(profile)), key=profile.__getitem__)
+    return f"{DAYS[hour // 24]} {hour % 24:02d}:00"
+
+
+def _console() -> Console:
+    return Console(width=None if sys.stdout.isatty() else WIDTH)
+
+
+def _table(headings: Sequence[str]) -> Table:
+    table = Table(box=None, header_style="bold")
+    for i, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if i == 0 and heading == "method" else "right")
+    return table
+
+
+def _say(console: Console, lines: Iterable[str]) -> None:
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

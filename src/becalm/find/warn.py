@@ -1,0 +1,32 @@
+"""What the reader of a list must know about the records behind it."""
+
+from __future__ import annotations
+
+from becalm.tables.spots import PointsPerCell
+from becalm.tables.tally import PlaceCounts
+
+LARGEST_SINGLE_SHARE = 0.5
+
+
+def warn_of_points(points: PointsPerCell) -> tuple[str, ...]:
+    """Are the cells finer than the records are placed?"""
+    if not points.cells or points.single <= LARGEST_SINGLE_SHARE * points.cells:
+        return ()
+    return (
+        f"Cells of {points.cell_m:g} m are finer than these records are placed: {points.records:,} records "
+        f"lie on {points.points:,} points, and {points.single:,} of the {points.cells:,} cells with at least "
+        f"{points.least_records} of them ({points.single / points.cells:.0%}) hold one point only. Such a cell ranks a point of the "
+        f"source's map, not a place. Take larger cells (--cell-m {2 * points.cell_m:g}).",
+    )
+
+
+def warn_of_quality(counts: PlaceCounts) -> tuple[str, ...]:
+    """Are the records moved to nearby points before they are published?"""
+    placed = sum(n for _, n in counts.location_quality)
+    moved = sum(n for quality, n in counts.location_quality if quality in ("snap", "block"))
+    if not placed or not moved:
+        return ()
+    return (
+        f"{moved / placed:.0%} of the records were moved by their source to a nearby map point or block: "
+        "a place on the list may stand for its neighbour.",
+    )
