@@ -56,7 +56,8 @@ def compare_baselines(
     require_answerable(counts, covered or days_counted(counts), period, baselines, settings.align)
     windows = (period, *dict.fromkeys(window for b in baselines for window in b.windows))
     series = series_of(counts, windows, groups=groups)
-    spread = measure_dispersion(series, apart_from=windows, level=settings.level)
+    compared = (period, *baselines[0].windows)
+    spread = measure_dispersion(series, apart_from=compared, level=settings.level)
     named_days = with_easter(holidays or {}, windows)
     against = tuple(_contrast(series, period, b, spread, settings, named_days) for b in baselines)
     comparison = Comparison(
