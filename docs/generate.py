@@ -82,15 +82,12 @@ def commands_page() -> str:
 
 
 def commands_below(command: Any, words: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Every command with the words that call it, in order of their names.
-
-    A hidden command is what its group does when no other is named.
-    """
+    """Every command with the words that call it, in order of their names."""
     groups = getattr(command, "commands", {})
     if words and not groups:
         yield words, command
-    for name in sorted(groups, key=lambda name: (not groups[name].hidden, name)):
-        yield from commands_below(groups[name], words if groups[name].hidden else (*words, name))
+    for name in sorted(groups):
+        yield from commands_below(groups[name], (*words, name))
 
 
 def command_section(words: tuple[str, ...], command: Any) -> Iterator[str]:

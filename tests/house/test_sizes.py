@@ -9,7 +9,7 @@ from house import Source, read_source
 FILE_LINES = 300
 FUNCTION_LINES = 40
 ARGUMENTS = 10
-BY_POSITION = 6
+BY_POSITION = 7
 
 # path or path::function -> why it may be longer. An entry that is no longer needed fails the test.
 ALLOWED: dict[str, str] = {}

@@ -29,9 +29,8 @@ def every_command() -> tuple[Command, ...]:
 
 
 def _below(command: Any, words: tuple[str, ...]) -> Iterator[Command]:
-    """This command and all below it. A hidden one is what its group does when no other is named."""
     groups = getattr(command, "commands", {})
     if words and not groups:
         yield Command(words, command.help or "", tuple(command.params))
     for name, child in groups.items():
-        yield from _below(child, words if child.hidden else (*words, name))
+        yield from _below(child, (*words, name))
