@@ -23,6 +23,7 @@ from becalm.terms.intake import RowFault
 
 BLOCK_BYTES = 4 << 20
 HEAD_BYTES = 1 << 16
+HEADER_ALONE = "a header and no rows"
 WORDS = pa.dictionary(pa.int32(), pa.string())  # few distinct values: kept once each
 TEXT = pa.string()
 _OTHER_DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
@@ -79,6 +80,8 @@ def read_csv_table(
         table, broken, numbers = _read_fast(path, wanted), (), None
     except pa.ArrowInvalid:
         table, broken, numbers = _read_carefully(file, path, wanted)
+    if not table.num_rows and not broken:
+        notes = (*notes, HEADER_ALONE)
     if not _ends_with_newline(path):
         notes = (*notes, "the last line has no end: the file may have been cut short")
     return CsvTable(path, table, broken, notes, numbers)
@@ -184,15 +187,15 @@ def _check_header(file: InputFile, path: Path, wanted: Sequence[str], kind: str)
     for delimiter, name in _OTHER_DELIMITERS.items():
         if len(header) < len(wanted) and ",".join(header).count(delimiter) >= len(wanted) - 1:
             raise _refused(file, "line 1", f"is separated by {name}, not by commas", "export it with commas")
-    faults = tuple(Fault("column", f'"{name}" not found', _nearest(name, header)) for name in missing)
+    faults = tuple(Fault("column", f'"{name}" not found', _nearest(name, header, wanted)) for name in missing)
     raise InputError(f"{file.name} is not a {kind} file as published; nothing was loaded", faults)
 
 
-def _nearest(name: str, header: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name.casefold(), [h.casefold() for h in header], n=1, cutoff=0.6)
-    seen = next((h for h in header if near and h.casefold() == near[0]), None)
-    if seen is not None:
-        return f'the nearest column is "{seen}": rename it to "{name}"'
+def _nearest(name: str, header: Sequence[str], wanted: Sequence[str]) -> str:
+    spare = {h.casefold(): h for h in header if h not in wanted}
+    near = difflib.get_close_matches(name.casefold(), spare, n=1, cutoff=0.6)
+    if near:
+        return f'the nearest column is "{spare[near[0]]}": rename it to "{name}"'
     return f"the columns are {', '.join(header)[:300]}; fetch the file again, or load it through a mapping"
 
 

@@ -100,17 +100,21 @@ def read_files(
 def require_sound(reads: Sequence[FileRead], *, max_reject_share: float) -> None:
     """Refuse files of which more than this share of rows was rejected or had to be repaired.
 
-    Raises InputError with the reasons, their counts and the first rows of each such file.
+    Raises InputError with the reasons, their counts and the first rows of each such file; also where none of
+    the files holds any row.
     """
+    if not any(read.reading is None or read.reading.rows for read in reads):
+        faults = tuple(Fault(r.file.name, "has no rows", "fetch or export it again") for r in reads)
+        raise InputError(f"The {len(reads)} files hold a header and no rows; nothing was loaded", faults)
     faulty = [(read, r) for read in reads if (r := read.reading) and _share(r) > max_reject_share]
     if not faulty:
         return
-    faults = tuple(fault for read, reading in faulty for fault in _told(read.file.name, reading))
+    told = tuple(fault for read, reading in faulty for fault in _told(read.file.name, reading))
     raise InputError(
         f"{len(faulty)} of {len(reads)} files have more faulty rows than the {max_reject_share:.0%} that "
         "[ingest] max_reject_share allows; nothing was loaded. Correct them, or allow more with "
         "--max-reject-share.",
-        faults,
+        told,
     )
 
 
