@@ -15,8 +15,9 @@ def warn_of_points(points: PointsPerCell) -> tuple[str, ...]:
     return (
         f"Cells of {points.cell_m:g} m are finer than these records are placed: {points.records:,} records "
         f"lie on {points.points:,} points, and {points.single:,} of the {points.cells:,} cells with at least "
-        f"{points.least_records} of them ({points.single / points.cells:.0%}) hold one point only. Such a cell ranks a point of the "
-        f"source's map, not a place. Take larger cells (--cell-m {2 * points.cell_m:g}).",
+        f"{points.least_records} of them ({points.single / points.cells:.0%}) hold one point only. "
+        "Such a cell ranks a point of the source's map, not a place. "
+        f"Take larger cells (--cell-m {2 * points.cell_m:g}).",
     )
 
 
