@@ -6,12 +6,13 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from enum import Enum
 from pathlib import Path
-from typing import Any, get_origin
+from typing import Any, Literal, get_origin
 
 import typer
 from describe import functions, nouns, prose, table, type_text
@@ -192,12 +193,28 @@ def settings_of(path: str, model: type[BaseModel]) -> Iterator[str]:
         if inner:
             below.append((f"{path}.{name}".strip("."), inner))
         else:
-            default = "required" if field.default is PydanticUndefined else f"`{field.default}`"
-            rows.append((f"`{name}`", f"`{type_text(field.annotation)}`", default, field.description or ""))
+            default = "required" if field.default is PydanticUndefined else toml_text(field.default)
+            rows.append((f"`{name}`", shape(field.annotation), default, ABOUT["entries"][path][name]))
     if rows:
         yield f"## [{path}]\n\n{prose(model)}\n\n{table(('entry', 'type', 'default', 'what it does'), rows)}"
     for name, inner in below:
         yield from settings_of(name, inner)
+
+
+def toml_text(value: object) -> str:
+    """A default as one would write it in TOML; nothing where the entry is merely absent."""
+    return "" if value in (None, "", ()) else f"`{json.dumps(value)}`"
+
+
+def shape(annotation: Any) -> str:
+    """A type in words."""
+    words = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false"}
+    kinds = [kind for kind in getattr(annotation, "__args__", ()) if kind not in (type(None), ...)]
+    if get_origin(annotation) is tuple:
+        return f"list of {words[type_text(kinds[0])]}s"
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{kind}`" for kind in kinds)
+    return words.get(type_text(annotation)) or shape(kinds[0])
 
 
 def inner_model(annotation: Any) -> type[BaseModel] | None:

@@ -20,31 +20,31 @@ AreaKind = ("borough", "ward", "neighbourhood", "city")
 
 INCIDENTS: Final = ibis.schema(
     {
-        "incident_id": "string",
+        "incident_id": "string",  # the source's own, or made from the row where it has none
         "source": "string",  # e.g. "police_uk/city-of-london", "chicago"
         "file": "string",  # the input file (archive member) that the row came from
         "found_by": "string",  # FoundBy
         "occurred_from": "timestamp('UTC')",  # null where unknown
         "occurred_to": "timestamp('UTC')",  # excluded; equals occurred_from for a known instant
-        "occurred_on": "date",
-        "hour_of_week": "int16",
+        "occurred_on": "date",  # the civil day of occurred_from
+        "hour_of_week": "int16",  # 0 for Monday 00:00 to 167 for Sunday 23:00
         "precision": "string",  # Precision
         "month": "string",  # YYYY-MM in the city's zone; never null
-        "recorded_on": "date",
-        "as_of": "date",
+        "recorded_on": "date",  # the day on which the police wrote it down; null where unknown
+        "as_of": "date",  # the day on which the source published it so
         "offence": "string",  # the source's own words
-        "offence_group": "string",
+        "offence_group": "string",  # a key of the offence table; what is counted together
         "weapon": "string",  # Weapon
         "injury": "boolean",  # null where unknown
-        "victim_age_band": "string",
+        "victim_age_band": "string",  # as the source gives it; null where unknown
         "outcome": "string",  # null where none is known
         "easting_m": "float64",  # in the workspace's metric CRS; null exactly where location_quality is none
         "northing_m": "float64",
         "location_quality": "string",  # LocationQuality
-        "borough": "string",
-        "ward": "string",
-        "lsoa": "string",
-        "command_unit": "string",
+        "borough": "string",  # from the user's boundaries, else as the source gives it
+        "ward": "string",  # as the source gives it
+        "lsoa": "string",  # as the source gives it
+        "command_unit": "string",  # that of the borough
     }
 )
 
@@ -52,15 +52,15 @@ PUBLISHED_COUNTS: Final = ibis.schema(
     {
         "source": "string",  # e.g. "mps_borough"
         "area_kind": "string",  # AreaKind
-        "area_code": "string",
-        "area_name": "string",
+        "area_code": "string",  # the official code of the area
+        "area_name": "string",  # its name
         "borough": "string",  # the borough that the area lies in (itself for a borough)
-        "month": "string",
-        "offence": "string",
-        "offence_group": "string",
+        "month": "string",  # YYYY-MM
+        "offence": "string",  # the source's own words
+        "offence_group": "string",  # a key of the offence table
         "measure": "string",  # what is counted: "offences", "victims", ...
-        "count": "int64",
-        "as_of": "date",
+        "count": "int64",  # how many
+        "as_of": "date",  # the day on which the source published it so
     }
 )
 
@@ -95,13 +95,13 @@ OUTCOMES: Final = ibis.schema(
 
 ROW_FAULTS: Final = ibis.schema(
     {
-        "file": "string",
-        "row": "int64",
-        "column": "string",
-        "value": "string",
+        "file": "string",  # the input file (archive member) that the row stands in
+        "row": "int64",  # as an editor numbers the lines: the header is line 1
+        "column": "string",  # the column that is wrong
+        "value": "string",  # what stands there
         "fate": "string",  # rejected | repaired
-        "reason": "string",
-        "remedy": "string",
+        "reason": "string",  # why that is wrong
+        "remedy": "string",  # what to do about it
         "intake_id": "string",  # the commit it belongs to
     }
 )
