@@ -26,8 +26,9 @@ static: install-test
 	@$(BIN)/mypy --no-error-summary
 	@$(BIN)/lint-imports --no-logo
 
-test-exhaustive: install-test ## the long tests, which make test leaves out
-	@$(BIN)/pytest -q -m exhaustive
+test-exhaustive: install-test ## the long tests, which make test leaves out, and other random examples
+	@BECALM_EXAMPLES=wide $(BIN)/pytest -n $(WORKERS) --dist loadfile -q -m exhaustive tests
+	@BECALM_EXAMPLES=wide $(BIN)/pytest -n $(WORKERS) --dist loadfile -q -m "not exhaustive" tests/property
 
 bench: install-test ## run every benchmark against its peer in the same run, and print one table
 	@$(BIN)/python benchmarks/all.py

@@ -6,6 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No deadlines: a busy machine is no fault. The same examples in every run of make test, other ones (and
+# more) in make test-exhaustive, so that whoever changed nothing is not stopped by somebody else's discovery.
+settings.register_profile("steady", deadline=None, derandomize=True)
+settings.register_profile("wide", deadline=None, max_examples=1_000)
+settings.load_profile(os.environ.get("BECALM_EXAMPLES", "steady"))
 
 
 @pytest.fixture(scope="session")
