@@ -117,9 +117,10 @@ def _spark_session() -> Any:
     """The one session of this process."""
     from pyspark.sql import SparkSession
 
-    session = (
+    return (
         SparkSession.builder.master("local[*]")
         .appName("becalm")
+        .config("spark.log.level", "ERROR")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", "4")
@@ -132,8 +133,6 @@ def _spark_session() -> Any:
         .config("spark.sql.warehouse.dir", str(Path(tempfile.gettempdir()) / f"becalm-spark-{os.getpid()}"))
         .getOrCreate()
     )
-    session.sparkContext.setLogLevel("ERROR")
-    return session
 
 
 def _spark_view(backend: BaseBackend, frame: Any) -> Table:

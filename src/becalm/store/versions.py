@@ -49,14 +49,13 @@ class Edition:
     @cached_property
     def keys(self) -> pa.Table:
         """What tells its rows apart."""
-        return pa.concat_tables(
-            [pq.ParquetFile(path).read(columns=list(KEYS[self.table])) for path in self.paths]
-        )
+        files = [pq.ParquetFile(path).read(columns=list(KEYS[self.table])) for path in self.paths]
+        return pa.concat_tables([_keys_of(file, self.table) for file in files])
 
     @cached_property
     def days(self) -> tuple[date, date] | None:
         """From which to which day, where nearly all rows have one."""
-        days = self.keys[KEYS[self.table][1]].cast(pa.date32())
+        days = self.keys["day"]
         if len(days) == 0 or days.null_count > (1 - DATED_SHARE) * len(days):
             return None
         span = pc.min_max(days).as_py()
@@ -77,7 +76,7 @@ class Edition:
 def settle_versions(
     staged: Sequence[Staged], current: Sequence[ArchiveFile], root: Path
 ) -> tuple[Staged, ...]:
-    """The same files, each with the version that it belongs to, and without rows that the version has already."""
+    """The same files, each with the version that it belongs to, without rows that it has already."""
     held: dict[tuple[str, str, str], list[ArchiveFile]] = {}
     for file in current:
         held.setdefault(slot_of(file), []).append(file)
@@ -118,7 +117,7 @@ def is_fragment(newer: Edition, older: Edition) -> bool:
         return late_start or early_end
     if newer.keys.num_rows >= FRAGMENT_SHARE * older.keys.num_rows:
         return False
-    return bool(2 * np.count_nonzero(_held_in(newer.keys, older.keys, newer.table)) < newer.keys.num_rows)
+    return bool(2 * np.count_nonzero(_held_in(newer.keys, older.keys)) < newer.keys.num_rows)
 
 
 def _next_there(new: Edition, there: Edition | None, home: str) -> Edition:
@@ -134,7 +133,7 @@ def _without_held(item: Staged, there: Edition | None) -> Staged:
     if there is None:
         return item
     rows = pq.ParquetFile(item.path).read()
-    again = _held_in(rows, there.keys, there.table)
+    again = _held_in(_keys_of(rows, there.table), there.keys)
     if not again.any():
         return item
     kept = rows.filter(pa.array(~again))
@@ -142,14 +141,16 @@ def _without_held(item: Staged, there: Edition | None) -> Staged:
     return replace(item, entry=replace(item.entry, rows=kept.num_rows))
 
 
-def _held_in(rows: pa.Table, held: pa.Table, table: str) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+def _held_in(rows: pa.Table, held: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
     """Which rows have the identity and the day of one that is held?"""
-    name, when = KEYS[table]
-    known = {
-        *zip(held[name].to_pylist(), held[when].cast(pa.date32()).to_pylist(), strict=True),
-    }
-    asked = zip(rows[name].to_pylist(), rows[when].cast(pa.date32()).to_pylist(), strict=True)
+    known = set(zip(*held.to_pydict().values(), strict=True))
+    asked = zip(*rows.to_pydict().values(), strict=True)
     return np.fromiter((key in known for key in asked), dtype=np.bool_, count=rows.num_rows)
+
+
+def _keys_of(rows: pa.Table, table: str) -> pa.Table:
+    name, when = KEYS[table]
+    return pa.table({"id": rows[name].cast(pa.string()), "day": rows[when].cast(pa.date32())})
 
 
 def _own_version(entry: ArchiveFile) -> str:
@@ -176,4 +177,4 @@ def _edition_there(files: Sequence[ArchiveFile], root: Path) -> Edition | None:
     if not files:
         return None
     edition = _edition_of(files[0].version, [Staged(root / file.path, file) for file in files])
-    return edition if all(path.is_file() for path in edition.paths) else replace(edition, paths=())
+    return edition if all(path.is_file() for path in edition.paths) else None  # damaged: reading says so

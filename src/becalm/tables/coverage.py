@@ -144,7 +144,8 @@ def _partial(files: Iterable[ArchiveFile], rejected: Mapping[str, int]) -> list[
         refused = rejected.get(file.input_file, 0)
         share = refused / (refused + loaded[file.input_file]) if refused else 0.0
         if share > LARGEST_REJECTED_SHARE:
-            text = f"{refused:,} of {refused + loaded[file.input_file]:,} rows of {file.input_file} were rejected"
+            rows = refused + loaded[file.input_file]
+            text = f"{refused:,} of {rows:,} rows of {file.input_file} were rejected"
             worst[file.source, file.month] = max(
                 worst.get((file.source, file.month), (0.0, "")), (share, text)
             )

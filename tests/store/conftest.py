@@ -1,0 +1,61 @@
+"""The archive on each engine: one suite, every engine, equal answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from becalm.store.archive import ParquetArchive
+from becalm.store.engines import connect
+from becalm.terms.errors import DependencyError
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # py4j leaves its sockets to the garbage collector, which may come by in any later test
+    config.addinivalue_line(
+        "filterwarnings", "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+    )
+
+
+@cache
+def opened(engine: str) -> Any:
+    return connect(engine)  # a Spark session is started once and kept
+
+
+def open_engine(engine: str) -> Any:
+    try:
+        return opened(engine)
+    except DependencyError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(params=["duckdb", "spark"])
+def engine(request: pytest.FixtureRequest) -> Any:
+    return open_engine(request.param)
+
+
+@pytest.fixture
+def archive(engine: Any, tmp_path: Path) -> ParquetArchive:
+    return ParquetArchive(tmp_path / "archive", lambda: engine)
+
+
+@pytest.fixture
+def duck(tmp_path: Path) -> ParquetArchive:
+    """An archive read by DuckDB alone, for what does not depend on the engine."""
+    return ParquetArchive(tmp_path / "archive", lambda: opened("duckdb"))
+
+
+@pytest.fixture
+def on_both(tmp_path: Path) -> Callable[..., tuple[ParquetArchive, ParquetArchive]]:
+    """The same archive folder, opened by DuckDB and by Spark."""
+
+    def both() -> tuple[ParquetArchive, ParquetArchive]:
+        folder = tmp_path / "archive"
+        spark = open_engine("spark")
+        return ParquetArchive(folder, lambda: opened("duckdb")), ParquetArchive(folder, lambda: spark)
+
+    return both
