@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,17 +14,22 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Coded:
     """Text cells, each distinct text once. `codes[i]` is -1 where cell i is blank."""
 
     codes: NDArray[np.int64]
-    values: tuple[str, ...]
+    distinct: pa.Array
 
     @property
     def blank(self) -> NDArray[np.bool_]:
         """Which cells are blank?"""
         return self.codes < 0
+
+    @cached_property
+    def values(self) -> tuple[str, ...]:
+        """The distinct texts."""
+        return tuple(self.distinct.to_pylist())
 
     def map(self, answer: Callable[[str], Any]) -> NDArray[np.object_]:
         """The answer for every cell, asked once per distinct text; None where blank."""
@@ -31,9 +37,10 @@ class Coded:
         answers[:-1] = [answer(value) for value in self.values]
         return answers[self.codes]
 
-    def texts(self) -> NDArray[np.object_]:
-        """The text of every cell; None where blank."""
-        return self.map(lambda text: text)
+    def column(self) -> pa.Array:
+        """The text of every cell; null where blank."""
+        codes = pa.array(self.codes, mask=self.blank)
+        return pa.DictionaryArray.from_arrays(codes, self.distinct).cast(pa.string())
 
 
 def coded(column: pa.ChunkedArray) -> Coded:
@@ -43,23 +50,21 @@ def coded(column: pa.ChunkedArray) -> Coded:
         column = pa.chunked_array([pa.array(_number_texts(column), pa.string())])
     elif not pa.types.is_string(kind) and not pa.types.is_dictionary(kind):
         column = column.cast(pa.string())
-    encoded = column.combine_chunks() if pa.types.is_dictionary(kind) else column.dictionary_encode()
-    if isinstance(encoded, pa.ChunkedArray):
-        encoded = encoded.combine_chunks()
+    encoded = column if pa.types.is_dictionary(kind) else column.dictionary_encode()
+    encoded = encoded.combine_chunks() if encoded.num_chunks != 1 else encoded.chunk(0)
     if isinstance(encoded, pa.ChunkedArray):  # no chunks at all
-        return Coded(np.zeros(0, dtype=np.int64), ())
-    texts = [(t or "").strip() for t in encoded.dictionary.cast(pa.string()).to_pylist()]
+        return Coded(np.zeros(0, dtype=np.int64), pa.array([], pa.string()))
     codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return _merged(codes, texts)
+    return recoded(codes, pc.utf8_trim_whitespace(encoded.dictionary.cast(pa.string())))
 
 
-def _merged(codes: NDArray[np.int64], texts: list[str]) -> Coded:
-    """Texts that are the same once trimmed get one code; empty ones become blank."""
-    own = {text: i for i, text in enumerate(dict.fromkeys(t for t in texts if t))}
-    if len(own) == len(texts):
-        return Coded(codes, tuple(own))
-    renumbered = np.array([own.get(text, -1) for text in texts] + [-1], dtype=np.int64)
-    return Coded(renumbered[codes], tuple(own))
+def recoded(codes: NDArray[np.int64], texts: pa.Array) -> Coded:
+    """The cells with these codes of texts, in which equal texts get one code and empty ones become blank."""
+    again = pc.if_else(pc.equal(texts, ""), None, texts).dictionary_encode()
+    if len(again.dictionary) == len(texts):
+        return Coded(codes, texts)
+    renumbered = again.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return Coded(np.append(renumbered, -1)[codes], again.dictionary)
 
 
 def _number_texts(column: pa.ChunkedArray) -> list[str | None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from becalm.ingest.mapping import Mapping
 from becalm.ingest.reader import InputFile, ReadContext
-from becalm.ingest.recipes import Source, check_recipe, recipe_files
+from becalm.ingest.recipes import Source, check_recipe, did_you_mean, recipe_files
 from becalm.ingest.sheets import BOOK_SUFFIXES, TEXT_SUFFIXES, columns_of
 from becalm.terms.errors import Fault, InputError
 
@@ -33,7 +33,7 @@ def choose_mapping(file: InputFile, context: ReadContext) -> Chosen | None:
     if kind is None:
         return None
     if context.mapping is not None:
-        return _checked((_state(context.mapping),))[0]
+        return _named(context.mapping, context.mappings)
     columns = frozenset(columns_of(file))
     for rank in (own_mappings(context.mappings), shipped_mappings()):
         fits = [c for c in rank if columns == set(c.mapping.columns_exactly) and kind in c.mapping.formats]
@@ -54,6 +54,19 @@ def own_mappings(folder: Path | None) -> tuple[Chosen, ...]:
     if folder is None or not folder.is_dir():
         return ()
     return _checked(tuple(_state(path) for path in sorted(folder.glob("*.toml"))))
+
+
+def _named(mapping: Path, folder: Path | None) -> Chosen:
+    """The mapping in this file, or of this name among the workspace's own and the shipped ones."""
+    if mapping.is_file():
+        return _checked((_state(mapping),))[0]
+    by_name = {c.mapping.name: c for c in (*shipped_mappings(), *own_mappings(folder))}
+    if str(mapping) not in by_name:
+        near = did_you_mean(str(mapping), by_name)
+        remedy = f"{near}give a TOML file, or one of: {', '.join(sorted(by_name))}"
+        fault = Fault(str(mapping), "is neither a file nor the name of a mapping", remedy)
+        raise InputError(f"The mapping {mapping} was not found; nothing was loaded", (fault,))
+    return by_name[str(mapping)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,7 +68,7 @@ def _told(sheet: Sheet, mapping: Mapping, fates: Fates) -> tuple[Columns, tuple[
         outcome, unheard = answers(sheet, mapping.outcome)
         notes += unheard_note("outcome", unheard)
     elif mapping.outcome is not None:
-        outcome = coded(sheet.data[mapping.outcome]).texts()
+        outcome = coded(sheet.data[mapping.outcome]).map(str)
     ages = np.full(rows, None, dtype=object)
     if mapping.victim_age is not None:
         ages = age_bands(sheet, mapping.victim_age, fates)
@@ -102,8 +102,12 @@ def incident_ids(sheet: Sheet, mapping: Mapping) -> pa.Array:
     """One identifier per row: the source's own, else a hash of the row's content; equal ones are numbered."""
     if mapping.id is not None:
         ids = coded(sheet.data[mapping.id])
-        own = ids.texts()
-        return _numbered(np.where(ids.blank, _hashes(sheet), own) if ids.blank.any() else own, ids.codes)
+        if len(ids.distinct) == len(ids.codes):  # every one is there and is different
+            return ids.column()
+        own, codes = ids.map(str), ids.codes.copy()
+        own[ids.blank] = _hex(_row_hashes(sheet)[ids.blank])
+        codes[ids.blank] = -1 - np.arange(ids.blank.sum())
+        return _numbered(own, codes)
     hashes = _row_hashes(sheet)
     return _numbered(_hex(hashes), hashes)
 
@@ -113,10 +117,6 @@ def _numbered(ids: NDArray[np.object_], keys: NDArray[Any]) -> pa.Array:
     for spot in np.flatnonzero(earlier).tolist():
         ids[spot] = f"{ids[spot]}-{earlier[spot] + 1}"
     return to_arrow(ids, pa.string())
-
-
-def _hashes(sheet: Sheet) -> NDArray[np.object_]:
-    return _hex(_row_hashes(sheet))
 
 
 def _hex(hashes: NDArray[np.uint64]) -> NDArray[np.object_]:

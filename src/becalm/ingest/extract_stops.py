@@ -36,7 +36,7 @@ def read_stops(
         "stopped_at": times["occurred_from"],
         "month": times["month"],
         **{
-            ours: to_arrow(nothing if c is None else coded(sheet.data[c]).texts(), pa.string())
+            ours: to_arrow(nothing if c is None else coded(sheet.data[c]).map(str), pa.string())
             for ours, c in texts.items()
         },
         **spots,

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from becalm.ingest.cells import Coded, coded, numbers
+from becalm.ingest.cells import Coded, coded, numbers, recoded
 from becalm.ingest.excel import Repair, mend_code
 from becalm.ingest.fates import Fates
 from becalm.ingest.mapping import AgePart, Mapping, OffencePart, Words
@@ -100,7 +101,7 @@ def _mended(words: Coded, column: str, by_word: dict[str, str], fates: Fates) ->
         "format the column as text in Excel, type the code anew and save",
     )
     codes = [r.code if r is not None and r.code else v for r, v in zip(repairs, words.values, strict=True)]
-    return Coded(words.codes, tuple(codes))
+    return recoded(words.codes, pa.array(codes, pa.string()))
 
 
 def _tell_repairs(
@@ -148,8 +149,7 @@ def joined(sheet: Sheet, columns: Sequence[str]) -> Coded:
         return cells[0]
     combined, which = _combinations(cells)
     texts = [JOINT.join(c.values[k] for c, k in zip(cells, ks, strict=True) if k >= 0) for ks in combined]
-    spots = np.array([i if text else -1 for i, text in enumerate(texts)], dtype=np.int64)
-    return Coded(spots[which], tuple(texts))
+    return recoded(which, pa.array(texts, pa.string()))
 
 
 def unheard_note(part: str, words: Iterable[str]) -> tuple[str, ...]:
@@ -165,7 +165,7 @@ def unheard_note(part: str, words: Iterable[str]) -> tuple[str, ...]:
 def age_bands(sheet: Sheet, part: AgePart, fates: Fates) -> Objects:
     """The victim's age band of every row; an age that is none becomes unknown and is written down."""
     if part.kind == "band":
-        return coded(sheet.data[part.column]).texts()
+        return coded(sheet.data[part.column]).map(str)
     years, bad = numbers(sheet.data[part.column])
     with np.errstate(invalid="ignore"):
         bad |= (years < 0) | (years > 120)
