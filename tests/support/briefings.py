@@ -230,7 +230,7 @@ def spread_out(number: int, **of_each: object) -> tuple[Hotspot, ...]:
 def briefing(**other: object) -> Briefing:
     """A whole briefing; name the parts that differ."""
     parts: dict[str, object] = {
-        "city": "Greater London",
+        "place": "Greater London",
         "comparison": comparison(),
         "run": run_record(),
         "labels": LABELS,

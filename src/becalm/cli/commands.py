@@ -7,9 +7,10 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Hang every command on the app."""
-    from becalm.cli import find, ingest, init, measure
+    from becalm.cli import find, ingest, init, measure, run
 
     app.command("init")(init.init)
     app.add_typer(ingest.app, name="ingest")
     app.add_typer(measure.app, name="measure")
     app.add_typer(find.app, name="find")
+    app.command("run")(run.run)

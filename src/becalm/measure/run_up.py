@@ -15,9 +15,7 @@ MONTHS: Final = 13
 """So many months at least, so that the period's own months are seen a year before as well."""
 
 
-def run_up(
-    counts: CountTable, *, period: Period, baseline: Period, left_out: Sequence[str] = ()
-) -> RunUp:
+def run_up(counts: CountTable, *, period: Period, baseline: Period, left_out: Sequence[str] = ()) -> RunUp:
     """What were the totals of the months up to and through the period, and of those they are compared with?
 
     Month m of the run-up stands beside month m - s, where s is the number of months between the start

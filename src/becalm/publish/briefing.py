@@ -17,12 +17,13 @@ from becalm.terms.run_up import RunUp
 class Briefing:
     """One briefing.
 
-    Where a part is None, the note beside it says why. `week` is the share of the hotspots' incidents in
-    each of the 168 hours of the week. `areas_note` says where the outlines of the map come from, and
-    `choices` what was chosen because nobody asked for anything else.
+    `place` is the city's name, or "" where nobody has said which city the records are of. Where a part
+    is None, the note beside it says why. `week` is the share of the hotspots' incidents in each of the
+    168 hours of the week. `areas_note` says where the outlines of the map come from, and `choices` what
+    was chosen because nobody asked for anything else.
     """
 
-    city: str
+    place: str
     comparison: Comparison
     run: RunRecord
     labels: tuple[tuple[str, str], ...] = ()  # (key, label) of every offence group
@@ -49,5 +50,11 @@ class Briefing:
     def warnings(self) -> tuple[str, ...]:
         """Every warning that an answer carries, each once."""
         said = [*self.comparison.warnings]
+        said += [words for gap in self.gaps if (words := f"Coverage: {gap}") not in said]
         said += self.hotspots.warnings if self.hotspots else ()
         return tuple(dict.fromkeys(said))
+
+    @property
+    def of_place(self) -> str:
+        """The city, or else the source, as it stands behind a noun."""
+        return f"in {self.place}" if self.place else f"in the records of {self.comparison.source}"

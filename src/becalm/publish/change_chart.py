@@ -45,7 +45,7 @@ class _Layout:
 
 
 WIDE = _Layout(width=720, row=30, left=330, right=700, stacked=False)
-NARROW = _Layout(width=340, row=48, left=14, right=326, stacked=True)
+NARROW = _Layout(width=340, row=48, left=22, right=318, stacked=True)
 _TOP = 40.0
 
 
@@ -112,6 +112,7 @@ def _label(row: ChangeRow, top: float, layout: _Layout) -> Markup:
     if layout.stacked:
         y = top + 16
         return svg.group([
+            _blank(row, top, layout),
             svg.text(2, y, _shortened(name, 30), class_=weight),
             svg.text(layout.width - 2, y, counts, class_="counts", text_anchor="end"),
         ])  # fmt: skip
@@ -120,6 +121,12 @@ def _label(row: ChangeRow, top: float, layout: _Layout) -> Markup:
         svg.text(8, y, _shortened(name, 32), class_=weight),
         svg.text(layout.left - 16, y, counts, class_="counts", text_anchor="end"),
     ])  # fmt: skip
+
+
+def _blank(row: ChangeRow, top: float, layout: _Layout) -> Markup:
+    """Ground for words, so that no line of the grid runs through them."""
+    fill = "total" if row.is_total else "blank"
+    return svg.element("rect", x=0, y=top + 1, width=layout.width, height=20, class_=fill)
 
 
 def _interval(row: ChangeRow, y: float, axis: Scale) -> Markup | None:

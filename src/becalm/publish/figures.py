@@ -105,7 +105,7 @@ def _maps(briefing: Briefing) -> tuple[Markup | None, Markup | None]:
             hotspots,
             briefing.areas,
             key=key,
-            title=f"Hotspots in {briefing.city}",
+            title=f"Hotspots {briefing.of_place}",
             frame=crowd,
             narrow=narrow,
         )

@@ -33,7 +33,7 @@ def briefing_page(briefing: Briefing) -> str:
             c=briefing.comparison,
             h=briefing.hotspots,
             run=briefing.run,
-            warnings=_warnings(briefing),
+            warnings=briefing.warnings,
             figures=figures.of(briefing),
             style=Markup(style),  # our own file, not text from a record
             style_hash=digest,
@@ -76,12 +76,6 @@ def _environment() -> Environment:
         verdict_mark=_verdict_mark,
     )
     return environment
-
-
-def _warnings(briefing: Briefing) -> tuple[str, ...]:
-    """What the reader must know before the first figure."""
-    gaps = tuple(str(gap) for gap in briefing.gaps)
-    return tuple(dict.fromkeys((*briefing.warnings, *gaps)))
 
 
 def _sorted_by_verdict(briefing: Briefing) -> dict[Verdict, list[ComparisonRow]]:

@@ -100,3 +100,21 @@ def certainty_of(hotspots: HotspotList) -> str:
         f"On average a listed place belongs to the true first {n} with probability {expected:.2f}. "
         "The list is the best that these records give; it is not the truth."
     )
+
+
+def choices_made(
+    chosen: tuple[str, ...], comparison: Comparison, hotspots: HotspotList | None
+) -> tuple[str, ...]:
+    """What was chosen because nobody asked for anything else, in sentences."""
+    said = {
+        "period": f"The period: {words.period(comparison.period)}, the newest month on record whole.",
+        "baselines": f"The baseline: {baseline_name(comparison.baseline)}, and others beside it.",
+        "source": f"The records compared: {comparison.source}, the only ones there are.",
+    }
+    if hotspots:
+        offences = words.listed([group.replace("_", " ") for group in hotspots.target])
+        said["hotspot_source"] = f"The records searched for hotspots: {hotspots.source}."
+        said["target"] = f"The hotspots are of all street violence: {offences}."
+        said["cell_m"] = f"The size of a place: squares of {hotspots.cell_m:g} m."
+        said["count"] = f"The length of the list: at most {len(hotspots.hotspots)} places."
+    return tuple(said[name] for name in chosen if name in said)

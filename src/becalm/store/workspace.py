@@ -9,6 +9,8 @@ becalm.toml, all of it optional but [city]:
     max_reject_share = 0.05   # a file with a greater share of rejected rows is refused whole
     [archive]
     engine = "duckdb"         # or "spark"
+    [brief]                   # what `becalm run` asks where its options do not say otherwise
+    source = "mps_borough"    # and hotspot_source, by, baselines, target, count, cell_m
 """
 
 from __future__ import annotations
@@ -70,12 +72,25 @@ class ArchiveEntry(_Strict):
     engine: Literal["duckdb", "spark"] = "duckdb"
 
 
+class BriefEntry(_Strict):
+    """The [brief] table: what `becalm run` asks where its options do not say otherwise."""
+
+    source: str | None = None
+    hotspot_source: str | None = None
+    by: str | None = None
+    baselines: tuple[str, ...] = ()
+    target: tuple[str, ...] = ()
+    count: int | None = Field(default=None, ge=1)
+    cell_m: float | None = Field(default=None, gt=0)
+
+
 class Config(_Strict):
     """becalm.toml."""
 
     city: CityEntry
     ingest: IngestEntry = IngestEntry()
     archive: ArchiveEntry = ArchiveEntry()
+    brief: BriefEntry = BriefEntry()
 
 
 @dataclass(frozen=True, slots=True)
