@@ -1,0 +1,141 @@
+"""Like days with like days."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+
+from becalm.measure import compare_baselines, match_calendar
+from becalm.measure.match import calendar_differences, with_easter
+from becalm.methods.calendar import easter_sunday, weekday_counts
+from becalm.tables.counts import count_incidents
+from becalm.tables.public_holidays import public_holidays
+from becalm.tables.tally import CountTable
+from becalm.terms.baseline import Baseline
+from becalm.terms.comparison import CompareSettings
+from becalm.terms.errors import WorkspaceError
+from becalm.terms.period import Period
+
+ENGLAND = public_holidays("GB-ENG", range(2018, 2023))
+
+
+def month(year: int, number: int) -> Period:
+    return Period(date(year, number, 1), date(year + number // 12, number % 12 + 1, 1))
+
+
+def test_easter_moves_by_more_than_a_week():
+    assert (easter_sunday(2019), easter_sunday(2020)) == (date(2019, 4, 21), date(2020, 4, 12))
+    assert (easter_sunday(1961), easter_sunday(2000), easter_sunday(2038)) == (
+        date(1961, 4, 2),
+        date(2000, 4, 23),
+        date(2038, 4, 25),
+    )
+
+
+def test_the_early_may_holiday_of_2020_was_a_friday():
+    assert ENGLAND[date(2019, 5, 6)] == ENGLAND[date(2020, 5, 8)] == "May Day"
+    assert date(2020, 5, 8).strftime("%A") == "Friday"
+    assert date(2020, 5, 4) not in ENGLAND
+
+
+def test_the_year_2022_had_two_extra_holidays_and_one_that_moved():
+    assert {date(2022, 6, 2), date(2022, 6, 3), date(2022, 9, 19)} <= set(ENGLAND)
+
+
+def test_a_calendar_that_is_not_known_is_refused_with_an_example():
+    with pytest.raises(WorkspaceError, match='such as "GB-ENG"'):
+        public_holidays("GB-XXX", [2020])
+    assert public_holidays("", [2020]) == {}
+
+
+def test_march_2019_has_five_friday_nights_and_march_2020_four():
+    assert weekday_counts(date(2019, 3, 1), date(2019, 4, 1)).tolist() == [4, 4, 4, 4, 5, 5, 5]
+    assert weekday_counts(date(2020, 3, 1), date(2020, 4, 1)).tolist() == [5, 5, 4, 4, 4, 4, 5]
+    assert weekday_counts(date(2019, 5, 1), date(2019, 6, 1)).tolist() == [4, 4, 5, 5, 5, 4, 4]
+    assert weekday_counts(date(2020, 5, 1), date(2020, 6, 1)).tolist() == [4, 4, 4, 4, 5, 5, 5]
+
+
+def test_differences_of_the_calendar_are_said():
+    notes = calendar_differences(
+        month(2020, 3), month(2019, 3), holidays=with_easter(ENGLAND, [month(2020, 3)])
+    )
+    assert notes == (
+        "2020-03-01 to 2020-03-31 has more Mon, Tue and fewer Fri, Sat than 2019-03-01 to 2019-03-31",
+    )
+    window, same = Period(date(2020, 4, 13), date(2020, 4, 20)), Period(date(2019, 4, 15), date(2019, 4, 22))
+    notes = calendar_differences(window, same, holidays=with_easter(ENGLAND, [window, same]))
+    assert notes == (
+        "2020-04-13 to 2020-04-19 has Easter Monday (13 Apr); "
+        "2019-04-15 to 2019-04-21 has Good Friday (19 Apr), Easter Sunday (21 Apr)",
+    )
+
+
+def test_every_day_of_whole_weeks_meets_the_same_weekday():
+    weeks = Period(date(2020, 4, 6), date(2020, 5, 18))
+    former = Period(date(2019, 4, 8), date(2019, 5, 20))
+    matched = match_calendar(weeks, [former], align="weekdays", holidays={})
+    assert matched.unmatched == ()
+    assert [new - old for new, old in zip(matched.new, matched.old[0], strict=True)] == [
+        timedelta(days=364)
+    ] * 42
+
+
+def test_a_holiday_meets_only_its_namesake():
+    windows = (Period(date(2020, 4, 6), date(2020, 5, 18)), Period(date(2019, 4, 8), date(2019, 5, 20)))
+    matched = match_calendar(
+        windows[0], windows[1:], align="holidays", holidays=with_easter(ENGLAND, windows)
+    )
+    pairs = dict(zip(matched.new, matched.old[0], strict=True))
+    assert pairs[date(2020, 4, 12)] == date(2019, 4, 21)  # Easter Sunday
+    assert pairs[date(2020, 5, 8)] == date(2019, 5, 6)  # the early May holiday
+    assert date(2019, 5, 10) in pairs.values()  # the Friday of 2019 that was no holiday meets another
+    mondays = [day for day in matched.unmatched if day.weekday() == 0]
+    assert len(mondays) == 1  # 2020 lost its May Monday holiday, so that one Monday has no partner
+    assert all(n.weekday() == o.weekday() for n, o in pairs.items() if n not in ENGLAND)
+
+
+def test_days_without_a_partner_are_left_out_of_both_sides_and_named():
+    first = date(2019, 1, 1)
+    times = tuple(first + timedelta(days=n) for n in range(730))
+    counts = CountTable(
+        "offence_group", "day", ("robbery",), times, np.ones((1, 730), int), ("victim",), "drawn", first
+    )
+    found = compare_baselines(
+        counts,
+        period=month(2020, 3),
+        baselines=(Baseline("2019-03", (month(2019, 3),), "same months"),),
+        settings=CompareSettings(align="weekdays"),
+    )
+    assert (found.total.old, found.total.new) == (29, 29)
+    said = next(w for w in found.warnings if w.startswith("Without a partner"))
+    assert said.endswith("Fri 2019-03-29, Sat 2019-03-30, Mon 2020-03-30, Tue 2020-03-31.")
+
+
+def weekends(incidents):
+    """Six weeks of 2015 against 2014, by whole weeks: how many each?"""
+    counts = count_incidents(incidents, by="offence_group", unit="day")
+    found = compare_baselines(
+        counts,
+        period=Period(date(2015, 11, 20), date(2016, 1, 1)),
+        baselines=(Baseline("2014", (Period(date(2014, 11, 21), date(2015, 1, 2)),), "whole weeks"),),
+        covered=Period(date(2014, 1, 1), date(2016, 1, 1)),
+    )
+    return (found.total.old, found.total.new)
+
+
+def test_six_weeks_meet_six_weeks_of_the_same_weekdays(spec):
+    spec(
+        incidents="""
+        day        | offence_group | times
+        2014-11-20 | robbery       | 9
+        2014-11-21 | robbery       | 2
+        2015-01-01 | robbery       | 3
+        2015-11-19 | robbery       | 9
+        2015-11-20 | robbery       | 1
+        2015-12-31 | robbery       | 1
+        """,
+        question=weekends,
+        answer=(5, 2),
+    )
