@@ -7,10 +7,11 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Hang every command on the app."""
-    from becalm.cli import find, ingest, init, measure, run
+    from becalm.cli import find, ingest, init, measure, run, simulate
 
     app.command("init")(init.init)
     app.add_typer(ingest.app, name="ingest")
     app.add_typer(measure.app, name="measure")
     app.add_typer(find.app, name="find")
     app.command("run")(run.run)
+    app.command("simulate")(simulate.simulate)

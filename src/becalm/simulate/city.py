@@ -9,6 +9,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from becalm.simulate.clock import DAY_MINUTES, day_number, skip_missing_hour
 from becalm.simulate.delay import draw_delays, draw_windows
 from becalm.simulate.details import Details, draw_details
 from becalm.simulate.draw import Events, draw_events, draw_shocks, pick_address
@@ -20,7 +21,6 @@ from becalm.simulate.settings import Settings
 from becalm.simulate.streets import Streets, build_streets
 from becalm.simulate.time import lockdown_depth
 
-EPOCH: Final = date(1970, 1, 1)
 WITHOUT_PLACE: Final = 0.01  # share of records that nobody placed
 DAYS_TO_EXTRACT: Final = 31  # the files are made this long after the last day
 
@@ -62,7 +62,7 @@ class Incidents:
     @property
     def day(self) -> Ints:
         """The true day."""
-        return self.minute // 1440
+        return self.minute // DAY_MINUTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +108,16 @@ def live(plan: Plan, rng: np.random.Generator) -> SimulatedCity:
 
 def _write_down(plan: Plan, events: Events, rng: np.random.Generator) -> Incidents:
     """Put the events in order and add what the police write down about each."""
-    minute = (events.day - BURN_IN_DAYS + (plan.settings.start - EPOCH).days) * 1440 + events.minute
+    first = day_number(plan.settings.start)
+    minute = skip_missing_hour((events.day - BURN_IN_DAYS + first) * DAY_MINUTES + events.minute)
     order = np.lexsort((events.address, events.offence, minute))
     offence, address, minute = events.offence[order], events.address[order], minute[order]
     depth = lockdown_depth(plan.intensity.days)[events.day[order]]
     depth = depth if plan.settings.lockdown else np.zeros_like(depth)
     before, after = draw_windows(offence, rng)
-    start, end = _round_times(minute, minute - before, minute + after, rng)
+    start, end = _round_times(minute, np.maximum(minute - before, first * DAY_MINUTES), minute + after, rng)
+    start = skip_missing_hour(start)
+    end = np.maximum(skip_missing_hour(end), start)
     return Incidents(
         offence=offence.astype(np.int8),
         place=plan.places.address_place[address].astype(np.int32),
@@ -122,7 +125,7 @@ def _write_down(plan: Plan, events: Events, rng: np.random.Generator) -> Inciden
         minute=minute,
         from_minute=start,
         to_minute=end,
-        recorded_day=end // 1440 + draw_delays(offence, rng),
+        recorded_day=end // DAY_MINUTES + draw_delays(offence, rng),
         placed=rng.random(len(offence)) >= WITHOUT_PLACE,
         repeat=events.repeat[order],
         displaced=np.zeros(len(offence), dtype=bool),
@@ -143,7 +146,7 @@ def _with_effect(plan: Plan, incidents: Incidents, rng: np.random.Generator) -> 
     if effect.kind == "none":
         return incidents
     for_effect, for_address = rng.spawn(2)
-    day = incidents.day - (plan.settings.start - EPOCH).days
+    day = incidents.day - day_number(plan.settings.start)
     place = incidents.place.astype(np.int64)
     kept, goal = apply_effect(
         effect, plan.treatment, incidents.offence.astype(np.int64), place, day, for_effect

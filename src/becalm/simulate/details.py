@@ -1,4 +1,4 @@
-"""What is written down about each crime beside time and place: weapon, injury, the victim's age band, the outcome."""
+"""What is written down beside time and place: weapon, injury, the victim's age band, the outcome."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def _weapons(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
     armed = np.array([o.knife_share > 0 for o in OFFENCES])[offence]
     luck = rng.random(len(offence))
     limits = np.stack([knife, knife + gun, knife + gun + 0.07 * armed, knife + gun + 0.11 * armed])
-    return np.array([1, 2, 3, 4, 0], dtype=np.int8)[(luck >= limits).sum(axis=0)]
+    return np.asarray(np.array([1, 2, 3, 4, 0], dtype=np.int8)[(luck >= limits).sum(axis=0)])
 
 
 def _injuries(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:

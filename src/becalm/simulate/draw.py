@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -49,7 +49,7 @@ def draw_shocks(intensity: Intensity, boroughs: int, settings: Settings, rng: np
 def weeks(intensity: Intensity) -> Ints:
     """The week of each day, Monday to Sunday, counted from the first."""
     monday = np.array([(d.toordinal() - 1) // 7 for d in intensity.days])
-    return monday - monday[0]
+    return np.asarray(monday - monday[0])
 
 
 def draw_events(
@@ -75,10 +75,9 @@ def draw_events(
     all_days = np.concatenate(day)
     inside = (all_days >= BURN_IN_DAYS) & (all_days < len(intensity.days))
     offences, addresses = np.concatenate(offence)[inside], np.concatenate(address)[inside]
-    days = all_days[inside]
-    kind = places.kind[places.address_place[addresses]]
-    minute = _minutes(offences, kind, days, intensity, settings, streams[-1])
-    return Events(offences, addresses, days, minute, np.concatenate(repeat)[inside])
+    days, midnight = all_days[inside], np.zeros(int(inside.sum()), dtype=np.int64)
+    events = Events(offences, addresses, days, midnight, np.concatenate(repeat)[inside])
+    return replace(events, minute=minutes_of(events, places, intensity, settings, streams[-1]))
 
 
 def _first(
@@ -100,7 +99,7 @@ def _first(
         used = np.flatnonzero(intensity.epoch == epoch)
         risk = places.weight[offence] * intensity.drift[epoch]
         weight = (risk[places.address_place] * places.address_share)[order]
-        mass = np.bincount(sorted_block, weight, blocks).reshape(-1, len(KINDS))
+        mass = np.bincount(sorted_block, weight, blocks).astype(np.float64).reshape(-1, len(KINDS))
         mean = level * mass[None] * intensity.factors[offence][:, used].T[:, None, :]
         mean = (mean * shocks[offence][:, week[used]].T[:, :, None]).reshape(len(used), blocks)
         count = rng.poisson(mean)
@@ -111,13 +110,13 @@ def _first(
 
 
 def _pick(weight: Floats, block: Ints, wanted: Ints, mass: Floats, rng: np.random.Generator) -> Ints:
-    """One entry of the wanted block for each event, with chances as the weights. Entries are sorted by block."""
+    """One entry of the wanted block for each event, with chances as the weights (entries sorted by block)."""
     upto = np.cumsum(weight)
     first = np.searchsorted(block, np.arange(len(mass)), side="left")
     last = np.searchsorted(block, np.arange(len(mass)), side="right") - 1
     before = np.concatenate([[0.0], upto])[first]
     goal = before[wanted] + rng.random(len(wanted)) * mass[wanted]
-    return np.clip(np.searchsorted(upto, goal, side="right"), first[wanted], last[wanted])
+    return np.asarray(np.clip(np.searchsorted(upto, goal, side="right"), first[wanted], last[wanted]))
 
 
 def _repeats(
@@ -152,25 +151,21 @@ def _row_pick(share: Floats, start: Ints, row: Ints, rng: np.random.Generator) -
     upto = np.cumsum(share)
     before = np.concatenate([[0.0], upto])
     goal = before[start[row]] + rng.random(len(row)) * (before[start[row + 1]] - before[start[row]])
-    return np.clip(np.searchsorted(upto, goal, side="right"), start[row], start[row + 1] - 1)
+    return np.asarray(np.clip(np.searchsorted(upto, goal, side="right"), start[row], start[row + 1] - 1))
 
 
-def _minutes(
-    offence: Ints,
-    kind: Ints,
-    day: Ints,
-    intensity: Intensity,
-    settings: Settings,
-    rng: np.random.Generator,
+def minutes_of(
+    events: Events, places: Places, intensity: Intensity, settings: Settings, rng: np.random.Generator
 ) -> Ints:
     """The minute of the day of each event, from the hours that its offence and place keep on that weekday."""
     profile = hour_profiles(settings).reshape(-1, 7, 24)
     daily = profile / profile.sum(axis=2, keepdims=True)
     upto = (np.cumsum(daily, axis=2)[:, :, :-1]).reshape(-1, 23)
-    weekday = np.array([d.weekday() for d in intensity.days])[day]
-    rhythm = np.array([rhythm_index(o) for o in OFFENCES])[offence]
+    weekday = np.array([d.weekday() for d in intensity.days])[events.day]
+    rhythm = np.array([rhythm_index(o) for o in OFFENCES])[events.offence]
+    kind = places.kind[places.address_place[events.address]]
     row = (rhythm * len(KINDS) + kind) * 7 + weekday
     flat = (upto + np.arange(len(upto))[:, None]).ravel()
     goal = row + rng.random(len(row))
     hour = np.clip(np.searchsorted(flat, goal, side="right") - 23 * row, 0, 23)
-    return hour * 60 + rng.integers(0, 60, len(row))
+    return np.asarray(hour * 60 + rng.integers(0, 60, len(row)))

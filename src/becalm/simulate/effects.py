@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from becalm.simulate.geography import Floats, Ints
-from becalm.simulate.intensity import BURN_IN_DAYS, Intensity
+from becalm.simulate.intensity import Intensity
 from becalm.simulate.offences import OFFENCES
 from becalm.simulate.places import Places
 from becalm.simulate.settings import Effect, Settings
@@ -88,17 +88,19 @@ def apply_effect(
     return ~hit | moved, goal
 
 
-def expected_effect(effect: Effect, treatment: Treatment, before: Floats) -> tuple[Floats, Floats]:
-    """Expected events of the treatable offences on each day, before and after: inside hotspots and displaced.
+def expected_effect(
+    effect: Effect, treatment: Treatment, before: Floats, first: int, last: int
+) -> tuple[Floats, Floats]:
+    """Expected events of the treatable offences on the days from `first` until before `last`.
 
     `before` is (hotspots, days): the true rate of each hotspot without the effect. Returns what is
     left at each hotspot, and what each hotspot's outlets gain together.
     """
     size = 0.0 if effect.kind == "none" else effect.size
-    prevented = before * treatment.treated * size
-    open_ = np.diff(treatment.outlet_start)[:, None] > 0
+    prevented = before * treatment.treated[:, first:last] * size
+    has_outlet = np.diff(treatment.outlet_start)[:, None] > 0
     share = effect.displaced if effect.kind == "displacement" else 0.0
-    return before - prevented, prevented * share * open_
+    return before - prevented, prevented * share * has_outlet
 
 
 def _hotspots(position: Floats, rate: Floats, effect: Effect) -> tuple[Ints, Ints]:
@@ -117,8 +119,3 @@ def _hotspots(position: Floats, rate: Floats, effect: Effect) -> tuple[Ints, Int
             blocked[tree.query_ball_point(position[place], 2 * effect.radius_m)] = True
             centres.append(int(place))
     return np.array(centres, dtype=np.int64), owner
-
-
-def from_start(day: Ints) -> Ints:
-    """Days counted from the city's start instead of from the burn-in."""
-    return day - BURN_IN_DAYS

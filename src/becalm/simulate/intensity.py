@@ -80,20 +80,50 @@ def expected_counts(
 ) -> Floats:
     """The expected number of one offence at each place in each bin of days: (places, bins).
 
-    `bins[d]` is the bin of day d (counted from the burn-in) or -1 for none. `only` picks rows.
+    `bins[d]` is the bin of day d (counted from the burn-in) or -1 for none. `only` picks places.
     """
-    used = bins >= 0
-    sorter = np.zeros((len(bins), count))
-    sorter[np.flatnonzero(used), bins[used]] = 1.0
-    total = np.zeros((len(places.kind), count))
+    sorter = _sorter(bins, count)
+    rows = np.arange(len(places.kind)) if only is None else only
+    nearby = csr_array(intensity.nearby.T)[rows] if intensity.repeat_share[offence] > 0 else None
+    total = np.zeros((len(rows), count))
     repeat = intensity.repeat_share[offence]
     for epoch in range(len(intensity.drift)):
         first, later = intensity.levels(offence, epoch)
         weight = intensity.base[offence] * places.weight[offence] * intensity.drift[epoch]
-        total += (1 - repeat) * weight[:, None] * (first @ sorter)[places.kind]
-        if repeat > 0:
-            total += repeat * (intensity.nearby.T @ (weight[:, None] * (later @ sorter)[places.kind]))
-    return total if only is None else total[only]
+        total += (1 - repeat) * weight[rows, None] * (first @ sorter)[places.kind[rows]]
+        if nearby is not None:
+            total += repeat * (nearby @ (weight[:, None] * (later @ sorter)[places.kind]))
+    return total
+
+
+def expected_by_area(
+    intensity: Intensity, places: Places, offence: int, bins: Ints, count: int, area: Ints, areas: int
+) -> Floats:
+    """The expected number of one offence in each area in each bin of days: (areas, bins).
+
+    `area[i]` is the area of place i.
+    """
+    sorter = _sorter(bins, count)
+    member = csr_array((np.ones(len(area)), (area, np.arange(len(area)))), shape=(areas, len(area)))
+    kinds = np.eye(len(KINDS))[places.kind]
+    repeat = intensity.repeat_share[offence]
+    reached = member @ intensity.nearby.T if repeat > 0 else None
+    total = np.zeros((areas, count))
+    for epoch in range(len(intensity.drift)):
+        first, later = intensity.levels(offence, epoch)
+        weight = (intensity.base[offence] * places.weight[offence] * intensity.drift[epoch])[:, None] * kinds
+        total += (1 - repeat) * (member @ weight) @ (first @ sorter)
+        if reached is not None:
+            total += repeat * (reached @ weight) @ (later @ sorter)
+    return total
+
+
+def _sorter(bins: Ints, count: int) -> Floats:
+    """A matrix that adds days up in their bins."""
+    used = bins >= 0
+    sorter = np.zeros((len(bins), count))
+    sorter[np.flatnonzero(used), bins[used]] = 1.0
+    return sorter
 
 
 def _base(settings: Settings, shares: Floats, factors: Floats) -> Floats:

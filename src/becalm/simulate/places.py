@@ -28,24 +28,27 @@ PULL: Final = {
     "night": (14.0, 3.0, 3.5, 0.6, 1.2, 0.5, 0.45),
     "evening": (5.0, 3.0, 3.5, 1.5, 1.5, 0.9, 0.6),
     "day": (1.0, 2.0, 1.8, 1.2, 1.5, 0.6, 1.0),
-    "burglary": (0.1, 0.3, 0.1, 0.1, 1.2, 0.05, 1.3),
-    "night_break": (0.8, 1.3, 0.6, 0.3, 1.0, 0.5, 1.0),
+    "burglary": (0.3, 0.6, 0.3, 0.3, 1.1, 0.1, 1.2),
+    "night_break": (1.0, 1.1, 0.9, 0.6, 1.0, 0.7, 1.0),
+    "damage": (2.0, 1.6, 1.6, 1.0, 1.3, 0.8, 0.9),
     "crowd": (6.0, 6.0, 9.0, 0.4, 0.4, 0.5, 0.2),
     "police": (4.0, 3.0, 6.0, 0.5, 1.8, 2.5, 0.3),
 }
-# How unequal places of one kind are: the exponent on their common, heavy-tailed risk.
-STEEPNESS: Final = {
-    "robbery": 1.25,
-    "shop": 1.3,
-    "night": 1.15,
-    "evening": 1.0,
-    "day": 0.75,
-    "burglary": 0.7,
-    "night_break": 0.75,
-    "crowd": 1.3,
-    "police": 1.2,
+# How unequal places of one kind are: the exponent on their common, heavy-tailed risk, the standard
+# deviation of the logarithm of a risk of their own, and the exponent on lying in a town centre or poor part.
+SPREAD: Final = {
+    "robbery": (0.70, 0.35, 0.8),
+    "shop": (1.25, 0.70, 0.8),
+    "night": (0.70, 0.35, 0.8),
+    "evening": (0.60, 0.30, 0.6),
+    "day": (0.60, 0.35, 0.5),
+    "burglary": (0.15, 0.15, 0.2),
+    "night_break": (0.18, 0.20, 0.2),
+    "damage": (0.35, 0.25, 0.4),
+    "crowd": (1.15, 0.65, 1.8),
+    "police": (0.70, 0.35, 0.8),
 }
-TAIL: Final = 1.35  # Pareto exponent of the common risk
+TAIL: Final = 1.8  # Pareto exponent of the common risk
 TOP: Final = 60.0  # the common risk of a place is cut here
 ADDRESSES: Final = 5
 FRONTAGE_M: Final = 45.0
@@ -159,13 +162,13 @@ def _weights(
     common = np.minimum(rng.pareto(TAIL, count) + 1, TOP)
     busy = 0.3 + _town(streets, position)
     central = centrality(land, position)
-    own = {rhythm: rng.normal(0, 0.55, count) for rhythm in PULL}
+    own = {rhythm: rng.normal(0, sd, count) for rhythm, (_, sd, _) in SPREAD.items()}
     rows = []
     for offence in OFFENCES:
         pull = np.array(PULL[offence.rhythm])[kind]
-        steep = STEEPNESS[offence.rhythm]
-        setting = np.where(kind <= 2, busy, 0.6 + 0.4 * central) * np.where(kind <= 2, 1.0, need)
-        mine = own[offence.rhythm] + rng.normal(0, 0.25, count)
+        steep, _, townward = SPREAD[offence.rhythm]
+        setting = np.where(kind <= 2, busy**townward, (0.6 + 0.4 * central) * need ** min(townward, 1.0))
+        mine = own[offence.rhythm] + rng.normal(0, 0.2, count)
         rows.append(pull * common**steep * setting * np.exp(mine))
     weight = np.stack(rows)
     return np.asarray(weight / weight.sum(axis=1, keepdims=True))

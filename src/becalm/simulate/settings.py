@@ -106,15 +106,17 @@ def nothing_at_all(settings: Settings) -> Settings:
         shocks=False,
         near_repeats=False,
         lockdown=False,
-        effect=Effect(),
     )
 
 
-def small(settings: Settings = Settings()) -> Settings:
-    """A town of one hundredth of the size, with the same densities, for quick tests."""
+def small(settings: Settings = Settings(), *, incidents: int | None = None) -> Settings:
+    """A town on a twenty-fifth of the ground, with the same densities, for quick tests.
+
+    `incidents` is its number; without one it has a twenty-fifth of the city's.
+    """
     return replace(
         settings,
-        incidents=max(settings.incidents // 25, 1),
+        incidents=max(settings.incidents // 25, 1) if incidents is None else incidents,
         places=800,
         junctions=1_800,
         lsoas=120,
