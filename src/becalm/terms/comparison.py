@@ -38,8 +38,8 @@ class CompareSettings:
     align: Align = "windows"
 
     def __post_init__(self) -> None:
-        if not 0.0 < self.level < 1.0:
-            raise UsageError(f"The level {self.level} is not between 0 and 1. Give 0.95 for 95 %.")
+        if not 0.5 <= self.level < 1.0:
+            raise UsageError(f"The level {self.level} is not between 0.5 and 1. Give 0.95 for 95 %.")
         if self.suppress_below < 0:
             raise UsageError(f"--suppress-below is {self.suppress_below}. Give 0 or a count such as 50.")
 
