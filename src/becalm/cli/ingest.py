@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from becalm.cli import ingest_map
 from becalm.cli.options import Format, FormatOption, WorkspaceOption, desk_of
 
 LOAD = "load"
@@ -118,3 +119,6 @@ def rejects(
         desk_of(context, workspace), file=file, reason=reason, fate=fate.value if fate else None, limit=shown
     )
     print_rejects(found, format)
+
+
+app.command("map")(ingest_map.propose)

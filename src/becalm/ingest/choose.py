@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -34,14 +35,20 @@ def choose_mapping(file: InputFile, context: ReadContext) -> Chosen | None:
         return None
     if context.mapping is not None:
         return _named(context.mapping, context.mappings)
-    columns = frozenset(columns_of(file))
+    fits = fitting_mappings(file, context)
+    if len(fits) > 1:
+        raise _tie(file, fits)
+    return fits[0] if fits else None
+
+
+def fitting_mappings(file: InputFile, context: ReadContext) -> tuple[Chosen, ...]:
+    """The mappings with exactly this file's columns: the workspace's own, else the shipped ones."""
+    columns, kind = frozenset(columns_of(file)), _format(file.path)
     for rank in (own_mappings(context.mappings), shipped_mappings()):
         fits = [c for c in rank if columns == set(c.mapping.columns_exactly) and kind in c.mapping.formats]
-        if len(fits) > 1:
-            raise _tie(file, fits)
         if fits:
-            return fits[0]
-    return None
+            return tuple(fits)
+    return ()
 
 
 def shipped_mappings() -> tuple[Chosen, ...]:
@@ -119,7 +126,7 @@ def _format(path: Path) -> str | None:
     return "parquet" if suffix == ".parquet" else None
 
 
-def _tie(file: InputFile, fits: list[Chosen]) -> InputError:
+def _tie(file: InputFile, fits: Sequence[Chosen]) -> InputError:
     names = ", ".join(c.where for c in fits)
     fault = Fault(file.name, f"fits {len(fits)} mappings: {names}", "name one with --mapping")
     return InputError(f"{file.name} was refused", (fault,))

@@ -1,0 +1,66 @@
+"""`becalm ingest map`: propose a mapping for an extract that no mapping reads yet."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from becalm.cli.options import Format, FormatOption, WorkspaceOption, desk_of
+
+if TYPE_CHECKING:
+    from becalm.desk.mapping import MappingProposed
+
+
+def propose(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A csv, csv.gz, parquet or xlsx file.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Where to write the mapping. Without it: the workspace's mappings folder."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="What to call the mapping and its source. Without it: the file's name.")
+    ] = None,
+    workspace: WorkspaceOption = None,
+    format: FormatOption = Format.table,  # noqa: A002 - the option's name
+) -> None:
+    """Look at a new file and write a proposed mapping, with every doubt marked.
+
+    A mapping is used when its doubts are settled and removed.
+    """
+    from becalm.desk.mapping import propose_mapping
+
+    _show(propose_mapping(desk_of(context, workspace), file, name=name, out=out), format)
+
+
+def _show(found: MappingProposed, format: Format) -> None:  # noqa: A002 - the option's name
+    if format is Format.json:
+        answer = {
+            "file": found.file,
+            "mapping": str(found.path),
+            "fits": found.fits,
+            "doubts": list(found.proposal.doubts),
+        }
+        typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
+    elif format is Format.csv:
+        rows = csv.writer(sys.stdout, lineterminator="\n")
+        rows.writerow(["mapping", "doubt"])
+        rows.writerows([str(found.path), doubt] for doubt in found.proposal.doubts)
+    else:
+        _print(found)
+
+
+def _print(found: MappingProposed) -> None:
+    typer.echo(f"Proposed a mapping of {len(found.proposal.looks)} columns: {found.path}")
+    if found.fits:
+        typer.echo(f"Note: {found.fits} has exactly these columns already; `becalm ingest` would use it.")
+    typer.echo(f"To settle before it is used ({len(found.proposal.doubts)} doubts):")
+    for number, doubt in enumerate(found.proposal.doubts, 1):
+        typer.echo(f"  {number}. {doubt}")
+    typer.echo("Next: correct the mapping, remove each doubt that is settled, then")
+    typer.echo(f"  becalm ingest {found.file}")
