@@ -21,7 +21,8 @@ from becalm.desk.ingest import IngestReport, Progress, Rejects
 from becalm.terms.intake import FileIntake, RowFault
 
 COUNTS = ("rows", "loaded", "repaired", "rejected")
-LONG = ("file", "value", "reason", "remedy", "notes", "recipe")  # columns that may be broken
+LONG = ("file", "value", "reason", "remedy")  # columns that may be broken
+GAPS_SHOWN = 12
 WIDTH = 160  # of a table that goes into a file or a pipe
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
@@ -104,16 +105,25 @@ def _print_csv(report: IngestReport) -> None:
 
 def _print_table(report: IngestReport) -> None:
     console = _console()
-    table = _table(("file", "source", "recipe", "months", *COUNTS, "as of", "status", "notes"), right=COUNTS)
+    table = _table(("file", "source", "recipe", "months", *COUNTS, "as of", "status"), right=COUNTS)
     for file in report.summary:
         table.add_row(*map(_plain, _cells(file)))
     console.print(table)
-    for line in (
-        *report.notes,
-        *(f"skipped {s.name}: {s.reason}" for s in report.skipped),
-        *(f"coverage: {gap}" for gap in report.gaps),
-    ):
-        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    lines = (
+        *(f"note: {file.file}: {note}" for file in report.summary for note in file.notes),
+        *(f"note: {note}" for note in report.notes),
+        *(f"skipped: {s.name}: {s.reason}" for s in report.skipped),
+        *_first("coverage", [str(gap) for gap in report.gaps]),
+    )
+    for line in lines:
+        console.print(_plain(line), highlight=False, soft_wrap=True)
+
+
+def _first(kind: str, lines: list[str]) -> list[str]:
+    more = (
+        [f"{kind}: and {len(lines) - GAPS_SHOWN} more, see --format json"] if len(lines) > GAPS_SHOWN else []
+    )
+    return [f"{kind}: {line}" for line in lines[:GAPS_SHOWN]] + more
 
 
 def _console() -> Console:
@@ -144,5 +154,4 @@ def _cells(file: FileIntake) -> tuple[str, ...]:
         *counts,
         str(file.as_of),
         file.status,
-        "; ".join(file.notes),
     )

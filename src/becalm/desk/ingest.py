@@ -8,15 +8,19 @@ from datetime import date
 from pathlib import Path
 
 from becalm.desk.core import Desk
-from becalm.ingest.inputs import Skipped, find_inputs
-from becalm.ingest.load import FileRead, load_readers, read_files, require_sound
+from becalm.desk.coverage import gaps_of
+from becalm.ingest.inputs import Found, Skipped, find_inputs
+from becalm.ingest.load import FileRead, city_of, load_readers, read_files, require_sound
 from becalm.ingest.locate import Locator
 from becalm.ingest.offences import load_offences
-from becalm.ingest.reader import ReadContext
+from becalm.ingest.reader import ReadContext, Reader
 from becalm.ingest.summary import summarise
 from becalm.store.boundaries import load_boundaries
+from becalm.store.workspace import Workspace, read_city, write_config
 from becalm.tables.archive import ArchiveFile, Intake
 from becalm.tables.faults import FaultCount, choose_faults, count_faults, list_faults
+from becalm.tables.outcomes import count_matched
+from becalm.tables.sources import COUNTED, Source
 from becalm.terms.coverage import Gap
 from becalm.terms.intake import FileIntake, RowFault
 
@@ -61,18 +65,27 @@ def ingest(
     progress.start(sum(f.size_bytes for f in found))
     share = desk.workspace.config.ingest.max_reject_share if max_reject_share is None else max_reject_share
     with desk.archive.intake() as intake:
-        context = _context(desk, intake, mapping)
+        readers = load_readers()
+        workspace = _workspace_for(desk, found, readers, _context(desk.workspace, intake, mapping))
         reads, unknown = read_files(
             found,
-            load_readers(),
-            context,
+            readers,
+            _context(workspace, intake, mapping),
             was_loaded=desk.archive.has_input,
             advance=lambda f: progress.advance(f.size_bytes),
         )
         require_sound(reads, max_reject_share=share)
         files = tuple(_tally(read, desk.archive.files()) for read in reads)
+        adopted = _adopt(desk, workspace)
         intake_id = _keep(intake, reads)
-    return IngestReport(intake_id, files, summarise(files), (*skipped, *unknown), (), ())
+    return IngestReport(
+        intake_id=intake_id,
+        files=files,
+        summary=summarise(files),
+        skipped=(*skipped, *unknown),
+        gaps=_gaps(desk, files),
+        notes=(*adopted, *_matched(desk, files)),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,16 +109,53 @@ def list_rejects(
     return Rejects(count_faults(chosen), list_faults(chosen, limit=limit))
 
 
-def _context(desk: Desk, intake: Intake, mapping: Path | None) -> ReadContext:
-    city = desk.workspace.city
+def _context(workspace: Workspace, intake: Intake, mapping: Path | None) -> ReadContext:
     return ReadContext(
-        city=city,
-        locator=Locator(city, load_boundaries(desk.workspace)),
-        offences=load_offences(desk.workspace.offences_path),
+        city=workspace.city,
+        locator=Locator(workspace.city, load_boundaries(workspace)),
+        offences=load_offences(workspace.offences_path),
         staging=Path(intake.staging),
         mapping=mapping,
-        mappings=desk.workspace.mappings_path,
+        mappings=workspace.mappings_path,
     )
+
+
+def _workspace_for(
+    desk: Desk, found: Sequence[Found], readers: Sequence[Reader], context: ReadContext
+) -> Workspace:
+    """The workspace as it is; while it is empty and its city a mere default, with the first file's city."""
+    config = desk.workspace.config
+    if config.city.chosen or desk.archive.versions():
+        return desk.workspace
+    key = city_of(found, readers, context)
+    if key is None or key == config.city.key:
+        return desk.workspace
+    city = read_city(key).model_copy(update={"chosen": True})
+    return Workspace(desk.workspace.path, config.model_copy(update={"city": city}))
+
+
+def _adopt(desk: Desk, workspace: Workspace) -> tuple[str, ...]:
+    """Write the city that the first records brought into becalm.toml, and say so."""
+    if workspace == desk.workspace:
+        return ()
+    write_config(workspace.path, workspace.config)
+    city = workspace.city
+    return (f"the workspace was empty: its city is now {city.name} ({city.crs}), as these records say",)
+
+
+def _gaps(desk: Desk, files: Sequence[FileIntake]) -> tuple[Gap, ...]:
+    """What do the sources that were loaded not cover?"""
+    loaded = {(f.table, f.source) for f in files if f.table in COUNTED and f.status != "already loaded"}
+    return tuple(gap for table, source in sorted(loaded) for gap in gaps_of(desk, Source(table, source)))
+
+
+def _matched(desk: Desk, files: Sequence[FileIntake]) -> tuple[str, ...]:
+    """To how many of their crimes could the outcomes that were loaded be joined?"""
+    if not any(f.table == "outcomes" and f.rows for f in files):
+        return ()
+    incidents, outcomes = desk.archive.table("incidents"), desk.archive.table("outcomes")
+    matched, known = count_matched(outcomes, incidents)
+    return (f"outcomes: {matched:,} of the {known:,} crimes that have one are among the incidents",)
 
 
 def _keep(intake: Intake, reads: Sequence[FileRead]) -> str | None:

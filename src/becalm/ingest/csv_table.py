@@ -76,8 +76,10 @@ def read_csv_table(
     """
     path, notes = _as_utf8(file, staging)
     _check_header(file, path, tuple(wanted), kind)
+    broken: tuple[RowFault, ...] = ()
+    numbers: tuple[int, ...] | None = None
     try:
-        table, broken, numbers = _read_fast(path, wanted), (), None
+        table = _read_fast(path, wanted)
     except pa.ArrowInvalid:
         table, broken, numbers = _read_carefully(file, path, wanted)
     if not table.num_rows and not broken:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 
+from becalm.ingest.checks import REPEATED
 from becalm.ingest.csv_table import csv_header
 from becalm.ingest.inputs import Found, Skipped, opened
 from becalm.ingest.reader import InputFile, ReadContext, Reader, Reading
@@ -54,13 +55,17 @@ def _reader(entry: EntryPoint) -> Reader:
 
 
 def city_of(found: Sequence[Found], readers: Sequence[Reader], context: ReadContext) -> str | None:
-    """Which shipped city do the first of these files that names one belong to?"""
+    """Which shipped city does the first of these files that a reader knows belong to, if its recipe says so?
+
+    A file that cannot be opened is passed over here: reading it will say what is wrong.
+    """
     for entry in found:
-        with opened(entry, context.staging) as file:
-            reader = _reader_of(file, readers, context)
-            key = reader.city_key(file, context) if reader else None
-        if key is not None:
-            return key
+        try:
+            with opened(entry, context.staging, line_limit=LINE_LIMIT_BYTES) as file:
+                if reader := _reader_of(file, readers, context):
+                    return reader.city_key(file, context)
+        except InputError:
+            continue
     return None
 
 
@@ -119,7 +124,9 @@ def require_sound(reads: Sequence[FileRead], *, max_reject_share: float) -> None
 
 
 def _share(reading: Reading) -> float:
-    return (reading.rejected + reading.repaired) / max(reading.rows, 1)
+    """Whole rows that repeat do not count: nothing is lost with them, and published files do hold some."""
+    repeats = sum(fault.reason == REPEATED for fault in reading.faults)
+    return (reading.rejected + reading.repaired - repeats) / max(reading.rows, 1)
 
 
 def _told(name: str, reading: Reading) -> list[Fault]:

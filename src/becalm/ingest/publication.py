@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from becalm.ingest.checks import Coded, Finding, Rows, coded, row_faults, rows_with_fate
+from becalm.ingest.checks import REPEATED, Coded, Finding, Rows, coded, row_faults, rows_with_fate
 from becalm.ingest.csv_table import CsvTable
 from becalm.ingest.locate import Located, Locator, distinct_points
 from becalm.ingest.reader import InputFile, Reading
@@ -85,10 +85,11 @@ class Places:
     def metres(self) -> tuple[pa.Array, pa.Array]:
         """Eastings and northings of the rows, null where there is no place."""
         unknown = ~self.known
-        return tuple(  # type: ignore[return-value]  # two arrays in, two arrays out
+        easting, northing = (
             pa.array(values[self.of_row], type=pa.float64(), mask=unknown)
             for values in (self.located.easting_m, self.located.northing_m)
         )
+        return easting, northing
 
 
 def places_of(longitude: Coded, latitude: Coded, locator: Locator) -> Places:
@@ -146,12 +147,11 @@ def repeated_rows(table: CsvTable, keys: pa.Array, *, column: str) -> tuple[tupl
     again = series.iloc[suspects[~same]].duplicated().to_numpy()
 
     def key_of(row: int) -> str | None:
-        return keys[row].as_py()
+        key: str | None = keys[row].as_py()
+        return key
 
-    reason = "the whole row is the same as an earlier one"
-    finding = Finding(
-        suspects[same], column, key_of, "rejected", reason, "none needed: the earlier one was loaded"
-    )
+    remedy = "none needed: the earlier one was loaded"
+    finding = Finding(suspects[same], column, key_of, "rejected", REPEATED, remedy)
     return ((finding,) if same.any() else ()), suspects[~same][again]
 
 

@@ -33,3 +33,10 @@ def with_outcomes(incidents: Table, outcomes: Table) -> Table:
     joined = incidents.left_join(newest, ["source", "incident_id"])
     told = joined.mutate(outcome=ibis.coalesce(joined.newest_outcome, joined.outcome))
     return told.select(*INCIDENTS.names)
+
+
+def count_matched(outcomes: Table, incidents: Table) -> tuple[int, int]:
+    """How many incidents with an outcome are among these incidents, and how many have one at all?"""
+    known = newest_outcomes(outcomes)
+    matched = known.semi_join(incidents, ["source", "incident_id"])
+    return int(matched.count().to_pyarrow().as_py()), int(known.count().to_pyarrow().as_py())
