@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from becalm.publish import words
 from becalm.publish.map import Area
@@ -11,6 +12,11 @@ from becalm.terms.coverage import Gap
 from becalm.terms.hotspot import HotspotList
 from becalm.terms.run import RunRecord
 from becalm.terms.run_up import RunUp
+
+EVERY_PLACE: Final = (
+    "Hotspots: the list holds every place there is, so it chooses nothing and its probabilities say nothing. "
+    "Ask for fewer with --count."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +57,16 @@ class Briefing:
         """Every warning that an answer carries, each once."""
         said = [*self.comparison.warnings]
         said += [words for gap in self.gaps if (words := f"Coverage: {gap}") not in said]
-        said += self.hotspots.warnings if self.hotspots else ()
+        said += [f"Hotspots: {warning}" for warning in self.hotspots.warnings] if self.hotspots else []
+        said += [EVERY_PLACE] if self.lists_every_place else []
         return tuple(dict.fromkeys(said))
+
+    @property
+    def lists_every_place(self) -> bool:
+        """Whether the list is as long as there are places, so that it chooses nothing."""
+        return self.hotspots is not None and 0 < self.hotspots.places <= len(self.hotspots.hotspots)
 
     @property
     def of_place(self) -> str:
         """The city, or else the source, as it stands behind a noun."""
-        return f"in {self.place}" if self.place else f"in the records of {self.comparison.source}"
+        return f"in {self.place}" if self.place else f"from {self.comparison.source}"

@@ -145,13 +145,21 @@ def _interval(row: ChangeRow, y: float, axis: Scale) -> Markup | None:
 
 def _mark(row: ChangeRow, y: float, axis: Scale) -> Markup:
     if row.change is None:
-        return svg.text(axis(0) + 8, y + 4, "too few for a percentage", class_="note")
+        return _too_few(row, y, axis)
     if not axis.holds(row.change):
         return svg.text(
             axis(row.change) - 10, y - 6, words.percent(row.change), class_="note", text_anchor="end"
         )
     draw = {"fall": marks.fall, "rise": marks.rise, "unclear": marks.unclear}[row.verdict]
     return draw(axis(row.change), y)
+
+
+def _too_few(row: ChangeRow, y: float, axis: Scale) -> Markup:
+    """Words in place of a mark, on the side of the axis that has room."""
+    said = {"fall": "fall, ", "rise": "rise, ", "unclear": ""}[row.verdict] + "too few for a percentage"
+    if axis(0) < (axis.start + axis.end) / 2:
+        return svg.text(axis(0) + 8, y + 4, said, class_="note")
+    return svg.text(axis(0) - 8, y + 4, said, class_="note", text_anchor="end")
 
 
 def _shortened(label: str, most: int) -> str:

@@ -98,7 +98,7 @@ def _maps(briefing: Briefing) -> tuple[Markup | None, Markup | None]:
     if not hotspots:
         return None, None
     whole = whole_view(hotspots, briefing.areas, width=720)
-    crowd = busiest_view(hotspots, whole, width=720)
+    crowd = busiest_view(hotspots, whole)
 
     def draw_whole(key: str, narrow: bool) -> Markup:
         return hotspot_map(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from markupsafe import Markup
 from shapely.geometry.base import BaseGeometry
 
 from becalm.publish import marks, svg
-from becalm.publish.place_names import Box, placed_names
+from becalm.publish.place_names import Box, numbered_marks, placed_names
 from becalm.terms.band import Band, band_of
 from becalm.terms.hotspot import Hotspot
 
@@ -76,7 +77,8 @@ def hotspot_map(
     view = view or whole_view(hotspots, areas, width=340.0 if narrow else 720.0)
     seen = tuple(h for h in hotspots if view.holds(*centre(h)))
     size = _mark_size(view, seen)
-    numbers, taken = _numbers(seen[:numbered] if numbered else (), view, size)
+    marked = tuple((str(h.rank), view(*centre(h))) for h in seen)
+    numbers, taken = numbered_marks(marked, numbered=numbered, window=_window(view), size=size)
     outlines = [_outline(area, view) for area in areas]
     return svg.picture(
         _clip(view, key),
@@ -115,20 +117,29 @@ def whole_view(hotspots: tuple[Hotspot, ...], areas: tuple[Area, ...], *, width:
     return View(west - spare_x, south - spare_y, east + spare_x, north + spare_y, width)
 
 
-def busiest_view(
-    hotspots: tuple[Hotspot, ...], whole: View, *, width: float, zoom: float = 3.5
-) -> View | None:
-    """The part of the ground that holds most hotspots, to be drawn larger; None where there is no crowd."""
-    side_x = (whole.east - whole.west) / zoom
-    side_y = side_x * 0.75
-    best, most = None, 0
-    for hotspot in hotspots:
-        x, y = centre(hotspot)
-        part = View(x - side_x / 2, y - side_y / 2, x + side_x / 2, y + side_y / 2, width)
-        held = sum(part.holds(*centre(h)) for h in hotspots)
-        if held > most:
-            best, most = part, held
-    return best if most >= max(10, len(hotspots) // 10) else None
+def busiest_view(hotspots: tuple[Hotspot, ...], whole: View) -> View | None:
+    """The part of the ground to be drawn larger: the smallest that holds a third of the hotspots.
+
+    None where there are few of them, or no crowd.
+    """
+    if len(hotspots) < 20:
+        return None
+    for zoom in (10.0, 7.0, 5.0, 3.5):
+        part, held = max(
+            ((p, sum(p.holds(*centre(h)) for h in hotspots)) for p in _parts(hotspots, whole, zoom)),
+            key=lambda found: found[1],
+        )
+        if held >= len(hotspots) / 3:
+            return part
+    return None
+
+
+def _parts(hotspots: tuple[Hotspot, ...], whole: View, zoom: float) -> Iterator[View]:
+    """A part around each hotspot."""
+    across = (whole.east - whole.west) / zoom
+    up = across * 0.72
+    for x, y in map(centre, hotspots):
+        yield View(x - across / 2, y - up / 2, x + across / 2, y + up / 2, whole.width)
 
 
 def _mark_size(view: View, seen: tuple[Hotspot, ...]) -> float:
@@ -164,14 +175,13 @@ def _ring(coordinates: object, view: View) -> str:
 
 def _names(areas: tuple[Area, ...], view: View, taken: tuple[Box, ...], narrow: bool) -> Markup:
     size = 8.6 if narrow else 10.5
-    window = Box(2, 2, view.width - 2, view.height - 2)
     shapes = tuple((a.name, a.shape, a.shape.bounds) for a in areas if a.name and not a.shape.is_empty)
     spots = tuple(
         (name, _name_spot(shape, view), (box[2] - box[0]) * view.per_metre) for name, shape, box in shapes
     )
     return svg.group(
         svg.text(x, y, words, class_="name", text_anchor="middle", font_size=size)
-        for x, y, words in placed_names(spots, window=window, taken=taken, size=size)
+        for x, y, words in placed_names(spots, window=_window(view), taken=taken, size=size)
     )
 
 
@@ -190,26 +200,6 @@ def _name_spot(shape: BaseGeometry, view: View) -> tuple[float, float]:
     return view(point[0], point[1])
 
 
-def _numbers(hotspots: tuple[Hotspot, ...], view: View, size: float) -> tuple[Markup, tuple[Box, ...]]:
-    """The ranks of the first few, each in the first free place around its mark."""
-    taken: list[Box] = [Box.around(*view(*centre(h)), 2 * size, 2 * size) for h in hotspots]
-    window = Box(2, 2, view.width - 2, view.height - 2)
-    written: list[Markup] = []
-    for hotspot in hotspots:
-        x, y = view(*centre(hotspot))
-        words = str(hotspot.rank)
-        wide, high, gap = 7.4 * len(words), 11.0, size + 3
-        offsets = [(gap + wide / 2, 0), (-gap - wide / 2, 0), (0, -gap - high / 2), (0, gap + high / 2)]
-        offsets += [(sx * (gap + wide / 2), sy * (gap + high / 2)) for sx in (1, -1) for sy in (-1, 1)]
-        for dx, dy in offsets:
-            box = Box.around(x + dx, y + dy, wide, high)
-            if window.contains(box) and not any(box.meets(other) for other in taken):
-                taken.append(box)
-                written.append(svg.text(x + dx, y + dy + 4.2, words, class_="rank", text_anchor="middle"))
-                break
-    return svg.group(written), tuple(taken)
-
-
 def _framed(frame: View | None, view: View) -> Markup | None:
     if frame is None:
         return None
@@ -218,6 +208,10 @@ def _framed(frame: View | None, view: View) -> Markup | None:
     left, top = max(left, 3.0), max(top, 3.0)
     right, bottom = min(right, view.width - 3), min(bottom, view.height - 3)
     return svg.element("rect", x=left, y=top, width=right - left, height=bottom - top, class_="frame")
+
+
+def _window(view: View) -> Box:
+    return Box(2, 2, view.width - 2, view.height - 2)
 
 
 def _inside(frame: View | None, view: View) -> tuple[Box, ...]:

@@ -41,6 +41,7 @@ def briefing_page(briefing: Briefing) -> str:
             verdicts=_sorted_by_verdict(briefing),
             side_by_side=_side_by_side(briefing),
             core=_cores(briefing),
+            notes=sentences.notes_to(briefing.comparison),
             data_digest=data_digest(briefing.run.data),
         )
     )

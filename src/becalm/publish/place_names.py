@@ -1,9 +1,14 @@
-"""Names on a map: each where it fits, none over another, none cut by the edge."""
+"""Names and numbers on a map: each where it fits, none over another, none cut by the edge."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from becalm.publish import svg
 
 _WIDTH_OF_A_LETTER = 0.56  # of the font size, in a plain sans serif
 
@@ -83,3 +88,34 @@ def broken(name: str, *, most: float) -> tuple[str, ...]:
         else:
             lines.append(word)
     return tuple(lines) or (name,)
+
+
+def numbered_marks(
+    marks: tuple[tuple[str, tuple[float, float]], ...], *, numbered: int, window: Box, size: float
+) -> tuple[Markup, tuple[Box, ...]]:
+    """Numbers beside the first so many marks, over no mark and no other number; and all ground that is taken.
+
+    A number that stands apart from its mark is tied to it by a line; one that finds no room is left out.
+    """
+    taken = [Box.around(x, y, 2 * size, 2 * size) for _, (x, y) in marks]
+    lines: list[Markup] = []
+    written: list[Markup] = []
+    for words, (x, y) in marks[:numbered]:
+        wide, high = 7.0 * len(words) + 1, 10.0
+        for dx, dy, tied in _offsets(size, wide, high):
+            box = Box.around(x + dx, y + dy, wide, high)
+            if window.contains(box) and not any(box.meets(other) for other in taken):
+                taken.append(box)
+                written.append(svg.text(x + dx, y + dy + 4.0, words, class_="rank", text_anchor="middle"))
+                lines += [svg.line(x, y, x + dx * 0.8, y + dy * 0.8, class_="tie")] if tied else []
+                break
+    return svg.group([*lines, *written]), tuple(taken)
+
+
+def _offsets(size: float, wide: float, high: float) -> Iterator[tuple[float, float, bool]]:
+    """Places around a mark, the nearest first: beside it, then ever further out."""
+    for gap in (2.0, 9.0, 17.0, 26.0, 36.0, 48.0):
+        for turn in (0, 8, 4, 12, 2, 14, 6, 10, 1, 15, 7, 9, 3, 13, 5, 11):
+            angle = turn * math.pi / 8
+            reach_x, reach_y = size + gap + wide / 2, size + gap + high / 2
+            yield reach_x * math.cos(angle), -reach_y * math.sin(angle), gap > 2.0

@@ -35,13 +35,15 @@ def baseline_name(baseline: Baseline) -> str:
 
 def what_happened(row: ComparisonRow, level: float) -> str:
     """Fell, rose, or neither that can be told from chance; with the percentage where one is allowed."""
-    if row.change_percent is None:
-        return "cannot be given as a percentage"
-    size = f"{abs(row.change_percent):.1f}%"
     verdict = verdict_of(row, level)
+    if row.change_percent is None:
+        moved = {"fall": "fell", "rise": "rose", "unclear": "went"}[verdict]
+        return f"{moved} from {old_count(row.old)} to {words.whole(row.new)}, too few for a percentage"
+    counts = f"({old_count(row.old)} → {words.whole(row.new)})"
+    size = f"{abs(row.change_percent):.1f}%"
     if verdict == "unclear":
-        return f"changed by {words.percent(row.change_percent)}, which chance alone may explain"
-    return f"fell by {size}" if verdict == "fall" else f"rose by {size}"
+        return f"changed by {words.percent(row.change_percent)}, interval {interval(row)} {counts}"
+    return f"fell by {size} {counts}" if verdict == "fall" else f"rose by {size} {counts}"
 
 
 def headline(comparison: Comparison) -> str:
@@ -51,7 +53,11 @@ def headline(comparison: Comparison) -> str:
     counts = f"from {old_count(row.old)} in {old} to {words.whole(row.new)} in {new}"
     if row.change_percent is None:
         return f"Recorded offences went {counts}: too few for a percentage."
-    return f"Recorded offences {what_happened(row, comparison.level)}: {counts}."
+    verdict, size = verdict_of(row, comparison.level), f"{abs(row.change_percent):.1f}%"
+    if verdict == "unclear":
+        change = words.percent(row.change_percent)
+        return f"Recorded offences changed by {change}, which chance alone may explain: {counts}."
+    return f"Recorded offences {'fell' if verdict == 'fall' else 'rose'} by {size}: {counts}."
 
 
 def how_sure(comparison: Comparison) -> str:
@@ -118,3 +124,17 @@ def choices_made(
         said["cell_m"] = f"The size of a place: squares of {hotspots.cell_m:g} m."
         said["count"] = f"The length of the list: at most {len(hotspots.hotspots)} places."
     return tuple(said[name] for name in chosen if name in said)
+
+
+def notes_to(comparison: Comparison) -> tuple[str, ...]:
+    """What must be said below the table of a comparison: suppressed percentages first, together."""
+    rows = (comparison.total, *comparison.rows)
+    few = [row.label for row in rows if row.change_percent is None]
+    said = [f"No percentage is given where the baseline is too small: {words.listed(few)}."] if few else []
+    said += [
+        f"{row.label}: {note}."
+        for row in rows
+        for note in row.notes
+        if row.found_by != "police" and row.change_percent is not None
+    ]
+    return tuple(said)
