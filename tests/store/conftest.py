@@ -26,15 +26,21 @@ def opened(engine: str) -> Any:
     return connect(engine)  # a Spark session is started once and kept
 
 
-def open_engine(engine: str) -> Any:
-    try:
-        return opened(engine)
-    except DependencyError as error:
-        pytest.skip(str(error))
+@pytest.fixture(scope="session")
+def open_engine() -> Callable[[str], Any]:
+    """Opens an engine by name; a test of one that is not installed is visibly skipped."""
+
+    def open_one(engine: str) -> Any:
+        try:
+            return opened(engine)
+        except DependencyError as error:
+            pytest.skip(str(error))
+
+    return open_one
 
 
 @pytest.fixture(params=["duckdb", "spark"])
-def engine(request: pytest.FixtureRequest) -> Any:
+def engine(request: pytest.FixtureRequest, open_engine: Callable[[str], Any]) -> Any:
     return open_engine(request.param)
 
 
@@ -47,15 +53,3 @@ def archive(engine: Any, tmp_path: Path) -> ParquetArchive:
 def duck(tmp_path: Path) -> ParquetArchive:
     """An archive read by DuckDB alone, for what does not depend on the engine."""
     return ParquetArchive(tmp_path / "archive", lambda: opened("duckdb"))
-
-
-@pytest.fixture
-def on_both(tmp_path: Path) -> Callable[..., tuple[ParquetArchive, ParquetArchive]]:
-    """The same archive folder, opened by DuckDB and by Spark."""
-
-    def both() -> tuple[ParquetArchive, ParquetArchive]:
-        folder = tmp_path / "archive"
-        spark = open_engine("spark")
-        return ParquetArchive(folder, lambda: opened("duckdb")), ParquetArchive(folder, lambda: spark)
-
-    return both
