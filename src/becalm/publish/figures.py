@@ -120,7 +120,6 @@ def _maps(briefing: Briefing) -> tuple[Markup | None, Markup | None]:
             title="The part with most hotspots, enlarged",
             view=view,
             narrow=narrow,
-            numbered=25,
         )
 
     return both(draw_whole, "map"), both(draw_inset, "inset") if crowd else None

@@ -138,6 +138,8 @@ def run_object(run: RunRecord | None, found: HotspotList) -> dict[str, Any]:
         "draws": found.draws,
         "expected_unit": "incidents in 30 days",
         "half_life_months": found.half_life_months if np.isfinite(found.half_life_months) else None,
+        "burst": None if found.burst is None else round(found.burst, 4),
+        "drift": None if found.drift is None else round(found.drift, 4),
         "blend": {part.name: round(part.share, 4) for part in found.blend},
         "mean_p_top": round(found.mean_p_top, 4),
         "tied_below": found.tied_below,

@@ -15,6 +15,7 @@ from becalm.terms.hotspot import Hotspot
 
 _MARGIN = 14.0
 _FOOT = 46.0  # room for the scale bar below the map
+_ROOM_WITHIN = 8.0  # half a mark's width from which its rank fits inside
 _NAMED = 10  # so many of the first ranks are numbered on the map
 
 
@@ -77,8 +78,7 @@ def hotspot_map(
     view = view or whole_view(hotspots, areas, width=340.0 if narrow else 720.0)
     seen = tuple(h for h in hotspots if view.holds(*centre(h)))
     size = _mark_size(view, seen)
-    marked = tuple((str(h.rank), view(*centre(h))) for h in seen)
-    numbers, taken = numbered_marks(marked, numbered=numbered, window=_window(view), size=size)
+    numbers, taken = _numbers(seen, view, frame, numbered=numbered, size=size)
     outlines = [_outline(area, view) for area in areas]
     return svg.picture(
         _clip(view, key),
@@ -198,6 +198,30 @@ def _name_spot(shape: BaseGeometry, view: View) -> tuple[float, float]:
         return (-1e6, -1e6)
     point = maximum_inscribed_circle(largest, tolerance=2.0 / view.per_metre).coords[0]
     return view(point[0], point[1])
+
+
+def _numbers(
+    seen: tuple[Hotspot, ...], view: View, frame: View | None, *, numbered: int, size: float
+) -> tuple[Markup, tuple[Box, ...]]:
+    """The ranks: within the marks where these are large enough, else beside the first of them.
+
+    What lies in the frame is left to the drawing that enlarges it.
+    """
+    marked = tuple((str(h.rank), view(*centre(h))) for h in seen)
+    if size >= _ROOM_WITHIN:
+        within = (
+            svg.text(x, y + 3.4, rank, class_=f"within {band_of(h.p_top)}", text_anchor="middle")
+            for h, (rank, (x, y)) in zip(seen, marked, strict=True)
+        )
+        return svg.group(within), tuple(Box.around(x, y, 2 * size, 2 * size) for _, (x, y) in marked)
+    outside = [m for h, m in zip(seen, marked, strict=True) if frame is None or not frame.holds(*centre(h))]
+    first = {rank for rank, _ in outside[:numbered]}
+    return numbered_marks(
+        tuple(sorted(marked, key=lambda m: m[0] not in first)),
+        numbered=len(first),
+        window=_window(view),
+        size=size,
+    )
 
 
 def _framed(frame: View | None, view: View) -> Markup | None:

@@ -32,7 +32,7 @@ def place(x: float, y: float, band: Band, size: float = 3.4) -> Markup:
             "rect", x=x - size, y=y - size, width=2 * size, height=2 * size, class_="place core"
         )
     if band is Band.marginal:
-        reach = size * 1.25
+        reach = min(size * 1.25, max(size, 5.0))
         corners = [(x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y)]
         return svg.element("path", d=svg.path(corners, close=True), class_="place marginal")
     arm = size * 0.85
