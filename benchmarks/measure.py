@@ -1,0 +1,84 @@
+"""100,000 ratios of rates with intervals at once, against a loop over the best peer for one pair.
+
+scipy has the exact (Clopper-Pearson) interval of one binomial share; statsmodels has score intervals of
+a ratio and no exact or mid-p one. Peers are timed on a part of the cells and scaled up.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+
+import numpy as np
+import statsmodels.api as sm
+from scipy import stats
+from statsmodels.stats.rates import confint_poisson_2indep
+
+from becalm.methods.dispersion import overdispersion, seasonal_design
+from becalm.methods.rates import rate_ratios
+
+CELLS, PART, SERIES, SERIES_PART, REPEATS = 100_000, 200, 2_000, 20, 5
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """The median time of some repeats, after one to warm up."""
+    work()
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return float(np.median(times))
+
+
+def report(benchmark: str, ours: float, peer: str, theirs: float, target: str = "") -> None:
+    """Print one line for the table."""
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    row = {"benchmark": benchmark, "seconds": ours, "peer": peer, "peer_seconds": theirs, "target": target}
+    print(json.dumps({**row, "peak_mb": peak_mb}))
+
+
+def ratios() -> None:
+    """Exact and mid-p intervals of all cells."""
+    draw = np.random.default_rng(1)
+    mean = 10 ** draw.uniform(-0.7, 5, CELLS)
+    new, old = draw.poisson(mean), draw.poisson(1.3 * mean)
+    some = np.flatnonzero((new > 0) & (old > 0))[:PART]
+    part = [(int(new[i]), int(old[i])) for i in some]
+
+    def exact_one_by_one() -> None:
+        for a, b in part:
+            stats.binomtest(a, a + b).proportion_ci(0.95, method="exact")
+
+    def score_one_by_one() -> None:
+        for a, b in part:
+            confint_poisson_2indep(a, 1, b, 1, method="score", compare="ratio")
+
+    exact, mid_p = (seconds(lambda k=kind: rate_ratios(new, old, kind=k)) for kind in ("exact", "mid-p"))
+    times = CELLS / PART
+    scipy_peer = f"scipy {version('scipy')}, exact one by one"
+    report(f"{CELLS:,} exact intervals", exact, scipy_peer, seconds(exact_one_by_one) * times, "< 3 s")
+    statsmodels_peer = f"statsmodels {version('statsmodels')}, score one by one"
+    report(f"{CELLS:,} mid-p intervals", mid_p, statsmodels_peer, seconds(score_one_by_one) * times, "< 3 s")
+
+
+def dispersions() -> None:
+    """Quasi-Poisson fits of many monthly series."""
+    counts = np.random.default_rng(2).poisson(30, (SERIES, 60))
+    design = seasonal_design(np.arange(60), cycle=12)
+
+    def one_by_one() -> None:
+        for series in counts[:SERIES_PART]:
+            sm.GLM(series, design, family=sm.families.Poisson()).fit(scale="X2")
+
+    theirs = seconds(one_by_one) * SERIES / SERIES_PART
+    peer = f"statsmodels {version('statsmodels')}, one by one"
+    report(f"dispersion of {SERIES:,} series", seconds(lambda: overdispersion(counts, design)), peer, theirs)
+
+
+if __name__ == "__main__":
+    ratios()
+    dispersions()
