@@ -47,11 +47,11 @@ class ExtractReader:
         """Read the file through its mapping; raises InputError where mapping or file cannot be used."""
         chosen = _settled(file, context)
         mapping = chosen.mapping
+        name, sha256 = _recipe(chosen, context)
         sheet = read_sheet(file)
         _require_columns(sheet, mapping, chosen.where)
         fates = Fates(sheet)
         columns, notes = BUILDERS[mapping.table](sheet, mapping, fates, context)
-        name, sha256 = _recipe(chosen, context)
         return Reading(
             recipe=name,
             recipe_sha256=sha256,
