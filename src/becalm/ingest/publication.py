@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from becalm.ingest.checks import REPEATED, Coded, Finding, Rows, coded, row_faults, rows_with_fate
 from becalm.ingest.csv_table import CsvTable
-from becalm.ingest.locate import Located, Locator, distinct_points
+from becalm.ingest.locate import Located, Locator
 from becalm.ingest.reader import InputFile, Reading
 from becalm.tables.archive import Part
 from becalm.terms.errors import Fault, InputError
@@ -94,13 +94,13 @@ class Places:
 
 def places_of(longitude: Coded, latitude: Coded, locator: Locator) -> Places:
     """Where are these rows in the city's metres, and which have coordinates that cannot be meant?"""
-    x, y = _numbers(longitude), _numbers(latitude)
-    xs, ys, of_row = distinct_points(x, y)
+    xs, ys, of_row = _distinct(longitude, latitude)
     located = locator.locate(xs, ys)
     silent = (longitude.codes < 0) & (latitude.codes < 0)
     lost = np.flatnonzero(~located.known[of_row] & ~silent)
-    zero = (x[lost] == 0) & (y[lost] == 0)
-    broken = ~zero & ~(np.isfinite(x[lost]) & np.isfinite(y[lost]))
+    x, y = xs[of_row[lost]], ys[of_row[lost]]
+    zero = (x == 0) & (y == 0)
+    broken = ~zero & ~(np.isfinite(x) & np.isfinite(y))
     area = f"the point lies outside the area for which {locator.city.crs} is made"
 
     def written(row: int) -> str:
@@ -126,9 +126,20 @@ def places_of(longitude: Coded, latitude: Coded, locator: Locator) -> Places:
     return Places(located, of_row, tuple(f for f in findings if f.rows.size))
 
 
+def _distinct(
+    longitude: Coded, latitude: Coded
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
+    """The distinct pairs as numbers, and for each row which of them it is (see `distinct_points`)."""
+    width = len(latitude.values) + 1
+    of_row, pairs = pd.factorize((longitude.codes + 1) * width + latitude.codes + 1)
+    columns, lines = np.divmod(pairs, width)
+    return _numbers(longitude)[columns - 1], _numbers(latitude)[lines - 1], of_row
+
+
 def _numbers(column: Coded) -> NDArray[np.float64]:
+    """The values as numbers, NaN where they are none, and NaN at the end for code -1."""
     values = pd.to_numeric(pd.Series(column.values, dtype=object), errors="coerce").to_numpy(np.float64)
-    return np.append(values, np.nan)[column.codes]
+    return np.append(values, np.nan)
 
 
 def repeated_rows(table: CsvTable, keys: pa.Array, *, column: str) -> tuple[tuple[Finding, ...], Rows]:
