@@ -1,9 +1,9 @@
 """Offence codes that a spreadsheet took for dates, and what they must have been.
 
-Typed into a cell, "5/1" becomes a date. Saved, it is a serial number (44682: 2022-05-01 where the month
-comes first, 44566: 2022-01-05 where the day does), "05-Jan", "2022-05-01" or "1 May". "8/61", with no
-sixty-first day, becomes May 1961 taken as 8/1961... Each reading that gives a code of the offence table is a
-candidate; one candidate is repaired, none or several are not.
+Typed into a cell, "5/1" becomes a date. Saved, it is a serial number (44682 is 2022-05-01, where the month
+comes first; 44566 is 2022-01-05, where the day does), or "05-Jan", or "2022-05-01". "8/61", with no
+sixty-first day, becomes August 1961. Every reading that gives a code of the offence table is a candidate:
+one candidate is repaired; of several, none is guessed.
 """
 
 from __future__ import annotations
