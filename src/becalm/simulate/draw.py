@@ -17,8 +17,8 @@ from becalm.simulate.time import hour_profiles, rhythm_index
 
 # Standard deviation of the logarithm of weekly shocks: of the whole city, a borough, an offence in a borough.
 # Together they make counts of 20 to 100 a week vary 1.3 to 2.5 times as much as Poisson counts.
-SHOCK_CITY: Final = 0.04
-SHOCK_BOROUGH: Final = 0.06
+SHOCK_CITY: Final = 0.025
+SHOCK_BOROUGH: Final = 0.065
 SHOCK_OWN: Final = 0.10
 
 

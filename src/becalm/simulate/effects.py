@@ -42,7 +42,7 @@ def choose_treatment(
 ) -> Treatment:
     """Take the hotspots with the highest true rate of street violence, and draw their treated days."""
     effect = settings.effect
-    rate = intensity.base[is_treatable()] @ places.weight[is_treatable()]
+    rate = (intensity.base[:, None] * places.weight)[is_treatable()].sum(axis=0)
     centres, owner = _hotspots(places.position, rate, effect)
     treated = np.zeros((len(centres), settings.days), dtype=bool)
     first = max((effect.start - settings.start).days, 0)

@@ -26,8 +26,20 @@ def in_extract(city: SimulatedCity) -> NDArray[np.bool_]:
 
 def crime_refs(count: int) -> pa.Array:
     """What the first so many incidents are called."""
-    digits = np.char.zfill(np.arange(count).astype(str), 9).astype(object)
-    return pa.array("DGB-" + digits, pa.string())
+    text = np.empty((count, 13), dtype=np.uint8)
+    text[:, :4] = np.frombuffer(b"DGB-", dtype=np.uint8)
+    rest = np.arange(count)
+    for place in range(12, 3, -1):
+        rest, digit = np.divmod(rest, 10)
+        text[:, place] = digit + ord("0")
+    return equal_strings(text)
+
+
+def equal_strings(text: NDArray[np.uint8]) -> pa.Array:
+    """Strings of equal length from their bytes: (strings, length)."""
+    offsets = np.arange(len(text) + 1, dtype=np.int64) * text.shape[1]
+    buffers = (pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(text)))
+    return pa.LargeStringArray.from_buffers(len(text), *buffers)
 
 
 def extract_table(city: SimulatedCity) -> pa.Table:
@@ -36,7 +48,7 @@ def extract_table(city: SimulatedCity) -> pa.Table:
     order = np.argsort(city.incidents.from_minute[chosen], kind="stable")
     rows = chosen[order]
     data = {**_facts(city.incidents, rows), **_where(city, rows)}
-    data["crime_ref"] = crime_refs(len(city.incidents)).take(pa.array(rows))
+    data["crime_ref"] = crime_refs(len(city.incidents)).take(pa.array(rows)).cast(pa.string())
     return pa.table({name: data[name] for name in EXTRACT_COLUMNS})
 
 
@@ -65,7 +77,7 @@ def _where(city: SimulatedCity, rows: Ints) -> dict[str, pa.Array]:
     land, places, incidents = city.plan.land, city.plan.places, city.incidents
     lost = ~incidents.placed[rows]
     position = places.address_position[incidents.address[rows]].astype(np.int64)
-    lsoa = land.lsoa_at(places.address_position)[incidents.address[rows]]
+    lsoa = places.lsoa[incidents.place[rows]]
     ward = land.ward_of_lsoa[lsoa]
     borough = land.borough_of_ward[ward]
     return {

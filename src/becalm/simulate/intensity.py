@@ -82,7 +82,6 @@ def expected_counts(
 
     `bins[d]` is the bin of day d (counted from the burn-in) or -1 for none. `only` picks places.
     """
-    sorter = _sorter(bins, count)
     rows = np.arange(len(places.kind)) if only is None else only
     nearby = csr_array(intensity.nearby.T)[rows] if intensity.repeat_share[offence] > 0 else None
     total = np.zeros((len(rows), count))
@@ -90,9 +89,9 @@ def expected_counts(
     for epoch in range(len(intensity.drift)):
         first, later = intensity.levels(offence, epoch)
         weight = intensity.base[offence] * places.weight[offence] * intensity.drift[epoch]
-        total += (1 - repeat) * weight[rows, None] * (first @ sorter)[places.kind[rows]]
+        total += (1 - repeat) * weight[rows, None] * _binned(first, bins, count)[places.kind[rows]]
         if nearby is not None:
-            total += repeat * (nearby @ (weight[:, None] * (later @ sorter)[places.kind]))
+            total += repeat * (nearby @ (weight[:, None] * _binned(later, bins, count)[places.kind]))
     return total
 
 
@@ -103,7 +102,6 @@ def expected_by_area(
 
     `area[i]` is the area of place i.
     """
-    sorter = _sorter(bins, count)
     member = csr_array((np.ones(len(area)), (area, np.arange(len(area)))), shape=(areas, len(area)))
     kinds = np.eye(len(KINDS))[places.kind]
     repeat = intensity.repeat_share[offence]
@@ -112,18 +110,16 @@ def expected_by_area(
     for epoch in range(len(intensity.drift)):
         first, later = intensity.levels(offence, epoch)
         weight = (intensity.base[offence] * places.weight[offence] * intensity.drift[epoch])[:, None] * kinds
-        total += (1 - repeat) * (member @ weight) @ (first @ sorter)
+        total += (1 - repeat) * np.einsum("ak,kt->at", member @ weight, _binned(first, bins, count))
         if reached is not None:
-            total += repeat * (reached @ weight) @ (later @ sorter)
+            total += repeat * np.einsum("ak,kt->at", reached @ weight, _binned(later, bins, count))
     return total
 
 
-def _sorter(bins: Ints, count: int) -> Floats:
-    """A matrix that adds days up in their bins."""
+def _binned(levels: Floats, bins: Ints, count: int) -> Floats:
+    """Daily levels added up in their bins of days: (kinds, bins)."""
     used = bins >= 0
-    sorter = np.zeros((len(bins), count))
-    sorter[np.flatnonzero(used), bins[used]] = 1.0
-    return sorter
+    return np.stack([np.bincount(bins[used], row[used], count).astype(np.float64) for row in levels])
 
 
 def _base(settings: Settings, shares: Floats, factors: Floats) -> Floats:

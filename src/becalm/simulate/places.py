@@ -83,6 +83,8 @@ def build_places(land: Land, streets: Streets, settings: Settings, rng: np.rando
     weight = _weights(land, streets, position, kind, need[segment], settings, rng)
     owner, where, share = _addresses(streets, position, segment, junction, rng)
     lsoa = land.lsoa_at(position)
+    astray = land.lsoa_at(where) != lsoa[owner]  # an address over the border moves back to its place
+    where[astray] = position[owner[astray]]
     return Places(position, kind, segment, junction, lsoa, weight, owner, where, share)
 
 

@@ -19,7 +19,7 @@ from becalm.simulate.clock import DAY_MINUTES, day_number, month_name, month_num
 from becalm.simulate.columns import OUTCOME_COLUMNS, STOP_COLUMNS, STREET_COLUMNS
 from becalm.simulate.details import OUTCOMES
 from becalm.simulate.draw import Events, minutes_of, pick_address
-from becalm.simulate.extract import words
+from becalm.simulate.extract import equal_strings, words
 from becalm.simulate.geography import Ints
 from becalm.simulate.intensity import BURN_IN_DAYS
 from becalm.simulate.offences import OFFENCES
@@ -148,8 +148,7 @@ def _crime_ids(count: int, rng: np.random.Generator) -> pa.Array:
     drawn = np.frombuffer(rng.bytes(32 * count), dtype=np.uint8).reshape(count, 32)
     text = np.empty((count, 64), dtype=np.uint8)
     text[:, 0::2], text[:, 1::2] = digits[drawn >> 4], digits[drawn & 15]
-    offsets = np.arange(count + 1, dtype=np.int64) * 64
-    return pa.LargeStringArray.from_buffers(count, pa.py_buffer(offsets), pa.py_buffer(text))
+    return equal_strings(text)
 
 
 def _stops(

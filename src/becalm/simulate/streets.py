@@ -61,7 +61,8 @@ def build_streets(land: Land, settings: Settings, rng: np.random.Generator) -> S
     length = _length(nodes, pairs)
     wet = crosses(nodes[pairs[:, 0]], nodes[pairs[:, 1]], land.river)
     bridge = _bridges(nodes, pairs, wet, land)
-    pairs, length = pairs[~wet | bridge], length[~wet | bridge]
+    usable = (~wet | bridge) & _inside(nodes, pairs, land)
+    pairs, length = pairs[usable], length[usable]
     pairs, length = _thin(nodes, pairs, length, rng)
     nodes, pairs, kept = _largest_part(nodes, pairs)
     length = length[kept]
@@ -97,8 +98,9 @@ def _grid(land: Land, ward: int, members: Floats, per_area: float, rng: np.rando
     steps = np.arange(-reach, reach, spacing)
     grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
     turn = rng.uniform(0, np.pi / 2)
-    grid = grid @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
-    grid += middle + rng.normal(0, 0.16 * spacing, grid.shape)
+    along, across = grid.T
+    turned = [along * np.cos(turn) - across * np.sin(turn), along * np.sin(turn) + across * np.cos(turn)]
+    grid = np.column_stack(turned) + middle + rng.normal(0, 0.16 * spacing, grid.shape)
     lsoa = land.lsoa_at(grid)
     return np.asarray(grid[(lsoa >= 0) & (land.ward_of_lsoa[lsoa] == ward)])
 
@@ -111,6 +113,13 @@ def _neighbours(nodes: Floats) -> Ints:
     middle = nodes[pairs].mean(axis=1)
     nearest = cKDTree(nodes).query(middle)[0]
     return np.asarray(pairs[nearest >= _length(nodes, pairs) / 2 - 1e-6])
+
+
+def _inside(nodes: Floats, pairs: Ints, land: Land) -> NDArray[np.bool_]:
+    """Which ways stay in the city all along, some metres from its edge?"""
+    city = shapely.coverage_union_all(land.cells).buffer(-3)
+    shapely.prepare(city)
+    return np.asarray(shapely.covers(city, shapely.linestrings(nodes[pairs])))
 
 
 def _length(nodes: Floats, pairs: Ints) -> Floats:

@@ -22,7 +22,7 @@ Bump = tuple[str, float, float, float]
 WEEK: Final = "Mon Tue Wed Thu Fri Sat Sun"
 WORK: Final = "Mon Tue Wed Thu Fri"
 RHYTHMS: Final[dict[str, tuple[float, tuple[Bump, ...]]]] = {
-    "robbery": (0.35, ((WEEK, 20.0, 2.2, 3.0), (WORK, 16.0, 1.0, 1.3), ("Sat Sun", 1.5, 1.8, 1.6))),
+    "robbery": (0.35, ((WEEK, 20.3, 2.0, 3.8), (WORK, 16.0, 1.0, 0.6), ("Sat Sun", 1.5, 1.8, 1.6))),
     "shop": (0.02, (("Mon Tue Wed Thu Fri Sat", 14.5, 3.2, 3.0), ("Sun", 14.0, 2.4, 2.0))),
     "night": (0.40, ((WEEK, 20.5, 3.0, 1.3), ("Fri Sat", 22.8, 1.8, 3.0), ("Sat Sun", 1.5, 1.8, 4.2),
                      (WORK, 15.8, 0.9, 0.9))),
@@ -38,7 +38,7 @@ KIND_HOURS: Final[dict[str, tuple[float, tuple[Bump, ...]]]] = {
     "nightlife": (0.25, ((WEEK, 22.0, 2.5, 1.5), ("Fri Sat", 23.0, 1.8, 3.0), ("Sat Sun", 1.5, 1.8, 4.0))),
     "high_street": (0.35, ((WEEK, 14.0, 4.0, 1.2), ("Fri Sat", 21.5, 2.5, 0.8))),
     "station": (0.40, ((WORK, 8.0, 0.9, 1.4), (WORK, 17.8, 1.4, 1.8), (WEEK, 20.5, 2.5, 0.8))),
-    "school": (0.15, ((WORK, 15.9, 0.8, 6.0), (WORK, 8.4, 0.5, 1.0))),
+    "school": (0.20, ((WORK, 15.9, 0.8, 4.5), (WORK, 8.4, 0.5, 1.0))),
     "park": (0.4, ((WEEK, 17.0, 3.5, 1.5),)),
 }
 # How much of the fall of an offence each kind of place takes: pubs, shops, stations and schools shut first.

@@ -93,9 +93,9 @@ def expected_weeks(plan: Plan) -> Weeks:
             for i in range(len(OFFENCES))
         ]
     )
-    young = np.zeros_like(by_offence)
+    young, deep = np.zeros_like(by_offence), _depth(plan)
     for week in range(count):
-        depth = _depth(plan)[bins == week].mean(keepdims=True)
+        depth = deep[bins == week].mean(keepdims=True)
         shares = np.array([float(young_knife_share(i, depth)[0]) for i in range(len(OFFENCES))])
         young[:, :, week] = by_offence[:, :, week] * shares[:, None]
     rows = [by_offence[list(indices_of(g))].sum(axis=0) for g in GROUPS]

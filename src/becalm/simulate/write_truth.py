@@ -86,7 +86,7 @@ def _incidents(city: SimulatedCity) -> pa.Table:
     incidents = city.incidents
     return pa.table(
         {
-            "crime_ref": crime_refs(len(incidents)),
+            "crime_ref": crime_refs(len(incidents)).cast(pa.string()),
             "offence": words(incidents.offence, [o.word for o in OFFENCES]),
             "offence_group": words(incidents.offence, [o.group for o in OFFENCES]),
             "place": incidents.place,
