@@ -61,7 +61,7 @@ def _missing(totals: MonthlyTotals) -> list[Gap]:
     return [
         Gap(totals.source, month, "missing", f"no records; about {wanted:,.0f} would be expected")
         for month, count, wanted in zip(totals.months, totals.counts, expected, strict=True)
-        if count == 0 and (wanted >= LEAST_UNSEEN or np.isnan(wanted))
+        if count == 0 and wanted >= LEAST_UNSEEN
     ]
 
 
@@ -81,15 +81,15 @@ def _low(totals: MonthlyTotals) -> list[Gap]:
 
 
 def _expected(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """The lower of the medians of the months before and after; NaN where there is no other month.
+    """The lower of the medians of the nearest months with records before and after; NaN where there are none.
 
     At the ends, where one side is all there is, no more than the nearest month: a fall that goes on
     is then not a gap.
     """
     expected = np.full(counts.size, np.nan)
     for index in range(counts.size):
-        before = [int(c) for c in counts[max(0, index - SIDE) : index] if c]
-        after = [int(c) for c in counts[index + 1 : index + 1 + SIDE] if c]
+        before = [int(c) for c in counts[:index] if c][-SIDE:]
+        after = [int(c) for c in counts[index + 1 :] if c][:SIDE]
         sides = [float(np.median(side)) for side in (before, after) if side]
         nearest = (
             [float(before[-1])] if before and not after else [float(after[0])] if after and not before else []
