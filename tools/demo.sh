@@ -18,22 +18,22 @@ step "1. A simulated city with a known truth"
 run becalm simulate --seed 7 --out demo/city
 
 step "2. A workspace for it"
-run becalm init demo/workspace --city demo/city/city.toml
+run becalm init demo/workspace --city demo/city/city.toml --boundaries demo/city/boundaries.geojson
 
 step "3. Its records, as a force would deliver them"
 run becalm ingest demo/city/extract --workspace demo/workspace
 
 step "4. Measure, find, and brief"
-run becalm run --workspace demo/workspace --period 2020-04 --baseline 2019-04
+run becalm run --workspace demo/workspace --period 2020-04 --baseline 2019-04 --seed 7
 
 cat <<END
 
 Done in $((SECONDS - started)) seconds.
 The briefing:  $PWD/demo/workspace/briefing/index.html   (open it in any browser; it needs no network)
-Repeat it:     .venv/bin/becalm run --workspace demo/workspace --again demo/workspace/briefing/run.json
+Look around:   docs/tutorial.md goes through these steps one by one.
 
-With real data: download your force's months as an archive from data.police.uk, then
-  source .venv/bin/activate
+With real data: fetch your force's months as one archive from data.police.uk, then
+  source ${BECALM_VENV:-.venv}/bin/activate
   becalm init my-city
   becalm ingest ~/Downloads/archive.zip --workspace my-city
   becalm run --workspace my-city
