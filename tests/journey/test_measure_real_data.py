@@ -1,0 +1,106 @@
+"""Known answers of public records, from the file to the printed comparison."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from becalm.cli.main import app
+
+pytestmark = pytest.mark.data
+
+
+def workspace_with(folder: Path, *files: Path) -> Path:
+    CliRunner().invoke(app, ["init", str(folder / "w")])
+    done = CliRunner().invoke(app, ["ingest", "-w", str(folder / "w"), *map(str, files)])
+    assert done.exit_code == 0, done.output
+    return folder / "w"
+
+
+def answer(workspace: Path, *words: str) -> dict:
+    done = CliRunner().invoke(app, ["measure", "compare", "-w", str(workspace), "--format", "json", *words])
+    assert done.exit_code == 0, done.output
+    return json.loads(done.output)
+
+
+@pytest.fixture(scope="module")
+def london(shared_data, tmp_path_factory) -> Path:
+    """The Metropolitan Police's monthly counts by borough."""
+    return workspace_with(
+        tmp_path_factory.mktemp("mps"), shared_data / "london" / "mps_borough_2010-04_2020-05.parquet"
+    )
+
+
+@pytest.fixture(scope="module")
+def chicago(shared_data, tmp_path_factory) -> Path:
+    """Violent offences of four years, to the minute."""
+    return workspace_with(
+        tmp_path_factory.mktemp("chicago"), shared_data / "chicago" / "violent_2012_2015.parquet"
+    )
+
+
+@pytest.mark.parametrize(
+    ("group", "old", "new"),
+    [
+        ("robbery", 3_442, 1_104),
+        ("violence_with_injury", 6_335, 4_660),
+        ("possession_of_weapons", 558, 533),
+        ("homicide", 13, 12),
+        ("drug_offences", 3_718, 5_440),
+    ],
+)
+def test_april_2020_in_london_is_as_published(london, group, old, new):
+    rows = {r["group"]: r for r in answer(london, "--period", "2020-04", "--baseline", "2019-04")["rows"]}
+    assert (rows[group]["old"], rows[group]["new"]) == (old, new)
+    assert rows[group]["low"] < new / old < rows[group]["high"]
+
+
+def test_the_press_figure_of_april_2020_is_reproduced_with_its_interval(london):
+    found = answer(london, "--period", "2020-04", "--baseline", "2019-04", "--by", "offence_group")
+    total = found["total"]
+    assert (total["old"], total["new"], total["change_percent"]) == (74_885, 48_670, -35.0)
+    assert total["low"] < 0.65 < total["high"] < 0.8
+    assert "fraud" not in {row["group"] for row in found["rows"]}
+    assert any(w.startswith("Fraud and forgery is excluded") for w in found["warnings"])
+
+
+@pytest.mark.parametrize("by", ["borough", "command_unit", "offence"])
+def test_every_way_of_grouping_gives_the_same_total(london, by):
+    total = answer(london, "--period", "2020-05", "--baseline", "2019-05", "--by", by)["total"]
+    assert (total["old"], total["new"]) == (77_321, 57_217)
+
+
+def test_the_fall_depends_on_the_baseline(london):
+    found = answer(london, "--period", "2020-04", "--baseline", "2019-04")
+    assert [(b["label"], b["total"]["change_percent"]) for b in found["baselines"]] == [
+        ("2019-04", -35.0),
+        ("2018-04", -27.2),
+        ("mean of 3 years", -29.5),
+    ]
+
+
+def test_a_year_without_an_intervention_is_not_called_a_change_of_everything(london):
+    """2016 against 2015: real drifts exist, but few of them stand out of each group's own noise."""
+    found = answer(london, "--period", "2016-04", "--baseline", "2015-04")
+    assert sum(row["q_value"] < 0.05 for row in found["rows"] if row["q_value"] is not None) <= 3
+
+
+def test_the_last_six_weeks_of_2015_in_chicago_meet_the_same_weekdays_of_2014(chicago):
+    found = answer(chicago, "--period", "last 6 weeks", "--baseline", "2014")
+    assert found["period"] == {"start": "2015-11-20", "end": "2016-01-01"}
+    assert found["baseline"] == {"start": "2014-11-21", "end": "2015-01-02"}
+    assert found["baselines"][0]["alignment"] == "shifted by whole weeks"
+    assert (found["total"]["old"], found["total"]["new"]) == (8_287, 8_204)
+    assert found["total"]["method"].endswith("weeks")
+
+
+def test_the_city_of_london_falls_from_851_to_236(shared_data, tmp_path):
+    zipped = shared_data / "raw" / "police_uk_city_of_london_2018-04_2020-05.zip"
+    workspace = workspace_with(tmp_path, zipped)
+    april = answer(workspace, "--period", "2020-04", "--baseline", "2019-04")
+    assert (april["total"]["old"], april["total"]["new"]) == (851, 236)
+    may = answer(workspace, "--period", "2020-05", "--baseline", "2019-05")
+    assert (may["total"]["old"], may["total"]["new"]) == (711, 226)
