@@ -12,12 +12,17 @@ from becalm.find.score import Score, read_blend, score_places
 from becalm.find.select import select_separated
 from becalm.find.settings import FindSettings
 from becalm.find.targets import Targets
+from becalm.methods.blend import GammaPosterior
 from becalm.methods.concentration import concentration, even_null
+from becalm.methods.drift import Scatter, fit_scatter, widen
 from becalm.methods.ranks import RankCertainty, draw_rates, rank_certainty
 from becalm.tables.tally import PlaceCounts
 from becalm.terms.estimate import Estimate
 from becalm.terms.hotspot import Concentration, Hotspot, HotspotList
 
+SCATTER_MONTHS = 12
+CONTENDERS = 8  # times as many places as are listed: among these the order is decided
+STEADY = Scatter(burst=1.0, drift=0.0)
 METHOD = "gamma-Poisson blend"
 
 
@@ -43,11 +48,13 @@ def find_hotspots(
     settings = settings or FindSettings()
     ground = lay_ground(counts, targets, boundary=boundary, settings=settings)
     (score,) = score_places(ground, settings, [len(ground.months)])
+    scatter = measure_scatter(ground, settings)
+    posterior = widen(score.posterior, score.own, scatter or STEADY)
     listed = _list(ground, score, settings)
-    draws = draw_rates(score.posterior, top=settings.count, draws=settings.draws, rng=rng, always=listed)
+    draws = draw_rates(posterior, top=settings.count, draws=settings.draws, rng=rng, always=listed)
     certainty = rank_certainty(draws, listed, top=settings.count, level=settings.level)
     return HotspotList(
-        hotspots=_hotspots(ground, score, listed, certainty, settings.level),
+        hotspots=_hotspots(ground, posterior, listed, certainty, settings.level),
         target=targets.target,
         related=targets.related if ground.related is not None else (),
         excluded=targets.excluded,
@@ -68,8 +75,28 @@ def find_hotspots(
         draws=settings.draws,
         source=counts.source,
         as_of=counts.as_of,
-        warnings=_warnings(ground, counts, len(listed), settings),
+        burst=scatter.burst if scatter else None,
+        drift=scatter.drift if scatter else None,
+        warnings=_warnings(ground, counts, len(listed), settings, scatter),
     )
+
+
+def measure_scatter(ground: Ground, settings: FindSettings) -> Scatter | None:
+    """How much less sure are places than steady independent incidents would make them?
+
+    The last months (up to 12, at most half of all) are held out and foretold from those before, at the
+    places that were then best: it is their order that must be known. None where the history is
+    too short for that.
+    """
+    last = len(ground.months)
+    origin = max(last - SCATTER_MONTHS, (last + 1) // 2, settings.least_months)
+    held_out = ground.target.window(origin, last)
+    if origin >= last or held_out.sum() < settings.least_incidents:
+        return None
+    (score,) = score_places(ground, settings, [origin])
+    best = np.argsort(-score.expected, kind="stable")[: CONTENDERS * settings.count]
+    known = GammaPosterior(score.posterior.shape[best], score.posterior.rate[best])
+    return fit_scatter(known, score.own[best], held_out[best])
 
 
 def measure_concentration(ground: Ground, months: int = 12) -> Concentration:
@@ -96,12 +123,16 @@ def _list(ground: Ground, score: Score, settings: FindSettings) -> NDArray[np.in
 
 
 def _hotspots(
-    ground: Ground, score: Score, listed: NDArray[np.int64], certainty: RankCertainty, level: float
+    ground: Ground,
+    posterior: GammaPosterior,
+    listed: NDArray[np.int64],
+    certainty: RankCertainty,
+    level: float,
 ) -> tuple[Hotspot, ...]:
-    shape, rate = score.posterior.shape[listed], score.posterior.rate[listed]
+    shape, rate = posterior.shape[listed], posterior.rate[listed]
     low, high = (gammaincinv(shape, q) / rate for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
     columns, rows = ground.grid.columns[listed], ground.grid.rows[listed]
-    areas, value = ground.grid.place_areas_m2[listed], score.expected[listed]
+    areas, value = ground.grid.place_areas_m2[listed], posterior.mean[listed]
     return tuple(
         Hotspot(
             rank=i + 1,
@@ -125,10 +156,16 @@ def _estimate(value: float, low: float, high: float, level: float) -> Estimate:
     return Estimate(float(value), float(min(low, value)), float(max(high, value)), level, METHOD)
 
 
-def _warnings(ground: Ground, counts: PlaceCounts, listed: int, settings: FindSettings) -> tuple[str, ...]:
+def _warnings(
+    ground: Ground, counts: PlaceCounts, listed: int, settings: FindSettings, scatter: Scatter | None
+) -> tuple[str, ...]:
     out = []
     if listed < settings.count:
         out.append(f"Only {listed} places could be listed of the {settings.count} asked for.")
+    if scatter is None:
+        out.append(
+            "The history is too short to see how far places move on: the list is less sure than it says."
+        )
     if ground.outside:
         out.append(f"{ground.outside} incidents of the target fell outside the boundary and are left out.")
     if counts.without_location:

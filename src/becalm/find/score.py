@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from becalm.find.ground import Ground
 from becalm.find.settings import FindSettings
 from becalm.methods.blend import GammaPosterior, GammaPrior, fit_mixture, fit_prior, update
-from becalm.methods.ewma import choose_half_life, forecast_total, memories
+from becalm.methods.ewma import choose_half_life, effective_weight, forecast_total, memories
 from becalm.methods.kde import smooth
 from becalm.methods.series import CountSeries
 from becalm.terms.hotspot import BlendPart
@@ -37,7 +37,11 @@ MEANINGS = {
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """The posterior of each place's incidents in 30 days, as seen just before month `origin`."""
+    """The posterior of each place's incidents in 30 days, as seen just before month `origin`.
+
+    `own` is each place's memory as an effective count over `exposure` (in units of 30 days at the
+    current level of the whole); `parts[k]` with `shares[k]` make up the `forecast` from all else.
+    """
 
     origin: int
     half_life: float
@@ -117,7 +121,8 @@ def _score(
     here = parts[origin, half_life]
     level = forecast_total(ground.target.totals[:origin], ground.target.exposure[:origin])
     forecast = level * (shares @ here)
-    own = next(memory for _, memory in memories(ground.target, half_life, [origin]))
+    memory = next(memory for _, memory in memories(ground.target, half_life, [origin]))
+    own = memory * effective_weight(ground.target.exposure, half_life, origin)
     exposure = float(own.sum()) / level
     prior = fit_prior(forecast, own, exposure)
     return Score(

@@ -46,6 +46,17 @@ def faded_sum(values: Floats, half_life: float, origin: int) -> float:
     return float(values[:origin] @ 0.5 ** (np.arange(origin)[::-1] / half_life))
 
 
+def effective_weight(exposure: Floats, half_life: float, origin: int) -> float:
+    """The factor that makes a memory as sure as it is: its variance then equals its mean.
+
+    The memory of a steady rate has mean rate * sum(w) and variance rate * sum(w^2); scaled by
+    sum(w) / sum(w^2) both are rate * sum(w)^2 / sum(w^2), as for a plain count over that exposure
+    (the effective sample size of L. Kish, "Survey Sampling" (1965)). It is 1 without fading.
+    """
+    weights = 0.5 ** (np.arange(origin)[::-1] / half_life)
+    return float((weights @ exposure[:origin]) / (weights**2 @ exposure[:origin]))
+
+
 def choose_half_life(
     series: CountSeries, even: Floats, *, half_lives: Sequence[float], origins: Sequence[int]
 ) -> HalfLife:

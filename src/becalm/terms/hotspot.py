@@ -83,7 +83,10 @@ class HotspotList:
 
     `places` is how many cells compete and `denominator` says which land they are. `incidents` is the
     number of target incidents in `first_month` to `last_month`. `tied_below` is how many places that
-    are not listed cannot be told apart from the last one that is.
+    are not listed cannot be told apart from the last one that is. `burst` is how much more
+    the counts of a place vary than independent incidents would (variance over mean), and `drift` how far
+    places move on from their past (squared coefficient of variation); both are measured on months held
+    out and are part of every certainty here, and None where the history is too short for that.
     """
 
     hotspots: tuple[Hotspot, ...]
@@ -107,6 +110,8 @@ class HotspotList:
     draws: int
     source: str
     as_of: date
+    burst: float | None = None
+    drift: float | None = None
     warnings: tuple[str, ...] = ()
 
     @property
