@@ -83,7 +83,7 @@ def _settled(file: InputFile, context: ReadContext) -> Chosen:
 
 def _recipe(chosen: Chosen, context: ReadContext) -> tuple[str, str]:
     mapping = chosen.mapping
-    digest = hashlib.sha256(chosen.sha256.encode())
+    digest = hashlib.sha256(f"{chosen.sha256}\n{context.locator.key}\n".encode())
     if mapping.offence is not None:
         table = context.offences.get(mapping.offence.table)
         if table is None:

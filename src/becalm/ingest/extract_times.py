@@ -20,6 +20,7 @@ from becalm.ingest.times import (
     Times,
     hour_of_week,
     instants,
+    local_of,
     read_texts,
     utc_of,
 )
@@ -166,7 +167,7 @@ def _day_and_hour(sheet: Sheet, part: TimePart, start: Instants, fates: Fates, *
     utc, gap, twice = utc_of(local, city_zone)
     clock = Instants(utc, local, start.blank, start.bad, gap & known, twice & known)
     _tell_clock_changes(clock, f"{part.occurred_from} / {part.hour}", fates)
-    return _widened(utc, utc, local, np.where(known, HOUR, DAY), city_zone)
+    return _widened(utc, utc, local_of(utc, city_zone), np.where(known, HOUR, DAY), city_zone)
 
 
 def _widened(start: Times, end: Times, local: Times, precision: NDArray[np.int64], city_zone: str) -> When:

@@ -6,6 +6,7 @@ for Aviation Security are areas like any other and are kept, or the total would 
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 from typing import Final
@@ -65,7 +66,9 @@ class WideTableReader:
     def recipe(self, file: InputFile, context: ReadContext) -> tuple[str, str]:  # noqa: ARG002  # likewise
         """The layout's version and the offence table."""
         table = context.offences[OFFENCES]
-        return f"London Datastore wide table {VERSION}", f"{VERSION}:{offence_table_sha256(table)}"
+        return f"London Datastore wide table {VERSION}", _sha256(
+            VERSION, offence_table_sha256(table), context.locator.key
+        )
 
     def read(self, file: InputFile, context: ReadContext) -> Reading:
         """Turn every cell into a count of its month."""
@@ -74,6 +77,10 @@ class WideTableReader:
         if layout is None:
             raise refused(file.name, "is no wide monthly table", "give the London Datastore's own file")
         return _read(sheet, layout, file, context)
+
+
+def _sha256(*decides: str) -> str:
+    return hashlib.sha256("\n".join(decides).encode()).hexdigest()
 
 
 def _layout(columns: tuple[str, ...]) -> _Layout | None:
