@@ -24,6 +24,7 @@ Floats = NDArray[np.float64]
 
 PRIOR_DF: Final = 4.0  # weight of the family against the series' own residuals
 _STEPS: Final = 60
+_LEAST_GAIN: Final = 1e-13
 _RIDGE: Final = 1e-9
 _LARGEST_LOG_MEAN: Final = 30.0
 _SMALLEST_MEAN: Final = 1e-9
@@ -125,8 +126,9 @@ def _iterate(y: Floats, design: Floats, offset: Floats) -> Floats:
         better = new >= likelihood - 1e-9 * np.abs(likelihood)
         beta = np.where(better[:, None], trial, beta)
         size = np.where(better[:, None], np.minimum(1.0, 2.0 * size), size / 2.0)
+        gain = np.abs(new - likelihood) / (1.0 + np.abs(likelihood))
         likelihood = np.where(better, new, likelihood)
-        if np.abs(size * step).max() < 1e-10:
+        if gain.max() < _LEAST_GAIN:
             break
     return beta
 
