@@ -162,12 +162,21 @@ def _day_and_hour(sheet: Sheet, part: TimePart, start: Instants, fates: Fates, *
         bad |= (hours < 0) | (hours > 23) | (hours != np.floor(hours))
     fates.repair(bad, part.hour, "is no hour from 0 to 23", "give one; only the day was kept")
     known = ~bad & ~np.isnan(hours)
-    days = start.local.astype("M8[D]").astype("M8[s]")
-    local = days + np.where(known, hours, 0).astype("m8[h]")
+    days = _days(start.local, hours)
+    local = days.astype("M8[s]") + np.where(known, hours, 0).astype("m8[h]")
     utc, gap, twice = utc_of(local, city_zone)
     clock = Instants(utc, local, start.blank, start.bad, gap & known, twice & known)
     _tell_clock_changes(clock, f"{part.occurred_from} / {part.hour}", fates)
     return _widened(utc, utc, local_of(utc, city_zone), np.where(known, HOUR, DAY), city_zone)
+
+
+def _days(local: Times, hours: NDArray[np.float64]) -> Times:
+    """The civil day of each row. A day may be written as the instant of its midnight by another year's clock
+    changes: then it reads 23:00 of the day before, although the hour beside it is another.
+    """
+    clock = local - local.astype("M8[D]")
+    early = (clock == np.timedelta64(23, "h")) & (hours != 23)
+    return np.asarray(local + np.where(early, np.timedelta64(1, "h"), np.timedelta64(0, "h"))).astype("M8[D]")
 
 
 def _widened(start: Times, end: Times, local: Times, precision: NDArray[np.int64], city_zone: str) -> When:
