@@ -171,8 +171,10 @@ def _day_and_hour(sheet: Sheet, part: TimePart, start: Instants, fates: Fates, *
 
 
 def _days(local: Times, hours: NDArray[np.float64]) -> Times:
-    """The civil day of each row. A day may be written as the instant of its midnight by another year's clock
-    changes: then it reads 23:00 of the day before, although the hour beside it is another.
+    """The civil day of each row.
+
+    A day may be written as the instant of its midnight by another year's clock changes: then it reads
+    23:00 of the day before, although the hour beside it is another.
     """
     clock = local - local.astype("M8[D]")
     early = (clock == np.timedelta64(23, "h")) & (hours != 23)
