@@ -54,8 +54,10 @@ def extract_table(city: SimulatedCity) -> pa.Table:
 
 def words(index: NDArray[np.integer], values: Sequence[str]) -> pa.Array:
     """The value at each index; null where the index is negative."""
-    codes = pa.array(np.asarray(index, dtype=np.int32), mask=np.asarray(index) < 0)
-    return pa.DictionaryArray.from_arrays(codes, pa.array(values, pa.string()))
+    once = {value: code for code, value in enumerate(dict.fromkeys(values))}
+    code_of = np.array([*(once[v] for v in values), -1], dtype=np.int32)  # the last serves -1
+    codes = code_of[np.asarray(index)]
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(list(once), pa.string()))
 
 
 def _facts(incidents: Incidents, rows: Ints) -> dict[str, pa.Array]:

@@ -94,7 +94,8 @@ def _street(
     month = month_number(incidents.from_minute[known] // DAY_MINUTES) - first
     tie = rng.random(len(known))
     order = np.lexsort((tie, point, kind, month))
-    order = np.repeat(order, 1 + (rng.random(len(order)) < TWICE_SHARE))
+    has_id = np.array([o.recorded for o in OFFENCES])[incidents.offence[known[order]]]
+    order = np.repeat(order, 1 + (has_id & (rng.random(len(order)) < TWICE_SHARE)))
     known, point, kind, month = known[order], point[order], kind[order], month[order]
     outcome = incidents.details.outcome[known].astype(np.int64)
     decided = month_number(incidents.recorded_day[known]) - first + _until_outcome(known, rng)
