@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import ibis
@@ -138,8 +139,22 @@ def _sorted(
     month_index = _positions(found["month"], months)
     group_index = _positions(found["group"], groups)
     columns, rows, n = (_integers(found[name]) for name in ("column", "row", "n"))
-    order = np.lexsort((group_index, month_index, rows, columns))
+    order = _order((columns, rows, month_index, group_index))
     return tuple(array[order] for array in (columns, rows, month_index, group_index, n))
+
+
+def _order(keys: tuple[NDArray[np.int64], ...]) -> NDArray[np.int64]:
+    """How to sort by the first key, then the second and so on: one sort of packed numbers where they fit."""
+    if not keys[0].size:
+        return np.zeros(0, np.int64)
+    lowest = [int(key.min()) for key in keys]
+    spans = [int(key.max()) - low + 1 for key, low in zip(keys, lowest, strict=True)]
+    if math.prod(spans) >= 2**63:
+        return np.lexsort(keys[::-1])
+    packed = np.zeros(keys[0].size, np.int64)
+    for key, low, span in zip(keys, lowest, spans, strict=True):
+        packed = packed * span + (key - low)
+    return np.argsort(packed)
 
 
 def _positions(column: pa.ChunkedArray, names: tuple[str, ...]) -> NDArray[np.int64]:
