@@ -14,6 +14,7 @@ from becalm.ingest.times import Times, utc_of
 from becalm.ingest.toml_text import Table
 
 HEAP: Final = 3.0  # so many times the even share is a heap
+TIMES_ENOUGH: Final = 100  # fewer times show no heap
 
 
 def propose_time(draft: Draft) -> Table:
@@ -96,6 +97,8 @@ def _doubt_clock(draft: Draft, look: Look) -> None:
 def _heaps(draft: Draft, look: Look) -> Table:
     times = walls(draft.sheet, look)
     found: Table = {}
+    if len(times) < TIMES_ENOUGH:
+        return found
     on_hour: NDArray[np.bool_] = times == times.astype("M8[h]")
     midnight: NDArray[np.bool_] = times == times.astype("M8[D]")
     if on_hour.mean() > HEAP / 60:
