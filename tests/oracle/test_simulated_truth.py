@@ -73,7 +73,8 @@ def test_drawn_weeks_scatter_about_the_expected_ones() -> None:
     expected, drawn = expected_weeks(town().plan).expected, drawn_weeks(town())
     assert drawn.shape == expected.shape
     assert drawn[: len(GROUPS)].sum() == len(town().incidents)
-    assert drawn.sum(axis=(1, 2)) == pytest.approx(expected.sum(axis=(1, 2)), rel=0.25)
+    mine, wanted = drawn.sum(axis=(1, 2)), expected.sum(axis=(1, 2))
+    assert (np.abs(mine - wanted) < 0.05 * wanted + 4 * np.sqrt(wanted)).all()
 
 
 def test_the_week_profile_is_what_events_do() -> None:

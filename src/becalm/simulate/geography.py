@@ -90,9 +90,9 @@ def build_land(settings: Settings, rng: np.random.Generator) -> Land:
     graph = _graph(home, borders, river)
     ward_of_lsoa = _grow(home, graph, settings.wards)
     wards = _means(home, ward_of_lsoa, settings.wards)
-    borough_of_ward = _grow(wards, _coarser(wards, graph, ward_of_lsoa), settings.boroughs)
+    borough_of_ward = _grow(wards, _coarser(wards, graph, ward_of_lsoa, home), settings.boroughs)
     boroughs = _means(wards, borough_of_ward, settings.boroughs)
-    coarse = _coarser(boroughs, graph, borough_of_ward[ward_of_lsoa])
+    coarse = _coarser(boroughs, graph, borough_of_ward[ward_of_lsoa], home)
     unit_of_borough = _grow(boroughs, coarse, settings.command_units)
     borough_names = tuple(names.numbered(names.BOROUGHS, i) for i in range(settings.boroughs))
     return Land(
@@ -181,12 +181,20 @@ def crosses(start: Floats, end: Floats, line: Floats) -> NDArray[np.bool_]:
     return np.asarray(shapely.intersects(path, shapely.linestrings(np.stack([start, end], axis=1))))
 
 
-def _coarser(points: Floats, graph: csr_array, group: Ints) -> csr_array:
-    """The graph of groups: those that touch, with the distance between their middles."""
-    fine = graph.tocoo()
-    pairs = np.column_stack([group[fine.row], group[fine.col]])
-    pairs = np.unique(np.sort(pairs[pairs[:, 0] != pairs[:, 1]], axis=1), axis=0)
-    distance = np.hypot(*(points[pairs[:, 0]] - points[pairs[:, 1]]).T)
+def _coarser(points: Floats, graph: csr_array, group: Ints, fine: Floats) -> csr_array:
+    """The graph of groups: those that touch, with the distance between their middles.
+
+    Groups whose areas only touch across the river are as far from each other as those areas are.
+    """
+    edges = graph.tocoo()
+    row, column = edges.row, edges.col
+    farther = edges.data / np.hypot(*(fine[row] - fine[column]).T)
+    pairs = np.sort(np.column_stack([group[row], group[column]]), axis=1)
+    apart = pairs[:, 0] != pairs[:, 1]
+    pairs, which = np.unique(pairs[apart], axis=0, return_inverse=True)
+    least = np.full(len(pairs), np.inf)
+    np.minimum.at(least, which, farther[apart])
+    distance = least * np.hypot(*(points[pairs[:, 0]] - points[pairs[:, 1]]).T)
     return coo_array((distance, (pairs[:, 0], pairs[:, 1])), shape=(len(points), len(points))).tocsr()
 
 

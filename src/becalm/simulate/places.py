@@ -38,7 +38,7 @@ PULL: Final = {
 # deviation of the logarithm of a risk of their own, and the exponent on lying in a town centre or poor part.
 SPREAD: Final = {
     "robbery": (0.70, 0.35, 0.8),
-    "shop": (1.25, 0.70, 0.8),
+    "shop": (1.08, 0.60, 0.8),
     "night": (0.70, 0.35, 0.8),
     "evening": (0.60, 0.30, 0.6),
     "day": (0.60, 0.35, 0.5),

@@ -100,7 +100,7 @@ def _grid(land: Land, ward: int, members: Floats, per_area: float, rng: np.rando
     turn = rng.uniform(0, np.pi / 2)
     along, across = grid.T
     turned = [along * np.cos(turn) - across * np.sin(turn), along * np.sin(turn) + across * np.cos(turn)]
-    grid = np.column_stack(turned) + middle + rng.normal(0, 0.16 * spacing, grid.shape)
+    grid = np.column_stack(turned) + middle + rng.normal(0, 0.10 * spacing, grid.shape)
     lsoa = land.lsoa_at(grid)
     return np.asarray(grid[(lsoa >= 0) & (land.ward_of_lsoa[lsoa] == ward)])
 
