@@ -8,7 +8,7 @@ started=$SECONDS
 rm -rf demo/city demo/workspace # only what this script makes
 mkdir -p demo
 
-step() { printf '\n\033[1m%s\033[0m\n' "$1"; }
+step() { if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$1"; else printf '\n%s\n' "$1"; fi; }
 run() {
   echo "\$ $*"
   "$@"
