@@ -31,13 +31,11 @@ def _incident(number: int, given: Mapping[str, Any]) -> dict[str, Any]:
     row = dict(given)
     day = row.pop("day", None)
     day = date.fromisoformat(day) if isinstance(day, str) else day
-    if "cell" in row:  # column,row of a 100 m grid; the point is its middle
-        column, line = (int(part) for part in str(row.pop("cell") or "0,0").split(","))
+    if cell := row.pop("cell", None):  # column,row of a 100 m grid; the point is its middle
+        column, line = (int(part) for part in str(cell).split(","))
         row |= {"easting_m": column * 100 + 50.0, "northing_m": line * 100 + 50.0}
     if row.get("hour_of_week") is not None:
         row["hour_of_week"] = int(row["hour_of_week"])
-    if "n" in row:
-        del row["n"]
     placed = row.get("easting_m") is not None
     return {
         "incident_id": f"i{number}",

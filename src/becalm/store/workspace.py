@@ -184,11 +184,21 @@ def config_text(config: Config) -> str:
         "[archive]",
         f'engine = {_quoted(config.archive.engine)}  # or "spark", where records outgrow one machine',
     ]
+    asked = config.brief.model_dump(exclude_defaults=True)
+    if asked:
+        lines += ["", "[brief]  # what `becalm run` asks where its options do not say otherwise"]
+        lines += [f"{name} = {_quoted_value(value)}" for name, value in asked.items()]
     for borough in city.boroughs:
         lines += ["", "[[city.boroughs]]", f"name = {_quoted(borough.name)}"]
         lines += [f"command_unit = {_quoted(borough.command_unit)}"] if borough.command_unit else []
         lines += [f"code = {_quoted(borough.code)}"] if borough.code else []
     return "\n".join(lines) + "\n"
+
+
+def _quoted_value(value: str | float | tuple[str, ...]) -> str:
+    if isinstance(value, tuple):
+        return f"[{', '.join(_quoted(item) for item in value)}]"
+    return _quoted(value) if isinstance(value, str) else f"{value:.15g}"
 
 
 def _quoted(text: str) -> str:
