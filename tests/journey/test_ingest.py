@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
+import os
+import pty
 import random
 import signal
 import subprocess
@@ -130,6 +133,21 @@ def test_help_shows_how_to_load_and_the_other_commands() -> None:
     done = CliRunner().invoke(app, ["ingest", "--help"])
     for words in ("PATH", "--as-of", "--mapping", "--max-reject-share", "becalm ingest map", "rejects"):
         assert words in done.stdout
+
+
+def test_a_terminal_sees_a_bar(workspace: Path, inbox: Path) -> None:
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm"}
+    command = [str(BECALM), "ingest", str(inbox), "--workspace", str(workspace)]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=theirs, env=environment)
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while chunk := os.read(ours, 4_096):
+            seen += chunk
+    os.close(ours)
+    assert process.wait() == 0
+    assert b"reading" in seen
 
 
 # --- killed at any instant ------------------------------------------------------------------------------

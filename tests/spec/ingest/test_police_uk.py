@@ -94,7 +94,7 @@ def test_rows_without_a_crime_id_are_all_kept_under_ids_that_stay_the_same(tmp_p
 def test_a_whole_row_that_repeats_is_rejected_as_such(here: Station) -> None:
     write_street(here.inbox, [street_row("twice"), *many(30), street_row("twice")])
     report = here.ingest()
-    assert faults(here) == [(33, "Crime ID", "rejected", "the whole row is the same as an earlier one")]
+    assert faults(here) == [(33, "Crime ID", "rejected", "the whole row repeats an earlier one")]
     assert (report.files[0].rows, report.files[0].loaded, report.files[0].rejected) == (32, 31, 1)
 
 
