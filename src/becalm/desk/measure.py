@@ -11,7 +11,7 @@ from ibis import Table
 
 from becalm.desk.core import Desk
 from becalm.ingest.offences import load_offences
-from becalm.measure import compare_baselines, days_covered, outside_total, pick_groups
+from becalm.measure import Background, compare_baselines, days_covered, outside_total, pick_groups
 from becalm.tables.counts import (
     CountTable,
     Grouping,
@@ -78,11 +78,14 @@ def compare(desk: Desk, question: CompareQuestion, *, only: Mapping[str, str] | 
         period=asked.period,
         baselines=baselines,
         settings=question.settings,
-        groups=groups,
-        holidays=public_holidays(desk.workspace.city.holidays, _years(covered)),
-        left_out=pick_groups(all_groups, out),
-        gaps=gaps_within(_gaps(desk, totals, question.as_of), covered.months, (source.key,)),
-        covered=covered,
+        background=Background(
+            groups=groups,
+            holidays=public_holidays(desk.workspace.city.holidays, _years(covered)),
+            left_out=pick_groups(all_groups, out),
+            gaps=gaps_within(_gaps(desk, totals, question.as_of), covered.months, (source.key,)),
+            covered=covered,
+            only=question.offence_groups,
+        ),
     )
 
 

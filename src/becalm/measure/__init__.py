@@ -10,6 +10,7 @@ measure_dispersion   How much more than Poisson chance does each group vary, by 
 suppress             Which percentages stand on too small a baseline to be shown?
 """
 
+from becalm.measure.background import Background
 from becalm.measure.compare import compare_baselines, compare_periods
 from becalm.measure.dispersion import GroupDispersion, measure_dispersion
 from becalm.measure.expected import Expected, expected_from_years
@@ -18,6 +19,7 @@ from becalm.measure.series import days_covered, outside_total, pick_groups
 from becalm.measure.suppress import suppress
 
 __all__ = [
+    "Background",
     "Expected",
     "GroupDispersion",
     "Matching",

@@ -9,6 +9,7 @@ from typing import Final
 
 import numpy as np
 
+from becalm.measure.background import Background
 from becalm.measure.dispersion import GroupDispersion, measure_dispersion
 from becalm.measure.expected import expected_from_years
 from becalm.measure.match import match_calendar, with_easter
@@ -20,11 +21,10 @@ from becalm.methods.rates import rate_p_values, rate_ratios
 from becalm.tables.tally import CountTable
 from becalm.terms.baseline import Baseline
 from becalm.terms.comparison import CompareSettings, Comparison, ComparisonRow, Contrast
-from becalm.terms.coverage import Gap
-from becalm.terms.offence import OffenceGroup
 from becalm.terms.period import Period
 
 USUAL: Final = CompareSettings()
+NOTHING_KNOWN: Final = Background()
 POLICE_NOTE: Final = "found by police: measures police work, not harm"
 
 
@@ -34,43 +34,36 @@ def compare_baselines(
     period: Period,
     baselines: Sequence[Baseline],
     settings: CompareSettings = USUAL,
-    groups: Mapping[str, OffenceGroup] | None = None,
-    holidays: Mapping[date, str] | None = None,
-    left_out: CountTable | None = None,
-    gaps: Sequence[Gap] = (),
-    covered: Period | None = None,
+    background: Background = NOTHING_KNOWN,
 ) -> Comparison:
     """How does the period compare with each of several baselines, side by side?
 
     The headline depends on the baseline, so more than one is shown; the first is the one that was
-    asked for. `counts` hold the source's whole history: what lies outside the compared windows tells
-    how much each group varies by itself. `groups` give labels and reasons, `left_out` the counts of
-    offence groups that are in no total, `gaps` the months that the source covers badly, `covered` the
-    days that it covers at all (without it: those of `counts`).
+    asked for. `counts` hold the source's whole history: what lies outside the period and the first
+    baseline tells how much each group varies by itself.
 
     Raises
     ------
     QuestionError
         where the records do not cover a window, or carry only months and days are asked for.
     """
-    require_answerable(counts, covered or days_counted(counts), period, baselines, settings.align)
+    require_answerable(counts, background.covered or days_counted(counts), period, baselines, settings.align)
     windows = (period, *dict.fromkeys(window for b in baselines for window in b.windows))
-    series = series_of(counts, windows, groups=groups)
+    series = series_of(counts, windows, groups=background.groups)
     compared = (period, *baselines[0].windows)
     spread = measure_dispersion(series, apart_from=compared, level=settings.level)
-    named_days = with_easter(holidays or {}, windows)
-    against = tuple(_contrast(series, period, b, spread, settings, named_days) for b in baselines)
+    known = replace(background, holidays=with_easter(background.holidays, windows))
     comparison = Comparison(
         by=counts.by,
         period=period,
-        against=against,
+        against=tuple(_contrast(series, period, b, spread, settings, known.holidays) for b in baselines),
         source=counts.source,
         as_of=counts.as_of,
         level=settings.level,
         align=settings.align,
+        offence_groups=background.only,
     )
-    said = warnings_of(comparison, counts, spread, groups or {}, named_days, left_out, gaps)
-    return replace(comparison, warnings=said)
+    return replace(comparison, warnings=warnings_of(comparison, counts, spread, known))
 
 
 def compare_periods(

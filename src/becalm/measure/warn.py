@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 
+from becalm.measure.background import Background
 from becalm.measure.dispersion import GroupDispersion
 from becalm.measure.match import calendar_differences
 from becalm.measure.series import label_of
@@ -16,30 +17,30 @@ from becalm.terms.period import Period
 
 
 def warnings_of(
-    comparison: Comparison,
-    counts: CountTable,
-    spread: GroupDispersion,
-    groups: Mapping[str, OffenceGroup],
-    holidays: Mapping[date, str],
-    left_out: CountTable | None,
-    gaps: Sequence[Gap],
+    comparison: Comparison, counts: CountTable, spread: GroupDispersion, background: Background
 ) -> tuple[str, ...]:
     """What must be said beside this comparison?"""
     return (
-        *_left_out(comparison, groups, left_out),
-        *_coverage(comparison, gaps),
+        *_only(comparison, background.groups),
+        *_left_out(comparison, background),
+        *_coverage(comparison, background.gaps),
         *_without_day(counts),
         *_lengths(comparison),
-        *_calendar(comparison, counts, holidays),
+        *_calendar(comparison, counts, background.holidays),
         *(line for contrast in comparison.against for line in _unmatched(contrast)),
         *_history(spread),
         *_police(comparison),
     )
 
 
-def _left_out(
-    comparison: Comparison, groups: Mapping[str, OffenceGroup], left_out: CountTable | None
-) -> Iterable[str]:
+def _only(comparison: Comparison, groups: Mapping[str, OffenceGroup]) -> Iterable[str]:
+    if comparison.offence_groups:
+        named = ", ".join(label_of(key, groups) for key in comparison.offence_groups)
+        yield f"Only these offence groups are counted: {named}."
+
+
+def _left_out(comparison: Comparison, background: Background) -> Iterable[str]:
+    left_out, groups = background.left_out, background.groups
     if left_out is None:
         return
     for g, key in enumerate(left_out.groups):

@@ -127,7 +127,10 @@ class Contrast:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A period against its baselines, side by side; the first is the one that was asked for."""
+    """A period against its baselines, side by side; the first is the one that was asked for.
+
+    `offence_groups` are those that were asked for, where not all were.
+    """
 
     by: str
     period: Period
@@ -136,6 +139,7 @@ class Comparison:
     as_of: date
     level: float
     align: Align
+    offence_groups: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -166,6 +170,7 @@ class Comparison:
             "rows": [row.as_record() for row in self.rows],
             "by": self.by,
             "align": self.align,
+            "offence_groups": list(self.offence_groups),
             "baselines": [contrast.as_record() for contrast in self.against],
         }
 

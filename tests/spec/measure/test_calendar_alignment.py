@@ -7,7 +7,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from becalm.measure import compare_baselines, match_calendar
+from becalm.measure import Background, compare_baselines, match_calendar
 from becalm.measure.match import calendar_differences, with_easter
 from becalm.methods.calendar import easter_sunday, weekday_counts
 from becalm.tables.counts import count_incidents
@@ -120,7 +120,7 @@ def weekends(incidents):
         counts,
         period=Period(date(2015, 11, 20), date(2016, 1, 1)),
         baselines=(Baseline("2014", (Period(date(2014, 11, 21), date(2015, 1, 2)),), "whole weeks"),),
-        covered=Period(date(2014, 1, 1), date(2016, 1, 1)),
+        background=Background(covered=Period(date(2014, 1, 1), date(2016, 1, 1))),
     )
     return (found.total.old, found.total.new)
 

@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from becalm.measure import compare_baselines, compare_periods, outside_total, pick_groups
+from becalm.measure import Background, compare_baselines, compare_periods, outside_total, pick_groups
 from becalm.tables.counts import CountTable, count_incidents
 from becalm.terms.baseline import Baseline, choose_baselines
 from becalm.terms.comparison import CompareSettings, Comparison
@@ -272,8 +272,7 @@ def test_a_group_outside_the_total_is_left_out_and_named_with_its_reason():
         pick_groups(counts, ["robbery"]),
         period=APRIL_2020,
         baselines=(Baseline("2019", (APRIL_2019,), ""),),
-        groups=groups,
-        left_out=pick_groups(counts, out),
+        background=Background(groups=groups, left_out=pick_groups(counts, out)),
     )
     assert found.total.new == 100
     assert found.warnings[0] == (
@@ -292,7 +291,10 @@ def test_badly_covered_months_are_named_where_they_are_used_and_nowhere_else():
     counts = months_of({"robbery": np.full(122, 100)})
     gaps = [Gap("drawn", month, "low", "30 records") for month in ("2019-04", "2019-07")]
     found = compare_baselines(
-        counts, period=APRIL_2020, baselines=(Baseline("2019", (APRIL_2019,), ""),), gaps=gaps
+        counts,
+        period=APRIL_2020,
+        baselines=(Baseline("2019", (APRIL_2019,), ""),),
+        background=Background(gaps=gaps),
     )
     assert [w for w in found.warnings if w.startswith("Coverage")] == ["Coverage: drawn 2019-04: 30 records"]
 
