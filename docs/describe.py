@@ -12,6 +12,9 @@ from types import ModuleType
 from typing import Any
 
 
+EXAMPLE = re.compile(r"(?:^(?:>>>|\.\.\.) .*\n?(?:^(?!>>>)\S.*\n?)*)+", re.MULTILINE)
+
+
 def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     """A Markdown table."""
     cells = [list(headings)]
@@ -57,9 +60,7 @@ def prose(thing: Any) -> str:
     """A docstring as Markdown: its underlined headings become bold words, its examples code."""
     text = inspect.cleandoc(thing.__doc__ or "")
     text = re.sub(r"^(\w[\w ]*)\n-{3,}$", r"**\1**\n", text, flags=re.MULTILINE)
-    return re.sub(
-        r"((?:^(?:>>>|\.\.\.) .*\n?(?:^(?!>>>)\S.*\n?)*)+)", r"```pycon\n\1\n```\n", text, flags=re.MULTILINE
-    )
+    return EXAMPLE.sub(lambda found: f"```pycon\n{found[0].rstrip()}\n```\n", text).strip()
 
 
 def functions(*roots: str) -> str:
