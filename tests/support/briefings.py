@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, date, datetime
+from functools import cache
 
 from shapely.geometry import box
 
@@ -133,6 +134,7 @@ def week_shape(hour: int) -> float:
     return _week()[hour]
 
 
+@cache
 def _week() -> tuple[float, ...]:
     raw = [
         (1.0 + 0.8 * math.sin((h % 24 - 11) * math.pi / 12))

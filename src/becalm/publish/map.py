@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 from markupsafe import Markup
 from shapely.geometry.base import BaseGeometry
 
@@ -124,22 +124,16 @@ def busiest_view(hotspots: tuple[Hotspot, ...], whole: View) -> View | None:
     """
     if len(hotspots) < 20:
         return None
+    x, y = np.array([centre(h) for h in hotspots]).T
     for zoom in (10.0, 7.0, 5.0, 3.5):
-        part, held = max(
-            ((p, sum(p.holds(*centre(h)) for h in hotspots)) for p in _parts(hotspots, whole, zoom)),
-            key=lambda found: found[1],
-        )
-        if held >= len(hotspots) / 3:
-            return part
+        across = (whole.east - whole.west) / zoom
+        up = across * 0.72
+        near = (abs(x[:, None] - x) <= across / 2) & (abs(y[:, None] - y) <= up / 2)
+        best = int(near.sum(axis=1).argmax())
+        if near[best].sum() >= len(hotspots) / 3:
+            east, north = float(x[best]), float(y[best])
+            return View(east - across / 2, north - up / 2, east + across / 2, north + up / 2, whole.width)
     return None
-
-
-def _parts(hotspots: tuple[Hotspot, ...], whole: View, zoom: float) -> Iterator[View]:
-    """A part around each hotspot."""
-    across = (whole.east - whole.west) / zoom
-    up = across * 0.72
-    for x, y in map(centre, hotspots):
-        yield View(x - across / 2, y - up / 2, x + across / 2, y + up / 2, whole.width)
 
 
 def _mark_size(view: View, seen: tuple[Hotspot, ...]) -> float:

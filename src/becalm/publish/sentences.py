@@ -84,8 +84,7 @@ def interval(row: ComparisonRow) -> str:
     low, high = row.change_low_percent, row.change_high_percent
     if low is None or high is None:
         return words.NO_VALUE
-    upper = words.percent(high) if math.isfinite(high) else "no upper end"
-    return f"{words.percent(low)} to {upper}"
+    return f"{words.percent(low)} to {words.percent(high)}"
 
 
 def old_count(value: float) -> str:
@@ -96,6 +95,17 @@ def old_count(value: float) -> str:
 def verdict_words(row: ComparisonRow, level: float) -> str:
     """The verdict as the table says it."""
     return {"fall": "Fall", "rise": "Rise", "unclear": "Cannot tell"}[verdict_of(row, level)]
+
+
+def memory_of(hotspots: HotspotList) -> str:
+    """How long does a place remember, in one sentence?"""
+    months = hotspots.half_life_months
+    if not math.isfinite(months):
+        return "Each place remembers every record of it alike, old or new; nothing shorter fitted better."
+    return (
+        "Each place keeps a memory of what happened there, in which a record loses half its weight every "
+        f"{months:g} months, a length fitted to these records."
+    )
 
 
 def certainty_of(hotspots: HotspotList) -> str:

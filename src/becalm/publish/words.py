@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date, datetime, timedelta
 
 from becalm.terms.period import Period
@@ -36,7 +37,13 @@ def signed(value: float | None, places: int = 0) -> str:
 
 
 def percent(value: float | None, places: int = 1) -> str:
-    """A change in per cent, with its sign."""
+    """A change in per cent, with its sign.
+
+    >>> percent(-35.006), percent(float("inf"))
+    ('−35.0%', 'no upper end')
+    """
+    if value is not None and math.isinf(value):
+        return "no upper end"
     return NO_VALUE if value is None else f"{signed(value, places)}%"
 
 
@@ -47,6 +54,15 @@ def share(value: float | None, places: int = 1) -> str:
     '17.4%'
     """
     return NO_VALUE if value is None else f"{value * 100:.{places}f}%"
+
+
+def part(value: float) -> str:
+    """A share of a whole in per cent, without decimals; a small one is not called nothing.
+
+    >>> part(0.94), part(0.004), part(0.0)
+    ('94%', 'under 1%', '0%')
+    """
+    return "under 1%" if 0 < value < 0.01 else share(value, 0)
 
 
 def chance(value: float | None) -> str:

@@ -1,0 +1,53 @@
+"""A simulated town that can be briefed on: made once, then copied."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+from typer.testing import CliRunner, Result
+
+from becalm.cli.main import app
+
+MONTHS = "2018-03:2020-05"
+INCIDENTS = 30_000
+
+
+def becalm(*words: object, code: int = 0) -> Result:
+    """Run a command, and see that it ends as it should."""
+    result = CliRunner().invoke(app, [str(word) for word in words])
+    assert result.exit_code == code, (
+        f"becalm {' '.join(map(str, words))}\n{result.output}\n{result.exception}"
+    )
+    return result
+
+
+def simulate(folder: Path) -> Path:
+    """The town's files."""
+    becalm(
+        "simulate",
+        "--size",
+        "town",
+        "--seed",
+        3,
+        "--months",
+        MONTHS,
+        "--incidents",
+        INCIDENTS,
+        "--out",
+        folder,
+    )
+    return folder
+
+
+def workspace_of(town: Path, folder: Path, *, boundaries: bool = True) -> Path:
+    """A workspace that holds the town's extract."""
+    shapes = ("--boundaries", town / "boundaries.geojson") if boundaries else ()
+    becalm("init", folder, "--city", town / "city.toml", *shapes)
+    becalm("ingest", town / "extract", "--workspace", folder, "--as-of", "2020-07-01")
+    return folder
+
+
+def copy(workspace: Path, to: Path) -> Path:
+    """The same workspace in another place."""
+    return Path(shutil.copytree(workspace, to))
