@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 from typing import Any
 
-
 EXAMPLE = re.compile(r"(?:^(?:>>>|\.\.\.) .*\n?(?:^(?!>>>)\S.*\n?)*)+", re.MULTILINE)
 
 
