@@ -90,13 +90,13 @@ def measure_scatter(ground: Ground, settings: FindSettings) -> Scatter | None:
     """
     last = len(ground.months)
     origin = max(last - SCATTER_MONTHS, (last + 1) // 2, settings.least_months)
-    held_out = ground.target.window(origin, last)
-    if origin >= last or held_out.sum() < settings.least_incidents:
+    known, held_out = (ground.target.window(a, b) for a, b in ((0, origin), (origin, last)))
+    if origin >= last or min(known.sum(), held_out.sum()) < settings.least_incidents:
         return None
     (score,) = score_places(ground, settings, [origin])
     best = np.argsort(-score.expected, kind="stable")[: CONTENDERS * settings.count]
-    known = GammaPosterior(score.posterior.shape[best], score.posterior.rate[best])
-    return fit_scatter(known, score.own[best], held_out[best])
+    among = GammaPosterior(score.posterior.shape[best], score.posterior.rate[best])
+    return fit_scatter(among, score.own[best], held_out[best])
 
 
 def measure_concentration(ground: Ground, months: int = 12) -> Concentration:

@@ -20,6 +20,7 @@ from becalm.methods.blend import GammaPosterior, GammaPrior, fit_mixture, fit_pr
 from becalm.methods.ewma import choose_half_life, effective_weight, forecast_total, memories
 from becalm.methods.kde import smooth
 from becalm.methods.series import CountSeries
+from becalm.terms.errors import QuestionError
 from becalm.terms.hotspot import BlendPart
 
 Floats = NDArray[np.float64]
@@ -122,6 +123,7 @@ def _score(
     level = forecast_total(ground.target.totals[:origin], ground.target.exposure[:origin])
     forecast = level * (shares @ here)
     memory = next(memory for _, memory in memories(ground.target, half_life, [origin]))
+    _refuse_no_past(ground, origin, memory, training)
     own = memory * effective_weight(ground.target.exposure, half_life, origin)
     exposure = float(own.sum()) / level
     prior = fit_prior(forecast, own, exposure)
@@ -137,6 +139,18 @@ def _score(
         shares=shares,
         parts=here,
     )
+
+
+def _refuse_no_past(ground: Ground, origin: int, memory: Floats, training: Sequence[int]) -> None:
+    if memory.sum() == 0 or ground.target.totals[list(training)].sum() == 0:
+        raise QuestionError(
+            f"No incident of the target is on record before {_month(ground, origin)} from which "
+            "the score could learn. Take a longer history with --since, or more offences with --target."
+        )
+
+
+def _month(ground: Ground, origin: int) -> str:
+    return ground.months[origin] if origin < ground.target.steps else "the next one"
 
 
 def _fit_shares(target: CountSeries, training: Sequence[int], parts: Mapping[int, Floats]) -> Floats:

@@ -24,8 +24,11 @@ def fit_mixture(parts: Floats, counts: Floats, *, rounds: int = 500, tolerance: 
 
     `parts[k, i]` is the probability that forecast k gave to where event i fell; `counts[i]` is how
     many fell there. Each round raises the likelihood; it stops when no share moves by `tolerance`.
+    Without a single count all shares are equal.
     """
     shares = np.full(len(parts), 1.0 / len(parts))
+    if counts.sum() == 0:
+        return shares
     for _ in range(rounds):
         mixed = np.maximum(shares @ parts, 1e-300)
         update = shares * (parts @ (counts / mixed))

@@ -102,4 +102,4 @@ def _score(series: CountSeries, even: Floats, half_life: float, origins: Sequenc
         counts.append(series.counts[t])
     parts, weights = np.array([np.concatenate(own), np.concatenate(spread)]), np.concatenate(counts)
     shares = fit_mixture(parts, weights)
-    return float(weights @ np.log(shares @ parts) / weights.sum())
+    return float(weights @ np.log(shares @ parts) / max(weights.sum(), 1.0))

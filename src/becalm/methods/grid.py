@@ -91,12 +91,11 @@ def clip_cells(region: BaseGeometry, cell_m: float) -> CellGrid:
     ever cut, and those with a short piece of outline: 72,000 cells take a fraction of a second.
     Raises ValueError for a region without area or with a faulty outline.
     """
+    if not region.is_valid:
+        reason = shapely.is_valid_reason(region)
+        raise ValueError(f"The region's outline is faulty ({reason}). Mend it first.")
     if region.is_empty or region.area <= 0.0:
         raise ValueError("The region has no area. Give a polygon.")
-    if not region.is_valid:
-        raise ValueError(
-            f"The region's outline is faulty ({shapely.is_valid_reason(region)}). Mend it first."
-        )
     west, south, east, north = region.bounds
     column_0, row_0 = int(np.floor(west / cell_m)), int(np.floor(south / cell_m))
     width = max(1, int(np.ceil(east / cell_m)) - column_0)

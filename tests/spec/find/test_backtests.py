@@ -1,0 +1,102 @@
+"""What a back-test says of methods whose worth is known beforehand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from made_places import BORROWING, ROBBERY, drawn_places, place_counts, true_rates
+
+from becalm.find.backtest import backtest
+from becalm.find.settings import FindSettings
+from becalm.methods.search_curve import search_curve, search_order
+from becalm.terms.errors import QuestionError, UsageError
+
+SMALL = FindSettings(count=20)
+
+
+def outcome(counts, targets=ROBBERY, *, origins=6, area_share=0.05, seed=1):
+    rng = np.random.default_rng(seed)
+    return backtest(counts, targets, origins=origins, area_share=area_share, settings=SMALL, rng=rng)
+
+
+@pytest.fixture(scope="module")
+def steady():
+    """Two years of a city whose rates never change."""
+    rng = np.random.default_rng(3)
+    return drawn_places(true_rates(40, rng, mean=0.1), rng, months=30)
+
+
+def test_all_methods_are_there_and_counts_need_their_history(steady):
+    names = [row.method for row in outcome(steady).rows]
+    assert names == ["count_1", "count_3", "count_12", "kde_150", "kde_300", "ewma", "blend"]
+    rng = np.random.default_rng(3)
+    longer = drawn_places(true_rates(12, rng), rng, months=44)
+    assert "count_36" in [row.method for row in outcome(longer).rows]
+
+
+def test_where_rates_are_steady_longer_memory_is_better_and_the_blend_best(steady):
+    rows = {row.method: row for row in outcome(steady, BORROWING, origins=12).rows}
+    assert rows["count_1"].pai.value < rows["count_3"].pai.value < rows["count_12"].pai.value
+    assert rows["blend"].difference_from_count_12.low > 0
+    assert max(rows.values(), key=lambda row: row.log_score).method == "blend"
+
+
+def test_the_reference_differs_from_itself_by_nothing(steady):
+    row = next(row for row in outcome(steady).rows if row.method == "count_12")
+    difference = row.difference_from_count_12
+    assert (difference.low, difference.value, difference.high) == (0.0, 0.0, 0.0)
+
+
+def test_a_place_where_all_of_it_happens_is_caught_by_all_methods():
+    entries = [(5, 5, t, "robbery", 10) for t in range(24)] + [(8, 2, t, "robbery", 1) for t in range(24)]
+    ground = [(c, r, 0, "violence", 1) for c in range(10) for r in range(10)]
+    rows = {row.method: row for row in outcome(place_counts(entries + ground), area_share=0.01).rows}
+    assert rows["count_12"].pai.value == pytest.approx(10 / 11 / 0.01)
+    assert rows["count_12"].pei == pytest.approx(1.0)
+    assert rows["count_12"].rri == pytest.approx(1.0)
+    assert rows["blend"].pei == pytest.approx(1.0)
+    assert rows["count_12"].hit_rate == pytest.approx(1.0)
+
+
+def test_every_figure_lies_where_it_must(steady):
+    for row in outcome(steady).rows:
+        assert 0 <= row.hit_rate <= 1
+        assert 0 <= row.pai.low <= row.pai.high <= 1 / 0.05
+        assert 0 <= row.pei <= 1
+        assert -1 <= row.gini <= 1
+        assert row.log_score >= -0.01
+
+
+def test_the_denominator_and_the_months_are_named(steady):
+    done = outcome(steady)
+    assert "footprint" in done.denominator
+    assert (done.origins, done.months[0], done.months[-1]) == (6, "2020-01", "2020-06")
+
+
+def test_ties_are_searched_in_random_order():
+    order = search_order(np.array([1.0, 1.0, 1.0, 1.0]))
+    curve = search_curve(order, np.array([4.0, 0.0, 0.0, 0.0]), np.ones(4))
+    assert curve.held_at_places(1) == pytest.approx(0.25)
+    assert curve.held_at_area(0.5) == pytest.approx(0.5)
+    assert curve.gini == pytest.approx(0.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "says"),
+    [
+        ({"origins": 20}, QuestionError, "hold 30 months, need 32.*--origins 18"),
+        ({"origins": 1}, UsageError, "no interval"),
+        ({"area_share": 0.0}, UsageError, "area share of 0.0"),
+        ({"area_share": 1.5}, UsageError, "area share of 1.5"),
+    ],
+)
+def test_what_cannot_be_tested_is_refused(steady, options, error, says):
+    with pytest.raises(error, match=says):
+        outcome(steady, **options)
+
+
+def test_a_month_without_the_target_cannot_be_foretold():
+    entries = [(c, 0, t, "robbery", 3) for c in range(9) for t in range(24) if t != 22]
+    ground = [(c, 0, t, "violence", 1) for c in range(12) for t in range(24)]
+    with pytest.raises(QuestionError, match="2019-11"):
+        outcome(place_counts(entries + ground))

@@ -1,0 +1,51 @@
+"""When in the week: a place's own hours where there are many, those of the whole where there are few."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from becalm.find.describe import shrinkage_weight, smooth_week, week_profile
+
+FRIDAY_22 = 4 * 24 + 22
+
+
+def one_hour(hour: int, count: float) -> np.ndarray:
+    week = np.zeros(168)
+    week[hour] = count
+    return week
+
+
+def test_a_place_without_records_shows_the_week_of_the_whole():
+    whole = smooth_week(one_hour(FRIDAY_22, 500.0))
+    profile = week_profile(np.zeros(168), whole, 20.0)
+    assert profile.sum() == pytest.approx(1.0)
+    assert profile.argmax() == FRIDAY_22
+
+
+def test_a_place_with_many_records_shows_its_own_week():
+    whole = one_hour(FRIDAY_22, 500.0)
+    profile = week_profile(one_hour(10, 5_000.0), whole, 20.0)
+    assert profile.argmax() == 10
+    assert profile[FRIDAY_22] < 0.01
+
+
+def test_sunday_night_meets_monday_morning():
+    smoothed = smooth_week(one_hour(0, 1.0))
+    assert smoothed[167] == pytest.approx(smoothed[1])
+    assert smoothed.sum() == pytest.approx(1.0)
+
+
+def test_places_that_follow_the_whole_are_shrunk_hard_and_those_that_differ_are_not():
+    rng = np.random.default_rng(4)
+    shares = rng.dirichlet(np.ones(168))
+    alike = rng.multinomial(40, shares, size=300).astype(float)
+    own = np.array([rng.multinomial(40, rng.dirichlet(shares * 5)) for _ in range(300)], dtype=float)
+    assert shrinkage_weight(alike, alike.sum(axis=0)) > 100
+    assert shrinkage_weight(own, own.sum(axis=0)) == pytest.approx(5, rel=0.5)
+
+
+def test_places_with_one_record_each_say_nothing_about_differing():
+    rng = np.random.default_rng(4)
+    single = rng.multinomial(1, np.full(168, 1 / 168), size=50).astype(float)
+    assert shrinkage_weight(single, single.sum(axis=0)) > 1000
