@@ -130,9 +130,13 @@ def test_portland_must_be_named_and_is_in_feet(shared_data: Path, tmp_path: Path
     path = shared_data / "portland" / "bur_2012-03_2017-02.csv.gz"
     with pytest.raises(InputError, match="fits 2 mappings"):
         read(tmp_path, path)
-    reading = read(tmp_path, path, mapping="portland_burglary")
+    with pytest.raises(InputError, match="becalm init DIR --city portland"):
+        read(tmp_path, path, mapping="portland_burglary")
+    reading = read(tmp_path, path, city="portland", mapping="portland_burglary")
     rows = rows_of(reading)
     assert (reading.loaded, reading.rejected) == (5096, 0)
     assert tally(rows, "precision") == {"day": 5096}
+    assert tally(rows, "location_quality") == {"exact": 5096}
+    assert reading.notes == ()  # every point lies inside the city
     with pytest.raises(InputError, match='did you mean "portland_burglary"'):
         read(tmp_path, path, mapping="portland_burglery")

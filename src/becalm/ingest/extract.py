@@ -6,6 +6,7 @@ import hashlib
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from becalm.ingest.choose import Chosen, choose_mapping
@@ -52,6 +53,7 @@ class ExtractReader:
         _require_columns(sheet, mapping, chosen.where)
         fates = Fates(sheet)
         columns, notes = BUILDERS[mapping.table](sheet, mapping, fates, context)
+        _require_city(columns, sheet, mapping, context)
         return Reading(
             recipe=name,
             recipe_sha256=sha256,
@@ -112,6 +114,18 @@ def _require_columns(sheet: Sheet, mapping: Mapping, where: str) -> None:
         for column in missing
     )
     raise InputError(f"{sheet.name} lacks {len(missing)} columns; nothing was loaded", faults)
+
+
+def _require_city(columns: dict[str, pa.Array], sheet: Sheet, mapping: Mapping, context: ReadContext) -> None:
+    """Refuse records of another city with one clear word, instead of row by row."""
+    city = context.city
+    if mapping.city in (None, city.key) or mapping.place.x is None or not sheet.data.num_rows:
+        return
+    nowhere = pc.sum(pc.equal(columns["location_quality"], "none")).as_py() or 0
+    if nowhere > sheet.data.num_rows / 2:
+        what = f"has {nowhere:,} of {sheet.data.num_rows:,} rows outside {city.name} ({city.crs})"
+        remedy = f"load it into a workspace of its own: becalm init DIR --city {mapping.city}"
+        raise InputError(f"{sheet.name} was refused", (Fault(sheet.name, what, remedy),))
 
 
 def _parts(

@@ -8,6 +8,7 @@ Row numbers are those that an editor shows: the header is 1.
 from __future__ import annotations
 
 import csv
+import functools
 import gzip
 import io
 import itertools
@@ -19,6 +20,7 @@ from typing import IO, Any, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -126,15 +128,28 @@ def _text_header(path: str, name: str) -> tuple[tuple[str, ...], str, str]:
 def _read_text(path: str, name: str) -> Sheet:
     columns, delimiter, encoding = _text_header(path, name)
     _no_twins(columns, name)
-    broken: list[RowFault] = []
-    data = _parse(path, name, columns, delimiter, encoding, broken, exact=False)
+    odd: list[Any] = []
+    data = _parse(path, name, columns, delimiter, encoding, odd, exact=False)
     lines = np.arange(2, data.num_rows + 2)
-    if broken:  # read once more, slowly, for the row numbers
-        broken.clear()
-        data = _parse(path, name, columns, delimiter, encoding, broken, exact=True)
-        every = np.arange(2, data.num_rows + len(broken) + 2)
-        lines = np.setdiff1d(every, [fault.row for fault in broken])[: data.num_rows]
-    return Sheet(name, data, lines, tuple(broken))
+    if odd:  # read once more, slowly, for the row numbers
+        odd.clear()
+        data = _parse(path, name, columns, delimiter, encoding, odd, exact=True)
+        lines = np.setdiff1d(np.arange(2, data.num_rows + len(odd) + 2), [row.number for row in odd])
+    broken = tuple(_broken_row(name, row) for row in odd)
+    return _without_blank_rows(Sheet(name, data, lines, broken))
+
+
+def _without_blank_rows(sheet: Sheet) -> Sheet:
+    """Empty lines, and rows of empty cells as spreadsheets leave them at the end, are no records."""
+    data = sheet.data
+    if any(column.null_count == 0 for column in data.columns):
+        return sheet
+    filled = functools.reduce(pc.or_, (pc.is_valid(column) for column in data.columns))
+    kept = filled.to_numpy().astype(bool)
+    if kept.all():
+        return sheet
+    notes = (f"{int((~kept).sum()):,} rows of empty cells were passed over",)
+    return Sheet(sheet.name, data.filter(pa.array(kept)), sheet.lines[kept], sheet.broken, notes)
 
 
 def _parse(
@@ -143,12 +158,14 @@ def _parse(
     columns: tuple[str, ...],
     delimiter: str,
     encoding: str,
-    broken: list[RowFault],
+    odd: list[Any],
     *,
     exact: bool,
 ) -> pa.Table:
+    """The rows that split into as many cells as the header has; the others go to `odd`."""
+
     def set_aside(row: Any) -> str:
-        broken.append(_broken_row(name, row))
+        odd.append(row)
         return "skip"
 
     try:
@@ -163,7 +180,10 @@ def _parse(
                     skip_rows=1,
                 ),
                 parse_options=pyarrow.csv.ParseOptions(
-                    delimiter=delimiter, newlines_in_values=True, invalid_row_handler=set_aside
+                    delimiter=delimiter,
+                    newlines_in_values=True,
+                    ignore_empty_lines=False,
+                    invalid_row_handler=set_aside,
                 ),
                 convert_options=pyarrow.csv.ConvertOptions(
                     column_types={c: pa.string() for c in columns},

@@ -13,6 +13,7 @@ from police_files import STREET, street_row
 
 from becalm.ingest.load import load_readers
 from becalm.ingest.reader import InputFile, ReadContext, Reader, Reading
+from becalm.store.workspace import shipped_cities
 from becalm.tables.schema import TABLES
 from becalm.terms.errors import InputError
 
@@ -161,4 +162,4 @@ def test_what_is_no_table_is_refused_and_leaves_nothing(
 
 def test_the_city_is_a_shipped_one_or_none(reader: Reader, tmp_path: Path) -> None:
     key = reader.city_key(written(tmp_path, SAMPLES[reader.key]), context_of(tmp_path))
-    assert key in (None, "london", "chicago", "toronto")
+    assert key is None or key in shipped_cities()

@@ -124,6 +124,29 @@ def test_a_row_with_too_many_cells_is_rejected_with_its_row_number(tmp_path: Pat
     }
 
 
+def test_row_numbers_count_empty_lines_and_empty_rows_are_no_records(tmp_path: Path) -> None:
+    text = HEAD + "\nA1,2020-04-05 00:10,Robbery,,,\n,,,,,\n\nA2,no time,Robbery,,,\n,,,,,\n,,,,,\n\n"
+    reading = read_text(tmp_path, text)
+    assert (reading.rows, reading.loaded, reading.rejected) == (2, 1, 1)
+    assert [f.row for f in reading.faults] == [6]
+    assert "6 rows of empty cells were passed over" in reading.notes
+
+
+def test_a_line_without_end_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "force.csv.gz"
+    path.write_bytes(gzip.compress((HEAD + 'A1,2020-04-05 00:10,Robbery,,,"' + "x" * (40 << 20)).encode()))
+    with pytest.raises(InputError, match=r"has a row longer than|cannot be read as rows"):
+        read_path(tmp_path, path)
+
+
+def test_records_of_another_city_are_refused_with_one_word(tmp_path: Path) -> None:
+    mapping = MAPPING.replace('source = "force"', 'source = "force"\ncity = "chicago"').replace(
+        "27700", "4326"
+    )
+    with pytest.raises(InputError, match="becalm init DIR --city chicago"):
+        read_text(tmp_path, HEAD + "A1,2020-04-05 00:10,Robbery,-87.65,41.88,\n", mapping)
+
+
 def test_a_repeated_identifier_is_rejected_where_the_mapping_says_so(tmp_path: Path) -> None:
     text = ROWS + "A1,2020-04-02 23:30,Robbery,,,\n"
     reading = read_text(tmp_path, text)
