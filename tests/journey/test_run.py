@@ -1,0 +1,254 @@
+"""`becalm run`: one command, one folder; and the same bytes again, whatever came after."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+from io import StringIO
+from pathlib import Path
+
+import pytest
+import town
+from town import becalm
+
+ALL = {"index.html", "comparison.csv", "hotspots.geojson", "run.json"}
+ASKED = ("--period", "2020-04", "--baseline", "2019-04", "--count", 40, "--seed", 5)
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return town.simulate(tmp_path_factory.mktemp("town") / "files")
+
+
+@pytest.fixture(scope="module")
+def loaded(files: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return town.workspace_of(files, tmp_path_factory.mktemp("loaded") / "workspace")
+
+
+@pytest.fixture(scope="module")
+def briefed(loaded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a briefing in it, which tests must not change."""
+    workspace = town.copy(loaded, tmp_path_factory.mktemp("briefed") / "workspace")
+    becalm("run", "--workspace", workspace, *ASKED)
+    return workspace
+
+
+@pytest.fixture
+def workspace(briefed: Path, tmp_path: Path) -> Path:
+    """A workspace with a briefing in it, for one test alone."""
+    return town.copy(briefed, tmp_path / "workspace")
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_briefing_is_four_files_that_agree_with_each_other(briefed: Path) -> None:
+    made = contents(briefed / "briefing")
+    assert set(made) == ALL
+    page = made["index.html"].decode()
+    rows = list(csv.DictReader(StringIO(made["comparison.csv"].decode())))
+    total = next(row for row in rows if row["group"] == "total")
+    assert f"{int(total['new']):,}" in page
+    places = json.loads(made["hotspots.geojson"])
+    assert len(places["features"]) == 40
+    assert all(place["properties"]["place_id"] in page for place in places["features"])
+    assert places["run"]["seed"] == json.loads(made["run.json"])["seed"] == 5
+
+
+def test_the_answers_are_those_of_measure_and_find(briefed: Path, tmp_path: Path) -> None:
+    compared = becalm("measure", "compare", "--workspace", briefed, *ASKED[:4], "--format", "csv").stdout
+    assert (briefed / "briefing" / "comparison.csv").read_text("utf-8") == compared
+    found = tmp_path / "found.geojson"
+    becalm(
+        "find", "hotspots", "-w", briefed, "--count", 40, "--seed", 5, "--until", "2020-04", "--out", found
+    )
+    ours = json.loads((briefed / "briefing" / "hotspots.geojson").read_text("utf-8"))
+    assert ours["features"] == json.loads(found.read_text("utf-8"))["features"]
+
+
+def test_the_record_names_every_file_that_was_read(briefed: Path) -> None:
+    record = json.loads((briefed / "briefing" / "run.json").read_text("utf-8"))
+    held = {str(p.relative_to(briefed)) for p in (briefed / "archive").rglob("*.parquet")}
+    assert {key for key in record["data"] if key.startswith("archive/")} <= held
+    assert {"boundaries.geojson", "becalm.toml [city]"} <= set(record["data"])
+    assert sum("incidents" in key for key in record["data"]) >= 27
+
+
+def test_again_gives_the_same_bytes_and_says_so(briefed: Path, tmp_path: Path) -> None:
+    out = tmp_path / "again"
+    said = becalm("run", "-w", briefed, "--again", briefed / "briefing" / "run.json", "--out", out).stdout
+    assert contents(out) == contents(briefed / "briefing")
+    assert (
+        "Byte for byte the same as the original: comparison.csv, hotspots.geojson, index.html, run.json."
+        in said
+    )
+
+
+def test_again_gives_the_same_bytes_after_newer_records_came(
+    workspace: Path, files: Path, tmp_path: Path
+) -> None:
+    before = contents(workspace / "briefing")
+    newer = tmp_path / "newer"
+    newer.mkdir()
+    lines = (files / "extract" / "incidents.csv").read_text("utf-8").splitlines(keepends=True)
+    (newer / "incidents.csv").write_text("".join([lines[0], *lines[1::2]]), encoding="utf-8")
+    becalm("ingest", newer, "--workspace", workspace, "--as-of", "2020-08-01")
+    becalm("run", "-w", workspace, *ASKED, "--out", tmp_path / "new")
+    assert contents(tmp_path / "new")["comparison.csv"] != before["comparison.csv"]
+    becalm(
+        "run", "-w", workspace, "--again", workspace / "briefing" / "run.json", "--out", tmp_path / "again"
+    )
+    assert contents(tmp_path / "again") == before
+
+
+def test_again_gives_the_same_bytes_elsewhere(
+    workspace: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record = shutil.copy(workspace / "briefing" / "run.json", tmp_path / "kept.json")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    said = becalm("run", "--workspace", "../workspace", "--again", record, "--out", "out").stdout
+    assert contents(tmp_path / "elsewhere" / "out") == contents(workspace / "briefing")
+    assert "Byte for byte" not in said  # only the record was kept: there is nothing to compare with
+
+
+def test_again_into_its_own_folder_changes_nothing(workspace: Path) -> None:
+    before = contents(workspace / "briefing")
+    becalm("run", "-w", workspace, "--again", workspace / "briefing" / "run.json")
+    assert contents(workspace / "briefing") == before
+
+
+def test_an_altered_original_is_told_and_kept(workspace: Path) -> None:
+    page = workspace / "briefing" / "index.html"
+    page.write_text(page.read_text("utf-8").replace("fell", "rose"), encoding="utf-8")
+    altered = page.read_bytes()
+    said = becalm("run", "-w", workspace, "--again", workspace / "briefing" / "run.json", code=8).output
+    assert "index.html" in said
+    assert page.read_bytes() == altered
+
+
+def test_records_that_are_gone_or_altered_are_told(workspace: Path) -> None:
+    record = workspace / "briefing" / "run.json"
+    data = json.loads(record.read_text("utf-8"))["data"]
+    some = next(workspace / key for key in data if key.startswith("archive/") and "incidents" in key)
+    kept = some.read_bytes()
+    some.chmod(0o644)
+    some.write_bytes(kept[:-1] + b"x")
+    assert some.name in becalm("run", "-w", workspace, "--again", record, code=8).output
+    some.unlink()
+    assert some.name in becalm("run", "-w", workspace, "--again", record, code=8).output
+
+
+def test_other_boundaries_are_told(workspace: Path) -> None:
+    path = workspace / "boundaries.geojson"
+    path.write_text(path.read_text("utf-8") + "\n", encoding="utf-8")
+    said = becalm("run", "-w", workspace, "--again", workspace / "briefing" / "run.json", code=8).output
+    assert "boundaries.geojson" in said
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"version": "0.0.1"}, "0.0.1"),
+        ({"question": "find hotspots"}, "not of a briefing"),
+        ({"parameters": {"period": "2020-04"}}, "parameters"),
+    ],
+)
+def test_a_record_of_something_else_is_refused(workspace: Path, change: dict[str, object], said: str) -> None:
+    record = workspace / "briefing" / "run.json"
+    record.write_text(json.dumps(json.loads(record.read_text("utf-8")) | change), encoding="utf-8")
+    assert said in becalm("run", "-w", workspace, "--again", record, code=8).output
+
+
+def test_again_takes_no_new_words(briefed: Path) -> None:
+    record = briefed / "briefing" / "run.json"
+    for option in (("--period", "2020-03"), ("--count", 10), ("--seed", 0), ("--baseline", "2018")):
+        said = becalm("run", "-w", briefed, "--again", record, *option, code=2).output
+        assert option[0] in said
+
+
+def test_without_a_period_it_is_the_newest_whole_month_and_the_page_says_so(
+    loaded: Path, tmp_path: Path
+) -> None:
+    becalm("run", "-w", loaded, "--count", 20, "--out", tmp_path / "out")
+    page = (tmp_path / "out" / "index.html").read_text("utf-8")
+    assert "from" in page
+    assert "in May 2019 to" in page
+    assert "The period: May 2020, the newest month on record whole." in page
+    assert "The hotspots are of all street violence" in page
+
+
+def test_settings_in_becalm_toml_are_asked_and_options_go_first(loaded: Path, tmp_path: Path) -> None:
+    workspace = town.copy(loaded, tmp_path / "workspace")
+    with (workspace / "becalm.toml").open("a") as file:
+        file.write('\n[brief]\ncount = 12\ntarget = ["robbery"]\nby = "borough"\n')
+    becalm("run", "-w", workspace)
+    record = json.loads((workspace / "briefing" / "run.json").read_text("utf-8"))
+    assert (record["parameters"]["count"], record["parameters"]["by"]) == (12, "borough")
+    becalm("run", "-w", workspace, "--count", 7)
+    places = json.loads((workspace / "briefing" / "hotspots.geojson").read_text("utf-8"))
+    assert len(places["features"]) == 7
+    assert places["run"]["target"] == ["robbery"]
+
+
+def test_records_of_months_alone_have_no_hours_and_say_so(files: Path, tmp_path: Path) -> None:
+    becalm("init", tmp_path / "w", "--city", files / "city.toml")
+    becalm("ingest", files / "police_uk", "--workspace", tmp_path / "w", "--as-of", "2020-07-01")
+    becalm("run", "-w", tmp_path / "w", *ASKED)
+    page = (tmp_path / "w" / "briefing" / "index.html").read_text("utf-8")
+    assert "These records carry no hour of the day" in page
+    assert "No boundaries were given" in page
+    assert 'class="map"' in page
+
+
+def test_several_sources_are_refused_until_one_is_named(files: Path, loaded: Path, tmp_path: Path) -> None:
+    workspace = town.copy(loaded, tmp_path / "workspace")
+    becalm("ingest", files / "police_uk", "--workspace", workspace, "--as-of", "2020-07-01")
+    said = becalm("run", "-w", workspace, code=2).output
+    assert "--source simulated_city" in said
+    assert not (workspace / "briefing").exists()
+    becalm("run", "-w", workspace, "--source", "simulated_city", "--count", 10)
+
+
+def test_a_target_that_the_police_find_is_refused_and_nothing_is_written(
+    loaded: Path, tmp_path: Path
+) -> None:
+    said = becalm("run", "-w", loaded, "--target", "drug_offences", "--out", tmp_path / "out", code=5).output
+    assert "found by the police" in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_hotspots_may_be_left_out(loaded: Path, tmp_path: Path) -> None:
+    becalm("run", "-w", loaded, "--hotspot-source", "none", "--out", tmp_path / "out")
+    assert set(contents(tmp_path / "out")) == ALL - {"hotspots.geojson"}
+
+
+def test_an_empty_workspace_says_what_to_load(tmp_path: Path) -> None:
+    becalm("init", tmp_path / "w")
+    assert "becalm ingest" in becalm("run", "-w", tmp_path / "w", code=5).output
+
+
+@pytest.mark.parametrize("format_", ["json", "csv"])
+def test_other_programs_are_told_the_files_and_their_hashes(
+    loaded: Path, tmp_path: Path, format_: str
+) -> None:
+    said = becalm("run", "-w", loaded, "--count", 10, "--out", tmp_path / "out", "--format", format_).stdout
+    named = json.loads(said)["files"] if format_ == "json" else list(csv.DictReader(StringIO(said)))
+    assert {Path(entry["file"]).name for entry in named} == ALL
+    assert all(len(entry["sha256"]) == 64 for entry in named)
+
+
+@pytest.mark.data
+def test_published_counts_are_compared_and_the_page_says_why_there_are_no_places(
+    shared_data: Path, tmp_path: Path
+) -> None:
+    becalm("init", tmp_path / "w")
+    becalm("ingest", shared_data / "london" / "mps_borough_2010-04_2020-05.parquet", "-w", tmp_path / "w")
+    said = becalm("run", "-w", tmp_path / "w", "--period", "2020-04", "--baseline", "2019-04").stdout
+    assert "fell by 35.0%: from 74,885 in April 2019 to 48,670 in April 2020" in said
+    assert set(contents(tmp_path / "w" / "briefing")) == ALL - {"hotspots.geojson"}
+    page = (tmp_path / "w" / "briefing" / "index.html").read_text("utf-8")
+    assert "published counts without points" in page
+    assert "Drug offences" in page
