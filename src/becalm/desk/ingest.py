@@ -213,4 +213,5 @@ def _loaded_before(read: FileRead, held: Sequence[ArchiveFile]) -> FileIntake:
         rejected=0,
         as_of=max((f.as_of for f in mine), default=read.file.as_of),
         status="already loaded",
+        notes=() if mine else ("the same bytes as another file of this command",),
     )

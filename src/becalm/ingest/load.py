@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from tempfile import mkdtemp
 
 from becalm.ingest.checks import REPEATED
 from becalm.ingest.csv_table import csv_header
@@ -95,11 +97,22 @@ def read_files(
     refused = [(f.name, o) for f, o in zip(found, outcomes, strict=True) if isinstance(o, InputError)]
     if refused:
         raise _refusal(refused)
-    reads = tuple(o for o in outcomes if isinstance(o, FileRead))
+    reads = _each_once([o for o in outcomes if isinstance(o, FileRead)])
     skipped = tuple(o for o in outcomes if isinstance(o, Skipped))
     if not reads:
         raise _nothing_to_read(skipped)
     return reads, skipped
+
+
+def _each_once(reads: Sequence[FileRead]) -> tuple[FileRead, ...]:
+    """Of files with the same bytes and recipe only the first counts."""
+    first: dict[tuple[str, str], FileRead] = {}
+    for read in reads:
+        first.setdefault((read.file.sha256, read.recipe_sha256), read)
+    return tuple(
+        read if first[read.file.sha256, read.recipe_sha256] is read else replace(read, reading=None)
+        for read in reads
+    )
 
 
 def require_sound(reads: Sequence[FileRead], *, max_reject_share: float) -> None:
@@ -153,7 +166,10 @@ def _read_one(
         recipe, recipe_sha256 = reader.recipe(file, context)
         if was_loaded(file.sha256, recipe_sha256):
             return FileRead(file, recipe, recipe_sha256, None)
-        return FileRead(file, recipe, recipe_sha256, reader.read(file, context))
+        own = Path(
+            mkdtemp(dir=context.staging, prefix="read-")
+        )  # two files may be the same, and read at once
+        return FileRead(file, recipe, recipe_sha256, reader.read(file, replace(context, staging=own)))
 
 
 def _reader_of(file: InputFile, readers: Sequence[Reader], context: ReadContext) -> Reader | None:

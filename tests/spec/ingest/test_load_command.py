@@ -135,8 +135,9 @@ def test_the_same_file_twice_in_one_command_counts_once(tmp_path: Path) -> None:
     path = london_files(here)
     (here.inbox / "copy").mkdir()
     (here.inbox / "copy" / path.name).write_bytes(path.read_bytes())
-    here.ingest()
+    report = here.ingest()
     assert len(here.rows()) == 5
+    assert [f.status for f in report.files] == ["loaded", "already loaded"]
 
 
 def one(file: str, *, rejected: int = 0, notes: tuple[str, ...] = ()) -> FileIntake:
