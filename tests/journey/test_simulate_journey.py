@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pyarrow.parquet as pq
 import pytest
@@ -55,7 +56,7 @@ def test_another_seed_gives_another_city(town: Path, tmp_path: Path) -> None:
     other = tmp_path / "other"
     becalm("simulate", "--seed", 6, "--out", other, *TOWN, "--effect", "displacement")
     same = fingerprint(other).items() & fingerprint(town).items()
-    assert {name for name, _ in same} <= {"truth/delays.json", "truth/settings.json"}
+    assert {name for name, _ in same} <= {"truth/delays.json"}
 
 
 def test_everything_that_is_promised_is_written(town: Path) -> None:
@@ -117,6 +118,25 @@ def test_public_street_rows_have_the_traps_of_real_ones(town: Path) -> None:
     assert 0 < sum(n > 1 for n in twice.values()) < 0.01 * len(twice)
     points = {(r["Longitude"], r["Latitude"]) for r in rows}
     assert len(points) < 0.25 * len(rows)
+
+
+def test_the_streets_are_a_graph_that_any_reader_of_graphml_takes(town: Path) -> None:
+    tree = ElementTree.parse(town / "streets" / "streets.graphml")  # our own file
+    space = {"g": "http://graphml.graphdrawing.org/xmlns"}
+    nodes = {n.get("id") for n in tree.iterfind(".//g:node", space)}
+    edges = tree.findall(".//g:edge", space)
+    assert {e.get("source") for e in edges} | {e.get("target") for e in edges} == nodes
+    facts = {d.get("key"): d.text for d in edges[0]}
+    assert facts.keys() == {"segment", "name", "highway", "length_m", "speed_kph", "travel_minutes"}
+    minutes = float(facts["length_m"]) / float(facts["speed_kph"]) * 0.06
+    assert float(facts["travel_minutes"]) == pytest.approx(minutes, abs=1e-3)
+
+
+def test_a_town_where_nothing_happened_is_still_a_town(tmp_path: Path) -> None:
+    words = ["--size", "town", "--incidents", "0", "--months", "2020-01:2020-02"]
+    becalm("simulate", "--seed", 1, "--out", tmp_path / "still", *words)
+    assert rows_of(tmp_path / "still" / "extract" / "incidents.csv") == []
+    assert rows_of(tmp_path / "still" / "truth" / "counts.csv") == []
 
 
 def test_stops_say_nothing_about_the_person(town: Path) -> None:

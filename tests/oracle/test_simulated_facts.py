@@ -217,10 +217,13 @@ def knox_ratio(group: str, metres: float, days: int) -> float:
     return near(day) / float(np.mean([near(rng.permutation(day)) for _ in range(20)]))
 
 
-@pytest.mark.parametrize("group", ["burglary", "robbery"])
-def test_burglary_and_robbery_repeat_nearby_within_a_fortnight(group) -> None:
-    assert knox_ratio(group, 200, 14) > 1.15
-    assert knox_ratio(group, 200, 3) > knox_ratio(group, 200, 14)
+# Chicago: 11,701 burglaries of 2016 (1.45 within a fortnight) and 9,795 robberies of 2014 (1.15). Own count.
+@pytest.mark.parametrize(("group", "in_chicago"), [("burglary", 1.45), ("robbery", 1.15)])
+def test_burglary_and_robbery_repeat_nearby_within_a_fortnight_as_in_chicago(group, in_chicago) -> None:
+    within_fortnight = knox_ratio(group, 200, 14)
+    assert within_fortnight > 1.05
+    assert within_fortnight - 1 == pytest.approx(in_chicago - 1, rel=0.5)
+    assert knox_ratio(group, 200, 3) > within_fortnight
 
 
 def test_public_order_offences_do_not_repeat_beyond_their_weekly_shocks() -> None:

@@ -32,4 +32,4 @@ def make_city(
     settings = small(settings, incidents=incidents) if town else settings
     settings = nothing_at_all(settings) if quiet else settings
     for_city, for_files = default_rng(seed).spawn(2)
-    return write_city(simulate_city(settings, for_city), folder, for_files, extract=extract)
+    return write_city(simulate_city(settings, for_city), folder, for_files, seed=seed, extract=extract)

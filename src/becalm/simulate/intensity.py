@@ -28,7 +28,7 @@ BURN_IN_DAYS: Final = 14  # events before the start, which only have near repeat
 REPEAT_REACH_M: Final = 200.0
 REPEAT_FADE_M: Final = 80.0
 REPEAT_HERE: Final = 0.4  # share of near repeats at the very same place
-REPEAT_FADE_DAYS: Final = 4.5
+REPEAT_FADE_DAYS: Final = 6.0
 DRIFT_SD: Final = 0.30  # of the logarithm
 DRIFT_MEMORY: Final = 0.9  # from one half-year to the next
 

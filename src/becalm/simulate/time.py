@@ -22,24 +22,24 @@ Bump = tuple[str, float, float, float]
 WEEK: Final = "Mon Tue Wed Thu Fri Sat Sun"
 WORK: Final = "Mon Tue Wed Thu Fri"
 RHYTHMS: Final[dict[str, tuple[float, tuple[Bump, ...]]]] = {
-    "robbery": (0.35, ((WEEK, 20.3, 2.0, 3.8), (WORK, 16.0, 1.0, 0.6), ("Sat Sun", 1.5, 1.8, 1.6))),
+    "robbery": (1.2, ((WEEK, 20.3, 2.0, 3.2), (WORK, 16.0, 1.0, 0.6), ("Sat Sun", 1.5, 1.8, 1.6))),
     "shop": (0.02, (("Mon Tue Wed Thu Fri Sat", 14.5, 3.2, 3.0), ("Sun", 14.0, 2.4, 2.0))),
-    "night": (0.40, ((WEEK, 20.5, 3.0, 1.3), ("Fri Sat", 22.8, 1.8, 3.0), ("Sat Sun", 1.5, 1.8, 4.2),
+    "night": (1.1, ((WEEK, 20.5, 3.0, 1.3), ("Fri Sat", 22.8, 1.8, 2.0), ("Sat Sun", 1.5, 1.8, 2.8),
                      (WORK, 15.8, 0.9, 0.9))),
-    "evening": (0.35, ((WEEK, 18.5, 4.0, 1.6), ("Fri Sat", 22.5, 2.0, 1.3), ("Sat Sun", 1.0, 1.8, 1.0))),
-    "damage": (0.35, ((WEEK, 19.5, 4.5, 1.6), ("Fri Sat", 22.5, 2.2, 1.2), ("Sat Sun", 1.0, 1.8, 1.0))),
-    "day": (0.30, ((WEEK, 13.0, 4.5, 1.5), (WORK, 9.0, 1.2, 0.8))),
-    "burglary": (0.45, ((WORK, 11.5, 2.8, 1.5), (WEEK, 19.0, 2.5, 1.2))),
-    "night_break": (0.40, ((WEEK, 1.5, 3.2, 1.6), (WEEK, 22.0, 2.5, 1.0))),
-    "crowd": (0.12, ((WEEK, 17.0, 3.0, 2.2), ("Fri Sat", 22.0, 2.2, 1.6), ("Sat Sun", 1.0, 1.5, 1.6))),
-    "police": (0.25, ((WEEK, 20.0, 3.5, 1.6), ("Fri Sat", 23.0, 2.0, 1.6), ("Sat Sun", 1.0, 1.6, 1.2))),
+    "evening": (0.9, ((WEEK, 18.5, 4.0, 1.6), ("Fri Sat", 22.5, 2.0, 1.3), ("Sat Sun", 1.0, 1.8, 1.0))),
+    "damage": (0.9, ((WEEK, 19.5, 4.5, 1.6), ("Fri Sat", 22.5, 2.2, 1.2), ("Sat Sun", 1.0, 1.8, 1.0))),
+    "day": (0.5, ((WEEK, 13.0, 4.5, 1.5), (WORK, 9.0, 1.2, 0.8))),
+    "burglary": (0.9, ((WORK, 11.5, 2.8, 1.5), (WEEK, 19.0, 2.5, 1.2))),
+    "night_break": (0.8, ((WEEK, 1.5, 3.2, 1.6), (WEEK, 22.0, 2.5, 1.0))),
+    "crowd": (0.5, ((WEEK, 17.0, 3.0, 2.2), ("Fri Sat", 22.0, 2.2, 1.6), ("Sat Sun", 1.0, 1.5, 1.6))),
+    "police": (0.6, ((WEEK, 20.0, 3.5, 1.6), ("Fri Sat", 23.0, 2.0, 1.6), ("Sat Sun", 1.0, 1.6, 1.2))),
 }  # fmt: skip
 KIND_HOURS: Final[dict[str, tuple[float, tuple[Bump, ...]]]] = {
-    "nightlife": (0.25, ((WEEK, 22.0, 2.5, 1.5), ("Fri Sat", 23.0, 1.8, 3.0), ("Sat Sun", 1.5, 1.8, 4.0))),
-    "high_street": (0.35, ((WEEK, 14.0, 4.0, 1.2), ("Fri Sat", 21.5, 2.5, 0.8))),
-    "station": (0.40, ((WORK, 8.0, 0.9, 1.4), (WORK, 17.8, 1.4, 1.8), (WEEK, 20.5, 2.5, 0.8))),
-    "school": (0.20, ((WORK, 15.9, 0.8, 4.5), (WORK, 8.4, 0.5, 1.0))),
-    "park": (0.4, ((WEEK, 17.0, 3.5, 1.5),)),
+    "nightlife": (0.9, ((WEEK, 22.0, 2.5, 1.5), ("Fri Sat", 23.0, 1.8, 2.0), ("Sat Sun", 1.5, 1.8, 2.6))),
+    "high_street": (0.8, ((WEEK, 14.0, 4.0, 1.2), ("Fri Sat", 21.5, 2.5, 0.8))),
+    "station": (0.9, ((WORK, 8.0, 0.9, 1.4), (WORK, 17.8, 1.4, 1.8), (WEEK, 20.5, 2.5, 0.8))),
+    "school": (0.7, ((WORK, 15.9, 0.8, 4.5), (WORK, 8.4, 0.5, 1.0))),
+    "park": (0.8, ((WEEK, 17.0, 3.5, 1.5),)),
 }
 # How much of the fall of an offence each kind of place takes: pubs, shops, stations and schools shut first.
 EXPOSURE: Final = (1.5, 1.2, 1.3, 1.45, 0.75, 0.9, 0.7)

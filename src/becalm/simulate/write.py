@@ -53,9 +53,14 @@ class Written:
 
 
 def write_city(
-    city: SimulatedCity, folder: Path, rng: np.random.Generator, *, extract: ExtractFormat = "csv"
+    city: SimulatedCity,
+    folder: Path,
+    rng: np.random.Generator,
+    *,
+    seed: int,
+    extract: ExtractFormat = "csv",
 ) -> Written:
-    """Write all files of the city into a new (or empty) folder.
+    """Write all files of the city into a new (or empty) folder; `seed` is noted in the truth.
 
     Raises
     ------
@@ -69,7 +74,7 @@ def write_city(
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     try:
-        written = _write_all(city, staging, rng, extract)
+        written = _write_all(city, staging, rng, seed, extract)
         _date_files(staging, city.as_of)
         if folder.exists():
             folder.rmdir()
@@ -80,7 +85,7 @@ def write_city(
 
 
 def _write_all(
-    city: SimulatedCity, folder: Path, rng: np.random.Generator, extract: ExtractFormat
+    city: SimulatedCity, folder: Path, rng: np.random.Generator, seed: int, extract: ExtractFormat
 ) -> _Summary:
     with ThreadPoolExecutor(THREADS) as pool:
         rows = pool.submit(_write_extract, city, folder / "extract", extract)
@@ -89,7 +94,7 @@ def _write_all(
             pool.submit(_write_month, public, m, folder / "police_uk") for m in range(len(public.months))
         ]
         land = pool.submit(write_land, city.plan, folder)
-        truth = pool.submit(write_truth, city, folder / "truth")
+        truth = pool.submit(write_truth, city, folder / "truth", seed=seed)
         for task in (*months, land, truth):
             task.result()
         return _Summary(city, public, rows.result())

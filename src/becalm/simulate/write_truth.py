@@ -30,7 +30,7 @@ from becalm.simulate.truth import (
 PLACE_MONTH_GROUPS: Final = ("robbery", "violence_with_injury", "burglary")  # the rest: truth.place_months
 
 
-def write_truth(city: SimulatedCity, folder: Path) -> None:
+def write_truth(city: SimulatedCity, folder: Path, *, seed: int) -> None:
     """Write everything that is known about the city into this folder."""
     folder.mkdir()
     plan = city.plan
@@ -45,7 +45,7 @@ def write_truth(city: SimulatedCity, folder: Path) -> None:
     (folder / "counts.csv").write_text(_counts(city), "utf-8")
     _json(folder / "profiles.json", {g: _profiles(plan, g) for g in GROUPS})
     _json(folder / "delays.json", {o.word: asdict(delay_of(o)) for o in OFFENCES})
-    _json(folder / "settings.json", {"version": __version__, "settings": asdict(plan.settings)})
+    _json(folder / "settings.json", {"version": __version__, "seed": seed, "settings": asdict(plan.settings)})
 
 
 def _places(plan: Plan) -> pa.Table:
