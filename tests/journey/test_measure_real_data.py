@@ -8,9 +8,17 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from becalm.cli.main import app
+from becalm.cli.main import app, open_desk
+from becalm.measure import compare_periods
+from becalm.methods.rates import rate_p_values
+from becalm.tables.counts import count_published
+from becalm.terms.period import Period, month_start
 
 pytestmark = pytest.mark.data
+
+
+def whole(year: int, month: int) -> Period:
+    return Period(month_start(year, month), month_start(year, month + 1))
 
 
 def workspace_with(folder: Path, *files: Path) -> Path:
@@ -86,6 +94,23 @@ def test_a_year_without_an_intervention_is_not_called_a_change_of_everything(lon
     """2016 against 2015: real drifts exist, but few of them stand out of each group's own noise."""
     found = answer(london, "--period", "2016-04", "--baseline", "2015-04")
     assert sum(row["q_value"] < 0.05 for row in found["rows"] if row["q_value"] is not None) <= 3
+
+
+def test_in_years_when_nothing_special_happened_few_months_are_called_a_change(london):
+    """Every month of 2015 to 2019 against the year before, 18 groups: the manual quotes these shares."""
+    rows = open_desk(london).archive.table("published_counts", source="mps_borough")
+    counts = count_published(rows, by="offence_group", source="mps_borough", exclude_groups=["fraud"])
+    months = [(year, month) for year in range(2015, 2020) for month in range(1, 13)]
+    found = [
+        row
+        for year, month in months
+        for row in compare_periods(counts, period=whole(year, month), baseline=whole(year - 1, month)).rows
+    ]
+    poisson = rate_p_values([row.new for row in found], [row.old for row in found])
+    assert len(found) == 1_080
+    assert float((poisson < 0.05).mean()) == pytest.approx(0.58, abs=0.01)
+    assert sum(row.p_value < 0.05 for row in found) / 1_080 == pytest.approx(0.08, abs=0.01)
+    assert sum(row.q_value < 0.05 for row in found) / 1_080 < 0.01
 
 
 def test_the_last_six_weeks_of_2015_in_chicago_meet_the_same_weekdays_of_2014(chicago):

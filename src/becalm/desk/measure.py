@@ -70,8 +70,8 @@ def compare(desk: Desk, question: CompareQuestion, *, only: Mapping[str, str] | 
     covered = days_covered(totals[0], unit)
     asked = parse_period(question.period, last_day=covered.last_day)
     baselines = choose_baselines(question.baselines, asked=asked, covered=covered)
-    rows = _named(records, question.offence_groups, groups)
-    all_groups = _count(desk, rows, source, question, groups, by="offence_group")
+    all_groups = _count(desk, records, source, question, groups, by="offence_group")
+    rows = _named(records, question.offence_groups, all_groups)
     out = outside_total(all_groups.groups, groups, named=question.offence_groups)
     return compare_baselines(
         _count(desk, rows, source, question, groups, by=question.by, exclude=out),
@@ -106,13 +106,16 @@ def _years(covered: Period) -> range:
     return range(covered.start.year, covered.end.year + 1)
 
 
-def _named(records: Table, keys: Sequence[str], groups: Mapping[str, OffenceGroup]) -> Table:
+def _named(records: Table, keys: Sequence[str], held: CountTable) -> Table:
     """The records of the offence groups that were asked for, or all."""
     for key in keys:
-        if key not in groups:
-            near = get_close_matches(key, groups, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"There are: {', '.join(sorted(groups))}."
-            raise UsageError(f"There is no offence group {key!r}. {hint}")
+        if key not in held.groups:
+            near = get_close_matches(key, held.groups, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(held.groups)}."
+            raise UsageError(
+                f"{held.source} has no offence group {key!r}. {hint} "
+                "(Publishers may count others under --counted victims.)"
+            )
     return records.filter(records.offence_group.isin(list(keys))) if keys else records
 
 

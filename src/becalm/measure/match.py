@@ -59,9 +59,9 @@ def calendar_differences(
         more = _list(DAYS[i] for i in np.flatnonzero(gap > 0))
         fewer = _list(DAYS[i] for i in np.flatnonzero(gap < 0))
         notes.append(f"{period} has more {more} and fewer {fewer} than {window}")
-    here, there = _holidays_in(period, holidays), _holidays_in(window, holidays)
-    if sorted(here.values()) != sorted(there.values()):
-        notes.append(f"{period} has {_named(here, there)}; {window} has {_named(there, here)}")
+    for one, other in ((period, window), (window, period)):
+        own = _lacking(one, other, holidays)
+        notes += [f"{one} has {_list(own)}, which {other} lacks"] if own else []
     return tuple(notes)
 
 
@@ -90,20 +90,18 @@ def _partners(new: Sequence[date], old: Sequence[date], names: Mapping[date, str
     return pairs
 
 
-def _holidays_in(period: Period, holidays: Mapping[date, str]) -> dict[date, str]:
-    return {day: name for day, name in sorted(holidays.items()) if period.start <= day < period.end}
-
-
-def _named(here: Mapping[date, str], there: Mapping[date, str]) -> str:
-    """The holidays of one window that the other lacks."""
-    lacking = list(there.values())
+def _lacking(one: Period, other: Period, holidays: Mapping[date, str]) -> list[str]:
+    """The holidays of one window that the other lacks, each with its day."""
+    theirs = [name for day, name in holidays.items() if other.start <= day < other.end]
     own = []
-    for day, name in here.items():
-        if name in lacking:
-            lacking.remove(name)
+    for day, name in sorted(holidays.items()):
+        if not one.start <= day < one.end:
+            continue
+        if name in theirs:
+            theirs.remove(name)
         else:
             own.append(f"{name} ({day.day} {day:%b})")
-    return _list(own) if own else "none of these"
+    return own
 
 
 def _list(words: Iterable[str]) -> str:

@@ -23,6 +23,7 @@ def warnings_of(
     return (
         *_only(comparison, background.groups),
         *_left_out(comparison, background),
+        *_twice(comparison, background.groups),
         *_coverage(comparison, background.gaps),
         *_without_day(counts),
         *_lengths(comparison),
@@ -53,6 +54,14 @@ def _left_out(comparison: Comparison, background: Background) -> Iterable[str]:
             f"{label_of(key, groups)} is excluded from every count here "
             f"({old:,} in the baseline, {new:,} in the period).{reason}"
         )
+
+
+def _twice(comparison: Comparison, groups: Mapping[str, OffenceGroup]) -> Iterable[str]:
+    """Groups that are in no total may be parts of each other."""
+    keys = [row.group for row in comparison.rows]
+    odd = [label_of(key, groups) for key in keys if key in groups and not groups[key].in_total]
+    if odd and len(keys) > 1:
+        yield f"The total may count twice: {', '.join(odd)} are in no total by themselves. Read the rows."
 
 
 def _within(row: Mapping[date, int], window: Period) -> int:

@@ -67,8 +67,9 @@ def test_differences_of_the_calendar_are_said():
     window, same = Period(date(2020, 4, 13), date(2020, 4, 20)), Period(date(2019, 4, 15), date(2019, 4, 22))
     notes = calendar_differences(window, same, holidays=with_easter(ENGLAND, [window, same]))
     assert notes == (
-        "2020-04-13 to 2020-04-19 has Easter Monday (13 Apr); "
-        "2019-04-15 to 2019-04-21 has Good Friday (19 Apr), Easter Sunday (21 Apr)",
+        "2020-04-13 to 2020-04-19 has Easter Monday (13 Apr), which 2019-04-15 to 2019-04-21 lacks",
+        "2019-04-15 to 2019-04-21 has Good Friday (19 Apr), Easter Sunday (21 Apr), "
+        "which 2020-04-13 to 2020-04-19 lacks",
     )
 
 

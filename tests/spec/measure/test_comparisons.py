@@ -287,6 +287,21 @@ def test_a_group_outside_the_total_is_counted_where_it_is_asked_for_or_alone():
     assert outside_total(["fraud"], groups) == ()
 
 
+def test_a_total_of_groups_that_are_parts_of_each_other_is_doubted():
+    counts = months_of({"injured": np.full(122, 60), "injured at home": np.full(122, 20)})
+    groups = {
+        key: OffenceGroup(key, key.capitalize(), in_total=False, why_not_in_total="counts victims")
+        for key in counts.groups
+    }
+    found = compare_baselines(
+        counts,
+        period=APRIL_2020,
+        baselines=(Baseline("2019", (APRIL_2019,), ""),),
+        background=Background(groups=groups),
+    )
+    assert "The total may count twice: Injured, Injured at home" in found.warnings[0]
+
+
 def test_badly_covered_months_are_named_where_they_are_used_and_nowhere_else():
     counts = months_of({"robbery": np.full(122, 100)})
     gaps = [Gap("drawn", month, "low", "30 records") for month in ("2019-04", "2019-07")]
