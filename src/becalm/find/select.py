@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,17 +20,12 @@ def select_separated(
     order = np.argsort(-scores, kind="stable")
     if separation_m <= 0.0:
         return order[:count]
+    free = np.ones(len(scores), dtype=bool)
     chosen: list[int] = []
-    taken: dict[tuple[int, int], list[int]] = {}
     for place in order.tolist():
-        x, y = float(x_m[place]), float(y_m[place])
-        square = (math.floor(x / separation_m), math.floor(y / separation_m))
-        near = [
-            p for i in (-1, 0, 1) for j in (-1, 0, 1) for p in taken.get((square[0] + i, square[1] + j), ())
-        ]
-        if all(math.hypot(x - x_m[p], y - y_m[p]) >= separation_m for p in near):
+        if free[place]:
             chosen.append(place)
-            taken.setdefault(square, []).append(place)
+            free &= np.hypot(x_m - x_m[place], y_m - y_m[place]) >= separation_m
             if len(chosen) == count:
                 break
     return np.array(chosen, dtype=np.int64)
