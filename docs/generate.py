@@ -245,7 +245,7 @@ def offence_groups_page() -> str:
             (
                 f"`{g.key}`",
                 g.label,
-                "yes" if g.street_violence else "",
+                "yes" if g.street_violence else "lends" if g.shares_places else "",
                 g.found_by,
                 "yes" if g.in_total else f"no: {g.why_not_in_total}",
                 "; ".join(words[g.key]),

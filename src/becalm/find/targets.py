@@ -22,9 +22,9 @@ class Targets:
 def choose_targets(groups: Sequence[OffenceGroup], wanted: Sequence[str] = ()) -> Targets:
     """Which offence groups are sought?
 
-    Those that are `wanted`, or else every group of street violence. All other street violence is
-    borrowed from with a fitted share. What the police find by looking measures where they looked and
-    is never used.
+    Those that are `wanted`, or else every group of street violence. All other street violence, and what
+    shares its places, is borrowed from with a fitted share. What the police find by looking measures
+    where they looked and is never used.
 
     Raises
     ------
@@ -49,7 +49,10 @@ def choose_targets(groups: Sequence[OffenceGroup], wanted: Sequence[str] = ()) -
             "No offence group of these records is marked as street violence. "
             f"Name the target with --target, one or more of {', '.join(_usable(known))}."
         )
-    return Targets(target, tuple(key for key in street if key not in target), excluded)
+    lenders = sorted(
+        k for k, g in known.items() if (g.street_violence or g.shares_places) and k not in excluded
+    )
+    return Targets(target, tuple(key for key in lenders if key not in target), excluded)
 
 
 def _refuse_unknown(key: str, known: tuple[str, ...]) -> None:
@@ -77,6 +80,7 @@ def merge_groups(tables: Iterable[OffenceTable], held: Sequence[str]) -> tuple[O
         merged[group.key] = replace(
             group,
             street_violence=group.street_violence or known.street_violence,
+            shares_places=group.shares_places or known.shares_places,
             found_by="police" if police else group.found_by,
         )
     return tuple(merged[key] for key in sorted(merged))

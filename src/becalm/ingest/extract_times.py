@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -64,10 +64,13 @@ def when(sheet: Sheet, part: TimePart, group: NDArray[np.object_], fates: Fates,
     local, precision = start.local, np.full(len(start.local), PRECISIONS.index(part.precision))
     if part.hour is not None:
         return _day_and_hour(sheet, part, start, fates, city_zone=city_zone)
+    _tell_clock_changes(start, part.occurred_from, fates)
     precision = _coarsened(local, precision, group, part)
     end = start.utc
     if part.occurred_to is not None:
         stop = _read(sheet, part, part.occurred_to, fates, city_zone=city_zone, needed=False)
+        other = replace(stop, gap=stop.gap & ~start.gap, twice=stop.twice & ~start.twice)
+        _tell_clock_changes(other, part.occurred_to, fates)  # each row is told once
         end = np.where(np.isnat(stop.utc), start.utc, stop.utc)
         fates.reject(
             (end < start.utc) & fates.kept,
@@ -107,8 +110,6 @@ def _read(
         fates.reject(read.bad & fates.kept, column, "is not a time", _format_remedy(part, "formats"))
     else:
         fates.repair(read.bad, column, "is not a time, and was left out", _format_remedy(part, "formats"))
-    if part.hour is None:
-        _tell_clock_changes(read, column, fates)
     return read
 
 

@@ -29,6 +29,7 @@ class GroupEntry(Strict):
     found_by: FoundBy = "victim"
     in_total: bool = True
     why_not_in_total: str = ""
+    shares_places: bool = False
     words: tuple[str, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -60,7 +61,9 @@ class TableFile(Strict):
     def table(self) -> OffenceTable:
         """The table as a term."""
         groups = tuple(
-            OffenceGroup(g.key, g.label, g.street_violence, g.found_by, g.in_total, g.why_not_in_total)
+            OffenceGroup(
+                g.key, g.label, g.street_violence, g.found_by, g.in_total, g.why_not_in_total, g.shares_places
+            )
             for g in self.groups
         )
         words = tuple((w, g.key) for g in self.groups for w in g.words)

@@ -19,7 +19,8 @@ def plain_word(word: str) -> str:
 class OffenceGroup:
     """A group of offences that are counted together.
 
-    `street_violence` groups may be borrowed from when hotspots are sought. What `found_by` the
+    Hotspots of `street_violence` are sought, and such groups lend to each other; a group that is not
+    violence but `shares_places` with it lends as well. What `found_by` the
     police measures police work and never feeds where to look next. A group that is not `in_total`
     is left out of totals, for the reason in `why_not_in_total`.
     """
@@ -30,6 +31,7 @@ class OffenceGroup:
     found_by: FoundBy = "victim"
     in_total: bool = True
     why_not_in_total: str = ""
+    shares_places: bool = False
 
 
 @dataclass(frozen=True, slots=True)

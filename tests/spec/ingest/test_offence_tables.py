@@ -85,3 +85,9 @@ def test_a_group_left_out_of_totals_must_say_why(tmp_path: Path) -> None:
     (tmp_path / "a.toml").write_text(OWN + "in_total = false\n")
     with pytest.raises(WorkspaceError, match="why_not_in_total"):
         load_offences(tmp_path)
+
+
+def test_theft_is_not_violence_but_lends_to_it() -> None:
+    for table in load_offences(None).values():
+        theft = table.group("theft_from_the_person")
+        assert theft is None or (theft.shares_places and not theft.street_violence)
