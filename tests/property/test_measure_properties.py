@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import date
 
 import numpy as np
@@ -13,7 +14,9 @@ from becalm.measure import compare_periods
 from becalm.methods.multiplicity import q_values
 from becalm.methods.rates import rate_p_values, rate_ratios
 from becalm.tables.tally import CountTable
+from becalm.terms.baseline import parse_baseline
 from becalm.terms.comparison import CompareSettings
+from becalm.terms.errors import UsageError
 from becalm.terms.period import Period, parse_period
 
 counts = st.integers(0, 10**9)
@@ -124,6 +127,23 @@ def test_a_surer_level_gives_a_wider_interval(row, level):
     )
     assert wide.low <= narrow.low
     assert wide.high >= narrow.high
+
+
+@given(
+    st.text()
+    | st.from_regex(
+        r"(last )?[0-9]{1,9}(-W?[0-9]{2}){0,2}(\.\.[0-9]{4}(-W?[0-9]{2}){0,2})?( (weeks|months|days))?"
+    )
+)
+def test_a_text_is_a_period_and_a_baseline_or_is_refused_in_words(text):
+    last = date(2020, 5, 31)
+    asked = parse_period("2020-04", last_day=last)
+    for read in (
+        lambda: parse_period(text, last_day=last),
+        lambda: parse_baseline(text, asked=asked, last_day=last),
+    ):
+        with contextlib.suppress(UsageError):
+            read()
 
 
 @given(st.dates(date(1990, 1, 1), date(2060, 1, 1)), st.integers(1, 500))

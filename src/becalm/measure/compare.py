@@ -21,6 +21,7 @@ from becalm.methods.rates import rate_p_values, rate_ratios
 from becalm.tables.tally import CountTable
 from becalm.terms.baseline import Baseline
 from becalm.terms.comparison import CompareSettings, Comparison, ComparisonRow, Contrast
+from becalm.terms.errors import QuestionError
 from becalm.terms.period import Period
 
 USUAL: Final = CompareSettings()
@@ -90,6 +91,11 @@ def _contrast(
 ) -> Contrast:
     """The period against one baseline: like days counted, years averaged, ratios estimated, rows tested."""
     matching = match_calendar(period, baseline.windows, align=settings.align, holidays=holidays)
+    if not matching.new:
+        raise QuestionError(
+            f"No day of {period} has a partner in {baseline.label} when {settings.align} are matched. "
+            "Leave out --align, or give a longer period."
+        )
     new = series.on(matching.new)
     expected = expected_from_years(np.stack([series.on(days) for days in matching.old]))
     days = len(matching.new) / sum(map(len, matching.old))

@@ -56,7 +56,7 @@ def parse_baseline(text: str, *, asked: AskedPeriod, last_day: date) -> Baseline
         baseline = mean_of_years(asked, _years(text, mean["number"]))
     elif _YEAR_BEFORE.fullmatch(text):
         baseline = same_period_of(asked, year_of(asked) - 1)
-    elif re.fullmatch(r"\d{4}", text) and not _is_whole_year(asked):
+    elif re.fullmatch(r"[12]\d{3}", text, re.ASCII) and not _is_whole_year(asked):
         baseline = same_period_of(asked, int(text))
     else:
         baseline = _as_written(text, _own_period(text, last_day), asked)

@@ -30,14 +30,15 @@ NUMBER_WORDS: Final = (
     "eleven",
     "twelve",
 )
+MOST_BACK: Final = 5_000
 _LAST: Final = re.compile(
     r"(?:the\s+)?last\s+(?:(?P<number>\d+|[a-z]+)\s+)?(?P<unit>day|week|month)s?", re.IGNORECASE
 )
 _WRITTEN: Final = {
-    "month": re.compile(r"\d{4}-\d{2}"),
-    "week": re.compile(r"\d{4}-W\d{2}"),
-    "day": re.compile(r"\d{4}-\d{2}-\d{2}"),
-    "year": re.compile(r"\d{4}"),
+    "month": re.compile(r"[12]\d{3}-\d{2}", re.ASCII),
+    "week": re.compile(r"[12]\d{3}-W\d{2}", re.ASCII),
+    "day": re.compile(r"[12]\d{3}-\d{2}-\d{2}", re.ASCII),
+    "year": re.compile(r"[12]\d{3}", re.ASCII),
 }
 _MONTH_NAMES: Final = (
     "january",
@@ -159,8 +160,8 @@ def needs_days(text: str) -> bool:
 
 def read_number(word: str) -> int | None:
     """Which number is this, in digits or in words up to twelve?"""
-    if word.isdigit():
-        return int(word)
+    if word.isdecimal():
+        return int(word[:9])
     return NUMBER_WORDS.index(word.lower()) + 1 if word.lower() in NUMBER_WORDS else None
 
 
@@ -172,7 +173,7 @@ def month_start(year: int, month: int) -> date:
 def _last(text: str, match: re.Match[str], last_day: date) -> AskedPeriod:
     number = read_number(match["number"] or "1")
     unit: PeriodUnit = match["unit"].lower()  # type: ignore[assignment]  # the pattern allows only the three
-    if not number:
+    if not number or number > MOST_BACK:
         raise UsageError(f'{text!r} does not say how many {unit}s. Write, for example, "last 6 {unit}s".')
     end = last_day + timedelta(days=1)
     if unit == "month":

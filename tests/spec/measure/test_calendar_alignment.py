@@ -15,7 +15,7 @@ from becalm.tables.public_holidays import public_holidays
 from becalm.tables.tally import CountTable
 from becalm.terms.baseline import Baseline
 from becalm.terms.comparison import CompareSettings
-from becalm.terms.errors import WorkspaceError
+from becalm.terms.errors import QuestionError, WorkspaceError
 from becalm.terms.period import Period
 
 ENGLAND = public_holidays("GB-ENG", range(2018, 2023))
@@ -112,6 +112,21 @@ def test_days_without_a_partner_are_left_out_of_both_sides_and_named():
     assert (found.total.old, found.total.new) == (29, 29)
     said = next(w for w in found.warnings if w.startswith("Without a partner"))
     assert said.endswith("Fri 2019-03-29, Sat 2019-03-30, Mon 2020-03-30, Tue 2020-03-31.")
+
+
+def test_days_that_have_no_partner_at_all_are_refused():
+    first = date(2019, 1, 1)
+    times = tuple(first + timedelta(days=n) for n in range(730))
+    counts = CountTable(
+        "offence_group", "day", ("robbery",), times, np.ones((1, 730), int), ("victim",), "drawn", first
+    )
+    with pytest.raises(QuestionError, match="No day of 2020-04-12"):
+        compare_baselines(
+            counts,
+            period=Period(date(2020, 4, 12), date(2020, 4, 13)),
+            baselines=(Baseline("2019", (Period(date(2019, 4, 14), date(2019, 4, 15)),), ""),),
+            settings=CompareSettings(align="holidays"),
+        )
 
 
 def weekends(incidents):
