@@ -1,0 +1,164 @@
+"""`becalm find` from the outside: what it prints and writes, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import pyogrio
+import pytest
+from made_places import months_from, true_rates
+from records import incidents
+from typer.testing import CliRunner
+
+from becalm.cli.main import app, open_desk
+from becalm.tables.archive import Part
+
+MONTHS = months_from("2018-01", 20)
+ROW = ["method", "hit_rate", "pai", "pai_low", "pai_high", "pei", "rri", "gini", "log_score"]
+ROW += ["difference_from_count_12", "difference_low", "difference_high"]
+
+
+def becalm(*words: object):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def keep(workspace: Path, source: str, rows: list[dict[str, object]]) -> None:
+    with open_desk(workspace).archive.intake() as intake:
+        for month in MONTHS:
+            part = incidents([r for r in rows if r["month"] == month], source=source)
+            intake.add(
+                Part("incidents", source, month, part),
+                as_of=date(2020, 6, 1),
+                input_file="drawn",
+                input_sha256=f"{source}{month}",
+                recipe="drawn",
+                recipe_sha256="1",
+            )
+        intake.commit()
+
+
+def street(rng: np.random.Generator, *, hours: bool) -> list[dict[str, object]]:
+    """Robberies, thefts and drugs in the middle of London, with or without the hour."""
+    rates, rows = true_rates(8, rng, mean=0.5), []
+    for month in MONTHS:
+        for group, factor in (("robbery", 1.0), ("theft_from_the_person", 2.0), ("drugs", 1.0)):
+            for y, x in np.ndindex(*rates.shape):
+                for _ in range(rng.poisson(rates[y, x] * factor)):
+                    at = rng.random(2) * 150
+                    place = {"easting_m": 530_000 + 150 * x + at[0], "northing_m": 180_000 + 150 * y + at[1]}
+                    hour = {"hour_of_week": int(rng.integers(168)), "precision": "hour"} if hours else {}
+                    rows.append(
+                        {
+                            "month": month,
+                            "offence_group": group,
+                            "borough": "Camden",
+                            "location_quality": "exact",
+                        }
+                        | place
+                        | hour
+                    )
+    return rows
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory) -> Path:
+    """Twenty months of two sources: one with hours, one with months alone."""
+    folder = tmp_path_factory.mktemp("find") / "w"
+    becalm("init", folder)
+    rng = np.random.default_rng(8)
+    keep(folder, "timed", street(rng, hours=True))
+    keep(folder, "monthly", street(rng, hours=False))
+    return folder
+
+
+def found(workspace: Path, *words: object) -> dict:
+    done = becalm(
+        "find", "hotspots", "-w", workspace, "-t", "robbery", "--count", 12, "--format", "json", *words
+    )
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def test_the_list_is_geojson_with_profiles_where_times_exist(workspace):
+    timed = found(workspace, "--source", "timed", "--seed", 4)
+    assert len(timed["features"]) == 12
+    for feature in timed["features"]:
+        assert sum(feature["properties"]["profile"]) == pytest.approx(1.0, abs=1e-3)
+        assert feature["properties"]["borough"] == "Camden"
+    assert timed["run"]["excluded"] == ["drugs"]
+    assert timed["run"]["seed"] == 4
+    assert len(timed["run"]["data"]) == 20
+    monthly = found(workspace, "--source", "monthly")
+    assert {feature["properties"]["profile"] for feature in monthly["features"]} == {None}
+
+
+def test_the_same_seed_gives_the_same_list(workspace):
+    first, again = (found(workspace, "--source", "timed", "--seed", 9) for _ in range(2))
+    assert first["features"] == again["features"]
+
+
+def test_the_list_is_written_in_three_formats_at_once(workspace, tmp_path):
+    files = [tmp_path / f"list.{ending}" for ending in ("geojson", "gpkg", "csv")]
+    words = [word for file in files for word in ("--out", file)]
+    done = becalm("find", "hotspots", "-w", workspace, "--source", "timed", "--count", 12, *words)
+    assert done.exit_code == 0, done.output
+    assert "How sure" in done.stdout
+    assert "Left out as found by police: drugs" in done.stdout
+    assert pyogrio.read_info(files[1])["features"] == 12
+    assert len(json.loads(files[0].read_text())["features"]) == 12
+    assert len(files[2].read_text().splitlines()) == 13
+
+
+def test_until_a_month_nothing_after_it_is_read(workspace):
+    early = found(workspace, "--source", "timed", "--until", "2018-12")
+    assert early["run"]["last_month"] == "2018-12"
+    assert len(early["run"]["data"]) == 12
+
+
+def test_the_backtest_has_the_agreed_shape(workspace):
+    options = ("-w", workspace, "--source", "timed", "-t", "robbery", "--origins", 6, "--area-share", 0.1)
+    done = becalm("find", "backtest", *options, "--format", "json")
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert list(told) == ["target", "cell_m", "area_share", "origins", "rows"]
+    assert (told["target"], told["origins"], told["area_share"]) == (["robbery"], 6, 0.1)
+    assert [list(row) for row in told["rows"]] == [ROW] * 7
+    assert all(isinstance(row[name], float) for row in told["rows"] for name in ROW[1:])
+    listed = becalm("find", "backtest", *options, "--format", "csv").stdout
+    assert [row["method"] for row in csv.DictReader(io.StringIO(listed))][-1] == "blend"
+    assert "verdict" in becalm("find", "backtest", *options).stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        ((), 2, "--source timed"),
+        (("--source", "timed", "-t", "robery"), 2, "Did you mean 'robbery'"),
+        (("--source", "timed", "-t", "drugs"), 5, "found by the police"),
+        (("--source", "timed", "--until", "May"), 2, "not a month"),
+        (("--source", "timed", "--since", "2030-01"), 2, "No month on record"),
+        (("--source", "timed", "--until", "2018-02"), 5, "need 4"),
+        (("--source", "timed", "--cell-m", "0"), 5, "no size"),
+        (("--source", "timed", "--out", "list.shp"), 2, ".gpkg"),
+    ],
+)
+def test_what_cannot_be_answered_ends_with_its_code_and_a_remedy(workspace, words, code, says):
+    done = becalm("find", "hotspots", "-w", workspace, *words)
+    assert done.exit_code == code, done.output
+    assert says in done.stderr
+
+
+def test_hours_are_not_made_up_for_records_that_carry_months(workspace):
+    done = becalm("find", "hotspots", "-w", workspace, "--source", "monthly", "-t", "robbery", "--count", 12)
+    assert "no times" in done.stdout
+
+
+def test_an_empty_archive_says_how_to_fill_it(tmp_path):
+    becalm("init", tmp_path / "w")
+    done = becalm("find", "hotspots", "-w", tmp_path / "w")
+    assert (done.exit_code, "becalm ingest" in done.stderr) == (5, True)
