@@ -15,6 +15,13 @@ settings.register_profile("wide", deadline=None, max_examples=1_000)
 settings.load_profile(os.environ.get("BECALM_EXAMPLES", "steady"))
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # py4j leaves its sockets to the garbage collector, which may come by in any later test
+    config.addinivalue_line(
+        "filterwarnings", "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
+    )
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """Public data beside the checkout; tests that need them are visibly skipped where they are absent."""

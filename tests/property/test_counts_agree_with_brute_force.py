@@ -9,7 +9,7 @@ from typing import Any
 import brute
 import ibis
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from records import incidents
 
@@ -45,7 +45,6 @@ def bound(rows: list[dict[str, Any]]) -> tuple[ibis.Table, list[dict[str, Any]]]
     return ibis.memtable(table), table.to_pylist()
 
 
-@settings(max_examples=60, deadline=None)
 @given(RECORDS)
 def test_months(records: list[dict[str, Any]]) -> None:
     table, rows = bound(records)
@@ -61,7 +60,6 @@ def test_months(records: list[dict[str, Any]]) -> None:
     assert totals == Counter((row["source"], row["month"]) for row in rows)
 
 
-@settings(max_examples=60, deadline=None)
 @given(RECORDS, st.sampled_from([50.0, 150.0, 33.3, 1.0]))
 def test_places_and_their_hours(records: list[dict[str, Any]], cell_m: float) -> None:
     table, rows = bound(records)

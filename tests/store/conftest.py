@@ -14,13 +14,6 @@ from becalm.store.engines import connect
 from becalm.terms.errors import DependencyError
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    # py4j leaves its sockets to the garbage collector, which may come by in any later test
-    config.addinivalue_line(
-        "filterwarnings", "ignore:Exception ignored in. <socket:pytest.PytestUnraisableExceptionWarning"
-    )
-
-
 @cache
 def opened(engine: str) -> Any:
     return connect(engine)  # a Spark session is started once and kept

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from becalm.store.workspace import (
@@ -45,7 +45,6 @@ CONFIGS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=50)
 @given(CONFIGS)
 def test_settings_survive_being_written_and_read(
     tmp_path_factory: pytest.TempPathFactory, config: Config

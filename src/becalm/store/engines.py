@@ -120,7 +120,6 @@ def _spark_session() -> Any:
     return (
         SparkSession.builder.master("local[*]")
         .appName("becalm")
-        .config("spark.log.level", "ERROR")
         .config("spark.ui.enabled", "false")
         .config("spark.ui.showConsoleProgress", "false")
         .config("spark.sql.shuffle.partitions", "4")

@@ -9,7 +9,7 @@ import socket
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
 from urllib.parse import quote
@@ -131,13 +131,14 @@ class ParquetIntake:
     def _write_faults(self) -> None:
         if not self._faults:
             return
-        rows = [{**asdict(fault), "intake_id": self.id} for fault in self._faults]
-        self._faults = []
+        faults, self._faults = self._faults, []
+        columns = {f.name: [getattr(fault, f.name) for fault in faults] for f in fields(RowFault)}
+        columns["intake_id"] = [self.id] * len(faults)
         path = Path(self.staging) / f"faults-{self._fault_files:06d}.parquet"
         self._fault_files += 1
-        _write(pa.Table.from_pylist(rows, schema=arrow_schema("row_faults")), path)
+        _write(pa.table(columns, schema=arrow_schema("row_faults")), path)
         newest = max((kept.entry.as_of for kept in self._kept), default=date.min)
-        entry = ArchiveFile("", "row_faults", "", "", len(rows), "", newest, self.id, "", "", "", "")
+        entry = ArchiveFile("", "row_faults", "", "", len(faults), "", newest, self.id, "", "", "", "")
         self._kept.append(Staged(path, entry))
 
     def _place(self, number: int, kept: Staged) -> ArchiveFile:
