@@ -37,7 +37,7 @@ def read_incidents(
         "incident_id": incident_ids(sheet, mapping),
         "found_by": to_arrow(found_by_of(sheet, mapping, table, group), pa.string()),
         **times.columns(),
-        "recorded_on": recorded_on(sheet, mapping.time, fates),
+        "recorded_on": recorded_on(sheet, mapping.time, fates, city_zone=context.city.time_zone),
         "offence": to_arrow(offence, pa.string()),
         "offence_group": to_arrow(group, pa.string()),
         **told,

@@ -82,14 +82,17 @@ def when(sheet: Sheet, part: TimePart, group: NDArray[np.object_], fates: Fates,
     return _widened(start.utc, end, local, precision, city_zone)
 
 
-def recorded_on(sheet: Sheet, part: TimePart, fates: Fates) -> pa.Array:
+def recorded_on(sheet: Sheet, part: TimePart, fates: Fates, *, city_zone: str) -> pa.Array:
     """The civil day on which each row was recorded; what is no day becomes unknown and is written down."""
     if part.recorded_on is None:
         return pa.nulls(sheet.data.num_rows, pa.date32())
-    formats = part.recorded_formats or part.formats
-    read = instants(sheet.data[part.recorded_on], formats=formats, zone="UTC", city_zone="UTC")
+    column, formats = sheet.data[part.recorded_on], part.recorded_formats or part.formats
+    if any("%z" in wanted for wanted in formats) or getattr(column.type, "tz", None) is not None:
+        read = instants(column, formats=formats, zone="offset", city_zone=city_zone)
+    else:  # a day, or a clock time whose day is the one that is written
+        read = instants(column, formats=formats, zone="UTC", city_zone="UTC")
     fates.repair(read.bad, part.recorded_on, "is no day", _format_remedy(part, "recorded_formats"))
-    return pa.array(read.utc.astype("M8[D]"))
+    return pa.array(read.local.astype("M8[D]"))
 
 
 def month_column(months: NDArray[np.datetime64]) -> pa.Array:

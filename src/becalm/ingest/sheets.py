@@ -7,11 +7,13 @@ Row numbers are those that an editor shows: the header is 1.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import functools
 import gzip
 import io
 import itertools
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -32,6 +34,7 @@ from becalm.terms.intake import RowFault
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".gz")
 BOOK_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".ods")
 HEADER_BYTES = 1 << 20
+CHUNK_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 24  # no row may be longer
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 DELIMITERS = ",;\t|"
@@ -112,7 +115,7 @@ def _text_header(path: str, name: str) -> tuple[tuple[str, ...], str, str]:
     try:
         with _open_text(path) as stream:
             start = stream.read(HEADER_BYTES)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise refused(name, f"cannot be read ({error})", "it may be cut short: fetch it again") from error
     encoding = "utf-16" if start.startswith(UTF16_MARKS) else "utf-8-sig"
     text = start[: len(start) // 2 * 2].decode(encoding, errors="replace")
@@ -128,6 +131,7 @@ def _text_header(path: str, name: str) -> tuple[tuple[str, ...], str, str]:
 def _read_text(path: str, name: str) -> Sheet:
     columns, delimiter, encoding = _text_header(path, name)
     _no_twins(columns, name)
+    _require_text(path, name, encoding)
     odd: list[Any] = []
     data = _parse(path, name, columns, delimiter, encoding, odd, exact=False)
     lines = np.arange(2, data.num_rows + 2)
@@ -137,6 +141,22 @@ def _read_text(path: str, name: str) -> Sheet:
         lines = np.setdiff1d(np.arange(2, data.num_rows + len(odd) + 2), [row.number for row in odd])
     broken = tuple(_broken_row(name, row) for row in odd)
     return _without_blank_rows(Sheet(name, data, lines, broken))
+
+
+def _require_text(path: str, name: str, encoding: str) -> None:
+    """Refuse bytes that are no text, with the line they stand on."""
+    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
+    try:
+        with _open_text(path) as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                line += decoder.decode(chunk).count("\n")
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        line += error.object[: error.start].count(b"\n")
+        what = f"is not {encoding.upper()} text: {error.object[error.start : error.end]!r} in line {line}"
+        raise refused(name, what, "save it as UTF-8 (Excel: CSV UTF-8) and try again") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise _unreadable_text(name, error) from error
 
 
 def _without_blank_rows(sheet: Sheet) -> Sheet:
@@ -192,7 +212,7 @@ def _parse(
                     null_values=[""],
                 ),
             )
-    except (pa.ArrowException, OSError, EOFError, UnicodeError) as error:
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         raise _unreadable_text(name, error) from error
 
 
@@ -210,8 +230,6 @@ def _broken_row(name: str, row: Any) -> RowFault:
 
 def _unreadable_text(name: str, error: Exception) -> InputError:
     told = str(error)
-    if "UTF8" in told or "codec" in told:
-        return refused(name, "is not UTF-8 text", "save it as UTF-8 (Excel: CSV UTF-8) and try again")
     if "straddling" in told or "block" in told:
         return refused(
             name,

@@ -285,6 +285,23 @@ def test_a_time_that_the_clocks_left_out_is_moved_and_told(tmp_path: Path) -> No
     }
 
 
+@pytest.mark.parametrize(
+    ("written", "formats", "day"),
+    [
+        ("2020-04-06", "%Y-%m-%d", date(2020, 4, 6)),
+        ("06/04/2020 23:59", "%d/%m/%Y %H:%M", date(2020, 4, 6)),
+        ("2020-04-06T23:30:00+0000", "%Y-%m-%dT%H:%M:%S%z", date(2020, 4, 7)),
+        ("sometime", "%Y-%m-%d", None),
+    ],
+)
+def test_the_day_of_recording_is_a_local_day(
+    tmp_path: Path, written: str, formats: str, day: date | None
+) -> None:
+    recorded = f'recorded_on = "area"\nrecorded_formats = ["{formats}"]\nprecision'
+    mapping = MAPPING.replace("precision", recorded).replace('\nborough = "area"', "")
+    assert one(tmp_path, f"A1,2020-04-05 00:10,Robbery,,,{written}", mapping)["recorded_on"] == day
+
+
 def test_a_file_of_months_knows_no_day(tmp_path: Path) -> None:
     time = MAPPING[MAPPING.index("[time]") : MAPPING.index("[offence]")]
     mapping = MAPPING.replace(time, '[time]\nmonth = "when"\nprecision = "month"\n\n')
