@@ -90,13 +90,16 @@ def row_faults(
 
 
 def _faults_of(file: str, finding: Finding, lines: dict[int, int]) -> list[RowFault]:
+    remedies: dict[str, str] = {}  # thousands of rows may say the same
     faults = []
     for row in map(int, finding.rows):
         value = finding.value_of(row) or ""
-        remedy = finding.remedy if isinstance(finding.remedy, str) else finding.remedy(value)
-        faults.append(
-            RowFault(file, lines[row], finding.column, value[:200], finding.fate, finding.reason, remedy)
+        if value not in remedies:
+            remedies[value] = finding.remedy if isinstance(finding.remedy, str) else finding.remedy(value)
+        fault = RowFault(
+            file, lines[row], finding.column, value[:200], finding.fate, finding.reason, remedies[value]
         )
+        faults.append(fault)
     return faults
 
 
