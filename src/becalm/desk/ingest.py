@@ -75,9 +75,10 @@ def ingest(
             advance=lambda f: progress.advance(f.size_bytes),
         )
         require_sound(reads, max_reject_share=share)
-        files = tuple(_tally(read, desk.archive.files()) for read in reads)
+        before = desk.archive.files()
         adopted = _adopt(desk, workspace)
         intake_id = _keep(intake, reads)
+    files = tuple(_tally(read, before, desk.archive.files()) for read in reads)
     return IngestReport(
         intake_id=intake_id,
         files=files,
@@ -174,14 +175,16 @@ def _keep(intake: Intake, reads: Sequence[FileRead]) -> str | None:
     return intake.commit() if new else None
 
 
-def _tally(read: FileRead, held: Sequence[ArchiveFile]) -> FileIntake:
-    """One line of the summary."""
+def _tally(read: FileRead, before: Sequence[ArchiveFile], after: Sequence[ArchiveFile]) -> FileIntake:
+    """One line of the summary, from what was current before the load and what is after it."""
     reading = read.reading
     if reading is None:
-        return _loaded_before(read, held)
+        return _loaded_before(read, before)
     slots = {(part.table, part.source, part.month) for part in reading.parts}
-    before = [f for f in held if (f.table, f.source, f.month) in slots]
-    newer = [f for f in before if f.as_of > read.file.as_of]
+    current = {f.path for f in after}
+    mine = {(f.table, f.source, f.month) for f in after if f.input_sha256 == read.file.sha256}
+    former = [f for f in before if (f.table, f.source, f.month) in slots]
+    newer = [f for f in former if (f.table, f.source, f.month) not in mine]
     notes = tuple(f"an edition as of {f.as_of} stays current for {f.month}" for f in newer[:3])
     return FileIntake(
         file=read.file.name,
@@ -194,7 +197,7 @@ def _tally(read: FileRead, held: Sequence[ArchiveFile]) -> FileIntake:
         repaired=reading.repaired,
         rejected=reading.rejected,
         as_of=read.file.as_of,
-        status="supersedes" if len(before) > len(newer) else "loaded",
+        status="supersedes" if any(f.path not in current for f in former) else "loaded",
         notes=(*reading.notes, *notes),
     )
 
