@@ -8,7 +8,7 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 from scipy.stats import poisson
-from simulated import between, quiet_town, town
+from simulated import between, of_group, quiet_town, town
 
 from becalm.simulate.city import live, plan_city
 from becalm.simulate.clock import day_number
@@ -17,6 +17,7 @@ from becalm.simulate.intensity import BURN_IN_DAYS
 from becalm.simulate.offences import GROUPS, OFFENCES
 from becalm.simulate.settings import Effect, Settings, small
 from becalm.simulate.truth import (
+    cell_rates,
     drawn_weeks,
     effect_days,
     expected_weeks,
@@ -67,6 +68,21 @@ def test_many_lives_of_one_town_average_to_the_true_rates_at_places_with_near_re
     assert 0.9 < z.std() < 1.3
     for part in np.array_split(np.argsort(expected, axis=None), 10):
         assert drawn.ravel()[part].sum() == pytest.approx(expected.ravel()[part].sum(), rel=0.08)
+
+
+def test_cells_hold_what_is_true_of_their_addresses() -> None:
+    plan, incidents = quiet_town().plan, quiet_town().incidents
+    groups = ("robbery", "violence_with_injury", "other_theft")
+    truth = cell_rates(plan, groups, cell_m=150)
+    wanted = yearly_rates(plan)[[GROUPS.index(g) for g in groups]].sum()
+    assert truth.yearly.sum() == pytest.approx(wanted, rel=1e-9)
+    mine = of_group(quiet_town(), *groups)
+    cell = np.floor(plan.places.address_position[incidents.address[mine]] / 150).astype(np.int64)
+    index = {(c, r): i for i, (c, r) in enumerate(zip(truth.columns, truth.rows, strict=True))}
+    drawn = np.bincount([index[c, r] for c, r in cell], minlength=len(index))
+    expected = truth.yearly * plan.settings.days / 365.25
+    used = expected > 1
+    assert np.mean((drawn - expected)[used] ** 2 / expected[used]) == pytest.approx(1.0, abs=0.3)
 
 
 def test_drawn_weeks_scatter_about_the_expected_ones() -> None:

@@ -97,7 +97,10 @@ class Settings:
 
 
 def nothing_at_all(settings: Settings) -> Settings:
-    """The same city where nothing changes: every place keeps one constant rate, with Poisson noise alone."""
+    """The same city where every place keeps one constant rate, with Poisson noise alone.
+
+    An effect that is planted stays, so that it can be seen with nothing else about it.
+    """
     return replace(
         settings,
         drift=False,

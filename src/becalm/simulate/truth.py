@@ -34,6 +34,19 @@ class PlaceMonths:
 
 
 @dataclass(frozen=True, slots=True)
+class CellRates:
+    """Expected number a year in each square cell that can have any (parallel arrays).
+
+    Cell (column, row) covers eastings [column * cell_m, (column + 1) * cell_m), northings likewise.
+    """
+
+    cell_m: float
+    columns: Ints
+    rows: Ints
+    yearly: Floats
+
+
+@dataclass(frozen=True, slots=True)
 class Weeks:
     """Expected number in each week: `expected[series, borough, week]`. Weeks begin on `mondays`.
 
@@ -80,6 +93,16 @@ def yearly_rates(plan: Plan) -> Floats:
         parts = [expected_counts(plan.intensity, plan.places, i, bins, 1)[:, 0] for i in indices_of(group)]
         rows.append(np.sum(parts, axis=0) / years)
     return np.stack(rows)
+
+
+def cell_rates(plan: Plan, groups: tuple[str, ...], *, cell_m: float) -> CellRates:
+    """How many of these groups together are to be expected a year in each square cell?"""
+    places = plan.places
+    rate = yearly_rates(plan)[[GROUPS.index(g) for g in groups]].sum(axis=0)
+    cell = np.floor(places.address_position / cell_m).astype(np.int64)
+    used, which = np.unique(cell, axis=0, return_inverse=True)
+    yearly = np.bincount(which.ravel(), rate[places.address_place] * places.address_share)
+    return CellRates(cell_m, used[:, 0], used[:, 1], yearly.astype(np.float64))
 
 
 def expected_weeks(plan: Plan) -> Weeks:
