@@ -69,7 +69,7 @@ def test_the_runner_sees_when_a_page_is_wrong(shown: str) -> None:
     assert not agrees(shown, "one\ntwo\nthree\n")
 
 
-@pytest.mark.parametrize("shown", ["", "two", "one\n...\nthree", "t...\nth...ee", "..."])
+@pytest.mark.parametrize("shown", ["", "two", "one\n...\ntwo", "one\n...\nthree", "t...\nth...ee", "..."])
 def test_a_page_may_quote(shown: str) -> None:
     assert agrees(shown, "one\ntwo\nthree\n")
 

@@ -2,7 +2,7 @@
 
 A page's examples are its fenced blocks marked `console`, run in order in one folder. A line that begins
 with `$ ` is run by a shell; a command may go on over lines that end in a backslash. The lines below it, if
-any, are what it prints: a line of `...` stands for any lines, and `...` within a line for any characters.
+any, are what it prints: a line of `...` stands for any lines or none, `...` in a line for any characters.
 What a page shows may begin after the first lines that are printed and end before the last, so that a page
 can quote. A block marked `console data` needs the public data, found below `$DATA`; one marked
 `console not-run` shows what only the reader can do.
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 BLOCK = re.compile(r"^```console([^\n]*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+ANY_LINES = r"(?:.*\n)*?"
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,15 @@ def agrees(shown: str, printed: str) -> bool:
     """Whether a page's quotation stands in what was printed, whatever the spaces at the ends of lines."""
     if not shown.strip():
         return True
-    wanted = [re.escape(line.strip()).replace(r"\.\.\.", ".*") for line in shown.strip().splitlines()]
-    pattern = r"\n".join("(?s:.*?)" if line == ".*" else line for line in wanted)
-    text = "\n".join(line.strip() for line in printed.splitlines())
-    return re.search(rf"(?:^|\n){pattern}(?:\n|$)", text) is not None
+    lines = [line.strip() for line in shown.strip().splitlines()]
+    wanted = [ANY_LINES if line == "..." else f"{quoted(line)}\n" for line in lines]
+    text = "".join(f"{line.strip()}\n" for line in printed.splitlines())
+    return re.search(rf"^{''.join(wanted)}", text, re.MULTILINE) is not None
+
+
+def quoted(line: str) -> str:
+    """A pattern for one line in which `...` stands for any characters."""
+    return ".*".join(re.escape(part) for part in line.split("..."))
 
 
 def run(example: Example, folder: Path, data: Path | None = None) -> str:
