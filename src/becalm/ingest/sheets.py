@@ -33,7 +33,7 @@ from becalm.terms.intake import RowFault
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".gz")
 BOOK_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".ods")
-HEADER_BYTES = 1 << 20
+HEADER_BYTES = 1 << 16  # every file is asked for its header: read no more than one needs
 CHUNK_BYTES = 1 << 20
 BLOCK_BYTES = 1 << 24  # no row may be longer
 UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
