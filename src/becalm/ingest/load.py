@@ -14,9 +14,9 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from becalm.ingest.checks import REPEATED
-from becalm.ingest.csv_table import csv_header
 from becalm.ingest.inputs import Found, Skipped, opened
 from becalm.ingest.reader import InputFile, ReadContext, Reader, Reading
+from becalm.ingest.sheets import columns_of
 from becalm.terms.errors import DependencyError, Fault, InputError
 from becalm.terms.intake import RowFault
 
@@ -181,15 +181,19 @@ def _reader_of(file: InputFile, readers: Sequence[Reader], context: ReadContext)
 
 
 def _unknown(entry: Found, file: InputFile) -> Skipped:
-    if not file.path.stat().st_size:
-        seen = "the file is empty"
-    elif file.path.suffix.lower() == ".csv":
-        seen = f"no reader or mapping fits its columns: {', '.join(csv_header(file.path))[:200]}"
-    else:
-        seen = "no reader or mapping fits it"
+    seen = _seen(file)
     if entry.named:
         raise InputError(f"{entry.name} was refused", (Fault(entry.name, seen, EXPECTED),))
     return Skipped(entry.name, seen)
+
+
+def _seen(file: InputFile) -> str:
+    """What is there, in words that help to say why nobody knows it."""
+    if not file.path.stat().st_size:
+        return "the file is empty"
+    columns = columns_of(file)
+    fits = "no reader or mapping fits"
+    return f"{fits} its columns: {', '.join(columns)[:200]}" if columns else f"{fits} it"
 
 
 def _nothing_to_read(skipped: Sequence[Skipped]) -> InputError:
