@@ -94,7 +94,7 @@ def _calendar(comparison: Comparison, counts: CountTable, holidays: Mapping[date
     if comparison.align == "holidays":
         return
     if counts.unit == "month":
-        remedy = "the records carry no days to match"
+        remedy = "whole months are counted; where records carry days, --align weekdays matches them"
     else:
         remedy = "--align holidays compares only days that match"
     for note in calendar_differences(
