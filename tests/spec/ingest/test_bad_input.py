@@ -93,14 +93,14 @@ def test_the_leavings_of_a_mac_are_ignored_without_a_word(here: Station) -> None
 def test_what_no_reader_knows_is_skipped_with_its_reason(here: Station) -> None:
     members = {
         NAME: street_bytes(many(3)),
-        "readme.txt": b"hello",
+        "readme.md": b"hello",
         "x/other.csv": b"a,b\n1,2\n",
         "in.zip": b"PK",
     }
     report = here.ingest(zipped(here, members))
     assert {s.name: s.reason for s in report.skipped} == {
         "raw.zip: in.zip": "a zip inside a zip: unpack it first",
-        "raw.zip: readme.txt": "no reader or mapping fits it",
+        "raw.zip: readme.md": "no reader or mapping fits it",
         "raw.zip: x/other.csv": "no reader or mapping fits its columns: a, b",
     }
 
