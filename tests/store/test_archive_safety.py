@@ -89,7 +89,7 @@ def test_a_load_that_fails_while_it_is_kept_leaves_the_archive_as_before(
 
     with monkeypatch.context() as patch:
         patch.setattr(f"becalm.store.intake.{at}", full)
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(ArchiveError, match=r"No space left.*Nothing was loaded"):
             load(ParquetArchive(root, never), rows("2020-04", 6), rows("2020-05", 6))
     assert held(root) == {"2020-04": 5}
     load(ParquetArchive(root, never), rows("2020-05", 7))
@@ -248,3 +248,17 @@ def test_a_parquet_file_written_in_the_staging_folder_is_moved_in_and_another_is
         intake.commit()
     assert duck.table("incidents").count().to_pyarrow().as_py() == 5
     assert not inside.exists()
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_an_archive_that_may_not_be_written_says_so(tmp_path: Path) -> None:
+    root = tmp_path / "archive"
+    root.mkdir(mode=0o500)
+    with pytest.raises(ArchiveError, match="cannot be written"):
+        load(ParquetArchive(root, never), rows("2020-04", 5))
+
+
+def test_an_archive_where_a_file_stands_says_so(tmp_path: Path) -> None:
+    (tmp_path / "archive").write_text("")
+    with pytest.raises(ArchiveError, match="cannot be written"):
+        load(ParquetArchive(tmp_path / "archive", never), rows("2020-04", 5))

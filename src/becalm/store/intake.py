@@ -68,7 +68,8 @@ class ParquetIntake:
         )
         if first != input_file:
             return
-        staged = self._staged(part)
+        with _told_plainly(self._root):
+            staged = self._staged(part)
         self._kept.append(
             Staged(
                 staged,
@@ -95,21 +96,26 @@ class ParquetIntake:
         for fault in faults:
             self._faults.append(fault)
             if len(self._faults) >= FAULTS_AT_ONCE:
-                self._write_faults()
+                with _told_plainly(self._root):
+                    self._write_faults()
 
     def commit(self) -> str:
         """Make all of it visible at once; returns the intake's id."""
         if self._committed:
             raise ArchiveError(f"Intake {self.id} was committed already. Start another one.")
-        self._write_faults()
         self._committed = True
+        with _told_plainly(self._root):
+            self._place_all()
+        return self.id
+
+    def _place_all(self) -> None:
+        self._write_faults()
         if self._kept:
             settled = settle_versions(self._kept, current_files(self._manifest), self._root)
             with ThreadPoolExecutor(2) as pool:
                 entries = list(pool.map(self._place, range(len(settled)), settled))
             _sync_up(self._root, {(self._root / entry.path).parent for entry in entries})
             write_manifest(self._root, self._manifest.with_intake(self._number, entries))
-        return self.id
 
     def _staged(self, part: Part) -> Path:
         where = f"{part.table} of {part.source} {part.month}"
@@ -165,7 +171,9 @@ def open_intake(root: Path) -> Iterator[ParquetIntake]:
     ArchiveError
         at once, where another load is under way.
     """
-    root.mkdir(parents=True, exist_ok=True)
+    with _told_plainly(root):
+        root.mkdir(parents=True, exist_ok=True)
+        (root / LOCK).touch()
     staging = root / STAGING
     with _locked(root / LOCK):
         manifest = read_manifest(root)
@@ -176,6 +184,18 @@ def open_intake(root: Path) -> Iterator[ParquetIntake]:
             yield ParquetIntake(root, manifest)
         finally:
             shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def _told_plainly(root: Path) -> Iterator[None]:
+    """A full or forbidden disk is told as what it is."""
+    try:
+        yield
+    except OSError as error:
+        raise ArchiveError(
+            f"The archive {root} cannot be written ({error.strerror or error}). Make room or get the "
+            "right to write there, then load again. Nothing was loaded."
+        ) from error
 
 
 @contextmanager
