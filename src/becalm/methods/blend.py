@@ -19,19 +19,20 @@ from scipy.special import gammaln
 Floats = NDArray[np.float64]
 
 
-def fit_mixture(parts: Floats, counts: Floats, *, rounds: int = 500, tolerance: float = 1e-9) -> Floats:
+def fit_mixture(parts: Floats, counts: Floats, *, rounds: int = 500, tolerance: float = 1e-6) -> Floats:
     """Which non-negative shares, summing to 1, make the counts most likely?
 
     `parts[k, i]` is the probability that forecast k gave to where event i fell; `counts[i]` is how
     many fell there. Each round raises the likelihood; it stops when no share moves by `tolerance`.
-    Without a single count all shares are equal.
+    Without a single count all shares are equal. (einsum, because it needs no threads: for so few shares
+    they only get in each other's way.)
     """
     shares = np.full(len(parts), 1.0 / len(parts))
     if counts.sum() == 0:
         return shares
     for _ in range(rounds):
-        mixed = np.maximum(shares @ parts, 1e-300)
-        update = shares * (parts @ (counts / mixed))
+        mixed = np.maximum(np.einsum("k,ki->i", shares, parts), 1e-300)
+        update = shares * np.einsum("ki,i->k", parts, counts / mixed)
         update /= update.sum()
         moved = float(np.abs(update - shares).max())
         shares = update
@@ -82,7 +83,7 @@ def fit_prior(means: Floats, counts: Floats, exposure: float) -> GammaPrior:
         shape = np.exp(theta[0]) * forecasts ** theta[1]
         rate = shape / forecasts
         terms = gammaln(shape + sums) - gammaln(shape) + shape * np.log(rate / (rate + exposure))
-        return -float(weights @ (terms - sums * np.log(rate + exposure))) / events
+        return -float(np.sum(weights * (terms - sums * np.log(rate + exposure)))) / events
 
     found = minimize(
         minus_log_likelihood,

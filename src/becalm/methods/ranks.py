@@ -117,7 +117,7 @@ def _tie_groups(values: Floats, column: Ints, level: float) -> Ints:
 def _threshold(posterior: GammaPosterior, top: int) -> float:
     """The rate that `top` places are expected to exceed."""
     low, high = 0.0, float(posterior.mean.max() * 4.0 + 1e-12)
-    for _ in range(40):
+    for _ in range(26):
         middle = (low + high) / 2.0
         over = float(gammaincc(posterior.shape, posterior.rate * middle).sum())
         low, high = (middle, high) if over > top else (low, middle)
@@ -128,7 +128,7 @@ def _crowd(
     posterior: GammaPosterior, rest: Ints, cut: float, draws: int, rng: np.random.Generator
 ) -> tuple[Floats, ...]:
     """For each draw, the rates above the floor (half the cut) among the places of no chance."""
-    heights = cut * np.linspace(0.5, 6.0, 45)
+    heights = cut * np.geomspace(0.5, 6.0, 18)
     shape, rate = posterior.shape[rest], posterior.rate[rest]
     over = np.array([gammaincc(shape, rate * height).sum() for height in heights])
     numbers = rng.poisson(over[0], draws)
