@@ -97,6 +97,8 @@ def to_arrow(values: NDArray[Any] | Sequence[Any], kind: pa.DataType) -> pa.Arra
 
 def equal_rows(data: pa.Table) -> NDArray[np.bool_]:
     """Which rows repeat an earlier row of the file cell by cell?"""
+    if not data.num_rows:
+        return np.zeros(0, dtype=np.bool_)
     codes = {}
     for i, name in enumerate(data.column_names):
         column = data[name]
