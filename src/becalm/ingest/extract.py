@@ -18,7 +18,7 @@ from becalm.ingest.mapping import Mapping
 from becalm.ingest.offences import offence_table_sha256
 from becalm.ingest.reader import InputFile, ReadContext, Reading
 from becalm.ingest.recipes import did_you_mean
-from becalm.ingest.sheets import Sheet, read_sheet
+from becalm.ingest.sheets import Sheet, read_sheet, refused
 from becalm.tables.archive import Part
 from becalm.tables.schema import TABLES
 from becalm.terms.errors import Fault, InputError
@@ -52,6 +52,10 @@ class ExtractReader:
         sheet = read_sheet(file)
         _require_columns(sheet, mapping, chosen.where)
         fates = Fates(sheet)
+        if not fates.rows:
+            raise refused(
+                file.name, "has a header and no rows", "fetch it again; nothing can be loaded from it"
+            )
         columns, notes = BUILDERS[mapping.table](sheet, mapping, fates, context)
         _require_city(columns, sheet, mapping, context)
         return Reading(

@@ -406,6 +406,7 @@ def test_an_unknown_offence_table_is_refused(tmp_path: Path) -> None:
     [
         (b"", "is empty"),
         (b"\n\n", "is empty"),
+        (HEAD.encode(), "has a header and no rows"),
         (b"ref,when,what,x,y,area\nA1,\xff\xfe\x00,Robbery,,,\n", "is not UTF-8"),
         (b"ref,ref,what,x,y,area\n", "has the column 'ref' twice"),
     ],
