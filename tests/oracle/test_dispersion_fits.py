@@ -62,6 +62,14 @@ def test_a_thin_series_borrows_from_its_family_in_proportion_to_its_level():
     assert found.degrees[-1] < found.degrees[0]
 
 
+def test_a_series_of_large_counts_speaks_for_itself_among_many_small_ones():
+    draw = np.random.default_rng(9)
+    wards = draw_counts(draw, 4 * SEASON, 1.5, (600, 60))  # each with a coefficient of variation of its own
+    alone = overdispersion(wards.sum(axis=0, keepdims=True), DESIGN)
+    among = overdispersion(np.vstack([wards.sum(axis=0, keepdims=True), wards]), DESIGN)
+    assert among.phi[0] == pytest.approx(alone.phi[0], rel=0.02)
+
+
 def coverage_of(mean, phi, *, series, seed, months=60):
     """How often the 95 % interval of a pair holds its true ratio, the dispersion being estimated."""
     draw = np.random.default_rng(seed)

@@ -3,12 +3,12 @@
 Each series y_t is fitted by log mu_t = log(exposure_t) + X_t beta with variance phi mu_t, by
 iteratively reweighted least squares, all series in one batch. phi is Pearson's statistic over its
 degrees of freedom, corrected for sparse counts by Fletcher, and then moderated: series of one family
-share a coefficient of variation beyond Poisson, so that a series with few or small counts, whose own
-phi is hardly known, is drawn towards the phi that the family would give it at its level.
+share a coefficient of variation beyond Poisson, so that a series of small counts, whose own phi is
+hardly known, is drawn towards the phi that the family would give it at its level.
 
 Sources: McCullagh and Nelder, Generalized Linear Models, 2nd ed. (1989) sections 4.5 and 9.2;
 Fletcher, Biometrika 99 (2012) 230-237, eq. 3; the moderation is that of Smyth, Statistical
-Applications in Genetics and Molecular Biology 3 (2004) art. 3, with a fixed weight.
+Applications in Genetics and Molecular Biology 3 (2004) art. 3, with a weight that fades as counts grow.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from scipy import stats
 
 Floats = NDArray[np.float64]
 
-PRIOR_DF: Final = 4.0  # weight of the family against the series' own residuals
+PRIOR_DF: Final = 4.0  # weight of the family, in degrees of freedom, for a series of next to nothing
 _STEPS: Final = 60
 _LEAST_GAIN: Final = 1e-13
 _RIDGE: Final = 1e-9
@@ -103,8 +103,9 @@ def overdispersion(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1
     level = fit.mean.mean(axis=1)
     degrees = _known_with(own, fit)
     family = 1.0 + _family_excess(own, level, degrees) * level
-    phi = (PRIOR_DF * family + degrees * own) / (PRIOR_DF + degrees)
-    return Dispersion(np.where(seen, np.maximum(phi, 1.0), 1.0), PRIOR_DF + degrees)
+    borrowed = PRIOR_DF / (1.0 + level)  # counts of ten and more speak for themselves
+    phi = (borrowed * family + degrees * own) / (borrowed + degrees)
+    return Dispersion(np.where(seen, np.maximum(phi, 1.0), 1.0), borrowed + degrees)
 
 
 def _iterate(y: Floats, design: Floats, offset: Floats) -> Floats:
