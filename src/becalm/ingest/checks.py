@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from becalm.terms.intake import RowFate, RowFault
 
 Rows = NDArray[np.intp]
-REPEATED = "the whole row repeats an earlier one"
 MONTH = re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])")
 
 

@@ -17,6 +17,7 @@ from becalm.ingest.fates import Fates
 from becalm.ingest.mapping import Mapping, Words
 from becalm.ingest.reader import ReadContext
 from becalm.ingest.sheets import Sheet
+from becalm.tables.faults import REPEATED
 
 Columns = dict[str, pa.Array]
 PRIMES = (1_000_003, 0x9E3779B97F4A7C15)
@@ -86,11 +87,7 @@ def reject_repeats(sheet: Sheet, mapping: Mapping, fates: Fates) -> None:
     if mapping.repeats == "keep":
         return
     if mapping.id is None:
-        same, column, what = (
-            equal_rows(sheet.data),
-            mapping.columns()[0],
-            "the whole row repeats an earlier one",
-        )
+        same, column, what = equal_rows(sheet.data), mapping.columns()[0], REPEATED
     else:
         ids = coded(sheet.data[mapping.id])
         same, column = pd.Series(ids.codes).duplicated().to_numpy() & ~ids.blank, mapping.id

@@ -13,16 +13,17 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from tempfile import mkdtemp
 
-from becalm.ingest.checks import REPEATED
 from becalm.ingest.inputs import Found, Skipped, opened
 from becalm.ingest.reader import InputFile, ReadContext, Reader, Reading
 from becalm.ingest.sheets import columns_of
+from becalm.tables.faults import REPEATED
 from becalm.terms.errors import DependencyError, Fault, InputError
 from becalm.terms.intake import RowFault
 
 READERS = "becalm.readers"
 FILES_AT_ONCE = 2
 LINE_LIMIT_BYTES = 1 << 20
+MOST_REPAIRED = 0.5
 ROWS_SHOWN = 10
 EXPECTED = (
     "becalm reads data.police.uk street, outcomes and stop-and-search files, monthly tables of the London "
@@ -116,30 +117,32 @@ def _each_once(reads: Sequence[FileRead]) -> tuple[FileRead, ...]:
 
 
 def require_sound(reads: Sequence[FileRead], *, max_reject_share: float) -> None:
-    """Refuse files of which more than this share of rows was rejected or had to be repaired.
+    """Refuse files of which more than this share of rows was rejected, or most had to be repaired.
 
-    Raises InputError with the reasons, their counts and the first rows of each such file; also where none of
-    the files holds any row.
+    A repaired row is loaded and loses little; but a file of which most rows need repair was read by the
+    wrong recipe, or is another city's. Raises InputError with the reasons, their counts and the first rows
+    of each such file; also where none of the files holds any row.
     """
     if not any(read.reading is None or read.reading.rows for read in reads):
         faults = tuple(Fault(r.file.name, "has no rows", "fetch or export it again") for r in reads)
         raise InputError(f"The {len(reads)} files hold a header and no rows; nothing was loaded", faults)
-    faulty = [(read, r) for read in reads if (r := read.reading) and _share(r) > max_reject_share]
+    faulty = [(read, r) for read in reads if (r := read.reading) and _is_faulty(r, max_reject_share)]
     if not faulty:
         return
     told = tuple(fault for read, reading in faulty for fault in _told(read.file.name, reading))
     raise InputError(
-        f"{len(faulty)} of {len(reads)} files have more faulty rows than the {max_reject_share:.0%} that "
-        "[ingest] max_reject_share allows; nothing was loaded. Correct them, or allow more with "
-        "--max-reject-share.",
+        f"{len(faulty)} of {len(reads)} files have more rejected rows than the {max_reject_share:.0%} that "
+        f"[ingest] max_reject_share allows, or more than {MOST_REPAIRED:.0%} rows that need repair; nothing "
+        "was loaded. Correct them, or allow more rejected rows with --max-reject-share.",
         told,
     )
 
 
-def _share(reading: Reading) -> float:
+def _is_faulty(reading: Reading, max_reject_share: float) -> bool:
     """Whole rows that repeat do not count: nothing is lost with them, and published files do hold some."""
     repeats = sum(fault.reason == REPEATED for fault in reading.faults)
-    return (reading.rejected + reading.repaired - repeats) / max(reading.rows, 1)
+    rows = max(reading.rows, 1)
+    return (reading.rejected - repeats) / rows > max_reject_share or reading.repaired / rows > MOST_REPAIRED
 
 
 def _told(name: str, reading: Reading) -> list[Fault]:
@@ -166,9 +169,8 @@ def _read_one(
         recipe, recipe_sha256 = reader.recipe(file, context)
         if was_loaded(file.sha256, recipe_sha256):
             return FileRead(file, recipe, recipe_sha256, None)
-        own = Path(
-            mkdtemp(dir=context.staging, prefix="read-")
-        )  # two files may be the same, and read at once
+        # two files may be the same, and read at once
+        own = Path(mkdtemp(dir=context.staging, prefix="read-"))
         return FileRead(file, recipe, recipe_sha256, reader.read(file, replace(context, staging=own)))
 
 

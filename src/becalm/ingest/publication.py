@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from becalm.ingest.checks import REPEATED, Coded, Finding, Rows, coded, row_faults, rows_with_fate
+from becalm.ingest.checks import Coded, Finding, Rows, coded, row_faults, rows_with_fate
 from becalm.ingest.csv_table import CsvTable
 from becalm.ingest.locate import Located, Locator
 from becalm.ingest.reader import InputFile, Reading
 from becalm.tables.archive import Part
+from becalm.tables.faults import REPEATED
 from becalm.terms.errors import Fault, InputError
 
 _RANK = re.compile(r"\b(police service|police|constabulary|heddlu)\b", re.IGNORECASE)

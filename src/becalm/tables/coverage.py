@@ -14,6 +14,7 @@ from ibis import Table
 from numpy.typing import NDArray
 
 from becalm.tables.archive import ArchiveFile
+from becalm.tables.faults import REPEATED
 from becalm.tables.tally import MonthlyTotals
 from becalm.tables.totals import first_of, last_of
 from becalm.terms.coverage import Gap
@@ -23,6 +24,7 @@ LOW_SHARE = 0.6  # of what its neighbours lead one to expect
 LOW_DEVIATIONS = 4.0  # and so many standard deviations below it
 LEAST_UNSEEN = 10.0  # records that days without any would be expected to hold
 LARGEST_REJECTED_SHARE = 0.02
+DAYS_A_MONTH = 365.25 / 12
 
 
 def find_gaps(
@@ -49,8 +51,8 @@ def gaps_within(gaps: Iterable[Gap], months: Iterable[str], sources: Iterable[st
 
 
 def rejected_by_file(row_faults: Table) -> dict[str, int]:
-    """How many rows of each input file were rejected?"""
-    refused = row_faults.filter(row_faults.fate == "rejected")
+    """How many rows of each input file were rejected, apart from those that only repeat another?"""
+    refused = row_faults.filter((row_faults.fate == "rejected") & (row_faults.reason != REPEATED))
     found = refused.group_by("file").agg(n=ibis._.row.nunique()).to_pyarrow()
     return dict(sorted(zip(found["file"].to_pylist(), found["n"].to_pylist(), strict=True)))
 
@@ -112,13 +114,19 @@ def _dispersion(counts: NDArray[np.int64]) -> float:
 
 
 def _cut_short(totals: MonthlyTotals) -> list[Gap]:
-    """Months whose first or last days have no record, though so many would be expected there."""
+    """Months whose first or last days have no record, though so many would be expected there.
+
+    Expected is the lower of what the month's other days and what the months around it hold, so that
+    a few strays years before the records begin are not taken for a month.
+    """
     gaps = []
+    usual = np.nan_to_num(_expected(totals.counts), nan=np.inf) / DAYS_A_MONTH
     for index, month in enumerate(totals.months):
         first, last = totals.first_day[index], totals.last_day[index]
         if first is None or last is None:
             continue
-        daily = (int(totals.counts[index]) - int(totals.without_day[index])) / ((last - first).days + 1)
+        dated = int(totals.counts[index]) - int(totals.without_day[index])
+        daily = min(dated / ((last - first).days + 1), float(usual[index]))
         before, after = (first - first_of(month)).days, (last_of(month) - last).days
         parts = [
             text

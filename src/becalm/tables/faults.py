@@ -8,6 +8,9 @@ from ibis import Table
 
 from becalm.terms.intake import RowFault
 
+REPEATED = "the whole row repeats an earlier one"
+"""Why a row is rejected that loses nothing: the earlier one was loaded."""
+
 
 @dataclass(frozen=True, slots=True)
 class FaultCount:

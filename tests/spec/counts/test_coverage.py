@@ -19,6 +19,7 @@ from records import incidents
 from becalm.tables.archive import ArchiveFile
 from becalm.tables.counts import MonthlyTotals, monthly_totals, months_between
 from becalm.tables.coverage import find_gaps, gaps_within, rejected_by_file
+from becalm.tables.faults import REPEATED
 from becalm.terms.coverage import Gap
 
 
@@ -74,10 +75,13 @@ def test_seasons_and_noise_are_no_gaps() -> None:
         assert len(find_gaps([series(counts.tolist())])) <= 1
 
 
-def daily(first: str, last: str, per_day: int) -> ibis.Table:
+def days_of(first: str, last: str) -> list[date]:
     start = date.fromisoformat(first)
-    days = [start + timedelta(days=i) for i in range((date.fromisoformat(last) - start).days + 1)]
-    return ibis.memtable(incidents([{"day": day} for day in days for _ in range(per_day)]))
+    return [start + timedelta(days=i) for i in range((date.fromisoformat(last) - start).days + 1)]
+
+
+def daily(first: str, last: str, per_day: int) -> ibis.Table:
+    return ibis.memtable(incidents([{"day": day} for day in days_of(first, last) for _ in range(per_day)]))
 
 
 def test_records_that_begin_or_end_within_a_month_are_cut_short() -> None:
@@ -91,6 +95,13 @@ def test_records_that_begin_or_end_within_a_month_are_cut_short() -> None:
 
 def test_a_day_or_two_without_a_record_of_a_rare_offence_is_not_cut_short() -> None:
     assert find_gaps(monthly_totals(daily("2020-03-03", "2020-04-28", 1))) == ()
+
+
+def test_a_few_strays_before_the_records_begin_are_not_months_cut_short() -> None:
+    strays = [{"day": date.fromisoformat(day)} for day in ("1966-06-09", "1970-01-01", "2019-11-02")]
+    body = [{"day": day} for day in days_of("2020-01-01", "2020-03-31") for _ in range(40)]
+    gaps = find_gaps(monthly_totals(ibis.memtable(incidents([*strays, *body]))))
+    assert [gap for gap in gaps if gap.kind == "cut_short"] == []
 
 
 def archived(name: str, month: str, rows: int) -> ArchiveFile:
@@ -112,9 +123,10 @@ def archived(name: str, month: str, rows: int) -> ArchiveFile:
 
 def test_months_of_a_file_with_many_rejected_rows_are_loaded_in_part() -> None:
     faults = ibis.memtable(
-        [{"file": "a.csv", "row": row, "fate": "rejected"} for row in range(10)]
-        + [{"file": "a.csv", "row": 3, "fate": "rejected"}]
-        + [{"file": "b.csv", "row": row, "fate": "repaired"} for row in range(90)]
+        [{"file": "a.csv", "row": row, "fate": "rejected", "reason": "no month"} for row in range(10)]
+        + [{"file": "a.csv", "row": 3, "fate": "rejected", "reason": "no offence"}]
+        + [{"file": "b.csv", "row": row, "fate": "repaired", "reason": "no place"} for row in range(90)]
+        + [{"file": "b.csv", "row": row, "fate": "rejected", "reason": REPEATED} for row in range(90)]
     )
     rejected = rejected_by_file(faults)
     assert rejected == {"a.csv": 10}
