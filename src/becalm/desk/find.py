@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm import __version__
 from becalm.desk.core import Desk
+from becalm.desk.coverage import gaps_of
 from becalm.find.backtest import backtest as backtest_places
 from becalm.find.describe import describe_places
 from becalm.find.hotspots import find_hotspots as find_places
@@ -23,10 +24,12 @@ from becalm.ingest.offences import load_offences
 from becalm.publish.hotspots import hotspots_csv, hotspots_geojson, require_known_ending, write_hotspots
 from becalm.store.boundaries import load_boundaries
 from becalm.tables.cells import count_places, hour_profiles
-from becalm.tables.sources import choose_source
+from becalm.tables.coverage import gaps_within
+from becalm.tables.sources import Source, choose_source
 from becalm.tables.spots import boroughs_of_cells, points_per_cell
 from becalm.tables.tally import PlaceCounts
 from becalm.tables.totals import months_between
+from becalm.terms.coverage import Gap
 from becalm.terms.errors import UsageError
 from becalm.terms.hotspot import Backtest, HotspotList
 from becalm.terms.run import RunRecord
@@ -151,7 +154,8 @@ def backtest(
 
 def _evidence(desk: Desk, question: FindQuestion, only: Mapping[str, str] | None) -> _Evidence:
     files = desk.archive.files("incidents", as_of=question.as_of)
-    source = choose_source(files, question.source, tables=("incidents",)).key
+    chosen = choose_source(files, question.source, tables=("incidents",))
+    source = chosen.key
     months = _months([f.month for f in files if f.source == source], question)
     wanted = [f for f in files if f.source == source and f.month in months]
     data = dict(only) if only is not None else {f.path: f.sha256 for f in wanted}
@@ -160,6 +164,7 @@ def _evidence(desk: Desk, question: FindQuestion, only: Mapping[str, str] | None
     tables = load_offences(desk.workspace.offences_path).values()
     targets = choose_targets(merge_groups(tables, counts.groups), question.target)
     boundaries = load_boundaries(desk.workspace)
+    gaps = _gaps(desk, chosen, question, only)
     points = points_per_cell(incidents, cell_m=question.cell_m)
     return _Evidence(
         incidents=incidents,
@@ -167,8 +172,19 @@ def _evidence(desk: Desk, question: FindQuestion, only: Mapping[str, str] | None
         targets=targets,
         boundary=boundaries.outline if boundaries else None,
         data=data,
-        warnings=(*warn_of_quality(counts), *warn_of_points(points)),
+        warnings=(
+            *(f"coverage: {gap}" for gap in gaps_within(gaps, months, (source,))),
+            *warn_of_quality(counts),
+            *warn_of_points(points),
+        ),
     )
+
+
+def _gaps(
+    desk: Desk, source: Source, question: FindQuestion, only: Mapping[str, str] | None
+) -> tuple[Gap, ...]:
+    """What the source's records do not cover; a repeated run keeps to its own files and asks nothing else."""
+    return gaps_of(desk, source, as_of=question.as_of) if only is None else ()
 
 
 def _months(held: Sequence[str], question: FindQuestion) -> tuple[str, ...]:
