@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from itertools import groupby
 from typing import Literal
 
 from rich.console import Console
@@ -17,13 +19,14 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 
 from becalm.cli.options import Format
+from becalm.cli.screen import console as on_screen
+from becalm.cli.screen import is_narrow
 from becalm.desk.ingest import IngestReport, Progress, Rejects
 from becalm.terms.intake import FileIntake, RowFault
 
 COUNTS = ("rows", "loaded", "repaired", "rejected")
 LONG = ("file", "value", "reason", "remedy")  # columns that may be broken
 GAPS_SHOWN = 12
-WIDTH = 160  # of a table that goes into a file or a pipe
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -63,7 +66,7 @@ def print_rejects(rejects: Rejects, format: Format) -> None:  # noqa: A002 - the
 
 
 def _print_rejects(rejects: Rejects) -> None:
-    console = _console()
+    console = on_screen()
     if not rejects.counts:
         console.print("No row was rejected or repaired.")
         return
@@ -71,13 +74,30 @@ def _print_rejects(rejects: Rejects) -> None:
     for count in rejects.counts:
         counts.add_row(count.fate, _plain(count.reason), f"{count.rows:,}", f"{count.files:,}")
     console.print(counts)
-    rows = _table(("file", "row", "column", "value", "fate", "reason", "remedy"), right=("row",))
-    for row in rejects.rows:
-        rows.add_row(*(_plain(str(v)) for v in asdict(row).values()))
-    console.print(rows)
+    if is_narrow(console):
+        _stack_rows(console, rejects.rows)
+    else:
+        _tabulate_rows(console, rejects.rows)
     total = sum(count.rows for count in rejects.counts)
     if total > len(rejects.rows):
         console.print(f"The first {len(rejects.rows)} of {total:,}; --limit or --format csv shows more.")
+
+
+def _tabulate_rows(console: Console, faults: Sequence[RowFault]) -> None:
+    rows = _table(("file", "row", "column", "value", "fate", "reason", "remedy"), right=("row",))
+    for fault in faults:
+        rows.add_row(*(_plain(str(v)) for v in asdict(fault).values()))
+    console.print(rows)
+
+
+def _stack_rows(console: Console, faults: Sequence[RowFault]) -> None:
+    """One row below the other, each under the name of its file, where a table has no room."""
+    for file, group in groupby(faults, key=lambda fault: fault.file):
+        console.print()
+        _say(console, file)
+        for fault in group:
+            _say(console, f'row {fault.row}  {fault.column or "line"} "{fault.value}"', indent=2)
+            _say(console, f"{fault.fate}: {fault.reason} -> {fault.remedy}", indent=4)
 
 
 def _harmless(value: object) -> object:
@@ -104,11 +124,11 @@ def _print_csv(report: IngestReport) -> None:
 
 
 def _print_table(report: IngestReport) -> None:
-    console = _console()
-    table = _table(("file", "source", "recipe", "months", *COUNTS, "as of", "status"), right=COUNTS)
-    for file in report.summary:
-        table.add_row(*map(_plain, _cells(file)))
-    console.print(table)
+    console = on_screen()
+    if is_narrow(console):
+        _stack_files(console, report.summary)
+    else:
+        _tabulate_files(console, report.summary)
     lines = (
         *(f"note: {file.file}: {note}" for file in report.summary for note in file.notes),
         *(f"note: {note}" for note in report.notes),
@@ -116,7 +136,34 @@ def _print_table(report: IngestReport) -> None:
         *_first("coverage", [str(gap) for gap in report.gaps]),
     )
     for line in lines:
-        console.print(_plain(line), highlight=False, soft_wrap=True)
+        _say(console, line, hanging=2)
+
+
+def _tabulate_files(console: Console, files: Sequence[FileIntake]) -> None:
+    table = _table(("file", "source", "recipe", "months", *COUNTS, "as of", "status"), right=COUNTS)
+    for file in files:
+        table.add_row(*map(_plain, _cells(file)))
+    console.print(table)
+
+
+def _stack_files(console: Console, files: Sequence[FileIntake]) -> None:
+    """One file below the other, where a table has no room: no figure is ever cut."""
+    for file in files:
+        name, source, recipe, months, rows, loaded, repaired, rejected, as_of, status = _cells(file)
+        _say(console, name)
+        _say(console, f"{recipe}; {source}, {months}, as of {as_of}", indent=2, hanging=2)
+        counts = f"{rows} rows: {loaded} loaded, {repaired} repaired, {rejected} rejected"
+        _say(console, status if status == "already loaded" else f"{status}; {counts}", indent=2)
+
+
+def _say(console: Console, line: str, *, indent: int = 0, hanging: int = 0) -> None:
+    """One line of words, broken between them on a narrow screen and left whole for a file or a pipe."""
+    plain = " " * indent + "".join(c if c.isprintable() else " " for c in line)
+    if is_narrow(console):
+        plain = textwrap.fill(
+            plain, console.width, subsequent_indent=" " * (indent + hanging), break_on_hyphens=False
+        )
+    console.print(escape(plain), highlight=False, soft_wrap=True)
 
 
 def _first(kind: str, lines: list[str]) -> list[str]:
@@ -124,10 +171,6 @@ def _first(kind: str, lines: list[str]) -> list[str]:
         [f"{kind}: and {len(lines) - GAPS_SHOWN} more, see --format json"] if len(lines) > GAPS_SHOWN else []
     )
     return [f"{kind}: {line}" for line in lines[:GAPS_SHOWN]] + more
-
-
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else WIDTH)
 
 
 def _table(headings: tuple[str, ...], *, right: tuple[str, ...] = ()) -> Table:
