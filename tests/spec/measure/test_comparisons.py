@@ -208,7 +208,16 @@ def test_an_interval_is_wider_where_the_group_varies_more_than_chance_by_itself(
     assert rows["calm"].overdispersion < 2
     assert 5 < rows["wild"].overdispersion < 12
     assert rows["wild"].high - rows["wild"].low > 2 * (rows["calm"].high - rows["calm"].low)
-    assert rows["wild"].method.endswith("from 59 months")
+    assert rows["wild"].method.endswith("from 57 months")
+
+
+def test_a_fall_that_began_before_the_period_is_not_taken_for_noise():
+    history = noisy(4_000, 4)
+    fallen = history.copy()
+    fallen[[118, 119]] = fallen[[118, 119]] // 2  # February and March 2020
+    question = {"period": APRIL_2020, "baseline": APRIL_2019}
+    before = compare_periods(months_of({"theft": history}), **question).total.overdispersion
+    assert compare_periods(months_of({"theft": fallen}), **question).total.overdispersion == before
 
 
 def test_without_two_years_of_history_the_interval_is_poisson_and_says_so():
