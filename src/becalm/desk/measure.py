@@ -10,24 +10,20 @@ from difflib import get_close_matches
 from ibis import Table
 
 from becalm.desk.core import Desk
+from becalm.desk.coverage import gaps_of, totals_in
 from becalm.ingest.offences import load_offences
 from becalm.measure import Background, compare_baselines, days_covered, outside_total, pick_groups
 from becalm.tables.counts import (
     CountTable,
     Grouping,
-    MonthlyTotals,
     Unit,
     count_incidents,
     count_published,
-    monthly_totals,
-    published_totals,
 )
-from becalm.tables.coverage import find_gaps, gaps_within, rejected_by_file
 from becalm.tables.public_holidays import public_holidays
 from becalm.tables.sources import Source, choose_source
 from becalm.terms.baseline import choose_baselines
 from becalm.terms.comparison import CompareSettings, Comparison
-from becalm.terms.coverage import Gap
 from becalm.terms.errors import UsageError
 from becalm.terms.offence import OffenceGroup, groups_by_key
 from becalm.terms.period import Period, needs_days, parse_period
@@ -66,8 +62,8 @@ def compare(desk: Desk, question: CompareQuestion, *, only: Mapping[str, str] | 
     records = desk.archive.table(source.table, as_of=question.as_of, source=source.key, only=only)
     groups = groups_by_key(load_offences(desk.workspace.offences_path).values(), source=source.key)
     unit = _unit(source, question)
-    totals = _TOTALS[source.table](records)
-    covered = days_covered(totals[0], unit)
+    totals = totals_in(records, source)
+    covered = days_covered(totals, unit)
     asked = parse_period(question.period, last_day=covered.last_day)
     baselines = choose_baselines(question.baselines, asked=asked, covered=covered)
     all_groups = _count(desk, records, source, question, groups, by="offence_group")
@@ -82,24 +78,16 @@ def compare(desk: Desk, question: CompareQuestion, *, only: Mapping[str, str] | 
             groups=groups,
             holidays=public_holidays(desk.workspace.city.holidays, _years(covered)),
             left_out=pick_groups(all_groups, out),
-            gaps=gaps_within(_gaps(desk, totals, question.as_of), covered.months, (source.key,)),
+            gaps=gaps_of(desk, source, as_of=question.as_of, totals=totals),
             covered=covered,
             only=question.offence_groups,
         ),
     )
 
 
-_TOTALS = {"incidents": monthly_totals, "published_counts": published_totals}
-
-
 def _unit(source: Source, question: CompareQuestion) -> Unit:
     """Publishers count months; what asks them for days is refused by the job, with its reason."""
     return "month" if source.table == "published_counts" else question.unit
-
-
-def _gaps(desk: Desk, totals: Sequence[MonthlyTotals], as_of: date | None) -> tuple[Gap, ...]:
-    rejected = rejected_by_file(desk.archive.table("row_faults", as_of=as_of))
-    return find_gaps(totals, files=desk.archive.files(as_of=as_of), rejected=rejected)
 
 
 def _years(covered: Period) -> range:
