@@ -30,8 +30,9 @@ def test_all_methods_are_there_and_counts_need_their_history(steady):
     names = [row.method for row in outcome(steady).rows]
     assert names == ["count_1", "count_3", "count_12", "kde_150", "kde_300", "ewma", "blend"]
     rng = np.random.default_rng(3)
-    longer = drawn_places(true_rates(12, rng), rng, months=44)
-    assert "count_36" in [row.method for row in outcome(longer).rows]
+    longer = drawn_places(true_rates(12, rng), rng, months=42)
+    assert "count_36" in [row.method for row in outcome(longer, origins=6).rows]
+    assert "count_36" not in [row.method for row in outcome(longer, origins=7).rows]
 
 
 def test_where_rates_are_steady_longer_memory_is_better_and_the_blend_best(steady):
