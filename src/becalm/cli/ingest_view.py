@@ -22,12 +22,12 @@ from becalm.cli.options import Format
 from becalm.cli.screen import console as on_screen
 from becalm.cli.screen import is_narrow
 from becalm.desk.ingest import IngestReport, Progress, Rejects
+from becalm.publish.spreadsheet import harmless
 from becalm.terms.intake import FileIntake, RowFault
 
 COUNTS = ("rows", "loaded", "repaired", "rejected")
 LONG = ("file", "value", "reason", "remedy")  # columns that may be broken
 GAPS_SHOWN = 12
-FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @contextmanager
@@ -60,7 +60,7 @@ def print_rejects(rejects: Rejects, format: Format) -> None:  # noqa: A002 - the
     elif format is Format.csv:
         rows = csv.writer(sys.stdout, lineterminator="\n")
         rows.writerow(RowFault.__dataclass_fields__)
-        rows.writerows([_harmless(v) for v in asdict(row).values()] for row in rejects.rows)
+        rows.writerows([harmless(v) for v in asdict(row).values()] for row in rejects.rows)
     else:
         _print_rejects(rejects)
 
@@ -100,27 +100,12 @@ def _stack_rows(console: Console, faults: Sequence[RowFault]) -> None:
             _say(console, f"{fault.fate}: {fault.reason} -> {fault.remedy}", indent=4)
 
 
-def _harmless(value: object) -> object:
-    """A text that a spreadsheet would run as a formula, written so that it stays a text."""
-    if isinstance(value, str) and value[:1] in FORMULA_SIGNS and not _is_number(value):
-        return f"'{value}"
-    return value
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
 def _print_csv(report: IngestReport) -> None:
     rows = csv.writer(sys.stdout, lineterminator="\n")
     rows.writerow(FileIntake.__dataclass_fields__)
     for file in report.files:
         values = asdict(file).values()
-        rows.writerow(_harmless("; ".join(v) if isinstance(v, tuple) else v) for v in values)
+        rows.writerow(harmless("; ".join(v) if isinstance(v, tuple) else v) for v in values)
 
 
 def _print_table(report: IngestReport) -> None:

@@ -10,12 +10,12 @@ from typing import Final
 
 from becalm.publish import words
 from becalm.publish.sentences import baseline_name, headline, how_sure, old_count, verdict_words
+from becalm.publish.spreadsheet import harmless
 from becalm.terms.comparison import ROW_KEYS, Comparison, ComparisonRow
 
 CSV_COLUMNS: Final = ("baseline", *ROW_KEYS, "label", "overdispersion", "notes")
 TEXT_COLUMNS: Final = ("Group", "Before", "Now", "Change", "Interval", "Verdict")
 POLICE_MARK: Final = "†"
-_FORMULA_STARTS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 def comparison_json(comparison: Comparison) -> str:
@@ -31,7 +31,7 @@ def comparison_csv(comparison: Comparison) -> str:
     for contrast in comparison.against:
         for row in (contrast.total, *contrast.rows):
             cells = {**row.as_record(), "notes": "; ".join(row.notes), "baseline": contrast.baseline.label}
-            rows.writerow({key: _harmless(value) for key, value in cells.items()})
+            rows.writerow({key: harmless(value) for key, value in cells.items()})
     return out.getvalue()
 
 
@@ -86,8 +86,3 @@ def _change(row: ComparisonRow) -> tuple[str, str]:
 
 def _verdict(row: ComparisonRow, comparison: Comparison) -> str:
     return verdict_words(row, comparison.level)
-
-
-def _harmless(value: object) -> object:
-    """Text that a spreadsheet would run as a formula is marked as text."""
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA_STARTS) else value

@@ -20,6 +20,7 @@ from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from becalm.methods.grid import clipped_squares
+from becalm.publish.spreadsheet import harmless
 from becalm.terms.errors import UsageError
 from becalm.terms.hotspot import Hotspot, HotspotList
 from becalm.terms.run import RunRecord
@@ -103,13 +104,8 @@ def hotspots_csv(found: HotspotList) -> str:
         )
         expected = (f"{e:.4f}" for e in (h.expected.value, h.expected.low, h.expected.high))
         ranks = (f"{h.p_top:.4f}", h.rank_low, h.rank_high, h.tie_group)
-        rows.writerow([h.rank, h.place_id, *place, *expected, *ranks, plain_text(h.borough or "")])
+        rows.writerow([h.rank, h.place_id, *place, *expected, *ranks, harmless(h.borough or "")])
     return out.getvalue()
-
-
-def plain_text(text: str) -> str:
-    """The text as a spreadsheet will show it and never run it."""
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def run_object(run: RunRecord | None, found: HotspotList) -> dict[str, Any]:
