@@ -63,3 +63,13 @@ def test_a_file_that_is_no_table_is_refused(folder: Path) -> None:
     (folder / "picture.png").write_bytes(b"\x89PNG")
     assert "picture.png" in call("ingest", "map", "picture.png", code=4)
     assert "nowhere.csv" in call("ingest", "map", "nowhere.csv", code=4)
+
+
+def test_the_command_that_is_proposed_next_can_be_pasted(folder: Path) -> None:
+    (folder / "in box").mkdir()
+    (folder / "in box" / "crimes.csv").write_text(ROWS)
+    assert call("ingest", "map", "in box/crimes.csv").splitlines()[-1] == (
+        "  becalm ingest 'in box/crimes.csv' --workspace force"
+    )
+    apart = call("ingest", "map", "crimes.csv", "--out", "other.toml", "--name", "other")
+    assert apart.splitlines()[-1] == "  becalm ingest crimes.csv --mapping other.toml --workspace force"

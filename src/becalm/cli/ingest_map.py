@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shlex
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -35,10 +36,19 @@ def propose(
     """
     from becalm.desk.mapping import propose_mapping
 
-    _show(propose_mapping(desk_of(context, workspace), file, name=name, out=out), format)
+    found = propose_mapping(desk_of(context, workspace), file, name=name, out=out)
+    _show(found, format, _next_command(file, found.path if out else None, workspace))
 
 
-def _show(found: MappingProposed, format: Format) -> None:  # noqa: A002 - the option's name
+def _next_command(file: Path, mapping: Path | None, workspace: Path | None) -> str:
+    """The command that loads the file, as it can be pasted."""
+    words = ["becalm", "ingest", str(file)]
+    words += ["--mapping", str(mapping)] if mapping else []
+    words += ["--workspace", str(workspace)] if workspace else []
+    return shlex.join(words)
+
+
+def _show(found: MappingProposed, format: Format, command: str) -> None:  # noqa: A002 - the option's name
     if format is Format.json:
         answer = {
             "file": found.file,
@@ -52,10 +62,10 @@ def _show(found: MappingProposed, format: Format) -> None:  # noqa: A002 - the o
         rows.writerow(["mapping", "doubt"])
         rows.writerows([str(found.path), doubt] for doubt in found.proposal.doubts)
     else:
-        _print(found)
+        _print(found, command)
 
 
-def _print(found: MappingProposed) -> None:
+def _print(found: MappingProposed, command: str) -> None:
     typer.echo(f"Proposed a mapping of {len(found.proposal.looks)} columns: {found.path}")
     if found.fits:
         typer.echo(f"Note: {found.fits} has exactly these columns already; `becalm ingest` would use it.")
@@ -63,4 +73,4 @@ def _print(found: MappingProposed) -> None:
     for number, doubt in enumerate(found.proposal.doubts, 1):
         typer.echo(f"  {number}. {doubt}")
     typer.echo("Next: correct the mapping, remove each doubt that is settled, then")
-    typer.echo(f"  becalm ingest {found.file}")
+    typer.echo(f"  {command}")

@@ -67,13 +67,15 @@ def _named(mapping: Path, folder: Path | None) -> Chosen:
     """The mapping in this file, or of this name among the workspace's own and the shipped ones."""
     if mapping.is_file():
         return _checked((_state(mapping),))[0]
-    by_name = {c.mapping.name: c for c in (*shipped_mappings(), *own_mappings(folder))}
-    if str(mapping) not in by_name:
-        near = did_you_mean(str(mapping), by_name)
+    held = (*shipped_mappings(), *own_mappings(folder))
+    by_name = {_stem(c): c for c in held} | {c.mapping.name: c for c in held}
+    name = str(mapping).removesuffix(".toml")
+    if name not in by_name:
+        near = did_you_mean(name, by_name)
         remedy = f"{near}give a TOML file, or one of: {', '.join(sorted(by_name))}"
         fault = Fault(str(mapping), "is neither a file nor the name of a mapping", remedy)
         raise InputError(f"The mapping {mapping} was not found; nothing was loaded", (fault,))
-    return by_name[str(mapping)]
+    return by_name[name]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,12 @@ def _format(path: Path) -> str | None:
     return "parquet" if suffix == ".parquet" else None
 
 
+def _stem(chosen: Chosen) -> str:
+    return chosen.where.removesuffix(".toml")
+
+
 def _tie(file: InputFile, fits: Sequence[Chosen]) -> InputError:
-    names = ", ".join(c.where for c in fits)
-    fault = Fault(file.name, f"fits {len(fits)} mappings: {names}", "name one with --mapping")
+    names = [_stem(c) for c in fits]
+    remedy = f"name one, e.g. --mapping {names[0]}"
+    fault = Fault(file.name, f"fits {len(fits)} mappings: {', '.join(names)}", remedy)
     return InputError(f"{file.name} was refused", (fault,))

@@ -15,7 +15,7 @@ from becalm.ingest.cells import Coded, coded, numbers, recoded
 from becalm.ingest.excel import Repair, mend_code
 from becalm.ingest.fates import Fates
 from becalm.ingest.mapping import AgePart, Mapping, OffencePart, Words
-from becalm.ingest.recipes import did_you_mean
+from becalm.ingest.recipes import mend_word
 from becalm.ingest.sheets import Sheet
 from becalm.terms.offence import OffenceTable, plain_word
 
@@ -77,8 +77,8 @@ def _reject_unknown(
     def remedy(spot: int) -> str:
         word = str(offence[spot] or "")
         if word not in near:
-            near[word] = did_you_mean(word, known)
-        return f"{near[word]}otherwise add it to the offence table {table.key!r}"
+            near[word] = mend_word(word, known, where=f"the offence table {table.key!r}")
+        return near[word]
 
     blank = pd.isna(offence)
     column = JOINT.join(part.columns)

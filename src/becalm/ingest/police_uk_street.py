@@ -23,7 +23,7 @@ from becalm.ingest.publication import (
     words_in,
 )
 from becalm.ingest.reader import InputFile, ReadContext, Reading
-from becalm.ingest.recipes import did_you_mean
+from becalm.ingest.recipes import mend_word
 from becalm.tables.schema import INCIDENTS
 from becalm.terms.offence import OffenceTable, plain_word
 
@@ -82,8 +82,8 @@ def _unknown_types(types: Coded, offences: OffenceTable) -> tuple[Finding, ...]:
     rows = np.flatnonzero(~types.where(lambda t: plain_word(t) in known, empty=False))
 
     def remedy(word: str) -> str:
-        near = did_you_mean(word, [w for w, _ in offences.words])
-        return f"{near}Otherwise add it to the workspace's offences/{OFFENCES}.toml"
+        known_words = [w for w, _ in offences.words]
+        return mend_word(word, known_words, where=f"the workspace's offences/{OFFENCES}.toml")
 
     reason = "the crime type is not in the offence table"
     finding = Finding(rows, "Crime type", types.value, "rejected", reason, remedy)

@@ -52,6 +52,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     return f'did you mean "{by_folded[near[0]]}"? ' if near else ""
 
 
+def mend_word(word: str, known: Iterable[str], *, where: str) -> str:
+    """What to do about a word that no offence table knows.
+
+    >>> mend_word("Robery", ["Robbery"], where="offences/police_uk.toml")
+    'did you mean "Robbery"? otherwise add it to offences/police_uk.toml'
+    >>> mend_word("Witchcraft", ["Robbery"], where="offences/police_uk.toml")
+    'add it to offences/police_uk.toml, or correct it'
+    """
+    near = did_you_mean(word, known)
+    return f"{near}otherwise add it to {where}" if near else f"add it to {where}, or correct it"
+
+
 def _toml_files(folder: Source) -> list[Source]:
     entries: list[Source] = [f for f in folder.iterdir() if f.name.endswith(".toml")]
     return sorted(entries, key=lambda f: f.name)

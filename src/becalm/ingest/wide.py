@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from becalm.ingest.offences import offence_table_sha256
 from becalm.ingest.reader import InputFile, ReadContext, Reading
-from becalm.ingest.recipes import did_you_mean
+from becalm.ingest.recipes import mend_word
 from becalm.ingest.sheets import Sheet, cell_text, columns_of, read_sheet, refused
 from becalm.tables.archive import Part
 from becalm.tables.schema import PUBLISHED_COUNTS
@@ -213,7 +213,7 @@ def _word_faults(
             str(words[i] or ""),
             "rejected",
             f"is in no group of the offence table {table.key!r}, so all its months were left out",
-            f"{did_you_mean(str(words[i] or ''), known)}otherwise add it to offences/{table.key}.toml",
+            mend_word(str(words[i] or ""), known, where=f"offences/{table.key}.toml"),
         )
         for i in np.flatnonzero(pd.isna(groups))
     ]
