@@ -44,7 +44,7 @@ class Size(StrEnum):
 
 
 DAY = ["%Y-%m-%d"]
-FIRST_TO_LAST = re.compile(r"(\d{4})(?:-(0[1-9]|1[0-2]))?:(\d{4})(?:-(0[1-9]|1[0-2]))?")
+FIRST_TO_LAST = re.compile(r"([12]\d{3})(?:-(0[1-9]|1[0-2]))?:([12]\d{3})(?:-(0[1-9]|1[0-2]))?")
 
 
 def simulate(
@@ -122,6 +122,8 @@ def _lifetime(months: str) -> tuple[date, date]:
         )
     start = date(int(found[1]), int(found[2] or 1), 1)
     last = date(int(found[3]), int(found[4] or 12), 1)
+    if last < start:
+        raise UsageError(f"--months {months!r} ends before it begins. Write the earlier month first.")
     return start, (last + timedelta(days=32)).replace(day=1)
 
 

@@ -37,7 +37,10 @@ def connect(engine: str) -> BaseBackend:
         return _duckdb()
     if engine == "spark":
         return _spark()
-    raise WorkspaceError(f"There is no engine {engine!r}. Set [archive] engine to {' or '.join(ENGINES)}.")
+    raise WorkspaceError(
+        f"There is no engine {engine!r}. Set BECALM_ENGINE, or engine under [archive] in becalm.toml, "
+        f"to {' or '.join(ENGINES)}."
+    )
 
 
 def read_parquet(backend: BaseBackend, paths: Sequence[Path], schema: Schema) -> Table:

@@ -20,14 +20,22 @@ import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
 
 from becalm.terms.city import Borough, City
 from becalm.terms.errors import Fault, WorkspaceError
 
 CONFIG = "becalm.toml"
+EXAMPLES: Final = {
+    "key": '"york"',
+    "name": '"York"',
+    "crs": '"EPSG:27700", in metres',
+    "time_zone": '"Europe/London"',
+}
 
 
 class _Strict(BaseModel):
@@ -134,7 +142,19 @@ def open_workspace(path: Path) -> Workspace:
             f"{path} is not a workspace: it has no {CONFIG}. "
             f"Make one with `becalm init {path}`, or name another with --workspace."
         )
-    return Workspace(path, read_config(config))
+    found = Workspace(path, read_config(config))
+    _require_clock(found)
+    return found
+
+
+def _require_clock(workspace: Workspace) -> None:
+    """Refuse a time zone that nobody knows: every day and hour would be counted in another one."""
+    zone = workspace.city.time_zone
+    try:
+        ZoneInfo(zone)
+    except (ValueError, KeyError, OSError) as error:
+        fault = Fault("city.time_zone", f"{zone!r} is not a time zone", 'write it as e.g. "Europe/London"')
+        raise WorkspaceError(f"{workspace.path / CONFIG} has 1 fault", (fault,)) from error
 
 
 def read_config(path: Path) -> Config:
@@ -144,7 +164,7 @@ def read_config(path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise WorkspaceError(f"{path} is not valid TOML: {error}. Correct that line.") from error
     except ValidationError as error:
-        raise WorkspaceError(f"{path} has {error.error_count()} faults", _faults(error)) from error
+        raise _faulty(str(path), error) from error
 
 
 def write_config(folder: Path, config: Config) -> None:
@@ -218,7 +238,7 @@ def read_city(name_or_path: str) -> CityEntry:
     except tomllib.TOMLDecodeError as error:
         raise WorkspaceError(f"{name_or_path} is not valid TOML: {error}. Correct that line.") from error
     except ValidationError as error:
-        raise WorkspaceError(f"{name_or_path} has {error.error_count()} faults", _faults(error)) from error
+        raise _faulty(name_or_path, error) from error
 
 
 def shipped_cities() -> tuple[str, ...]:
@@ -227,11 +247,24 @@ def shipped_cities() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
 
 
-def _faults(error: ValidationError) -> tuple[Fault, ...]:
-    return tuple(
-        Fault(".".join(map(str, e["loc"])), f"{e.get('input')!r}: {e['msg']}", "correct or remove this entry")
-        for e in error.errors()
-    )
+def _faulty(where: str, error: ValidationError) -> WorkspaceError:
+    faults = tuple(map(_fault, error.errors()))
+    return WorkspaceError(f"{where} has {len(faults)} fault{'s' * (len(faults) > 1)}", faults)
+
+
+def _fault(error: ErrorDetails) -> Fault:
+    entry, given = ".".join(map(str, error["loc"])), error.get("input")
+    last = str(error["loc"][-1])
+    if error["type"] == "missing":
+        example = f"add it, e.g. {last} = {EXAMPLES[last]}" if last in EXAMPLES else "add it"
+        return Fault(entry, "is missing", example)
+    if error["type"] == "extra_forbidden" and entry == "city":
+        return Fault(
+            "[city]", "is a table of becalm.toml", "leave [city] out: a city file has its entries alone"
+        )
+    if error["type"] == "extra_forbidden":
+        return Fault(entry, "is not a known entry", "correct its name, or remove it")
+    return Fault(entry, f"{given!r:.80}: {error['msg']}", "correct this entry")
 
 
 def make_folder(path: Path, config: Config, boundaries: str | None) -> Workspace:
