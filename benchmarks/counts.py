@@ -6,17 +6,14 @@ packed numbers. Ours also checks the hash of every file.
 
 from __future__ import annotations
 
-import json
-import resource
 import tempfile
-import time
-from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from _measure import report, seconds
 
 from becalm.store.archive import ParquetArchive
 from becalm.store.engines import connect
@@ -24,20 +21,9 @@ from becalm.tables.archive import Part
 from becalm.tables.check import arrow_schema
 from becalm.tables.counts import count_places, months_between
 
-ROWS, SPOTS, CELL_M, REPEATS = 1_000_000, 60_000, 150.0, 5
+ROWS, SPOTS, CELL_M = 1_000_000, 60_000, 150.0
 MONTHS = months_between("2018-01", "2019-12")
 GROUPS = np.array(["robbery", "burglary", "drugs", "vehicle_crime", "other_theft", "public_order"])
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """The median time of some repeats, after one to warm up."""
-    work()
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
 
 
 def fill(root: Path) -> None:
@@ -105,15 +91,13 @@ def main() -> None:
             return int(count_places(archive.table("incidents"), cell_m=CELL_M).counts.size)
 
         assert ours() == by_numpy(root)
-        row = {
-            "benchmark": "count 1 M incidents by cell, month and group",
-            "seconds": seconds(ours),
-            "peer": f"pyarrow {pa.__version__} + numpy {np.__version__}",
-            "peer_seconds": seconds(lambda: by_numpy(root)),
-            "target": "under half a second",
-            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
-        }
-        print(json.dumps(row))
+        report(
+            "count 1 M incidents by cell, month and group",
+            seconds(ours),
+            f"pyarrow {pa.__version__} + numpy {np.__version__}",
+            seconds(lambda: by_numpy(root)),
+            "0.5 s",
+        )
 
 
 if __name__ == "__main__":

@@ -7,11 +7,7 @@ with 1,000,000 street offences of 36 months, three quarters of them in 4,000 clu
 
 from __future__ import annotations
 
-import json
-import resource
 import tempfile
-import time
-from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -19,6 +15,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import shapely
+from _measure import report, seconds
 
 from becalm.desk.core import Desk
 from becalm.desk.find import FindQuestion, find_hotspots
@@ -34,30 +31,10 @@ from becalm.tables.archive import Part
 from becalm.tables.cells import count_places
 from becalm.tables.check import arrow_schema
 
-INCIDENTS, MONTHS, SIDE_M, CELL_M, CLUSTERS, REPEATS = 1_000_000, 36, 40_000.0, 150.0, 4_000, 3
+INCIDENTS, MONTHS, SIDE_M, CELL_M, CLUSTERS = 1_000_000, 36, 40_000.0, 150.0, 4_000
 GROUPS = np.array(["robbery", "theft_from_the_person", "violence_and_sexual_offences"])
 TARGETS = Targets(("robbery",), ("theft_from_the_person", "violence_and_sexual_offences"), ())
 CITY = CityEntry(key="bench", name="Bench", crs="EPSG:27700", time_zone="Europe/London")
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """The median time of some repeats, after one to warm up."""
-    work()
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
-
-
-def report(
-    benchmark: str, ours: float, peer: str = "", theirs: float | None = None, target: str = ""
-) -> None:
-    """Print one line for the table."""
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    row = {"benchmark": benchmark, "seconds": ours, "target": target, "peak_mb": peak_mb}
-    print(json.dumps({**row, **({"peer": peer, "peer_seconds": theirs} if peer else {})}), flush=True)
 
 
 def draw_points(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -6,39 +6,18 @@ a ratio and no exact or mid-p one. Peers are timed on a part of the cells and sc
 
 from __future__ import annotations
 
-import json
-import resource
-import time
-from collections.abc import Callable
 from importlib.metadata import version
 
 import numpy as np
 import statsmodels.api as sm
+from _measure import report, seconds
 from scipy import stats
 from statsmodels.stats.rates import confint_poisson_2indep
 
 from becalm.methods.dispersion import overdispersion, seasonal_design
 from becalm.methods.rates import rate_ratios
 
-CELLS, PART, SERIES, SERIES_PART, REPEATS = 100_000, 200, 2_000, 20, 5
-
-
-def seconds(work: Callable[[], object]) -> float:
-    """The median time of some repeats, after one to warm up."""
-    work()
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
-
-
-def report(benchmark: str, ours: float, peer: str, theirs: float, target: str = "") -> None:
-    """Print one line for the table."""
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    row = {"benchmark": benchmark, "seconds": ours, "peer": peer, "peer_seconds": theirs, "target": target}
-    print(json.dumps({**row, "peak_mb": peak_mb}))
+CELLS, PART, SERIES, SERIES_PART = 100_000, 200, 2_000, 20
 
 
 def ratios() -> None:
