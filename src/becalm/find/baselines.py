@@ -23,7 +23,8 @@ def scores_of_all(ground: Ground, scores: Sequence[Score]) -> Iterator[dict[str,
 
     `count_n` is the number of incidents in the last n months; `kde_s` smooths the last 12 months
     with a Gaussian of s metres, corrected at the edge; `ewma` is the place's memory with the chosen
-    half-life; `blend` is becalm's own score. A count over more months than the first tested origin has is left out.
+    half-life; `blend` is becalm's own score. A count over more months than the first tested origin has
+    is left out.
     """
     first_tested = min(score.origin for score in scores) + 1  # the origin before it tunes the log score
     spans = [n for n in COUNT_MONTHS if n <= first_tested]
