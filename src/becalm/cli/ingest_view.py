@@ -23,6 +23,7 @@ from becalm.cli.screen import console as on_screen
 from becalm.cli.screen import is_narrow
 from becalm.desk.ingest import IngestReport, Progress, Rejects
 from becalm.publish.spreadsheet import harmless
+from becalm.terms.coverage import Gap
 from becalm.terms.intake import FileIntake, RowFault
 
 COUNTS = ("rows", "loaded", "repaired", "rejected")
@@ -118,7 +119,7 @@ def _print_table(report: IngestReport) -> None:
         *(f"note: {file.file}: {note}" for file in report.summary for note in file.notes),
         *(f"note: {note}" for note in report.notes),
         *(f"skipped: {s.name}: {s.reason}" for s in report.skipped),
-        *_first("coverage", [str(gap) for gap in report.gaps]),
+        *_first("coverage", _runs(report.gaps)),
     )
     for line in lines:
         _say(console, line, hanging=2)
@@ -149,6 +150,16 @@ def _say(console: Console, line: str, *, indent: int = 0, hanging: int = 0) -> N
             plain, console.width, subsequent_indent=" " * (indent + hanging), break_on_hyphens=False
         )
     console.print(escape(plain), highlight=False, soft_wrap=True)
+
+
+def _runs(gaps: Sequence[Gap]) -> list[str]:
+    """A line for each gap; months of which the same is said, one after the other, share one."""
+    lines = []
+    for (source, detail), group in groupby(gaps, key=lambda gap: (gap.source, gap.detail)):
+        months = [gap.month for gap in group]
+        span = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]} ({len(months)} months)"
+        lines.append(f"{source} {span}: {detail}")
+    return lines
 
 
 def _first(kind: str, lines: list[str]) -> list[str]:

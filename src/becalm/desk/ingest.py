@@ -185,7 +185,9 @@ def _tally(read: FileRead, before: Sequence[ArchiveFile], after: Sequence[Archiv
     mine = {(f.table, f.source, f.month) for f in after if f.input_sha256 == read.file.sha256}
     former = [f for f in before if (f.table, f.source, f.month) in slots]
     newer = [f for f in former if (f.table, f.source, f.month) not in mine]
-    notes = tuple(f"an edition as of {f.as_of} stays current for {f.month}" for f in newer[:3])
+    newer_notes = tuple(f"an edition as of {f.as_of} stays current for {f.month}" for f in newer[:3])
+    notes = (*newer_notes, *_replaced(read, [f for f in former if f.path not in current]))
+    notes = (*notes, *_beaten(read, slots - mine, {f.path for f in before}, after))
     return FileIntake(
         file=read.file.name,
         source=", ".join(sorted({part.source for part in reading.parts})),
@@ -199,6 +201,28 @@ def _tally(read: FileRead, before: Sequence[ArchiveFile], after: Sequence[Archiv
         as_of=read.file.as_of,
         status="supersedes" if any(f.path not in current for f in former) else "loaded",
         notes=(*reading.notes, *notes),
+    )
+
+
+def _replaced(read: FileRead, spent: Sequence[ArchiveFile]) -> tuple[str, ...]:
+    """Which other files does this one push aside? They may have been meant to count beside it."""
+    others = sorted({f.input_file for f in spent if f.input_file != read.file.name})
+    if not others:
+        return ()
+    named = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+    return (f"replaces what {named} brought; files that count together are loaded by one command",)
+
+
+def _beaten(
+    read: FileRead, lost: set[tuple[str, str, str]], before: set[str], after: Sequence[ArchiveFile]
+) -> tuple[str, ...]:
+    """Which other file of this command counts in the place of this one?"""
+    new = [f for f in after if f.path not in before and (f.table, f.source, f.month) in lost]
+    return tuple(
+        f"not counted for {f.month}: {f.input_file}, loaded by the same command, counts in its place"
+        if f.input_file != read.file.name
+        else f"not counted for {f.month}: a file of the same name counts in its place"
+        for f in new[:3]
     )
 
 

@@ -100,6 +100,10 @@ def _doubt_tables(draft: Draft, fits: tuple[OffenceLook, ...]) -> None:
             f"words of {best.columns[0]!r} that the offence table {best.table!r} does not know, whose rows "
             f"would be rejected: {', '.join(shown)}{more}"
         )
+    draft.doubts.append(
+        f"the offence table {best.table!r} knows {best.share:.0%} of the words of {best.columns[0]!r}: "
+        "do they mean the same there? Else write a table of your own (offence.table)"
+    )
     rivals = {f"{o.table} ({o.columns[0]})" for o in fits[1:] if o.share > 0.9 * best.share}
     if rivals:
         draft.doubts.append(
