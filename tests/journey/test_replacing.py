@@ -68,3 +68,21 @@ def test_months_in_a_row_without_records_share_a_line(workspace: Path, tmp_path:
         "coverage: police_uk/city-of-london 2020-02 to 2020-04 (3 months): "
         "no records; about 60 would be expected"
     ]
+
+
+def test_a_file_cut_off_in_the_middle_of_a_row_is_carried_to_every_answer(
+    workspace: Path, tmp_path: Path
+) -> None:
+    for month in ("2019-04", "2020-04"):
+        street(tmp_path / month, *(f"a{n}" for n in range(60)), month=month)
+    file = tmp_path / "2020-04" / "2020-04-city-of-london-street.csv"
+    whole = file.read_text("utf-8")
+    file.write_text(whole[:-40], "utf-8")
+    told = load(workspace, tmp_path / "2019-04", file, format="table")
+    words = f"{file.name} ends in the middle of a row: it was cut, nobody knows where"
+    assert f"coverage: police_uk/city-of-london 2020-04: {words}" in told.splitlines()
+    ask = ["measure", "compare", "--period", "2020-04", "--baseline", "2019-04", "--format", "json"]
+    answer = CliRunner().invoke(app, [*ask, "--workspace", str(workspace)])
+    assert any(words in warning for warning in json.loads(answer.output)["warnings"])
+    file.write_text(whole, "utf-8")
+    assert words not in load(workspace, file, "--as-of", "2030-01-01", format="table")

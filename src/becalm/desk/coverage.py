@@ -8,7 +8,7 @@ from ibis import Table
 
 from becalm.desk.core import Desk
 from becalm.tables.counts import monthly_totals, published_totals
-from becalm.tables.coverage import find_gaps, rejected_by_file
+from becalm.tables.coverage import cut_files, find_gaps, rejected_by_file
 from becalm.tables.sources import Source
 from becalm.tables.tally import MonthlyTotals
 from becalm.terms.coverage import Gap
@@ -32,5 +32,6 @@ def gaps_of(
 ) -> tuple[Gap, ...]:
     """Which months of this source are missing, cut short, far too low or loaded in part?"""
     files = [f for f in desk.archive.files(source.table, as_of=as_of) if f.source == source.key]
-    rejected = rejected_by_file(desk.archive.table("row_faults", as_of=as_of))
-    return find_gaps((totals or totals_of(desk, source, as_of=as_of),), files=files, rejected=rejected)
+    faults = desk.archive.table("row_faults", as_of=as_of)
+    counted = totals or totals_of(desk, source, as_of=as_of)
+    return find_gaps((counted,), files=files, rejected=rejected_by_file(faults), cut=cut_files(faults))

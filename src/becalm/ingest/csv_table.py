@@ -11,18 +11,20 @@ import codecs
 import csv
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from becalm.ingest.reader import InputFile
+from becalm.tables.faults import CUT_OFF
 from becalm.terms.errors import Fault, InputError
 from becalm.terms.intake import RowFault
 
 BLOCK_BYTES = 4 << 20
 HEAD_BYTES = 1 << 16
+FEWER, MORE = "fewer fields", "more fields"
 HEADER_ALONE = "a header and no rows"
 WORDS = pa.dictionary(pa.int32(), pa.string())  # few distinct values: kept once each
 TEXT = pa.string()
@@ -85,8 +87,19 @@ def read_csv_table(
     if not table.num_rows and not broken:
         notes = (*notes, HEADER_ALONE)
     if not _ends_with_newline(path):
+        broken = _cut_off(broken, path)
         notes = (*notes, "the last line has no end: the file may have been cut short")
     return CsvTable(path, table, broken, notes, numbers)
+
+
+def _cut_off(broken: tuple[RowFault, ...], path: Path) -> tuple[RowFault, ...]:
+    """The same faults; a last line without an end that is also too short shows that the file was cut."""
+    if not broken or FEWER not in broken[-1].reason:
+        return broken
+    last = max(number for number, _ in _lines(path))
+    if broken[-1].row != last:
+        return broken
+    return (*broken[:-1], replace(broken[-1], reason=CUT_OFF, remedy="fetch or export the whole file again"))
 
 
 def _read_fast(path: Path, wanted: Mapping[str, pa.DataType]) -> pa.Table:
@@ -140,7 +153,7 @@ def _broken_line(name: str, number: int, line: str, fields: int, expected: int) 
             "save the file as UTF-8 and load it again",
         )
     if fields != expected:
-        reason = f"the row has {'fewer' if fields < expected else 'more'} fields than the header"
+        reason = f"the row has {FEWER if fields < expected else MORE} than the header"
         remedy = f"{fields} instead of {expected}: it was cut, or a comma or quotation mark is out of place"
         return RowFault(name, number, "", shown, "rejected", reason, remedy)
     return None

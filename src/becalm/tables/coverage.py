@@ -6,7 +6,7 @@ its two sides, and the words say that it may be real. Thresholds stand here and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import ibis
 import numpy as np
@@ -14,7 +14,7 @@ from ibis import Table
 from numpy.typing import NDArray
 
 from becalm.tables.archive import ArchiveFile
-from becalm.tables.faults import REPEATED
+from becalm.tables.faults import CUT_OFF, REPEATED
 from becalm.tables.tally import MonthlyTotals
 from becalm.tables.totals import first_of, last_of
 from becalm.terms.coverage import Gap
@@ -32,15 +32,18 @@ def find_gaps(
     *,
     files: Iterable[ArchiveFile] = (),
     rejected: Mapping[str, int] | None = None,
+    cut: Collection[tuple[str, str]] = (),
 ) -> tuple[Gap, ...]:
     """Which months of which source are missing, cut short, far below their neighbours or loaded in part?
 
     `files` are the archive's current files and `rejected` how many rows of each input file were
-    refused (`rejected_by_file`); without them nothing is said of months loaded in part. Ordered by
+    refused (`rejected_by_file`); without them nothing is said of months loaded in part. `cut` are the
+    input files, each with its intake, that end in the middle of a row (`cut_files`). Ordered by
     source and month; a month has one gap of a kind at most.
     """
     seen = [gap for source in totals for gap in (*_missing(source), *_cut_short(source), *_low(source))]
-    gaps = (*seen, *_partial(files, rejected or {}))
+    files = tuple(files)
+    gaps = (*seen, *_partial(files, rejected or {}), *_cut_off(files, cut, seen))
     return tuple(sorted(gaps, key=lambda gap: (gap.source, gap.month, gap.kind)))
 
 
@@ -55,6 +58,13 @@ def rejected_by_file(row_faults: Table) -> dict[str, int]:
     refused = row_faults.filter((row_faults.fate == "rejected") & (row_faults.reason != REPEATED))
     found = refused.group_by("file").agg(n=ibis._.row.nunique()).to_pyarrow()
     return dict(sorted(zip(found["file"].to_pylist(), found["n"].to_pylist(), strict=True)))
+
+
+def cut_files(row_faults: Table) -> frozenset[tuple[str, str]]:
+    """Which input files, of which intake, end in the middle of a row?"""
+    found = row_faults.filter(row_faults.reason == CUT_OFF).select("file", "intake_id").distinct()
+    names = found.to_pyarrow()
+    return frozenset(zip(names["file"].to_pylist(), names["intake_id"].to_pylist(), strict=True))
 
 
 def _missing(totals: MonthlyTotals) -> list[Gap]:
@@ -139,6 +149,23 @@ def _cut_short(totals: MonthlyTotals) -> list[Gap]:
                 Gap(totals.source, month, "cut_short", f"{told}, with about {daily:,.0f} records a day")
             )
     return gaps
+
+
+def _cut_off(
+    files: Sequence[ArchiveFile], cut: Collection[tuple[str, str]], seen: Sequence[Gap]
+) -> list[Gap]:
+    """Months of files that end in the middle of a row, where nothing else says already that they are cut."""
+    told = {(gap.source, gap.month) for gap in seen if gap.kind == "cut_short"}
+    held = {
+        (file.source, file.month): file.input_file
+        for file in files
+        if file.table in ("incidents", "published_counts") and (file.input_file, file.intake_id) in cut
+    }
+    return [
+        Gap(source, month, "cut_short", f"{name} ends in the middle of a row: it was cut, nobody knows where")
+        for (source, month), name in held.items()
+        if (source, month) not in told
+    ]
 
 
 def _partial(files: Iterable[ArchiveFile], rejected: Mapping[str, int]) -> list[Gap]:

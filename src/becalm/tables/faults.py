@@ -11,6 +11,9 @@ from becalm.terms.intake import RowFault
 REPEATED = "the whole row repeats an earlier one"
 """Why a row is rejected that loses nothing: the earlier one was loaded."""
 
+CUT_OFF = "the file ends in the middle of this row"
+"""Why the last row is rejected of a file of which nobody knows how much is missing."""
+
 
 @dataclass(frozen=True, slots=True)
 class FaultCount:
