@@ -165,3 +165,12 @@ def test_a_folder_that_cannot_be_written_is_refused(tmp_path: Path) -> None:
     result = init(tmp_path / "file" / "force")
     assert result.exit_code == 3
     assert "cannot be written" in result.output
+
+
+def test_the_folder_may_be_named_as_every_other_command_names_it(tmp_path: Path) -> None:
+    assert init("--workspace", tmp_path / "force").exit_code == 0
+    assert open_workspace(tmp_path / "force").city.key == "london"
+    assert init().exit_code == 2
+    both = init(tmp_path / "one", "--workspace", tmp_path / "other")
+    assert both.exit_code == 2
+    assert not (tmp_path / "one").exists()

@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from becalm.cli.options import Format, FormatOption
+from becalm.terms.errors import UsageError
 
 if TYPE_CHECKING:
     from becalm.desk.workspace import WorkspaceMade
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(help="The folder to make it in.", show_default=False)],
+    folder: Annotated[
+        Path | None, typer.Argument(help="The folder to make it in (or --workspace).", show_default=False)
+    ] = None,
     city: Annotated[
         str | None,
         typer.Option(help="A shipped city (london, chicago, portland, toronto) or a TOML file of your own."),
@@ -32,19 +35,33 @@ def init(
     boundaries_crs: Annotated[
         str | None, typer.Option(help="The coordinate system of that file, if it states none or a wrong one.")
     ] = None,
+    workspace: Annotated[
+        Path | None,
+        typer.Option("--workspace", "-w", help="The same folder, as every other command names it."),
+    ] = None,
     format: FormatOption = Format.table,  # noqa: A002  # the option is called --format
 ) -> None:
     """Make a workspace: one folder for the city's facts, its records and its answers."""
     from becalm.desk.workspace import make_workspace
 
     made = make_workspace(
-        folder,
+        _one_of(folder, workspace),
         city=city,
         boundaries=boundaries,
         boundaries_name=boundaries_name,
         boundaries_crs=boundaries_crs,
     )
     typer.echo(_RENDER[format](made), nl=False)
+
+
+def _one_of(folder: Path | None, workspace: Path | None) -> Path:
+    """The folder that was named, once, in one of the two ways."""
+    if folder is not None and workspace is not None and folder != workspace:
+        raise UsageError(f"Two folders are named, {folder} and {workspace}. Name the one to make.")
+    named = folder or workspace
+    if named is None:
+        raise UsageError("No folder is named. Say which to make, e.g. `becalm init city`.")
+    return named
 
 
 def _facts(made: WorkspaceMade) -> dict[str, object]:
