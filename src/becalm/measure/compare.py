@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
 from typing import Final
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from becalm.measure.background import Background
 from becalm.measure.dispersion import GroupDispersion, measure_dispersion
 from becalm.measure.expected import expected_from_years
+from becalm.measure.holes import holes_in, missing_months, withhold_changes
 from becalm.measure.match import match_calendar, with_easter
 from becalm.measure.series import Series, days_counted, require_answerable, series_of
 from becalm.measure.suppress import suppress
@@ -52,12 +52,14 @@ def compare_baselines(
     windows = (period, *dict.fromkeys(window for b in baselines for window in b.windows))
     series = series_of(counts, windows, groups=background.groups)
     compared = (period, *baselines[0].windows)
-    spread = measure_dispersion(series, apart_from=compared, level=settings.level)
+    spread = measure_dispersion(
+        series, apart_from=compared, level=settings.level, missing=missing_months(background.gaps)
+    )
     known = replace(background, holidays=with_easter(background.holidays, windows))
     comparison = Comparison(
         by=counts.by,
         period=period,
-        against=tuple(_contrast(series, period, b, spread, settings, known.holidays) for b in baselines),
+        against=tuple(_contrast(series, period, b, spread, settings, known) for b in baselines),
         source=counts.source,
         as_of=counts.as_of,
         level=settings.level,
@@ -87,10 +89,10 @@ def _contrast(
     baseline: Baseline,
     spread: GroupDispersion,
     settings: CompareSettings,
-    holidays: Mapping[date, str],
+    known: Background,
 ) -> Contrast:
     """The period against one baseline: like days counted, years averaged, ratios estimated, rows tested."""
-    matching = match_calendar(period, baseline.windows, align=settings.align, holidays=holidays)
+    matching = match_calendar(period, baseline.windows, align=settings.align, holidays=known.holidays)
     if not matching.new:
         raise QuestionError(
             f"No day of {period} has a partner in {baseline.label} when {settings.align} are matched. "
@@ -118,7 +120,9 @@ def _contrast(
         for g in range(len(series.groups))
     )
     q = q_values(p[1:])
-    return Contrast(baseline, rows[0], tuple(map(_with_q, rows[1:], q.tolist())), matching.unmatched)
+    contrast = Contrast(baseline, rows[0], tuple(map(_with_q, rows[1:], q.tolist())), matching.unmatched)
+    holes = holes_in((period, *baseline.windows), missing_months(known.gaps))
+    return withhold_changes(contrast, holes) if holes else contrast
 
 
 def _row(

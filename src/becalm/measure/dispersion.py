@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -40,11 +40,14 @@ class GroupDispersion:
         return f"mid-p, overdispersion {self.phi[g]:.3g} from {self.stretches} {self.unit}"
 
 
-def measure_dispersion(series: Series, *, apart_from: Sequence[Period], level: float) -> GroupDispersion:
+def measure_dispersion(
+    series: Series, *, apart_from: Sequence[Period], level: float, missing: Collection[str] = ()
+) -> GroupDispersion:
     """How much more than Poisson chance does each series vary, outside the compared windows?
 
     Months (or, where days are known, stretches of seven days) of the five years before the latest
-    window, without those that touch a window, are fitted by the equation below. The last two months
+    window, without those that touch a window or a month `missing` from the records, are fitted by the
+    equation below. The last two months
     are left out too, as far as enough history remains: a change that is about to be measured has often
     begun by then, and its beginning is no noise.
 
@@ -61,6 +64,7 @@ def measure_dispersion(series: Series, *, apart_from: Sequence[Period], level: f
     unit = "months" if series.unit == "month" else "weeks"
     stretches = _months(series) if unit == "months" else _weeks(series, latest)
     past = [(span, columns) for span, columns in stretches if _is_history(span, latest, apart_from)]
+    past = [(span, columns) for span, columns in past if not set(span.months) & set(missing)]
     past = _without_the_latest(past, latest, needed=NEEDED[unit])
     if len(past) < NEEDED[unit]:
         return GroupDispersion(np.ones(len(series.groups)), len(past), unit)

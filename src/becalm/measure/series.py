@@ -95,7 +95,7 @@ def require_answerable(
         if counts.unit == "month" and not window.is_whole_months:
             raise QuestionError(
                 f"The {name} {window} is not whole months, and {counts.source} records only the month "
-                f"of each offence. Ask for whole months, for example --period {window.months[0]}."
+                f"of each offence. Ask for whole months, for example --period {_mostly(window)}."
             )
         if not covered.holds(window):
             raise QuestionError(
@@ -107,6 +107,11 @@ def require_answerable(
             f"{counts.source} records only the month of each offence, so that days cannot be matched by "
             f"{align}. Leave out --align, and read the calendar warnings instead."
         )
+
+
+def _mostly(window: Period) -> str:
+    """The month that the middle of the window lies in."""
+    return f"{window.start + timedelta(days=window.days // 2):%Y-%m}"
 
 
 def outside_total(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
+from typing import Final
+
+import numpy as np
 
 from becalm.measure.background import Background
 from becalm.measure.dispersion import GroupDispersion
@@ -15,6 +19,10 @@ from becalm.terms.coverage import Gap
 from becalm.terms.offence import OffenceGroup
 from becalm.terms.period import Period
 
+HARDLY_ANY: Final = 0.02  # of a usual month: no fall on record went so far
+LEAST_USUAL: Final = 100.0  # records in a usual month, below which chance may empty one
+DAYS_A_MONTH: Final = 365.25 / 12
+
 
 def warnings_of(
     comparison: Comparison, counts: CountTable, spread: GroupDispersion, background: Background
@@ -24,7 +32,9 @@ def warnings_of(
         *_only(comparison, background.groups),
         *_left_out(comparison, background),
         *_twice(comparison, background.groups),
+        *_all_unknown(comparison),
         *_coverage(comparison, background.gaps),
+        *_hardly_begun(comparison, counts),
         *_without_day(counts),
         *_lengths(comparison),
         *_calendar(comparison, counts, background.holidays),
@@ -74,6 +84,42 @@ def _coverage(comparison: Comparison, gaps: Sequence[Gap]) -> Iterable[str]:
     return (f"Coverage: {gap}" for gap in gaps if gap.month in touched)
 
 
+def _all_unknown(comparison: Comparison) -> Iterable[str]:
+    if [row.group for row in comparison.rows] == ["unknown"]:
+        asked = comparison.by.replace("_", " ")
+        yield (
+            f"No record of {comparison.source} in these windows states the {asked}: "
+            "the table has one row, and it is the total again."
+        )
+
+
+def _hardly_begun(comparison: Comparison, counts: CountTable) -> Iterable[str]:
+    """Windows that hold next to nothing of what the source usually holds: strays from before it began."""
+    usual = usual_month(counts)
+    windows = (comparison.period, *(w for c in comparison.against for w in c.baseline.windows))
+    for window in dict.fromkeys(windows):
+        held = sum(n for day, n in _daily(counts) if window.start <= day < window.end)
+        monthly = held / window.days * DAYS_A_MONTH
+        if usual >= LEAST_USUAL and 0 < monthly < HARDLY_ANY * usual:
+            yield (
+                f"Coverage: {window} holds {held:,} records, where a usual month of {comparison.source} "
+                f"holds about {usual:,.0f}: its records had hardly begun, and a comparison says little."
+            )
+
+
+def usual_month(counts: CountTable) -> float:
+    """How many records are in the month that the middle record falls into?"""
+    months: Counter[str] = Counter()
+    for day, n in _daily(counts):
+        months[f"{day:%Y-%m}"] += n
+    sizes = np.sort(np.array(list(months.values()) or [0]))
+    return float(sizes[np.searchsorted(sizes.cumsum(), sizes.sum() / 2.0)])
+
+
+def _daily(counts: CountTable) -> list[tuple[date, int]]:
+    return list(zip(counts.times, counts.counts.sum(axis=0).tolist(), strict=True))
+
+
 def _without_day(counts: CountTable) -> Iterable[str]:
     if counts.without_day:
         yield f"{counts.without_day:,} records carry no day and are not counted here."
@@ -115,7 +161,7 @@ def _unmatched(contrast: Contrast) -> Iterable[str]:
 def _history(spread: GroupDispersion) -> Iterable[str]:
     if not spread.known:
         yield (
-            f"Intervals allow for Poisson chance only: there are {spread.stretches} {spread.unit} of history "
+            f"Intervals allow for Poisson chance only: there is history of {spread.stretches} {spread.unit} "
             "outside the compared windows, too few to tell how much these counts vary by themselves. "
             "Real counts vary more, so true intervals are wider."
         )

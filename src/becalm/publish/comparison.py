@@ -57,9 +57,10 @@ def small_print(comparison: Comparison) -> Iterator[str]:
     """What stands under the table: where it comes from, how it was made, what to beware of."""
     total, level = comparison.total, f"{comparison.level * 100:.3g} %"
     yield f"Source {comparison.source}, records as of {comparison.as_of}."
+    how = "" if comparison.missing_months else f" Interval: {level}. Total by {total.method}."
     yield (
         f"Before: {baseline_name(comparison.baseline)} ({comparison.baseline.alignment}). "
-        f"Now: {words.period(comparison.period)}. Interval: {level}. Total by {total.method}."
+        f"Now: {words.period(comparison.period)}.{how}"
     )
     yield (
         "Cannot tell: after allowing for the number of groups looked at, chance alone could explain it. "
@@ -80,8 +81,15 @@ def _change(row: ComparisonRow) -> tuple[str, str]:
     if row.change_percent is not None and low is not None and high is not None:
         return words.percent(row.change_percent), f"{words.percent(low)} to {words.percent(high)}"
     if row.ratio is not None:
-        return f"×{row.ratio:.2f}", f"×{row.low:.2f} to ×{row.high:.3g}"
-    return words.signed(row.difference), f"×{row.low:.2f} or more" if row.new else words.NO_VALUE
+        return _times(row.ratio), f"{_times(row.low)} to {_times(row.high)}"
+    if not row.low:
+        return words.NO_VALUE, words.NO_VALUE
+    return words.signed(row.difference), f"{_times(row.low)} or more"
+
+
+def _times(ratio: float) -> str:
+    """The ratio with as many decimals as a reader can use."""
+    return f"×{ratio:.2f}" if ratio < 10 else f"×{ratio:.1f}" if ratio < 100 else f"×{ratio:,.0f}"
 
 
 def _verdict(row: ComparisonRow, comparison: Comparison) -> str:

@@ -38,7 +38,8 @@ def what_happened(row: ComparisonRow, level: float) -> str:
     verdict = verdict_of(row, level)
     if row.change_percent is None:
         moved = {"fall": "fell", "rise": "rose", "unclear": "went"}[verdict]
-        return f"{moved} from {old_count(row.old)} to {words.whole(row.new)}, too few for a percentage"
+        why = "with months missing" if row.ratio is None and row.old else "too few for a percentage"
+        return f"{moved} from {old_count(row.old)} to {words.whole(row.new)}, {why}"
     counts = f"({old_count(row.old)} → {words.whole(row.new)})"
     size = f"{abs(row.change_percent):.1f}%"
     if verdict == "unclear":
@@ -51,6 +52,9 @@ def headline(comparison: Comparison) -> str:
     row = comparison.total
     new, old = words.period(comparison.period), baseline_name(comparison.baseline)
     counts = f"from {old_count(row.old)} in {old} to {words.whole(row.new)} in {new}"
+    if comparison.missing_months:
+        holes = words.listed(list(comparison.missing_months))
+        return f"No comparison can be made, for there are no records of {holes}: the counts go {counts}."
     if row.change_percent is None:
         return f"Recorded offences went {counts}: too few for a percentage."
     verdict, size = verdict_of(row, comparison.level), f"{abs(row.change_percent):.1f}%"
@@ -64,6 +68,8 @@ def how_sure(comparison: Comparison) -> str:
     """The interval of the headline, in words."""
     row = comparison.total
     low, high = row.change_low_percent, row.change_high_percent
+    if comparison.missing_months:
+        return "What was not loaded cannot be told from what did not happen: ingest those months first."
     if low is None or high is None:
         return "With so few records no percentage is given; the counts themselves are in the table."
     level = f"{comparison.level * 100:.3g}%"
@@ -138,6 +144,9 @@ def choices_made(
 
 def notes_to(comparison: Comparison) -> tuple[str, ...]:
     """What must be said below the table of a comparison: suppressed percentages first, together."""
+    if comparison.missing_months:
+        holes = words.listed(list(comparison.missing_months))
+        return (f"No change is given: there are no records of {holes}.",)
     rows = (comparison.total, *comparison.rows)
     few = [row.label for row in rows if row.change_percent is None]
     said = [f"No percentage is given where the baseline is too small: {words.listed(few)}."] if few else []

@@ -106,12 +106,14 @@ class Contrast:
     """A period against one baseline: the total and every group.
 
     `unmatched` are days of the period or of the baseline that had no partner and were left out.
+    Where there are no records of `missing_months`, only counts are given.
     """
 
     baseline: Baseline
     total: ComparisonRow
     rows: tuple[ComparisonRow, ...]
     unmatched: tuple[date, ...] = ()
+    missing_months: tuple[str, ...] = ()
 
     def as_record(self) -> Record:
         """The contrast as other programs read it."""
@@ -120,6 +122,7 @@ class Contrast:
             "alignment": self.baseline.alignment,
             "windows": [_window(window) for window in self.baseline.windows],
             "unmatched_days": [str(day) for day in self.unmatched],
+            "missing_months": list(self.missing_months),
             "total": self.total.as_record(),
             "rows": [row.as_record() for row in self.rows],
         }
@@ -146,6 +149,11 @@ class Comparison:
     def baseline(self) -> Baseline:
         """The baseline that was asked for."""
         return self.against[0].baseline
+
+    @property
+    def missing_months(self) -> tuple[str, ...]:
+        """The months of the period or of the baseline asked for that there are no records of."""
+        return self.against[0].missing_months
 
     @property
     def total(self) -> ComparisonRow:

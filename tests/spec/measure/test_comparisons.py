@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from becalm.measure import Background, compare_baselines, compare_periods, outside_total, pick_groups
+from becalm.publish.comparison import comparison_lines
+from becalm.publish.sentences import headline, how_sure
 from becalm.tables.counts import CountTable, count_incidents
 from becalm.terms.baseline import Baseline, choose_baselines
 from becalm.terms.comparison import CompareSettings, Comparison
@@ -17,10 +19,7 @@ from becalm.terms.errors import QuestionError
 from becalm.terms.offence import OffenceGroup
 from becalm.terms.period import Period, parse_period
 
-APRIL_2020, APRIL_2019 = (
-    Period(date(2020, 4, 1), date(2020, 5, 1)),
-    Period(date(2019, 4, 1), date(2019, 5, 1)),
-)
+APRIL_2020, APRIL_2019, APRIL_2018 = (Period(date(y, 4, 1), date(y, 5, 1)) for y in (2020, 2019, 2018))
 
 
 def compare_april(incidents, by="offence_group", **settings) -> Comparison:
@@ -321,6 +320,67 @@ def test_badly_covered_months_are_named_where_they_are_used_and_nowhere_else():
         background=Background(gaps=gaps),
     )
     assert [w for w in found.warnings if w.startswith("Coverage")] == ["Coverage: drawn 2019-04: 30 records"]
+
+
+def with_a_hole(month, counts):
+    return compare_baselines(
+        counts,
+        period=APRIL_2020,
+        baselines=(Baseline("2019", (APRIL_2019,), ""), Baseline("2018", (APRIL_2018,), "")),
+        background=Background(
+            gaps=[Gap("drawn", month, "missing", "no records; about 100 would be expected")]
+        ),
+    )
+
+
+def test_a_month_that_was_never_loaded_is_not_a_fall_of_a_hundred_per_cent():
+    counts = months_of({"robbery": [*np.full(120, 100), 0, 100]})
+    found = with_a_hole("2020-04", counts)
+    for row in (found.total, *found.rows):
+        assert (row.new, row.old, row.change_percent, row.ratio) == (0, 100, None, None)
+        assert (row.low, row.high, row.p_value, row.q_value) == (0.0, float("inf"), None, None)
+        assert row.notes == ("no comparison: there are no records of 2020-04",)
+    assert found.as_record()["rows"][0]["high"] is None
+    assert "no records of 2020-04" in headline(found)
+    assert "loaded" in how_sure(found)
+    assert {line[3:] for line in comparison_lines(found)} == {("–", "–", "Cannot tell")}
+
+
+def test_a_baseline_that_was_never_loaded_leaves_the_others_standing():
+    counts = months_of({"robbery": [*np.full(96, 100), 0, *np.full(25, 100)]})
+    found = with_a_hole("2018-04", counts)
+    assert found.missing_months == ()
+    assert found.total.change_percent == 0.0
+    assert [contrast.missing_months for contrast in found.against] == [(), ("2018-04",)]
+    assert [contrast.total.change_percent for contrast in found.against] == [0.0, None]
+
+
+def test_months_that_were_never_loaded_are_no_history():
+    counts = months_of({"robbery": np.full(122, 100)})
+    holes = [Gap("drawn", f"2018-{m:02}", "missing", "") for m in (9, 10, 11)]
+    plain, holed = (
+        compare_baselines(
+            counts,
+            period=APRIL_2020,
+            baselines=(Baseline("2019", (APRIL_2019,), ""),),
+            background=Background(gaps=gaps),
+        )
+        for gaps in ((), holes)
+    )
+    assert int(plain.total.method.split()[-2]) - int(holed.total.method.split()[-2]) == 3
+
+
+def test_strays_from_before_the_records_began_are_said_to_be_few():
+    counts = months_of({"robbery": [*np.full(110, 2), *np.full(12, 1000)]})
+    found = compare_periods(counts, period=APRIL_2020, baseline=APRIL_2019)
+    (said,) = [w for w in found.warnings if w.startswith("Coverage")]
+    assert said.startswith("Coverage: 2019-04-01 to 2019-04-30 holds 2 records, where a usual month")
+
+
+def test_a_table_of_nothing_but_unknown_says_that_the_records_do_not_tell():
+    counts = replace(months_of({"unknown": np.full(122, 100)}), by="weapon")
+    found = compare_periods(counts, period=APRIL_2020, baseline=APRIL_2019)
+    assert "No record of drawn in these windows states the weapon" in found.warnings[0]
 
 
 def test_days_asked_of_records_of_months_are_refused_with_the_remedy():
