@@ -32,7 +32,8 @@ def becalm(*words: object, workspace: Path) -> Any:
 
 def becalm_process(*words: object, workspace: Path) -> subprocess.CompletedProcess[str]:
     command = [str(BECALM), *map(str, words), "--workspace", str(workspace)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    wide = {**os.environ, "COLUMNS": "160"}  # readline may have told children of pytest another width
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=wide)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from police_files import make_workspace, street_row, write_street
 from typer.testing import CliRunner
 
@@ -56,3 +57,24 @@ def test_a_workspace_with_an_unknown_time_zone_is_not_opened(tmp_path: Path) -> 
 def test_months_given_backwards_are_not_taken_for_an_effect(tmp_path: Path) -> None:
     told = becalm("simulate", "--months", "2020-06:2019-01", "--out", tmp_path / "city", code=2)
     assert told.startswith("becalm: --months '2020-06:2019-01' ends before it begins.")
+
+
+def test_options_may_stand_before_the_sub_command(tmp_path: Path) -> None:
+    workspace = make_workspace(tmp_path / "workspace")
+    told = becalm("ingest", "--workspace", workspace, "rejects", "--format", "json", code=0)
+    assert told == becalm("ingest", "rejects", "--format", "json", "--workspace", workspace, code=0)
+    assert "is a folder -> name a file in it" in becalm("ingest", "-w", workspace, "map", tmp_path, code=4)
+    assert "Propose" not in becalm("ingest", f"--workspace={workspace}", "./map", code=4)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("cut.parquet", "is not a whole Parquet file"), ("cut.xlsx", "cannot be read as a workbook")],
+)
+def test_a_damaged_table_is_told_from_one_that_nobody_knows(tmp_path: Path, name: str, words: str) -> None:
+    workspace = make_workspace(tmp_path / "workspace")
+    inbox = tmp_path / "inbox"
+    write_street(inbox, [street_row("a")])
+    (inbox / name).write_bytes(b"PAR1 and then nothing")
+    assert words in becalm("ingest", inbox / name, "--workspace", workspace, code=4)
+    assert f"skipped: {name}: {words}" in becalm("ingest", inbox, "--workspace", workspace, code=0)

@@ -25,13 +25,32 @@ class Fate(StrEnum):
 
 
 class PathsFirst(TyperGroup):
-    """A group whose first argument is a path, unless it is exactly the name of a sub-command."""
+    """A group whose first word is a path, unless it is exactly the name of a sub-command."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Put the command `load` in front of paths and their options."""
-        if args and args[0] not in self.commands:
+        """Put the sub-command in front of its options, and `load` where none is named."""
+        place = _first_word(args)
+        if place is not None and args[place] in self.commands:
+            args = [args[place], *args[:place], *args[place + 1 :]]
+        elif args:
             args = [LOAD, *args]
         return super().parse_args(ctx, args)
+
+
+def _first_word(args: list[str]) -> int | None:
+    """Where the first word stands that is neither an option nor its value.
+
+    >>> _first_word(["--workspace", "force", "rejects", "--limit", "5"])
+    2
+    """
+    place = 0
+    while place < len(args) and args[place].startswith("-"):
+        option = args[place]
+        if option == "--":
+            return None
+        alone = option == "--help" or "=" in option or (option[1] != "-" and len(option) > 2)
+        place += 1 if alone else 2
+    return place if place < len(args) else None
 
 
 app = typer.Typer(

@@ -232,6 +232,8 @@ def _fault(where: object, what: str, remedy: str) -> InputError:
 
 
 def _unreadable(name: str, error: OSError) -> InputError:
+    if isinstance(error, IsADirectoryError):
+        return _fault(name, "is a folder", "name a file in it")
     remedy = (
         "check the path" if isinstance(error, FileNotFoundError) else "check its permissions and the disk"
     )

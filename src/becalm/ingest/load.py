@@ -15,7 +15,7 @@ from tempfile import mkdtemp
 
 from becalm.ingest.inputs import Found, Skipped, opened
 from becalm.ingest.reader import InputFile, ReadContext, Reader, Reading
-from becalm.ingest.sheets import columns_of
+from becalm.ingest.sheets import BOOK_SUFFIXES, columns_of, read_sheet
 from becalm.tables.faults import REPEATED
 from becalm.terms.errors import DependencyError, Fault, InputError
 from becalm.terms.intake import RowFault
@@ -183,10 +183,25 @@ def _reader_of(file: InputFile, readers: Sequence[Reader], context: ReadContext)
 
 
 def _unknown(entry: Found, file: InputFile) -> Skipped:
+    if damage := _damage_of(file):
+        if entry.named:
+            raise InputError(f"{entry.name} was refused; nothing was loaded", (damage,))
+        return Skipped(entry.name, f"{damage.what}: {damage.remedy}")
     seen = _seen(file)
     if entry.named:
         raise InputError(f"{entry.name} was refused", (Fault(entry.name, seen, EXPECTED),))
     return Skipped(entry.name, seen)
+
+
+def _damage_of(file: InputFile) -> Fault | None:
+    """What is wrong with a Parquet or Excel file that cannot be opened as one; None where it can."""
+    if columns_of(file) or file.path.suffix.lower() not in (".parquet", *BOOK_SUFFIXES):
+        return None
+    try:
+        read_sheet(file)
+    except InputError as error:
+        return error.faults[0]
+    return None
 
 
 def _seen(file: InputFile) -> str:
@@ -202,7 +217,8 @@ def _nothing_to_read(skipped: Sequence[Skipped]) -> InputError:
     kinds = Counter(s.name.rpartition(".")[2].lower() if "." in s.name else "no suffix" for s in skipped)
     found = ", ".join(f"{n} x {kind}" for kind, n in kinds.most_common(8)) or "no files at all"
     faults = tuple(Fault(s.name, s.reason, "skipped") for s in skipped[:ROWS_SHOWN])
-    return InputError(f"Nothing to load was found ({found}). {EXPECTED}.", faults)
+    more = f" The first {ROWS_SHOWN} of {len(skipped)}:" if len(skipped) > ROWS_SHOWN else ""
+    return InputError(f"Nothing to load was found ({found}). {EXPECTED}.{more}", faults)
 
 
 def _refusal(refused: Sequence[tuple[str, InputError]]) -> InputError:
