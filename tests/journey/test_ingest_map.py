@@ -73,3 +73,13 @@ def test_the_command_that_is_proposed_next_can_be_pasted(folder: Path) -> None:
     )
     apart = call("ingest", "map", "crimes.csv", "--out", "other.toml", "--name", "other")
     assert apart.splitlines()[-1] == "  becalm ingest crimes.csv --mapping other.toml --workspace force"
+
+
+def test_a_file_without_a_line_of_names_is_told_so(folder: Path) -> None:
+    rows = "".join(f"{350_000 + n}.5,{570_000 + n}.25,2016-01-{n % 28 + 1:02d}\n" for n in range(40))
+    (folder / "points.csv").write_text(rows)
+    told = call("ingest", "map", "points.csv").splitlines()
+    assert told[2].startswith(
+        "  1. the first line looks like a record (350000.5, 570000.25, 2016-01-01), not"
+    )
+    assert "first line" not in call("ingest", "map", "crimes.csv")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from becalm.ingest.toml_text import Table, toml_text
 from becalm.terms.offence import OffenceTable, plain_word
 
 WORDS_SHOWN: Final = 12
+VALUE: Final = re.compile(r"[-+]?[\d.,:/T -]*\d[\d.,:/T -]*Z?")  # a number or a date
 YES_AND_NO: Final = {"y": "true", "yes": "true", "1": "true", "n": "false", "no": "false", "0": "false"}
 
 
@@ -43,6 +45,7 @@ def propose(
     """
     looks = tuple(look_at(sheet, column) for column in sheet.columns)
     draft = Draft(sheet, looks, tables, locator)
+    _doubt_header(draft)
     offence = _offence(draft)
     time = propose_time(draft)
     place = _place(draft)
@@ -64,6 +67,15 @@ def propose(
     text = toml_text({**head, "doubts": draft.doubts}, parts, _unused(draft))
     MappingModel.model_validate(tomllib.loads(text))
     return Proposal(name, text, tuple(draft.doubts), looks)
+
+
+def _doubt_header(draft: Draft) -> None:
+    values = [name for name in draft.sheet.columns if VALUE.fullmatch(name)]
+    if 2 * len(values) > len(draft.sheet.columns):
+        draft.doubts.append(
+            f"the first line looks like a record ({', '.join(values)[:60]}), not like names of columns: "
+            "write a line of names above it and propose again"
+        )
 
 
 # --- offence ------------------------------------------------------------------------------------------
