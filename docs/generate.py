@@ -19,7 +19,7 @@ from describe import functions, nouns, prose, table, type_text
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from becalm.cli.main import app
+from becalm.cli.main import STOPPED, app
 from becalm.ingest.offences import load_offences
 from becalm.store import workspace
 from becalm.tables import schema
@@ -233,6 +233,7 @@ def exit_codes_page() -> str:
         (str(kind.exit_code), f"`{kind.__name__}`", inspect.cleandoc(kind.__doc__ or ""))
         for kind in ERROR_KINDS
     ]
+    rows.append((str(STOPPED), "", "Stopped from the keyboard; nothing was left half done."))
     return page("Exit codes", "exit_codes", table(("code", "kind", "what it means"), rows))
 
 

@@ -95,7 +95,8 @@ def test_each_kind_of_failure_has_an_exit_code_of_its_own_and_the_tree_names_the
 
 def test_a_folder_that_is_no_workspace_ends_with_its_exit_code_and_no_traceback(tmp_path: Path) -> None:
     becalm = Path(sys.executable).with_name("becalm")
-    words = next(c.words for c in COMMANDS if "--workspace" in option_names(c) and not required_arguments(c))
+    asking = [c for c in COMMANDS if "--workspace" in option_names(c) and c.words != ("init",)]
+    words = next(c.words for c in asking if not required_arguments(c))
     done = subprocess.run(
         [becalm, *words, "--workspace", str(tmp_path)], capture_output=True, text=True, check=False
     )

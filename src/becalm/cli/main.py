@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from becalm.desk.core import Desk
 
 
+STOPPED = 130  # what shells give a program that was interrupted
+
+
 class Root(TyperGroup):
     """The command group that turns every known failure into a clear message and its exit code."""
 
@@ -27,6 +30,9 @@ class Root(TyperGroup):
         except BecalmError as error:
             typer.echo(f"becalm: {error}", err=True)
             raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as stop:
+            typer.echo("becalm: stopped; nothing was left half done", err=True)
+            raise typer.Exit(STOPPED) from stop
 
 
 app = typer.Typer(
