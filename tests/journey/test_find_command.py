@@ -125,7 +125,9 @@ def test_the_backtest_has_the_agreed_shape(workspace):
     done = becalm("find", "backtest", *options, "--format", "json")
     assert done.exit_code == 0, done.output
     told = json.loads(done.stdout)
-    assert list(told) == ["target", "cell_m", "area_share", "origins", "rows"]
+    assert list(told)[:5] == ["target", "cell_m", "area_share", "origins", "rows"]
+    assert (told["source"], len(told["months"]), told["seed"] >= 0) == ("timed", 6, True)
+    assert all(isinstance(warning, str) for warning in told["warnings"])
     assert (told["target"], told["origins"], told["area_share"]) == (["robbery"], 6, 0.1)
     assert [list(row) for row in told["rows"]] == [ROW] * 7
     assert all(isinstance(row[name], float) for row in told["rows"] for name in ROW[1:])
@@ -143,7 +145,7 @@ def test_the_backtest_has_the_agreed_shape(workspace):
         (("--source", "timed", "--until", "May"), 2, "not a month"),
         (("--source", "timed", "--since", "2030-01"), 2, "No month on record"),
         (("--source", "timed", "--until", "2018-02"), 5, "need 4"),
-        (("--source", "timed", "--cell-m", "0"), 5, "no size"),
+        (("--source", "timed", "--cell-m", "0"), 2, "no size"),
         (("--source", "timed", "--out", "list.shp"), 2, ".gpkg"),
     ],
 )
@@ -156,6 +158,17 @@ def test_what_cannot_be_answered_ends_with_its_code_and_a_remedy(workspace, word
 def test_hours_are_not_made_up_for_records_that_carry_months(workspace):
     done = becalm("find", "hotspots", "-w", workspace, "--source", "monthly", "-t", "robbery", "--count", 12)
     assert "no times" in done.stdout
+
+
+def test_the_names_of_places_stay_whole_on_a_narrow_screen(workspace, monkeypatch):
+    monkeypatch.setattr("becalm.cli.find_view.WIDTH", 80)
+    options = ("-w", workspace, "--source", "timed", "-t", "robbery", "--count", 5)
+    shown = becalm("find", "hotspots", *options).stdout
+    ids = [
+        row["place_id"]
+        for row in csv.DictReader(io.StringIO(becalm("find", "hotspots", *options, "-f", "csv").stdout))
+    ]
+    assert all(place in shown for place in ids)
 
 
 def test_an_empty_archive_says_how_to_fill_it(tmp_path):

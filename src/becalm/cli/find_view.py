@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -18,7 +19,7 @@ from rich.table import Table
 from becalm.cli.options import Format
 from becalm.desk.find import BacktestDone, HotspotsFound
 from becalm.terms.band import Band, band_of
-from becalm.terms.hotspot import BacktestRow, HotspotList
+from becalm.terms.hotspot import LEAST_FOR_VERDICT, BacktestRow, HotspotList
 
 SHOWN = 20
 WIDTH = 140
@@ -57,6 +58,7 @@ METHOD_HEADINGS = (
     "PAI less count_12",
     "verdict",
 )
+NARROWEST = {"expected in 30 days": 19, "rank interval": 8, "busiest hour": 9, "borough": 8}
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -89,6 +91,17 @@ def backtest_object(done: BacktestDone) -> dict[str, Any]:
         "area_share": tested.area_share,
         "origins": tested.origins,
         "rows": [_row_object(row) for row in tested.rows],
+        "count": tested.count,
+        "months": list(tested.months),
+        "incidents": tested.incidents,
+        "places": tested.places,
+        "area_m2": round(tested.area_m2, 1),
+        "denominator": tested.denominator,
+        "source": tested.source,
+        "as_of": str(tested.as_of),
+        "level": tested.level,
+        "seed": done.run.seed,
+        "warnings": list(tested.warnings),
     }
 
 
@@ -147,7 +160,7 @@ def _summary(listed: HotspotList) -> tuple[str, ...]:
         f"How sure: mean P(top {len(listed.hotspots)}) {listed.mean_p_top:.2f}; "
         + ", ".join(f"{bands[band]} {band}" for band in Band)
         + f"; {listed.tied_below} places not listed cannot be told apart from the last one.",
-        f"Score: {parts}; half-life {listed.half_life_months:g} months.",
+        f"Score: {parts}; {_memory(listed.half_life_months)}.",
         f"Borrowed from: {', '.join(listed.related) or 'nothing'}. "
         f"Left out as found by police: {', '.join(listed.excluded) or 'nothing on record'}.",
         f"Concentration, last 12 months: 25 % of {c.incidents:,} incidents in {c.share_25:.2%} of places "
@@ -156,6 +169,12 @@ def _summary(listed: HotspotList) -> tuple[str, ...]:
         f"Generalised Gini {c.gini_generalised:.2f}.",
         f"Places that compete: {listed.places:,} ({listed.denominator}, {listed.area_m2 / 1e6:,.1f} km2).",
     )
+
+
+def _memory(half_life_months: float) -> str:
+    if math.isinf(half_life_months):
+        return "no half-life: every record counts alike, old or new"
+    return f"half-life {half_life_months:g} months"
 
 
 def _print_methods(done: BacktestDone) -> None:
@@ -180,18 +199,23 @@ def _print_methods(done: BacktestDone) -> None:
             f"{pai.value:.2f} ({pai.low:.2f} to {pai.high:.2f})",
             *(f"{value:.3f}" for value in (row.pei, row.rri, row.gini, row.log_score)),
             f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})",
-            verdict(row),
+            verdict(row, tested.origins),
         )
     console.print(table)
     _say(console, (f"warning: {w}" for w in tested.warnings))
     _say(console, (f"Intervals hold {tested.level:.0%} (months resampled); seed {done.run.seed}.",))
 
 
-def verdict(row: BacktestRow) -> str:
-    """Whether a difference may be called one: only where its whole interval lies on one side of 0."""
+def verdict(row: BacktestRow, origins: int) -> str:
+    """Whether a difference may be called one: only where its whole interval lies on one side of 0.
+
+    Of few months it may not: that they all lie on one side is then mere luck too often.
+    """
     gain = row.difference_from_count_12
     if row.method == "count_12":
         return "the reference"
+    if origins < LEAST_FOR_VERDICT:
+        return "too few months"
     if gain.low > 0:
         return "better"
     return "worse" if gain.high < 0 else "no difference shown"
@@ -210,9 +234,16 @@ def _console() -> Console:
 
 
 def _table(headings: Sequence[str]) -> Table:
-    table = Table(box=None, header_style="bold")
-    for i, heading in enumerate(headings):
-        table.add_column(heading, justify="left" if i == 0 and heading == "method" else "right")
+    """A table whose names of places and of methods stay whole on 80 columns: they are what is looked up."""
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in headings:
+        table.add_column(
+            heading,
+            justify="left" if heading == "method" else "right",
+            no_wrap=heading in ("place", "method"),
+            min_width=NARROWEST.get(heading),
+            overflow="fold",
+        )
     return table
 
 

@@ -20,7 +20,7 @@ from becalm.methods.search_curve import search_curve, search_order
 from becalm.tables.tally import PlaceCounts
 from becalm.terms.errors import QuestionError, UsageError
 from becalm.terms.estimate import Estimate
-from becalm.terms.hotspot import Backtest, BacktestRow
+from becalm.terms.hotspot import LEAST_FOR_VERDICT, Backtest, BacktestRow
 
 Floats = NDArray[np.float64]
 LEVEL = 0.95
@@ -85,6 +85,7 @@ def backtest(
         rows=tuple(_row(method, skills, drawn) for method in skills),
         source=counts.source,
         as_of=counts.as_of,
+        warnings=_warn_of_few(origins),
     )
 
 
@@ -184,6 +185,16 @@ def _refuse_impossible(counts: PlaceCounts, area_share: float, origins: int) -> 
             f"The records hold {len(counts.months)} months, need {needed}: "
             f"{HISTORY_MONTHS} to learn from and {origins} to foretell. {remedy} more months."
         )
+
+
+def _warn_of_few(origins: int) -> tuple[str, ...]:
+    """All of n months fall on one side by luck alone once in 2^(n - 1) times: 6 is the first n below 5 %."""
+    if origins >= LEAST_FOR_VERDICT:
+        return ()
+    return (
+        f"{origins} months are too few to call a method better or worse: resampling them makes intervals "
+        f"that are too narrow. Give --origins {LEAST_FOR_VERDICT} or more.",
+    )
 
 
 def _refuse_empty_months(ground: Ground, tested: range) -> None:

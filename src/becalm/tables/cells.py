@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from becalm.tables.tally import HourCounts, PlaceCounts
 from becalm.tables.totals import months_between, scope_of
-from becalm.terms.errors import QuestionError
+from becalm.terms.errors import UsageError
 
 HOURS = 168
 FEW_CELLS = 2_000  # up to here the engine is asked for these cells only
@@ -34,7 +34,9 @@ def count_places(
     Raises
     ------
     QuestionError
-        where there are no incidents, or the cell has no size.
+        where there are no incidents.
+    UsageError
+        where the cell has no size.
     """
     _refuse_no_size(cell_m)
     scope = scope_of(incidents, "incidents")
@@ -114,7 +116,7 @@ def hour_profiles(
 
 def _refuse_no_size(cell_m: float) -> None:
     if not (np.isfinite(cell_m) and cell_m > 0):
-        raise QuestionError(f"A cell of {cell_m} m has no size. Give its side in metres, e.g. 150.")
+        raise UsageError(f"A cell of {cell_m} m has no size. Give its side in metres, e.g. 150.")
 
 
 def _wanted(incidents: Table, groups: Sequence[str] | None, months: Sequence[str] | None) -> Table:

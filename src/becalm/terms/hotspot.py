@@ -11,6 +11,7 @@ EXPECTED_DAYS = 30.0
 """The unit of every expected count: incidents in 30 days."""
 
 HOURS_OF_WEEK = 168
+LEAST_FOR_VERDICT = 6  # tested months below which no method is called better or worse
 """Hour 0 is Monday 00:00, hour 167 Sunday 23:00, in the city's own clock time."""
 
 

@@ -12,7 +12,7 @@ import pytest
 from records import incidents, published
 
 from becalm.tables.counts import CountTable, count_incidents, count_places, count_published, hour_profiles
-from becalm.terms.errors import QuestionError
+from becalm.terms.errors import QuestionError, UsageError
 from becalm.terms.period import Period
 
 APRIL = Period(date(2020, 4, 1), date(2020, 5, 1))
@@ -164,7 +164,7 @@ def test_a_place_has_its_hours_of_the_week_and_says_how_many_are_not_known() -> 
 
 @pytest.mark.parametrize("cell_m", [0, -5, float("nan"), float("inf")])
 def test_a_cell_without_a_size_is_refused(cell_m: float) -> None:
-    with pytest.raises(QuestionError, match="Give its side in metres"):
+    with pytest.raises(UsageError, match="Give its side in metres"):
         count_places(ibis.memtable(incidents("cell\n3,4")), cell_m=cell_m)
 
 

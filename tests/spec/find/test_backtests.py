@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_places import BORROWING, ROBBERY, drawn_places, place_counts, true_rates
 
+from becalm.cli.find_view import verdict
 from becalm.find.backtest import backtest
 from becalm.find.settings import FindSettings
 from becalm.methods.search_curve import search_curve, search_order
 from becalm.terms.errors import QuestionError, UsageError
+from becalm.terms.estimate import Estimate
 
 SMALL = FindSettings(count=20)
 
@@ -101,3 +105,11 @@ def test_a_month_without_the_target_cannot_be_foretold():
     ground = [(c, 0, t, "violence", 1) for c in range(12) for t in range(24)]
     with pytest.raises(QuestionError, match="2019-11"):
         outcome(place_counts(entries + ground))
+
+
+def test_few_months_call_no_method_better(steady):
+    few, enough = outcome(steady, origins=5), outcome(steady, origins=6)
+    assert "5 months are too few" in few.warnings[0]
+    assert enough.warnings == ()
+    gain = replace(enough.rows[-1], difference_from_count_12=Estimate(0.5, 0.2, 0.8, 0.95, "drawn"))
+    assert (verdict(gain, few.origins), verdict(gain, enough.origins)) == ("too few months", "better")
