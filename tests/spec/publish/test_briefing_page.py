@@ -12,6 +12,7 @@ import briefings
 import pytest
 from page import Node, read_page
 
+from becalm.measure.holes import withhold_changes
 from becalm.publish.page import briefing_page
 from becalm.terms.baseline import Baseline
 from becalm.terms.comparison import Contrast
@@ -249,3 +250,13 @@ def test_certainty_is_never_rounded_up_to_certain() -> None:
     ]
     assert ">0.99" in cells
     assert "<0.01" in cells
+
+
+def test_a_month_that_was_never_loaded_makes_no_headline_figure() -> None:
+    made = briefings.comparison()
+    first = withhold_changes(made.against[0], ("2020-04",))
+    holed = replace(made, against=(first, *made.against[1:]))
+    page = read_page(briefing_page(briefings.briefing(comparison=holed)))
+    figure = next(page.every("dd"))
+    assert figure.text == "–"
+    assert "No comparison can be made, for there are no records of 2020-04" in page.text
