@@ -128,7 +128,7 @@ def test_the_backtest_has_the_agreed_shape(workspace):
     assert list(told)[:5] == ["target", "cell_m", "area_share", "origins", "rows"]
     assert (told["source"], len(told["months"]), told["seed"] >= 0) == ("timed", 6, True)
     assert all(isinstance(warning, str) for warning in told["warnings"])
-    assert (told["target"], told["origins"], told["area_share"]) == (["robbery"], 6, 0.1)
+    assert (told["target"], told["origins"], told["area_share"]) == ("robbery", 6, 0.1)
     assert [list(row) for row in told["rows"]] == [ROW] * 7
     assert all(isinstance(row[name], float) for row in told["rows"] for name in ROW[1:])
     listed = becalm("find", "backtest", *options, "--format", "csv").stdout

@@ -86,11 +86,12 @@ def backtest_object(done: BacktestDone) -> dict[str, Any]:
     """The back-test in the shape that other programs rely on."""
     tested = done.backtest
     return {
-        "target": list(tested.target),
+        "target": "+".join(tested.target),
         "cell_m": tested.cell_m,
         "area_share": tested.area_share,
         "origins": tested.origins,
         "rows": [_row_object(row) for row in tested.rows],
+        "targets": list(tested.target),
         "count": tested.count,
         "months": list(tested.months),
         "incidents": tested.incidents,

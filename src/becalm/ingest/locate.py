@@ -106,14 +106,14 @@ class Locator:
     def stated_borough(self, words: str | None) -> str | None:
         """Which borough does a record mean by "Westminster 013B" or "westminster"?
 
-        One of the city's own boroughs; for a city that lists none, the words without the small area's number.
+        One of the city's own boroughs where it is one of them. Else the words without the small area's
+        number, if they carry one or the city lists no boroughs: "Leeds 054D" is in Leeds, in any workspace.
         """
         if not words or not words.strip():
             return None
         stem = _SMALL_AREA_NUMBER.sub("", words.strip())
-        if not self.city.boroughs:
-            return stem
-        return self._borough_names.get(_plain(stem))
+        names_an_area = stem != words.strip() or not self.city.boroughs
+        return self._borough_names.get(_plain(stem), stem if names_an_area else None)
 
     def command_units(self, boroughs: Sequence[str | None] | NDArray[np.object_]) -> NDArray[np.object_]:
         """Which command unit polices each of these boroughs?"""

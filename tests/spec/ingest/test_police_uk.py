@@ -66,7 +66,7 @@ def test_offences_that_the_police_find_by_looking_are_marked(here: Station) -> N
     assert {key: row["found_by"] for key, row in here.by_id().items()} == {"a1": "police", "a2": "victim"}
 
 
-def test_the_borough_is_what_the_record_says_where_it_is_one_of_the_city(here: Station) -> None:
+def test_the_borough_is_what_the_record_says_and_only_the_city_s_have_command_units(here: Station) -> None:
     write_street(
         here.inbox,
         [
@@ -77,7 +77,7 @@ def test_the_borough_is_what_the_record_says_where_it_is_one_of_the_city(here: S
     here.ingest()
     rows = here.by_id()
     assert (rows["in"]["borough"], rows["in"]["command_unit"]) == ("Westminster", "Central West")
-    assert (rows["out"]["borough"], rows["out"]["command_unit"]) == (None, None)
+    assert (rows["out"]["borough"], rows["out"]["command_unit"]) == ("Barnsley", None)
 
 
 def test_rows_without_a_crime_id_are_all_kept_under_ids_that_stay_the_same(tmp_path: Path) -> None:
