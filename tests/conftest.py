@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,3 +31,11 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the public data are not here ({folder}); set BECALM_SHARED_DATA to run this test")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def wide_screen() -> Iterator[None]:
+    """Answers are 160 columns wide unless a test says otherwise; readline tells workers another width."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COLUMNS", "160")
+        yield

@@ -17,12 +17,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from becalm.cli.options import Format
+from becalm.cli.screen import console as on_screen
+from becalm.cli.screen import is_narrow
 from becalm.desk.find import BacktestDone, HotspotsFound
 from becalm.terms.band import Band, band_of
-from becalm.terms.hotspot import LEAST_FOR_VERDICT, BacktestRow, HotspotList
+from becalm.terms.hotspot import LEAST_FOR_VERDICT, BacktestRow, Hotspot, HotspotList
 
 SHOWN = 20
-WIDTH = 140
 ROW_FIELDS = (
     "method",
     "hit_rate",
@@ -58,7 +59,13 @@ METHOD_HEADINGS = (
     "PAI less count_12",
     "verdict",
 )
-NARROWEST = {"expected in 30 days": 19, "rank interval": 8, "busiest hour": 9, "borough": 8}
+WIDE_ONLY = ("tie group", "PEI", "RRI", "Gini")
+TWO_LINES = {
+    "log score": "log\nscore",
+    "rank interval": "rank\ninterval",
+    "busiest hour": "busiest\nhour",
+    "hit rate": "hit\nrate",
+}
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -122,26 +129,31 @@ def _backtest_csv(done: BacktestDone) -> str:
 
 
 def _print_list(found: HotspotsFound, written: Sequence[Path]) -> None:
-    console, listed = _console(), found.hotspots
+    console, listed = on_screen(), found.hotspots
     _say(console, _heading(listed))
-    table = _table(LIST_HEADINGS)
-    for h in listed.hotspots[:SHOWN]:
-        e = h.expected
-        table.add_row(
-            str(h.rank),
-            h.place_id,
-            escape(h.borough or "-"),
-            f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f})",
-            f"{h.p_top:.2f}",
-            f"{h.rank_low} to {h.rank_high}",
-            str(h.tie_group),
-            busiest_hour(h.profile),
-        )
-    console.print(table)
+    timed = any(h.profile for h in listed.hotspots)
+    left_out = (*(() if timed else ("busiest hour",)), *(WIDE_ONLY if is_narrow(console) else ()))
+    _show(console, LIST_HEADINGS, [_cells(h) for h in listed.hotspots[:SHOWN]], left_out=left_out)
     _say(console, _summary(listed))
+    if not timed:
+        _say(console, ("When in the week: not known, for these records carry no times.",))
     _say(console, (f"warning: {w}" for w in listed.warnings))
     _say(console, (f"written: {path}" for path in written))
     _say(console, (f"seed {found.run.seed}; the whole list: --format csv, or --out FILE",))
+
+
+def _cells(h: Hotspot) -> tuple[str, ...]:
+    e = h.expected
+    return (
+        str(h.rank),
+        h.place_id,
+        escape(h.borough or "-"),
+        f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f})",
+        f"{h.p_top:.2f}",
+        f"{h.rank_low} to {h.rank_high}",
+        str(h.tie_group),
+        busiest_hour(h.profile),
+    )
 
 
 def _heading(listed: HotspotList) -> tuple[str, ...]:
@@ -164,8 +176,8 @@ def _summary(listed: HotspotList) -> tuple[str, ...]:
         f"Score: {parts}; {_memory(listed.half_life_months)}.",
         f"Borrowed from: {', '.join(listed.related) or 'nothing'}. "
         f"Left out as found by police: {', '.join(listed.excluded) or 'nothing on record'}.",
-        f"Concentration, last 12 months: 25 % of {c.incidents:,} incidents in {c.share_25:.2%} of places "
-        f"and 50 % in {c.share_50:.2%}; chance alone would give {c.null_share_25:.2%} and "
+        f"Concentration, last 12 months: 25% of {c.incidents:,} incidents in {c.share_25:.2%} of places "
+        f"and 50% in {c.share_50:.2%}; chance alone would give {c.null_share_25:.2%} and "
         f"{c.null_share_50:.2%}. "
         f"Generalised Gini {c.gini_generalised:.2f}.",
         f"Places that compete: {listed.places:,} ({listed.denominator}, {listed.area_m2 / 1e6:,.1f} km2).",
@@ -179,7 +191,7 @@ def _memory(half_life_months: float) -> str:
 
 
 def _print_methods(done: BacktestDone) -> None:
-    console, tested = _console(), done.backtest
+    console, tested = on_screen(), done.backtest
     _say(
         console,
         (
@@ -191,20 +203,22 @@ def _print_methods(done: BacktestDone) -> None:
             f"hit rate in the best {tested.count} places.",
         ),
     )
-    table = _table(METHOD_HEADINGS)
-    for row in tested.rows:
-        pai, gain = row.pai, row.difference_from_count_12
-        table.add_row(
-            row.method,
-            f"{row.hit_rate:.1%}",
-            f"{pai.value:.2f} ({pai.low:.2f} to {pai.high:.2f})",
-            *(f"{value:.3f}" for value in (row.pei, row.rri, row.gini, row.log_score)),
-            f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})",
-            verdict(row, tested.origins),
-        )
-    console.print(table)
+    cells = [_method_cells(row, tested.origins) for row in tested.rows]
+    _show(console, METHOD_HEADINGS, cells, left_out=WIDE_ONLY if is_narrow(console) else ())
     _say(console, (f"warning: {w}" for w in tested.warnings))
     _say(console, (f"Intervals hold {tested.level:.0%} (months resampled); seed {done.run.seed}.",))
+
+
+def _method_cells(row: BacktestRow, origins: int) -> tuple[str, ...]:
+    pai, gain = row.pai, row.difference_from_count_12
+    return (
+        row.method,
+        f"{row.hit_rate:.1%}",
+        f"{pai.value:.2f} ({pai.low:.2f} to {pai.high:.2f})",
+        *(f"{value:.3f}" for value in (row.pei, row.rri, row.gini, row.log_score)),
+        f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})",
+        verdict(row, origins),
+    )
 
 
 def verdict(row: BacktestRow, origins: int) -> str:
@@ -230,22 +244,26 @@ def busiest_hour(profile: tuple[float, ...] | None) -> str:
     return f"{DAYS[hour // 24]} {hour % 24:02d}:00"
 
 
-def _console() -> Console:
-    return Console(width=None if sys.stdout.isatty() else WIDTH)
-
-
-def _table(headings: Sequence[str]) -> Table:
-    """A table whose names of places and of methods stay whole on 80 columns: they are what is looked up."""
+def _show(
+    console: Console,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    left_out: Sequence[str],
+) -> None:
+    """A table that fits 80 columns: some columns are left out, and only names of boroughs are folded."""
+    kept = [i for i, heading in enumerate(headings) if heading not in left_out]
     table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in headings:
+    for heading in (headings[i] for i in kept):
         table.add_column(
-            heading,
+            TWO_LINES.get(heading, heading),
             justify="left" if heading == "method" else "right",
-            no_wrap=heading in ("place", "method"),
-            min_width=NARROWEST.get(heading),
+            no_wrap=heading != "borough",
             overflow="fold",
         )
-    return table
+    for row in rows:
+        table.add_row(*(row[i] for i in kept))
+    console.print(table)
 
 
 def _say(console: Console, lines: Iterable[str]) -> None:

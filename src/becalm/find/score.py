@@ -150,7 +150,7 @@ def _refuse_no_past(ground: Ground, origin: int, memory: Floats, training: Seque
 
 
 def _month(ground: Ground, origin: int) -> str:
-    return ground.months[origin] if origin < ground.target.steps else "the next one"
+    return ground.months[origin] if origin < ground.target.steps else f"the month after {ground.months[-1]}"
 
 
 def _fit_shares(target: CountSeries, training: Sequence[int], parts: Mapping[int, Floats]) -> Floats:

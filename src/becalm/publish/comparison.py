@@ -55,7 +55,7 @@ def opening(comparison: Comparison) -> tuple[str, str]:
 
 def small_print(comparison: Comparison) -> Iterator[str]:
     """What stands under the table: where it comes from, how it was made, what to beware of."""
-    total, level = comparison.total, f"{comparison.level * 100:.3g} %"
+    total, level = comparison.total, f"{comparison.level * 100:.3g}%"
     yield f"Source {comparison.source}, records as of {comparison.as_of}."
     how = "" if comparison.missing_months else f" Interval: {level}. Total by {total.method}."
     yield (
