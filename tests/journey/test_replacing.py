@@ -17,7 +17,7 @@ def workspace(tmp_path: Path) -> Path:
     return make_workspace(tmp_path / "workspace")
 
 
-def load(workspace: Path, *words: object, format: str = "json") -> str:  # noqa: A002 - the option's name
+def load(workspace: Path, *words: object, format: str = "json") -> str:
     command = ["ingest", *map(str, words), "--workspace", str(workspace), "--format", format]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output

@@ -74,7 +74,7 @@ def hotspots(
         ),
     ] = None,
     workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,  # noqa: A002 - the option's name
+    format: FormatOption = Format.table,
 ) -> None:
     """List the places that will carry most of the target offences, each with how sure it is."""
     from becalm.cli.find_view import print_hotspots
@@ -100,7 +100,7 @@ def backtest(
     as_of: AsOf = None,
     seed: Seed = None,
     workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,  # noqa: A002 - the option's name
+    format: FormatOption = Format.table,
 ) -> None:
     """Test every method on the last months, each foretold from the months before it alone."""
     from becalm.cli.find_view import print_backtest

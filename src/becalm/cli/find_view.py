@@ -69,7 +69,7 @@ TWO_LINES = {
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
-def print_hotspots(found: HotspotsFound, format: Format, written: Sequence[Path]) -> None:  # noqa: A002
+def print_hotspots(found: HotspotsFound, format: Format, written: Sequence[Path]) -> None:
     """Print the list, as asked."""
     if format is Format.json:
         sys.stdout.write(found.geojson)
@@ -79,7 +79,7 @@ def print_hotspots(found: HotspotsFound, format: Format, written: Sequence[Path]
         _print_list(found, written)
 
 
-def print_backtest(done: BacktestDone, format: Format) -> None:  # noqa: A002
+def print_backtest(done: BacktestDone, format: Format) -> None:
     """Print the back-test, as asked."""
     if format is Format.json:
         sys.stdout.write(json.dumps(backtest_object(done), ensure_ascii=False, indent=2) + "\n")

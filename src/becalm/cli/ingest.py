@@ -90,7 +90,7 @@ def load(
         ),
     ] = None,
     workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,  # noqa: A002 - the option's name
+    format: FormatOption = Format.table,
 ) -> None:
     """Load records from files, folders and zips.
 
@@ -127,7 +127,7 @@ def rejects(
         ),
     ] = None,
     workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,  # noqa: A002 - the option's name
+    format: FormatOption = Format.table,
 ) -> None:
     """Which rows were rejected or repaired, why, and what to do about it?"""
     from becalm.cli.ingest_view import print_rejects

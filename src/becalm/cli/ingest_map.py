@@ -28,7 +28,7 @@ def propose(
         str | None, typer.Option(help="What to call the mapping and its source. Without it: the file's name.")
     ] = None,
     workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,  # noqa: A002 - the option's name
+    format: FormatOption = Format.table,
 ) -> None:
     """Look at a new file and write a proposed mapping, with every doubt marked.
 
@@ -48,7 +48,7 @@ def _next_command(file: Path, mapping: Path | None, workspace: Path | None) -> s
     return shlex.join(words)
 
 
-def _show(found: MappingProposed, format: Format, command: str) -> None:  # noqa: A002 - the option's name
+def _show(found: MappingProposed, format: Format, command: str) -> None:
     if format is Format.json:
         answer = {
             "file": found.file,

@@ -44,7 +44,7 @@ def progress_bar() -> Iterator[Progress]:
         )
 
 
-def print_report(report: IngestReport, format: Format) -> None:  # noqa: A002 - the option's name
+def print_report(report: IngestReport, format: Format) -> None:
     """Print what was loaded, as asked."""
     if format is Format.json:
         sys.stdout.write(json.dumps(asdict(report), default=str, indent=2, ensure_ascii=False) + "\n")
@@ -54,7 +54,7 @@ def print_report(report: IngestReport, format: Format) -> None:  # noqa: A002 - 
         _print_table(report)
 
 
-def print_rejects(rejects: Rejects, format: Format) -> None:  # noqa: A002 - the option's name
+def print_rejects(rejects: Rejects, format: Format) -> None:
     """Print the rows that were rejected or repaired, as asked."""
     if format is Format.json:
         sys.stdout.write(json.dumps(asdict(rejects), indent=2, ensure_ascii=False) + "\n")

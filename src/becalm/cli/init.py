@@ -39,7 +39,7 @@ def init(
         Path | None,
         typer.Option("--workspace", "-w", help="The same folder, as every other command names it."),
     ] = None,
-    format: FormatOption = Format.table,  # noqa: A002  # the option is called --format
+    format: FormatOption = Format.table,
 ) -> None:
     """Make a workspace: one folder for the city's facts, its records and its answers."""
     from becalm.desk.workspace import make_workspace

@@ -91,7 +91,7 @@ def compare(
         typer.Option(formats=["%Y-%m-%d"], help="The records as they were on this day.", show_default=False),
     ] = None,
     workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,  # noqa: A002  # the option is called --format
+    format: FormatOption = Format.table,
 ) -> None:
     """How does the period compare with the same period of other years, group by group?"""
     from becalm.desk.measure import CompareQuestion
@@ -110,7 +110,7 @@ def compare(
     _print(ask(desk_of(context, workspace), question), format)
 
 
-def _print(comparison: Comparison, format: Format) -> None:  # noqa: A002  # as above
+def _print(comparison: Comparison, format: Format) -> None:
     from becalm.publish.comparison import comparison_csv, comparison_json
 
     if format is Format.table:

@@ -84,7 +84,7 @@ def run(
         ),
     ] = None,
     workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,  # noqa: A002  # the option is called --format
+    format: FormatOption = Format.table,
 ) -> None:
     """Write the briefing: the comparison and the hotspots on one page, and what is needed to repeat it.
 
@@ -128,7 +128,7 @@ def _refuse_new_words(question: BriefQuestion, seed: int | None) -> None:
         )
 
 
-def _print(made: BriefingMade, equal: tuple[str, ...], format: Format) -> None:  # noqa: A002  # as above
+def _print(made: BriefingMade, equal: tuple[str, ...], format: Format) -> None:
     if format is Format.json:
         typer.echo(json.dumps(_record(made, equal), indent=2, ensure_ascii=False))
     elif format is Format.csv:

@@ -83,7 +83,7 @@ def simulate(
         typer.Option(formats=DAY, help="The day after its last day. Without it: the end of the city."),
     ] = None,
     extract: Annotated[ExtractName, typer.Option(help="How to write the force's extract.")] = ExtractName.csv,
-    format: FormatOption = Format.table,  # noqa: A002  # the option is called --format
+    format: FormatOption = Format.table,
 ) -> None:
     """Make a London-like city that does not exist, with its crime records and the truth behind them."""
     from becalm.desk.simulate import make_city
