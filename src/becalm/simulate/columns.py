@@ -11,11 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
-SOURCE: Final = "simulated_city"
 TIME_ZONE: Final = "Europe/London"
 CRS: Final = "EPSG:27700"
-TIME_FORMAT: Final = "%Y-%m-%d %H:%M"  # occurred_from, occurred_to
-DATE_FORMAT: Final = "%Y-%m-%d"  # recorded_on
 
 EXTRACT_COLUMNS: Final = (
     "crime_ref",  # unique, e.g. DGB-000000017
@@ -38,7 +35,6 @@ EXTRACT_COLUMNS: Final = (
 
 WEAPONS: Final = ("none", "knife", "gun", "other", "unknown")
 AGE_BANDS: Final = ("0-9", "10-17", "18-24", "25-34", "35-44", "45-54", "55-64", "65+")
-YOUNG_BANDS: Final = ("0-9", "10-17", "18-24")
 
 STREET_COLUMNS: Final = (
     "Crime ID",

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from becalm.simulate.geography import Floats, Ints, Land, centrality
@@ -192,8 +191,3 @@ def _addresses(
     share = 0.6**order
     share = share / np.bincount(owner, share)[owner]
     return owner, np.round(position[owner] + shift[:, None] * way), share
-
-
-def kind_names(kind: Ints) -> NDArray[np.object_]:
-    """The words for these kinds."""
-    return np.array(KINDS, dtype=object)[kind]
