@@ -8,6 +8,12 @@ from datetime import datetime
 
 from becalm.store.workspace import Workspace
 from becalm.tables.archive import Archive
+from becalm.tables.ledger import Ledger
+from becalm.terms.errors import LedgerError
+
+
+def _no_ledger() -> Ledger:
+    raise LedgerError("This desk was put together without a ledger. Open it through the command line.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,3 +25,4 @@ class Desk:
     actor: str
     now: Callable[[], datetime]  # an aware instant in UTC
     draw_seed: Callable[[], int]
+    open_ledger: Callable[[], Ledger] = _no_ledger  # the one ledger of this workspace, opened once

@@ -7,7 +7,11 @@ BecalmError
 ├── QuestionError     5  the records at hand cannot answer this question
 ├── ArchiveError      6  the archive is damaged, or another writer holds it
 ├── DependencyError   7  something that must be installed is not
-└── ReplayError       8  a run could not be repeated exactly
+├── ReplayError       8  a run could not be repeated exactly
+├── EventError        9  an event is not fit to be recorded; nothing was written
+├── LedgerError      10  the ledger cannot be read or written, or refuses to be
+├── TamperError      11  the ledger does not hold: an entry was altered, lost or replaced
+└── PlanError        12  no patrol plan can be made of this, or a plan breaks a rule
 """
 
 from __future__ import annotations
@@ -87,6 +91,30 @@ class ReplayError(BecalmError):
     exit_code = 8
 
 
+class EventError(BecalmError):
+    """An event is not fit to be recorded; nothing was written."""
+
+    exit_code = 9
+
+
+class LedgerError(BecalmError):
+    """The ledger cannot be read or written, or refuses to be."""
+
+    exit_code = 10
+
+
+class TamperError(BecalmError):
+    """The ledger does not hold: an entry was altered, lost or replaced."""
+
+    exit_code = 11
+
+
+class PlanError(BecalmError):
+    """No patrol plan can be made of this, or a plan breaks a rule."""
+
+    exit_code = 12
+
+
 ERROR_KINDS: tuple[type[BecalmError], ...] = (
     UsageError,
     WorkspaceError,
@@ -95,4 +123,8 @@ ERROR_KINDS: tuple[type[BecalmError], ...] = (
     ArchiveError,
     DependencyError,
     ReplayError,
+    EventError,
+    LedgerError,
+    TamperError,
+    PlanError,
 )

@@ -1,0 +1,1 @@
+"""What was done, what came of it, and can anyone prove that it was not altered?"""

@@ -1,0 +1,1 @@
+"""The ledger on PostgreSQL: inserts by many, sealed in order by one."""

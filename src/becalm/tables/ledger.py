@@ -1,0 +1,65 @@
+"""The shape of a ledger: what may be asked of it, whichever database keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from becalm.terms.event import Checkpoint, Entry, Event, Head
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An event to append, with the personal detail that goes beside it (erasable), if any."""
+
+    event: Event
+    payload: bytes | None = None
+
+
+class Ledger(Protocol):
+    """Append-only events in a chain. When `append` returns, they are on the disk."""
+
+    @property
+    def identity(self) -> str:
+        """The id that this ledger was given when it was made."""
+
+    def append(self, events: Sequence[Written]) -> tuple[Entry, ...]:
+        """Append these events together, all or none. Where the store seals later, `append` waits for it.
+
+        Raises
+        ------
+        EventError
+            where an event is not of a known kind and version, lacks a fact, or occurred in the future.
+        LedgerError
+            where the ledger cannot be written, or refuses to be (an older copy, a clock set back).
+        """
+
+    def entries(
+        self, *, after: int = 0, until: int | None = None, kinds: Sequence[str] = (), subject: str = ""
+    ) -> Iterator[Entry]:
+        """The sealed entries in their order: `after` excluded, `until` included, of these kinds."""
+
+    def head(self) -> Head:
+        """How long is the ledger, and what does it hold?"""
+
+    def payload(self, seq: int, *, access: Event) -> bytes | None:
+        """The personal detail of one entry, None once erased. The access is recorded first, or none is read."""
+
+    def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
+        """Destroy the payloads and salts of these entries for good, and record that it was done."""
+
+    def state(self, table: str) -> tuple[Mapping[str, object], ...]:
+        """The rows of one state table (folded from the events), in the order of their key."""
+
+    def rebuild(self) -> tuple[str, ...]:
+        """Fold every state table anew from the events; returns each difference that was found."""
+
+    def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a signed head."""
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Every signed head that was kept, oldest first."""
+
+    def close(self) -> None:
+        """Let go of the database."""
