@@ -44,7 +44,7 @@ class Ledger(Protocol):
         """How long is the ledger, and what does it hold?"""
 
     def payload(self, seq: int, *, access: Event) -> bytes | None:
-        """The personal detail of one entry, None once erased. The access is recorded first, or none is read."""
+        """The personal detail of one entry, None once erased. The access is recorded first."""
 
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""

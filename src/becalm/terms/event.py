@@ -10,7 +10,6 @@ from types import MappingProxyType
 from becalm.terms.errors import EventError
 
 Fact = str | int | bool | None | tuple["Fact", ...]
-NO_FACTS: Mapping[str, Fact] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +27,7 @@ class Event:
     actor: str  # who did it, or on whose behalf a program did
     role: str
     purpose: str
-    facts: Mapping[str, Fact] = field(default=NO_FACTS)
+    facts: Mapping[str, Fact] = field(default_factory=dict)
     programme: str = ""
     subject: str = ""  # the pseudonym of the person it is about, if any
     corrects: int | None = None
