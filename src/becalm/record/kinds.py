@@ -6,7 +6,8 @@ import difflib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from becalm.record.kind_list import ABOUT_PEOPLE, ALL_KINDS, KINDS
+from becalm.record.kind_list import ALL_KINDS, KINDS
+from becalm.record.kind_people import ABOUT_PEOPLE
 from becalm.record.kind_shape import FACT_TYPES, FactField, Kind, fits
 from becalm.terms.errors import EventError, Fault
 from becalm.terms.event import Event
