@@ -58,6 +58,20 @@ PATROL = (
             may("share_sha256", "hash", "of the share that an overseer mixed in"),
             may("reveal_after", "instant", "when it may be opened"),
             may("replaces", "hash", "the commitment for the same days that it stands in for"),
+            may("reason", "text", "why a seed was sealed again for the same days"),
+            may("seed_mark", "hash", "of the seed, so that one that comes twice is known"),
+        ),
+    ),
+    Kind(
+        "patrol_replan_begun",
+        "Bursts were about to be planned anew from a sealed seed, noted before they were drawn.",
+        (
+            need("commitment", "hash", "the sealed seed"),
+            need("replan", "whole", "1 for the first re-plan of these days, then 2, 3 …"),
+            need("reason", "text", "why"),
+            may("units", "texts", "the units that are planned anew"),
+            may("area", "text", "the area that is planned anew"),
+            may("begins_at", "instant", "from when on"),
         ),
     ),
     Kind(
@@ -82,6 +96,7 @@ PATROL = (
             may("days", "whole", "how many days"),
             may("bursts", "whole", "how many bursts"),
             may("units", "whole", "how many units"),
+            may("share_sha256", "hash", "of the share that an overseer mixed in"),
             may("replan", "whole", "0 for the first plan of these days, then 1, 2 …"),
             may("area", "text", "the area that it is for; all where it is left out"),
             may("unit", "text", "the one unit that was planned anew"),
