@@ -4,9 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from becalm.terms.event import Checkpoint, Entry, Event, Head
+
+COLUMNS: Final = (
+    "seq",
+    "recorded_at",
+    "occurred_at",
+    "kind",
+    "version",
+    "actor",
+    "role",
+    "purpose",
+    "programme",
+    "subject",
+    "facts",
+    "corrects",
+    "commitment",
+    "previous",
+    "hash",
+)  # of the table `event`, in the order in which they are hashed (record/chain.py)
+StoredRow = tuple[int, str, str, str, int, str, str, str, str, str, str, int | None, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +58,9 @@ class Ledger(Protocol):
         self, *, after: int = 0, until: int | None = None, kinds: Sequence[str] = (), subject: str = ""
     ) -> Iterator[Entry]:
         """The sealed entries in their order: `after` excluded, `until` included, of these kinds."""
+
+    def rows(self, *, after: int = 0) -> Iterator[StoredRow]:
+        """The sealed rows by ascending seq exactly as they are stored, unchecked: what a verifier reads."""
 
     def head(self) -> Head:
         """How long is the ledger, and what does it hold?"""

@@ -1,0 +1,136 @@
+"""How is an event bound into the ledger, so that no entry can be altered without breaking every later one?
+
+The hash of an entry is SHA-256 over the UTF-8 bytes of one JSON array, canonical in RFC 8785's sense:
+a tag, then the row of the table `event` as it is stored, column by column, without its hash. Facts stand in
+it as the text that is stored. Texts are quoted, so no two rows share an array; the tag keeps the
+hash of an entry from being taken for that of anything else. The first entry follows the hash of the
+ledger's identity.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from hashlib import sha256
+from json import JSONEncoder
+from typing import Final
+
+from becalm.methods.canonical import canonical_json
+from becalm.tables.ledger import StoredRow
+from becalm.terms.errors import EventError, TamperError
+from becalm.terms.event import Entry, Event, Fact
+
+ENTRY_TAG: Final = "becalm.entry.1"
+LEDGER_TAG: Final = "becalm.ledger.1"
+SALT_BYTES: Final = 32
+PLACES: Final = 6  # of a second
+
+_encode: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+def first_link(identity: str) -> str:
+    """What the first entry of the ledger with this identity names as the one before it, in hex."""
+    return sha256(canonical_json((LEDGER_TAG, identity)).encode()).hexdigest()
+
+
+def link_entry(event: Event, seq: int, recorded_at: datetime, commitment: str, previous: str) -> Entry:
+    """The entry that this event becomes as number `seq`, after the entry whose hash is `previous`.
+
+    Raises
+    ------
+    EventError
+        where a fact cannot be written in one way only: a decimal, too great a number, half a character.
+    """
+    moment = recorded_at.astimezone(UTC)
+    entry = Entry(seq, moment, event, commitment, previous, "")
+    return Entry(seq, moment, event, commitment, previous, row_hash(row_of(entry)))
+
+
+def commitment_of(salt: bytes, payload: bytes) -> str:
+    """The promise of a payload that tells nothing about it: SHA-256 of salt and payload, in hex."""
+    if len(salt) != SALT_BYTES:
+        raise EventError(
+            f"A salt of {len(salt)} bytes came with a payload. Draw {SALT_BYTES} bytes for each."
+        )
+    return sha256(salt + payload).hexdigest()
+
+
+def row_of(entry: Entry) -> StoredRow:
+    """The row of the table `event` that keeps this entry."""
+    event = entry.event
+    return (
+        entry.seq,
+        instant_text(entry.recorded_at),
+        instant_text(event.occurred_at),
+        event.kind,
+        event.version,
+        event.actor,
+        event.role,
+        event.purpose,
+        event.programme,
+        event.subject,
+        canonical_json(event.facts),
+        event.corrects,
+        entry.commitment,
+        entry.previous,
+        entry.hash,
+    )
+
+
+def entry_of(row: StoredRow) -> Entry:
+    """The entry that this row keeps, read and not yet verified.
+
+    Raises
+    ------
+    TamperError
+        where the row was never one that a ledger wrote.
+    """
+    seq, recorded, occurred, kind, version, actor, role, purpose, programme, subject = row[:10]
+    facts, corrects, commitment, previous, hash_ = row[10:]
+    try:
+        event = Event(
+            kind,
+            version,
+            read_instant(occurred),
+            actor,
+            role,
+            purpose,
+            {name: _fact(value) for name, value in json.loads(facts).items()},
+            programme,
+            subject,
+            corrects,
+        )
+        return Entry(seq, read_instant(recorded), event, commitment, previous, hash_)
+    except (ValueError, TypeError, AttributeError, EventError) as error:
+        raise TamperError(
+            f"Entry {seq} cannot be read ({error}); no ledger writes such a row. Run `becalm record verify`."
+        ) from error
+
+
+def row_hash(row: StoredRow) -> str:
+    """The hash that belongs to a stored row, whatever hash it bears, in hex."""
+    return sha256(_encode((ENTRY_TAG, *row[:-1])).encode()).hexdigest()
+
+
+def instant_text(moment: datetime) -> str:
+    """An instant as the ledger writes it.
+
+    >>> instant_text(datetime(2020, 4, 7, 21, 30, tzinfo=UTC))
+    '2020-04-07T21:30:00.000000Z'
+    """
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def read_instant(text: str) -> datetime:
+    """The instant that the ledger wrote."""
+    if text[-1:] != "Z":
+        raise ValueError(f"{text!r} is no instant in UTC")
+    return datetime.fromisoformat(text[:-1]).replace(tzinfo=UTC)
+
+
+def _fact(value: object) -> Fact:
+    if isinstance(value, list):
+        return tuple(map(_fact, value))
+    if value is None or isinstance(value, str | int):
+        return value
+    raise ValueError(f"{value!r:.60} is no fact")

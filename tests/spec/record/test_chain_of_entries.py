@@ -1,0 +1,76 @@
+"""An entry is bound to all that came before it, and only one text stands for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from becalm.methods.canonical import canonical_json
+from becalm.record.chain import commitment_of, entry_of, first_link, link_entry, row_hash, row_of
+from becalm.terms.errors import EventError, TamperError
+from becalm.terms.event import Entry, Event
+
+NOON = datetime(2020, 4, 7, 12, tzinfo=UTC)
+
+
+def an_entry(**changes: object) -> Entry:
+    event = Event(
+        "arrest_made", 1, NOON, "PC 101", "officer", "arrest log", {"unit": "VSU 3", "place_m": (1, 2)}
+    )
+    given = {"seq": 1, "recorded_at": NOON, "commitment": "", "previous": first_link("abc"), **changes}
+    return link_entry(event, **given)  # type: ignore[arg-type] # built from keywords
+
+
+def test_the_hash_is_that_of_the_stored_row_with_a_tag_before_it() -> None:
+    entry = an_entry()
+    row = [
+        "becalm.entry.1", 1, "2020-04-07T12:00:00.000000Z", "2020-04-07T12:00:00.000000Z", "arrest_made", 1,
+        "PC 101", "officer", "arrest log", "", "", '{"place_m":[1,2],"unit":"VSU 3"}', None, "",
+        hashlib.sha256(b'["becalm.ledger.1","abc"]').hexdigest(),
+    ]  # fmt: skip
+    by_hand = json.dumps(row, separators=(",", ":"), ensure_ascii=False)
+    assert entry.hash == hashlib.sha256(by_hand.encode()).hexdigest()
+
+
+def test_an_entry_survives_its_row() -> None:
+    entry = an_entry()
+    assert entry_of(row_of(entry)) == entry
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seq": 2}, {"recorded_at": NOON.replace(hour=13)}, {"commitment": "00"}, {"previous": first_link("b")}],
+)
+def test_whatever_differs_in_an_entry_its_hash_differs(change: dict[str, object]) -> None:
+    assert an_entry(**change).hash != an_entry().hash
+
+
+def test_what_moves_from_one_column_to_the_next_moves_the_hash() -> None:
+    row = row_of(an_entry())
+    assert row_hash((*row[:5], "PC", " 101officer", *row[7:])) != row_hash(
+        (*row[:5], "PC 101", "officer", *row[7:])
+    )
+
+
+def test_a_row_that_no_ledger_wrote_is_refused_when_it_is_read() -> None:
+    row = row_of(an_entry())
+    for facts in ("[]", "{", '{"a":1.5}'):
+        with pytest.raises(TamperError, match="Entry 1 cannot be read"):
+            entry_of((*row[:10], facts, *row[11:]))
+
+
+def test_a_commitment_hides_what_it_promises_behind_a_salt() -> None:
+    assert commitment_of(b"a" * 32, b"name") != commitment_of(b"b" * 32, b"name")
+    with pytest.raises(EventError, match="32 bytes"):
+        commitment_of(b"", b"name")
+
+
+def test_canonical_text_has_one_order_and_no_decimals() -> None:
+    assert canonical_json({"b": 1, "a": ["\x00", "\u20ac", '"']}) == '{"a":["\\u0000","€","\\""],"b":1}'
+    assert list(json.loads(canonical_json({"\ufb33": 1, "\U0001f600": 2}))) == ["\U0001f600", "\ufb33"]
+    for value in (1.5, 2**53, b"x", {1: "a"}, "\ud800", {"\ud800": 1}):
+        with pytest.raises(EventError):
+            canonical_json(value)  # type: ignore[arg-type] # refused on purpose
