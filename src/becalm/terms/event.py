@@ -12,9 +12,6 @@ from becalm.terms.errors import EventError
 Fact = str | int | bool | None | tuple["Fact", ...]
 
 
-TEXTS = ("kind", "actor", "role", "purpose", "programme", "subject")
-
-
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that was done: who did it, when, what for, and the facts that its kind names.
@@ -42,12 +39,6 @@ class Event:
                 f"An event {self.kind!r} came without {' and '.join(missing)}. "
                 "Say who did it, in which role and what for; nothing was written."
             )
-        unfit = [name for name in TEXTS if any(map(_is_unfit, getattr(self, name)))]
-        if unfit:
-            raise EventError(
-                f"The event {self.kind!r} has a control character, or half a character, in "
-                f"{' and '.join(unfit)}. Give one line of plain text."
-            )
         if self.occurred_at.utcoffset() is None:
             raise EventError(
                 f"The event {self.kind!r} occurred at {self.occurred_at}, which names no time zone. "
@@ -55,11 +46,6 @@ class Event:
             )
         object.__setattr__(self, "occurred_at", self.occurred_at.astimezone(UTC))
         object.__setattr__(self, "facts", MappingProxyType(dict(sorted(self.facts.items()))))
-
-
-def _is_unfit(character: str) -> bool:
-    """Whether no database and no verifier would keep it alike."""
-    return character < " " or character == "\x7f" or "\ud800" <= character <= "\udfff"
 
 
 @dataclass(frozen=True, slots=True)
