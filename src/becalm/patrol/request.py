@@ -1,4 +1,4 @@
-"""What the planner is asked, and what it answers: the shapes on which the desk, the judge and the attacker stand."""
+"""What the planner is asked, and what it answers: the shapes on which desk, judge and attacker stand."""
 
 from __future__ import annotations
 
