@@ -1,0 +1,81 @@
+"""Group commit: of the threads that wait to write, the first writes for all, and the next one after it."""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+from becalm.terms.errors import LedgerError
+
+MOST_TOGETHER = 512  # requests in one commit: a late one waits for no more than this many
+
+Asked = TypeVar("Asked")
+Answer = TypeVar("Answer")
+
+
+@dataclass(slots=True, eq=False)
+class Request(Generic[Asked, Answer]):
+    """What one thread wants written; the writer fills in the answer or the error."""
+
+    asked: Asked
+    answer: Answer | None = None
+    error: Exception | None = None
+    woken: threading.Lock = field(default_factory=threading.Lock)
+
+
+class GroupCommit(Generic[Asked, Answer]):
+    """Lets one waiting thread at a time write for all that wait.
+
+    `write` fills in the answer or the error of each request. No thread of its own: the first in the queue
+    writes while the others gather behind it, so one commit to the disk carries many.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Request[Asked, Answer]]], None]) -> None:
+        self._write = write
+        self._queue: deque[Request[Asked, Answer]] = deque()
+        self._guard = threading.Lock()
+        self._is_writing = False
+
+    def submit(self, asked: Asked) -> Answer:
+        """Have this written, and return when it is on the disk.
+
+        Raises
+        ------
+        BecalmError
+            whatever kept it from being written.
+        """
+        request: Request[Asked, Answer] = Request(asked)
+        request.woken.acquire()
+        with self._guard:
+            self._queue.append(request)
+            leads = not self._is_writing
+            self._is_writing = True
+        if not leads:
+            request.woken.acquire()  # until another wrote it, or hands over the lead
+        if request.answer is None and request.error is None:
+            self._lead()
+        if request.error is not None:
+            raise request.error
+        if request.answer is None:
+            raise LedgerError("The writer of the ledger gave no answer. Look whether the entry is there.")
+        return request.answer
+
+    def _lead(self) -> None:
+        """Write for all that wait now, wake them, and hand the lead to the next."""
+        with self._guard:
+            batch = [self._queue.popleft() for _ in range(min(MOST_TOGETHER, len(self._queue)))]
+        try:
+            self._write(batch)
+        except BaseException as error:
+            for request in batch:
+                request.error = LedgerError(f"The writer of the ledger was stopped: {error!r}.")
+            raise
+        finally:
+            with self._guard:
+                heir = self._queue[0] if self._queue else None
+                self._is_writing = heir is not None
+            for request in (*([heir] if heir else []), *batch[1:]):
+                request.woken.release()

@@ -1,0 +1,98 @@
+"""State tables beside the events: read and written within the transaction that appends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
+
+from sqlalchemy import Connection, delete, insert, select
+
+from becalm.methods.canonical import canonical_json
+from becalm.record.fold_shape import Fold, Row
+from becalm.store.ledger_tables import state
+from becalm.terms.event import Entry, Fact
+
+Place = tuple[str, str]  # a state table and the key of its row
+
+
+class States:
+    """The rows that the entries of one transaction touch, read once and written back together."""
+
+    def __init__(self, connection: Connection, folds: Sequence[Fold]) -> None:
+        self._connection = connection
+        self._folds = folds
+        self._rows: dict[Place, Row | None] = {}
+        self._read: dict[Place, Row | None] = {}
+
+    def fold(self, entries: Iterable[Entry]) -> None:
+        """Fold these entries into the rows; if one cannot be folded, none of these are."""
+        rows: dict[Place, Row | None] = {}
+        for entry in entries:
+            for fold in self._folds:
+                if entry.event.kind in fold.kinds:
+                    for key in fold.keys(entry):
+                        place = (fold.table, key)
+                        row = rows[place] if place in rows else self._row(place)
+                        rows[place] = fold.step(key, row, entry)
+        self._rows |= rows
+
+    def _row(self, place: Place) -> Row | None:
+        if place in self._rows:
+            return self._rows[place]
+        if place not in self._read:
+            asked = select(state.c.row).where(state.c.name == place[0], state.c.key == place[1])
+            text = self._connection.execute(asked).scalar()
+            self._read[place] = None if text is None else read_row(text)
+        return self._read[place]
+
+    def write(self) -> None:
+        """Write the rows that came out."""
+        write_rows(self._connection, self._rows, stood=self._read)
+
+
+def write_rows(
+    connection: Connection, rows: Mapping[Place, Row | None], *, stood: Mapping[Place, Row | None]
+) -> None:
+    """Put these rows in the place of those that stood there before."""
+    gone = [place for place in rows if stood.get(place) is not None]
+    if gone:
+        for name, key in gone:
+            connection.execute(delete(state).where(state.c.name == name, state.c.key == key))
+    fresh = [
+        {"name": name, "key": key, "row": canonical_json(cast("Any", row))}
+        for (name, key), row in rows.items()
+        if row is not None
+    ]
+    if fresh:
+        connection.execute(insert(state), fresh)
+
+
+def read_states(connection: Connection, table: str | None = None) -> Iterator[tuple[Place, Row]]:
+    """The rows of one state table, or of all, in the order of their keys."""
+    asked = select(state.c.name, state.c.key, state.c.row).order_by(state.c.name, state.c.key)
+    if table is not None:
+        asked = asked.where(state.c.name == table)
+    for name, key, text in connection.execute(asked):
+        yield (name, key), read_row(text)
+
+
+def read_row(text: str) -> Row:
+    """A row of a state table from its JSON."""
+    return {name: _fact(value) for name, value in json.loads(text).items()}
+
+
+def _fact(value: object) -> Fact:
+    return tuple(map(_fact, value)) if isinstance(value, list) else cast("Fact", value)
+
+
+def differences(folded: Mapping[Place, Row], stood: Mapping[Place, Row]) -> tuple[str, ...]:
+    """What a state table held, said against what its entries make of it, row by row."""
+    found = []
+    for name, key in sorted(folded.keys() | stood.keys()):
+        new, old = folded.get((name, key)), stood.get((name, key))
+        if new != old:
+            said = "nothing" if new is None else canonical_json(cast("Any", new))
+            held = "nothing" if old is None else canonical_json(cast("Any", old))
+            found.append(f"{name} {key!r}: the entries say {said}, the table held {held}")
+    return tuple(found)
