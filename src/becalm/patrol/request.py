@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,8 +16,6 @@ from becalm.terms.patrol import Arm, Base, Burst, Mode, PatrolPlace, PatrolPolic
 HOURS_OF_WEEK = 168
 CELL_MINUTES = 15
 GRID = 1024  # a whole number k of the law means k/1024 nat
-NO_ARMS: Mapping[tuple[str, date], Arm] = MappingProxyType({})
-NOTHING_OWED: Mapping[str, float] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +36,8 @@ class PlanRequest:
     first_day: date
     days: int
     zone: str  # of the civil days and the profiles, e.g. "Europe/London"
-    arms: Mapping[tuple[str, date], Arm] = field(default=NO_ARMS)
-    owed: Mapping[str, float] = field(default=NOTHING_OWED)
+    arms: Mapping[tuple[str, date], Arm] = field(default_factory=dict)
+    owed: Mapping[str, float] = field(default_factory=dict)
     earlier: tuple[Burst, ...] = ()
 
 
