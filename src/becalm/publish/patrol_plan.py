@@ -8,8 +8,7 @@ version        of becalm, which is part of the commitment
 from, days     the first civil day and how many days are planned
 time_zone      whose days these are
 crs            the coordinate system of eastings and northings, in metres
-policy         the planner's rules: slot_minutes, burst_minutes, settle_minutes, travel_weight, feedback,
-               pairing, area_share_cap
+policy         the planner's rules, one entry for each of PatrolPolicy
 places         one object a hotspot: hotspot, area, easting_m, northing_m, radius_m, harm, visits_per_day,
                minutes_per_day, low_share, high_share, profile (168 shares, Monday 00:00 first, local
                time), gap_minutes, gap_weight, blackouts ([[start, end], …]), arm, name
@@ -20,15 +19,21 @@ shifts         one object a unit on a tour: unit, area, day, start, end, base, c
                meal_window ([start, end] or null for the middle half of the shift), burst_share, pair
 travel         one object a mode: mode, quantile, source, stops (hotspots and bases), minutes (a row for each
                stop to every stop, null where there is no way)
+owed           visits that places were owed when the plan began, by hotspot (below 0: got too often)
+earlier        [[unit, hotspot, start, end], …]: bursts that stood already and are kept clear of
 inputs         where these came from: names of files and tables, with their SHA-256
 inputs_sha256  of the canonical JSON (keys sorted, no spaces) of {from, days, time_zone, crs, policy, places,
-               arms, bases, shifts, travel}
+               arms, bases, shifts, travel, owed, earlier}
 commitment     commitment, entry (its number in the ledger), areas, again (the reason, where it is not the
                first one for these days), replans ([index, unit, from, reason], …)
-law            what was sampled from, in whole numbers
+law            what was drawn from, in whole numbers: grid, hotspots, hours, lengths, due
+entropy        bits, bound_bits (0: not asked for), ratio and travel_share of the whole plan
+routes         one object a tour: unit, area, day, meal ([start, end] or null), travel_minutes, bits,
+               surprise_bits, replan
 meals          [[unit, start, end], …] as planned
+dosage         one object a place: hotspot, target, expected and drawn visits and minutes, sd_visits
+shortfalls     one object a target that cannot be met: hotspot, by how much, the reason, what would mend it
 visits_sha256  of the bytes of visits.csv
-forecast       expected and planned dosage of each place, with its interval
 ============== =====================================================================================
 
 visits.csv has one row a burst, in the order of start, unit: unit, hotspot, start, end (UTC), minutes, area,
@@ -41,54 +46,74 @@ import csv
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from datetime import UTC, date, datetime
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from typing import Any
 
-import numpy as np
-
-from becalm.tables.travel import TravelTable
-from becalm.terms.patrol import Base, Burst, PatrolPlace, PatrolPolicy, Span, UnitShift
+from becalm.patrol.request import PatrolPlan, PlaceDosage, PlanRequest, RouteLaw, Shortfall, UnitRoute
+from becalm.publish.patrol_inputs import inputs_object, instant, sha256_of_inputs, span_pair
+from becalm.terms.patrol import Burst, UnitShift
 
 FORMAT = "becalm patrol plan 1"
+DECIMALS = 4
 VISIT_COLUMNS = ("unit", "hotspot", "start", "end", "minutes", "area", "day", "arm")
-INPUTS = ("from", "days", "time_zone", "crs", "policy", "places", "arms", "bases", "shifts", "travel")
-
-
-@dataclass(frozen=True, slots=True)
-class PlanInputs:
-    """All that a plan is made of, but the seed."""
-
-    first_day: date
-    days: int
-    time_zone: str
-    crs: str
-    policy: PatrolPolicy
-    places: tuple[PatrolPlace, ...]
-    bases: tuple[Base, ...]
-    shifts: tuple[UnitShift, ...]
-    travel: tuple[TravelTable, ...]
-    arms: tuple[tuple[str, date, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class PlanDocument:
-    """What plan.json and visits.csv hold. `law`, `commitment`, `sources` and `forecast` are plain JSON."""
+    """What plan.json and visits.csv hold; `commitment` and `sources` are plain JSON."""
 
     version: str
-    inputs: PlanInputs
+    crs: str
+    request: PlanRequest
     bursts: tuple[Burst, ...]
-    meals: tuple[tuple[str, Span], ...]
-    law: Mapping[str, Any]
+    routes: tuple[UnitRoute, ...]
+    law: RouteLaw
+    dosage: tuple[PlaceDosage, ...]
+    shortfalls: tuple[Shortfall, ...]
+    bits: float
+    bound_bits: float
+    travel_share: float
     commitment: Mapping[str, Any]
-    sources: Mapping[str, str] = field(default_factory=dict)
-    forecast: Sequence[Mapping[str, Any]] = ()
+    sources: Mapping[str, str]
+
+    @classmethod
+    def of(
+        cls,
+        plan: PatrolPlan,
+        request: PlanRequest,
+        *,
+        version: str,
+        crs: str,
+        commitment: Mapping[str, Any],
+        sources: Mapping[str, str],
+    ) -> PlanDocument:
+        """What is written of this plan, all but its propensities, which have a file of their own."""
+        return cls(
+            version=version,
+            crs=crs,
+            request=request,
+            bursts=plan.bursts,
+            routes=plan.routes,
+            law=plan.law,
+            dosage=plan.dosage,
+            shortfalls=plan.shortfalls,
+            bits=plan.bits,
+            bound_bits=plan.bound_bits,
+            travel_share=plan.travel_share,
+            commitment=commitment,
+            sources=sources,
+        )
+
+    @property
+    def entropy_ratio(self) -> float | None:
+        """How near is the plan to the least predictable one with the same dosage (1: none is better)?"""
+        return self.bits / self.bound_bits if self.bound_bits else None
 
 
 def plan_json(plan: PlanDocument, *, visits: str) -> str:
     """plan.json, the same bytes for the same plan. `visits` is the text of its visits.csv."""
-    held = inputs_object(plan.inputs)
+    held = inputs_object(plan.request, crs=plan.crs)
     whole = {
         "format": FORMAT,
         "version": plan.version,
@@ -96,25 +121,27 @@ def plan_json(plan: PlanDocument, *, visits: str) -> str:
         "inputs": dict(sorted(plan.sources.items())),
         "inputs_sha256": sha256_of_inputs(held),
         "commitment": dict(plan.commitment),
-        "law": dict(plan.law),
-        "meals": [[unit, instant(span.start), instant(span.end)] for unit, span in plan.meals],
+        "law": plan.law.as_json(),
+        "entropy": _entropy(plan),
+        "routes": [_route(route) for route in plan.routes],
+        "meals": [[route.unit, *span_pair(route.meal)] for route in plan.routes if route.meal],
+        "dosage": [_rounded(asdict(dosage)) for dosage in plan.dosage],
+        "shortfalls": [_rounded(asdict(shortfall)) for shortfall in plan.shortfalls],
         "visits_sha256": hashlib.sha256(visits.encode()).hexdigest(),
-        "forecast": [dict(row) for row in plan.forecast],
     }
     lines = [f"{json.dumps(key)}: {_laid_out(value)}" for key, value in whole.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def visits_csv(inputs: PlanInputs, bursts: Iterable[Burst]) -> str:
+def visits_csv(request: PlanRequest, bursts: Iterable[Burst]) -> str:
     """visits.csv, the same bytes for the same bursts."""
-    places = {place.hotspot: place for place in inputs.places}
-    arms = {(hotspot, day): arm for hotspot, day, arm in inputs.arms}
+    places = {place.hotspot: place for place in request.places}
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(VISIT_COLUMNS)
-    for burst, shift in with_shifts(bursts, inputs.shifts):
+    for burst, shift in with_shifts(bursts, request.shifts):
         place = places[burst.hotspot]
-        arm = arms.get((burst.hotspot, shift.day), place.arm)
+        arm = request.arms.get((burst.hotspot, shift.day), place.arm)
         times = (instant(burst.span.start), instant(burst.span.end), f"{burst.span.minutes:.0f}")
         rows.writerow([burst.unit, burst.hotspot, *times, place.area, shift.day.isoformat(), arm])
     return out.getvalue()
@@ -131,79 +158,26 @@ def with_shifts(bursts: Iterable[Burst], shifts: Iterable[UnitShift]) -> list[tu
     ]
 
 
-def inputs_object(inputs: PlanInputs) -> dict[str, Any]:
-    """The inputs as plan.json holds them; their hash is `sha256_of_inputs`."""
+def _entropy(plan: PlanDocument) -> dict[str, float | None]:
+    figures = {"bits": plan.bits, "bound_bits": plan.bound_bits, "ratio": plan.entropy_ratio}
+    return _rounded({**figures, "travel_share": plan.travel_share})
+
+
+def _route(route: UnitRoute) -> dict[str, Any]:
     return {
-        "from": inputs.first_day.isoformat(),
-        "days": inputs.days,
-        "time_zone": inputs.time_zone,
-        "crs": inputs.crs,
-        "policy": {**asdict(inputs.policy), "burst_minutes": list(inputs.policy.burst_minutes)},
-        "places": [_place(place) for place in inputs.places],
-        "arms": [[hotspot, day.isoformat(), arm] for hotspot, day, arm in inputs.arms],
-        "bases": [asdict(base) for base in inputs.bases],
-        "shifts": [_shift(shift) for shift in inputs.shifts],
-        "travel": [_travel(table) for table in inputs.travel],
+        "unit": route.unit,
+        "area": route.area,
+        "day": route.day.isoformat(),
+        "meal": span_pair(route.meal) if route.meal else None,
+        "travel_minutes": round(float(route.travel_minutes), 2),
+        "bits": round(float(route.bits), DECIMALS),
+        "surprise_bits": round(float(route.surprise_bits), DECIMALS),
+        "replan": route.replan,
     }
 
 
-def sha256_of_inputs(held: Mapping[str, Any]) -> str:
-    """The hash of the inputs within this object, whatever else it holds and however it is laid out."""
-    chosen = {key: held[key] for key in INPUTS}
-    text = json.dumps(chosen, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def instant(moment: datetime) -> str:
-    """An instant as every file of a plan writes it."""
-    at = moment.astimezone(UTC)
-    whole = at.strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{whole}.{at.microsecond:06d}Z" if at.microsecond else f"{whole}Z"
-
-
-def _place(place: PatrolPlace) -> dict[str, Any]:
-    held = asdict(place)
-    dosage = held.pop("dosage")
-    first = ("hotspot", "area", "easting_m", "northing_m", "radius_m", "harm")
-    return {
-        **{key: held.pop(key) for key in first},
-        **dosage,
-        **held,
-        "profile": list(place.profile),
-        "blackouts": [_span(span) for span in place.blackouts],
-    }
-
-
-def _shift(shift: UnitShift) -> dict[str, Any]:
-    return {
-        "unit": shift.unit,
-        "area": shift.area,
-        "day": shift.day.isoformat(),
-        "start": instant(shift.hours.start),
-        "end": instant(shift.hours.end),
-        "base": shift.base,
-        "crew": shift.crew,
-        "mode": shift.mode,
-        "meal_minutes": shift.meal_minutes,
-        "meal_window": _span(shift.meal_window) if shift.meal_window else None,
-        "burst_share": shift.burst_share,
-        "pair": shift.pair,
-    }
-
-
-def _travel(table: TravelTable) -> dict[str, Any]:
-    minutes = [[float(m) if np.isfinite(m) else None for m in row] for row in table.minutes.tolist()]
-    return {
-        "mode": table.mode,
-        "quantile": table.quantile,
-        "source": table.source,
-        "stops": list(table.stops),
-        "minutes": minutes,
-    }
-
-
-def _span(span: Span) -> list[str]:
-    return [instant(span.start), instant(span.end)]
+def _rounded(held: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: round(float(v), DECIMALS) if isinstance(v, float) else v for key, v in held.items()}
 
 
 def _laid_out(value: object) -> str:

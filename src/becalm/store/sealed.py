@@ -1,0 +1,106 @@
+"""What is kept sealed in the workspace until it is opened: seeds, and the plans that were drawn from them.
+
+`patrol/sealed/<commitment>/` holds key.json (seed, nonce, the overseer's share), inputs.json and, once it is
+made, the plan's own files. Folders are for their owner alone (0700), and so are files (0600).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from becalm.terms.errors import LedgerError, PlanError
+
+OWNER_FILE: Final = 0o600
+OWNER_FOLDER: Final = 0o700
+KEY: Final = "key.json"
+INPUTS: Final = "inputs.json"
+
+
+@dataclass(frozen=True, slots=True)
+class SealedKey:
+    """A seed with its nonce, and an overseer's share that was mixed in (empty if none)."""
+
+    seed: bytes
+    nonce: bytes
+    share: bytes = b""
+
+
+class SealedBox:
+    """The sealed folders of one workspace."""
+
+    def __init__(self, workspace: Path) -> None:
+        self._root = workspace / "patrol" / "sealed"
+
+    def folder(self, commitment: str) -> Path:
+        """Where all that belongs to one commitment is kept."""
+        return self._root / commitment
+
+    def keep_key(self, commitment: str, key: SealedKey) -> None:
+        """Keep a seed, on the disk before this returns."""
+        held = {"seed": key.seed.hex(), "nonce": key.nonce.hex(), "share": key.share.hex()}
+        self.keep(commitment, KEY, json.dumps(held, indent=1) + "\n")
+
+    def key(self, commitment: str) -> SealedKey:
+        """The seed of this commitment; raises PlanError where it is not here or cannot be read."""
+        path = self.folder(commitment) / KEY
+        try:
+            held = json.loads(path.read_text("utf-8"))
+            return SealedKey(*(bytes.fromhex(held[name]) for name in ("seed", "nonce", "share")))
+        except FileNotFoundError as error:
+            raise PlanError(
+                f"The sealed seed of {commitment[:12]} is not in {self._root}. Use the workspace in which it "
+                "was sealed; a seed that is lost cannot be replaced, only committed to again with a reason."
+            ) from error
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise PlanError(f"{path} cannot be read as a sealed seed ({error}). Restore it.") from error
+
+    def keep(self, commitment: str, name: str, text: str) -> None:
+        """Keep a file of this commitment for its owner alone, wholly or not at all."""
+        folder = self.folder(commitment)
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=OWNER_FOLDER)
+            for part in (self._root, folder):
+                part.chmod(OWNER_FOLDER)
+            write_for_owner(folder / name, text)
+        except OSError as error:
+            raise LedgerError(
+                f"{folder / name} cannot be written ({error.strerror}); nothing was planned. "
+                "Make room, or make the folder writable."
+            ) from error
+
+    def text(self, commitment: str, name: str) -> str | None:
+        """A file of this commitment, or None where there is none."""
+        path = self.folder(commitment) / name
+        return path.read_text("utf-8") if path.is_file() else None
+
+    def texts(self, commitment: str) -> Mapping[str, str]:
+        """Every file of this commitment but its key, by name."""
+        folder = self.folder(commitment)
+        names = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
+        return {name: (folder / name).read_text("utf-8") for name in names if name != KEY}
+
+
+def write_for_owner(path: Path, text: str) -> None:
+    """Write a file that only its owner may read, wholly or not at all, and on the disk."""
+    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(fresh).chmod(OWNER_FILE)
+        Path(fresh).replace(path)
+    except BaseException:
+        Path(fresh).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

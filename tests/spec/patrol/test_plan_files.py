@@ -1,0 +1,86 @@
+"""plan.json and visits.csv hold a plan whole, and say when they were altered."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import json
+from io import StringIO
+from pathlib import Path
+
+import patrol_plans
+import pytest
+
+from becalm.publish.patrol_inputs import INPUTS
+from becalm.publish.patrol_plan import plan_json, visits_csv
+from becalm.publish.patrol_read import read_plan
+from becalm.terms.errors import InputError
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    plan = patrol_plans.document()
+    visits = visits_csv(plan.request, plan.bursts)
+    (tmp_path / "visits.csv").write_text(visits, "utf-8")
+    (tmp_path / "plan.json").write_text(plan_json(plan, visits=visits), "utf-8")
+    return tmp_path
+
+
+def test_visits_are_one_row_a_burst_in_utc(folder: Path) -> None:
+    rows = list(csv.DictReader(StringIO((folder / "visits.csv").read_text("utf-8"))))
+    assert rows[0] == {
+        "unit": "Team 1",
+        "hotspot": "market",
+        "start": "2020-05-04T17:10:00Z",
+        "end": "2020-05-04T17:25:00Z",
+        "minutes": "15",
+        "area": "Old Town",
+        "day": "2020-05-04",
+        "arm": "",
+    }
+    assert [row["arm"] for row in rows] == ["", "low", "low", ""]
+
+
+def test_a_plan_that_is_read_and_written_again_has_the_same_bytes(folder: Path) -> None:
+    again = read_plan(folder)
+    visits = visits_csv(again.request, again.bursts)
+    assert visits == (folder / "visits.csv").read_text("utf-8")
+    assert plan_json(again, visits=visits) == (folder / "plan.json").read_text("utf-8")
+    assert [len(route.bursts) for route in again.routes] == [2, 2]
+
+
+def test_anybody_can_take_the_hash_of_the_inputs_again(folder: Path) -> None:
+    held = json.loads((folder / "plan.json").read_text("utf-8"))
+    chosen = {key: held[key] for key in INPUTS}
+    text = json.dumps(chosen, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert hashlib.sha256(text.encode()).hexdigest() == held["inputs_sha256"]
+
+
+def test_a_plan_holds_no_clock_time_of_its_making(folder: Path) -> None:
+    held = json.loads((folder / "plan.json").read_text("utf-8"))
+    assert "made_at" not in held
+    assert held["meals"][0] == ["Team 1", "2020-05-04T18:40:00Z", "2020-05-04T19:10:00Z"]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "said"),
+    [
+        ("plan.json", '"crew":2', '"crew":3', "inputs_sha256"),
+        ("visits.csv", "17:10:00Z", "17:11:00Z", "visits.csv is not the one"),
+        ("plan.json", '"becalm patrol plan 1"', '"becalm patrol plan 9"', "no patrol plan"),
+        ("plan.json", '"days": 1', '"days": "many"', "days"),
+        ("plan.json", '"slot_minutes":5', '"slots":5', "no patrol plan"),
+    ],
+)
+def test_a_plan_that_was_altered_is_refused(folder: Path, name: str, old: str, new: str, said: str) -> None:
+    path = folder / name
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new, 1), "utf-8")
+    with pytest.raises(InputError, match=said):
+        read_plan(folder)
+
+
+def test_a_folder_without_a_plan_says_which_file_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"plan\.json cannot be read"):
+        read_plan(tmp_path)
