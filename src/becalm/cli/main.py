@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,8 @@ from becalm.terms.errors import BecalmError
 
 if TYPE_CHECKING:
     from becalm.desk.core import Desk
+    from becalm.store.workspace import Workspace
+    from becalm.tables.ledger import Ledger
 
 
 STOPPED = 130  # what shells give a program that was interrupted
@@ -83,6 +86,7 @@ def open_desk(workspace: Path | None) -> Desk:
         actor=os.environ.get("BECALM_ACTOR", getpass.getuser()),
         now=lambda: datetime.now(UTC),
         draw_seed=lambda: secrets.randbits(63),
+        role=os.environ.get("BECALM_ROLE") or "user",
     )
 
 

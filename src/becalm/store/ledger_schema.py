@@ -34,6 +34,6 @@ def bring_up_to_date(connection: Connection) -> None:
         command.upgrade(config, REVISION)
     except CommandError as error:
         raise LedgerError(
-            f"The ledger's tables have revision {stamp_of(connection)!r}; this becalm knows them to {REVISION!r}. "
+            f"The ledger's tables have revision {stamp_of(connection)!r}; this becalm knows {REVISION!r}. "
             "Use the becalm that made them, or a newer one."
         ) from error

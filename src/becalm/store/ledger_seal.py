@@ -60,8 +60,8 @@ def seal(
     for each in written:
         if each.event.occurred_at > recorded_at:
             raise EventError(
-                f"The event {each.event.kind!r} occurred at {each.event.occurred_at.isoformat()}, and it is only "
-                f"{recorded_at.isoformat()}. Record it when it has happened, or correct the clock."
+                f"The event {each.event.kind!r} occurred at {each.event.occurred_at.isoformat()}, and it "
+                f"is only {recorded_at.isoformat()}. Record it when it has happened, or correct the clock."
             )
         salt = draw_salt() if each.payload is not None else b""
         commitment = commitment_of(salt, each.payload) if each.payload is not None else ""
@@ -80,8 +80,8 @@ def time_of_recording(last: datetime | None, now: datetime) -> datetime:
     if last - now <= CLOCK_TOLERANCE:
         return last
     raise LedgerError(
-        f"The clock says {now.isoformat()}, but the last entry was recorded at {last.isoformat()}: it was set "
-        "back, and an entry cannot come before the one it follows. Correct the clock; nothing was written."
+        f"The clock says {now.isoformat()}, but the last entry was recorded at {last.isoformat()}. It was "
+        "set back, and an entry cannot come before the one it follows. Correct the clock; nothing was written."
     )
 
 

@@ -96,3 +96,21 @@ def differences(folded: Mapping[Place, Row], stood: Mapping[Place, Row]) -> tupl
             held = "nothing" if old is None else canonical_json(cast("Any", old))
             found.append(f"{name} {key!r}: the entries say {said}, the table held {held}")
     return tuple(found)
+
+
+def fold_anew(connection: Connection, folds: Sequence[Fold], entries: Iterable[Entry]) -> tuple[str, ...]:
+    """Fold every state table from all entries, put that where the old one stood; say what differed."""
+    folded: dict[Place, Row] = {}
+    for entry in entries:
+        for fold in folds:
+            if entry.event.kind in fold.kinds:
+                for key in fold.keys(entry):
+                    row = fold.step(key, folded.get((fold.table, key)), entry)
+                    folded.pop((fold.table, key), None)
+                    folded |= {} if row is None else {(fold.table, key): row}
+    stood = dict(read_states(connection))
+    found = differences(folded, stood)
+    if found:
+        connection.execute(delete(state))
+        write_rows(connection, folded, stood={})
+    return found

@@ -119,6 +119,11 @@ class Workspace:
         return self.path / "archive"
 
     @property
+    def ledger_path(self) -> Path:
+        """The ledger on SQLite (where becalm.toml names no other)."""
+        return self.path / "ledger.sqlite"
+
+    @property
     def boundaries_path(self) -> Path:
         """The user's own boroughs, kept as GeoJSON in WGS84 (absent if none were given)."""
         return self.path / "boundaries.geojson"

@@ -1,0 +1,65 @@
+"""What is read from the tables of a ledger, page by page, so that a long one never fills the memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import cast
+
+from sqlalchemy import Connection, Select, insert, select
+
+from becalm.record.chain import instant_text, read_instant
+from becalm.store.ledger_tables import checkpoint, event
+from becalm.tables.ledger import COLUMNS, StoredRow
+from becalm.terms.event import Checkpoint, Head
+
+PAGE = 5_000  # rows; between two pages nothing is held open, so a slow reader keeps no old page alive
+
+
+def read_rows(
+    reading: Callable[[], AbstractContextManager[Connection]],
+    *,
+    after: int,
+    until: int,
+    kinds: Sequence[str] = (),
+    subject: str = "",
+) -> Iterator[StoredRow]:
+    """The rows of table `event` in their order, as they are stored."""
+    asked: Select[tuple[object, ...]] = select(*(event.c[name] for name in COLUMNS)).order_by(event.c.seq)
+    if kinds:
+        asked = asked.where(event.c.kind.in_(kinds))
+    if subject:
+        asked = asked.where(event.c.subject == subject)
+    while True:
+        page_of = asked.where(event.c.seq > after, event.c.seq <= until).limit(PAGE)
+        with reading() as connection:
+            page = [tuple(row) for row in connection.execute(page_of)]
+        yield from cast("list[StoredRow]", page)
+        if len(page) < PAGE:
+            return
+        after = cast("int", page[-1][0])
+
+
+def write_checkpoint(connection: Connection, made: Checkpoint) -> None:
+    """Keep this checkpoint."""
+    connection.execute(
+        insert(checkpoint).values(
+            ledger=made.ledger,
+            size=made.head.size,
+            root=made.head.root,
+            last=made.head.last,
+            made_at=instant_text(made.made_at),
+            key=made.key,
+            signature=made.signature,
+        )
+    )
+
+
+def read_checkpoints(connection: Connection) -> tuple[Checkpoint, ...]:
+    """Every checkpoint that was kept, oldest first."""
+    return tuple(
+        Checkpoint(
+            row.ledger, Head(row.size, row.root, row.last), read_instant(row.made_at), row.key, row.signature
+        )
+        for row in connection.execute(select(checkpoint).order_by(checkpoint.c.number))
+    )
