@@ -69,6 +69,7 @@ def test_everything_that_is_promised_is_written(town: Path) -> None:
         "police_uk",
         "streets",
         "truth",
+        "units.toml",
         "wards.geojson",
     }
     assert len(list((town / "police_uk").iterdir())) == 15

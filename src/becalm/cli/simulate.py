@@ -151,6 +151,7 @@ def _as_table(written: Written) -> str:
         f"  police_uk/                     {w.street_rows:,} street rows, {w.outcome_rows:,} outcomes, "
         f"{w.stop_rows:,} stops, by month",
         "  streets/                       the street network as GraphML",
+        "  units.toml                     the patrol units, for `becalm patrol`",
         "  truth/                         true rates, planted effects, delays: what no analyst can see",
     ]
     return "\n".join(lines) + "\n"

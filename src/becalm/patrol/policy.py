@@ -59,7 +59,7 @@ class Pace:
     p80_factor: float  # the time that four journeys in five keep to, over the usual time
     fixed_minutes: float  # of each journey: to set off and to park
     snap_m: float  # a place farther than this from every street is out of reach
-    uses_street_speed: bool = False
+    street_speed_share: float = 0.0  # of the speed that a street states; 0: streets state nothing for it
 
 
 @dataclass(frozen=True, slots=True)

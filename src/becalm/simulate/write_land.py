@@ -17,12 +17,13 @@ from becalm.simulate.columns import CRS, TIME_ZONE
 from becalm.simulate.geography import Land
 from becalm.simulate.snap import to_wgs84
 from becalm.simulate.streets import Streets
+from becalm.simulate.write_units import units_toml
 
 HOLIDAYS: Final = "GB-ENG"
 
 
 def write_land(plan: Plan, folder: Path) -> None:
-    """Write city.toml, the boundary files and the streets."""
+    """Write city.toml, the boundary files, the units and the streets."""
     land = plan.land
     (folder / "city.toml").write_text(city_toml(land), "utf-8")
     borough = land.borough_of_ward
@@ -51,6 +52,7 @@ def write_land(plan: Plan, folder: Path) -> None:
             for n, c, w in zip(land.lsoa_names, land.lsoa_codes, land.ward_of_lsoa, strict=True)
         ],
     )
+    (folder / "units.toml").write_text(units_toml(plan), "utf-8")
     (folder / "streets").mkdir()
     (folder / "streets" / "streets.graphml").write_text(graphml(plan.streets), "utf-8")
 
