@@ -86,6 +86,7 @@ def open_desk(workspace: Path | None) -> Desk:
         actor=os.environ.get("BECALM_ACTOR", getpass.getuser()),
         now=lambda: datetime.now(UTC),
         draw_seed=lambda: secrets.randbits(63),
+        draw_key=lambda: secrets.token_bytes(32),
         role=os.environ.get("BECALM_ROLE") or "user",
     )
 

@@ -9,16 +9,20 @@ from datetime import datetime
 from becalm.store.workspace import Workspace
 from becalm.tables.archive import Archive
 from becalm.tables.ledger import Ledger
-from becalm.terms.errors import LedgerError
+from becalm.terms.errors import LedgerError, PlanError
 
 
 def _no_ledger() -> Ledger:
     raise LedgerError("This desk was put together without a ledger. Open it through the command line.")
 
 
+def _no_key() -> bytes:
+    raise PlanError("This desk was put together without a source of keys. Open it through the command line.")
+
+
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """A workspace, its archive, the one who asks, a clock and a source of seeds."""
+    """A workspace, its archive, the one who asks, a clock, and sources of seeds and of sealed keys."""
 
     workspace: Workspace
     archive: Archive
@@ -26,3 +30,5 @@ class Desk:
     now: Callable[[], datetime]  # an aware instant in UTC
     draw_seed: Callable[[], int]
     open_ledger: Callable[[], Ledger] = _no_ledger  # the one ledger of this workspace, opened once
+    role: str = "user"  # in which the actor asks, as the ledger keeps it
+    draw_key: Callable[[], bytes] = _no_key  # 32 bytes from the operating system, for what is sealed
