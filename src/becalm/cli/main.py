@@ -88,6 +88,21 @@ def open_desk(workspace: Path | None) -> Desk:
         draw_seed=lambda: secrets.randbits(63),
         draw_key=lambda: secrets.token_bytes(32),
         role=os.environ.get("BECALM_ROLE") or "user",
+        open_ledger=cache(lambda: open_ledger(opened)),
+    )
+
+
+def open_ledger(workspace: Workspace) -> Ledger:
+    """Open the ledger of this workspace; it is made where there is none yet."""
+    import secrets
+    from datetime import UTC, datetime
+
+    from becalm.store.ledger_sqlite import SqliteLedger
+
+    return SqliteLedger(
+        workspace.ledger_path,
+        now=lambda: datetime.now(UTC),
+        draw_salt=lambda: secrets.token_bytes(32),
     )
 
 

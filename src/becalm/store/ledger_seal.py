@@ -80,8 +80,8 @@ def time_of_recording(last: datetime | None, now: datetime) -> datetime:
     if last - now <= CLOCK_TOLERANCE:
         return last
     raise LedgerError(
-        f"The clock says {now.isoformat()}, but the last entry was recorded at {last.isoformat()}. It was "
-        "set back, and an entry cannot come before the one it follows. Correct the clock; nothing was written."
+        f"The clock says {now.isoformat()}, but the last entry was recorded at "
+        f"{last.isoformat()}. It was set back, and an entry cannot come before the one it follows. Correct the clock; nothing was written."
     )
 
 
