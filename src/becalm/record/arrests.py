@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import hypot
 
-from becalm.record.standing import Standing, what_stands
+from becalm.record.standing import WITHDRAWN, Standing, what_stands
 from becalm.terms.arrest import Arrest, ArrestDefinition, ArrestFigure, LeftOut, WhyNot
 from becalm.terms.event import Entry
 
 ARREST, BURST = "arrest_made", "burst_done"
+COUNTED_KINDS = (ARREST, BURST, WITHDRAWN)  # the kinds that a figure is counted from
 
 
 def count_arrests(

@@ -137,6 +137,15 @@ WATCH = (
         purposes=ABOUT_PEOPLE,
     ),
     Kind(
+        "access_log_read",
+        "Somebody looked up who saw whom.",
+        (
+            need("question", "text", "subject (who saw this person) or actor (whom did they see)"),
+            need("of", "text", "the pseudonym or the actor"),
+        ),
+        purposes=ABOUT_PEOPLE,
+    ),
+    Kind(
         "payload_erased",
         "Personal details and their salts were destroyed.",
         (
