@@ -8,7 +8,8 @@ from shlex import quote
 
 from becalm.store.boundaries import BoundaryCopy, copy_boundaries
 from becalm.store.cityfile import require_sound_city
-from becalm.store.workspace import Config, Workspace, make_folder, read_city
+from becalm.store.new_workspace import make_folder
+from becalm.store.workspace import Config, Workspace, read_city
 from becalm.terms.city import City
 
 DEFAULT_CITY = "london"
