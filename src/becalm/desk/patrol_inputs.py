@@ -1,0 +1,259 @@
+"""All that a patrol plan is made of: hotspots, policy, units and streets, each named by its hash."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+
+from becalm.desk.core import Desk
+from becalm.desk.find import FindQuestion, HotspotsFound, find_hotspots
+from becalm.ingest.hotspot_file import read_hotspots
+from becalm.ingest.patrol_policy import SHIPPED, load_policy
+from becalm.ingest.recipes import Source
+from becalm.ingest.streets import read_streets
+from becalm.ingest.units import read_units
+from becalm.patrol.dose import DosedPlaces, ListedPlace, dose_places, listed_places
+from becalm.patrol.policy import PolicyBook
+from becalm.patrol.request import PlanRequest
+from becalm.patrol.roster import Roster, expand_shifts
+from becalm.patrol.streets import StreetNetwork, street_table
+from becalm.patrol.travel import close_triangles, crow_fly_table, out_of_reach, stops_of
+from becalm.publish.page import data_digest
+from becalm.store.workspace import Workspace
+from becalm.tables.travel import TravelTable
+from becalm.terms.errors import PlanError, UsageError
+from becalm.terms.patrol import Base, Mode, PatrolPlace, UnitShift
+
+UNITS = "units.toml"
+POLICY = "patrol_policy.toml"
+STREETS = ("streets.graphml", "streets.graphml.gz", "streets.geojson", "streets.geojson.gz")
+TRAVEL_STEP_MINUTES = 0.05  # travel is rounded up to this, so that files are short and nobody is late
+
+
+@dataclass(frozen=True, slots=True)
+class PatrolQuestion:
+    """Which days, for whom, by which files? Files that are not named are looked for in the workspace."""
+
+    first_day: date
+    days: int = 14
+    find: FindQuestion = field(default_factory=FindQuestion)
+    hotspots: Path | None = None  # a GeoJSON of hotspots, in place of a list made now
+    units: Path | None = None
+    streets: Path | None = None
+    policy: Path | None = None
+    boroughs: tuple[str, ...] = ()  # plan for these alone
+    area: str = ""  # plan for this one alone
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.days <= 92:
+            raise UsageError(f"A plan of {self.days} days cannot be made. Give 1 to 92; 14 is the rule.")
+
+
+@dataclass(frozen=True, slots=True)
+class PatrolInputs:
+    """What will be planned from, the policy that it was dosed by, and what whoever signs must be told."""
+
+    request: PlanRequest
+    book: PolicyBook
+    roster: Roster
+    crs: str
+    sources: Mapping[str, str]
+    notes: tuple[str, ...]
+    find_seed: int
+
+
+def gather_inputs(
+    desk: Desk, question: PatrolQuestion, *, seed: int | None = None, found: HotspotsFound | None = None
+) -> PatrolInputs:
+    """What is a plan for these days made of? `found` is a list of hotspots that was made already.
+
+    Raises
+    ------
+    InputError, PlanError
+        where there are no units, or a file, the roster or the ground does not allow a plan; with every
+        fault, and nothing planned.
+    """
+    workspace = desk.workspace
+    drawn = desk.draw_seed() if seed is None else seed
+    book, policy_sources = _policy(workspace, question)
+    units = units_file(workspace, question.units)
+    roster = read_units(units, crs=workspace.city.crs)
+    _require_area(roster, question.area)
+    listed, listed_sources, warnings = _listed(desk, question, drawn, found)
+    kept = _within(listed, roster, question)
+    dosed = _dosed(kept, roster, book)
+    places = tuple(p for p in dosed.places if question.area in ("", p.area))
+    shifts = _shifts(roster, question, workspace.city.time_zone, book)
+    bases = _bases(roster, shifts)
+    travel, travel_sources, travel_notes = _travel(workspace, question, places, bases, shifts, book)
+    request = PlanRequest(
+        places=places,
+        shifts=shifts,
+        bases=bases,
+        travel=travel,
+        policy=book.planner,
+        first_day=question.first_day,
+        days=question.days,
+        zone=workspace.city.time_zone,
+    )
+    return PatrolInputs(
+        request=request,
+        book=book,
+        roster=roster,
+        crs=workspace.city.crs,
+        sources={**listed_sources, **policy_sources, UNITS: _sha256(units), **travel_sources},
+        notes=(*warnings, *dosed.notes, *_left_out(listed, places), *travel_notes),
+        find_seed=drawn,
+    )
+
+
+def units_file(workspace: Workspace, named: Path | None) -> Path:
+    """The units: the file that was named, else the workspace's own."""
+    path = named or workspace.path / UNITS
+    if not path.is_file():
+        raise PlanError(
+            f"There are no units to plan for: {path} does not exist. Write down who patrols, from "
+            f"where and when (docs/how-to/patrol-walk-through.md shows how), and keep it as "
+            f"{workspace.path / UNITS} or name it with --units."
+        )
+    return path
+
+
+def streets_file(workspace: Workspace, named: Path | None) -> Path | None:
+    """The streets: the file that was named, else the workspace's own, if there is one."""
+    if named is not None:
+        return named
+    return next((p for p in (workspace.path / name for name in STREETS) if p.is_file()), None)
+
+
+def policy_file(workspace: Workspace, named: Path | None) -> Path | None:
+    """The policy: the file that was named, else the workspace's own, else none (the shipped one)."""
+    own = workspace.path / POLICY
+    return named or (own if own.is_file() else None)
+
+
+def _policy(workspace: Workspace, question: PatrolQuestion) -> tuple[PolicyBook, dict[str, str]]:
+    path = policy_file(workspace, question.policy)
+    book = load_policy(path)
+    return book, {f"policy {book.key}": _sha256(path) if path else f"shipped {SHIPPED}"}
+
+
+def _listed(
+    desk: Desk, question: PatrolQuestion, seed: int, found: HotspotsFound | None
+) -> tuple[tuple[ListedPlace, ...], dict[str, str], tuple[str, ...]]:
+    if question.hotspots is not None:
+        listed = read_hotspots(question.hotspots, crs=desk.workspace.city.crs)
+        return listed, {"hotspots": _sha256(question.hotspots)}, ()
+    made = found or find_hotspots(desk, question.find, seed=seed)
+    digest = data_digest(made.run.data)
+    sources = {"hotspots": f"becalm find, seed {made.run.seed}", "records": digest}
+    return listed_places(made.hotspots), sources, tuple(f"Hotspots: {w}" for w in made.hotspots.warnings)
+
+
+def _within(
+    listed: tuple[ListedPlace, ...], roster: Roster, question: PatrolQuestion
+) -> tuple[ListedPlace, ...]:
+    """The places in the boroughs that were named, or in those of the one area that was."""
+    wanted = set(question.boroughs)
+    if not wanted and question.area:
+        wanted = {borough for borough, area in roster.area_of_borough.items() if area == question.area}
+    return tuple(place for place in listed if not wanted or place.borough in wanted)
+
+
+def _left_out(listed: tuple[ListedPlace, ...], kept: tuple[PatrolPlace, ...]) -> tuple[str, ...]:
+    gone = len(listed) - len(kept)
+    return (f"{gone} of {len(listed)} hotspots lie elsewhere and are left out.",) if gone else ()
+
+
+def _dosed(kept: tuple[ListedPlace, ...], roster: Roster, book: PolicyBook) -> DosedPlaces:
+    area_of_base = {team.base: team.area for team in roster.teams}
+    return dose_places(
+        kept,
+        book,
+        area_of_borough=roster.area_of_borough or None,
+        area_of_base=()
+        if roster.area_of_borough
+        else [(b, area_of_base.get(b.base, "")) for b in roster.bases],
+    )
+
+
+def _require_area(roster: Roster, area: str) -> None:
+    known = [a.area for a in roster.areas]
+    if area and area not in known:
+        raise UsageError(f"There is no area {area!r} in {roster.source}. It has: {', '.join(known)}.")
+
+
+def _shifts(roster: Roster, question: PatrolQuestion, zone: str, book: PolicyBook) -> tuple[UnitShift, ...]:
+    shifts = expand_shifts(roster, first=question.first_day, days=question.days, zone=zone, meals=book.meals)
+    return tuple(s for s in shifts if question.area in ("", s.area))
+
+
+def _bases(roster: Roster, shifts: tuple[UnitShift, ...]) -> tuple[Base, ...]:
+    used = {s.base for s in shifts}
+    return tuple(b for b in roster.bases if b.base in used)
+
+
+def _travel(
+    workspace: Workspace,
+    question: PatrolQuestion,
+    places: tuple[PatrolPlace, ...],
+    bases: tuple[Base, ...],
+    shifts: tuple[UnitShift, ...],
+    book: PolicyBook,
+) -> tuple[dict[Mode, TravelTable], dict[str, str], tuple[str, ...]]:
+    path = streets_file(workspace, question.streets)
+    network = read_streets(path, crs=workspace.city.crs) if path else None
+    modes = sorted({s.mode for s in shifts})
+    tables = {mode: _table(network, mode, places, bases, book) for mode in modes}
+    faults = out_of_reach(
+        places,
+        shifts,
+        tables,
+        shortest_burst_minutes=min(book.planner.burst_minutes),
+        settle_minutes=book.planner.settle_minutes,
+    )
+    if faults:
+        raise PlanError(
+            f"{len(faults)} of {len(places)} hotspots are out of reach; nothing was planned", faults
+        )
+    sources = {"streets": _sha256(path) if path else "none: as the crow flies"}
+    return tables, sources, _travel_notes(path, modes, book)
+
+
+def _table(
+    network: StreetNetwork | None,
+    mode: Mode,
+    places: tuple[PatrolPlace, ...],
+    bases: tuple[Base, ...],
+    book: PolicyBook,
+) -> TravelTable:
+    stops, pace = stops_of(places, bases), book.paces[mode]
+    if network is None:
+        table = crow_fly_table(stops, mode, pace, quantile=book.quantile)
+    else:
+        table = street_table(network, stops, mode, pace, quantile=book.quantile).table
+    return _rounded_up(close_triangles(table))
+
+
+def _rounded_up(table: TravelTable) -> TravelTable:
+    steps = np.ceil(table.minutes / TRAVEL_STEP_MINUTES - 1e-9)
+    return replace(table, minutes=np.round(steps * TRAVEL_STEP_MINUTES, 2))
+
+
+def _travel_notes(path: Path | None, modes: list[Mode], book: PolicyBook) -> tuple[str, ...]:
+    by = ", ".join(f"{mode} {book.paces[mode].kph:g} km/h" for mode in modes)
+    if path is None:
+        return (
+            f"Travel as the crow flies ({by}, with its detour): rivers and railways are not seen. "
+            "Give a street network with --streets.",
+        )
+    return (f"Travel over {path.name} ({by} where a street states no speed).",)
+
+
+def _sha256(path: Source) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
