@@ -14,7 +14,8 @@ import shapely
 from shapely import LineString, MultiPolygon, Point, Polygon, box
 
 from becalm.store.boundaries import copy_boundaries, load_boundaries
-from becalm.store.workspace import CityEntry, Config, make_folder
+from becalm.store.new_workspace import make_folder
+from becalm.store.workspace import CityEntry, Config
 from becalm.terms.city import City
 from becalm.terms.errors import InputError, WorkspaceError
 
