@@ -59,6 +59,11 @@ class LedgerFile:
                     connection.execute(insert(ledger).values(**fresh, unscrubbed=0))
         self._inode = self.path.stat().st_ino
 
+    @property
+    def name(self) -> str:
+        """How a message names it."""
+        return str(self.path)
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Read in one transaction, as things stand at its first question."""

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, insert, update
 
-from becalm.record.chain import entry_of, first_link, read_instant, row_of
+from becalm.record.chain import row_of
 from becalm.record.fold_shape import Fold, name_folds
 from becalm.record.folds import FOLDS
 from becalm.record.kinds import check_events
 from becalm.store import ledger_payload as payloads
 from becalm.store import ledger_tables as tables
 from becalm.store.ledger_file import LedgerFile
+from becalm.store.ledger_guard import HeadMemo, known_heads, lost_heads, require_newest
 from becalm.store.ledger_queue import GroupCommit, Request
-from becalm.store.ledger_read import read_checkpoints, read_rows, write_checkpoint
-from becalm.store.ledger_seal import Sealed, Tail, peaks_text, read_peaks, seal
-from becalm.store.ledger_states import States, fold_anew, read_states
-from becalm.tables.ledger import COLUMNS, StoredRow, Written
-from becalm.terms.errors import BecalmError, TamperError
-from becalm.terms.event import Checkpoint, Entry, Event, Head
-
-LAST = 2**62  # beyond any entry
+from becalm.store.ledger_seal import Sealed, Tail, peaks_text, seal
+from becalm.store.ledger_states import States
+from becalm.store.ledger_stored import StoredLedger
+from becalm.tables.ledger import COLUMNS, Written
+from becalm.terms.errors import BecalmError
+from becalm.terms.event import Entry, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +43,12 @@ class Done:
     payload: bytes | None = None
 
 
-class SqliteLedger:
+class SqliteLedger(StoredLedger):
     """A ledger in one file. Safe to use from many threads and from many processes at once.
 
     `now` is the clock of the recording, `draw_salt` gives 32 unguessable bytes for each payload. When
     `append` returns, its events are on the disk (WAL, synchronous=FULL); threads that wait share a commit.
+    `anchors` are heads that are known from elsewhere, and that the ledger must still hold to be written.
     """
 
     def __init__(
@@ -60,21 +59,11 @@ class SqliteLedger:
         draw_salt: Callable[[], bytes],
         folds: Sequence[Fold] = FOLDS,
     ) -> None:
-        self._now, self._draw_salt, self._folds = now, draw_salt, tuple(folds)
+        self._now, self._draw_salt = now, draw_salt
         self._file = LedgerFile(Path(path), lambda: draw_salt().hex()[:32])
-        with self._file.reading() as connection:
-            asked = select(tables.ledger.c.identity, tables.ledger.c.folds)
-            identity, folded_by = connection.execute(asked).one()
-        self._identity = str(identity)
-        if folded_by != name_folds(self._folds):
-            self.rebuild()
+        super().__init__(self._file, folds)
         payloads.scrub(self._file)
         self._queue: GroupCommit[Task, Done] = GroupCommit(self._write)
-
-    @property
-    def identity(self) -> str:
-        """The id that this ledger was given when it was made."""
-        return self._identity
 
     def append(self, events: Sequence[Written]) -> tuple[Entry, ...]:
         """Append these events together, all or none."""
@@ -99,7 +88,7 @@ class SqliteLedger:
         done: list[tuple[Request[Task, Done], Done]] = []
         try:
             with self._file.writing() as connection:
-                tail = self._tail(connection)
+                tail = self.tail(connection)
                 states = States(connection, self._folds)
                 rows: list[Sealed] = []
                 for request in requests:
@@ -114,8 +103,26 @@ class SqliteLedger:
             for request in requests:
                 request.error = request.error or error
         else:
+            self._ours = tail.last
+            self._memo.write(tail.head)
             for request, came in done:
                 request.answer = came
+
+    def _require_newest(
+        self, connection: Connection, tail: Tail, requests: Sequence[Request[Task, Done]]
+    ) -> None:
+        """Refuse to write into an older copy; asked anew whenever somebody else wrote last."""
+        if tail.last != self._ours:
+            lost = self._lost(connection, tail)
+            require_newest(tail, lost, [each.event for request in requests for each in request.asked.written])
+
+    def _lost(self, connection: Connection, tail: Tail) -> tuple[Head, ...]:
+        return lost_heads(connection, tail, known_heads(self._memo, tail, self._anchors))
+
+    def lost(self) -> tuple[Head, ...]:
+        """Heads that this ledger is known to have had, and does not hold: an older copy stands in its place."""
+        with self._file.reading() as connection:
+            return self._lost(connection, self._tail(connection))
 
     def _do(
         self, connection: Connection, tail: Tail, task: Task, states: States, rows: list[Sealed]
@@ -132,21 +139,6 @@ class SqliteLedger:
         rows.extend(sealed)
         return Done(entries, body), after
 
-    def _tail(self, connection: Connection) -> Tail:
-        """Where the ledger ends now, whoever wrote last."""
-        size, tree = connection.execute(select(tables.ledger.c.size, tables.ledger.c.tree)).one()
-        asked = select(tables.event.c.seq, tables.event.c.hash, tables.event.c.recorded_at)
-        last = connection.execute(asked.order_by(tables.event.c.seq.desc()).limit(1)).first()
-        stands = last.seq if last else 0
-        if stands != size:
-            raise TamperError(
-                f"The ledger {self._file.path} was written to entry {size} and ends at entry {stands}: "
-                f"entry {min(size, stands) + 1} is the first that was altered. Run `becalm record verify`."
-            )
-        if last is None:
-            return Tail(0, first_link(self._identity), None, ())
-        return Tail(size, last.hash, read_instant(last.recorded_at), read_peaks(tree))
-
     def _keep(self, connection: Connection, rows: Sequence[Sealed], tail: Tail, states: States) -> None:
         """Write the entries, the state tables that came out and where the ledger ends."""
         if rows:
@@ -156,51 +148,3 @@ class SqliteLedger:
             states.write()
             ends = {"size": tail.size, "tree": peaks_text(tail.peaks), "folds": name_folds(self._folds)}
             connection.execute(update(tables.ledger).values(**ends))
-
-    def entries(
-        self, *, after: int = 0, until: int | None = None, kinds: Sequence[str] = (), subject: str = ""
-    ) -> Iterator[Entry]:
-        """The entries in their order, of those that stand now: `after` excluded, `until` included."""
-        last = self._size() if until is None else until
-        rows = read_rows(self._file.reading, after=after, until=last, kinds=kinds, subject=subject)
-        return map(entry_of, rows)
-
-    def rows(self, *, after: int = 0) -> Iterator[StoredRow]:
-        """The rows as they are stored, unchecked, whatever they hold."""
-        return read_rows(self._file.reading, after=after, until=LAST)
-
-    def _size(self) -> int:
-        with self._file.reading() as connection:
-            return int(connection.execute(select(func.max(tables.event.c.seq))).scalar() or 0)
-
-    def head(self) -> Head:
-        """How long is the ledger, and what does it hold?"""
-        with self._file.reading() as connection:
-            return self._tail(connection).head
-
-    def state(self, table: str) -> tuple[Mapping[str, object], ...]:
-        """The rows of one state table, in the order of their key."""
-        with self._file.reading() as connection:
-            return tuple(row for _, row in read_states(connection, table))
-
-    def rebuild(self) -> tuple[str, ...]:
-        """Fold every state table anew from the entries; returns each difference that was found."""
-        with self._file.writing() as connection:
-            rows = read_rows(lambda: nullcontext(connection), after=0, until=LAST)
-            found = fold_anew(connection, self._folds, map(entry_of, rows))
-            connection.execute(update(tables.ledger).values(folds=name_folds(self._folds)))
-        return found
-
-    def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
-        """Keep a signed head."""
-        with self._file.writing() as connection:
-            write_checkpoint(connection, checkpoint)
-
-    def checkpoints(self) -> tuple[Checkpoint, ...]:
-        """Every signed head that was kept, oldest first."""
-        with self._file.reading() as connection:
-            return read_checkpoints(connection)
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()

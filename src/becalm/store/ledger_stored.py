@@ -1,0 +1,119 @@
+"""What every store of a ledger does alike: read it, fold its state tables anew, keep its checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Final, Protocol
+
+from sqlalchemy import Connection, func, select, update
+
+from becalm.record.chain import entry_of, first_link, read_instant
+from becalm.record.fold_shape import Fold, name_folds
+from becalm.store import ledger_tables as tables
+from becalm.store.ledger_read import read_checkpoints, read_rows, write_checkpoint
+from becalm.store.ledger_seal import Tail, read_peaks
+from becalm.store.ledger_states import fold_anew, read_states
+from becalm.tables.ledger import StoredRow
+from becalm.terms.errors import TamperError
+from becalm.terms.event import Checkpoint, Entry, Head
+
+LAST: Final = 2**62  # beyond any entry
+
+
+class Database(Protocol):
+    """Where a ledger is kept. A transaction that fails leaves nothing behind."""
+
+    @property
+    def name(self) -> str:
+        """How a message names it."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A transaction that sees the ledger as it stands at its first question."""
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A transaction that writes, alone among all processes."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class StoredLedger:
+    """The part of a ledger that is the same on every database."""
+
+    def __init__(self, database: Database, folds: Sequence[Fold]) -> None:
+        self._database, self._folds = database, tuple(folds)
+        with database.reading() as connection:
+            asked = select(tables.ledger.c.identity, tables.ledger.c.folds)
+            identity, folded_by = connection.execute(asked).one()
+        self._identity = str(identity)
+        if folded_by != name_folds(self._folds):
+            self.rebuild()
+
+    @property
+    def identity(self) -> str:
+        """The id that this ledger was given when it was made."""
+        return self._identity
+
+    def tail(self, connection: Connection) -> Tail:
+        """Where the ledger ends now, whoever wrote last."""
+        size, tree = connection.execute(select(tables.ledger.c.size, tables.ledger.c.tree)).one()
+        asked = select(tables.event.c.seq, tables.event.c.hash, tables.event.c.recorded_at)
+        last = connection.execute(asked.order_by(tables.event.c.seq.desc()).limit(1)).first()
+        stands = last.seq if last else 0
+        if stands != size:
+            raise TamperError(
+                f"The ledger {self._database.name} was written to entry {size} and ends at entry {stands}: "
+                f"entry {min(size, stands) + 1} is the first that was altered. Run `becalm record verify`."
+            )
+        if last is None:
+            return Tail(0, first_link(self._identity), None, ())
+        return Tail(size, last.hash, read_instant(last.recorded_at), read_peaks(tree))
+
+    def entries(
+        self, *, after: int = 0, until: int | None = None, kinds: Sequence[str] = (), subject: str = ""
+    ) -> Iterator[Entry]:
+        """The entries in their order, of those that stand now: `after` excluded, `until` included."""
+        last = self._size() if until is None else until
+        rows = read_rows(self._database.reading, after=after, until=last, kinds=kinds, subject=subject)
+        return map(entry_of, rows)
+
+    def rows(self, *, after: int = 0) -> Iterator[StoredRow]:
+        """The rows as they are stored, unchecked, whatever they hold."""
+        return read_rows(self._database.reading, after=after, until=LAST)
+
+    def _size(self) -> int:
+        with self._database.reading() as connection:
+            return int(connection.execute(select(func.max(tables.event.c.seq))).scalar() or 0)
+
+    def head(self) -> Head:
+        """How long is the ledger, and what does it hold?"""
+        with self._database.reading() as connection:
+            return self.tail(connection).head
+
+    def state(self, table: str) -> tuple[Mapping[str, object], ...]:
+        """The rows of one state table, in the order of their key."""
+        with self._database.reading() as connection:
+            return tuple(row for _, row in read_states(connection, table))
+
+    def rebuild(self) -> tuple[str, ...]:
+        """Fold every state table anew from the entries; returns each difference that was found."""
+        with self._database.writing() as connection:
+            rows = read_rows(lambda: nullcontext(connection), after=0, until=LAST)
+            found = fold_anew(connection, self._folds, map(entry_of, rows))
+            connection.execute(update(tables.ledger).values(folds=name_folds(self._folds)))
+        return found
+
+    def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a signed head."""
+        with self._database.writing() as connection:
+            write_checkpoint(connection, checkpoint)
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Every signed head that was kept, oldest first."""
+        with self._database.reading() as connection:
+            return read_checkpoints(connection)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
