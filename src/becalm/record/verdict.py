@@ -40,9 +40,10 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Does the ledger hold? The head as it was computed anew, what is wrong, and what was not shown."""
+    """Does the ledger hold? Its head, computed anew, what is wrong with it, and what was not shown."""
 
-    head: Head
+    head: Head  # of the entries that are sound: all of them, or those before the first broken one
+    size: int  # entries that there are
     findings: tuple[Finding, ...]
     proven: int  # entries 1 to this one agree with a signed head
     proven_outside: int  # entries 1 to this one agree with a head kept outside of the ledger

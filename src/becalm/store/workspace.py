@@ -11,6 +11,11 @@ becalm.toml, all of it optional but [city]:
     engine = "duckdb"         # or "spark"
     [brief]                   # what `becalm run` asks where its options do not say otherwise
     source = "mps_borough"    # and hotspot_source, by, baselines, target, count, cell_m
+    [ledger]
+    url = ""                  # "postgresql+psycopg://…" for a server; else ledger.sqlite in the workspace
+    key = "ledger.key"        # the private key that signs the ledger's heads; better kept elsewhere
+    anchors = ["anchors"]     # where signed heads go: folders, "mailto:…", "https://…", "qr:FOLDER"
+    smtp = ""                 # "smtp://host:25"; without it, e-mails are written as .eml beside the ledger
 """
 
 from __future__ import annotations
@@ -92,6 +97,15 @@ class BriefEntry(_Strict):
     cell_m: float | None = Field(default=None, gt=0)
 
 
+class LedgerEntry(_Strict):
+    """The [ledger] table: which database keeps it, what signs its heads, and where those go."""
+
+    url: str = ""
+    key: str = "ledger.key"
+    anchors: tuple[str, ...] = ("anchors",)
+    smtp: str = ""
+
+
 class Config(_Strict):
     """becalm.toml."""
 
@@ -99,6 +113,7 @@ class Config(_Strict):
     ingest: IngestEntry = IngestEntry()
     archive: ArchiveEntry = ArchiveEntry()
     brief: BriefEntry = BriefEntry()
+    ledger: LedgerEntry = LedgerEntry()
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,15 +224,20 @@ def config_text(config: Config) -> str:
         "[archive]",
         f'engine = {_quoted(config.archive.engine)}  # or "spark", where records outgrow one machine',
     ]
-    asked = config.brief.model_dump(exclude_defaults=True)
-    if asked:
-        lines += ["", "[brief]  # what `becalm run` asks where its options do not say otherwise"]
-        lines += [f"{name} = {_quoted_value(value)}" for name, value in asked.items()]
+    lines += _table("brief", config.brief, "what `becalm run` asks where its options do not say otherwise")
+    lines += _table("ledger", config.ledger, "which database keeps it, what signs its heads, where those go")
     for borough in city.boroughs:
         lines += ["", "[[city.boroughs]]", f"name = {_quoted(borough.name)}"]
         lines += [f"command_unit = {_quoted(borough.command_unit)}"] if borough.command_unit else []
         lines += [f"code = {_quoted(borough.code)}"] if borough.code else []
     return "\n".join(lines) + "\n"
+
+
+def _table(name: str, entry: _Strict, comment: str) -> list[str]:
+    """A table of becalm.toml with what differs from the defaults; nothing where nothing does."""
+    given = entry.model_dump(exclude_defaults=True)
+    lines = [f"{key} = {_quoted_value(value)}" for key, value in given.items()]
+    return ["", f"[{name}]  # {comment}", *lines] if lines else []
 
 
 def _quoted_value(value: str | float | tuple[str, ...]) -> str:
@@ -270,31 +290,3 @@ def _fault(error: ErrorDetails) -> Fault:
     if error["type"] == "extra_forbidden":
         return Fault(entry, "is not a known entry", "correct its name, or remove it")
     return Fault(entry, f"{given!r:.80}: {error['msg']}", "correct this entry")
-
-
-def make_folder(path: Path, config: Config, boundaries: str | None) -> Workspace:
-    """Make the workspace's folder with what stands in it from the first; becalm.toml comes last.
-
-    Raises
-    ------
-    WorkspaceError
-        where the folder is a workspace already, holds a part of one, or cannot be written.
-    """
-    made = Workspace(path, config)
-    if (path / CONFIG).exists():
-        raise WorkspaceError(f"{path} is a workspace already. Use it as it is, or name another folder.")
-    for part in (made.archive_path, made.boundaries_path):
-        if part.exists():
-            raise WorkspaceError(
-                f"{path} is no workspace, but holds {part.name}. Move it away, or name another folder."
-            )
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        if boundaries is not None:
-            fresh = path / f".{made.boundaries_path.name}.new"
-            fresh.write_text(boundaries, "utf-8")
-            fresh.replace(made.boundaries_path)
-        write_config(path, config)
-    except OSError as error:
-        raise WorkspaceError(f"{path} cannot be written ({error}). Name a folder of your own.") from error
-    return made
