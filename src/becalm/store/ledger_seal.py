@@ -27,7 +27,7 @@ class Tail:
     @property
     def head(self) -> Head:
         """The head that this tail stands for."""
-        return Head(self.size, peaks_root(self.peaks).hex(), self.last if self.size else "")
+        return Head(self.size, peaks_root(self.peaks).hex(), self.last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +80,9 @@ def time_of_recording(last: datetime | None, now: datetime) -> datetime:
     if last - now <= CLOCK_TOLERANCE:
         return last
     raise LedgerError(
-        f"The clock says {now.isoformat()}, but the last entry was recorded at "
-        f"{last.isoformat()}. It was set back, and an entry cannot come before the one it follows. Correct the clock; nothing was written."
+        f"The clock says {now.isoformat()}, but the last entry was recorded at {last.isoformat()}. "
+        "It was set back, and an entry cannot come before the one it follows. Correct the clock; "
+        "nothing was written."
     )
 
 

@@ -16,14 +16,14 @@ from becalm.record.kinds import check_events
 from becalm.store import ledger_payload as payloads
 from becalm.store import ledger_tables as tables
 from becalm.store.ledger_file import LedgerFile
-from becalm.store.ledger_guard import HeadMemo, known_heads, lost_heads, require_newest
+from becalm.store.ledger_guard import HeadMemo
 from becalm.store.ledger_queue import GroupCommit, Request
 from becalm.store.ledger_seal import Sealed, Tail, peaks_text, seal
 from becalm.store.ledger_states import States
 from becalm.store.ledger_stored import StoredLedger
 from becalm.tables.ledger import COLUMNS, Written
 from becalm.terms.errors import BecalmError
-from becalm.terms.event import Entry, Event
+from becalm.terms.event import Entry, Event, Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +58,11 @@ class SqliteLedger(StoredLedger):
         now: Callable[[], datetime],
         draw_salt: Callable[[], bytes],
         folds: Sequence[Fold] = FOLDS,
+        anchors: Sequence[Head] = (),
     ) -> None:
         self._now, self._draw_salt = now, draw_salt
         self._file = LedgerFile(Path(path), lambda: draw_salt().hex()[:32])
-        super().__init__(self._file, folds)
+        super().__init__(self._file, folds, memo=HeadMemo(Path(path).with_suffix(".head")), anchors=anchors)
         payloads.scrub(self._file)
         self._queue: GroupCommit[Task, Done] = GroupCommit(self._write)
 
@@ -89,6 +90,7 @@ class SqliteLedger(StoredLedger):
         try:
             with self._file.writing() as connection:
                 tail = self.tail(connection)
+                self.require_newest(connection, tail, events_of(requests))
                 states = States(connection, self._folds)
                 rows: list[Sealed] = []
                 for request in requests:
@@ -103,26 +105,9 @@ class SqliteLedger(StoredLedger):
             for request in requests:
                 request.error = request.error or error
         else:
-            self._ours = tail.last
-            self._memo.write(tail.head)
+            self.remember(tail)
             for request, came in done:
                 request.answer = came
-
-    def _require_newest(
-        self, connection: Connection, tail: Tail, requests: Sequence[Request[Task, Done]]
-    ) -> None:
-        """Refuse to write into an older copy; asked anew whenever somebody else wrote last."""
-        if tail.last != self._ours:
-            lost = self._lost(connection, tail)
-            require_newest(tail, lost, [each.event for request in requests for each in request.asked.written])
-
-    def _lost(self, connection: Connection, tail: Tail) -> tuple[Head, ...]:
-        return lost_heads(connection, tail, known_heads(self._memo, tail, self._anchors))
-
-    def lost(self) -> tuple[Head, ...]:
-        """Heads that this ledger is known to have had, and does not hold: an older copy stands in its place."""
-        with self._file.reading() as connection:
-            return self._lost(connection, self._tail(connection))
 
     def _do(
         self, connection: Connection, tail: Tail, task: Task, states: States, rows: list[Sealed]
@@ -148,3 +133,8 @@ class SqliteLedger(StoredLedger):
             states.write()
             ends = {"size": tail.size, "tree": peaks_text(tail.peaks), "folds": name_folds(self._folds)}
             connection.execute(update(tables.ledger).values(**ends))
+
+
+def events_of(requests: Sequence[Request[Task, Done]]) -> list[Event]:
+    """The events that wait to be written."""
+    return [each.event for request in requests for each in request.asked.written]

@@ -11,12 +11,13 @@ from sqlalchemy import Connection, func, select, update
 from becalm.record.chain import entry_of, first_link, read_instant
 from becalm.record.fold_shape import Fold, name_folds
 from becalm.store import ledger_tables as tables
+from becalm.store.ledger_guard import HeadMemo, known_heads, lost_heads, require_newest
 from becalm.store.ledger_read import read_checkpoints, read_rows, write_checkpoint
 from becalm.store.ledger_seal import Tail, read_peaks
 from becalm.store.ledger_states import fold_anew, read_states
 from becalm.tables.ledger import StoredRow
 from becalm.terms.errors import TamperError
-from becalm.terms.event import Checkpoint, Entry, Head
+from becalm.terms.event import Checkpoint, Entry, Event, Head
 
 LAST: Final = 2**62  # beyond any entry
 
@@ -39,10 +40,22 @@ class Database(Protocol):
 
 
 class StoredLedger:
-    """The part of a ledger that is the same on every database."""
+    """The part of a ledger that is the same on every database.
 
-    def __init__(self, database: Database, folds: Sequence[Fold]) -> None:
+    `memo` keeps the last head beside the ledger, and `anchors` are heads that are known from elsewhere:
+    both must stand in the ledger before it is written.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        folds: Sequence[Fold],
+        *,
+        memo: HeadMemo | None = None,
+        anchors: Sequence[Head] = (),
+    ) -> None:
         self._database, self._folds = database, tuple(folds)
+        self._memo, self._anchors, self._ours = memo, tuple(anchors), ""
         with database.reading() as connection:
             asked = select(tables.ledger.c.identity, tables.ledger.c.folds)
             identity, folded_by = connection.execute(asked).one()
@@ -69,6 +82,25 @@ class StoredLedger:
         if last is None:
             return Tail(0, first_link(self._identity), None, ())
         return Tail(size, last.hash, read_instant(last.recorded_at), read_peaks(tree))
+
+    def lost(self) -> tuple[Head, ...]:
+        """Heads that this ledger is known to have had, and does not hold: it is an older copy."""
+        with self._database.reading() as connection:
+            return self._lost(connection, self.tail(connection))
+
+    def _lost(self, connection: Connection, tail: Tail) -> tuple[Head, ...]:
+        return lost_heads(connection, tail, known_heads(self._memo, tail, self._anchors))
+
+    def require_newest(self, connection: Connection, tail: Tail, events: Sequence[Event]) -> None:
+        """Refuse to write these into an older copy; asked anew whenever somebody else wrote last."""
+        if tail.last != self._ours:
+            require_newest(tail, self._lost(connection, tail), events)
+
+    def remember(self, tail: Tail) -> None:
+        """Keep in mind where the ledger ends, once this is on the disk."""
+        self._ours = tail.last
+        if self._memo is not None:
+            self._memo.write(tail.head)
 
     def entries(
         self, *, after: int = 0, until: int | None = None, kinds: Sequence[str] = (), subject: str = ""
@@ -117,3 +149,5 @@ class StoredLedger:
     def close(self) -> None:
         """Let go of the database."""
         self._database.close()
+        if self._memo is not None:
+            self._memo.close()

@@ -36,6 +36,15 @@ class Written:
     payload: bytes | None = None
 
 
+def lost_name(head: Head) -> str:
+    """A head as the event `ledger_restored` names it among its anchors.
+
+    >>> lost_name(Head(12, "", "ab12"))
+    '12 ab12'
+    """
+    return f"{head.size} {head.last}"
+
+
 class Ledger(Protocol):
     """Append-only events in a chain. When `append` returns, they are on the disk."""
 
@@ -64,6 +73,13 @@ class Ledger(Protocol):
 
     def head(self) -> Head:
         """How long is the ledger, and what does it hold?"""
+
+    def lost(self) -> tuple[Head, ...]:
+        """Heads that this ledger is known to have had, and does not hold: an older copy stands in its place.
+
+        While there are any, nothing can be appended but the event `ledger_restored` in which two people
+        confirm the copy. It names each of them among its `anchors` as `lost_name` writes it.
+        """
 
     def payload(self, seq: int, *, access: Event) -> bytes | None:
         """The personal detail of one entry, None once erased. The access is recorded first."""
