@@ -69,17 +69,21 @@ def dose_places(
 ) -> DosedPlaces:
     """What is each listed place owed by the policy, and which area serves it?
 
-    A place belongs to the area of its borough, else to that of the base nearest to it by the crow. Where
-    records carry no hours, the policy's own week stands in and the notes say so.
+    A place belongs to the area of its borough; one that names no borough, or all where areas name none, to
+    the area of the base nearest by the crow. Places in boroughs of no area are left out, and the notes name
+    them. Where records carry no hours, the policy's own week stands in, and the notes say so.
 
     Raises
     ------
     PlanError
         where there are no places, or one that no area can serve.
     """
+    boroughs = area_of_borough or {}
+    outside = [p.borough for p in listed if boroughs and p.borough and p.borough not in boroughs]
+    listed = [p for p in listed if not boroughs or not p.borough or p.borough in boroughs]
     if not listed:
-        raise PlanError("There are no hotspots to plan for. Make a list with `becalm find hotspots`.")
-    areas = [_area(place, area_of_borough or {}, area_of_base) for place in listed]
+        raise PlanError(_nothing_left(outside, boroughs))
+    areas = [_area(place, boroughs, area_of_base) for place in listed]
     lost = [place for place, area in zip(listed, areas, strict=True) if not area]
     if lost:
         faults = tuple(_no_area(place) for place in lost)
@@ -90,7 +94,7 @@ def dose_places(
         _place(place, area, wanted, book.dose, week)
         for place, area, wanted in zip(listed, areas, visits, strict=True)
     )
-    return DosedPlaces(places, _notes(listed, book, by_base=area_of_borough is None))
+    return DosedPlaces(places, _notes(listed, book, outside, by_base=not boroughs))
 
 
 def scale_dosage(places: Sequence[PatrolPlace], share: float) -> tuple[PatrolPlace, ...]:
@@ -154,13 +158,31 @@ def _area(place: ListedPlace, boroughs: Mapping[str, str], bases: Sequence[tuple
 
 
 def _no_area(place: ListedPlace) -> Fault:
-    borough = f"its borough {place.borough!r} is in no area" if place.borough else "it names no borough"
-    return Fault(place.hotspot, f"{borough}, and no base is known", "add the borough to one of [[areas]]")
+    return Fault(
+        place.hotspot, "it names no borough, and no base is known", "name its borough, or give [[bases]]"
+    )
 
 
-def _notes(listed: Sequence[ListedPlace], book: PolicyBook, *, by_base: bool) -> tuple[str, ...]:
+def _nothing_left(outside: Sequence[str], boroughs: Mapping[str, str]) -> str:
+    if not outside:
+        return "There are no hotspots to plan for. Make a list with `becalm find hotspots`."
+    return (
+        f"All {len(outside)} hotspots lie in boroughs of no patrol area ({_counted(outside)}). "
+        f"The units serve {', '.join(sorted(boroughs))}. Add the boroughs to [[areas]]."
+    )
+
+
+def _counted(boroughs: Sequence[str]) -> str:
+    return ", ".join(f"{name} {boroughs.count(name)}" for name in sorted(set(boroughs)))
+
+
+def _notes(
+    listed: Sequence[ListedPlace], book: PolicyBook, outside: Sequence[str], *, by_base: bool
+) -> tuple[str, ...]:
     untimed = sum(place.profile is None for place in listed)
     notes = [f"Dosage by {book.dose.by}, policy {book.key} of {book.reviewed_on} by {book.author}."]
+    if outside:
+        notes.append(f"Left out, in boroughs that no area has: {_counted(outside)}.")
     if untimed:
         notes.append(
             f"{untimed} of {len(listed)} places have records without hours, which say nothing about when in "
