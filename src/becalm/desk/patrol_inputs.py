@@ -17,10 +17,11 @@ from becalm.ingest.patrol_policy import SHIPPED, load_policy
 from becalm.ingest.recipes import Source
 from becalm.ingest.streets import read_streets
 from becalm.ingest.units import read_units
+from becalm.patrol.capacity import Capacity, assess_capacity, fit_dosage
 from becalm.patrol.dose import DosedPlaces, ListedPlace, dose_places, listed_places
 from becalm.patrol.policy import PolicyBook
 from becalm.patrol.request import PlanRequest
-from becalm.patrol.roster import Roster, expand_shifts
+from becalm.patrol.roster import Roster, changed_nights, expand_shifts
 from becalm.patrol.streets import StreetNetwork, street_table
 from becalm.patrol.travel import close_triangles, crow_fly_table, out_of_reach, stops_of
 from becalm.publish.page import data_digest
@@ -65,12 +66,20 @@ class PatrolInputs:
     sources: Mapping[str, str]
     notes: tuple[str, ...]
     find_seed: int
+    capacity: Capacity  # of the dosage that the policy asks for, before anything gave
 
 
 def gather_inputs(
-    desk: Desk, question: PatrolQuestion, *, seed: int | None = None, found: HotspotsFound | None = None
+    desk: Desk,
+    question: PatrolQuestion,
+    *,
+    seed: int | None = None,
+    found: HotspotsFound | None = None,
+    fit: bool = True,
 ) -> PatrolInputs:
     """What is a plan for these days made of? `found` is a list of hotspots that was made already.
+
+    With `fit`, dosage that is more than the units can give gives way as the policy says.
 
     Raises
     ------
@@ -91,8 +100,10 @@ def gather_inputs(
     shifts = _shifts(roster, question, workspace.city.time_zone, book)
     bases = _bases(roster, shifts)
     travel, travel_sources, travel_notes = _travel(workspace, question, places, bases, shifts, book)
+    capacity = assess_capacity(places, shifts, travel, book.planner, days=question.days)
+    fitted, gave = fit_dosage(places, capacity, when_short=book.dose.when_short) if fit else (places, ())
     request = PlanRequest(
-        places=places,
+        places=fitted,
         shifts=shifts,
         bases=bases,
         travel=travel,
@@ -107,8 +118,17 @@ def gather_inputs(
         roster=roster,
         crs=workspace.city.crs,
         sources={**listed_sources, **policy_sources, UNITS: _sha256(units), **travel_sources},
-        notes=(*warnings, *dosed.notes, *_left_out(listed, places), *travel_notes),
+        notes=(
+            *warnings,
+            *dosed.notes,
+            *_left_out(listed, places),
+            *travel_notes,
+            *_clock_notes(question, workspace.city.time_zone),
+            *capacity.uncovered,
+            *gave,
+        ),
         find_seed=drawn,
+        capacity=capacity,
     )
 
 
@@ -253,6 +273,13 @@ def _travel_notes(path: Path | None, modes: list[Mode], book: PolicyBook) -> tup
             "Give a street network with --streets.",
         )
     return (f"Travel over {path.name} ({by} where a street states no speed).",)
+
+
+def _clock_notes(question: PatrolQuestion, zone: str) -> tuple[str, ...]:
+    nights = changed_nights(first=question.first_day, days=question.days, zone=zone)
+    return tuple(
+        f"{day} has {hours} hours: tours over that night keep their clock times." for day, hours in nights
+    )
 
 
 def _sha256(path: Source) -> str:
