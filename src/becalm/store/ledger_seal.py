@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from becalm.methods.merkle import Peaks, grow, peaks_root
-from becalm.record.chain import commitment_of, link_entry
-from becalm.tables.ledger import Written
+from becalm.record.chain import commitment_of, row_hash, row_of
+from becalm.tables.ledger import StoredRow, Written
 from becalm.terms.errors import EventError, LedgerError
 from becalm.terms.event import Entry, Head
 
@@ -35,6 +35,7 @@ class Sealed:
     """An entry, with its payload and salt where it has one."""
 
     entry: Entry
+    row: StoredRow
     salt: bytes = b""
     payload: bytes | None = None
 
@@ -66,9 +67,10 @@ def seal(
         salt = draw_salt() if each.payload is not None else b""
         commitment = commitment_of(salt, each.payload) if each.payload is not None else ""
         seq += 1
-        entry = link_entry(each.event, seq, recorded_at, commitment, last)
+        row = row_of(Entry(seq, recorded_at, each.event, commitment, last, ""))
+        entry = Entry(seq, recorded_at, each.event, commitment, last, row_hash(row))
         last = entry.hash
-        sealed.append(Sealed(entry, salt, each.payload))
+        sealed.append(Sealed(entry, (*row[:-1], last), salt, each.payload))
     peaks = grow(tail.peaks, (bytes.fromhex(each.entry.hash) for each in sealed))
     return tuple(sealed), Tail(seq, last, recorded_at if sealed else tail.recorded_at, peaks)
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sqlalchemy import Connection, insert, update
 
-from becalm.record.chain import row_of
 from becalm.record.fold_shape import Fold, name_folds
 from becalm.record.folds import FOLDS
 from becalm.record.kinds import check_events
@@ -127,7 +126,7 @@ class SqliteLedger(StoredLedger):
     def _keep(self, connection: Connection, rows: Sequence[Sealed], tail: Tail, states: States) -> None:
         """Write the entries, the state tables that came out and where the ledger ends."""
         if rows:
-            values = [dict(zip(COLUMNS, row_of(each.entry), strict=True)) for each in rows]
+            values = [dict(zip(COLUMNS, each.row, strict=True)) for each in rows]
             connection.execute(insert(tables.event), values)
             payloads.keep_payloads(connection, rows)
             states.write()

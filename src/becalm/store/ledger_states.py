@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from becalm.methods.canonical import canonical_json
 from becalm.record.fold_shape import Fold, Row
@@ -14,6 +14,8 @@ from becalm.store.ledger_tables import state
 from becalm.terms.event import Entry, Fact
 
 Place = tuple[str, str]  # a state table and the key of its row
+ONE_ROW = select(state.c.row).where(state.c.name == bindparam("one"), state.c.key == bindparam("at"))
+ONE_GONE = delete(state).where(state.c.name == bindparam("one"), state.c.key == bindparam("at"))
 
 
 class States:
@@ -41,8 +43,7 @@ class States:
         if place in self._rows:
             return self._rows[place]
         if place not in self._read:
-            asked = select(state.c.row).where(state.c.name == place[0], state.c.key == place[1])
-            text = self._connection.execute(asked).scalar()
+            text = self._connection.execute(ONE_ROW, {"one": place[0], "at": place[1]}).scalar()
             self._read[place] = None if text is None else read_row(text)
         return self._read[place]
 
@@ -55,10 +56,9 @@ def write_rows(
     connection: Connection, rows: Mapping[Place, Row | None], *, stood: Mapping[Place, Row | None]
 ) -> None:
     """Put these rows in the place of those that stood there before."""
-    gone = [place for place in rows if stood.get(place) is not None]
+    gone = [{"one": name, "at": key} for name, key in rows if stood.get((name, key)) is not None]
     if gone:
-        for name, key in gone:
-            connection.execute(delete(state).where(state.c.name == name, state.c.key == key))
+        connection.execute(ONE_GONE, gone)
     fresh = [
         {"name": name, "key": key, "row": canonical_json(cast("Any", row))}
         for (name, key), row in rows.items()
