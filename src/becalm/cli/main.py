@@ -97,12 +97,14 @@ def open_ledger(workspace: Workspace) -> Ledger:
     import secrets
     from datetime import UTC, datetime
 
+    from becalm.record.folds import FOLDS
     from becalm.store.ledger_sqlite import SqliteLedger
 
     return SqliteLedger(
         workspace.ledger_path,
         now=lambda: datetime.now(UTC),
         draw_salt=lambda: secrets.token_bytes(32),
+        folds=FOLDS,
     )
 
 

@@ -11,7 +11,7 @@ from becalm.desk.core import Desk
 from becalm.record.kinds import ALL_KINDS
 from becalm.store.workspace import CONFIG
 from becalm.tables.ledger import Written
-from becalm.terms.event import NO_FACTS, Entry, Event, Fact
+from becalm.terms.event import Entry, Event, Fact
 
 
 def event_of(
@@ -19,7 +19,7 @@ def event_of(
     kind: str,
     *,
     purpose: str,
-    facts: Mapping[str, Fact] = NO_FACTS,
+    facts: Mapping[str, Fact],
     occurred_at: datetime | None = None,
     subject: str = "",
     corrects: int | None = None,

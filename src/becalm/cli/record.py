@@ -1,0 +1,21 @@
+"""`becalm record`: what was done, what came of it, and the proof that it was not altered."""
+
+from __future__ import annotations
+
+import typer
+
+from becalm.cli import record_ask, record_keep, record_people, record_write
+
+app = typer.Typer(
+    no_args_is_help=True,
+    help="What was done, what came of it, and the proof that it was not altered.",
+)
+app.command("arrests")(record_ask.arrests)
+app.command("events")(record_ask.events)
+app.command("show")(record_ask.show)
+app.command("import")(record_write.import_log)
+app.command("correct")(record_write.correct)
+app.command("withdraw")(record_write.withdraw)
+app.command("access")(record_people.access)
+app.command("erase")(record_people.erase)
+app.command("rebuild")(record_keep.rebuild)
