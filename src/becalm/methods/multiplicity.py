@@ -2,8 +2,47 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+Adjustment = Literal["BH", "BY", "Holm"]
+
+
+def adjust(p_values: ArrayLike, how: Adjustment) -> NDArray[np.float64]:
+    """At which error rate would each of these tests just be called a discovery?
+
+    "BH" holds the false discovery rate where tests are independent or positively dependent, "BY" under
+    any dependence, "Holm" the chance of even one false discovery. There is no way to ask for none.
+    Missing p-values (nan) are not tests: they stay nan and do not count.
+
+    >>> [adjust([0.01, 0.04, 0.03, 0.5], how).round(4).tolist() for how in ("BY", "Holm")]
+    [[0.0833, 0.1111, 0.1111, 1.0], [0.04, 0.09, 0.09, 0.5]]
+
+    Sources: see `q_values`; Benjamini and Yekutieli, Annals of Statistics 29 (2001) 1165-1188; Holm,
+    Scandinavian Journal of Statistics 6 (1979) 65-70. Raises ValueError for another name.
+    """
+    p = np.asarray(p_values, dtype=np.float64)
+    if how == "BH":
+        return q_values(p)
+    tests = int(np.count_nonzero(~np.isnan(p)))
+    if how == "BY":
+        harmonic = float(np.sum(1.0 / np.arange(1, tests + 1)))
+        return np.minimum(1.0, q_values_unbounded(p) * harmonic)
+    if how == "Holm":
+        return _holm(p)
+    raise ValueError(f"{how!r} is no adjustment for many tests. Choose BH, BY or Holm.")
+
+
+def _holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Going down, p_i times the number of tests not yet rejected, never below the one before."""
+    adjusted = np.full(p.shape, np.nan)
+    tests = np.flatnonzero(~np.isnan(p))
+    order = tests[np.argsort(p[tests], kind="stable")]
+    scaled = p[order] * np.arange(tests.size, 0, -1)
+    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(scaled))
+    return adjusted
 
 
 def q_values(p_values: ArrayLike) -> NDArray[np.float64]:
@@ -18,14 +57,22 @@ def q_values(p_values: ArrayLike) -> NDArray[np.float64]:
 
     Source: Benjamini and Hochberg, J. Royal Statistical Society B 57 (1995) 289-300.
     """
-    p = np.asarray(p_values, dtype=np.float64)
-    q = np.full(p.shape, np.nan)
-    tests = np.flatnonzero(~np.isnan(p))
-    if tests.size == 0:
-        return q
-    if (p[tests] < 0).any() or (p[tests] > 1).any():
+    return np.minimum(1.0, q_values_unbounded(np.asarray(p_values, dtype=np.float64)))
+
+
+def q_values_unbounded(p: NDArray[np.float64]) -> NDArray[np.float64]:
+    """As `q_values`, but not cut off at 1."""
+    if (p < 0).any() or (p > 1).any():
         raise ValueError("A p-value is not between 0 and 1. Give probabilities, not percentages.")
-    order = tests[np.argsort(p[tests], kind="stable")]
-    scaled = p[order] * tests.size / np.arange(1, tests.size + 1)
-    q[order] = np.minimum(1.0, np.minimum.accumulate(scaled[::-1])[::-1])
+    tests = np.flatnonzero(~np.isnan(p))
+    given = p if tests.size == p.size else p[tests]
+    order = np.argsort(given)  # the order among equals does not matter
+    scaled = given[order]
+    scaled *= tests.size / np.arange(1, tests.size + 1)
+    found = np.empty(tests.size)
+    found[order] = np.minimum.accumulate(scaled[::-1])[::-1]
+    if tests.size == p.size:
+        return found.reshape(p.shape)
+    q = np.full(p.shape, np.nan)
+    q[tests] = found
     return q

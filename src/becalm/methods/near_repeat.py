@@ -1,0 +1,242 @@
+"""Do events follow each other closely in space and time more often than their places and times alone explain?
+
+E. G. Knox, "The detection of space-time interactions", Applied Statistics 13 (1964) 25-29: count the pairs
+that are near in both; under the null any event may have had any of the times. S. D. Johnson et al.,
+"Space-time patterns of risk: a cross national assessment of residential burglary victimization", Journal
+of Quantitative Criminology 23 (2007) 201-219: the same by bands of distance and delay. P. A. Rogerson,
+"Monitoring point patterns for the development of space-time clusters", Journal of the Royal Statistical
+Society A 164 (2001) 87-96: one event's share in it is hypergeometric.
+
+Pairs are streamed: none is stored, whatever their number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import numpy as np
+from numba import njit, prange
+from numpy.typing import NDArray
+from scipy.stats import hypergeom
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Distance = Literal["euclidean", "manhattan"]
+WORKERS = 8
+ORDERS_AT_ONCE = 50  # 4 bytes each for every event
+
+
+@dataclass(frozen=True, slots=True)
+class NearRepeatTable:
+    """Pairs by band of distance (rows) and of delay (columns); the last of each is everything beyond.
+
+    Row 0 is the very same place; row s the distances up to `distance_edges[s - 1]` and beyond the
+    edge before; column t the delays up to `delay_edges[t]` and beyond the edge before. `expected` is the
+    mean over `orders` random orders of the times, `p` the share of those (the observed one among them)
+    with at least as many pairs.
+    """
+
+    distance_edges: tuple[float, ...]
+    delay_edges: tuple[int, ...]
+    observed: Ints
+    expected: Floats
+    p: Floats
+    orders: int
+
+    @property
+    def ratio(self) -> Floats:
+        """Observed over expected, nan where none is expected."""
+        blank = np.full(self.expected.shape, np.nan)
+        return np.asarray(np.divide(self.observed, self.expected, out=blank, where=self.expected > 0))
+
+
+@dataclass(frozen=True, slots=True)
+class LocalKnox:
+    """For each event how many others are near in space, in time and in both, and how likely so many are."""
+
+    near_in_space: Ints
+    near_in_time: Ints
+    near_in_both: Ints
+    p: Floats
+
+
+def near_repeats(
+    x: Floats,
+    y: Floats,
+    times: Ints,
+    *,
+    distance_edges: tuple[float, ...],
+    delay_edges: tuple[int, ...],
+    orders: int,
+    rng: np.random.Generator,
+    distance: Distance = "euclidean",
+) -> NearRepeatTable:
+    """How many pairs fall in each band of distance and delay, and how many would if times were shuffled?
+
+    `x` and `y` in one unit of length, `times` whole numbers (days, minutes); edges rise and are included.
+    Pairs beyond the last distance are not looked at: since shuffling does not change the delays as a
+    whole, they are what the bands leave over. Memory grows with the events, not with the pairs.
+    """
+    _refuse(x, y, times, distance_edges, delay_edges)
+    lists = _cell_lists(x, y, distance_edges[-1])
+    order = lists.order
+    squared = distance == "euclidean"
+    reach = np.array([e * e if squared else e for e in (0.0, *distance_edges)])
+    delays = np.array(delay_edges, dtype=np.int32)
+    shuffled = np.array(times - times.min(), dtype=np.int32)
+    totals = _delay_totals(times, delays)
+    counted = []
+    for done in range(0, orders + 1, ORDERS_AT_ONCE):
+        here = min(ORDERS_AT_ONCE, orders + 1 - done)
+        drawn = np.empty((len(x), here), dtype=np.int32)
+        for k in range(here):
+            drawn[:, k] = shuffled[order] if done + k == 0 else rng.permutation(shuffled)
+        counted.append(
+            _count_bands(x[order], y[order], drawn, lists.starts, lists.width, reach, delays, squared)
+        )
+    return _table(np.concatenate(counted, axis=2), totals, distance_edges, delay_edges, orders)
+
+
+def local_knox(
+    x: Floats, y: Floats, times: Ints, *, near: float, soon: int, distance: Distance = "euclidean"
+) -> LocalKnox:
+    """Which events have more others near in both space and time than by chance?
+
+    Holding one event and shuffling the times of all others, the number near in both is hypergeometric:
+    of n - 1 others, as many near in space as there are, of as many near in time.
+    """
+    _refuse(x, y, times, (near,), (soon,))
+    lists = _cell_lists(x, y, near)
+    order = lists.order
+    squared = distance == "euclidean"
+    reach = near * near if squared else near
+    in_space, in_both = _count_local(
+        x[order], y[order], times[order], lists.starts, lists.width, reach, soon, squared
+    )
+    rising = np.sort(times)
+    in_time = np.searchsorted(rising, times + soon, "right") - np.searchsorted(rising, times - soon) - 1
+    space, both = np.empty_like(in_space), np.empty_like(in_both)
+    space[order], both[order] = in_space, in_both
+    p = hypergeom.sf(both - 1, len(x) - 1, space, in_time)
+    return LocalKnox(space, in_time.astype(np.int64), both, np.asarray(p))
+
+
+@dataclass(frozen=True, slots=True)
+class _CellLists:
+    """Events sorted by square cells; cell c holds those from starts[c] up to starts[c + 1]."""
+
+    order: Ints
+    starts: Ints
+    width: int
+
+
+def _cell_lists(x: Floats, y: Floats, side: float) -> _CellLists:
+    """Sort events into squares of this side, or of a wider one where the plane would need too many."""
+    most = 4 * len(x) + 16
+    spans = max(float(np.ptp(x)), 1e-9), max(float(np.ptp(y)), 1e-9)
+    side = max(side, float(np.sqrt(spans[0] * spans[1] / most)), max(spans) / most)
+    columns = ((x - x.min()) / side).astype(np.int64) + 1
+    rows = ((y - y.min()) / side).astype(np.int64) + 1
+    width = int(columns.max()) + 2  # an empty column on either side, so that no neighbour needs a test
+    cells = rows * width + columns
+    size = (int(rows.max()) + 2) * width
+    starts = np.zeros(size + 1, dtype=np.int64)
+    np.cumsum(np.bincount(cells, minlength=size), out=starts[1:])
+    return _CellLists(np.argsort(cells, kind="stable"), starts, width)
+
+
+def _delay_totals(times: Ints, delays: NDArray[np.int32]) -> Ints:
+    """How many of all pairs have a delay up to each edge, and how many pairs there are."""
+    rising = np.sort(times)
+    after = np.arange(1, len(rising) + 1)
+    upto = [int((np.searchsorted(rising, rising + int(edge), "right") - after).sum()) for edge in delays]
+    return np.array([*upto, len(rising) * (len(rising) - 1) // 2], dtype=np.int64)
+
+
+def _table(
+    cumulative: Ints,
+    totals: Ints,
+    distance_edges: tuple[float, ...],
+    delay_edges: tuple[int, ...],
+    orders: int,
+) -> NearRepeatTable:
+    """From pairs up to each delay, band by band of distance, to bands of both and what lies beyond."""
+    beyond = np.broadcast_to(totals[None, :, None], (1, *cumulative.shape[1:])) - cumulative.sum(
+        0, keepdims=True
+    )
+    bands = np.diff(np.concatenate([cumulative, beyond]), axis=1, prepend=0)
+    observed = bands[:, :, 0]
+    p = (bands >= observed[:, :, None]).sum(axis=2) / (orders + 1)
+    return NearRepeatTable(
+        distance_edges, delay_edges, observed, bands[:, :, 1:].mean(axis=2), np.asarray(p), orders
+    )
+
+
+def _refuse(
+    x: Floats, y: Floats, times: Ints, distance_edges: tuple[float, ...], delay_edges: tuple[int, ...]
+) -> None:
+    if not len(x) == len(y) == len(times) or len(x) < 2:
+        raise ValueError(f"{len(x)} x, {len(y)} y and {len(times)} times: give as many of each, two or more.")
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise ValueError("A coordinate is missing or infinite. Leave out events without a place.")
+    if any(b <= a for edges in (distance_edges, delay_edges) for a, b in pairwise(edges)):
+        raise ValueError(f"Edges must rise: {distance_edges} and {delay_edges} do not.")
+    if distance_edges[0] <= 0 or delay_edges[0] < 0:
+        raise ValueError("The first distance must be above 0, and the first delay not below it.")
+
+
+@njit(cache=True, nogil=True, parallel=True)
+def _count_bands(x, y, times, starts, width, reach, delays, squared):  # type: ignore[no-untyped-def]  # a kernel
+    """counts[s, t, k]: pairs of distance band s with a delay up to edge t, in order k; the last t is any."""
+    orders, bands, edges = times.shape[1], len(reach), len(delays)
+    cells = len(starts) - 1
+    partial = np.zeros((WORKERS, bands, edges + 1, orders), dtype=np.int64)
+    for worker in prange(WORKERS):
+        counts = np.zeros((bands, edges + 1, orders), dtype=np.int64)
+        for c in range(worker, cells, WORKERS):
+            for i in range(starts[c], starts[c + 1]):
+                # the rest of this cell and the next one, then the three cells of the row above
+                _count_run(i, i + 1, starts[c + 2], x, y, times, reach, delays, squared, counts)
+                above = starts[c + width - 1], starts[c + width + 2]
+                _count_run(i, above[0], above[1], x, y, times, reach, delays, squared, counts)
+        partial[worker] = counts
+    out = partial.sum(axis=0)
+    for k in range(1, orders):
+        out[:, edges, k] = out[:, edges, 0]
+    return out
+
+
+@njit(cache=True, nogil=True)
+def _count_run(i, first, last, x, y, times, reach, delays, squared, counts):  # type: ignore[no-untyped-def]  # a kernel
+    """Add the pairs of event i with events first to last to the counts."""
+    for j in range(first, last):
+        dx, dy = abs(x[i] - x[j]), abs(y[i] - y[j])
+        far = dx * dx + dy * dy if squared else dx + dy
+        if far > reach[-1]:
+            continue
+        band = 0
+        while far > reach[band]:
+            band += 1
+        counts[band, len(delays), 0] += 1
+        for e in range(len(delays)):
+            edge, row = delays[e], counts[band, e]
+            for k in range(times.shape[1]):
+                row[k] += abs(times[i, k] - times[j, k]) <= edge
+
+
+@njit(cache=True, nogil=True)
+def _count_local(x, y, times, starts, width, reach, soon, squared):  # type: ignore[no-untyped-def]  # a kernel
+    """For each event, how many others are near in space, and in both."""
+    space, both = np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
+    for c in range(width + 1, len(starts) - 1 - width):
+        for i in range(starts[c], starts[c + 1]):
+            for row in range(-1, 2):
+                centre = c + row * width
+                for j in range(starts[centre - 1], starts[centre + 2]):
+                    dx, dy = abs(x[i] - x[j]), abs(y[i] - y[j])
+                    if i != j and (dx * dx + dy * dy if squared else dx + dy) <= reach:
+                        space[i] += 1
+                        both[i] += abs(times[i] - times[j]) <= soon
+    return space, both
