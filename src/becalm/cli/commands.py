@@ -7,12 +7,13 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Hang every command on the app."""
-    from becalm.cli import find, ingest, init, measure, record, run, simulate
+    from becalm.cli import find, ingest, init, measure, patrol, record, run, simulate
 
     app.command("init")(init.init)
     app.add_typer(ingest.app, name="ingest")
     app.add_typer(measure.app, name="measure")
     app.add_typer(find.app, name="find")
+    app.add_typer(patrol.app, name="patrol")
     app.add_typer(record.app, name="record")
     app.command("run")(run.run)
     app.command("simulate")(simulate.simulate)

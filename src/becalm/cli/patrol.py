@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import typer
 
+from becalm.cli import patrol_capacity
+
 app = typer.Typer(
     no_args_is_help=True, help="Plan bursts at random times that nobody can predict, and prove it."
 )
+app.command("capacity")(patrol_capacity.capacity)

@@ -16,7 +16,7 @@ from becalm.ingest.hotspot_file import read_hotspots
 from becalm.ingest.patrol_policy import SHIPPED, load_policy
 from becalm.ingest.recipes import Source
 from becalm.ingest.streets import read_streets
-from becalm.ingest.units import read_units
+from becalm.ingest.units import read_units, shipped_rosters, shipped_units
 from becalm.patrol.capacity import Capacity, assess_capacity, fit_dosage
 from becalm.patrol.dose import DosedPlaces, ListedPlace, dose_places, listed_places
 from becalm.patrol.policy import PolicyBook
@@ -132,9 +132,11 @@ def gather_inputs(
     )
 
 
-def units_file(workspace: Workspace, named: Path | None) -> Path:
-    """The units: the file that was named, else the workspace's own."""
+def units_file(workspace: Workspace, named: Path | None) -> Source:
+    """The units: the file or the shipped example that was named, else the workspace's own."""
     path = named or workspace.path / UNITS
+    if not path.exists() and str(path) in shipped_rosters():
+        return shipped_units(str(path))
     if not path.is_file():
         raise PlanError(
             f"There are no units to plan for: {path} does not exist. Write down who patrols, from "

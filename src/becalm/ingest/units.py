@@ -113,16 +113,18 @@ def read_units(source: Source | str, *, crs: str) -> Roster:
     return roster
 
 
+def shipped_rosters() -> tuple[str, ...]:
+    """The names of the example rosters that come with becalm."""
+    folder = files("becalm.ingest") / "patrol"
+    return tuple(sorted(f.name[6:-5] for f in folder.iterdir() if f.name.startswith("units_")))
+
+
 def shipped_units(name: str) -> Source:
     """The example roster of this name that comes with becalm."""
-    folder = files("becalm.ingest") / "patrol"
-    found = folder / f"units_{name}.toml"
-    if not found.is_file():
-        known = sorted(f.name[6:-5] for f in folder.iterdir() if f.name.startswith("units_"))
-        raise InputError(
-            f"becalm ships no roster {name!r}; it has: {', '.join(known)}. Name a file of yours."
-        )
-    return found
+    if name not in shipped_rosters():
+        known = ", ".join(shipped_rosters())
+        raise InputError(f"becalm ships no roster {name!r}; it has: {known}. Name a file of yours.")
+    return files("becalm.ingest") / "patrol" / f"units_{name}.toml"
 
 
 def _base(entry: BaseEntry, move: Transformer) -> Base:

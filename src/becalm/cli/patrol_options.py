@@ -1,0 +1,90 @@
+"""The options that say what a plan is made of: days, units, hotspots, streets, policy."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from becalm.desk.patrol_inputs import PatrolQuestion
+
+FromDay = Annotated[
+    datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="The first day.", show_default=False)
+]
+Days = Annotated[int, typer.Option(min=1, max=92, help="How many days.")]
+Units = Annotated[
+    Path | None,
+    typer.Option(
+        help="Who is on duty: a TOML file, or an example that becalm ships (london, westminster). "
+        "Without it: units.toml of the workspace.",
+        show_default=False,
+    ),
+]
+Streets = Annotated[
+    Path | None,
+    typer.Option(
+        help="The street network: GraphML as OSMnx writes it (also .gz), or lines as GeoJSON. "
+        "Without it: that of the workspace, else straight lines.",
+        show_default=False,
+    ),
+]
+Hotspots = Annotated[
+    Path | None,
+    typer.Option(
+        help="Hotspots as `becalm find hotspots --out F.geojson` writes them. Without it: a list made now.",
+        show_default=False,
+    ),
+]
+Policy = Annotated[
+    Path | None,
+    typer.Option(
+        help="The dosage policy. Without it: patrol_policy.toml of the workspace, else the shipped one.",
+        show_default=False,
+    ),
+]
+Target = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--target", "-t", help="An offence group to list hotspots of; repeat it.", show_default=False
+    ),
+]
+Count = Annotated[int, typer.Option(min=1, help="How many hotspots to list.")]
+Borough = Annotated[
+    list[str] | None,
+    typer.Option("--borough", help="Plan for this borough alone; repeat it.", show_default=False),
+]
+Area = Annotated[str, typer.Option(help="Plan for this patrol area alone.", show_default=False)]
+
+
+def question(
+    first: datetime,
+    days: int,
+    *,
+    units: Path | None = None,
+    streets: Path | None = None,
+    hotspots: Path | None = None,
+    policy: Path | None = None,
+    target: list[str] | None = None,
+    count: int = 250,
+    borough: list[str] | None = None,
+    area: str = "",
+) -> PatrolQuestion:
+    """What is asked, for the desk."""
+    from becalm.desk.find import FindQuestion
+    from becalm.desk.patrol_inputs import PatrolQuestion
+    from becalm.find.settings import FindSettings
+
+    return PatrolQuestion(
+        first_day=first.date(),
+        days=days,
+        find=FindQuestion(target=tuple(target or ()), settings=FindSettings(count=count)),
+        hotspots=hotspots,
+        units=units,
+        streets=streets,
+        policy=policy,
+        boroughs=tuple(borough or ()),
+        area=area,
+    )
