@@ -1,17 +1,22 @@
-"""The archive on each engine: one suite, every engine, equal answers."""
+"""One suite for every store of a kind: the archive on each engine, the ledger on each database."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
+from ledgers import SetClock, draw_salt
 
 from becalm.store.archive import ParquetArchive
 from becalm.store.engines import connect
+from becalm.store.ledger_sqlite import SqliteLedger
+from becalm.tables.ledger import Ledger
 from becalm.terms.errors import DependencyError
+
+MakeLedger = Callable[..., Ledger]
 
 
 @cache
@@ -46,3 +51,23 @@ def archive(engine: Any, tmp_path: Path) -> ParquetArchive:
 def duck(tmp_path: Path) -> ParquetArchive:
     """An archive read by DuckDB alone, for what does not depend on the engine."""
     return ParquetArchive(tmp_path / "archive", lambda: opened("duckdb"))
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock()
+
+
+@pytest.fixture(params=["sqlite"])
+def make_ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: SetClock) -> Iterator[MakeLedger]:
+    """Opens the one ledger of this test, on each database, as often as it is called."""
+    opened_ledgers: list[Ledger] = []
+
+    def make(**options: Any) -> Ledger:
+        settings = {"now": clock, "draw_salt": draw_salt, **options}
+        opened_ledgers.append(SqliteLedger(tmp_path / "ledger.sqlite", **settings))
+        return opened_ledgers[-1]
+
+    yield make
+    for ledger in opened_ledgers:
+        ledger.close()

@@ -1,0 +1,87 @@
+"""Events of a made-up programme, and a clock that a test can set."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from becalm.methods.merkle import merkle_root
+from becalm.record.chain import first_link, row_hash, row_of
+from becalm.tables.ledger import Ledger, Written, lost_name
+from becalm.terms.event import Event, Head
+
+NOON = datetime(2020, 4, 7, 12, tzinfo=UTC)
+
+
+@dataclass
+class SetClock:
+    """A clock that runs on by itself, and that a test may set."""
+
+    instant: datetime = NOON
+    step: timedelta = field(default=timedelta(milliseconds=1))
+
+    def __call__(self) -> datetime:
+        self.instant += self.step
+        return self.instant
+
+
+def draw_salt() -> bytes:
+    return secrets.token_bytes(32)
+
+
+def visit(person: str = "p1", at: datetime = NOON, *, actor: str = "crew 7", visit: int = 1) -> Event:
+    """Somebody was visited."""
+    facts = {"visit": visit, "response": "interested"}
+    return Event("visit_made", 1, at, actor, "visitor", "visit", facts, subject=person)
+
+
+def arrest(unit: str = "U1", at: datetime = NOON, *, corrects: int | None = None) -> Event:
+    """Somebody was arrested."""
+    facts = {"unit": unit, "offence": "robbery", "activity": "dedicated patrol"}
+    return Event("arrest_made", 1, at, unit, "officer", "patrol", facts, corrects=corrects)
+
+
+def access(person: str = "p1", at: datetime = NOON, *, actor: str = "coordinator") -> Event:
+    """Somebody looked at a person's record."""
+    return Event("record_accessed", 1, at, actor, "coordinator", "visit", {"what": "payload"}, subject=person)
+
+
+def erasure(seqs: Sequence[int], at: datetime = NOON) -> Event:
+    """Personal details were destroyed."""
+    facts = {"entries": tuple(seqs), "reason": "expired"}
+    return Event("payload_erased", 1, at, "records", "records manager", "retention", facts)
+
+
+def restoring(ledger: Ledger, second: str = "inspector", at: datetime = NOON) -> Event:
+    """Two people confirm the copy that stands."""
+    head, lost = ledger.head(), ledger.lost()
+    facts = {
+        "size": head.size,
+        "root": head.root,
+        "lost_size": max(each.size for each in lost),
+        "first_actor": "sergeant",
+        "first_reason": "the disk failed",
+        "second_actor": second,
+        "second_reason": "seen, and agreed",
+        "anchors": tuple(map(lost_name, lost)),
+    }
+    return Event("ledger_restored", 1, at, "sergeant", "records manager", "audit", facts)
+
+
+def plain(*events: Event) -> list[Written]:
+    """These events, without personal detail."""
+    return [Written(event) for event in events]
+
+
+def require_chained(ledger: Ledger) -> Head:
+    """Recompute every link from the entries alone, and the tree; the head that comes out."""
+    last, seq, leaves = first_link(ledger.identity), 0, []
+    for entry in ledger.entries():
+        seq += 1
+        assert (entry.seq, entry.previous) == (seq, last)
+        assert entry.hash == row_hash(row_of(entry))
+        last = entry.hash
+        leaves.append(bytes.fromhex(last))
+    return Head(seq, merkle_root(leaves).hex(), last)
