@@ -5,19 +5,33 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
 
 from becalm.terms.errors import UsageError
 
 RECORD = "run.json"
 
 
-def write_folder(path: Path, texts: Mapping[str, str]) -> None:
+@dataclass(frozen=True, slots=True)
+class FolderKind:
+    """What is written: its name, the file by which an earlier one is known, who may read it."""
+
+    name: str = "an earlier briefing"
+    record: str = RECORD
+    mode: int = 0o755
+
+
+BRIEFING = FolderKind()
+
+
+def write_folder(path: Path, texts: Mapping[str, str | bytes], *, kind: FolderKind = BRIEFING) -> None:
     """Write these files into a new folder beside `path`, then put it in its place.
 
-    A folder that is already there is replaced only if it is empty or an earlier briefing (it holds a
-    run.json and nothing that is not ours), and only once the new one is complete.
+    A folder that is already there is replaced only if it is empty or an earlier one of its kind (it holds
+    that kind's record and nothing that is not ours), and only once the new one is complete. A name may
+    lie in a folder of its own ("units/team-1.html").
 
     Raises
     ------
@@ -25,7 +39,7 @@ def write_folder(path: Path, texts: Mapping[str, str]) -> None:
         where `path` holds something else, or its parent cannot be written to.
     """
     path = path.absolute()
-    _refuse_foreign(path, set(texts))
+    require_free(path, texts, kind=kind)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
@@ -36,29 +50,32 @@ def write_folder(path: Path, texts: Mapping[str, str]) -> None:
     try:
         for name, text in texts.items():
             _write(fresh / name, text)
-        fresh.chmod(0o755)
+        fresh.chmod(kind.mode)
         _swap(fresh, path)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _refuse_foreign(path: Path, ours: set[str]) -> None:
+def require_free(path: Path, names: Iterable[str], *, kind: FolderKind = BRIEFING) -> None:
+    """Refuse a folder that holds anything but an earlier one of its kind with these files."""
     if not path.exists():
         return
     if not path.is_dir():
         raise UsageError(f"{path} is a file. Name a folder with --out.")
+    ours = {PurePosixPath(name).parts[0] for name in names}
     held = {entry.name for entry in path.iterdir()}
-    if held and (RECORD not in held or held - ours):
-        strange = ", ".join(sorted(held - ours)[:3]) or "no run.json"
+    if held and (kind.record not in held or held - ours):
+        strange = ", ".join(sorted(held - ours)[:3]) or f"no {kind.record}"
         raise UsageError(
-            f"{path} is not an earlier briefing ({strange}), and would be replaced. "
+            f"{path} is not {kind.name} ({strange}), and would be replaced. "
             "Name another folder with --out, or move what it holds."
         )
 
 
-def _write(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
+def _write(path: Path, text: str | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(text.encode() if isinstance(text, str) else text)
         file.flush()
         os.fsync(file.fileno())
 

@@ -23,28 +23,29 @@ SHOWN = 25  # hotspots in the body of the page; all of them are in the annex
 
 def briefing_page(briefing: Briefing) -> str:
     """The whole page as HTML."""
+    return self_contained(
+        "briefing.html",
+        b=briefing,
+        c=briefing.comparison,
+        h=briefing.hotspots,
+        run=briefing.run,
+        warnings=briefing.warnings,
+        figures=figures.of(briefing),
+        shown=SHOWN,
+        verdicts=_sorted_by_verdict(briefing),
+        side_by_side=_side_by_side(briefing),
+        core=_cores(briefing),
+        notes=sentences.notes_to(briefing.comparison),
+        data_digest=data_digest(briefing.run.data),
+    )
+
+
+def self_contained(template: str, **held: object) -> str:
+    """A page from one of our templates, with the style sheet in it and nothing fetched from anywhere."""
     style = _style()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    page = (
-        _environment()
-        .get_template("briefing.html")
-        .render(
-            b=briefing,
-            c=briefing.comparison,
-            h=briefing.hotspots,
-            run=briefing.run,
-            warnings=briefing.warnings,
-            figures=figures.of(briefing),
-            style=Markup(style),  # our own file, not text from a record
-            style_hash=digest,
-            shown=SHOWN,
-            verdicts=_sorted_by_verdict(briefing),
-            side_by_side=_side_by_side(briefing),
-            core=_cores(briefing),
-            notes=sentences.notes_to(briefing.comparison),
-            data_digest=data_digest(briefing.run.data),
-        )
-    )
+    made = _environment().get_template(template)
+    page = made.render(**held, style=Markup(style), style_hash=digest)  # our own file, no text of a record
     return _tidy(page) + "\n"
 
 

@@ -26,6 +26,10 @@ inputs_sha256  of the canonical JSON (keys sorted, no spaces) of {from, days, ti
                arms, bases, shifts, travel, owed, earlier}
 commitment     commitment, entry (its number in the ledger), areas, again (the reason, where it is not the
                first one for these days), replans ([index, unit, from, reason], …)
+capacity       one object an area, of the dosage before anything gave: area, places, unit_shifts_per_day,
+               open_minutes_per_day, burst_minutes, hop_minutes, possible, possible_low, possible_high and
+               wanted (bursts a day), gives
+notes          what whoever signs the plan was told
 law            what was drawn from, in whole numbers: grid, hotspots, hours, lengths, due
 entropy        bits, bound_bits (0: not asked for), ratio and travel_share of the whole plan
 routes         one object a tour: unit, area, day, meal ([start, end] or null), travel_minutes, bits,
@@ -50,6 +54,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from becalm.patrol.capacity import Capacity
 from becalm.patrol.request import PatrolPlan, PlaceDosage, PlanRequest, RouteLaw, Shortfall, UnitRoute
 from becalm.publish.patrol_inputs import inputs_object, instant, sha256_of_inputs, span_pair
 from becalm.terms.patrol import Burst, UnitShift
@@ -76,6 +81,8 @@ class PlanDocument:
     travel_share: float
     commitment: Mapping[str, Any]
     sources: Mapping[str, str]
+    capacity: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -87,6 +94,8 @@ class PlanDocument:
         crs: str,
         commitment: Mapping[str, Any],
         sources: Mapping[str, str],
+        capacity: tuple[Mapping[str, Any], ...] = (),
+        notes: tuple[str, ...] = (),
     ) -> PlanDocument:
         """What is written of this plan, all but its propensities, which have a file of their own."""
         return cls(
@@ -103,6 +112,8 @@ class PlanDocument:
             travel_share=plan.travel_share,
             commitment=commitment,
             sources=sources,
+            capacity=capacity,
+            notes=notes,
         )
 
     @property
@@ -121,6 +132,8 @@ def plan_json(plan: PlanDocument, *, visits: str) -> str:
         "inputs": dict(sorted(plan.sources.items())),
         "inputs_sha256": sha256_of_inputs(held),
         "commitment": dict(plan.commitment),
+        "capacity": [_rounded(row) for row in plan.capacity],
+        "notes": list(plan.notes),
         "law": plan.law.as_json(),
         "entropy": _entropy(plan),
         "routes": [_route(route) for route in plan.routes],
@@ -145,6 +158,26 @@ def visits_csv(request: PlanRequest, bursts: Iterable[Burst]) -> str:
         times = (instant(burst.span.start), instant(burst.span.end), f"{burst.span.minutes:.0f}")
         rows.writerow([burst.unit, burst.hotspot, *times, place.area, shift.day.isoformat(), arm])
     return out.getvalue()
+
+
+def capacity_rows(capacity: Capacity) -> tuple[dict[str, Any], ...]:
+    """The arithmetic before planning, as plan.json holds it."""
+    return tuple(
+        {
+            "area": area.area,
+            "places": area.places,
+            "unit_shifts_per_day": float(area.unit_shifts_per_day),
+            "open_minutes_per_day": float(area.open_minutes_per_day),
+            "burst_minutes": float(area.burst_minutes),
+            "hop_minutes": float(area.hop_minutes),
+            "possible": float(area.possible_per_day.value),
+            "possible_low": float(area.possible_per_day.low),
+            "possible_high": float(area.possible_per_day.high),
+            "wanted": float(area.wanted_per_day),
+            "gives": list(area.gives),
+        }
+        for area in capacity.areas
+    )
 
 
 def with_shifts(bursts: Iterable[Burst], shifts: Iterable[UnitShift]) -> list[tuple[Burst, UnitShift]]:

@@ -160,6 +160,8 @@ class _Plan(_Strict):
     inputs: dict[str, str]
     inputs_sha256: str
     commitment: dict[str, Any]
+    capacity: tuple[dict[str, Any], ...]
+    notes: tuple[str, ...]
     law: _Law
     entropy: _Entropy
     routes: tuple[_Route, ...]
@@ -203,6 +205,8 @@ class _Plan(_Strict):
             travel_share=self.entropy.travel_share,
             commitment=self.commitment,
             sources=self.inputs,
+            capacity=self.capacity,
+            notes=self.notes,
         )
 
 
