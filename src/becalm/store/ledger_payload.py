@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from becalm.record.chain import commitment_of
+from becalm.record.chain import SALT_BYTES, commitment_of
 from becalm.store import ledger_tables as tables
 from becalm.store.ledger_file import LedgerFile
 from becalm.store.ledger_seal import Sealed
@@ -43,7 +43,7 @@ def read_payload(connection: Connection, seq: int) -> bytes | None:
     TamperError
         where it is not the payload that the entry commits to.
     """
-    commitment = _commitments(connection, (seq,))[seq]
+    commitment = commitments_of(connection, (seq,))[seq]
     kept = connection.execute(select(tables.payload).where(tables.payload.c.seq == seq)).first()
     if kept is None:
         return None
@@ -54,6 +54,13 @@ def read_payload(connection: Connection, seq: int) -> bytes | None:
     return bytes(kept.body)
 
 
+def given_commitments(connection: Connection) -> Iterator[tuple[int, str]]:
+    """Of each payload that is kept: its entry, and the commitment that it gives with its salt."""
+    for row in connection.execute(select(tables.payload).order_by(tables.payload.c.seq)):
+        fits = len(row.salt) == SALT_BYTES
+        yield row.seq, commitment_of(row.salt, row.body) if fits else "a salt of another length"
+
+
 def destroy_payloads(connection: Connection, seqs: Sequence[int]) -> None:
     """Destroy the payloads and salts of these entries; those that are gone already stay so.
 
@@ -62,7 +69,7 @@ def destroy_payloads(connection: Connection, seqs: Sequence[int]) -> None:
     EventError
         where there is no such entry, or it never had a payload.
     """
-    _commitments(connection, seqs)
+    commitments_of(connection, seqs)
     connection.execute(delete(tables.payload).where(tables.payload.c.seq.in_(seqs)))
     for statement in ANEW:
         connection.exec_driver_sql(statement)
@@ -80,7 +87,8 @@ def require_named(erasure: Event, seqs: Sequence[int]) -> None:
         )
 
 
-def _commitments(connection: Connection, seqs: Sequence[int]) -> dict[int, str]:
+def commitments_of(connection: Connection, seqs: Sequence[int]) -> dict[int, str]:
+    """The commitments of these entries; raises EventError where one has no payload, or does not exist."""
     asked = select(tables.event.c.seq, tables.event.c.commitment).where(tables.event.c.seq.in_(seqs))
     found = {seq: commitment for seq, commitment in connection.execute(asked) if commitment}
     without = [seq for seq in seqs if seq not in found]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from alembic import op
 
+from becalm.store.ledger_postgres_schema import STATEMENTS as POSTGRESQL
+
 revision = "0001"
 down_revision = None
 branch_labels = None
@@ -67,7 +69,7 @@ SQLITE = (
     BEGIN SELECT raise(ABORT, 'a ledger keeps its identity'); END
     """,
 )
-STATEMENTS = {"sqlite": SQLITE}
+STATEMENTS = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
 
 
 def upgrade() -> None:

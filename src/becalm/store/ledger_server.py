@@ -1,0 +1,215 @@
+"""The PostgreSQL server of a ledger: connections to it, and what its failures mean."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Final
+
+from sqlalchemy import Connection, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from becalm.store.ledger_postgres_schema import SCHEMA
+from becalm.store.ledger_schema import stamp_of
+from becalm.store.ledger_tables import REVISION
+from becalm.terms.errors import DependencyError, LedgerError
+
+CONNECT: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,  # seconds until a silent server is asked whether it is still there
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "options": f"-c search_path={SCHEMA} -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+    "prepare_threshold": 2,
+}
+# Whoever seals holds both locks to the end of the transaction: TURN is asked for and not waited for by those
+# who would seal, SEALING is waited for, in company, by those who have handed in. So these wake together.
+TURN, SEALING = "25189, 1", "25189, 2"
+WAIT_FOR_TURN: Final = f"SELECT pg_advisory_xact_lock({TURN}), pg_advisory_xact_lock({SEALING})"
+TRY_FOR_TURN: Final = (
+    f"SELECT CASE WHEN pg_try_advisory_xact_lock({TURN}) "
+    f"THEN pg_advisory_xact_lock({SEALING}) IS NOT NULL ELSE false END"
+)
+WAIT_FOR_SEALING: Final = f"SELECT pg_advisory_xact_lock_shared({SEALING})"
+REASONS: Final = {
+    "53": ("it has no room left", "Make room on its disk"),
+    "42501": (
+        "this role may not do that",
+        "Let the owner run `becalm record init`, and use the role it names",
+    ),
+    "42P01": ("it holds no ledger yet", "Let the owner run `becalm record init`"),
+    "55P03": ("another process has been sealing for too long", "End it, then try again"),
+    "25006": ("it is a read-only copy", "Name the primary server: a ledger is written there alone"),
+    "23": ("it refuses what would rewrite it", "Append a correction instead"),
+    "28": ("it does not let this role in", "Look at the user and the password of the URL"),
+    "3D000": ("there is no such database", "Make it: createdb, then `becalm record init`"),
+}
+
+
+class LostConnectionError(LedgerError):
+    """The server went away. `in_commit`: it may have written the transaction all the same."""
+
+    def __init__(self, message: str, *, in_commit: bool) -> None:
+        super().__init__(message)
+        self.in_commit = in_commit
+
+
+class LedgerServer:
+    """A ledger's database on a PostgreSQL server, reached as the application's role."""
+
+    def __init__(self, url: str) -> None:
+        self.name = shown(url)
+        self._engine = make_engine(url)
+        self._writer: Connection | None = None
+        self._require_fit()
+
+    def _require_fit(self) -> None:
+        """Refuse a server on which an acknowledged entry could be lost, or one without a ledger of ours."""
+        with self.reading() as connection:
+            is_synced, is_copy = connection.exec_driver_sql(
+                "SELECT current_setting('fsync')::bool, pg_is_in_recovery()"
+            ).one()
+            stamp = stamp_of(connection)
+        if not is_synced:
+            raise LedgerError(
+                f"The server of {self.name} runs with fsync = off: what it says it has written may be lost. "
+                "Set fsync = on in its postgresql.conf."
+            )
+        if is_copy:
+            raise LedgerError(f"{self.name} is a read-only copy. Name the primary server in the URL.")
+        if stamp != REVISION:
+            found = f"tables of revision {stamp!r}" if stamp else "no tables of a ledger"
+            raise LedgerError(
+                f"{self.name} has {found}, and this becalm needs revision {REVISION!r}. "
+                "Let the owner run `becalm record init --owner-url URL`."
+            )
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Read in one transaction, as things stand at its first question."""
+        with self._named(), self._engine.connect() as connection, connection.begin():
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Write in one transaction, alone among all processes."""
+        with self._named(), self._engine.connect() as connection, connection.begin():
+            connection.exec_driver_sql(WAIT_FOR_TURN)
+            yield connection
+
+    @contextmanager
+    def taking_turns(self) -> Iterator[Connection]:
+        """Write in one transaction, beside others. By one thread at a time: they share one connection.
+
+        Raises
+        ------
+        LostConnectionError
+            where the server went away: in the commit, or before it, when nothing can have been written.
+        """
+        ends = False
+        try:
+            with self._connected() as connection, connection.begin() as transaction:
+                yield connection
+                ends = True
+                transaction.commit()
+        except DBAPIError as error:
+            if is_lost(error):
+                raise LostConnectionError(
+                    f"The connection to {self.name} was lost; nothing was written.", in_commit=ends
+                ) from error
+            raise named_failure(self.name, error) from error
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """The connection that writes; it is let go after any error, for it may not be whole."""
+        if self._writer is None:
+            self._writer = self._engine.connect()
+        try:
+            yield self._writer
+        except BaseException:
+            writer, self._writer = self._writer, None
+            with suppress(DBAPIError):
+                writer.invalidate()
+                writer.close()
+            raise
+
+    def execute_alone(self, statement: str) -> None:
+        """Run a statement outside of any transaction."""
+        with self._named(), self._engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(statement)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise named_failure(self.name, error) from error
+
+    def close(self) -> None:
+        """Let go of the server."""
+        if self._writer is not None:
+            with suppress(DBAPIError):
+                self._writer.close()
+            self._writer = None
+        self._engine.dispose()
+
+
+def make_engine(url: str) -> Engine:
+    """What connects to this URL.
+
+    Raises
+    ------
+    DependencyError
+        where the driver is not installed.
+    LedgerError
+        where the URL is not one of a PostgreSQL database.
+    """
+    try:
+        address = make_url(url)
+        if address.drivername not in ("postgresql", "postgresql+psycopg"):
+            raise LedgerError(
+                f"The ledger's URL begins with {address.drivername!r}. "
+                'Write it as "postgresql+psycopg://user@host/database".'
+            )
+        address = address.set(drivername="postgresql+psycopg")
+        return create_engine(address, connect_args=CONNECT, pool_pre_ping=True, max_overflow=30)
+    except ModuleNotFoundError as error:
+        raise DependencyError(
+            'A ledger on PostgreSQL needs its driver. Install it: pip install "becalm[postgresql]"'
+        ) from error
+    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+        raise LedgerError(
+            f"The ledger's URL cannot be understood ({str(error)[:80]}). "
+            'Write it as "postgresql+psycopg://user@host/database".'
+        ) from error
+
+
+def shown(url: str) -> str:
+    """The URL as it may be shown: without its password.
+
+    >>> shown("postgresql+psycopg://becalm:secret@db/becalm")
+    'postgresql+psycopg://becalm:***@db/becalm'
+    """
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        return "the ledger's URL"
+
+
+def is_lost(error: DBAPIError) -> bool:
+    """Did the connection go away, so that a new one may do better?"""
+    code = str(getattr(error.orig, "sqlstate", None) or "")
+    return error.connection_invalidated or not code or code.startswith(("08", "57P"))
+
+
+def named_failure(name: str, error: DBAPIError) -> LedgerError:
+    """Say what a failure of the server means. Nothing was written."""
+    code = str(getattr(error.orig, "sqlstate", None) or "")
+    said = " ".join(str(error.orig).split())
+    found = next((words for start, words in REASONS.items() if code.startswith(start)), None)
+    if found is None and is_lost(error):
+        found = ("it cannot be reached", "Look whether the server runs and the URL is right")
+    reason, remedy = found or ("the server refused", "Look at the message")
+    return LedgerError(f"The ledger {name} failed: {reason} ({said:.300}). {remedy}; nothing was written.")
