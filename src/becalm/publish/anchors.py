@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import smtplib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -20,8 +21,9 @@ from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 from becalm.publish.anchor_sheet import anchor_sheet
-from becalm.record.checkpoint import anchor_text
-from becalm.terms.event import Checkpoint
+from becalm.record.checkpoint import anchor_text, read_anchor
+from becalm.terms.errors import InputError
+from becalm.terms.event import Checkpoint, Head
 
 SUFFIX: Final = ".anchor.json"
 PATIENCE_SECONDS: Final = 10
@@ -56,6 +58,18 @@ def kept_anchors(places: Sequence[str], folder: Path) -> Iterator[Path]:
     for place in places:
         if not place.startswith(("mailto:", "http://", "https://")):
             yield from sorted(_folder(place, folder).glob(f"*{SUFFIX}"))
+
+
+def newest_heads(places: Sequence[str], folder: Path) -> tuple[Head, ...]:
+    """The longest head that lies in each folder among these places: what the ledger must still hold.
+
+    A file that is no anchor is passed over here; `becalm record verify` names it.
+    """
+    newest: dict[Path, Head] = {}
+    for path in kept_anchors(places, folder):
+        with suppress(InputError, OSError):
+            newest[path.parent] = read_anchor(path.read_text("utf-8"), str(path)).head
+    return tuple(newest.values())
 
 
 def anchor_name(checkpoint: Checkpoint) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
 from hashlib import sha256
 from typing import Final
 
@@ -74,16 +73,6 @@ def read_anchor(text: str, place: str) -> Checkpoint:
         raise InputError(
             f"{place} is no anchor of a ledger ({error}). Give a file that `becalm record checkpoint` wrote."
         ) from error
-
-
-def unsigned_checkpoint(ledger: str, head: Head, made_at: str, key: str) -> Checkpoint:
-    """A checkpoint that waits for its signature."""
-    return Checkpoint(ledger, head, read_instant(made_at), key, "")
-
-
-def with_signature(checkpoint: Checkpoint, signature: bytes) -> Checkpoint:
-    """The checkpoint, signed."""
-    return replace(checkpoint, signature=signature.hex())
 
 
 def _unsigned(checkpoint: Checkpoint) -> dict[str, str | int]:

@@ -7,12 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from becalm.record.chain import read_instant
+from becalm.record.chain import instant_text
 from becalm.record.checkpoint import handover_bytes, is_signed, key_id, signed_bytes
 from becalm.record.diagnose import diagnose
 from becalm.record.verdict import Anchor, Finding, Verdict
 from becalm.record.walk import Rows, Walk, walk_rows
-from becalm.tables.ledger import StoredRow
+from becalm.tables.ledger import StoredRow, lost_name
+from becalm.terms.event import Checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,7 @@ class LedgerCopy:
     rows: Rows
     anchors: Sequence[Anchor]  # those kept in the ledger and those kept outside of it
     kept: Iterable[tuple[int, str]] | None = None
+    amiss: Sequence[Finding] = ()  # what was found on reading it
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,13 @@ class Restore:
     size: int
     lost_size: int
     people: tuple[str, str]
+    lost: tuple[str, ...]  # the heads that were given up, by name
+
+    def accounts_for(self, point: Checkpoint) -> bool:
+        """Was this head given up, by name or among the entries that were?"""
+        two = len({person.strip().casefold() for person in self.people} - {""}) == 2
+        between = self.size < point.head.size <= self.lost_size and instant_text(point.made_at) <= self.at
+        return two and (between or lost_name(point.head) in self.lost)
 
 
 def verify_ledger(copy: LedgerCopy) -> Verdict:
@@ -55,7 +64,7 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     signed = [a for a in agreeing if a not in flawed]
     proven = max((a.checkpoint.head.size for a in signed), default=0)
     outside = max((a.checkpoint.head.size for a in signed if a.outside), default=0)
-    findings = [*key_findings, *flawed.values()]
+    findings = [*copy.amiss, *key_findings, *flawed.values()]
     if walk.broken is not None:
         findings.append(diagnose(walk, copy.rows(), identity=copy.identity, proven=proven))
     if walk.loose is not None:
@@ -104,9 +113,10 @@ def _is_key(public: str, known_as: str) -> bool:
 
 def _restore(row: StoredRow) -> Restore:
     facts = _facts(row)
-    people = (str(facts.get("first_actor")), str(facts.get("second_actor")))
+    people = (str(facts.get("first_actor", "")), str(facts.get("second_actor", "")))
     size, lost_size = _whole(facts.get("size")), _whole(facts.get("lost_size"))
-    return Restore(row[0], row[1], size, lost_size, people)
+    lost = facts.get("anchors")
+    return Restore(row[0], row[1], size, lost_size, people, tuple(lost) if isinstance(lost, list) else ())
 
 
 def _whole(value: object) -> int:
@@ -202,14 +212,7 @@ def _shorter(walk: Walk, anchor: Anchor, proven: int) -> Finding:
 def _excuse(anchor: Anchor, restores: Sequence[Restore]) -> Restore | None:
     """The restore, confirmed by two people, that accounts for a head of entries that are gone."""
     point = anchor.checkpoint
-    return next(
-        (
-            r
-            for r in restores
-            if r.size < point.head.size <= r.lost_size and point.made_at <= read_instant(r.at)
-        ),
-        None,
-    )
+    return next((r for r in restores if r.accounts_for(point)), None)
 
 
 def _payload_findings(walk: Walk, kept: Iterable[tuple[int, str]] | None) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Select, insert, select
 from becalm.record.chain import instant_text, read_instant
 from becalm.store.ledger_tables import checkpoint, event
 from becalm.tables.ledger import COLUMNS, StoredRow
+from becalm.terms.errors import TamperError
 from becalm.terms.event import Checkpoint, Head
 
 PAGE = 5_000  # rows; between two pages nothing is held open, so a slow reader keeps no old page alive
@@ -56,10 +57,18 @@ def write_checkpoint(connection: Connection, made: Checkpoint) -> None:
 
 
 def read_checkpoints(connection: Connection) -> tuple[Checkpoint, ...]:
-    """Every checkpoint that was kept, oldest first."""
-    return tuple(
-        Checkpoint(
-            row.ledger, Head(row.size, row.root, row.last), read_instant(row.made_at), row.key, row.signature
+    """Every checkpoint that was kept, oldest first.
+
+    Raises
+    ------
+    TamperError
+        where one was altered so that it cannot be read.
+    """
+    rows = connection.execute(select(checkpoint).order_by(checkpoint.c.number)).all()
+    try:
+        return tuple(
+            Checkpoint(r.ledger, Head(r.size, r.root, r.last), read_instant(r.made_at), r.key, r.signature)
+            for r in rows
         )
-        for row in connection.execute(select(checkpoint).order_by(checkpoint.c.number))
-    )
+    except ValueError as error:
+        raise TamperError(f"A signed head in the ledger was altered: {error}.") from error

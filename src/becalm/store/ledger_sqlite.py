@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -72,6 +72,11 @@ class SqliteLedger(StoredLedger):
     def payload(self, seq: int, *, access: Event) -> bytes | None:
         """The personal detail of one entry, None once erased; the access is written with the reading."""
         return self._submit(Task((Written(access),), reads=seq)).payload
+
+    def kept(self) -> Iterator[tuple[int, str]]:
+        """Of each payload that is kept: its entry, and the commitment that it gives with its salt."""
+        with self._file.reading() as connection:
+            return iter(tuple(payloads.given_commitments(connection)))
 
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""

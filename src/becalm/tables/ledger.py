@@ -84,6 +84,9 @@ class Ledger(Protocol):
     def payload(self, seq: int, *, access: Event) -> bytes | None:
         """The personal detail of one entry, None once erased. The access is recorded first."""
 
+    def kept(self) -> Iterator[tuple[int, str]]:
+        """Of each payload that is kept: its entry, and the commitment that it gives with its salt."""
+
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
 

@@ -1,0 +1,207 @@
+"""Does the ledger hold? Signing its head, sending it outside, and comparing it with what was kept there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from becalm.desk.core import Desk
+from becalm.desk.mark import leave_mark
+from becalm.publish.anchors import Post, Sent, kept_anchors, send_anchor
+from becalm.publish.record_export import ExportWritten, write_export
+from becalm.record.checkpoint import handover_bytes, read_anchor, signed_bytes
+from becalm.record.verdict import Anchor, Finding, Verdict
+from becalm.record.verify import LedgerCopy, verify_ledger
+from becalm.store.keys import SigningKey, new_key, read_key, write_key
+from becalm.tables.ledger import Ledger
+from becalm.terms.errors import InputError, LedgerError, TamperError
+from becalm.terms.event import Checkpoint
+
+KEPT_IN_LEDGER = "the ledger"
+BEFORE_ALL = -(2**62)  # a row that was put in may bear any number
+
+
+@dataclass(frozen=True, slots=True)
+class RecordVerified:
+    """Which ledger was verified, and what came of it."""
+
+    ledger: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class HeadSigned:
+    """A signed head, with the public key in hex that shows who signed it."""
+
+    checkpoint: Checkpoint
+    public_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointMade:
+    """A signed head, and what became of sending it to each place."""
+
+    signed: HeadSigned
+    sent: tuple[Sent, ...]
+
+
+def verify_record(desk: Desk, *, anchor_files: Sequence[Path] = ()) -> RecordVerified:
+    """Is the ledger what was written, as far as its chain and every head that was kept can show?
+
+    Raises
+    ------
+    InputError
+        where a file given as an anchor is none.
+    """
+    ledger = desk.open_ledger()
+    given = tuple(Anchor(_read(path), str(path), outside=True) for path in anchor_files)
+    found, unreadable = _lying_anchors(desk)
+    kept, altered = _kept_in(ledger)
+    copy = LedgerCopy(
+        identity=ledger.identity,
+        rows=lambda: ledger.rows(after=BEFORE_ALL),
+        anchors=(*kept, *found, *given),
+        kept=ledger.kept(),
+        amiss=(*altered, *unreadable),
+    )
+    return RecordVerified(ledger.identity, verify_ledger(copy))
+
+
+def sign_head(desk: Desk) -> HeadSigned:
+    """How long is the ledger, what does it hold, and who vouches for that?
+
+    The head that was signed and kept last, where nothing was added since; else one signed now and not kept.
+    """
+    ledger = desk.open_ledger()
+    key = _ready_key(desk, ledger)
+    head = ledger.head()
+    kept = next((c for c in reversed(ledger.checkpoints()) if c.head == head and c.key == key.id), None)
+    return HeadSigned(kept or _sign(desk, ledger, key), key.public_key)
+
+
+def make_checkpoint(desk: Desk, *, change_key: bool = False) -> CheckpointMade:
+    """Sign the head of the ledger, keep it, and send it to every place that becalm.toml names.
+
+    Raises
+    ------
+    LedgerError
+        where the key is missing or open to others, or the ledger cannot be written.
+    TamperError
+        where the key is not the one that the ledger names.
+    """
+    ledger = desk.open_ledger()
+    key = _ready_key(desk, ledger)
+    if change_key:
+        key = _hand_over(desk, ledger, key)
+    checkpoint = _sign(desk, ledger, key)
+    ledger.keep_checkpoint(checkpoint)
+    config = desk.workspace.config.ledger
+    post = Post(desk.workspace.path, config.smtp)
+    sent = send_anchor(checkpoint, key.public_key, places=config.anchors, post=post)
+    leave_mark(
+        desk,
+        "checkpoint_made",
+        purpose="proof",
+        facts={
+            "size": checkpoint.head.size,
+            "root": checkpoint.head.root,
+            "anchors": tuple(s.place for s in sent if not s.failure),
+            "key": key.id,
+        },
+    )
+    return CheckpointMade(HeadSigned(checkpoint, key.public_key), sent)
+
+
+def export_record(desk: Desk, folder: Path) -> ExportWritten:
+    """Write the entries, the signed heads, the public keys and the verifier into a folder, for anybody.
+
+    Pseudonyms of people stand in the entries; personal details do not.
+    """
+    ledger = desk.open_ledger()
+    signed = sign_head(desk)
+    heads = (*ledger.checkpoints(), signed.checkpoint)
+    return write_export(folder, ledger.identity, ledger.rows(), heads, size=signed.checkpoint.head.size)
+
+
+def _lying_anchors(desk: Desk) -> tuple[tuple[Anchor, ...], tuple[Finding, ...]]:
+    """The anchors in the folders that becalm.toml names; those inside the workspace are not outside."""
+    home = desk.workspace.path.resolve()
+    found, unreadable = [], []
+    for path in kept_anchors(desk.workspace.config.ledger.anchors, desk.workspace.path):
+        try:
+            outside = not path.resolve().is_relative_to(home)
+            found.append(Anchor(_read(path), str(path), outside=outside))
+        except InputError as error:
+            unreadable.append(Finding("checkpoint", None, str(error)))
+    return tuple(found), tuple(unreadable)
+
+
+def _kept_in(ledger: Ledger) -> tuple[tuple[Anchor, ...], tuple[Finding, ...]]:
+    try:
+        kept = ledger.checkpoints()
+    except TamperError as error:
+        return (), (Finding("checkpoint", None, str(error)),)
+    return tuple(Anchor(point, KEPT_IN_LEDGER, outside=False) for point in kept), ()
+
+
+def _read(path: Path) -> Checkpoint:
+    try:
+        return read_anchor(path.read_text("utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"The anchor {path} cannot be read ({error}). Name one that can; nothing was done."
+        ) from error
+
+
+def _sign(desk: Desk, ledger: Ledger, key: SigningKey) -> Checkpoint:
+    blank = Checkpoint(ledger.identity, ledger.head(), desk.now(), key.id, "")
+    return replace(blank, signature=key.sign(signed_bytes(blank)))
+
+
+def _ready_key(desk: Desk, ledger: Ledger) -> SigningKey:
+    """The key that signs for this ledger; at its first use it is drawn, and the ledger notes it."""
+    path = desk.workspace.path / desk.workspace.config.ledger.key
+    named = _named_keys(ledger)
+    key = read_key(path)
+    if key is None and named:
+        raise LedgerError(
+            f"The signing key of this ledger ({named[-1][:16]}) is not in {path}. Put it back there, or name "
+            "its place under [ledger] key."
+        )
+    if key is None:
+        key = new_key()
+        write_key(path, key)
+    if not named:
+        facts = {"old_key": "", "new_key": key.id, "new_public_key": key.public_key}
+        leave_mark(desk, "key_rotated", purpose="proof", facts=facts)
+    elif key.id != named[-1]:
+        raise TamperError(
+            f"The key in {path} ({key.id[:16]}) is not the one that signs for this ledger "
+            f"({named[-1][:16]}): it was swapped. Put the right one back; nothing was signed."
+        )
+    return key
+
+
+def _hand_over(desk: Desk, ledger: Ledger, old: SigningKey) -> SigningKey:
+    """Draw a new key that the old one vouches for; where that cannot be noted, the old one stays."""
+    key = new_key()
+    path = desk.workspace.path / desk.workspace.config.ledger.key
+    facts = {
+        "old_key": old.id,
+        "new_key": key.id,
+        "new_public_key": key.public_key,
+        "old_signature": old.sign(handover_bytes(ledger.identity, old.id, key.public_key)),
+    }
+    write_key(path, key)
+    try:
+        leave_mark(desk, "key_rotated", purpose="proof", facts=facts)
+    except BaseException:
+        write_key(path, old)
+        raise
+    return key
+
+
+def _named_keys(ledger: Ledger) -> tuple[str, ...]:
+    """The ids of the keys that the ledger names, oldest first."""
+    return tuple(str(e.event.facts["new_key"]) for e in ledger.entries(kinds=("key_rotated",)))

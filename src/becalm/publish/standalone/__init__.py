@@ -1,0 +1,1 @@
+"""A verifier for people who do not trust becalm: one file, run as it is."""

@@ -1,0 +1,440 @@
+"""Verify a becalm ledger without becalm: the standard library of Python 3.10 or later is enough.
+
+    python verify_ledger.py ledger.sqlite --anchor FILE [--anchor FILE ...]
+    python verify_ledger.py EXPORT_FOLDER --anchor FILE
+
+An anchor is a signed head that was kept away from the ledger: a file, the attachment of an e-mail, the text
+of a printed QR code. Without one, nobody can tell whether the end was cut off or all of it was written anew.
+Exit code 0: the ledger holds. 11: it does not. 2: it cannot be read. `--json` prints it for programs.
+
+What is checked. Entry n is a row of 15 columns. Its hash is SHA-256 over the JSON array
+["becalm.entry.1", seq, recorded_at, ..., commitment, previous], without spaces, in UTF-8; `previous` is the
+hash of entry n - 1, for the first SHA-256 of ["becalm.ledger.1", identity]. The hashes are the leaves of a
+Merkle tree as in RFC 6962. A signed head holds its size and root, with an Ed25519 signature (RFC 8032). The
+public keys stand in the entries of kind key_rotated, each signed by the one before.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sqlite3
+import sys
+from collections.abc import Iterable, Sequence
+from hashlib import sha256, sha512
+from pathlib import Path
+from typing import Any
+
+COLUMNS = ["seq", "recorded_at", "occurred_at", "kind", "version", "actor", "role", "purpose", "programme"]
+COLUMNS += ["subject", "facts", "corrects", "commitment", "previous", "hash"]
+SIGNED = ("format", "key", "last", "ledger", "made_at", "root", "size")
+FORMAT = "becalm.checkpoint.1"
+HOLDS, CANNOT_READ, BROKEN = 0, 2, 11
+REACH = 1_000  # how far beyond the end a moved entry is looked for
+P = 2**255 - 19  # Ed25519: the field, the order of the group, the curve
+ORDER = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, P - 2, P) % P
+
+
+Row = Sequence[Any]
+Head = dict[str, Any]
+Point = tuple[int, int, int, int]
+
+
+def to_json(value: object) -> str:
+    """One text for a value; an object must come with its names in order."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def digest(value: object) -> str:
+    """SHA-256 of that text, in hex."""
+    return sha256(to_json(value).encode()).hexdigest()
+
+
+# --- Ed25519, RFC 8032 section 5.1 ---------------------------------------------------------------------
+
+
+def point_of(text: bytes) -> Point | None:
+    """The point that 32 bytes stand for, None where they stand for none."""
+    y = int.from_bytes(text, "little")
+    sign, y = y >> 255, y & (2**255 - 1)
+    if y >= P:
+        return None
+    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if (x * x - square) % P or (x == 0 and sign):
+        return None
+    x = P - x if x & 1 != sign else x
+    return (x, y, 1, x * y % P)
+
+
+def add(a: Point, b: Point) -> Point:
+    """The sum of two points, in extended coordinates."""
+    left, right = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
+    cross, twice = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
+    e, f, g, h = right - left, twice - cross, twice + cross, right + left
+    return (e * f % P, g * h % P, f * g % P, e * h % P)
+
+
+def times(number: int, point: Point) -> Point:
+    """A point added to itself this many times."""
+    total = (0, 1, 1, 0)
+    while number:
+        total = add(total, point) if number & 1 else total
+        point = add(point, point)
+        number >>= 1
+    return total
+
+
+def is_equal(a: Point, b: Point) -> bool:
+    """Whether two points are one."""
+    return not ((a[0] * b[2] - b[0] * a[2]) % P or (a[1] * b[2] - b[1] * a[2]) % P)
+
+
+def is_signed(message: bytes, signature_hex: object, public_hex: object) -> bool:
+    """Does the holder of this public key vouch for this message?"""
+    try:
+        signature, public = bytes.fromhex(str(signature_hex)), bytes.fromhex(str(public_hex))
+    except ValueError:
+        return False
+    if len(signature) != 64 or len(public) != 32:
+        return False
+    base = point_of((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+    key, nonce = point_of(public), point_of(signature[:32])
+    scalar = int.from_bytes(signature[32:], "little")
+    if base is None or key is None or nonce is None or scalar >= ORDER:
+        return False
+    challenge = int.from_bytes(sha512(signature[:32] + public + message).digest(), "little") % ORDER
+    return is_equal(times(scalar, base), add(nonce, times(challenge, key)))
+
+
+# --- reading -------------------------------------------------------------------------------------------
+
+
+class Ledger:
+    """What lies there: identity, rows by their number, the signed heads that were kept, the payloads."""
+
+    identity: str
+    rows: list[Row]
+    heads: list[Head]
+    payloads: dict[int, str] | None = None
+
+    def __init__(self, place: Path) -> None:
+        if place.is_dir():
+            self.read_export(place)
+        else:
+            self.read_database(place)
+
+    def read_export(self, folder: Path) -> None:
+        """Read what `becalm record export` wrote."""
+        about = json.loads((folder / "ledger.json").read_text("utf-8"))
+        if about["columns"] != COLUMNS:
+            raise ValueError("this export has other columns than this verifier knows")
+        self.identity = about["ledger"]
+        self.rows = [json.loads(line) for line in lines_of(folder / "entries.jsonl")]
+        self.heads = [json.loads(line) for line in lines_of(folder / "checkpoints.jsonl")]
+
+    def read_database(self, path: Path) -> None:
+        """Read a ledger on SQLite, without writing to it."""
+        if not path.is_file():
+            raise ValueError("there is no such file or folder")
+        ledger = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        ledger.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+        self.identity = ledger.execute("SELECT identity FROM ledger").fetchone()[0]
+        self.rows = ledger.execute(f"SELECT {', '.join(COLUMNS)} FROM event ORDER BY seq").fetchall()
+        wanted = ("ledger", "size", "root", "last", "made_at", "key", "signature")
+        found = ledger.execute(f"SELECT {', '.join(wanted)} FROM checkpoint ORDER BY number")
+        self.heads = [{"format": FORMAT, **dict(zip(wanted, row, strict=True))} for row in found]
+        kept = ledger.execute("SELECT seq, salt, body FROM payload")
+        self.payloads = {seq: sha256(salt + body).hexdigest() for seq, salt, body in kept}
+        ledger.close()
+
+
+def lines_of(path: Path) -> list[str]:
+    """The lines of a file."""
+    return path.read_text("utf-8").split("\n")[:-1]
+
+
+# --- verifying -----------------------------------------------------------------------------------------
+
+
+def own_hash(row: Row) -> str | None:
+    """The hash that belongs to a row, whatever hash it bears."""
+    try:
+        return digest(["becalm.entry.1", *row[:14]])
+    except (TypeError, ValueError):
+        return None
+
+
+def refuse(text: str) -> object:
+    """Take no decimal."""
+    raise ValueError(text)
+
+
+def is_canonical(text: str) -> bool:
+    """Are these facts an object without decimals, written in the one way to write it?"""
+    try:
+        facts = json.loads(text, parse_float=refuse, parse_constant=refuse)
+    except (TypeError, ValueError, RecursionError):
+        return False
+    if not isinstance(facts, dict):
+        return False
+    ordered = {name: facts[name] for name in sorted(facts, key=lambda name: name.encode("utf-16-be"))}
+    return to_json(ordered) == text
+
+
+def facts_of(row: Row) -> dict[str, Any]:
+    """The facts of a row, none where they are no facts."""
+    try:
+        facts = json.loads(row[10])
+    except (TypeError, ValueError):
+        return {}
+    return facts if isinstance(facts, dict) else {}
+
+
+def roots_of(hashes: Sequence[str], sizes: set[int]) -> dict[int, str]:
+    """The Merkle roots of the first n leaves, for these n."""
+    peaks: list[tuple[int, bytes]] = []
+    roots = {0: sha256().hexdigest()}
+    for n, leaf in enumerate(hashes, start=1):
+        size, top = 1, sha256(b"\x00" + bytes.fromhex(leaf)).digest()
+        while peaks and peaks[-1][0] == size:
+            top, size = sha256(b"\x01" + peaks.pop()[1] + top).digest(), 2 * size
+        peaks.append((size, top))
+        if n in sizes:
+            root = peaks[-1][1]
+            for _, peak in reversed(peaks[:-1]):
+                root = sha256(b"\x01" + peak + root).digest()
+            roots[n] = root.hex()
+    return roots
+
+
+class Verdict:
+    """Everything that is wrong, as (what was done, the first entry that it touches, in words)."""
+
+    def __init__(self, ledger: Ledger, anchors: Iterable[tuple[Head, str]]) -> None:
+        self.ledger, self.rows = ledger, ledger.rows
+        self.findings: list[tuple[str, int | None, str]] = []
+        self.first = digest(["becalm.ledger.1", ledger.identity])
+        self.sound = self.count_sound()
+        self.size = self.rows[-1][0] if self.rows else 0
+        self.heads = [(head, "the ledger", False) for head in ledger.heads]
+        self.heads += [(head, place, True) for head, place in anchors]
+        self.heads.sort(key=lambda each: (each[0]["size"], each[1]))
+        hashes = [row[14] for row in self.rows[: self.sound]]
+        self.roots = roots_of(hashes, {head["size"] for head, _, _ in self.heads} | {self.sound})
+        self.keys = self.read_keys()
+        self.proven = self.outside = 0
+        unequal = self.check_heads()
+        self.check_rows()
+        self.check_unequal([each for each in unequal if not self.is_given_up(each[0])])
+        self.check_taken_out()
+        self.check_payloads()
+
+    def found(self, fate: str, first: int | None, words: str) -> None:
+        """Note what is wrong."""
+        self.findings.append((fate, first, words))
+
+    def first_bad(self) -> int | None:
+        """The first entry of which it is known that it does not hold."""
+        return min((first for _, first, _ in self.findings if first is not None), default=None)
+
+    def told(self, kind: str) -> list[tuple[int, dict[str, Any], Row]]:
+        """The sound entries of one kind: number, facts, row."""
+        return [(row[0], facts_of(row), row) for row in self.rows[: self.sound] if row[3] == kind]
+
+    def count_sound(self) -> int:
+        """How many rows, from the first, are in their place and hash to what they bear?"""
+        last = self.first
+        for n, row in enumerate(self.rows, start=1):
+            if row[0] != n or row[13] != last or row[14] != own_hash(row):
+                return n - 1
+            last = row[14]
+        return len(self.rows)
+
+    def read_keys(self) -> dict[str, str]:
+        """The public keys that the entries name, by their id."""
+        keys: dict[str, str] = {}
+        current = ""
+        for seq, facts, _ in self.told("key_rotated"):
+            public = str(facts.get("new_public_key", ""))
+            message = to_json(["becalm.key.1", self.ledger.identity, current, public]).encode()
+            fits = facts.get("old_key") == current and facts.get("new_key") == key_id(public)
+            if fits and (not current or is_signed(message, facts.get("old_signature"), keys[current])):
+                current = str(key_id(public))
+                keys[current] = public
+            else:
+                self.found("key", seq, "a new signing key that the one before did not sign")
+        return keys
+
+    def check_heads(self) -> list[tuple[Head, str]]:
+        """Whose are the signed heads, and which entries do they prove? Returns those that do not agree."""
+        unequal = []
+        for head, place, outside in self.heads:
+            name = f"the signed head of {head['size']} entries in {place}"
+            message = to_json({field: head.get(field) for field in SIGNED}).encode()
+            known = head.get("key") in self.keys
+            if head.get("ledger") != self.ledger.identity:
+                self.found(
+                    "rewritten", 1, f"{name} is of ledger {head.get('ledger')}: another took its place"
+                )
+                continue
+            if known and not is_signed(message, head.get("signature"), self.keys[head["key"]]):
+                self.found("checkpoint", None, f"{name} was altered: its signature does not fit it")
+                continue
+            if not known:
+                self.found("key", None, f"{name} is signed with a key that this ledger does not name")
+            size = head["size"]
+            if self.roots.get(size) != head["root"]:
+                unequal.append((head, place))
+            elif known:
+                self.proven = max(self.proven, size)
+                self.outside = max(self.outside, size if outside else 0)
+        return unequal
+
+    def is_given_up(self, head: Head) -> bool:
+        """Did two people restore an older copy, and so give up the entries of this head?"""
+        for _, facts, row in self.told("ledger_restored"):
+            people = {str(facts.get(who, "")).strip().casefold() for who in ("first_actor", "second_actor")}
+            size, lost = facts.get("size"), facts.get("lost_size")
+            whole = isinstance(size, int) and isinstance(lost, int)
+            between = whole and size < head["size"] <= lost and str(head.get("made_at")) <= row[1]
+            if len(people - {""}) == 2 and (
+                between or f"{head['size']} {head.get('last')}" in (facts.get("anchors") or [])
+            ):
+                return True
+        return False
+
+    def check_unequal(self, unequal: list[tuple[Head, str]]) -> None:
+        """Was the ledger cut off, or written anew?"""
+        bad = self.first_bad()
+        longer = [each for each in unequal if each[0]["size"] > self.size]
+        if longer:
+            head, place = longer[-1]
+            words = f"the ledger has {self.size} entries, but had {head['size']} (signed head in {place}): "
+            self.found("shorter", self.size + 1, words + "an older copy, or its end was cut off")
+        for head, place in unequal:
+            if head["size"] in self.roots:
+                first = bad if bad and bad <= head["size"] else min(self.proven + 1, head["size"])
+                words = f"the first {head['size']} entries are not those of the signed head in {place}; "
+                self.found("rewritten", first, f"{words}entries 1 to {self.proven} are proven")
+                return
+
+    def check_taken_out(self) -> None:
+        """Is every signed head there that the entries say was made?"""
+        held = {(head["size"], head["root"]) for head, _, _ in self.heads}
+        for seq, facts, _ in self.told("checkpoint_made"):
+            if (facts.get("size"), facts.get("root")) not in held:
+                self.found("checkpoint", None, f"the signed head that entry {seq} made was taken out")
+
+    def check_rows(self) -> None:
+        """Is every row what was written?"""
+        loose = next((row[0] for row in self.rows[: self.sound] if not is_canonical(row[10])), None)
+        if loose:
+            self.found("altered", loose, "facts that are written as no ledger writes them")
+        if self.sound < len(self.rows):
+            self.found(*self.diagnose(self.rows[self.sound], self.sound + 1))
+
+    def diagnose(self, row: Row, n: int) -> tuple[str, int, str]:
+        """What happened at the first row that is not sound, which stands where entry n belongs?"""
+        last = self.rows[n - 2][14] if n > 1 else self.first
+        if row[0] != n:
+            return ("missing" if row[0] > n else "inserted"), n, f"entry {row[0]} stands where {n} belongs"
+        if own_hash(row) == row[14]:
+            if n > 1 and self.proven < n - 1:
+                return "altered", n - 1, f"entry {n} was not written after this entry {n - 1}"
+            return "altered", n, "it does not follow the entry before it: it was written anew"
+        if own_hash([*row[:13], last]) == row[14]:
+            return "altered", n, "its link to the entry before it was altered"
+        links = [self.first] + [other[14] for other in self.rows[: self.sound]]
+        before = links.index(row[13]) if row[13] in links else n
+        if before + 1 < n and own_hash([before + 1, *row[1:]]) == row[14]:
+            return "inserted", before + 1, f"the row numbered {n} was written as entry {before + 1}"
+        for other in range(1, self.size + REACH + 1) if row[13] != last else ():
+            if own_hash([other, *row[1:]]) == row[14]:
+                return "moved", n, f"this row was written as entry {other}"
+        return "altered", n, "what it says does not give its hash"
+
+    def check_payloads(self) -> None:
+        """Are the personal details beside the entries those that were committed to?"""
+        if self.ledger.payloads is None:
+            return
+        held, erased = self.ledger.payloads, self.erased()
+        promised = {row[0]: row[12] for row in self.rows[: self.sound] if row[12]}
+        for seq, commitment in promised.items():
+            if seq in held and held[seq] != commitment:
+                self.found("payload", seq, "its details are not those that were recorded")
+            elif (seq in held) == (seq in erased):
+                state = "there, though erased" if seq in held else "gone, and no erasure is recorded"
+                self.found("payload", seq, f"its details are {state}")
+        for seq in sorted(set(held) - set(promised)):
+            if seq <= self.sound:
+                self.found("payload", seq, "there are details beside it, though it recorded none")
+
+    def erased(self) -> set[int]:
+        """The entries whose details were destroyed, as the entries say."""
+        named = [facts.get("entries") for _, facts, _ in self.told("payload_erased")]
+        return {seq for seqs in named if isinstance(seqs, list) for seq in seqs}
+
+
+def key_id(public: str) -> str | None:
+    """What a public key is known by."""
+    try:
+        return sha256(bytes.fromhex(public)).hexdigest()
+    except ValueError:
+        return None
+
+
+# --- the command ---------------------------------------------------------------------------------------
+
+
+def read_anchor(path: str) -> tuple[Head, str]:
+    """A signed head that was kept outside, with its place."""
+    head = json.loads(Path(path).read_text("utf-8"))
+    if head.get("format") != FORMAT or not isinstance(head.get("size"), int):
+        raise ValueError(f"{path} is no anchor")
+    return head, path
+
+
+def report(verdict: Verdict) -> list[str]:
+    """The verdict in words."""
+    root = verdict.roots[verdict.sound]
+    words = [f"Ledger {verdict.ledger.identity}: {verdict.size} entries, root {root}"]
+    for fate, seq, what in verdict.findings:
+        words.append(f"DOES NOT HOLD  {f'entry {seq}' if seq else 'signed head'} ({fate}): {what}")
+    if not verdict.findings:
+        words.append(f"It holds. Entries 1 to {verdict.outside} agree with a head that was kept outside.")
+    if verdict.outside < verdict.sound:
+        words.append(
+            f"Not shown: whether entries after {verdict.outside} were cut off or written anew. "
+            "For that, give a newer --anchor."
+        )
+    return words
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Verify, print, and return the exit code."""
+    parser = argparse.ArgumentParser(description="Verify a becalm ledger with nothing but Python.")
+    parser.add_argument("ledger", help="ledger.sqlite, or the folder of an export")
+    parser.add_argument("--anchor", action="append", default=[], help="a signed head that was kept outside")
+    parser.add_argument("--json", action="store_true", help="print the verdict for programs")
+    asked = parser.parse_args(arguments)
+    try:
+        verdict = Verdict(Ledger(Path(asked.ledger)), [read_anchor(path) for path in asked.anchor])
+    except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
+        sys.stderr.write(f"{asked.ledger} cannot be read: {error}\n")
+        return CANNOT_READ
+    told = {
+        "holds": not verdict.findings,
+        "first_bad": verdict.first_bad(),
+        "fates": sorted({fate for fate, _, _ in verdict.findings}),
+        "root": verdict.roots[verdict.sound],
+    }
+    sys.stdout.write((json.dumps(told) if asked.json else "\n".join(report(verdict))) + "\n")
+    return BROKEN if verdict.findings else HOLDS
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
