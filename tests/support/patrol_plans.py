@@ -111,7 +111,8 @@ def plan() -> PatrolPlan:
 
 
 def document() -> PlanDocument:
-    commitment = {"commitment": "ab" * 32, "entry": 7, "area": "", "again": "", "replans": []}
+    commitment: dict[str, object] = {"commitment": "ab" * 32, "entry": 7, "area": "", "share_sha256": ""}
+    commitment |= {"again": "", "replans": []}
     return PlanDocument.of(
         plan(),
         request(),

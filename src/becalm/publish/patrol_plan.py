@@ -24,8 +24,9 @@ earlier        [[unit, hotspot, start, end], …]: bursts that stood already and
 inputs         where these came from: names of files and tables, with their SHA-256
 inputs_sha256  of the canonical JSON (keys sorted, no spaces) of {from, days, time_zone, crs, policy, places,
                arms, bases, shifts, travel, owed, earlier}
-commitment     commitment, entry (its number in the ledger), areas, again (the reason, where it is not the
-               first one for these days), replans ([index, unit, from, reason], …)
+commitment     commitment, entry (its number in the ledger), area (empty: all), share_sha256 (of an
+               overseer's share, or empty), again (the reason, where it is not the first one for these
+               days), replans ([index, unit, area, from, reason], …)
 capacity       one object an area, of the dosage before anything gave: area, places, unit_shifts_per_day,
                open_minutes_per_day, burst_minutes, hop_minutes, possible, possible_low, possible_high and
                wanted (bursts a day), gives

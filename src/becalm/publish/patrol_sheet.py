@@ -1,0 +1,105 @@
+"""The sheet that a unit takes along: its next two bursts, large enough to read while walking."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from pyproj import Transformer
+
+from becalm.publish import words
+from becalm.publish.page import self_contained
+from becalm.publish.patrol_plan import PlanDocument
+from becalm.publish.patrol_units import Tour
+from becalm.terms.patrol import Burst
+
+NEXT = 2  # bursts that a unit is told at a time
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One burst as the sheet shows it; times are the city's."""
+
+    start: str
+    end: str
+    name: str
+    hotspot: str
+    position: str
+    radius_m: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One tour of one unit as the sheet shows it."""
+
+    unit: str
+    day_in_words: str
+    tour_in_words: str
+    base: str
+    mode: str
+    crew: int
+    meal: str
+    stops: tuple[Stop, ...]
+    sealed: bool
+
+
+def unit_sheets(plan: PlanDocument, tours: Iterable[Tour], *, sealed: bool = False) -> str:
+    """The sheets of these tours as one page: the first two bursts of each, or all where `sealed`."""
+    sheets = [sheet_of(plan, tour, sealed=sealed) for tour in tours]
+    units = sorted({sheet.unit for sheet in sheets})
+    mark = str(plan.commitment.get("commitment"))[:12]
+    return self_contained(
+        "patrol_sheet.html",
+        sheets=sheets,
+        title=units[0] if len(units) == 1 else "Patrol sheets",
+        subtitle="Whole routes: auditor only" if sealed else "Next bursts",
+        version=plan.version,
+        colophon=f"Times are those of {plan.request.zone}. Plan {mark}.",
+    )
+
+
+def sheet_of(plan: PlanDocument, tour: Tour, *, sealed: bool = False) -> Sheet:
+    """One tour as the sheet shows it."""
+    shift = tour.shift
+    shown = tour.bursts if sealed else tour.bursts[:NEXT]
+    hours = (_clock(at, plan) for at in (shift.hours.start, shift.hours.end))
+    return Sheet(
+        unit=shift.unit,
+        day_in_words=f"{shift.day:%A} {words.day(shift.day)}",
+        tour_in_words=" to ".join(hours),
+        base=shift.base,
+        mode={"foot": "on foot", "cycle": "by cycle", "vehicle": "by vehicle"}[shift.mode],
+        crew=shift.crew,
+        meal=" to ".join(_clock(at, plan) for at in (tour.meal.start, tour.meal.end))
+        if tour.meal and sealed
+        else "",
+        stops=stops_of(plan, shown),
+        sealed=sealed,
+    )
+
+
+def stops_of(plan: PlanDocument, bursts: Iterable[Burst]) -> tuple[Stop, ...]:
+    """These bursts with the names and positions that people need."""
+    places = {place.hotspot: place for place in plan.request.places}
+    move = Transformer.from_crs(plan.crs, "EPSG:4326", always_xy=True)
+    stops = []
+    for burst in bursts:
+        place = places[burst.hotspot]
+        longitude, latitude = move.transform(place.easting_m, place.northing_m)
+        stops.append(
+            Stop(
+                start=_clock(burst.span.start, plan),
+                end=_clock(burst.span.end, plan),
+                name=place.name or place.hotspot,
+                hotspot=place.hotspot,
+                position=f"{latitude:.5f}, {longitude:.5f}",
+                radius_m=f"{place.radius_m:.0f}",
+            )
+        )
+    return tuple(stops)
+
+
+def _clock(at: datetime, plan: PlanDocument) -> str:
+    return f"{at.astimezone(ZoneInfo(plan.request.zone)):%H:%M}"
