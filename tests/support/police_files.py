@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
+from secrets import token_bytes
 from typing import Any
 
 from becalm.desk.core import Desk
 from becalm.desk.ingest import IngestReport, ingest
+from becalm.record.folds import FOLDS
 from becalm.store.archive import ParquetArchive
 from becalm.store.engines import connect
+from becalm.store.ledger_sqlite import SqliteLedger
 from becalm.store.workspace import open_workspace
 
 STREET = (
@@ -78,15 +82,24 @@ def make_workspace(folder: Path, *, more: str = "", chosen: bool = True) -> Path
     return folder
 
 
+def first_of_june() -> datetime:
+    return datetime(2020, 6, 1, tzinfo=UTC)
+
+
 def desk_on(workspace: Path) -> Desk:
     opened = open_workspace(workspace)
     return Desk(
         workspace=opened,
         archive=ParquetArchive(opened.archive_path, lambda: connect("duckdb")),
         actor="tester",
-        now=lambda: datetime(2020, 6, 1, tzinfo=UTC),
+        now=first_of_june,
         draw_seed=lambda: 1,
+        open_ledger=cache(lambda: ledger_of(opened.ledger_path)),
     )
+
+
+def ledger_of(path: Path) -> SqliteLedger:
+    return SqliteLedger(path, now=first_of_june, draw_salt=lambda: token_bytes(32), folds=FOLDS)
 
 
 @dataclass(frozen=True)

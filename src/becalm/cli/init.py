@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from becalm.cli.options import Format, FormatOption
+from becalm.cli.options import Format, FormatOption, desk_of
 from becalm.terms.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 def init(
+    context: typer.Context,
     folder: Annotated[
         Path | None, typer.Argument(help="The folder to make it in (or --workspace).", show_default=False)
     ] = None,
@@ -50,6 +51,7 @@ def init(
         boundaries=boundaries,
         boundaries_name=boundaries_name,
         boundaries_crs=boundaries_crs,
+        open_desk=lambda made_in: desk_of(context, made_in),
     )
     typer.echo(_RENDER[format](made), nl=False)
 

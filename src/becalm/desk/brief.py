@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from becalm.desk.brief_plan import NO_SOURCE, BriefQuestion, Plan, plan_of
 from becalm.desk.core import Desk
 from becalm.desk.coverage import gaps_of
 from becalm.desk.find import FindQuestion, HotspotsFound, find_hotspots
+from becalm.desk.mark import marked
 from becalm.desk.measure import CompareQuestion, compare
 from becalm.desk.pinned import PinnedArchive
 from becalm.find.settings import FindSettings
@@ -21,7 +23,7 @@ from becalm.measure import outside_total, pick_groups
 from becalm.measure.run_up import run_up
 from becalm.publish.briefing import Briefing
 from becalm.publish.comparison import comparison_csv
-from becalm.publish.folder import write_folder
+from becalm.publish.folder import require_free, write_folder
 from becalm.publish.ground import borough_areas, footprint
 from becalm.publish.hotspots import hotspots_geojson
 from becalm.publish.map import Area
@@ -36,6 +38,7 @@ from becalm.tables.sources import Source, choose_source
 from becalm.terms.comparison import Comparison
 from becalm.terms.coverage import Gap
 from becalm.terms.errors import QuestionError
+from becalm.terms.event import Fact
 from becalm.terms.offence import OffenceGroup, groups_by_key
 from becalm.terms.run import RunRecord
 from becalm.terms.run_up import RunUp
@@ -72,8 +75,19 @@ def make_briefing(
         data=pins_of(desk, plan, as_of=question.as_of),
     )
     made = brief(desk, run, folder=out or default_folder(desk))
-    write_folder(made.folder, made.texts)
+    publish_briefing(desk, made)
     return made
+
+
+def publish_briefing(desk: Desk, made: BriefingMade) -> None:
+    """Write the briefing, and record that it was published: both, or neither."""
+    require_free(made.folder, made.texts)
+    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in made.texts.items()}
+    facts: dict[str, Fact] = {"run_sha256": hashes["run.json"], "files": tuple(sorted(hashes.items()))}
+    if made.run.as_of:
+        facts["as_of"] = made.run.as_of.isoformat()
+    with marked(desk, "briefing_published", purpose="brief", facts=facts):
+        write_folder(made.folder, made.texts)
 
 
 def default_folder(desk: Desk) -> Path:

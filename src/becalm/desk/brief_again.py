@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from becalm import __version__
-from becalm.desk.brief import BriefingMade, brief, default_folder
+from becalm.desk.brief import BriefingMade, brief, default_folder, publish_briefing
 from becalm.desk.brief_pins import require_same
 from becalm.desk.core import Desk
-from becalm.publish.folder import write_folder
 from becalm.publish.record import read_record
 from becalm.terms.errors import ReplayError
 from becalm.terms.run import RunRecord
@@ -46,7 +45,7 @@ def repeat_briefing(desk: Desk, record: Path, *, out: Path | None = None) -> Bri
             f"{', '.join(different)} in {record.parent} differ from what this run gives now. Either they "
             "were altered, or a program that becalm stands on (see `pip freeze`) has changed."
         )
-    write_folder(made.folder, made.texts)
+    publish_briefing(desk, made)
     return BriefingRepeated(made, record.parent, tuple(sorted(there)))
 
 

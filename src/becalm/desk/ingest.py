@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from becalm.desk.core import Desk
 from becalm.desk.coverage import gaps_of
+from becalm.desk.mark import marked, one_line
 from becalm.ingest.inputs import Found, Skipped, find_inputs
 from becalm.ingest.load import FileRead, city_of, load_readers, read_files, require_sound
 from becalm.ingest.locate import Locator
@@ -22,6 +23,7 @@ from becalm.tables.faults import FaultCount, choose_faults, count_faults, list_f
 from becalm.tables.outcomes import count_matched
 from becalm.tables.sources import COUNTED, Source
 from becalm.terms.coverage import Gap
+from becalm.terms.event import Fact
 from becalm.terms.intake import FileIntake, RowFault
 
 
@@ -64,6 +66,7 @@ def ingest(
     found, skipped = find_inputs(paths, as_of=as_of)
     progress.start(sum(f.size_bytes for f in found))
     share = desk.workspace.config.ingest.max_reject_share if max_reject_share is None else max_reject_share
+    desk.open_ledger()  # what cannot be recorded is not loaded
     with desk.archive.intake() as intake:
         readers = load_readers()
         workspace = _workspace_for(desk, found, readers, _context(desk.workspace, intake, mapping))
@@ -77,7 +80,7 @@ def ingest(
         require_sound(reads, max_reject_share=share)
         before = desk.archive.files()
         adopted = _adopt(desk, workspace)
-        intake_id = _keep(intake, reads)
+        intake_id = _keep(desk, intake, reads)
     files = tuple(_tally(read, before, desk.archive.files()) for read in reads)
     return IngestReport(
         intake_id=intake_id,
@@ -159,8 +162,10 @@ def _matched(desk: Desk, files: Sequence[FileIntake]) -> tuple[str, ...]:
     return (f"outcomes: {matched:,} of the {known:,} crimes that have one are among the incidents",)
 
 
-def _keep(intake: Intake, reads: Sequence[FileRead]) -> str | None:
+def _keep(desk: Desk, intake: Intake, reads: Sequence[FileRead]) -> str | None:
     new = [(read, read.reading) for read in reads if read.reading is not None]
+    if not new:
+        return None
     for read, reading in new:
         for part in reading.parts:
             intake.add(
@@ -172,7 +177,20 @@ def _keep(intake: Intake, reads: Sequence[FileRead]) -> str | None:
                 recipe_sha256=read.recipe_sha256,
             )
         intake.fault(reading.faults)
-    return intake.commit() if new else None
+    with marked(desk, "records_loaded", purpose="load", facts=_load_facts(intake, reads)):
+        return intake.commit()
+
+
+def _load_facts(intake: Intake, reads: Sequence[FileRead]) -> Mapping[str, Fact]:
+    new = [(read.file, read.reading) for read in reads if read.reading is not None]
+    return {
+        "intake": intake.id,
+        "files": tuple((one_line(file.name), file.sha256) for file, _ in new),
+        "sources": tuple(sorted({one_line(part.source) for _, reading in new for part in reading.parts})),
+        "rows": sum(reading.rows for _, reading in new),
+        "loaded": sum(reading.loaded for _, reading in new),
+        "rejected": sum(reading.rejected for _, reading in new),
+    }
 
 
 def _tally(read: FileRead, before: Sequence[ArchiveFile], after: Sequence[ArchiveFile]) -> FileIntake:

@@ -13,6 +13,8 @@ from becalm.store.workspace import CONFIG
 from becalm.tables.ledger import Written
 from becalm.terms.event import Entry, Event, Fact
 
+LONGEST_NAME = 200
+
 
 def event_of(
     desk: Desk,
@@ -44,6 +46,11 @@ def leave_mark(
     """Record that this was done."""
     event = event_of(desk, kind, purpose=purpose, facts=facts, corrects=corrects)
     return desk.open_ledger().append([Written(event)])[0]
+
+
+def one_line(name: str) -> str:
+    """The name of a file or a source as a fact: one line of printable signs, its end if it is long."""
+    return "".join(sign if sign.isprintable() else "?" for sign in name)[-LONGEST_NAME:]
 
 
 @contextmanager

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
+from becalm.desk.core import Desk
+from becalm.desk.mark import note_configuration
 from becalm.store.boundaries import BoundaryCopy, copy_boundaries
 from becalm.store.cityfile import require_sound_city
 from becalm.store.new_workspace import make_folder
@@ -34,8 +37,9 @@ def make_workspace(
     boundaries: Path | None = None,
     boundaries_name: str | None = None,
     boundaries_crs: str | None = None,
+    open_desk: Callable[[Path], Desk] | None = None,
 ) -> WorkspaceMade:
-    """Make a workspace in this folder, whole or not at all.
+    """Make a workspace in this folder, whole or not at all; with a desk on it, its ledger begins with it.
 
     Without `city` it is London until the first records say otherwise, or for good where boundaries
     of London are given.
@@ -50,6 +54,8 @@ def make_workspace(
         else None
     )
     made = make_folder(path, config, shapes.text if shapes else None)
+    if open_desk is not None:
+        note_configuration(open_desk(path))
     return WorkspaceMade(made.path, made.city, chosen, shapes, _notes(made, shapes), _next_steps(path))
 
 

@@ -64,6 +64,10 @@ class Intake(Protocol):
     """A load in progress. Nothing of it is visible until `commit`; leaving without it drops everything."""
 
     @property
+    def id(self) -> str:
+        """The number that this load will have once it is committed."""
+
+    @property
     def staging(self) -> str:
         """A folder for Parquet files on their way in, on the archive's own file system."""
 
