@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import settings
+from postgres import Server, throw_away_server
 
 # No deadlines: a busy machine is no fault. The same examples in every run of make test, other ones (and
 # more) in make test-exhaustive, so that whoever changed nothing is not stopped by somebody else's discovery.
@@ -31,6 +32,13 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"the public data are not here ({folder}); set BECALM_SHARED_DATA to run this test")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server for this run; tests of it are visibly skipped where it is not installed."""
+    with throw_away_server() as server:
+        yield server
 
 
 @pytest.fixture(scope="session", autouse=True)

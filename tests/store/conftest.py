@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from ledgers import SetClock, draw_salt
 
 from becalm.store.archive import ParquetArchive
 from becalm.store.engines import connect
+from becalm.store.ledger_postgres import PostgresLedger
 from becalm.store.ledger_sqlite import SqliteLedger
 from becalm.tables.ledger import Ledger
 from becalm.terms.errors import DependencyError
@@ -58,14 +59,17 @@ def clock() -> SetClock:
     return SetClock()
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(params=["sqlite", "postgresql"])
 def make_ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: SetClock) -> Iterator[MakeLedger]:
     """Opens the one ledger of this test, on each database, as often as it is called."""
     opened_ledgers: list[Ledger] = []
+    open_one: Callable[..., Ledger] = partial(SqliteLedger, tmp_path / "ledger.sqlite")
+    if request.param == "postgresql":
+        url = request.getfixturevalue("postgres").fresh_ledger()
+        open_one = partial(PostgresLedger, url, memo=tmp_path / "ledger.head")
 
     def make(**options: Any) -> Ledger:
-        settings = {"now": clock, "draw_salt": draw_salt, **options}
-        opened_ledgers.append(SqliteLedger(tmp_path / "ledger.sqlite", **settings))
+        opened_ledgers.append(open_one(**{"now": clock, "draw_salt": draw_salt, **options}))
         return opened_ledgers[-1]
 
     yield make

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import secrets
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,8 @@ import pytest
 
 BORN_WITHIN_S = 60
 ADMIN = "keeper"  # the server's superuser
+PROGRAM = "becalm"  # the user that the program logs in as
+PATTERN = "ledger_pattern"  # a database with an empty ledger
 SETTINGS = {
     "listen_addresses": "''",
     "fsync": "on",
@@ -62,6 +65,7 @@ class Server:
     programs: Path
     folder: Path
     settings: dict[str, str]
+    ledgers: int = 0  # that were made in it
     process: subprocess.Popen[bytes] | None = None
     environment: dict[str, str] = field(
         default_factory=lambda: {"LC_ALL": "C.UTF-8", "PATH": os.environ["PATH"]}
@@ -134,6 +138,18 @@ class Server:
     def url(self, database: str, user: str = ADMIN) -> str:
         """How SQLAlchemy reaches this database as this user."""
         return f"postgresql+psycopg://{user}@/{database}?host={self.folder}"
+
+    def fresh_ledger(self) -> str:
+        """The URL of an empty ledger in a database of its own, as the program uses it."""
+        from becalm.store.ledger_postgres_init import prepare_server
+
+        if not self.ledgers:
+            self.sql(f"CREATE DATABASE {PATTERN}")
+            owner, app = self.url(PATTERN), self.url(PATTERN, PROGRAM)
+            prepare_server(owner, app, draw_identity=lambda: secrets.token_hex(16))
+        self.ledgers += 1
+        self.sql(f"CREATE DATABASE ledger_{self.ledgers} TEMPLATE {PATTERN}")
+        return self.url(f"ledger_{self.ledgers}", PROGRAM)
 
     def sql(self, *statements: str, database: str = "postgres") -> list[tuple[Any, ...]]:
         """Run statements as the superuser, each on its own; returns the rows of the last."""

@@ -48,16 +48,27 @@ def open_payload(seq: int, commitment: str, sealed: bytes, key: bytes) -> bytes:
     TamperError
         where it is not the payload that the entry commits to.
     """
+    salt, payload = _decipher(commitment, sealed, key)
+    if not salt or commitment_of(salt, payload) != commitment:
+        raise TamperError(
+            f"The payload of entry {seq} is not the one that the entry commits to: it was altered."
+        )
+    return payload
+
+
+def given_commitment(commitment: str, sealed: bytes, key: bytes) -> str:
+    """The commitment that a kept payload gives with its salt, whatever its entry says."""
+    salt, payload = _decipher(commitment, sealed, key)
+    return commitment_of(salt, payload) if salt else "what cannot be deciphered"
+
+
+def _decipher(commitment: str, sealed: bytes, key: bytes) -> tuple[bytes, bytes]:
+    """Salt and payload; no salt where the two do not belong together."""
     from cryptography.exceptions import InvalidTag
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     try:
         plain = AESGCM(key).decrypt(NONCE, sealed, commitment.encode())
-    except InvalidTag:
-        plain = bytes(SALT_BYTES)
-    salt, payload = plain[:SALT_BYTES], plain[SALT_BYTES:]
-    if commitment_of(salt, payload) != commitment:
-        raise TamperError(
-            f"The payload of entry {seq} is not the one that the entry commits to: it was altered."
-        )
-    return payload
+    except (InvalidTag, ValueError):
+        return b"", b""
+    return plain[:SALT_BYTES], plain[SALT_BYTES:]

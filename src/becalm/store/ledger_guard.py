@@ -30,8 +30,8 @@ class HeadMemo:
     It is written after the commit, so it never runs ahead of the ledger; after a crash it may lag behind.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, is_needed: bool = True) -> None:
+        self.path, self.is_needed = path, is_needed  # not needed where many hosts open one ledger
         self._file = -1
 
     def read(self) -> Head | None:
@@ -69,7 +69,7 @@ def known_heads(memo: HeadMemo | None, tail: Tail, anchors: Sequence[Head]) -> t
     """Which heads must the ledger hold? Where the memo is gone, one that nobody can name."""
     if memo is None:
         return tuple(anchors)
-    kept = memo.read() or (Head(tail.size, "", UNKNOWN) if tail.size else None)
+    kept = memo.read() or (Head(tail.size, "", UNKNOWN) if tail.size and memo.is_needed else None)
     return (*anchors, *([kept] if kept else []))
 
 

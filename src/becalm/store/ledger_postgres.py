@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
 from sqlalchemy import text
@@ -12,20 +13,29 @@ from sqlalchemy import text
 from becalm.record.fold_shape import Fold
 from becalm.record.folds import FOLDS
 from becalm.record.kinds import check_events
-from becalm.store.ledger_cipher import commit, open_payload
+from becalm.store.ledger_cipher import commit, given_commitment, open_payload
+from becalm.store.ledger_guard import HeadMemo
+from becalm.store.ledger_page import Outcome, Task
 from becalm.store.ledger_payload import commitments_of
-from becalm.store.ledger_postgres_seal import Outcome, Sealer, Task
+from becalm.store.ledger_postgres_seal import Sealer
 from becalm.store.ledger_queue import GroupCommit, Request
 from becalm.store.ledger_server import LedgerServer, LostConnectionError
 from becalm.store.ledger_stored import StoredLedger
 from becalm.tables.ledger import Written
 from becalm.terms.errors import BecalmError, LedgerError
-from becalm.terms.event import Entry, Event
+from becalm.terms.event import Entry, Event, Head
 
 PATIENCE_S: Final = 10.0  # for a server that went away, and for others that seal
 HASTY_TURNS: Final = 4  # that follow each other without a pause
 PAUSE_S: Final = 0.002
 
+_PAYLOAD = text(
+    "SELECT sealed, key FROM payload JOIN payload_key USING (commitment) WHERE commitment = :commitment"
+)
+_KEPT = text(
+    "SELECT seq, commitment, sealed, key FROM event JOIN payload USING (commitment) "
+    "JOIN payload_key USING (commitment) ORDER BY seq"
+)
 Asked = Request[Task, tuple[Entry, ...]]
 
 
@@ -35,6 +45,8 @@ class PostgresLedger(StoredLedger):
     When `append` returns, its events are sealed and on the server's disk; threads that wait share a
     transaction, processes share the sealing. `draw_salt` gives 32 unguessable bytes for each payload. Entries
     are recorded by the server's clock, so that hosts need not agree; `now` puts another in its place.
+    `memo` is a file that keeps the last head on this host, and `anchors` are heads known from elsewhere: the
+    ledger must hold them to be written.
     """
 
     def __init__(
@@ -44,12 +56,15 @@ class PostgresLedger(StoredLedger):
         draw_salt: Callable[[], bytes],
         now: Callable[[], datetime] | None = None,
         folds: Sequence[Fold] = FOLDS,
+        memo: Path | None = None,
+        anchors: Sequence[Head] = (),
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._now, self._draw_salt, self._patience_s = now, draw_salt, patience_s
         self._server = LedgerServer(url)
-        super().__init__(self._server, folds)
-        self._sealer = Sealer(self.identity, self._folds, now)
+        kept = HeadMemo(memo, is_needed=False) if memo else None
+        super().__init__(self._server, folds, memo=kept, anchors=anchors)
+        self._sealer = Sealer(self.identity, self._folds, now, self.require_newest)
         self._queue: GroupCommit[Task, tuple[Entry, ...]] = GroupCommit(self._write)
 
     def append(self, events: Sequence[Written], *, ticket: str = "") -> tuple[Entry, ...]:
@@ -65,11 +80,16 @@ class PostgresLedger(StoredLedger):
             commitment = commitments_of(connection, (seq,))[seq]
         self._submit((Written(access),))
         with self._server.reading() as connection:
-            asked = text(
-                "SELECT sealed, key FROM payload JOIN payload_key USING (commitment) WHERE commitment = :c"
-            )
-            kept = connection.execute(asked, {"c": commitment}).first()
+            kept = connection.execute(_PAYLOAD, {"commitment": commitment}).first()
         return None if kept is None else open_payload(seq, commitment, bytes(kept.sealed), bytes(kept.key))
+
+    def kept(self) -> Iterator[tuple[int, str]]:
+        """Of each payload that is kept: its entry, and the commitment that it gives with its salt."""
+        with self._server.reading() as connection:
+            rows = connection.execute(_KEPT).all()
+        return (
+            (row.seq, given_commitment(row.commitment, bytes(row.sealed), bytes(row.key))) for row in rows
+        )
 
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
@@ -123,6 +143,8 @@ class PostgresLedger(StoredLedger):
             except BecalmError as error:
                 trial.give_up(error)
             else:
+                if turn.tail:
+                    self.remember(turn.tail)
                 trial.settle(turn.outcomes)
 
 

@@ -17,23 +17,19 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from becalm.methods.merkle import grow
-from becalm.record.chain import entry_of, first_link, link_entry, read_instant, row_of
+from becalm.record.chain import entry_of, first_link, read_instant, row_of
 from becalm.record.fold_shape import Fold, name_folds
-from becalm.store import ledger_payload as payloads
 from becalm.store.ledger_cipher import Committed
-from becalm.store.ledger_seal import CLOCK_TOLERANCE, Tail, peaks_text, read_peaks, time_of_recording
+from becalm.store.ledger_page import Outcome, Task, fill_page, keep_payloads
+from becalm.store.ledger_seal import Tail, read_peaks
 from becalm.store.ledger_server import TRY_FOR_TURN, WAIT_FOR_SEALING, WAIT_FOR_TURN
-from becalm.store.ledger_states import States
 from becalm.tables.ledger import COLUMNS
-from becalm.terms.errors import BecalmError, EventError, TamperError
-from becalm.terms.event import Entry
+from becalm.terms.errors import EventError, TamperError
+from becalm.terms.event import Entry, Event
 
 HELD_S: Final = 0.5
 MOST_PENDING: Final = 2_000  # appends that are sealed in one transaction
 NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
-
-Outcome = tuple[Entry, ...] | BecalmError
 
 _STANDING = text(
     """
@@ -61,53 +57,32 @@ _HAND_IN = text(
     RETURNING set_config('synchronous_commit', 'off', true)
     """
 )
-_KEEP_PAYLOADS = (
-    "INSERT INTO payload (commitment, sealed) VALUES (%s, %s)",
-    "INSERT INTO payload_key (commitment, key) VALUES (%s, %s)",
-)
-_SEAL = text(
-    f"""
-    WITH sealed AS (
-        INSERT INTO event ({", ".join(COLUMNS)}) SELECT {", ".join(COLUMNS)}
-        FROM json_populate_recordset(NULL::event, CAST(:rows AS json)) ORDER BY seq
-    ), noted AS (
-        INSERT INTO receipt (ticket, first, last, refusal) SELECT ticket, first, last, refusal
-        FROM json_populate_recordset(NULL::receipt, CAST(:receipts AS json))
-    ), cleared AS (
-        DELETE FROM pending WHERE ticket = ANY(:cleared)
-    )
-    UPDATE ledger SET size = :size, tree = :tree, folds = :folds
-    """
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """What is written together, under a ticket by which it is found again."""
-
-    ticket: str
-    events: tuple[Committed, ...]
-    erases: tuple[int, ...] = ()  # the entries whose payloads are destroyed
-    is_named: bool = False  # the ticket is the caller's, who may have used it before
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What happened at one turn: the tasks that are through with their outcome; all others were handed in."""
+    """What happened at one turn: who is through, with which outcome. All others were handed in."""
 
     outcomes: Mapping[str, Outcome]
+    tail: Tail | None = None  # where the ledger ends, if this turn was one of sealing
 
 
 class Sealer:
-    """Takes turns at sealing. `now` is the clock of the recording; None means that of the server."""
+    """Takes turns at sealing.
+
+    `now` is the clock of the recording; None means that of the server. `require_newest` refuses an older
+    copy of the ledger.
+    """
 
     def __init__(
         self,
         identity: str,
         folds: Sequence[Fold],
         now: Callable[[], datetime] | None,
+        require_newest: Callable[[Connection, Tail, Sequence[Event]], None],
     ) -> None:
         self._identity, self._folds, self._now = identity, tuple(folds), now
+        self._require_newest = require_newest
 
     def take_turn(self, connection: Connection, tasks: Sequence[Task], *, again: bool, wait: bool) -> Turn:
         """Seal these tasks with all that is pending, or hand them in and wait for the one who seals.
@@ -116,30 +91,30 @@ class Sealer:
         as cannot be handed in.
         """
         if connection.execute(text(WAIT_FOR_TURN if wait else TRY_FOR_TURN)).scalar() is not False:
-            return Turn(self._seal(connection, tasks, again=again))
+            return self._seal(connection, tasks, settled=settled(connection, tasks) if again else {})
         if not again:
             hand_in(connection, tasks)
             return Turn({})
         connection.exec_driver_sql(WAIT_FOR_SEALING)
-        return Turn(_settled(connection, tasks))
+        return Turn(settled(connection, tasks))
 
-    def _seal(self, connection: Connection, tasks: Sequence[Task], *, again: bool) -> Mapping[str, Outcome]:
-        outcomes = dict(_settled(connection, tasks)) if again else {}
+    def _seal(self, connection: Connection, tasks: Sequence[Task], settled: Mapping[str, Outcome]) -> Turn:
         standing = connection.execute(_STANDING).one()
         pending = connection.execute(_PENDING).all() if standing.has_pending else ()
         waiting = {row.ticket for row in pending}
-        ready = [row for row in pending if row.is_ready and not row.is_done]
-        fresh = [task for task in tasks if task.ticket not in outcomes and task.ticket not in waiting]
-        page = _Page(
-            connection, self._tail(standing), self._folds, self._now() if self._now else standing.now
+        handed = [
+            Task(row.ticket, _read_events(row.events)) for row in pending if row.is_ready and not row.is_done
+        ]
+        fresh = [task for task in tasks if task.ticket not in settled and task.ticket not in waiting]
+        tail = self._tail(standing)
+        self._require_newest(connection, tail, [each.event for task in fresh for each in task.events])
+        page = fill_page(
+            connection, tail, [*handed, *fresh], self._folds, (self._now() if self._now else standing.now).astimezone(UTC)
         )
-        for row in ready:
-            page.add_pending(Task(row.ticket, _read_events(row.events)))
-        for task in fresh:
-            page.add(task)
-        if page.receipts or waiting:
-            page.write([row.ticket for row in pending if row.is_ready or row.is_done])
-        return outcomes | page.outcomes
+        cleared = [row.ticket for row in pending if row.is_ready or row.is_done]
+        if page.rows or cleared:
+            page.write(connection, cleared, name_folds(self._folds))
+        return Turn({**settled, **page.outcomes}, page.tail)
 
     def _tail(self, standing: Any) -> Tail:
         stands = standing.seq or 0
@@ -154,70 +129,6 @@ class Sealer:
         return Tail(stands, standing.hash, read_instant(standing.recorded_at), read_peaks(standing.tree))
 
 
-class _Page:
-    """What one transaction seals: linked and folded task by task, then written at once."""
-
-    def __init__(self, connection: Connection, tail: Tail, folds: Sequence[Fold], now: datetime) -> None:
-        self.tail = tail
-        self.outcomes: dict[str, Outcome] = {}
-        self.receipts: list[dict[str, object]] = []
-        self._connection, self._folds, self._now = connection, folds, now
-        self._states = States(connection, folds)
-        self._entries: list[Entry] = []
-        self._payloads: list[Committed] = []
-        self._erased: list[str] = []
-
-    def add_pending(self, task: Task) -> None:
-        """Seal a task that was handed in; a refusal is written down, for its writer may be elsewhere."""
-        self.add(task)
-        outcome = self.outcomes[task.ticket]
-        if isinstance(outcome, BecalmError):
-            refused: dict[str, object] = {"first": 0, "last": 0, "refusal": str(outcome)}
-            self.receipts.append({"ticket": task.ticket, **refused})
-
-    def add(self, task: Task) -> None:
-        """Link and fold one task; nothing of it counts where it is refused."""
-        try:
-            entries, tail = _link(self.tail, task, self._now)
-            erased = self._erasable(task)
-            self._states.fold(entries)
-        except BecalmError as error:
-            self.outcomes[task.ticket] = error
-            return
-        self.tail = tail
-        self._entries += entries
-        self._payloads += [each for each in task.events if each.key]
-        self._erased += erased
-        self.outcomes[task.ticket] = entries
-        span: dict[str, object] = {"first": entries[0].seq, "last": entries[-1].seq, "refusal": ""}
-        self.receipts.append({"ticket": task.ticket, **span})
-
-    def _erasable(self, task: Task) -> list[str]:
-        if not task.erases:
-            return []
-        payloads.require_named(task.events[0].event, task.erases)
-        return list(payloads.commitments_of(self._connection, task.erases).values())
-
-    def write(self, cleared: Sequence[str]) -> None:
-        """Write what was sealed, and take it from what is pending."""
-        keep_payloads(self._connection, self._payloads)
-        self._states.write()
-        self._connection.execute(
-            _SEAL,
-            {
-                "rows": _rows_json(self._entries),
-                "receipts": json.dumps(self.receipts),
-                "cleared": list(cleared),
-                "size": self.tail.size,
-                "tree": peaks_text(self.tail.peaks),
-                "folds": name_folds(self._folds),
-            },
-        )
-        if self._erased:
-            self._connection.execute(text("SELECT erase_payloads(:gone)"), {"gone": self._erased})
-            self._connection.execute(text("UPDATE ledger SET unscrubbed = 1"))
-
-
 def hand_in(connection: Connection, tasks: Sequence[Task]) -> None:
     """Leave these tasks and their payloads to whoever seals next; that commit carries them to the disk."""
     rows = [{"ticket": task.ticket, "events": _events_text(task.events)} for task in tasks]
@@ -225,15 +136,7 @@ def hand_in(connection: Connection, tasks: Sequence[Task]) -> None:
     keep_payloads(connection, [each for task in tasks for each in task.events if each.key])
 
 
-def keep_payloads(connection: Connection, committed: Iterable[Committed]) -> None:
-    """Keep enciphered payloads and their keys, each in its table."""
-    rows = list(committed)
-    if rows:
-        connection.exec_driver_sql(_KEEP_PAYLOADS[0], [(each.commitment, each.sealed) for each in rows])
-        connection.exec_driver_sql(_KEEP_PAYLOADS[1], [(each.commitment, each.key) for each in rows])
-
-
-def _settled(connection: Connection, tasks: Sequence[Task]) -> Mapping[str, Outcome]:
+def settled(connection: Connection, tasks: Sequence[Task]) -> Mapping[str, Outcome]:
     """What became of these tasks, as far as somebody sealed or refused them."""
     found = connection.execute(_RECEIPTS, {"tickets": [task.ticket for task in tasks]}).all()
     outcomes: dict[str, Outcome] = {row.ticket: EventError(row.refusal) for row in found if row.refusal}
@@ -245,33 +148,6 @@ def _settled(connection: Connection, tasks: Sequence[Task]) -> Mapping[str, Outc
         for ticket, (low, high) in spans.items():
             outcomes[ticket] = tuple(entries[seq] for seq in range(low, high + 1))
     return outcomes
-
-
-def _link(tail: Tail, task: Task, now: datetime) -> tuple[tuple[Entry, ...], Tail]:
-    """Link the events of one task behind the tail.
-
-    The clock of the writer may be ahead of that which records by CLOCK_TOLERANCE: an entry is then recorded
-    at the time at which its event occurred.
-    """
-    latest = max(each.event.occurred_at for each in task.events)
-    if latest > now + CLOCK_TOLERANCE:
-        raise EventError(
-            f"An event occurred at {latest.isoformat()}, and it is only {now.isoformat()} by the clock that "
-            "records. Record it when it has happened, or correct the clock."
-        )
-    recorded_at = max(time_of_recording(tail.recorded_at, now), latest)
-    entries: list[Entry] = []
-    last = tail.last
-    for seq, each in enumerate(task.events, start=tail.size + 1):
-        entries.append(link_entry(each.event, seq, recorded_at, each.commitment, last))
-        last = entries[-1].hash
-    peaks = grow(tail.peaks, (bytes.fromhex(entry.hash) for entry in entries))
-    return tuple(entries), Tail(tail.size + len(entries), last, recorded_at, peaks)
-
-
-def _rows_json(entries: Iterable[Entry]) -> str:
-    rows = [dict(zip(COLUMNS, row_of(entry), strict=True)) for entry in entries]
-    return json.dumps(rows, ensure_ascii=False)
 
 
 def _events_text(events: Iterable[Committed]) -> str:

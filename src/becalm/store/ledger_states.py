@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 
 from becalm.methods.canonical import canonical_json
 from becalm.record.fold_shape import Fold, Row
@@ -15,6 +15,8 @@ from becalm.terms.event import Entry, Fact
 
 Place = tuple[str, str]  # a state table and the key of its row
 ONE_ROW = select(state.c.row).where(state.c.name == bindparam("one"), state.c.key == bindparam("at"))
+MANY_ROWS = select(state).where(tuple_(state.c.name, state.c.key).in_(bindparam("places", expanding=True)))
+MOST_ASKED = 5_000  # rows in one question
 ONE_GONE = delete(state).where(state.c.name == bindparam("one"), state.c.key == bindparam("at"))
 
 
@@ -26,6 +28,22 @@ class States:
         self._folds = folds
         self._rows: dict[Place, Row | None] = {}
         self._read: dict[Place, Row | None] = {}
+
+    def foresee(self, entries: Iterable[Entry]) -> None:
+        """Read every row that these entries touch with one question, where each question is a journey."""
+        places = {
+            (fold.table, key)
+            for entry in entries
+            for fold in self._folds
+            if entry.event.kind in fold.kinds
+            for key in fold.keys(entry)
+        }
+        asked = sorted(places - self._read.keys())
+        for start in range(0, len(asked), MOST_ASKED):
+            some = asked[start : start + MOST_ASKED]
+            self._read |= dict.fromkeys(some)
+            for name, key, text in self._connection.execute(MANY_ROWS, {"places": some}):
+                self._read[name, key] = read_row(text)
 
     def fold(self, entries: Iterable[Entry]) -> None:
         """Fold these entries into the rows; if one cannot be folded, none of these are."""
