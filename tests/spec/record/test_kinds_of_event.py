@@ -1,0 +1,91 @@
+"""What may be recorded: kinds with their facts, and every fault of an event told at once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from entries import A_HASH, event
+
+from becalm.record.kinds import ALL_KINDS, KINDS, check_event, check_events
+from becalm.terms.errors import EventError
+
+NOW = datetime(2020, 5, 1, tzinfo=UTC)
+
+
+def faults_of(*args: Any, **more: Any) -> list[str]:
+    with pytest.raises(EventError) as refused:
+        check_event(event(*args, **more), NOW)
+    return [str(fault) for fault in refused.value.faults]
+
+
+def test_an_event_that_fits_its_kind_is_let_through() -> None:
+    check_event(event(), NOW)
+
+
+def test_no_two_kinds_share_a_name_and_version() -> None:
+    assert len(KINDS) == len(ALL_KINDS)
+
+
+@pytest.mark.parametrize(
+    ("facts", "told"),
+    [
+        ({"unit": "VSU 1"}, "fact activity  is missing"),
+        ({"unit": "VSU 1", "activity": "x", "activty": "y"}, "did you mean 'activity'?"),
+        ({"unit": 7, "activity": "x"}, "fact unit  7 does not fit"),
+        ({"unit": "VSU 1", "activity": "two\nlines"}, "does not fit"),
+        ({"unit": "VSU 1", "activity": "x", "place_easting_m": 5.5}, "5.5 does not fit"),
+        ({"unit": "VSU 1", "activity": "x", "place_easting_m": True}, "True does not fit"),
+        ({"unit": "VSU 1", "activity": "x", "import_sha256": "abc"}, "a SHA-256 in hex"),
+        ({"unit": "VSU 1", "activity": None}, "fact activity  is missing"),
+    ],
+)
+def test_a_fact_that_does_not_fit_is_named_with_what_would(facts: dict[str, Any], told: str) -> None:
+    (fault,) = faults_of(facts=facts)
+    assert told in fault
+
+
+def test_an_unknown_kind_is_answered_with_the_nearest() -> None:
+    (fault,) = faults_of("arrest_mad")
+    assert "did you mean 'arrest_made'?" in fault
+
+
+def test_what_has_not_happened_yet_is_refused() -> None:
+    (fault,) = faults_of(occurred_at=NOW + timedelta(seconds=1))
+    assert "in the future" in fault
+
+
+def test_an_event_about_a_person_names_whom_and_what_for() -> None:
+    told = " ".join(faults_of("visit_made", {"visit": 1, "response": "interested"}, purpose="curiosity"))
+    assert "subject  is missing" in told
+    assert "'curiosity' is not allowed" in told
+
+
+def test_all_faults_of_all_events_come_together() -> None:
+    wrong = event(facts={}, occurred_at=NOW + timedelta(days=1))
+    with pytest.raises(EventError) as refused:
+        check_events([event(), wrong, event("arrest_mad")], NOW)
+    places = [fault.where.split(":")[0] for fault in refused.value.faults]
+    assert places == ["event 2 (arrest_made)"] * 3 + ["event 3 (arrest_mad)"]
+
+
+def test_a_withdrawal_names_the_entry_that_it_withdraws() -> None:
+    (fault,) = faults_of("entry_withdrawn", {"reason": "written twice"})
+    assert "corrects  is missing" in fault
+
+
+def test_what_tells_of_an_access_cannot_be_corrected() -> None:
+    told = faults_of("record_accessed", {"what": "entry"}, subject="p1", purpose="audit", corrects=4)
+    assert told == ["record_accessed: corrects  4 is named -> this kind corrects nothing: leave it out"]
+
+
+def test_an_unknown_version_is_told_with_the_known_ones() -> None:
+    from dataclasses import replace
+
+    with pytest.raises(EventError, match="the known ones are 1"):
+        check_event(replace(event(), version=2), NOW)
+
+
+def test_a_hash_in_hex_fits_where_a_hash_is_asked_for() -> None:
+    check_event(event("configuration_changed", {"what": "made", "config_sha256": A_HASH}), NOW)
