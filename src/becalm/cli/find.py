@@ -80,7 +80,7 @@ def hotspots(
     from becalm.cli.find_view import print_hotspots
     from becalm.desk.find import find_hotspots
 
-    asked = _question(target, cell_m, count, separation_m, since, until, source, as_of)
+    asked = question_of(target, cell_m, count, separation_m, since, until, source, as_of)
     files = tuple(out or ())
     found = find_hotspots(desk_of(context, workspace), asked, seed=seed, out=files)
     print_hotspots(found, format, files)
@@ -106,12 +106,12 @@ def backtest(
     from becalm.cli.find_view import print_backtest
     from becalm.desk.find import backtest as run_backtest
 
-    asked = _question(target, cell_m, count, 0.0, since, until, source, as_of)
+    asked = question_of(target, cell_m, count, 0.0, since, until, source, as_of)
     done = run_backtest(desk_of(context, workspace), asked, area_share=area_share, origins=origins, seed=seed)
     print_backtest(done, format)
 
 
-def _question(
+def question_of(
     target: list[str] | None,
     cell_m: float,
     count: int,
@@ -121,6 +121,7 @@ def _question(
     source: str | None,
     as_of: datetime | None,
 ) -> FindQuestion:
+    """The question that these options ask."""
     from becalm.desk.find import FindQuestion
     from becalm.find.settings import FindSettings
 

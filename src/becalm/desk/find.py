@@ -87,8 +87,8 @@ class BacktestDone:
 
 
 @dataclass(frozen=True, slots=True)
-class _Evidence:
-    """What both questions read from the archive."""
+class Evidence:
+    """What every question of find reads from the archive."""
 
     incidents: Table
     counts: PlaceCounts
@@ -110,7 +110,7 @@ def find_hotspots(
     for path in out:
         require_known_ending(path)
     drawn = desk.draw_seed() if seed is None else seed
-    evidence = _evidence(desk, question, only)
+    evidence = gather(desk, question, only)
     listed = find_places(
         evidence.counts,
         evidence.targets,
@@ -137,7 +137,7 @@ def backtest(
 ) -> BacktestDone:
     """How well would each method have foretold each of the last months?"""
     drawn = desk.draw_seed() if seed is None else seed
-    evidence = _evidence(desk, question, only)
+    evidence = gather(desk, question, only)
     tested = backtest_places(
         evidence.counts,
         evidence.targets,
@@ -152,7 +152,8 @@ def backtest(
     return BacktestDone(warned, _run(desk, "find backtest", question, drawn, evidence, extra))
 
 
-def _evidence(desk: Desk, question: FindQuestion, only: Mapping[str, str] | None) -> _Evidence:
+def gather(desk: Desk, question: FindQuestion, only: Mapping[str, str] | None = None) -> Evidence:
+    """What do the records say for this question? Read from the archive, with what must be warned of."""
     files = desk.archive.files("incidents", as_of=question.as_of)
     chosen = choose_source(files, question.source, tables=("incidents",))
     source = chosen.key
@@ -166,7 +167,7 @@ def _evidence(desk: Desk, question: FindQuestion, only: Mapping[str, str] | None
     boundaries = load_boundaries(desk.workspace)
     gaps = _gaps(desk, chosen, question, only)
     points = points_per_cell(incidents, cell_m=question.cell_m)
-    return _Evidence(
+    return Evidence(
         incidents=incidents,
         counts=counts,
         targets=targets,
@@ -198,7 +199,7 @@ def _months(held: Sequence[str], question: FindQuestion) -> tuple[str, ...]:
     return months_between(first, last)
 
 
-def _describe(evidence: _Evidence, listed: HotspotList) -> HotspotList:
+def _describe(evidence: Evidence, listed: HotspotList) -> HotspotList:
     cells = [(h.column, h.row) for h in listed.hotspots]
     columns, rows = np.array(cells, dtype=np.int64).T
     target = evidence.incidents.filter(evidence.incidents.offence_group.isin(list(listed.target)))
@@ -214,7 +215,7 @@ def _run(
     asked: str,
     question: FindQuestion,
     seed: int,
-    evidence: _Evidence,
+    evidence: Evidence,
     extra: Mapping[str, float | int] | None = None,
 ) -> RunRecord:
     settings = question.settings

@@ -1,0 +1,155 @@
+"""Do the listed places stand out together with their neighbours, and since when?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from becalm.find.ground import Ground
+from becalm.methods.local_association import QUADRANTS, getis_ord, local_moran, permutation_p
+from becalm.methods.multiplicity import Adjustment, adjust
+from becalm.methods.neighbour_sums import RasterNeighbours
+from becalm.terms.errors import QuestionError, UsageError
+from becalm.terms.explanation import ClusterMap, History, PlaceCluster
+from becalm.terms.hotspot import Hotspot
+
+Bools = NDArray[np.bool_]
+ADJUSTMENTS: Final = ("BH", "BY", "Holm")
+MOST_PERIODS: Final = 12
+HISTORIES: Final[tuple[History, ...]] = ("persistent", "emerging", "former", "sporadic", "never")
+
+
+def explain_clusters(
+    ground: Ground,
+    listed: Sequence[Hotspot],
+    *,
+    target: tuple[str, ...],
+    source: str,
+    as_of: date,
+    months: int = 12,
+    period_months: int = 3,
+    adjustment: Adjustment = "BH",
+    level: float = 0.05,
+) -> ClusterMap:
+    """Which places are clusters of the last months, and were they so before?
+
+    Gi* and local Moran compare each place and those around it (queen's neighbours) with all places; the
+    p-values are those of shuffling the counts over the places, adjusted over all places at once. This
+    explains a list. It must not make one: how sure a place's rank is stands in its P(top).
+
+    Raises
+    ------
+    UsageError
+        where the adjustment is none of BH, BY and Holm, or a number of months cannot be.
+    QuestionError
+        where the months hold too few incidents to tell places apart.
+    """
+    _refuse(adjustment, months, period_months, level, ground)
+    last = len(ground.months)
+    neighbours = RasterNeighbours(ground.grid.inside)
+    counts = _counts(ground, last - months, last)
+    z = getis_ord(counts.astype(np.float64), neighbours)
+    q = adjust(permutation_p(counts, neighbours), adjustment)
+    moran = local_moran(counts, neighbours)
+    moran_q = adjust(moran.p, adjustment)
+    hot = _hot_periods(ground, neighbours, period_months, adjustment, level)
+    histories = history_of(hot)
+    numbers = ground.grid.numbers(
+        np.array([h.column for h in listed], dtype=np.int64),
+        np.array([h.row for h in listed], dtype=np.int64),
+    )
+    return ClusterMap(
+        target=target,
+        cell_m=ground.grid.cell_m,
+        first_month=ground.months[last - months],
+        last_month=ground.months[-1],
+        adjustment=adjustment,
+        level=level,
+        places=ground.size,
+        hot=int(np.count_nonzero(q <= level)),
+        clusters=tuple(
+            PlaceCluster(
+                rank=h.rank,
+                place_id=h.place_id,
+                column=h.column,
+                row=h.row,
+                count=int(counts[n]),
+                z=float(z[n]),
+                q=float(q[n]),
+                quadrant=QUADRANTS[moran.quadrant[n]],
+                quadrant_q=float(moran_q[n]),
+                history=histories[n],
+                hot_periods=int(hot[:, n].sum()),
+            )
+            for h, n in zip(listed, numbers.tolist(), strict=True)
+        ),
+        periods=len(hot),
+        period_months=period_months,
+        histories=_tally(histories),
+        denominator=ground.denominator,
+        source=source,
+        as_of=as_of,
+    )
+
+
+def history_of(hot: Bools) -> tuple[History, ...]:
+    """What sums up each place's periods, oldest first? `hot[period, place]`.
+
+    "late" is the last third of the periods, "early" the rest: persistent is hot in at least half of both,
+    emerging in half of the late ones only, former in half of the early ones only, sporadic ever, never not.
+
+    >>> history_of(np.array([[1, 0, 1, 0, 0], [1, 0, 1, 1, 0], [1, 1, 0, 0, 0]], dtype=bool))
+    ('persistent', 'emerging', 'former', 'former', 'never')
+    """
+    late_from = len(hot) - max(1, len(hot) // 3)
+    early = hot[:late_from].mean(axis=0) >= 0.5 if late_from else np.zeros(hot.shape[1], dtype=bool)
+    late = hot[late_from:].mean(axis=0) >= 0.5
+    kinds = np.select([early & late, late, early, hot.any(axis=0)], [0, 1, 2, 3], 4)
+    return tuple(HISTORIES[kind] for kind in kinds.tolist())
+
+
+def _hot_periods(
+    ground: Ground, neighbours: RasterNeighbours, period_months: int, adjustment: Adjustment, level: float
+) -> Bools:
+    """In which periods was each place a cluster? Oldest first; a period without incidents has none."""
+    last = len(ground.months)
+    starts = range(last - period_months, -1, -period_months)[:MOST_PERIODS]
+    hot = np.zeros((len(starts), ground.size), dtype=bool)
+    for k, start in enumerate(reversed(starts)):
+        counts = _counts(ground, start, start + period_months)
+        if counts.any():
+            hot[k] = adjust(permutation_p(counts, neighbours), adjustment) <= level
+    return hot
+
+
+def _counts(ground: Ground, start: int, end: int) -> NDArray[np.int64]:
+    return np.rint(ground.target.window(start, end)).astype(np.int64)
+
+
+def _tally(histories: Sequence[History]) -> tuple[tuple[History, int], ...]:
+    counted = Counter(histories)
+    return tuple((kind, counted[kind]) for kind in HISTORIES)
+
+
+def _refuse(adjustment: str, months: int, period_months: int, level: float, ground: Ground) -> None:
+    if adjustment not in ADJUSTMENTS:
+        raise UsageError(
+            f"{adjustment!r} is no adjustment. Choose {', '.join(ADJUSTMENTS)}: with {ground.size:,} places "
+            "tested at once, unadjusted p-values would call hundreds of them clusters by chance."
+        )
+    if not 0.0 < level < 0.5:
+        raise UsageError(f"A level of {level} is none. Give the error rate you accept, e.g. 0.05.")
+    for name, given in (("months", months), ("period-months", period_months)):
+        if not 1 <= given <= len(ground.months):
+            raise UsageError(f"--{name} {given} cannot be: there are {len(ground.months)} months on record.")
+    counts = _counts(ground, len(ground.months) - months, len(ground.months))
+    if counts.sum() < 2 or counts.min() == counts.max():
+        raise QuestionError(
+            f"{int(counts.sum())} incidents in the last {months} months tell no places apart. "
+            "Take more --months."
+        )
