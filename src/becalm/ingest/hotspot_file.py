@@ -47,6 +47,18 @@ def read_hotspots(path: Path, *, crs: str) -> tuple[ListedPlace, ...]:
     return tuple(_listed(f, rank[i], move) for i, f in enumerate(features))
 
 
+def read_outlines(path: Path, *, crs: str) -> dict[str, BaseGeometry]:
+    """The outline of each hotspot in this file that has one (a point has none), in metres of `crs`."""
+    read_hotspots(path, crs=crs)  # all its faults at once
+    move = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    shapes = {_name(f): _in_metres(_shape(f) or shapely.Point(), move) for f in _features(path)}
+    return {name: shape for name, shape in shapes.items() if shape.area > 0}
+
+
+def _in_metres(shape: BaseGeometry, move: Transformer) -> BaseGeometry:
+    return shapely.transform(shape, lambda xy: np.column_stack(move.transform(xy[:, 0], xy[:, 1])))
+
+
 def _features(path: Path) -> list[Mapping[str, Any]]:
     try:
         whole = json.loads(path.read_text("utf-8"))
@@ -111,7 +123,7 @@ def _shape(feature: Mapping[str, Any]) -> BaseGeometry | None:
 
 def _listed(feature: Mapping[str, Any], by_harm: int, move: Transformer) -> ListedPlace:
     facts, shape = _facts(feature), _shape(feature) or shapely.Point()
-    outline = shapely.transform(shape, lambda xy: np.column_stack(move.transform(xy[:, 0], xy[:, 1])))
+    outline = _in_metres(shape, move)
     middle = outline.centroid
     area_m2 = float(facts.get("area_m2") or outline.area)
     radius_m = float(facts.get("radius_m") or cell_radius_m(math.sqrt(area_m2)) or 75.0)

@@ -1,0 +1,45 @@
+"""Several things are asked; all that is wrong with any of them is told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, overload
+
+from becalm.terms.errors import BecalmError, Fault
+
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+
+
+@overload
+def together(first: Callable[[], A], second: Callable[[], B], /) -> tuple[A, B]: ...
+@overload
+def together(
+    first: Callable[[], A], second: Callable[[], B], third: Callable[[], C], /
+) -> tuple[A, B, C]: ...
+@overload
+def together(
+    first: Callable[[], A], second: Callable[[], B], third: Callable[[], C], fourth: Callable[[], D], /
+) -> tuple[A, B, C, D]: ...
+def together(*asks: Callable[[], Any]) -> tuple[Any, ...]:
+    """The answers to all; where some fail, one error of the first one's kind with the faults of all."""
+    answers, errors = [], list[BecalmError]()
+    for ask in asks:
+        try:
+            answers.append(ask())
+        except BecalmError as error:
+            errors.append(error)
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        faults = tuple(fault for error in errors for fault in _faults(error))
+        raise type(errors[0])(f"{len(faults)} faults in {len(errors)} of the inputs", faults)
+    return tuple(answers)
+
+
+def _faults(error: BecalmError) -> tuple[Fault, ...]:
+    """What is wrong; a message without faults holds its own place and remedy in its sentences."""
+    what, _, remedy = error.message.partition(". ")
+    return error.faults or (Fault("input", what, remedy.rstrip(".") or "correct it"),)
