@@ -53,6 +53,8 @@ class RouteLaw:
     hours: tuple[tuple[int, ...], ...]  # by place, 168 each, Monday 00:00 local time first
     lengths: tuple[tuple[int, ...], ...]  # by place, one for each burst length of the policy
     due: tuple[int, ...]  # by place: thousandths of visits that the whole plan means to give
+    gives_visits: tuple[int, ...] = ()  # by place: thousandths of visits on average, by pilot draws
+    gives_minutes: tuple[int, ...] = ()  # and of minutes
 
     def as_json(self) -> dict[str, Any]:
         """The law as plain lists of whole numbers, for plan.json."""
@@ -62,6 +64,8 @@ class RouteLaw:
             "hours": [list(row) for row in self.hours],
             "lengths": [list(row) for row in self.lengths],
             "due": list(self.due),
+            "gives_visits": list(self.gives_visits),
+            "gives_minutes": list(self.gives_minutes),
         }
 
     @staticmethod
@@ -72,6 +76,8 @@ class RouteLaw:
             hours=tuple(tuple(row) for row in document["hours"]),
             lengths=tuple(tuple(row) for row in document["lengths"]),
             due=tuple(document["due"]),
+            gives_visits=tuple(document.get("gives_visits", ())),
+            gives_minutes=tuple(document.get("gives_minutes", ())),
         )
 
 

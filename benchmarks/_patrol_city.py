@@ -1,0 +1,104 @@
+"""A drawn city for the patrol benchmarks: 12 areas, 252 places, 3 shifts, streets as the crow flies x 1.3."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from becalm.patrol.request import PlanRequest
+from becalm.tables.travel import TravelTable
+from becalm.terms.patrol import Base, Dosage, Mode, PatrolPlace, PatrolPolicy, Span, UnitShift
+
+AREAS, PLACES, DAYS, ZONE = 12, 21, 14, "Europe/London"
+FIRST_DAY = date(2025, 6, 2)
+SIDE_M, CENTRES = 8_000.0, 5
+SPEED_KMH: dict[Mode, float] = {"vehicle": 22.0, "foot": 4.8}
+SETTING_OFF_MINUTES: dict[Mode, float] = {"vehicle": 2.0, "foot": 0.0}
+STAGGER_MINUTES = (0, 40, 20, 60)
+BURSTS_A_SHIFT = 8.5
+
+
+def city(
+    *, shifts_a_day: int, seed: int = 1, travel_weight: float = 0.03, staggered: bool = True
+) -> PlanRequest:
+    """A request for 14 days with so many unit-shifts a day in each area: 9 gives 1,512, 25 gives 4,200."""
+    rng = np.random.default_rng(seed)
+    places: list[PatrolPlace] = []
+    bases, shifts = [], []
+    for number in range(AREAS):
+        area = f"area {number + 1:02}"
+        corner = np.array([(number % 4) * SIDE_M, (number // 4) * SIDE_M]) + 500_000.0
+        centres = corner + rng.uniform(800, SIDE_M - 800, (CENTRES, 2))
+        bases.append(Base(f"base {number + 1:02}", *(float(x) for x in centres[0])))
+        places += area_places(area, centres, rng, BURSTS_A_SHIFT * shifts_a_day)
+        shifts += area_shifts(area, bases[-1].base, shifts_a_day, staggered)
+    return PlanRequest(
+        places=tuple(places),
+        shifts=tuple(shifts),
+        bases=tuple(bases),
+        travel={mode: travel_table(places, bases, mode) for mode in SPEED_KMH},
+        policy=PatrolPolicy(travel_weight=travel_weight),
+        first_day=FIRST_DAY,
+        days=DAYS,
+        zone=ZONE,
+    )
+
+
+def area_places(
+    area: str, centres: np.ndarray, rng: np.random.Generator, visits_a_day: float
+) -> list[PatrolPlace]:
+    """The places of an area about its centres, dosed by the square root of their harm."""
+    at = centres[np.arange(PLACES) % CENTRES] + rng.normal(0, 350, (PLACES, 2))
+    harm = rng.pareto(2.0, PLACES) + 0.3
+    dose = np.sqrt(harm) / np.sqrt(harm).sum() * visits_a_day
+    return [
+        PatrolPlace(
+            hotspot=f"{area} {j + 1:02}",
+            area=area,
+            easting_m=float(at[j, 0]),
+            northing_m=float(at[j, 1]),
+            radius_m=125.0,
+            harm=float(harm[j]),
+            dosage=Dosage(float(dose[j]), float(dose[j]) * 15.0),
+            profile=week_profile(rng),
+        )
+        for j in range(PLACES)
+    ]
+
+
+def week_profile(rng: np.random.Generator) -> tuple[float, ...]:
+    """Harm by hour of the week: an evening peak of its own, higher at the weekend, and some at all hours."""
+    hour, day = np.arange(168) % 24, np.arange(168) // 24
+    peak, width = rng.normal(21, 3), rng.uniform(3, 6)
+    away = np.minimum(np.abs(hour - peak) % 24, 24 - np.abs(hour - peak) % 24)
+    rate = 0.5 + np.exp(-0.5 * (away / width) ** 2) * np.where((day == 4) | (day == 5), 1.4, 1.0)
+    return tuple(float(x) for x in rate / rate.sum())
+
+
+def area_shifts(area: str, base: str, shifts_a_day: int, staggered: bool) -> list[UnitShift]:
+    """Early, late and night shifts of 8 hours; every fourth unit walks."""
+    shifts = []
+    for day in range(DAYS):
+        civil = FIRST_DAY + timedelta(days=day)
+        for number in range(shifts_a_day):
+            late = STAGGER_MINUTES[(number // 3) % len(STAGGER_MINUTES)] if staggered else 0
+            start = datetime.combine(civil, time(6 + 8 * (number % 3)), ZoneInfo(ZONE)).astimezone(UTC)
+            start += timedelta(minutes=late)
+            mode: Mode = "foot" if number % 4 == 3 else "vehicle"
+            hours = Span(start, start + timedelta(hours=8))
+            shifts.append(UnitShift(f"{area} unit {number + 1:02}", area, civil, hours, base, 2, mode))
+    return shifts
+
+
+def travel_table(places: list[PatrolPlace], bases: list[Base], mode: Mode) -> TravelTable:
+    """Minutes at the 80th percentile by one mode, infinite between areas."""
+    stops = [p.hotspot for p in places] + [b.base for b in bases]
+    at = np.array([[p.easting_m, p.northing_m] for p in [*places, *bases]])
+    area = np.array([int(stop.split()[1]) for stop in stops])
+    metres = np.hypot(*(at[:, None] - at[None, :]).transpose(2, 0, 1)) * 1.3
+    minutes = metres / (SPEED_KMH[mode] / 3.6) / 60 * 1.2 + SETTING_OFF_MINUTES[mode]
+    minutes = np.where(area[:, None] == area[None, :], minutes, np.inf)
+    np.fill_diagonal(minutes, 0.0)
+    return TravelTable(mode, tuple(stops), minutes, 0.8, "crow-fly")
