@@ -1,0 +1,181 @@
+"""The ledger from the command line: marks, imports, figures, corrections, people."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from becalm.cli.main import app
+from becalm.methods.merkle import is_included
+
+LOG = """\
+arrested_at,place_easting_m,place_northing_m,unit,activity,offence
+2020-01-31 23:59,530100,180400,VSU 1,hotspot patrol,robbery
+2020-02-01 00:00,530100,180400,VSU 1,hotspot patrol,robbery
+2020-04-30 22:15,530120,180410,VSU 2,weapon sweep,knife possession
+2020-04-30 22:40,,,ERT 4,response,assault
+2020-05-01 01:00,530120,180410,VSU 2,warrant,wounding
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    folder = tmp_path / "city"
+    assert ask(folder, "init", "--city", "london").exit_code == 0
+    return folder
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    path = tmp_path / "arrests.csv"
+    path.write_text(LOG, "utf-8")
+    return path
+
+
+def ask(workspace: Path, *words: str, actor: str = "sergeant", code: int = 0) -> Result:
+    asked = CliRunner().invoke(
+        app, [*words, "--workspace", str(workspace)], env={"BECALM_ACTOR": actor, "BECALM_ROLE": "analyst"}
+    )
+    assert asked.exit_code == code, asked.output
+    return asked
+
+
+def answer(workspace: Path, *words: str, **more: Any) -> Any:
+    return json.loads(ask(workspace, *words, "--format", "json", **more).stdout)
+
+
+def kinds(workspace: Path) -> list[str]:
+    return [entry["kind"] for entry in answer(workspace, "record", "events")]
+
+
+def test_a_ledger_begins_with_its_workspace(workspace: Path) -> None:
+    (first,) = answer(workspace, "record", "events")
+    assert (first["kind"], first["actor"], first["role"]) == ("configuration_changed", "sergeant", "analyst")
+
+
+def test_a_change_of_the_configuration_is_noticed_by_the_next_command_that_writes(
+    workspace: Path, log: Path
+) -> None:
+    config = workspace / "becalm.toml"
+    config.write_text(config.read_text("utf-8").replace("max_reject_share = 0.05", "max_reject_share = 0.1"))
+    ask(workspace, "record", "import", str(log), "--kind", "arrest")
+    assert kinds(workspace)[:3] == ["configuration_changed", "configuration_changed", "import_done"]
+
+
+def test_a_figure_names_its_rule_and_opens_down_to_entries_that_are_in_the_ledger(
+    workspace: Path, log: Path
+) -> None:
+    ask(workspace, "record", "import", str(log), "--kind", "arrest")
+    found = answer(workspace, "record", "arrests", "--since", "2020-02-01", "--until", "2020-04-30")
+    assert (found["arrests"], found["outside_the_period"], found["left_out"]) == (2, 2, {"other activity": 1})
+    assert len(found["definition"]["sha256"]) == 64
+    for arrest in found["entries"]:
+        shown = answer(workspace, "record", "show", str(arrest["entry"]))
+        proof = shown["inclusion"]
+        assert is_included(
+            bytes.fromhex(shown["hash"]),
+            proof["leaf_index"],
+            proof["size"],
+            [bytes.fromhex(part) for part in proof["proof"]],
+            bytes.fromhex(proof["root"]),
+        )
+        assert proof["root"] == found["source"]["root"]
+
+
+def test_the_same_file_is_noticed_whatever_its_name(workspace: Path, log: Path, tmp_path: Path) -> None:
+    ask(workspace, "record", "import", str(log), "--kind", "arrest")
+    before = kinds(workspace)
+    copy = tmp_path / "again.csv"
+    copy.write_bytes(log.read_bytes())
+    again = answer(workspace, "record", "import", str(copy), "--kind", "arrest")
+    assert again["status"] == "already imported"
+    assert kinds(workspace) == before
+
+
+def test_a_log_with_broken_rows_leaves_nothing_behind(workspace: Path, log: Path) -> None:
+    log.write_text(f"{LOG}yesterday,,,VSU 1,patrol,robbery\n2020-04-30 22:15,,,,patrol,robbery\n", "utf-8")
+    before = kinds(workspace)
+    refused = ask(workspace, "record", "import", str(log), "--kind", "arrest", code=4)
+    assert "row 7" in refused.stderr
+    assert "row 8" in refused.stderr
+    assert kinds(workspace) == before
+
+
+def test_a_reference_that_is_known_is_not_imported_twice(workspace: Path, log: Path) -> None:
+    rows = LOG.splitlines()
+    header = f"{rows[0]},reference"
+    log.write_text("\n".join([header, f"{rows[1]},A1", f"{rows[2]},A2"]) + "\n", "utf-8")
+    ask(workspace, "record", "import", str(log), "--kind", "arrest")
+    log.write_text("\n".join([header, f"{rows[3]},A3", f"{rows[2]},A2"]) + "\n", "utf-8")
+    refused = ask(workspace, "record", "import", str(log), "--kind", "arrest", code=4)
+    assert 'reference "A2" is entry' in refused.stderr
+
+
+def test_a_correction_is_a_new_entry_and_the_figure_says_so(workspace: Path, log: Path) -> None:
+    first = answer(workspace, "record", "import", str(log), "--kind", "arrest")["first_seq"]
+    ask(workspace, "record", "correct", str(first + 2), "--set", "activity=response")
+    ask(workspace, "record", "correct", str(first + 3), "--set", "unit=VSU 9")
+    ask(workspace, "record", "withdraw", str(first + 5), "--reason", "written twice")
+    found = answer(workspace, "record", "arrests", "--since", "2020-02-01")
+    assert (found["arrests"], found["corrected"]) == (1, 1)
+    assert found["left_out"] == {"other activity": 2, "withdrawn": 1}
+    shown = answer(workspace, "record", "show", str(first + 2))
+    assert shown["facts"]["activity"] == "hotspot patrol"
+    assert [later["facts"]["activity"] for later in shown["corrected_by"]] == ["response"]
+
+
+def test_what_cannot_be_corrected_is_refused(workspace: Path, log: Path) -> None:
+    first = answer(workspace, "record", "import", str(log), "--kind", "arrest")["first_seq"]
+    ask(workspace, "record", "correct", "1", "--set", "what=x", code=2)
+    ask(workspace, "record", "correct", str(first + 1), "--set", "unit=VSU 1", code=2)
+    ask(workspace, "record", "correct", str(first + 1), "--set", "place_easting_m=here", code=9)
+    ask(workspace, "record", "correct", str(first + 1), "--set", "colour=red", code=9)
+    ask(workspace, "record", "show", "999", code=5)
+
+
+def test_a_rebuild_changes_nothing_and_tells_where_it_does(workspace: Path, log: Path) -> None:
+    ask(workspace, "record", "import", str(log), "--kind", "arrest")
+    assert "nothing changed" in ask(workspace, "record", "rebuild").stdout
+    with sqlite3.connect(workspace / "ledger.sqlite") as ledger:
+        ledger.execute("DELETE FROM state WHERE name = 'arrest'")
+    ledger.close()
+    assert "arrest" in ask(workspace, "record", "rebuild", code=11).stdout
+    ask(workspace, "record", "rebuild")
+
+
+def test_asking_who_saw_whom_is_itself_recorded(workspace: Path) -> None:
+    ask(workspace, "record", "access", "--subject", "p1", "--purpose", "breach inquiry", actor="inspector")
+    last = answer(workspace, "record", "events")[-1]
+    assert (last["kind"], last["actor"], last["facts"]["of"]) == ("access_log_read", "inspector", "p1")
+    ask(workspace, "record", "access", "--subject", "p1", "--purpose", "curiosity", code=9)
+    ask(workspace, "record", "access", code=2)
+
+
+def test_an_unknown_activity_is_told_by_its_name(workspace: Path, log: Path) -> None:
+    log.write_text(LOG.replace("warrant", "morris dancing"), "utf-8")
+    ask(workspace, "record", "import", str(log), "--kind", "arrest")
+    shown = ask(workspace, "record", "arrests", "--since", "2020-02-01").stdout
+    assert "does not know the activity 'morris dancing' (1)" in shown
+
+
+def test_a_definition_of_ones_own_is_named_with_the_figure(workspace: Path, log: Path) -> None:
+    from importlib.resources import files
+
+    shipped = (files("becalm.ingest") / "rules" / "dedicated_arrests.toml").read_text("utf-8")
+    own = workspace / "definitions" / "dedicated_arrests.toml"
+    own.parent.mkdir()
+    own.write_text(
+        shipped.replace('version = "1"', 'version = "2"').replace("unit_kinds = []", 'unit_kinds = ["VSU 2"]')
+    )
+    ask(workspace, "record", "import", str(log), "--kind", "arrest")
+    found = answer(workspace, "record", "arrests", "--since", "2020-02-01")
+    assert (found["arrests"], found["definition"]["version"]) == (2, "2")
+
+
+def test_a_period_that_ends_before_it_begins_is_refused(workspace: Path) -> None:
+    ask(workspace, "record", "arrests", "--since", "2020-02-01", "--until", "2020-01-01", code=2)
