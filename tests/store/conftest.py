@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ledgers import SetClock, draw_salt
+from postgres import Server
 
 from becalm.store.archive import ParquetArchive
 from becalm.store.engines import connect
@@ -59,13 +60,21 @@ def clock() -> SetClock:
     return SetClock()
 
 
+@pytest.fixture
+def postgres_ledger(postgres: Server) -> Iterator[str]:
+    """The URL of an empty ledger on PostgreSQL."""
+    url = postgres.fresh_ledger()
+    yield url
+    postgres.drop(url)
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def make_ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: SetClock) -> Iterator[MakeLedger]:
     """Opens the one ledger of this test, on each database, as often as it is called."""
     opened_ledgers: list[Ledger] = []
     open_one: Callable[..., Ledger] = partial(SqliteLedger, tmp_path / "ledger.sqlite")
     if request.param == "postgresql":
-        url = request.getfixturevalue("postgres").fresh_ledger()
+        url = request.getfixturevalue("postgres_ledger")
         open_one = partial(PostgresLedger, url, memo=tmp_path / "ledger.head")
 
     def make(**options: Any) -> Ledger:
