@@ -228,7 +228,7 @@ def meal_window(shift: UnitShift) -> Span:
 
 def _open(shift: UnitShift, walk: Iterable[int], longest: int, clock: Clock, key: bytes) -> Bytes:
     """Which slots of a shift are open to bursts: all but blocks drawn for other work."""
-    slots = next(iter(walk))
+    slots = int(next(iter(walk)))
     row = np.zeros(longest, dtype=np.uint8)
     row[: slots + 2] = 1
     shut = int(np.ceil((1.0 - shift.burst_share) * slots))
