@@ -1,0 +1,56 @@
+"""A program that writes a ledger until it is killed: `ledger_writer.py FILE SEED`.
+
+It prints a line for each append that returned: the number of its first entry, and its persons.
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ledgers import access, draw_salt, visit
+
+from becalm.store.ledger_sqlite import SqliteLedger
+from becalm.tables.ledger import Written
+
+THREADS = 3
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def write_for_ever(ledger: SqliteLedger, seed: int, writer: int) -> None:
+    """Append 1 to 20 events at a time, some with personal detail, some read again."""
+    draw = random.Random(seed * 100 + writer)
+    turn = 0
+    while True:
+        turn += 1
+        people = [f"{seed}-{writer}-{turn}-{n}" for n in range(draw.randint(1, 20))]
+        entries = ledger.append(
+            [
+                Written(visit(person, now()), person.encode() if draw.random() < 0.3 else None)
+                for person in people
+            ]
+        )
+        sys.stdout.write(f"{entries[0].seq} {' '.join(people)}\n")
+        sys.stdout.flush()
+        if entries[0].commitment and draw.random() < 0.2:
+            ledger.payload(entries[0].seq, access=access(people[0], now()))
+
+
+def main(path: str, seed: str) -> None:
+    """Write until the end comes."""
+    ledger = SqliteLedger(Path(path), now=now, draw_salt=draw_salt)
+    threads = [
+        threading.Thread(target=write_for_ever, args=(ledger, int(seed), writer)) for writer in range(THREADS)
+    ]
+    for thread in threads:
+        thread.start()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
