@@ -11,14 +11,13 @@ from becalm.desk.mark import leave_mark
 from becalm.publish.anchors import Post, Sent, kept_anchors, send_anchor
 from becalm.publish.record_export import ExportWritten, write_export
 from becalm.record.checkpoint import handover_bytes, read_anchor, signed_bytes
-from becalm.record.verdict import Anchor, Finding, Verdict
+from becalm.record.verdict import IN_LEDGER, Anchor, Finding, Verdict
 from becalm.record.verify import LedgerCopy, verify_ledger
 from becalm.store.keys import SigningKey, new_key, read_key, write_key
 from becalm.tables.ledger import Ledger
 from becalm.terms.errors import InputError, LedgerError, TamperError
-from becalm.terms.event import Checkpoint
+from becalm.terms.event import Checkpoint, Head
 
-KEPT_IN_LEDGER = "the ledger"
 BEFORE_ALL = -(2**62)  # a row that was put in may bear any number
 
 
@@ -58,12 +57,14 @@ def verify_record(desk: Desk, *, anchor_files: Sequence[Path] = ()) -> RecordVer
     given = tuple(Anchor(_read(path), str(path), outside=True) for path in anchor_files)
     found, unreadable = _lying_anchors(desk)
     kept, altered = _kept_in(ledger)
+    remembered, forgotten = _remembered_by(ledger)
     copy = LedgerCopy(
         identity=ledger.identity,
         rows=lambda: ledger.rows(after=BEFORE_ALL),
         anchors=(*kept, *found, *given),
         kept=ledger.kept(),
-        amiss=(*altered, *unreadable),
+        remembered=remembered,
+        amiss=(*altered, *unreadable, *forgotten),
     )
     return RecordVerified(ledger.identity, verify_ledger(copy))
 
@@ -142,7 +143,14 @@ def _kept_in(ledger: Ledger) -> tuple[tuple[Anchor, ...], tuple[Finding, ...]]:
         kept = ledger.checkpoints()
     except TamperError as error:
         return (), (Finding("checkpoint", None, str(error)),)
-    return tuple(Anchor(point, KEPT_IN_LEDGER, outside=False) for point in kept), ()
+    return tuple(Anchor(point, IN_LEDGER, outside=False) for point in kept), ()
+
+
+def _remembered_by(ledger: Ledger) -> tuple[tuple[Head, ...], tuple[Finding, ...]]:
+    try:
+        return ledger.remembered(), ()
+    except LedgerError as error:
+        return (), (Finding("checkpoint", None, str(error)),)
 
 
 def _read(path: Path) -> Checkpoint:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 from becalm.terms.event import Checkpoint, Head
 
@@ -18,6 +18,9 @@ Fate = Literal[
     "key",  # the keys that signed are not those of this ledger
     "payload",  # a personal detail is not what was committed to, or went without an erasure
 ]
+
+
+IN_LEDGER: Final = "the ledger"  # the place of the heads that the ledger keeps itself
 
 
 @dataclass(frozen=True, slots=True)

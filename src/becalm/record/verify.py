@@ -10,10 +10,10 @@ from typing import Any
 from becalm.record.chain import instant_text
 from becalm.record.checkpoint import handover_bytes, is_signed, key_id, signed_bytes
 from becalm.record.diagnose import diagnose
-from becalm.record.verdict import Anchor, Finding, Verdict
+from becalm.record.verdict import IN_LEDGER, Anchor, Finding, Verdict
 from becalm.record.walk import Rows, Walk, walk_rows
 from becalm.tables.ledger import StoredRow, lost_name
-from becalm.terms.event import Checkpoint
+from becalm.terms.event import Checkpoint, Head
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +27,7 @@ class LedgerCopy:
     rows: Rows
     anchors: Sequence[Anchor]  # those kept in the ledger and those kept outside of it
     kept: Iterable[tuple[int, str]] | None = None
+    remembered: Sequence[Head] = ()  # the heads that the ledger notes of itself, unsigned
     amiss: Sequence[Finding] = ()  # what was found on reading it
 
 
@@ -55,23 +56,26 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     kept outside do, and `notes` says how far they reach.
     """
     anchors = sorted(copy.anchors, key=lambda anchor: (anchor.checkpoint.head.size, anchor.place))
-    walk = walk_rows(copy.rows(), copy.identity, {a.checkpoint.head.size for a in anchors})
+    sizes = {a.checkpoint.head.size for a in anchors} | {head.size for head in copy.remembered}
+    walk = walk_rows(copy.rows(), copy.identity, sizes)
     keys, key_findings = _keys(walk, copy.identity)
     restores = tuple(map(_restore, (row for row in walk.told if row[3] == "ledger_restored")))
     flawed = {a: f for a in anchors if (f := _flaw(a, copy.identity, keys)) is not None}
     fit = [a for a in anchors if a not in flawed or flawed[a].fate == "key"]
     agreeing = [a for a in fit if walk.roots.get(a.checkpoint.head.size) == a.checkpoint.head.root]
-    signed = [a for a in agreeing if a not in flawed]
-    proven = max((a.checkpoint.head.size for a in signed), default=0)
-    outside = max((a.checkpoint.head.size for a in signed if a.outside), default=0)
+    unequal = [a for a in fit if a not in agreeing]
+    proof = _proof([a for a in agreeing if a not in flawed], [a for a in unequal if _size(a) in walk.roots])
+    proven = max(map(_size, proof), default=0)
+    outside = max((_size(a) for a in proof if a.outside), default=0)
     findings = [*copy.amiss, *key_findings, *flawed.values()]
     if walk.broken is not None:
         findings.append(diagnose(walk, copy.rows(), identity=copy.identity, proven=proven))
     if walk.loose is not None:
         findings.append(_loose(walk.loose))
     bad = min((f.first for f in findings if f.first is not None), default=None)
-    findings += _disagreements(walk, [a for a in fit if a not in agreeing], restores, proven=proven, bad=bad)
+    findings += _disagreements(walk, unequal, restores, proven=proven, bad=bad)
     findings += _lost_checkpoints(walk, anchors)
+    findings += _unlike_remembered(walk, copy.remembered, restores, proven=proven, bad=bad)
     findings += _payload_findings(walk, copy.kept)
     findings.sort(key=lambda f: (f.first is None, f.first or 0))
     return Verdict(
@@ -83,6 +87,23 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
         anchors=tuple(anchors),
         notes=tuple(_notes(walk, anchors, restores, proven=proven, outside=outside)),
     )
+
+
+def _proof(agreeing: Sequence[Anchor], contradicting: Sequence[Anchor]) -> tuple[Anchor, ...]:
+    """The heads that prove entries: those that agree, as far as no other head contradicts them.
+
+    Who rewrites a ledger may sign its heads anew where he holds the key, so where a head kept elsewhere
+    contradicts, those in the ledger prove nothing.
+    """
+    least = min(map(_size, contradicting), default=None)
+    elsewhere = any(a.place != IN_LEDGER for a in contradicting)
+    return tuple(
+        a for a in agreeing if (least is None or _size(a) < least) and (not elsewhere or a.place != IN_LEDGER)
+    )
+
+
+def _size(anchor: Anchor) -> int:
+    return anchor.checkpoint.head.size
 
 
 def _keys(walk: Walk, identity: str) -> tuple[dict[str, str], list[Finding]]:
@@ -174,13 +195,31 @@ def _disagreements(
 
 
 def _lost_checkpoints(walk: Walk, anchors: Sequence[Anchor]) -> Iterator[Finding]:
-    """Signed heads that the ledger says it made, and that nobody kept."""
-    held = {(a.checkpoint.head.size, a.checkpoint.head.root) for a in anchors}
+    """Signed heads that the ledger says it made, and does not keep."""
+    held = {(a.checkpoint.head.size, a.checkpoint.head.root) for a in anchors if a.place == IN_LEDGER}
     for row in (row for row in walk.told if row[3] == "checkpoint_made"):
         facts = _facts(row)
         if (facts.get("size"), facts.get("root")) not in held:
             what = f"The signed head of {facts.get('size')} entries, made by entry {row[0]}, was taken out."
             yield Finding("checkpoint", None, what)
+
+
+def _unlike_remembered(
+    walk: Walk, remembered: Sequence[Head], restores: Sequence[Restore], *, proven: int, bad: int | None
+) -> Iterator[Finding]:
+    """What the ledger notes of itself, and does not hold."""
+    for head in remembered:
+        if any(lost_name(head) in restore.lost for restore in restores):
+            continue
+        if head.size > walk.size:
+            what = f"The ledger notes of itself that it had {head.size} entries, and it has {walk.size}."
+            yield Finding("shorter", walk.size + 1, what)
+        elif head.size in walk.roots and not (
+            head.root in ("", walk.roots[head.size]) and head.last in ("", walk.lasts[head.size])
+        ):
+            first = bad if bad and bad <= head.size else min(proven + 1, head.size)
+            what = f"The first {head.size} entries are not those that the ledger notes of itself."
+            yield Finding("rewritten", first, what)
 
 
 def _since(proven: int, size: int) -> str:

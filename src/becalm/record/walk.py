@@ -40,6 +40,7 @@ class Walk:
     broken: StoredRow | None  # the first row that is not sound
     loose: int | None  # the first sound row whose facts are not written canonically
     roots: Mapping[int, str]  # root at each anchored size, as far as the rows are sound
+    lasts: Mapping[int, str]  # hash of the last row there
     told: tuple[StoredRow, ...]  # the sound rows of KEPT_KINDS
     promised: tuple[tuple[int, str], ...]  # the sound rows with a commitment
 
@@ -52,7 +53,7 @@ class Walk:
 def walk_rows(rows: Iterable[StoredRow], identity: str, sizes: Collection[int]) -> Walk:
     """How far do these rows hold, and which roots do they have at these sizes?"""
     last, sound, loose = first_link(identity), 0, None
-    peaks, roots = NO_PEAKS, {0: peaks_root(NO_PEAKS).hex()}
+    peaks, roots, lasts = NO_PEAKS, {0: peaks_root(NO_PEAKS).hex()}, {0: last}
     told: list[StoredRow] = []
     promised: list[tuple[int, str]] = []
     stops = sorted({size for size in sizes if size > 0}, reverse=True)
@@ -66,11 +67,11 @@ def walk_rows(rows: Iterable[StoredRow], identity: str, sizes: Collection[int]) 
             told.extend(row for row in part if row[3] in KEPT_KINDS)
             promised.extend((row[0], row[12]) for row in part if row[12])
             sound, last = sound + held, part[-1][14]
-            roots[sound] = peaks_root(peaks).hex()
+            roots[sound], lasts[sound] = peaks_root(peaks).hex(), last
         if held < len(chunk):
             size = _end(chain(chunk[held:], stream))
-            return Walk(size, sound, last, chunk[held], loose, roots, tuple(told), tuple(promised))
-    return Walk(sound, sound, last, None, loose, roots, tuple(told), tuple(promised))
+            return Walk(size, sound, last, chunk[held], loose, roots, lasts, tuple(told), tuple(promised))
+    return Walk(sound, sound, last, None, loose, roots, lasts, tuple(told), tuple(promised))
 
 
 def _chunks(stream: Iterator[StoredRow], stops: list[int]) -> Iterator[Sequence[StoredRow]]:

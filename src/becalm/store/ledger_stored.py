@@ -8,6 +8,7 @@ from typing import Final, Protocol
 
 from sqlalchemy import Connection, func, select, update
 
+from becalm.methods.merkle import peaks_root
 from becalm.record.chain import entry_of, first_link, read_instant
 from becalm.record.fold_shape import Fold, name_folds
 from becalm.store import ledger_tables as tables
@@ -82,6 +83,17 @@ class StoredLedger:
         if last is None:
             return Tail(0, first_link(self._identity), None, ())
         return Tail(size, last.hash, read_instant(last.recorded_at), read_peaks(tree))
+
+    def remembered(self) -> tuple[Head, ...]:
+        """The heads that are noted beside the entries, unchecked: in a row of their own and in the memo."""
+        with self._database.reading() as connection:
+            size, tree = connection.execute(select(tables.ledger.c.size, tables.ledger.c.tree)).one()
+        memo = self._memo.read() if self._memo is not None else None
+        try:
+            root = peaks_root(read_peaks(tree)).hex()
+        except ValueError:
+            root = f"unreadable: {tree}"
+        return (Head(size, root, ""), *([memo] if memo else []))
 
     def lost(self) -> tuple[Head, ...]:
         """Heads that this ledger is known to have had, and does not hold: it is an older copy."""

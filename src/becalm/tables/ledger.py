@@ -74,6 +74,12 @@ class Ledger(Protocol):
     def head(self) -> Head:
         """How long is the ledger, and what does it hold?"""
 
+    def remembered(self) -> tuple[Head, ...]:
+        """The heads that the ledger notes of itself outside of its entries, unchecked.
+
+        A root or a last hash that is not noted is empty.
+        """
+
     def lost(self) -> tuple[Head, ...]:
         """Heads that this ledger is known to have had, and does not hold: an older copy stands in its place.
 

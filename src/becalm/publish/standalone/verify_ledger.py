@@ -29,6 +29,7 @@ COLUMNS = ["seq", "recorded_at", "occurred_at", "kind", "version", "actor", "rol
 COLUMNS += ["subject", "facts", "corrects", "commitment", "previous", "hash"]
 SIGNED = ("format", "key", "last", "ledger", "made_at", "root", "size")
 FORMAT = "becalm.checkpoint.1"
+IN_LEDGER = "the ledger"
 HOLDS, CANNOT_READ, BROKEN = 0, 2, 11
 REACH = 1_000  # how far beyond the end a moved entry is looked for
 P = 2**255 - 19  # Ed25519: the field, the order of the group, the curve
@@ -120,6 +121,7 @@ class Ledger:
     rows: list[Row]
     heads: list[Head]
     payloads: dict[int, str] | None = None
+    remembered: Sequence[tuple[int, str, str]] = ()  # what it notes of itself: size, root, last hash
 
     def __init__(self, place: Path) -> None:
         if place.is_dir():
@@ -147,6 +149,12 @@ class Ledger:
         wanted = ("ledger", "size", "root", "last", "made_at", "key", "signature")
         found = ledger.execute(f"SELECT {', '.join(wanted)} FROM checkpoint ORDER BY number")
         self.heads = [{"format": FORMAT, **dict(zip(wanted, row, strict=True))} for row in found]
+        size, tree = ledger.execute("SELECT size, tree FROM ledger").fetchone()
+        self.remembered = [(size, root_of(tree), "")]
+        memo = path.with_suffix(".head")
+        if memo.is_file():
+            size, last = memo.read_text("ascii").split()
+            self.remembered.append((int(size), "", last))
         kept = ledger.execute("SELECT seq, salt, body FROM payload")
         self.payloads = {seq: sha256(salt + body).hexdigest() for seq, salt, body in kept}
         ledger.close()
@@ -194,20 +202,34 @@ def facts_of(row: Row) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
+def root_of(tree: str) -> str:
+    """The Merkle root of the full subtrees that a ledger notes of itself."""
+    try:
+        peaks = [bytes.fromhex(part.split(":")[1]) for part in tree.split()]
+    except (ValueError, IndexError):
+        return "unreadable"
+    return root_over(peaks)
+
+
+def root_over(peaks: list[bytes]) -> str:
+    """The root of the tree with these full subtrees, from the greatest to the smallest."""
+    root = peaks[-1] if peaks else sha256().digest()
+    for peak in reversed(peaks[:-1]):
+        root = sha256(b"\x01" + peak + root).digest()
+    return root.hex()
+
+
 def roots_of(hashes: Sequence[str], sizes: set[int]) -> dict[int, str]:
     """The Merkle roots of the first n leaves, for these n."""
     peaks: list[tuple[int, bytes]] = []
-    roots = {0: sha256().hexdigest()}
+    roots = {0: root_over([])}
     for n, leaf in enumerate(hashes, start=1):
         size, top = 1, sha256(b"\x00" + bytes.fromhex(leaf)).digest()
         while peaks and peaks[-1][0] == size:
             top, size = sha256(b"\x01" + peaks.pop()[1] + top).digest(), 2 * size
         peaks.append((size, top))
         if n in sizes:
-            root = peaks[-1][1]
-            for _, peak in reversed(peaks[:-1]):
-                root = sha256(b"\x01" + peak + root).digest()
-            roots[n] = root.hex()
+            roots[n] = root_over([peak for _, peak in peaks])
     return roots
 
 
@@ -220,17 +242,20 @@ class Verdict:
         self.first = digest(["becalm.ledger.1", ledger.identity])
         self.sound = self.count_sound()
         self.size = self.rows[-1][0] if self.rows else 0
-        self.heads = [(head, "the ledger", False) for head in ledger.heads]
-        self.heads += [(head, place, True) for head, place in anchors]
+        self.heads = [*((head, IN_LEDGER) for head in ledger.heads), *anchors]
         self.heads.sort(key=lambda each: (each[0]["size"], each[1]))
         hashes = [row[14] for row in self.rows[: self.sound]]
-        self.roots = roots_of(hashes, {head["size"] for head, _, _ in self.heads} | {self.sound})
+        self.roots = roots_of(hashes, self.sizes() | {self.sound})
         self.keys = self.read_keys()
-        self.proven = self.outside = 0
-        unequal = self.check_heads()
+        agreeing, unequal = self.check_heads()
+        self.proven, self.outside = self.proof(
+            agreeing, [each for each in unequal if each[0]["size"] in self.roots]
+        )
         self.check_rows()
+        self.bad = self.first_bad()
         self.check_unequal([each for each in unequal if not self.is_given_up(each[0])])
         self.check_taken_out()
+        self.check_remembered()
         self.check_payloads()
 
     def found(self, fate: str, first: int | None, words: str) -> None:
@@ -269,10 +294,24 @@ class Verdict:
                 self.found("key", seq, "a new signing key that the one before did not sign")
         return keys
 
-    def check_heads(self) -> list[tuple[Head, str]]:
-        """Whose are the signed heads, and which entries do they prove? Returns those that do not agree."""
-        unequal = []
-        for head, place, outside in self.heads:
+    def proof(
+        self, agreeing: list[tuple[Head, str]], contradicting: list[tuple[Head, str]]
+    ) -> tuple[int, int]:
+        """How many entries do the heads prove, and those kept outside?
+
+        Who rewrites a ledger may sign its heads anew: a head that contradicts ends what they prove, and where
+        it was kept outside, the heads in the ledger prove nothing.
+        """
+        least = min((head["size"] for head, _ in contradicting), default=self.sound + 1)
+        elsewhere = any(place != IN_LEDGER for _, place in contradicting)
+        proofs = [(head["size"], place) for head, place in agreeing if head["size"] < least]
+        outside = max((size for size, place in proofs if place != IN_LEDGER), default=0)
+        return outside if elsewhere else max((size for size, _ in proofs), default=0), outside
+
+    def check_heads(self) -> tuple[list[tuple[Head, str]], list[tuple[Head, str]]]:
+        """Whose are the signed heads? Returns those that agree with the entries, and those that do not."""
+        agreeing, unequal = [], []
+        for head, place in self.heads:
             name = f"the signed head of {head['size']} entries in {place}"
             message = to_json({field: head.get(field) for field in SIGNED}).encode()
             known = head.get("key") in self.keys
@@ -290,9 +329,8 @@ class Verdict:
             if self.roots.get(size) != head["root"]:
                 unequal.append((head, place))
             elif known:
-                self.proven = max(self.proven, size)
-                self.outside = max(self.outside, size if outside else 0)
-        return unequal
+                agreeing.append((head, place))
+        return agreeing, unequal
 
     def is_given_up(self, head: Head) -> bool:
         """Did two people restore an older copy, and so give up the entries of this head?"""
@@ -309,7 +347,6 @@ class Verdict:
 
     def check_unequal(self, unequal: list[tuple[Head, str]]) -> None:
         """Was the ledger cut off, or written anew?"""
-        bad = self.first_bad()
         longer = [each for each in unequal if each[0]["size"] > self.size]
         if longer:
             head, place = longer[-1]
@@ -317,14 +354,39 @@ class Verdict:
             self.found("shorter", self.size + 1, words + "an older copy, or its end was cut off")
         for head, place in unequal:
             if head["size"] in self.roots:
-                first = bad if bad and bad <= head["size"] else min(self.proven + 1, head["size"])
+                first = self.first_of(head["size"])
                 words = f"the first {head['size']} entries are not those of the signed head in {place}; "
                 self.found("rewritten", first, f"{words}entries 1 to {self.proven} are proven")
                 return
 
+    def first_of(self, size: int) -> int:
+        """Which is the first bad entry, where the first `size` are not those that they were?"""
+        return self.bad if self.bad and self.bad <= size else min(self.proven + 1, size)
+
+    def sizes(self) -> set[int]:
+        """The sizes of which a root is known from somewhere."""
+        return {head["size"] for head, _ in self.heads} | {size for size, _, _ in self.ledger.remembered}
+
+    def check_remembered(self) -> None:
+        """Does it hold what it notes of itself?"""
+        given_up = [
+            str(name) for _, facts, _ in self.told("ledger_restored") for name in facts.get("anchors") or []
+        ]
+        for size, root, last in self.ledger.remembered:
+            if f"{size} {last}" in given_up:
+                continue
+            if size > self.size:
+                self.found("shorter", self.size + 1, f"it notes of itself that it had {size} entries")
+            elif size in self.roots:
+                stood = self.rows[size - 1][14] if size else self.first
+                if root not in ("", self.roots[size]) or last not in ("", stood):
+                    self.found(
+                        "rewritten", self.first_of(size), f"it notes other first {size} entries of itself"
+                    )
+
     def check_taken_out(self) -> None:
         """Is every signed head there that the entries say was made?"""
-        held = {(head["size"], head["root"]) for head, _, _ in self.heads}
+        held = {(head["size"], head["root"]) for head in self.ledger.heads}
         for seq, facts, _ in self.told("checkpoint_made"):
             if (facts.get("size"), facts.get("root")) not in held:
                 self.found("checkpoint", None, f"the signed head that entry {seq} made was taken out")

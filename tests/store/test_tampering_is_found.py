@@ -1,0 +1,173 @@
+"""Whoever changes a ledger behind becalm's back is found out, and the first bad entry is named."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from types import ModuleType
+
+import pytest
+from tampering import WAYS, Expected, Scene, Way, fill, open_raw, sqlite_desk
+
+from becalm.desk.record_verify import RecordVerified, export_record, verify_record
+from becalm.publish.record_export import verifier_text
+from becalm.store.workspace import Config, Workspace, read_city
+
+EXHAUSTIVE = 10_000
+QUICK = 10  # of each way
+BACKUP = "an older backup"
+
+
+class Ground:
+    """An honest ledger on disk, its heads outside, older backups, and the verifier that needs no becalm."""
+
+    def __init__(self, folder: Path) -> None:
+        self.config = Config(city=read_city("london"))
+        self.honest, self.outside, self.backups = folder / "honest", folder / "outside", folder / "backups"
+        self.honest.mkdir()
+        desk = sqlite_desk(Workspace(self.honest, self.config))
+        self.scene: Scene = fill(desk, self.outside, self.backups)
+        desk.open_ledger().close()
+        self.anchors = tuple(sorted(self.outside.glob("*.json")))
+        self.verifier = folder / "verify_ledger.py"
+        self.verifier.write_text(verifier_text())
+        self.module = ModuleType("verify_ledger")
+        sys.modules["verify_ledger"] = self.module
+        exec(compile(verifier_text(), "verify_ledger.py", "exec"), self.module.__dict__)  # as it is
+
+    def tampered(self, into: Path, way: Way | None, rng: Random) -> Expected:
+        if way is None:
+            backup = rng.choice(sorted(self.backups.iterdir()))
+            shutil.copytree(backup, into)
+            return Expected(BACKUP, int(backup.name) + 1, int(backup.name) + 1)
+        shutil.copytree(self.honest, into)
+        with open_raw(into / "ledger.sqlite") as db:
+            expected = way(db, rng, self.scene)
+            db.commit()
+            db.engine.dispose()
+        if rng.random() < 0.8:
+            (into / "ledger.head").unlink()
+        return expected
+
+    def verify(self, folder: Path, anchors: tuple[Path, ...] | None = None) -> RecordVerified:
+        desk = sqlite_desk(Workspace(folder, self.config))
+        try:
+            return verify_record(desk, anchor_files=self.anchors if anchors is None else anchors)
+        finally:
+            desk.open_ledger().close()
+
+    def verify_alone(self, place: Path) -> tuple[bool, int | None, set[str]]:
+        """What the stand-alone verifier says, in this process."""
+        anchors = [self.module.read_anchor(str(path)) for path in self.anchors]
+        verdict = self.module.Verdict(self.module.Ledger(place), anchors)
+        return not verdict.findings, verdict.first_bad(), {fate for fate, _, _ in verdict.findings}
+
+
+@pytest.fixture(scope="module")
+def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ground]:
+    made = Ground(tmp_path_factory.mktemp("ground"))
+    yield made
+    sys.modules.pop("verify_ledger", None)
+
+
+def attack(ground: Ground, folder: Path, way: Way | None, seed: int) -> str:
+    """Tamper once; what went wrong with finding it, in words, empty if nothing did."""
+    expected = ground.tampered(folder, way, Random(seed))
+    verdict = ground.verify(folder).verdict
+    alone = ground.verify_alone(folder / "ledger.sqlite")
+    shutil.rmtree(folder)
+    said = f"{expected} (seed {seed}): {verdict.first_bad} {[f.what for f in verdict.findings]}"
+    if verdict.holds:
+        return f"not found: {said}"
+    if expected.low is not None and not expected.low <= (verdict.first_bad or 0) <= (expected.high or 0):
+        return f"wrong entry: {said}"
+    if alone != (False, verdict.first_bad, {f.fate for f in verdict.findings}):
+        return f"the verifiers differ: {alone} {said}"
+    return ""
+
+
+def test_an_honest_ledger_holds_and_every_entry_is_proven(ground: Ground) -> None:
+    verdict = ground.verify(ground.honest).verdict
+    assert verdict.findings == ()
+    assert verdict.size == verdict.proven == verdict.proven_outside == ground.scene.size
+    assert ground.verify_alone(ground.honest / "ledger.sqlite") == (True, None, set())
+
+
+@pytest.mark.parametrize("way", [*dict.fromkeys(WAYS), None], ids=lambda w: w.__name__ if w else "old_backup")
+def test_every_way_of_tampering_is_found_and_named(ground: Ground, tmp_path: Path, way: Way | None) -> None:
+    wrong = [attack(ground, tmp_path / "case", way, seed) for seed in range(QUICK if way else 4)]
+    assert [words for words in wrong if words] == []
+
+
+@pytest.mark.exhaustive
+def test_ten_thousand_tamperings_are_all_found(ground: Ground, tmp_path: Path) -> None:
+    ways = (*WAYS, None)
+    wrong = [attack(ground, tmp_path / "case", ways[n % len(ways)], 1_000 + n) for n in range(EXHAUSTIVE)]
+    assert [words for words in wrong if words] == []
+
+
+def alone(ground: Ground, place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the verifier as a stranger would: no installed package, no environment, no becalm."""
+    return subprocess.run(  # our own file
+        [sys.executable, "-I", "-S", str(ground.verifier), str(place), *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=os.sep,
+        env={},
+    )
+
+
+def test_a_stranger_verifies_with_nothing_installed(ground: Ground, tmp_path: Path) -> None:
+    anchors = [word for path in ground.anchors for word in ("--anchor", str(path))]
+    honest = alone(ground, ground.honest / "ledger.sqlite", *anchors)
+    assert (honest.returncode, honest.stderr) == (0, "")
+    assert f"Entries 1 to {ground.scene.size} agree" in honest.stdout
+    ground.tampered(tmp_path / "case", WAYS[0], Random(1))
+    found = alone(ground, tmp_path / "case" / "ledger.sqlite", "--json", *anchors)
+    assert found.returncode == 11
+    assert json.loads(found.stdout)["first_bad"] == ground.verify(tmp_path / "case").verdict.first_bad
+    assert alone(ground, tmp_path / "nothing").returncode == 2
+
+
+def test_an_export_is_verified_like_the_ledger(ground: Ground, tmp_path: Path) -> None:
+    shutil.copytree(ground.honest, tmp_path / "copy")
+    desk = sqlite_desk(Workspace(tmp_path / "copy", ground.config))
+    out = export_record(desk, tmp_path / "out").folder
+    desk.open_ledger().close()
+    assert alone(ground, out, "--anchor", str(ground.anchors[-1])).returncode == 0
+    lines = (out / "entries.jsonl").read_text().splitlines(keepends=True)
+    lines[6] = lines[6].replace("VSU", "TSG")
+    (out / "entries.jsonl").write_text("".join(lines))
+    broken = alone(ground, out, "--json")
+    assert broken.returncode == 11
+    assert json.loads(broken.stdout)["first_bad"] == 7
+
+
+def test_without_a_head_kept_outside_the_verdict_says_what_it_cannot_show(
+    ground: Ground, tmp_path: Path
+) -> None:
+    way = next(way for way in WAYS if way.__name__ == "rewrite_from")
+    ground.tampered(tmp_path / "case", way, Random(3))
+    (tmp_path / "case" / "ledger.head").unlink(missing_ok=True)
+    verdict = ground.verify(tmp_path / "case", anchors=()).verdict
+    assert verdict.holds
+    assert any("wrote all of it anew" in note for note in verdict.notes)
+
+
+def test_an_older_copy_and_a_rewriting_are_told_apart_in_words(ground: Ground, tmp_path: Path) -> None:
+    backup = min(ground.backups.iterdir(), key=lambda path: int(path.name))
+    older = ground.verify(backup).verdict
+    assert {f.fate for f in older.findings} == {"shorter"}
+    assert "older copy, or its end was cut off" in older.findings[0].what
+    way = next(way for way in WAYS if way.__name__ == "rewrite_from")
+    ground.tampered(tmp_path / "case", way, Random(3))
+    rewriting = ground.verify(tmp_path / "case").verdict
+    assert {f.fate for f in rewriting.findings} == {"rewritten"}
+    assert "written anew" in rewriting.findings[0].what
