@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
 
 import numpy as np
@@ -69,22 +68,3 @@ def test_minutes_at_a_hotspot_are_within_45_seconds_of_the_truth(speed: float, p
         errors += [60 * abs(found[h] - truth.get(h, 0.0)) for h in set(truth) | set(found)]
     assert len(errors) > 60
     assert np.mean(errors) <= 45
-
-
-def test_a_million_fixes_take_seconds() -> None:
-    rng = np.random.default_rng(6)
-    walked = true_walk(rng, metres_per_second=4.0, hours=8)
-    one = fixes(rng, walked, 0, persistence=0.5)
-    count = 1_000_000 // one.size + 1
-    officers = np.repeat(np.arange(count), one.size)
-    traces = Traces(
-        officers,
-        officers,
-        tuple(f"U{i}" for i in range(count)),
-        *(np.tile(a, count) for a in (one.at_s, one.easting_m, one.northing_m, one.accuracy_m)),
-    )
-    before = time.process_time()
-    found = visits_from_traces(traces, PLACES, policy().delivered)
-    assert traces.size >= 1_000_000
-    assert len(found.visits) % count == 0
-    assert time.process_time() - before < 30  # seconds of processor time; measured: 1 to 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from becalm.find.describe import shrinkage_weight, smooth_week, week_profile
+from becalm.methods.week_profile import shrinkage_weight, smooth_week, week_profile, week_profiles
 
 FRIDAY_22 = 4 * 24 + 22
 
@@ -49,3 +49,31 @@ def test_places_with_one_record_each_say_nothing_about_differing():
     rng = np.random.default_rng(4)
     single = rng.multinomial(1, np.full(168, 1 / 168), size=50).astype(float)
     assert shrinkage_weight(single, single.sum(axis=0)) > 1000
+
+
+def test_a_quiet_place_shows_the_week_of_its_neighbourhood_where_neighbourhoods_differ():
+    rng = np.random.default_rng(4)
+    by_day, by_night = (
+        np.roll(np.tile([*[3.0] * 12, *[1.0] * 12], 7), 8),
+        np.tile([*[3.0] * 12, *[1.0] * 12], 7),
+    )
+    shapes = [by_day, by_night] * 3
+    neighbourhood = np.repeat(np.arange(6), 30)
+    counts = np.stack([rng.multinomial(20, shapes[n] / shapes[n].sum()) for n in neighbourhood]).astype(float)
+    counts[0], counts[30] = 0.0, 0.0
+    profiles = week_profiles(counts, neighbourhood)
+    for quiet, own, other in ((0, by_day, by_night), (30, by_night, by_day)):
+        assert np.corrcoef(profiles[quiet], own)[0, 1] > np.corrcoef(profiles[quiet], other)[0, 1] + 0.2
+
+
+def test_where_neighbourhoods_do_not_differ_they_make_no_difference():
+    rng = np.random.default_rng(4)
+    shares = rng.dirichlet(np.ones(168) * 5)
+    counts = rng.multinomial(30, shares, size=120).astype(float)
+    alone, grouped = week_profiles(counts), week_profiles(counts, np.repeat(np.arange(6), 20))
+    assert np.abs(alone - grouped).max() < 0.2 * alone.max()
+
+
+def test_no_hours_at_all_make_no_profile():
+    with pytest.raises(ValueError, match="no event with an hour"):
+        week_profiles(np.zeros((3, 168)))
