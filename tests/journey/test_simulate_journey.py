@@ -62,6 +62,7 @@ def test_another_seed_gives_another_city(town: Path, tmp_path: Path) -> None:
 def test_everything_that_is_promised_is_written(town: Path) -> None:
     top = {p.name for p in town.iterdir()}
     assert top == {
+        "arrests.csv",
         "boundaries.geojson",
         "city.toml",
         "extract",

@@ -152,6 +152,7 @@ def _as_table(written: Written) -> str:
         f"{w.stop_rows:,} stops, by month",
         "  streets/                       the street network as GraphML",
         "  units.toml                     the patrol units, for `becalm patrol`",
+        "  arrests.csv                    a log of arrests, for `becalm record import`",
         "  truth/                         true rates, planted effects, delays: what no analyst can see",
     ]
     return "\n".join(lines) + "\n"

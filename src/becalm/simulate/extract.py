@@ -64,8 +64,8 @@ def _facts(incidents: Incidents, rows: Ints) -> dict[str, pa.Array]:
     details = incidents.details
     return {
         "recorded_on": _dates(incidents.recorded_day[rows]),
-        "occurred_from": _times(incidents.from_minute[rows]),
-        "occurred_to": _times(incidents.to_minute[rows]),
+        "occurred_from": clock_times(incidents.from_minute[rows]),
+        "occurred_to": clock_times(incidents.to_minute[rows]),
         "offence": words(incidents.offence[rows], [o.word for o in OFFENCES]),
         "found_by": words(incidents.offence[rows], [o.found_by for o in OFFENCES]),
         "weapon": words(details.weapon[rows], WEAPONS),
@@ -98,7 +98,8 @@ def _dates(days: Ints) -> pa.Array:
     return words(days - first, names)
 
 
-def _times(minutes: Ints) -> pa.Array:
+def clock_times(minutes: Ints) -> pa.Array:
+    """Local minutes as "YYYY-MM-DD HH:MM"."""
     clock = pa.array([f"{m // 60:02d}:{m % 60:02d}" for m in range(DAY_MINUTES)])
     day = _dates(minutes // DAY_MINUTES).cast(pa.string())
     return pc.binary_join_element_wise(day, clock.take(pa.array(minutes % DAY_MINUTES)), " ")

@@ -20,6 +20,7 @@ import pyarrow.csv as pc
 import pyarrow.parquet as pq
 
 from becalm.simulate import names
+from becalm.simulate.arrests import arrests_table
 from becalm.simulate.city import SimulatedCity
 from becalm.simulate.extract import extract_table
 from becalm.simulate.police_uk import PublicRecords, publish
@@ -94,8 +95,9 @@ def _write_all(
             pool.submit(_write_month, public, m, folder / "police_uk") for m in range(len(public.months))
         ]
         land = pool.submit(write_land, city.plan, folder)
+        log = pool.submit(write_csv, arrests_table(city), folder / "arrests.csv")
         truth = pool.submit(write_truth, city, folder / "truth", seed=seed)
-        for task in (*months, land, truth):
+        for task in (*months, land, log, truth):
             task.result()
         return _Summary(city, public, rows.result())
 
