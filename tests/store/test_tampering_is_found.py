@@ -20,7 +20,7 @@ from becalm.publish.record_export import verifier_text
 from becalm.store.workspace import Config, Workspace, read_city
 
 EXHAUSTIVE = 10_000
-QUICK = 10  # of each way
+QUICK = 8  # of each way
 BACKUP = "an older backup"
 
 

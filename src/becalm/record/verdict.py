@@ -40,6 +40,11 @@ class Anchor:
     place: str
     outside: bool
 
+    @property
+    def size(self) -> int:
+        """How many entries it speaks of."""
+        return self.checkpoint.head.size
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from itertools import chain, islice
 from json import JSONEncoder
-from typing import Final
+from typing import Any, Final
 
 from becalm.methods.canonical import canonical_json
 from becalm.methods.merkle import NO_PEAKS, grow, peaks_root
@@ -132,3 +132,12 @@ def _is_canonical(facts: Sequence[str]) -> bool:
 
 def _refuse(text: str) -> object:
     raise ValueError(text)
+
+
+def facts_of(row: StoredRow) -> dict[str, Any]:
+    """The facts of a row, none where they are no facts (which the walk has noticed)."""
+    try:
+        facts = json.loads(row[10])
+    except ValueError:
+        return {}
+    return facts if isinstance(facts, dict) else {}

@@ -247,13 +247,14 @@ class Verdict:
         hashes = [row[14] for row in self.rows[: self.sound]]
         self.roots = roots_of(hashes, self.sizes() | {self.sound})
         self.keys = self.read_keys()
-        agreeing, unequal = self.check_heads()
+        agreeing, others = self.check_heads()
+        unequal = [each for each in others if not self.is_given_up(each[0])]
         self.proven, self.outside = self.proof(
             agreeing, [each for each in unequal if each[0]["size"] in self.roots]
         )
         self.check_rows()
         self.bad = self.first_bad()
-        self.check_unequal([each for each in unequal if not self.is_given_up(each[0])])
+        self.check_unequal(unequal)
         self.check_taken_out()
         self.check_remembered()
         self.check_payloads()
