@@ -16,6 +16,7 @@ from becalm.terms.errors import BecalmError
 
 if TYPE_CHECKING:
     from becalm.desk.core import Desk
+    from becalm.store.ledger_postgres_init import Prepared
     from becalm.store.workspace import Workspace
     from becalm.tables.ledger import Ledger
 
@@ -89,15 +90,22 @@ def open_desk(workspace: Path | None) -> Desk:
         draw_key=lambda: secrets.token_bytes(32),
         role=os.environ.get("BECALM_ROLE") or "user",
         open_ledger=cache(lambda: open_ledger(opened)),
+        prepare_ledger=lambda owner_url: prepare_ledger(opened, owner_url),
     )
 
 
 def open_ledger(workspace: Workspace) -> Ledger:
-    """Open the ledger of this workspace; it is made where there is none yet."""
+    """Open the ledger of this workspace: on the server that is named, else in a file (made if missing)."""
     import secrets
     from datetime import UTC, datetime
 
     from becalm.record.folds import FOLDS
+
+    if url := ledger_url(workspace):
+        from becalm.store.ledger_postgres import PostgresLedger, memo_name
+
+        memo = workspace.path / memo_name(url)
+        return PostgresLedger(url, draw_salt=lambda: secrets.token_bytes(32), folds=FOLDS, memo=memo)
     from becalm.store.ledger_sqlite import SqliteLedger
 
     return SqliteLedger(
@@ -106,6 +114,20 @@ def open_ledger(workspace: Workspace) -> Ledger:
         draw_salt=lambda: secrets.token_bytes(32),
         folds=FOLDS,
     )
+
+
+def ledger_url(workspace: Workspace) -> str:
+    """Which server keeps the ledger? Empty where none does."""
+    return os.environ.get("BECALM_LEDGER", workspace.config.ledger.url)
+
+
+def prepare_ledger(workspace: Workspace, owner_url: str) -> Prepared:
+    """Make the server of this workspace's ledger ready, as its owner."""
+    import secrets
+
+    from becalm.store.ledger_postgres_init import prepare_server
+
+    return prepare_server(owner_url, ledger_url(workspace), draw_identity=lambda: secrets.token_hex(16))
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from becalm.cli import record_ask, record_keep, record_people, record_verify, record_write
+from becalm.cli import record_ask, record_init, record_keep, record_people, record_verify, record_write
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -23,3 +23,4 @@ app.command("verify")(record_verify.verify)
 app.command("head")(record_verify.head)
 app.command("checkpoint")(record_verify.checkpoint)
 app.command("export")(record_verify.export)
+app.command("init")(record_init.init)

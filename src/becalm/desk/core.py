@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from becalm.store.workspace import Workspace
 from becalm.tables.archive import Archive
 from becalm.tables.ledger import Ledger
 from becalm.terms.errors import LedgerError, PlanError
 
+if TYPE_CHECKING:
+    from becalm.store.ledger_postgres_init import Prepared
+
 
 def _no_ledger() -> Ledger:
     raise LedgerError("This desk was put together without a ledger. Open it through the command line.")
+
+
+def _no_server(_owner_url: str) -> Prepared:
+    raise LedgerError("This desk was put together without a server. Open it through the command line.")
 
 
 def _no_key() -> bytes:
@@ -31,4 +39,5 @@ class Desk:
     draw_seed: Callable[[], int]
     open_ledger: Callable[[], Ledger] = _no_ledger  # the one ledger of this workspace, opened once
     role: str = "user"  # in which the actor asks, as the ledger keeps it
+    prepare_ledger: Callable[[str], Prepared] = _no_server  # makes a server ready, as its owner
     draw_key: Callable[[], bytes] = _no_key  # 32 bytes from the operating system, for what is sealed

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -19,7 +21,7 @@ from becalm.store.ledger_page import Outcome, Task
 from becalm.store.ledger_payload import commitments_of
 from becalm.store.ledger_postgres_seal import Sealer
 from becalm.store.ledger_queue import GroupCommit, Request
-from becalm.store.ledger_server import LedgerServer, LostConnectionError
+from becalm.store.ledger_server import LedgerServer, LostConnectionError, shown
 from becalm.store.ledger_stored import StoredLedger
 from becalm.tables.ledger import Written
 from becalm.terms.errors import BecalmError, LedgerError
@@ -65,6 +67,7 @@ class PostgresLedger(StoredLedger):
         kept = HeadMemo(memo, is_needed=False) if memo else None
         super().__init__(self._server, folds, memo=kept, anchors=anchors)
         self._sealer = Sealer(self.identity, self._folds, now, self.require_newest)
+        self._seal_what_was_left()
         self._queue: GroupCommit[Task, tuple[Entry, ...]] = GroupCommit(self._write)
 
     def append(self, events: Sequence[Written], *, ticket: str = "") -> tuple[Entry, ...]:
@@ -97,12 +100,11 @@ class PostgresLedger(StoredLedger):
         self.wipe()
         return entry
 
-    def seal_pending(self) -> int:
-        """Seal what others handed in and did not live to see sealed; returns how many entries that made."""
-        with self._server.writing() as connection:
-            size = self.tail(connection).size
-            self._sealer.take_turn(connection, (), again=False, wait=True)
-            return self.tail(connection).size - size
+    def _seal_what_was_left(self) -> None:
+        """Seal what others handed in and did not live to see sealed, where nothing speaks against it."""
+        with suppress(BecalmError), self._server.taking_turns() as connection:
+            if connection.execute(text("SELECT FROM pending LIMIT 1")).first() is not None:
+                self._sealer.take_turn(connection, (), again=True, wait=False)
 
     def wipe(self) -> bool:
         """Have the server let go of write-ahead log in which destroyed keys stand; False where it may not."""
@@ -199,6 +201,11 @@ class _Trial:
             f"{many} stand in the ledger: look at its last entries, or append again under the ticket "
             f"{ticket!r}, which is written once."
         )
+
+
+def memo_name(url: str) -> str:
+    """The name of the file that keeps the last head of this very database on a host."""
+    return f"ledger-{sha256(shown(url).encode()).hexdigest()[:12]}.head"
 
 
 def _clock() -> datetime:

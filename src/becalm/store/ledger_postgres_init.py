@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, make_url, select, text
+from sqlalchemy import Connection, insert, select, text
 from sqlalchemy.exc import DBAPIError
 
 from becalm.store.ledger_postgres_schema import APP, OWNER, SCHEMA
 from becalm.store.ledger_schema import bring_up_to_date, stamp_of
-from becalm.store.ledger_server import make_engine, named_failure, shown
+from becalm.store.ledger_server import make_engine, named_failure, parse_url, shown
 from becalm.store.ledger_tables import REVISION, ledger
 from becalm.terms.errors import LedgerError
 
@@ -45,7 +45,13 @@ def prepare_server(owner_url: str, app_url: str, *, draw_identity: Callable[[], 
     LedgerError
         where the server refuses, or the program's user would have more rights than it may.
     """
-    address, login = make_url(app_url), make_url(app_url).username
+    if not app_url:
+        raise LedgerError(
+            "This workspace keeps its ledger in a file, which needs no server. To move to one, name it in "
+            'becalm.toml: [ledger] url = "postgresql+psycopg://becalm@host/becalm" (or set BECALM_LEDGER).'
+        )
+    address = parse_url(app_url)
+    login = address.username
     if not login:
         raise LedgerError(f"{shown(app_url)} names no user. Give the ledger a user of its own.")
     engine = make_engine(owner_url)

@@ -109,7 +109,11 @@ class Sealer:
         tail = self._tail(standing)
         self._require_newest(connection, tail, [each.event for task in fresh for each in task.events])
         page = fill_page(
-            connection, tail, [*handed, *fresh], self._folds, (self._now() if self._now else standing.now).astimezone(UTC)
+            connection,
+            tail,
+            [*handed, *fresh],
+            self._folds,
+            (self._now() if self._now else standing.now).astimezone(UTC),
         )
         cleared = [row.ticket for row in pending if row.is_ready or row.is_done]
         if page.rows or cleared:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from sqlalchemy import Connection, Engine, create_engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from becalm.store.ledger_postgres_schema import SCHEMA
 from becalm.store.ledger_schema import stamp_of
@@ -61,8 +62,13 @@ class LedgerServer:
     def __init__(self, url: str) -> None:
         self.name = shown(url)
         self._engine = make_engine(url)
-        self._writer: Connection | None = None
-        self._require_fit()
+        self._writers: list[Connection] = []  # one at most: that of `taking_turns`
+        self._end = weakref.finalize(self, _let_go, self._engine, self._writers)
+        try:
+            self._require_fit()
+        except LedgerError:
+            self.close()
+            raise
 
     def _require_fit(self) -> None:
         """Refuse a server on which an acknowledged entry could be lost, or one without a ledger of ours."""
@@ -124,12 +130,12 @@ class LedgerServer:
     @contextmanager
     def _connected(self) -> Iterator[Connection]:
         """The connection that writes; it is let go after any error, for it may not be whole."""
-        if self._writer is None:
-            self._writer = self._engine.connect()
+        if not self._writers:
+            self._writers.append(self._engine.connect())
         try:
-            yield self._writer
+            yield self._writers[0]
         except BaseException:
-            writer, self._writer = self._writer, None
+            writer = self._writers.pop()
             with suppress(DBAPIError):
                 writer.invalidate()
                 writer.close()
@@ -149,11 +155,15 @@ class LedgerServer:
 
     def close(self) -> None:
         """Let go of the server."""
-        if self._writer is not None:
-            with suppress(DBAPIError):
-                self._writer.close()
-            self._writer = None
-        self._engine.dispose()
+        self._end()
+
+
+def _let_go(engine: Engine, writers: list[Connection]) -> None:
+    """Close every connection, also where nobody said that the ledger is done with."""
+    while writers:
+        with suppress(DBAPIError):
+            writers.pop().close()
+    engine.dispose()
 
 
 def make_engine(url: str) -> Engine:
@@ -167,23 +177,28 @@ def make_engine(url: str) -> Engine:
         where the URL is not one of a PostgreSQL database.
     """
     try:
-        address = make_url(url)
-        if address.drivername not in ("postgresql", "postgresql+psycopg"):
-            raise LedgerError(
-                f"The ledger's URL begins with {address.drivername!r}. "
-                'Write it as "postgresql+psycopg://user@host/database".'
-            )
-        address = address.set(drivername="postgresql+psycopg")
-        return create_engine(address, connect_args=CONNECT, pool_pre_ping=True, max_overflow=30)
+        return create_engine(parse_url(url), connect_args=CONNECT, pool_pre_ping=True, max_overflow=30)
     except ModuleNotFoundError as error:
         raise DependencyError(
             'A ledger on PostgreSQL needs its driver. Install it: pip install "becalm[postgresql]"'
         ) from error
-    except (ArgumentError, NoSuchModuleError, ValueError) as error:
+
+
+def parse_url(url: str) -> URL:
+    """The parts of a PostgreSQL database's URL; raises LedgerError where it is none."""
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError) as error:
         raise LedgerError(
             f"The ledger's URL cannot be understood ({str(error)[:80]}). "
             'Write it as "postgresql+psycopg://user@host/database".'
         ) from error
+    if address.drivername not in ("postgresql", "postgresql+psycopg"):
+        raise LedgerError(
+            f"The ledger's URL begins with {address.drivername!r}. "
+            'Write it as "postgresql+psycopg://user@host/database"; a file needs no URL.'
+        )
+    return address.set(drivername="postgresql+psycopg")
 
 
 def shown(url: str) -> str:
