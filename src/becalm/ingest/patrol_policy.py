@@ -139,14 +139,11 @@ class ArmsEntry(Strict):
     terciles: int = Field(default=3, ge=1, le=10)
     longest_run: int = Field(default=3, ge=1)
     neighbour_m: float = Field(default=250.0, ge=0)
-    visits_share: dict[str, float] = {"off": 0.0, "low": 0.75, "high": 1.5}  # noqa: RUF012 (pydantic copies it)
 
     @model_validator(mode="after")
-    def _each_arm_once_with_its_share(self) -> ArmsEntry:
+    def _each_arm_once(self) -> ArmsEntry:
         if len(set(self.arms)) != len(self.arms) or len(self.arms) < 2:
             raise ValueError("name each arm once, and at least two")
-        if not set(self.arms) <= set(self.visits_share):
-            raise ValueError("each arm needs its share of the visits in visits_share")
         return self
 
 

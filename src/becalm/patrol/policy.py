@@ -83,7 +83,6 @@ class ArmRule:
     terciles: int
     longest_run: int
     neighbour_m: float
-    visits_share: Mapping[str, float]  # of the policy's visits that each arm gets
 
 
 @dataclass(frozen=True, slots=True)
