@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from becalm.store.ledger_postgres_init import Prepared
     from becalm.store.workspace import Workspace
     from becalm.tables.ledger import Ledger
+    from becalm.terms.event import Checkpoint
 
 
 STOPPED = 130  # what shells give a program that was interrupted
@@ -90,6 +91,7 @@ def open_desk(workspace: Path | None) -> Desk:
         draw_key=lambda: secrets.token_bytes(32),
         role=os.environ.get("BECALM_ROLE") or "user",
         open_ledger=cache(lambda: open_ledger(opened)),
+        ledger_file=None if ledger_url(opened) else opened.ledger_path,
         prepare_ledger=lambda owner_url: prepare_ledger(opened, owner_url),
     )
 
@@ -99,13 +101,23 @@ def open_ledger(workspace: Workspace) -> Ledger:
     import secrets
     from datetime import UTC, datetime
 
+    from becalm.publish.anchors import Post, newest_anchors
     from becalm.record.folds import FOLDS
+
+    def anchors(label: str) -> tuple[Checkpoint, ...]:
+        return newest_anchors(workspace.config.ledger.anchors, Post(workspace.path, label))
 
     if url := ledger_url(workspace):
         from becalm.store.ledger_postgres import PostgresLedger, memo_name
 
         memo = workspace.path / memo_name(url)
-        return PostgresLedger(url, draw_salt=lambda: secrets.token_bytes(32), folds=FOLDS, memo=memo)
+        return PostgresLedger(
+            url,
+            draw_salt=lambda: secrets.token_bytes(32),
+            folds=FOLDS,
+            memo=memo,
+            anchors=anchors(memo.stem),
+        )
     from becalm.store.ledger_sqlite import SqliteLedger
 
     return SqliteLedger(
@@ -113,6 +125,7 @@ def open_ledger(workspace: Workspace) -> Ledger:
         now=lambda: datetime.now(UTC),
         draw_salt=lambda: secrets.token_bytes(32),
         folds=FOLDS,
+        anchors=anchors(workspace.ledger_path.stem),
     )
 
 

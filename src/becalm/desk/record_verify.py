@@ -55,7 +55,7 @@ def verify_record(desk: Desk, *, anchor_files: Sequence[Path] = ()) -> RecordVer
     """
     ledger = desk.open_ledger()
     given = tuple(Anchor(_read(path), str(path), outside=True) for path in anchor_files)
-    found, unreadable = _lying_anchors(desk)
+    found, unreadable, remarks = _lying_anchors(desk, ledger)
     kept, altered = _kept_in(ledger)
     remembered, forgotten = _remembered_by(ledger)
     copy = LedgerCopy(
@@ -64,6 +64,7 @@ def verify_record(desk: Desk, *, anchor_files: Sequence[Path] = ()) -> RecordVer
         anchors=(*kept, *found, *given),
         kept=ledger.kept(),
         remembered=remembered,
+        remarks=remarks,
         amiss=(*altered, *unreadable, *forgotten),
     )
     return RecordVerified(ledger.identity, verify_ledger(copy))
@@ -98,8 +99,7 @@ def make_checkpoint(desk: Desk, *, change_key: bool = False) -> CheckpointMade:
     checkpoint = _sign(desk, ledger, key)
     ledger.keep_checkpoint(checkpoint)
     config = desk.workspace.config.ledger
-    post = Post(desk.workspace.path, config.smtp)
-    sent = send_anchor(checkpoint, key.public_key, places=config.anchors, post=post)
+    sent = send_anchor(checkpoint, key.public_key, places=config.anchors, post=_post(desk, ledger))
     leave_mark(
         desk,
         "checkpoint_made",
@@ -125,17 +125,30 @@ def export_record(desk: Desk, folder: Path) -> ExportWritten:
     return write_export(folder, ledger.identity, ledger.rows(), heads, size=signed.checkpoint.head.size)
 
 
-def _lying_anchors(desk: Desk) -> tuple[tuple[Anchor, ...], tuple[Finding, ...]]:
-    """The anchors in the folders that becalm.toml names; those inside the workspace are not outside."""
+def _post(desk: Desk, ledger: Ledger) -> Post:
+    return Post(desk.workspace.path, ledger.label, desk.workspace.config.ledger.smtp)
+
+
+def _lying_anchors(
+    desk: Desk, ledger: Ledger
+) -> tuple[tuple[Anchor, ...], tuple[Finding, ...], tuple[str, ...]]:
+    """The anchors in the folders that becalm.toml names, those that cannot be read, and a remark on others'.
+
+    Those inside the workspace are not outside. Of a folder outside that holds heads of this ledger, heads of
+    other ledgers are left aside: several workspaces may send theirs there.
+    """
     home = desk.workspace.path.resolve()
     found, unreadable = [], []
-    for path in kept_anchors(desk.workspace.config.ledger.anchors, desk.workspace.path):
+    for path in kept_anchors(desk.workspace.config.ledger.anchors, _post(desk, ledger)):
         try:
             outside = not path.resolve().is_relative_to(home)
             found.append(Anchor(_read(path), str(path), outside=outside))
         except InputError as error:
             unreadable.append(Finding("checkpoint", None, str(error)))
-    return tuple(found), tuple(unreadable)
+    ours = {Path(a.place).parent for a in found if a.outside and a.checkpoint.ledger == ledger.identity}
+    others = [a for a in found if a.checkpoint.ledger != ledger.identity and Path(a.place).parent in ours]
+    remark = f"{len(others)} heads of other ledgers lie among those kept outside; they were left aside."
+    return tuple(a for a in found if a not in others), tuple(unreadable), (remark,) if others else ()
 
 
 def _kept_in(ledger: Ledger) -> tuple[tuple[Anchor, ...], tuple[Finding, ...]]:

@@ -8,6 +8,7 @@ is named, and the others still get theirs.
 from __future__ import annotations
 
 import os
+import re
 import smtplib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -23,7 +24,7 @@ from urllib.request import Request, urlopen
 from becalm.publish.anchor_sheet import anchor_sheet
 from becalm.record.checkpoint import anchor_text, read_anchor
 from becalm.terms.errors import InputError
-from becalm.terms.event import Checkpoint, Head
+from becalm.terms.event import Checkpoint
 
 SUFFIX: Final = ".anchor.json"
 PATIENCE_SECONDS: Final = 10
@@ -43,6 +44,7 @@ class Post:
     """From where and how anchors are sent: the folder that places are seen from, and the mail server."""
 
     folder: Path
+    label: str  # of the ledger, so that two that are kept in one folder are told apart
     smtp: str = ""
 
 
@@ -53,29 +55,32 @@ def send_anchor(
     return tuple(_send(checkpoint, public_key, place, post) for place in places)
 
 
-def kept_anchors(places: Sequence[str], folder: Path) -> Iterator[Path]:
-    """The anchors that lie in the folders among these places, the oldest name first."""
+def kept_anchors(places: Sequence[str], post: Post) -> Iterator[Path]:
+    """The anchors that lie in the folders among these places, of the ledger with this label, by name."""
+    wanted = re.compile(re.escape(post.label) + r"-[0-9a-f]{8}-\d+-[0-9a-f]{8}" + re.escape(SUFFIX))
     for place in places:
         if not place.startswith(("mailto:", "http://", "https://")):
-            yield from sorted(_folder(place, folder).glob(f"*{SUFFIX}"))
+            found = sorted(_folder(place, post.folder).glob(f"{post.label}-*{SUFFIX}"))
+            yield from (path for path in found if wanted.fullmatch(path.name))
 
 
-def newest_heads(places: Sequence[str], folder: Path) -> tuple[Head, ...]:
-    """The longest head that lies in each folder among these places: what the ledger must still hold.
+def newest_anchors(places: Sequence[str], post: Post) -> tuple[Checkpoint, ...]:
+    """The longest head of each ledger in each folder among these places: what it must still hold.
 
     A file that is no anchor is passed over here; `becalm record verify` names it.
     """
-    newest: dict[Path, Head] = {}
-    for path in kept_anchors(places, folder):
+    longest = {(path.parent, path.name.split("-")[-3]): path for path in kept_anchors(places, post)}
+    found = []
+    for path in longest.values():
         with suppress(InputError, OSError):
-            newest[path.parent] = read_anchor(path.read_text("utf-8"), str(path)).head
-    return tuple(newest.values())
+            found.append(read_anchor(path.read_text("utf-8"), str(path)))
+    return tuple(found)
 
 
-def anchor_name(checkpoint: Checkpoint) -> str:
+def anchor_name(checkpoint: Checkpoint, label: str) -> str:
     """The name of an anchor's file: sorts by size, and never twice the same for two heads."""
     head = checkpoint.head
-    return f"becalm-{checkpoint.ledger[:8]}-{head.size:09d}-{head.root[:8]}"
+    return f"{label}-{checkpoint.ledger[:8]}-{head.size:09d}-{head.root[:8]}"
 
 
 def _send(checkpoint: Checkpoint, public_key: str, place: str, post: Post) -> Sent:
@@ -99,7 +104,7 @@ def _folder(place: str, folder: Path) -> Path:
 def _file(checkpoint: Checkpoint, text: str, place: str, post: Post) -> str:
     into = _folder(place, post.folder)
     into.mkdir(parents=True, exist_ok=True)
-    name = anchor_name(checkpoint)
+    name = anchor_name(checkpoint, post.label)
     written = into / f"{name}{SUFFIX}"
     _write(written, text)
     if place.startswith("qr:"):
@@ -123,7 +128,8 @@ def _mail(checkpoint: Checkpoint, text: str, place: str, post: Post) -> str:
     to = unquote(place.removeprefix("mailto:"))
     if "@" not in to:
         raise ValueError(f"{to!r} is no address")
-    message = _message(checkpoint, text, to)
+    name = anchor_name(checkpoint, post.label)
+    message = _message(checkpoint, text, to=to, name=name)
     if post.smtp:
         server = urlsplit(post.smtp)
         with smtplib.SMTP(server.hostname or "", server.port or 25, timeout=PATIENCE_SECONDS) as smtp:
@@ -133,12 +139,12 @@ def _mail(checkpoint: Checkpoint, text: str, place: str, post: Post) -> str:
         return to
     outbox = post.folder / "anchors" / "outbox"
     outbox.mkdir(parents=True, exist_ok=True)
-    written = outbox / f"{anchor_name(checkpoint)}-{to.partition('@')[0]}.eml"
+    written = outbox / f"{name}-{to.partition('@')[0]}.eml"
     _write(written, message.as_string(policy=SMTP.clone(linesep="\n")))
     return f"{written} (to be sent)"
 
 
-def _message(checkpoint: Checkpoint, text: str, to: str) -> EmailMessage:
+def _message(checkpoint: Checkpoint, text: str, *, to: str, name: str) -> EmailMessage:
     head = checkpoint.head
     message = EmailMessage()
     message["From"] = to
@@ -150,11 +156,9 @@ def _message(checkpoint: Checkpoint, text: str, to: str) -> EmailMessage:
         f"The ledger {checkpoint.ledger} had {head.size} entries at {checkpoint.made_at}.\n"
         f"Root: {head.root}\n\n"
         "Keep this message. With the attached file anybody can tell later whether the ledger was cut off or\n"
-        f"rewritten: becalm record verify --anchor {anchor_name(checkpoint)}{SUFFIX}\n"
+        f"rewritten: becalm record verify --anchor {name}{SUFFIX}\n"
     )
-    message.add_attachment(
-        text.encode(), maintype="application", subtype="json", filename=f"{anchor_name(checkpoint)}{SUFFIX}"
-    )
+    message.add_attachment(text.encode(), maintype="application", subtype="json", filename=f"{name}{SUFFIX}")
     return message
 
 

@@ -26,6 +26,7 @@ class LedgerCopy:
     kept: Iterable[tuple[int, str]] | None = None
     remembered: Sequence[Head] = ()  # the heads that the ledger notes of itself, unsigned
     amiss: Sequence[Finding] = ()  # what was found on reading it
+    remarks: Sequence[str] = ()  # what the reader should know
 
 
 def verify_ledger(copy: LedgerCopy) -> Verdict:
@@ -54,7 +55,7 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
         proven=heads.proven,
         proven_outside=heads.proven_outside,
         anchors=tuple(anchors),
-        notes=tuple(_notes(walk, anchors, heads)),
+        notes=(*copy.remarks, *_notes(walk, anchors, heads)),
     )
 
 
@@ -141,7 +142,8 @@ def _notes(walk: Walk, anchors: Sequence[Anchor], heads: Heads) -> Iterator[str]
     elif heads.proven_outside < walk.sound:
         yield (
             f"Entries {heads.proven_outside + 1} to {walk.sound} are newer than every head kept outside that "
-            "agrees: were they cut off or written anew, nothing would show it. Run `becalm record checkpoint`."
+            "agrees: were they cut off or written anew, nothing would show it. "
+            "Run `becalm record checkpoint`."
         )
     if not anchors:
         yield "The ledger holds no signed head yet. Run `becalm record checkpoint`."

@@ -25,7 +25,7 @@ from becalm.store.ledger_server import LedgerServer, LostConnectionError, shown
 from becalm.store.ledger_stored import StoredLedger
 from becalm.tables.ledger import Written
 from becalm.terms.errors import BecalmError, LedgerError
-from becalm.terms.event import Entry, Event, Head
+from becalm.terms.event import Checkpoint, Entry, Event
 
 PATIENCE_S: Final = 10.0  # for a server that went away, and for others that seal
 HASTY_TURNS: Final = 4  # that follow each other without a pause
@@ -59,7 +59,7 @@ class PostgresLedger(StoredLedger):
         now: Callable[[], datetime] | None = None,
         folds: Sequence[Fold] = FOLDS,
         memo: Path | None = None,
-        anchors: Sequence[Head] = (),
+        anchors: Sequence[Checkpoint] = (),
         patience_s: float = PATIENCE_S,
     ) -> None:
         self._now, self._draw_salt, self._patience_s = now, draw_salt, patience_s

@@ -53,14 +53,15 @@ class StoredLedger:
         folds: Sequence[Fold],
         *,
         memo: HeadMemo | None = None,
-        anchors: Sequence[Head] = (),
+        anchors: Sequence[Checkpoint] = (),
     ) -> None:
         self._database, self._folds = database, tuple(folds)
-        self._memo, self._anchors, self._ours = memo, tuple(anchors), ""
+        self._memo, self._ours = memo, ""
         with database.reading() as connection:
             asked = select(tables.ledger.c.identity, tables.ledger.c.folds)
             identity, folded_by = connection.execute(asked).one()
         self._identity = str(identity)
+        self._anchors = tuple(point.head for point in anchors if point.ledger == self._identity)
         if folded_by != name_folds(self._folds):
             self.rebuild()
 
@@ -68,6 +69,11 @@ class StoredLedger:
     def identity(self) -> str:
         """The id that this ledger was given when it was made."""
         return self._identity
+
+    @property
+    def label(self) -> str:
+        """What files of this ledger are named after."""
+        return self._memo.path.stem if self._memo is not None else "ledger"
 
     def tail(self, connection: Connection) -> Tail:
         """Where the ledger ends now, whoever wrote last."""

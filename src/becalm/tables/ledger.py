@@ -52,6 +52,10 @@ class Ledger(Protocol):
     def identity(self) -> str:
         """The id that this ledger was given when it was made."""
 
+    @property
+    def label(self) -> str:
+        """What files of this ledger are named after: differs for two ledgers that one folder may hold."""
+
     def append(self, events: Sequence[Written]) -> tuple[Entry, ...]:
         """Append these events together, all or none. Where the store seals later, `append` waits for it.
 
