@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -14,6 +15,7 @@ from becalm.record.folds import FOLDS
 from becalm.record.kinds import check_events
 from becalm.store import ledger_payload as payloads
 from becalm.store import ledger_tables as tables
+from becalm.store.ledger_backup import forget_in_backups
 from becalm.store.ledger_file import LedgerFile
 from becalm.store.ledger_guard import HeadMemo
 from becalm.store.ledger_queue import GroupCommit, Request
@@ -21,8 +23,8 @@ from becalm.store.ledger_seal import Sealed, Tail, peaks_text, seal
 from becalm.store.ledger_states import States
 from becalm.store.ledger_stored import StoredLedger
 from becalm.tables.ledger import COLUMNS, Written
-from becalm.terms.errors import BecalmError
-from becalm.terms.event import Entry, Event, Head
+from becalm.terms.errors import BecalmError, LedgerError
+from becalm.terms.event import Checkpoint, Entry, Event
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +59,13 @@ class SqliteLedger(StoredLedger):
         now: Callable[[], datetime],
         draw_salt: Callable[[], bytes],
         folds: Sequence[Fold] = FOLDS,
-        anchors: Sequence[Head] = (),
+        anchors: Sequence[Checkpoint] = (),
     ) -> None:
         self._now, self._draw_salt = now, draw_salt
         self._file = LedgerFile(Path(path), lambda: draw_salt().hex()[:32])
         super().__init__(self._file, folds, memo=HeadMemo(Path(path).with_suffix(".head")), anchors=anchors)
-        payloads.scrub(self._file)
+        with suppress(LedgerError):  # another process may hold on to the log; the next erasure tries again
+            payloads.scrub(self._file)
         self._queue: GroupCommit[Task, Done] = GroupCommit(self._write)
 
     def append(self, events: Sequence[Written]) -> tuple[Entry, ...]:
@@ -82,6 +85,9 @@ class SqliteLedger(StoredLedger):
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
         done = self._submit(Task((Written(erasure),), erases=tuple(sorted(set(seqs)))))
         payloads.scrub(self._file)
+        with self._file.reading() as connection:
+            commitments = payloads.commitments_of(connection, tuple(seqs))
+        forget_in_backups(self._file.path, commitments.values())
         return done.entries[0]
 
     def _submit(self, task: Task) -> Done:
