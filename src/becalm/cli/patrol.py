@@ -7,9 +7,17 @@ from __future__ import annotations
 
 import typer
 
-from becalm.cli import patrol_capacity
+from becalm.cli import patrol_capacity, patrol_next, patrol_open, patrol_plan
 
 app = typer.Typer(
     no_args_is_help=True, help="Plan bursts at random times that nobody can predict, and prove it."
 )
 app.command("capacity")(patrol_capacity.capacity)
+app.command("commit")(patrol_plan.commit)
+app.command("plan")(patrol_plan.plan)
+app.command("next")(patrol_next.next_)
+app.command("sheet")(patrol_next.sheet)
+app.command("forecast")(patrol_next.forecast)
+app.command("reveal")(patrol_open.reveal)
+app.command("replay")(patrol_open.replay)
+app.command("audit")(patrol_open.audit)

@@ -11,17 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from becalm.patrol.request import PlanRequest
+from becalm.patrol.request import PlanRequest, RouteLaw
 from becalm.tables.travel import TravelTable
 from becalm.terms.patrol import Base, PatrolPlace, PatrolPolicy, Span, UnitShift
 
 INPUTS = (
     *("from", "days", "time_zone", "crs", "policy", "places", "arms", "bases", "shifts", "travel"),
-    *("owed", "earlier"),
+    *("owed", "earlier", "law"),
 )
 
 
-def inputs_object(request: PlanRequest, *, crs: str) -> dict[str, Any]:
+def inputs_object(request: PlanRequest, law: RouteLaw, *, crs: str) -> dict[str, Any]:
     """The inputs as plan.json holds them; their hash is `sha256_of_inputs`."""
     arms = sorted(request.arms.items(), key=lambda item: (item[0][1], item[0][0]))
     return {
@@ -37,6 +37,7 @@ def inputs_object(request: PlanRequest, *, crs: str) -> dict[str, Any]:
         "travel": [_travel(table) for _, table in sorted(request.travel.items())],
         "owed": {hotspot: float(visits) for hotspot, visits in sorted(request.owed.items())},
         "earlier": [[b.unit, b.hotspot, *span_pair(b.span)] for b in request.earlier],
+        "law": law.as_json(),
     }
 
 

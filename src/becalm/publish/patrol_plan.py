@@ -21,9 +21,11 @@ travel         one object a mode: mode, quantile, source, stops (hotspots and ba
                stop to every stop, null where there is no way)
 owed           visits that places were owed when the plan began, by hotspot (below 0: got too often)
 earlier        [[unit, hotspot, start, end], …]: bursts that stood already and are kept clear of
+law            what was drawn from, in whole numbers: grid, hotspots, hours, lengths, due, gives_visits,
+               gives_minutes
 inputs         where these came from: names of files and tables, with their SHA-256
 inputs_sha256  of the canonical JSON (keys sorted, no spaces) of {from, days, time_zone, crs, policy, places,
-               arms, bases, shifts, travel, owed, earlier}
+               arms, bases, shifts, travel, owed, earlier, law}
 commitment     commitment, entry (its number in the ledger), area (empty: all), share_sha256 (of an
                overseer's share, or empty), again (the reason, where it is not the first one for these
                days), replans ([index, unit, area, from, reason], …)
@@ -31,7 +33,6 @@ capacity       one object an area, of the dosage before anything gave: area, pla
                open_minutes_per_day, burst_minutes, hop_minutes, possible, possible_low, possible_high and
                wanted (bursts a day), gives
 notes          what whoever signs the plan was told
-law            what was drawn from, in whole numbers: grid, hotspots, hours, lengths, due
 entropy        bits, bound_bits (0: not asked for), ratio and travel_share of the whole plan
 routes         one object a tour: unit, area, day, meal ([start, end] or null), travel_minutes, bits,
                surprise_bits, replan
@@ -125,7 +126,7 @@ class PlanDocument:
 
 def plan_json(plan: PlanDocument, *, visits: str) -> str:
     """plan.json, the same bytes for the same plan. `visits` is the text of its visits.csv."""
-    held = inputs_object(plan.request, crs=plan.crs)
+    held = inputs_object(plan.request, plan.law, crs=plan.crs)
     whole = {
         "format": FORMAT,
         "version": plan.version,
@@ -135,7 +136,6 @@ def plan_json(plan: PlanDocument, *, visits: str) -> str:
         "commitment": dict(plan.commitment),
         "capacity": [_rounded(row) for row in plan.capacity],
         "notes": list(plan.notes),
-        "law": plan.law.as_json(),
         "entropy": _entropy(plan),
         "routes": [_route(route) for route in plan.routes],
         "meals": [[route.unit, *span_pair(route.meal)] for route in plan.routes if route.meal],

@@ -140,6 +140,8 @@ class _Law(_Strict):
     hours: tuple[tuple[int, ...], ...]
     lengths: tuple[tuple[int, ...], ...]
     due: tuple[int, ...]
+    gives_visits: tuple[int, ...]
+    gives_minutes: tuple[int, ...]
 
 
 class _Plan(_Strict):
@@ -240,7 +242,10 @@ def plan_of_texts(plan: str, visits: str, *, where: str) -> PlanDocument:
         document = held.document(_bursts(visits))
     except (PlanError, ValueError, TypeError, KeyError, StopIteration) as error:
         raise InputError(f"{where} is no patrol plan: {error}. Use the file as becalm wrote it.") from error
-    if sha256_of_inputs(inputs_object(document.request, crs=document.crs)) != held.inputs_sha256:
+    if (
+        sha256_of_inputs(inputs_object(document.request, document.law, crs=document.crs))
+        != held.inputs_sha256
+    ):
         raise InputError(
             f"The inputs in {where} are not those that its inputs_sha256 {held.inputs_sha256[:12]}… names. "
             "They were altered after the plan was made."

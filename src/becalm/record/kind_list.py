@@ -82,6 +82,8 @@ PATROL = (
             need("seed", "text", "in hex"),
             need("nonce", "text", "in hex"),
             may("share", "text", "the overseer's share, in hex"),
+            may("reason", "text", "why it was opened before its time"),
+            may("second", "text", "the second person who agreed to that"),
         ),
     ),
     Kind(

@@ -1,0 +1,181 @@
+"""`becalm patrol commit` and `becalm patrol plan`: a sealed seed first, then the bursts that it gives."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from becalm.cli import patrol_options as given
+from becalm.cli.options import Format, FormatOption, WorkspaceOption, desk_of
+from becalm.terms.errors import UsageError
+
+if TYPE_CHECKING:
+    from becalm.desk.patrol import PlanMade, SeedCommitted
+
+Out = Annotated[
+    Path | None,
+    typer.Option(help="The folder to write.", show_default="patrol/plan-DATE, in the workspace"),
+]
+Again = Annotated[
+    str,
+    typer.Option(
+        "--again",
+        metavar="REASON",
+        help="Seal another seed for days that were committed to before. The reason stands in the plan and "
+        "in the audit for all to see.",
+        show_default=False,
+    ),
+]
+Share = Annotated[
+    str | None,
+    typer.Option(
+        "--overseer-share",
+        metavar="FILE|HEX",
+        help="An overseer's random bytes to mix into the seed: a file, or hex. Commit first, then ask.",
+        show_default=False,
+    ),
+]
+RevealDays = Annotated[
+    int, typer.Option(min=0, help="Days after the last planned one from which the seed may be opened.")
+]
+
+
+def commit(
+    context: typer.Context,
+    first: given.FromDay,
+    days: given.Days = 14,
+    units: given.Units = None,
+    hotspots: given.Hotspots = None,
+    streets: given.Streets = None,
+    policy: given.Policy = None,
+    target: given.Target = None,
+    count: given.Count = 250,
+    borough: given.Borough = None,
+    area: given.Area = "",
+    again: Again = "",
+    reveal_days: RevealDays = 28,
+    workspace: WorkspaceOption = None,
+    format: FormatOption = Format.table,
+) -> None:
+    """Seal a seed for these days, so that an overseer can bring a share before anything is drawn."""
+    from becalm.desk.patrol import commit_patrol
+
+    asked = given.question(
+        first,
+        days,
+        units=units,
+        streets=streets,
+        hotspots=hotspots,
+        policy=policy,
+        target=target,
+        count=count,
+        borough=borough,
+        area=area,
+    )
+    made = commit_patrol(desk_of(context, workspace), asked, again=again, reveal_days=reveal_days)
+    _print_commitment(made, format)
+
+
+def plan(
+    context: typer.Context,
+    first: given.FromDay,
+    days: given.Days = 14,
+    units: given.Units = None,
+    hotspots: given.Hotspots = None,
+    streets: given.Streets = None,
+    policy: given.Policy = None,
+    target: given.Target = None,
+    count: given.Count = 250,
+    borough: given.Borough = None,
+    area: given.Area = "",
+    out: Out = None,
+    again: Again = "",
+    overseer_share: Share = None,
+    reveal_days: RevealDays = 28,
+    workspace: WorkspaceOption = None,
+    format: FormatOption = Format.table,
+) -> None:
+    """Plan bursts for every unit: the arithmetic first, then a sealed seed, then the draw."""
+    from becalm.cli.patrol_capacity import print_table
+    from becalm.desk.patrol import plan_patrol
+    from becalm.desk.patrol_inputs import PatrolInputs
+
+    asked = given.question(
+        first,
+        days,
+        units=units,
+        streets=streets,
+        hotspots=hotspots,
+        policy=policy,
+        target=target,
+        count=count,
+        borough=borough,
+        area=area,
+    )
+
+    def arithmetic(inputs: PatrolInputs) -> None:
+        if format is Format.table:
+            print_table(inputs.capacity, inputs.notes)
+
+    made = plan_patrol(
+        desk_of(context, workspace),
+        asked,
+        out=out,
+        again=again,
+        share=read_share(overseer_share),
+        reveal_days=reveal_days,
+        tell=arithmetic,
+    )
+    _print_plan(made, format)
+
+
+def read_share(text: str | None) -> bytes:
+    """An overseer's share from a file or from hex."""
+    if text is None:
+        return b""
+    path = Path(text)
+    held = path.read_bytes().strip() if len(text) < 256 and path.is_file() else text.encode()
+    try:
+        return bytes.fromhex(held.decode("ascii"))
+    except ValueError:
+        if path.is_file():
+            return held
+    raise UsageError(
+        f"--overseer-share {text!r:.40} is neither a file nor hex. `openssl rand -hex 32` makes one."
+    )
+
+
+def _print_commitment(made: SeedCommitted, format: Format) -> None:
+    story = made.story
+    record = {
+        "commitment": story.commitment,
+        "entry": story.seq,
+        "from": story.first_day.isoformat(),
+        "days": story.days,
+        "area": story.area,
+        "inputs_sha256": made.inputs_sha256,
+        "reveal_after": story.reveal_after.isoformat() if story.reveal_after else None,
+        "again": story.reason,
+    }
+    if format is Format.json:
+        typer.echo(json.dumps(record, indent=2, ensure_ascii=False))
+    elif format is Format.csv:
+        typer.echo(",".join(record))
+        typer.echo(",".join(str(value if value is not None else "") for value in record.values()))
+    else:
+        typer.echo(
+            f"Sealed a seed for {story.first_day} to {story.last_day}: entry {story.seq} of the ledger"
+        )
+        typer.echo(f"  commitment  {story.commitment}")
+        typer.echo(f"  made from   {made.inputs_sha256}")
+        typer.echo("Nothing is drawn yet. An overseer may now bring a share:")
+        typer.echo(f"  becalm patrol plan --from {story.first_day} --days {story.days} --overseer-share FILE")
+
+
+def _print_plan(made: PlanMade, format: Format) -> None:
+    from becalm.cli.patrol_plan_view import print_plan
+
+    print_plan(made, format)

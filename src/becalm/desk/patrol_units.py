@@ -1,0 +1,106 @@
+"""What a unit is told, and what a commander may expect: read from a plan that was made."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from becalm.desk.core import Desk
+from becalm.desk.mark import leave_mark
+from becalm.desk.patrol_seed import PURPOSE
+from becalm.publish.folder import require_free, write_folder
+from becalm.publish.patrol_folder import SHEETS, unit_files
+from becalm.publish.patrol_page import PlanPage
+from becalm.publish.patrol_plan import PlanDocument
+from becalm.publish.patrol_read import read_plan
+from becalm.publish.patrol_sheet import NEXT, Stop, stops_of
+from becalm.publish.patrol_units import Tour, tours_of
+from becalm.terms.errors import PlanError, UsageError
+from becalm.terms.patrol import Burst
+
+
+@dataclass(frozen=True, slots=True)
+class NextBursts:
+    """What a unit does next: at most two bursts of the tour that it is on, or is to begin next."""
+
+    unit: str
+    tour: Tour
+    bursts: tuple[Burst, ...]
+    stops: tuple[Stop, ...]
+    at: datetime
+
+    @property
+    def begun(self) -> bool:
+        """Is the unit on this tour already?"""
+        return self.tour.shift.hours.start <= self.at
+
+
+@dataclass(frozen=True, slots=True)
+class SheetsWritten:
+    """Sheets and calendars of one day."""
+
+    folder: Path
+    files: tuple[str, ...]
+    units: int
+
+
+def next_bursts(path: Path, *, unit: str, at: datetime, ahead: int = NEXT) -> NextBursts:
+    """Where does this unit go next? Never more than two bursts ahead.
+
+    Raises
+    ------
+    PlanError
+        where the unit has no tour at this time or later in the plan.
+    """
+    if not 1 <= ahead <= NEXT:
+        raise UsageError(f"{ahead} bursts ahead cannot be told. Ask for 1 or 2: the rest stays sealed.")
+    plan = read_plan(path)
+    tours = _tours(plan, unit)
+    tour = next((tour for tour in tours if tour.shift.hours.end > at), None)
+    if tour is None:
+        last = tours[-1].shift.hours.end
+        raise PlanError(
+            f"{unit} has no tour after {at:%Y-%m-%d %H:%M} UTC in this plan; its last one ends at "
+            f"{last:%Y-%m-%d %H:%M} UTC. Ask the plan of the days that follow."
+        )
+    bursts = tuple(burst for burst in tour.bursts if burst.span.end > at)[:ahead]
+    return NextBursts(unit, tour, bursts, stops_of(plan, bursts), at)
+
+
+def write_sheets(
+    desk: Desk, path: Path, *, day: date, unit: str = "", sealed: bool = False, out: Path | None = None
+) -> SheetsWritten:
+    """Write the sheets and calendars of this day: two bursts a unit, or the whole routes where `sealed`.
+
+    That whole routes were written out is recorded in the ledger first.
+    """
+    plan = read_plan(path)
+    if unit:
+        _tours(plan, unit)
+    files = unit_files(plan, day, sealed=sealed, unit=unit)
+    if len(files) == 1:
+        raise PlanError(f"Nobody is on duty on {day} in this plan. Name one of its days.")
+    base = path if path.is_dir() else path.parent
+    folder = out or base.parent / f"{base.name}-sheets-{day}{'-sealed' if sealed else ''}"
+    require_free(folder, files, kind=SHEETS)
+    if sealed:
+        what = f"whole routes of {unit or 'all units'} on {day}, plan {plan.commitment.get('commitment')}"
+        sums = tuple((name, hashlib.sha256(text.encode()).hexdigest()) for name, text in files.items())
+        leave_mark(desk, "report_published", purpose=PURPOSE, facts={"question": what, "files": sums})
+    write_folder(folder, files, kind=SHEETS)
+    return SheetsWritten(folder, tuple(files), (len(files) - 1) // 2)
+
+
+def forecast_plan(path: Path) -> PlanPage:
+    """What will each place and area get, and what cannot be met?"""
+    return PlanPage(read_plan(path))
+
+
+def _tours(plan: PlanDocument, unit: str) -> tuple[Tour, ...]:
+    known = tours_of(plan)
+    if unit not in known:
+        listed = ", ".join(sorted(known)[:12]) + (", …" if len(known) > 12 else "")
+        raise UsageError(f"There is no unit {unit!r} in this plan. It has: {listed}.")
+    return known[unit]
