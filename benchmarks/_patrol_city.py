@@ -49,10 +49,11 @@ def city(
 def area_places(
     area: str, centres: np.ndarray, rng: np.random.Generator, visits_a_day: float
 ) -> list[PatrolPlace]:
-    """The places of an area about its centres, dosed by the square root of their harm."""
+    """The places of an area about its centres, dosed in the bands of the shipped policy by their harm."""
     at = centres[np.arange(PLACES) % CENTRES] + rng.normal(0, 350, (PLACES, 2))
     harm = rng.pareto(2.0, PLACES) + 0.3
-    dose = np.sqrt(harm) / np.sqrt(harm).sum() * visits_a_day
+    band = np.array([5.0] * 4 + [3.5] * 9 + [2.0] * 8)[np.argsort(np.argsort(-harm))]
+    dose = band / band.sum() * visits_a_day
     return [
         PatrolPlace(
             hotspot=f"{area} {j + 1:02}",

@@ -1,36 +1,36 @@
-"""Fits the law of one area by its convex dual, and calibrates it for gaps by pilot draws.
+"""Fits the law of one area: by its dual, then by pilot draws for what gaps and clear places take.
 
-The dual of the largest entropy at given expected visits is sum log Z(theta) - theta x target. Its gradient
-is what the law expects less what is wanted; since visits are rare, its second derivative is near to the
-expectation, and L-BFGS in units of its root needs some fifteen evaluations. Gaps and clear places are not
-in that law: pilot draws with a public key measure, unit by unit and given the units before it, what the
-law expects with them, and the dual is asked for that much more (Robbins and Monro 1951, with the noise of
-the visits themselves taken out by conditioning).
+Gaps and clear places are not in the dual. Pilot draws with a public key tell, unit by unit and given the
+units before it, what the law expects with them: c. The covariance H of visits about c, seen in the same
+draws, is the derivative of c by the multipliers, so that each pilot gives a Newton step H^-1 (wanted - c);
+the steps of the later half are averaged (Robbins and Monro 1951; averaged as in Polyak and Juditsky 1992).
 
-Sources: Jaynes, Physical Review 106 (1957) 620-630; Liu and Nocedal, Mathematical Programming 45 (1989)
-503-528; Robbins and Monro, Annals of Mathematical Statistics 22 (1951) 400-407.
+Sources: Robbins and Monro, Annals of Mathematical Statistics 22 (1951) 400-407; Polyak and Juditsky, SIAM
+Journal on Control and Optimization 30 (1992) 838-855.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.optimize import minimize
 
-from becalm.methods.crowd import Crowd, Ground
-from becalm.methods.crowd_kernel import expect_crowd
-from becalm.methods.exact_exp import nearest_grid
-from becalm.patrol.areas import Area, Ints, some_of
-from becalm.patrol.draw import Doubles, draw_area, draws_of, ground_of, kinds_of_walk, pull_of
-from becalm.patrol.request import HOURS_OF_WEEK
+from becalm.methods.keyed_stream import sub_key
+from becalm.patrol.areas import Area, Ints
+from becalm.patrol.draw import Doubles, draw_area, draws_of, ground_of, pull_of
+from becalm.patrol.dual import (
+    MOST_NATS,
+    Dual,
+    Multipliers,
+    Wanted,
+    length_steps,
+    possible_minutes,
+    wanted_by_hour,
+)
 from becalm.terms.patrol import Burst
 
-FIRST_ROUNDS, LATER_ROUNDS, PILOTS = 14, 6, 2
-START_NATS = -3.0  # of a visit to the mean place, before anything is known
-SPRING = 0.05  # how firmly hours keep to the profile: a shortfall of 5 % for each nat
-MOST_NATS = 12.0  # of a visit; a place that needs more cannot be given what it is due
-FLOOR_SHARE = 0.1  # of the mean hour: no hour is without any chance of a visit
+ROUNDS, PILOTS = 14, 8
+LONGEST_STEP = 0.7  # nats
 PILOT_KEY = b"becalm pilot draws: public, never used for a plan"
 
 
@@ -45,168 +45,67 @@ class AreaLaw:
     expected_minutes: Doubles
 
 
-def wanted_by_hour(area: Area) -> Doubles:
-    """The visits wanted in each hour of the week: by the profile, where units are on duty."""
-    hour = area.clock.local[0]
-    on_duty, crowd = np.zeros(area.clock.count), area.crowd
-    for first, slots in zip(crowd.first, crowd.walk[:, 0], strict=True):
-        on_duty[first : first + slots] += 1.0
-    profile = np.array([place.profile for place in area.places])
-    profile = profile / np.maximum(profile.sum(axis=1, keepdims=True), 1e-12)
-    profile = (1.0 - FLOOR_SHARE) * profile + FLOOR_SHARE / HOURS_OF_WEEK
-    by_slot = profile[:, hour] * on_duty * area.scale * (area.closed == 0)
-    wanted = np.zeros((len(area.places), HOURS_OF_WEEK))
-    for j, row in enumerate(by_slot):
-        wanted[j] = np.bincount(hour, weights=row, minlength=HOURS_OF_WEEK)
-    whole = wanted.sum(axis=1, keepdims=True)
-    share = np.divide(wanted, whole, out=np.zeros_like(wanted), where=whole > 0)
-    return np.asarray(share * area.target_visits[:, None])
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What the dual is fitted to: visits by hour of the week, and minutes."""
-
-    hours: Doubles  # [n, 168]
-    minutes: Doubles  # [n]
-
-
-@dataclass(frozen=True)
-class Multipliers:
-    """A law before it is rounded: by place, by place and hour, and by place for the length of a burst."""
-
-    place: Doubles  # [n]
-    hour: Doubles  # [n, 168]
-    length: Doubles  # [n] for each step of 5 minutes above the middle length
-
-    def rounded(self, base: Doubles, burst_minutes: tuple[int, ...]) -> tuple[Ints, Ints]:
-        """The law in whole numbers: by hour of the week, and by burst length."""
-        theta = np.clip(base + self.place[:, None] + self.hour, -MOST_NATS, MOST_NATS)
-        return nearest_grid(theta), nearest_grid(self.length[:, None] * length_steps(burst_minutes))
-
-
-def length_steps(burst_minutes: tuple[int, ...]) -> Doubles:
-    """Each burst length in steps of five minutes from the middle of all."""
-    lengths = np.array(burst_minutes, dtype=np.float64)
-    return np.asarray((lengths - lengths.mean()) / 5.0)
-
-
 def fit_area(area: Area, earlier: tuple[Burst, ...]) -> AreaLaw:
     """The law under which an area is expected to get what it is due, gaps and clear places counted."""
-    wanted = Wanted(wanted_by_hour(area), _possible_minutes(area))
+    wanted = Wanted(wanted_by_hour(area), possible_minutes(area))
     dual = Dual.of(area)
-    at = dual.fit(wanted, dual.start(wanted), FIRST_ROUNDS)
-    asked = wanted
-    for _ in range(PILOTS):
-        hours, lengths = at.rounded(dual.base, area.policy.burst_minutes)
-        visits, minutes = pilot(area, hours, lengths, earlier)
-        asked = _ask_more(asked, wanted, visits, minutes)
-        at = dual.fit(asked, at, LATER_ROUNDS)
+    at = dual.fit(wanted, dual.start(wanted), ROUNDS)
+    at, visits, minutes = calibrate(dual, at, wanted, earlier)
     hours, lengths = at.rounded(dual.base, area.policy.burst_minutes)
-    visits, minutes = pilot(area, hours, lengths, earlier)
-    due = np.rint(1000.0 * np.minimum(area.target_visits, 1e9)).astype(np.int64)
+    due = np.rint(1000.0 * wanted.hours.sum(axis=1)).astype(np.int64)
     return AreaLaw(hours, lengths, due, visits, minutes)
 
 
-def _possible_minutes(area: Area) -> Doubles:
-    """The minutes wanted, held to what the burst lengths allow for the visits wanted."""
-    lengths = np.array(area.policy.burst_minutes, dtype=np.float64)
-    low, high = lengths.min(), lengths.max()
-    edge = 0.02 * (high - low)
-    return np.asarray(
-        np.clip(area.target_minutes, (low + edge) * area.target_visits, (high - edge) * area.target_visits)
-    )
-
-
-def _ask_more(asked: Wanted, wanted: Wanted, visits: Doubles, minutes: Doubles) -> Wanted:
-    """Ask the dual, which knows no gaps, for as much more as gaps have been seen to take."""
-    whole = wanted.hours.sum(axis=1)
-    more = np.clip(whole / np.maximum(visits, 1e-9), 0.5, 2.0)
-    longer = np.clip(wanted.minutes / np.maximum(minutes, 1e-9), 0.5, 2.0)
-    return Wanted(asked.hours * more[:, None], asked.minutes * longer)
-
-
-def pilot(
-    area: Area, hours: Ints, lengths: Ints, earlier: tuple[Burst, ...], key: bytes = PILOT_KEY
-) -> tuple[Doubles, Doubles]:
-    """Visits and minutes that the law expects when each unit's tour is given those drawn before it."""
-    ground, n = ground_of(area, hours, lengths, earlier), len(area.places)
-    nothing = pull_of(np.zeros((len(area.shifts), n)), np.zeros(n), 0.0)
-    drawn = draw_area(area, ground, nothing, draws_of(area, key), whole=False)
-    minutes = drawn.lengths @ np.array(area.policy.burst_minutes, dtype=np.float64)
-    return drawn.expected.sum(axis=0), np.asarray(minutes)
-
-
 @dataclass(frozen=True)
-class Dual:
-    """The dual of one area without gaps: units of each kind, and where the search starts."""
+class Pilot:
+    """What one pilot draw of all tours tells of a law."""
 
-    area: Area
-    ground: Ground
-    few: Crowd
-    times: Doubles
-    base: Doubles  # [n, 168] what the profile says of the hours
+    visits: Doubles  # [n] expected, each unit given those before it
+    minutes: Doubles  # [n]
+    spread: Doubles  # [n, n] covariance of the visits about what was expected
 
-    @staticmethod
-    def of(area: Area) -> Dual:
-        """The dual of an area."""
-        shape = (len(area.places), HOURS_OF_WEEK)
-        lengths = np.zeros((shape[0], len(area.policy.burst_minutes)), dtype=np.int64)
-        ground = ground_of(area, np.zeros(shape, dtype=np.int64), lengths, ())
-        examples, kind = kinds_of_walk(area)
-        wanted = wanted_by_hour(area)
-        on_duty = np.bincount(area.clock.local[0], minlength=HOURS_OF_WEEK)
-        rate = wanted / np.maximum(on_duty, 1)
-        middle = np.log(np.maximum(rate.sum(axis=1, keepdims=True) / HOURS_OF_WEEK, 1e-12))
-        base = np.clip(np.log(np.maximum(rate, 1e-12)) - middle, -3.0, 3.0)
-        return Dual(area, ground, some_of(area.crowd, examples), np.bincount(kind).astype(np.float64), base)
 
-    def start(self, wanted: Wanted) -> Multipliers:
-        """A law to start from: places in proportion to what they are due."""
-        n = len(self.area.places)
-        share = np.maximum(wanted.hours.sum(axis=1), 1e-9)
-        level = np.log(share / share.mean()) + START_NATS
-        return Multipliers(level, np.zeros((n, HOURS_OF_WEEK)), np.zeros(n))
+def pilot(area: Area, hours: Ints, lengths: Ints, earlier: tuple[Burst, ...], number: int) -> Pilot:
+    """Draw all tours with a public key, with nothing owed."""
+    ground, n, count = ground_of(area, hours, lengths, earlier), len(area.places), len(area.shifts)
+    nothing = pull_of(np.zeros((count, n)), np.zeros(n), 0.0)
+    drawn = draw_area(area, ground, nothing, draws_of(area, sub_key(PILOT_KEY, number)), whole=False)
+    seen = np.bincount(drawn.visits[:, 0] * n + drawn.visits[:, 2], minlength=count * n).reshape(count, n)
+    about = seen - drawn.expected
+    minutes = drawn.lengths @ np.array(area.policy.burst_minutes, dtype=np.float64)
+    return Pilot(drawn.expected.sum(axis=0), np.asarray(minutes), about.T @ about)
 
-    def fit(self, wanted: Wanted, at: Multipliers, rounds: int) -> Multipliers:
-        """Some rounds of L-BFGS from a law, in units in which the dual is nearly round."""
-        sizes = self._sizes(wanted)
-        bounds = [(-MOST_NATS * s, MOST_NATS * s) for s in sizes]
-        found = minimize(
-            lambda x: self._value(x / sizes, wanted, sizes),
-            np.concatenate([at.place, at.length, at.hour.ravel()]) * sizes,
-            jac=True,
-            method="L-BFGS-B",
-            bounds=bounds,
-            options={"maxiter": rounds, "maxfun": rounds + 4, "maxcor": 12},
+
+def calibrate(
+    dual: Dual, at: Multipliers, wanted: Wanted, earlier: tuple[Burst, ...]
+) -> tuple[Multipliers, Doubles, Doubles]:
+    """The law with its places mended for gaps, and the visits and minutes it is then expected to give."""
+    due, steps = wanted.hours.sum(axis=1), length_steps(dual.area.policy.burst_minutes)
+    spread, tried, aims = np.zeros((due.size, due.size)), [], []
+    for number in range(PILOTS):
+        seen = pilot(dual.area, *at.rounded(dual.base, dual.area.policy.burst_minutes), earlier, number)
+        spread += seen.spread
+        slope = spread / (number + 1) + np.diag(0.05 * np.maximum(due, 1.0))
+        step = np.linalg.solve(slope, due - seen.visits)
+        mean_minutes = seen.minutes / np.maximum(seen.visits, 1e-9)
+        longer = (wanted.minutes / np.maximum(due, 1e-9) - mean_minutes) / 5.0 / (steps**2).mean()
+        tried.append((at, seen))
+        aims.append(
+            replace(
+                at,
+                place=np.clip(at.place + np.clip(step, -LONGEST_STEP, LONGEST_STEP), -MOST_NATS, MOST_NATS),
+                length=np.clip(
+                    at.length + np.clip(longer, -LONGEST_STEP, LONGEST_STEP), -MOST_NATS, MOST_NATS
+                ),
+            )
         )
-        return self._parts(found.x / sizes)
-
-    def _sizes(self, wanted: Wanted) -> Doubles:
-        whole = np.maximum(wanted.hours.sum(axis=1), 1e-3)
-        spread = (length_steps(self.area.policy.burst_minutes) ** 2).mean()
-        parts = (whole, np.maximum(whole * spread, 1e-3), np.maximum(wanted.hours, 1e-3).ravel())
-        return np.asarray(np.sqrt(np.concatenate(parts)))
-
-    def _parts(self, x: Doubles) -> Multipliers:
-        n = len(self.area.places)
-        return Multipliers(x[:n], x[2 * n :].reshape(n, HOURS_OF_WEEK), x[n : 2 * n])
-
-    def _value(self, x: Doubles, wanted: Wanted, sizes: Doubles) -> tuple[float, Doubles]:
-        """The dual with its gradient; hours are held to the profile by a spring, places are not."""
-        at, steps = self._parts(x), length_steps(self.area.policy.burst_minutes)
-        theta = self.base + at.place[:, None] + at.hour
-        ground = self.ground._replace(
-            weight=np.exp(theta)[:, self.area.clock.local[0]] * self.area.scale,
-            length_weight=np.exp(at.length[:, None] * steps),
+        late = aims[len(aims) // 2 :]
+        at = replace(
+            at,
+            place=np.mean([aim.place for aim in late], axis=0),
+            length=np.mean([aim.length for aim in late], axis=0),
         )
-        hours, lengths, _, log_z = expect_crowd(ground, self.few, self.area.ways, self.times, HOURS_OF_WEEK)
-        possible = np.isfinite(log_z)
-        middle = float(np.mean(self.area.policy.burst_minutes))
-        longer = (wanted.minutes - middle * wanted.hours.sum(axis=1)) / 5.0
-        spring = SPRING * wanted.hours * at.hour
-        value = float(self.times[possible] @ log_z[possible]) - float((theta * wanted.hours).sum())
-        value += 0.5 * float((spring * at.hour).sum()) - float(at.length @ longer)
-        away = hours - wanted.hours
-        parts = (away.sum(axis=1), lengths @ steps - longer, (away + spring).ravel())
-        return value, np.asarray(np.concatenate(parts) / sizes)
+    late_tries = tried[PILOTS // 2 :]
+    moved = [seen.visits + slope @ (at.place - then.place) for then, seen in late_tries]
+    minutes = np.mean([seen.minutes for _, seen in late_tries], axis=0)
+    return at, np.maximum(np.mean(moved, axis=0), 0.0), np.asarray(minutes)

@@ -168,7 +168,7 @@ def _dosage(request: PlanRequest, law: RouteLaw, parts: tuple[AreaDrawn, ...]) -
     lengths = np.array(request.policy.burst_minutes)
     found = []
     for part in parts:
-        visits = part.drawn.visits
+        visits, noise = part.drawn.visits, _noise(part.drawn)
         for j, place in enumerate(part.area.places):
             here, row = visits[:, 2] == j, rows[place.hotspot]
             found.append(
@@ -180,17 +180,24 @@ def _dosage(request: PlanRequest, law: RouteLaw, parts: tuple[AreaDrawn, ...]) -
                     target_minutes=float(part.area.target_minutes[j]),
                     expected_minutes=law.gives_minutes[row] / 1000.0,
                     minutes=int(lengths[visits[here, 3]].sum()),
-                    sd_visits=_sd(part.drawn.expected[:, j], request.policy.feedback),
+                    sd_visits=_sd(law.due[row] / 1000.0, noise, request.policy.feedback),
                 )
             )
     return tuple(sorted(found, key=lambda d: d.hotspot))
 
 
-def _sd(expected: np.ndarray, feedback: float) -> float:
-    """How far visits scatter about what is due, when visits owed pull with `feedback` (first-order)."""
-    noise = float((expected * (1.0 - np.minimum(expected, 1.0))).sum())
-    held = 2.0 * feedback * float(expected.sum())
-    return float(np.sqrt(noise * (-np.expm1(-held) / held if held > 0 else 1.0)))
+def _noise(drawn: Drawn) -> float:
+    """The variance of visits about what was expected of each tour, over their mean (1: Poisson)."""
+    count, n = drawn.expected.shape
+    seen = np.bincount(drawn.visits[:, 0] * n + drawn.visits[:, 2], minlength=count * n).reshape(count, n)
+    whole = float(drawn.expected.sum())
+    return float(((seen - drawn.expected) ** 2).sum()) / whole if whole > 0 else 1.0
+
+
+def _sd(due: float, noise: float, feedback: float) -> float:
+    """How far visits scatter about what is due, when visits owed pull with `feedback` (to first order)."""
+    held = 2.0 * feedback * due
+    return float(np.sqrt(noise * due * (-np.expm1(-held) / held if held > 0 else 1.0)))
 
 
 def _propensities(parts: tuple[AreaDrawn, ...]) -> Propensities:
