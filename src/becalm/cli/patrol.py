@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import typer
 
-from becalm.cli import patrol_capacity, patrol_next, patrol_open, patrol_plan
+from becalm.cli import patrol_capacity, patrol_certificate, patrol_delivered, patrol_next, patrol_open, patrol_plan
 
 app = typer.Typer(
     no_args_is_help=True, help="Plan bursts at random times that nobody can predict, and prove it."
 )
 app.command("capacity")(patrol_capacity.capacity)
+app.command("certificate")(patrol_certificate.certificate)
 app.command("commit")(patrol_plan.commit)
 app.command("plan")(patrol_plan.plan)
 app.command("next")(patrol_next.next_)
@@ -21,3 +22,4 @@ app.command("forecast")(patrol_next.forecast)
 app.command("reveal")(patrol_open.reveal)
 app.command("replay")(patrol_open.replay)
 app.command("audit")(patrol_open.audit)
+app.command("delivered")(patrol_delivered.delivered)
