@@ -1,129 +1,268 @@
-"""Copies of a ledger in a file: made whole, read without touching them, and put in the ledger's place."""
+"""Copies of a SQLite ledger: made while it is written, put back, and made to forget what was erased.
+
+Beside the ledger stands `ledger.backups.json`, the register of the copies that were made and of what has
+been erased since the first: an erasure reaches every copy that can be reached, and a copy that could not is
+made to forget when it is put back. It names entries by their commitments, which tell nothing about anybody.
+"""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import json
 import os
-import shutil
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any, cast
 
-from becalm.tables.ledger import COLUMNS, StoredRow
+from becalm.methods.merkle import peaks_root
+from becalm.record.chain import first_link, instant_text
+from becalm.store.ledger_payload import ANEW
+from becalm.store.ledger_seal import read_peaks
 from becalm.terms.errors import LedgerError
 
-BESIDE = ("-wal", "-shm")
-CHUNK_BYTES = 1 << 20
+FORMAT = "becalm-backup-1"
+CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class LedgerOnDisk:
-    """A ledger in a file that nobody has opened: its identity, its bytes, and its rows as they are stored."""
+class Backup:
+    """A copy of a ledger, as its manifest beside it and the register describe it."""
 
-    path: Path
-    identity: str
-    sha256: str
-
-    def rows(self) -> Iterator[StoredRow]:
-        """Every row by ascending number, unchecked."""
-        with _read_only(self.path) as connection:
-            yield from connection.execute(f"SELECT {', '.join(COLUMNS)} FROM event ORDER BY seq")
-
-    def erased(self) -> tuple[int, ...]:
-        """The entries whose personal details are destroyed."""
-        with _read_only(self.path) as connection:
-            asked = "SELECT seq FROM event WHERE commitment <> '' AND seq NOT IN (SELECT seq FROM payload)"
-            return tuple(seq for (seq,) in connection.execute(asked))
+    path: str
+    ledger: str  # the identity of the ledger
+    size: int
+    root: str
+    last: str
+    made_at: str
+    file_sha256: str
 
 
-def copy_ledger(ledger: Path, target: Path) -> LedgerOnDisk:
-    """Copy a ledger while others write to it: whole, as it stood at one moment, without what was erased.
+def back_up(ledger: Path, copy: Path, *, now: datetime) -> Backup:
+    """Copy the ledger as it stands into a new file, while others go on writing, with a manifest beside it.
 
-    Raises LedgerError where there is something at `target`, or the copy cannot be written.
+    Raises
+    ------
+    LedgerError
+        where there is no ledger, or the copy cannot be written or exists already.
     """
-    if target.exists():
-        raise LedgerError(f"{target} is there already. Name a new file with --out.")
-    fresh = target.with_name(f".{target.name}.partly")
+    if copy.exists():
+        raise LedgerError(f"{copy} exists already. Name another file for the copy; nothing was written.")
+    fresh = copy.with_name(f".{copy.name}.{os.getpid()}.new")
     try:
+        with _registered(ledger) as register:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            _copy(ledger, fresh)
+            made = Backup(str(copy.resolve()), *_head_of(fresh), instant_text(now), _sha256(fresh))
+            fresh.replace(copy)
+            _write_json(_manifest(copy), {"format": FORMAT, **asdict(made)})
+            register["backups"] = [*register["backups"], asdict(made)]
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"No copy of {ledger} was made: {error}. Look after {copy.parent}.") from error
+    finally:
         fresh.unlink(missing_ok=True)
-        os.close(os.open(fresh, os.O_CREAT | os.O_WRONLY, 0o600))
-        with closing(sqlite3.connect(ledger)) as connection:
-            connection.execute("VACUUM INTO ?", (str(fresh),))
-        _sync(fresh)
-        fresh.rename(target)
-        _sync(target.parent)
+    return made
+
+
+def read_backup(copy: Path) -> Backup:
+    """The copy that stands here, if it is whole and as its manifest says.
+
+    Raises
+    ------
+    LedgerError
+        where the manifest is missing, or the copy is not the one that it describes.
+    """
+    try:
+        held = json.loads(_manifest(copy).read_text("utf-8"))
+        kept = Backup(**{name: held[name] for name in Backup.__slots__})
+        same = kept.file_sha256 == _sha256(copy) and (
+            (kept.ledger, kept.size, kept.root, kept.last) == _head_of(copy)
+        )
+    except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
+        raise LedgerError(f"{copy} cannot be read as a copy of a ledger: {error}. Name another.") from error
+    if not same:
+        raise LedgerError(f"{copy} is not what {_manifest(copy).name} says: it was altered. Name another.")
+    return replace(kept, path=str(copy.resolve()))
+
+
+def list_backups(ledger: Path) -> tuple[Backup, ...]:
+    """The copies that were made of this ledger, oldest first, wherever they are now."""
+    return tuple(Backup(**held) for held in _read_register(ledger)["backups"])
+
+
+def restore(copy: Path, ledger: Path, *, now: datetime) -> Backup:
+    """Put a copy in the place of the ledger, less what has been erased since it was made.
+
+    All of it or nothing; what stood there is backed up beside it first, if it can be read. The ledger then
+    is an older copy, and refuses to be written until two people confirm it (`ledger_restored`).
+
+    Raises
+    ------
+    LedgerError
+        where the copy is not whole or is one of another ledger, or somebody has the ledger open.
+    """
+    chosen = read_backup(copy)
+    if ledger.exists() and (stands := _identity_of(ledger)):
+        if stands != chosen.ledger:
+            raise LedgerError(
+                f"{copy} is a copy of ledger {chosen.ledger}, and {ledger} is ledger {stands}. "
+                "Name a copy of this one; nothing was changed."
+            )
+        back_up(ledger, ledger.with_name(f"{ledger.stem}-replaced-{now:%Y%m%dT%H%M%S%f}.sqlite"), now=now)
+    with _registered(ledger) as register:
+        fresh = ledger.with_name(f".{ledger.name}.{os.getpid()}.new")
+        try:
+            register["erased"] = sorted({*register["erased"], *_erased_in(ledger)})
+            _copy(copy, fresh)
+            _forget(fresh, register["erased"])
+            _put(fresh, ledger)
+        except (OSError, sqlite3.Error) as error:
+            raise LedgerError(f"{copy} was not put back: {error}. The ledger is as it was.") from error
+        finally:
+            fresh.unlink(missing_ok=True)
+    return chosen
+
+
+def forget_in_backups(ledger: Path, commitments: Iterable[str]) -> None:
+    """Destroy the payloads of these commitments in every copy that can be reached, and keep them in mind."""
+    if not _register(ledger).exists():
+        return
+    with _registered(ledger) as register:
+        register["erased"] = sorted({*register["erased"], *commitments})
+        register["backups"] = [_without(held, register["erased"]) for held in register["backups"]]
+
+
+def _without(held: dict[str, Any], erased: Sequence[str]) -> dict[str, Any]:
+    """The register's line of a copy, after the copy has been made to forget (if it is still there)."""
+    copy = Path(held["path"])
+    try:
+        if not copy.is_file() or not _forget(copy, erased):
+            return held
+        changed = {**held, "file_sha256": _sha256(copy)}
+        _write_json(_manifest(copy), {"format": FORMAT, **changed})
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(
-            f"No copy could be written to {target} ({error}). Name another with --out."
+            f"The payloads are destroyed in the ledger, but not in its copy {copy}: {error}. Mend this and "
+            "erase them again, or destroy the copy."
         ) from error
-    finally:
-        fresh.unlink(missing_ok=True)
-    return read_copy(target)
+    return changed
 
 
-def read_copy(path: Path) -> LedgerOnDisk:
-    """The ledger in this file.
+def _forget(file: Path, commitments: Sequence[str]) -> bool:
+    """Destroy the payloads of these commitments in a copy; whether there were any."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("BEGIN IMMEDIATE")
+        gone = "seq IN (SELECT seq FROM event WHERE commitment IN (SELECT value FROM json_each(?)))"
+        found = connection.execute(f"DELETE FROM payload WHERE {gone}", (json.dumps(commitments),)).rowcount
+        for statement in ANEW if found else ():
+            connection.execute(statement)
+        connection.execute("COMMIT")
+    return found > 0
 
-    Raises LedgerError where there is none.
-    """
-    if not path.is_file():
-        raise LedgerError(f"{path} is no file. Name a copy that `becalm record backup` made.")
-    with _read_only(path) as connection:
-        found = connection.execute("SELECT identity FROM ledger").fetchone()
-    if found is None:
-        raise LedgerError(f"{path} holds no ledger. Name a copy that `becalm record backup` made.")
-    return LedgerOnDisk(path, str(found[0]), _sha256(path))
+
+def _copy(source: Path, copy: Path) -> None:
+    """Copy a database with SQLite's own online backup, as one whole file that is on the disk."""
+    with (
+        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as here,
+        closing(sqlite3.connect(copy)) as there,
+    ):
+        copy.chmod(0o600)
+        here.backup(there)
+        there.execute("PRAGMA journal_mode = DELETE")
+    _sync(copy)
 
 
-def place_copy(copy: Path, ledger: Path) -> Path | None:
-    """Put a copy of `copy` where the ledger is; what was there stands beside it from then on.
+def _put(fresh: Path, ledger: Path) -> None:
+    """Put this file in the ledger's place, in one step."""
+    log = ledger.with_name(ledger.name + "-wal")
+    if ledger.exists() and _identity_of(ledger):
+        with closing(sqlite3.connect(ledger)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if log.exists():  # the last to close a ledger removes its log
+            raise LedgerError(f"Somebody has {ledger} open. Let them close it; nothing was changed.")
+    for trace in (log, ledger.with_name(ledger.name + "-shm")):
+        trace.unlink(missing_ok=True)
+    fresh.replace(ledger)
+    _sync(ledger.parent)
 
-    Returns where it stands. Nobody else may have the ledger open.
-    """
-    fresh = ledger.with_name(f".{ledger.name}.new")
+
+def _head_of(file: Path) -> tuple[str, int, str, str]:
+    """The identity, size, root and last hash of the ledger in this file."""
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        identity, size, tree = connection.execute("SELECT identity, size, tree FROM ledger").fetchone()
+        last = connection.execute("SELECT hash FROM event WHERE seq = ?", (size,)).fetchone()
+    return identity, size, peaks_root(read_peaks(tree)).hex(), last[0] if last else first_link(identity)
+
+
+def _identity_of(ledger: Path) -> str:
+    """The identity of the ledger in this file; empty where it is too damaged to say."""
     try:
-        shutil.copyfile(copy, fresh)
-        fresh.chmod(0o600)
-        _sync(fresh)
-        aside = _set_aside(ledger)
-        fresh.rename(ledger)
-        _sync(ledger.parent)
-    except OSError as error:
-        raise LedgerError(f"{copy} could not be put in place ({error}). The ledger is as it was.") from error
-    finally:
-        fresh.unlink(missing_ok=True)
-    return aside
+        return _head_of(ledger)[0]
+    except (sqlite3.Error, ValueError, TypeError):
+        return ""
 
 
-def _set_aside(ledger: Path) -> Path | None:
+def _erased_in(ledger: Path) -> list[str]:
+    """The commitments of what a ledger says was erased, as far as it can be read."""
+    asked = """
+        SELECT event.commitment FROM event JOIN
+        (SELECT json_each.value AS seq FROM event, json_each(event.facts, '$.entries')
+         WHERE event.kind = 'payload_erased') AS gone USING (seq)
+    """
     if not ledger.exists():
-        return None
-    number = 1
-    while (aside := ledger.with_name(f"{ledger.name}.replaced-{number}")).exists():
-        number += 1
-    for ending in BESIDE:
-        beside = ledger.with_name(ledger.name + ending)
-        if beside.exists():
-            beside.rename(aside.with_name(aside.name + ending))
-    ledger.rename(aside)
-    return aside
+        return []
+    try:
+        with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return [commitment for (commitment,) in connection.execute(asked)]
+    except sqlite3.Error:
+        return []
 
 
 @contextmanager
-def _read_only(path: Path) -> Iterator[sqlite3.Connection]:
+def _registered(ledger: Path) -> Iterator[dict[str, Any]]:
+    """The register, alone among all processes; it is written when this ends without an error."""
+    with ledger.with_suffix(".backups.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        register = _read_register(ledger)
+        yield register
+        _write_json(_register(ledger), register)
+
+
+def _read_register(ledger: Path) -> dict[str, Any]:
+    path = _register(ledger)
+    if not path.exists():
+        return {"backups": [], "erased": []}
     try:
-        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            yield connection
-    except sqlite3.Error as error:
-        raise LedgerError(f"{path} cannot be read as a ledger ({error}). Name another copy.") from error
+        return cast("dict[str, Any]", json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError) as error:
+        raise LedgerError(f"The register of copies {path} cannot be read: {error}. Mend it.") from error
+
+
+def _register(ledger: Path) -> Path:
+    return ledger.with_suffix(".backups.json")
+
+
+def _manifest(copy: Path) -> Path:
+    return copy.with_name(copy.name + ".json")
+
+
+def _write_json(path: Path, value: object) -> None:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    fresh.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
+    _sync(fresh)
+    fresh.replace(path)
 
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
+        while chunk := file.read(CHUNK):
             digest.update(chunk)
     return digest.hexdigest()
 
