@@ -13,7 +13,7 @@ from becalm.store.ledger_backup import Backup, back_up, list_backups, read_backu
 from becalm.store.ledger_sqlite import SqliteLedger
 from becalm.tables.ledger import Written
 from becalm.terms.errors import LedgerError
-from becalm.terms.event import Head
+from becalm.terms.event import Checkpoint, Head
 
 Open = Callable[..., SqliteLedger]
 
@@ -181,7 +181,7 @@ def test_where_the_memo_was_put_back_too_a_head_kept_elsewhere_tells(opened: Ope
     before = {file: file.read_bytes() for file in path.parent.glob("ledger.*")}
     ledger = opened()
     filled(ledger, 2)
-    anchor = ledger.head()
+    anchor = Checkpoint(ledger.identity, ledger.head(), NOON, "key", "signature")
     ledger.close()
     for file, content in before.items():
         file.write_bytes(content)
