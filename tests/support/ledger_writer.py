@@ -1,4 +1,4 @@
-"""A program that writes a ledger until it is killed: `ledger_writer.py FILE SEED`.
+"""A program that writes a ledger until it is killed: `ledger_writer.py PLACE SEED`.
 
 It prints a line for each append that returned: the number of its first entry, and its persons.
 """
@@ -13,8 +13,9 @@ from pathlib import Path
 
 from ledgers import access, draw_salt, visit
 
+from becalm.store.ledger_postgres import PostgresLedger
 from becalm.store.ledger_sqlite import SqliteLedger
-from becalm.tables.ledger import Written
+from becalm.tables.ledger import Ledger, Written
 
 THREADS = 3
 
@@ -23,12 +24,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def write_for_ever(ledger: SqliteLedger, seed: int, writer: int) -> None:
+def write_for_ever(ledger: Ledger, seed: int, writer: int) -> None:
     """Append 1 to 20 events at a time, some with personal detail, some read again."""
     draw = random.Random(seed * 100 + writer)
-    turn = 0
-    while True:
-        turn += 1
+    for turn in range(turns):
         people = [f"{seed}-{writer}-{turn}-{n}" for n in range(draw.randint(1, 20))]
         entries = ledger.append(
             [
@@ -42,11 +41,19 @@ def write_for_ever(ledger: SqliteLedger, seed: int, writer: int) -> None:
             ledger.payload(entries[0].seq, access=access(people[0], now()))
 
 
-def main(path: str, seed: str) -> None:
+def open_ledger(place: str) -> Ledger:
+    """The ledger at this URL or in this file."""
+    if place.startswith("postgresql"):
+        return PostgresLedger(place, draw_salt=draw_salt, patience_s=60)
+    return SqliteLedger(Path(place), now=now, draw_salt=draw_salt)
+
+
+def main(place: str, seed: str) -> None:
     """Write until the end comes."""
-    ledger = SqliteLedger(Path(path), now=now, draw_salt=draw_salt)
+    ledger = open_ledger(place)
     threads = [
-        threading.Thread(target=write_for_ever, args=(ledger, int(seed), writer)) for writer in range(THREADS)
+        threading.Thread(target=write, args=(ledger, int(seed), writer, int(turns)))
+        for writer in range(THREADS)
     ]
     for thread in threads:
         thread.start()
