@@ -25,8 +25,8 @@ def value_of(walk: Walk, visit: Doubles, lengths: Ints, ways: Ways) -> Value:
     begin = np.zeros((2, last + 1, n))
     for t in range(last, -1, -1):
         for m in range(walk.paused, 2):
-            if m == 0 and t > walk.pause_last:
-                continue  # too late for the pause: nothing leads on from here
+            if _is_idle(walk, t, m):
+                continue
             _begin_at(t, m, visit, lengths, free, begin)
             may_pause = _may_pause(walk, t, m)
             for i in range(n + 1):
@@ -35,6 +35,12 @@ def value_of(walk: Walk, visit: Doubles, lengths: Ints, ways: Ways) -> Value:
                 wait[m, t, i] = total
                 free[m, t, i] = total + (1.0 if m == 1 and t + ways.home[i] <= last else 0.0)
     return Value(free, wait, begin)
+
+
+@njit(cache=True, nogil=True)
+def _is_idle(walk: Walk, t: int, m: int) -> bool:
+    """Too late for the pause that is still due, or too early for it to be over."""
+    return walk.paused == 0 and (t > walk.pause_last if m == 0 else t < walk.pause_first + walk.pause_slots)
 
 
 @njit(cache=True, nogil=True)
@@ -84,7 +90,7 @@ def marginals_of(
     free[walk.paused, 0, walk.node] = 1.0 / value.free[walk.paused, 0, walk.node]
     for t in range(last + 1):
         for m in range(walk.paused, 2):
-            if m == 0 and t > walk.pause_last:
+            if _is_idle(walk, t, m):
                 continue
             _spread_visits(t, m, visit, lengths, free, begin, (value, out, whole))
             wait[m] += free[m, t]

@@ -79,6 +79,10 @@ def value_of(walk: Walk, visit: Doubles, lengths: Ints, ways: Ways) -> Value:
     begin = np.zeros((2, slots + 1, n))
     for t in range(slots, -1, -1):
         for m in range(walk.paused, 2):
+            if walk.paused == 0 and (
+                t > walk.pause_last if m == 0 else t < walk.pause_first + walk.pause_slots
+            ):
+                continue  # too late for the pause that is still due, or too early for it to be over
             for number, length in enumerate(lengths):
                 if t + length <= slots:
                     begin[m, t] += visit[t, :, number] * free[m, t + length, :n]

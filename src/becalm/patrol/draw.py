@@ -12,10 +12,25 @@ from becalm.methods.crowd_kernel import draw_crowd, expect_crowd, mark_visit
 from becalm.methods.exact_exp import exact_exp, nearest_grid
 from becalm.methods.keyed_stream import sub_key, uniform_numbers
 from becalm.patrol.areas import Area, Ints, some_of
-from becalm.patrol.request import GRID, HOURS_OF_WEEK
+from becalm.patrol.request import GRID, HOURS_OF_WEEK, RouteLaw
+from becalm.terms.errors import PlanError
 from becalm.terms.patrol import Burst, UnitShift
 
 Doubles = NDArray[np.float64]
+
+
+def rows_of(law: RouteLaw, area: Area) -> tuple[Ints, Ints, Doubles]:
+    """The rows of a law that belong to an area: by hour, by length, and the visits due."""
+    rows = {hotspot: number for number, hotspot in enumerate(law.hotspots)}
+    missing = [place.hotspot for place in area.places if place.hotspot not in rows]
+    if missing:
+        raise PlanError(
+            f"The law knows nothing of {', '.join(missing)}. It belongs to another request; fit it anew."
+        )
+    at = [rows[place.hotspot] for place in area.places]
+    hours = np.array([law.hours[k] for k in at], dtype=np.int64)
+    lengths = np.array([law.lengths[k] for k in at], dtype=np.int64)
+    return hours, lengths, np.array([law.due[k] for k in at]) / 1000.0
 
 
 def ground_of(area: Area, hours: Ints, lengths: Ints, earlier: tuple[Burst, ...]) -> Ground:
@@ -60,9 +75,14 @@ def mark_earlier(ground: Ground, area: Area, earlier: tuple[Burst, ...]) -> None
 
 def draws_of(area: Area, key: bytes, replan: int = 0) -> NDArray[np.uint64]:
     """The numbers that each unit's tour is drawn with: a stream of its own for area, day, unit and replan."""
-    count = 2 * area.crowd.open.shape[1] + 8
+    count = draws_each(area)
     rows = [uniform_numbers(_unit_key(area, shift, key, replan), count) for shift in area.shifts]
     return np.stack(rows) if rows else np.zeros((0, count), dtype=np.uint64)
+
+
+def draws_each(area: Area) -> int:
+    """How many numbers may a tour use: one a slot, and for each visit two more, of its length and minute."""
+    return 2 * int(area.crowd.open.shape[1]) + 8
 
 
 def _unit_key(area: Area, shift: UnitShift, key: bytes, replan: int) -> bytes:

@@ -94,6 +94,7 @@ class Dual:
     few: Crowd
     times: Doubles
     base: Doubles  # [n, 168] what the profile says of the hours
+    spring: float = SPRING
 
     @staticmethod
     def of(area: Area) -> Dual:
@@ -130,6 +131,11 @@ class Dual:
         )
         return self._parts(found.x / sizes)
 
+    def value(self, at: Multipliers, wanted: Wanted) -> float:
+        """The dual at a law: without a spring, no law with these visits and minutes has more nats."""
+        x = np.concatenate([at.place, at.length, at.hour.ravel()])
+        return self._value(x, wanted, np.ones(x.size))[0]
+
     def _sizes(self, wanted: Wanted) -> Doubles:
         whole = np.maximum(wanted.hours.sum(axis=1), 1e-3)
         spread = (length_steps(self.area.policy.burst_minutes) ** 2).mean()
@@ -152,7 +158,7 @@ class Dual:
         possible = np.isfinite(log_z)
         middle = float(np.mean(self.area.policy.burst_minutes))
         longer = (wanted.minutes - middle * wanted.hours.sum(axis=1)) / 5.0
-        spring = SPRING * wanted.hours * at.hour
+        spring = self.spring * wanted.hours * at.hour
         value = float(self.times[possible] @ log_z[possible]) - float((theta * wanted.hours).sum())
         value += 0.5 * float((spring * at.hour).sum()) - float(at.length @ longer)
         away = hours - wanted.hours

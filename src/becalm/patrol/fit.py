@@ -1,6 +1,6 @@
 """Fits the law of one area: by its dual, then by pilot draws for what gaps and clear places take.
 
-Gaps and clear places are not in the dual. Pilot draws with a public key tell, unit by unit and given the
+Gaps and clear places are not in the dual. Pilot draws from public numbers tell, unit by unit and given the
 units before it, what the law expects with them: c. The covariance H of visits about c, seen in the same
 draws, is the derivative of c by the multipliers, so that each pilot gives a Newton step H^-1 (wanted - c);
 the steps of the later half are averaged (Robbins and Monro 1951; averaged as in Polyak and Juditsky 1992).
@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from becalm.methods.keyed_stream import sub_key
+from becalm.methods.keyed_stream import public_numbers
 from becalm.patrol.areas import Area, Ints
-from becalm.patrol.draw import Doubles, draw_area, draws_of, ground_of, pull_of
+from becalm.patrol.draw import Doubles, draw_area, draws_each, ground_of, pull_of
 from becalm.patrol.dual import (
     MOST_NATS,
     Dual,
@@ -29,9 +29,9 @@ from becalm.patrol.dual import (
 )
 from becalm.terms.patrol import Burst
 
-ROUNDS, PILOTS = 14, 8
+ROUNDS, PILOTS = 12, 8
 LONGEST_STEP = 0.7  # nats
-PILOT_KEY = b"becalm pilot draws: public, never used for a plan"
+PILOT_KEY = b"becalm pilot: public, never used for a plan"  # of the blocks closed to bursts
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,12 @@ class Pilot:
 
 
 def pilot(area: Area, hours: Ints, lengths: Ints, earlier: tuple[Burst, ...], number: int) -> Pilot:
-    """Draw all tours with a public key, with nothing owed."""
+    """Draw all tours with public numbers, with nothing owed."""
     ground, n, count = ground_of(area, hours, lengths, earlier), len(area.places), len(area.shifts)
     nothing = pull_of(np.zeros((count, n)), np.zeros(n), 0.0)
-    drawn = draw_area(area, ground, nothing, draws_of(area, sub_key(PILOT_KEY, number)), whole=False)
+    shape = (count, draws_each(area))
+    draws = public_numbers(f"pilot {number} of area {area.area}", shape[0] * shape[1]).reshape(shape)
+    drawn = draw_area(area, ground, nothing, draws, whole=False)
     seen = np.bincount(drawn.visits[:, 0] * n + drawn.visits[:, 2], minlength=count * n).reshape(count, n)
     about = seen - drawn.expected
     minutes = drawn.lengths @ np.array(area.policy.burst_minutes, dtype=np.float64)

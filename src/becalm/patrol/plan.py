@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TypeVar
 
@@ -13,7 +13,8 @@ import numpy as np
 from becalm.methods.crowd import Drawn
 from becalm.patrol.areas import Area, areas_of
 from becalm.patrol.cap import cap_areas
-from becalm.patrol.draw import draw_area, draws_of, due_of, ground_of, pull_of
+from becalm.patrol.draw import draw_area, draws_of, due_of, ground_of, pull_of, rows_of
+from becalm.patrol.entropy import bound_bits
 from becalm.patrol.feasible import require_feasible, shortfalls_of
 from becalm.patrol.fit import PILOT_KEY, AreaLaw, fit_area
 from becalm.patrol.request import (
@@ -32,8 +33,12 @@ Given = TypeVar("Given")
 Made = TypeVar("Made")
 
 
-def plan_bursts(request: PlanRequest, *, key: bytes, law: RouteLaw | None = None) -> PatrolPlan:
+def plan_bursts(
+    request: PlanRequest, *, key: bytes, law: RouteLaw | None = None, bound: bool = False
+) -> PatrolPlan:
     """When does which unit go where? With `law`, drawn again from a law that was fitted before.
+
+    With `bound`, the plan also says how free one with its dosage could be at most; that takes as long again.
 
     The same request, key and law give the same bursts, byte for byte, on every machine; without `law`
     it is fitted first (`fit_law`), which needs no key.
@@ -46,7 +51,11 @@ def plan_bursts(request: PlanRequest, *, key: bytes, law: RouteLaw | None = None
     require_feasible(request)
     areas = areas_of(request, key)
     drawn = _in_parallel(lambda area: _draw(request, area, found, key), areas)
-    return _plan(request, found, drawn)
+    plan = _plan(request, found, drawn)
+    if not bound:
+        return plan
+    bits = _in_parallel(lambda part: bound_bits(part.area, part.drawn, found), drawn)
+    return replace(plan, bound_bits=sum(bits))
 
 
 def fit_law(request: PlanRequest) -> RouteLaw:
@@ -89,22 +98,8 @@ class AreaDrawn:
     owed_at_start: tuple[float, ...]
 
 
-def law_of_area(area: Area, law: RouteLaw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The rows of a law that belong to an area: by hour, by length, and the visits due."""
-    rows = {hotspot: number for number, hotspot in enumerate(law.hotspots)}
-    missing = [place.hotspot for place in area.places if place.hotspot not in rows]
-    if missing:
-        raise PlanError(
-            f"The law knows nothing of {', '.join(missing)}. It belongs to another request; fit it anew."
-        )
-    at = [rows[place.hotspot] for place in area.places]
-    hours = np.array([law.hours[k] for k in at], dtype=np.int64)
-    lengths = np.array([law.lengths[k] for k in at], dtype=np.int64)
-    return hours, lengths, np.array([law.due[k] for k in at]) / 1000.0
-
-
 def _draw(request: PlanRequest, area: Area, law: RouteLaw, key: bytes) -> AreaDrawn:
-    hours, lengths, due = law_of_area(area, law)
+    hours, lengths, due = rows_of(law, area)
     ground = ground_of(area, hours, lengths, request.earlier)
     owed = np.array([request.owed.get(place.hotspot, 0.0) for place in area.places])
     pull = pull_of(due_of(area, ground, due), owed, request.policy.feedback)
