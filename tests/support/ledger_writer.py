@@ -1,4 +1,4 @@
-"""A program that writes a ledger until it is killed: `ledger_writer.py PLACE SEED`.
+"""A program that writes a ledger until it is killed: `ledger_writer.py PLACE SEED [TURNS]`.
 
 It prints a line for each append that returned: the number of its first entry, and its persons.
 """
@@ -24,7 +24,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def write_for_ever(ledger: Ledger, seed: int, writer: int) -> None:
+def write(ledger: Ledger, seed: int, writer: int, turns: int) -> None:
     """Append 1 to 20 events at a time, some with personal detail, some read again."""
     draw = random.Random(seed * 100 + writer)
     for turn in range(turns):
@@ -48,8 +48,8 @@ def open_ledger(place: str) -> Ledger:
     return SqliteLedger(Path(place), now=now, draw_salt=draw_salt)
 
 
-def main(place: str, seed: str) -> None:
-    """Write until the end comes."""
+def main(place: str, seed: str, turns: str = "1000000") -> None:
+    """Write until the end comes, or so many times."""
     ledger = open_ledger(place)
     threads = [
         threading.Thread(target=write, args=(ledger, int(seed), writer, int(turns)))
