@@ -34,11 +34,11 @@ def read_rows(
     while True:
         page_of = asked.where(event.c.seq > after, event.c.seq <= until).limit(PAGE)
         with reading() as connection:
-            page = [tuple(row) for row in connection.execute(page_of)]
-        yield from cast("list[StoredRow]", page)
+            page = cast("list[StoredRow]", connection.execute(page_of).cursor.fetchall())
+        yield from page
         if len(page) < PAGE:
             return
-        after = cast("int", page[-1][0])
+        after = page[-1][0]
 
 
 def write_checkpoint(connection: Connection, made: Checkpoint) -> None:

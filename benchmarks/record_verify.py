@@ -1,0 +1,78 @@
+"""How fast is a ledger verified: by becalm, by the stand-alone verifier, and read without being verified?"""
+
+from __future__ import annotations
+
+import secrets
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from _measure import report, seconds
+
+from becalm.publish.record_export import VERIFIER, verifier_text
+from becalm.record.verify import LedgerCopy, verify_ledger
+from becalm.store.ledger_sqlite import SqliteLedger
+from becalm.tables.ledger import COLUMNS, Written
+from becalm.terms.event import Event
+
+ENTRIES = 100_000
+BATCH = 5_000
+TARGET = "100,000 entries a second"
+
+
+def arrests(first: int, count: int) -> Iterator[Written]:
+    """Arrests as a log brings them."""
+    for n in range(first, first + count):
+        facts = {
+            "unit": f"VSU {n % 40}",
+            "activity": "dedicated violence suppression",
+            "place_easting_m": 530_000 + n % 9_000,
+            "place_northing_m": 180_000 + n % 7_000,
+            "offence": "possession of an offensive weapon",
+            "reference": f"R{n:07d}",
+        }
+        yield Written(
+            Event("arrest_made", 1, datetime.now(UTC), "PC 101", "officer", "arrest log", facts), None
+        )
+
+
+def main() -> None:
+    """Fill a ledger, and verify it in each way."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "ledger.sqlite"
+        ledger = SqliteLedger(path, now=lambda: datetime.now(UTC), draw_salt=lambda: secrets.token_bytes(32))
+        for first in range(0, ENTRIES, BATCH):
+            ledger.append(list(arrests(first, BATCH)))
+
+        def verify() -> None:
+            verdict = verify_ledger(
+                LedgerCopy(ledger.identity, ledger.rows, (), ledger.kept(), ledger.remembered())
+            )
+            assert verdict.holds
+            assert verdict.size == ENTRIES
+
+        def read() -> None:
+            with sqlite3.connect(path) as raw:
+                for _ in raw.execute(f"SELECT {', '.join(COLUMNS)} FROM event ORDER BY seq"):
+                    pass
+
+        spent = seconds(verify, repeats=3)
+        peer = f"sqlite3 {sqlite3.sqlite_version}: reading the rows alone"
+        report(f"verify a ledger of {ENTRIES:,} entries", spent, peer, seconds(read, repeats=3), TARGET)
+        print(f"{ENTRIES / spent:,.0f} entries a second")
+        ledger.close()
+        script = Path(folder) / VERIFIER
+        script.write_text(verifier_text(), "utf-8")
+        command = [sys.executable, "-I", "-S", str(script), str(path)]
+        alone = seconds(lambda: subprocess.run(command, check=True, capture_output=True), repeats=3)
+        report(
+            f"verify {ENTRIES:,} entries by the stand-alone verifier", alone, "becalm record verify", spent
+        )
+
+
+if __name__ == "__main__":
+    main()
