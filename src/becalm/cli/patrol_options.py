@@ -31,6 +31,21 @@ Streets = Annotated[
         show_default=False,
     ),
 ]
+Travel = Annotated[
+    Path | None,
+    typer.Option(
+        help="Travel minutes of your own instead of streets: a CSV with from, to, minutes and mode.",
+        show_default=False,
+    ),
+]
+CloseTriangles = Annotated[
+    bool,
+    typer.Option("--close-triangles", help="Shorten what --travel has longer than a way over another stop."),
+]
+Arms = Annotated[
+    Path | None,
+    typer.Option(help="The arms of a trial, as `becalm patrol trial` writes them.", show_default=False),
+]
 Hotspots = Annotated[
     Path | None,
     typer.Option(
@@ -65,6 +80,9 @@ def question(
     *,
     units: Path | None = None,
     streets: Path | None = None,
+    travel: Path | None = None,
+    close_triangles: bool = False,
+    arms: Path | None = None,
     hotspots: Path | None = None,
     policy: Path | None = None,
     target: list[str] | None = None,
@@ -75,6 +93,7 @@ def question(
     """What is asked, for the desk."""
     from becalm.desk.find import FindQuestion
     from becalm.desk.patrol_inputs import PatrolQuestion
+    from becalm.desk.patrol_travel import TravelWanted
     from becalm.find.settings import FindSettings
 
     return PatrolQuestion(
@@ -83,7 +102,8 @@ def question(
         find=FindQuestion(target=tuple(target or ()), settings=FindSettings(count=count)),
         hotspots=hotspots,
         units=units,
-        streets=streets,
+        travel=TravelWanted(streets, travel, close_triangles),
+        arms=arms,
         policy=policy,
         boroughs=tuple(borough or ()),
         area=area,

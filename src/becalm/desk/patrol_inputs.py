@@ -4,36 +4,31 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
-
-import numpy as np
 
 from becalm.desk.core import Desk
 from becalm.desk.find import FindQuestion, HotspotsFound, find_hotspots
+from becalm.desk.patrol_travel import TravelWanted, find_ways
+from becalm.desk.together import together
+from becalm.ingest.arms_file import read_arms
 from becalm.ingest.hotspot_file import read_hotspots
 from becalm.ingest.patrol_policy import SHIPPED, load_policy
 from becalm.ingest.recipes import Source
-from becalm.ingest.streets import read_streets
 from becalm.ingest.units import read_units, shipped_rosters, shipped_units
 from becalm.patrol.capacity import Capacity, assess_capacity, fit_dosage
 from becalm.patrol.dose import DosedPlaces, ListedPlace, dose_places, listed_places
 from becalm.patrol.policy import PolicyBook
 from becalm.patrol.request import PlanRequest
 from becalm.patrol.roster import Roster, changed_nights, expand_shifts
-from becalm.patrol.streets import StreetNetwork, street_table
-from becalm.patrol.travel import close_triangles, crow_fly_table, out_of_reach, stops_of
 from becalm.publish.page import data_digest
 from becalm.store.workspace import Workspace
-from becalm.tables.travel import TravelTable
 from becalm.terms.errors import PlanError, UsageError
-from becalm.terms.patrol import Base, Mode, PatrolPlace, UnitShift
+from becalm.terms.patrol import Arm, Base, PatrolPlace, UnitShift
 
 UNITS = "units.toml"
 POLICY = "patrol_policy.toml"
-STREETS = ("streets.graphml", "streets.graphml.gz", "streets.geojson", "streets.geojson.gz")
-TRAVEL_STEP_MINUTES = 0.05  # travel is rounded up to this, so that files are short and nobody is late
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +40,9 @@ class PatrolQuestion:
     find: FindQuestion = field(default_factory=FindQuestion)
     hotspots: Path | None = None  # a GeoJSON of hotspots, in place of a list made now
     units: Path | None = None
-    streets: Path | None = None
+    travel: TravelWanted = field(default_factory=TravelWanted)
     policy: Path | None = None
+    arms: Path | None = None  # of a trial, as `becalm patrol trial` writes them
     boroughs: tuple[str, ...] = ()  # plan for these alone
     area: str = ""  # plan for this one alone
 
@@ -89,40 +85,43 @@ def gather_inputs(
     """
     workspace = desk.workspace
     drawn = desk.draw_seed() if seed is None else seed
-    book, policy_sources = _policy(workspace, question)
-    units = units_file(workspace, question.units)
-    roster = read_units(units, crs=workspace.city.crs)
-    _require_area(roster, question.area)
-    listed, listed_sources, warnings = _listed(desk, question, drawn, found)
-    kept = _within(listed, roster, question)
-    dosed = _dosed(kept, roster, book)
+    (book, policy_sources), (units, roster), (listed, listed_sources, warnings), arms = together(
+        lambda: _policy(workspace, question),
+        lambda: _units(workspace, question),
+        lambda: _listed(desk, question, drawn, found),
+        lambda: read_arms(question.arms) if question.arms else {},
+    )
+    dosed, shifts = together(
+        lambda: _dosed(_within(listed, roster, question), roster, book),
+        lambda: _shifts(roster, question, workspace.city.time_zone, book),
+    )
     places = tuple(p for p in dosed.places if question.area in ("", p.area))
-    shifts = _shifts(roster, question, workspace.city.time_zone, book)
     bases = _bases(roster, shifts)
-    travel, travel_sources, travel_notes = _travel(workspace, question, places, bases, shifts, book)
-    capacity = assess_capacity(places, shifts, travel, book.planner, days=question.days)
+    ways = find_ways(workspace, question.travel, places, bases, shifts, book)
+    capacity = assess_capacity(places, shifts, ways.tables, book.planner, days=question.days)
     fitted, gave = fit_dosage(places, capacity, when_short=book.dose.when_short) if fit else (places, ())
     request = PlanRequest(
         places=fitted,
         shifts=shifts,
         bases=bases,
-        travel=travel,
+        travel=ways.tables,
         policy=book.planner,
         first_day=question.first_day,
         days=question.days,
         zone=workspace.city.time_zone,
+        arms=_arms(arms, places, question),
     )
     return PatrolInputs(
         request=request,
         book=book,
         roster=roster,
         crs=workspace.city.crs,
-        sources={**listed_sources, **policy_sources, UNITS: _sha256(units), **travel_sources},
+        sources={**listed_sources, **policy_sources, UNITS: _sha256(units), **ways.sources},
         notes=(
             *warnings,
             *dosed.notes,
             *_left_out(listed, places),
-            *travel_notes,
+            *ways.notes,
             *_clock_notes(question, workspace.city.time_zone),
             *capacity.uncovered,
             *gave,
@@ -130,6 +129,22 @@ def gather_inputs(
         find_seed=drawn,
         capacity=capacity,
     )
+
+
+def _units(workspace: Workspace, question: PatrolQuestion) -> tuple[Source, Roster]:
+    path = units_file(workspace, question.units)
+    roster = read_units(path, crs=workspace.city.crs)
+    _require_area(roster, question.area)
+    return path, roster
+
+
+def _arms(
+    arms: Mapping[tuple[str, date], Arm], places: tuple[PatrolPlace, ...], question: PatrolQuestion
+) -> dict[tuple[str, date], Arm]:
+    """The arms of these places on these days; a place or day that the trial leaves out has none."""
+    known = {place.hotspot for place in places}
+    until = question.first_day + timedelta(days=question.days)
+    return {(h, d): arm for (h, d), arm in arms.items() if h in known and question.first_day <= d < until}
 
 
 def units_file(workspace: Workspace, named: Path | None) -> Source:
@@ -144,13 +159,6 @@ def units_file(workspace: Workspace, named: Path | None) -> Source:
             f"{workspace.path / UNITS} or name it with --units."
         )
     return path
-
-
-def streets_file(workspace: Workspace, named: Path | None) -> Path | None:
-    """The streets: the file that was named, else the workspace's own, if there is one."""
-    if named is not None:
-        return named
-    return next((p for p in (workspace.path / name for name in STREETS) if p.is_file()), None)
 
 
 def policy_file(workspace: Workspace, named: Path | None) -> Path | None:
@@ -218,63 +226,6 @@ def _shifts(roster: Roster, question: PatrolQuestion, zone: str, book: PolicyBoo
 def _bases(roster: Roster, shifts: tuple[UnitShift, ...]) -> tuple[Base, ...]:
     used = {s.base for s in shifts}
     return tuple(b for b in roster.bases if b.base in used)
-
-
-def _travel(
-    workspace: Workspace,
-    question: PatrolQuestion,
-    places: tuple[PatrolPlace, ...],
-    bases: tuple[Base, ...],
-    shifts: tuple[UnitShift, ...],
-    book: PolicyBook,
-) -> tuple[dict[Mode, TravelTable], dict[str, str], tuple[str, ...]]:
-    path = streets_file(workspace, question.streets)
-    network = read_streets(path, crs=workspace.city.crs) if path else None
-    modes = sorted({s.mode for s in shifts})
-    tables = {mode: _table(network, mode, places, bases, book) for mode in modes}
-    faults = out_of_reach(
-        places,
-        shifts,
-        tables,
-        shortest_burst_minutes=min(book.planner.burst_minutes),
-        settle_minutes=book.planner.settle_minutes,
-    )
-    if faults:
-        raise PlanError(
-            f"{len(faults)} of {len(places)} hotspots are out of reach; nothing was planned", faults
-        )
-    sources = {"streets": _sha256(path) if path else "none: as the crow flies"}
-    return tables, sources, _travel_notes(path, modes, book)
-
-
-def _table(
-    network: StreetNetwork | None,
-    mode: Mode,
-    places: tuple[PatrolPlace, ...],
-    bases: tuple[Base, ...],
-    book: PolicyBook,
-) -> TravelTable:
-    stops, pace = stops_of(places, bases), book.paces[mode]
-    if network is None:
-        table = crow_fly_table(stops, mode, pace, quantile=book.quantile)
-    else:
-        table = street_table(network, stops, mode, pace, quantile=book.quantile).table
-    return _rounded_up(close_triangles(table))
-
-
-def _rounded_up(table: TravelTable) -> TravelTable:
-    steps = np.ceil(table.minutes / TRAVEL_STEP_MINUTES - 1e-9)
-    return replace(table, minutes=np.round(steps * TRAVEL_STEP_MINUTES, 2))
-
-
-def _travel_notes(path: Path | None, modes: list[Mode], book: PolicyBook) -> tuple[str, ...]:
-    by = ", ".join(f"{mode} {book.paces[mode].kph:g} km/h" for mode in modes)
-    if path is None:
-        return (
-            f"Travel as the crow flies ({by}, with its detour): rivers and railways are not seen. "
-            "Give a street network with --streets.",
-        )
-    return (f"Travel over {path.name} ({by} where a street states no speed).",)
 
 
 def _clock_notes(question: PatrolQuestion, zone: str) -> tuple[str, ...]:

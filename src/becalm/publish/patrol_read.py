@@ -83,7 +83,7 @@ class _Shift(_Strict):
 class _Travel(_Strict):
     mode: Mode
     quantile: Number
-    source: Literal["streets", "crow-fly"]
+    source: Literal["streets", "crow-fly", "given"]
     stops: tuple[str, ...]
     minutes: tuple[tuple[Number | None, ...], ...]
 

@@ -16,11 +16,11 @@ class TravelTable:
     """Travel minutes from every stop to every stop by one mode, at a safe quantile.
 
     `stops` names hotspots and bases; `minutes[i, j]` is from stops[i] to stops[j], infinite where there is
-    no way. `source` says whether streets or the crow were followed.
+    no way. `source` says whether streets or the crow were followed, or a table was given.
     """
 
     mode: Mode
     stops: tuple[str, ...]
     minutes: NDArray[np.float64]
     quantile: float
-    source: Literal["streets", "crow-fly"]
+    source: Literal["streets", "crow-fly", "given"]
