@@ -16,7 +16,7 @@ from becalm.terms.errors import UsageError
 
 if TYPE_CHECKING:
     from becalm.desk.patrol_units import NextBursts
-    from becalm.publish.patrol_page import PlanPage
+    from becalm.publish.patrol_words import PlanPage
 
 Plan = Annotated[Path, typer.Argument(help="The folder that `becalm patrol plan` wrote, or its plan.json.")]
 INSTANT_HELP = "2020-05-04T18:05 in the city's time, or with a zone (…Z). Without it: now."

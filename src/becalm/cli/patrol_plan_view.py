@@ -27,7 +27,7 @@ def print_plan(made: PlanMade, format: Format) -> None:
 
 def _record(made: PlanMade) -> dict[str, Any]:
     from becalm.desk.patrol import sha256_of
-    from becalm.publish.patrol_page import PlanPage
+    from becalm.publish.patrol_words import PlanPage
 
     page = PlanPage(made.plan)
     return {
@@ -63,7 +63,7 @@ def _csv(made: PlanMade) -> str:
 
 
 def _print_words(made: PlanMade) -> None:
-    from becalm.publish.patrol_page import PlanPage
+    from becalm.publish.patrol_words import PlanPage
 
     page, plan = PlanPage(made.plan), made.plan
     request = plan.request

@@ -65,6 +65,14 @@ def run(
             show_default=False,
         ),
     ] = None,
+    patrol_from: Annotated[
+        datetime | None,
+        typer.Option(
+            formats=["%Y-%m-%d"],
+            help="The first day of the patrol plan, where the workspace has units.",
+            show_default="tomorrow",
+        ),
+    ] = None,
     as_of: Annotated[
         datetime | None,
         typer.Option(formats=["%Y-%m-%d"], help="The records as they were on this day.", show_default=False),
@@ -103,6 +111,7 @@ def run(
         target=tuple(target or ()),
         count=count,
         cell_m=cell_m,
+        patrol_from=patrol_from.date() if patrol_from else None,
         as_of=as_of.date() if as_of else None,
     )
     desk = desk_of(context, workspace)
@@ -147,6 +156,7 @@ def _record(made: BriefingMade, equal: tuple[str, ...]) -> dict[str, object]:
             {"file": name, "sha256": _sha256(text), "equal": name in equal}
             for name, text in made.texts.items()
         ],
+        "patrol": made.run.parameters.get("patrol", ""),
         "warnings": list(made.warnings),
     }
 
@@ -169,12 +179,24 @@ def _print_words(made: BriefingMade, equal: tuple[str, ...]) -> None:
         typer.echo(f"{made.hotspots} hotspots are listed, each with its certainty.")
     else:
         typer.echo("No hotspots are listed; the page says why.")
+    _say_patrol(made)
     if equal:
         typer.echo(f"Byte for byte the same as the original: {', '.join(equal)}.")
     typer.echo(f"\nThe briefing is in {made.folder}: {', '.join(made.texts)}")
     typer.echo(f"Next: open {made.folder / 'index.html'} in a browser, or print it.")
     if not equal:
         typer.echo(f"      becalm run --again {made.folder / 'run.json'}   makes it again, byte for byte")
+
+
+def _say_patrol(made: BriefingMade) -> None:
+    page = made.patrol.page
+    if page is None:
+        typer.echo(made.patrol.note)
+        return
+    typer.echo(
+        f"The patrol plan, {page.days_in_words}: {len(page.plan.bursts):,} bursts; sealed seed "
+        f"{page.plan.commitment['commitment'][:12]} (entry {page.plan.commitment['entry']})."
+    )
 
 
 def _sha256(text: str) -> str:

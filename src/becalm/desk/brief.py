@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from becalm import __version__
+from becalm.desk.brief_patrol import add_patrol, patrol_part
 from becalm.desk.brief_pins import archive_pins, pins_of
 from becalm.desk.brief_plan import NO_SOURCE, BriefQuestion, Plan, plan_of
 from becalm.desk.core import Desk
@@ -28,6 +29,7 @@ from becalm.publish.ground import borough_areas, footprint
 from becalm.publish.hotspots import hotspots_geojson
 from becalm.publish.map import Area
 from becalm.publish.page import briefing_page
+from becalm.publish.patrol_brief import NO_PATROL, PatrolPart
 from becalm.publish.record import record_json
 from becalm.publish.sentences import choices_made, headline
 from becalm.store.boundaries import load_boundaries
@@ -58,6 +60,7 @@ class BriefingMade:
     warnings: tuple[str, ...]
     hotspots: int
     run: RunRecord
+    patrol: PatrolPart = NO_PATROL
 
 
 def make_briefing(
@@ -74,7 +77,9 @@ def make_briefing(
         parameters=plan.parameters,
         data=pins_of(desk, plan, as_of=question.as_of),
     )
-    made = brief(desk, run, folder=out or default_folder(desk))
+    answers = _ask(desk, run)
+    run = add_patrol(desk, run, answers.found, day=question.patrol_from)
+    made = brief(desk, run, folder=out or default_folder(desk), answers=answers)
     publish_briefing(desk, made)
     return made
 
@@ -95,13 +100,31 @@ def default_folder(desk: Desk) -> Path:
     return desk.workspace.path / "briefing"
 
 
-def brief(desk: Desk, run: RunRecord, *, folder: Path) -> BriefingMade:
-    """What does the briefing of this run hold? Nothing but the run record and the records it pins is read."""
+@dataclass(frozen=True, slots=True)
+class _Answers:
+    """What measure and find answered to the run, from the records that it holds still."""
+
+    still: Desk
+    plan: Plan
+    source: Source
+    comparison: Comparison
+    found: HotspotsFound | None
+    why_not: str
+
+
+def _ask(desk: Desk, run: RunRecord) -> _Answers:
     plan = Plan.of(run.parameters)
     still = replace(desk, archive=PinnedArchive(desk.archive, archive_pins(run.data)))
     source = choose_source(still.archive.files(), plan.source)
     comparison = compare(still, CompareQuestion(plan.period, plan.baselines, plan.grouping, source.key))
-    found, why_not = _hotspots(still, plan, comparison, run.seed)
+    return _Answers(still, plan, source, comparison, *_hotspots(still, plan, comparison, run.seed))
+
+
+def brief(desk: Desk, run: RunRecord, *, folder: Path, answers: _Answers | None = None) -> BriefingMade:
+    """What does the briefing of this run hold? Nothing but the run record and the records it pins is read."""
+    asked = answers or _ask(desk, run)
+    still, plan, comparison = asked.still, asked.plan, asked.comparison
+    found, why_not, source = asked.found, asked.why_not, asked.source
     week = week_of(found.hotspots) if found else None
     areas, areas_note = _areas(still, plan)
     briefing = Briefing(
@@ -118,13 +141,14 @@ def brief(desk: Desk, run: RunRecord, *, folder: Path) -> BriefingMade:
         areas_note=areas_note,
         gaps=_gaps(still, source, comparison),
         choices=choices_made(plan.chosen, comparison, found.hotspots if found else None),
+        patrol=patrol_part(desk, run),
     )
     texts = {"index.html": briefing_page(briefing), "comparison.csv": comparison_csv(comparison)}
     if found:
         texts["hotspots.geojson"] = hotspots_geojson(found.hotspots, run=run, boundary=found.boundary)
     texts["run.json"] = record_json(run)
     listed = len(found.hotspots.hotspots) if found else 0
-    return BriefingMade(folder, texts, headline(comparison), briefing.warnings, listed, run)
+    return BriefingMade(folder, texts, headline(comparison), briefing.warnings, listed, run, briefing.patrol)
 
 
 def _hotspots(desk: Desk, plan: Plan, comparison: Comparison, seed: int) -> tuple[HotspotsFound | None, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from becalm import __version__
 from becalm.desk.brief import BriefingMade, brief, default_folder, publish_briefing
+from becalm.desk.brief_patrol import require_drawn
 from becalm.desk.brief_pins import require_same
 from becalm.desk.core import Desk
 from becalm.publish.record import read_record
@@ -36,6 +37,7 @@ def repeat_briefing(desk: Desk, record: Path, *, out: Path | None = None) -> Bri
     run = read_record(record)
     _require_briefing(run, record)
     require_same(desk.workspace, run.data)
+    require_drawn(desk, run)
     made = brief(desk, run, folder=out or default_folder(desk))
     originals = {name: record.parent / name for name in made.texts}
     there = {name: path.read_bytes() for name, path in originals.items() if path.is_file()}

@@ -15,6 +15,7 @@ from becalm.store.workspace import CONFIG, Workspace
 from becalm.terms.errors import ReplayError
 
 ARCHIVE = "archive/"
+PATROL = "patrol/"  # the sealed plan holds what it was made of
 CITY = f"{CONFIG} [city]"
 
 
@@ -42,7 +43,7 @@ def workspace_pins(workspace: Workspace) -> dict[str, str]:
 
 def require_same(workspace: Workspace, data: Mapping[str, str]) -> None:
     """Refuse to repeat a run where the city, its boundaries or the offence tables are not as they were."""
-    was = {key: sha for key, sha in data.items() if not key.startswith(ARCHIVE)}
+    was = {key: sha for key, sha in data.items() if not key.startswith((ARCHIVE, PATROL))}
     now = workspace_pins(workspace)
     changed = sorted(key for key in was.keys() | now.keys() if was.get(key) != now.get(key))
     if changed:

@@ -34,6 +34,7 @@ class BriefQuestion:
     target: tuple[str, ...] = ()
     count: int | None = None
     cell_m: float | None = None
+    patrol_from: date | None = None
     as_of: date | None = None
 
 
@@ -53,6 +54,9 @@ class Plan:
     count: int
     cell_m: float
     chosen: tuple[str, ...]
+    patrol: str = ""  # the commitment of the patrol plan; empty where there is none
+    patrol_day: str = ""
+    patrol_note: str = ""  # why there is none
 
     @classmethod
     def of(cls, parameters: Mapping[str, Parameter]) -> Plan:
@@ -130,5 +134,5 @@ def _refuse_unknown_grouping(by: str) -> None:
 
 def _chosen(question: BriefQuestion, said: BriefEntry) -> tuple[str, ...]:
     """Which parameters nobody asked for, in the question's order."""
-    names = [field.name for field in fields(question) if field.name != "as_of"]
+    names = [field.name for field in fields(question) if field.name not in ("as_of", "patrol_from")]
     return tuple(n for n in names if not getattr(question, n) and not getattr(said, n, None))

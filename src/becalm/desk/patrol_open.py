@@ -97,8 +97,11 @@ def replay_plan(desk: Desk, path: Path) -> PlanReplayed:
 
 def draw_again(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensities]:
     """Draw this plan again with this key; all that was not drawn is taken from it as it is."""
-    law = fit_law(plan.request)
-    _require_fitted(law, plan.law)
+    _require_fitted(fit_law(plan.request), plan.law)
+    return _drawn(plan, key)
+
+
+def _drawn(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensities]:
     made = plan_bursts(plan.request, key=key, law=plan.law)
     again = PlanDocument.of(
         made,
@@ -111,6 +114,12 @@ def draw_again(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensiti
         notes=plan.notes,
     )
     return again, made.propensities
+
+
+def draw_sealed(desk: Desk, plan: PlanDocument) -> PlanDocument:
+    """Draw this plan again from the seed that lies sealed in this workspace."""
+    story = story_of(desk, str(plan.commitment.get("commitment") or ""))
+    return _drawn(plan, open_sealed(desk, story).key)[0]
 
 
 def _require_fitted(fitted: RouteLaw, held: RouteLaw) -> None:

@@ -12,11 +12,12 @@ from becalm.desk.mark import leave_mark
 from becalm.desk.patrol_seed import PURPOSE
 from becalm.publish.folder import require_free, write_folder
 from becalm.publish.patrol_folder import SHEETS, unit_files
-from becalm.publish.patrol_page import PlanPage
 from becalm.publish.patrol_plan import PlanDocument
 from becalm.publish.patrol_read import read_plan
-from becalm.publish.patrol_sheet import NEXT, Stop, stops_of
+from becalm.publish.patrol_sheet import NEXT
+from becalm.publish.patrol_stops import Stop, stops_of
 from becalm.publish.patrol_units import Tour, tours_of
+from becalm.publish.patrol_words import PlanPage
 from becalm.terms.errors import PlanError, UsageError
 from becalm.terms.patrol import Burst
 

@@ -7,6 +7,7 @@ from typing import Final
 
 from becalm.publish import words
 from becalm.publish.map import Area
+from becalm.publish.patrol_brief import NO_PATROL, PatrolPart
 from becalm.terms.comparison import Comparison
 from becalm.terms.coverage import Gap
 from becalm.terms.hotspot import HotspotList
@@ -43,6 +44,7 @@ class Briefing:
     areas_note: str = ""
     gaps: tuple[Gap, ...] = ()
     choices: tuple[str, ...] = ()
+    patrol: PatrolPart = NO_PATROL
 
     def label(self, group: str) -> str:
         """The name of an offence group as people write it."""

@@ -4,30 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from zoneinfo import ZoneInfo
-
-from pyproj import Transformer
 
 from becalm.publish import words
 from becalm.publish.page import self_contained
 from becalm.publish.patrol_plan import PlanDocument
+from becalm.publish.patrol_stops import Stop, clock_of, stops_of
 from becalm.publish.patrol_units import Tour
-from becalm.terms.patrol import Burst
 
 NEXT = 2  # bursts that a unit is told at a time
-
-
-@dataclass(frozen=True, slots=True)
-class Stop:
-    """One burst as the sheet shows it; times are the city's."""
-
-    start: str
-    end: str
-    name: str
-    hotspot: str
-    position: str
-    radius_m: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +48,7 @@ def sheet_of(plan: PlanDocument, tour: Tour, *, sealed: bool = False) -> Sheet:
     """One tour as the sheet shows it."""
     shift = tour.shift
     shown = tour.bursts if sealed else tour.bursts[:NEXT]
-    hours = (_clock(at, plan) for at in (shift.hours.start, shift.hours.end))
+    hours = (clock_of(at, plan) for at in (shift.hours.start, shift.hours.end))
     return Sheet(
         unit=shift.unit,
         day_in_words=f"{shift.day:%A} {words.day(shift.day)}",
@@ -72,34 +56,9 @@ def sheet_of(plan: PlanDocument, tour: Tour, *, sealed: bool = False) -> Sheet:
         base=shift.base,
         mode={"foot": "on foot", "cycle": "by cycle", "vehicle": "by vehicle"}[shift.mode],
         crew=shift.crew,
-        meal=" to ".join(_clock(at, plan) for at in (tour.meal.start, tour.meal.end))
+        meal=" to ".join(clock_of(at, plan) for at in (tour.meal.start, tour.meal.end))
         if tour.meal and sealed
         else "",
         stops=stops_of(plan, shown),
         sealed=sealed,
     )
-
-
-def stops_of(plan: PlanDocument, bursts: Iterable[Burst]) -> tuple[Stop, ...]:
-    """These bursts with the names and positions that people need."""
-    places = {place.hotspot: place for place in plan.request.places}
-    move = Transformer.from_crs(plan.crs, "EPSG:4326", always_xy=True)
-    stops = []
-    for burst in bursts:
-        place = places[burst.hotspot]
-        longitude, latitude = move.transform(place.easting_m, place.northing_m)
-        stops.append(
-            Stop(
-                start=_clock(burst.span.start, plan),
-                end=_clock(burst.span.end, plan),
-                name=place.name or place.hotspot,
-                hotspot=place.hotspot,
-                position=f"{latitude:.5f}, {longitude:.5f}",
-                radius_m=f"{place.radius_m:.0f}",
-            )
-        )
-    return tuple(stops)
-
-
-def _clock(at: datetime, plan: PlanDocument) -> str:
-    return f"{at.astimezone(ZoneInfo(plan.request.zone)):%H:%M}"

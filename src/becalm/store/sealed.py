@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Final
 
@@ -79,11 +79,25 @@ class SealedBox:
         path = self.folder(commitment) / name
         return path.read_text("utf-8") if path.is_file() else None
 
-    def texts(self, commitment: str) -> Mapping[str, str]:
-        """Every file of this commitment but its key, by name."""
-        folder = self.folder(commitment)
-        names = sorted(p.name for p in folder.iterdir() if p.is_file()) if folder.is_dir() else []
-        return {name: (folder / name).read_text("utf-8") for name in names if name != KEY}
+    def plans(self, commitment: str) -> tuple[str, ...]:
+        """Every plan.json of this commitment: the first one, then one after each re-plan."""
+        found = (self.text(commitment, plan_name(n)) for n in count())
+        return tuple(takewhile(lambda text: text is not None, found))  # type: ignore[arg-type]  # none is None
+
+    def visits_of(self, commitment: str, plan: str) -> str:
+        """The visits.csv that belongs to this one of its plans."""
+        index = self.plans(commitment).index(plan)
+        return self.text(commitment, plan_name(index, "visits.csv")) or ""
+
+
+def plan_name(replan: int, name: str = "plan.json") -> str:
+    """How a file of a plan is called in the box: the first one by its name, later ones with their number.
+
+    >>> plan_name(0), plan_name(2, "visits.csv")
+    ('plan.json', 'visits.2.csv')
+    """
+    stem, _, suffix = name.rpartition(".")
+    return name if replan == 0 else f"{stem}.{replan}.{suffix}"
 
 
 def write_for_owner(path: Path, text: str) -> None:

@@ -1,0 +1,51 @@
+"""Bursts as people read them: the city's time, the name of the place, where it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from pyproj import Transformer
+
+from becalm.publish.patrol_plan import PlanDocument
+from becalm.terms.patrol import Burst
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One burst as the sheet shows it; times are the city's."""
+
+    start: str
+    end: str
+    name: str
+    hotspot: str
+    position: str
+    radius_m: str
+
+
+def stops_of(plan: PlanDocument, bursts: Iterable[Burst]) -> tuple[Stop, ...]:
+    """These bursts with the names and positions that people need."""
+    places = {place.hotspot: place for place in plan.request.places}
+    move = Transformer.from_crs(plan.crs, "EPSG:4326", always_xy=True)
+    stops = []
+    for burst in bursts:
+        place = places[burst.hotspot]
+        longitude, latitude = move.transform(place.easting_m, place.northing_m)
+        stops.append(
+            Stop(
+                start=clock_of(burst.span.start, plan),
+                end=clock_of(burst.span.end, plan),
+                name=place.name or place.hotspot,
+                hotspot=place.hotspot,
+                position=f"{latitude:.5f}, {longitude:.5f}",
+                radius_m=f"{place.radius_m:.0f}",
+            )
+        )
+    return tuple(stops)
+
+
+def clock_of(at: datetime, plan: PlanDocument) -> str:
+    """The city's time of day."""
+    return f"{at.astimezone(ZoneInfo(plan.request.zone)):%H:%M}"
