@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
+import sys
 from pathlib import Path
+from subprocess import CompletedProcess, run
 from typing import Any
 
 import pytest
@@ -179,3 +182,136 @@ def test_a_definition_of_ones_own_is_named_with_the_figure(workspace: Path, log:
 
 def test_a_period_that_ends_before_it_begins_is_refused(workspace: Path) -> None:
     ask(workspace, "record", "arrests", "--since", "2020-02-01", "--until", "2020-01-01", code=2)
+
+
+def with_visit(workspace: Path, words: str = "Zebedee Quillfeather, 3 Nowhere Lane") -> int:
+    """Record a visit with personal details, as the job that will make visits does; returns its entry."""
+    from dataclasses import replace
+
+    from police_files import ledger_of
+
+    from becalm.tables.ledger import Written
+    from becalm.terms.event import Event
+
+    ledger = ledger_of(workspace / "ledger.sqlite")
+    last = next(reversed(list(ledger.entries()))).recorded_at
+    facts = {"visit": 1, "response": "interested"}
+    made = Event("visit_made", 1, last, "crew 7", "visitor", "visit", facts, subject="p1")
+    later = replace(made, occurred_at=last)
+    ledger._now = lambda: last  # type: ignore[attr-defined]  # its clock must not run behind the ledger's
+    (entry,) = ledger.append([Written(later, words.encode())])
+    ledger.close()
+    return entry.seq
+
+
+def holds(folder: Path, words: bytes) -> list[str]:
+    """Which files below this folder hold these words?"""
+    return [path.name for path in folder.rglob("*") if path.is_file() and words in path.read_bytes()]
+
+
+def test_an_entry_about_a_person_is_shown_for_a_purpose_only_and_the_look_is_recorded(
+    workspace: Path,
+) -> None:
+    seq = str(with_visit(workspace))
+    ask(workspace, "record", "show", seq, code=2)
+    ask(workspace, "record", "show", seq, "--purpose", "curiosity", code=9)
+    shown = answer(workspace, "record", "show", seq, "--purpose", "visit", "--details", actor="officer")
+    assert shown["details"] == "Zebedee Quillfeather, 3 Nowhere Lane"
+    found = answer(workspace, "record", "access", "--subject", "p1")["accesses"]
+    assert [(a["actor"], a["purpose"], a["facts"]["what"]) for a in found] == [
+        ("officer", "visit", "payload")
+    ]
+    assert answer(workspace, "record", "access", "--actor", "officer")["accesses"] == found
+
+
+def test_a_list_names_people_for_a_purpose_only_and_each_look_is_recorded(workspace: Path) -> None:
+    with_visit(workspace)
+    assert "subject" not in answer(workspace, "record", "events")[-1]
+    listed = answer(workspace, "record", "events", "--purpose", "audit", "--kind", "visit_made")
+    assert [entry["subject"] for entry in listed] == ["p1"]
+    (access,) = answer(workspace, "record", "access", "--subject", "p1")["accesses"]
+    assert access["facts"] == {"entries": [listed[0]["seq"]], "what": "list of entries"}
+
+
+def test_what_is_erased_is_nowhere_and_the_ledger_still_holds(workspace: Path, tmp_path: Path) -> None:
+    seq = str(with_visit(workspace))
+    ask(workspace, "record", "backup", "--out", str(tmp_path / "copy.sqlite"))
+    assert holds(tmp_path, b"Quillfeather") != []
+    ask(workspace, "record", "erase", "--subject", "p1", code=2)
+    erased = answer(workspace, "record", "erase", "--subject", "p1", "--reason", "expired")
+    assert erased["erased"] == [int(seq)]
+    assert holds(tmp_path, b"Quillfeather") == []
+    assert answer(workspace, "record", "show", seq, "--purpose", "audit")["details"].startswith("erased")
+    ask(workspace, "record", "verify")
+    ask(workspace, "record", "erase", "--entry", seq, "--reason", "expired", code=5)
+
+
+def test_where_the_access_cannot_be_recorded_nothing_is_shown(workspace: Path) -> None:
+    seq = str(with_visit(workspace))
+    with sqlite3.connect(workspace / "ledger.sqlite") as ledger:
+        ledger.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+    ledger.close()
+    for more in ((), ("--details",)):
+        refused = ask(workspace, "record", "show", seq, "--purpose", "visit", *more, code=10)
+        assert "Quillfeather" not in refused.output
+        assert "p1" not in refused.output
+
+
+def apart(workspace: Path, *words: str, actor: str = "sergeant", code: int = 0) -> CompletedProcess[str]:
+    """Ask in a process of its own, so that nobody has the ledger open when it is replaced."""
+    done = run(
+        [Path(sys.executable).with_name("becalm"), *words, "--workspace", str(workspace)],
+        env={**os.environ, "BECALM_ACTOR": actor},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == code, done.stderr
+    return done
+
+
+def told(workspace: Path, *words: str, **more: Any) -> Any:
+    return json.loads(apart(workspace, *words, "--format", "json", **more).stdout)
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> Path:
+    apart(tmp_path / "city", "init", "--city", "london")
+    return tmp_path / "city"
+
+
+def test_an_older_copy_is_refused_until_two_people_confirm_it(city: Path, log: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.sqlite"
+    apart(city, "record", "backup", "--out", str(copy))
+    apart(city, "record", "import", str(log), "--kind", "arrest")
+    (city / "ledger.sqlite").write_bytes(copy.read_bytes())
+    for path in city.glob("ledger.sqlite-*"):
+        path.unlink()
+    refused = apart(city, "record", "import", str(log), "--kind", "arrest", code=10)
+    assert "older copy" in refused.stderr
+    assert told(city, "record", "restore", "--reason", "disk died", actor="ann")["status"] == "asked"
+    apart(city, "record", "restore", "--reason", "me again", actor="Ann ", code=10)
+    apart(city, "record", "restore", actor="bob", code=2)
+    done = told(city, "record", "restore", "--reason", "saw the disk", actor="bob")
+    assert (done["status"], done["lost_size"]) == ("restored", 8)
+    apart(city, "record", "import", str(log), "--kind", "arrest")
+    restored = told(city, "record", "events", "--kind", "ledger_restored")[0]["facts"]
+    assert (restored["first_actor"], restored["second_reason"]) == ("ann", "saw the disk")
+    apart(city, "record", "verify")
+
+
+def test_a_copy_is_put_back_by_two_people(city: Path, log: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.sqlite"
+    apart(city, "record", "backup", "--out", str(copy))
+    apart(city, "record", "import", str(log), "--kind", "arrest")
+    asked = ("record", "restore", str(copy), "--reason", "drill")
+    assert told(city, *asked, actor="ann")["status"] == "asked"
+    assert len([entry["kind"] for entry in told(city, "record", "events")]) == 8
+    assert told(city, *asked, actor="bob")["status"] == "restored"
+    assert [entry["kind"] for entry in told(city, "record", "events")] == [
+        "configuration_changed",
+        "ledger_restored",
+    ]
+    apart(city, "record", "restore", "--reason", "drill", code=2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from becalm.store.workspace import Workspace
@@ -41,3 +42,4 @@ class Desk:
     role: str = "user"  # in which the actor asks, as the ledger keeps it
     prepare_ledger: Callable[[str], Prepared] = _no_server  # makes a server ready, as its owner
     draw_key: Callable[[], bytes] = _no_key  # 32 bytes from the operating system, for what is sealed
+    ledger_file: Path | None = None  # where the ledger lies; None where a server keeps it
