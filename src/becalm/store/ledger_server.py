@@ -21,7 +21,8 @@ CONNECT: Final = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
-    "options": f"-c search_path={SCHEMA} -c lock_timeout=10s -c idle_in_transaction_session_timeout=60s",
+    "options": f"-c search_path={SCHEMA} -c synchronous_commit=on -c lock_timeout=10s "
+    "-c idle_in_transaction_session_timeout=60s",
     "prepare_threshold": 2,
 }
 # Whoever seals holds both locks to the end of the transaction: TURN is asked for and not waited for by those
