@@ -184,24 +184,14 @@ def test_a_period_that_ends_before_it_begins_is_refused(workspace: Path) -> None
     ask(workspace, "record", "arrests", "--since", "2020-02-01", "--until", "2020-01-01", code=2)
 
 
-def with_visit(workspace: Path, words: str = "Zebedee Quillfeather, 3 Nowhere Lane") -> int:
-    """Record a visit with personal details, as the job that will make visits does; returns its entry."""
-    from dataclasses import replace
-
-    from police_files import ledger_of
-
-    from becalm.tables.ledger import Written
-    from becalm.terms.event import Event
-
-    ledger = ledger_of(workspace / "ledger.sqlite")
-    last = next(reversed(list(ledger.entries()))).recorded_at
-    facts = {"visit": 1, "response": "interested"}
-    made = Event("visit_made", 1, last, "crew 7", "visitor", "visit", facts, subject="p1")
-    later = replace(made, occurred_at=last)
-    ledger._now = lambda: last  # type: ignore[attr-defined]  # its clock must not run behind the ledger's
-    (entry,) = ledger.append([Written(later, words.encode())])
-    ledger.close()
-    return entry.seq
+def with_visit(workspace: Path) -> int:
+    """Record a visit by hand, with the personal details of the person visited; returns its entry."""
+    details = workspace.parent / "details.txt"
+    details.write_text("Zebedee Quillfeather, 3 Nowhere Lane", "utf-8")
+    words = ("visit_made", "--set", "visit=1", "--set", "response=interested", "--subject", "p1")
+    made = answer(workspace, "record", "add", *words, "--purpose", "visit", "--details", str(details))
+    details.unlink()
+    return int(made["seq"])
 
 
 def holds(folder: Path, words: bytes) -> list[str]:
@@ -315,3 +305,14 @@ def test_a_copy_is_put_back_by_two_people(city: Path, log: Path, tmp_path: Path)
         "ledger_restored",
     ]
     apart(city, "record", "restore", "--reason", "drill", code=2)
+
+
+def test_what_becalm_writes_itself_cannot_be_added_by_hand(workspace: Path) -> None:
+    ask(workspace, "record", "add", "ledger_restored", "--set", "size=1", code=2)
+    ask(workspace, "record", "add", "arrest_mad", code=9)
+    ask(workspace, "record", "add", "arrest_made", "--set", "unit=VSU 1", code=9)
+    facts = ("--set", "unit=VSU 1", "--set", "activity=warrant")
+    ask(workspace, "record", "add", "arrest_made", *facts, "--at", "2020-04-30T22:15", code=2)
+    ask(workspace, "record", "add", "arrest_made", *facts, "--at", "2020-04-30T22:15+01:00")
+    found = answer(workspace, "record", "arrests", "--since", "2020-04-30", "--until", "2020-04-30")
+    assert (found["arrests"], found["recorded_by_hand"]) == (1, 1)

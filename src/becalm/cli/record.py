@@ -13,6 +13,7 @@ app = typer.Typer(
 app.command("arrests")(record_ask.arrests)
 app.command("events")(record_ask.events)
 app.command("show")(record_ask.show)
+app.command("add")(record_write.add)
 app.command("import")(record_write.import_log)
 app.command("correct")(record_write.correct)
 app.command("withdraw")(record_write.withdraw)

@@ -109,7 +109,8 @@ def print_import(made: LogImported, format: Format) -> None:
 def print_written(entry: Entry, format: Format) -> None:
     """Print an entry that was just written."""
     told = entry_told(entry, with_subject=False)
-    words = f"Entry {entry.seq}: {entry.event.kind}, corrects entry {entry.event.corrects}"
+    words = f"Entry {entry.seq}: {entry.event.kind}"
+    words += f", corrects entry {entry.event.corrects}" if entry.event.corrects else ""
     emit(format, lines=[words], told=told, rows=[{**told, "facts": _facts_text(told["facts"])}])
 
 

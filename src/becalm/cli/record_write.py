@@ -1,4 +1,4 @@
-"""`becalm record import`, `correct` and `withdraw`: new entries, never a change of old ones."""
+"""`becalm record add`, `import`, `correct` and `withdraw`: new entries, never a change of old ones."""
 
 from __future__ import annotations
 
@@ -10,6 +10,14 @@ import typer
 
 from becalm.cli.options import Format, FormatOption, WorkspaceOption, desk_of
 from becalm.terms.errors import UsageError
+
+SetOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="fact=value; may be given again. An empty value takes it away."),
+]
+AtOption = Annotated[
+    str | None, typer.Option(help="When it happened, with its offset, e.g. 2020-04-30T22:15+01:00.")
+]
 
 
 def import_log(
@@ -36,16 +44,43 @@ def import_log(
     )
 
 
+def add(
+    context: typer.Context,
+    kind: Annotated[str, typer.Argument(help="What happened, e.g. arrest_made, visit_made.")],
+    facts: SetOption = None,
+    at: AtOption = None,
+    subject: Annotated[str, typer.Option(help="The pseudonym of the person that it is about.")] = "",
+    details: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file of personal details, kept beside the entry and erasable.", show_default=False
+        ),
+    ] = None,
+    purpose: Annotated[str, typer.Option(help="What for.")] = "record",
+    workspace: WorkspaceOption = None,
+    format: FormatOption = Format.table,
+) -> None:
+    """Record by hand what happened. No personal detail belongs in a fact: put it into --details."""
+    from becalm.cli.record_view import print_written
+    from becalm.desk.record_add import add_event
+
+    made = add_event(
+        desk_of(context, workspace),
+        kind,
+        facts=_pairs(facts or []),
+        purpose=purpose,
+        occurred_at=_instant(at) if at else None,
+        subject=subject,
+        details=_bytes(details) if details else None,
+    )
+    print_written(made, format)
+
+
 def correct(
     context: typer.Context,
     entry: Annotated[int, typer.Argument(min=1, help="The first entry, not one that corrects it.")],
-    facts: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="fact=value; may be given again. An empty value takes it away."),
-    ] = None,
-    at: Annotated[
-        str | None, typer.Option(help="When it happened, with its offset, e.g. 2020-04-30T22:15+01:00.")
-    ] = None,
+    facts: SetOption = None,
+    at: AtOption = None,
     workspace: WorkspaceOption = None,
     format: FormatOption = Format.table,
 ) -> None:
@@ -93,3 +128,10 @@ def _instant(text: str) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise UsageError(f"--at {text!r} is no instant. Write it with its offset: 2020-04-30T22:15+01:00.")
     return moment
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"--details {path} cannot be read ({error.strerror}). Name a file.") from error

@@ -8,14 +8,12 @@ from datetime import datetime
 from becalm.desk.core import Desk
 from becalm.desk.mark import event_of, leave_mark
 from becalm.desk.record import entry_at
-from becalm.record.kind_shape import FactField
+from becalm.desk.record_add import read_fact
 from becalm.record.kinds import KINDS
 from becalm.record.standing import WITHDRAWN, what_stands
 from becalm.tables.ledger import Ledger, Written
-from becalm.terms.errors import EventError, Fault, UsageError
-from becalm.terms.event import Entry, Fact
-
-WORDS = {"true": True, "yes": True, "false": False, "no": False}
+from becalm.terms.errors import UsageError
+from becalm.terms.event import Entry
 
 
 def correct_entry(
@@ -32,7 +30,10 @@ def correct_entry(
     latest = _standing(ledger, seq)
     former = latest.event
     fields = KINDS[former.kind, former.version].by_name
-    changed = {**former.facts, **{name: _read(fields.get(name), name, text) for name, text in facts.items()}}
+    changed = {
+        **former.facts,
+        **{name: read_fact(fields.get(name), name, text) for name, text in facts.items()},
+    }
     moment = occurred_at or former.occurred_at
     if changed == dict(former.facts) and moment == former.occurred_at:
         raise UsageError(f"Entry {seq} says so already. Give what is to change, e.g. --set unit='VSU 2'.")
@@ -73,20 +74,3 @@ def _standing(ledger: Ledger, seq: int) -> Entry:
     if standing.withdrawn:
         raise UsageError(f"Entry {seq} was withdrawn. Record what happened as a new entry instead.")
     return standing.latest
-
-
-def _read(field: FactField | None, name: str, text: str) -> Fact:
-    """The fact that this text stands for; an empty one takes the fact away where it may be missing."""
-    if field is None or (not text and field.needed):
-        return text  # the check of the event names what is wrong
-    if not text:
-        return None
-    if field.type == "flag":
-        return WORDS.get(text.casefold(), text)
-    if field.type == "whole":
-        try:
-            return int(text)
-        except ValueError as error:
-            fault = Fault(f"fact {name}", f"{text!r} is not a whole number", "write it in figures")
-            raise EventError("The correction cannot be recorded; nothing was written", (fault,)) from error
-    return text

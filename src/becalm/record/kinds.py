@@ -6,13 +6,21 @@ import difflib
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
-from becalm.record.kind_list import ALL_KINDS, KINDS
-from becalm.record.kind_people import ABOUT_PEOPLE
+from becalm.record.kind_list import ALL_KINDS, KINDS, OUTCOMES, PATROL
+from becalm.record.kind_people import ABOUT_PEOPLE, HELP
 from becalm.record.kind_shape import FACT_TYPES, FactField, Kind, fits
 from becalm.terms.errors import EventError, Fault
 from becalm.terms.event import Event
 
-__all__ = ["ABOUT_PEOPLE", "ALL_KINDS", "KINDS", "Kind", "check_event", "check_events"]
+__all__ = ["ABOUT_PEOPLE", "ALL_KINDS", "BY_HAND", "KINDS", "Kind", "check_event", "check_events"]
+
+BY_HAND = tuple(
+    kind.name
+    for kind in (*PATROL, *OUTCOMES, *HELP)
+    if (kind.corrects == "may" and kind.name != "bursts_planned")
+    or kind.name in ("allocation_made", "disclosure_made")
+)
+"""The kinds that a person may record; the others are written by the program that does what they tell of."""
 
 
 def check_event(event: Event, now: datetime) -> None:
