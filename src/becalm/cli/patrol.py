@@ -7,7 +7,15 @@ from __future__ import annotations
 
 import typer
 
-from becalm.cli import patrol_capacity, patrol_certificate, patrol_delivered, patrol_next, patrol_open, patrol_plan
+from becalm.cli import (
+    patrol_capacity,
+    patrol_certificate,
+    patrol_delivered,
+    patrol_next,
+    patrol_open,
+    patrol_plan,
+    patrol_trial,
+)
 
 app = typer.Typer(
     no_args_is_help=True, help="Plan bursts at random times that nobody can predict, and prove it."
@@ -23,3 +31,4 @@ app.command("reveal")(patrol_open.reveal)
 app.command("replay")(patrol_open.replay)
 app.command("audit")(patrol_open.audit)
 app.command("delivered")(patrol_delivered.delivered)
+app.command("trial")(patrol_trial.trial)

@@ -1,0 +1,146 @@
+"""How a certificate is shown. Imported only when there is one to show."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from becalm.cli.options import Format
+from becalm.cli.screen import console as on_screen
+from becalm.terms.certificate import Attack, Certificate
+from becalm.terms.estimate import Estimate
+
+PLACES = 5
+FIGURES = (
+    ("auc_static", "AUC, timetable alone"),
+    ("auc_history", "AUC, knowing every visit so far"),
+    ("gain", "gain of knowing the past"),
+    ("log_loss_skill", "log-loss skill"),
+    ("safest_decile_ratio", "safest decile: observed / timetable"),
+    ("longest_dead_zone_minutes", "longest dead zone, minutes"),
+    ("insider_gain", "gain of an insider"),
+)
+
+
+def print_certificate(found: Certificate, format: Format) -> None:
+    """Print the certificate, as asked."""
+    held = certificate_object(found)
+    if format is Format.json:
+        sys.stdout.write(json.dumps(held, ensure_ascii=False, indent=2) + "\n")
+    elif format is Format.csv:
+        rows = csv.writer(sys.stdout, lineterminator="\n")
+        rows.writerow(("figure", "log", "low", "high", "floor", "floor_low", "floor_high"))
+        rows.writerows(_row(name, held) for name, _ in FIGURES)
+    else:
+        _print_table(found, held)
+
+
+def certificate_object(found: Certificate) -> dict[str, Any]:
+    """The certificate in the shape that other programs rely on."""
+    return {
+        **attack_object(found.attack),
+        "floor": attack_object(found.floor),
+        "calibration": _calibration(found.attack),
+        "train_days": found.settings.train_days,
+        "test_days": found.settings.test_days,
+        "from": str(found.first_day),
+        "to": str(found.last_day),
+        "time_zone": found.time_zone,
+        "window_minutes": found.settings.window_minutes,
+        "visits": found.visits,
+        "hotspots": found.hotspots,
+        "moments": found.moments,
+        "trained_moments": found.trained,
+        "level": found.settings.level,
+        "method": found.attack.gain.method,
+        "seed": found.seed,
+        "seeds": found.settings.seeds,
+        "warnings": list(found.notes),
+    }
+
+
+def attack_object(attack: Attack) -> dict[str, Any]:
+    """One attack: the contract's figures first."""
+    zone = attack.longest_dead_zone
+    return {
+        "auc_static": round(attack.auc_static, PLACES),
+        "auc_history": round(attack.auc_history, PLACES),
+        **_spread("gain", attack.gain),
+        **_spread("log_loss_skill", attack.log_loss_skill),
+        **_spread("safest_decile_ratio", attack.safest_decile_ratio),
+        "longest_dead_zone_minutes": zone.minutes,
+        "dead_zone": {"area": zone.area, "begins": zone.begins},
+        "auc_insider": None if attack.auc_insider is None else round(attack.auc_insider, PLACES),
+        **_spread("insider_gain", attack.insider_gain),
+    }
+
+
+def _spread(name: str, estimate: Estimate | None) -> dict[str, float | None]:
+    if estimate is None:
+        return {name: None, f"{name}_low": None, f"{name}_high": None}
+    values = (estimate.value, estimate.low, estimate.high)
+    return dict(zip((name, f"{name}_low", f"{name}_high"), (round(v, PLACES) for v in values), strict=True))
+
+
+def _calibration(attack: Attack) -> list[dict[str, float]]:
+    return [
+        {
+            "decile": d.decile,
+            "moments": d.moments,
+            "foretold": round(d.foretold, PLACES),
+            "timetable": round(d.timetable, PLACES),
+            "observed": round(d.observed, PLACES),
+        }
+        for d in attack.calibration
+    ]
+
+
+def _row(name: str, held: dict[str, Any]) -> list[object]:
+    keys = (name, f"{name}_low", f"{name}_high")
+    return [name, *(held.get(key) for key in keys), *(held["floor"].get(key) for key in keys)]
+
+
+def _print_table(found: Certificate, held: dict[str, Any]) -> None:
+    console, s = on_screen(), found.settings
+    say(
+        console,
+        f"{found.visits:,} visits at {found.hotspots} hotspots, {found.first_day} to {found.last_day} "
+        f"({found.time_zone}): {s.train_days} days watched, {s.test_days} foretold.",
+        f"Does a visit start within {s.window_minutes} minutes? {found.moments:,} moments were foretold.",
+    )
+    table = Table(box=None, header_style="bold", padding=(0, 2, 0, 0), pad_edge=False)
+    for heading in ("figure", "this log", "chance alone"):
+        table.add_column(heading, justify="left" if heading == "figure" else "right", no_wrap=True)
+    for name, words in FIGURES:
+        table.add_row(words, _text(name, held), _text(name, held["floor"]))
+    console.print(table)
+    zone = found.attack.longest_dead_zone
+    if zone.minutes:
+        where = f" in {zone.area}" if zone.area else ""
+        say(console, f"The longest dead zone{where} begins at {zone.begins}.")
+    say(console, *(f"warning: {note}" for note in found.notes))
+    say(
+        console,
+        f"Intervals hold {s.level:.0%} ({found.attack.gain.method}); seed {found.seed}, seeds {s.seeds}. "
+        "Chance alone: independent visits at the same rates.",
+    )
+
+
+def _text(name: str, held: dict[str, Any]) -> str:
+    value, low = held[name], held.get(f"{name}_low")
+    if value is None:
+        return "not known"
+    if name == "longest_dead_zone_minutes":
+        return str(value)
+    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {held[name + '_high']:.3f})"
+
+
+def say(console: Console, *lines: str) -> None:
+    """Print lines as they are."""
+    for line in lines:
+        console.print(line, markup=False, highlight=False, soft_wrap=True)

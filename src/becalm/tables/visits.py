@@ -1,0 +1,81 @@
+"""Short visits to places, as they were made or planned, however they were written down."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+from numpy.typing import NDArray
+
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class VisitLog:
+    """Visits in the order of their starts; instants in seconds since 1970, UTC.
+
+    `hotspot[i]` and `unit[i]` are places in `hotspots` and `units`; a unit that is not known is -1, and
+    `units` is empty where the log names none. `areas[h]` is the area of hotspot h, "" where none is named.
+    Civil days are those of `time_zone`.
+    """
+
+    hotspots: tuple[str, ...]
+    units: tuple[str, ...]
+    areas: tuple[str, ...]
+    hotspot: Ints
+    unit: Ints
+    start_s: Ints
+    end_s: Ints
+    time_zone: str
+
+    @property
+    def size(self) -> int:
+        """How many visits are there?"""
+        return len(self.start_s)
+
+
+def visit_log(
+    *,
+    hotspot: NDArray[np.str_],
+    start_s: Ints,
+    end_s: Ints,
+    time_zone: str,
+    unit: NDArray[np.str_] | None = None,
+    area: NDArray[np.str_] | None = None,
+) -> VisitLog:
+    """Put visits in order: one element a visit. A hotspot's area is the one of its first visit."""
+    order = np.lexsort((hotspot, end_s, start_s))
+    hotspots, first, at = np.unique(hotspot[order], return_index=True, return_inverse=True)
+    areas = [""] * len(hotspots) if area is None else area[order][first].tolist()
+    units: tuple[str, ...] = ()
+    of_unit = np.full(len(order), -1, dtype=np.int64)
+    if unit is not None:
+        names, codes = np.unique(unit[order], return_inverse=True)
+        units, of_unit = tuple(names.tolist()), codes.astype(np.int64)
+        of_unit[names[codes] == ""] = -1
+    return VisitLog(
+        hotspots=tuple(hotspots.tolist()),
+        units=units,
+        areas=tuple(areas),
+        hotspot=at.astype(np.int64),
+        unit=of_unit,
+        start_s=start_s[order].astype(np.int64),
+        end_s=end_s[order].astype(np.int64),
+        time_zone=time_zone,
+    )
+
+
+def civil_days(log: VisitLog) -> tuple[date, date]:
+    """The civil days of the first and of the last start."""
+    zone = ZoneInfo(log.time_zone)
+    first, last = (datetime.fromtimestamp(int(s), UTC).astimezone(zone).date() for s in log.start_s[[0, -1]])
+    return first, last
+
+
+def midnights_s(first: date, days: int, time_zone: str) -> Ints:
+    """The instants at which `days` civil days start, and the one at which the last of them ends."""
+    zone = ZoneInfo(time_zone)
+    starts = (datetime.combine(first + timedelta(days=d), time(), zone) for d in range(days + 1))
+    return np.array([int(start.timestamp()) for start in starts], dtype=np.int64)

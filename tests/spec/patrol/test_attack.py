@@ -1,0 +1,151 @@
+"""What an attacker may know, which moments are asked about, and what the figures mean."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import log_loss, roc_auc_score
+from visit_logs import FIRST, chance_log
+
+from becalm.ingest.visit_log import VisitColumns, read_visit_log
+from becalm.methods.chance_scores import (
+    area_under_curve,
+    calibrate,
+    curve_areas_resampled,
+    log_losses,
+)
+from becalm.patrol.attack_features import history_features, insider_features, static_features
+from becalm.patrol.attack_floor import independent_visits
+from becalm.patrol.attack_moments import label_moments, lay_moments, starts_by_day
+from becalm.patrol.dead_zone import longest_dead_zone
+from becalm.tables.visits import VisitLog, midnights_s
+from becalm.terms.certificate import AttackSettings
+from becalm.terms.errors import QuestionError
+
+SETTINGS = AttackSettings(train_days=14, test_days=7)
+LOG = chance_log(hotspots=6, days=21, per_day=5, seed=5)
+
+
+def keep(log: VisitLog, kept: np.ndarray) -> VisitLog:
+    arrays = {name: getattr(log, name)[kept] for name in ("hotspot", "unit", "start_s", "end_s")}
+    return replace(log, **arrays)
+
+
+def with_units(log: VisitLog) -> VisitLog:
+    return replace(log, units=("u0", "u1"), unit=np.arange(log.size) % 2)
+
+
+def test_nothing_an_attacker_is_told_looks_ahead() -> None:
+    log = with_units(LOG)
+    moments = lay_moments(log, SETTINGS)
+    t = 1500
+    before = keep(log, log.start_s <= moments.at_s[t])
+    for features in (static_features, history_features, insider_features):
+        whole, cut = list(features(log, moments)), list(features(before, moments))
+        for (name, one), (_, other) in zip(whole, cut, strict=True):
+            np.testing.assert_allclose(one[:, t], other[:, t], rtol=1e-5, err_msg=name)
+
+
+def test_a_moment_asks_for_starts_within_the_next_half_hour_and_not_for_visits_under_way() -> None:
+    moments = lay_moments(LOG, SETTINGS)
+    starts, under_way = label_moments(LOG, moments, 1800)
+    for h, t in ((0, 100), (3, 777), (5, 2000)):
+        own = LOG.hotspot == h
+        at = moments.at_s[t]
+        assert starts[h, t] == ((LOG.start_s[own] > at) & (LOG.start_s[own] <= at + 1800)).any()
+        assert under_way[h, t] == ((LOG.start_s[own] <= at) & (LOG.end_s[own] > at)).any()
+
+
+def test_the_independent_visits_have_the_rates_of_the_log() -> None:
+    moments = lay_moments(LOG, SETTINGS)
+    drawn = independent_visits(LOG, moments, np.random.default_rng(1))
+    assert abs(drawn.size - LOG.size) < 5 * np.sqrt(LOG.size)
+    assert drawn.hotspots == LOG.hotspots
+
+
+def test_days_without_any_record_are_named_and_left_out() -> None:
+    midnights = midnights_s(FIRST, 21, LOG.time_zone)
+    gap = (LOG.start_s >= midnights[5]) & (LOG.start_s < midnights[7])
+    moments = lay_moments(keep(LOG, ~gap), SETTINGS)
+    assert any("2025-01-11, 2025-01-12" in note for note in moments.notes)
+    assert not moments.live[:, (moments.day == 5) | (moments.day == 6)].any()
+
+
+def test_a_log_that_is_mostly_silent_is_refused() -> None:
+    midnights = midnights_s(FIRST, 21, LOG.time_zone)
+    gap = (LOG.start_s >= midnights[15]) & (LOG.start_s < midnights[19])
+    with pytest.raises(QuestionError, match="silent on 4 of the 7 test days"):
+        lay_moments(keep(LOG, ~gap), SETTINGS)
+
+
+def test_a_hotspot_that_vanishes_is_named_and_its_silence_is_left_out() -> None:
+    midnights = midnights_s(FIRST, 21, LOG.time_zone)
+    busiest = int(np.bincount(LOG.hotspot).argmax())
+    gone = (LOG.hotspot == busiest) & (LOG.start_s >= midnights[14])
+    moments = lay_moments(keep(LOG, ~gone), SETTINGS)
+    assert any(LOG.hotspots[busiest] in note and "gap" in note for note in moments.notes)
+    assert not moments.live[busiest, moments.day >= 14].any()
+    assert starts_by_day(LOG, moments)[busiest, 14:].sum() > 14
+
+
+def test_a_night_of_23_hours_has_its_own_number_of_moments() -> None:
+    log = replace(LOG, start_s=LOG.start_s + 75 * 86_400, end_s=LOG.end_s + 75 * 86_400)
+    moments = lay_moments(log, SETTINGS)  # 22 March to 12 April 2025: the clocks go forward on the 30th
+    per_day = np.bincount(moments.day)
+    assert set(per_day.tolist()) == {92, 96}
+    assert moments.minute.max() == 1425
+
+
+def test_tours_that_all_change_over_at_one_hour_leave_a_dead_zone() -> None:
+    midnights = midnights_s(FIRST, 21, LOG.time_zone)
+    log = chance_log(hotspots=30, days=21, per_day=6, seed=9)
+    clock = log.start_s - midnights[np.searchsorted(midnights, log.start_s, "right") - 1]
+    handover = (clock + (log.end_s - log.start_s) > 13.5 * 3600) & (clock < 14.25 * 3600)
+    log, clock = keep(log, ~handover), clock[~handover]
+    zone = longest_dead_zone(log, np.ones(log.size, dtype=np.bool_), clock)
+    assert (zone.begins, zone.minutes) == ("13:30", 45)
+
+
+def test_the_scores_are_those_of_scikit_learn() -> None:
+    rng = np.random.default_rng(3)
+    chance = np.round(rng.random(5000), 2)
+    happened = rng.random(5000) < chance
+    assert area_under_curve(chance, happened) == pytest.approx(roc_auc_score(happened, chance))
+    held = np.clip(chance, 1e-6, 1 - 1e-6)
+    assert log_losses(chance, happened).mean() == pytest.approx(log_loss(happened, held))
+
+
+def test_a_resampled_area_is_that_of_the_repeated_rows() -> None:
+    rng = np.random.default_rng(4)
+    chance, block = rng.random(3000), rng.integers(0, 5, 3000)
+    happened = rng.random(3000) < chance
+    weights = np.array([[1.0, 1, 1, 1, 1], [0.0, 2, 1, 0, 2]])
+    areas = curve_areas_resampled(chance, happened, block, weights)
+    rows = np.concatenate([np.flatnonzero(block == b) for b in (1, 1, 2, 4, 4)])
+    assert areas[0] == pytest.approx(area_under_curve(chance, happened), abs=2e-4)
+    assert areas[1] == pytest.approx(area_under_curve(chance[rows], happened[rows]), abs=2e-4)
+
+
+def test_calibration_groups_are_of_equal_size_and_hold_their_own_means() -> None:
+    found = calibrate(np.arange(20) / 20, np.arange(20) >= 10, groups=10)
+    assert np.bincount(found.group).tolist() == [2] * 10
+    assert found.happened.tolist() == [0.0] * 5 + [1.0] * 5
+    assert found.chance[0] == pytest.approx(0.025)
+
+
+def test_times_are_read_with_and_without_a_zone(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(
+        "hotspot,start,end\n"
+        "a,2025-07-01T10:00:00Z,2025-07-01T10:15:00Z\n"
+        "a,2025-07-01 11:30,2025-07-01 11:45\n"
+        "a,01/07/2025 12:30,01/07/2025 12:45:00\n"
+        "a,2025-07-01T15:00:00.000+0200,2025-07-01T15:10:00+02:00\n",
+        "utf-8",
+    )
+    read = read_visit_log(path, VisitColumns(), time_zone="Europe/London")
+    assert ((read.log.start_s - read.log.start_s[0]) / 60).tolist() == [0, 30, 90, 180]
+    assert any("2 of 4 visits carry no zone: taken as clock time in Europe/London" in n for n in read.notes)
