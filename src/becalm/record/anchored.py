@@ -37,20 +37,20 @@ class Heads:
     proven: int
     proven_outside: int
     unequal: tuple[Anchor, ...]  # and not given up in a restore
+    unsigned: tuple[Anchor, ...]  # likewise; they only contradict, for nobody known vouches for them
     restores: tuple[Restore, ...]
 
 
 def weigh_heads(walk: Walk, anchors: Sequence[Anchor], *, unsigned: Sequence[Anchor]) -> Heads:
-    """Which entries do these heads prove? `unsigned` are those that only contradict: nobody vouches for them.
+    """Which entries do these heads prove? `unsigned` are those of a key that the ledger does not name.
 
     Who rewrites a ledger may sign its heads anew where he holds the key. So a head that contradicts ends what
     the others prove, and where it was kept elsewhere, those in the ledger prove nothing.
     """
     restores = tuple(_restore(row) for row in walk.told if row[3] == "ledger_restored")
     agreeing = [a for a in anchors if walk.roots.get(a.size) == a.checkpoint.head.root]
-    unequal = tuple(
-        a for a in anchors if a not in agreeing and not any(r.accounts_for(a.checkpoint) for r in restores)
-    )
+    standing = [a for a in anchors if not any(r.accounts_for(a.checkpoint) for r in restores)]
+    unequal = tuple(a for a in standing if a not in agreeing)
     contradicting = [a for a in unequal if a.size in walk.roots]
     least = min((a.size for a in contradicting), default=walk.sound + 1)
     elsewhere = any(a.place != IN_LEDGER for a in contradicting)
@@ -60,7 +60,19 @@ def weigh_heads(walk: Walk, anchors: Sequence[Anchor], *, unsigned: Sequence[Anc
         if a not in unsigned and a.size < least and (not elsewhere or a.place != IN_LEDGER)
     ]
     proven = max((a.size for a in proof), default=0)
-    return Heads(proven, max((a.size for a in proof if a.outside), default=0), unequal, restores)
+    outside = max((a.size for a in proof if a.outside), default=0)
+    return Heads(proven, outside, unequal, tuple(a for a in standing if a in unsigned), restores)
+
+
+def unknown_keys(walk: Walk, heads: Heads) -> Iterator[Finding]:
+    """Heads that somebody else signed. One that is longer than the ledger may be of a key that was lost."""
+    for anchor in heads.unsigned:
+        if anchor.size <= walk.size:
+            what = (
+                f"The signed head of {anchor.size} entries in {anchor.place} is signed with key "
+                f"{anchor.checkpoint.key[:16]}, which this ledger does not name."
+            )
+            yield Finding("key", None, what)
 
 
 def disagreements(walk: Walk, heads: Heads, *, bad: int | None) -> Iterator[Finding]:

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from becalm.record.anchored import Heads, disagreements, lost_checkpoints, unlike_remembered, weigh_heads
+from becalm.record.anchored import (
+    Heads,
+    disagreements,
+    lost_checkpoints,
+    unknown_keys,
+    unlike_remembered,
+    weigh_heads,
+)
 from becalm.record.checkpoint import handover_bytes, is_signed, key_id, signed_bytes
 from becalm.record.diagnose import diagnose
 from becalm.record.verdict import Anchor, Finding, Verdict
@@ -40,9 +47,10 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     walk = walk_rows(copy.rows(), copy.identity, sizes)
     keys, key_findings = _keys(walk, copy.identity)
     flawed = {a: flaw for a in anchors if (flaw := _flaw(a, copy.identity, keys)) is not None}
-    fit = [a for a in anchors if a not in flawed or flawed[a].fate == "key"]
-    heads = weigh_heads(walk, fit, unsigned=tuple(flawed))
-    findings = [*copy.amiss, *key_findings, *flawed.values(), *_broken(walk, copy, heads)]
+    fit = [a for a in anchors if a not in flawed]
+    heads = weigh_heads(walk, fit, unsigned=[a for a in fit if a.checkpoint.key not in keys])
+    findings = [*copy.amiss, *key_findings, *flawed.values(), *unknown_keys(walk, heads)]
+    findings += _broken(walk, copy, heads)
     bad = min((f.first for f in findings if f.first is not None), default=None)
     findings += disagreements(walk, heads, bad=bad)
     findings += lost_checkpoints(walk, anchors)
@@ -101,10 +109,8 @@ def _flaw(anchor: Anchor, identity: str, keys: dict[str, str]) -> Finding | None
     if point.ledger != identity:
         what = f"{name} is of ledger {point.ledger}, and this one is {identity}: another took its place."
         return Finding("rewritten", 1, what)
-    if point.key not in keys:
-        what = f"{name} is signed with key {point.key[:16]}, which this ledger does not name."
-        return Finding("key", None, what)
-    if not is_signed(signed_bytes(point), signature=point.signature, public_key=keys[point.key]):
+    known = keys.get(point.key)
+    if known and not is_signed(signed_bytes(point), signature=point.signature, public_key=known):
         return Finding("checkpoint", None, f"{name} was altered: its signature does not fit it.")
     return None
 

@@ -1,0 +1,187 @@
+"""`becalm record verify`, `head`, `checkpoint` and `export`, as an auditor uses them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sqlite3
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from becalm.cli.main import app
+
+LOG = """\
+arrested_at,place_easting_m,place_northing_m,unit,activity,offence
+2020-04-30 22:15,530120,180410,VSU 2,weapon sweep,knife possession
+2020-05-01 01:00,530120,180410,VSU 2,warrant,wounding
+"""
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    folder = tmp_path / "city"
+    ask(folder, "init", "--city", "london")
+    log = tmp_path / "arrests.csv"
+    log.write_text(LOG, "utf-8")
+    ask(folder, "record", "import", str(log), "--kind", "arrest")
+    return folder
+
+
+def ask(workspace: Path, *words: str, actor: str = "sergeant", code: int = 0) -> Result:
+    asked = CliRunner().invoke(app, [*words, "--workspace", str(workspace)], env={"BECALM_ACTOR": actor})
+    assert asked.exit_code == code, asked.output
+    return asked
+
+
+def answer(workspace: Path, *words: str, **more: Any) -> Any:
+    return json.loads(ask(workspace, *words, "--format", "json", **more).stdout)
+
+
+def tamper(workspace: Path, *statements: str) -> None:
+    with sqlite3.connect(workspace / "ledger.sqlite") as ledger:
+        for (name,) in ledger.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            ledger.execute(f"DROP TRIGGER {name}")
+        for statement in statements:
+            ledger.execute(statement)
+    ledger.close()
+
+
+def configure(workspace: Path, *lines: str) -> None:
+    config = workspace / "becalm.toml"
+    config.write_text(config.read_text("utf-8") + "\n[ledger]\n" + "\n".join(lines) + "\n", "utf-8")
+
+
+def test_an_honest_ledger_holds_and_says_what_was_not_shown(workspace: Path) -> None:
+    told = answer(workspace, "record", "verify")
+    assert (told["holds"], told["findings"], told["proven"]) == (True, [], 0)
+    assert any("No head kept outside was compared" in note for note in told["notes"])
+    assert "The ledger holds" in ask(workspace, "record", "verify").output
+
+
+def test_a_changed_entry_is_named_with_an_exit_code_of_its_own(workspace: Path) -> None:
+    tamper(workspace, "UPDATE event SET actor = 'somebody else' WHERE seq = 2")
+    asked = ask(workspace, "record", "verify", code=11)
+    assert "The first bad entry is 2." in asked.stderr
+    told = json.loads(ask(workspace, "record", "verify", "--format", "json", code=11).stdout)
+    assert (told["holds"], told["first_bad"], told["findings"][0]["fate"]) == (False, 2, "altered")
+
+
+def test_the_head_printed_as_json_is_an_anchor(workspace: Path, tmp_path: Path) -> None:
+    anchor = tmp_path / "head.json"
+    anchor.write_text(ask(workspace, "record", "head", "--format", "json").stdout, "utf-8")
+    size = json.loads(anchor.read_text())["size"]
+    told = answer(workspace, "record", "verify", "--anchor", str(anchor))
+    assert told["proven_outside"] == size
+    assert told["notes"] == []
+    tamper(workspace, f"DELETE FROM event WHERE seq = {size}")
+    cut = json.loads(
+        ask(workspace, "record", "verify", "--anchor", str(anchor), "--format", "json", code=11).stdout
+    )
+    assert (cut["first_bad"], {f["fate"] for f in cut["findings"]}) == (size, {"shorter"})
+
+
+def test_the_head_names_size_root_and_signature(workspace: Path) -> None:
+    lines = ask(workspace, "record", "head").stdout.splitlines()
+    assert [line.split()[0] for line in lines[:3]] == ["size", "root", "signature"]
+    assert len(ask(workspace, "record", "head", "--format", "csv").stdout.splitlines()) == 2
+
+
+def test_the_key_is_for_its_owner_alone_and_a_swapped_one_signs_nothing(workspace: Path) -> None:
+    ask(workspace, "record", "head")
+    key = workspace / "ledger.key"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    key.chmod(0o644)
+    assert "chmod 600" in ask(workspace, "record", "checkpoint", code=10).stderr
+    other = workspace.parent / "other"
+    ask(other, "init")
+    ask(other, "record", "head")
+    shutil.copy2(other / "ledger.key", key)
+    assert "it was swapped" in ask(workspace, "record", "checkpoint", code=11).stderr
+    key.unlink()
+    assert "Put it back there" in ask(workspace, "record", "checkpoint", code=10).stderr
+
+
+def test_a_changed_key_is_vouched_for_by_the_one_before(workspace: Path) -> None:
+    first = answer(workspace, "record", "checkpoint")
+    second = answer(workspace, "record", "checkpoint", "--new-key")
+    assert first["key"] != second["key"]
+    told = answer(workspace, "record", "verify")
+    assert (told["holds"], told["proven"]) == (True, second["size"])
+
+
+def test_a_checkpoint_goes_to_every_place_and_a_failing_one_is_named(workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    places = [
+        str(tmp_path / "away"),
+        "mailto:overseer@example.org",
+        "qr:sheets",
+        str(tmp_path / "file" / "in"),
+    ]
+    configure(workspace, f"anchors = {json.dumps(places)}")
+    asked = ask(workspace, "record", "checkpoint", code=10)
+    assert "did not reach 1 of 4 places" in asked.stderr
+    assert str(tmp_path / "file" / "in") in asked.stderr
+    (away,) = (tmp_path / "away").glob("*.anchor.json")
+    (letter,) = (workspace / "anchors" / "outbox").glob("*.eml")
+    (sheet,) = (workspace / "sheets").glob("*.html")
+    assert "overseer@example.org" in letter.read_text()
+    assert json.loads(away.read_text())["root"] in sheet.read_text()
+    assert "<svg" in sheet.read_text()
+    told = answer(workspace, "record", "verify")
+    assert told["proven_outside"] == json.loads(away.read_text())["size"]
+
+
+def test_an_older_copy_put_back_is_noticed_and_holds_once_two_have_confirmed(
+    workspace: Path, tmp_path: Path
+) -> None:
+    away = tmp_path / "away"
+    configure(workspace, f"anchors = [{json.dumps(str(away))}]")
+    copy = tmp_path / "older.sqlite"
+    ask(workspace, "record", "backup", "--out", str(copy))
+    size = answer(workspace, "record", "head")["size"]
+    ask(workspace, "record", "checkpoint")
+    ask(workspace, "record", "checkpoint")
+    for name in ("ledger.sqlite", "ledger.sqlite-wal", "ledger.sqlite-shm", "ledger.head"):
+        (workspace / name).unlink(missing_ok=True)
+    shutil.copy2(copy, workspace / "ledger.sqlite")
+    noticed = json.loads(ask(workspace, "record", "verify", "--format", "json", code=11).stdout)
+    assert {f["fate"] for f in noticed["findings"]} == {"shorter"}
+    assert noticed["first_bad"] <= size
+    assert "older copy" in ask(workspace, "record", "checkpoint", code=10).stderr
+    ask(workspace, "record", "restore", "--reason", "the disk failed", actor="inspector")
+    ask(workspace, "record", "restore", "--reason", "I saw the disk", actor="auditor")
+    told = answer(workspace, "record", "verify")
+    assert told["holds"]
+    assert any("confirmed by inspector and auditor" in note for note in told["notes"])
+
+
+def test_an_export_is_verified_by_a_stranger_and_never_written_over(workspace: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    told = answer(workspace, "record", "export", str(out))
+    anchor = tmp_path / "head.json"
+    anchor.write_text(ask(workspace, "record", "head", "--format", "json").stdout, "utf-8")
+    assert sorted(path.name for path in out.iterdir()) == sorted(Path(f).name for f in told["files"])
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", str(out / "verify_ledger.py"), str(out), "--anchor", str(anchor)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "It holds." in done.stdout
+    assert "is not empty" in ask(workspace, "record", "export", str(out), code=10).stderr
+
+
+def test_what_is_no_anchor_is_refused(workspace: Path, tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.json"
+    for text in ("", "[]", "{}", '{"format": "becalm.checkpoint.1"}'):
+        wrong.write_text(text)
+        assert "is no anchor" in ask(workspace, "record", "verify", "--anchor", str(wrong), code=4).stderr
+    missing = str(tmp_path / "none.json")
+    assert "cannot be read" in ask(workspace, "record", "verify", "--anchor", missing, code=4).stderr
