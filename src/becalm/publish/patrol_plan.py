@@ -59,6 +59,7 @@ from typing import Any
 from becalm.patrol.capacity import Capacity
 from becalm.patrol.request import PatrolPlan, PlaceDosage, PlanRequest, RouteLaw, Shortfall, UnitRoute
 from becalm.publish.patrol_inputs import inputs_object, instant, sha256_of_inputs, span_pair
+from becalm.terms.errors import PlanError
 from becalm.terms.patrol import Burst, UnitShift
 
 FORMAT = "becalm patrol plan 1"
@@ -186,10 +187,18 @@ def with_shifts(bursts: Iterable[Burst], shifts: Iterable[UnitShift]) -> list[tu
     of_unit: dict[str, list[UnitShift]] = {}
     for shift in shifts:
         of_unit.setdefault(shift.unit, []).append(shift)
-    return [
-        (burst, next(s for s in of_unit[burst.unit] if s.hours.start <= burst.span.start < s.hours.end))
-        for burst in sorted(bursts, key=lambda b: (b.span.start, b.unit))
-    ]
+    ordered = sorted(bursts, key=lambda b: (b.span.start, b.unit))
+    return [(burst, _shift_of(burst, of_unit.get(burst.unit, []))) for burst in ordered]
+
+
+def _shift_of(burst: Burst, own: list[UnitShift]) -> UnitShift:
+    found = next((s for s in own if s.hours.start <= burst.span.start < s.hours.end), None)
+    if found is None:
+        raise PlanError(
+            f"{burst.unit} has a burst at {instant(burst.span.start)}, when it is on no tour. "
+            "Use the plan as becalm wrote it."
+        )
+    return found
 
 
 def _entropy(plan: PlanDocument) -> dict[str, float | None]:

@@ -240,7 +240,7 @@ def plan_of_texts(plan: str, visits: str, *, where: str) -> PlanDocument:
         )
     try:
         document = held.document(_bursts(visits))
-    except (PlanError, ValueError, TypeError, KeyError, StopIteration) as error:
+    except (PlanError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{where} is no patrol plan: {error}. Use the file as becalm wrote it.") from error
     if (
         sha256_of_inputs(inputs_object(document.request, document.law, crs=document.crs))

@@ -1,0 +1,339 @@
+"""`becalm patrol`: commit, plan, tell, open, draw again; and every way to cheat is seen."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import hashlib
+import json
+import shutil
+import stat
+from io import StringIO
+from pathlib import Path
+
+import patrol_town
+import pytest
+import town
+from patrol_town import FROM
+from town import becalm
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    files = town.simulate(tmp_path_factory.mktemp("town") / "files")
+    return patrol_town.workspace_of(files, tmp_path_factory.mktemp("loaded") / "workspace")
+
+
+@pytest.fixture(scope="module")
+def planned(loaded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A workspace with a plan in its folder `plan`, which tests must not change."""
+    workspace = town.copy(loaded, tmp_path_factory.mktemp("planned") / "workspace")
+    patrol_town.plan(workspace, workspace / "plan")
+    return workspace
+
+
+@pytest.fixture
+def workspace(planned: Path, tmp_path: Path) -> Path:
+    """A workspace with a plan in it, for one test alone."""
+    return town.copy(planned, tmp_path / "workspace")
+
+
+def visits(folder: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(StringIO((folder / "visits.csv").read_text("utf-8"))))
+
+
+def held(folder: Path) -> dict[str, object]:
+    return dict(json.loads((folder / "plan.json").read_text("utf-8")))
+
+
+def commitment(workspace: Path) -> str:
+    return str(held(workspace / "plan")["commitment"]["commitment"])  # type: ignore[index]  # our own file
+
+
+def findings(workspace: Path, code: int = 0) -> list[dict[str, object]]:
+    said = becalm("patrol", "audit", "-w", workspace, "--format", "json", code=code).stdout
+    return [f for f in json.loads(said)["findings"] if "was to be opened" not in f["what"]]
+
+
+def test_a_plan_is_written_with_the_hash_of_every_file(planned: Path) -> None:
+    folder = planned / "plan"
+    assert {p.name for p in folder.iterdir()} == {
+        *("plan.json", "visits.csv", "index.html", "forecast.csv", "hotspots.geojson", "units", "auditor"),
+        "sha256.txt",
+    }
+    for line in (folder / "sha256.txt").read_text("utf-8").splitlines():
+        sha256, name = line.split("  ")
+        assert hashlib.sha256((folder / name).read_bytes()).hexdigest() == sha256
+
+
+def test_the_arithmetic_is_printed_before_the_plan(loaded: Path, tmp_path: Path) -> None:
+    said = patrol_town.plan(town.copy(loaded, tmp_path / "w"), tmp_path / "plan")
+    assert said.index("possible") < said.index("bursts for")
+    assert "commitment" in said
+
+
+def test_the_plan_and_its_seed_are_for_their_owner_alone(planned: Path) -> None:
+    for folder in (planned / "plan", planned / "patrol" / "sealed" / commitment(planned)):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    key = planned / "patrol" / "sealed" / commitment(planned) / "key.json"
+    assert stat.S_IMODE(key.stat().st_mode) == 0o600
+    assert not list((planned / "plan").rglob("*key*"))
+
+
+def test_the_commitment_stands_in_the_ledger_before_the_plan(planned: Path) -> None:
+    seeds = json.loads(becalm("patrol", "audit", "-w", planned, "--format", "json").stdout)["seeds"]
+    assert [s["commitment"] for s in seeds] == [commitment(planned)]
+    assert seeds[0]["entry"] < seeds[0]["plans"][0]["entry"]
+    assert (
+        seeds[0]["plans"][0]["plan_sha256"]
+        == hashlib.sha256((planned / "plan" / "plan.json").read_bytes()).hexdigest()
+    )
+    assert findings(planned) == []
+
+
+def test_every_quarter_of_an_hour_of_every_place_has_its_propensity(planned: Path) -> None:
+    text = gzip.decompress((planned / "plan" / "auditor" / "propensities.csv.gz").read_bytes()).decode()
+    cells = {(r["hotspot"], r["cell_start"]): float(r["propensity"]) for r in csv.DictReader(StringIO(text))}
+    assert len({place for place, _ in cells}) == 12
+    assert len(cells) == 12 * len({start for _, start in cells})
+    assert all(0 <= p < 1 for p in cells.values())
+    for row in visits(planned / "plan"):
+        minute = int(row["start"][14:16])
+        cell = f"{row['start'][:14]}{minute - minute % 15:02d}:00Z"
+        assert cells[row["hotspot"], cell] > 0
+
+
+def test_a_unit_is_told_two_bursts_and_no_more(planned: Path) -> None:
+    rows = visits(planned / "plan")
+    unit = rows[0]["unit"]
+    own = [r for r in rows if r["unit"] == unit and r["day"] == FROM]
+    asked = ("patrol", "next", planned / "plan", "-w", planned, "--unit", unit)
+    told = json.loads(becalm(*asked, "--at", f"{FROM}T00:00", "--format", "json").stdout)
+    assert [t["start"] for t in told] == [r["start"] for r in own[:2]]
+    words = becalm(*asked, "--at", own[0]["end"]).stdout
+    assert "Next: " in words
+    assert own[1]["hotspot"] in words
+    assert own[2]["hotspot"] in words
+    assert "Be seen" in words
+    becalm(*asked, "--ahead", 3, code=2)
+    assert "no tour after" in becalm(*asked, "--at", "2021-01-01T00:00", code=12).output
+    assert (
+        unit in becalm("patrol", "next", planned / "plan", "-w", planned, "--unit", "Nobody", code=2).output
+    )
+
+
+def test_sheets_tell_two_bursts_and_the_sealed_ones_the_whole_route(workspace: Path) -> None:
+    rows = visits(workspace / "plan")
+    unit = rows[0]["unit"]
+    own = [r["hotspot"] for r in rows if r["unit"] == unit and r["day"] == FROM]
+    asked = ("patrol", "sheet", workspace / "plan", "-w", workspace, "--on", FROM, "--unit", unit)
+    becalm(*asked, "--out", workspace / "open")
+    becalm(*asked, "--sealed", "--out", workspace / "shut")
+    open_, shut = ((workspace / name / "sheets.html").read_text("utf-8") for name in ("open", "shut"))
+    assert open_.count('<p class="at">') == 2
+    assert shut.count('<p class="at">') == len(own) > 2
+    assert "For the auditor alone".casefold() in shut.casefold()
+    entries = becalm("record", "events", "-w", workspace, "--format", "json").stdout
+    assert "whole routes of" in entries
+
+
+def test_calendars_keep_to_the_standard(planned: Path) -> None:
+    text = next((planned / "plan" / "units").glob("*.ics")).read_bytes()
+    lines = text.split(b"\r\n")
+    assert lines[0] == b"BEGIN:VCALENDAR"
+    assert lines[-2:] == [b"END:VCALENDAR", b""]
+    assert all(len(line) <= 75 for line in lines)
+    assert b"\n" not in text.replace(b"\r\n", b"")
+    events = text.split(b"BEGIN:VEVENT")[1:]
+    assert all(e.count(b"UID:") == e.count(b"DTSTAMP:") == e.count(b"DTSTART:") == 1 for e in events)
+    assert sum(b"Patrol" in e for e in events) == 2
+
+
+def test_nothing_that_is_shown_around_tells_a_burst(planned: Path) -> None:
+    starts = {row["start"] for row in visits(planned / "plan")}
+    for name in ("index.html", "hotspots.geojson", "forecast.csv"):
+        text = (planned / "plan" / name).read_text("utf-8")
+        assert not any(start in text for start in starts)
+    assert (
+        "Do not publish" in json.loads((planned / "plan" / "hotspots.geojson").read_text("utf-8"))["warning"]
+    )
+
+
+def test_the_forecast_has_intervals_and_adds_up(planned: Path) -> None:
+    said = becalm("patrol", "forecast", planned / "plan", "-w", planned, "--format", "json").stdout
+    found = json.loads(said)
+    assert found["bursts"] == sum(p["visits"] for p in found["places"]) == len(visits(planned / "plan"))
+    for place in found["places"]:
+        expected = place["expected_visits"]
+        assert expected["low"] <= expected["value"] <= expected["high"]
+    assert found["expected_error"] < 0.05
+    assert "fair share" in becalm("patrol", "forecast", planned / "plan", "-w", planned).stdout
+
+
+def test_an_opened_seed_gives_the_plan_again_to_the_byte(workspace: Path) -> None:
+    sealed = becalm("patrol", "replay", workspace / "plan", "-w", workspace, code=8).output
+    assert "lies sealed" in sealed
+    said = becalm("patrol", "reveal", workspace / "plan", "-w", workspace).stdout
+    line = next(line for line in said.splitlines() if "printf" in line).split("'")[3]
+    assert hashlib.sha256(line.encode()).hexdigest() == commitment(workspace)
+    said = becalm("patrol", "replay", workspace / "plan", "-w", workspace).stdout
+    assert "Byte for byte the same: plan.json, visits.csv, auditor/propensities.csv.gz." in said
+    assert "had been opened" in becalm("patrol", "reveal", workspace / "plan", "-w", workspace).stdout
+    assert findings(workspace) == []
+
+
+def test_a_visit_that_was_moved_is_named(workspace: Path) -> None:
+    becalm("patrol", "reveal", workspace / "plan", "-w", workspace)
+    path = workspace / "plan" / "visits.csv"
+    first = visits(workspace / "plan")[0]
+    moved = first["start"][:14] + f"{(int(first['start'][14:16]) + 1) % 60:02d}:00Z"
+    path.write_text(path.read_text("utf-8").replace(first["start"], moved, 1), "utf-8")
+    assert (
+        "visits.csv is not the one"
+        in becalm("patrol", "replay", workspace / "plan", "-w", workspace, code=4).output
+    )
+    plan = workspace / "plan" / "plan.json"
+    text = plan.read_text("utf-8")
+    was = json.loads(text)["visits_sha256"]
+    plan.write_text(text.replace(was, hashlib.sha256(path.read_bytes()).hexdigest()), "utf-8")
+    said = becalm("patrol", "replay", workspace / "plan", "-w", workspace, code=8).output
+    assert "'visits_sha256'" in said
+
+
+def test_a_plan_of_days_that_were_planned_is_a_re_roll(workspace: Path) -> None:
+    later = ("--from", "2020-05-05", "--days", 3, "--count", 12, "--out", workspace / "second")
+    said = becalm("patrol", "plan", "-w", workspace, *later, code=12).output
+    assert "is a re-roll" in said
+    assert not (workspace / "second").exists()
+    assert findings(workspace) == []  # nothing was sealed for it
+    becalm("patrol", "plan", "-w", workspace, *later, "--again", "the market moved")
+    told = findings(workspace)
+    assert [f["grave"] for f in told] == [False]
+    assert "the reason given: the market moved" in str(told[0]["what"])
+    assert held(workspace / "second")["commitment"]["again"] == "the market moved"  # type: ignore[index]  # ours
+    assert "This is a re-roll" in (workspace / "second" / "index.html").read_text("utf-8")
+
+
+def test_asking_for_the_same_plan_twice_gives_the_same_plan(workspace: Path) -> None:
+    said = patrol_town.plan(workspace, workspace / "copy")
+    assert "the same to the byte" in said
+    for name in ("plan.json", "visits.csv", "sha256.txt"):
+        assert (workspace / "copy" / name).read_bytes() == (workspace / "plan" / name).read_bytes()
+    assert findings(workspace) == []
+
+
+def test_a_plan_kept_out_of_the_ledger_is_seen(workspace: Path) -> None:
+    """Somebody commits twice and shows the plan that suits: the other commitment stands there alone."""
+    becalm("patrol", "commit", "-w", workspace, "--from", "2020-06-01", "--days", 2, "--count", 12)
+    told = findings(workspace)
+    assert ["no plan was made of it" in str(f["what"]) for f in told] == [True]
+
+
+def test_an_overseer_brings_a_share_after_the_commitment(loaded: Path, tmp_path: Path) -> None:
+    workspace = town.copy(loaded, tmp_path / "w")
+    becalm("patrol", "commit", "-w", workspace, *patrol_town.PLAN)
+    share = "5a" * 32
+    (tmp_path / "share.hex").write_text(share + "\n")
+    patrol_town.plan(workspace, workspace / "plan", "--overseer-share", tmp_path / "share.hex")
+    noted = held(workspace / "plan")["commitment"]
+    assert noted["share_sha256"] == hashlib.sha256(bytes.fromhex(share)).hexdigest()  # type: ignore[index]  # ours
+    patrol_town.plan(workspace, workspace / "plan", "--overseer-share", "77" * 32, code=12)
+    becalm("patrol", "reveal", workspace / "plan", "-w", workspace)
+    becalm("patrol", "replay", workspace / "plan", "-w", workspace)
+    for guessable in ("abcd", "not hex"):
+        patrol_town.plan(
+            workspace, workspace / "p", "--overseer-share", guessable, code=12 if guessable == "abcd" else 2
+        )
+
+
+def test_before_its_time_a_seed_is_opened_by_two(
+    loaded: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace = town.copy(loaded, tmp_path / "w")
+    patrol_town.plan(workspace, workspace / "plan", "--reveal-days", 10_000)
+    asked = ("patrol", "reveal", workspace / "plan", "-w", workspace)
+    assert "may be opened after" in becalm(*asked, code=12).output
+    both = ("--early", "a complaint", "--second", "ombudsman")
+    assert "auditor" in becalm(*asked, *both, code=12).output
+    monkeypatch.setenv("BECALM_ROLE", "auditor")
+    monkeypatch.setenv("BECALM_ACTOR", "Ombudsman")
+    becalm(*asked, *both, code=2)
+    monkeypatch.setenv("BECALM_ACTOR", "inspector")
+    becalm(*asked, *both)
+
+
+def test_changed_units_are_told_and_no_second_plan_is_drawn(workspace: Path) -> None:
+    units = workspace / "units.toml"
+    units.write_text(units.read_text("utf-8").replace("crew = 2", "crew = 3"), "utf-8")
+    said = patrol_town.plan(workspace, workspace / "other", code=12)
+    assert "no longer what it was sealed with" in said
+    assert not (workspace / "other").exists()
+
+
+def test_a_lost_or_altered_seed_is_told(workspace: Path) -> None:
+    key = workspace / "patrol" / "sealed" / commitment(workspace) / "key.json"
+    was = json.loads(key.read_text("utf-8"))
+    key.write_text(json.dumps(was | {"seed": "00" * 32}), "utf-8")
+    asked = ("patrol", "reveal", workspace / "plan", "-w", workspace)
+    assert "altered or replaced" in becalm(*asked, code=12).output
+    key.unlink()
+    assert "cannot be replaced" in becalm(*asked, code=12).output
+
+
+def test_without_units_a_plan_says_how_to_make_them(loaded: Path, tmp_path: Path) -> None:
+    workspace = town.copy(loaded, tmp_path / "w")
+    (workspace / "units.toml").unlink()
+    said = patrol_town.plan(workspace, tmp_path / "plan", code=12)
+    assert "units.toml" in said
+    assert not (tmp_path / "plan").exists()
+    assert not (workspace / "patrol").exists()
+
+
+def test_a_folder_of_something_else_is_left_alone(workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "papers").mkdir()
+    (tmp_path / "papers" / "letter.txt").write_text("mine")
+    patrol_town.plan(workspace, tmp_path / "papers", code=2)
+    assert (tmp_path / "papers" / "letter.txt").read_text() == "mine"
+
+
+@pytest.mark.parametrize("format_", ["json", "csv"])
+def test_other_programs_are_told_of_the_plan(workspace: Path, format_: str) -> None:
+    said = becalm(
+        "patrol", "plan", "-w", workspace, *patrol_town.PLAN, "--out", workspace / "copy", "--format", format_
+    ).stdout
+    files = json.loads(said)["files"] if format_ == "json" else list(csv.DictReader(StringIO(said)))
+    assert {"plan.json", "visits.csv"} <= {Path(entry["file"]).name for entry in files}
+    shutil.rmtree(workspace / "copy")
+
+
+ASKED = ("--period", "2020-04", "--baseline", "2019-04", "--count", 12, "--seed", 5, "--patrol-from", FROM)
+
+
+def test_a_briefing_ends_with_the_plan_and_is_made_again_to_the_byte(loaded: Path, tmp_path: Path) -> None:
+    workspace = town.copy(loaded, tmp_path / "w")
+    said = becalm("run", "-w", workspace, *ASKED).stdout
+    assert "The patrol plan, 4 to 17 May 2020" in said
+    page = (workspace / "briefing" / "index.html").read_text("utf-8")
+    assert "Patrol: the plan" in page
+    firsts = page[page.index("Table 6.") : page.index("How anybody can check it")]
+    told = {row["start"] for row in visits(workspace / "patrol" / f"plan-{FROM}") if row["day"] == FROM}
+    assert firsts.count('data-label="From"') <= 12 < len(told)
+    again = tmp_path / "again"
+    said = becalm(
+        "run", "-w", workspace, "--again", workspace / "briefing" / "run.json", "--out", again
+    ).stdout
+    assert "Byte for byte the same as the original" in said
+    assert (again / "index.html").read_bytes() == (workspace / "briefing" / "index.html").read_bytes()
+    becalm("run", "-w", workspace, *ASKED[:-1], "2020-05-11", "--out", tmp_path / "next")
+    assert findings(workspace) == []  # the plan that stands was taken: no re-roll
+    sealed = next((workspace / "patrol" / "sealed").glob("*/plan.json"))
+    sealed.write_text(sealed.read_text("utf-8").replace('"crew":2', '"crew":4'), "utf-8")
+    becalm("run", "-w", workspace, "--again", workspace / "briefing" / "run.json", "--out", again, code=8)
+
+
+def test_a_briefing_of_a_workspace_without_units_says_how_to_get_a_plan(loaded: Path, tmp_path: Path) -> None:
+    workspace = town.copy(loaded, tmp_path / "w")
+    (workspace / "units.toml").unlink()
+    becalm("run", "-w", workspace, *ASKED)
+    page = (workspace / "briefing" / "index.html").read_text("utf-8")
+    assert "this workspace has no units" in page
