@@ -101,15 +101,9 @@ def power_of(events: float, effect: float, dispersion: float, level: float) -> f
 
 
 def _detectable(events: float, dispersion: float, level: float) -> float | None:
-    low, high = 0.0, 0.999
-    if power_of(events, high, dispersion, level) < GOOD_POWER:
-        return None
-    for _ in range(60):
-        middle = (low + high) / 2
-        low, high = (
-            (low, middle) if power_of(events, middle, dispersion, level) >= GOOD_POWER else (middle, high)
-        )
-    return high
+    """To a thousandth; near 1 the approximation fails, for nothing is left to count."""
+    effects = (n / 1000 for n in range(1, 951))
+    return next((e for e in effects if power_of(events, e, dispersion, level) >= GOOD_POWER), None)
 
 
 def _days_needed(daily: float, effect: float, dispersion: float, level: float) -> int | None:

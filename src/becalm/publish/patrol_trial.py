@@ -1,0 +1,47 @@
+"""The arms of a trial as CSV, and what was drawn, how and with what power as JSON."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict
+from typing import Any
+
+from becalm.patrol.arms import ArmDraw
+from becalm.patrol.policy import ArmRule
+from becalm.patrol.power import Power
+from becalm.publish.spreadsheet import harmless
+
+COLUMNS = ("hotspot", "day", "arm", "block", "cluster", "propensity")
+
+
+def arms_csv(draw: ArmDraw) -> str:
+    """One row for each place and day."""
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    for r in draw.days:
+        names = (harmless(r.block), harmless(r.cluster))
+        rows.writerow([harmless(r.hotspot), r.day.isoformat(), r.arm, *names, f"{r.propensity:.6f}"])
+    return out.getvalue()
+
+
+def trial_json(draw: ArmDraw, power: Power, rule: ArmRule, *, key: bytes, arms_sha256: str) -> str:
+    """All that is needed to draw the same arms again, and to hold the trial to what was said before it."""
+    whole: dict[str, Any] = {
+        "format": "becalm patrol trial 1",
+        "rule": {**asdict(rule), "arms": list(rule.arms)},
+        "key": key.hex(),
+        "clusters": draw.clusters,
+        "split_neighbours": draw.split_neighbours,
+        "power": power_object(power),
+        "notes": list(draw.notes),
+        "arms_sha256": arms_sha256,
+    }
+    return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
+
+
+def power_object(power: Power) -> dict[str, Any]:
+    """The stated power, with few digits."""
+    return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(power).items()}
