@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ class GroupCommit(Generic[Asked, Answer]):
         self._queue: deque[Request[Asked, Answer]] = deque()
         self._guard = threading.Lock()
         self._is_writing = False
+        self._company = 1  # how many were written together the last time
 
     def submit(self, asked: Asked) -> Answer:
         """Have this written, and return when it is on the disk.
@@ -63,10 +65,19 @@ class GroupCommit(Generic[Asked, Answer]):
             raise LedgerError("The writer of the ledger gave no answer. Look whether the entry is there.")
         return request.answer
 
+    def _gather(self) -> None:
+        """Let those that were written just now queue up again: they too share this commit."""
+        waiting = 0
+        while waiting < len(self._queue) < self._company:
+            waiting = len(self._queue)
+            time.sleep(0)
+
     def _lead(self) -> None:
         """Write for all that wait now, wake them, and hand the lead to the next."""
+        self._gather()
         with self._guard:
             batch = [self._queue.popleft() for _ in range(min(MOST_TOGETHER, len(self._queue)))]
+        self._company = len(batch)
         try:
             self._write(batch)
         except BaseException as error:

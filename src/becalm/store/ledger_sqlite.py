@@ -96,21 +96,11 @@ class SqliteLedger(StoredLedger):
 
     def _write(self, requests: Sequence[Request[Task, Done]]) -> None:
         """Write what waits in one transaction; a task that is not fit is refused alone."""
-        done: list[tuple[Request[Task, Done], Done]] = []
         try:
             with self._file.writing() as connection:
                 tail = self.tail(connection)
                 self.require_newest(connection, tail, events_of(requests))
-                states = States(connection, self._folds)
-                rows: list[Sealed] = []
-                for request in requests:
-                    try:
-                        came, tail = self._do(connection, tail, request.asked, states, rows)
-                    except BecalmError as error:
-                        request.error = error
-                    else:
-                        done.append((request, came))
-                self._keep(connection, rows, tail, states)
+                done, tail = self._do_fit(connection, tail, requests)
         except BecalmError as error:
             for request in requests:
                 request.error = request.error or error
@@ -119,11 +109,43 @@ class SqliteLedger(StoredLedger):
             for request, came in done:
                 request.answer = came
 
-    def _do(
-        self, connection: Connection, tail: Tail, task: Task, states: States, rows: list[Sealed]
-    ) -> tuple[Done, Tail]:
-        """Link, fold, read and destroy what one task asks; nothing of it counts where this raises."""
-        sealed, after = seal(tail, task.written, now=self._now(), draw_salt=self._draw_salt)
+    def _do_fit(
+        self, connection: Connection, tail: Tail, requests: Sequence[Request[Task, Done]]
+    ) -> tuple[list[tuple[Request[Task, Done], Done]], Tail]:
+        """Do all tasks but those that are refused; after a refusal, begin again without that one."""
+        fit = list(requests)
+        while True:
+            end, linked = self._link(tail, fit)
+            states = States(connection, self._folds)
+            states.foresee(each.entry for _, sealed in linked for each in sealed)
+            done = []
+            for request, sealed in linked:
+                try:
+                    done.append((request, self._do(connection, request.asked, sealed, states)))
+                except BecalmError as error:
+                    request.error = error
+                    break
+            else:
+                self._keep(connection, [each for _, sealed in linked for each in sealed], end, states)
+                return done, end
+            fit = [request for request in fit if request.error is None]
+
+    def _link(
+        self, tail: Tail, requests: Sequence[Request[Task, Done]]
+    ) -> tuple[Tail, list[tuple[Request[Task, Done], tuple[Sealed, ...]]]]:
+        """Link the events of these tasks one behind the other."""
+        linked = []
+        for request in requests:
+            try:
+                sealed, tail = seal(tail, request.asked.written, now=self._now(), draw_salt=self._draw_salt)
+            except BecalmError as error:
+                request.error = error
+            else:
+                linked.append((request, sealed))
+        return tail, linked
+
+    def _do(self, connection: Connection, task: Task, sealed: Sequence[Sealed], states: States) -> Done:
+        """Fold, read and destroy what one task asks."""
         entries = tuple(each.entry for each in sealed)
         body = payloads.read_payload(connection, task.reads) if task.reads is not None else None
         if task.erases:
@@ -131,8 +153,7 @@ class SqliteLedger(StoredLedger):
         states.fold(entries)
         if task.erases:
             payloads.destroy_payloads(connection, task.erases)
-        rows.extend(sealed)
-        return Done(entries, body), after
+        return Done(entries, body)
 
     def _keep(self, connection: Connection, rows: Sequence[Sealed], tail: Tail, states: States) -> None:
         """Write the entries, the state tables that came out and where the ledger ends."""

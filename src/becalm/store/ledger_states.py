@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, cast
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from becalm.methods.canonical import canonical_json
 from becalm.record.fold_shape import Fold, Row
@@ -15,7 +17,9 @@ from becalm.terms.event import Entry, Fact
 
 Place = tuple[str, str]  # a state table and the key of its row
 ONE_ROW = select(state.c.row).where(state.c.name == bindparam("one"), state.c.key == bindparam("at"))
-MANY_ROWS = select(state).where(tuple_(state.c.name, state.c.key).in_(bindparam("places", expanding=True)))
+MANY_ROWS = select(state.c.key, state.c.row).where(
+    state.c.name == bindparam("one"), state.c.key.in_(bindparam("keys", expanding=True))
+)  # by name and keys, not by pairs: SQLite would look through the whole table for pairs
 MOST_ASKED = 5_000  # rows in one question
 ONE_GONE = delete(state).where(state.c.name == bindparam("one"), state.c.key == bindparam("at"))
 
@@ -30,7 +34,7 @@ class States:
         self._read: dict[Place, Row | None] = {}
 
     def foresee(self, entries: Iterable[Entry]) -> None:
-        """Read every row that these entries touch with one question, where each question is a journey."""
+        """Read every row that these entries touch with one question for each state table."""
         places = {
             (fold.table, key)
             for entry in entries
@@ -38,12 +42,15 @@ class States:
             if entry.event.kind in fold.kinds
             for key in fold.keys(entry)
         }
-        asked = sorted(places - self._read.keys())
-        for start in range(0, len(asked), MOST_ASKED):
-            some = asked[start : start + MOST_ASKED]
-            self._read |= dict.fromkeys(some)
-            for name, key, text in self._connection.execute(MANY_ROWS, {"places": some}):
-                self._read[name, key] = read_row(text)
+        for name, group in groupby(sorted(places - self._read.keys()), key=itemgetter(0)):
+            keys = [key for _, key in group]
+            for start in range(0, len(keys), MOST_ASKED):
+                self._read_rows(name, keys[start : start + MOST_ASKED])
+
+    def _read_rows(self, name: str, keys: Sequence[str]) -> None:
+        self._read |= {(name, key): None for key in keys}
+        for key, text in self._connection.execute(MANY_ROWS, {"one": name, "keys": keys}):
+            self._read[name, key] = read_row(text)
 
     def fold(self, entries: Iterable[Entry]) -> None:
         """Fold these entries into the rows; if one cannot be folded, none of these are."""
