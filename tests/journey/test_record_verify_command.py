@@ -14,7 +14,11 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from becalm.cli.main import app
+from becalm.cli.main import app, open_desk
+from becalm.desk.mark import event_of
+from becalm.desk.record_restore import make_backup
+from becalm.tables.ledger import Written
+from becalm.terms.event import Fact
 
 LOG = """\
 arrested_at,place_easting_m,place_northing_m,unit,activity,offence
@@ -159,6 +163,27 @@ def test_an_older_copy_put_back_is_noticed_and_holds_once_two_have_confirmed(
     told = answer(workspace, "record", "verify")
     assert told["holds"]
     assert any("confirmed by inspector and auditor" in note for note in told["notes"])
+
+
+def test_what_was_erased_after_the_copy_stays_gone_and_the_restored_ledger_holds(
+    workspace: Path, tmp_path: Path
+) -> None:
+    desk = open_desk(workspace)
+    about = event_of(
+        desk, "arrest_made", purpose="arrest log", facts={"unit": "VSU 1", "activity": "warrant"}
+    )
+    (entry,) = desk.open_ledger().append([Written(about, b"a name")])
+    copy = tmp_path / "older.sqlite"
+    make_backup(desk, copy)
+    facts: dict[str, Fact] = {"entries": (entry.seq,), "reason": "expired"}
+    desk.open_ledger().erase(
+        (entry.seq,), erasure=event_of(desk, "payload_erased", purpose="retention", facts=facts)
+    )
+    desk.open_ledger().close()
+    for actor in ("inspector", "auditor"):
+        ask(workspace, "record", "restore", str(copy), "--reason", "the disk failed", actor=actor)
+    assert answer(workspace, "record", "verify")["holds"]
+    assert b"a name" not in (workspace / "ledger.sqlite").read_bytes()
 
 
 def test_an_export_is_verified_by_a_stranger_and_never_written_over(workspace: Path, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from becalm.desk.core import Desk
 from becalm.desk.mark import event_of, leave_mark
 from becalm.desk.record import LedgerSource, source_of
 from becalm.store.ledger_backup import back_up, read_backup, restore
-from becalm.tables.ledger import Written, lost_name
+from becalm.tables.ledger import COLUMNS, Ledger, Written, lost_name
 from becalm.terms.errors import LedgerError, UsageError
 from becalm.terms.event import Fact, Head
 
@@ -130,7 +130,19 @@ def _restore(desk: Desk, copy: Path | None, first: RestoreRequest, reason: str) 
     }
     event = event_of(desk, "ledger_restored", purpose="restore", facts=facts)
     (entry,) = ledger.append([Written(event)])
+    _note_forgotten(desk, ledger)
     return Restored(first, entry.seq, lost_size, source_of(desk, ledger))
+
+
+def _note_forgotten(desk: Desk, ledger: Ledger) -> None:
+    """Record again the erasures that came after the copy: their details stay gone, their entries are lost."""
+    kept = {seq for seq, _ in ledger.kept()}
+    erased = {row["seq"] for row in ledger.state("erased")}
+    promised = (row[0] for row in ledger.rows() if row[COLUMNS.index("commitment")])
+    gone = tuple(seq for seq in promised if seq not in kept and seq not in erased)
+    if gone:
+        facts: Facts = {"entries": gone, "reason": "erased before, in entries that the copy does not have"}
+        ledger.erase(gone, erasure=event_of(desk, "payload_erased", purpose="retention", facts=facts))
 
 
 def _ledger_file(desk: Desk) -> Path:
