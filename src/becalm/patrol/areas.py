@@ -19,6 +19,7 @@ from becalm.terms.patrol import Arm, Mode, PatrolPlace, PatrolPolicy, Span, Unit
 
 ARM_SCALE: Mapping[Arm, float] = {"": 1.0, "off": 0.0, "low": 0.5, "high": 1.5}
 FAR_SLOTS = 1_000_000  # a way that does not exist
+AWAY_MINUTES = 30  # a unit that has left a place does not come back to it at once
 BLOCK_MINUTES = 30  # the part of a shift that is not open to bursts is taken in blocks of at least this
 Ints = NDArray[np.int64]
 Bytes = NDArray[np.uint8]
@@ -160,17 +161,18 @@ def _targets(
 
 
 def _ways(request: PlanRequest, places: tuple[PatrolPlace, ...], kind: Kind) -> AllWays:
-    """The ways of one mode from one base; those from a place to itself are left out."""
+    """The ways of one mode from one base. A unit comes back to a place after its gap, or half an hour."""
     mode, base = kind
     table = request.travel[mode]
     at = [table.stops.index(stop) for stop in [*(p.hotspot for p in places), base]]
     minutes = np.ceil(np.round(table.minutes[np.ix_(at, at)], 6))
     n, step = len(places), request.policy.slot_minutes
-    np.fill_diagonal(minutes[:n, :n], np.inf)
     there, home = minutes[:, :n], minutes[:, n].copy()
     home[n] = 0.0
     needed, exists = there + request.policy.settle_minutes, np.isfinite(there)
     slots = np.where(exists, np.maximum(np.ceil(np.where(exists, needed, 0.0) / step), 1), FAR_SLOTS)
+    away = np.array([max(place.gap_minutes, AWAY_MINUTES) for place in places])
+    slots[np.arange(n), np.arange(n)] = np.ceil(away / step) + 1
     cost = nearest_grid(request.policy.travel_weight * np.where(exists, there, 0.0))
     return AllWays(
         slots=slots.astype(np.int64),

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from becalm.patrol.areas import ARM_SCALE, arm_on, clock_of, walk_row
-from becalm.patrol.request import PlaceDosage, PlanRequest, Shortfall
+from becalm.patrol.request import PlaceDosage, PlanRequest, RouteLaw, Shortfall
 from becalm.terms.errors import Fault, PlanError
 from becalm.terms.patrol import PatrolPlace, UnitShift
 
@@ -173,25 +173,37 @@ def _minutes(request: PlanRequest) -> Iterator[Fault]:
             yield Fault(f"area {area}", what, needed)
 
 
-def shortfalls_of(request: PlanRequest, dosage: tuple[PlaceDosage, ...]) -> tuple[Shortfall, ...]:
+def shortfalls_of(
+    request: PlanRequest, dosage: tuple[PlaceDosage, ...], law: RouteLaw
+) -> tuple[Shortfall, ...]:
     """Which targets is the plan not expected to meet, by how much, and what would mend it?"""
     places = {place.hotspot: place for place in request.places}
     by_area: dict[str, list[PlaceDosage]] = defaultdict(list)
     for row in dosage:
         by_area[places[row.hotspot].area].append(row)
+    due = dict(zip(law.hotspots, law.due, strict=True))
+    held = {row.hotspot for row in dosage if due[row.hotspot] < 990.0 * row.target_visits}
     found: list[Shortfall] = []
     for area, rows in sorted(by_area.items()):
         tours = sum(shift.area == area for shift in request.shifts)
         each = sum(row.expected_visits for row in rows) / max(tours, 1)
         short = [row for row in rows if _is_short(row)]
         more = sum(row.target_visits - row.expected_visits for row in short) / each if each > 0 else 0.0
-        found += [_shortfall(request, row, more, area) for row in short]
+        found += [_shortfall(request, row, more, area) for row in short if row.hotspot not in held]
+        found += [_held(request, row, area) for row in short if row.hotspot in held]
     return tuple(found)
 
 
 def _is_short(row: PlaceDosage) -> bool:
     missing = row.target_visits - row.expected_visits
     return missing > max(TOLERATED * row.target_visits, TOLERATED_VISITS)
+
+
+def _held(request: PlanRequest, row: PlaceDosage, area: str) -> Shortfall:
+    share = f"{request.policy.area_share_cap:.0%}"
+    reason = f"the policy holds area {area} to {share} of all burst minutes"
+    remedy = "a higher area_share_cap, reviewed and signed, or more units and dosage elsewhere"
+    return Shortfall(row.hotspot, row.target_visits, row.expected_visits, reason, remedy)
 
 
 def _shortfall(request: PlanRequest, row: PlaceDosage, more_tours: float, area: str) -> Shortfall:

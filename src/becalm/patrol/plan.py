@@ -119,7 +119,7 @@ def _plan(request: PlanRequest, law: RouteLaw, parts: tuple[AreaDrawn, ...]) -> 
         law=law,
         dosage=dosage,
         propensities=_propensities(parts),
-        shortfalls=shortfalls_of(request, dosage),
+        shortfalls=shortfalls_of(request, dosage, law),
         bits=sum(route.bits for route in routes),
         bound_bits=0.0,
         travel_share=sum(route.travel_minutes for route in routes) / on_duty if on_duty else 0.0,

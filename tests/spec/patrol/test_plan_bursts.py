@@ -1,0 +1,233 @@
+"""What a plan gives, refuses and says, on a street with a station at one end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from patrol_requests import KEY, broken_rules, overlap, place, request, shift
+
+from becalm.patrol.plan import fit_law, plan_bursts
+from becalm.patrol.replan import Now, UnitState, replan_bursts, state_of
+from becalm.patrol.request import PlanRequest, RouteLaw
+from becalm.terms.errors import PlanError
+from becalm.terms.patrol import Burst, Dosage, PatrolPolicy, Span
+
+WEEK = [date(2025, 6, 2) + timedelta(days=d) for d in range(7)]
+
+
+def street(*, visits: float = 3.0, units: int = 2, **more: object) -> PlanRequest:
+    """Four places in a row and some units on duty on every day of a week."""
+    places = [place(f"p{n}", 400.0 * (n + 1), visits=visits + n) for n in range(4)]
+    shifts = [shift(f"u{n}", day=day, hour=7 + n) for day in WEEK for n in range(units)]
+    return request(places, shifts, days=7, **more)
+
+
+def reasons(asked: PlanRequest) -> str:
+    with pytest.raises(PlanError) as caught:
+        plan_bursts(asked, key=KEY)
+    return str(caught.value)
+
+
+def test_every_place_is_expected_to_get_what_it_is_due() -> None:
+    plan = plan_bursts(street(), key=KEY)
+    due = sum(row.target_visits for row in plan.dosage)
+    assert sum(abs(row.expected_visits - row.target_visits) for row in plan.dosage) < 0.01 * due
+    assert sum(abs(row.expected_minutes - row.target_minutes) for row in plan.dosage) < 0.02 * due * 15
+    assert plan.shortfalls == ()
+
+
+def test_drawing_many_times_gives_the_visits_that_were_expected() -> None:
+    asked = street()
+    law = fit_law(asked)
+    plans = [plan_bursts(asked, key=KEY + bytes([n]), law=law) for n in range(60)]
+    for j, row in enumerate(plans[0].dosage):
+        mean = np.mean([plan.dosage[j].visits for plan in plans])
+        assert abs(mean - row.target_visits) < 4 * row.sd_visits / np.sqrt(60) + 0.01 * row.target_visits
+
+
+def test_propensities_are_the_share_of_keys_that_start_a_burst_in_a_cell() -> None:
+    asked = request([place("near", 400.0, visits=2.0), place("far", 900.0, visits=2.0)], [shift("only")])
+    law = fit_law(asked)
+    plans = [plan_bursts(asked, key=KEY + bytes([n // 250, n % 250]), law=law) for n in range(500)]
+    told = plans[0].propensities
+    seen = np.zeros_like(told.start)
+    for plan in plans:
+        for burst in plan.bursts:
+            minutes = (burst.span.start - told.first_cell) / timedelta(minutes=1)
+            seen[told.hotspots.index(burst.hotspot), int(minutes // told.cell_minutes)] += 1 / len(plans)
+    assert told.start.sum() == pytest.approx(seen.sum(), rel=0.1)
+    assert np.abs(seen - told.start).max() < 5 * np.sqrt(0.25 / len(plans))
+
+
+def test_the_same_key_gives_the_same_plan_and_another_key_another() -> None:
+    asked = street()
+    plan = plan_bursts(asked, key=KEY)
+    law = RouteLaw.from_json(plan.law.as_json())
+    assert plan_bursts(asked, key=KEY, law=law).bursts == plan.bursts
+    assert plan_bursts(asked, key=KEY + b"!", law=law).bursts != plan.bursts
+
+
+def test_the_law_of_another_request_is_refused() -> None:
+    law = fit_law(street())
+    other = request([place("elsewhere", 400.0)], [shift("u")])
+    with pytest.raises(PlanError, match="knows nothing of elsewhere"):
+        plan_bursts(other, key=KEY, law=law)
+
+
+def test_bursts_start_on_every_minute_of_a_slot_and_last_as_the_policy_allows() -> None:
+    plan = plan_bursts(street(), key=KEY)
+    assert {burst.span.start.minute % 5 for burst in plan.bursts} == {0, 1, 2, 3, 4}
+    assert {burst.span.minutes for burst in plan.bursts} == {10.0, 15.0, 20.0}
+
+
+def test_the_entropy_stays_below_its_bound_and_near_it() -> None:
+    plan = plan_bursts(street(), key=KEY, bound=True)
+    assert 0.9 < plan.entropy_ratio <= 1.0 + 1e-9
+    surprise = sum(route.surprise_bits for route in plan.routes)
+    assert surprise == pytest.approx(plan.bits, rel=0.1)
+
+
+def test_a_dearer_way_saves_travel_and_costs_bits() -> None:
+    places = [place(f"p{n}", 3_000.0 * (n + 1)) for n in range(5)]
+    asked = request(places, [shift("u", day=day) for day in WEEK], days=7)
+    free = plan_bursts(asked, key=KEY)
+    dear = plan_bursts(replace(asked, policy=PatrolPolicy(travel_weight=0.2)), key=KEY)
+    assert dear.travel_share < free.travel_share
+    assert dear.bits < free.bits
+
+
+def test_no_burst_is_planned_at_a_place_that_is_off_or_in_its_blackout() -> None:
+    asked = street()
+    noon = asked.shifts[0].hours.start + timedelta(hours=3)
+    shut = Span(noon, noon + timedelta(hours=2))
+    places = (replace(asked.places[0], blackouts=(shut,)), *asked.places[1:])
+    plan = plan_bursts(replace(asked, places=places, arms={("p1", WEEK[1]): "off"}), key=KEY)
+    assert not [b for b in plan.bursts if b.hotspot == "p0" and overlap(b.span, shut)]
+    assert not [b for b in plan.bursts if b.hotspot == "p1" and b.span.start.date() == WEEK[1]]
+    assert [b for b in plan.bursts if b.hotspot == "p1" and b.span.start.date() == WEEK[2]]
+
+
+def test_arms_scale_what_a_place_is_due() -> None:
+    arms = {("p0", day): arm for day, arm in zip(WEEK, ["low", "high", "off"], strict=False)}
+    plan = plan_bursts(street(arms=arms), key=KEY)
+    assert plan.dosage[0].target_visits == pytest.approx(3.0 * (0.5 + 1.5 + 0.0 + 4.0))
+    assert plan.dosage[0].expected_visits == pytest.approx(plan.dosage[0].target_visits, rel=0.05)
+
+
+def test_two_units_meet_at_a_place_only_as_a_pair() -> None:
+    places = [place("only", 400.0, visits=20.0, gap_weight=1.0)]
+    shifts = [shift("a", pair="both"), shift("b", pair="both")]
+    alone = plan_bursts(request(places, shifts), key=KEY)
+    assert broken_rules(request(places, shifts), alone) == []
+    paired = request(places, shifts, policy=PatrolPolicy(pairing=True))
+    met = [
+        one
+        for n in range(10)
+        for one, other in _pairs(plan_bursts(paired, key=KEY + bytes([n])).bursts)
+        if overlap(one.span, other.span)
+    ]
+    assert met
+
+
+def _pairs(bursts: tuple[Burst, ...]) -> list[tuple[Burst, Burst]]:
+    return [(one, other) for one in bursts for other in bursts if one.unit < other.unit]
+
+
+def test_a_night_of_23_hours_is_planned_in_utc() -> None:
+    night = date(2025, 3, 29)  # the clocks go forward at 01:00 on the 30th
+    asked = request([place("p", 400.0, visits=4.0)], [shift("u", day=night, hour=22, hours=8.0)], days=1)
+    plan = plan_bursts(asked, key=KEY)
+    assert broken_rules(asked, plan) == []
+    assert plan.bursts[0].span.start.utcoffset() == timedelta(0)
+
+
+def test_what_stands_from_before_is_kept_clear_of() -> None:
+    asked = request([place("p", 400.0, visits=6.0, gap_weight=0.0, gap_minutes=60)], [shift("u")])
+    start = asked.shifts[0].hours.start + timedelta(hours=3)
+    before = Burst("other", "p", Span(start, start + timedelta(minutes=15)))
+    plan = plan_bursts(replace(asked, earlier=(before,)), key=KEY)
+    hour = timedelta(minutes=60)
+    assert plan.bursts
+    assert all(b.span.end + hour <= start or b.span.start >= before.span.end + hour for b in plan.bursts)
+
+
+def test_every_reason_is_named_at_once() -> None:
+    places = [place("far", 90_000.0), place("orphan", 400.0, area="south"), place("near", 400.0)]
+    told = reasons(request(places, [shift("u"), shift("v", hours=0.5, meal_minutes=45)]))
+    for words in (
+        "hotspot far",
+        "area south has no unit",
+        "lasts 30 minutes and is shorter than its meal of 45",
+    ):
+        assert words in told
+    assert "near" not in told.replace("nearer", "")
+    assert "nothing was planned" in told
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (request([place("p", 400.0)], []), "no unit is on duty"),
+        (request([], [shift("u")]), "there is no hotspot"),
+        (request([place("p", 400.0, visits=80.0)], [shift("u")]), "wants 1,200 minutes of bursts in 1 days"),
+        (request([place("p", 400.0)], [shift("u"), shift("u", hour=9)]), "begins before the one before"),
+        (request([place("p", 400.0)], [shift("u", base="nowhere")]), "its base 'nowhere' is not known"),
+        (request([place("p", 400.0)], [shift("u", mode="cycle")]), "no table for units that go by cycle"),
+        (request([place("p", 400.0)], [shift("u")], zone="Europe/Nowhere"), "no time zone"),
+        (request([place("p", 400.0)] * 2, [shift("u")]), "is listed 2 times"),
+        (
+            request([place("p", 400.0)], [shift("u", day=date(2025, 6, 9))], first_day=WEEK[0]),
+            "does not begin",
+        ),
+        (request([place("p", 400.0, gap_weight=2.0)], [shift("u")]), "with weight 2.0"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused_with_its_reason(asked: PlanRequest, words: str) -> None:
+    assert words in reasons(asked)
+
+
+def test_a_target_beyond_what_units_can_give_is_a_shortfall_with_a_remedy() -> None:
+    asked = street(visits=1.0)
+    greedy = replace(asked.places[0], dosage=Dosage(30.0, 300.0), gap_weight=0.0, gap_minutes=45)
+    plan = plan_bursts(replace(asked, places=(greedy, *asked.places[1:])), key=KEY)
+    (short,) = [s for s in plan.shortfalls if s.hotspot == "p0"]
+    assert short.expected_visits < short.target_visits
+    assert "visits a day, or about" in short.remedy
+    assert broken_rules(asked, plan) == []
+
+
+def test_no_area_gets_more_than_its_share_of_all_minutes() -> None:
+    places = [place("n", 400.0, visits=9.0), place("s", 800.0, visits=3.0, area="south")]
+    shifts = [shift("u"), shift("v", area="south")]
+    capped = request(places, shifts, policy=PatrolPolicy(area_share_cap=0.6))
+    plan = plan_bursts(capped, key=KEY)
+    expected = {row.hotspot: row.expected_minutes for row in plan.dosage}
+    assert expected["n"] / (expected["n"] + expected["s"]) == pytest.approx(0.6, abs=0.02)
+    assert [s.hotspot for s in plan.shortfalls] == ["n"]
+
+
+def test_a_sick_unit_keeps_what_it_has_done_and_others_stay_as_they_are() -> None:
+    asked = street()
+    plan = plan_bursts(asked, key=KEY)
+    at = asked.shifts[0].hours.start + timedelta(hours=4)
+    now = Now(plan.law, plan.routes, at, 1, KEY)
+    (route,) = replan_bursts(asked, now, (UnitState("u0", at, "station", on_duty=False),))
+    old = next(r for r in plan.routes if r.unit == "u0" and r.day == WEEK[0])
+    assert route.bursts == tuple(b for b in old.bursts if b.span.start <= at)
+    assert route.replan == 1
+
+
+def test_a_replan_with_another_number_is_another_draw() -> None:
+    asked = street()
+    plan = plan_bursts(asked, key=KEY)
+    at = asked.shifts[0].hours.start + timedelta(hours=1)
+    old = next(r for r in plan.routes if r.unit == "u0" and r.day == WEEK[0])
+    state = (state_of(asked, old, at),)
+    drawn = [replan_bursts(asked, Now(plan.law, plan.routes, at, n, KEY), state)[0] for n in (1, 1, 2)]
+    assert drawn[0] == drawn[1]
+    assert drawn[0].bursts != drawn[2].bursts
+    with pytest.raises(PlanError, match="not on tour"):
+        replan_bursts(asked, Now(plan.law, plan.routes, at, 1, KEY), (UnitState("nobody", at, "station"),))
