@@ -6,15 +6,15 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, cast
+from typing import cast
 
 from sqlalchemy import Connection, bindparam, delete, insert, select
 
-from becalm.methods.canonical import canonical_json
 from becalm.record.fold_shape import Fold, Row
 from becalm.store.ledger_tables import state
 from becalm.terms.event import Entry, Fact
 
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 Place = tuple[str, str]  # a state table and the key of its row
 ONE_ROW = select(state.c.row).where(state.c.name == bindparam("one"), state.c.key == bindparam("at"))
 MANY_ROWS = select(state.c.key, state.c.row).where(
@@ -85,7 +85,7 @@ def write_rows(
     if gone:
         connection.execute(ONE_GONE, gone)
     fresh = [
-        {"name": name, "key": key, "row": canonical_json(cast("Any", row))}
+        {"name": name, "key": key, "row": row_text(row)}
         for (name, key), row in rows.items()
         if row is not None
     ]
@@ -100,6 +100,11 @@ def read_states(connection: Connection, table: str | None = None) -> Iterator[tu
         asked = asked.where(state.c.name == table)
     for name, key, text in connection.execute(asked):
         yield (name, key), read_row(text)
+
+
+def row_text(row: Row) -> str:
+    """A row of a state table as JSON, always the same for the same row."""
+    return _encode(dict(row))
 
 
 def read_row(text: str) -> Row:
@@ -117,8 +122,8 @@ def differences(folded: Mapping[Place, Row], stood: Mapping[Place, Row]) -> tupl
     for name, key in sorted(folded.keys() | stood.keys()):
         new, old = folded.get((name, key)), stood.get((name, key))
         if new != old:
-            said = "nothing" if new is None else canonical_json(cast("Any", new))
-            held = "nothing" if old is None else canonical_json(cast("Any", old))
+            said = "nothing" if new is None else row_text(new)
+            held = "nothing" if old is None else row_text(old)
             found.append(f"{name} {key!r}: the entries say {said}, the table held {held}")
     return tuple(found)
 
