@@ -32,41 +32,17 @@ FIELDS = (
 )
 
 
+@given.with_inputs()
 def capacity(
     context: typer.Context,
-    first: given.FromDay,
-    days: given.Days = 14,
-    units: given.Units = None,
-    hotspots: given.Hotspots = None,
-    streets: given.Streets = None,
-    travel: given.Travel = None,
-    close_triangles: given.CloseTriangles = False,
-    policy: given.Policy = None,
-    target: given.Target = None,
-    count: given.Count = 250,
-    borough: given.Borough = None,
-    area: given.Area = "",
+    asked: given.Inputs,
     workspace: WorkspaceOption = None,
     format: FormatOption = Format.table,
 ) -> None:
     """Print the arithmetic before planning: bursts possible, bursts wanted, and what gives."""
     from becalm.desk.patrol_inputs import gather_inputs
 
-    asked = given.question(
-        first,
-        days,
-        units=units,
-        streets=streets,
-        travel=travel,
-        close_triangles=close_triangles,
-        hotspots=hotspots,
-        policy=policy,
-        target=target,
-        count=count,
-        borough=borough,
-        area=area,
-    )
-    gathered = gather_inputs(desk_of(context, workspace), asked, fit=False)
+    gathered = gather_inputs(desk_of(context, workspace), asked.question(), fit=False)
     print_capacity(gathered.capacity, gathered.notes, format)
 
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, fields
 from datetime import datetime
+from functools import wraps
+from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import typer
 
@@ -74,37 +78,76 @@ Borough = Annotated[
 Area = Annotated[str, typer.Option(help="Plan for this patrol area alone.", show_default=False)]
 
 
-def question(
-    first: datetime,
-    days: int,
-    *,
-    units: Path | None = None,
-    streets: Path | None = None,
-    travel: Path | None = None,
-    close_triangles: bool = False,
-    arms: Path | None = None,
-    hotspots: Path | None = None,
-    policy: Path | None = None,
-    target: list[str] | None = None,
-    count: int = 250,
-    borough: list[str] | None = None,
-    area: str = "",
-) -> PatrolQuestion:
-    """What is asked, for the desk."""
-    from becalm.desk.find import FindQuestion
-    from becalm.desk.patrol_inputs import PatrolQuestion
-    from becalm.desk.patrol_travel import TravelWanted
-    from becalm.find.settings import FindSettings
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """The options that say what a plan is made of, as they were given."""
 
-    return PatrolQuestion(
-        first_day=first.date(),
-        days=days,
-        find=FindQuestion(target=tuple(target or ()), settings=FindSettings(count=count)),
-        hotspots=hotspots,
-        units=units,
-        travel=TravelWanted(streets, travel, close_triangles),
-        arms=arms,
-        policy=policy,
-        boroughs=tuple(borough or ()),
-        area=area,
-    )
+    first: FromDay
+    days: Days = 14
+    units: Units = None
+    hotspots: Hotspots = None
+    streets: Streets = None
+    travel: Travel = None
+    close_triangles: CloseTriangles = False
+    arms: Arms = None
+    policy: Policy = None
+    target: Target = None
+    count: Count = 250
+    borough: Borough = None
+    area: Area = ""
+
+    def question(self) -> PatrolQuestion:
+        """What is asked, for the desk."""
+        from becalm.desk.find import FindQuestion
+        from becalm.desk.patrol_inputs import PatrolQuestion
+        from becalm.desk.patrol_travel import TravelWanted
+        from becalm.find.settings import FindSettings
+
+        return PatrolQuestion(
+            first_day=self.first.date(),
+            days=self.days,
+            find=FindQuestion(target=tuple(self.target or ()), settings=FindSettings(count=self.count)),
+            hotspots=self.hotspots,
+            units=self.units,
+            travel=TravelWanted(self.streets, self.travel, self.close_triangles),
+            arms=self.arms,
+            policy=self.policy,
+            boroughs=tuple(self.borough or ()),
+            area=self.area,
+        )
+
+
+def with_inputs(
+    *, without: tuple[str, ...] = (), **defaults: object
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of `Inputs` in the place of its argument `asked`.
+
+    `without` leaves some of them out, and `defaults` are this command's own.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = get_type_hints(command, include_extras=True)
+        given = get_type_hints(Inputs, include_extras=True)
+        shared = [f.name for f in fields(Inputs) if f.name not in without]
+        parameters: list[Parameter] = []
+        for own in signature(command).parameters.values():
+            taken = [_option(name, given[name], defaults) for name in shared]
+            alone = [own.replace(annotation=hints[own.name], kind=Parameter.KEYWORD_ONLY)]
+            parameters += taken if own.name == "asked" else alone
+
+        @wraps(command)
+        def run(**options: Any) -> None:
+            asked = Inputs(**{name: options.pop(name) for name in shared})
+            command(asked=asked, **options)
+
+        run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # what Typer reads
+        run.__annotations__ = {p.name: p.annotation for p in parameters}
+        return run
+
+    return decorate
+
+
+def _option(name: str, annotation: object, defaults: Mapping[str, object]) -> Parameter:
+    usual = next(f.default for f in fields(Inputs) if f.name == name)
+    default = defaults.get(name, Parameter.empty if usual is MISSING else usual)
+    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)

@@ -43,21 +43,10 @@ RevealDays = Annotated[
 ]
 
 
+@given.with_inputs()
 def commit(
     context: typer.Context,
-    first: given.FromDay,
-    days: given.Days = 14,
-    units: given.Units = None,
-    hotspots: given.Hotspots = None,
-    streets: given.Streets = None,
-    travel: given.Travel = None,
-    close_triangles: given.CloseTriangles = False,
-    arms: given.Arms = None,
-    policy: given.Policy = None,
-    target: given.Target = None,
-    count: given.Count = 250,
-    borough: given.Borough = None,
-    area: given.Area = "",
+    asked: given.Inputs,
     again: Again = "",
     reveal_days: RevealDays = 28,
     workspace: WorkspaceOption = None,
@@ -66,40 +55,14 @@ def commit(
     """Seal a seed for these days, so that an overseer can bring a share before anything is drawn."""
     from becalm.desk.patrol import commit_patrol
 
-    asked = given.question(
-        first,
-        days,
-        units=units,
-        streets=streets,
-        travel=travel,
-        close_triangles=close_triangles,
-        arms=arms,
-        hotspots=hotspots,
-        policy=policy,
-        target=target,
-        count=count,
-        borough=borough,
-        area=area,
-    )
-    made = commit_patrol(desk_of(context, workspace), asked, again=again, reveal_days=reveal_days)
+    made = commit_patrol(desk_of(context, workspace), asked.question(), again=again, reveal_days=reveal_days)
     _print_commitment(made, format)
 
 
+@given.with_inputs()
 def plan(
     context: typer.Context,
-    first: given.FromDay,
-    days: given.Days = 14,
-    units: given.Units = None,
-    hotspots: given.Hotspots = None,
-    streets: given.Streets = None,
-    travel: given.Travel = None,
-    close_triangles: given.CloseTriangles = False,
-    arms: given.Arms = None,
-    policy: given.Policy = None,
-    target: given.Target = None,
-    count: given.Count = 250,
-    borough: given.Borough = None,
-    area: given.Area = "",
+    asked: given.Inputs,
     out: Out = None,
     again: Again = "",
     overseer_share: Share = None,
@@ -112,29 +75,13 @@ def plan(
     from becalm.desk.patrol import plan_patrol
     from becalm.desk.patrol_inputs import PatrolInputs
 
-    asked = given.question(
-        first,
-        days,
-        units=units,
-        streets=streets,
-        travel=travel,
-        close_triangles=close_triangles,
-        arms=arms,
-        hotspots=hotspots,
-        policy=policy,
-        target=target,
-        count=count,
-        borough=borough,
-        area=area,
-    )
-
     def arithmetic(inputs: PatrolInputs) -> None:
         if format is Format.table:
             print_table(inputs.capacity, inputs.notes)
 
     made = plan_patrol(
         desk_of(context, workspace),
-        asked,
+        asked.question(),
         out=out,
         again=again,
         share=read_share(overseer_share),

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from becalm.desk.patrol_trial import Trial
 
 
+@given.with_inputs(without=("arms",), days=84)
 def trial(
     context: typer.Context,
-    first: given.FromDay,
-    days: given.Days = 84,
+    asked: given.Inputs,
     effect: Annotated[
         float, typer.Option(min=0, max=0.99, help="The share that the strongest arm is thought to prevent.")
     ] = 0.2,
@@ -35,31 +35,15 @@ def trial(
             show_default=False,
         ),
     ] = None,
-    units: given.Units = None,
-    hotspots: given.Hotspots = None,
-    policy: given.Policy = None,
-    target: given.Target = None,
-    count: given.Count = 250,
-    borough: given.Borough = None,
-    area: given.Area = "",
     workspace: WorkspaceOption = None,
     format: FormatOption = Format.table,
 ) -> None:
     """State what a trial could see, and draw its arms: off, low or high dosage for each place and day."""
     from becalm.desk.patrol_trial import plan_trial
 
-    asked = given.question(
-        first,
-        days,
-        units=units,
-        hotspots=hotspots,
-        policy=policy,
-        target=target,
-        count=count,
-        borough=borough,
-        area=area,
+    planned = plan_trial(
+        desk_of(context, workspace), asked.question(), effect=effect, dispersion=dispersion, out=out
     )
-    planned = plan_trial(desk_of(context, workspace), asked, effect=effect, dispersion=dispersion, out=out)
     _print(planned, format)
 
 

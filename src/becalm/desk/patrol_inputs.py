@@ -83,7 +83,7 @@ def gather_inputs(
         where there are no units, or a file, the roster or the ground does not allow a plan; with every
         fault, and nothing planned.
     """
-    workspace = desk.workspace
+    workspace, zone = desk.workspace, desk.workspace.city.time_zone
     drawn = desk.draw_seed() if seed is None else seed
     (book, policy_sources), (units, roster), (listed, listed_sources, warnings), arms = together(
         lambda: _policy(workspace, question),
@@ -93,38 +93,34 @@ def gather_inputs(
     )
     dosed, shifts = together(
         lambda: _dosed(_within(listed, roster, question), roster, book),
-        lambda: _shifts(roster, question, workspace.city.time_zone, book),
+        lambda: _shifts(roster, question, zone, book),
     )
     places = tuple(p for p in dosed.places if question.area in ("", p.area))
     bases = _bases(roster, shifts)
     ways = find_ways(workspace, question.travel, places, bases, shifts, book)
-    capacity = assess_capacity(places, shifts, ways.tables, book.planner, days=question.days)
+    drawn_arms = _arms(arms, places, question)
+    capacity = assess_capacity(places, shifts, ways.tables, book.planner, days=question.days, arms=drawn_arms)
     fitted, gave = fit_dosage(places, capacity, when_short=book.dose.when_short) if fit else (places, ())
-    request = PlanRequest(
-        places=fitted,
-        shifts=shifts,
-        bases=bases,
-        travel=ways.tables,
-        policy=book.planner,
-        first_day=question.first_day,
-        days=question.days,
-        zone=workspace.city.time_zone,
-        arms=_arms(arms, places, question),
-    )
     return PatrolInputs(
-        request=request,
+        request=PlanRequest(
+            places=fitted,
+            shifts=shifts,
+            bases=bases,
+            travel=ways.tables,
+            policy=book.planner,
+            first_day=question.first_day,
+            days=question.days,
+            zone=zone,
+            arms=drawn_arms,
+        ),
         book=book,
         roster=roster,
         crs=workspace.city.crs,
         sources={**listed_sources, **policy_sources, UNITS: _sha256(units), **ways.sources},
         notes=(
-            *warnings,
-            *dosed.notes,
-            *_left_out(listed, places),
-            *ways.notes,
-            *_clock_notes(question, workspace.city.time_zone),
-            *capacity.uncovered,
-            *gave,
+            *(*warnings, *dosed.notes, *_left_out(listed, places), *ways.notes),
+            *(*_arm_notes(drawn_arms, places, question), *_clock_notes(question, zone)),
+            *(*capacity.uncovered, *gave),
         ),
         find_seed=drawn,
         capacity=capacity,
@@ -144,7 +140,21 @@ def _arms(
     """The arms of these places on these days; a place or day that the trial leaves out has none."""
     known = {place.hotspot for place in places}
     until = question.first_day + timedelta(days=question.days)
-    return {(h, d): arm for (h, d), arm in arms.items() if h in known and question.first_day <= d < until}
+    drawn = {(h, d): arm for (h, d), arm in arms.items() if h in known and question.first_day <= d < until}
+    if arms and not drawn:
+        raise PlanError(
+            f"{question.arms}: none of its {len(arms)} place-days is among these places from "
+            f"{question.first_day} until before {until}. Give the arms of these days, or leave out --arms."
+        )
+    return drawn
+
+
+def _arm_notes(
+    drawn: Mapping[tuple[str, date], Arm], places: tuple[PatrolPlace, ...], question: PatrolQuestion
+) -> tuple[str, ...]:
+    if not drawn:
+        return ()
+    return (f"Trial: {len(drawn)} of {len(places) * question.days} place-days have an arm.",)
 
 
 def units_file(workspace: Workspace, named: Path | None) -> Source:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar, overload
+from typing import Any, Protocol, TypeVar, overload
 
 from becalm.terms.errors import BecalmError, Fault
 
@@ -13,18 +13,25 @@ C = TypeVar("C")
 D = TypeVar("D")
 
 
-@overload
-def together(first: Callable[[], A], second: Callable[[], B], /) -> tuple[A, B]: ...
-@overload
-def together(
-    first: Callable[[], A], second: Callable[[], B], third: Callable[[], C], /
-) -> tuple[A, B, C]: ...
-@overload
-def together(
-    first: Callable[[], A], second: Callable[[], B], third: Callable[[], C], fourth: Callable[[], D], /
-) -> tuple[A, B, C, D]: ...
-def together(*asks: Callable[[], Any]) -> tuple[Any, ...]:
-    """The answers to all; where some fail, one error of the first one's kind with the faults of all."""
+class _Together(Protocol):
+    @overload
+    def __call__(self, first: Callable[[], A], second: Callable[[], B], /) -> tuple[A, B]: ...
+    @overload
+    def __call__(
+        self, first: Callable[[], A], second: Callable[[], B], third: Callable[[], C], /
+    ) -> tuple[A, B, C]: ...
+    @overload
+    def __call__(
+        self,
+        first: Callable[[], A],
+        second: Callable[[], B],
+        third: Callable[[], C],
+        fourth: Callable[[], D],
+        /,
+    ) -> tuple[A, B, C, D]: ...
+
+
+def _together(*asks: Callable[[], Any]) -> Any:
     answers, errors = [], list[BecalmError]()
     for ask in asks:
         try:
@@ -37,6 +44,11 @@ def together(*asks: Callable[[], Any]) -> tuple[Any, ...]:
         faults = tuple(fault for error in errors for fault in _faults(error))
         raise type(errors[0])(f"{len(faults)} faults in {len(errors)} of the inputs", faults)
     return tuple(answers)
+
+
+together: _Together = _together
+"""The answers to two, three or four questions; where some fail, one error of the first one's kind with the
+faults of all."""
 
 
 def _faults(error: BecalmError) -> tuple[Fault, ...]:

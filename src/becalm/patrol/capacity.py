@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 
 import numpy as np
 from numpy.typing import NDArray
 
+from becalm.patrol.areas import ARM_SCALE
 from becalm.patrol.dose import scale_dosage
 from becalm.tables.travel import TravelTable
 from becalm.terms.errors import Fault, PlanError
-from becalm.terms.patrol import Mode, PatrolPlace, PatrolPolicy, UnitShift
+from becalm.terms.patrol import Arm, Mode, PatrolPlace, PatrolPolicy, UnitShift
 
 Floats = NDArray[np.float64]
 METHOD = (
@@ -88,13 +90,16 @@ def assess_capacity(
     policy: PatrolPolicy,
     *,
     days: int,
+    arms: Mapping[tuple[str, date], Arm] | None = None,
 ) -> Capacity:
     """How many bursts a day fit into the shifts of each area, against how many its places are owed?
 
     possible = sum over shifts of (share * (minutes - meal) - way out and home) / (burst + hop), with a hop
     in whole slots, and the next place drawn by what it is owed and by exp(-travel weight * minutes). It is an
-    estimate before planning: low takes places in any order, high always the nearest.
+    estimate before planning: low takes places in any order, high always the nearest. What a place is owed is
+    taken on the average of its days' `arms`, where a trial has drawn some.
     """
+    places = _in_arms(places, arms or {}, days)
     names = sorted({p.area for p in places} | {s.area for s in shifts})
     areas = tuple(
         _area(
@@ -136,6 +141,15 @@ def fit_dosage(
         for a in short.values()
     )
     return tuple(fitted), notes
+
+
+def _in_arms(
+    places: Sequence[PatrolPlace], arms: Mapping[tuple[str, date], Arm], days: int
+) -> Sequence[PatrolPlace]:
+    drawn: dict[str, float] = defaultdict(float)
+    for (hotspot, _), arm in arms.items():
+        drawn[hotspot] += (ARM_SCALE[arm] - 1.0) / days
+    return [p for place in places for p in scale_dosage([place], 1.0 + drawn[place.hotspot])]
 
 
 def _area(
