@@ -337,3 +337,64 @@ def test_a_briefing_of_a_workspace_without_units_says_how_to_get_a_plan(loaded: 
     becalm("run", "-w", workspace, *ASKED)
     page = (workspace / "briefing" / "index.html").read_text("utf-8")
     assert "this workspace has no units" in page
+
+
+def rest_of(folder: Path, unit: str, after: str) -> list[str]:
+    return [
+        r["start"] for r in visits(folder) if r["unit"] == unit and r["day"] == FROM and r["start"] > after
+    ]
+
+
+def test_the_rest_of_a_tour_is_drawn_anew_and_replayed(workspace: Path) -> None:
+    plan = workspace / "plan"
+    rows = visits(plan)
+    unit, others = rows[0]["unit"], [r for r in rows if r["unit"] != rows[0]["unit"]]
+    at = [r["end"] for r in rows if r["unit"] == unit and r["day"] == FROM][1]
+    before = rest_of(plan, unit, at)
+    asked = ("patrol", "replan", plan, "-w", workspace, "--unit", unit, "--from", at)
+    said = becalm(*asked, "--reason", "an arrest").stdout
+    assert "Re-plan 1" in said
+    after = visits(plan)
+    assert [r for r in after if r["unit"] != unit] == others
+    assert rest_of(plan, unit, at) != before
+    becalm(*asked, "--reason", "gone home sick", "--off-duty")
+    assert rest_of(plan, unit, at) == []
+    assert [r["index"] for r in held(plan)["commitment"]["replans"]] == [1, 2]  # type: ignore[index]  # ours
+    assert findings(workspace) == []
+    becalm("patrol", "reveal", plan, "-w", workspace)
+    assert "Byte for byte" in becalm("patrol", "replay", plan, "-w", workspace).stdout
+    assert "lies open" in becalm(*asked, "--reason", "again", code=12).output
+
+
+def test_a_re_plan_that_was_thrown_away_is_seen(workspace: Path, tmp_path: Path) -> None:
+    plan = workspace / "plan"
+    kept = shutil.copytree(plan, tmp_path / "kept")
+    row = visits(plan)[0]
+    asked = ("-w", workspace, "--unit", row["unit"], "--from", row["end"], "--reason", "an arrest")
+    becalm("patrol", "replan", plan, *asked)
+    assert "a newer one stands" in becalm("patrol", "replan", kept, *asked, code=12).output
+    becalm("patrol", "reveal", kept, "-w", workspace)
+    becalm("patrol", "replay", kept, "-w", workspace)  # the first plan is still what its seed gives
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--unit", "Nobody"), 12, "No unit Nobody is on tour"),
+        ((), 2, "--unit"),
+        (("--area", "Nowhere"), 12, "No unit of Nowhere"),
+    ],
+)
+def test_a_re_plan_of_nobody_is_refused(
+    workspace: Path, words: tuple[str, ...], code: int, said: str
+) -> None:
+    asked = ("patrol", "replan", workspace / "plan", "-w", workspace, "--from", f"{FROM}T18:00")
+    assert said in becalm(*asked, "--reason", "x", *words, code=code).output
+    assert findings(workspace) == []
+
+
+def test_a_whole_area_is_drawn_anew(workspace: Path) -> None:
+    area = visits(workspace / "plan")[0]["area"]
+    asked = ("patrol", "replan", workspace / "plan", "-w", workspace, "--from", f"{FROM}T18:00")
+    said = becalm(*asked, "--area", area, "--reason", "a football match", "--format", "json").stdout
+    assert len(json.loads(said)["units"]) > 1

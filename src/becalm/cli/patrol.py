@@ -10,10 +10,12 @@ import typer
 from becalm.cli import (
     patrol_capacity,
     patrol_certificate,
+    patrol_check,
     patrol_delivered,
     patrol_next,
     patrol_open,
     patrol_plan,
+    patrol_replan,
     patrol_trial,
 )
 
@@ -22,11 +24,13 @@ app = typer.Typer(
 )
 app.command("capacity")(patrol_capacity.capacity)
 app.command("certificate")(patrol_certificate.certificate)
+app.command("check")(patrol_check.check)
 app.command("commit")(patrol_plan.commit)
 app.command("plan")(patrol_plan.plan)
 app.command("next")(patrol_next.next_)
 app.command("sheet")(patrol_next.sheet)
 app.command("forecast")(patrol_next.forecast)
+app.command("replan")(patrol_replan.replan)
 app.command("reveal")(patrol_open.reveal)
 app.command("replay")(patrol_open.replay)
 app.command("audit")(patrol_open.audit)

@@ -130,7 +130,7 @@ def default_folder(desk: Desk, first_day: date) -> Path:
 
 def draw_plan(inputs: PatrolInputs, law: RouteLaw, sealed: SealedSeed) -> tuple[PlanDocument, Propensities]:
     """Draw the plan of this sealed seed."""
-    made = plan_bursts(inputs.request, key=sealed.key, law=law)
+    made = plan_bursts(inputs.request, key=sealed.key, law=law, bound=True)
     plan = PlanDocument.of(
         made,
         inputs.request,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 from becalm.desk.core import Desk
 from becalm.desk.mark import leave_mark
 from becalm.desk.patrol import sha256_of
+from becalm.desk.patrol_replan import apply_replan
 from becalm.desk.patrol_seed import PROGRAM, PURPOSE, audit_patrol, open_sealed, sealed_box, story_of
 from becalm.patrol.commitment import commitment_of, sampling_key
 from becalm.patrol.plan import fit_law, plan_bursts
@@ -104,15 +105,17 @@ def draw_again(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensiti
 def _drawn(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensities]:
     made = plan_bursts(plan.request, key=key, law=plan.law)
     again = PlanDocument.of(
-        made,
+        replace(made, bound_bits=plan.bound_bits),
         plan.request,
         version=plan.version,
         crs=plan.crs,
-        commitment=plan.commitment,
+        commitment={**plan.commitment, "replans": []},
         sources=plan.sources,
         capacity=plan.capacity,
         notes=plan.notes,
     )
+    for note in plan.commitment["replans"]:
+        again = apply_replan(again, note, key)
     return again, made.propensities
 
 

@@ -31,8 +31,12 @@ NAMES: Final = (
 )
 
 
-def plan_files(plan: PlanDocument, propensities: Propensities) -> dict[str, str | bytes]:
-    """Every file of a plan's folder by name; the same bytes for the same plan."""
+def plan_files(plan: PlanDocument, propensities: Propensities | bytes) -> dict[str, str | bytes]:
+    """Every file of a plan's folder by name; the same bytes for the same plan.
+
+    `propensities` are those of the first draw, or its file as it stands: a re-plan leaves it as it is.
+    """
+    chances = propensities if isinstance(propensities, bytes) else propensities_csv(propensities)
     visits = visits_csv(plan.request, plan.bursts)
     files: dict[str, str | bytes] = {
         "plan.json": plan_json(plan, visits=visits),
@@ -41,7 +45,7 @@ def plan_files(plan: PlanDocument, propensities: Propensities) -> dict[str, str 
         "forecast.csv": forecast_csv(plan),
         "hotspots.geojson": dosage_geojson(plan),
         **{f"units/{name}": text for name, text in unit_files(plan, plan.request.first_day).items()},
-        PROPENSITIES: propensities_csv(propensities),
+        PROPENSITIES: chances,
     }
     return {**files, SUMS: sums_of(files)}
 

@@ -28,7 +28,8 @@ inputs_sha256  of the canonical JSON (keys sorted, no spaces) of {from, days, ti
                arms, bases, shifts, travel, owed, earlier, law}
 commitment     commitment, entry (its number in the ledger), area (empty: all), share_sha256 (of an
                overseer's share, or empty), again (the reason, where it is not the first one for these
-               days), replans ([index, unit, area, from, reason], …)
+               days), replans (one object each: index, at, reason, and the states that were begun from:
+               unit, free_from, stop, meal_done, on_duty)
 capacity       one object an area, of the dosage before anything gave: area, places, unit_shifts_per_day,
                open_minutes_per_day, burst_minutes, hop_minutes, possible, possible_low, possible_high and
                wanted (bursts a day), gives
