@@ -18,29 +18,39 @@ SPEED_KMH: dict[Mode, float] = {"vehicle": 22.0, "foot": 4.8}
 SETTING_OFF_MINUTES: dict[Mode, float] = {"vehicle": 2.0, "foot": 0.0}
 STAGGER_MINUTES = (0, 40, 20, 60)
 BURSTS_A_SHIFT = 8.5
+POLICY = PatrolPolicy(travel_weight=0.03, feedback=0.04)
 
 
 def city(
-    *, shifts_a_day: int, seed: int = 1, travel_weight: float = 0.03, staggered: bool = True
+    *,
+    shifts_a_day: int,
+    seed: int = 1,
+    policy: PatrolPolicy = POLICY,
+    staggered: bool = True,
+    first_day: date = FIRST_DAY,
+    areas: int = AREAS,
 ) -> PlanRequest:
-    """A request for 14 days with so many unit-shifts a day in each area: 9 gives 1,512, 25 gives 4,200."""
+    """A request for 14 days with so many unit-shifts a day in each area: 9 gives 1,512, 25 gives 4,200.
+
+    The same seed gives the same places whatever the first day, so that one period can follow another.
+    """
     rng = np.random.default_rng(seed)
     places: list[PatrolPlace] = []
     bases, shifts = [], []
-    for number in range(AREAS):
+    for number in range(areas):
         area = f"area {number + 1:02}"
         corner = np.array([(number % 4) * SIDE_M, (number // 4) * SIDE_M]) + 500_000.0
         centres = corner + rng.uniform(800, SIDE_M - 800, (CENTRES, 2))
         bases.append(Base(f"base {number + 1:02}", *(float(x) for x in centres[0])))
         places += area_places(area, centres, rng, BURSTS_A_SHIFT * shifts_a_day)
-        shifts += area_shifts(area, bases[-1].base, shifts_a_day, staggered)
+        shifts += area_shifts(area, bases[-1].base, shifts_a_day, staggered, first_day)
     return PlanRequest(
         places=tuple(places),
         shifts=tuple(shifts),
         bases=tuple(bases),
         travel={mode: travel_table(places, bases, mode) for mode in SPEED_KMH},
-        policy=PatrolPolicy(travel_weight=travel_weight),
-        first_day=FIRST_DAY,
+        policy=policy,
+        first_day=first_day,
         days=DAYS,
         zone=ZONE,
     )
@@ -78,11 +88,11 @@ def week_profile(rng: np.random.Generator) -> tuple[float, ...]:
     return tuple(float(x) for x in rate / rate.sum())
 
 
-def area_shifts(area: str, base: str, shifts_a_day: int, staggered: bool) -> list[UnitShift]:
+def area_shifts(area: str, base: str, shifts_a_day: int, staggered: bool, first_day: date) -> list[UnitShift]:
     """Early, late and night shifts of 8 hours; every fourth unit walks."""
     shifts = []
     for day in range(DAYS):
-        civil = FIRST_DAY + timedelta(days=day)
+        civil = first_day + timedelta(days=day)
         for number in range(shifts_a_day):
             late = STAGGER_MINUTES[(number // 3) % len(STAGGER_MINUTES)] if staggered else 0
             start = datetime.combine(civil, time(6 + 8 * (number % 3)), ZoneInfo(ZONE)).astimezone(UTC)
