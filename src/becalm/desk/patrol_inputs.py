@@ -98,16 +98,17 @@ def gather_inputs(
     places = tuple(p for p in dosed.places if question.area in ("", p.area))
     bases = _bases(roster, shifts)
     ways = find_ways(workspace, question.travel, places, bases, shifts, book)
-    drawn_arms = _arms(arms, places, question)
+    drawn_arms, arm_notes = _arms(arms, places, question)
     capacity = assess_capacity(places, shifts, ways.tables, book.planner, days=question.days, arms=drawn_arms)
     fitted, gave = fit_dosage(places, capacity, when_short=book.dose.when_short) if fit else (places, ())
+    told = (*_left_out(listed, places), *ways.notes, *arm_notes, *_clock_notes(question, zone))
     return PatrolInputs(
         request=PlanRequest(
-            places=fitted,
-            shifts=shifts,
-            bases=bases,
-            travel=ways.tables,
-            policy=book.planner,
+            fitted,
+            shifts,
+            bases,
+            ways.tables,
+            book.planner,
             first_day=question.first_day,
             days=question.days,
             zone=zone,
@@ -117,11 +118,7 @@ def gather_inputs(
         roster=roster,
         crs=workspace.city.crs,
         sources={**listed_sources, **policy_sources, UNITS: _sha256(units), **ways.sources},
-        notes=(
-            *(*warnings, *dosed.notes, *_left_out(listed, places), *ways.notes),
-            *(*_arm_notes(drawn_arms, places, question), *_clock_notes(question, zone)),
-            *(*capacity.uncovered, *gave),
-        ),
+        notes=(*warnings, *dosed.notes, *told, *capacity.uncovered, *gave),
         find_seed=drawn,
         capacity=capacity,
     )
@@ -136,7 +133,7 @@ def _units(workspace: Workspace, question: PatrolQuestion) -> tuple[Source, Rost
 
 def _arms(
     arms: Mapping[tuple[str, date], Arm], places: tuple[PatrolPlace, ...], question: PatrolQuestion
-) -> dict[tuple[str, date], Arm]:
+) -> tuple[dict[tuple[str, date], Arm], tuple[str, ...]]:
     """The arms of these places on these days; a place or day that the trial leaves out has none."""
     known = {place.hotspot for place in places}
     until = question.first_day + timedelta(days=question.days)
@@ -146,15 +143,8 @@ def _arms(
             f"{question.arms}: none of its {len(arms)} place-days is among these places from "
             f"{question.first_day} until before {until}. Give the arms of these days, or leave out --arms."
         )
-    return drawn
-
-
-def _arm_notes(
-    drawn: Mapping[tuple[str, date], Arm], places: tuple[PatrolPlace, ...], question: PatrolQuestion
-) -> tuple[str, ...]:
-    if not drawn:
-        return ()
-    return (f"Trial: {len(drawn)} of {len(places) * question.days} place-days have an arm.",)
+    told = f"Trial: {len(drawn)} of {len(places) * question.days} place-days have an arm."
+    return drawn, (told,) if drawn else ()
 
 
 def units_file(workspace: Workspace, named: Path | None) -> Source:
