@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import sqlite3
 import stat
@@ -181,7 +182,13 @@ def test_what_was_erased_after_the_copy_stays_gone_and_the_restored_ledger_holds
     )
     desk.open_ledger().close()
     for actor in ("inspector", "auditor"):
-        ask(workspace, "record", "restore", str(copy), "--reason", "the disk failed", actor=actor)
+        command = [sys.executable, "-m", "becalm.cli.main", "record", "restore", str(copy)]
+        subprocess.run(
+            [*command, "--reason", "the disk failed", "--workspace", str(workspace)],
+            check=True,
+            capture_output=True,
+            env={**os.environ, "BECALM_ACTOR": actor},
+        )
     assert answer(workspace, "record", "verify")["holds"]
     assert b"a name" not in (workspace / "ledger.sqlite").read_bytes()
 

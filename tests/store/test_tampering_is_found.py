@@ -50,7 +50,6 @@ class Ground:
         with open_raw(into / "ledger.sqlite") as db:
             expected = way(db, rng, self.scene)
             db.commit()
-            db.engine.dispose()
         if rng.random() < 0.8:
             (into / "ledger.head").unlink()
         return expected
