@@ -21,6 +21,8 @@ from pydantic_core import PydanticUndefined
 
 from becalm.cli.main import STOPPED, app
 from becalm.ingest.offences import load_offences
+from becalm.record.kind_shape import FACT_TYPES, Kind
+from becalm.record.kinds import ALL_KINDS
 from becalm.store import workspace
 from becalm.tables import schema
 from becalm.terms.errors import ERROR_KINDS
@@ -41,6 +43,7 @@ def pages() -> Mapping[str, str]:
         "reference/settings.md": settings_page(),
         "reference/exit-codes.md": exit_codes_page(),
         "reference/offence-groups.md": offence_groups_page(),
+        "reference/event-kinds.md": event_kinds_page(),
         "reference/questions.md": page(
             "Questions", "questions", functions("becalm.measure", "becalm.find", "becalm.tables.counts")
         ),
@@ -257,6 +260,25 @@ def offence_groups_page() -> str:
         headings = ("group", "label", "street violence", "found by", "in totals", "the source's words")
         sections.append(f"## {key}\n\n{about} {offences.origin}\n\n{table(headings, rows)}")
     return page("Offence groups", "offences", *sections)
+
+
+def event_kinds_page() -> str:
+    """Every kind of event that a ledger may hold, with its facts."""
+    sections = [page_of_kind(kind) for kind in ALL_KINDS]
+    types = table(("type", "what it holds"), [(f"`{name}`", kind.holds) for name, kind in FACT_TYPES.items()])
+    return page("Event kinds", "event_kinds", f"## Types of facts\n\n{types}", *sections)
+
+
+def page_of_kind(kind: Kind) -> str:
+    """One kind: what it means, what it takes, and its facts."""
+    says = [kind.meaning]
+    says += ["It is about a person, whom it names by a pseudonym."] if kind.about_person else []
+    says += ["It may correct an earlier entry."] if kind.corrects == "may" else []
+    says += ["It names the entry that it withdraws."] if kind.corrects == "must" else []
+    says += [f"Purposes: {', '.join(kind.purposes)}."] if kind.purposes else []
+    rows = [(f"`{f.name}`", f.type, "yes" if f.needed else "", f.meaning) for f in kind.fields]
+    facts = table(("fact", "type", "needed", "what it is"), rows)
+    return f"## `{kind.name}` {kind.version}\n\n{' '.join(says)}\n\n{facts}"
 
 
 if __name__ == "__main__":
