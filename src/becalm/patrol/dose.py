@@ -12,6 +12,9 @@ from becalm.terms.hotspot import HotspotList
 from becalm.terms.patrol import Base, Dosage, PatrolPlace
 
 
+SHOWN = 20
+
+
 @dataclass(frozen=True, slots=True)
 class ListedPlace:
     """A hotspot as the list names it: where it is, how bad, how sure, when."""
@@ -86,8 +89,12 @@ def dose_places(
     areas = [_area(place, boroughs, area_of_base) for place in listed]
     lost = [place for place, area in zip(listed, areas, strict=True) if not area]
     if lost:
-        faults = tuple(_no_area(place) for place in lost)
-        raise PlanError(f"{len(lost)} of {len(listed)} hotspots belong to no patrol area", faults)
+        raise PlanError(
+            f"{len(lost)} of {len(listed)} hotspots name no borough, so that no patrol area has them. Give the "
+            "city's boundaries with `becalm init --boundaries` and load the records again, or name the "
+            "boroughs in the list.",
+            tuple(_no_area(place) for place in lost[:SHOWN]) if len(lost) < len(listed) else (),
+        )
     week = stated_week(book)
     visits = _visits(listed, book.dose)
     places = tuple(
@@ -158,9 +165,7 @@ def _area(place: ListedPlace, boroughs: Mapping[str, str], bases: Sequence[tuple
 
 
 def _no_area(place: ListedPlace) -> Fault:
-    return Fault(
-        place.hotspot, "it names no borough, and no base is known", "name its borough, or give [[bases]]"
-    )
+    return Fault(place.hotspot, "names no borough", "name its borough")
 
 
 def _nothing_left(outside: Sequence[str], boroughs: Mapping[str, str]) -> str:
