@@ -11,11 +11,11 @@ from sqlalchemy import Connection, text
 
 from becalm.methods.merkle import grow
 from becalm.record.chain import row_hash, row_of
-from becalm.record.fold_shape import Fold
+from becalm.record.fold_shape import Fold, Row
 from becalm.store import ledger_payload as payloads
 from becalm.store.ledger_cipher import Committed
 from becalm.store.ledger_seal import CLOCK_TOLERANCE, Tail, peaks_text, time_of_recording
-from becalm.store.ledger_states import States
+from becalm.store.ledger_states import Place, States, read_row, row_text
 from becalm.tables.ledger import COLUMNS, StoredRow
 from becalm.terms.errors import BecalmError, EventError
 from becalm.terms.event import Entry
@@ -34,11 +34,24 @@ _SEAL = text(
     ), noted AS (
         INSERT INTO receipt (ticket, first, last, refusal) SELECT ticket, first, last, refusal
         FROM json_populate_recordset(NULL::receipt, CAST(:receipts AS json))
+    ), folded AS (
+        INSERT INTO state (name, key, row) SELECT name, key, row
+        FROM json_populate_recordset(NULL::state, CAST(:states AS json)) WHERE row IS NOT NULL
+        ON CONFLICT (name, key) DO UPDATE SET row = excluded.row
+    ), unfolded AS (
+        DELETE FROM state USING json_populate_recordset(NULL::state, CAST(:states AS json)) AS gone
+        WHERE gone.row IS NULL AND (state.name, state.key) = (gone.name, gone.key)
     ), cleared AS (
         DELETE FROM pending WHERE ticket = ANY(:cleared)
     )
     UPDATE ledger SET size = :size, tree = :tree, folds = :folds
     """
+)
+
+
+_STATES = text(
+    "SELECT name, key, row FROM json_to_recordset(CAST(:places AS json)) AS asked (name text, key text) "
+    "JOIN state USING (name, key)"
 )
 
 
@@ -66,12 +79,16 @@ class Page:
     def write(self, connection: Connection, cleared: Sequence[str], folds: str) -> None:
         """Write what was sealed with its receipts, and take what is cleared from what is pending."""
         keep_payloads(connection, self.committed)
-        self.states.write()
+        changed = [
+            {"name": name, "key": key, "row": None if row is None else row_text(row)}
+            for (name, key), row in self.states.changes().items()
+        ]
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows]
         values = {
             "rows": json.dumps(rows, ensure_ascii=False),
             "receipts": json.dumps(self._receipts(set(cleared))),
             "cleared": list(cleared),
+            "states": json.dumps(changed, ensure_ascii=False),
             "size": self.tail.size,
             "tree": peaks_text(self.tail.peaks),
             "folds": folds,
@@ -103,7 +120,8 @@ def fill_page(
             connection, tail, [t for t in tasks if t.ticket not in refused], now, refused
         )
         states = States(connection, folds)
-        states.foresee(entry for each in linked for entry in each.entries)
+        touched = states.places(entry for each in linked for entry in each.entries)
+        states.know(_read_states(connection, touched))
         again = False
         for each in linked:
             try:
@@ -127,6 +145,16 @@ class _Linked:
     entries: tuple[Entry, ...]
     rows: tuple[StoredRow, ...]
     erased: tuple[str, ...]
+
+
+def _read_states(connection: Connection, places: Set[Place]) -> dict[Place, Row | None]:
+    """The rows at these places of the state tables, read with one question."""
+    rows: dict[Place, Row | None] = dict.fromkeys(places)
+    if places:
+        asked = json.dumps([{"name": name, "key": key} for name, key in sorted(places)])
+        for name, key, row in connection.execute(_STATES, {"places": asked}):
+            rows[name, key] = read_row(row)
+    return rows
 
 
 def _link_all(

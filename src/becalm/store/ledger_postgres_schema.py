@@ -124,6 +124,28 @@ ERASING: Final = (
     f"GRANT EXECUTE ON FUNCTION erase_payloads(text[]) TO {APP}",
 )
 
+# Whoever seals holds two locks to the end of the transaction: the first is asked for and not waited for by
+# those who would seal, the second is waited for, in company, by those who have handed in: so they wake
+# together. No row comes back where the turn is not free.
+TURNS: Final = (
+    """
+    CREATE FUNCTION take_turn(waits boolean) RETURNS TABLE (
+        size bigint, tree text, seq bigint, hash text, recorded_at text, now timestamptz, has_pending boolean
+    ) LANGUAGE plpgsql SET search_path = becalm, pg_temp AS $$
+    BEGIN
+        IF waits THEN PERFORM pg_advisory_xact_lock(25189, 1);
+        ELSIF NOT pg_try_advisory_xact_lock(25189, 1) THEN RETURN;
+        END IF;
+        PERFORM pg_advisory_xact_lock(25189, 2);
+        RETURN QUERY SELECT l.size, l.tree, e.seq, e.hash, e.recorded_at, clock_timestamp(),
+            EXISTS (SELECT FROM pending)
+            FROM ledger l LEFT JOIN LATERAL (
+                SELECT v.seq, v.hash, v.recorded_at FROM event v ORDER BY v.seq DESC LIMIT 1
+            ) e ON true;
+    END $$
+    """,
+)
+
 RIGHTS: Final = {
     "event": "SELECT, INSERT",
     "checkpoint": "SELECT, INSERT",
@@ -152,4 +174,4 @@ ROW_SECURITY: Final = tuple(
     )
 )
 
-STATEMENTS: Final = (*TABLES, *GUARDS, *ERASING, *GRANTS, *ROW_SECURITY)
+STATEMENTS: Final = (*TABLES, *GUARDS, *ERASING, *TURNS, *GRANTS, *ROW_SECURITY)

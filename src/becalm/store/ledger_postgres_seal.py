@@ -22,7 +22,7 @@ from becalm.record.fold_shape import Fold, name_folds
 from becalm.store.ledger_cipher import Committed
 from becalm.store.ledger_page import Outcome, Task, fill_page, keep_payloads
 from becalm.store.ledger_seal import Tail, read_peaks
-from becalm.store.ledger_server import TRY_FOR_TURN, WAIT_FOR_SEALING, WAIT_FOR_TURN
+from becalm.store.ledger_server import WAIT_FOR_SEALING
 from becalm.tables.ledger import COLUMNS
 from becalm.terms.errors import EventError, TamperError
 from becalm.terms.event import Entry, Event
@@ -31,15 +31,7 @@ HELD_S: Final = 0.5
 MOST_PENDING: Final = 2_000  # appends that are sealed in one transaction
 NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
 
-_STANDING = text(
-    """
-    SELECT l.size, l.tree, e.seq, e.hash, e.recorded_at, clock_timestamp() AS now,
-        EXISTS (SELECT FROM pending) AS has_pending
-    FROM ledger l LEFT JOIN LATERAL (
-        SELECT seq, hash, recorded_at FROM event ORDER BY seq DESC LIMIT 1
-    ) e ON true
-    """
-)
+_TAKE_TURN = text("SELECT * FROM take_turn(:waits)")
 _PENDING = text(
     f"""
     SELECT ticket, events, r.ticket IS NOT NULL AS is_done,
@@ -90,22 +82,25 @@ class Sealer:
         `again` where some of them may be written already or handed in; `wait` for the turn, for such tasks
         as cannot be handed in.
         """
-        if connection.execute(text(WAIT_FOR_TURN if wait else TRY_FOR_TURN)).scalar() is not False:
-            return self._seal(connection, tasks, settled=settled(connection, tasks) if again else {})
+        standing = connection.execute(_TAKE_TURN, {"waits": wait}).first()
+        if standing is not None:
+            known = settled(connection, tasks) if again else {}
+            return self._seal(connection, tasks, standing, known)
         if not again:
             hand_in(connection, tasks)
             return Turn({})
         connection.exec_driver_sql(WAIT_FOR_SEALING)
         return Turn(settled(connection, tasks))
 
-    def _seal(self, connection: Connection, tasks: Sequence[Task], settled: Mapping[str, Outcome]) -> Turn:
-        standing = connection.execute(_STANDING).one()
+    def _seal(
+        self, connection: Connection, tasks: Sequence[Task], standing: Any, known: Mapping[str, Outcome]
+    ) -> Turn:
         pending = connection.execute(_PENDING).all() if standing.has_pending else ()
         waiting = {row.ticket for row in pending}
         handed = [
             Task(row.ticket, _read_events(row.events)) for row in pending if row.is_ready and not row.is_done
         ]
-        fresh = [task for task in tasks if task.ticket not in settled and task.ticket not in waiting]
+        fresh = [task for task in tasks if task.ticket not in known and task.ticket not in waiting]
         tail = self._tail(standing)
         self._require_newest(connection, tail, [each.event for task in fresh for each in task.events])
         page = fill_page(
@@ -118,7 +113,7 @@ class Sealer:
         cleared = [row.ticket for row in pending if row.is_ready or row.is_done]
         if page.rows or cleared:
             page.write(connection, cleared, name_folds(self._folds))
-        return Turn({**settled, **page.outcomes}, page.tail)
+        return Turn({**known, **page.outcomes}, page.tail)
 
     def _tail(self, standing: Any) -> Tail:
         stands = standing.seq or 0

@@ -25,15 +25,8 @@ CONNECT: Final = {
     "-c idle_in_transaction_session_timeout=60s",
     "prepare_threshold": 2,
 }
-# Whoever seals holds both locks to the end of the transaction: TURN is asked for and not waited for by those
-# who would seal, SEALING is waited for, in company, by those who have handed in. So these wake together.
-TURN, SEALING = "25189, 1", "25189, 2"
-WAIT_FOR_TURN: Final = f"SELECT pg_advisory_xact_lock({TURN}), pg_advisory_xact_lock({SEALING})"
-TRY_FOR_TURN: Final = (
-    f"SELECT CASE WHEN pg_try_advisory_xact_lock({TURN}) "
-    f"THEN pg_advisory_xact_lock({SEALING}) IS NOT NULL ELSE false END"
-)
-WAIT_FOR_SEALING: Final = f"SELECT pg_advisory_xact_lock_shared({SEALING})"
+WAIT_FOR_TURN: Final = "SELECT take_turn(true)"  # alone among all that seal, to the end of the transaction
+WAIT_FOR_SEALING: Final = "SELECT pg_advisory_xact_lock_shared(25189, 2)"  # for the end of one, in company
 REASONS: Final = {
     "53": ("it has no room left", "Make room on its disk"),
     "42501": (

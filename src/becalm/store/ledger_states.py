@@ -33,16 +33,27 @@ class States:
         self._rows: dict[Place, Row | None] = {}
         self._read: dict[Place, Row | None] = {}
 
-    def foresee(self, entries: Iterable[Entry]) -> None:
-        """Read every row that these entries touch with one question for each state table."""
-        places = {
+    def places(self, entries: Iterable[Entry]) -> set[Place]:
+        """Which rows do these entries touch?"""
+        return {
             (fold.table, key)
             for entry in entries
             for fold in self._folds
             if entry.event.kind in fold.kinds
             for key in fold.keys(entry)
         }
-        for name, group in groupby(sorted(places - self._read.keys()), key=itemgetter(0)):
+
+    def know(self, rows: Mapping[Place, Row | None]) -> None:
+        """Take rows that were read already."""
+        self._read |= rows
+
+    def changes(self) -> Mapping[Place, Row | None]:
+        """The rows that came out; None where one is no more."""
+        return self._rows
+
+    def foresee(self, entries: Iterable[Entry]) -> None:
+        """Read every row that these entries touch with one question for each state table."""
+        for name, group in groupby(sorted(self.places(entries) - self._read.keys()), key=itemgetter(0)):
             keys = [key for _, key in group]
             for start in range(0, len(keys), MOST_ASKED):
                 self._read_rows(name, keys[start : start + MOST_ASKED])
