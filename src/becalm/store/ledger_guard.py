@@ -54,9 +54,21 @@ class HeadMemo:
 
     def write(self, head: Head) -> None:
         """Keep this head."""
+        is_new = self._file < 0 and not self.path.exists()
         if self._file < 0:
             self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666)
         os.pwrite(self._file, f"{head.size} {head.last}".ljust(LENGTH - 1).encode() + b"\n", 0)
+        if is_new:
+            self._keep_file()
+
+    def _keep_file(self) -> None:
+        """See to it that the file survives a power cut; from then on one sector of it is written over."""
+        os.fsync(self._file)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def close(self) -> None:
         """Let go of the file."""

@@ -23,7 +23,7 @@ from becalm.store.ledger_seal import Sealed, Tail, peaks_text, seal
 from becalm.store.ledger_states import States
 from becalm.store.ledger_stored import StoredLedger
 from becalm.tables.ledger import COLUMNS, Written
-from becalm.terms.errors import BecalmError, LedgerError
+from becalm.terms.errors import BecalmError, LedgerError, TamperError
 from becalm.terms.event import Checkpoint, Entry, Event
 
 
@@ -63,7 +63,13 @@ class SqliteLedger(StoredLedger):
     ) -> None:
         self._now, self._draw_salt = now, draw_salt
         self._file = LedgerFile(Path(path), lambda: draw_salt().hex()[:32])
-        super().__init__(self._file, folds, memo=HeadMemo(Path(path).with_suffix(".head")), anchors=anchors)
+        memo = HeadMemo(Path(path).with_suffix(".head"))
+        super().__init__(self._file, folds, memo=memo, anchors=anchors)
+        with suppress(
+            LedgerError, TamperError
+        ):  # a ledger that does not hold is still opened, to be verified
+            if (head := self.head()).size == 0 and memo.read() is None:
+                memo.write(head)  # before the first entry: without it nobody could tell that one is lost
         with suppress(LedgerError):  # another process may hold on to the log; the next erasure tries again
             payloads.scrub(self._file)
         self._queue: GroupCommit[Task, Done] = GroupCommit(self._write)
