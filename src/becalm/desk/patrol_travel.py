@@ -155,5 +155,7 @@ def _require_reach(
     base = {s.area: s.base for s in shifts}
     area = {p.hotspot: p.area for p in places}
     told = dict.fromkeys(why.get(f.where) or why.get(base.get(area[f.where], "")) or f for f in faults)
-    noun = "hotspot is" if len(faults) == 1 else "hotspots are"
-    raise PlanError(f"{len(faults)} of {len(places)} {noun} out of reach; nothing was planned", tuple(told))
+    verb = "is" if len(faults) == 1 else "are"
+    raise PlanError(
+        f"{len(faults)} of {len(places)} hotspots {verb} out of reach; nothing was planned", tuple(told)
+    )

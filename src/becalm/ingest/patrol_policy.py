@@ -94,7 +94,7 @@ class PaceEntry(Strict):
     detour: float = Field(ge=1, le=5)
     p80_factor: float = Field(ge=1, le=5)
     fixed_minutes: float = Field(default=0.0, ge=0, le=30)
-    snap_m: float = Field(default=250.0, gt=0)
+    snap_m: float = Field(default=400.0, gt=0)
     street_speed_share: float = Field(default=0.0, ge=0, le=1)
 
 

@@ -11,7 +11,6 @@ from becalm.terms.errors import Fault, PlanError
 from becalm.terms.hotspot import HotspotList
 from becalm.terms.patrol import Base, Dosage, PatrolPlace
 
-
 SHOWN = 20
 
 
@@ -90,8 +89,8 @@ def dose_places(
     lost = [place for place, area in zip(listed, areas, strict=True) if not area]
     if lost:
         raise PlanError(
-            f"{len(lost)} of {len(listed)} hotspots name no borough, so that no patrol area has them. Give the "
-            "city's boundaries with `becalm init --boundaries` and load the records again, or name the "
+            f"{len(lost)} of {len(listed)} hotspots name no borough, so that no patrol area has them. Give "
+            "the city's boundaries with `becalm init --boundaries` and load the records again, or name the "
             "boroughs in the list.",
             tuple(_no_area(place) for place in lost[:SHOWN]) if len(lost) < len(listed) else (),
         )

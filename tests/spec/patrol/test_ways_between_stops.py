@@ -86,7 +86,7 @@ def test_a_stop_far_from_every_street_is_infinitely_far_and_named(tmp_path: Path
     assert np.isinf(made.table.minutes[3, :3]).all()
     (fault,) = made.out_of_reach
     assert fault.where == "far"
-    assert "600 m away, over 250 m" in fault.what
+    assert "600 m away, over 400 m" in fault.what
 
 
 def test_a_dead_end_of_one_way_streets_strands_nobody(tmp_path: Path) -> None:
