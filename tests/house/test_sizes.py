@@ -12,7 +12,9 @@ ARGUMENTS = 10
 BY_POSITION = 7
 
 # path or path::function -> why it may be longer. An entry that is no longer needed fails the test.
-ALLOWED: dict[str, str] = {}
+ALLOWED: dict[str, str] = {
+    "becalm/publish/standalone/verify_ledger.py": "handed to strangers, who read and run one file alone",
+}
 
 
 def body_lines(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
