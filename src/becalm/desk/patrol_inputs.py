@@ -101,11 +101,12 @@ def gather_inputs(
     drawn_arms, arm_notes = _arms(arms, places, question)
     capacity = assess_capacity(places, shifts, ways.tables, book.planner, days=question.days, arms=drawn_arms)
     fitted, gave = fit_dosage(places, capacity, when_short=book.dose.when_short) if fit else (places, ())
-    told = (*_left_out(listed, places), *ways.notes, *arm_notes, *_clock_notes(question, zone))
+    working, idle = _working(shifts, places)
+    told = (*_left_out(listed, places), *idle, *ways.notes, *arm_notes, *_clock_notes(question, zone))
     return PatrolInputs(
         request=PlanRequest(
             fitted,
-            shifts,
+            working,
             bases,
             ways.tables,
             book.planner,
@@ -122,6 +123,16 @@ def gather_inputs(
         find_seed=drawn,
         capacity=capacity,
     )
+
+
+def _working(
+    shifts: tuple[UnitShift, ...], places: tuple[PatrolPlace, ...]
+) -> tuple[tuple[UnitShift, ...], tuple[str, ...]]:
+    """The tours of areas that have hotspots, and what is said of the others."""
+    busy = {place.area for place in places}
+    idle = sorted({s.area for s in shifts} - busy)
+    told = f"No hotspot lies in {', '.join(idle)}: their tours are not planned, and could be lent to others."
+    return tuple(s for s in shifts if s.area in busy), (told,) if idle else ()
 
 
 def _units(workspace: Workspace, question: PatrolQuestion) -> tuple[Source, Roster]:
