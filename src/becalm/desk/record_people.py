@@ -42,11 +42,11 @@ def find_accesses(desk: Desk, *, subject: str | None, actor: str | None, purpose
     question, of = ("subject", subject) if subject else ("actor", actor)
     asked = event_of(desk, "access_log_read", purpose=purpose, facts={"question": question, "of": str(of)})
     ledger.append([Written(asked)])
-    found = ledger.entries(kinds=SEEN, subject=subject or "")
+    found = ledger.entries(kinds=SEEN, subject=subject or "", actor=actor or "")
     return AccessesFound(
         subject,
         actor,
-        tuple(entry for entry in found if not actor or entry.event.actor == actor),
+        tuple(found),
         source_of(desk, ledger),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import cast
 
 from sqlalchemy import Connection, Select, insert, select
@@ -14,7 +15,27 @@ from becalm.tables.ledger import COLUMNS, StoredRow
 from becalm.terms.errors import TamperError
 from becalm.terms.event import Checkpoint, Head
 
+Asked = Select[tuple[object, ...]]
 PAGE = 5_000  # rows; between two pages nothing is held open, so a slow reader keeps no old page alive
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Which entries are wanted; what is empty chooses nothing."""
+
+    kinds: Sequence[str] = ()
+    subject: str = ""
+    actor: str = ""
+
+    def narrow(self, asked: Asked) -> Asked:
+        """The same question, for these entries only."""
+        if self.kinds:
+            asked = asked.where(event.c.kind.in_(self.kinds))
+        if self.subject:
+            asked = asked.where(event.c.subject == self.subject)
+        if self.actor:
+            asked = asked.where(event.c.actor == self.actor)
+        return asked
 
 
 def read_rows(
@@ -22,15 +43,12 @@ def read_rows(
     *,
     after: int,
     until: int,
-    kinds: Sequence[str] = (),
-    subject: str = "",
+    choice: Choice | None = None,
 ) -> Iterator[StoredRow]:
     """The rows of table `event` in their order, as they are stored."""
-    asked: Select[tuple[object, ...]] = select(*(event.c[name] for name in COLUMNS)).order_by(event.c.seq)
-    if kinds:
-        asked = asked.where(event.c.kind.in_(kinds))
-    if subject:
-        asked = asked.where(event.c.subject == subject)
+    asked: Asked = select(*(event.c[name] for name in COLUMNS)).order_by(event.c.seq)
+    if choice is not None:
+        asked = choice.narrow(asked)
     while True:
         page_of = asked.where(event.c.seq > after, event.c.seq <= until).limit(PAGE)
         with reading() as connection:

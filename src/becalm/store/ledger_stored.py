@@ -13,7 +13,7 @@ from becalm.record.chain import entry_of, first_link, read_instant
 from becalm.record.fold_shape import Fold, name_folds
 from becalm.store import ledger_tables as tables
 from becalm.store.ledger_guard import HeadMemo, known_heads, lost_heads, require_newest
-from becalm.store.ledger_read import read_checkpoints, read_rows, write_checkpoint
+from becalm.store.ledger_read import Choice, read_checkpoints, read_rows, write_checkpoint
 from becalm.store.ledger_seal import Tail, read_peaks
 from becalm.store.ledger_states import fold_anew, read_states
 from becalm.tables.ledger import StoredRow
@@ -121,11 +121,18 @@ class StoredLedger:
             self._memo.write(tail.head)
 
     def entries(
-        self, *, after: int = 0, until: int | None = None, kinds: Sequence[str] = (), subject: str = ""
+        self,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        kinds: Sequence[str] = (),
+        subject: str = "",
+        actor: str = "",
     ) -> Iterator[Entry]:
         """The entries in their order, of those that stand now: `after` excluded, `until` included."""
         last = self._size() if until is None else until
-        rows = read_rows(self._database.reading, after=after, until=last, kinds=kinds, subject=subject)
+        chosen = Choice(kinds, subject, actor)
+        rows = read_rows(self._database.reading, after=after, until=last, choice=chosen)
         return map(entry_of, rows)
 
     def rows(self, *, after: int = 0) -> Iterator[StoredRow]:

@@ -68,9 +68,18 @@ class Ledger(Protocol):
         """
 
     def entries(
-        self, *, after: int = 0, until: int | None = None, kinds: Sequence[str] = (), subject: str = ""
+        self,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        kinds: Sequence[str] = (),
+        subject: str = "",
+        actor: str = "",
     ) -> Iterator[Entry]:
-        """The sealed entries in their order: `after` excluded, `until` included, of these kinds."""
+        """The sealed entries in their order: `after` excluded, `until` included, of these kinds.
+
+        With `subject`, only those about this person; with `actor`, only those of whoever did it.
+        """
 
     def rows(self, *, after: int = 0) -> Iterator[StoredRow]:
         """The sealed rows by ascending seq exactly as they are stored, unchecked: what a verifier reads."""
