@@ -56,7 +56,11 @@ class GroupCommit(Generic[Asked, Answer]):
             leads = not self._is_writing
             self._is_writing = True
         if not leads:
-            request.woken.acquire()  # until another wrote it, or hands over the lead
+            try:
+                request.woken.acquire()  # until another wrote it, or hands over the lead
+            except BaseException:  # somebody pressed the keys that stop a program
+                self._give_up(request)
+                raise
         if request.answer is None and request.error is None:
             self._lead()
         if request.error is not None:
@@ -64,6 +68,22 @@ class GroupCommit(Generic[Asked, Answer]):
         if request.answer is None:
             raise LedgerError("The writer of the ledger gave no answer. Look whether the entry is there.")
         return request.answer
+
+    def _give_up(self, request: Request[Asked, Answer]) -> None:
+        """Leave the queue; if the lead was just handed over, hand it on."""
+        with self._guard:
+            if request not in self._queue:
+                return
+            self._queue.remove(request)
+            if not request.woken.acquire(blocking=False):
+                return
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        """Let the first in the queue lead, or nobody."""
+        self._is_writing = bool(self._queue)
+        if self._queue:
+            self._queue[0].woken.release()
 
     def _gather(self) -> None:
         """Let those that were written just now queue up again: they too share this commit."""
@@ -86,7 +106,6 @@ class GroupCommit(Generic[Asked, Answer]):
             raise
         finally:
             with self._guard:
-                heir = self._queue[0] if self._queue else None
-                self._is_writing = heir is not None
-            for request in (*([heir] if heir else []), *batch[1:]):
+                self._hand_over()
+            for request in batch[1:]:
                 request.woken.release()
