@@ -23,17 +23,17 @@ def value_of(walk: Walk, visit: Doubles, lengths: Ints, ways: Ways) -> Value:
     n, last = visit.shape[1], walk.slots
     free, wait = np.zeros((2, last + 1, n + 1)), np.zeros((2, last + 2, n + 1))
     begin = np.zeros((2, last + 1, n))
+    slots, weight = ways.slots.T.copy(), ways.weight.T.copy()
     for t in range(last, -1, -1):
         for m in range(walk.paused, 2):
             if _is_idle(walk, t, m):
                 continue
             _begin_at(t, m, visit, lengths, free, begin)
-            may_pause = _may_pause(walk, t, m)
+            total = free[1, t + walk.pause_slots].copy() if _may_pause(walk, t, m) else np.zeros(n + 1)
+            _add_onward(total, slots, weight, t, begin[m])
             for i in range(n + 1):
-                total = free[1, t + walk.pause_slots, i] if may_pause else 0.0
-                total = _onward(total, ways, i, t, begin[m]) + wait[m, t + 1, i]
-                wait[m, t, i] = total
-                free[m, t, i] = total + (1.0 if m == 1 and t + ways.home[i] <= last else 0.0)
+                wait[m, t, i] = total[i] + wait[m, t + 1, i]
+                free[m, t, i] = wait[m, t, i] + (1.0 if m == 1 and t + ways.home[i] <= last else 0.0)
     return Value(free, wait, begin)
 
 
@@ -49,13 +49,14 @@ def _may_pause(walk: Walk, t: int, m: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _onward(total: float, ways: Ways, i: int, t: int, begin: Doubles) -> float:
-    """Add to `total` the weights of all ways from node i in slot t to a visit."""
-    for j in range(begin.shape[1]):
-        at = t + ways.slots[i, j]
-        if at < begin.shape[0]:
-            total += ways.weight[i, j] * begin[at, j]
-    return total
+def _add_onward(total: Doubles, slots: Ints, weight: Doubles, t: int, begin: Doubles) -> None:
+    """Add to each node's total the weights of its ways in slot t to a visit; both ways are [place, node]."""
+    last = begin.shape[0] - 1
+    for j in range(slots.shape[0]):  # nodes inside, so that their sums run side by side
+        for i in range(slots.shape[1]):
+            at = t + slots[j, i]
+            if at <= last:
+                total[i] += weight[j, i] * begin[at, j]
 
 
 @njit(cache=True, nogil=True)

@@ -90,7 +90,8 @@ def calibrate(
         slope = spread / (number + 1) + np.diag(0.05 * np.maximum(due, 1.0))
         step = np.linalg.solve(slope, due - seen.visits)
         mean_minutes = seen.minutes / np.maximum(seen.visits, 1e-9)
-        longer = (wanted.minutes / np.maximum(due, 1e-9) - mean_minutes) / 5.0 / (steps**2).mean()
+        longer = (wanted.minutes / np.maximum(due, 1e-9) - mean_minutes) / 5.0
+        longer /= max(float((steps**2).mean()), 1e-9)  # with one length only, there is nothing to turn
         tried.append((at, seen))
         aims.append(
             replace(

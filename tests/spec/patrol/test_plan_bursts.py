@@ -10,8 +10,10 @@ import pytest
 from patrol_requests import KEY, broken_rules, overlap, place, request, shift
 
 from becalm.patrol.plan import fit_law, plan_bursts
+from becalm.patrol.price import price_list
 from becalm.patrol.replan import Now, UnitState, replan_bursts, state_of
 from becalm.patrol.request import PlanRequest, RouteLaw
+from becalm.patrol.stagger import advise_staggered_starts
 from becalm.terms.errors import PlanError
 from becalm.terms.patrol import Burst, Dosage, PatrolPolicy, Span
 
@@ -231,3 +233,24 @@ def test_a_replan_with_another_number_is_another_draw() -> None:
     assert drawn[0].bursts != drawn[2].bursts
     with pytest.raises(PlanError, match="not on tour"):
         replan_bursts(asked, Now(plan.law, plan.routes, at, 1, KEY), (UnitState("nobody", at, "station"),))
+
+
+def test_the_price_list_shows_what_a_hard_gap_and_dear_travel_cost() -> None:
+    places = [place(f"p{n}", 1_500.0 * (n + 1), visits=3.0) for n in range(4)]
+    asked = request(places, [shift(f"u{n}", day=day) for day in WEEK for n in range(2)], days=7)
+    prices = {price.rule: price for price in price_list(asked, key=KEY, area="north", attack=lambda _: 0.0)}
+    own = prices["the policy as it is"]
+    assert prices["a hard gap of 45 minutes"].entropy_ratio < own.entropy_ratio
+    assert prices["one burst length"].bits_per_tour < own.bits_per_tour
+    assert prices["travel at 0.12 nats a minute"].travel_share < own.travel_share
+    assert prices["a near-quota: visits owed pull with 0.5"].dosage_error < own.dosage_error
+    assert own.gain == 0.0
+
+
+def test_units_that_all_start_at_once_are_advised_to_stagger() -> None:
+    together = tuple(shift(f"u{n}", day=day) for day in WEEK for n in range(4))
+    (advice,) = advise_staggered_starts(together)
+    assert advice.units_together == 4
+    assert advice.later_minutes == (0, 15, 30, 45)
+    spread = tuple(shift(f"u{n}", day=day, hour=7 + n) for day in WEEK for n in range(4))
+    assert advise_staggered_starts(spread) == ()
