@@ -23,13 +23,21 @@ run becalm init demo/workspace --city demo/city/city.toml --boundaries demo/city
 step "3. Its records, as a force would deliver them"
 run becalm ingest demo/city/extract --workspace demo/workspace
 
-step "4. Measure, find, and brief"
-run becalm run --workspace demo/workspace --period 2020-04 --baseline 2019-04 --seed 7
+step "4. Its units and streets, for the patrol plan"
+run cp demo/city/units.toml demo/city/streets/streets.graphml demo/workspace
+
+step "5. Measure, find, plan patrols, and brief"
+run becalm run --workspace demo/workspace --period 2020-04 --baseline 2019-04 --seed 7 --patrol-from 2020-05-04
+
+step "6. Is the plan sound? Who drew it?"
+run becalm patrol check demo/workspace/patrol/plan-2020-05-04 --workspace demo/workspace
+run becalm patrol audit --workspace demo/workspace
 
 cat <<END
 
 Done in $((SECONDS - started)) seconds.
 The briefing:  $PWD/demo/workspace/briefing/index.html   (open it in any browser; it needs no network)
+The plan:      $PWD/demo/workspace/patrol/plan-2020-05-04/index.html
 Look around:   docs/tutorial.md goes through these steps one by one.
 
 With real data: fetch your force's months as one archive from data.police.uk, then

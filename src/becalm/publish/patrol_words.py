@@ -43,7 +43,7 @@ class PlanPage:
         plan = self.plan
         return (
             f"{words.whole(len(plan.bursts))} bursts at {len(plan.request.places)} places, "
-            "at times that nobody can foretell"
+            "at times drawn by chance"
         )
 
     @property
