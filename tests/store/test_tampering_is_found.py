@@ -13,6 +13,7 @@ from random import Random
 from types import ModuleType
 
 import pytest
+from sqlalchemy import Connection
 from tampering import WAYS, Expected, Scene, Way, fill, open_raw, sqlite_desk
 
 from becalm.desk.record_verify import RecordVerified, export_record, verify_record
@@ -170,3 +171,24 @@ def test_an_older_copy_and_a_rewriting_are_told_apart_in_words(ground: Ground, t
     rewriting = ground.verify(tmp_path / "case").verdict
     assert {f.fate for f in rewriting.findings} == {"rewritten"}
     assert "written anew" in rewriting.findings[0].what
+
+
+@pytest.mark.parametrize(
+    ("statement", "first"),
+    [
+        ("UPDATE event SET actor = CAST(x'ff41' AS TEXT) WHERE seq = 7", 7),
+        ("UPDATE event SET facts = '{' WHERE seq = 7", 7),
+        ("UPDATE event SET facts = 'NaN' WHERE seq = 1", 1),
+        ("DELETE FROM event", 1),
+        ("UPDATE ledger SET tree = 'zz'", None),
+        ("UPDATE ledger SET size = size + 1", None),
+    ],
+)
+def test_what_can_hardly_be_read_is_named_too(
+    ground: Ground, tmp_path: Path, statement: str, first: int | None
+) -> None:
+    def way(db: Connection, rng: Random, scene: Scene) -> Expected:
+        db.exec_driver_sql(statement)
+        return Expected(statement, first, first)
+
+    assert attack(ground, tmp_path / "case", way, 0) == ""

@@ -74,7 +74,7 @@ def _broken(verified: RecordVerified) -> str:
 
 
 def _faults(verified: RecordVerified) -> tuple[Fault, ...]:
-    remedy = "keep this ledger as it is, as evidence, and find a copy that agrees with the signed heads"
+    remedy = "keep it as evidence"
     return tuple(
         Fault(f"entry {f.first}" if f.first is not None else "signed head", f"({f.fate}) {f.what}", remedy)
         for f in verified.verdict.findings

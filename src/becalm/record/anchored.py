@@ -65,9 +65,9 @@ def weigh_heads(walk: Walk, anchors: Sequence[Anchor], *, unsigned: Sequence[Anc
 
 
 def unknown_keys(walk: Walk, heads: Heads) -> Iterator[Finding]:
-    """Heads that somebody else signed. One that is longer than the ledger may be of a key that was lost."""
+    """Heads that somebody else signed. Of one beyond the sound rows, the entry with its key may be lost."""
     for anchor in heads.unsigned:
-        if anchor.size <= walk.size:
+        if anchor.size <= walk.sound:
             what = (
                 f"The signed head of {anchor.size} entries in {anchor.place} is signed with key "
                 f"{anchor.checkpoint.key[:16]}, which this ledger does not name."

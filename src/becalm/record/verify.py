@@ -59,7 +59,7 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     return Verdict(
         head=walk.head,
         size=walk.size,
-        findings=tuple(sorted(findings, key=lambda f: (f.first is None, f.first or 0))),
+        findings=tuple(sorted(dict.fromkeys(findings), key=lambda f: (f.first is None, f.first or 0))),
         proven=heads.proven,
         proven_outside=heads.proven_outside,
         anchors=tuple(anchors),

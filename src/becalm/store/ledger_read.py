@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import cast
 
 from sqlalchemy import Connection, Select, insert, select
+from sqlalchemy.exc import DBAPIError
 
 from becalm.record.chain import instant_text, read_instant
 from becalm.store.ledger_tables import checkpoint, event
@@ -53,11 +55,26 @@ def read_rows(
     while True:
         page_of = asked.where(event.c.seq > after, event.c.seq <= until).limit(PAGE)
         with reading() as connection:
-            page = cast("list[StoredRow]", connection.execute(page_of).cursor.fetchall())
+            page = _page(connection, page_of)
         yield from page
         if len(page) < PAGE:
             return
         after = page[-1][0]
+
+
+def _page(connection: Connection, page_of: Asked) -> list[StoredRow]:
+    """The rows of a page as the driver gives them; a text that is none comes back with marks, to be found."""
+    try:
+        return cast("list[StoredRow]", connection.execute(page_of).cursor.fetchall())
+    except (DBAPIError, sqlite3.OperationalError) as error:
+        if "decode" not in str(error).lower() or connection.dialect.name != "sqlite":
+            raise
+    raw = cast("sqlite3.Connection", connection.connection.driver_connection)
+    raw.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
+    try:
+        return cast("list[StoredRow]", connection.execute(page_of).cursor.fetchall())
+    finally:
+        raw.text_factory = str
 
 
 def write_checkpoint(connection: Connection, made: Checkpoint) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from becalm.methods.merkle import Peaks, grow, peaks_root
 from becalm.record.chain import commitment_of, row_hash, row_of
 from becalm.tables.ledger import StoredRow, Written
-from becalm.terms.errors import EventError, LedgerError
+from becalm.terms.errors import EventError, LedgerError, TamperError
 from becalm.terms.event import Entry, Head
 
 CLOCK_TOLERANCE = timedelta(seconds=5)  # a clock that is set by the network may step back by as much
@@ -100,4 +100,10 @@ def peaks_text(peaks: Peaks) -> str:
 def read_peaks(text: str) -> Peaks:
     """The full subtrees from their line of text."""
     pairs = (part.split(":") for part in text.split())
-    return tuple((int(size), bytes.fromhex(peak)) for size, peak in pairs)
+    try:
+        return tuple((int(size), bytes.fromhex(peak)) for size, peak in pairs)
+    except ValueError as error:
+        raise TamperError(
+            f"What the ledger notes of its tree is {text!r:.60}, which no ledger writes. "
+            "Run `becalm record verify`."
+        ) from error

@@ -59,7 +59,13 @@ class StoredLedger:
         self._memo, self._ours = memo, ""
         with database.reading() as connection:
             asked = select(tables.ledger.c.identity, tables.ledger.c.folds)
-            identity, folded_by = connection.execute(asked).one()
+            named = connection.execute(asked).first()
+        if named is None:
+            raise TamperError(
+                f"The ledger {database.name} has lost the row that says which ledger it is. Keep it as "
+                "evidence, and put a copy in its place."
+            )
+        identity, folded_by = named
         self._identity = str(identity)
         self._anchors = tuple(point.head for point in anchors if point.ledger == self._identity)
         if folded_by != name_folds(self._folds):
@@ -97,8 +103,8 @@ class StoredLedger:
         memo = self._memo.read() if self._memo is not None else None
         try:
             root = peaks_root(read_peaks(tree)).hex()
-        except ValueError:
-            root = f"unreadable: {tree}"
+        except TamperError:
+            root = "unreadable"
         return (Head(size, root, ""), *([memo] if memo else []))
 
     def lost(self) -> tuple[Head, ...]:

@@ -261,7 +261,8 @@ class Verdict:
 
     def found(self, fate: str, first: int | None, words: str) -> None:
         """Note what is wrong."""
-        self.findings.append((fate, first, words))
+        if (fate, first, words) not in self.findings:
+            self.findings.append((fate, first, words))
 
     def first_bad(self) -> int | None:
         """The first entry of which it is known that it does not hold."""
@@ -324,7 +325,7 @@ class Verdict:
             if known and not is_signed(message, head.get("signature"), self.keys[head["key"]]):
                 self.found("checkpoint", None, f"{name} was altered: its signature does not fit it")
                 continue
-            if not known and head["size"] <= self.size and not self.is_given_up(head):
+            if not known and head["size"] <= self.sound and not self.is_given_up(head):
                 self.found("key", None, f"{name} is signed with a key that this ledger does not name")
             size = head["size"]
             if self.roots.get(size) != head["root"]:
