@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sqlite3
@@ -11,6 +12,7 @@ from subprocess import CompletedProcess, run
 from typing import Any
 
 import pytest
+from police_files import street_row, write_street
 from typer.testing import CliRunner, Result
 
 from becalm.cli.main import app
@@ -316,3 +318,27 @@ def test_what_becalm_writes_itself_cannot_be_added_by_hand(workspace: Path) -> N
     ask(workspace, "record", "add", "arrest_made", *facts, "--at", "2020-04-30T22:15+01:00")
     found = answer(workspace, "record", "arrests", "--since", "2020-04-30", "--until", "2020-04-30")
     assert (found["arrests"], found["recorded_by_hand"]) == (1, 1)
+
+
+def test_a_load_is_recorded_with_the_hash_of_each_file(workspace: Path, tmp_path: Path) -> None:
+    street = write_street(tmp_path, [street_row("a" * 64), street_row("b" * 64)])
+    ask(workspace, "ingest", str(street))
+    loaded = answer(workspace, "record", "events", "--kind", "records_loaded")[0]["facts"]
+    assert loaded["files"] == [[street.name, hashlib.sha256(street.read_bytes()).hexdigest()]]
+    assert (loaded["intake"], loaded["rows"], loaded["loaded"]) == ("000001", 2, 2)
+    ask(workspace, "ingest", str(street))
+    assert kinds(workspace).count("records_loaded") == 1
+
+
+def test_what_cannot_be_recorded_is_not_loaded(workspace: Path, tmp_path: Path) -> None:
+    street = write_street(tmp_path, [street_row("a" * 64)])
+    with sqlite3.connect(workspace / "ledger.sqlite") as ledger:
+        ledger.execute(
+            "CREATE TRIGGER full BEFORE INSERT ON event BEGIN SELECT RAISE(ABORT, 'disk full'); END"
+        )
+    ask(workspace, "ingest", str(street), code=10)
+    with sqlite3.connect(workspace / "ledger.sqlite") as ledger:
+        ledger.execute("DROP TRIGGER full")
+    ledger.close()
+    again = answer(workspace, "ingest", str(street))
+    assert [file["status"] for file in again["files"]] == ["loaded"]

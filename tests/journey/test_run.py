@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import shutil
 from io import StringIO
@@ -55,6 +56,14 @@ def test_a_briefing_is_four_files_that_agree_with_each_other(briefed: Path) -> N
     assert len(places["features"]) == 40
     assert all(place["properties"]["place_id"] in page for place in places["features"])
     assert places["run"]["seed"] == json.loads(made["run.json"])["seed"] == 5
+
+
+def test_a_briefing_leaves_its_mark_in_the_ledger(briefed: Path) -> None:
+    asked = ("record", "events", "--kind", "briefing_published", "--format", "json", "--workspace", briefed)
+    (mark,) = json.loads(becalm(*asked).stdout)
+    made = {name: hashlib.sha256(held).hexdigest() for name, held in contents(briefed / "briefing").items()}
+    assert mark["facts"]["run_sha256"] == made["run.json"]
+    assert dict(mark["facts"]["files"]) == made
 
 
 def test_the_answers_are_those_of_measure_and_find(briefed: Path, tmp_path: Path) -> None:
