@@ -15,7 +15,8 @@ pytestmark = pytest.mark.data
 def planned(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace of London with four weeks planned for Westminster in its folder `plan`."""
     workspace = tmp_path_factory.mktemp("london") / "w"
-    becalm("init", workspace, "--city", "london")
+    boroughs = shared_data / "boundaries" / "london-boroughs.geojson"
+    becalm("init", workspace, "--city", "london", "--boundaries", boroughs)
     becalm("ingest", shared_data / "london" / "street_points_2018-02_2020-05.parquet", "-w", workspace)
     streets = shared_data / "streets" / "westminster_drive.graphml.gz"
     becalm(

@@ -203,7 +203,15 @@ def _within(
     wanted = set(question.boroughs)
     if not wanted and question.area:
         wanted = {borough for borough, area in roster.area_of_borough.items() if area == question.area}
-    return tuple(place for place in listed if not wanted or place.borough in wanted)
+    kept = tuple(place for place in listed if not wanted or place.borough in wanted)
+    if listed and not kept:
+        known = sorted({place.borough for place in listed if place.borough})
+        held = f"they lie in {', '.join(known[:12])}" if known else "the records name no boroughs"
+        raise PlanError(
+            f"None of the {len(listed)} hotspots lies in {', '.join(sorted(wanted))}: {held}. Correct the "
+            "name, or make the workspace with the boundaries of the boroughs (`becalm init --boundaries`)."
+        )
+    return kept
 
 
 def _left_out(listed: tuple[ListedPlace, ...], kept: tuple[PatrolPlace, ...]) -> tuple[str, ...]:
