@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 
 from shapely.geometry.base import BaseGeometry
@@ -114,6 +114,12 @@ def _known(plan: PlanDocument) -> frozenset[str]:
 
 
 def _span(question: DeliveredQuestion, plan: PlanDocument) -> Span:
+    """The days that were asked for; of a whole plan, also the end of its last night."""
     request = plan.request
     first = question.first_day or request.first_day
-    return day_span(first, question.days or request.days, zone=request.zone)
+    until = request.first_day + timedelta(days=request.days)
+    days = question.days or max((until - first).days, 1)
+    civil = day_span(first, days, zone=request.zone)
+    return (
+        civil if question.days else Span(civil.start, max(civil.end, *(s.hours.end for s in request.shifts)))
+    )
