@@ -125,17 +125,15 @@ def marginals_of(walk: Walk, visit: Doubles, lengths: Ints, ways: Ways) -> Margi
             wait[m, t] = free[m, t] + (wait[m, t - 1] if t else 0.0)
             if m == 0 and walk.pause_first <= t <= walk.pause_last and t + walk.pause_slots <= slots:
                 free[1, t + walk.pause_slots] += wait[m, t]
-            _go(t, m, slots, wait[m, t], ways, begin, value.begin, result.flow)
+            _go(t, m, wait[m, t], ways, begin, value.begin, result.flow)
     return result
 
 
-def _go(
-    t: int, m: int, slots: int, wait: Doubles, ways: Ways, begin: Doubles, value: Doubles, flow: Doubles
-) -> None:
+def _go(t: int, m: int, wait: Doubles, ways: Ways, begin: Doubles, value: Doubles, flow: Doubles) -> None:
     """Spread what waits at each node in slot t over the ways that lead on."""
     for i, j in np.ndindex(ways.slots.shape):
         at = t + ways.slots[i, j]
-        if at <= slots:
+        if at < begin.shape[1]:
             begin[m, at, j] += ways.weight[i, j] * wait[i]
             flow[i, j] += ways.weight[i, j] * wait[i] * value[m, at, j]
 
