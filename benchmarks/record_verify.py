@@ -6,6 +6,7 @@ import secrets
 import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -63,7 +64,13 @@ def main() -> None:
         spent = seconds(verify, repeats=3)
         peer = f"sqlite3 {sqlite3.sqlite_version}: reading the rows alone"
         report(f"verify a ledger of {ENTRIES:,} entries", spent, peer, seconds(read, repeats=3), TARGET)
-        print(f"{ENTRIES / spent:,.0f} entries a second")
+        before = time.process_time()
+        verify()
+        by_processor = time.process_time() - before
+        print(
+            f"{ENTRIES / spent:,.0f} entries a second by the clock, "
+            f"{ENTRIES / by_processor:,.0f} by the processor's time"
+        )
         ledger.close()
         script = Path(folder) / VERIFIER
         script.write_text(verifier_text(), "utf-8")
