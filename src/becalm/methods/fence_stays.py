@@ -10,11 +10,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
-from shapely.geometry.base import BaseGeometry
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 OUTSIDE = -1
+CHUNK = 200_000  # points that are measured at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,22 +43,20 @@ def signed_distances(
     edge. Of several, the one that the point is deepest in. Points that no fence holds get -1 and inf.
     """
     fence, depth = np.full(len(points), OUTSIDE, dtype=np.int64), np.full(len(points), np.inf)
-    reach = radii.copy()
-    for f, outline in enumerate(outlines):
-        if outline is not None:
-            corners = shapely.get_coordinates(outline)
-            reach[f] = np.hypot(*(corners - centres[f]).T).max()
-    for f in range(len(centres)):
-        if outlines[f] is not None:
-            shapely.prepare(outlines[f])
-    tree = cKDTree(points)
-    for f, near in enumerate(tree.query_ball_point(centres, reach + buffer)):
-        at = np.array(near, dtype=np.int64)
-        if not len(at):
-            continue
-        away = _edge_distance(points[at], centres[f], float(radii[f]), outlines[f])
-        deeper = (away <= buffer) & (away < depth[at])
-        fence[at[deeper]], depth[at[deeper]] = f, away[deeper]
+    if not len(centres):
+        return fence, depth
+    reach = _reach(centres, radii, outlines) + buffer
+    tree = cKDTree(centres)
+    most = max(len(near) for near in tree.query_ball_point(centres, 2 * reach))  # that can hold one point
+    for begin in range(0, len(points), CHUNK):
+        part = slice(begin, begin + CHUNK)
+        away, near = tree.query(points[part], k=[*range(1, most + 1)], distance_upper_bound=reach)
+        for rank in range(most):
+            known = np.flatnonzero(near[:, rank] < len(centres))
+            at, which = begin + known, near[known, rank]
+            edge = _edge_distances(points[at], which, away[known, rank], radii, outlines)
+            deeper = (edge <= buffer) & (edge < depth[at])
+            fence[at[deeper]], depth[at[deeper]] = which[deeper], edge[deeper]
     return fence, depth
 
 
@@ -89,12 +87,28 @@ def find_stays(
     return _timed(mover, at_s, part, found, inner)
 
 
-def _edge_distance(points: Floats, centre: Floats, radius: float, outline: BaseGeometry | None) -> Floats:
-    if outline is None:
-        return np.asarray(np.hypot(*(points - centre).T) - radius)
-    marks = shapely.points(points)
-    away = shapely.distance(marks, outline.boundary)
-    return np.asarray(np.where(shapely.contains_xy(outline, points), -away, away))
+def _reach(centres: Floats, radii: Floats, outlines: NDArray[np.object_]) -> float:
+    """How far does any fence reach from its centre?"""
+    corners = (
+        float(np.hypot(*(shapely.get_coordinates(outline) - centre).T).max())
+        for centre, outline in zip(centres, outlines, strict=True)
+        if outline is not None
+    )
+    return max([float(radii.max()), *corners])
+
+
+def _edge_distances(
+    points: Floats, near: Ints, from_centre: Floats, radii: Floats, outlines: NDArray[np.object_]
+) -> Floats:
+    """How far is each point from the edge of its fence, below 0 inside?"""
+    away = from_centre - radii[near]
+    drawn = np.flatnonzero([outlines[f] is not None for f in range(len(outlines))])
+    outlined = np.flatnonzero(np.isin(near, drawn))
+    if len(outlined):
+        shapes, marks = outlines[near[outlined]], shapely.points(points[outlined])
+        apart = shapely.distance(marks, shapely.boundary(shapes))
+        away[outlined] = np.where(shapely.intersects(shapes, marks), -apart, apart)
+    return away
 
 
 def _walk(runs: Iterator[tuple[int, int, int, int]], fixes: int) -> Iterator[tuple[int, int, int]]:
