@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export BECALM_VENV := $(VENV)
 WORKERS ?= 2
 
-.PHONY: help demo test check static test-exhaustive bench docs pictures clean install-base install-test
+.PHONY: help demo test check static test-exhaustive bench docs pictures clean install-base install-bench install-test
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
@@ -30,7 +30,7 @@ test-exhaustive: install-test ## the long tests, which make test leaves out, and
 	@BECALM_EXAMPLES=wide $(BIN)/pytest -n $(WORKERS) --dist loadfile -q -m exhaustive tests
 	@BECALM_EXAMPLES=wide $(BIN)/pytest -n $(WORKERS) --dist loadfile -q -m "not exhaustive" tests/property
 
-bench: install-test ## run every benchmark against its peer in the same run, and print one table
+bench: install-bench ## run every benchmark against its peer in the same run, and print one table
 	@$(BIN)/python benchmarks/all.py
 
 docs: install-test ## write the reference and the glossary anew from the program
@@ -45,6 +45,9 @@ clean: ## remove what these targets made, except the virtual environment
 
 install-base:
 	@tools/install.sh base
+
+install-bench: install-test
+	@tools/install.sh bench
 
 install-test:
 	@tools/provision.sh

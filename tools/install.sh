@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes the virtual environment and installs becalm from this checkout: `install.sh base` or `install.sh test`.
+# Makes the virtual environment and installs becalm from this checkout: `install.sh base`, `test` or `bench`.
 # Does nothing where that has been done for this very pyproject.toml; never removes an environment.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -35,6 +35,10 @@ fi
 if [ "$kind" = base ]; then
   echo "Installing becalm into $venv (the first time this fetches about 250 MB) ..."
   pip_install --editable .
+elif [ "$kind" = bench ]; then
+  echo "Installing the peers that the benchmarks compare with into $venv ..."
+  pip_install --upgrade "pip>=25.1"
+  pip_install --group bench
 else
   echo "Installing becalm and what its tests need into $venv (the first time this fetches about 700 MB) ..."
   pip_install --upgrade "pip>=25.1"

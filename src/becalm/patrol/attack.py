@@ -97,9 +97,9 @@ def _learn(known: NDArray[np.float32], happened: Flags, trained: int, rng: np.ra
     """Chances of the rows after the first `trained`, learned from those."""
     trees = HistGradientBoostingClassifier(
         learning_rate=0.1,
-        max_iter=80,
-        max_leaf_nodes=16,
-        min_samples_leaf=max(20, min(500, trained // 200)),
+        max_iter=60,
+        max_leaf_nodes=8,
+        min_samples_leaf=max(20, min(2000, trained // 60)),  # fewer rows in a leaf and chance is learned
         l2_regularization=1.0,
         early_stopping=False,
         random_state=int(rng.integers(2**31)),

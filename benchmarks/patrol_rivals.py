@@ -1,0 +1,183 @@
+"""Who can be foretold? The planner beside what patrol software does today, on the same tours and dosage.
+
+Each planner plans 70 days for one drawn city; an attacker watches 56 of them and foretells 14. Words on the
+command line: `--seeds 20` cities, `--areas 3` of 21 places each, `--shifts 9` a day in each area (9 gives the
+1,512 unit-shifts of 14 days and 12 areas, 25 gives 4,200).
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import hashlib
+import json
+import resource
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from datetime import date, timedelta
+from importlib.util import find_spec
+
+import numpy as np
+from _patrol_city import DAYS, FIRST_DAY, ZONE, city
+from _patrol_rivals import Row, fixed_rota, most_overdue, vroom_routes
+from rich.console import Console
+from rich.table import Table
+
+from becalm.patrol.attack import certify
+from becalm.patrol.plan import fit_law, plan_bursts
+from becalm.patrol.request import PlanRequest
+from becalm.tables.visits import VisitLog, visit_log
+from becalm.terms.certificate import AttackSettings, Certificate
+
+PERIODS = 5
+Planner = Callable[[list[PlanRequest], np.random.Generator], list[Row]]
+COLUMNS = (
+    "auc_static",
+    "auc_history",
+    "gain",
+    "skill",
+    "safest",
+    "insider",
+    "dead_min",
+    "dosage_error",
+    "seconds",
+)
+
+
+def ours(periods: list[PlanRequest], rng: np.random.Generator) -> list[Row]:
+    """Five plans of 14 days, one after the other, with one law and a key of their own."""
+    key, rows = rng.bytes(32), []
+    law = fit_law(periods[0])
+    for number, request in enumerate(periods):
+        own = hashlib.sha256(key + bytes([number])).digest()
+        plan = plan_bursts(request, key=own, law=law)
+        rows += [
+            (b.unit, b.hotspot, int(b.span.start.timestamp()), int(b.span.end.timestamp()))
+            for b in plan.bursts
+        ]
+    return rows
+
+
+def whole(periods: list[PlanRequest]) -> PlanRequest:
+    """All periods as one request."""
+    from dataclasses import replace
+
+    shifts = tuple(shift for request in periods for shift in request.shifts)
+    return replace(periods[0], shifts=shifts, days=DAYS * len(periods))
+
+
+PLANNERS: dict[str, Planner] = {
+    "becalm": ours,
+    "most overdue": lambda p, rng: most_overdue(whole(p), rng),
+    "most overdue + noise": lambda p, rng: most_overdue(whole(p), rng, noise=0.7),
+    "fixed rota +-20 min": lambda p, rng: fixed_rota(whole(p), rng),
+    "VROOM routing": lambda p, rng: vroom_routes(whole(p), rng),
+}
+
+
+def main() -> None:
+    """Plan, attack, and print one table of medians with the range of seeds."""
+    asked = argparse.ArgumentParser()
+    for name, usual in (("seeds", 2), ("first-seed", 1), ("areas", 3), ("shifts", 9)):
+        asked.add_argument(f"--{name}", type=int, default=usual)
+    asked.add_argument("--only", default="")
+    options = asked.parse_args()
+    figures: dict[str, list[dict[str, float]]] = defaultdict(list)
+    for seed in range(options.first_seed, options.first_seed + options.seeds):
+        starts = [FIRST_DAY + timedelta(days=DAYS * k) for k in range(PERIODS)]
+        periods = [
+            city(shifts_a_day=options.shifts, seed=seed, areas=options.areas, first_day=day) for day in starts
+        ]
+        for name, planner in PLANNERS.items():
+            if options.only not in name or ("VROOM" in name and not find_spec("vroom")):
+                continue
+            row = measure(planner, periods, seed)
+            figures[name].append(row)
+            print(json.dumps({"planner": name, "seed": seed, **row}), flush=True)
+            gc.collect()
+    Console(width=150).print(as_table(figures, options))
+
+
+def measure(planner: Planner, periods: list[PlanRequest], seed: int) -> dict[str, float]:
+    """One planner on one city."""
+    begun = time.perf_counter()
+    rows = planner(periods, np.random.default_rng(seed))
+    seconds = (time.perf_counter() - begun) / PERIODS
+    log = as_log(rows, periods[0])
+    found = certify(log, AttackSettings(), rngs=[np.random.default_rng([seed, 1])], seed=seed)
+    return {**figures_of(found), "dosage_error": dosage_error(log, periods), "seconds": round(seconds, 2)}
+
+
+def as_log(rows: list[Row], request: PlanRequest) -> VisitLog:
+    """Visits as an attacker sees them; everybody knows which places lie in one area."""
+    unit, hotspot, start, end = (np.array(column) for column in zip(*rows, strict=True))
+    area = {place.hotspot: place.area for place in request.places}
+    return visit_log(
+        hotspot=hotspot,
+        start_s=start.astype(np.int64),
+        end_s=end.astype(np.int64),
+        time_zone=ZONE,
+        unit=unit,
+        area=np.array([area[h] for h in hotspot.tolist()]),
+    )
+
+
+def figures_of(found: Certificate) -> dict[str, float]:
+    """The figures of the table."""
+    attack, floor = found.attack, found.floor
+    none = float("nan")
+    return {
+        "auc_static": round(attack.auc_static, 4),
+        "auc_history": round(attack.auc_history, 4),
+        "gain": round(attack.gain.value, 4),
+        "gain_low": round(attack.gain.low, 4),
+        "gain_high": round(attack.gain.high, 4),
+        "skill": round(attack.log_loss_skill.value, 4),
+        "safest": round(attack.safest_decile_ratio.value, 3) if attack.safest_decile_ratio else none,
+        "insider": round(attack.insider_gain.value, 4) if attack.insider_gain else none,
+        "dead_min": attack.longest_dead_zone.minutes,
+        "floor_gain": round(floor.gain.value, 4),
+        "floor_holds_0": float(floor.gain.low <= 0.0 <= floor.gain.high),
+        "floor_safest": round(floor.safest_decile_ratio.value, 3) if floor.safest_decile_ratio else none,
+        "visits": found.visits,
+    }
+
+
+def dosage_error(log: VisitLog, periods: list[PlanRequest]) -> float:
+    """Mean absolute error of 14-day visits of each place, weighted by its target."""
+    begin = int((periods[0].first_day - date(1970, 1, 1)).days) * 86_400
+    period = np.clip((log.start_s - begin) // (DAYS * 86_400), 0, len(periods) - 1)
+    errors, targets = 0.0, 0.0
+    index = {h: i for i, h in enumerate(log.hotspots)}
+    for k in range(len(periods)):
+        got = np.bincount(log.hotspot[period == k], minlength=len(log.hotspots))
+        for place in periods[0].places:
+            target = place.dosage.visits_per_day * DAYS
+            errors += abs(float(got[index[place.hotspot]]) - target if place.hotspot in index else target)
+            targets += target
+    return round(errors / targets, 4)
+
+
+def as_table(figures: dict[str, list[dict[str, float]]], options: argparse.Namespace) -> Table:
+    """Medians over seeds, with the least and the greatest."""
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    drawn = f"{options.seeds} seeds, {options.areas} areas of 21 places, {options.shifts} tours a day each"
+    title = f"{drawn}; peak {peak_mb:,.0f} MB"
+    table = Table("planner", *COLUMNS, "floor gain", "floor holds 0", title=title)
+    for name, rows in figures.items():
+        floors = f"{np.median([r['floor_gain'] for r in rows]):.4f}"
+        holds = f"{sum(r['floor_holds_0'] for r in rows):.0f} of {len(rows)}"
+        table.add_row(name, *(spread([r[c] for r in rows]) for c in COLUMNS), floors, holds)
+    return table
+
+
+def spread(values: list[float]) -> str:
+    """The median, and the range where there are several."""
+    if len(values) == 1:
+        return f"{values[0]:.3g}"
+    return f"{np.nanmedian(values):.3g} ({np.nanmin(values):.3g}..{np.nanmax(values):.3g})"
+
+
+if __name__ == "__main__":
+    main()
