@@ -61,7 +61,16 @@ def print_entry(shown: EntryShown, format: Format) -> None:
         },
         "source": source_told(shown.source),
     }
-    emit(format, lines=_entry_lines(shown), told=told, rows=[{**told, "facts": _facts_text(told["facts"])}])
+    row = {
+        **entry_told(shown.entry, with_subject=True),
+        "facts": _facts_text(shown.entry.event.facts),
+        "details": _details(shown),
+        "corrected_by": " ".join(str(entry.seq) for entry in shown.corrections),
+        "size": shown.source.head.size,
+        "root": shown.source.head.root,
+        "proof": " ".join(shown.proof),
+    }
+    emit(format, lines=_entry_lines(shown), told=told, rows=[row])
 
 
 def _entry_lines(shown: EntryShown) -> Iterable[str]:

@@ -154,8 +154,9 @@ def _told(desk: Desk, ledger: Ledger, entry: Entry, purpose: str, *, details: bo
     if not entry.event.subject and not details:
         return None
     if not purpose:
+        what = "is about a person" if entry.event.subject else "may have personal details"
         raise UsageError(
-            f"Entry {entry.seq} is about a person. Say what for with --purpose; who looked will be recorded."
+            f"Entry {entry.seq} {what}. Say what for with --purpose; who looked will be recorded."
         )
     access = event_of(
         desk,
