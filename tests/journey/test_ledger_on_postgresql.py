@@ -60,6 +60,26 @@ def test_a_server_is_made_ready_by_one_command_and_then_used_like_a_file(
     assert json.loads(again.stdout)["can_wipe"] is True
 
 
+def test_what_a_superuser_altered_on_the_server_is_found_and_named(
+    workspace: Path, postgres: Server, database: str
+) -> None:
+    name_in_settings(workspace, postgres.url(database, "force"))
+    assert runner.invoke(app, ["record", "init", "--owner-url", postgres.url(database)]).exit_code == 0
+    (workspace / "log.csv").write_text(LOG)
+    assert (
+        runner.invoke(app, ["record", "import", str(workspace / "log.csv"), "--kind", "arrest"]).exit_code
+        == 0
+    )
+    postgres.sql(
+        "ALTER TABLE becalm.event DISABLE TRIGGER ALL",
+        "UPDATE becalm.event SET facts = replace(facts, 'robbery', 'affray') WHERE facts LIKE '%robbery%'",
+        database=database,
+    )
+    found = runner.invoke(app, ["record", "verify"])
+    assert found.exit_code == 11
+    assert "The first bad entry is 3" in found.output
+
+
 def test_the_environment_names_another_server(
     workspace: Path, postgres: Server, database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
