@@ -129,11 +129,11 @@ class StoredLedger:
     def entries(
         self,
         *,
-        after: int = 0,
-        until: int | None = None,
         kinds: Sequence[str] = (),
         subject: str = "",
         actor: str = "",
+        after: int = 0,
+        until: int | None = None,
     ) -> Iterator[Entry]:
         """The entries in their order, of those that stand now: `after` excluded, `until` included."""
         last = self._size() if until is None else until
