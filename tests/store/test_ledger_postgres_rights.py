@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import psycopg
 import pytest
 from ledgers import draw_salt, erasure, plain, visit
-from postgres import ADMIN, PROGRAM, Server
+from postgres import ADMIN, PROGRAM, Server, throw_away_server
 from psycopg import Connection, errors
 from sqlalchemy import make_url
 
@@ -147,13 +147,9 @@ def test_a_superuser_who_cuts_the_tail_is_found_out_at_the_next_writing(
         ledger.append(plain(visit("p3")))
 
 
-def test_a_server_that_does_not_wait_for_its_disk_is_refused(postgres: Server, postgres_ledger: str) -> None:
-    postgres.sql("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()", "SELECT pg_sleep(0.2)")
-    try:
-        with pytest.raises(LedgerError, match="fsync = off"):
-            PostgresLedger(postgres_ledger, draw_salt=draw_salt)
-    finally:
-        postgres.sql("ALTER SYSTEM RESET fsync", "SELECT pg_reload_conf()", "SELECT pg_sleep(0.2)")
+def test_a_server_that_does_not_wait_for_its_disk_is_refused() -> None:
+    with throw_away_server(fsync="off") as server, pytest.raises(LedgerError, match="fsync = off"):
+        PostgresLedger(server.fresh_ledger(), draw_salt=draw_salt)
 
 
 def test_a_program_that_turns_off_the_waiting_for_commits_waits_all_the_same(
