@@ -1,14 +1,14 @@
 """Plans 14 days for 252 places in 12 areas: time, dosage, entropy, travel, and replanning.
 
-The rival of a planner that proves its randomness would be another; none is known. Predictability against
-four rivals is measured in `patrol_rivals.py`; here the figures stand against their targets. Times are wall
-clock with processor seconds beside them, and include fitting, drawing and hashing of the bursts; the kernel
-has been compiled before. SEEDS plans are drawn from one fitted law, each with a key of its own.
+Times are wall clock with processor seconds beside them, and include fitting, drawing, writing, hashing and
+judging; the kernel has been compiled before. Predictability against rivals is in `patrol_rivals.py`. So
+many plans as asked (20) are drawn from one fitted law, each with a key of its own.
 """
 
 from __future__ import annotations
 
 import hashlib
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -18,10 +18,13 @@ import numpy as np
 from _measure import report
 from _patrol_city import city
 
+from becalm.patrol.check import check_plan
 from becalm.patrol.plan import plan_bursts
 from becalm.patrol.replan import Now, replan_bursts, shift_of, state_of
 from becalm.patrol.request import PatrolPlan, PlanRequest, UnitRoute
+from becalm.publish.patrol_plan import PlanDocument, plan_json, visits_csv
 
+SEALED = {"commitment": "ab" * 32}
 SIZES = {9: ("1,512 unit-shifts", 10.0, 0.06), 25: ("4,200 unit-shifts", 20.0, 0.03)}
 
 
@@ -33,9 +36,13 @@ def main(seeds: int) -> None:
         request = city(shifts_a_day=shifts_a_day)
         start, cpu = time.perf_counter(), time.process_time()
         plan = plan_bursts(request, key=key_of(0))
-        digest = digest_of(plan)
+        digest, violations = judged(request, plan)
         seconds, cpu = time.perf_counter() - start, time.process_time() - cpu
-        report(f"plan {name} (cpu {cpu:.1f} s, sha256 {digest[:8]})", seconds, target=f"< {most_seconds:g} s")
+        report(
+            f"plan {name} (cpu {cpu:.1f} s, {violations} violations, sha256 {digest[:8]})",
+            seconds,
+            target=f"< {most_seconds:g} s",
+        )
         measure_plans(request, plan, name, seeds, most_error)
         measure_replans(request, plan, name)
 
@@ -45,10 +52,12 @@ def key_of(seed: int) -> bytes:
     return hashlib.sha256(f"benchmark {seed}".encode()).digest()
 
 
-def digest_of(plan: PatrolPlan) -> str:
-    """The hash of all bursts as text."""
-    lines = (f"{b.unit},{b.hotspot},{b.span.start:%FT%TZ},{b.span.end:%FT%TZ}\n" for b in plan.bursts)
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+def judged(request: PlanRequest, plan: PatrolPlan) -> tuple[str, int]:
+    """The hash of the visits as written, and how many violations the independent judge finds."""
+    visits = visits_csv(request, plan.bursts)
+    held = PlanDocument.of(plan, request, version="bench", crs="EPSG:27700", commitment=SEALED, sources={})
+    verdict = check_plan(json.loads(plan_json(held, visits=visits)), visits.encode())
+    return hashlib.sha256(visits.encode()).hexdigest(), len(verdict.violations)
 
 
 def measure_plans(request: PlanRequest, first: PatrolPlan, name: str, seeds: int, most_error: float) -> None:

@@ -89,10 +89,10 @@ def mark_visit(ground: Ground, place: int, slot: int, end: int, pair: int) -> No
     """Keep others off a place in slots `slot` .. `end` - 1, and weigh the place down within its gap."""
     last = ground.taken.shape[1]
     spare = 1 if ground.slot_minutes > 1 else 0
-    ground.taken[place, max(slot, 0) : min(end + spare, last)] = pair if pair > 0 else -1
+    ground.taken[place, max(slot, 0) : max(min(end + spare, last), 0)] = pair if pair > 0 else -1
     gap = ground.gap[place]
     if gap > 0:
-        ground.near[place, max(slot - gap, 0) : min(end + gap, last)] = 1
+        ground.near[place, max(slot - gap, 0) : max(min(end + gap, last), 0)] = 1
 
 
 @njit(cache=True, nogil=True)

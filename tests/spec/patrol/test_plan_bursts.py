@@ -156,6 +156,15 @@ def test_what_stands_from_before_is_kept_clear_of() -> None:
     assert all(b.span.end + hour <= start or b.span.start >= before.span.end + hour for b in plan.bursts)
 
 
+def test_bursts_of_the_period_before_weigh_only_at_its_end() -> None:
+    asked = request([place("p", 400.0, visits=3.0)], [shift("u")])
+    midnight = asked.shifts[0].hours.start - timedelta(hours=8)
+    late = Burst("other", "p", Span(midnight - timedelta(minutes=30), midnight - timedelta(minutes=15)))
+    plan = plan_bursts(asked, key=KEY)
+    assert plan_bursts(replace(asked, earlier=(late,)), key=KEY, law=plan.law).bursts == plan.bursts
+    assert plan.bursts
+
+
 def test_every_reason_is_named_at_once() -> None:
     places = [place("far", 90_000.0), place("orphan", 400.0, area="south"), place("near", 400.0)]
     told = reasons(request(places, [shift("u"), shift("v", hours=0.5, meal_minutes=45)]))
