@@ -398,3 +398,22 @@ def test_a_whole_area_is_drawn_anew(workspace: Path) -> None:
     asked = ("patrol", "replan", workspace / "plan", "-w", workspace, "--from", f"{FROM}T18:00")
     said = becalm(*asked, "--area", area, "--reason", "a football match", "--format", "json").stdout
     assert len(json.loads(said)["units"]) > 1
+
+
+def test_each_rule_has_its_price_in_bits(planned: Path) -> None:
+    said = becalm("patrol", "price", planned / "plan", "-w", planned, "--format", "json").stdout
+    rules = {row["rule"]: row["bits_per_tour"] for row in json.loads(said)["rules"]}
+    assert rules["one burst length"] < rules["the policy as it is"]
+    becalm("patrol", "price", planned / "plan", "-w", planned, "--area", "Nowhere", code=2)
+
+
+def test_the_judge_finds_nothing_to_say_of_a_plan_nor_of_a_re_plan(workspace: Path) -> None:
+    plan = workspace / "plan"
+    asked = ("patrol", "check", plan, "-w", workspace, "--format", "json")
+    assert json.loads(becalm(*asked).stdout)["violations"] == []
+    row = visits(plan)[0]
+    becalm(
+        *("patrol", "replan", plan, "-w", workspace, "--unit", row["unit"], "--from", row["end"]),
+        *("--reason", "an arrest"),
+    )
+    assert json.loads(becalm(*asked).stdout)["violations"] == []

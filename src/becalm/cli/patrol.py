@@ -15,6 +15,7 @@ from becalm.cli import (
     patrol_next,
     patrol_open,
     patrol_plan,
+    patrol_price,
     patrol_replan,
     patrol_trial,
 )
@@ -30,6 +31,7 @@ app.command("plan")(patrol_plan.plan)
 app.command("next")(patrol_next.next_)
 app.command("sheet")(patrol_next.sheet)
 app.command("forecast")(patrol_next.forecast)
+app.command("price")(patrol_price.price)
 app.command("replan")(patrol_replan.replan)
 app.command("reveal")(patrol_open.reveal)
 app.command("replay")(patrol_open.replay)

@@ -22,6 +22,7 @@ from becalm.patrol.dose import DosedPlaces, ListedPlace, dose_places, listed_pla
 from becalm.patrol.policy import PolicyBook
 from becalm.patrol.request import PlanRequest
 from becalm.patrol.roster import Roster, changed_nights, expand_shifts
+from becalm.patrol.stagger import advise_staggered_starts
 from becalm.publish.page import data_digest
 from becalm.store.workspace import Workspace
 from becalm.terms.errors import PlanError, UsageError
@@ -102,7 +103,15 @@ def gather_inputs(
     capacity = assess_capacity(places, shifts, ways.tables, book.planner, days=question.days, arms=drawn_arms)
     fitted, gave = fit_dosage(places, capacity, when_short=book.dose.when_short) if fit else (places, ())
     working, idle = _working(shifts, places)
-    told = (*_left_out(listed, places), *idle, *ways.notes, *arm_notes, *_clock_notes(question, zone))
+    crowded = tuple(advice.sentence for advice in advise_staggered_starts(working))
+    told = (
+        *_left_out(listed, places),
+        *idle,
+        *crowded,
+        *ways.notes,
+        *arm_notes,
+        *_clock_notes(question, zone),
+    )
     return PatrolInputs(
         request=PlanRequest(
             fitted,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from becalm.desk.core import Desk
 from becalm.desk.mark import leave_mark
 from becalm.desk.patrol_seed import PURPOSE
+from becalm.patrol.price import Price, price_list
 from becalm.publish.folder import require_free, write_folder
 from becalm.publish.patrol_folder import SHEETS, unit_files
 from becalm.publish.patrol_plan import PlanDocument
@@ -20,6 +22,8 @@ from becalm.publish.patrol_units import Tour, tours_of
 from becalm.publish.patrol_words import PlanPage
 from becalm.terms.errors import PlanError, UsageError
 from becalm.terms.patrol import Burst
+
+PUBLIC_KEY = b"becalm price list: public, never used for a plan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,19 @@ def write_sheets(
 def forecast_plan(path: Path) -> PlanPage:
     """What will each place and area get, and what cannot be met?"""
     return PlanPage(read_plan(path))
+
+
+def price_rules(path: Path, *, area: str = "") -> tuple[str, tuple[Price, ...]]:
+    """What does each rule cost in bits in one area (the one with most tours, if none is named)?
+
+    Plans are drawn with a public key, so that the list tells nothing of the plan itself.
+    """
+    request = read_plan(path).request
+    tours = Counter(shift.area for shift in request.shifts)
+    if area and area not in tours:
+        raise UsageError(f"There is no area {area!r} in this plan. It has: {', '.join(sorted(tours))}.")
+    chosen = area or max(sorted(tours), key=lambda name: tours[name])
+    return chosen, price_list(request, key=PUBLIC_KEY, area=chosen)
 
 
 def _tours(plan: PlanDocument, unit: str) -> tuple[Tour, ...]:
