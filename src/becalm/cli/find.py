@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from becalm.cli.options import Format, FormatOption, WorkspaceOption, desk_of
+from becalm.cli.shared_options import with_options
 from becalm.terms.errors import UsageError
 
 if TYPE_CHECKING:
@@ -49,20 +51,45 @@ Seed = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """The options that every question of find shares, as they were given."""
+
+    target: Target = None
+    cell_m: CellM = 150.0
+    count: Count = 250
+    since: Since = None
+    until: Until = None
+    source: SourceName = None
+    as_of: AsOf = None
+    seed: Seed = None
+    workspace: WorkspaceOption = None
+    format: FormatOption = Format.table
+
+    def question(self, *, separation_m: float = 0.0) -> FindQuestion:
+        """What is asked, for the desk."""
+        from becalm.desk.find import FindQuestion
+        from becalm.find.settings import FindSettings
+
+        return FindQuestion(
+            target=tuple(self.target or ()),
+            cell_m=self.cell_m,
+            since=_month(self.since),
+            until=_month(self.until),
+            source=self.source,
+            as_of=self.as_of.date() if self.as_of else None,
+            settings=FindSettings(count=self.count, separation_m=separation_m),
+        )
+
+
 @app.command("hotspots")
+@with_options(Asked, "asked")
 def hotspots(
     context: typer.Context,
-    target: Target = None,
-    cell_m: CellM = 150.0,
-    count: Count = 250,
+    asked: Asked,
     separation_m: Annotated[
         float, typer.Option(help="The least distance between the centres of two listed places.")
     ] = 0.0,
-    since: Since = None,
-    until: Until = None,
-    source: SourceName = None,
-    as_of: AsOf = None,
-    seed: Seed = None,
     out: Annotated[
         list[Path] | None,
         typer.Option(
@@ -73,67 +100,37 @@ def hotspots(
             show_default=False,
         ),
     ] = None,
-    workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,
 ) -> None:
     """List the places that will carry most of the target offences, each with how sure it is."""
     from becalm.cli.find_view import print_hotspots
     from becalm.desk.find import find_hotspots
 
-    asked = question_of(target, cell_m, count, separation_m, since, until, source, as_of)
     files = tuple(out or ())
-    found = find_hotspots(desk_of(context, workspace), asked, seed=seed, out=files)
-    print_hotspots(found, format, files)
+    question = asked.question(separation_m=separation_m)
+    found = find_hotspots(desk_of(context, asked.workspace), question, seed=asked.seed, out=files)
+    print_hotspots(found, asked.format, files)
 
 
 @app.command("backtest")
+@with_options(Asked, "asked")
 def backtest(
     context: typer.Context,
-    target: Target = None,
-    cell_m: CellM = 150.0,
+    asked: Asked,
     area_share: Annotated[float, typer.Option(help="The share of the area that PAI is taken at.")] = 0.01,
-    count: Count = 250,
     origins: Annotated[int, typer.Option(help="How many months to foretell, the last ones on record.")] = 12,
-    since: Since = None,
-    until: Until = None,
-    source: SourceName = None,
-    as_of: AsOf = None,
-    seed: Seed = None,
-    workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,
 ) -> None:
     """Test every method on the last months, each foretold from the months before it alone."""
     from becalm.cli.find_view import print_backtest
     from becalm.desk.find import backtest as run_backtest
 
-    asked = question_of(target, cell_m, count, 0.0, since, until, source, as_of)
-    done = run_backtest(desk_of(context, workspace), asked, area_share=area_share, origins=origins, seed=seed)
-    print_backtest(done, format)
-
-
-def question_of(
-    target: list[str] | None,
-    cell_m: float,
-    count: int,
-    separation_m: float,
-    since: str | None,
-    until: str | None,
-    source: str | None,
-    as_of: datetime | None,
-) -> FindQuestion:
-    """The question that these options ask."""
-    from becalm.desk.find import FindQuestion
-    from becalm.find.settings import FindSettings
-
-    return FindQuestion(
-        target=tuple(target or ()),
-        cell_m=cell_m,
-        since=_month(since),
-        until=_month(until),
-        source=source,
-        as_of=as_of.date() if as_of else None,
-        settings=FindSettings(count=count, separation_m=separation_m),
+    done = run_backtest(
+        desk_of(context, asked.workspace),
+        asked.question(),
+        area_share=area_share,
+        origins=origins,
+        seed=asked.seed,
     )
+    print_backtest(done, asked.format)
 
 
 def _month(text: str | None) -> str | None:

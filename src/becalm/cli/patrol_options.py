@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, fields
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
-from functools import wraps
-from inspect import Parameter, Signature, signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from becalm.cli.shared_options import with_options
 
 if TYPE_CHECKING:
     from becalm.desk.patrol_inputs import PatrolQuestion
@@ -120,34 +120,5 @@ class Inputs:
 def with_inputs(
     *, without: tuple[str, ...] = (), **defaults: object
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Give a command the options of `Inputs` in the place of its argument `asked`.
-
-    `without` leaves some of them out, and `defaults` are this command's own.
-    """
-
-    def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        hints = get_type_hints(command, include_extras=True)
-        given = get_type_hints(Inputs, include_extras=True)
-        shared = [f.name for f in fields(Inputs) if f.name not in without]
-        parameters: list[Parameter] = []
-        for own in signature(command).parameters.values():
-            taken = [_option(name, given[name], defaults) for name in shared]
-            alone = [own.replace(annotation=hints[own.name], kind=Parameter.KEYWORD_ONLY)]
-            parameters += taken if own.name == "asked" else alone
-
-        @wraps(command)
-        def run(**options: Any) -> None:
-            asked = Inputs(**{name: options.pop(name) for name in shared})
-            command(asked=asked, **options)
-
-        run.__signature__ = Signature(parameters)  # type: ignore[attr-defined]  # what Typer reads
-        run.__annotations__ = {p.name: p.annotation for p in parameters}
-        return run
-
-    return decorate
-
-
-def _option(name: str, annotation: object, defaults: Mapping[str, object]) -> Parameter:
-    usual = next(f.default for f in fields(Inputs) if f.name == name)
-    default = defaults.get(name, Parameter.empty if usual is MISSING else usual)
-    return Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+    """Give a command the options of `Inputs` in the place of its argument `asked`."""
+    return with_options(Inputs, "asked", without=without, **defaults)

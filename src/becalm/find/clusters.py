@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -19,6 +20,8 @@ from becalm.terms.explanation import ClusterMap, History, PlaceCluster
 from becalm.terms.hotspot import Hotspot
 
 Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 ADJUSTMENTS: Final = ("BH", "BY", "Holm")
 MOST_PERIODS: Final = 12
 HISTORIES: Final[tuple[History, ...]] = ("persistent", "emerging", "former", "sporadic", "never")
@@ -53,15 +56,17 @@ def explain_clusters(
     last = len(ground.months)
     neighbours = RasterNeighbours(ground.grid.inside)
     counts = _counts(ground, last - months, last)
-    z = getis_ord(counts.astype(np.float64), neighbours)
     q = adjust(permutation_p(counts, neighbours), adjustment)
     moran = local_moran(counts, neighbours)
-    moran_q = adjust(moran.p, adjustment)
     hot = _hot_periods(ground, neighbours, period_months, adjustment, level)
-    histories = history_of(hot)
-    numbers = ground.grid.numbers(
-        np.array([h.column for h in listed], dtype=np.int64),
-        np.array([h.row for h in listed], dtype=np.int64),
+    of_places = _OfPlaces(
+        counts=counts,
+        z=getis_ord(counts.astype(np.float64), neighbours),
+        q=q,
+        quadrant=moran.quadrant,
+        quadrant_q=adjust(moran.p, adjustment),
+        histories=history_of(hot),
+        hot_periods=hot.sum(axis=0),
     )
     return ClusterMap(
         target=target,
@@ -72,28 +77,49 @@ def explain_clusters(
         level=level,
         places=ground.size,
         hot=int(np.count_nonzero(q <= level)),
-        clusters=tuple(
-            PlaceCluster(
-                rank=h.rank,
-                place_id=h.place_id,
-                column=h.column,
-                row=h.row,
-                count=int(counts[n]),
-                z=float(z[n]),
-                q=float(q[n]),
-                quadrant=QUADRANTS[moran.quadrant[n]],
-                quadrant_q=float(moran_q[n]),
-                history=histories[n],
-                hot_periods=int(hot[:, n].sum()),
-            )
-            for h, n in zip(listed, numbers.tolist(), strict=True)
-        ),
+        clusters=_listed(of_places, ground, listed),
         periods=len(hot),
         period_months=period_months,
-        histories=_tally(histories),
+        histories=_tally(of_places.histories),
         denominator=ground.denominator,
         source=source,
         as_of=as_of,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _OfPlaces:
+    """What is known of every place, in the order of the ground."""
+
+    counts: Ints
+    z: Floats
+    q: Floats
+    quadrant: Ints
+    quadrant_q: Floats
+    histories: tuple[History, ...]
+    hot_periods: Ints
+
+
+def _listed(of: _OfPlaces, ground: Ground, listed: Sequence[Hotspot]) -> tuple[PlaceCluster, ...]:
+    """The same of the listed places, in their order."""
+    columns = np.array([h.column for h in listed], dtype=np.int64)
+    rows = np.array([h.row for h in listed], dtype=np.int64)
+    numbers = ground.grid.numbers(columns, rows).tolist()
+    return tuple(
+        PlaceCluster(
+            rank=h.rank,
+            place_id=h.place_id,
+            column=h.column,
+            row=h.row,
+            count=int(of.counts[n]),
+            z=float(of.z[n]),
+            q=float(of.q[n]),
+            quadrant=QUADRANTS[of.quadrant[n]],
+            quadrant_q=float(of.quadrant_q[n]),
+            history=of.histories[n],
+            hot_periods=int(of.hot_periods[n]),
+        )
+        for h, n in zip(listed, numbers, strict=True)
     )
 
 

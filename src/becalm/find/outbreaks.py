@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 
 from becalm.find.ground import Ground
-from becalm.methods.scan import scan
+from becalm.methods.scan import Cylinder, scan
 from becalm.terms.errors import QuestionError, UsageError
 from becalm.terms.explanation import Outbreak, Outbreaks
 
@@ -50,12 +50,12 @@ def find_outbreaks(
             f"{total} incidents of {' + '.join(target)}, need {LEAST_INCIDENTS}. Take more months."
         )
     x, y = ground.grid.centres_m
-    place = np.concatenate([np.repeat(p, c.astype(int)) for p, c in _steps(ground)])
-    month = np.concatenate([np.full(int(c.sum()), t) for t, (_, c) in enumerate(_steps(ground))])
+    steps = list(zip(ground.target.places, ground.target.counts, strict=True))
+    place = np.concatenate([np.repeat(p, c.astype(int)) for p, c in steps])
+    month = np.concatenate([np.full(int(c.sum()), t) for t, (_, c) in enumerate(steps)])
     used, site = np.unique(place, return_inverse=True)
-    found = scan(
-        x[used], y[used], site, month, radius=radius_m, longest=longest_months, orders=orders, rng=rng
-    )
+    x, y = x[used], y[used]
+    found = scan(x, y, site, month, radius=radius_m, longest=longest_months, orders=orders, rng=rng)
     return Outbreaks(
         target=target,
         cell_m=ground.grid.cell_m,
@@ -67,23 +67,21 @@ def find_outbreaks(
         longest=longest_months,
         orders=orders,
         level=level,
-        outbreaks=tuple(
-            Outbreak(
-                easting_m=float(x[used[c.centre]]),
-                northing_m=float(y[used[c.centre]]),
-                radius_m=c.radius + ground.grid.cell_m / 2.0,
-                first=ground.months[c.first],
-                last=ground.months[c.last],
-                observed=c.observed,
-                expected=c.expected,
-                p=c.p,
-            )
-            for c in found
-        ),
+        outbreaks=tuple(_outbreak(c, float(x[c.centre]), float(y[c.centre]), ground) for c in found),
         source=source,
         as_of=as_of,
     )
 
 
-def _steps(ground: Ground) -> list[tuple[np.ndarray, np.ndarray]]:
-    return list(zip(ground.target.places, ground.target.counts, strict=True))
+def _outbreak(found: Cylinder, x: float, y: float, ground: Ground) -> Outbreak:
+    """A cylinder on the ground: its circle reaches to the edge of the outermost cells."""
+    return Outbreak(
+        easting_m=x,
+        northing_m=y,
+        radius_m=found.radius + ground.grid.cell_m / 2.0,
+        first=ground.months[found.first],
+        last=ground.months[found.last],
+        observed=found.observed,
+        expected=found.expected,
+        p=found.p,
+    )

@@ -81,7 +81,7 @@ def near_repeats(
     """
     _refuse(x, y, times, distance_edges, delay_edges)
     lists = _cell_lists(x, y, distance_edges[-1])
-    order = lists.order
+    order, cells = lists.order, (lists.starts, lists.width)
     squared = distance == "euclidean"
     reach = np.array([e * e if squared else e for e in (0.0, *distance_edges)])
     delays = np.array(delay_edges, dtype=np.int32)
@@ -93,9 +93,7 @@ def near_repeats(
         drawn = np.empty((len(x), here), dtype=np.int32)
         for k in range(here):
             drawn[:, k] = shuffled[order] if done + k == 0 else rng.permutation(shuffled)
-        counted.append(
-            _count_bands(x[order], y[order], drawn, lists.starts, lists.width, reach, delays, squared)
-        )
+        counted.append(_count_bands((x[order], y[order], drawn), cells, (reach, delays, squared)))
     return _table(np.concatenate(counted, axis=2), totals, distance_edges, delay_edges, orders)
 
 
@@ -112,9 +110,8 @@ def local_knox(
     order = lists.order
     squared = distance == "euclidean"
     reach = near * near if squared else near
-    in_space, in_both = _count_local(
-        x[order], y[order], times[order], lists.starts, lists.width, reach, soon, squared
-    )
+    events, cells = (x[order], y[order], times[order]), (lists.starts, lists.width)
+    in_space, in_both = _count_local(events, cells, (reach, soon, squared))
     rising = np.sort(times)
     in_time = np.searchsorted(rising, times + soon, "right") - np.searchsorted(rising, times - soon) - 1
     space, both = np.empty_like(in_space), np.empty_like(in_both)
@@ -188,19 +185,19 @@ def _refuse(
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def _count_bands(x, y, times, starts, width, reach, delays, squared):  # type: ignore[no-untyped-def]  # a kernel
+def _count_bands(events, cells, bands):  # type: ignore[no-untyped-def]  # a kernel
     """counts[s, t, k]: pairs of distance band s with a delay up to edge t, in order k; the last t is any."""
-    orders, bands, edges = times.shape[1], len(reach), len(delays)
-    cells = len(starts) - 1
-    partial = np.zeros((WORKERS, bands, edges + 1, orders), dtype=np.int64)
+    (starts, width), (reach, delays, _) = cells, bands
+    orders, edges = events[2].shape[1], len(delays)
+    partial = np.zeros((WORKERS, len(reach), edges + 1, orders), dtype=np.int64)
     for worker in prange(WORKERS):
-        counts = np.zeros((bands, edges + 1, orders), dtype=np.int64)
-        for c in range(worker, cells, WORKERS):
+        counts = np.zeros((len(reach), edges + 1, orders), dtype=np.int64)
+        for c in range(worker, len(starts) - 1, WORKERS):
             for i in range(starts[c], starts[c + 1]):
                 # the rest of this cell and the next one, then the three cells of the row above
-                _count_run(i, i + 1, starts[c + 2], x, y, times, reach, delays, squared, counts)
+                _count_run(i, i + 1, starts[c + 2], events, bands, counts)
                 above = starts[c + width - 1], starts[c + width + 2]
-                _count_run(i, above[0], above[1], x, y, times, reach, delays, squared, counts)
+                _count_run(i, above[0], above[1], events, bands, counts)
         partial[worker] = counts
     out = partial.sum(axis=0)
     for k in range(1, orders):
@@ -209,8 +206,9 @@ def _count_bands(x, y, times, starts, width, reach, delays, squared):  # type: i
 
 
 @njit(cache=True, nogil=True)
-def _count_run(i, first, last, x, y, times, reach, delays, squared, counts):  # type: ignore[no-untyped-def]  # a kernel
+def _count_run(i, first, last, events, bands, counts):  # type: ignore[no-untyped-def]  # a kernel
     """Add the pairs of event i with events first to last to the counts."""
+    (x, y, times), (reach, delays, squared) = events, bands
     for j in range(first, last):
         dx, dy = abs(x[i] - x[j]), abs(y[i] - y[j])
         far = dx * dx + dy * dy if squared else dx + dy
@@ -227,8 +225,9 @@ def _count_run(i, first, last, x, y, times, reach, delays, squared, counts):  # 
 
 
 @njit(cache=True, nogil=True)
-def _count_local(x, y, times, starts, width, reach, soon, squared):  # type: ignore[no-untyped-def]  # a kernel
+def _count_local(events, cells, near):  # type: ignore[no-untyped-def]  # a kernel
     """For each event, how many others are near in space, and in both."""
+    (x, y, times), (starts, width), (reach, soon, squared) = events, cells, near
     space, both = np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
     for c in range(width + 1, len(starts) - 1 - width):
         for i in range(starts[c], starts[c + 1]):
