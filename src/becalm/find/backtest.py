@@ -17,6 +17,8 @@ from becalm.find.targets import Targets
 from becalm.methods.blend import fit_mixture
 from becalm.methods.bootstrap import Interval, mean_interval, paired_interval, resample
 from becalm.methods.search_curve import search_curve, search_order
+from becalm.tables.place_set import PlaceSet
+from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
 from becalm.terms.errors import QuestionError, UsageError
 from becalm.terms.estimate import Estimate
@@ -42,12 +44,13 @@ class Skill:
 
 
 def backtest(
-    counts: PlaceCounts,
+    counts: PlaceCounts | PointCounts,
     targets: Targets,
     *,
     area_share: float = 0.01,
     origins: int = 12,
     boundary: BaseGeometry | None = None,
+    places: PlaceSet | None = None,
     settings: FindSettings | None = None,
     rng: np.random.Generator,
 ) -> Backtest:
@@ -65,7 +68,7 @@ def backtest(
     """
     settings = settings or FindSettings()
     _refuse_impossible(counts, area_share, origins)
-    ground = lay_ground(counts, targets, boundary=boundary, settings=settings)
+    ground = lay_ground(counts, targets, boundary=boundary, places=places, settings=settings)
     last = len(ground.months)
     tested = range(last - origins, last)
     _refuse_empty_months(ground, tested)
@@ -73,19 +76,20 @@ def backtest(
     drawn = resample(origins, rounds=ROUNDS, rng=rng)
     return Backtest(
         target=targets.target,
-        cell_m=counts.cell_m,
+        cell_m=ground.places.width_m,
         area_share=area_share,
         count=settings.count,
         months=tuple(ground.months[t] for t in tested),
         incidents=int(ground.target.totals[tested.start :].sum()),
         places=ground.size,
-        area_m2=float(ground.grid.place_areas_m2.sum()),
+        area_m2=float(ground.places.amounts.sum()),
         denominator=ground.denominator,
         level=LEVEL,
         rows=tuple(_row(method, skills, drawn) for method in skills),
         source=counts.source,
         as_of=counts.as_of,
         warnings=_warn_of_few(origins),
+        kind=ground.kind,
     )
 
 
@@ -112,7 +116,7 @@ def _skills(
 def _skill(
     ground: Ground, origin: int, score: Floats, log_score: float, area_share: float, count: int
 ) -> Skill:
-    areas, next_month = ground.grid.place_areas_m2, ground.target.window(origin, origin + 1)
+    areas, next_month = ground.places.amounts, ground.target.window(origin, origin + 1)
     order = search_order(score)
     caught = search_curve(order, next_month, areas)
     held = caught.held_at_area(area_share)
@@ -172,7 +176,7 @@ def _estimate(interval: Interval) -> Estimate:
     return Estimate(interval.value, interval.low, interval.high, LEVEL, METHOD)
 
 
-def _refuse_impossible(counts: PlaceCounts, area_share: float, origins: int) -> None:
+def _refuse_impossible(counts: PlaceCounts | PointCounts, area_share: float, origins: int) -> None:
     if not 0.0 < area_share <= 1.0:
         raise UsageError(f"An area share of {area_share} is none. Give a share, e.g. 0.01 for 1 %.")
     if origins < 2:

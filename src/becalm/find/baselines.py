@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from becalm.find.ground import Ground
 from becalm.find.score import Score
-from becalm.methods.kde import smooth
 
 Floats = NDArray[np.float64]
 COUNT_MONTHS = (1, 3, 12, 36)
@@ -36,6 +35,4 @@ def scores_of_all(ground: Ground, scores: Sequence[Score]) -> Iterator[dict[str,
 
 
 def _kde(ground: Ground, origin: int, sigma_m: float) -> Floats:
-    counts = ground.grid.raster(ground.target.window(origin - KDE_MONTHS, origin))
-    surface = smooth(counts, ground.grid.area_m2, sigma=sigma_m / ground.grid.cell_m)
-    return np.asarray(surface[ground.grid.inside] * ground.grid.place_areas_m2)
+    return ground.places.smooth(ground.target.window(origin - KDE_MONTHS, origin), sigma_m)

@@ -14,11 +14,14 @@ from becalm.find.settings import FindSettings
 from becalm.find.targets import Targets
 from becalm.methods.grid import CellGrid, cells_holding, clip_cells
 from becalm.methods.series import CountSeries, make_series
+from becalm.tables.place_set import PlaceSet
+from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
 from becalm.terms.errors import InputError, QuestionError
-from becalm.terms.hotspot import EXPECTED_DAYS
+from becalm.terms.hotspot import EXPECTED_DAYS, PlaceKind
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,24 @@ class Ground:
     `outside` target incidents fell beyond the ground.
     """
 
-    grid: CellGrid
+    places: CellGrid | PlaceSet
     months: tuple[str, ...]
     target: CountSeries
     related: CountSeries | None
     denominator: str
     outside: int
+
+    @property
+    def grid(self) -> CellGrid:
+        """The places as cells of the grid, for questions that need cells."""
+        if isinstance(self.places, CellGrid):
+            return self.places
+        raise QuestionError(f"This question needs square cells, not places of kind {self.places.kind!r}.")
+
+    @property
+    def kind(self) -> PlaceKind:
+        """What kind of places compete."""
+        return "cell" if isinstance(self.places, CellGrid) else self.places.kind
 
     @property
     def size(self) -> int:
@@ -43,18 +58,24 @@ class Ground:
 
     @property
     def even(self) -> Floats:
-        """Each place's share of the area: where incidents would fall by chance alone."""
-        areas = self.grid.place_areas_m2
-        return np.asarray(areas / areas.sum())
+        """Each place's share of the area (or of the street): where incidents would fall by chance alone."""
+        amounts = self.places.amounts
+        return np.asarray(amounts / amounts.sum())
 
 
 def lay_ground(
-    counts: PlaceCounts, targets: Targets, *, boundary: BaseGeometry | None = None, settings: FindSettings
+    counts: PlaceCounts | PointCounts,
+    targets: Targets,
+    *,
+    boundary: BaseGeometry | None = None,
+    places: PlaceSet | None = None,
+    settings: FindSettings,
 ) -> Ground:
     """Which places compete, and what happened on each of them?
 
     With a boundary every cell that touches it competes, with its exact area inside. Without one,
-    the cells that hold at least one record of any offence (what police find left out) do.
+    the cells that hold at least one record of any offence (what police find left out) do. Counts by
+    point need `places`: those compete, each with the records that lie in it.
 
     Raises
     ------
@@ -69,8 +90,7 @@ def lay_ground(
             f"The records hold {len(months)} months ({', '.join(months) or 'none'}), "
             f"need {settings.least_months}. Ingest earlier months, or ask for a later one."
         )
-    grid, denominator = _grid(counts, targets, boundary)
-    numbers = grid.numbers(counts.columns, counts.rows)
+    compete, numbers, denominator = _places(counts, targets, boundary, places)
     recorded = np.bincount(counts.month_index, counts.counts, len(months)) > 0
     exposure = np.array([days_of(month) for month in months]) / EXPECTED_DAYS * recorded
 
@@ -81,19 +101,36 @@ def lay_ground(
             numbers[chosen],
             counts.counts[chosen],
             exposure=exposure,
-            size=int(grid.inside.sum()),
+            size=compete.size,
         )
 
     chosen = _of(counts, targets.target)
     outside = int(counts.counts[chosen & (numbers < 0)].sum())
     target, related = series(targets.target), series(targets.related)
-    _refuse_too_few(target, targets, settings)
-    return Ground(grid, months, target, related if related.totals.sum() > 0 else None, denominator, outside)
+    _refuse_too_few(target, targets, settings, "cell" if isinstance(compete, CellGrid) else "place")
+    return Ground(
+        compete, months, target, related if related.totals.sum() > 0 else None, denominator, outside
+    )
 
 
 def days_of(month: str) -> int:
     """How many days does this month (YYYY-MM) have?"""
     return monthrange(int(month[:4]), int(month[5:]))[1]
+
+
+def _places(
+    counts: PlaceCounts | PointCounts,
+    targets: Targets,
+    boundary: BaseGeometry | None,
+    places: PlaceSet | None,
+) -> tuple[CellGrid | PlaceSet, Ints, str]:
+    """The places, the place of each entry of the counts (-1 for none), and which land they are."""
+    if isinstance(counts, PointCounts):
+        if places is None:
+            raise ValueError("Counts by point need places to count them in.")
+        return places, places.locate(counts.easting_m, counts.northing_m), places.denominator
+    grid, denominator = _grid(counts, targets, boundary)
+    return grid, grid.numbers(counts.columns, counts.rows), denominator
 
 
 def _grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | None) -> tuple[CellGrid, str]:
@@ -110,12 +147,12 @@ def _grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | None) 
     return grid, "the records' footprint: cells with at least one recorded offence of any kind"
 
 
-def _of(counts: PlaceCounts, groups: Sequence[str]) -> NDArray[np.bool_]:
+def _of(counts: PlaceCounts | PointCounts, groups: Sequence[str]) -> NDArray[np.bool_]:
     wanted = np.array([name in set(groups) for name in counts.groups], dtype=bool)
     return wanted[counts.group_index] if len(wanted) else np.zeros(len(counts.counts), dtype=bool)
 
 
-def _refuse_too_few(target: CountSeries, targets: Targets, settings: FindSettings) -> None:
+def _refuse_too_few(target: CountSeries, targets: Targets, settings: FindSettings, noun: str) -> None:
     total, names = int(target.totals.sum()), " + ".join(targets.target)
     if total < settings.least_incidents:
         raise QuestionError(
@@ -124,6 +161,6 @@ def _refuse_too_few(target: CountSeries, targets: Targets, settings: FindSetting
         )
     if len(np.unique(np.concatenate(target.places))) < 2:
         raise QuestionError(
-            f"All {total} incidents of {names} lie in one single cell. Their coordinates may be a default "
-            "point (a police station, a town's centre): check them, or choose smaller cells."
+            f"All {total} incidents of {names} lie in one single {noun}. Their coordinates may be a default "
+            "point (a police station, a town's centre): check them, or choose smaller {noun}s."
         )

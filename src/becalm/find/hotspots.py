@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import gammaincinv
+from shapely import to_wkt
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.ground import Ground, lay_ground
@@ -15,11 +18,15 @@ from becalm.find.targets import Targets
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.concentration import concentration, even_null
 from becalm.methods.drift import Scatter, fit_scatter, widen
+from becalm.methods.grid import CellGrid
 from becalm.methods.ranks import RankCertainty, draw_rates, rank_certainty
+from becalm.tables.place_set import PlaceSet
+from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
 from becalm.terms.estimate import Estimate
-from becalm.terms.hotspot import Concentration, Hotspot, HotspotList
+from becalm.terms.hotspot import Concentration, Hotspot, HotspotList, PlaceShape
 
+Ints = NDArray[np.int64]
 SCATTER_MONTHS = 12
 CONTENDERS = 8  # times as many places as are listed: among these the order is decided
 STEADY = Scatter(burst=1.0, drift=0.0)
@@ -27,17 +34,18 @@ METHOD = "gamma-Poisson blend"
 
 
 def find_hotspots(
-    counts: PlaceCounts,
+    counts: PlaceCounts | PointCounts,
     targets: Targets,
     *,
     crs: str,
     boundary: BaseGeometry | None = None,
+    places: PlaceSet | None = None,
     settings: FindSettings | None = None,
     rng: np.random.Generator,
 ) -> HotspotList:
     """Which places will carry most of the target in the month after the last, and how sure is that?
 
-    `boundary` is in the same metres as the counts. All months of `counts` are used. Boroughs and
+    `boundary` or `places` are in the same metres as the counts. All months of `counts` are used. Boroughs and
     hour-of-week profiles are added afterwards by `describe_places`.
 
     Raises
@@ -46,7 +54,7 @@ def find_hotspots(
         where there are too few months, incidents or places.
     """
     settings = settings or FindSettings()
-    ground = lay_ground(counts, targets, boundary=boundary, settings=settings)
+    ground = lay_ground(counts, targets, boundary=boundary, places=places, settings=settings)
     (score,) = score_places(ground, settings, [len(ground.months)])
     scatter = measure_scatter(ground, settings)
     posterior = widen(score.posterior, score.own, scatter or STEADY)
@@ -58,7 +66,7 @@ def find_hotspots(
         target=targets.target,
         related=targets.related if ground.related is not None else (),
         excluded=targets.excluded,
-        cell_m=counts.cell_m,
+        cell_m=ground.places.width_m,
         crs=crs,
         level=settings.level,
         first_month=ground.months[0],
@@ -68,7 +76,7 @@ def find_hotspots(
         concentration=measure_concentration(ground),
         incidents=int(ground.target.totals.sum()),
         places=ground.size,
-        area_m2=float(ground.grid.place_areas_m2.sum()),
+        area_m2=float(ground.places.amounts.sum()),
         denominator=ground.denominator,
         tied_below=certainty.tied_below,
         separation_m=settings.separation_m,
@@ -78,6 +86,7 @@ def find_hotspots(
         burst=scatter.burst if scatter else None,
         drift=scatter.drift if scatter else None,
         warnings=_warnings(ground, counts, len(listed), settings, scatter),
+        kind=ground.kind,
     )
 
 
@@ -104,7 +113,7 @@ def measure_concentration(ground: Ground, months: int = 12) -> Concentration:
     last = len(ground.months)
     held = ground.target.window(last - months, last)
     shares = concentration(held)
-    null_25, null_50 = even_null(int(held.sum()), ground.grid.place_areas_m2)
+    null_25, null_50 = even_null(int(held.sum()), ground.places.amounts)
     return Concentration(
         incidents=int(held.sum()),
         places=ground.size,
@@ -118,7 +127,7 @@ def measure_concentration(ground: Ground, months: int = 12) -> Concentration:
 
 
 def _list(ground: Ground, score: Score, settings: FindSettings) -> NDArray[np.int64]:
-    x, y = ground.grid.centres_m
+    x, y = ground.places.centres_m
     return select_separated(score.expected, x, y, count=settings.count, separation_m=settings.separation_m)
 
 
@@ -131,16 +140,11 @@ def _hotspots(
 ) -> tuple[Hotspot, ...]:
     shape, rate = posterior.shape[listed], posterior.rate[listed]
     low, high = (gammaincinv(shape, q) / rate for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
-    columns, rows = ground.grid.columns[listed], ground.grid.rows[listed]
-    areas, value = ground.grid.place_areas_m2[listed], posterior.mean[listed]
+    value, named = posterior.mean[listed], _named(ground.places, listed)
     return tuple(
         Hotspot(
             rank=i + 1,
-            place_id=f"{ground.grid.cell_m:g}m_{columns[i]}_{rows[i]}",
-            column=int(columns[i]),
-            row=int(rows[i]),
-            cell_m=ground.grid.cell_m,
-            area_m2=float(areas[i]),
+            **named[i],
             expected=_estimate(value[i], low[i], high[i], level),
             p_top=float(certainty.p_top[i]),
             rank_low=int(certainty.rank_low[i]),
@@ -151,13 +155,52 @@ def _hotspots(
     )
 
 
+def _named(places: CellGrid | PlaceSet, listed: Ints) -> list[dict[str, Any]]:
+    """What each listed place is called, where it lies and how large it is."""
+    amounts = places.amounts[listed]
+    if isinstance(places, CellGrid):
+        side, cells = places.cell_m, zip(places.columns[listed], places.rows[listed], amounts, strict=True)
+        return [
+            {
+                "place_id": f"{side:g}m_{c}_{r}",
+                "column": int(c),
+                "row": int(r),
+                "cell_m": side,
+                "area_m2": float(a),
+            }
+            for c, r, a in cells
+        ]
+    x, y = places.centres_m
+    return [
+        {
+            "place_id": places.ids[i],
+            "column": int(i),
+            "row": 0,
+            "cell_m": places.width_m,
+            "area_m2": 0.0 if places.by_length else float(amount),
+            "shape": PlaceShape(
+                places.kind,
+                float(x[i]),
+                float(y[i]),
+                to_wkt(places.outlines[i], rounding_precision=3),
+                float(amount) if places.by_length else 0.0,
+            ),
+        }
+        for i, amount in zip(listed, amounts, strict=True)
+    ]
+
+
 def _estimate(value: float, low: float, high: float, level: float) -> Estimate:
     """The mean with its interval, stretched to hold it where the distribution is very lopsided."""
     return Estimate(float(value), float(min(low, value)), float(max(high, value)), level, METHOD)
 
 
 def _warnings(
-    ground: Ground, counts: PlaceCounts, listed: int, settings: FindSettings, scatter: Scatter | None
+    ground: Ground,
+    counts: PlaceCounts | PointCounts,
+    listed: int,
+    settings: FindSettings,
+    scatter: Scatter | None,
 ) -> tuple[str, ...]:
     out = []
     if listed < settings.count:

@@ -18,7 +18,6 @@ from becalm.find.ground import Ground
 from becalm.find.settings import FindSettings
 from becalm.methods.blend import GammaPosterior, GammaPrior, fit_mixture, fit_prior, update
 from becalm.methods.ewma import choose_half_life, effective_weight, forecast_total, memories
-from becalm.methods.kde import smooth
 from becalm.methods.series import CountSeries
 from becalm.terms.errors import QuestionError
 from becalm.terms.hotspot import BlendPart
@@ -77,12 +76,10 @@ def forecasts(
     ground: Ground, settings: FindSettings, half_life: float, origins: Sequence[int]
 ) -> list[tuple[int, Floats]]:
     """The forecasts from everything but the place's own past: one distribution over places per part."""
-    area = ground.grid.area_m2
-    near, around = settings.near_m / ground.grid.cell_m, settings.around_m / ground.grid.cell_m
+    near, around = settings.near_m, settings.around_m
 
-    def density(memory: Floats, sigma: float, *, without_own: bool) -> Floats:
-        smoothed = smooth(ground.grid.raster(memory), area, sigma=sigma, without_own=without_own)
-        return _share(smoothed[ground.grid.inside] * ground.grid.place_areas_m2, ground.even)
+    def density(memory: Floats, sigma_m: float, *, without_own: bool) -> Floats:
+        return _share(ground.places.smooth(memory, sigma_m, without_own=without_own), ground.even)
 
     made = {
         t: [density(own, near, without_own=True), density(own, around, without_own=True)]

@@ -12,6 +12,9 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from becalm.methods.kde import smooth
+from becalm.methods.neighbour_sums import RasterNeighbours
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -61,6 +64,31 @@ class CellGrid:
         on = (i >= 0) & (i < width) & (j >= 0) & (j < height)
         numbers = np.where(self.inside.ravel(), np.cumsum(self.inside.ravel()) - 1, -1)
         return np.where(on, numbers[np.where(on, j * width + i, 0)], -1)
+
+    @property
+    def size(self) -> int:
+        """How many places there are."""
+        return int(np.count_nonzero(self.inside))
+
+    @property
+    def amounts(self) -> Floats:
+        """How much there is of each place: its area in square metres."""
+        return self.place_areas_m2
+
+    @property
+    def width_m(self) -> float:
+        """How wide a place is."""
+        return self.cell_m
+
+    def smooth(self, values: Floats, sigma_m: float, *, without_own: bool = False) -> Floats:
+        """What each place would hold if its density were the kernel-weighted mean around it."""
+        sigma = sigma_m / self.cell_m
+        smoothed = smooth(self.raster(values), self.area_m2, sigma=sigma, without_own=without_own)
+        return np.asarray(smoothed[self.inside] * self.place_areas_m2)
+
+    def neighbours(self) -> RasterNeighbours:
+        """Which places touch each other?"""
+        return RasterNeighbours(self.inside)
 
     def raster(self, values: Floats) -> Floats:
         """Lay one value per place out on the raster, with 0 outside."""

@@ -24,7 +24,7 @@ def smooth(counts: Floats, area: Floats, *, sigma: float, without_own: bool = Fa
     """
     above, below = _filter(counts, sigma), _filter(area, sigma)
     if without_own:
-        centre = _centre(sigma)
+        centre = centre_weight(sigma)
         above, below = above - centre * counts, below - centre * area
     out = np.zeros_like(above)
     enough = (area > 0.0) & (below > 1e-9 * area.max(initial=0.0))
@@ -37,7 +37,7 @@ def _filter(values: Floats, sigma: float) -> Floats:
     return out
 
 
-def _centre(sigma: float) -> float:
+def centre_weight(sigma: float) -> float:
     """The weight that a cell has in its own mean."""
     radius = int(TRUNCATE * sigma + 0.5)
     kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)

@@ -99,8 +99,8 @@ def hotspot_map(
 
 
 def centre(hotspot: Hotspot) -> tuple[float, float]:
-    """The middle of the cell, in metres."""
-    return (hotspot.column + 0.5) * hotspot.cell_m, (hotspot.row + 0.5) * hotspot.cell_m
+    """The middle of the place, in metres."""
+    return hotspot.centre_m
 
 
 def whole_view(hotspots: tuple[Hotspot, ...], areas: tuple[Area, ...], *, width: float) -> View:

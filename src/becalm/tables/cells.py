@@ -40,7 +40,7 @@ def count_places(
     """
     _refuse_no_size(cell_m)
     scope = scope_of(incidents, "incidents")
-    rows = _wanted(incidents, groups, months)
+    rows = wanted(incidents, groups, months)
     placed = rows.filter(rows.easting_m.notnull() & rows.northing_m.notnull())
     cells = _with_cells(placed, cell_m)
     found = (
@@ -86,7 +86,7 @@ def hour_profiles(
     counted apart, so that a profile made of few of them can be told from a whole one.
     """
     _refuse_no_size(cell_m)
-    cells = _with_cells(_wanted(incidents, groups, months), cell_m)
+    cells = _with_cells(wanted(incidents, groups, months), cell_m)
     key = cells.column * 2**32 + cells.row
     asked = np.asarray(columns, np.int64) * 2**32 + np.asarray(rows, np.int64)
     if asked.size <= FEW_CELLS:
@@ -119,7 +119,8 @@ def _refuse_no_size(cell_m: float) -> None:
         raise UsageError(f"A cell of {cell_m} m has no size. Give its side in metres, e.g. 150.")
 
 
-def _wanted(incidents: Table, groups: Sequence[str] | None, months: Sequence[str] | None) -> Table:
+def wanted(incidents: Table, groups: Sequence[str] | None, months: Sequence[str] | None) -> Table:
+    """The records of these groups and months; None asks for all."""
     rows = incidents
     if groups is not None:
         rows = rows.filter(rows.offence_group.fill_null("unknown").isin(list(groups)))
@@ -138,8 +139,8 @@ def _with_cells(rows: Table, cell_m: float) -> Table:
 def _sorted(
     found: pa.Table, months: tuple[str, ...], groups: tuple[str, ...]
 ) -> tuple[NDArray[np.int64], ...]:
-    month_index = _positions(found["month"], months)
-    group_index = _positions(found["group"], groups)
+    month_index = positions(found["month"], months)
+    group_index = positions(found["group"], groups)
     columns, rows, n = (_integers(found[name]) for name in ("column", "row", "n"))
     order = _order((columns, rows, month_index, group_index))
     return tuple(array[order] for array in (columns, rows, month_index, group_index, n))
@@ -159,7 +160,7 @@ def _order(keys: tuple[NDArray[np.int64], ...]) -> NDArray[np.int64]:
     return np.argsort(packed)
 
 
-def _positions(column: pa.ChunkedArray, names: tuple[str, ...]) -> NDArray[np.int64]:
+def positions(column: pa.ChunkedArray, names: tuple[str, ...]) -> NDArray[np.int64]:
     """Where each value stands among the names."""
     encoded = column.combine_chunks().dictionary_encode()
     place = {name: index for index, name in enumerate(names)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 
 from becalm.terms.estimate import Estimate
 
@@ -15,16 +16,35 @@ LEAST_FOR_VERDICT = 6  # tested months below which no method is called better or
 """Hour 0 is Monday 00:00, hour 167 Sunday 23:00, in the city's own clock time."""
 
 
+PlaceKind = Literal["cell", "square", "hexagon", "h3", "own", "segment", "box"]
+"""What a place is: a cell of the grid, or a piece of land or stretch of street of any shape."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceShape:
+    """Where a place lies that is no cell of the grid, in metres of the workspace's coordinate system.
+
+    `outline` is its geometry as well-known text, `length_m` its metres of street (0 for land).
+    """
+
+    kind: PlaceKind
+    easting_m: float
+    northing_m: float
+    outline: str
+    length_m: float = 0.0
+
+
 @dataclass(frozen=True, slots=True)
 class Hotspot:
-    """One place on the list: a square cell, clipped to the boundary where there is one.
+    """One place on the list: a square cell, clipped to the boundary where there is one, or any other `shape`.
 
     `expected` is incidents of the target in 30 days, with its interval. `p_top` is the probability
     that the place belongs to the true top `count` of the list. `rank_low` and `rank_high` hold the
     true rank with the list's `level`. Places of one `tie_group` cannot be told apart from the first
     of the group. `profile` is the share of the week in each of its 168 hours, or None where the
     records carry no times. The cell covers eastings [column * cell_m, (column + 1) * cell_m) from the
-    origin of the coordinate system, northings likewise.
+    origin of the coordinate system, northings likewise. A place with a `shape` has its number among
+    all places as its column, row 0, and `cell_m` is how wide it nominally is.
     """
 
     rank: int
@@ -40,6 +60,7 @@ class Hotspot:
     tie_group: int
     borough: str | None = None
     profile: tuple[float, ...] | None = None
+    shape: PlaceShape | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.p_top <= 1.0:
@@ -48,6 +69,18 @@ class Hotspot:
             raise ValueError(f"{self.place_id} has ranks {self.rank_low} to {self.rank_high}.")
         if self.profile is not None and len(self.profile) != HOURS_OF_WEEK:
             raise ValueError(f"The profile of {self.place_id} has {len(self.profile)} hours, not 168.")
+
+    @property
+    def kind(self) -> PlaceKind:
+        """What kind of place it is."""
+        return self.shape.kind if self.shape else "cell"
+
+    @property
+    def centre_m(self) -> tuple[float, float]:
+        """The easting and northing of its middle (of a cell: of the whole cell)."""
+        if self.shape:
+            return self.shape.easting_m, self.shape.northing_m
+        return (self.column + 0.5) * self.cell_m, (self.row + 0.5) * self.cell_m
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +121,8 @@ class HotspotList:
     the counts of a place vary than independent incidents would (variance over mean), and `drift` how far
     places move on from their past (squared coefficient of variation); both are measured on months held
     out and are part of every certainty here, and None where the history is too short for that.
+    `location_error_m` is the standard deviation in each direction by which the records' points are in
+    doubt (0: taken as exact). For street segments `area_m2` is metres of street.
     """
 
     hotspots: tuple[Hotspot, ...]
@@ -114,6 +149,8 @@ class HotspotList:
     burst: float | None = None
     drift: float | None = None
     warnings: tuple[str, ...] = ()
+    kind: PlaceKind = "cell"
+    location_error_m: float = 0.0
 
     @property
     def mean_p_top(self) -> float:
@@ -160,6 +197,7 @@ class Backtest:
     source: str
     as_of: date
     warnings: tuple[str, ...] = ()
+    kind: PlaceKind = "cell"
 
     @property
     def origins(self) -> int:

@@ -1,0 +1,54 @@
+"""Gaussian smoothing of values at scattered places, on a raster finer than the kernel.
+
+Places are laid on the raster cell that holds their middle (cells of a quarter of the kernel's
+standard deviation), so that 300,000 places are smoothed as fast as a picture. As in `kde`, smoothed
+values are divided by smoothed amounts: P. J. Diggle, Applied Statistics 34 (1985) 138-147.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from becalm.methods.kde import TRUNCATE, centre_weight
+
+Floats = NDArray[np.float64]
+CELLS_PER_SIGMA = 4.0
+MOST_CELLS = 16_000_000  # beyond which the raster is made coarser: 128 MB
+
+
+def smooth_places(
+    values: Floats,
+    amounts: Floats,
+    x_m: Floats,
+    y_m: Floats,
+    *,
+    sigma_m: float,
+    without_own: bool = False,
+) -> Floats:
+    """The kernel-weighted mean of value per amount at each place.
+
+    `without_own` leaves each place's own value and amount out of its own mean, so that it is evidence
+    from the others alone; a place with no other within reach gets 0.
+    """
+    west, south = float(x_m.min()), float(y_m.min())
+    wide, high = float(x_m.max()) - west, float(y_m.max()) - south
+    side = max(sigma_m / CELLS_PER_SIGMA, float(np.sqrt(wide * high / MOST_CELLS)))
+    i, j = ((y_m - south) / side).astype(np.int64), ((x_m - west) / side).astype(np.int64)
+    shape = (int(i.max()) + 1, int(j.max()) + 1)
+    at = i * shape[1] + j
+    sigma = sigma_m / side
+
+    def around(numbers: Floats) -> Floats:
+        raster = np.bincount(at, numbers, shape[0] * shape[1]).reshape(shape)
+        smoothed = gaussian_filter(raster, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
+        return np.asarray(smoothed.ravel()[at])
+
+    above, below = around(values), around(amounts)
+    if without_own:
+        centre = centre_weight(sigma)
+        above, below = above - centre * values, below - centre * amounts
+    out = np.zeros(len(values))
+    np.divide(above, below, out=out, where=below > 1e-9 * float(amounts.max(initial=0.0)))
+    return np.maximum(out, 0.0)

@@ -1,0 +1,92 @@
+"""Places of any shape: pieces of land or stretches of street, each with its amount and its middle."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from becalm.methods.neighbour_sums import ListedNeighbours
+from becalm.methods.place_smoothing import smooth_places
+from becalm.terms.hotspot import PlaceKind
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+TOUCHING_M = 0.01  # outlines nearer than a centimetre touch
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceSet:
+    """Places in metres, numbered as they stand: `ids[i]` names the place with `outlines[i]`.
+
+    Land has polygons and `amounts` in square metres; streets have lines and `amounts` in metres.
+    `width_m` is how large a place nominally is. An incident belongs to the polygon that holds it (on
+    a shared edge: to the first), or to the nearest line within `snap_m`. Only `listable` places can
+    be hotspots; the others stand for the ground between.
+    """
+
+    kind: PlaceKind
+    ids: tuple[str, ...]
+    outlines: NDArray[np.object_]
+    amounts: Floats
+    width_m: float
+    denominator: str
+    snap_m: float = 0.0
+    listable: NDArray[np.bool_] | None = None
+    notes: tuple[str, ...] = ()
+    centres_m: tuple[Floats, Floats] = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not len(self.ids) == len(self.outlines) == len(self.amounts):
+            raise ValueError(f"{len(self.ids)} names, {len(self.outlines)} outlines and so many amounts")
+        if not len(self.ids):
+            raise ValueError("There is not one place.")
+        object.__setattr__(self, "centres_m", _centres(self.outlines))
+
+    @property
+    def size(self) -> int:
+        """How many places there are."""
+        return len(self.ids)
+
+    @property
+    def by_length(self) -> bool:
+        """Whether amounts are metres of street, not square metres of land."""
+        return self.kind == "segment"
+
+    def locate(self, x_m: Floats, y_m: Floats) -> Ints:
+        """The number of the place to which each point belongs, or -1 where it belongs to none."""
+        tree = shapely.STRtree(self.outlines)
+        points = np.asarray(shapely.points(x_m, y_m), dtype=object)
+        if self.by_length:
+            at, place = tree.query_nearest(points, max_distance=self.snap_m, all_matches=True)
+        else:
+            at, place = tree.query(points, predicate="intersects")
+        first = np.full(len(points), self.size, dtype=np.int64)
+        np.minimum.at(first, at, place)
+        return np.where(first < self.size, first, -1)
+
+    def smooth(self, values: Floats, sigma_m: float, *, without_own: bool = False) -> Floats:
+        """What each place would hold if its density were the kernel-weighted mean around it."""
+        x, y = self.centres_m
+        density = smooth_places(values, self.amounts, x, y, sigma_m=sigma_m, without_own=without_own)
+        return density * self.amounts
+
+    def neighbours(self) -> ListedNeighbours:
+        """Which places touch each other?"""
+        tree = shapely.STRtree(self.outlines)
+        own, other = tree.query(self.outlines, predicate="dwithin", distance=TOUCHING_M)
+        apart = own != other
+        own, other = own[apart], other[apart]
+        order = np.lexsort((other, own))
+        starts = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=self.size))])
+        return ListedNeighbours(starts.astype(np.int64), other[order].astype(np.int64))
+
+
+def _centres(outlines: NDArray[np.object_]) -> tuple[Floats, Floats]:
+    """The centroid of each piece of land, the point half way along each street."""
+    points = np.asarray(shapely.centroid(outlines), dtype=object)
+    lines = shapely.get_type_id(outlines) == shapely.GeometryType.LINESTRING
+    points[lines] = shapely.line_interpolate_point(outlines[lines], 0.5, normalized=True)
+    return shapely.get_x(points), shapely.get_y(points)
