@@ -33,14 +33,14 @@ if [ ! -d "$venv" ]; then
   "$python" -m venv "$venv"
 fi
 if [ "$kind" = base ]; then
-  echo "Installing becalm into $venv (the first time this fetches about 250 MB) ..."
+  echo "Installing becalm into $venv (the first time this fetches about 330 MB) ..."
   pip_install --editable .
 elif [ "$kind" = bench ]; then
   echo "Installing the peers that the benchmarks compare with into $venv ..."
   pip_install --upgrade "pip>=25.1"
   pip_install --group bench
 else
-  echo "Installing becalm and what its tests need into $venv (the first time this fetches about 700 MB) ..."
+  echo "Installing becalm and what its tests need into $venv (the first time this fetches about 800 MB) ..."
   pip_install --upgrade "pip>=25.1"
   pip_install --editable ".[spark]" --group test --group check
 fi
