@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from becalm.cli.find import Asked
+from becalm.cli.find_asked import Asked
 from becalm.cli.options import desk_of
 from becalm.cli.shared_options import with_options
 

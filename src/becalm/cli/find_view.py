@@ -21,7 +21,7 @@ from becalm.cli.screen import console as on_screen
 from becalm.cli.screen import is_narrow
 from becalm.desk.find import BacktestDone, HotspotsFound
 from becalm.terms.band import Band, band_of
-from becalm.terms.hotspot import LEAST_FOR_VERDICT, BacktestRow, Hotspot, HotspotList
+from becalm.terms.hotspot import LEAST_FOR_VERDICT, BacktestRow, Hotspot, HotspotList, PlaceKind
 
 SHOWN = 20
 ROW_FIELDS = (
@@ -66,6 +66,14 @@ TWO_LINES = {
     "busiest hour": "busiest\nhour",
     "hit rate": "hit\nrate",
 }
+NOUNS: dict[PlaceKind, str] = {
+    "square": "squares",
+    "hexagon": "hexagons",
+    "h3": "H3 cells",
+    "own": "own areas",
+    "segment": "street segments and junctions",
+    "box": "boxes",
+}
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -104,6 +112,7 @@ def backtest_object(done: BacktestDone) -> dict[str, Any]:
         "incidents": tested.incidents,
         "places": tested.places,
         "area_m2": round(tested.area_m2, 1),
+        "kind": tested.kind,
         "denominator": tested.denominator,
         "source": tested.source,
         "as_of": str(tested.as_of),
@@ -159,7 +168,8 @@ def _cells(h: Hotspot) -> tuple[str, ...]:
 def _heading(listed: HotspotList) -> tuple[str, ...]:
     level = f"{listed.level:.0%}"
     return (
-        f"{len(listed.hotspots)} places of {listed.cell_m:g} m for {', '.join(listed.target)}: "
+        f"{len(listed.hotspots)} {noun_of(listed.kind)} of {listed.cell_m:g} m "
+        f"for {', '.join(listed.target)}: "
         f"{listed.incidents:,} incidents, {listed.first_month} to {listed.last_month}, "
         f"source {listed.source}, as of {listed.as_of}. Intervals hold {level}.",
     )
@@ -180,8 +190,23 @@ def _summary(listed: HotspotList) -> tuple[str, ...]:
         f"and 50% in {c.share_50:.2%}; chance alone would give {c.null_share_25:.2%} and "
         f"{c.null_share_50:.2%}. "
         f"Generalised Gini {c.gini_generalised:.2f}.",
-        f"Places that compete: {listed.places:,} ({listed.denominator}, {listed.area_m2 / 1e6:,.1f} km2).",
+        f"Places that compete: {listed.places:,} ({listed.denominator}{_land(listed.kind, listed.area_m2)}).",
     )
+
+
+def noun_of(kind: PlaceKind) -> str:
+    """What places of this kind are called."""
+    return NOUNS.get(kind, "places")
+
+
+def _amount(kind: PlaceKind, amount: float) -> str:
+    """How much there is of all places together: land, or street."""
+    return f"{amount / 1e3:,.0f} km of street" if kind == "segment" else f"{amount / 1e6:,.1f} km2"
+
+
+def _land(kind: PlaceKind, area_m2: float) -> str:
+    """The area, where the denominator does not name the length already."""
+    return "" if kind == "segment" else f", {_amount(kind, area_m2)}"
 
 
 def _memory(half_life_months: float) -> str:
@@ -192,14 +217,15 @@ def _memory(half_life_months: float) -> str:
 
 def _print_methods(done: BacktestDone) -> None:
     console, tested = on_screen(), done.backtest
+    noun = "cells" if tested.kind == "cell" else noun_of(tested.kind)
     _say(
         console,
         (
             f"{tested.incidents:,} incidents of {', '.join(tested.target)} in {tested.origins} months "
             f"({tested.months[0]} to {tested.months[-1]}), each foretold from the months before it; "
             f"source {tested.source}, as of {tested.as_of}.",
-            f"PAI, PEI and RRI at {tested.area_share:.2%} of {tested.area_m2 / 1e6:,.1f} km2 "
-            f"({tested.denominator}; {tested.places:,} cells of {tested.cell_m:g} m); "
+            f"PAI, PEI and RRI at {tested.area_share:.2%} of {_amount(tested.kind, tested.area_m2)} "
+            f"({tested.denominator}; {tested.places:,} {noun} of {tested.cell_m:g} m); "
             f"hit rate in the best {tested.count} places.",
         ),
     )

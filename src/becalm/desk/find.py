@@ -14,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 from becalm import __version__
 from becalm.desk.core import Desk
 from becalm.desk.coverage import gaps_of
+from becalm.desk.find_units import UnitChoice, lay_places
 from becalm.find.backtest import backtest as backtest_places
 from becalm.find.describe import describe_places
 from becalm.find.hotspots import find_hotspots as find_places
@@ -25,6 +26,9 @@ from becalm.publish.hotspots import hotspots_csv, hotspots_geojson, require_know
 from becalm.store.boundaries import load_boundaries
 from becalm.tables.cells import count_places, hour_profiles
 from becalm.tables.coverage import gaps_within
+from becalm.tables.place_facts import facts_of_places
+from becalm.tables.place_set import PlaceSet
+from becalm.tables.point_counts import PointCounts, count_points
 from becalm.tables.sources import Source, choose_source
 from becalm.tables.spots import boroughs_of_cells, points_per_cell
 from becalm.tables.tally import PlaceCounts
@@ -51,6 +55,7 @@ class FindQuestion:
     until: str | None = None
     source: str | None = None
     as_of: date | None = None
+    unit: UnitChoice = field(default_factory=UnitChoice)
     settings: FindSettings = field(default_factory=FindSettings)
 
 
@@ -87,6 +92,15 @@ class BacktestDone:
 
 
 @dataclass(frozen=True, slots=True)
+class Field:
+    """What is counted, and the places that compete; no places means the cells of the counts."""
+
+    counts: PlaceCounts | PointCounts
+    places: PlaceSet | None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """What every question of find reads from the archive."""
 
@@ -111,16 +125,18 @@ def find_hotspots(
         require_known_ending(path)
     drawn = desk.draw_seed() if seed is None else seed
     evidence = gather(desk, question, only)
+    field = _field(desk, question, evidence)
     listed = find_places(
-        evidence.counts,
+        field.counts,
         evidence.targets,
         crs=desk.workspace.city.crs,
         boundary=evidence.boundary,
+        places=field.places,
         settings=question.settings,
         rng=np.random.default_rng(drawn),
     )
-    described = _describe(evidence, listed)
-    warned = replace(described, warnings=(*evidence.warnings, *described.warnings))
+    described = _describe(evidence, field, listed)
+    warned = replace(described, warnings=(*evidence.warnings, *field.warnings, *described.warnings))
     found = HotspotsFound(warned, _run(desk, "find hotspots", question, drawn, evidence), evidence.boundary)
     found.write(out)
     return found
@@ -138,16 +154,18 @@ def backtest(
     """How well would each method have foretold each of the last months?"""
     drawn = desk.draw_seed() if seed is None else seed
     evidence = gather(desk, question, only)
+    field = _field(desk, question, evidence)
     tested = backtest_places(
-        evidence.counts,
+        field.counts,
         evidence.targets,
         area_share=area_share,
         origins=origins,
         boundary=evidence.boundary,
+        places=field.places,
         settings=question.settings,
         rng=np.random.default_rng(drawn),
     )
-    warned = replace(tested, warnings=(*evidence.warnings, *tested.warnings))
+    warned = replace(tested, warnings=(*evidence.warnings, *field.warnings, *tested.warnings))
     extra = {"area_share": area_share, "origins": origins}
     return BacktestDone(warned, _run(desk, "find backtest", question, drawn, evidence, extra))
 
@@ -199,7 +217,26 @@ def _months(held: Sequence[str], question: FindQuestion) -> tuple[str, ...]:
     return months_between(first, last)
 
 
-def _describe(evidence: Evidence, listed: HotspotList) -> HotspotList:
+def _field(desk: Desk, question: FindQuestion, evidence: Evidence) -> Field:
+    if question.unit.is_grid:
+        return Field(evidence.counts, None)
+    counts = count_points(evidence.incidents, months=evidence.counts.months)
+    places = lay_places(
+        question.unit,
+        counts,
+        evidence.targets,
+        width_m=question.cell_m,
+        boundary=evidence.boundary,
+        crs=desk.workspace.city.crs,
+    )
+    return Field(counts, places, places.notes)
+
+
+def _describe(evidence: Evidence, field: Field, listed: HotspotList) -> HotspotList:
+    if field.places is not None:
+        asked = [h.column for h in listed.hotspots]
+        facts = facts_of_places(evidence.incidents, field.places, asked, target=listed.target)
+        return describe_places(listed, boroughs=facts.boroughs, hours=facts.hours)
     cells = [(h.column, h.row) for h in listed.hotspots]
     columns, rows = np.array(cells, dtype=np.int64).T
     target = evidence.incidents.filter(evidence.incidents.offence_group.isin(list(listed.target)))
@@ -235,6 +272,7 @@ def _run(
             "separation_m": settings.separation_m,
             "level": settings.level,
             "draws": settings.draws,
+            **question.unit.parameters,
             **(extra or {}),
         },
         data=evidence.data,

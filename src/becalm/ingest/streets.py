@@ -33,7 +33,7 @@ def read_streets(path: Path, *, crs: str) -> StreetNetwork:
 
     Raises InputError with everything that is wrong with the file.
     """
-    raw = _read(path)
+    raw = read_raw(path)
     if not len(raw.start):
         raise InputError(f"{path.name} has no streets. Give a network with nodes and edges.")
     junctions = _in_metres(raw, crs, path)
@@ -66,7 +66,8 @@ def _one_speed(text: str) -> float:
         return float("nan")
 
 
-def _read(path: Path) -> RawStreets:
+def read_raw(path: Path) -> RawStreets:
+    """The streets of a GraphML or GeoJSON file as they stand there."""
     ending = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
     readers = {".graphml": read_graphml, ".geojson": read_geojson, ".json": read_geojson}
     reader = readers.get(ending.removesuffix(".gz"))

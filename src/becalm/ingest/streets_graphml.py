@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO
 from xml.etree import ElementTree
 
@@ -22,7 +22,7 @@ class RawStreets:
     """A street file as it stands: places in `crs`, streets from `start` to `end`.
 
     `length_m` is not a number, and `speed` empty, where the file says nothing; `oneway` streets lead from
-    start to end only.
+    start to end only. `drawn` is each street's course as well-known text, empty where it is straight.
     """
 
     names: tuple[str, ...]
@@ -33,6 +33,7 @@ class RawStreets:
     speed: tuple[str, ...]
     oneway: NDArray[np.bool_]
     crs: str
+    drawn: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -41,7 +42,7 @@ class Collected:
 
     at: dict[str, int] = field(default_factory=dict)
     xy: list[tuple[float, float]] = field(default_factory=list)
-    streets: list[tuple[str, str, float, str, bool]] = field(default_factory=list)
+    streets: list[tuple[str, str, float, str, bool, str]] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
     def street(self, start: str, end: str, facts: Mapping[str, str]) -> None:
@@ -51,7 +52,7 @@ class Collected:
             start, end = end, start
         speed = facts.get("maxspeed") or facts.get("speed_kph") or ""
         length = number(facts.get("length_m") or facts.get("length") or "")
-        self.streets.append((start, end, length, speed, oneway in YES))
+        self.streets.append((start, end, length, speed, oneway in YES, facts.get("geometry", "")))
 
     def raw(self, crs: str, file: str) -> RawStreets:
         """All streets as arrays; raises InputError with every fault."""
@@ -72,6 +73,7 @@ class Collected:
             speed=tuple(s[3] for s in self.streets),
             oneway=np.array([s[4] for s in self.streets], dtype=bool),
             crs=crs,
+            drawn=tuple(s[5] for s in self.streets),
         )
 
 
@@ -110,9 +112,7 @@ def read_graphml(file: IO[bytes], name: str) -> RawStreets:
 
 
 def _each_edge_one_way(raw: RawStreets) -> RawStreets:
-    return RawStreets(
-        raw.names, raw.xy, raw.start, raw.end, raw.length_m, raw.speed, np.ones(len(raw.start), bool), raw.crs
-    )
+    return replace(raw, oneway=np.ones(len(raw.start), bool))
 
 
 def _facts(element: ElementTree.Element, keys: Mapping[str, str]) -> dict[str, str]:

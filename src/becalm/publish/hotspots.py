@@ -45,6 +45,7 @@ CSV_COLUMNS = (
     "tie_group",
     "borough",
 )
+SHAPE_COLUMNS = ("kind", "length_m")  # of places that are no cells
 
 
 def write_hotspots(
@@ -88,12 +89,12 @@ def hotspots_geojson(
 
 def hotspots_csv(found: HotspotList) -> str:
     """The list as CSV; text that a spreadsheet would take for a formula is quoted with an apostrophe."""
-    x = np.array([(h.column + 0.5) * h.cell_m for h in found.hotspots])
-    y = np.array([(h.row + 0.5) * h.cell_m for h in found.hotspots])
+    x, y = np.array([h.centre_m for h in found.hotspots]).T
+    shaped = found.kind != "cell"
     longitude, latitude = _to_degrees(found.crs).transform(x, y)
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(CSV_COLUMNS)
+    rows.writerow((*CSV_COLUMNS, *SHAPE_COLUMNS) if shaped else CSV_COLUMNS)
     for i, h in enumerate(found.hotspots):
         place = (
             f"{x[i]:.1f}",
@@ -104,7 +105,10 @@ def hotspots_csv(found: HotspotList) -> str:
         )
         expected = (f"{e:.4f}" for e in (h.expected.value, h.expected.low, h.expected.high))
         ranks = (f"{h.p_top:.4f}", h.rank_low, h.rank_high, h.tie_group)
-        rows.writerow([h.rank, h.place_id, *place, *expected, *ranks, harmless(h.borough or "")])
+        shape = (h.kind, f"{h.shape.length_m:.1f}") if h.shape else ()
+        rows.writerow(
+            [h.rank, harmless(h.place_id), *place, *expected, *ranks, harmless(h.borough or ""), *shape]
+        )
     return out.getvalue()
 
 
@@ -126,6 +130,8 @@ def run_object(run: RunRecord | None, found: HotspotList) -> dict[str, Any]:
         "incidents": found.incidents,
         "cell_m": found.cell_m,
         "crs": found.crs,
+        "kind": found.kind,
+        "location_error_m": round(found.location_error_m, 1),
         "places": found.places,
         "area_m2": round(found.area_m2, 1),
         "denominator": found.denominator,
@@ -148,6 +154,7 @@ def _properties(h: Hotspot) -> dict[str, Any]:
     return {
         "rank": h.rank,
         "place_id": h.place_id,
+        **_shape_properties(h),
         "area_m2": round(h.area_m2, 1),
         "expected": round(h.expected.value, 4),
         "p_top": round(h.p_top, 4),
@@ -159,11 +166,24 @@ def _properties(h: Hotspot) -> dict[str, Any]:
     }
 
 
+def _length_m(h: Hotspot) -> float:
+    return round(h.shape.length_m, 1) if h.shape else 0.0
+
+
+def _shape_properties(h: Hotspot) -> dict[str, Any]:
+    """What is said of places that are no cells: their kind, and the length of streets."""
+    if h.shape is None:
+        return {}
+    return {"kind": h.kind, **({"length_m": round(h.shape.length_m, 1)} if h.shape.length_m else {})}
+
+
 def _rounded(value: float) -> float:
     return round(value, 5) if isinstance(value, float) else value
 
 
 def _outlines(found: HotspotList, boundary: BaseGeometry | None) -> NDArray[np.object_]:
+    if found.kind != "cell":
+        return np.array([shapely.from_wkt(h.shape.outline) for h in found.hotspots if h.shape], dtype=object)
     columns = np.array([h.column for h in found.hotspots], dtype=np.int64)
     rows = np.array([h.row for h in found.hotspots], dtype=np.int64)
     return clipped_squares(boundary, columns, rows, found.cell_m)
@@ -198,6 +218,8 @@ def _write_geopackage(
     frame = geopandas.GeoDataFrame(
         {
             **{name: [_properties(h)[name] for h in found.hotspots] for name in _COLUMNS},
+            **({} if found.kind == "cell" else {"kind": [h.kind for h in found.hotspots]}),
+            **({} if found.kind != "segment" else {"length_m": [_length_m(h) for h in found.hotspots]}),
             "expected_low": [round(h.expected.low, 4) for h in found.hotspots],
             "expected_high": [round(h.expected.high, 4) for h in found.hotspots],
             "profile": [
@@ -208,12 +230,13 @@ def _write_geopackage(
         crs=found.crs,
     )
     frame["borough"] = frame["borough"].astype("object")
+    shape = "MultiLineString" if found.kind == "segment" else "MultiPolygon"
     made_at = run.made_at.strftime("%Y-%m-%dT%H:%M:%SZ") if run else "2000-01-01T00:00:00Z"
     about = {"run": json.dumps(run_object(run, found), ensure_ascii=False)}
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": made_at})
     try:
         pyogrio.write_dataframe(
-            frame, path, layer=LAYER, driver="GPKG", geometry_type="MultiPolygon", promote_to_multi=True,
+            frame, path, layer=LAYER, driver="GPKG", geometry_type=shape, promote_to_multi=True,
             layer_metadata=about,
         )  # fmt: skip
     finally:

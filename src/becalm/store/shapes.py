@@ -38,8 +38,10 @@ class Layer:
         return tuple(v.strip() if isinstance(v, str) else "" for v in self.frame[attribute])
 
 
-def read_layers(path: Path, crs: str | None = None) -> tuple[Layer, ...]:
+def read_layers(path: Path, crs: str | None = None, *, option: str = "--boundaries-crs") -> tuple[Layer, ...]:
     """Which layers of areas does this file hold? `crs` speaks for a file that states none.
+
+    `option` is what the user is told to say the coordinate system with.
 
     Raises
     ------
@@ -57,7 +59,7 @@ def read_layers(path: Path, crs: str | None = None) -> tuple[Layer, ...]:
                 if kind is None or "Polygon" in kind or kind in ("Unknown", "GeometryCollection"):
                     frame = pyogrio.read_dataframe(source, layer=layer)
                     if isinstance(frame, gpd.GeoDataFrame) and len(frame):
-                        layers.append(Layer(name or str(layer), _with_crs(frame, path, crs)))
+                        layers.append(Layer(name or str(layer), _with_crs(frame, path, crs, option)))
         except (DataSourceError, DataLayerError) as error:
             raise InputError(
                 f"{path.name} cannot be read as boundaries: {error}. Give a GeoJSON, a GeoPackage, or a "
@@ -82,13 +84,13 @@ def _sources(path: Path) -> list[tuple[str, str]]:
     return [(Path(member).stem, f"/vsizip/{path.resolve()}/{member}") for member in members]
 
 
-def _with_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None) -> gpd.GeoDataFrame:
+def _with_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None, option: str) -> gpd.GeoDataFrame:
     if crs is not None:
         frame = frame.set_crs(_named_crs(crs), allow_override=True)
     elif frame.crs is None:
         raise InputError(
             f"{path.name} does not say which coordinate system it is in (a shapefile says so in its .prj). "
-            "Add --boundaries-crs, e.g. --boundaries-crs EPSG:4326."
+            f"Add {option}, e.g. {option} EPSG:4326."
         )
     else:
         known = frame.crs.to_epsg(min_confidence=LEAST_CONFIDENCE)
@@ -97,7 +99,7 @@ def _with_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None) -> gpd.GeoDa
     if frame.crs.is_geographic and not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
         raise InputError(
             f"{path.name} says it is in degrees, but its coordinates reach from {west:g}, {south:g} to "
-            f"{east:g}, {north:g}. Say which system they are in with --boundaries-crs, e.g. EPSG:27700."
+            f"{east:g}, {north:g}. Say which system they are in with {option}, e.g. EPSG:27700."
         )
     return frame
 

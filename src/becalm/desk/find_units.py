@@ -1,0 +1,153 @@
+"""The places that compete, made from what the user asks: tiles, H3, own areas or streets."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import shapely
+from shapely.geometry.base import BaseGeometry
+
+from becalm.find.place_kinds import (
+    FOOTPRINT,
+    INSIDE,
+    cut_to,
+    holds_a_record,
+    land_places,
+    leave_out,
+    own_places,
+    sound,
+    street_places,
+    tile_places,
+)
+from becalm.find.targets import Targets
+from becalm.ingest.h3_cells import h3_over, h3_under
+from becalm.ingest.street_lines import read_street_lines
+from becalm.methods.lattices import Lattice
+from becalm.store.own_places import read_land, read_own_areas
+from becalm.tables.place_set import PlaceSet
+from becalm.tables.point_counts import PointCounts
+from becalm.terms.errors import UsageError
+
+Unit = Literal["square", "hexagon", "h3", "own", "segment"]
+NEEDS_A_FILE = ("own", "segment")
+
+
+@dataclass(frozen=True, slots=True)
+class UnitChoice:
+    """Which places compete. The default is the grid's own square cells.
+
+    `turn_deg` turns squares and hexagons anticlockwise; `places` is the file of own areas (named by
+    `id_column`) or of streets; `junction_m` of each arm belong to a junction (0: no junctions apart)
+    and records within `snap_m` of a street belong to it; `exclude` is a file of land left out. `file_crs`
+    speaks for files that state no coordinate system.
+    """
+
+    unit: Unit = "square"
+    turn_deg: float = 0.0
+    places: Path | None = None
+    id_column: str | None = None
+    h3_resolution: int = 10
+    junction_m: float = 20.0
+    snap_m: float = 50.0
+    exclude: Path | None = None
+    file_crs: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.unit in NEEDS_A_FILE) != (self.places is not None):
+            raise UsageError(
+                f"--unit {self.unit} needs --places FILE."
+                if self.places is None
+                else f"--places goes with --unit own or --unit segment, not with {self.unit}."
+            )
+        if self.turn_deg and self.unit not in ("square", "hexagon"):
+            raise UsageError(f"--turn-deg goes with squares and hexagons, not with {self.unit}.")
+        if not (self.snap_m > 0 and self.junction_m >= 0):
+            raise UsageError("--snap-m must be above 0 and --junction-m not below 0.")
+
+    @property
+    def is_grid(self) -> bool:
+        """Whether the grid's own cells compete, all of them."""
+        return self.unit == "square" and self.turn_deg == 0.0 and self.exclude is None
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the record of a run keeps of it: nothing for the grid's own cells."""
+        if self.is_grid:
+            return {}
+        own = {
+            "square": ("turn_deg",),
+            "hexagon": ("turn_deg",),
+            "h3": ("h3_resolution",),
+            "own": ("id_column",),
+        }
+        names = own.get(self.unit, ("junction_m", "snap_m"))
+        files = {"places": self.places, "exclude": self.exclude}
+        return {
+            "unit": self.unit,
+            **{name: getattr(self, name) for name in names},
+            **{name: {"file": p.name, "sha256": _hash(p)} for name, p in files.items() if p is not None},
+        }
+
+
+def lay_places(
+    choice: UnitChoice,
+    counts: PointCounts,
+    targets: Targets,
+    *,
+    width_m: float,
+    boundary: BaseGeometry | None,
+    crs: str,
+) -> PlaceSet:
+    """The places that compete, in metres of `crs`, without the excluded land."""
+    places = _made(choice, counts, targets, width_m, boundary, crs)
+    if choice.exclude is None:
+        return places
+    return leave_out(places, read_land(choice.exclude, crs=crs, file_crs=choice.file_crs))
+
+
+def _made(
+    choice: UnitChoice,
+    counts: PointCounts,
+    targets: Targets,
+    width_m: float,
+    boundary: BaseGeometry | None,
+    crs: str,
+) -> PlaceSet:
+    if choice.unit == "own":
+        areas = read_own_areas(_file(choice), crs=crs, id_column=choice.id_column, file_crs=choice.file_crs)
+        return own_places(areas.names, areas.shapes, boundary)
+    if choice.unit == "segment":
+        lines = read_street_lines(_file(choice), crs=crs)
+        return street_places(lines, boundary, junction_m=choice.junction_m, snap_m=choice.snap_m)
+    if choice.unit == "h3":
+        return _h3(choice, counts, targets, boundary, crs)
+    return tile_places(Lattice(choice.unit, width_m, choice.turn_deg), counts, targets, boundary)
+
+
+def _h3(
+    choice: UnitChoice, counts: PointCounts, targets: Targets, boundary: BaseGeometry | None, crs: str
+) -> PlaceSet:
+    if boundary is None:
+        held = holds_a_record(counts, targets)
+        x, y = counts.easting_m[held], counts.northing_m[held]
+        names, outlines = h3_under(x, y, choice.h3_resolution, crs=crs)
+    else:
+        names, outlines = h3_over(sound(boundary), choice.h3_resolution, crs=crs)
+    across = round(float(np.mean(shapely.area(outlines))) ** 0.5, 1)
+    if boundary is None:
+        return land_places("h3", names, outlines, across, FOOTPRINT)
+    return cut_to(land_places("h3", names, outlines, across, INSIDE), boundary)
+
+
+def _file(choice: UnitChoice) -> Path:
+    if choice.places is None:  # refused when the choice was made
+        raise UsageError(f"--unit {choice.unit} needs --places FILE.")
+    return choice.places
+
+
+def _hash(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,0 +1,70 @@
+"""H3 cells over a region or under records, in metres. H3 is an optional extra."""
+
+from __future__ import annotations
+
+from types import ModuleType
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import Transformer
+from shapely.geometry.base import BaseGeometry
+
+from becalm.terms.errors import DependencyError, UsageError
+
+Floats = NDArray[np.float64]
+Shapes = NDArray[np.object_]
+FINEST = 13  # cells of 44 square metres
+COARSEST = 5
+WGS84 = "EPSG:4326"
+
+
+def h3_over(region: BaseGeometry, resolution: int, *, crs: str) -> tuple[tuple[str, ...], Shapes]:
+    """Every H3 cell that touches the region (in metres of `crs`), and its whole outline in metres."""
+    h3 = _h3(resolution)
+    degrees = _moved(np.array([region], dtype=object), crs, WGS84)
+    cells: set[str] = set()
+    for part in shapely.get_parts(shapely.get_parts(degrees)):
+        shape = h3.geo_to_h3shape(shapely.geometry.mapping(part))
+        cells.update(h3.h3shape_to_cells_experimental(shape, resolution, contain="overlap"))
+    names = tuple(sorted(cells))
+    return names, _outlines(h3, names, crs)
+
+
+def h3_under(x_m: Floats, y_m: Floats, resolution: int, *, crs: str) -> tuple[tuple[str, ...], Shapes]:
+    """Every H3 cell that holds one of these points (in metres of `crs`), and its outline in metres."""
+    h3 = _h3(resolution)
+    longitude, latitude = Transformer.from_crs(crs, WGS84, always_xy=True).transform(x_m, y_m)
+    points = zip(latitude.tolist(), longitude.tolist(), strict=True)
+    names = tuple(sorted({h3.latlng_to_cell(lat, lon, resolution) for lat, lon in points}))
+    return names, _outlines(h3, names, crs)
+
+
+def _h3(resolution: int) -> ModuleType:
+    if not COARSEST <= resolution <= FINEST:
+        raise UsageError(
+            f"The H3 resolution {resolution} is not between {COARSEST} and {FINEST}. Give e.g. 10."
+        )
+    try:
+        import h3  # type: ignore[import-untyped]  # it has no types of its own
+    except ImportError as error:
+        raise DependencyError(
+            "H3 cells need the h3 package. Install it with `pip install 'becalm[h3]'`, or take "
+            "--unit hexagon, which needs nothing more."
+        ) from error
+    made: ModuleType = h3
+    return made
+
+
+def _outlines(h3: ModuleType, names: tuple[str, ...], crs: str) -> Shapes:
+    corners = [[(lon, lat) for lat, lon in h3.cell_to_boundary(name)] for name in names]
+    return _moved(np.array([shapely.Polygon(c) for c in corners], dtype=object), WGS84, crs)
+
+
+def _moved(shapes: Shapes, of: str, to: str) -> Shapes:
+    move = Transformer.from_crs(of, to, always_xy=True)
+
+    def moved(points: Floats) -> Floats:
+        return np.column_stack(move.transform(points[:, 0], points[:, 1]))
+
+    return np.asarray(shapely.transform(shapes, moved), dtype=object)

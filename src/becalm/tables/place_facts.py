@@ -1,0 +1,60 @@
+"""What the records say of given places of any shape: their borough and the hours of their week."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ibis import Table
+from numpy.typing import NDArray
+
+from becalm.tables.cells import HOURS, positions
+from becalm.tables.place_set import PlaceSet
+from becalm.tables.tally import HourCounts
+
+Ints = NDArray[np.int64]
+Key = tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFacts:
+    """Boroughs by (number of the place, 0), and the hours of the week of the places asked about."""
+
+    boroughs: Mapping[Key, str]
+    hours: HourCounts
+
+
+def facts_of_places(
+    incidents: Table, places: PlaceSet, asked: Sequence[int], *, target: Sequence[str]
+) -> PlaceFacts:
+    """Which borough do most records of each asked place name, and in which hours did its target happen?"""
+    rows = incidents.filter(incidents.easting_m.notnull() & incidents.northing_m.notnull())
+    of_target = rows.filter(rows.offence_group.isin(list(target)))
+    return PlaceFacts(_boroughs(rows, places, asked), _hours(of_target, places, asked))
+
+
+def _boroughs(rows: Table, places: PlaceSet, asked: Sequence[int]) -> dict[Key, str]:
+    """Ties go to the first borough by name."""
+    named = rows.filter(rows.borough.notnull())
+    found = named.group_by("easting_m", "northing_m", "borough").agg(n=named.count()).to_pyarrow()
+    names = tuple(sorted(found["borough"].unique().to_pylist()))
+    if not names:
+        return {}
+    at = places.locate(found["easting_m"].to_numpy(), found["northing_m"].to_numpy())
+    counts = np.zeros((places.size + 1, len(names)), dtype=np.int64)
+    np.add.at(counts, (at, positions(found["borough"], names)), found["n"].to_numpy())
+    return {(i, 0): names[int(counts[i].argmax())] for i in asked if counts[i].any()}
+
+
+def _hours(rows: Table, places: PlaceSet, asked: Sequence[int]) -> HourCounts:
+    hour = rows.hour_of_week.fill_null(HOURS).cast("int64")
+    found = rows.group_by("easting_m", "northing_m", hour=hour).agg(n=rows.count()).to_pyarrow()
+    at = places.locate(found["easting_m"].to_numpy(), found["northing_m"].to_numpy())
+    column = np.full(places.size + 1, len(asked), dtype=np.int64)
+    column[list(asked)] = np.arange(len(asked))
+    counts = np.zeros((len(asked) + 1, HOURS + 1), dtype=np.int64)
+    np.add.at(counts, (column[at], np.asarray(found["hour"].to_numpy(), np.int64)), found["n"].to_numpy())
+    numbers: Ints = np.array(asked, dtype=np.int64)
+    kept = counts[:-1]
+    return HourCounts(places.width_m, numbers, np.zeros_like(numbers), kept[:, :HOURS], kept[:, HOURS])
