@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +11,11 @@ from scipy.special import gammaincinv
 from shapely import to_wkt
 from shapely.geometry.base import BaseGeometry
 
+from becalm.find.areas_and_hours import find_named, number_areas, share_in_hours
 from becalm.find.ground import Ground, lay_ground
+from becalm.find.rules import Rules
 from becalm.find.score import Score, read_blend, score_places
-from becalm.find.select import select_separated
+from becalm.find.select import Candidates, Choice, choose_places
 from becalm.find.settings import FindSettings
 from becalm.find.targets import Targets
 from becalm.methods.blend import GammaPosterior
@@ -20,6 +23,7 @@ from becalm.methods.concentration import concentration, even_null
 from becalm.methods.drift import Scatter, fit_scatter, widen
 from becalm.methods.grid import CellGrid
 from becalm.methods.ranks import RankCertainty, draw_rates, rank_certainty
+from becalm.tables.place_facts import PlaceFacts
 from becalm.tables.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
@@ -41,12 +45,15 @@ def find_hotspots(
     boundary: BaseGeometry | None = None,
     places: PlaceSet | None = None,
     settings: FindSettings | None = None,
+    rules: Rules | None = None,
+    facts: PlaceFacts | None = None,
     rng: np.random.Generator,
 ) -> HotspotList:
     """Which places will carry most of the target in the month after the last, and how sure is that?
 
     `boundary` or `places` are in the same metres as the counts. All months of `counts` are used. Boroughs and
-    hour-of-week profiles are added afterwards by `describe_places`.
+    hour-of-week profiles are added afterwards by `describe_places`. Without `rules` the list keeps the count
+    and the separation of the settings; rules about areas or hours need the `facts` of the places.
 
     Raises
     ------
@@ -54,11 +61,15 @@ def find_hotspots(
         where there are too few months, incidents or places.
     """
     settings = settings or FindSettings()
+    rules = rules or Rules(count=settings.count, separation_m=settings.separation_m)
+    settings = replace(settings, count=rules.count, separation_m=rules.separation_m)
     ground = lay_ground(counts, targets, boundary=boundary, places=places, settings=settings)
     (score,) = score_places(ground, settings, [len(ground.months)])
     scatter = measure_scatter(ground, settings)
     posterior = widen(score.posterior, score.own, scatter or STEADY)
-    listed = _list(ground, score, settings)
+    choice, share = _choose(ground, score, rules, facts)
+    posterior = GammaPosterior(posterior.shape, posterior.rate / share)
+    listed = choice.listed
     draws = draw_rates(posterior, top=settings.count, draws=settings.draws, rng=rng, always=listed)
     certainty = rank_certainty(draws, listed, top=settings.count, level=settings.level)
     return HotspotList(
@@ -87,6 +98,7 @@ def find_hotspots(
         drift=scatter.drift if scatter else None,
         warnings=_warnings(ground, counts, len(listed), settings, scatter),
         kind=ground.kind,
+        selection=choice.selection,
     )
 
 
@@ -126,9 +138,25 @@ def measure_concentration(ground: Ground, months: int = 12) -> Concentration:
     )
 
 
-def _list(ground: Ground, score: Score, settings: FindSettings) -> NDArray[np.int64]:
-    x, y = ground.places.centres_m
-    return select_separated(score.expected, x, y, count=settings.count, separation_m=settings.separation_m)
+def _choose(
+    ground: Ground, score: Score, rules: Rules, facts: PlaceFacts | None
+) -> tuple[Choice, NDArray[np.float64] | float]:
+    """The listed places under the rules, and the share of each place's week that the list is for."""
+    places = ground.places
+    share = share_in_hours(facts, places, rules.hours) if rules.hours else 1.0
+    areas, names = number_areas(facts, places) if rules.areas else (np.full(places.size, -1), ())
+    x, y = places.centres_m
+    candidates = Candidates(
+        expected=score.expected * share,
+        x_m=x,
+        y_m=y,
+        areas=areas,
+        names=names,
+        named=find_named(places, [decision.place_id for decision in rules.decisions]),
+        step_m=places.width_m,
+        listable=places.listable if isinstance(places, PlaceSet) else None,
+    )
+    return choose_places(candidates, rules), share
 
 
 def _hotspots(
@@ -195,6 +223,15 @@ def _estimate(value: float, low: float, high: float, level: float) -> Estimate:
     return Estimate(float(value), float(min(low, value)), float(max(high, value)), level, METHOD)
 
 
+def _beyond(places: CellGrid | PlaceSet) -> str:
+    """Why an incident belongs to no place."""
+    if isinstance(places, CellGrid):
+        return "fell outside the boundary"
+    if places.by_length:
+        return f"lie further than {places.snap_m:g} m from any street"
+    return "fell on none of the places (outside the boundary, or on excluded land)"
+
+
 def _warnings(
     ground: Ground,
     counts: PlaceCounts | PointCounts,
@@ -210,7 +247,7 @@ def _warnings(
             "The history is too short to see how far places move on: the list is less sure than it says."
         )
     if ground.outside:
-        out.append(f"{ground.outside} incidents of the target fell outside the boundary and are left out.")
+        out.append(f"{ground.outside} incidents of the target {_beyond(ground.places)} and are left out.")
     if counts.without_location:
         out.append(f"{counts.without_location} records have no location and cannot be placed.")
     return tuple(out)

@@ -57,18 +57,27 @@ def draw_rates(
     The contenders are the places in `always` and those most likely to exceed the rate near which
     the top ends (eight times `top`, at least 2,000); they are drawn one by one. All
     the others together send a Poisson number of places above a low floor, with the right mean at
-    every height; that is exact as their chances go to 0.
+    every height; that is exact as their chances go to 0. Those in `always` alone are drawn last and stay in
+    that crowd, so that asking about one more place changes no draw of the others.
     """
     size = len(posterior.shape)
     cut = _threshold(posterior, top)
     chance = gammaincc(posterior.shape, posterior.rate * cut)
     likely = np.argsort(-chance, kind="stable")[: max(8 * top, 2000)]
-    best = np.union1d(likely, always)
-    rest = np.setdiff1d(np.arange(size), best)
-    values = rng.standard_gamma(posterior.shape[best], (draws, len(best))) / posterior.rate[best]
-    if len(rest) == 0:
-        return RateDraws(best, values, tuple(np.zeros(0) for _ in range(draws)))
-    return RateDraws(best, values, _crowd(posterior, rest, cut, draws, rng))
+    likely, asked = np.sort(likely), np.setdiff1d(always, likely)
+    rest = np.setdiff1d(np.arange(size), likely)
+    values = _draw(posterior, likely, draws, rng)
+    crowd = tuple(np.zeros(0) for _ in range(draws))
+    if len(rest):
+        crowd = _crowd(posterior, rest, cut, draws, rng)
+    both = np.concatenate([likely, asked])
+    order = np.argsort(both)
+    values = np.concatenate([values, _draw(posterior, asked, draws, rng)], axis=1)
+    return RateDraws(both[order], values[:, order], crowd)
+
+
+def _draw(posterior: GammaPosterior, places: Ints, draws: int, rng: np.random.Generator) -> Floats:
+    return rng.standard_gamma(posterior.shape[places], (draws, len(places))) / posterior.rate[places]
 
 
 def rank_certainty(draws: RateDraws, asked: Ints, *, top: int, level: float) -> RankCertainty:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import Literal
 
 from becalm.terms.estimate import Estimate
+from becalm.terms.selection import Selection
 
 EXPECTED_DAYS = 30.0
 """The unit of every expected count: incidents in 30 days."""
@@ -122,7 +123,8 @@ class HotspotList:
     places move on from their past (squared coefficient of variation); both are measured on months held
     out and are part of every certainty here, and None where the history is too short for that.
     `location_error_m` is the standard deviation in each direction by which the records' points are in
-    doubt (0: taken as exact). For street segments `area_m2` is metres of street.
+    doubt (0: taken as exact). For street segments `area_m2` is metres of street. `selection` says under which
+    rules the places were chosen; where it names hours, everything expected here is of those hours alone.
     """
 
     hotspots: tuple[Hotspot, ...]
@@ -151,6 +153,7 @@ class HotspotList:
     warnings: tuple[str, ...] = ()
     kind: PlaceKind = "cell"
     location_error_m: float = 0.0
+    selection: Selection | None = None
 
     @property
     def mean_p_top(self) -> float:

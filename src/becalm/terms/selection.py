@@ -1,0 +1,98 @@
+"""The rules that a list of places keeps, what each of them costs, and who overrode what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+RuleKind = Literal["count", "separation", "floor", "cap", "include", "leave_out"]
+
+HOURS_OF_DAY = 24
+
+
+@dataclass(frozen=True, slots=True)
+class DayHours:
+    """Hours of every day in the city's clock time; `end` is excluded, and 22 to 4 runs past midnight."""
+
+    start: int
+    end: int
+
+    def __post_init__(self) -> None:
+        if not (0 <= self.start < HOURS_OF_DAY and 0 <= self.end <= HOURS_OF_DAY):
+            raise ValueError(f"{self.start} to {self.end} are no hours of a day. Give 0 to 24.")
+        if self.start == self.end % HOURS_OF_DAY:
+            raise ValueError(
+                f"{self.start} to {self.end} is no part of a day. Leave the hours out for all of it."
+            )
+
+    @property
+    def of_day(self) -> tuple[int, ...]:
+        """The hours, 0 for midnight to 1."""
+        length = (self.end - self.start) % HOURS_OF_DAY
+        return tuple((self.start + hour) % HOURS_OF_DAY for hour in range(length))
+
+    def __str__(self) -> str:
+        return f"{self.start:02d}-{self.end:02d}"
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceDecision:
+    """A human's decision that a place must, or must not, be on the list.
+
+    `entry` is its number in the ledger; None where it stands in a file of rules or was given by a program.
+    `place_id` names the place of one size of cell, e.g. 150m_3533_1200.
+    """
+
+    place_id: str
+    include: bool
+    reason: str
+    by: str = ""
+    on: date | None = None
+    entry: int | None = None
+    until: date | None = None
+
+    def __post_init__(self) -> None:
+        if not self.reason.strip():
+            raise ValueError(f"The decision about {self.place_id} has no reason.")
+
+    @property
+    def verb(self) -> str:
+        """What was decided, in words."""
+        return "include" if self.include else "leave out"
+
+
+@dataclass(frozen=True, slots=True)
+class RulePrice:
+    """What one rule costs in expected incidents in 30 days that the list then misses.
+
+    `relaxed` is the gain if the rule gave way by one `unit`, `removed` the gain without it; None where
+    that cannot be (a count cannot be removed).
+    """
+
+    kind: RuleKind
+    rule: str
+    unit: str
+    relaxed: float | None
+    removed: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """How the listed places were chosen: under which rules, how exactly, at what price.
+
+    `expected` is the sum over the list; no list under these rules can expect more than `bound`, and
+    `exact` says that none expects more than this one. `decisions` are all that applied, `unmatched`
+    those that name no place of this ground. `author` and `written_on` are those of the file of rules.
+    """
+
+    expected: float
+    bound: float
+    exact: bool
+    how: str
+    prices: tuple[RulePrice, ...] = ()
+    decisions: tuple[PlaceDecision, ...] = ()
+    unmatched: tuple[PlaceDecision, ...] = ()
+    hours: DayHours | None = None
+    author: str = ""
+    written_on: date | None = None
