@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from becalm.find.ground import Ground
 from becalm.find.score import Score
+from becalm.methods.ewma import memories
 
 Floats = NDArray[np.float64]
 COUNT_MONTHS = (1, 3, 12, 36)
@@ -22,17 +23,24 @@ def scores_of_all(ground: Ground, scores: Sequence[Score]) -> Iterator[dict[str,
 
     `count_n` is the number of incidents in the last n months; `kde_s` smooths the last 12 months
     with a Gaussian of s metres, corrected at the edge; `ewma` is the place's memory with the chosen
-    half-life; `blend` is becalm's own score. A count over more months than the first tested origin has
-    is left out.
+    half-life; `blend` is becalm's own score; `count_all` and `kde_all_150` are the same with all months on
+    record. A count over more months than the first tested origin has is left out.
     """
     first_tested = min(score.origin for score in scores) + 1  # the origin before it tunes the log score
     spans = [n for n in COUNT_MONTHS if n <= first_tested]
-    for score in scores:
+    for score, faded in zip(scores, _faded(ground, scores), strict=True):
         t = score.origin
         counts = {f"count_{n}": ground.target.window(t - n, t) for n in spans}
-        surfaces = {f"kde_{sigma}": _kde(ground, t, sigma) for sigma in KDE_SIGMAS_M}
-        yield {**counts, **surfaces, "ewma": score.own, "blend": score.expected}
+        year, ever = ground.target.window(t - KDE_MONTHS, t), ground.target.window(0, t)
+        surfaces = {f"kde_{sigma}": ground.places.smooth(year, sigma) for sigma in KDE_SIGMAS_M}
+        whole = {"count_all": ever, "kde_all_150": ground.places.smooth(ever, 150)}
+        yield {**counts, **surfaces, "ewma": faded, "blend": score.expected, **whole}
 
 
-def _kde(ground: Ground, origin: int, sigma_m: float) -> Floats:
-    return ground.places.smooth(ground.target.window(origin - KDE_MONTHS, origin), sigma_m)
+def _faded(ground: Ground, scores: Sequence[Score]) -> list[Floats]:
+    """Each place's memory with the half-life chosen at each origin."""
+    made: dict[int, Floats] = {}
+    for half_life in {score.half_life_of_others for score in scores}:
+        chosen = [score.origin for score in scores if score.half_life_of_others == half_life]
+        made |= dict(memories(ground.target, half_life, chosen))
+    return [made[score.origin] for score in scores]

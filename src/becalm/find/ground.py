@@ -5,6 +5,7 @@ from __future__ import annotations
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,8 @@ class Ground:
     """All places with their monthly counts of the target and of related offences.
 
     Exposure is in units of 30 days; a month without one record of any kind is missing and has none.
-    `outside` target incidents fell beyond the ground.
+    `outside` target incidents fell beyond the ground. `fresh` weighs the target by how late in its month it
+    fell; None where the records carry no days.
     """
 
     places: CellGrid | PlaceSet
@@ -38,6 +40,7 @@ class Ground:
     related: CountSeries | None
     denominator: str
     outside: int
+    fresh: CountSeries | None = None
 
     @property
     def grid(self) -> CellGrid:
@@ -94,12 +97,12 @@ def lay_ground(
     recorded = np.bincount(counts.month_index, counts.counts, len(months)) > 0
     exposure = np.array([days_of(month) for month in months]) / EXPECTED_DAYS * recorded
 
-    def series(groups: Sequence[str]) -> CountSeries:
+    def series(groups: Sequence[str], weights: NDArray[Any] = counts.counts) -> CountSeries:
         chosen = _of(counts, groups)
         return make_series(
             counts.month_index[chosen],
             numbers[chosen],
-            counts.counts[chosen],
+            weights[chosen],
             exposure=exposure,
             size=compete.size,
         )
@@ -108,9 +111,10 @@ def lay_ground(
     outside = int(counts.counts[chosen & (numbers < 0)].sum())
     target, related = series(targets.target), series(targets.related)
     _refuse_too_few(target, targets, settings, "cell" if isinstance(compete, CellGrid) else "place")
-    return Ground(
-        compete, months, target, related if related.totals.sum() > 0 else None, denominator, outside
-    )
+    late = counts.fresh if isinstance(counts, PlaceCounts) else None
+    fresh = series(targets.target, late) if late is not None else None
+    lent = related if related.totals.sum() > 0 else None
+    return Ground(compete, months, target, lent, denominator, outside, fresh)
 
 
 def days_of(month: str) -> int:

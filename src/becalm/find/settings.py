@@ -14,8 +14,9 @@ class FindSettings:
 
     `count` places are listed, their centres at least `separation_m` apart. `level` is that of every
     interval of the list. `near_m` and `around_m` are the standard deviations of the two circles of
-    neighbours. The half-life is chosen among `half_lives` (months; infinite is plain counting), and
-    the blend is fitted on the last `training_months` that have `least_history` months before them.
+    neighbours. Their half-life is chosen among `half_lives` (months; infinite is plain counting); a place's
+    own memory mixes those of `own_half_lives`, and near repeats fade with `repeat_half_life`. All is fitted
+    on the last `training_months` that have `least_history` months before them.
     """
 
     count: int = 250
@@ -25,6 +26,8 @@ class FindSettings:
     near_m: float = 150.0
     around_m: float = 450.0
     half_lives: tuple[float, ...] = (3.0, 6.0, 12.0, 24.0, 48.0, 96.0, math.inf)
+    own_half_lives: tuple[float, ...] = (6.0, 24.0, 96.0)
+    repeat_half_life: float = 0.5
     training_months: int = 12
     least_history: int = 3
     least_incidents: int = 100

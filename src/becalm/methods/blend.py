@@ -2,10 +2,10 @@
 
 `fit_mixture` is the EM algorithm for a mixture of known distributions: A. P. Dempster, N. M. Laird
 and D. B. Rubin, "Maximum likelihood from incomplete data via the EM algorithm", Journal of the Royal
-Statistical Society B 39 (1977) 1-38, hastened after R. Varadhan and C. Roland, "Simple and globally convergent
-methods for accelerating the convergence of any EM algorithm", Scandinavian Journal of Statistics 35 (2008)
-335-353. `fit_prior` is empirical Bayes by maximum likelihood of the
-negative binomial: C. N. Morris, "Parametric empirical Bayes inference", Journal of the American
+Statistical Society B 39 (1977) 1-38, hastened after R. Varadhan and C. Roland, "Simple and globally
+convergent methods for accelerating the convergence of any EM algorithm", Scandinavian Journal of
+Statistics 35 (2008) 335-353. `fit_prior` is empirical Bayes by maximum likelihood of the negative
+binomial: C. N. Morris, "Parametric empirical Bayes inference", Journal of the American
 Statistical Association 78 (1983) 47-55.
 """
 
@@ -42,7 +42,7 @@ def fit_mixture(parts: Floats, counts: Floats, *, rounds: int = 500, tolerance: 
         second, _ = _em_round(by_event, weights, first)
         move, turn = first - shares, second - 2.0 * first + shares
         if np.abs(move).max() < tolerance:
-            return second
+            return np.asarray(second)
         shares = second
         length = np.sqrt((move @ move) / max(float(turn @ turn), 1e-300))
         if length > 1.0:
@@ -140,7 +140,7 @@ def _log_likelihood(
 
 
 def _trigamma(x: Floats) -> Floats:
-    """The second derivative of log gamma, to 1e-9, for x above 0: six steps up, then the asymptotic series."""
+    """The second derivative of log gamma, to 1e-9, above 0: six steps up, then the asymptotic series."""
     out = np.zeros_like(x)
     for step in range(6):
         out += 1.0 / (x + step) ** 2

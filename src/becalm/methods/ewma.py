@@ -53,8 +53,42 @@ def effective_weight(exposure: Floats, half_life: float, origin: int) -> float:
     sum(w) / sum(w^2) both are rate * sum(w)^2 / sum(w^2), as for a plain count over that exposure
     (the effective sample size of L. Kish, "Survey Sampling" (1965)). It is 1 without fading.
     """
-    weights = 0.5 ** (np.arange(origin)[::-1] / half_life)
-    return float((weights @ exposure[:origin]) / (weights**2 @ exposure[:origin]))
+    return kish_factor(0.5 ** (np.arange(origin)[::-1] / half_life), exposure[:origin])
+
+
+def fading(half_lives: Sequence[float], shares: Floats, totals: Floats, origin: int) -> Floats:
+    """The weight of each step before the origin, oldest first, in a mixture of memories; the last has 1.
+
+    The memory with half-life h, which holds `totals[h]` in all, contributes `shares[h]` of the whole.
+    """
+    ages = np.arange(origin)[::-1]
+    weights = np.zeros(origin)
+    for half_life, share, total in zip(half_lives, shares, totals, strict=True):
+        weights += share / total * 0.5 ** (ages / half_life)
+    return np.asarray(weights / weights[-1])
+
+
+def kish_factor(weights: Floats, exposure: Floats) -> float:
+    """The factor that makes a sum of counts with these weights as sure as it is (see `effective_weight`)."""
+    return float((weights @ exposure) / (weights**2 @ exposure))
+
+
+def half_age(half_lives: Sequence[float], shares: Floats, totals: Floats) -> float:
+    """At which age has a mixture of memories lost half of its weight? Infinite where it never does."""
+
+    def left(age: float) -> float:
+        parts = shares / totals
+        return float(parts @ 0.5 ** (age / np.array(half_lives)) / parts.sum())
+
+    low, high = 0.0, 1.0
+    while left(high) > 0.5:
+        low, high = high, 2.0 * high
+        if high > 1e6:
+            return float(np.inf)
+    for _ in range(40):
+        middle = (low + high) / 2.0
+        low, high = (middle, high) if left(middle) > 0.5 else (low, middle)
+    return round(high, 1)
 
 
 def choose_half_life(

@@ -42,7 +42,7 @@ class CountSeries:
         return out
 
 
-def make_series(step: Ints, place: Ints, count: Ints, *, exposure: Floats, size: int) -> CountSeries:
+def make_series(step: Ints, place: Ints, count: Ints | Floats, *, exposure: Floats, size: int) -> CountSeries:
     """Sort parallel (step, place, count) entries into a series; entries of place -1 are left out."""
     kept = place >= 0
     key = step[kept] * size + place[kept]

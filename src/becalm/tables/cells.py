@@ -11,7 +11,7 @@ import pyarrow as pa
 from ibis import Table
 from numpy.typing import NDArray
 
-from becalm.tables.tally import HourCounts, PlaceCounts
+from becalm.tables.tally import FRESH_DAYS, HourCounts, PlaceCounts
 from becalm.tables.totals import months_between, scope_of
 from becalm.terms.errors import UsageError
 
@@ -45,7 +45,7 @@ def count_places(
     cells = _with_cells(placed, cell_m)
     found = (
         cells.group_by("column", "row", "month", group=cells.offence_group.fill_null("unknown"))
-        .agg(n=cells.count())
+        .agg(n=cells.count(), fresh=_freshness(cells).sum(), dated=cells.occurred_on.count())
         .to_pyarrow()
     )
     quality = rows.group_by(quality=rows.location_quality.fill_null("none")).agg(
@@ -54,7 +54,8 @@ def count_places(
     tallies = quality.to_pyarrow().to_pylist()
     span = months_between(min(months), max(months)) if months else scope.months
     names = tuple(groups) if groups is not None else _names(found["group"])
-    columns, row_numbers, month_index, group_index, n = _sorted(found, span, names)
+    columns, row_numbers, month_index, group_index, n, order = _sorted(found, span, names)
+    dated = bool(len(found)) and np.array_equal(_integers(found["dated"]), _integers(found["n"]))
     return PlaceCounts(
         cell_m=float(cell_m),
         columns=columns,
@@ -68,6 +69,7 @@ def count_places(
         location_quality=tuple(sorted((t["quality"], t["placed"]) for t in tallies if t["placed"])),
         source=scope.source,
         as_of=scope.as_of,
+        fresh=np.asarray(found["fresh"].to_numpy(), np.float64)[order] if dated else None,
     )
 
 
@@ -129,6 +131,13 @@ def wanted(incidents: Table, groups: Sequence[str] | None, months: Sequence[str]
     return rows
 
 
+def _freshness(rows: Table) -> ibis.Value:
+    """One half for every FRESH_DAYS from the day of each record to the end of its month."""
+    end = rows.occurred_on.truncate("M") + ibis.interval(months=1)
+    days = end.cast("date").delta(rows.occurred_on, unit="day").cast("float64")
+    return ibis.literal(0.5) ** (days / FRESH_DAYS)
+
+
 def _with_cells(rows: Table, cell_m: float) -> Table:
     return rows.mutate(
         column=(rows.easting_m / float(cell_m)).floor().cast("int64"),
@@ -143,7 +152,7 @@ def _sorted(
     group_index = positions(found["group"], groups)
     columns, rows, n = (_integers(found[name]) for name in ("column", "row", "n"))
     order = _order((columns, rows, month_index, group_index))
-    return tuple(array[order] for array in (columns, rows, month_index, group_index, n))
+    return (*(array[order] for array in (columns, rows, month_index, group_index, n)), order)
 
 
 def _order(keys: tuple[NDArray[np.int64], ...]) -> NDArray[np.int64]:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+FRESH_DAYS = 14.0  # the half-life with which near repeats fade
 Unit = Literal["day", "month"]
 Grouping = Literal["offence_group", "offence", "weapon", "victim_age_band", "borough", "ward", "command_unit"]
 
@@ -51,7 +52,9 @@ class PlaceCounts:
     the coordinate system, northings likewise. Entries are ordered by column, row, month, group.
     `months` are consecutive; `groups` are those that were asked for, else those that occur.
     `without_location` counts the records of those months and groups that have no place, and
-    `location_quality` how well the others are placed.
+    `location_quality` how well the others are placed. `fresh` is the same count with each record weighed by
+    one half for every FRESH_DAYS that it lies before the end of its month, and None where records carry no
+    days.
     """
 
     cell_m: float
@@ -66,6 +69,7 @@ class PlaceCounts:
     location_quality: tuple[tuple[str, int], ...]
     source: str
     as_of: date
+    fresh: NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True)
