@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.baselines import REFERENCE, scores_of_all
+from becalm.find.baselines import REFERENCE
 from becalm.find.ground import Ground, lay_ground
-from becalm.find.score import score_places
 from becalm.find.settings import FindSettings
+from becalm.find.skill import HISTORY_MONTHS, Skill, judge_methods
 from becalm.find.targets import Targets
-from becalm.methods.blend import fit_mixture
 from becalm.methods.bootstrap import Interval, mean_interval, paired_interval, resample
-from becalm.methods.search_curve import search_curve, search_order
 from becalm.tables.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
@@ -24,23 +21,9 @@ from becalm.terms.errors import QuestionError, UsageError
 from becalm.terms.estimate import Estimate
 from becalm.terms.hotspot import LEAST_FOR_VERDICT, Backtest, BacktestRow
 
-Floats = NDArray[np.float64]
 LEVEL = 0.95
 ROUNDS = 4000
-HISTORY_MONTHS = 12
 METHOD = "bootstrap over months"
-
-
-@dataclass(frozen=True, slots=True)
-class Skill:
-    """How one method did on one month."""
-
-    hit_rate: float
-    pai: float
-    pei: float
-    rri: float
-    gini: float
-    log_score: float
 
 
 def backtest(
@@ -71,15 +54,16 @@ def backtest(
     ground = lay_ground(counts, targets, boundary=boundary, places=places, settings=settings)
     last = len(ground.months)
     tested = range(last - origins, last)
-    _refuse_empty_months(ground, tested)
-    skills = _skills(ground, tested, area_share, settings)
-    drawn = resample(origins, rounds=ROUNDS, rng=rng)
+    used, left_out = _months_with_incidents(ground, tested)
+    trial = judge_methods(ground, settings, used, area_share=area_share, rng=rng)
+    skills = trial.skills
+    drawn = resample(len(used), rounds=ROUNDS, rng=rng)
     return Backtest(
         target=targets.target,
         cell_m=ground.places.width_m,
         area_share=area_share,
         count=settings.count,
-        months=tuple(ground.months[t] for t in tested),
+        months=tuple(ground.months[t] for t in used),
         incidents=int(ground.target.totals[tested.start :].sum()),
         places=ground.size,
         area_m2=float(ground.places.amounts.sum()),
@@ -88,68 +72,12 @@ def backtest(
         rows=tuple(_row(method, skills, drawn) for method in skills),
         source=counts.source,
         as_of=counts.as_of,
-        warnings=_warn_of_few(origins),
+        warnings=(*left_out, *_warn_of_few(len(used))),
         kind=ground.kind,
+        gini_best=float(np.mean(trial.gini_best)),
+        gini_null=float(np.mean(trial.gini_null)),
+        calibration=trial.calibration,
     )
-
-
-def _skills(
-    ground: Ground, tested: range, area_share: float, settings: FindSettings
-) -> dict[str, list[Skill]]:
-    """Each method's skill in each tested month; the month before the first only tunes the log score."""
-    origins = [tested.start - 1, *tested]
-    scores = score_places(ground, settings, origins)
-    methods = zip(origins, scores_of_all(ground, scores), strict=True)
-    _, made = next(methods)
-    earlier = {method: _chances(score, ground.even) for method, score in made.items()}
-    skills: dict[str, list[Skill]] = {method: [] for method in made}
-    for origin, made in methods:
-        for method, score in made.items():
-            chances = _chances(score, ground.even)
-            trust = _trust(ground, origin - 1, earlier[method])
-            gain = _log_gain(ground, origin, chances, trust)
-            skills[method].append(_skill(ground, origin, score, gain, area_share, settings.count))
-            earlier[method] = chances
-    return skills
-
-
-def _skill(
-    ground: Ground, origin: int, score: Floats, log_score: float, area_share: float, count: int
-) -> Skill:
-    areas, next_month = ground.places.amounts, ground.target.window(origin, origin + 1)
-    order = search_order(score)
-    caught = search_curve(order, next_month, areas)
-    held = caught.held_at_area(area_share)
-    best = search_curve(search_order(next_month / areas), next_month, areas).held_at_area(area_share)
-    year_before = ground.target.window(origin - HISTORY_MONTHS, origin)
-    held_before = search_curve(order, year_before, areas).held_at_area(area_share)
-    return Skill(
-        hit_rate=caught.held_at_places(count),
-        pai=held / area_share,
-        pei=held / best,
-        rri=held / held_before if held_before > 0 else 0.0,
-        gini=caught.gini,
-        log_score=log_score,
-    )
-
-
-def _chances(score: Floats, even: Floats) -> Floats:
-    """The score as the chance that an incident falls on each place."""
-    total = float(score.sum())
-    return score / total if total > 0 else even
-
-
-def _trust(ground: Ground, step: int, chances: Floats) -> Floats:
-    """The shares of the method and of an even spread that would have been best for this month."""
-    at = ground.target.places[step]
-    return fit_mixture(np.array([chances[at], ground.even[at]]), ground.target.counts[step])
-
-
-def _log_gain(ground: Ground, step: int, chances: Floats, trust: Floats) -> float:
-    """The mean log chance that the method, mixed with an even spread, gave the incidents, less even's."""
-    at, held = ground.target.places[step], ground.target.counts[step]
-    mixed = np.maximum(trust, [0.0, 1e-3]) @ np.array([chances[at], ground.even[at]])
-    return float(held @ np.log(mixed / ground.even[at]) / held.sum())
 
 
 def _row(method: str, skills: Mapping[str, Sequence[Skill]], drawn: NDArray[np.int64]) -> BacktestRow:
@@ -169,6 +97,9 @@ def _row(method: str, skills: Mapping[str, Sequence[Skill]], drawn: NDArray[np.i
         gini=mean("gini"),
         log_score=mean("log_score"),
         difference_from_count_12=_estimate(paired_interval(pai, reference, drawn, level=LEVEL)),
+        ser=mean("ser"),
+        gini_generalised=mean("gini_of_best"),
+        calibration=_ratio(sum(skill.caught for skill in own), sum(skill.promised for skill in own)),
     )
 
 
@@ -201,10 +132,22 @@ def _warn_of_few(origins: int) -> tuple[str, ...]:
     )
 
 
-def _refuse_empty_months(ground: Ground, tested: range) -> None:
-    empty = [ground.months[t] for t in (tested.start - 1, *tested) if ground.target.counts[t].sum() == 0]
-    if empty:
+def _months_with_incidents(ground: Ground, tested: range) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The tested months in which something happened, and a warning that names the others."""
+    used = tuple(t for t in tested if ground.target.counts[t].sum() > 0)
+    empty = [ground.months[t] for t in tested if t not in used]
+    if len(used) < 2:
         raise QuestionError(
             f"No incident of the target is on record in {', '.join(empty)}: nothing there can be foretold. "
             "Check those months with `becalm ingest`, or choose others with --until and --origins."
         )
+    if not empty:
+        return used, ()
+    return used, (
+        f"No incident of the target is on record in {', '.join(empty)}: left out, for no method can be right "
+        "or wrong there.",
+    )
+
+
+def _ratio(above: float, below: float) -> float:
+    return above / below if below > 0 else 0.0

@@ -169,7 +169,10 @@ class BacktestRow:
     others are taken at the best `area_share` of the area: `pai` is the share of incidents over the
     share of area, `pei` is `pai` over the highest that anyone could have reached, `rri` is the share of
     incidents over the same places' share of the year before. `gini` belongs to the curve of incidents caught
-    over area searched, and `log_score` is the mean gain over an even spread, in nats per incident.
+    over area searched, and `log_score` is the mean gain over an even spread, in nats per incident. `ser` is
+    the incidents caught in a month per square kilometre searched (per kilometre of street for segments).
+    `gini_generalised` is `gini` over the highest that anyone could have reached. `calibration` is what fell
+    in the best `count` places over what the method's own shares said would: below 1 it promises too much.
     """
 
     method: str
@@ -180,11 +183,29 @@ class BacktestRow:
     gini: float
     log_score: float
     difference_from_count_12: Estimate
+    ser: float = 0.0
+    gini_generalised: float = 0.0
+    calibration: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedAndSeen:
+    """Places with about the same forecast: how many, and their incidents in a month, expected and seen."""
+
+    places: float
+    expected: float
+    seen: float
 
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """Every method on the same months, each predicted from the months before it alone."""
+    """Every method on the same months, each predicted from the months before it alone.
+
+    `gini_best` is the Gini that the best order known afterwards would have had, and `gini_null` the same
+    for as many incidents thrown evenly over the ground: with few incidents even that is high.
+    `calibration` sets the incidents that the blend expected beside those that came, in groups of places that
+    each were to have a tenth of them, from the lowest forecasts to the highest.
+    """
 
     target: tuple[str, ...]
     cell_m: float
@@ -201,6 +222,9 @@ class Backtest:
     as_of: date
     warnings: tuple[str, ...] = ()
     kind: PlaceKind = "cell"
+    gini_best: float = 1.0
+    gini_null: float = 1.0
+    calibration: tuple[ExpectedAndSeen, ...] = ()
 
     @property
     def origins(self) -> int:

@@ -101,11 +101,53 @@ def test_what_cannot_be_tested_is_refused(steady, options, error, says):
         outcome(steady, **options)
 
 
-def test_a_month_without_the_target_cannot_be_foretold():
-    entries = [(c, 0, t, "robbery", 3) for c in range(9) for t in range(24) if t != 22]
+def without_robbery_in(*quiet: int):
+    entries = [(c, 0, t, "robbery", 3) for c in range(9) for t in range(24) if t not in quiet]
     ground = [(c, 0, t, "violence", 1) for c in range(12) for t in range(24)]
-    with pytest.raises(QuestionError, match="2019-11"):
-        outcome(place_counts(entries + ground))
+    return place_counts(entries + ground)
+
+
+def test_a_month_without_the_target_is_left_out_and_named():
+    done = outcome(without_robbery_in(22))
+    assert done.origins == 5
+    assert "2019-11" not in done.months
+    assert done.warnings[0].startswith("No incident of the target is on record in 2019-11: left out")
+    assert "5 months are too few" in done.warnings[1]
+    assert outcome(without_robbery_in(17)).origins == 6  # the month before the first only tunes the log score
+
+
+def test_where_all_but_one_month_are_empty_nothing_can_be_tested():
+    with pytest.raises(QuestionError, match="2019-07, 2019-08"):
+        outcome(without_robbery_in(18, 19, 20, 21, 22))
+
+
+def test_what_was_expected_comes_in_every_class_of_places(steady):
+    done = outcome(steady, BORROWING, origins=12)
+    assert sum(group.places for group in done.calibration) == pytest.approx(done.places)
+    expected, seen = np.array([(group.expected, group.seen) for group in done.calibration]).T
+    assert expected == pytest.approx(np.full(10, expected.mean()), rel=0.1)
+    assert seen == pytest.approx(expected, rel=0.2)
+    assert seen.sum() == pytest.approx(done.incidents / 12)
+
+
+def test_short_memories_promise_more_than_comes_and_the_blend_does_not(steady):
+    rows = {row.method: row for row in outcome(steady, BORROWING, origins=12).rows}
+    assert rows["count_1"].calibration < rows["count_12"].calibration < 0.9
+    assert rows["blend"].calibration == pytest.approx(1.0, abs=0.07)
+
+
+def test_a_search_catches_its_share_per_square_kilometre(steady):
+    done = outcome(steady)
+    row = done.rows[-1]
+    month = done.incidents / done.origins
+    assert row.ser == pytest.approx(row.pai.value * month / (done.area_m2 / 1e6), rel=0.1)
+
+
+def test_few_incidents_look_concentrated_even_where_they_fall_evenly(steady):
+    done = outcome(steady)
+    assert 0.5 < done.gini_null < done.gini_best < 1.0
+    for row in done.rows:
+        assert row.gini_generalised >= row.gini or row.gini < 0
 
 
 def test_few_months_call_no_method_better(steady):

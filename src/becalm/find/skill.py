@@ -1,0 +1,172 @@
+"""How each method did on each tested month: what it would have caught, where, and how surprised it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from becalm.find.baselines import scores_of_all
+from becalm.find.ground import Ground
+from becalm.find.score import Score, score_places
+from becalm.find.settings import FindSettings
+from becalm.methods.blend import fit_mixture
+from becalm.methods.search_curve import SearchCurve, search_curve, search_order
+from becalm.terms.hotspot import ExpectedAndSeen
+
+Floats = NDArray[np.float64]
+HISTORY_MONTHS = 12
+GROUPS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """How one method did on one month; `caught` and `promised` are incidents in its best places."""
+
+    hit_rate: float
+    pai: float
+    pei: float
+    rri: float
+    gini: float
+    gini_of_best: float
+    ser: float
+    log_score: float
+    caught: float
+    promised: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Each method's skill in each tested month, and what belongs to the months themselves."""
+
+    skills: dict[str, list[Skill]]
+    gini_best: tuple[float, ...]
+    gini_null: tuple[float, ...]
+    calibration: tuple[ExpectedAndSeen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Month:
+    """What happened in a tested month, and the best that anyone could have done."""
+
+    origin: int
+    seen: Floats
+    year_before: Floats
+    amounts: Floats
+    best: SearchCurve
+    area_share: float
+    count: int
+    searched: float
+
+
+def judge_methods(
+    ground: Ground,
+    settings: FindSettings,
+    tested: Sequence[int],
+    *,
+    area_share: float,
+    rng: np.random.Generator,
+) -> Trial:
+    """How well did each method foretell each tested month, from the months before it alone?
+
+    The log score mixes each method with an even spread, in the share that was best for the last month with
+    incidents before; for the first tested month that one is foretold too.
+    """
+    before = max((t for t in range(tested[0]) if ground.target.counts[t].sum() > 0), default=tested[0] - 1)
+    before = max(before, settings.least_months)
+    origins = [before, *tested]
+    scores = score_places(ground, settings, origins)
+    made = zip(origins, scores_of_all(ground, scores), strict=True)
+    _, first = next(made)
+    earlier = {method: _chances(score, ground.even) for method, score in first.items()}
+    skills: dict[str, list[Skill]] = {method: [] for method in first}
+    best, null = [], []
+    for last, (origin, by_method) in zip(origins, made, strict=False):
+        month = _month(ground, origin, area_share, settings.count)
+        best.append(month.best.gini)
+        null.append(_null_gini(ground, month, rng))
+        for method, score in by_method.items():
+            chances = _chances(score, ground.even)
+            gain = _log_gain(ground, origin, chances, _trust(ground, last, earlier[method]))
+            skills[method].append(_skill(month, score, chances, gain))
+            earlier[method] = chances
+    return Trial(skills, tuple(best), tuple(null), _calibration(ground, scores[1:]))
+
+
+def _month(ground: Ground, origin: int, area_share: float, count: int) -> _Month:
+    amounts, seen = ground.places.amounts, ground.target.window(origin, origin + 1)
+    unit = 1e3 if ground.kind == "segment" else 1e6  # kilometres of street, or square kilometres
+    return _Month(
+        origin=origin,
+        seen=seen,
+        year_before=ground.target.window(origin - HISTORY_MONTHS, origin),
+        amounts=amounts,
+        best=search_curve(search_order(seen / amounts), seen, amounts),
+        area_share=area_share,
+        count=count,
+        searched=area_share * float(amounts.sum()) / unit,
+    )
+
+
+def _skill(month: _Month, score: Floats, chances: Floats, log_score: float) -> Skill:
+    order = search_order(score)
+    caught = search_curve(order, month.seen, month.amounts)
+    held = caught.held_at_area(month.area_share)
+    held_before = search_curve(order, month.year_before, month.amounts).held_at_area(month.area_share)
+    total, hit = float(month.seen.sum()), caught.held_at_places(month.count)
+    said = search_curve(order, chances, month.amounts).held_at_places(month.count)
+    return Skill(
+        hit_rate=hit,
+        pai=held / month.area_share,
+        pei=held / month.best.held_at_area(month.area_share),
+        rri=held / held_before if held_before > 0 else 0.0,
+        gini=caught.gini,
+        gini_of_best=caught.gini / month.best.gini if month.best.gini > 0 else 0.0,
+        ser=held * total / month.searched,
+        log_score=log_score,
+        caught=hit * total,
+        promised=said * total,
+    )
+
+
+def _null_gini(ground: Ground, month: _Month, rng: np.random.Generator) -> float:
+    """The Gini of the best order where as many incidents fall evenly: drawn once, for it hardly varies."""
+    thrown = np.bincount(
+        rng.choice(ground.size, int(month.seen.sum()), p=ground.even), minlength=ground.size
+    ).astype(np.float64)
+    return search_curve(search_order(thrown / month.amounts), thrown, month.amounts).gini
+
+
+def _calibration(ground: Ground, scores: Sequence[Score]) -> tuple[ExpectedAndSeen, ...]:
+    """The incidents that the blend expected, and those that came, in tenths of what it expected."""
+    sums = np.zeros((GROUPS, 3))
+    for score in scores:
+        expected = score.expected * ground.target.exposure[score.origin]
+        seen = ground.target.window(score.origin, score.origin + 1)
+        rising = np.argsort(expected, kind="stable")
+        upto = np.cumsum(expected[rising])
+        group = np.minimum((upto * GROUPS / upto[-1]).astype(np.int64), GROUPS - 1)
+        for column, values in enumerate((np.ones(ground.size), expected[rising], seen[rising])):
+            sums[:, column] += np.bincount(group, values, GROUPS) / len(scores)
+    return tuple(ExpectedAndSeen(*(float(value) for value in row)) for row in sums)
+
+
+def _chances(score: Floats, even: Floats) -> Floats:
+    """The score as the chance that an incident falls on each place."""
+    total = float(score.sum())
+    return score / total if total > 0 else even
+
+
+def _trust(ground: Ground, step: int, chances: Floats) -> Floats:
+    """The shares of the method and of an even spread that would have been best for this month."""
+    at = ground.target.places[step]
+    return fit_mixture(np.array([chances[at], ground.even[at]]), ground.target.counts[step])
+
+
+def _log_gain(ground: Ground, step: int, chances: Floats, trust: Floats) -> float:
+    """The mean log chance that the method, mixed with an even spread, gave the incidents, less even's."""
+    at, held = ground.target.places[step], ground.target.counts[step]
+    mixed = np.maximum(trust, [0.0, 1e-3]) @ np.array([chances[at], ground.even[at]])
+    return float(held @ np.log(mixed / ground.even[at]) / held.sum())
