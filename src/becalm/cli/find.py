@@ -52,7 +52,7 @@ def backtest(
     origins: Annotated[int, typer.Option(help="How many months to foretell, the last ones on record.")] = 12,
 ) -> None:
     """Test every method on the last months, each foretold from the months before it alone."""
-    from becalm.cli.find_view import print_backtest
+    from becalm.cli.find_backtest_view import print_backtest
     from becalm.desk.find import backtest as run_backtest
 
     done = run_backtest(

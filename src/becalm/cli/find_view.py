@@ -1,16 +1,12 @@
-"""How hotspots and back-tests are shown. Imported only when a command has something to show."""
+"""How hotspots are shown. Imported only when a command has something to show."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import math
 import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -19,25 +15,11 @@ from rich.table import Table
 from becalm.cli.options import Format
 from becalm.cli.screen import console as on_screen
 from becalm.cli.screen import is_narrow
-from becalm.desk.find import BacktestDone, HotspotsFound
+from becalm.desk.find import HotspotsFound
 from becalm.terms.band import Band, band_of
-from becalm.terms.hotspot import LEAST_FOR_VERDICT, BacktestRow, Hotspot, HotspotList, PlaceKind
+from becalm.terms.hotspot import Hotspot, HotspotList, PlaceKind
 
 SHOWN = 20
-ROW_FIELDS = (
-    "method",
-    "hit_rate",
-    "pai",
-    "pai_low",
-    "pai_high",
-    "pei",
-    "rri",
-    "gini",
-    "log_score",
-    "difference_from_count_12",
-    "difference_low",
-    "difference_high",
-)
 LIST_HEADINGS = (
     "rank",
     "place",
@@ -48,18 +30,7 @@ LIST_HEADINGS = (
     "tie group",
     "busiest hour",
 )
-METHOD_HEADINGS = (
-    "method",
-    "hit rate",
-    "PAI",
-    "PEI",
-    "RRI",
-    "Gini",
-    "log score",
-    "PAI less count_12",
-    "verdict",
-)
-WIDE_ONLY = ("tie group", "PEI", "RRI", "Gini")
+WIDE_ONLY = ("tie group", "PEI", "RRI", "Gini", "SER", "calibration")
 TWO_LINES = {
     "log score": "log\nscore",
     "rank interval": "rank\ninterval",
@@ -87,68 +58,18 @@ def print_hotspots(found: HotspotsFound, format: Format, written: Sequence[Path]
         _print_list(found, written)
 
 
-def print_backtest(done: BacktestDone, format: Format) -> None:
-    """Print the back-test, as asked."""
-    if format is Format.json:
-        sys.stdout.write(json.dumps(backtest_object(done), ensure_ascii=False, indent=2) + "\n")
-    elif format is Format.csv:
-        sys.stdout.write(_backtest_csv(done))
-    else:
-        _print_methods(done)
-
-
-def backtest_object(done: BacktestDone) -> dict[str, Any]:
-    """The back-test in the shape that other programs rely on."""
-    tested = done.backtest
-    return {
-        "target": "+".join(tested.target),
-        "cell_m": tested.cell_m,
-        "area_share": tested.area_share,
-        "origins": tested.origins,
-        "rows": [_row_object(row) for row in tested.rows],
-        "targets": list(tested.target),
-        "count": tested.count,
-        "months": list(tested.months),
-        "incidents": tested.incidents,
-        "places": tested.places,
-        "area_m2": round(tested.area_m2, 1),
-        "kind": tested.kind,
-        "denominator": tested.denominator,
-        "source": tested.source,
-        "as_of": str(tested.as_of),
-        "level": tested.level,
-        "seed": done.run.seed,
-        "warnings": list(tested.warnings),
-    }
-
-
-def _row_object(row: BacktestRow) -> dict[str, str | float]:
-    pai, difference = row.pai, row.difference_from_count_12
-    values = (row.hit_rate, pai.value, pai.low, pai.high, row.pei, row.rri, row.gini, row.log_score)
-    numbers = (*values, difference.value, difference.low, difference.high)
-    return dict(zip(ROW_FIELDS, (row.method, *(round(n, 4) for n in numbers)), strict=True))
-
-
-def _backtest_csv(done: BacktestDone) -> str:
-    out = io.StringIO()
-    rows = csv.DictWriter(out, ROW_FIELDS, lineterminator="\n")
-    rows.writeheader()
-    rows.writerows(_row_object(row) for row in done.backtest.rows)
-    return out.getvalue()
-
-
 def _print_list(found: HotspotsFound, written: Sequence[Path]) -> None:
     console, listed = on_screen(), found.hotspots
-    _say(console, _heading(listed))
+    say(console, _heading(listed))
     timed = any(h.profile for h in listed.hotspots)
     left_out = (*(() if timed else ("busiest hour",)), *(WIDE_ONLY if is_narrow(console) else ()))
-    _show(console, LIST_HEADINGS, [_cells(h) for h in listed.hotspots[:SHOWN]], left_out=left_out)
-    _say(console, _summary(listed))
+    show_table(console, LIST_HEADINGS, [_cells(h) for h in listed.hotspots[:SHOWN]], left_out=left_out)
+    say(console, _summary(listed))
     if not timed:
-        _say(console, ("When in the week: not known, for these records carry no times.",))
-    _say(console, (f"warning: {w}" for w in listed.warnings))
-    _say(console, (f"written: {path}" for path in written))
-    _say(console, (f"seed {found.run.seed}; the whole list: --format csv, or --out FILE",))
+        say(console, ("When in the week: not known, for these records carry no times.",))
+    say(console, (f"warning: {w}" for w in listed.warnings))
+    say(console, (f"written: {path}" for path in written))
+    say(console, (f"seed {found.run.seed}; the whole list: --format csv, or --out FILE",))
 
 
 def _cells(h: Hotspot) -> tuple[str, ...]:
@@ -199,67 +120,20 @@ def noun_of(kind: PlaceKind) -> str:
     return NOUNS.get(kind, "places")
 
 
-def _amount(kind: PlaceKind, amount: float) -> str:
+def amount_of(kind: PlaceKind, amount: float) -> str:
     """How much there is of all places together: land, or street."""
     return f"{amount / 1e3:,.0f} km of street" if kind == "segment" else f"{amount / 1e6:,.1f} km2"
 
 
 def _land(kind: PlaceKind, area_m2: float) -> str:
     """The area, where the denominator does not name the length already."""
-    return "" if kind == "segment" else f", {_amount(kind, area_m2)}"
+    return "" if kind == "segment" else f", {amount_of(kind, area_m2)}"
 
 
 def _memory(half_life_months: float) -> str:
     if math.isinf(half_life_months):
         return "no half-life: every record counts alike, old or new"
     return f"half-life {half_life_months:g} months"
-
-
-def _print_methods(done: BacktestDone) -> None:
-    console, tested = on_screen(), done.backtest
-    noun = "cells" if tested.kind == "cell" else noun_of(tested.kind)
-    _say(
-        console,
-        (
-            f"{tested.incidents:,} incidents of {', '.join(tested.target)} in {tested.origins} months "
-            f"({tested.months[0]} to {tested.months[-1]}), each foretold from the months before it; "
-            f"source {tested.source}, as of {tested.as_of}.",
-            f"PAI, PEI and RRI at {tested.area_share:.2%} of {_amount(tested.kind, tested.area_m2)} "
-            f"({tested.denominator}; {tested.places:,} {noun} of {tested.cell_m:g} m); "
-            f"hit rate in the best {tested.count} places.",
-        ),
-    )
-    cells = [_method_cells(row, tested.origins) for row in tested.rows]
-    _show(console, METHOD_HEADINGS, cells, left_out=WIDE_ONLY if is_narrow(console) else ())
-    _say(console, (f"warning: {w}" for w in tested.warnings))
-    _say(console, (f"Intervals hold {tested.level:.0%} (months resampled); seed {done.run.seed}.",))
-
-
-def _method_cells(row: BacktestRow, origins: int) -> tuple[str, ...]:
-    pai, gain = row.pai, row.difference_from_count_12
-    return (
-        row.method,
-        f"{row.hit_rate:.1%}",
-        f"{pai.value:.2f} ({pai.low:.2f} to {pai.high:.2f})",
-        *(f"{value:.3f}" for value in (row.pei, row.rri, row.gini, row.log_score)),
-        f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})",
-        verdict(row, origins),
-    )
-
-
-def verdict(row: BacktestRow, origins: int) -> str:
-    """Whether a difference may be called one: only where its whole interval lies on one side of 0.
-
-    Of few months it may not: that they all lie on one side is then mere luck too often.
-    """
-    gain = row.difference_from_count_12
-    if row.method == "count_12":
-        return "the reference"
-    if origins < LEAST_FOR_VERDICT:
-        return "too few months"
-    if gain.low > 0:
-        return "better"
-    return "worse" if gain.high < 0 else "no difference shown"
 
 
 def busiest_hour(profile: tuple[float, ...] | None) -> str:
@@ -270,7 +144,7 @@ def busiest_hour(profile: tuple[float, ...] | None) -> str:
     return f"{DAYS[hour // 24]} {hour % 24:02d}:00"
 
 
-def _show(
+def show_table(
     console: Console,
     headings: Sequence[str],
     rows: Iterable[Sequence[str]],
@@ -292,6 +166,7 @@ def _show(
     console.print(table)
 
 
-def _say(console: Console, lines: Iterable[str]) -> None:
+def say(console: Console, lines: Iterable[str]) -> None:
+    """Print lines as they are, folded by the screen alone."""
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)

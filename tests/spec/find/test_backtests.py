@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_places import BORROWING, ROBBERY, drawn_places, place_counts, true_rates
 
-from becalm.cli.find_view import verdict
+from becalm.cli.find_backtest_view import verdict
 from becalm.find.backtest import backtest
 from becalm.find.settings import FindSettings
 from becalm.methods.search_curve import search_curve, search_order
