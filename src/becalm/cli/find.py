@@ -7,21 +7,21 @@ from typing import Annotated
 
 import typer
 
+from becalm.cli import find_rules
+from becalm.cli.find_rules import AskedOfList
 from becalm.cli.find_units import AskedOfPlaces
 from becalm.cli.options import desk_of
 from becalm.cli.shared_options import with_options
 
 app = typer.Typer(no_args_is_help=True, help="Find the micro-places that carry street violence.")
+find_rules.register(app)
 
 
 @app.command("hotspots")
-@with_options(AskedOfPlaces, "asked")
+@with_options(AskedOfList, "asked")
 def hotspots(
     context: typer.Context,
-    asked: AskedOfPlaces,
-    separation_m: Annotated[
-        float, typer.Option(help="The least distance between the centres of two listed places.")
-    ] = 0.0,
+    asked: AskedOfList,
     out: Annotated[
         list[Path] | None,
         typer.Option(
@@ -38,7 +38,7 @@ def hotspots(
     from becalm.desk.find import find_hotspots
 
     files = tuple(out or ())
-    question = asked.question_of_places(separation_m=separation_m)
+    question = asked.question_of_list()
     found = find_hotspots(desk_of(context, asked.workspace), question, seed=asked.seed, out=files)
     print_hotspots(found, asked.format, files)
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from becalm.cli.find_rules_view import lines_of_rules
 from becalm.cli.options import Format
 from becalm.cli.screen import console as on_screen
 from becalm.cli.screen import is_narrow
@@ -65,6 +66,7 @@ def _print_list(found: HotspotsFound, written: Sequence[Path]) -> None:
     left_out = (*(() if timed else ("busiest hour",)), *(WIDE_ONLY if is_narrow(console) else ()))
     show_table(console, LIST_HEADINGS, [_cells(h) for h in listed.hotspots[:SHOWN]], left_out=left_out)
     say(console, _summary(listed))
+    say(console, lines_of_rules(listed.selection))
     if not timed:
         say(console, ("When in the week: not known, for these records carry no times.",))
     say(console, (f"warning: {w}" for w in listed.warnings))
@@ -104,6 +106,7 @@ def _summary(listed: HotspotList) -> tuple[str, ...]:
         f"How sure: mean P(top {len(listed.hotspots)}) {listed.mean_p_top:.2f}; "
         + ", ".join(f"{bands[band]} {band}" for band in Band)
         + f"; {listed.tied_below} places not listed cannot be told apart from the last one.",
+        *_churn(listed),
         f"Score: {parts}; {_memory(listed.half_life_months)}.",
         f"Borrowed from: {', '.join(listed.related) or 'nothing'}. "
         f"Left out as found by police: {', '.join(listed.excluded) or 'nothing on record'}.",
@@ -112,6 +115,16 @@ def _summary(listed: HotspotList) -> tuple[str, ...]:
         f"{c.null_share_50:.2%}. "
         f"Generalised Gini {c.gini_generalised:.2f}.",
         f"Places that compete: {listed.places:,} ({listed.denominator}{_land(listed.kind, listed.area_m2)}).",
+    )
+
+
+def _churn(listed: HotspotList) -> tuple[str, ...]:
+    """How much the last month moved the list, beside how much of it is in doubt."""
+    if listed.churn is None:
+        return ()
+    return (
+        f"Churn: {listed.churn.came} of {len(listed.hotspots)} places were not on the list before "
+        f"{listed.churn.month} came in; {listed.churn.doubtful:.0f} are to be expected outside the true top.",
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 
+from becalm.find.settings import FindSettings
 from becalm.terms.errors import Fault, UsageError
 from becalm.terms.selection import DayHours, PlaceDecision
 
@@ -43,6 +44,10 @@ class Rules:
     def areas(self) -> tuple[str, ...]:
         """The areas that a rule names."""
         return tuple(sorted({*self.floors, *self.caps}))
+
+    def applied_to(self, settings: FindSettings) -> FindSettings:
+        """The settings with the count and the separation of these rules."""
+        return replace(settings, count=self.count, separation_m=self.separation_m)
 
     def without(self, place_id: str) -> Rules:
         """The same rules without the decision about this place."""

@@ -20,6 +20,7 @@ from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from becalm.methods.grid import clipped_squares
+from becalm.publish.list_rules import rules_object
 from becalm.publish.spreadsheet import harmless
 from becalm.terms.errors import UsageError
 from becalm.terms.hotspot import Hotspot, HotspotList
@@ -147,6 +148,7 @@ def run_object(run: RunRecord | None, found: HotspotList) -> dict[str, Any]:
         "tied_below": found.tied_below,
         "concentration": {k: _rounded(v) for k, v in asdict(found.concentration).items()},
         "warnings": list(found.warnings),
+        **({"rules": rules_object(found.selection)} if found.selection else {}),
     }
 
 

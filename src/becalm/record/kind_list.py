@@ -126,6 +126,21 @@ OUTCOMES = (
     ),
 )
 
+PLACES = (
+    Kind(
+        "place_overridden",
+        "Somebody decided that a place must, or must not, be on the list of hotspots.",
+        (
+            need("place", "text", "the place, as the list names it"),
+            need("decision", "text", "include, leave_out, or lift (the place is free again)"),
+            REASON,
+            may("until", "day", "the last day on which it holds"),
+        ),
+        purposes=("hotspots",),
+        corrects="may",
+    ),
+)
+
 WATCH = (
     Kind(
         "record_accessed",
@@ -258,5 +273,5 @@ HOUSE = (
     ),
 )
 
-ALL_KINDS = (*PATROL, *OUTCOMES, *HELP, *WATCH, *HOUSE)
+ALL_KINDS = (*PATROL, *OUTCOMES, *HELP, *PLACES, *WATCH, *HOUSE)
 KINDS: Mapping[tuple[str, int], Kind] = MappingProxyType({(k.name, k.version): k for k in ALL_KINDS})

@@ -1,0 +1,62 @@
+"""How the rules of a list, their prices and the overrides are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from becalm.cli.options import Format
+from becalm.cli.record_view import emit
+from becalm.terms.selection import PlaceDecision, RulePrice, Selection
+
+
+def lines_of_rules(selection: Selection | None) -> Iterator[str]:
+    """The rules with their prices, how the list was chosen, and every decision that applied or did not."""
+    if selection is None:
+        return
+    if selection.hours:
+        yield f"For the hours {selection.hours} of every day: what is expected is expected in these hours."
+    written = f" (rules by {selection.author}, {selection.written_on})" if selection.author else ""
+    expected = f"{selection.expected:.1f} incidents expected in 30 days on the list"
+    yield f"Rules{written}: {expected}; {selection.how}."
+    yield from (f"  {price_in_words(price)}" for price in selection.prices)
+    yield from (f"override: {decision_in_words(d)}" for d in selection.decisions)
+    yield from (
+        f"warning: override without effect, no such place competes here: {decision_in_words(d)}"
+        for d in selection.unmatched
+    )
+
+
+def price_in_words(price: RulePrice) -> str:
+    """What a rule costs, e.g. "at most 9 in Camden: one more would add 0.3, without the rule 1.2"."""
+    parts = []
+    if price.relaxed is not None and price.unit != "the decision":
+        parts.append(f"{price.unit} would add {price.relaxed:.2f}")
+    if price.removed is not None:
+        parts.append(f"without the rule {price.removed:.2f} more")
+    return f"{price.rule}: {', '.join(parts) or 'cannot be priced'}"
+
+
+def decision_in_words(decision: PlaceDecision) -> str:
+    """What was decided about a place, by whom, when and why."""
+    where = f"entry {decision.entry} of the ledger" if decision.entry else "file of rules"
+    who = f"{decision.by or 'not named'}, {decision.on or 'no date'}, {where}"
+    until = f", until {decision.until}" if decision.until else ""
+    return f"{decision.verb} {decision.place_id} ({who}{until}): {decision.reason}"
+
+
+def print_overrides(decisions: Sequence[PlaceDecision], format: Format) -> None:
+    """Print the overrides that hold, as asked."""
+    rows = [
+        {
+            "place": d.place_id,
+            "decision": "include" if d.include else "leave_out",
+            "reason": d.reason,
+            "by": d.by,
+            "on": str(d.on),
+            "until": str(d.until) if d.until else None,
+            "entry": d.entry,
+        }
+        for d in decisions
+    ]
+    lines = [decision_in_words(d) for d in decisions] or ["No override holds."]
+    emit(format, lines=lines, told=rows, rows=rows)
