@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from becalm.find.location import LocationError
 from becalm.tables.spots import PointsPerCell
 from becalm.tables.tally import PlaceCounts
 
@@ -18,6 +19,24 @@ def warn_of_points(points: PointsPerCell) -> tuple[str, ...]:
         f"{points.least_records} of them ({points.single / points.cells:.0%}) hold one point only. "
         "Such a cell ranks a point of the source's map, not a place. "
         f"Take larger cells (--cell-m {2 * points.cell_m:g}).",
+    )
+
+
+def warn_of_doubt(location: LocationError | None) -> tuple[str, ...]:
+    """How far may each record have happened from its point?"""
+    if location is None:
+        return ()
+    return (
+        f"Each record may have happened some {location.typical_m:.0f} m in each direction from its point: "
+        "P(top) and the rank intervals allow for it.",
+    )
+
+
+def warn_of_merging(asked_m: float, taken_m: float) -> tuple[str, ...]:
+    """Were places merged because they were finer than the records?"""
+    return (
+        f"Places of {asked_m:g} m are finer than these records are placed: merged into places of "
+        f"{taken_m:g} m, the smallest that will do.",
     )
 
 

@@ -40,6 +40,12 @@ def h3_under(x_m: Floats, y_m: Floats, resolution: int, *, crs: str) -> tuple[tu
     return names, _outlines(h3, names, crs)
 
 
+def h3_width_m(resolution: int) -> float:
+    """How wide are cells of this resolution: the side of a square as large as the average one, in metres."""
+    area: float = _h3(resolution).average_hexagon_area(resolution, unit="m^2")
+    return float(round(area**0.5, 1))
+
+
 def _h3(resolution: int) -> ModuleType:
     if not COARSEST <= resolution <= FINEST:
         raise UsageError(

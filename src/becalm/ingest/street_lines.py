@@ -45,7 +45,8 @@ def read_street_lines(path: Path, *, crs: str) -> Shapes:
         raise InputError(f"{path.name}: streets are read from {known}. Give one of these.")
     moved = _in_metres(lines, written_in, crs, path)
     lost = np.flatnonzero(~np.isfinite(shapely.bounds(moved)).all(axis=1))
-    _refuse(path, [_fault(path, i, f"lies nowhere in {crs}", "correct its coordinates") for i in lost.tolist()])
+    said = f"lies nowhere in {crs}", "correct its coordinates"
+    _refuse(path, [_fault(path, i, *said) for i in lost.tolist()])
     return np.asarray(shapely.get_parts(moved), dtype=object)
 
 
@@ -77,7 +78,8 @@ def _of_layer(path: Path) -> tuple[Shapes, str]:
         raise InputError(f"{path.name} does not say which coordinate system it is in. Export it with one.")
     lines = np.asarray(frame.geometry.array, dtype=object)
     bad = np.flatnonzero(~np.isin(shapely.get_type_id(lines), LINES) | shapely.is_empty(lines))
-    _refuse(path, [_fault(path, i, "is no line", "give a LineString or MultiLineString") for i in bad.tolist()])
+    said = "is no line", "give a LineString or MultiLineString"
+    _refuse(path, [_fault(path, i, *said) for i in bad.tolist()])
     return np.asarray(shapely.force_2d(lines), dtype=object), frame.crs.to_wkt()
 
 

@@ -1,0 +1,113 @@
+"""How finely the records are placed: what is too fine for them, and what their error does to the order."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from becalm.methods.blend import GammaPosterior
+from becalm.methods.grid import CellGrid, to_cells
+from becalm.methods.point_spacing import displaced_sums, point_spacing, weighted_median
+from becalm.tables.place_set import PlaceSet
+from becalm.tables.spots import MovedPoints
+from becalm.terms.errors import QuestionError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+LEAST_MOVED = 0.5  # share of the records that must have been moved for their points to be taken as fixed
+LEAST_POINTS = 10
+ROUNDS = 16
+STEP_M = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class LocationError:
+    """The fixed points of the records, how many target records lie on each, and how unsure each is.
+
+    `spacing_m` is how far the typical record's point is from the next one, `spread_m[i]` the standard
+    deviation in each direction of where the records of point i happened.
+    """
+
+    easting_m: Floats
+    northing_m: Floats
+    target: Ints
+    spread_m: Floats
+    spacing_m: float
+
+    @property
+    def typical_m(self) -> float:
+        """The standard deviation of the typical target record."""
+        held = self.target > 0
+        return (
+            weighted_median(self.spread_m[held], self.target[held].astype(np.float64)) if held.any() else 0.0
+        )
+
+    @property
+    def least_width_m(self) -> float:
+        """The smallest place that is not finer than the records, in tens of metres."""
+        return math.ceil(self.spacing_m / STEP_M) * STEP_M
+
+
+def measure_location(points: MovedPoints) -> LocationError | None:
+    """How unsure are these records' places? None where most are placed exactly."""
+    held = points.records > 0
+    if points.moved_share < LEAST_MOVED or int(held.sum()) < LEAST_POINTS:
+        return None
+    x, y, weights = points.easting_m[held], points.northing_m[held], points.records[held].astype(np.float64)
+    spacing = point_spacing(x, y)
+    return LocationError(
+        easting_m=x,
+        northing_m=y,
+        target=points.target[held],
+        spread_m=spacing.spread_m,
+        spacing_m=weighted_median(spacing.nearest_m, weights),
+    )
+
+
+def refuse_too_fine(width_m: float, error: LocationError | None, *, option: str) -> None:
+    """Raise QuestionError where places are narrower than the records' points are apart."""
+    if error is None or width_m >= error.spacing_m:
+        return
+    raise QuestionError(
+        f"Places of {width_m:g} m are finer than these records are placed: their source moved them to fixed "
+        f"points, and the next point is typically {error.spacing_m:.0f} m away. A list of such places would "
+        f"rank the points of a map. Take {option}, the smallest that will do, or add --merge to have it done."
+    )
+
+
+def carry_error(
+    posterior: GammaPosterior,
+    widened: GammaPosterior,
+    own: Floats,
+    error: LocationError,
+    places: CellGrid | PlaceSet,
+    rng: np.random.Generator,
+) -> GammaPosterior:
+    """The widened posterior, with the doubt about where each record happened.
+
+    Each record of a place is worth the same share of its own effective count `own`. All are moved
+    again and again by their spread: a place's mean becomes what it then holds on average, and the
+    variance over the moves is added to its own.
+    """
+
+    def locate(x: Floats, y: Floats) -> Ints:
+        if isinstance(places, CellGrid):
+            return places.numbers(*to_cells(x, y, places.cell_m))
+        return places.locate(x, y)
+
+    held = error.target > 0
+    x, y, counts = error.easting_m[held], error.northing_m[held], error.target[held]
+    home = locate(x, y)
+    records = np.bincount(home[home >= 0], counts[home >= 0], places.size)
+    each = np.divide(own, records, out=np.zeros(places.size), where=records > 0)
+    worth = np.where(home >= 0, each[home], 0.0)
+    mean, variance = displaced_sums(
+        x, y, counts, worth, error.spread_m[held], locate=locate, size=places.size, rounds=ROUNDS, rng=rng
+    )
+    unplaced = np.where(records > 0, 0.0, own)  # what no record on a point stands for stays
+    expected = np.maximum(posterior.shape - own + mean + unplaced, 1e-12) / posterior.rate
+    doubt = expected**2 / widened.shape + variance / posterior.rate**2
+    return GammaPosterior(expected**2 / doubt, expected / doubt)

@@ -1,0 +1,78 @@
+"""How far apart are the fixed points to which a source moves its records, and what that does to counts.
+
+A record that was moved to the nearest of points `s` apart came from somewhere in that point's cell; a
+square cell of side s has a standard deviation of s / sqrt(12) in each direction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial import cKDTree
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+AROUND = 4  # neighbours whose mean distance is a point's spacing: on a square grid exactly its step
+
+
+@dataclass(frozen=True, slots=True)
+class Spacing:
+    """Of each distinct point: the distance to the nearest other, and the mean to the four nearest."""
+
+    nearest_m: Floats
+    around_m: Floats
+
+    @property
+    def spread_m(self) -> Floats:
+        """The standard deviation in each direction of where a point's records came from."""
+        return np.asarray(self.around_m / np.sqrt(12.0))
+
+
+def point_spacing(x_m: Floats, y_m: Floats) -> Spacing:
+    """How far is each of these distinct points from the others? At least two points are needed."""
+    if len(x_m) < 2:
+        raise ValueError(f"{len(x_m)} points have no spacing. Give at least two.")
+    points = np.column_stack([x_m, y_m])
+    distances, _ = cKDTree(points).query(points, k=min(AROUND, len(points) - 1) + 1)
+    others = distances[:, 1:]
+    return Spacing(np.asarray(others[:, 0]), np.asarray(others.mean(axis=1)))
+
+
+def weighted_median(values: Floats, weights: Floats) -> float:
+    """The value below which half of the weight lies."""
+    order = np.argsort(values, kind="stable")
+    running = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(running, running[-1] / 2.0)])
+
+
+def displaced_sums(
+    x_m: Floats,
+    y_m: Floats,
+    counts: Ints,
+    worth: Floats,
+    spread_m: Floats,
+    *,
+    locate: Callable[[Floats, Floats], Ints],
+    size: int,
+    rounds: int,
+    rng: np.random.Generator,
+) -> tuple[Floats, Floats]:
+    """The mean and variance of each place's sum when every single record is moved by its point's spread.
+
+    Point i has `counts[i]` records worth `worth[i]` each; `locate` gives the place of a point, -1 for
+    none. What is moved onto no place stays where it was.
+    """
+    of = np.repeat(np.arange(len(counts)), counts)
+    home = locate(x_m, y_m)[of]
+    sums = np.zeros((rounds, size))
+    for made in sums:
+        x = x_m[of] + spread_m[of] * rng.standard_normal(len(of))
+        y = y_m[of] + spread_m[of] * rng.standard_normal(len(of))
+        place = locate(x, y)
+        place = np.where(place >= 0, place, home)
+        kept = place >= 0
+        made += np.bincount(place[kept], worth[of][kept], size)
+    return sums.mean(axis=0), sums.var(axis=0, ddof=1)
