@@ -12,6 +12,7 @@ from shapely import to_wkt
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.areas_and_hours import find_named, number_areas, share_in_hours
+from becalm.find.churn import last_scores, measure_churn
 from becalm.find.ground import Ground, lay_ground
 from becalm.find.rules import Rules
 from becalm.find.score import Score, read_blend, score_places
@@ -64,7 +65,7 @@ def find_hotspots(
     rules = rules or Rules(count=settings.count, separation_m=settings.separation_m)
     settings = replace(settings, count=rules.count, separation_m=rules.separation_m)
     ground = lay_ground(counts, targets, boundary=boundary, places=places, settings=settings)
-    (score,) = score_places(ground, settings, [len(ground.months)])
+    score, before = last_scores(ground, settings)
     scatter = measure_scatter(ground, settings)
     posterior = widen(score.posterior, score.own, scatter or STEADY)
     choice, share = _choose(ground, score, rules, facts)
@@ -98,8 +99,14 @@ def find_hotspots(
         drift=scatter.drift if scatter else None,
         warnings=_warnings(ground, counts, len(listed), settings, scatter),
         kind=ground.kind,
+        churn=measure_churn(ground.months, listed, _earlier(ground, before, rules, facts), certainty.p_top),
         selection=choice.selection,
     )
+
+
+def _earlier(ground: Ground, before: Score | None, rules: Rules, facts: PlaceFacts | None) -> Ints | None:
+    """What the same rules would have listed a month earlier, where the history reaches so far."""
+    return None if before is None else _choose(ground, before, rules, facts)[0].listed
 
 
 def measure_scatter(ground: Ground, settings: FindSettings) -> Scatter | None:

@@ -45,7 +45,7 @@ def count_places(
     cells = _with_cells(placed, cell_m)
     found = (
         cells.group_by("column", "row", "month", group=cells.offence_group.fill_null("unknown"))
-        .agg(n=cells.count(), fresh=_freshness(cells).sum(), dated=cells.occurred_on.count())
+        .agg(n=cells.count(), fresh=_freshness(cells).sum(), dated=_freshness(cells).count())
         .to_pyarrow()
     )
     quality = rows.group_by(quality=rows.location_quality.fill_null("none")).agg(
@@ -132,7 +132,9 @@ def wanted(incidents: Table, groups: Sequence[str] | None, months: Sequence[str]
 
 
 def _freshness(rows: Table) -> ibis.Value:
-    """One half for every FRESH_DAYS from the day of each record to the end of its month."""
+    """One half for every FRESH_DAYS from each record's day to the end of its month; null without days."""
+    if "occurred_on" not in rows.columns:
+        return ibis.null("float64")
     end = rows.occurred_on.truncate("M") + ibis.interval(months=1)
     days = end.cast("date").delta(rows.occurred_on, unit="day").cast("float64")
     return ibis.literal(0.5) ** (days / FRESH_DAYS)

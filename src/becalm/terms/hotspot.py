@@ -113,6 +113,20 @@ class Concentration:
 
 
 @dataclass(frozen=True, slots=True)
+class Churn:
+    """How much the list moved when its last month came in.
+
+    `came` places were not on the list that the same rules made a month earlier, before `month` was known.
+    `doubtful` is how many of the listed places are not to be expected in the true top: the sum of 1 - P(top).
+    A list that changes by more than that chases noise.
+    """
+
+    month: str
+    came: int
+    doubtful: float
+
+
+@dataclass(frozen=True, slots=True)
 class HotspotList:
     """The places that carry the target offences, best first, and what the list rests on.
 
@@ -154,6 +168,7 @@ class HotspotList:
     kind: PlaceKind = "cell"
     location_error_m: float = 0.0
     selection: Selection | None = None
+    churn: Churn | None = None
 
     @property
     def mean_p_top(self) -> float:

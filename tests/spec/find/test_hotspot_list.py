@@ -24,6 +24,15 @@ def listed(counts, targets=ROBBERY, *, settings=SMALL, seed=1, **options):
     return find_hotspots(counts, targets, crs="EPSG:27700", settings=settings, rng=rng, **options)
 
 
+def until(counts, months):
+    """The same counts as they stood after their first months."""
+    kept = counts.month_index < months
+    arrays = ("columns", "rows", "month_index", "group_index", "counts")
+    return replace(
+        counts, months=counts.months[:months], **{name: getattr(counts, name)[kept] for name in arrays}
+    )
+
+
 @pytest.fixture(scope="module")
 def counts():
     rng = np.random.default_rng(20)
@@ -211,3 +220,17 @@ def test_where_tables_differ_a_group_counts_as_found_by_police():
     merged = {g.key: g for g in merge_groups(tables, ("weapons", "new"))}
     assert set(merged) == {"weapons", "new"}
     assert (merged["weapons"].found_by, merged["weapons"].street_violence) == ("police", True)
+
+
+def test_the_list_says_how_much_its_last_month_moved_it(counts):
+    found = listed(counts)
+    assert found.churn.month == counts.months[-1]
+    assert 0 <= found.churn.came <= len(found.hotspots)
+    assert found.churn.doubtful == pytest.approx(sum(1 - h.p_top for h in found.hotspots))
+    earlier = listed(until(counts, len(counts.months) - 1))
+    places = {h.place_id for h in earlier.hotspots}
+    assert found.churn.came == sum(h.place_id not in places for h in found.hotspots)
+
+
+def test_the_first_possible_list_has_nothing_to_be_held_against(counts):
+    assert listed(until(counts, 4)).churn is None
