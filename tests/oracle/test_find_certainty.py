@@ -133,8 +133,8 @@ def test_ten_classes_of_probability_come_true_within_three_points():
     rows = []
     for seed in range(1, 9):
         city = simulate_city(Settings(), np.random.default_rng(seed))
-        for months in (18, 24, 36, 47):
-            rows.append(judge_contenders(counts_of(city, months), true_cells(city.plan, months), seed))
+        moments = [(counts_of(city, months), true_cells(city.plan, months)) for months in (18, 24, 36, 47)]
+        rows.extend(judge_contenders(counts, truth, seed) for counts, truth in moments)
     p_top, hit, held, listed = np.concatenate(rows).T
     for low in np.arange(10) / 10:
         chosen = (p_top > 0) & (p_top >= low) & (p_top < (low + 0.1 if low < 0.85 else 1.01))

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from becalm.cli.find_rules_view import lines_of_rules
 from becalm.cli.options import Format
 from becalm.cli.screen import console as on_screen
 from becalm.cli.screen import is_narrow
@@ -65,6 +66,7 @@ def _print_list(found: HotspotsFound, written: Sequence[Path]) -> None:
     left_out = (*(() if timed else ("busiest hour",)), *(WIDE_ONLY if is_narrow(console) else ()))
     show_table(console, LIST_HEADINGS, [_cells(h) for h in listed.hotspots[:SHOWN]], left_out=left_out)
     say(console, _summary(listed))
+    say(console, lines_of_rules(listed.selection))
     if not timed:
         say(console, ("When in the week: not known, for these records carry no times.",))
     say(console, (f"warning: {w}" for w in listed.warnings))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from becalm.find.areas_and_hours import find_named, number_areas, share_in_hours
 from becalm.find.churn import last_scores, measure_churn
 from becalm.find.ground import Ground, lay_ground
+from becalm.find.location import LocationError, carry_error
 from becalm.find.rules import Rules
 from becalm.find.score import Score, read_blend, score_places
 from becalm.find.select import Candidates, Choice, choose_places
@@ -48,13 +48,15 @@ def find_hotspots(
     settings: FindSettings | None = None,
     rules: Rules | None = None,
     facts: PlaceFacts | None = None,
+    location: LocationError | None = None,
     rng: np.random.Generator,
 ) -> HotspotList:
     """Which places will carry most of the target in the month after the last, and how sure is that?
 
     `boundary` or `places` are in the same metres as the counts. All months of `counts` are used. Boroughs and
     hour-of-week profiles are added afterwards by `describe_places`. Without `rules` the list keeps the count
-    and the separation of the settings; rules about areas or hours need the `facts` of the places.
+    and the separation of the settings; rules about areas or hours need the `facts` of the places. With
+    `location` the doubt about where each record happened is part of P(top) and of the rank intervals.
 
     Raises
     ------
@@ -63,15 +65,19 @@ def find_hotspots(
     """
     settings = settings or FindSettings()
     rules = rules or Rules(count=settings.count, separation_m=settings.separation_m)
-    settings = replace(settings, count=rules.count, separation_m=rules.separation_m)
+    settings = rules.applied_to(settings)
     ground = lay_ground(counts, targets, boundary=boundary, places=places, settings=settings)
     score, before = last_scores(ground, settings)
     scatter = measure_scatter(ground, settings)
     posterior = widen(score.posterior, score.own, scatter or STEADY)
+    doubted = posterior
+    if location is not None:
+        doubted = carry_error(score.posterior, posterior, score.own, location, ground.places, rng)
     choice, share = _choose(ground, score, rules, facts)
     posterior = GammaPosterior(posterior.shape, posterior.rate / share)
     listed = choice.listed
-    draws = draw_rates(posterior, top=settings.count, draws=settings.draws, rng=rng, always=listed)
+    doubted = GammaPosterior(doubted.shape, doubted.rate / share)
+    draws = draw_rates(doubted, top=settings.count, draws=settings.draws, rng=rng, always=listed)
     certainty = rank_certainty(draws, listed, top=settings.count, level=settings.level)
     return HotspotList(
         hotspots=_hotspots(ground, posterior, listed, certainty, settings.level),
@@ -100,6 +106,7 @@ def find_hotspots(
         warnings=_warnings(ground, counts, len(listed), settings, scatter),
         kind=ground.kind,
         churn=measure_churn(ground.months, listed, _earlier(ground, before, rules, facts), certainty.p_top),
+        location_error_m=location.typical_m if location else 0.0,
         selection=choice.selection,
     )
 
