@@ -87,7 +87,11 @@ def attack(ground: Ground, folder: Path, way: Way | None, seed: int) -> str:
         return f"not found: {said}"
     if expected.low is not None and not expected.low <= (verdict.first_bad or 0) <= (expected.high or 0):
         return f"wrong entry: {said}"
-    if alone != (False, verdict.first_bad, {f.fate for f in verdict.findings}):
+    told = [
+        f for f in verdict.findings if "ledger.head" not in f.what
+    ]  # beside the file, which it is not shown
+    first = min((f.first for f in told if f.first is not None), default=None)
+    if alone != (not told, first, {f.fate for f in told}):
         return f"the verifiers differ: {alone} {said}"
     return ""
 

@@ -74,7 +74,7 @@ def marked(desk: Desk, kind: str, *, purpose: str, facts: Mapping[str, Fact]) ->
 def note_configuration(desk: Desk) -> Entry | None:
     """Record becalm.toml as it is now, where the ledger does not know it so."""
     sha256 = hashlib.sha256((desk.workspace.path / CONFIG).read_bytes()).hexdigest()
-    held = {str(row["config_sha256"]) for row in desk.open_ledger().state("configuration")}
+    held = {str(row.get("config_sha256")) for row in desk.open_ledger().state("configuration")}
     if held == {sha256}:
         return None
     return leave_mark(

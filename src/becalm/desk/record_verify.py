@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from becalm.record.checkpoint import handover_bytes, read_anchor, signed_bytes
 from becalm.record.verdict import IN_LEDGER, Anchor, Finding, Verdict
 from becalm.record.verify import LedgerCopy, verify_ledger
 from becalm.store.keys import SigningKey, new_key, read_key, write_key
+from becalm.store.ledger_guard import UNKNOWN
 from becalm.tables.ledger import Ledger
 from becalm.terms.errors import InputError, LedgerError, TamperError
 from becalm.terms.event import Checkpoint, Head
@@ -52,7 +54,10 @@ def verify_record(desk: Desk, *, anchor_files: Sequence[Path] = ()) -> RecordVer
     ------
     InputError
         where a file given as an anchor is none.
+    TamperError
+        where there is nothing left to verify.
     """
+    _require_there(desk)
     ledger = desk.open_ledger()
     given = tuple(Anchor(_read(path), str(path), outside=True) for path in anchor_files)
     found, unreadable, remarks = _lying_anchors(desk, ledger)
@@ -65,7 +70,7 @@ def verify_record(desk: Desk, *, anchor_files: Sequence[Path] = ()) -> RecordVer
         kept=ledger.kept(),
         remembered=remembered,
         remarks=remarks,
-        amiss=(*altered, *unreadable, *forgotten),
+        amiss=(*altered, *unreadable, *forgotten, *_state_findings(ledger)),
     )
     return RecordVerified(ledger.identity, verify_ledger(copy))
 
@@ -161,9 +166,37 @@ def _kept_in(ledger: Ledger) -> tuple[tuple[Anchor, ...], tuple[Finding, ...]]:
 
 def _remembered_by(ledger: Ledger) -> tuple[tuple[Head, ...], tuple[Finding, ...]]:
     try:
-        return ledger.remembered(), ()
+        return ledger.remembered(), tuple(_unnoted(ledger))
     except LedgerError as error:
         return (), (Finding("checkpoint", None, str(error)),)
+
+
+def _unnoted(ledger: Ledger) -> Iterator[Finding]:
+    """Where the note of the last head beside the ledger is gone, nobody knows whether its end is there."""
+    with suppress(LedgerError, TamperError):  # then the entries themselves tell what is wrong
+        for head in (head for head in ledger.lost() if head.last == UNKNOWN):
+            what = (
+                f"The note of the last head beside the ledger ({ledger.label}.head) is gone: whether entries "
+                f"stood after entry {head.size} cannot be told. Put it back, or let two people confirm the "
+                "ledger as it stands (becalm record restore)."
+            )
+            yield Finding("shorter", head.size + 1, what)
+
+
+def _state_findings(ledger: Ledger) -> Iterator[Finding]:
+    """Whether the state tables can be read; what they hold is for `becalm record rebuild` to compare."""
+    try:
+        ledger.state("configuration")
+    except TamperError as error:
+        yield Finding("altered", None, error.message)
+
+
+def _require_there(desk: Desk) -> None:
+    if desk.ledger_file is not None and not desk.ledger_file.exists():
+        raise TamperError(
+            f"There is no ledger in {desk.ledger_file}: it was moved away or deleted, or none was begun yet. "
+            "Entry 1 is the first that is missing. Put it back, or a copy: becalm record restore."
+        )
 
 
 def _read(path: Path) -> Checkpoint:

@@ -54,13 +54,16 @@ def _foreign(row: StoredRow, walk: Walk, rows: Iterable[StoredRow], identity: st
     place = walk.sound + 1
     if _own_hash((*row[:13], walk.last, row[14])) == row[14]:
         return Finding("altered", place, f"Entry {place} was altered: its link to the entry before it was.")
-    before = _place_of(row[13], islice(rows, walk.sound), identity)
-    if before is not None and before + 1 < place and _own_hash((before + 1, *row[1:])) == row[14]:
-        return Finding(
-            "inserted",
-            before + 1,
-            f"Entry {before + 1} was put in: the row numbered {place} was written as entry {before + 1}.",
+    stood = _stood_for(row, islice(rows, walk.sound), identity)
+    if stood is not None and stood[0] < place and _own_hash((stood[0], *row[1:])) == row[14]:
+        number, is_copy = stood
+        said = (
+            f"the row that stands there is a copy of entry {number}."
+            if is_copy
+            else f"the row numbered {place} was written as entry {number}."
         )
+        first = place if is_copy else number
+        return Finding("inserted", first, f"Entry {first} was put in: {said}")
     written = _written_as(row, walk.size + REACH) if row[13] != walk.last else None
     if written is not None:
         return Finding(
@@ -72,11 +75,15 @@ def _foreign(row: StoredRow, walk: Walk, rows: Iterable[StoredRow], identity: st
     return Finding("altered", place, f"Entry {place} was altered: what it says does not give its hash.")
 
 
-def _place_of(link: str, rows: Iterable[StoredRow], identity: str) -> int | None:
-    """After which entry does a row with this link stand? 0 for the first of all."""
-    if link == first_link(identity):
-        return 0
-    return next((row[0] for row in rows if row[14] == link), None)
+def _stood_for(row: StoredRow, rows: Iterable[StoredRow], identity: str) -> tuple[int, bool] | None:
+    """Under which number was a row with this link written, and does it still stand there as well?"""
+    number: int | None = 1 if row[13] == first_link(identity) else None
+    for other in rows:
+        if other[0] == number:
+            return number, other[14] == row[14]
+        if other[14] == row[13]:
+            number = other[0] + 1
+    return None if number is None else (number, False)
 
 
 def _written_as(row: StoredRow, most: int) -> int | None:

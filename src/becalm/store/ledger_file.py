@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from becalm.store.ledger_schema import bring_up_to_date, stamp_of
 from becalm.store.ledger_tables import REVISION, ledger
-from becalm.terms.errors import LedgerError
+from becalm.terms.errors import BecalmError, LedgerError, TamperError
 
 WAIT_SECONDS = 15.0  # for another process that writes
 SETTINGS = (
@@ -132,7 +132,13 @@ class LedgerFile:
         self._engine.dispose()
 
 
-def _named_failure(path: Path, error: BaseException | None) -> LedgerError:
+def _named_failure(path: Path, error: BaseException | None) -> BecalmError:
+    if str(error).startswith(("no such table", "no such column")):
+        return TamperError(
+            f"The ledger {path} is not as becalm made it ({error}): somebody took that out, and with it "
+            "every entry from 1 on is in doubt. Keep the file as evidence, and put a copy in its place: "
+            "becalm record restore."
+        )
     code = str(getattr(error, "sqlite_errorname", ""))
     reason, remedy = next(
         (said for name, said in REASONS.items() if code.startswith(name)),

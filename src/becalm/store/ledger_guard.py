@@ -16,7 +16,7 @@ from becalm.record.chain import entry_of
 from becalm.store.ledger_seal import Tail
 from becalm.store.ledger_tables import event
 from becalm.tables.ledger import COLUMNS, lost_name
-from becalm.terms.errors import LedgerError
+from becalm.terms.errors import LedgerError, TamperError
 from becalm.terms.event import Event, Head
 
 RESTORED = "ledger_restored"
@@ -75,6 +75,22 @@ class HeadMemo:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def require_there(ledger: Path, memo: HeadMemo) -> None:
+    """Refuse to begin a ledger anew where one is known to have stood.
+
+    Raises
+    ------
+    TamperError
+        where it is gone.
+    """
+    if ledger.exists() or (kept := memo.read()) is None or not kept.size:
+        return
+    raise TamperError(
+        f"The ledger {ledger} is gone: {memo.path.name} beside it says that it had {kept.size} entries. "
+        "Entry 1 is the first that is missing. Put it back, or a copy: becalm record restore."
+    )
 
 
 def known_heads(memo: HeadMemo | None, tail: Tail, anchors: Sequence[Head]) -> tuple[Head, ...]:

@@ -17,7 +17,7 @@ from becalm.store import ledger_payload as payloads
 from becalm.store import ledger_tables as tables
 from becalm.store.ledger_backup import forget_in_backups
 from becalm.store.ledger_file import LedgerFile
-from becalm.store.ledger_guard import HeadMemo
+from becalm.store.ledger_guard import HeadMemo, require_there
 from becalm.store.ledger_queue import GroupCommit, Request
 from becalm.store.ledger_seal import Sealed, Tail, peaks_text, seal
 from becalm.store.ledger_states import States
@@ -62,8 +62,9 @@ class SqliteLedger(StoredLedger):
         anchors: Sequence[Checkpoint] = (),
     ) -> None:
         self._now, self._draw_salt = now, draw_salt
-        self._file = LedgerFile(Path(path), lambda: draw_salt().hex()[:32])
         memo = HeadMemo(Path(path).with_suffix(".head"))
+        require_there(Path(path), memo)
+        self._file = LedgerFile(Path(path), lambda: draw_salt().hex()[:32])
         super().__init__(self._file, folds, memo=memo, anchors=anchors)
         with suppress(
             LedgerError, TamperError

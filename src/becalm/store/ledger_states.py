@@ -12,9 +12,11 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 
 from becalm.record.fold_shape import Fold, Row
 from becalm.store.ledger_tables import state
+from becalm.terms.errors import TamperError
 from becalm.terms.event import Entry, Fact
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+_ALTERED = ": it was altered. Run `becalm record rebuild`, which folds them anew."
 Place = tuple[str, str]  # a state table and the key of its row
 ONE_ROW = select(state.c.row).where(state.c.name == bindparam("one"), state.c.key == bindparam("at"))
 MANY_ROWS = select(state.c.key, state.c.row).where(
@@ -72,7 +74,7 @@ class States:
                     for key in fold.keys(entry):
                         place = (fold.table, key)
                         row = rows[place] if place in rows else self._row(place)
-                        rows[place] = fold.step(key, row, entry)
+                        rows[place] = _step(fold, key, row, entry)
         self._rows |= rows
 
     def _row(self, place: Place) -> Row | None:
@@ -119,8 +121,13 @@ def row_text(row: Row) -> str:
 
 
 def read_row(text: str) -> Row:
-    """A row of a state table from its JSON."""
-    return {name: _fact(value) for name, value in json.loads(text).items()}
+    """A row of a state table from its JSON; raises TamperError where it is none."""
+    try:
+        return {name: _fact(value) for name, value in json.loads(text).items()}
+    except (ValueError, AttributeError) as error:
+        raise TamperError(
+            f"The row {text!r:.60} of a state table is none that becalm writes{_ALTERED}"
+        ) from error
 
 
 def _fact(value: object) -> Fact:
@@ -155,3 +162,11 @@ def fold_anew(connection: Connection, folds: Sequence[Fold], entries: Iterable[E
         connection.execute(delete(state))
         write_rows(connection, folded, stood={})
     return found
+
+
+def _step(fold: Fold, key: str, row: Row | None, entry: Entry) -> Row | None:
+    """What this entry makes of the row; an altered row may lack what the fold looks for."""
+    try:
+        return fold.step(key, row, entry)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TamperError(f"The row {key!r} of state table {fold.table!r} does not fit{_ALTERED}") from error

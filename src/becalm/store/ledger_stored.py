@@ -101,11 +101,7 @@ class StoredLedger:
         with self._database.reading() as connection:
             size, tree = connection.execute(select(tables.ledger.c.size, tables.ledger.c.tree)).one()
         memo = self._memo.read() if self._memo is not None else None
-        try:
-            root = peaks_root(read_peaks(tree)).hex()
-        except TamperError:
-            root = "unreadable"
-        return (Head(size, root, ""), *([memo] if memo else []))
+        return (*_noted(int(size), str(tree)), *([memo] if memo else []))
 
     def lost(self) -> tuple[Head, ...]:
         """Heads that this ledger is known to have had, and does not hold: it is an older copy."""
@@ -182,3 +178,13 @@ class StoredLedger:
         self._database.close()
         if self._memo is not None:
             self._memo.close()
+
+
+def _noted(size: int, tree: str) -> tuple[Head, ...]:
+    """The head that the row of the ledger notes; two where its size and its tree speak of different ones."""
+    try:
+        peaks = read_peaks(tree)
+    except TamperError:
+        return (Head(size, "unreadable", ""),)
+    root, grown = peaks_root(peaks).hex(), sum(leaves for leaves, _ in peaks)
+    return (Head(size, root, ""),) if grown == size else (Head(size, "", ""), Head(grown, root, ""))

@@ -30,6 +30,7 @@ COLUMNS += ["subject", "facts", "corrects", "commitment", "previous", "hash"]
 SIGNED = ("format", "key", "last", "ledger", "made_at", "root", "size")
 FORMAT = "becalm.checkpoint.1"
 IN_LEDGER = "the ledger"
+UNREADABLE = "unreadable"
 HOLDS, CANNOT_READ, BROKEN = 0, 2, 11
 REACH = 1_000  # how far beyond the end a moved entry is looked for
 P = 2**255 - 19  # Ed25519: the field, the order of the group, the curve
@@ -150,7 +151,8 @@ class Ledger:
         found = ledger.execute(f"SELECT {', '.join(wanted)} FROM checkpoint ORDER BY number")
         self.heads = [{"format": FORMAT, **dict(zip(wanted, row, strict=True))} for row in found]
         size, tree = ledger.execute("SELECT size, tree FROM ledger").fetchone()
-        self.remembered = [(size, root_of(tree), "")]
+        grown, root = grown_of(tree), root_of(tree)
+        self.remembered = [(size, root, "")] if grown in (size, None) else [(size, "", ""), (grown, root, "")]
         memo = path.with_suffix(".head")
         if memo.is_file():
             size, last = memo.read_text("ascii").split()
@@ -202,12 +204,20 @@ def facts_of(row: Row) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
+def grown_of(tree: str) -> int | None:
+    """How many entries the tree that a ledger notes of itself stands for, if that can be read."""
+    try:
+        return None if root_of(tree) == UNREADABLE else sum(int(part.split(":")[0]) for part in tree.split())
+    except ValueError:
+        return None
+
+
 def root_of(tree: str) -> str:
     """The Merkle root of the full subtrees that a ledger notes of itself."""
     try:
-        peaks = [bytes.fromhex(part.split(":")[1]) for part in tree.split()]
-    except (ValueError, IndexError):
-        return "unreadable"
+        peaks = [bytes.fromhex(peak) for _, peak in [part.split(":") for part in tree.split()]]
+    except ValueError:
+        return UNREADABLE
     return root_over(peaks)
 
 
@@ -412,14 +422,20 @@ class Verdict:
             return "altered", n, "it does not follow the entry before it: it was written anew"
         if own_hash([*row[:13], last]) == row[14]:
             return "altered", n, "its link to the entry before it was altered"
-        links = [self.first] + [other[14] for other in self.rows[: self.sound]]
-        before = links.index(row[13]) if row[13] in links else n
-        if before + 1 < n and own_hash([before + 1, *row[1:]]) == row[14]:
-            return "inserted", before + 1, f"the row numbered {n} was written as entry {before + 1}"
+        if (written := self.written_as(row)) < n:
+            is_copy = self.rows[written - 1][14] == row[14]
+            words = f"the row numbered {n} was written as entry {written}"
+            return "inserted", n if is_copy else written, words
         for other in range(1, self.size + REACH + 1) if row[13] != last else ():
             if own_hash([other, *row[1:]]) == row[14]:
                 return "moved", n, f"this row was written as entry {other}"
         return "altered", n, "what it says does not give its hash"
+
+    def written_as(self, row: Row) -> int:
+        """Under which number was a row written that names an earlier entry? One too great if none."""
+        links = [self.first] + [other[14] for other in self.rows[: self.sound]]
+        number = links.index(row[13]) + 1 if row[13] in links else len(links)
+        return number if own_hash([number, *row[1:]]) == row[14] else len(links)
 
     def check_payloads(self) -> None:
         """Are the personal details beside the entries those that were committed to?"""

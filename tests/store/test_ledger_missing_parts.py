@@ -1,0 +1,113 @@
+"""A ledger on SQLite from which something was taken out is tampered with: it is said so, never a crash."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from ledgers import SetClock, arrest, draw_salt, plain
+from sqlalchemy import Connection, create_engine, text
+
+from becalm.record.verify import LedgerCopy, verify_ledger
+from becalm.store.ledger_schema import bring_up_to_date, upgrade
+from becalm.store.ledger_sqlite import SqliteLedger
+from becalm.terms.errors import TamperError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "ledger.sqlite"
+
+
+def opened(path: Path) -> SqliteLedger:
+    return SqliteLedger(path, now=SetClock(), draw_salt=draw_salt)
+
+
+def begin(path: Path) -> None:
+    ledger = opened(path)
+    ledger.append(plain(arrest(), arrest()))
+    ledger.close()
+
+
+def execute(path: Path, *statements: str) -> None:
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def made_by(make: Callable[[Connection], None]) -> list[tuple[str, ...]]:
+    """Names and words of all that stands in a fresh database, spaces put aside."""
+    engine = create_engine("sqlite://")
+    with engine.begin() as connection:
+        make(connection)
+        asked = text("SELECT type, name, sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY type, name")
+        found = [(kind, name, "".join(sql.split())) for kind, name, sql in connection.execute(asked)]
+    engine.dispose()
+    return found
+
+
+def test_a_new_ledger_has_the_tables_that_the_revisions_make() -> None:
+    assert made_by(bring_up_to_date) == made_by(upgrade)
+
+
+def test_a_ledger_that_is_gone_is_not_begun_anew(path: Path) -> None:
+    begin(path)
+    path.unlink()
+    with pytest.raises(TamperError, match=r"is gone: ledger.head beside it says that it had 2 entries"):
+        opened(path)
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("table", ["event", "ledger", "state", "payload", "checkpoint", "alembic_version"])
+def test_a_table_that_was_taken_out_is_tampering(path: Path, table: str) -> None:
+    begin(path)
+    execute(path, f"DROP TABLE {table}")
+    with pytest.raises(TamperError, match="took that out"):
+        read_all(path)
+
+
+def read_all(path: Path) -> None:
+    ledger = opened(path)
+    try:
+        anchors, kept = ledger.checkpoints(), ledger.kept()
+        assert anchors == ledger.state("configuration") == ()
+        verify_ledger(LedgerCopy(ledger.identity, ledger.rows, (), kept, ledger.remembered()))
+    finally:
+        ledger.close()
+
+
+@pytest.mark.parametrize("row", ["rubbish", "{}", "[]"])
+def test_an_altered_state_table_is_named_with_its_remedy(path: Path, row: str) -> None:
+    begin(path)
+    execute(path, f"UPDATE state SET row = '{row}'")
+    ledger = opened(path)
+    with pytest.raises(TamperError, match="becalm record rebuild"):
+        ledger.append(plain(arrest(corrects=1)))
+    assert ledger.head().size == 2
+    ledger.close()
+
+
+def test_a_cut_tail_is_found_where_its_size_was_mended_too(path: Path) -> None:
+    begin(path)
+    execute(
+        path, "DROP TRIGGER event_remains", "DELETE FROM event WHERE seq = 2", "UPDATE ledger SET size = 1"
+    )
+    path.with_suffix(".head").unlink()
+    ledger = opened(path)
+    verdict = verify_ledger(LedgerCopy(ledger.identity, ledger.rows, (), remembered=ledger.remembered()))
+    ledger.close()
+    assert [(finding.fate, finding.first) for finding in verdict.findings] == [("shorter", 2)]
+
+
+def test_a_copy_of_an_entry_put_in_is_named_where_it_stands(path: Path) -> None:
+    begin(path)
+    columns = "recorded_at, occurred_at, kind, version, actor, role, purpose, programme, subject, facts"
+    columns += ", corrects, commitment, previous, hash"
+    execute(path, f"INSERT INTO event SELECT 3, {columns} FROM event WHERE seq = 1")
+    ledger = opened(path)
+    verdict = verify_ledger(LedgerCopy(ledger.identity, ledger.rows, ()))
+    ledger.close()
+    assert [(finding.fate, finding.first) for finding in verdict.findings] == [("inserted", 3)]
