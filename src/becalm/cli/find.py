@@ -16,12 +16,17 @@ from becalm.cli.shared_options import with_options
 app = typer.Typer(no_args_is_help=True, help="Find the micro-places that carry street violence.")
 find_rules.register(app)
 
+FinderName = Annotated[
+    str, typer.Option("--finder", help="What chooses the places: becalm's own or a plug-in.")
+]
+
 
 @app.command("hotspots")
 @with_options(AskedOfList, "asked")
 def hotspots(
     context: typer.Context,
     asked: AskedOfList,
+    finder: FinderName = "blend",
     out: Annotated[
         list[Path] | None,
         typer.Option(
@@ -39,7 +44,8 @@ def hotspots(
 
     files = tuple(out or ())
     question = asked.question_of_list()
-    found = find_hotspots(desk_of(context, asked.workspace), question, seed=asked.seed, out=files)
+    desk = desk_of(context, asked.workspace)
+    found = find_hotspots(desk, question, seed=asked.seed, finder=finder, out=files)
     print_hotspots(found, asked.format, files)
 
 
@@ -48,6 +54,7 @@ def hotspots(
 def backtest(
     context: typer.Context,
     asked: AskedOfPlaces,
+    finder: FinderName = "blend",
     area_share: Annotated[float, typer.Option(help="The share of the area that PAI is taken at.")] = 0.01,
     origins: Annotated[int, typer.Option(help="How many months to foretell, the last ones on record.")] = 12,
 ) -> None:
@@ -61,5 +68,6 @@ def backtest(
         area_share=area_share,
         origins=origins,
         seed=asked.seed,
+        finder=finder,
     )
     print_backtest(done, asked.format)

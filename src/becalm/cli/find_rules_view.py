@@ -8,9 +8,13 @@ from becalm.cli.options import Format
 from becalm.cli.record_view import emit
 from becalm.terms.selection import PlaceDecision, RulePrice, Selection
 
+OWN = "blend"
 
-def lines_of_rules(selection: Selection | None) -> Iterator[str]:
+
+def lines_of_rules(selection: Selection | None, finder: str) -> Iterator[str]:
     """The rules with their prices, how the list was chosen, and every decision that applied or did not."""
+    if finder != OWN:
+        yield f"Chosen by the finder {finder}; what is expected and how sure it is are becalm's own answers."
     if selection is None:
         return
     if selection.hours:

@@ -66,7 +66,7 @@ def _print_list(found: HotspotsFound, written: Sequence[Path]) -> None:
     left_out = (*(() if timed else ("busiest hour",)), *(WIDE_ONLY if is_narrow(console) else ()))
     show_table(console, LIST_HEADINGS, [_cells(h) for h in listed.hotspots[:SHOWN]], left_out=left_out)
     say(console, _summary(listed))
-    say(console, lines_of_rules(listed.selection))
+    say(console, lines_of_rules(listed.selection, listed.finder))
     if not timed:
         say(console, ("When in the week: not known, for these records carry no times.",))
     say(console, (f"warning: {w}" for w in listed.warnings))

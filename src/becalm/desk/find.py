@@ -3,60 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-from ibis import Table
 from shapely.geometry.base import BaseGeometry
 
 from becalm import __version__
 from becalm.desk.core import Desk
-from becalm.desk.coverage import gaps_of
-from becalm.desk.find_units import UnitChoice, lay_places
+from becalm.desk.find_evidence import DEFAULT_CELL_M, Evidence, Field, FindQuestion, gather, lay_field
+from becalm.desk.find_finders import pick_finder
+from becalm.desk.find_rules import facts_for, rule_parameters, rules_of
 from becalm.find.backtest import backtest as backtest_places
 from becalm.find.describe import describe_places
 from becalm.find.hotspots import find_hotspots as find_places
-from becalm.find.settings import FindSettings
-from becalm.find.targets import Targets, choose_targets, merge_groups
-from becalm.find.warn import warn_of_points, warn_of_quality
-from becalm.ingest.offences import load_offences
+from becalm.find.plugin import OWN, NamedFinder
 from becalm.publish.hotspots import hotspots_csv, hotspots_geojson, require_known_ending, write_hotspots
-from becalm.store.boundaries import load_boundaries
-from becalm.tables.cells import count_places, hour_profiles
-from becalm.tables.coverage import gaps_within
+from becalm.tables.cells import hour_profiles
 from becalm.tables.place_facts import facts_of_places
-from becalm.tables.place_set import PlaceSet
-from becalm.tables.point_counts import PointCounts, count_points
-from becalm.tables.sources import Source, choose_source
-from becalm.tables.spots import boroughs_of_cells, points_per_cell
-from becalm.tables.tally import PlaceCounts
-from becalm.tables.totals import months_between
-from becalm.terms.coverage import Gap
-from becalm.terms.errors import UsageError
+from becalm.tables.spots import boroughs_of_cells
 from becalm.terms.hotspot import Backtest, HotspotList
 from becalm.terms.run import RunRecord
 
-DEFAULT_CELL_M = 150.0
-
-
-@dataclass(frozen=True, slots=True)
-class FindQuestion:
-    """Which offences, on which cells, learnt from which months of which source, as known when?
-
-    Without `target`, all street violence. `since` and `until` are months, both included; without
-    them, all months on record.
-    """
-
-    target: tuple[str, ...] = ()
-    cell_m: float = DEFAULT_CELL_M
-    since: str | None = None
-    until: str | None = None
-    source: str | None = None
-    as_of: date | None = None
-    unit: UnitChoice = field(default_factory=UnitChoice)
-    settings: FindSettings = field(default_factory=FindSettings)
+__all__ = [
+    "DEFAULT_CELL_M",
+    "BacktestDone",
+    "FindQuestion",
+    "HotspotsFound",
+    "backtest",
+    "find_hotspots",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,53 +68,42 @@ class BacktestDone:
     run: RunRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """What is counted, and the places that compete; no places means the cells of the counts."""
-
-    counts: PlaceCounts | PointCounts
-    places: PlaceSet | None
-    warnings: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What every question of find reads from the archive."""
-
-    incidents: Table
-    counts: PlaceCounts
-    targets: Targets
-    boundary: BaseGeometry | None
-    data: Mapping[str, str]
-    warnings: tuple[str, ...]
-
-
 def find_hotspots(
     desk: Desk,
     question: FindQuestion,
     *,
     seed: int | None = None,
     only: Mapping[str, str] | None = None,
+    finder: str = OWN,
     out: Sequence[Path] = (),
 ) -> HotspotsFound:
     """Which places carry the target offences, and how sure is the list? Also written to `out`."""
     for path in out:
         require_known_ending(path)
+    chosen_by = pick_finder(finder)
     drawn = desk.draw_seed() if seed is None else seed
     evidence = gather(desk, question, only)
-    field = _field(desk, question, evidence)
+    field = lay_field(desk, evidence)
+    rules = rules_of(desk, question.rules, question.settings)
     listed = find_places(
         field.counts,
         evidence.targets,
         crs=desk.workspace.city.crs,
         boundary=evidence.boundary,
         places=field.places,
+        location=field.location,
         settings=question.settings,
+        rules=rules,
+        facts=facts_for(rules, evidence.incidents, field.counts, field.places, evidence.targets.target),
+        finder=chosen_by,
         rng=np.random.default_rng(drawn),
     )
     described = _describe(evidence, field, listed)
     warned = replace(described, warnings=(*evidence.warnings, *field.warnings, *described.warnings))
-    found = HotspotsFound(warned, _run(desk, "find hotspots", question, drawn, evidence), evidence.boundary)
+    settled = replace(question, settings=rules.applied_to(question.settings))
+    extra = {**rule_parameters(question.rules, rules), **_named(chosen_by)}
+    run = _run(desk, "find hotspots", settled, drawn, evidence, extra)
+    found = HotspotsFound(warned, run, evidence.boundary)
     found.write(out)
     return found
 
@@ -150,11 +116,13 @@ def backtest(
     origins: int = 12,
     seed: int | None = None,
     only: Mapping[str, str] | None = None,
+    finder: str = OWN,
 ) -> BacktestDone:
-    """How well would each method have foretold each of the last months?"""
+    """How well would each method have foretold each of the last months? `finder` joins becalm's own."""
+    also = pick_finder(finder)
     drawn = desk.draw_seed() if seed is None else seed
     evidence = gather(desk, question, only)
-    field = _field(desk, question, evidence)
+    field = lay_field(desk, evidence)
     tested = backtest_places(
         field.counts,
         evidence.targets,
@@ -163,73 +131,16 @@ def backtest(
         boundary=evidence.boundary,
         places=field.places,
         settings=question.settings,
+        finder=also,
         rng=np.random.default_rng(drawn),
     )
     warned = replace(tested, warnings=(*evidence.warnings, *field.warnings, *tested.warnings))
-    extra = {"area_share": area_share, "origins": origins}
+    extra = {"area_share": area_share, "origins": origins, **_named(also)}
     return BacktestDone(warned, _run(desk, "find backtest", question, drawn, evidence, extra))
 
 
-def gather(desk: Desk, question: FindQuestion, only: Mapping[str, str] | None = None) -> Evidence:
-    """What do the records say for this question? Read from the archive, with what must be warned of."""
-    files = desk.archive.files("incidents", as_of=question.as_of)
-    chosen = choose_source(files, question.source, tables=("incidents",))
-    source = chosen.key
-    months = _months([f.month for f in files if f.source == source], question)
-    wanted = [f for f in files if f.source == source and f.month in months]
-    data = dict(only) if only is not None else {f.path: f.sha256 for f in wanted}
-    incidents = desk.archive.table("incidents", only=data)
-    counts = count_places(incidents, cell_m=question.cell_m, months=months)
-    tables = load_offences(desk.workspace.offences_path).values()
-    targets = choose_targets(merge_groups(tables, counts.groups), question.target)
-    boundaries = load_boundaries(desk.workspace)
-    gaps = _gaps(desk, chosen, question, only)
-    points = points_per_cell(incidents, cell_m=question.cell_m)
-    return Evidence(
-        incidents=incidents,
-        counts=counts,
-        targets=targets,
-        boundary=boundaries.outline if boundaries else None,
-        data=data,
-        warnings=(
-            *(f"coverage: {gap}" for gap in gaps_within(gaps, months, (source,))),
-            *warn_of_quality(counts),
-            *warn_of_points(points),
-        ),
-    )
-
-
-def _gaps(
-    desk: Desk, source: Source, question: FindQuestion, only: Mapping[str, str] | None
-) -> tuple[Gap, ...]:
-    """What the source's records do not cover; a repeated run keeps to its own files and asks nothing else."""
-    return gaps_of(desk, source, as_of=question.as_of) if only is None else ()
-
-
-def _months(held: Sequence[str], question: FindQuestion) -> tuple[str, ...]:
-    first = max(min(held), question.since or min(held))
-    last = min(max(held), question.until or max(held))
-    if first > last:
-        raise UsageError(
-            f"No month on record lies between {question.since or min(held)} and "
-            f"{question.until or max(held)}: the source runs from {min(held)} to {max(held)}."
-        )
-    return months_between(first, last)
-
-
-def _field(desk: Desk, question: FindQuestion, evidence: Evidence) -> Field:
-    if question.unit.is_grid:
-        return Field(evidence.counts, None)
-    counts = count_points(evidence.incidents, months=evidence.counts.months)
-    places = lay_places(
-        question.unit,
-        counts,
-        evidence.targets,
-        width_m=question.cell_m,
-        boundary=evidence.boundary,
-        crs=desk.workspace.city.crs,
-    )
-    return Field(counts, places, places.notes)
+def _named(finder: NamedFinder | None) -> dict[str, str]:
+    return {"finder": finder.name} if finder else {}
 
 
 def _describe(evidence: Evidence, field: Field, listed: HotspotList) -> HotspotList:
@@ -253,7 +164,7 @@ def _run(
     question: FindQuestion,
     seed: int,
     evidence: Evidence,
-    extra: Mapping[str, float | int] | None = None,
+    extra: Mapping[str, Any] | None = None,
 ) -> RunRecord:
     settings = question.settings
     return RunRecord(

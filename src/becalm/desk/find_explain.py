@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from becalm.desk.core import Desk
-from becalm.desk.find import Evidence, FindQuestion, gather
+from becalm.desk.find_evidence import Evidence, FindQuestion, gather
 from becalm.find.clusters import explain_clusters
 from becalm.find.ground import lay_ground
 from becalm.find.hotspots import find_hotspots as find_places

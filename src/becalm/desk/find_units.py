@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +11,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from becalm.find.location import LocationError, refuse_too_fine
 from becalm.find.place_kinds import (
     FOOTPRINT,
     INSIDE,
@@ -24,7 +25,8 @@ from becalm.find.place_kinds import (
     tile_places,
 )
 from becalm.find.targets import Targets
-from becalm.ingest.h3_cells import h3_over, h3_under
+from becalm.find.warn import warn_of_merging
+from becalm.ingest.h3_cells import h3_over, h3_under, h3_width_m
 from becalm.ingest.street_lines import read_street_lines
 from becalm.methods.lattices import Lattice
 from becalm.store.own_places import read_land, read_own_areas
@@ -43,7 +45,8 @@ class UnitChoice:
     `turn_deg` turns squares and hexagons anticlockwise; `places` is the file of own areas (named by
     `id_column`) or of streets; `junction_m` of each arm belong to a junction (0: no junctions apart)
     and records within `snap_m` of a street belong to it; `exclude` is a file of land left out. `file_crs`
-    speaks for files that state no coordinate system.
+    speaks for files that state no coordinate system. `merge` takes the smallest size that the
+    records' location quality allows where the asked one is too fine, instead of refusing it.
     """
 
     unit: Unit = "square"
@@ -55,6 +58,7 @@ class UnitChoice:
     snap_m: float = 50.0
     exclude: Path | None = None
     file_crs: str | None = None
+    merge: bool = False
 
     def __post_init__(self) -> None:
         if (self.unit in NEEDS_A_FILE) != (self.places is not None):
@@ -91,6 +95,32 @@ class UnitChoice:
             **{name: getattr(self, name) for name in names},
             **{name: {"file": p.name, "sha256": _hash(p)} for name, p in files.items() if p is not None},
         }
+
+
+def fit_unit(
+    choice: UnitChoice, width_m: float, location: LocationError | None
+) -> tuple[UnitChoice, float, tuple[str, ...]]:
+    """Which places, how wide, are not too fine for these records, and what is to be said of it?
+
+    Raises QuestionError where the asked ones are too fine and merging was not asked for. Own areas
+    and streets are taken as they are: their size is the user's own choice.
+    """
+    asked_m = h3_width_m(choice.h3_resolution) if choice.unit == "h3" else width_m
+    if location is None or choice.unit in NEEDS_A_FILE or asked_m >= location.spacing_m:
+        return choice, width_m, ()
+    if choice.unit == "h3":
+        fit = next(r for r in range(choice.h3_resolution, 4, -1) if h3_width_m(r) >= location.spacing_m)
+        fitting, least_m, option = (
+            replace(choice, h3_resolution=fit),
+            h3_width_m(fit),
+            f"--h3-resolution {fit}",
+        )
+    else:
+        fitting, least_m = choice, location.least_width_m
+        option = f"--cell-m {least_m:g}"
+    if not choice.merge:
+        refuse_too_fine(asked_m, location, option=option)
+    return fitting, width_m if choice.unit == "h3" else least_m, warn_of_merging(asked_m, least_m)
 
 
 def lay_places(

@@ -10,6 +10,7 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.find.baselines import REFERENCE
 from becalm.find.ground import Ground, lay_ground
+from becalm.find.plugin import NamedFinder
 from becalm.find.settings import FindSettings
 from becalm.find.skill import HISTORY_MONTHS, Skill, judge_methods
 from becalm.find.targets import Targets
@@ -35,12 +36,14 @@ def backtest(
     boundary: BaseGeometry | None = None,
     places: PlaceSet | None = None,
     settings: FindSettings | None = None,
+    finder: NamedFinder | None = None,
     rng: np.random.Generator,
 ) -> Backtest:
     """How well would each method have foretold each of the last `origins` months?
 
     Every month is predicted from the months before it alone: half-life, shares and prior are
-    chosen anew at each origin. Intervals resample months, the same ones for every method.
+    chosen anew at each origin. A `finder` is judged beside becalm's own methods.
+    Intervals resample months, the same ones for every method.
 
     Raises
     ------
@@ -55,7 +58,7 @@ def backtest(
     last = len(ground.months)
     tested = range(last - origins, last)
     used, left_out = _months_with_incidents(ground, tested)
-    trial = judge_methods(ground, settings, used, area_share=area_share, rng=rng)
+    trial = judge_methods(ground, settings, used, area_share=area_share, finder=finder, rng=rng)
     skills = trial.skills
     drawn = resample(len(used), rounds=ROUNDS, rng=rng)
     return Backtest(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from becalm.find.areas_and_hours import find_named, number_areas, share_in_hours
 from becalm.find.churn import last_scores, measure_churn
 from becalm.find.ground import Ground, lay_ground
 from becalm.find.location import LocationError, carry_error
+from becalm.find.plugin import OWN, NamedFinder, wanted_by
 from becalm.find.rules import Rules
 from becalm.find.score import Score, read_blend, score_places
 from becalm.find.select import Candidates, Choice, choose_places
@@ -49,6 +51,7 @@ def find_hotspots(
     rules: Rules | None = None,
     facts: PlaceFacts | None = None,
     location: LocationError | None = None,
+    finder: NamedFinder | None = None,
     rng: np.random.Generator,
 ) -> HotspotList:
     """Which places will carry most of the target in the month after the last, and how sure is that?
@@ -57,6 +60,7 @@ def find_hotspots(
     hour-of-week profiles are added afterwards by `describe_places`. Without `rules` the list keeps the count
     and the separation of the settings; rules about areas or hours need the `facts` of the places. With
     `location` the doubt about where each record happened is part of P(top) and of the rank intervals.
+    A `finder` chooses the places; what is expected of them, and how sure that is, stays becalm's own answer.
 
     Raises
     ------
@@ -73,7 +77,8 @@ def find_hotspots(
     doubted = posterior
     if location is not None:
         doubted = carry_error(score.posterior, posterior, score.own, location, ground.places, rng)
-    choice, share = _choose(ground, score, rules, facts)
+    by = _Chooser(ground, rules, facts, finder, rng.spawn(1)[0])
+    choice, share = by.choose(score)
     posterior = GammaPosterior(posterior.shape, posterior.rate / share)
     listed = choice.listed
     doubted = GammaPosterior(doubted.shape, doubted.rate / share)
@@ -105,15 +110,16 @@ def find_hotspots(
         drift=scatter.drift if scatter else None,
         warnings=_warnings(ground, counts, len(listed), settings, scatter),
         kind=ground.kind,
-        churn=measure_churn(ground.months, listed, _earlier(ground, before, rules, facts), certainty.p_top),
+        churn=measure_churn(ground.months, listed, _earlier(by, before), certainty.p_top),
         location_error_m=location.typical_m if location else 0.0,
         selection=choice.selection,
+        finder=finder.name if finder else OWN,
     )
 
 
-def _earlier(ground: Ground, before: Score | None, rules: Rules, facts: PlaceFacts | None) -> Ints | None:
+def _earlier(by: _Chooser, before: Score | None) -> Ints | None:
     """What the same rules would have listed a month earlier, where the history reaches so far."""
-    return None if before is None else _choose(ground, before, rules, facts)[0].listed
+    return None if before is None else by.choose(before, priced=False)[0].listed
 
 
 def measure_scatter(ground: Ground, settings: FindSettings) -> Scatter | None:
@@ -152,25 +158,36 @@ def measure_concentration(ground: Ground, months: int = 12) -> Concentration:
     )
 
 
-def _choose(
-    ground: Ground, score: Score, rules: Rules, facts: PlaceFacts | None
-) -> tuple[Choice, NDArray[np.float64] | float]:
-    """The listed places under the rules, and the share of each place's week that the list is for."""
-    places = ground.places
-    share = share_in_hours(facts, places, rules.hours) if rules.hours else 1.0
-    areas, names = number_areas(facts, places) if rules.areas else (np.full(places.size, -1), ())
-    x, y = places.centres_m
-    candidates = Candidates(
-        expected=score.expected * share,
-        x_m=x,
-        y_m=y,
-        areas=areas,
-        names=names,
-        named=find_named(places, [decision.place_id for decision in rules.decisions]),
-        step_m=places.width_m,
-        listable=places.listable if isinstance(places, PlaceSet) else None,
-    )
-    return choose_places(candidates, rules), share
+@dataclass(frozen=True, slots=True)
+class _Chooser:
+    """Under which rules, and by which finder, places are chosen."""
+
+    ground: Ground
+    rules: Rules
+    facts: PlaceFacts | None
+    finder: NamedFinder | None
+    rng: np.random.Generator
+
+    def choose(self, score: Score, *, priced: bool = True) -> tuple[Choice, NDArray[np.float64] | float]:
+        """The listed places just before the score's month, and the share of each one's week they are for."""
+        places, rules = self.ground.places, self.rules
+        expected = wanted_by(
+            self.finder, self.ground, score.origin, score.expected, how_many=rules.count, rng=self.rng
+        )
+        share = share_in_hours(self.facts, places, rules.hours) if rules.hours else 1.0
+        areas, names = number_areas(self.facts, places) if rules.areas else (np.full(places.size, -1), ())
+        x, y = places.centres_m
+        candidates = Candidates(
+            expected=expected * share,
+            x_m=x,
+            y_m=y,
+            areas=areas,
+            names=names,
+            named=find_named(places, [decision.place_id for decision in rules.decisions]),
+            step_m=places.width_m,
+            listable=places.listable if isinstance(places, PlaceSet) else None,
+        )
+        return choose_places(candidates, rules, priced=priced), share
 
 
 def _hotspots(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from becalm.find.baselines import scores_of_all
 from becalm.find.ground import Ground
+from becalm.find.plugin import NamedFinder, ask_finder
 from becalm.find.score import Score, score_places
 from becalm.find.settings import FindSettings
 from becalm.methods.blend import fit_mixture
@@ -67,6 +68,7 @@ def judge_methods(
     tested: Sequence[int],
     *,
     area_share: float,
+    finder: NamedFinder | None = None,
     rng: np.random.Generator,
 ) -> Trial:
     """How well did each method foretell each tested month, from the months before it alone?
@@ -78,7 +80,8 @@ def judge_methods(
     before = max(before, settings.least_months)
     origins = [before, *tested]
     scores = score_places(ground, settings, origins)
-    made = zip(origins, scores_of_all(ground, scores), strict=True)
+    by_all = scores_of_all(ground, scores)
+    made = zip(origins, _joined(ground, finder, origins, by_all, settings, rng), strict=True)
     _, first = next(made)
     earlier = {method: _chances(score, ground.even) for method, score in first.items()}
     skills: dict[str, list[Skill]] = {method: [] for method in first}
@@ -93,6 +96,24 @@ def judge_methods(
             skills[method].append(_skill(month, score, chances, gain))
             earlier[method] = chances
     return Trial(skills, tuple(best), tuple(null), _calibration(ground, scores[1:]))
+
+
+def _joined(
+    ground: Ground,
+    finder: NamedFinder | None,
+    origins: Sequence[int],
+    by_all: Iterator[dict[str, Floats]],
+    settings: FindSettings,
+    rng: np.random.Generator,
+) -> Iterator[dict[str, Floats]]:
+    """The scores of becalm's own methods and, after them, of the finder."""
+    for origin, scores in zip(origins, by_all, strict=True):
+        if finder is None or finder.name in scores:
+            yield scores
+        else:
+            (own,) = rng.spawn(1)
+            asked = ask_finder(finder, ground, origin, how_many=settings.count, rng=own)
+            yield {**scores, finder.name: asked}
 
 
 def _month(ground: Ground, origin: int, area_share: float, count: int) -> _Month:

@@ -148,6 +148,7 @@ def run_object(run: RunRecord | None, found: HotspotList) -> dict[str, Any]:
         "tied_below": found.tied_below,
         "concentration": {k: _rounded(v) for k, v in asdict(found.concentration).items()},
         "warnings": list(found.warnings),
+        "finder": found.finder,
         **({"rules": rules_object(found.selection)} if found.selection else {}),
     }
 

@@ -139,6 +139,7 @@ class HotspotList:
     `location_error_m` is the standard deviation in each direction by which the records' points are in
     doubt (0: taken as exact). For street segments `area_m2` is metres of street. `selection` says under which
     rules the places were chosen; where it names hours, everything expected here is of those hours alone.
+    `finder` is what chose them; what is expected, and how sure, is becalm's own answer whoever chose.
     """
 
     hotspots: tuple[Hotspot, ...]
@@ -168,6 +169,7 @@ class HotspotList:
     kind: PlaceKind = "cell"
     location_error_m: float = 0.0
     selection: Selection | None = None
+    finder: str = "blend"
     churn: Churn | None = None
 
     @property
