@@ -23,13 +23,10 @@ run becalm init demo/workspace --city demo/city/city.toml --boundaries demo/city
 step "3. Its records, as a force would deliver them"
 run becalm ingest demo/city/extract --workspace demo/workspace
 
-step "4. Its units and streets, for the patrol plan"
-run cp demo/city/units.toml demo/city/streets/streets.graphml demo/workspace
-
-step "5. Measure, find, plan patrols, and brief"
+step "4. Measure, find, plan patrols, and brief"
 run becalm run --workspace demo/workspace --period 2020-04 --baseline 2019-04 --seed 7 --patrol-from 2020-05-04
 
-step "6. Is the plan sound? Who drew it?"
+step "5. Is the plan sound? Who drew it?"
 run becalm patrol check demo/workspace/patrol/plan-2020-05-04 --workspace demo/workspace
 run becalm patrol audit --workspace demo/workspace
 

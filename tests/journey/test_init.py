@@ -174,3 +174,24 @@ def test_the_folder_may_be_named_as_every_other_command_names_it(tmp_path: Path)
     both = init(tmp_path / "one", "--workspace", tmp_path / "other")
     assert both.exit_code == 2
     assert not (tmp_path / "one").exists()
+
+
+def test_units_and_streets_beside_a_city_file_come_into_the_workspace_and_are_named(tmp_path: Path) -> None:
+    city = city_file(tmp_path)
+    (city.parent / "units.toml").write_text("# whoever patrols\n", "utf-8")
+    (city.parent / "streets").mkdir()
+    (city.parent / "streets" / "streets.geojson").write_text("{}", "utf-8")
+    told = init(tmp_path / "force", "--city", city).output
+    assert (tmp_path / "force" / "units.toml").read_text("utf-8") == "# whoever patrols\n"
+    assert (tmp_path / "force" / "streets.geojson").read_text("utf-8") == "{}"
+    assert "For patrol plans" in told
+    assert "streets.geojson were copied into" in told
+
+
+def test_units_that_a_folder_holds_already_are_not_written_over(tmp_path: Path) -> None:
+    city = city_file(tmp_path)
+    (city.parent / "units.toml").write_text("# whoever patrols\n", "utf-8")
+    (tmp_path / "force").mkdir()
+    (tmp_path / "force" / "units.toml").write_text("# mine\n", "utf-8")
+    assert init(tmp_path / "force", "--city", city).exit_code != 0
+    assert (tmp_path / "force" / "units.toml").read_text("utf-8") == "# mine\n"

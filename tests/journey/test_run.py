@@ -204,6 +204,7 @@ def test_settings_in_becalm_toml_are_asked_and_options_go_first(loaded: Path, tm
 
 def test_records_of_months_alone_have_no_hours_and_say_so(files: Path, tmp_path: Path) -> None:
     becalm("init", tmp_path / "w", "--city", files / "city.toml")
+    town.without_patrols(tmp_path / "w")
     becalm("ingest", files / "police_uk", "--workspace", tmp_path / "w", "--as-of", "2020-07-01")
     becalm("run", "-w", tmp_path / "w", *ASKED)
     page = (tmp_path / "w" / "briefing" / "index.html").read_text("utf-8")

@@ -41,11 +41,18 @@ def simulate(folder: Path) -> Path:
 
 
 def workspace_of(town: Path, folder: Path, *, boundaries: bool = True) -> Path:
-    """A workspace that holds the town's extract."""
+    """A workspace that holds the town's extract, and no units, so that a briefing is made in a moment."""
     shapes = ("--boundaries", town / "boundaries.geojson") if boundaries else ()
     becalm("init", folder, "--city", town / "city.toml", *shapes)
+    without_patrols(folder)
     becalm("ingest", town / "extract", "--workspace", folder, "--as-of", "2020-07-01")
     return folder
+
+
+def without_patrols(workspace: Path) -> None:
+    """Take away the units and streets that the town brought."""
+    for name in ("units.toml", "streets.graphml"):
+        (workspace / name).unlink()
 
 
 def copy(workspace: Path, to: Path) -> Path:

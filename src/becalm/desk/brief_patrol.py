@@ -17,6 +17,7 @@ from becalm.patrol.seeds import SeedStory
 from becalm.publish.patrol_brief import PatrolPart
 from becalm.publish.patrol_plan import PlanDocument, visits_csv
 from becalm.publish.patrol_read import plan_of_texts
+from becalm.store.patrol_files import UNITS
 from becalm.terms.errors import InputError, PlanError, ReplayError, UsageError
 from becalm.terms.run import RunRecord
 
@@ -38,7 +39,7 @@ def add_patrol(
     re-roll; else one is made. Where none can be made, the run says why.
     """
     first = day or desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date() + timedelta(days=1)
-    if not (desk.workspace.path / "units.toml").is_file():
+    if not (desk.workspace.path / UNITS).is_file():
         return _without(run, NO_UNITS)
     story = _standing(desk, first)
     if story is None:

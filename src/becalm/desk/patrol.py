@@ -72,7 +72,7 @@ def commit_patrol(
     inputs = gather_inputs(desk, question)
     sha256 = _sha256_of(inputs, fit_law(inputs.request))
     story = seal_seed(desk, period, inputs_sha256=sha256, again=again, share=share, reveal_days=reveal_days)
-    sealed_box(desk).keep(story.commitment, INPUTS, f"{inputs.find_seed}\n")
+    _pin(desk, story, inputs)
     return SeedCommitted(story, inputs, sha256)
 
 
@@ -97,13 +97,12 @@ def plan_patrol(
     PlanError
         where no plan can be made of the inputs, or another seed for these days would be a re-roll.
     """
-    period, box = _period(question), sealed_box(desk)
+    period = _period(question)
     folder = out or default_folder(desk, question.first_day)
     require_free(folder, NAMES, kind=PLAN)
     held = None if again.strip() else standing(audit_patrol(desk).stories, period)
-    noted = box.text(held.commitment, INPUTS) if held else None
-    seed = int(noted) if noted and found is None else None
-    inputs = gather_inputs(desk, question, seed=seed, found=found)
+    seed, before = _pinned(desk, held)
+    inputs = gather_inputs(desk, question, seed=None if found else seed, found=found, before=before)
     if tell is not None:
         tell(inputs)
     law = fit_law(inputs.request)  # whatever forbids a plan is found here, before a seed is sealed
@@ -112,7 +111,7 @@ def plan_patrol(
         held = seal_seed(
             desk, period, inputs_sha256=sha256, again=again, share=share, reveal_days=reveal_days
         )
-        box.keep(held.commitment, INPUTS, f"{inputs.find_seed}\n")
+        _pin(desk, held, inputs)
     elif held.inputs_sha256 != sha256:
         raise PlanError(_inputs_changed(period, held))
     sealed = open_sealed(desk, held, share=share)
@@ -191,6 +190,21 @@ def _record(desk: Desk, sealed: SealedSeed, plan: PlanDocument, files: Mapping[s
     facts |= {name: value for name, value in optional.items() if value}
     leave_mark(desk, "bursts_planned", purpose=PURPOSE, facts=facts)
     return False
+
+
+def _pin(desk: Desk, story: SeedStory, inputs: PatrolInputs) -> None:
+    """Keep beside the seed what was chosen with it: the list's seed, and the plans of the days before."""
+    text = "\n".join((str(inputs.find_seed), *inputs.before)) + "\n"
+    sealed_box(desk).keep(story.commitment, INPUTS, text)
+
+
+def _pinned(desk: Desk, story: SeedStory | None) -> tuple[int | None, tuple[str, ...] | None]:
+    """What was kept beside this seed; nothing where none was sealed yet."""
+    noted = sealed_box(desk).text(story.commitment, INPUTS) if story else None
+    if not noted:
+        return None, None
+    seed, *before = noted.splitlines()
+    return int(seed), tuple(before)
 
 
 def _sha256_of(inputs: PatrolInputs, law: RouteLaw) -> str:

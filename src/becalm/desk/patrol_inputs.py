@@ -10,6 +10,7 @@ from pathlib import Path
 
 from becalm.desk.core import Desk
 from becalm.desk.find import FindQuestion, HotspotsFound, find_hotspots
+from becalm.desk.patrol_before import Before, carry_over, plans_before
 from becalm.desk.patrol_travel import TravelWanted, find_ways
 from becalm.desk.together import together
 from becalm.ingest.arms_file import read_arms
@@ -24,12 +25,10 @@ from becalm.patrol.request import PlanRequest
 from becalm.patrol.roster import Roster, changed_nights, expand_shifts
 from becalm.patrol.stagger import advise_staggered_starts
 from becalm.publish.page import data_digest
+from becalm.store.patrol_files import POLICY, UNITS
 from becalm.store.workspace import Workspace
 from becalm.terms.errors import PlanError, UsageError
 from becalm.terms.patrol import Arm, Base, PatrolPlace, UnitShift
-
-UNITS = "units.toml"
-POLICY = "patrol_policy.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +63,7 @@ class PatrolInputs:
     notes: tuple[str, ...]
     find_seed: int
     capacity: Capacity  # of the dosage that the policy asks for, before anything gave
+    before: tuple[str, ...] = ()  # the plans of the days before, from which visits owed are carried over
 
 
 def gather_inputs(
@@ -73,10 +73,12 @@ def gather_inputs(
     seed: int | None = None,
     found: HotspotsFound | None = None,
     fit: bool = True,
+    before: tuple[str, ...] | None = None,
 ) -> PatrolInputs:
     """What is a plan for these days made of? `found` is a list of hotspots that was made already.
 
-    With `fit`, dosage that is more than the units can give gives way as the policy says.
+    With `fit`, dosage that is more than the units can give gives way as the policy says. `before` names
+    the plans of the days before; without it, those that stand now.
 
     Raises
     ------
@@ -84,64 +86,97 @@ def gather_inputs(
         where there are no units, or a file, the roster or the ground does not allow a plan; with every
         fault, and nothing planned.
     """
-    workspace, zone = desk.workspace, desk.workspace.city.time_zone
     drawn = desk.draw_seed() if seed is None else seed
-    (book, policy_sources), (units, roster), (listed, listed_sources, warnings), arms = together(
-        lambda: _policy(workspace, question),
-        lambda: _units(workspace, question),
-        lambda: _listed(desk, question, drawn, found),
-        lambda: read_arms(question.arms) if question.arms else {},
-    )
-    dosed, shifts = together(
-        lambda: _dosed(_within(listed, roster, question), roster, book),
-        lambda: _shifts(roster, question, zone, book),
-    )
-    places = tuple(p for p in dosed.places if question.area in ("", p.area))
-    bases = _bases(roster, shifts)
-    ways = find_ways(workspace, question.travel, places, bases, shifts, book)
-    drawn_arms, arm_notes = _arms(arms, places, question)
-    capacity = assess_capacity(places, shifts, ways.tables, book.planner, days=question.days, arms=drawn_arms)
-    fitted, gave = fit_dosage(places, capacity, when_short=book.dose.when_short) if fit else (places, ())
+    own = _own_files(desk, question, drawn, found)
+    places, shifts, dosed_notes = _on_the_ground(desk, question, own)
+    bases = _bases(own.roster, shifts)
+    ways = find_ways(desk.workspace, question.travel, places, bases, shifts, own.book)
+    arms, arm_notes = _arms(own.arms, places, question)
+    capacity = assess_capacity(places, shifts, ways.tables, own.book.planner, days=question.days, arms=arms)
+    fitted, gave = fit_dosage(places, capacity, when_short=own.book.dose.when_short) if fit else (places, ())
     working, idle = _working(shifts, places)
-    crowded = tuple(advice.sentence for advice in advise_staggered_starts(working))
-    told = (
-        *_left_out(listed, places),
-        *idle,
-        *crowded,
-        *ways.notes,
-        *arm_notes,
-        *_clock_notes(question, zone),
-    )
+    left = _before(desk, question, before, places)
+    zone = desk.workspace.city.time_zone
+    told = (*_left_out(own.listed, places), *idle, *ways.notes, *arm_notes, *left.notes)
     return PatrolInputs(
         request=PlanRequest(
             fitted,
             working,
             bases,
             ways.tables,
-            book.planner,
+            own.book.planner,
             first_day=question.first_day,
             days=question.days,
             zone=zone,
-            arms=drawn_arms,
+            arms=arms,
+            owed=left.owed,
+            earlier=left.earlier,
         ),
-        book=book,
-        roster=roster,
-        crs=workspace.city.crs,
-        sources={**listed_sources, **policy_sources, UNITS: _sha256(units), **ways.sources},
-        notes=(*warnings, *dosed.notes, *told, *capacity.uncovered, *gave),
+        book=own.book,
+        roster=own.roster,
+        crs=desk.workspace.city.crs,
+        sources={**own.sources, **ways.sources},
+        notes=(*dosed_notes, *told, *_clock_notes(question, zone), *capacity.uncovered, *gave),
         find_seed=drawn,
         capacity=capacity,
+        before=left.plans,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """What the files say, each checked by itself."""
+
+    book: PolicyBook
+    roster: Roster
+    listed: tuple[ListedPlace, ...]
+    arms: Mapping[tuple[str, date], Arm]
+    sources: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+
+def _own_files(desk: Desk, question: PatrolQuestion, seed: int, found: HotspotsFound | None) -> _Files:
+    """Read every file, and report what is wrong in all of them together."""
+    (book, policy_sources), (units, roster), (listed, listed_sources, warnings), arms = together(
+        lambda: _policy(desk.workspace, question),
+        lambda: _units(desk.workspace, question),
+        lambda: _listed(desk, question, seed, found),
+        lambda: read_arms(question.arms) if question.arms else {},
+    )
+    sources = {**listed_sources, **policy_sources, UNITS: _sha256(units)}
+    return _Files(book, roster, listed, arms, sources, warnings)
+
+
+def _on_the_ground(
+    desk: Desk, question: PatrolQuestion, own: _Files
+) -> tuple[tuple[PatrolPlace, ...], tuple[UnitShift, ...], tuple[str, ...]]:
+    """The places with their dosage, the tours, and what is to be said of both."""
+    zone = desk.workspace.city.time_zone
+    dosed, shifts = together(
+        lambda: _dosed(_within(own.listed, own.roster, question), own.roster, own.book),
+        lambda: _shifts(own.roster, question, zone, own.book),
+    )
+    places = tuple(p for p in dosed.places if question.area in ("", p.area))
+    return places, shifts, (*own.warnings, *dosed.notes)
+
+
+def _before(
+    desk: Desk, question: PatrolQuestion, named: tuple[str, ...] | None, places: tuple[PatrolPlace, ...]
+) -> Before:
+    plans = plans_before(desk, question.first_day, question.area) if named is None else named
+    return carry_over(desk, plans, question.first_day, (place.hotspot for place in places))
 
 
 def _working(
     shifts: tuple[UnitShift, ...], places: tuple[PatrolPlace, ...]
 ) -> tuple[tuple[UnitShift, ...], tuple[str, ...]]:
-    """The tours of areas that have hotspots, and what is said of the others."""
+    """The tours of areas that have hotspots, and what is said of them and of the others."""
     busy = {place.area for place in places}
     idle = sorted({s.area for s in shifts} - busy)
     told = f"No hotspot lies in {', '.join(idle)}: their tours are not planned, and could be lent to others."
-    return tuple(s for s in shifts if s.area in busy), (told,) if idle else ()
+    working = tuple(s for s in shifts if s.area in busy)
+    crowded = tuple(advice.sentence for advice in advise_staggered_starts(working))
+    return working, (*((told,) if idle else ()), *crowded)
 
 
 def _units(workspace: Workspace, question: PatrolQuestion) -> tuple[Source, Roster]:
@@ -229,14 +264,12 @@ def _left_out(listed: tuple[ListedPlace, ...], kept: tuple[PatrolPlace, ...]) ->
 
 
 def _dosed(kept: tuple[ListedPlace, ...], roster: Roster, book: PolicyBook) -> DosedPlaces:
-    area_of_base = {team.base: team.area for team in roster.teams}
+    areas = {team.base: team.area for team in roster.teams}
     return dose_places(
         kept,
         book,
         area_of_borough=roster.area_of_borough or None,
-        area_of_base=()
-        if roster.area_of_borough
-        else [(b, area_of_base.get(b.base, "")) for b in roster.bases],
+        area_of_base=[] if roster.area_of_borough else [(b, areas.get(b.base, "")) for b in roster.bases],
     )
 
 

@@ -165,6 +165,7 @@ def _is_a_re_roll(period: Period, earlier: SeedStory) -> str:
     return (
         f"A seed was sealed for {earlier.first_day} to {earlier.last_day} before (entry {earlier.seq}, "
         f"{earlier.committed_at:%Y-%m-%d %H:%M} UTC, {earlier.commitment[:12]}), {made}. Another one for "
-        f"{period} is a re-roll. If it must be, give the reason with --again; it will stand in the plan and "
-        "in `becalm patrol audit` for all to see."
+        f"{period} is a re-roll. Plan all boroughs of these days together, or each patrol area by itself "
+        "(--area). If a re-roll must be, give the reason with --again; it will stand in the plan and in "
+        "`becalm patrol audit` for all to see."
     )

@@ -21,12 +21,12 @@ from becalm.patrol.travel import (
     out_of_reach,
     stops_of,
 )
+from becalm.store.patrol_files import STREETS
 from becalm.store.workspace import Workspace
 from becalm.tables.travel import TravelTable
 from becalm.terms.errors import Fault, PlanError
 from becalm.terms.patrol import Base, Mode, PatrolPlace, UnitShift
 
-STREETS = ("streets.graphml", "streets.graphml.gz", "streets.geojson", "streets.geojson.gz")
 TRAVEL_STEP_MINUTES = 0.05  # travel is rounded up to this, so that files are short and nobody is late
 
 

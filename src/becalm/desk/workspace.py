@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
 from becalm.desk.core import Desk
 from becalm.desk.mark import note_configuration
+from becalm.publish.words import listed
 from becalm.store.boundaries import BoundaryCopy, copy_boundaries
 from becalm.store.cityfile import require_sound_city
 from becalm.store.new_workspace import make_folder
+from becalm.store.patrol_files import files_beside
 from becalm.store.workspace import Config, Workspace, read_city
 from becalm.terms.city import City
 
@@ -53,10 +55,12 @@ def make_workspace(
         if boundaries is not None
         else None
     )
-    made = make_folder(path, config, shapes.text if shapes else None)
+    copies = files_beside(city) if city else {}
+    made = make_folder(path, config, shapes.text if shapes else None, copies=copies)
     if open_desk is not None:
         note_configuration(open_desk(path))
-    return WorkspaceMade(made.path, made.city, chosen, shapes, _notes(made, shapes), _next_steps(path))
+    notes = (*_notes(made, shapes), *_brought(copies, path))
+    return WorkspaceMade(made.path, made.city, chosen, shapes, notes, _next_steps(path))
 
 
 def _notes(made: Workspace, shapes: BoundaryCopy | None) -> tuple[str, ...]:
@@ -74,6 +78,14 @@ def _notes(made: Workspace, shapes: BoundaryCopy | None) -> tuple[str, ...]:
         "No boundaries were given: boroughs come from the records where they carry them, and areas are of "
         "the records' footprint. Give your own file with --boundaries.",
     )
+
+
+def _brought(copies: Mapping[str, Path], path: Path) -> tuple[str, ...]:
+    """What lay beside the city file and was copied, for patrol plans."""
+    if not copies:
+        return ()
+    files = listed([str(file) for file in copies.values()])
+    return (f"For patrol plans, {files} {'was' if len(copies) == 1 else 'were'} copied into {path}.",)
 
 
 def _next_steps(path: Path) -> tuple[str, ...]:

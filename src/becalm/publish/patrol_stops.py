@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from zoneinfo import ZoneInfo
 
 from pyproj import Transformer
@@ -28,7 +29,7 @@ class Stop:
 def stops_of(plan: PlanDocument, bursts: Iterable[Burst]) -> tuple[Stop, ...]:
     """These bursts with the names and positions that people need."""
     places = {place.hotspot: place for place in plan.request.places}
-    move = Transformer.from_crs(plan.crs, "EPSG:4326", always_xy=True)
+    move = _to_wgs84(plan.crs)
     stops = []
     for burst in bursts:
         place = places[burst.hotspot]
@@ -44,6 +45,12 @@ def stops_of(plan: PlanDocument, bursts: Iterable[Burst]) -> tuple[Stop, ...]:
             )
         )
     return tuple(stops)
+
+
+@cache
+def _to_wgs84(crs: str) -> Transformer:
+    """Making one takes far longer than using it."""
+    return Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
 
 
 def clock_of(at: datetime, plan: PlanDocument) -> str:
