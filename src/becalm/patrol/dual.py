@@ -26,6 +26,8 @@ from becalm.patrol.request import HOURS_OF_WEEK
 START_NATS = -3.0  # of a visit to the mean place, before anything is known
 SPRING = 0.05  # how firmly hours keep to the profile: a shortfall of 5 % for each nat
 MOST_NATS = 12.0  # of a visit; a place that needs more cannot be given what it is due
+MOST_NATS_OF_A_WALK = 690.0  # all walks together: the logarithm of a double ends at 709
+OVERFLOWN = 1e12  # the dual of a law that doubles cannot hold; far above that of any other
 FLOOR_SHARE = 0.1  # of the mean hour: no hour is without any chance of a visit
 
 
@@ -63,10 +65,26 @@ class Multipliers:
     hour: Doubles  # [n, 168]
     length: Doubles  # [n] for each step of 5 minutes above the middle length
 
-    def rounded(self, base: Doubles, burst_minutes: tuple[int, ...]) -> tuple[Ints, Ints]:
+    def rounded(self, base: Doubles, area: Area) -> tuple[Ints, Ints]:
         """The law in whole numbers: by hour of the week, and by burst length."""
-        theta = np.clip(base + self.place[:, None] + self.hour, -MOST_NATS, MOST_NATS)
-        return nearest_grid(theta), nearest_grid(self.length[:, None] * length_steps(burst_minutes))
+        lengths = self.length[:, None] * length_steps(area.policy.burst_minutes)
+        most = most_nats(area) - np.maximum(lengths.max(axis=1, keepdims=True), 0.0)
+        theta = np.clip(base + self.place[:, None] + self.hour, -MOST_NATS, np.maximum(most, -MOST_NATS))
+        return nearest_grid(theta), nearest_grid(lengths)
+
+
+def most_nats(area: Area) -> float:
+    """The most that one visit may weigh, so that the weights of all walks can be summed in doubles.
+
+    A walk of S slots holds at most V visits, and there are fewer than (choices e S / V)^V walks.
+    """
+    slots = int(area.crowd.walk[:, 0].max(initial=1))
+    visits = max(slots // (int(area.lengths.min()) + 1), 1)
+    choices = len(area.places) * len(area.lengths)
+    walks = np.log(choices) + 1.0 + np.log(max(slots, 1) / visits)
+    ways = max(float(np.log(area.ways.weight.max(initial=1.0))), 0.0)
+    pull = 1.0  # of visits owed and of a trial's arm
+    return float(min(MOST_NATS_OF_A_WALK / visits - walks - ways - pull, MOST_NATS))
 
 
 def length_steps(burst_minutes: tuple[int, ...]) -> Doubles:
@@ -155,6 +173,8 @@ class Dual:
             length_weight=np.exp(at.length[:, None] * steps),
         )
         hours, lengths, _, log_z = expect_crowd(ground, self.few, self.area.ways, self.times, HOURS_OF_WEEK)
+        if np.isnan(log_z).any() or (log_z == np.inf).any():
+            return OVERFLOWN, np.zeros(x.size)
         possible = np.isfinite(log_z)
         middle = float(np.mean(self.area.policy.burst_minutes))
         longer = (wanted.minutes - middle * wanted.hours.sum(axis=1)) / 5.0

@@ -51,7 +51,7 @@ def fit_area(area: Area, earlier: tuple[Burst, ...]) -> AreaLaw:
     dual = Dual.of(area)
     at = dual.fit(wanted, dual.start(wanted), ROUNDS)
     at, visits, minutes = calibrate(dual, at, wanted, earlier)
-    hours, lengths = at.rounded(dual.base, area.policy.burst_minutes)
+    hours, lengths = at.rounded(dual.base, area)
     due = np.rint(1000.0 * wanted.hours.sum(axis=1)).astype(np.int64)
     return AreaLaw(hours, lengths, due, visits, minutes)
 
@@ -85,7 +85,7 @@ def calibrate(
     due, steps = wanted.hours.sum(axis=1), length_steps(dual.area.policy.burst_minutes)
     spread, tried, aims = np.zeros((due.size, due.size)), [], []
     for number in range(PILOTS):
-        seen = pilot(dual.area, *at.rounded(dual.base, dual.area.policy.burst_minutes), earlier, number)
+        seen = pilot(dual.area, *at.rounded(dual.base, dual.area), earlier, number)
         spread += seen.spread
         slope = spread / (number + 1) + np.diag(0.05 * np.maximum(due, 1.0))
         step = np.linalg.solve(slope, due - seen.visits)
