@@ -71,6 +71,13 @@ class AskedOfPlaces(Asked):
     ] = 20.0
     snap_m: Annotated[float, typer.Option(help="Records further from any street are left out.")] = 50.0
     exclude: Exclude = None
+    merge: Annotated[
+        bool,
+        typer.Option(
+            "--merge",
+            help="Where places are finer than the records are placed, take the smallest that will do.",
+        ),
+    ] = False
 
     def question_of_places(self, *, separation_m: float = 0.0) -> FindQuestion:
         """What is asked, for the desk."""
@@ -86,5 +93,6 @@ class AskedOfPlaces(Asked):
             snap_m=self.snap_m,
             exclude=self.exclude,
             file_crs=self.places_crs,
+            merge=self.merge,
         )
         return replace(self.question(separation_m=separation_m), unit=unit)

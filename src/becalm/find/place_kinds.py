@@ -99,11 +99,12 @@ def leave_out(places: PlaceSet, excluded: BaseGeometry) -> PlaceSet:
     cut = shapely.difference(outlines[touched], excluded)
     outlines[touched] = cut if places.by_length else land_of(np.asarray(cut, dtype=object))
     amounts = shapely.length(outlines) if places.by_length else shapely.area(outlines)
-    kept = amounts > (LEAST_M if places.by_length else LEAST_M2)
+    least = LEAST_M if places.by_length else LEAST_M2
+    kept, cut_down = amounts > least, places.amounts - amounts > least
     if not kept.any():
         raise InputError("The excluded land covers every place. Check its coordinates.")
     note = (
-        f"{int(touched.sum())} places lie on excluded land: {int((~kept).sum())} wholly, the others are cut."
+        f"{int(cut_down.sum())} places lie on excluded land: {int((~kept).sum())} wholly, the others are cut."
     )
     return replace(
         places,
@@ -111,7 +112,7 @@ def leave_out(places: PlaceSet, excluded: BaseGeometry) -> PlaceSet:
         outlines=outlines[kept],
         amounts=amounts[kept],
         denominator=f"{places.denominator}, without the excluded land",
-        notes=(*places.notes, *((note,) if touched.any() else ())),
+        notes=(*places.notes, *((note,) if cut_down.any() else ())),
     )
 
 

@@ -29,7 +29,8 @@ def read_street_lines(path: Path, *, crs: str) -> Shapes:
     """Every street of this file as a line in metres of `crs`.
 
     GraphML gives each edge's `geometry` where it has one, else the straight line between its nodes.
-    In the other formats features that are no lines are faults.
+    In the other formats features that are no lines are faults, and lines are
+    cut wherever they cross (a bridge too is taken for a crossing).
 
     Raises InputError with everything that is wrong with the file.
     """
@@ -47,6 +48,8 @@ def read_street_lines(path: Path, *, crs: str) -> Shapes:
     lost = np.flatnonzero(~np.isfinite(shapely.bounds(moved)).all(axis=1))
     said = f"lies nowhere in {crs}", "correct its coordinates"
     _refuse(path, [_fault(path, i, *said) for i in lost.tolist()])
+    if not name.endswith(GRAPHS):
+        moved = shapely.union_all(moved)  # a line that passes a crossing is cut there
     return np.asarray(shapely.get_parts(moved), dtype=object)
 
 

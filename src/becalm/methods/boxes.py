@@ -1,0 +1,116 @@
+"""Squares of one size, sides along the axes, laid where they catch most, one after the other.
+
+Of all squares that overlap none laid before, the one with the largest sum of weights comes next
+(greedy). A best square can be moved until a point, or a square laid before, stops it on its left and
+below, so only finitely many positions need trying. What a point could reach never grows as squares are
+laid: a bound once found stays one, and most points are tried only a few times (lazy greedy: M. Minoux,
+"Accelerated greedy algorithms for maximizing submodular set functions", 1978).
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Boxes:
+    """Squares of `side_m` in the order in which they were laid: left and lower edge, and weight caught."""
+
+    side_m: float
+    left_m: Floats
+    bottom_m: Floats
+    caught: Floats
+
+
+def float_boxes(
+    x_m: Floats, y_m: Floats, weights: Floats, *, side_m: float, count: int, least: float = 0.0
+) -> Boxes:
+    """Which squares, one after the other and never overlapping, catch most weight?
+
+    Squares hold their edges; what lies on the edge of two belongs to the one laid first. Ends after
+    `count` squares, or where the next would catch `least` or less. Equal squares: the first by the
+    points' order from west to east, then south to north.
+    """
+    if not (np.isfinite(side_m) and side_m > 0):
+        raise ValueError(f"A square with a side of {side_m} m is none.")
+    order = np.lexsort((y_m, x_m))
+    x, y, left_weight = x_m[order], y_m[order], weights[order].astype(np.float64)
+    lefts, bottoms = np.zeros(count), np.zeros(count)
+    caught: list[float] = []
+    waiting = [(-np.inf, i, -1) for i in range(len(x)) if left_weight[i] > 0]
+    heapq.heapify(waiting)
+    while waiting and len(caught) < count:
+        bound, i, known = heapq.heappop(waiting)
+        laid = len(caught)
+        value, left, bottom = _best_from(x, y, left_weight, lefts[:laid], bottoms[:laid], i, side_m)
+        if value <= least:
+            continue
+        if known < laid and waiting and -value > waiting[0][0]:
+            heapq.heappush(waiting, (-value, i, laid))
+            continue
+        lefts[laid], bottoms[laid] = left, bottom
+        caught.append(value)
+        _take(x, y, left_weight, left, bottom, side_m)
+        heapq.heappush(waiting, (bound if np.isfinite(bound) else -value, i, -1))
+    laid = len(caught)
+    return Boxes(side_m, lefts[:laid].copy(), bottoms[:laid].copy(), np.array(caught))
+
+
+@njit(cache=True)
+def _best_from(
+    x: Floats, y: Floats, weights: Floats, lefts: Floats, bottoms: Floats, point: int, side: float
+) -> tuple[float, float, float]:
+    """The best free square that holds this point, with its left edge at it or at a square that stops it."""
+    near = (np.abs(lefts - x[point]) <= 2.0 * side) & (np.abs(bottoms - y[point]) <= 2.0 * side)
+    lefts, bottoms = lefts[near], bottoms[near]
+    best, best_left, best_bottom = -1.0, 0.0, 0.0
+    for k in range(-1, 2 * len(lefts)):
+        left = x[point] if k < 0 else _stopped(lefts[k // 2], k, side)
+        if left <= x[point] <= left + side:
+            first, end = np.searchsorted(x, left), np.searchsorted(x, left + side, side="right")
+            live = (weights[first:end] > 0.0) & (np.abs(y[first:end] - y[point]) <= side)
+            heights, held = y[first:end][live], weights[first:end][live]
+            caught, bottom = _best_on(heights, held, left, lefts, bottoms, y[point], side)
+            if caught > best:
+                best, best_left, best_bottom = caught, left, bottom
+    return best, best_left, best_bottom
+
+
+@njit(cache=True)
+def _best_on(
+    heights: Floats, held: Floats, left: float, lefts: Floats, bottoms: Floats, y_point: float, side: float
+) -> tuple[float, float]:
+    """What the best free square with this left edge that holds the point catches, and its bottom."""
+    best, best_bottom = -1.0, 0.0
+    for k in range(-len(heights), 2 * len(lefts)):
+        bottom = heights[k + len(heights)] if k < 0 else _stopped(bottoms[k // 2], k, side)
+        if not bottom <= y_point <= bottom + side:
+            continue
+        if np.any((np.abs(lefts - left) < side) & (np.abs(bottoms - bottom) < side)):
+            continue
+        caught = held[(heights >= bottom) & (heights <= bottom + side)].sum()
+        if caught > best:
+            best, best_bottom = caught, bottom
+    return best, best_bottom
+
+
+@njit(cache=True)
+def _stopped(edge: float, k: int, side: float) -> float:
+    """The edge of a square stopped by one laid before: just after it, or just before it."""
+    return edge + side if k % 2 == 0 else edge - side
+
+
+@njit(cache=True)
+def _take(x: Floats, y: Floats, weights: Floats, left: float, bottom: float, side: float) -> None:
+    """What the square holds can be caught no more."""
+    for j in range(np.searchsorted(x, left), np.searchsorted(x, left + side, side="right")):
+        if bottom <= y[j] <= bottom + side:
+            weights[j] = 0.0
