@@ -15,8 +15,8 @@ class Targets:
     """The offence groups that are sought, those borrowed from, and those left out as found by police."""
 
     target: tuple[str, ...]
-    related: tuple[str, ...]
-    excluded: tuple[str, ...]
+    related: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
 
 
 def choose_targets(groups: Sequence[OffenceGroup], wanted: Sequence[str] = ()) -> Targets:

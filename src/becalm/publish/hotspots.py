@@ -79,7 +79,7 @@ def hotspots_geojson(
     found: HotspotList, *, run: RunRecord | None, boundary: BaseGeometry | None = None
 ) -> str:
     """The list as a GeoJSON FeatureCollection in WGS84, the same bytes for the same list."""
-    outlines = shapely.orient_polygons(_in_degrees(_outlines(found, boundary), found.crs))
+    outlines = shapely.orient_polygons(_in_degrees(outlines_of(found, boundary), found.crs))
     features = [
         {"type": "Feature", "properties": _properties(h), "geometry": _geometry(outline)}
         for h, outline in zip(found.hotspots, outlines, strict=True)
@@ -184,7 +184,8 @@ def _rounded(value: float) -> float:
     return round(value, 5) if isinstance(value, float) else value
 
 
-def _outlines(found: HotspotList, boundary: BaseGeometry | None) -> NDArray[np.object_]:
+def outlines_of(found: HotspotList, boundary: BaseGeometry | None) -> NDArray[np.object_]:
+    """The outline of each listed place, cut to the boundary where there is one, in metres."""
     if found.kind != "cell":
         return np.array([shapely.from_wkt(h.shape.outline) for h in found.hotspots if h.shape], dtype=object)
     columns = np.array([h.column for h in found.hotspots], dtype=np.int64)
@@ -229,7 +230,7 @@ def _write_geopackage(
                 None if h.profile is None else json.dumps(_properties(h)["profile"]) for h in found.hotspots
             ],
         },
-        geometry=_outlines(found, boundary),
+        geometry=outlines_of(found, boundary),
         crs=found.crs,
     )
     frame["borough"] = frame["borough"].astype("object")

@@ -1,0 +1,137 @@
+"""Counts by cell from plain arrays, for use in a notebook."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, timedelta
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from becalm.tables.tally import PlaceCounts
+from becalm.tables.totals import months_between
+from becalm.terms.errors import Fault, InputError, QuestionError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+LARGEST_DEGREE = 360.0
+ALL = "incident"
+
+
+def counts_from_points(
+    easting_m: ArrayLike,
+    northing_m: ArrayLike,
+    when: ArrayLike,
+    *,
+    group: ArrayLike | str = ALL,
+    cell_m: float = 150.0,
+    source: str = "arrays",
+    as_of: date | None = None,
+) -> PlaceCounts:
+    """How many incidents of each group fell in each square cell in each month?
+
+    `easting_m` and `northing_m` are n coordinates in metres of one coordinate system; `when` is n dates,
+    either NumPy `datetime64` or text that begins with YYYY-MM; `group` is n offence groups or one for all.
+    Months run from the first to the last that occurs; `as_of` is the day after the last one unless given.
+
+    Raises
+    ------
+    InputError
+        with all that is wrong with the arrays: lengths that differ, coordinates that are missing or in
+        degrees, dates that are missing, a cell without size.
+    QuestionError
+        where there is no incident, or all lie on one single point.
+    """
+    x, y = (np.asarray(values, dtype=np.float64).ravel() for values in (easting_m, northing_m))
+    months = _months(when)
+    groups = (
+        np.broadcast_to(np.asarray(group, dtype=str), x.shape) if np.ndim(group) == 0 else np.asarray(group)
+    )
+    faults = tuple(_faults(x, y, months, groups, cell_m))
+    if faults:
+        raise InputError("These incidents cannot be counted", faults)
+    _refuse_one_point(x, y)
+    span = months_between(str(months.min()), str(months.max()))
+    names = tuple(sorted(set(groups.tolist())))
+    keys = np.stack(
+        [
+            np.floor(x / cell_m).astype(np.int64),
+            np.floor(y / cell_m).astype(np.int64),
+            np.searchsorted(np.array(span), months.astype(str)),
+            np.searchsorted(np.array(names), groups),
+        ]
+    )
+    entries, counts = np.unique(keys, axis=1, return_counts=True)
+    return PlaceCounts(
+        cell_m=float(cell_m),
+        columns=entries[0],
+        rows=entries[1],
+        months=span,
+        month_index=entries[2],
+        groups=names,
+        group_index=entries[3],
+        counts=counts.astype(np.int64),
+        without_location=0,
+        location_quality=(("exact", len(x)),),
+        source=source,
+        as_of=as_of or _day_after(span[-1]),
+    )
+
+
+def _months(when: ArrayLike) -> NDArray[np.datetime64]:
+    values = np.asarray(when).ravel()
+    if np.issubdtype(values.dtype, np.datetime64):
+        return values.astype("datetime64[M]")
+    return np.array([_month(str(text)) for text in values.tolist()], dtype="datetime64[M]")
+
+
+def _month(text: str) -> np.datetime64:
+    try:
+        return np.datetime64(text[:7], "M")
+    except ValueError:
+        return np.datetime64("NaT", "M")
+
+
+def _faults(
+    x: Floats,
+    y: Floats,
+    months: NDArray[np.datetime64],
+    groups: Sequence[str] | NDArray[np.str_],
+    cell_m: float,
+) -> Iterator[Fault]:
+    if not (np.isfinite(cell_m) and cell_m > 0):
+        yield Fault("cell_m", f"a cell of {cell_m} m has no size", "give its side in metres, e.g. 150")
+    lengths = {"easting_m": len(x), "northing_m": len(y), "when": len(months), "group": len(groups)}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"{n} has {length:,}" for n, length in lengths.items())
+        yield Fault("lengths", f"differ: {told}", "give one entry per incident in each")
+        return
+    if not len(x):
+        yield Fault("arrays", "hold not one incident", "give at least the incidents of four months")
+        return
+    lost = ~(np.isfinite(x) & np.isfinite(y))
+    if lost.any():
+        yield _some("coordinates", lost, "are missing (NaN)", "leave these incidents out, or place them")
+    undated = np.isnat(months)
+    if undated.any():
+        yield _some("when", undated, "are no dates", "give datetime64, or text as 2020-04 or 2020-04-30")
+    if not lost.all() and float(np.nanmax(np.abs(np.concatenate([x, y])))) <= LARGEST_DEGREE:
+        yield Fault("coordinates", "look like degrees", "project them to a coordinate system in metres first")
+
+
+def _some(where: str, wrong: NDArray[np.bool_], what: str, remedy: str) -> Fault:
+    first = int(np.flatnonzero(wrong)[0])
+    return Fault(where, f"{int(wrong.sum()):,} of {len(wrong):,} {what}, the first at index {first}", remedy)
+
+
+def _refuse_one_point(x: Floats, y: Floats) -> None:
+    if (x == x[0]).all() and (y == y[0]).all():
+        raise QuestionError(
+            f"All {len(x):,} incidents lie on one single point ({x[0]:g}, {y[0]:g}). It may be a default "
+            "(a police station, a town's centre): check the coordinates."
+        )
+
+
+def _day_after(month: str) -> date:
+    first = date.fromisoformat(f"{month}-01")
+    return (first + timedelta(days=32)).replace(day=1)
