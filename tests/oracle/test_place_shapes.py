@@ -12,8 +12,8 @@ from shaped import CRS
 from becalm.ingest.h3_cells import h3_over, h3_under
 from becalm.methods.grid import cells_holding
 from becalm.methods.lattices import Lattice
+from becalm.methods.place_set import PlaceSet
 from becalm.methods.place_smoothing import smooth_places
-from becalm.tables.place_set import PlaceSet
 
 
 @pytest.fixture

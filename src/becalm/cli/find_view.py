@@ -18,7 +18,8 @@ from becalm.cli.screen import console as on_screen
 from becalm.cli.screen import is_narrow
 from becalm.desk.find import HotspotsFound
 from becalm.terms.band import Band, band_of
-from becalm.terms.hotspot import Hotspot, HotspotList, PlaceKind
+from becalm.terms.hotspot import Hotspot, HotspotList
+from becalm.terms.place_kind import PlaceKind
 
 SHOWN = 20
 LIST_HEADINGS = (

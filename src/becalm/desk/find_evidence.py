@@ -18,10 +18,10 @@ from becalm.find.settings import FindSettings
 from becalm.find.targets import Targets, choose_targets, merge_groups
 from becalm.find.warn import warn_of_doubt, warn_of_points, warn_of_quality
 from becalm.ingest.offences import load_offences
+from becalm.methods.place_set import PlaceSet
 from becalm.store.boundaries import load_boundaries
 from becalm.tables.cells import count_places
 from becalm.tables.coverage import gaps_within
-from becalm.tables.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts, count_points
 from becalm.tables.sources import Source, choose_source
 from becalm.tables.spots import moved_points, points_per_cell

@@ -17,9 +17,9 @@ from becalm.desk.find_override import standing_overrides
 from becalm.find.rules import Rules
 from becalm.find.settings import FindSettings
 from becalm.ingest.list_rules import read_list_rules
+from becalm.methods.place_set import PlaceSet
 from becalm.tables.cells import hour_profiles
 from becalm.tables.place_facts import PlaceFacts, facts_of_places
-from becalm.tables.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.spots import boroughs_of_cells
 from becalm.tables.tally import PlaceCounts

@@ -29,8 +29,8 @@ from becalm.find.warn import warn_of_merging
 from becalm.ingest.h3_cells import h3_over, h3_under, h3_width_m
 from becalm.ingest.street_lines import read_street_lines
 from becalm.methods.lattices import Lattice
+from becalm.methods.place_set import PlaceSet
 from becalm.store.own_places import read_land, read_own_areas
-from becalm.tables.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
 from becalm.terms.errors import UsageError
 

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from becalm.methods.grid import CellGrid
+from becalm.methods.place_set import PlaceSet
 from becalm.methods.week_profile import HOURS_OF_WEEK, week_profiles
 from becalm.tables.place_facts import PlaceFacts
-from becalm.tables.place_set import PlaceSet
 from becalm.terms.errors import QuestionError
 from becalm.terms.selection import DayHours
 

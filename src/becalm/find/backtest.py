@@ -10,12 +10,12 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.find.baselines import REFERENCE
 from becalm.find.ground import Ground, lay_ground
-from becalm.find.plugin import NamedFinder
+from becalm.find.plugin import OWN, NamedFinder
 from becalm.find.settings import FindSettings
 from becalm.find.skill import HISTORY_MONTHS, Skill, judge_methods
 from becalm.find.targets import Targets
 from becalm.methods.bootstrap import Interval, mean_interval, paired_interval, resample
-from becalm.tables.place_set import PlaceSet
+from becalm.methods.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
 from becalm.terms.errors import QuestionError, UsageError
@@ -80,7 +80,18 @@ def backtest(
         gini_best=float(np.mean(trial.gini_best)),
         gini_null=float(np.mean(trial.gini_null)),
         calibration=trial.calibration,
+        finder_gain=_gain(skills, finder, drawn),
     )
+
+
+def _gain(
+    skills: Mapping[str, Sequence[Skill]], finder: NamedFinder | None, drawn: NDArray[np.int64]
+) -> Estimate | None:
+    """The finder's PAI less the blend's, month by month."""
+    if finder is None or finder.name == OWN:
+        return None
+    theirs, ours = (np.array([skill.pai for skill in skills[name]]) for name in (finder.name, OWN))
+    return _estimate(paired_interval(theirs, ours, drawn, level=LEVEL))
 
 
 def _row(method: str, skills: Mapping[str, Sequence[Skill]], drawn: NDArray[np.int64]) -> BacktestRow:

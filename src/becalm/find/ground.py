@@ -14,12 +14,13 @@ from shapely.geometry.base import BaseGeometry
 from becalm.find.settings import FindSettings
 from becalm.find.targets import Targets
 from becalm.methods.grid import CellGrid, cells_holding, clip_cells
+from becalm.methods.place_set import PlaceSet
 from becalm.methods.series import CountSeries, make_series
-from becalm.tables.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
 from becalm.terms.errors import InputError, QuestionError
-from becalm.terms.hotspot import EXPECTED_DAYS, PlaceKind
+from becalm.terms.hotspot import EXPECTED_DAYS
+from becalm.terms.place_kind import PlaceKind
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

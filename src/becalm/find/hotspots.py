@@ -25,9 +25,9 @@ from becalm.methods.blend import GammaPosterior
 from becalm.methods.concentration import concentration, even_null
 from becalm.methods.drift import Scatter, fit_scatter, widen
 from becalm.methods.grid import CellGrid
+from becalm.methods.place_set import PlaceSet
 from becalm.methods.ranks import RankCertainty, draw_rates, rank_certainty
 from becalm.tables.place_facts import PlaceFacts
-from becalm.tables.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
 from becalm.terms.estimate import Estimate

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.grid import CellGrid, to_cells
+from becalm.methods.place_set import PlaceSet
 from becalm.methods.point_spacing import displaced_sums, point_spacing, weighted_median
-from becalm.tables.place_set import PlaceSet
 from becalm.tables.spots import MovedPoints
 from becalm.terms.errors import QuestionError
 

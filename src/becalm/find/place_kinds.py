@@ -12,11 +12,11 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.find.targets import Targets
 from becalm.methods.lattices import LEAST_M2, Lattice, clip_tiles, land_of
+from becalm.methods.place_set import PlaceSet
 from becalm.methods.segments import LEAST_M, between_junctions
-from becalm.tables.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
 from becalm.terms.errors import InputError, QuestionError
-from becalm.terms.hotspot import PlaceKind
+from becalm.terms.place_kind import PlaceKind
 
 Shapes = NDArray[np.object_]
 INSIDE = "the land inside the boundary"

@@ -4,17 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from ibis import Table
 from numpy.typing import NDArray
 
 from becalm.tables.cells import HOURS, positions
-from becalm.tables.place_set import PlaceSet
 from becalm.tables.tally import HourCounts
 
 Ints = NDArray[np.int64]
 Key = tuple[int, int]
+
+
+class Located(Protocol):
+    """Places that know which of them holds a point."""
+
+    @property
+    def size(self) -> int:
+        """How many places there are."""
+
+    @property
+    def width_m(self) -> float:
+        """How wide a place nominally is."""
+
+    def locate(self, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> Ints:
+        """The number of each point's place, -1 for none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +41,7 @@ class PlaceFacts:
 
 
 def facts_of_places(
-    incidents: Table, places: PlaceSet, asked: Sequence[int], *, target: Sequence[str]
+    incidents: Table, places: Located, asked: Sequence[int], *, target: Sequence[str]
 ) -> PlaceFacts:
     """Which borough do most records of each asked place name, and in which hours did its target happen?"""
     rows = incidents.filter(incidents.easting_m.notnull() & incidents.northing_m.notnull())
@@ -34,7 +49,7 @@ def facts_of_places(
     return PlaceFacts(_boroughs(rows, places, asked), _hours(of_target, places, asked))
 
 
-def _boroughs(rows: Table, places: PlaceSet, asked: Sequence[int]) -> dict[Key, str]:
+def _boroughs(rows: Table, places: Located, asked: Sequence[int]) -> dict[Key, str]:
     """Ties go to the first borough by name."""
     named = rows.filter(rows.borough.notnull())
     found = named.group_by("easting_m", "northing_m", "borough").agg(n=named.count()).to_pyarrow()
@@ -47,7 +62,7 @@ def _boroughs(rows: Table, places: PlaceSet, asked: Sequence[int]) -> dict[Key, 
     return {(i, 0): names[int(counts[i].argmax())] for i in asked if counts[i].any()}
 
 
-def _hours(rows: Table, places: PlaceSet, asked: Sequence[int]) -> HourCounts:
+def _hours(rows: Table, places: Located, asked: Sequence[int]) -> HourCounts:
     hour = rows.hour_of_week.fill_null(HOURS).cast("int64")
     found = rows.group_by("easting_m", "northing_m", hour=hour).agg(n=rows.count()).to_pyarrow()
     at = places.locate(found["easting_m"].to_numpy(), found["northing_m"].to_numpy())

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 
 from becalm.terms.estimate import Estimate
+from becalm.terms.place_kind import PlaceKind
 from becalm.terms.selection import Selection
 
 EXPECTED_DAYS = 30.0
@@ -15,10 +15,6 @@ EXPECTED_DAYS = 30.0
 HOURS_OF_WEEK = 168
 LEAST_FOR_VERDICT = 6  # tested months below which no method is called better or worse
 """Hour 0 is Monday 00:00, hour 167 Sunday 23:00, in the city's own clock time."""
-
-
-PlaceKind = Literal["cell", "square", "hexagon", "h3", "own", "segment", "box"]
-"""What a place is: a cell of the grid, or a piece of land or stretch of street of any shape."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,7 +217,8 @@ class Backtest:
     `gini_best` is the Gini that the best order known afterwards would have had, and `gini_null` the same
     for as many incidents thrown evenly over the ground: with few incidents even that is high.
     `calibration` sets the incidents that the blend expected beside those that came, in groups of places that
-    each were to have a tenth of them, from the lowest forecasts to the highest.
+    each were to have a tenth of them, from the lowest forecasts to the highest. `finder_gain` is the PAI of a
+    finder that was judged beside becalm's own methods, less the blend's.
     """
 
     target: tuple[str, ...]
@@ -242,8 +239,14 @@ class Backtest:
     gini_best: float = 1.0
     gini_null: float = 1.0
     calibration: tuple[ExpectedAndSeen, ...] = ()
+    finder_gain: Estimate | None = None
 
     @property
     def origins(self) -> int:
         """How many months were predicted."""
         return len(self.months)
+
+    @property
+    def can_judge(self) -> bool:
+        """Are there months enough to call a method better or worse?"""
+        return self.origins >= LEAST_FOR_VERDICT

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from becalm.methods.neighbour_sums import ListedNeighbours
 from becalm.methods.place_smoothing import smooth_places
-from becalm.terms.hotspot import PlaceKind
+from becalm.terms.place_kind import PlaceKind
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -22,9 +22,9 @@ class PlaceSet:
     """Places in metres, numbered as they stand: `ids[i]` names the place with `outlines[i]`.
 
     Land has polygons and `amounts` in square metres; streets have lines and `amounts` in metres.
-    `width_m` is how large a place nominally is. An incident belongs to the polygon that holds it (on
+    `width_m` is how large a place nominally is. A point belongs to the polygon that holds it (on
     a shared edge: to the first), or to the nearest line within `snap_m`. Only `listable` places can
-    be hotspots; the others stand for the ground between.
+    be chosen; the others stand for the ground between.
     """
 
     kind: PlaceKind
