@@ -84,8 +84,18 @@ def backtest_object(done: BacktestDone) -> dict[str, Any]:
             {"places": round(g.places, 1), "expected": round(g.expected, 3), "seen": round(g.seen, 3)}
             for g in tested.calibration
         ],
+        "finder_less_blend": _gain_object(tested),
         "warnings": list(tested.warnings),
     }
+
+
+def _gain_object(tested: Backtest) -> dict[str, float] | None:
+    gain = tested.finder_gain
+    return (
+        {"pai": round(gain.value, 4), "low": round(gain.low, 4), "high": round(gain.high, 4)}
+        if gain
+        else None
+    )
 
 
 def _row_object(row: BacktestRow) -> dict[str, str | float]:
@@ -143,8 +153,13 @@ def _method_cells(row: BacktestRow, origins: int) -> tuple[str, ...]:
 def _summary(tested: Backtest) -> tuple[str, ...]:
     """What belongs to the months and not to one method."""
     expected, seen = (sum(getattr(g, name) for g in tested.calibration) for name in ("expected", "seen"))
-    top = tested.calibration[-1]
+    top, gain = tested.calibration[-1], tested.finder_gain
+    name = tested.rows[-1].method
+    beside = (
+        (f"{name} less blend: PAI {gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}).",) if gain else ()
+    )
     return (
+        *beside,
         f"The best order known afterwards has a Gini of {tested.gini_best:.3f}; as many incidents thrown "
         f"evenly would give it {tested.gini_null:.3f}.",
         f"The blend expected {expected:.1f} incidents a month and {seen:.1f} came; where it expected most "
