@@ -38,7 +38,7 @@ def execute(path: Path, *statements: str) -> None:
             connection.execute(statement)
 
 
-def made_by(make: Callable[[Connection], None]) -> list[tuple[str, ...]]:
+def made_by(make: Callable[[Connection], None]) -> list[tuple[str, str, str]]:
     """Names and words of all that stands in a fresh database, spaces put aside."""
     engine = create_engine("sqlite://")
     with engine.begin() as connection:
@@ -73,7 +73,7 @@ def read_all(path: Path) -> None:
     ledger = opened(path)
     try:
         anchors, kept = ledger.checkpoints(), ledger.kept()
-        assert anchors == ledger.state("configuration") == ()
+        assert (anchors, ledger.state("configuration")) == ((), ())
         verify_ledger(LedgerCopy(ledger.identity, ledger.rows, (), kept, ledger.remembered()))
     finally:
         ledger.close()

@@ -7,14 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Final
 
-from sqlalchemy import Connection, insert, update
+from sqlalchemy import Connection
 
-from becalm.record.fold_shape import Fold, name_folds
+from becalm.record.fold_shape import Fold
 from becalm.record.folds import FOLDS
 from becalm.record.kinds import check_events
 from becalm.store import ledger_payload as payloads
-from becalm.store import ledger_tables as tables
 from becalm.store.ledger_backup import forget_in_backups
 from becalm.store.ledger_file import LedgerFile
 from becalm.store.ledger_guard import HeadMemo, require_there
@@ -25,6 +25,8 @@ from becalm.store.ledger_stored import StoredLedger
 from becalm.tables.ledger import COLUMNS, Written
 from becalm.terms.errors import BecalmError, LedgerError, TamperError
 from becalm.terms.event import Checkpoint, Entry, Event
+
+_ADD: Final = f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +167,11 @@ class SqliteLedger(StoredLedger):
     def _keep(self, connection: Connection, rows: Sequence[Sealed], tail: Tail, states: States) -> None:
         """Write the entries, the state tables that came out and where the ledger ends."""
         if rows:
-            values = [dict(zip(COLUMNS, each.row, strict=True)) for each in rows]
-            connection.execute(insert(tables.event), values)
+            connection.exec_driver_sql(_ADD, [each.row for each in rows])
             payloads.keep_payloads(connection, rows)
             states.write()
-            ends = {"size": tail.size, "tree": peaks_text(tail.peaks), "folds": name_folds(self._folds)}
-            connection.execute(update(tables.ledger).values(**ends))
+            ends = (tail.size, peaks_text(tail.peaks), self._folded_by)
+            connection.exec_driver_sql("UPDATE ledger SET size = ?, tree = ?, folds = ?", ends)
 
 
 def events_of(requests: Sequence[Request[Task, Done]]) -> list[Event]:

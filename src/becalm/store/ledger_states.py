@@ -8,7 +8,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import cast
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, delete, select, text
 
 from becalm.record.fold_shape import Fold, Row
 from becalm.store.ledger_tables import state
@@ -19,10 +19,11 @@ _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", 
 _ALTERED = ": it was altered. Run `becalm record rebuild`, which folds them anew."
 Place = tuple[str, str]  # a state table and the key of its row
 ONE_ROW = select(state.c.row).where(state.c.name == bindparam("one"), state.c.key == bindparam("at"))
-MANY_ROWS = select(state.c.key, state.c.row).where(
-    state.c.name == bindparam("one"), state.c.key.in_(bindparam("keys", expanding=True))
-)  # by name and keys, not by pairs: SQLite would look through the whole table for pairs
+MANY_ROWS = (
+    "SELECT key, row FROM state WHERE name = ? AND key IN (SELECT value FROM json_each(?))"  # SQLite's
+)
 MOST_ASKED = 5_000  # rows in one question
+FRESH = text("INSERT INTO state (name, key, row) VALUES (:name, :key, :row)")
 ONE_GONE = delete(state).where(state.c.name == bindparam("one"), state.c.key == bindparam("at"))
 
 
@@ -62,8 +63,8 @@ class States:
 
     def _read_rows(self, name: str, keys: Sequence[str]) -> None:
         self._read |= {(name, key): None for key in keys}
-        for key, text in self._connection.execute(MANY_ROWS, {"one": name, "keys": keys}):
-            self._read[name, key] = read_row(text)
+        for key, row in self._connection.exec_driver_sql(MANY_ROWS, (name, json.dumps(keys))):
+            self._read[name, key] = read_row(row)
 
     def fold(self, entries: Iterable[Entry]) -> None:
         """Fold these entries into the rows; if one cannot be folded, none of these are."""
@@ -81,8 +82,8 @@ class States:
         if place in self._rows:
             return self._rows[place]
         if place not in self._read:
-            text = self._connection.execute(ONE_ROW, {"one": place[0], "at": place[1]}).scalar()
-            self._read[place] = None if text is None else read_row(text)
+            row = self._connection.execute(ONE_ROW, {"one": place[0], "at": place[1]}).scalar()
+            self._read[place] = None if row is None else read_row(row)
         return self._read[place]
 
     def write(self) -> None:
@@ -103,7 +104,7 @@ def write_rows(
         if row is not None
     ]
     if fresh:
-        connection.execute(insert(state), fresh)
+        connection.execute(FRESH, fresh)
 
 
 def read_states(connection: Connection, table: str | None = None) -> Iterator[tuple[Place, Row]]:
@@ -111,8 +112,8 @@ def read_states(connection: Connection, table: str | None = None) -> Iterator[tu
     asked = select(state.c.name, state.c.key, state.c.row).order_by(state.c.name, state.c.key)
     if table is not None:
         asked = asked.where(state.c.name == table)
-    for name, key, text in connection.execute(asked):
-        yield (name, key), read_row(text)
+    for name, key, row in connection.execute(asked):
+        yield (name, key), read_row(row)
 
 
 def row_text(row: Row) -> str:
@@ -120,13 +121,13 @@ def row_text(row: Row) -> str:
     return _encode(dict(row))
 
 
-def read_row(text: str) -> Row:
+def read_row(written: str) -> Row:
     """A row of a state table from its JSON; raises TamperError where it is none."""
     try:
-        return {name: _fact(value) for name, value in json.loads(text).items()}
+        return {name: _fact(value) for name, value in json.loads(written).items()}
     except (ValueError, AttributeError) as error:
         raise TamperError(
-            f"The row {text!r:.60} of a state table is none that becalm writes{_ALTERED}"
+            f"The row {written!r:.60} of a state table is none that becalm writes{_ALTERED}"
         ) from error
 
 

@@ -21,6 +21,12 @@ from becalm.terms.errors import TamperError
 from becalm.terms.event import Checkpoint, Entry, Event, Head
 
 LAST: Final = 2**62  # beyond any entry
+_NOTED: Final = select(tables.ledger.c.size, tables.ledger.c.tree)
+_LAST: Final = (
+    select(tables.event.c.seq, tables.event.c.hash, tables.event.c.recorded_at)
+    .order_by(tables.event.c.seq.desc())
+    .limit(1)
+)
 
 
 class Database(Protocol):
@@ -68,7 +74,8 @@ class StoredLedger:
         identity, folded_by = named
         self._identity = str(identity)
         self._anchors = tuple(point.head for point in anchors if point.ledger == self._identity)
-        if folded_by != name_folds(self._folds):
+        self._folded_by = name_folds(self._folds)
+        if folded_by != self._folded_by:
             self.rebuild()
 
     @property
@@ -83,9 +90,8 @@ class StoredLedger:
 
     def tail(self, connection: Connection) -> Tail:
         """Where the ledger ends now, whoever wrote last."""
-        size, tree = connection.execute(select(tables.ledger.c.size, tables.ledger.c.tree)).one()
-        asked = select(tables.event.c.seq, tables.event.c.hash, tables.event.c.recorded_at)
-        last = connection.execute(asked.order_by(tables.event.c.seq.desc()).limit(1)).first()
+        size, tree = connection.execute(_NOTED).one()
+        last = connection.execute(_LAST).first()
         stands = last.seq if last else 0
         if stands != size:
             raise TamperError(
@@ -99,7 +105,7 @@ class StoredLedger:
     def remembered(self) -> tuple[Head, ...]:
         """The heads that are noted beside the entries, unchecked: in a row of their own and in the memo."""
         with self._database.reading() as connection:
-            size, tree = connection.execute(select(tables.ledger.c.size, tables.ledger.c.tree)).one()
+            size, tree = connection.execute(_NOTED).one()
         memo = self._memo.read() if self._memo is not None else None
         return (*_noted(int(size), str(tree)), *([memo] if memo else []))
 
@@ -160,7 +166,7 @@ class StoredLedger:
         with self._database.writing() as connection:
             rows = read_rows(lambda: nullcontext(connection), after=0, until=LAST)
             found = fold_anew(connection, self._folds, map(entry_of, rows))
-            connection.execute(update(tables.ledger).values(folds=name_folds(self._folds)))
+            connection.execute(update(tables.ledger).values(folds=self._folded_by))
         return found
 
     def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
