@@ -60,7 +60,7 @@ def requests(draw: st.DrawFn) -> PlanRequest:
     slot = int(rng.choice([1, 5, 10]))
     policy = PatrolPolicy(
         slot_minutes=slot,
-        travel_weight=float(rng.choice([0.0, 0.05])),
+        travel_weight=float(rng.choice([-0.1, 0.05])),
         feedback=0.1,
         pairing=bool(rng.integers(0, 2)),
     )

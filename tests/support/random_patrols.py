@@ -27,7 +27,7 @@ def random_request(seed: int) -> PlanRequest:
     policy = PatrolPolicy(
         slot_minutes=int(rng.choice([5, 5, 10, 1])),
         settle_minutes=int(rng.integers(0, 4)),
-        travel_weight=float(rng.choice([0.0, 0.03])),
+        travel_weight=float(rng.choice([-0.07, 0.03])),
         feedback=float(rng.choice([0.0, 0.02, 0.1])),
         pairing=bool(rng.random() < 0.3),
     )

@@ -67,7 +67,8 @@ class PlannerEntry(Strict):
     slot_minutes: int = Field(default=5, ge=1, le=15)
     burst_minutes: tuple[int, ...] = Field(default=(10, 15, 20), min_length=1)
     settle_minutes: int = Field(default=2, ge=0, le=15)
-    travel_weight: float = Field(default=0.0, ge=0, le=5)
+    travel_weight: float = Field(default=0.0, ge=-1, le=5)
+    far_minutes: int = Field(default=15, ge=0, le=120)
     feedback: float = Field(default=0.02, ge=0, le=5)
     pairing: bool = False
     area_share_cap: float = Field(default=1.0, gt=0, le=1)

@@ -173,7 +173,7 @@ def _ways(request: PlanRequest, places: tuple[PatrolPlace, ...], kind: Kind) -> 
     slots = np.where(exists, np.maximum(np.ceil(np.where(exists, needed, 0.0) / step), 1), FAR_SLOTS)
     away = np.array([max(place.gap_minutes, AWAY_MINUTES) for place in places])
     slots[np.arange(n), np.arange(n)] = np.ceil(away / step) + 1
-    cost = nearest_grid(request.policy.travel_weight * np.where(exists, there, 0.0))
+    cost = nearest_grid(request.policy.travel_weight * counted_minutes(request.policy, there, exists))
     return AllWays(
         slots=slots.astype(np.int64),
         weight=np.where(exists, exact_exp(-cost), 0.0),
@@ -184,6 +184,14 @@ def _ways(request: PlanRequest, places: tuple[PatrolPlace, ...], kind: Kind) -> 
         ).astype(np.int64),
         home_minutes=np.where(np.isfinite(home), home, 0.0),
     )
+
+
+def counted_minutes(
+    policy: PatrolPolicy, minutes: NDArray[np.float64], exists: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """The minutes of each way that `travel_weight` counts; a reward for far ones ends at `far_minutes`."""
+    there = np.where(exists, minutes, 0.0)
+    return np.minimum(there, policy.far_minutes) if policy.travel_weight < 0 else there
 
 
 def _stack(ways: list[AllWays]) -> AllWays:

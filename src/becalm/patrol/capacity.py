@@ -214,7 +214,7 @@ def _bursts(
     room = open_minutes - float(weight @ ends / weight.sum())
     hops = [_hop(between, weight, policy, rate) for rate in (0.0, policy.travel_weight, math.inf)]
     fits = [max(0.0, room / (burst + hop)) for hop in hops]
-    return fits[0], fits[1], fits[2], hops[1]
+    return min(fits[:2]), fits[1], fits[2], hops[1]
 
 
 def _hop(between: Floats, weight: Floats, policy: PatrolPolicy, rate: float) -> float:
@@ -228,6 +228,8 @@ def _hop(between: Floats, weight: Floats, policy: PatrolPolicy, rate: float) -> 
         return float(weight @ cost.min(axis=1) / weight.sum())
     nearest = away.min(axis=1, keepdims=True)
     farther = np.where(np.isfinite(away), away - np.where(np.isfinite(nearest), nearest, 0.0), 0.0)
+    if rate < 0:
+        farther = np.minimum(np.where(np.isfinite(away), away, 0.0), policy.far_minutes)
     pull = np.where(np.isfinite(away), weight * np.exp(-rate * farther), 0.0)
     chance = pull / np.maximum(pull.sum(axis=1, keepdims=True), 1e-300)
     mean = (chance * np.where(np.isfinite(cost), cost, 0.0)).sum(axis=1)

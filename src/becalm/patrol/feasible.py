@@ -52,8 +52,8 @@ def _policy(request: PlanRequest) -> Iterator[Fault]:
         yield Fault("policy", f"slots of {policy.slot_minutes} minutes do not fill an hour", "take 5")
     if not policy.burst_minutes or min(policy.burst_minutes) < 1:
         yield Fault("policy", f"burst lengths {policy.burst_minutes}", "give at least one, in whole minutes")
-    if policy.travel_weight < 0 or policy.feedback < 0 or policy.settle_minutes < 0:
-        yield Fault("policy", "travel_weight, feedback or settle_minutes is below 0", "take 0 or more")
+    if policy.far_minutes < 0 or policy.feedback < 0 or policy.settle_minutes < 0:
+        yield Fault("policy", "far_minutes, feedback or settle_minutes is below 0", "take 0 or more")
     for place in request.places:
         if not 0.0 <= place.gap_weight <= 1.0 or place.gap_minutes < 0:
             gap = f"a gap of {place.gap_minutes} minutes with weight {place.gap_weight}"

@@ -106,7 +106,8 @@ class PatrolPolicy:
     slot_minutes: int = 5
     burst_minutes: tuple[int, ...] = (10, 15, 20)
     settle_minutes: int = 2  # between arriving and starting
-    travel_weight: float = 0.0  # in nats per minute of travel: dearer travel, less entropy
+    travel_weight: float = 0.0  # in nats per minute of travel; below 0 the next place is rather a far one
+    far_minutes: int = 15  # with a travel_weight below 0, a way of more minutes counts as one of these
     feedback: float = 0.02  # in nats per visit owed
     pairing: bool = False
     area_share_cap: float = 1.0  # of all burst minutes that one area may get
