@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import shapely
@@ -15,11 +15,13 @@ from pyproj import Transformer
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
-from becalm.store.shapes import Layer, pick_attribute, read_layers
 from becalm.store.workspace import Workspace
 from becalm.tables.places import Boundaries
 from becalm.terms.city import City
 from becalm.terms.errors import Fault, InputError, WorkspaceError
+
+if TYPE_CHECKING:
+    from becalm.store.shapes import Layer
 
 WGS84 = "EPSG:4326"
 MENDED_WITHIN = 0.01  # share of its area that mending a shape may change
@@ -51,6 +53,8 @@ def copy_boundaries(
         where the file cannot be read, no attribute names the boroughs, a borough has no usable
         shape, or all of them lie outside the city.
     """
+    from becalm.store.shapes import pick_attribute, read_layers  # geopandas: half a second to load
+
     layer, chosen = pick_attribute(
         read_layers(path, crs), tuple(b.name for b in city.boroughs), attribute, path.name
     )
