@@ -27,6 +27,10 @@ def hotspots(
     context: typer.Context,
     asked: AskedOfList,
     finder: FinderName = "blend",
+    challenger: Annotated[
+        bool,
+        typer.Option("--challenger", help="Let boosted trees choose, if a back-test says that they win."),
+    ] = False,
     out: Annotated[
         list[Path] | None,
         typer.Option(
@@ -45,7 +49,7 @@ def hotspots(
     files = tuple(out or ())
     question = asked.question_of_list()
     desk = desk_of(context, asked.workspace)
-    found = find_hotspots(desk, question, seed=asked.seed, finder=finder, out=files)
+    found = find_hotspots(desk, question, seed=asked.seed, finder=finder, challenger=challenger, out=files)
     print_hotspots(found, asked.format, files)
 
 
@@ -55,6 +59,9 @@ def backtest(
     context: typer.Context,
     asked: AskedOfPlaces,
     finder: FinderName = "blend",
+    challenger: Annotated[
+        bool, typer.Option("--challenger", help="Set boosted trees (LightGBM) beside the other methods.")
+    ] = False,
     area_share: Annotated[float, typer.Option(help="The share of the area that PAI is taken at.")] = 0.01,
     origins: Annotated[int, typer.Option(help="How many months to foretell, the last ones on record.")] = 12,
 ) -> None:
@@ -68,6 +75,6 @@ def backtest(
         area_share=area_share,
         origins=origins,
         seed=asked.seed,
-        finder=finder,
+        finder="challenger" if challenger else finder,
     )
     print_backtest(done, asked.format)

@@ -16,6 +16,8 @@ from becalm.desk.find_evidence import DEFAULT_CELL_M, Evidence, Field, FindQuest
 from becalm.desk.find_finders import pick_finder
 from becalm.desk.find_rules import facts_for, rule_parameters, rules_of
 from becalm.find.backtest import backtest as backtest_places
+from becalm.find.challenger import NAME as CHALLENGER
+from becalm.find.challenger import verdict_on
 from becalm.find.describe import describe_places
 from becalm.find.hotspots import find_hotspots as find_places
 from becalm.find.plugin import OWN, NamedFinder
@@ -75,13 +77,19 @@ def find_hotspots(
     seed: int | None = None,
     only: Mapping[str, str] | None = None,
     finder: str = OWN,
+    challenger: bool = False,
     out: Sequence[Path] = (),
 ) -> HotspotsFound:
-    """Which places carry the target offences, and how sure is the list? Also written to `out`."""
+    """Which places carry the target offences, and how sure is the list? Also written to `out`.
+
+    With `challenger` the boosted trees choose the places, but only if their whole interval beats the blend in
+    a back-test of the last year.
+    """
     for path in out:
         require_known_ending(path)
-    chosen_by = pick_finder(finder)
     drawn = desk.draw_seed() if seed is None else seed
+    finder, said = _after_trial(desk, question, drawn, only) if challenger else (finder, ())
+    chosen_by = pick_finder(finder)
     evidence = gather(desk, question, only)
     field = lay_field(desk, evidence)
     rules = rules_of(desk, question.rules, question.settings)
@@ -99,7 +107,7 @@ def find_hotspots(
         rng=np.random.default_rng(drawn),
     )
     described = _describe(evidence, field, listed)
-    warned = replace(described, warnings=(*evidence.warnings, *field.warnings, *described.warnings))
+    warned = replace(described, warnings=(*said, *evidence.warnings, *field.warnings, *described.warnings))
     settled = replace(question, settings=rules.applied_to(question.settings))
     extra = {**rule_parameters(question.rules, rules), **_named(chosen_by)}
     run = _run(desk, "find hotspots", settled, drawn, evidence, extra)
@@ -137,6 +145,14 @@ def backtest(
     warned = replace(tested, warnings=(*evidence.warnings, *field.warnings, *tested.warnings))
     extra = {"area_share": area_share, "origins": origins, **_named(also)}
     return BacktestDone(warned, _run(desk, "find backtest", question, drawn, evidence, extra))
+
+
+def _after_trial(
+    desk: Desk, question: FindQuestion, seed: int, only: Mapping[str, str] | None
+) -> tuple[str, tuple[str, ...]]:
+    """Who may choose the places: the challenger where it won, else the blend; and why."""
+    tested = backtest(desk, question, seed=seed, only=only, finder=CHALLENGER).backtest
+    return verdict_on(tested)
 
 
 def _named(finder: NamedFinder | None) -> dict[str, str]:

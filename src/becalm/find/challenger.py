@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from becalm.find.ground import Ground
-from becalm.find.plugin import PastCounts
+from becalm.find.plugin import OWN, PastCounts
 from becalm.find.settings import FindSettings
 from becalm.methods.boosted_counts import foretell_counts
 from becalm.methods.ewma import memories
@@ -55,6 +55,17 @@ def beats_the_blend(tested: Backtest) -> bool:
     """Is the whole interval of the finder's gain over the blend above 0, over months enough to say so?"""
     gain = tested.finder_gain
     return gain is not None and gain.low > 0 and tested.can_judge
+
+
+def verdict_on(tested: Backtest) -> tuple[str, tuple[str, ...]]:
+    """Which finder may choose the places, and what is to be said of the trial."""
+    gain = tested.finder_gain
+    if gain is None:
+        return OWN, ()
+    said = f"PAI {gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}) in {tested.origins} months"
+    if beats_the_blend(tested):
+        return NAME, (f"The challenger chose these places: it beats the blend, {said}.",)
+    return OWN, (f"The challenger does not beat the blend for sure, {said}: the blend chose these places.",)
 
 
 def _features(ground: Ground, origins: list[int]) -> dict[int, Floats]:

@@ -240,17 +240,11 @@ class Backtest:
     gini_null: float = 1.0
     calibration: tuple[ExpectedAndSeen, ...] = ()
     finder_gain: Estimate | None = None
-    finder_gain: Estimate | None = None
 
     @property
     def origins(self) -> int:
         """How many months were predicted."""
         return len(self.months)
-
-    @property
-    def can_judge(self) -> bool:
-        """Are there months enough to call a method better or worse?"""
-        return self.origins >= LEAST_FOR_VERDICT
 
     @property
     def can_judge(self) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from made_places import BORROWING, drawn_places, true_rates
 
 from becalm.find.backtest import backtest
-from becalm.find.challenger import beats_the_blend, challenger
+from becalm.find.challenger import beats_the_blend, challenger, verdict_on
 from becalm.find.plugin import NamedFinder
 from becalm.find.settings import FindSettings
 from becalm.terms.estimate import Estimate
@@ -38,6 +38,10 @@ def test_it_wins_only_where_its_whole_interval_does(tested):
         return replace(tested, finder_gain=Estimate(0.5, low, 0.9, 0.95, "drawn"))
 
     assert beats_the_blend(with_gain(0.1))
+    assert verdict_on(with_gain(0.1))[0] == "challenger"
+    name, said = verdict_on(with_gain(-0.1))
+    assert name == "blend"
+    assert "does not beat the blend for sure, PAI +0.50 (-0.10 to +0.90)" in said[0]
     assert not beats_the_blend(with_gain(-0.1))
     assert not beats_the_blend(replace(with_gain(0.1), months=tested.months[:5]))
     assert not beats_the_blend(replace(tested, finder_gain=None))
