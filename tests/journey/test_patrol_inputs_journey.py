@@ -137,6 +137,16 @@ def test_a_trial_is_stated_drawn_recorded_and_planned_with(workspace: Path, tmp_
     rows = read_rows(tmp_path / "trial" / "arms.csv")
     assert len(rows) == 12 * 56
     becalm("patrol", "trial", "-w", workspace, *days, "--out", tmp_path / "trial", code=2)
+    sheet = json.loads((tmp_path / "trial" / "trial.json").read_text("utf-8"))
+    events = json.loads(becalm("record", "events", "-w", workspace, "-f", "json").stdout)
+    assert sheet["commitment"] in json.dumps(events)
+    one = rows[0]
+    asked = ("--hotspot", one["hotspot"], "--on", one["day"], "--gave", "high", "--by", "Inspector A")
+    override = ("patrol", "override", tmp_path / "trial", "-w", workspace, *asked)
+    assert "in a sentence" in becalm(*override, "--reason", "unrest", code=12).output
+    told = becalm(*override, "--reason", "A stabbing the night before.").output
+    assert f"stays in arm {one['arm']}" in told
+    assert "Overrides so far: 1 (0.1%)" in told
     short = ("--from", "2020-06-01", "--days", 2, "--count", 12, "--arms", tmp_path / "trial" / "arms.csv")
     becalm("patrol", "plan", "-w", workspace, *short, "--out", tmp_path / "plan")
     off = {(r["hotspot"], r["day"]) for r in rows if r["arm"] == "off"}

@@ -14,6 +14,7 @@ from becalm.cli import (
     patrol_delivered,
     patrol_next,
     patrol_open,
+    patrol_override,
     patrol_plan,
     patrol_price,
     patrol_replan,
@@ -38,3 +39,4 @@ app.command("replay")(patrol_open.replay)
 app.command("audit")(patrol_open.audit)
 app.command("delivered")(patrol_delivered.delivered)
 app.command("trial")(patrol_trial.trial)
+app.command("override")(patrol_override.override)

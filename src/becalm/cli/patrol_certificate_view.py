@@ -27,6 +27,12 @@ FIGURES = (
 )
 
 
+CONTRACT = (
+    *("auc_static", "auc_history", "gain", "gain_low", "gain_high", "log_loss_skill"),
+    *("safest_decile_ratio", "longest_dead_zone_minutes", "floor"),
+)
+
+
 def print_certificate(found: Certificate, format: Format) -> None:
     """Print the certificate, as asked."""
     held = certificate_object(found)
@@ -41,10 +47,11 @@ def print_certificate(found: Certificate, format: Format) -> None:
 
 
 def certificate_object(found: Certificate) -> dict[str, Any]:
-    """The certificate in the shape that other programs rely on."""
+    """The certificate as other programs rely on it: first what the contract names, in its order."""
+    attack = {**attack_object(found.attack), "floor": attack_object(found.floor)}
     return {
-        **attack_object(found.attack),
-        "floor": attack_object(found.floor),
+        **{name: attack[name] for name in CONTRACT},
+        **attack,
         "calibration": _calibration(found.attack),
         "train_days": found.settings.train_days,
         "test_days": found.settings.test_days,

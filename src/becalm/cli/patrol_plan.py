@@ -55,6 +55,7 @@ def commit(
     """Seal a seed for these days, so that an overseer can bring a share before anything is drawn."""
     from becalm.desk.patrol import commit_patrol
 
+    say_first_use()
     made = commit_patrol(desk_of(context, workspace), asked.question(), again=again, reveal_days=reveal_days)
     _print_commitment(made, format)
 
@@ -75,6 +76,8 @@ def plan(
     from becalm.desk.patrol import plan_patrol
     from becalm.desk.patrol_inputs import PatrolInputs
 
+    say_first_use()
+
     def arithmetic(inputs: PatrolInputs) -> None:
         if format is Format.table:
             print_table(inputs.capacity, inputs.notes)
@@ -89,6 +92,14 @@ def plan(
         tell=arithmetic,
     )
     _print_plan(made, format)
+
+
+def say_first_use() -> None:
+    """Say why the first plan on a machine takes longer."""
+    from becalm.desk.patrol_first_use import FIRST_USE, is_first_use
+
+    if is_first_use():
+        typer.echo(FIRST_USE, err=True)
 
 
 def read_share(text: str | None) -> bytes:

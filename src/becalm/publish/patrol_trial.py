@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
 from typing import Any
 
 from becalm.patrol.arms import ArmDraw
+from becalm.patrol.commitment import Secret
 from becalm.patrol.policy import ArmRule
 from becalm.patrol.power import Power
 from becalm.publish.spreadsheet import harmless
+from becalm.terms.patrol import PatrolPlace
 
 COLUMNS = ("hotspot", "day", "arm", "block", "cluster", "propensity")
 
@@ -27,12 +32,40 @@ def arms_csv(draw: ArmDraw) -> str:
     return out.getvalue()
 
 
-def trial_json(draw: ArmDraw, power: Power, rule: ArmRule, *, key: bytes, arms_sha256: str) -> str:
+@dataclass(frozen=True, slots=True)
+class SealedArms:
+    """The key that arms are drawn with, and how the ledger was bound to it before."""
+
+    secret: Secret
+    inputs_sha256: str
+    version: str
+    commitment: str
+
+
+def arms_inputs_sha256(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days: int) -> str:
+    """The hash of all that arms are drawn from, except their key."""
+    whole = {
+        "places": [
+            [p.hotspot, p.area, float(p.harm), float(p.easting_m), float(p.northing_m)] for p in places
+        ],
+        "rule": {**asdict(rule), "arms": list(rule.arms)},
+        "first_day": first.isoformat(),
+        "days": days,
+    }
+    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def trial_json(draw: ArmDraw, power: Power, rule: ArmRule, sealed: SealedArms, *, arms_sha256: str) -> str:
     """All that is needed to draw the same arms again, and to hold the trial to what was said before it."""
     whole: dict[str, Any] = {
         "format": "becalm patrol trial 1",
         "rule": {**asdict(rule), "arms": list(rule.arms)},
-        "key": key.hex(),
+        "key": sealed.secret.seed.hex(),
+        "nonce": sealed.secret.nonce.hex(),
+        "inputs_sha256": sealed.inputs_sha256,
+        "version": sealed.version,
+        "commitment": sealed.commitment,
         "clusters": draw.clusters,
         "split_neighbours": draw.split_neighbours,
         "power": power_object(power),

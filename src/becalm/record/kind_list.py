@@ -106,6 +106,29 @@ PATROL = (
         ),
         corrects="may",
     ),
+    Kind(
+        "trial_committed",
+        "The key of a trial's arms was drawn and sealed, before any arm was drawn from it.",
+        (
+            need("commitment", "hash", "of key, nonce, inputs and version; it binds without telling"),
+            need("inputs_sha256", "hash", "of the places, the rule and the days that are drawn for"),
+            need("first_day", "day", "the first day of the trial"),
+        ),
+    ),
+    Kind(
+        "trial_arm_overridden",
+        "Somebody did otherwise than the arm of a place and day says; it stays in its arm.",
+        (
+            need("arms_sha256", "hash", "of the trial's arms"),
+            need("hotspot", "text", "the place"),
+            need("day", "day", "the day"),
+            need("arm", "text", "the arm that was drawn, and in which it stays"),
+            need("gave", "text", "what was given instead: off, low or high"),
+            need("by", "text", "who decided it"),
+            REASON,
+        ),
+        corrects="may",
+    ),
     Kind("burst_done", "A unit was at a hotspot.", _burst(), corrects="may"),
     Kind("burst_cancelled", "A planned burst was called off.", _burst(REASON), corrects="may"),
 )
