@@ -93,6 +93,7 @@ def find_hotspots(
     evidence = gather(desk, question, only)
     field = lay_field(desk, evidence)
     rules = rules_of(desk, question.rules, question.settings)
+    known = facts_for(rules, evidence.incidents, field.counts, field.places, evidence.targets.target)
     listed = find_places(
         field.counts,
         evidence.targets,
@@ -101,8 +102,7 @@ def find_hotspots(
         places=field.places,
         location=field.location,
         settings=question.settings,
-        rules=rules,
-        facts=facts_for(rules, evidence.incidents, field.counts, field.places, evidence.targets.target),
+        rules=replace(rules, facts=known),
         finder=chosen_by,
         rng=np.random.default_rng(drawn),
     )

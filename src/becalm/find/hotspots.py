@@ -11,14 +11,14 @@ from scipy.special import gammaincinv
 from shapely import to_wkt
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.areas_and_hours import find_named, number_areas, share_in_hours
+from becalm.find.choose import Chooser
 from becalm.find.churn import last_scores, measure_churn
 from becalm.find.ground import Ground, lay_ground
 from becalm.find.location import LocationError, carry_error
-from becalm.find.plugin import OWN, NamedFinder, wanted_by
+from becalm.find.plugin import OWN, NamedFinder
 from becalm.find.rules import Rules
 from becalm.find.score import Score, read_blend, score_places
-from becalm.find.select import Candidates, Choice, choose_places
+from becalm.find.select import Choice
 from becalm.find.settings import FindSettings
 from becalm.find.targets import Targets
 from becalm.methods.blend import GammaPosterior
@@ -27,7 +27,6 @@ from becalm.methods.drift import Scatter, fit_scatter, widen
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.ranks import RankCertainty, draw_rates, rank_certainty
-from becalm.tables.place_facts import PlaceFacts
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
 from becalm.terms.estimate import Estimate
@@ -49,7 +48,6 @@ def find_hotspots(
     places: PlaceSet | None = None,
     settings: FindSettings | None = None,
     rules: Rules | None = None,
-    facts: PlaceFacts | None = None,
     location: LocationError | None = None,
     finder: NamedFinder | None = None,
     rng: np.random.Generator,
@@ -58,9 +56,9 @@ def find_hotspots(
 
     `boundary` or `places` are in the same metres as the counts. All months of `counts` are used. Boroughs and
     hour-of-week profiles are added afterwards by `describe_places`. Without `rules` the list keeps the count
-    and the separation of the settings; rules about areas or hours need the `facts` of the places. With
-    `location` the doubt about where each record happened is part of P(top) and of the rank intervals.
-    A `finder` chooses the places; what is expected of them, and how sure that is, stays becalm's own answer.
+    and the separation of the settings; rules about areas or hours bring what they need to know of places.
+    With `location` the doubt about where each record happened is part of P(top) and of the rank intervals.
+    A `finder` chooses the places; what is expected, and how sure that is, stays becalm's answer.
 
     Raises
     ------
@@ -71,21 +69,11 @@ def find_hotspots(
     rules = rules or Rules(count=settings.count, separation_m=settings.separation_m)
     settings = rules.applied_to(settings)
     ground = lay_ground(counts, targets, boundary=boundary, places=places, settings=settings)
-    score, before = last_scores(ground, settings)
-    scatter = measure_scatter(ground, settings)
-    posterior = widen(score.posterior, score.own, scatter or STEADY)
-    doubted = posterior
-    if location is not None:
-        doubted = carry_error(score.posterior, posterior, score.own, location, ground.places, rng)
-    by = _Chooser(ground, rules, facts, finder, rng.spawn(1)[0])
-    choice, share = by.choose(score)
-    posterior = GammaPosterior(posterior.shape, posterior.rate / share)
-    listed = choice.listed
-    doubted = GammaPosterior(doubted.shape, doubted.rate / share)
-    draws = draw_rates(doubted, top=settings.count, draws=settings.draws, rng=rng, always=listed)
-    certainty = rank_certainty(draws, listed, top=settings.count, level=settings.level)
+    by = Chooser(ground, rules, finder, rng.spawn(1)[0])
+    found = _seek(by, settings, location, rng)
+    score, scatter, certainty, listed = found.score, found.scatter, found.certainty, found.choice.listed
     return HotspotList(
-        hotspots=_hotspots(ground, posterior, listed, certainty, settings.level),
+        hotspots=_hotspots(ground, found.posterior, listed, certainty, settings.level),
         target=targets.target,
         related=targets.related if ground.related is not None else (),
         excluded=targets.excluded,
@@ -110,16 +98,41 @@ def find_hotspots(
         drift=scatter.drift if scatter else None,
         warnings=_warnings(ground, counts, len(listed), settings, scatter),
         kind=ground.kind,
-        churn=measure_churn(ground.months, listed, _earlier(by, before), certainty.p_top),
+        churn=measure_churn(ground.months, listed, found.earlier, certainty.p_top),
         location_error_m=location.typical_m if location else 0.0,
-        selection=choice.selection,
+        selection=found.choice.selection,
         finder=finder.name if finder else OWN,
     )
 
 
-def _earlier(by: _Chooser, before: Score | None) -> Ints | None:
-    """What the same rules would have listed a month earlier, where the history reaches so far."""
-    return None if before is None else by.choose(before, priced=False)[0].listed
+@dataclass(frozen=True, slots=True)
+class _Sought:
+    """What a list is made of: the score, its certainty, the chosen places, and those of a month earlier."""
+
+    score: Score
+    scatter: Scatter | None
+    posterior: GammaPosterior
+    choice: Choice
+    certainty: RankCertainty
+    earlier: Ints | None
+
+
+def _seek(
+    by: Chooser, settings: FindSettings, location: LocationError | None, rng: np.random.Generator
+) -> _Sought:
+    score, before = last_scores(by.ground, settings)
+    scatter = measure_scatter(by.ground, settings)
+    posterior = widen(score.posterior, score.own, scatter or STEADY)
+    doubted = posterior
+    if location is not None:
+        doubted = carry_error(score.posterior, posterior, score.own, location, by.ground.places, rng)
+    choice, share = by.choose(score)
+    in_hours, doubted = (GammaPosterior(p.shape, p.rate / share) for p in (posterior, doubted))
+    top, listed = settings.count, choice.listed
+    draws = draw_rates(doubted, top=top, draws=settings.draws, rng=rng, always=listed)
+    certainty = rank_certainty(draws, listed, top=top, level=settings.level)
+    earlier = None if before is None else by.choose(before, priced=False)[0].listed
+    return _Sought(score, scatter, in_hours, choice, certainty, earlier)
 
 
 def measure_scatter(ground: Ground, settings: FindSettings) -> Scatter | None:
@@ -156,38 +169,6 @@ def measure_concentration(ground: Ground, months: int = 12) -> Concentration:
         gini=shares.gini,
         gini_generalised=shares.gini_generalised,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Chooser:
-    """Under which rules, and by which finder, places are chosen."""
-
-    ground: Ground
-    rules: Rules
-    facts: PlaceFacts | None
-    finder: NamedFinder | None
-    rng: np.random.Generator
-
-    def choose(self, score: Score, *, priced: bool = True) -> tuple[Choice, NDArray[np.float64] | float]:
-        """The listed places just before the score's month, and the share of each one's week they are for."""
-        places, rules = self.ground.places, self.rules
-        expected = wanted_by(
-            self.finder, self.ground, score.origin, score.expected, how_many=rules.count, rng=self.rng
-        )
-        share = share_in_hours(self.facts, places, rules.hours) if rules.hours else 1.0
-        areas, names = number_areas(self.facts, places) if rules.areas else (np.full(places.size, -1), ())
-        x, y = places.centres_m
-        candidates = Candidates(
-            expected=expected * share,
-            x_m=x,
-            y_m=y,
-            areas=areas,
-            names=names,
-            named=find_named(places, [decision.place_id for decision in rules.decisions]),
-            step_m=places.width_m,
-            listable=places.listable if isinstance(places, PlaceSet) else None,
-        )
-        return choose_places(candidates, rules, priced=priced), share
 
 
 def _hotspots(

@@ -9,6 +9,7 @@ from datetime import date
 from types import MappingProxyType
 
 from becalm.find.settings import FindSettings
+from becalm.tables.place_facts import PlaceFacts
 from becalm.terms.errors import Fault, UsageError
 from becalm.terms.selection import DayHours, PlaceDecision
 
@@ -23,7 +24,8 @@ class Rules:
 
     At most `count` places are listed, their centres at least `separation_m` apart; `floors` and `caps` are
     the least and the greatest number of places in each area. `decisions` say which places must or must
-    not be on it. With `hours` only incidents of those hours are expected of a place.
+    not be on it. With `hours` only incidents of those hours are expected of a place. Areas and hours of
+    places are read from `facts`.
     """
 
     count: int = 250
@@ -34,6 +36,7 @@ class Rules:
     hours: DayHours | None = None
     author: str = ""
     written_on: date | None = None
+    facts: PlaceFacts | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         faults = tuple(_faults(self))
