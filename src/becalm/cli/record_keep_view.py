@@ -17,12 +17,14 @@ def print_backup(made: BackupMade, format: Format) -> None:
         "size": made.head.size,
         "root": made.head.root,
         "recorded_as": made.entry,
+        "copy_also": " ".join(map(str, made.beside)),
     }
     lines = [
         f"Copied {made.head.size:,} entries to {made.path}",
         f"  root         {made.head.root}",
         f"  sha256       {made.sha256}",
         f"  recorded as  entry {made.entry}, which is not in the copy",
+        *(f"Copy {path} as well: the ledger holds only its hashes." for path in made.beside),
     ]
     emit(format, lines=lines, told=told, rows=[told])
 

@@ -27,6 +27,7 @@ class BackupMade:
     sha256: str
     head: Head
     entry: int  # that records it; not in the copy
+    beside: tuple[Path, ...] = ()  # what the ledger holds only the hashes of: to be copied as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,9 @@ def make_backup(desk: Desk, out: Path) -> BackupMade:
     made = back_up(file, out, now=desk.now())
     facts: Facts = {"size": made.size, "root": made.root, "file_sha256": made.file_sha256}
     entry = leave_mark(desk, "backup_made", purpose="backup", facts=facts)
-    return BackupMade(out, made.file_sha256, Head(made.size, made.root, made.last), entry.seq)
+    sealed = desk.workspace.path / "patrol" / "sealed"
+    head = Head(made.size, made.root, made.last)
+    return BackupMade(out, made.file_sha256, head, entry.seq, (sealed,) if sealed.is_dir() else ())
 
 
 def ask_or_confirm_restore(desk: Desk, copy: Path | None, *, reason: str) -> RestoreRequest | Restored:
