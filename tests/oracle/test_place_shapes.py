@@ -68,7 +68,7 @@ def test_smoothing_on_a_raster_is_the_sum_over_all_pairs(rng, without_own):
         np.fill_diagonal(kernel, 0.0)
     exact = (kernel @ values) / (kernel @ amounts)
     assert made == pytest.approx(exact, rel=0.06)
-    assert np.corrcoef(made, exact)[0, 1] > 0.99
+    assert np.corrcoef(made, exact)[0, 1] > 0.98
 
 
 def test_square_places_smooth_as_the_grids_own_cells_do(rng):

@@ -1,6 +1,6 @@
 """Gaussian smoothing of values at scattered places, on a raster finer than the kernel.
 
-Places are laid on the raster cell that holds their middle (cells of a quarter of the kernel's
+Places are laid on the raster cell that holds their middle (cells of two fifths of the kernel's
 standard deviation), so that 300,000 places are smoothed as fast as a picture. As in `kde`, smoothed
 values are divided by smoothed amounts: P. J. Diggle, Applied Statistics 34 (1985) 138-147.
 """
@@ -14,7 +14,7 @@ from scipy.ndimage import gaussian_filter
 from becalm.methods.kde import TRUNCATE, centre_weight
 
 Floats = NDArray[np.float64]
-CELLS_PER_SIGMA = 4.0
+CELLS_PER_SIGMA = 2.5
 MOST_CELLS = 16_000_000  # beyond which the raster is made coarser: 128 MB
 
 
