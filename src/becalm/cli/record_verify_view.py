@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 
 import typer
 
@@ -12,6 +13,8 @@ from becalm.desk.record_verify import CheckpointMade, HeadSigned, RecordVerified
 from becalm.publish.record_export import VERIFIER, ExportWritten
 from becalm.record.checkpoint import anchor_text
 from becalm.terms.errors import Fault, LedgerError, TamperError
+
+PLACES = defaultdict(lambda: "signed head", altered="state table")  # of findings that touch no entry
 
 
 def print_verdict(verified: RecordVerified, format: Format) -> None:
@@ -76,7 +79,7 @@ def _broken(verified: RecordVerified) -> str:
 def _faults(verified: RecordVerified) -> tuple[Fault, ...]:
     remedy = "keep it as evidence"
     return tuple(
-        Fault(f"entry {f.first}" if f.first is not None else "signed head", f"({f.fate}) {f.what}", remedy)
+        Fault(f"entry {f.first}" if f.first is not None else PLACES[f.fate], f"({f.fate}) {f.what}", remedy)
         for f in verified.verdict.findings
     )
 
