@@ -63,13 +63,13 @@ def _area_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
         if places < floor:
             yield Fault(
                 area,
-                f"has {places} places, {floor - places} fewer than its floor of {floor}",
+                f"has {_places(places)}, {floor - places} fewer than its floor of {floor}",
                 "lower the floor",
             )
         elif problem.separation > 0.0 and (most := most_in_group(problem, g, enough=floor)) < floor:
             yield Fault(
                 area,
-                f"holds at most {most} places {problem.separation:g} m apart, {floor - most} fewer than its "
+                f"holds at most {_places(most)} {problem.separation:g} m apart, {floor - most} fewer than its "
                 f"floor of {floor}",
                 "lower the floor, or ask for a smaller separation",
             )
@@ -78,3 +78,7 @@ def _area_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
 def _held(problem: SubsetProblem) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     groups = problem.group[problem.forced]
     return np.bincount(groups[groups >= 0], minlength=len(problem.floors))
+
+
+def _places(number: int) -> str:
+    return "1 place" if number == 1 else f"{number} places"
