@@ -69,8 +69,8 @@ def _area_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
         elif problem.separation > 0.0 and (most := most_in_group(problem, g, enough=floor)) < floor:
             yield Fault(
                 area,
-                f"holds at most {_places(most)} {problem.separation:g} m apart, {floor - most} fewer than its "
-                f"floor of {floor}",
+                f"holds at most {_places(most)} {problem.separation:g} m apart, {floor - most} fewer "
+                f"than its floor of {floor}",
                 "lower the floor, or ask for a smaller separation",
             )
 
