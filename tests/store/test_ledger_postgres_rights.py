@@ -147,6 +147,16 @@ def test_a_superuser_who_cuts_the_tail_is_found_out_at_the_next_writing(
         ledger.append(plain(visit("p3")))
 
 
+@pytest.mark.parametrize("table", ["event", "state", "checkpoint"])
+def test_a_table_that_was_taken_out_is_tampering(
+    postgres: Server, postgres_ledger: str, ledger: PostgresLedger, table: str
+) -> None:
+    with connected(postgres, postgres_ledger, ADMIN) as connection:
+        connection.execute(f"DROP TABLE becalm.{table} CASCADE".encode())
+    with pytest.raises(TamperError, match="took that out"):
+        assert not (list(ledger.rows()), ledger.state("visit"), ledger.checkpoints())
+
+
 def test_a_server_that_does_not_wait_for_its_disk_is_refused() -> None:
     with throw_away_server(fsync="off") as server, pytest.raises(LedgerError, match="fsync = off"):
         PostgresLedger(server.fresh_ledger(), draw_salt=draw_salt)

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from becalm.store.ledger_postgres_schema import SCHEMA
 from becalm.store.ledger_schema import stamp_of
 from becalm.store.ledger_tables import REVISION
-from becalm.terms.errors import DependencyError, LedgerError
+from becalm.terms.errors import BecalmError, DependencyError, LedgerError, TamperError
 
 CONNECT: Final = {
     "connect_timeout": 5,
@@ -33,13 +33,15 @@ REASONS: Final = {
         "this role may not do that",
         "Let the owner run `becalm record init`, and use the role it names",
     ),
-    "42P01": ("it holds no ledger yet", "Let the owner run `becalm record init`"),
     "55P03": ("another process has been sealing for too long", "End it, then try again"),
     "25006": ("it is a read-only copy", "Name the primary server: a ledger is written there alone"),
     "23": ("it refuses what would rewrite it", "Append a correction instead"),
     "28": ("it does not let this role in", "Look at the user and the password of the URL"),
     "3D000": ("there is no such database", "Make it: createdb, then `becalm record init`"),
 }
+
+
+TAKEN_OUT: Final = ("42P01", "42703")  # a table or a column that was there when the ledger was made
 
 
 class LostConnectionError(LedgerError):
@@ -213,9 +215,15 @@ def is_lost(error: DBAPIError) -> bool:
     return error.connection_invalidated or not code or code.startswith(("08", "57P"))
 
 
-def named_failure(name: str, error: DBAPIError) -> LedgerError:
+def named_failure(name: str, error: DBAPIError) -> BecalmError:
     """Say what a failure of the server means. Nothing was written."""
     code = str(getattr(error.orig, "sqlstate", None) or "")
+    if code in TAKEN_OUT:
+        return TamperError(
+            f"The ledger {name} is not as becalm made it ({str(error.orig).splitlines()[0]}): somebody took "
+            "that out, and with it every entry from 1 on is in doubt. Keep the database as evidence, and "
+            "restore a copy of it elsewhere."
+        )
     said = " ".join(str(error.orig).split())
     found = next((words for start, words in REASONS.items() if code.startswith(start)), None)
     if found is None and is_lost(error):
