@@ -2,19 +2,23 @@
 
 Each planner plans 70 days for one drawn city; an attacker watches 56 of them and foretells 14. Words on the
 command line: `--seeds 20` cities, `--areas 3` of 21 places each, `--shifts 9` a day in each area (9 gives the
-1,512 unit-shifts of 14 days and 12 areas, 25 gives 4,200).
+1,512 unit-shifts of 14 days and 12 areas, 25 gives 4,200), `--jobs 2` at once. Areas do not touch each other,
+so that three of them stand for twelve at a quarter of the time. Each planner and city has a process of its
+own, whose memory is told with the attack's.
 """
 
 from __future__ import annotations
 
 import argparse
-import gc
 import hashlib
 import json
 import resource
+import subprocess
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from importlib.util import find_spec
 
@@ -41,7 +45,9 @@ COLUMNS = (
     "insider",
     "dead_min",
     "dosage_error",
+    "travel",
     "seconds",
+    "memory_mb",
 )
 
 
@@ -79,24 +85,46 @@ PLANNERS: dict[str, Planner] = {
 def main() -> None:
     """Plan, attack, and print one table of medians with the range of seeds."""
     asked = argparse.ArgumentParser()
-    for name, usual in (("seeds", 2), ("first-seed", 1), ("areas", 3), ("shifts", 9)):
+    for name, usual in (("seeds", 2), ("first-seed", 1), ("areas", 3), ("shifts", 9), ("jobs", 1)):
         asked.add_argument(f"--{name}", type=int, default=usual)
     asked.add_argument("--only", default="")
+    asked.add_argument("--alone", action="store_true", help="in this process, and print no table")
     options = asked.parse_args()
+    names = [n for n in PLANNERS if options.only in n and ("VROOM" not in n or find_spec("vroom"))]
+    if options.alone:
+        print(json.dumps(alone(names[0], options)), flush=True)
+        return
+    seeds = range(options.first_seed, options.first_seed + options.seeds)
     figures: dict[str, list[dict[str, float]]] = defaultdict(list)
-    for seed in range(options.first_seed, options.first_seed + options.seeds):
-        starts = [FIRST_DAY + timedelta(days=DAYS * k) for k in range(PERIODS)]
-        periods = [
-            city(shifts_a_day=options.shifts, seed=seed, areas=options.areas, first_day=day) for day in starts
-        ]
-        for name, planner in PLANNERS.items():
-            if options.only not in name or ("VROOM" in name and not find_spec("vroom")):
-                continue
-            row = measure(planner, periods, seed)
+    with ThreadPoolExecutor(options.jobs) as pool:
+        work = [(name, seed) for seed in seeds for name in names]
+        for (name, seed), row in zip(work, pool.map(lambda w: apart(*w, options), work), strict=True):
             figures[name].append(row)
             print(json.dumps({"planner": name, "seed": seed, **row}), flush=True)
-            gc.collect()
-    Console(width=150).print(as_table(figures, options))
+    Console(width=170).print(as_table(figures, options))
+
+
+def apart(name: str, seed: int, options: argparse.Namespace) -> dict[str, float]:
+    """One planner on one city, in a process of its own."""
+    words = [f"--areas={options.areas}", f"--shifts={options.shifts}", f"--first-seed={seed}"]
+    made = subprocess.run(  # this file, and words of this file
+        [sys.executable, __file__, "--alone", f"--only={name}", *words],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(json.loads(made.stdout.splitlines()[-1]))
+
+
+def alone(name: str, options: argparse.Namespace) -> dict[str, float]:
+    """One planner on one city, with the memory that both took."""
+    starts = [FIRST_DAY + timedelta(days=DAYS * k) for k in range(PERIODS)]
+    periods = [
+        city(shifts_a_day=options.shifts, seed=options.first_seed, areas=options.areas, first_day=day)
+        for day in starts
+    ]
+    row = measure(PLANNERS[name], periods, options.first_seed)
+    return {**row, "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}
 
 
 def measure(planner: Planner, periods: list[PlanRequest], seed: int) -> dict[str, float]:
@@ -106,7 +134,8 @@ def measure(planner: Planner, periods: list[PlanRequest], seed: int) -> dict[str
     seconds = (time.perf_counter() - begun) / PERIODS
     log = as_log(rows, periods[0])
     found = certify(log, AttackSettings(), rngs=[np.random.default_rng([seed, 1])], seed=seed)
-    return {**figures_of(found), "dosage_error": dosage_error(log, periods), "seconds": round(seconds, 2)}
+    told = {"dosage_error": dosage_error(log, periods), "travel": travel_share(rows, periods)}
+    return {**figures_of(found), **told, "seconds": round(seconds, 2)}
 
 
 def as_log(rows: list[Row], request: PlanRequest) -> VisitLog:
@@ -144,6 +173,23 @@ def figures_of(found: Certificate) -> dict[str, float]:
     }
 
 
+def travel_share(rows: list[Row], periods: list[PlanRequest]) -> float:
+    """The share of minutes on duty that goes into ways: base to place, place to place, and back."""
+    asked = whole(periods)
+    of_unit: dict[str, list[Row]] = defaultdict(list)
+    for row in sorted(rows, key=lambda r: r[2]):
+        of_unit[row[0]].append(row)
+    minutes, on_duty = 0.0, 0.0
+    at = {mode: {stop: i for i, stop in enumerate(table.stops)} for mode, table in asked.travel.items()}
+    for shift in asked.shifts:
+        begin, end = shift.hours.start.timestamp(), shift.hours.end.timestamp()
+        own = [place for _, place, start, _ in of_unit[shift.unit] if begin - 1_200 <= start < end + 1_200]
+        stops = [at[shift.mode][stop] for stop in (shift.base, *own, shift.base)] if own else []
+        minutes += float(asked.travel[shift.mode].minutes[stops[:-1], stops[1:]].sum()) if stops else 0.0
+        on_duty += shift.hours.minutes
+    return round(minutes / on_duty, 4)
+
+
 def dosage_error(log: VisitLog, periods: list[PlanRequest]) -> float:
     """Mean absolute error of 14-day visits of each place, weighted by its target."""
     begin = int((periods[0].first_day - date(1970, 1, 1)).days) * 86_400
@@ -161,9 +207,7 @@ def dosage_error(log: VisitLog, periods: list[PlanRequest]) -> float:
 
 def as_table(figures: dict[str, list[dict[str, float]]], options: argparse.Namespace) -> Table:
     """Medians over seeds, with the least and the greatest."""
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    drawn = f"{options.seeds} seeds, {options.areas} areas of 21 places, {options.shifts} tours a day each"
-    title = f"{drawn}; peak {peak_mb:,.0f} MB"
+    title = f"{options.seeds} seeds, {options.areas} areas of 21 places, {options.shifts} tours a day each"
     table = Table("planner", *COLUMNS, "floor gain", "floor holds 0", title=title)
     for name, rows in figures.items():
         floors = f"{np.median([r['floor_gain'] for r in rows]):.4f}"

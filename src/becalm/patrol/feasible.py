@@ -25,7 +25,7 @@ def require_feasible(request: PlanRequest) -> None:
     if not faults:
         faults = [*_doubles(request), *_names(request)]
     if not faults:
-        faults = [*_shifts(request), *_reach(request), *_minutes(request)]
+        faults = [*_shifts(request), *_idle(request), *_reach(request), *_minutes(request)]
     if faults:
         kinds = "1 reason" if len(faults) == 1 else f"{len(faults)} reasons"
         raise PlanError(
@@ -109,6 +109,14 @@ def _shifts(request: PlanRequest) -> Iterator[Fault]:
             yield Fault(_tour(shift), what, "give a share above 0, up to 1, or leave the unit out")
         if not paused and (first > end or needed > slots):
             yield _no_meal(shift)
+
+
+def _idle(request: PlanRequest) -> Iterator[Fault]:
+    """Areas with units and nowhere to go: their tours would be planned without so much as a meal."""
+    tours = Counter(shift.area for shift in request.shifts)
+    for area in sorted(set(tours) - {place.area for place in request.places}):
+        what = f"has {tours[area]} unit-shifts and no hotspot"
+        yield Fault(f"area {area}", what, "leave them out, or lend them to another area")
 
 
 def _no_meal(shift: UnitShift) -> Fault:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from patrol_requests import KEY, broken_rules, overlap, place, request, shift
 from becalm.patrol.plan import fit_law, plan_bursts
 from becalm.patrol.price import price_list
 from becalm.patrol.replan import Now, UnitState, replan_bursts, state_of
-from becalm.patrol.request import PlanRequest, RouteLaw
+from becalm.patrol.request import PatrolPlan, PlanRequest, RouteLaw
 from becalm.patrol.stagger import advise_staggered_starts
 from becalm.terms.errors import PlanError
 from becalm.terms.patrol import Burst, Dosage, PatrolPolicy, Span
@@ -101,6 +102,34 @@ def test_a_dearer_way_saves_travel_and_costs_bits() -> None:
     assert dear.bits < free.bits
 
 
+def test_a_weight_below_zero_makes_going_next_door_rarer() -> None:
+    places = [place(f"p{n}", 400.0 * n + 6_000.0 * (n % 2)) for n in range(6)]
+    asked = request(places, [shift("u", day=day) for day in WEEK], days=7)
+    flat = plan_bursts(asked, key=KEY)
+    wide = plan_bursts(replace(asked, policy=PatrolPolicy(travel_weight=-0.2, far_minutes=15)), key=KEY)
+    assert next_door(wide) < 0.7 * next_door(flat)
+    assert [row.target_visits for row in wide.dosage] == pytest.approx(
+        [row.expected_visits for row in wide.dosage], rel=0.02
+    )
+
+
+def next_door(plan: PatrolPlan) -> float:
+    """The share of moves between places on the same side of the street's gap."""
+    pairs = [pair for route in plan.routes for pair in pairwise(route.bursts)]
+    return sum(int(a.hotspot[1]) % 2 == int(b.hotspot[1]) % 2 for a, b in pairs) / len(pairs)
+
+
+def test_a_plan_is_the_same_on_one_thread_and_on_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    places = [place(f"{area}{n}", 400.0 * (n + 1), area=area) for area in ("east", "west") for n in range(3)]
+    tours = [shift(f"u {area}", area=area, day=day) for area in ("east", "west") for day in WEEK]
+    asked, plans = request(places, tours, days=7), []
+    for workers in (1, 2, 5):
+        monkeypatch.setattr("becalm.patrol.plan.WORKERS", workers)
+        plans.append(plan_bursts(asked, key=KEY))
+    assert plans[0].bursts == plans[1].bursts == plans[2].bursts
+    assert plans[0].law == plans[1].law == plans[2].law
+
+
 def test_no_burst_is_planned_at_a_place_that_is_off_or_in_its_blackout() -> None:
     asked = street()
     noon = asked.shifts[0].hours.start + timedelta(hours=3)
@@ -183,6 +212,10 @@ def test_every_reason_is_named_at_once() -> None:
     [
         (request([place("p", 400.0)], []), "no unit is on duty"),
         (request([], [shift("u")]), "there is no hotspot"),
+        (
+            request([place("p", 400.0)], [shift("u"), shift("v", area="west")]),
+            "has 1 unit-shifts and no hotspot",
+        ),
         (request([place("p", 400.0, visits=80.0)], [shift("u")]), "wants 1,200 minutes of bursts in 1 days"),
         (request([place("p", 400.0)], [shift("u"), shift("u", hour=9)]), "begins before the one before"),
         (request([place("p", 400.0)], [shift("u", base="nowhere")]), "its base 'nowhere' is not known"),
