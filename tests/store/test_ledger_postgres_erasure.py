@@ -51,7 +51,8 @@ def erase_and_look(server: Server, many: int, at_once: int) -> None:
     assert ledger.payload(2, access=access("p1")) == PERSON + b"0"
     before = traces(server, PERSON, MARK, MARK.hex().encode())
     assert (before[PERSON.decode()], before[MARK.hex()]) == (0, before[MARK.hex()])
-    assert before[MARK.decode("latin-1")] >= many  # the keys; salts are enciphered
+    seen = before[MARK.decode("latin-1")]  # the keys; salts are enciphered
+    assert seen >= many - many // 50  # a page of the write-ahead log may begin within a key
     with_payload = [entry.seq for entry in ledger.entries(after=stays.seq) if entry.commitment]
     for start in range(0, many, at_once):
         some = with_payload[start : start + at_once]
