@@ -10,7 +10,7 @@ import hashlib
 import io
 import json
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -61,10 +61,24 @@ def check_plan(plan: Mapping[str, Any], visits: bytes) -> PlanVerdict:
         if tour:
             of_tour[tour].append(visit)
     found += _together(rows, known, plan["earlier"])
+    found += _tallies(rows, plan.get("dosage") or ())
     for tours in known.tours.values():
         for tour in tours:
             found += judge_tour(tour, of_tour[tour])
     return PlanVerdict(tuple(found), len(rows), len(plan["shifts"]))
+
+
+def _tallies(rows: Iterable[Visit], dosage: Iterable[Any]) -> Iterator[Violation]:
+    """Places whose visits are not as many as plan.json says: one was taken out, added or moved."""
+    seen = Counter(visit.hotspot for visit in rows)
+    for place in dosage:
+        if not isinstance(place, Mapping):
+            yield _form("plan.json: its dosage cannot be read")
+            return
+        name, told = str(place.get("hotspot")), place.get("visits")
+        if seen[name] != told:
+            what = f"{seen[name]} visits stand in visits.csv, and plan.json says {told}"
+            yield Violation("dosage", "", name, "", what)
 
 
 def _known(plan: Mapping[str, Any]) -> Known:

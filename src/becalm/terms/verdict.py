@@ -22,6 +22,7 @@ KINDS = {
     "blackout": "a burst while its place is closed",
     "arm": "a burst at a place that the trial drew as off that day",
     "area": "a burst outside the unit's area",
+    "dosage": "a place with more or fewer bursts than plan.json says that it was drawn",
     "share": "more burst minutes than the share of the tour that is open to bursts",
 }
 

@@ -196,10 +196,15 @@ def a_plan_without_tours(p: Planted) -> None:
     del p.plan["meals"]
 
 
+def a_burst_is_taken_out(p: Planted) -> None:
+    del p.rows[2]
+
+
 FAULTS: list[tuple[str, Callable[[Planted], None]]] = [
     ("unit", a_unit_of_no_roster),
     ("unit", a_unit_off_duty),
     ("hotspot", an_unknown_place),
+    ("dosage", a_burst_is_taken_out),
     ("shift", past_the_end_of_the_tour),
     ("start", at_the_place_when_the_tour_begins),
     ("end", at_the_place_when_the_tour_ends),
