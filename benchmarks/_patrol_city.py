@@ -18,7 +18,7 @@ SPEED_KMH: dict[Mode, float] = {"vehicle": 22.0, "foot": 4.8}
 SETTING_OFF_MINUTES: dict[Mode, float] = {"vehicle": 2.0, "foot": 0.0}
 STAGGER_MINUTES = (0, 40, 20, 60)
 BURSTS_A_SHIFT = 8.5
-POLICY = PatrolPolicy(travel_weight=-0.06, far_minutes=25, feedback=0.03)  # as shipped
+POLICY = PatrolPolicy(travel_weight=-0.06, far_minutes=25, feedback=0.035)  # as shipped
 
 
 def city(
