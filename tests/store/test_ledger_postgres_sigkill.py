@@ -48,8 +48,11 @@ def programs_that_write(url: str, folder: Path, seed: int, many: int) -> Iterato
 
 
 def lines(path: Path) -> list[list[str]]:
-    """What a program said, but for a line that was cut off."""
-    return [line.split() for line in path.read_text().rpartition("\n")[0].splitlines()]
+    """What a program said, but for a line that was cut off, and for what the driver says of a lost connection."""
+    said = path.read_text().rpartition("\n")[0].splitlines()
+    return [
+        line.split() for line in said if not line.startswith("error ignored terminating <psycopg.Pipeline")
+    ]
 
 
 def kill_and_look(server: Server, url: str, folder: Path, seed: int) -> tuple[int, int]:
