@@ -20,6 +20,7 @@ from becalm.record.folds import FOLDS
 from becalm.store.ledger_postgres import PostgresLedger
 
 WRITER = Path(__file__).resolve().parents[1] / "support" / "ledger_writer.py"
+DRIVER_SAYS = "error ignored terminating <psycopg.Pipeline"
 
 
 @contextmanager
@@ -48,11 +49,9 @@ def programs_that_write(url: str, folder: Path, seed: int, many: int) -> Iterato
 
 
 def lines(path: Path) -> list[list[str]]:
-    """What a program said, but for a line that was cut off, and for what the driver says of a lost connection."""
+    """What a program said, but for a line that was cut off and the driver's words on a lost connection."""
     said = path.read_text().rpartition("\n")[0].splitlines()
-    return [
-        line.split() for line in said if not line.startswith("error ignored terminating <psycopg.Pipeline")
-    ]
+    return [line.split() for line in said if not line.startswith(DRIVER_SAYS)]
 
 
 def kill_and_look(server: Server, url: str, folder: Path, seed: int) -> tuple[int, int]:
