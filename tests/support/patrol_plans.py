@@ -90,7 +90,14 @@ def plan() -> PatrolPlan:
         UnitRoute("Team 1", "Old Town", DAY, (BURSTS[0], BURSTS[2]), span(100, 30), 15.75, 20.25, 22.5),
         UnitRoute("Team 2", "Old Town", DAY, (BURSTS[1], BURSTS[3]), span(95, 30), 15.75, 19.5, 18.0),
     )
-    law = RouteLaw(FINE, ((0,) * 168, (-512,) * 168), ((0, 10, -3), (1, 2, 3)), (2_250, 1_000), (2_200, 1_400), (30_500, 20_750))
+    law = RouteLaw(
+        FINE,
+        ((0,) * 168, (-512,) * 168),
+        ((0, 10, -3), (1, 2, 3)),
+        (2_250, 1_000),
+        (2_200, 1_400),
+        (30_500, 20_750),
+    )
     dosage = (
         PlaceDosage("market", 2.25, 2.2, 2, 30.0, 30.5, 30, 0.9),
         PlaceDosage("station", 1.0, 1.4, 2, 15.0, 20.75, 30, 0.8),
