@@ -48,9 +48,9 @@ def read_street_lines(path: Path, *, crs: str) -> Shapes:
     lost = np.flatnonzero(~np.isfinite(shapely.bounds(moved)).all(axis=1))
     said = f"lies nowhere in {crs}", "correct its coordinates"
     _refuse(path, [_fault(path, i, *said) for i in lost.tolist()])
-    if not name.endswith(GRAPHS):
-        moved = shapely.union_all(moved)  # a line that passes a crossing is cut there
-    return np.asarray(shapely.get_parts(moved), dtype=object)
+    # a line that passes a crossing is cut there; a graph has been cut already
+    cut = moved if name.endswith(GRAPHS) else shapely.union_all(moved)
+    return np.asarray(shapely.get_parts(cut), dtype=object)
 
 
 def _of_graph(raw: RawStreets, path: Path) -> tuple[Shapes, str]:
