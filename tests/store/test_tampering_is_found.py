@@ -159,7 +159,9 @@ def test_without_a_head_kept_outside_the_verdict_says_what_it_cannot_show(
 ) -> None:
     way = next(way for way in WAYS if way.__name__ == "rewrite_from")
     ground.tampered(tmp_path / "case", way, Random(3))
-    (tmp_path / "case" / "ledger.head").unlink(missing_ok=True)
+    with open_raw(tmp_path / "case" / "ledger.sqlite") as db:  # and the note of the head beside it
+        last = db.exec_driver_sql("SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1").one()
+    (tmp_path / "case" / "ledger.head").write_text(f"{last.seq} {last.hash}\n")
     verdict = ground.verify(tmp_path / "case", anchors=()).verdict
     assert verdict.holds
     assert any("wrote all of it anew" in note for note in verdict.notes)

@@ -92,7 +92,7 @@ def power_of(events: float, effect: float, dispersion: float, level: float) -> f
     """The chance that an effect of this size shows at this level with so many events in each arm.
 
     >>> round(power_of(100.0, 0.3, 1.0, 0.95), 2)
-    0.64
+    0.63
     """
     sd = math.sqrt(dispersion * (1.0 / events + 1.0 / (events * (1.0 - effect))))
     shift = -math.log1p(-effect) / sd

@@ -134,7 +134,7 @@ def wanted(incidents: Table, groups: Sequence[str] | None, months: Sequence[str]
 def _freshness(rows: Table) -> ibis.Value:
     """One half for every FRESH_DAYS from each record's day to the end of its month; null without days."""
     if "occurred_on" not in rows.columns:
-        return ibis.null("float64")
+        return rows.easting_m.nullif(rows.easting_m)  # a column of nulls
     end = rows.occurred_on.truncate("M") + ibis.interval(months=1)
     days = end.cast("date").delta(rows.occurred_on, unit="day").cast("float64")
     return ibis.literal(0.5) ** (days / FRESH_DAYS)
