@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
 from typing import Any
 
-from becalm.cli.find_view import WIDE_ONLY, amount_of, noun_of, say, show_table
+from becalm.cli.find_view import WIDE_ONLY, amount_of, noun_of
 from becalm.cli.options import Format
 from becalm.cli.screen import console as on_screen
-from becalm.cli.screen import is_narrow
+from becalm.cli.screen import is_narrow, say, show_table
 from becalm.desk.find import BacktestDone
 from becalm.terms.hotspot import LEAST_FOR_VERDICT, Backtest, BacktestRow
 
@@ -107,11 +105,9 @@ def _row_object(row: BacktestRow) -> dict[str, str | float]:
 
 
 def _backtest_csv(done: BacktestDone) -> str:
-    out = io.StringIO()
-    rows = csv.DictWriter(out, ROW_FIELDS, lineterminator="\n")
-    rows.writeheader()
-    rows.writerows(_row_object(row) for row in done.backtest.rows)
-    return out.getvalue()
+    from becalm.publish.spreadsheet import csv_text
+
+    return csv_text(ROW_FIELDS, (_row_object(row).values() for row in done.backtest.rows))
 
 
 def _print_methods(done: BacktestDone) -> None:
@@ -119,20 +115,19 @@ def _print_methods(done: BacktestDone) -> None:
     noun = "cells" if tested.kind == "cell" else noun_of(tested.kind)
     say(
         console,
-        (
-            f"{tested.incidents:,} incidents of {', '.join(tested.target)} in {tested.origins} months "
-            f"({tested.months[0]} to {tested.months[-1]}), each foretold from the months before it; "
-            f"source {tested.source}, as of {tested.as_of}.",
-            f"PAI, PEI and RRI at {tested.area_share:.2%} of {amount_of(tested.kind, tested.area_m2)} "
-            f"({tested.denominator}; {tested.places:,} {noun} of {tested.cell_m:g} m); "
-            f"hit rate in the best {tested.count} places.",
-        ),
+        f"{tested.incidents:,} incidents of {', '.join(tested.target)} in {tested.origins} months "
+        f"({tested.months[0]} to {tested.months[-1]}), each foretold from the months before it; "
+        f"source {tested.source}, as of {tested.as_of}.",
+        f"PAI, PEI and RRI at {tested.area_share:.2%} of {amount_of(tested.kind, tested.area_m2)} "
+        f"({tested.denominator}; {tested.places:,} {noun} of {tested.cell_m:g} m); "
+        f"hit rate in the best {tested.count} places.",
     )
     cells = [_method_cells(row, tested.origins) for row in tested.rows]
-    show_table(console, METHOD_HEADINGS, cells, left_out=WIDE_ONLY if is_narrow(console) else ())
-    say(console, _summary(tested))
-    say(console, (f"warning: {w}" for w in tested.warnings))
-    say(console, (f"Intervals hold {tested.level:.0%} (months resampled); seed {done.run.seed}.",))
+    left_out = WIDE_ONLY if is_narrow(console) else ()
+    show_table(console, METHOD_HEADINGS, cells, left=("method",), left_out=left_out, folded=())
+    say(console, *_summary(tested))
+    say(console, *(f"warning: {w}" for w in tested.warnings))
+    say(console, f"Intervals hold {tested.level:.0%} (months resampled); seed {done.run.seed}.")
 
 
 def _method_cells(row: BacktestRow, origins: int) -> tuple[str, ...]:

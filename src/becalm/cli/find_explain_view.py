@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from itertools import pairwise
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
 
 from becalm.cli.options import Format
 from becalm.cli.screen import console as on_screen
+from becalm.cli.screen import say, show_table
 from becalm.terms.errors import UsageError
 from becalm.terms.explanation import ClusterMap, NearRepeats, Outbreaks, RepeatBand
 
@@ -38,7 +36,7 @@ def print_clusters(told: ClusterMap, format: Format) -> None:
     if _plain(told, "clusters", format):
         return
     screen = on_screen()
-    _say(
+    say(
         screen,
         f"Clusters of {', '.join(told.target)}, {told.first_month} to {told.last_month}: "
         f"{told.hot:,} of {told.places:,} places ({told.denominator}) with Gi* q <= {told.level:g}, "
@@ -69,9 +67,9 @@ def print_clusters(told: ClusterMap, format: Format) -> None:
         )
         for c in told.clusters[:SHOWN]
     ]
-    _show(screen, headings, rows)
+    show_table(screen, headings, rows, left=("distance",))
     classes = ", ".join(f"{number:,} {kind}" for kind, number in told.histories)
-    _say(screen, f"All places over {told.periods} periods of {told.period_months} months: {classes}.")
+    say(screen, f"All places over {told.periods} periods of {told.period_months} months: {classes}.")
     _end(screen, told.warnings, "This explains the list and never chooses it; the whole list: --format csv")
 
 
@@ -80,7 +78,7 @@ def print_near_repeats(told: NearRepeats, format: Format) -> None:
     if _plain(told, "bands", format):
         return
     screen = on_screen()
-    _say(
+    say(
         screen,
         f"{told.incidents:,} incidents of {', '.join(told.target)}, {told.first_day} to {told.last_day} "
         f"({told.left_out:,} left out without a place or a day); source {told.source}, as of {told.as_of}. "
@@ -97,7 +95,7 @@ def print_near_repeats(told: NearRepeats, format: Format) -> None:
         )
         for start, until in distances
     ]
-    _show(screen, headings, rows)
+    show_table(screen, headings, rows, left=("distance",))
     _end(screen, told.warnings, "A ratio of 2 means twice the pairs that chance alone gives.")
 
 
@@ -107,7 +105,7 @@ def print_outbreaks(told: Outbreaks, format: Format) -> None:
         return
     screen = on_screen()
     sure = [o for o in told.outbreaks if o.p <= told.level]
-    _say(
+    say(
         screen,
         f"{told.incidents:,} incidents of {', '.join(told.target)}, {told.first} to {told.last}; "
         f"source {told.source}, as of {told.as_of}. Circles up to {told.radius_m:g} m and {told.longest} "
@@ -126,7 +124,7 @@ def print_outbreaks(told: Outbreaks, format: Format) -> None:
         )
         for o in told.outbreaks[:SHOWN]
     ]
-    _show(screen, headings, rows)
+    show_table(screen, headings, rows, left=("distance",))
     _end(
         screen,
         told.warnings,
@@ -140,12 +138,11 @@ def _plain(told: ClusterMap | NearRepeats | Outbreaks, part: str, format: Format
     if format is Format.json:
         sys.stdout.write(json.dumps(held, ensure_ascii=False, indent=2, default=str) + "\n")
     elif format is Format.csv:
-        out = io.StringIO()
+        from becalm.publish.spreadsheet import csv_text
+
         entries = held[part]
-        rows = csv.DictWriter(out, entries[0] if entries else ("none",), lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(entries)
-        sys.stdout.write(out.getvalue())
+        rows = (entry.values() for entry in entries)
+        sys.stdout.write(csv_text(entries[0] if entries else ("none",), rows))
     return format is not Format.table
 
 
@@ -164,20 +161,7 @@ def _chance(q: float) -> str:
     return "< 0.001" if q < 0.001 else f"{q:.3f}"
 
 
-def _show(screen: Console, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
-    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in headings:
-        table.add_column(heading, justify="left" if heading == "distance" else "right", overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    screen.print(table)
-
-
-def _say(screen: Console, line: str) -> None:
-    screen.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
 def _end(screen: Console, warnings: Iterable[str], last: str) -> None:
     for warning in warnings:
-        _say(screen, f"warning: {warning}")
-    _say(screen, last)
+        say(screen, f"warning: {warning}")
+    say(screen, last)

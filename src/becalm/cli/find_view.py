@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from becalm.cli.find_rules_view import lines_of_rules
 from becalm.cli.options import Format
 from becalm.cli.screen import console as on_screen
-from becalm.cli.screen import is_narrow
+from becalm.cli.screen import is_narrow, say, show_table
 from becalm.desk.find import HotspotsFound
 from becalm.terms.band import Band, band_of
 from becalm.terms.hotspot import Hotspot, HotspotList
@@ -33,12 +31,6 @@ LIST_HEADINGS = (
     "busiest hour",
 )
 WIDE_ONLY = ("tie group", "PEI", "RRI", "Gini", "SER", "calibration")
-TWO_LINES = {
-    "log score": "log\nscore",
-    "rank interval": "rank\ninterval",
-    "busiest hour": "busiest\nhour",
-    "hit rate": "hit\nrate",
-}
 NOUNS: dict[PlaceKind, str] = {
     "square": "squares",
     "hexagon": "hexagons",
@@ -62,17 +54,18 @@ def print_hotspots(found: HotspotsFound, format: Format, written: Sequence[Path]
 
 def _print_list(found: HotspotsFound, written: Sequence[Path]) -> None:
     console, listed = on_screen(), found.hotspots
-    say(console, _heading(listed))
+    say(console, *_heading(listed))
     timed = any(h.profile for h in listed.hotspots)
     left_out = (*(() if timed else ("busiest hour",)), *(WIDE_ONLY if is_narrow(console) else ()))
-    show_table(console, LIST_HEADINGS, [_cells(h) for h in listed.hotspots[:SHOWN]], left_out=left_out)
-    say(console, _summary(listed))
-    say(console, lines_of_rules(listed.selection, listed.finder))
+    rows = [_cells(h) for h in listed.hotspots[:SHOWN]]
+    show_table(console, LIST_HEADINGS, rows, left_out=left_out, folded=("borough",))
+    say(console, *_summary(listed))
+    say(console, *lines_of_rules(listed.selection, listed.finder))
     if not timed:
-        say(console, ("When in the week: not known, for these records carry no times.",))
-    say(console, (f"warning: {w}" for w in listed.warnings))
-    say(console, (f"written: {path}" for path in written))
-    say(console, (f"seed {found.run.seed}; the whole list: --format csv, or --out FILE",))
+        say(console, "When in the week: not known, for these records carry no times.")
+    say(console, *(f"warning: {w}" for w in listed.warnings))
+    say(console, *(f"written: {path}" for path in written))
+    say(console, f"seed {found.run.seed}; the whole list: --format csv, or --out FILE")
 
 
 def _cells(h: Hotspot) -> tuple[str, ...]:
@@ -156,31 +149,3 @@ def busiest_hour(profile: tuple[float, ...] | None) -> str:
         return "no times"
     hour = max(range(len(profile)), key=profile.__getitem__)
     return f"{DAYS[hour // 24]} {hour % 24:02d}:00"
-
-
-def show_table(
-    console: Console,
-    headings: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    left_out: Sequence[str],
-) -> None:
-    """A table that fits 80 columns: some columns are left out, and only names of boroughs are folded."""
-    kept = [i for i, heading in enumerate(headings) if heading not in left_out]
-    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in (headings[i] for i in kept):
-        table.add_column(
-            TWO_LINES.get(heading, heading),
-            justify="left" if heading == "method" else "right",
-            no_wrap=heading != "borough",
-            overflow="fold",
-        )
-    for row in rows:
-        table.add_row(*(row[i] for i in kept))
-    console.print(table)
-
-
-def say(console: Console, lines: Iterable[str]) -> None:
-    """Print lines as they are, folded by the screen alone."""
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import shlex
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,9 +56,10 @@ def _show(found: MappingProposed, format: Format, command: str) -> None:
         }
         typer.echo(json.dumps(answer, indent=2, ensure_ascii=False))
     elif format is Format.csv:
-        rows = csv.writer(sys.stdout, lineterminator="\n")
-        rows.writerow(["mapping", "doubt"])
-        rows.writerows([str(found.path), doubt] for doubt in found.proposal.doubts)
+        from becalm.publish.spreadsheet import csv_text
+
+        doubts = ((str(found.path), doubt) for doubt in found.proposal.doubts)
+        typer.echo(csv_text(("mapping", "doubt"), doubts), nl=False)
     else:
         _print(found, command)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 import textwrap
@@ -22,7 +21,7 @@ from becalm.cli.options import Format
 from becalm.cli.screen import console as on_screen
 from becalm.cli.screen import is_narrow
 from becalm.desk.ingest import IngestReport, Progress, Rejects
-from becalm.publish.spreadsheet import harmless
+from becalm.publish.spreadsheet import csv_text
 from becalm.terms.coverage import Gap
 from becalm.terms.intake import FileIntake, RowFault
 
@@ -59,9 +58,8 @@ def print_rejects(rejects: Rejects, format: Format) -> None:
     if format is Format.json:
         sys.stdout.write(json.dumps(asdict(rejects), indent=2, ensure_ascii=False) + "\n")
     elif format is Format.csv:
-        rows = csv.writer(sys.stdout, lineterminator="\n")
-        rows.writerow(RowFault.__dataclass_fields__)
-        rows.writerows([harmless(v) for v in asdict(row).values()] for row in rejects.rows)
+        rows = (asdict(row).values() for row in rejects.rows)
+        sys.stdout.write(csv_text(RowFault.__dataclass_fields__, rows))
     else:
         _print_rejects(rejects)
 
@@ -102,11 +100,10 @@ def _stack_rows(console: Console, faults: Sequence[RowFault]) -> None:
 
 
 def _print_csv(report: IngestReport) -> None:
-    rows = csv.writer(sys.stdout, lineterminator="\n")
-    rows.writerow(FileIntake.__dataclass_fields__)
-    for file in report.files:
-        values = asdict(file).values()
-        rows.writerow(harmless("; ".join(v) if isinstance(v, tuple) else v) for v in values)
+    rows = (
+        ["; ".join(v) if isinstance(v, tuple) else v for v in asdict(file).values()] for file in report.files
+    )
+    sys.stdout.write(csv_text(FileIntake.__dataclass_fields__, rows))
 
 
 def _print_table(report: IngestReport) -> None:

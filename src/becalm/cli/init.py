@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -89,11 +87,10 @@ def _as_json(made: WorkspaceMade) -> str:
 
 
 def _as_csv(made: WorkspaceMade) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_facts(made))
-    writer.writerow(_facts(made).values())
-    return out.getvalue()
+    from becalm.publish.spreadsheet import csv_text
+
+    facts = _facts(made)
+    return csv_text(facts, [facts.values()])
 
 
 def _as_table(made: WorkspaceMade) -> str:

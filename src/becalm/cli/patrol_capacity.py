@@ -93,16 +93,13 @@ def _row(area: AreaCapacity) -> tuple[str | int | float | list[str] | None, ...]
 
 
 def _as_csv(capacity: Capacity) -> str:
-    import csv
-    import io
+    from becalm.publish.spreadsheet import csv_text
 
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(FIELDS)
+    rows = []
     for area in capacity.areas:
         *head, gives = _row(area)
-        rows.writerow([*head, "; or ".join(gives if isinstance(gives, list) else [])])
-    return out.getvalue()
+        rows.append([*head, "; or ".join(gives if isinstance(gives, list) else [])])
+    return csv_text(FIELDS, rows)
 
 
 def print_table(capacity: Capacity, notes: Sequence[str]) -> None:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 import json
 import sys
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from becalm.cli.options import Format
 from becalm.cli.screen import console as on_screen
+from becalm.cli.screen import say
 from becalm.terms.certificate import Attack, Certificate
 from becalm.terms.estimate import Estimate
 
@@ -39,9 +38,10 @@ def print_certificate(found: Certificate, format: Format) -> None:
     if format is Format.json:
         sys.stdout.write(json.dumps(held, ensure_ascii=False, indent=2) + "\n")
     elif format is Format.csv:
-        rows = csv.writer(sys.stdout, lineterminator="\n")
-        rows.writerow(("figure", "log", "low", "high", "floor", "floor_low", "floor_high"))
-        rows.writerows(_row(name, held) for name, _ in FIGURES)
+        from becalm.publish.spreadsheet import csv_text
+
+        headings = ("figure", "log", "low", "high", "floor", "floor_low", "floor_high")
+        sys.stdout.write(csv_text(headings, (_row(name, held) for name, _ in FIGURES)))
     else:
         _print_table(found, held)
 
@@ -145,9 +145,3 @@ def _text(name: str, held: dict[str, Any]) -> str:
     if name == "longest_dead_zone_minutes":
         return str(value)
     return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {held[name + '_high']:.3f})"
-
-
-def say(console: Console, *lines: str) -> None:
-    """Print lines as they are."""
-    for line in lines:
-        console.print(line, markup=False, highlight=False, soft_wrap=True)

@@ -46,14 +46,9 @@ def _json(verdict: PlanVerdict) -> str:
 
 
 def _csv(verdict: PlanVerdict) -> str:
-    import csv
-    import io
+    from becalm.publish.spreadsheet import csv_text
 
-    out = io.StringIO()
-    rows = csv.DictWriter(out, FIELDS, lineterminator="\n")
-    rows.writeheader()
-    rows.writerows(_rows(verdict))
-    return out.getvalue()
+    return csv_text(FIELDS, ([row[name] for name in FIELDS] for row in _rows(verdict)))
 
 
 def _print_lines(verdict: PlanVerdict) -> None:

@@ -113,14 +113,9 @@ def _as_json(delivery: Delivery) -> str:
 
 
 def _as_csv(delivery: Delivery) -> str:
-    import csv
-    import io
+    from becalm.publish.spreadsheet import csv_text
 
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(FIELDS)
-    rows.writerows(_row(place) for place in delivery.places)
-    return out.getvalue()
+    return csv_text(FIELDS, (_row(place) for place in delivery.places))
 
 
 def _totals(delivery: Delivery) -> list[float | int | None]:

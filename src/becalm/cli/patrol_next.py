@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -132,11 +130,9 @@ def _say_next(found: NextBursts) -> None:
 
 
 def _as_csv(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
-    out = io.StringIO()
-    writer = csv.DictWriter(out, columns, extrasaction="ignore", lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    return out.getvalue()
+    from becalm.publish.spreadsheet import csv_text
+
+    return csv_text(columns, ([row[name] for name in columns] for row in rows))
 
 
 def _print_forecast(page: PlanPage, format: Format) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import TYPE_CHECKING, Annotated
 
@@ -143,11 +141,10 @@ def _record(found: SeedAudit) -> dict[str, object]:
 
 
 def _as_csv(found: SeedAudit) -> str:
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(("grave", "where", "what"))
-    rows.writerows((str(f.grave).lower(), f.where, f.what) for f in found.findings)
-    return out.getvalue()
+    from becalm.publish.spreadsheet import csv_text
+
+    findings = ((str(f.grave).lower(), f.where, f.what) for f in found.findings)
+    return csv_text(("grave", "where", "what"), findings)
 
 
 def _say(found: SeedAudit) -> None:

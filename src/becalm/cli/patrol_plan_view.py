@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -54,12 +52,10 @@ def _record(made: PlanMade) -> dict[str, Any]:
 
 def _csv(made: PlanMade) -> str:
     from becalm.desk.patrol import sha256_of
+    from becalm.publish.spreadsheet import csv_text
 
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(("file", "sha256"))
-    rows.writerows((made.folder / name, sha256_of(held)) for name, held in made.files.items())
-    return out.getvalue()
+    files = ((made.folder / name, sha256_of(held)) for name, held in made.files.items())
+    return csv_text(("file", "sha256"), files)
 
 
 def _print_words(made: PlanMade) -> None:

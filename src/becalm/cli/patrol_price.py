@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,11 +30,9 @@ def price(
         held = {"area": chosen, "rules": [_record(row) for row in prices]}
         typer.echo(json.dumps(held, indent=2, ensure_ascii=False))
     elif format is Format.csv:
-        out = io.StringIO()
-        rows = csv.DictWriter(out, FIELDS, lineterminator="\n")
-        rows.writeheader()
-        rows.writerows(_record(row) for row in prices)
-        typer.echo(out.getvalue(), nl=False)
+        from becalm.publish.spreadsheet import csv_text
+
+        typer.echo(csv_text(FIELDS, (_record(row).values() for row in prices)), nl=False)
     else:
         _print_table(chosen, prices)
 

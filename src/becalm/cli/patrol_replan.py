@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from typing import TYPE_CHECKING, Annotated
 
@@ -67,11 +65,9 @@ def _print(made: PlanReplanned, format: Format) -> None:
     if format is Format.json:
         typer.echo(json.dumps(held, indent=2, ensure_ascii=False))
     elif format is Format.csv:
-        out = io.StringIO()
-        rows = csv.writer(out, lineterminator="\n")
-        rows.writerow(("replan", "unit"))
-        rows.writerows((made.index, unit) for unit in made.units)
-        typer.echo(out.getvalue(), nl=False)
+        from becalm.publish.spreadsheet import csv_text
+
+        typer.echo(csv_text(("replan", "unit"), ((made.index, unit) for unit in made.units)), nl=False)
     else:
         units = ", ".join(made.units)
         typer.echo(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -16,7 +14,6 @@ from becalm.cli.options import Format
 from becalm.desk.record import EntryShown, LedgerSource
 from becalm.desk.record_import import LogImported
 from becalm.desk.record_keep import Rebuilt
-from becalm.publish.spreadsheet import harmless
 from becalm.terms.errors import TamperError
 from becalm.terms.event import Entry
 
@@ -206,18 +203,10 @@ def tabulate(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> It
 
 
 def _csv(rows: Sequence[Mapping[str, object]]) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    if rows:
-        writer.writerow(rows[0])
-    writer.writerows(
-        [
-            harmless("" if v is None else _fact_text(v) if isinstance(v, tuple | list) else v)
-            for v in row.values()
-        ]
-        for row in rows
-    )
-    return out.getvalue()
+    from becalm.publish.spreadsheet import csv_text
+
+    cells = ([_fact_text(v) if isinstance(v, tuple | list) else v for v in row.values()] for row in rows)
+    return csv_text(rows[0], cells) if rows else ""
 
 
 def _plain(value: object) -> object:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from datetime import datetime
 from pathlib import Path
@@ -162,13 +160,12 @@ def _record(made: BriefingMade, equal: tuple[str, ...]) -> dict[str, object]:
 
 
 def _csv(made: BriefingMade, equal: tuple[str, ...]) -> str:
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(("file", "sha256", "equal"))
-    rows.writerows(
+    from becalm.publish.spreadsheet import csv_text
+
+    files = (
         (made.folder / name, _sha256(text), str(name in equal).lower()) for name, text in made.texts.items()
     )
-    return out.getvalue()
+    return csv_text(("file", "sha256", "equal"), files)
 
 
 def _print_words(made: BriefingMade, equal: tuple[str, ...]) -> None:

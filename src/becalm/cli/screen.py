@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
+from rich.table import Table
 
 WIDTH = 160  # of a table that goes into a file or a pipe
 NARROW = 120  # below it, wide tables would lose figures
+TWO_LINES = {
+    "log score": "log\nscore",
+    "rank interval": "rank\ninterval",
+    "busiest hour": "busiest\nhour",
+    "hit rate": "hit\nrate",
+}
 
 
 def console() -> Console:
@@ -15,6 +23,40 @@ def console() -> Console:
     return Console(width=shutil.get_terminal_size((WIDTH, 24)).columns)
 
 
+def say(screen: Console, *lines: str) -> None:
+    """Print lines as they are, folded by the screen alone."""
+    for line in lines:
+        screen.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
 def is_narrow(screen: Console) -> bool:
     """Is there too little room for a table of many columns?"""
     return screen.width < NARROW
+
+
+def show_table(
+    screen: Console,
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    left: Sequence[str] = (),
+    left_out: Sequence[str] = (),
+    folded: Sequence[str] | None = None,
+) -> None:
+    """A table of figures, its columns set right but for those of `left`.
+
+    It fits 80 columns: those of `left_out` are not shown, and the cells of `folded` (all, where it is None)
+    may take several lines.
+    """
+    kept = [i for i, heading in enumerate(headings) if heading not in left_out]
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in (headings[i] for i in kept):
+        table.add_column(
+            TWO_LINES.get(heading, heading),
+            justify="left" if heading in left else "right",
+            no_wrap=folded is not None and heading not in folded,
+            overflow="fold",
+        )
+    for row in rows:
+        table.add_row(*(row[i] for i in kept))
+    screen.print(table)

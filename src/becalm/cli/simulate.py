@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import re
 from dataclasses import asdict
@@ -132,11 +130,10 @@ def _as_json(written: Written) -> str:
 
 
 def _as_csv(written: Written) -> str:
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(asdict(written))
-    writer.writerow(asdict(written).values())
-    return out.getvalue()
+    from becalm.publish.spreadsheet import csv_text
+
+    facts = asdict(written)
+    return csv_text(facts, [facts.values()])
 
 
 def _as_table(written: Written) -> str:

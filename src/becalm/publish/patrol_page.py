@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
-
 from becalm.publish.page import self_contained
 from becalm.publish.patrol_plan import PlanDocument
 from becalm.publish.patrol_words import PlanPage
-from becalm.publish.spreadsheet import harmless
+from becalm.publish.spreadsheet import csv_text
 
 FORECAST_COLUMNS = (
     *("hotspot", "name", "area", "target_visits", "expected_visits", "expected_low", "expected_high"),
@@ -31,14 +28,12 @@ def plan_page(plan: PlanDocument) -> str:
 
 def forecast_csv(plan: PlanDocument) -> str:
     """Every place of the forecast as CSV, worst served first."""
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(FORECAST_COLUMNS)
+    rows: list[tuple[object, ...]] = []
     for place in PlanPage(plan).forecast.places:
         expected = place.expected_visits
         visits = (place.target_visits, expected.value, expected.low, expected.high)
         minutes = (f"{place.target_minutes:.1f}", f"{place.expected_minutes:.1f}", place.minutes)
-        who = (harmless(place.hotspot), harmless(place.name), harmless(place.area))
+        who = (place.hotspot, place.name, place.area)
         in_band = str(place.within_band).lower()
-        rows.writerow([*who, *(f"{v:.2f}" for v in visits), place.visits, *minutes, in_band])
-    return out.getvalue()
+        rows.append((*who, *(f"{v:.2f}" for v in visits), place.visits, *minutes, in_band))
+    return csv_text(FORECAST_COLUMNS, rows)

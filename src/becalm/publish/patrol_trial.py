@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +13,7 @@ from becalm.patrol.arms import ArmDraw
 from becalm.patrol.commitment import Secret
 from becalm.patrol.policy import ArmRule
 from becalm.patrol.power import Power
-from becalm.publish.spreadsheet import harmless
+from becalm.publish.spreadsheet import csv_text
 from becalm.terms.patrol import PatrolPlace
 
 COLUMNS = ("hotspot", "day", "arm", "block", "cluster", "propensity")
@@ -23,13 +21,10 @@ COLUMNS = ("hotspot", "day", "arm", "block", "cluster", "propensity")
 
 def arms_csv(draw: ArmDraw) -> str:
     """One row for each place and day."""
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(COLUMNS)
-    for r in draw.days:
-        names = (harmless(r.block), harmless(r.cluster))
-        rows.writerow([harmless(r.hotspot), r.day.isoformat(), r.arm, *names, f"{r.propensity:.6f}"])
-    return out.getvalue()
+    rows = (
+        (r.hotspot, r.day.isoformat(), r.arm, r.block, r.cluster, f"{r.propensity:.6f}") for r in draw.days
+    )
+    return csv_text(COLUMNS, rows)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 
 from becalm.patrol.delivered import DeliveredVisit
 from becalm.publish.patrol_inputs import instant
-from becalm.publish.spreadsheet import harmless
+from becalm.publish.spreadsheet import csv_text
 
 COLUMNS = (
     "unit",
@@ -25,12 +23,9 @@ COLUMNS = (
 
 def delivered_csv(visits: Sequence[DeliveredVisit]) -> str:
     """One row a visit, by start; `becalm patrol certificate` reads it as any visit log."""
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    rows.writerow(COLUMNS)
+    rows = []
     for v in visits:
         times = (instant(v.span.start), instant(v.span.end), f"{v.span.minutes:.1f}")
         accuracy = "" if v.accuracy_m is None else f"{v.accuracy_m:.1f}"
-        names = (harmless(v.unit), harmless(v.hotspot))
-        rows.writerow([*names, *times, v.officers, f"{v.officer_minutes:.1f}", v.source, accuracy])
-    return out.getvalue()
+        rows.append((v.unit, v.hotspot, *times, v.officers, f"{v.officer_minutes:.1f}", v.source, accuracy))
+    return csv_text(COLUMNS, rows)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Iterable
 from typing import Final
 
 FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
@@ -18,6 +21,19 @@ def harmless(value: object) -> object:
     if isinstance(value, str) and value.startswith(FORMULA_SIGNS) and not _is_number(value):
         return f"'{value}"
     return value
+
+
+def csv_text(headings: Iterable[object], rows: Iterable[Iterable[object]]) -> str:
+    r"""A table as CSV, its lines ended by a line feed, each cell harmless to a spreadsheet.
+
+    >>> csv_text(("place", "change"), [("=A1", -3)])
+    "place,change\n'=A1,-3\n"
+    """
+    out = io.StringIO()
+    table = csv.writer(out, lineterminator="\n")
+    table.writerow(list(headings))
+    table.writerows([harmless(cell) for cell in row] for row in rows)
+    return out.getvalue()
 
 
 def _is_number(text: str) -> bool:
