@@ -24,7 +24,7 @@ def print_plan(made: PlanMade, format: Format) -> None:
 
 
 def _record(made: PlanMade) -> dict[str, Any]:
-    from becalm.desk.patrol import sha256_of
+    from becalm.publish.patrol_auditor import sha256_of_text
     from becalm.publish.patrol_words import PlanPage
 
     page = PlanPage(made.plan)
@@ -45,16 +45,16 @@ def _record(made: PlanMade) -> dict[str, Any]:
         "entry": made.story.seq,
         "again": made.story.reason,
         "issued_again": made.issued_again,
-        "files": [{"file": name, "sha256": sha256_of(held)} for name, held in made.files.items()],
+        "files": [{"file": name, "sha256": sha256_of_text(held)} for name, held in made.files.items()],
         "notes": list(made.inputs.notes),
     }
 
 
 def _csv(made: PlanMade) -> str:
-    from becalm.desk.patrol import sha256_of
+    from becalm.publish.patrol_auditor import sha256_of_text
     from becalm.publish.spreadsheet import csv_text
 
-    files = ((made.folder / name, sha256_of(held)) for name, held in made.files.items())
+    files = ((made.folder / name, sha256_of_text(held)) for name, held in made.files.items())
     return csv_text(("file", "sha256"), files)
 
 

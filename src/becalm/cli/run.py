@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import datetime
 from pathlib import Path
@@ -145,13 +144,15 @@ def _print(made: BriefingMade, equal: tuple[str, ...], format: Format) -> None:
 
 
 def _record(made: BriefingMade, equal: tuple[str, ...]) -> dict[str, object]:
+    from becalm.publish.patrol_auditor import sha256_of_text
+
     return {
         "folder": str(made.folder),
         "headline": made.headline,
         "hotspots": made.hotspots,
         "seed": made.run.seed,
         "files": [
-            {"file": name, "sha256": _sha256(text), "equal": name in equal}
+            {"file": name, "sha256": sha256_of_text(text), "equal": name in equal}
             for name, text in made.texts.items()
         ],
         "patrol": made.run.parameters.get("patrol", ""),
@@ -160,10 +161,12 @@ def _record(made: BriefingMade, equal: tuple[str, ...]) -> dict[str, object]:
 
 
 def _csv(made: BriefingMade, equal: tuple[str, ...]) -> str:
+    from becalm.publish.patrol_auditor import sha256_of_text
     from becalm.publish.spreadsheet import csv_text
 
     files = (
-        (made.folder / name, _sha256(text), str(name in equal).lower()) for name, text in made.texts.items()
+        (made.folder / name, sha256_of_text(text), str(name in equal).lower())
+        for name, text in made.texts.items()
     )
     return csv_text(("file", "sha256", "equal"), files)
 
@@ -194,7 +197,3 @@ def _say_patrol(made: BriefingMade) -> None:
         f"The patrol plan, {page.days_in_words}: {len(page.plan.bursts):,} bursts; sealed seed "
         f"{page.plan.commitment['commitment'][:12]} (entry {page.plan.commitment['entry']})."
     )
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

@@ -9,11 +9,12 @@ from zoneinfo import ZoneInfo
 
 from becalm.desk.core import Desk
 from becalm.desk.find import HotspotsFound
-from becalm.desk.patrol import default_folder, plan_patrol, sha256_of
+from becalm.desk.patrol import default_folder, plan_patrol
 from becalm.desk.patrol_inputs import PatrolQuestion
 from becalm.desk.patrol_open import draw_sealed
 from becalm.desk.patrol_seed import audit_patrol, sealed_box
 from becalm.patrol.seeds import SeedStory
+from becalm.publish.patrol_auditor import sha256_of_text
 from becalm.publish.patrol_brief import PatrolPart
 from becalm.publish.patrol_plan import PlanDocument, visits_csv
 from becalm.publish.patrol_read import plan_of_texts
@@ -56,7 +57,7 @@ def add_patrol(
     return replace(
         run,
         parameters={**run.parameters, "patrol": story.commitment, "patrol_day": first.isoformat()},
-        data={**run.data, PLAN: sha256_of(text), **sources},
+        data={**run.data, PLAN: sha256_of_text(text), **sources},
     )
 
 
@@ -109,7 +110,7 @@ def _newest(desk: Desk, commitment: str) -> str:
 def _pinned(desk: Desk, run: RunRecord, commitment: str) -> str:
     """The very plan that the run names by its hash."""
     wanted = run.data.get(PLAN)
-    found = next((t for t in sealed_box(desk).plans(commitment) if sha256_of(t) == wanted), None)
+    found = next((t for t in sealed_box(desk).plans(commitment) if sha256_of_text(t) == wanted), None)
     if found is None:
         raise ReplayError(
             f"The sealed plan that this run names (commitment {commitment[:12]}) is not in "

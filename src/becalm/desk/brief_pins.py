@@ -7,10 +7,10 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import date
-from pathlib import Path
 
 from becalm.desk.brief_plan import Plan
 from becalm.desk.core import Desk
+from becalm.store.manifest import sha256_of
 from becalm.store.workspace import CONFIG, Workspace
 from becalm.terms.errors import ReplayError
 
@@ -37,7 +37,7 @@ def workspace_pins(workspace: Workspace) -> dict[str, str]:
     city = json.dumps({**asdict(workspace.city), "chosen": workspace.config.city.chosen}, sort_keys=True)
     tables = sorted(workspace.offences_path.glob("*.toml")) if workspace.offences_path.is_dir() else []
     paths = [p for p in (workspace.boundaries_path, *tables) if p.is_file()]
-    read = {str(p.relative_to(workspace.path).as_posix()): _sha256(p) for p in paths}
+    read = {str(p.relative_to(workspace.path).as_posix()): sha256_of(p) for p in paths}
     return {CITY: hashlib.sha256(city.encode()).hexdigest(), **read}
 
 
@@ -54,7 +54,3 @@ def require_same(workspace: Workspace, data: Mapping[str, str]) -> None:
 
 
 _COUNTED = ("incidents", "published_counts")
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

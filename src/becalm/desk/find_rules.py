@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -18,6 +17,7 @@ from becalm.find.rules import Rules
 from becalm.find.settings import FindSettings
 from becalm.ingest.list_rules import read_list_rules
 from becalm.methods.place_set import PlaceSet
+from becalm.store.manifest import sha256_of
 from becalm.tables.cells import hour_profiles
 from becalm.tables.place_facts import PlaceFacts, facts_of_places
 from becalm.tables.point_counts import PointCounts
@@ -86,7 +86,7 @@ def facts_for(
 def rule_parameters(asked: RulesAsked, rules: Rules) -> dict[str, Any]:
     """What of the rules belongs to the record of the run; nothing where there are none."""
     made = {
-        "rules_sha256": hashlib.sha256(asked.file.read_bytes()).hexdigest() if asked.file else None,
+        "rules_sha256": sha256_of(asked.file) if asked.file else None,
         "floors": dict(sorted(rules.floors.items())),
         "caps": dict(sorted(rules.caps.items())),
         "when": str(rules.hours) if rules.hours else None,

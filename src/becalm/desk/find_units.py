@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -30,6 +29,7 @@ from becalm.ingest.h3_cells import h3_over, h3_under, h3_width_m
 from becalm.ingest.street_lines import read_street_lines
 from becalm.methods.lattices import Lattice
 from becalm.methods.place_set import PlaceSet
+from becalm.store.manifest import sha256_of
 from becalm.store.own_places import read_land, read_own_areas
 from becalm.tables.point_counts import PointCounts
 from becalm.terms.errors import UsageError
@@ -93,7 +93,7 @@ class UnitChoice:
         return {
             "unit": self.unit,
             **{name: getattr(self, name) for name in names},
-            **{name: {"file": p.name, "sha256": _hash(p)} for name, p in files.items() if p is not None},
+            **{name: {"file": p.name, "sha256": sha256_of(p)} for name, p in files.items() if p is not None},
         }
 
 
@@ -177,7 +177,3 @@ def _file(choice: UnitChoice) -> Path:
     if choice.places is None:  # refused when the choice was made
         raise UsageError(f"--unit {choice.unit} needs --places FILE.")
     return choice.places
-
-
-def _hash(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
 from becalm.desk.core import Desk
 from becalm.record.kinds import ALL_KINDS
+from becalm.store.manifest import sha256_of
 from becalm.store.workspace import CONFIG
 from becalm.tables.ledger import Written
 from becalm.terms.event import Entry, Event, Fact
@@ -73,7 +73,7 @@ def marked(desk: Desk, kind: str, *, purpose: str, facts: Mapping[str, Fact]) ->
 
 def note_configuration(desk: Desk) -> Entry | None:
     """Record becalm.toml as it is now, where the ledger does not know it so."""
-    sha256 = hashlib.sha256((desk.workspace.path / CONFIG).read_bytes()).hexdigest()
+    sha256 = sha256_of(desk.workspace.path / CONFIG)
     held = {str(row.get("config_sha256")) for row in desk.open_ledger().state("configuration")}
     if held == {sha256}:
         return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
@@ -28,6 +27,7 @@ from becalm.patrol.plan import fit_law, plan_bursts
 from becalm.patrol.request import Propensities, RouteLaw
 from becalm.patrol.seeds import SeedStory
 from becalm.publish.folder import require_free, write_folder
+from becalm.publish.patrol_auditor import sha256_of_text
 from becalm.publish.patrol_folder import NAMES, PLAN, plan_files
 from becalm.publish.patrol_inputs import inputs_object, sha256_of_inputs
 from becalm.publish.patrol_plan import PlanDocument, capacity_rows
@@ -155,15 +155,10 @@ def commitment_object(sealed: SealedSeed) -> dict[str, object]:
     }
 
 
-def sha256_of(text: str | bytes) -> str:
-    """The hash of a file's bytes."""
-    return hashlib.sha256(text.encode() if isinstance(text, str) else text).hexdigest()
-
-
 def _record(desk: Desk, sealed: SealedSeed, plan: PlanDocument, files: Mapping[str, str | bytes]) -> bool:
     """Keep the plan sealed and record it; True where this very plan was recorded before."""
     story, box = sealed.story, sealed_box(desk)
-    plan_sha256 = sha256_of(files["plan.json"])
+    plan_sha256 = sha256_of_text(files["plan.json"])
     before = [noted for noted in story.plans if noted.replan == 0]
     if before and before[0].plan_sha256 != plan_sha256:
         raise ReplayError(
@@ -177,7 +172,7 @@ def _record(desk: Desk, sealed: SealedSeed, plan: PlanDocument, files: Mapping[s
         return True
     facts: dict[str, Fact] = {
         "plan_sha256": plan_sha256,
-        "visits_sha256": sha256_of(files["visits.csv"]),
+        "visits_sha256": sha256_of_text(files["visits.csv"]),
         "inputs_sha256": story.inputs_sha256,
         "commitment": story.commitment,
         "first_day": story.first_day.isoformat(),

@@ -12,13 +12,13 @@ from pathlib import Path
 
 from becalm.desk.core import Desk
 from becalm.desk.mark import leave_mark
-from becalm.desk.patrol import sha256_of
 from becalm.desk.patrol_replan import apply_replan
 from becalm.desk.patrol_seed import PROGRAM, PURPOSE, audit_patrol, open_sealed, sealed_box, story_of
 from becalm.patrol.commitment import commitment_of, sampling_key
 from becalm.patrol.plan import fit_law, plan_bursts
 from becalm.patrol.request import Propensities, RouteLaw
 from becalm.patrol.seeds import SeedStory
+from becalm.publish.patrol_auditor import sha256_of_text
 from becalm.publish.patrol_folder import PROPENSITIES, plan_files
 from becalm.publish.patrol_inputs import inputs_object, sha256_of_inputs
 from becalm.publish.patrol_plan import PlanDocument
@@ -177,7 +177,7 @@ def _require_used_once(desk: Desk, story: SeedStory) -> None:
 def _require_recorded(story: SeedStory, plan: PlanDocument, held: Mapping[str, bytes]) -> None:
     index = len(plan.commitment.get("replans") or ())
     noted = {p.plan_sha256 for p in story.plans if p.replan == index}
-    sha256 = sha256_of(held["plan.json"])
+    sha256 = sha256_of_text(held["plan.json"])
     if sha256 not in noted:
         raise ReplayError(
             f"The plan can be drawn from its seed, but the ledger recorded another one for it "

@@ -11,11 +11,11 @@ from typing import Any
 
 from becalm.desk.core import Desk
 from becalm.desk.mark import leave_mark
-from becalm.desk.patrol import sha256_of
 from becalm.desk.patrol_seed import PURPOSE, SealedSeed, open_sealed, sealed_box, story_of
 from becalm.patrol.replan import Now, UnitState, replan_bursts, shift_of, state_of
 from becalm.patrol.request import UnitRoute
 from becalm.publish.folder import write_folder
+from becalm.publish.patrol_auditor import sha256_of_text
 from becalm.publish.patrol_folder import PLAN, PROPENSITIES, plan_files
 from becalm.publish.patrol_inputs import instant
 from becalm.publish.patrol_plan import PlanDocument
@@ -175,8 +175,8 @@ def _record(
     for name in ("visits.csv", "plan.json"):
         box.keep(sealed.story.commitment, plan_name(index, name), str(files[name]))
     facts: dict[str, Fact] = {
-        "plan_sha256": sha256_of(files["plan.json"]),
-        "visits_sha256": sha256_of(files["visits.csv"]),
+        "plan_sha256": sha256_of_text(files["plan.json"]),
+        "visits_sha256": sha256_of_text(files["visits.csv"]),
         "commitment": sealed.story.commitment,
         "bursts": len(plan.bursts),
         "replan": index,

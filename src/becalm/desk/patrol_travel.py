@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from becalm.patrol.travel import (
     out_of_reach,
     stops_of,
 )
+from becalm.store.manifest import sha256_of
 from becalm.store.patrol_files import STREETS
 from becalm.store.workspace import Workspace
 from becalm.tables.travel import TravelTable
@@ -82,11 +82,6 @@ def find_ways(
         ways, lost = _by_crow(stops, modes, book), ()
     _require_reach(places, shifts, ways.tables, book, lost)
     return ways
-
-
-def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _by_crow(stops: Stops, modes: Sequence[Mode], book: PolicyBook) -> Ways:

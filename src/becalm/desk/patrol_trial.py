@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -18,7 +17,9 @@ from becalm.patrol.arms import ArmDay, ArmDraw, Override, check_overrides, draw_
 from becalm.patrol.commitment import Secret, commitment_of
 from becalm.patrol.policy import ArmRule
 from becalm.patrol.power import Power, trial_power
+from becalm.publish.patrol_auditor import sha256_of_text
 from becalm.publish.patrol_trial import SealedArms, arms_csv, arms_inputs_sha256, trial_json
+from becalm.store.manifest import sha256_of
 from becalm.terms.errors import PlanError, UsageError
 from becalm.terms.event import Entry, Fact
 from becalm.terms.patrol import Arm, PatrolPlace
@@ -75,10 +76,10 @@ def plan_trial(
     sealed = _commit(desk, places, rule, question)
     draw = draw_arms(places, rule, first=question.first_day, days=question.days, key=sealed.secret.seed)
     arms = arms_csv(draw)
-    sheet = trial_json(draw, power, rule, sealed, arms_sha256=_sha256(arms))
+    sheet = trial_json(draw, power, rule, sealed, arms_sha256=sha256_of_text(arms))
     facts: dict[str, Fact] = {
         "question": ASKED,
-        "files": (("arms.csv", _sha256(arms)), ("trial.json", _sha256(sheet))),
+        "files": (("arms.csv", sha256_of_text(arms)), ("trial.json", sha256_of_text(sheet))),
     }
     with marked(desk, "report_published", purpose="patrol", facts=facts) as entry:
         out.mkdir(parents=True)
@@ -97,7 +98,7 @@ def override_arm(desk: Desk, folder: Path, override: Override) -> ArmOverridden:
         nothing of these arms.
     """
     path = folder / "arms.csv" if folder.is_dir() else folder
-    arms, sha256 = read_arms(path), hashlib.sha256(path.read_bytes()).hexdigest()
+    arms, sha256 = read_arms(path), sha256_of(path)
     _require_drawn(desk, sha256, path)
     rows = tuple(ArmDay(hotspot, day, arm, "", "", 0.0) for (hotspot, day), arm in arms.items())
     before = tuple(_override(entry) for entry in _overrides(desk, sha256))
@@ -153,7 +154,3 @@ def _require_drawn(desk: Desk, sha256: str, path: Path) -> None:
             f"{path} is not what a draw in this workspace's ledger gave: it was altered, or drawn elsewhere. "
             "Name the folder that `becalm patrol trial --out` wrote."
         )
-
-
-def _sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()

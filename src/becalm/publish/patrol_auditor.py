@@ -43,10 +43,11 @@ def propensities_csv(given: Propensities) -> bytes:
 
 def sums_of(files: Mapping[str, str | bytes]) -> str:
     """The SHA-256 of every file, as `sha256sum --check` reads it."""
-    return "".join(f"{_sha256(held)}  {name}\n" for name, held in sorted(files.items()))
+    return "".join(f"{sha256_of_text(held)}  {name}\n" for name, held in sorted(files.items()))
 
 
-def _sha256(held: str | bytes) -> str:
+def sha256_of_text(held: str | bytes) -> str:
+    """The SHA-256 of a text (in UTF-8) or of bytes."""
     return hashlib.sha256(held.encode() if isinstance(held, str) else held).hexdigest()
 
 

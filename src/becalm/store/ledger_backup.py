@@ -8,7 +8,6 @@ made to forget when it is put back. It names entries by their commitments, which
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import sqlite3
@@ -23,6 +22,7 @@ from becalm.methods.merkle import peaks_root
 from becalm.record.chain import first_link, instant_text
 from becalm.store.ledger_payload import ANEW
 from becalm.store.ledger_seal import read_peaks
+from becalm.store.manifest import sha256_of
 from becalm.terms.errors import LedgerError
 
 FORMAT = "becalm-backup-1"
@@ -57,7 +57,7 @@ def back_up(ledger: Path, copy: Path, *, now: datetime) -> Backup:
         with _registered(ledger) as register:
             copy.parent.mkdir(parents=True, exist_ok=True)
             _copy(ledger, fresh)
-            made = Backup(str(copy.resolve()), *_head_of(fresh), instant_text(now), _sha256(fresh))
+            made = Backup(str(copy.resolve()), *_head_of(fresh), instant_text(now), sha256_of(fresh))
             fresh.replace(copy)
             _write_json(_manifest(copy), {"format": FORMAT, **asdict(made)})
             register["backups"] = [*register["backups"], asdict(made)]
@@ -79,7 +79,7 @@ def read_backup(copy: Path) -> Backup:
     try:
         held = json.loads(_manifest(copy).read_text("utf-8"))
         kept = Backup(**{name: held[name] for name in Backup.__slots__})
-        same = kept.file_sha256 == _sha256(copy) and (
+        same = kept.file_sha256 == sha256_of(copy) and (
             (kept.ledger, kept.size, kept.root, kept.last) == _head_of(copy)
         )
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
@@ -142,7 +142,7 @@ def _without(held: dict[str, Any], erased: Sequence[str]) -> dict[str, Any]:
     try:
         if not copy.is_file() or not _forget(copy, erased):
             return held
-        changed = {**held, "file_sha256": _sha256(copy)}
+        changed = {**held, "file_sha256": sha256_of(copy)}
         _write_json(_manifest(copy), {"format": FORMAT, **changed})
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(
@@ -257,14 +257,6 @@ def _write_json(path: Path, value: object) -> None:
     fresh.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
     _sync(fresh)
     fresh.replace(path)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _sync(path: Path) -> None:
