@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from becalm.find.baselines import scores_of_all
 from becalm.find.ground import Ground
-from becalm.find.plugin import NamedFinder, ask_finder
-from becalm.find.score import Score, score_places
+from becalm.find.plugin import OWN, NamedFinder, ask_finder
+from becalm.find.score import score_places
 from becalm.find.settings import FindSettings
 from becalm.methods.blend import fit_mixture
+from becalm.methods.place_set import PlaceSet
 from becalm.methods.search_curve import SearchCurve, search_curve, search_order
 from becalm.terms.hotspot import ExpectedAndSeen
 
@@ -49,6 +50,15 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """The ground as it was known just before one month, and each method's score of its places."""
+
+    ground: Ground
+    origin: int
+    by_method: dict[str, Floats]
+
+
+@dataclass(frozen=True, slots=True)
 class _Month:
     """What happened in a tested month, and the best that anyone could have done."""
 
@@ -56,6 +66,7 @@ class _Month:
     seen: Floats
     year_before: Floats
     amounts: Floats
+    listable: NDArray[np.bool_] | None
     best: SearchCurve
     area_share: float
     count: int
@@ -76,26 +87,40 @@ def judge_methods(
     The log score mixes each method with an even spread, in the share that was best for the last month with
     incidents before; for the first tested month that one is foretold too.
     """
-    before = max((t for t in range(tested[0]) if ground.target.counts[t].sum() > 0), default=tested[0] - 1)
-    before = max(before, settings.least_months)
-    origins = [before, *tested]
+    origins = origins_of(ground, settings, tested)
     scores = score_places(ground, settings, origins)
     by_all = scores_of_all(ground, scores)
-    made = zip(origins, _joined(ground, finder, origins, by_all, settings, rng), strict=True)
-    _, first = next(made)
-    earlier = {method: _chances(score, ground.even) for method, score in first.items()}
-    skills: dict[str, list[Skill]] = {method: [] for method in first}
-    best, null = [], []
-    for last, (origin, by_method) in zip(origins, made, strict=False):
-        month = _month(ground, origin, area_share, settings.count)
-        best.append(month.best.gini)
-        null.append(_null_gini(ground, month, rng))
-        for method, score in by_method.items():
-            chances = _chances(score, ground.even)
-            gain = _log_gain(ground, origin, chances, _trust(ground, last, earlier[method]))
-            skills[method].append(_skill(month, score, chances, gain))
-            earlier[method] = chances
-    return Trial(skills, tuple(best), tuple(null), _calibration(ground, scores[1:]))
+    made = _joined(ground, finder, origins, by_all, settings, rng)
+    steps = (Step(ground, origin, by_method) for origin, by_method in zip(origins, made, strict=True))
+    return judge_steps(steps, area_share=area_share, count=settings.count, rng=rng)
+
+
+def origins_of(ground: Ground, settings: FindSettings, tested: Sequence[int]) -> tuple[int, ...]:
+    """The tested months, and before them the one that tunes the log score."""
+    before = max((t for t in range(tested[0]) if ground.target.counts[t].sum() > 0), default=tested[0] - 1)
+    return (max(before, settings.least_months), *tested)
+
+
+def judge_steps(steps: Iterable[Step], *, area_share: float, count: int, rng: np.random.Generator) -> Trial:
+    """How well did each method foretell each month but the first, which tunes the log score?"""
+    skills: dict[str, list[Skill]] = {}
+    best, null, tenths = [], [], []
+    last: Step | None = None
+    earlier: dict[str, Floats] = {}
+    for step in steps:
+        chances = {m: _chances(score, step.ground.even) for m, score in step.by_method.items()}
+        if last is not None:
+            month = _month(step.ground, step.origin, area_share, count)
+            best.append(month.best.gini)
+            null.append(_null_gini(step.ground, month, rng))
+            tenths.append(_tenths(month, step))
+            for method, score in step.by_method.items():
+                trust = _trust(last.ground, last.origin, earlier[method])
+                gain = _log_gain(step.ground, step.origin, chances[method], trust)
+                skills.setdefault(method, []).append(_skill(month, score, chances[method], gain))
+        last, earlier = step, chances
+    seen = tuple(ExpectedAndSeen(*(float(v) for v in row)) for row in np.mean(tenths, axis=0))
+    return Trial(skills, tuple(best), tuple(null), seen)
 
 
 def _joined(
@@ -119,12 +144,14 @@ def _joined(
 def _month(ground: Ground, origin: int, area_share: float, count: int) -> _Month:
     amounts, seen = ground.places.amounts, ground.target.window(origin, origin + 1)
     unit = 1e3 if ground.kind == "segment" else 1e6  # kilometres of street, or square kilometres
+    listable = ground.places.listable if isinstance(ground.places, PlaceSet) else None
     return _Month(
         origin=origin,
         seen=seen,
         year_before=ground.target.window(origin - HISTORY_MONTHS, origin),
         amounts=amounts,
-        best=search_curve(search_order(seen / amounts), seen, amounts),
+        listable=listable,
+        best=search_curve(search_order(seen / amounts, first=listable), seen, amounts),
         area_share=area_share,
         count=count,
         searched=area_share * float(amounts.sum()) / unit,
@@ -132,7 +159,7 @@ def _month(ground: Ground, origin: int, area_share: float, count: int) -> _Month
 
 
 def _skill(month: _Month, score: Floats, chances: Floats, log_score: float) -> Skill:
-    order = search_order(score)
+    order = search_order(score, first=month.listable)
     caught = search_curve(order, month.seen, month.amounts)
     held = caught.held_at_area(month.area_share)
     held_before = search_curve(order, month.year_before, month.amounts).held_at_area(month.area_share)
@@ -160,18 +187,14 @@ def _null_gini(ground: Ground, month: _Month, rng: np.random.Generator) -> float
     return search_curve(search_order(thrown / month.amounts), thrown, month.amounts).gini
 
 
-def _calibration(ground: Ground, scores: Sequence[Score]) -> tuple[ExpectedAndSeen, ...]:
-    """The incidents that the blend expected, and those that came, in tenths of what it expected."""
-    sums = np.zeros((GROUPS, 3))
-    for score in scores:
-        expected = score.expected * ground.target.exposure[score.origin]
-        seen = ground.target.window(score.origin, score.origin + 1)
-        rising = np.argsort(expected, kind="stable")
-        upto = np.cumsum(expected[rising])
-        group = np.minimum((upto * GROUPS / upto[-1]).astype(np.int64), GROUPS - 1)
-        for column, values in enumerate((np.ones(ground.size), expected[rising], seen[rising])):
-            sums[:, column] += np.bincount(group, values, GROUPS) / len(scores)
-    return tuple(ExpectedAndSeen(*(float(value) for value in row)) for row in sums)
+def _tenths(month: _Month, step: Step) -> Floats:
+    """Places, incidents that the blend expected and those that came, in tenths of what it expected."""
+    expected = step.by_method[OWN] * step.ground.target.exposure[step.origin]
+    rising = np.argsort(expected, kind="stable")
+    upto = np.cumsum(expected[rising])
+    group = np.minimum((upto * GROUPS / upto[-1]).astype(np.int64), GROUPS - 1)
+    columns = (np.ones(len(rising)), expected[rising], month.seen[rising])
+    return np.stack([np.bincount(group, values, GROUPS) for values in columns], axis=1)
 
 
 def _chances(score: Floats, even: Floats) -> Floats:

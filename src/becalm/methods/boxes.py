@@ -2,7 +2,8 @@
 
 Of all squares that overlap none laid before, the one with the largest sum of weights comes next
 (greedy). A best square can be moved until a point, or a square laid before, stops it on its left and
-below, so only finitely many positions need trying. What a point could reach never grows as squares are
+below, so only finitely many positions need trying; once found, it is moved back so that what it holds lies
+in its middle, as far as the squares laid before let it. What a point could reach never grows as squares are
 laid: a bound once found stays one, and most points are tried only a few times (lazy greedy: M. Minoux,
 "Accelerated greedy algorithms for maximizing submodular set functions", 1978).
 """
@@ -50,12 +51,14 @@ def float_boxes(
     while waiting and len(caught) < count:
         bound, i, known = heapq.heappop(waiting)
         laid = len(caught)
-        value, left, bottom = _best_from(x, y, left_weight, lefts[:laid], bottoms[:laid], i, side_m)
+        before = lefts[:laid], bottoms[:laid]
+        value, left, bottom = _best_from(x, y, left_weight, *before, i, side_m)
         if value <= least:
             continue
         if known < laid and waiting and -value > waiting[0][0]:
             heapq.heappush(waiting, (-value, i, laid))
             continue
+        left, bottom = _centred(x, y, left_weight, *before, left, bottom, side_m)
         lefts[laid], bottoms[laid] = left, bottom
         caught.append(value)
         _take(x, y, left_weight, left, bottom, side_m)
@@ -106,6 +109,38 @@ def _best_on(
 def _stopped(edge: float, k: int, side: float) -> float:
     """The edge of a square stopped by one laid before: just after it, or just before it."""
     return edge + side if k % 2 == 0 else edge - side
+
+
+@njit(cache=True)
+def _centred(
+    x: Floats,
+    y: Floats,
+    weights: Floats,
+    lefts: Floats,
+    bottoms: Floats,
+    left: float,
+    bottom: float,
+    side: float,
+) -> tuple[float, float]:
+    """The same square, moved so that what it holds lies in its middle, unless one laid before stops it."""
+    first, end = np.searchsorted(x, left), np.searchsorted(x, left + side, side="right")
+    held = (weights[first:end] > 0.0) & (y[first:end] >= bottom) & (y[first:end] <= bottom + side)
+    east, north = x[first:end][held], y[first:end][held]
+    left = _moved(left, east.min(), east.max(), lefts[np.abs(bottoms - bottom) < side], side)
+    beside = np.abs(lefts - left) < side
+    return left, _moved(bottom, north.min(), north.max(), bottoms[beside], side)
+
+
+@njit(cache=True)
+def _moved(edge: float, least: float, most: float, others: Floats, side: float) -> float:
+    """The edge moved so that least and most lie equally far inside, or to the nearest square on its way."""
+    wanted = (least + most - side) / 2.0
+    for other in others:
+        if other <= edge and wanted < other + side:
+            wanted = min(other + side, edge)
+        elif other > edge and wanted > other - side:
+            wanted = max(other - side, edge)
+    return wanted if wanted <= least and most <= wanted + side else edge
 
 
 @njit(cache=True)

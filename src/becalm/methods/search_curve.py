@@ -36,11 +36,19 @@ class SearchCurve:
         return float(2.0 * np.trapezoid(self.held, self.area) - 1.0)
 
 
-def search_order(scores: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """The places from the highest score to the lowest, and where each group of equal scores ends."""
-    order = np.argsort(-scores, kind="stable")
-    falling = scores[order]
-    ends = np.append(np.flatnonzero(falling[1:] != falling[:-1]), len(order) - 1)
+def search_order(
+    scores: Floats, *, first: NDArray[np.bool_] | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """The places from the highest score to the lowest, and where each group of equal scores ends.
+
+    Where only some places can be searched on purpose, those come `first`, and all others after them.
+    """
+    later = np.zeros(len(scores), dtype=bool) if first is None else ~first
+    order = np.lexsort((-scores, later)) if first is not None else np.argsort(-scores, kind="stable")
+    falling, group = scores[order], later[order]
+    ends = np.append(
+        np.flatnonzero((falling[1:] != falling[:-1]) | (group[1:] != group[:-1])), len(order) - 1
+    )
     return order, ends
 
 
