@@ -19,6 +19,7 @@ from becalm.terms.errors import InputError, QuestionError
 from becalm.terms.place_kind import PlaceKind
 
 Shapes = NDArray[np.object_]
+Floats = NDArray[np.float64]
 INSIDE = "the land inside the boundary"
 FOOTPRINT = "the records' footprint: places with at least one recorded offence of any kind"
 
@@ -67,8 +68,7 @@ def cut_to(places: PlaceSet, region: BaseGeometry) -> PlaceSet:
     kept = shapely.area(outlines) > LEAST_M2
     if not kept.any():
         raise InputError("Not one of the given areas lies inside the boundary. Check their coordinates.")
-    ids = tuple(i for i, keep in zip(places.ids, kept, strict=True) if keep)
-    return replace(places, ids=ids, outlines=outlines[kept], amounts=shapely.area(outlines[kept]))
+    return _only(places, kept, outlines, shapely.area(outlines))
 
 
 def street_places(
@@ -107,12 +107,19 @@ def leave_out(places: PlaceSet, excluded: BaseGeometry) -> PlaceSet:
         f"{int(cut_down.sum())} places lie on excluded land: {int((~kept).sum())} wholly, the others are cut."
     )
     return replace(
+        _only(places, kept, outlines, amounts),
+        denominator=f"{places.denominator}, without the excluded land",
+        notes=(*places.notes, *((note,) if cut_down.any() else ())),
+    )
+
+
+def _only(places: PlaceSet, kept: NDArray[np.bool_], outlines: Shapes, amounts: Floats) -> PlaceSet:
+    return replace(
         places,
         ids=tuple(i for i, keep in zip(places.ids, kept, strict=True) if keep),
         outlines=outlines[kept],
         amounts=amounts[kept],
-        denominator=f"{places.denominator}, without the excluded land",
-        notes=(*places.notes, *((note,) if cut_down.any() else ())),
+        listable=None if places.listable is None else places.listable[kept],
     )
 
 

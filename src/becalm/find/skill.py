@@ -90,7 +90,7 @@ def judge_methods(
     origins = origins_of(ground, settings, tested)
     scores = score_places(ground, settings, origins)
     by_all = scores_of_all(ground, scores)
-    made = _joined(ground, finder, origins, by_all, settings, rng)
+    made = joined(ground, finder, origins, by_all, settings, rng)
     steps = (Step(ground, origin, by_method) for origin, by_method in zip(origins, made, strict=True))
     return judge_steps(steps, area_share=area_share, count=settings.count, rng=rng)
 
@@ -123,7 +123,7 @@ def judge_steps(steps: Iterable[Step], *, area_share: float, count: int, rng: np
     return Trial(skills, tuple(best), tuple(null), seen)
 
 
-def _joined(
+def joined(
     ground: Ground,
     finder: NamedFinder | None,
     origins: Sequence[int],

@@ -23,8 +23,8 @@ class PlaceSet:
 
     Land has polygons and `amounts` in square metres; streets have lines and `amounts` in metres.
     `width_m` is how large a place nominally is. A point belongs to the polygon that holds it (on
-    a shared edge: to the first), or to the nearest line within `snap_m`. Only `listable` places can
-    be chosen; the others stand for the ground between.
+    a shared edge: to the first), or to the nearest line within `snap_m` (of land: where none holds it).
+    Only `listable` places can be chosen; the others stand for the ground between.
     """
 
     kind: PlaceKind
@@ -57,15 +57,20 @@ class PlaceSet:
 
     def locate(self, x_m: Floats, y_m: Floats) -> Ints:
         """The number of the place to which each point belongs, or -1 where it belongs to none."""
+        starts, repeats = _runs(x_m, y_m)
+        points = np.asarray(shapely.points(x_m[starts], y_m[starts]), dtype=object)
         tree = shapely.STRtree(self.outlines)
-        points = np.asarray(shapely.points(x_m, y_m), dtype=object)
         if self.by_length:
-            at, place = tree.query_nearest(points, max_distance=self.snap_m, all_matches=True)
-        else:
-            at, place = tree.query(points, predicate="intersects")
-        first = np.full(len(points), self.size, dtype=np.int64)
-        np.minimum.at(first, at, place)
-        return np.where(first < self.size, first, -1)
+            return np.repeat(self._nearest(tree, points), repeats)
+        at, place = tree.query(points, predicate="intersects")
+        found = _first(at, place, len(points), self.size)
+        if self.snap_m > 0.0 and (found < 0).any():
+            found[found < 0] = self._nearest(tree, points[found < 0])
+        return np.repeat(found, repeats)
+
+    def _nearest(self, tree: shapely.STRtree, points: NDArray[np.object_]) -> Ints:
+        at, place = tree.query_nearest(points, max_distance=self.snap_m, all_matches=True)
+        return _first(at, place, len(points), self.size)
 
     def smooth(self, values: Floats, sigma_m: float, *, without_own: bool = False) -> Floats:
         """What each place would hold if its density were the kernel-weighted mean around it."""
@@ -82,6 +87,22 @@ class PlaceSet:
         order = np.lexsort((other, own))
         starts = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=self.size))])
         return ListedNeighbours(starts.astype(np.int64), other[order].astype(np.int64))
+
+
+def _runs(x: Floats, y: Floats) -> tuple[Ints, Ints]:
+    """Where each run of equal points starts, and how long it is."""
+    if not len(x):
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
+    new = np.flatnonzero((x[1:] != x[:-1]) | (y[1:] != y[:-1])) + 1
+    starts = np.concatenate([[0], new])
+    return starts, np.diff(np.append(starts, len(x)))
+
+
+def _first(at: Ints, place: Ints, points: int, size: int) -> Ints:
+    """The first of the places found for each point, -1 where there is none."""
+    first = np.full(points, size, dtype=np.int64)
+    np.minimum.at(first, at, place)
+    return np.where(first < size, first, -1)
 
 
 def _centres(outlines: NDArray[np.object_]) -> tuple[Floats, Floats]:
