@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from becalm.cli import find_rules
+from becalm.cli import find_rules, find_split
 from becalm.cli.find_rules import AskedOfList
 from becalm.cli.find_units import AskedOfPlaces
 from becalm.cli.options import desk_of
@@ -15,6 +15,7 @@ from becalm.cli.shared_options import with_options
 
 app = typer.Typer(no_args_is_help=True, help="Find the micro-places that carry street violence.")
 find_rules.register(app)
+find_split.register(app)
 
 FinderName = Annotated[
     str, typer.Option("--finder", help="What chooses the places: becalm's own or a plug-in.")

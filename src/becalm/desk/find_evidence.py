@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Any
 
 from ibis import Table
 from shapely.geometry.base import BaseGeometry
@@ -12,14 +13,18 @@ from shapely.geometry.base import BaseGeometry
 from becalm.desk.core import Desk
 from becalm.desk.coverage import gaps_of
 from becalm.desk.find_rules import RulesAsked
-from becalm.desk.find_units import UnitChoice, fit_unit, lay_places
+from becalm.desk.find_units import UnitChoice, fit_unit, lay_box_land, lay_places
+from becalm.find.box_trial import LaidBoxes, lay_for_list
+from becalm.find.boxes import BoxLand
 from becalm.find.location import LocationError, measure_location
 from becalm.find.settings import FindSettings
+from becalm.find.splits import Split, honour_splits
 from becalm.find.targets import Targets, choose_targets, merge_groups
 from becalm.find.warn import warn_of_doubt, warn_of_points, warn_of_quality
 from becalm.ingest.offences import load_offences
 from becalm.methods.place_set import PlaceSet
 from becalm.store.boundaries import load_boundaries
+from becalm.store.splits import load_splits
 from becalm.tables.cells import count_places
 from becalm.tables.coverage import gaps_within
 from becalm.tables.point_counts import PointCounts, count_points
@@ -54,12 +59,26 @@ class FindQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """What is counted, and the places that compete; no places means the cells of the counts."""
+    """What is counted, and the places that compete; no places means the cells of the counts.
+
+    With `land` boxes are laid on it: for a list on all months, which `laid` holds, for a back-test anew.
+    `splits` are those by hand that apply.
+    """
 
     counts: PlaceCounts | PointCounts
     places: PlaceSet | None
     location: LocationError | None
     warnings: tuple[str, ...] = ()
+    land: BoxLand | None = None
+    laid: LaidBoxes | None = None
+    splits: tuple[Split, ...] = ()
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """What the record of a run keeps of splits by hand; nothing where none applies."""
+        if not self.splits:
+            return {}
+        return {"splits": [{"place": s.place_id, "by": s.by, "on": s.on.isoformat()} for s in self.splits]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +151,18 @@ def _months(held: Sequence[str], question: FindQuestion) -> tuple[str, ...]:
 
 
 def lay_field(desk: Desk, evidence: Evidence) -> Field:
-    """What is counted, in which places?"""
-    if evidence.unit.is_grid:
+    """What is counted, in which places? Those that are split by hand stand in their parts."""
+    splits = load_splits(desk.workspace)
+    own = f"{evidence.counts.cell_m:g}m_"
+    if evidence.unit.is_grid and not any(split.place_id.startswith(own) for split in splits):
         return Field(evidence.counts, None, evidence.location)
+    if evidence.unit.unit == "box":
+        return _lay_boxes(desk, evidence)
+    return lay_shaped(desk, evidence, splits)
+
+
+def lay_shaped(desk: Desk, evidence: Evidence, splits: Sequence[Split] = ()) -> Field:
+    """Places of any shape, also the grid's own cells; each split one stands in its parts."""
     counts = count_points(evidence.incidents, months=evidence.counts.months)
     places = lay_places(
         evidence.unit,
@@ -144,4 +172,28 @@ def lay_field(desk: Desk, evidence: Evidence) -> Field:
         boundary=evidence.boundary,
         crs=desk.workspace.city.crs,
     )
-    return Field(counts, places, evidence.location, places.notes)
+    honoured = honour_splits(places, splits)
+    notes = (*places.notes, *honoured.notes)
+    return Field(counts, honoured.places, evidence.location, notes, splits=honoured.applied)
+
+
+def _lay_boxes(desk: Desk, evidence: Evidence) -> Field:
+    counts = count_points(evidence.incidents, months=evidence.counts.months)
+    land = lay_box_land(
+        evidence.unit,
+        counts,
+        evidence.targets,
+        width_m=evidence.counts.cell_m,
+        boundary=evidence.boundary,
+        crs=desk.workspace.city.crs,
+    )
+    return Field(counts, None, evidence.location, land.squares.notes, land=land)
+
+
+def lay_list_field(desk: Desk, evidence: Evidence, settings: FindSettings) -> Field:
+    """The same for a list: boxes are laid on all months."""
+    made = lay_field(desk, evidence)
+    if made.land is None or not isinstance(made.counts, PointCounts):
+        return made
+    laid = lay_for_list(made.land, made.counts, evidence.targets, settings)
+    return replace(made, places=laid.places, laid=laid)

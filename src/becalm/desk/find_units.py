@@ -1,4 +1,4 @@
-"""The places that compete, made from what the user asks: tiles, H3, own areas or streets."""
+"""The places that compete, made from what the user asks: tiles, H3, own areas, streets or boxes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
+from becalm.find.boxes import BoxLand
 from becalm.find.location import LocationError, refuse_too_fine
 from becalm.find.place_kinds import (
     FOOTPRINT,
@@ -34,8 +35,10 @@ from becalm.store.own_places import read_land, read_own_areas
 from becalm.tables.point_counts import PointCounts
 from becalm.terms.errors import UsageError
 
-Unit = Literal["square", "hexagon", "h3", "own", "segment"]
+Unit = Literal["square", "hexagon", "h3", "own", "segment", "box"]
 NEEDS_A_FILE = ("own", "segment")
+BOX_M = (50.0, 150.0)  # a smaller box is a doorway, a larger one no micro-place
+REST_M = 150.0  # the ground between boxes is kept in squares of at least so many metres
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +48,9 @@ class UnitChoice:
     `turn_deg` turns squares and hexagons anticlockwise; `places` is the file of own areas (named by
     `id_column`) or of streets; `junction_m` of each arm belong to a junction (0: no junctions apart)
     and records within `snap_m` of a street belong to it; `exclude` is a file of land left out. `file_crs`
-    speaks for files that state no coordinate system. `merge` takes the smallest size that the
-    records' location quality allows where the asked one is too fine, instead of refusing it.
+    speaks for files that state no coordinate system. Boxes are laid where they hold most. `merge` takes the
+    smallest size that the records' location quality allows where the asked one is too fine, instead of
+    refusing it.
     """
 
     unit: Unit = "square"
@@ -87,6 +91,7 @@ class UnitChoice:
             "hexagon": ("turn_deg",),
             "h3": ("h3_resolution",),
             "own": ("id_column",),
+            "box": (),
         }
         names = own.get(self.unit, ("junction_m", "snap_m"))
         files = {"places": self.places, "exclude": self.exclude}
@@ -105,6 +110,11 @@ def fit_unit(
     Raises QuestionError where the asked ones are too fine and merging was not asked for. Own areas
     and streets are taken as they are: their size is the user's own choice.
     """
+    if choice.unit == "box" and not BOX_M[0] <= width_m <= BOX_M[1]:
+        raise UsageError(
+            f"A box of {width_m:g} m is not one of {BOX_M[0]:g} to {BOX_M[1]:g} m. Give --cell-m between "
+            "these, or take --unit square."
+        )
     asked_m = h3_width_m(choice.h3_resolution) if choice.unit == "h3" else width_m
     if location is None or choice.unit in NEEDS_A_FILE or asked_m >= location.spacing_m:
         return choice, width_m, ()
@@ -139,6 +149,23 @@ def lay_places(
     return leave_out(places, read_land(choice.exclude, crs=crs, file_crs=choice.file_crs))
 
 
+def lay_box_land(
+    choice: UnitChoice,
+    counts: PointCounts,
+    targets: Targets,
+    *,
+    width_m: float,
+    boundary: BaseGeometry | None,
+    crs: str,
+) -> BoxLand:
+    """The land on which boxes of this width may be laid, in metres of `crs`."""
+    squares = tile_places(Lattice("square", max(width_m, REST_M)), counts, targets, boundary)
+    if choice.exclude is None:
+        return BoxLand(width_m, squares, boundary)
+    excluded = read_land(choice.exclude, crs=crs, file_crs=choice.file_crs)
+    return BoxLand(width_m, leave_out(squares, excluded), boundary, excluded)
+
+
 def _made(
     choice: UnitChoice,
     counts: PointCounts,
@@ -155,7 +182,8 @@ def _made(
         return street_places(lines, boundary, junction_m=choice.junction_m, snap_m=choice.snap_m)
     if choice.unit == "h3":
         return _h3(choice, counts, targets, boundary, crs)
-    return tile_places(Lattice(choice.unit, width_m, choice.turn_deg), counts, targets, boundary)
+    shape: Literal["square", "hexagon"] = "hexagon" if choice.unit == "hexagon" else "square"
+    return tile_places(Lattice(shape, width_m, choice.turn_deg), counts, targets, boundary)
 
 
 def _h3(

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.baselines import REFERENCE
+from becalm.find.box_trial import judge_boxes
+from becalm.find.boxes import BoxLand
 from becalm.find.ground import Ground, lay_ground
 from becalm.find.plugin import OWN, NamedFinder
 from becalm.find.settings import FindSettings
@@ -35,6 +37,7 @@ def backtest(
     origins: int = 12,
     boundary: BaseGeometry | None = None,
     places: PlaceSet | None = None,
+    boxes: BoxLand | None = None,
     settings: FindSettings | None = None,
     finder: NamedFinder | None = None,
     rng: np.random.Generator,
@@ -42,7 +45,8 @@ def backtest(
     """How well would each method have foretold each of the last `origins` months?
 
     Every month is predicted from the months before it alone: half-life, shares and prior are
-    chosen anew at each origin. A `finder` is judged beside becalm's own methods.
+    chosen anew at each origin, and so is where floating `boxes` lie (they need counts by point). A
+    `finder` is judged beside becalm's own methods.
     Intervals resample months, the same ones for every method.
 
     Raises
@@ -54,11 +58,17 @@ def backtest(
     """
     settings = settings or FindSettings()
     _refuse_impossible(counts, area_share, origins)
-    ground = lay_ground(counts, targets, boundary=boundary, places=places, settings=settings)
+    first = places if boxes is None else boxes.squares
+    ground = lay_ground(counts, targets, boundary=boundary, places=first, settings=settings)
     last = len(ground.months)
     tested = range(last - origins, last)
     used, left_out = _months_with_incidents(ground, tested)
-    trial = judge_methods(ground, settings, used, area_share=area_share, finder=finder, rng=rng)
+    if boxes is None:
+        trial = judge_methods(ground, settings, used, area_share=area_share, finder=finder, rng=rng)
+    else:
+        trial, ground = judge_boxes(
+            boxes, _by_point(counts), targets, settings, used, area_share=area_share, finder=finder, rng=rng
+        )
     skills = trial.skills
     drawn = resample(len(used), rounds=ROUNDS, rng=rng)
     return Backtest(
@@ -82,6 +92,12 @@ def backtest(
         calibration=trial.calibration,
         finder_gain=_gain(skills, finder, drawn),
     )
+
+
+def _by_point(counts: PlaceCounts | PointCounts) -> PointCounts:
+    if isinstance(counts, PointCounts):
+        return counts
+    raise ValueError("Floating boxes are laid on counts by point, not by cell.")
 
 
 def _gain(

@@ -23,6 +23,7 @@ from becalm.find.skill import Step, Trial, joined, judge_steps, origins_of
 from becalm.find.targets import Targets
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.drift import Scatter, fit_scatter
+from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
 from becalm.terms.estimate import Estimate
@@ -45,9 +46,9 @@ class Lasting:
     scatter: Scatter | None = None
     told: Laying | None = None
 
-    def fair(self, score: Score, places: PlaceSet) -> Score:
+    def fair(self, score: Score, places: CellGrid | PlaceSet) -> Score:
         """The score with boxes cut to what they keep; what they lose falls on the ground between them."""
-        mean, boxes = score.expected, _listable(places)
+        mean, boxes = score.expected, listable_of(places)
         inside, total = float(mean[boxes].sum()), float(mean.sum())
         outside = total - inside
         lifted = (total - self.kept * inside) / outside if outside > 0 else 1.0
@@ -158,7 +159,7 @@ def _watch(yard: _Yard, last: int) -> Lasting:
         return Lasting()
     ground = yard.laid(origin)
     (score,) = score_places(ground, settings, [origin])
-    boxes = np.flatnonzero(_listable(_places(ground)))
+    boxes = np.flatnonzero(listable_of(_places(ground)))
     order = boxes[np.argsort(-score.expected[boxes], kind="stable")]
     best = order[: settings.count]
     seen = ground.target.window(origin, last)
@@ -198,5 +199,8 @@ def _places(ground: Ground) -> PlaceSet:
     raise ValueError("Boxes are laid as places of their own, never as cells of the grid.")
 
 
-def _listable(places: PlaceSet) -> NDArray[np.bool_]:
-    return np.ones(places.size, dtype=bool) if places.listable is None else places.listable
+def listable_of(places: CellGrid | PlaceSet) -> NDArray[np.bool_]:
+    """Which places can be listed: all, but the ground between boxes."""
+    if isinstance(places, CellGrid) or places.listable is None:
+        return np.ones(places.size, dtype=bool)
+    return places.listable

@@ -36,7 +36,8 @@ def tile_places(
         a, b = np.unique(np.column_stack([a, b]), axis=0).T
         outlines = lattice.outlines(a, b)
     turn = f"_{lattice.turn_deg:g}deg" if lattice.turn_deg else ""
-    prefix = f"{lattice.shape[:3]}{lattice.width_m:g}m{turn}"
+    straight = lattice.shape == "square" and not turn  # the grid's own cells keep their names
+    prefix = f"{'' if straight else lattice.shape[:3]}{lattice.width_m:g}m{turn}"
     ids = tuple(f"{prefix}_{i}_{j}" for i, j in zip(a.tolist(), b.tolist(), strict=True))
     return land_places(lattice.shape, ids, outlines, lattice.width_m, FOOTPRINT if region is None else INSIDE)
 

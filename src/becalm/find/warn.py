@@ -5,6 +5,7 @@ from __future__ import annotations
 from becalm.find.location import LocationError
 from becalm.tables.spots import PointsPerCell
 from becalm.tables.tally import PlaceCounts
+from becalm.terms.laying import Laying
 
 LARGEST_SINGLE_SHARE = 0.5
 
@@ -49,4 +50,21 @@ def warn_of_quality(counts: PlaceCounts) -> tuple[str, ...]:
     return (
         f"{moved / placed:.0%} of the records were moved by their source to a nearby map point or block: "
         "a place on the list may stand for its neighbour.",
+    )
+
+
+def warn_of_laying(laying: Laying | None) -> tuple[str, ...]:
+    """How much of what boxes hold will last?"""
+    if laying is None:
+        return (
+            "The history is too short to see how much of what boxes hold will last: they lie where records "
+            "are densest, so they will catch less than is expected here.",
+        )
+    later = laying.later
+    return (
+        f"Boxes lie where records are densest, so part of what they hold is luck. Laid on the months to "
+        f"{laying.laid_to}, the best {laying.count} held {laying.held:.1%} of the target and were to hold "
+        f"{laying.promised:.1%}; from {laying.first_month} to {laying.last_month} they caught "
+        f"{later.value:.1%} ({later.level:.0%} interval {later.low:.1%} to {later.high:.1%}). All that is "
+        f"expected of boxes here is cut to {laying.kept:.2f} of the score.",
     )

@@ -162,6 +162,18 @@ PLACES = (
         purposes=("hotspots",),
         corrects="may",
     ),
+    Kind(
+        "place_split",
+        "Somebody split a place by hand, or undid that.",
+        (
+            need("place", "text", "the place, as the list names it"),
+            need("decision", "text", "split or undo"),
+            may("parts", "texts", "the names of its parts"),
+            REASON,
+            need("splits_sha256", "hash", "of the workspace's splits.geojson with it"),
+        ),
+        purposes=("hotspots",),
+    ),
 )
 
 WATCH = (

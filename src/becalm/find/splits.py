@@ -1,0 +1,183 @@
+"""Places split by hand: one square in two halves, or in the areas that somebody drew."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+from shapely.ops import split as cut_along
+
+from becalm.methods.lattices import LEAST_M2, land_of
+from becalm.methods.place_set import PlaceSet
+from becalm.methods.segments import LEAST_M
+from becalm.terms.errors import Fault, InputError, UsageError
+
+Shapes = NDArray[np.object_]
+REST = "rest"
+GAP_M = 0.001  # a point in the hair between two parts belongs to the nearer
+MARK = "."  # between the name of a place and that of its part
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """How one place is split, by whom, since when and why.
+
+    Either along a `line` that crosses it, or in the `parts` that were drawn, each with its name (where two
+    overlap, the first has the land); what no part holds is the rest. Metres of the workspace.
+    """
+
+    place_id: str
+    by: str
+    on: date
+    reason: str
+    line: BaseGeometry | None = None
+    parts: tuple[tuple[str, BaseGeometry], ...] = ()
+
+    def __post_init__(self) -> None:
+        if (self.line is None) == (not self.parts):
+            raise UsageError(f"{self.place_id} is split along a line or in drawn parts: give one of them.")
+
+
+@dataclass(frozen=True, slots=True)
+class Honoured:
+    """The places with all splits that apply, and those splits."""
+
+    places: PlaceSet
+    applied: tuple[Split, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the reader of a list must know of each split."""
+        return tuple(f"{s.place_id} is split by hand, by {s.by} on {s.on}: {s.reason}." for s in self.applied)
+
+
+def honour_splits(places: PlaceSet, splits: Sequence[Split]) -> Honoured:
+    """The same places, each split one replaced by its parts; a part may be split again by a later split.
+
+    Splits of places that are not here change nothing. All land (or street) stays, once.
+
+    Raises
+    ------
+    InputError
+        with every split that does not divide its place.
+    """
+    faults, applied = [], []
+    for split in splits:
+        if split.place_id not in places.ids:
+            continue
+        try:
+            places = _honour(places, split)
+            applied.append(split)
+        except InputError as error:
+            faults.append(Fault(split.place_id, str(error), "draw it again, or undo it with --undo"))
+    if faults:
+        noun = "a split does" if len(faults) == 1 else f"{len(faults)} splits do"
+        raise InputError(f"{noun} not divide the place", tuple(faults))
+    return Honoured(places, tuple(applied))
+
+
+def parts_of(places: PlaceSet, split: Split) -> tuple[tuple[str, BaseGeometry], ...]:
+    """The named parts in which the place is split, in their order.
+
+    Raises
+    ------
+    UsageError
+        where there is no such place.
+    InputError
+        where the line does not cross it, or no drawn part lies in it, or one part is all of it.
+    """
+    outline = outline_of(places, split.place_id)
+    parts = _along(outline, split.line) if split.line is not None else _drawn(outline, split.parts)
+    least = LEAST_M if places.by_length else LEAST_M2
+    kept = tuple((name, part) for name, part in parts if _amount(part, places) > least)
+    if len(kept) < 2:
+        raise InputError("leaves it whole: the line or the areas do not divide it")
+    return kept
+
+
+def outline_of(places: PlaceSet, place_id: str) -> BaseGeometry:
+    """The outline of this place; UsageError where none that competes is called so."""
+    outline: BaseGeometry = places.outlines[_number(places, place_id)]
+    return outline
+
+
+def halves_line(outline: BaseGeometry, way: str) -> BaseGeometry:
+    """The line through the middle of the place's frame that parts `north-south` (or `east-west`) halves."""
+    west, south, east, north = outline.bounds
+    over = max(east - west, north - south)
+    x, y = (west + east) / 2.0, (south + north) / 2.0
+    if way == "north-south":
+        return shapely.LineString([(west - over, y), (east + over, y)])
+    return shapely.LineString([(x, south - over), (x, north + over)])
+
+
+def _honour(places: PlaceSet, split: Split) -> PlaceSet:
+    parts = parts_of(places, split)
+    at = _number(places, split.place_id)
+    shapes = np.array([shape for _, shape in parts], dtype=object)
+    amounts = np.array([_amount(shape, places) for shape in shapes])
+    listable = None
+    if places.listable is not None:
+        listable = np.insert(np.delete(places.listable, at), [at] * len(parts), places.listable[at])
+    ids = tuple(f"{split.place_id}{MARK}{name}" for name, _ in parts)
+    return replace(
+        places,
+        ids=(*places.ids[:at], *ids, *places.ids[at + 1 :]),
+        outlines=np.insert(np.delete(places.outlines, at), [at] * len(parts), shapes),
+        amounts=np.insert(np.delete(places.amounts, at), [at] * len(parts), amounts),
+        snap_m=places.snap_m if places.by_length else max(places.snap_m, GAP_M),
+        listable=listable,
+    )
+
+
+def _number(places: PlaceSet, place_id: str) -> int:
+    if place_id in places.ids:
+        return places.ids.index(place_id)
+    near = difflib.get_close_matches(place_id, places.ids[:20_000], n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else "Name it as the list does, with the same --unit."
+    raise UsageError(f"No place that competes is called {place_id!r}. {hint}")
+
+
+def _along(outline: BaseGeometry, line: BaseGeometry) -> tuple[tuple[str, BaseGeometry], ...]:
+    """The pieces on either side of the line: two are named by the compass, more are numbered."""
+    try:
+        cut = [cut_along(part, line) for part in shapely.get_parts(outline).tolist()]
+    except ValueError as error:  # a line along a street is no cut
+        raise InputError(f"cannot be cut along this line ({error})") from error
+    pieces = [piece for part in cut for piece in shapely.get_parts(part).tolist()]
+    if len(pieces) != 2:
+        pieces.sort(key=lambda piece: (-piece.centroid.y, piece.centroid.x))
+        return tuple((str(number), piece) for number, piece in enumerate(pieces, start=1))
+    one, other = pieces
+    east, north = one.centroid.x - other.centroid.x, one.centroid.y - other.centroid.y
+    upper, lower = ("north", "south") if abs(north) >= abs(east) else ("east", "west")
+    first = north > 0 if upper == "north" else east > 0
+    return ((upper, one), (lower, other)) if first else ((upper, other), (lower, one))
+
+
+def _drawn(
+    outline: BaseGeometry, drawn: Sequence[tuple[str, BaseGeometry]]
+) -> tuple[tuple[str, BaseGeometry], ...]:
+    left, made = outline, []
+    for name, area in drawn:
+        made.append((name, _whole(shapely.intersection(left, area), outline)))
+        left = _whole(shapely.difference(left, area), outline)
+    return (*made, (REST, left))
+
+
+def _whole(cut: BaseGeometry, like: BaseGeometry) -> BaseGeometry:
+    """What of the cut is of the outline's own kind: stray points and lines of land are dropped."""
+    if shapely.get_dimensions(like) < 2:
+        return shapely.line_merge(cut) if cut.geom_type == "MultiLineString" else cut
+    found: BaseGeometry = land_of(np.array([cut], dtype=object))[0]
+    return found
+
+
+def _amount(shape: BaseGeometry, places: PlaceSet) -> float:
+    return float(shape.length if places.by_length else shape.area)
