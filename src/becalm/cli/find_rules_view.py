@@ -6,12 +6,13 @@ from collections.abc import Iterator, Sequence
 
 from becalm.cli.options import Format
 from becalm.cli.record_view import emit
+from becalm.publish.list_rules import decision_in_words, override_lines
 from becalm.terms.selection import PlaceDecision, RulePrice, Selection
 
 OWN = "blend"
 
 
-def lines_of_rules(selection: Selection | None, finder: str) -> Iterator[str]:
+def lines_of_rules(selection: Selection | None, finder: str, places: int) -> Iterator[str]:
     """The rules with their prices, how the list was chosen, and every decision that applied or did not."""
     if finder != OWN:
         yield f"Chosen by the finder {finder}; what is expected and how sure it is are becalm's own answers."
@@ -23,11 +24,7 @@ def lines_of_rules(selection: Selection | None, finder: str) -> Iterator[str]:
     expected = f"{selection.expected:.1f} incidents expected in 30 days on the list"
     yield f"Rules{written}: {expected}; {selection.how}."
     yield from (f"  {price_in_words(price)}" for price in selection.prices)
-    yield from (f"override: {decision_in_words(d)}" for d in selection.decisions)
-    yield from (
-        f"warning: override without effect, no such place competes here: {decision_in_words(d)}"
-        for d in selection.unmatched
-    )
+    yield from override_lines(selection, places)
 
 
 def price_in_words(price: RulePrice) -> str:
@@ -38,14 +35,6 @@ def price_in_words(price: RulePrice) -> str:
     if price.removed is not None:
         parts.append(f"without the rule {price.removed:.2f} more")
     return f"{price.rule}: {', '.join(parts) or 'cannot be priced'}"
-
-
-def decision_in_words(decision: PlaceDecision) -> str:
-    """What was decided about a place, by whom, when and why."""
-    where = f"entry {decision.entry} of the ledger" if decision.entry else "file of rules"
-    who = f"{decision.by or 'not named'}, {decision.on or 'no date'}, {where}"
-    until = f", until {decision.until}" if decision.until else ""
-    return f"{decision.verb} {decision.place_id} ({who}{until}): {decision.reason}"
 
 
 def print_overrides(decisions: Sequence[PlaceDecision], format: Format) -> None:

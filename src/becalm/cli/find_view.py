@@ -60,7 +60,7 @@ def _print_list(found: HotspotsFound, written: Sequence[Path]) -> None:
     rows = [_cells(h) for h in listed.hotspots[:SHOWN]]
     show_table(console, LIST_HEADINGS, rows, left_out=left_out, folded=("borough",))
     say(console, *_summary(listed))
-    say(console, *lines_of_rules(listed.selection, listed.finder))
+    say(console, *lines_of_rules(listed.selection, listed.finder, listed.places))
     if not timed:
         say(console, "When in the week: not known, for these records carry no times.")
     say(console, *(f"warning: {w}" for w in listed.warnings))

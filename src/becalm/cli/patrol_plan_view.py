@@ -47,6 +47,8 @@ def _record(made: PlanMade) -> dict[str, Any]:
         "issued_again": made.issued_again,
         "files": [{"file": name, "sha256": sha256_of_text(held)} for name, held in made.files.items()],
         "notes": list(made.inputs.notes),
+        "overrides": list(made.inputs.overrides),
+        "overrides_unlike_now": list(made.unlike),
     }
 
 
@@ -81,6 +83,8 @@ def _print_words(made: PlanMade) -> None:
         typer.echo(f"  falls short {short.hotspot}: {short.reason}; what would mend it: {short.remedy}")
     if len(plan.shortfalls) > 5:
         typer.echo(f"              and {len(plan.shortfalls) - 5} more, on the page")
+    for line in made.unlike:
+        typer.echo(f"  override    {line}")
     if made.story.reason:
         typer.echo(f"  RE-ROLL     these days had been committed to before; reason: {made.story.reason}")
     typer.echo(f"  commitment  {made.story.commitment} (entry {made.story.seq})")

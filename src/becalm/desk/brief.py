@@ -14,6 +14,7 @@ from becalm.desk.brief_plan import NO_SOURCE, BriefQuestion, Plan, plan_of
 from becalm.desk.core import Desk
 from becalm.desk.coverage import gaps_of
 from becalm.desk.find import FindQuestion, HotspotsFound, find_hotspots
+from becalm.desk.find_rules import RulesAsked
 from becalm.desk.mark import marked
 from becalm.desk.measure import CompareQuestion, compare
 from becalm.desk.pinned import PinnedArchive
@@ -160,6 +161,7 @@ def _hotspots(desk: Desk, plan: Plan, comparison: Comparison, seed: int) -> tupl
         cell_m=plan.cell_m,
         until=last_whole_month(comparison.period),
         source=plan.hotspot_source,
+        rules=RulesAsked(entries=plan.overrides),
         settings=FindSettings(count=plan.count),
     )
     try:
@@ -167,7 +169,7 @@ def _hotspots(desk: Desk, plan: Plan, comparison: Comparison, seed: int) -> tupl
     except QuestionError as error:
         if plan.target:
             raise
-        return None, f"No hotspots could be listed. {error.message}"
+        return None, f"No hotspots could be listed. {' '.join(str(error).split())}"
 
 
 def _areas(desk: Desk, plan: Plan) -> tuple[tuple[Area, ...], str]:

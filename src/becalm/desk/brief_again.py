@@ -10,6 +10,7 @@ from becalm.desk.brief import BriefingMade, brief, default_folder, publish_brief
 from becalm.desk.brief_patrol import require_drawn
 from becalm.desk.brief_pins import require_same
 from becalm.desk.core import Desk
+from becalm.desk.find_override import require_overrides
 from becalm.publish.record import read_record
 from becalm.terms.errors import ReplayError
 from becalm.terms.run import RunRecord
@@ -37,6 +38,7 @@ def repeat_briefing(desk: Desk, record: Path, *, out: Path | None = None) -> Bri
     run = read_record(record)
     _require_briefing(run, record)
     require_same(desk.workspace, run.data)
+    require_overrides(desk, run.data)
     require_drawn(desk, run)
     made = brief(desk, run, folder=out or default_folder(desk))
     originals = {name: record.parent / name for name in made.texts}

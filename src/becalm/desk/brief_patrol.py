@@ -9,7 +9,9 @@ from zoneinfo import ZoneInfo
 
 from becalm.desk.core import Desk
 from becalm.desk.find import HotspotsFound
+from becalm.desk.find_override import pinned_entries
 from becalm.desk.patrol import default_folder, plan_patrol
+from becalm.desk.patrol_hotspots import overrides_unlike
 from becalm.desk.patrol_inputs import PatrolQuestion
 from becalm.desk.patrol_open import draw_sealed
 from becalm.desk.patrol_seed import audit_patrol, sealed_box
@@ -57,7 +59,7 @@ def add_patrol(
     return replace(
         run,
         parameters={**run.parameters, "patrol": story.commitment, "patrol_day": first.isoformat()},
-        data={**run.data, PLAN: sha256_of_text(text), **sources},
+        data=dict(sorted({**run.data, PLAN: sha256_of_text(text), **sources}.items())),  # as it is read again
     )
 
 
@@ -67,7 +69,8 @@ def patrol_part(desk: Desk, run: RunRecord) -> PatrolPart:
     if not commitment:
         return PatrolPart(None, None, str(run.parameters.get("patrol_note") or NO_UNITS))
     plan = _read(desk, commitment, _pinned(desk, run, commitment))
-    return PatrolPart(plan, date.fromisoformat(str(run.parameters["patrol_day"])), "")
+    day = date.fromisoformat(str(run.parameters["patrol_day"]))
+    return PatrolPart(plan, day, "", overrides_unlike(plan.sources, pinned_entries(run.data)))
 
 
 def require_drawn(desk: Desk, run: RunRecord) -> None:

@@ -10,7 +10,10 @@ from datetime import date
 
 from becalm.desk.brief_plan import Plan
 from becalm.desk.core import Desk
+from becalm.desk.find_override import PIN as OVERRIDE
+from becalm.desk.find_override import override_pins
 from becalm.store.manifest import sha256_of
+from becalm.store.splits import splits_path
 from becalm.store.workspace import CONFIG, Workspace
 from becalm.terms.errors import ReplayError
 
@@ -24,7 +27,12 @@ def pins_of(desk: Desk, plan: Plan, *, as_of: date | None) -> dict[str, str]:
     meant = {plan.source, plan.hotspot_source}
     files = desk.archive.files(as_of=as_of)
     read = (f for f in files if f.table == "row_faults" or (f.source in meant and f.table in _COUNTED))
-    return {**{f"{ARCHIVE}{f.path}": f.sha256 for f in read}, **workspace_pins(desk.workspace)}
+    pins = {
+        **{f"{ARCHIVE}{f.path}": f.sha256 for f in read},
+        **workspace_pins(desk.workspace),
+        **override_pins(desk, plan.overrides),
+    }
+    return dict(sorted(pins.items()))  # as a record is read again
 
 
 def archive_pins(data: Mapping[str, str]) -> dict[str, str]:
@@ -33,17 +41,17 @@ def archive_pins(data: Mapping[str, str]) -> dict[str, str]:
 
 
 def workspace_pins(workspace: Workspace) -> dict[str, str]:
-    """What beside the archive changes an answer: the city, its boundaries, the user's offence tables."""
+    """What beside the archive changes an answer: the city, its boundaries, splits by hand, offence tables."""
     city = json.dumps({**asdict(workspace.city), "chosen": workspace.config.city.chosen}, sort_keys=True)
     tables = sorted(workspace.offences_path.glob("*.toml")) if workspace.offences_path.is_dir() else []
-    paths = [p for p in (workspace.boundaries_path, *tables) if p.is_file()]
+    paths = [p for p in (workspace.boundaries_path, splits_path(workspace), *tables) if p.is_file()]
     read = {str(p.relative_to(workspace.path).as_posix()): sha256_of(p) for p in paths}
     return {CITY: hashlib.sha256(city.encode()).hexdigest(), **read}
 
 
 def require_same(workspace: Workspace, data: Mapping[str, str]) -> None:
     """Refuse to repeat a run where the city, its boundaries or the offence tables are not as they were."""
-    was = {key: sha for key, sha in data.items() if not key.startswith((ARCHIVE, PATROL))}
+    was = {key: sha for key, sha in data.items() if not key.startswith((ARCHIVE, PATROL, OVERRIDE))}
     now = workspace_pins(workspace)
     changed = sorted(key for key in was.keys() | now.keys() if was.get(key) != now.get(key))
     if changed:

@@ -10,6 +10,7 @@ from typing import cast, get_args
 from becalm.desk.core import Desk
 from becalm.desk.coverage import gaps_of, totals_of
 from becalm.desk.find import DEFAULT_CELL_M
+from becalm.desk.find_override import entries_that_stand
 from becalm.find.settings import FindSettings
 from becalm.store.workspace import BriefEntry
 from becalm.tables.archive import ArchiveFile
@@ -54,6 +55,7 @@ class Plan:
     count: int
     cell_m: float
     chosen: tuple[str, ...]
+    overrides: tuple[int, ...] = ()  # the entries of the ledger that hold: decisions about places
     patrol: str = ""  # the commitment of the patrol plan; empty where there is none
     patrol_day: str = ""
     patrol_note: str = ""  # why there is none
@@ -96,16 +98,18 @@ def plan_of(desk: Desk, question: BriefQuestion) -> Plan:
     source = choose_source(files, question.source or said.source)
     by = question.by or said.by or "offence_group"
     _refuse_unknown_grouping(by)
+    hotspot_source = _hotspot_source(files, source, question.hotspot_source or said.hotspot_source)
     return Plan(
         period=question.period or _newest_month(desk, source, question.as_of),
         baselines=question.baselines or said.baselines,
         by=by,
         source=source.key,
-        hotspot_source=_hotspot_source(files, source, question.hotspot_source or said.hotspot_source),
+        hotspot_source=hotspot_source,
         target=question.target or said.target,
         count=question.count or said.count or FindSettings().count,
         cell_m=question.cell_m or said.cell_m or DEFAULT_CELL_M,
         chosen=_chosen(question, said),
+        overrides=() if hotspot_source == NO_SOURCE else entries_that_stand(desk),
     )
 
 

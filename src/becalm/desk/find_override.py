@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from typing import Literal
@@ -11,11 +12,12 @@ from becalm.desk.core import Desk
 from becalm.desk.mark import event_of, note_configuration
 from becalm.record.standing import WITHDRAWN, what_stands
 from becalm.tables.ledger import Written
-from becalm.terms.errors import UsageError
+from becalm.terms.errors import ReplayError, UsageError
 from becalm.terms.event import Entry
 from becalm.terms.selection import PlaceDecision
 
 KIND = "place_overridden"
+PIN = "ledger/entry "
 Word = Literal["include", "leave_out", "lift"]
 
 
@@ -58,6 +60,62 @@ def standing_overrides(desk: Desk) -> tuple[PlaceDecision, ...]:
             decision = _decision(standing.latest)
             last[decision.place_id] = replace(decision, on=_day(desk, standing.latest.event.occurred_at))
     return tuple(d for d in last.values() if d.until is None or d.until >= _today(desk))
+
+
+def entries_that_stand(desk: Desk) -> tuple[int, ...]:
+    """The entries of the ledger that hold the overrides of today."""
+    return tuple(decision.entry for decision in standing_overrides(desk) if decision.entry is not None)
+
+
+def overrides_of(desk: Desk, entries: Sequence[int]) -> tuple[PlaceDecision, ...]:
+    """The decisions of these entries of the ledger, whatever was recorded since.
+
+    Raises
+    ------
+    ReplayError
+        where the ledger of this workspace does not hold them.
+    """
+    held = _entries(desk, entries)
+    missing = [seq for seq in entries if seq not in held]
+    if missing:
+        raise ReplayError(
+            f"The ledger of {desk.workspace.path} holds no override in entry {missing[0]}, by which this "
+            "list was made. Use the workspace in which it was made, or restore its ledger."
+        )
+    made = (held[seq] for seq in entries)
+    return tuple(replace(_decision(e), on=_day(desk, e.event.occurred_at)) for e in made)
+
+
+def override_pins(desk: Desk, entries: Sequence[int]) -> dict[str, str]:
+    """These entries with their hashes, as the record of a run names what it read."""
+    held = _entries(desk, entries)
+    return {f"{PIN}{seq}": held[seq].hash for seq in entries if seq in held}
+
+
+def require_overrides(desk: Desk, data: Mapping[str, str]) -> None:
+    """Refuse to repeat a run whose overrides are not in the ledger as it read them."""
+    was = {key: sha for key, sha in data.items() if key.startswith(PIN)}
+    now = override_pins(desk, pinned_entries(was))
+    changed = sorted(key.removeprefix(PIN) for key in was if was[key] != now.get(key))
+    if changed:
+        raise ReplayError(
+            f"The ledger of {desk.workspace.path} does not hold the overrides of this run as they were: look "
+            f"at entry {', '.join(changed)}. `becalm record verify` says whether the ledger was altered; "
+            "else use the workspace in which the run was made."
+        )
+
+
+def pinned_entries(data: Mapping[str, str]) -> tuple[int, ...]:
+    """The entries with overrides that a run names among what it read."""
+    return tuple(sorted(int(key.removeprefix(PIN)) for key in data if key.startswith(PIN)))
+
+
+def _entries(desk: Desk, entries: Sequence[int]) -> dict[int, Entry]:
+    if not entries or (desk.ledger_file is not None and not desk.ledger_file.exists()):
+        return {}
+    wanted = set(entries)
+    found = desk.open_ledger().entries(after=min(wanted) - 1, until=max(wanted), kinds=(KIND,))
+    return {entry.seq: entry for entry in found if entry.seq in wanted}
 
 
 def _decision(entry: Entry) -> PlaceDecision:

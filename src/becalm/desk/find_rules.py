@@ -12,7 +12,7 @@ import numpy as np
 from ibis import Table
 
 from becalm.desk.core import Desk
-from becalm.desk.find_override import standing_overrides
+from becalm.desk.find_override import overrides_of, standing_overrides
 from becalm.find.rules import Rules
 from becalm.find.settings import FindSettings
 from becalm.ingest.list_rules import read_list_rules
@@ -24,20 +24,24 @@ from becalm.tables.point_counts import PointCounts
 from becalm.tables.spots import boroughs_of_cells
 from becalm.tables.tally import PlaceCounts
 from becalm.terms.errors import UsageError
-from becalm.terms.selection import DayHours
+from becalm.terms.selection import DayHours, PlaceDecision
 
 NONE: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class RulesAsked:
-    """A file of rules, what was asked for beside it, and whether overrides in the ledger hold."""
+    """A file of rules, what was asked for beside it, and whether overrides in the ledger hold.
+
+    `entries` names those that hold, whatever stands in the ledger now: so a list is repeated as it was.
+    """
 
     file: Path | None = None
     floors: Mapping[str, int] = field(default_factory=lambda: NONE)
     caps: Mapping[str, int] = field(default_factory=lambda: NONE)
     hours: DayHours | None = None
     overrides: bool = False
+    entries: tuple[int, ...] | None = None
 
 
 def rules_of(desk: Desk, asked: RulesAsked, settings: FindSettings) -> Rules:
@@ -59,8 +63,14 @@ def rules_of(desk: Desk, asked: RulesAsked, settings: FindSettings) -> Rules:
         floors={**rules.floors, **asked.floors},
         caps={**rules.caps, **asked.caps},
         hours=asked.hours or rules.hours,
-        decisions=(*rules.decisions, *(standing_overrides(desk) if asked.overrides else ())),
+        decisions=(*rules.decisions, *_overrides(desk, asked)),
     )
+
+
+def _overrides(desk: Desk, asked: RulesAsked) -> tuple[PlaceDecision, ...]:
+    if asked.entries is not None:
+        return overrides_of(desk, asked.entries)
+    return standing_overrides(desk) if asked.overrides else ()
 
 
 def facts_for(

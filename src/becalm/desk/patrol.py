@@ -9,7 +9,9 @@ from pathlib import Path
 
 from becalm.desk.core import Desk
 from becalm.desk.find import HotspotsFound
+from becalm.desk.find_override import entries_that_stand
 from becalm.desk.mark import leave_mark
+from becalm.desk.patrol_hotspots import overrides_unlike
 from becalm.desk.patrol_inputs import PatrolInputs, PatrolQuestion, gather_inputs
 from becalm.desk.patrol_seed import (
     PROGRAM,
@@ -36,6 +38,7 @@ from becalm.terms.errors import PlanError, ReplayError
 from becalm.terms.event import Fact
 
 SEALED_FILES = ("plan.json", "visits.csv")
+OVERRIDES = "overrides"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class PlanMade:
     files: Mapping[str, str | bytes]
     inputs: PatrolInputs
     issued_again: bool  # the same plan as before, from the same sealed seed
+    unlike: tuple[str, ...] = ()  # overrides that hold now and that the plan does not keep, or the reverse
 
 
 def commit_patrol(
@@ -101,8 +105,15 @@ def plan_patrol(
     folder = out or default_folder(desk, question.first_day)
     require_free(folder, NAMES, kind=PLAN)
     held = None if again.strip() else standing(audit_patrol(desk).stories, period)
-    seed, before = _pinned(desk, held)
-    inputs = gather_inputs(desk, question, seed=None if found else seed, found=found, before=before)
+    pinned = _pinned(desk, held)
+    inputs = gather_inputs(
+        desk,
+        question,
+        seed=None if found else pinned.seed,
+        found=found,
+        before=pinned.before,
+        overrides=pinned.overrides,
+    )
     if tell is not None:
         tell(inputs)
     law = fit_law(inputs.request)  # whatever forbids a plan is found here, before a seed is sealed
@@ -119,7 +130,8 @@ def plan_patrol(
     files = plan_files(plan, propensities)
     issued_again = _record(desk, sealed, plan, files)
     write_folder(folder, files, kind=PLAN)
-    return PlanMade(folder, plan, held, files, inputs, issued_again)
+    unlike = overrides_unlike(inputs.sources, entries_that_stand(desk))
+    return PlanMade(folder, plan, held, files, inputs, issued_again, unlike)
 
 
 def default_folder(desk: Desk, first_day: date) -> Path:
@@ -188,18 +200,30 @@ def _record(desk: Desk, sealed: SealedSeed, plan: PlanDocument, files: Mapping[s
 
 
 def _pin(desk: Desk, story: SeedStory, inputs: PatrolInputs) -> None:
-    """Keep beside the seed what was chosen with it: the list's seed, and the plans of the days before."""
-    text = "\n".join((str(inputs.find_seed), *inputs.before)) + "\n"
+    """Keep beside the seed what was chosen with it: the list's seed and overrides, the plans before."""
+    kept = " ".join((OVERRIDES, *map(str, inputs.overrides)))
+    text = "\n".join((str(inputs.find_seed), kept, *inputs.before)) + "\n"
     sealed_box(desk).keep(story.commitment, INPUTS, text)
 
 
-def _pinned(desk: Desk, story: SeedStory | None) -> tuple[int | None, tuple[str, ...] | None]:
+@dataclass(frozen=True, slots=True)
+class _Pinned:
+    """What was chosen when a seed was sealed; None where nothing was yet."""
+
+    seed: int | None = None
+    overrides: tuple[int, ...] | None = None
+    before: tuple[str, ...] | None = None
+
+
+def _pinned(desk: Desk, story: SeedStory | None) -> _Pinned:
     """What was kept beside this seed; nothing where none was sealed yet."""
     noted = sealed_box(desk).text(story.commitment, INPUTS) if story else None
     if not noted:
-        return None, None
-    seed, *before = noted.splitlines()
-    return int(seed), tuple(before)
+        return _Pinned()
+    seed, *rest = noted.splitlines()
+    kept = [line.split()[1:] for line in rest if line.startswith(OVERRIDES)]
+    entries = tuple(int(entry) for line in kept for entry in line)
+    return _Pinned(int(seed), entries, tuple(line for line in rest if not line.startswith(OVERRIDES)))
 
 
 def _sha256_of(inputs: PatrolInputs, law: RouteLaw) -> str:

@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
 from becalm.desk.core import Desk
-from becalm.desk.find import FindQuestion, HotspotsFound, find_hotspots
+from becalm.desk.find import FindQuestion, HotspotsFound
 from becalm.desk.patrol_before import Before, carry_over, plans_before
+from becalm.desk.patrol_hotspots import Hotspots, hotspots_to_patrol, overridden_arms
 from becalm.desk.patrol_travel import TravelWanted, find_ways
 from becalm.desk.together import together
 from becalm.ingest.arms_file import read_arms
-from becalm.ingest.hotspot_file import read_hotspots
 from becalm.ingest.patrol_policy import SHIPPED, load_policy
 from becalm.ingest.recipes import Source
 from becalm.ingest.units import read_units, shipped_rosters, shipped_units
 from becalm.patrol.capacity import Capacity, assess_capacity, fit_dosage
-from becalm.patrol.dose import DosedPlaces, ListedPlace, dose_places, listed_places
+from becalm.patrol.dose import DosedPlaces, ListedPlace, dose_places
 from becalm.patrol.policy import PolicyBook
 from becalm.patrol.request import PlanRequest
 from becalm.patrol.roster import Roster, changed_nights, expand_shifts
 from becalm.patrol.stagger import advise_staggered_starts
-from becalm.publish.page import data_digest
 from becalm.store.patrol_files import POLICY, UNITS
 from becalm.store.workspace import Workspace
 from becalm.terms.errors import PlanError, UsageError
@@ -64,6 +63,7 @@ class PatrolInputs:
     find_seed: int
     capacity: Capacity  # of the dosage that the policy asks for, before anything gave
     before: tuple[str, ...] = ()  # the plans of the days before, from which visits owed are carried over
+    overrides: tuple[int, ...] = ()  # the entries of the ledger whose decisions about places were kept
 
 
 def gather_inputs(
@@ -74,11 +74,13 @@ def gather_inputs(
     found: HotspotsFound | None = None,
     fit: bool = True,
     before: tuple[str, ...] | None = None,
+    overrides: tuple[int, ...] | None = None,
 ) -> PatrolInputs:
     """What is a plan for these days made of? `found` is a list of hotspots that was made already.
 
     With `fit`, dosage that is more than the units can give gives way as the policy says. `before` names
-    the plans of the days before; without it, those that stand now.
+    the plans of the days before, and `overrides` the entries of the ledger with decisions about places;
+    without them, those that stand now.
 
     Raises
     ------
@@ -87,17 +89,23 @@ def gather_inputs(
         fault, and nothing planned.
     """
     drawn = desk.draw_seed() if seed is None else seed
-    own = _own_files(desk, question, drawn, found)
+    own = _own_files(
+        desk,
+        question,
+        lambda: hotspots_to_patrol(
+            desk, question.find, question.hotspots, seed=drawn, found=found, entries=overrides
+        ),
+    )
     places, shifts, dosed_notes = _on_the_ground(desk, question, own)
     bases = _bases(own.roster, shifts)
     ways = find_ways(desk.workspace, question.travel, places, bases, shifts, own.book)
-    arms, arm_notes = _arms(own.arms, places, question)
+    arms, arm_notes = _arms(own.arms, places, question, own.hotspots)
     capacity = assess_capacity(places, shifts, ways.tables, own.book.planner, days=question.days, arms=arms)
     fitted, gave = fit_dosage(places, capacity, when_short=own.book.dose.when_short) if fit else (places, ())
     working, idle = _working(shifts, places)
     left = _before(desk, question, before, places)
     zone = desk.workspace.city.time_zone
-    told = (*_left_out(own.listed, places), *idle, *ways.notes, *arm_notes, *left.notes)
+    told = (*_left_out(own.hotspots.places, places), *idle, *ways.notes, *arm_notes, *left.notes)
     return PatrolInputs(
         request=PlanRequest(
             fitted,
@@ -120,6 +128,7 @@ def gather_inputs(
         find_seed=drawn,
         capacity=capacity,
         before=left.plans,
+        overrides=own.hotspots.entries,
     )
 
 
@@ -129,22 +138,21 @@ class _Files:
 
     book: PolicyBook
     roster: Roster
-    listed: tuple[ListedPlace, ...]
+    hotspots: Hotspots
     arms: Mapping[tuple[str, date], Arm]
     sources: Mapping[str, str]
-    warnings: tuple[str, ...]
 
 
-def _own_files(desk: Desk, question: PatrolQuestion, seed: int, found: HotspotsFound | None) -> _Files:
+def _own_files(desk: Desk, question: PatrolQuestion, listed: Callable[[], Hotspots]) -> _Files:
     """Read every file, and report what is wrong in all of them together."""
-    (book, policy_sources), (units, roster), (listed, listed_sources, warnings), arms = together(
+    (book, policy_sources), (units, roster), hotspots, arms = together(
         lambda: _policy(desk.workspace, question),
         lambda: _units(desk.workspace, question),
-        lambda: _listed(desk, question, seed, found),
+        listed,
         lambda: read_arms(question.arms) if question.arms else {},
     )
-    sources = {**listed_sources, **policy_sources, UNITS: _sha256(units)}
-    return _Files(book, roster, listed, arms, sources, warnings)
+    sources = {**hotspots.sources, **policy_sources, UNITS: _sha256(units)}
+    return _Files(book, roster, hotspots, arms, sources)
 
 
 def _on_the_ground(
@@ -153,11 +161,11 @@ def _on_the_ground(
     """The places with their dosage, the tours, and what is to be said of both."""
     zone = desk.workspace.city.time_zone
     dosed, shifts = together(
-        lambda: _dosed(_within(own.listed, own.roster, question), own.roster, own.book),
+        lambda: _dosed(_within(own.hotspots.places, own.roster, question), own.roster, own.book),
         lambda: _shifts(own.roster, question, zone, own.book),
     )
     places = tuple(p for p in dosed.places if question.area in ("", p.area))
-    return places, shifts, (*own.warnings, *dosed.notes)
+    return places, shifts, (*own.hotspots.notes, *dosed.notes)
 
 
 def _before(
@@ -187,7 +195,10 @@ def _units(workspace: Workspace, question: PatrolQuestion) -> tuple[Source, Rost
 
 
 def _arms(
-    arms: Mapping[tuple[str, date], Arm], places: tuple[PatrolPlace, ...], question: PatrolQuestion
+    arms: Mapping[tuple[str, date], Arm],
+    places: tuple[PatrolPlace, ...],
+    question: PatrolQuestion,
+    listed: Hotspots,
 ) -> tuple[dict[tuple[str, date], Arm], tuple[str, ...]]:
     """The arms of these places on these days; a place or day that the trial leaves out has none."""
     known = {place.hotspot for place in places}
@@ -199,7 +210,7 @@ def _arms(
             f"{question.first_day} until before {until}. Give the arms of these days, or leave out --arms."
         )
     told = f"Trial: {len(drawn)} of {len(places) * question.days} place-days have an arm."
-    return drawn, (told,) if drawn else ()
+    return drawn, (told, *overridden_arms(arms, listed)) if drawn else ()
 
 
 def units_file(workspace: Workspace, named: Path | None) -> Source:
@@ -226,18 +237,6 @@ def _policy(workspace: Workspace, question: PatrolQuestion) -> tuple[PolicyBook,
     path = policy_file(workspace, question.policy)
     book = load_policy(path)
     return book, {f"policy {book.key}": _sha256(path) if path else f"shipped {SHIPPED}"}
-
-
-def _listed(
-    desk: Desk, question: PatrolQuestion, seed: int, found: HotspotsFound | None
-) -> tuple[tuple[ListedPlace, ...], dict[str, str], tuple[str, ...]]:
-    if question.hotspots is not None:
-        listed = read_hotspots(question.hotspots, crs=desk.workspace.city.crs)
-        return listed, {"hotspots": _sha256(question.hotspots)}, ()
-    made = found or find_hotspots(desk, question.find, seed=seed)
-    digest = data_digest(made.run.data)
-    sources = {"hotspots": f"becalm find, seed {made.run.seed}", "records": digest}
-    return listed_places(made.hotspots), sources, tuple(f"Hotspots: {w}" for w in made.hotspots.warnings)
 
 
 def _within(

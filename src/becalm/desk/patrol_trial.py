@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import cast
 
 from becalm.desk.core import Desk
-from becalm.desk.find import find_hotspots
 from becalm.desk.mark import leave_mark, marked
+from becalm.desk.patrol_hotspots import list_to_patrol
 from becalm.desk.patrol_inputs import PatrolQuestion, gather_inputs
 from becalm.desk.patrol_seed import PROGRAM
 from becalm.ingest.arms_file import read_arms
@@ -65,7 +65,7 @@ def plan_trial(
     """
     if out is not None and out.exists():
         raise UsageError(f"{out} exists already. Name a new folder: a draw is never written over.")
-    found = find_hotspots(desk, question.find) if question.hotspots is None else None
+    found = list_to_patrol(desk, question.find) if question.hotspots is None else None
     gathered = gather_inputs(desk, question, found=found, fit=False)
     places, rule = gathered.request.places, gathered.book.arms
     measured = found.hotspots.burst if found else None

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from becalm.find.rules import Rules
 from becalm.methods.subset import SubsetProblem, best_subset
-from becalm.terms.selection import RuleKind, RulePrice
+from becalm.terms.selection import PlaceDecision, RuleKind, RulePrice
 
 Loosened = tuple[RuleKind, str, str, Rules | None, Rules | None]
 """Kind, rule and unit in words, the rules with this one relaxed by one unit, and those without it."""
@@ -47,4 +47,9 @@ def _loosened(rules: Rules, step_m: float) -> Iterator[Loosened]:
     for decision in rules.decisions:
         kind: RuleKind = "include" if decision.include else "leave_out"
         free = rules.without(decision.place_id)
-        yield kind, f"{decision.verb} {decision.place_id}", "the decision", free, free
+        yield kind, named_rule(decision), "the decision", free, free
+
+
+def named_rule(decision: PlaceDecision) -> str:
+    """What a decision is called as a rule with a price."""
+    return f"{decision.verb} {decision.place_id}"

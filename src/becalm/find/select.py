@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from becalm.find.prices import price_rules
+from becalm.find.prices import named_rule, price_rules
 from becalm.find.refuse import refuse_impossible
 from becalm.find.rules import Rules
 from becalm.methods.subset import SubsetProblem, best_subset
 from becalm.terms.errors import Fault, QuestionError, UsageError
-from becalm.terms.selection import Selection
+from becalm.terms.selection import RulePrice, Selection, WeighedDecision
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -72,7 +72,8 @@ def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) 
             "No list was found that keeps these rules together",
             (Fault("rules", "floors, decisions and separation clash", "lower a floor or the separation"),),
         )
-    prices = price_rules(best.value, rules, lambda r: problem_of(candidates, r), step_m=candidates.step_m)
+    priced_by = price_rules(best.value, rules, lambda r: problem_of(candidates, r), step_m=candidates.step_m)
+    prices = tuple(priced_by) if priced else ()
     gap = (best.bound - best.value) / max(best.bound, 1e-12)
     return Choice(
         best.chosen,
@@ -81,14 +82,26 @@ def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) 
             bound=best.bound,
             exact=best.exact,
             how=EXACT if best.exact else f"within {gap:.2%} of the best that these rules could allow",
-            prices=tuple(prices) if priced else (),
+            prices=prices,
             decisions=tuple(d for d in rules.decisions if d.place_id in candidates.named),
             unmatched=tuple(d for d in rules.decisions if d.place_id not in candidates.named),
             hours=rules.hours,
             author=rules.author,
             written_on=rules.written_on,
+            weighed=tuple(_weighed(candidates, rules, prices)),
         ),
     )
+
+
+def _weighed(candidates: Candidates, rules: Rules, prices: Sequence[RulePrice]) -> Iterator[WeighedDecision]:
+    """Each decision about a place of this ground, with its place's rank without it and with its price."""
+    can = True if candidates.listable is None else candidates.listable
+    missed = {price.rule: price.removed for price in prices}
+    for decision in rules.decisions:
+        number = candidates.named.get(decision.place_id)
+        if number is not None:
+            above = int(np.count_nonzero((candidates.expected > candidates.expected[number]) & can))
+            yield WeighedDecision(decision, above + 1, missed.get(named_rule(decision)))
 
 
 def problem_of(candidates: Candidates, rules: Rules) -> SubsetProblem:

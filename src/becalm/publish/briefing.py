@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from becalm.publish import words
+from becalm.publish.list_rules import lines_without_place
 from becalm.publish.map import Area
 from becalm.publish.patrol_brief import NO_PATROL, PatrolPart
 from becalm.terms.comparison import Comparison
@@ -60,6 +61,7 @@ class Briefing:
         said = [*self.comparison.warnings]
         said += [words for gap in self.gaps if (words := f"Coverage: {gap}") not in said]
         said += [f"Hotspots: {warning}" for warning in self.hotspots.warnings] if self.hotspots else []
+        said += lines_without_place(self.hotspots.selection) if self.hotspots else []
         said += [EVERY_PLACE] if self.lists_every_place else []
         return tuple(dict.fromkeys(said))
 

@@ -14,6 +14,7 @@ from markupsafe import Markup
 from becalm.publish import figures, marks, sentences, words
 from becalm.publish.briefing import Briefing
 from becalm.publish.change_chart import Verdict
+from becalm.publish.list_rules import override_rows
 from becalm.publish.week_chart import DAYS
 from becalm.terms.band import Band, band_of
 from becalm.terms.comparison import ComparisonRow
@@ -35,6 +36,8 @@ def briefing_page(briefing: Briefing) -> str:
         verdicts=_sorted_by_verdict(briefing),
         side_by_side=_side_by_side(briefing),
         core=_cores(briefing),
+        overrides=(decided := override_rows(briefing.hotspots.selection if briefing.hotspots else None)),
+        included={row.decision.place_id for row in decided if row.decision.include},
         notes=sentences.notes_to(briefing.comparison),
         data_digest=data_digest(briefing.run.data),
     )

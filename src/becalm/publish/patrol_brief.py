@@ -24,11 +24,15 @@ class FirstBurst:
 
 @dataclass(frozen=True, slots=True)
 class PatrolPart:
-    """The patrol part of a briefing; where there is no plan, `note` says why."""
+    """The patrol part of a briefing; where there is no plan, `note` says why.
+
+    `unlike` says which overrides of the list the plan does not know of, or keeps though they hold no more.
+    """
 
     plan: PlanDocument | None
     day: date | None
     note: str
+    unlike: tuple[str, ...] = ()
 
     @property
     def page(self) -> PlanPage | None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-Parameter = str | int | float | bool | None | list[str]
+Parameter = str | int | float | bool | None | list[str] | list[int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,12 +78,26 @@ class RulePrice:
 
 
 @dataclass(frozen=True, slots=True)
+class WeighedDecision:
+    """A decision beside what the records alone would have said of its place.
+
+    `rank` is the place's rank by what is expected of it, among all places that compete; `missed` is how many
+    expected incidents in 30 days the list misses because of the decision, all other rules kept (None where
+    that was not asked for).
+    """
+
+    decision: PlaceDecision
+    rank: int
+    missed: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Selection:
     """How the listed places were chosen: under which rules, how exactly, at what price.
 
     `expected` is the sum over the list; no list under these rules can expect more than `bound`, and
-    `exact` says that none expects more than this one. `decisions` are all that applied, `unmatched`
-    those that name no place of this ground. `author` and `written_on` are those of the file of rules.
+    `exact` says that none expects more than this one. `decisions` are all that applied, `weighed` the same
+    with what each of them changes, `unmatched` those that name no place of this ground. `author` and `written_on` are those of the file of rules.
     """
 
     expected: float
@@ -93,6 +107,8 @@ class Selection:
     prices: tuple[RulePrice, ...] = ()
     decisions: tuple[PlaceDecision, ...] = ()
     unmatched: tuple[PlaceDecision, ...] = ()
+    weighed: tuple[WeighedDecision, ...] = ()
     hours: DayHours | None = None
     author: str = ""
     written_on: date | None = None
+    unit: str = "incidents"  # of everything expected or missed here, in 30 days; else e.g. "harm (css 2020)"

@@ -10,6 +10,7 @@ import pytest
 
 from becalm.find import Candidates, Rules, choose_places, read_hours
 from becalm.ingest.list_rules import read_list_rules
+from becalm.publish.list_rules import weighed_in_words
 from becalm.terms.errors import InputError, QuestionError, UsageError
 from becalm.terms.selection import DayHours, PlaceDecision
 
@@ -78,6 +79,24 @@ def test_each_rule_has_its_price_in_expected_incidents():
     assert prices(count=2, caps={"North": 1})["at most 1 in North"] == (2.5, 2.5)
     assert prices(count=1, decisions=(leave_out(1),))["leave out place_1"] == (3.5, 3.5)
     assert prices(count=2, decisions=(include(5),))["include place_5"] == (4.5, 4.5)
+
+
+def test_a_decision_stands_beside_the_rank_of_its_place_and_what_it_costs():
+    """Place 1 is the best of the road and is left out; place 5 is the last and must be in."""
+    made = choose_places(ALONG_A_ROAD, Rules(count=2, decisions=(leave_out(1), include(5)))).selection
+    assert [(w.decision.place_id, w.rank, w.missed) for w in made.weighed] == [
+        ("place_1", 1, 3.5),
+        ("place_5", 6, 4.0),
+    ]
+    assert weighed_in_words(made.weighed[1], 6) == (
+        "include place_5 (B. Commander, no date, file of rules): asked for. By the records alone it ranks 6 "
+        "of 6 places; the list misses 4.00 expected incidents in 30 days because of the decision."
+    )
+
+
+def test_a_decision_that_the_list_would_have_made_costs_nothing():
+    (free,) = choose_places(ALONG_A_ROAD, Rules(count=2, decisions=(include(1),))).selection.weighed
+    assert weighed_in_words(free, 6).endswith("ranks 1 of 6 places; the decision costs nothing.")
 
 
 def test_a_rule_that_binds_nothing_costs_nothing():
