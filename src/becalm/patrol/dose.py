@@ -39,14 +39,14 @@ class DosedPlaces:
 
 
 def listed_places(found: HotspotList, *, names: Mapping[str, str] | None = None) -> tuple[ListedPlace, ...]:
-    """The list as places: the middle of each cell, and the circle of the cell's size."""
+    """The list as places: the middle of each, and the circle of its size (of a street: its nominal width)."""
     return tuple(
         ListedPlace(
             hotspot=h.place_id,
             rank=h.rank,
-            easting_m=(h.column + 0.5) * h.cell_m,
-            northing_m=(h.row + 0.5) * h.cell_m,
-            radius_m=cell_radius_m(h.cell_m),
+            easting_m=h.centre_m[0],
+            northing_m=h.centre_m[1],
+            radius_m=cell_radius_m(math.sqrt(h.area_m2) if h.shape and h.area_m2 else h.cell_m),
             harm=h.expected.value,
             p_top=h.p_top,
             borough=h.borough or "",
