@@ -8,6 +8,7 @@ import hashlib
 import json
 import shutil
 import stat
+from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
 
@@ -195,7 +196,8 @@ def test_a_visit_that_was_moved_is_named(workspace: Path) -> None:
     becalm("patrol", "reveal", workspace / "plan", "-w", workspace)
     path = workspace / "plan" / "visits.csv"
     first = visits(workspace / "plan")[0]
-    moved = first["start"][:14] + f"{(int(first['start'][14:16]) + 1) % 60:02d}:00Z"
+    later = datetime.fromisoformat(first["start"]) + timedelta(minutes=1)
+    moved = later.strftime("%Y-%m-%dT%H:%M:%SZ")
     path.write_text(path.read_text("utf-8").replace(first["start"], moved, 1), "utf-8")
     assert (
         "visits.csv is not the one"
@@ -356,9 +358,9 @@ def rest_of(folder: Path, unit: str, after: str) -> list[str]:
 
 def test_the_rest_of_a_tour_is_drawn_anew_and_replayed(workspace: Path) -> None:
     plan = workspace / "plan"
-    rows = visits(plan)
-    unit, others = rows[0]["unit"], [r for r in rows if r["unit"] != rows[0]["unit"]]
-    at = [r["end"] for r in rows if r["unit"] == unit and r["day"] == FROM][1]
+    own = busiest(plan)
+    unit, at = own[0]["unit"], own[0]["end"]
+    others = [r for r in visits(plan) if r["unit"] != unit]
     before = rest_of(plan, unit, at)
     asked = ("patrol", "replan", plan, "-w", workspace, "--unit", unit, "--from", at)
     said = becalm(*asked, "--reason", "an arrest").stdout
