@@ -8,13 +8,14 @@ import shapely
 from scipy import stats
 from scipy.special import gammaln
 
-from becalm.methods.blend import GammaPosterior, fit_mixture, fit_prior, update
+from becalm.methods.blend import GammaPosterior, fit_prior, update
 from becalm.methods.bootstrap import mean_interval, paired_interval, resample
 from becalm.methods.concentration import concentration, even_null, gini, gini_generalised
 from becalm.methods.drift import Scatter, fit_scatter, widen
 from becalm.methods.ewma import choose_half_life, effective_weight, faded_sum, forecast_total, memories
 from becalm.methods.grid import cells_holding, clip_cells, clipped_squares, to_cells
 from becalm.methods.kde import smooth
+from becalm.methods.mixture import fit_mixture
 from becalm.methods.ranks import draw_rates, rank_certainty
 from becalm.methods.series import make_series
 
@@ -155,6 +156,33 @@ def test_no_other_shares_are_likelier():
     best = counts @ np.log(fit_mixture(parts, counts) @ parts)
     others = RNG.dirichlet(np.ones(4), size=2_000)
     assert best >= (np.log(others @ parts) @ counts).max() - 1e-6
+
+
+@pytest.mark.parametrize("many", [1, 2, 5, 9])
+def test_at_the_fitted_shares_the_likelihood_slopes_up_to_nowhere(many):
+    parts = RNG.dirichlet(np.full(4_000, 0.05), size=many)
+    parts[-1] = 1.0 / 4_000  # the even spread, without which some events would be impossible
+    counts = RNG.poisson(1_000.0 * RNG.dirichlet(np.ones(many)) @ parts).astype(float)
+    shares = fit_mixture(parts, counts)
+    slope = (
+        parts @ (counts / (shares @ parts)) / counts.sum()
+    )  # at the one top: 1 where held, below elsewhere
+    assert shares.sum() == pytest.approx(1.0, abs=1e-12)
+    assert slope.max() <= 1.0 + 1e-6
+    assert slope[shares > 0] == pytest.approx(1.0, abs=1e-6)
+
+
+def test_events_that_no_forecast_thought_possible_change_no_share():
+    parts = RNG.dirichlet(np.ones(50), size=3)
+    counts = RNG.poisson(5.0, 50).astype(float)
+    more = np.concatenate([parts, np.zeros((3, 2))], axis=1)
+    assert np.array_equal(fit_mixture(more, np.append(counts, [7.0, 1.0])), fit_mixture(parts, counts))
+
+
+def test_a_forecast_given_twice_gets_the_share_of_one():
+    parts, counts = RNG.dirichlet(np.ones(50), size=2), RNG.poisson(5.0, 50).astype(float)
+    twice = fit_mixture(parts[[0, 0, 1]], counts)
+    assert twice[0] + twice[1] == pytest.approx(fit_mixture(parts, counts)[0], abs=1e-6)
 
 
 def test_the_prior_is_the_one_that_rates_were_drawn_from():

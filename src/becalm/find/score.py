@@ -2,8 +2,8 @@
 
 A place's own memory, a mixture of several half-lives, is weighed by the gamma-Poisson rule against a
 forecast from everything else: its neighbours near, around and of late, related offences, and an even spread.
-The shares of both are fitted by EM to the months that came after each forecast, and the weight of the own
-memory by maximum likelihood; none is set by hand and none can be negative.
+The shares of both are fitted by maximum likelihood to the months that came after each forecast, and so is the
+weight of the own memory; none is set by hand and none can be negative.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from becalm.find.ground import Ground
 from becalm.find.settings import FindSettings
-from becalm.methods.blend import GammaPosterior, GammaPrior, fit_mixture, fit_prior, update
+from becalm.methods.blend import GammaPosterior, GammaPrior, fit_prior, update
 from becalm.methods.ewma import choose_half_life, fading, forecast_total, half_age, kish_factor, memories
+from becalm.methods.mixture import fit_mixture
 from becalm.methods.series import CountSeries
 from becalm.terms.errors import QuestionError
 from becalm.terms.hotspot import BlendPart

@@ -13,7 +13,7 @@ from becalm.find.ground import Ground
 from becalm.find.plugin import OWN, NamedFinder, ask_finder
 from becalm.find.score import score_places
 from becalm.find.settings import FindSettings
-from becalm.methods.blend import fit_mixture
+from becalm.methods.mixture import fit_mixture
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.search_curve import SearchCurve, search_curve, search_order
 from becalm.terms.hotspot import ExpectedAndSeen

@@ -1,20 +1,15 @@
-"""Shares of several forecasts, and the gamma-Poisson rule that weighs own evidence against them.
+"""The gamma-Poisson rule that weighs a place's own evidence against a forecast from all else.
 
-`fit_mixture` is the EM algorithm for a mixture of known distributions: A. P. Dempster, N. M. Laird
-and D. B. Rubin, "Maximum likelihood from incomplete data via the EM algorithm", Journal of the Royal
-Statistical Society B 39 (1977) 1-38, hastened after R. Varadhan and C. Roland, "Simple and globally
-convergent methods for accelerating the convergence of any EM algorithm", Scandinavian Journal of
-Statistics 35 (2008) 335-353. `fit_prior` is empirical Bayes by maximum likelihood of the negative
-binomial: C. N. Morris, "Parametric empirical Bayes inference", Journal of the American
-Statistical Association 78 (1983) 47-55.
+`fit_prior` is empirical Bayes by maximum likelihood of the negative binomial: C. N. Morris, "Parametric
+empirical Bayes inference", Journal of the American Statistical Association 78 (1983) 47-55.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
@@ -23,51 +18,6 @@ from becalm.methods.climb import climb
 Floats = NDArray[np.float64]
 PRIOR_LOW = np.array([-7.0, -1.0])  # of log strength and power
 PRIOR_HIGH = np.array([12.0, 2.0])
-
-
-def fit_mixture(parts: Floats, counts: Floats, *, rounds: int = 500, tolerance: float = 1e-6) -> Floats:
-    """Which non-negative shares, summing to 1, make the counts most likely?
-
-    `parts[k, i]` is the probability that forecast k gave to where event i fell; `counts[i]` is how
-    many fell there. No step lowers the likelihood; it stops when no share moves by `tolerance` in a round of
-    EM, or after `rounds`. Without a single count all shares are equal. Rounds of EM are drawn out along the
-    way that they go (Varadhan and Roland).
-    """
-    shares = np.full(len(parts), 1.0 / len(parts))
-    if counts.sum() == 0:
-        return shares
-    by_event, weights = np.ascontiguousarray(parts.T), np.asarray(counts, dtype=np.float64)
-    for _ in range(rounds // 3):
-        first, reached = _em_round(by_event, weights, shares)
-        second, _ = _em_round(by_event, weights, first)
-        move, turn = first - shares, second - 2.0 * first + shares
-        if np.abs(move).max() < tolerance:
-            return np.asarray(second)
-        shares = second
-        length = np.sqrt((move @ move) / max(float(turn @ turn), 1e-300))
-        if length > 1.0:
-            far = np.maximum(first - move + 2.0 * length * move + length**2 * turn, 0.01 * second)
-            drawn, higher = _em_round(by_event, weights, far / far.sum())
-            shares = drawn if higher >= reached else second
-    return shares
-
-
-@njit(cache=True, nogil=True)
-def _em_round(by_event, counts, shares):  # type: ignore[no-untyped-def]  # a kernel
-    """The shares after one round of EM, and the log-likelihood before it."""
-    many = by_event.shape[1]
-    out, total, reached = np.zeros(many), 0.0, 0.0
-    for i in range(by_event.shape[0]):
-        mixed = 0.0
-        for k in range(many):
-            mixed += shares[k] * by_event[i, k]
-        mixed = max(mixed, 1e-300)
-        reached += counts[i] * np.log(mixed)
-        for k in range(many):
-            out[k] += counts[i] * shares[k] * by_event[i, k] / mixed
-    for k in range(many):
-        total += out[k]
-    return out / total, reached
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +47,18 @@ class GammaPosterior:
     def mean(self) -> Floats:
         """The expected rate of each place."""
         return self.shape / self.rate
+
+
+def weighted_sum(parts: Sequence[tuple[float, GammaPosterior]]) -> GammaPosterior:
+    """The gamma with the mean and the variance of the sum of independent rates, each times its weight.
+
+    Exact for one part and for parts of one scale; a close fit where no part is both heavy and hardly known.
+    The scale of a sum of weight 0 alone is 1, and its mean next to nothing.
+    """
+    mean = np.sum([weight * part.mean for weight, part in parts], axis=0)
+    variance = np.sum([weight**2 * part.shape / part.rate**2 for weight, part in parts], axis=0)
+    mean, variance = np.maximum(mean, 1e-12), np.maximum(variance, 1e-24)
+    return GammaPosterior(mean**2 / variance, mean / variance)
 
 
 def fit_prior(means: Floats, counts: Floats, exposure: float) -> GammaPrior:

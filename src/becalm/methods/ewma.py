@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from becalm.methods.blend import fit_mixture
+from becalm.methods.mixture import fit_mixture
 from becalm.methods.series import CountSeries
 
 Floats = NDArray[np.float64]
