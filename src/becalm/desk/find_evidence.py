@@ -16,7 +16,7 @@ from becalm.desk.find_rules import RulesAsked
 from becalm.desk.find_units import UnitChoice, fit_unit, lay_box_land, lay_places
 from becalm.find.box_trial import LaidBoxes, lay_for_list
 from becalm.find.boxes import BoxLand
-from becalm.find.location import LocationError, measure_location
+from becalm.find.location import LocationError, are_moved, measure_location
 from becalm.find.settings import FindSettings
 from becalm.find.splits import Split, honour_splits
 from becalm.find.targets import Targets, choose_targets, merge_groups
@@ -107,7 +107,8 @@ def gather(desk: Desk, question: FindQuestion, only: Mapping[str, str] | None = 
     counts = count_places(incidents, cell_m=question.cell_m, months=months)
     tables = load_offences(desk.workspace.offences_path).values()
     targets = choose_targets(merge_groups(tables, counts.groups), question.target)
-    location = measure_location(moved_points(incidents, target=targets.target))
+    moved = moved_points(incidents, target=targets.target) if are_moved(counts) else None
+    location = measure_location(moved) if moved else None
     unit, width_m, merged = fit_unit(question.unit, question.cell_m, location)
     if width_m != question.cell_m:
         counts = count_places(incidents, cell_m=width_m, months=months)

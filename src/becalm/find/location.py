@@ -13,6 +13,7 @@ from becalm.methods.grid import CellGrid, to_cells
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.point_spacing import displaced_sums, point_spacing, weighted_median
 from becalm.tables.spots import MovedPoints
+from becalm.tables.tally import PlaceCounts
 from becalm.terms.errors import QuestionError
 
 Floats = NDArray[np.float64]
@@ -65,6 +66,11 @@ def measure_location(points: MovedPoints) -> LocationError | None:
         spread_m=spacing.spread_m,
         spacing_m=weighted_median(spacing.nearest_m, weights),
     )
+
+
+def are_moved(counts: PlaceCounts) -> bool:
+    """Were so many of these records moved that their points must be looked at one by one?"""
+    return counts.moved_share >= LEAST_MOVED
 
 
 def refuse_too_fine(width_m: float, error: LocationError | None, *, option: str) -> None:

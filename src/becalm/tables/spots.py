@@ -10,8 +10,7 @@ import numpy as np
 from ibis import Table
 from numpy.typing import NDArray
 
-MOVED = ("snap", "block")
-"""Location qualities of records that their source moved."""
+from becalm.tables.tally import MOVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,13 +19,14 @@ class PointsPerCell:
 
     Only cells with at least `least_records` are looked at, since one record alone says nothing:
     their `records` lie on `points` distinct coordinates in `cells` cells, and `single` of these hold
-    just one point.
+    just one point. `points` are counted only where these are most of the cells, and None elsewhere: they
+    are many, and nobody asks.
     """
 
     cell_m: float
     least_records: int
     records: int
-    points: int
+    points: int | None
     cells: int
     single: int
 
@@ -77,28 +77,31 @@ def points_per_cell(incidents: Table, *, cell_m: float, least_records: int = 5) 
     a list of such cells ranks points of a map, not places.
     """
     placed = incidents.filter(incidents.easting_m.notnull() & incidents.northing_m.notnull())
-    points = placed.group_by("easting_m", "northing_m").agg(n=placed.count())
+    x, y = placed.easting_m, placed.northing_m
+    column, row = (x / float(cell_m)).floor(), (y / float(cell_m)).floor()
+    one = (ibis._.west == ibis._.east) & (ibis._.south == ibis._.north)
     cells = (
-        points.group_by(
-            column=(points.easting_m / float(cell_m)).floor(),
-            row=(points.northing_m / float(cell_m)).floor(),
-        )
-        .agg(points=points.count(), records=points.n.sum())
-        .mutate(one=lambda t: (t.points == 1).cast("int64"))
-        .filter(lambda t: t.records >= least_records)
+        placed.group_by(column=column, row=row)
+        .agg(records=placed.count(), west=x.min(), east=x.max(), south=y.min(), north=y.max())
+        .filter(ibis._.records >= least_records)
+        .mutate(one=one.cast("int64"))
     )
     (found,) = (
-        cells.agg(
-            records=cells.records.sum(),
-            points=cells.points.sum(),
-            cells=cells.count(),
-            single=cells.one.sum(),
-        )
+        cells.agg(records=cells.records.sum(), cells=cells.count(), single=cells.one.sum())
         .to_pyarrow()
         .to_pylist()
     )
-    numbers = {key: int(value or 0) for key, value in found.items()}
-    return PointsPerCell(cell_m=float(cell_m), least_records=least_records, **numbers)
+    records, held, single = (int(found[name] or 0) for name in ("records", "cells", "single"))
+    points = _distinct_points(placed, column, row, least_records) if 2 * single > held else None
+    return PointsPerCell(float(cell_m), least_records, records, points, held, single)
+
+
+def _distinct_points(placed: Table, column: ibis.Value, row: ibis.Value, least_records: int) -> int:
+    """On how many coordinates lie the records of the cells that have enough of them?"""
+    points = placed.group_by("easting_m", "northing_m", column=column, row=row).agg(n=placed.count())
+    cells = points.group_by("column", "row").agg(points=points.count(), records=points.n.sum())
+    total = cells.filter(cells.records >= least_records).points.sum()
+    return int(total.to_pyarrow().as_py() or 0)
 
 
 def boroughs_of_cells(

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 FRESH_DAYS = 14.0  # the half-life with which near repeats fade
+MOVED = ("snap", "block")  # location qualities of records that their source moved
 Unit = Literal["day", "month"]
 Grouping = Literal["offence_group", "offence", "weapon", "victim_age_band", "borough", "ward", "command_unit"]
 
@@ -70,6 +71,12 @@ class PlaceCounts:
     source: str
     as_of: date
     fresh: NDArray[np.float64] | None = None
+
+    @property
+    def moved_share(self) -> float:
+        """The share of the placed records that their source moved to a nearby point or block."""
+        placed = sum(n for _, n in self.location_quality)
+        return sum(n for quality, n in self.location_quality if quality in MOVED) / max(placed, 1)
 
 
 @dataclass(frozen=True, slots=True)
