@@ -10,9 +10,11 @@ ledger's identity.
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from json import JSONEncoder
+from json.encoder import encode_basestring as quoted
 from typing import Final
 
 from becalm.methods.canonical import canonical_json
@@ -26,6 +28,16 @@ SALT_BYTES: Final = 32
 PLACES: Final = 6  # of a second
 
 _encode: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event as its columns will stand in the ledger, before its number, its time and its links."""
+
+    event: Event
+    occurred_at: str
+    facts: str
+    middle: str  # of the array that is hashed: the event's own columns, from occurred_at to corrects
 
 
 def first_link(identity: str) -> str:
@@ -42,8 +54,40 @@ def link_entry(event: Event, seq: int, recorded_at: datetime, commitment: str, p
         where a fact cannot be written in one way only: a decimal, too great a number, half a character.
     """
     moment = recorded_at.astimezone(UTC)
-    entry = Entry(seq, moment, event, commitment, previous, "")
-    return Entry(seq, moment, event, commitment, previous, row_hash(row_of(entry)))
+    row = link_row(draft_of(event), seq, instant_text(moment), commitment, previous)
+    return Entry(seq, moment, event, commitment, previous, row[-1])
+
+
+def draft_of(event: Event) -> Draft:
+    """Write down all that an event itself gives to its entry; raises EventError as `link_entry` does."""
+    occurred, facts = instant_text(event.occurred_at), canonical_json(event.facts)
+    words = (event.actor, event.role, event.purpose, event.programme, event.subject, facts)
+    corrects = "null" if event.corrects is None else int(event.corrects)
+    middle = f'"{occurred}",{quoted(event.kind)},{event.version:d},{",".join(map(quoted, words))},{corrects}'
+    return Draft(event, occurred, facts, middle)
+
+
+def link_row(draft: Draft, seq: int, recorded_at: str, commitment: str, previous: str) -> StoredRow:
+    """The row of this draft as number `seq`, with the hash that `row_hash` gives for it."""
+    text = f'["{ENTRY_TAG}",{seq},"{recorded_at}",{draft.middle},"{commitment}","{previous}"]'
+    event = draft.event
+    return (
+        seq,
+        recorded_at,
+        draft.occurred_at,
+        event.kind,
+        event.version,
+        event.actor,
+        event.role,
+        event.purpose,
+        event.programme,
+        event.subject,
+        draft.facts,
+        event.corrects,
+        commitment,
+        previous,
+        sha256(text.encode()).hexdigest(),
+    )
 
 
 def commitment_of(salt: bytes, payload: bytes) -> str:
@@ -118,7 +162,8 @@ def instant_text(moment: datetime) -> str:
     >>> instant_text(datetime(2020, 4, 7, 21, 30, tzinfo=UTC))
     '2020-04-07T21:30:00.000000Z'
     """
-    return moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    text = (moment if moment.tzinfo is UTC else moment.astimezone(UTC)).isoformat(timespec="microseconds")
+    return f"{text[:-6]}Z"  # in the place of +00:00
 
 
 def read_instant(text: str) -> datetime:

@@ -27,6 +27,9 @@ class Fold:
     step: Callable[[str, Row | None, Entry], Row | None]
 
 
+FoldsByKind = Mapping[str, Sequence[Fold]]  # those that look at each kind of event
+
+
 def fold_entries(fold: Fold, entries: Iterable[Entry]) -> dict[str, Row]:
     """What does the state table hold after these entries?
 
@@ -42,6 +45,12 @@ def fold_entries(fold: Fold, entries: Iterable[Entry]) -> dict[str, Row]:
             row = fold.step(key, rows.get(key), entry)
             rows.pop(key, None) if row is None else rows.update({key: row})
     return dict(sorted(rows.items()))
+
+
+def by_kind(folds: Sequence[Fold]) -> FoldsByKind:
+    """Which folds look at each kind of event?"""
+    kinds = {kind for fold in folds for kind in fold.kinds}
+    return {kind: tuple(fold for fold in folds if kind in fold.kinds) for kind in kinds}
 
 
 def name_folds(folds: Sequence[Fold]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
+from becalm.record.chain import instant_text
 from becalm.record.fold_shape import Fold, Row
 from becalm.record.standing import WITHDRAWN
 from becalm.terms.event import Entry
@@ -12,7 +13,7 @@ CONFIGURATION = "config"  # the one key of the table of that name
 
 
 def _instant(entry: Entry) -> str:
-    return entry.event.occurred_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return instant_text(entry.event.occurred_at)
 
 
 def key_of(seq: int) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from types import MappingProxyType
 from typing import Literal
@@ -44,10 +44,10 @@ class Kind:
     purposes: tuple[str, ...] = ()
     corrects: Literal["may", "must", "never"] = "never"
 
-    @property
-    def by_name(self) -> Mapping[str, FactField]:
-        """Its facts by their names."""
-        return {field.name: field for field in self.fields}
+    by_name: Mapping[str, FactField] = field(init=False, compare=False, repr=False)  # its facts
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "by_name", MappingProxyType({each.name: each for each in self.fields}))
 
 
 def need(name: str, type: FactType, meaning: str) -> FactField:

@@ -10,8 +10,8 @@ from datetime import datetime
 from sqlalchemy import Connection, text
 
 from becalm.methods.merkle import grow
-from becalm.record.chain import row_hash, row_of
-from becalm.record.fold_shape import Fold, Row
+from becalm.record.chain import draft_of, instant_text, link_row
+from becalm.record.fold_shape import FoldsByKind, Row
 from becalm.store import ledger_payload as payloads
 from becalm.store.ledger_cipher import Committed
 from becalm.store.ledger_seal import CLOCK_TOLERANCE, Tail, peaks_text, time_of_recording
@@ -111,7 +111,7 @@ class Page:
 
 
 def fill_page(
-    connection: Connection, tail: Tail, tasks: Sequence[Task], folds: Sequence[Fold], now: datetime
+    connection: Connection, tail: Tail, tasks: Sequence[Task], folds: FoldsByKind, now: datetime
 ) -> Page:
     """Link and fold these tasks behind the tail; one that is refused leaves no trace in the others."""
     refused: dict[str, Outcome] = {}
@@ -196,13 +196,12 @@ def _link(tail: Tail, task: Task, now: datetime, erased: tuple[str, ...]) -> tup
     recorded_at = max(time_of_recording(tail.recorded_at, now), latest)
     entries: list[Entry] = []
     rows: list[StoredRow] = []
-    last = tail.last
+    last, noted = tail.last, instant_text(recorded_at)
     for seq, each in enumerate(task.events, start=tail.size + 1):
-        row = row_of(Entry(seq, recorded_at, each.event, each.commitment, last, ""))
-        entry = Entry(seq, recorded_at, each.event, each.commitment, last, row_hash(row))
-        last = entry.hash
-        entries.append(entry)
-        rows.append((*row[:-1], last))
+        row = link_row(draft_of(each.event), seq, noted, each.commitment, last)
+        entries.append(Entry(seq, recorded_at, each.event, each.commitment, last, row[-1]))
+        last = row[-1]
+        rows.append(row)
     peaks = grow(tail.peaks, (bytes.fromhex(entry.hash) for entry in entries))
     after = Tail(tail.size + len(entries), last, recorded_at, peaks)
     return _Linked(task, tuple(entries), tuple(rows), erased), after

@@ -25,9 +25,9 @@ ANEW = (  # a page that is let go is overwritten whole; a page in use may keep w
 def keep_payloads(connection: Connection, sealed: Iterable[Sealed]) -> None:
     """Keep the payloads of these entries with their salts."""
     rows = [
-        {"seq": each.entry.seq, "salt": each.salt, "body": each.payload}
+        {"seq": each.entry.seq, "salt": each.ready.salt, "body": each.ready.payload}
         for each in sealed
-        if each.payload is not None
+        if each.ready.payload is not None
     ]
     if rows:
         connection.execute(insert(tables.payload), rows)

@@ -18,7 +18,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, text
 
 from becalm.record.chain import entry_of, first_link, read_instant, row_of
-from becalm.record.fold_shape import Fold, name_folds
+from becalm.record.fold_shape import Fold, by_kind, name_folds
 from becalm.store.ledger_cipher import Committed
 from becalm.store.ledger_page import Outcome, Task, fill_page, keep_payloads
 from becalm.store.ledger_seal import Tail, read_peaks
@@ -73,7 +73,8 @@ class Sealer:
         now: Callable[[], datetime] | None,
         require_newest: Callable[[Connection, Tail, Sequence[Event]], None],
     ) -> None:
-        self._identity, self._folds, self._now = identity, tuple(folds), now
+        self._identity, self._now = identity, now
+        self._folds, self._folded_by = by_kind(folds), name_folds(folds)
         self._require_newest = require_newest
 
     def take_turn(self, connection: Connection, tasks: Sequence[Task], *, again: bool, wait: bool) -> Turn:
@@ -112,7 +113,7 @@ class Sealer:
         )
         cleared = [row.ticket for row in pending if row.is_ready or row.is_done]
         if page.rows or cleared:
-            page.write(connection, cleared, name_folds(self._folds))
+            page.write(connection, cleared, self._folded_by)
         return Turn({**known, **page.outcomes}, page.tail)
 
     def _tail(self, standing: Any) -> Tail:

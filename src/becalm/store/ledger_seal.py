@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from becalm.methods.merkle import Peaks, grow, peaks_root
-from becalm.record.chain import commitment_of, row_hash, row_of
+from becalm.record.chain import Draft, commitment_of, draft_of, instant_text, link_row
 from becalm.tables.ledger import StoredRow, Written
 from becalm.terms.errors import EventError, LedgerError, TamperError
 from becalm.terms.event import Entry, Head
@@ -31,52 +31,78 @@ class Tail:
 
 
 @dataclass(frozen=True, slots=True)
-class Sealed:
-    """An entry, with its payload and salt where it has one."""
+class Ready:
+    """An event written down to be linked, its payload and salt beside it where it has one."""
 
-    entry: Entry
-    row: StoredRow
+    draft: Draft
+    commitment: str = ""
     salt: bytes = b""
     payload: bytes | None = None
 
 
-def seal(
-    tail: Tail, written: Sequence[Written], *, now: datetime, draw_salt: Callable[[], bytes]
-) -> tuple[tuple[Sealed, ...], Tail]:
-    """Link these events behind the tail.
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """An entry, as it is read and as it is stored, and what it was made of."""
 
-    The time of recording never runs backwards: a clock that is behind by up to CLOCK_TOLERANCE is taken
-    to stand at the time of the last entry, and one that is further behind is refused.
+    entry: Entry
+    row: StoredRow
+    ready: Ready
+
+
+def make_ready(written: Written, draw_salt: Callable[[], bytes]) -> Ready:
+    """Do all that can be done for an event before its turn comes to be linked."""
+    draft = draft_of(written.event)
+    if written.payload is None:
+        return Ready(draft)
+    salt = draw_salt()
+    return Ready(draft, commitment_of(salt, written.payload), salt, written.payload)
+
+
+def seal(seq: int, last: str, fresh: Sequence[Ready], recorded_at: datetime) -> tuple[Sealed, ...]:
+    """Link these events behind entry `seq`, whose hash is `last`.
 
     Raises
     ------
     EventError
         where an event occurred after it is recorded.
-    LedgerError
-        where the clock was set back.
     """
-    recorded_at = time_of_recording(tail.recorded_at, now)
-    sealed: list[Sealed] = []
-    seq, last = tail.size, tail.last
-    for each in written:
-        if each.event.occurred_at > recorded_at:
+    noted = instant_text(recorded_at)
+    sealed = []
+    for ready in fresh:
+        event = ready.draft.event
+        if event.occurred_at > recorded_at:
             raise EventError(
-                f"The event {each.event.kind!r} occurred at {each.event.occurred_at.isoformat()}, and it "
+                f"The event {event.kind!r} occurred at {event.occurred_at.isoformat()}, and it "
                 f"is only {recorded_at.isoformat()}. Record it when it has happened, or correct the clock."
             )
-        salt = draw_salt() if each.payload is not None else b""
-        commitment = commitment_of(salt, each.payload) if each.payload is not None else ""
         seq += 1
-        row = row_of(Entry(seq, recorded_at, each.event, commitment, last, ""))
-        entry = Entry(seq, recorded_at, each.event, commitment, last, row_hash(row))
-        last = entry.hash
-        sealed.append(Sealed(entry, (*row[:-1], last), salt, each.payload))
-    peaks = grow(tail.peaks, (bytes.fromhex(each.entry.hash) for each in sealed))
-    return tuple(sealed), Tail(seq, last, recorded_at if sealed else tail.recorded_at, peaks)
+        row = link_row(ready.draft, seq, noted, ready.commitment, last)
+        entry = Entry(seq, recorded_at, event, ready.commitment, last, row[-1])
+        last = row[-1]
+        sealed.append(Sealed(entry, row, ready))
+    return tuple(sealed)
+
+
+def tail_after(tail: Tail, sealed: Sequence[Sealed], recorded_at: datetime) -> Tail:
+    """Where the ledger ends with these entries behind the tail."""
+    if not sealed:
+        return tail
+    end = sealed[-1].entry
+    leaves = (bytes.fromhex(each.entry.hash) for each in sealed)
+    return Tail(end.seq, end.hash, recorded_at, grow(tail.peaks, leaves))
 
 
 def time_of_recording(last: datetime | None, now: datetime) -> datetime:
-    """The time that an entry bears which is recorded now, after one that was recorded at `last`."""
+    """The time that an entry bears which is recorded now, after one that was recorded at `last`.
+
+    It never runs backwards: a clock that is behind by up to CLOCK_TOLERANCE is taken to stand at the time
+    of the last entry.
+
+    Raises
+    ------
+    LedgerError
+        where the clock is further behind: it was set back.
+    """
     if last is None or now >= last:
         return now
     if last - now <= CLOCK_TOLERANCE:

@@ -19,7 +19,16 @@ from becalm.store.ledger_backup import forget_in_backups
 from becalm.store.ledger_file import LedgerFile
 from becalm.store.ledger_guard import HeadMemo, require_there
 from becalm.store.ledger_queue import GroupCommit, Request
-from becalm.store.ledger_seal import Sealed, Tail, peaks_text, seal
+from becalm.store.ledger_seal import (
+    Ready,
+    Sealed,
+    Tail,
+    make_ready,
+    peaks_text,
+    seal,
+    tail_after,
+    time_of_recording,
+)
 from becalm.store.ledger_states import States
 from becalm.store.ledger_stored import StoredLedger
 from becalm.tables.ledger import COLUMNS, Written
@@ -33,7 +42,7 @@ _ADD: Final = f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES ({', '.join('?' 
 class Task:
     """What is written together: events, and what is read or destroyed in the same transaction."""
 
-    written: tuple[Written, ...]
+    fresh: tuple[Ready, ...]
     reads: int | None = None  # the entry whose payload is read
     erases: tuple[int, ...] = ()  # the entries whose payloads are destroyed
 
@@ -79,11 +88,11 @@ class SqliteLedger(StoredLedger):
 
     def append(self, events: Sequence[Written]) -> tuple[Entry, ...]:
         """Append these events together, all or none."""
-        return self._submit(Task(tuple(events))).entries if events else ()
+        return self._submit(events).entries if events else ()
 
     def payload(self, seq: int, *, access: Event) -> bytes | None:
         """The personal detail of one entry, None once erased; the access is written with the reading."""
-        return self._submit(Task((Written(access),), reads=seq)).payload
+        return self._submit((Written(access),), reads=seq).payload
 
     def kept(self) -> Iterator[tuple[int, str]]:
         """Of each payload that is kept: its entry, and the commitment that it gives with its salt."""
@@ -92,16 +101,20 @@ class SqliteLedger(StoredLedger):
 
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
-        done = self._submit(Task((Written(erasure),), erases=tuple(sorted(set(seqs)))))
+        done = self._submit((Written(erasure),), erases=tuple(sorted(set(seqs))))
         payloads.scrub(self._file)
         with self._file.reading() as connection:
             commitments = payloads.commitments_of(connection, tuple(seqs))
         forget_in_backups(self._file.path, commitments.values())
         return done.entries[0]
 
-    def _submit(self, task: Task) -> Done:
-        check_events([each.event for each in task.written], self._now())
-        return self._queue.submit(task)
+    def _submit(
+        self, written: Sequence[Written], *, reads: int | None = None, erases: tuple[int, ...] = ()
+    ) -> Done:
+        """Check and prepare in the thread that asks, so that whoever writes for all is soon done."""
+        check_events([each.event for each in written], self._now())
+        fresh = tuple([make_ready(each, self._draw_salt) for each in written])
+        return self._queue.submit(Task(fresh, reads, erases))
 
     def _write(self, requests: Sequence[Request[Task, Done]]) -> None:
         """Write what waits in one transaction; a task that is not fit is refused alone."""
@@ -123,10 +136,12 @@ class SqliteLedger(StoredLedger):
     ) -> tuple[list[tuple[Request[Task, Done], Done]], Tail]:
         """Do all tasks but those that are refused; after a refusal, begin again without that one."""
         fit = list(requests)
+        recorded_at = time_of_recording(tail.recorded_at, self._now())
         while True:
-            end, linked = self._link(tail, fit)
-            states = States(connection, self._folds)
-            states.foresee(each.entry for _, sealed in linked for each in sealed)
+            linked = _link(tail, fit, recorded_at)
+            rows = [each for _, sealed in linked for each in sealed]
+            states = States(connection, self._by_kind)
+            states.foresee([each.entry for each in rows])
             done = []
             for request, sealed in linked:
                 try:
@@ -135,30 +150,17 @@ class SqliteLedger(StoredLedger):
                     request.error = error
                     break
             else:
-                self._keep(connection, [each for _, sealed in linked for each in sealed], end, states)
+                end = tail_after(tail, rows, recorded_at)
+                self._keep(connection, rows, end, states)
                 return done, end
             fit = [request for request in fit if request.error is None]
 
-    def _link(
-        self, tail: Tail, requests: Sequence[Request[Task, Done]]
-    ) -> tuple[Tail, list[tuple[Request[Task, Done], tuple[Sealed, ...]]]]:
-        """Link the events of these tasks one behind the other."""
-        linked = []
-        for request in requests:
-            try:
-                sealed, tail = seal(tail, request.asked.written, now=self._now(), draw_salt=self._draw_salt)
-            except BecalmError as error:
-                request.error = error
-            else:
-                linked.append((request, sealed))
-        return tail, linked
-
     def _do(self, connection: Connection, task: Task, sealed: Sequence[Sealed], states: States) -> Done:
         """Fold, read and destroy what one task asks."""
-        entries = tuple(each.entry for each in sealed)
+        entries = tuple([each.entry for each in sealed])
         body = payloads.read_payload(connection, task.reads) if task.reads is not None else None
         if task.erases:
-            payloads.require_named(task.written[0].event, task.erases)
+            payloads.require_named(entries[0].event, task.erases)
         states.fold(entries)
         if task.erases:
             payloads.destroy_payloads(connection, task.erases)
@@ -174,6 +176,23 @@ class SqliteLedger(StoredLedger):
             connection.exec_driver_sql("UPDATE ledger SET size = ?, tree = ?, folds = ?", ends)
 
 
+def _link(
+    tail: Tail, requests: Sequence[Request[Task, Done]], recorded_at: datetime
+) -> list[tuple[Request[Task, Done], tuple[Sealed, ...]]]:
+    """Link the events of these tasks one behind the other; notes those that are refused."""
+    linked = []
+    seq, last = tail.size, tail.last
+    for request in requests:
+        try:
+            sealed = seal(seq, last, request.asked.fresh, recorded_at)
+        except BecalmError as error:
+            request.error = error
+        else:
+            seq, last = sealed[-1].entry.seq, sealed[-1].entry.hash
+            linked.append((request, sealed))
+    return linked
+
+
 def events_of(requests: Sequence[Request[Task, Done]]) -> list[Event]:
     """The events that wait to be written."""
-    return [each.event for request in requests for each in request.asked.written]
+    return [ready.draft.event for request in requests for ready in request.asked.fresh]

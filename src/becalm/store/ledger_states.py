@@ -8,9 +8,9 @@ from itertools import groupby
 from operator import itemgetter
 from typing import cast
 
-from sqlalchemy import Connection, bindparam, delete, select, text
+from sqlalchemy import Connection, bindparam, delete, select
 
-from becalm.record.fold_shape import Fold, Row
+from becalm.record.fold_shape import Fold, FoldsByKind, Row
 from becalm.store.ledger_tables import state
 from becalm.terms.errors import TamperError
 from becalm.terms.event import Entry, Fact
@@ -23,28 +23,35 @@ MANY_ROWS = (
     "SELECT key, row FROM state WHERE name = ? AND key IN (SELECT value FROM json_each(?))"  # SQLite's
 )
 MOST_ASKED = 5_000  # rows in one question
-FRESH = text("INSERT INTO state (name, key, row) VALUES (:name, :key, :row)")
-ONE_GONE = delete(state).where(state.c.name == bindparam("one"), state.c.key == bindparam("at"))
+FRESH = "INSERT INTO state (name, key, row) VALUES (?, ?, ?)"
+GONE = "DELETE FROM state WHERE name = ? AND key = ?"
 
 
 class States:
-    """The rows that the entries of one transaction touch, read once and written back together."""
+    """The rows that the entries of one transaction touch, read once and written back together.
 
-    def __init__(self, connection: Connection, folds: Sequence[Fold]) -> None:
+    `folds` are those that look at each kind of event (`fold_shape.by_kind`).
+    """
+
+    def __init__(self, connection: Connection, folds: FoldsByKind) -> None:
         self._connection = connection
         self._folds = folds
         self._rows: dict[Place, Row | None] = {}
         self._read: dict[Place, Row | None] = {}
+        self._touched: dict[int, list[tuple[Fold, Place]]] = {}
 
     def places(self, entries: Iterable[Entry]) -> set[Place]:
         """Which rows do these entries touch?"""
-        return {
-            (fold.table, key)
-            for entry in entries
-            for fold in self._folds
-            if entry.event.kind in fold.kinds
-            for key in fold.keys(entry)
-        }
+        return {place for entry in entries for _, place in self._touches(entry)}
+
+    def _touches(self, entry: Entry) -> list[tuple[Fold, Place]]:
+        """Which rows does this entry touch, and by which folds? Asked twice, found once."""
+        found = self._touched.get(entry.seq)
+        if found is None:
+            folds = self._folds.get(entry.event.kind, ())
+            found = [(fold, (fold.table, key)) for fold in folds for key in fold.keys(entry)]
+            self._touched[entry.seq] = found
+        return found
 
     def know(self, rows: Mapping[Place, Row | None]) -> None:
         """Take rows that were read already."""
@@ -70,12 +77,9 @@ class States:
         """Fold these entries into the rows; if one cannot be folded, none of these are."""
         rows: dict[Place, Row | None] = {}
         for entry in entries:
-            for fold in self._folds:
-                if entry.event.kind in fold.kinds:
-                    for key in fold.keys(entry):
-                        place = (fold.table, key)
-                        row = rows[place] if place in rows else self._row(place)
-                        rows[place] = _step(fold, key, row, entry)
+            for fold, place in self._touches(entry):
+                row = rows[place] if place in rows else self._row(place)
+                rows[place] = _step(fold, place[1], row, entry)
         self._rows |= rows
 
     def _row(self, place: Place) -> Row | None:
@@ -95,16 +99,13 @@ def write_rows(
     connection: Connection, rows: Mapping[Place, Row | None], *, stood: Mapping[Place, Row | None]
 ) -> None:
     """Put these rows in the place of those that stood there before."""
-    gone = [{"one": name, "at": key} for name, key in rows if stood.get((name, key)) is not None]
+    gone = [place for place in rows if stood.get(place) is not None]
+    fresh = [(*place, row_text(row)) for place, row in rows.items() if row is not None]
+    sign = "?" if connection.dialect.paramstyle == "qmark" else "%s"
     if gone:
-        connection.execute(ONE_GONE, gone)
-    fresh = [
-        {"name": name, "key": key, "row": row_text(row)}
-        for (name, key), row in rows.items()
-        if row is not None
-    ]
+        connection.exec_driver_sql(GONE.replace("?", sign), gone)
     if fresh:
-        connection.execute(FRESH, fresh)
+        connection.exec_driver_sql(FRESH.replace("?", sign), fresh)
 
 
 def read_states(connection: Connection, table: str | None = None) -> Iterator[tuple[Place, Row]]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, func, select, update
 
 from becalm.methods.merkle import peaks_root
 from becalm.record.chain import entry_of, first_link, read_instant
-from becalm.record.fold_shape import Fold, name_folds
+from becalm.record.fold_shape import Fold, by_kind, name_folds
 from becalm.store import ledger_tables as tables
 from becalm.store.ledger_guard import HeadMemo, known_heads, lost_heads, require_newest
 from becalm.store.ledger_read import Choice, read_checkpoints, read_rows, write_checkpoint
@@ -22,10 +22,9 @@ from becalm.terms.event import Checkpoint, Entry, Event, Head
 
 LAST: Final = 2**62  # beyond any entry
 _NOTED: Final = select(tables.ledger.c.size, tables.ledger.c.tree)
-_LAST: Final = (
-    select(tables.event.c.seq, tables.event.c.hash, tables.event.c.recorded_at)
-    .order_by(tables.event.c.seq.desc())
-    .limit(1)
+_END: Final = (
+    "SELECT l.size, l.tree, e.seq, e.hash, e.recorded_at FROM ledger l "
+    "LEFT JOIN (SELECT seq, hash, recorded_at FROM event ORDER BY seq DESC LIMIT 1) e ON true"
 )
 
 
@@ -74,7 +73,7 @@ class StoredLedger:
         identity, folded_by = named
         self._identity = str(identity)
         self._anchors = tuple(point.head for point in anchors if point.ledger == self._identity)
-        self._folded_by = name_folds(self._folds)
+        self._folded_by, self._by_kind = name_folds(self._folds), by_kind(self._folds)
         if folded_by != self._folded_by:
             self.rebuild()
 
@@ -90,17 +89,16 @@ class StoredLedger:
 
     def tail(self, connection: Connection) -> Tail:
         """Where the ledger ends now, whoever wrote last."""
-        size, tree = connection.execute(_NOTED).one()
-        last = connection.execute(_LAST).first()
-        stands = last.seq if last else 0
+        size, tree, seq, last, recorded_at = connection.exec_driver_sql(_END).one()
+        stands = seq or 0
         if stands != size:
             raise TamperError(
                 f"The ledger {self._database.name} was written to entry {size} and ends at entry {stands}: "
                 f"entry {min(size, stands) + 1} is the first that was altered. Run `becalm record verify`."
             )
-        if last is None:
+        if not stands:
             return Tail(0, first_link(self._identity), None, ())
-        return Tail(size, last.hash, read_instant(last.recorded_at), read_peaks(tree))
+        return Tail(size, last, read_instant(recorded_at), read_peaks(tree))
 
     def remembered(self) -> tuple[Head, ...]:
         """The heads that are noted beside the entries, unchecked: in a row of their own and in the memo."""
@@ -126,7 +124,7 @@ class StoredLedger:
         """Keep in mind where the ledger ends, once this is on the disk."""
         self._ours = tail.last
         if self._memo is not None:
-            self._memo.write(tail.head)
+            self._memo.write(Head(tail.size, "", tail.last))
 
     def entries(
         self,

@@ -33,8 +33,9 @@ class Event:
     corrects: int | None = None
 
     def __post_init__(self) -> None:
-        missing = [name for name in ("kind", "actor", "role", "purpose") if not getattr(self, name).strip()]
-        if missing:
+        if not (self.kind.strip() and self.actor.strip() and self.role.strip() and self.purpose.strip()):
+            names = ("kind", "actor", "role", "purpose")
+            missing = [name for name in names if not getattr(self, name).strip()]
             raise EventError(
                 f"An event {self.kind!r} came without {' and '.join(missing)}. "
                 "Say who did it, in which role and what for; nothing was written."
@@ -44,7 +45,8 @@ class Event:
                 f"The event {self.kind!r} occurred at {self.occurred_at}, which names no time zone. "
                 "Give an instant with its zone."
             )
-        object.__setattr__(self, "occurred_at", self.occurred_at.astimezone(UTC))
+        if self.occurred_at.tzinfo is not UTC:
+            object.__setattr__(self, "occurred_at", self.occurred_at.astimezone(UTC))
         object.__setattr__(self, "facts", MappingProxyType(dict(sorted(self.facts.items()))))
 
 
