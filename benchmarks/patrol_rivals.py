@@ -206,21 +206,24 @@ def dosage_error(log: VisitLog, periods: list[PlanRequest]) -> float:
 
 
 def as_table(figures: dict[str, list[dict[str, float]]], options: argparse.Namespace) -> Table:
-    """Medians over seeds, with the least and the greatest."""
+    """Medians over seeds, with the least and the greatest, one column a planner."""
     title = f"{options.seeds} seeds, {options.areas} areas of 21 places, {options.shifts} tours a day each"
-    table = Table("planner", *COLUMNS, "floor gain", "floor holds 0", title=title)
-    for name, rows in figures.items():
-        floors = f"{np.median([r['floor_gain'] for r in rows]):.4f}"
-        holds = f"{sum(r['floor_holds_0'] for r in rows):.0f} of {len(rows)}"
-        table.add_row(name, *(spread([r[c] for r in rows]) for c in COLUMNS), floors, holds)
+    table = Table("figure", *figures, title=title)
+    for column in (*COLUMNS, "floor_gain"):
+        table.add_row(column, *(spread([r[column] for r in rows]) for rows in figures.values()))
+    holds = (f"{sum(r['floor_holds_0'] for r in rows):.0f} of {len(rows)}" for rows in figures.values())
+    table.add_row("floor holds 0", *holds)
     return table
 
 
 def spread(values: list[float]) -> str:
     """The median, and the range where there are several."""
-    if len(values) == 1:
-        return f"{values[0]:.3g}"
-    return f"{np.nanmedian(values):.3g} ({np.nanmin(values):.3g}..{np.nanmax(values):.3g})"
+    known = [value for value in values if not np.isnan(value)]
+    if not known:
+        return "none"
+    if len(known) == 1:
+        return f"{known[0]:.3g}"
+    return f"{np.median(known):.3g} ({min(known):.3g}..{max(known):.3g})"
 
 
 if __name__ == "__main__":
