@@ -22,7 +22,7 @@ from becalm.record.fold_shape import Fold, by_kind, name_folds
 from becalm.store.ledger_cipher import Committed
 from becalm.store.ledger_page import Outcome, Task, fill_page, keep_payloads
 from becalm.store.ledger_seal import Tail, read_peaks
-from becalm.store.ledger_server import WAIT_FOR_SEALING
+from becalm.store.ledger_server import WAIT_FOR_SEALING, pipelined
 from becalm.tables.ledger import COLUMNS
 from becalm.terms.errors import EventError, TamperError
 from becalm.terms.event import Entry, Event
@@ -40,13 +40,27 @@ _PENDING = text(
     FROM pending LEFT JOIN receipt r USING (ticket) ORDER BY number LIMIT {MOST_PENDING}
     """
 )
-_RECEIPTS = text("SELECT ticket, first, last, refusal FROM receipt WHERE ticket = ANY(:tickets)")
-_ENTRIES = text(f"SELECT {', '.join(COLUMNS)} FROM event WHERE seq BETWEEN :first AND :last ORDER BY seq")
+_SETTLED = (
+    f"SELECT r.ticket, r.refusal, {', '.join(f'e.{name}' for name in COLUMNS)} "
+    "FROM receipt r LEFT JOIN event e ON e.seq BETWEEN r.first AND r.last "
+    "WHERE r.ticket = ANY(%s) ORDER BY e.seq"
+)
 _HAND_IN = text(
     """
     INSERT INTO pending (ticket, events) SELECT ticket, events
     FROM json_to_recordset(CAST(:rows AS json)) AS handed (ticket text, events text)
     RETURNING set_config('synchronous_commit', 'off', true)
+    """
+)
+_TURN_OR_HAND_IN = text(
+    """
+    WITH turn AS MATERIALIZED (SELECT * FROM take_turn(false)), handed AS (
+        INSERT INTO pending (ticket, events) SELECT ticket, events
+        FROM json_to_recordset(CAST(:rows AS json)) AS handed (ticket text, events text)
+        WHERE NOT EXISTS (SELECT FROM turn)
+        RETURNING set_config('synchronous_commit', 'off', true)
+    )
+    SELECT * FROM turn
     """
 )
 
@@ -83,15 +97,16 @@ class Sealer:
         `again` where some of them may be written already or handed in; `wait` for the turn, for such tasks
         as cannot be handed in.
         """
+        if not (again or wait):
+            standing = _turn_or_hand_in(connection, tasks)
+            return Turn({}) if standing is None else self._seal(connection, tasks, standing, {})
+        came = wait_for_sealing(connection, tasks) if tasks and not wait else {}
+        if came:
+            return Turn(came)
         standing = connection.execute(_TAKE_TURN, {"waits": wait}).first()
-        if standing is not None:
-            known = settled(connection, tasks) if again else {}
-            return self._seal(connection, tasks, standing, known)
-        if not again:
-            hand_in(connection, tasks)
+        if standing is None:
             return Turn({})
-        connection.exec_driver_sql(WAIT_FOR_SEALING)
-        return Turn(settled(connection, tasks))
+        return self._seal(connection, tasks, standing, settled(connection, tasks))
 
     def _seal(
         self, connection: Connection, tasks: Sequence[Task], standing: Any, known: Mapping[str, Outcome]
@@ -131,23 +146,52 @@ class Sealer:
 
 def hand_in(connection: Connection, tasks: Sequence[Task]) -> None:
     """Leave these tasks and their payloads to whoever seals next; that commit carries them to the disk."""
-    rows = [{"ticket": task.ticket, "events": _events_text(task.events)} for task in tasks]
-    connection.execute(_HAND_IN, {"rows": json.dumps(rows)})
-    keep_payloads(connection, [each for task in tasks for each in task.events if each.key])
+    connection.execute(_HAND_IN, {"rows": _rows_text(tasks)})
+    keep_payloads(connection, _with_payload(tasks))
+
+
+def _turn_or_hand_in(connection: Connection, tasks: Sequence[Task]) -> Any:
+    """Take the turn at sealing where it is free, else hand in: one journey to the server for both."""
+    standing = connection.execute(_TURN_OR_HAND_IN, {"rows": _rows_text(tasks)}).first()
+    if standing is None:
+        keep_payloads(connection, _with_payload(tasks))
+    return standing
+
+
+def _rows_text(tasks: Sequence[Task]) -> str:
+    return json.dumps([{"ticket": task.ticket, "events": _events_text(task.events)} for task in tasks])
+
+
+def _with_payload(tasks: Sequence[Task]) -> list[Committed]:
+    return [each for task in tasks for each in task.events if each.key]
 
 
 def settled(connection: Connection, tasks: Sequence[Task]) -> Mapping[str, Outcome]:
     """What became of these tasks, as far as somebody sealed or refused them."""
-    found = connection.execute(_RECEIPTS, {"tickets": [task.ticket for task in tasks]}).all()
-    outcomes: dict[str, Outcome] = {row.ticket: EventError(row.refusal) for row in found if row.refusal}
-    spans = {row.ticket: (row.first, row.last) for row in found if not row.refusal}
-    if spans:
-        first, last = min(low for low, _ in spans.values()), max(high for _, high in spans.values())
-        rows = connection.execute(_ENTRIES, {"first": first, "last": last})
-        entries = {row[0]: entry_of(tuple(row)) for row in rows}
-        for ticket, (low, high) in spans.items():
-            outcomes[ticket] = tuple(entries[seq] for seq in range(low, high + 1))
-    return outcomes
+    return _outcomes(connection.exec_driver_sql(_SETTLED, ([task.ticket for task in tasks],)))
+
+
+def wait_for_sealing(connection: Connection, tasks: Sequence[Task]) -> Mapping[str, Outcome]:
+    """Wait for the end of a sealing, if there is one, and ask in the same journey what became of these.
+
+    What is asked second sees what was written while the first waited.
+    """
+    with pipelined(connection) as driver:
+        driver.execute(WAIT_FOR_SEALING)
+        found = driver.execute(_SETTLED, ([task.ticket for task in tasks],))
+    return _outcomes(found)
+
+
+def _outcomes(found: Iterable[Any]) -> Mapping[str, Outcome]:
+    """Of rows of ticket, refusal and entry: what became of each ticket."""
+    outcomes: dict[str, Outcome] = {}
+    entries: dict[str, list[Entry]] = {}
+    for ticket, refusal, *row in found:
+        if refusal:
+            outcomes[ticket] = EventError(refusal)
+        else:
+            entries.setdefault(ticket, []).append(entry_of(tuple(row)))
+    return {**outcomes, **{ticket: tuple(sealed) for ticket, sealed in entries.items()}}
 
 
 def _events_text(events: Iterable[Committed]) -> str:

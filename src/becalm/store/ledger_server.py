@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -152,6 +152,18 @@ class LedgerServer:
     def close(self) -> None:
         """Let go of the server."""
         self._end()
+
+
+@contextmanager
+def pipelined(connection: Connection) -> Iterator[Any]:
+    """The driver's own connection, whose statements go to the server together and are answered together."""
+    driver: Any = connection.connection.driver_connection
+    failures = connection.dialect.loaded_dbapi.Error
+    try:
+        with driver.pipeline():
+            yield driver
+    except failures as error:
+        raise DBAPIError(None, None, error, connection_invalidated=bool(driver.closed)) from error
 
 
 def _let_go(engine: Engine, writers: list[Connection]) -> None:
