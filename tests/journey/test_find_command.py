@@ -129,11 +129,11 @@ def test_the_backtest_has_the_agreed_shape(workspace):
     assert (told["source"], len(told["months"]), told["seed"] >= 0) == ("timed", 6, True)
     assert all(isinstance(warning, str) for warning in told["warnings"])
     assert (told["target"], told["origins"], told["area_share"]) == ("robbery", 6, 0.1)
-    assert [list(row)[: len(ROW)] for row in told["rows"]] == [ROW] * 9  # what is new comes after
+    assert [list(row)[: len(ROW)] for row in told["rows"]] == [ROW] * 11  # what is new comes after
     assert all(isinstance(value, float) for row in told["rows"] for value in list(row.values())[1:])
     listed = becalm("find", "backtest", *options, "--format", "csv").stdout
     methods = [row["method"] for row in csv.DictReader(io.StringIO(listed))]
-    assert methods[-3:] == ["blend", "count_all", "kde_all_150"]
+    assert methods[-5:] == ["blend", "count_all", "kde_all_150", "kde_ewma_150", "season"]
     assert "verdict" in becalm("find", "backtest", *options).stdout
 
 

@@ -33,7 +33,7 @@ def steady():
 def test_all_methods_are_there_and_counts_need_their_history(steady):
     names = [row.method for row in outcome(steady).rows]
     assert names[:7] == ["count_1", "count_3", "count_12", "kde_150", "kde_300", "ewma", "blend"]
-    assert names[7:] == ["count_all", "kde_all_150"]
+    assert names[7:] == ["count_all", "kde_all_150", "kde_ewma_150", "season"]
     rng = np.random.default_rng(3)
     longer = drawn_places(true_rates(12, rng), rng, months=42)
     assert "count_36" in [row.method for row in outcome(longer, origins=6).rows]
