@@ -96,33 +96,10 @@ def mark_visit(ground: Ground, place: int, slot: int, end: int, pair: int) -> No
 
 
 @njit(cache=True, nogil=True)
-def expect_crowd(
-    ground: Ground, crowd: Crowd, all_ways: AllWays, times: Doubles, bins: int
-) -> tuple[Doubles, Doubles, Doubles, Doubles]:
-    """What walkers give on average, each for itself: by place and bin, by length, each, and log Z each.
-
-    `times` says how often a walker of this kind occurs.
-    """
-    n, count = ground.weight.shape[0], crowd.first.shape[0]
-    hours, lengths = np.zeros((n, bins)), np.zeros((n, ground.lengths.shape[0]))
-    each, log_z = np.zeros((count, n)), np.full(count, -np.inf)
-    for u in range(count):
-        walk, ways = walk_of(crowd, u), ways_of(all_ways, crowd.way[u])
-        visit = visit_weights(ground, crowd, u, np.ones(n))
-        value = value_of(walk, visit, ground.lengths, ways)
-        if value.free[walk.paused, 0, walk.node] <= 0.0:
-            continue
-        log_z[u] = np.log(value.free[walk.paused, 0, walk.node])
-        found = marginals_of(walk, visit, ground.lengths, ways, value, False)
-        lengths += found.lengths * times[u]
-        _add_starts(ground, crowd.first[u], found.starts, times[u], hours, each[u])
-    return hours, lengths, each, log_z
-
-
-@njit(cache=True, nogil=True)
-def _add_starts(
+def add_starts(
     ground: Ground, first: int, starts: Doubles, times: float, hours: Doubles, each: Doubles
 ) -> None:
+    """Add what one walker gives: by place and bin, as often as it occurs, and by place alone."""
     for s in range(starts.shape[0]):
         for j in range(starts.shape[1]):
             if starts[s, j] > 0.0:
@@ -160,7 +137,7 @@ def draw_crowd(
         if whole:
             out.entropy[u] = entropy_of(value, found, walk, ways)
         out.lengths[:] += found.lengths
-        _add_starts(ground, crowd.first[u], found.starts, 1.0, out.hours, out.expected[u])
+        add_starts(ground, crowd.first[u], found.starts, 1.0, out.hours, out.expected[u])
         _add_absent(ground, crowd.first[u], found.starts, out.absent)
         visits, paused, log_p, well = draw_walk(
             walk, visit, ground.lengths, ways, value, draws[u], ground.apart

@@ -26,10 +26,10 @@ def value_of(walk: Walk, visit: Doubles, lengths: Ints, ways: Ways) -> Value:
     slots, weight = ways.slots.T.copy(), ways.weight.T.copy()
     for t in range(last, -1, -1):
         for m in range(walk.paused, 2):
-            if _is_idle(walk, t, m):
+            if is_idle(walk, t, m):
                 continue
             _begin_at(t, m, visit, lengths, free, begin)
-            total = free[1, t + walk.pause_slots].copy() if _may_pause(walk, t, m) else np.zeros(n + 1)
+            total = free[1, t + walk.pause_slots].copy() if may_pause(walk, t, m) else np.zeros(n + 1)
             _add_onward(total, slots, weight, t, begin[m])
             for i in range(n + 1):
                 wait[m, t, i] = total[i] + wait[m, t + 1, i]
@@ -38,13 +38,14 @@ def value_of(walk: Walk, visit: Doubles, lengths: Ints, ways: Ways) -> Value:
 
 
 @njit(cache=True, nogil=True)
-def _is_idle(walk: Walk, t: int, m: int) -> bool:
+def is_idle(walk: Walk, t: int, m: int) -> bool:
     """Too late for the pause that is still due, or too early for it to be over."""
     return walk.paused == 0 and (t > walk.pause_last if m == 0 else t < walk.pause_first + walk.pause_slots)
 
 
 @njit(cache=True, nogil=True)
-def _may_pause(walk: Walk, t: int, m: int) -> bool:
+def may_pause(walk: Walk, t: int, m: int) -> bool:
+    """The pause is still due, and may begin in this slot."""
     return m == 0 and walk.pause_first <= t <= walk.pause_last and t + walk.pause_slots <= walk.slots
 
 
@@ -91,11 +92,11 @@ def marginals_of(
     free[walk.paused, 0, walk.node] = 1.0 / value.free[walk.paused, 0, walk.node]
     for t in range(last + 1):
         for m in range(walk.paused, 2):
-            if _is_idle(walk, t, m):
+            if is_idle(walk, t, m):
                 continue
             _spread_visits(t, m, visit, lengths, free, begin, (value, out, whole))
             wait[m] += free[m, t]
-            if _may_pause(walk, t, m):
+            if may_pause(walk, t, m):
                 free[1, t + walk.pause_slots] += wait[m]
             _count_last(t, m, last, free, ways, out.last)
             _spread_ways(t, m, wait, ways, begin)
@@ -245,7 +246,7 @@ def _next_move(
     if not waited and m == 1 and t + ways.home[i] <= walk.slots:
         move, weight = HOME, 1.0
         rest -= 1.0
-    if rest >= 0.0 and _may_pause(walk, t, m) and value.free[1, t + walk.pause_slots, i] > 0.0:
+    if rest >= 0.0 and may_pause(walk, t, m) and value.free[1, t + walk.pause_slots, i] > 0.0:
         move, weight = PAUSE, value.free[1, t + walk.pause_slots, i]
         rest -= weight
     if rest < 0.0:

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from becalm.methods.crowd import FEEDBACK_LIMIT, Drawn, Ground, Pull
-from becalm.methods.crowd_kernel import draw_crowd, expect_crowd, mark_visit
+from becalm.methods.crowd_expect import expect_crowd
+from becalm.methods.crowd_kernel import draw_crowd, mark_visit
 from becalm.methods.exact_exp import exact_exp, nearest_grid
 from becalm.methods.keyed_stream import sub_key, uniform_numbers
 from becalm.patrol.areas import Area, Ints, some_of

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.optimize import minimize
 
 from becalm.methods.crowd import Crowd, Ground
-from becalm.methods.crowd_kernel import expect_crowd
+from becalm.methods.crowd_expect import expect_crowd
 from becalm.methods.exact_exp import nearest_grid
 from becalm.patrol.areas import Area, Ints, some_of
 from becalm.patrol.draw import Doubles, ground_of, kinds_of_walk

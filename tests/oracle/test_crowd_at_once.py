@@ -1,0 +1,46 @@
+"""Walkers expected eight at a time give the same bits as each by itself, and as the reference in NumPy."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import numpy as np
+import pytest
+from patrol_requests import KEY, place, request, shift
+
+from becalm.methods import route_law
+from becalm.methods.crowd_expect import expect_crowd
+from becalm.methods.crowd_kernel import visit_weights, walk_of, ways_of
+from becalm.methods.route_kernel import marginals_of, value_of
+from becalm.patrol.areas import areas_of
+from becalm.patrol.dual import Dual
+from becalm.patrol.request import HOURS_OF_WEEK
+
+DAYS = [date(2025, 6, 2) + timedelta(days=d) for d in range(11)]
+
+
+@pytest.mark.parametrize("units", [1, 3])
+def test_walkers_at_once_are_each_by_itself(units: int) -> None:
+    places = [place(f"p{n}", 700.0 * (n - 2)) for n in range(6)]
+    shifts = [shift(f"u{n}", day=day, hour=5 + 3 * n) for day in DAYS for n in range(units)]
+    area = areas_of(request(places, shifts, days=len(DAYS)), KEY)[0]
+    draws = np.random.default_rng(units)
+    shape = area.closed.shape
+    closed = (draws.random(shape) < 0.02).astype(np.uint8)
+    ground = Dual.of(area).ground._replace(weight=draws.lognormal(-2.0, 1.0, shape), closed=closed)
+    times = draws.uniform(1.0, 3.0, len(shifts))
+    hours, lengths, each, log_z = expect_crowd(ground, area.crowd, area.ways, times, HOURS_OF_WEEK)
+    for u in range(len(shifts)):
+        walk, ways = walk_of(area.crowd, u), ways_of(area.ways, int(area.crowd.way[u]))
+        visit = visit_weights(ground, area.crowd, u, np.ones(len(places)))
+        value = value_of(walk, visit, ground.lengths, ways)
+        found = marginals_of(walk, visit, ground.lengths, ways, value, False)
+        assert log_z[u] == np.log(value.free[walk.paused, 0, walk.node])
+        whole = np.zeros(len(places))
+        for row in found.starts:
+            whole += row
+        assert each[u].tolist() == whole.tolist()
+        slow = route_law.marginals_of(walk, visit, ground.lengths, ways)
+        assert each[u] == pytest.approx(slow.starts.sum(axis=0))
+    assert hours.sum() == pytest.approx(float(times @ each.sum(axis=1)))
+    assert lengths.sum() == pytest.approx(hours.sum())
