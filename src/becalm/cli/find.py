@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from becalm.cli import find_rules, find_split
-from becalm.cli.find_rules import AskedOfList
+from becalm.cli.find_harm import AskedOfRank
 from becalm.cli.find_units import AskedOfPlaces
 from becalm.cli.options import desk_of
 from becalm.cli.shared_options import with_options
@@ -23,10 +23,10 @@ FinderName = Annotated[
 
 
 @app.command("hotspots")
-@with_options(AskedOfList, "asked")
+@with_options(AskedOfRank, "asked")
 def hotspots(
     context: typer.Context,
-    asked: AskedOfList,
+    asked: AskedOfRank,
     finder: FinderName = "blend",
     challenger: Annotated[
         bool,
@@ -48,7 +48,7 @@ def hotspots(
     from becalm.desk.find import find_hotspots
 
     files = tuple(out or ())
-    question = asked.question_of_list()
+    question = asked.question_of_rank()
     desk = desk_of(context, asked.workspace)
     found = find_hotspots(desk, question, seed=asked.seed, finder=finder, challenger=challenger, out=files)
     print_hotspots(found, asked.format, files)

@@ -21,7 +21,7 @@ def lines_of_rules(selection: Selection | None, finder: str, places: int) -> Ite
     if selection.hours:
         yield f"For the hours {selection.hours} of every day: what is expected is expected in these hours."
     written = f" (rules by {selection.author}, {selection.written_on})" if selection.author else ""
-    expected = f"{selection.expected:.1f} incidents expected in 30 days on the list"
+    expected = f"{selection.expected:,.1f} {selection.unit} expected in 30 days on the list"
     yield f"Rules{written}: {expected}; {selection.how}."
     yield from (f"  {price_in_words(price)}" for price in selection.prices)
     yield from override_lines(selection, places)

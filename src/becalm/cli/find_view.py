@@ -10,6 +10,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from becalm.cli.find_harm import HARM_HEADINGS, harm_cells, lines_of_harm
 from becalm.cli.find_rules_view import lines_of_rules
 from becalm.cli.options import Format
 from becalm.cli.screen import console as on_screen
@@ -25,6 +26,7 @@ LIST_HEADINGS = (
     "place",
     "borough",
     "expected in 30 days",
+    *HARM_HEADINGS,
     "P(top)",
     "rank interval",
     "tie group",
@@ -56,10 +58,12 @@ def _print_list(found: HotspotsFound, written: Sequence[Path]) -> None:
     console, listed = on_screen(), found.hotspots
     say(console, *_heading(listed))
     timed = any(h.profile for h in listed.hotspots)
-    left_out = (*(() if timed else ("busiest hour",)), *(WIDE_ONLY if is_narrow(console) else ()))
+    harmless = () if listed.harm else HARM_HEADINGS
+    left_out = (*harmless, *(() if timed else ("busiest hour",)), *(WIDE_ONLY if is_narrow(console) else ()))
     rows = [_cells(h) for h in listed.hotspots[:SHOWN]]
     show_table(console, LIST_HEADINGS, rows, left_out=left_out, folded=("borough",))
     say(console, *_summary(listed))
+    say(console, *lines_of_harm(listed))
     say(console, *lines_of_rules(listed.selection, listed.finder, listed.places))
     if not timed:
         say(console, "When in the week: not known, for these records carry no times.")
@@ -75,6 +79,7 @@ def _cells(h: Hotspot) -> tuple[str, ...]:
         h.place_id,
         escape(h.borough or "-"),
         f"{e.value:.2f} ({e.low:.2f} to {e.high:.2f})",
+        *harm_cells(h),
         f"{h.p_top:.2f}",
         f"{h.rank_low} to {h.rank_high}",
         str(h.tie_group),
@@ -84,9 +89,10 @@ def _cells(h: Hotspot) -> tuple[str, ...]:
 
 def _heading(listed: HotspotList) -> tuple[str, ...]:
     level = f"{listed.level:.0%}"
+    by_harm = ", by harm" if listed.rank == "harm" else ""
     return (
         f"{len(listed.hotspots)} {noun_of(listed.kind)} of {listed.cell_m:g} m "
-        f"for {', '.join(listed.target)}: "
+        f"for {', '.join(listed.target)}{by_harm}: "
         f"{listed.incidents:,} incidents, {listed.first_month} to {listed.last_month}, "
         f"source {listed.source}, as of {listed.as_of}. Intervals hold {level}.",
     )

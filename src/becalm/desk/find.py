@@ -12,8 +12,17 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm import __version__
 from becalm.desk.core import Desk
-from becalm.desk.find_evidence import DEFAULT_CELL_M, Evidence, Field, FindQuestion, gather, lay_field
+from becalm.desk.find_evidence import (
+    DEFAULT_CELL_M,
+    Evidence,
+    Field,
+    FindQuestion,
+    gather,
+    lay_field,
+    lay_list_field,
+)
 from becalm.desk.find_finders import pick_finder
+from becalm.desk.find_harm import harm_of, harm_parameters
 from becalm.desk.find_rules import facts_for, rule_parameters, rules_of
 from becalm.find.backtest import backtest as backtest_places
 from becalm.find.challenger import NAME as CHALLENGER
@@ -91,25 +100,35 @@ def find_hotspots(
     finder, said = _after_trial(desk, question, drawn, only) if challenger else (finder, ())
     chosen_by = pick_finder(finder)
     evidence = gather(desk, question, only)
-    field = lay_field(desk, evidence)
     rules = rules_of(desk, question.rules, question.settings)
+    field = lay_list_field(desk, evidence, rules.applied_to(question.settings))
+    harm = harm_of(
+        desk,
+        question.harm,
+        evidence.incidents,
+        target=evidence.targets.target,
+        source=evidence.counts.source,
+        unit=evidence.unit.unit,
+    )
     known = facts_for(rules, evidence.incidents, field.counts, field.places, evidence.targets.target)
     listed = find_places(
         field.counts,
         evidence.targets,
         crs=desk.workspace.city.crs,
         boundary=evidence.boundary,
-        places=field.places,
+        places=field.laid or field.places,
         location=field.location,
         settings=question.settings,
         rules=replace(rules, facts=known),
         finder=chosen_by,
+        harm=harm,
         rng=np.random.default_rng(drawn),
     )
     described = _describe(evidence, field, listed)
     warned = replace(described, warnings=(*said, *evidence.warnings, *field.warnings, *described.warnings))
     settled = replace(question, settings=rules.applied_to(question.settings))
-    extra = {**rule_parameters(question.rules, rules), **_named(chosen_by)}
+    extra = {**rule_parameters(question.rules, rules), **_named(chosen_by), **field.parameters}
+    extra |= harm_parameters(harm)
     run = _run(desk, "find hotspots", settled, drawn, evidence, extra)
     found = HotspotsFound(warned, run, evidence.boundary)
     found.write(out)
@@ -138,12 +157,13 @@ def backtest(
         origins=origins,
         boundary=evidence.boundary,
         places=field.places,
+        boxes=field.land,
         settings=question.settings,
         finder=also,
         rng=np.random.default_rng(drawn),
     )
     warned = replace(tested, warnings=(*evidence.warnings, *field.warnings, *tested.warnings))
-    extra = {"area_share": area_share, "origins": origins, **_named(also)}
+    extra = {"area_share": area_share, "origins": origins, **_named(also), **field.parameters}
     return BacktestDone(warned, _run(desk, "find backtest", question, drawn, evidence, extra))
 
 

@@ -12,6 +12,7 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.desk.core import Desk
 from becalm.desk.coverage import gaps_of
+from becalm.desk.find_harm import HarmChoice
 from becalm.desk.find_rules import RulesAsked
 from becalm.desk.find_units import UnitChoice, fit_unit, lay_box_land, lay_places
 from becalm.find.box_trial import LaidBoxes, lay_for_list
@@ -54,6 +55,7 @@ class FindQuestion:
     as_of: date | None = None
     unit: UnitChoice = field(default_factory=UnitChoice)
     rules: RulesAsked = field(default_factory=RulesAsked)
+    harm: HarmChoice = field(default_factory=HarmChoice)
     settings: FindSettings = field(default_factory=FindSettings)
 
 

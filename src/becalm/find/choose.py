@@ -11,7 +11,6 @@ from becalm.find.areas_and_hours import find_named, number_areas, share_in_hours
 from becalm.find.ground import Ground
 from becalm.find.plugin import NamedFinder, wanted_by
 from becalm.find.rules import Rules
-from becalm.find.score import Score
 from becalm.find.select import Candidates, Choice, choose_places
 from becalm.methods.place_set import PlaceSet
 
@@ -25,17 +24,20 @@ class Chooser:
     finder: NamedFinder | None
     rng: np.random.Generator
 
-    def choose(self, score: Score, *, priced: bool = True) -> tuple[Choice, NDArray[np.float64] | float]:
-        """The listed places just before the score's month, and the share of each one's week they are for."""
+    def choose(
+        self, expected: NDArray[np.float64], origin: int, *, priced: bool = True
+    ) -> tuple[Choice, NDArray[np.float64] | float]:
+        """The listed places just before month `origin`, and the share of each one's week they are for.
+
+        `expected` is what is to be had most of together: incidents, or their harm.
+        """
         places, rules = self.ground.places, self.rules
-        expected = wanted_by(
-            self.finder, self.ground, score.origin, score.expected, how_many=rules.count, rng=self.rng
-        )
+        wanted = wanted_by(self.finder, self.ground, origin, expected, how_many=rules.count, rng=self.rng)
         share = share_in_hours(rules.facts, places, rules.hours) if rules.hours else 1.0
         areas, names = number_areas(rules.facts, places) if rules.areas else (np.full(places.size, -1), ())
         x, y = places.centres_m
         candidates = Candidates(
-            expected=expected * share,
+            expected=wanted * share,
             x_m=x,
             y_m=y,
             areas=areas,

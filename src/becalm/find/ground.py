@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,19 +95,7 @@ def lay_ground(
             f"need {settings.least_months}. Ingest earlier months, or ask for a later one."
         )
     compete, numbers, denominator = _places(counts, targets, boundary, places)
-    recorded = np.bincount(counts.month_index, counts.counts, len(months)) > 0
-    exposure = np.array([days_of(month) for month in months]) / EXPECTED_DAYS * recorded
-
-    def series(groups: Sequence[str], weights: NDArray[Any] = counts.counts) -> CountSeries:
-        chosen = _of(counts, groups)
-        return make_series(
-            counts.month_index[chosen],
-            numbers[chosen],
-            weights[chosen],
-            exposure=exposure,
-            size=compete.size,
-        )
-
+    series = _series_of(counts, numbers, compete.size)
     chosen = _of(counts, targets.target)
     outside = int(counts.counts[chosen & (numbers < 0)].sum())
     target, related = series(targets.target), series(targets.related)
@@ -116,6 +104,47 @@ def lay_ground(
     fresh = series(targets.target, late) if late is not None else None
     lent = related if related.totals.sum() > 0 else None
     return Ground(compete, months, target, lent, denominator, outside, fresh)
+
+
+def ground_of_group(
+    ground: Ground, counts: PlaceCounts | PointCounts, targets: Targets, group: str
+) -> Ground:
+    """The same places and months with one group of the target as target; the others lend to it."""
+    if isinstance(ground.places, PlaceSet):
+        _, numbers, _ = _places(counts, targets, None, ground.places)
+    else:
+        numbers = _numbers(ground.places, counts)
+    series = _series_of(counts, numbers, ground.size)
+    late = counts.fresh if isinstance(counts, PlaceCounts) else None
+    related = series([*(g for g in targets.target if g != group), *targets.related])
+    return replace(
+        ground,
+        target=series([group]),
+        related=related if related.totals.sum() > 0 else None,
+        fresh=series([group], late) if late is not None else None,
+    )
+
+
+class _Series(Protocol):
+    def __call__(self, groups: Sequence[str], weights: NDArray[Any] | None = None) -> CountSeries: ...
+
+
+def _series_of(counts: PlaceCounts | PointCounts, numbers: Ints, size: int) -> _Series:
+    """What makes monthly counts of some groups; a month without one record of any kind has no exposure."""
+    recorded = np.bincount(counts.month_index, counts.counts, len(counts.months)) > 0
+    exposure = np.array([days_of(month) for month in counts.months]) / EXPECTED_DAYS * recorded
+
+    def series(groups: Sequence[str], weights: NDArray[Any] | None = None) -> CountSeries:
+        chosen = _of(counts, groups)
+        return make_series(
+            counts.month_index[chosen],
+            numbers[chosen],
+            (counts.counts if weights is None else weights)[chosen],
+            exposure=exposure,
+            size=size,
+        )
+
+    return series
 
 
 def days_of(month: str) -> int:
@@ -135,7 +164,13 @@ def _places(
             raise ValueError("Counts by point need places to count them in.")
         return places, places.locate(counts.easting_m, counts.northing_m), places.denominator
     grid, denominator = _grid(counts, targets, boundary)
-    return grid, grid.numbers(counts.columns, counts.rows), denominator
+    return grid, _numbers(grid, counts), denominator
+
+
+def _numbers(grid: CellGrid, counts: PlaceCounts | PointCounts) -> Ints:
+    if isinstance(counts, PointCounts):
+        raise TypeError("Counts by point need places to count them in.")
+    return grid.numbers(counts.columns, counts.rows)
 
 
 def _grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | None) -> tuple[CellGrid, str]:

@@ -2,41 +2,40 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
+from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.special import gammaincinv
-from shapely import to_wkt
 from shapely.geometry.base import BaseGeometry
 
+from becalm.find.box_trial import LaidBoxes, listable_of
 from becalm.find.choose import Chooser
-from becalm.find.churn import last_scores, measure_churn
+from becalm.find.churn import measure_churn
 from becalm.find.ground import Ground, lay_ground
-from becalm.find.location import LocationError, carry_error
+from becalm.find.harm import HarmAsked, HarmKnown, basis_of, learn_harm, warn_of_harm
+from becalm.find.known import Known, learn
+from becalm.find.listed import Sought, in_hours, list_places
+from becalm.find.location import LocationError
 from becalm.find.plugin import OWN, NamedFinder
 from becalm.find.rules import Rules
-from becalm.find.score import Score, read_blend, score_places
-from becalm.find.select import Choice
 from becalm.find.settings import FindSettings
 from becalm.find.targets import Targets
+from becalm.find.warn import warn_of_laying
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.concentration import concentration, even_null
-from becalm.methods.drift import Scatter, fit_scatter, widen
+from becalm.methods.drift import Scatter
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.ranks import RankCertainty, draw_rates, rank_certainty
+from becalm.methods.ranks import draw_rates, rank_certainty
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
-from becalm.terms.estimate import Estimate
-from becalm.terms.hotspot import Concentration, Hotspot, HotspotList, PlaceShape
+from becalm.terms.errors import UsageError
+from becalm.terms.harm_rank import HarmBasis
+from becalm.terms.hotspot import Concentration, HotspotList
 
 Ints = NDArray[np.int64]
-SCATTER_MONTHS = 12
-CONTENDERS = 8  # times as many places as are listed: among these the order is decided
-STEADY = Scatter(burst=1.0, drift=0.0)
-METHOD = "gamma-Poisson blend"
+Floats = NDArray[np.float64]
 
 
 def find_hotspots(
@@ -45,12 +44,13 @@ def find_hotspots(
     *,
     crs: str,
     boundary: BaseGeometry | None = None,
-    places: PlaceSet | None = None,
+    places: PlaceSet | LaidBoxes | None = None,
     settings: FindSettings | None = None,
     rules: Rules | None = None,
     location: LocationError | None = None,
     finder: NamedFinder | None = None,
-    rng: np.random.Generator,
+    harm: HarmAsked | None = None,
+    rng: Generator,
 ) -> HotspotList:
     """Which places will carry most of the target in the month after the last, and how sure is that?
 
@@ -59,21 +59,41 @@ def find_hotspots(
     and the separation of the settings; rules about areas or hours bring what they need to know of places.
     With `location` the doubt about where each record happened is part of P(top) and of the rank intervals.
     A `finder` chooses the places; what is expected, and how sure that is, stays becalm's answer.
+    Where `places` are floating boxes, all that is expected of them is cut to what lasts.
+    With `harm` each place shows its expected harm and its rank by both; where harm leads, the places, P(top),
+    rank intervals, churn and the prices of rules are by harm.
 
     Raises
     ------
     QuestionError
-        where there are too few months, incidents or places.
+        where there are too few months, incidents or places, or a group of the target has no harm weight.
+    UsageError
+        where a finder, which counts incidents, is to choose by harm.
     """
     settings = settings or FindSettings()
     rules = rules or Rules(count=settings.count, separation_m=settings.separation_m)
     settings = rules.applied_to(settings)
-    ground = lay_ground(counts, targets, boundary=boundary, places=places, settings=settings)
+    boxes = places if isinstance(places, LaidBoxes) else None
+    shaped = places if isinstance(places, PlaceSet) else None
+    ground = (
+        boxes.ground
+        if boxes
+        else lay_ground(counts, targets, boundary=boundary, places=shaped, settings=settings)
+    )
     by = Chooser(ground, rules, finder, rng.spawn(1)[0])
-    found = _seek(by, settings, location, rng)
-    score, scatter, certainty, listed = found.score, found.scatter, found.certainty, found.choice.listed
+    _refuse_finder_by_harm(finder, harm)
+    known = learn(ground, settings, location, rng, lasting=boxes.lasting if boxes else None)
+    weighed = (
+        learn_harm(ground, counts, targets, known, harm, settings=settings, rng=rng.spawn(1)[0])
+        if harm
+        else None
+    )
+    leads = harm is not None and harm.leads
+    found = _seek(by, known, weighed, leads=leads, settings=settings, rng=rng)
+    score, scatter, certainty, listed = known.score, known.scatter, found.certainty, found.choice.listed
+    basis = _basis(found, harm)
     return HotspotList(
-        hotspots=_hotspots(ground, found.posterior, listed, certainty, settings.level),
+        hotspots=list_places(ground.places, found, settings.level),
         target=targets.target,
         related=targets.related if ground.related is not None else (),
         excluded=targets.excluded,
@@ -83,10 +103,10 @@ def find_hotspots(
         first_month=ground.months[0],
         last_month=ground.months[-1],
         half_life_months=score.half_life,
-        blend=read_blend(score),
-        concentration=measure_concentration(ground),
+        blend=known.blend,
+        concentration=measure_concentration(boxes.squares if boxes else ground),
         incidents=int(ground.target.totals.sum()),
-        places=ground.size,
+        places=int(listable_of(ground.places).sum()),
         area_m2=float(ground.places.amounts.sum()),
         denominator=ground.denominator,
         tied_below=certainty.tied_below,
@@ -96,61 +116,61 @@ def find_hotspots(
         as_of=counts.as_of,
         burst=scatter.burst if scatter else None,
         drift=scatter.drift if scatter else None,
-        warnings=_warnings(ground, counts, len(listed), settings, scatter),
+        warnings=(
+            *_warnings(ground, counts, len(listed), settings, scatter),
+            *(warn_of_harm(basis) if basis else ()),
+            *(warn_of_laying(boxes.lasting.told) if boxes else ()),
+        ),
         kind=ground.kind,
-        churn=measure_churn(ground.months, listed, found.earlier, certainty.p_top),
+        churn=None if boxes else measure_churn(ground.months, listed, found.earlier, certainty.p_top),
         location_error_m=location.typical_m if location else 0.0,
-        selection=found.choice.selection,
+        selection=replace(found.choice.selection, unit=harm.weights.harm_unit)
+        if harm and leads
+        else found.choice.selection,
         finder=finder.name if finder else OWN,
+        laying=boxes.lasting.told if boxes else None,
+        rank="harm" if leads else "count",
+        harm=basis,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Sought:
-    """What a list is made of: the score, its certainty, the chosen places, and those of a month earlier."""
+def _refuse_finder_by_harm(finder: NamedFinder | None, harm: HarmAsked | None) -> None:
+    if finder is not None and harm is not None and harm.leads:
+        raise UsageError(
+            f"The finder {finder.name!r} foretells incidents, not harm. Leave it out, or rank by count."
+        )
 
-    score: Score
-    scatter: Scatter | None
-    posterior: GammaPosterior
-    choice: Choice
-    certainty: RankCertainty
-    earlier: Ints | None
+
+def _basis(found: Sought, asked: HarmAsked | None) -> HarmBasis | None:
+    if found.harm is None or found.also is None or asked is None:
+        return None
+    listed = found.choice.listed
+    shared = int(np.isin(listed, found.also).sum())
+    return basis_of(found.harm, asked.weights, listed, shared=shared, share=found.share)
 
 
 def _seek(
-    by: Chooser, settings: FindSettings, location: LocationError | None, rng: np.random.Generator
-) -> _Sought:
-    score, before = last_scores(by.ground, settings)
-    scatter = measure_scatter(by.ground, settings)
-    posterior = widen(score.posterior, score.own, scatter or STEADY)
-    doubted = posterior
-    if location is not None:
-        doubted = carry_error(score.posterior, posterior, score.own, location, by.ground.places, rng)
-    choice, share = by.choose(score)
-    in_hours, doubted = (GammaPosterior(p.shape, p.rate / share) for p in (posterior, doubted))
-    top, listed = settings.count, choice.listed
-    draws = draw_rates(doubted, top=top, draws=settings.draws, rng=rng, always=listed)
-    certainty = rank_certainty(draws, listed, top=top, level=settings.level)
-    earlier = None if before is None else by.choose(before, priced=False)[0].listed
-    return _Sought(score, scatter, in_hours, choice, certainty, earlier)
-
-
-def measure_scatter(ground: Ground, settings: FindSettings) -> Scatter | None:
-    """How much less sure are places than steady independent incidents would make them?
-
-    The last months (up to 12, at most half of all) are held out and foretold from those before, at the
-    places that were then best: it is their order that must be known. None where the history is
-    too short for that.
-    """
-    last = len(ground.months)
-    origin = max(last - SCATTER_MONTHS, (last + 1) // 2, settings.least_months)
-    known, held_out = (ground.target.window(a, b) for a, b in ((0, origin), (origin, last)))
-    if origin >= last or min(known.sum(), held_out.sum()) < settings.least_incidents:
-        return None
-    (score,) = score_places(ground, settings, [origin])
-    best = np.argsort(-score.expected, kind="stable")[: CONTENDERS * settings.count]
-    among = GammaPosterior(score.posterior.shape[best], score.posterior.rate[best])
-    return fit_scatter(among, score.own[best], held_out[best])
+    by: Chooser, known: Known, harm: HarmKnown | None, *, leads: bool, settings: FindSettings, rng: Generator
+) -> Sought:
+    before = None if known.before is None else known.before.expected
+    incidents = (known.score.expected, before, known.doubted)
+    asked = (harm.expected, harm.before, harm.doubted) if harm and leads else incidents
+    expected, before, doubted = asked
+    last = known.score.origin
+    choice, share = by.choose(expected, last)
+    listed = choice.listed
+    among = listable_of(by.ground.places)
+    asked_about = np.cumsum(among)[listed] - 1
+    rates = in_hours(doubted, share)
+    rates = GammaPosterior(rates.shape[among], rates.rate[among])
+    draws = draw_rates(rates, top=settings.count, draws=settings.draws, rng=rng, always=asked_about)
+    certainty = rank_certainty(draws, asked_about, top=settings.count, level=settings.level)
+    earlier = None if before is None else by.choose(before, last - 1, priced=False)[0].listed
+    also = None
+    if harm is not None:
+        other = incidents[0] if leads else harm.expected
+        also = by.choose(other, last, priced=False)[0].listed
+    return Sought(known, harm, choice, share, certainty, earlier, also)
 
 
 def measure_concentration(ground: Ground, months: int = 12) -> Concentration:
@@ -161,7 +181,7 @@ def measure_concentration(ground: Ground, months: int = 12) -> Concentration:
     null_25, null_50 = even_null(int(held.sum()), ground.places.amounts)
     return Concentration(
         incidents=int(held.sum()),
-        places=ground.size,
+        places=int(listable_of(ground.places).sum()),
         share_25=shares.share_25,
         share_50=shares.share_50,
         null_share_25=null_25,
@@ -169,70 +189,6 @@ def measure_concentration(ground: Ground, months: int = 12) -> Concentration:
         gini=shares.gini,
         gini_generalised=shares.gini_generalised,
     )
-
-
-def _hotspots(
-    ground: Ground,
-    posterior: GammaPosterior,
-    listed: NDArray[np.int64],
-    certainty: RankCertainty,
-    level: float,
-) -> tuple[Hotspot, ...]:
-    shape, rate = posterior.shape[listed], posterior.rate[listed]
-    low, high = (gammaincinv(shape, q) / rate for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
-    value, named = posterior.mean[listed], _named(ground.places, listed)
-    return tuple(
-        Hotspot(
-            rank=i + 1,
-            **named[i],
-            expected=_estimate(value[i], low[i], high[i], level),
-            p_top=float(certainty.p_top[i]),
-            rank_low=int(certainty.rank_low[i]),
-            rank_high=int(certainty.rank_high[i]),
-            tie_group=int(certainty.tie_group[i]),
-        )
-        for i in range(len(listed))
-    )
-
-
-def _named(places: CellGrid | PlaceSet, listed: Ints) -> list[dict[str, Any]]:
-    """What each listed place is called, where it lies and how large it is."""
-    amounts = places.amounts[listed]
-    if isinstance(places, CellGrid):
-        side, cells = places.cell_m, zip(places.columns[listed], places.rows[listed], amounts, strict=True)
-        return [
-            {
-                "place_id": f"{side:g}m_{c}_{r}",
-                "column": int(c),
-                "row": int(r),
-                "cell_m": side,
-                "area_m2": float(a),
-            }
-            for c, r, a in cells
-        ]
-    x, y = places.centres_m
-    return [
-        {
-            "place_id": places.ids[i],
-            "column": int(i),
-            "row": 0,
-            "cell_m": places.width_m,
-            "area_m2": 0.0 if places.by_length else float(amount),
-            "shape": PlaceShape(
-                places.kind,
-                float(x[i]),
-                float(y[i]),
-                to_wkt(places.outlines[i], rounding_precision=3),
-                float(amount) if places.by_length else 0.0,
-            ),
-        }
-        for i, amount in zip(listed, amounts, strict=True)
-    ]
-
-
-def _estimate(value: float, low: float, high: float, level: float) -> Estimate:
-    """The mean with its interval, stretched to hold it where the distribution is very lopsided."""
-    return Estimate(float(value), float(min(low, value)), float(max(high, value)), level, METHOD)
 
 
 def _beyond(places: CellGrid | PlaceSet) -> str:

@@ -47,7 +47,7 @@ def listed_places(found: HotspotList, *, names: Mapping[str, str] | None = None)
             easting_m=h.centre_m[0],
             northing_m=h.centre_m[1],
             radius_m=cell_radius_m(math.sqrt(h.area_m2) if h.shape and h.area_m2 else h.cell_m),
-            harm=h.expected.value,
+            harm=(h.harm.expected if h.harm and found.rank == "harm" else h.expected).value,
             p_top=h.p_top,
             borough=h.borough or "",
             profile=h.profile,

@@ -20,6 +20,7 @@ from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from becalm.methods.grid import clipped_squares
+from becalm.publish.harm import HARM_COLUMNS, harm_cells, harm_object, harm_properties
 from becalm.publish.list_rules import rules_object
 from becalm.publish.spreadsheet import harmless
 from becalm.terms.errors import UsageError
@@ -95,7 +96,8 @@ def hotspots_csv(found: HotspotList) -> str:
     longitude, latitude = _to_degrees(found.crs).transform(x, y)
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\n")
-    rows.writerow((*CSV_COLUMNS, *SHAPE_COLUMNS) if shaped else CSV_COLUMNS)
+    harm = HARM_COLUMNS if found.harm else ()
+    rows.writerow((*CSV_COLUMNS, *(SHAPE_COLUMNS if shaped else ()), *harm))
     for i, h in enumerate(found.hotspots):
         place = (
             f"{x[i]:.1f}",
@@ -108,7 +110,16 @@ def hotspots_csv(found: HotspotList) -> str:
         ranks = (f"{h.p_top:.4f}", h.rank_low, h.rank_high, h.tie_group)
         shape = (h.kind, f"{h.shape.length_m:.1f}") if h.shape else ()
         rows.writerow(
-            [h.rank, harmless(h.place_id), *place, *expected, *ranks, harmless(h.borough or ""), *shape]
+            [
+                h.rank,
+                harmless(h.place_id),
+                *place,
+                *expected,
+                *ranks,
+                harmless(h.borough or ""),
+                *shape,
+                *harm_cells(h),
+            ]
         )
     return out.getvalue()
 
@@ -149,6 +160,8 @@ def run_object(run: RunRecord | None, found: HotspotList) -> dict[str, Any]:
         "concentration": {k: _rounded(v) for k, v in asdict(found.concentration).items()},
         "warnings": list(found.warnings),
         "finder": found.finder,
+        "rank": found.rank,
+        **({"harm": harm_object(found.harm)} if found.harm else {}),
         **({"rules": rules_object(found.selection)} if found.selection else {}),
     }
 
@@ -165,6 +178,7 @@ def _properties(h: Hotspot) -> dict[str, Any]:
         "rank_high": h.rank_high,
         "tie_group": h.tie_group,
         "borough": h.borough,
+        **harm_properties(h),
         "profile": None if h.profile is None else [round(share, 6) for share in h.profile],
     }
 
@@ -224,6 +238,11 @@ def _write_geopackage(
             **{name: [_properties(h)[name] for h in found.hotspots] for name in _COLUMNS},
             **({} if found.kind == "cell" else {"kind": [h.kind for h in found.hotspots]}),
             **({} if found.kind != "segment" else {"length_m": [_length_m(h) for h in found.hotspots]}),
+            **{
+                name: [harm_properties(h)[name] for h in found.hotspots]
+                for name in HARM_COLUMNS
+                if found.harm
+            },
             "expected_low": [round(h.expected.low, 4) for h in found.hotspots],
             "expected_high": [round(h.expected.high, 4) for h in found.hotspots],
             "profile": [

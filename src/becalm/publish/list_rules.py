@@ -14,6 +14,7 @@ LEAST_MISSED = 0.005  # incidents: below it, two decimals show nothing
 def rules_object(selection: Selection) -> dict[str, Any]:
     """Under which rules the places were chosen, how exactly, and what each rule costs."""
     return {
+        "unit": f"{selection.unit} in 30 days",
         "expected": round(selection.expected, 4),
         "bound": round(selection.bound, 4),
         "exact": selection.exact,
@@ -43,28 +44,28 @@ def decision_in_words(decision: PlaceDecision) -> str:
     return f"{decision.verb} {decision.place_id} ({who}{until}): {decision.reason}"
 
 
-def weighed_in_words(weighed: WeighedDecision, places: int) -> str:
+def weighed_in_words(weighed: WeighedDecision, places: int, unit: str = "incidents") -> str:
     """The same, with the rank that the place has among so many, and what the decision costs."""
     reason = decision_in_words(weighed.decision)
     full = reason if reason.endswith((".", "!", "?")) else f"{reason}."
     rank = f"By the records alone it ranks {weighed.rank:,} of {places:,} places"
-    return f"{full} {rank}; {missed_in_words(weighed)}"
+    return f"{full} {rank}; {missed_in_words(weighed, unit)}"
 
 
-def missed_in_words(weighed: WeighedDecision) -> str:
+def missed_in_words(weighed: WeighedDecision, unit: str = "incidents") -> str:
     """What the decision costs, as the end of a sentence."""
     if weighed.missed is None:
         return "what the decision costs cannot be said."
     if weighed.missed < LEAST_MISSED:
         return "the decision costs nothing."
-    return f"the list misses {weighed.missed:.2f} expected incidents in 30 days because of the decision."
+    return f"the list misses {weighed.missed:.2f} expected {unit} in 30 days because of the decision."
 
 
 def override_lines(selection: Selection | None, places: int) -> Iterator[str]:
     """Every decision about a place that applied, or that found no place, as a line of its own."""
     if selection is None:
         return
-    yield from (f"override: {weighed_in_words(w, places)}" for w in selection.weighed)
+    yield from (f"override: {weighed_in_words(w, places, selection.unit)}" for w in selection.weighed)
     yield from (f"warning: {line}" for line in lines_without_place(selection))
 
 

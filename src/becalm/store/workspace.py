@@ -149,6 +149,11 @@ class Workspace:
         return self.path / "offences"
 
     @property
+    def harm_path(self) -> Path:
+        """Harm weights of offence groups that the user brought; they come before the shipped ones."""
+        return self.path / "harm"
+
+    @property
     def mappings_path(self) -> Path:
         """Mappings that the user brought."""
         return self.path / "mappings"

@@ -1,7 +1,9 @@
-"""Harm weights: how much worse is one offence than another, by one index in one edition?"""
+"""Harm weights: how much worse is one offence, or one group of offences, than another, by one index?"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -62,3 +64,55 @@ class HarmIndex:
                 "Leave the class out and say so, or use an index that weighs it."
             )
         return Harm(weight * count, self.key, self.edition)
+
+
+@dataclass(frozen=True, slots=True)
+class GroupWeight:
+    """The harm of one incident of an offence group, and on what evidence it is weighed so."""
+
+    group: str
+    weight: float
+    evidence: str
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.weight) and self.weight >= 0.0):
+            raise ValueError(f"{self.group} weighs {self.weight}. Give a number of 0 or more.")
+
+
+@dataclass(frozen=True, slots=True)
+class GroupWeights:
+    """A reviewed table of harm weights for the offence groups of one offence table, in one index and edition.
+
+    `unit` says what one unit of weight means, `origin` how the groups were weighed.
+    """
+
+    key: str
+    version: str
+    index: str
+    edition: str
+    unit: str
+    author: str
+    reviewed_on: date
+    origin: str
+    weights: tuple[GroupWeight, ...]
+
+    @property
+    def harm_unit(self) -> str:
+        """The unit of every amount of harm, e.g. "harm (css 2020)"."""
+        return f"harm ({self.index} {self.edition})"
+
+    def of(self, groups: Iterable[str]) -> tuple[GroupWeight, ...]:
+        """The weights of these groups, in their order.
+
+        Raises QuestionError with every group that has none: nothing is guessed.
+        """
+        known, asked = {weight.group: weight for weight in self.weights}, tuple(groups)
+        missing = [group for group in asked if group not in known]
+        if missing:
+            raise QuestionError(
+                f"The harm weights {self.key} ({self.index} {self.edition}) have no weight for "
+                f"{', '.join(missing)}, so no place can be ranked by harm with them. Name the target with "
+                f"--target, one or more of {', '.join(sorted(known))}; or bring a reviewed table with "
+                "--harm-weights."
+            )
+        return tuple(known[group] for group in asked)

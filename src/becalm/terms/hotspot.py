@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from becalm.terms.estimate import Estimate
+from becalm.terms.harm_rank import HarmBasis, PlaceHarm, Rank
+from becalm.terms.laying import Laying
 from becalm.terms.place_kind import PlaceKind
 from becalm.terms.selection import Selection
 
@@ -41,7 +43,8 @@ class Hotspot:
     of the group. `profile` is the share of the week in each of its 168 hours, or None where the
     records carry no times. The cell covers eastings [column * cell_m, (column + 1) * cell_m) from the
     origin of the coordinate system, northings likewise. A place with a `shape` has its number among
-    all places as its column, row 0, and `cell_m` is how wide it nominally is.
+    all places as its column, row 0, and `cell_m` is how wide it nominally is. `harm` is there where it was
+    asked for; `expected` counts incidents whatever the list is ranked by.
     """
 
     rank: int
@@ -58,6 +61,7 @@ class Hotspot:
     borough: str | None = None
     profile: tuple[float, ...] | None = None
     shape: PlaceShape | None = None
+    harm: PlaceHarm | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.p_top <= 1.0:
@@ -135,7 +139,9 @@ class HotspotList:
     `location_error_m` is the standard deviation in each direction by which the records' points are in
     doubt (0: taken as exact). For street segments `area_m2` is metres of street. `selection` says under which
     rules the places were chosen; where it names hours, everything expected here is of those hours alone.
-    `finder` is what chose them; what is expected, and how sure, is becalm's own answer whoever chose.
+    `finder` is what chose them; what is expected, and how sure, is becalm's own answer whoever chose. `rank`
+    is by what they were chosen: P(top), rank intervals, tie groups and churn are about that order. `harm` is
+    there where harm was asked for, `laying` where the places are floating boxes.
     """
 
     hotspots: tuple[Hotspot, ...]
@@ -167,6 +173,9 @@ class HotspotList:
     selection: Selection | None = None
     finder: str = "blend"
     churn: Churn | None = None
+    laying: Laying | None = None
+    rank: Rank = "count"
+    harm: HarmBasis | None = None
 
     @property
     def mean_p_top(self) -> float:
