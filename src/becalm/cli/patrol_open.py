@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from becalm.cli.options import Format, FormatOption, WorkspaceOption, desk_of
+from becalm.cli.patrol_first_use import say_first_use
 from becalm.cli.patrol_next import Plan
 from becalm.terms.errors import PlanError
 
@@ -78,6 +79,7 @@ def replay(
     """Draw a plan again from its opened seed, and see that it is the same to the byte."""
     from becalm.desk.patrol_open import replay_plan
 
+    say_first_use()
     made = replay_plan(desk_of(context, workspace), plan)
     if format is Format.json:
         held = {

@@ -10,6 +10,7 @@ import typer
 
 from becalm.cli import patrol_options as given
 from becalm.cli.options import Format, FormatOption, WorkspaceOption, desk_of
+from becalm.cli.patrol_first_use import say_first_use
 from becalm.terms.errors import UsageError
 
 if TYPE_CHECKING:
@@ -92,14 +93,6 @@ def plan(
         tell=arithmetic,
     )
     _print_plan(made, format)
-
-
-def say_first_use() -> None:
-    """Say why the first plan on a machine takes longer."""
-    from becalm.desk.patrol_first_use import FIRST_USE, is_first_use
-
-    if is_first_use():
-        typer.echo(FIRST_USE, err=True)
 
 
 def read_share(text: str | None) -> bytes:

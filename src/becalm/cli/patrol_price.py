@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from becalm.cli.options import Format, FormatOption, WorkspaceOption
+from becalm.cli.patrol_first_use import say_first_use
 from becalm.cli.patrol_next import Plan
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ def price(
     """Show what a plan of one area would be like under other rules: a hard gap, quotas, dearer travel."""
     from becalm.desk.patrol_units import price_rules
 
+    say_first_use()
     chosen, prices = price_rules(plan, area=area)
     if format is Format.json:
         held = {"area": chosen, "rules": [_record(row) for row in prices]}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from becalm.cli.options import Format, FormatOption, WorkspaceOption, desk_of
+from becalm.cli.patrol_first_use import say_first_use
 from becalm.cli.patrol_next import INSTANT_HELP, Plan, instant_of
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ def replan(
     """Draw the rest of a tour anew from where the unit is; the bursts that have begun stay."""
     from becalm.desk.patrol_replan import ReplanQuestion, replan_patrol
 
+    say_first_use()
     desk = desk_of(context, workspace)
     zone = desk.workspace.city.time_zone
     question = ReplanQuestion(

@@ -11,6 +11,7 @@ import typer
 
 from becalm.cli.measure import By
 from becalm.cli.options import Format, FormatOption, WorkspaceOption, desk_of
+from becalm.cli.patrol_first_use import say_first_use
 from becalm.terms.errors import UsageError
 
 if TYPE_CHECKING:
@@ -112,6 +113,8 @@ def run(
         as_of=as_of.date() if as_of else None,
     )
     desk = desk_of(context, workspace)
+    if (desk.workspace.path / "units.toml").is_file():
+        say_first_use()
     if again is None:
         _print(make_briefing(desk, question, out=out, seed=seed), (), format)
         return

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, Final
 
 FIRST_USE: Final = "The first plan on this machine: the planner is compiled, once, in 10 to 20 seconds."
 
 
 def is_first_use() -> bool:
-    """Must the kernels still be compiled? They are kept beside the program, else in the user's own cache."""
-    from becalm.methods import crowd_kernel
+    """Must a kernel still be compiled? They are kept beside the program, else in the user's own cache.
 
-    kernel: Any = crowd_kernel.draw_crowd
-    kept = kernel._cache.cache_path  # numba tells it nowhere else
-    return kept is None or not any(Path(kept).glob("crowd_kernel.draw_crowd-*.nbi"))
+    What was compiled from an older version of becalm is of no use, and counts as nothing.
+    """
+    from becalm.methods import crowd_expect, crowd_kernel
+
+    kernels: tuple[Any, ...] = (crowd_expect.expect_crowd, crowd_kernel.draw_crowd)
+    kept = (kernel._cache._cache_file for kernel in kernels)  # numba tells it nowhere else
+    return not all(file._load_index() for file in kept)
