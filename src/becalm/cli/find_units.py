@@ -23,13 +23,14 @@ class Unit(StrEnum):
     h3 = "h3"
     own = "own"
     segment = "segment"
+    box = "box"
 
 
 UnitOption = Annotated[
     Unit,
     typer.Option(
         help="What a place is: a square or hexagon of --cell-m, an H3 cell, an area of your own, "
-        "or a street segment."
+        "a street segment, or a box of --cell-m laid where it catches most."
     ),
 ]
 Places = Annotated[

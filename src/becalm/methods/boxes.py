@@ -58,7 +58,8 @@ def float_boxes(
         if known < laid and waiting and -value > waiting[0][0]:
             heapq.heappush(waiting, (-value, i, laid))
             continue
-        left, bottom = _centred(x, y, left_weight, *before, left, bottom, side_m)
+        held = _held(x, y, left_weight, (left, bottom), side_m)
+        left, bottom = _centred(*held, *before, (left, bottom), side_m)
         lefts[laid], bottoms[laid] = left, bottom
         caught.append(value)
         _take(x, y, left_weight, left, bottom, side_m)
@@ -113,22 +114,24 @@ def _stopped(edge: float, k: int, side: float) -> float:
 
 @njit(cache=True)
 def _centred(
-    x: Floats,
-    y: Floats,
-    weights: Floats,
-    lefts: Floats,
-    bottoms: Floats,
-    left: float,
-    bottom: float,
-    side: float,
+    east: Floats, north: Floats, lefts: Floats, bottoms: Floats, corner: tuple[float, float], side: float
 ) -> tuple[float, float]:
     """The same square, moved so that what it holds lies in its middle, unless one laid before stops it."""
-    first, end = np.searchsorted(x, left), np.searchsorted(x, left + side, side="right")
-    held = (weights[first:end] > 0.0) & (y[first:end] >= bottom) & (y[first:end] <= bottom + side)
-    east, north = x[first:end][held], y[first:end][held]
+    left, bottom = corner
     left = _moved(left, east.min(), east.max(), lefts[np.abs(bottoms - bottom) < side], side)
     beside = np.abs(lefts - left) < side
     return left, _moved(bottom, north.min(), north.max(), bottoms[beside], side)
+
+
+@njit(cache=True)
+def _held(
+    x: Floats, y: Floats, weights: Floats, corner: tuple[float, float], side: float
+) -> tuple[Floats, Floats]:
+    """The points with weight left that the square holds."""
+    left, bottom = corner
+    first, end = np.searchsorted(x, left), np.searchsorted(x, left + side, side="right")
+    held = (weights[first:end] > 0.0) & (y[first:end] >= bottom) & (y[first:end] <= bottom + side)
+    return x[first:end][held], y[first:end][held]
 
 
 @njit(cache=True)

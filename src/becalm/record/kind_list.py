@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from becalm.record.kind_people import ABOUT_PEOPLE, HELP, REASON
+from becalm.record.kind_places import PLACES
 from becalm.record.kind_shape import FactField, Kind, may, need
 
 PLACE = (
@@ -146,33 +147,6 @@ OUTCOMES = (
         "Somebody was stopped and searched.",
         (may("outcome", "text", "what came of it, as the source codes it"), *OUTCOMES_OF_PATROL),
         corrects="may",
-    ),
-)
-
-PLACES = (
-    Kind(
-        "place_overridden",
-        "Somebody decided that a place must, or must not, be on the list of hotspots.",
-        (
-            need("place", "text", "the place, as the list names it"),
-            need("decision", "text", "include, leave_out, or lift (the place is free again)"),
-            REASON,
-            may("until", "day", "the last day on which it holds"),
-        ),
-        purposes=("hotspots",),
-        corrects="may",
-    ),
-    Kind(
-        "place_split",
-        "Somebody split a place by hand, or undid that.",
-        (
-            need("place", "text", "the place, as the list names it"),
-            need("decision", "text", "split or undo"),
-            may("parts", "texts", "the names of its parts"),
-            REASON,
-            need("splits_sha256", "hash", "of the workspace's splits.geojson with it"),
-        ),
-        purposes=("hotspots",),
     ),
 )
 

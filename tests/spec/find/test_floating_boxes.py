@@ -123,7 +123,7 @@ def test_only_boxes_are_listed_and_the_list_says_what_of_their_catch_lasts():
     counts = clustered(6)
     boxes = lay_for_list(land_of(counts), counts, ROBBERY, LIST)
     found = find_hotspots(
-        counts, ROBBERY, crs="EPSG:27700", boxes=boxes, settings=LIST, rng=np.random.default_rng(1)
+        counts, ROBBERY, crs="EPSG:27700", places=boxes, settings=LIST, rng=np.random.default_rng(1)
     )
     assert found.kind == "box"
     assert all(h.place_id.startswith("box100m_") for h in found.hotspots)
@@ -163,7 +163,7 @@ def test_a_history_too_short_to_watch_boxes_is_said():
     counts = clustered(9, months=6, noise=0)
     boxes = lay_for_list(land_of(counts), counts, ROBBERY, LIST)
     found = find_hotspots(
-        counts, ROBBERY, crs="EPSG:27700", boxes=boxes, settings=LIST, rng=np.random.default_rng(1)
+        counts, ROBBERY, crs="EPSG:27700", places=boxes, settings=LIST, rng=np.random.default_rng(1)
     )
     assert found.laying is None
     assert any("too short to see how much of what boxes hold" in warning for warning in found.warnings)
