@@ -17,6 +17,7 @@ from typer.testing import CliRunner, Result
 from becalm.cli.main import app, open_desk
 from becalm.desk.mark import event_of
 from becalm.desk.record_restore import make_backup
+from becalm.publish.anchor_sheet import qr_svg
 from becalm.tables.ledger import Written
 from becalm.terms.event import Fact
 
@@ -88,6 +89,17 @@ def test_the_head_printed_as_json_is_an_anchor(workspace: Path, tmp_path: Path) 
         ask(workspace, "record", "verify", "--anchor", str(anchor), "--format", "json", code=11).stdout
     )
     assert (cut["first_bad"], {f["fate"] for f in cut["findings"]}) == (size, {"shorter"})
+
+
+def test_a_printed_sheet_gives_back_an_anchor(workspace: Path, tmp_path: Path) -> None:
+    sheet, scanned = tmp_path / "head.html", tmp_path / "scanned.txt"
+    told = ask(workspace, "record", "head", "--sheet", str(sheet), "--format", "json").stdout.strip()
+    size = json.loads(told)["size"]
+    assert qr_svg(told, label=f"QR code: the signed head of {size} entries") in sheet.read_text("utf-8")
+    scanned.write_text(told, "utf-8")
+    assert answer(workspace, "record", "verify", "--anchor", str(scanned))["holds"]
+    nowhere = str(tmp_path / "nowhere" / "head.html")
+    assert "cannot be written" in ask(workspace, "record", "head", "--sheet", nowhere, code=2).stderr
 
 
 def test_the_head_names_size_root_and_signature(workspace: Path) -> None:

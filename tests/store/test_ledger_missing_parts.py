@@ -61,6 +61,17 @@ def test_a_ledger_that_is_gone_is_not_begun_anew(path: Path) -> None:
     assert not path.exists()
 
 
+@pytest.mark.parametrize("held", [b"", b"a diary, and no database " * 100])
+def test_something_else_in_the_place_of_a_ledger_is_tampering_and_left_as_it_is(
+    path: Path, held: bytes
+) -> None:
+    begin(path)
+    path.write_bytes(held)
+    with pytest.raises(TamperError, match=r"is no ledger any more, but something else .* 2 entries"):
+        opened(path)
+    assert path.read_bytes() == held
+
+
 @pytest.mark.parametrize("table", ["event", "ledger", "state", "payload", "checkpoint", "alembic_version"])
 def test_a_table_that_was_taken_out_is_tampering(path: Path, table: str) -> None:
     begin(path)

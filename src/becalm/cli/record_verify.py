@@ -31,16 +31,29 @@ def verify(
 
 
 def head(
-    context: typer.Context, workspace: WorkspaceOption = None, format: FormatOption = Format.table
+    context: typer.Context,
+    sheet: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a page to print with the briefing: the signed head, and a QR code that holds it.",
+            show_default=False,
+        ),
+    ] = None,
+    workspace: WorkspaceOption = None,
+    format: FormatOption = Format.table,
 ) -> None:
     """How long is the ledger, what does it hold, and who vouches for that?
 
-    What --format json prints is an anchor: save it away from the ledger.
+    What --format json prints is an anchor, as is what a scan of the sheet's code gives: save it away from
+    the ledger, and compare with `becalm record verify --anchor FILE`.
     """
     from becalm.cli.record_verify_view import print_head
-    from becalm.desk.record_verify import sign_head
+    from becalm.desk.record_verify import sign_head, write_sheet
 
-    print_head(sign_head(desk_of(context, workspace)), format)
+    signed = sign_head(desk_of(context, workspace))
+    if sheet is not None:
+        write_sheet(signed, sheet)
+    print_head(signed, format)
 
 
 def checkpoint(

@@ -9,15 +9,16 @@ from pathlib import Path
 
 from becalm.desk.core import Desk
 from becalm.desk.mark import leave_mark
+from becalm.publish.anchor_sheet import anchor_sheet
 from becalm.publish.anchors import Post, Sent, kept_anchors, send_anchor
 from becalm.publish.record_export import ExportWritten, write_export
-from becalm.record.checkpoint import handover_bytes, read_anchor, signed_bytes
+from becalm.record.checkpoint import anchor_text, handover_bytes, read_anchor, signed_bytes
 from becalm.record.verdict import IN_LEDGER, Anchor, Finding, Verdict
 from becalm.record.verify import LedgerCopy, verify_ledger
 from becalm.store.keys import SigningKey, new_key, read_key, write_key
 from becalm.store.ledger_guard import UNKNOWN
 from becalm.tables.ledger import Ledger
-from becalm.terms.errors import InputError, LedgerError, TamperError
+from becalm.terms.errors import InputError, LedgerError, TamperError, UsageError
 from becalm.terms.event import Checkpoint, Head
 
 BEFORE_ALL = -(2**62)  # a row that was put in may bear any number
@@ -85,6 +86,23 @@ def sign_head(desk: Desk) -> HeadSigned:
     head = ledger.head()
     kept = next((c for c in reversed(ledger.checkpoints()) if c.head == head and c.key == key.id), None)
     return HeadSigned(kept or _sign(desk, ledger, key), key.public_key)
+
+
+def write_sheet(signed: HeadSigned, path: Path) -> None:
+    """Write a page to print beside a briefing: a signed head, and the QR code that gives its anchor back.
+
+    Raises
+    ------
+    UsageError
+        where the file cannot be written.
+    """
+    text = anchor_text(signed.checkpoint, signed.public_key)
+    try:
+        path.write_text(anchor_sheet(signed.checkpoint, text), "utf-8")
+    except OSError as error:
+        raise UsageError(
+            f"{path} cannot be written ({error}). Name a file in a folder that exists."
+        ) from error
 
 
 def make_checkpoint(desk: Desk, *, change_key: bool = False) -> CheckpointMade:

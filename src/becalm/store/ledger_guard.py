@@ -21,6 +21,7 @@ from becalm.terms.event import Event, Head
 
 RESTORED = "ledger_restored"
 UNKNOWN = "unknown"  # stands for the last entry where the memo of it is gone
+MAGIC = b"SQLite format 3\0"
 LENGTH = 120  # of the memo, always: it is written over in one piece
 
 
@@ -78,19 +79,31 @@ class HeadMemo:
 
 
 def require_there(ledger: Path, memo: HeadMemo) -> None:
-    """Refuse to begin a ledger anew where one is known to have stood.
+    """Refuse to begin a ledger anew, or to read something else, where one is known to have stood.
 
     Raises
     ------
     TamperError
-        where it is gone.
+        where it is gone, or what stands in its place is no database.
     """
-    if ledger.exists() or (kept := memo.read()) is None or not kept.size:
+    if is_database(ledger) or (kept := memo.read()) is None or not kept.size:
         return
+    what = "is no ledger any more, but something else under its name" if ledger.exists() else "is gone"
     raise TamperError(
-        f"The ledger {ledger} is gone: {memo.path.name} beside it says that it had {kept.size} entries. "
+        f"The ledger {ledger} {what}: {memo.path.name} beside it says that it had {kept.size} entries. "
         "Entry 1 is the first that is missing. Put it back, or a copy: becalm record restore."
     )
+
+
+def is_database(file: Path) -> bool:
+    """Does it begin as every SQLite database does? A file that cannot be read is left to others to name."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(MAGIC)) == MAGIC
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def known_heads(memo: HeadMemo | None, tail: Tail, anchors: Sequence[Head]) -> tuple[Head, ...]:
