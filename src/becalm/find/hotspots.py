@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
@@ -90,20 +90,41 @@ def find_hotspots(
     )
     leads = harm is not None and harm.leads
     found = _seek(by, known, weighed, leads=leads, settings=settings, rng=rng)
-    score, scatter, certainty, listed = known.score, known.scatter, found.certainty, found.choice.listed
-    basis = _basis(found, harm)
+    asked = _Asked(counts, targets, settings, location, finder, harm, boxes)
+    return _told(asked, ground, found, crs=crs)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What a list was asked for, and of what it is made."""
+
+    counts: PlaceCounts | PointCounts
+    targets: Targets
+    settings: FindSettings
+    location: LocationError | None
+    finder: NamedFinder | None
+    harm: HarmAsked | None
+    boxes: LaidBoxes | None
+
+
+def _told(asked: _Asked, ground: Ground, found: Sought, *, crs: str) -> HotspotList:
+    """The list with all that it rests on."""
+    counts, settings, boxes, harm = asked.counts, asked.settings, asked.boxes, asked.harm
+    scatter, certainty, listed = found.known.scatter, found.certainty, found.choice.listed
+    basis, selection = _basis(found, harm), found.choice.selection
+    leads = harm is not None and harm.leads
     return HotspotList(
         hotspots=list_places(ground.places, found, settings.level),
-        target=targets.target,
-        related=targets.related if ground.related is not None else (),
-        excluded=targets.excluded,
+        target=asked.targets.target,
+        related=asked.targets.related if ground.related is not None else (),
+        excluded=asked.targets.excluded,
         cell_m=ground.places.width_m,
         crs=crs,
         level=settings.level,
         first_month=ground.months[0],
         last_month=ground.months[-1],
-        half_life_months=score.half_life,
-        blend=known.blend,
+        half_life_months=found.known.score.half_life,
+        blend=found.known.blend,
         concentration=measure_concentration(boxes.squares if boxes else ground),
         incidents=int(ground.target.totals.sum()),
         places=int(listable_of(ground.places).sum()),
@@ -116,21 +137,22 @@ def find_hotspots(
         as_of=counts.as_of,
         burst=scatter.burst if scatter else None,
         drift=scatter.drift if scatter else None,
-        warnings=(
-            *_warnings(ground, counts, len(listed), settings, scatter),
-            *(warn_of_harm(basis) if basis else ()),
-            *(warn_of_laying(boxes.lasting.told) if boxes else ()),
-        ),
+        warnings=(*_warnings(ground, counts, len(listed), settings, scatter), *_notes(basis, boxes)),
         kind=ground.kind,
         churn=None if boxes else measure_churn(ground.months, listed, found.earlier, certainty.p_top),
-        location_error_m=location.typical_m if location else 0.0,
-        selection=replace(found.choice.selection, unit=harm.weights.harm_unit)
-        if harm and leads
-        else found.choice.selection,
-        finder=finder.name if finder else OWN,
+        location_error_m=asked.location.typical_m if asked.location else 0.0,
+        selection=replace(selection, unit=harm.weights.harm_unit) if harm and leads else selection,
+        finder=asked.finder.name if asked.finder else OWN,
         laying=boxes.lasting.told if boxes else None,
         rank="harm" if leads else "count",
         harm=basis,
+    )
+
+
+def _notes(basis: HarmBasis | None, boxes: LaidBoxes | None) -> tuple[str, ...]:
+    return (
+        *(warn_of_harm(basis) if basis else ()),
+        *(warn_of_laying(boxes.lasting.told) if boxes else ()),
     )
 
 
