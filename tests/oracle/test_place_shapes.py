@@ -13,7 +13,7 @@ from becalm.ingest.h3_cells import h3_over, h3_under
 from becalm.methods.grid import cells_holding
 from becalm.methods.lattices import Lattice
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.place_smoothing import smooth_places
+from becalm.methods.place_smoothing import lay_smoother
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_neighbours_are_the_places_that_touch():
 def test_smoothing_on_a_raster_is_the_sum_over_all_pairs(rng, without_own):
     x, y = rng.random((2, 500)) * 3_000
     values, amounts = rng.poisson(2.0, 500).astype(float), rng.uniform(50, 150, 500)
-    made = smooth_places(values, amounts, x, y, sigma_m=300.0, without_own=without_own)
+    made = lay_smoother(amounts, x, y, sigma_m=300.0).smooth(values, without_own=without_own)
     squared = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2
     kernel = np.exp(-squared / (2 * 300.0**2))
     if without_own:

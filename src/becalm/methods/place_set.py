@@ -9,7 +9,7 @@ import shapely
 from numpy.typing import NDArray
 
 from becalm.methods.neighbour_sums import ListedNeighbours
-from becalm.methods.place_smoothing import smooth_places
+from becalm.methods.place_smoothing import Smoother, lay_smoother
 from becalm.terms.place_kind import PlaceKind
 
 Floats = NDArray[np.float64]
@@ -37,6 +37,7 @@ class PlaceSet:
     listable: NDArray[np.bool_] | None = None
     notes: tuple[str, ...] = ()
     centres_m: tuple[Floats, Floats] = field(init=False)
+    _smoothers: dict[float, Smoother] = field(init=False, repr=False, compare=False, default_factory=dict)
 
     def __post_init__(self) -> None:
         if not len(self.ids) == len(self.outlines) == len(self.amounts):
@@ -74,9 +75,9 @@ class PlaceSet:
 
     def smooth(self, values: Floats, sigma_m: float, *, without_own: bool = False) -> Floats:
         """What each place would hold if its density were the kernel-weighted mean around it."""
-        x, y = self.centres_m
-        density = smooth_places(values, self.amounts, x, y, sigma_m=sigma_m, without_own=without_own)
-        return density * self.amounts
+        if sigma_m not in self._smoothers:  # made when first asked for, and the same ever after
+            self._smoothers[sigma_m] = lay_smoother(self.amounts, *self.centres_m, sigma_m=sigma_m)
+        return self._smoothers[sigma_m].smooth(values, without_own=without_own) * self.amounts
 
     def neighbours(self) -> ListedNeighbours:
         """Which places touch each other?"""

@@ -7,6 +7,8 @@ values are divided by smoothed amounts: P. J. Diggle, Applied Statistics 34 (198
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
@@ -18,37 +20,46 @@ CELLS_PER_SIGMA = 2.5
 MOST_CELLS = 16_000_000  # beyond which the raster is made coarser: 128 MB
 
 
-def smooth_places(
-    values: Floats,
-    amounts: Floats,
-    x_m: Floats,
-    y_m: Floats,
-    *,
-    sigma_m: float,
-    without_own: bool = False,
-) -> Floats:
-    """The kernel-weighted mean of value per amount at each place.
+@dataclass(frozen=True, slots=True)
+class Smoother:
+    """Places laid on a raster for one kernel: on which cell each lies, and the amounts around it.
 
-    `without_own` leaves each place's own value and amount out of its own mean, so that it is evidence
-    from the others alone; a place with no other within reach gets 0.
+    `sigma` is the kernel's standard deviation in cells.
     """
+
+    at: NDArray[np.int64]
+    shape: tuple[int, int]
+    sigma: float
+    amounts: Floats
+    around: Floats
+
+    def smooth(self, values: Floats, *, without_own: bool = False) -> Floats:
+        """The kernel-weighted mean of value per amount at each place.
+
+        `without_own` leaves each place's own value and amount out of its own mean, so that it is evidence
+        from the others alone; a place with no other within reach gets 0.
+        """
+        above, below = _around(values, self.at, self.shape, self.sigma), self.around
+        if without_own:
+            centre = centre_weight(self.sigma)
+            above, below = above - centre * values, below - centre * self.amounts
+        out = np.zeros(len(values))
+        np.divide(above, below, out=out, where=below > 1e-9 * float(self.amounts.max(initial=0.0)))
+        return np.maximum(out, 0.0)
+
+
+def lay_smoother(amounts: Floats, x_m: Floats, y_m: Floats, *, sigma_m: float) -> Smoother:
+    """Lay places on the raster; the amounts are smoothed here, once for all values."""
     west, south = float(x_m.min()), float(y_m.min())
     wide, high = float(x_m.max()) - west, float(y_m.max()) - south
     side = max(sigma_m / CELLS_PER_SIGMA, float(np.sqrt(wide * high / MOST_CELLS)))
     i, j = ((y_m - south) / side).astype(np.int64), ((x_m - west) / side).astype(np.int64)
     shape = (int(i.max()) + 1, int(j.max()) + 1)
-    at = i * shape[1] + j
-    sigma = sigma_m / side
+    at, sigma = i * shape[1] + j, sigma_m / side
+    return Smoother(at, shape, sigma, amounts, _around(amounts, at, shape, sigma))
 
-    def around(numbers: Floats) -> Floats:
-        raster = np.bincount(at, numbers, shape[0] * shape[1]).reshape(shape)
-        smoothed = gaussian_filter(raster, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
-        return np.asarray(smoothed.ravel()[at])
 
-    above, below = around(values), around(amounts)
-    if without_own:
-        centre = centre_weight(sigma)
-        above, below = above - centre * values, below - centre * amounts
-    out = np.zeros(len(values))
-    np.divide(above, below, out=out, where=below > 1e-9 * float(amounts.max(initial=0.0)))
-    return np.maximum(out, 0.0)
+def _around(numbers: Floats, at: NDArray[np.int64], shape: tuple[int, int], sigma: float) -> Floats:
+    raster = np.bincount(at, numbers, shape[0] * shape[1]).reshape(shape)
+    smoothed = gaussian_filter(raster, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
+    return np.asarray(smoothed.ravel()[at])
