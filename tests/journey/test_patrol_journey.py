@@ -47,6 +47,17 @@ def held(folder: Path) -> dict[str, object]:
     return dict(json.loads((folder / "plan.json").read_text("utf-8")))
 
 
+def chances(folder: Path) -> dict[tuple[str, str], float]:
+    """The auditor's chance of a start, by hotspot and quarter of an hour."""
+    text = gzip.decompress((folder / "auditor" / "propensities.csv.gz").read_bytes()).decode()
+    return {(r["hotspot"], r["cell_start"]): float(r["propensity"]) for r in csv.DictReader(StringIO(text))}
+
+
+def cell_of(row: dict[str, str]) -> tuple[str, str]:
+    minute = int(row["start"][14:16])
+    return row["hotspot"], f"{row['start'][:14]}{minute - minute % 15:02d}:00Z"
+
+
 def busiest(folder: Path) -> list[dict[str, str]]:
     """The first day's bursts of the unit that has most of them: seeds differ, and a tour may hold one."""
     own: dict[str, list[dict[str, str]]] = {}
@@ -102,15 +113,11 @@ def test_the_commitment_stands_in_the_ledger_before_the_plan(planned: Path) -> N
 
 
 def test_every_quarter_of_an_hour_of_every_place_has_its_propensity(planned: Path) -> None:
-    text = gzip.decompress((planned / "plan" / "auditor" / "propensities.csv.gz").read_bytes()).decode()
-    cells = {(r["hotspot"], r["cell_start"]): float(r["propensity"]) for r in csv.DictReader(StringIO(text))}
+    cells = chances(planned / "plan")
     assert len({place for place, _ in cells}) == 12
     assert len(cells) == 12 * len({start for _, start in cells})
     assert all(0 <= p < 1 for p in cells.values())
-    for row in visits(planned / "plan"):
-        minute = int(row["start"][14:16])
-        cell = f"{row['start'][:14]}{minute - minute % 15:02d}:00Z"
-        assert cells[row["hotspot"], cell] > 0
+    assert all(cells[cell_of(row)] > 0 for row in visits(planned / "plan"))
 
 
 def test_a_unit_is_told_two_bursts_and_no_more(planned: Path) -> None:
@@ -361,13 +368,17 @@ def test_the_rest_of_a_tour_is_drawn_anew_and_replayed(workspace: Path) -> None:
     own = busiest(plan)
     unit, at = own[0]["unit"], own[0]["end"]
     others = [r for r in visits(plan) if r["unit"] != unit]
-    before = rest_of(plan, unit, at)
+    before, first = rest_of(plan, unit, at), chances(plan)
     asked = ("patrol", "replan", plan, "-w", workspace, "--unit", unit, "--from", at)
     said = becalm(*asked, "--reason", "an arrest").stdout
     assert "Re-plan 1" in said
     after = visits(plan)
     assert [r for r in after if r["unit"] != unit] == others
     assert rest_of(plan, unit, at) != before
+    now = chances(plan)
+    assert all(now[cell_of(row)] > 0 for row in after)
+    assert {cell for cell in now if now[cell] != first[cell]}
+    assert all(abs(now[cell] - first[cell]) < 2e-6 for cell in now if cell[1] < at[:13])
     becalm(*asked, "--reason", "gone home sick", "--off-duty")
     assert rest_of(plan, unit, at) == []
     assert [r["index"] for r in held(plan)["commitment"]["replans"]] == [1, 2]  # type: ignore[index]  # ours

@@ -5,17 +5,17 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 
 from becalm.desk.core import Desk
 from becalm.desk.mark import leave_mark
-from becalm.desk.patrol_replan import apply_replan
+from becalm.desk.patrol_replan import drawn_again
 from becalm.desk.patrol_seed import PROGRAM, PURPOSE, audit_patrol, open_sealed, sealed_box, story_of
 from becalm.patrol.commitment import commitment_of, sampling_key
-from becalm.patrol.plan import fit_law, plan_bursts
+from becalm.patrol.plan import fit_law
 from becalm.patrol.request import Propensities, RouteLaw
 from becalm.patrol.seeds import SeedStory
 from becalm.publish.patrol_auditor import sha256_of_text
@@ -99,30 +99,13 @@ def replay_plan(desk: Desk, path: Path) -> PlanReplayed:
 def draw_again(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensities]:
     """Draw this plan again with this key; all that was not drawn is taken from it as it is."""
     _require_fitted(fit_law(plan.request), plan.law)
-    return _drawn(plan, key)
-
-
-def _drawn(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensities]:
-    made = plan_bursts(plan.request, key=key, law=plan.law)
-    again = PlanDocument.of(
-        replace(made, bound_bits=plan.bound_bits),
-        plan.request,
-        version=plan.version,
-        crs=plan.crs,
-        commitment={**plan.commitment, "replans": []},
-        sources=plan.sources,
-        capacity=plan.capacity,
-        notes=plan.notes,
-    )
-    for note in plan.commitment["replans"]:
-        again = apply_replan(again, note, key)
-    return again, made.propensities
+    return drawn_again(plan, key)
 
 
 def draw_sealed(desk: Desk, plan: PlanDocument) -> PlanDocument:
     """Draw this plan again from the seed that lies sealed in this workspace."""
     story = story_of(desk, str(plan.commitment.get("commitment") or ""))
-    return _drawn(plan, open_sealed(desk, story).key)[0]
+    return drawn_again(plan, open_sealed(desk, story).key)[0]
 
 
 def _require_fitted(fitted: RouteLaw, held: RouteLaw) -> None:

@@ -12,11 +12,13 @@ from typing import Any
 from becalm.desk.core import Desk
 from becalm.desk.mark import leave_mark
 from becalm.desk.patrol_seed import PURPOSE, SealedSeed, open_sealed, sealed_box, story_of
+from becalm.patrol.plan import plan_bursts
+from becalm.patrol.propensity import Redrawn, propensities_after
 from becalm.patrol.replan import Now, UnitState, replan_bursts, shift_of, state_of
-from becalm.patrol.request import UnitRoute
+from becalm.patrol.request import Propensities, UnitRoute
 from becalm.publish.folder import write_folder
 from becalm.publish.patrol_auditor import sha256_of_text
-from becalm.publish.patrol_folder import PLAN, PROPENSITIES, plan_files
+from becalm.publish.patrol_folder import PLAN, plan_files
 from becalm.publish.patrol_inputs import instant
 from becalm.publish.patrol_plan import PlanDocument
 from becalm.publish.patrol_read import read_plan
@@ -82,7 +84,7 @@ def replan_patrol(desk: Desk, path: Path, question: ReplanQuestion) -> PlanRepla
     }
     leave_mark(desk, "patrol_replan_begun", purpose=PURPOSE, facts=facts)
     new = apply_replan(plan, note, sealed.key)
-    files = plan_files(new, (folder / PROPENSITIES).read_bytes())
+    files = plan_files(new, drawn_again(new, sealed.key)[1])
     _record(desk, sealed, new, files, question)
     write_folder(folder, files, kind=PLAN)
     before, after = set(plan.bursts), set(new.bursts)
@@ -92,10 +94,9 @@ def replan_patrol(desk: Desk, path: Path, question: ReplanQuestion) -> PlanRepla
 
 def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> PlanDocument:
     """The plan with the tours that this note names drawn anew: the same note and key give the same plan."""
-    states = tuple(_state(held) for held in note["states"])
-    at = datetime.fromisoformat(note["at"])
-    now = Now(plan.law, plan.routes, at, int(note["index"]), key)
-    tours = {(route.unit, route.day): route for route in replan_bursts(plan.request, now, states)}
+    step = _step(plan, note, key)
+    drawn = replan_bursts(plan.request, step.now, step.states)
+    tours = {(route.unit, route.day): route for route in drawn}
     routes = tuple(_route_of(route, tours) for route in plan.routes)
     bursts = tuple(
         sorted(
@@ -107,6 +108,32 @@ def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> Pla
     return replace(
         _with_dosage(plan, bursts), routes=routes, commitment={**plan.commitment, "replans": replans}
     )
+
+
+def drawn_again(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensities]:
+    """The first draw of this plan and its re-plans, with the chances of a start under the laws that held."""
+    made = plan_bursts(plan.request, key=key, law=plan.law)
+    again = PlanDocument.of(
+        replace(made, bound_bits=plan.bound_bits),
+        plan.request,
+        version=plan.version,
+        crs=plan.crs,
+        commitment={**plan.commitment, "replans": []},
+        sources=plan.sources,
+        capacity=plan.capacity,
+        notes=plan.notes,
+    )
+    steps = []
+    for note in plan.commitment["replans"]:
+        steps.append(_step(again, note, key))
+        again = apply_replan(again, note, key)
+    return again, propensities_after(plan.request, plan.law, key, made.propensities, steps)
+
+
+def _step(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> Redrawn:
+    at = datetime.fromisoformat(note["at"])
+    now = Now(plan.law, plan.routes, at, int(note["index"]), key)
+    return Redrawn(now, tuple(_state(held) for held in note["states"]))
 
 
 def _route_of(route: UnitRoute, tours: Mapping[tuple[str, Any], UnitRoute]) -> UnitRoute:

@@ -82,24 +82,34 @@ def replan_bursts(request: PlanRequest, now: Now, states: tuple[UnitState, ...])
     lost is owed in the next period. Bursts of a tour that have begun, or to which its unit is on the way,
     stay unless it is off duty. Raises PlanError, with every reason, where a state cannot be.
     """
-    routes = {state.unit: _route_at(request, now, state) for state in states}
+    routes = {state.unit: route_at(request, now, state) for state in states}
     done = {unit: _kept(request, route, now.at, states) for unit, route in routes.items()}
-    names = set(routes)
+    parts = parts_of(request, now, states)
+    fresh = [route for part, standing in parts for route in _drawn(part, now, standing)]
+    new = {route.unit: route for route in fresh}
+    return tuple(_joined(routes[u], done[u], new.get(u), now.replan) for u in sorted(routes))
+
+
+def parts_of(
+    request: PlanRequest, now: Now, states: tuple[UnitState, ...]
+) -> tuple[tuple[Area, tuple[Burst, ...]], ...]:
+    """What is drawn anew: each area with these units alone, each where it is, and the bursts that stand."""
+    routes = {state.unit: route_at(request, now, state) for state in states}
     concerned = {id(route) for route in routes.values()}
     standing = [b for route in now.routes for b in route.bursts if id(route) not in concerned]
     standing += request.earlier
-    standing += [burst for bursts in done.values() for burst in bursts]
-    fresh: list[UnitRoute] = []
+    standing += [b for route in routes.values() for b in _kept(request, route, now.at, states)]
+    found = []
     for area in sorted({route.area for route in routes.values()}):
         here = [s for s in states if routes[s.unit].area == area and s.on_duty]
         if here:
             part = _area_from(request, now, area, {s.unit: (s, routes[s.unit]) for s in here})
-            fresh += _drawn(part, now, tuple(standing))
-    new = {route.unit: route for route in fresh}
-    return tuple(_joined(routes[u], done[u], new.get(u), now.replan) for u in sorted(names))
+            found.append((part, tuple(standing)))
+    return tuple(found)
 
 
-def _route_at(request: PlanRequest, now: Now, state: UnitState) -> UnitRoute:
+def route_at(request: PlanRequest, now: Now, state: UnitState) -> UnitRoute:
+    """The tour that a unit is on at the moment."""
     for route in now.routes:
         if route.unit == state.unit:
             hours = shift_of(request, route).hours

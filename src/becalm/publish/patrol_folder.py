@@ -34,7 +34,7 @@ NAMES: Final = (
 def plan_files(plan: PlanDocument, propensities: Propensities | bytes) -> dict[str, str | bytes]:
     """Every file of a plan's folder by name; the same bytes for the same plan.
 
-    `propensities` are those of the first draw, or its file as it stands: a re-plan leaves it as it is.
+    `propensities` are those of the laws that held in the end, or their file as it stands.
     """
     chances = propensities if isinstance(propensities, bytes) else propensities_csv(propensities)
     visits = visits_csv(plan.request, plan.bursts)
