@@ -32,6 +32,7 @@ from becalm.find.hotspots import find_hotspots as find_places
 from becalm.find.plugin import OWN, NamedFinder
 from becalm.publish.hotspots import hotspots_csv, hotspots_geojson, require_known_ending, write_hotspots
 from becalm.tables.cells import hour_profiles
+from becalm.tables.hours import HourPolicy
 from becalm.tables.place_facts import facts_of_places
 from becalm.tables.spots import boroughs_of_cells
 from becalm.terms.hotspot import Backtest, HotspotList
@@ -110,7 +111,8 @@ def find_hotspots(
         source=evidence.counts.source,
         unit=evidence.unit.unit,
     )
-    known = facts_for(rules, evidence.incidents, field.counts, field.places, evidence.targets.target)
+    policy = HourPolicy(desk.workspace.city.time_zone, question.settings.longest_window_h)
+    known = facts_for(rules, evidence.incidents, field.counts, field.places, evidence.targets.target, policy)
     listed = find_places(
         field.counts,
         evidence.targets,
@@ -124,7 +126,7 @@ def find_hotspots(
         harm=harm,
         rng=np.random.default_rng(drawn),
     )
-    described = _describe(evidence, field, listed)
+    described = _describe(evidence, field, listed, policy)
     warned = replace(described, warnings=(*said, *evidence.warnings, *field.warnings, *described.warnings))
     settled = replace(question, settings=rules.applied_to(question.settings))
     extra = {**rule_parameters(question.rules, rules), **_named(chosen_by), **field.parameters}
@@ -179,10 +181,10 @@ def _named(finder: NamedFinder | None) -> dict[str, str]:
     return {"finder": finder.name} if finder else {}
 
 
-def _describe(evidence: Evidence, field: Field, listed: HotspotList) -> HotspotList:
+def _describe(evidence: Evidence, field: Field, listed: HotspotList, policy: HourPolicy) -> HotspotList:
     if field.places is not None:
         asked = [h.column for h in listed.hotspots]
-        facts = facts_of_places(evidence.incidents, field.places, asked, target=listed.target)
+        facts = facts_of_places(evidence.incidents, field.places, asked, target=listed.target, policy=policy)
         return describe_places(listed, boroughs=facts.boroughs, hours=facts.hours)
     cells = [(h.column, h.row) for h in listed.hotspots]
     columns, rows = np.array(cells, dtype=np.int64).T
@@ -190,7 +192,7 @@ def _describe(evidence: Evidence, field: Field, listed: HotspotList) -> HotspotL
     return describe_places(
         listed,
         boroughs=boroughs_of_cells(evidence.incidents, cell_m=listed.cell_m, cells=cells),
-        hours=hour_profiles(target, cell_m=listed.cell_m, columns=columns, rows=rows),
+        hours=hour_profiles(target, cell_m=listed.cell_m, columns=columns, rows=rows, policy=policy),
     )
 
 
@@ -219,6 +221,7 @@ def _run(
             "separation_m": settings.separation_m,
             "level": settings.level,
             "draws": settings.draws,
+            "longest_window_h": settings.longest_window_h,
             **question.unit.parameters,
             **(extra or {}),
         },

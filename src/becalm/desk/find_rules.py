@@ -19,6 +19,7 @@ from becalm.ingest.list_rules import read_list_rules
 from becalm.methods.place_set import PlaceSet
 from becalm.store.manifest import sha256_of
 from becalm.tables.cells import hour_profiles
+from becalm.tables.hours import HourPolicy
 from becalm.tables.place_facts import PlaceFacts, facts_of_places
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.spots import boroughs_of_cells
@@ -79,17 +80,20 @@ def facts_for(
     counts: PlaceCounts | PointCounts,
     places: PlaceSet | None,
     target: tuple[str, ...],
+    policy: HourPolicy | None = None,
 ) -> PlaceFacts | None:
     """The areas and hours of all places, where a rule asks for them (counts by point come with places)."""
     if not (rules.areas or rules.hours):
         return None
     if places is not None or isinstance(counts, PointCounts):
-        return facts_of_places(incidents, places, range(places.size), target=target) if places else None
+        if places is None:
+            return None
+        return facts_of_places(incidents, places, range(places.size), target=target, policy=policy)
     columns, rows = np.unique(np.stack([counts.columns, counts.rows]), axis=1)
     of_target = incidents.filter(incidents.offence_group.isin(list(target)))
     return PlaceFacts(
         boroughs_of_cells(incidents, cell_m=counts.cell_m, cells=None),
-        hour_profiles(of_target, cell_m=counts.cell_m, columns=columns, rows=rows),
+        hour_profiles(of_target, cell_m=counts.cell_m, columns=columns, rows=rows, policy=policy),
     )
 
 

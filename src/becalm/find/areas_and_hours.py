@@ -45,7 +45,7 @@ def share_in_hours(facts: PlaceFacts | None, places: CellGrid | PlaceSet, hours:
         where fewer than half of the records carry an hour.
     """
     known = facts.hours if facts else None
-    timed, untimed = (int(known.counts.sum()), int(known.without_hour.sum())) if known else (0, 0)
+    timed, untimed = (round(known.counts.sum()), int(known.without_hour.sum())) if known else (0, 0)
     if known is None or not timed or timed < LEAST_WITH_HOUR * (timed + untimed):
         raise QuestionError(
             f"{timed:,} of {timed + untimed:,} records of the target carry an hour: too few for a list of "

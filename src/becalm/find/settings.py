@@ -16,7 +16,8 @@ class FindSettings:
     interval of the list. `near_m` and `around_m` are the standard deviations of the two circles of
     neighbours. Their half-life is chosen among `half_lives` (months; infinite is plain counting); a place's
     own memory mixes those of `own_half_lives`, and near repeats fade with `repeat_half_life`. All is fitted
-    on the last `training_months` that have `least_history` months before them.
+    on the last `training_months` that have `least_history` months before them. A record with a window of at
+    most `longest_window_h` hours is spread over it in profiles of the week.
     """
 
     count: int = 250
@@ -31,12 +32,15 @@ class FindSettings:
     training_months: int = 12
     least_history: int = 3
     least_incidents: int = 100
+    longest_window_h: float = 12.0
 
     def __post_init__(self) -> None:
         if self.count < 1:
             raise UsageError(f"A list of {self.count} places is empty. Ask for at least 1.")
         if not (math.isfinite(self.separation_m) and self.separation_m >= 0.0):
             raise UsageError(f"A separation of {self.separation_m} m is none. Give 0 or more.")
+        if not (math.isfinite(self.longest_window_h) and self.longest_window_h >= 0.0):
+            raise UsageError(f"A window of {self.longest_window_h} hours is none. Give 0 or more, e.g. 12.")
         if not 0.0 < self.level < 1.0:
             raise UsageError(f"The level {self.level} is not between 0 and 1. Give 0.8 for 80 %.")
         if self.draws < 100:

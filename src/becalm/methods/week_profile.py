@@ -7,8 +7,11 @@ Mosimann, Biometrika 49 (1962) 65-82).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betaincc, betaincinv
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -37,6 +40,39 @@ def week_profiles(counts: Floats, neighbourhood: Ints | None = None) -> Floats:
     weight = shrinkage_weight(counts, whole)
     priors = _priors(counts, whole, neighbourhood)
     return np.stack([week_profile(row, prior, weight) for row, prior in zip(counts, priors, strict=True)])
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """Of each row: the first hour of its busiest run, the share of that with its interval, and `sure`.
+
+    `sure` is the least probability that the run holds more than an average run of as many hours, allowing for
+    its having been picked as the busiest of all that fit into a week side by side (Bonferroni).
+    """
+
+    start: Ints
+    share: Floats
+    low: Floats
+    high: Floats
+    sure: Floats
+
+
+def busiest_hours(counts: Floats, profiles: Floats, *, hours: int, level: float) -> Peaks:
+    """Which `hours` in a row hold most of each row's week, round the clock, and how sure is that?
+
+    Each row's week is taken as known like a count of its own events and of those that its neighbourhood is
+    worth, at most all events there are: the share of a run is then beta.
+    """
+    whole = counts.sum(axis=0)
+    worth = np.minimum(counts.sum(axis=1) + shrinkage_weight(counts, whole), max(float(whole.sum()), 1.0))
+    runs = np.sum([np.roll(profiles, -step, axis=1) for step in range(hours)], axis=0)
+    start = runs.argmax(axis=1)
+    share = np.clip(runs[np.arange(len(runs)), start], 1e-9, 1.0 - 1e-9)
+    inside, outside = worth * share, worth * (1.0 - share)
+    low, high = (betaincinv(inside, outside, q) for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
+    doubt = 1.0 - betaincc(inside, outside, hours / HOURS_OF_WEEK)
+    sure = np.maximum(1.0 - doubt * (HOURS_OF_WEEK // hours), 0.0)
+    return Peaks(start, share, np.minimum(low, share), np.maximum(high, share), np.asarray(sure))
 
 
 def week_profile(counts: Floats, whole: Floats, weight: float) -> Floats:

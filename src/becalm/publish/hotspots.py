@@ -180,6 +180,22 @@ def _properties(h: Hotspot) -> dict[str, Any]:
         "borough": h.borough,
         **harm_properties(h),
         "profile": None if h.profile is None else [round(share, 6) for share in h.profile],
+        "peak": _peak(h),
+    }
+
+
+def _peak(h: Hotspot) -> dict[str, Any] | None:
+    """The busiest hours of the place's week, with how sure they are; None where no times are known."""
+    if h.peak is None:
+        return None
+    share = h.peak.share
+    return {
+        "start_hour_of_week": h.peak.start,
+        "hours": h.peak.hours,
+        "share": round(share.value, 4),
+        "share_low": round(share.low, 4),
+        "share_high": round(share.high, 4),
+        "sure": round(h.peak.sure, 4),
     }
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from ibis import Table
 from numpy.typing import NDArray
 
+from becalm.tables.hours import COLUMNS, HourPolicy, HourWeights, hours_of, weigh_hours
 from becalm.tables.tally import FRESH_DAYS, HourCounts, PlaceCounts
 from becalm.tables.totals import months_between, scope_of
 from becalm.terms.errors import UsageError
@@ -81,11 +82,13 @@ def hour_profiles(
     rows: NDArray[np.int64],
     groups: Sequence[str] | None = None,
     months: Sequence[str] | None = None,
+    policy: HourPolicy | None = None,
 ) -> HourCounts:
     """In which hours of the week did the incidents of these cells happen?
 
-    Cell i is (columns[i], rows[i]); each cell should be named once. Records without an hour are
-    counted apart, so that a profile made of few of them can be told from a whole one.
+    Cell i is (columns[i], rows[i]); each cell should be named once. With a policy, records of a window are
+    spread over its hours. Records without an hour are counted apart, so that a profile made of few of them
+    can be told from a whole one.
     """
     _refuse_no_size(cell_m)
     cells = _with_cells(wanted(incidents, groups, months), cell_m)
@@ -93,10 +96,12 @@ def hour_profiles(
     asked = np.asarray(columns, np.int64) * 2**32 + np.asarray(rows, np.int64)
     if asked.size <= FEW_CELLS:
         cells = cells.filter(key.isin(asked.tolist())) if asked.size else cells.limit(0)
+    timed = hours_of(cells, policy)
     found = (
-        cells.group_by("column", "row", hour=cells.hour_of_week.fill_null(HOURS).cast("int64"))
-        .agg(n=cells.count())
+        timed.group_by("column", "row", "hour", "since", "until")
+        .agg(n=timed.count())
         .filter(ibis._.column.notnull())
+        .order_by("column", "row", "hour", "since", "until")
         .to_pyarrow()
     )
     order = np.argsort(asked, kind="stable")
@@ -105,15 +110,30 @@ def hour_profiles(
     hit = np.zeros(keys.size, bool)
     inside = position < asked.size
     hit[inside] = asked[order][position[inside]] == keys[inside]
-    counts = np.zeros((asked.size, HOURS + 1), np.int64)
-    counts[order[position[hit]], _integers(found["hour"])[hit]] = _integers(found["n"])[hit]
-    return HourCounts(
+    row = np.full(keys.size, asked.size, np.int64)
+    row[hit] = order[position[hit]]
+    return hour_counts(
+        weigh_hours(found, policy),
+        row,
         cell_m=float(cell_m),
         columns=np.asarray(columns, np.int64),
         rows=np.asarray(rows, np.int64),
-        counts=counts[:, :HOURS],
-        without_hour=counts[:, HOURS],
     )
+
+
+def hour_counts(
+    weights: HourWeights,
+    place: NDArray[np.int64],
+    *,
+    cell_m: float,
+    columns: NDArray[np.int64],
+    rows: NDArray[np.int64],
+) -> HourCounts:
+    """The weights summed by place: row i of the table they come from belongs to place[i], n for none."""
+    counts = np.zeros((len(columns) + 1, COLUMNS))
+    np.add.at(counts, (place[weights.rows], weights.hours), weights.weights)
+    apart = np.rint(counts[:-1, HOURS:]).astype(np.int64)
+    return HourCounts(cell_m, columns, rows, counts[:-1, :HOURS], apart.sum(axis=1), apart[:, 1])
 
 
 def _refuse_no_size(cell_m: float) -> None:

@@ -10,7 +10,8 @@ import numpy as np
 from ibis import Table
 from numpy.typing import NDArray
 
-from becalm.tables.cells import HOURS, positions
+from becalm.tables.cells import hour_counts, positions
+from becalm.tables.hours import HourPolicy, hours_of, weigh_hours
 from becalm.tables.tally import HourCounts
 
 Ints = NDArray[np.int64]
@@ -41,12 +42,17 @@ class PlaceFacts:
 
 
 def facts_of_places(
-    incidents: Table, places: Located, asked: Sequence[int], *, target: Sequence[str]
+    incidents: Table,
+    places: Located,
+    asked: Sequence[int],
+    *,
+    target: Sequence[str],
+    policy: HourPolicy | None = None,
 ) -> PlaceFacts:
     """Which borough do most records of each asked place name, and in which hours did its target happen?"""
     rows = incidents.filter(incidents.easting_m.notnull() & incidents.northing_m.notnull())
     of_target = rows.filter(rows.offence_group.isin(list(target)))
-    return PlaceFacts(_boroughs(rows, places, asked), _hours(of_target, places, asked))
+    return PlaceFacts(_boroughs(rows, places, asked), _hours(of_target, places, asked, policy))
 
 
 def _boroughs(rows: Table, places: Located, asked: Sequence[int]) -> dict[Key, str]:
@@ -62,14 +68,18 @@ def _boroughs(rows: Table, places: Located, asked: Sequence[int]) -> dict[Key, s
     return {(i, 0): names[int(counts[i].argmax())] for i in asked if counts[i].any()}
 
 
-def _hours(rows: Table, places: Located, asked: Sequence[int]) -> HourCounts:
-    hour = rows.hour_of_week.fill_null(HOURS).cast("int64")
-    found = rows.group_by("easting_m", "northing_m", hour=hour).agg(n=rows.count()).to_pyarrow()
+def _hours(rows: Table, places: Located, asked: Sequence[int], policy: HourPolicy | None) -> HourCounts:
+    timed = hours_of(rows, policy)
+    keys = ("easting_m", "northing_m", "hour", "since", "until")
+    found = timed.group_by(*keys).agg(n=timed.count()).order_by(*keys).to_pyarrow()
     at = places.locate(found["easting_m"].to_numpy(), found["northing_m"].to_numpy())
     column = np.full(places.size + 1, len(asked), dtype=np.int64)
     column[list(asked)] = np.arange(len(asked))
-    counts = np.zeros((len(asked) + 1, HOURS + 1), dtype=np.int64)
-    np.add.at(counts, (column[at], np.asarray(found["hour"].to_numpy(), np.int64)), found["n"].to_numpy())
     numbers: Ints = np.array(asked, dtype=np.int64)
-    kept = counts[:-1]
-    return HourCounts(places.width_m, numbers, np.zeros_like(numbers), kept[:, :HOURS], kept[:, HOURS])
+    return hour_counts(
+        weigh_hours(found, policy),
+        column[at],
+        cell_m=places.width_m,
+        columns=numbers,
+        rows=np.zeros_like(numbers),
+    )

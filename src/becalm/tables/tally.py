@@ -83,15 +83,17 @@ class PlaceCounts:
 class HourCounts:
     """Counts of given cells by hour of the week, 0 for Monday 00:00 to 167 for Sunday 23:00, city time.
 
-    `counts[i, h]` belongs to cell (columns[i], rows[i]); `without_hour[i]` counts its records whose
-    hour is not known.
+    `counts[i, h]` belongs to cell (columns[i], rows[i]): whole records where the hour is known, shares of
+    records whose window holds it. `without_hour[i]` counts its records that are in no hour; of them
+    `too_long[i]` have a window too long to say.
     """
 
     cell_m: float
     columns: NDArray[np.int64]
     rows: NDArray[np.int64]
-    counts: NDArray[np.int64]
+    counts: NDArray[np.float64]
     without_hour: NDArray[np.int64]
+    too_long: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True, slots=True)

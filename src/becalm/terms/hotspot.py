@@ -34,6 +34,19 @@ class PlaceShape:
 
 
 @dataclass(frozen=True, slots=True)
+class PeakHours:
+    """The busiest run of hours of a place's week: its first hour of the week, length, share, and how sure.
+
+    `sure` is the least probability that it holds more of the week than an average run of as many hours.
+    """
+
+    start: int
+    hours: int
+    share: Estimate
+    sure: float
+
+
+@dataclass(frozen=True, slots=True)
 class Hotspot:
     """One place on the list: a square cell, clipped to the boundary where there is one, or any other `shape`.
 
@@ -41,7 +54,7 @@ class Hotspot:
     that the place belongs to the true top `count` of the list. `rank_low` and `rank_high` hold the
     true rank with the list's `level`. Places of one `tie_group` cannot be told apart from the first
     of the group. `profile` is the share of the week in each of its 168 hours, or None where the
-    records carry no times. The cell covers eastings [column * cell_m, (column + 1) * cell_m) from the
+    records carry no times, and `peak` its busiest hours. The cell covers eastings [column * cell_m, (column + 1) * cell_m) from the
     origin of the coordinate system, northings likewise. A place with a `shape` has its number among
     all places as its column, row 0, and `cell_m` is how wide it nominally is. `harm` is there where it was
     asked for; `expected` counts incidents whatever the list is ranked by.
@@ -62,6 +75,7 @@ class Hotspot:
     profile: tuple[float, ...] | None = None
     shape: PlaceShape | None = None
     harm: PlaceHarm | None = None
+    peak: PeakHours | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.p_top <= 1.0:

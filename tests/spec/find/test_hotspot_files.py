@@ -33,6 +33,7 @@ PROPERTIES = [
     "tie_group",
     "borough",
     "profile",
+    "peak",
 ]
 BOUNDARY = shapely.box(530_000, 180_000, 530_950, 180_950)
 

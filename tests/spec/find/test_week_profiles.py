@@ -5,7 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from becalm.methods.week_profile import shrinkage_weight, smooth_week, week_profile, week_profiles
+from becalm.methods.week_profile import (
+    busiest_hours,
+    shrinkage_weight,
+    smooth_week,
+    week_profile,
+    week_profiles,
+)
 
 FRIDAY_22 = 4 * 24 + 22
 
@@ -77,3 +83,25 @@ def test_where_neighbourhoods_do_not_differ_they_make_no_difference():
 def test_no_hours_at_all_make_no_profile():
     with pytest.raises(ValueError, match="no event with an hour"):
         week_profiles(np.zeros((3, 168)))
+
+
+def test_the_busiest_hours_are_found_round_the_clock_and_surer_with_more_records():
+    rng = np.random.default_rng(4)
+    shape = np.ones(168)
+    shape[[166, 167, 0, 1]] = 8.0
+    few, many = (rng.multinomial(n, shape / shape.sum(), size=20).astype(float) for n in (10, 400))
+    for counts in (few, many):
+        peaks = busiest_hours(counts, week_profiles(counts), hours=4, level=0.8)
+        assert set(peaks.start.tolist()) <= {165, 166, 167}
+        assert (peaks.low <= peaks.share).all()
+        assert (peaks.share <= peaks.high).all()
+    wide, narrow = (busiest_hours(c, week_profiles(c), hours=4, level=0.8) for c in (few, many))
+    assert (wide.high - wide.low).mean() > 2 * (narrow.high - narrow.low).mean()
+    assert narrow.sure.min() > 0.99
+    assert wide.sure.mean() < narrow.sure.mean()
+
+
+def test_an_even_week_has_no_sure_peak():
+    counts = np.random.default_rng(4).multinomial(30, np.full(168, 1 / 168), size=50).astype(float)
+    peaks = busiest_hours(counts, week_profiles(counts), hours=4, level=0.8)
+    assert peaks.sure.mean() < 0.9
