@@ -97,7 +97,7 @@ def test_records_by_month_alone_cannot_tell_repeats(workspace):
     assert "carry a month and no day" in done.output
 
 
-@pytest.mark.parametrize("edges", ["200,100", "a,b"])
+@pytest.mark.parametrize("edges", ["200,100", "a,b", "100,nan", "0,100"])
 def test_edges_that_cannot_be_are_refused(workspace, edges):
     done = becalm("find", "near-repeats", "-w", workspace, "--source", "dated", "--metres", edges)
     assert done.exit_code == 2
@@ -108,3 +108,110 @@ def test_outbreaks_say_that_looking_everywhere_was_paid_for(workspace):
     done = becalm("find", "outbreaks", "-w", workspace, "--source", "monthly", "--orders", 19)
     assert done.exit_code == 0, done.output
     assert "every circle and run looked at" in done.stdout
+
+
+@pytest.mark.parametrize("step", ["week", "day"])
+def test_outbreaks_of_weeks_and_days_are_told_by_their_days(workspace, step):
+    asked = ("find", "outbreaks", "-w", workspace, "--source", "dated", "--orders", 19, "--step", step)
+    done = becalm(*asked, "--format", "json", "--seed", 1)
+    assert done.exit_code == 0, done.output
+    told = json.loads(done.stdout)
+    assert (told["step"], told["last"]) == (step, "2019-04-30")
+    for found in told["outbreaks"]:
+        lasts = (date.fromisoformat(found["last"]) - date.fromisoformat(found["first"])).days + 1
+        assert lasts <= {"week": 4 * 7, "day": 14}[step]
+    assert f"{step}s:" in becalm(*asked).stdout
+
+
+def test_records_by_month_alone_have_no_outbreaks_of_weeks(workspace):
+    done = becalm("find", "outbreaks", "-w", workspace, "--source", "monthly", "--step", "week")
+    assert done.exit_code == 5
+    assert "carry a month and no day" in done.output
+    assert "leave --step out" in done.output
+
+
+@pytest.mark.parametrize(
+    "words", [("--longest", 16), ("--longest", 0), ("--radius-m", 0), ("--radius-m", "nan")]
+)
+def test_a_scan_that_cannot_be_is_refused(workspace, words):
+    done = becalm("find", "outbreaks", "-w", workspace, "--source", "dated", *words)
+    assert done.exit_code == 2
+    assert "Give a --radius-m above 0" in done.output
+
+
+@pytest.mark.parametrize("days", ["7,nan", "7.5", "-7,7"])
+def test_delays_that_are_no_whole_days_are_refused(workspace, days):
+    done = becalm("find", "near-repeats", "-w", workspace, "--source", "dated", f"--days={days}")
+    assert done.exit_code == 2
+    assert "--days" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("hotspots", "--count", 0), 2, "Ask for at least 1"),
+        (("clusters", "--level", "nan"), 2, "e.g. 0.05"),
+        (("clusters", "--months", 17), 2, "16 months on record"),
+        (("outbreaks", "--level", 7), 2, "e.g. 0.05"),
+        (("backtest", "--area-share", 1.5), 2, "e.g. 0.01"),
+        (("backtest", "--origins", 99), 5, "16 months"),
+        (("hotspots", "--cell-m", "nan"), 2, "has no size"),
+        (("hotspots", "--target", "robery"), 2, "Did you mean 'robbery'"),
+        (("hotspots", "--since", "2030-01"), 2, "runs from 2018-01 to 2019-04"),
+        (("hotspots", "--when", "night"), 5, "carry an hour"),
+    ],
+)
+def test_what_cannot_be_is_refused_with_its_remedy(workspace, words, code, says):
+    done = becalm("find", *words, "-w", workspace, "--source", "monthly")
+    assert done.exit_code == code, done.output
+    assert says in done.output
+
+
+@pytest.mark.parametrize(
+    ("each", "spread", "says"),
+    [(10, 0, "lie in one single cell"), (1, 900, "need 100")],
+)
+@pytest.mark.parametrize("question", ["hotspots", "clusters", "outbreaks"])
+def test_events_that_are_few_or_all_on_one_point_are_refused(tmp_path, question, each, spread, says):
+    becalm("init", tmp_path / "w")
+    rng = np.random.default_rng(1)
+    with open_desk(tmp_path / "w").archive.intake() as intake:
+        for month in MONTHS:
+            at = {"offence_group": "robbery", "northing_m": 180_000.0, "location_quality": "exact"}
+            rows = [
+                {**at, "easting_m": 530_000 + spread * float(rng.random()), "month": month}
+                for _ in range(each)
+            ]
+            intake.add(
+                Part("incidents", "drawn", month, incidents(rows)),
+                as_of=date(2020, 6, 1),
+                input_file="drawn",
+                input_sha256=month,
+                recipe="drawn",
+                recipe_sha256="1",
+            )
+        intake.commit()
+    done = becalm("find", question, "-w", tmp_path / "w")
+    assert done.exit_code == 5, done.output
+    assert says in done.output
+    assert "{" not in done.output
+
+
+@pytest.mark.parametrize(
+    ("outline", "says"),
+    [
+        ([[[float("nan"), 51.5], [-0.1, 51.6], [-0.2, 51.6], [float("nan"), 51.5]]], "broken coordinates"),
+        ([[[-0.1, 51.5], [0.0, 51.6], [0.0, 51.5], [-0.1, 51.6], [-0.1, 51.5]]], "Self-intersection"),
+        ([[[9.0, 51.5], [9.1, 51.5], [9.1, 51.6], [9.0, 51.5]]], "they are elsewhere"),
+        ([], "its features are empty"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Non closed ring")
+def test_areas_that_are_broken_empty_or_elsewhere_are_refused(workspace, tmp_path, outline, says):
+    shape = {"type": "Polygon", "coordinates": outline}
+    one = {"type": "Feature", "properties": {"beat": "A"}, "geometry": shape}
+    file = tmp_path / "beats.geojson"
+    file.write_text(json.dumps({"type": "FeatureCollection", "features": [one]}))
+    done = becalm("find", "clusters", "-w", workspace, "--source", "dated", "--unit", "own", "--places", file)
+    assert done.exit_code in (4, 5), done.output
+    assert says in done.output

@@ -71,6 +71,43 @@ def test_each_kind_of_place_is_listed_with_its_own_geometry(place, words, kind, 
     assert layer["place_id"].tolist() == [f["properties"]["place_id"] for f in read["features"]]
 
 
+@pytest.mark.parametrize(
+    ("words", "kind"),
+    [
+        ((), "cell"),
+        (("--unit", "hexagon", "--turn-deg", 20), "hexagon"),
+        (("--unit", "h3", "--h3-resolution", 9), "h3"),
+        (("--unit", "own", "--places", "beats.gpkg"), "own"),
+        (("--unit", "segment", "--places", "streets.gpkg", "--snap-m", 80), "segment"),
+    ],
+)
+def test_clusters_and_outbreaks_are_told_of_the_places_that_are_listed(place, words, kind):
+    words = [place / word if str(word).endswith(".gpkg") else word for word in words]
+    common = ("-w", place / "w", "-t", "robbery", "--format", "json", *words)
+    told = becalm("find", "clusters", *common, "--count", 6, "--adjust", "Holm")
+    assert told.exit_code == 0, told.output
+    clusters = json.loads(told.stdout)
+    assert (clusters["kind"], clusters["adjustment"]) == (kind, "Holm")
+    listed = [f["properties"]["place_id"] for f in asked(place, *words)["features"]]
+    assert [c["place_id"] for c in clusters["clusters"]] == listed
+    found = becalm("find", "outbreaks", *common, "--orders", 19, "--seed", 1)
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["kind"] == kind
+
+
+@pytest.mark.parametrize("question", ["clusters", "outbreaks"])
+def test_floating_boxes_are_no_ground_for_a_test(place, question):
+    done = becalm("find", question, "-w", place / "w", "-t", "robbery", "--unit", "box", "--cell-m", 100)
+    assert done.exit_code == 5
+    assert "stands out by its making" in done.output
+    assert "--unit square --cell-m 100" in done.output
+
+
+def test_near_repeats_pair_points_and_say_so():
+    done = becalm("find", "near-repeats", "--help")
+    assert "no --unit" in " ".join(done.output.split())
+
+
 def test_a_list_of_streets_is_measured_in_kilometres_of_street(place):
     streets = ("--unit", "segment", "--places", place / "streets.gpkg", "--snap-m", 80)
     shown = becalm("find", "hotspots", "-w", place / "w", "-t", "robbery", "--count", 6, *streets)

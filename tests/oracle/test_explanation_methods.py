@@ -8,16 +8,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import shapely
 from statsmodels.stats.multitest import multipletests
 
+from becalm.find.place_kinds import own_places
 from becalm.methods.local_association import getis_ord, local_moran, permutation_p, upper_tail
 from becalm.methods.multiplicity import adjust
 from becalm.methods.near_repeat import local_knox, near_repeats
 from becalm.methods.neighbour_sums import ListedNeighbours, RasterNeighbours
+from becalm.methods.place_set import PlaceSet
 from becalm.methods.point_counts import count_points
 from becalm.methods.scan import scan
 
 SIDE = 40
+AROUND = shapely.box(0, 0, 5_000, 5_000)
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +61,38 @@ def test_gi_star_is_what_esda_computes(raster: np.ndarray, queens: object) -> No
     theirs = esda_g(raster.astype(float), queens, 0).Zs
     assert np.abs(getis_ord(raster.astype(float), whole()) - theirs).max() < 1e-9
     assert np.abs(getis_ord(raster.astype(float), listed(queens)) - theirs).max() < 1e-9
+
+
+@pytest.fixture(scope="module")
+def beats() -> PlaceSet:
+    """400 areas of every shape and size: the cells of random middles, cut to a square."""
+    middles = np.random.default_rng(7).random((400, 2)) * 5_000
+    cells = shapely.get_parts(shapely.voronoi_polygons(shapely.MultiPoint(middles), extend_to=AROUND))
+    cut = shapely.intersection(cells, AROUND)
+    return own_places([f"B{i}" for i in range(len(cut))], np.asarray(cut, dtype=object), None)
+
+
+def test_on_areas_of_any_shape_gi_star_and_local_moran_are_esdas(beats: PlaceSet) -> None:
+    """Which areas touch is given to esda as shapely's own relation says it, area by area."""
+    values = np.random.default_rng(8).poisson(np.random.default_rng(9).gamma(0.5, 4.0, beats.size))
+    touching = {
+        i: np.flatnonzero(shapely.distance(outline, beats.outlines) < 1e-6).tolist()
+        for i, outline in enumerate(beats.outlines)
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import esda
+        import libpysal
+
+        weights = libpysal.weights.W({i: [j for j in js if j != i] for i, js in touching.items()})
+        moran = esda.Moran_Local(values.astype(float), weights, permutations=99, seed=1)
+    own = beats.neighbours()
+    assert len(set(own.numbers().tolist())) > 5
+    theirs = esda_g(values.astype(float), weights, 0).Zs
+    assert np.abs(getis_ord(values.astype(float), own) - theirs).max() < 1e-9
+    ours = local_moran(values, own)
+    assert np.allclose(ours.statistic * (beats.size - 1) / beats.size, moran.Is, atol=1e-9)
+    assert np.array_equal(np.array([1, 3, 4, 2])[ours.quadrant], moran.q)
 
 
 def test_gi_star_on_a_ground_with_holes_is_what_a_list_of_neighbours_gives(raster: np.ndarray) -> None:

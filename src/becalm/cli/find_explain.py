@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from enum import StrEnum
 from typing import Annotated
 
 import typer
 
 from becalm.cli.find_asked import Asked
+from becalm.cli.find_units import AskedOfPlaces
 from becalm.cli.options import desk_of
 from becalm.cli.shared_options import with_options
 
 Orders = Annotated[int, typer.Option(help="How many random orders the figures are held against.", min=19)]
 Level = Annotated[float, typer.Option(help="The error rate below which something is called out.")]
+
+
+class StepOfTime(StrEnum):
+    """What runs are counted in."""
+
+    month = "month"
+    week = "week"
+    day = "day"
 
 
 def register(app: typer.Typer) -> None:
@@ -21,10 +32,10 @@ def register(app: typer.Typer) -> None:
     app.command("outbreaks")(outbreaks)
 
 
-@with_options(Asked, "asked")
+@with_options(AskedOfPlaces, "asked", without=("seed",))
 def clusters(
     context: typer.Context,
-    asked: Asked,
+    asked: AskedOfPlaces,
     months: Annotated[int, typer.Option(help="Clusters of how many last months.")] = 12,
     period_months: Annotated[int, typer.Option(help="The length of each period of the history.")] = 3,
     adjust: Annotated[
@@ -38,10 +49,12 @@ def clusters(
     from becalm.cli.find_explain_view import print_clusters
     from becalm.desk.find_explain import Clusters
     from becalm.desk.find_explain import clusters as explain
+    from becalm.desk.find_rules import RulesAsked
     from becalm.methods.multiplicity import Adjustment
 
     how = Clusters(months, period_months, cast("Adjustment", adjust), level)
-    told = explain(desk_of(context, asked.workspace), asked.question(), how, seed=asked.seed)
+    question = replace(asked.question_of_places(), rules=RulesAsked(overrides=True))
+    told = explain(desk_of(context, asked.workspace), question, how)
     print_clusters(told, asked.format)
 
 
@@ -58,14 +71,17 @@ def near_repeats(
     ] = False,
     orders: Orders = 999,
 ) -> None:
-    """Say whether after one incident another one nearby soon is likelier than chance alone explains."""
-    from becalm.cli.find_explain_view import edges_of, print_near_repeats
+    """Say whether after one incident another one nearby soon is likelier than chance alone explains.
+
+    Pairs of points are counted, so there is no --unit: which places compete does not matter.
+    """
+    from becalm.cli.find_explain_view import days_of, edges_of, print_near_repeats
     from becalm.desk.find_explain import Repeats
     from becalm.desk.find_explain import near_repeats as explain
 
     how = Repeats(
         edges_of(metres, "--metres"),
-        tuple(int(edge) for edge in edges_of(days, "--days")),
+        days_of(days, "--days"),
         orders,
         "manhattan" if manhattan else "euclidean",
     )
@@ -73,12 +89,20 @@ def near_repeats(
     print_near_repeats(told, asked.format)
 
 
-@with_options(Asked, "asked", without=("count",))
+@with_options(AskedOfPlaces, "asked", without=("count",))
 def outbreaks(
     context: typer.Context,
-    asked: Asked,
+    asked: AskedOfPlaces,
     radius_m: Annotated[float, typer.Option(help="The greatest radius of a circle, in metres.")] = 1000.0,
-    longest_months: Annotated[int, typer.Option(help="The longest an outbreak may last.")] = 3,
+    step: Annotated[
+        StepOfTime, typer.Option(help="What runs are counted in; weeks and days need records with days.")
+    ] = StepOfTime.month,
+    longest: Annotated[
+        int | None,
+        typer.Option(
+            help="The longest an outbreak may last, in steps.", show_default="3 months, 4 weeks or 14 days"
+        ),
+    ] = None,
     orders: Orders = 199,
     level: Level = 0.05,
 ) -> None:
@@ -87,6 +111,6 @@ def outbreaks(
     from becalm.desk.find_explain import Scan
     from becalm.desk.find_explain import outbreaks as explain
 
-    how = Scan(radius_m, longest_months, orders, level)
-    told = explain(desk_of(context, asked.workspace), asked.question(), how, seed=asked.seed)
+    how = Scan(radius_m, step.value, longest, orders, level)
+    told = explain(desk_of(context, asked.workspace), asked.question_of_places(), how, seed=asked.seed)
     print_outbreaks(told, asked.format)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
@@ -26,9 +27,19 @@ def edges_of(text: str, option: str) -> tuple[float, ...]:
         edges = tuple(float(part) for part in text.split(","))
     except ValueError as error:
         raise UsageError(f"{option} {text!r} holds no numbers. Write e.g. {option} 7,14,28.") from error
+    if not all(math.isfinite(edge) and edge > 0 for edge in edges):
+        raise UsageError(f"{option} {text!r} holds an edge that is none. Give numbers above 0.")
     if any(later <= earlier for earlier, later in pairwise(edges)):
         raise UsageError(f"{option} {text!r} does not rise. Write the smallest edge first.")
     return edges
+
+
+def days_of(text: str, option: str) -> tuple[int, ...]:
+    """Read "7,14,28" as rising numbers of whole days."""
+    edges = edges_of(text, option)
+    if any(edge != int(edge) for edge in edges):
+        raise UsageError(f"{option} {text!r} holds part of a day. Give whole days, e.g. {option} 7,14,28.")
+    return tuple(int(edge) for edge in edges)
 
 
 def print_clusters(told: ClusterMap, format: Format) -> None:
@@ -96,7 +107,11 @@ def print_near_repeats(told: NearRepeats, format: Format) -> None:
         for start, until in distances
     ]
     show_table(screen, headings, rows, left=("distance",))
-    _end(screen, told.warnings, "A ratio of 2 means twice the pairs that chance alone gives.")
+    _end(
+        screen,
+        told.warnings,
+        "A ratio of 2 means twice the pairs that chance alone gives. Points are paired, whatever the unit.",
+    )
 
 
 def print_outbreaks(told: Outbreaks, format: Format) -> None:
@@ -109,10 +124,10 @@ def print_outbreaks(told: Outbreaks, format: Format) -> None:
         screen,
         f"{told.incidents:,} incidents of {', '.join(told.target)}, {told.first} to {told.last}; "
         f"source {told.source}, as of {told.as_of}. Circles up to {told.radius_m:g} m and {told.longest} "
-        f"months: {len(sure)} beyond chance (p <= {told.level:g} against {told.orders} random orders, "
+        f"{told.step}s: {len(sure)} beyond chance (p <= {told.level:g} against {told.orders} random orders, "
         "every circle and run looked at).",
     )
-    headings = ("centre, m", "radius, m", "months", "observed", "expected", "p")
+    headings = ("centre, m", "radius, m", f"{told.step}s", "observed", "expected", "p")
     rows = [
         (
             f"{o.easting_m:.0f} {o.northing_m:.0f}",
@@ -128,7 +143,7 @@ def print_outbreaks(told: Outbreaks, format: Format) -> None:
     _end(
         screen,
         told.warnings,
-        "A place that always carries much is no outbreak, nor a month with more everywhere.",
+        f"A place that always carries much is no outbreak, nor a {told.step} with more everywhere.",
     )
 
 

@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from becalm.desk.core import Desk
-from becalm.desk.find_evidence import Evidence, FindQuestion, gather
-from becalm.find.clusters import explain_clusters
-from becalm.find.ground import lay_ground
-from becalm.find.hotspots import find_hotspots as find_places
+from becalm.desk.find_evidence import Evidence, Field, FindQuestion, gather, lay_field
+from becalm.desk.find_rules import rules_of
+from becalm.find.clusters import explain_clusters, list_numbers
+from becalm.find.ground import Ground, lay_ground
 from becalm.find.near_repeats import find_near_repeats
 from becalm.find.outbreaks import find_outbreaks
 from becalm.methods.multiplicity import Adjustment
 from becalm.methods.near_repeat import Distance
-from becalm.tables.events import event_points
-from becalm.terms.explanation import ClusterMap, NearRepeats, Outbreaks
+from becalm.tables.events import EventPoints, event_points
+from becalm.terms.errors import QuestionError
+from becalm.terms.explanation import ClusterMap, NearRepeats, Outbreaks, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +42,24 @@ class Repeats:
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """How far circles reach, how long they last, and how many random orders they are held against."""
+    """How far circles reach, in which steps and how long they last, and how many random orders are drawn."""
 
     radius_m: float = 1000.0
-    longest_months: int = 3
+    step: Step = "month"
+    longest: int | None = None  # of so many steps; without it, as many as suit the step
     orders: int = 199
     level: float = 0.05
 
 
-def clusters(desk: Desk, question: FindQuestion, how: Clusters, *, seed: int | None = None) -> ClusterMap:
+def clusters(desk: Desk, question: FindQuestion, how: Clusters) -> ClusterMap:
     """Are the listed places clusters, and since when?"""
-    drawn = desk.draw_seed() if seed is None else seed
     evidence = gather(desk, question)
-    ground = lay_ground(
-        evidence.counts, evidence.targets, boundary=evidence.boundary, settings=question.settings
-    )
-    listed = find_places(
-        evidence.counts,
-        evidence.targets,
-        crs=desk.workspace.city.crs,
-        boundary=evidence.boundary,
-        settings=question.settings,
-        rng=np.random.default_rng(drawn),
-    )
+    field = _partition(desk, evidence)
+    ground = _ground(evidence, field, question)
+    rules = rules_of(desk, question.rules, question.settings)
     told = explain_clusters(
         ground,
-        listed.hotspots,
+        list_numbers(ground, rules, question.settings),
         target=evidence.targets.target,
         source=evidence.counts.source,
         as_of=evidence.counts.as_of,
@@ -75,7 +68,7 @@ def clusters(desk: Desk, question: FindQuestion, how: Clusters, *, seed: int | N
         adjustment=how.adjustment,
         level=how.level,
     )
-    return replace(told, warnings=(*evidence.warnings, *told.warnings))
+    return replace(told, warnings=(*evidence.warnings, *field.warnings, *told.warnings))
 
 
 def near_repeats(desk: Desk, question: FindQuestion, how: Repeats, *, seed: int | None = None) -> NearRepeats:
@@ -95,22 +88,49 @@ def near_repeats(desk: Desk, question: FindQuestion, how: Repeats, *, seed: int 
 
 def outbreaks(desk: Desk, question: FindQuestion, how: Scan, *, seed: int | None = None) -> Outbreaks:
     """Where and when were there suddenly more than that place and that time explain?"""
-    evidence: Evidence = gather(desk, question)
-    ground = lay_ground(
-        evidence.counts, evidence.targets, boundary=evidence.boundary, settings=question.settings
-    )
+    evidence = gather(desk, question)
+    field = _partition(desk, evidence)
     found = find_outbreaks(
-        ground,
+        _ground(evidence, field, question),
         target=evidence.targets.target,
         source=evidence.counts.source,
         as_of=evidence.counts.as_of,
         radius_m=how.radius_m,
-        longest_months=how.longest_months,
+        step=how.step,
+        longest=how.longest,
+        events=None if how.step == "month" else _dated(evidence),
         orders=how.orders,
         level=how.level,
         rng=_chance(desk, seed),
     )
-    return replace(found, warnings=(*evidence.warnings, *found.warnings))
+    return replace(found, warnings=(*evidence.warnings, *field.warnings, *found.warnings))
+
+
+def _dated(evidence: Evidence) -> EventPoints:
+    try:
+        return event_points(evidence.incidents, groups=evidence.targets.target, months=evidence.counts.months)
+    except QuestionError as error:
+        raise QuestionError(f"{error.message} Or leave --step out, for runs of months.") from error
+
+
+def _partition(desk: Desk, evidence: Evidence) -> Field:
+    """The places that compete, where they are the same for every question: floating boxes are not."""
+    if evidence.unit.unit == "box":
+        raise QuestionError(
+            "Floating boxes are laid where most incidents fell, so each of them stands out by its making and "
+            f"none can be tested. Ask with --unit square --cell-m {evidence.counts.cell_m:g}."
+        )
+    return lay_field(desk, evidence)
+
+
+def _ground(evidence: Evidence, field: Field, question: FindQuestion) -> Ground:
+    return lay_ground(
+        field.counts,
+        evidence.targets,
+        boundary=evidence.boundary,
+        places=field.places,
+        settings=question.settings,
+    )
 
 
 def _chance(desk: Desk, seed: int | None) -> np.random.Generator:

@@ -11,25 +11,48 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from becalm.find.areas_and_hours import find_named
+from becalm.find.churn import last_scores
 from becalm.find.ground import Ground
+from becalm.find.rules import Rules
+from becalm.find.select import Candidates, choose_places
+from becalm.find.settings import FindSettings
+from becalm.methods.grid import CellGrid
 from becalm.methods.local_association import QUADRANTS, getis_ord, local_moran, permutation_p
 from becalm.methods.multiplicity import Adjustment, adjust
-from becalm.methods.neighbour_sums import RasterNeighbours
+from becalm.methods.neighbour_sums import Neighbours
+from becalm.methods.place_set import PlaceSet
 from becalm.terms.errors import QuestionError, UsageError
 from becalm.terms.explanation import ClusterMap, History, PlaceCluster
-from becalm.terms.hotspot import Hotspot
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 ADJUSTMENTS: Final = ("BH", "BY", "Holm")
 MOST_PERIODS: Final = 12
+UNEQUAL: Final = 4.0  # times the median, from which a place is large for its kind
 HISTORIES: Final[tuple[History, ...]] = ("persistent", "emerging", "former", "sporadic", "never")
+
+
+def list_numbers(ground: Ground, rules: Rules, settings: FindSettings) -> Ints:
+    """The numbers of the places that a list of this ground holds, best first, without their certainty."""
+    (score, _), places = last_scores(ground, settings), ground.places
+    x, y = places.centres_m
+    candidates = Candidates(
+        expected=score.expected,
+        x_m=x,
+        y_m=y,
+        areas=np.full(places.size, -1),
+        names=(),
+        named=find_named(places, [decision.place_id for decision in rules.decisions]),
+        step_m=places.width_m,
+    )
+    return choose_places(candidates, rules, priced=False).listed
 
 
 def explain_clusters(
     ground: Ground,
-    listed: Sequence[Hotspot],
+    listed: Ints,
     *,
     target: tuple[str, ...],
     source: str,
@@ -41,9 +64,10 @@ def explain_clusters(
 ) -> ClusterMap:
     """Which places are clusters of the last months, and were they so before?
 
-    Gi* and local Moran compare each place and those around it (queen's neighbours) with all places; the
-    p-values are those of shuffling the counts over the places, adjusted over all places at once. This
-    explains a list. It must not make one: how sure a place's rank is stands in its P(top).
+    `listed` are numbers of places, best first (`list_numbers`). Gi* and local Moran compare each place and
+    those that touch it (of squares: all eight) with all places; the p-values are those of shuffling the
+    counts over the places, adjusted over all places at once. This explains a list. It must not make one: how
+    sure a place's rank is stands in its P(top).
 
     Raises
     ------
@@ -54,7 +78,7 @@ def explain_clusters(
     """
     _refuse(adjustment, months, period_months, level, ground)
     last = len(ground.months)
-    neighbours = RasterNeighbours(ground.grid.inside)
+    neighbours = ground.places.neighbours()
     counts = _counts(ground, last - months, last)
     q = adjust(permutation_p(counts, neighbours), adjustment)
     moran = local_moran(counts, neighbours)
@@ -70,7 +94,7 @@ def explain_clusters(
     )
     return ClusterMap(
         target=target,
-        cell_m=ground.grid.cell_m,
+        cell_m=ground.places.width_m,
         first_month=ground.months[last - months],
         last_month=ground.months[-1],
         adjustment=adjustment,
@@ -84,6 +108,8 @@ def explain_clusters(
         denominator=ground.denominator,
         source=source,
         as_of=as_of,
+        warnings=_warn(ground, neighbours),
+        kind=ground.kind,
     )
 
 
@@ -100,17 +126,14 @@ class _OfPlaces:
     hot_periods: Ints
 
 
-def _listed(of: _OfPlaces, ground: Ground, listed: Sequence[Hotspot]) -> tuple[PlaceCluster, ...]:
+def _listed(of: _OfPlaces, ground: Ground, listed: Ints) -> tuple[PlaceCluster, ...]:
     """The same of the listed places, in their order."""
-    columns = np.array([h.column for h in listed], dtype=np.int64)
-    rows = np.array([h.row for h in listed], dtype=np.int64)
-    numbers = ground.grid.numbers(columns, rows).tolist()
     return tuple(
         PlaceCluster(
-            rank=h.rank,
-            place_id=h.place_id,
-            column=h.column,
-            row=h.row,
+            rank=rank,
+            place_id=name,
+            column=column,
+            row=row,
             count=int(of.counts[n]),
             z=float(of.z[n]),
             q=float(of.q[n]),
@@ -119,8 +142,35 @@ def _listed(of: _OfPlaces, ground: Ground, listed: Sequence[Hotspot]) -> tuple[P
             history=of.histories[n],
             hot_periods=int(of.hot_periods[n]),
         )
-        for h, n in zip(listed, numbers, strict=True)
+        for rank, (n, (name, column, row)) in enumerate(
+            zip(listed.tolist(), _names(ground.places, listed), strict=True), start=1
+        )
     )
+
+
+def _names(places: CellGrid | PlaceSet, listed: Ints) -> list[tuple[str, int, int]]:
+    """What each listed place is called, with its column and row (of other places: its number and 0)."""
+    if isinstance(places, PlaceSet):
+        return [(places.ids[n], n, 0) for n in listed.tolist()]
+    cells = zip(places.columns[listed].tolist(), places.rows[listed].tolist(), strict=True)
+    return [(f"{places.cell_m:g}m_{column}_{row}", column, row) for column, row in cells]
+
+
+def _warn(ground: Ground, neighbours: Neighbours) -> tuple[str, ...]:
+    """What must be known of places that differ in size, or that touch no other."""
+    if isinstance(ground.places, CellGrid):
+        return ()
+    amounts, out = ground.places.amounts, []
+    large = int(np.count_nonzero(amounts > UNEQUAL * np.median(amounts)))
+    if large:
+        out.append(
+            f"{large:,} of {ground.size:,} places are more than {UNEQUAL:g} times as large as half of them. "
+            "Counts are compared, not counts per size: a large place holds more by its size alone."
+        )
+    alone = int(np.count_nonzero(neighbours.numbers() == 0))
+    if alone:
+        out.append(f"{alone:,} of {ground.size:,} places touch no other, so they cannot be clusters.")
+    return tuple(out)
 
 
 def history_of(hot: Bools) -> tuple[History, ...]:
@@ -140,7 +190,7 @@ def history_of(hot: Bools) -> tuple[History, ...]:
 
 
 def _hot_periods(
-    ground: Ground, neighbours: RasterNeighbours, period_months: int, adjustment: Adjustment, level: float
+    ground: Ground, neighbours: Neighbours, period_months: int, adjustment: Adjustment, level: float
 ) -> Bools:
     """In which periods was each place a cluster? Oldest first; a period without incidents has none."""
     last = len(ground.months)

@@ -99,6 +99,7 @@ def lay_ground(
     chosen = _of(counts, targets.target)
     outside = int(counts.counts[chosen & (numbers < 0)].sum())
     target, related = series(targets.target), series(targets.related)
+    _refuse_elsewhere(target, targets, outside)
     _refuse_too_few(target, targets, settings, "cell" if isinstance(compete, CellGrid) else "place")
     late = counts.fresh if isinstance(counts, PlaceCounts) else None
     fresh = series(targets.target, late) if late is not None else None
@@ -192,6 +193,15 @@ def _of(counts: PlaceCounts | PointCounts, groups: Sequence[str]) -> NDArray[np.
     return wanted[counts.group_index] if len(wanted) else np.zeros(len(counts.counts), dtype=bool)
 
 
+def _refuse_elsewhere(target: CountSeries, targets: Targets, outside: int) -> None:
+    if outside and not target.totals.sum():
+        names = " + ".join(targets.target)
+        raise QuestionError(
+            f"None of the {outside} incidents of {names} lies on any of the places: they are elsewhere. "
+            "Check the coordinates and coordinate systems of the records, of the boundary and of --places."
+        )
+
+
 def _refuse_too_few(target: CountSeries, targets: Targets, settings: FindSettings, noun: str) -> None:
     total, names = int(target.totals.sum()), " + ".join(targets.target)
     if total < settings.least_incidents:
@@ -202,5 +212,5 @@ def _refuse_too_few(target: CountSeries, targets: Targets, settings: FindSetting
     if len(np.unique(np.concatenate(target.places))) < 2:
         raise QuestionError(
             f"All {total} incidents of {names} lie in one single {noun}. Their coordinates may be a default "
-            "point (a police station, a town's centre): check them, or choose smaller {noun}s."
+            f"point (a police station, a town's centre): check them, or choose smaller {noun}s."
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,6 +13,7 @@ import pyogrio
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import CRS
 from pyproj.exceptions import CRSError
+from shapely.errors import GEOSException
 
 from becalm.terms.errors import Fault, InputError
 
@@ -57,7 +59,7 @@ def read_layers(path: Path, crs: str | None = None, *, option: str = "--boundari
             kinds = pyogrio.list_layers(source)
             for layer, kind in kinds:
                 if kind is None or "Polygon" in kind or kind in ("Unknown", "GeometryCollection"):
-                    frame = pyogrio.read_dataframe(source, layer=layer)
+                    frame = _read(source, layer, path)
                     if isinstance(frame, gpd.GeoDataFrame) and len(frame):
                         layers.append(Layer(name or str(layer), _with_crs(frame, path, crs, option)))
         except (DataSourceError, DataLayerError) as error:
@@ -68,6 +70,16 @@ def read_layers(path: Path, crs: str | None = None, *, option: str = "--boundari
     if not layers:
         raise InputError(f"{path.name} holds no areas. Give a file with one polygon for each borough.")
     return tuple(layers)
+
+
+def _read(source: str, layer: str, path: Path) -> gpd.GeoDataFrame:
+    try:
+        return pyogrio.read_dataframe(source, layer=layer)
+    except GEOSException as error:
+        raise InputError(
+            f"{path.name} holds a shape with missing or broken coordinates ({error}). Mend it in your GIS "
+            "(Check Validity), or remove the feature."
+        ) from error
 
 
 def _sources(path: Path) -> list[tuple[str, str]]:
@@ -96,6 +108,10 @@ def _with_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None, option: str)
         known = frame.crs.to_epsg(min_confidence=LEAST_CONFIDENCE)
         frame = frame.set_crs(CRS.from_epsg(known), allow_override=True) if known else frame
     west, south, east, north = frame.total_bounds
+    if frame.crs.is_geographic and not isfinite(west + south + east + north):
+        raise InputError(
+            f"{path.name} has no shape in it: its features are empty. Draw them, or remove them."
+        )
     if frame.crs.is_geographic and not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
         raise InputError(
             f"{path.name} says it is in degrees, but its coordinates reach from {west:g}, {south:g} to "

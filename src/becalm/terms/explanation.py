@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from becalm.terms.place_kind import PlaceKind
+
+Step = Literal["month", "week", "day"]
 History = Literal["persistent", "emerging", "former", "sporadic", "never"]
 
 
@@ -55,6 +58,7 @@ class ClusterMap:
     source: str
     as_of: date
     warnings: tuple[str, ...] = ()
+    kind: PlaceKind = "cell"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +97,7 @@ class NearRepeats:
 
 @dataclass(frozen=True, slots=True)
 class Outbreak:
-    """A circle and a run of days or months that hold more incidents than chance alone explains."""
+    """A circle and a run of months, weeks or days that hold more incidents than chance alone explains."""
 
     easting_m: float
     northing_m: float
@@ -107,14 +111,18 @@ class Outbreak:
 
 @dataclass(frozen=True, slots=True)
 class Outbreaks:
-    """The strongest such circles, none overlapping a stronger one; p pays for having looked everywhere."""
+    """The strongest such circles, none overlapping a stronger one; p pays for having looked everywhere.
+
+    `step` is what a run is counted in. `first` and `last` are months (YYYY-MM) where it is a month, else the
+    first day of the first step and the last day of the last one.
+    """
 
     target: tuple[str, ...]
     cell_m: float
     incidents: int
     first: str
     last: str
-    step: str  # "month" or "week"
+    step: Step
     radius_m: float
     longest: int
     orders: int
@@ -123,3 +131,4 @@ class Outbreaks:
     source: str
     as_of: date
     warnings: tuple[str, ...] = ()
+    kind: PlaceKind = "cell"

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
-from made_places import ROBBERY, place_counts
+from made_places import ROBBERY, months_from, place_counts
+from shaped import point_counts
+from shapely import box
 
-from becalm.find.clusters import explain_clusters, history_of
+from becalm.find.clusters import explain_clusters, history_of, list_numbers
 from becalm.find.ground import lay_ground
-from becalm.find.hotspots import find_hotspots
 from becalm.find.near_repeats import find_near_repeats
 from becalm.find.outbreaks import find_outbreaks
+from becalm.find.place_kinds import own_places
+from becalm.find.rules import Rules
 from becalm.find.settings import FindSettings
+from becalm.methods.place_set import PlaceSet
 from becalm.tables.events import EventPoints
 from becalm.terms.errors import QuestionError, UsageError
 
@@ -35,9 +40,9 @@ def city(hot_months: range, *, months: int = 24, months_hot_count: int = 4):
 
 def told(counts, **how):
     ground = lay_ground(counts, ROBBERY, settings=SETTINGS)
-    found = find_hotspots(counts, ROBBERY, crs="EPSG:27700", settings=SETTINGS, rng=np.random.default_rng(1))
+    listed = list_numbers(ground, Rules(count=SETTINGS.count), SETTINGS)
     return explain_clusters(
-        ground, found.hotspots, target=("robbery",), source="drawn", as_of=date(2020, 6, 1), **how
+        ground, listed, target=("robbery",), source="drawn", as_of=date(2020, 6, 1), **how
     )
 
 
@@ -160,3 +165,57 @@ def test_a_place_that_always_carries_much_is_no_outbreak():
         rng=np.random.default_rng(1),
     )
     assert all(o.p > 0.05 for o in answer.outbreaks)
+
+
+def week_of_trouble(length_days: int, *, on: int) -> tuple[EventPoints, PlaceSet]:
+    """Two years of robberies on 40 beats of unequal size, with 12 more on one of them within a few days."""
+    rng = np.random.default_rng(4)
+    sides = np.concatenate([[0.0], np.cumsum(np.linspace(150, 450, 8))])
+    beats = [box(a, b, c, d) for a, c in pairwise(sides) for b, d in pairwise(np.linspace(0, 1500, 6))]
+    day = np.concatenate([rng.integers(0, 730, 400), on + rng.integers(0, length_days, 12)])
+    x = np.concatenate([rng.random(400) * sides[-1], np.full(12, 200.0)])
+    y = np.concatenate([rng.random(400) * 1500, np.full(12, 450.0)])
+    start = (date(2018, 1, 1) - date(1970, 1, 1)).days
+    names = [f"B{i}" for i in range(len(beats))]
+    places = own_places(names, np.array(beats, dtype=object), None)
+    return EventPoints(x, y, day + start, 0, 0, "drawn", date(2020, 6, 1)), places
+
+
+@pytest.mark.parametrize(("step", "days", "longest"), [("week", 7, 2), ("day", 3, 7)])
+def test_an_outbreak_of_days_is_found_in_days_on_beats_of_any_size(step, days, longest):
+    events, places = week_of_trouble(days, on=400)
+    month = [(date(1970, 1, 1) + timedelta(days=int(d))).strftime("%Y-%m") for d in events.day]
+    months = {name: i for i, name in enumerate(months_from("2018-01", 24))}
+    counts = point_counts(events.easting_m, events.northing_m, np.array([months[m] for m in month]))
+    ground = lay_ground(counts, ROBBERY, places=places, settings=SETTINGS)
+    answer = find_outbreaks(
+        ground,
+        target=("robbery",),
+        source="drawn",
+        as_of=date(2020, 6, 1),
+        radius_m=400.0,
+        step=step,
+        longest=longest,
+        events=events,
+        orders=99,
+        rng=np.random.default_rng(1),
+    )
+    best, trouble = answer.outbreaks[0], date(2018, 1, 1) + timedelta(days=400)
+    first, last = date.fromisoformat(best.first), date.fromisoformat(best.last)
+    assert (answer.step, answer.kind) == (step, "own")
+    assert first <= trouble + timedelta(days=days)
+    assert last >= trouble
+    assert (last - first).days + 1 <= longest * {"week": 7, "day": 1}[step]
+    assert best.p == pytest.approx(0.01)
+    assert best.radius_m >= 150  # to the edge of the beat, which is 150 by 300 m or larger
+
+
+def test_beats_of_very_different_size_are_warned_of():
+    counts = point_counts(*np.random.default_rng(2).random((2, 480)) * 900, np.arange(480) % 24)
+    beats = [box(0, 0, 900, 700), *(box(90 * i, 700, 90 * i + 90, 900) for i in range(10))]
+    places = own_places([f"B{i}" for i in range(11)], np.array(beats, dtype=object), None)
+    ground = lay_ground(counts, ROBBERY, places=places, settings=SETTINGS)
+    listed = list_numbers(ground, Rules(count=5), SETTINGS)
+    answer = explain_clusters(ground, listed, target=("robbery",), source="drawn", as_of=date(2020, 6, 1))
+    assert answer.clusters[0].place_id == "B0"
+    assert "1 of 11 places are more than 4 times as large" in answer.warnings[0]
