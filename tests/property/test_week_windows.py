@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from becalm.methods.week_overlap import local_clock, week_overlap
+from becalm.tables.week_overlap import local_clock, week_overlap
 
 ZONES = ("Europe/London", "America/Chicago", "Australia/Lord_Howe", "UTC")
 FIRST, LAST = 1_514_764_800, 1_609_459_200  # 2018 to 2020

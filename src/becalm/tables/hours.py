@@ -16,7 +16,7 @@ import pyarrow as pa
 from ibis import Table
 from numpy.typing import NDArray
 
-from becalm.methods.week_overlap import HOUR_S, HOURS_OF_WEEK, local_clock, week_overlap
+from becalm.tables.week_overlap import HOUR_S, HOURS_OF_WEEK, local_clock, week_overlap
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

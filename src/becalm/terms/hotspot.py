@@ -54,9 +54,9 @@ class Hotspot:
     that the place belongs to the true top `count` of the list. `rank_low` and `rank_high` hold the
     true rank with the list's `level`. Places of one `tie_group` cannot be told apart from the first
     of the group. `profile` is the share of the week in each of its 168 hours, or None where the
-    records carry no times, and `peak` its busiest hours. The cell covers eastings [column * cell_m, (column + 1) * cell_m) from the
-    origin of the coordinate system, northings likewise. A place with a `shape` has its number among
-    all places as its column, row 0, and `cell_m` is how wide it nominally is. `harm` is there where it was
+    records carry no times, and `peak` its busiest hours. The cell covers eastings
+    [column * cell_m, (column + 1) * cell_m) from the origin of the coordinate system, northings likewise. A
+    place with a `shape` has its number among all places as its column, row 0, and `cell_m` is how wide it nominally is. `harm` is there where it was
     asked for; `expected` counts incidents whatever the list is ranked by.
     """
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_places import BORROWING, drawn_places, true_rates
+from made_places import BORROWING, drawn_places, place_counts, true_rates
 
 from becalm.find.backtest import backtest
 from becalm.find.challenger import beats_the_blend, challenger, verdict_on
-from becalm.find.plugin import NamedFinder
+from becalm.find.ground import lay_ground
+from becalm.find.plugin import NamedFinder, past_of
 from becalm.find.settings import FindSettings
+from becalm.terms.errors import DependencyError
 from becalm.terms.estimate import Estimate
 
 SMALL = FindSettings(count=20)
@@ -45,3 +48,49 @@ def test_it_wins_only_where_its_whole_interval_does(tested):
     assert not beats_the_blend(with_gain(-0.1))
     assert not beats_the_blend(replace(with_gain(0.1), months=tested.months[:5]))
     assert not beats_the_blend(replace(tested, finder_gain=None))
+
+
+def without_lightgbm(monkeypatch):
+    """As where the extra is not installed: an import of it fails."""
+    monkeypatch.setitem(sys.modules, "lightgbm", None)
+
+
+def test_without_the_extra_it_says_what_to_install(monkeypatch):
+    without_lightgbm(monkeypatch)
+    rng = np.random.default_rng(3)
+    counts = drawn_places(true_rates(10, rng, mean=0.5), rng, months=16)
+    past = past_of(lay_ground(counts, BORROWING, settings=SMALL), 16)
+    with pytest.raises(DependencyError, match=r'pip install "becalm\[challenger\]"'):
+        challenger(past, how_many=20, rng=rng)
+
+
+def test_it_wins_out_of_time_where_a_place_falls_silent_once_it_was_busy():
+    """After a busy month a place is empty for two: more past means less to come, which no blend says."""
+    rng = np.random.default_rng(7)
+    entries = [(c, r, 0, "theft", 1) for c in range(30) for r in range(30)]
+    turn = rng.integers(0, 3, (30, 30))
+    for month in range(36):
+        busy = rng.poisson(np.where((turn + month) % 3 == 0, 0.6, 0.0))
+        entries += [
+            (int(c), int(r), month, "robbery", int(busy[r, c])) for r, c in zip(*busy.nonzero(), strict=True)
+        ]
+    counts = place_counts(entries, months=36, groups=("drugs", "robbery", "violence", "theft"))
+    finder = NamedFinder("challenger", challenger)
+    tested = backtest(
+        counts,
+        BORROWING,
+        origins=6,
+        area_share=0.1,
+        settings=SMALL,
+        finder=finder,
+        rng=np.random.default_rng(1),
+    )
+    assert tested.finder_gain.low > 0
+    name, said = verdict_on(tested)
+    assert name == "challenger"
+    assert "The challenger chose these places: it beats the blend, PAI +" in said[0]
+
+
+def test_it_is_not_used_where_the_blend_is_as_good(tested):
+    assert tested.finder_gain.low < 0
+    assert verdict_on(tested)[0] == "blend"

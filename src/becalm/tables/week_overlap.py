@@ -33,7 +33,7 @@ class LocalClock:
 
 @dataclass(frozen=True, slots=True)
 class HourShares:
-    """`shares[i]` of span `spans[i]` falls in hour of the week `hours[i]`; the shares of one span sum to 1."""
+    """`shares[i]` of span `spans[i]` falls in hour of the week `hours[i]`; those of one span sum to 1."""
 
     spans: Ints
     hours: Ints
