@@ -56,7 +56,8 @@ class Hotspot:
     of the group. `profile` is the share of the week in each of its 168 hours, or None where the
     records carry no times, and `peak` its busiest hours. The cell covers eastings
     [column * cell_m, (column + 1) * cell_m) from the origin of the coordinate system, northings likewise. A
-    place with a `shape` has its number among all places as its column, row 0, and `cell_m` is how wide it nominally is. `harm` is there where it was
+    place with a `shape` has its number among all places as its column, row 0, and `cell_m` is how wide it
+    nominally is. `harm` is there where it was
     asked for; `expected` counts incidents whatever the list is ranked by.
     """
 
