@@ -108,8 +108,8 @@ def outbreaks(
 ) -> None:
     """Say where and when there was suddenly more than that place and that time explain."""
     from becalm.cli.find_explain_view import print_outbreaks
-    from becalm.desk.find_explain import Scan
     from becalm.desk.find_explain import outbreaks as explain
+    from becalm.find.outbreaks import Scan
 
     how = Scan(radius_m, step.value, longest, orders, level)
     told = explain(desk_of(context, asked.workspace), asked.question_of_places(), how, seed=asked.seed)

@@ -12,12 +12,12 @@ from becalm.desk.find_rules import rules_of
 from becalm.find.clusters import explain_clusters, list_numbers
 from becalm.find.ground import Ground, lay_ground
 from becalm.find.near_repeats import find_near_repeats
-from becalm.find.outbreaks import find_outbreaks
+from becalm.find.outbreaks import Scan, find_outbreaks
 from becalm.methods.multiplicity import Adjustment
 from becalm.methods.near_repeat import Distance
 from becalm.tables.events import EventPoints, event_points
 from becalm.terms.errors import QuestionError
-from becalm.terms.explanation import ClusterMap, NearRepeats, Outbreaks, Step
+from becalm.terms.explanation import ClusterMap, NearRepeats, Outbreaks
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +38,6 @@ class Repeats:
     delay_edges_days: tuple[int, ...] = (7, 14, 28)
     orders: int = 999
     distance: Distance = "euclidean"
-
-
-@dataclass(frozen=True, slots=True)
-class Scan:
-    """How far circles reach, in which steps and how long they last, and how many random orders are drawn."""
-
-    radius_m: float = 1000.0
-    step: Step = "month"
-    longest: int | None = None  # of so many steps; without it, as many as suit the step
-    orders: int = 199
-    level: float = 0.05
 
 
 def clusters(desk: Desk, question: FindQuestion, how: Clusters) -> ClusterMap:
@@ -95,12 +84,8 @@ def outbreaks(desk: Desk, question: FindQuestion, how: Scan, *, seed: int | None
         target=evidence.targets.target,
         source=evidence.counts.source,
         as_of=evidence.counts.as_of,
-        radius_m=how.radius_m,
-        step=how.step,
-        longest=how.longest,
+        how=how,
         events=None if how.step == "month" else _dated(evidence),
-        orders=how.orders,
-        level=how.level,
         rng=_chance(desk, seed),
     )
     return replace(found, warnings=(*evidence.warnings, *field.warnings, *found.warnings))

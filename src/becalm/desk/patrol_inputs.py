@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from functools import partial
 from pathlib import Path
 
 from becalm.desk.core import Desk
@@ -89,13 +90,9 @@ def gather_inputs(
         fault, and nothing planned.
     """
     drawn = desk.draw_seed() if seed is None else seed
-    own = _own_files(
-        desk,
-        question,
-        lambda: hotspots_to_patrol(
-            desk, question.find, question.hotspots, seed=drawn, found=found, entries=overrides
-        ),
-    )
+    find, file = question.find, question.hotspots
+    listed = partial(hotspots_to_patrol, desk, find, file, seed=drawn, found=found, entries=overrides)
+    own = _own_files(desk, question, listed)
     places, shifts, dosed_notes = _on_the_ground(desk, question, own)
     bases = _bases(own.roster, shifts)
     ways = find_ways(desk.workspace, question.travel, places, bases, shifts, own.book)

@@ -36,18 +36,25 @@ class Happened:
     left_out: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How far circles reach, in which steps and how long they last, and how many random orders are drawn."""
+
+    radius_m: float = 1000.0
+    step: Step = "month"
+    longest: int | None = None  # of so many steps; without it, as many as suit the step
+    orders: int = 199
+    level: float = 0.05
+
+
 def find_outbreaks(
     ground: Ground,
     *,
     target: tuple[str, ...],
     source: str,
     as_of: date,
-    radius_m: float = 1000.0,
-    step: Step = "month",
-    longest: int | None = None,
+    how: Scan | None = None,
     events: EventPoints | None = None,
-    orders: int = 199,
-    level: float = 0.05,
     rng: np.random.Generator,
 ) -> Outbreaks:
     """Which circles and runs of months hold more than chance alone explains, having looked everywhere?
@@ -64,8 +71,10 @@ def find_outbreaks(
     UsageError
         where the radius or the longest run cannot be.
     """
+    how = how or Scan()
+    radius_m, step, orders, level = how.radius_m, how.step, how.orders, how.level
     happened = _by_month(ground) if step == "month" else _by_days(ground, events, DAYS[step])
-    run, steps = longest if longest is not None else LONGEST[step], len(happened.firsts)
+    run, steps = how.longest if how.longest is not None else LONGEST[step], len(happened.firsts)
     _refuse(happened, target, radius_m, run, step)
     if not 0.0 < level < 0.5:
         raise UsageError(f"A level of {level} is none. Give the error rate you accept, e.g. 0.05.")

@@ -15,7 +15,7 @@ from shapely import box
 from becalm.find.clusters import explain_clusters, history_of, list_numbers
 from becalm.find.ground import lay_ground
 from becalm.find.near_repeats import find_near_repeats
-from becalm.find.outbreaks import find_outbreaks
+from becalm.find.outbreaks import Scan, find_outbreaks
 from becalm.find.place_kinds import own_places
 from becalm.find.rules import Rules
 from becalm.find.settings import FindSettings
@@ -143,8 +143,7 @@ def test_an_outbreak_is_found_where_and_when_it_was():
         target=("robbery",),
         source="drawn",
         as_of=date(2020, 6, 1),
-        radius_m=400.0,
-        orders=99,
+        how=Scan(400.0, orders=99),
         rng=np.random.default_rng(1),
     )
     best = answer.outbreaks[0]
@@ -160,8 +159,7 @@ def test_a_place_that_always_carries_much_is_no_outbreak():
         target=("robbery",),
         source="drawn",
         as_of=date(2020, 6, 1),
-        radius_m=400.0,
-        orders=99,
+        how=Scan(400.0, orders=99),
         rng=np.random.default_rng(1),
     )
     assert all(o.p > 0.05 for o in answer.outbreaks)
@@ -193,11 +191,8 @@ def test_an_outbreak_of_days_is_found_in_days_on_beats_of_any_size(step, days, l
         target=("robbery",),
         source="drawn",
         as_of=date(2020, 6, 1),
-        radius_m=400.0,
-        step=step,
-        longest=longest,
+        how=Scan(400.0, step, longest, orders=99),
         events=events,
-        orders=99,
         rng=np.random.default_rng(1),
     )
     best, trouble = answer.outbreaks[0], date(2018, 1, 1) + timedelta(days=400)
