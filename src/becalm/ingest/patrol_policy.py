@@ -24,6 +24,7 @@ from becalm.terms.errors import InputError
 from becalm.terms.patrol import Mode, PatrolPolicy
 
 SHIPPED = "policy_2020.toml"
+FACTORS = {"low_factor", "high_factor"}  # of the trial's arms: the planner needs them
 
 
 class BandEntry(Strict):
@@ -140,6 +141,8 @@ class ArmsEntry(Strict):
     terciles: int = Field(default=3, ge=1, le=10)
     longest_run: int = Field(default=3, ge=1)
     neighbour_m: float = Field(default=250.0, ge=0)
+    low_factor: float = Field(default=0.5, gt=0, lt=1)
+    high_factor: float = Field(default=1.5, gt=1, le=5)
 
     @model_validator(mode="after")
     def _each_arm_once(self) -> ArmsEntry:
@@ -186,14 +189,14 @@ class PolicyFile(Strict):
             reviewed_on=self.reviewed_on,
             note=self.note,
             dose=DoseRule(**{**self.dose.model_dump(), "bands": bands}),
-            planner=PatrolPolicy(**self.planner.model_dump()),
+            planner=PatrolPolicy(**self.planner.model_dump(), **self.arms.model_dump(include=FACTORS)),
             meals=tuple(Meal(**m.model_dump()) for m in self.meals),
             paces={mode: Pace(**getattr(self.travel, mode).model_dump()) for mode in modes},
             quantile=self.travel.quantile,
             hours=self.profile.hours,
             weekdays=self.profile.weekdays,
             delivered=DeliveryRule(**self.delivered.model_dump()),
-            arms=ArmRule(**self.arms.model_dump()),
+            arms=ArmRule(**self.arms.model_dump(exclude=FACTORS)),
             evidence=tuple(Evidence(**e.model_dump()) for e in self.evidence),
         )
 

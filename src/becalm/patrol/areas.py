@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -17,7 +17,6 @@ from becalm.methods.keyed_stream import sub_key, uniform_numbers
 from becalm.patrol.request import CELL_MINUTES, PlanRequest
 from becalm.terms.patrol import Arm, Mode, PatrolPlace, PatrolPolicy, Span, UnitShift
 
-ARM_SCALE: Mapping[Arm, float] = {"": 1.0, "off": 0.0, "low": 0.5, "high": 1.5}
 FAR_SLOTS = 1_000_000  # a way that does not exist
 AWAY_MINUTES = 30  # a unit that has left a place does not come back to it at once
 BLOCK_MINUTES = 30  # the part of a shift that is not open to bursts is taken in blocks of at least this
@@ -132,6 +131,11 @@ def arm_on(request: PlanRequest, place: PatrolPlace, day: date) -> Arm:
     return request.arms.get((place.hotspot, day), place.arm)
 
 
+def dosage_on(request: PlanRequest, place: PatrolPlace, day: date) -> float:
+    """How much of what it is owed does a place get on a civil day, by its arm?"""
+    return request.policy.dosage_in(arm_on(request, place, day))
+
+
 def _closed(request: PlanRequest, places: tuple[PatrolPlace, ...], clock: Clock) -> Bytes:
     closed = np.zeros((len(places), clock.count), dtype=np.uint8)
     closed |= (_scale(request, places, clock) == 0.0).astype(np.uint8)
@@ -144,7 +148,7 @@ def _closed(request: PlanRequest, places: tuple[PatrolPlace, ...], clock: Clock)
 def _scale(request: PlanRequest, places: tuple[PatrolPlace, ...], clock: Clock) -> NDArray[np.float64]:
     day = clock.local[1]
     days = [request.first_day + timedelta(days=int(d)) for d in range(int(day.max()) + 1)]
-    table = np.array([[ARM_SCALE[arm_on(request, place, d)] for d in days] for place in places])
+    table = np.array([[dosage_on(request, place, d) for d in days] for place in places])
     return table.reshape(len(places), len(days))[:, day]
 
 
@@ -154,7 +158,7 @@ def _targets(
     days = [request.first_day + timedelta(days=d) for d in range(request.days)]
     visits, minutes = np.zeros(len(places)), np.zeros(len(places))
     for number, place in enumerate(places):
-        whole = sum(ARM_SCALE[arm_on(request, place, day)] for day in days)
+        whole = sum(dosage_on(request, place, day) for day in days)
         visits[number] = place.dosage.visits_per_day * whole
         minutes[number] = place.dosage.minutes_per_day * whole
     return visits, minutes

@@ -11,7 +11,6 @@ from datetime import date
 import numpy as np
 from numpy.typing import NDArray
 
-from becalm.patrol.areas import ARM_SCALE
 from becalm.patrol.dose import scale_dosage
 from becalm.tables.travel import TravelTable
 from becalm.terms.errors import Fault, PlanError
@@ -99,7 +98,7 @@ def assess_capacity(
     estimate before planning: low takes places in any order, high always the nearest. What a place is owed is
     taken on the average of its days' `arms`, where a trial has drawn some.
     """
-    places = _in_arms(places, arms or {}, days)
+    places = _in_arms(places, arms or {}, days, policy)
     names = sorted({p.area for p in places} | {s.area for s in shifts})
     areas = tuple(
         _area(
@@ -144,11 +143,11 @@ def fit_dosage(
 
 
 def _in_arms(
-    places: Sequence[PatrolPlace], arms: Mapping[tuple[str, date], Arm], days: int
+    places: Sequence[PatrolPlace], arms: Mapping[tuple[str, date], Arm], days: int, policy: PatrolPolicy
 ) -> Sequence[PatrolPlace]:
     drawn: dict[str, float] = defaultdict(float)
     for (hotspot, _), arm in arms.items():
-        drawn[hotspot] += (ARM_SCALE[arm] - 1.0) / days
+        drawn[hotspot] += (policy.dosage_in(arm) - 1.0) / days
     return [p for place in places for p in scale_dosage([place], 1.0 + drawn[place.hotspot])]
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from becalm.patrol.areas import ARM_SCALE, arm_on, clock_of, walk_row
+from becalm.patrol.areas import clock_of, dosage_on, walk_row
 from becalm.patrol.request import PlaceDosage, PlanRequest, RouteLaw, Shortfall
 from becalm.terms.errors import Fault, PlanError
 from becalm.terms.patrol import PatrolPlace, UnitShift
@@ -160,7 +160,7 @@ def _way_and_back(request: PlanRequest, place: PatrolPlace, mode: str, base: str
 def is_wanted(request: PlanRequest, place: PatrolPlace) -> bool:
     """Is a place owed anything on any day of the plan?"""
     days = (request.first_day + timedelta(days=d) for d in range(request.days))
-    return place.dosage.visits_per_day > 0 and any(ARM_SCALE[arm_on(request, place, day)] for day in days)
+    return place.dosage.visits_per_day > 0 and any(dosage_on(request, place, day) for day in days)
 
 
 def _minutes(request: PlanRequest) -> Iterator[Fault]:
@@ -172,7 +172,7 @@ def _minutes(request: PlanRequest) -> Iterator[Fault]:
         for place in request.places:
             if place.area == area:
                 days = [request.first_day + timedelta(days=d) for d in range(request.days)]
-                want += place.dosage.minutes_per_day * sum(ARM_SCALE[arm_on(request, place, d)] for d in days)
+                want += place.dosage.minutes_per_day * sum(dosage_on(request, place, d) for d in days)
         if own and want > have:
             what = (
                 f"wants {want:,.0f} minutes of bursts in {request.days} days, and its units have {have:,.0f}"

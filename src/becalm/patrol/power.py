@@ -5,16 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from scipy.stats import norm
 
-from becalm.patrol.areas import ARM_SCALE
 from becalm.terms.errors import QuestionError
 from becalm.terms.patrol import Arm, PatrolPlace
 
 EXPECTED_DAYS = 30.0  # what a place's expected count is of
 LEAST_EVENTS = 10.0  # per arm; below, the normal approximation of the log ratio says nothing
 GOOD_POWER = 0.8
+
+LEAST_FIRST: Final[tuple[Arm, ...]] = ("off", "low", "", "high")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ def trial_power(
     """
     _require(effect, dispersion, level)
     daily = sum(p.harm for p in places) / EXPECTED_DAYS
-    ranked = sorted(arms, key=lambda a: ARM_SCALE[a])
+    ranked = sorted(arms, key=LEAST_FIRST.index)
     if len(ranked) < 2:
         raise QuestionError("A trial compares at least two arms. Name them in the policy's [arms].")
     events = daily * days / len(ranked)

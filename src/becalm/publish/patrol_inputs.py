@@ -19,6 +19,7 @@ INPUTS = (
     *("from", "days", "time_zone", "crs", "policy", "places", "arms", "bases", "shifts", "travel"),
     *("owed", "earlier", "law"),
 )
+FACTORS = ("low_factor", "high_factor")  # named where they are not the usual ones, as plans always were
 
 
 def inputs_object(request: PlanRequest, law: RouteLaw, *, crs: str) -> dict[str, Any]:
@@ -57,7 +58,11 @@ def instant(moment: datetime) -> str:
 
 def _policy(policy: PatrolPolicy) -> dict[str, Any]:
     numbers = {name: float(getattr(policy, name)) for name in ("travel_weight", "feedback", "area_share_cap")}
-    return {**asdict(policy), **numbers, "burst_minutes": list(policy.burst_minutes)}
+    usual = PatrolPolicy()
+    left_out = {n for n in FACTORS if getattr(policy, n) == getattr(usual, n)}
+    held = {name: value for name, value in asdict(policy).items() if name not in left_out}
+    factors = {name: float(held[name]) for name in FACTORS if name in held}
+    return {**held, **numbers, **factors, "burst_minutes": list(policy.burst_minutes)}
 
 
 def _base(base: Base) -> dict[str, Any]:

@@ -111,3 +111,13 @@ class PatrolPolicy:
     feedback: float = 0.02  # in nats per visit owed
     pairing: bool = False
     area_share_cap: float = 1.0  # of all burst minutes that one area may get
+    low_factor: float = 0.5  # of what a place is owed, on days in a trial's arm "low"
+    high_factor: float = 1.5  # and in its arm "high"
+
+    def dosage_in(self, arm: Arm) -> float:
+        """How much of what a place is owed does it get in this arm of a trial?
+
+        >>> PatrolPolicy().dosage_in("low")
+        0.5
+        """
+        return {"": 1.0, "off": 0.0, "low": self.low_factor, "high": self.high_factor}[arm]

@@ -11,6 +11,7 @@ from patrol_requests import KEY, place, request, shift
 from becalm.patrol.plan import fit_law, plan_bursts
 from becalm.patrol.propensity import Redrawn, propensities_after
 from becalm.patrol.replan import Now, UnitState, replan_bursts, state_of
+from becalm.patrol.request import UnitRoute
 
 ASKED = request(
     [place("near", 400.0, visits=3.0), place("far", 900.0, visits=3.0)], [shift("a"), shift("b", hour=9)]
@@ -21,7 +22,7 @@ AT = ASKED.shifts[0].hours.start + timedelta(hours=3)
 CELL = int((AT - PLAN.propensities.first_cell) / timedelta(minutes=15))
 
 
-def route_of(unit: str):
+def route_of(unit: str) -> UnitRoute:
     return next(route for route in PLAN.routes if route.unit == unit)
 
 
