@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from enum import Enum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from becalm.terms.hotspot import Hotspot, HotspotList
 
 
-class RankBy(StrEnum):
+class RankBy(Enum):
     """By what places can be ranked."""
 
     count = "count"

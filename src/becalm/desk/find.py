@@ -121,9 +121,8 @@ def find_hotspots(
         places=field.laid or field.places,
         location=field.location,
         settings=question.settings,
-        rules=replace(rules, facts=known),
+        rules=replace(rules, facts=known, harm=harm),
         finder=chosen_by,
-        harm=harm,
         rng=np.random.default_rng(drawn),
     )
     described = _describe(evidence, field, listed, policy)

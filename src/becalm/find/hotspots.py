@@ -49,7 +49,6 @@ def find_hotspots(
     rules: Rules | None = None,
     location: LocationError | None = None,
     finder: NamedFinder | None = None,
-    harm: HarmAsked | None = None,
     rng: Generator,
 ) -> HotspotList:
     """Which places will carry most of the target in the month after the last, and how sure is that?
@@ -60,8 +59,8 @@ def find_hotspots(
     With `location` the doubt about where each record happened is part of P(top) and of the rank intervals.
     A `finder` chooses the places; what is expected, and how sure that is, stays becalm's answer.
     Where `places` are floating boxes, all that is expected of them is cut to what lasts.
-    With `harm` each place shows its expected harm and its rank by both; where harm leads, the places, P(top),
-    rank intervals, churn and the prices of rules are by harm.
+    Where the rules name harm, each place shows its expected harm and its rank by both; where harm leads, the
+    places, P(top), rank intervals, churn and the prices of rules are by harm.
 
     Raises
     ------
@@ -72,7 +71,7 @@ def find_hotspots(
     """
     settings = settings or FindSettings()
     rules = rules or Rules(count=settings.count, separation_m=settings.separation_m)
-    settings = rules.applied_to(settings)
+    settings, harm = rules.applied_to(settings), rules.harm
     boxes = places if isinstance(places, LaidBoxes) else None
     shaped = places if isinstance(places, PlaceSet) else None
     ground = (

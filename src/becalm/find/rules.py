@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 
+from becalm.find.harm import HarmAsked
 from becalm.find.settings import FindSettings
 from becalm.tables.place_facts import PlaceFacts
 from becalm.terms.errors import Fault, UsageError
@@ -24,8 +25,8 @@ class Rules:
 
     At most `count` places are listed, their centres at least `separation_m` apart; `floors` and `caps` are
     the least and the greatest number of places in each area. `decisions` say which places must or must
-    not be on it. With `hours` only incidents of those hours are expected of a place. Areas and hours of
-    places are read from `facts`.
+    not be on it. With `hours` only incidents of those hours are expected of a place. With `harm` places are
+    ranked by the harm expected of them, or shown with it. Areas and hours of places are read from `facts`.
     """
 
     count: int = 250
@@ -36,6 +37,7 @@ class Rules:
     hours: DayHours | None = None
     author: str = ""
     written_on: date | None = None
+    harm: HarmAsked | None = field(default=None, repr=False)
     facts: PlaceFacts | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -97,7 +97,8 @@ class Selection:
 
     `expected` is the sum over the list; no list under these rules can expect more than `bound`, and
     `exact` says that none expects more than this one. `decisions` are all that applied, `weighed` the same
-    with what each of them changes, `unmatched` those that name no place of this ground. `author` and `written_on` are those of the file of rules.
+    with what each of them changes, `unmatched` those that name no place of this ground. `author` and
+    `written_on` are those of the file of rules.
     """
 
     expected: float

@@ -29,9 +29,12 @@ def weights(robbery: float = 800.0, violence: float = 10.0, **more: float) -> Gr
     return GroupWeights("drawn", "1", "css", "2020", "days", "A. Analyst", date(2026, 1, 31), "drawn", groups)
 
 
-def listed(counts, *, harm=None, targets=BOTH, settings=SMALL, **options):
+def listed(counts, *, harm=None, targets=BOTH, settings=SMALL, rules=None, **options):
     rng = np.random.default_rng(1)
-    return find_hotspots(counts, targets, crs="EPSG:27700", settings=settings, harm=harm, rng=rng, **options)
+    rules = replace(rules or Rules(count=settings.count, separation_m=settings.separation_m), harm=harm)
+    return find_hotspots(
+        counts, targets, crs="EPSG:27700", settings=settings, rules=rules, rng=rng, **options
+    )
 
 
 @pytest.fixture(scope="module")
