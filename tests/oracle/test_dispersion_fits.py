@@ -104,3 +104,11 @@ def test_q_values_are_those_of_statsmodels():
     gappy = np.insert(p, 7, np.nan)
     np.testing.assert_allclose(q_values(gappy)[[0, 8, -1]], theirs[[0, 7, -1]], rtol=1e-12)
     assert np.isnan(q_values(gappy)[7])
+
+
+def test_p_values_that_differ_in_their_last_bits_alone_are_sorted_right():
+    near = 0.3 + np.random.default_rng(9).permutation(500) * np.spacing(0.3)
+    p = np.concatenate([near, [0.0, -0.0, 1.0, 5e-324], near[:50]])
+    np.testing.assert_allclose(q_values(p), multipletests(p, method="fdr_bh")[1], rtol=1e-15)
+    order = np.argsort(p, kind="stable")
+    assert (np.diff(q_values(p)[order]) >= 0).all()

@@ -50,9 +50,16 @@ def getis_ord(values: Floats, neighbours: Neighbours) -> Floats:
     mean, spread = _moments(values)
     size = len(values)
     held = neighbours.numbers() + 1.0
-    above = neighbours.sums_with_own(values) - mean * held
-    scale = spread * np.sqrt(held * (size - held) / (size - 1))
-    return above / np.where(scale > 0.0, scale, np.inf)  # who has everybody around differs from nobody
+    z = neighbours.sums_with_own(values)
+    scale = held * (size - held)
+    scale /= size - 1
+    np.sqrt(scale, out=scale)
+    scale *= spread
+    held *= mean
+    z -= held
+    np.divide(z, scale, out=z, where=scale > 0.0)
+    z[scale == 0.0] = 0.0  # who has everybody around differs from nobody
+    return z
 
 
 def upper_tail(z: Floats) -> Floats:

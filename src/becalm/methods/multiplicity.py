@@ -66,13 +66,33 @@ def q_values_unbounded(p: NDArray[np.float64]) -> NDArray[np.float64]:
         raise ValueError("A p-value is not between 0 and 1. Give probabilities, not percentages.")
     tests = np.flatnonzero(~np.isnan(p))
     given = p if tests.size == p.size else p[tests]
-    order = np.argsort(given)  # the order among equals does not matter
-    scaled = given[order]
-    scaled *= tests.size / np.arange(1, tests.size + 1)
+    order = _ascending(given.ravel())
+    scaled = given.ravel()[order]
+    scaled *= tests.size / np.arange(1.0, tests.size + 1)
+    falling = scaled[::-1]
+    np.minimum.accumulate(falling, out=falling)
     found = np.empty(tests.size)
-    found[order] = np.minimum.accumulate(scaled[::-1])[::-1]
+    found[order] = scaled
     if tests.size == p.size:
         return found.reshape(p.shape)
     q = np.full(p.shape, np.nan)
     q[tests] = found
     return q
+
+
+def _ascending(p: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Where the numbers stand, from the smallest up; none is negative, and equals come in any order.
+
+    The bits of such numbers rise with them, so the position of each is put into its lowest bits and plain
+    whole numbers are sorted, three times as fast as positions are. What was cut off is mended after.
+    """
+    lowest = (1 << max(p.size - 1, 1).bit_length()) - 1
+    keys = (p + 0.0).view(np.int64)  # no -0.0, whose bits are those of a negative number
+    keys &= ~lowest
+    keys |= np.arange(p.size)
+    keys.sort()
+    keys &= lowest
+    placed = p[keys]
+    if (placed[1:] < placed[:-1]).any():
+        keys = keys[np.argsort(placed, kind="stable")]
+    return keys
