@@ -12,7 +12,7 @@ from becalm.methods.blend import GammaPosterior, fit_prior, update
 from becalm.methods.bootstrap import mean_interval, paired_interval, resample
 from becalm.methods.concentration import concentration, even_null, gini, gini_generalised
 from becalm.methods.drift import Scatter, fit_scatter, widen
-from becalm.methods.ewma import choose_half_life, effective_weight, faded_sum, forecast_total, memories
+from becalm.methods.ewma import choose_half_life, faded_sum, forecast_total, kish_factor, memories
 from becalm.methods.grid import cells_holding, clip_cells, clipped_squares, to_cells
 from becalm.methods.kde import smooth
 from becalm.methods.mixture import fit_mixture
@@ -86,13 +86,13 @@ def test_an_endless_half_life_is_plain_counting():
     counts = RNG.poisson(0.7, (15, 8))
     ((_, memory),) = memories(series_of(counts), np.inf, [15])
     assert memory.tolist() == counts.sum(axis=0).tolist()
-    assert effective_weight(np.ones(15), np.inf, 15) == 1.0
+    assert kish_factor(np.ones(15), np.ones(15)) == 1.0
 
 
 def test_an_effective_count_varies_as_much_as_its_mean():
     counts = RNG.poisson(2.0, (20, 40_000))
     ((_, memory),) = memories(series_of(counts), 4.0, [20])
-    scaled = memory * effective_weight(np.ones(20), 4.0, 20)
+    scaled = memory * kish_factor(0.5 ** (np.arange(20)[::-1] / 4.0), np.ones(20))
     assert scaled.var() == pytest.approx(scaled.mean(), rel=0.03)
 
 

@@ -46,16 +46,6 @@ def faded_sum(values: Floats, half_life: float, origin: int) -> float:
     return float(values[:origin] @ 0.5 ** (np.arange(origin)[::-1] / half_life))
 
 
-def effective_weight(exposure: Floats, half_life: float, origin: int) -> float:
-    """The factor that makes a memory as sure as it is: its variance then equals its mean.
-
-    The memory of a steady rate has mean rate * sum(w) and variance rate * sum(w^2); scaled by
-    sum(w) / sum(w^2) both are rate * sum(w)^2 / sum(w^2), as for a plain count over that exposure
-    (the effective sample size of L. Kish, "Survey Sampling" (1965)). It is 1 without fading.
-    """
-    return kish_factor(0.5 ** (np.arange(origin)[::-1] / half_life), exposure[:origin])
-
-
 def fading(half_lives: Sequence[float], shares: Floats, totals: Floats, origin: int) -> Floats:
     """The weight of each step before the origin, oldest first, in a mixture of memories; the last has 1.
 
@@ -69,7 +59,12 @@ def fading(half_lives: Sequence[float], shares: Floats, totals: Floats, origin: 
 
 
 def kish_factor(weights: Floats, exposure: Floats) -> float:
-    """The factor that makes a sum of counts with these weights as sure as it is (see `effective_weight`)."""
+    """The factor after which a sum of counts with these weights varies as much as its mean.
+
+    The memory of a steady rate has mean rate * sum(w) and variance rate * sum(w^2); scaled by
+    sum(w) / sum(w^2) both are rate * sum(w)^2 / sum(w^2), as for a plain count over that exposure
+    (the effective sample size of L. Kish, "Survey Sampling" (1965)). It is 1 without fading.
+    """
     return float((weights @ exposure) / (weights**2 @ exposure))
 
 

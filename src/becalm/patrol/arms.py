@@ -50,10 +50,6 @@ class ArmDraw:
     split_neighbours: int  # pairs of near places that could not be drawn together
     notes: tuple[str, ...] = field(default=())
 
-    def as_request(self) -> dict[tuple[str, date], Arm]:
-        """The arms as a plan takes them."""
-        return {(row.hotspot, row.day): row.arm for row in self.days}
-
 
 def draw_arms(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days: int, key: bytes) -> ArmDraw:
     """Which arm does each place get on each of these days?
