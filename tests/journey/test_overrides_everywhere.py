@@ -152,3 +152,13 @@ def test_a_place_of_a_trial_that_is_left_out_keeps_its_arms(loaded, ranked, tmp_
     places, with_arm = {p["hotspot"] for p in made["places"]}, {hotspot for hotspot, *_ in made["arms"]}
     assert (gone in places, new in places, new in with_arm) == (False, True, False)
     assert with_arm == drawn - {gone}
+
+
+def test_a_place_outside_the_city_is_refused_at_once_and_another_name_is_said_to_be_unseen(workspace, ranked):
+    asked = ("find", "override", "-w", workspace, "--include", "--reason", LAST, "--place")
+    outside = becalm(*asked, "150m_1_1", code=2)
+    assert "'150m_1_1' lies outside the boundaries" in outside.stderr
+    told = becalm("find", "overrides", "-w", workspace).stdout
+    assert "150m_1_1" not in told, "nothing was recorded"
+    assert "override without effect" in becalm(*asked, "seg_1_1").stderr
+    assert "Note:" not in becalm(*asked, ranked[5]).stderr

@@ -91,7 +91,9 @@ def override(
         raise UsageError("Say what is decided with one of --include, --leave-out and --lift.")
     day = until.date() if until else None
     made = override_place(desk_of(context, workspace), place, chosen[0], reason=reason, until=day)
-    print_written(made, format)
+    print_written(made.entry, format)
+    for note in made.notes:
+        typer.echo(f"Note: {note}", err=True)
 
 
 def overrides(

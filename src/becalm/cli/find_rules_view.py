@@ -23,17 +23,17 @@ def lines_of_rules(selection: Selection | None, finder: str, places: int) -> Ite
     written = f" (rules by {selection.author}, {selection.written_on})" if selection.author else ""
     expected = f"{selection.expected:,.1f} {selection.unit} expected in 30 days on the list"
     yield f"Rules{written}: {expected}; {selection.how}."
-    yield from (f"  {price_in_words(price)}" for price in selection.prices)
+    yield from (f"  {price_in_words(price, selection.unit)}" for price in selection.prices)
     yield from override_lines(selection, places)
 
 
-def price_in_words(price: RulePrice) -> str:
-    """What a rule costs, e.g. "at most 9 in Camden: one more would add 0.3, without the rule 1.2"."""
+def price_in_words(price: RulePrice, unit: str = "incidents") -> str:
+    """What a rule costs, e.g. "at most 9 in Camden: one more would add 0.3 incidents"."""
     parts = []
     if price.relaxed is not None and price.unit != "the decision":
-        parts.append(f"{price.unit} would add {price.relaxed:.2f}")
+        parts.append(f"{price.unit} would add {price.relaxed:.2f} {unit}")
     if price.removed is not None:
-        parts.append(f"without the rule {price.removed:.2f} more")
+        parts.append(f"without the rule {price.removed:.2f} more{'' if parts else ' ' + unit}")
     return f"{price.rule}: {', '.join(parts) or 'cannot be priced'}"
 
 

@@ -17,10 +17,12 @@ from becalm.cli.screen import console as on_screen
 from becalm.cli.screen import is_narrow, say, show_table
 from becalm.desk.find import HotspotsFound
 from becalm.terms.band import Band, band_of
-from becalm.terms.hotspot import Hotspot, HotspotList
+from becalm.terms.hotspot import HOURS_OF_WEEK, Hotspot, HotspotList, PeakHours
 from becalm.terms.place_kind import PlaceKind
 
 SHOWN = 20
+HARM_NEEDS = 155  # columns of the screen for a table with all that is said of harm
+WEEK_HEADINGS = ("busiest hours", "of the week", "sure")
 LIST_HEADINGS = (
     "rank",
     "place",
@@ -30,9 +32,9 @@ LIST_HEADINGS = (
     "P(top)",
     "rank interval",
     "tie group",
-    "busiest hour",
+    *WEEK_HEADINGS,
 )
-WIDE_ONLY = ("tie group", "PEI", "RRI", "Gini", "SER", "calibration")
+WIDE_ONLY = ("tie group", "of the week", "PEI", "RRI", "Gini", "SER", "calibration")
 NOUNS: dict[PlaceKind, str] = {
     "square": "squares",
     "hexagon": "hexagons",
@@ -57,19 +59,26 @@ def print_hotspots(found: HotspotsFound, format: Format, written: Sequence[Path]
 def _print_list(found: HotspotsFound, written: Sequence[Path]) -> None:
     console, listed = on_screen(), found.hotspots
     say(console, *_heading(listed))
-    timed = any(h.profile for h in listed.hotspots)
-    harmless = () if listed.harm else HARM_HEADINGS
-    left_out = (*harmless, *(() if timed else ("busiest hour",)), *(WIDE_ONLY if is_narrow(console) else ()))
+    left_out = _left_out(listed, narrow=is_narrow(console), crowded=console.width < HARM_NEEDS)
     rows = [_cells(h) for h in listed.hotspots[:SHOWN]]
     show_table(console, LIST_HEADINGS, rows, left_out=left_out, folded=("borough",))
     say(console, *_summary(listed))
     say(console, *lines_of_harm(listed))
     say(console, *lines_of_rules(listed.selection, listed.finder, listed.places))
-    if not timed:
-        say(console, "When in the week: not known, for these records carry no times.")
+    say(console, _week(listed))
     say(console, *(f"warning: {w}" for w in listed.warnings))
     say(console, *(f"written: {path}" for path in written))
     say(console, f"seed {found.run.seed}; the whole list: --format csv, or --out FILE")
+
+
+def _left_out(listed: HotspotList, *, narrow: bool, crowded: bool) -> tuple[str, ...]:
+    """The columns that this list has nothing for, or this screen no room."""
+    timed = any(h.peak for h in listed.hotspots)
+    untimed, thin = () if timed else WEEK_HEADINGS, WIDE_ONLY if narrow else ()
+    if not listed.harm:
+        return (*HARM_HEADINGS, *untimed, *thin)
+    room = ("borough", *HARM_HEADINGS[1:], *WEEK_HEADINGS) if crowded else WEEK_HEADINGS[1:2]
+    return (*untimed, *thin, *room)
 
 
 def _cells(h: Hotspot) -> tuple[str, ...]:
@@ -83,7 +92,7 @@ def _cells(h: Hotspot) -> tuple[str, ...]:
         f"{h.p_top:.2f}",
         f"{h.rank_low} to {h.rank_high}",
         str(h.tie_group),
-        busiest_hour(h.profile),
+        *_peak_cells(h.peak),
     )
 
 
@@ -149,9 +158,25 @@ def _memory(half_life_months: float) -> str:
     return f"half-life {half_life_months:g} months"
 
 
-def busiest_hour(profile: tuple[float, ...] | None) -> str:
-    """The hour of the week with the greatest share, e.g. "Fri 22:00"."""
-    if profile is None:
-        return "no times"
-    hour = max(range(len(profile)), key=profile.__getitem__)
-    return f"{DAYS[hour // 24]} {hour % 24:02d}:00"
+def _week(listed: HotspotList) -> str:
+    """What the columns about hours of the week mean, or why there are none."""
+    peak = next((h.peak for h in listed.hotspots if h.peak), None)
+    if peak is None:
+        return "When in the week: not known, for these records carry no times."
+    return (
+        f"Busiest hours: the {peak.hours} in a row that hold most of the place's week; {peak.hours} average "
+        f"ones hold {peak.hours / HOURS_OF_WEEK:.1%}. Sure: the least probability that they hold more."
+    )
+
+
+def _peak_cells(peak: PeakHours | None) -> tuple[str, ...]:
+    """The busiest hours of a week, e.g. "Fri 22-02", their share, and how sure they are."""
+    if peak is None:
+        return ("no times", "", "")
+    ends = (peak.start + peak.hours) % 24
+    share = peak.share
+    return (
+        f"{DAYS[peak.start // 24]} {peak.start % 24:02d}-{ends:02d}",
+        f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})",
+        f"{peak.sure:.2f}",
+    )

@@ -13,7 +13,8 @@ NARROW = 120  # below it, wide tables would lose figures
 TWO_LINES = {
     "log score": "log\nscore",
     "rank interval": "rank\ninterval",
-    "busiest hour": "busiest\nhour",
+    "busiest hours": "busiest\nhours",
+    "of the week": "of the\nweek",
     "hit rate": "hit\nrate",
 }
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+import shapely
+
 from becalm.desk.core import Desk
 from becalm.desk.mark import event_of, note_configuration
 from becalm.record.standing import WITHDRAWN, what_stands
+from becalm.store.boundaries import load_boundaries
 from becalm.tables.ledger import Written
 from becalm.terms.errors import ReplayError, UsageError
 from becalm.terms.event import Entry
@@ -19,17 +23,33 @@ from becalm.terms.selection import PlaceDecision
 KIND = "place_overridden"
 PIN = "ledger/entry "
 Word = Literal["include", "leave_out", "lift"]
+CELL = re.compile(r"(\d+(?:\.\d+)?)m_(-?\d+)_(-?\d+)")
+UNSEEN = (
+    "Whether a place of the name {!r} competes is seen when a list is made: where none does, the next list "
+    "says so ('override without effect')."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class OverrideMade:
+    """An override that was just recorded, and what could not be seen of its place."""
+
+    entry: Entry
+    notes: tuple[str, ...] = ()
 
 
 def override_place(
     desk: Desk, place_id: str, decision: Word, *, reason: str, until: date | None = None
-) -> Entry:
+) -> OverrideMade:
     """Record that from now on this place must be on every list, must not be, or is free again.
+
+    A name of a cell is held against the boundaries; of other places it is said that this was not done.
 
     Raises
     ------
     UsageError
-        where there is no reason, the last day is past, or there is no override to lift.
+        where there is no reason, the last day is past, there is no override to lift, or the name is that of a
+        cell without land.
     """
     if not reason.strip():
         raise UsageError("An override needs a reason that can be read later. Give it with --reason.")
@@ -37,12 +57,28 @@ def override_place(
         raise UsageError(f"{until} is past, so the override would never hold. Give a later day with --until.")
     if decision == "lift" and place_id not in {d.place_id for d in standing_overrides(desk)}:
         raise UsageError(f"No override of {place_id!r} stands. `becalm find overrides` lists those that do.")
+    notes = () if decision == "lift" else _look_at_place(desk, place_id)
     facts = {"place": place_id, "decision": decision, "reason": reason}
     if until is not None:
         facts["until"] = until.isoformat()
     event = event_of(desk, KIND, purpose="hotspots", facts=facts)
     note_configuration(desk)
-    return desk.open_ledger().append([Written(event)])[0]
+    return OverrideMade(desk.open_ledger().append([Written(event)])[0], notes)
+
+
+def _look_at_place(desk: Desk, place_id: str) -> tuple[str, ...]:
+    """Refuse a cell outside the boundaries; say where only a list can tell if there is such a place."""
+    cell, boundaries = CELL.fullmatch(place_id), load_boundaries(desk.workspace)
+    if cell is None or boundaries is None:
+        return (UNSEEN.format(place_id),)
+    side, column, row = float(cell[1]), int(cell[2]), int(cell[3])
+    ground = shapely.box(column * side, row * side, (column + 1) * side, (row + 1) * side)
+    if not shapely.intersects(boundaries.outline, ground):
+        raise UsageError(
+            f"The cell {place_id!r} lies outside the boundaries of this workspace, so no list can hold it. "
+            "Copy its name from a list (`becalm find hotspots --format csv`)."
+        )
+    return ()
 
 
 def standing_overrides(desk: Desk) -> tuple[PlaceDecision, ...]:

@@ -25,6 +25,7 @@ from becalm.find.place_kinds import (
     tile_places,
 )
 from becalm.find.targets import Targets
+from becalm.find.too_many import MOST_TILES
 from becalm.find.warn import warn_of_merging
 from becalm.ingest.h3_cells import h3_over, h3_under, h3_width_m
 from becalm.ingest.street_lines import read_street_lines
@@ -194,11 +195,22 @@ def _h3(
         x, y = counts.easting_m[held], counts.northing_m[held]
         names, outlines = h3_under(x, y, choice.h3_resolution, crs=crs)
     else:
+        _refuse_too_fine_h3(boundary, choice.h3_resolution)
         names, outlines = h3_over(sound(boundary), choice.h3_resolution, crs=crs)
     across = round(float(np.mean(shapely.area(outlines))) ** 0.5, 1)
     if boundary is None:
         return land_places("h3", names, outlines, across, FOOTPRINT)
     return cut_to(land_places("h3", names, outlines, across, INSIDE), boundary)
+
+
+def _refuse_too_fine_h3(boundary: BaseGeometry, resolution: int) -> None:
+    cells = boundary.area / h3_width_m(resolution) ** 2
+    if cells > MOST_TILES:
+        fits = next(r for r in range(resolution, 4, -1) if boundary.area / h3_width_m(r) ** 2 <= MOST_TILES)
+        raise UsageError(
+            f"The ground holds some {cells:,.0f} H3 cells of resolution {resolution}, more than the "
+            f"{MOST_TILES:,} that can be held. Take --h3-resolution {fits} or less."
+        )
 
 
 def _file(choice: UnitChoice) -> Path:

@@ -16,6 +16,7 @@ from becalm.find.plugin import OWN, NamedFinder
 from becalm.find.settings import FindSettings
 from becalm.find.skill import HISTORY_MONTHS, Skill, judge_methods
 from becalm.find.targets import Targets
+from becalm.find.warn import warn_of_all_places
 from becalm.methods.bootstrap import Interval, mean_interval, paired_interval, resample
 from becalm.methods.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
@@ -85,7 +86,7 @@ def backtest(
         rows=tuple(_row(method, skills, drawn) for method in skills),
         source=counts.source,
         as_of=counts.as_of,
-        warnings=(*left_out, *_warn_of_few(len(used))),
+        warnings=(*left_out, *_warn_of_few(len(used)), *warn_of_all_places(settings.count, ground.size)),
         kind=ground.kind,
         gini_best=float(np.mean(trial.gini_best)),
         gini_null=float(np.mean(trial.gini_null)),

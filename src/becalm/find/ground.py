@@ -13,6 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.find.settings import FindSettings
 from becalm.find.targets import Targets
+from becalm.find.too_many import MOST_BETWEEN, MOST_CELLS, refuse_too_many_cells
 from becalm.methods.grid import CellGrid, cells_holding, clip_cells
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.series import CountSeries, make_series
@@ -176,6 +177,7 @@ def _numbers(grid: CellGrid, counts: PlaceCounts | PointCounts) -> Ints:
 
 def _grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | None) -> tuple[CellGrid, str]:
     if boundary is not None:
+        refuse_too_many_cells(boundary.bounds, counts.cell_m, most=MOST_CELLS)
         try:
             grid = clip_cells(boundary, counts.cell_m)
         except ValueError as error:
@@ -184,8 +186,17 @@ def _grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | None) 
     held = ~_of(counts, targets.excluded) & (counts.counts > 0)
     if not held.any():
         raise QuestionError("Not one record has a location. Ingest records with coordinates.")
+    _refuse_wide(counts.columns[held], counts.rows[held], counts.cell_m)
     grid = cells_holding(counts.columns[held], counts.rows[held], counts.cell_m)
     return grid, "the records' footprint: cells with at least one recorded offence of any kind"
+
+
+def _refuse_wide(columns: Ints, rows: Ints, cell_m: float) -> None:
+    """Refuse cells that lie too far apart for one raster."""
+    ends = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    west, south, east, north = (float(end) * cell_m for end in ends)
+    hint = " Or mend records that lie far from all others, or give the city's boundaries."
+    refuse_too_many_cells((west, south, east, north), cell_m, most=MOST_BETWEEN, hint=hint)
 
 
 def _of(counts: PlaceCounts | PointCounts, groups: Sequence[str]) -> NDArray[np.bool_]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.targets import Targets
+from becalm.find.too_many import MOST_TILES, refuse_too_many_cells
 from becalm.methods.lattices import LEAST_M2, Lattice, clip_tiles, land_of
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.segments import LEAST_M, between_junctions
@@ -29,6 +30,7 @@ def tile_places(
 ) -> PlaceSet:
     """Squares or hexagons: all that have land in the region, else those that hold a record of any offence."""
     if region is not None:
+        refuse_too_many_cells(region.bounds, lattice.width_m, most=MOST_TILES)
         a, b, outlines = clip_tiles(lattice, sound(region))
     else:
         held = holds_a_record(counts, targets)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +72,8 @@ def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) 
             "No list was found that keeps these rules together",
             (Fault("rules", "floors, decisions and separation clash", "lower a floor or the separation"),),
         )
-    priced_by = price_rules(best.value, rules, lambda r: problem_of(candidates, r), step_m=candidates.step_m)
+    here = replace(rules, decisions=tuple(d for d in rules.decisions if d.place_id in candidates.named))
+    priced_by = price_rules(best.value, here, lambda r: problem_of(candidates, r), step_m=candidates.step_m)
     prices = tuple(priced_by) if priced else ()
     gap = (best.bound - best.value) / max(best.bound, 1e-12)
     return Choice(
@@ -83,7 +84,7 @@ def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) 
             exact=best.exact,
             how=EXACT if best.exact else f"within {gap:.2%} of the best that these rules could allow",
             prices=prices,
-            decisions=tuple(d for d in rules.decisions if d.place_id in candidates.named),
+            decisions=here.decisions,
             unmatched=tuple(d for d in rules.decisions if d.place_id not in candidates.named),
             hours=rules.hours,
             author=rules.author,

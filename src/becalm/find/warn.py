@@ -68,3 +68,13 @@ def warn_of_laying(laying: Laying | None) -> tuple[str, ...]:
         f"{later.value:.1%} ({later.level:.0%} interval {later.low:.1%} to {later.high:.1%}). All that is "
         f"expected of boxes here is cut to {laying.kept:.2f} of the score.",
     )
+
+
+def warn_of_all_places(count: int, places: int) -> tuple[str, ...]:
+    """Does the list that a back-test judges hold every place there is?"""
+    if count < places:
+        return ()
+    return (
+        f"The best {count} of {places} places are all of them, so every method's hit rate is 100 % and its "
+        f"calibration 1: they tell nothing. Ask for fewer than {places} with --count.",
+    )

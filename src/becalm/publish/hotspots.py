@@ -21,6 +21,7 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.methods.grid import clipped_squares
 from becalm.publish.harm import HARM_COLUMNS, harm_cells, harm_object, harm_properties
+from becalm.publish.laying import laying_object
 from becalm.publish.list_rules import rules_object
 from becalm.publish.spreadsheet import harmless
 from becalm.terms.errors import UsageError
@@ -162,6 +163,7 @@ def run_object(run: RunRecord | None, found: HotspotList) -> dict[str, Any]:
         "finder": found.finder,
         "rank": found.rank,
         **({"harm": harm_object(found.harm)} if found.harm else {}),
+        **({"laying": laying_object(found.laying)} if found.laying else {}),
         **({"rules": rules_object(found.selection)} if found.selection else {}),
     }
 

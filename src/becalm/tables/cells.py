@@ -17,6 +17,7 @@ from becalm.tables.totals import months_between, scope_of
 from becalm.terms.errors import UsageError
 
 HOURS = 168
+LEAST_M = 1e-3  # below it, the numbers of cells are beyond what an engine can count
 FEW_CELLS = 2_000  # up to here the engine is asked for these cells only
 
 
@@ -137,7 +138,7 @@ def hour_counts(
 
 
 def _refuse_no_size(cell_m: float) -> None:
-    if not (np.isfinite(cell_m) and cell_m > 0):
+    if not (np.isfinite(cell_m) and cell_m >= LEAST_M):
         raise UsageError(f"A cell of {cell_m} m has no size. Give its side in metres, e.g. 150.")
 
 

@@ -10,6 +10,8 @@ from made_places import BORROWING, ROBBERY, drawn_places, place_counts, true_rat
 
 from becalm.cli.find_backtest_view import verdict
 from becalm.find.backtest import backtest
+from becalm.find.baselines import _season as season
+from becalm.find.ground import lay_ground
 from becalm.find.settings import FindSettings
 from becalm.methods.search_curve import search_curve, search_order
 from becalm.terms.errors import QuestionError, UsageError
@@ -38,6 +40,33 @@ def test_all_methods_are_there_and_counts_need_their_history(steady):
     longer = drawn_places(true_rates(12, rng), rng, months=42)
     assert "count_36" in [row.method for row in outcome(longer, origins=6).rows]
     assert "count_36" not in [row.method for row in outcome(longer, origins=7).rows]
+
+
+def test_a_list_of_all_places_is_said_to_tell_nothing():
+    rng = np.random.default_rng(8)
+    few = drawn_places(true_rates(4, rng, mean=2.0), rng, months=24)
+    assert all(row.hit_rate == 1.0 for row in outcome(few).rows)
+    assert any("The best 20 of 16 places are all of them" in said for said in outcome(few).warnings)
+    more = drawn_places(true_rates(5, rng, mean=2.0), rng, months=24)
+    assert not any("are all of them" in said for said in outcome(more).warnings)
+
+
+def test_season_counts_this_time_of_year_in_all_years_before(steady):
+    monthly = [(0, 0, t, "robbery", t + 1) for t in range(30)] + [(1, 0, t, "robbery", 1) for t in range(30)]
+    ground = lay_ground(place_counts(monthly, months=30), ROBBERY, settings=SMALL)
+    of_month_30 = sum(t + 1 for t in (17, 18, 19, 5, 6, 7))
+    assert season(ground, 30).tolist() == [of_month_30, 6.0]
+    assert season(ground, 11).tolist() == [1.0, 1.0]
+    assert season(ground, 10).tolist() == [0.0, 0.0]
+
+
+def test_where_only_the_time_of_year_tells_season_is_best():
+    """Each of twelve places has all its robberies in a month of its own."""
+    yearly = [(t % 12, 0, t, "robbery", 30) for t in range(48)]
+    ground = [(c, 0, t, "robbery", 1) for c in range(12) for t in range(0, 48, 5)]
+    tested = outcome(place_counts(yearly + ground, months=48), origins=12, area_share=1 / 12)
+    rows = {row.method: row for row in tested.rows}
+    assert max(rows.values(), key=lambda row: row.pai.value).method == "season"
 
 
 def test_where_rates_are_steady_longer_memory_is_better_and_the_blend_best(steady):

@@ -21,6 +21,7 @@ from becalm.find.score import score_places
 from becalm.find.settings import FindSettings
 from becalm.methods.lattices import Lattice
 from becalm.methods.search_curve import search_order
+from becalm.publish.hotspots import run_object
 from becalm.tables.point_counts import PointCounts
 from becalm.terms.errors import QuestionError, UsageError
 
@@ -133,6 +134,10 @@ def test_only_boxes_are_listed_and_the_list_says_what_of_their_catch_lasts():
     assert (found.laying.first_month, found.laying.last_month) == ("2018-07", "2019-06")
     assert found.laying.later.low <= found.laying.later.value <= found.laying.held
     assert any("part of what they hold is luck" in warning for warning in found.warnings)
+    told = run_object(None, found)["laying"]
+    assert (told["laid_to"], told["count"]) == ("2018-06", found.laying.count)
+    assert told["later_low"] <= told["later"] <= told["later_high"]
+    assert told["kept"] == pytest.approx(min(told["later"] / told["promised"], 1.0), abs=1e-3)
 
 
 def test_boxes_laid_on_chance_alone_are_believed_little_and_those_on_true_clusters_more():
