@@ -73,7 +73,7 @@ def test_every_row_that_is_no_visit_is_named_and_nothing_is_used(tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "no hotspot, start, end column"),
+        ("", "is empty"),
         ("place,start,end\na,b,c\n", "--hotspot-column"),
         ("hotspot,start,end\n", "holds no visits"),
         ("hotspot,start,end\na,b\n", "more or fewer fields"),

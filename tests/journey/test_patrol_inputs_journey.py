@@ -115,6 +115,26 @@ def test_what_was_delivered_is_told_and_no_position_is_kept(
     assert "Delivered:" in becalm(*what).stdout
 
 
+def test_check_ins_alone_are_not_told_as_nothing_delivered(
+    workspace: Path, plan: Path, tmp_path: Path
+) -> None:
+    made = visits_of(plan)
+    lines = [",".join(visit[name] for name in ("unit", "hotspot", "start", "end")) for visit in made]
+    words = tmp_path / "words.csv"
+    words.write_text("\n".join(["unit,hotspot,start,end", *lines, lines[0], ""]), "utf-8")
+    told = becalm("patrol", "delivered", plan, "-w", workspace, "--check-ins", words).stdout
+    assert f"Checked in: {len(made):,} visits" in told
+    assert "1 check-in stands in the files again: counted once." in told
+    assert "Delivered:" not in told
+
+
+def test_a_backup_says_that_the_seeds_are_not_in_it(workspace: Path, plan: Path, tmp_path: Path) -> None:
+    assert (workspace / "patrol" / "sealed").is_dir()
+    told = becalm("record", "backup", "-w", workspace, "--out", tmp_path / "copy.sqlite").stdout
+    assert f"NOT in the copy: {workspace / 'patrol' / 'sealed'}" in told
+    assert "cp -a" in told
+
+
 def test_faults_of_traces_and_check_ins_are_told_together(
     workspace: Path, plan: Path, tmp_path: Path
 ) -> None:

@@ -50,6 +50,7 @@ def held(folder: Path) -> dict[str, object]:
 def chances(folder: Path) -> dict[tuple[str, str], float]:
     """The auditor's chance of a start, by hotspot and quarter of an hour."""
     text = gzip.decompress((folder / "auditor" / "propensities.csv.gz").read_bytes()).decode()
+    assert ",-" not in text
     return {(r["hotspot"], r["cell_start"]): float(r["propensity"]) for r in csv.DictReader(StringIO(text))}
 
 

@@ -82,16 +82,16 @@ def delivered(
         days=days,
     )
     found = compare(desk_of(context, workspace), asked, out=out)
-    _print(found, format)
+    _print(found, format, traced=bool(traces))
 
 
-def _print(found: Delivered, format: Format) -> None:
+def _print(found: Delivered, format: Format, *, traced: bool) -> None:
     if format is Format.json:
         typer.echo(_as_json(found.delivery))
     elif format is Format.csv:
         typer.echo(_as_csv(found.delivery), nl=False)
     else:
-        _print_table(found.delivery)
+        _print_table(found.delivery, traced=traced)
 
 
 def _row(place: PlaceDelivery) -> tuple[str | int | float | None, ...]:
@@ -130,7 +130,7 @@ def _totals(delivery: Delivery) -> list[float | int | None]:
     return [round(v, 2) if isinstance(v, float) else v for v in values]
 
 
-def _print_table(delivery: Delivery) -> None:
+def _print_table(delivery: Delivery, *, traced: bool) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -138,7 +138,7 @@ def _print_table(delivery: Delivery) -> None:
 
     screen = console()
     total = dict(zip(FIELDS[1:], _totals(delivery), strict=True))
-    screen.print(_headline(total), highlight=False)
+    screen.print(_headline(total) if traced else _stated_headline(total), highlight=False)
     table = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
     headings = ("hotspot", "planned", "delivered", "share", "background", "officer-min", "check-ins (alone)")
     for heading in headings:
@@ -178,4 +178,13 @@ def _headline(total: dict[str, float | int | None]) -> str:
         f"Delivered: {total['delivered_visits']:,} of {total['planned_visits']:,} planned visits, {part}; "
         f"{total['background_minutes']:,.0f} patrol-minutes beside the plan, "
         f"{total['officer_minutes']:,.0f} officer-minutes in all."
+    )
+
+
+def _stated_headline(total: dict[str, float | int | None]) -> str:
+    """Without traces nothing is known of what was delivered: a nought would look like a failure."""
+    return (
+        f"Checked in: {total['check_in_visits']:,} visits of {total['check_in_minutes']:,.0f} minutes, where "
+        f"{total['planned_visits']:,} of {total['planned_minutes']:,.0f} were planned. "
+        "What was delivered is not known without --traces: the columns below count nothing of it."
     )

@@ -92,7 +92,7 @@ def plan(
         reveal_days=reveal_days,
         tell=arithmetic,
     )
-    _print_plan(made, format)
+    _print_plan(made, format, workspace)
 
 
 def read_share(text: str | None) -> bytes:
@@ -136,9 +136,10 @@ def _print_commitment(made: SeedCommitted, format: Format) -> None:
         typer.echo(f"  made from   {made.inputs_sha256}")
         typer.echo("Nothing is drawn yet. An overseer may now bring a share:")
         typer.echo(f"  becalm patrol plan --from {story.first_day} --days {story.days} --overseer-share FILE")
+        typer.echo("with every other option as you gave it here: otherwise it would be another plan's.")
 
 
-def _print_plan(made: PlanMade, format: Format) -> None:
+def _print_plan(made: PlanMade, format: Format, workspace: Path | None) -> None:
     from becalm.cli.patrol_plan_view import print_plan
 
-    print_plan(made, format)
+    print_plan(made, format, workspace)

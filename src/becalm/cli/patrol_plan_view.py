@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -13,14 +14,15 @@ if TYPE_CHECKING:
     from becalm.desk.patrol import PlanMade
 
 
-def print_plan(made: PlanMade, format: Format) -> None:
-    """Print what was planned, as asked."""
+def print_plan(made: PlanMade, format: Format, workspace: Path | None = None) -> None:
+    """Print what was planned, as asked; the commands that follow name the workspace where it was named."""
     if format is Format.json:
         typer.echo(json.dumps(_record(made), indent=2, ensure_ascii=False))
     elif format is Format.csv:
         typer.echo(_csv(made), nl=False)
     else:
         _print_words(made)
+        _print_next(made.folder, workspace)
 
 
 def _record(made: PlanMade) -> dict[str, Any]:
@@ -91,6 +93,10 @@ def _print_words(made: PlanMade) -> None:
     typer.echo(
         f"\nThe plan is in {made.folder}, for your eyes alone: visits.csv and auditor/ tell every burst."
     )
-    typer.echo(f"Next: becalm patrol check {made.folder}")
-    typer.echo(f"      becalm patrol next {made.folder} --unit UNIT   for a unit's next two bursts")
-    typer.echo(f"      {made.folder / 'index.html'}   for the commander; units/ for the units")
+
+
+def _print_next(folder: Path, workspace: Path | None) -> None:
+    where = f" --workspace {workspace}" if workspace else ""
+    typer.echo(f"Next: becalm patrol check {folder}")
+    typer.echo(f"      becalm patrol next {folder} --unit UNIT{where}   for a unit's next two bursts")
+    typer.echo(f"      {folder / 'index.html'}   for the commander; {folder / 'units'} for the units")

@@ -72,7 +72,10 @@ def _print(made: PlanReplanned, format: Format) -> None:
         typer.echo(csv_text(("replan", "unit"), ((made.index, unit) for unit in made.units)), nl=False)
     else:
         units = ", ".join(made.units)
-        typer.echo(
-            f"Re-plan {made.index} of {units}: {made.dropped} bursts fell away, {len(made.fresh)} are new."
-        )
+        typer.echo(f"Re-plan {made.index} of {units}: {fell_away(made.dropped, len(made.fresh))}.")
         typer.echo(f"The plan in {made.folder} is the new one; the ledger holds its number and its reason.")
+
+
+def fell_away(dropped: int, fresh: int) -> str:
+    """How many bursts a re-plan took away, and how many it drew, in words."""
+    return f"{dropped} burst{'s' * (dropped != 1)} fell away, {fresh} {'is' if fresh == 1 else 'are'} new"

@@ -30,6 +30,8 @@ def backup(
 
     The copy holds the personal details that were there: keep it as safe as the ledger. What is erased later
     is erased in the copy too, as long as it lies where it was made.
+
+    The seeds of patrols are not in it, on purpose: copy the folder patrol/sealed of the workspace apart.
     """
     from becalm.cli.record_keep_view import print_backup
     from becalm.desk.record_restore import make_backup

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import asdict
+from pathlib import Path
 
 from becalm.cli.options import Format
 from becalm.cli.record_view import emit, source_lines, source_told
@@ -24,9 +26,17 @@ def print_backup(made: BackupMade, format: Format) -> None:
         f"  root         {made.head.root}",
         f"  sha256       {made.sha256}",
         f"  recorded as  entry {made.entry}, which is not in the copy",
-        *(f"Copy {path} as well: the ledger holds only its hashes." for path in made.beside),
+        *(line for path in made.beside for line in _copy_also(path)),
     ]
     emit(format, lines=lines, told=told, rows=[told])
+
+
+def _copy_also(path: Path) -> tuple[str, ...]:
+    return (
+        f"NOT in the copy: {path}, where the seeds and plans of patrols lie until they are opened.",
+        f"  Now copy that folder too (cp -a {shlex.quote(str(path))} SAFE_PLACE), and keep it apart from",
+        "  this copy, with someone else: the ledger holds only hashes, and a lost seed can never be opened.",
+    )
 
 
 def print_restore(done: RestoreRequest | Restored, format: Format) -> None:

@@ -68,10 +68,11 @@ def delivered(desk: Desk, question: DeliveredQuestion, *, out: Path | None = Non
         lambda: load_policy(policy_file(desk.workspace, question.policy)),
         lambda: read_outlines(question.outlines, crs=crs) if question.outlines else {},
     )
-    traced, stated = together(
+    traced, told = together(
         lambda: _traced(question, plan, book, outlines, crs),
-        lambda: visits_from_check_ins(read_check_ins(question.check_ins, hotspots=_known(plan))),
+        lambda: read_check_ins(question.check_ins, hotspots=_known(plan)),
     )
+    stated = visits_from_check_ins(once := tuple(dict.fromkeys(told)))
     visits = tuple(sorted((*traced.visits, *stated), key=lambda v: (v.span.start, v.hotspot, v.unit)))
     delivery = compare_delivery(
         plan.bursts,
@@ -79,7 +80,7 @@ def delivered(desk: Desk, question: DeliveredQuestion, *, out: Path | None = Non
         plan.request.places,
         book.delivered,
         span=_span(question, plan),
-        notes=traced.notes,
+        notes=(*traced.notes, *_repeated(len(told) - len(once))),
     )
     if out is not None:
         _write(out, delivered_csv(visits))
@@ -98,6 +99,11 @@ def _traced(
         return DeliveredVisits((), ("No traces were given: check-ins are an officer's word alone.",))
     traces = read_traces(question.traces, crs=crs)
     return visits_from_traces(traces, plan.request.places, book.delivered, outlines=outlines)
+
+
+def _repeated(check_ins: int) -> tuple[str, ...]:
+    stand = "check-in stands" if check_ins == 1 else "check-ins stand"
+    return (f"{check_ins:,} {stand} in the files again: counted once.",) if check_ins else ()
 
 
 def _write(path: Path, text: str) -> None:

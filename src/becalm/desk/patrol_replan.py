@@ -22,6 +22,7 @@ from becalm.publish.patrol_folder import PLAN, plan_files
 from becalm.publish.patrol_inputs import instant
 from becalm.publish.patrol_plan import PlanDocument
 from becalm.publish.patrol_read import read_plan
+from becalm.publish.patrol_stops import told_when
 from becalm.store.sealed import plan_name
 from becalm.terms.errors import PlanError, UsageError
 from becalm.terms.event import Fact
@@ -158,8 +159,8 @@ def _states(plan: PlanDocument, question: ReplanQuestion) -> tuple[UnitState, ..
     if not routes:
         who = question.unit or f"of {question.area}"
         raise PlanError(
-            f"No unit {who} is on tour at {instant(question.at)} in this plan. Name a unit and an instant of "
-            "one of its tours."
+            f"No unit {who} is on tour at {told_when(question.at, plan)} ({plan.request.zone}) in this plan. "
+            "Name a unit and a time (--from) within one of its tours."
         )
     found = tuple(state_of(plan.request, route, question.at) for route in routes)
     if question.area:

@@ -17,7 +17,7 @@ from becalm.publish.patrol_folder import SHEETS, unit_files
 from becalm.publish.patrol_plan import PlanDocument
 from becalm.publish.patrol_read import read_plan
 from becalm.publish.patrol_sheet import NEXT
-from becalm.publish.patrol_stops import Stop, stops_of
+from becalm.publish.patrol_stops import Stop, stops_of, told_when
 from becalm.publish.patrol_units import Tour, tours_of
 from becalm.publish.patrol_words import PlanPage
 from becalm.terms.errors import PlanError, UsageError
@@ -67,8 +67,8 @@ def next_bursts(path: Path, *, unit: str, at: datetime, ahead: int = NEXT) -> Ne
     if tour is None:
         last = tours[-1].shift.hours.end
         raise PlanError(
-            f"{unit} has no tour after {at:%Y-%m-%d %H:%M} UTC in this plan; its last one ends at "
-            f"{last:%Y-%m-%d %H:%M} UTC. Ask the plan of the days that follow."
+            f"{unit} has no tour after {told_when(at, plan)} in this plan; its last one ends at "
+            f"{told_when(last, plan)} ({plan.request.zone}). Ask the plan of the days that follow."
         )
     bursts = tuple(burst for burst in tour.bursts if burst.span.end > at)[:ahead]
     return NextBursts(unit, tour, bursts, stops_of(plan, bursts), at)

@@ -209,5 +209,7 @@ def load_policy(path: Path | None = None) -> PolicyBook:
     source: Source = path if path is not None else files("becalm.ingest") / "patrol" / SHIPPED
     entry, faults = check_recipe(source, PolicyFile)
     if entry is None:
-        raise InputError(f"The patrol policy {source.name} has {len(faults)} faults", faults)
+        raise InputError(
+            f"The patrol policy {source.name} has {len(faults)} fault{'s' * (len(faults) != 1)}", faults
+        )
     return entry.book()

@@ -32,7 +32,7 @@ def propensities_csv(given: Propensities) -> bytes:
         {
             "hotspot": _repeated(given.hotspots, np.repeat(np.arange(hotspots), cells)),
             "cell_start": _repeated(tuple(starts), np.tile(np.arange(cells), hotspots)),
-            "propensity": np.round(given.start.reshape(-1), PROPENSITY_DECIMALS),
+            "propensity": np.round(given.start.reshape(-1), PROPENSITY_DECIMALS) + 0.0,  # never -0
         }
     )
     out = io.BytesIO()

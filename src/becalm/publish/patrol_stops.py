@@ -56,3 +56,8 @@ def _to_wgs84(crs: str) -> Transformer:
 def clock_of(at: datetime, plan: PlanDocument) -> str:
     """The city's time of day."""
     return f"{at.astimezone(ZoneInfo(plan.request.zone)):%H:%M}"
+
+
+def told_when(at: datetime, plan: PlanDocument) -> str:
+    """The city's day and time."""
+    return f"{at.astimezone(ZoneInfo(plan.request.zone)):%Y-%m-%d %H:%M}"

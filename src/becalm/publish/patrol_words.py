@@ -77,7 +77,8 @@ class PlanPage:
         possible, wanted = (sum(float(row[name]) for row in rows) for name in ("possible", "wanted"))
         short = [str(row["area"]) for row in rows if row["possible"] < row["wanted"]]
         verdict = (
-            f"{words.listed(short)} cannot give all that is wanted, and every target there was lowered alike."
+            f"{words.listed(short)} cannot give all that is wanted, and every target there was lowered "
+            "alike: what is owed there is what is left of it."
             if short
             else "Every area can give what it owes."
         )
