@@ -30,6 +30,8 @@ CONTRACT = (
     *("auc_static", "auc_history", "gain", "gain_low", "gain_high", "log_loss_skill"),
     *("safest_decile_ratio", "longest_dead_zone_minutes", "floor"),
 )
+MOST_GAIN, MOST_SKILL, LEAST_SAFEST = 0.01, 0.02, 0.6  # what becalm asks of its own plans
+SET_TIMES_AUC = 0.9
 
 
 def print_certificate(found: Certificate, format: Format) -> None:
@@ -130,12 +132,31 @@ def _print_table(found: Certificate, held: dict[str, Any]) -> None:
     if zone.minutes:
         where = f" in {zone.area}" if zone.area else ""
         say(console, f"The longest dead zone{where} begins at {zone.begins}.")
+    say(console, *reading(found.attack))
     say(console, *(f"warning: {note}" for note in found.notes))
     say(
         console,
         f"Intervals hold {s.level:.0%} ({found.attack.gain.method}); seed {found.seed}, seeds {s.seeds}. "
         "Chance alone: independent visits at the same rates.",
     )
+
+
+def reading(attack: Attack) -> tuple[str, ...]:
+    """What the figures mean, held against what becalm asks of its own plans; intervals decide, not values."""
+    gain, skill, safest = attack.gain, attack.log_loss_skill, attack.safest_decile_ratio
+    fixed = (
+        f"The timetable alone foretells most visits (AUC {attack.auc_static:.2f}): they come at set times.",
+    )
+    if gain.low > MOST_GAIN or skill.low > MOST_SKILL or (safest is not None and safest.high < LEAST_SAFEST):
+        past = "Whoever has watched the visits so far foretells the next ones better than a timetable does."
+    elif (
+        gain.high <= MOST_GAIN and skill.high <= MOST_SKILL and (safest is None or safest.low >= LEAST_SAFEST)
+    ):
+        past = "Having watched the visits so far gives an attacker nothing to speak of."
+    else:
+        past = "Whether having watched gives an attacker anything cannot be told: see the intervals."
+    aims = f"gain up to {MOST_GAIN}, skill up to {MOST_SKILL}, safest decile from {LEAST_SAFEST}"
+    return (*(fixed if attack.auc_static >= SET_TIMES_AUC else ()), f"{past} (Asked of a plan: {aims}.)")
 
 
 def _text(name: str, held: dict[str, Any]) -> str:
