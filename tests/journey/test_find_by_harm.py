@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 from town import becalm, simulate, workspace_of
+from typer.testing import CliRunner
+
+from becalm.cli.main import app
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +58,12 @@ def test_screen_and_csv_carry_it(workspace):
     assert ", by harm:" in shown
     assert "Harm weights simulated_city 1: css 2020" in shown
     assert "harm (css 2020) expected in 30 days on the list" in shown
+    assert re.search(r"40 places: one place more would add [\d.]+ harm \(css 2020\)", shown)
+    narrow = CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "80"}).stdout
+    table = narrow.splitlines()[1:23]
+    assert max(map(len, table)) <= 80
+    assert "harm in 30 days" in narrow
+    assert sum("150m_" in line and " to " in line for line in table) == 20
     rows = list(csv.DictReader(io.StringIO(becalm(*words, "--format", "csv").stdout)))
     assert float(rows[0]["harm"]) > float(rows[-1]["harm"]) > 0
     assert {"harm_low", "harm_high", "harm_rank", "count_rank", "harm_events"} <= set(rows[0])
@@ -61,7 +71,10 @@ def test_screen_and_csv_carry_it(workspace):
 
 def test_what_cannot_be_ranked_by_harm_is_refused(workspace, tmp_path):
     words = ("find", "hotspots", "-w", workspace, "--rank", "harm")
-    assert "no weight for burglary" in becalm(*words, "-t", "burglary", code=5).output
+    refused = becalm(*words, "-t", "burglary", code=5).output
+    assert "no weight for burglary" in refused
+    assert "robbery" in refused
+    assert "possession_of_weapons" not in refused, "police find it by looking, so it cannot be asked for"
     assert "foretells incidents, not harm" in becalm(*words, "--finder", "ewma", code=2).output
     assert "no harm rank" in becalm(*words, "--unit", "box", "-t", "robbery", code=2).output
     assert "no harm weights" in becalm(*words, "--harm-weights", "chi", code=2).output

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 from datetime import date
 from pathlib import Path
 
@@ -95,6 +96,17 @@ def test_the_list_is_geojson_with_profiles_where_times_exist(workspace):
     assert len(timed["run"]["data"]) == 20
     monthly = found(workspace, "--source", "monthly")
     assert {feature["properties"]["profile"] for feature in monthly["features"]} == {None}
+
+
+def test_the_screen_shows_the_busiest_hours_with_their_share_and_how_sure_they_are(workspace):
+    words = ("find", "hotspots", "-w", workspace, "-t", "robbery", "--count", 12, "--source")
+    shown = becalm(*words, "timed").stdout
+    first = next(line for line in shown.splitlines() if line.split()[:1] == ["1"])
+    assert re.search(r"(Mon|Tue|Wed|Thu|Fri|Sat|Sun) \d\d-\d\d +\d+% \(\d+% to \d+%\) [01]\.\d\d", first)
+    assert "Sure: the least probability" in shown
+    monthly = becalm(*words, "monthly").stdout
+    assert "these records carry no times" in monthly
+    assert "Sure:" not in monthly
 
 
 def test_the_same_seed_gives_the_same_list(workspace):

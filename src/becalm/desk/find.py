@@ -107,7 +107,7 @@ def find_hotspots(
         desk,
         question.harm,
         evidence.incidents,
-        target=evidence.targets.target,
+        targets=evidence.targets,
         source=evidence.counts.source,
         unit=evidence.unit.unit,
     )

@@ -11,6 +11,7 @@ from ibis import Table
 from becalm.desk.core import Desk
 from becalm.find.harm import HarmAsked
 from becalm.find.location import LocationError, measure_location
+from becalm.find.targets import Targets
 from becalm.ingest.group_weights import (
     INDEX_FOLDER,
     choose_group_weights,
@@ -40,7 +41,7 @@ class HarmChoice:
 
 
 def harm_of(
-    desk: Desk, choice: HarmChoice, incidents: Table, *, target: tuple[str, ...], source: str, unit: str
+    desk: Desk, choice: HarmChoice, incidents: Table, *, targets: Targets, source: str, unit: str
 ) -> HarmAsked | None:
     """The weights of the target and how far each group's records were moved; None where no harm is asked for.
 
@@ -58,8 +59,8 @@ def harm_of(
             "Floating boxes are laid where incidents are, so they have no harm rank. Take another --unit, "
             "or leave --rank harm and --harm-weights out."
         )
-    weights = _weights(desk, choice.weights, target, source)
-    groups = [weight.group for weight in weights.of(target)]
+    weights = _weights(desk, choice.weights, targets.target, source)
+    groups = [weight.group for weight in weights.of(targets.target, never=targets.excluded)]
     found = ((group, measure_location(moved_points(incidents, target=(group,)))) for group in groups)
     locations: dict[str, LocationError] = {group: at for group, at in found if at is not None}
     return HarmAsked(weights, leads=choice.rank == "harm", locations=locations)

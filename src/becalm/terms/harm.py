@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -101,18 +101,20 @@ class GroupWeights:
         """The unit of every amount of harm, e.g. "harm (css 2020)"."""
         return f"harm ({self.index} {self.edition})"
 
-    def of(self, groups: Iterable[str]) -> tuple[GroupWeight, ...]:
+    def of(self, groups: Iterable[str], *, never: Collection[str] = ()) -> tuple[GroupWeight, ...]:
         """The weights of these groups, in their order.
 
-        Raises QuestionError with every group that has none: nothing is guessed.
+        Raises QuestionError with every group that has none: nothing is guessed. It names those that have one,
+        but for those that are `never` a target.
         """
         known, asked = {weight.group: weight for weight in self.weights}, tuple(groups)
         missing = [group for group in asked if group not in known]
         if missing:
+            others = ", ".join(sorted(known.keys() - set(never)))
             raise QuestionError(
                 f"The harm weights {self.key} ({self.index} {self.edition}) have no weight for "
                 f"{', '.join(missing)}, so no place can be ranked by harm with them. Name the target with "
-                f"--target, one or more of {', '.join(sorted(known))}; or bring a reviewed table with "
+                f"--target, one or more of {others}; or bring a reviewed table with "
                 "--harm-weights."
             )
         return tuple(known[group] for group in asked)
