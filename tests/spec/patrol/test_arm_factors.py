@@ -38,7 +38,7 @@ OLD_AND_NEW = [("low_factor = 0.5", "low_factor = 1.2"), ("high_factor = 1.5", "
 
 @pytest.mark.parametrize(("old", "new"), OLD_AND_NEW)
 def test_a_low_arm_above_a_high_one_is_refused(tmp_path: Path, old: str, new: str) -> None:
-    with pytest.raises(InputError, match="faults"):
+    with pytest.raises(InputError, match="has 1 fault"):
         load_policy(policy_with(tmp_path, old, new))
 
 
