@@ -34,4 +34,7 @@ def _count(x, y, side, column_0, row_0, height, width):  # type: ignore[no-untyp
             column, row = np.floor(x[k] / side) - column_0, np.floor(y[k] / side) - row_0
             if column >= 0.0 and row >= 0.0 and column < width and row < height:
                 counts[int(row) * width + int(column)] += 1
-    return partial[0].astype(np.int64) + partial[1]
+    counted = np.empty(height * width, dtype=np.int64)
+    for cell in prange(height * width):
+        counted[cell] = partial[0, cell] + partial[1, cell]
+    return counted
