@@ -14,7 +14,7 @@ from becalm.desk.core import Desk
 from becalm.desk.coverage import gaps_of
 from becalm.desk.find_harm import HarmChoice
 from becalm.desk.find_rules import RulesAsked
-from becalm.desk.find_units import UnitChoice, fit_unit, lay_box_land, lay_places
+from becalm.desk.find_units import PlacesAsked, UnitChoice, fit_unit, lay_box_land, lay_places
 from becalm.find.box_trial import LaidBoxes, lay_for_list
 from becalm.find.boxes import BoxLand
 from becalm.find.location import LocationError, are_moved, measure_location
@@ -166,31 +166,28 @@ def lay_field(desk: Desk, evidence: Evidence) -> Field:
 
 def lay_shaped(desk: Desk, evidence: Evidence, splits: Sequence[Split] = ()) -> Field:
     """Places of any shape, also the grid's own cells; each split one stands in its parts."""
-    counts = count_points(evidence.incidents, months=evidence.counts.months)
-    places = lay_places(
-        evidence.unit,
-        counts,
-        evidence.targets,
-        width_m=evidence.counts.cell_m,
-        boundary=evidence.boundary,
-        crs=desk.workspace.city.crs,
-    )
+    asked = _asked(desk, evidence)
+    places = lay_places(asked)
     honoured = honour_splits(places, splits)
     notes = (*places.notes, *honoured.notes)
-    return Field(counts, honoured.places, evidence.location, notes, splits=honoured.applied)
+    return Field(asked.counts, honoured.places, evidence.location, notes, splits=honoured.applied)
 
 
 def _lay_boxes(desk: Desk, evidence: Evidence) -> Field:
-    counts = count_points(evidence.incidents, months=evidence.counts.months)
-    land = lay_box_land(
+    asked = _asked(desk, evidence)
+    land = lay_box_land(asked)
+    return Field(asked.counts, None, evidence.location, land.squares.notes, land=land)
+
+
+def _asked(desk: Desk, evidence: Evidence) -> PlacesAsked:
+    return PlacesAsked(
         evidence.unit,
-        counts,
+        count_points(evidence.incidents, months=evidence.counts.months),
         evidence.targets,
         width_m=evidence.counts.cell_m,
         boundary=evidence.boundary,
         crs=desk.workspace.city.crs,
     )
-    return Field(counts, None, evidence.location, land.squares.notes, land=land)
 
 
 def lay_list_field(desk: Desk, evidence: Evidence, settings: FindSettings) -> Field:

@@ -134,69 +134,66 @@ def fit_unit(
     return fitting, width_m if choice.unit == "h3" else least_m, warn_of_merging(asked_m, least_m)
 
 
-def lay_places(
-    choice: UnitChoice,
-    counts: PointCounts,
-    targets: Targets,
-    *,
-    width_m: float,
-    boundary: BaseGeometry | None,
-    crs: str,
-) -> PlaceSet:
-    """The places that compete, in metres of `crs`, without the excluded land."""
-    places = _made(choice, counts, targets, width_m, boundary, crs)
-    if choice.exclude is None:
-        return places
-    return leave_out(places, read_land(choice.exclude, crs=crs, file_crs=choice.file_crs))
+@dataclass(frozen=True, slots=True)
+class PlacesAsked:
+    """Of what places are made: the choice, their width, the records they hold, and the land in `crs`."""
+
+    choice: UnitChoice
+    counts: PointCounts
+    targets: Targets
+    width_m: float
+    boundary: BaseGeometry | None
+    crs: str
+
+    @property
+    def excluded(self) -> BaseGeometry | None:
+        """The land left out, in metres of `crs`."""
+        choice = self.choice
+        return read_land(choice.exclude, crs=self.crs, file_crs=choice.file_crs) if choice.exclude else None
+
+    def tiles(self, lattice: Lattice) -> PlaceSet:
+        """The tiles of this lattice on the land."""
+        return tile_places(lattice, self.counts, self.targets, self.boundary)
 
 
-def lay_box_land(
-    choice: UnitChoice,
-    counts: PointCounts,
-    targets: Targets,
-    *,
-    width_m: float,
-    boundary: BaseGeometry | None,
-    crs: str,
-) -> BoxLand:
-    """The land on which boxes of this width may be laid, in metres of `crs`."""
-    squares = tile_places(Lattice("square", max(width_m, REST_M)), counts, targets, boundary)
-    if choice.exclude is None:
-        return BoxLand(width_m, squares, boundary)
-    excluded = read_land(choice.exclude, crs=crs, file_crs=choice.file_crs)
-    return BoxLand(width_m, leave_out(squares, excluded), boundary, excluded)
+def lay_places(asked: PlacesAsked) -> PlaceSet:
+    """The places that compete, in metres of the `crs` asked for, without the excluded land."""
+    places, excluded = _made(asked), asked.excluded
+    return places if excluded is None else leave_out(places, excluded)
 
 
-def _made(
-    choice: UnitChoice,
-    counts: PointCounts,
-    targets: Targets,
-    width_m: float,
-    boundary: BaseGeometry | None,
-    crs: str,
-) -> PlaceSet:
+def lay_box_land(asked: PlacesAsked) -> BoxLand:
+    """The land on which boxes of this width may be laid, in metres of the `crs` asked for."""
+    squares, excluded = asked.tiles(Lattice("square", max(asked.width_m, REST_M))), asked.excluded
+    if excluded is not None:
+        squares = leave_out(squares, excluded)
+    return BoxLand(asked.width_m, squares, asked.boundary, excluded)
+
+
+def _made(asked: PlacesAsked) -> PlaceSet:
+    choice, crs = asked.choice, asked.crs
     if choice.unit == "own":
         areas = read_own_areas(_file(choice), crs=crs, id_column=choice.id_column, file_crs=choice.file_crs)
-        return own_places(areas.names, areas.shapes, boundary)
+        return own_places(areas.names, areas.shapes, asked.boundary)
     if choice.unit == "segment":
         lines = read_street_lines(_file(choice), crs=crs)
-        return street_places(lines, boundary, junction_m=choice.junction_m, snap_m=choice.snap_m)
+        return street_places(lines, asked.boundary, junction_m=choice.junction_m, snap_m=choice.snap_m)
     if choice.unit == "h3":
-        return _h3(choice, counts, targets, boundary, crs)
+        return _h3(asked)
     shape: Literal["square", "hexagon"] = "hexagon" if choice.unit == "hexagon" else "square"
-    return tile_places(Lattice(shape, width_m, choice.turn_deg), counts, targets, boundary)
+    return asked.tiles(Lattice(shape, asked.width_m, choice.turn_deg))
 
 
-def _h3(
-    choice: UnitChoice, counts: PointCounts, targets: Targets, boundary: BaseGeometry | None, crs: str
-) -> PlaceSet:
+def _h3(asked: PlacesAsked) -> PlaceSet:
+    counts, boundary, crs = asked.counts, asked.boundary, asked.crs
+    resolution = asked.choice.h3_resolution
     if boundary is None:
-        held = holds_a_record(counts, targets)
+        held = holds_a_record(counts, asked.targets)
         x, y = counts.easting_m[held], counts.northing_m[held]
-        names, outlines = h3_under(x, y, choice.h3_resolution, crs=crs)
+        names, outlines = h3_under(x, y, resolution, crs=crs)
     else:
-        _refuse_too_fine_h3(boundary, choice.h3_resolution)
-        names, outlines = h3_over(sound(boundary), choice.h3_resolution, crs=crs)
+        _refuse_too_fine_h3(boundary, resolution)
+        names, outlines = h3_over(sound(boundary), resolution, crs=crs)
     across = round(float(np.mean(shapely.area(outlines))) ** 0.5, 1)
     if boundary is None:
         return land_places("h3", names, outlines, across, FOOTPRINT)

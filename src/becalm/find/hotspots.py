@@ -80,16 +80,15 @@ def find_hotspots(
         else lay_ground(counts, targets, boundary=boundary, places=shaped, settings=settings)
     )
     by = Chooser(ground, rules, finder, rng.spawn(1)[0])
-    _refuse_finder_by_harm(finder, harm)
+    _refuse_finder_by_harm(finder, rules)
     known = learn(ground, settings, location, rng, lasting=boxes.lasting if boxes else None)
     weighed = (
         learn_harm(ground, counts, targets, known, harm, settings=settings, rng=rng.spawn(1)[0])
         if harm
         else None
     )
-    leads = harm is not None and harm.leads
-    found = _seek(by, known, weighed, leads=leads, settings=settings, rng=rng)
-    asked = _Asked(counts, targets, settings, location, finder, harm, boxes)
+    found = _seek(by, known, weighed, settings=settings, rng=rng)
+    asked = _Asked(counts, targets, settings, rules, location, finder, boxes)
     return _told(asked, ground, found, crs=crs)
 
 
@@ -100,18 +99,18 @@ class _Asked:
     counts: PlaceCounts | PointCounts
     targets: Targets
     settings: FindSettings
+    rules: Rules
     location: LocationError | None
     finder: NamedFinder | None
-    harm: HarmAsked | None
     boxes: LaidBoxes | None
 
 
 def _told(asked: _Asked, ground: Ground, found: Sought, *, crs: str) -> HotspotList:
     """The list with all that it rests on."""
-    counts, settings, boxes, harm = asked.counts, asked.settings, asked.boxes, asked.harm
+    counts, settings, boxes, harm = asked.counts, asked.settings, asked.boxes, asked.rules.harm
     scatter, certainty, listed = found.known.scatter, found.certainty, found.choice.listed
     basis, selection = _basis(found, harm), found.choice.selection
-    leads = harm is not None and harm.leads
+    leads = asked.rules.by_harm
     return HotspotList(
         hotspots=list_places(ground.places, found, settings.level),
         target=asked.targets.target,
@@ -155,8 +154,8 @@ def _notes(basis: HarmBasis | None, boxes: LaidBoxes | None) -> tuple[str, ...]:
     )
 
 
-def _refuse_finder_by_harm(finder: NamedFinder | None, harm: HarmAsked | None) -> None:
-    if finder is not None and harm is not None and harm.leads:
+def _refuse_finder_by_harm(finder: NamedFinder | None, rules: Rules) -> None:
+    if finder is not None and rules.by_harm:
         raise UsageError(
             f"The finder {finder.name!r} foretells incidents, not harm. Leave it out, or rank by count."
         )
@@ -171,10 +170,11 @@ def _basis(found: Sought, asked: HarmAsked | None) -> HarmBasis | None:
 
 
 def _seek(
-    by: Chooser, known: Known, harm: HarmKnown | None, *, leads: bool, settings: FindSettings, rng: Generator
+    by: Chooser, known: Known, harm: HarmKnown | None, *, settings: FindSettings, rng: Generator
 ) -> Sought:
     before = None if known.before is None else known.before.expected
     incidents = (known.score.expected, before, known.doubted)
+    leads = by.rules.by_harm
     asked = (harm.expected, harm.before, harm.doubted) if harm and leads else incidents
     expected, before, doubted = asked
     last = known.score.origin

@@ -46,6 +46,11 @@ class Rules:
             raise UsageError("These rules cannot be kept by any list", faults)
 
     @property
+    def by_harm(self) -> bool:
+        """Whether places are ranked by harm."""
+        return self.harm is not None and self.harm.leads
+
+    @property
     def areas(self) -> tuple[str, ...]:
         """The areas that a rule names."""
         return tuple(sorted({*self.floors, *self.caps}))

@@ -70,23 +70,9 @@ def draft_of(event: Event) -> Draft:
 def link_row(draft: Draft, seq: int, recorded_at: str, commitment: str, previous: str) -> StoredRow:
     """The row of this draft as number `seq`, with the hash that `row_hash` gives for it."""
     text = f'["{ENTRY_TAG}",{seq},"{recorded_at}",{draft.middle},"{commitment}","{previous}"]'
-    event = draft.event
-    return (
-        seq,
-        recorded_at,
-        draft.occurred_at,
-        event.kind,
-        event.version,
-        event.actor,
-        event.role,
-        event.purpose,
-        event.programme,
-        event.subject,
-        draft.facts,
-        event.corrects,
-        commitment,
-        previous,
-        sha256(text.encode()).hexdigest(),
+    hash_ = sha256(text.encode()).hexdigest()
+    return _row(
+        draft.event, seq, (recorded_at, draft.occurred_at, draft.facts), (commitment, previous, hash_)
     )
 
 
@@ -102,10 +88,17 @@ def commitment_of(salt: bytes, payload: bytes) -> str:
 def row_of(entry: Entry) -> StoredRow:
     """The row of the table `event` that keeps this entry."""
     event = entry.event
+    texts = (instant_text(entry.recorded_at), instant_text(event.occurred_at), canonical_json(event.facts))
+    return _row(event, entry.seq, texts, (entry.commitment, entry.previous, entry.hash))
+
+
+def _row(event: Event, seq: int, texts: tuple[str, str, str], links: tuple[str, str, str]) -> StoredRow:
+    """The columns in their order; `texts` are recorded_at, occurred_at and facts as they are written down."""
+    recorded_at, occurred_at, facts = texts
     return (
-        entry.seq,
-        instant_text(entry.recorded_at),
-        instant_text(event.occurred_at),
+        seq,
+        recorded_at,
+        occurred_at,
         event.kind,
         event.version,
         event.actor,
@@ -113,11 +106,9 @@ def row_of(entry: Entry) -> StoredRow:
         event.purpose,
         event.programme,
         event.subject,
-        canonical_json(event.facts),
+        facts,
         event.corrects,
-        entry.commitment,
-        entry.previous,
-        entry.hash,
+        *links,
     )
 
 
