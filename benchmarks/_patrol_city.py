@@ -7,9 +7,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from becalm.patrol.request import PlanRequest
-from becalm.tables.travel import TravelTable
-from becalm.terms.patrol import Base, Dosage, Mode, PatrolPlace, PatrolPolicy, Span, UnitShift
+from becalm.patrol.core.nouns import Base, Dosage, Mode, PatrolPlace, PatrolPolicy, Span, UnitShift
+from becalm.patrol.core.request import PlanRequest
+from becalm.patrol.core.travel_table import TravelTable
 
 AREAS, PLACES, DAYS, ZONE = 12, 21, 14, "Europe/London"
 FIRST_DAY = date(2025, 6, 2)

@@ -13,8 +13,8 @@ from itertools import groupby
 
 import numpy as np
 
-from becalm.patrol.request import PlanRequest
-from becalm.terms.patrol import UnitShift
+from becalm.patrol.core.nouns import UnitShift
+from becalm.patrol.core.request import PlanRequest
 
 Row = tuple[str, str, int, int]
 Score = Callable[[np.ndarray], np.ndarray]

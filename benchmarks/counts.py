@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from _measure import report, seconds
 
-from becalm.store.archive import ParquetArchive
-from becalm.store.engines import connect
+from becalm.archive.engines import connect
+from becalm.archive.parquet import ParquetArchive
 from becalm.tables.archive import Part
 from becalm.tables.check import arrow_schema
 from becalm.tables.counts import count_places, months_between

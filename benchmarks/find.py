@@ -20,21 +20,21 @@ import pyarrow as pa
 import shapely
 from _measure import report, seconds
 
-from becalm.desk.core import Desk
-from becalm.desk.find import FindQuestion, find_hotspots
-from becalm.desk.find_units import UnitChoice
-from becalm.find.backtest import backtest
-from becalm.find.hotspots import find_hotspots as find_places
-from becalm.find.targets import Targets
+from becalm.archive.engines import connect
+from becalm.archive.parquet import ParquetArchive
+from becalm.desk import Desk
+from becalm.find.core.backtest import backtest
+from becalm.find.core.hotspots import find_hotspots as find_places
+from becalm.find.core.targets import Targets
+from becalm.find.desk.hotspots import FindQuestion, find_hotspots
+from becalm.find.desk.units import UnitChoice
 from becalm.methods.grid import clip_cells
 from becalm.methods.kde import smooth
-from becalm.store.archive import ParquetArchive
-from becalm.store.engines import connect
-from becalm.store.workspace import CityEntry, Config, Workspace
 from becalm.tables.archive import Part
 from becalm.tables.cells import count_places
 from becalm.tables.check import arrow_schema
 from becalm.tables.tally import PlaceCounts
+from becalm.workspace.config import CityEntry, Config, Workspace
 
 INCIDENTS, MONTHS, SIDE_M, CELL_M, CLUSTERS = 1_000_000, 36, 40_000.0, 150.0, 4_000
 GROUPS = np.array(["robbery", "theft_from_the_person", "violence_and_sexual_offences"])

@@ -18,11 +18,11 @@ import numpy as np
 from _measure import report
 from _patrol_city import city
 
-from becalm.patrol.check import check_plan
-from becalm.patrol.plan import plan_bursts
-from becalm.patrol.replan import Now, replan_bursts, shift_of, state_of
-from becalm.patrol.request import PatrolPlan, PlanRequest, UnitRoute
-from becalm.publish.patrol_plan import PlanDocument, plan_json, visits_csv
+from becalm.patrol.core.check import check_plan
+from becalm.patrol.core.plan import plan_bursts
+from becalm.patrol.core.replan import Now, replan_bursts, shift_of, state_of
+from becalm.patrol.core.request import PatrolPlan, PlanRequest, UnitRoute
+from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
 
 SEALED = {"commitment": "ab" * 32}
 SIZES = {9: ("1,512 unit-shifts", 10.0, 0.06), 25: ("4,200 unit-shifts", 20.0, 0.03)}

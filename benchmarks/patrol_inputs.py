@@ -9,14 +9,15 @@ from _measure import report, seconds
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
-from becalm.ingest.patrol_policy import load_policy
-from becalm.patrol.delivered import visits_from_traces
-from becalm.patrol.streets import StreetNetwork, street_table
+from becalm.patrol.core.delivered import visits_from_traces
+from becalm.patrol.core.nouns import Dosage, PatrolPlace
+from becalm.patrol.core.streets import street_table
+from becalm.patrol.core.traces import Traces
+from becalm.patrol.files.read_policy import load_policy
 from becalm.simulate.city import simulate_city
 from becalm.simulate.settings import Settings, small
 from becalm.simulate.streets import Streets
-from becalm.tables.traces import Traces
-from becalm.terms.patrol import Dosage, PatrolPlace
+from becalm.tables.street_network import StreetNetwork
 
 STOPS = 252
 FIXES = 1_000_000

@@ -28,11 +28,11 @@ from _patrol_rivals import Row, fixed_rota, most_overdue, vroom_routes
 from rich.console import Console
 from rich.table import Table
 
-from becalm.patrol.attack import certify
-from becalm.patrol.plan import fit_law, plan_bursts
-from becalm.patrol.request import PlanRequest
-from becalm.tables.visits import VisitLog, visit_log
-from becalm.terms.certificate import AttackSettings, Certificate
+from becalm.patrol.core.attack import certify
+from becalm.patrol.core.certificate import AttackSettings, Certificate
+from becalm.patrol.core.plan import fit_law, plan_bursts
+from becalm.patrol.core.request import PlanRequest
+from becalm.patrol.core.visits import VisitLog, visit_log
 
 PERIODS = 5
 Planner = Callable[[list[PlanRequest], np.random.Generator], list[Row]]

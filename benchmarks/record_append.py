@@ -27,9 +27,9 @@ from statistics import median
 
 from _measure import report
 
-from becalm.store.ledger_sqlite import SqliteLedger
-from becalm.tables.ledger import COLUMNS, Ledger, Written
-from becalm.terms.event import Event
+from becalm.ledger.event import Event
+from becalm.ledger.protocol import COLUMNS, Ledger, Written
+from becalm.ledger.store.sqlite import SqliteLedger
 
 ROUNDS, WRITERS, EACH, ALONE = 5, 32, 40, 300
 

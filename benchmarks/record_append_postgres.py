@@ -23,8 +23,8 @@ import psycopg
 from _measure import report
 from record_append import ALONE, EACH, WRITERS, arrest, p99, sync_times, timed, write_together
 
-from becalm.store.ledger_postgres import PostgresLedger
-from becalm.tables.ledger import COLUMNS
+from becalm.ledger.protocol import COLUMNS
+from becalm.ledger.store.postgres import PostgresLedger
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 from postgres import ADMIN, Server, throw_away_server

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from _measure import report, seconds
 
-from becalm.store.ledger_postgres import PostgresLedger
-from becalm.store.ledger_sqlite import SqliteLedger
-from becalm.tables.ledger import Ledger
+from becalm.ledger.protocol import Ledger
+from becalm.ledger.store.postgres import PostgresLedger
+from becalm.ledger.store.sqlite import SqliteLedger
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
 from postgres import Server, throw_away_server

@@ -14,11 +14,11 @@ from tempfile import TemporaryDirectory
 
 from _measure import report, seconds
 
-from becalm.publish.record_export import VERIFIER, verifier_text
-from becalm.record.verify import LedgerCopy, verify_ledger
-from becalm.store.ledger_sqlite import SqliteLedger
-from becalm.tables.ledger import COLUMNS, Written
-from becalm.terms.event import Event
+from becalm.ledger.event import Event
+from becalm.ledger.protocol import COLUMNS, Written
+from becalm.ledger.record_export import VERIFIER, verifier_text
+from becalm.ledger.store.sqlite import SqliteLedger
+from becalm.ledger.verify import LedgerCopy, verify_ledger
 
 ENTRIES = 100_000
 BATCH = 5_000

@@ -24,9 +24,10 @@ def table(headings: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in cells)
 
 
-def nouns(root: str) -> str:
-    """Every public class below this package, in order of their names."""
-    kinds = {name: kind for module in modules_of(root) for name, kind in classes_of(module)}
+def nouns(*roots: str) -> str:
+    """Every public class below these packages, in order of their names."""
+    modules = [module for root in roots for module in modules_of(root)]
+    kinds = {name: kind for module in modules for name, kind in classes_of(module)}
     return "\n\n".join(term_section(name, kinds[name]) for name in sorted(kinds))
 
 

@@ -19,16 +19,21 @@ from describe import functions, nouns, prose, table, type_text
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
-from becalm.cli.main import STOPPED, app
-from becalm.ingest.offences import load_offences
-from becalm.record.kind_shape import FACT_TYPES, Kind
-from becalm.record.kinds import ALL_KINDS
-from becalm.store import workspace
+from becalm.app.main import STOPPED, app
+from becalm.ledger.event_schema import FACT_TYPES, Kind
+from becalm.ledger.kinds import ALL_KINDS
 from becalm.tables import schema
 from becalm.terms.errors import ERROR_KINDS
+from becalm.workspace import config as workspace
+from becalm.workspace.offences import load_offences
 
 DOCS = Path(__file__).parent
 ABOUT = tomllib.loads((DOCS / "reference.toml").read_text("utf-8"))
+NOUNS_OF_JOBS = (
+    *("becalm.measure.core.baseline", "becalm.measure.core.comparison", "becalm.measure.core.run_up_result"),
+    *("becalm.find.core.explanation", "becalm.record.core.arrest", "becalm.ledger.event"),
+    *("becalm.patrol.core.certificate", "becalm.patrol.core.nouns", "becalm.patrol.core.verdict"),
+)
 WRITTEN_BY = (
     "<!-- Written by docs/generate.py from the program; change the program, then run `make docs`. -->\n"
 )
@@ -38,16 +43,22 @@ def pages() -> Mapping[str, str]:
     """Every page by its path below docs/."""
     made = {
         "reference/commands.md": commands_page(),
-        "reference/glossary.md": page("Glossary", "glossary", nouns("becalm.terms")),
+        "reference/glossary.md": page("Glossary", "glossary", nouns("becalm.terms", *NOUNS_OF_JOBS)),
         "reference/tables.md": tables_page(),
         "reference/settings.md": settings_page(),
         "reference/exit-codes.md": exit_codes_page(),
         "reference/offence-groups.md": offence_groups_page(),
         "reference/event-kinds.md": event_kinds_page(),
         "reference/questions.md": page(
-            "Questions", "questions", functions("becalm.measure", "becalm.find", "becalm.tables.counts")
+            "Questions",
+            "questions",
+            functions("becalm.measure.core", "becalm.find.core", "becalm.tables.counts"),
         ),
-        "reference/methods.md": page("Methods", "methods", functions("becalm.methods")),
+        "reference/methods.md": page(
+            "Methods",
+            "methods",
+            functions("becalm.methods", "becalm.ledger.canonical", "becalm.ledger.merkle"),
+        ),
     }
     made["decisions/README.md"] = page("Decisions", "decisions", decisions())
     return {name: f"{WRITTEN_BY}\n{text.strip()}\n" for name, text in made.items()}

@@ -53,7 +53,7 @@ def make_briefing(folder: Path) -> Path:
 
 def becalm(*words: object) -> None:
     """One command, as a user gives it."""
-    command = [sys.executable, "-m", "becalm.cli.main", *map(str, words)]
+    command = [sys.executable, "-m", "becalm.app.main", *map(str, words)]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
 
 

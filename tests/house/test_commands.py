@@ -10,7 +10,7 @@ import pytest
 from commands import Command, every_command
 from typer.testing import CliRunner
 
-from becalm.cli.main import app
+from becalm.app.main import app
 from becalm.terms import errors
 
 HEAVY = {
@@ -68,7 +68,7 @@ def test_asking_for_help_loads_none_of_the_heavy_libraries() -> None:
     asked = [[], *([*command.words] for command in COMMANDS)]
     script = (
         "import sys\n"
-        "from becalm.cli.main import app\n"
+        "from becalm.app.main import app\n"
         f"for words in {asked!r}:\n"
         "    try: app([*words, '--help'])\n"
         "    except SystemExit: pass\n"

@@ -30,7 +30,7 @@ def test_the_drawing_is_the_contract(root: Path, settings: dict[str, Any]) -> No
 def test_what_the_drawing_calls_built_exists_and_what_it_calls_planned_does_not(
     root: Path, settings: dict[str, Any]
 ) -> None:
-    rooms = [name for floor in contract_floors(settings) for name in floor.split(" | ")]
+    rooms = [name for floor in contract_floors(settings) for name in re.split(r" [|:] ", floor)]
     planned = {match[1] for name in rooms if (match := PLANNED.fullmatch(name))}
     existing = {path.parent.name for path in (root / "src" / "becalm").glob("*/__init__.py")}
     assert {name for name in rooms if not PLANNED.fullmatch(name)} == existing
@@ -40,4 +40,4 @@ def test_what_the_drawing_calls_built_exists_and_what_it_calls_planned_does_not(
 def test_a_planted_difference_is_seen(root: Path, settings: dict[str, Any]) -> None:
     page = (root / "docs" / "architecture.md").read_text("utf-8")
     assert drawn_floors(page.replace("│ desk │\n", "")) != contract_floors(settings)
-    assert drawn_floors(page.replace("│ (web) │", "│ web │")) != contract_floors(settings)
+    assert drawn_floors(page.replace("│ (staff) │", "│ staff │")) != contract_floors(settings)

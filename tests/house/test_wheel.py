@@ -39,4 +39,4 @@ def test_every_file_of_the_package_is_in_the_wheel(wheel: zipfile.ZipFile, root:
 def test_the_wheel_carries_the_licence_and_the_command(wheel: zipfile.ZipFile) -> None:
     names = {name.split(".dist-info/")[-1]: name for name in wheel.namelist() if ".dist-info/" in name}
     assert "MIT License" in wheel.read(names["licenses/LICENSE"]).decode()
-    assert "becalm = becalm.cli.main:main" in wheel.read(names["entry_points.txt"]).decode()
+    assert "becalm = becalm.app.main:main" in wheel.read(names["entry_points.txt"]).decode()

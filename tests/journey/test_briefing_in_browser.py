@@ -16,7 +16,7 @@ from browser import DESK, PHONE, grey, open_browser, opened
 from playwright.sync_api import Browser
 from pypdf import PdfReader
 
-from becalm.publish.page import briefing_page
+from becalm.brief.page import briefing_page
 
 SIZES = [pytest.param(DESK, id="desk"), pytest.param(PHONE, id="phone")]
 

@@ -12,9 +12,9 @@ import pytest
 from records import incidents, load
 from typer.testing import CliRunner
 
-from becalm.cli.main import app
-from becalm.store.archive import ParquetArchive
-from becalm.store.engines import connect
+from becalm.app.main import app
+from becalm.archive.engines import connect
+from becalm.archive.parquet import ParquetArchive
 from becalm.terms.errors import DependencyError
 
 

@@ -13,7 +13,7 @@ import shapely
 from street_archive import draw_archive
 from typer.testing import CliRunner
 
-from becalm.cli.main import app
+from becalm.app.main import app
 
 BOX = ("--unit", "box", "--cell-m", 100)
 

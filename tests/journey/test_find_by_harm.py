@@ -12,7 +12,7 @@ import pytest
 from town import becalm, simulate, workspace_of
 from typer.testing import CliRunner
 
-from becalm.cli.main import app
+from becalm.app.main import app
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from made_places import months_from
 from records import incidents
 from typer.testing import CliRunner
 
-from becalm.cli.main import app, open_desk
+from becalm.app.main import app, open_desk
 from becalm.tables.archive import Part
 
 MONTHS = months_from("2018-01", 16)

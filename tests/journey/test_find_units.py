@@ -11,7 +11,7 @@ from shaped import areas_file
 from street_archive import draw_archive
 from typer.testing import CliRunner
 
-from becalm.cli.main import app
+from becalm.app.main import app
 
 STREETS = [((529_900 + 150 * k, 179_900), (529_900 + 150 * k, 181_300)) for k in range(10)]
 STREETS += [((529_900, 179_900 + 150 * k), (531_250, 179_900 + 150 * k)) for k in range(10)]

@@ -20,7 +20,7 @@ import pytest
 from police_files import STREET, desk_on, make_workspace, street_row, write_csv, write_street
 from typer.testing import CliRunner
 
-from becalm.cli.main import app
+from becalm.app.main import app
 from becalm.terms.errors import InputError
 
 BECALM = Path(sys.executable).with_name("becalm")

@@ -12,7 +12,7 @@ import pytest
 from extracts import ROWS
 from typer.testing import CliRunner
 
-from becalm.cli.main import app
+from becalm.app.main import app
 
 
 @pytest.fixture

@@ -13,8 +13,8 @@ import pytest
 from shapely import box
 from typer.testing import CliRunner
 
-from becalm.cli.main import app
-from becalm.store.workspace import open_workspace, read_city, read_config, shipped_cities
+from becalm.app.main import app
+from becalm.workspace.config import open_workspace, read_city, read_config, shipped_cities
 
 CITY = """
 key = "york"

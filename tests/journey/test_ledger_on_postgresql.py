@@ -10,7 +10,7 @@ import pytest
 from postgres import Server
 from typer.testing import CliRunner
 
-from becalm.cli.main import app
+from becalm.app.main import app
 
 runner = CliRunner()
 LOG = """arrested_at,place_easting_m,place_northing_m,unit,activity,offence

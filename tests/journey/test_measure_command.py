@@ -13,7 +13,7 @@ import pytest
 from drawn import drawn_incidents
 from typer.testing import CliRunner
 
-from becalm.cli.main import app, open_desk
+from becalm.app.main import app, open_desk
 from becalm.tables.archive import Part
 from becalm.tables.schema import PUBLISHED_COUNTS
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from becalm.cli.main import app, open_desk
+from becalm.app.main import app, open_desk
 from becalm.measure import compare_periods
 from becalm.methods.rates import rate_p_values
 from becalm.tables.counts import count_published

@@ -8,7 +8,7 @@ import pytest
 from police_files import make_workspace, street_row, write_street
 from typer.testing import CliRunner
 
-from becalm.cli.main import app
+from becalm.app.main import app
 
 ODD = "Something that nobody has ever heard of before"
 

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 from visit_logs import chance_log, overdue_log, write_log
 
-from becalm.cli.main import app
+from becalm.app.main import app
 
 DAYS = ("--train-days", "28", "--test-days", "7")
 CONTRACT = {"auc_static", "auc_history", "gain", "gain_low", "gain_high", "log_loss_skill"}

@@ -15,8 +15,8 @@ import pytest
 from police_files import street_row, write_street
 from typer.testing import CliRunner, Result
 
-from becalm.cli.main import app
-from becalm.methods.merkle import is_included
+from becalm.app.main import app
+from becalm.ledger.merkle import is_included
 
 LOG = """\
 arrested_at,place_easting_m,place_northing_m,unit,activity,offence
@@ -171,7 +171,7 @@ def test_an_unknown_activity_is_told_by_its_name(workspace: Path, log: Path) -> 
 def test_a_definition_of_ones_own_is_named_with_the_figure(workspace: Path, log: Path) -> None:
     from importlib.resources import files
 
-    shipped = (files("becalm.ingest") / "rules" / "dedicated_arrests.toml").read_text("utf-8")
+    shipped = (files("becalm.record.files") / "rules" / "dedicated_arrests.toml").read_text("utf-8")
     own = workspace / "definitions" / "dedicated_arrests.toml"
     own.parent.mkdir()
     own.write_text(

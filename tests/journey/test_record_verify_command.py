@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner, Result
 
-from becalm.cli.main import app, open_desk
-from becalm.desk.mark import event_of
-from becalm.desk.record_restore import make_backup
-from becalm.publish.anchor_sheet import qr_svg
-from becalm.tables.ledger import Written
-from becalm.terms.event import Fact
+from becalm.app.main import app, open_desk
+from becalm.desk.audit import event_of
+from becalm.ledger.anchor_sheet import qr_svg
+from becalm.ledger.event import Fact
+from becalm.ledger.protocol import Written
+from becalm.record.desk.restore import make_backup
 
 LOG = """\
 arrested_at,place_easting_m,place_northing_m,unit,activity,offence

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from becalm.cli.main import app
+from becalm.app.main import app
 from becalm.simulate.columns import EXTRACT_COLUMNS, OUTCOME_COLUMNS, STOP_COLUMNS, STREET_COLUMNS
 
 TOWN = ["--size", "town", "--incidents", "9000", "--months", "2019-03:2020-05"]

@@ -7,12 +7,12 @@ from datetime import date
 import numpy as np
 import pytest
 
-from becalm.find.ground import lay_ground
-from becalm.find.hotspots import find_hotspots
-from becalm.find.known import STEADY, measure_scatter
-from becalm.find.score import score_places
-from becalm.find.settings import FindSettings
-from becalm.find.targets import Targets
+from becalm.find.core.expected_counts import score_places
+from becalm.find.core.fitted_model import STEADY, measure_scatter
+from becalm.find.core.hotspots import find_hotspots
+from becalm.find.core.place_panel import lay_ground
+from becalm.find.core.settings import FindSettings
+from becalm.find.core.targets import Targets
 from becalm.methods.drift import widen
 from becalm.methods.ranks import draw_rates, rank_certainty
 from becalm.simulate.city import simulate_city

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import pytest
 from pyproj import Transformer
 
-from becalm.find.backtest import backtest
-from becalm.find.hotspots import find_hotspots
-from becalm.find.targets import Targets
+from becalm.find.core.backtest import backtest
+from becalm.find.core.hotspots import find_hotspots
+from becalm.find.core.targets import Targets
 from becalm.tables.cells import count_places
 from becalm.tables.check import arrow_schema
 from becalm.tables.spots import points_per_cell

@@ -12,8 +12,8 @@ import shapely
 from pyogrio import read_dataframe
 from pyproj import Transformer
 
-from becalm.find.backtest import backtest
-from becalm.find.targets import Targets
+from becalm.find.core.backtest import backtest
+from becalm.find.core.targets import Targets
 from becalm.tables.tally import PlaceCounts
 
 pytestmark = pytest.mark.data

@@ -12,10 +12,10 @@ import numpy as np
 from patrol_requests import KEY, place, request, shift
 from scipy import stats
 
-from becalm.methods.exact_exp import exact_exp, nearest_grid
-from becalm.methods.keyed_stream import sub_key, uniform_numbers
-from becalm.patrol.plan import plan_bursts
-from becalm.patrol.request import RouteLaw
+from becalm.methods.routes.exact_exp import exact_exp, nearest_grid
+from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
+from becalm.patrol.core.plan import plan_bursts
+from becalm.patrol.core.request import RouteLaw
 
 GOLDEN = "db4d0f35e679407579ba236169e7cd79ba4d1b3e6feee11a5758645ec5094802"
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from becalm.cli.main import app
+from becalm.app.main import app
 from becalm.measure import compare_periods
 from becalm.tables.tally import CountTable
 from becalm.terms.period import Period

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from becalm.methods.merkle import (
+from becalm.ledger.merkle import (
     NO_PEAKS,
     consistency_proof,
     grow,

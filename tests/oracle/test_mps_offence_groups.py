@@ -7,8 +7,8 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from becalm.ingest.offences import load_offences
 from becalm.terms.offence import plain_word
+from becalm.workspace.offences import load_offences
 
 KNOWN = {
     "robbery": (3442, 1104),

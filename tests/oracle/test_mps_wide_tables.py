@@ -10,11 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from becalm.formats.input_file import InputFile
 from becalm.ingest.locate import Locator
-from becalm.ingest.offences import load_offences
-from becalm.ingest.reader import InputFile, ReadContext, Reading
+from becalm.ingest.reader import ReadContext, Reading
 from becalm.ingest.wide import WideTableReader
-from becalm.store.workspace import read_city
+from becalm.workspace.config import read_city
+from becalm.workspace.offences import load_offences
 
 pytestmark = pytest.mark.data
 

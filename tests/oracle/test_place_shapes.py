@@ -9,11 +9,11 @@ import shapely
 from pyproj import Transformer
 from shaped import CRS
 
-from becalm.ingest.h3_cells import h3_over, h3_under
 from becalm.methods.grid import cells_holding
 from becalm.methods.lattices import Lattice
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.place_smoothing import lay_smoother
+from becalm.workspace.h3_cells import h3_over, h3_under
 
 
 @pytest.fixture

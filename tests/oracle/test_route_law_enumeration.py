@@ -8,8 +8,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from becalm.methods import route_kernel, route_law
-from becalm.methods.route_law import Doubles, Ints, Walk, Ways
+from becalm.methods.routes import distribution as route_law
+from becalm.methods.routes import kernel as route_kernel
+from becalm.methods.routes.distribution import Doubles, Ints, Walk, Ways
 
 LENGTHS = np.array([1, 2], dtype=np.int64)
 Step = tuple[str, int, int, int]  # visit, slot, place, number of length; or pause, slot, 0, 0

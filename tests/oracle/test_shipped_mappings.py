@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from extracts import context_of, input_file, named
 
-from becalm.ingest.extract import ExtractReader
+from becalm.ingest.extract.reader import ExtractReader
 from becalm.ingest.reader import Reading
 from becalm.terms.errors import InputError
 

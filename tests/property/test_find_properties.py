@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_places import BORROWING, drawn_places, true_rates
 
-from becalm.find.hotspots import find_hotspots
-from becalm.find.select import select_separated
-from becalm.find.settings import FindSettings
-from becalm.find.targets import Targets
+from becalm.find.core.hotspots import find_hotspots
+from becalm.find.core.select import select_separated
+from becalm.find.core.settings import FindSettings
+from becalm.find.core.targets import Targets
 from becalm.methods.search_curve import search_curve, search_order
 from becalm.tables.tally import PlaceCounts
 

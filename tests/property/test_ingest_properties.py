@@ -16,11 +16,11 @@ from police_files import STREET, street_row
 
 from becalm.ingest.inputs import Found, opened
 from becalm.ingest.locate import Locator
-from becalm.ingest.offences import load_offences
-from becalm.ingest.police_uk import PoliceUkReader
+from becalm.ingest.police_uk.reader import PoliceUkReader
 from becalm.ingest.reader import ReadContext, Reading
-from becalm.store.workspace import read_city
 from becalm.terms.errors import InputError
+from becalm.workspace.config import read_city
+from becalm.workspace.offences import load_offences
 
 LONDON = read_city("london").city()
 LOCATOR, OFFENCES = Locator(LONDON), load_offences(None)

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from becalm.measure import compare_periods
+from becalm.measure.core.baseline import parse_baseline
+from becalm.measure.core.comparison import CompareSettings
 from becalm.methods.multiplicity import q_values
 from becalm.methods.rates import rate_p_values, rate_ratios
 from becalm.tables.tally import CountTable
-from becalm.terms.baseline import parse_baseline
-from becalm.terms.comparison import CompareSettings
 from becalm.terms.errors import UsageError
 from becalm.terms.period import Period, parse_period
 

@@ -7,7 +7,7 @@ import json
 import pytest
 from random_patrols import plan_files, random_request
 
-from becalm.patrol.check import check_plan
+from becalm.patrol.core.check import check_plan
 from becalm.terms.errors import PlanError
 
 

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from patrol_requests import KEY, broken_rules, place, request, shift
 
-from becalm.patrol import fit
-from becalm.patrol.plan import plan_bursts
-from becalm.patrol.replan import Now, replan_bursts, state_of
-from becalm.patrol.request import PlanRequest
+from becalm.patrol.core import fit
+from becalm.patrol.core.nouns import PatrolPolicy, Span
+from becalm.patrol.core.plan import plan_bursts
+from becalm.patrol.core.replan import Now, replan_bursts, state_of
+from becalm.patrol.core.request import PlanRequest
 from becalm.terms.errors import PlanError
-from becalm.terms.patrol import PatrolPolicy, Span
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

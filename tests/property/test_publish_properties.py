@@ -10,11 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from page import read_page
 
-from becalm.publish import svg, words
-from becalm.publish.page import briefing_page
-from becalm.publish.place_names import Box, numbered_marks, placed_names
-from becalm.publish.record import record_json
-from becalm.publish.scale import Scale, round_ticks
+from becalm.brief.page import briefing_page
+from becalm.find.files.place_names import Box, numbered_marks, placed_names
+from becalm.formats.run_record import record_json
+from becalm.render import number_format as words
+from becalm.render import svg
+from becalm.render.scale import Scale, round_ticks
 
 anything = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30).filter(str.strip)
 points = st.tuples(st.floats(0, 700), st.floats(0, 500))

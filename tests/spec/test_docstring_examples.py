@@ -10,7 +10,7 @@ import pytest
 
 import becalm
 
-ONLY_WITHIN = "becalm.store.migrations."  # Alembic runs these, and nothing else can import them
+ONLY_WITHIN = "becalm.ledger.store.migrations."  # Alembic runs these, and nothing else can import them
 MODULES = sorted(
     module.name
     for module in pkgutil.walk_packages(becalm.__path__, "becalm.")

@@ -11,11 +11,11 @@ import pytest
 from ledgers import SetClock, draw_salt
 from postgres import Server
 
-from becalm.store.archive import ParquetArchive
-from becalm.store.engines import connect
-from becalm.store.ledger_postgres import PostgresLedger
-from becalm.store.ledger_sqlite import SqliteLedger
-from becalm.tables.ledger import Ledger
+from becalm.archive.engines import connect
+from becalm.archive.parquet import ParquetArchive
+from becalm.ledger.protocol import Ledger
+from becalm.ledger.store.postgres import PostgresLedger
+from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.terms.errors import DependencyError
 
 MakeLedger = Callable[..., Ledger]

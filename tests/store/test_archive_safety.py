@@ -17,8 +17,8 @@ import pyarrow.parquet as pq
 import pytest
 from records import incidents, load, split
 
-from becalm.store.archive import ParquetArchive
-from becalm.store.intake import open_intake
+from becalm.archive.intake import open_intake
+from becalm.archive.parquet import ParquetArchive
 from becalm.tables.archive import Part
 from becalm.terms.errors import ArchiveError, ReplayError
 from becalm.terms.intake import RowFault
@@ -88,7 +88,7 @@ def test_a_load_that_fails_while_it_is_kept_leaves_the_archive_as_before(
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(f"becalm.store.intake.{at}", full)
+        patch.setattr(f"becalm.archive.intake.{at}", full)
         with pytest.raises(ArchiveError, match=r"No space left.*Nothing was loaded"):
             load(ParquetArchive(root, never), rows("2020-04", 6), rows("2020-05", 6))
     assert held(root) == {"2020-04": 5}

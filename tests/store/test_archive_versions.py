@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from records import incidents, load
 
-from becalm.store.archive import ParquetArchive
+from becalm.archive.parquet import ParquetArchive
 from becalm.tables.archive import Archive
 from becalm.tables.counts import count_incidents
 from becalm.tables.schema import TABLES

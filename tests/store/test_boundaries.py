@@ -13,11 +13,11 @@ import pytest
 import shapely
 from shapely import LineString, MultiPolygon, Point, Polygon, box
 
-from becalm.store.boundaries import copy_boundaries, load_boundaries
-from becalm.store.new_workspace import make_folder
-from becalm.store.workspace import CityEntry, Config
 from becalm.terms.city import City
 from becalm.terms.errors import InputError, WorkspaceError
+from becalm.workspace.boundaries import copy_boundaries, load_boundaries
+from becalm.workspace.config import CityEntry, Config
+from becalm.workspace.new_workspace import make_folder
 
 NAMES = ("Abbey", "Brook", "Castle")
 ENTRY = CityEntry(
@@ -222,7 +222,7 @@ def test_shapes_with_heights_are_taken_flat(tmp_path: Path) -> None:
 def test_the_real_boroughs_of_london_have_their_real_area(
     shared_data: Path, tmp_path: Path, name: str
 ) -> None:
-    from becalm.store.workspace import read_city
+    from becalm.workspace.config import read_city
 
     found = loaded(shared_data / "boundaries" / name, tmp_path / "made", read_city("london"))
     assert len(found.names) == 33

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 from records import incidents, load, published
 
-from becalm.store.archive import ParquetArchive
+from becalm.archive.parquet import ParquetArchive
 from becalm.tables.counts import (
     Grouping,
     count_incidents,

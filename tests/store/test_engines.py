@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from becalm.store import engines
+from becalm.archive import engines
 from becalm.terms.errors import DependencyError, WorkspaceError
 
 

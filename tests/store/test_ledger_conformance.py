@@ -9,12 +9,12 @@ from datetime import timedelta
 import pytest
 from ledgers import NOON, SetClock, access, arrest, erasure, plain, require_chained, visit
 
-from becalm.record.chain import first_link
-from becalm.record.fold_shape import Fold, fold_entries
-from becalm.record.folds import FOLDS
-from becalm.tables.ledger import Ledger, Written
+from becalm.ledger.chain import first_link
+from becalm.ledger.event import Checkpoint, Event, Head
+from becalm.ledger.folds import FOLDS
+from becalm.ledger.projection import Fold, fold_entries
+from becalm.ledger.protocol import Ledger, Written
 from becalm.terms.errors import EventError, LedgerError
-from becalm.terms.event import Checkpoint, Event, Head
 
 MakeLedger = Callable[..., Ledger]
 EMPTY_ROOT = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from ledgers import NOON, SetClock, access, draw_salt, erasure, plain, require_chained, restoring, visit
 
-from becalm.store.ledger_backup import Backup, back_up, list_backups, read_backup, restore
-from becalm.store.ledger_sqlite import SqliteLedger
-from becalm.tables.ledger import Written
+from becalm.ledger.event import Checkpoint, Head
+from becalm.ledger.protocol import Written
+from becalm.ledger.store.backup import Backup, back_up, list_backups, read_backup, restore
+from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.terms.errors import LedgerError
-from becalm.terms.event import Checkpoint, Head
 
 Open = Callable[..., SqliteLedger]
 

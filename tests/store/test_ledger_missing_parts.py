@@ -11,9 +11,9 @@ import pytest
 from ledgers import SetClock, arrest, draw_salt, plain
 from sqlalchemy import Connection, create_engine, text
 
-from becalm.record.verify import LedgerCopy, verify_ledger
-from becalm.store.ledger_schema import bring_up_to_date, upgrade
-from becalm.store.ledger_sqlite import SqliteLedger
+from becalm.ledger.store.schema import bring_up_to_date, upgrade
+from becalm.ledger.store.sqlite import SqliteLedger
+from becalm.ledger.verify import LedgerCopy, verify_ledger
 from becalm.terms.errors import TamperError
 
 

@@ -11,8 +11,8 @@ import pytest
 from ledgers import access, draw_salt, erasure, require_chained, visit
 from postgres import Server, throw_away_server
 
-from becalm.store.ledger_postgres import PostgresLedger
-from becalm.tables.ledger import Written
+from becalm.ledger.protocol import Written
+from becalm.ledger.store.postgres import PostgresLedger
 
 PERSON = b"Ann Example of 12 High Street, born "
 MARK = b"\xfe\xed\x00becalm-mark"  # begins every salt and every key that this test draws

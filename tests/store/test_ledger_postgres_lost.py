@@ -13,8 +13,8 @@ from cut_wire import Wire, wire_to
 from ledgers import access, draw_salt, plain, require_chained, visit
 from postgres import PROGRAM, Server
 
-from becalm.store.ledger_postgres import PostgresLedger
-from becalm.tables.ledger import Written
+from becalm.ledger.protocol import Written
+from becalm.ledger.store.postgres import PostgresLedger
 from becalm.terms.errors import LedgerError
 
 OpenByWire = Callable[..., PostgresLedger]
@@ -170,9 +170,9 @@ def test_nothing_is_sealed_before_what_an_older_transaction_may_still_hand_in(
     import psycopg
     from sqlalchemy import make_url
 
-    from becalm.store.ledger_cipher import commit
-    from becalm.store.ledger_page import Task
-    from becalm.store.ledger_postgres_seal import hand_in
+    from becalm.ledger.store.batch import Task
+    from becalm.ledger.store.cipher import commit
+    from becalm.ledger.store.postgres_seal import hand_in
 
     ledger = make_postgres()
     told = f"host={postgres.folder} dbname={make_url(postgres_ledger).database} user={PROGRAM}"

@@ -12,8 +12,8 @@ from postgres import ADMIN, PROGRAM, Server, throw_away_server
 from psycopg import Connection, errors
 from sqlalchemy import make_url
 
-from becalm.store.ledger_postgres import PostgresLedger
-from becalm.tables.ledger import Written
+from becalm.ledger.protocol import Written
+from becalm.ledger.store.postgres import PostgresLedger
 from becalm.terms.errors import LedgerError, TamperError
 
 REST = (

@@ -15,9 +15,9 @@ import pytest
 from ledgers import draw_salt, require_chained
 from postgres import Server, throw_away_server
 
-from becalm.record.fold_shape import fold_entries
-from becalm.record.folds import FOLDS
-from becalm.store.ledger_postgres import PostgresLedger
+from becalm.ledger.folds import FOLDS
+from becalm.ledger.projection import fold_entries
+from becalm.ledger.store.postgres import PostgresLedger
 
 WRITER = Path(__file__).resolve().parents[1] / "support" / "ledger_writer.py"
 

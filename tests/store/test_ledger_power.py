@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from ledgers import SetClock, draw_salt, plain, require_chained, visit
 
-from becalm.store.ledger_sqlite import SqliteLedger
-from becalm.tables.ledger import Written
+from becalm.ledger.protocol import Written
+from becalm.ledger.store.sqlite import SqliteLedger
 
 SECTOR_BYTES = 512
 

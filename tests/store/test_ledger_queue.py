@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from becalm.store.ledger_queue import GroupCommit, Request
+from becalm.ledger.store.queue import GroupCommit, Request
 from becalm.terms.errors import LedgerError
 
 

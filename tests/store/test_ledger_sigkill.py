@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from ledgers import access, draw_salt, require_chained
 
-from becalm.record.fold_shape import fold_entries
-from becalm.record.folds import FOLDS
-from becalm.store.ledger_sqlite import SqliteLedger
-from becalm.terms.event import Entry
+from becalm.ledger.event import Entry
+from becalm.ledger.folds import FOLDS
+from becalm.ledger.projection import fold_entries
+from becalm.ledger.store.sqlite import SqliteLedger
 
 WRITER = Path(__file__).resolve().parents[1] / "support" / "ledger_writer.py"
 

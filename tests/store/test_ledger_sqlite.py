@@ -17,13 +17,13 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from ledgers import SetClock, access, arrest, draw_salt, plain, require_chained, visit
 
-from becalm.record.chain import row_hash
-from becalm.store.ledger_file import LedgerFile
-from becalm.store.ledger_sqlite import SqliteLedger
-from becalm.store.ledger_tables import REVISION, metadata
-from becalm.tables.ledger import Written
+from becalm.ledger.chain import row_hash
+from becalm.ledger.event import Entry
+from becalm.ledger.protocol import Written
+from becalm.ledger.store.file import LedgerFile
+from becalm.ledger.store.sqlite import SqliteLedger
+from becalm.ledger.store.tables import REVISION, metadata
 from becalm.terms.errors import LedgerError, TamperError
-from becalm.terms.event import Entry
 
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
@@ -54,7 +54,7 @@ def test_the_migrations_make_the_tables_that_are_declared(path: Path, ledger: Sq
         assert context.get_current_revision() == REVISION
     file.close()
     script = ScriptDirectory(
-        str(Path(sys.modules["becalm.store.ledger_tables"].__file__ or "").parent / "migrations")
+        str(Path(sys.modules["becalm.ledger.store.tables"].__file__ or "").parent / "migrations")
     )
     assert script.get_current_head() == REVISION
 
@@ -119,8 +119,8 @@ import resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, {support!r})
 from ledgers import SetClock, draw_salt, visit
-from becalm.store.ledger_sqlite import SqliteLedger
-from becalm.tables.ledger import Written
+from becalm.ledger.store.sqlite import SqliteLedger
+from becalm.ledger.protocol import Written
 from becalm.terms.errors import LedgerError
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -270,7 +270,7 @@ def test_processes_that_make_and_write_one_ledger_at_once_make_one_chain(path: P
 def test_entries_stream_page_by_page(
     path: Path, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("becalm.store.ledger_read.PAGE", 7)
+    monkeypatch.setattr("becalm.ledger.store.read.PAGE", 7)
     for size in (6, 1, 1, 20):
         ledger.append(plain(*[visit()] * size))
         entries: list[Entry] = list(ledger.entries())

@@ -16,9 +16,9 @@ import pytest
 from sqlalchemy import Connection
 from tampering import WAYS, Expected, Scene, Way, fill, open_raw, sqlite_desk
 
-from becalm.desk.record_verify import RecordVerified, export_record, verify_record
-from becalm.publish.record_export import verifier_text
-from becalm.store.workspace import Config, Workspace, read_city
+from becalm.ledger.record_export import verifier_text
+from becalm.record.desk.verify import RecordVerified, export_record, verify_record
+from becalm.workspace.config import Config, Workspace, read_city
 
 EXHAUSTIVE = 10_000
 QUICK = 8  # of each way

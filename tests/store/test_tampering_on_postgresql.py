@@ -13,11 +13,11 @@ from postgres import Server
 from sqlalchemy import make_url
 from tampering import START, WAYS, Scene, Way, desk_on, fill, open_as_owner
 
-from becalm.desk.core import Desk
-from becalm.desk.record_verify import verify_record
-from becalm.record.verdict import Verdict
-from becalm.store.ledger_postgres import PostgresLedger
-from becalm.store.workspace import Config, Workspace, read_city
+from becalm.desk import Desk
+from becalm.ledger.store.postgres import PostgresLedger
+from becalm.ledger.verdict import Verdict
+from becalm.record.desk.verify import verify_record
+from becalm.workspace.config import Config, Workspace, read_city
 
 EACH = 3  # cases of each way
 CASE = "tampered"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from becalm.store.workspace import (
+from becalm.workspace.config import (
     BoroughEntry,
     BriefEntry,
     CityEntry,

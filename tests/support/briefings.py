@@ -8,16 +8,16 @@ from functools import cache
 
 from shapely.geometry import box
 
-from becalm.publish.briefing import Briefing
-from becalm.publish.map import Area
-from becalm.terms.baseline import Baseline
-from becalm.terms.comparison import Comparison, ComparisonRow, Contrast
+from becalm.brief.briefing import Briefing
+from becalm.find.files.map import Area
+from becalm.measure.core.baseline import Baseline
+from becalm.measure.core.comparison import Comparison, ComparisonRow, Contrast
+from becalm.measure.core.run_up_result import RunUp, RunUpMonth
 from becalm.terms.coverage import Gap
 from becalm.terms.estimate import Estimate
 from becalm.terms.hotspot import BlendPart, Concentration, Hotspot, HotspotList
 from becalm.terms.period import Period
 from becalm.terms.run import RunRecord
-from becalm.terms.run_up import RunUp, RunUpMonth
 
 APRIL_2020 = Period(date(2020, 4, 1), date(2020, 5, 1))
 APRIL_2019 = Period(date(2019, 4, 1), date(2019, 5, 1))

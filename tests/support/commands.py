@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from becalm.cli.main import app
+from becalm.app.main import app
 
 
 @dataclass(frozen=True)

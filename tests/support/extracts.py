@@ -10,11 +10,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from becalm.ingest.extract import ExtractReader
+from becalm.formats.input_file import InputFile
+from becalm.ingest.extract.reader import ExtractReader
 from becalm.ingest.locate import Locator
-from becalm.ingest.offences import load_offences
-from becalm.ingest.reader import InputFile, ReadContext, Reading
-from becalm.store.workspace import read_city
+from becalm.ingest.reader import ReadContext, Reading
+from becalm.workspace.config import read_city
+from becalm.workspace.offences import load_offences
 
 MAPPING = """
 name = "force"

@@ -13,10 +13,10 @@ from dataclasses import replace
 import numpy as np
 from made_places import BORROWING, ROBBERY, drawn_places, true_rates
 
-from becalm.find.ground import Ground, lay_ground
-from becalm.find.plugin import Finder, NamedFinder, PastCounts, ask_finder, past_of
-from becalm.find.settings import FindSettings
-from becalm.find.targets import Targets
+from becalm.find.core.place_panel import Ground, lay_ground
+from becalm.find.core.plugin import Finder, NamedFinder, PastCounts, ask_finder, past_of
+from becalm.find.core.settings import FindSettings
+from becalm.find.core.targets import Targets
 from becalm.methods.series import CountSeries
 
 ORIGIN = 18

@@ -23,6 +23,11 @@ class Source:
         """The folder below becalm/ that it lies in, or its own name for a file at the top."""
         return self.path.split("/")[1].removesuffix(".py")
 
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The folders and the module below the room: `("desk", "rules")` for `becalm/find/desk/rules.py`."""
+        return tuple(self.path.removesuffix(".py").split("/")[2:])
+
 
 def read_source(path: str, text: str) -> Source:
     return Source(path, text, ast.parse(text))

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from ledgers import access, draw_salt, visit
 
-from becalm.store.ledger_postgres import PostgresLedger
-from becalm.store.ledger_sqlite import SqliteLedger
-from becalm.tables.ledger import Ledger, Written
+from becalm.ledger.protocol import Ledger, Written
+from becalm.ledger.store.postgres import PostgresLedger
+from becalm.ledger.store.sqlite import SqliteLedger
 
 THREADS = 3
 

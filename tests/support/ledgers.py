@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from becalm.methods.merkle import merkle_root
-from becalm.record.chain import first_link, row_hash, row_of
-from becalm.tables.ledger import Ledger, Written, lost_name
-from becalm.terms.event import Event, Head
+from becalm.ledger.chain import first_link, row_hash, row_of
+from becalm.ledger.event import Event, Head
+from becalm.ledger.merkle import merkle_root
+from becalm.ledger.protocol import Ledger, Written, lost_name
 
 NOON = datetime(2020, 4, 7, 12, tzinfo=UTC)
 

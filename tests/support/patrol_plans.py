@@ -6,7 +6,8 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from becalm.patrol.request import (
+from becalm.patrol.core.nouns import Base, Burst, Dosage, PatrolPlace, PatrolPolicy, Span, UnitShift
+from becalm.patrol.core.request import (
     PatrolPlan,
     PlaceDosage,
     PlanRequest,
@@ -15,9 +16,8 @@ from becalm.patrol.request import (
     Shortfall,
     UnitRoute,
 )
-from becalm.publish.patrol_plan import PlanDocument
-from becalm.tables.travel import TravelTable
-from becalm.terms.patrol import Base, Burst, Dosage, PatrolPlace, PatrolPolicy, Span, UnitShift
+from becalm.patrol.core.travel_table import TravelTable
+from becalm.patrol.files.plan import PlanDocument
 
 DAY = date(2020, 5, 4)
 DUSK = datetime(2020, 5, 4, 17, tzinfo=UTC)

@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from becalm.patrol.request import PatrolPlan, PlanRequest, UnitRoute
-from becalm.tables.travel import TravelTable
-from becalm.terms.patrol import Base, Dosage, Mode, PatrolPlace, PatrolPolicy, Span, UnitShift
+from becalm.patrol.core.nouns import Base, Dosage, Mode, PatrolPlace, PatrolPolicy, Span, UnitShift
+from becalm.patrol.core.request import PatrolPlan, PlanRequest, UnitRoute
+from becalm.patrol.core.travel_table import TravelTable
 
 KEY = bytes(range(32))
 DAY = date(2025, 6, 2)

@@ -7,12 +7,12 @@ from datetime import UTC, date, datetime, time
 import numpy as np
 from numpy.typing import NDArray
 
-from becalm.ingest.patrol_policy import load_policy
-from becalm.patrol.dose import ListedPlace
-from becalm.patrol.policy import PolicyBook
-from becalm.patrol.roster import PatrolArea, Roster, Team
-from becalm.tables.traces import Traces
-from becalm.terms.patrol import Base, Dosage, PatrolPlace
+from becalm.patrol.core.dose import ListedPlace
+from becalm.patrol.core.nouns import Base, Dosage, PatrolPlace
+from becalm.patrol.core.policy import PolicyBook
+from becalm.patrol.core.roster import PatrolArea, Roster, Team
+from becalm.patrol.core.traces import Traces
+from becalm.patrol.files.read_policy import load_policy
 
 ZONE = "Europe/London"
 CRS = "EPSG:27700"

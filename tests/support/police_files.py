@@ -11,13 +11,13 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import Any
 
-from becalm.desk.core import Desk
-from becalm.desk.ingest import IngestReport, ingest
-from becalm.record.folds import FOLDS
-from becalm.store.archive import ParquetArchive
-from becalm.store.engines import connect
-from becalm.store.ledger_sqlite import SqliteLedger
-from becalm.store.workspace import open_workspace
+from becalm.archive.engines import connect
+from becalm.archive.parquet import ParquetArchive
+from becalm.desk import Desk
+from becalm.ingest.desk.load import IngestReport, ingest
+from becalm.ledger.folds import FOLDS
+from becalm.ledger.store.sqlite import SqliteLedger
+from becalm.workspace.config import open_workspace
 
 STREET = (
     "Crime ID,Month,Reported by,Falls within,Longitude,Latitude,Location,LSOA code,LSOA name,Crime type,"
@@ -72,7 +72,7 @@ def write_street(
 
 def make_workspace(folder: Path, *, more: str = "", chosen: bool = True) -> Path:
     """A workspace in Greater London."""
-    city = (files("becalm.store") / "cities" / "london.toml").read_text("utf-8")
+    city = (files("becalm.workspace") / "cities" / "london.toml").read_text("utf-8")
     facts, _, boroughs = city.partition("[[boroughs]]")
     text = f"[city]\n{facts}chosen = {str(chosen).lower()}\n\n[[city.boroughs]]" + boroughs.replace(
         "[[boroughs]]", "[[city.boroughs]]"

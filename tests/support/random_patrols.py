@@ -6,11 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from becalm.patrol.plan import plan_bursts
-from becalm.patrol.request import PlanRequest
-from becalm.publish.patrol_plan import PlanDocument, plan_json, visits_csv
-from becalm.tables.travel import TravelTable
-from becalm.terms.patrol import Base, Dosage, Mode, PatrolPlace, PatrolPolicy, Span, UnitShift
+from becalm.patrol.core.nouns import Base, Dosage, Mode, PatrolPlace, PatrolPolicy, Span, UnitShift
+from becalm.patrol.core.plan import plan_bursts
+from becalm.patrol.core.request import PlanRequest
+from becalm.patrol.core.travel_table import TravelTable
+from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
 
 MODES: tuple[Mode, ...] = ("foot", "cycle", "vehicle")
 SPEED_M = {"foot": 80.0, "cycle": 220.0, "vehicle": 350.0}

@@ -10,7 +10,7 @@ import numpy as np
 from made_places import months_from, true_rates
 from records import incidents
 
-from becalm.cli.main import open_desk
+from becalm.app.main import open_desk
 from becalm.tables.archive import Part
 
 MONTHS = months_from("2018-01", 20)

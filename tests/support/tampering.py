@@ -12,19 +12,19 @@ from random import Random
 
 from sqlalchemy import Connection, NullPool, create_engine, text
 
-from becalm.desk.core import Desk
-from becalm.desk.mark import event_of
-from becalm.desk.record_verify import make_checkpoint
-from becalm.methods.merkle import NO_PEAKS, grow
-from becalm.record.chain import first_link, row_hash
-from becalm.record.checkpoint import signed_bytes
-from becalm.store.keys import SigningKey, new_key, read_key
-from becalm.store.ledger_postgres_schema import OWNER, SCHEMA
-from becalm.store.ledger_seal import peaks_text
-from becalm.store.ledger_sqlite import SqliteLedger
-from becalm.store.workspace import Workspace
-from becalm.tables.ledger import COLUMNS, Ledger, StoredRow, Written
-from becalm.terms.event import Checkpoint, Head
+from becalm.desk import Desk
+from becalm.desk.audit import event_of
+from becalm.ledger.chain import first_link, row_hash
+from becalm.ledger.checkpoint import signed_bytes
+from becalm.ledger.event import Checkpoint, Head
+from becalm.ledger.keys import SigningKey, new_key, read_key
+from becalm.ledger.merkle import NO_PEAKS, grow
+from becalm.ledger.protocol import COLUMNS, Ledger, StoredRow, Written
+from becalm.ledger.store.postgres_schema import OWNER, SCHEMA
+from becalm.ledger.store.seal import peaks_text
+from becalm.ledger.store.sqlite import SqliteLedger
+from becalm.record.desk.verify import make_checkpoint
+from becalm.workspace.config import Workspace
 
 START = datetime(2020, 4, 1, 8, tzinfo=UTC)
 ENTRIES = 48
@@ -111,7 +111,7 @@ def fill(desk: Desk, outside: Path, backups: Path | None = None) -> Scene:
 
 def _send_all(ledger: Ledger, key: SigningKey, inside: Path, outside: Path) -> tuple[int, ...]:
     """Every second head goes outside, and one of all that there is."""
-    from becalm.record.checkpoint import anchor_text
+    from becalm.ledger.checkpoint import anchor_text
 
     last = signed(Checkpoint(ledger.identity, ledger.head(), START, key.id, ""), key)
     kept = [*ledger.checkpoints()[::2], last]
@@ -376,7 +376,7 @@ def sign_again(db: Connection, rows: Sequence[StoredRow], key: SigningKey) -> No
 
 
 def root_of(rows: Sequence[StoredRow]) -> str:
-    from becalm.methods.merkle import merkle_root
+    from becalm.ledger.merkle import merkle_root
 
     return merkle_root(bytes.fromhex(row[14]) for row in rows).hex()
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from typer.testing import CliRunner, Result
 
-from becalm.cli.main import app
+from becalm.app.main import app
 
 MONTHS = "2018-03:2020-05"
 INCIDENTS = 30_000

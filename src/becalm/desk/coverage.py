@@ -6,7 +6,7 @@ from datetime import date
 
 from ibis import Table
 
-from becalm.desk.core import Desk
+from becalm.desk import Desk
 from becalm.tables.counts import monthly_totals, published_totals
 from becalm.tables.coverage import cut_files, find_gaps, rejected_by_file
 from becalm.tables.sources import Source

@@ -12,34 +12,6 @@ select_separated       Which places does taking the best first give, far enough 
 measure_concentration  How much of the offence lies in how few places, beside chance alone?
 """
 
-from becalm.find.arrays import counts_from_points
-from becalm.find.backtest import backtest
-from becalm.find.ground import Ground, lay_ground
-from becalm.find.hotspots import find_hotspots, measure_concentration
-from becalm.find.plugin import Finder, NamedFinder, PastCounts
-from becalm.find.rules import Rules, read_hours
-from becalm.find.score import score_places
-from becalm.find.select import Candidates, choose_places, select_separated
-from becalm.find.settings import FindSettings
-from becalm.find.targets import Targets, choose_targets
+import lazy_loader
 
-__all__ = [
-    "Candidates",
-    "FindSettings",
-    "Finder",
-    "Ground",
-    "NamedFinder",
-    "PastCounts",
-    "Rules",
-    "Targets",
-    "backtest",
-    "choose_places",
-    "choose_targets",
-    "counts_from_points",
-    "find_hotspots",
-    "lay_ground",
-    "measure_concentration",
-    "read_hours",
-    "score_places",
-    "select_separated",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -18,7 +18,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from becalm.ingest.reader import InputFile
+from becalm.formats.input_file import InputFile
 from becalm.terms.errors import Fault, InputError
 
 CHUNK_BYTES = 1 << 20

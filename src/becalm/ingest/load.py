@@ -13,9 +13,10 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from tempfile import mkdtemp
 
+from becalm.formats.input_file import InputFile
+from becalm.formats.sheets import BOOK_SUFFIXES, columns_of, read_sheet
 from becalm.ingest.inputs import Found, Skipped, opened
-from becalm.ingest.reader import InputFile, ReadContext, Reader, Reading
-from becalm.ingest.sheets import BOOK_SUFFIXES, columns_of, read_sheet
+from becalm.ingest.reader import ReadContext, Reader, Reading
 from becalm.tables.faults import REPEATED
 from becalm.terms.errors import DependencyError, Fault, InputError
 from becalm.terms.intake import RowFault

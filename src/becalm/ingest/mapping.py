@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from becalm.ingest.offences import Key
-from becalm.ingest.recipes import Strict, did_you_mean
+from becalm.workspace.offences import Key
+from becalm.workspace.recipes import Strict, did_you_mean
 
 Column = Annotated[str, Field(min_length=1)]
 Zone = Literal["local", "UTC", "offset"]

@@ -14,10 +14,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from becalm.formats.csv_table import CsvTable
+from becalm.formats.input_file import InputFile
 from becalm.ingest.checks import Coded, Finding, Rows, coded, row_faults, rows_with_fate
-from becalm.ingest.csv_table import CsvTable
 from becalm.ingest.locate import Located, Locator
-from becalm.ingest.reader import InputFile, Reading
+from becalm.ingest.reader import Reading
 from becalm.tables.archive import Part
 from becalm.tables.faults import REPEATED
 from becalm.terms.errors import Fault, InputError

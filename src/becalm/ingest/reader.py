@@ -4,28 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Protocol
 
+from becalm.formats.input_file import InputFile
 from becalm.ingest.locate import Locator
 from becalm.tables.archive import Part
 from becalm.terms.city import City
 from becalm.terms.intake import RowFault
 from becalm.terms.offence import OffenceTable
-
-
-@dataclass(frozen=True, slots=True)
-class InputFile:
-    """One file to be read: a file on disk, or a member of an archive unpacked beside it.
-
-    `name` is what the user is shown, e.g. "raw.zip: 2020-04/2020-04-city-of-london-street.csv".
-    """
-
-    name: str
-    path: Path
-    sha256: str
-    as_of: date
 
 
 @dataclass(frozen=True, slots=True)

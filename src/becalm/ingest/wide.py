@@ -16,14 +16,15 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from becalm.ingest.offences import offence_table_sha256
-from becalm.ingest.reader import InputFile, ReadContext, Reading
-from becalm.ingest.recipes import mend_word
-from becalm.ingest.sheets import Sheet, cell_text, columns_of, read_sheet, refused
+from becalm.formats.input_file import InputFile
+from becalm.formats.sheets import Sheet, cell_text, columns_of, read_sheet, refused
+from becalm.ingest.reader import ReadContext, Reading
 from becalm.tables.archive import Part
 from becalm.tables.schema import PUBLISHED_COUNTS
 from becalm.terms.intake import RowFault
 from becalm.terms.offence import OffenceTable, plain_word
+from becalm.workspace.offences import offence_table_sha256
+from becalm.workspace.recipes import mend_word
 
 MONTH_COLUMN: Final = re.compile(r"^(19|20)\d\d(0[1-9]|1[0-2])$")
 OFFENCES: Final = "mps"  # the offence table that these files are read with

@@ -10,26 +10,6 @@ measure_dispersion   How much more than Poisson chance does each group vary, by 
 suppress             Which percentages stand on too small a baseline to be shown?
 """
 
-from becalm.measure.background import Background
-from becalm.measure.compare import compare_baselines, compare_periods
-from becalm.measure.dispersion import GroupDispersion, measure_dispersion
-from becalm.measure.expected import Expected, expected_from_years
-from becalm.measure.match import Matching, match_calendar
-from becalm.measure.series import days_covered, outside_total, pick_groups
-from becalm.measure.suppress import suppress
+import lazy_loader
 
-__all__ = [
-    "Background",
-    "Expected",
-    "GroupDispersion",
-    "Matching",
-    "compare_baselines",
-    "compare_periods",
-    "days_covered",
-    "expected_from_years",
-    "match_calendar",
-    "measure_dispersion",
-    "outside_total",
-    "pick_groups",
-    "suppress",
-]
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

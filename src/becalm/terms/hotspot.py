@@ -7,8 +7,8 @@ from datetime import date
 
 from becalm.terms.estimate import Estimate
 from becalm.terms.harm_rank import HarmBasis, PlaceHarm, Rank
-from becalm.terms.laying import Laying
 from becalm.terms.place_kind import PlaceKind
+from becalm.terms.placement import Laying
 from becalm.terms.selection import Selection
 
 EXPECTED_DAYS = 30.0

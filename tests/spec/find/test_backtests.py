@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from made_places import BORROWING, ROBBERY, drawn_places, place_counts, true_rates
 
-from becalm.cli.find_backtest_view import verdict
-from becalm.find.backtest import backtest
-from becalm.find.baselines import _season as season
-from becalm.find.ground import lay_ground
-from becalm.find.settings import FindSettings
+from becalm.find.cli.backtest_view import verdict
+from becalm.find.core.backtest import backtest
+from becalm.find.core.baselines import _season as season
+from becalm.find.core.place_panel import lay_ground
+from becalm.find.core.settings import FindSettings
 from becalm.methods.search_curve import search_curve, search_order
 from becalm.terms.errors import QuestionError, UsageError
 from becalm.terms.estimate import Estimate

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from made_places import BORROWING, drawn_places, place_counts, true_rates
 
-from becalm.find.backtest import backtest
-from becalm.find.challenger import beats_the_blend, challenger, verdict_on
-from becalm.find.ground import lay_ground
-from becalm.find.plugin import NamedFinder, past_of
-from becalm.find.settings import FindSettings
+from becalm.find.core.backtest import backtest
+from becalm.find.core.challenger import beats_the_blend, challenger, verdict_on
+from becalm.find.core.place_panel import lay_ground
+from becalm.find.core.plugin import NamedFinder, past_of
+from becalm.find.core.settings import FindSettings
 from becalm.terms.errors import DependencyError
 from becalm.terms.estimate import Estimate
 

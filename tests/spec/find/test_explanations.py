@@ -12,13 +12,13 @@ from made_places import ROBBERY, months_from, place_counts
 from shaped import point_counts
 from shapely import box
 
-from becalm.find.clusters import explain_clusters, history_of, list_numbers
-from becalm.find.ground import lay_ground
-from becalm.find.near_repeats import find_near_repeats
-from becalm.find.outbreaks import Scan, find_outbreaks
-from becalm.find.place_kinds import own_places
-from becalm.find.rules import Rules
-from becalm.find.settings import FindSettings
+from becalm.find.core.cluster_test import explain_clusters, history_of, list_numbers
+from becalm.find.core.near_repeats import find_near_repeats
+from becalm.find.core.outbreaks import Scan, find_outbreaks
+from becalm.find.core.place_kinds import own_places
+from becalm.find.core.place_panel import lay_ground
+from becalm.find.core.rules import Rules
+from becalm.find.core.settings import FindSettings
 from becalm.methods.place_set import PlaceSet
 from becalm.tables.events import EventPoints
 from becalm.terms.errors import QuestionError, UsageError

@@ -12,10 +12,10 @@ from made_places import ROBBERY, drawn_places, true_rates
 from street_archive import draw_archive
 from town import becalm
 
-from becalm.desk.find_finders import FINDERS
-from becalm.find.backtest import backtest
-from becalm.find.plugin import NamedFinder, PastCounts
-from becalm.find.settings import FindSettings
+from becalm.find.core.backtest import backtest
+from becalm.find.core.plugin import NamedFinder, PastCounts
+from becalm.find.core.settings import FindSettings
+from becalm.find.desk.finders import FINDERS
 from becalm.terms.errors import QuestionError
 
 INSTALLED = tuple(entry_points(group=FINDERS))

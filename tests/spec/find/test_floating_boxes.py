@@ -10,18 +10,18 @@ import pytest
 import shapely
 from made_places import GROUPS, ROBBERY, months_from
 
-from becalm.desk.find_units import UnitChoice, fit_unit
-from becalm.find.backtest import backtest
-from becalm.find.box_trial import Lasting, lay_for_list
-from becalm.find.boxes import BoxLand, lay_boxes
-from becalm.find.ground import lay_ground
-from becalm.find.hotspots import find_hotspots
-from becalm.find.place_kinds import leave_out, tile_places
-from becalm.find.score import score_places
-from becalm.find.settings import FindSettings
+from becalm.find.core.backtest import backtest
+from becalm.find.core.box_trial import Lasting, lay_for_list
+from becalm.find.core.boxes import BoxLand, lay_boxes
+from becalm.find.core.expected_counts import score_places
+from becalm.find.core.hotspots import find_hotspots
+from becalm.find.core.place_kinds import leave_out, tile_places
+from becalm.find.core.place_panel import lay_ground
+from becalm.find.core.settings import FindSettings
+from becalm.find.desk.units import UnitChoice, fit_unit
+from becalm.find.files.hotspots import run_object
 from becalm.methods.lattices import Lattice
 from becalm.methods.search_curve import search_order
-from becalm.publish.hotspots import run_object
 from becalm.tables.point_counts import PointCounts
 from becalm.terms.errors import QuestionError, UsageError
 

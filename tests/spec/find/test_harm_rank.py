@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 from made_places import drawn_places, place_counts, true_rates
 
-from becalm.find.harm import HarmAsked
-from becalm.find.hotspots import find_hotspots
-from becalm.find.plugin import NamedFinder, count_12
-from becalm.find.rules import Rules
-from becalm.find.settings import FindSettings
-from becalm.find.targets import Targets
+from becalm.find.core.harm import HarmAsked
+from becalm.find.core.hotspots import find_hotspots
+from becalm.find.core.plugin import NamedFinder, count_12
+from becalm.find.core.rules import Rules
+from becalm.find.core.settings import FindSettings
+from becalm.find.core.targets import Targets
 from becalm.terms.errors import QuestionError, UsageError
 from becalm.terms.harm import GroupWeight, GroupWeights
 from becalm.terms.selection import PlaceDecision

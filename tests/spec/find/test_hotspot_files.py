@@ -14,10 +14,10 @@ import pytest
 import shapely
 from made_places import ROBBERY, drawn_places, true_rates
 
-from becalm.find.describe import describe_places
-from becalm.find.hotspots import find_hotspots
-from becalm.find.settings import FindSettings
-from becalm.publish.hotspots import hotspots_csv, hotspots_geojson, write_hotspots
+from becalm.find.core.describe import describe_places
+from becalm.find.core.hotspots import find_hotspots
+from becalm.find.core.settings import FindSettings
+from becalm.find.files.hotspots import hotspots_csv, hotspots_geojson, write_hotspots
 from becalm.tables.tally import HourCounts
 from becalm.terms.errors import UsageError
 from becalm.terms.run import RunRecord

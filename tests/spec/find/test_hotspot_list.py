@@ -9,10 +9,10 @@ import pytest
 import shapely
 from made_places import BORROWING, ROBBERY, drawn_places, place_counts, true_rates
 
-from becalm.find.hotspots import find_hotspots
-from becalm.find.select import select_separated
-from becalm.find.settings import FindSettings
-from becalm.find.targets import choose_targets, merge_groups
+from becalm.find.core.hotspots import find_hotspots
+from becalm.find.core.select import select_separated
+from becalm.find.core.settings import FindSettings
+from becalm.find.core.targets import choose_targets, merge_groups
 from becalm.terms.errors import InputError, QuestionError, UsageError
 from becalm.terms.offence import OffenceGroup
 

@@ -11,8 +11,8 @@ import shapely
 from made_places import true_rates
 
 from becalm.find import FindSettings, Rules, Targets, counts_from_points, find_hotspots
-from becalm.ingest.frames import area_from_frame, counts_from_frame
-from becalm.publish.frames import hotspots_frame
+from becalm.find.files.frames import hotspots_frame
+from becalm.find.files.read_frames import area_from_frame, counts_from_frame
 from becalm.terms.errors import InputError, QuestionError
 from becalm.terms.selection import PlaceDecision
 

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from becalm.find import Candidates, Rules, choose_places, read_hours
-from becalm.ingest.list_rules import read_list_rules
-from becalm.publish.list_rules import weighed_in_words
+from becalm.find.files.read_rules import read_list_rules
+from becalm.find.files.rules_in_words import weighed_in_words
 from becalm.terms.errors import InputError, QuestionError, UsageError
 from becalm.terms.selection import DayHours, PlaceDecision
 

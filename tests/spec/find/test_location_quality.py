@@ -7,11 +7,11 @@ import pytest
 from made_places import ROBBERY
 from shaped import CRS, clustered
 
-from becalm.desk.find_units import UnitChoice, fit_unit
-from becalm.find.hotspots import find_hotspots
-from becalm.find.location import measure_location
-from becalm.find.place_kinds import tile_places
-from becalm.find.settings import FindSettings
+from becalm.find.core.hotspots import find_hotspots
+from becalm.find.core.location import measure_location
+from becalm.find.core.place_kinds import tile_places
+from becalm.find.core.settings import FindSettings
+from becalm.find.desk.units import UnitChoice, fit_unit
 from becalm.methods.lattices import Lattice
 from becalm.methods.point_spacing import displaced_sums, point_spacing
 from becalm.tables.spots import MovedPoints

@@ -8,14 +8,14 @@ import shapely
 from made_places import ROBBERY
 from shaped import CRS, areas_file, clustered, point_counts
 
-from becalm.find.ground import lay_ground
-from becalm.find.hotspots import find_hotspots
-from becalm.find.place_kinds import leave_out, own_places, street_places, tile_places
-from becalm.find.settings import FindSettings
-from becalm.ingest.street_lines import read_street_lines
+from becalm.find.core.hotspots import find_hotspots
+from becalm.find.core.place_kinds import leave_out, own_places, street_places, tile_places
+from becalm.find.core.place_panel import lay_ground
+from becalm.find.core.settings import FindSettings
 from becalm.methods.lattices import Lattice
-from becalm.store.own_places import read_land, read_own_areas
 from becalm.terms.errors import InputError, QuestionError
+from becalm.workspace.own_places import read_land, read_own_areas
+from becalm.workspace.street_lines import read_street_lines
 
 SETTINGS = FindSettings(count=10, draws=200)
 TOWN = shapely.box(0, 0, 2_000, 2_000)

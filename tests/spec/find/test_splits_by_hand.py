@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 import shapely
 
-from becalm.find.place_kinds import land_places
-from becalm.find.splits import Split, halves_line, honour_splits, outline_of, parts_of
+from becalm.find.core.place_kinds import land_places
+from becalm.find.core.splits import Split, halves_line, honour_splits, outline_of, parts_of
+from becalm.find.files.splits import load_splits, read_drawn_parts, read_line, save_splits
 from becalm.methods.place_set import PlaceSet
-from becalm.store.splits import load_splits, read_drawn_parts, read_line, save_splits
 from becalm.terms.errors import InputError, UsageError, WorkspaceError
 
 CRS = "EPSG:27700"

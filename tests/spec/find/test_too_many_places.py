@@ -10,10 +10,10 @@ import shapely
 from made_places import ROBBERY, drawn_places, true_rates
 from shaped import clustered
 
-from becalm.find.ground import lay_ground
-from becalm.find.place_kinds import tile_places
-from becalm.find.settings import FindSettings
-from becalm.find.too_many import MOST_CELLS, refuse_too_many_cells
+from becalm.find.core.place_kinds import tile_places
+from becalm.find.core.place_panel import lay_ground
+from becalm.find.core.settings import FindSettings
+from becalm.find.core.too_many import MOST_CELLS, refuse_too_many_cells
 from becalm.methods.lattices import Lattice
 from becalm.terms.errors import UsageError
 

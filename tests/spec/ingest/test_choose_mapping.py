@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from extracts import MAPPING, ROWS, context_of, input_file, named
 
-from becalm.ingest.choose import choose_mapping, shipped_mappings
-from becalm.ingest.offences import load_offences
-from becalm.ingest.reader import InputFile, ReadContext
-from becalm.store.workspace import shipped_cities
+from becalm.formats.input_file import InputFile
+from becalm.ingest.mapping_choice import choose_mapping, shipped_mappings
+from becalm.ingest.reader import ReadContext
 from becalm.terms.errors import InputError
+from becalm.workspace.config import shipped_cities
+from becalm.workspace.offences import load_offences
 
 
 @pytest.fixture

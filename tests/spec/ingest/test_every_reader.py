@@ -11,11 +11,12 @@ import pytest
 from extracts import context_of, input_file
 from police_files import STREET, street_row
 
+from becalm.formats.input_file import InputFile
 from becalm.ingest.load import load_readers
-from becalm.ingest.reader import InputFile, ReadContext, Reader, Reading
-from becalm.store.workspace import shipped_cities
+from becalm.ingest.reader import ReadContext, Reader, Reading
 from becalm.tables.schema import TABLES
 from becalm.terms.errors import InputError
+from becalm.workspace.config import shipped_cities
 
 EXTRACT = (
     "crime_ref,recorded_on,occurred_from,occurred_to,offence,found_by,weapon,injury,victim_age_band,outcome,"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from becalm.ingest.excel import mend_code
+from becalm.formats.excel import mend_code
 
 CODES = {"5/1", "8/26", "8/61", "34/1", "66/1", "8/1", "1/8", "49a"}
 

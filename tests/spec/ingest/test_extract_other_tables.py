@@ -7,7 +7,7 @@ from pathlib import Path
 
 from extracts import context_of, input_file, rows_of
 
-from becalm.ingest.extract import ExtractReader
+from becalm.ingest.extract.reader import ExtractReader
 from becalm.ingest.reader import Reading
 
 STOPS = """\

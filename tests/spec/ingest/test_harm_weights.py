@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from becalm.ingest.harm import load_harm_index
+from becalm.find.files.harm_index import load_harm_index
 from becalm.terms.errors import QuestionError, WorkspaceError
 from becalm.terms.harm import Harm
 

@@ -17,13 +17,14 @@ from police_files import (
     write_street,
 )
 
-from becalm.desk.ingest import Progress, list_rejects
+from becalm.formats.input_file import InputFile
+from becalm.ingest.desk.load import Progress, list_rejects
 from becalm.ingest.load import load_readers
-from becalm.ingest.reader import InputFile, ReadContext, Reading
+from becalm.ingest.reader import ReadContext, Reading
 from becalm.ingest.summary import LINES, summarise
-from becalm.store.workspace import open_workspace
 from becalm.terms.errors import InputError
 from becalm.terms.intake import FileIntake
+from becalm.workspace.config import open_workspace
 
 CHICAGO = "\n".join(
     ["[city]", 'key = "chicago"', 'name = "Chicago"', 'crs = "EPSG:26971"', 'time_zone = "America/Chicago"']

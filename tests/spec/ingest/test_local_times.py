@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from becalm.ingest.times import hour_of_week, local_of, read_texts, utc_of
+from becalm.formats.times import hour_of_week, local_of, read_texts, utc_of
 
 
 def at(*texts: str) -> np.ndarray:

@@ -9,10 +9,10 @@ import pytest
 import shapely
 
 from becalm.ingest.locate import Locator, distinct_points
-from becalm.store.workspace import read_city
 from becalm.tables.places import Boundaries
 from becalm.terms.city import City
 from becalm.terms.errors import InputError
+from becalm.workspace.config import read_city
 
 LONDON = read_city("london").city()
 NOWHERE = City("x", "X", "EPSG:27700", "Europe/London", "")

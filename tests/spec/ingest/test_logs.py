@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from becalm.ingest.logs import Log, read_log
-from becalm.store.workspace import read_city
+from becalm.record.files.logs import Log, read_log
 from becalm.terms.errors import InputError, UsageError
+from becalm.workspace.config import read_city
 
 LONDON = read_city("london").city()
 NOW = datetime(2020, 12, 1, tzinfo=UTC)
@@ -184,7 +184,7 @@ def test_a_file_in_utf_16_or_with_a_byte_order_mark_is_read(tmp_path: Path) -> N
 
 
 def test_a_kind_that_no_log_can_be_is_answered_with_those_that_can() -> None:
-    from becalm.ingest.log_mapping import full_name
+    from becalm.record.files.log_mapping import full_name
 
     with pytest.raises(UsageError, match="arrest_made"):
         full_name("arest_made")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from becalm.ingest.offences import load_offences, offence_table_sha256
 from becalm.terms.errors import WorkspaceError
 from becalm.terms.offence import plain_word
+from becalm.workspace.offences import load_offences, offence_table_sha256
 
 OWN = """
 key = "toronto"

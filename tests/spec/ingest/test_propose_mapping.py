@@ -12,11 +12,11 @@ import pytest
 from extracts import MAPPING, ROWS, context_of, input_file, rows_of
 from police_files import Station, station
 
-from becalm.desk.mapping import mapping_name, propose_mapping
-from becalm.ingest.choose import choose_mapping
-from becalm.ingest.extract import ExtractReader
-from becalm.ingest.propose import Proposal, propose
-from becalm.ingest.sheets import read_sheet
+from becalm.formats.sheets import read_sheet
+from becalm.ingest.desk.mapping import mapping_name, propose_mapping
+from becalm.ingest.extract.reader import ExtractReader
+from becalm.ingest.mapping_choice import choose_mapping
+from becalm.ingest.propose.mapping import Proposal, propose
 from becalm.terms.errors import InputError, UsageError
 
 SETTLED = re.compile(r"^doubts = \[.*?^\]\n|^doubts = \[.*?\]\n", re.MULTILINE | re.DOTALL)

@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 
 from becalm.measure import Background, compare_baselines, match_calendar
-from becalm.measure.match import calendar_differences, with_easter
+from becalm.measure.core.baseline import Baseline
+from becalm.measure.core.comparison import CompareSettings
+from becalm.measure.core.match import calendar_differences, with_easter
 from becalm.methods.calendar import easter_sunday, weekday_counts
 from becalm.tables.counts import count_incidents
 from becalm.tables.public_holidays import public_holidays
 from becalm.tables.tally import CountTable
-from becalm.terms.baseline import Baseline
-from becalm.terms.comparison import CompareSettings
 from becalm.terms.errors import QuestionError, WorkspaceError
 from becalm.terms.period import Period
 

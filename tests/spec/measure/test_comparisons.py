@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from becalm.measure import Background, compare_baselines, compare_periods, outside_total, pick_groups
-from becalm.publish.comparison import comparison_lines
-from becalm.publish.sentences import headline, how_sure
+from becalm.measure.core.baseline import Baseline, choose_baselines
+from becalm.measure.core.comparison import CompareSettings, Comparison
+from becalm.measure.files.comparison import comparison_lines
+from becalm.measure.files.sentences import headline, how_sure
 from becalm.tables.counts import CountTable, count_incidents
-from becalm.terms.baseline import Baseline, choose_baselines
-from becalm.terms.comparison import CompareSettings, Comparison
 from becalm.terms.coverage import Gap
 from becalm.terms.errors import QuestionError
 from becalm.terms.offence import OffenceGroup

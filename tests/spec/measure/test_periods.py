@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from becalm.terms.baseline import choose_baselines, parse_baseline, usual_baselines
+from becalm.measure.core.baseline import choose_baselines, parse_baseline, usual_baselines
 from becalm.terms.errors import UsageError
 from becalm.terms.period import Period, needs_days, parse_period
 

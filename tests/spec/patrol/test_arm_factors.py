@@ -9,13 +9,13 @@ import patrol_plans
 import pytest
 from patrol_requests import DAY, KEY, place, request, shift
 
-from becalm.ingest.patrol_policy import SHIPPED, load_policy
-from becalm.patrol.plan import plan_bursts
-from becalm.publish.patrol_inputs import inputs_object
-from becalm.publish.patrol_plan import PlanDocument, plan_json, visits_csv
-from becalm.publish.patrol_read import read_plan
+from becalm.patrol.core.nouns import PatrolPolicy
+from becalm.patrol.core.plan import plan_bursts
+from becalm.patrol.files.inputs import inputs_object
+from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
+from becalm.patrol.files.read import read_plan
+from becalm.patrol.files.read_policy import SHIPPED, load_policy
 from becalm.terms.errors import InputError
-from becalm.terms.patrol import PatrolPolicy
 
 TEXT = (Path(__file__).parents[3] / "src" / "becalm" / "ingest" / "patrol" / SHIPPED).read_text("utf-8")
 

@@ -10,19 +10,14 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 from visit_logs import FIRST, chance_log
 
-from becalm.ingest.visit_log import VisitColumns, read_visit_log
-from becalm.methods.chance_scores import (
-    area_under_curve,
-    calibrate,
-    curve_areas_resampled,
-    log_losses,
-)
-from becalm.patrol.attack_features import history_features, insider_features, static_features
-from becalm.patrol.attack_floor import independent_visits
-from becalm.patrol.attack_moments import label_moments, lay_moments, starts_by_day
-from becalm.patrol.dead_zone import longest_dead_zone
-from becalm.tables.visits import VisitLog, midnights_s
-from becalm.terms.certificate import AttackSettings
+from becalm.methods.chance_scores import area_under_curve, calibrate, curve_areas_resampled, log_losses
+from becalm.patrol.core.attack_features import history_features, insider_features, static_features
+from becalm.patrol.core.attack_floor import independent_visits
+from becalm.patrol.core.attack_moments import label_moments, lay_moments, starts_by_day
+from becalm.patrol.core.certificate import AttackSettings
+from becalm.patrol.core.dead_zone import longest_dead_zone
+from becalm.patrol.core.visits import VisitLog, midnights_s
+from becalm.patrol.files.visit_log import VisitColumns, read_visit_log
 from becalm.terms.errors import QuestionError
 
 SETTINGS = AttackSettings(train_days=14, test_days=7)

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from becalm.patrol.commitment import Secret, commitment_of, require_share, sampling_key, seed_mark
-from becalm.patrol.seeds import KINDS, SeedAudit, audit_seeds
-from becalm.record.kinds import check_event
+from becalm.ledger.event import Entry, Event, Fact
+from becalm.ledger.kinds import check_event
+from becalm.patrol.core.commitment import Secret, commitment_of, require_share, sampling_key, seed_mark
+from becalm.patrol.core.seeds import KINDS, SeedAudit, audit_seeds
 from becalm.terms.errors import PlanError
-from becalm.terms.event import Entry, Event, Fact
 
 INPUTS = "aa" * 32
 NOW = datetime(2020, 5, 10, tzinfo=UTC)

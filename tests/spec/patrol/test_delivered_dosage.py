@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from patrols import T0, both, place, policy, stand, walk
 
-from becalm.patrol.delivered import visits_from_check_ins, visits_from_traces
-from becalm.patrol.delivery import compare_delivery, union_minutes
-from becalm.tables.traces import CheckIn
-from becalm.terms.patrol import Burst, Span
+from becalm.patrol.core.delivered import visits_from_check_ins, visits_from_traces
+from becalm.patrol.core.delivery import compare_delivery, union_minutes
+from becalm.patrol.core.nouns import Burst, Span
+from becalm.patrol.core.traces import CheckIn
 
 RULE = policy().delivered
 START = datetime.fromtimestamp(T0, UTC)

@@ -7,7 +7,7 @@ import math
 import pytest
 from random_patrols import random_request
 
-from becalm.patrol.plan import plan_bursts
+from becalm.patrol.core.plan import plan_bursts
 
 
 @pytest.mark.parametrize("seed", [1410])

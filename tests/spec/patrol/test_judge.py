@@ -16,9 +16,9 @@ import pytest
 from random_patrols import plan_files, random_request
 from typer.testing import CliRunner
 
-from becalm.cli.main import app
-from becalm.patrol.check import HASHED, check_plan
-from becalm.terms.verdict import KINDS
+from becalm.app.main import app
+from becalm.patrol.core.check import HASHED, check_plan
+from becalm.patrol.core.verdict import KINDS
 
 SEED = 7
 Row = dict[str, str]

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 from patrols import CRS, ZONE, first_day, listed, policy, roster, team
 
-from becalm.ingest.hotspot_file import read_hotspots, read_outlines
-from becalm.ingest.patrol_policy import load_policy
-from becalm.ingest.units import read_units
-from becalm.patrol.calendar import hour_of_week, tour_span
-from becalm.patrol.dose import dose_places
-from becalm.patrol.policy import DoseBand, meal_minutes, stated_week
-from becalm.patrol.roster import Absence, changed_nights, expand_shifts
+from becalm.patrol.core.calendar import hour_of_week, tour_span
+from becalm.patrol.core.dose import dose_places
+from becalm.patrol.core.nouns import Base
+from becalm.patrol.core.policy import DoseBand, meal_minutes, stated_week
+from becalm.patrol.core.roster import Absence, changed_nights, expand_shifts
+from becalm.patrol.files.hotspot_file import read_hotspots, read_outlines
+from becalm.patrol.files.read_policy import load_policy
+from becalm.patrol.files.read_units import read_units
 from becalm.terms.errors import InputError, PlanError
-from becalm.terms.patrol import Base
 
 UNITS = """
 [[areas]]
@@ -182,7 +182,7 @@ def test_the_policy_names_its_author_its_day_and_its_evidence() -> None:
 def test_a_policy_is_refused_with_all_its_faults_at_once(tmp_path: Path) -> None:
     from importlib.resources import files
 
-    shipped = (files("becalm.ingest") / "patrol" / "policy_2020.toml").read_text("utf-8")
+    shipped = (files("becalm.patrol.files") / "policies" / "policy_2020.toml").read_text("utf-8")
     wrong = shipped.replace("upto = 1.0", "upto = 0.9").replace(
         "burst_minutes = [10, 15, 20]", "burst_minutes = [10, 12]"
     )

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 from patrol_requests import KEY, broken_rules, overlap, place, request, shift
 
-from becalm.patrol.plan import fit_law, plan_bursts
-from becalm.patrol.price import price_list
-from becalm.patrol.replan import Now, UnitState, replan_bursts, state_of
-from becalm.patrol.request import PatrolPlan, PlanRequest, RouteLaw
-from becalm.patrol.stagger import advise_staggered_starts
+from becalm.patrol.core.nouns import Burst, Dosage, PatrolPolicy, Span
+from becalm.patrol.core.plan import fit_law, plan_bursts
+from becalm.patrol.core.price import price_list
+from becalm.patrol.core.replan import Now, UnitState, replan_bursts, state_of
+from becalm.patrol.core.request import PatrolPlan, PlanRequest, RouteLaw
+from becalm.patrol.core.stagger import advise_staggered_starts
 from becalm.terms.errors import PlanError
-from becalm.terms.patrol import Burst, Dosage, PatrolPolicy, Span
 
 WEEK = [date(2025, 6, 2) + timedelta(days=d) for d in range(7)]
 
@@ -124,7 +124,7 @@ def test_a_plan_is_the_same_on_one_thread_and_on_many(monkeypatch: pytest.Monkey
     tours = [shift(f"u {area}", area=area, day=day) for area in ("east", "west") for day in WEEK]
     asked, plans = request(places, tours, days=7), []
     for workers in (1, 2, 5):
-        monkeypatch.setattr("becalm.patrol.plan.WORKERS", workers)
+        monkeypatch.setattr("becalm.patrol.core.plan.WORKERS", workers)
         plans.append(plan_bursts(asked, key=KEY))
     assert plans[0].bursts == plans[1].bursts == plans[2].bursts
     assert plans[0].law == plans[1].law == plans[2].law

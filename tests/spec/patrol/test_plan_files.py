@@ -11,9 +11,9 @@ from pathlib import Path
 import patrol_plans
 import pytest
 
-from becalm.publish.patrol_inputs import INPUTS
-from becalm.publish.patrol_plan import plan_json, visits_csv
-from becalm.publish.patrol_read import read_plan
+from becalm.patrol.files.inputs import INPUTS
+from becalm.patrol.files.plan import plan_json, visits_csv
+from becalm.patrol.files.read import read_plan
 from becalm.terms.errors import InputError
 
 

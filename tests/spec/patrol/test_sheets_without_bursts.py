@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from becalm.publish.page import self_contained
-from becalm.publish.patrol_sheet import Sheet
-from becalm.publish.patrol_stops import Stop
+from becalm.patrol.files.sheet import Sheet
+from becalm.patrol.files.stops import Stop
+from becalm.render.shell import self_contained
 
 STOP = Stop("15:11", "15:31", "High Street", "p1", "53.62978, 1.16957", "85")
 SHEET = Sheet(

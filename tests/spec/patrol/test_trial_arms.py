@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from patrols import first_day, place, policy
 
-from becalm.patrol.arms import Override, check_overrides, cluster_places, draw_arms
-from becalm.patrol.power import power_of, trial_power
+from becalm.patrol.core.arms import Override, check_overrides, cluster_places, draw_arms
+from becalm.patrol.core.power import power_of, trial_power
 from becalm.terms.errors import PlanError, QuestionError
 
 RULE = policy().arms

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from becalm.ingest.visit_log import VisitColumns, read_visit_log
+from becalm.patrol.files.visit_log import VisitColumns, read_visit_log
 from becalm.terms.errors import InputError
 
 ROWS = (

@@ -11,21 +11,22 @@ import numpy as np
 import pytest
 from patrols import CRS, ZONE, first_day, place, policy, roster, team
 
-from becalm.ingest.streets import read_streets
-from becalm.ingest.travel_file import read_travel
-from becalm.patrol.capacity import assess_capacity, fit_dosage
-from becalm.patrol.roster import expand_shifts
-from becalm.patrol.streets import StreetNetwork, street_table
-from becalm.patrol.travel import (
+from becalm.patrol.core.capacity import assess_capacity, fit_dosage
+from becalm.patrol.core.nouns import Base, UnitShift
+from becalm.patrol.core.roster import expand_shifts
+from becalm.patrol.core.streets import street_table
+from becalm.patrol.core.travel import (
     broken_triangles,
     close_triangles,
     crow_fly_table,
     out_of_reach,
     stops_of,
 )
-from becalm.tables.travel import TravelTable
+from becalm.patrol.core.travel_table import TravelTable
+from becalm.patrol.files.travel_file import read_travel
+from becalm.tables.street_network import StreetNetwork
 from becalm.terms.errors import InputError, PlanError
-from becalm.terms.patrol import Base, UnitShift
+from becalm.workspace.streets import read_streets
 
 PACES = policy().paces
 FOOT = replace(PACES["foot"], kph=6.0, detour=1.0, p80_factor=1.0)  # 100 m a minute
@@ -193,7 +194,7 @@ def test_a_base_may_not_be_called_like_a_hotspot() -> None:
 
 
 def capacity(visits_per_day: float = 3.0, places: int = 4, days: int = 2):
-    from becalm.terms.patrol import Dosage
+    from becalm.patrol.core.nouns import Dosage
 
     dosage = Dosage(visits_per_day, 15 * visits_per_day)
     made = [place(f"h{i}", east=400.0 * i, dosage=dosage) for i in range(places)]

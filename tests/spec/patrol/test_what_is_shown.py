@@ -12,12 +12,12 @@ from pathlib import Path
 import patrol_plans
 import pytest
 
-from becalm.patrol.forecast import forecast_dosage
-from becalm.publish.patrol_auditor import propensities_csv
-from becalm.publish.patrol_calendar import unit_calendar
-from becalm.publish.patrol_folder import dosage_geojson, plan_files, unit_files
-from becalm.publish.patrol_units import file_names, tours_of
-from becalm.store.sealed import SealedBox, SealedKey
+from becalm.ledger.sealed import SealedBox, SealedKey
+from becalm.patrol.core.forecast import forecast_dosage
+from becalm.patrol.files.auditor import propensities_csv
+from becalm.patrol.files.calendar import unit_calendar
+from becalm.patrol.files.folder import dosage_geojson, plan_files, unit_files
+from becalm.patrol.files.units import file_names, tours_of
 from becalm.terms.errors import PlanError
 
 PLAN = patrol_plans.document()

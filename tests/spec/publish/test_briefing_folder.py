@@ -9,8 +9,8 @@ from pathlib import Path
 import briefings
 import pytest
 
-from becalm.publish.folder import write_folder
-from becalm.publish.record import read_record, record_json
+from becalm.formats.run_record import read_record, record_json
+from becalm.render.folder import write_folder
 from becalm.terms.errors import ReplayError, UsageError
 
 FILES = {"index.html": "<p>é</p>\n", "run.json": "{}\n"}

@@ -12,10 +12,10 @@ import briefings
 import pytest
 from page import Node, read_page
 
-from becalm.measure.holes import withhold_changes
-from becalm.publish.page import briefing_page
-from becalm.terms.baseline import Baseline
-from becalm.terms.comparison import Contrast
+from becalm.brief.page import briefing_page
+from becalm.measure.core.baseline import Baseline
+from becalm.measure.core.comparison import Contrast
+from becalm.measure.core.holes import withhold_changes
 from becalm.terms.coverage import Gap
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }}"

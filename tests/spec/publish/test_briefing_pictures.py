@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 from page import Node, read_page
 
-from becalm.publish.change_chart import ChangeRow, change_chart
-from becalm.publish.ground import footprint
-from becalm.publish.map import View, busiest_view, centre, hotspot_map, whole_view
-from becalm.publish.place_names import Box, broken, placed_names
-from becalm.publish.scale import Scale, round_ticks
-from becalm.publish.series_chart import SeriesPoint, series_chart
-from becalm.publish.week_chart import week_chart
+from becalm.find.files.ground import footprint
+from becalm.find.files.map import View, busiest_view, centre, hotspot_map, whole_view
+from becalm.find.files.place_names import Box, broken, placed_names
+from becalm.find.files.week_chart import week_chart
+from becalm.measure.files.change_chart import ChangeRow, change_chart
+from becalm.measure.files.series_chart import SeriesPoint, series_chart
+from becalm.render.scale import Scale, round_ticks
 from becalm.tables.tally import PlaceCounts
 from becalm.terms.band import Band, band_of
 

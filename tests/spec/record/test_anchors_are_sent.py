@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
-from becalm.publish.anchor_sheet import anchor_sheet
-from becalm.publish.anchors import Post, kept_anchors, newest_anchors, send_anchor
-from becalm.record.checkpoint import anchor_text, is_signed, read_anchor, signed_bytes
-from becalm.store.keys import SigningKey, new_key, read_key, write_key
+from becalm.ledger.anchor_sheet import anchor_sheet
+from becalm.ledger.anchors import Post, kept_anchors, newest_anchors, send_anchor
+from becalm.ledger.checkpoint import anchor_text, is_signed, read_anchor, signed_bytes
+from becalm.ledger.event import Checkpoint, Head
+from becalm.ledger.keys import SigningKey, new_key, read_key, write_key
 from becalm.terms.errors import InputError, LedgerError
-from becalm.terms.event import Checkpoint, Head
 
 KEY = new_key()
 

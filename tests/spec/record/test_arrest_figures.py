@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from entries import EVENING, event, numbered
 
-from becalm.ingest.definitions import load_definition
-from becalm.record.arrests import count_arrests
-from becalm.record.fold_shape import fold_entries
-from becalm.record.folds import FOLDS
-from becalm.terms.arrest import ArrestDefinition, ArrestFigure
-from becalm.terms.event import Event
+from becalm.ledger.event import Event
+from becalm.ledger.folds import FOLDS
+from becalm.ledger.projection import fold_entries
+from becalm.record.core.arrest import ArrestDefinition, ArrestFigure
+from becalm.record.core.arrests import count_arrests
+from becalm.record.files.definitions import load_definition
 
 SHIPPED = load_definition()
 SINCE, UNTIL = datetime(2020, 2, 1, tzinfo=UTC), datetime(2020, 6, 1, tzinfo=UTC)

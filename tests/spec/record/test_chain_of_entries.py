@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from becalm.methods.canonical import canonical_json
-from becalm.record.chain import commitment_of, entry_of, first_link, link_entry, row_hash, row_of
+from becalm.ledger.canonical import canonical_json
+from becalm.ledger.chain import commitment_of, entry_of, first_link, link_entry, row_hash, row_of
+from becalm.ledger.event import Entry, Event
 from becalm.terms.errors import EventError, TamperError
-from becalm.terms.event import Entry, Event
 
 NOON = datetime(2020, 4, 7, 12, tzinfo=UTC)
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from entries import A_HASH, event
 
-from becalm.record.kinds import ALL_KINDS, KINDS, check_event, check_events
+from becalm.ledger.kinds import ALL_KINDS, KINDS, check_event, check_events
 from becalm.terms.errors import EventError
 
 NOW = datetime(2020, 5, 1, tzinfo=UTC)

@@ -6,10 +6,10 @@ from typing import Any
 
 from entries import A_HASH, event, numbered
 
-from becalm.record.fold_shape import Row, fold_entries
-from becalm.record.folds import FOLDS
-from becalm.record.kinds import KINDS
-from becalm.terms.event import Event
+from becalm.ledger.event import Event
+from becalm.ledger.folds import FOLDS
+from becalm.ledger.kinds import KINDS
+from becalm.ledger.projection import Row, fold_entries
 
 
 def table(name: str, *events: Event) -> list[Row]:

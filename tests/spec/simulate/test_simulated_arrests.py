@@ -7,12 +7,12 @@ from pathlib import Path
 
 from simulated import town
 
-from becalm.ingest.definitions import load_definition
-from becalm.ingest.logs import read_log
-from becalm.record.arrests import folded
+from becalm.record.core.arrests import folded
+from becalm.record.files.definitions import load_definition
+from becalm.record.files.logs import read_log
 from becalm.simulate.arrests import arrests_table
 from becalm.simulate.write import write_csv
-from becalm.store.workspace import read_city
+from becalm.workspace.config import read_city
 
 
 def test_every_row_of_the_log_is_sound_and_in_order(tmp_path: Path) -> None:

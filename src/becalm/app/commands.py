@@ -1,0 +1,28 @@
+"""Which commands there are. Modules named here import nothing heavy until a command runs."""
+
+from __future__ import annotations
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Hang every command on the app."""
+    from becalm.app import init
+    from becalm.brief import cli as run
+    from becalm.find.cli import commands as find
+    from becalm.find.cli import explain as find_explain
+    from becalm.ingest.cli import commands as ingest
+    from becalm.measure import cli as measure
+    from becalm.patrol.cli import commands as patrol
+    from becalm.record.cli import commands as record
+    from becalm.simulate import cli as simulate
+
+    app.command("init")(init.init)
+    app.add_typer(ingest.app, name="ingest")
+    app.add_typer(measure.app, name="measure")
+    find_explain.register(find.app)
+    app.add_typer(find.app, name="find")
+    app.add_typer(patrol.app, name="patrol")
+    app.add_typer(record.app, name="record")
+    app.command("run")(run.run)
+    app.command("simulate")(simulate.simulate)

@@ -1,0 +1,97 @@
+"""Making a workspace: the city's facts, the user's own boundaries, and what to do next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from shlex import quote
+
+from becalm.desk import Desk
+from becalm.desk.audit import note_configuration
+from becalm.render.number_format import listed
+from becalm.terms.city import City
+from becalm.workspace.boundaries import BoundaryCopy, copy_boundaries
+from becalm.workspace.cityfile import require_sound_city
+from becalm.workspace.config import Config, Workspace, read_city
+from becalm.workspace.new_workspace import make_folder
+from becalm.workspace.patrol_files import files_beside
+
+DEFAULT_CITY = "london"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceMade:
+    """A new workspace: where, for which city, with whose shapes, and what the user should know."""
+
+    path: Path
+    city: City
+    chosen: bool
+    boundaries: BoundaryCopy | None
+    notes: tuple[str, ...]
+    next_steps: tuple[str, ...]
+
+
+def make_workspace(
+    path: Path,
+    *,
+    city: str | None = None,
+    boundaries: Path | None = None,
+    boundaries_name: str | None = None,
+    boundaries_crs: str | None = None,
+    open_desk: Callable[[Path], Desk] | None = None,
+) -> WorkspaceMade:
+    """Make a workspace in this folder, whole or not at all; with a desk on it, its ledger begins with it.
+
+    Without `city` it is London until the first records say otherwise, or for good where boundaries
+    of London are given.
+    """
+    entry = read_city(city or DEFAULT_CITY)
+    require_sound_city(entry, city or DEFAULT_CITY)
+    chosen = city is not None or boundaries is not None
+    config = Config(city=entry.model_copy(update={"chosen": chosen}))
+    shapes = (
+        copy_boundaries(boundaries, entry.city(), attribute=boundaries_name, crs=boundaries_crs)
+        if boundaries is not None
+        else None
+    )
+    copies = files_beside(city) if city else {}
+    made = make_folder(path, config, shapes.text if shapes else None, copies=copies)
+    if open_desk is not None:
+        note_configuration(open_desk(path))
+    notes = (*_notes(made, shapes), *_brought(copies, path))
+    return WorkspaceMade(made.path, made.city, chosen, shapes, notes, _next_steps(path))
+
+
+def _notes(made: Workspace, shapes: BoundaryCopy | None) -> tuple[str, ...]:
+    default = (
+        ()
+        if made.config.city.chosen
+        else (
+            "No city was named: it is Greater London, unless the first records are of another shipped city.",
+        )
+    )
+    if shapes is not None:
+        return (*default, *shapes.notes)
+    return (
+        *default,
+        "No boundaries were given: boroughs come from the records where they carry them, and areas are of "
+        "the records' footprint. Give your own file with --boundaries.",
+    )
+
+
+def _brought(copies: Mapping[str, Path], path: Path) -> tuple[str, ...]:
+    """What lay beside the city file and was copied, for patrol plans."""
+    if not copies:
+        return ()
+    files = listed([str(file) for file in copies.values()])
+    return (f"For patrol plans, {files} {'was' if len(copies) == 1 else 'were'} copied into {path}.",)
+
+
+def _next_steps(path: Path) -> tuple[str, ...]:
+    at = f"--workspace {quote(str(path))}"
+    return (
+        f"becalm ingest {at} PATH...",
+        f"becalm measure compare {at} --period 2020-04 --baseline 2019-04",
+        f"becalm run {at}",
+    )

@@ -1,0 +1,152 @@
+"""The composition root of the command line: the one place that reads the environment and picks a store."""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+
+from becalm import __version__
+from becalm.app import commands
+from becalm.terms.errors import BecalmError
+
+if TYPE_CHECKING:
+    from becalm.desk import Desk
+    from becalm.ledger.event import Checkpoint
+    from becalm.ledger.protocol import Ledger
+    from becalm.ledger.store.postgres_init import Prepared
+    from becalm.workspace.config import Workspace
+
+
+STOPPED = 130  # what shells give a program that was interrupted
+
+
+class Root(TyperGroup):
+    """The command group that turns every known failure into a clear message and its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command that was asked for."""
+        try:
+            return super().invoke(ctx)
+        except BecalmError as error:
+            typer.echo(f"becalm: {error}", err=True)
+            raise typer.Exit(error.exit_code) from error
+        except KeyboardInterrupt as stop:
+            typer.echo("becalm: stopped; nothing was left half done", err=True)
+            raise typer.Exit(STOPPED) from stop
+
+
+app = typer.Typer(
+    name="becalm",
+    cls=Root,
+    help="Run a city-wide violence-reduction programme: measure, find, and brief.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"becalm {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    _version: bool = typer.Option(
+        False, "--version", callback=_print_version, is_eager=True, help="Print the version and stop."
+    ),
+) -> None:
+    """Run a city-wide violence-reduction programme."""
+    context.obj = open_desk
+
+
+commands.register(app)
+
+
+def open_desk(workspace: Path | None) -> Desk:
+    """Put a desk together: workspace, archive on its engine, actor, clock and seeds."""
+    import getpass
+    import secrets
+    from datetime import UTC, datetime
+
+    from becalm.archive.engines import connect
+    from becalm.archive.parquet import ParquetArchive
+    from becalm.desk import Desk
+    from becalm.workspace.config import open_workspace
+
+    opened = open_workspace(workspace or Path(os.environ.get("BECALM_WORKSPACE", ".")))
+    engine = os.environ.get("BECALM_ENGINE", opened.config.archive.engine)
+    return Desk(
+        workspace=opened,
+        archive=ParquetArchive(opened.archive_path, lambda: connect(engine)),
+        actor=os.environ.get("BECALM_ACTOR", getpass.getuser()),
+        now=lambda: datetime.now(UTC),
+        draw_seed=lambda: secrets.randbits(63),
+        draw_key=lambda: secrets.token_bytes(32),
+        role=os.environ.get("BECALM_ROLE") or "user",
+        open_ledger=cache(lambda: open_ledger(opened)),
+        ledger_file=None if ledger_url(opened) else opened.ledger_path,
+        prepare_ledger=lambda owner_url: prepare_ledger(opened, owner_url),
+    )
+
+
+def open_ledger(workspace: Workspace) -> Ledger:
+    """Open the ledger of this workspace: on the server that is named, else in a file (made if missing)."""
+    import secrets
+    from datetime import UTC, datetime
+
+    from becalm.ledger.anchors import Post, newest_anchors
+    from becalm.ledger.folds import FOLDS
+
+    def anchors(label: str) -> tuple[Checkpoint, ...]:
+        return newest_anchors(workspace.config.ledger.anchors, Post(workspace.path, label))
+
+    if url := ledger_url(workspace):
+        from becalm.ledger.store.postgres import PostgresLedger, memo_name
+
+        memo = workspace.path / memo_name(url)
+        return PostgresLedger(
+            url,
+            draw_salt=lambda: secrets.token_bytes(32),
+            folds=FOLDS,
+            memo=memo,
+            anchors=anchors(memo.stem),
+        )
+    from becalm.ledger.store.sqlite import SqliteLedger
+
+    return SqliteLedger(
+        workspace.ledger_path,
+        now=lambda: datetime.now(UTC),
+        draw_salt=lambda: secrets.token_bytes(32),
+        folds=FOLDS,
+        anchors=anchors(workspace.ledger_path.stem),
+    )
+
+
+def ledger_url(workspace: Workspace) -> str:
+    """Which server keeps the ledger? Empty where none does."""
+    return os.environ.get("BECALM_LEDGER", workspace.config.ledger.url)
+
+
+def prepare_ledger(workspace: Workspace, owner_url: str) -> Prepared:
+    """Make the server of this workspace's ledger ready, as its owner."""
+    import secrets
+
+    from becalm.ledger.store.postgres_init import prepare_server
+
+    return prepare_server(owner_url, ledger_url(workspace), draw_identity=lambda: secrets.token_hex(16))
+
+
+def main() -> None:
+    """Run the command line."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

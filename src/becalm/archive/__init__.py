@@ -1,0 +1,1 @@
+"""Crime records kept as Parquet, listed in a manifest, read through an engine."""

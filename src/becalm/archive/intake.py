@@ -1,0 +1,263 @@
+"""A load in progress: rows are put aside, and become visible all at once or never."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import socket
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from datetime import date
+from pathlib import Path
+from urllib.parse import quote
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from becalm.archive.manifest import (
+    Manifest,
+    current_files,
+    read_manifest,
+    sha256_of,
+    sync_folder,
+    write_manifest,
+)
+from becalm.archive.versions import Staged, settle_versions
+from becalm.tables.archive import ArchiveFile, Part
+from becalm.tables.check import arrow_schema, require_schema
+from becalm.terms.errors import ArchiveError
+from becalm.terms.intake import RowFault
+
+STAGING = ".staging"
+LOCK = ".lock"
+FAULTS_AT_ONCE = 50_000
+
+
+class ParquetIntake:
+    """One load into the archive, made and ended by `open_intake`."""
+
+    def __init__(self, root: Path, manifest: Manifest) -> None:
+        self._root = root
+        self._manifest = manifest
+        self._number = manifest.last_intake + 1
+        self._kept: list[Staged] = []
+        self._inputs: dict[tuple[str, str, str, str, str], str] = {}
+        self._faults: list[RowFault] = []
+        self._fault_files = 0
+        self._committed = False
+
+    @property
+    def id(self) -> str:
+        """Its number, as files name it."""
+        return f"{self._number:06d}"
+
+    @property
+    def staging(self) -> str:
+        """A folder for Parquet files on their way in, on the archive's own file system."""
+        return str(self._root / STAGING)
+
+    def add(
+        self, part: Part, *, as_of: date, input_file: str, input_sha256: str, recipe: str, recipe_sha256: str
+    ) -> None:
+        """Keep these rows aside. The same bytes under a second name count once."""
+        first = self._inputs.setdefault(
+            (part.table, part.source, part.month, input_sha256, recipe_sha256), input_file
+        )
+        if first != input_file:
+            return
+        with _told_plainly(self._root):
+            staged = self._staged(part)
+        self._kept.append(
+            Staged(
+                staged,
+                ArchiveFile(
+                    path="",
+                    table=part.table,
+                    source=part.source,
+                    month=part.month,
+                    rows=pq.read_metadata(staged).num_rows,
+                    sha256="",
+                    as_of=as_of,
+                    intake_id=self.id,
+                    input_file=input_file,
+                    input_sha256=input_sha256,
+                    recipe=recipe,
+                    recipe_sha256=recipe_sha256,
+                    whole=part.whole,
+                ),
+            )
+        )
+
+    def fault(self, faults: Iterable[RowFault]) -> None:
+        """Keep rows that were rejected or repaired, with the reason."""
+        for fault in faults:
+            self._faults.append(fault)
+            if len(self._faults) >= FAULTS_AT_ONCE:
+                with _told_plainly(self._root):
+                    self._write_faults()
+
+    def commit(self) -> str:
+        """Make all of it visible at once; returns the intake's id."""
+        if self._committed:
+            raise ArchiveError(f"Intake {self.id} was committed already. Start another one.")
+        self._committed = True
+        with _told_plainly(self._root):
+            self._place_all()
+        return self.id
+
+    def _place_all(self) -> None:
+        self._write_faults()
+        if self._kept:
+            settled = settle_versions(self._kept, current_files(self._manifest), self._root)
+            with ThreadPoolExecutor(2) as pool:
+                entries = list(pool.map(self._place, range(len(settled)), settled))
+            _sync_up(self._root, {(self._root / entry.path).parent for entry in entries})
+            write_manifest(self._root, self._manifest.with_intake(self._number, entries))
+
+    def _staged(self, part: Part) -> Path:
+        where = f"{part.table} of {part.source} {part.month}"
+        if isinstance(part.rows, str):
+            path = Path(part.rows)
+            if Path(self.staging).resolve() not in path.resolve().parents:
+                raise ArchiveError(f"{path} ({where}) does not lie in the staging folder {self.staging}.")
+            require_schema(pq.read_schema(path), part.table, where)
+        else:
+            require_schema(part.rows.schema, part.table, where)
+            path = self._fresh_path()
+            _write(part.rows.select(arrow_schema(part.table).names).cast(arrow_schema(part.table)), path)
+        _require_one(path, {"source": part.source, "month": part.month}, where)
+        return path
+
+    def _fresh_path(self) -> Path:
+        return Path(self.staging) / f"kept-{len(self._kept):06d}.parquet"
+
+    def _write_faults(self) -> None:
+        if not self._faults:
+            return
+        faults, self._faults = self._faults, []
+        columns = {f.name: [getattr(fault, f.name) for fault in faults] for f in fields(RowFault)}
+        columns["intake_id"] = [self.id] * len(faults)
+        path = Path(self.staging) / f"faults-{self._fault_files:06d}.parquet"
+        self._fault_files += 1
+        _write(pa.table(columns, schema=arrow_schema("row_faults")), path)
+        newest = max((kept.entry.as_of for kept in self._kept), default=date.min)
+        entry = ArchiveFile("", "row_faults", "", "", len(faults), "", newest, self.id, "", "", "", "")
+        self._kept.append(Staged(path, entry))
+
+    def _place(self, number: int, kept: Staged) -> ArchiveFile:
+        """Move a file to where it stays, and say so once its bytes are safe."""
+        digest = sha256_of(kept.path)
+        entry = kept.entry
+        folder = Path(entry.table)
+        if entry.source:
+            folder = folder / f"source={quote(entry.source, safe='')}" / f"month={entry.month or 'none'}"
+        path = folder / f"{self.id}-{number:05d}-{digest[:16]}.parquet"
+        with kept.path.open("rb") as file:
+            os.fsync(file.fileno())
+        (self._root / folder).mkdir(parents=True, exist_ok=True)
+        kept.path.replace(self._root / path)
+        return replace(entry, path=path.as_posix(), sha256=digest)
+
+
+@contextmanager
+def open_intake(root: Path) -> Iterator[ParquetIntake]:
+    """Hold the archive's lock, clear up after loads that were killed, and drop what is not committed.
+
+    Raises
+    ------
+    ArchiveError
+        at once, where another load is under way.
+    """
+    with _told_plainly(root):
+        root.mkdir(parents=True, exist_ok=True)
+        (root / LOCK).touch()
+    staging = root / STAGING
+    with _locked(root / LOCK):
+        manifest = read_manifest(root)
+        if staging.exists():
+            _sweep(root, manifest)
+        staging.mkdir()
+        try:
+            yield ParquetIntake(root, manifest)
+        finally:
+            shutil.rmtree(staging, ignore_errors=True)
+
+
+@contextmanager
+def _told_plainly(root: Path) -> Iterator[None]:
+    """A full or forbidden disk is told as what it is."""
+    try:
+        yield
+    except OSError as error:
+        raise ArchiveError(
+            f"The archive {root} cannot be written ({error.strerror or error}). Make room or get the "
+            "right to write there, then load again. Nothing was loaded."
+        ) from error
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 500, 0).decode("utf-8", "replace").strip()
+            raise ArchiveError(
+                f"Another load into {path.parent} is under way: {holder or 'an unknown process'}. "
+                "Wait until it has ended, then run this again. Nothing was loaded."
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _sweep(root: Path, manifest: Manifest) -> None:
+    """Remove what a killed load left: its staging folder, and files that no manifest lists."""
+    listed = {file.path for file in manifest.files}
+    for path in root.glob("*/**/*.parquet"):
+        if path.relative_to(root).as_posix() not in listed:
+            path.unlink()
+    shutil.rmtree(root / STAGING)
+
+
+def _write(rows: pa.Table, path: Path) -> None:
+    pq.write_table(rows, path, compression="zstd", coerce_timestamps="us", row_group_size=131_072)
+
+
+def _require_one(path: Path, wanted: dict[str, str], where: str) -> None:
+    """Refuse a file that holds other sources or months than it is kept under."""
+    file = pq.ParquetFile(path)
+    for name in [name for name in wanted if name in file.schema_arrow.names]:
+        others = _held_values(file, name) - {wanted[name]}
+        if others:
+            raise ArchiveError(
+                f"{where} holds rows whose {name} is {min(map(str, others))!r}. "
+                "Split them into parts of their own."
+            )
+
+
+def _held_values(file: pq.ParquetFile, name: str) -> set[object]:
+    """The values of a column: from the file's own statistics where it has them, else read."""
+    column = file.schema_arrow.names.index(name)
+    groups = [file.metadata.row_group(i).column(column).statistics for i in range(file.num_row_groups)]
+    if all(g is not None and g.has_min_max and g.has_null_count and not g.null_count for g in groups):
+        return {value for g in groups for value in (g.min, g.max)}
+    return set(file.read(columns=[name])[name].unique().to_pylist())
+
+
+def _sync_up(root: Path, folders: set[Path]) -> None:
+    """Make the names of new files survive a crash, up to the archive's own folder."""
+    above = {
+        parent
+        for folder in folders
+        for parent in (folder, *folder.parents)
+        if root in (parent, *parent.parents)
+    }
+    for folder in sorted(above, reverse=True):
+        sync_folder(folder)

@@ -1,0 +1,76 @@
+"""All that one briefing tells: frozen answers, gathered by the desk, to be laid out and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from becalm.find.files.map import Area
+from becalm.find.files.rules_in_words import lines_without_place
+from becalm.measure.core.comparison import Comparison
+from becalm.measure.core.run_up_result import RunUp
+from becalm.patrol.files.briefing_part import NO_PATROL, PatrolPart
+from becalm.render import number_format as words
+from becalm.terms.coverage import Gap
+from becalm.terms.hotspot import HotspotList
+from becalm.terms.run import RunRecord
+
+EVERY_PLACE: Final = (
+    "Hotspots: the list holds every place there is, so it chooses nothing and its probabilities say nothing. "
+    "Ask for fewer with --count."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Briefing:
+    """One briefing.
+
+    `place` is the city's name, or "" where nobody has said which city the records are of. Where a part
+    is None, the note beside it says why. `week` is the share of the hotspots' incidents in each of the
+    168 hours of the week. `areas_note` says where the outlines of the map come from, and `choices` what
+    was chosen because nobody asked for anything else.
+    """
+
+    place: str
+    comparison: Comparison
+    run: RunRecord
+    labels: tuple[tuple[str, str], ...] = ()  # (key, label) of every offence group
+    run_up: RunUp | None = None
+    run_up_note: str = ""
+    hotspots: HotspotList | None = None
+    hotspots_note: str = ""
+    week: tuple[float, ...] | None = None
+    week_note: str = ""
+    areas: tuple[Area, ...] = ()
+    areas_note: str = ""
+    gaps: tuple[Gap, ...] = ()
+    choices: tuple[str, ...] = ()
+    patrol: PatrolPart = NO_PATROL
+
+    def label(self, group: str) -> str:
+        """The name of an offence group as people write it."""
+        return dict(self.labels).get(group, group.replace("_", " "))
+
+    def named(self, groups: tuple[str, ...]) -> str:
+        """Several groups, as they stand inside a sentence."""
+        return words.listed([words.inside(self.label(group)) for group in groups])
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Every warning that an answer carries, each once."""
+        said = [*self.comparison.warnings]
+        said += [words for gap in self.gaps if (words := f"Coverage: {gap}") not in said]
+        said += [f"Hotspots: {warning}" for warning in self.hotspots.warnings] if self.hotspots else []
+        said += lines_without_place(self.hotspots.selection) if self.hotspots else []
+        said += [EVERY_PLACE] if self.lists_every_place else []
+        return tuple(dict.fromkeys(said))
+
+    @property
+    def lists_every_place(self) -> bool:
+        """Whether the list is as long as there are places, so that it chooses nothing."""
+        return self.hotspots is not None and 0 < self.hotspots.places <= len(self.hotspots.hotspots)
+
+    @property
+    def of_place(self) -> str:
+        """The city, or else the source, as it stands behind a noun."""
+        return f"in {self.place}" if self.place else f"from {self.comparison.source}"

@@ -1,0 +1,1 @@
+"""Asks the jobs, and writes the briefing as one folder."""

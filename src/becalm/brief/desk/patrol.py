@@ -1,0 +1,127 @@
+"""The patrol plan in the briefing: the one that stands for the day, or a new one from a sealed seed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from becalm.desk import Desk
+from becalm.find.desk.hotspots import HotspotsFound
+from becalm.find.desk.override import pinned_entries
+from becalm.patrol.core.seeds import SeedStory
+from becalm.patrol.desk.hotspots import overrides_unlike
+from becalm.patrol.desk.inputs import PatrolQuestion
+from becalm.patrol.desk.open import draw_sealed
+from becalm.patrol.desk.plan import default_folder, plan_patrol
+from becalm.patrol.desk.seed import audit_patrol, sealed_box
+from becalm.patrol.files.auditor import sha256_of_text
+from becalm.patrol.files.briefing_part import PatrolPart
+from becalm.patrol.files.plan import PlanDocument, visits_csv
+from becalm.patrol.files.read import plan_of_texts
+from becalm.terms.errors import InputError, PlanError, ReplayError, UsageError
+from becalm.terms.run import RunRecord
+from becalm.workspace.patrol_files import UNITS
+
+PLAN = "patrol/plan.json"
+PINNED = "patrol/"
+DAYS = 14
+NO_UNITS = (
+    "No patrol plan: this workspace has no units. Write down who patrols, from where and when, as "
+    "units.toml in it (docs/how-to/patrol-walk-through.md), and the briefing ends with a plan."
+)
+
+
+def add_patrol(
+    desk: Desk, run: RunRecord, found: HotspotsFound | None, *, day: date | None = None
+) -> RunRecord:
+    """The run with its patrol plan named: by its commitment, with the hash of the plan and of its sources.
+
+    A plan that stands for the day (without one: tomorrow) is taken as it is, for a second one would be a
+    re-roll; else one is made. Where none can be made, the run says why.
+    """
+    first = day or desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date() + timedelta(days=1)
+    if not (desk.workspace.path / UNITS).is_file():
+        return _without(run, NO_UNITS)
+    story = _standing(desk, first)
+    if story is None:
+        if found is None:
+            return _without(run, "No patrol plan: there are no hotspots to plan for.")
+        try:
+            question = PatrolQuestion(first, DAYS)
+            story = plan_patrol(desk, question, out=_folder(desk, first), found=found).story
+        except (PlanError, InputError, UsageError) as error:
+            return _without(run, f"No patrol plan could be made. {error.message}")
+    text = _newest(desk, story.commitment)
+    plan = _read(desk, story.commitment, text)
+    sources = {f"{PINNED}{name}": sha for name, sha in plan.sources.items() if len(sha) == 64}
+    return replace(
+        run,
+        parameters={**run.parameters, "patrol": story.commitment, "patrol_day": first.isoformat()},
+        data=dict(sorted({**run.data, PLAN: sha256_of_text(text), **sources}.items())),  # as it is read again
+    )
+
+
+def patrol_part(desk: Desk, run: RunRecord) -> PatrolPart:
+    """What the briefing says of patrol: read from the sealed plan that the run names, and nothing else."""
+    commitment = str(run.parameters.get("patrol") or "")
+    if not commitment:
+        return PatrolPart(None, None, str(run.parameters.get("patrol_note") or NO_UNITS))
+    plan = _read(desk, commitment, _pinned(desk, run, commitment))
+    day = date.fromisoformat(str(run.parameters["patrol_day"]))
+    return PatrolPart(plan, day, "", overrides_unlike(plan.sources, pinned_entries(run.data)))
+
+
+def require_drawn(desk: Desk, run: RunRecord) -> None:
+    """Refuse to repeat a run whose plan is not what its sealed seed gives."""
+    commitment = str(run.parameters.get("patrol") or "")
+    if not commitment:
+        return
+    plan = _read(desk, commitment, _pinned(desk, run, commitment))
+    again = draw_sealed(desk, plan)
+    if visits_csv(again.request, again.bursts) != visits_csv(plan.request, plan.bursts):
+        raise ReplayError(
+            f"The sealed seed {commitment[:12]} does not give the bursts of the plan that this run names. "
+            "Either it was altered, or a program that becalm stands on (see `pip freeze`) has changed."
+        )
+
+
+def _without(run: RunRecord, note: str) -> RunRecord:
+    return replace(run, parameters={**run.parameters, "patrol_note": note})
+
+
+def _standing(desk: Desk, day: date) -> SeedStory | None:
+    """The newest plan that covers this day for all areas, if its sealed copy is here."""
+    covering = [s for s in audit_patrol(desk).stories if s.plans and not s.area and s.overlaps(day, 1, "")]
+    kept = [s for s in covering if sealed_box(desk).text(s.commitment, "plan.json") is not None]
+    return max(kept, key=lambda s: s.seq, default=None)
+
+
+def _folder(desk: Desk, first: date) -> Path:
+    return default_folder(desk, first)
+
+
+def _newest(desk: Desk, commitment: str) -> str:
+    """The plan as it stands now: after its last re-plan."""
+    held = sealed_box(desk).plans(commitment)
+    if not held:
+        raise ReplayError(f"The sealed plan of {commitment[:12]} is not in this workspace. Restore it.")
+    return held[-1]
+
+
+def _pinned(desk: Desk, run: RunRecord, commitment: str) -> str:
+    """The very plan that the run names by its hash."""
+    wanted = run.data.get(PLAN)
+    found = next((t for t in sealed_box(desk).plans(commitment) if sha256_of_text(t) == wanted), None)
+    if found is None:
+        raise ReplayError(
+            f"The sealed plan that this run names (commitment {commitment[:12]}) is not in "
+            f"{desk.workspace.path} as it was. Restore patrol/sealed from a backup."
+        )
+    return found
+
+
+def _read(desk: Desk, commitment: str, text: str) -> PlanDocument:
+    visits = sealed_box(desk).visits_of(commitment, text)
+    return plan_of_texts(text, visits, where=f"the sealed plan of {commitment[:12]}")

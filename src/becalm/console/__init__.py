@@ -1,0 +1,1 @@
+"""What every command shares: options, output, the width of the screen."""

@@ -1,0 +1,88 @@
+"""The mark that a command leaves in the ledger: what was done, by whom, what for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+
+from becalm.archive.manifest import sha256_of
+from becalm.desk import Desk
+from becalm.ledger.event import Entry, Event, Fact
+from becalm.ledger.kinds import ALL_KINDS
+from becalm.ledger.protocol import Written
+from becalm.workspace.config import CONFIG
+
+LONGEST_NAME = 200
+
+
+def event_of(
+    desk: Desk,
+    kind: str,
+    *,
+    purpose: str,
+    facts: Mapping[str, Fact],
+    occurred_at: datetime | None = None,
+    subject: str = "",
+    corrects: int | None = None,
+) -> Event:
+    """An event of the newest version of this kind, done by the one at the desk; now, if no time is given."""
+    return Event(
+        kind=kind,
+        version=max((known.version for known in ALL_KINDS if known.name == kind), default=1),
+        occurred_at=occurred_at or desk.now(),
+        actor=desk.actor,
+        role=desk.role,
+        purpose=purpose,
+        facts=facts,
+        subject=subject,
+        corrects=corrects,
+    )
+
+
+def leave_mark(
+    desk: Desk, kind: str, *, purpose: str, facts: Mapping[str, Fact], corrects: int | None = None
+) -> Entry:
+    """Record that this was done."""
+    event = event_of(desk, kind, purpose=purpose, facts=facts, corrects=corrects)
+    return desk.open_ledger().append([Written(event)])[0]
+
+
+def one_line(name: str) -> str:
+    """The name of a file or a source as a fact: one line of printable signs, its end if it is long."""
+    return "".join(sign if sign.isprintable() else "?" for sign in name)[-LONGEST_NAME:]
+
+
+@contextmanager
+def marked(desk: Desk, kind: str, *, purpose: str, facts: Mapping[str, Fact]) -> Iterator[Entry]:
+    """Record it first, then do it: what cannot be recorded is not done; what fails after all is withdrawn."""
+    note_configuration(desk)
+    entry = leave_mark(desk, kind, purpose=purpose, facts=facts)
+    try:
+        yield entry
+    except BaseException:
+        leave_mark(
+            desk,
+            "entry_withdrawn",
+            purpose="correction",
+            facts={"reason": "it failed after it was recorded"},
+            corrects=entry.seq,
+        )
+        raise
+
+
+def note_configuration(desk: Desk) -> Entry | None:
+    """Record becalm.toml as it is now, where the ledger does not know it so."""
+    sha256 = sha256_of(desk.workspace.path / CONFIG)
+    held = {str(row.get("config_sha256")) for row in desk.open_ledger().state("configuration")}
+    if held == {sha256}:
+        return None
+    return leave_mark(
+        desk,
+        "configuration_changed",
+        purpose="configuration",
+        facts={
+            "what": "becalm.toml was changed" if held else "the ledger begins",
+            "config_sha256": sha256,
+        },
+    )

@@ -1,0 +1,1 @@
+"""The commands of find, and how they print."""

@@ -1,0 +1,1 @@
+"""Pure: counts in, frozen lists out."""

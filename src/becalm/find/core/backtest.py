@@ -1,0 +1,184 @@
+"""How well would each method have foretold where the next month's incidents fell?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from becalm.find.core.baselines import REFERENCE
+from becalm.find.core.box_trial import judge_boxes
+from becalm.find.core.boxes import BoxLand
+from becalm.find.core.place_panel import Ground, lay_ground
+from becalm.find.core.plugin import OWN, NamedFinder
+from becalm.find.core.settings import FindSettings
+from becalm.find.core.skill import HISTORY_MONTHS, Skill, judge_methods
+from becalm.find.core.targets import Targets
+from becalm.find.core.warn import warn_of_all_places
+from becalm.methods.bootstrap import Interval, mean_interval, paired_interval, resample
+from becalm.methods.place_set import PlaceSet
+from becalm.tables.point_counts import PointCounts
+from becalm.tables.tally import PlaceCounts
+from becalm.terms.errors import QuestionError, UsageError
+from becalm.terms.estimate import Estimate
+from becalm.terms.hotspot import LEAST_FOR_VERDICT, Backtest, BacktestRow
+
+LEVEL = 0.95
+ROUNDS = 4000
+METHOD = "bootstrap over months"
+
+
+def backtest(
+    counts: PlaceCounts | PointCounts,
+    targets: Targets,
+    *,
+    area_share: float = 0.01,
+    origins: int = 12,
+    boundary: BaseGeometry | None = None,
+    places: PlaceSet | None = None,
+    boxes: BoxLand | None = None,
+    settings: FindSettings | None = None,
+    finder: NamedFinder | None = None,
+    rng: np.random.Generator,
+) -> Backtest:
+    """How well would each method have foretold each of the last `origins` months?
+
+    Every month is predicted from the months before it alone: half-life, shares and prior are
+    chosen anew at each origin, and so is where floating `boxes` lie (they need counts by point). A
+    `finder` is judged beside becalm's own methods.
+    Intervals resample months, the same ones for every method.
+
+    Raises
+    ------
+    QuestionError
+        where there are too few months or incidents.
+    UsageError
+        where the share of area or the number of origins cannot be.
+    """
+    settings = settings or FindSettings()
+    _refuse_impossible(counts, area_share, origins)
+    first = places if boxes is None else boxes.squares
+    ground = lay_ground(counts, targets, boundary=boundary, places=first, settings=settings)
+    last = len(ground.months)
+    tested = range(last - origins, last)
+    used, left_out = _months_with_incidents(ground, tested)
+    if boxes is None:
+        trial = judge_methods(ground, settings, used, area_share=area_share, finder=finder, rng=rng)
+    else:
+        trial, ground = judge_boxes(
+            boxes, _by_point(counts), targets, settings, used, area_share=area_share, finder=finder, rng=rng
+        )
+    skills = trial.skills
+    drawn = resample(len(used), rounds=ROUNDS, rng=rng)
+    return Backtest(
+        target=targets.target,
+        cell_m=ground.places.width_m,
+        area_share=area_share,
+        count=settings.count,
+        months=tuple(ground.months[t] for t in used),
+        incidents=int(ground.target.totals[tested.start :].sum()),
+        places=ground.size,
+        area_m2=float(ground.places.amounts.sum()),
+        denominator=ground.denominator,
+        level=LEVEL,
+        rows=tuple(_row(method, skills, drawn) for method in skills),
+        source=counts.source,
+        as_of=counts.as_of,
+        warnings=(*left_out, *_warn_of_few(len(used)), *warn_of_all_places(settings.count, ground.size)),
+        kind=ground.kind,
+        gini_best=float(np.mean(trial.gini_best)),
+        gini_null=float(np.mean(trial.gini_null)),
+        calibration=trial.calibration,
+        finder_gain=_gain(skills, finder, drawn),
+    )
+
+
+def _by_point(counts: PlaceCounts | PointCounts) -> PointCounts:
+    if isinstance(counts, PointCounts):
+        return counts
+    raise ValueError("Floating boxes are laid on counts by point, not by cell.")
+
+
+def _gain(
+    skills: Mapping[str, Sequence[Skill]], finder: NamedFinder | None, drawn: NDArray[np.int64]
+) -> Estimate | None:
+    """The finder's PAI less the blend's, month by month."""
+    if finder is None or finder.name == OWN:
+        return None
+    theirs, ours = (np.array([skill.pai for skill in skills[name]]) for name in (finder.name, OWN))
+    return _estimate(paired_interval(theirs, ours, drawn, level=LEVEL))
+
+
+def _row(method: str, skills: Mapping[str, Sequence[Skill]], drawn: NDArray[np.int64]) -> BacktestRow:
+    own = skills[method]
+
+    def mean(name: str) -> float:
+        return float(np.mean([getattr(skill, name) for skill in own]))
+
+    pai = np.array([skill.pai for skill in own])
+    reference = np.array([skill.pai for skill in skills[REFERENCE]])
+    return BacktestRow(
+        method=method,
+        hit_rate=mean("hit_rate"),
+        pai=_estimate(mean_interval(pai, drawn, level=LEVEL)),
+        pei=mean("pei"),
+        rri=mean("rri"),
+        gini=mean("gini"),
+        log_score=mean("log_score"),
+        difference_from_count_12=_estimate(paired_interval(pai, reference, drawn, level=LEVEL)),
+        ser=mean("ser"),
+        gini_generalised=mean("gini_of_best"),
+        calibration=_ratio(sum(skill.caught for skill in own), sum(skill.promised for skill in own)),
+    )
+
+
+def _estimate(interval: Interval) -> Estimate:
+    return Estimate(interval.value, interval.low, interval.high, LEVEL, METHOD)
+
+
+def _refuse_impossible(counts: PlaceCounts | PointCounts, area_share: float, origins: int) -> None:
+    if not 0.0 < area_share <= 1.0:
+        raise UsageError(f"An area share of {area_share} is none. Give a share, e.g. 0.01 for 1 %.")
+    if origins < 2:
+        raise UsageError(f"{origins} origins give no interval. Give at least 2.")
+    needed = HISTORY_MONTHS + origins
+    if len(counts.months) < needed:
+        room = max(len(counts.months) - HISTORY_MONTHS, 0)
+        remedy = f"Ask for --origins {room}, or ingest" if room >= 2 else "Ingest"
+        raise QuestionError(
+            f"The records hold {len(counts.months)} months, need {needed}: "
+            f"{HISTORY_MONTHS} to learn from and {origins} to foretell. {remedy} more months."
+        )
+
+
+def _warn_of_few(origins: int) -> tuple[str, ...]:
+    """All of n months fall on one side by luck alone once in 2^(n - 1) times: 6 is the first n below 5 %."""
+    if origins >= LEAST_FOR_VERDICT:
+        return ()
+    return (
+        f"{origins} months are too few to call a method better or worse: resampling them makes intervals "
+        f"that are too narrow. Give --origins {LEAST_FOR_VERDICT} or more.",
+    )
+
+
+def _months_with_incidents(ground: Ground, tested: range) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The tested months in which something happened, and a warning that names the others."""
+    used = tuple(t for t in tested if ground.target.counts[t].sum() > 0)
+    empty = [ground.months[t] for t in tested if t not in used]
+    if len(used) < 2:
+        raise QuestionError(
+            f"No incident of the target is on record in {', '.join(empty)}: nothing there can be foretold. "
+            "Check those months with `becalm ingest`, or choose others with --until and --origins."
+        )
+    if not empty:
+        return used, ()
+    return used, (
+        f"No incident of the target is on record in {', '.join(empty)}: left out, for no method can be right "
+        "or wrong there.",
+    )
+
+
+def _ratio(above: float, below: float) -> float:
+    return above / below if below > 0 else 0.0

@@ -1,0 +1,55 @@
+"""The simple methods that every score must be held against."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from becalm.find.core.expected_counts import Score
+from becalm.find.core.place_panel import Ground
+from becalm.methods.ewma import memories
+
+Floats = NDArray[np.float64]
+COUNT_MONTHS = (1, 3, 12, 36)
+KDE_SIGMAS_M = (150, 300)
+KDE_MONTHS = 12
+YEAR = 12
+REFERENCE = "count_12"
+
+
+def scores_of_all(ground: Ground, scores: Sequence[Score]) -> Iterator[dict[str, Floats]]:
+    """Each method's score of every place at each origin, from the months before it alone.
+
+    `count_n` is the number of incidents in the last n months; `kde_s` smooths the last 12 months
+    with a Gaussian of s metres, corrected at the edge; `ewma` is the place's memory with the chosen
+    half-life; `blend` is becalm's own score; `count_all` and `kde_all_150` are the same with all months on
+    record; `kde_ewma_150` smooths the fading memory, and `season` counts the same month of earlier years with
+    the months beside it. A count over more months than the first tested origin has is left out.
+    """
+    first_tested = min(score.origin for score in scores) + 1  # the origin before it tunes the log score
+    spans = [n for n in COUNT_MONTHS if n <= first_tested]
+    for score, faded in zip(scores, _faded(ground, scores), strict=True):
+        t = score.origin
+        counts = {f"count_{n}": ground.target.window(t - n, t) for n in spans}
+        year, ever = ground.target.window(t - KDE_MONTHS, t), ground.target.window(0, t)
+        surfaces = {f"kde_{sigma}": ground.places.smooth(year, sigma) for sigma in KDE_SIGMAS_M}
+        whole = {"count_all": ever, "kde_all_150": ground.places.smooth(ever, 150)}
+        spread = {"kde_ewma_150": ground.places.smooth(faded, 150), "season": _season(ground, t)}
+        yield {**counts, **surfaces, "ewma": faded, "blend": score.expected, **whole, **spread}
+
+
+def _season(ground: Ground, t: int) -> Floats:
+    """What happened at this time of year in all years before."""
+    years = range(YEAR, t + 2, YEAR)
+    return sum((ground.target.window(t - ago - 1, t - ago + 2) for ago in years), np.zeros(ground.size))
+
+
+def _faded(ground: Ground, scores: Sequence[Score]) -> list[Floats]:
+    """Each place's memory with the half-life chosen at each origin."""
+    made: dict[int, Floats] = {}
+    for half_life in {score.half_life_of_others for score in scores}:
+        chosen = [score.origin for score in scores if score.half_life_of_others == half_life]
+        made |= dict(memories(ground.target, half_life, chosen))
+    return [made[score.origin] for score in scores]

@@ -1,0 +1,231 @@
+"""Do the listed places stand out together with their neighbours, and since when?"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from becalm.find.core.areas_and_hours import find_named
+from becalm.find.core.churn import last_scores
+from becalm.find.core.explanation import ClusterMap, History, PlaceCluster
+from becalm.find.core.place_panel import Ground
+from becalm.find.core.rules import Rules
+from becalm.find.core.select import Candidates, choose_places
+from becalm.find.core.settings import FindSettings
+from becalm.methods.grid import CellGrid
+from becalm.methods.local_association import QUADRANTS, getis_ord, local_moran, permutation_p
+from becalm.methods.multiplicity import Adjustment, adjust
+from becalm.methods.neighbour_sums import Neighbours
+from becalm.methods.place_set import PlaceSet
+from becalm.terms.errors import QuestionError, UsageError
+
+Bools = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+ADJUSTMENTS: Final = ("BH", "BY", "Holm")
+MOST_PERIODS: Final = 12
+UNEQUAL: Final = 4.0  # times the median, from which a place is large for its kind
+HISTORIES: Final[tuple[History, ...]] = ("persistent", "emerging", "former", "sporadic", "never")
+
+
+def list_numbers(ground: Ground, rules: Rules, settings: FindSettings) -> Ints:
+    """The numbers of the places that a list of this ground holds, best first, without their certainty."""
+    (score, _), places = last_scores(ground, settings), ground.places
+    x, y = places.centres_m
+    candidates = Candidates(
+        expected=score.expected,
+        x_m=x,
+        y_m=y,
+        areas=np.full(places.size, -1),
+        names=(),
+        named=find_named(places, [decision.place_id for decision in rules.decisions]),
+        step_m=places.width_m,
+    )
+    return choose_places(candidates, rules, priced=False).listed
+
+
+def explain_clusters(
+    ground: Ground,
+    listed: Ints,
+    *,
+    target: tuple[str, ...],
+    source: str,
+    as_of: date,
+    months: int = 12,
+    period_months: int = 3,
+    adjustment: Adjustment = "BH",
+    level: float = 0.05,
+) -> ClusterMap:
+    """Which places are clusters of the last months, and were they so before?
+
+    `listed` are numbers of places, best first (`list_numbers`). Gi* and local Moran compare each place and
+    those that touch it (of squares: all eight) with all places; the p-values are those of shuffling the
+    counts over the places, adjusted over all places at once. This explains a list. It must not make one: how
+    sure a place's rank is stands in its P(top).
+
+    Raises
+    ------
+    UsageError
+        where the adjustment is none of BH, BY and Holm, or a number of months cannot be.
+    QuestionError
+        where the months hold too few incidents to tell places apart.
+    """
+    _refuse(adjustment, months, period_months, level, ground)
+    last = len(ground.months)
+    neighbours = ground.places.neighbours()
+    counts = _counts(ground, last - months, last)
+    q = adjust(permutation_p(counts, neighbours), adjustment)
+    moran = local_moran(counts, neighbours)
+    hot = _hot_periods(ground, neighbours, period_months, adjustment, level)
+    of_places = _OfPlaces(
+        counts=counts,
+        z=getis_ord(counts.astype(np.float64), neighbours),
+        q=q,
+        quadrant=moran.quadrant,
+        quadrant_q=adjust(moran.p, adjustment),
+        histories=history_of(hot),
+        hot_periods=hot.sum(axis=0),
+    )
+    return ClusterMap(
+        target=target,
+        cell_m=ground.places.width_m,
+        first_month=ground.months[last - months],
+        last_month=ground.months[-1],
+        adjustment=adjustment,
+        level=level,
+        places=ground.size,
+        hot=int(np.count_nonzero(q <= level)),
+        clusters=_listed(of_places, ground, listed),
+        periods=len(hot),
+        period_months=period_months,
+        histories=_tally(of_places.histories),
+        denominator=ground.denominator,
+        source=source,
+        as_of=as_of,
+        warnings=_warn(ground, neighbours),
+        kind=ground.kind,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _OfPlaces:
+    """What is known of every place, in the order of the ground."""
+
+    counts: Ints
+    z: Floats
+    q: Floats
+    quadrant: Ints
+    quadrant_q: Floats
+    histories: tuple[History, ...]
+    hot_periods: Ints
+
+
+def _listed(of: _OfPlaces, ground: Ground, listed: Ints) -> tuple[PlaceCluster, ...]:
+    """The same of the listed places, in their order."""
+    return tuple(
+        PlaceCluster(
+            rank=rank,
+            place_id=name,
+            column=column,
+            row=row,
+            count=int(of.counts[n]),
+            z=float(of.z[n]),
+            q=float(of.q[n]),
+            quadrant=QUADRANTS[of.quadrant[n]],
+            quadrant_q=float(of.quadrant_q[n]),
+            history=of.histories[n],
+            hot_periods=int(of.hot_periods[n]),
+        )
+        for rank, (n, (name, column, row)) in enumerate(
+            zip(listed.tolist(), _names(ground.places, listed), strict=True), start=1
+        )
+    )
+
+
+def _names(places: CellGrid | PlaceSet, listed: Ints) -> list[tuple[str, int, int]]:
+    """What each listed place is called, with its column and row (of other places: its number and 0)."""
+    if isinstance(places, PlaceSet):
+        return [(places.ids[n], n, 0) for n in listed.tolist()]
+    cells = zip(places.columns[listed].tolist(), places.rows[listed].tolist(), strict=True)
+    return [(f"{places.cell_m:g}m_{column}_{row}", column, row) for column, row in cells]
+
+
+def _warn(ground: Ground, neighbours: Neighbours) -> tuple[str, ...]:
+    """What must be known of places that differ in size, or that touch no other."""
+    if isinstance(ground.places, CellGrid):
+        return ()
+    amounts, out = ground.places.amounts, []
+    large = int(np.count_nonzero(amounts > UNEQUAL * np.median(amounts)))
+    if large:
+        out.append(
+            f"{large:,} of {ground.size:,} places are more than {UNEQUAL:g} times as large as half of them. "
+            "Counts are compared, not counts per size: a large place holds more by its size alone."
+        )
+    alone = int(np.count_nonzero(neighbours.numbers() == 0))
+    if alone:
+        out.append(f"{alone:,} of {ground.size:,} places touch no other, so they cannot be clusters.")
+    return tuple(out)
+
+
+def history_of(hot: Bools) -> tuple[History, ...]:
+    """What sums up each place's periods, oldest first? `hot[period, place]`.
+
+    "late" is the last third of the periods, "early" the rest: persistent is hot in at least half of both,
+    emerging in half of the late ones only, former in half of the early ones only, sporadic ever, never not.
+
+    >>> history_of(np.array([[1, 0, 1, 0, 0], [1, 0, 1, 1, 0], [1, 1, 0, 0, 0]], dtype=bool))
+    ('persistent', 'emerging', 'former', 'former', 'never')
+    """
+    late_from = len(hot) - max(1, len(hot) // 3)
+    early = hot[:late_from].mean(axis=0) >= 0.5 if late_from else np.zeros(hot.shape[1], dtype=bool)
+    late = hot[late_from:].mean(axis=0) >= 0.5
+    kinds = np.select([early & late, late, early, hot.any(axis=0)], [0, 1, 2, 3], 4)
+    return tuple(HISTORIES[kind] for kind in kinds.tolist())
+
+
+def _hot_periods(
+    ground: Ground, neighbours: Neighbours, period_months: int, adjustment: Adjustment, level: float
+) -> Bools:
+    """In which periods was each place a cluster? Oldest first; a period without incidents has none."""
+    last = len(ground.months)
+    starts = range(last - period_months, -1, -period_months)[:MOST_PERIODS]
+    hot = np.zeros((len(starts), ground.size), dtype=bool)
+    for k, start in enumerate(reversed(starts)):
+        counts = _counts(ground, start, start + period_months)
+        if counts.any():
+            hot[k] = adjust(permutation_p(counts, neighbours), adjustment) <= level
+    return hot
+
+
+def _counts(ground: Ground, start: int, end: int) -> NDArray[np.int64]:
+    return np.rint(ground.target.window(start, end)).astype(np.int64)
+
+
+def _tally(histories: Sequence[History]) -> tuple[tuple[History, int], ...]:
+    counted = Counter(histories)
+    return tuple((kind, counted[kind]) for kind in HISTORIES)
+
+
+def _refuse(adjustment: str, months: int, period_months: int, level: float, ground: Ground) -> None:
+    if adjustment not in ADJUSTMENTS:
+        raise UsageError(
+            f"{adjustment!r} is no adjustment. Choose {', '.join(ADJUSTMENTS)}: with {ground.size:,} places "
+            "tested at once, unadjusted p-values would call hundreds of them clusters by chance."
+        )
+    if not 0.0 < level < 0.5:
+        raise UsageError(f"A level of {level} is none. Give the error rate you accept, e.g. 0.05.")
+    for name, given in (("months", months), ("period-months", period_months)):
+        if not 1 <= given <= len(ground.months):
+            raise UsageError(f"--{name} {given} cannot be: there are {len(ground.months)} months on record.")
+    counts = _counts(ground, len(ground.months) - months, len(ground.months))
+    if counts.sum() < 2 or counts.min() == counts.max():
+        raise QuestionError(
+            f"{int(counts.sum())} incidents in the last {months} months tell no places apart. "
+            "Take more --months."
+        )

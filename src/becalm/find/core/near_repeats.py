@@ -1,0 +1,101 @@
+"""After one incident, is another one nearby soon likelier than places and times alone explain?"""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Final
+
+import numpy as np
+
+from becalm.find.core.explanation import NearRepeats, RepeatBand
+from becalm.methods.near_repeat import Distance, NearRepeatTable, near_repeats
+from becalm.tables.events import EventPoints
+from becalm.terms.errors import QuestionError, UsageError
+
+LEAST_EVENTS: Final = 30
+EPOCH: Final = date(1970, 1, 1)
+
+
+def find_near_repeats(
+    events: EventPoints,
+    *,
+    target: tuple[str, ...],
+    distance_edges_m: tuple[float, ...] = (100.0, 200.0, 400.0),
+    delay_edges_days: tuple[int, ...] = (7, 14, 28),
+    orders: int = 999,
+    distance: Distance = "euclidean",
+    rng: np.random.Generator,
+) -> NearRepeats:
+    """How many pairs of incidents are so near and so soon after each other, beside chance alone?
+
+    Bands include their upper edge: up to 7 days means a delay of 0 to 7. The very same place is a band of
+    its own. Under chance alone every incident keeps its place and gets the day of another at random.
+
+    Raises
+    ------
+    QuestionError
+        where there are too few incidents.
+    UsageError
+        where the edges do not rise.
+    """
+    if len(events.day) < LEAST_EVENTS:
+        raise QuestionError(
+            f"{len(events.day)} incidents of {' + '.join(target)} have a place and a day, need "
+            f"{LEAST_EVENTS}. Take more months, or more offences with --target."
+        )
+    try:
+        table = near_repeats(
+            events.easting_m,
+            events.northing_m,
+            events.day,
+            distance_edges=distance_edges_m,
+            delay_edges=delay_edges_days,
+            orders=orders,
+            rng=rng,
+            distance=distance,
+        )
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    return NearRepeats(
+        target=target,
+        incidents=len(events.day),
+        left_out=events.without_day + events.without_place,
+        first_day=EPOCH + timedelta(days=int(events.day.min())),
+        last_day=EPOCH + timedelta(days=int(events.day.max())),
+        orders=orders,
+        distance=distance,
+        bands=_bands(table),
+        source=events.source,
+        as_of=events.as_of,
+        warnings=_warn(events),
+    )
+
+
+def _bands(table: NearRepeatTable) -> tuple[RepeatBand, ...]:
+    distances = [(0.0, 0.0), *zip((0.0, *table.distance_edges), (*table.distance_edges, None), strict=True)]
+    delays = list(zip((0, *(e + 1 for e in table.delay_edges)), (*table.delay_edges, None), strict=True))
+    return tuple(
+        RepeatBand(
+            from_m,
+            until_m,
+            from_days,
+            until_days,
+            observed=int(table.observed[s, t]),
+            expected=float(table.expected[s, t]),
+            ratio=float(table.ratio[s, t]) if table.expected[s, t] > 0 else None,
+            p=float(table.p[s, t]),
+        )
+        for s, (from_m, until_m) in enumerate(distances)
+        for t, (from_days, until_days) in enumerate(delays)
+    )
+
+
+def _warn(events: EventPoints) -> tuple[str, ...]:
+    points = len(np.unique(np.column_stack([events.easting_m, events.northing_m]), axis=0))
+    share = points / len(events.day)
+    if share >= 0.25:
+        return ()
+    return (
+        f"{len(events.day):,} incidents lie on {points:,} points: the records were moved to points of a map, "
+        "so the same place means the same point, and short distances say little.",
+    )

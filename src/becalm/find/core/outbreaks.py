@@ -1,0 +1,194 @@
+"""Where and when were there suddenly more incidents than that place and that time explain?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from becalm.find.core.explanation import Outbreak, Outbreaks, Step
+from becalm.find.core.place_panel import Ground, days_of
+from becalm.methods.grid import CellGrid, to_cells
+from becalm.methods.scan import Cylinder, scan
+from becalm.tables.events import EventPoints
+from becalm.terms.errors import QuestionError, UsageError
+
+LEAST_INCIDENTS: Final = 30
+EPOCH: Final = date(1970, 1, 1)
+DAYS: Final[dict[Step, int]] = {"week": 7, "day": 1}
+LONGEST: Final[dict[Step, int]] = {"month": 3, "week": 4, "day": 14}
+MOST_CELLS: Final = 100_000_000  # places with an incident times steps
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """On which place and in which step each incident fell; the first and the last moment of each step."""
+
+    place: Ints
+    step: Ints
+    firsts: tuple[str, ...]
+    lasts: tuple[str, ...]
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """How far circles reach, in which steps and how long they last, and how many random orders are drawn."""
+
+    radius_m: float = 1000.0
+    step: Step = "month"
+    longest: int | None = None  # of so many steps; without it, as many as suit the step
+    orders: int = 199
+    level: float = 0.05
+
+
+def find_outbreaks(
+    ground: Ground,
+    *,
+    target: tuple[str, ...],
+    source: str,
+    as_of: date,
+    how: Scan | None = None,
+    events: EventPoints | None = None,
+    rng: np.random.Generator,
+) -> Outbreaks:
+    """Which circles and runs of months hold more than chance alone explains, having looked everywhere?
+
+    A place that always carries much, or a month in which all of the city had more, is no outbreak: only
+    both together are. Circles stand on the middles of the places that had an incident. With a `step` of a
+    week or a day, runs are of those (at most `longest` of them; 3 months, 4 weeks or 14 days), and `events`
+    must say on which day each incident happened; weeks are counted back from the last day on record.
+
+    Raises
+    ------
+    QuestionError
+        where there are too few incidents, or too many places for so many steps.
+    UsageError
+        where the radius or the longest run cannot be.
+    """
+    how = how or Scan()
+    radius_m, step, orders, level = how.radius_m, how.step, how.orders, how.level
+    happened = _by_month(ground) if step == "month" else _by_days(ground, events, DAYS[step])
+    run, steps = how.longest if how.longest is not None else LONGEST[step], len(happened.firsts)
+    _refuse(happened, target, radius_m, run, step)
+    if not 0.0 < level < 0.5:
+        raise UsageError(f"A level of {level} is none. Give the error rate you accept, e.g. 0.05.")
+    x, y = ground.places.centres_m
+    used, site = np.unique(happened.place, return_inverse=True)
+    if len(used) * steps > MOST_CELLS:
+        raise QuestionError(
+            f"{len(used):,} places with an incident in {steps:,} {step}s are too many to scan. Take longer "
+            "steps (--step month), larger places or fewer months (--since)."
+        )
+    x, y = x[used], y[used]
+    found = scan(x, y, site, happened.step, radius=radius_m, longest=run, orders=orders, rng=rng)
+    return Outbreaks(
+        target=target,
+        cell_m=ground.places.width_m,
+        incidents=len(happened.place),
+        first=happened.firsts[0],
+        last=happened.lasts[-1],
+        step=step,
+        radius_m=radius_m,
+        longest=run,
+        orders=orders,
+        level=level,
+        outbreaks=tuple(_outbreak(c, x, y, used, ground, happened) for c in found),
+        source=source,
+        as_of=as_of,
+        warnings=_warn(happened, step),
+        kind=ground.kind,
+    )
+
+
+def _by_month(ground: Ground) -> Happened:
+    months = list(zip(ground.target.places, ground.target.counts, strict=True))
+    place = np.concatenate([np.repeat(p, c.astype(int)) for p, c in months])
+    month = np.concatenate([np.full(int(c.sum()), t) for t, (_, c) in enumerate(months)])
+    return Happened(place, month, ground.months, ground.months)
+
+
+def _by_days(ground: Ground, events: EventPoints | None, length: int) -> Happened:
+    """Steps of so many days, counted back from the last day; what is left at the start is left out."""
+    if events is None:
+        raise ValueError("Weeks and days need the day of each incident. Give events.")
+    begin, last = (date.fromisoformat(f"{month}-01") for month in (ground.months[0], ground.months[-1]))
+    end = last + timedelta(days=days_of(ground.months[-1]))
+    steps = (end - begin).days // length
+    start = end - timedelta(days=steps * length)
+    place = _places_of(ground, events)
+    step = (events.day - (start - EPOCH).days) // length
+    kept = (place >= 0) & (step >= 0) & (step < steps)
+    firsts = [start + timedelta(days=length * t) for t in range(steps)]
+    lasts = [first + timedelta(days=length - 1) for first in firsts]
+    return Happened(
+        place[kept],
+        step[kept],
+        tuple(map(str, firsts)),
+        tuple(map(str, lasts)),
+        left_out=int(np.count_nonzero(~kept)) + events.without_day + events.without_place,
+    )
+
+
+def _places_of(ground: Ground, events: EventPoints) -> Ints:
+    if isinstance(ground.places, CellGrid):
+        return ground.places.numbers(*to_cells(events.easting_m, events.northing_m, ground.places.cell_m))
+    return ground.places.locate(events.easting_m, events.northing_m)
+
+
+def _refuse(happened: Happened, target: tuple[str, ...], radius_m: float, longest: int, step: Step) -> None:
+    steps = len(happened.firsts)
+    if not (np.isfinite(radius_m) and radius_m > 0) or not 1 <= longest < steps:
+        raise UsageError(
+            f"Circles up to {radius_m:g} m and {longest} {step}s cannot be sought in {steps} {step}s. "
+            f"Give a --radius-m above 0, and a --longest from 1 to fewer {step}s than there are."
+        )
+    if len(happened.place) < LEAST_INCIDENTS:
+        total = f"{len(happened.place)} incidents of {' + '.join(target)}"
+        raise QuestionError(f"{total}, need {LEAST_INCIDENTS}. Take more months.")
+
+
+def _outbreak(
+    found: Cylinder,
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    used: Ints,
+    ground: Ground,
+    happened: Happened,
+) -> Outbreak:
+    """A cylinder on the ground: its circle reaches to the edge of the outermost places."""
+    return Outbreak(
+        easting_m=float(x[found.centre]),
+        northing_m=float(y[found.centre]),
+        radius_m=_reach(found, x, y, used, ground),
+        first=happened.firsts[found.first],
+        last=happened.lasts[found.last],
+        observed=found.observed,
+        expected=found.expected,
+        p=found.p,
+    )
+
+
+def _reach(
+    found: Cylinder, x: NDArray[np.float64], y: NDArray[np.float64], used: Ints, ground: Ground
+) -> float:
+    """From the middle of the circle to the furthest edge of the places in it; of cells, half a cell more."""
+    if isinstance(ground.places, CellGrid):
+        return found.radius + ground.places.cell_m / 2.0
+    middle = shapely.Point(x[found.centre], y[found.centre])
+    held = np.hypot(x - middle.x, y - middle.y) <= found.radius
+    return float(shapely.hausdorff_distance(middle, ground.places.outlines[used[held]]).max())
+
+
+def _warn(happened: Happened, step: Step) -> tuple[str, ...]:
+    if not happened.left_out:
+        return ()
+    return (
+        f"{happened.left_out:,} incidents are left out: without a place or a day, or before the first whole "
+        f"{step}.",
+    )

@@ -1,0 +1,160 @@
+"""Making the places that compete: squares, hexagons, own areas, streets with their junctions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from shapely.geometry.base import BaseGeometry
+
+from becalm.find.core.targets import Targets
+from becalm.find.core.too_many import MOST_TILES, refuse_too_many_cells
+from becalm.methods.lattices import LEAST_M2, Lattice, clip_tiles, land_of
+from becalm.methods.place_set import PlaceSet
+from becalm.methods.segments import LEAST_M, between_junctions
+from becalm.tables.point_counts import PointCounts
+from becalm.terms.errors import InputError, QuestionError
+from becalm.terms.place_kind import PlaceKind
+
+Shapes = NDArray[np.object_]
+Floats = NDArray[np.float64]
+INSIDE = "the land inside the boundary"
+FOOTPRINT = "the records' footprint: places with at least one recorded offence of any kind"
+
+
+def tile_places(
+    lattice: Lattice, counts: PointCounts, targets: Targets, region: BaseGeometry | None
+) -> PlaceSet:
+    """Squares or hexagons: all that have land in the region, else those that hold a record of any offence."""
+    if region is not None:
+        refuse_too_many_cells(region.bounds, lattice.width_m, most=MOST_TILES)
+        a, b, outlines = clip_tiles(lattice, sound(region))
+    else:
+        held = holds_a_record(counts, targets)
+        a, b = lattice.tile_of(counts.easting_m[held], counts.northing_m[held])
+        a, b = np.unique(np.column_stack([a, b]), axis=0).T
+        outlines = lattice.outlines(a, b)
+    turn = f"_{lattice.turn_deg:g}deg" if lattice.turn_deg else ""
+    straight = lattice.shape == "square" and not turn  # the grid's own cells keep their names
+    prefix = f"{'' if straight else lattice.shape[:3]}{lattice.width_m:g}m{turn}"
+    ids = tuple(f"{prefix}_{i}_{j}" for i, j in zip(a.tolist(), b.tolist(), strict=True))
+    return land_places(lattice.shape, ids, outlines, lattice.width_m, FOOTPRINT if region is None else INSIDE)
+
+
+def land_places(
+    kind: PlaceKind, ids: Sequence[str], outlines: Shapes, width_m: float, denominator: str
+) -> PlaceSet:
+    """Pieces of land as places, each with its exact area."""
+    return PlaceSet(kind, tuple(ids), outlines, shapely.area(outlines), width_m, denominator)
+
+
+def own_places(ids: Sequence[str], outlines: Shapes, region: BaseGeometry | None) -> PlaceSet:
+    """The user's own areas, cut to the region; those outside it are left out and counted."""
+    width = round(float(np.median(np.sqrt(shapely.area(outlines)))), 1)
+    if region is None:
+        return land_places("own", ids, outlines, width, "the given areas")
+    made = cut_to(land_places("own", ids, outlines, width, "the given areas inside the boundary"), region)
+    outside = len(ids) - made.size
+    note = f"{outside} of the given areas lie outside the boundary and are left out."
+    return replace(made, notes=(note,) if outside else ())
+
+
+def cut_to(places: PlaceSet, region: BaseGeometry) -> PlaceSet:
+    """The same pieces of land, of each only what lies in the region."""
+    shapely.prepare(sound(region))
+    outlines = places.outlines.copy()
+    crossing = ~shapely.contains_properly(region, outlines)
+    outlines[crossing] = land_of(np.asarray(shapely.intersection(outlines[crossing], region), dtype=object))
+    kept = shapely.area(outlines) > LEAST_M2
+    if not kept.any():
+        raise InputError("Not one of the given areas lies inside the boundary. Check their coordinates.")
+    return _only(places, kept, outlines, shapely.area(outlines))
+
+
+def street_places(
+    lines: Shapes, region: BaseGeometry | None, *, junction_m: float, snap_m: float
+) -> PlaceSet:
+    """The stretches of street between junctions, and the junctions with `junction_m` of each arm."""
+    if region is not None:
+        lines = _street_of(shapely.intersection(lines, sound(region)))
+    if not len(lines):
+        raise InputError("Not one street lies inside the boundary. Check the network's coordinates.")
+    made = between_junctions(lines, junction_m=junction_m)
+    words = np.where(made.is_junction, "jun", "seg").tolist()
+    at = np.rint(made.points).astype(np.int64).tolist()
+    ids = _told_apart([f"{word}_{x}_{y}" for word, (x, y) in zip(words, at, strict=True)])
+    length = shapely.length(made.shapes)
+    km = float(length.sum()) / 1000.0
+    width = float(np.median(length[~made.is_junction])) if not made.is_junction.all() else 2.0 * junction_m
+    return PlaceSet(
+        "segment", ids, made.shapes, length, round(width, 1), f"{km:,.1f} km of street", snap_m=snap_m
+    )
+
+
+def leave_out(places: PlaceSet, excluded: BaseGeometry) -> PlaceSet:
+    """The same places without the excluded land; one that has nothing left competes no more."""
+    shapely.prepare(excluded)
+    outlines = places.outlines.copy()
+    touched = shapely.intersects(excluded, outlines)
+    cut = shapely.difference(outlines[touched], excluded)
+    outlines[touched] = cut if places.by_length else land_of(np.asarray(cut, dtype=object))
+    amounts = shapely.length(outlines) if places.by_length else shapely.area(outlines)
+    least = LEAST_M if places.by_length else LEAST_M2
+    kept, cut_down = amounts > least, places.amounts - amounts > least
+    if not kept.any():
+        raise InputError("The excluded land covers every place. Check its coordinates.")
+    note = (
+        f"{int(cut_down.sum())} places lie on excluded land: {int((~kept).sum())} wholly, the others are cut."
+    )
+    return replace(
+        _only(places, kept, outlines, amounts),
+        denominator=f"{places.denominator}, without the excluded land",
+        notes=(*places.notes, *((note,) if cut_down.any() else ())),
+    )
+
+
+def _only(places: PlaceSet, kept: NDArray[np.bool_], outlines: Shapes, amounts: Floats) -> PlaceSet:
+    return replace(
+        places,
+        ids=tuple(i for i, keep in zip(places.ids, kept, strict=True) if keep),
+        outlines=outlines[kept],
+        amounts=amounts[kept],
+        listable=None if places.listable is None else places.listable[kept],
+    )
+
+
+def holds_a_record(counts: PointCounts, targets: Targets) -> NDArray[np.bool_]:
+    """Which entries count for the footprint: every offence but what police find by looking."""
+    excluded = np.array([name in targets.excluded for name in counts.groups], dtype=bool)
+    held = ~excluded[counts.group_index] if len(excluded) else np.zeros(len(counts.counts), dtype=bool)
+    if not held.any():
+        raise QuestionError("Not one record has a location. Ingest records with coordinates.")
+    return held
+
+
+def sound(region: BaseGeometry) -> BaseGeometry:
+    """The region, or InputError where it has no area or its outline crosses itself."""
+    if not region.is_valid:
+        reason = shapely.is_valid_reason(region)
+        raise InputError(f"The boundary cannot be used: its outline is faulty ({reason}). Mend it first.")
+    if region.is_empty or region.area <= 0.0:
+        raise InputError("The boundary cannot be used: it has no area. Give a polygon.")
+    return region
+
+
+def _street_of(cut: Shapes) -> Shapes:
+    parts = shapely.get_parts(shapely.line_merge(cut))
+    parts = shapely.get_parts(parts)
+    return np.asarray(parts[shapely.get_dimensions(parts) == 1], dtype=object)
+
+
+def _told_apart(names: Sequence[str]) -> tuple[str, ...]:
+    seen: dict[str, int] = {}
+    out = []
+    for name in names:
+        seen[name] = seen.get(name, 0) + 1
+        out.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
+    return tuple(out)

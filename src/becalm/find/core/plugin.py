@@ -1,0 +1,195 @@
+"""Finders: anything that says, from past counts alone, how many incidents to expect of each place.
+
+A finder is one function. becalm's own are plug-ins like any other: `blend`, `count_12`, `ewma`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from becalm.find.core.expected_counts import choose_half_lives, score_places
+from becalm.find.core.place_panel import Ground
+from becalm.find.core.settings import FindSettings
+from becalm.methods.ewma import memories
+from becalm.methods.series import CountSeries
+from becalm.terms.errors import QuestionError
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+OWN = "blend"
+YEAR = 12
+
+
+@dataclass(frozen=True, slots=True)
+class PastCounts:
+    """All that a finder may look at: monthly counts up to now, and where the places lie.
+
+    Arrays have one entry (or row) per place in one fixed order, and cannot be written to. The month to be
+    foretold is the one after the last of `ground.months`; nothing of it is in here.
+    """
+
+    ground: Ground
+
+    @property
+    def months(self) -> tuple[str, ...]:
+        """The months on record, oldest first (YYYY-MM)."""
+        return self.ground.months
+
+    @property
+    def target(self) -> Ints:
+        """The incidents of each place (row) in each month (column)."""
+        return _table(self.ground.target)
+
+    @property
+    def related(self) -> Ints | None:
+        """Related offences that may be borrowed from, likewise; None where there are none."""
+        return None if self.ground.related is None else _table(self.ground.related)
+
+    @property
+    def exposure(self) -> Floats:
+        """The length of each month in units of 30 days; 0 where the month is missing."""
+        return _fixed(self.ground.target.exposure)
+
+    @property
+    def amounts(self) -> Floats:
+        """Each place's square metres of land, or metres of street."""
+        return _fixed(self.ground.places.amounts)
+
+    @property
+    def centres_m(self) -> tuple[Floats, Floats]:
+        """The easting and northing of each place's middle."""
+        x, y = self.ground.places.centres_m
+        return _fixed(x), _fixed(y)
+
+    def smooth(self, values: Floats, sigma_m: float) -> Floats:
+        """Spread values over their neighbourhood by a Gaussian of so many metres, corrected at the edge."""
+        return self.ground.places.smooth(values, sigma_m)
+
+
+class Finder(Protocol):
+    """Says how much to expect of each place. Must not look at anything but the counts that it is given."""
+
+    def __call__(self, past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats:
+        """One finite score per place, none negative; only their order and ratios matter.
+
+        `how_many` places will be listed. The same past and generator give the same scores.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NamedFinder:
+    """A finder and the name under which it is installed."""
+
+    name: str
+    find: Finder
+
+
+def past_of(ground: Ground, origin: int) -> PastCounts:
+    """What was known just before month `origin`."""
+
+    def cut(series: CountSeries | None) -> CountSeries | None:
+        if series is None:
+            return None
+        return CountSeries(
+            series.size, series.places[:origin], series.counts[:origin], series.exposure[:origin]
+        )
+
+    target = cut(ground.target)
+    if target is None:
+        raise ValueError("There is no target.")
+    return PastCounts(
+        replace(
+            ground,
+            months=ground.months[:origin],
+            target=target,
+            related=cut(ground.related),
+            fresh=cut(ground.fresh),
+        )
+    )
+
+
+def ask_finder(
+    finder: NamedFinder, ground: Ground, origin: int, *, how_many: int, rng: np.random.Generator
+) -> Floats:
+    """The finder's scores just before month `origin`.
+
+    Raises
+    ------
+    QuestionError
+        where it does not give one finite score per place, none negative and not all 0.
+    """
+    scores = np.asarray(finder.find(past_of(ground, origin), how_many=how_many, rng=rng), dtype=np.float64)
+    if scores.shape != (ground.size,):
+        raise _unfit(
+            finder, f"gave scores of shape {scores.shape}, not one for each of {ground.size:,} places"
+        )
+    wrong = int(np.count_nonzero(~np.isfinite(scores) | (scores < 0)))
+    if wrong:
+        raise _unfit(finder, f"gave {wrong:,} scores that are negative or no numbers")
+    if not scores.any():
+        raise _unfit(finder, "expects nothing of any place")
+    return scores
+
+
+def wanted_by(
+    finder: NamedFinder | None,
+    ground: Ground,
+    origin: int,
+    expected: Floats,
+    *,
+    how_many: int,
+    rng: np.random.Generator,
+) -> Floats:
+    """What a list is chosen by: all that is `expected`, spread over places as the finder says."""
+    if finder is None:
+        return expected
+    scores = ask_finder(finder, ground, origin, how_many=how_many, rng=rng.spawn(1)[0])
+    return np.asarray(scores * (expected.sum() / scores.sum()))
+
+
+def blend(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats:
+    """Becalm's own score: own memory, neighbours and related offences, weighed by likelihood."""
+    del rng
+    (score,) = score_places(past.ground, FindSettings(count=how_many), [len(past.months)])
+    return score.expected
+
+
+def count_12(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats:
+    """The number of incidents in the last twelve months."""
+    del how_many, rng
+    last = len(past.months)
+    return past.ground.target.window(last - YEAR, last)
+
+
+def ewma(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats:
+    """A memory that fades by the half-life that foretold the last months best."""
+    del rng
+    last, settings = len(past.months), FindSettings(count=how_many)
+    half_life = choose_half_lives(past.ground, settings, [last])[last]
+    return next(memory for _, memory in memories(past.ground.target, half_life, [last]))
+
+
+def _unfit(finder: NamedFinder, what: str) -> QuestionError:
+    return QuestionError(
+        f"The finder {finder.name!r} {what}. Mend it, as `write a finder` in the manual says, "
+        "or leave --finder out."
+    )
+
+
+def _table(series: CountSeries) -> Ints:
+    out = np.zeros((series.size, series.steps), dtype=np.int64)
+    for step, (places, counts) in enumerate(zip(series.places, series.counts, strict=True)):
+        out[places, step] = counts
+    out.setflags(write=False)
+    return out
+
+
+def _fixed(values: Floats) -> Floats:
+    copied = np.array(values, dtype=np.float64)
+    copied.setflags(write=False)
+    return copied

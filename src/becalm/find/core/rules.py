@@ -1,0 +1,141 @@
+"""The rules of a list: how many places, how far apart, how many where, which by decision, and when."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from types import MappingProxyType
+
+from becalm.find.core.harm import HarmAsked
+from becalm.find.core.place_facts import PlaceFacts
+from becalm.find.core.settings import FindSettings
+from becalm.terms.errors import Fault, UsageError
+from becalm.terms.selection import DayHours, PlaceDecision
+
+NONE: Mapping[str, int] = MappingProxyType({})
+DAY, NIGHT = DayHours(7, 19), DayHours(19, 7)
+"""Two lists of twelve hours each."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What a list must keep. An empty one only asks for 250 places.
+
+    At most `count` places are listed, their centres at least `separation_m` apart; `floors` and `caps` are
+    the least and the greatest number of places in each area. `decisions` say which places must or must
+    not be on it. With `hours` only incidents of those hours are expected of a place. With `harm` places are
+    ranked by the harm expected of them, or shown with it. Areas and hours of places are read from `facts`.
+    """
+
+    count: int = 250
+    separation_m: float = 0.0
+    floors: Mapping[str, int] = field(default_factory=lambda: NONE)
+    caps: Mapping[str, int] = field(default_factory=lambda: NONE)
+    decisions: tuple[PlaceDecision, ...] = ()
+    hours: DayHours | None = None
+    author: str = ""
+    written_on: date | None = None
+    harm: HarmAsked | None = field(default=None, repr=False)
+    facts: PlaceFacts | None = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        faults = tuple(_faults(self))
+        if faults:
+            raise UsageError("These rules cannot be kept by any list", faults)
+
+    @property
+    def by_harm(self) -> bool:
+        """Whether places are ranked by harm."""
+        return self.harm is not None and self.harm.leads
+
+    @property
+    def areas(self) -> tuple[str, ...]:
+        """The areas that a rule names."""
+        return tuple(sorted({*self.floors, *self.caps}))
+
+    def applied_to(self, settings: FindSettings) -> FindSettings:
+        """The settings with the count and the separation of these rules."""
+        return replace(settings, count=self.count, separation_m=self.separation_m)
+
+    def without(self, place_id: str) -> Rules:
+        """The same rules without the decision about this place."""
+        return replace(self, decisions=tuple(d for d in self.decisions if d.place_id != place_id))
+
+    def with_floor(self, area: str, least: int | None) -> Rules:
+        """The same rules with this floor (None: without it)."""
+        return replace(self, floors=_with(self.floors, area, least or None))
+
+    def with_cap(self, area: str, most: int | None) -> Rules:
+        """The same rules with this cap (None: without it)."""
+        return replace(self, caps=_with(self.caps, area, most))
+
+
+def read_hours(text: str) -> DayHours:
+    """The hours that `day`, `night` or e.g. `22-04` stand for.
+
+    >>> read_hours("night").of_day[:3], str(read_hours("22-04"))
+    ((19, 20, 21), '22-04')
+    """
+    named = {"day": DAY, "night": NIGHT}.get(text.strip().casefold())
+    if named:
+        return named
+    start, dash, end = text.strip().partition("-")
+    if not (dash and start.isdecimal() and end.isdecimal()):
+        raise UsageError(f"{text!r} names no hours. Write day (07-19), night (19-07), or e.g. 22-04.")
+    try:
+        return DayHours(int(start), int(end))
+    except ValueError as error:
+        raise UsageError(f"{text!r} names no hours: {error}") from error
+
+
+def _with(given: Mapping[str, int], area: str, value: int | None) -> Mapping[str, int]:
+    kept = {name: number for name, number in given.items() if name != area}
+    return MappingProxyType(kept if value is None else {**kept, area: value})
+
+
+def _faults(rules: Rules) -> Iterator[Fault]:
+    if rules.count < 1:
+        yield Fault("count", f"a list of {rules.count} places is empty", "ask for at least 1")
+    if not (math.isfinite(rules.separation_m) and rules.separation_m >= 0.0):
+        yield Fault("separation_m", f"a separation of {rules.separation_m} m is none", "give 0 or more")
+    for area in rules.areas:
+        floor, cap = rules.floors.get(area, 0), rules.caps.get(area)
+        if floor < 0 or (cap is not None and cap < 0):
+            yield Fault(
+                area, f"a floor of {floor} and a cap of {cap} are no numbers of places", "give 0 or more"
+            )
+        elif cap is not None and floor > cap:
+            yield Fault(
+                area,
+                f"its floor of {floor} is {floor - cap} above its cap of {cap}",
+                "lower one or raise the other",
+            )
+    least = sum(rules.floors.values())
+    if least > rules.count:
+        yield Fault(
+            "floors",
+            f"they add up to {least}, {least - rules.count} more than the {rules.count} places of the list",
+            "lower a floor, or list more places with --count",
+        )
+    yield from _clashes(rules.decisions)
+
+
+def _clashes(decisions: tuple[PlaceDecision, ...]) -> Iterator[Fault]:
+    seen: dict[str, PlaceDecision] = {}
+    for decision in decisions:
+        before = seen.setdefault(decision.place_id, decision)
+        if before.include != decision.include:
+            yield Fault(
+                decision.place_id,
+                f"must be on the list ({_reason(before, decision, True)}) and off it "
+                f"({_reason(before, decision, False)})",
+                "withdraw one of the two decisions",
+            )
+
+
+def _reason(one: PlaceDecision, other: PlaceDecision, include: bool) -> str:
+    decision = one if one.include == include else other
+    source = f"entry {decision.entry} of the ledger" if decision.entry else "the file of rules"
+    return f"{source}: {decision.reason}"

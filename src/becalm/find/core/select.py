@@ -1,0 +1,168 @@
+"""Choosing places from what is expected of them, under the rules of the list."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from becalm.find.core.refuse import refuse_impossible
+from becalm.find.core.rule_prices import named_rule, price_rules
+from becalm.find.core.rules import Rules
+from becalm.methods.subset import SubsetProblem, best_subset
+from becalm.terms.errors import Fault, QuestionError, UsageError
+from becalm.terms.selection import RulePrice, Selection, WeighedDecision
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+NO_CAP = 2**31
+EXACT = "exact: no list under these rules expects more"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The numbers of the listed places, best first, and how they were chosen."""
+
+    listed: Ints
+    selection: Selection
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """What a list is chosen from: what is expected of each place, where it lies, and in which area.
+
+    `areas[i]` is an index into `names` or -1 where the area of place i is not known. `named` gives the
+    number of each place that a decision names, where there is such a place. `step_m` is how wide
+    a place is, and by how much a separation is relaxed to price it. Only `listable` places are chosen.
+    """
+
+    expected: Floats
+    x_m: Floats
+    y_m: Floats
+    areas: Ints
+    names: tuple[str, ...]
+    named: Mapping[str, int]
+    step_m: float
+    listable: NDArray[np.bool_] | None = None
+
+
+def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) -> Choice:
+    """Which places expect most together, under these rules, and what does each rule cost?
+
+    Exact: the best first where nothing must be kept apart, a mixed-integer programme otherwise. Where that
+    gets too large the list says within how much of the best it lies. A decision about a place that
+    is not on this ground changes nothing and is told apart. Equal places keep their order.
+
+    Raises
+    ------
+    UsageError
+        where a rule names an area that is not known.
+    QuestionError
+        where no list keeps the rules: which ones, and by how much.
+    """
+    _refuse_unknown_areas(candidates, rules)
+    problem = problem_of(candidates, rules)
+    refuse_impossible(problem, rules, candidates.named)
+    best = best_subset(problem)
+    if best is None:
+        raise QuestionError(
+            "No list was found that keeps these rules together",
+            (Fault("rules", "floors, decisions and separation clash", "lower a floor or the separation"),),
+        )
+    here = replace(rules, decisions=tuple(d for d in rules.decisions if d.place_id in candidates.named))
+    priced_by = price_rules(best.value, here, lambda r: problem_of(candidates, r), step_m=candidates.step_m)
+    prices = tuple(priced_by) if priced else ()
+    gap = (best.bound - best.value) / max(best.bound, 1e-12)
+    return Choice(
+        best.chosen,
+        Selection(
+            expected=best.value,
+            bound=best.bound,
+            exact=best.exact,
+            how=EXACT if best.exact else f"within {gap:.2%} of the best that these rules could allow",
+            prices=prices,
+            decisions=here.decisions,
+            unmatched=tuple(d for d in rules.decisions if d.place_id not in candidates.named),
+            hours=rules.hours,
+            author=rules.author,
+            written_on=rules.written_on,
+            weighed=tuple(_weighed(candidates, rules, prices)),
+        ),
+    )
+
+
+def _weighed(candidates: Candidates, rules: Rules, prices: Sequence[RulePrice]) -> Iterator[WeighedDecision]:
+    """Each decision about a place of this ground, with its place's rank without it and with its price."""
+    can = True if candidates.listable is None else candidates.listable
+    missed = {price.rule: price.removed for price in prices}
+    for decision in rules.decisions:
+        number = candidates.named.get(decision.place_id)
+        if number is not None:
+            above = int(np.count_nonzero((candidates.expected > candidates.expected[number]) & can))
+            yield WeighedDecision(decision, above + 1, missed.get(named_rule(decision)))
+
+
+def problem_of(candidates: Candidates, rules: Rules) -> SubsetProblem:
+    """The rules as bounds on numbered places."""
+    forced = np.zeros(len(candidates.expected), dtype=bool)
+    barred = forced.copy() if candidates.listable is None else ~candidates.listable
+    for decision in rules.decisions:
+        if decision.place_id in candidates.named:
+            (forced if decision.include else barred)[candidates.named[decision.place_id]] = True
+    ruled = {name: g for g, name in enumerate(rules.areas)}
+    lookup = np.array([*(ruled.get(name, -1) for name in candidates.names), -1], dtype=np.int64)
+    return SubsetProblem(
+        values=candidates.expected,
+        x=candidates.x_m,
+        y=candidates.y_m,
+        count=rules.count,
+        separation=rules.separation_m,
+        group=lookup[candidates.areas],
+        floors=np.array([rules.floors.get(name, 0) for name in rules.areas], dtype=np.int64),
+        caps=np.array([rules.caps.get(name, NO_CAP) for name in rules.areas], dtype=np.int64),
+        forced=forced,
+        barred=barred,
+    )
+
+
+def _refuse_unknown_areas(candidates: Candidates, rules: Rules) -> None:
+    unknown = [name for name in rules.areas if name not in candidates.names]
+    if not unknown:
+        return
+    if not candidates.names:
+        raise UsageError(
+            f"The places have no areas, so no floor or cap can hold for {', '.join(unknown)}. "
+            "Ingest records that name their borough, or leave floors and caps out."
+        )
+    faults = []
+    for name in unknown:
+        near = difflib.get_close_matches(name, candidates.names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"choose among {', '.join(candidates.names)}"
+        faults.append(Fault(name, "is no area of these records", hint))
+    raise UsageError("A floor or cap names an area that is not known", tuple(faults))
+
+
+def select_separated(
+    scores: Floats, x_m: Floats, y_m: Floats, *, count: int, separation_m: float = 0.0
+) -> Ints:
+    """Which places does taking the best first give, with centres at least `separation_m` apart?
+
+    Greedy: the best place, then the best that is far enough from all chosen; quick, and not always
+    the list that expects most (`choose_places`). Equal scores keep the order of the places, so the
+    same input gives the same list. May return fewer than `count`.
+    """
+    order = np.argsort(-scores, kind="stable")
+    if separation_m <= 0.0:
+        return order[:count]
+    free = np.ones(len(scores), dtype=bool)
+    chosen: list[int] = []
+    for place in order.tolist():
+        if free[place]:
+            chosen.append(place)
+            free &= np.hypot(x_m - x_m[place], y_m - y_m[place]) >= separation_m
+            if len(chosen) == count:
+                break
+    return np.array(chosen, dtype=np.int64)

@@ -1,0 +1,216 @@
+"""How each method did on each tested month: what it would have caught, where, and how surprised it was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from becalm.find.core.baselines import scores_of_all
+from becalm.find.core.expected_counts import score_places
+from becalm.find.core.place_panel import Ground
+from becalm.find.core.plugin import OWN, NamedFinder, ask_finder
+from becalm.find.core.settings import FindSettings
+from becalm.methods.mixture import fit_mixture
+from becalm.methods.place_set import PlaceSet
+from becalm.methods.search_curve import SearchCurve, search_curve, search_order
+from becalm.terms.hotspot import ExpectedAndSeen
+
+Floats = NDArray[np.float64]
+HISTORY_MONTHS = 12
+GROUPS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """How one method did on one month; `caught` and `promised` are incidents in its best places."""
+
+    hit_rate: float
+    pai: float
+    pei: float
+    rri: float
+    gini: float
+    gini_of_best: float
+    ser: float
+    log_score: float
+    caught: float
+    promised: float
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """Each method's skill in each tested month, and what belongs to the months themselves."""
+
+    skills: dict[str, list[Skill]]
+    gini_best: tuple[float, ...]
+    gini_null: tuple[float, ...]
+    calibration: tuple[ExpectedAndSeen, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """The ground as it was known just before one month, and each method's score of its places."""
+
+    ground: Ground
+    origin: int
+    by_method: dict[str, Floats]
+
+
+@dataclass(frozen=True, slots=True)
+class _Month:
+    """What happened in a tested month, and the best that anyone could have done."""
+
+    origin: int
+    seen: Floats
+    year_before: Floats
+    amounts: Floats
+    listable: NDArray[np.bool_] | None
+    best: SearchCurve
+    area_share: float
+    count: int
+    searched: float
+
+
+def judge_methods(
+    ground: Ground,
+    settings: FindSettings,
+    tested: Sequence[int],
+    *,
+    area_share: float,
+    finder: NamedFinder | None = None,
+    rng: np.random.Generator,
+) -> Trial:
+    """How well did each method foretell each tested month, from the months before it alone?
+
+    The log score mixes each method with an even spread, in the share that was best for the last month with
+    incidents before; for the first tested month that one is foretold too.
+    """
+    origins = origins_of(ground, settings, tested)
+    scores = score_places(ground, settings, origins)
+    by_all = scores_of_all(ground, scores)
+    made = joined(ground, finder, origins, by_all, settings, rng)
+    steps = (Step(ground, origin, by_method) for origin, by_method in zip(origins, made, strict=True))
+    return judge_steps(steps, area_share=area_share, count=settings.count, rng=rng)
+
+
+def origins_of(ground: Ground, settings: FindSettings, tested: Sequence[int]) -> tuple[int, ...]:
+    """The tested months, and before them the one that tunes the log score."""
+    before = max((t for t in range(tested[0]) if ground.target.counts[t].sum() > 0), default=tested[0] - 1)
+    return (max(before, settings.least_months), *tested)
+
+
+def judge_steps(steps: Iterable[Step], *, area_share: float, count: int, rng: np.random.Generator) -> Trial:
+    """How well did each method foretell each month but the first, which tunes the log score?"""
+    skills: dict[str, list[Skill]] = {}
+    best, null, tenths = [], [], []
+    last: Step | None = None
+    earlier: dict[str, Floats] = {}
+    for step in steps:
+        chances = {m: _chances(score, step.ground.even) for m, score in step.by_method.items()}
+        if last is not None:
+            month = _month(step.ground, step.origin, area_share, count)
+            best.append(month.best.gini)
+            null.append(_null_gini(step.ground, month, rng))
+            tenths.append(_tenths(month, step))
+            for method, score in step.by_method.items():
+                trust = _trust(last.ground, last.origin, earlier[method])
+                gain = _log_gain(step.ground, step.origin, chances[method], trust)
+                skills.setdefault(method, []).append(_skill(month, score, chances[method], gain))
+        last, earlier = step, chances
+    seen = tuple(ExpectedAndSeen(*(float(v) for v in row)) for row in np.mean(tenths, axis=0))
+    return Trial(skills, tuple(best), tuple(null), seen)
+
+
+def joined(
+    ground: Ground,
+    finder: NamedFinder | None,
+    origins: Sequence[int],
+    by_all: Iterator[dict[str, Floats]],
+    settings: FindSettings,
+    rng: np.random.Generator,
+) -> Iterator[dict[str, Floats]]:
+    """The scores of becalm's own methods and, after them, of the finder."""
+    for origin, scores in zip(origins, by_all, strict=True):
+        if finder is None or finder.name in scores:
+            yield scores
+        else:
+            (own,) = rng.spawn(1)
+            asked = ask_finder(finder, ground, origin, how_many=settings.count, rng=own)
+            yield {**scores, finder.name: asked}
+
+
+def _month(ground: Ground, origin: int, area_share: float, count: int) -> _Month:
+    amounts, seen = ground.places.amounts, ground.target.window(origin, origin + 1)
+    unit = 1e3 if ground.kind == "segment" else 1e6  # kilometres of street, or square kilometres
+    listable = ground.places.listable if isinstance(ground.places, PlaceSet) else None
+    return _Month(
+        origin=origin,
+        seen=seen,
+        year_before=ground.target.window(origin - HISTORY_MONTHS, origin),
+        amounts=amounts,
+        listable=listable,
+        best=search_curve(search_order(seen / amounts, first=listable), seen, amounts),
+        area_share=area_share,
+        count=count,
+        searched=area_share * float(amounts.sum()) / unit,
+    )
+
+
+def _skill(month: _Month, score: Floats, chances: Floats, log_score: float) -> Skill:
+    order = search_order(score, first=month.listable)
+    caught = search_curve(order, month.seen, month.amounts)
+    held = caught.held_at_area(month.area_share)
+    held_before = search_curve(order, month.year_before, month.amounts).held_at_area(month.area_share)
+    total, hit = float(month.seen.sum()), caught.held_at_places(month.count)
+    said = search_curve(order, chances, month.amounts).held_at_places(month.count)
+    return Skill(
+        hit_rate=hit,
+        pai=held / month.area_share,
+        pei=held / month.best.held_at_area(month.area_share),
+        rri=held / held_before if held_before > 0 else 0.0,
+        gini=caught.gini,
+        gini_of_best=caught.gini / month.best.gini if month.best.gini > 0 else 0.0,
+        ser=held * total / month.searched,
+        log_score=log_score,
+        caught=hit * total,
+        promised=said * total,
+    )
+
+
+def _null_gini(ground: Ground, month: _Month, rng: np.random.Generator) -> float:
+    """The Gini of the best order where as many incidents fall evenly: drawn once, for it hardly varies."""
+    thrown = np.bincount(
+        rng.choice(ground.size, int(month.seen.sum()), p=ground.even), minlength=ground.size
+    ).astype(np.float64)
+    return search_curve(search_order(thrown / month.amounts), thrown, month.amounts).gini
+
+
+def _tenths(month: _Month, step: Step) -> Floats:
+    """Places, incidents that the blend expected and those that came, in tenths of what it expected."""
+    expected = step.by_method[OWN] * step.ground.target.exposure[step.origin]
+    rising = np.argsort(expected, kind="stable")
+    upto = np.cumsum(expected[rising])
+    group = np.minimum((upto * GROUPS / upto[-1]).astype(np.int64), GROUPS - 1)
+    columns = (np.ones(len(rising)), expected[rising], month.seen[rising])
+    return np.stack([np.bincount(group, values, GROUPS) for values in columns], axis=1)
+
+
+def _chances(score: Floats, even: Floats) -> Floats:
+    """The score as the chance that an incident falls on each place."""
+    total = float(score.sum())
+    return score / total if total > 0 else even
+
+
+def _trust(ground: Ground, step: int, chances: Floats) -> Floats:
+    """The shares of the method and of an even spread that would have been best for this month."""
+    at = ground.target.places[step]
+    return fit_mixture(np.array([chances[at], ground.even[at]]), ground.target.counts[step])
+
+
+def _log_gain(ground: Ground, step: int, chances: Floats, trust: Floats) -> float:
+    """The mean log chance that the method, mixed with an even spread, gave the incidents, less even's."""
+    at, held = ground.target.places[step], ground.target.counts[step]
+    mixed = np.maximum(trust, [0.0, 1e-3]) @ np.array([chances[at], ground.even[at]])
+    return float(held @ np.log(mixed / ground.even[at]) / held.sum())

@@ -1,0 +1,1 @@
+"""The formats of hotspots, in and out."""

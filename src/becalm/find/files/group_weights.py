@@ -1,0 +1,170 @@
+"""Harm weights of offence groups as reviewed data: one file weighs the groups of one offence table."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from becalm.find.files.harm_index import load_harm_index
+from becalm.terms.errors import Fault, QuestionError, UsageError, WorkspaceError
+from becalm.terms.harm import GroupWeight, GroupWeights, HarmIndex
+from becalm.workspace.recipes import Strict, check_recipe, did_you_mean, recipe_files
+
+INDEX_FOLDER = "index"
+
+
+class GroupEntry(Strict):
+    """One [[groups]] entry: a weight of its own, or classes of the index with their shares of the group."""
+
+    group: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    weight: float | None = Field(default=None, ge=0, allow_inf_nan=False)
+    classes: dict[str, float] = Field(default_factory=dict)
+    evidence: str = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _weighs_once(self) -> GroupEntry:
+        if (self.weight is None) == (not self.classes):
+            raise ValueError("give either a weight or classes of the index with their shares")
+        if self.classes and not math.isclose(sum(self.classes.values()), 1.0, abs_tol=1e-6):
+            raise ValueError(f"the shares of its classes sum to {sum(self.classes.values()):g}, not 1")
+        if any(share < 0 for share in self.classes.values()):
+            raise ValueError("a class has a share below 0")
+        return self
+
+
+class GroupWeightFile(Strict):
+    """A whole table of harm weights for offence groups."""
+
+    key: str = Field(pattern=r"^[a-z][a-z0-9_]*$")
+    version: str
+    index: str
+    edition: str
+    unit: str = ""
+    author: str = Field(min_length=1)
+    reviewed_on: date
+    origin: str = Field(min_length=1)
+    groups: tuple[GroupEntry, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _one_weight_per_group(self) -> GroupWeightFile:
+        twice = sorted(g for g, n in Counter(entry.group for entry in self.groups).items() if n > 1)
+        if twice:
+            raise ValueError(f"weighed twice: {', '.join(twice)}; keep one weight for each group")
+        if not self.unit and not any(entry.classes for entry in self.groups):
+            raise ValueError("unit is missing: say what one unit of weight means")
+        return self
+
+    def table(self, index: HarmIndex | None) -> GroupWeights:
+        """The table as a term; classes take the weights of the index."""
+        return GroupWeights(
+            key=self.key,
+            version=self.version,
+            index=self.index,
+            edition=self.edition,
+            unit=self.unit or (index.unit if index else ""),
+            author=self.author,
+            reviewed_on=self.reviewed_on,
+            origin=self.origin,
+            weights=tuple(GroupWeight(g.group, _weight(g, index), g.evidence) for g in self.groups),
+        )
+
+
+def read_group_weights(file: Path, *, own_index: Path | None = None) -> GroupWeights:
+    """The harm weights in this file, which a force wrote and reviewed.
+
+    Raises WorkspaceError with everything that is wrong with it.
+    """
+    entry, faults = check_recipe(file, GroupWeightFile)
+    if entry is None:
+        noun = "fault" if len(faults) == 1 else "faults"
+        raise WorkspaceError(f"The harm weights in {file.name} have {len(faults)} {noun}", faults)
+    return _with_index(entry, own_index)
+
+
+def load_group_weights(own: Path | None = None) -> tuple[GroupWeights, ...]:
+    """All tables of harm weights for groups; the folder `own` is looked into first, and its keys win.
+
+    Indices of harm of the user's own lie in its folder `index`.
+
+    Raises WorkspaceError with every fault of every table together.
+    """
+    found: dict[str, GroupWeightFile] = {}
+    faults: list[Fault] = []
+    for source in recipe_files("becalm.find.files", "group_weight_tables", own):
+        entry, wrong = check_recipe(source, GroupWeightFile)
+        faults += wrong
+        if entry is not None:
+            found.setdefault(entry.key, entry)
+    if faults:
+        raise WorkspaceError(f"The harm weights have {len(faults)} faults", tuple(faults))
+    return tuple(_with_index(entry, own and own / INDEX_FOLDER) for entry in found.values())
+
+
+def choose_group_weights(
+    tables: Sequence[GroupWeights], target: Sequence[str], *, source: str, named: str | None = None
+) -> GroupWeights:
+    """Which table weighs the target of this source?
+
+    The one that is `named`; else the one whose key begins the source's name; else the one that weighs the
+    whole target, where all that do agree on every weight.
+
+    Raises
+    ------
+    UsageError
+        where none of that name exists, or tables differ and none is named.
+    QuestionError
+        where no table weighs the whole target.
+    """
+    by_key = {table.key: table for table in tables}
+    if named is not None:
+        if named not in by_key:
+            hint = did_you_mean(named, by_key) or f"there are {', '.join(sorted(by_key))}. "
+            raise UsageError(f"There are no harm weights {named!r}: {hint}Or name a file ending in .toml.")
+        return by_key[named]
+    near = [table for table in tables if source.startswith(table.key)]
+    if near:
+        return max(near, key=lambda table: len(table.key))
+    whole = [table for table in tables if set(target) <= {weight.group for weight in table.weights}]
+    if not whole:
+        known = sorted({weight.group for table in tables for weight in table.weights})
+        raise QuestionError(
+            f"No table of harm weights weighs all of {', '.join(target)}. Weighed are {', '.join(known)}. "
+            "Name the target with --target, or bring a reviewed table with --harm-weights."
+        )
+    if len({tuple(w.weight for w in table.of(target)) for table in whole}) > 1:
+        raise UsageError(
+            f"{', '.join(table.key for table in whole)} weigh {', '.join(target)} differently. "
+            "Say which with --harm-weights."
+        )
+    return min(whole, key=lambda table: table.key)
+
+
+def _with_index(entry: GroupWeightFile, own_index: Path | None) -> GroupWeights:
+    index = None
+    if any(group.classes for group in entry.groups):
+        index = load_harm_index(entry.index, entry.edition, own=own_index)
+        known = {weight.code for weight in index.weights}
+        faults = [
+            Fault(
+                f"{entry.key}: {group.group}",
+                f"{index.key} {index.edition} has no class {code!r}",
+                "name a class that it weighs, or give a weight of your own",
+            )
+            for group in entry.groups
+            for code in group.classes
+            if code not in known
+        ]
+        if faults:
+            raise WorkspaceError("The harm weights name classes that their index lacks", tuple(faults))
+    return entry.table(index)
+
+
+def _weight(entry: GroupEntry, index: HarmIndex | None) -> float:
+    if entry.weight is not None or index is None:
+        return float(entry.weight or 0.0)
+    return sum(share * index.harm(code).value for code, share in entry.classes.items())

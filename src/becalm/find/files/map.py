@@ -1,0 +1,289 @@
+"""The picture of the city: hotspots over its boroughs, or over the footprint of the records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from markupsafe import Markup
+from shapely.geometry.base import BaseGeometry
+
+from becalm.find.files.place_names import Box, numbered_marks, placed_names
+from becalm.render import marks, svg
+from becalm.terms.band import Band, band_of
+from becalm.terms.hotspot import Hotspot
+
+_MARGIN = 14.0
+_FOOT = 46.0  # room for the scale bar below the map
+_ROOM_WITHIN = 8.0  # half a mark's width from which its rank fits inside
+_NAMED = 10  # so many of the first ranks are numbered on the map
+
+
+@dataclass(frozen=True, slots=True)
+class Area:
+    """A named outline in the workspace's metric coordinate system; a name of "" is drawn without one."""
+
+    name: str
+    shape: BaseGeometry
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A rectangle of the ground, in metres, drawn `width` units wide."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+    width: float
+
+    @property
+    def per_metre(self) -> float:
+        """Units of the picture per metre of ground."""
+        return (self.width - 2 * _MARGIN) / (self.east - self.west)
+
+    @property
+    def height(self) -> float:
+        """Height of the drawn ground in units, without the foot."""
+        return (self.north - self.south) * self.per_metre + 2 * _MARGIN
+
+    def __call__(self, easting_m: float, northing_m: float) -> tuple[float, float]:
+        """Where on the picture does this point of the ground lie?"""
+        return (
+            _MARGIN + (easting_m - self.west) * self.per_metre,
+            _MARGIN + (self.north - northing_m) * self.per_metre,
+        )
+
+    def holds(self, easting_m: float, northing_m: float) -> bool:
+        """Whether the point lies inside."""
+        return self.west <= easting_m <= self.east and self.south <= northing_m <= self.north
+
+
+def hotspot_map(
+    hotspots: tuple[Hotspot, ...],
+    areas: tuple[Area, ...],
+    *,
+    key: str,
+    title: str,
+    view: View | None = None,
+    frame: View | None = None,
+    narrow: bool = False,
+    numbered: int = _NAMED,
+) -> Markup:
+    """Where are the hotspots?
+
+    `view` is the ground to draw (all of it by default), `frame` a rectangle to outline in it.
+    """
+    is_whole = view is None
+    view = view or whole_view(hotspots, areas, width=340.0 if narrow else 720.0)
+    seen = tuple(h for h in hotspots if view.holds(*centre(h)))
+    size = _mark_size(view, seen)
+    numbers, taken = _numbers(seen, view, frame, numbered=numbered, size=size)
+    outlines = [_outline(area, view) for area in areas]
+    return svg.picture(
+        _clip(view, key),
+        svg.group(outlines, clip_path=f"url(#{key}-clip)"),
+        _edge(view, is_whole),
+        _names(areas, view, (*taken, *_inside(frame, view)), narrow),
+        svg.group(marks.place(*view(*centre(h)), band_of(h.p_top), size) for h in reversed(seen)),
+        numbers,
+        _framed(frame, view),
+        _foot(view),
+        key=key,
+        title=title,
+        description=_describe(seen, areas),
+        width=view.width,
+        height=view.height + _FOOT,
+        class_="map",
+    )
+
+
+def centre(hotspot: Hotspot) -> tuple[float, float]:
+    """The middle of the place, in metres."""
+    return hotspot.centre_m
+
+
+def whole_view(hotspots: tuple[Hotspot, ...], areas: tuple[Area, ...], *, width: float) -> View:
+    """The ground that holds every outline and every hotspot, at most as tall as it is wide."""
+    boxes = [area.shape.bounds for area in areas if not area.shape.is_empty]
+    boxes += [(*centre(h), *centre(h)) for h in hotspots]
+    if not boxes:
+        boxes = [(0.0, 0.0, 1_000.0, 1_000.0)]
+    west, south = min(b[0] for b in boxes), min(b[1] for b in boxes)
+    east, north = max(b[2] for b in boxes), max(b[3] for b in boxes)
+    across = max(east - west, north - south, 1_000.0)
+    spare_x = max(across - (east - west), 0.04 * across) / 2
+    spare_y = max(0.35 * across - (north - south), 0.04 * across) / 2
+    return View(west - spare_x, south - spare_y, east + spare_x, north + spare_y, width)
+
+
+def busiest_view(hotspots: tuple[Hotspot, ...], whole: View) -> View | None:
+    """The part of the ground to be drawn larger: the smallest that holds a third of the hotspots.
+
+    None where there are few of them, or no crowd.
+    """
+    if len(hotspots) < 20:
+        return None
+    x, y = np.array([centre(h) for h in hotspots]).T
+    for zoom in (10.0, 7.0, 5.0, 3.5):
+        across = (whole.east - whole.west) / zoom
+        up = across * 0.72
+        near = (abs(x[:, None] - x) <= across / 2) & (abs(y[:, None] - y) <= up / 2)
+        best = int(near.sum(axis=1).argmax())
+        if near[best].sum() >= len(hotspots) / 3:
+            east, north = float(x[best]), float(y[best])
+            return View(east - across / 2, north - up / 2, east + across / 2, north + up / 2, whole.width)
+    return None
+
+
+def _mark_size(view: View, seen: tuple[Hotspot, ...]) -> float:
+    true_size = seen[0].cell_m * view.per_metre / 2 if seen else 0.0
+    return max(true_size, 3.2 if view.width > 500 else 2.6)
+
+
+def _clip(view: View, key: str) -> Markup:
+    inside = svg.element("rect", x=2, y=2, width=view.width - 4, height=view.height - 4)
+    return svg.element("clipPath", inside, id=f"{key}-clip")
+
+
+def _outline(area: Area, view: View) -> Markup:
+    tolerance = 0.35 / view.per_metre
+    simple = area.shape.simplify(tolerance, preserve_topology=True)
+    rings = []
+    for polygon in getattr(simple, "geoms", [simple]):
+        if polygon.geom_type != "Polygon" or polygon.is_empty:
+            continue
+        rings += [_ring(ring.coords, view) for ring in (polygon.exterior, *polygon.interiors)]
+    return svg.element("path", d="".join(rings), class_="area")
+
+
+def _ring(coordinates: object, view: View) -> str:
+    points = [view(x, y) for x, y in coordinates]  # type: ignore[attr-defined]  # shapely's own sequence
+    written: list[tuple[float, float]] = []
+    for x, y in points:
+        rounded = (round(x, 1), round(y, 1))
+        if not written or rounded != written[-1]:
+            written.append(rounded)
+    return svg.path(written, close=True)
+
+
+def _names(areas: tuple[Area, ...], view: View, taken: tuple[Box, ...], narrow: bool) -> Markup:
+    size = 8.6 if narrow else 10.5
+    shapes = tuple((a.name, a.shape, a.shape.bounds) for a in areas if a.name and not a.shape.is_empty)
+    spots = tuple(
+        (name, _name_spot(shape, view), (box[2] - box[0]) * view.per_metre) for name, shape, box in shapes
+    )
+    return svg.group(
+        svg.text(x, y, words, class_="name", text_anchor="middle", font_size=size)
+        for x, y, words in placed_names(spots, window=_window(view), taken=taken, size=size)
+    )
+
+
+def _name_spot(shape: BaseGeometry, view: View) -> tuple[float, float]:
+    """The point furthest inside the part of the outline that is in view."""
+    from shapely import box, maximum_inscribed_circle
+
+    inside = shape.intersection(box(view.west, view.south, view.east, view.north))
+    if inside.is_empty or inside.area == 0:
+        return (-1e6, -1e6)
+    parts = getattr(inside, "geoms", [inside])
+    largest = max(parts, key=lambda part: part.area)
+    if largest.geom_type != "Polygon":
+        return (-1e6, -1e6)
+    point = maximum_inscribed_circle(largest, tolerance=2.0 / view.per_metre).coords[0]
+    return view(point[0], point[1])
+
+
+def _numbers(
+    seen: tuple[Hotspot, ...], view: View, frame: View | None, *, numbered: int, size: float
+) -> tuple[Markup, tuple[Box, ...]]:
+    """The ranks: within the marks where these are large enough, else beside the first of them.
+
+    What lies in the frame is left to the drawing that enlarges it.
+    """
+    marked = tuple((str(h.rank), view(*centre(h))) for h in seen)
+    if size >= _ROOM_WITHIN:
+        within = (
+            svg.text(x, y + 3.4, rank, class_=f"within {band_of(h.p_top)}", text_anchor="middle")
+            for h, (rank, (x, y)) in zip(seen, marked, strict=True)
+        )
+        return svg.group(within), tuple(Box.around(x, y, 2 * size, 2 * size) for _, (x, y) in marked)
+    outside = [m for h, m in zip(seen, marked, strict=True) if frame is None or not frame.holds(*centre(h))]
+    first = {rank for rank, _ in outside[:numbered]}
+    return numbered_marks(
+        tuple(sorted(marked, key=lambda m: m[0] not in first)),
+        numbered=len(first),
+        window=_window(view),
+        size=size,
+    )
+
+
+def _framed(frame: View | None, view: View) -> Markup | None:
+    if frame is None:
+        return None
+    left, top = view(frame.west, frame.north)
+    right, bottom = view(frame.east, frame.south)
+    left, top = max(left, 3.0), max(top, 3.0)
+    right, bottom = min(right, view.width - 3), min(bottom, view.height - 3)
+    return svg.element("rect", x=left, y=top, width=right - left, height=bottom - top, class_="frame")
+
+
+def _window(view: View) -> Box:
+    return Box(2, 2, view.width - 2, view.height - 2)
+
+
+def _inside(frame: View | None, view: View) -> tuple[Box, ...]:
+    """The ground that is drawn again, larger: names are left to that drawing."""
+    if frame is None:
+        return ()
+    return (Box(*view(frame.west, frame.north), *view(frame.east, frame.south)),)
+
+
+def _edge(view: View, whole: bool) -> Markup | None:
+    """A frame around a part of the ground; the whole needs none."""
+    if whole:
+        return None
+    return svg.element("rect", x=2, y=2, width=view.width - 4, height=view.height - 4, class_="edge")
+
+
+def _foot(view: View) -> Markup:
+    """The scale bar, in two halves, and the north arrow."""
+    metres = _bar_metres(view)
+    long = metres * view.per_metre
+    y = view.height + 16
+    x = _MARGIN
+    north = view.width - _MARGIN - 10
+    arrow = [(north, y - 18), (north + 6, y + 4), (north, y), (north - 6, y + 4)]
+    return svg.group([
+        svg.element("rect", x=x, y=y, width=long / 2, height=5, class_="scale full"),
+        svg.element("rect", x=x + long / 2, y=y, width=long / 2, height=5, class_="scale"),
+        svg.text(x, y + 20, "0", class_="tick"),
+        svg.text(x + long, y + 20, _distance(metres), class_="tick", text_anchor="middle"),
+        svg.element("path", d=svg.path(arrow, close=True), class_="north"),
+        svg.text(north, y + 20, "N", class_="tick strong", text_anchor="middle"),
+    ])  # fmt: skip
+
+
+def _bar_metres(view: View) -> float:
+    most = (view.east - view.west) / 4
+    steps = (50.0, 100.0, 200.0, 500.0, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5)
+    return max((s for s in steps if s <= most), default=steps[0])
+
+
+def _distance(metres: float) -> str:
+    return f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
+
+
+def _describe(seen: tuple[Hotspot, ...], areas: tuple[Area, ...]) -> str:
+    if not seen:
+        return "A map without a hotspot."
+    bands = [band_of(h.p_top) for h in seen]
+    per_area: dict[str, int] = {}
+    for hotspot in seen:
+        if hotspot.borough:
+            per_area[hotspot.borough] = per_area.get(hotspot.borough, 0) + 1
+    most = sorted(per_area.items(), key=lambda item: (-item[1], item[0]))[:5]
+    where = ", ".join(f"{name} {n}" for name, n in most)
+    counts = ", ".join(f"{bands.count(band)} {band.value}" for band in Band)
+    ground = f"over {len(areas)} outlines" if areas else "without outlines"
+    return f"{len(seen)} hotspots {ground}: {counts}." + (f" Most lie in: {where}." if where else "")

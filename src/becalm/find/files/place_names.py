@@ -1,0 +1,121 @@
+"""Names and numbers on a map: each where it fits, none over another, none cut by the edge."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from markupsafe import Markup
+
+from becalm.render import svg
+
+_WIDTH_OF_A_LETTER = 0.56  # of the font size, in a plain sans serif
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """A rectangle of the picture."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @classmethod
+    def around(cls, x: float, y: float, width: float, height: float) -> Box:
+        """The box with this middle."""
+        return cls(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
+
+    def meets(self, other: Box) -> bool:
+        """Whether the two share ground."""
+        return (
+            self.left < other.right
+            and other.left < self.right
+            and self.top < other.bottom
+            and other.top < self.bottom
+        )
+
+    def contains(self, other: Box) -> bool:
+        """Whether the other lies wholly inside."""
+        return (
+            self.left <= other.left
+            and other.right <= self.right
+            and self.top <= other.top
+            and other.bottom <= self.bottom
+        )
+
+
+def placed_names(
+    spots: Iterable[tuple[str, tuple[float, float], float]],
+    *,
+    window: Box,
+    taken: tuple[Box, ...] = (),
+    size: float,
+) -> list[tuple[float, float, str]]:
+    """Lines of text with the middle of their baseline; a name that fits nowhere is left out.
+
+    Each spot is a name, the best middle for it and the width of its area; wide areas come first.
+    """
+    filled = list(taken)
+    lines: list[tuple[float, float, str]] = []
+    for name, (x, y), room in sorted(spots, key=lambda spot: (-spot[2], spot[0])):
+        parts = broken(
+            name, most=max(room * 0.95, 9 * size * _WIDTH_OF_A_LETTER) / (size * _WIDTH_OF_A_LETTER)
+        )
+        wide = max(len(part) for part in parts) * size * _WIDTH_OF_A_LETTER
+        high = len(parts) * size * 1.15
+        for dy in (0.0, -high * 0.6, high * 0.6, -high, high):
+            box = Box.around(x, y + dy, wide, high)
+            if window.contains(box) and not any(box.meets(other) for other in filled):
+                filled.append(box)
+                first = box.top + size * 0.95
+                lines += [(x, first + i * size * 1.15, part) for i, part in enumerate(parts)]
+                break
+    return lines
+
+
+def broken(name: str, *, most: float) -> tuple[str, ...]:
+    """The name in lines of at most so many letters where its spaces allow it.
+
+    >>> broken("Kensington and Chelsea", most=12)
+    ('Kensington', 'and Chelsea')
+    """
+    lines: list[str] = []
+    for word in name.split():
+        if lines and len(lines[-1]) + 1 + len(word) <= most:
+            lines[-1] = f"{lines[-1]} {word}"
+        else:
+            lines.append(word)
+    return tuple(lines) or (name,)
+
+
+def numbered_marks(
+    marks: tuple[tuple[str, tuple[float, float]], ...], *, numbered: int, window: Box, size: float
+) -> tuple[Markup, tuple[Box, ...]]:
+    """Numbers beside the first so many marks, over no mark and no other number; and all ground that is taken.
+
+    A number that stands apart from its mark is tied to it by a line; one that finds no room is left out.
+    """
+    taken = [Box.around(x, y, 2 * size, 2 * size) for _, (x, y) in marks]
+    lines: list[Markup] = []
+    written: list[Markup] = []
+    for words, (x, y) in marks[:numbered]:
+        wide, high = 7.0 * len(words) + 1, 10.0
+        for dx, dy, tied in _offsets(size, wide, high):
+            box = Box.around(x + dx, y + dy, wide, high)
+            if window.contains(box) and not any(box.meets(other) for other in taken):
+                taken.append(box)
+                written.append(svg.text(x + dx, y + dy + 4.0, words, class_="rank", text_anchor="middle"))
+                lines += [svg.line(x, y, x + dx * 0.8, y + dy * 0.8, class_="tie")] if tied else []
+                break
+    return svg.group([*lines, *written]), tuple(taken)
+
+
+def _offsets(size: float, wide: float, high: float) -> Iterator[tuple[float, float, bool]]:
+    """Places around a mark, the nearest first: beside it, then ever further out."""
+    for gap in (2.0, 9.0, 17.0, 26.0, 36.0, 48.0):
+        for turn in (0, 8, 4, 12, 2, 14, 6, 10, 1, 15, 7, 9, 3, 13, 5, 11):
+            angle = turn * math.pi / 8
+            reach_x, reach_y = size + gap + wide / 2, size + gap + high / 2
+            yield reach_x * math.cos(angle), -reach_y * math.sin(angle), gap > 2.0

@@ -1,0 +1,254 @@
+"""The splits of places that a workspace keeps: splits.geojson, which any GIS can show."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import shapely
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pyproj import Transformer
+from shapely.geometry import mapping
+from shapely.geometry.base import BaseGeometry
+
+from becalm.find.core.splits import REST, Split
+from becalm.terms.errors import Fault, InputError, WorkspaceError
+from becalm.workspace.config import Workspace
+from becalm.workspace.shapes import read_layers
+
+FILE = "splits.geojson"
+FORMAT = "becalm splits 1"
+WGS84 = "EPSG:4326"
+DECIMALS = 9  # of a degree: a tenth of a millimetre
+LINES, AREAS = ("LineString",), ("Polygon", "MultiPolygon")
+PART_NAME = r"^[A-Za-z0-9][A-Za-z0-9 _-]{0,39}$"
+
+
+class _Entry(BaseModel):
+    """The properties of one feature: a line that splits a place, or one drawn part of it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    place: str = Field(min_length=1)
+    kind: Literal["line", "part"]
+    part: str | None = Field(default=None, pattern=PART_NAME)
+    by: str = Field(min_length=1)
+    on: date
+    reason: str = Field(min_length=3)
+
+
+def splits_path(workspace: Workspace) -> Path:
+    """Where the workspace keeps its splits; there is no file before the first."""
+    return workspace.path / FILE
+
+
+def load_splits(workspace: Workspace) -> tuple[Split, ...]:
+    """The splits that the workspace keeps, in the order in which they were made, in its metres.
+
+    Raises
+    ------
+    WorkspaceError
+        with every fault of the file.
+    """
+    path = splits_path(workspace)
+    if not path.is_file():
+        return ()
+    try:
+        read = json.loads(path.read_text("utf-8"))
+        features = read["features"]
+        stated = read.get("format")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise WorkspaceError(
+            f"{path} cannot be read as GeoJSON ({error}). Mend it, or put back a copy."
+        ) from error
+    if stated != FORMAT:
+        raise WorkspaceError(
+            f"{path} says its format is {stated!r}, not {FORMAT!r}. It was written by another becalm."
+        )
+    return _splits(features, path, workspace.city.crs)
+
+
+def save_splits(workspace: Workspace, splits: Sequence[Split]) -> None:
+    """Write all splits in one step; no file is left where there are none."""
+    path = splits_path(workspace)
+    if not splits:
+        path.unlink(missing_ok=True)
+        return
+    fresh = path.with_name(f".{FILE}.new")
+    fresh.write_text(splits_text(splits, workspace.city.crs), "utf-8")
+    fresh.replace(path)
+
+
+def splits_text(splits: Sequence[Split], crs: str) -> str:
+    """The splits as GeoJSON in WGS84, one feature a line."""
+    features = [json.dumps(f, ensure_ascii=False) for split in splits for f in _features(split, crs)]
+    body = ",\n".join(features)
+    return f'{{"type": "FeatureCollection", "format": "{FORMAT}", "features": [\n{body}\n]}}\n'
+
+
+def read_drawn_parts(
+    path: Path, *, crs: str, name_column: str | None, file_crs: str | None
+) -> tuple[tuple[str, BaseGeometry], ...]:
+    """The areas that somebody drew, each with the name of its part (else 1, 2 …), in metres.
+
+    Raises
+    ------
+    InputError
+        with every area that cannot be used.
+    """
+    (layer, *more) = read_layers(path, file_crs, option="--places-crs")
+    if more:
+        raise InputError(f"{path.name} holds {1 + len(more)} layers of areas. Give a file with one.")
+    if name_column is not None and name_column not in layer.frame.columns:
+        raise InputError(
+            f"{path.name} has no column {name_column!r}. Leave --part-column out, or name another."
+        )
+    shapes = [
+        shapely.force_2d(shape) if shape is not None else None for shape in layer.frame.geometry.to_crs(crs)
+    ]
+    given = list(layer.frame[name_column]) if name_column else range(1, len(shapes) + 1)
+    return tuple(_checked_parts(path.name, [str(name).strip() for name in given], shapes))
+
+
+def read_line(path: Path, *, crs: str) -> BaseGeometry:
+    """The one line of this GeoJSON, in metres.
+
+    Raises
+    ------
+    InputError
+        where the file does not hold one line.
+    """
+    try:
+        shape = shapely.from_geojson(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, shapely.errors.GEOSException) as error:
+        raise InputError(
+            f"{path} cannot be read as GeoJSON ({error}). Draw one line and save it as GeoJSON."
+        ) from error
+    parts = [p for p in shapely.get_parts(shapely.get_parts(shape)) if not p.is_empty]
+    if len(parts) != 1 or parts[0].geom_type not in LINES:
+        held = ", ".join(sorted({p.geom_type for p in parts})) or "nothing"
+        raise InputError(
+            f"{path} holds {len(parts)} shapes ({held}), not one line. Draw one line across the place."
+        )
+    (line,) = _moved([shapely.force_2d(parts[0])], WGS84, crs)
+    if not np.isfinite(shapely.get_coordinates(line)).all():
+        raise InputError(f"{path} lies outside {crs}. Save it in WGS84, as GeoJSON is.")
+    return line
+
+
+def _checked_parts(
+    file: str, names: Sequence[str], shapes: Sequence[BaseGeometry | None]
+) -> Iterator[tuple[str, BaseGeometry]]:
+    faults, good = [], []
+    for number, (name, shape) in enumerate(zip(names, shapes, strict=True), start=1):
+        where = f"{file}, area {number} ({name})"
+        fault = _shape_fault(shape, AREAS, where)
+        if names.index(name) != number - 1:
+            fault = Fault(where, "has the name of another part", "give each part a name of its own")
+        if not re.fullmatch(PART_NAME, name) or name == REST:
+            fault = Fault(
+                where, "has no name of letters, digits, spaces, - and _", f"give it one, not {REST!r}"
+            )
+        if fault is not None or shape is None:
+            faults += [fault] if fault else []
+        else:
+            good.append((name, shape))
+    if faults:
+        raise InputError(f"{file}: {len(faults)} parts cannot be used", tuple(faults))
+    return iter(good)
+
+
+def _splits(features: Sequence[Any], path: Path, crs: str) -> tuple[Split, ...]:
+    faults: list[Fault] = []
+    groups: dict[str, list[tuple[_Entry, BaseGeometry]]] = {}
+    for number, feature in enumerate(features, start=1):
+        read = _read(feature, f"feature {number}", faults)
+        if read is not None:
+            groups.setdefault(read[0].place, []).append(read)
+    made = [_split(place, read, crs, faults) for place, read in groups.items()]
+    if faults:
+        noun = "fault" if len(faults) == 1 else "faults"
+        raise WorkspaceError(f"{path} has {len(faults)} {noun}, and no split was honoured", tuple(faults))
+    return tuple(split for split in made if split is not None)
+
+
+def _read(feature: Any, where: str, faults: list[Fault]) -> tuple[_Entry, BaseGeometry] | None:
+    if not isinstance(feature, Mapping):
+        faults.append(Fault(where, "is no feature", "remove it"))
+        return None
+    before = len(faults)
+    try:
+        entry = _Entry.model_validate_json(json.dumps(feature.get("properties") or {}))
+    except ValidationError as error:
+        faults.extend(
+            Fault(f"{where}, {'.'.join(map(str, e['loc'])) or 'properties'}", e["msg"], "correct this entry")
+            for e in error.errors()
+        )
+        entry = None
+    try:
+        shape = shapely.from_geojson(json.dumps(feature.get("geometry")))
+    except shapely.errors.GEOSException:
+        shape = None
+    if entry is not None:
+        fault = _shape_fault(shape, LINES if entry.kind == "line" else AREAS, f"{where} ({entry.place})")
+        faults.extend([fault] if fault else [])
+        if (entry.kind == "part") != (entry.part is not None) or entry.part == REST:
+            faults.append(Fault(where, f"a part has a name (not {REST!r}), a line none", "correct `part`"))
+    return (entry, shape) if len(faults) == before and entry is not None and shape is not None else None
+
+
+def _split(
+    place: str, read: Sequence[tuple[_Entry, BaseGeometry]], crs: str, faults: list[Fault]
+) -> Split | None:
+    entries = [entry for entry, _ in read]
+    first = entries[0]
+    names = [entry.part for entry in entries]
+    if any(e.kind != first.kind for e in entries) or (first.kind == "line" and len(read) > 1):
+        faults.append(Fault(place, "is split twice", "keep one line, or the drawn parts"))
+    elif len(set(names)) < len(names):
+        faults.append(Fault(place, "has two parts of one name", "give each part a name of its own"))
+    elif len({(e.by, e.on, e.reason) for e in entries}) > 1:
+        faults.append(Fault(place, "its parts differ in by, on or reason", "let them agree"))
+    else:
+        shapes = _moved([shape for _, shape in read], WGS84, crs)
+        if first.kind == "line":
+            return Split(place, first.by, first.on, first.reason, line=shapes[0])
+        parts = tuple((str(name), shape) for name, shape in zip(names, shapes, strict=True))
+        return Split(place, first.by, first.on, first.reason, parts=parts)
+    return None
+
+
+def _shape_fault(shape: BaseGeometry | None, wanted: Sequence[str], where: str) -> Fault | None:
+    if shape is None or shape.is_empty:
+        return Fault(where, "has no shape", "draw it, or remove it")
+    if shape.geom_type not in wanted:
+        return Fault(where, f"is a {shape.geom_type}, not a {wanted[0]}", "draw it again")
+    if not np.isfinite(shapely.get_coordinates(shape)).all():
+        return Fault(where, "has coordinates that are no numbers", "draw it again")
+    if not shape.is_valid:
+        return Fault(where, f"is not sound ({shapely.is_valid_reason(shape)})", "mend it in your GIS")
+    return None
+
+
+def _features(split: Split, crs: str) -> Iterator[dict[str, Any]]:
+    shared = {"by": split.by, "on": split.on.isoformat(), "reason": split.reason}
+    if split.line is not None:
+        yield _feature({"place": split.place_id, "kind": "line", **shared}, split.line, crs)
+    for name, shape in split.parts:
+        yield _feature({"place": split.place_id, "kind": "part", "part": name, **shared}, shape, crs)
+
+
+def _feature(properties: dict[str, Any], shape: BaseGeometry, crs: str) -> dict[str, Any]:
+    (there,) = _moved([shape], crs, WGS84)
+    rounded = shapely.transform(there, lambda xy: np.round(xy, DECIMALS))
+    return {"type": "Feature", "properties": properties, "geometry": mapping(rounded)}
+
+
+def _moved(shapes: Sequence[BaseGeometry], source: str, target: str) -> list[BaseGeometry]:
+    move = Transformer.from_crs(source, target, always_xy=True).transform
+    return list(shapely.transform(list(shapes), lambda xy: np.column_stack(move(xy[:, 0], xy[:, 1]))))

@@ -1,0 +1,82 @@
+"""The picture of the week: 7 days of 24 squares, each as large as its hour's share."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from becalm.render import svg
+
+DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def week_chart(shares: tuple[float, ...], *, key: str, title: str, narrow: bool = False) -> Markup:
+    """When in the week do the hotspots need people?
+
+    A square's area, not its colour, tells the share; the busiest tenth of hours is full, the rest hollow.
+    """
+    side = 11.6 if narrow else 25.6
+    left, top = (42.0, 26.0) if narrow else (96.0, 28.0)
+    largest = max(shares) or 1.0
+    busy = sorted(shares, reverse=True)[len(shares) // 10]
+    cells = [
+        _cell(left + side * hour, top + side * 1.05 * day, side, shares[day * 24 + hour], largest, busy)
+        for day in range(7)
+        for hour in range(24)
+    ]
+    return svg.picture(
+        _names(left, top, side, narrow),
+        *cells,
+        key=key,
+        title=title,
+        description=_describe(shares),
+        width=340 if narrow else 720,
+        height=top + side * 1.05 * 7 + 12,
+        class_="chart week",
+    )
+
+
+def hour_name(hour_of_week: int) -> str:
+    """The hour as people say it.
+
+    >>> hour_name(4 * 24 + 23)
+    'Friday 23:00 to 24:00'
+    """
+    day, hour = divmod(hour_of_week, 24)
+    return f"{DAYS[day]} {hour:02}:00 to {hour + 1:02}:00"
+
+
+def _cell(x: float, y: float, side: float, value: float, largest: float, busy: float) -> Markup:
+    middle_x, middle_y = x + side / 2, y + side * 1.05 / 2
+    full = side * 0.94 * (value / largest) ** 0.5
+    return svg.element(
+        "rect",
+        x=middle_x - full / 2,
+        y=middle_y - full / 2,
+        width=full,
+        height=full,
+        class_="hour busy" if value > busy else "hour",
+    )
+
+
+def _names(left: float, top: float, side: float, narrow: bool) -> Markup:
+    days = [
+        svg.text(left - 10, top + side * 1.05 * (i + 0.5) + 4, name[:3] if narrow else name,
+                 class_="tick", text_anchor="end")
+        for i, name in enumerate(DAYS)
+    ]  # fmt: skip
+    hours = [
+        svg.text(left + side * hour, top - 10, f"{hour:02}:00" if not narrow else f"{hour:02}",
+                 class_="tick", text_anchor="middle")
+        for hour in range(0, 24, 3)
+    ]  # fmt: skip
+    rules = [
+        svg.line(left + side * hour, top - 4, left + side * hour, top + side * 1.05 * 7 + 4, class_="grid")
+        for hour in range(0, 25, 3)
+    ]
+    return svg.group([*rules, *days, *hours])
+
+
+def _describe(shares: tuple[float, ...]) -> str:
+    best = sorted(range(len(shares)), key=lambda hour: -shares[hour])[:3]
+    said = ", ".join(f"{hour_name(h)} ({shares[h] * 100:.1f}%)" for h in best)
+    return f"The busiest hours are {said}. All 168 hours are in the table."

@@ -1,0 +1,1 @@
+"""Formats that strangers write: csv, workbooks, cells, times."""

@@ -1,0 +1,1 @@
+"""The commands of ingest, and how they print."""

@@ -1,0 +1,1 @@
+"""Loads files into the archive, and drafts mappings."""

@@ -1,0 +1,1 @@
+"""The reader of any extract, through a mapping."""

@@ -1,0 +1,1 @@
+"""A draft of a mapping, from the look of the columns."""

@@ -1,0 +1,1 @@
+"""Events that nobody can rewrite unseen: their shape, their chain, their proof."""

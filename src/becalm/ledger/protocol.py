@@ -1,0 +1,125 @@
+"""The shape of a ledger: what may be asked of it, whichever database keeps it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from becalm.ledger.event import Checkpoint, Entry, Event, Head
+
+COLUMNS: Final = (
+    "seq",
+    "recorded_at",
+    "occurred_at",
+    "kind",
+    "version",
+    "actor",
+    "role",
+    "purpose",
+    "programme",
+    "subject",
+    "facts",
+    "corrects",
+    "commitment",
+    "previous",
+    "hash",
+)  # of the table `event`, in the order in which they are hashed (record/chain.py)
+StoredRow = tuple[int, str, str, str, int, str, str, str, str, str, str, int | None, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """An event to append, with the personal detail that goes beside it (erasable), if any."""
+
+    event: Event
+    payload: bytes | None = None
+
+
+def lost_name(head: Head) -> str:
+    """A head as the event `ledger_restored` names it among its anchors.
+
+    >>> lost_name(Head(12, "", "ab12"))
+    '12 ab12'
+    """
+    return f"{head.size} {head.last}"
+
+
+class Ledger(Protocol):
+    """Append-only events in a chain. When `append` returns, they are on the disk."""
+
+    @property
+    def identity(self) -> str:
+        """The id that this ledger was given when it was made."""
+
+    @property
+    def label(self) -> str:
+        """What files of this ledger are named after: differs for two ledgers that one folder may hold."""
+
+    def append(self, events: Sequence[Written]) -> tuple[Entry, ...]:
+        """Append these events together, all or none. Where the store seals later, `append` waits for it.
+
+        Raises
+        ------
+        EventError
+            where an event is not of a known kind and version, lacks a fact, or occurred in the future.
+        LedgerError
+            where the ledger cannot be written, or refuses to be (an older copy, a clock set back).
+        """
+
+    def entries(
+        self,
+        *,
+        after: int = 0,
+        until: int | None = None,
+        kinds: Sequence[str] = (),
+        subject: str = "",
+        actor: str = "",
+    ) -> Iterator[Entry]:
+        """The sealed entries in their order: `after` excluded, `until` included, of these kinds.
+
+        With `subject`, only those about this person; with `actor`, only those of whoever did it.
+        """
+
+    def rows(self, *, after: int = 0) -> Iterator[StoredRow]:
+        """The sealed rows by ascending seq exactly as they are stored, unchecked: what a verifier reads."""
+
+    def head(self) -> Head:
+        """How long is the ledger, and what does it hold?"""
+
+    def remembered(self) -> tuple[Head, ...]:
+        """The heads that the ledger notes of itself outside of its entries, unchecked.
+
+        A root or a last hash that is not noted is empty.
+        """
+
+    def lost(self) -> tuple[Head, ...]:
+        """Heads that this ledger is known to have had, and does not hold: an older copy stands in its place.
+
+        While there are any, nothing can be appended but the event `ledger_restored` in which two people
+        confirm the copy. It names each of them among its `anchors` as `lost_name` writes it.
+        """
+
+    def payload(self, seq: int, *, access: Event) -> bytes | None:
+        """The personal detail of one entry, None once erased. The access is recorded first."""
+
+    def kept(self) -> Iterator[tuple[int, str]]:
+        """Of each payload that is kept: its entry, and the commitment that it gives with its salt."""
+
+    def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
+        """Destroy the payloads and salts of these entries for good, and record that it was done."""
+
+    def state(self, table: str) -> tuple[Mapping[str, object], ...]:
+        """The rows of one state table (folded from the events), in the order of their key."""
+
+    def rebuild(self) -> tuple[str, ...]:
+        """Fold every state table anew from the events; returns each difference that was found."""
+
+    def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a signed head."""
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Every signed head that was kept, oldest first."""
+
+    def close(self) -> None:
+        """Let go of the database."""

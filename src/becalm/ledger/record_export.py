@@ -1,0 +1,88 @@
+"""The ledger as files that anybody can verify: entries, signed heads, and the verifier that reads them.
+
+entries.jsonl holds one entry a line, an array of the columns that `ledger.json` names, as they are stored.
+checkpoints.jsonl holds one signed head a line with its public key, each of them an anchor of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+from itertools import takewhile
+from pathlib import Path
+from typing import Final
+
+from becalm.ledger.canonical import Plain, canonical_json
+from becalm.ledger.checkpoint import anchor_text
+from becalm.ledger.event import Checkpoint
+from becalm.ledger.protocol import COLUMNS, StoredRow
+from becalm.terms.errors import LedgerError
+
+VERIFIER: Final = "verify_ledger.py"
+FORMAT: Final = "becalm.export.1"
+
+
+@dataclass(frozen=True, slots=True)
+class ExportWritten:
+    """What was written: the folder, its files, and how many entries they hold."""
+
+    folder: Path
+    files: tuple[Path, ...]
+    entries: int
+    checkpoints: int
+
+
+def write_export(
+    folder: Path,
+    ledger: str,
+    rows: Iterable[StoredRow],
+    checkpoints: Sequence[Checkpoint],
+    *,
+    size: int,
+) -> ExportWritten:
+    """Write the first `size` entries, the signed heads and the verifier into a new or empty folder.
+
+    Raises
+    ------
+    LedgerError
+        where the folder holds something already, or cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise LedgerError(f"{folder} is not empty. Name a new folder; nothing was written.")
+        keys: dict[str, str] = {}
+        entries = _write_lines(folder / "entries.jsonl", _entry_lines(rows, size, keys))
+        lines = (anchor_text(point, keys.get(point.key, "")) for point in checkpoints)
+        kept = _write_lines(folder / "checkpoints.jsonl", lines)
+        about: dict[str, Plain] = {"format": FORMAT, "ledger": ledger, "columns": COLUMNS, "keys": keys}
+        (folder / "ledger.json").write_text(canonical_json(about) + "\n", "utf-8")
+        (folder / VERIFIER).write_text(verifier_text(), "utf-8")
+    except OSError as error:
+        raise LedgerError(f"The export cannot be written into {folder} ({error}).") from error
+    return ExportWritten(folder, tuple(sorted(folder.iterdir())), entries, kept)
+
+
+def verifier_text() -> str:
+    """The stand-alone verifier: one file of the standard library, which anybody can read and run."""
+    return (files("becalm.ledger") / "standalone" / VERIFIER).read_text("utf-8")
+
+
+def _write_lines(path: Path, lines: Iterable[str]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for line in lines:
+            file.write(line)
+            count += 1
+    return count
+
+
+def _entry_lines(rows: Iterable[StoredRow], size: int, keys: dict[str, str]) -> Iterator[str]:
+    """The rows as lines; the public keys that they name are noted on the way."""
+    for row in takewhile(lambda row: row[0] <= size, rows):
+        if row[3] == "key_rotated":
+            facts = json.loads(row[10])
+            keys[facts["new_key"]] = facts.get("new_public_key", "")
+        yield canonical_json(row) + "\n"

@@ -1,0 +1,267 @@
+"""Copies of a SQLite ledger: made while it is written, put back, and made to forget what was erased.
+
+Beside the ledger stands `ledger.backups.json`, the register of the copies that were made and of what has
+been erased since the first: an erasure reaches every copy that can be reached, and a copy that could not is
+made to forget when it is put back. It names entries by their commitments, which tell nothing about anybody.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, cast
+
+from becalm.archive.manifest import sha256_of
+from becalm.ledger.chain import first_link, instant_text
+from becalm.ledger.merkle import peaks_root
+from becalm.ledger.store.payload import ANEW
+from becalm.ledger.store.seal import read_peaks
+from becalm.terms.errors import LedgerError
+
+FORMAT = "becalm-backup-1"
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A copy of a ledger, as its manifest beside it and the register describe it."""
+
+    path: str
+    ledger: str  # the identity of the ledger
+    size: int
+    root: str
+    last: str
+    made_at: str
+    file_sha256: str
+
+
+def back_up(ledger: Path, copy: Path, *, now: datetime) -> Backup:
+    """Copy the ledger as it stands into a new file, while others go on writing, with a manifest beside it.
+
+    Raises
+    ------
+    LedgerError
+        where there is no ledger, or the copy cannot be written or exists already.
+    """
+    if copy.exists():
+        raise LedgerError(f"{copy} exists already. Name another file for the copy; nothing was written.")
+    fresh = copy.with_name(f".{copy.name}.{os.getpid()}.new")
+    try:
+        with _registered(ledger) as register:
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            _copy(ledger, fresh)
+            made = Backup(str(copy.resolve()), *_head_of(fresh), instant_text(now), sha256_of(fresh))
+            fresh.replace(copy)
+            _write_json(_manifest(copy), {"format": FORMAT, **asdict(made)})
+            register["backups"] = [*register["backups"], asdict(made)]
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(f"No copy of {ledger} was made: {error}. Look after {copy.parent}.") from error
+    finally:
+        fresh.unlink(missing_ok=True)
+    return made
+
+
+def read_backup(copy: Path) -> Backup:
+    """The copy that stands here, if it is whole and as its manifest says.
+
+    Raises
+    ------
+    LedgerError
+        where the manifest is missing, or the copy is not the one that it describes.
+    """
+    try:
+        held = json.loads(_manifest(copy).read_text("utf-8"))
+        kept = Backup(**{name: held[name] for name in Backup.__slots__})
+        same = kept.file_sha256 == sha256_of(copy) and (
+            (kept.ledger, kept.size, kept.root, kept.last) == _head_of(copy)
+        )
+    except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
+        raise LedgerError(f"{copy} cannot be read as a copy of a ledger: {error}. Name another.") from error
+    if not same:
+        raise LedgerError(f"{copy} is not what {_manifest(copy).name} says: it was altered. Name another.")
+    return replace(kept, path=str(copy.resolve()))
+
+
+def list_backups(ledger: Path) -> tuple[Backup, ...]:
+    """The copies that were made of this ledger, oldest first, wherever they are now."""
+    return tuple(Backup(**held) for held in _read_register(ledger)["backups"])
+
+
+def restore(copy: Path, ledger: Path, *, now: datetime) -> Backup:
+    """Put a copy in the place of the ledger, less what has been erased since it was made.
+
+    All of it or nothing; what stood there is backed up beside it first, if it can be read. The ledger then
+    is an older copy, and refuses to be written until two people confirm it (`ledger_restored`).
+
+    Raises
+    ------
+    LedgerError
+        where the copy is not whole or is one of another ledger, or somebody has the ledger open.
+    """
+    chosen = read_backup(copy)
+    if ledger.exists() and (stands := _identity_of(ledger)):
+        if stands != chosen.ledger:
+            raise LedgerError(
+                f"{copy} is a copy of ledger {chosen.ledger}, and {ledger} is ledger {stands}. "
+                "Name a copy of this one; nothing was changed."
+            )
+        back_up(ledger, ledger.with_name(f"{ledger.stem}-replaced-{now:%Y%m%dT%H%M%S%f}.sqlite"), now=now)
+    with _registered(ledger) as register:
+        fresh = ledger.with_name(f".{ledger.name}.{os.getpid()}.new")
+        try:
+            register["erased"] = sorted({*register["erased"], *_erased_in(ledger)})
+            _copy(copy, fresh)
+            _forget(fresh, register["erased"])
+            _put(fresh, ledger)
+        except (OSError, sqlite3.Error) as error:
+            raise LedgerError(f"{copy} was not put back: {error}. The ledger is as it was.") from error
+        finally:
+            fresh.unlink(missing_ok=True)
+    return chosen
+
+
+def forget_in_backups(ledger: Path, commitments: Iterable[str]) -> None:
+    """Destroy the payloads of these commitments in every copy that can be reached, and keep them in mind."""
+    if not _register(ledger).exists():
+        return
+    with _registered(ledger) as register:
+        register["erased"] = sorted({*register["erased"], *commitments})
+        register["backups"] = [_without(held, register["erased"]) for held in register["backups"]]
+
+
+def _without(held: dict[str, Any], erased: Sequence[str]) -> dict[str, Any]:
+    """The register's line of a copy, after the copy has been made to forget (if it is still there)."""
+    copy = Path(held["path"])
+    try:
+        if not copy.is_file() or not _forget(copy, erased):
+            return held
+        changed = {**held, "file_sha256": sha256_of(copy)}
+        _write_json(_manifest(copy), {"format": FORMAT, **changed})
+    except (OSError, sqlite3.Error) as error:
+        raise LedgerError(
+            f"The payloads are destroyed in the ledger, but not in its copy {copy}: {error}. Mend this and "
+            "erase them again, or destroy the copy."
+        ) from error
+    return changed
+
+
+def _forget(file: Path, commitments: Sequence[str]) -> bool:
+    """Destroy the payloads of these commitments in a copy; whether there were any."""
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("BEGIN IMMEDIATE")
+        gone = "seq IN (SELECT seq FROM event WHERE commitment IN (SELECT value FROM json_each(?)))"
+        found = connection.execute(f"DELETE FROM payload WHERE {gone}", (json.dumps(commitments),)).rowcount
+        for statement in ANEW if found else ():
+            connection.execute(statement)
+        connection.execute("COMMIT")
+    return found > 0
+
+
+def _copy(source: Path, copy: Path) -> None:
+    """Copy a database with SQLite's own online backup, as one whole file that is on the disk."""
+    with (
+        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as here,
+        closing(sqlite3.connect(copy)) as there,
+    ):
+        copy.chmod(0o600)
+        here.backup(there)
+        there.execute("PRAGMA journal_mode = DELETE")
+    _sync(copy)
+
+
+def _put(fresh: Path, ledger: Path) -> None:
+    """Put this file in the ledger's place, in one step."""
+    log = ledger.with_name(ledger.name + "-wal")
+    if ledger.exists() and _identity_of(ledger):
+        with closing(sqlite3.connect(ledger)) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        if log.exists():  # the last to close a ledger removes its log
+            raise LedgerError(f"Somebody has {ledger} open. Let them close it; nothing was changed.")
+    for trace in (log, ledger.with_name(ledger.name + "-shm")):
+        trace.unlink(missing_ok=True)
+    fresh.replace(ledger)
+    _sync(ledger.parent)
+
+
+def _head_of(file: Path) -> tuple[str, int, str, str]:
+    """The identity, size, root and last hash of the ledger in this file."""
+    with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        identity, size, tree = connection.execute("SELECT identity, size, tree FROM ledger").fetchone()
+        last = connection.execute("SELECT hash FROM event WHERE seq = ?", (size,)).fetchone()
+    return identity, size, peaks_root(read_peaks(tree)).hex(), last[0] if last else first_link(identity)
+
+
+def _identity_of(ledger: Path) -> str:
+    """The identity of the ledger in this file; empty where it is too damaged to say."""
+    try:
+        return _head_of(ledger)[0]
+    except (sqlite3.Error, ValueError, TypeError):
+        return ""
+
+
+def _erased_in(ledger: Path) -> list[str]:
+    """The commitments of what a ledger says was erased, as far as it can be read."""
+    asked = """
+        SELECT event.commitment FROM event JOIN
+        (SELECT json_each.value AS seq FROM event, json_each(event.facts, '$.entries')
+         WHERE event.kind = 'payload_erased') AS gone USING (seq)
+    """
+    if not ledger.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return [commitment for (commitment,) in connection.execute(asked)]
+    except sqlite3.Error:
+        return []
+
+
+@contextmanager
+def _registered(ledger: Path) -> Iterator[dict[str, Any]]:
+    """The register, alone among all processes; it is written when this ends without an error."""
+    with ledger.with_suffix(".backups.lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        register = _read_register(ledger)
+        yield register
+        _write_json(_register(ledger), register)
+
+
+def _read_register(ledger: Path) -> dict[str, Any]:
+    path = _register(ledger)
+    if not path.exists():
+        return {"backups": [], "erased": []}
+    try:
+        return cast("dict[str, Any]", json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError) as error:
+        raise LedgerError(f"The register of copies {path} cannot be read: {error}. Mend it.") from error
+
+
+def _register(ledger: Path) -> Path:
+    return ledger.with_suffix(".backups.json")
+
+
+def _manifest(copy: Path) -> Path:
+    return copy.with_name(copy.name + ".json")
+
+
+def _write_json(path: Path, value: object) -> None:
+    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    fresh.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
+    _sync(fresh)
+    fresh.replace(path)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,174 @@
+"""Is this the newest copy of the ledger? Its last head is kept in a small file beside it, and asked here.
+
+Whoever puts a whole folder back puts back that file too: only checkpoints kept elsewhere tell then. They are
+asked as well, where the ledger is opened with them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from sqlalchemy import Connection, select
+
+from becalm.ledger.chain import entry_of
+from becalm.ledger.event import Event, Head
+from becalm.ledger.protocol import COLUMNS, lost_name
+from becalm.ledger.store.seal import Tail
+from becalm.ledger.store.tables import event
+from becalm.terms.errors import LedgerError, TamperError
+
+RESTORED = "ledger_restored"
+UNKNOWN = "unknown"  # stands for the last entry where the memo of it is gone
+MAGIC = b"SQLite format 3\0"
+LENGTH = 120  # of the memo, always: it is written over in one piece
+
+
+class HeadMemo:
+    """The last head that was on the disk, in a file of one line beside the ledger.
+
+    It is written after the commit, so it never runs ahead of the ledger; after a crash it may lag behind.
+    """
+
+    def __init__(self, path: Path, *, is_needed: bool = True) -> None:
+        self.path, self.is_needed = path, is_needed  # not needed where many hosts open one ledger
+        self._file = -1
+
+    def read(self) -> Head | None:
+        """The head that was kept last; None where the file is gone."""
+        try:
+            words = self.path.read_text("ascii").split()
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise self._unreadable() from error
+        if len(words) != 2 or not words[0].isdigit():
+            raise self._unreadable()
+        return Head(int(words[0]), "", words[1])
+
+    def _unreadable(self) -> LedgerError:
+        return LedgerError(
+            f"{self.path} cannot be read, so nobody can tell whether this is the newest copy of the ledger. "
+            "Put the file back; nothing was written."
+        )
+
+    def write(self, head: Head) -> None:
+        """Keep this head."""
+        is_new = self._file < 0 and not self.path.exists()
+        if self._file < 0:
+            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666)
+        os.pwrite(self._file, f"{head.size} {head.last}".ljust(LENGTH - 1).encode() + b"\n", 0)
+        if is_new:
+            self._keep_file()
+
+    def _keep_file(self) -> None:
+        """See to it that the file survives a power cut; from then on one sector of it is written over."""
+        os.fsync(self._file)
+        folder = os.open(self.path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+def require_there(ledger: Path, memo: HeadMemo) -> None:
+    """Refuse to begin a ledger anew, or to read something else, where one is known to have stood.
+
+    Raises
+    ------
+    TamperError
+        where it is gone, or what stands in its place is no database.
+    """
+    if is_database(ledger) or (kept := memo.read()) is None or not kept.size:
+        return
+    what = "is no ledger any more, but something else under its name" if ledger.exists() else "is gone"
+    raise TamperError(
+        f"The ledger {ledger} {what}: {memo.path.name} beside it says that it had {kept.size} entries. "
+        "Entry 1 is the first that is missing. Put it back, or a copy: becalm record restore."
+    )
+
+
+def is_database(file: Path) -> bool:
+    """Does it begin as every SQLite database does? A file that cannot be read is left to others to name."""
+    try:
+        with file.open("rb") as opened:
+            return opened.read(len(MAGIC)) == MAGIC
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
+def known_heads(memo: HeadMemo | None, tail: Tail, anchors: Sequence[Head]) -> tuple[Head, ...]:
+    """Which heads must the ledger hold? Where the memo is gone, one that nobody can name."""
+    if memo is None:
+        return tuple(anchors)
+    kept = memo.read() or (Head(tail.size, "", UNKNOWN) if tail.size and memo.is_needed else None)
+    return (*anchors, *([kept] if kept else []))
+
+
+def lost_heads(connection: Connection, tail: Tail, known: Iterable[Head]) -> tuple[Head, ...]:
+    """Which of these heads does the ledger not hold, and did not two people say why?"""
+    gone = {lost_name(head): head for head in known if not _holds(connection, tail, head)}
+    for name in _confirmed(connection) if gone else ():
+        gone.pop(name, None)
+    return tuple(sorted(gone.values(), key=lambda head: head.size))
+
+
+def _holds(connection: Connection, tail: Tail, head: Head) -> bool:
+    if head.size == 0:
+        return True
+    if head.size == tail.size:
+        return head.last == tail.last
+    asked = select(event.c.hash).where(event.c.seq == head.size)
+    return bool(connection.execute(asked).scalar() == head.last)
+
+
+def _confirmed(connection: Connection) -> Iterable[str]:
+    """The names of the heads that two people gave up for lost."""
+    asked = select(*(event.c[name] for name in COLUMNS)).where(event.c.kind == RESTORED)
+    for row in connection.execute(asked).all():
+        yield from _named(entry_of(tuple(row)).event)
+
+
+def _named(restored: Event) -> tuple[str, ...]:
+    """The heads that an event names, if two people stand behind it."""
+    people = {
+        str(restored.facts.get(name) or "").strip().casefold() for name in ("first_actor", "second_actor")
+    }
+    anchors = restored.facts.get("anchors")
+    return tuple(map(str, anchors)) if len(people - {""}) == 2 and isinstance(anchors, tuple) else ()
+
+
+def require_newest(tail: Tail, lost: Sequence[Head], events: Sequence[Event]) -> None:
+    """Refuse to write into an older copy, unless two people confirm it with this very event.
+
+    Raises
+    ------
+    LedgerError
+        where it is an older copy.
+    """
+    if not lost or (len(events) == 1 and _confirms(events[0], tail, lost)):
+        return
+    raise LedgerError(
+        f"This ledger ends at entry {tail.size} and does not hold entry {lost[-1].size} as it is known to "
+        "have stood: an older copy was put in its place, or it was altered. Put the newer one back, or let "
+        "two people confirm the loss (becalm record restore); nothing was written."
+    )
+
+
+def _confirms(restored: Event, tail: Tail, lost: Sequence[Head]) -> bool:
+    """Does this event name the copy as it stands, all that is lost, and two people?"""
+    facts = restored.facts
+    return (
+        restored.kind == RESTORED
+        and (facts.get("size"), facts.get("root")) == (tail.size, tail.head.root)
+        and {lost_name(head) for head in lost} <= set(_named(restored))
+    )

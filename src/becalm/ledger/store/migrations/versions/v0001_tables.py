@@ -1,0 +1,21 @@
+"""The first tables of a ledger: on SQLite strict, and with triggers that refuse to rewrite it."""
+
+from __future__ import annotations
+
+from alembic import op
+
+from becalm.ledger.store.postgres_schema import STATEMENTS as POSTGRESQL
+from becalm.ledger.store.sqlite_schema import STATEMENTS as SQLITE
+
+revision = "0001"
+down_revision = None
+branch_labels = None
+depends_on = None
+
+STATEMENTS = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
+
+
+def upgrade() -> None:
+    """Make the tables."""
+    for statement in STATEMENTS[op.get_bind().dialect.name]:
+        op.execute(statement)

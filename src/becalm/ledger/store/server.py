@@ -1,0 +1,244 @@
+"""The PostgreSQL server of a ledger: connections to it, and what its failures mean."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Final
+
+from sqlalchemy import URL, Connection, Engine, create_engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError
+
+from becalm.ledger.store.postgres_schema import SCHEMA
+from becalm.ledger.store.schema import stamp_of
+from becalm.ledger.store.tables import REVISION
+from becalm.terms.errors import BecalmError, DependencyError, LedgerError, TamperError
+
+CONNECT: Final = {
+    "connect_timeout": 5,
+    "keepalives_idle": 10,  # seconds until a silent server is asked whether it is still there
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "options": f"-c search_path={SCHEMA} -c synchronous_commit=on -c lock_timeout=10s "
+    "-c idle_in_transaction_session_timeout=60s",
+    "prepare_threshold": 2,
+}
+WAIT_FOR_TURN: Final = "SELECT take_turn(true)"  # alone among all that seal, to the end of the transaction
+WAIT_FOR_SEALING: Final = "SELECT pg_advisory_xact_lock_shared(25189, 2)"  # for the end of one, in company
+REASONS: Final = {
+    "53": ("it has no room left", "Make room on its disk"),
+    "42501": (
+        "this role may not do that",
+        "Let the owner run `becalm record init`, and use the role it names",
+    ),
+    "55P03": ("another process has been sealing for too long", "End it, then try again"),
+    "25006": ("it is a read-only copy", "Name the primary server: a ledger is written there alone"),
+    "23": ("it refuses what would rewrite it", "Append a correction instead"),
+    "28": ("it does not let this role in", "Look at the user and the password of the URL"),
+    "3D000": ("there is no such database", "Make it: createdb, then `becalm record init`"),
+}
+
+
+TAKEN_OUT: Final = ("42P01", "42703")  # a table or a column that was there when the ledger was made
+
+
+class LostConnectionError(LedgerError):
+    """The server went away. `in_commit`: it may have written the transaction all the same."""
+
+    def __init__(self, message: str, *, in_commit: bool) -> None:
+        super().__init__(message)
+        self.in_commit = in_commit
+
+
+class LedgerServer:
+    """A ledger's database on a PostgreSQL server, reached as the application's role."""
+
+    def __init__(self, url: str) -> None:
+        self.name = shown(url)
+        self._engine = make_engine(url)
+        self._writers: list[Connection] = []  # one at most: that of `taking_turns`
+        self._end = weakref.finalize(self, _let_go, self._engine, self._writers)
+        try:
+            self._require_fit()
+        except LedgerError:
+            self.close()
+            raise
+
+    def _require_fit(self) -> None:
+        """Refuse a server on which an acknowledged entry could be lost, or one without a ledger of ours."""
+        with self.reading() as connection:
+            is_synced, is_copy = connection.exec_driver_sql(
+                "SELECT current_setting('fsync')::bool, pg_is_in_recovery()"
+            ).one()
+            stamp = stamp_of(connection)
+        if not is_synced:
+            raise LedgerError(
+                f"The server of {self.name} runs with fsync = off: what it says it has written may be lost. "
+                "Set fsync = on in its postgresql.conf."
+            )
+        if is_copy:
+            raise LedgerError(f"{self.name} is a read-only copy. Name the primary server in the URL.")
+        if stamp != REVISION:
+            found = f"tables of revision {stamp!r}" if stamp else "no tables of a ledger"
+            raise LedgerError(
+                f"{self.name} has {found}, and this becalm needs revision {REVISION!r}. "
+                "Let the owner run `becalm record init --owner-url URL`."
+            )
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Read in one transaction, as things stand at its first question."""
+        with self._named(), self._engine.connect() as connection, connection.begin():
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Write in one transaction, alone among all processes."""
+        with self._named(), self._engine.connect() as connection, connection.begin():
+            connection.exec_driver_sql(WAIT_FOR_TURN)
+            yield connection
+
+    @contextmanager
+    def taking_turns(self) -> Iterator[Connection]:
+        """Write in one transaction, beside others. By one thread at a time: they share one connection.
+
+        Raises
+        ------
+        LostConnectionError
+            where the server went away: in the commit, or before it, when nothing can have been written.
+        """
+        ends = False
+        try:
+            with self._connected() as connection, connection.begin() as transaction:
+                yield connection
+                ends = True
+                transaction.commit()
+        except DBAPIError as error:
+            if is_lost(error):
+                raise LostConnectionError(
+                    f"The connection to {self.name} was lost; nothing was written.", in_commit=ends
+                ) from error
+            raise named_failure(self.name, error) from error
+
+    @contextmanager
+    def _connected(self) -> Iterator[Connection]:
+        """The connection that writes; it is let go after any error, for it may not be whole."""
+        if not self._writers:
+            self._writers.append(self._engine.connect())
+        try:
+            yield self._writers[0]
+        except BaseException:
+            writer = self._writers.pop()
+            with suppress(DBAPIError):
+                writer.invalidate()
+                writer.close()
+            raise
+
+    def execute_alone(self, statement: str) -> None:
+        """Run a statement outside of any transaction."""
+        with self._named(), self._engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(statement)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            raise named_failure(self.name, error) from error
+
+    def close(self) -> None:
+        """Let go of the server."""
+        self._end()
+
+
+@contextmanager
+def pipelined(connection: Connection) -> Iterator[Any]:
+    """The driver's own connection, whose statements go to the server together and are answered together."""
+    driver: Any = connection.connection.driver_connection
+    failures = connection.dialect.loaded_dbapi.Error
+    try:
+        with driver.pipeline():
+            yield driver
+    except failures as error:
+        raise DBAPIError(None, None, error, connection_invalidated=bool(driver.closed)) from error
+
+
+def _let_go(engine: Engine, writers: list[Connection]) -> None:
+    """Close every connection, also where nobody said that the ledger is done with."""
+    while writers:
+        with suppress(DBAPIError):
+            writers.pop().close()
+    engine.dispose()
+
+
+def make_engine(url: str) -> Engine:
+    """What connects to this URL.
+
+    Raises
+    ------
+    DependencyError
+        where the driver is not installed.
+    LedgerError
+        where the URL is not one of a PostgreSQL database.
+    """
+    try:
+        return create_engine(parse_url(url), connect_args=CONNECT, pool_pre_ping=True, max_overflow=30)
+    except ModuleNotFoundError as error:
+        raise DependencyError(
+            'A ledger on PostgreSQL needs its driver. Install it: pip install "becalm[postgresql]"'
+        ) from error
+
+
+def parse_url(url: str) -> URL:
+    """The parts of a PostgreSQL database's URL; raises LedgerError where it is none."""
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError) as error:
+        raise LedgerError(
+            f"The ledger's URL cannot be understood ({str(error)[:80]}). "
+            'Write it as "postgresql+psycopg://user@host/database".'
+        ) from error
+    if address.drivername not in ("postgresql", "postgresql+psycopg"):
+        raise LedgerError(
+            f"The ledger's URL begins with {address.drivername!r}. "
+            'Write it as "postgresql+psycopg://user@host/database"; a file needs no URL.'
+        )
+    return address.set(drivername="postgresql+psycopg")
+
+
+def shown(url: str) -> str:
+    """The URL as it may be shown: without its password.
+
+    >>> shown("postgresql+psycopg://becalm:secret@db/becalm")
+    'postgresql+psycopg://becalm:***@db/becalm'
+    """
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except (ArgumentError, ValueError):
+        return "the ledger's URL"
+
+
+def is_lost(error: DBAPIError) -> bool:
+    """Did the connection go away, so that a new one may do better?"""
+    code = str(getattr(error.orig, "sqlstate", None) or "")
+    return error.connection_invalidated or not code or code.startswith(("08", "57P"))
+
+
+def named_failure(name: str, error: DBAPIError) -> BecalmError:
+    """Say what a failure of the server means. Nothing was written."""
+    code = str(getattr(error.orig, "sqlstate", None) or "")
+    if code in TAKEN_OUT:
+        return TamperError(
+            f"The ledger {name} is not as becalm made it ({str(error.orig).splitlines()[0]}): somebody took "
+            "that out, and with it every entry from 1 on is in doubt. Keep the database as evidence, and "
+            "restore a copy of it elsewhere."
+        )
+    said = " ".join(str(error.orig).split())
+    found = next((words for start, words in REASONS.items() if code.startswith(start)), None)
+    if found is None and is_lost(error):
+        found = ("it cannot be reached", "Look whether the server runs and the URL is right")
+    reason, remedy = found or ("the server refused", "Look at the message")
+    return LedgerError(f"The ledger {name} failed: {reason} ({said:.300}). {remedy}; nothing was written.")

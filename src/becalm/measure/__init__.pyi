@@ -1,0 +1,13 @@
+from .core.background import Background as Background
+from .core.compare import compare_baselines as compare_baselines
+from .core.compare import compare_periods as compare_periods
+from .core.dispersion import GroupDispersion as GroupDispersion
+from .core.dispersion import measure_dispersion as measure_dispersion
+from .core.expected import Expected as Expected
+from .core.expected import expected_from_years as expected_from_years
+from .core.match import Matching as Matching
+from .core.match import match_calendar as match_calendar
+from .core.series import days_covered as days_covered
+from .core.series import outside_total as outside_total
+from .core.series import pick_groups as pick_groups
+from .core.suppress import suppress as suppress

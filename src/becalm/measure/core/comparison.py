@@ -1,0 +1,197 @@
+"""How a period compares with one or more baselines, group by group, and how sure that is."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final, Literal
+
+from becalm.measure.core.baseline import Baseline
+from becalm.terms.errors import UsageError
+from becalm.terms.period import Period
+
+ROW_KEYS: Final = (
+    "group",
+    "new",
+    "old",
+    "difference",
+    "change_percent",
+    "ratio",
+    "low",
+    "high",
+    "method",
+    "found_by",
+    "p_value",
+    "q_value",
+)
+Record = dict[str, Any]
+Align = Literal["windows", "weekdays", "holidays"]
+
+
+@dataclass(frozen=True, slots=True)
+class CompareSettings:
+    """How a comparison is made, where the one who asks does not say otherwise."""
+
+    level: float = 0.95
+    suppress_below: int = 50
+    align: Align = "windows"
+
+    def __post_init__(self) -> None:
+        if not 0.5 <= self.level < 1.0:
+            raise UsageError(f"The level {self.level} is not between 0.5 and 1. Give 0.95 for 95 %.")
+        if self.suppress_below < 0:
+            raise UsageError(f"--suppress-below is {self.suppress_below}. Give 0 or a count such as 50.")
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonRow:
+    """One group in the period (`new`) and in the baseline (`old`).
+
+    `ratio` is that of the daily rates, new over old, with the interval `low` to `high` at the
+    comparison's level; below 1 is a fall. `old` is a mean where the baseline is several years.
+    None stands for what cannot or should not be given; `notes` says why. An unbounded `high` is
+    infinite. `overdispersion` is the factor by which the interval's variance was widened (1: none).
+    """
+
+    group: str
+    label: str
+    new: int
+    old: float
+    difference: float
+    change_percent: float | None
+    ratio: float | None
+    low: float
+    high: float
+    method: str
+    found_by: str
+    p_value: float | None
+    q_value: float | None
+    overdispersion: float
+    notes: tuple[str, ...] = ()
+
+    @property
+    def change_low_percent(self) -> float | None:
+        """The change at the lower end of the interval, where a percentage may be given at all."""
+        return None if self.change_percent is None else 100.0 * (self.low - 1.0)
+
+    @property
+    def change_high_percent(self) -> float | None:
+        """The change at the upper end of the interval, where a percentage may be given at all."""
+        return None if self.change_percent is None else 100.0 * (self.high - 1.0)
+
+    def as_record(self) -> Record:
+        """The row as other programs read it: rounded, null where there is no number."""
+        return {
+            "group": self.group,
+            "new": self.new,
+            "old": _number(self.old, 1),
+            "difference": _number(self.difference, 1),
+            "change_percent": _number(self.change_percent, 1),
+            "ratio": _number(self.ratio, 6),
+            "low": _number(self.low, 6),
+            "high": _number(self.high, 6),
+            "method": self.method,
+            "found_by": self.found_by,
+            "p_value": _significant(self.p_value),
+            "q_value": _significant(self.q_value),
+            "label": self.label,
+            "overdispersion": _number(self.overdispersion, 3),
+            "notes": list(self.notes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Contrast:
+    """A period against one baseline: the total and every group.
+
+    `unmatched` are days of the period or of the baseline that had no partner and were left out.
+    Where there are no records of `missing_months`, only counts are given.
+    """
+
+    baseline: Baseline
+    total: ComparisonRow
+    rows: tuple[ComparisonRow, ...]
+    unmatched: tuple[date, ...] = ()
+    missing_months: tuple[str, ...] = ()
+
+    def as_record(self) -> Record:
+        """The contrast as other programs read it."""
+        return {
+            "label": self.baseline.label,
+            "alignment": self.baseline.alignment,
+            "windows": [_window(window) for window in self.baseline.windows],
+            "unmatched_days": [str(day) for day in self.unmatched],
+            "missing_months": list(self.missing_months),
+            "total": self.total.as_record(),
+            "rows": [row.as_record() for row in self.rows],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A period against its baselines, side by side; the first is the one that was asked for.
+
+    `offence_groups` are those that were asked for, where not all were.
+    """
+
+    by: str
+    period: Period
+    against: tuple[Contrast, ...]
+    source: str
+    as_of: date
+    level: float
+    align: Align
+    offence_groups: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def baseline(self) -> Baseline:
+        """The baseline that was asked for."""
+        return self.against[0].baseline
+
+    @property
+    def missing_months(self) -> tuple[str, ...]:
+        """The months of the period or of the baseline asked for that there are no records of."""
+        return self.against[0].missing_months
+
+    @property
+    def total(self) -> ComparisonRow:
+        """All groups together, against the baseline that was asked for."""
+        return self.against[0].total
+
+    @property
+    def rows(self) -> tuple[ComparisonRow, ...]:
+        """Every group, against the baseline that was asked for."""
+        return self.against[0].rows
+
+    def as_record(self) -> Record:
+        """The comparison as other programs read it; `end` is the day after the last one counted."""
+        return {
+            "period": _window(self.period),
+            "baseline": _window(self.baseline.span),
+            "source": self.source,
+            "as_of": str(self.as_of),
+            "level": self.level,
+            "warnings": list(self.warnings),
+            "total": self.total.as_record(),
+            "rows": [row.as_record() for row in self.rows],
+            "by": self.by,
+            "align": self.align,
+            "offence_groups": list(self.offence_groups),
+            "baselines": [contrast.as_record() for contrast in self.against],
+        }
+
+
+def _window(period: Period) -> Record:
+    return {"start": str(period.start), "end": str(period.end)}
+
+
+def _number(value: float | None, places: int) -> float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return value if isinstance(value, int) else round(value, places)
+
+
+def _significant(value: float | None) -> float | None:
+    return None if value is None or not math.isfinite(value) else float(f"{value:.4g}")

@@ -1,0 +1,108 @@
+"""Like with like: which days of a baseline are compared with which days of the period."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+import numpy as np
+
+from becalm.measure.core.comparison import Align
+from becalm.methods.calendar import easter_sunday, weekday_counts
+from becalm.terms.period import Period
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """Days of the period, the days of each baseline window they are compared with, and those left over."""
+
+    new: tuple[date, ...]
+    old: tuple[tuple[date, ...], ...]
+    unmatched: tuple[date, ...] = ()
+
+
+def match_calendar(
+    period: Period, windows: Sequence[Period], *, align: Align, holidays: Mapping[date, str]
+) -> Matching:
+    """Which day of each baseline window is the like of each day of the period?
+
+    "windows": all days of both, as asked. "weekdays": the n-th Monday meets the n-th Monday, and so
+    on. "holidays": the same, but a named holiday (Good Friday, Easter Sunday, a bank holiday) meets
+    only its namesake. A day without a partner in every window is left out of both sides.
+
+    >>> march = [Period(date(y, 3, 1), date(y, 4, 1)) for y in (2020, 2019)]
+    >>> [str(d) for d in match_calendar(march[0], march[1:], align="weekdays", holidays={}).unmatched]
+    ['2019-03-29', '2019-03-30', '2020-03-30', '2020-03-31']
+    """
+    if align == "windows":
+        return Matching(days_of(period), tuple(days_of(w) for w in windows))
+    names = holidays if align == "holidays" else {}
+    partners = [_partners(days_of(period), days_of(window), names) for window in windows]
+    new = tuple(day for day in days_of(period) if all(day in pairs for pairs in partners))
+    old = tuple(tuple(pairs[day] for day in new) for pairs in partners)
+    used = {*new, *(day for days in old for day in days)}
+    left = {day for stretch in (period, *windows) for day in days_of(stretch)} - used
+    return Matching(new, old, tuple(sorted(left)))
+
+
+def calendar_differences(
+    period: Period, window: Period, *, holidays: Mapping[date, str], weekdays: bool = True
+) -> tuple[str, ...]:
+    """In which weekdays (if wanted) and holidays does the period differ from this window?"""
+    gap = weekday_counts(period.start, period.end) - weekday_counts(window.start, window.end)
+    notes = []
+    if weekdays and period.days == window.days and gap.any():
+        more = _list(DAYS[i] for i in np.flatnonzero(gap > 0))
+        fewer = _list(DAYS[i] for i in np.flatnonzero(gap < 0))
+        notes.append(f"{period} has more {more} and fewer {fewer} than {window}")
+    for one, other in ((period, window), (window, period)):
+        own = _lacking(one, other, holidays)
+        notes += [f"{one} has {_list(own)}, which {other} lacks"] if own else []
+    return tuple(notes)
+
+
+def with_easter(holidays: Mapping[date, str], windows: Iterable[Period]) -> Mapping[date, str]:
+    """The holidays and Easter Sunday, which few calendars list because no law needs to."""
+    years = {day.year for window in windows for day in (window.start, window.last_day)}
+    easter = {easter_sunday(year): "Easter Sunday" for year in range(min(years), max(years) + 1)}
+    return {**easter, **holidays}
+
+
+def days_of(period: Period) -> tuple[date, ...]:
+    """Every day of the period."""
+    return tuple(period.start + timedelta(days=n) for n in range(period.days))
+
+
+def _partners(new: Sequence[date], old: Sequence[date], names: Mapping[date, str]) -> dict[date, date]:
+    """The n-th day of each kind meets the n-th day of the same kind."""
+    kinds: dict[str | int, list[date]] = defaultdict(list)
+    for day in old:
+        kinds[names.get(day, day.weekday())].append(day)
+    pairs = {}
+    for day in new:
+        candidates = kinds[names.get(day, day.weekday())]
+        if candidates:
+            pairs[day] = candidates.pop(0)
+    return pairs
+
+
+def _lacking(one: Period, other: Period, holidays: Mapping[date, str]) -> list[str]:
+    """The holidays of one window that the other lacks, each with its day."""
+    theirs = [name for day, name in holidays.items() if other.start <= day < other.end]
+    own = []
+    for day, name in sorted(holidays.items()):
+        if not one.start <= day < one.end:
+            continue
+        if name in theirs:
+            theirs.remove(name)
+        else:
+            own.append(f"{name} ({day.day} {day:%b})")
+    return own
+
+
+def _list(words: Iterable[str]) -> str:
+    return ", ".join(words)

@@ -1,0 +1,59 @@
+"""How did the total run up to the period, beside the same months of the baseline year?"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Final
+
+from becalm.measure.core.run_up_result import RunUp, RunUpMonth
+from becalm.tables.tally import CountTable
+from becalm.terms.errors import QuestionError
+from becalm.terms.period import Period, month_start
+
+MONTHS: Final = 13
+"""So many months at least, so that the period's own months are seen a year before as well."""
+
+
+def run_up(counts: CountTable, *, period: Period, baseline: Period, left_out: Sequence[str] = ()) -> RunUp:
+    """What were the totals of the months up to and through the period, and of those they are compared with?
+
+    Month m of the run-up stands beside month m - s, where s is the number of months between the start
+    of the baseline and that of the period. Months outside the records are None. `left_out` names the
+    groups that `counts` do not hold because they are in no total.
+
+    Raises
+    ------
+    QuestionError
+        where the counts are not by month.
+    """
+    if counts.unit != "month":
+        raise QuestionError("A run-up is drawn from months, and these counts are of days. Count by month.")
+    shift = _month_number(period.start) - _month_number(baseline.start)
+    last = date.fromisoformat(f"{period.months[-1]}-01")
+    length = max(MONTHS, len(period.months) + 6)
+    starts = [month_start(last.year, last.month - back) for back in reversed(range(length))]
+    totals = dict(zip(counts.times, counts.counts.sum(axis=0).tolist(), strict=True))
+    months = tuple(_month(start, shift, totals, period) for start in starts)
+    known = [i for i, month in enumerate(months) if month.new is not None or month.old is not None]
+    return RunUp(
+        months=months[known[0] :] if known else (),
+        source=counts.source,
+        as_of=counts.as_of,
+        left_out=tuple(left_out),
+    )
+
+
+def _month(start: date, shift: int, totals: dict[date, int], period: Period) -> RunUpMonth:
+    old_start = month_start(start.year, start.month - shift)
+    return RunUpMonth(
+        start=start,
+        old_start=old_start,
+        new=totals.get(start),
+        old=totals.get(old_start),
+        compared=f"{start:%Y-%m}" in period.months,
+    )
+
+
+def _month_number(day: date) -> int:
+    return day.year * 12 + day.month

@@ -1,0 +1,132 @@
+"""The counts that are compared: one series per group that occurs, and their total above them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from becalm.measure.core.baseline import Baseline
+from becalm.measure.core.comparison import Align
+from becalm.tables.tally import CountTable, MonthlyTotals, Unit
+from becalm.terms.errors import QuestionError
+from becalm.terms.offence import OffenceGroup
+from becalm.terms.period import Period, month_start
+
+TOTAL: Final = "total"
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """`counts[g, t]` of `groups[g]` in the day or month that starts on `times[t]`; row 0 is the total."""
+
+    groups: tuple[str, ...]
+    labels: tuple[str, ...]
+    found_by: tuple[str, ...]
+    counts: NDArray[np.int64]
+    times: tuple[date, ...]
+    unit: Unit
+
+    def on(self, days: Sequence[date]) -> NDArray[np.int64]:
+        """The count of each series on these days (for months: the months whose first day is among them)."""
+        wanted = set(days)
+        return np.asarray(self.counts[:, [t in wanted for t in self.times]].sum(axis=1))
+
+    def within(self, window: Period) -> NDArray[np.int64]:
+        """The count of each series in this window."""
+        inside = [window.start <= t < window.end for t in self.times]
+        return np.asarray(self.counts[:, inside].sum(axis=1))
+
+
+def series_of(
+    counts: CountTable, windows: Sequence[Period], *, groups: Mapping[str, OffenceGroup] | None = None
+) -> Series:
+    """Every group that occurs in any window, be it absent from the others, below their total."""
+    seen = [any(w.start <= t < w.end for w in windows) for t in counts.times]
+    kept = np.flatnonzero(counts.counts[:, seen].sum(axis=1))
+    keys = tuple(counts.groups[g] for g in kept)
+    finders = tuple(counts.found_by[g] for g in kept)
+    return Series(
+        groups=(TOTAL, *keys),
+        labels=("Total", *(label_of(key, groups or {}) for key in keys)),
+        found_by=(finders[0] if len(set(finders)) == 1 else "mixed", *finders),
+        counts=np.vstack([counts.counts[kept].sum(axis=0, keepdims=True), counts.counts[kept]]),
+        times=counts.times,
+        unit=counts.unit,
+    )
+
+
+def label_of(key: str, groups: Mapping[str, OffenceGroup]) -> str:
+    """What people call this group."""
+    return groups[key].label if key in groups else key
+
+
+def days_covered(totals: MonthlyTotals, unit: Unit) -> Period:
+    """From the first to the last full day that the records of a source cover.
+
+    Whole months where months are counted. Where days are, from the first day with a record to the
+    last; the day on which the extract was made is not full yet.
+    """
+    start, last = date.fromisoformat(f"{totals.months[0]}-01"), date.fromisoformat(f"{totals.months[-1]}-01")
+    end = month_start(last.year, last.month + 1)
+    final = totals.last_day[-1]
+    if unit == "month" or final is None:
+        return Period(start, end)
+    return Period(totals.first_day[0] or start, min(final + timedelta(days=1), totals.as_of))
+
+
+def days_counted(counts: CountTable) -> Period:
+    """From the first to the last day of a table of counts."""
+    last = counts.times[-1]
+    end = month_start(last.year, last.month + 1) if counts.unit == "month" else last + timedelta(days=1)
+    return Period(counts.times[0], end)
+
+
+def require_answerable(
+    counts: CountTable, covered: Period, period: Period, baselines: Sequence[Baseline], align: Align
+) -> None:
+    """Refuse windows that the records do not cover, and days asked of months."""
+    windows = [("period", period), *(("baseline", w) for b in baselines for w in b.windows)]
+    for name, window in windows:
+        if counts.unit == "month" and not window.is_whole_months:
+            raise QuestionError(
+                f"The {name} {window} is not whole months, and {counts.source} records only the month "
+                f"of each offence. Ask for whole months, for example --period {_mostly(window)}."
+            )
+        if not covered.holds(window):
+            raise QuestionError(
+                f"The {name} {window} is not covered: the records of {counts.source} run from {covered}. "
+                "Ask within those days, or ingest the missing months."
+            )
+    if counts.unit == "month" and align != "windows":
+        raise QuestionError(
+            f"{counts.source} records only the month of each offence, so that days cannot be matched by "
+            f"{align}. Leave out --align, and read the calendar warnings instead."
+        )
+
+
+def _mostly(window: Period) -> str:
+    """The month that the middle of the window lies in."""
+    return f"{window.start + timedelta(days=window.days // 2):%Y-%m}"
+
+
+def outside_total(
+    present: Sequence[str], groups: Mapping[str, OffenceGroup], *, named: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Which of these offence groups are left out of every count?
+
+    Those that are in no total, unless they were asked for by name or nothing else is there.
+    """
+    out = tuple(key for key in present if key in groups and not groups[key].in_total)
+    return () if named or len(out) == len(present) else out
+
+
+def pick_groups(counts: CountTable, keys: Sequence[str]) -> CountTable:
+    """The table of these groups alone."""
+    rows = [counts.groups.index(key) for key in keys]
+    finders = tuple(counts.found_by[row] for row in rows)
+    return replace(counts, groups=tuple(keys), counts=counts.counts[rows], found_by=finders)

@@ -1,0 +1,173 @@
+"""What a reader must know before believing a comparison."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
+from typing import Final
+
+import numpy as np
+
+from becalm.measure.core.background import Background
+from becalm.measure.core.comparison import Comparison, Contrast
+from becalm.measure.core.dispersion import GroupDispersion
+from becalm.measure.core.match import calendar_differences
+from becalm.measure.core.series import label_of
+from becalm.tables.tally import CountTable
+from becalm.terms.coverage import Gap
+from becalm.terms.offence import OffenceGroup
+from becalm.terms.period import Period
+
+HARDLY_ANY: Final = 0.02  # of a usual month: no fall on record went so far
+LEAST_USUAL: Final = 100.0  # records in a usual month, below which chance may empty one
+DAYS_A_MONTH: Final = 365.25 / 12
+
+
+def warnings_of(
+    comparison: Comparison, counts: CountTable, spread: GroupDispersion, background: Background
+) -> tuple[str, ...]:
+    """What must be said beside this comparison?"""
+    return (
+        *_only(comparison, background.groups),
+        *_left_out(comparison, background),
+        *_twice(comparison, background.groups),
+        *_all_unknown(comparison),
+        *_coverage(comparison, background.gaps),
+        *_hardly_begun(comparison, counts),
+        *_without_day(counts),
+        *_lengths(comparison),
+        *_calendar(comparison, counts, background.holidays),
+        *(line for contrast in comparison.against for line in _unmatched(contrast)),
+        *_history(spread),
+        *_police(comparison),
+    )
+
+
+def _only(comparison: Comparison, groups: Mapping[str, OffenceGroup]) -> Iterable[str]:
+    if comparison.offence_groups:
+        named = ", ".join(label_of(key, groups) for key in comparison.offence_groups)
+        yield f"Only these offence groups are counted: {named}."
+
+
+def _left_out(comparison: Comparison, background: Background) -> Iterable[str]:
+    left_out, groups = background.left_out, background.groups
+    if left_out is None:
+        return
+    for g, key in enumerate(left_out.groups):
+        row = dict(zip(left_out.times, left_out.counts[g].tolist(), strict=True))
+        new = _within(row, comparison.period)
+        old = sum(_within(row, window) for window in comparison.baseline.windows)
+        why = groups[key].why_not_in_total if key in groups else ""
+        reason = f" {why[0].upper()}{why[1:].rstrip('.')}." if why else ""
+        yield (
+            f"{label_of(key, groups)} is excluded from every count here "
+            f"({old:,} in the baseline, {new:,} in the period).{reason}"
+        )
+
+
+def _twice(comparison: Comparison, groups: Mapping[str, OffenceGroup]) -> Iterable[str]:
+    """Groups that are in no total may be parts of each other."""
+    keys = [row.group for row in comparison.rows]
+    odd = [label_of(key, groups) for key in keys if key in groups and not groups[key].in_total]
+    if odd and len(keys) > 1:
+        yield f"The total may count twice: {', '.join(odd)} are in no total by themselves. Read the rows."
+
+
+def _within(row: Mapping[date, int], window: Period) -> int:
+    return sum(n for day, n in row.items() if window.start <= day < window.end)
+
+
+def _coverage(comparison: Comparison, gaps: Sequence[Gap]) -> Iterable[str]:
+    windows = (comparison.period, *(w for c in comparison.against for w in c.baseline.windows))
+    touched = {month for window in windows for month in window.months}
+    return (f"Coverage: {gap}" for gap in gaps if gap.month in touched)
+
+
+def _all_unknown(comparison: Comparison) -> Iterable[str]:
+    if [row.group for row in comparison.rows] == ["unknown"]:
+        asked = comparison.by.replace("_", " ")
+        yield (
+            f"No record of {comparison.source} in these windows states the {asked}: "
+            "the table has one row, and it is the total again."
+        )
+
+
+def _hardly_begun(comparison: Comparison, counts: CountTable) -> Iterable[str]:
+    """Windows that hold next to nothing of what the source usually holds: strays from before it began."""
+    usual = usual_month(counts)
+    windows = (comparison.period, *(w for c in comparison.against for w in c.baseline.windows))
+    for window in dict.fromkeys(windows):
+        held = sum(n for day, n in _daily(counts) if window.start <= day < window.end)
+        monthly = held / window.days * DAYS_A_MONTH
+        if usual >= LEAST_USUAL and 0 < monthly < HARDLY_ANY * usual:
+            yield (
+                f"Coverage: {window} holds {held:,} records, where a usual month of {comparison.source} "
+                f"holds about {usual:,.0f}: its records had hardly begun, and a comparison says little."
+            )
+
+
+def usual_month(counts: CountTable) -> float:
+    """How many records are in the month that the middle record falls into?"""
+    months: Counter[str] = Counter()
+    for day, n in _daily(counts):
+        months[f"{day:%Y-%m}"] += n
+    sizes = np.sort(np.array(list(months.values()) or [0]))
+    return float(sizes[np.searchsorted(sizes.cumsum(), sizes.sum() / 2.0)])
+
+
+def _daily(counts: CountTable) -> list[tuple[date, int]]:
+    return list(zip(counts.times, counts.counts.sum(axis=0).tolist(), strict=True))
+
+
+def _without_day(counts: CountTable) -> Iterable[str]:
+    if counts.without_day:
+        yield f"{counts.without_day:,} records carry no day and are not counted here."
+
+
+def _lengths(comparison: Comparison) -> Iterable[str]:
+    for contrast in comparison.against:
+        unlike = [w for w in contrast.baseline.windows if w.days != comparison.period.days]
+        if unlike and comparison.align == "windows":
+            yield (
+                f"The period has {comparison.period.days} days and the baseline {contrast.baseline.label} "
+                f"{', '.join(str(w.days) for w in unlike)}: ratios and percentages are per day, "
+                "counts and differences as recorded."
+            )
+
+
+def _calendar(comparison: Comparison, counts: CountTable, holidays: Mapping[date, str]) -> Iterable[str]:
+    if comparison.align == "holidays":
+        return
+    if counts.unit == "month":
+        remedy = "whole months are counted; where records carry days, --align weekdays matches them"
+    else:
+        remedy = "--align holidays compares only days that match"
+    for note in calendar_differences(
+        comparison.period,
+        comparison.baseline.windows[0],
+        holidays=holidays,
+        weekdays=comparison.align == "windows",
+    ):
+        yield f"Calendar: {note} ({remedy})."
+
+
+def _unmatched(contrast: Contrast) -> Iterable[str]:
+    if contrast.unmatched:
+        days = ", ".join(f"{day:%a} {day}" for day in contrast.unmatched)
+        yield f"Without a partner against {contrast.baseline.label}, left out of both sides: {days}."
+
+
+def _history(spread: GroupDispersion) -> Iterable[str]:
+    if not spread.known:
+        yield (
+            f"Intervals allow for Poisson chance only: there is history of {spread.stretches} {spread.unit} "
+            "outside the compared windows, too few to tell how much these counts vary by themselves. "
+            "Real counts vary more, so true intervals are wider."
+        )
+
+
+def _police(comparison: Comparison) -> Iterable[str]:
+    found = [row.label for row in comparison.rows if row.found_by == "police"]
+    if found:
+        yield f"Found by police, so a measure of police work rather than of harm: {', '.join(found)}."

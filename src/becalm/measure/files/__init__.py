@@ -1,0 +1,1 @@
+"""The formats of a comparison: csv, sentences, charts."""

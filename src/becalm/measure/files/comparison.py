@@ -1,0 +1,96 @@
+"""A comparison as files that other programs read, and as text for a terminal of 80 columns."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from typing import Final
+
+from becalm.measure.core.comparison import ROW_KEYS, Comparison, ComparisonRow
+from becalm.measure.files.sentences import baseline_name, headline, how_sure, old_count, verdict_words
+from becalm.render import number_format as words
+from becalm.render.spreadsheet import harmless
+
+CSV_COLUMNS: Final = ("baseline", *ROW_KEYS, "label", "overdispersion", "notes")
+TEXT_COLUMNS: Final = ("Group", "Before", "Now", "Change", "Interval", "Verdict")
+POLICE_MARK: Final = "†"
+
+
+def comparison_json(comparison: Comparison) -> str:
+    """The comparison under the contract of `becalm measure compare --format json`."""
+    return json.dumps(comparison.as_record(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def comparison_csv(comparison: Comparison) -> str:
+    """Every group against every baseline, one line each, the total first; empty where nothing is given."""
+    out = io.StringIO()
+    rows = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\n")
+    rows.writeheader()
+    for contrast in comparison.against:
+        for row in (contrast.total, *contrast.rows):
+            cells = {**row.as_record(), "notes": "; ".join(row.notes), "baseline": contrast.baseline.label}
+            rows.writerow({key: harmless(value) for key, value in cells.items()})
+    return out.getvalue()
+
+
+def comparison_lines(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    """The groups as lines of a table, under TEXT_COLUMNS."""
+    for row in (comparison.total, *comparison.rows):
+        yield (_name(row), old_count(row.old), words.whole(row.new), *_change(row), _verdict(row, comparison))
+
+
+def side_by_side(comparison: Comparison) -> Iterator[tuple[str, ...]]:
+    """The change of each group against each baseline, under the baselines' labels."""
+    tables = [{row.group: row for row in (c.total, *c.rows)} for c in comparison.against]
+    for row in (comparison.total, *comparison.rows):
+        yield (_name(row), *(_change(table[row.group])[0] for table in tables))
+
+
+def opening(comparison: Comparison) -> tuple[str, str]:
+    """What happened and how sure that is, in two sentences."""
+    return headline(comparison), how_sure(comparison)
+
+
+def small_print(comparison: Comparison) -> Iterator[str]:
+    """What stands under the table: where it comes from, how it was made, what to beware of."""
+    total, level = comparison.total, f"{comparison.level * 100:.3g}%"
+    yield f"Source {comparison.source}, records as of {comparison.as_of}."
+    how = "" if comparison.missing_months else f" Interval: {level}. Total by {total.method}."
+    yield (
+        f"Before: {baseline_name(comparison.baseline)} ({comparison.baseline.alignment}). "
+        f"Now: {words.period(comparison.period)}.{how}"
+    )
+    yield (
+        "Cannot tell: after allowing for the number of groups looked at, chance alone could explain it. "
+        "×: ratio, where the baseline is too small for a percentage."
+    )
+    if any(row.found_by == "police" for row in comparison.rows):
+        yield f"{POLICE_MARK} found by police: a measure of police work."
+    yield from (f"Warning: {warning}" for warning in comparison.warnings)
+
+
+def _name(row: ComparisonRow) -> str:
+    return f"{row.label} {POLICE_MARK}" if row.found_by == "police" and row.group != "total" else row.label
+
+
+def _change(row: ComparisonRow) -> tuple[str, str]:
+    """The change and its interval: in per cent, else as a ratio, else nothing but the difference."""
+    low, high = row.change_low_percent, row.change_high_percent
+    if row.change_percent is not None and low is not None and high is not None:
+        return words.percent(row.change_percent), f"{words.percent(low)} to {words.percent(high)}"
+    if row.ratio is not None:
+        return _times(row.ratio), f"{_times(row.low)} to {_times(row.high)}"
+    if not row.low:
+        return words.NO_VALUE, words.NO_VALUE
+    return words.signed(row.difference), f"{_times(row.low)} or more"
+
+
+def _times(ratio: float) -> str:
+    """The ratio with as many decimals as a reader can use."""
+    return f"×{ratio:.2f}" if ratio < 10 else f"×{ratio:.1f}" if ratio < 100 else f"×{ratio:,.0f}"
+
+
+def _verdict(row: ComparisonRow, comparison: Comparison) -> str:
+    return verdict_words(row, comparison.level)

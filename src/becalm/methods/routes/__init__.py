@@ -1,0 +1,1 @@
+"""Distributions of routes, and their kernels."""

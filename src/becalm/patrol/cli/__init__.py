@@ -1,0 +1,1 @@
+"""The commands of patrol, and how they print."""

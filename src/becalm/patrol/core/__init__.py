@@ -1,0 +1,1 @@
+"""Pure: dosage and units in, frozen plans out."""

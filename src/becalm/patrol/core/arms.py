@@ -1,0 +1,266 @@
+"""Which place is in which arm of the trial on which day? A blocked draw, made before anything is done."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+
+from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
+from becalm.patrol.core.nouns import Arm, PatrolPlace
+from becalm.patrol.core.policy import ArmRule
+from becalm.terms.errors import Fault, PlanError
+
+TRIES = 20_000  # swaps that are tried to shorten runs before the rule is called impossible
+BATCH = 256
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+
+
+@dataclass(frozen=True, slots=True)
+class ArmDay:
+    """The arm of one place on one day. `propensity` is the chance that it had of this arm before the draw."""
+
+    hotspot: str
+    day: date
+    arm: Arm
+    block: str  # area, tercile of harm and weekday: arms are equal within it
+    cluster: str  # neighbours that are drawn together, by the one in their middle
+    propensity: float
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """Somebody did otherwise than the draw said. The place-day stays in its arm for every analysis."""
+
+    hotspot: str
+    day: date
+    gave: Arm
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ArmDraw:
+    """The whole draw, and what limits it."""
+
+    days: tuple[ArmDay, ...]  # by day and hotspot
+    clusters: int
+    split_neighbours: int  # pairs of near places that could not be drawn together
+    notes: tuple[str, ...] = field(default=())
+
+
+def draw_arms(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days: int, key: bytes) -> ArmDraw:
+    """Which arm does each place get on each of these days?
+
+    Places within `neighbour_m` of one with more harm are drawn together with it. Within each block of area,
+    tercile of harm and weekday the arms are as equal as whole numbers allow, in an order that `key` decides;
+    then arms are exchanged within blocks until nobody keeps one for more than `longest_run` days. All steps
+    treat the arms alike, so that each has the same chance everywhere: 1 / number of arms.
+
+    Raises
+    ------
+    PlanError
+        where runs cannot be kept that short.
+    """
+    clusters = cluster_places(places, rule.neighbour_m)
+    cells = _cells(clusters, rule, first, days)
+    numbers = _numbers(sub_key(key, "trial arms"))
+    arms = _dealt(cells, rule, numbers)
+    _shorten_runs(arms, cells, rule, numbers, days)
+    rows = [
+        ArmDay(
+            p.hotspot,
+            first + timedelta(days=d),
+            arms[c, d],
+            cells[c, d],
+            clusters[c][0].hotspot,
+            _chance(rule),
+        )
+        for (c, d) in arms
+        for p in clusters[c]
+    ]
+    split = _split(clusters, rule.neighbour_m)
+    return ArmDraw(
+        days=tuple(sorted(rows, key=lambda r: (r.day, r.hotspot))),
+        clusters=len(clusters),
+        split_neighbours=split,
+        notes=_notes(clusters, split, rule, cells),
+    )
+
+
+def cluster_places(places: Sequence[PatrolPlace], neighbour_m: float) -> tuple[tuple[PatrolPlace, ...], ...]:
+    """Which places are drawn together? The worst one first, then its free neighbours, and so on.
+
+    Clusters are stars, not chains: in a crowded centre a chain of neighbours would be one cluster.
+    """
+    free = sorted(places, key=lambda p: (-p.harm, p.hotspot))
+    made = []
+    while free:
+        middle = free[0]
+        near = [p for p in free if p.area == middle.area and _apart_m(p, middle) <= neighbour_m]
+        made.append(tuple(near))
+        taken = {p.hotspot for p in near}
+        free = [p for p in free if p.hotspot not in taken]
+    return tuple(made)
+
+
+def check_overrides(draw: ArmDraw, overrides: Sequence[Override]) -> float:
+    """Which share of the place-days was overridden? Each stays in its arm.
+
+    Raises
+    ------
+    PlanError
+        with every override that names no place-day of the draw, nobody, or no reason.
+    """
+    known = {(row.hotspot, row.day) for row in draw.days}
+    faults = [fault for o in overrides for fault in _override_faults(o, known)]
+    if faults:
+        raise PlanError(f"{len(faults)} overrides cannot be kept", tuple(faults))
+    return len({(o.hotspot, o.day) for o in overrides}) / len(known) if known else 0.0
+
+
+def _override_faults(override: Override, known: set[tuple[str, date]]) -> Iterator[Fault]:
+    where = f"{override.hotspot} on {override.day}"
+    if (override.hotspot, override.day) not in known:
+        yield Fault(where, "is no place-day of the trial", "name one that was drawn")
+    if len(override.reason.split()) < 2:
+        yield Fault(where, f"gives the reason {override.reason!r}", "write down why, in a sentence")
+    if not override.by.strip():
+        yield Fault(where, "names nobody", "say who decided it")
+
+
+def _chance(rule: ArmRule) -> float:
+    return 1.0 / len(rule.arms)
+
+
+def _apart_m(a: PatrolPlace, b: PatrolPlace) -> float:
+    return math.hypot(a.easting_m - b.easting_m, a.northing_m - b.northing_m)
+
+
+def _cells(
+    clusters: Sequence[Sequence[PatrolPlace]], rule: ArmRule, first: date, days: int
+) -> dict[tuple[int, int], str]:
+    """The block of each cluster on each day."""
+    by_area: dict[str, list[int]] = defaultdict(list)
+    for c, cluster in enumerate(clusters):
+        by_area[cluster[0].area].append(c)
+    names = {}
+    for area, members in by_area.items():
+        for n, c in enumerate(sorted(members, key=lambda c: -sum(p.harm for p in clusters[c]))):
+            tercile = n * rule.terciles // len(members) + 1
+            for d in range(days):
+                weekday = WEEKDAYS[(first + timedelta(days=d)).weekday()]
+                names[c, d] = f"{area}/{tercile}/{weekday}"
+    return dict(sorted(names.items()))
+
+
+def _numbers(key: bytes) -> Iterator[int]:
+    """Endless uniform whole numbers of 64 bits from this key."""
+    batch = 0
+    while True:
+        yield from (int(n) for n in uniform_numbers(sub_key(key, batch), BATCH))
+        batch += 1
+
+
+def _shuffled(items: list[tuple[int, int]], numbers: Iterator[int]) -> list[tuple[int, int]]:
+    for i in range(len(items) - 1, 0, -1):
+        j = next(numbers) % (i + 1)
+        items[i], items[j] = items[j], items[i]
+    return items
+
+
+def _dealt(
+    cells: dict[tuple[int, int], str], rule: ArmRule, numbers: Iterator[int]
+) -> dict[tuple[int, int], Arm]:
+    """Deal the arms out within each block, from a place in their circle that is drawn too."""
+    blocks: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for cell, block in cells.items():
+        blocks[block].append(cell)
+    arms: dict[tuple[int, int], Arm] = {}
+    for members in blocks.values():
+        order = _order(rule, numbers)
+        for n, cell in enumerate(_shuffled(members, numbers)):
+            arms[cell] = order[n % len(order)]
+    return dict(sorted(arms.items()))
+
+
+def _order(rule: ArmRule, numbers: Iterator[int]) -> list[Arm]:
+    """The arms in a drawn order: so that what is left over falls to any of them alike."""
+    left, order = list(rule.arms), list[Arm]()
+    while left:
+        order.append(left.pop(next(numbers) % len(left)))
+    return order
+
+
+def _shorten_runs(
+    arms: dict[tuple[int, int], Arm],
+    cells: dict[tuple[int, int], str],
+    rule: ArmRule,
+    numbers: Iterator[int],
+    days: int,
+) -> None:
+    """Exchange arms within blocks until no run is too long; an exchange may not lengthen another one."""
+    blocks: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for cell, block in cells.items():
+        blocks[block].append(cell)
+    worst = {c: _excess(arms, c, days, rule) for c in {c for c, _ in cells}}
+    for _ in range(TRIES):
+        bad = sorted(c for c, excess in worst.items() if excess)
+        if not bad:
+            return
+        cluster = bad[next(numbers) % len(bad)]
+        one = (cluster, next(numbers) % days)
+        partners = blocks[cells[one]]
+        other = partners[next(numbers) % len(partners)]
+        touched = {one[0], other[0]}
+        before = sum(worst[c] for c in touched)
+        arms[one], arms[other] = arms[other], arms[one]
+        after = {c: _excess(arms, c, days, rule) for c in touched}
+        if sum(after.values()) > before:
+            arms[one], arms[other] = arms[other], arms[one]
+        else:
+            worst.update(after)
+    raise PlanError(
+        f"Runs of at most {rule.longest_run} days in one arm cannot be kept with {len(rule.arms)} arms and "
+        "these places. Raise longest_run in the policy, or take more places or fewer arms."
+    )
+
+
+def _excess(arms: dict[tuple[int, int], Arm], cluster: int, days: int, rule: ArmRule) -> int:
+    """By how many days are this cluster's runs too long?"""
+    excess, run = 0, 1
+    for d in range(1, days):
+        run = run + 1 if arms[cluster, d] == arms[cluster, d - 1] else 1
+        excess += run > rule.longest_run
+    return excess
+
+
+def _split(clusters: Sequence[Sequence[PatrolPlace]], neighbour_m: float) -> int:
+    """Pairs of places that lie near each other and were not drawn together."""
+    flat = [(p, c) for c, cluster in enumerate(clusters) for p in cluster]
+    return sum(
+        _apart_m(p, q) <= neighbour_m for n, (p, c) in enumerate(flat) for q, e in flat[n + 1 :] if c != e
+    )
+
+
+def _notes(
+    clusters: Sequence[Sequence[PatrolPlace]], split: int, rule: ArmRule, cells: dict[tuple[int, int], str]
+) -> tuple[str, ...]:
+    count = sum(map(len, clusters))
+    small = sum(n < len(rule.arms) for n in Counter(cells.values()).values())
+    notes = [
+        f"{count} places in {len(clusters)} clusters; every place-day had the chance "
+        f"1/{len(rule.arms)} of each arm."
+    ]
+    if split:
+        notes.append(
+            f"{split} pairs of places within {rule.neighbour_m:g} m lie in different clusters: "
+            "look for spillover there."
+        )
+    if small:
+        notes.append(
+            f"{small} blocks hold fewer place-days than arms, and cannot be equal within themselves."
+        )
+    return tuple(notes)

@@ -1,0 +1,197 @@
+"""What is each hotspot owed? The list and the policy, as places with their dosage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from becalm.patrol.core.nouns import Base, Dosage, PatrolPlace
+from becalm.patrol.core.policy import DoseRule, PolicyBook, stated_week
+from becalm.terms.errors import Fault, PlanError
+from becalm.terms.hotspot import HotspotList
+
+SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ListedPlace:
+    """A hotspot as the list names it: where it is, how bad, how sure, when."""
+
+    hotspot: str
+    rank: int
+    easting_m: float
+    northing_m: float
+    radius_m: float
+    harm: float  # expected harm of 30 days; expected incidents where one weight holds for all
+    p_top: float = 1.0
+    borough: str = ""
+    profile: tuple[float, ...] | None = None
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DosedPlaces:
+    """The places of a plan, and what whoever signs it must be told."""
+
+    places: tuple[PatrolPlace, ...]
+    notes: tuple[str, ...]
+
+
+def listed_places(found: HotspotList, *, names: Mapping[str, str] | None = None) -> tuple[ListedPlace, ...]:
+    """The list as places: the middle of each, and the circle of its size (of a street: its nominal width)."""
+    return tuple(
+        ListedPlace(
+            hotspot=h.place_id,
+            rank=h.rank,
+            easting_m=h.centre_m[0],
+            northing_m=h.centre_m[1],
+            radius_m=cell_radius_m(math.sqrt(h.area_m2) if h.shape and h.area_m2 else h.cell_m),
+            harm=(h.harm.expected if h.harm and found.rank == "harm" else h.expected).value,
+            p_top=h.p_top,
+            borough=h.borough or "",
+            profile=h.profile,
+            name=(names or {}).get(h.place_id, ""),
+        )
+        for h in found.hotspots
+    )
+
+
+def cell_radius_m(cell_m: float) -> float:
+    """The radius of the circle that is as large as a square cell with this side."""
+    return round(cell_m / math.sqrt(math.pi), 1)
+
+
+def dose_places(
+    listed: Sequence[ListedPlace],
+    book: PolicyBook,
+    *,
+    area_of_borough: Mapping[str, str] | None = None,
+    area_of_base: Sequence[tuple[Base, str]] = (),
+) -> DosedPlaces:
+    """What is each listed place owed by the policy, and which area serves it?
+
+    A place belongs to the area of its borough; one that names no borough, or all where areas name none, to
+    the area of the base nearest by the crow. Places in boroughs of no area are left out, and the notes name
+    them. Where records carry no hours, the policy's own week stands in, and the notes say so.
+
+    Raises
+    ------
+    PlanError
+        where there are no places, or one that no area can serve.
+    """
+    boroughs = area_of_borough or {}
+    outside = [p.borough for p in listed if boroughs and p.borough and p.borough not in boroughs]
+    listed = [p for p in listed if not boroughs or not p.borough or p.borough in boroughs]
+    if not listed:
+        raise PlanError(_nothing_left(outside, boroughs))
+    areas = [_area(place, boroughs, area_of_base) for place in listed]
+    lost = [place for place, area in zip(listed, areas, strict=True) if not area]
+    if lost:
+        raise PlanError(
+            f"{len(lost)} of {len(listed)} hotspots name no borough, so that no patrol area has them. Give "
+            "the city's boundaries with `becalm init --boundaries` and load the records again, or name the "
+            "boroughs in the list.",
+            tuple(_no_area(place) for place in lost[:SHOWN]) if len(lost) < len(listed) else (),
+        )
+    week = stated_week(book)
+    visits = _visits(listed, book.dose)
+    places = tuple(
+        _place(place, area, wanted, book.dose, week)
+        for place, area, wanted in zip(listed, areas, visits, strict=True)
+    )
+    return DosedPlaces(places, _notes(listed, book, outside, by_base=not boroughs))
+
+
+def scale_dosage(places: Sequence[PatrolPlace], share: float) -> tuple[PatrolPlace, ...]:
+    """The same places, each owed this share of its visits and minutes."""
+    return tuple(
+        replace(
+            place,
+            dosage=replace(
+                place.dosage,
+                visits_per_day=place.dosage.visits_per_day * share,
+                minutes_per_day=place.dosage.minutes_per_day * share,
+            ),
+        )
+        for place in places
+    )
+
+
+def _visits(listed: Sequence[ListedPlace], rule: DoseRule) -> list[float]:
+    mean = sum(place.harm for place in listed) / len(listed)
+    order = sorted(range(len(listed)), key=lambda i: (listed[i].rank, listed[i].hotspot))
+    share = {i: (n + 1) / len(listed) for n, i in enumerate(order)}
+    wanted = [_wanted(listed[i], rule, share[i], mean) for i in range(len(listed))]
+    return [min(max(v, rule.least_visits_per_day), rule.most_visits_per_day) for v in wanted]
+
+
+def _wanted(place: ListedPlace, rule: DoseRule, share: float, mean: float) -> float:
+    if rule.by == "harm":
+        ratio = place.harm / mean if mean > 0 else 1.0
+        return float(rule.visits_per_day * ratio**rule.harm_power)
+    if rule.by == "rank":
+        return next(b.visits_per_day for b in rule.bands if share <= b.upto + 1e-9)
+    return next(b.visits_per_day for b in rule.bands if place.p_top >= b.upto)
+
+
+def _place(
+    place: ListedPlace, area: str, visits: float, rule: DoseRule, week: tuple[float, ...]
+) -> PatrolPlace:
+    return PatrolPlace(
+        hotspot=place.hotspot,
+        area=area,
+        easting_m=place.easting_m,
+        northing_m=place.northing_m,
+        radius_m=place.radius_m,
+        harm=place.harm,
+        dosage=Dosage(visits, visits * rule.mean_visit_minutes, rule.low_share, rule.high_share),
+        profile=place.profile or week,
+        gap_minutes=rule.gap_minutes,
+        gap_weight=rule.gap_weight,
+        name=place.name,
+    )
+
+
+def _area(place: ListedPlace, boroughs: Mapping[str, str], bases: Sequence[tuple[Base, str]]) -> str:
+    if place.borough in boroughs:
+        return boroughs[place.borough]
+
+    def away_m(base: Base) -> float:
+        return math.hypot(base.easting_m - place.easting_m, base.northing_m - place.northing_m)
+
+    return min(bases, key=lambda b: (away_m(b[0]), b[0].base))[1] if bases else ""
+
+
+def _no_area(place: ListedPlace) -> Fault:
+    return Fault(place.hotspot, "names no borough", "name its borough")
+
+
+def _nothing_left(outside: Sequence[str], boroughs: Mapping[str, str]) -> str:
+    if not outside:
+        return "There are no hotspots to plan for. Make a list with `becalm find hotspots`."
+    return (
+        f"All {len(outside)} hotspots lie in boroughs of no patrol area ({_counted(outside)}). "
+        f"The units serve {', '.join(sorted(boroughs))}. Add the boroughs to [[areas]]."
+    )
+
+
+def _counted(boroughs: Sequence[str]) -> str:
+    return ", ".join(f"{name} {boroughs.count(name)}" for name in sorted(set(boroughs)))
+
+
+def _notes(
+    listed: Sequence[ListedPlace], book: PolicyBook, outside: Sequence[str], *, by_base: bool
+) -> tuple[str, ...]:
+    untimed = sum(place.profile is None for place in listed)
+    notes = [f"Dosage by {book.dose.by}, policy {book.key} of {book.reviewed_on} by {book.author}."]
+    if outside:
+        notes.append(f"Left out, in boroughs that no area has: {_counted(outside)}.")
+    if untimed:
+        notes.append(
+            f"{untimed} of {len(listed)} places have records without hours, which say nothing about when in "
+            "the week; the policy's own week stands in for them."
+        )
+    if by_base:
+        notes.append("Areas by the base nearest to each place, for no boroughs were given.")
+    return tuple(notes)

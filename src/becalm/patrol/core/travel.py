@@ -1,0 +1,124 @@
+"""How far apart, in minutes? The table by the crow, and the checks that every table passes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from becalm.patrol.core.nouns import Base, Mode, PatrolPlace, UnitShift
+from becalm.patrol.core.policy import Pace
+from becalm.patrol.core.travel_table import TravelTable
+from becalm.terms.errors import Fault, PlanError
+
+Floats = NDArray[np.float64]
+Stops = Mapping[str, tuple[float, float]]
+TOLERANCE_MINUTES = 0.05
+SHOWN = 20
+
+
+def stops_of(places: Sequence[PatrolPlace], bases: Sequence[Base]) -> dict[str, tuple[float, float]]:
+    """Every place that units travel between, by name, in metres: hotspots first, then bases."""
+    stops = {p.hotspot: (p.easting_m, p.northing_m) for p in places}
+    for base in bases:
+        if base.base in stops:
+            raise PlanError(f"{base.base!r} names a base and a hotspot. Rename the base in the units file.")
+        stops[base.base] = (base.easting_m, base.northing_m)
+    return stops
+
+
+def crow_fly_table(stops: Stops, mode: Mode, pace: Pace, *, quantile: float) -> TravelTable:
+    """Travel minutes along straight lines, lengthened by the mode's detour, at its cautious speed.
+
+    minutes = fixed + p80_factor * detour * metres / (kph * 1000 / 60). The table says "crow-fly": rivers
+    and railways are not seen.
+    """
+    points = np.array(list(stops.values()), dtype=np.float64).reshape(-1, 2)
+    metres = np.hypot(*(points[:, None, :] - points[None, :, :]).transpose(2, 0, 1))
+    minutes = pace.fixed_minutes + pace.p80_factor * pace.detour * metres / (pace.kph * 1000 / 60)
+    np.fill_diagonal(minutes, 0.0)
+    return TravelTable(mode, tuple(stops), minutes, quantile, "crow-fly")
+
+
+def broken_triangles(table: TravelTable) -> tuple[Fault, ...]:
+    """Where is a journey longer than one with a stop on the way, which no shortest way can be?
+
+    Each fault names the pair, and the stop by which it is quicker.
+    """
+    shortest = closed_minutes(table)
+    with np.errstate(invalid="ignore"):
+        broken = table.minutes > shortest + TOLERANCE_MINUTES
+    return tuple(_broken(table, shortest, int(i), int(j)) for i, j in np.argwhere(broken)[:SHOWN])
+
+
+def close_triangles(table: TravelTable) -> TravelTable:
+    """The same table with every journey as short as the best way over other stops."""
+    return TravelTable(table.mode, table.stops, closed_minutes(table), table.quantile, table.source)
+
+
+def closed_minutes(table: TravelTable) -> Floats:
+    """The shortest minutes from every stop to every stop over any number of others."""
+    minutes = np.array(table.minutes, dtype=np.float64)
+    np.fill_diagonal(minutes, 0.0)
+    for k in range(len(minutes)):
+        np.minimum(minutes, minutes[:, k, None] + minutes[None, k, :], out=minutes)
+    return minutes
+
+
+def out_of_reach(
+    places: Sequence[PatrolPlace],
+    shifts: Sequence[UnitShift],
+    tables: Mapping[Mode, TravelTable],
+    *,
+    shortest_burst_minutes: float,
+    settle_minutes: float = 0.0,
+) -> tuple[Fault, ...]:
+    """Which places can no unit of their area visit and be back from within its shift? Why not?"""
+    kinds = {(s.area, s.base, s.mode): 0.0 for s in shifts}
+    for s in shifts:
+        key = (s.area, s.base, s.mode)
+        kinds[key] = max(kinds[key], s.hours.minutes - s.meal_minutes)
+    return tuple(
+        fault
+        for place in places
+        for fault in _unreached(place, kinds, tables, shortest_burst_minutes + settle_minutes)
+    )
+
+
+def _unreached(
+    place: PatrolPlace,
+    kinds: Mapping[tuple[str, str, Mode], float],
+    tables: Mapping[Mode, TravelTable],
+    stay_minutes: float,
+) -> list[Fault]:
+    own = [(base, mode, room) for (area, base, mode), room in kinds.items() if area == place.area]
+    if not own:
+        what = f"no unit serves its area {place.area!r}"
+        return [Fault(place.hotspot, what, "add a team for this area, or give the place to another area")]
+    trips = [
+        (_there_and_back(tables[mode], place.hotspot, base) + stay_minutes, room) for base, mode, room in own
+    ]
+    if any(trip <= room for trip, room in trips):
+        return []
+    best = min(trips)
+    if not np.isfinite(best[0]):
+        what = "no way leads from any base of its area there and back"
+        return [Fault(place.hotspot, what, "raise snap_m, mend the streets, or take the place off the list")]
+    what = f"there and back with a visit takes {best[0]:.0f} minutes; the shift leaves {best[1]:.0f}"
+    return [Fault(place.hotspot, what, "serve it from a nearer base or by a faster mode")]
+
+
+def _there_and_back(table: TravelTable, stop: str, base: str) -> float:
+    i, j = table.stops.index(stop), table.stops.index(base)
+    return float(table.minutes[i, j] + table.minutes[j, i])
+
+
+def _broken(table: TravelTable, shortest: Floats, i: int, j: int) -> Fault:
+    through = int(np.argmin(shortest[i] + shortest[:, j] + 1e9 * np.isin(np.arange(len(shortest)), (i, j))))
+    a, b, via = table.stops[i], table.stops[j], table.stops[through]
+    what = (
+        f"{table.minutes[i, j]:.1f} minutes by {table.mode}, but {shortest[i, j]:.1f} over other stops "
+        f"({via} on the way)"
+    )
+    return Fault(f"{a} to {b}", what, "correct the table, or let becalm close it")

@@ -1,0 +1,124 @@
+"""What a unit is told, and what a commander may expect: read from a plan that was made."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+
+from becalm.desk import Desk
+from becalm.desk.audit import leave_mark
+from becalm.patrol.core.nouns import Burst
+from becalm.patrol.core.price import Price, price_list
+from becalm.patrol.desk.seed import PURPOSE
+from becalm.patrol.files.folder import SHEETS, unit_files
+from becalm.patrol.files.plan import PlanDocument
+from becalm.patrol.files.plan_view import PlanPage
+from becalm.patrol.files.read import read_plan
+from becalm.patrol.files.sheet import NEXT
+from becalm.patrol.files.stops import Stop, stops_of, told_when
+from becalm.patrol.files.units import Tour, tours_of
+from becalm.render.folder import require_free, write_folder
+from becalm.terms.errors import PlanError, UsageError
+
+PUBLIC_KEY = b"becalm price list: public, never used for a plan"
+
+
+@dataclass(frozen=True, slots=True)
+class NextBursts:
+    """What a unit does next: at most two bursts of the tour that it is on, or is to begin next."""
+
+    unit: str
+    tour: Tour
+    bursts: tuple[Burst, ...]
+    stops: tuple[Stop, ...]
+    at: datetime
+
+    @property
+    def begun(self) -> bool:
+        """Is the unit on this tour already?"""
+        return self.tour.shift.hours.start <= self.at
+
+
+@dataclass(frozen=True, slots=True)
+class SheetsWritten:
+    """Sheets and calendars of one day."""
+
+    folder: Path
+    files: tuple[str, ...]
+    units: int
+
+
+def next_bursts(path: Path, *, unit: str, at: datetime, ahead: int = NEXT) -> NextBursts:
+    """Where does this unit go next? Never more than two bursts ahead.
+
+    Raises
+    ------
+    PlanError
+        where the unit has no tour at this time or later in the plan.
+    """
+    if not 1 <= ahead <= NEXT:
+        raise UsageError(f"{ahead} bursts ahead cannot be told. Ask for 1 or 2: the rest stays sealed.")
+    plan = read_plan(path)
+    tours = _tours(plan, unit)
+    tour = next((tour for tour in tours if tour.shift.hours.end > at), None)
+    if tour is None:
+        last = tours[-1].shift.hours.end
+        raise PlanError(
+            f"{unit} has no tour after {told_when(at, plan)} in this plan; its last one ends at "
+            f"{told_when(last, plan)} ({plan.request.zone}). Ask the plan of the days that follow."
+        )
+    bursts = tuple(burst for burst in tour.bursts if burst.span.end > at)[:ahead]
+    return NextBursts(unit, tour, bursts, stops_of(plan, bursts), at)
+
+
+def write_sheets(
+    desk: Desk, path: Path, *, day: date, unit: str = "", sealed: bool = False, out: Path | None = None
+) -> SheetsWritten:
+    """Write the sheets and calendars of this day: two bursts a unit, or the whole routes where `sealed`.
+
+    That whole routes were written out is recorded in the ledger first.
+    """
+    plan = read_plan(path)
+    if unit:
+        _tours(plan, unit)
+    files = unit_files(plan, day, sealed=sealed, unit=unit)
+    if len(files) == 1:
+        raise PlanError(f"Nobody is on duty on {day} in this plan. Name one of its days.")
+    base = path if path.is_dir() else path.parent
+    folder = out or base.parent / f"{base.name}-sheets-{day}{'-sealed' if sealed else ''}"
+    require_free(folder, files, kind=SHEETS)
+    if sealed:
+        what = f"whole routes of {unit or 'all units'} on {day}, plan {plan.commitment.get('commitment')}"
+        sums = tuple((name, hashlib.sha256(text.encode()).hexdigest()) for name, text in files.items())
+        leave_mark(desk, "report_published", purpose=PURPOSE, facts={"question": what, "files": sums})
+    write_folder(folder, files, kind=SHEETS)
+    return SheetsWritten(folder, tuple(files), (len(files) - 1) // 2)
+
+
+def forecast_plan(path: Path) -> PlanPage:
+    """What will each place and area get, and what cannot be met?"""
+    return PlanPage(read_plan(path))
+
+
+def price_rules(path: Path, *, area: str = "") -> tuple[str, tuple[Price, ...]]:
+    """What does each rule cost in bits in one area (the one with most tours, if none is named)?
+
+    Plans are drawn with a public key, so that the list tells nothing of the plan itself.
+    """
+    request = read_plan(path).request
+    tours = Counter(shift.area for shift in request.shifts)
+    if area and area not in tours:
+        raise UsageError(f"There is no area {area!r} in this plan. It has: {', '.join(sorted(tours))}.")
+    chosen = area or max(sorted(tours), key=lambda name: tours[name])
+    return chosen, price_list(request, key=PUBLIC_KEY, area=chosen)
+
+
+def _tours(plan: PlanDocument, unit: str) -> tuple[Tour, ...]:
+    known = tours_of(plan)
+    if unit not in known:
+        listed = ", ".join(sorted(known)[:12]) + (", …" if len(known) > 12 else "")
+        raise UsageError(f"There is no unit {unit!r} in this plan. It has: {listed}.")
+    return known[unit]

@@ -1,0 +1,1 @@
+"""The formats of plans, units, travel and visits, in and out."""

@@ -1,0 +1,142 @@
+"""Hotspots from the GeoJSON that `becalm find hotspots --out` writes, or a force's own in the same shape."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import shapely
+from pyproj import Transformer
+from shapely.errors import ShapelyError
+from shapely.geometry.base import BaseGeometry
+
+from becalm.patrol.core.dose import ListedPlace, cell_radius_m
+from becalm.terms.errors import Fault, InputError
+from becalm.terms.hotspot import HOURS_OF_WEEK
+
+
+def read_hotspots(path: Path, *, crs: str) -> tuple[ListedPlace, ...]:
+    """The hotspots in this file, in metres of `crs`.
+
+    A feature needs a geometry (a point or an outline) and a name in `place_id` (or `hotspot`). It may bring
+    `rank`, `expected` (or `harm`), `p_top`, `borough`, `profile` (168 shares), `radius_m` and `name`.
+    Without a rank, places rank by harm.
+
+    Raises InputError with everything that is wrong with the file.
+    """
+    features = _features(path)
+    faults = [
+        fault for at, f in enumerate(features) for fault in _faults(f, f"{path.name}: feature {at + 1}")
+    ]
+    names = [_name(f) for f in features]
+    twice = sorted({n for n in names if n and names.count(n) > 1})
+    faults += [Fault(f"{path.name}: {n}", "is listed more than once", "list each place once") for n in twice]
+    if not features:
+        faults.append(Fault(path.name, "lists no hotspot", "make a list with `becalm find hotspots --out`"))
+    if faults:
+        noun = "fault" if len(faults) == 1 else "faults"
+        raise InputError(f"{path.name} has {len(faults)} {noun}", tuple(faults))
+    harms = [_harm(f) for f in features]
+    order = sorted(range(len(features)), key=lambda i: (-harms[i], names[i]))
+    rank = {i: n + 1 for n, i in enumerate(order)}
+    move = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    return tuple(_listed(f, rank[i], move) for i, f in enumerate(features))
+
+
+def read_outlines(path: Path, *, crs: str) -> dict[str, BaseGeometry]:
+    """The outline of each hotspot in this file that has one (a point has none), in metres of `crs`."""
+    read_hotspots(path, crs=crs)  # all its faults at once
+    move = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    shapes = {_name(f): _in_metres(_shape(f) or shapely.Point(), move) for f in _features(path)}
+    return {name: shape for name, shape in shapes.items() if shape.area > 0}
+
+
+def _in_metres(shape: BaseGeometry, move: Transformer) -> BaseGeometry:
+    return shapely.transform(shape, lambda xy: np.column_stack(move.transform(xy[:, 0], xy[:, 1])))
+
+
+def _features(path: Path) -> list[Mapping[str, Any]]:
+    try:
+        whole = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}. Name a readable GeoJSON file.") from error
+    except ValueError as error:
+        raise InputError(f"{path} is not JSON: {error}. Give GeoJSON.") from error
+    if not isinstance(whole, dict) or not isinstance(whole.get("features"), list):
+        raise InputError(f"{path} is not a GeoJSON FeatureCollection. Give one, in WGS84.")
+    return [f if isinstance(f, dict) else {} for f in whole["features"]]
+
+
+def _faults(feature: Mapping[str, Any], where: str) -> Iterator[Fault]:
+    facts = _facts(feature)
+    if not _name(feature):
+        yield Fault(where, "has no name", "give it a place_id")
+    if _shape(feature) is None:
+        yield Fault(where, "has no usable geometry", "give a Point or an outline in WGS84")
+    profile = facts.get("profile")
+    if profile is not None and not _is_week(profile):
+        yield Fault(where, "has a profile that is no week", f"give {HOURS_OF_WEEK} shares that sum to 1")
+    for key in ("rank", "expected", "harm", "p_top", "radius_m"):
+        value = facts.get(key)
+        if value is not None and not _is_amount(value):
+            yield Fault(where, f"{key} is {value!r:.40}", "give a number of 0 or more")
+
+
+def _is_week(profile: Any) -> bool:
+    right = isinstance(profile, list) and len(profile) == HOURS_OF_WEEK and all(map(_is_amount, profile))
+    return right and math.isclose(sum(profile), 1.0, abs_tol=0.01)
+
+
+def _is_amount(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < math.inf
+
+
+def _facts(feature: Mapping[str, Any]) -> Mapping[str, Any]:
+    facts = feature.get("properties")
+    return facts if isinstance(facts, dict) else {}
+
+
+def _name(feature: Mapping[str, Any]) -> str:
+    facts = _facts(feature)
+    return str(facts.get("place_id") or facts.get("hotspot") or "")
+
+
+def _harm(feature: Mapping[str, Any]) -> float:
+    facts = _facts(feature)
+    return float(facts.get("harm") or facts.get("expected") or 0.0)
+
+
+def _shape(feature: Mapping[str, Any]) -> BaseGeometry | None:
+    try:
+        shape = shapely.from_geojson(json.dumps(feature.get("geometry")))
+    except (ShapelyError, ValueError):
+        return None
+    usable = (
+        shape is not None and not shape.is_empty and bool(np.isfinite(shapely.get_coordinates(shape)).all())
+    )
+    return shape if usable else None
+
+
+def _listed(feature: Mapping[str, Any], by_harm: int, move: Transformer) -> ListedPlace:
+    facts, shape = _facts(feature), _shape(feature) or shapely.Point()
+    outline = _in_metres(shape, move)
+    middle = outline.centroid
+    area_m2 = float(facts.get("area_m2") or outline.area)
+    radius_m = float(facts.get("radius_m") or cell_radius_m(math.sqrt(area_m2)) or 75.0)
+    profile = facts.get("profile")
+    return ListedPlace(
+        hotspot=_name(feature),
+        rank=int(facts.get("rank") or by_harm),
+        easting_m=round(float(middle.x), 1),
+        northing_m=round(float(middle.y), 1),
+        radius_m=radius_m,
+        harm=_harm(feature),
+        p_top=float(facts.get("p_top", 1.0)),
+        borough=str(facts.get("borough") or ""),
+        profile=tuple(p / sum(profile) for p in profile) if profile else None,
+        name=str(facts.get("name") or ""),
+    )

@@ -1,0 +1,235 @@
+"""plan.json: a patrol plan with all that is needed to judge it and make it again; visits.csv beside it.
+
+plan.json is one object; instants are UTC as in 2026-11-22T18:05:00Z, days are civil days of `time_zone`.
+
+============== =====================================================================================
+format         "becalm patrol plan 1"
+version        of becalm, which is part of the commitment
+from, days     the first civil day and how many days are planned
+time_zone      whose days these are
+crs            the coordinate system of eastings and northings, in metres
+policy         the planner's rules, one entry for each of PatrolPolicy
+places         one object a hotspot: hotspot, area, easting_m, northing_m, radius_m, harm, visits_per_day,
+               minutes_per_day, low_share, high_share, profile (168 shares, Monday 00:00 first, local
+               time), gap_minutes, gap_weight, blackouts ([[start, end], …]), arm, name
+arms           [[hotspot, day, arm], …]: what the experiment drew for a place on a day; "off" days are among
+               the place's blackouts as well
+bases          base, easting_m, northing_m
+shifts         one object a unit on a tour: unit, area, day, start, end, base, crew, mode, meal_minutes,
+               meal_window ([start, end] or null for the middle half of the shift), burst_share, pair
+travel         one object a mode: mode, quantile, source, stops (hotspots and bases), minutes (a row for each
+               stop to every stop, null where there is no way)
+owed           visits that places were owed when the plan began, by hotspot (below 0: got too often)
+earlier        [[unit, hotspot, start, end], …]: bursts that stood already and are kept clear of
+law            what was drawn from, in whole numbers: grid, hotspots, hours, lengths, due, gives_visits,
+               gives_minutes
+inputs         where these came from: names of files and tables, with their SHA-256
+inputs_sha256  of the canonical JSON (keys sorted, no spaces) of {from, days, time_zone, crs, policy, places,
+               arms, bases, shifts, travel, owed, earlier, law}
+commitment     commitment, entry (its number in the ledger), area (empty: all), share_sha256 (of an
+               overseer's share, or empty), again (the reason, where it is not the first one for these
+               days), replans (one object each: index, at, reason, and the states that were begun from:
+               unit, free_from, stop, meal_done, on_duty)
+capacity       one object an area, of the dosage before anything gave: area, places, unit_shifts_per_day,
+               open_minutes_per_day, burst_minutes, hop_minutes, possible, possible_low, possible_high and
+               wanted (bursts a day), gives
+notes          what whoever signs the plan was told
+entropy        bits, bound_bits (0: not asked for), ratio and travel_share of the whole plan
+routes         one object a tour: unit, area, day, meal ([start, end] or null), travel_minutes, bits,
+               surprise_bits, replan
+meals          [[unit, start, end], …] as planned
+dosage         one object a place: hotspot, target, expected and drawn visits and minutes, sd_visits
+shortfalls     one object a target that cannot be met: hotspot, by how much, the reason, what would mend it
+visits_sha256  of the bytes of visits.csv
+============== =====================================================================================
+
+visits.csv has one row a burst, in the order of start, unit: unit, hotspot, start, end (UTC), minutes, area,
+day (on which the tour starts), arm.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from becalm.patrol.core.capacity import Capacity
+from becalm.patrol.core.nouns import Burst, UnitShift
+from becalm.patrol.core.request import PatrolPlan, PlaceDosage, PlanRequest, RouteLaw, Shortfall, UnitRoute
+from becalm.patrol.files.inputs import inputs_object, instant, sha256_of_inputs, span_pair
+from becalm.terms.errors import PlanError
+
+FORMAT = "becalm patrol plan 1"
+DECIMALS = 4
+VISIT_COLUMNS = ("unit", "hotspot", "start", "end", "minutes", "area", "day", "arm")
+
+
+@dataclass(frozen=True, slots=True)
+class PlanDocument:
+    """What plan.json and visits.csv hold; `commitment` and `sources` are plain JSON."""
+
+    version: str
+    crs: str
+    request: PlanRequest
+    bursts: tuple[Burst, ...]
+    routes: tuple[UnitRoute, ...]
+    law: RouteLaw
+    dosage: tuple[PlaceDosage, ...]
+    shortfalls: tuple[Shortfall, ...]
+    bits: float
+    bound_bits: float
+    travel_share: float
+    commitment: Mapping[str, Any]
+    sources: Mapping[str, str]
+    capacity: tuple[Mapping[str, Any], ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        plan: PatrolPlan,
+        request: PlanRequest,
+        *,
+        version: str,
+        crs: str,
+        commitment: Mapping[str, Any],
+        sources: Mapping[str, str],
+        capacity: tuple[Mapping[str, Any], ...] = (),
+        notes: tuple[str, ...] = (),
+    ) -> PlanDocument:
+        """What is written of this plan, all but its propensities, which have a file of their own."""
+        return cls(
+            version=version,
+            crs=crs,
+            request=request,
+            bursts=plan.bursts,
+            routes=plan.routes,
+            law=plan.law,
+            dosage=plan.dosage,
+            shortfalls=plan.shortfalls,
+            bits=plan.bits,
+            bound_bits=plan.bound_bits,
+            travel_share=plan.travel_share,
+            commitment=commitment,
+            sources=sources,
+            capacity=capacity,
+            notes=notes,
+        )
+
+    @property
+    def entropy_ratio(self) -> float | None:
+        """How near is the plan to the least predictable one with the same dosage (1: none is better)?"""
+        return self.bits / self.bound_bits if self.bound_bits else None
+
+
+def plan_json(plan: PlanDocument, *, visits: str) -> str:
+    """plan.json, the same bytes for the same plan. `visits` is the text of its visits.csv."""
+    held = inputs_object(plan.request, plan.law, crs=plan.crs)
+    whole = {
+        "format": FORMAT,
+        "version": plan.version,
+        **held,
+        "inputs": dict(sorted(plan.sources.items())),
+        "inputs_sha256": sha256_of_inputs(held),
+        "commitment": dict(plan.commitment),
+        "capacity": [_rounded(row) for row in plan.capacity],
+        "notes": list(plan.notes),
+        "entropy": _entropy(plan),
+        "routes": [_route(route) for route in plan.routes],
+        "meals": [[route.unit, *span_pair(route.meal)] for route in plan.routes if route.meal],
+        "dosage": [_rounded(asdict(dosage)) for dosage in plan.dosage],
+        "shortfalls": [_rounded(asdict(shortfall)) for shortfall in plan.shortfalls],
+        "visits_sha256": hashlib.sha256(visits.encode()).hexdigest(),
+    }
+    lines = [f"{json.dumps(key)}: {_laid_out(value)}" for key, value in whole.items()]
+    return "{\n" + ",\n".join(lines) + "\n}\n"
+
+
+def visits_csv(request: PlanRequest, bursts: Iterable[Burst]) -> str:
+    """visits.csv, the same bytes for the same bursts."""
+    places = {place.hotspot: place for place in request.places}
+    out = io.StringIO()
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(VISIT_COLUMNS)
+    for burst, shift in with_shifts(bursts, request.shifts):
+        place = places[burst.hotspot]
+        arm = request.arms.get((burst.hotspot, shift.day), place.arm)
+        times = (instant(burst.span.start), instant(burst.span.end), f"{burst.span.minutes:.0f}")
+        rows.writerow([burst.unit, burst.hotspot, *times, place.area, shift.day.isoformat(), arm])
+    return out.getvalue()
+
+
+def capacity_rows(capacity: Capacity) -> tuple[dict[str, Any], ...]:
+    """The arithmetic before planning, as plan.json holds it."""
+    return tuple(
+        {
+            "area": area.area,
+            "places": area.places,
+            "unit_shifts_per_day": float(area.unit_shifts_per_day),
+            "open_minutes_per_day": float(area.open_minutes_per_day),
+            "burst_minutes": float(area.burst_minutes),
+            "hop_minutes": float(area.hop_minutes),
+            "possible": float(area.possible_per_day.value),
+            "possible_low": float(area.possible_per_day.low),
+            "possible_high": float(area.possible_per_day.high),
+            "wanted": float(area.wanted_per_day),
+            "gives": list(area.gives),
+        }
+        for area in capacity.areas
+    )
+
+
+def with_shifts(bursts: Iterable[Burst], shifts: Iterable[UnitShift]) -> list[tuple[Burst, UnitShift]]:
+    """Each burst with the tour that it belongs to, in the order of start and unit."""
+    of_unit: dict[str, list[UnitShift]] = {}
+    for shift in shifts:
+        of_unit.setdefault(shift.unit, []).append(shift)
+    ordered = sorted(bursts, key=lambda b: (b.span.start, b.unit))
+    return [(burst, _shift_of(burst, of_unit.get(burst.unit, []))) for burst in ordered]
+
+
+def _shift_of(burst: Burst, own: list[UnitShift]) -> UnitShift:
+    found = next((s for s in own if s.hours.start <= burst.span.start < s.hours.end), None)
+    if found is None:
+        raise PlanError(
+            f"{burst.unit} has a burst at {instant(burst.span.start)}, when it is on no tour. "
+            "Use the plan as becalm wrote it."
+        )
+    return found
+
+
+def _entropy(plan: PlanDocument) -> dict[str, float | None]:
+    figures = {"bits": plan.bits, "bound_bits": plan.bound_bits, "ratio": plan.entropy_ratio}
+    return _rounded({**figures, "travel_share": plan.travel_share})
+
+
+def _route(route: UnitRoute) -> dict[str, Any]:
+    return {
+        "unit": route.unit,
+        "area": route.area,
+        "day": route.day.isoformat(),
+        "meal": span_pair(route.meal) if route.meal else None,
+        "travel_minutes": round(float(route.travel_minutes), 2),
+        "bits": round(float(route.bits), DECIMALS),
+        "surprise_bits": round(float(route.surprise_bits), DECIMALS),
+        "replan": route.replan,
+    }
+
+
+def _rounded(held: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: round(float(v), DECIMALS) if isinstance(v, float) else v for key, v in held.items()}
+
+
+def _laid_out(value: object) -> str:
+    """Compact JSON; a list of lists or objects has one line for each of them."""
+    if isinstance(value, list) and value and isinstance(value[0], list | dict):
+        return "[\n" + ",\n".join(_compact(item) for item in value) + "\n]"
+    return _compact(value)
+
+
+def _compact(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, allow_nan=False)

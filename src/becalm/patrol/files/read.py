@@ -1,0 +1,295 @@
+"""A plan read back from its plan.json and visits.csv, checked at the door."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import math
+from datetime import UTC, date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from becalm.patrol.core.nouns import (
+    Arm,
+    Base,
+    Burst,
+    Dosage,
+    Mode,
+    PatrolPlace,
+    PatrolPolicy,
+    Span,
+    UnitShift,
+)
+from becalm.patrol.core.request import PlaceDosage, PlanRequest, RouteLaw, Shortfall, UnitRoute
+from becalm.patrol.core.travel_table import TravelTable
+from becalm.patrol.files.inputs import inputs_object, sha256_of_inputs
+from becalm.patrol.files.plan import VISIT_COLUMNS, PlanDocument, with_shifts
+from becalm.terms.errors import Fault, InputError, PlanError
+
+Pair = tuple[AwareDatetime, AwareDatetime]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _Place(_Strict):
+    hotspot: str
+    area: str
+    easting_m: Number
+    northing_m: Number
+    radius_m: Number
+    harm: Number
+    visits_per_day: Number
+    minutes_per_day: Number
+    low_share: Number
+    high_share: Number
+    profile: tuple[Number, ...]
+    gap_minutes: int
+    gap_weight: Number
+    blackouts: tuple[Pair, ...]
+    arm: Arm
+    name: str
+
+    def place(self) -> PatrolPlace:
+        held = self.model_dump(exclude={"blackouts"})
+        dosage = Dosage(
+            *(held.pop(name) for name in ("visits_per_day", "minutes_per_day", "low_share", "high_share"))
+        )
+        return PatrolPlace(**held, dosage=dosage, blackouts=tuple(_span(pair) for pair in self.blackouts))
+
+
+class _Base(_Strict):
+    base: str
+    easting_m: Number
+    northing_m: Number
+
+
+class _Shift(_Strict):
+    unit: str
+    area: str
+    day: date
+    start: AwareDatetime
+    end: AwareDatetime
+    base: str
+    crew: int
+    mode: Mode
+    meal_minutes: int
+    meal_window: Pair | None
+    burst_share: Number
+    pair: str
+
+    def shift(self) -> UnitShift:
+        held = self.model_dump(exclude={"start", "end", "meal_window"})
+        window = _span(self.meal_window) if self.meal_window else None
+        return UnitShift(**held, hours=_span((self.start, self.end)), meal_window=window)
+
+
+class _Travel(_Strict):
+    mode: Mode
+    quantile: Number
+    source: Literal["streets", "crow-fly", "given"]
+    stops: tuple[str, ...]
+    minutes: tuple[tuple[Number | None, ...], ...]
+
+    def table(self) -> TravelTable:
+        rows = [[math.inf if minutes is None else minutes for minutes in row] for row in self.minutes]
+        table = np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+        return TravelTable(self.mode, self.stops, table, self.quantile, self.source)
+
+
+class _Dosage(_Strict):
+    hotspot: str
+    target_visits: Number
+    expected_visits: Number
+    visits: int
+    target_minutes: Number
+    expected_minutes: Number
+    minutes: int
+    sd_visits: Number
+
+
+class _Shortfall(_Strict):
+    hotspot: str
+    target_visits: Number
+    expected_visits: Number
+    reason: str
+    remedy: str
+
+
+class _Entropy(_Strict):
+    bits: Number
+    bound_bits: Number
+    ratio: Number | None
+    travel_share: Number
+
+
+class _Route(_Strict):
+    unit: str
+    area: str
+    day: date
+    meal: Pair | None
+    travel_minutes: Number
+    bits: Number
+    surprise_bits: Number
+    replan: int
+
+    def route(self, bursts: tuple[Burst, ...]) -> UnitRoute:
+        held = self.model_dump(exclude={"meal"})
+        return UnitRoute(**held, bursts=bursts, meal=_span(self.meal) if self.meal else None)
+
+
+class _Law(_Strict):
+    grid: int
+    hotspots: tuple[str, ...]
+    hours: tuple[tuple[int, ...], ...]
+    lengths: tuple[tuple[int, ...], ...]
+    due: tuple[int, ...]
+    gives_visits: tuple[int, ...]
+    gives_minutes: tuple[int, ...]
+
+
+class _Plan(_Strict):
+    format: Literal["becalm patrol plan 1"]
+    version: str
+    first_day: date = Field(alias="from")
+    days: int = Field(ge=1)
+    time_zone: str
+    crs: str
+    policy: dict[str, Any]
+    places: tuple[_Place, ...]
+    arms: tuple[tuple[str, date, Arm], ...]
+    bases: tuple[_Base, ...]
+    shifts: tuple[_Shift, ...]
+    travel: tuple[_Travel, ...]
+    owed: dict[str, Number]
+    earlier: tuple[tuple[str, str, AwareDatetime, AwareDatetime], ...]
+    inputs: dict[str, str]
+    inputs_sha256: str
+    commitment: dict[str, Any]
+    capacity: tuple[dict[str, Any], ...]
+    notes: tuple[str, ...]
+    law: _Law
+    entropy: _Entropy
+    routes: tuple[_Route, ...]
+    meals: tuple[tuple[str, AwareDatetime, AwareDatetime], ...]
+    dosage: tuple[_Dosage, ...]
+    shortfalls: tuple[_Shortfall, ...]
+    visits_sha256: str
+
+    def request(self) -> PlanRequest:
+        policy = {**self.policy, "burst_minutes": tuple(self.policy["burst_minutes"])}
+        return PlanRequest(
+            places=tuple(place.place() for place in self.places),
+            shifts=tuple(shift.shift() for shift in self.shifts),
+            bases=tuple(Base(**base.model_dump()) for base in self.bases),
+            travel={table.mode: table.table() for table in self.travel},
+            policy=PatrolPolicy(**policy),
+            first_day=self.first_day,
+            days=self.days,
+            zone=self.time_zone,
+            arms={(hotspot, day): arm for hotspot, day, arm in self.arms},
+            owed=self.owed,
+            earlier=tuple(Burst(unit, place, _span((a, b))) for unit, place, a, b in self.earlier),
+        )
+
+    def document(self, bursts: tuple[Burst, ...]) -> PlanDocument:
+        request = self.request()
+        of_tour: dict[tuple[str, date], list[Burst]] = {}
+        for burst, shift in with_shifts(bursts, request.shifts):
+            of_tour.setdefault((shift.unit, shift.day), []).append(burst)
+        return PlanDocument(
+            version=self.version,
+            crs=self.crs,
+            request=request,
+            bursts=bursts,
+            routes=tuple(r.route(tuple(of_tour.get((r.unit, r.day), ()))) for r in self.routes),
+            law=RouteLaw.from_json(self.law.model_dump()),
+            dosage=tuple(PlaceDosage(**dosage.model_dump()) for dosage in self.dosage),
+            shortfalls=tuple(Shortfall(**shortfall.model_dump()) for shortfall in self.shortfalls),
+            bits=self.entropy.bits,
+            bound_bits=self.entropy.bound_bits,
+            travel_share=self.entropy.travel_share,
+            commitment=self.commitment,
+            sources=self.inputs,
+            capacity=self.capacity,
+            notes=self.notes,
+        )
+
+
+def read_plan(path: Path) -> PlanDocument:
+    """Read a plan from its plan.json (or the folder that holds it) and the visits.csv beside it.
+
+    Raises
+    ------
+    InputError
+        where a file is missing or no plan, or where the inputs or the visits are not those that the plan
+        names by their hashes.
+    """
+    path = path / "plan.json" if path.is_dir() else path
+    return plan_of_texts(_text(path), _text(path.with_name("visits.csv")), where=str(path))
+
+
+def plan_of_texts(plan: str, visits: str, *, where: str) -> PlanDocument:
+    """The plan that these two texts hold."""
+    try:
+        held = _Plan.model_validate_json(plan)
+    except ValidationError as error:
+        raise InputError(
+            f"{where} is no patrol plan: {error.error_count()} faults", _faults(error)
+        ) from error
+    if hashlib.sha256(visits.encode()).hexdigest() != held.visits_sha256:
+        raise InputError(
+            f"visits.csv is not the one that {where} names by its SHA-256 {held.visits_sha256[:12]}…. "
+            "It was altered, or belongs to another plan."
+        )
+    try:
+        document = held.document(_bursts(visits))
+    except (PlanError, ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{where} is no patrol plan: {error}. Use the file as becalm wrote it.") from error
+    if (
+        sha256_of_inputs(inputs_object(document.request, document.law, crs=document.crs))
+        != held.inputs_sha256
+    ):
+        raise InputError(
+            f"The inputs in {where} are not those that its inputs_sha256 {held.inputs_sha256[:12]}… names. "
+            "They were altered after the plan was made."
+        )
+    return document
+
+
+def _bursts(visits: str) -> tuple[Burst, ...]:
+    rows = csv.DictReader(io.StringIO(visits))
+    if tuple(rows.fieldnames or ()) != VISIT_COLUMNS:
+        raise InputError(
+            f"visits.csv has the columns {', '.join(rows.fieldnames or ('none',))}, "
+            f"not {', '.join(VISIT_COLUMNS)}. Use it as becalm wrote it."
+        )
+    return tuple(Burst(row["unit"], row["hotspot"], _span((row["start"], row["end"]))) for row in rows)
+
+
+def _span(pair: tuple[datetime, datetime] | tuple[str, str]) -> Span:
+    start, end = (datetime.fromisoformat(at) if isinstance(at, str) else at for at in pair)
+    return Span(start.astimezone(UTC), end.astimezone(UTC))
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path} cannot be read ({error}). Name the folder that `becalm patrol plan` wrote."
+        ) from error
+
+
+def _faults(error: ValidationError) -> tuple[Fault, ...]:
+    shown = error.errors()[:20]
+    return tuple(
+        Fault(".".join(map(str, e["loc"])) or "the file", e["msg"], "use the file as becalm wrote it")
+        for e in shown
+    )

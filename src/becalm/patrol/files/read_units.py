@@ -1,0 +1,166 @@
+"""Units from TOML: areas, bases, teams by weekday with their starts, absences. All faults come together."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from datetime import date, time
+from importlib.resources import files
+from typing import Literal, get_args
+
+from pydantic import Field, model_validator
+from pyproj import Transformer
+
+from becalm.patrol.core.nouns import Base, Mode
+from becalm.patrol.core.roster import Absence, PatrolArea, Roster, Team
+from becalm.terms.errors import Fault, InputError
+from becalm.workspace.recipes import Source, Strict, check_recipe, did_you_mean
+
+Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
+
+
+class AreaEntry(Strict):
+    """One [[areas]] entry."""
+
+    area: str = Field(min_length=1)
+    boroughs: tuple[str, ...] = ()
+
+
+class BaseEntry(Strict):
+    """One [[bases]] entry: metres of the city, or degrees."""
+
+    base: str = Field(min_length=1)
+    easting_m: float | None = None
+    northing_m: float | None = None
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> BaseEntry:
+        metres = (self.easting_m, self.northing_m)
+        degrees = (self.longitude, self.latitude)
+        given = [pair for pair in (metres, degrees) if None not in pair]
+        if len(given) != 1 or any(None in pair and any(pair) for pair in (metres, degrees)):
+            raise ValueError("a base needs either easting_m and northing_m, or longitude and latitude")
+        return self
+
+
+class TeamEntry(Strict):
+    """One [[teams]] entry: a unit for each of its starts."""
+
+    team: str = Field(min_length=1)
+    area: str
+    base: str
+    mode: Mode = "foot"
+    crew: int = Field(default=2, ge=1, le=30)
+    weekdays: tuple[Weekday, ...] = WEEKDAYS
+    starts: tuple[time, ...] = Field(min_length=1)
+    hours: float = Field(gt=0, le=24)
+    burst_share: float = Field(default=1.0, gt=0, le=1)
+    pair: str = ""
+
+    def terms(self) -> Team:
+        """The team as a term."""
+        days = tuple(WEEKDAYS.index(d) for d in self.weekdays)
+        return Team(**{**self.model_dump(), "weekdays": days})
+
+
+class AbsenceEntry(Strict):
+    """One [[absences]] entry; `until` is excluded."""
+
+    unit: str
+    since: date
+    until: date
+    reason: Literal["sick", "leave", "court", "training", "abstracted", "other"] = "other"
+
+
+class UnitsFile(Strict):
+    """A whole units file."""
+
+    note: str = ""
+    areas: tuple[AreaEntry, ...] = Field(min_length=1)
+    bases: tuple[BaseEntry, ...] = Field(min_length=1)
+    teams: tuple[TeamEntry, ...] = ()
+    absences: tuple[AbsenceEntry, ...] = ()
+
+
+def read_units(source: Source | str, *, crs: str) -> Roster:
+    """The roster in this file, or the shipped one of this name ("westminster"); bases in metres of `crs`.
+
+    Raises InputError with everything that is wrong with the file: unknown areas and bases, names that
+    come twice, a base that lies nowhere, no units at all.
+    """
+    opened = shipped_units(source) if isinstance(source, str) else source
+    entry, faults = check_recipe(opened, UnitsFile)
+    if entry is not None:
+        faults = tuple(_faults(entry, opened.name))
+    if entry is None or faults:
+        noun = "fault" if len(faults) == 1 else "faults"
+        raise InputError(f"The units file {opened.name} has {len(faults)} {noun}", faults)
+    move = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    roster = Roster(
+        areas=tuple(PatrolArea(a.area, a.boroughs) for a in entry.areas),
+        bases=tuple(_base(b, move) for b in entry.bases),
+        teams=tuple(t.terms() for t in entry.teams),
+        absences=tuple(Absence(**a.model_dump()) for a in entry.absences),
+        source=opened.name,
+    )
+    lost = [b for b in roster.bases if not math.isfinite(b.easting_m + b.northing_m)]
+    if lost:
+        found = tuple(Fault(b.base, f"its place cannot be given in {crs}", "correct its place") for b in lost)
+        raise InputError(f"The units file {opened.name} has {len(found)} bases that lie nowhere", found)
+    return roster
+
+
+def shipped_rosters() -> tuple[str, ...]:
+    """The names of the example rosters that come with becalm."""
+    folder = files("becalm.patrol.files") / "policies"
+    return tuple(sorted(f.name[6:-5] for f in folder.iterdir() if f.name.startswith("units_")))
+
+
+def shipped_units(name: str) -> Source:
+    """The example roster of this name that comes with becalm."""
+    if name not in shipped_rosters():
+        known = ", ".join(shipped_rosters())
+        raise InputError(f"becalm ships no roster {name!r}; it has: {known}. Name a file of yours.")
+    return files("becalm.patrol.files") / "policies" / f"units_{name}.toml"
+
+
+def _base(entry: BaseEntry, move: Transformer) -> Base:
+    if entry.longitude is None:
+        return Base(entry.base, float(entry.easting_m or 0.0), float(entry.northing_m or 0.0))
+    easting, northing = move.transform(entry.longitude, entry.latitude)
+    return Base(entry.base, round(float(easting), 1), round(float(northing), 1))
+
+
+def _faults(entry: UnitsFile, file: str) -> Iterator[Fault]:
+    areas, bases = [a.area for a in entry.areas], [b.base for b in entry.bases]
+    yield from _twice("area", areas, file)
+    yield from _twice("base", bases, file)
+    yield from _twice("borough", [b for a in entry.areas for b in a.boroughs], file)
+    teams = [t.terms() for t in entry.teams]
+    units = [t.unit(i) for t in teams for i in range(len(t.starts))]
+    yield from _twice("unit", units, file)
+    if not units:
+        yield Fault(f"{file}: teams", "there are no units", "add [[teams]] with area, base, starts and hours")
+    for team in teams:
+        yield from _unknown(team.area, areas, f"{file}: {team.team}.area", "areas")
+        yield from _unknown(team.base, bases, f"{file}: {team.team}.base", "bases")
+    for absence in entry.absences:
+        yield from _unknown(absence.unit, units, f"{file}: absences", "units")
+        if absence.until <= absence.since:
+            what = f"{absence.unit} is away until {absence.until}, not after {absence.since}"
+            yield Fault(f"{file}: absences", what, "give the first day on which it is back")
+
+
+def _twice(kind: str, names: list[str], file: str) -> Iterator[Fault]:
+    for name in sorted({n for n in names if names.count(n) > 1}):
+        yield Fault(f"{file}: {name}", f"this {kind} is named {names.count(name)} times", "name it once")
+
+
+def _unknown(word: str, known: list[str], where: str, kind: str) -> Iterator[Fault]:
+    if word not in known:
+        yield Fault(
+            where, f"{word!r} is not among the {kind}", f"{did_you_mean(word, known)}add or correct it"
+        )

@@ -1,0 +1,175 @@
+"""Traces and check-ins from CSV. A trace is read, reduced to visits by whoever asked, and forgotten.
+
+Traces: officer (any name of a device or person), at (ISO 8601 with its offset, as in ...Z), and longitude and
+latitude or easting_m and northing_m; unit and accuracy_m where known. Check-ins: unit, hotspot, start, end;
+officers where known.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pv
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+from becalm.patrol.core.traces import CheckIn, Traces
+from becalm.terms.errors import Fault, InputError
+from becalm.workspace.recipes import did_you_mean
+
+Floats = NDArray[np.float64]
+KNOWN = ("officer", "at", "longitude", "latitude", "easting_m", "northing_m", "unit", "accuracy_m")
+CHECK_IN = ("unit", "hotspot", "start", "end")
+NUMBERS = ("longitude", "latitude", "easting_m", "northing_m", "accuracy_m")
+SHOWN = 20
+
+
+def read_traces(paths: Sequence[Path], *, crs: str) -> Traces:
+    """The fixes of these files, in metres of `crs`. Names of officers become numbers and are dropped here.
+
+    Fixes with no place, as devices send indoors, are left out and counted.
+
+    Raises InputError with every fault of every file: columns that are missing, times without an offset.
+    """
+    found, faults = [], list[Fault]()
+    for path in paths:
+        try:
+            found.append(_table(path))
+        except InputError as error:
+            faults += error.faults or (Fault(path.name, error.message, "correct the file"),)
+    if faults:
+        noun = "fault" if len(faults) == 1 else "faults"
+        raise InputError(f"The traces have {len(faults)} {noun}", tuple(faults))
+    if not found:
+        raise InputError("No traces were given. Name a CSV file of fixes.")
+    return _traces(pa.concat_tables(found, promote_options="default"), crs)
+
+
+def read_check_ins(paths: Sequence[Path], *, hotspots: frozenset[str] = frozenset()) -> tuple[CheckIn, ...]:
+    """The check-ins of these files; `hotspots` are those that there are (any, if empty).
+
+    Raises InputError with every fault of every file.
+    """
+    made: list[CheckIn] = []
+    faults: list[Fault] = []
+    for path in paths:
+        for where, row in _rows(path, faults):
+            try:
+                made.append(_check_in(row, hotspots))
+            except ValueError as error:
+                faults.append(Fault(where, str(error), "correct or drop this row"))
+    if faults:
+        noun = "fault" if len(faults) == 1 else "faults"
+        raise InputError(f"The check-ins have {len(faults)} {noun}", tuple(faults[:SHOWN]))
+    return tuple(made)
+
+
+def _table(path: Path) -> pa.Table:
+    times = {"at": pa.timestamp("ms", tz="UTC")}
+    types = {**dict.fromkeys(NUMBERS, pa.float64()), "officer": pa.string(), "unit": pa.string(), **times}
+    try:
+        table = pv.read_csv(path, convert_options=pv.ConvertOptions(column_types=types))
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror or error}") from error
+    except pa.ArrowInvalid as error:
+        what = f"cannot be read as fixes: {str(error).splitlines()[0]}"
+        remedy = "write times as 2026-11-22T18:05:00Z, with their offset, and numbers as 51.5"
+        raise InputError(what, (Fault(path.name, what, remedy),)) from error
+    faults = tuple(_column_faults(table.column_names, path))
+    if faults:
+        raise InputError(f"{path.name} lacks columns", faults)
+    return table.select([name for name in KNOWN if name in table.column_names])
+
+
+def _column_faults(names: Sequence[str], path: Path) -> Iterator[Fault]:
+    needed = ["officer", "at"]
+    needed += ["easting_m", "northing_m"] if "easting_m" in names else ["longitude", "latitude"]
+    for name in needed:
+        if name not in names:
+            near = did_you_mean(name, names)
+            yield Fault(path.name, f"has no column {name!r}", f"{near}name the column so")
+
+
+def _traces(table: pa.Table, crs: str) -> Traces:
+    names = set(table.column_names)
+    if "easting_m" in names:
+        x, y = _floats(table, "easting_m"), _floats(table, "northing_m")
+    else:
+        move = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+        x, y = move.transform(_floats(table, "longitude"), _floats(table, "latitude"))
+    at_s = pc.cast(table["at"], pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64) / 1000.0
+    officer, _ = _numbered(table, "officer")
+    unit, units = _numbered(table, "unit") if "unit" in names else (np.full(len(officer), -1), ())
+    accuracy = _floats(table, "accuracy_m") if "accuracy_m" in names else np.full(len(officer), np.nan)
+    placed = np.isfinite(x) & np.isfinite(y) & np.isfinite(at_s)
+    return Traces(
+        officer=officer[placed],
+        unit=unit[placed],
+        units=units,
+        at_s=at_s[placed],
+        easting_m=np.asarray(x)[placed],
+        northing_m=np.asarray(y)[placed],
+        accuracy_m=accuracy[placed],
+        left_out=(("they tell no place or no time", int((~placed).sum())),),
+    )
+
+
+def _floats(table: pa.Table, name: str) -> Floats:
+    return np.asarray(table[name].to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def _numbered(table: pa.Table, name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+    """Names as numbers in their order; an empty name is -1."""
+    coded = pc.dictionary_encode(table[name].combine_chunks())
+    words = [str(word or "") for word in coded.dictionary.to_pylist()]
+    order = sorted(range(len(words)), key=words.__getitem__)
+    rank = {old: new for new, old in enumerate(i for i in order if words[i])}
+    to = np.array([rank.get(i, -1) for i in range(len(words))] or [-1], dtype=np.int64)
+    indices = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
+    return np.where(indices >= 0, to[indices], -1), tuple(words[i] for i in order if words[i])
+
+
+def _rows(path: Path, faults: list[Fault]) -> list[tuple[str, Mapping[str, Any]]]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            names = reader.fieldnames or ()
+            lost = [name for name in CHECK_IN if name not in names]
+            faults += [
+                Fault(path.name, f"has no column {n!r}", f"{did_you_mean(n, names)}name the column so")
+                for n in lost
+            ]
+            return [] if lost else [(f"{path.name}, row {i}", row) for i, row in enumerate(reader, start=2)]
+    except (OSError, UnicodeDecodeError) as error:
+        faults.append(Fault(path.name, f"cannot be read: {error}", "name a readable CSV file in UTF-8"))
+        return []
+
+
+def _check_in(row: Mapping[str, Any], hotspots: frozenset[str]) -> CheckIn:
+    hotspot = row["hotspot"] or ""
+    if not hotspot or (hotspots and hotspot not in hotspots):
+        raise ValueError(f"{hotspot!r} is no hotspot of the plan")
+    start, end = _instant(row["start"]), _instant(row["end"])
+    if end <= start:
+        raise ValueError(f"ends at {row['end']}, not after its start {row['start']}")
+    officers = row.get("officers") or "1"
+    if not str(officers).isdigit() or int(officers) < 1:
+        raise ValueError(f"has {officers!r} officers")
+    return CheckIn(row["unit"] or "", hotspot, start, end, int(officers))
+
+
+def _instant(text: str | None) -> datetime:
+    try:
+        at = datetime.fromisoformat(text or "")
+    except ValueError:
+        raise ValueError(f"{text!r} is no time; write 2026-11-22T18:05:00Z") from None
+    if at.utcoffset() is None:
+        raise ValueError(f"{text!r} has no offset from UTC; write 2026-11-22T18:05:00Z")
+    return at.astimezone(UTC)

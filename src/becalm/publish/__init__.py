@@ -1,1 +1,0 @@
-"""From frozen answers to pages, charts and files that people open. No arithmetic on the answers."""

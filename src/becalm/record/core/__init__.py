@@ -1,0 +1,1 @@
+"""Pure: entries in, figures out."""

@@ -1,0 +1,76 @@
+"""Putting an entry right: by a later one that takes its place, never by a change of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from becalm.desk import Desk
+from becalm.desk.audit import event_of, leave_mark
+from becalm.ledger.active_entries import WITHDRAWN, what_stands
+from becalm.ledger.event import Entry
+from becalm.ledger.kinds import KINDS
+from becalm.ledger.protocol import Ledger, Written
+from becalm.record.desk.add import read_fact
+from becalm.record.desk.answers import entry_at
+from becalm.terms.errors import UsageError
+
+
+def correct_entry(
+    desk: Desk, seq: int, *, facts: Mapping[str, str], occurred_at: datetime | None = None
+) -> Entry:
+    """Record anew what stands for entry `seq`, with these facts in the place of the former ones.
+
+    Raises
+    ------
+    UsageError
+        where nothing would change, or the entry cannot be corrected.
+    """
+    ledger = desk.open_ledger()
+    latest = _standing(ledger, seq)
+    former = latest.event
+    fields = KINDS[former.kind, former.version].by_name
+    changed = {
+        **former.facts,
+        **{name: read_fact(fields.get(name), name, text) for name, text in facts.items()},
+    }
+    moment = occurred_at or former.occurred_at
+    if changed == dict(former.facts) and moment == former.occurred_at:
+        raise UsageError(f"Entry {seq} says so already. Give what is to change, e.g. --set unit='VSU 2'.")
+    purpose = former.purpose if former.subject else "correction"
+    event = event_of(
+        desk,
+        former.kind,
+        purpose=purpose,
+        facts=changed,
+        occurred_at=moment,
+        subject=former.subject,
+        corrects=seq,
+    )
+    return ledger.append([Written(event)])[0]
+
+
+def withdraw_entry(desk: Desk, seq: int, *, reason: str) -> Entry:
+    """Record that entry `seq` is wrong and that nothing takes its place."""
+    _standing(desk.open_ledger(), seq)
+    return leave_mark(desk, WITHDRAWN, purpose="correction", facts={"reason": reason}, corrects=seq)
+
+
+def _standing(ledger: Ledger, seq: int) -> Entry:
+    """The entry whose facts stand for entry `seq`, where that may be corrected at all."""
+    entry = entry_at(ledger, seq)
+    kind = KINDS.get((entry.event.kind, entry.event.version))
+    if entry.event.corrects is not None:
+        raise UsageError(
+            f"Entry {seq} corrects entry {entry.event.corrects}. Correct that one: it is the first."
+        )
+    if kind is None or kind.corrects != "may":
+        raise UsageError(
+            f"Entry {seq} is {entry.event.kind}, which tells what happened and is not corrected."
+        )
+    (standing,) = what_stands(
+        ledger.entries(after=seq - 1, kinds=(entry.event.kind, WITHDRAWN)), kind=entry.event.kind
+    )[:1]
+    if standing.withdrawn:
+        raise UsageError(f"Entry {seq} was withdrawn. Record what happened as a new entry instead.")
+    return standing.latest

@@ -1,0 +1,1 @@
+"""The formats of logs and definitions, in and out."""

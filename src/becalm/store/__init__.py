@@ -1,1 +1,0 @@
-"""Where records are kept: the Parquet archive, its engines, and the workspace folder."""

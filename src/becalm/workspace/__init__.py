@@ -1,0 +1,1 @@
+"""The folder of one city: becalm.toml, boundaries, streets, recipes."""
