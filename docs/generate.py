@@ -23,7 +23,7 @@ from becalm.app.main import STOPPED, app
 from becalm.ledger.event_schema import FACT_TYPES, Kind
 from becalm.ledger.kinds import ALL_KINDS
 from becalm.tables import schema
-from becalm.terms.errors import ERROR_KINDS
+from becalm.terms import ERROR_KINDS
 from becalm.workspace import config as workspace
 from becalm.workspace.offences import load_offences
 

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from becalm.app.main import app
 from becalm.archive.engines import connect
 from becalm.archive.parquet import ParquetArchive
-from becalm.terms.errors import DependencyError
+from becalm.terms import DependencyError
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -21,7 +21,7 @@ from police_files import STREET, desk_on, make_workspace, street_row, write_csv,
 from typer.testing import CliRunner
 
 from becalm.app.main import app
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 
 BECALM = Path(sys.executable).with_name("becalm")
 

@@ -12,7 +12,7 @@ from becalm.app.main import app, open_desk
 from becalm.measure import compare_periods
 from becalm.methods.rates import rate_p_values
 from becalm.tables.counts import count_published
-from becalm.terms.period import Period, month_start
+from becalm.terms import Period, month_start
 
 pytestmark = pytest.mark.data
 

@@ -20,7 +20,7 @@ from becalm.simulate.offences import OFFENCES
 from becalm.simulate.settings import Settings
 from becalm.simulate.truth import place_months
 from becalm.tables.tally import PlaceCounts
-from becalm.terms.hotspot import HotspotList
+from becalm.terms import HotspotList
 
 CELL_M = 150.0
 GROUPS = ("robbery", "violence_with_injury", "violence_without_injury", "theft_from_the_person")

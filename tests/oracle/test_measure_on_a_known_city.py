@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from becalm.app.main import app
 from becalm.measure import compare_periods
 from becalm.tables.tally import CountTable
-from becalm.terms.period import Period
+from becalm.terms import Period
 
 SIX_WEEKS = timedelta(weeks=6)
 STARTS = [date(2018, 4, 2), date(2018, 11, 5), date(2019, 1, 7), date(2019, 9, 2), date(2020, 3, 30)]

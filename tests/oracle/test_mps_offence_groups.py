@@ -7,7 +7,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from becalm.terms.offence import plain_word
+from becalm.terms import plain_word
 from becalm.workspace.offences import load_offences
 
 KNOWN = {

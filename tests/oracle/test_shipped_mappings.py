@@ -14,7 +14,7 @@ from extracts import context_of, input_file, named
 
 from becalm.ingest.extract.reader import ExtractReader
 from becalm.ingest.reader import Reading
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 
 pytestmark = pytest.mark.data
 

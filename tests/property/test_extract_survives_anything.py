@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from becalm.tables.schema import INCIDENTS
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 
 WHOLE = ROWS.encode()
 SNIPPETS = st.sampled_from(

@@ -18,7 +18,7 @@ from becalm.ingest.inputs import Found, opened
 from becalm.ingest.locate import Locator
 from becalm.ingest.police_uk.reader import PoliceUkReader
 from becalm.ingest.reader import ReadContext, Reading
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 from becalm.workspace.config import read_city
 from becalm.workspace.offences import load_offences
 

@@ -16,8 +16,7 @@ from becalm.measure.core.comparison import CompareSettings
 from becalm.methods.multiplicity import q_values
 from becalm.methods.rates import rate_p_values, rate_ratios
 from becalm.tables.tally import CountTable
-from becalm.terms.errors import UsageError
-from becalm.terms.period import Period, parse_period
+from becalm.terms import Period, UsageError, parse_period
 
 counts = st.integers(0, 10**9)
 dispersions = st.floats(1.0, 200.0)

@@ -8,7 +8,7 @@ import pytest
 from random_patrols import plan_files, random_request
 
 from becalm.patrol.core.check import check_plan
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 
 def judged(seed: int) -> tuple[int, int]:

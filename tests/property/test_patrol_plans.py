@@ -16,7 +16,7 @@ from becalm.patrol.core.nouns import PatrolPolicy, Span
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.replan import Now, replan_bursts, state_of
 from becalm.patrol.core.request import PlanRequest
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -7,8 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from becalm.find import Candidates, Rules, choose_places
-from becalm.terms.errors import QuestionError
-from becalm.terms.selection import PlaceDecision
+from becalm.terms import PlaceDecision, QuestionError
 
 NAMES = ("A", "B")
 SEEDS = st.integers(0, 2**31)

@@ -16,7 +16,7 @@ from becalm.archive.parquet import ParquetArchive
 from becalm.ledger.protocol import Ledger
 from becalm.ledger.store.postgres import PostgresLedger
 from becalm.ledger.store.sqlite import SqliteLedger
-from becalm.terms.errors import DependencyError
+from becalm.terms import DependencyError
 
 MakeLedger = Callable[..., Ledger]
 

@@ -20,8 +20,7 @@ from records import incidents, load, split
 from becalm.archive.intake import open_intake
 from becalm.archive.parquet import ParquetArchive
 from becalm.tables.archive import Part
-from becalm.terms.errors import ArchiveError, ReplayError
-from becalm.terms.intake import RowFault
+from becalm.terms import ArchiveError, ReplayError, RowFault
 
 KILLS = 100
 

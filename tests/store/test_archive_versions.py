@@ -14,7 +14,7 @@ from becalm.archive.parquet import ParquetArchive
 from becalm.tables.archive import Archive
 from becalm.tables.counts import count_incidents
 from becalm.tables.schema import TABLES
-from becalm.terms.errors import ArchiveError, QuestionError
+from becalm.terms import ArchiveError, QuestionError
 
 
 def days(first: str, last: str, **fixed: Any) -> pa.Table:

@@ -13,8 +13,7 @@ import pytest
 import shapely
 from shapely import LineString, MultiPolygon, Point, Polygon, box
 
-from becalm.terms.city import City
-from becalm.terms.errors import InputError, WorkspaceError
+from becalm.terms import City, InputError, WorkspaceError
 from becalm.workspace.boundaries import copy_boundaries, load_boundaries
 from becalm.workspace.config import CityEntry, Config
 from becalm.workspace.new_workspace import make_folder

@@ -25,7 +25,7 @@ from becalm.tables.counts import (
 )
 from becalm.tables.outcomes import with_outcomes
 from becalm.tables.schema import INCIDENTS
-from becalm.terms.period import Period
+from becalm.terms import Period
 
 CELL_M = 150.0
 SOURCES = ("chicago", "police_uk/city-of-london")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from becalm.archive import engines
-from becalm.terms.errors import DependencyError, WorkspaceError
+from becalm.terms import DependencyError, WorkspaceError
 
 
 def test_an_engine_that_does_not_exist_is_refused() -> None:

@@ -14,7 +14,7 @@ from becalm.ledger.event import Checkpoint, Event, Head
 from becalm.ledger.folds import FOLDS
 from becalm.ledger.projection import Fold, fold_entries
 from becalm.ledger.protocol import Ledger, Written
-from becalm.terms.errors import EventError, LedgerError
+from becalm.terms import EventError, LedgerError
 
 MakeLedger = Callable[..., Ledger]
 EMPTY_ROOT = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"

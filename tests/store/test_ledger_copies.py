@@ -13,7 +13,7 @@ from becalm.ledger.event import Checkpoint, Head
 from becalm.ledger.protocol import Written
 from becalm.ledger.store.backup import Backup, back_up, list_backups, read_backup, restore
 from becalm.ledger.store.sqlite import SqliteLedger
-from becalm.terms.errors import LedgerError
+from becalm.terms import LedgerError
 
 Open = Callable[..., SqliteLedger]
 

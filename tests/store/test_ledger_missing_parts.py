@@ -14,7 +14,7 @@ from sqlalchemy import Connection, create_engine, text
 from becalm.ledger.store.schema import bring_up_to_date, upgrade
 from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.ledger.verify import LedgerCopy, verify_ledger
-from becalm.terms.errors import TamperError
+from becalm.terms import TamperError
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from postgres import PROGRAM, Server
 
 from becalm.ledger.protocol import Written
 from becalm.ledger.store.postgres import PostgresLedger
-from becalm.terms.errors import LedgerError
+from becalm.terms import LedgerError
 
 OpenByWire = Callable[..., PostgresLedger]
 

@@ -14,7 +14,7 @@ from sqlalchemy import make_url
 
 from becalm.ledger.protocol import Written
 from becalm.ledger.store.postgres import PostgresLedger
-from becalm.terms.errors import LedgerError, TamperError
+from becalm.terms import LedgerError, TamperError
 
 REST = (
     "recorded_at, occurred_at, kind, version, actor, role, purpose, programme, subject, facts, corrects, "

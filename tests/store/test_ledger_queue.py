@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import pytest
 
 from becalm.ledger.store.queue import GroupCommit, Request
-from becalm.terms.errors import LedgerError
+from becalm.terms import LedgerError
 
 
 class Log:

@@ -23,7 +23,7 @@ from becalm.ledger.protocol import Written
 from becalm.ledger.store.file import LedgerFile
 from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.ledger.store.tables import REVISION, metadata
-from becalm.terms.errors import LedgerError, TamperError
+from becalm.terms import LedgerError, TamperError
 
 SUPPORT = Path(__file__).resolve().parents[1] / "support"
 
@@ -121,7 +121,7 @@ sys.path.insert(0, {support!r})
 from ledgers import SetClock, draw_salt, visit
 from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.ledger.protocol import Written
-from becalm.terms.errors import LedgerError
+from becalm.terms import LedgerError
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 ledger = SqliteLedger(Path({path!r}), now=SetClock(), draw_salt=draw_salt)

@@ -13,11 +13,7 @@ from becalm.find.files.map import Area
 from becalm.measure.core.baseline import Baseline
 from becalm.measure.core.comparison import Comparison, ComparisonRow, Contrast
 from becalm.measure.core.run_up_result import RunUp, RunUpMonth
-from becalm.terms.coverage import Gap
-from becalm.terms.estimate import Estimate
-from becalm.terms.hotspot import BlendPart, Concentration, Hotspot, HotspotList
-from becalm.terms.period import Period
-from becalm.terms.run import RunRecord
+from becalm.terms import BlendPart, Concentration, Estimate, Gap, Hotspot, HotspotList, Period, RunRecord
 
 APRIL_2020 = Period(date(2020, 4, 1), date(2020, 5, 1))
 APRIL_2019 = Period(date(2019, 4, 1), date(2019, 5, 1))

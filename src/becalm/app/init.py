@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from becalm.console.options import Format, FormatOption, desk_of
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 if TYPE_CHECKING:
     from becalm.app.init_desk import WorkspaceMade

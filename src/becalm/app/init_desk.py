@@ -10,7 +10,7 @@ from shlex import quote
 from becalm.desk import Desk
 from becalm.desk.audit import note_configuration
 from becalm.render.number_format import listed
-from becalm.terms.city import City
+from becalm.terms import City
 from becalm.workspace.boundaries import BoundaryCopy, copy_boundaries
 from becalm.workspace.cityfile import require_sound_city
 from becalm.workspace.config import Config, Workspace, read_city

@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from becalm import __version__
 from becalm.app import commands
-from becalm.terms.errors import BecalmError
+from becalm.terms import BecalmError
 
 if TYPE_CHECKING:
     from becalm.desk import Desk

@@ -16,7 +16,7 @@ import ibis
 from ibis import Schema, Table
 from ibis.backends import BaseBackend
 
-from becalm.terms.errors import DependencyError, WorkspaceError
+from becalm.terms import DependencyError, WorkspaceError
 
 ENGINES = ("duckdb", "spark")
 LEAST_JAVA = 17

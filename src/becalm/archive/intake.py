@@ -28,8 +28,7 @@ from becalm.archive.manifest import (
 from becalm.archive.versions import Staged, settle_versions
 from becalm.tables.archive import ArchiveFile, Part
 from becalm.tables.check import arrow_schema, require_schema
-from becalm.terms.errors import ArchiveError
-from becalm.terms.intake import RowFault
+from becalm.terms import ArchiveError, RowFault
 
 STAGING = ".staging"
 LOCK = ".lock"

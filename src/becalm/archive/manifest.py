@@ -15,7 +15,7 @@ from datetime import date
 from pathlib import Path
 
 from becalm.tables.archive import ArchiveFile
-from becalm.terms.errors import ArchiveError
+from becalm.terms import ArchiveError
 
 MANIFEST = "manifest.json"
 FORMAT = 1

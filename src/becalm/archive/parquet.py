@@ -15,7 +15,7 @@ from becalm.archive.intake import open_intake
 from becalm.archive.manifest import MANIFEST, Manifest, current_files, read_manifest, sha256_of
 from becalm.tables.archive import ArchiveFile, Intake
 from becalm.tables.schema import TABLES
-from becalm.terms.errors import ArchiveError, BecalmError, ReplayError
+from becalm.terms import ArchiveError, BecalmError, ReplayError
 
 
 class ParquetArchive:

@@ -11,9 +11,7 @@ from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.run_up_result import RunUp
 from becalm.patrol.files.briefing_part import NO_PATROL, PatrolPart
 from becalm.render import number_format as words
-from becalm.terms.coverage import Gap
-from becalm.terms.hotspot import HotspotList
-from becalm.terms.run import RunRecord
+from becalm.terms import Gap, HotspotList, RunRecord
 
 EVERY_PLACE: Final = (
     "Hotspots: the list holds every place there is, so it chooses nothing and its probabilities say nothing. "

@@ -12,7 +12,7 @@ import typer
 from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_of
 from becalm.measure.cli import By
 from becalm.patrol.cli.first_use import say_first_use
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 if TYPE_CHECKING:
     from becalm.brief.desk.plan import BriefQuestion

@@ -14,7 +14,7 @@ from becalm.measure.files import sentences
 from becalm.measure.files.change_chart import Verdict
 from becalm.render import marks
 from becalm.render.shell import self_contained
-from becalm.terms.band import Band, band_of
+from becalm.terms import Band, band_of
 
 SHOWN = 25  # hotspots in the body of the page; all of them are in the annex
 

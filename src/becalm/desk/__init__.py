@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from becalm.ledger.protocol import Ledger
 from becalm.tables.archive import Archive
-from becalm.terms.errors import LedgerError, PlanError
+from becalm.terms import LedgerError, PlanError
 from becalm.workspace.config import Workspace
 
 if TYPE_CHECKING:

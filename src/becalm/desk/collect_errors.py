@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar, overload
 
-from becalm.terms.errors import BecalmError, Fault
+from becalm.terms import BecalmError, Fault
 
 A = TypeVar("A")
 B = TypeVar("B")

@@ -11,7 +11,7 @@ from becalm.tables.counts import monthly_totals, published_totals
 from becalm.tables.coverage import cut_files, find_gaps, rejected_by_file
 from becalm.tables.sources import Source
 from becalm.tables.tally import MonthlyTotals
-from becalm.terms.coverage import Gap
+from becalm.terms import Gap
 
 _TOTALS = {"incidents": monthly_totals, "published_counts": published_totals}
 

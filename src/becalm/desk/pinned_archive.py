@@ -9,7 +9,7 @@ from datetime import date
 from ibis import Table
 
 from becalm.tables.archive import Archive, ArchiveFile, Intake
-from becalm.terms.errors import ReplayError
+from becalm.terms import ReplayError
 
 
 class PinnedArchive:

@@ -19,8 +19,7 @@ import pyarrow.csv as pa_csv
 
 from becalm.formats.input_file import InputFile
 from becalm.tables.faults import CUT_OFF
-from becalm.terms.errors import Fault, InputError
-from becalm.terms.intake import RowFault
+from becalm.terms import Fault, InputError, RowFault
 
 BLOCK_BYTES = 4 << 20
 HEAD_BYTES = 1 << 16

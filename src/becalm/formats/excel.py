@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from becalm.terms.offence import plain_word
+from becalm.terms import plain_word
 
 EPOCH: Final = date(1899, 12, 30)  # serial 1 is 1900-01-01 for every date after February 1900
 SERIALS: Final = range(366, 73051)  # 1901 to 2099

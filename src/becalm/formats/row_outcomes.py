@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from becalm.formats.sheets import Sheet
-from becalm.terms.intake import RowFate, RowFault
+from becalm.terms import RowFate, RowFault
 
 
 class Fates:

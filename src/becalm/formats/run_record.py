@@ -11,8 +11,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from becalm.terms.errors import Fault, ReplayError
-from becalm.terms.run import Parameter, RunRecord
+from becalm.terms import Fault, Parameter, ReplayError, RunRecord
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 

@@ -28,8 +28,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from becalm.formats.input_file import InputFile
-from becalm.terms.errors import Fault, InputError
-from becalm.terms.intake import RowFault
+from becalm.terms import Fault, InputError, RowFault
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".gz")
 BOOK_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".ods")

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from becalm.terms.intake import RowFate, RowFault
+from becalm.terms import RowFate, RowFault
 
 Rows = NDArray[np.intp]
 MONTH = re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])")

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from becalm.formats.input_file import InputFile
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 
 CHUNK_BYTES = 1 << 20
 JUNK = {"__MACOSX", ".DS_Store", "Thumbs.db", "desktop.ini", ".git", ".gitkeep"}

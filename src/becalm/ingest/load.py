@@ -18,8 +18,7 @@ from becalm.formats.sheets import BOOK_SUFFIXES, columns_of, read_sheet
 from becalm.ingest.inputs import Found, Skipped, opened
 from becalm.ingest.reader import ReadContext, Reader, Reading
 from becalm.tables.faults import REPEATED
-from becalm.terms.errors import DependencyError, Fault, InputError
-from becalm.terms.intake import RowFault
+from becalm.terms import DependencyError, Fault, InputError, RowFault
 
 READERS = "becalm.readers"
 FILES_AT_ONCE = 2

@@ -16,8 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
-from becalm.terms.city import City
-from becalm.terms.errors import InputError
+from becalm.terms import City, InputError
 
 if TYPE_CHECKING:
     from becalm.tables.places import Boundaries

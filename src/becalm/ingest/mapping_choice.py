@@ -12,7 +12,7 @@ from becalm.formats.input_file import InputFile
 from becalm.formats.sheets import BOOK_SUFFIXES, TEXT_SUFFIXES, columns_of
 from becalm.ingest.mapping import Mapping
 from becalm.ingest.reader import ReadContext
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import Source, check_recipe, did_you_mean, recipe_files
 
 

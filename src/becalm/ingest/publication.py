@@ -21,7 +21,7 @@ from becalm.ingest.locate import Located, Locator
 from becalm.ingest.reader import Reading
 from becalm.tables.archive import Part
 from becalm.tables.faults import REPEATED
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 
 _RANK = re.compile(r"\b(police service|police|constabulary|heddlu)\b", re.IGNORECASE)
 

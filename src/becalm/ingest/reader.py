@@ -10,9 +10,7 @@ from typing import Protocol
 from becalm.formats.input_file import InputFile
 from becalm.ingest.locate import Locator
 from becalm.tables.archive import Part
-from becalm.terms.city import City
-from becalm.terms.intake import RowFault
-from becalm.terms.offence import OffenceTable
+from becalm.terms import City, OffenceTable, RowFault
 
 
 @dataclass(frozen=True, slots=True)

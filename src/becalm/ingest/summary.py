@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Sequence
 from itertools import chain
 
-from becalm.terms.intake import FileIntake
+from becalm.terms import FileIntake
 
 _COUNTED = re.compile(r"(?P<rows>\d+) (?P<what>rows .*)")
 NOTES = 3  # of one line of the summary

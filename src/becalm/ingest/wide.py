@@ -21,8 +21,7 @@ from becalm.formats.sheets import Sheet, cell_text, columns_of, read_sheet, refu
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.tables.archive import Part
 from becalm.tables.schema import PUBLISHED_COUNTS
-from becalm.terms.intake import RowFault
-from becalm.terms.offence import OffenceTable, plain_word
+from becalm.terms import OffenceTable, RowFault, plain_word
 from becalm.workspace.offences import offence_table_sha256
 from becalm.workspace.recipes import mend_word
 

@@ -24,7 +24,7 @@ from urllib.request import Request, urlopen
 from becalm.ledger.anchor_sheet import anchor_sheet
 from becalm.ledger.checkpoint import anchor_text, read_anchor
 from becalm.ledger.event import Checkpoint
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 
 SUFFIX: Final = ".anchor.json"
 PATIENCE_SECONDS: Final = 10

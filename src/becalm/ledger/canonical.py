@@ -7,7 +7,7 @@ from json.encoder import encode_basestring as quoted
 from types import MappingProxyType, NoneType
 from typing import Any, Final
 
-from becalm.terms.errors import EventError
+from becalm.terms import EventError
 
 GREATEST: Final = 2**53 - 1  # beyond it, programs that read numbers as doubles disagree
 Plain = str | int | bool | None | Sequence["Plain"] | Mapping[str, "Plain"]

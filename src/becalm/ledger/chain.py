@@ -20,7 +20,7 @@ from typing import Final
 from becalm.ledger.canonical import canonical_json
 from becalm.ledger.event import Entry, Event, Fact
 from becalm.ledger.protocol import StoredRow
-from becalm.terms.errors import EventError, TamperError
+from becalm.terms import EventError, TamperError
 
 ENTRY_TAG: Final = "becalm.entry.1"
 LEDGER_TAG: Final = "becalm.ledger.1"

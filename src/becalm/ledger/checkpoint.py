@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from becalm.ledger.canonical import canonical_json
 from becalm.ledger.chain import instant_text, read_instant
 from becalm.ledger.event import Checkpoint, Head
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 
 CHECKPOINT_TAG: Final = "becalm.checkpoint.1"
 KEY_TAG: Final = "becalm.key.1"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from types import MappingProxyType
 
-from becalm.terms.errors import EventError
+from becalm.terms import EventError
 
 Fact = str | int | bool | None | tuple["Fact", ...]
 

@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from becalm.ledger.checkpoint import key_id
-from becalm.terms.errors import LedgerError
+from becalm.terms import LedgerError
 
 OWNER_ONLY: Final = 0o600
 

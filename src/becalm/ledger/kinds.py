@@ -10,7 +10,7 @@ from becalm.ledger.event import Event
 from becalm.ledger.event_schema import FACT_TYPES, FactField, Kind, fits
 from becalm.ledger.kind_list import ALL_KINDS, KINDS, OUTCOMES, PATROL
 from becalm.ledger.kind_people import ABOUT_PEOPLE, HELP
-from becalm.terms.errors import EventError, Fault
+from becalm.terms import EventError, Fault
 
 __all__ = ["ABOUT_PEOPLE", "ALL_KINDS", "BY_HAND", "KINDS", "Kind", "check_event", "check_events"]
 

@@ -18,7 +18,7 @@ from becalm.ledger.canonical import Plain, canonical_json
 from becalm.ledger.checkpoint import anchor_text
 from becalm.ledger.event import Checkpoint
 from becalm.ledger.protocol import COLUMNS, StoredRow
-from becalm.terms.errors import LedgerError
+from becalm.terms import LedgerError
 
 VERIFIER: Final = "verify_ledger.py"
 FORMAT: Final = "becalm.export.1"

@@ -14,7 +14,7 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Final
 
-from becalm.terms.errors import LedgerError, PlanError
+from becalm.terms import LedgerError, PlanError
 
 OWNER_FILE: Final = 0o600
 OWNER_FOLDER: Final = 0o700

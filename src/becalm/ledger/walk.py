@@ -19,7 +19,7 @@ from becalm.ledger.chain import ENTRY_TAG, first_link
 from becalm.ledger.event import Head
 from becalm.ledger.merkle import NO_PEAKS, grow, peaks_root
 from becalm.ledger.protocol import StoredRow
-from becalm.terms.errors import EventError
+from becalm.terms import EventError
 
 CHUNK: Final = 500
 OPENING: Final = f'["{ENTRY_TAG}",'.encode()  # of what a row is hashed over

@@ -17,9 +17,7 @@ from becalm.measure.core.comparison import CompareSettings, Comparison
 from becalm.tables.counts import CountTable, Grouping, Unit, count_incidents, count_published
 from becalm.tables.public_holidays import public_holidays
 from becalm.tables.sources import Source, choose_source
-from becalm.terms.errors import UsageError
-from becalm.terms.offence import OffenceGroup, groups_by_key
-from becalm.terms.period import Period, needs_days, parse_period
+from becalm.terms import OffenceGroup, Period, UsageError, groups_by_key, needs_days, parse_period
 from becalm.workspace.offences import load_offences
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from becalm.methods.neighbour_sums import ListedNeighbours
 from becalm.methods.place_smoothing import Smoother, lay_smoother
-from becalm.terms.place_kind import PlaceKind
+from becalm.terms import PlaceKind
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 RECORD = "run.json"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from becalm.render import svg
-from becalm.terms.band import Band
+from becalm.terms import Band
 
 
 def fall(x: float, y: float, size: float = 6.0) -> Markup:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from becalm.console.options import Format, FormatOption
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 if TYPE_CHECKING:
     from becalm.simulate.write import Written

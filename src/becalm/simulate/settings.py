@@ -7,7 +7,7 @@ from datetime import date
 from itertools import pairwise
 from typing import Literal
 
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 EffectKind = Literal["none", "patrol", "displacement"]
 

@@ -26,7 +26,7 @@ from becalm.simulate.extract import extract_table
 from becalm.simulate.police_uk import PublicRecords, publish
 from becalm.simulate.write_land import write_land
 from becalm.simulate.write_truth import write_truth
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 
 THREADS: Final = 2
 PLAIN: Final = pc.WriteOptions(include_header=False, quoting_style="none", batch_size=65_536)

@@ -14,7 +14,7 @@ from typing import Protocol
 import pyarrow as pa
 from ibis import Table
 
-from becalm.terms.intake import RowFault
+from becalm.terms import RowFault
 
 
 @dataclass(frozen=True, slots=True)

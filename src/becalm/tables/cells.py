@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from becalm.tables.hours import COLUMNS, HourPolicy, HourWeights, hours_of, weigh_hours
 from becalm.tables.tally import FRESH_DAYS, HourCounts, PlaceCounts
 from becalm.tables.totals import months_between, scope_of
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 HOURS = 168
 LEAST_M = 1e-3  # below it, the numbers of cells are beyond what an engine can count

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from becalm.tables import schema as declared
-from becalm.terms.errors import ArchiveError, Fault
+from becalm.terms import ArchiveError, Fault
 
 VOCABULARIES: Final[Mapping[str, Mapping[str, tuple[str, ...]]]] = {
     "incidents": {

@@ -28,8 +28,7 @@ from becalm.tables.totals import (
     published_totals,
     scope_of,
 )
-from becalm.terms.errors import QuestionError
-from becalm.terms.period import Period
+from becalm.terms import Period, QuestionError
 
 __all__ = [
     "CountTable",

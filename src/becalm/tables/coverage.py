@@ -17,7 +17,7 @@ from becalm.tables.archive import ArchiveFile
 from becalm.tables.faults import CUT_OFF, REPEATED
 from becalm.tables.tally import MonthlyTotals
 from becalm.tables.totals import first_of, last_of
-from becalm.terms.coverage import Gap
+from becalm.terms import Gap
 
 SIDE = 3  # months on either side that a month is compared with
 LOW_SHARE = 0.6  # of what its neighbours lead one to expect

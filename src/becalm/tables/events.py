@@ -11,7 +11,7 @@ from ibis import Table
 from numpy.typing import NDArray
 
 from becalm.tables.totals import scope_of
-from becalm.terms.errors import QuestionError
+from becalm.terms import QuestionError
 
 
 @dataclass(frozen=True, slots=True)

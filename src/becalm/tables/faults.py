@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ibis import Table
 
-from becalm.terms.intake import RowFault
+from becalm.terms import RowFault
 
 REPEATED = "the whole row repeats an earlier one"
 """Why a row is rejected that loses nothing: the earlier one was loaded."""

@@ -7,9 +7,7 @@ from datetime import date, timedelta
 
 from becalm.tables.tally import MonthlyTotals
 from becalm.tables.totals import last_of
-from becalm.terms.coverage import Gap
-from becalm.terms.errors import QuestionError
-from becalm.terms.period import Period
+from becalm.terms import Gap, Period, QuestionError
 
 
 def newest_whole_month(totals: MonthlyTotals, gaps: Sequence[Gap] = ()) -> str:

@@ -7,7 +7,7 @@ from datetime import date
 
 import holidays
 
-from becalm.terms.errors import WorkspaceError
+from becalm.terms import WorkspaceError
 
 
 def public_holidays(calendar: str, years: Iterable[int]) -> Mapping[date, str]:

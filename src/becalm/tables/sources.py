@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from becalm.tables.archive import ArchiveFile
-from becalm.terms.errors import QuestionError, UsageError
+from becalm.terms import QuestionError, UsageError
 
 COUNTED = ("incidents", "published_counts")
 

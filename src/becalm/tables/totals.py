@@ -11,7 +11,7 @@ import numpy as np
 from ibis import Table
 
 from becalm.tables.tally import MonthlyTotals
-from becalm.terms.errors import QuestionError
+from becalm.terms import QuestionError
 
 Row = dict[str, Any]  # a row of a query's answer
 

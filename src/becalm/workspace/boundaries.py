@@ -16,8 +16,7 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from becalm.tables.places import Boundaries
-from becalm.terms.city import City
-from becalm.terms.errors import Fault, InputError, WorkspaceError
+from becalm.terms import City, Fault, InputError, WorkspaceError
 from becalm.workspace.config import Workspace
 
 if TYPE_CHECKING:

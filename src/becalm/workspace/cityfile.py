@@ -8,7 +8,7 @@ from holidays import list_supported_countries
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from becalm.terms.errors import Fault, WorkspaceError
+from becalm.terms import Fault, WorkspaceError
 from becalm.workspace.config import CityEntry
 
 

@@ -31,8 +31,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from becalm.terms.city import Borough, City
-from becalm.terms.errors import Fault, WorkspaceError
+from becalm.terms import Borough, City, Fault, WorkspaceError
 
 CONFIG = "becalm.toml"
 EXAMPLES: Final = {

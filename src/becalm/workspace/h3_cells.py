@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
-from becalm.terms.errors import DependencyError, UsageError
+from becalm.terms import DependencyError, UsageError
 
 Floats = NDArray[np.float64]
 Shapes = NDArray[np.object_]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from becalm.terms.errors import WorkspaceError
+from becalm.terms import WorkspaceError
 from becalm.workspace.config import CONFIG, Config, Workspace, write_config
 
 

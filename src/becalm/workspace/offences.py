@@ -13,8 +13,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from becalm.terms.errors import Fault, WorkspaceError
-from becalm.terms.offence import FoundBy, OffenceGroup, OffenceTable, plain_word
+from becalm.terms import Fault, FoundBy, OffenceGroup, OffenceTable, WorkspaceError, plain_word
 from becalm.workspace.recipes import Strict, check_recipe, recipe_files
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]

@@ -13,7 +13,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
 
-from becalm.terms.errors import Fault
+from becalm.terms import Fault
 
 
 class Strict(BaseModel):

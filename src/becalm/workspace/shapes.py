@@ -15,7 +15,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 from shapely.errors import GEOSException
 
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 
 FORMATS = (".geojson", ".json", ".gpkg", ".shp", ".fgb", ".gml", ".kml")
 AREAS = ("Polygon", "MultiPolygon")

@@ -14,7 +14,7 @@ from pyproj import Transformer
 from pyproj.exceptions import CRSError
 from shapely.errors import ShapelyError
 
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 from becalm.workspace.streets import read_raw
 from becalm.workspace.streets_graphml import RawStreets
 

@@ -15,7 +15,7 @@ from pyproj import Transformer
 from pyproj.exceptions import CRSError
 
 from becalm.tables.street_network import StreetNetwork
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 from becalm.workspace.streets_geojson import read_geojson
 from becalm.workspace.streets_graphml import RawStreets, read_graphml
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 from typing import IO, Any
 
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 from becalm.workspace.streets_graphml import WGS84, Collected, RawStreets
 
 DECIMALS = 7  # of a degree: points nearer than a centimetre are one

@@ -10,7 +10,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 
 WGS84 = "EPSG:4326"
 YES = ("true", "yes", "1", "-1", "reverse")

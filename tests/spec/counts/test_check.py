@@ -10,7 +10,7 @@ from records import incidents, published
 
 from becalm.tables.check import arrow_schema, check_table
 from becalm.tables.schema import TABLES
-from becalm.terms.errors import ArchiveError
+from becalm.terms import ArchiveError
 
 
 def set_column(rows: pa.Table, name: str, values: list[object]) -> pa.Table:

@@ -12,8 +12,7 @@ import pytest
 from records import incidents, published
 
 from becalm.tables.counts import CountTable, count_incidents, count_places, count_published, hour_profiles
-from becalm.terms.errors import QuestionError, UsageError
-from becalm.terms.period import Period
+from becalm.terms import Period, QuestionError, UsageError
 
 APRIL = Period(date(2020, 4, 1), date(2020, 5, 1))
 

@@ -20,7 +20,7 @@ from becalm.tables.archive import ArchiveFile
 from becalm.tables.counts import MonthlyTotals, monthly_totals, months_between
 from becalm.tables.coverage import find_gaps, gaps_within, rejected_by_file
 from becalm.tables.faults import REPEATED
-from becalm.terms.coverage import Gap
+from becalm.terms import Gap
 
 
 def series(counts: Mapping[str, int] | list[int], first: str = "2019-01") -> MonthlyTotals:

@@ -14,8 +14,7 @@ from becalm.find.core.baselines import _season as season
 from becalm.find.core.place_panel import lay_ground
 from becalm.find.core.settings import FindSettings
 from becalm.methods.search_curve import search_curve, search_order
-from becalm.terms.errors import QuestionError, UsageError
-from becalm.terms.estimate import Estimate
+from becalm.terms import Estimate, QuestionError, UsageError
 
 SMALL = FindSettings(count=20)
 

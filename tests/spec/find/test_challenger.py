@@ -14,8 +14,7 @@ from becalm.find.core.challenger import beats_the_blend, challenger, verdict_on
 from becalm.find.core.place_panel import lay_ground
 from becalm.find.core.plugin import NamedFinder, past_of
 from becalm.find.core.settings import FindSettings
-from becalm.terms.errors import DependencyError
-from becalm.terms.estimate import Estimate
+from becalm.terms import DependencyError, Estimate
 
 SMALL = FindSettings(count=20)
 

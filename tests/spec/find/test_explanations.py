@@ -21,7 +21,7 @@ from becalm.find.core.rules import Rules
 from becalm.find.core.settings import FindSettings
 from becalm.methods.place_set import PlaceSet
 from becalm.tables.events import EventPoints
-from becalm.terms.errors import QuestionError, UsageError
+from becalm.terms import QuestionError, UsageError
 
 SETTINGS = FindSettings(count=5)
 SIDE = 20

@@ -15,9 +15,7 @@ from becalm.find.core.plugin import NamedFinder, count_12
 from becalm.find.core.rules import Rules
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
-from becalm.terms.errors import QuestionError, UsageError
-from becalm.terms.harm import GroupWeight, GroupWeights
-from becalm.terms.selection import PlaceDecision
+from becalm.terms import GroupWeight, GroupWeights, PlaceDecision, QuestionError, UsageError
 
 BOTH = Targets(("robbery", "violence"), (), ("drugs",))
 SMALL = FindSettings(count=12, draws=300)

@@ -19,8 +19,7 @@ from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.settings import FindSettings
 from becalm.find.files.hotspots import hotspots_csv, hotspots_geojson, write_hotspots
 from becalm.tables.tally import HourCounts
-from becalm.terms.errors import UsageError
-from becalm.terms.run import RunRecord
+from becalm.terms import RunRecord, UsageError
 
 PROPERTIES = [
     "rank",

@@ -13,8 +13,7 @@ from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.select import select_separated
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import choose_targets, merge_groups
-from becalm.terms.errors import InputError, QuestionError, UsageError
-from becalm.terms.offence import OffenceGroup
+from becalm.terms import InputError, OffenceGroup, QuestionError, UsageError
 
 SMALL = FindSettings(count=10, draws=400)
 

@@ -13,8 +13,7 @@ from made_places import true_rates
 from becalm.find import FindSettings, Rules, Targets, counts_from_points, find_hotspots
 from becalm.find.files.frames import hotspots_frame
 from becalm.find.files.read_frames import area_from_frame, counts_from_frame
-from becalm.terms.errors import InputError, QuestionError
-from becalm.terms.selection import PlaceDecision
+from becalm.terms import InputError, PlaceDecision, QuestionError
 
 SIDE_M = 150.0
 

@@ -11,8 +11,7 @@ import pytest
 from becalm.find import Candidates, Rules, choose_places, read_hours
 from becalm.find.files.read_rules import read_list_rules
 from becalm.find.files.rules_in_words import weighed_in_words
-from becalm.terms.errors import InputError, QuestionError, UsageError
-from becalm.terms.selection import DayHours, PlaceDecision
+from becalm.terms import DayHours, InputError, PlaceDecision, QuestionError, UsageError
 
 NAMES = ("North", "South")
 ALONG_A_ROAD = Candidates(

@@ -15,7 +15,7 @@ from becalm.find.desk.units import UnitChoice, fit_unit
 from becalm.methods.lattices import Lattice
 from becalm.methods.point_spacing import displaced_sums, point_spacing
 from becalm.tables.spots import MovedPoints
-from becalm.terms.errors import QuestionError, UsageError
+from becalm.terms import QuestionError, UsageError
 
 
 def snapped(step: float = 120.0, *, moved: float = 1.0) -> MovedPoints:

@@ -13,7 +13,7 @@ from becalm.find.core.place_kinds import leave_out, own_places, street_places, t
 from becalm.find.core.place_panel import lay_ground
 from becalm.find.core.settings import FindSettings
 from becalm.methods.lattices import Lattice
-from becalm.terms.errors import InputError, QuestionError
+from becalm.terms import InputError, QuestionError
 from becalm.workspace.own_places import read_land, read_own_areas
 from becalm.workspace.street_lines import read_street_lines
 

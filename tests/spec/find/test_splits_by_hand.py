@@ -15,7 +15,7 @@ from becalm.find.core.place_kinds import land_places
 from becalm.find.core.splits import Split, halves_line, honour_splits, outline_of, parts_of
 from becalm.find.files.splits import load_splits, read_drawn_parts, read_line, save_splits
 from becalm.methods.place_set import PlaceSet
-from becalm.terms.errors import InputError, UsageError, WorkspaceError
+from becalm.terms import InputError, UsageError, WorkspaceError
 
 CRS = "EPSG:27700"
 WEST, SOUTH = 530_000.0, 180_000.0

@@ -15,7 +15,7 @@ from becalm.find.core.place_panel import lay_ground
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.too_many import MOST_CELLS, refuse_too_many_cells
 from becalm.methods.lattices import Lattice
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 TOWN = (400_000.0, 300_000.0, 410_000.0, 310_000.0)
 

@@ -12,7 +12,7 @@ import pytest
 from police_files import STREET, Station, station, street_row, write_csv, write_street
 
 from becalm.ingest import inputs, load
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 
 NAME = "2020-04-city-of-london-street.csv"
 

@@ -10,7 +10,7 @@ from extracts import MAPPING, ROWS, context_of, input_file, named
 from becalm.formats.input_file import InputFile
 from becalm.ingest.mapping_choice import choose_mapping, shipped_mappings
 from becalm.ingest.reader import ReadContext
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 from becalm.workspace.config import shipped_cities
 from becalm.workspace.offences import load_offences
 

@@ -15,7 +15,7 @@ from becalm.formats.input_file import InputFile
 from becalm.ingest.load import load_readers
 from becalm.ingest.reader import ReadContext, Reader, Reading
 from becalm.tables.schema import TABLES
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 from becalm.workspace.config import shipped_cities
 
 EXTRACT = (

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from becalm.find.files.harm_index import load_harm_index
-from becalm.terms.errors import QuestionError, WorkspaceError
-from becalm.terms.harm import Harm
+from becalm.terms import Harm, QuestionError, WorkspaceError
 
 OTHER = """
 key = "css"

@@ -22,8 +22,7 @@ from becalm.ingest.desk.load import Progress, list_rejects
 from becalm.ingest.load import load_readers
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.ingest.summary import LINES, summarise
-from becalm.terms.errors import InputError
-from becalm.terms.intake import FileIntake
+from becalm.terms import FileIntake, InputError
 from becalm.workspace.config import open_workspace
 
 CHICAGO = "\n".join(

@@ -10,8 +10,7 @@ import shapely
 
 from becalm.ingest.locate import Locator, distinct_points
 from becalm.tables.places import Boundaries
-from becalm.terms.city import City
-from becalm.terms.errors import InputError
+from becalm.terms import City, InputError
 from becalm.workspace.config import read_city
 
 LONDON = read_city("london").city()

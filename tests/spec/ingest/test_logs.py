@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from becalm.record.files.logs import Log, read_log
-from becalm.terms.errors import InputError, UsageError
+from becalm.terms import InputError, UsageError
 from becalm.workspace.config import read_city
 
 LONDON = read_city("london").city()

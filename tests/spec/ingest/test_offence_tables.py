@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from becalm.terms.errors import WorkspaceError
-from becalm.terms.offence import plain_word
+from becalm.terms import WorkspaceError, plain_word
 from becalm.workspace.offences import load_offences, offence_table_sha256
 
 OWN = """

@@ -19,7 +19,7 @@ from police_files import (
     write_street,
 )
 
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from becalm.ingest.desk.mapping import mapping_name, propose_mapping
 from becalm.ingest.extract.reader import ExtractReader
 from becalm.ingest.mapping_choice import choose_mapping
 from becalm.ingest.propose.mapping import Proposal, propose
-from becalm.terms.errors import InputError, UsageError
+from becalm.terms import InputError, UsageError
 
 SETTLED = re.compile(r"^doubts = \[.*?^\]\n|^doubts = \[.*?\]\n", re.MULTILINE | re.DOTALL)
 

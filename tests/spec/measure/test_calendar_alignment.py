@@ -15,8 +15,7 @@ from becalm.methods.calendar import easter_sunday, weekday_counts
 from becalm.tables.counts import count_incidents
 from becalm.tables.public_holidays import public_holidays
 from becalm.tables.tally import CountTable
-from becalm.terms.errors import QuestionError, WorkspaceError
-from becalm.terms.period import Period
+from becalm.terms import Period, QuestionError, WorkspaceError
 
 ENGLAND = public_holidays("GB-ENG", range(2018, 2023))
 

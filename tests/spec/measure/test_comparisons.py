@@ -14,10 +14,7 @@ from becalm.measure.core.comparison import CompareSettings, Comparison
 from becalm.measure.files.comparison import comparison_lines
 from becalm.measure.files.sentences import headline, how_sure
 from becalm.tables.counts import CountTable, count_incidents
-from becalm.terms.coverage import Gap
-from becalm.terms.errors import QuestionError
-from becalm.terms.offence import OffenceGroup
-from becalm.terms.period import Period, parse_period
+from becalm.terms import Gap, OffenceGroup, Period, QuestionError, parse_period
 
 APRIL_2020, APRIL_2019, APRIL_2018 = (Period(date(y, 4, 1), date(y, 5, 1)) for y in (2020, 2019, 2018))
 

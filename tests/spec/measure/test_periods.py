@@ -7,8 +7,7 @@ from datetime import date
 import pytest
 
 from becalm.measure.core.baseline import choose_baselines, parse_baseline, usual_baselines
-from becalm.terms.errors import UsageError
-from becalm.terms.period import Period, needs_days, parse_period
+from becalm.terms import Period, UsageError, needs_days, parse_period
 
 LAST = date(2020, 5, 31)
 

@@ -15,7 +15,7 @@ from becalm.patrol.files.inputs import inputs_object
 from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
 from becalm.patrol.files.read import read_plan
 from becalm.patrol.files.read_policy import SHIPPED, load_policy
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 
 TEXT = (Path(__file__).parents[3] / "src" / "becalm" / "ingest" / "patrol" / SHIPPED).read_text("utf-8")
 

@@ -18,7 +18,7 @@ from becalm.patrol.core.certificate import AttackSettings
 from becalm.patrol.core.dead_zone import longest_dead_zone
 from becalm.patrol.core.visits import VisitLog, midnights_s
 from becalm.patrol.files.visit_log import VisitColumns, read_visit_log
-from becalm.terms.errors import QuestionError
+from becalm.terms import QuestionError
 
 SETTINGS = AttackSettings(train_days=14, test_days=7)
 LOG = chance_log(hotspots=6, days=21, per_day=5, seed=5)

@@ -13,7 +13,7 @@ from becalm.ledger.event import Entry, Event, Fact
 from becalm.ledger.kinds import check_event
 from becalm.patrol.core.commitment import Secret, commitment_of, require_share, sampling_key, seed_mark
 from becalm.patrol.core.seeds import KINDS, SeedAudit, audit_seeds
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 INPUTS = "aa" * 32
 NOW = datetime(2020, 5, 10, tzinfo=UTC)

@@ -18,7 +18,7 @@ from becalm.patrol.core.roster import Absence, changed_nights, expand_shifts
 from becalm.patrol.files.hotspot_file import read_hotspots, read_outlines
 from becalm.patrol.files.read_policy import load_policy
 from becalm.patrol.files.read_units import read_units
-from becalm.terms.errors import InputError, PlanError
+from becalm.terms import InputError, PlanError
 
 UNITS = """
 [[areas]]

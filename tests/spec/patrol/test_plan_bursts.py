@@ -16,7 +16,7 @@ from becalm.patrol.core.price import price_list
 from becalm.patrol.core.replan import Now, UnitState, replan_bursts, state_of
 from becalm.patrol.core.request import PatrolPlan, PlanRequest, RouteLaw
 from becalm.patrol.core.stagger import advise_staggered_starts
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 WEEK = [date(2025, 6, 2) + timedelta(days=d) for d in range(7)]
 

@@ -14,7 +14,7 @@ import pytest
 from becalm.patrol.files.inputs import INPUTS
 from becalm.patrol.files.plan import plan_json, visits_csv
 from becalm.patrol.files.read import read_plan
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 
 
 @pytest.fixture

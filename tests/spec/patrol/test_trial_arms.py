@@ -12,7 +12,7 @@ from patrols import first_day, place, policy
 
 from becalm.patrol.core.arms import Override, check_overrides, cluster_places, draw_arms
 from becalm.patrol.core.power import power_of, trial_power
-from becalm.terms.errors import PlanError, QuestionError
+from becalm.terms import PlanError, QuestionError
 
 RULE = policy().arms
 KEY = bytes(range(32))

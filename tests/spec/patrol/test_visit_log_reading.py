@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from becalm.patrol.files.visit_log import VisitColumns, read_visit_log
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 
 ROWS = (
     ("High St, corner", "2026-01-02T10:00:00Z", "2026-01-02T10:15:00Z"),

@@ -25,7 +25,7 @@ from becalm.patrol.core.travel import (
 from becalm.patrol.core.travel_table import TravelTable
 from becalm.patrol.files.travel_file import read_travel
 from becalm.tables.street_network import StreetNetwork
-from becalm.terms.errors import InputError, PlanError
+from becalm.terms import InputError, PlanError
 from becalm.workspace.streets import read_streets
 
 PACES = policy().paces

@@ -18,7 +18,7 @@ from becalm.patrol.files.auditor import propensities_csv
 from becalm.patrol.files.calendar import unit_calendar
 from becalm.patrol.files.folder import dosage_geojson, plan_files, unit_files
 from becalm.patrol.files.units import file_names, tours_of
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 PLAN = patrol_plans.document()
 

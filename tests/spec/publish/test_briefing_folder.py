@@ -11,7 +11,7 @@ import pytest
 
 from becalm.formats.run_record import read_record, record_json
 from becalm.render.folder import write_folder
-from becalm.terms.errors import ReplayError, UsageError
+from becalm.terms import ReplayError, UsageError
 
 FILES = {"index.html": "<p>é</p>\n", "run.json": "{}\n"}
 

@@ -17,7 +17,7 @@ from becalm.measure.files.change_chart import ChangeRow, change_chart
 from becalm.measure.files.series_chart import SeriesPoint, series_chart
 from becalm.render.scale import Scale, round_ticks
 from becalm.tables.tally import PlaceCounts
-from becalm.terms.band import Band, band_of
+from becalm.terms import Band, band_of
 
 
 def row(change: float | None, low: float | None, high: float | None, **other: object) -> ChangeRow:

@@ -21,7 +21,7 @@ from becalm.ledger.anchors import Post, kept_anchors, newest_anchors, send_ancho
 from becalm.ledger.checkpoint import anchor_text, is_signed, read_anchor, signed_bytes
 from becalm.ledger.event import Checkpoint, Head
 from becalm.ledger.keys import SigningKey, new_key, read_key, write_key
-from becalm.terms.errors import InputError, LedgerError
+from becalm.terms import InputError, LedgerError
 
 KEY = new_key()
 

@@ -11,7 +11,7 @@ import pytest
 from becalm.ledger.canonical import canonical_json
 from becalm.ledger.chain import commitment_of, entry_of, first_link, link_entry, row_hash, row_of
 from becalm.ledger.event import Entry, Event
-from becalm.terms.errors import EventError, TamperError
+from becalm.terms import EventError, TamperError
 
 NOON = datetime(2020, 4, 7, 12, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ import pytest
 from entries import A_HASH, event
 
 from becalm.ledger.kinds import ALL_KINDS, KINDS, check_event, check_events
-from becalm.terms.errors import EventError
+from becalm.terms import EventError
 
 NOW = datetime(2020, 5, 1, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from becalm.simulate.geography import crosses
 from becalm.simulate.names import BOROUGHS
 from becalm.simulate.settings import Effect, Settings
 from becalm.simulate.snap import build_map_points, to_wgs84
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 
 def test_the_city_has_1600_square_kilometres_in_32_boroughs_of_12_command_units() -> None:

@@ -12,8 +12,7 @@ from becalm.brief.desk.weekly import BriefingMade, brief, default_folder, publis
 from becalm.desk import Desk
 from becalm.find.desk.override import require_overrides
 from becalm.formats.run_record import read_record
-from becalm.terms.errors import ReplayError
-from becalm.terms.run import RunRecord
+from becalm.terms import ReplayError, RunRecord
 
 
 @dataclass(frozen=True, slots=True)

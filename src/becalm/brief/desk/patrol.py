@@ -20,8 +20,7 @@ from becalm.patrol.files.auditor import sha256_of_text
 from becalm.patrol.files.briefing_part import PatrolPart
 from becalm.patrol.files.plan import PlanDocument, visits_csv
 from becalm.patrol.files.read import plan_of_texts
-from becalm.terms.errors import InputError, PlanError, ReplayError, UsageError
-from becalm.terms.run import RunRecord
+from becalm.terms import InputError, PlanError, ReplayError, RunRecord, UsageError
 from becalm.workspace.patrol_files import UNITS
 
 PLAN = "patrol/plan.json"

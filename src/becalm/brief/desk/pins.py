@@ -14,7 +14,7 @@ from becalm.desk import Desk
 from becalm.find.desk.override import PIN as OVERRIDE
 from becalm.find.desk.override import override_pins
 from becalm.find.files.splits import splits_path
-from becalm.terms.errors import ReplayError
+from becalm.terms import ReplayError
 from becalm.workspace.config import CONFIG, Workspace
 
 ARCHIVE = "archive/"

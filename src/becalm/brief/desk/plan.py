@@ -16,8 +16,7 @@ from becalm.tables.archive import ArchiveFile
 from becalm.tables.newest import newest_whole_month
 from becalm.tables.sources import Source, choose_source
 from becalm.tables.tally import Grouping
-from becalm.terms.errors import ReplayError, UsageError
-from becalm.terms.run import Parameter
+from becalm.terms import Parameter, ReplayError, UsageError
 from becalm.workspace.config import BriefEntry
 
 NO_SOURCE = "none"

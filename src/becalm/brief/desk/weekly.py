@@ -39,10 +39,7 @@ from becalm.tables.counts import CountTable, count_incidents, count_places, coun
 from becalm.tables.coverage import gaps_within
 from becalm.tables.newest import last_whole_month
 from becalm.tables.sources import Source, choose_source
-from becalm.terms.coverage import Gap
-from becalm.terms.errors import QuestionError
-from becalm.terms.offence import OffenceGroup, groups_by_key
-from becalm.terms.run import RunRecord
+from becalm.terms import Gap, OffenceGroup, QuestionError, RunRecord, groups_by_key
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.offences import load_offences
 

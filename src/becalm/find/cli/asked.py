@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from becalm.console.options import Format, FormatOption, WorkspaceOption
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 if TYPE_CHECKING:
     from becalm.find.desk.hotspots import FindQuestion

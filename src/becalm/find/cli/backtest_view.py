@@ -11,7 +11,7 @@ from becalm.console.screen import console as on_screen
 from becalm.console.screen import is_narrow, say, show_table
 from becalm.find.cli.view import WIDE_ONLY, amount_of, noun_of
 from becalm.find.desk.hotspots import BacktestDone
-from becalm.terms.hotspot import LEAST_FOR_VERDICT, Backtest, BacktestRow
+from becalm.terms import LEAST_FOR_VERDICT, Backtest, BacktestRow
 
 ROW_FIELDS = (
     "method",

@@ -16,7 +16,7 @@ from becalm.console.options import Format
 from becalm.console.screen import console as on_screen
 from becalm.console.screen import say, show_table
 from becalm.find.core.explanation import ClusterMap, NearRepeats, Outbreaks, RepeatBand
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 SHOWN = 20
 

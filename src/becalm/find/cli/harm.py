@@ -13,7 +13,7 @@ from becalm.find.cli.rules import AskedOfList
 
 if TYPE_CHECKING:
     from becalm.find.desk.hotspots import FindQuestion
-    from becalm.terms.hotspot import Hotspot, HotspotList
+    from becalm.terms import Hotspot, HotspotList
 
 
 class RankBy(Enum):

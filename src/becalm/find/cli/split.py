@@ -11,7 +11,7 @@ import typer
 from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_of
 from becalm.console.shared_options import with_options
 from becalm.find.cli.units import AskedOfPlaces
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 
 class Halves(StrEnum):

@@ -16,9 +16,7 @@ from becalm.console.screen import is_narrow, say, show_table
 from becalm.find.cli.harm import HARM_HEADINGS, harm_cells, lines_of_harm
 from becalm.find.cli.rules_view import lines_of_rules
 from becalm.find.desk.hotspots import HotspotsFound
-from becalm.terms.band import Band, band_of
-from becalm.terms.hotspot import HOURS_OF_WEEK, Hotspot, HotspotList, PeakHours
-from becalm.terms.place_kind import PlaceKind
+from becalm.terms import HOURS_OF_WEEK, Band, Hotspot, HotspotList, PeakHours, PlaceKind, band_of
 
 SHOWN = 20
 HARM_NEEDS = 155  # columns of the screen for a table with all that is said of harm

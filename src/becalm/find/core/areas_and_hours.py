@@ -11,8 +11,7 @@ from becalm.find.core.place_facts import PlaceFacts
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.week_profile import HOURS_OF_WEEK, week_profiles
-from becalm.terms.errors import QuestionError
-from becalm.terms.selection import DayHours
+from becalm.terms import DayHours, QuestionError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

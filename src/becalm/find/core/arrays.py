@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from becalm.tables.tally import PlaceCounts
 from becalm.tables.totals import months_between
-from becalm.terms.errors import Fault, InputError, QuestionError
+from becalm.terms import Fault, InputError, QuestionError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

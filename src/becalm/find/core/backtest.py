@@ -21,9 +21,7 @@ from becalm.methods.bootstrap import Interval, mean_interval, paired_interval, r
 from becalm.methods.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
-from becalm.terms.errors import QuestionError, UsageError
-from becalm.terms.estimate import Estimate
-from becalm.terms.hotspot import LEAST_FOR_VERDICT, Backtest, BacktestRow
+from becalm.terms import LEAST_FOR_VERDICT, Backtest, BacktestRow, Estimate, QuestionError, UsageError
 
 LEVEL = 0.95
 ROUNDS = 4000

@@ -26,8 +26,7 @@ from becalm.methods.drift import Scatter, fit_scatter
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
-from becalm.terms.estimate import Estimate
-from becalm.terms.placement import Laying
+from becalm.terms import Estimate, Laying
 
 Floats = NDArray[np.float64]
 WATCHED_MONTHS = 12

@@ -16,7 +16,7 @@ from becalm.methods.boxes import float_boxes
 from becalm.methods.lattices import LEAST_M2, land_of
 from becalm.methods.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
-from becalm.terms.errors import QuestionError
+from becalm.terms import QuestionError
 
 Floats = NDArray[np.float64]
 Shapes = NDArray[np.object_]

@@ -10,8 +10,7 @@ from becalm.find.core.plugin import OWN, PastCounts
 from becalm.find.core.settings import FindSettings
 from becalm.methods.boosted_counts import foretell_counts
 from becalm.methods.ewma import memories
-from becalm.terms.errors import DependencyError
-from becalm.terms.hotspot import Backtest
+from becalm.terms import Backtest, DependencyError
 
 Floats = NDArray[np.float64]
 NAME = "challenger"

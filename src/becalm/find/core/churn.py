@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from becalm.find.core.expected_counts import Score, score_places
 from becalm.find.core.place_panel import Ground
 from becalm.find.core.settings import FindSettings
-from becalm.terms.hotspot import Churn
+from becalm.terms import Churn
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

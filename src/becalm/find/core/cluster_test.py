@@ -23,7 +23,7 @@ from becalm.methods.local_association import QUADRANTS, getis_ord, local_moran, 
 from becalm.methods.multiplicity import Adjustment, adjust
 from becalm.methods.neighbour_sums import Neighbours
 from becalm.methods.place_set import PlaceSet
-from becalm.terms.errors import QuestionError, UsageError
+from becalm.terms import QuestionError, UsageError
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.float64]

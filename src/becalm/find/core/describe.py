@@ -9,8 +9,7 @@ import numpy as np
 
 from becalm.methods.week_profile import busiest_hours, week_profiles
 from becalm.tables.tally import HourCounts
-from becalm.terms.estimate import Estimate
-from becalm.terms.hotspot import Hotspot, HotspotList, PeakHours
+from becalm.terms import Estimate, Hotspot, HotspotList, PeakHours
 
 Key = tuple[int, int]
 PEAK_HOURS = 4

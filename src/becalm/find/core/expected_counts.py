@@ -20,8 +20,7 @@ from becalm.methods.blend import GammaPosterior, GammaPrior, fit_prior, update
 from becalm.methods.ewma import choose_half_life, fading, forecast_total, half_age, kish_factor, memories
 from becalm.methods.mixture import fit_mixture
 from becalm.methods.series import CountSeries
-from becalm.terms.errors import QuestionError
-from becalm.terms.hotspot import BlendPart
+from becalm.terms import BlendPart, QuestionError
 
 Floats = NDArray[np.float64]
 LEAST_EVEN_SHARE = 1e-3

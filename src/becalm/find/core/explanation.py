@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-from becalm.terms.place_kind import PlaceKind
+from becalm.terms import PlaceKind
 
 Step = Literal["month", "week", "day"]
 History = Literal["persistent", "emerging", "former", "sporadic", "never"]

@@ -14,7 +14,7 @@ from becalm.find.core.place_panel import Ground
 from becalm.find.core.settings import FindSettings
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.drift import Scatter, fit_scatter, widen
-from becalm.terms.hotspot import BlendPart
+from becalm.terms import BlendPart
 
 SCATTER_MONTHS = 12
 CONTENDERS = 8  # times as many places as are listed: among these the order is decided

@@ -17,8 +17,7 @@ from becalm.find.core.targets import Targets
 from becalm.methods.blend import GammaPosterior, weighted_sum
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
-from becalm.terms.harm import GroupWeight, GroupWeights
-from becalm.terms.harm_rank import FEW_EVENTS, GroupInHarm, HarmBasis, HarmPart
+from becalm.terms import FEW_EVENTS, GroupInHarm, GroupWeight, GroupWeights, HarmBasis, HarmPart
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

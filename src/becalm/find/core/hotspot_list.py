@@ -18,9 +18,7 @@ from becalm.methods.blend import GammaPosterior
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.ranks import RankCertainty
-from becalm.terms.estimate import Estimate
-from becalm.terms.harm_rank import PlaceHarm
-from becalm.terms.hotspot import Hotspot, PlaceShape
+from becalm.terms import Estimate, Hotspot, PlaceHarm, PlaceShape
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

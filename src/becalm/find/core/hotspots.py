@@ -30,9 +30,7 @@ from becalm.methods.place_set import PlaceSet
 from becalm.methods.ranks import draw_rates, rank_certainty
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
-from becalm.terms.errors import UsageError
-from becalm.terms.harm_rank import HarmBasis
-from becalm.terms.hotspot import Concentration, HotspotList
+from becalm.terms import Concentration, HarmBasis, HotspotList, UsageError
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]

@@ -14,7 +14,7 @@ from becalm.methods.place_set import PlaceSet
 from becalm.methods.point_spacing import displaced_sums, point_spacing, weighted_median
 from becalm.tables.spots import MovedPoints
 from becalm.tables.tally import PlaceCounts
-from becalm.terms.errors import QuestionError
+from becalm.terms import QuestionError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

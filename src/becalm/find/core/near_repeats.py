@@ -10,7 +10,7 @@ import numpy as np
 from becalm.find.core.explanation import NearRepeats, RepeatBand
 from becalm.methods.near_repeat import Distance, NearRepeatTable, near_repeats
 from becalm.tables.events import EventPoints
-from becalm.terms.errors import QuestionError, UsageError
+from becalm.terms import QuestionError, UsageError
 
 LEAST_EVENTS: Final = 30
 EPOCH: Final = date(1970, 1, 1)

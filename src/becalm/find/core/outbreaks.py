@@ -15,7 +15,7 @@ from becalm.find.core.place_panel import Ground, days_of
 from becalm.methods.grid import CellGrid, to_cells
 from becalm.methods.scan import Cylinder, scan
 from becalm.tables.events import EventPoints
-from becalm.terms.errors import QuestionError, UsageError
+from becalm.terms import QuestionError, UsageError
 
 LEAST_INCIDENTS: Final = 30
 EPOCH: Final = date(1970, 1, 1)

@@ -16,8 +16,7 @@ from becalm.methods.lattices import LEAST_M2, Lattice, clip_tiles, land_of
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.segments import LEAST_M, between_junctions
 from becalm.tables.point_counts import PointCounts
-from becalm.terms.errors import InputError, QuestionError
-from becalm.terms.place_kind import PlaceKind
+from becalm.terms import InputError, PlaceKind, QuestionError
 
 Shapes = NDArray[np.object_]
 Floats = NDArray[np.float64]

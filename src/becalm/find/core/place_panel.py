@@ -19,9 +19,7 @@ from becalm.methods.place_set import PlaceSet
 from becalm.methods.series import CountSeries, make_series
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
-from becalm.terms.errors import InputError, QuestionError
-from becalm.terms.hotspot import EXPECTED_DAYS
-from becalm.terms.place_kind import PlaceKind
+from becalm.terms import EXPECTED_DAYS, InputError, PlaceKind, QuestionError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

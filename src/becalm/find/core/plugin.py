@@ -16,7 +16,7 @@ from becalm.find.core.place_panel import Ground
 from becalm.find.core.settings import FindSettings
 from becalm.methods.ewma import memories
 from becalm.methods.series import CountSeries
-from becalm.terms.errors import QuestionError
+from becalm.terms import QuestionError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

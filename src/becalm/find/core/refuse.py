@@ -8,7 +8,7 @@ import numpy as np
 
 from becalm.find.core.rules import Rules
 from becalm.methods.subset import SubsetProblem, most_in_group
-from becalm.terms.errors import Fault, QuestionError
+from becalm.terms import Fault, QuestionError
 
 
 def refuse_impossible(problem: SubsetProblem, rules: Rules, named: Mapping[str, int]) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from becalm.find.core.rules import Rules
 from becalm.methods.subset import SubsetProblem, best_subset
-from becalm.terms.selection import PlaceDecision, RuleKind, RulePrice
+from becalm.terms import PlaceDecision, RuleKind, RulePrice
 
 Loosened = tuple[RuleKind, str, str, Rules | None, Rules | None]
 """Kind, rule and unit in words, the rules with this one relaxed by one unit, and those without it."""

@@ -11,8 +11,7 @@ from types import MappingProxyType
 from becalm.find.core.harm import HarmAsked
 from becalm.find.core.place_facts import PlaceFacts
 from becalm.find.core.settings import FindSettings
-from becalm.terms.errors import Fault, UsageError
-from becalm.terms.selection import DayHours, PlaceDecision
+from becalm.terms import DayHours, Fault, PlaceDecision, UsageError
 
 NONE: Mapping[str, int] = MappingProxyType({})
 DAY, NIGHT = DayHours(7, 19), DayHours(19, 7)

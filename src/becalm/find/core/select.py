@@ -13,8 +13,7 @@ from becalm.find.core.refuse import refuse_impossible
 from becalm.find.core.rule_prices import named_rule, price_rules
 from becalm.find.core.rules import Rules
 from becalm.methods.subset import SubsetProblem, best_subset
-from becalm.terms.errors import Fault, QuestionError, UsageError
-from becalm.terms.selection import RulePrice, Selection, WeighedDecision
+from becalm.terms import Fault, QuestionError, RulePrice, Selection, UsageError, WeighedDecision
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 
 @dataclass(frozen=True, slots=True)

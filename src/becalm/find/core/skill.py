@@ -16,7 +16,7 @@ from becalm.find.core.settings import FindSettings
 from becalm.methods.mixture import fit_mixture
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.search_curve import SearchCurve, search_curve, search_order
-from becalm.terms.hotspot import ExpectedAndSeen
+from becalm.terms import ExpectedAndSeen
 
 Floats = NDArray[np.float64]
 HISTORY_MONTHS = 12

@@ -16,7 +16,7 @@ from shapely.ops import split as cut_along
 from becalm.methods.lattices import LEAST_M2, land_of
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.segments import LEAST_M
-from becalm.terms.errors import Fault, InputError, UsageError
+from becalm.terms import Fault, InputError, UsageError
 
 Shapes = NDArray[np.object_]
 REST = "rest"

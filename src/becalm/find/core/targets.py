@@ -6,8 +6,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from becalm.terms.errors import QuestionError, UsageError
-from becalm.terms.offence import OffenceGroup, OffenceTable
+from becalm.terms import OffenceGroup, OffenceTable, QuestionError, UsageError
 
 
 @dataclass(frozen=True, slots=True)

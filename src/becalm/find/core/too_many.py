@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 MOST_CELLS = 2_000_000  # some 4 kB each in a back-test
 MOST_TILES = 1_000_000  # each has an outline of its own

@@ -5,7 +5,7 @@ from __future__ import annotations
 from becalm.find.core.location import LocationError
 from becalm.tables.spots import PointsPerCell
 from becalm.tables.tally import PlaceCounts
-from becalm.terms.placement import Laying
+from becalm.terms import Laying
 
 LARGEST_SINGLE_SHARE = 0.5
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from becalm.terms.hotspot import HOURS_OF_WEEK, HotspotList
+from becalm.terms import HOURS_OF_WEEK, HotspotList
 
 
 def week_of(found: HotspotList) -> tuple[float, ...] | None:

@@ -17,7 +17,7 @@ from becalm.find.desk.rules import rules_of
 from becalm.methods.multiplicity import Adjustment
 from becalm.methods.near_repeat import Distance
 from becalm.tables.events import EventPoints, event_points
-from becalm.terms.errors import QuestionError
+from becalm.terms import QuestionError
 
 
 @dataclass(frozen=True, slots=True)

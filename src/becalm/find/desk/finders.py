@@ -6,7 +6,7 @@ import difflib
 from importlib.metadata import EntryPoint, entry_points
 
 from becalm.find.core.plugin import OWN, Finder, NamedFinder
-from becalm.terms.errors import DependencyError, UsageError
+from becalm.terms import DependencyError, UsageError
 
 FINDERS = "becalm.finders"
 

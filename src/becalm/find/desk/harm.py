@@ -19,9 +19,7 @@ from becalm.find.files.group_weights import (
     read_group_weights,
 )
 from becalm.tables.spots import moved_points
-from becalm.terms.errors import UsageError
-from becalm.terms.harm import GroupWeights
-from becalm.terms.harm_rank import Rank
+from becalm.terms import GroupWeights, Rank, UsageError
 
 
 @dataclass(frozen=True, slots=True)

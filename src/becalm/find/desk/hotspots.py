@@ -35,8 +35,7 @@ from becalm.find.files.hotspots import hotspots_csv, hotspots_geojson, require_k
 from becalm.tables.cells import hour_profiles
 from becalm.tables.hours import HourPolicy
 from becalm.tables.spots import boroughs_of_cells
-from becalm.terms.hotspot import Backtest, HotspotList
-from becalm.terms.run import RunRecord
+from becalm.terms import Backtest, HotspotList, RunRecord
 
 __all__ = [
     "DEFAULT_CELL_M",

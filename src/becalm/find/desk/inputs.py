@@ -31,8 +31,7 @@ from becalm.tables.sources import Source, choose_source
 from becalm.tables.spots import moved_points, points_per_cell
 from becalm.tables.tally import PlaceCounts
 from becalm.tables.totals import months_between
-from becalm.terms.coverage import Gap
-from becalm.terms.errors import UsageError
+from becalm.terms import Gap, UsageError
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.offences import load_offences
 

@@ -17,8 +17,7 @@ from becalm.find.files.rules_in_words import decision_in_words, override_lines
 from becalm.ledger.active_entries import WITHDRAWN, what_stands
 from becalm.ledger.event import Entry
 from becalm.ledger.protocol import Written
-from becalm.terms.errors import ReplayError, UsageError
-from becalm.terms.selection import PlaceDecision
+from becalm.terms import PlaceDecision, ReplayError, UsageError
 from becalm.workspace.boundaries import load_boundaries
 
 __all__ = [

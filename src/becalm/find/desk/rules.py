@@ -24,8 +24,7 @@ from becalm.tables.hours import HourPolicy
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.spots import boroughs_of_cells
 from becalm.tables.tally import PlaceCounts
-from becalm.terms.errors import UsageError
-from becalm.terms.selection import DayHours, PlaceDecision
+from becalm.terms import DayHours, PlaceDecision, UsageError
 
 NONE: Mapping[str, int] = MappingProxyType({})
 

@@ -20,7 +20,7 @@ from becalm.find.desk.inputs import FindQuestion, gather, lay_field, lay_shaped
 from becalm.find.files.splits import load_splits, read_drawn_parts, read_line, save_splits, splits_text
 from becalm.ledger.event import Fact
 from becalm.methods.place_set import PlaceSet
-from becalm.terms.errors import Fault, QuestionError, UsageError
+from becalm.terms import Fault, QuestionError, UsageError
 
 KIND = "place_split"
 Way = Literal["north-south", "east-west"]

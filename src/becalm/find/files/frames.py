@@ -6,7 +6,7 @@ import geopandas
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.files.hotspots import outlines_of
-from becalm.terms.hotspot import HotspotList
+from becalm.terms import HotspotList
 
 
 def hotspots_frame(found: HotspotList, *, boundary: BaseGeometry | None = None) -> geopandas.GeoDataFrame:

@@ -11,8 +11,15 @@ from pathlib import Path
 from pydantic import Field, model_validator
 
 from becalm.find.files.harm_index import load_harm_index
-from becalm.terms.errors import Fault, QuestionError, UsageError, WorkspaceError
-from becalm.terms.harm import GroupWeight, GroupWeights, HarmIndex
+from becalm.terms import (
+    Fault,
+    GroupWeight,
+    GroupWeights,
+    HarmIndex,
+    QuestionError,
+    UsageError,
+    WorkspaceError,
+)
 from becalm.workspace.recipes import Strict, check_recipe, did_you_mean, recipe_files
 
 INDEX_FOLDER = "index"

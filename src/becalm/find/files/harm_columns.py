@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from becalm.terms.harm_rank import HarmBasis
-from becalm.terms.hotspot import Hotspot
+from becalm.terms import HarmBasis, Hotspot
 
 HARM_COLUMNS = ("harm", "harm_low", "harm_high", "harm_rank", "count_rank", "harm_events")
 

@@ -7,8 +7,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from becalm.terms.errors import Fault, QuestionError, WorkspaceError
-from becalm.terms.harm import HarmIndex, HarmWeight
+from becalm.terms import Fault, HarmIndex, HarmWeight, QuestionError, WorkspaceError
 from becalm.workspace.recipes import Strict, check_recipe, recipe_files
 
 

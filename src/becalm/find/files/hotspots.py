@@ -24,9 +24,7 @@ from becalm.find.files.placement import laying_object
 from becalm.find.files.rules_in_words import rules_object
 from becalm.methods.grid import clipped_squares
 from becalm.render.spreadsheet import harmless
-from becalm.terms.errors import UsageError
-from becalm.terms.hotspot import Hotspot, HotspotList
-from becalm.terms.run import RunRecord
+from becalm.terms import Hotspot, HotspotList, RunRecord, UsageError
 
 WGS84 = "EPSG:4326"
 DEGREE_DECIMALS = 7  # about a centimetre

@@ -10,8 +10,7 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.find.files.place_names import Box, numbered_marks, placed_names
 from becalm.render import marks, svg
-from becalm.terms.band import Band, band_of
-from becalm.terms.hotspot import Hotspot
+from becalm.terms import Band, Hotspot, band_of
 
 _MARGIN = 14.0
 _FOOT = 46.0  # room for the scale bar below the map

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from becalm.terms.placement import Laying
+from becalm.terms import Laying
 
 
 def laying_object(laying: Laying) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.arrays import ALL, counts_from_points
 from becalm.tables.tally import PlaceCounts
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 
 
 def counts_from_frame(

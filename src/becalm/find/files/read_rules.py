@@ -8,8 +8,7 @@ from pathlib import Path
 from pydantic import Field
 
 from becalm.find.core.rules import Rules, read_hours
-from becalm.terms.errors import InputError
-from becalm.terms.selection import PlaceDecision
+from becalm.terms import InputError, PlaceDecision
 from becalm.workspace.recipes import Strict, check_recipe
 
 

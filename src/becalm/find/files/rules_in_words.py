@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from becalm.terms.selection import PlaceDecision, Selection, WeighedDecision
+from becalm.terms import PlaceDecision, Selection, WeighedDecision
 
 LEAST_MISSED = 0.005  # incidents: below it, two decimals show nothing
 

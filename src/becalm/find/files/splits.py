@@ -17,7 +17,7 @@ from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.splits import REST, Split
-from becalm.terms.errors import Fault, InputError, WorkspaceError
+from becalm.terms import Fault, InputError, WorkspaceError
 from becalm.workspace.config import Workspace
 from becalm.workspace.shapes import read_layers
 

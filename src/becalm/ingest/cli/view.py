@@ -22,8 +22,7 @@ from becalm.console.screen import console as on_screen
 from becalm.console.screen import is_narrow
 from becalm.ingest.desk.load import IngestReport, Progress, Rejects
 from becalm.render.spreadsheet import csv_text
-from becalm.terms.coverage import Gap
-from becalm.terms.intake import FileIntake, RowFault
+from becalm.terms import FileIntake, Gap, RowFault
 
 COUNTS = ("rows", "loaded", "repaired", "rejected")
 LONG = ("file", "value", "reason", "remedy")  # columns that may be broken

@@ -20,8 +20,7 @@ from becalm.tables.archive import ArchiveFile, Intake
 from becalm.tables.faults import FaultCount, choose_faults, count_faults, list_faults
 from becalm.tables.outcomes import count_matched
 from becalm.tables.sources import COUNTED, Source
-from becalm.terms.coverage import Gap
-from becalm.terms.intake import FileIntake, RowFault
+from becalm.terms import FileIntake, Gap, RowFault
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.config import Workspace, read_city, write_config
 from becalm.workspace.offences import load_offences

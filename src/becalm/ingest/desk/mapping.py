@@ -15,7 +15,7 @@ from becalm.ingest.locate import Locator
 from becalm.ingest.mapping_choice import fitting_mappings
 from becalm.ingest.propose.mapping import Proposal, propose
 from becalm.ingest.reader import ReadContext
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.offences import load_offences
 

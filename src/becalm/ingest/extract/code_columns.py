@@ -16,7 +16,7 @@ from becalm.formats.excel import Repair, mend_code
 from becalm.formats.row_outcomes import Fates
 from becalm.formats.sheets import Sheet
 from becalm.ingest.mapping import AgePart, Mapping, OffencePart, Words
-from becalm.terms.offence import OffenceTable, plain_word
+from becalm.terms import OffenceTable, plain_word
 from becalm.workspace.recipes import mend_word
 
 Objects = NDArray[np.object_]

@@ -20,7 +20,7 @@ from becalm.ingest.mapping_choice import Chosen, choose_mapping
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.tables.archive import Part
 from becalm.tables.schema import TABLES
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 from becalm.workspace.offences import offence_table_sha256
 from becalm.workspace.recipes import did_you_mean
 

@@ -25,7 +25,7 @@ from becalm.ingest.publication import (
 )
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.tables.schema import INCIDENTS
-from becalm.terms.offence import OffenceTable, plain_word
+from becalm.terms import OffenceTable, plain_word
 from becalm.workspace.recipes import mend_word
 
 OFFENCES = "police_uk"  # the offence table of these files

@@ -14,7 +14,7 @@ import pyarrow as pa
 from becalm.formats.cells import Coded, coded, numbers
 from becalm.formats.sheets import Sheet
 from becalm.formats.times import Times, read_texts
-from becalm.terms.offence import OffenceTable, plain_word
+from becalm.terms import OffenceTable, plain_word
 
 ROWS_LOOKED_AT: Final = 200_000
 WORDS_AT_MOST: Final = 2_000

@@ -10,7 +10,7 @@ from typing import Final
 from becalm.formats.sheets import Sheet
 from becalm.ingest.locate import Locator
 from becalm.ingest.propose.column_profile import Look
-from becalm.terms.offence import OffenceTable
+from becalm.terms import OffenceTable
 
 SAY: Final = {
     "occurred_from": r"occur|commit|from|start|^dt$|date|time|when",

@@ -17,7 +17,7 @@ from becalm.ingest.propose.column_profile import Look, OffenceLook, finer_column
 from becalm.ingest.propose.draft import Draft
 from becalm.ingest.propose.place import PlaceGuess, guess_place
 from becalm.ingest.propose.time import propose_time
-from becalm.terms.offence import OffenceTable, plain_word
+from becalm.terms import OffenceTable, plain_word
 from becalm.workspace.recipes import did_you_mean
 from becalm.workspace.toml_text import Table, toml_text
 

@@ -23,7 +23,7 @@ from becalm.ledger.chain import first_link, instant_text
 from becalm.ledger.merkle import peaks_root
 from becalm.ledger.store.payload import ANEW
 from becalm.ledger.store.seal import read_peaks
-from becalm.terms.errors import LedgerError
+from becalm.terms import LedgerError
 
 FORMAT = "becalm-backup-1"
 CHUNK = 1 << 20

@@ -18,7 +18,7 @@ from becalm.ledger.store import payload as payloads
 from becalm.ledger.store.cipher import Committed
 from becalm.ledger.store.seal import CLOCK_TOLERANCE, Tail, peaks_text, time_of_recording
 from becalm.ledger.store.states import Place, States, read_row, row_text
-from becalm.terms.errors import BecalmError, EventError
+from becalm.terms import BecalmError, EventError
 
 Outcome = tuple[Entry, ...] | BecalmError
 

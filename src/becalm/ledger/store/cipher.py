@@ -13,7 +13,7 @@ from typing import Final
 from becalm.ledger.chain import SALT_BYTES, commitment_of
 from becalm.ledger.event import Event
 from becalm.ledger.protocol import Written
-from becalm.terms.errors import TamperError
+from becalm.terms import TamperError
 
 NONCE: Final = bytes(12)  # every key enciphers one payload only, so one nonce does for all
 

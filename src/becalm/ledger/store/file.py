@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from becalm.ledger.store.schema import bring_up_to_date, stamp_of
 from becalm.ledger.store.tables import REVISION, ledger
-from becalm.terms.errors import BecalmError, LedgerError, TamperError
+from becalm.terms import BecalmError, LedgerError, TamperError
 
 WAIT_SECONDS = 15.0  # for another process that writes
 SETTINGS = (

@@ -17,7 +17,7 @@ from becalm.ledger.event import Event, Head
 from becalm.ledger.protocol import COLUMNS, lost_name
 from becalm.ledger.store.seal import Tail
 from becalm.ledger.store.tables import event
-from becalm.terms.errors import LedgerError, TamperError
+from becalm.terms import LedgerError, TamperError
 
 RESTORED = "ledger_restored"
 UNKNOWN = "unknown"  # stands for the last entry where the memo of it is gone

@@ -11,7 +11,7 @@ from becalm.ledger.event import Event
 from becalm.ledger.store import tables
 from becalm.ledger.store.file import LedgerFile
 from becalm.ledger.store.seal import Sealed
-from becalm.terms.errors import EventError, LedgerError, TamperError
+from becalm.terms import EventError, LedgerError, TamperError
 
 ANEW = (  # a page that is let go is overwritten whole; a page in use may keep what a row left behind
     "CREATE TABLE payload_anew "

@@ -25,7 +25,7 @@ from becalm.ledger.store.postgres_seal import Sealer
 from becalm.ledger.store.queue import GroupCommit, Request
 from becalm.ledger.store.server import LedgerServer, LostConnectionError, shown
 from becalm.ledger.store.stored import StoredLedger
-from becalm.terms.errors import BecalmError, LedgerError
+from becalm.terms import BecalmError, LedgerError
 
 PATIENCE_S: Final = 10.0  # for a server that went away, and for others that seal
 HASTY_TURNS: Final = 4  # that follow each other without a pause

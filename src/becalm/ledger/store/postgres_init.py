@@ -12,7 +12,7 @@ from becalm.ledger.store.postgres_schema import APP, OWNER, SCHEMA
 from becalm.ledger.store.schema import bring_up_to_date, stamp_of
 from becalm.ledger.store.server import make_engine, named_failure, parse_url, shown
 from becalm.ledger.store.tables import REVISION, ledger
-from becalm.terms.errors import LedgerError
+from becalm.terms import LedgerError
 
 # What lets an erasure reach the write-ahead log; only a superuser may grant or set it.
 WIPING = (

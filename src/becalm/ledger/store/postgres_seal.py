@@ -25,7 +25,7 @@ from becalm.ledger.store.batch import Outcome, Task, fill_page, keep_payloads
 from becalm.ledger.store.cipher import Committed
 from becalm.ledger.store.seal import Tail, read_peaks
 from becalm.ledger.store.server import WAIT_FOR_SEALING, pipelined
-from becalm.terms.errors import EventError, TamperError
+from becalm.terms import EventError, TamperError
 
 HELD_S: Final = 0.5
 MOST_PENDING: Final = 2_000  # appends that are sealed in one transaction

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from becalm.terms.errors import LedgerError
+from becalm.terms import LedgerError
 
 MOST_TOGETHER = 512  # requests in one commit: a late one waits for no more than this many
 

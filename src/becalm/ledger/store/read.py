@@ -15,7 +15,7 @@ from becalm.ledger.chain import instant_text, read_instant
 from becalm.ledger.event import Checkpoint, Head
 from becalm.ledger.protocol import COLUMNS, StoredRow
 from becalm.ledger.store.tables import checkpoint, event
-from becalm.terms.errors import TamperError
+from becalm.terms import TamperError
 
 Asked = Select[tuple[object, ...]]
 PAGE = 5_000  # rows; between two pages nothing is held open, so a slow reader keeps no old page alive

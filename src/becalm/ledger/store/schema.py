@@ -6,7 +6,7 @@ from sqlalchemy import Connection, inspect
 
 from becalm.ledger.store.sqlite_schema import STATEMENTS
 from becalm.ledger.store.tables import REVISION
-from becalm.terms.errors import LedgerError, TamperError
+from becalm.terms import LedgerError, TamperError
 
 _STAMP = (
     "CREATE TABLE alembic_version "

@@ -10,7 +10,7 @@ from becalm.ledger.chain import Draft, commitment_of, draft_of, instant_text, li
 from becalm.ledger.event import Entry, Head
 from becalm.ledger.merkle import Peaks, grow, peaks_root
 from becalm.ledger.protocol import StoredRow, Written
-from becalm.terms.errors import EventError, LedgerError, TamperError
+from becalm.terms import EventError, LedgerError, TamperError
 
 CLOCK_TOLERANCE = timedelta(seconds=5)  # a clock that is set by the network may step back by as much
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 from becalm.ledger.store.postgres_schema import SCHEMA
 from becalm.ledger.store.schema import stamp_of
 from becalm.ledger.store.tables import REVISION
-from becalm.terms.errors import BecalmError, DependencyError, LedgerError, TamperError
+from becalm.terms import BecalmError, DependencyError, LedgerError, TamperError
 
 CONNECT: Final = {
     "connect_timeout": 5,

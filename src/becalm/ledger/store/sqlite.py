@@ -33,7 +33,7 @@ from becalm.ledger.store.seal import (
 )
 from becalm.ledger.store.states import States
 from becalm.ledger.store.stored import StoredLedger
-from becalm.terms.errors import BecalmError, LedgerError, TamperError
+from becalm.terms import BecalmError, LedgerError, TamperError
 
 _ADD: Final = f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 

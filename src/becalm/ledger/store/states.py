@@ -13,7 +13,7 @@ from sqlalchemy import Connection, bindparam, delete, select
 from becalm.ledger.event import Entry, Fact
 from becalm.ledger.projection import Fold, FoldsByKind, Row
 from becalm.ledger.store.tables import state
-from becalm.terms.errors import TamperError
+from becalm.terms import TamperError
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 _ALTERED = ": it was altered. Run `becalm record rebuild`, which folds them anew."

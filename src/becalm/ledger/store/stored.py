@@ -18,7 +18,7 @@ from becalm.ledger.store.guard import HeadMemo, known_heads, lost_heads, require
 from becalm.ledger.store.read import Choice, read_checkpoints, read_rows, write_checkpoint
 from becalm.ledger.store.seal import Tail, read_peaks
 from becalm.ledger.store.states import fold_anew, read_states
-from becalm.terms.errors import TamperError
+from becalm.terms import TamperError
 
 LAST: Final = 2**62  # beyond any entry
 _NOTED: Final = select(tables.ledger.c.size, tables.ledger.c.tree)

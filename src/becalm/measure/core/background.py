@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from becalm.tables.tally import CountTable
-from becalm.terms.coverage import Gap
-from becalm.terms.offence import OffenceGroup
-from becalm.terms.period import Period
+from becalm.terms import Gap, OffenceGroup, Period
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from becalm.terms.errors import UsageError
-from becalm.terms.period import AskedPeriod, Period, month_start, parse_period, read_number, weeks_in
+from becalm.terms import AskedPeriod, Period, UsageError, month_start, parse_period, read_number, weeks_in
 
 BASELINE_FORMS: Final = (
     'Write 2019 (the same period of that year), "year before", "mean of 3 years", '

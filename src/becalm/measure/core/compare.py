@@ -21,8 +21,7 @@ from becalm.measure.core.warn import warnings_of
 from becalm.methods.multiplicity import q_values
 from becalm.methods.rates import rate_p_values, rate_ratios
 from becalm.tables.tally import CountTable
-from becalm.terms.errors import QuestionError
-from becalm.terms.period import Period
+from becalm.terms import Period, QuestionError
 
 USUAL: Final = CompareSettings()
 NOTHING_KNOWN: Final = Background()

@@ -8,8 +8,7 @@ from datetime import date
 from typing import Any, Final, Literal
 
 from becalm.measure.core.baseline import Baseline
-from becalm.terms.errors import UsageError
-from becalm.terms.period import Period
+from becalm.terms import Period, UsageError
 
 ROW_KEYS: Final = (
     "group",

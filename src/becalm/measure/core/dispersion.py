@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from becalm.measure.core.series import Series
 from becalm.methods.dispersion import overdispersion, seasonal_design
-from becalm.terms.period import Period, month_start
+from becalm.terms import Period, month_start
 
 NEEDED: Final = {"months": 24, "weeks": 104}
 MONTHS_USED: Final = 60

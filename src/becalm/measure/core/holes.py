@@ -7,8 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from becalm.measure.core.comparison import ComparisonRow, Contrast
-from becalm.terms.coverage import Gap
-from becalm.terms.period import Period
+from becalm.terms import Gap, Period
 
 
 def missing_months(gaps: Iterable[Gap]) -> frozenset[str]:

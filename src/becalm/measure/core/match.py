@@ -11,7 +11,7 @@ import numpy as np
 
 from becalm.measure.core.comparison import Align
 from becalm.methods.calendar import easter_sunday, weekday_counts
-from becalm.terms.period import Period
+from becalm.terms import Period
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 

@@ -8,8 +8,7 @@ from typing import Final
 
 from becalm.measure.core.run_up_result import RunUp, RunUpMonth
 from becalm.tables.tally import CountTable
-from becalm.terms.errors import QuestionError
-from becalm.terms.period import Period, month_start
+from becalm.terms import Period, QuestionError, month_start
 
 MONTHS: Final = 13
 """So many months at least, so that the period's own months are seen a year before as well."""

@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 from becalm.measure.core.baseline import Baseline
 from becalm.measure.core.comparison import Align
 from becalm.tables.tally import CountTable, MonthlyTotals, Unit
-from becalm.terms.errors import QuestionError
-from becalm.terms.offence import OffenceGroup
-from becalm.terms.period import Period, month_start
+from becalm.terms import OffenceGroup, Period, QuestionError, month_start
 
 TOTAL: Final = "total"
 

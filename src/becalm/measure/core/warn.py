@@ -15,9 +15,7 @@ from becalm.measure.core.dispersion import GroupDispersion
 from becalm.measure.core.match import calendar_differences
 from becalm.measure.core.series import label_of
 from becalm.tables.tally import CountTable
-from becalm.terms.coverage import Gap
-from becalm.terms.offence import OffenceGroup
-from becalm.terms.period import Period
+from becalm.terms import Gap, OffenceGroup, Period
 
 HARDLY_ANY: Final = 0.02  # of a usual month: no fall on record went so far
 LEAST_USUAL: Final = 100.0  # records in a usual month, below which chance may empty one

@@ -8,7 +8,7 @@ from becalm.measure.core.baseline import Baseline
 from becalm.measure.core.comparison import Comparison, ComparisonRow
 from becalm.measure.files.change_chart import Verdict
 from becalm.render import number_format as words
-from becalm.terms.hotspot import HotspotList
+from becalm.terms import HotspotList
 
 
 def verdict_of(row: ComparisonRow, level: float) -> Verdict:

@@ -9,7 +9,7 @@ import typer
 
 from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_of
 from becalm.patrol.core.certificate import AttackSettings
-from becalm.terms.errors import UsageError, WorkspaceError
+from becalm.terms import UsageError, WorkspaceError
 
 USUAL = AttackSettings()
 USUAL_ZONE = "Europe/London"

@@ -12,7 +12,7 @@ from becalm.console.options import Format
 from becalm.console.screen import console as on_screen
 from becalm.console.screen import say
 from becalm.patrol.core.certificate import Attack, Certificate
-from becalm.terms.estimate import Estimate
+from becalm.terms import Estimate
 
 PLACES = 5
 FIGURES = (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from becalm.console.options import Format, FormatOption, WorkspaceOption
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 if TYPE_CHECKING:
     from becalm.patrol.core.verdict import PlanVerdict

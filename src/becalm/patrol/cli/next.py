@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_of
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 if TYPE_CHECKING:
     from becalm.patrol.desk.units import NextBursts

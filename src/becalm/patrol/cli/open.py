@@ -10,7 +10,7 @@ import typer
 from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_of
 from becalm.patrol.cli.first_use import say_first_use
 from becalm.patrol.cli.next import Plan
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 if TYPE_CHECKING:
     from becalm.patrol.core.seeds import SeedAudit

@@ -11,7 +11,7 @@ import typer
 from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_of
 from becalm.patrol.cli import options as given
 from becalm.patrol.cli.first_use import say_first_use
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 if TYPE_CHECKING:
     from becalm.patrol.desk.plan import PlanMade, SeedCommitted

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
 from becalm.patrol.core.nouns import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
-from becalm.terms.errors import Fault, PlanError
+from becalm.terms import Fault, PlanError
 
 TRIES = 20_000  # swaps that are tried to shorten runs before the rule is called impossible
 BATCH = 256

@@ -16,7 +16,7 @@ from becalm.patrol.core.attack_scores import HISTORY, INSIDER, STATIC, Guesses, 
 from becalm.patrol.core.certificate import Attack, AttackSettings, Certificate
 from becalm.patrol.core.dead_zone import longest_dead_zone
 from becalm.patrol.core.visits import VisitLog
-from becalm.terms.errors import QuestionError
+from becalm.terms import QuestionError
 
 Doubles = NDArray[np.float64]
 Flags = NDArray[np.bool_]

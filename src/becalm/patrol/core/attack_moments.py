@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from becalm.patrol.core.certificate import AttackSettings
 from becalm.patrol.core.visits import VisitLog, civil_days, midnights_s
-from becalm.terms.errors import QuestionError
+from becalm.terms import QuestionError
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]

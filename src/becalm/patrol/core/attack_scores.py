@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from becalm.methods.chance_scores import area_under_curve, calibrate, curve_areas_resampled, log_losses
 from becalm.patrol.core.certificate import Attack, AttackSettings, DeadZone, Decile
-from becalm.terms.estimate import Estimate
+from becalm.terms import Estimate
 
 Doubles = NDArray[np.float64]
 Flags = NDArray[np.bool_]

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from becalm.patrol.core.dose import scale_dosage
 from becalm.patrol.core.nouns import Arm, Mode, PatrolPlace, PatrolPolicy, UnitShift
 from becalm.patrol.core.travel_table import TravelTable
-from becalm.terms.errors import Fault, PlanError
+from becalm.terms import Fault, PlanError
 
 Floats = NDArray[np.float64]
 METHOD = (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import date
 
-from becalm.terms.errors import UsageError
-from becalm.terms.estimate import Estimate
+from becalm.terms import Estimate, UsageError
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Final
 
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 SEED_BYTES: Final = 32
 LEAST_SHARE_BYTES: Final = 16

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 
 from becalm.patrol.core.nouns import Base, Dosage, PatrolPlace
 from becalm.patrol.core.policy import DoseRule, PolicyBook, stated_week
-from becalm.terms.errors import Fault, PlanError
-from becalm.terms.hotspot import HotspotList
+from becalm.terms import Fault, HotspotList, PlanError
 
 SHOWN = 20
 

@@ -15,7 +15,7 @@ from becalm.methods.routes.sequential_routes import FEEDBACK_LIMIT, Drawn, Groun
 from becalm.patrol.core.areas import Area, Ints, some_of
 from becalm.patrol.core.nouns import Burst, UnitShift
 from becalm.patrol.core.request import GRID, HOURS_OF_WEEK, RouteLaw
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 Doubles = NDArray[np.float64]
 

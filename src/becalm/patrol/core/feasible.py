@@ -13,7 +13,7 @@ import numpy as np
 from becalm.patrol.core.areas import clock_of, dosage_on, walk_row
 from becalm.patrol.core.nouns import PatrolPlace, UnitShift
 from becalm.patrol.core.request import PlaceDosage, PlanRequest, RouteLaw, Shortfall
-from becalm.terms.errors import Fault, PlanError
+from becalm.terms import Fault, PlanError
 
 TOLERATED = 0.02  # of a target: a smaller gap between it and what is expected is not worth a word
 TOLERATED_VISITS = 0.5

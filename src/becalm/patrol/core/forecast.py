@@ -8,7 +8,7 @@ from typing import Final
 
 from becalm.patrol.core.nouns import PatrolPlace
 from becalm.patrol.core.request import PlaceDosage
-from becalm.terms.estimate import Estimate
+from becalm.terms import Estimate
 
 LEVEL: Final = 0.95
 Z: Final = 1.959964  # of a normal at that level

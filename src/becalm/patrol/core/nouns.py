@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
 
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 Mode = Literal["foot", "cycle", "vehicle"]
 Arm = Literal["", "off", "low", "high"]

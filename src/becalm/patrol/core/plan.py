@@ -19,7 +19,7 @@ from becalm.patrol.core.feasible import require_feasible, shortfalls_of
 from becalm.patrol.core.fit import PILOT_KEY, AreaLaw, fit_area
 from becalm.patrol.core.nouns import Burst, Span
 from becalm.patrol.core.request import PatrolPlan, PlaceDosage, PlanRequest, Propensities, RouteLaw, UnitRoute
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 WORKERS = 2
 Given = TypeVar("Given")

@@ -10,7 +10,7 @@ from typing import Final
 from scipy.stats import norm
 
 from becalm.patrol.core.nouns import Arm, PatrolPlace
-from becalm.terms.errors import QuestionError
+from becalm.terms import QuestionError
 
 EXPECTED_DAYS = 30.0  # what a place's expected count is of
 LEAST_EVENTS = 10.0  # per arm; below, the normal approximation of the log ratio says nothing

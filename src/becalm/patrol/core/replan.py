@@ -15,7 +15,7 @@ from becalm.patrol.core.draw import draw_area, draws_of, ground_of, pull_of, row
 from becalm.patrol.core.nouns import Burst, UnitShift
 from becalm.patrol.core.plan import routes_of
 from becalm.patrol.core.request import PlanRequest, RouteLaw, UnitRoute
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 
 @dataclass(frozen=True, slots=True)

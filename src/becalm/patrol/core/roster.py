@@ -9,7 +9,7 @@ from typing import Literal
 from becalm.patrol.core.calendar import day_span, tour_span
 from becalm.patrol.core.nouns import Base, Mode, UnitShift
 from becalm.patrol.core.policy import Meal, meal_minutes
-from becalm.terms.errors import Fault, PlanError
+from becalm.terms import Fault, PlanError
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Final
 
 from becalm.ledger.event import Entry
 from becalm.patrol.core.commitment import Secret, commitment_of, seed_mark
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 KINDS: Final = (
     "patrol_seed_committed",

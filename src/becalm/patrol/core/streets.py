@@ -13,7 +13,7 @@ from becalm.patrol.core.policy import Pace
 from becalm.patrol.core.travel import Stops
 from becalm.patrol.core.travel_table import TravelTable
 from becalm.tables.street_network import StreetNetwork
-from becalm.terms.errors import Fault, PlanError
+from becalm.terms import Fault, PlanError
 
 Floats = NDArray[np.float64]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from becalm.patrol.core.nouns import Base, Mode, PatrolPlace, UnitShift
 from becalm.patrol.core.policy import Pace
 from becalm.patrol.core.travel_table import TravelTable
-from becalm.terms.errors import Fault, PlanError
+from becalm.terms import Fault, PlanError
 
 Floats = NDArray[np.float64]
 Stops = Mapping[str, tuple[float, float]]

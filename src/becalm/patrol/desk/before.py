@@ -13,7 +13,7 @@ from becalm.patrol.core.seeds import SeedStory
 from becalm.patrol.desk.seed import audit_patrol, sealed_box
 from becalm.patrol.files.plan import PlanDocument
 from becalm.patrol.files.read import plan_of_texts
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 LOOK_BACK = timedelta(hours=2)  # the longest gap that a burst of the night before may still keep
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from becalm.patrol.core.check import check_plan
 from becalm.patrol.core.verdict import PlanVerdict
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 
 
 def check(path: Path) -> PlanVerdict:

@@ -28,7 +28,7 @@ from becalm.patrol.files.read import read_plan
 from becalm.patrol.files.read_policy import load_policy
 from becalm.patrol.files.traces import read_check_ins, read_traces
 from becalm.patrol.files.visits import delivered_csv
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from becalm.patrol.desk.travel import TravelWanted, find_ways
 from becalm.patrol.files.arms_file import read_arms
 from becalm.patrol.files.read_policy import SHIPPED, load_policy
 from becalm.patrol.files.read_units import read_units, shipped_rosters, shipped_units
-from becalm.terms.errors import PlanError, UsageError
+from becalm.terms import PlanError, UsageError
 from becalm.workspace.config import Workspace
 from becalm.workspace.patrol_files import POLICY, UNITS
 from becalm.workspace.recipes import Source

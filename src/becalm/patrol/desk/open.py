@@ -24,7 +24,7 @@ from becalm.patrol.files.folder import PROPENSITIES, plan_files
 from becalm.patrol.files.inputs import inputs_object, sha256_of_inputs
 from becalm.patrol.files.plan import PlanDocument
 from becalm.patrol.files.read import read_plan
-from becalm.terms.errors import PlanError, ReplayError, UsageError
+from becalm.terms import PlanError, ReplayError, UsageError
 
 LAW_STEPS = 4  # of 1/1024 nat, by which a law fitted on another machine may differ
 COMPARED = ("plan.json", "visits.csv", PROPENSITIES)

@@ -35,7 +35,7 @@ from becalm.patrol.files.folder import NAMES, PLAN, plan_files
 from becalm.patrol.files.inputs import inputs_object, sha256_of_inputs
 from becalm.patrol.files.plan import PlanDocument, capacity_rows
 from becalm.render.folder import require_free, write_folder
-from becalm.terms.errors import PlanError, ReplayError
+from becalm.terms import PlanError, ReplayError
 
 SEALED_FILES = ("plan.json", "visits.csv")
 OVERRIDES = "overrides"

@@ -26,7 +26,7 @@ from becalm.patrol.files.plan import PlanDocument
 from becalm.patrol.files.read import read_plan
 from becalm.patrol.files.stops import told_when
 from becalm.render.folder import write_folder
-from becalm.terms.errors import PlanError, UsageError
+from becalm.terms import PlanError, UsageError
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from becalm.ledger.event import Fact
 from becalm.ledger.sealed import SealedBox, SealedKey
 from becalm.patrol.core.commitment import Secret, commitment_of, require_share, sampling_key, seed_mark
 from becalm.patrol.core.seeds import KINDS, SeedAudit, SeedStory, audit_seeds
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 PROGRAM: Final = f"becalm {__version__}"
 PURPOSE: Final = "patrol"

@@ -22,7 +22,7 @@ from becalm.patrol.core.travel import (
 )
 from becalm.patrol.core.travel_table import TravelTable
 from becalm.patrol.files.travel_file import read_travel
-from becalm.terms.errors import Fault, PlanError
+from becalm.terms import Fault, PlanError
 from becalm.workspace.config import Workspace
 from becalm.workspace.patrol_files import STREETS
 from becalm.workspace.streets import read_streets

@@ -22,7 +22,7 @@ from becalm.patrol.desk.seed import PROGRAM
 from becalm.patrol.files.arms_file import read_arms
 from becalm.patrol.files.auditor import sha256_of_text
 from becalm.patrol.files.trial import SealedArms, arms_csv, arms_inputs_sha256, trial_json
-from becalm.terms.errors import PlanError, UsageError
+from becalm.terms import PlanError, UsageError
 
 ASKED = "patrol trial: which place is in which arm on which day"
 

@@ -21,7 +21,7 @@ from becalm.patrol.files.sheet import NEXT
 from becalm.patrol.files.stops import Stop, stops_of, told_when
 from becalm.patrol.files.units import Tour, tours_of
 from becalm.render.folder import require_free, write_folder
-from becalm.terms.errors import PlanError, UsageError
+from becalm.terms import PlanError, UsageError
 
 PUBLIC_KEY = b"becalm price list: public, never used for a plan"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from becalm.patrol.core.nouns import Arm
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 
 ARMS = ("off", "low", "high")
 SHOWN = 20

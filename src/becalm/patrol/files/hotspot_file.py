@@ -15,8 +15,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from becalm.patrol.core.dose import ListedPlace, cell_radius_m
-from becalm.terms.errors import Fault, InputError
-from becalm.terms.hotspot import HOURS_OF_WEEK
+from becalm.terms import HOURS_OF_WEEK, Fault, InputError
 
 
 def read_hotspots(path: Path, *, crs: str) -> tuple[ListedPlace, ...]:

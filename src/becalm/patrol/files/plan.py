@@ -61,7 +61,7 @@ from becalm.patrol.core.capacity import Capacity
 from becalm.patrol.core.nouns import Burst, UnitShift
 from becalm.patrol.core.request import PatrolPlan, PlaceDosage, PlanRequest, RouteLaw, Shortfall, UnitRoute
 from becalm.patrol.files.inputs import inputs_object, instant, sha256_of_inputs, span_pair
-from becalm.terms.errors import PlanError
+from becalm.terms import PlanError
 
 FORMAT = "becalm patrol plan 1"
 DECIMALS = 4

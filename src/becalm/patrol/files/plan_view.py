@@ -10,7 +10,7 @@ from becalm.patrol.core.forecast import DosageForecast, PlaceForecast, forecast_
 from becalm.patrol.files.inputs import inputs_object, sha256_of_inputs
 from becalm.patrol.files.plan import PlanDocument
 from becalm.render import number_format as words
-from becalm.terms.period import Period
+from becalm.terms import Period
 
 WORST = 12
 

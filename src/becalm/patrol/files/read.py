@@ -28,7 +28,7 @@ from becalm.patrol.core.request import PlaceDosage, PlanRequest, RouteLaw, Short
 from becalm.patrol.core.travel_table import TravelTable
 from becalm.patrol.files.inputs import inputs_object, sha256_of_inputs
 from becalm.patrol.files.plan import VISIT_COLUMNS, PlanDocument, with_shifts
-from becalm.terms.errors import Fault, InputError, PlanError
+from becalm.terms import Fault, InputError, PlanError
 
 Pair = tuple[AwareDatetime, AwareDatetime]
 Number = Annotated[float, Field(allow_inf_nan=False)]

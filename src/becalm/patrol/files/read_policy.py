@@ -20,7 +20,7 @@ from becalm.patrol.core.policy import (
     Pace,
     PolicyBook,
 )
-from becalm.terms.errors import InputError
+from becalm.terms import InputError
 from becalm.workspace.recipes import Source, Strict, check_recipe
 
 SHIPPED = "policy_2020.toml"

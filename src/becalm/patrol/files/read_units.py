@@ -13,7 +13,7 @@ from pyproj import Transformer
 
 from becalm.patrol.core.nouns import Base, Mode
 from becalm.patrol.core.roster import Absence, PatrolArea, Roster, Team
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import Source, Strict, check_recipe, did_you_mean
 
 Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 
 from becalm.patrol.core.traces import CheckIn, Traces
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import did_you_mean
 
 Floats = NDArray[np.float64]

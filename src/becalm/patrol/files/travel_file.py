@@ -12,7 +12,7 @@ import numpy as np
 
 from becalm.patrol.core.nouns import Mode
 from becalm.patrol.core.travel_table import TravelTable
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import did_you_mean
 
 NEEDED = ("from", "to", "minutes")

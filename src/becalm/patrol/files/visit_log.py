@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from becalm.formats.times import read_texts, utc_of
 from becalm.patrol.core.visits import VisitLog, visit_log
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 
 Times = NDArray[np.datetime64]
 Flags = NDArray[np.bool_]

@@ -12,7 +12,7 @@ from becalm.console.options import Format
 from becalm.ledger.checkpoint import anchor_text
 from becalm.ledger.record_export import VERIFIER, ExportWritten
 from becalm.record.desk.verify import CheckpointMade, HeadSigned, RecordVerified
-from becalm.terms.errors import Fault, LedgerError, TamperError
+from becalm.terms import Fault, LedgerError, TamperError
 
 PLACES = defaultdict(lambda: "signed head", altered="state table")  # of findings that touch no entry
 

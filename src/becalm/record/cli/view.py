@@ -11,7 +11,7 @@ from becalm.ledger.event import Entry
 from becalm.record.desk.answers import EntryShown, LedgerSource
 from becalm.record.desk.import_log import LogImported
 from becalm.record.desk.keep import Rebuilt
-from becalm.terms.errors import TamperError
+from becalm.terms import TamperError
 
 HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")  # shortened where people read a list
 EVENT_COLUMNS = ("seq", "recorded_at", "occurred_at", "kind", "actor", "role", "purpose", "corrects", "facts")

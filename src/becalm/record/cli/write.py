@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_of
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 SetOption = Annotated[
     list[str] | None,

@@ -11,7 +11,7 @@ from becalm.ledger.event import Entry, Fact
 from becalm.ledger.event_schema import FactField
 from becalm.ledger.kinds import BY_HAND, KINDS
 from becalm.ledger.protocol import Written
-from becalm.terms.errors import EventError, Fault, UsageError
+from becalm.terms import EventError, Fault, UsageError
 
 WORDS = {"true": True, "yes": True, "false": False, "no": False}
 

@@ -18,7 +18,7 @@ from becalm.ledger.protocol import COLUMNS, Ledger, Written
 from becalm.record.core.arrest import ArrestFigure
 from becalm.record.core.arrests import COUNTED_KINDS, count_arrests
 from becalm.record.files.definitions import load_definition
-from becalm.terms.errors import QuestionError, UsageError
+from becalm.terms import QuestionError, UsageError
 
 HASH = COLUMNS.index("hash")
 

@@ -13,7 +13,7 @@ from becalm.ledger.kinds import KINDS
 from becalm.ledger.protocol import Ledger, Written
 from becalm.record.desk.add import read_fact
 from becalm.record.desk.answers import entry_at
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 
 def correct_entry(

@@ -11,7 +11,7 @@ from becalm.desk.audit import event_of, note_configuration
 from becalm.ledger.protocol import Ledger, Written
 from becalm.record.files.log_mapping import full_name
 from becalm.record.files.logs import Log, file_sha256, read_log
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import Fault, InputError
 
 
 @dataclass(frozen=True, slots=True)

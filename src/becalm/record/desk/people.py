@@ -9,7 +9,7 @@ from becalm.desk.audit import event_of
 from becalm.ledger.event import Entry
 from becalm.ledger.protocol import Ledger, Written
 from becalm.record.desk.answers import LedgerSource, entry_at, source_of
-from becalm.terms.errors import QuestionError, UsageError
+from becalm.terms import QuestionError, UsageError
 
 SEEN = ("record_accessed", "disclosure_made")
 

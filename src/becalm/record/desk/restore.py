@@ -13,7 +13,7 @@ from becalm.ledger.event import Fact, Head
 from becalm.ledger.protocol import COLUMNS, Ledger, Written, lost_name
 from becalm.ledger.store.backup import back_up, read_backup, restore
 from becalm.record.desk.answers import LedgerSource, source_of
-from becalm.terms.errors import LedgerError, UsageError
+from becalm.terms import LedgerError, UsageError
 
 Facts = Mapping[str, Fact]
 REQUEST = "restore-request.json"

@@ -19,7 +19,7 @@ from becalm.ledger.record_export import ExportWritten, write_export
 from becalm.ledger.store.guard import UNKNOWN
 from becalm.ledger.verdict import IN_LEDGER, Anchor, Finding, Verdict
 from becalm.ledger.verify import LedgerCopy, verify_ledger
-from becalm.terms.errors import InputError, LedgerError, TamperError, UsageError
+from becalm.terms import InputError, LedgerError, TamperError, UsageError
 
 BEFORE_ALL = -(2**62)  # a row that was put in may bear any number
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import Field
 
 from becalm.record.core.arrest import ArrestDefinition
-from becalm.terms.errors import WorkspaceError
+from becalm.terms import WorkspaceError
 from becalm.workspace.recipes import Source, Strict, check_recipe
 
 SHIPPED = "dedicated_arrests.toml"

@@ -16,7 +16,7 @@ from pydantic import Field, model_validator
 
 from becalm.ledger.event_schema import Kind
 from becalm.ledger.kinds import ALL_KINDS
-from becalm.terms.errors import Fault, InputError, UsageError
+from becalm.terms import Fault, InputError, UsageError
 from becalm.workspace.recipes import Source, Strict, check_recipe, did_you_mean, recipe_files
 
 Column = Annotated[str, Field(min_length=1)]

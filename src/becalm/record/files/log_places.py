@@ -9,8 +9,7 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
 from becalm.record.files.log_mapping import PlacePart
-from becalm.terms.city import City
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import City, Fault, InputError
 
 FARTHEST_M = 50_000_000  # no grid on Earth reaches beyond
 Placed = tuple[int, int] | tuple[str, str, str]  # metres, or which cell is wrong, what, and the remedy

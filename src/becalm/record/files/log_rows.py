@@ -12,7 +12,7 @@ from becalm.ledger.event_schema import FACT_TYPES, FactField, fits
 from becalm.record.files.log_mapping import PLACED, ChosenMapping
 from becalm.record.files.log_places import Grid, metres
 from becalm.record.files.log_times import Refusal, read_instant
-from becalm.terms.errors import Fault
+from becalm.terms import Fault
 
 FLAGS = {"yes": True, "y": True, "true": True, "1": True, "no": False, "n": False, "false": False, "0": False}
 

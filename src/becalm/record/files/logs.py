@@ -19,8 +19,7 @@ from becalm.ledger.event import Fact
 from becalm.record.files.log_mapping import PLACED, ChosenMapping, choose_mapping
 from becalm.record.files.log_places import grid_of
 from becalm.record.files.log_rows import LogRow, RowReader
-from becalm.terms.city import City
-from becalm.terms.errors import Fault, InputError
+from becalm.terms import City, Fault, InputError
 
 DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
