@@ -17,7 +17,9 @@ from becalm.patrol.files.read import read_plan
 from becalm.patrol.files.read_policy import SHIPPED, load_policy
 from becalm.terms import InputError
 
-TEXT = (Path(__file__).parents[3] / "src" / "becalm" / "ingest" / "patrol" / SHIPPED).read_text("utf-8")
+TEXT = (Path(__file__).parents[3] / "src" / "becalm" / "patrol" / "files" / "policies" / SHIPPED).read_text(
+    "utf-8"
+)
 
 
 def policy_with(tmp_path: Path, old: str, new: str) -> Path:
