@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from becalm.app.main import app, open_desk
-from becalm.desk.audit import event_of
+from becalm.desk.audit import make_event
 from becalm.ledger.anchor_sheet import qr_svg
 from becalm.ledger.event import Fact
 from becalm.ledger.protocol import Written
@@ -181,7 +181,7 @@ def test_what_was_erased_after_the_copy_stays_gone_and_the_restored_ledger_holds
     workspace: Path, tmp_path: Path
 ) -> None:
     desk = open_desk(workspace)
-    about = event_of(
+    about = make_event(
         desk, "arrest_made", purpose="arrest log", facts={"unit": "VSU 1", "activity": "warrant"}
     )
     (entry,) = desk.open_ledger().append([Written(about, b"a name")])
@@ -189,7 +189,7 @@ def test_what_was_erased_after_the_copy_stays_gone_and_the_restored_ledger_holds
     make_backup(desk, copy)
     facts: dict[str, Fact] = {"entries": (entry.seq,), "reason": "expired"}
     desk.open_ledger().erase(
-        (entry.seq,), erasure=event_of(desk, "payload_erased", purpose="retention", facts=facts)
+        (entry.seq,), erasure=make_event(desk, "payload_erased", purpose="retention", facts=facts)
     )
     desk.open_ledger().close()
     moved = tmp_path / "moved"  # for this very process still holds on to the other

@@ -13,7 +13,7 @@ from random import Random
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from becalm.desk import Desk
-from becalm.desk.audit import event_of
+from becalm.desk.audit import make_event
 from becalm.ledger.chain import first_link, row_hash
 from becalm.ledger.checkpoint import signed_bytes
 from becalm.ledger.event import Checkpoint, Head
@@ -95,7 +95,7 @@ def fill(desk: Desk, outside: Path, backups: Path | None = None) -> Scene:
     ledger = desk.open_ledger()
     for n in range(1, ENTRIES + 1):
         facts = {"unit": f"VSU {n % 5}", "activity": "dedicated", "place_easting_m": 530_000 + n}
-        event = event_of(desk, "arrest_made", purpose="arrest log", facts=facts)
+        event = make_event(desk, "arrest_made", purpose="arrest log", facts=facts)
         ledger.append([Written(event, f"name {n}".encode() if n % 4 == 0 else None)])
         if n in POINTS:
             make_checkpoint(desk)

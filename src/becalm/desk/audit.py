@@ -1,4 +1,4 @@
-"""The mark that a command leaves in the ledger: what was done, by whom, what for."""
+"""The audit event of a command: what was done, by whom, what for, as the ledger keeps it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from becalm.workspace.config import CONFIG
 LONGEST_NAME = 200
 
 
-def event_of(
+def make_event(
     desk: Desk,
     kind: str,
     *,
@@ -40,11 +40,11 @@ def event_of(
     )
 
 
-def leave_mark(
+def record_event(
     desk: Desk, kind: str, *, purpose: str, facts: Mapping[str, Fact], corrects: int | None = None
 ) -> Entry:
     """Record that this was done."""
-    event = event_of(desk, kind, purpose=purpose, facts=facts, corrects=corrects)
+    event = make_event(desk, kind, purpose=purpose, facts=facts, corrects=corrects)
     return desk.open_ledger().append([Written(event)])[0]
 
 
@@ -54,14 +54,14 @@ def one_line(name: str) -> str:
 
 
 @contextmanager
-def marked(desk: Desk, kind: str, *, purpose: str, facts: Mapping[str, Fact]) -> Iterator[Entry]:
+def recorded(desk: Desk, kind: str, *, purpose: str, facts: Mapping[str, Fact]) -> Iterator[Entry]:
     """Record it first, then do it: what cannot be recorded is not done; what fails after all is withdrawn."""
     note_configuration(desk)
-    entry = leave_mark(desk, kind, purpose=purpose, facts=facts)
+    entry = record_event(desk, kind, purpose=purpose, facts=facts)
     try:
         yield entry
     except BaseException:
-        leave_mark(
+        record_event(
             desk,
             "entry_withdrawn",
             purpose="correction",
@@ -77,7 +77,7 @@ def note_configuration(desk: Desk) -> Entry | None:
     held = {str(row.get("config_sha256")) for row in desk.open_ledger().state("configuration")}
     if held == {sha256}:
         return None
-    return leave_mark(
+    return record_event(
         desk,
         "configuration_changed",
         purpose="configuration",

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 import shapely
 
 from becalm.desk import Desk
-from becalm.desk.audit import event_of, note_configuration
+from becalm.desk.audit import make_event, note_configuration
 from becalm.find.files.rules_in_words import decision_in_words, override_lines
 from becalm.ledger.active_entries import WITHDRAWN, what_stands
 from becalm.ledger.event import Entry
@@ -72,7 +72,7 @@ def override_place(
     facts = {"place": place_id, "decision": decision, "reason": reason}
     if until is not None:
         facts["until"] = until.isoformat()
-    event = event_of(desk, KIND, purpose="hotspots", facts=facts)
+    event = make_event(desk, KIND, purpose="hotspots", facts=facts)
     note_configuration(desk)
     return OverrideMade(desk.open_ledger().append([Written(event)])[0], notes)
 

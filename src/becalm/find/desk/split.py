@@ -13,7 +13,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from becalm.desk import Desk
-from becalm.desk.audit import marked
+from becalm.desk.audit import recorded
 from becalm.find.core.location import LocationError
 from becalm.find.core.splits import MARK, Split, halves_line, outline_of, parts_of
 from becalm.find.desk.inputs import FindQuestion, gather, lay_field, lay_shaped
@@ -175,7 +175,7 @@ def _keep(
     }
     if parts:
         facts["parts"] = parts
-    with marked(desk, KIND, purpose="hotspots", facts=facts):
+    with recorded(desk, KIND, purpose="hotspots", facts=facts):
         save_splits(desk.workspace, splits)
 
 

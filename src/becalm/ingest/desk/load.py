@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from becalm.desk import Desk
-from becalm.desk.audit import marked, one_line
+from becalm.desk.audit import one_line, recorded
 from becalm.desk.coverage import gaps_of
 from becalm.ingest.inputs import Found, Skipped, find_inputs
 from becalm.ingest.load import FileRead, city_of, load_readers, read_files, require_sound
@@ -176,7 +176,7 @@ def _keep(desk: Desk, intake: Intake, reads: Sequence[FileRead]) -> str | None:
                 recipe_sha256=read.recipe_sha256,
             )
         intake.fault(reading.faults)
-    with marked(desk, "records_loaded", purpose="load", facts=_load_facts(intake, reads)):
+    with recorded(desk, "records_loaded", purpose="load", facts=_load_facts(intake, reads)):
         return intake.commit()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from shapely.geometry.base import BaseGeometry
 
 from becalm.desk import Desk
-from becalm.desk.collect_errors import together
+from becalm.desk.collect_errors import collect_errors
 from becalm.patrol.core.calendar import day_span
 from becalm.patrol.core.delivered import (
     DeliveredVisit,
@@ -63,12 +63,12 @@ def delivered(desk: Desk, question: DeliveredQuestion, *, out: Path | None = Non
     if not question.traces and not question.check_ins:
         raise UsageError("Nothing says what was delivered. Give --traces, --check-ins, or both.")
     crs = desk.workspace.city.crs
-    plan, book, outlines = together(
+    plan, book, outlines = collect_errors(
         lambda: read_plan(question.plan),
         lambda: load_policy(policy_file(desk.workspace, question.policy)),
         lambda: read_outlines(question.outlines, crs=crs) if question.outlines else {},
     )
-    traced, told = together(
+    traced, told = collect_errors(
         lambda: _traced(question, plan, book, outlines, crs),
         lambda: read_check_ins(question.check_ins, hotspots=_known(plan)),
     )

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from becalm.desk import Desk
-from becalm.desk.collect_errors import together
+from becalm.desk.collect_errors import collect_errors
 from becalm.find.desk.hotspots import FindQuestion, HotspotsFound
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
 from becalm.patrol.core.dose import DosedPlaces, ListedPlace, dose_places
@@ -142,7 +142,7 @@ class _Files:
 
 def _own_files(desk: Desk, question: PatrolQuestion, listed: Callable[[], Hotspots]) -> _Files:
     """Read every file, and report what is wrong in all of them together."""
-    (book, policy_sources), (units, roster), hotspots, arms = together(
+    (book, policy_sources), (units, roster), hotspots, arms = collect_errors(
         lambda: _policy(desk.workspace, question),
         lambda: _units(desk.workspace, question),
         listed,
@@ -157,7 +157,7 @@ def _on_the_ground(
 ) -> tuple[tuple[PatrolPlace, ...], tuple[UnitShift, ...], tuple[str, ...]]:
     """The places with their dosage, the tours, and what is to be said of both."""
     zone = desk.workspace.city.time_zone
-    dosed, shifts = together(
+    dosed, shifts = collect_errors(
         lambda: _dosed(_within(own.hotspots.places, own.roster, question), own.roster, own.book),
         lambda: _shifts(own.roster, question, zone, own.book),
     )

@@ -11,7 +11,7 @@ from itertools import zip_longest
 from pathlib import Path
 
 from becalm.desk import Desk
-from becalm.desk.audit import leave_mark
+from becalm.desk.audit import record_event
 from becalm.ledger.event import Fact
 from becalm.patrol.core.commitment import commitment_of, sampling_key
 from becalm.patrol.core.plan import fit_law
@@ -70,7 +70,7 @@ def reveal_seed(desk: Desk, path: Path, *, early: str = "", second: str = "") ->
     }
     optional = {"share": held.share.hex(), "reason": early.strip(), "second": second.strip()}
     facts |= {name: value for name, value in optional.items() if value}
-    entry = leave_mark(desk, "patrol_seed_revealed", purpose=PURPOSE, facts=facts)
+    entry = record_event(desk, "patrol_seed_revealed", purpose=PURPOSE, facts=facts)
     return SeedOpened(story_of(desk, story.commitment), entry.seq, already=False)
 
 

@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 
 from becalm.desk import Desk
-from becalm.desk.audit import leave_mark
+from becalm.desk.audit import record_event
 from becalm.find.desk.hotspots import HotspotsFound
 from becalm.find.desk.override import entries_that_stand
 from becalm.ledger.event import Fact
@@ -195,7 +195,7 @@ def _record(desk: Desk, sealed: SealedSeed, plan: PlanDocument, files: Mapping[s
     }
     optional = {"area": story.area, "share_sha256": sealed.share_sha256}
     facts |= {name: value for name, value in optional.items() if value}
-    leave_mark(desk, "bursts_planned", purpose=PURPOSE, facts=facts)
+    record_event(desk, "bursts_planned", purpose=PURPOSE, facts=facts)
     return False
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from becalm.desk import Desk
-from becalm.desk.audit import leave_mark
+from becalm.desk.audit import record_event
 from becalm.ledger.event import Fact
 from becalm.ledger.sealed import plan_name
 from becalm.patrol.core.nouns import Burst
@@ -83,7 +83,7 @@ def replan_patrol(desk: Desk, path: Path, question: ReplanQuestion) -> PlanRepla
         "reason": _reason(question.reason),
         "states": [_state_object(state) for state in states],
     }
-    leave_mark(desk, "patrol_replan_begun", purpose=PURPOSE, facts=facts)
+    record_event(desk, "patrol_replan_begun", purpose=PURPOSE, facts=facts)
     new = apply_replan(plan, note, sealed.key)
     files = plan_files(new, drawn_again(new, sealed.key)[1])
     _record(desk, sealed, new, files, question)
@@ -212,7 +212,7 @@ def _record(
     }
     optional = {"unit": question.unit, "area": question.area}
     facts |= {name: value for name, value in optional.items() if value}
-    leave_mark(desk, "bursts_planned", purpose=PURPOSE, facts=facts)
+    record_event(desk, "bursts_planned", purpose=PURPOSE, facts=facts)
 
 
 def _reason(reason: str) -> str:

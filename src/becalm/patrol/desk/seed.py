@@ -10,7 +10,7 @@ from typing import Final
 
 from becalm import __version__
 from becalm.desk import Desk
-from becalm.desk.audit import leave_mark, note_configuration
+from becalm.desk.audit import note_configuration, record_event
 from becalm.ledger.event import Fact
 from becalm.ledger.sealed import SealedBox, SealedKey
 from becalm.patrol.core.commitment import Secret, commitment_of, require_share, sampling_key, seed_mark
@@ -117,7 +117,7 @@ def seal_seed(
     }
     facts |= {name: value for name, value in optional.items() if value}
     note_configuration(desk)
-    leave_mark(desk, "patrol_seed_committed", purpose=PURPOSE, facts=facts)
+    record_event(desk, "patrol_seed_committed", purpose=PURPOSE, facts=facts)
     return story_of(desk, commitment)
 
 

@@ -9,7 +9,7 @@ from typing import cast
 
 from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
-from becalm.desk.audit import leave_mark, marked
+from becalm.desk.audit import record_event, recorded
 from becalm.ledger.event import Entry, Fact
 from becalm.patrol.core.arms import ArmDay, ArmDraw, Override, check_overrides, draw_arms
 from becalm.patrol.core.commitment import Secret, commitment_of
@@ -81,7 +81,7 @@ def plan_trial(
         "question": ASKED,
         "files": (("arms.csv", sha256_of_text(arms)), ("trial.json", sha256_of_text(sheet))),
     }
-    with marked(desk, "report_published", purpose="patrol", facts=facts) as entry:
+    with recorded(desk, "report_published", purpose="patrol", facts=facts) as entry:
         out.mkdir(parents=True)
         (out / "arms.csv").write_text(arms, "utf-8", newline="")
         (out / "trial.json").write_text(sheet, "utf-8", newline="")
@@ -112,7 +112,7 @@ def override_arm(desk: Desk, folder: Path, override: Override) -> ArmOverridden:
         "by": override.by,
         "reason": override.reason,
     }
-    entry = leave_mark(desk, "trial_arm_overridden", purpose="patrol", facts=facts)
+    entry = record_event(desk, "trial_arm_overridden", purpose="patrol", facts=facts)
     return ArmOverridden(override, arms[override.hotspot, override.day], entry.seq, len(before) + 1, share)
 
 
@@ -128,7 +128,7 @@ def _commit(
         "inputs_sha256": inputs,
         "first_day": question.first_day.isoformat(),
     }
-    leave_mark(desk, "trial_committed", purpose="patrol", facts=facts)
+    record_event(desk, "trial_committed", purpose="patrol", facts=facts)
     return SealedArms(secret, inputs, PROGRAM, commitment)
 
 

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from pathlib import Path
 
 from becalm.desk import Desk
-from becalm.desk.audit import leave_mark
+from becalm.desk.audit import record_event
 from becalm.patrol.core.nouns import Burst
 from becalm.patrol.core.price import Price, price_list
 from becalm.patrol.desk.seed import PURPOSE
@@ -93,7 +93,7 @@ def write_sheets(
     if sealed:
         what = f"whole routes of {unit or 'all units'} on {day}, plan {plan.commitment.get('commitment')}"
         sums = tuple((name, hashlib.sha256(text.encode()).hexdigest()) for name, text in files.items())
-        leave_mark(desk, "report_published", purpose=PURPOSE, facts={"question": what, "files": sums})
+        record_event(desk, "report_published", purpose=PURPOSE, facts={"question": what, "files": sums})
     write_folder(folder, files, kind=SHEETS)
     return SheetsWritten(folder, tuple(files), (len(files) - 1) // 2)
 

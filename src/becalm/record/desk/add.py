@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from becalm.desk import Desk
-from becalm.desk.audit import event_of, note_configuration
+from becalm.desk.audit import make_event, note_configuration
 from becalm.ledger.event import Entry, Fact
 from becalm.ledger.event_schema import FactField
 from becalm.ledger.kinds import BY_HAND, KINDS
@@ -40,7 +40,7 @@ def add_event(
     fields = {
         name: field for (known, _), k in KINDS.items() if known == kind for name, field in k.by_name.items()
     }
-    event = event_of(
+    event = make_event(
         desk,
         kind,
         purpose=purpose,

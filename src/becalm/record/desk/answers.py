@@ -10,7 +10,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk
-from becalm.desk.audit import event_of
+from becalm.desk.audit import make_event
 from becalm.ledger.active_entries import WITHDRAWN
 from becalm.ledger.event import Entry, Head
 from becalm.ledger.merkle import inclusion_proof
@@ -91,7 +91,7 @@ def list_entries(
         if entry.event.subject:
             by_subject.setdefault(entry.event.subject, []).append(entry.seq)
     accesses = [
-        event_of(
+        make_event(
             desk,
             "record_accessed",
             purpose=purpose,
@@ -158,7 +158,7 @@ def _told(desk: Desk, ledger: Ledger, entry: Entry, purpose: str, *, details: bo
         raise UsageError(
             f"Entry {entry.seq} {what}. Say what for with --purpose; who looked will be recorded."
         )
-    access = event_of(
+    access = make_event(
         desk,
         "record_accessed",
         purpose=purpose,

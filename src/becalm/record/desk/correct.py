@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from becalm.desk import Desk
-from becalm.desk.audit import event_of, leave_mark
+from becalm.desk.audit import make_event, record_event
 from becalm.ledger.active_entries import WITHDRAWN, what_stands
 from becalm.ledger.event import Entry
 from becalm.ledger.kinds import KINDS
@@ -38,7 +38,7 @@ def correct_entry(
     if changed == dict(former.facts) and moment == former.occurred_at:
         raise UsageError(f"Entry {seq} says so already. Give what is to change, e.g. --set unit='VSU 2'.")
     purpose = former.purpose if former.subject else "correction"
-    event = event_of(
+    event = make_event(
         desk,
         former.kind,
         purpose=purpose,
@@ -53,7 +53,7 @@ def correct_entry(
 def withdraw_entry(desk: Desk, seq: int, *, reason: str) -> Entry:
     """Record that entry `seq` is wrong and that nothing takes its place."""
     _standing(desk.open_ledger(), seq)
-    return leave_mark(desk, WITHDRAWN, purpose="correction", facts={"reason": reason}, corrects=seq)
+    return record_event(desk, WITHDRAWN, purpose="correction", facts={"reason": reason}, corrects=seq)
 
 
 def _standing(ledger: Ledger, seq: int) -> Entry:

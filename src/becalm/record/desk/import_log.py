@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from becalm.desk import Desk
-from becalm.desk.audit import event_of, note_configuration
+from becalm.desk.audit import make_event, note_configuration
 from becalm.ledger.protocol import Ledger, Written
 from becalm.record.files.log_mapping import full_name
 from becalm.record.files.logs import Log, file_sha256, read_log
@@ -108,7 +108,7 @@ def _refuse_known_references(ledger: Ledger, log: Log) -> None:
 
 
 def _events(desk: Desk, log: Log, purpose: str) -> list[Written]:
-    done = event_of(
+    done = make_event(
         desk,
         "import_done",
         purpose=purpose,
@@ -122,7 +122,7 @@ def _events(desk: Desk, log: Log, purpose: str) -> list[Written]:
         },
     )
     rows = [
-        event_of(
+        make_event(
             desk,
             log.chosen.kind.name,
             purpose=purpose,

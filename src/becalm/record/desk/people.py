@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from becalm.desk import Desk
-from becalm.desk.audit import event_of
+from becalm.desk.audit import make_event
 from becalm.ledger.event import Entry
 from becalm.ledger.protocol import Ledger, Written
 from becalm.record.desk.answers import LedgerSource, entry_at, source_of
@@ -40,7 +40,7 @@ def find_accesses(desk: Desk, *, subject: str | None, actor: str | None, purpose
         raise UsageError("Say whose accesses: --subject PSEUDONYM, --actor NAME, or both.")
     ledger = desk.open_ledger()
     question, of = ("subject", subject) if subject else ("actor", actor)
-    asked = event_of(desk, "access_log_read", purpose=purpose, facts={"question": question, "of": str(of)})
+    asked = make_event(desk, "access_log_read", purpose=purpose, facts={"question": question, "of": str(of)})
     ledger.append([Written(asked)])
     found = ledger.entries(kinds=SEEN, subject=subject or "", actor=actor or "")
     return AccessesFound(
@@ -73,7 +73,7 @@ def erase_details(
     there = tuple(e.seq for e in named if e.commitment and e.seq not in gone)
     if not there:
         raise QuestionError("None of these entries has personal details, or they were erased before.")
-    erasure = event_of(
+    erasure = make_event(
         desk,
         "payload_erased",
         purpose=purpose,

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from becalm.desk import Desk
-from becalm.desk.audit import event_of, leave_mark
+from becalm.desk.audit import make_event, record_event
 from becalm.ledger.event import Fact, Head
 from becalm.ledger.protocol import COLUMNS, Ledger, Written, lost_name
 from becalm.ledger.store.backup import back_up, read_backup, restore
@@ -58,7 +58,7 @@ def make_backup(desk: Desk, out: Path) -> BackupMade:
     desk.open_ledger()
     made = back_up(file, out, now=desk.now())
     facts: Facts = {"size": made.size, "root": made.root, "file_sha256": made.file_sha256}
-    entry = leave_mark(desk, "backup_made", purpose="backup", facts=facts)
+    entry = record_event(desk, "backup_made", purpose="backup", facts=facts)
     sealed = desk.workspace.path / "patrol" / "sealed"
     head = Head(made.size, made.root, made.last)
     return BackupMade(out, made.file_sha256, head, entry.seq, (sealed,) if sealed.is_dir() else ())
@@ -131,7 +131,7 @@ def _restore(desk: Desk, copy: Path | None, first: RestoreRequest, reason: str) 
         "second_reason": reason,
         "anchors": tuple(map(lost_name, lost)),
     }
-    event = event_of(desk, "ledger_restored", purpose="restore", facts=facts)
+    event = make_event(desk, "ledger_restored", purpose="restore", facts=facts)
     (entry,) = ledger.append([Written(event)])
     _note_forgotten(desk, ledger)
     return Restored(first, entry.seq, lost_size, source_of(desk, ledger))
@@ -145,7 +145,7 @@ def _note_forgotten(desk: Desk, ledger: Ledger) -> None:
     gone = tuple(seq for seq in promised if seq not in kept and seq not in erased)
     if gone:
         facts: Facts = {"entries": gone, "reason": "erased before, in entries that the copy does not have"}
-        ledger.erase(gone, erasure=event_of(desk, "payload_erased", purpose="retention", facts=facts))
+        ledger.erase(gone, erasure=make_event(desk, "payload_erased", purpose="retention", facts=facts))
 
 
 def _ledger_file(desk: Desk) -> Path:

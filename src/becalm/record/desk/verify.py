@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from becalm.desk import Desk
-from becalm.desk.audit import leave_mark
+from becalm.desk.audit import record_event
 from becalm.ledger.anchor_sheet import anchor_sheet
 from becalm.ledger.anchors import Post, Sent, kept_anchors, send_anchor
 from becalm.ledger.checkpoint import anchor_text, handover_bytes, read_anchor, signed_bytes
@@ -123,7 +123,7 @@ def make_checkpoint(desk: Desk, *, change_key: bool = False) -> CheckpointMade:
     ledger.keep_checkpoint(checkpoint)
     config = desk.workspace.config.ledger
     sent = send_anchor(checkpoint, key.public_key, places=config.anchors, post=_post(desk, ledger))
-    leave_mark(
+    record_event(
         desk,
         "checkpoint_made",
         purpose="proof",
@@ -246,7 +246,7 @@ def _ready_key(desk: Desk, ledger: Ledger) -> SigningKey:
         write_key(path, key)
     if not named:
         facts = {"old_key": "", "new_key": key.id, "new_public_key": key.public_key}
-        leave_mark(desk, "key_rotated", purpose="proof", facts=facts)
+        record_event(desk, "key_rotated", purpose="proof", facts=facts)
     elif key.id != named[-1]:
         raise TamperError(
             f"The key in {path} ({key.id[:16]}) is not the one that signs for this ledger "
@@ -267,7 +267,7 @@ def _hand_over(desk: Desk, ledger: Ledger, old: SigningKey) -> SigningKey:
     }
     write_key(path, key)
     try:
-        leave_mark(desk, "key_rotated", purpose="proof", facts=facts)
+        record_event(desk, "key_rotated", purpose="proof", facts=facts)
     except BaseException:
         write_key(path, old)
         raise
