@@ -8,9 +8,10 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from becalm.methods.arrays import Floats, Ints
 from becalm.methods.routes import distribution as route_law
 from becalm.methods.routes import kernel as route_kernel
-from becalm.methods.routes.distribution import Doubles, Ints, Walk, Ways
+from becalm.methods.routes.distribution import Walk, Ways
 
 LENGTHS = np.array([1, 2], dtype=np.int64)
 Step = tuple[str, int, int, int]  # visit, slot, place, number of length; or pause, slot, 0, 0
@@ -29,7 +30,7 @@ def small_ways(seed: int) -> Ways:
     return Ways(slots, weight, slots * 5.0, np.zeros((3, 2), np.int64), np.array([1, 2, 0]), np.zeros(3))
 
 
-def small_visits(seed: int, slots: int) -> Doubles:
+def small_visits(seed: int, slots: int) -> Floats:
     rng = np.random.default_rng(seed + 100)
     visit = rng.uniform(0.2, 2.0, (slots + 1, 2, 2))
     visit[rng.random(visit.shape) < 0.15] = 0.0
@@ -37,7 +38,7 @@ def small_visits(seed: int, slots: int) -> Doubles:
 
 
 def next_visits(
-    walk: Walk, visit: Doubles, ways: Ways, t: int, i: int
+    walk: Walk, visit: Floats, ways: Ways, t: int, i: int
 ) -> Iterator[tuple[float, int, int, int]]:
     """Every visit for which one may set off from node i in slot t, with its weight."""
     for j in range(2):
@@ -48,7 +49,7 @@ def next_visits(
 
 
 def all_walks(
-    walk: Walk, visit: Doubles, ways: Ways, state: tuple[int, int, int], waited: bool = False
+    walk: Walk, visit: Floats, ways: Ways, state: tuple[int, int, int], waited: bool = False
 ) -> Iterator[tuple[float, tuple[Step, ...]]]:
     """Every walk from a state on, with its weight: go home, pause, visit somewhere, or wait a slot."""
     t, i, m = state
@@ -64,7 +65,7 @@ def all_walks(
         yield from all_walks(walk, visit, ways, (t + 1, i, m), waited=True)
 
 
-def listed(walk: Walk, visit: Doubles, ways: Ways) -> dict[tuple[Step, ...], float]:
+def listed(walk: Walk, visit: Floats, ways: Ways) -> dict[tuple[Step, ...], float]:
     found: dict[tuple[Step, ...], float] = {}
     for weight, steps in all_walks(walk, visit, ways, (0, walk.node, walk.paused)):
         assert steps not in found, "each walk is counted once"
@@ -73,18 +74,18 @@ def listed(walk: Walk, visit: Doubles, ways: Ways) -> dict[tuple[Step, ...], flo
 
 
 @pytest.fixture(params=[(walk, seed) for walk in WALKS for seed in range(3)])
-def case(request: pytest.FixtureRequest) -> tuple[Walk, Doubles, Ways]:
+def case(request: pytest.FixtureRequest) -> tuple[Walk, Floats, Ways]:
     walk, seed = request.param
     return walk, small_visits(seed, walk.slots), small_ways(seed)
 
 
-def test_the_law_sums_the_weights_of_all_walks(case: tuple[Walk, Doubles, Ways]) -> None:
+def test_the_law_sums_the_weights_of_all_walks(case: tuple[Walk, Floats, Ways]) -> None:
     walk, visit, ways = case
     value = route_law.value_of(walk, visit, LENGTHS, ways)
     assert value.free[walk.paused, 0, walk.node] == pytest.approx(sum(listed(*case).values()), rel=1e-12)
 
 
-def test_marginals_and_entropy_are_those_of_the_list(case: tuple[Walk, Doubles, Ways]) -> None:
+def test_marginals_and_entropy_are_those_of_the_list(case: tuple[Walk, Floats, Ways]) -> None:
     walk, visit, ways = case
     weights = listed(*case)
     total = sum(weights.values())
@@ -103,7 +104,7 @@ def test_marginals_and_entropy_are_those_of_the_list(case: tuple[Walk, Doubles, 
     assert route_law.entropy_of(value, found, walk, ways) == pytest.approx(entropy, abs=1e-10)
 
 
-def test_the_compiled_kernel_gives_the_bits_of_the_reference(case: tuple[Walk, Doubles, Ways]) -> None:
+def test_the_compiled_kernel_gives_the_bits_of_the_reference(case: tuple[Walk, Floats, Ways]) -> None:
     walk, visit, ways = case
     value = route_kernel.value_of(walk, visit, LENGTHS, ways)
     for ours, theirs in zip(value, route_law.value_of(walk, visit, LENGTHS, ways), strict=True):
@@ -116,7 +117,7 @@ def test_the_compiled_kernel_gives_the_bits_of_the_reference(case: tuple[Walk, D
     )
 
 
-def drawn(case: tuple[Walk, Doubles, Ways], draws: Ints, apart: Ints) -> tuple[tuple[Step, ...], float, bool]:
+def drawn(case: tuple[Walk, Floats, Ways], draws: Ints, apart: Ints) -> tuple[tuple[Step, ...], float, bool]:
     walk, visit, ways = case
     value = route_kernel.value_of(walk, visit, LENGTHS, ways)
     visits, pause, log_p, well = route_kernel.draw_walk(walk, visit, LENGTHS, ways, value, draws, apart)

@@ -13,16 +13,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from becalm.methods.arrays import Bools, Floats, Ints
+
 
 @dataclass(frozen=True)
 class Coded:
     """Text cells, each distinct text once. `codes[i]` is -1 where cell i is blank."""
 
-    codes: NDArray[np.int64]
+    codes: Ints
     distinct: pa.Array
 
     @property
-    def blank(self) -> NDArray[np.bool_]:
+    def blank(self) -> Bools:
         """Which cells are blank?"""
         return self.codes < 0
 
@@ -58,7 +60,7 @@ def coded(column: pa.ChunkedArray) -> Coded:
     return recoded(codes, pc.utf8_trim_whitespace(encoded.dictionary.cast(pa.string())))
 
 
-def recoded(codes: NDArray[np.int64], texts: pa.Array) -> Coded:
+def recoded(codes: Ints, texts: pa.Array) -> Coded:
     """The cells with these codes of texts, in which equal texts get one code and empty ones become blank."""
     again = pc.if_else(pc.equal(texts, ""), None, texts).dictionary_encode()
     if len(again.dictionary) == len(texts):
@@ -76,7 +78,7 @@ def _number_texts(column: pa.ChunkedArray) -> list[str | None]:
     return [text(number) for number in column.to_pylist()]
 
 
-def numbers(column: pa.ChunkedArray) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+def numbers(column: pa.ChunkedArray) -> tuple[Floats, Bools]:
     """The numbers of a column (NaN where blank or none), and which cells hold something that is no number."""
     kind = column.type
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
@@ -95,7 +97,7 @@ def to_arrow(values: NDArray[Any] | Sequence[Any], kind: pa.DataType) -> pa.Arra
     return pa.array(values, kind, from_pandas=True)
 
 
-def equal_rows(data: pa.Table) -> NDArray[np.bool_]:
+def equal_rows(data: pa.Table) -> Bools:
     """Which rows repeat an earlier row of the file cell by cell?"""
     if not data.num_rows:
         return np.zeros(0, dtype=np.bool_)

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from becalm.formats.sheets import Sheet
+from becalm.methods.arrays import Bools
 from becalm.terms import RowFate, RowFault
 
 
@@ -18,11 +18,11 @@ class Fates:
     def __init__(self, sheet: Sheet) -> None:
         self._sheet = sheet
         self.faults: list[RowFault] = list(sheet.broken)
-        self.rejected: NDArray[np.bool_] = np.zeros(sheet.data.num_rows, dtype=np.bool_)
-        self._repaired: NDArray[np.bool_] = np.zeros(sheet.data.num_rows, dtype=np.bool_)
+        self.rejected: Bools = np.zeros(sheet.data.num_rows, dtype=np.bool_)
+        self._repaired: Bools = np.zeros(sheet.data.num_rows, dtype=np.bool_)
 
     @property
-    def kept(self) -> NDArray[np.bool_]:
+    def kept(self) -> Bools:
         """Which rows are to be loaded?"""
         return ~self.rejected
 
@@ -41,22 +41,18 @@ class Fates:
         """How many of the loaded rows were repaired?"""
         return int((self._repaired & self.kept).sum())
 
-    def reject(
-        self, which: NDArray[np.bool_], column: str, reason: str | Callable[[int], str], remedy: Any
-    ) -> None:
+    def reject(self, which: Bools, column: str, reason: str | Callable[[int], str], remedy: Any) -> None:
         """Reject these rows. Reason and remedy are texts, or are asked by row."""
         self._note(which, column, "rejected", reason, remedy)
         self.rejected |= which
 
-    def repair(
-        self, which: NDArray[np.bool_], column: str, reason: str | Callable[[int], str], remedy: Any
-    ) -> None:
+    def repair(self, which: Bools, column: str, reason: str | Callable[[int], str], remedy: Any) -> None:
         """Keep these rows, and write down what was mended."""
         which = which & self.kept
         self._note(which, column, "repaired", reason, remedy)
         self._repaired |= which
 
-    def _note(self, which: NDArray[np.bool_], column: str, fate: RowFate, reason: Any, remedy: Any) -> None:
+    def _note(self, which: Bools, column: str, fate: RowFate, reason: Any, remedy: Any) -> None:
         spots = np.flatnonzero(which)
         if not len(spots):
             return

@@ -25,9 +25,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from becalm.formats.input_file import InputFile
+from becalm.methods.arrays import Ints
 from becalm.terms import Fault, InputError, RowFault
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".gz")
@@ -45,7 +45,7 @@ class Sheet:
 
     name: str
     data: pa.Table
-    lines: NDArray[np.int64]
+    lines: Ints
     broken: tuple[RowFault, ...] = ()
     notes: tuple[str, ...] = ()
 

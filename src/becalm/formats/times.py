@@ -17,8 +17,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from becalm.formats.cells import coded
+from becalm.methods.arrays import Bools, Ints, Times
 
-Times = NDArray[np.datetime64]
 FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 
@@ -31,10 +31,10 @@ class Instants:
 
     utc: Times
     local: Times
-    blank: NDArray[np.bool_]
-    bad: NDArray[np.bool_]
-    gap: NDArray[np.bool_]
-    twice: NDArray[np.bool_]
+    blank: Bools
+    bad: Bools
+    gap: Bools
+    twice: Bools
 
 
 def instants(
@@ -54,7 +54,7 @@ def instants(
     return Instants(utc, local_of(utc, city_zone), blank, bad, gap, twice)
 
 
-def utc_of(local: Times, zone: str) -> tuple[Times, NDArray[np.bool_], NDArray[np.bool_]]:
+def utc_of(local: Times, zone: str) -> tuple[Times, Bools, Bools]:
     """Instants of wall times in this zone; which did not exist, and which happened twice.
 
     >>> utc, gap, twice = utc_of(np.array(["2020-03-29T01:30"], dtype="M8[s]"), "Europe/London")
@@ -80,11 +80,11 @@ def local_of(utc: Times, zone: str) -> Times:
     return _plain(local)[which]
 
 
-def hour_of_week(local: Times) -> NDArray[np.int64]:
+def hour_of_week(local: Times) -> Ints:
     """0 for Monday 00:00 to 167 for Sunday 23:00; meaningless where the time is not known."""
     days = local.astype("M8[D]").astype(np.int64)
     hours = (local - local.astype("M8[D]")).astype("m8[h]").astype(np.int64)
-    week_hours: NDArray[np.int64] = (days + 3) % 7 * 24 + hours  # 1970-01-01 was a Thursday
+    week_hours: Ints = (days + 3) % 7 * 24 + hours  # 1970-01-01 was a Thursday
     return week_hours
 
 
@@ -105,7 +105,7 @@ def read_texts(texts: Sequence[str], formats: Sequence[str], *, offset: bool = F
 
 def _walls(
     column: pa.ChunkedArray, formats: Sequence[str], *, offset: bool
-) -> tuple[Times, NDArray[np.bool_], NDArray[np.bool_], bool]:
+) -> tuple[Times, Bools, Bools, bool]:
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
         wall = column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from becalm.methods.arrays import Bools
 from becalm.terms import RowFate, RowFault
 
 Rows = NDArray[np.intp]
@@ -40,7 +41,7 @@ class Coded:
         code = self.codes[row]
         return None if code < 0 else self.values[code]
 
-    def where(self, test: Callable[[str], bool], *, empty: bool) -> NDArray[np.bool_]:
+    def where(self, test: Callable[[str], bool], *, empty: bool) -> Bools:
         """Which rows pass this test of their value? `empty` is the answer for rows that say nothing."""
         answers = np.array([*map(test, self.values), empty], dtype=np.bool_)
         return answers[self.codes]

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
+from becalm.methods.arrays import Bools, Floats
 from becalm.terms import City, InputError
 
 if TYPE_CHECKING:
@@ -33,10 +34,10 @@ class Located:
     CRS is made; eastings and northings are NaN there. `absent` marks those of them that gave none at all.
     """
 
-    easting_m: NDArray[np.float64]
-    northing_m: NDArray[np.float64]
-    known: NDArray[np.bool_]
-    absent: NDArray[np.bool_]
+    easting_m: Floats
+    northing_m: Floats
+    known: Bools
+    absent: Bools
 
 
 class Locator:
@@ -119,7 +120,7 @@ class Locator:
         units = {b.name: b.command_unit for b in self.city.boroughs}
         return np.array([units.get(name) if name else None for name in boroughs], dtype=object)
 
-    def outside_extent(self, located: Located) -> NDArray[np.bool_]:
+    def outside_extent(self, located: Located) -> Bools:
         """Which known points lie outside the city's stated extent?"""
         if self.city.extent_m is None:
             return np.zeros(located.known.shape, dtype=np.bool_)
@@ -148,9 +149,7 @@ class Locator:
         return names
 
 
-def distinct_points(
-    x: NDArray[np.float64], y: NDArray[np.float64]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
+def distinct_points(x: Floats, y: Floats) -> tuple[Floats, Floats, NDArray[np.intp]]:
     """The distinct (x, y) pairs, and for each row which of them it is (NaN counts as a value)."""
     x_codes, x_values = pd.factorize(x, use_na_sentinel=False)
     y_codes, y_values = pd.factorize(y, use_na_sentinel=False)

@@ -19,6 +19,7 @@ from becalm.formats.input_file import InputFile
 from becalm.ingest.checks import Coded, Finding, Rows, coded, row_faults, rows_with_fate
 from becalm.ingest.locate import Located, Locator
 from becalm.ingest.reader import Reading
+from becalm.methods.arrays import Bools, Floats
 from becalm.tables.archive import Part
 from becalm.tables.faults import REPEATED
 from becalm.terms import Fault, InputError
@@ -80,7 +81,7 @@ class Places:
     findings: tuple[Finding, ...]
 
     @property
-    def known(self) -> NDArray[np.bool_]:
+    def known(self) -> Bools:
         """Which rows have a place?"""
         return self.located.known[self.of_row]
 
@@ -128,9 +129,7 @@ def places_of(longitude: Coded, latitude: Coded, locator: Locator) -> Places:
     return Places(located, of_row, tuple(f for f in findings if f.rows.size))
 
 
-def _distinct(
-    longitude: Coded, latitude: Coded
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.intp]]:
+def _distinct(longitude: Coded, latitude: Coded) -> tuple[Floats, Floats, NDArray[np.intp]]:
     """The distinct pairs as numbers, and for each row which of them it is (see `distinct_points`)."""
     width = len(latitude.values) + 1
     of_row, pairs = pd.factorize((longitude.codes + 1) * width + latitude.codes + 1)
@@ -138,7 +137,7 @@ def _distinct(
     return _numbers(longitude)[columns - 1], _numbers(latitude)[lines - 1], of_row
 
 
-def _numbers(column: Coded) -> NDArray[np.float64]:
+def _numbers(column: Coded) -> Floats:
     """The values as numbers, NaN where they are none, and NaN at the end for code -1."""
     values = pd.to_numeric(pd.Series(column.values, dtype=object), errors="coerce").to_numpy(np.float64)
     return np.append(values, np.nan)

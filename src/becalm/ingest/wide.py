@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from becalm.formats.input_file import InputFile
 from becalm.formats.sheets import Sheet, cell_text, columns_of, read_sheet, refused
 from becalm.ingest.reader import ReadContext, Reading
+from becalm.methods.arrays import Bools, Ints
 from becalm.tables.archive import Part
 from becalm.tables.schema import PUBLISHED_COUNTS
 from becalm.terms import OffenceTable, RowFault, plain_word
@@ -134,12 +135,12 @@ def _groups(words: NDArray[np.object_], table: OffenceTable) -> NDArray[np.objec
     return np.array([by_word.get(plain_word(w)) if w else None for w in words], dtype=object)
 
 
-def _repeats(sheet: Sheet, layout: _Layout) -> NDArray[np.bool_]:
+def _repeats(sheet: Sheet, layout: _Layout) -> Bools:
     keys = pd.DataFrame({c: _text(sheet, c) for c in layout.key_columns})
     return keys.duplicated().to_numpy()
 
 
-def _cells(sheet: Sheet, months: tuple[str, ...]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+def _cells(sheet: Sheet, months: tuple[str, ...]) -> tuple[Ints, Bools]:
     """The counts, and which of them are whole numbers of zero or more (the others are set to zero)."""
     numbers = np.empty((sheet.data.num_rows, len(months)))
     for i, month in enumerate(months):
@@ -154,7 +155,7 @@ def _parts(
     layout: _Layout,
     file: InputFile,
     context: ReadContext,
-    read: tuple[NDArray[np.object_], NDArray[np.object_], NDArray[np.int64], NDArray[np.bool_]],
+    read: tuple[NDArray[np.object_], NDArray[np.object_], Ints, Bools],
 ) -> tuple[Part, ...]:
     words, groups, counts, good = read
     areas = _areas(sheet, layout, context) | {"offence": words, "offence_group": groups}
@@ -234,9 +235,7 @@ def _repeat_faults(sheet: Sheet, layout: _Layout) -> list[RowFault]:
     ]
 
 
-def _cell_faults(
-    sheet: Sheet, months: tuple[str, ...], good: NDArray[np.bool_], good_lines: NDArray[np.bool_]
-) -> list[RowFault]:
+def _cell_faults(sheet: Sheet, months: tuple[str, ...], good: Bools, good_lines: Bools) -> list[RowFault]:
     wrong = np.argwhere(~good & good_lines[:, None])
     return [
         RowFault(

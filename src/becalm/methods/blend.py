@@ -10,12 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import digamma, gammaln
 
+from becalm.methods.arrays import Floats
 from becalm.methods.climb import climb
 
-Floats = NDArray[np.float64]
 PRIOR_LOW = np.array([-7.0, -1.0])  # of log strength and power
 PRIOR_HIGH = np.array([12.0, 2.0])
 

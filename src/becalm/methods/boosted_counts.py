@@ -7,9 +7,9 @@ optional; it is only asked for when it is used.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from becalm.methods.arrays import Floats
+
 TREES, LEAVES, LEAST_IN_LEAF, RATE = 100, 15, 100, 0.06
 
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from becalm.methods.arrays import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +21,12 @@ class Interval:
     high: float
 
 
-def resample(occasions: int, *, rounds: int, rng: np.random.Generator) -> NDArray[np.int64]:
+def resample(occasions: int, *, rounds: int, rng: np.random.Generator) -> Ints:
     """Draw occasions with replacement: the same draws must serve every method that is compared."""
     return rng.integers(0, occasions, (rounds, occasions))
 
 
-def mean_interval(values: Floats, drawn: NDArray[np.int64], *, level: float) -> Interval:
+def mean_interval(values: Floats, drawn: Ints, *, level: float) -> Interval:
     """The mean over occasions, and the interval that its resampled means fill.
 
     The percentile interval of few occasions is too short by a factor sqrt((n - 1) / n); the
@@ -40,6 +39,6 @@ def mean_interval(values: Floats, drawn: NDArray[np.int64], *, level: float) -> 
     return Interval(mean, min(mean + float(low), mean), max(mean + float(high), mean))
 
 
-def paired_interval(values: Floats, reference: Floats, drawn: NDArray[np.int64], *, level: float) -> Interval:
+def paired_interval(values: Floats, reference: Floats, drawn: Ints, *, level: float) -> Interval:
     """The mean difference between two methods on the same occasions, with its interval."""
     return mean_interval(values - reference, drawn, level=level)

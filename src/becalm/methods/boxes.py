@@ -15,10 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from becalm.methods.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import date
 
 import numpy as np
-from numpy.typing import NDArray
+
+from becalm.methods.arrays import Ints
 
 
 def easter_sunday(year: int) -> date:
@@ -25,7 +26,7 @@ def easter_sunday(year: int) -> date:
     return date(year, month, day + 1)
 
 
-def weekday_counts(start: date, end: date) -> NDArray[np.int64]:
+def weekday_counts(start: date, end: date) -> Ints:
     """How many Mondays, Tuesdays ... Sundays lie from `start` up to, but without, `end`?
 
     >>> weekday_counts(date(2019, 3, 1), date(2019, 4, 1)).tolist()

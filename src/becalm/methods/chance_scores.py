@@ -9,11 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-Floats = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from becalm.methods.arrays import Bools, Floats, Ints
+
 LEAST_CHANCE = 1e-6
 RANK_CLASSES = 4096
 
@@ -24,10 +23,10 @@ class Calibration:
 
     chance: Floats
     happened: Floats
-    group: NDArray[np.int64]  # of every forecast
+    group: Ints  # of every forecast
 
 
-def area_under_curve(chance: Floats, happened: Flags) -> float:
+def area_under_curve(chance: Floats, happened: Bools) -> float:
     """How likely is an event to have had a higher chance than a non-event? Ties count half; 0.5 is no skill.
 
     >>> area_under_curve(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
@@ -40,13 +39,13 @@ def area_under_curve(chance: Floats, happened: Flags) -> float:
     return float((rankdata(chance)[happened].sum() - events * (events + 1) / 2) / (events * others))
 
 
-def log_losses(chance: Floats, happened: Flags) -> Floats:
+def log_losses(chance: Floats, happened: Bools) -> Floats:
     """The surprise of each outcome, in nats."""
     held = np.clip(chance, LEAST_CHANCE, 1.0 - LEAST_CHANCE)
     return -np.log(np.where(happened, held, 1.0 - held))
 
 
-def calibrate(chance: Floats, happened: Flags, *, groups: int = 10) -> Calibration:
+def calibrate(chance: Floats, happened: Bools, *, groups: int = 10) -> Calibration:
     """Do events happen as often as was said, from the lowest forecasts to the highest?
 
     Groups are equal in size but for rounding; equal chances are split in the order given.
@@ -62,9 +61,7 @@ def calibrate(chance: Floats, happened: Flags, *, groups: int = 10) -> Calibrati
     )
 
 
-def curve_areas_resampled(
-    chance: Floats, happened: Flags, block: NDArray[np.int64], weights: Floats
-) -> Floats:
+def curve_areas_resampled(chance: Floats, happened: Bools, block: Ints, weights: Floats) -> Floats:
     """The area under the curve where block b counts `weights[r, b]` times, for every round r.
 
     Forecasts are put into 4,096 classes of equal size by rank, ties within a class counting half: the areas

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from becalm.methods.arrays import Floats
+
 Rise = Callable[[Floats], tuple[float, Floats, Floats]]
 
 

@@ -11,10 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.stats import binom
 
-Floats = NDArray[np.float64]
+from becalm.methods.arrays import Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import stats
 
-Floats = NDArray[np.float64]
+from becalm.methods.arrays import Floats
 
 PRIOR_DF: Final = 4.0  # weight of the family, in degrees of freedom, for a series of next to nothing
 _STEPS: Final = 60

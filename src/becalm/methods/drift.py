@@ -13,13 +13,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import gammaln
 
+from becalm.methods.arrays import Floats
 from becalm.methods.blend import GammaPosterior
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from becalm.methods.arrays import Floats
 from becalm.methods.mixture import fit_mixture
 from becalm.methods.series import CountSeries
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,9 @@ import shapely
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.kde import smooth
 from becalm.methods.neighbour_sums import RasterNeighbours
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +30,7 @@ class CellGrid:
     area_m2: Floats
 
     @property
-    def inside(self) -> NDArray[np.bool_]:
+    def inside(self) -> Bools:
         """Which cells of the raster are places."""
         return self.area_m2 > 0.0
 

@@ -8,10 +8,10 @@ smoothing point process data", Applied Statistics 34 (1985) 138-147.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
-Floats = NDArray[np.float64]
+from becalm.methods.arrays import Floats
+
 TRUNCATE = 4.0
 """The kernel ends at this many standard deviations."""
 

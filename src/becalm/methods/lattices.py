@@ -7,12 +7,10 @@ from typing import Literal
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Shapes = NDArray[np.object_]
+from becalm.methods.arrays import Floats, Ints, Shapes
+
 DECIMALS = 6  # a thousandth of a millimetre: neighbours share their corners exactly
 LEAST_M2 = 1e-4  # pieces below a square centimetre are the noise of cutting
 

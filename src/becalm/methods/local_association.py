@@ -16,13 +16,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import ndtr
 
+from becalm.methods.arrays import Floats, Ints
 from becalm.methods.neighbour_sums import Neighbours
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Quadrant = Literal["high-high", "low-low", "high-low", "low-high"]
 QUADRANTS: tuple[Quadrant, ...] = ("high-high", "low-low", "high-low", "low-high")
 MOST_BINS = 4_000_000

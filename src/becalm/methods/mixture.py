@@ -12,11 +12,11 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 from scipy.linalg import solve_triangular
 from scipy.optimize import nnls
 
-Floats = NDArray[np.float64]
+from becalm.methods.arrays import Floats
+
 BLOCK = 512  # events that are worked on at once, so that all of them stay in the nearest cache
 IMPOSSIBLE = 1e-140  # its square is still a number
 NO_GAIN = 1e-14  # in log-likelihood per event: the rounding of the sum is larger

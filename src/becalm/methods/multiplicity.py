@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from becalm.methods.arrays import Floats, Ints
 
 Adjustment = Literal["BH", "BY", "Holm"]
 
 
-def adjust(p_values: ArrayLike, how: Adjustment) -> NDArray[np.float64]:
+def adjust(p_values: ArrayLike, how: Adjustment) -> Floats:
     """At which error rate would each of these tests just be called a discovery?
 
     "BH" holds the false discovery rate where tests are independent or positively dependent, "BY" under
@@ -35,7 +37,7 @@ def adjust(p_values: ArrayLike, how: Adjustment) -> NDArray[np.float64]:
     raise ValueError(f"{how!r} is no adjustment for many tests. Choose BH, BY or Holm.")
 
 
-def _holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
+def _holm(p: Floats) -> Floats:
     """Going down, p_i times the number of tests not yet rejected, never below the one before."""
     adjusted = np.full(p.shape, np.nan)
     tests = np.flatnonzero(~np.isnan(p))
@@ -45,7 +47,7 @@ def _holm(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return adjusted
 
 
-def q_values(p_values: ArrayLike) -> NDArray[np.float64]:
+def q_values(p_values: ArrayLike) -> Floats:
     """At which false discovery rate would each of these tests just be called a discovery?
 
     Sorted ascending, q_i = min over j >= i of p_j m / j (Benjamini-Hochberg adjusted p-values).
@@ -60,7 +62,7 @@ def q_values(p_values: ArrayLike) -> NDArray[np.float64]:
     return np.minimum(1.0, q_values_unbounded(np.asarray(p_values, dtype=np.float64)))
 
 
-def q_values_unbounded(p: NDArray[np.float64]) -> NDArray[np.float64]:
+def q_values_unbounded(p: Floats) -> Floats:
     """As `q_values`, but not cut off at 1."""
     if (p < 0).any() or (p > 1).any():
         raise ValueError("A p-value is not between 0 and 1. Give probabilities, not percentages.")
@@ -80,7 +82,7 @@ def q_values_unbounded(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return q
 
 
-def _ascending(p: NDArray[np.float64]) -> NDArray[np.int64]:
+def _ascending(p: Floats) -> Ints:
     """Where the numbers stand, from the smallest up; none is negative, and equals come in any order.
 
     The bits of such numbers rise with them, so the position of each is put into its lowest bits and plain

@@ -21,8 +21,8 @@ from numba import njit, prange
 from numpy.typing import NDArray
 from scipy.stats import hypergeom
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from becalm.methods.arrays import Floats, Ints
+
 Distance = Literal["euclidean", "manhattan"]
 WORKERS = 8
 ORDERS_AT_ONCE = 50  # 4 bytes each for every event

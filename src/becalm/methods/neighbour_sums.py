@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from becalm.methods.arrays import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +17,7 @@ class RasterNeighbours:
     `inside` marks which cells of the raster are places; the others are nobody's neighbours.
     """
 
-    inside: NDArray[np.bool_]
+    inside: Bools
     reach: int = 1
 
     @property

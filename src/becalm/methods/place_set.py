@@ -8,12 +8,11 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.neighbour_sums import ListedNeighbours
 from becalm.methods.place_smoothing import Smoother, lay_smoother
 from becalm.terms import PlaceKind
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 TOUCHING_M = 0.01  # outlines nearer than a centimetre touch
 
 
@@ -34,7 +33,7 @@ class PlaceSet:
     width_m: float
     denominator: str
     snap_m: float = 0.0
-    listable: NDArray[np.bool_] | None = None
+    listable: Bools | None = None
     notes: tuple[str, ...] = ()
     centres_m: tuple[Floats, Floats] = field(init=False)
     _smoothers: dict[float, Smoother] = field(init=False, repr=False, compare=False, default_factory=dict)

@@ -10,12 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
+from becalm.methods.arrays import Floats, Ints
 from becalm.methods.kde import TRUNCATE, centre_weight
 
-Floats = NDArray[np.float64]
 CELLS_PER_SIGMA = 2.5
 MOST_CELLS = 16_000_000  # beyond which the raster is made coarser: 128 MB
 
@@ -27,7 +26,7 @@ class Smoother:
     `sigma` is the kernel's standard deviation in cells.
     """
 
-    at: NDArray[np.int64]
+    at: Ints
     shape: tuple[int, int]
     sigma: float
     amounts: Floats
@@ -59,7 +58,7 @@ def lay_smoother(amounts: Floats, x_m: Floats, y_m: Floats, *, sigma_m: float) -
     return Smoother(at, shape, sigma, amounts, _around(amounts, at, shape, sigma))
 
 
-def _around(numbers: Floats, at: NDArray[np.int64], shape: tuple[int, int], sigma: float) -> Floats:
+def _around(numbers: Floats, at: Ints, shape: tuple[int, int], sigma: float) -> Floats:
     raster = np.bincount(at, numbers, shape[0] * shape[1]).reshape(shape)
     smoothed = gaussian_filter(raster, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
     return np.asarray(smoothed.ravel()[at])

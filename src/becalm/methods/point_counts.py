@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit, prange
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from becalm.methods.arrays import Floats, Ints
+
 WORKERS = 2
 
 

@@ -10,11 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from becalm.methods.arrays import Floats, Ints
+
 AROUND = 4  # neighbours whose mean distance is a point's spacing: on a square grid exactly its step
 
 

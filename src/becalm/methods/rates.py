@@ -22,10 +22,11 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import special, stats
 
-Floats = NDArray[np.float64]
+from becalm.methods.arrays import Floats
+
 Kind = Literal["exact", "mid-p"]
 
 WEIGHTS: Final[dict[str, float]] = {"exact": 1.0, "mid-p": 0.5}

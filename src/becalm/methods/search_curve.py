@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from becalm.methods.arrays import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +35,7 @@ class SearchCurve:
         return float(2.0 * np.trapezoid(self.held, self.area) - 1.0)
 
 
-def search_order(
-    scores: Floats, *, first: NDArray[np.bool_] | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def search_order(scores: Floats, *, first: Bools | None = None) -> tuple[Ints, Ints]:
     """The places from the highest score to the lowest, and where each group of equal scores ends.
 
     Where only some places can be searched on purpose, those come `first`, and all others after them.
@@ -52,9 +49,7 @@ def search_order(
     return order, ends
 
 
-def search_curve(
-    order: tuple[NDArray[np.int64], NDArray[np.int64]], events: Floats, areas: Floats
-) -> SearchCurve:
+def search_curve(order: tuple[Ints, Ints], events: Floats, areas: Floats) -> SearchCurve:
     """What does a search in this order (from `search_order`) catch of these events?"""
     places, ends = order
 

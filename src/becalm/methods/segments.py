@@ -9,12 +9,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import substring
 
-Floats = NDArray[np.float64]
-Shapes = NDArray[np.object_]
+from becalm.methods.arrays import Bools, Floats, Shapes
+
 DECIMALS = 2  # ends nearer than a centimetre are one
 LEAST_M = 0.05  # shorter pieces are the noise of cutting
 ARMS_OF_A_JUNCTION = 3
@@ -25,7 +24,7 @@ class Stretches:
     """Lines between junctions (`is_junction` False) and the arms of each junction as one shape (True)."""
 
     shapes: Shapes
-    is_junction: NDArray[np.bool_]
+    is_junction: Bools
     points: Floats  # the middle of each stretch, the place of each junction; shape (n, 2)
 
 

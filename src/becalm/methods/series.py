@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
+from becalm.methods.arrays import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)

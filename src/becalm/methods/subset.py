@@ -13,14 +13,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import coo_array
 from scipy.spatial import cKDTree
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
+from becalm.methods.arrays import Bools, Floats, Ints
+
 FIRST_POINTS, MOST_POINTS = 3, 2_500  # as many points as are chosen, times this; and at most so many
 MOST_NODES = 2_000
 INFEASIBLE = 2  # the solver's own number for it

@@ -10,11 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betaincc, betaincinv
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from becalm.methods.arrays import Floats, Ints
+
 HOURS_OF_WEEK = 168
 SMOOTHING_HOURS = 1.5
 CERTAIN = 1e6  # events that a prior is worth where nothing scatters more than chance makes it

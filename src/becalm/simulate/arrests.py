@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
+from becalm.methods.arrays import Ints
 from becalm.simulate.city import SimulatedCity
 from becalm.simulate.clock import DAY_MINUTES, day_number, last_sunday
 from becalm.simulate.extract import clock_times, in_extract, words
-from becalm.simulate.geography import Ints
 from becalm.simulate.offences import OFFENCES
 
 ONE_IN: Final = 8  # of the recorded offences of street violence ends with an arrest that is in the log

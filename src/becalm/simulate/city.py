@@ -9,12 +9,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.simulate.clock import DAY_MINUTES, day_number, skip_missing_hour
 from becalm.simulate.delay import draw_delays, draw_windows
 from becalm.simulate.details import Details, draw_details
 from becalm.simulate.draw import Events, draw_events, draw_shocks, pick_address
 from becalm.simulate.effects import Treatment, apply_effect, choose_treatment
-from becalm.simulate.geography import Floats, Ints, Land, build_land
+from becalm.simulate.geography import Land, build_land
 from becalm.simulate.intensity import BURN_IN_DAYS, Intensity, build_intensity
 from becalm.simulate.places import Places, build_places
 from becalm.simulate.settings import Settings
@@ -51,9 +52,9 @@ class Incidents:
     from_minute: Ints  # the earliest and latest time that is written down
     to_minute: Ints
     recorded_day: Ints
-    placed: NDArray[np.bool_]  # coordinates were written down
-    repeat: NDArray[np.bool_]  # a near repeat
-    displaced: NDArray[np.bool_]  # moved here from a treated hotspot
+    placed: Bools  # coordinates were written down
+    repeat: Bools  # a near repeat
+    displaced: Bools  # moved here from a treated hotspot
     details: Details
 
     def __len__(self) -> int:

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from becalm.simulate.geography import Ints
+from becalm.methods.arrays import Ints
 
 EPOCH: Final = date(1970, 1, 1)
 DAY_MINUTES: Final = 1440

@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from becalm.simulate.geography import Floats, Ints
+from becalm.methods.arrays import Floats, Ints
 from becalm.simulate.offences import OFFENCES, Offence
 
 

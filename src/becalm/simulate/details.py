@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.simulate.columns import AGE_BANDS, WEAPONS
-from becalm.simulate.geography import Floats, Ints
 from becalm.simulate.offences import OFFENCES
 
 UNKNOWN: Final = -1
@@ -85,9 +85,7 @@ def _injuries(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
     return np.where(np.isnan(share), UNKNOWN, hurt).astype(np.int8)
 
 
-def _ages(
-    offence: Ints, at_knifepoint: NDArray[np.bool_], depth: Floats, rng: np.random.Generator
-) -> NDArray[np.int8]:
+def _ages(offence: Ints, at_knifepoint: Bools, depth: Floats, rng: np.random.Generator) -> NDArray[np.int8]:
     usual = np.array([AGES.get(o.group, np.nan) for o in OFFENCES])[offence]
     fewer = YOUNG_AT_KNIFEPOINT * (1 - (1 - YOUNG_LOCKDOWN_RATIO) * depth)
     share = np.where(at_knifepoint, fewer, usual)

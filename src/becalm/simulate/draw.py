@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from becalm.simulate.geography import Floats, Ints, Land
+from becalm.methods.arrays import Bools, Floats, Ints
+from becalm.simulate.geography import Land
 from becalm.simulate.intensity import BURN_IN_DAYS, Intensity
 from becalm.simulate.offences import OFFENCES
 from becalm.simulate.places import KINDS, Places
@@ -30,7 +30,7 @@ class Events:
     address: Ints
     day: Ints
     minute: Ints
-    repeat: NDArray[np.bool_]  # a near repeat of an event shortly before
+    repeat: Bools  # a near repeat of an event shortly before
 
 
 def draw_shocks(intensity: Intensity, boroughs: int, settings: Settings, rng: np.random.Generator) -> Floats:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from becalm.simulate.geography import Floats, Ints
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.simulate.intensity import Intensity
 from becalm.simulate.offences import OFFENCES
 from becalm.simulate.places import Places
@@ -21,7 +20,7 @@ class Treatment:
 
     hotspot_of_place: Ints  # (places,), -1 outside every hotspot
     centre: Ints  # (hotspots,) the place in the middle of each
-    treated: NDArray[np.bool_]  # (hotspots, days from settings.start)
+    treated: Bools  # (hotspots, days from settings.start)
     outlet: (
         Ints  # outlets[outlet_start[h]:outlet_start[h + 1]] are the places that take what is displaced from h
     )
@@ -32,7 +31,7 @@ class Treatment:
         return self.outlet[self.outlet_start[hotspot] : self.outlet_start[hotspot + 1]]
 
 
-def is_treatable() -> NDArray[np.bool_]:
+def is_treatable() -> Bools:
     """Which offences does a planted effect act on? Street violence found by victims."""
     return np.array([o.street_violence and o.found_by == "victim" for o in OFFENCES])
 
@@ -51,9 +50,7 @@ def choose_treatment(
     return treatment_of(places, owner, centres, treated, effect.reach_m)
 
 
-def treatment_of(
-    places: Places, owner: Ints, centres: Ints, treated: NDArray[np.bool_], reach_m: float
-) -> Treatment:
+def treatment_of(places: Places, owner: Ints, centres: Ints, treated: Bools, reach_m: float) -> Treatment:
     """A treatment of hotspots that somebody else has chosen."""
     outside = np.flatnonzero(owner < 0)
     near = cKDTree(places.position[outside]).query_ball_point(places.position[centres], reach_m)
@@ -70,7 +67,7 @@ def apply_effect(
     place: Ints,
     day: Ints,
     rng: np.random.Generator,
-) -> tuple[NDArray[np.bool_], Ints]:
+) -> tuple[Bools, Ints]:
     """Which events still happen, and at which place? `day` counts from the city's start.
 
     Each event at a treated place and day is taken out with the chance `size`; with displacement the

@@ -10,15 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from becalm.methods.arrays import Bools, Bytes, Ints
 from becalm.simulate.city import Incidents, SimulatedCity
 from becalm.simulate.clock import DAY_MINUTES, EPOCH, day_number
 from becalm.simulate.columns import AGE_BANDS, EXTRACT_COLUMNS, WEAPONS
 from becalm.simulate.details import OUTCOMES
-from becalm.simulate.geography import Ints
 from becalm.simulate.offences import OFFENCES
 
 
-def in_extract(city: SimulatedCity) -> NDArray[np.bool_]:
+def in_extract(city: SimulatedCity) -> Bools:
     """Which incidents are recorded crimes that were known when the extract was made?"""
     crime = np.array([o.recorded for o in OFFENCES])[city.incidents.offence]
     return np.asarray(crime & (city.incidents.recorded_day <= day_number(city.as_of)))
@@ -35,7 +35,7 @@ def crime_refs(count: int) -> pa.Array:
     return equal_strings(text)
 
 
-def equal_strings(text: NDArray[np.uint8]) -> pa.Array:
+def equal_strings(text: Bytes) -> pa.Array:
     """Strings of equal length from their bytes: (strings, length)."""
     offsets = np.arange(len(text) + 1, dtype=np.int64) * text.shape[1]
     buffers = (pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(text)))

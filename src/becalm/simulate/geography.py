@@ -18,11 +18,10 @@ from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import dijkstra
 from scipy.spatial import Voronoi, cKDTree
 
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.simulate import names
 from becalm.simulate.settings import Settings
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 MIDDLE_M: Final = np.array([610_000.0, 420_000.0])
 RIVER_PENALTY: Final = 6.0
 
@@ -174,7 +173,7 @@ def _graph(points: Floats, pairs: Ints, river: Floats) -> csr_array:
     return coo_array((distance, (pairs[:, 0], pairs[:, 1])), shape=(len(points), len(points))).tocsr()
 
 
-def crosses(start: Floats, end: Floats, line: Floats) -> NDArray[np.bool_]:
+def crosses(start: Floats, end: Floats, line: Floats) -> Bools:
     """Does each straight way cross the line?"""
     path = shapely.LineString(line)
     shapely.prepare(path)

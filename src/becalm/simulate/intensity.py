@@ -18,7 +18,7 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 from scipy.spatial import cKDTree
 
-from becalm.simulate.geography import Floats, Ints
+from becalm.methods.arrays import Floats, Ints
 from becalm.simulate.offences import OFFENCES
 from becalm.simulate.places import KINDS, Places
 from becalm.simulate.settings import Settings

@@ -12,7 +12,8 @@ from typing import Final
 import numpy as np
 from scipy.spatial import cKDTree
 
-from becalm.simulate.geography import Floats, Ints, Land, centrality
+from becalm.methods.arrays import Floats, Ints
+from becalm.simulate.geography import Land, centrality
 from becalm.simulate.offences import OFFENCES
 from becalm.simulate.settings import Settings
 from becalm.simulate.streets import Streets

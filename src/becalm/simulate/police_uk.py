@@ -11,8 +11,8 @@ from typing import Final
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
+from becalm.methods.arrays import Ints
 from becalm.simulate import names
 from becalm.simulate.city import SimulatedCity
 from becalm.simulate.clock import DAY_MINUTES, day_number, month_name, month_number, to_utc
@@ -20,7 +20,6 @@ from becalm.simulate.columns import OUTCOME_COLUMNS, STOP_COLUMNS, STREET_COLUMN
 from becalm.simulate.details import OUTCOMES
 from becalm.simulate.draw import Events, minutes_of, pick_address
 from becalm.simulate.extract import equal_strings, words
-from becalm.simulate.geography import Ints
 from becalm.simulate.intensity import BURN_IN_DAYS
 from becalm.simulate.offences import OFFENCES
 from becalm.simulate.snap import MapPoints, build_map_points
@@ -192,5 +191,5 @@ def _stop_rows(points: MapPoints, point: Ints, utc: Ints, rng: np.random.Generat
     return pa.table(columns)
 
 
-def _linked(result: Ints, rng: np.random.Generator) -> NDArray[np.int64]:
+def _linked(result: Ints, rng: np.random.Generator) -> Ints:
     return np.where(result == 0, 0, (rng.random(len(result)) < 0.7) * 1)

@@ -9,8 +9,9 @@ import numpy as np
 from pyproj import Transformer
 from scipy.spatial import cKDTree
 
+from becalm.methods.arrays import Floats, Ints
 from becalm.simulate.columns import CRS
-from becalm.simulate.geography import Floats, Ints, Land
+from becalm.simulate.geography import Land
 from becalm.simulate.places import Places
 from becalm.simulate.streets import Streets
 

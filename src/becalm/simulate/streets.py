@@ -8,13 +8,13 @@ from typing import Final
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from scipy.sparse import coo_array, csr_array
 from scipy.sparse.csgraph import connected_components, dijkstra, minimum_spanning_tree
 from scipy.spatial import Delaunay, cKDTree
 
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.simulate import names
-from becalm.simulate.geography import MIDDLE_M, Floats, Ints, Land, crosses
+from becalm.simulate.geography import MIDDLE_M, Land, crosses
 from becalm.simulate.settings import Settings
 
 MAIN_KPH: Final = 40.0
@@ -34,7 +34,7 @@ class Streets:
     end: Ints
     length_m: Floats
     speed_kph: Floats
-    main: NDArray[np.bool_]
+    main: Bools
     street: Ints  # index of the street's name
     centres: Floats  # town centres, the greatest first
     centre_size: Floats  # 1 for the greatest
@@ -115,7 +115,7 @@ def _neighbours(nodes: Floats) -> Ints:
     return np.asarray(pairs[nearest >= _length(nodes, pairs) / 2 - 1e-6])
 
 
-def _inside(nodes: Floats, pairs: Ints, land: Land) -> NDArray[np.bool_]:
+def _inside(nodes: Floats, pairs: Ints, land: Land) -> Bools:
     """Which ways stay in the city all along, some metres from its edge?"""
     city = shapely.coverage_union_all(land.cells).buffer(-3)
     shapely.prepare(city)
@@ -126,7 +126,7 @@ def _length(nodes: Floats, pairs: Ints) -> Floats:
     return np.asarray(np.hypot(*(nodes[pairs[:, 0]] - nodes[pairs[:, 1]]).T))
 
 
-def _bridges(nodes: Floats, pairs: Ints, wet: NDArray[np.bool_], land: Land) -> NDArray[np.bool_]:
+def _bridges(nodes: Floats, pairs: Ints, wet: Bools, land: Land) -> Bools:
     """The crossings nearest to evenly spread places along the river, closer together in the middle."""
     where = np.sinh(np.linspace(-1.6, 1.6, BRIDGES)) / np.sinh(1.6) * 0.95
     x = MIDDLE_M[0] + where * land.radius_m
@@ -153,7 +153,7 @@ def _thin(nodes: Floats, pairs: Ints, length: Floats, rng: np.random.Generator) 
     return pairs[kept], length[kept]
 
 
-def _largest_part(nodes: Floats, pairs: Ints) -> tuple[Floats, Ints, NDArray[np.bool_]]:
+def _largest_part(nodes: Floats, pairs: Ints) -> tuple[Floats, Ints, Bools]:
     part = connected_components(_matrix(nodes, pairs, np.ones(len(pairs))), directed=False)[1]
     inside = part == np.bincount(part).argmax()
     kept = inside[pairs[:, 0]]
@@ -175,7 +175,7 @@ def _centres(land: Land, nodes: Floats, rng: np.random.Generator) -> tuple[Float
     return nodes[chosen], np.round(size, 4)
 
 
-def _main_roads(nodes: Floats, pairs: Ints, length: Floats, centres: Floats) -> NDArray[np.bool_]:
+def _main_roads(nodes: Floats, pairs: Ints, length: Floats, centres: Floats) -> Bools:
     """The shortest ways to the middle, then between neighbours, who share what is built already."""
     tree = cKDTree(nodes)
     stops = np.unique(tree.query(centres)[1])
@@ -190,7 +190,7 @@ def _main_roads(nodes: Floats, pairs: Ints, length: Floats, centres: Floats) -> 
     return radial | _used(keys, rows, stops[near[1][:, 1:]], len(nodes))
 
 
-def _used(keys: Ints, previous: Iterable[Ints], goals: Iterable[Ints], count: int) -> NDArray[np.bool_]:
+def _used(keys: Ints, previous: Iterable[Ints], goals: Iterable[Ints], count: int) -> Bools:
     """Which segments lie on the ways to these goals? One row of predecessors for each set of goals."""
     used = {
         _key(a, b, count)

@@ -10,13 +10,12 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.simulate.city import Plan, SimulatedCity
 from becalm.simulate.clock import day_number, month_name, month_number
 from becalm.simulate.details import young_knife_share
 from becalm.simulate.effects import expected_effect, is_treatable
-from becalm.simulate.geography import Floats, Ints
 from becalm.simulate.intensity import BURN_IN_DAYS, expected_by_area, expected_counts
 from becalm.simulate.offences import GROUPS, OFFENCES
 from becalm.simulate.time import hour_profiles, lockdown_depth, rhythm_index
@@ -64,7 +63,7 @@ class EffectDays:
     """The planted effect on the treatable offences: arrays are (hotspots, days)."""
 
     days: tuple[date, ...]
-    treated: NDArray[np.bool_]
+    treated: Bools
     before: Floats  # expected without the effect
     after: Floats  # expected with it
     displaced: Floats  # what the outlets of the hotspot gain
@@ -158,7 +157,7 @@ def week_profile(plan: Plan, group: str) -> Floats:
     return np.asarray(mixed / mass.sum(axis=0)[:, None])
 
 
-def drawn_weeks(city: SimulatedCity) -> NDArray[np.int64]:
+def drawn_weeks(city: SimulatedCity) -> Ints:
     """How many of each series really happened in each borough and week, in the shape of `expected_weeks`."""
     plan, incidents = city.plan, city.incidents
     bins, mondays = _week_bins(plan)

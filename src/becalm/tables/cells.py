@@ -9,10 +9,9 @@ import ibis
 import numpy as np
 import pyarrow as pa
 from ibis import Table
-from numpy.typing import NDArray
 
 from becalm.tables.hours import COLUMNS, HourPolicy, HourWeights, hours_of, weigh_hours
-from becalm.tables.tally import FRESH_DAYS, HourCounts, PlaceCounts
+from becalm.tables.tally import FRESH_DAYS, HourCounts, Ints, PlaceCounts
 from becalm.tables.totals import months_between, scope_of
 from becalm.terms import UsageError
 
@@ -79,8 +78,8 @@ def hour_profiles(
     incidents: Table,
     *,
     cell_m: float,
-    columns: NDArray[np.int64],
-    rows: NDArray[np.int64],
+    columns: Ints,
+    rows: Ints,
     groups: Sequence[str] | None = None,
     months: Sequence[str] | None = None,
     policy: HourPolicy | None = None,
@@ -124,11 +123,11 @@ def hour_profiles(
 
 def hour_counts(
     weights: HourWeights,
-    place: NDArray[np.int64],
+    place: Ints,
     *,
     cell_m: float,
-    columns: NDArray[np.int64],
-    rows: NDArray[np.int64],
+    columns: Ints,
+    rows: Ints,
 ) -> HourCounts:
     """The weights summed by place: row i of the table they come from belongs to place[i], n for none."""
     counts = np.zeros((len(columns) + 1, COLUMNS))
@@ -168,9 +167,7 @@ def _with_cells(rows: Table, cell_m: float) -> Table:
     )
 
 
-def _sorted(
-    found: pa.Table, months: tuple[str, ...], groups: tuple[str, ...]
-) -> tuple[NDArray[np.int64], ...]:
+def _sorted(found: pa.Table, months: tuple[str, ...], groups: tuple[str, ...]) -> tuple[Ints, ...]:
     month_index = positions(found["month"], months)
     group_index = positions(found["group"], groups)
     columns, rows, n = (_integers(found[name]) for name in ("column", "row", "n"))
@@ -178,7 +175,7 @@ def _sorted(
     return (*(array[order] for array in (columns, rows, month_index, group_index, n)), order)
 
 
-def _order(keys: tuple[NDArray[np.int64], ...]) -> NDArray[np.int64]:
+def _order(keys: tuple[Ints, ...]) -> Ints:
     """How to sort by the first key, then the second and so on: one sort of packed numbers where they fit."""
     if not keys[0].size:
         return np.zeros(0, np.int64)
@@ -192,7 +189,7 @@ def _order(keys: tuple[NDArray[np.int64], ...]) -> NDArray[np.int64]:
     return np.argsort(packed)
 
 
-def positions(column: pa.ChunkedArray, names: tuple[str, ...]) -> NDArray[np.int64]:
+def positions(column: pa.ChunkedArray, names: tuple[str, ...]) -> Ints:
     """Where each value stands among the names."""
     encoded = column.combine_chunks().dictionary_encode()
     place = {name: index for index, name in enumerate(names)}
@@ -204,5 +201,5 @@ def _names(column: pa.ChunkedArray) -> tuple[str, ...]:
     return tuple(sorted(column.unique().to_pylist()))
 
 
-def _integers(column: pa.ChunkedArray) -> NDArray[np.int64]:
+def _integers(column: pa.ChunkedArray) -> Ints:
     return np.asarray(column.to_numpy(), dtype=np.int64)

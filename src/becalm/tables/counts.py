@@ -15,10 +15,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from ibis import Table
-from numpy.typing import NDArray
 
 from becalm.tables.cells import count_places, hour_profiles
-from becalm.tables.tally import CountTable, Grouping, HourCounts, MonthlyTotals, PlaceCounts, Unit
+from becalm.tables.tally import CountTable, Grouping, HourCounts, Ints, MonthlyTotals, PlaceCounts, Unit
 from becalm.tables.totals import (
     Scope,
     first_of,
@@ -234,7 +233,7 @@ def _tally(
     )
 
 
-def _spread(found: pa.Table, groups: tuple[str, ...], times: tuple[date, ...]) -> NDArray[np.int64]:
+def _spread(found: pa.Table, groups: tuple[str, ...], times: tuple[date, ...]) -> Ints:
     counts = np.zeros((len(groups), len(times)), dtype=np.int64)
     if found.num_rows:
         row = pc.index_in(found["group"], pa.array(groups)).to_numpy()

@@ -11,11 +11,10 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 import ibis
 import numpy as np
 from ibis import Table
-from numpy.typing import NDArray
 
 from becalm.tables.archive import ArchiveFile
 from becalm.tables.faults import CUT_OFF, REPEATED
-from becalm.tables.tally import MonthlyTotals
+from becalm.tables.tally import Floats, Ints, MonthlyTotals
 from becalm.tables.totals import first_of, last_of
 from becalm.terms import Gap
 
@@ -92,7 +91,7 @@ def _low(totals: MonthlyTotals) -> list[Gap]:
     return gaps
 
 
-def _expected(counts: NDArray[np.int64]) -> NDArray[np.float64]:
+def _expected(counts: Ints) -> Floats:
     """The lower of the medians of the nearest months with records before and after; NaN where there are none.
 
     At the ends, where one side is all there is, no more than the nearest month: a fall that goes on
@@ -111,7 +110,7 @@ def _expected(counts: NDArray[np.int64]) -> NDArray[np.float64]:
     return expected
 
 
-def _dispersion(counts: NDArray[np.int64]) -> float:
+def _dispersion(counts: Ints) -> float:
     """How many times its mean the variance from month to month is, robustly; at least 1.
 
     Successive square roots of Poisson counts differ with a variance of 1/2 each; the median of the

@@ -8,8 +8,8 @@ from datetime import date
 
 import numpy as np
 from ibis import Table
-from numpy.typing import NDArray
 
+from becalm.tables.tally import Floats, Ints
 from becalm.tables.totals import scope_of
 from becalm.terms import QuestionError
 
@@ -21,9 +21,9 @@ class EventPoints:
     `without_day` and `without_place` are the incidents left out for want of one (of both: without_day).
     """
 
-    easting_m: NDArray[np.float64]
-    northing_m: NDArray[np.float64]
-    day: NDArray[np.int64]
+    easting_m: Floats
+    northing_m: Floats
+    day: Ints
     without_day: int
     without_place: int
     source: str

@@ -14,12 +14,10 @@ import ibis
 import numpy as np
 import pyarrow as pa
 from ibis import Table
-from numpy.typing import NDArray
 
+from becalm.tables.tally import Floats, Ints
 from becalm.tables.week_overlap import HOUR_S, HOURS_OF_WEEK, local_clock, week_overlap
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 UNKNOWN, TOO_LONG, WINDOW = HOURS_OF_WEEK, HOURS_OF_WEEK + 1, HOURS_OF_WEEK + 2
 COLUMNS = HOURS_OF_WEEK + 2  # the hours, those of unknown hour, and those whose window is too long
 LONGEST_WINDOW_H = 12.0

@@ -8,13 +8,10 @@ from datetime import date
 
 import numpy as np
 from ibis import Table
-from numpy.typing import NDArray
 
 from becalm.tables.cells import positions, wanted
+from becalm.tables.tally import Floats, Ints
 from becalm.tables.totals import months_between, scope_of
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import ibis
 import numpy as np
 from ibis import Table
-from numpy.typing import NDArray
 
-from becalm.tables.tally import MOVED
+from becalm.tables.tally import MOVED, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +38,10 @@ class MovedPoints:
     of all placed records that were moved at all.
     """
 
-    easting_m: NDArray[np.float64]
-    northing_m: NDArray[np.float64]
-    records: NDArray[np.int64]
-    target: NDArray[np.int64]
+    easting_m: Floats
+    northing_m: Floats
+    records: Ints
+    target: Ints
     moved_share: float
 
 

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
-Floats = NDArray[np.float64]
+from becalm.tables.tally import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,9 +16,9 @@ class StreetNetwork:
     """
 
     junctions: Floats  # (n, 2)
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
+    start: Ints
+    end: Ints
     length_m: Floats
     speed_kph: Floats
-    for_vehicles: NDArray[np.bool_]
+    for_vehicles: Bools
     source: str

@@ -9,6 +9,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+# A table knows no method, so the names of arrays stand here again (see methods/arrays.py).
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
 FRESH_DAYS = 14.0  # the half-life with which near repeats fade
 MOVED = ("snap", "block")  # location qualities of records that their source moved
 Unit = Literal["day", "month"]
@@ -31,7 +36,7 @@ class CountTable:
     unit: Unit
     groups: tuple[str, ...]
     times: tuple[date, ...]
-    counts: NDArray[np.int64]
+    counts: Ints
     found_by: tuple[str, ...]
     source: str
     as_of: date
@@ -59,18 +64,18 @@ class PlaceCounts:
     """
 
     cell_m: float
-    columns: NDArray[np.int64]
-    rows: NDArray[np.int64]
+    columns: Ints
+    rows: Ints
     months: tuple[str, ...]
-    month_index: NDArray[np.int64]
+    month_index: Ints
     groups: tuple[str, ...]
-    group_index: NDArray[np.int64]
-    counts: NDArray[np.int64]
+    group_index: Ints
+    counts: Ints
     without_location: int
     location_quality: tuple[tuple[str, int], ...]
     source: str
     as_of: date
-    fresh: NDArray[np.float64] | None = None
+    fresh: Floats | None = None
 
     @property
     def moved_share(self) -> float:
@@ -89,11 +94,11 @@ class HourCounts:
     """
 
     cell_m: float
-    columns: NDArray[np.int64]
-    rows: NDArray[np.int64]
-    counts: NDArray[np.float64]
-    without_hour: NDArray[np.int64]
-    too_long: NDArray[np.int64] | None = None
+    columns: Ints
+    rows: Ints
+    counts: Floats
+    without_hour: Ints
+    too_long: Ints | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +111,8 @@ class MonthlyTotals:
 
     source: str
     months: tuple[str, ...]
-    counts: NDArray[np.int64]
+    counts: Ints
     first_day: tuple[date | None, ...]
     last_day: tuple[date | None, ...]
-    without_day: NDArray[np.int64]
+    without_day: Ints
     as_of: date

@@ -11,10 +11,9 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from becalm.tables.tally import Floats, Ints
+
 HOUR_S, DAY_S, HOURS_OF_WEEK = 3600, 86_400, 168
 MONDAY_S = 4 * DAY_S  # 1970-01-05, a Monday, in seconds since 1970-01-01
 

@@ -6,14 +6,12 @@ from types import ModuleType
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
+from becalm.methods.arrays import Floats, Shapes
 from becalm.terms import DependencyError, UsageError
 
-Floats = NDArray[np.float64]
-Shapes = NDArray[np.object_]
 FINEST = 13  # cells of 44 square metres
 COARSEST = 5
 WGS84 = "EPSG:4326"

@@ -9,13 +9,12 @@ from pathlib import Path
 import geopandas
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from becalm.methods.arrays import Bools, Shapes
 from becalm.terms import Fault, InputError
 from becalm.workspace.shapes import Layer, read_layers
 
-Shapes = NDArray[np.object_]
 AREAS = (shapely.GeometryType.POLYGON, shapely.GeometryType.MULTIPOLYGON)
 MOST_SHARED = 0.01  # of the smaller area: above this two areas overlap
 LARGEST_DEGREE = 360.0
@@ -116,7 +115,7 @@ def _sound(frame: geopandas.GeoDataFrame, crs: str, where: list[str], path: Path
     return moved
 
 
-def _in_degrees(shapes: Shapes) -> NDArray[np.bool_]:
+def _in_degrees(shapes: Shapes) -> Bools:
     """Which shapes of a file in metres have coordinates that can only be degrees, unlike the others?"""
     small = np.abs(np.nan_to_num(shapely.bounds(shapes), nan=np.inf)).max(axis=1) <= LARGEST_DEGREE
     return small if not small.all() else np.zeros(len(small), dtype=bool)

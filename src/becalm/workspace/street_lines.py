@@ -8,17 +8,16 @@ import geopandas
 import numpy as np
 import pyogrio
 import shapely
-from numpy.typing import NDArray
 from pyogrio.errors import DataLayerError, DataSourceError
 from pyproj import Transformer
 from pyproj.exceptions import CRSError
 from shapely.errors import ShapelyError
 
+from becalm.methods.arrays import Floats, Shapes
 from becalm.terms import Fault, InputError
 from becalm.workspace.streets import read_raw
 from becalm.workspace.streets_graphml import RawStreets
 
-Shapes = NDArray[np.object_]
 DRAWN = (".gpkg", ".geojson", ".json", ".shp", ".fgb")
 GRAPHS = (".graphml", ".graphml.gz")
 LINES = (shapely.GeometryType.LINESTRING, shapely.GeometryType.MULTILINESTRING)
@@ -92,7 +91,7 @@ def _in_metres(lines: Shapes, written_in: str, crs: str, path: Path) -> Shapes:
     except CRSError as error:
         raise InputError(f"{path.name} is in a coordinate system that is not known.") from error
 
-    def moved(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def moved(points: Floats) -> Floats:
         return np.column_stack(move.transform(points[:, 0], points[:, 1]))
 
     return np.asarray(shapely.transform(lines, moved), dtype=object)

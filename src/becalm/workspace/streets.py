@@ -10,16 +10,15 @@ from pathlib import Path
 from typing import IO, Any, cast
 
 import numpy as np
-from numpy.typing import NDArray
 from pyproj import Transformer
 from pyproj.exceptions import CRSError
 
+from becalm.methods.arrays import Floats
 from becalm.tables.street_network import StreetNetwork
 from becalm.terms import Fault, InputError
 from becalm.workspace.streets_geojson import read_geojson
 from becalm.workspace.streets_graphml import RawStreets, read_graphml
 
-Floats = NDArray[np.float64]
 KPH_PER_MPH = 1.609344
 
 

@@ -8,8 +8,8 @@ from typing import IO
 from xml.etree import ElementTree
 
 import numpy as np
-from numpy.typing import NDArray
 
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.terms import Fault, InputError
 
 WGS84 = "EPSG:4326"
@@ -26,12 +26,12 @@ class RawStreets:
     """
 
     names: tuple[str, ...]
-    xy: NDArray[np.float64]
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    length_m: NDArray[np.float64]
+    xy: Floats
+    start: Ints
+    end: Ints
+    length_m: Floats
     speed: tuple[str, ...]
-    oneway: NDArray[np.bool_]
+    oneway: Bools
     crs: str
     drawn: tuple[str, ...] = ()
 

@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from becalm.find.core.place_facts import PlaceFacts
+from becalm.methods.arrays import Floats, Ints
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.week_profile import HOURS_OF_WEEK, week_profiles
 from becalm.terms import DayHours, QuestionError
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Key = tuple[int, int]
 LEAST_WITH_HOUR = 0.5
 

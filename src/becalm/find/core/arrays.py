@@ -8,12 +8,11 @@ from datetime import date, timedelta
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from becalm.methods.arrays import Bools, Floats, Times
 from becalm.tables.tally import PlaceCounts
 from becalm.tables.totals import months_between
 from becalm.terms import Fault, InputError, QuestionError
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 LARGEST_DEGREE = 360.0
 ALL = "incident"
 
@@ -78,7 +77,7 @@ def counts_from_points(
     )
 
 
-def _months(when: ArrayLike) -> NDArray[np.datetime64]:
+def _months(when: ArrayLike) -> Times:
     values = np.asarray(when).ravel()
     if np.issubdtype(values.dtype, np.datetime64):
         return values.astype("datetime64[M]")
@@ -95,7 +94,7 @@ def _month(text: str) -> np.datetime64:
 def _faults(
     x: Floats,
     y: Floats,
-    months: NDArray[np.datetime64],
+    months: Times,
     groups: Sequence[str] | NDArray[np.str_],
     cell_m: float,
 ) -> Iterator[Fault]:
@@ -119,7 +118,7 @@ def _faults(
         yield Fault("coordinates", "look like degrees", "project them to a coordinate system in metres first")
 
 
-def _some(where: str, wrong: NDArray[np.bool_], what: str, remedy: str) -> Fault:
+def _some(where: str, wrong: Bools, what: str, remedy: str) -> Fault:
     first = int(np.flatnonzero(wrong)[0])
     return Fault(where, f"{int(wrong.sum()):,} of {len(wrong):,} {what}, the first at index {first}", remedy)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.baselines import REFERENCE
@@ -17,6 +16,7 @@ from becalm.find.core.settings import FindSettings
 from becalm.find.core.skill import HISTORY_MONTHS, Skill, judge_methods
 from becalm.find.core.targets import Targets
 from becalm.find.core.warn import warn_of_all_places
+from becalm.methods.arrays import Ints
 from becalm.methods.bootstrap import Interval, mean_interval, paired_interval, resample
 from becalm.methods.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
@@ -99,9 +99,7 @@ def _by_point(counts: PlaceCounts | PointCounts) -> PointCounts:
     raise ValueError("Floating boxes are laid on counts by point, not by cell.")
 
 
-def _gain(
-    skills: Mapping[str, Sequence[Skill]], finder: NamedFinder | None, drawn: NDArray[np.int64]
-) -> Estimate | None:
+def _gain(skills: Mapping[str, Sequence[Skill]], finder: NamedFinder | None, drawn: Ints) -> Estimate | None:
     """The finder's PAI less the blend's, month by month."""
     if finder is None or finder.name == OWN:
         return None
@@ -109,7 +107,7 @@ def _gain(
     return _estimate(paired_interval(theirs, ours, drawn, level=LEVEL))
 
 
-def _row(method: str, skills: Mapping[str, Sequence[Skill]], drawn: NDArray[np.int64]) -> BacktestRow:
+def _row(method: str, skills: Mapping[str, Sequence[Skill]], drawn: Ints) -> BacktestRow:
     own = skills[method]
 
     def mean(name: str) -> float:

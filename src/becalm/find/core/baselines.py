@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from becalm.find.core.expected_counts import Score
 from becalm.find.core.place_panel import Ground
+from becalm.methods.arrays import Floats
 from becalm.methods.ewma import memories
 
-Floats = NDArray[np.float64]
 COUNT_MONTHS = (1, 3, 12, 36)
 KDE_SIGMAS_M = (150, 300)
 KDE_MONTHS = 12

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import betaincinv
 
 from becalm.find.core.baselines import scores_of_all
@@ -21,6 +20,7 @@ from becalm.find.core.plugin import OWN, NamedFinder
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.skill import Step, Trial, joined, judge_steps, origins_of
 from becalm.find.core.targets import Targets
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.drift import Scatter, fit_scatter
 from becalm.methods.grid import CellGrid
@@ -28,7 +28,6 @@ from becalm.methods.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
 from becalm.terms import Estimate, Laying
 
-Floats = NDArray[np.float64]
 WATCHED_MONTHS = 12
 LEVEL = 0.95
 METHOD = "exact binomial"
@@ -180,7 +179,7 @@ def _watch(yard: _Yard, last: int) -> Lasting:
     return Lasting(kept, fit_scatter(among, score.own[order], seen[order]), told)
 
 
-def _share(seen: Floats, best: NDArray[np.int64]) -> Estimate:
+def _share(seen: Floats, best: Ints) -> Estimate:
     """The share of all incidents that fell in these places, with its interval."""
     caught, total, tail = float(seen[best].sum()), float(seen.sum()), (1.0 - LEVEL) / 2.0
     low = float(betaincinv(caught, total - caught + 1.0, tail)) if caught > 0 else 0.0
@@ -198,7 +197,7 @@ def _places(ground: Ground) -> PlaceSet:
     raise ValueError("Boxes are laid as places of their own, never as cells of the grid.")
 
 
-def listable_of(places: CellGrid | PlaceSet) -> NDArray[np.bool_]:
+def listable_of(places: CellGrid | PlaceSet) -> Bools:
     """Which places can be listed: all, but the ground between boxes."""
     if isinstance(places, CellGrid) or places.listable is None:
         return np.ones(places.size, dtype=bool)

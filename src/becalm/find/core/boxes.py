@@ -7,19 +7,17 @@ from math import ceil
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.place_kinds import cut_to, land_places, leave_out
 from becalm.find.core.targets import Targets
+from becalm.methods.arrays import Floats, Shapes
 from becalm.methods.boxes import float_boxes
 from becalm.methods.lattices import LEAST_M2, land_of
 from becalm.methods.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
 from becalm.terms import QuestionError
 
-Floats = NDArray[np.float64]
-Shapes = NDArray[np.object_]
 AGAIN = 8  # times as many boxes as will be listed are laid: among these the order is decided
 TWICE = 2.0  # as much land as a back-test searches
 GAP_M = 0.001  # a point in the hair between a box and what was cut away from it belongs to the nearer

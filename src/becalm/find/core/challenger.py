@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from becalm.find.core.place_panel import Ground
 from becalm.find.core.plugin import OWN, PastCounts
 from becalm.find.core.settings import FindSettings
+from becalm.methods.arrays import Floats
 from becalm.methods.boosted_counts import foretell_counts
 from becalm.methods.ewma import memories
 from becalm.terms import Backtest, DependencyError
 
-Floats = NDArray[np.float64]
 NAME = "challenger"
 HALF_LIVES = (1.0, 3.0, 6.0, 12.0, 24.0, 96.0, float("inf"))
 SPREAD = ((6.0, 150.0), (24.0, 150.0), (24.0, 450.0))  # half-life in months, metres

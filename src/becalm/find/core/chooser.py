@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from becalm.find.core.areas_and_hours import find_named, number_areas, share_in_hours
 from becalm.find.core.place_panel import Ground
 from becalm.find.core.plugin import NamedFinder, wanted_by
 from becalm.find.core.rules import Rules
 from becalm.find.core.select import Candidates, Choice, choose_places
+from becalm.methods.arrays import Floats
 from becalm.methods.place_set import PlaceSet
 
 
@@ -24,9 +24,7 @@ class Chooser:
     finder: NamedFinder | None
     rng: np.random.Generator
 
-    def choose(
-        self, expected: NDArray[np.float64], origin: int, *, priced: bool = True
-    ) -> tuple[Choice, NDArray[np.float64] | float]:
+    def choose(self, expected: Floats, origin: int, *, priced: bool = True) -> tuple[Choice, Floats | float]:
         """The listed places just before month `origin`, and the share of each one's week they are for.
 
         `expected` is what is to be had most of together: incidents, or their harm.

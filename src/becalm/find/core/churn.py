@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from becalm.find.core.expected_counts import Score, score_places
 from becalm.find.core.place_panel import Ground
 from becalm.find.core.settings import FindSettings
+from becalm.methods.arrays import Floats, Ints
 from becalm.terms import Churn
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 def last_scores(ground: Ground, settings: FindSettings) -> tuple[Score, Score | None]:

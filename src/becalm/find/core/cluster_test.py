@@ -9,7 +9,6 @@ from datetime import date
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from becalm.find.core.areas_and_hours import find_named
 from becalm.find.core.churn import last_scores
@@ -18,6 +17,7 @@ from becalm.find.core.place_panel import Ground
 from becalm.find.core.rules import Rules
 from becalm.find.core.select import Candidates, choose_places
 from becalm.find.core.settings import FindSettings
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.grid import CellGrid
 from becalm.methods.local_association import QUADRANTS, getis_ord, local_moran, permutation_p
 from becalm.methods.multiplicity import Adjustment, adjust
@@ -25,9 +25,6 @@ from becalm.methods.neighbour_sums import Neighbours
 from becalm.methods.place_set import PlaceSet
 from becalm.terms import QuestionError, UsageError
 
-Bools = NDArray[np.bool_]
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 ADJUSTMENTS: Final = ("BH", "BY", "Holm")
 MOST_PERIODS: Final = 12
 UNEQUAL: Final = 4.0  # times the median, from which a place is large for its kind
@@ -203,7 +200,7 @@ def _hot_periods(
     return hot
 
 
-def _counts(ground: Ground, start: int, end: int) -> NDArray[np.int64]:
+def _counts(ground: Ground, start: int, end: int) -> Ints:
     return np.rint(ground.target.window(start, end)).astype(np.int64)
 
 

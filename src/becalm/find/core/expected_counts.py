@@ -12,17 +12,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from becalm.find.core.place_panel import Ground
 from becalm.find.core.settings import FindSettings
+from becalm.methods.arrays import Floats
 from becalm.methods.blend import GammaPosterior, GammaPrior, fit_prior, update
 from becalm.methods.ewma import choose_half_life, fading, forecast_total, half_age, kish_factor, memories
 from becalm.methods.mixture import fit_mixture
 from becalm.methods.series import CountSeries
 from becalm.terms import BlendPart, QuestionError
 
-Floats = NDArray[np.float64]
 LEAST_EVEN_SHARE = 1e-3
 
 MEANINGS = {

@@ -7,20 +7,18 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from becalm.find.core.fitted_model import STEADY, Known, learn
 from becalm.find.core.location import LocationError
 from becalm.find.core.place_panel import Ground, ground_of_group
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
+from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior, weighted_sum
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
 from becalm.terms import FEW_EVENTS, GroupInHarm, GroupWeight, GroupWeights, HarmBasis, HarmPart
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 NOWHERE: Mapping[str, LocationError] = MappingProxyType({})
 
 

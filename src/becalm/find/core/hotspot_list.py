@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaincinv
 from scipy.stats import rankdata
 from shapely import to_wkt
@@ -14,14 +13,13 @@ from shapely import to_wkt
 from becalm.find.core.fitted_model import Known
 from becalm.find.core.harm import HarmKnown, parts_of
 from becalm.find.core.select import Choice
+from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.ranks import RankCertainty
 from becalm.terms import Estimate, Hotspot, PlaceHarm, PlaceShape
 
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 METHOD = "gamma-Poisson blend"
 HARM_METHOD = "weighted sum of gamma-Poisson blends, one per offence group"
 

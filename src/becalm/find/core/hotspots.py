@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.box_trial import LaidBoxes, listable_of
@@ -31,9 +30,6 @@ from becalm.methods.ranks import draw_rates, rank_certainty
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
 from becalm.terms import Concentration, HarmBasis, HotspotList, UsageError
-
-Ints = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 def find_hotspots(

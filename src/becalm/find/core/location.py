@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.grid import CellGrid, to_cells
 from becalm.methods.place_set import PlaceSet
@@ -16,8 +16,6 @@ from becalm.tables.spots import MovedPoints
 from becalm.tables.tally import PlaceCounts
 from becalm.terms import QuestionError
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 LEAST_MOVED = 0.5  # share of the records that must have been moved for their points to be taken as fixed
 LEAST_POINTS = 10
 ROUNDS = 16

@@ -8,10 +8,10 @@ from typing import Final
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 
 from becalm.find.core.explanation import Outbreak, Outbreaks, Step
 from becalm.find.core.place_panel import Ground, days_of
+from becalm.methods.arrays import Floats, Ints
 from becalm.methods.grid import CellGrid, to_cells
 from becalm.methods.scan import Cylinder, scan
 from becalm.tables.events import EventPoints
@@ -22,7 +22,6 @@ EPOCH: Final = date(1970, 1, 1)
 DAYS: Final[dict[Step, int]] = {"week": 7, "day": 1}
 LONGEST: Final[dict[Step, int]] = {"month": 3, "week": 4, "day": 14}
 MOST_CELLS: Final = 100_000_000  # places with an incident times steps
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +154,8 @@ def _refuse(happened: Happened, target: tuple[str, ...], radius_m: float, longes
 
 def _outbreak(
     found: Cylinder,
-    x: NDArray[np.float64],
-    y: NDArray[np.float64],
+    x: Floats,
+    y: Floats,
     used: Ints,
     ground: Ground,
     happened: Happened,
@@ -174,9 +173,7 @@ def _outbreak(
     )
 
 
-def _reach(
-    found: Cylinder, x: NDArray[np.float64], y: NDArray[np.float64], used: Ints, ground: Ground
-) -> float:
+def _reach(found: Cylinder, x: Floats, y: Floats, used: Ints, ground: Ground) -> float:
     """From the middle of the circle to the furthest edge of the places in it; of cells, half a cell more."""
     if isinstance(ground.places, CellGrid):
         return found.radius + ground.places.cell_m / 2.0

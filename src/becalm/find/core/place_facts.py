@@ -8,13 +8,12 @@ from typing import Protocol
 
 import numpy as np
 from ibis import Table
-from numpy.typing import NDArray
 
+from becalm.methods.arrays import Floats, Ints
 from becalm.tables.cells import hour_counts, positions
 from becalm.tables.hours import HourPolicy, hours_of, weigh_hours
 from becalm.tables.tally import HourCounts
 
-Ints = NDArray[np.int64]
 Key = tuple[int, int]
 
 
@@ -29,7 +28,7 @@ class Located(Protocol):
     def width_m(self) -> float:
         """How wide a place nominally is."""
 
-    def locate(self, x_m: NDArray[np.float64], y_m: NDArray[np.float64]) -> Ints:
+    def locate(self, x_m: Floats, y_m: Floats) -> Ints:
         """The number of each point's place, -1 for none."""
 
 

@@ -7,19 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.targets import Targets
 from becalm.find.core.too_many import MOST_TILES, refuse_too_many_cells
+from becalm.methods.arrays import Bools, Floats, Shapes
 from becalm.methods.lattices import LEAST_M2, Lattice, clip_tiles, land_of
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.segments import LEAST_M, between_junctions
 from becalm.tables.point_counts import PointCounts
 from becalm.terms import InputError, PlaceKind, QuestionError
 
-Shapes = NDArray[np.object_]
-Floats = NDArray[np.float64]
 INSIDE = "the land inside the boundary"
 FOOTPRINT = "the records' footprint: places with at least one recorded offence of any kind"
 
@@ -115,7 +113,7 @@ def leave_out(places: PlaceSet, excluded: BaseGeometry) -> PlaceSet:
     )
 
 
-def _only(places: PlaceSet, kept: NDArray[np.bool_], outlines: Shapes, amounts: Floats) -> PlaceSet:
+def _only(places: PlaceSet, kept: Bools, outlines: Shapes, amounts: Floats) -> PlaceSet:
     return replace(
         places,
         ids=tuple(i for i, keep in zip(places.ids, kept, strict=True) if keep),
@@ -125,7 +123,7 @@ def _only(places: PlaceSet, kept: NDArray[np.bool_], outlines: Shapes, amounts: 
     )
 
 
-def holds_a_record(counts: PointCounts, targets: Targets) -> NDArray[np.bool_]:
+def holds_a_record(counts: PointCounts, targets: Targets) -> Bools:
     """Which entries count for the footprint: every offence but what police find by looking."""
     excluded = np.array([name in targets.excluded for name in counts.groups], dtype=bool)
     held = ~excluded[counts.group_index] if len(excluded) else np.zeros(len(counts.counts), dtype=bool)

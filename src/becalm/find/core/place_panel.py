@@ -14,15 +14,13 @@ from shapely.geometry.base import BaseGeometry
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.find.core.too_many import MOST_BETWEEN, MOST_CELLS, refuse_too_many_cells
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.grid import CellGrid, cells_holding, clip_cells
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.series import CountSeries, make_series
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
 from becalm.terms import EXPECTED_DAYS, InputError, PlaceKind, QuestionError
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +195,7 @@ def _refuse_wide(columns: Ints, rows: Ints, cell_m: float) -> None:
     refuse_too_many_cells((west, south, east, north), cell_m, most=MOST_BETWEEN, hint=hint)
 
 
-def _of(counts: PlaceCounts | PointCounts, groups: Sequence[str]) -> NDArray[np.bool_]:
+def _of(counts: PlaceCounts | PointCounts, groups: Sequence[str]) -> Bools:
     wanted = np.array([name in set(groups) for name in counts.groups], dtype=bool)
     return wanted[counts.group_index] if len(wanted) else np.zeros(len(counts.counts), dtype=bool)
 

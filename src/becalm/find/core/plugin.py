@@ -9,17 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
 from becalm.find.core.expected_counts import choose_half_lives, score_places
 from becalm.find.core.place_panel import Ground
 from becalm.find.core.settings import FindSettings
+from becalm.methods.arrays import Floats, Ints
 from becalm.methods.ewma import memories
 from becalm.methods.series import CountSeries
 from becalm.terms import QuestionError
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 OWN = "blend"
 YEAR = 12
 

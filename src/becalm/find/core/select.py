@@ -7,16 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 
 from becalm.find.core.refuse import refuse_impossible
 from becalm.find.core.rule_prices import named_rule, price_rules
 from becalm.find.core.rules import Rules
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.subset import SubsetProblem, best_subset
 from becalm.terms import Fault, QuestionError, RulePrice, Selection, UsageError, WeighedDecision
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 NO_CAP = 2**31
 EXACT = "exact: no list under these rules expects more"
 
@@ -45,7 +43,7 @@ class Candidates:
     names: tuple[str, ...]
     named: Mapping[str, int]
     step_m: float
-    listable: NDArray[np.bool_] | None = None
+    listable: Bools | None = None
 
 
 def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) -> Choice:

@@ -6,19 +6,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from becalm.find.core.baselines import scores_of_all
 from becalm.find.core.expected_counts import score_places
 from becalm.find.core.place_panel import Ground
 from becalm.find.core.plugin import OWN, NamedFinder, ask_finder
 from becalm.find.core.settings import FindSettings
+from becalm.methods.arrays import Bools, Floats
 from becalm.methods.mixture import fit_mixture
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.search_curve import SearchCurve, search_curve, search_order
 from becalm.terms import ExpectedAndSeen
 
-Floats = NDArray[np.float64]
 HISTORY_MONTHS = 12
 GROUPS = 10
 
@@ -66,7 +65,7 @@ class _Month:
     seen: Floats
     year_before: Floats
     amounts: Floats
-    listable: NDArray[np.bool_] | None
+    listable: Bools | None
     best: SearchCurve
     area_share: float
     count: int

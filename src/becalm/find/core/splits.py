@@ -9,7 +9,6 @@ from datetime import date
 
 import numpy as np
 import shapely
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import split as cut_along
 
@@ -18,7 +17,6 @@ from becalm.methods.place_set import PlaceSet
 from becalm.methods.segments import LEAST_M
 from becalm.terms import Fault, InputError, UsageError
 
-Shapes = NDArray[np.object_]
 REST = "rest"
 GAP_M = 0.001  # a point in the hair between two parts belongs to the nearer
 MARK = "."  # between the name of a place and that of its part

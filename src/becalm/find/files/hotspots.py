@@ -22,6 +22,7 @@ from shapely.geometry.base import BaseGeometry
 from becalm.find.files.harm_columns import HARM_COLUMNS, harm_cells, harm_object, harm_properties
 from becalm.find.files.placement import laying_object
 from becalm.find.files.rules_in_words import rules_object
+from becalm.methods.arrays import Floats
 from becalm.methods.grid import clipped_squares
 from becalm.render.spreadsheet import harmless
 from becalm.terms import Hotspot, HotspotList, RunRecord, UsageError
@@ -230,7 +231,7 @@ def _to_degrees(crs: str) -> Transformer:
 def _in_degrees(outlines: NDArray[np.object_], crs: str) -> NDArray[np.object_]:
     transformer = _to_degrees(crs)
 
-    def move(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def move(points: Floats) -> Floats:
         return np.round(np.column_stack(transformer.transform(points[:, 0], points[:, 1])), DEGREE_DECIMALS)
 
     return np.asarray(shapely.transform(outlines, move), dtype=object)

@@ -9,17 +9,16 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from becalm.formats.cells import Coded, coded, numbers, recoded
 from becalm.formats.excel import Repair, mend_code
 from becalm.formats.row_outcomes import Fates
 from becalm.formats.sheets import Sheet
 from becalm.ingest.mapping import AgePart, Mapping, OffencePart, Words
+from becalm.methods.arrays import Bools, Ints, Objects
 from becalm.terms import OffenceTable, plain_word
 from becalm.workspace.recipes import mend_word
 
-Objects = NDArray[np.object_]
 JOINT = " / "
 SHOWN_WORDS = 5
 
@@ -60,7 +59,7 @@ def _group(texts: dict[str, str], part: OffencePart, by_word: dict[str, str]) ->
     return None
 
 
-def _combinations(cells: Sequence[Coded]) -> tuple[list[tuple[int, ...]], NDArray[np.int64]]:
+def _combinations(cells: Sequence[Coded]) -> tuple[list[tuple[int, ...]], Ints]:
     """The distinct combinations of codes, and which of them each row has."""
     frame = pd.DataFrame({i: c.codes for i, c in enumerate(cells)})
     which = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy().astype(np.int64)
@@ -104,9 +103,7 @@ def _mended(words: Coded, column: str, by_word: dict[str, str], fates: Fates) ->
     return recoded(words.codes, pa.array(codes, pa.string()))
 
 
-def _tell_repairs(
-    words: Coded, column: str, found: dict[int, Repair], which: NDArray[np.bool_], fates: Fates
-) -> None:
+def _tell_repairs(words: Coded, column: str, found: dict[int, Repair], which: Bools, fates: Fates) -> None:
     fates.repair(
         which[words.codes],
         column,

@@ -13,6 +13,7 @@ from becalm.formats.sheets import Sheet
 from becalm.ingest.extract.code_columns import area_names
 from becalm.ingest.locate import Located, Locator, distinct_points
 from becalm.ingest.mapping import PlacePart
+from becalm.methods.arrays import Bools, Floats
 
 
 def coordinates(
@@ -69,9 +70,7 @@ def areas(
     }
 
 
-def _columns(
-    easting: NDArray[np.float64], northing: NDArray[np.float64], known: NDArray[np.bool_], part: PlacePart
-) -> dict[str, pa.Array]:
+def _columns(easting: Floats, northing: Floats, known: Bools, part: PlacePart) -> dict[str, pa.Array]:
     return {
         "easting_m": pa.array(easting, mask=~known),
         "northing_m": pa.array(northing, mask=~known),

@@ -7,7 +7,6 @@ import hashlib
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
 from becalm.formats.input_file import InputFile
 from becalm.formats.row_outcomes import Fates
@@ -18,6 +17,7 @@ from becalm.ingest.extract.stops import read_stops
 from becalm.ingest.mapping import Mapping
 from becalm.ingest.mapping_choice import Chosen, choose_mapping
 from becalm.ingest.reader import ReadContext, Reading
+from becalm.methods.arrays import Bools
 from becalm.tables.archive import Part
 from becalm.tables.schema import TABLES
 from becalm.terms import Fault, InputError
@@ -133,9 +133,7 @@ def _require_city(columns: dict[str, pa.Array], sheet: Sheet, mapping: Mapping, 
         raise InputError(f"{sheet.name} was refused", (Fault(sheet.name, what, remedy),))
 
 
-def _parts(
-    columns: dict[str, pa.Array], kept: NDArray[np.bool_], mapping: Mapping, file: InputFile
-) -> tuple[Part, ...]:
+def _parts(columns: dict[str, pa.Array], kept: Bools, mapping: Mapping, file: InputFile) -> tuple[Part, ...]:
     """The kept rows, one part per month, in the file's own order."""
     schema = TABLES[mapping.table].to_pyarrow()
     rows = len(kept)

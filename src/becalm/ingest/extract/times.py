@@ -16,7 +16,6 @@ from becalm.formats.times import (
     FIRST_YEAR,
     LAST_YEAR,
     Instants,
-    Times,
     hour_of_week,
     instants,
     local_of,
@@ -24,6 +23,7 @@ from becalm.formats.times import (
     utc_of,
 )
 from becalm.ingest.mapping import TimePart
+from becalm.methods.arrays import Floats, Ints, Times
 
 PRECISIONS = ("minute", "hour", "day", "month")
 MINUTE, HOUR, DAY, MONTH = range(4)
@@ -38,8 +38,8 @@ class When:
     start: Times
     end: Times
     local: Times
-    precision: NDArray[np.int64]
-    months: NDArray[np.datetime64]
+    precision: Ints
+    months: Times
 
     def columns(self) -> dict[str, pa.Array]:
         """The time columns of the incidents table."""
@@ -95,7 +95,7 @@ def recorded_on(sheet: Sheet, part: TimePart, fates: Fates, *, city_zone: str) -
     return pa.array(read.local.astype("M8[D]"))
 
 
-def month_column(months: NDArray[np.datetime64]) -> pa.Array:
+def month_column(months: Times) -> pa.Array:
     """Months written YYYY-MM, null where unknown."""
     codes, names = pd.factorize(months.astype("M8[s]"))
     texts = [str(np.datetime64(name, "M")) for name in names]
@@ -137,9 +137,7 @@ def _tell_clock_changes(read: Instants, column: str, fates: Fates) -> None:
     )
 
 
-def _coarsened(
-    local: Times, precision: NDArray[np.int64], group: NDArray[np.object_], part: TimePart
-) -> NDArray[np.int64]:
+def _coarsened(local: Times, precision: Ints, group: NDArray[np.object_], part: TimePart) -> Ints:
     """Heaped times know less than they say: at 00:00 only the day, at full hours only the hour."""
     on_hour = local == local.astype("M8[h]")
     midnight = local == local.astype("M8[D]")
@@ -153,7 +151,7 @@ def _coarsened(
     return precision
 
 
-def _width(window: NDArray[np.timedelta64]) -> NDArray[np.int64]:
+def _width(window: NDArray[np.timedelta64]) -> Ints:
     """How exactly a window is known: to the minute, the hour, or (any longer) the day on which it starts."""
     seconds = window.astype("m8[s]").astype(np.int64)
     return np.select([seconds <= 60, seconds <= 3600], [MINUTE, HOUR], DAY)
@@ -174,7 +172,7 @@ def _day_and_hour(sheet: Sheet, part: TimePart, start: Instants, fates: Fates, *
     return _widened(utc, utc, local_of(utc, city_zone), np.where(known, HOUR, DAY), city_zone)
 
 
-def _days(local: Times, hours: NDArray[np.float64]) -> Times:
+def _days(local: Times, hours: Floats) -> Times:
     """The civil day of each row.
 
     A day may be written as the instant of its midnight by another year's clock changes: then it reads
@@ -185,7 +183,7 @@ def _days(local: Times, hours: NDArray[np.float64]) -> Times:
     return np.asarray(local + np.where(early, np.timedelta64(1, "h"), np.timedelta64(0, "h"))).astype("M8[D]")
 
 
-def _widened(start: Times, end: Times, local: Times, precision: NDArray[np.int64], city_zone: str) -> When:
+def _widened(start: Times, end: Times, local: Times, precision: Ints, city_zone: str) -> When:
     """Rows known to the day begin and end at local midnights; those known to the hour last an hour."""
     months = local.astype("M8[M]")
     by_day = precision == DAY

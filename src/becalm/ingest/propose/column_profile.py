@@ -13,7 +13,8 @@ import pyarrow as pa
 
 from becalm.formats.cells import Coded, coded, numbers
 from becalm.formats.sheets import Sheet
-from becalm.formats.times import Times, read_texts
+from becalm.formats.times import read_texts
+from becalm.methods.arrays import Times
 from becalm.terms import OffenceTable, plain_word
 
 ROWS_LOOKED_AT: Final = 200_000

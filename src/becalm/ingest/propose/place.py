@@ -9,7 +9,6 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pyproj import Transformer
 from pyproj.aoi import AreaOfInterest
 from pyproj.database import query_crs_info
@@ -20,6 +19,7 @@ from becalm.formats.cells import numbers
 from becalm.formats.sheets import Sheet
 from becalm.ingest.locate import Locator
 from becalm.ingest.propose.column_profile import ROWS_LOOKED_AT, Look
+from becalm.methods.arrays import Floats
 
 X_NAMES: Final = re.compile(
     r"(^|[_\W])(lon|long|lng|longitude|easting|east|x|x_?coord\w*)([_\W]|$)", re.IGNORECASE
@@ -60,9 +60,7 @@ def guess_place(sheet: Sheet, looks: Sequence[Look], locator: Locator) -> PlaceG
     return PlaceGuess(x, y, crs, share, float(len(points.drop_duplicates()) / len(points)))
 
 
-def _systems(
-    x: NDArray[np.float64], y: NDArray[np.float64], locator: Locator
-) -> tuple[tuple[str, ...], float]:
+def _systems(x: Floats, y: Floats, locator: Locator) -> tuple[tuple[str, ...], float]:
     """The systems under which most points fall into the city, the likeliest first."""
     degrees = bool((np.abs(x) <= 180).all() and (np.abs(y) <= 90).all())
     shares = {crs: _inside(x, y, crs, locator) for crs in ((WGS84,) if degrees else (locator.city.crs,))}
@@ -74,7 +72,7 @@ def _systems(
     return tuple(crs for crs, share in shares.items() if share >= best - 0.01)[:CANDIDATES_SHOWN], best
 
 
-def _inside(x: NDArray[np.float64], y: NDArray[np.float64], crs: str, locator: Locator) -> float:
+def _inside(x: Floats, y: Floats, crs: str, locator: Locator) -> float:
     try:
         located = locator.locate(x, y, crs=crs)
     except ProjError:  # some systems of the register cannot be computed

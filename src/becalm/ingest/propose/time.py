@@ -6,11 +6,11 @@ import re
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
-from becalm.formats.times import Times, utc_of
+from becalm.formats.times import utc_of
 from becalm.ingest.propose.column_profile import Look, walls
 from becalm.ingest.propose.draft import Draft
+from becalm.methods.arrays import Bools, Times
 from becalm.workspace.toml_text import Table
 
 HEAP: Final = 3.0  # so many times the even share is a heap
@@ -99,8 +99,8 @@ def _heaps(draft: Draft, look: Look) -> Table:
     found: Table = {}
     if len(times) < TIMES_ENOUGH:
         return found
-    on_hour: NDArray[np.bool_] = times == times.astype("M8[h]")
-    midnight: NDArray[np.bool_] = times == times.astype("M8[D]")
+    on_hour: Bools = times == times.astype("M8[h]")
+    midnight: Bools = times == times.astype("M8[D]")
     if on_hour.mean() > HEAP / 60:
         found["full_hour_is_hour"] = True
         draft.doubts.append(

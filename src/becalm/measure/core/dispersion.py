@@ -8,9 +8,9 @@ from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from becalm.measure.core.series import Series
+from becalm.methods.arrays import Floats
 from becalm.methods.dispersion import overdispersion, seasonal_design
 from becalm.terms import Period, month_start
 
@@ -24,7 +24,7 @@ DAYS_PER_YEAR: Final = 365.25
 class GroupDispersion:
     """Variance over mean of each series, and the stretches of history that told it (0: none did)."""
 
-    phi: NDArray[np.float64]
+    phi: Floats
     stretches: int
     unit: str
 

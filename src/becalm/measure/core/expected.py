@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
+from becalm.methods.arrays import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
 class Expected:
     """Counts of each group in all former windows together, and their mean per window."""
 
-    together: NDArray[np.int64]
-    mean: NDArray[np.float64]
+    together: Ints
+    mean: Floats
     windows: int
 
 
-def expected_from_years(counts: NDArray[np.int64]) -> Expected:
+def expected_from_years(counts: Ints) -> Expected:
     """What would the mean of former years lead us to expect (rows: windows, columns: groups)?
 
     mean = (y_1 + ... + y_k) / k. The interval of the comparison treats the years together as one

@@ -8,10 +8,10 @@ from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from becalm.measure.core.baseline import Baseline
 from becalm.measure.core.comparison import Align
+from becalm.methods.arrays import Ints
 from becalm.tables.tally import CountTable, MonthlyTotals, Unit
 from becalm.terms import OffenceGroup, Period, QuestionError, month_start
 
@@ -25,16 +25,16 @@ class Series:
     groups: tuple[str, ...]
     labels: tuple[str, ...]
     found_by: tuple[str, ...]
-    counts: NDArray[np.int64]
+    counts: Ints
     times: tuple[date, ...]
     unit: Unit
 
-    def on(self, days: Sequence[date]) -> NDArray[np.int64]:
+    def on(self, days: Sequence[date]) -> Ints:
         """The count of each series on these days (for months: the months whose first day is among them)."""
         wanted = set(days)
         return np.asarray(self.counts[:, [t in wanted for t in self.times]].sum(axis=1))
 
-    def within(self, window: Period) -> NDArray[np.int64]:
+    def within(self, window: Period) -> Ints:
         """The count of each series in this window."""
         inside = [window.start <= t < window.end for t in self.times]
         return np.asarray(self.counts[:, inside].sum(axis=1))

@@ -23,21 +23,19 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from becalm.methods.arrays import Floats, Ints
 
 
 class Ways(NamedTuple):
     """Between nodes: the places 0 .. n - 1 and the home n."""
 
     slots: Ints  # [n + 1, n], at least 1; a way that does not exist has more slots than any walk
-    weight: Doubles  # [n + 1, n]
-    minutes: Doubles  # [n + 1, n]
+    weight: Floats  # [n + 1, n]
+    minutes: Floats  # [n + 1, n]
     slack: Ints  # [n + 1, n], whole minutes by which `slots` exceed what the way needs
     home: Ints  # [n + 1], slots to the home node
-    home_minutes: Doubles  # [n + 1]
+    home_minutes: Floats  # [n + 1]
 
 
 class Walk(NamedTuple):
@@ -54,22 +52,22 @@ class Walk(NamedTuple):
 class Value(NamedTuple):
     """Sums of weights over all ways to go on; `free[paused, 0, node]` is that of all walks."""
 
-    free: Doubles  # [2, slots + 1, n + 1]
-    wait: Doubles  # [2, slots + 2, n + 1]
-    begin: Doubles  # [2, slots + 1, n]
+    free: Floats  # [2, slots + 1, n + 1]
+    wait: Floats  # [2, slots + 2, n + 1]
+    begin: Floats  # [2, slots + 1, n]
 
 
 class Marginals(NamedTuple):
     """What the law expects of one walker."""
 
-    starts: Doubles  # [slots + 1, n]: probability that a visit starts
-    lengths: Doubles  # [n, lengths]: expected visits by length
-    flow: Doubles  # [n + 1, n]: expected number of ways
-    last: Doubles  # [n + 1]: probability that this is the node from which it goes home
-    energy: Doubles  # [1]: expected logarithm of the weights of its visits
+    starts: Floats  # [slots + 1, n]: probability that a visit starts
+    lengths: Floats  # [n, lengths]: expected visits by length
+    flow: Floats  # [n + 1, n]: expected number of ways
+    last: Floats  # [n + 1]: probability that this is the node from which it goes home
+    energy: Floats  # [1]: expected logarithm of the weights of its visits
 
 
-def value_of(walk: Walk, visit: Doubles, lengths: Ints, ways: Ways) -> Value:
+def value_of(walk: Walk, visit: Floats, lengths: Ints, ways: Ways) -> Value:
     """What is the weight of all ways to go on, from every node and slot (backward, in NumPy)?
 
     `visit[s, j, l]` is the weight of a visit to place j that starts in slot s and lasts `lengths[l]` slots.
@@ -97,7 +95,7 @@ def value_of(walk: Walk, visit: Doubles, lengths: Ints, ways: Ways) -> Value:
     return Value(free, wait, begin)
 
 
-def marginals_of(walk: Walk, visit: Doubles, lengths: Ints, ways: Ways) -> Marginals:
+def marginals_of(walk: Walk, visit: Floats, lengths: Ints, ways: Ways) -> Marginals:
     """How often does the law visit each place in each slot, and go each way (forward, in NumPy)?"""
     value = value_of(walk, visit, lengths, ways)
     n, slots = visit.shape[1], walk.slots
@@ -129,7 +127,7 @@ def marginals_of(walk: Walk, visit: Doubles, lengths: Ints, ways: Ways) -> Margi
     return result
 
 
-def _go(t: int, m: int, wait: Doubles, ways: Ways, begin: Doubles, value: Doubles, flow: Doubles) -> None:
+def _go(t: int, m: int, wait: Floats, ways: Ways, begin: Floats, value: Floats, flow: Floats) -> None:
     """Spread what waits at each node in slot t over the ways that lead on."""
     for i, j in np.ndindex(ways.slots.shape):
         at = t + ways.slots[i, j]
@@ -138,7 +136,7 @@ def _go(t: int, m: int, wait: Doubles, ways: Ways, begin: Doubles, value: Double
             flow[i, j] += ways.weight[i, j] * wait[i] * value[m, at, j]
 
 
-def _times_log(chance: Doubles, weight: Doubles) -> float:
+def _times_log(chance: Floats, weight: Floats) -> float:
     some = chance > 0
     return float(chance[some] @ np.log(weight[some]))
 

@@ -11,21 +11,23 @@ from decimal import Context, Decimal
 from functools import cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
+
+from becalm.methods.arrays import Floats, Ints
 
 GRID = 1024
 LARGEST = 40  # whole nats on either side; beyond them a value is held at the end
 
 
 @cache
-def _tables() -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _tables() -> tuple[Floats, Floats]:
     context = Context(prec=40)
     whole = [float(context.exp(Decimal(i))) for i in range(-LARGEST, LARGEST + 1)]
     part = [float(context.exp(context.divide(Decimal(j), Decimal(GRID)))) for j in range(GRID)]
     return np.array(whole), np.array(part)
 
 
-def exact_exp(k: ArrayLike) -> NDArray[np.float64]:
+def exact_exp(k: ArrayLike) -> Floats:
     """exp(k / 1024), held within exp(-40) and exp(40).
 
     >>> float(exact_exp(0)), round(float(exact_exp(1024)), 12)
@@ -36,6 +38,6 @@ def exact_exp(k: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(whole[(held >> 10) + LARGEST] * part[held & (GRID - 1)])
 
 
-def nearest_grid(nats: ArrayLike) -> NDArray[np.int64]:
+def nearest_grid(nats: ArrayLike) -> Ints:
     """The whole number of 1/1024 nat nearest to each value."""
     return np.rint(np.asarray(nats, dtype=np.float64) * GRID).astype(np.int64)

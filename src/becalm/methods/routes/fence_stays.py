@@ -11,8 +11,8 @@ import shapely
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from becalm.methods.arrays import Floats, Ints
+
 OUTSIDE = -1
 CHUNK = 200_000  # points that are measured at a time
 

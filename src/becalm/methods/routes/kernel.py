@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from becalm.methods.routes.distribution import Doubles, Ints, Marginals, Value, Walk, Ways
+from becalm.methods.arrays import Bools, Floats, Ints
+from becalm.methods.routes.distribution import Marginals, Value, Walk, Ways
 
 TO_UNIT = 2.0**-53
 HOME, PAUSE, WAIT = -1, -2, -3
 
 
 @njit(cache=True, nogil=True)
-def value_of(walk: Walk, visit: Doubles, lengths: Ints, ways: Ways) -> Value:
+def value_of(walk: Walk, visit: Floats, lengths: Ints, ways: Ways) -> Value:
     """What is the weight of all ways to go on, from every node and slot?"""
     n, last = visit.shape[1], walk.slots
     free, wait = np.zeros((2, last + 1, n + 1)), np.zeros((2, last + 2, n + 1))
@@ -50,7 +50,7 @@ def may_pause(walk: Walk, t: int, m: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _add_onward(total: Doubles, slots: Ints, weight: Doubles, t: int, begin: Doubles) -> None:
+def _add_onward(total: Floats, slots: Ints, weight: Floats, t: int, begin: Floats) -> None:
     """Add to each node's total the weights of its ways in slot t to a visit; both ways are [place, node]."""
     last = begin.shape[0] - 1
     for j in range(slots.shape[0]):  # nodes inside, so that their sums run side by side
@@ -61,7 +61,7 @@ def _add_onward(total: Doubles, slots: Ints, weight: Doubles, t: int, begin: Dou
 
 
 @njit(cache=True, nogil=True)
-def _begin_at(t: int, m: int, visit: Doubles, lengths: Ints, free: Doubles, begin: Doubles) -> None:
+def _begin_at(t: int, m: int, visit: Floats, lengths: Ints, free: Floats, begin: Floats) -> None:
     for j in range(visit.shape[1]):
         total = 0.0
         for number in range(lengths.shape[0]):
@@ -73,7 +73,7 @@ def _begin_at(t: int, m: int, visit: Doubles, lengths: Ints, free: Doubles, begi
 
 @njit(cache=True, nogil=True)
 def marginals_of(
-    walk: Walk, visit: Doubles, lengths: Ints, ways: Ways, value: Value, whole: bool
+    walk: Walk, visit: Floats, lengths: Ints, ways: Ways, value: Value, whole: bool
 ) -> Marginals:
     """How often does the law visit each place in each slot, and go each way?
 
@@ -107,7 +107,7 @@ def marginals_of(
 
 
 @njit(cache=True, nogil=True)
-def _count_last(t: int, m: int, last: int, free: Doubles, ways: Ways, out: Doubles) -> None:
+def _count_last(t: int, m: int, last: int, free: Floats, ways: Ways, out: Floats) -> None:
     for i in range(out.shape[0]):
         if m == 1 and t + ways.home[i] <= last:
             out[i] += free[m, t, i]
@@ -117,10 +117,10 @@ def _count_last(t: int, m: int, last: int, free: Doubles, ways: Ways, out: Doubl
 def _spread_visits(
     t: int,
     m: int,
-    visit: Doubles,
+    visit: Floats,
     lengths: Ints,
-    free: Doubles,
-    begin: Doubles,
+    free: Floats,
+    begin: Floats,
     ends: tuple[Value, Marginals, bool],
 ) -> None:
     value, out, whole = ends
@@ -141,7 +141,7 @@ def _spread_visits(
 
 
 @njit(cache=True, nogil=True)
-def _spread_ways(t: int, m: int, wait: Doubles, ways: Ways, begin: Doubles) -> None:
+def _spread_ways(t: int, m: int, wait: Floats, ways: Ways, begin: Floats) -> None:
     last = begin.shape[1] - 1
     for i in range(wait.shape[1]):
         here = wait[m, i]
@@ -154,7 +154,7 @@ def _spread_ways(t: int, m: int, wait: Doubles, ways: Ways, begin: Doubles) -> N
 
 
 @njit(cache=True, nogil=True)
-def _count_ways(t: int, m: int, wait: Doubles, ways: Ways, value: Doubles, flow: Doubles) -> None:
+def _count_ways(t: int, m: int, wait: Floats, ways: Ways, value: Floats, flow: Floats) -> None:
     last = value.shape[1] - 1
     for i in range(wait.shape[1]):
         for j in range(value.shape[2]):
@@ -176,7 +176,7 @@ def entropy_of(value: Value, marginals: Marginals, walk: Walk, ways: Ways) -> fl
 
 @njit(cache=True, nogil=True)
 def draw_walk(
-    walk: Walk, visit: Doubles, lengths: Ints, ways: Ways, value: Value, draws: Ints, apart: Ints
+    walk: Walk, visit: Floats, lengths: Ints, ways: Ways, value: Value, draws: Ints, apart: Ints
 ) -> tuple[Ints, int, float, bool]:
     """Draw one walk: its visits, the slot of its pause (or -1), the logarithm of its probability, its end.
 
@@ -217,9 +217,7 @@ def draw_walk(
 
 
 @njit(cache=True, nogil=True)
-def _strike(
-    t: int, i: int, m: int, ways: Ways, value: Value, rule: tuple[Ints, Ints, NDArray[np.bool_]]
-) -> float:
+def _strike(t: int, i: int, m: int, ways: Ways, value: Value, rule: tuple[Ints, Ints, Bools]) -> float:
     """Mark the places to which this walk may not yet return, and sum the weight that is struck out."""
     left, apart, struck = rule
     lost = 0.0
@@ -238,7 +236,7 @@ def _next_move(
     value: Value,
     state: tuple[int, int, int, bool],
     rest: float,
-    struck: NDArray[np.bool_],
+    struck: Bools,
 ) -> tuple[int, float]:
     """Where the running sum of weights passes `rest`: home, pause, a place or waiting; with its weight."""
     t, i, m, waited = state
@@ -265,7 +263,7 @@ def _next_move(
 
 @njit(cache=True, nogil=True)
 def _next_length(
-    t: int, j: int, m: int, visit: Doubles, lengths: Ints, value: Value, draw: int
+    t: int, j: int, m: int, visit: Floats, lengths: Ints, value: Value, draw: int
 ) -> tuple[int, float]:
     """The number of the length drawn for a visit to place j in slot t, and its probability."""
     total = value.begin[m, t, j]

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from becalm.methods.routes.distribution import Doubles, Ints, Walk, Ways
+from becalm.methods.arrays import Bools, Floats, Ints
+from becalm.methods.routes.distribution import Walk, Ways
 from becalm.methods.routes.kernel import is_idle, marginals_of, may_pause, value_of
 from becalm.methods.routes.sequential_kernel import add_starts, visit_weights, walk_of, ways_of
 from becalm.methods.routes.sequential_routes import AllWays, Crowd, Ground
@@ -21,8 +21,8 @@ WORTH_IT = 4  # fewer walkers than this are quicker one by one
 
 @njit(cache=True, nogil=True)
 def expect_crowd(
-    ground: Ground, crowd: Crowd, all_ways: AllWays, times: Doubles, bins: int
-) -> tuple[Doubles, Doubles, Doubles, Doubles]:
+    ground: Ground, crowd: Crowd, all_ways: AllWays, times: Floats, bins: int
+) -> tuple[Floats, Floats, Floats, Floats]:
     """What walkers give on average, each for itself: by place and bin, by length, each, and log Z each.
 
     `times` says how often a walker of this kind occurs.
@@ -47,7 +47,7 @@ def expect_crowd(
 
 
 @njit(cache=True, nogil=True)
-def _alike(crowd: Crowd, u: int, done: NDArray[np.bool_]) -> Ints:
+def _alike(crowd: Crowd, u: int, done: Bools) -> Ints:
     """Walker u and the next ones that set out in the same way, marked as done."""
     group, size = np.zeros(MANY, np.int64), 0
     for v in range(u, crowd.first.shape[0]):
@@ -61,7 +61,7 @@ def _alike(crowd: Crowd, u: int, done: NDArray[np.bool_]) -> Ints:
 
 @njit(cache=True, nogil=True)
 def _expect_one(
-    ground: Ground, crowd: Crowd, all_ways: AllWays, u: int, out: tuple[Doubles, Doubles, Doubles]
+    ground: Ground, crowd: Crowd, all_ways: AllWays, u: int, out: tuple[Floats, Floats, Floats]
 ) -> None:
     starts, by_length, log_z = out
     walk, ways = walk_of(crowd, u), ways_of(all_ways, crowd.way[u])
@@ -76,7 +76,7 @@ def _expect_one(
 
 @njit(cache=True, nogil=True)
 def _expect_group(
-    ground: Ground, crowd: Crowd, all_ways: AllWays, group: Ints, out: tuple[Doubles, Doubles, Doubles]
+    ground: Ground, crowd: Crowd, all_ways: AllWays, group: Ints, out: tuple[Floats, Floats, Floats]
 ) -> None:
     starts, by_length, log_z = out
     walk, ways = walk_of(crowd, group[0]), ways_of(all_ways, crowd.way[group[0]])
@@ -96,7 +96,7 @@ def _expect_group(
 
 
 @njit(cache=True, nogil=True)
-def _values_of(walk: Walk, visit: Doubles, lengths: Ints, ways: Ways) -> tuple[Doubles, Doubles]:
+def _values_of(walk: Walk, visit: Floats, lengths: Ints, ways: Ways) -> tuple[Floats, Floats]:
     """The weights of all ways to go on: once free at a node, and with a visit that begins."""
     n, last = visit.shape[1], walk.slots
     free, wait = np.zeros((2, last + 1, n + 1, MANY)), np.zeros((2, n + 1, MANY))
@@ -118,7 +118,7 @@ def _values_of(walk: Walk, visit: Doubles, lengths: Ints, ways: Ways) -> tuple[D
 
 
 @njit(cache=True, nogil=True)
-def _add_onward(t: int, slots: Ints, weight: Doubles, begin: Doubles, total: Doubles) -> None:
+def _add_onward(t: int, slots: Ints, weight: Floats, begin: Floats, total: Floats) -> None:
     """Add to a node's totals the weights of its ways in slot t to a visit."""
     last = begin.shape[0] - 1
     for j in range(slots.shape[0]):
@@ -130,7 +130,7 @@ def _add_onward(t: int, slots: Ints, weight: Doubles, begin: Doubles, total: Dou
 
 
 @njit(cache=True, nogil=True)
-def _begin_at(t: int, m: int, visit: Doubles, lengths: Ints, free: Doubles, begin: Doubles) -> None:
+def _begin_at(t: int, m: int, visit: Floats, lengths: Ints, free: Floats, begin: Floats) -> None:
     for number in range(lengths.shape[0]):
         end = t + lengths[number]
         if end < free.shape[1]:
@@ -141,8 +141,8 @@ def _begin_at(t: int, m: int, visit: Doubles, lengths: Ints, free: Doubles, begi
 
 @njit(cache=True, nogil=True)
 def _marginals_of(
-    walk: Walk, visit: Doubles, lengths: Ints, ways: Ways, value_free: Doubles, value_begin: Doubles
-) -> tuple[Doubles, Doubles]:
+    walk: Walk, visit: Floats, lengths: Ints, ways: Ways, value_free: Floats, value_begin: Floats
+) -> tuple[Floats, Floats]:
     """How often is each place visited in each slot, and for how long?"""
     n, last = visit.shape[1], walk.slots
     free, wait = np.zeros((2, last + 1, n + 1, MANY)), np.zeros((2, n + 1, MANY))
@@ -174,7 +174,7 @@ def _marginals_of(
 
 
 @njit(cache=True, nogil=True)
-def _stay(begin: Doubles, visit: Doubles, free: Doubles, value_free: Doubles, by_length: Doubles) -> None:
+def _stay(begin: Floats, visit: Floats, free: Floats, value_free: Floats, by_length: Floats) -> None:
     """From the begin of visits of one length to their end; counted by place."""
     for j in range(visit.shape[0]):
         for k in range(MANY):
@@ -184,7 +184,7 @@ def _stay(begin: Doubles, visit: Doubles, free: Doubles, value_free: Doubles, by
 
 
 @njit(cache=True, nogil=True)
-def _spread_ways(t: int, wait: Doubles, ways: Ways, begin: Doubles) -> None:
+def _spread_ways(t: int, wait: Floats, ways: Ways, begin: Floats) -> None:
     last = begin.shape[0] - 1
     for i in range(wait.shape[0]):
         for j in range(begin.shape[1]):

@@ -13,9 +13,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from becalm.methods.routes.distribution import Doubles, Ints, Walk, Ways
+from becalm.methods.arrays import Bools, Bytes, Floats, Ints
+from becalm.methods.routes.distribution import Walk, Ways
 from becalm.methods.routes.kernel import draw_walk, entropy_of, marginals_of, value_of
-from becalm.methods.routes.sequential_routes import FEEDBACK_LIMIT, AllWays, Bytes, Crowd, Drawn, Ground, Pull
+from becalm.methods.routes.sequential_routes import FEEDBACK_LIMIT, AllWays, Crowd, Drawn, Ground, Pull
 
 MOST_TRIES = 16
 
@@ -41,7 +42,7 @@ def walk_of(crowd: Crowd, u: int) -> Walk:
 
 
 @njit(cache=True, nogil=True)
-def visit_weights(ground: Ground, crowd: Crowd, u: int, pull: Doubles) -> Doubles:
+def visit_weights(ground: Ground, crowd: Crowd, u: int, pull: Floats) -> Floats:
     """The weight of every visit that walker u may make: [slots + 1, n, lengths].
 
     A visit needs its slots free, and one more where a slot has several minutes, since it starts at any
@@ -71,9 +72,7 @@ def visit_weights(ground: Ground, crowd: Crowd, u: int, pull: Doubles) -> Double
 
 
 @njit(cache=True, nogil=True)
-def _free_slots(
-    closed: Bytes, taken: Ints, is_open: Bytes, first: int, count: int, pair: int
-) -> NDArray[np.bool_]:
+def _free_slots(closed: Bytes, taken: Ints, is_open: Bytes, first: int, count: int, pair: int) -> Bools:
     """Where and when a walker of this pair may be, in slots of its own."""
     free = np.zeros((closed.shape[0], count), np.bool_)
     for j in range(closed.shape[0]):
@@ -96,9 +95,7 @@ def mark_visit(ground: Ground, place: int, slot: int, end: int, pair: int) -> No
 
 
 @njit(cache=True, nogil=True)
-def add_starts(
-    ground: Ground, first: int, starts: Doubles, times: float, hours: Doubles, each: Doubles
-) -> None:
+def add_starts(ground: Ground, first: int, starts: Floats, times: float, hours: Floats, each: Floats) -> None:
     """Add what one walker gives: by place and bin, as often as it occurs, and by place alone."""
     for s in range(starts.shape[0]):
         for j in range(starts.shape[1]):
@@ -176,7 +173,7 @@ def _nothing_drawn(count: int, n: int, lengths: int, sizes: Ints, longest: int) 
 
 
 @njit(cache=True, nogil=True)
-def _pull_now(pull: Pull) -> Doubles:
+def _pull_now(pull: Pull) -> Floats:
     factor = np.ones(pull.owed.shape[0])
     if pull.strength > 0.0:
         for j in range(factor.shape[0]):
@@ -186,7 +183,7 @@ def _pull_now(pull: Pull) -> Doubles:
 
 
 @njit(cache=True, nogil=True)
-def _add_absent(ground: Ground, first: int, starts: Doubles, absent: Doubles) -> None:
+def _add_absent(ground: Ground, first: int, starts: Floats, absent: Floats) -> None:
     n = starts.shape[1]
     cell, chance = ground.cell[first], np.zeros(n)
     for s in range(starts.shape[0] + 1):

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from becalm.methods.arrays import Bytes, Floats, Ints
 
-from becalm.methods.routes.distribution import Doubles, Ints
-
-Bytes = NDArray[np.uint8]
 FEEDBACK_LIMIT = 512  # in steps of the table of exponentials
 
 
 class Ground(NamedTuple):
     """Places, and slots of the whole time; slots beyond the last are closed."""
 
-    weight: Doubles  # [n, T] of a visit that starts in a slot
-    length_weight: Doubles  # [n, lengths]
+    weight: Floats  # [n, T] of a visit that starts in a slot
+    length_weight: Floats  # [n, lengths]
     lengths: Ints  # [lengths], in slots
     closed: Bytes  # [n, T] 1: no visit may overlap this slot
     taken: Ints  # [n, T] 0: free; -1: someone stands here; above 0: someone of this pair does
     near: Bytes  # [n, T] 1: within the gap of a visit
-    near_weight: Doubles  # [n]
+    near_weight: Floats  # [n]
     gap: Ints  # [n], in slots
     apart: Ints  # [n], slots that a walker keeps between its own visits; 0: no rule
     hour: Ints  # [T], the bin of each slot
@@ -45,20 +41,20 @@ class AllWays(NamedTuple):
     """Ways by mode and home, each as in Ways."""
 
     slots: Ints  # [W, n + 1, n]
-    weight: Doubles  # [W, n + 1, n]
-    minutes: Doubles  # [W, n + 1, n]
+    weight: Floats  # [W, n + 1, n]
+    minutes: Floats  # [W, n + 1, n]
     slack: Ints  # [W, n + 1, n]
     home: Ints  # [W, n + 1]
-    home_minutes: Doubles  # [W, n + 1]
+    home_minutes: Floats  # [W, n + 1]
 
 
 class Pull(NamedTuple):
     """How visits owed pull: exp(table[round(strength x owed)])."""
 
-    due: Doubles  # [U, n] visits that each walker means to give
-    owed: Doubles  # [n] at the start; changed by drawing
+    due: Floats  # [U, n] visits that each walker means to give
+    owed: Floats  # [n] at the start; changed by drawing
     strength: float  # steps of the table per visit owed; 0: no pull
-    table: Doubles  # [2 FEEDBACK_LIMIT + 1]
+    table: Floats  # [2 FEEDBACK_LIMIT + 1]
 
 
 class Drawn(NamedTuple):
@@ -66,11 +62,11 @@ class Drawn(NamedTuple):
 
     visits: Ints  # [count, 5]: walker, slot of the ground, place, number of length, minutes into the slot
     pause: Ints  # [U, 2]: slot of the ground or -1, minutes into the slot
-    expected: Doubles  # [U, n] visits, given the walkers before
-    lengths: Doubles  # [n, lengths] expected visits by length
-    absent: Doubles  # [n, cells] log of the chance that no visit starts
-    hours: Doubles  # [n, bins] expected visits
-    entropy: Doubles  # [U] nats
-    surprise: Doubles  # [U] nats
-    minutes: Doubles  # [U] under way
+    expected: Floats  # [U, n] visits, given the walkers before
+    lengths: Floats  # [n, lengths] expected visits by length
+    absent: Floats  # [n, cells] log of the chance that no visit starts
+    hours: Floats  # [n, bins] expected visits
+    entropy: Floats  # [U] nats
+    surprise: Floats  # [U] nats
+    minutes: Floats  # [U] under way
     status: Ints  # [U] 0: well; 1: no walk is possible; 2: own rule left none

@@ -9,8 +9,8 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 import numpy as np
-from numpy.typing import NDArray
 
+from becalm.methods.arrays import Bools, Bytes, Floats, Ints
 from becalm.methods.routes.exact_exp import exact_exp, nearest_grid
 from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
 from becalm.methods.routes.sequential_routes import AllWays, Crowd
@@ -20,8 +20,6 @@ from becalm.patrol.core.request import CELL_MINUTES, PlanRequest
 FAR_SLOTS = 1_000_000  # a way that does not exist
 AWAY_MINUTES = 30  # a unit that has left a place does not come back to it at once
 BLOCK_MINUTES = 30  # the part of a shift that is not open to bursts is taken in blocks of at least this
-Ints = NDArray[np.int64]
-Bytes = NDArray[np.uint8]
 Kind = tuple[Mode, str]  # how a unit goes, and its base
 
 
@@ -79,9 +77,9 @@ class Area:
     crowd: Crowd
     ways: AllWays
     closed: Bytes  # [n, T]
-    scale: NDArray[np.float64]  # [n, T] dosage of the trial's arm, 1 where there is none
-    target_visits: NDArray[np.float64]  # [n] over the whole plan
-    target_minutes: NDArray[np.float64]
+    scale: Floats  # [n, T] dosage of the trial's arm, 1 where there is none
+    target_visits: Floats  # [n] over the whole plan
+    target_minutes: Floats
 
     @cached_property
     def lengths(self) -> Ints:
@@ -145,16 +143,14 @@ def _closed(request: PlanRequest, places: tuple[PatrolPlace, ...], clock: Clock)
     return closed
 
 
-def _scale(request: PlanRequest, places: tuple[PatrolPlace, ...], clock: Clock) -> NDArray[np.float64]:
+def _scale(request: PlanRequest, places: tuple[PatrolPlace, ...], clock: Clock) -> Floats:
     day = clock.local[1]
     days = [request.first_day + timedelta(days=int(d)) for d in range(int(day.max()) + 1)]
     table = np.array([[dosage_on(request, place, d) for d in days] for place in places])
     return table.reshape(len(places), len(days))[:, day]
 
 
-def _targets(
-    request: PlanRequest, places: tuple[PatrolPlace, ...]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _targets(request: PlanRequest, places: tuple[PatrolPlace, ...]) -> tuple[Floats, Floats]:
     days = [request.first_day + timedelta(days=d) for d in range(request.days)]
     visits, minutes = np.zeros(len(places)), np.zeros(len(places))
     for number, place in enumerate(places):
@@ -190,9 +186,7 @@ def _ways(request: PlanRequest, places: tuple[PatrolPlace, ...], kind: Kind) -> 
     )
 
 
-def counted_minutes(
-    policy: PatrolPolicy, minutes: NDArray[np.float64], exists: NDArray[np.bool_]
-) -> NDArray[np.float64]:
+def counted_minutes(policy: PatrolPolicy, minutes: Floats, exists: Bools) -> Floats:
     """The minutes of each way that `travel_weight` counts; a reward for far ones ends at `far_minutes`."""
     there = np.where(exists, minutes, 0.0)
     return np.minimum(there, policy.far_minutes) if policy.travel_weight < 0 else there

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.patrol.core.attack_features import Feature, history_features, insider_features, static_features
 from becalm.patrol.core.attack_floor import independent_visits
 from becalm.patrol.core.attack_moments import Moments, label_moments, lay_moments, starts_by_day
@@ -18,8 +19,6 @@ from becalm.patrol.core.dead_zone import longest_dead_zone
 from becalm.patrol.core.visits import VisitLog
 from becalm.terms import QuestionError
 
-Doubles = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 LEAST_STARTS = 100
 
 
@@ -88,12 +87,12 @@ def _guess(
     )
 
 
-def _columns(features: Iterator[Feature], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+def _columns(features: Iterator[Feature], rows: Ints) -> NDArray[np.float32]:
     """The features of these moments, a column each; only one whole feature is held at a time."""
     return np.stack([np.ascontiguousarray(values).ravel()[rows] for _, values in features], axis=1)
 
 
-def _learn(known: NDArray[np.float32], happened: Flags, trained: int, rng: np.random.Generator) -> Doubles:
+def _learn(known: NDArray[np.float32], happened: Bools, trained: int, rng: np.random.Generator) -> Floats:
     """Chances of the rows after the first `trained`, learned from those."""
     trees = HistGradientBoostingClassifier(
         learning_rate=0.1,
@@ -122,7 +121,7 @@ def _attack(
     return score_attack(found, settings, zone, rng)
 
 
-def _refuse_few(starts: Flags, train: NDArray[np.int64], test: NDArray[np.int64]) -> None:
+def _refuse_few(starts: Bools, train: Ints, test: Ints) -> None:
     for name, rows in (("train", train), ("test", test)):
         held = int(starts[rows].sum())
         if held < LEAST_STARTS:

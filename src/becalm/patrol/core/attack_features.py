@@ -11,13 +11,11 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from becalm.methods.arrays import Floats, Ints, Singles
 from becalm.patrol.core.attack_moments import Moments, visits_of_each
 from becalm.patrol.core.visits import VisitLog
 
-Floats = NDArray[np.float32]
-Doubles = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Feature = tuple[str, Floats]
+Feature = tuple[str, Singles]
 SMOOTHING_HOURS = 1.5
 PRIOR = 16.0  # quarter-hours that the week of all hotspots counts for
 NEIGHBOURS = 4
@@ -110,7 +108,7 @@ def _area_past(log: VisitLog, moments: Moments) -> Iterator[Feature]:
     yield "area_today", np.stack([_count(s, midnight, at) for s in starts])[areas]
 
 
-def _since(instants: Ints, at: Ints) -> Floats:
+def _since(instants: Ints, at: Ints) -> Singles:
     """Minutes since the last instant up to now."""
     if not len(instants):
         return np.full(len(at), np.nan, dtype=np.float32)
@@ -118,7 +116,7 @@ def _since(instants: Ints, at: Ints) -> Floats:
     return _single(np.where(last >= 0, (at - instants[np.maximum(last, 0)]) / MINUTE, np.nan))
 
 
-def _interval(start: Ints, at: Ints, k: int) -> Floats:
+def _interval(start: Ints, at: Ints, k: int) -> Singles:
     """Minutes between the k-th and the (k + 1)-th last start."""
     last = np.searchsorted(start, at, "right") - k
     if len(start) <= k:
@@ -127,12 +125,12 @@ def _interval(start: Ints, at: Ints, k: int) -> Floats:
     return _single(np.where(last >= 1, between[np.clip(last - 1, 0, len(between) - 1)], np.nan))
 
 
-def _count(start: Ints, begin: Ints, end: Ints) -> Floats:
+def _count(start: Ints, begin: Ints, end: Ints) -> Singles:
     """Starts after `begin` and up to `end`."""
     return _single(np.searchsorted(start, end, "right") - np.searchsorted(start, begin, "right"))
 
 
-def recent_rates(log: VisitLog, moments: Moments) -> tuple[Doubles, Doubles, Doubles]:
+def recent_rates(log: VisitLog, moments: Moments) -> tuple[Floats, Floats, Floats]:
     """Starts per quarter-hour on each day at each hour, foretold from the `memory_days` before it.
 
     By hotspot and hour of the week [P, D, 24], by hotspot and hour of the day [P, D, 24], and by hour of the
@@ -159,7 +157,7 @@ def recent_rates(log: VisitLog, moments: Moments) -> tuple[Doubles, Doubles, Dou
     return of_week, of_day, of_all
 
 
-def _hourly(log: VisitLog, moments: Moments) -> tuple[Doubles, Doubles]:
+def _hourly(log: VisitLog, moments: Moments) -> tuple[Floats, Floats]:
     """Starts, and quarter-hours about which the log speaks, by hotspot, day and hour: [P, D, 24]."""
     shape = (len(log.hotspots), len(moments.midnight_s) - 1, 24)
     cell = moments.day * 24 + moments.minute // 60
@@ -171,13 +169,13 @@ def _hourly(log: VisitLog, moments: Moments) -> tuple[Doubles, Doubles]:
     return counts, exposure.reshape(shape).astype(np.float64)
 
 
-def _week(daily: Doubles, first: int) -> Doubles:
+def _week(daily: Floats, first: int) -> Floats:
     """Days of hours [P, D, 24], the first of them on weekday `first`, as hours of the week [P, 168]."""
     of = (first + np.arange(daily.shape[1])) % 7
     return np.concatenate([daily[:, of == weekday].sum(axis=1) for weekday in range(7)], axis=1)
 
 
-def _fold(weekly: Doubles) -> Doubles:
+def _fold(weekly: Floats) -> Floats:
     return np.asarray(weekly.reshape(-1, 7, 24).sum(axis=1))
 
 
@@ -185,7 +183,7 @@ def _area_codes(log: VisitLog) -> Ints:
     return np.unique(np.array(log.areas), return_inverse=True)[1].astype(np.int64)
 
 
-def smooth_circle(counts: Doubles, width: float) -> Doubles:
+def smooth_circle(counts: Floats, width: float) -> Floats:
     """Spread counts over their neighbours by a Gaussian of `width` steps; the last one meets the first."""
     size = counts.shape[-1]
     distance = np.minimum(np.arange(size), size - np.arange(size))
@@ -194,7 +192,7 @@ def smooth_circle(counts: Doubles, width: float) -> Doubles:
     return np.maximum(np.fft.irfft(spread, size), 0.0)
 
 
-def _moves(log: VisitLog, until_s: int) -> Doubles:
+def _moves(log: VisitLog, until_s: int) -> Floats:
     """How often units went from each hotspot to each other one within 90 minutes, before `until_s`."""
     size = len(log.hotspots)
     order = np.lexsort((log.start_s, log.unit))
@@ -207,7 +205,7 @@ def _moves(log: VisitLog, until_s: int) -> Doubles:
     return np.bincount(pair[follows[:-1]], minlength=size * size).reshape(size, size).astype(np.float64)
 
 
-def _followings(log: VisitLog, until_s: int) -> Doubles:
+def _followings(log: VisitLog, until_s: int) -> Floats:
     """How far starts within an hour after a start elsewhere exceed chance, in standard errors."""
     size = len(log.hotspots)
     used = log.start_s < until_s
@@ -222,7 +220,7 @@ def _followings(log: VisitLog, until_s: int) -> Doubles:
     return np.asarray((seen - chance) / np.sqrt(np.maximum(chance, 1.0)))
 
 
-def _whereabouts(log: VisitLog, moments: Moments) -> tuple[Floats, Floats]:
+def _whereabouts(log: VisitLog, moments: Moments) -> tuple[Singles, Singles]:
     """Units at each hotspot, and units that left it last and have not arrived anywhere since: both [T, P]."""
     order = np.lexsort((log.start_s, log.unit))
     order = order[log.unit[order] >= 0]
@@ -238,7 +236,7 @@ def _whereabouts(log: VisitLog, moments: Moments) -> tuple[Floats, Floats]:
     )
 
 
-def _running(at: Ints, place: Ints, begin: Ints, end: Ints, shape: tuple[int, int]) -> Floats:
+def _running(at: Ints, place: Ints, begin: Ints, end: Ints, shape: tuple[int, int]) -> Singles:
     """How many spans [begin, end) hold each moment, by place."""
     change = np.zeros(shape, dtype=np.float32)
     np.add.at(change, (np.searchsorted(at, begin), place), 1.0)
@@ -246,11 +244,11 @@ def _running(at: Ints, place: Ints, begin: Ints, end: Ints, shape: tuple[int, in
     return np.asarray(np.cumsum(change, axis=0)[:-1])
 
 
-def _by_area(log: VisitLog, counts: Floats) -> Doubles:
+def _by_area(log: VisitLog, counts: Singles) -> Floats:
     areas = _area_codes(log)
     summed = np.stack([counts[:, areas == a].sum(axis=1) for a in range(areas.max() + 1)])
     return np.asarray(summed[areas], dtype=np.float64)
 
 
-def _single(values: NDArray[np.generic]) -> Floats:
+def _single(values: NDArray[np.generic]) -> Singles:
     return np.asarray(values, dtype=np.float32)

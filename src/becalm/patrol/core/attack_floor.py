@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from becalm.methods.arrays import Floats
 from becalm.patrol.core.attack_features import smooth_circle
 from becalm.patrol.core.attack_moments import SLOTS, STEP_S, Moments
 from becalm.patrol.core.visits import VisitLog, visit_log
 
-Doubles = NDArray[np.float64]
 HOURS = 168
 
 
@@ -33,7 +32,7 @@ def independent_visits(log: VisitLog, moments: Moments, rng: np.random.Generator
     )
 
 
-def timetable(log: VisitLog, moments: Moments) -> Doubles:
+def timetable(log: VisitLog, moments: Moments) -> Floats:
     """Expected starts of each hotspot in each quarter-hour: [P, T]."""
     hotspots = len(log.hotspots)
     within = (log.start_s >= moments.at_s[0]) & (log.start_s < moments.midnight_s[-1])

@@ -10,14 +10,12 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 
+from becalm.methods.arrays import Bools, Ints
 from becalm.patrol.core.certificate import AttackSettings
 from becalm.patrol.core.visits import VisitLog, civil_days, midnights_s
 from becalm.terms import QuestionError
 
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 STEP_S = 900
 SLOTS = 96
 SILENT_VISITS = 14.0  # so many visits missing in a row: by chance once in a million
@@ -40,11 +38,11 @@ class Moments:
     minute: Ints
     hour: Ints
     midnight_s: Ints
-    live: Flags
+    live: Bools
     notes: tuple[str, ...]
 
     @property
-    def open(self) -> Flags:
+    def open(self) -> Bools:
         """Where can the log tell whether a visit starts in the next half-hour? [P, T]."""
         told = self.live.copy()
         told[:, :-1] &= self.live[:, 1:]
@@ -64,12 +62,12 @@ class Moments:
         return self.first_day.weekday()
 
     @property
-    def is_train(self) -> Flags:
+    def is_train(self) -> Bools:
         """Which of the T moments are learned from? The first train days are only remembered."""
         return (self.day >= self.memory_days) & (self.day < self.train_days)
 
     @property
-    def is_test(self) -> Flags:
+    def is_test(self) -> Bools:
         """Which of the T moments lie in the days that are foretold?"""
         return self.day >= self.train_days
 
@@ -111,7 +109,7 @@ def lay_moments(log: VisitLog, settings: AttackSettings) -> Moments:
     return _close_silent(_close_hours(_close_days(laid, log), log), log)
 
 
-def label_moments(log: VisitLog, moments: Moments, window_s: int) -> tuple[Flags, Flags]:
+def label_moments(log: VisitLog, moments: Moments, window_s: int) -> tuple[Bools, Bools]:
     """Where does a visit start within the window, and where is one under way? Both [P, T]."""
     shape = moments.live.shape
     starts, under_way = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)

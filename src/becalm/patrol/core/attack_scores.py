@@ -6,14 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.chance_scores import area_under_curve, calibrate, curve_areas_resampled, log_losses
 from becalm.patrol.core.certificate import Attack, AttackSettings, DeadZone, Decile
 from becalm.terms import Estimate
 
-Doubles = NDArray[np.float64]
-Flags = NDArray[np.bool_]
 METHOD = "bootstrap over test days and seeds"
 LEAST_EXPECTED = 5.0
 DECILES = 10
@@ -24,9 +22,9 @@ STATIC, HISTORY, INSIDER = "static", "history", "insider"
 class Guesses:
     """What each attacker said of the tested moments of one seed, and what came; `day` 0 is the first."""
 
-    day: NDArray[np.int64]
-    happened: Flags
-    chances: Mapping[str, Doubles]
+    day: Ints
+    happened: Bools
+    chances: Mapping[str, Floats]
     trained: int
 
 
@@ -34,11 +32,11 @@ class Guesses:
 class Resampled:
     """Rounds in which test days and seeds are drawn anew: how often each counts, [R, D] and [R, S]."""
 
-    days: Doubles
-    seeds: Doubles
+    days: Floats
+    seeds: Floats
     level: float
 
-    def estimate(self, value: float, rounds: Doubles) -> Estimate:
+    def estimate(self, value: float, rounds: Floats) -> Estimate:
         """The value with the spread of its rounds, which few days make too small by sqrt((n - 1) / n)."""
         n = self.days.shape[1]
         apart = (rounds - value) * np.sqrt(n / (n - 1.0))
@@ -84,7 +82,7 @@ def _draw(seeds: int, settings: AttackSettings, rng: np.random.Generator) -> Res
     return Resampled(days.astype(np.float64), which / seeds, settings.level)
 
 
-def _areas(found: Sequence[Guesses], drawn: Resampled, name: str) -> Doubles:
+def _areas(found: Sequence[Guesses], drawn: Resampled, name: str) -> Floats:
     """The area under the curve in every round, the mean over its seeds."""
     each = [curve_areas_resampled(g.chances[name], g.happened, g.day, drawn.days) for g in found]
     return np.asarray((drawn.seeds * np.stack(each, axis=1)).sum(axis=1))
@@ -97,9 +95,7 @@ def _skill(found: Sequence[Guesses], drawn: Resampled) -> Estimate:
     return _ratio(plain - known, plain, drawn)
 
 
-def _safest(
-    found: Sequence[Guesses], deciles: Sequence[NDArray[np.int64]], drawn: Resampled
-) -> Estimate | None:
+def _safest(found: Sequence[Guesses], deciles: Sequence[Ints], drawn: Resampled) -> Estimate | None:
     """Starts over what the timetable expects, where the attacker feels safest; None where that is little."""
     safe = [group == 0 for group in deciles]
     expected = _by_day([g.chances[STATIC] * s for g, s in zip(found, safe, strict=True)], found, drawn)
@@ -107,27 +103,27 @@ def _safest(
     return _ratio(observed, expected, drawn) if expected.sum(axis=1).mean() >= LEAST_EXPECTED else None
 
 
-def _by_day(values: Sequence[Doubles], found: Sequence[Guesses], drawn: Resampled) -> Doubles:
+def _by_day(values: Sequence[Floats], found: Sequence[Guesses], drawn: Resampled) -> Floats:
     """Sums over the moments of each test day, for every seed: [S, D]."""
     days = drawn.days.shape[1]
     return np.stack([np.bincount(g.day, v, days) for g, v in zip(found, values, strict=True)])
 
 
-def _ratio(above: Doubles, below: Doubles, drawn: Resampled) -> Estimate:
+def _ratio(above: Floats, below: Floats, drawn: Resampled) -> Estimate:
     """The ratio of two sums over days and seeds, with its interval."""
 
-    def summed(values: Doubles) -> Doubles:
+    def summed(values: Floats) -> Floats:
         return np.asarray((drawn.seeds * (drawn.days @ values.T)).sum(axis=1))
 
     return drawn.estimate(float(above.sum() / below.sum()), summed(above) / np.maximum(summed(below), 1e-12))
 
 
-def _calibration(found: Sequence[Guesses], deciles: Sequence[NDArray[np.int64]]) -> tuple[Decile, ...]:
+def _calibration(found: Sequence[Guesses], deciles: Sequence[Ints]) -> tuple[Decile, ...]:
     """What was said and what came, tenth by tenth, over all seeds."""
     group = np.concatenate(deciles)
     counts = np.bincount(group, minlength=DECILES)
 
-    def mean(values: Doubles) -> Doubles:
+    def mean(values: Floats) -> Floats:
         return np.asarray(np.bincount(group, values, DECILES) / np.maximum(counts, 1))
 
     foretold = mean(np.concatenate([g.chances[HISTORY] for g in found]))

@@ -9,14 +9,13 @@ from dataclasses import dataclass, replace
 from datetime import date
 
 import numpy as np
-from numpy.typing import NDArray
 
+from becalm.methods.arrays import Floats
 from becalm.patrol.core.dose import scale_dosage
 from becalm.patrol.core.nouns import Arm, Mode, PatrolPlace, PatrolPolicy, UnitShift
 from becalm.patrol.core.travel_table import TravelTable
 from becalm.terms import Fault, PlanError
 
-Floats = NDArray[np.float64]
 METHOD = (
     "open minutes over the minutes of a burst and the way to it; low: places in any order, high: the nearest"
 )

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from becalm.methods.arrays import Bools, Ints
 from becalm.patrol.core.certificate import DeadZone
 from becalm.patrol.core.visits import VisitLog
 
-Ints = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 STEP_MINUTES = 5
 STEPS = 24 * 60 // STEP_MINUTES
 DEAD_SHARE = 0.1
 
 
-def longest_dead_zone(log: VisitLog, counted: Flags, clock_s: Ints) -> DeadZone:
+def longest_dead_zone(log: VisitLog, counted: Bools, clock_s: Ints) -> DeadZone:
     """In which area do visits under way stay below a tenth of their daily mean for longest, by the clock?
 
     `clock_s[i]` is the clock's second of the day at which visit i starts, and `counted` says which visits
@@ -43,7 +41,7 @@ def _under_way(begin_s: Ints, end_s: Ints) -> Ints:
     return np.bincount((np.repeat(first, lengths) + within) % STEPS, minlength=STEPS).astype(np.int64)
 
 
-def _longest_run(dead: Flags) -> tuple[int, int]:
+def _longest_run(dead: Bools) -> tuple[int, int]:
     """Where the longest run on the circle begins, and how many steps it has."""
     if dead.all() or not dead.any():
         return 0, int(dead.sum())

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from becalm.methods.routes.fence_stays import Stays, find_stays, signed_distances
@@ -16,7 +15,6 @@ from becalm.patrol.core.nouns import PatrolPlace, Span
 from becalm.patrol.core.policy import DeliveryRule
 from becalm.patrol.core.traces import CheckIn, Traces
 
-Floats = NDArray[np.float64]
 Source = Literal["trace", "check-in"]
 LONGEST_SHIFT_S = 14 * 3600.0  # a silence longer than this is time off duty
 

@@ -7,20 +7,19 @@ from math import fsum
 import numpy as np
 from numpy.typing import NDArray
 
+from becalm.methods.arrays import Floats, Ints
 from becalm.methods.routes.exact_exp import exact_exp, nearest_grid
 from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
 from becalm.methods.routes.sequential_expectation import expect_crowd
 from becalm.methods.routes.sequential_kernel import draw_crowd, mark_visit
 from becalm.methods.routes.sequential_routes import FEEDBACK_LIMIT, Drawn, Ground, Pull
-from becalm.patrol.core.areas import Area, Ints, some_of
+from becalm.patrol.core.areas import Area, some_of
 from becalm.patrol.core.nouns import Burst, UnitShift
 from becalm.patrol.core.request import GRID, HOURS_OF_WEEK, RouteLaw
 from becalm.terms import PlanError
 
-Doubles = NDArray[np.float64]
 
-
-def rows_of(law: RouteLaw, area: Area) -> tuple[Ints, Ints, Doubles]:
+def rows_of(law: RouteLaw, area: Area) -> tuple[Ints, Ints, Floats]:
     """The rows of a law that belong to an area: by hour, by length, and the visits due."""
     rows = {hotspot: number for number, hotspot in enumerate(law.hotspots)}
     missing = [place.hotspot for place in area.places if place.hotspot not in rows]
@@ -116,7 +115,7 @@ def kinds_of_walk(area: Area) -> tuple[Ints, Ints]:
     return np.array(examples, dtype=np.int64), kind
 
 
-def due_of(area: Area, ground: Ground, due_visits: Doubles) -> Doubles:
+def due_of(area: Area, ground: Ground, due_visits: Floats) -> Floats:
     """How many visits each unit means to give, so that all together give what is due: [U, n].
 
     Each kind of unit gives in proportion to what the law expects of it by itself. Sums are exact
@@ -139,7 +138,7 @@ def draw_area(
     return Drawn(drawn.visits[:count], *drawn[1:])
 
 
-def pull_of(due: Doubles, owed: Doubles, nats_per_visit: float) -> Pull:
+def pull_of(due: Floats, owed: Floats, nats_per_visit: float) -> Pull:
     """How strongly visits owed pull."""
     table = exact_exp(np.arange(-FEEDBACK_LIMIT, FEEDBACK_LIMIT + 1))
     return Pull(due, owed.copy(), nats_per_visit * GRID, table)

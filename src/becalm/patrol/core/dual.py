@@ -16,11 +16,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import minimize
 
+from becalm.methods.arrays import Floats, Ints
 from becalm.methods.routes.exact_exp import nearest_grid
 from becalm.methods.routes.sequential_expectation import expect_crowd
 from becalm.methods.routes.sequential_routes import Crowd, Ground
-from becalm.patrol.core.areas import Area, Ints, some_of
-from becalm.patrol.core.draw import Doubles, ground_of, kinds_of_walk
+from becalm.patrol.core.areas import Area, some_of
+from becalm.patrol.core.draw import ground_of, kinds_of_walk
 from becalm.patrol.core.request import HOURS_OF_WEEK
 
 START_NATS = -3.0  # of a visit to the mean place, before anything is known
@@ -31,7 +32,7 @@ OVERFLOWN = 1e12  # the dual of a law that doubles cannot hold; far above that o
 FLOOR_SHARE = 0.1  # of the mean hour: no hour is without any chance of a visit
 
 
-def wanted_by_hour(area: Area) -> Doubles:
+def wanted_by_hour(area: Area) -> Floats:
     """The visits wanted in each hour of the week: by the profile, where units are on duty."""
     hour = area.clock.local[0]
     on_duty, crowd = np.zeros(area.clock.count), area.crowd
@@ -53,19 +54,19 @@ def wanted_by_hour(area: Area) -> Doubles:
 class Wanted:
     """What the dual is fitted to: visits by hour of the week, and minutes."""
 
-    hours: Doubles  # [n, 168]
-    minutes: Doubles  # [n]
+    hours: Floats  # [n, 168]
+    minutes: Floats  # [n]
 
 
 @dataclass(frozen=True)
 class Multipliers:
     """A law before it is rounded: by place, by place and hour, and by place for the length of a burst."""
 
-    place: Doubles  # [n]
-    hour: Doubles  # [n, 168]
-    length: Doubles  # [n] for each step of 5 minutes above the middle length
+    place: Floats  # [n]
+    hour: Floats  # [n, 168]
+    length: Floats  # [n] for each step of 5 minutes above the middle length
 
-    def rounded(self, base: Doubles, area: Area) -> tuple[Ints, Ints]:
+    def rounded(self, base: Floats, area: Area) -> tuple[Ints, Ints]:
         """The law in whole numbers: by hour of the week, and by burst length."""
         lengths = self.length[:, None] * length_steps(area.policy.burst_minutes)
         most = most_nats(area) - np.maximum(lengths.max(axis=1, keepdims=True), 0.0)
@@ -87,13 +88,13 @@ def most_nats(area: Area) -> float:
     return float(min(MOST_NATS_OF_A_WALK / visits - walks - ways - pull, MOST_NATS))
 
 
-def length_steps(burst_minutes: tuple[int, ...]) -> Doubles:
+def length_steps(burst_minutes: tuple[int, ...]) -> Floats:
     """Each burst length in steps of five minutes from the middle of all."""
     lengths = np.array(burst_minutes, dtype=np.float64)
     return np.asarray((lengths - lengths.mean()) / 5.0)
 
 
-def possible_minutes(area: Area) -> Doubles:
+def possible_minutes(area: Area) -> Floats:
     """The minutes wanted, held to what the burst lengths allow for the visits wanted."""
     lengths = np.array(area.policy.burst_minutes, dtype=np.float64)
     low, high = lengths.min(), lengths.max()
@@ -110,8 +111,8 @@ class Dual:
     area: Area
     ground: Ground
     few: Crowd
-    times: Doubles
-    base: Doubles  # [n, 168] what the profile says of the hours
+    times: Floats
+    base: Floats  # [n, 168] what the profile says of the hours
     spring: float = SPRING
 
     @staticmethod
@@ -154,17 +155,17 @@ class Dual:
         x = np.concatenate([at.place, at.length, at.hour.ravel()])
         return self._value(x, wanted, np.ones(x.size))[0]
 
-    def _sizes(self, wanted: Wanted) -> Doubles:
+    def _sizes(self, wanted: Wanted) -> Floats:
         whole = np.maximum(wanted.hours.sum(axis=1), 1e-3)
         spread = (length_steps(self.area.policy.burst_minutes) ** 2).mean()
         parts = (whole, np.maximum(whole * spread, 1e-3), np.maximum(wanted.hours, 1e-3).ravel())
         return np.asarray(np.sqrt(np.concatenate(parts)))
 
-    def _parts(self, x: Doubles) -> Multipliers:
+    def _parts(self, x: Floats) -> Multipliers:
         n = len(self.area.places)
         return Multipliers(x[:n], x[2 * n :].reshape(n, HOURS_OF_WEEK), x[n : 2 * n])
 
-    def _value(self, x: Doubles, wanted: Wanted, sizes: Doubles) -> tuple[float, Doubles]:
+    def _value(self, x: Floats, wanted: Wanted, sizes: Floats) -> tuple[float, Floats]:
         """The dual with its gradient; hours are held to the profile by a spring, places are not."""
         at, steps = self._parts(x), length_steps(self.area.policy.burst_minutes)
         theta = self.base + at.place[:, None] + at.hour

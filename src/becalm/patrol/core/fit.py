@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from becalm.methods.arrays import Floats, Ints
 from becalm.methods.routes.keyed_stream import public_numbers
-from becalm.patrol.core.areas import Area, Ints
-from becalm.patrol.core.draw import Doubles, draw_area, draws_each, ground_of, pull_of
+from becalm.patrol.core.areas import Area
+from becalm.patrol.core.draw import draw_area, draws_each, ground_of, pull_of
 from becalm.patrol.core.dual import (
     MOST_NATS,
     Dual,
@@ -41,8 +42,8 @@ class AreaLaw:
     hours: Ints  # [n, 168]
     lengths: Ints  # [n, lengths]
     due: Ints  # [n] thousandths of visits
-    expected_visits: Doubles  # [n] over the plan, by the last pilot
-    expected_minutes: Doubles
+    expected_visits: Floats  # [n] over the plan, by the last pilot
+    expected_minutes: Floats
 
 
 def fit_area(area: Area, earlier: tuple[Burst, ...]) -> AreaLaw:
@@ -60,9 +61,9 @@ def fit_area(area: Area, earlier: tuple[Burst, ...]) -> AreaLaw:
 class Pilot:
     """What one pilot draw of all tours tells of a law."""
 
-    visits: Doubles  # [n] expected, each unit given those before it
-    minutes: Doubles  # [n]
-    spread: Doubles  # [n, n] covariance of the visits about what was expected
+    visits: Floats  # [n] expected, each unit given those before it
+    minutes: Floats  # [n]
+    spread: Floats  # [n, n] covariance of the visits about what was expected
 
 
 def pilot(area: Area, hours: Ints, lengths: Ints, earlier: tuple[Burst, ...], number: int) -> Pilot:
@@ -80,7 +81,7 @@ def pilot(area: Area, hours: Ints, lengths: Ints, earlier: tuple[Burst, ...], nu
 
 def calibrate(
     dual: Dual, at: Multipliers, wanted: Wanted, earlier: tuple[Burst, ...]
-) -> tuple[Multipliers, Doubles, Doubles]:
+) -> tuple[Multipliers, Floats, Floats]:
     """The law with its places mended for gaps, and the visits and minutes it is then expected to give."""
     due, steps = wanted.hours.sum(axis=1), length_steps(dual.area.policy.burst_minutes)
     spread, tried, aims = np.zeros((due.size, due.size)), [], []

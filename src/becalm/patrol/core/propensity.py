@@ -14,9 +14,10 @@ from datetime import date, datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
+from becalm.methods.arrays import Floats
 from becalm.methods.routes.sequential_routes import Pull
 from becalm.patrol.core.areas import Area, area_of, clock_of, with_shifts
-from becalm.patrol.core.draw import Doubles, draw_area, draws_of, due_of, ground_of, pull_of, rows_of
+from becalm.patrol.core.draw import draw_area, draws_of, due_of, ground_of, pull_of, rows_of
 from becalm.patrol.core.nouns import Burst
 from becalm.patrol.core.replan import Now, UnitState, kept_bursts, parts_of, route_at
 from becalm.patrol.core.request import CELL_MINUTES, PlanRequest, Propensities, RouteLaw, UnitRoute
@@ -40,8 +41,8 @@ def propensities_after(
     `first` are the propensities of the first draw; those of areas without a re-plan stay as they are.
     """
     parts: dict[str, _Part] = {}
-    own: dict[Tour, Doubles] = {}
-    absent: dict[str, Doubles] = {}
+    own: dict[Tour, Floats] = {}
+    absent: dict[str, Floats] = {}
     for step in redrawn:
         fresh = {area.area: _again(area, law, step.now, stood) for area, stood in _parts(request, step)}
         for state in step.states:
@@ -74,7 +75,7 @@ class _Part:
     pull: Pull
     draws: NDArray[np.uint64]
 
-    def absent(self, count: int) -> Doubles:
+    def absent(self, count: int) -> Floats:
         """The logarithm of the chance that none of the first tours starts: [n, cells]."""
         hours, lengths, _ = rows_of(self.law, self.area)
         if count == 0:
@@ -84,7 +85,7 @@ class _Part:
         few = with_shifts(self.area, np.arange(count))
         return np.asarray(draw_area(few, ground, pull, self.draws[:count], whole=False).absent)
 
-    def absent_of(self, route: UnitRoute) -> Doubles:
+    def absent_of(self, route: UnitRoute) -> Floats:
         """What one tour adds to it, given those drawn before; nothing where it was not drawn."""
         tours = [(shift.unit, shift.day) for shift in self.area.shifts]
         if (route.unit, route.day) not in tours:
@@ -113,8 +114,8 @@ def _again(area: Area, law: RouteLaw, now: Now, stood: tuple[Burst, ...]) -> _Pa
 
 
 def _after(
-    request: PlanRequest, step: Redrawn, state: UnitState, drawn: tuple[_Part, Doubles, _Part | None]
-) -> Doubles:
+    request: PlanRequest, step: Redrawn, state: UnitState, drawn: tuple[_Part, Floats, _Part | None]
+) -> Floats:
     """What a tour adds after it was drawn anew: the old law up to the last burst that stood, then the new."""
     part, held, fresh = drawn
     route = route_at(request, step.now, state)

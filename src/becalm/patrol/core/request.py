@@ -7,9 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from becalm.methods.arrays import Floats
 from becalm.patrol.core.nouns import Arm, Base, Burst, Mode, PatrolPlace, PatrolPolicy, Span, UnitShift
 from becalm.patrol.core.travel_table import TravelTable
 
@@ -130,7 +128,7 @@ class Propensities:
 
     hotspots: tuple[str, ...]  # sorted
     first_cell: datetime
-    start: NDArray[np.float64]
+    start: Floats
     cell_minutes: int = CELL_MINUTES
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from becalm.methods.arrays import Floats
 from becalm.methods.routes.shortest_paths import shortest_ways
 from becalm.patrol.core.nouns import Mode
 from becalm.patrol.core.policy import Pace
@@ -14,8 +14,6 @@ from becalm.patrol.core.travel import Stops
 from becalm.patrol.core.travel_table import TravelTable
 from becalm.tables.street_network import StreetNetwork
 from becalm.terms import Fault, PlanError
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)

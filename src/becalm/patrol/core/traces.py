@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import numpy as np
-from numpy.typing import NDArray
+from becalm.methods.arrays import Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -18,13 +17,13 @@ class Traces:
     fixes were not used, and why.
     """
 
-    officer: NDArray[np.int64]
-    unit: NDArray[np.int64]
+    officer: Ints
+    unit: Ints
     units: tuple[str, ...]
-    at_s: NDArray[np.float64]
-    easting_m: NDArray[np.float64]
-    northing_m: NDArray[np.float64]
-    accuracy_m: NDArray[np.float64]
+    at_s: Floats
+    easting_m: Floats
+    northing_m: Floats
+    accuracy_m: Floats
     left_out: tuple[tuple[str, int], ...] = field(default=())
 
     @property

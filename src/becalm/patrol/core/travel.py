@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
+from becalm.methods.arrays import Floats
 from becalm.patrol.core.nouns import Base, Mode, PatrolPlace, UnitShift
 from becalm.patrol.core.policy import Pace
 from becalm.patrol.core.travel_table import TravelTable
 from becalm.terms import Fault, PlanError
 
-Floats = NDArray[np.float64]
 Stops = Mapping[str, tuple[float, float]]
 TOLERANCE_MINUTES = 0.05
 SHOWN = 20

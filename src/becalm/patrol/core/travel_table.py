@@ -5,9 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
+from becalm.methods.arrays import Floats
 from becalm.patrol.core.nouns import Mode
 
 
@@ -21,6 +19,6 @@ class TravelTable:
 
     mode: Mode
     stops: tuple[str, ...]
-    minutes: NDArray[np.float64]
+    minutes: Floats
     quantile: float
     source: Literal["streets", "crow-fly", "given"]

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 from numpy.typing import NDArray
 
-Ints = NDArray[np.int64]
+from becalm.methods.arrays import Ints
 
 
 @dataclass(frozen=True, slots=True, eq=False)

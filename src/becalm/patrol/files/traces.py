@@ -17,14 +17,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pv
-from numpy.typing import NDArray
 from pyproj import Transformer
 
+from becalm.methods.arrays import Floats, Ints
 from becalm.patrol.core.traces import CheckIn, Traces
 from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import did_you_mean
 
-Floats = NDArray[np.float64]
 KNOWN = ("officer", "at", "longitude", "latitude", "easting_m", "northing_m", "unit", "accuracy_m")
 CHECK_IN = ("unit", "hotspot", "start", "end")
 NUMBERS = ("longitude", "latitude", "easting_m", "northing_m", "accuracy_m")
@@ -125,7 +124,7 @@ def _floats(table: pa.Table, name: str) -> Floats:
     return np.asarray(table[name].to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
-def _numbered(table: pa.Table, name: str) -> tuple[NDArray[np.int64], tuple[str, ...]]:
+def _numbered(table: pa.Table, name: str) -> tuple[Ints, tuple[str, ...]]:
     """Names as numbers in their order; an empty name is -1."""
     coded = pc.dictionary_encode(table[name].combine_chunks())
     words = [str(word or "") for word in coded.dictionary.to_pylist()]

@@ -17,11 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from becalm.formats.times import read_texts, utc_of
+from becalm.methods.arrays import Bools, Times
 from becalm.patrol.core.visits import VisitLog, visit_log
 from becalm.terms import Fault, InputError
 
-Times = NDArray[np.datetime64]
-Flags = NDArray[np.bool_]
 ZONED = re.compile(r"(Z|[+-]\d\d(:?\d\d)?)$")
 DAYS = ("%Y-%m-%dT", "%Y-%m-%d ", "%d/%m/%Y ")
 CLOCKS = ("%H:%M:%S", "%H:%M", "%H:%M:%S.%f")
@@ -141,7 +140,7 @@ def _column(header: Sequence[str], name: str) -> int | None:
     return alike[0] if len(alike) == 1 else None
 
 
-def _instants(texts: NDArray[np.str_], time_zone: str) -> tuple[Times, Flags]:
+def _instants(texts: NDArray[np.str_], time_zone: str) -> tuple[Times, Bools]:
     """When is each? NaT where it is no time; and which ones carry a zone."""
     zoned = np.array([ZONED.search(text) is not None and ":" in text for text in texts.tolist()])
     out = np.full(len(texts), np.datetime64("NaT", "s"))

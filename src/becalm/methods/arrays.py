@@ -1,0 +1,15 @@
+"""What the arrays of the whole house hold: one name per kind of number."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
+Ints = NDArray[np.int64]
+Bytes = NDArray[np.uint8]
+Bools = NDArray[np.bool_]
+Times = NDArray[np.datetime64]
+Objects = NDArray[np.object_]
+Shapes = NDArray[np.object_]  # of shapely
