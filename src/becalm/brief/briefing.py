@@ -9,7 +9,7 @@ from becalm.find.files.map import Area
 from becalm.find.files.rules_in_words import lines_without_place
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.run_up_result import RunUp
-from becalm.patrol.files.briefing_part import NO_PATROL, PatrolPart
+from becalm.patrol.files.plan_view import NO_PATROL, PatrolPart
 from becalm.render import number_format as words
 from becalm.terms import Gap, HotspotList, RunRecord
 

@@ -147,7 +147,7 @@ def _print(made: BriefingMade, equal: tuple[str, ...], format: Format) -> None:
 
 
 def _record(made: BriefingMade, equal: tuple[str, ...]) -> dict[str, object]:
-    from becalm.patrol.files.auditor import sha256_of_text
+    from becalm.patrol.files.folder import sha256_of_text
 
     return {
         "folder": str(made.folder),
@@ -164,7 +164,7 @@ def _record(made: BriefingMade, equal: tuple[str, ...]) -> dict[str, object]:
 
 
 def _csv(made: BriefingMade, equal: tuple[str, ...]) -> str:
-    from becalm.patrol.files.auditor import sha256_of_text
+    from becalm.patrol.files.folder import sha256_of_text
     from becalm.render.spreadsheet import csv_text
 
     files = (

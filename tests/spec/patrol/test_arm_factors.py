@@ -11,9 +11,8 @@ from patrol_requests import DAY, KEY, place, request, shift
 
 from becalm.patrol.core.nouns import PatrolPolicy
 from becalm.patrol.core.plan import plan_bursts
-from becalm.patrol.files.inputs import inputs_object
-from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
-from becalm.patrol.files.read import read_plan
+from becalm.patrol.files.plan import PlanDocument, inputs_object, plan_json, visits_csv
+from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.read_policy import SHIPPED, load_policy
 from becalm.terms import InputError
 

@@ -15,7 +15,7 @@ from becalm.patrol.core.dose import dose_places
 from becalm.patrol.core.nouns import Base
 from becalm.patrol.core.policy import DoseBand, meal_minutes, stated_week
 from becalm.patrol.core.roster import Absence, changed_nights, expand_shifts
-from becalm.patrol.files.hotspot_file import read_hotspots, read_outlines
+from becalm.patrol.files.read_hotspots import read_hotspots, read_outlines
 from becalm.patrol.files.read_policy import load_policy
 from becalm.patrol.files.read_units import read_units
 from becalm.terms import InputError, PlanError

@@ -11,9 +11,8 @@ from pathlib import Path
 import patrol_plans
 import pytest
 
-from becalm.patrol.files.inputs import INPUTS
-from becalm.patrol.files.plan import plan_json, visits_csv
-from becalm.patrol.files.read import read_plan
+from becalm.patrol.files.plan import INPUTS, plan_json, visits_csv
+from becalm.patrol.files.read_plan import read_plan
 from becalm.terms import InputError
 
 

@@ -23,7 +23,7 @@ from becalm.patrol.core.travel import (
     stops_of,
 )
 from becalm.patrol.core.travel_table import TravelTable
-from becalm.patrol.files.travel_file import read_travel
+from becalm.patrol.files.read_travel import read_travel
 from becalm.tables.street_network import StreetNetwork
 from becalm.terms import InputError, PlanError
 from becalm.workspace.streets import read_streets

@@ -14,10 +14,8 @@ import pytest
 
 from becalm.ledger.sealed import SealedBox, SealedKey
 from becalm.patrol.core.forecast import forecast_dosage
-from becalm.patrol.files.auditor import propensities_csv
-from becalm.patrol.files.calendar import unit_calendar
-from becalm.patrol.files.folder import dosage_geojson, plan_files, unit_files
-from becalm.patrol.files.units import file_names, tours_of
+from becalm.patrol.files.folder import dosage_geojson, plan_files, propensities_csv, unit_files
+from becalm.patrol.files.sheets import file_names, tours_of, unit_calendar
 from becalm.terms import PlanError
 
 PLAN = patrol_plans.document()

@@ -16,10 +16,10 @@ from becalm.patrol.desk.inputs import PatrolQuestion
 from becalm.patrol.desk.open import draw_sealed
 from becalm.patrol.desk.plan import default_folder, plan_patrol
 from becalm.patrol.desk.seed import audit_patrol, sealed_box
-from becalm.patrol.files.auditor import sha256_of_text
-from becalm.patrol.files.briefing_part import PatrolPart
+from becalm.patrol.files.folder import sha256_of_text
 from becalm.patrol.files.plan import PlanDocument, visits_csv
-from becalm.patrol.files.read import plan_of_texts
+from becalm.patrol.files.plan_view import PatrolPart
+from becalm.patrol.files.read_plan import plan_of_texts
 from becalm.terms import InputError, PlanError, ReplayError, RunRecord, UsageError
 from becalm.workspace.patrol_files import UNITS
 

@@ -33,7 +33,7 @@ from becalm.measure.core.run_up_result import RunUp
 from becalm.measure.desk import CompareQuestion, compare
 from becalm.measure.files.comparison import comparison_csv
 from becalm.measure.files.sentences import choices_made, headline
-from becalm.patrol.files.briefing_part import NO_PATROL, PatrolPart
+from becalm.patrol.files.plan_view import NO_PATROL, PatrolPart
 from becalm.render.folder import require_free, write_folder
 from becalm.tables.counts import CountTable, count_incidents, count_places, count_published
 from becalm.tables.coverage import gaps_within

@@ -48,7 +48,7 @@ def certificate(
     settings = AttackSettings(train_days=train_days, test_days=test_days, seeds=seeds)
 
     from becalm.patrol.cli.certificate_view import print_certificate
-    from becalm.patrol.desk.certificate import certificate as ask
+    from becalm.patrol.desk.visits import certificate as ask
     from becalm.patrol.files.visit_log import VisitColumns
 
     columns = VisitColumns(hotspot_column, start_column, end_column, unit_column, area_column)

@@ -23,7 +23,7 @@ def check(
     format: FormatOption = Format.table,
 ) -> None:
     """Judge a written plan by itself: every rule that it breaks is named, and the exit code is 12."""
-    from becalm.patrol.desk.check import check as ask
+    from becalm.patrol.desk.written_plan import check as ask
 
     verdict = ask(plan)
     if format is Format.table:

@@ -12,7 +12,7 @@ from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_o
 
 if TYPE_CHECKING:
     from becalm.patrol.core.delivery import Delivery, PlaceDelivery
-    from becalm.patrol.desk.delivered import Delivered
+    from becalm.patrol.desk.visits import Delivered
 
 FIELDS = (
     "hotspot",
@@ -69,8 +69,8 @@ def delivered(
     format: FormatOption = Format.table,
 ) -> None:
     """Compare a plan with what was delivered: patrol-minutes, officer-minutes, and patrol beside the plan."""
-    from becalm.patrol.desk.delivered import DeliveredQuestion
-    from becalm.patrol.desk.delivered import delivered as compare
+    from becalm.patrol.desk.visits import DeliveredQuestion
+    from becalm.patrol.desk.visits import delivered as compare
 
     asked = DeliveredQuestion(
         plan=plan,

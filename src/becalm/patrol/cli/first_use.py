@@ -7,7 +7,7 @@ import typer
 
 def say_first_use() -> None:
     """Say why the first plan on a machine takes longer."""
-    from becalm.patrol.desk.first_use import FIRST_USE, is_first_use
+    from becalm.patrol.desk.plan import FIRST_USE, is_first_use
 
     if is_first_use():
         typer.echo(FIRST_USE, err=True)

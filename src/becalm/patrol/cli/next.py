@@ -13,7 +13,7 @@ from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_o
 from becalm.terms import UsageError
 
 if TYPE_CHECKING:
-    from becalm.patrol.desk.units import NextBursts
+    from becalm.patrol.desk.written_plan import NextBursts
     from becalm.patrol.files.plan_view import PlanPage
 
 Plan = Annotated[Path, typer.Argument(help="The folder that `becalm patrol plan` wrote, or its plan.json.")]
@@ -30,7 +30,7 @@ def next_(
     format: FormatOption = Format.table,
 ) -> None:
     """Tell a unit its next one or two bursts, and nothing further ahead."""
-    from becalm.patrol.desk.units import next_bursts
+    from becalm.patrol.desk.written_plan import next_bursts
 
     desk = desk_of(context, workspace)
     moment = desk.now() if at is None else instant_of(at, desk.workspace.city.time_zone)
@@ -53,7 +53,7 @@ def sheet(
     format: FormatOption = Format.table,
 ) -> None:
     """Write sheets to print and calendars (.ics) for the units of one day: two bursts each."""
-    from becalm.patrol.desk.units import write_sheets
+    from becalm.patrol.desk.written_plan import write_sheets
 
     made = write_sheets(desk_of(context, workspace), plan, day=on.date(), unit=unit, sealed=sealed, out=out)
     if format is Format.json:
@@ -74,7 +74,7 @@ def forecast(
     format: FormatOption = Format.table,
 ) -> None:
     """Show what each area and place will get, with intervals, and which targets cannot be met and why."""
-    from becalm.patrol.desk.units import forecast_plan
+    from becalm.patrol.desk.written_plan import forecast_plan
 
     desk_of(context, workspace)
     _print_forecast(forecast_plan(plan), format)
@@ -136,7 +136,7 @@ def _as_csv(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> str:
 
 
 def _print_forecast(page: PlanPage, format: Format) -> None:
-    from becalm.patrol.files.page import forecast_csv
+    from becalm.patrol.files.plan_view import forecast_csv
 
     if format is Format.json:
         typer.echo(json.dumps(_forecast_record(page), indent=2, ensure_ascii=False))

@@ -99,8 +99,7 @@ class Inputs:
     def question(self) -> PatrolQuestion:
         """What is asked, for the desk."""
         from becalm.find.desk.inputs import question_of
-        from becalm.patrol.desk.inputs import PatrolQuestion
-        from becalm.patrol.desk.travel import TravelWanted
+        from becalm.patrol.desk.inputs import PatrolQuestion, TravelWanted
 
         return PatrolQuestion(
             first_day=self.first.date(),

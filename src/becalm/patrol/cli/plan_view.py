@@ -26,7 +26,7 @@ def print_plan(made: PlanMade, format: Format, workspace: Path | None = None) ->
 
 
 def _record(made: PlanMade) -> dict[str, Any]:
-    from becalm.patrol.files.auditor import sha256_of_text
+    from becalm.patrol.files.folder import sha256_of_text
     from becalm.patrol.files.plan_view import PlanPage
 
     page = PlanPage(made.plan)
@@ -55,7 +55,7 @@ def _record(made: PlanMade) -> dict[str, Any]:
 
 
 def _csv(made: PlanMade) -> str:
-    from becalm.patrol.files.auditor import sha256_of_text
+    from becalm.patrol.files.folder import sha256_of_text
     from becalm.render.spreadsheet import csv_text
 
     files = ((made.folder / name, sha256_of_text(held)) for name, held in made.files.items())

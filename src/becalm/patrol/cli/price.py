@@ -24,7 +24,7 @@ def price(
     format: FormatOption = Format.table,
 ) -> None:
     """Show what a plan of one area would be like under other rules: a hard gap, quotas, dearer travel."""
-    from becalm.patrol.desk.units import price_rules
+    from becalm.patrol.desk.written_plan import price_rules
 
     say_first_use()
     chosen, prices = price_rules(plan, area=area)

@@ -50,7 +50,7 @@ def trial(
 def _print(planned: Trial, format: Format) -> None:
     import json
 
-    from becalm.patrol.files.trial import power_object
+    from becalm.patrol.files.arms import power_object
 
     stated = power_object(planned.power)
     drawn = planned.draw

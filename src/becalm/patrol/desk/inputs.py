@@ -1,34 +1,64 @@
-"""All that a patrol plan is made of: hotspots, policy, units and streets, each named by its hash."""
+"""All that a patrol plan is made of: hotspots, policy, units and ways, each named by its hash.
+
+And what the plan of the days before leaves to it: visits owed, and bursts that are still to come.
+"""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
+from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
 from becalm.desk.collect_errors import collect_errors
 from becalm.find.desk.hotspots import FindQuestion, HotspotsFound
+from becalm.patrol.core.calendar import day_span
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
 from becalm.patrol.core.dose import DosedPlaces, ListedPlace, dose_places
-from becalm.patrol.core.nouns import Arm, Base, PatrolPlace, UnitShift
+from becalm.patrol.core.nouns import Arm, Base, Burst, Mode, PatrolPlace, UnitShift
 from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.core.roster import Roster, changed_nights, expand_shifts
+from becalm.patrol.core.seeds import SeedStory
 from becalm.patrol.core.stagger import advise_staggered_starts
-from becalm.patrol.desk.before import Before, carry_over, plans_before
+from becalm.patrol.core.streets import street_table
+from becalm.patrol.core.travel import (
+    Stops,
+    broken_triangles,
+    close_triangles,
+    crow_fly_table,
+    out_of_reach,
+    stops_of,
+)
+from becalm.patrol.core.travel_table import TravelTable
 from becalm.patrol.desk.hotspots import Hotspots, hotspots_to_patrol, overridden_arms
-from becalm.patrol.desk.travel import TravelWanted, find_ways
-from becalm.patrol.files.arms_file import read_arms
+from becalm.patrol.desk.seed import audit_patrol, sealed_box
+from becalm.patrol.files.arms import read_arms
+from becalm.patrol.files.plan import PlanDocument
+from becalm.patrol.files.read_plan import plan_of_texts
 from becalm.patrol.files.read_policy import SHIPPED, load_policy
+from becalm.patrol.files.read_travel import read_travel
 from becalm.patrol.files.read_units import read_units, shipped_rosters, shipped_units
-from becalm.terms import PlanError, UsageError
+from becalm.terms import Fault, PlanError, UsageError
 from becalm.workspace.config import Workspace
-from becalm.workspace.patrol_files import POLICY, UNITS
+from becalm.workspace.patrol_files import POLICY, STREETS, UNITS
 from becalm.workspace.recipes import Source
+from becalm.workspace.streets import read_streets
+
+
+@dataclass(frozen=True, slots=True)
+class TravelWanted:
+    """Which files say how long ways take; `close` shortens what a given table has too long."""
+
+    streets: Path | None = None
+    table: Path | None = None
+    close: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,3 +324,200 @@ def _clock_notes(question: PatrolQuestion, zone: str) -> tuple[str, ...]:
 
 def _sha256(path: Source) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+TRAVEL_STEP_MINUTES = 0.05  # travel is rounded up to this, so that files are short and nobody is late
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """A table for each mode in use, where it came from, and what its reader must be told."""
+
+    tables: Mapping[Mode, TravelTable]
+    sources: Mapping[str, str]
+    notes: tuple[str, ...]
+
+
+def streets_file(workspace: Workspace, named: Path | None) -> Path | None:
+    """The streets: the file that was named, else the workspace's own, if there is one."""
+    if named is not None:
+        return named
+    return next((p for p in (workspace.path / name for name in STREETS) if p.is_file()), None)
+
+
+def find_ways(
+    workspace: Workspace,
+    wanted: TravelWanted,
+    places: Sequence[PatrolPlace],
+    bases: Sequence[Base],
+    shifts: Sequence[UnitShift],
+    book: PolicyBook,
+) -> Ways:
+    """How many minutes is it from each stop to each other, by each mode in use?
+
+    Raises
+    ------
+    PlanError
+        with every hotspot that no unit of its area can reach and be back from within its shift, and why; or
+        every pair of a given table that is longer than a way over another stop.
+    """
+    modes = sorted({s.mode for s in shifts})
+    stops = stops_of(places, bases)
+    streets = streets_file(workspace, wanted.streets)
+    if wanted.table is not None:
+        ways, lost = _given(wanted.table, stops, modes, book, close=wanted.close), tuple[Fault, ...]()
+    elif streets is not None:
+        ways, lost = _over_streets(workspace, streets, stops, modes, book)
+    else:
+        ways, lost = _by_crow(stops, modes, book), ()
+    _require_reach(places, shifts, ways.tables, book, lost)
+    return ways
+
+
+def _by_crow(stops: Stops, modes: Sequence[Mode], book: PolicyBook) -> Ways:
+    tables = {m: crow_fly_table(stops, m, book.paces[m], quantile=book.quantile) for m in modes}
+    note = (
+        f"Travel as the crow flies ({_speeds(modes, book)}, with its detour): rivers and railways are not "
+        "seen. Give a street network with --streets."
+    )
+    return Ways(_tidy(tables), {"streets": "none: as the crow flies"}, (note,))
+
+
+def _over_streets(
+    workspace: Workspace, path: Path, stops: Stops, modes: Sequence[Mode], book: PolicyBook
+) -> tuple[Ways, tuple[Fault, ...]]:
+    network = read_streets(path, crs=workspace.city.crs)
+    made = [street_table(network, stops, m, book.paces[m], quantile=book.quantile) for m in modes]
+    note = f"Travel over {path.name} ({_speeds(modes, book)} where a street states no speed)."
+    ways = Ways(_tidy({t.table.mode: t.table for t in made}), {"streets": sha256_of(path)}, (note,))
+    return ways, tuple(fault for t in made for fault in t.out_of_reach)
+
+
+def _given(path: Path, stops: Stops, modes: Sequence[Mode], book: PolicyBook, *, close: bool) -> Ways:
+    tables = read_travel(path, tuple(stops), modes, quantile=book.quantile)
+    broken = tuple(fault for table in tables.values() for fault in broken_triangles(table))
+    if broken and not close:
+        raise PlanError(
+            f"{path.name}: ways are longer than ways over another stop; nothing was planned. "
+            "Correct them, or shorten them all with --close-triangles.",
+            broken,
+        )
+    told = tuple(f"Shortened: {fault.where}, {fault.what}." for fault in broken)
+    return Ways(_tidy(tables), {"travel": sha256_of(path)}, (f"Travel by {path.name}, as given.", *told))
+
+
+def _tidy(tables: Mapping[Mode, TravelTable]) -> dict[Mode, TravelTable]:
+    """Closed and rounded up: sums of what is rounded up are never below it, so triangles hold."""
+    tidy = {}
+    for mode, table in tables.items():
+        steps = np.ceil(close_triangles(table).minutes / TRAVEL_STEP_MINUTES - 1e-9)
+        tidy[mode] = replace(table, minutes=np.round(steps * TRAVEL_STEP_MINUTES, 2))
+    return tidy
+
+
+def _speeds(modes: Sequence[Mode], book: PolicyBook) -> str:
+    return ", ".join(f"{mode} {book.paces[mode].kph:g} km/h" for mode in modes)
+
+
+def _require_reach(
+    places: Sequence[PatrolPlace],
+    shifts: Sequence[UnitShift],
+    tables: Mapping[Mode, TravelTable],
+    book: PolicyBook,
+    lost: Sequence[Fault],
+) -> None:
+    """Refuse places that nobody can visit; where the streets say why, their reason stands."""
+    faults = out_of_reach(
+        places,
+        shifts,
+        tables,
+        shortest_burst_minutes=min(book.planner.burst_minutes),
+        settle_minutes=book.planner.settle_minutes,
+    )
+    if not faults:
+        return
+    why = {fault.where: fault for fault in lost}
+    base = {s.area: s.base for s in shifts}
+    area = {p.hotspot: p.area for p in places}
+    told = dict.fromkeys(why.get(f.where) or why.get(base.get(area[f.where], "")) or f for f in faults)
+    verb = "is" if len(faults) == 1 else "are"
+    raise PlanError(
+        f"{len(faults)} of {len(places)} hotspots {verb} out of reach; nothing was planned", tuple(told)
+    )
+
+
+LOOK_BACK = timedelta(hours=2)  # the longest gap that a burst of the night before may still keep
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What earlier plans leave. `plans` names each as `<commitment> <index of its re-plan>`."""
+
+    plans: tuple[str, ...] = ()
+    owed: Mapping[str, float] = field(default_factory=dict)
+    earlier: tuple[Burst, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def plans_before(desk: Desk, first_day: date, area: str = "") -> tuple[str, ...]:
+    """Which plans cover the day before, as they stand now? Of several for one area, the newest."""
+    found: list[SeedStory] = []
+    covering = (s for s in audit_patrol(desk).stories if s.plans and s.first_day < first_day)
+    eve = first_day - timedelta(days=1)
+    for story in sorted(covering, key=lambda s: -s.seq):
+        if story.overlaps(eve, 1, area) and not any(other.overlaps(eve, 1, story.area) for other in found):
+            found.append(story)
+    kept = ((story.commitment, len(sealed_box(desk).plans(story.commitment)) - 1) for story in found)
+    return tuple(f"{commitment} {index}" for commitment, index in kept if index >= 0)
+
+
+def carry_over(desk: Desk, plans: Iterable[str], first_day: date, hotspots: Iterable[str]) -> Before:
+    """What do these plans leave to one that begins on this day, at these hotspots?
+
+    Owed is what a place was owed before, and was to get on average, less what it was drawn. A plan
+    that does not end on the day before leaves no visits owed: it was cut short, and a new one was made.
+    """
+    known, named = set(hotspots), tuple(plans)
+    owed: dict[str, float] = {}
+    earlier: list[Burst] = []
+    notes: list[str] = []
+    for name in named:
+        plan = _plan(desk, name)
+        if plan.request.first_day + timedelta(days=plan.request.days) == first_day:
+            owed |= {hotspot: visits for hotspot, visits in _owed(plan).items() if hotspot in known}
+            notes.append(
+                f"Visits owed are carried over from the plan of {plan.request.first_day} "
+                f"({name[:12]}), as it was drawn; they pull weakly."
+            )
+        earlier += [burst for burst in _still_standing(plan, first_day) if burst.hotspot in known]
+    earlier.sort(key=lambda burst: (burst.span.start, burst.hotspot, burst.unit))
+    return Before(named, owed, tuple(earlier), tuple(notes))
+
+
+def _plan(desk: Desk, name: str) -> PlanDocument:
+    commitment, index = name.split()
+    texts = sealed_box(desk).plans(commitment)
+    if int(index) >= len(texts):
+        raise PlanError(
+            f"The sealed plan {commitment[:12]}, of the days before, is not in this workspace. Restore "
+            "patrol/sealed from a backup."
+        )
+    text = texts[int(index)]
+    return plan_of_texts(
+        text, sealed_box(desk).visits_of(commitment, text), where=f"the sealed plan of {commitment[:12]}"
+    )
+
+
+def _owed(plan: PlanDocument) -> dict[str, float]:
+    before = plan.request.owed
+    return {
+        row.hotspot: round(before.get(row.hotspot, 0.0) + row.expected_visits - row.visits, 3)
+        for row in plan.dosage
+    }
+
+
+def _still_standing(plan: PlanDocument, first_day: date) -> list[Burst]:
+    """Bursts of tours that began before this day, from late on the day before."""
+    since = day_span(first_day, 1, zone=plan.request.zone).start - LOOK_BACK
+    own = (route for route in plan.routes if route.day < first_day)
+    return [burst for route in own for burst in route.bursts if burst.span.end > since]

@@ -19,11 +19,9 @@ from becalm.patrol.core.request import Propensities, RouteLaw
 from becalm.patrol.core.seeds import SeedStory
 from becalm.patrol.desk.replan import drawn_again
 from becalm.patrol.desk.seed import PROGRAM, PURPOSE, audit_patrol, open_sealed, sealed_box, story_of
-from becalm.patrol.files.auditor import sha256_of_text
-from becalm.patrol.files.folder import PROPENSITIES, plan_files
-from becalm.patrol.files.inputs import inputs_object, sha256_of_inputs
-from becalm.patrol.files.plan import PlanDocument
-from becalm.patrol.files.read import read_plan
+from becalm.patrol.files.folder import PROPENSITIES, plan_files, sha256_of_text
+from becalm.patrol.files.plan import PlanDocument, inputs_object, sha256_of_inputs
+from becalm.patrol.files.read_plan import read_plan
 from becalm.terms import PlanError, ReplayError, UsageError
 
 LAW_STEPS = 4  # of 1/1024 nat, by which a law fitted on another machine may differ

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any, Final
 
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
@@ -30,10 +31,8 @@ from becalm.patrol.desk.seed import (
     sealed_box,
     standing,
 )
-from becalm.patrol.files.auditor import sha256_of_text
-from becalm.patrol.files.folder import NAMES, PLAN, plan_files
-from becalm.patrol.files.inputs import inputs_object, sha256_of_inputs
-from becalm.patrol.files.plan import PlanDocument, capacity_rows
+from becalm.patrol.files.folder import NAMES, PLAN, plan_files, sha256_of_text
+from becalm.patrol.files.plan import PlanDocument, capacity_rows, inputs_object, sha256_of_inputs
 from becalm.render.folder import require_free, write_folder
 from becalm.terms import PlanError, ReplayError
 
@@ -240,3 +239,23 @@ def _inputs_changed(period: Period, held: SeedStory) -> str:
         "what it was sealed with: units, hotspots, streets, policy or an option were changed since. Restore "
         "them, or give the reason for a re-roll with --again."
     )
+
+
+FIRST_USE: Final = "The first plan on this machine: the planner is compiled, once, in 10 to 20 seconds."
+
+
+def is_first_use() -> bool:
+    """Must a kernel still be compiled? They are kept beside the program, else in the user's own cache.
+
+    What was compiled from an older version of becalm is of no use, and counts as nothing.
+    """
+    from becalm.methods.routes import (
+        sequential_expectation as crowd_expect,
+    )
+    from becalm.methods.routes import (
+        sequential_kernel as crowd_kernel,
+    )
+
+    kernels: tuple[Any, ...] = (crowd_expect.expect_crowd, crowd_kernel.draw_crowd)
+    kept = (kernel._cache._cache_file for kernel in kernels)  # numba tells it nowhere else
+    return not all(file._load_index() for file in kept)

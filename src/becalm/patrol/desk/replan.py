@@ -19,12 +19,10 @@ from becalm.patrol.core.propensity import Redrawn, propensities_after
 from becalm.patrol.core.replan import Now, UnitState, replan_bursts, shift_of, state_of
 from becalm.patrol.core.request import Propensities, UnitRoute
 from becalm.patrol.desk.seed import PURPOSE, SealedSeed, open_sealed, sealed_box, story_of
-from becalm.patrol.files.auditor import sha256_of_text
-from becalm.patrol.files.folder import PLAN, plan_files
-from becalm.patrol.files.inputs import instant
-from becalm.patrol.files.plan import PlanDocument
-from becalm.patrol.files.read import read_plan
-from becalm.patrol.files.stops import told_when
+from becalm.patrol.files.folder import PLAN, plan_files, sha256_of_text
+from becalm.patrol.files.plan import PlanDocument, instant
+from becalm.patrol.files.read_plan import read_plan
+from becalm.patrol.files.sheets import told_when
 from becalm.render.folder import write_folder
 from becalm.terms import PlanError, UsageError
 

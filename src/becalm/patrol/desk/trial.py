@@ -19,9 +19,8 @@ from becalm.patrol.core.power import Power, trial_power
 from becalm.patrol.desk.hotspots import list_to_patrol
 from becalm.patrol.desk.inputs import PatrolQuestion, gather_inputs
 from becalm.patrol.desk.seed import PROGRAM
-from becalm.patrol.files.arms_file import read_arms
-from becalm.patrol.files.auditor import sha256_of_text
-from becalm.patrol.files.trial import SealedArms, arms_csv, arms_inputs_sha256, trial_json
+from becalm.patrol.files.arms import SealedArms, arms_csv, arms_inputs_sha256, read_arms, trial_json
+from becalm.patrol.files.folder import sha256_of_text
 from becalm.terms import PlanError, UsageError
 
 ASKED = "patrol trial: which place is in which arm on which day"

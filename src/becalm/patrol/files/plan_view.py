@@ -1,15 +1,17 @@
-"""A plan in words and figures, for the commander's page, the briefing and the screen."""
+"""A plan in words and figures: for the commander's page, the briefing and the screen."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import cached_property
 
 from becalm.patrol.core.forecast import DosageForecast, PlaceForecast, forecast_dosage
-from becalm.patrol.files.inputs import inputs_object, sha256_of_inputs
-from becalm.patrol.files.plan import PlanDocument
+from becalm.patrol.files.plan import PlanDocument, inputs_object, sha256_of_inputs
+from becalm.patrol.files.sheets import Stop, stops_of, tours_of
 from becalm.render import number_format as words
+from becalm.render.shell import self_contained
+from becalm.render.spreadsheet import csv_text
 from becalm.terms import Period
 
 WORST = 12
@@ -109,3 +111,87 @@ class PlanPage:
             if out
             else f"All {of} places were drawn within the policy’s band."
         )
+
+
+FORECAST_COLUMNS = (
+    *("hotspot", "name", "area", "target_visits", "expected_visits", "expected_low", "expected_high"),
+    *("visits", "target_minutes", "expected_minutes", "minutes", "within_band"),
+)
+
+
+def plan_page(plan: PlanDocument) -> str:
+    """The commander's page as HTML."""
+    page, entry = PlanPage(plan), plan.commitment.get("entry")
+    return self_contained(
+        "patrol.html",
+        p=page,
+        title=f"Patrol plan, {page.days_in_words}",
+        subtitle="Patrol plan for commanders",
+        version=plan.version,
+        colophon=f"Made by {plan.version}; committed to in entry {entry} of the ledger.",
+    )
+
+
+def forecast_csv(plan: PlanDocument) -> str:
+    """Every place of the forecast as CSV, worst served first."""
+    rows: list[tuple[object, ...]] = []
+    for place in PlanPage(plan).forecast.places:
+        expected = place.expected_visits
+        visits = (place.target_visits, expected.value, expected.low, expected.high)
+        minutes = (f"{place.target_minutes:.1f}", f"{place.expected_minutes:.1f}", place.minutes)
+        who = (place.hotspot, place.name, place.area)
+        in_band = str(place.within_band).lower()
+        rows.append((*who, *(f"{v:.2f}" for v in visits), place.visits, *minutes, in_band))
+    return csv_text(FORECAST_COLUMNS, rows)
+
+
+SHOWN = 12  # units whose first burst the briefing names
+
+
+@dataclass(frozen=True, slots=True)
+class FirstBurst:
+    """Where a unit begins on the day of the briefing; the rest of its route stays sealed."""
+
+    unit: str
+    area: str
+    stop: Stop
+
+
+@dataclass(frozen=True, slots=True)
+class PatrolPart:
+    """The patrol part of a briefing; where there is no plan, `note` says why.
+
+    `unlike` says which overrides of the list the plan does not know of, or keeps though they hold no more.
+    """
+
+    plan: PlanDocument | None
+    day: date | None
+    note: str
+    unlike: tuple[str, ...] = ()
+
+    @property
+    def page(self) -> PlanPage | None:
+        """The plan as its own page tells it."""
+        return PlanPage(self.plan) if self.plan else None
+
+    @property
+    def firsts(self) -> tuple[FirstBurst, ...]:
+        """The first burst of each unit whose tour starts on the day, by time."""
+        if self.plan is None:
+            return ()
+        tours = [
+            t for own in tours_of(self.plan).values() for t in own if t.shift.day == self.day and t.bursts
+        ]
+        tours.sort(key=lambda tour: (tour.bursts[0].span.start, tour.shift.unit))
+        return tuple(
+            FirstBurst(tour.shift.unit, tour.shift.area, stops_of(self.plan, tour.bursts[:1])[0])
+            for tour in tours
+        )
+
+    @property
+    def shown(self) -> tuple[FirstBurst, ...]:
+        """Those that the briefing names."""
+        return self.firsts[:SHOWN]
+
+
+NO_PATROL = PatrolPart(None, None, "")

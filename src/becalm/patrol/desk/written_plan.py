@@ -1,8 +1,9 @@
-"""What a unit is told, and what a commander may expect: read from a plan that was made."""
+"""Questions to a plan that was written: does it keep the rules, what is a unit told, what may be expected?"""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -10,18 +11,18 @@ from pathlib import Path
 
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
+from becalm.patrol.core.check import check_plan
 from becalm.patrol.core.nouns import Burst
 from becalm.patrol.core.price import Price, price_list
+from becalm.patrol.core.verdict import PlanVerdict
 from becalm.patrol.desk.seed import PURPOSE
 from becalm.patrol.files.folder import SHEETS, unit_files
 from becalm.patrol.files.plan import PlanDocument
 from becalm.patrol.files.plan_view import PlanPage
-from becalm.patrol.files.read import read_plan
-from becalm.patrol.files.sheet import NEXT
-from becalm.patrol.files.stops import Stop, stops_of, told_when
-from becalm.patrol.files.units import Tour, tours_of
+from becalm.patrol.files.read_plan import read_plan
+from becalm.patrol.files.sheets import NEXT, Stop, Tour, stops_of, told_when, tours_of
 from becalm.render.folder import require_free, write_folder
-from becalm.terms import PlanError, UsageError
+from becalm.terms import Fault, InputError, PlanError, UsageError
 
 PUBLIC_KEY = b"becalm price list: public, never used for a plan"
 
@@ -122,3 +123,25 @@ def _tours(plan: PlanDocument, unit: str) -> tuple[Tour, ...]:
         listed = ", ".join(sorted(known)[:12]) + (", …" if len(known) > 12 else "")
         raise UsageError(f"There is no unit {unit!r} in this plan. It has: {listed}.")
     return known[unit]
+
+
+def check(path: Path) -> PlanVerdict:
+    """Which rules does the plan in this folder, or this plan.json, break? visits.csv lies beside it."""
+    document = path / "plan.json" if path.is_dir() else path
+    visits = document.with_name("visits.csv")
+    absent = [str(file) for file in (document, visits) if not file.is_file()]
+    if absent:
+        faults = tuple(Fault(name, "is not there", "give the folder of a plan") for name in absent)
+        raise InputError("There is no plan to judge", faults)
+    try:
+        plan = json.loads(document.read_bytes())
+    except ValueError as error:
+        fault = Fault(
+            document.name, f"is no JSON ({error})", "give the plan.json that a plan was written with"
+        )
+        raise InputError("The plan cannot be read", (fault,)) from error
+    if not isinstance(plan, dict):
+        raise InputError(
+            "The plan cannot be read", (Fault(document.name, "is no object", "give a plan.json"),)
+        )
+    return check_plan(plan, visits.read_bytes())

@@ -1,17 +1,23 @@
-"""What was delivered of a plan? Raw traces are read, reduced to visits, and dropped before this returns."""
+"""Questions to a record of visits: what was delivered of a plan, and how well can the next one be foretold?
+
+Raw traces are read, reduced to visits, and dropped before an answer is given.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from pathlib import Path
 
+import numpy as np
 from shapely.geometry.base import BaseGeometry
 
 from becalm.desk import Desk
 from becalm.desk.collect_errors import collect_errors
+from becalm.patrol.core.attack import certify
 from becalm.patrol.core.calendar import day_span
+from becalm.patrol.core.certificate import AttackSettings, Certificate
 from becalm.patrol.core.delivered import (
     DeliveredVisit,
     DeliveredVisits,
@@ -22,12 +28,12 @@ from becalm.patrol.core.delivery import Delivery, compare_delivery
 from becalm.patrol.core.nouns import Span
 from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.desk.inputs import policy_file
-from becalm.patrol.files.hotspot_file import read_outlines
+from becalm.patrol.files.delivered import delivered_csv, read_check_ins, read_traces
 from becalm.patrol.files.plan import PlanDocument
-from becalm.patrol.files.read import read_plan
+from becalm.patrol.files.read_hotspots import read_outlines
+from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.read_policy import load_policy
-from becalm.patrol.files.traces import read_check_ins, read_traces
-from becalm.patrol.files.visits import delivered_csv
+from becalm.patrol.files.visit_log import VisitColumns, read_visit_log
 from becalm.terms import UsageError
 
 
@@ -129,3 +135,13 @@ def _span(question: DeliveredQuestion, plan: PlanDocument) -> Span:
     return (
         civil if question.days else Span(civil.start, max(civil.end, *(s.hours.end for s in request.shifts)))
     )
+
+
+def certificate(
+    path: Path, *, columns: VisitColumns, settings: AttackSettings, time_zone: str, seed: int
+) -> Certificate:
+    """How predictable are the visits in this csv? The same seed gives the same answer."""
+    read = read_visit_log(path, columns, time_zone=time_zone)
+    rngs = [np.random.default_rng([seed, k]) for k in range(settings.seeds)]
+    found = certify(read.log, settings, rngs=rngs, seed=seed)
+    return replace(found, notes=(*read.notes, *found.notes))

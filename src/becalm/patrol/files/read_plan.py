@@ -26,8 +26,7 @@ from becalm.patrol.core.nouns import (
 )
 from becalm.patrol.core.request import PlaceDosage, PlanRequest, RouteLaw, Shortfall, UnitRoute
 from becalm.patrol.core.travel_table import TravelTable
-from becalm.patrol.files.inputs import inputs_object, sha256_of_inputs
-from becalm.patrol.files.plan import VISIT_COLUMNS, PlanDocument, with_shifts
+from becalm.patrol.files.plan import VISIT_COLUMNS, PlanDocument, inputs_object, sha256_of_inputs, with_shifts
 from becalm.terms import Fault, InputError, PlanError
 
 Pair = tuple[AwareDatetime, AwareDatetime]

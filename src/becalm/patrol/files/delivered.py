@@ -1,4 +1,6 @@
-"""Traces and check-ins from CSV. A trace is read, reduced to visits by whoever asked, and forgotten.
+"""What was delivered: traces and check-ins read from CSV, and the visits that are kept of them.
+
+A trace is read, reduced to visits by whoever asked, and forgotten; no position is written.
 
 Traces: officer (any name of a device or person), at (ISO 8601 with its offset, as in ...Z), and longitude and
 latitude or easting_m and northing_m; unit and accuracy_m where known. Check-ins: unit, hotspot, start, end;
@@ -20,7 +22,10 @@ import pyarrow.csv as pv
 from pyproj import Transformer
 
 from becalm.methods.arrays import Floats, Ints
+from becalm.patrol.core.delivered import DeliveredVisit
 from becalm.patrol.core.traces import CheckIn, Traces
+from becalm.patrol.files.plan import instant
+from becalm.render.spreadsheet import csv_text
 from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import did_you_mean
 
@@ -172,3 +177,26 @@ def _instant(text: str | None) -> datetime:
     if at.utcoffset() is None:
         raise ValueError(f"{text!r} has no offset from UTC; write 2026-11-22T18:05:00Z")
     return at.astimezone(UTC)
+
+
+COLUMNS = (
+    "unit",
+    "hotspot",
+    "start",
+    "end",
+    "minutes",
+    "officers",
+    "officer_minutes",
+    "source",
+    "accuracy_m",
+)
+
+
+def delivered_csv(visits: Sequence[DeliveredVisit]) -> str:
+    """One row a visit, by start; `becalm patrol certificate` reads it as any visit log."""
+    rows = []
+    for v in visits:
+        times = (instant(v.span.start), instant(v.span.end), f"{v.span.minutes:.1f}")
+        accuracy = "" if v.accuracy_m is None else f"{v.accuracy_m:.1f}"
+        rows.append((v.unit, v.hotspot, *times, v.officers, f"{v.officer_minutes:.1f}", v.source, accuracy))
+    return csv_text(COLUMNS, rows)

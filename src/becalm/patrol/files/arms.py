@@ -1,20 +1,61 @@
-"""The arms of a trial as CSV, and what was drawn, how and with what power as JSON."""
+"""The arms of a trial: read from arms.csv, and written with how they were drawn and with what power."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 from becalm.patrol.core.arms import ArmDraw
 from becalm.patrol.core.commitment import Secret
-from becalm.patrol.core.nouns import PatrolPlace
+from becalm.patrol.core.nouns import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
 from becalm.patrol.core.power import Power
 from becalm.render.spreadsheet import csv_text
+from becalm.terms import Fault, InputError
+
+ARMS = ("off", "low", "high")
+SHOWN = 20
+
+
+def read_arms(path: Path) -> dict[tuple[str, date], Arm]:
+    """The arm of each place on each day. Raises InputError with every fault of the file."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            lost = [n for n in ("hotspot", "day", "arm") if n not in (reader.fieldnames or ())]
+            faults = [Fault(path.name, f"has no column {name!r}", "add it") for name in lost]
+            rows = [] if lost else list(enumerate(reader, start=2))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read: {error}. Name a readable CSV file in UTF-8.") from error
+    arms: dict[tuple[str, date], Arm] = {}
+    for number, row in rows:
+        found = list(_faults(row, f"{path.name}, row {number}", arms))
+        faults += found
+        if not found:
+            arms[row["hotspot"], date.fromisoformat(row["day"])] = cast("Arm", row["arm"])
+    if faults:
+        noun = "fault" if len(faults) == 1 else "faults"
+        raise InputError(f"{path.name} has {len(faults)} {noun}", tuple(faults[:SHOWN]))
+    return arms
+
+
+def _faults(row: Mapping[str, str], where: str, known: Mapping[tuple[str, date], Arm]) -> Iterator[Fault]:
+    if row["arm"] not in ARMS:
+        yield Fault(where, f"{row['arm']!r} is no arm", f"write one of {', '.join(ARMS)}")
+    try:
+        day = date.fromisoformat(row["day"])
+    except (TypeError, ValueError):
+        yield Fault(where, f"{row['day']!r} is no day", "write it as 2026-03-02")
+        return
+    if (row["hotspot"], day) in known:
+        yield Fault(where, f"{row['hotspot']} has an arm on {day} already", "keep one of the two")
+
 
 COLUMNS = ("hotspot", "day", "arm", "block", "cluster", "propensity")
 
