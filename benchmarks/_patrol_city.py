@@ -7,9 +7,10 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from becalm.patrol.core.nouns import Base, Dosage, Mode, PatrolPlace, PatrolPolicy, Span, UnitShift
+from becalm.patrol.core.places_and_shifts import Base, Dosage, Mode, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.policy import PatrolPolicy
 from becalm.patrol.core.request import PlanRequest
-from becalm.patrol.core.travel_table import TravelTable
+from becalm.patrol.core.travel import TravelTable
 
 AREAS, PLACES, DAYS, ZONE = 12, 21, 14, "Europe/London"
 FIRST_DAY = date(2025, 6, 2)

@@ -13,7 +13,7 @@ from itertools import groupby
 
 import numpy as np
 
-from becalm.patrol.core.nouns import UnitShift
+from becalm.patrol.core.places_and_shifts import UnitShift
 from becalm.patrol.core.request import PlanRequest
 
 Row = tuple[str, str, int, int]

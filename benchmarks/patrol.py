@@ -20,8 +20,9 @@ from _patrol_city import city
 
 from becalm.patrol.core.check import check_plan
 from becalm.patrol.core.plan import plan_bursts
+from becalm.patrol.core.plan_result import PatrolPlan, UnitRoute
 from becalm.patrol.core.replan import Now, replan_bursts, shift_of, state_of
-from becalm.patrol.core.request import PatrolPlan, PlanRequest, UnitRoute
+from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
 
 SEALED = {"commitment": "ab" * 32}

@@ -9,10 +9,9 @@ from _measure import report, seconds
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
-from becalm.patrol.core.delivered import visits_from_traces
-from becalm.patrol.core.nouns import Dosage, PatrolPlace
-from becalm.patrol.core.streets import street_table
-from becalm.patrol.core.traces import Traces
+from becalm.patrol.core.delivered import Traces, visits_from_traces
+from becalm.patrol.core.places_and_shifts import Dosage, PatrolPlace
+from becalm.patrol.core.travel import street_table
 from becalm.patrol.files.read_policy import load_policy
 from becalm.simulate.city import simulate_city
 from becalm.simulate.settings import Settings, small

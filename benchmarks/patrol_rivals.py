@@ -32,7 +32,7 @@ from becalm.patrol.core.attack import certify
 from becalm.patrol.core.certificate import AttackSettings, Certificate
 from becalm.patrol.core.plan import fit_law, plan_bursts
 from becalm.patrol.core.request import PlanRequest
-from becalm.patrol.core.visits import VisitLog, visit_log
+from becalm.patrol.core.visit_log import VisitLog, visit_log
 
 PERIODS = 5
 Planner = Callable[[list[PlanRequest], np.random.Generator], list[Row]]

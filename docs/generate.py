@@ -32,7 +32,7 @@ ABOUT = tomllib.loads((DOCS / "reference.toml").read_text("utf-8"))
 NOUNS_OF_JOBS = (
     *("becalm.measure.core.baseline", "becalm.measure.core.comparison", "becalm.measure.core.run_up_result"),
     *("becalm.find.core.explanation", "becalm.record.core.arrest", "becalm.ledger.event"),
-    *("becalm.patrol.core.certificate", "becalm.patrol.core.nouns", "becalm.patrol.core.verdict"),
+    *("becalm.patrol.core.certificate", "becalm.patrol.core.places_and_shifts", "becalm.patrol.core.check"),
 )
 WRITTEN_BY = (
     "<!-- Written by docs/generate.py from the program; change the program, then run `make docs`. -->\n"

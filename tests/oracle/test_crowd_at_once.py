@@ -12,9 +12,9 @@ from becalm.methods.routes import distribution as route_law
 from becalm.methods.routes.kernel import marginals_of, value_of
 from becalm.methods.routes.sequential_expectation import expect_crowd
 from becalm.methods.routes.sequential_kernel import visit_weights, walk_of, ways_of
-from becalm.patrol.core.areas import areas_of
-from becalm.patrol.core.dual import Dual
-from becalm.patrol.core.request import HOURS_OF_WEEK
+from becalm.patrol.core.area_arrays import areas_of
+from becalm.patrol.core.fit import Dual
+from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK
 
 DAYS = [date(2025, 6, 2) + timedelta(days=d) for d in range(11)]
 

@@ -15,7 +15,7 @@ from scipy import stats
 from becalm.methods.routes.exact_exp import exact_exp, nearest_grid
 from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
 from becalm.patrol.core.plan import plan_bursts
-from becalm.patrol.core.request import RouteLaw
+from becalm.patrol.core.plan_result import RouteLaw
 
 GOLDEN = "db4d0f35e679407579ba236169e7cd79ba4d1b3e6feee11a5758645ec5094802"
 

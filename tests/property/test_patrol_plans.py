@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from patrol_requests import KEY, broken_rules, place, request, shift
 
 from becalm.patrol.core import fit
-from becalm.patrol.core.nouns import PatrolPolicy, Span
+from becalm.patrol.core.places_and_shifts import Span
 from becalm.patrol.core.plan import plan_bursts
+from becalm.patrol.core.policy import PatrolPolicy
 from becalm.patrol.core.replan import Now, replan_bursts, state_of
 from becalm.patrol.core.request import PlanRequest
 from becalm.terms import PlanError

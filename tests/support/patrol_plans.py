@@ -6,17 +6,18 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from becalm.patrol.core.nouns import Base, Burst, Dosage, PatrolPlace, PatrolPolicy, Span, UnitShift
-from becalm.patrol.core.request import (
+from becalm.patrol.core.places_and_shifts import Base, Burst, Dosage, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.plan_result import (
     PatrolPlan,
     PlaceDosage,
-    PlanRequest,
     Propensities,
     RouteLaw,
     Shortfall,
     UnitRoute,
 )
-from becalm.patrol.core.travel_table import TravelTable
+from becalm.patrol.core.policy import PatrolPolicy
+from becalm.patrol.core.request import PlanRequest
+from becalm.patrol.core.travel import TravelTable
 from becalm.patrol.files.plan import PlanDocument
 
 DAY = date(2020, 5, 4)

@@ -10,9 +10,11 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from becalm.patrol.core.nouns import Base, Dosage, Mode, PatrolPlace, PatrolPolicy, Span, UnitShift
-from becalm.patrol.core.request import PatrolPlan, PlanRequest, UnitRoute
-from becalm.patrol.core.travel_table import TravelTable
+from becalm.patrol.core.places_and_shifts import Base, Dosage, Mode, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.plan_result import PatrolPlan, UnitRoute
+from becalm.patrol.core.policy import PatrolPolicy
+from becalm.patrol.core.request import PlanRequest
+from becalm.patrol.core.travel import TravelTable
 
 KEY = bytes(range(32))
 DAY = date(2025, 6, 2)

@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, time
 import numpy as np
 from numpy.typing import NDArray
 
+from becalm.patrol.core.delivered import Traces
 from becalm.patrol.core.dose import ListedPlace
-from becalm.patrol.core.nouns import Base, Dosage, PatrolPlace
+from becalm.patrol.core.places_and_shifts import Base, Dosage, PatrolPlace
 from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.core.roster import PatrolArea, Roster, Team
-from becalm.patrol.core.traces import Traces
 from becalm.patrol.files.read_policy import load_policy
 
 ZONE = "Europe/London"

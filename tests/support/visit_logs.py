@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from becalm.patrol.core.visits import VisitLog, midnights_s, visit_log
+from becalm.patrol.core.visit_log import VisitLog, midnights_s, visit_log
 
 FIRST, ZONE = date(2025, 1, 6), "Europe/London"
 DAY_S = 86_400

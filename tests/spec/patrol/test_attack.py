@@ -11,12 +11,11 @@ from sklearn.metrics import log_loss, roc_auc_score
 from visit_logs import FIRST, chance_log
 
 from becalm.methods.chance_scores import area_under_curve, calibrate, curve_areas_resampled, log_losses
+from becalm.patrol.core.attack import independent_visits
 from becalm.patrol.core.attack_features import history_features, insider_features, static_features
-from becalm.patrol.core.attack_floor import independent_visits
 from becalm.patrol.core.attack_moments import label_moments, lay_moments, starts_by_day
-from becalm.patrol.core.certificate import AttackSettings
-from becalm.patrol.core.dead_zone import longest_dead_zone
-from becalm.patrol.core.visits import VisitLog, midnights_s
+from becalm.patrol.core.certificate import AttackSettings, longest_dead_zone
+from becalm.patrol.core.visit_log import VisitLog, midnights_s
 from becalm.patrol.files.visit_log import VisitColumns, read_visit_log
 from becalm.terms import QuestionError
 

@@ -11,8 +11,16 @@ import pytest
 
 from becalm.ledger.event import Entry, Event, Fact
 from becalm.ledger.kinds import check_event
-from becalm.patrol.core.commitment import Secret, commitment_of, require_share, sampling_key, seed_mark
-from becalm.patrol.core.seeds import KINDS, SeedAudit, audit_seeds
+from becalm.patrol.core.seal import (
+    KINDS,
+    Secret,
+    SeedAudit,
+    audit_seeds,
+    commitment_of,
+    require_share,
+    sampling_key,
+    seed_mark,
+)
 from becalm.terms import PlanError
 
 INPUTS = "aa" * 32

@@ -8,10 +8,14 @@ import numpy as np
 import pytest
 from patrols import T0, both, place, policy, stand, walk
 
-from becalm.patrol.core.delivered import visits_from_check_ins, visits_from_traces
-from becalm.patrol.core.delivery import compare_delivery, union_minutes
-from becalm.patrol.core.nouns import Burst, Span
-from becalm.patrol.core.traces import CheckIn
+from becalm.patrol.core.delivered import (
+    CheckIn,
+    compare_delivery,
+    union_minutes,
+    visits_from_check_ins,
+    visits_from_traces,
+)
+from becalm.patrol.core.places_and_shifts import Burst, Span
 
 RULE = policy().delivered
 START = datetime.fromtimestamp(T0, UTC)

@@ -17,8 +17,7 @@ from random_patrols import plan_files, random_request
 from typer.testing import CliRunner
 
 from becalm.app.main import app
-from becalm.patrol.core.check import HASHED, check_plan
-from becalm.patrol.core.verdict import KINDS
+from becalm.patrol.core.check import HASHED, KINDS, check_plan
 
 SEED = 7
 Row = dict[str, str]

@@ -10,11 +10,10 @@ from pathlib import Path
 import pytest
 from patrols import CRS, ZONE, first_day, listed, policy, roster, team
 
-from becalm.patrol.core.calendar import hour_of_week, tour_span
 from becalm.patrol.core.dose import dose_places
-from becalm.patrol.core.nouns import Base
+from becalm.patrol.core.places_and_shifts import Base
 from becalm.patrol.core.policy import DoseBand, meal_minutes, stated_week
-from becalm.patrol.core.roster import Absence, changed_nights, expand_shifts
+from becalm.patrol.core.roster import Absence, changed_nights, expand_shifts, hour_of_week, tour_span
 from becalm.patrol.files.read_hotspots import read_hotspots, read_outlines
 from becalm.patrol.files.read_policy import load_policy
 from becalm.patrol.files.read_units import read_units

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 from patrol_requests import KEY, broken_rules, overlap, place, request, shift
 
-from becalm.patrol.core.nouns import Burst, Dosage, PatrolPolicy, Span
+from becalm.patrol.core.places_and_shifts import Burst, Dosage, Span
 from becalm.patrol.core.plan import fit_law, plan_bursts
+from becalm.patrol.core.plan_result import PatrolPlan, RouteLaw
+from becalm.patrol.core.policy import PatrolPolicy
 from becalm.patrol.core.price import price_list
 from becalm.patrol.core.replan import Now, UnitState, replan_bursts, state_of
-from becalm.patrol.core.request import PatrolPlan, PlanRequest, RouteLaw
-from becalm.patrol.core.stagger import advise_staggered_starts
+from becalm.patrol.core.request import PlanRequest
+from becalm.patrol.core.roster import advise_staggered_starts
 from becalm.terms import PlanError
 
 WEEK = [date(2025, 6, 2) + timedelta(days=d) for d in range(7)]

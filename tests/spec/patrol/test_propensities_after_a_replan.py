@@ -9,9 +9,8 @@ import pytest
 from patrol_requests import KEY, place, request, shift
 
 from becalm.patrol.core.plan import fit_law, plan_bursts
-from becalm.patrol.core.propensity import Redrawn, propensities_after
-from becalm.patrol.core.replan import Now, UnitState, replan_bursts, state_of
-from becalm.patrol.core.request import UnitRoute
+from becalm.patrol.core.plan_result import UnitRoute
+from becalm.patrol.core.replan import Now, Redrawn, UnitState, propensities_after, replan_bursts, state_of
 
 ASKED = request(
     [place("near", 400.0, visits=3.0), place("far", 900.0, visits=3.0)], [shift("a"), shift("b", hour=9)]

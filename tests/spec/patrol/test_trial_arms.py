@@ -10,8 +10,14 @@ import numpy as np
 import pytest
 from patrols import first_day, place, policy
 
-from becalm.patrol.core.arms import Override, check_overrides, cluster_places, draw_arms
-from becalm.patrol.core.power import power_of, trial_power
+from becalm.patrol.core.trial import (
+    Override,
+    check_overrides,
+    cluster_places,
+    draw_arms,
+    power_of,
+    trial_power,
+)
 from becalm.terms import PlanError, QuestionError
 
 RULE = policy().arms

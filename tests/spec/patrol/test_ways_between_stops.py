@@ -12,17 +12,17 @@ import pytest
 from patrols import CRS, ZONE, first_day, place, policy, roster, team
 
 from becalm.patrol.core.capacity import assess_capacity, fit_dosage
-from becalm.patrol.core.nouns import Base, UnitShift
+from becalm.patrol.core.places_and_shifts import Base, UnitShift
 from becalm.patrol.core.roster import expand_shifts
-from becalm.patrol.core.streets import street_table
 from becalm.patrol.core.travel import (
+    TravelTable,
     broken_triangles,
     close_triangles,
     crow_fly_table,
     out_of_reach,
     stops_of,
+    street_table,
 )
-from becalm.patrol.core.travel_table import TravelTable
 from becalm.patrol.files.read_travel import read_travel
 from becalm.tables.street_network import StreetNetwork
 from becalm.terms import InputError, PlanError
@@ -194,7 +194,7 @@ def test_a_base_may_not_be_called_like_a_hotspot() -> None:
 
 
 def capacity(visits_per_day: float = 3.0, places: int = 4, days: int = 2):
-    from becalm.patrol.core.nouns import Dosage
+    from becalm.patrol.core.places_and_shifts import Dosage
 
     dosage = Dosage(visits_per_day, 15 * visits_per_day)
     made = [place(f"h{i}", east=400.0 * i, dosage=dosage) for i in range(places)]

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from becalm.desk import Desk
 from becalm.find.desk.hotspots import HotspotsFound
 from becalm.find.desk.override import pinned_entries
-from becalm.patrol.core.seeds import SeedStory
+from becalm.patrol.core.seal import SeedStory
 from becalm.patrol.desk.hotspots import overrides_unlike
 from becalm.patrol.desk.inputs import PatrolQuestion
 from becalm.patrol.desk.open import draw_sealed

@@ -11,7 +11,7 @@ from becalm.console.options import Format, FormatOption, WorkspaceOption
 from becalm.terms import PlanError
 
 if TYPE_CHECKING:
-    from becalm.patrol.core.verdict import PlanVerdict
+    from becalm.patrol.core.check import PlanVerdict
 
 FIELDS = ("kind", "unit", "hotspot", "at", "what")
 SHOWN = 40

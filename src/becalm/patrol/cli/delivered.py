@@ -11,7 +11,7 @@ import typer
 from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_of
 
 if TYPE_CHECKING:
-    from becalm.patrol.core.delivery import Delivery, PlaceDelivery
+    from becalm.patrol.core.delivered import Delivery, PlaceDelivery
     from becalm.patrol.desk.visits import Delivered
 
 FIELDS = (

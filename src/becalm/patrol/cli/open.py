@@ -13,7 +13,7 @@ from becalm.patrol.cli.next import Plan
 from becalm.terms import PlanError
 
 if TYPE_CHECKING:
-    from becalm.patrol.core.seeds import SeedAudit
+    from becalm.patrol.core.seal import SeedAudit
 
 
 def reveal(

@@ -35,7 +35,7 @@ def override(
     format: FormatOption = Format.table,
 ) -> None:
     """Record that a place of a trial was given something else on a day. It stays in its arm."""
-    from becalm.patrol.core.arms import Override
+    from becalm.patrol.core.trial import Override
     from becalm.patrol.desk.trial import override_arm
 
     asked = Override(hotspot, day.date(), gave.value, by, reason)

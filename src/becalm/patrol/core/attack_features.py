@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from becalm.methods.arrays import Floats, Ints, Singles
 from becalm.patrol.core.attack_moments import Moments, visits_of_each
-from becalm.patrol.core.visits import VisitLog
+from becalm.patrol.core.visit_log import VisitLog
 
 Feature = tuple[str, Singles]
 SMOOTHING_HOURS = 1.5

@@ -13,7 +13,7 @@ import numpy as np
 
 from becalm.methods.arrays import Bools, Ints
 from becalm.patrol.core.certificate import AttackSettings
-from becalm.patrol.core.visits import VisitLog, civil_days, midnights_s
+from becalm.patrol.core.visit_log import VisitLog, civil_days, midnights_s
 from becalm.terms import QuestionError
 
 STEP_S = 900

@@ -12,8 +12,9 @@ import numpy as np
 
 from becalm.methods.arrays import Floats
 from becalm.patrol.core.dose import scale_dosage
-from becalm.patrol.core.nouns import Arm, Mode, PatrolPlace, PatrolPolicy, UnitShift
-from becalm.patrol.core.travel_table import TravelTable
+from becalm.patrol.core.places_and_shifts import Arm, Mode, PatrolPlace, UnitShift
+from becalm.patrol.core.policy import PatrolPolicy
+from becalm.patrol.core.travel import TravelTable
 from becalm.terms import Fault, PlanError
 
 METHOD = (

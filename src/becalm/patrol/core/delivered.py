@@ -1,19 +1,24 @@
-"""What was delivered? Visits from traces and from check-ins; raw positions go no further than this."""
+"""What was delivered? Visits from traces and from check-ins; raw positions go no further than this.
+
+Planned, delivered and background: what was meant for each hotspot, and what it got.
+
+Positions of officers, as a radio or a phone told them. Kept in memory only, and never for long.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
+from becalm.methods.arrays import Floats, Ints
 from becalm.methods.routes.fence_stays import Stays, find_stays, signed_distances
-from becalm.patrol.core.nouns import PatrolPlace, Span
+from becalm.patrol.core.places_and_shifts import Burst, PatrolPlace, Span
 from becalm.patrol.core.policy import DeliveryRule
-from becalm.patrol.core.traces import CheckIn, Traces
 
 Source = Literal["trace", "check-in"]
 LONGEST_SHIFT_S = 14 * 3600.0  # a silence longer than this is time off duty
@@ -209,3 +214,168 @@ def _silences(used: Traces, silence_s: float) -> list[str]:
         f"{len(silent):,} gaps of more than {silence_s / 60:g} minutes in the traces, "
         f"{silent.sum() / 3600:.1f} hours in all: what was delivered then is not known, and not counted."
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceDelivery:
+    """One hotspot: minutes and visits that were planned, that were given, and that came unplanned.
+
+    Patrol-minutes count a moment once, however many officers stood there; officer-minutes count each of
+    them. `background` is patrol that no plan asked for. Check-ins are an officer's word and stand apart:
+    `check_in_only_visits` are those that no trace bears out.
+    """
+
+    hotspot: str
+    name: str
+    planned_visits: int
+    planned_minutes: float
+    delivered_visits: int  # planned ones that took place
+    patrol_minutes: float  # of planned visits that took place
+    background_visits: int
+    background_minutes: float
+    officer_minutes: float  # planned or not
+    check_in_visits: int
+    check_in_minutes: float
+    check_in_only_visits: int
+
+    @property
+    def missed_visits(self) -> int:
+        """Planned visits that no trace bears out."""
+        return self.planned_visits - self.delivered_visits
+
+    @property
+    def delivered_share(self) -> float | None:
+        """Of the planned minutes, how much was given at the planned times? None where nothing was planned."""
+        return self.patrol_minutes / self.planned_minutes if self.planned_minutes else None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """Every hotspot's delivery over one span of time, and what its reader must be told."""
+
+    span: Span
+    places: tuple[PlaceDelivery, ...]
+    notes: tuple[str, ...]
+
+
+def compare_delivery(
+    planned: Sequence[Burst],
+    visits: Sequence[DeliveredVisit],
+    places: Sequence[PatrolPlace],
+    rule: DeliveryRule,
+    *,
+    span: Span,
+    notes: Sequence[str] = (),
+) -> Delivery:
+    """What did each hotspot get of what was planned for it in this span, and what beside it?
+
+    A visit belongs to the planned one at its hotspot that it overlaps most, or else that it starts nearest
+    to, within `match_minutes`; which unit came does not matter. What belongs to none is background.
+    """
+    inside = [v for v in visits if v.span.start < span.end and v.span.end > span.start]
+    bursts = [b for b in planned if span.start <= b.span.start < span.end]
+    strangers = {v.hotspot for v in inside} - {p.hotspot for p in places}
+    told = (
+        (f"{len(strangers)} hotspots that were visited are not in the plan: left out.",) if strangers else ()
+    )
+    rows = tuple(
+        _place(
+            place,
+            [b for b in bursts if b.hotspot == place.hotspot],
+            [v for v in inside if v.hotspot == place.hotspot],
+            timedelta(minutes=rule.match_minutes),
+        )
+        for place in places
+    )
+    return Delivery(span, rows, (*notes, *told))
+
+
+def union_minutes(spans: Iterable[Span]) -> float:
+    """How many minutes do these spans cover, each moment counted once?"""
+    total, until = timedelta(), None
+    for span in sorted(spans, key=lambda s: s.start):
+        start = span.start if until is None else max(span.start, until)
+        if span.end > start:
+            total += span.end - start
+            until = span.end
+    return total / timedelta(minutes=1)
+
+
+def _place(
+    place: PatrolPlace, bursts: list[Burst], visits: list[DeliveredVisit], near: timedelta
+) -> PlaceDelivery:
+    traced = [v for v in visits if v.source == "trace"]
+    stated = [v for v in visits if v.source == "check-in"]
+    matched = {i: _match(v.span, bursts, near) for i, v in enumerate(traced)}
+    given = [traced[i].span for i, b in matched.items() if b is not None]
+    everything = union_minutes(v.span for v in traced)
+    as_planned = union_minutes(given)
+    return PlaceDelivery(
+        hotspot=place.hotspot,
+        name=place.name,
+        planned_visits=len(bursts),
+        planned_minutes=union_minutes(b.span for b in bursts),
+        delivered_visits=len({b for b in matched.values() if b is not None}),
+        patrol_minutes=as_planned,
+        background_visits=sum(b is None for b in matched.values()),
+        background_minutes=everything - as_planned,
+        officer_minutes=sum(v.officer_minutes for v in traced),
+        check_in_visits=len(stated),
+        check_in_minutes=union_minutes(v.span for v in stated),
+        check_in_only_visits=sum(not any(_overlap(c.span, t.span) for t in traced) for c in stated),
+    )
+
+
+def _match(span: Span, bursts: Sequence[Burst], near: timedelta) -> int | None:
+    """Which planned burst is this visit? Ends that lie apart are told by how far."""
+    able = [
+        (-_overlap(span, b.span), abs(b.span.start - span.start), i)
+        for i, b in enumerate(bursts)
+        if _overlap(span, b.span) > 0 or _apart(span, b.span) <= near
+    ]
+    return min(able)[2] if able else None
+
+
+def _overlap(a: Span, b: Span) -> float:
+    shared: timedelta = min(a.end, b.end) - max(a.start, b.start)
+    return max(0.0, shared / timedelta(minutes=1))
+
+
+def _apart(a: Span, b: Span) -> timedelta:
+    later: datetime = max(a.start, b.start)
+    return later - min(a.end, b.end)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traces:
+    """Fixes in the order of officer and time, as parallel arrays; metres of the city, seconds since 1970.
+
+    `officer` is a number without a name: which device it was is not kept. `unit[i]` is a place in `units`,
+    -1 where nobody knows. `accuracy_m` is not a number where the device tells none. `left_out` says how many
+    fixes were not used, and why.
+    """
+
+    officer: Ints
+    unit: Ints
+    units: tuple[str, ...]
+    at_s: Floats
+    easting_m: Floats
+    northing_m: Floats
+    accuracy_m: Floats
+    left_out: tuple[tuple[str, int], ...] = field(default=())
+
+    @property
+    def size(self) -> int:
+        """How many fixes are there?"""
+        return len(self.at_s)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn:
+    """An officer's own word that a unit was at a hotspot."""
+
+    unit: str
+    hotspot: str
+    start: datetime
+    end: datetime
+    officers: int = 1

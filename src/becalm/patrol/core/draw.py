@@ -13,9 +13,9 @@ from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
 from becalm.methods.routes.sequential_expectation import expect_crowd
 from becalm.methods.routes.sequential_kernel import draw_crowd, mark_visit
 from becalm.methods.routes.sequential_routes import FEEDBACK_LIMIT, Drawn, Ground, Pull
-from becalm.patrol.core.areas import Area, some_of
-from becalm.patrol.core.nouns import Burst, UnitShift
-from becalm.patrol.core.request import GRID, HOURS_OF_WEEK, RouteLaw
+from becalm.patrol.core.area_arrays import Area, some_of
+from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK, Burst, UnitShift
+from becalm.patrol.core.plan_result import GRID, RouteLaw
 from becalm.terms import PlanError
 
 

@@ -11,14 +11,13 @@ from typing import TypeVar
 import numpy as np
 
 from becalm.methods.routes.sequential_routes import Drawn
-from becalm.patrol.core.areas import Area, areas_of
-from becalm.patrol.core.cap import cap_areas
+from becalm.patrol.core.area_arrays import Area, areas_of, cap_areas
 from becalm.patrol.core.draw import draw_area, draws_of, due_of, ground_of, pull_of, rows_of
-from becalm.patrol.core.entropy import bound_bits
-from becalm.patrol.core.feasible import require_feasible, shortfalls_of
-from becalm.patrol.core.fit import PILOT_KEY, AreaLaw, fit_area
-from becalm.patrol.core.nouns import Burst, Span
-from becalm.patrol.core.request import PatrolPlan, PlaceDosage, PlanRequest, Propensities, RouteLaw, UnitRoute
+from becalm.patrol.core.feasibility import require_feasible, shortfalls_of
+from becalm.patrol.core.fit import PILOT_KEY, AreaLaw, bound_bits, fit_area
+from becalm.patrol.core.places_and_shifts import Burst, Span
+from becalm.patrol.core.plan_result import PatrolPlan, PlaceDosage, Propensities, RouteLaw, UnitRoute
+from becalm.patrol.core.request import PlanRequest
 from becalm.terms import PlanError
 
 WORKERS = 2

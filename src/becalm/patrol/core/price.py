@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from becalm.patrol.core.plan import plan_bursts
-from becalm.patrol.core.request import PatrolPlan, PlanRequest
+from becalm.patrol.core.plan_result import PatrolPlan
+from becalm.patrol.core.request import PlanRequest
 
 Change = Callable[[PlanRequest], PlanRequest]
 HARD_GAP_MINUTES = 45

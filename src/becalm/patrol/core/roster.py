@@ -1,15 +1,24 @@
-"""Who is on duty when? A standing roster as shifts of units on given days."""
+"""Who is on duty when? A standing roster as shifts of units on given days.
+
+Do shifts change all at once, so that everybody knows when nobody comes; and what would mend it?
+
+When is a tour? Clock times of the city as instants, over nights of 23, 24 and 25 hours.
+"""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
-from datetime import date, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo
 
-from becalm.patrol.core.calendar import day_span, tour_span
-from becalm.patrol.core.nouns import Base, Mode, UnitShift
+from becalm.patrol.core.places_and_shifts import Base, Mode, Span, UnitShift
 from becalm.patrol.core.policy import Meal, meal_minutes
 from becalm.terms import Fault, PlanError
+
+MOST_AT_ONCE = 0.5  # of the units that start within three hours: more at one moment is a handover to watch
+STEP_MINUTES, SPREAD_MINUTES = 15, 75
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +153,86 @@ def _too_short(shift: UnitShift) -> list[Fault]:
         f"too few for its meal of {shift.meal_minutes} in its middle half"
     )
     return [Fault(shift.unit, what, "lengthen the tour, or change [[meals]] in the policy")]
+
+
+@dataclass(frozen=True, slots=True)
+class StaggerAdvice:
+    """Units of an area that start together, and how many minutes later some of them might start instead."""
+
+    area: str
+    starts_at: str  # UTC, of the clock
+    units_together: int
+    later_minutes: tuple[int, ...]  # one for each of these units
+    sentence: str
+
+
+def advise_staggered_starts(shifts: tuple[UnitShift, ...]) -> tuple[StaggerAdvice, ...]:
+    """Which areas start so many units at one moment that their handover is foreseeable?
+
+    Between the last burst of one shift and the first of the next, a place is seen by nobody; where all
+    change together that hour is empty every day. Spread over 75 minutes it is not.
+    """
+    starts: dict[tuple[str, str], dict[str, list[UnitShift]]] = defaultdict(lambda: defaultdict(list))
+    for shift in shifts:
+        key = (shift.area, f"{shift.hours.start:%H:%M}")
+        starts[key][f"{shift.hours.start:%F}"].append(shift)
+    advice = []
+    for (area, clock), by_day in sorted(starts.items()):
+        together = max(len(own) for own in by_day.values())
+        if together >= 2 and _is_crowded(shifts, area, by_day, together):
+            advice.append(_advice(area, clock, together))
+    return tuple(advice)
+
+
+def _is_crowded(
+    shifts: tuple[UnitShift, ...], area: str, by_day: dict[str, list[UnitShift]], together: int
+) -> bool:
+    """Whether those who start together are most of those who start within an hour and a half of them."""
+    start = max(by_day.values(), key=len)[0].hours.start
+    near = [s for s in shifts if s.area == area and abs((s.hours.start - start).total_seconds()) <= 90 * 60]
+    return together > MOST_AT_ONCE * len(near)
+
+
+def _advice(area: str, clock: str, together: int) -> StaggerAdvice:
+    wide = min(SPREAD_MINUTES, STEP_MINUTES * (together - 1))
+    later = tuple(
+        round(wide * number / (together - 1) / STEP_MINUTES) * STEP_MINUTES for number in range(together)
+    )
+    minutes = ", ".join(str(m) for m in sorted(set(later)))
+    sentence = (
+        f"{together} units of area {area} start together at {clock} UTC; "
+        f"let them start {minutes} minutes after it, so that no hour is empty every day."
+    )
+    return StaggerAdvice(area, clock, together, later, sentence)
+
+
+def tour_span(day: date, start: time, hours: float, *, zone: str) -> Span:
+    """From when to when is a tour that starts on this day at this clock time and lasts so long by the clock?
+
+    A roster is written in clock times: a tour of eight hours from 22:00 ends at 06:00, also in the night in
+    which that is seven or nine hours later. A clock time that the night leaves out stands for the same
+    time after the change; one that comes twice stands for its first coming.
+
+    >>> tour_span(date(2026, 3, 28), time(22), 8.0, zone="Europe/London").minutes / 60
+    7.0
+    >>> tour_span(date(2026, 10, 24), time(22), 8.0, zone="Europe/London").minutes / 60
+    9.0
+    """
+    begins = datetime.combine(day, start)
+    return Span(_instant(begins, zone), _instant(begins + timedelta(hours=hours), zone))
+
+
+def day_span(day: date, days: int, *, zone: str) -> Span:
+    """From when to when are these civil days, midnight to midnight in the city's zone?"""
+    midnight = datetime.combine(day, time())
+    return Span(_instant(midnight, zone), _instant(midnight + timedelta(days=days), zone))
+
+
+def hour_of_week(at: datetime, *, zone: str) -> int:
+    """Which hour of the local week is it: 0 on Monday from 00:00, 167 on Sunday from 23:00?"""
+    local = at.astimezone(ZoneInfo(zone))
+    return local.weekday() * 24 + local.hour
+
+
+def _instant(local: datetime, zone: str) -> datetime:
+    return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)

@@ -21,7 +21,7 @@ from becalm.find.desk.override import (
 from becalm.find.desk.rules import RulesAsked
 from becalm.formats.run_record import data_digest
 from becalm.patrol.core.dose import ListedPlace, listed_places
-from becalm.patrol.core.nouns import Arm
+from becalm.patrol.core.places_and_shifts import Arm
 from becalm.patrol.files.read_hotspots import read_hotspots
 from becalm.terms import PlaceDecision
 

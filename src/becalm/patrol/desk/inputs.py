@@ -18,25 +18,23 @@ from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
 from becalm.desk.collect_errors import collect_errors
 from becalm.find.desk.hotspots import FindQuestion, HotspotsFound
-from becalm.patrol.core.calendar import day_span
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
 from becalm.patrol.core.dose import DosedPlaces, ListedPlace, dose_places
-from becalm.patrol.core.nouns import Arm, Base, Burst, Mode, PatrolPlace, UnitShift
+from becalm.patrol.core.places_and_shifts import Arm, Base, Burst, Mode, PatrolPlace, UnitShift
 from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.core.request import PlanRequest
-from becalm.patrol.core.roster import Roster, changed_nights, expand_shifts
-from becalm.patrol.core.seeds import SeedStory
-from becalm.patrol.core.stagger import advise_staggered_starts
-from becalm.patrol.core.streets import street_table
+from becalm.patrol.core.roster import Roster, advise_staggered_starts, changed_nights, day_span, expand_shifts
+from becalm.patrol.core.seal import SeedStory
 from becalm.patrol.core.travel import (
     Stops,
+    TravelTable,
     broken_triangles,
     close_triangles,
     crow_fly_table,
     out_of_reach,
     stops_of,
+    street_table,
 )
-from becalm.patrol.core.travel_table import TravelTable
 from becalm.patrol.desk.hotspots import Hotspots, hotspots_to_patrol, overridden_arms
 from becalm.patrol.desk.seed import audit_patrol, sealed_box
 from becalm.patrol.files.arms import read_arms

@@ -13,10 +13,9 @@ from pathlib import Path
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
 from becalm.ledger.event import Fact
-from becalm.patrol.core.commitment import commitment_of, sampling_key
 from becalm.patrol.core.plan import fit_law
-from becalm.patrol.core.request import Propensities, RouteLaw
-from becalm.patrol.core.seeds import SeedStory
+from becalm.patrol.core.plan_result import Propensities, RouteLaw
+from becalm.patrol.core.seal import SeedStory, commitment_of, sampling_key
 from becalm.patrol.desk.replan import drawn_again
 from becalm.patrol.desk.seed import PROGRAM, PURPOSE, audit_patrol, open_sealed, sealed_box, story_of
 from becalm.patrol.files.folder import PROPENSITIES, plan_files, sha256_of_text

@@ -15,8 +15,8 @@ from becalm.find.desk.override import entries_that_stand
 from becalm.ledger.event import Fact
 from becalm.ledger.sealed import INPUTS
 from becalm.patrol.core.plan import fit_law, plan_bursts
-from becalm.patrol.core.request import Propensities, RouteLaw
-from becalm.patrol.core.seeds import SeedStory
+from becalm.patrol.core.plan_result import Propensities, RouteLaw
+from becalm.patrol.core.seal import SeedStory
 from becalm.patrol.desk.hotspots import overrides_unlike
 from becalm.patrol.desk.inputs import PatrolInputs, PatrolQuestion, gather_inputs
 from becalm.patrol.desk.seed import (

@@ -13,11 +13,18 @@ from becalm.desk import Desk
 from becalm.desk.audit import record_event
 from becalm.ledger.event import Fact
 from becalm.ledger.sealed import plan_name
-from becalm.patrol.core.nouns import Burst
+from becalm.patrol.core.places_and_shifts import Burst
 from becalm.patrol.core.plan import plan_bursts
-from becalm.patrol.core.propensity import Redrawn, propensities_after
-from becalm.patrol.core.replan import Now, UnitState, replan_bursts, shift_of, state_of
-from becalm.patrol.core.request import Propensities, UnitRoute
+from becalm.patrol.core.plan_result import Propensities, UnitRoute
+from becalm.patrol.core.replan import (
+    Now,
+    Redrawn,
+    UnitState,
+    propensities_after,
+    replan_bursts,
+    shift_of,
+    state_of,
+)
 from becalm.patrol.desk.seed import PURPOSE, SealedSeed, open_sealed, sealed_box, story_of
 from becalm.patrol.files.folder import PLAN, plan_files, sha256_of_text
 from becalm.patrol.files.plan import PlanDocument, instant

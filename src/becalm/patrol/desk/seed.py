@@ -13,8 +13,17 @@ from becalm.desk import Desk
 from becalm.desk.audit import note_configuration, record_event
 from becalm.ledger.event import Fact
 from becalm.ledger.sealed import SealedBox, SealedKey
-from becalm.patrol.core.commitment import Secret, commitment_of, require_share, sampling_key, seed_mark
-from becalm.patrol.core.seeds import KINDS, SeedAudit, SeedStory, audit_seeds
+from becalm.patrol.core.seal import (
+    KINDS,
+    Secret,
+    SeedAudit,
+    SeedStory,
+    audit_seeds,
+    commitment_of,
+    require_share,
+    sampling_key,
+    seed_mark,
+)
 from becalm.terms import PlanError
 
 PROGRAM: Final = f"becalm {__version__}"

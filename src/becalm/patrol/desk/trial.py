@@ -11,11 +11,10 @@ from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
 from becalm.desk.audit import record_event, recorded
 from becalm.ledger.event import Entry, Fact
-from becalm.patrol.core.arms import ArmDay, ArmDraw, Override, check_overrides, draw_arms
-from becalm.patrol.core.commitment import Secret, commitment_of
-from becalm.patrol.core.nouns import Arm, PatrolPlace
+from becalm.patrol.core.places_and_shifts import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
-from becalm.patrol.core.power import Power, trial_power
+from becalm.patrol.core.seal import Secret, commitment_of
+from becalm.patrol.core.trial import ArmDay, ArmDraw, Override, Power, check_overrides, draw_arms, trial_power
 from becalm.patrol.desk.hotspots import list_to_patrol
 from becalm.patrol.desk.inputs import PatrolQuestion, gather_inputs
 from becalm.patrol.desk.seed import PROGRAM

@@ -16,17 +16,18 @@ from shapely.geometry.base import BaseGeometry
 from becalm.desk import Desk
 from becalm.desk.collect_errors import collect_errors
 from becalm.patrol.core.attack import certify
-from becalm.patrol.core.calendar import day_span
 from becalm.patrol.core.certificate import AttackSettings, Certificate
 from becalm.patrol.core.delivered import (
     DeliveredVisit,
     DeliveredVisits,
+    Delivery,
+    compare_delivery,
     visits_from_check_ins,
     visits_from_traces,
 )
-from becalm.patrol.core.delivery import Delivery, compare_delivery
-from becalm.patrol.core.nouns import Span
+from becalm.patrol.core.places_and_shifts import Span
 from becalm.patrol.core.policy import PolicyBook
+from becalm.patrol.core.roster import day_span
 from becalm.patrol.desk.inputs import policy_file
 from becalm.patrol.files.delivered import delivered_csv, read_check_ins, read_traces
 from becalm.patrol.files.plan import PlanDocument

@@ -11,10 +11,9 @@ from pathlib import Path
 
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
-from becalm.patrol.core.check import check_plan
-from becalm.patrol.core.nouns import Burst
+from becalm.patrol.core.check import PlanVerdict, check_plan
+from becalm.patrol.core.places_and_shifts import Burst
 from becalm.patrol.core.price import Price, price_list
-from becalm.patrol.core.verdict import PlanVerdict
 from becalm.patrol.desk.seed import PURPOSE
 from becalm.patrol.files.folder import SHEETS, unit_files
 from becalm.patrol.files.plan import PlanDocument

@@ -11,11 +11,10 @@ from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
-from becalm.patrol.core.arms import ArmDraw
-from becalm.patrol.core.commitment import Secret
-from becalm.patrol.core.nouns import Arm, PatrolPlace
+from becalm.patrol.core.places_and_shifts import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
-from becalm.patrol.core.power import Power
+from becalm.patrol.core.seal import Secret
+from becalm.patrol.core.trial import ArmDraw, Power
 from becalm.render.spreadsheet import csv_text
 from becalm.terms import Fault, InputError
 

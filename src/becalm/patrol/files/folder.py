@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 from pyproj import Transformer
 
-from becalm.patrol.core.forecast import forecast_dosage
-from becalm.patrol.core.request import Propensities
+from becalm.patrol.core.plan_result import Propensities, forecast_dosage
 from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
 from becalm.patrol.files.plan_view import forecast_csv, plan_page
 from becalm.patrol.files.sheets import NEXT, file_names, tours_from, tours_of, unit_calendar, unit_sheets

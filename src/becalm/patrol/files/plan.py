@@ -61,9 +61,11 @@ from typing import Any
 import numpy as np
 
 from becalm.patrol.core.capacity import Capacity
-from becalm.patrol.core.nouns import Base, Burst, PatrolPlace, PatrolPolicy, Span, UnitShift
-from becalm.patrol.core.request import PatrolPlan, PlaceDosage, PlanRequest, RouteLaw, Shortfall, UnitRoute
-from becalm.patrol.core.travel_table import TravelTable
+from becalm.patrol.core.places_and_shifts import Base, Burst, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.plan_result import PatrolPlan, PlaceDosage, RouteLaw, Shortfall, UnitRoute
+from becalm.patrol.core.policy import PatrolPolicy
+from becalm.patrol.core.request import PlanRequest
+from becalm.patrol.core.travel import TravelTable
 from becalm.terms import PlanError
 
 INPUTS = (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
 
-from becalm.patrol.core.forecast import DosageForecast, PlaceForecast, forecast_dosage
+from becalm.patrol.core.plan_result import DosageForecast, PlaceForecast, forecast_dosage
 from becalm.patrol.files.plan import PlanDocument, inputs_object, sha256_of_inputs
 from becalm.patrol.files.sheets import Stop, stops_of, tours_of
 from becalm.render import number_format as words

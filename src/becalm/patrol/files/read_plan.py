@@ -13,19 +13,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from becalm.patrol.core.nouns import (
-    Arm,
-    Base,
-    Burst,
-    Dosage,
-    Mode,
-    PatrolPlace,
-    PatrolPolicy,
-    Span,
-    UnitShift,
-)
-from becalm.patrol.core.request import PlaceDosage, PlanRequest, RouteLaw, Shortfall, UnitRoute
-from becalm.patrol.core.travel_table import TravelTable
+from becalm.patrol.core.places_and_shifts import Arm, Base, Burst, Dosage, Mode, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.plan_result import PlaceDosage, RouteLaw, Shortfall, UnitRoute
+from becalm.patrol.core.policy import PatrolPolicy
+from becalm.patrol.core.request import PlanRequest
+from becalm.patrol.core.travel import TravelTable
 from becalm.patrol.files.plan import VISIT_COLUMNS, PlanDocument, inputs_object, sha256_of_inputs, with_shifts
 from becalm.terms import Fault, InputError, PlanError
 

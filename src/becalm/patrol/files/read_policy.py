@@ -9,7 +9,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from becalm.patrol.core.nouns import Mode, PatrolPolicy
+from becalm.patrol.core.places_and_shifts import Mode
 from becalm.patrol.core.policy import (
     ArmRule,
     DeliveryRule,
@@ -18,6 +18,7 @@ from becalm.patrol.core.policy import (
     Evidence,
     Meal,
     Pace,
+    PatrolPolicy,
     PolicyBook,
 )
 from becalm.terms import InputError

@@ -10,8 +10,8 @@ from typing import get_args
 
 import numpy as np
 
-from becalm.patrol.core.nouns import Mode
-from becalm.patrol.core.travel_table import TravelTable
+from becalm.patrol.core.places_and_shifts import Mode
+from becalm.patrol.core.travel import TravelTable
 from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import did_you_mean
 

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pyproj import Transformer
 
-from becalm.patrol.core.nouns import Burst, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.places_and_shifts import Burst, PatrolPlace, Span, UnitShift
 from becalm.patrol.files.plan import PlanDocument
 from becalm.render import number_format as words
 from becalm.render.shell import self_contained

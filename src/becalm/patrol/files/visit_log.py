@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from becalm.formats.times import read_texts, utc_of
 from becalm.methods.arrays import Bools, Times
-from becalm.patrol.core.visits import VisitLog, visit_log
+from becalm.patrol.core.visit_log import VisitLog, visit_log
 from becalm.terms import Fault, InputError
 
 ZONED = re.compile(r"(Z|[+-]\d\d(:?\d\d)?)$")

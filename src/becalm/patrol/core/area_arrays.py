@@ -1,4 +1,7 @@
-"""The request as arrays, one area at a time: slots, places, ways and units, ready for the kernel."""
+"""The request as arrays, one area at a time: slots, places, ways and units, ready for the kernel.
+
+Holds every area to its share of all burst minutes.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +17,10 @@ from becalm.methods.arrays import Bools, Bytes, Floats, Ints
 from becalm.methods.routes.exact_exp import exact_exp, nearest_grid
 from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
 from becalm.methods.routes.sequential_routes import AllWays, Crowd
-from becalm.patrol.core.nouns import Arm, Mode, PatrolPlace, PatrolPolicy, Span, UnitShift
-from becalm.patrol.core.request import CELL_MINUTES, PlanRequest
+from becalm.patrol.core.places_and_shifts import Arm, Mode, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.plan_result import CELL_MINUTES
+from becalm.patrol.core.policy import PatrolPolicy
+from becalm.patrol.core.request import PlanRequest
 
 FAR_SLOTS = 1_000_000  # a way that does not exist
 AWAY_MINUTES = 30  # a unit that has left a place does not come back to it at once
@@ -263,3 +268,31 @@ def some_of(crowd: Crowd, keep: Ints) -> Crowd:
 def with_shifts(area: Area, keep: Ints) -> Area:
     """The same area with some of its shifts, in their order."""
     return replace(area, shifts=tuple(area.shifts[int(u)] for u in keep), crowd=some_of(area.crowd, keep))
+
+
+def cap_areas(areas: tuple[Area, ...], share: float) -> tuple[Area, ...]:
+    """The areas with targets lowered where one would get more than `share` of all minutes.
+
+    An area above its share is held to share x the total of what all may then get; with too few areas for
+    such a share (fewer than 1 / share), nothing can be held and nothing is changed.
+    """
+    minutes = {area.area: float(area.target_minutes.sum()) for area in areas}
+    if share >= 1.0 or share * len(areas) <= 1.0:
+        return areas
+    held: dict[str, float] = {}
+    while True:
+        free = sum(m for name, m in minutes.items() if name not in held)
+        total = free / (1.0 - share * len(held))
+        over = [name for name, m in minutes.items() if name not in held and m > share * total * (1 + 1e-9)]
+        if not over:
+            break
+        held |= dict.fromkeys(over, 1.0)
+    return tuple(
+        _scaled(area, share * total / minutes[area.area]) if area.area in held else area for area in areas
+    )
+
+
+def _scaled(area: Area, factor: float) -> Area:
+    return replace(
+        area, target_visits=area.target_visits * factor, target_minutes=area.target_minutes * factor
+    )

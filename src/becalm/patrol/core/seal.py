@@ -1,7 +1,13 @@
-"""Was each period planned once, from the one seed that was sealed for it? Read from the ledger's entries."""
+"""Binding a plan to a secret before it is drawn, so that nobody can try again until the plan suits.
+
+Was each period planned once, from the one seed that was sealed for it? Read from the ledger's entries.
+"""
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
@@ -9,15 +15,76 @@ from itertools import combinations
 from typing import Final
 
 from becalm.ledger.event import Entry
-from becalm.patrol.core.commitment import Secret, commitment_of, seed_mark
 from becalm.terms import PlanError
 
+SEED_BYTES: Final = 32
+LEAST_SHARE_BYTES: Final = 16
+KEY_WORDS: Final = b"becalm patrol key 1"
 KINDS: Final = (
     "patrol_seed_committed",
     "patrol_replan_begun",
     "bursts_planned",
     "patrol_seed_revealed",
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """What is committed to and kept sealed: the seed, and a nonce so that the seed cannot be guessed at."""
+
+    seed: bytes
+    nonce: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.seed) != SEED_BYTES or len(self.nonce) != SEED_BYTES:
+            raise PlanError(
+                f"A seed of {8 * len(self.seed)} and a nonce of {8 * len(self.nonce)} bits came. "
+                f"Each has {8 * SEED_BYTES}, drawn by the operating system."
+            )
+
+
+def commitment_of(secret: Secret, *, inputs_sha256: str, version: str) -> str:
+    """The SHA-256, in hex, that binds seed, nonce, inputs and program without telling the seed.
+
+    It is of one line of canonical JSON, so that anybody can take it again from the opened seed:
+    {"becalm":"patrol seed 1","inputs_sha256":…,"nonce":…,"seed":…,"version":…}
+    """
+    held = {
+        "becalm": "patrol seed 1",
+        "inputs_sha256": inputs_sha256,
+        "nonce": secret.nonce.hex(),
+        "seed": secret.seed.hex(),
+        "version": version,
+    }
+    text = json.dumps(held, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def seed_mark(seed: bytes) -> str:
+    """A mark by which a seed that comes twice is known, though nobody can tell the seed from it."""
+    return hashlib.sha256(b"becalm patrol seed mark 1" + seed).hexdigest()
+
+
+def sampling_key(secret: Secret, *, commitment: str, share: bytes = b"") -> bytes:
+    """The 32 bytes that bursts are drawn with: the seed, mixed with the overseer's share.
+
+    HKDF-SHA256 with the share as salt and the commitment as information: with one of the two unknown
+    and random, so is the key.
+
+    Source: Krawczyk and Eronen, HMAC-based Extract-and-Expand Key Derivation Function, RFC 5869 (2010).
+    """
+    extracted = hmac.digest(share or bytes(SEED_BYTES), secret.seed, "sha256")
+    return hmac.digest(extracted, KEY_WORDS + bytes.fromhex(commitment) + b"\x01", "sha256")
+
+
+def require_share(share: bytes) -> bytes:
+    """Refuse an overseer's share that is short enough to be guessed."""
+    if share and len(share) < LEAST_SHARE_BYTES:
+        raise PlanError(
+            f"The overseer's share has {len(share)} bytes and could be guessed. "
+            f"Give at least {LEAST_SHARE_BYTES} random ones, e.g. from `openssl rand -hex 32`."
+        )
+    return share
 
 
 @dataclass(frozen=True, slots=True)

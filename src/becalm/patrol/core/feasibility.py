@@ -10,9 +10,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from becalm.patrol.core.areas import clock_of, dosage_on, walk_row
-from becalm.patrol.core.nouns import PatrolPlace, UnitShift
-from becalm.patrol.core.request import PlaceDosage, PlanRequest, RouteLaw, Shortfall
+from becalm.patrol.core.area_arrays import clock_of, dosage_on, walk_row
+from becalm.patrol.core.places_and_shifts import PatrolPlace, UnitShift
+from becalm.patrol.core.plan_result import PlaceDosage, RouteLaw, Shortfall
+from becalm.patrol.core.request import PlanRequest
 from becalm.terms import Fault, PlanError
 
 TOLERATED = 0.02  # of a target: a smaller gap between it and what is expected is not worth a word

@@ -1,0 +1,246 @@
+"""What the planner answers: bursts, the law they were drawn from, dosage, and what each place will get.
+
+What will each place and each area get? Expected and drawn dosage with intervals, and who gets how much.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+
+from becalm.methods.arrays import Floats
+from becalm.patrol.core.places_and_shifts import Burst, PatrolPlace, Span
+from becalm.terms import Estimate
+
+CELL_MINUTES = 15
+GRID = 1024  # a whole number k of the law means k/1024 nat
+LEVEL: Final = 0.95
+Z: Final = 1.959964  # of a normal at that level
+METHOD: Final = "normal about the law's mean, with the law's own spread"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteLaw:
+    """The law that plans are drawn from, in whole numbers of 1/1024 nat, so that a plan can be drawn again.
+
+    The weight of a route is the product of exp(hours[place][hour of week] + lengths[place][burst length])
+    over its visits and exp(-travel weight x minutes) over its ways. All else is in the request.
+    """
+
+    hotspots: tuple[str, ...]  # sorted
+    hours: tuple[tuple[int, ...], ...]  # by place, 168 each, Monday 00:00 local time first
+    lengths: tuple[tuple[int, ...], ...]  # by place, one for each burst length of the policy
+    due: tuple[int, ...]  # by place: thousandths of visits that the whole plan means to give
+    gives_visits: tuple[int, ...] = ()  # by place: thousandths of visits on average, by pilot draws
+    gives_minutes: tuple[int, ...] = ()  # and of minutes
+
+    def as_json(self) -> dict[str, Any]:
+        """The law as plain lists of whole numbers, for plan.json."""
+        return {
+            "grid": GRID,
+            "hotspots": list(self.hotspots),
+            "hours": [list(row) for row in self.hours],
+            "lengths": [list(row) for row in self.lengths],
+            "due": list(self.due),
+            "gives_visits": list(self.gives_visits),
+            "gives_minutes": list(self.gives_minutes),
+        }
+
+    @staticmethod
+    def from_json(document: Mapping[str, Any]) -> RouteLaw:
+        """The law that plan.json holds."""
+        return RouteLaw(
+            hotspots=tuple(document["hotspots"]),
+            hours=tuple(tuple(row) for row in document["hours"]),
+            lengths=tuple(tuple(row) for row in document["lengths"]),
+            due=tuple(document["due"]),
+            gives_visits=tuple(document.get("gives_visits", ())),
+            gives_minutes=tuple(document.get("gives_minutes", ())),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UnitRoute:
+    """One unit's tour as planned: its bursts in order, its meal, and how freely it was drawn."""
+
+    unit: str
+    area: str
+    day: date
+    bursts: tuple[Burst, ...]
+    meal: Span | None
+    travel_minutes: float
+    bits: float  # entropy of its law, given the units drawn before it
+    surprise_bits: float  # -log2 of the probability of the very route that was drawn
+    replan: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceDosage:
+    """What a place was to get over the whole plan, what the law gives on average, and what was drawn."""
+
+    hotspot: str
+    target_visits: float
+    expected_visits: float
+    visits: int
+    target_minutes: float
+    expected_minutes: float
+    minutes: int
+    sd_visits: float  # of the drawn visits about the expected ones
+
+
+@dataclass(frozen=True, slots=True)
+class Shortfall:
+    """A target that this plan cannot be expected to meet: by how much, why, and what would mend it."""
+
+    hotspot: str
+    target_visits: float
+    expected_visits: float
+    reason: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Propensities:
+    """The chance that a burst starts, by place and cell of 15 minutes, as the law gave it when it was drawn.
+
+    `start[p, c]` is 1 - prod over units of (1 - the unit's own chance, given the units drawn before it).
+    """
+
+    hotspots: tuple[str, ...]  # sorted
+    first_cell: datetime
+    start: Floats
+    cell_minutes: int = CELL_MINUTES
+
+
+@dataclass(frozen=True, slots=True)
+class PatrolPlan:
+    """Bursts for every unit, the law they were drawn from, and how unpredictable they are."""
+
+    bursts: tuple[Burst, ...]  # by start, hotspot and unit
+    routes: tuple[UnitRoute, ...]  # by area, start and unit: the order of drawing
+    law: RouteLaw
+    dosage: tuple[PlaceDosage, ...]  # by hotspot, sorted
+    propensities: Propensities
+    shortfalls: tuple[Shortfall, ...]
+    bits: float  # of the whole plan: the sum of the units' conditional entropies
+    bound_bits: float  # the most that any law could have at this expected dosage; 0 where not asked for
+    travel_share: float  # of the minutes on duty
+
+    @property
+    def entropy_ratio(self) -> float:
+        """How near is the plan to the least predictable one with the same dosage (1: none is better)?"""
+        return self.bits / self.bound_bits if self.bound_bits else float("nan")
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceForecast:
+    """One place over the whole plan: owed, expected, and drawn."""
+
+    hotspot: str
+    area: str
+    name: str
+    target_visits: float
+    expected_visits: Estimate
+    visits: int
+    target_minutes: float
+    expected_minutes: float
+    minutes: int
+    low_share: float
+    high_share: float
+
+    @property
+    def within_band(self) -> bool:
+        """Does what was drawn lie within the policy's band of the target?"""
+        return self.low_share * self.target_visits <= self.visits <= self.high_share * self.target_visits
+
+    @property
+    def share(self) -> float:
+        """What was drawn, over what is owed."""
+        return self.visits / self.target_visits if self.target_visits else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class AreaForecast:
+    """One area over the whole plan; `minutes_per_harm` is over that of the whole (1: its fair share)."""
+
+    area: str
+    places: int
+    target_visits: float
+    expected_visits: float
+    visits: int
+    minutes: int
+    minutes_per_harm: float
+
+
+@dataclass(frozen=True, slots=True)
+class DosageForecast:
+    """All places, worst served first, and all areas."""
+
+    places: tuple[PlaceForecast, ...]
+    areas: tuple[AreaForecast, ...]
+    expected_error: float  # sum of |expected - target| over the sum of targets
+    drawn_error: float  # the same of what was drawn
+
+    @property
+    def outside(self) -> tuple[PlaceForecast, ...]:
+        """The places whose drawn dosage lies outside the policy's band."""
+        return tuple(place for place in self.places if not place.within_band)
+
+
+def forecast_dosage(places: Sequence[PatrolPlace], dosage: Iterable[PlaceDosage]) -> DosageForecast:
+    """What will each place and area get, and how sure is that?"""
+    known = {place.hotspot: place for place in places}
+    rows = [_of_place(known[given.hotspot], given) for given in dosage]
+    rows.sort(key=lambda row: (row.share, row.hotspot))
+    names = sorted({place.area for place in places})
+    harm, minutes = sum(p.harm for p in places), sum(row.minutes for row in rows)
+    fair = minutes / harm if harm else 0.0
+    areas = tuple(_of_area(name, [r for r in rows if r.area == name], known, fair) for name in names)
+    targets = sum(row.target_visits for row in rows) or 1.0
+    return DosageForecast(
+        places=tuple(rows),
+        areas=areas,
+        expected_error=sum(abs(r.expected_visits.value - r.target_visits) for r in rows) / targets,
+        drawn_error=sum(abs(r.visits - r.target_visits) for r in rows) / targets,
+    )
+
+
+def _of_place(place: PatrolPlace, given: PlaceDosage) -> PlaceForecast:
+    spread = Z * given.sd_visits
+    return PlaceForecast(
+        hotspot=place.hotspot,
+        area=place.area,
+        name=place.name,
+        target_visits=given.target_visits,
+        expected_visits=Estimate(
+            value=given.expected_visits,
+            low=max(0.0, given.expected_visits - spread),
+            high=given.expected_visits + spread,
+            level=LEVEL,
+            method=METHOD,
+        ),
+        visits=given.visits,
+        target_minutes=given.target_minutes,
+        expected_minutes=given.expected_minutes,
+        minutes=given.minutes,
+        low_share=place.dosage.low_share,
+        high_share=place.dosage.high_share,
+    )
+
+
+def _of_area(
+    name: str, rows: Sequence[PlaceForecast], known: dict[str, PatrolPlace], fair: float
+) -> AreaForecast:
+    minutes = sum(row.minutes for row in rows)
+    harm = sum(known[row.hotspot].harm for row in rows)
+    return AreaForecast(
+        area=name,
+        places=len(rows),
+        target_visits=sum(row.target_visits for row in rows),
+        expected_visits=sum(row.expected_visits.value for row in rows),
+        visits=sum(row.visits for row in rows),
+        minutes=minutes,
+        minutes_per_harm=minutes / harm / fair if harm and fair else 0.0,
+    )
