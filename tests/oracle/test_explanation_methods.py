@@ -11,7 +11,7 @@ import pytest
 import shapely
 from statsmodels.stats.multitest import multipletests
 
-from becalm.find.core.place_kinds import own_places
+from becalm.find.core.place_kinds import build_own_places
 from becalm.methods.local_association import getis_ord, local_moran, permutation_p, upper_tail
 from becalm.methods.multiplicity import adjust
 from becalm.methods.near_repeat import local_knox, near_repeats
@@ -69,7 +69,7 @@ def beats() -> PlaceSet:
     middles = np.random.default_rng(7).random((400, 2)) * 5_000
     cells = shapely.get_parts(shapely.voronoi_polygons(shapely.MultiPoint(middles), extend_to=AROUND))
     cut = shapely.intersection(cells, AROUND)
-    return own_places([f"B{i}" for i in range(len(cut))], np.asarray(cut, dtype=object), None)
+    return build_own_places([f"B{i}" for i in range(len(cut))], np.asarray(cut, dtype=object), None)
 
 
 def test_on_areas_of_any_shape_gi_star_and_local_moran_are_esdas(beats: PlaceSet) -> None:

@@ -7,10 +7,10 @@ from datetime import date
 import numpy as np
 import pytest
 
-from becalm.find.core.expected_counts import score_places
+from becalm.find.core.expected_counts import forecast_counts
 from becalm.find.core.fitted_model import STEADY, measure_scatter
 from becalm.find.core.hotspots import find_hotspots
-from becalm.find.core.place_panel import lay_ground
+from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.drift import widen
@@ -69,14 +69,14 @@ def true_cells(plan, month: int) -> dict[tuple[int, int], float]:
 
 def judge_contenders(counts: PlaceCounts, truth: dict[tuple[int, int], float], seed: int) -> np.ndarray:
     """The same for the best 1,500 places, of which the first 250 would be listed (last column)."""
-    ground = lay_ground(counts, TARGETS, settings=SETTINGS)
-    (score,) = score_places(ground, SETTINGS, [len(counts.months)])
-    posterior = widen(score.posterior, score.own, measure_scatter(ground, SETTINGS) or STEADY)
+    panel = build_panel(counts, TARGETS, settings=SETTINGS)
+    (score,) = forecast_counts(panel, SETTINGS, [len(counts.months)])
+    posterior = widen(score.posterior, score.own, measure_scatter(panel, SETTINGS) or STEADY)
     asked, top = np.argsort(-score.expected, kind="stable")[:1500], SETTINGS.count
     draws = draw_rates(posterior, top=top, draws=1000, rng=np.random.default_rng(seed), always=asked)
     said = rank_certainty(draws, asked, top=top, level=SETTINGS.level)
     number = {cell: n for n, cell in enumerate(sorted(truth, key=truth.__getitem__, reverse=True), 1)}
-    cells = zip(ground.grid.columns[asked].tolist(), ground.grid.rows[asked].tolist(), strict=True)
+    cells = zip(panel.grid.columns[asked].tolist(), panel.grid.rows[asked].tolist(), strict=True)
     rank = np.array([number.get(cell, len(number) + 1) for cell in cells])
     held = (said.rank_low <= rank) & (rank <= said.rank_high)
     return np.column_stack([said.p_top, rank <= top, held, np.arange(len(rank)) < top])

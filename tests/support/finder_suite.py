@@ -13,8 +13,8 @@ from dataclasses import replace
 import numpy as np
 from made_places import BORROWING, ROBBERY, drawn_places, true_rates
 
-from becalm.find.core.place_panel import Ground, lay_ground
-from becalm.find.core.plugin import Finder, NamedFinder, PastCounts, ask_finder, past_of
+from becalm.find.core.place_panel import PlacePanel, build_panel
+from becalm.find.core.plugin import Finder, NamedFinder, PastCounts, cut_past, run_finder
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.series import CountSeries
@@ -23,46 +23,48 @@ ORIGIN = 18
 HOW_MANY = 10
 
 
-def made_ground(seed: int = 1, *, targets: Targets = BORROWING, months: int = 24) -> Ground:
+def made_ground(seed: int = 1, *, targets: Targets = BORROWING, months: int = 24) -> PlacePanel:
     """A square of 12 x 12 cells whose robberies and violence are drawn from known rates."""
     rng = np.random.default_rng(seed)
     counts = drawn_places(true_rates(12, rng, mean=1.0), rng, months=months)
-    return lay_ground(counts, targets, settings=FindSettings(count=HOW_MANY))
+    return build_panel(counts, targets, settings=FindSettings(count=HOW_MANY))
 
 
-def scores_of(find: Finder, ground: Ground, *, origin: int = ORIGIN, seed: int = 7, how_many: int = HOW_MANY):
+def scores_of(
+    find: Finder, panel: PlacePanel, *, origin: int = ORIGIN, seed: int = 7, how_many: int = HOW_MANY
+):
     """What the finder says just before month `origin`; a score that is no score is an error."""
     rng = np.random.default_rng(seed)
-    return ask_finder(NamedFinder("this one", find), ground, origin, how_many=how_many, rng=rng)
+    return run_finder(NamedFinder("this one", find), panel, origin, how_many=how_many, rng=rng)
 
 
 def gives_one_sound_score_for_each_place(find: Finder) -> None:
-    ground = made_ground()
-    for how_many in (1, HOW_MANY, 10 * ground.size):
-        assert len(scores_of(find, ground, how_many=how_many)) == ground.size
+    panel = made_ground()
+    for how_many in (1, HOW_MANY, 10 * panel.size):
+        assert len(scores_of(find, panel, how_many=how_many)) == panel.size
 
 
 def says_the_same_again_for_the_same_seed(find: Finder) -> None:
-    ground = made_ground()
-    assert np.array_equal(scores_of(find, ground), scores_of(find, ground))
+    panel = made_ground()
+    assert np.array_equal(scores_of(find, panel), scores_of(find, panel))
 
 
 def does_not_peek_at_later_months(find: Finder) -> None:
-    ground = made_ground()
+    panel = made_ground()
     later = made_ground(seed=2)
     spliced = replace(
-        ground,
-        target=_spliced(ground.target, later.target),
-        related=_spliced(ground.related, later.related) if ground.related and later.related else None,
+        panel,
+        target=_spliced(panel.target, later.target),
+        related=_spliced(panel.related, later.related) if panel.related and later.related else None,
     )
-    assert np.array_equal(scores_of(find, ground), scores_of(find, spliced))
+    assert np.array_equal(scores_of(find, panel), scores_of(find, spliced))
 
 
 def leaves_the_counts_as_they_are(find: Finder) -> None:
-    ground = made_ground()
-    before = [counts.copy() for counts in ground.target.counts]
-    scores_of(find, ground)
-    assert all(np.array_equal(a, b) for a, b in zip(before, ground.target.counts, strict=True))
+    panel = made_ground()
+    before = [counts.copy() for counts in panel.target.counts]
+    scores_of(find, panel)
+    assert all(np.array_equal(a, b) for a, b in zip(before, panel.target.counts, strict=True))
 
 
 def does_with_a_short_history_and_nothing_to_borrow_from(find: Finder) -> None:
@@ -72,10 +74,10 @@ def does_with_a_short_history_and_nothing_to_borrow_from(find: Finder) -> None:
 
 def ranks_places_better_than_chance(find: Finder) -> None:
     """Twice as many robberies of the last months in its best tenth of places as lie there by chance."""
-    ground = made_ground()
-    best = np.argsort(-scores_of(find, ground), kind="stable")[: ground.size // 10]
-    seen = ground.target.window(ORIGIN, len(ground.months))
-    assert seen[best].sum() > 2 * seen.sum() * len(best) / ground.size
+    panel = made_ground()
+    best = np.argsort(-scores_of(find, panel), kind="stable")[: panel.size // 10]
+    seen = panel.target.window(ORIGIN, len(panel.months))
+    assert seen[best].sum() > 2 * seen.sum() * len(best) / panel.size
 
 
 CHECKS: tuple[Callable[[Finder], None], ...] = (
@@ -95,7 +97,7 @@ def name_of(check: Callable[[Finder], None]) -> str:
 
 def past(origin: int = ORIGIN) -> PastCounts:
     """What a finder is shown."""
-    return past_of(made_ground(), origin)
+    return cut_past(made_ground(), origin)
 
 
 def _spliced(early: CountSeries, late: CountSeries) -> CountSeries:

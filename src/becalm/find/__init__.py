@@ -6,7 +6,7 @@ counts_from_points     How many incidents fell in each cell in each month? From 
 find_hotspots          Which places are expected to carry most, and how sure is each one's rank?
 backtest               How well would each method have foretold where the next month's incidents fell?
 choose_targets         Which offence groups are sought, which lend to them, which are kept out?
-score_places           What is to be expected of each place, from the months before alone?
+forecast_counts        What is to be expected of each place, from the months before alone?
 choose_places          Which places expect most together under the rules, and what does each rule cost?
 select_separated       Which places does taking the best first give, far enough apart?
 measure_concentration  How much of the offence lies in how few places, beside chance alone?

@@ -1,10 +1,10 @@
 from .core.arrays import counts_from_points as counts_from_points
 from .core.backtest import backtest as backtest
-from .core.expected_counts import score_places as score_places
+from .core.expected_counts import forecast_counts as forecast_counts
 from .core.hotspots import find_hotspots as find_hotspots
 from .core.hotspots import measure_concentration as measure_concentration
-from .core.place_panel import Ground as Ground
-from .core.place_panel import lay_ground as lay_ground
+from .core.place_panel import PlacePanel as PlacePanel
+from .core.place_panel import build_panel as build_panel
 from .core.plugin import Finder as Finder
 from .core.plugin import NamedFinder as NamedFinder
 from .core.plugin import PastCounts as PastCounts

@@ -67,7 +67,7 @@ from .period import parse_period as parse_period
 from .period import read_number as read_number
 from .period import weeks_in as weeks_in
 from .place_kind import PlaceKind as PlaceKind
-from .placement import Laying as Laying
+from .placement import BoxTrial as BoxTrial
 from .run import Parameter as Parameter
 from .run import RunRecord as RunRecord
 from .selection import HOURS_OF_DAY as HOURS_OF_DAY

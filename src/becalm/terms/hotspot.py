@@ -8,7 +8,7 @@ from datetime import date
 from becalm.terms.estimate import Estimate
 from becalm.terms.harm_rank import HarmBasis, PlaceHarm, Rank
 from becalm.terms.place_kind import PlaceKind
-from becalm.terms.placement import Laying
+from becalm.terms.placement import BoxTrial
 from becalm.terms.selection import Selection
 
 EXPECTED_DAYS = 30.0
@@ -156,7 +156,7 @@ class HotspotList:
     rules the places were chosen; where it names hours, everything expected here is of those hours alone.
     `finder` is what chose them; what is expected, and how sure, is becalm's own answer whoever chose. `rank`
     is by what they were chosen: P(top), rank intervals, tie groups and churn are about that order. `harm` is
-    there where harm was asked for, `laying` where the places are floating boxes.
+    there where harm was asked for, `box_trial` where the places are floating boxes.
     """
 
     hotspots: tuple[Hotspot, ...]
@@ -188,7 +188,7 @@ class HotspotList:
     selection: Selection | None = None
     finder: str = "blend"
     churn: Churn | None = None
-    laying: Laying | None = None
+    box_trial: BoxTrial | None = None
     rank: Rank = "count"
     harm: HarmBasis | None = None
 

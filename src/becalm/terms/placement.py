@@ -8,7 +8,7 @@ from becalm.terms.estimate import Estimate
 
 
 @dataclass(frozen=True, slots=True)
-class Laying:
+class BoxTrial:
     """What boxes laid earlier held, promised and then caught; all are shares of the target's incidents.
 
     Boxes lie where records are densest, so some of what they hold is luck that will not come again. To see

@@ -11,7 +11,7 @@ from made_places import BORROWING, ROBBERY, drawn_places, place_counts, true_rat
 from becalm.find.cli.backtest_view import verdict
 from becalm.find.core.backtest import backtest
 from becalm.find.core.baselines import _season as season
-from becalm.find.core.place_panel import lay_ground
+from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.search_curve import search_curve, search_order
 from becalm.terms import Estimate, QuestionError, UsageError
@@ -52,18 +52,18 @@ def test_a_list_of_all_places_is_said_to_tell_nothing():
 
 def test_season_counts_this_time_of_year_in_all_years_before(steady):
     monthly = [(0, 0, t, "robbery", t + 1) for t in range(30)] + [(1, 0, t, "robbery", 1) for t in range(30)]
-    ground = lay_ground(place_counts(monthly, months=30), ROBBERY, settings=SMALL)
+    panel = build_panel(place_counts(monthly, months=30), ROBBERY, settings=SMALL)
     of_month_30 = sum(t + 1 for t in (17, 18, 19, 5, 6, 7))
-    assert season(ground, 30).tolist() == [of_month_30, 6.0]
-    assert season(ground, 11).tolist() == [1.0, 1.0]
-    assert season(ground, 10).tolist() == [0.0, 0.0]
+    assert season(panel, 30).tolist() == [of_month_30, 6.0]
+    assert season(panel, 11).tolist() == [1.0, 1.0]
+    assert season(panel, 10).tolist() == [0.0, 0.0]
 
 
 def test_where_only_the_time_of_year_tells_season_is_best():
     """Each of twelve places has all its robberies in a month of its own."""
     yearly = [(t % 12, 0, t, "robbery", 30) for t in range(48)]
-    ground = [(c, 0, t, "robbery", 1) for c in range(12) for t in range(0, 48, 5)]
-    tested = outcome(place_counts(yearly + ground, months=48), origins=12, area_share=1 / 12)
+    panel = [(c, 0, t, "robbery", 1) for c in range(12) for t in range(0, 48, 5)]
+    tested = outcome(place_counts(yearly + panel, months=48), origins=12, area_share=1 / 12)
     rows = {row.method: row for row in tested.rows}
     assert max(rows.values(), key=lambda row: row.pai.value).method == "season"
 
@@ -83,8 +83,8 @@ def test_the_reference_differs_from_itself_by_nothing(steady):
 
 def test_a_place_where_all_of_it_happens_is_caught_by_all_methods():
     entries = [(5, 5, t, "robbery", 10) for t in range(24)] + [(8, 2, t, "robbery", 1) for t in range(24)]
-    ground = [(c, r, 0, "violence", 1) for c in range(10) for r in range(10)]
-    rows = {row.method: row for row in outcome(place_counts(entries + ground), area_share=0.01).rows}
+    panel = [(c, r, 0, "violence", 1) for c in range(10) for r in range(10)]
+    rows = {row.method: row for row in outcome(place_counts(entries + panel), area_share=0.01).rows}
     assert rows["count_12"].pai.value == pytest.approx(10 / 11 / 0.01)
     assert rows["count_12"].pei == pytest.approx(1.0)
     assert rows["count_12"].rri == pytest.approx(1.0)
@@ -131,8 +131,8 @@ def test_what_cannot_be_tested_is_refused(steady, options, error, says):
 
 def without_robbery_in(*quiet: int):
     entries = [(c, 0, t, "robbery", 3) for c in range(9) for t in range(24) if t not in quiet]
-    ground = [(c, 0, t, "violence", 1) for c in range(12) for t in range(24)]
-    return place_counts(entries + ground)
+    panel = [(c, 0, t, "violence", 1) for c in range(12) for t in range(24)]
+    return place_counts(entries + panel)
 
 
 def test_a_month_without_the_target_is_left_out_and_named():

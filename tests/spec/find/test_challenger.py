@@ -10,9 +10,9 @@ import pytest
 from made_places import BORROWING, drawn_places, place_counts, true_rates
 
 from becalm.find.core.backtest import backtest
-from becalm.find.core.challenger import beats_the_blend, challenger, verdict_on
-from becalm.find.core.place_panel import lay_ground
-from becalm.find.core.plugin import NamedFinder, past_of
+from becalm.find.core.challenger import challenger, is_better_than_blend, judge_challenger
+from becalm.find.core.place_panel import build_panel
+from becalm.find.core.plugin import NamedFinder, cut_past
 from becalm.find.core.settings import FindSettings
 from becalm.terms import DependencyError, Estimate
 
@@ -39,14 +39,14 @@ def test_it_wins_only_where_its_whole_interval_does(tested):
     def with_gain(low: float):
         return replace(tested, finder_gain=Estimate(0.5, low, 0.9, 0.95, "drawn"))
 
-    assert beats_the_blend(with_gain(0.1))
-    assert verdict_on(with_gain(0.1))[0] == "challenger"
-    name, said = verdict_on(with_gain(-0.1))
+    assert is_better_than_blend(with_gain(0.1))
+    assert judge_challenger(with_gain(0.1))[0] == "challenger"
+    name, said = judge_challenger(with_gain(-0.1))
     assert name == "blend"
     assert "does not beat the blend for sure, PAI +0.50 (-0.10 to +0.90)" in said[0]
-    assert not beats_the_blend(with_gain(-0.1))
-    assert not beats_the_blend(replace(with_gain(0.1), months=tested.months[:5]))
-    assert not beats_the_blend(replace(tested, finder_gain=None))
+    assert not is_better_than_blend(with_gain(-0.1))
+    assert not is_better_than_blend(replace(with_gain(0.1), months=tested.months[:5]))
+    assert not is_better_than_blend(replace(tested, finder_gain=None))
 
 
 def without_lightgbm(monkeypatch):
@@ -58,7 +58,7 @@ def test_without_the_extra_it_says_what_to_install(monkeypatch):
     without_lightgbm(monkeypatch)
     rng = np.random.default_rng(3)
     counts = drawn_places(true_rates(10, rng, mean=0.5), rng, months=16)
-    past = past_of(lay_ground(counts, BORROWING, settings=SMALL), 16)
+    past = cut_past(build_panel(counts, BORROWING, settings=SMALL), 16)
     with pytest.raises(DependencyError, match=r'pip install "becalm\[challenger\]"'):
         challenger(past, how_many=20, rng=rng)
 
@@ -85,11 +85,11 @@ def test_it_wins_out_of_time_where_a_place_falls_silent_once_it_was_busy():
         rng=np.random.default_rng(1),
     )
     assert tested.finder_gain.low > 0
-    name, said = verdict_on(tested)
+    name, said = judge_challenger(tested)
     assert name == "challenger"
     assert "The challenger chose these places: it beats the blend, PAI +" in said[0]
 
 
 def test_it_is_not_used_where_the_blend_is_as_good(tested):
     assert tested.finder_gain.low < 0
-    assert verdict_on(tested)[0] == "blend"
+    assert judge_challenger(tested)[0] == "blend"

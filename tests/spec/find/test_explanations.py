@@ -12,11 +12,11 @@ from made_places import ROBBERY, months_from, place_counts
 from shaped import point_counts
 from shapely import box
 
-from becalm.find.core.cluster_test import explain_clusters, history_of, list_numbers
+from becalm.find.core.cluster_test import explain_clusters, history_of, list_place_numbers
 from becalm.find.core.near_repeats import find_near_repeats
-from becalm.find.core.outbreaks import Scan, find_outbreaks
-from becalm.find.core.place_kinds import own_places
-from becalm.find.core.place_panel import lay_ground
+from becalm.find.core.outbreaks import ScanSettings, find_outbreaks
+from becalm.find.core.place_kinds import build_own_places
+from becalm.find.core.place_panel import build_panel
 from becalm.find.core.rules import Rules
 from becalm.find.core.settings import FindSettings
 from becalm.methods.place_set import PlaceSet
@@ -39,11 +39,9 @@ def city(hot_months: range, *, months: int = 24, months_hot_count: int = 4):
 
 
 def told(counts, **how):
-    ground = lay_ground(counts, ROBBERY, settings=SETTINGS)
-    listed = list_numbers(ground, Rules(count=SETTINGS.count), SETTINGS)
-    return explain_clusters(
-        ground, listed, target=("robbery",), source="drawn", as_of=date(2020, 6, 1), **how
-    )
+    panel = build_panel(counts, ROBBERY, settings=SETTINGS)
+    listed = list_place_numbers(panel, Rules(count=SETTINGS.count), SETTINGS)
+    return explain_clusters(panel, listed, target=("robbery",), source="drawn", as_of=date(2020, 6, 1), **how)
 
 
 def test_a_block_that_always_carries_more_is_a_persistent_cluster():
@@ -137,29 +135,29 @@ def test_records_on_a_few_points_are_warned_of():
 
 
 def test_an_outbreak_is_found_where_and_when_it_was():
-    ground = lay_ground(city(range(7, 9)), ROBBERY, settings=SETTINGS)
+    panel = build_panel(city(range(7, 9)), ROBBERY, settings=SETTINGS)
     answer = find_outbreaks(
-        ground,
+        panel,
         target=("robbery",),
         source="drawn",
         as_of=date(2020, 6, 1),
-        how=Scan(400.0, orders=99),
+        how=ScanSettings(400.0, orders=99),
         rng=np.random.default_rng(1),
     )
     best = answer.outbreaks[0]
-    assert (best.first, best.last) == (ground.months[7], ground.months[8])
+    assert (best.first, best.last) == (panel.months[7], panel.months[8])
     assert np.hypot(best.easting_m - 550, best.northing_m - 1050) <= 150
     assert best.p == pytest.approx(0.01)
 
 
 def test_a_place_that_always_carries_much_is_no_outbreak():
-    ground = lay_ground(city(range(24)), ROBBERY, settings=SETTINGS)
+    panel = build_panel(city(range(24)), ROBBERY, settings=SETTINGS)
     answer = find_outbreaks(
-        ground,
+        panel,
         target=("robbery",),
         source="drawn",
         as_of=date(2020, 6, 1),
-        how=Scan(400.0, orders=99),
+        how=ScanSettings(400.0, orders=99),
         rng=np.random.default_rng(1),
     )
     assert all(o.p > 0.05 for o in answer.outbreaks)
@@ -175,7 +173,7 @@ def week_of_trouble(length_days: int, *, on: int) -> tuple[EventPoints, PlaceSet
     y = np.concatenate([rng.random(400) * 1500, np.full(12, 450.0)])
     start = (date(2018, 1, 1) - date(1970, 1, 1)).days
     names = [f"B{i}" for i in range(len(beats))]
-    places = own_places(names, np.array(beats, dtype=object), None)
+    places = build_own_places(names, np.array(beats, dtype=object), None)
     return EventPoints(x, y, day + start, 0, 0, "drawn", date(2020, 6, 1)), places
 
 
@@ -185,13 +183,13 @@ def test_an_outbreak_of_days_is_found_in_days_on_beats_of_any_size(step, days, l
     month = [(date(1970, 1, 1) + timedelta(days=int(d))).strftime("%Y-%m") for d in events.day]
     months = {name: i for i, name in enumerate(months_from("2018-01", 24))}
     counts = point_counts(events.easting_m, events.northing_m, np.array([months[m] for m in month]))
-    ground = lay_ground(counts, ROBBERY, places=places, settings=SETTINGS)
+    panel = build_panel(counts, ROBBERY, places=places, settings=SETTINGS)
     answer = find_outbreaks(
-        ground,
+        panel,
         target=("robbery",),
         source="drawn",
         as_of=date(2020, 6, 1),
-        how=Scan(400.0, step, longest, orders=99),
+        how=ScanSettings(400.0, step, longest, orders=99),
         events=events,
         rng=np.random.default_rng(1),
     )
@@ -208,9 +206,9 @@ def test_an_outbreak_of_days_is_found_in_days_on_beats_of_any_size(step, days, l
 def test_beats_of_very_different_size_are_warned_of():
     counts = point_counts(*np.random.default_rng(2).random((2, 480)) * 900, np.arange(480) % 24)
     beats = [box(0, 0, 900, 700), *(box(90 * i, 700, 90 * i + 90, 900) for i in range(10))]
-    places = own_places([f"B{i}" for i in range(11)], np.array(beats, dtype=object), None)
-    ground = lay_ground(counts, ROBBERY, places=places, settings=SETTINGS)
-    listed = list_numbers(ground, Rules(count=5), SETTINGS)
-    answer = explain_clusters(ground, listed, target=("robbery",), source="drawn", as_of=date(2020, 6, 1))
+    places = build_own_places([f"B{i}" for i in range(11)], np.array(beats, dtype=object), None)
+    panel = build_panel(counts, ROBBERY, places=places, settings=SETTINGS)
+    listed = list_place_numbers(panel, Rules(count=5), SETTINGS)
+    answer = explain_clusters(panel, listed, target=("robbery",), source="drawn", as_of=date(2020, 6, 1))
     assert answer.clusters[0].place_id == "B0"
     assert "1 of 11 places are more than 4 times as large" in answer.warnings[0]

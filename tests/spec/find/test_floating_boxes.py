@@ -11,12 +11,12 @@ import shapely
 from made_places import GROUPS, ROBBERY, months_from
 
 from becalm.find.core.backtest import backtest
-from becalm.find.core.box_trial import Lasting, lay_for_list
-from becalm.find.core.boxes import BoxLand, lay_boxes
-from becalm.find.core.expected_counts import score_places
+from becalm.find.core.box_trial import BoxShrinkage, place_list_boxes
+from becalm.find.core.boxes import BoxLand, place_boxes
+from becalm.find.core.expected_counts import forecast_counts
 from becalm.find.core.hotspots import find_hotspots
-from becalm.find.core.place_kinds import leave_out, tile_places
-from becalm.find.core.place_panel import lay_ground
+from becalm.find.core.place_kinds import build_tiles, exclude_land
+from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.units import UnitChoice, fit_unit
 from becalm.find.files.hotspots import run_object
@@ -57,14 +57,14 @@ def clustered(seed: int, *, months: int = 30, noise: int = 300) -> PointCounts:
 
 
 def land_of(counts, *, side_m=100.0, region=REGION, excluded=None) -> BoxLand:
-    squares = tile_places(Lattice("square", 150.0), counts, ROBBERY, region)
+    squares = build_tiles(Lattice("square", 150.0), counts, ROBBERY, region)
     if excluded is not None:
-        squares = leave_out(squares, excluded)
+        squares = exclude_land(squares, excluded)
     return BoxLand(side_m, squares, region, excluded)
 
 
 def laid(counts, **asked):
-    return lay_boxes(land_of(counts, **asked), counts, ROBBERY, before=30, half_life=24.0, most=40)
+    return place_boxes(land_of(counts, **asked), counts, ROBBERY, before=30, half_life=24.0, most=40)
 
 
 def test_boxes_and_what_lies_between_them_are_all_the_land_once():
@@ -79,9 +79,9 @@ def test_boxes_and_what_lies_between_them_are_all_the_land_once():
 
 def test_every_incident_is_counted_once_also_those_on_an_edge():
     counts = clustered(2)
-    ground = lay_ground(counts, ROBBERY, places=laid(counts), settings=LIST)
-    assert ground.outside == 0
-    assert ground.target.totals.sum() == counts.counts.sum()
+    panel = build_panel(counts, ROBBERY, places=laid(counts), settings=LIST)
+    assert panel.outside == 0
+    assert panel.target.totals.sum() == counts.counts.sum()
 
 
 def test_a_cluster_where_four_squares_meet_is_one_box_and_no_square_holds_it():
@@ -104,7 +104,7 @@ def test_boxes_are_laid_on_the_months_before_alone():
         northing_m=np.where(counts.month_index >= 20, 1400.0, counts.northing_m),
     )
     here, there = (
-        lay_boxes(land_of(counts), c, ROBBERY, before=20, half_life=24.0, most=20) for c in (counts, moved)
+        place_boxes(land_of(counts), c, ROBBERY, before=20, half_life=24.0, most=20) for c in (counts, moved)
     )
     assert here.ids == there.ids
     assert shapely.equals(here.outlines, there.outlines).all()
@@ -122,20 +122,20 @@ def test_a_box_holds_no_land_outside_the_boundary_nor_excluded_land():
 
 def test_only_boxes_are_listed_and_the_list_says_what_of_their_catch_lasts():
     counts = clustered(6)
-    boxes = lay_for_list(land_of(counts), counts, ROBBERY, LIST)
+    boxes = place_list_boxes(land_of(counts), counts, ROBBERY, LIST)
     found = find_hotspots(
         counts, ROBBERY, crs="EPSG:27700", places=boxes, settings=LIST, rng=np.random.default_rng(1)
     )
     assert found.kind == "box"
     assert all(h.place_id.startswith("box100m_") for h in found.hotspots)
     assert found.places == 40
-    assert found.laying is not None
-    assert found.laying.laid_to == "2018-06"
-    assert (found.laying.first_month, found.laying.last_month) == ("2018-07", "2019-06")
-    assert found.laying.later.low <= found.laying.later.value <= found.laying.held
+    assert found.box_trial is not None
+    assert found.box_trial.laid_to == "2018-06"
+    assert (found.box_trial.first_month, found.box_trial.last_month) == ("2018-07", "2019-06")
+    assert found.box_trial.later.low <= found.box_trial.later.value <= found.box_trial.held
     assert any("part of what they hold is luck" in warning for warning in found.warnings)
     told = run_object(None, found)["laying"]
-    assert (told["laid_to"], told["count"]) == ("2018-06", found.laying.count)
+    assert (told["laid_to"], told["count"]) == ("2018-06", found.box_trial.count)
     assert told["later_low"] <= told["later"] <= told["later_high"]
     assert told["kept"] == pytest.approx(min(told["later"] / told["promised"], 1.0), abs=1e-3)
 
@@ -146,7 +146,7 @@ def test_boxes_laid_on_chance_alone_are_believed_little_and_those_on_true_cluste
     chance = point_counts(x, y, rng.integers(30, size=1500))
     kept = {}
     for name, counts in (("chance", chance), ("clusters", clustered(7, noise=30))):
-        boxes = lay_for_list(land_of(counts), counts, ROBBERY, LIST)
+        boxes = place_list_boxes(land_of(counts), counts, ROBBERY, LIST)
         kept[name] = boxes.lasting.kept
         assert boxes.lasting.told is not None
     assert kept["chance"] < 0.85
@@ -155,10 +155,10 @@ def test_boxes_laid_on_chance_alone_are_believed_little_and_those_on_true_cluste
 
 def test_what_boxes_lose_falls_on_the_ground_between_them():
     counts = clustered(8)
-    ground = lay_ground(counts, ROBBERY, places=laid(counts), settings=LIST)
-    (score,) = score_places(ground, LIST, [30])
-    fair = Lasting(kept=0.8).fair(score, ground.places)
-    boxes = ground.places.listable
+    panel = build_panel(counts, ROBBERY, places=laid(counts), settings=LIST)
+    (score,) = forecast_counts(panel, LIST, [30])
+    fair = BoxShrinkage(kept=0.8).fair(score, panel.places)
+    boxes = panel.places.listable
     assert fair.expected.sum() == pytest.approx(score.expected.sum())
     assert np.allclose(fair.expected[boxes], 0.8 * score.expected[boxes])
     assert (fair.expected[~boxes] >= score.expected[~boxes]).all()
@@ -166,11 +166,11 @@ def test_what_boxes_lose_falls_on_the_ground_between_them():
 
 def test_a_history_too_short_to_watch_boxes_is_said():
     counts = clustered(9, months=6, noise=0)
-    boxes = lay_for_list(land_of(counts), counts, ROBBERY, LIST)
+    boxes = place_list_boxes(land_of(counts), counts, ROBBERY, LIST)
     found = find_hotspots(
         counts, ROBBERY, crs="EPSG:27700", places=boxes, settings=LIST, rng=np.random.default_rng(1)
     )
-    assert found.laying is None
+    assert found.box_trial is None
     assert any("too short to see how much of what boxes hold" in warning for warning in found.warnings)
 
 
@@ -205,7 +205,7 @@ def test_no_record_before_a_month_leaves_nothing_to_lay():
     counts = clustered(11)
     late = replace(counts, month_index=np.maximum(counts.month_index, 10))
     with pytest.raises(QuestionError, match="no box can be laid"):
-        lay_boxes(land_of(counts), late, ROBBERY, before=5, half_life=24.0, most=5)
+        place_boxes(land_of(counts), late, ROBBERY, before=5, half_life=24.0, most=5)
 
 
 @pytest.mark.parametrize("width_m", [40.0, 200.0])

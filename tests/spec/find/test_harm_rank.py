@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from made_places import drawn_places, place_counts, true_rates
 
-from becalm.find.core.harm import HarmAsked
+from becalm.find.core.harm import HarmWeighting
 from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.plugin import NamedFinder, count_12
 from becalm.find.core.rules import Rules
@@ -51,7 +51,7 @@ def counts():
 
 
 def test_a_list_by_count_takes_what_is_most_and_one_by_harm_what_is_worst(counts):
-    by_count, by_harm = listed(counts), listed(counts, harm=HarmAsked(weights()))
+    by_count, by_harm = listed(counts), listed(counts, harm=HarmWeighting(weights()))
     assert {h.column >= 14 for h in by_count.hotspots} == {True}
     assert {h.column < 6 for h in by_harm.hotspots} == {True}
     assert (by_count.rank, by_harm.rank) == ("count", "harm")
@@ -60,7 +60,7 @@ def test_a_list_by_count_takes_what_is_most_and_one_by_harm_what_is_worst(counts
 
 
 def test_each_place_shows_both_ranks_and_what_its_harm_is_made_of(counts):
-    found = listed(counts, harm=HarmAsked(weights()))
+    found = listed(counts, harm=HarmWeighting(weights()))
     first = found.hotspots[0]
     assert first.harm.harm_rank == 1
     assert first.harm.count_rank > 40
@@ -73,7 +73,7 @@ def test_each_place_shows_both_ranks_and_what_its_harm_is_made_of(counts):
 
 
 def test_harm_shown_beside_a_list_by_count_changes_nothing_of_it(counts):
-    plain, shown = listed(counts), listed(counts, harm=HarmAsked(weights(), leads=False))
+    plain, shown = listed(counts), listed(counts, harm=HarmWeighting(weights(), leads=False))
     assert [replace(h, harm=None) for h in shown.hotspots] == list(plain.hotspots)
     assert shown.rank == "count"
     assert all(h.harm.count_rank == h.rank for h in shown.hotspots)
@@ -84,7 +84,7 @@ def test_one_group_of_weight_one_gives_the_list_by_count():
     counts = drawn_places(true_rates(15, rng), rng)
     targets = Targets(("robbery",), ("violence",), ())
     by_count = listed(counts, targets=targets)
-    by_harm = listed(counts, targets=targets, harm=HarmAsked(weights(robbery=1.0)))
+    by_harm = listed(counts, targets=targets, harm=HarmWeighting(weights(robbery=1.0)))
     assert [h.place_id for h in by_harm.hotspots] == [h.place_id for h in by_count.hotspots]
     assert [h.harm.expected.value for h in by_harm.hotspots] == pytest.approx(
         [h.expected.value for h in by_count.hotspots]
@@ -93,8 +93,8 @@ def test_one_group_of_weight_one_gives_the_list_by_count():
 
 
 def test_the_unit_of_weight_does_not_change_the_order(counts):
-    one = listed(counts, harm=HarmAsked(weights()))
-    other = listed(counts, harm=HarmAsked(weights(robbery=80.0, violence=1.0)))
+    one = listed(counts, harm=HarmWeighting(weights()))
+    other = listed(counts, harm=HarmWeighting(weights(robbery=80.0, violence=1.0)))
     assert [h.place_id for h in one.hotspots] == [h.place_id for h in other.hotspots]
     assert one.hotspots[0].harm.expected.value == pytest.approx(10 * other.hotspots[0].harm.expected.value)
     assert one.mean_p_top == pytest.approx(other.mean_p_top)
@@ -103,7 +103,7 @@ def test_the_unit_of_weight_does_not_change_the_order(counts):
 def test_prices_and_overrides_of_a_list_by_harm_are_in_units_of_harm(counts):
     forced = PlaceDecision("100m_19_0", include=True, reason="the ground is full on Saturday")
     rules = Rules(count=12, decisions=(forced,))
-    found = listed(counts, harm=HarmAsked(weights()), rules=rules)
+    found = listed(counts, harm=HarmWeighting(weights()), rules=rules)
     assert found.selection.unit == "harm (css 2020)"
     price = next(p for p in found.selection.prices if p.kind == "include")
     assert price.removed > 100
@@ -121,7 +121,7 @@ def test_few_rare_events_are_warned_of():
         counts, groups=groups, **{n: np.concatenate([getattr(counts, n), getattr(rare, n)]) for n in arrays}
     )
     targets = Targets(("robbery", "violence", "homicide"), (), ())
-    found = listed(both, targets=targets, harm=HarmAsked(weights(violence=190.0, homicide=80_000.0)))
+    found = listed(both, targets=targets, harm=HarmWeighting(weights(violence=190.0, homicide=80_000.0)))
     told = {g.group: g for g in found.harm.groups}
     assert not told["homicide"].scored
     assert told["robbery"].scored
@@ -132,11 +132,11 @@ def test_few_rare_events_are_warned_of():
 def test_a_group_without_a_weight_is_refused_by_name(counts):
     only = replace(weights(), weights=weights().weights[:1])
     with pytest.raises(QuestionError, match="no weight for violence"):
-        listed(counts, harm=HarmAsked(only))
+        listed(counts, harm=HarmWeighting(only))
 
 
 def test_a_finder_that_counts_incidents_cannot_rank_harm(counts):
     finder = NamedFinder("count_12", count_12)
     with pytest.raises(UsageError, match="foretells incidents, not harm"):
-        listed(counts, harm=HarmAsked(weights()), finder=finder)
-    assert listed(counts, harm=HarmAsked(weights(), leads=False), finder=finder).finder == "count_12"
+        listed(counts, harm=HarmWeighting(weights()), finder=finder)
+    assert listed(counts, harm=HarmWeighting(weights(), leads=False), finder=finder).finder == "count_12"

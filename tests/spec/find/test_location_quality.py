@@ -9,7 +9,7 @@ from shaped import CRS, clustered
 
 from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.location import measure_location
-from becalm.find.core.place_kinds import tile_places
+from becalm.find.core.place_kinds import build_tiles
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.units import UnitChoice, fit_unit
 from becalm.methods.lattices import Lattice
@@ -78,7 +78,7 @@ def test_doubt_about_places_makes_the_list_less_sure_and_leaves_its_order():
     points, at = np.unique(np.column_stack([x, y]), axis=0, return_inverse=True)
     n = np.bincount(at)
     location = measure_location(MovedPoints(points[:, 0], points[:, 1], n, n, 1.0))
-    places = tile_places(Lattice("square", 100.0), counts, ROBBERY, None)
+    places = build_tiles(Lattice("square", 100.0), counts, ROBBERY, None)
 
     def made(doubt):
         return find_hotspots(

@@ -9,8 +9,8 @@ from made_places import ROBBERY
 from shaped import CRS, areas_file, clustered, point_counts
 
 from becalm.find.core.hotspots import find_hotspots
-from becalm.find.core.place_kinds import leave_out, own_places, street_places, tile_places
-from becalm.find.core.place_panel import lay_ground
+from becalm.find.core.place_kinds import build_own_places, build_street_places, build_tiles, exclude_land
+from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.lattices import Lattice
 from becalm.terms import InputError, QuestionError
@@ -37,7 +37,7 @@ def robberies():
     ],
 )
 def test_a_list_of_tiles_has_their_kind_outline_and_exact_area(robberies, lattice, kind):
-    places = tile_places(lattice, robberies, ROBBERY, TOWN)
+    places = build_tiles(lattice, robberies, ROBBERY, TOWN)
     found = find_hotspots(
         robberies, ROBBERY, crs=CRS, places=places, settings=SETTINGS, rng=np.random.default_rng(1)
     )
@@ -51,7 +51,7 @@ def test_a_list_of_tiles_has_their_kind_outline_and_exact_area(robberies, lattic
 
 
 def test_without_a_boundary_the_tiles_that_hold_a_record_compete(robberies):
-    places = tile_places(Lattice("hexagon", 100.0), robberies, ROBBERY, None)
+    places = build_tiles(Lattice("hexagon", 100.0), robberies, ROBBERY, None)
     assert (places.locate(robberies.easting_m, robberies.northing_m) >= 0).all()
     assert "footprint" in places.denominator
     assert set(places.locate(robberies.easting_m, robberies.northing_m)) == set(range(places.size))
@@ -59,21 +59,21 @@ def test_without_a_boundary_the_tiles_that_hold_a_record_compete(robberies):
 
 def test_an_incident_on_the_line_between_two_areas_belongs_to_the_first():
     halves = np.array([shapely.box(0, 0, 10, 10), shapely.box(10, 0, 20, 10)], dtype=object)
-    places = own_places(["west", "east"], halves, None)
+    places = build_own_places(["west", "east"], halves, None)
     assert places.locate(np.array([5.0, 10.0, 15.0, 25.0]), np.full(4, 5.0)).tolist() == [0, 0, 1, -1]
 
 
 def test_own_areas_outside_the_boundary_are_left_out_and_counted():
     areas = np.array([shapely.box(0, 0, 10, 10), shapely.box(100, 0, 110, 10)], dtype=object)
-    places = own_places(["in", "out"], areas, shapely.box(0, 0, 5, 10))
+    places = build_own_places(["in", "out"], areas, shapely.box(0, 0, 5, 10))
     assert places.ids == ("in",)
     assert places.amounts.tolist() == [50.0]
     assert places.notes == ("1 of the given areas lie outside the boundary and are left out.",)
 
 
 def test_excluded_land_is_cut_from_places_and_a_place_wholly_on_it_is_gone(robberies):
-    places = tile_places(Lattice("square", 100.0), robberies, ROBBERY, TOWN)
-    left = leave_out(places, shapely.box(0, 0, 150, 100))
+    places = build_tiles(Lattice("square", 100.0), robberies, ROBBERY, TOWN)
+    left = exclude_land(places, shapely.box(0, 0, 150, 100))
     assert left.size == places.size - 1
     assert left.amounts.sum() == pytest.approx(4e6 - 15_000)
     assert left.locate(np.array([50.0, 140.0, 160.0]), np.full(3, 50.0))[:2].tolist() == [-1, -1]
@@ -81,7 +81,7 @@ def test_excluded_land_is_cut_from_places_and_a_place_wholly_on_it_is_gone(robbe
 
 
 def test_streets_are_measured_in_kilometres_and_junctions_take_their_arms():
-    places = street_places(CROSS, None, junction_m=20.0, snap_m=30.0)
+    places = build_street_places(CROSS, None, junction_m=20.0, snap_m=30.0)
     assert places.amounts.sum() == pytest.approx(400.0)
     (junction,) = [i for i, name in enumerate(places.ids) if name.startswith("jun")]
     assert places.amounts[junction] == pytest.approx(80.0)
@@ -98,7 +98,7 @@ def test_incidents_further_from_any_street_than_allowed_are_counted_and_said():
     x = np.concatenate([rng.uniform(0, 200, 480), np.full(24, 50.0)])
     y = np.concatenate([rng.normal(0, 3, 480), np.full(24, 90.0)])
     counts = point_counts(x, y, np.concatenate([np.arange(480) % 24, np.arange(24)]))
-    places = street_places(CROSS, None, junction_m=0.0, snap_m=40.0)
+    places = build_street_places(CROSS, None, junction_m=0.0, snap_m=40.0)
     found = find_hotspots(
         counts, ROBBERY, crs=CRS, places=places, settings=FindSettings(count=3, draws=100),
         rng=np.random.default_rng(1),
@@ -110,10 +110,10 @@ def test_incidents_further_from_any_street_than_allowed_are_counted_and_said():
 
 
 def test_questions_that_need_cells_refuse_other_places(robberies):
-    places = tile_places(Lattice("hexagon", 100.0), robberies, ROBBERY, TOWN)
-    ground = lay_ground(robberies, ROBBERY, places=places, settings=SETTINGS)
+    places = build_tiles(Lattice("hexagon", 100.0), robberies, ROBBERY, TOWN)
+    panel = build_panel(robberies, ROBBERY, places=places, settings=SETTINGS)
     with pytest.raises(QuestionError, match="needs square cells"):
-        _ = ground.grid
+        _ = panel.grid
 
 
 class TestFilesOfAreas:

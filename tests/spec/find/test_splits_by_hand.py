@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import shapely
 
-from becalm.find.core.place_kinds import land_places
-from becalm.find.core.splits import Split, halves_line, honour_splits, outline_of, parts_of
+from becalm.find.core.place_kinds import build_land_places
+from becalm.find.core.splits import Split, apply_splits, cut_place, find_outline, halving_line
 from becalm.find.files.splits import load_splits, read_drawn_parts, read_line, save_splits
 from becalm.methods.place_set import PlaceSet
 from becalm.terms import InputError, UsageError, WorkspaceError
@@ -23,7 +23,7 @@ SQUARES = [shapely.box(WEST + 150 * i, SOUTH, WEST + 150 * (i + 1), SOUTH + 150)
 
 
 def three_squares() -> PlaceSet:
-    return land_places("square", ("a", "b", "c"), np.array(SQUARES, dtype=object), 150.0, "land")
+    return build_land_places("square", ("a", "b", "c"), np.array(SQUARES, dtype=object), 150.0, "land")
 
 
 def split_of(place_id="b", **how) -> Split:
@@ -31,7 +31,7 @@ def split_of(place_id="b", **how) -> Split:
 
 
 def halves(places, place_id="b", way="north-south") -> Split:
-    return split_of(place_id, line=halves_line(outline_of(places, place_id), way))
+    return split_of(place_id, line=halving_line(find_outline(places, place_id), way))
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def workspace(tmp_path):
 
 def test_a_square_in_two_halves_has_its_parts_in_its_stead_and_its_land_once():
     places = three_squares()
-    made = honour_splits(places, [halves(places)])
+    made = apply_splits(places, [halves(places)])
     assert made.places.ids == ("a", "b.north", "b.south", "c")
     assert made.places.amounts.tolist() == pytest.approx([22_500, 11_250, 11_250, 22_500])
     assert made.places.outlines[1].centroid.y > made.places.outlines[2].centroid.y
@@ -50,7 +50,7 @@ def test_a_square_in_two_halves_has_its_parts_in_its_stead_and_its_land_once():
 
 def test_every_record_of_the_square_belongs_to_just_one_part_also_on_the_cut():
     places = three_squares()
-    split = honour_splits(places, [halves(places)]).places
+    split = apply_splits(places, [halves(places)]).places
     rng = np.random.default_rng(1)
     x = WEST + 450 * rng.random(500)
     y = SOUTH + 150 * rng.random(500)
@@ -64,7 +64,7 @@ def test_drawn_areas_take_their_land_in_turn_and_what_is_left_is_the_rest():
     places = three_squares()
     station = shapely.box(WEST + 150, SOUTH, WEST + 210, SOUTH + 60)
     arcade = shapely.box(WEST + 150, SOUTH, WEST + 300, SOUTH + 60)
-    made = honour_splits(places, [split_of(parts=(("station", station), ("arcade", arcade)))])
+    made = apply_splits(places, [split_of(parts=(("station", station), ("arcade", arcade)))])
     assert made.places.ids == ("a", "b.station", "b.arcade", "b.rest", "c")
     assert made.places.amounts[1:4].tolist() == pytest.approx([3_600, 5_400, 13_500])
 
@@ -72,15 +72,15 @@ def test_drawn_areas_take_their_land_in_turn_and_what_is_left_is_the_rest():
 def test_a_part_can_be_split_again_and_keeps_its_name():
     places = three_squares()
     first = halves(places)
-    once = honour_splits(places, [first]).places
-    made = honour_splits(places, [first, halves(once, "b.north", "east-west")])
+    once = apply_splits(places, [first]).places
+    made = apply_splits(places, [first, halves(once, "b.north", "east-west")])
     assert made.places.ids == ("a", "b.north.east", "b.north.west", "b.south", "c")
     assert made.places.amounts.sum() == pytest.approx(3 * 22_500)
 
 
 def test_a_split_of_a_place_that_is_not_here_changes_nothing():
     places = three_squares()
-    made = honour_splits(places, [split_of("150m_1_1", line=shapely.LineString([(0, 0), (1, 1)]))])
+    made = apply_splits(places, [split_of("150m_1_1", line=shapely.LineString([(0, 0), (1, 1)]))])
     assert made.places is places
     assert made.applied == ()
 
@@ -90,14 +90,14 @@ def test_a_stretch_of_street_is_split_where_the_line_crosses_it():
         [shapely.LineString([(0, 0), (100, 0)]), shapely.LineString([(100, 0), (200, 0)])], object
     )
     streets = PlaceSet("segment", ("s", "t"), lines, shapely.length(lines), 100.0, "street", snap_m=50.0)
-    made = honour_splits(streets, [split_of("s", line=shapely.LineString([(30, -9), (30, 9)]))]).places
+    made = apply_splits(streets, [split_of("s", line=shapely.LineString([(30, -9), (30, 9)]))]).places
     assert made.ids == ("s.east", "s.west", "t")
     assert made.amounts.tolist() == pytest.approx([70, 30, 100])
 
 
 def test_only_parts_of_places_that_can_be_listed_can_be_listed():
     places = replace(three_squares(), listable=np.array([False, True, False]))
-    assert honour_splits(places, [halves(places)]).places.listable.tolist() == [False, True, True, False]
+    assert apply_splits(places, [halves(places)]).places.listable.tolist() == [False, True, True, False]
 
 
 def test_lines_and_areas_that_divide_nothing_are_refused_all_together():
@@ -105,10 +105,10 @@ def test_lines_and_areas_that_divide_nothing_are_refused_all_together():
     beside = shapely.LineString([(0, 0), (1, 1)])
     over = shapely.box(WEST - 10, SOUTH - 10, WEST + 900, SOUTH + 900)
     with pytest.raises(InputError) as told:
-        honour_splits(places, [split_of("a", line=beside), split_of("c", parts=(("all", over),))])
+        apply_splits(places, [split_of("a", line=beside), split_of("c", parts=(("all", over),))])
     assert [fault.where for fault in told.value.faults] == ["a", "c"]
     with pytest.raises(UsageError, match="is called 'd'"):
-        parts_of(places, split_of("d", line=beside))
+        cut_place(places, split_of("d", line=beside))
 
 
 def test_what_the_workspace_keeps_comes_back_as_it_was_within_a_centimetre(workspace):
@@ -122,8 +122,8 @@ def test_what_the_workspace_keeps_comes_back_as_it_was_within_a_centimetre(works
     ]
     assert shapely.equals_exact(read[0].line, kept[0].line, 0.01)
     assert [name for name, _ in read[1].parts] == ["station", "arcade"]
-    first = honour_splits(places, kept).places
-    again = honour_splits(places, read).places
+    first = apply_splits(places, kept).places
+    again = apply_splits(places, read).places
     assert first.ids == again.ids
     assert first.amounts == pytest.approx(again.amounts, abs=1.0)
     save_splits(workspace, ())

@@ -10,10 +10,10 @@ import shapely
 from made_places import ROBBERY, drawn_places, true_rates
 from shaped import clustered
 
-from becalm.find.core.place_kinds import tile_places
-from becalm.find.core.place_panel import lay_ground
+from becalm.find.core.place_kinds import build_tiles
+from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
-from becalm.find.core.too_many import MOST_CELLS, refuse_too_many_cells
+from becalm.find.core.too_many import MOST_CELLS, check_cell_count
 from becalm.methods.lattices import Lattice
 from becalm.terms import UsageError
 
@@ -28,30 +28,30 @@ def counts():
 
 def test_the_side_that_is_named_will_do_and_one_metre_less_will_not():
     with pytest.raises(UsageError, match=r"10\.0 by 10\.0 km.*Take --cell-m 8 or more"):
-        refuse_too_many_cells(TOWN, 0.5, most=MOST_CELLS)
-    refuse_too_many_cells(TOWN, 8.0, most=MOST_CELLS)
+        check_cell_count(TOWN, 0.5, most=MOST_CELLS)
+    check_cell_count(TOWN, 8.0, most=MOST_CELLS)
     with pytest.raises(UsageError, match="--cell-m 8"):
-        refuse_too_many_cells(TOWN, 7.0, most=MOST_CELLS)
+        check_cell_count(TOWN, 7.0, most=MOST_CELLS)
 
 
 def test_no_ground_at_all_is_left_to_better_words():
-    refuse_too_many_cells((float("nan"),) * 4, 0.5, most=MOST_CELLS)
+    check_cell_count((float("nan"),) * 4, 0.5, most=MOST_CELLS)
 
 
 def test_cells_inside_a_boundary_are_refused_before_they_are_made(counts):
     fine = replace(counts, cell_m=0.5)
     with pytest.raises(UsageError, match="--cell-m 8 or more"):
-        lay_ground(fine, ROBBERY, boundary=shapely.box(*TOWN), settings=FindSettings())
+        build_panel(fine, ROBBERY, boundary=shapely.box(*TOWN), settings=FindSettings())
 
 
 def test_records_far_from_all_others_are_named_as_a_cause_where_there_is_no_boundary(counts):
     columns = counts.columns.copy()
     columns[0] = 10_000_000
     with pytest.raises(UsageError, match="mend records that lie far from all others"):
-        lay_ground(replace(counts, columns=columns), ROBBERY, settings=FindSettings())
+        build_panel(replace(counts, columns=columns), ROBBERY, settings=FindSettings())
 
 
 @pytest.mark.parametrize("lattice", [Lattice("hexagon", 0.5), Lattice("square", 0.5, 30.0)])
 def test_tiles_are_refused_too(lattice):
     with pytest.raises(UsageError, match="--cell-m 2 or more"):
-        tile_places(lattice, clustered(np.random.default_rng(1)), ROBBERY, shapely.box(0, 0, 1900, 1900))
+        build_tiles(lattice, clustered(np.random.default_rng(1)), ROBBERY, shapely.box(0, 0, 1900, 1900))

@@ -18,7 +18,7 @@ from becalm.desk.audit import recorded
 from becalm.desk.coverage import gaps_of
 from becalm.desk.pinned_archive import PinnedArchive
 from becalm.find.core.settings import FindSettings
-from becalm.find.core.week import week_of
+from becalm.find.core.week import compute_list_week
 from becalm.find.desk.hotspots import FindQuestion, HotspotsFound, find_hotspots
 from becalm.find.desk.rules import RulesAsked
 from becalm.find.files.ground import borough_areas, footprint
@@ -123,7 +123,7 @@ def brief(desk: Desk, run: RunRecord, *, folder: Path, answers: _Answers | None 
     asked = answers or _ask(desk, run)
     still, plan, comparison = asked.still, asked.plan, asked.comparison
     found, why_not, source = asked.found, asked.why_not, asked.source
-    week = week_of(found.hotspots) if found else None
+    week = compute_list_week(found.hotspots) if found else None
     areas, areas_note = _areas(still, plan)
     briefing = Briefing(
         place=desk.workspace.city.name if desk.workspace.config.city.chosen else "",

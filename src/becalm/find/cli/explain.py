@@ -108,9 +108,9 @@ def outbreaks(
 ) -> None:
     """Say where and when there was suddenly more than that place and that time explain."""
     from becalm.find.cli.explain_view import print_outbreaks
-    from becalm.find.core.outbreaks import Scan
+    from becalm.find.core.outbreaks import ScanSettings
     from becalm.find.desk.explain import outbreaks as explain
 
-    how = Scan(radius_m, step.value, longest, orders, level)
+    how = ScanSettings(radius_m, step.value, longest, orders, level)
     told = explain(desk_of(context, asked.workspace), asked.question_of_places(), how, seed=asked.seed)
     print_outbreaks(told, asked.format)

@@ -9,12 +9,12 @@ from becalm.console.options import Format
 from becalm.find.files.rules_in_words import decision_in_words, override_lines
 from becalm.terms import PlaceDecision, RulePrice, Selection
 
-OWN = "blend"
+BLEND = "blend"
 
 
 def lines_of_rules(selection: Selection | None, finder: str, places: int) -> Iterator[str]:
     """The rules with their prices, how the list was chosen, and every decision that applied or did not."""
-    if finder != OWN:
+    if finder != BLEND:
         yield f"Chosen by the finder {finder}; what is expected and how sure it is are becalm's own answers."
     if selection is None:
         return

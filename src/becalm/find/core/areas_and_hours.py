@@ -17,7 +17,7 @@ Key = tuple[int, int]
 LEAST_WITH_HOUR = 0.5
 
 
-def number_areas(facts: PlaceFacts | None, places: CellGrid | PlaceSet) -> tuple[Ints, tuple[str, ...]]:
+def index_areas(facts: PlaceFacts | None, places: CellGrid | PlaceSet) -> tuple[Ints, tuple[str, ...]]:
     """The number of each place's area (-1 for none), and the names of the areas in their order."""
     known = facts.boroughs if facts else {}
     names = tuple(sorted(set(known.values())))
@@ -30,7 +30,7 @@ def number_areas(facts: PlaceFacts | None, places: CellGrid | PlaceSet) -> tuple
     return out, names
 
 
-def share_in_hours(facts: PlaceFacts | None, places: CellGrid | PlaceSet, hours: DayHours) -> Floats:
+def compute_hours_share(facts: PlaceFacts | None, places: CellGrid | PlaceSet, hours: DayHours) -> Floats:
     """Which share of its week falls in these hours, at each place?
 
     The week of a place is shrunk to its area's and that to the whole's, so that a place with few records
@@ -49,7 +49,7 @@ def share_in_hours(facts: PlaceFacts | None, places: CellGrid | PlaceSet, hours:
             f"the hours {hours}. Ingest records with times, or leave --when out for a list of the whole day."
         )
     of_day = np.isin(np.arange(HOURS_OF_WEEK) % 24, hours.of_day)
-    areas, _ = number_areas(facts, places)
+    areas, _ = index_areas(facts, places)
     counts = np.zeros((places.size, HOURS_OF_WEEK))
     at = _numbers(places, np.stack([known.columns, known.rows]))
     np.add.at(counts, at[at >= 0], known.counts[at >= 0])
@@ -64,7 +64,7 @@ def share_in_hours(facts: PlaceFacts | None, places: CellGrid | PlaceSet, hours:
     return np.asarray(np.maximum(out, 1e-9))
 
 
-def find_named(places: CellGrid | PlaceSet, ids: Sequence[str]) -> dict[str, int]:
+def find_place_numbers(places: CellGrid | PlaceSet, ids: Sequence[str]) -> dict[str, int]:
     """The number of each of these places that is on this ground and can be listed."""
     if isinstance(places, PlaceSet):
         wanted = set(ids)

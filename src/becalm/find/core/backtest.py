@@ -10,8 +10,8 @@ from shapely.geometry.base import BaseGeometry
 from becalm.find.core.baselines import REFERENCE
 from becalm.find.core.box_trial import judge_boxes
 from becalm.find.core.boxes import BoxLand
-from becalm.find.core.place_panel import Ground, lay_ground
-from becalm.find.core.plugin import OWN, NamedFinder
+from becalm.find.core.place_panel import PlacePanel, build_panel
+from becalm.find.core.plugin import BLEND, NamedFinder
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.skill import HISTORY_MONTHS, Skill, judge_methods
 from becalm.find.core.targets import Targets
@@ -58,34 +58,34 @@ def backtest(
     settings = settings or FindSettings()
     _refuse_impossible(counts, area_share, origins)
     first = places if boxes is None else boxes.squares
-    ground = lay_ground(counts, targets, boundary=boundary, places=first, settings=settings)
-    last = len(ground.months)
+    panel = build_panel(counts, targets, boundary=boundary, places=first, settings=settings)
+    last = len(panel.months)
     tested = range(last - origins, last)
-    used, left_out = _months_with_incidents(ground, tested)
+    used, left_out = _months_with_incidents(panel, tested)
     if boxes is None:
-        trial = judge_methods(ground, settings, used, area_share=area_share, finder=finder, rng=rng)
+        trial = judge_methods(panel, settings, used, area_share=area_share, finder=finder, rng=rng)
     else:
-        trial, ground = judge_boxes(
+        trial, panel = judge_boxes(
             boxes, _by_point(counts), targets, settings, used, area_share=area_share, finder=finder, rng=rng
         )
     skills = trial.skills
     drawn = resample(len(used), rounds=ROUNDS, rng=rng)
     return Backtest(
         target=targets.target,
-        cell_m=ground.places.width_m,
+        cell_m=panel.places.width_m,
         area_share=area_share,
         count=settings.count,
-        months=tuple(ground.months[t] for t in used),
-        incidents=int(ground.target.totals[tested.start :].sum()),
-        places=ground.size,
-        area_m2=float(ground.places.amounts.sum()),
-        denominator=ground.denominator,
+        months=tuple(panel.months[t] for t in used),
+        incidents=int(panel.target.totals[tested.start :].sum()),
+        places=panel.size,
+        area_m2=float(panel.places.amounts.sum()),
+        denominator=panel.denominator,
         level=LEVEL,
         rows=tuple(_row(method, skills, drawn) for method in skills),
         source=counts.source,
         as_of=counts.as_of,
-        warnings=(*left_out, *_warn_of_few(len(used)), *warn_of_all_places(settings.count, ground.size)),
-        kind=ground.kind,
+        warnings=(*left_out, *_warn_of_few(len(used)), *warn_of_all_places(settings.count, panel.size)),
+        kind=panel.kind,
         gini_best=float(np.mean(trial.gini_best)),
         gini_null=float(np.mean(trial.gini_null)),
         calibration=trial.calibration,
@@ -101,9 +101,9 @@ def _by_point(counts: PlaceCounts | PointCounts) -> PointCounts:
 
 def _gain(skills: Mapping[str, Sequence[Skill]], finder: NamedFinder | None, drawn: Ints) -> Estimate | None:
     """The finder's PAI less the blend's, month by month."""
-    if finder is None or finder.name == OWN:
+    if finder is None or finder.name == BLEND:
         return None
-    theirs, ours = (np.array([skill.pai for skill in skills[name]]) for name in (finder.name, OWN))
+    theirs, ours = (np.array([skill.pai for skill in skills[name]]) for name in (finder.name, BLEND))
     return _estimate(paired_interval(theirs, ours, drawn, level=LEVEL))
 
 
@@ -159,10 +159,10 @@ def _warn_of_few(origins: int) -> tuple[str, ...]:
     )
 
 
-def _months_with_incidents(ground: Ground, tested: range) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def _months_with_incidents(panel: PlacePanel, tested: range) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """The tested months in which something happened, and a warning that names the others."""
-    used = tuple(t for t in tested if ground.target.counts[t].sum() > 0)
-    empty = [ground.months[t] for t in tested if t not in used]
+    used = tuple(t for t in tested if panel.target.counts[t].sum() > 0)
+    empty = [panel.months[t] for t in tested if t not in used]
     if len(used) < 2:
         raise QuestionError(
             f"No incident of the target is on record in {', '.join(empty)}: nothing there can be foretold. "

@@ -12,13 +12,19 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.special import betaincinv
 
-from becalm.find.core.baselines import scores_of_all
-from becalm.find.core.boxes import BoxLand, lay_boxes
-from becalm.find.core.expected_counts import Score, choose_half_lives, score_places
-from becalm.find.core.place_panel import Ground, lay_ground
-from becalm.find.core.plugin import OWN, NamedFinder
+from becalm.find.core.baselines import score_all_methods
+from becalm.find.core.boxes import BoxLand, place_boxes
+from becalm.find.core.expected_counts import Forecast, choose_half_lives, forecast_counts
+from becalm.find.core.place_panel import PlacePanel, build_panel
+from becalm.find.core.plugin import BLEND, NamedFinder
 from becalm.find.core.settings import FindSettings
-from becalm.find.core.skill import Step, Trial, joined, judge_steps, origins_of
+from becalm.find.core.skill import (
+    MethodSkills,
+    MonthForecasts,
+    add_finder_scores,
+    add_tuning_origin,
+    judge_steps,
+)
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.blend import GammaPosterior
@@ -26,7 +32,7 @@ from becalm.methods.drift import Scatter, fit_scatter
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
-from becalm.terms import Estimate, Laying
+from becalm.terms import BoxTrial, Estimate
 
 WATCHED_MONTHS = 12
 LEVEL = 0.95
@@ -34,7 +40,7 @@ METHOD = "exact binomial"
 
 
 @dataclass(frozen=True, slots=True)
-class Lasting:
+class BoxShrinkage:
     """The share of the promise that boxes keep, how places scatter beyond it, and how both were measured.
 
     Without `told` the history was too short to measure it.
@@ -42,11 +48,11 @@ class Lasting:
 
     kept: float = 1.0
     scatter: Scatter | None = None
-    told: Laying | None = None
+    told: BoxTrial | None = None
 
-    def fair(self, score: Score, places: CellGrid | PlaceSet) -> Score:
+    def fair(self, score: Forecast, places: CellGrid | PlaceSet) -> Forecast:
         """The score with boxes cut to what they keep; what they lose falls on the ground between them."""
-        mean, boxes = score.expected, listable_of(places)
+        mean, boxes = score.expected, listable_mask(places)
         inside, total = float(mean[boxes].sum()), float(mean.sum())
         outside = total - inside
         lifted = (total - self.kept * inside) / outside if outside > 0 else 1.0
@@ -55,43 +61,45 @@ class Lasting:
 
 
 @dataclass(frozen=True, slots=True)
-class LaidBoxes:
+class PlacedBoxes:
     """Boxes laid for a list: the ground that they and what lies between them make, and what lasts.
 
     `squares` is the same land in squares, for all that must not depend on where boxes were laid.
     """
 
-    ground: Ground
-    squares: Ground
-    lasting: Lasting
+    panel: PlacePanel
+    squares: PlacePanel
+    lasting: BoxShrinkage
 
     @property
     def places(self) -> PlaceSet:
         """The boxes and the ground between them."""
-        return _places(self.ground)
+        return _places(self.panel)
 
 
 @dataclass(frozen=True, slots=True)
-class _Yard:
+class BoxPlacement:
     """All that laying needs, at any month."""
 
     land: BoxLand
     counts: PointCounts
     targets: Targets
     settings: FindSettings
-    squares: Ground
+    squares: PlacePanel
     most: int
 
-    def laid(self, before: int) -> Ground:
+    def laid(self, before: int) -> PlacePanel:
         """The ground with boxes laid on the months before this one alone."""
         half_life = choose_half_lives(self.squares, self.settings, [before])[before]
-        places = lay_boxes(
+        places = place_boxes(
             self.land, self.counts, self.targets, before=before, half_life=half_life, most=self.most
         )
-        return lay_ground(self.counts, self.targets, places=places, settings=self.settings)
+        return build_panel(self.counts, self.targets, places=places, settings=self.settings)
 
 
-def lay_for_list(land: BoxLand, counts: PointCounts, targets: Targets, settings: FindSettings) -> LaidBoxes:
+def place_list_boxes(
+    land: BoxLand, counts: PointCounts, targets: Targets, settings: FindSettings
+) -> PlacedBoxes:
     """Boxes laid on all months, and how much of what they hold will last.
 
     Raises
@@ -101,7 +109,7 @@ def lay_for_list(land: BoxLand, counts: PointCounts, targets: Targets, settings:
     """
     yard = _yard(land, counts, targets, settings, area_share=0.0)
     last = len(counts.months)
-    return LaidBoxes(yard.laid(last), yard.squares, _watch(yard, last))
+    return PlacedBoxes(yard.laid(last), yard.squares, _watch(yard, last))
 
 
 def judge_boxes(
@@ -114,26 +122,28 @@ def judge_boxes(
     area_share: float,
     finder: NamedFinder | None,
     rng: np.random.Generator,
-) -> tuple[Trial, Ground]:
+) -> tuple[MethodSkills, PlacePanel]:
     """How well did each method foretell each month among boxes laid on the months before it alone?
 
     Also the ground of the last tested month. What boxes keep is measured before the first tested month.
     """
     yard = _yard(land, counts, targets, settings, area_share=area_share)
-    origins = origins_of(yard.squares, settings, tested)
+    origins = add_tuning_origin(yard.squares, settings, tested)
     lasting = _watch(yard, origins[0])
-    grounds: list[Ground] = []
+    grounds: list[PlacePanel] = []
 
-    def steps() -> Iterator[Step]:
+    def steps() -> Iterator[MonthForecasts]:
         names: tuple[str, ...] = ()
         for origin in origins:
             grounds[:] = [yard.laid(origin)]
-            (score,) = score_places(grounds[0], settings, [origin])
-            scores = joined(grounds[0], finder, [origin], scores_of_all(grounds[0], [score]), settings, rng)
+            (score,) = forecast_counts(grounds[0], settings, [origin])
+            scores = add_finder_scores(
+                grounds[0], finder, [origin], score_all_methods(grounds[0], [score]), settings, rng
+            )
             by_method = next(scores)
-            by_method[OWN] = lasting.fair(score, _places(grounds[0])).expected
+            by_method[BLEND] = lasting.fair(score, _places(grounds[0])).expected
             names = names or tuple(by_method)
-            yield Step(grounds[0], origin, {name: by_method[name] for name in names})
+            yield MonthForecasts(grounds[0], origin, {name: by_method[name] for name in names})
 
     trial = judge_steps(steps(), area_share=area_share, count=settings.count, rng=rng)
     return trial, grounds[0]
@@ -141,42 +151,42 @@ def judge_boxes(
 
 def _yard(
     land: BoxLand, counts: PointCounts, targets: Targets, settings: FindSettings, *, area_share: float
-) -> _Yard:
-    squares = lay_ground(counts, targets, places=land.squares, settings=settings)
+) -> BoxPlacement:
+    squares = build_panel(counts, targets, places=land.squares, settings=settings)
     most = land.enough(settings.count, area_share=area_share)
-    return _Yard(land, counts, targets, settings, squares, most)
+    return BoxPlacement(land, counts, targets, settings, squares, most)
 
 
-def _watch(yard: _Yard, last: int) -> Lasting:
+def _watch(yard: BoxPlacement, last: int) -> BoxShrinkage:
     """Lay boxes without the year before month `last`, and see what of their promise that year keeps."""
     settings, target = yard.settings, yard.squares.target
     origin = max(last - WATCHED_MONTHS, (last + 1) // 2, settings.least_months)
     if origin >= last or min(target.totals[:origin].sum(), target.totals[origin:last].sum()) < (
         settings.least_incidents
     ):
-        return Lasting()
-    ground = yard.laid(origin)
-    (score,) = score_places(ground, settings, [origin])
-    boxes = np.flatnonzero(listable_of(_places(ground)))
+        return BoxShrinkage()
+    panel = yard.laid(origin)
+    (score,) = forecast_counts(panel, settings, [origin])
+    boxes = np.flatnonzero(listable_mask(_places(panel)))
     order = boxes[np.argsort(-score.expected[boxes], kind="stable")]
     best = order[: settings.count]
-    seen = ground.target.window(origin, last)
+    seen = panel.target.window(origin, last)
     later = _share(seen, best)
     promised = float(score.expected[best].sum() / score.expected.sum())
     kept = min(later.value / promised, 1.0)
-    told = Laying(
+    told = BoxTrial(
         side_m=yard.land.side_m,
         count=len(best),
-        laid_to=ground.months[origin - 1],
-        first_month=ground.months[origin],
-        last_month=ground.months[last - 1],
-        held=_share(ground.target.window(0, origin), best).value,
+        laid_to=panel.months[origin - 1],
+        first_month=panel.months[origin],
+        last_month=panel.months[last - 1],
+        held=_share(panel.target.window(0, origin), best).value,
         promised=promised,
         later=later,
         kept=kept,
     )
     among = GammaPosterior(score.posterior.shape[order], score.posterior.rate[order])
-    return Lasting(kept, fit_scatter(among, score.own[order], seen[order]), told)
+    return BoxShrinkage(kept, fit_scatter(among, score.own[order], seen[order]), told)
 
 
 def _share(seen: Floats, best: Ints) -> Estimate:
@@ -191,13 +201,13 @@ def _scaled(posterior: GammaPosterior, factor: Floats) -> GammaPosterior:
     return GammaPosterior(posterior.shape, posterior.rate / factor)
 
 
-def _places(ground: Ground) -> PlaceSet:
-    if isinstance(ground.places, PlaceSet):
-        return ground.places
+def _places(panel: PlacePanel) -> PlaceSet:
+    if isinstance(panel.places, PlaceSet):
+        return panel.places
     raise ValueError("Boxes are laid as places of their own, never as cells of the grid.")
 
 
-def listable_of(places: CellGrid | PlaceSet) -> Bools:
+def listable_mask(places: CellGrid | PlaceSet) -> Bools:
     """Which places can be listed: all, but the ground between boxes."""
     if isinstance(places, CellGrid) or places.listable is None:
         return np.ones(places.size, dtype=bool)

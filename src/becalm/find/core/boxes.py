@@ -9,7 +9,7 @@ import numpy as np
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.core.place_kinds import cut_to, land_places, leave_out
+from becalm.find.core.place_kinds import build_land_places, clip_places, exclude_land
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Floats, Shapes
 from becalm.methods.boxes import float_boxes
@@ -42,7 +42,7 @@ class BoxLand:
         return max(AGAIN * count, ceil(searched))
 
 
-def lay_boxes(
+def place_boxes(
     land: BoxLand, counts: PointCounts, targets: Targets, *, before: int, half_life: float, most: int
 ) -> PlaceSet:
     """Which boxes, laid one after the other, hold most of the target before month number `before`?
@@ -66,11 +66,11 @@ def lay_boxes(
     west, south = np.round(laid.left_m, 6), np.round(laid.bottom_m, 6)
     outlines = shapely.box(laid.left_m, laid.bottom_m, laid.left_m + land.side_m, laid.bottom_m + land.side_m)
     ids = [f"box{land.side_m:g}m_{w:.0f}_{s:.0f}" for w, s in zip(west, south, strict=True)]
-    boxes = land_places("box", ids, np.asarray(outlines, dtype=object), land.side_m, "")
+    boxes = build_land_places("box", ids, np.asarray(outlines, dtype=object), land.side_m, "")
     if land.region is not None:
-        boxes = cut_to(boxes, land.region)
+        boxes = clip_places(boxes, land.region)
     if land.excluded is not None:
-        boxes = leave_out(boxes, land.excluded)
+        boxes = exclude_land(boxes, land.excluded)
     return _with_rest(boxes, land.squares)
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from becalm.find.core.place_panel import Ground
-from becalm.find.core.plugin import OWN, PastCounts
+from becalm.find.core.place_panel import PlacePanel
+from becalm.find.core.plugin import BLEND, PastCounts
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
 from becalm.methods.boosted_counts import foretell_counts
@@ -31,12 +31,12 @@ def challenger(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> 
     del how_many
     settings, last = FindSettings(), len(past.months)
     learnt = range(max(settings.least_history, last - settings.training_months), last)
-    known = _features(past.ground, [*learnt, last])
+    known = _features(past.panel, [*learnt, last])
     rows, counts, weights = [], [], []
     for t in learnt:
-        happened = past.ground.target.window(t, t + 1)
+        happened = past.panel.target.window(t, t + 1)
         busy = (known[t][:, len(HALF_LIVES) - 1] > 0) | (happened > 0)
-        kept = busy | (rng.random(past.ground.size) < QUIET_SHARE)
+        kept = busy | (rng.random(past.panel.size) < QUIET_SHARE)
         rows.append(known[t][kept])
         counts.append(happened[kept])
         weights.append(np.where(busy, 1.0, 1.0 / QUIET_SHARE)[kept])
@@ -49,33 +49,33 @@ def challenger(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> 
         ) from error
 
 
-def beats_the_blend(tested: Backtest) -> bool:
+def is_better_than_blend(tested: Backtest) -> bool:
     """Is the whole interval of the finder's gain over the blend above 0, over months enough to say so?"""
     gain = tested.finder_gain
     return gain is not None and gain.low > 0 and tested.can_judge
 
 
-def verdict_on(tested: Backtest) -> tuple[str, tuple[str, ...]]:
+def judge_challenger(tested: Backtest) -> tuple[str, tuple[str, ...]]:
     """Which finder may choose the places, and what is to be said of the trial."""
     gain = tested.finder_gain
     if gain is None:
-        return OWN, ()
+        return BLEND, ()
     said = f"PAI {gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}) in {tested.origins} months"
-    if beats_the_blend(tested):
+    if is_better_than_blend(tested):
         return NAME, (f"The challenger chose these places: it beats the blend, {said}.",)
-    return OWN, (f"The challenger does not beat the blend for sure, {said}: the blend chose these places.",)
+    return BLEND, (f"The challenger does not beat the blend for sure, {said}: the blend chose these places.",)
 
 
-def _features(ground: Ground, origins: list[int]) -> dict[int, Floats]:
+def _features(panel: PlacePanel, origins: list[int]) -> dict[int, Floats]:
     """What is known of each place (row) just before each origin."""
     made: dict[int, list[Floats]] = {t: [] for t in origins}
     for half_life in HALF_LIVES:
-        for t, memory in memories(ground.target, half_life, origins):
+        for t, memory in memories(panel.target, half_life, origins):
             made[t].append(memory)
     for half_life, sigma_m in SPREAD:
-        for t, memory in memories(ground.target, half_life, origins):
-            made[t].append(ground.places.smooth(memory, sigma_m, without_own=True))
-    if ground.related is not None:
-        for t, memory in memories(ground.related, 24.0, origins):
-            made[t] += [memory, ground.places.smooth(memory, 150.0)]
-    return {t: np.column_stack([*columns, ground.places.amounts]) for t, columns in made.items()}
+        for t, memory in memories(panel.target, half_life, origins):
+            made[t].append(panel.places.smooth(memory, sigma_m, without_own=True))
+    if panel.related is not None:
+        for t, memory in memories(panel.related, 24.0, origins):
+            made[t] += [memory, panel.places.smooth(memory, 150.0)]
+    return {t: np.column_stack([*columns, panel.places.amounts]) for t, columns in made.items()}

@@ -6,20 +6,20 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from becalm.find.core.expected_counts import Score, score_places
-from becalm.find.core.place_panel import Ground
+from becalm.find.core.expected_counts import Forecast, forecast_counts
+from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats, Ints
 from becalm.terms import Churn
 
 
-def last_scores(ground: Ground, settings: FindSettings) -> tuple[Score, Score | None]:
+def forecast_next_month(panel: PlacePanel, settings: FindSettings) -> tuple[Forecast, Forecast | None]:
     """The score with all months known, and with all but the last, where the history is long enough for it."""
-    last = len(ground.months)
+    last = len(panel.months)
     trained = range(max(settings.least_history, last - 1 - settings.training_months), last - 1)
-    if len(trained) == 0 or ground.target.totals[list(trained)].sum() == 0:
-        return score_places(ground, settings, [last])[0], None
-    before, score = score_places(ground, settings, [last - 1, last])
+    if len(trained) == 0 or panel.target.totals[list(trained)].sum() == 0:
+        return forecast_counts(panel, settings, [last])[0], None
+    before, score = forecast_counts(panel, settings, [last - 1, last])
     return score, before
 
 

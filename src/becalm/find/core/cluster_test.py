@@ -10,10 +10,10 @@ from typing import Final
 
 import numpy as np
 
-from becalm.find.core.areas_and_hours import find_named
-from becalm.find.core.churn import last_scores
+from becalm.find.core.areas_and_hours import find_place_numbers
+from becalm.find.core.churn import forecast_next_month
 from becalm.find.core.explanation import ClusterMap, History, PlaceCluster
-from becalm.find.core.place_panel import Ground
+from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.rules import Rules
 from becalm.find.core.select import Candidates, choose_places
 from becalm.find.core.settings import FindSettings
@@ -31,9 +31,9 @@ UNEQUAL: Final = 4.0  # times the median, from which a place is large for its ki
 HISTORIES: Final[tuple[History, ...]] = ("persistent", "emerging", "former", "sporadic", "never")
 
 
-def list_numbers(ground: Ground, rules: Rules, settings: FindSettings) -> Ints:
+def list_place_numbers(panel: PlacePanel, rules: Rules, settings: FindSettings) -> Ints:
     """The numbers of the places that a list of this ground holds, best first, without their certainty."""
-    (score, _), places = last_scores(ground, settings), ground.places
+    (score, _), places = forecast_next_month(panel, settings), panel.places
     x, y = places.centres_m
     candidates = Candidates(
         expected=score.expected,
@@ -41,14 +41,14 @@ def list_numbers(ground: Ground, rules: Rules, settings: FindSettings) -> Ints:
         y_m=y,
         areas=np.full(places.size, -1),
         names=(),
-        named=find_named(places, [decision.place_id for decision in rules.decisions]),
+        named=find_place_numbers(places, [decision.place_id for decision in rules.decisions]),
         step_m=places.width_m,
     )
     return choose_places(candidates, rules, priced=False).listed
 
 
 def explain_clusters(
-    ground: Ground,
+    panel: PlacePanel,
     listed: Ints,
     *,
     target: tuple[str, ...],
@@ -61,8 +61,8 @@ def explain_clusters(
 ) -> ClusterMap:
     """Which places are clusters of the last months, and were they so before?
 
-    `listed` are numbers of places, best first (`list_numbers`). Gi* and local Moran compare each place and
-    those that touch it (of squares: all eight) with all places; the p-values are those of shuffling the
+    `listed` are numbers of places, best first (`list_place_numbers`). Gi* and local Moran compare each place
+    and those that touch it (of squares: all eight) with all places; the p-values are those of shuffling the
     counts over the places, adjusted over all places at once. This explains a list. It must not make one: how
     sure a place's rank is stands in its P(top).
 
@@ -73,13 +73,13 @@ def explain_clusters(
     QuestionError
         where the months hold too few incidents to tell places apart.
     """
-    _refuse(adjustment, months, period_months, level, ground)
-    last = len(ground.months)
-    neighbours = ground.places.neighbours()
-    counts = _counts(ground, last - months, last)
+    _refuse(adjustment, months, period_months, level, panel)
+    last = len(panel.months)
+    neighbours = panel.places.neighbours()
+    counts = _counts(panel, last - months, last)
     q = adjust(permutation_p(counts, neighbours), adjustment)
     moran = local_moran(counts, neighbours)
-    hot = _hot_periods(ground, neighbours, period_months, adjustment, level)
+    hot = _hot_periods(panel, neighbours, period_months, adjustment, level)
     of_places = _OfPlaces(
         counts=counts,
         z=getis_ord(counts.astype(np.float64), neighbours),
@@ -91,22 +91,22 @@ def explain_clusters(
     )
     return ClusterMap(
         target=target,
-        cell_m=ground.places.width_m,
-        first_month=ground.months[last - months],
-        last_month=ground.months[-1],
+        cell_m=panel.places.width_m,
+        first_month=panel.months[last - months],
+        last_month=panel.months[-1],
         adjustment=adjustment,
         level=level,
-        places=ground.size,
+        places=panel.size,
         hot=int(np.count_nonzero(q <= level)),
-        clusters=_listed(of_places, ground, listed),
+        clusters=_listed(of_places, panel, listed),
         periods=len(hot),
         period_months=period_months,
         histories=_tally(of_places.histories),
-        denominator=ground.denominator,
+        denominator=panel.denominator,
         source=source,
         as_of=as_of,
-        warnings=_warn(ground, neighbours),
-        kind=ground.kind,
+        warnings=_warn(panel, neighbours),
+        kind=panel.kind,
     )
 
 
@@ -123,7 +123,7 @@ class _OfPlaces:
     hot_periods: Ints
 
 
-def _listed(of: _OfPlaces, ground: Ground, listed: Ints) -> tuple[PlaceCluster, ...]:
+def _listed(of: _OfPlaces, panel: PlacePanel, listed: Ints) -> tuple[PlaceCluster, ...]:
     """The same of the listed places, in their order."""
     return tuple(
         PlaceCluster(
@@ -140,7 +140,7 @@ def _listed(of: _OfPlaces, ground: Ground, listed: Ints) -> tuple[PlaceCluster, 
             hot_periods=int(of.hot_periods[n]),
         )
         for rank, (n, (name, column, row)) in enumerate(
-            zip(listed.tolist(), _names(ground.places, listed), strict=True), start=1
+            zip(listed.tolist(), _names(panel.places, listed), strict=True), start=1
         )
     )
 
@@ -153,20 +153,20 @@ def _names(places: CellGrid | PlaceSet, listed: Ints) -> list[tuple[str, int, in
     return [(f"{places.cell_m:g}m_{column}_{row}", column, row) for column, row in cells]
 
 
-def _warn(ground: Ground, neighbours: Neighbours) -> tuple[str, ...]:
+def _warn(panel: PlacePanel, neighbours: Neighbours) -> tuple[str, ...]:
     """What must be known of places that differ in size, or that touch no other."""
-    if isinstance(ground.places, CellGrid):
+    if isinstance(panel.places, CellGrid):
         return ()
-    amounts, out = ground.places.amounts, []
+    amounts, out = panel.places.amounts, []
     large = int(np.count_nonzero(amounts > UNEQUAL * np.median(amounts)))
     if large:
         out.append(
-            f"{large:,} of {ground.size:,} places are more than {UNEQUAL:g} times as large as half of them. "
+            f"{large:,} of {panel.size:,} places are more than {UNEQUAL:g} times as large as half of them. "
             "Counts are compared, not counts per size: a large place holds more by its size alone."
         )
     alone = int(np.count_nonzero(neighbours.numbers() == 0))
     if alone:
-        out.append(f"{alone:,} of {ground.size:,} places touch no other, so they cannot be clusters.")
+        out.append(f"{alone:,} of {panel.size:,} places touch no other, so they cannot be clusters.")
     return tuple(out)
 
 
@@ -187,21 +187,21 @@ def history_of(hot: Bools) -> tuple[History, ...]:
 
 
 def _hot_periods(
-    ground: Ground, neighbours: Neighbours, period_months: int, adjustment: Adjustment, level: float
+    panel: PlacePanel, neighbours: Neighbours, period_months: int, adjustment: Adjustment, level: float
 ) -> Bools:
     """In which periods was each place a cluster? Oldest first; a period without incidents has none."""
-    last = len(ground.months)
+    last = len(panel.months)
     starts = range(last - period_months, -1, -period_months)[:MOST_PERIODS]
-    hot = np.zeros((len(starts), ground.size), dtype=bool)
+    hot = np.zeros((len(starts), panel.size), dtype=bool)
     for k, start in enumerate(reversed(starts)):
-        counts = _counts(ground, start, start + period_months)
+        counts = _counts(panel, start, start + period_months)
         if counts.any():
             hot[k] = adjust(permutation_p(counts, neighbours), adjustment) <= level
     return hot
 
 
-def _counts(ground: Ground, start: int, end: int) -> Ints:
-    return np.rint(ground.target.window(start, end)).astype(np.int64)
+def _counts(panel: PlacePanel, start: int, end: int) -> Ints:
+    return np.rint(panel.target.window(start, end)).astype(np.int64)
 
 
 def _tally(histories: Sequence[History]) -> tuple[tuple[History, int], ...]:
@@ -209,18 +209,18 @@ def _tally(histories: Sequence[History]) -> tuple[tuple[History, int], ...]:
     return tuple((kind, counted[kind]) for kind in HISTORIES)
 
 
-def _refuse(adjustment: str, months: int, period_months: int, level: float, ground: Ground) -> None:
+def _refuse(adjustment: str, months: int, period_months: int, level: float, panel: PlacePanel) -> None:
     if adjustment not in ADJUSTMENTS:
         raise UsageError(
-            f"{adjustment!r} is no adjustment. Choose {', '.join(ADJUSTMENTS)}: with {ground.size:,} places "
+            f"{adjustment!r} is no adjustment. Choose {', '.join(ADJUSTMENTS)}: with {panel.size:,} places "
             "tested at once, unadjusted p-values would call hundreds of them clusters by chance."
         )
     if not 0.0 < level < 0.5:
         raise UsageError(f"A level of {level} is none. Give the error rate you accept, e.g. 0.05.")
     for name, given in (("months", months), ("period-months", period_months)):
-        if not 1 <= given <= len(ground.months):
-            raise UsageError(f"--{name} {given} cannot be: there are {len(ground.months)} months on record.")
-    counts = _counts(ground, len(ground.months) - months, len(ground.months))
+        if not 1 <= given <= len(panel.months):
+            raise UsageError(f"--{name} {given} cannot be: there are {len(panel.months)} months on record.")
+    counts = _counts(panel, len(panel.months) - months, len(panel.months))
     if counts.sum() < 2 or counts.min() == counts.max():
         raise QuestionError(
             f"{int(counts.sum())} incidents in the last {months} months tell no places apart. "

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from becalm.find.core.place_panel import Ground
+from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
 from becalm.methods.blend import GammaPosterior, GammaPrior, fit_prior, update
@@ -36,7 +36,7 @@ MEANINGS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class Forecast:
     """The posterior of each place's incidents in 30 days, as seen just before month `origin`.
 
     `own` is each place's memory as an effective count over `exposure` (in units of 30 days at the
@@ -65,59 +65,61 @@ class Score:
         return self.posterior.mean
 
 
-def score_places(ground: Ground, settings: FindSettings, origins: Sequence[int]) -> tuple[Score, ...]:
+def forecast_counts(
+    panel: PlacePanel, settings: FindSettings, origins: Sequence[int]
+) -> tuple[Forecast, ...]:
     """What is to be expected of each place at each origin, from the months before it alone?"""
-    half_lives = choose_half_lives(ground, settings, origins)
+    half_lives = choose_half_lives(panel, settings, origins)
     training = {t: _training(settings, t) for t in origins}
     for t in origins:
-        _refuse_no_past(ground, t, training[t])
+        _refuse_no_past(panel, t, training[t])
     parts: dict[tuple[int, float], Floats] = {}
     for half_life in sorted(set(half_lives.values())):
         needed = {u for t in origins if half_lives[t] == half_life for u in (*training[t], t)}
-        for t, made in forecasts(ground, settings, half_life, sorted(needed)):
+        for t, made in forecast_parts(panel, settings, half_life, sorted(needed)):
             parts[t, half_life] = made
-    own = _own_memories(ground, settings, {u for t in origins for u in (*training[t], t)})
-    return tuple(_score(ground, settings, t, half_lives[t], own, parts) for t in origins)
+    own = _own_memories(panel, settings, {u for t in origins for u in (*training[t], t)})
+    return tuple(_score(panel, settings, t, half_lives[t], own, parts) for t in origins)
 
 
-def choose_half_lives(ground: Ground, settings: FindSettings, origins: Sequence[int]) -> dict[int, float]:
+def choose_half_lives(panel: PlacePanel, settings: FindSettings, origins: Sequence[int]) -> dict[int, float]:
     """Which single half-life foretold the training months before each origin best?"""
     return {
         t: choose_half_life(
-            ground.target, ground.even, half_lives=settings.half_lives, origins=_training(settings, t)
+            panel.target, panel.even, half_lives=settings.half_lives, origins=_training(settings, t)
         ).steps
         for t in origins
     }
 
 
-def forecasts(
-    ground: Ground, settings: FindSettings, half_life: float, origins: Sequence[int]
+def forecast_parts(
+    panel: PlacePanel, settings: FindSettings, half_life: float, origins: Sequence[int]
 ) -> list[tuple[int, Floats]]:
     """The forecasts from everything but the place's own past: one distribution over places per part."""
-    near, around, fresh = settings.near_m, settings.around_m, ground.fresh or ground.target
+    near, around, fresh = settings.near_m, settings.around_m, panel.fresh or panel.target
 
     def density(memory: Floats, sigma_m: float, *, without_own: bool) -> Floats:
-        return _share(ground.places.smooth(memory, sigma_m, without_own=without_own), ground.even)
+        return _share(panel.places.smooth(memory, sigma_m, without_own=without_own), panel.even)
 
     made = {
         t: [density(own, near, without_own=True), density(own, around, without_own=True)]
-        for t, own in memories(ground.target, half_life, origins)
+        for t, own in memories(panel.target, half_life, origins)
     }
     for t, memory in memories(fresh, settings.repeat_half_life, origins):
         made[t] += [density(memory, near, without_own=True)]
-    if ground.related is not None:
-        for t, memory in memories(ground.related, half_life, origins):
-            made[t] += [_share(memory, ground.even), density(memory, near, without_own=False)]
-    return [(t, np.array([*parts, ground.even])) for t, parts in made.items()]
+    if panel.related is not None:
+        for t, memory in memories(panel.related, half_life, origins):
+            made[t] += [_share(memory, panel.even), density(memory, near, without_own=False)]
+    return [(t, np.array([*parts, panel.even])) for t, parts in made.items()]
 
 
-def part_names(ground: Ground) -> tuple[str, ...]:
+def part_names(panel: PlacePanel) -> tuple[str, ...]:
     """The names of the forecast's parts, in their order."""
-    related = ("related", "related_near") if ground.related is not None else ()
+    related = ("related", "related_near") if panel.related is not None else ()
     return ("near", "around", "recent", *related, "even")
 
 
-def read_blend(score: Score) -> tuple[BlendPart, ...]:
+def decompose_blend(score: Forecast) -> tuple[BlendPart, ...]:
     """Which share of all expected incidents comes from which part?"""
     rate = score.posterior.rate
     total = float(score.expected.sum())
@@ -133,23 +135,23 @@ def read_blend(score: Score) -> tuple[BlendPart, ...]:
 
 
 def _score(
-    ground: Ground,
+    panel: PlacePanel,
     settings: FindSettings,
     origin: int,
     half_life: float,
     memory: Mapping[int, Floats],
     parts: Mapping[tuple[int, float], Floats],
-) -> Score:
+) -> Forecast:
     training = _training(settings, origin)
     learnt = {u: parts[u, half_life] for u in training}
-    shares = _fit_shares(ground.target, training, learnt)
+    shares = _fit_shares(panel.target, training, learnt)
     here = parts[origin, half_life]
-    level = forecast_total(ground.target.totals[:origin], ground.target.exposure[:origin])
+    level = forecast_total(panel.target.totals[:origin], panel.target.exposure[:origin])
     forecast = level * (shares @ here)
-    own_shares, own, half = _own(ground, settings, origin, memory, learnt)
+    own_shares, own, half = _own(panel, settings, origin, memory, learnt)
     exposure = float(own.sum()) / level
     prior = fit_prior(forecast, own, exposure)
-    return Score(
+    return Forecast(
         origin=origin,
         half_life=half,
         half_life_of_others=half_life,
@@ -160,30 +162,30 @@ def _score(
         exposure=exposure,
         forecast=forecast,
         prior=prior,
-        names=part_names(ground),
+        names=part_names(panel),
         shares=shares,
         parts=here,
     )
 
 
-def _own_memories(ground: Ground, settings: FindSettings, origins: set[int]) -> dict[int, Floats]:
+def _own_memories(panel: PlacePanel, settings: FindSettings, origins: set[int]) -> dict[int, Floats]:
     """Each place's own memories just before each origin, one row per half-life."""
     made: dict[int, list[Floats]] = {t: [] for t in origins}
     for half_life in settings.own_half_lives:
-        for t, memory in memories(ground.target, half_life, sorted(origins)):
+        for t, memory in memories(panel.target, half_life, sorted(origins)):
             made[t].append(memory)
     return {t: np.array(rows) for t, rows in made.items()}
 
 
 def _own(
-    ground: Ground,
+    panel: PlacePanel,
     settings: FindSettings,
     origin: int,
     memory: Mapping[int, Floats],
     parts: Mapping[int, Floats],
 ) -> tuple[Floats, Floats, float]:
     """The mixture of own memories that foretold best beside all else: shares, effective count, half age."""
-    target, many = ground.target, len(settings.own_half_lives)
+    target, many = panel.target, len(settings.own_half_lives)
 
     def seen(u: int) -> Floats:
         at = target.places[u]
@@ -202,16 +204,16 @@ def _own(
     return shares, own, half_age(settings.own_half_lives, shares, totals)
 
 
-def _refuse_no_past(ground: Ground, origin: int, training: Sequence[int]) -> None:
-    if ground.target.totals[:origin].sum() == 0 or ground.target.totals[list(training)].sum() == 0:
+def _refuse_no_past(panel: PlacePanel, origin: int, training: Sequence[int]) -> None:
+    if panel.target.totals[:origin].sum() == 0 or panel.target.totals[list(training)].sum() == 0:
         raise QuestionError(
-            f"No incident of the target is on record before {_month(ground, origin)} from which "
+            f"No incident of the target is on record before {_month(panel, origin)} from which "
             "the score could learn. Take a longer history with --since, or more offences with --target."
         )
 
 
-def _month(ground: Ground, origin: int) -> str:
-    return ground.months[origin] if origin < ground.target.steps else f"the month after {ground.months[-1]}"
+def _month(panel: PlacePanel, origin: int) -> str:
+    return panel.months[origin] if origin < panel.target.steps else f"the month after {panel.months[-1]}"
 
 
 def _fit_shares(target: CountSeries, training: Sequence[int], parts: Mapping[int, Floats]) -> Floats:

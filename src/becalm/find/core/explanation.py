@@ -8,7 +8,7 @@ from typing import Literal
 
 from becalm.terms import PlaceKind
 
-Step = Literal["month", "week", "day"]
+TimeStep = Literal["month", "week", "day"]
 History = Literal["persistent", "emerging", "former", "sporadic", "never"]
 
 
@@ -122,7 +122,7 @@ class Outbreaks:
     incidents: int
     first: str
     last: str
-    step: Step
+    step: TimeStep
     radius_m: float
     longest: int
     orders: int

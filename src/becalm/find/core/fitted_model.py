@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from becalm.find.core.box_trial import Lasting
-from becalm.find.core.churn import last_scores
-from becalm.find.core.expected_counts import Score, read_blend, score_places
-from becalm.find.core.location import LocationError, carry_error
-from becalm.find.core.place_panel import Ground
+from becalm.find.core.box_trial import BoxShrinkage
+from becalm.find.core.churn import forecast_next_month
+from becalm.find.core.expected_counts import Forecast, decompose_blend, forecast_counts
+from becalm.find.core.location import LocationUncertainty, add_location_uncertainty
+from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.drift import Scatter, fit_scatter, widen
@@ -22,7 +22,7 @@ STEADY = Scatter(burst=1.0, drift=0.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class FittedModel:
     """The score just before the month to come, and a month earlier where the history is long enough.
 
     `posterior` allows for bursts and drift, `doubted` for records that were moved as well: all that is said
@@ -30,56 +30,56 @@ class Known:
     `lasting` of their catch.
     """
 
-    score: Score
-    before: Score | None
+    score: Forecast
+    before: Forecast | None
     scatter: Scatter | None
     posterior: GammaPosterior
     doubted: GammaPosterior
     blend: tuple[BlendPart, ...]
-    lasting: Lasting | None = None
+    lasting: BoxShrinkage | None = None
 
 
-def learn(
-    ground: Ground,
+def fit_model(
+    panel: PlacePanel,
     settings: FindSettings,
-    location: LocationError | None,
+    location: LocationUncertainty | None,
     rng: np.random.Generator,
     *,
     otherwise: Scatter = STEADY,
-    lasting: Lasting | None = None,
-) -> Known:
+    lasting: BoxShrinkage | None = None,
+) -> FittedModel:
     """What do the records say of each place? `otherwise` stands in for scatter that they cannot measure.
 
     Boxes were laid on all months, so none of them can judge boxes: `lasting` was measured on other ground.
     """
-    score, before = last_scores(ground, settings)
-    blend = read_blend(score)
+    score, before = forecast_next_month(panel, settings)
+    blend = decompose_blend(score)
     if lasting is None:
-        scatter = measure_scatter(ground, settings)
+        scatter = measure_scatter(panel, settings)
     else:
-        score, scatter = lasting.fair(score, ground.places), lasting.scatter
-        before = None if before is None else lasting.fair(before, ground.places)
+        score, scatter = lasting.fair(score, panel.places), lasting.scatter
+        before = None if before is None else lasting.fair(before, panel.places)
     posterior = widen(score.posterior, score.own, scatter or otherwise)
     doubted = posterior
     if location is not None:
-        doubted = carry_error(score.posterior, posterior, score.own, location, ground.places, rng)
-    return Known(score, before, scatter, posterior, doubted, blend, lasting)
+        doubted = add_location_uncertainty(score.posterior, posterior, score.own, location, panel.places, rng)
+    return FittedModel(score, before, scatter, posterior, doubted, blend, lasting)
 
 
-def measure_scatter(ground: Ground, settings: FindSettings) -> Scatter | None:
+def measure_scatter(panel: PlacePanel, settings: FindSettings) -> Scatter | None:
     """How much less sure are places than steady independent incidents would make them?
 
     The last months (up to 12, at most half of all) are held out and foretold from those before, at the
     places that were then best: it is their order that must be known. None where the history is
     too short for that.
     """
-    last = len(ground.months)
+    last = len(panel.months)
     origin = max(last - SCATTER_MONTHS, (last + 1) // 2, settings.least_months)
-    known, held_out = (ground.target.window(a, b) for a, b in ((0, origin), (origin, last)))
-    learnt = ground.target.window(max(settings.least_history, origin - settings.training_months), origin)
+    known, held_out = (panel.target.window(a, b) for a, b in ((0, origin), (origin, last)))
+    learnt = panel.target.window(max(settings.least_history, origin - settings.training_months), origin)
     if origin >= last or min(known.sum(), held_out.sum()) < settings.least_incidents or not learnt.any():
         return None
-    (score,) = score_places(ground, settings, [origin])
+    (score,) = forecast_counts(panel, settings, [origin])
     best = np.argsort(-score.expected, kind="stable")[: CONTENDERS * settings.count]
     among = GammaPosterior(score.posterior.shape[best], score.posterior.rate[best])
     return fit_scatter(among, score.own[best], held_out[best])

@@ -8,9 +8,9 @@ from types import MappingProxyType
 
 import numpy as np
 
-from becalm.find.core.fitted_model import STEADY, Known, learn
-from becalm.find.core.location import LocationError
-from becalm.find.core.place_panel import Ground, ground_of_group
+from becalm.find.core.fitted_model import STEADY, FittedModel, fit_model
+from becalm.find.core.location import LocationUncertainty
+from becalm.find.core.place_panel import PlacePanel, build_group_panel
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Floats, Ints
@@ -19,11 +19,11 @@ from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
 from becalm.terms import FEW_EVENTS, GroupInHarm, GroupWeight, GroupWeights, HarmBasis, HarmPart
 
-NOWHERE: Mapping[str, LocationError] = MappingProxyType({})
+NOWHERE: Mapping[str, LocationUncertainty] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class HarmAsked:
+class HarmWeighting:
     """With which weights harm is reckoned, and whether the list is ranked by it or only shows it.
 
     `locations` say for each group how far its records were moved, where they were.
@@ -31,11 +31,11 @@ class HarmAsked:
 
     weights: GroupWeights
     leads: bool = True
-    locations: Mapping[str, LocationError] = field(default_factory=lambda: NOWHERE)
+    locations: Mapping[str, LocationUncertainty] = field(default_factory=lambda: NOWHERE)
 
 
 @dataclass(frozen=True, slots=True)
-class GroupKnown:
+class GroupModel:
     """One group of the target: its weight, its records, and each place's rate.
 
     A group that is not `scored` has too few records for a score of its own: it is expected where all of the
@@ -51,10 +51,10 @@ class GroupKnown:
 
 
 @dataclass(frozen=True, slots=True)
-class HarmKnown:
+class HarmModel:
     """Each place's harm in 30 days: gamma, with the mean and variance of the weighted sum of its groups."""
 
-    groups: tuple[GroupKnown, ...]
+    groups: tuple[GroupModel, ...]
     posterior: GammaPosterior
     doubted: GammaPosterior
     before: Floats | None
@@ -65,16 +65,16 @@ class HarmKnown:
         return self.posterior.mean
 
 
-def learn_harm(
-    ground: Ground,
+def fit_harm_model(
+    panel: PlacePanel,
     counts: PlaceCounts | PointCounts,
     targets: Targets,
-    whole: Known,
-    asked: HarmAsked,
+    whole: FittedModel,
+    asked: HarmWeighting,
     *,
     settings: FindSettings,
     rng: np.random.Generator,
-) -> HarmKnown:
+) -> HarmModel:
     """How much harm is to be expected of each place, and how sure is that?
 
     A group that is scored alone borrows from the others like any target from related offences. The groups'
@@ -86,17 +86,17 @@ def learn_harm(
         where a group of the target has no weight.
     """
     weights = asked.weights.of(targets.target)
-    all_records = float(ground.target.totals.sum())
+    all_records = float(panel.target.totals.sum())
 
-    def known(weight: GroupWeight) -> GroupKnown:
-        own = ground_of_group(ground, counts, targets, weight.group)
-        if not can_be_scored(own, settings):
+    def model(weight: GroupWeight) -> GroupModel:
+        own = build_group_panel(panel, counts, targets, weight.group)
+        if not has_enough_records(own, settings):
             return _like_all(weight, int(own.target.totals.sum()), all_records, whole)
         return _alone(own, weight, whole, asked.locations.get(weight.group), settings, rng)
 
-    groups = tuple(known(weight) for weight in weights)
+    groups = tuple(model(weight) for weight in weights)
     earlier = [g.weight.weight * g.before for g in groups if g.before is not None]
-    return HarmKnown(
+    return HarmModel(
         groups,
         weighted_sum([(g.weight.weight, g.posterior) for g in groups]),
         weighted_sum([(g.weight.weight, g.doubted) for g in groups]),
@@ -104,29 +104,31 @@ def learn_harm(
     )
 
 
-def can_be_scored(ground: Ground, settings: FindSettings) -> bool:
+def has_enough_records(panel: PlacePanel, settings: FindSettings) -> bool:
     """Are there records enough for a score of the group's own, also in the months that it learns from?"""
-    totals, last = ground.target.totals, len(ground.months)
+    totals, last = panel.target.totals, len(panel.months)
     first = max(settings.least_history, last - 1 - settings.training_months)
     learnt = (totals[:first].sum(), totals[first : last - 1].sum())
     return bool(totals.sum() >= settings.least_incidents and min(learnt) > 0)
 
 
 def _alone(
-    ground: Ground,
+    panel: PlacePanel,
     weight: GroupWeight,
-    whole: Known,
-    location: LocationError | None,
+    whole: FittedModel,
+    location: LocationUncertainty | None,
     settings: FindSettings,
     rng: np.random.Generator,
-) -> GroupKnown:
-    known = learn(ground, settings, location, rng, otherwise=whole.scatter or STEADY, lasting=whole.lasting)
-    before = None if known.before is None else known.before.expected
-    records = int(ground.target.totals.sum())
-    return GroupKnown(weight, records, known.posterior, known.doubted, before, True)
+) -> GroupModel:
+    model = fit_model(
+        panel, settings, location, rng, otherwise=whole.scatter or STEADY, lasting=whole.lasting
+    )
+    before = None if model.before is None else model.before.expected
+    records = int(panel.target.totals.sum())
+    return GroupModel(weight, records, model.posterior, model.doubted, before, True)
 
 
-def _like_all(weight: GroupWeight, records: int, all_records: float, whole: Known) -> GroupKnown:
+def _like_all(weight: GroupWeight, records: int, all_records: float, whole: FittedModel) -> GroupModel:
     """Too few to say where they fall: everywhere the share of all incidents that they are on record.
 
     How many they are is itself no surer than a count of so few: that adds its variance everywhere.
@@ -138,26 +140,26 @@ def _like_all(weight: GroupWeight, records: int, all_records: float, whole: Know
         return GammaPosterior(shape, shape / (posterior.mean * share))
 
     before = None if whole.before is None else whole.before.expected * share
-    return GroupKnown(weight, records, scaled(whole.posterior), scaled(whole.doubted), before, False)
+    return GroupModel(weight, records, scaled(whole.posterior), scaled(whole.doubted), before, False)
 
 
-def parts_of(known: HarmKnown, place: int, share: float) -> tuple[HarmPart, ...]:
+def split_harm(model: HarmModel, place: int, share: float) -> tuple[HarmPart, ...]:
     """What each group adds to the harm of this place, in the `share` of its week asked for."""
     made = []
-    for group in known.groups:
+    for group in model.groups:
         incidents = float(group.posterior.mean[place]) * share
         made.append(HarmPart(group.weight.group, incidents, incidents * group.weight.weight))
     return tuple(sorted(made, key=lambda part: (-part.harm, part.group)))
 
 
-def basis_of(
-    known: HarmKnown, weights: GroupWeights, listed: Ints, *, shared: int, share: Floats | float
+def build_harm_basis(
+    model: HarmModel, weights: GroupWeights, listed: Ints, *, shared: int, share: Floats | float
 ) -> HarmBasis:
     """What the harm of the listed places rests on."""
     at = share[listed] if isinstance(share, np.ndarray) else share
-    incidents = np.array([(g.posterior.mean[listed] * at).sum() for g in known.groups])
-    weighed = np.array([g.weight.weight for g in known.groups])
-    spread = [g.posterior.shape[listed] * (at / g.posterior.rate[listed]) ** 2 for g in known.groups]
+    incidents = np.array([(g.posterior.mean[listed] * at).sum() for g in model.groups])
+    weighed = np.array([g.weight.weight for g in model.groups])
+    spread = [g.posterior.shape[listed] * (at / g.posterior.rate[listed]) ** 2 for g in model.groups]
     doubt = weighed**2 * np.array([float(variance.sum()) for variance in spread])
     harm = weighed * incidents
     shares = (_shares(incidents), _shares(harm), _shares(doubt))
@@ -172,10 +174,10 @@ def basis_of(
             doubt_share=float(shares[2][i]),
             scored=g.scored,
         )
-        for i, g in enumerate(known.groups)
+        for i, g in enumerate(model.groups)
     ]
     ordered = sorted(groups, key=lambda g: (-g.harm_share, g.group))
-    events = float(np.median(known.posterior.shape[listed])) if len(listed) else 0.0
+    events = float(np.median(model.posterior.shape[listed])) if len(listed) else 0.0
     return HarmBasis(weights, tuple(ordered), shared, events)
 
 

@@ -10,9 +10,9 @@ from scipy.special import gammaincinv
 from scipy.stats import rankdata
 from shapely import to_wkt
 
-from becalm.find.core.fitted_model import Known
-from becalm.find.core.harm import HarmKnown, parts_of
-from becalm.find.core.select import Choice
+from becalm.find.core.fitted_model import FittedModel
+from becalm.find.core.harm import HarmModel, split_harm
+from becalm.find.core.select import PlaceChoice
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.grid import CellGrid
@@ -25,25 +25,25 @@ HARM_METHOD = "weighted sum of gamma-Poisson blends, one per offence group"
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class SearchResult:
     """What a list is made of: what is known, the chosen places, how sure their order is, and those before.
 
     `share` is that of each place's week that the list is for; `also` is the list that the other rank gives.
     """
 
-    known: Known
-    harm: HarmKnown | None
-    choice: Choice
+    known: FittedModel
+    harm: HarmModel | None
+    choice: PlaceChoice
     share: Floats | float
     certainty: RankCertainty
     earlier: Ints | None
     also: Ints | None
 
 
-def list_places(places: CellGrid | PlaceSet, found: Sought, level: float) -> tuple[Hotspot, ...]:
+def build_hotspots(places: CellGrid | PlaceSet, found: SearchResult, level: float) -> tuple[Hotspot, ...]:
     """The chosen places as they are shown: named, with what is expected of each and how sure its rank is."""
     listed, certainty = found.choice.listed, found.certainty
-    expected = _estimates(in_hours(found.known.posterior, found.share), listed, level, METHOD)
+    expected = _estimates(scale_to_hours(found.known.posterior, found.share), listed, level, METHOD)
     harm = _harms(found, level)
     named = _named(places, listed)
     return tuple(
@@ -61,22 +61,22 @@ def list_places(places: CellGrid | PlaceSet, found: Sought, level: float) -> tup
     )
 
 
-def _harms(found: Sought, level: float) -> tuple[PlaceHarm, ...]:
+def _harms(found: SearchResult, level: float) -> tuple[PlaceHarm, ...]:
     if found.harm is None:
         return ()
     listed, share = found.choice.listed, found.share
-    posterior = in_hours(found.harm.posterior, share)
+    posterior = scale_to_hours(found.harm.posterior, share)
     expected = _estimates(posterior, listed, level, HARM_METHOD)
     by_harm, by_count = (
         rankdata(-mean, method="min")[listed].astype(int).tolist()
-        for mean in (posterior.mean, in_hours(found.known.posterior, share).mean)
+        for mean in (posterior.mean, scale_to_hours(found.known.posterior, share).mean)
     )
     return tuple(
         PlaceHarm(
             expected=expected[i],
             harm_rank=by_harm[i],
             count_rank=by_count[i],
-            parts=parts_of(
+            parts=split_harm(
                 found.harm, int(place), float(share[place]) if isinstance(share, np.ndarray) else share
             ),
             events=float(posterior.shape[place]),
@@ -85,7 +85,7 @@ def _harms(found: Sought, level: float) -> tuple[PlaceHarm, ...]:
     )
 
 
-def in_hours(posterior: GammaPosterior, share: Floats | float) -> GammaPosterior:
+def scale_to_hours(posterior: GammaPosterior, share: Floats | float) -> GammaPosterior:
     """The same rates in the share of the week that a list is for."""
     return GammaPosterior(posterior.shape, posterior.rate / share)
 

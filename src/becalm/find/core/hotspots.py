@@ -8,19 +8,19 @@ import numpy as np
 from numpy.random import Generator
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.core.box_trial import LaidBoxes, listable_of
-from becalm.find.core.chooser import Chooser
+from becalm.find.core.box_trial import PlacedBoxes, listable_mask
+from becalm.find.core.chooser import PlaceChooser
 from becalm.find.core.churn import measure_churn
-from becalm.find.core.fitted_model import Known, learn
-from becalm.find.core.harm import HarmAsked, HarmKnown, basis_of, learn_harm, warn_of_harm
-from becalm.find.core.hotspot_list import Sought, in_hours, list_places
-from becalm.find.core.location import LocationError
-from becalm.find.core.place_panel import Ground, lay_ground
-from becalm.find.core.plugin import OWN, NamedFinder
+from becalm.find.core.fitted_model import FittedModel, fit_model
+from becalm.find.core.harm import HarmModel, HarmWeighting, build_harm_basis, fit_harm_model, warn_of_harm
+from becalm.find.core.hotspot_list import SearchResult, build_hotspots, scale_to_hours
+from becalm.find.core.location import LocationUncertainty
+from becalm.find.core.place_panel import PlacePanel, build_panel
+from becalm.find.core.plugin import BLEND, NamedFinder
 from becalm.find.core.rules import Rules
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
-from becalm.find.core.warn import warn_of_laying
+from becalm.find.core.warn import warn_of_placement
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.concentration import concentration, even_null
 from becalm.methods.drift import Scatter
@@ -38,10 +38,10 @@ def find_hotspots(
     *,
     crs: str,
     boundary: BaseGeometry | None = None,
-    places: PlaceSet | LaidBoxes | None = None,
+    places: PlaceSet | PlacedBoxes | None = None,
     settings: FindSettings | None = None,
     rules: Rules | None = None,
-    location: LocationError | None = None,
+    location: LocationUncertainty | None = None,
     finder: NamedFinder | None = None,
     rng: Generator,
 ) -> HotspotList:
@@ -66,24 +66,24 @@ def find_hotspots(
     settings = settings or FindSettings()
     rules = rules or Rules(count=settings.count, separation_m=settings.separation_m)
     settings, harm = rules.applied_to(settings), rules.harm
-    boxes = places if isinstance(places, LaidBoxes) else None
+    boxes = places if isinstance(places, PlacedBoxes) else None
     shaped = places if isinstance(places, PlaceSet) else None
-    ground = (
-        boxes.ground
+    panel = (
+        boxes.panel
         if boxes
-        else lay_ground(counts, targets, boundary=boundary, places=shaped, settings=settings)
+        else build_panel(counts, targets, boundary=boundary, places=shaped, settings=settings)
     )
-    by = Chooser(ground, rules, finder, rng.spawn(1)[0])
+    by = PlaceChooser(panel, rules, finder, rng.spawn(1)[0])
     _refuse_finder_by_harm(finder, rules)
-    known = learn(ground, settings, location, rng, lasting=boxes.lasting if boxes else None)
+    known = fit_model(panel, settings, location, rng, lasting=boxes.lasting if boxes else None)
     weighed = (
-        learn_harm(ground, counts, targets, known, harm, settings=settings, rng=rng.spawn(1)[0])
+        fit_harm_model(panel, counts, targets, known, harm, settings=settings, rng=rng.spawn(1)[0])
         if harm
         else None
     )
-    found = _seek(by, known, weighed, settings=settings, rng=rng)
+    found = search(by, known, weighed, settings=settings, rng=rng)
     asked = _Asked(counts, targets, settings, rules, location, finder, boxes)
-    return _told(asked, ground, found, crs=crs)
+    return build_hotspot_list(asked, panel, found, crs=crs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,34 +94,34 @@ class _Asked:
     targets: Targets
     settings: FindSettings
     rules: Rules
-    location: LocationError | None
+    location: LocationUncertainty | None
     finder: NamedFinder | None
-    boxes: LaidBoxes | None
+    boxes: PlacedBoxes | None
 
 
-def _told(asked: _Asked, ground: Ground, found: Sought, *, crs: str) -> HotspotList:
+def build_hotspot_list(asked: _Asked, panel: PlacePanel, found: SearchResult, *, crs: str) -> HotspotList:
     """The list with all that it rests on."""
     counts, settings, boxes, harm = asked.counts, asked.settings, asked.boxes, asked.rules.harm
     scatter, certainty, listed = found.known.scatter, found.certainty, found.choice.listed
     basis, selection = _basis(found, harm), found.choice.selection
     leads = asked.rules.by_harm
     return HotspotList(
-        hotspots=list_places(ground.places, found, settings.level),
+        hotspots=build_hotspots(panel.places, found, settings.level),
         target=asked.targets.target,
-        related=asked.targets.related if ground.related is not None else (),
+        related=asked.targets.related if panel.related is not None else (),
         excluded=asked.targets.excluded,
-        cell_m=ground.places.width_m,
+        cell_m=panel.places.width_m,
         crs=crs,
         level=settings.level,
-        first_month=ground.months[0],
-        last_month=ground.months[-1],
+        first_month=panel.months[0],
+        last_month=panel.months[-1],
         half_life_months=found.known.score.half_life,
         blend=found.known.blend,
-        concentration=measure_concentration(boxes.squares if boxes else ground),
-        incidents=int(ground.target.totals.sum()),
-        places=int(listable_of(ground.places).sum()),
-        area_m2=float(ground.places.amounts.sum()),
-        denominator=ground.denominator,
+        concentration=measure_concentration(boxes.squares if boxes else panel),
+        incidents=int(panel.target.totals.sum()),
+        places=int(listable_mask(panel.places).sum()),
+        area_m2=float(panel.places.amounts.sum()),
+        denominator=panel.denominator,
         tied_below=certainty.tied_below,
         separation_m=settings.separation_m,
         draws=settings.draws,
@@ -129,22 +129,22 @@ def _told(asked: _Asked, ground: Ground, found: Sought, *, crs: str) -> HotspotL
         as_of=counts.as_of,
         burst=scatter.burst if scatter else None,
         drift=scatter.drift if scatter else None,
-        warnings=(*_warnings(ground, counts, len(listed), settings, scatter), *_notes(basis, boxes)),
-        kind=ground.kind,
-        churn=None if boxes else measure_churn(ground.months, listed, found.earlier, certainty.p_top),
+        warnings=(*_warnings(panel, counts, len(listed), settings, scatter), *_notes(basis, boxes)),
+        kind=panel.kind,
+        churn=None if boxes else measure_churn(panel.months, listed, found.earlier, certainty.p_top),
         location_error_m=asked.location.typical_m if asked.location else 0.0,
         selection=replace(selection, unit=harm.weights.harm_unit) if harm and leads else selection,
-        finder=asked.finder.name if asked.finder else OWN,
-        laying=boxes.lasting.told if boxes else None,
+        finder=asked.finder.name if asked.finder else BLEND,
+        box_trial=boxes.lasting.told if boxes else None,
         rank="harm" if leads else "count",
         harm=basis,
     )
 
 
-def _notes(basis: HarmBasis | None, boxes: LaidBoxes | None) -> tuple[str, ...]:
+def _notes(basis: HarmBasis | None, boxes: PlacedBoxes | None) -> tuple[str, ...]:
     return (
         *(warn_of_harm(basis) if basis else ()),
-        *(warn_of_laying(boxes.lasting.told) if boxes else ()),
+        *(warn_of_placement(boxes.lasting.told) if boxes else ()),
     )
 
 
@@ -155,17 +155,18 @@ def _refuse_finder_by_harm(finder: NamedFinder | None, rules: Rules) -> None:
         )
 
 
-def _basis(found: Sought, asked: HarmAsked | None) -> HarmBasis | None:
+def _basis(found: SearchResult, asked: HarmWeighting | None) -> HarmBasis | None:
     if found.harm is None or found.also is None or asked is None:
         return None
     listed = found.choice.listed
     shared = int(np.isin(listed, found.also).sum())
-    return basis_of(found.harm, asked.weights, listed, shared=shared, share=found.share)
+    return build_harm_basis(found.harm, asked.weights, listed, shared=shared, share=found.share)
 
 
-def _seek(
-    by: Chooser, known: Known, harm: HarmKnown | None, *, settings: FindSettings, rng: Generator
-) -> Sought:
+def search(
+    by: PlaceChooser, known: FittedModel, harm: HarmModel | None, *, settings: FindSettings, rng: Generator
+) -> SearchResult:
+    """Which places are chosen, how sure is their order, and what would have been chosen otherwise?"""
     before = None if known.before is None else known.before.expected
     incidents = (known.score.expected, before, known.doubted)
     leads = by.rules.by_harm
@@ -174,9 +175,9 @@ def _seek(
     last = known.score.origin
     choice, share = by.choose(expected, last)
     listed = choice.listed
-    among = listable_of(by.ground.places)
+    among = listable_mask(by.panel.places)
     asked_about = np.cumsum(among)[listed] - 1
-    rates = in_hours(doubted, share)
+    rates = scale_to_hours(doubted, share)
     rates = GammaPosterior(rates.shape[among], rates.rate[among])
     draws = draw_rates(rates, top=settings.count, draws=settings.draws, rng=rng, always=asked_about)
     certainty = rank_certainty(draws, asked_about, top=settings.count, level=settings.level)
@@ -185,18 +186,18 @@ def _seek(
     if harm is not None:
         other = incidents[0] if leads else harm.expected
         also = by.choose(other, last, priced=False)[0].listed
-    return Sought(known, harm, choice, share, certainty, earlier, also)
+    return SearchResult(known, harm, choice, share, certainty, earlier, also)
 
 
-def measure_concentration(ground: Ground, months: int = 12) -> Concentration:
+def measure_concentration(panel: PlacePanel, months: int = 12) -> Concentration:
     """How concentrated is the target in the last months, beside what chance alone gives?"""
-    last = len(ground.months)
-    held = ground.target.window(last - months, last)
+    last = len(panel.months)
+    held = panel.target.window(last - months, last)
     shares = concentration(held)
-    null_25, null_50 = even_null(int(held.sum()), ground.places.amounts)
+    null_25, null_50 = even_null(int(held.sum()), panel.places.amounts)
     return Concentration(
         incidents=int(held.sum()),
-        places=int(listable_of(ground.places).sum()),
+        places=int(listable_mask(panel.places).sum()),
         share_25=shares.share_25,
         share_50=shares.share_50,
         null_share_25=null_25,
@@ -216,7 +217,7 @@ def _beyond(places: CellGrid | PlaceSet) -> str:
 
 
 def _warnings(
-    ground: Ground,
+    panel: PlacePanel,
     counts: PlaceCounts | PointCounts,
     listed: int,
     settings: FindSettings,
@@ -229,8 +230,8 @@ def _warnings(
         out.append(
             "The history is too short to see how far places move on: the list is less sure than it says."
         )
-    if ground.outside:
-        out.append(f"{ground.outside} incidents of the target {_beyond(ground.places)} and are left out.")
+    if panel.outside:
+        out.append(f"{panel.outside} incidents of the target {_beyond(panel.places)} and are left out.")
     if counts.without_location:
         out.append(f"{counts.without_location} records have no location and cannot be placed.")
     return tuple(out)

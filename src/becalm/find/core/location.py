@@ -23,7 +23,7 @@ STEP_M = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class LocationError:
+class LocationUncertainty:
     """The fixed points of the records, how many target records lie on each, and how unsure each is.
 
     `spacing_m` is how far the typical record's point is from the next one, `spread_m[i]` the standard
@@ -50,14 +50,14 @@ class LocationError:
         return math.ceil(self.spacing_m / STEP_M) * STEP_M
 
 
-def measure_location(points: MovedPoints) -> LocationError | None:
+def measure_location(points: MovedPoints) -> LocationUncertainty | None:
     """How unsure are these records' places? None where most are placed exactly."""
     held = points.records > 0
     if points.moved_share < LEAST_MOVED or int(held.sum()) < LEAST_POINTS:
         return None
     x, y, weights = points.easting_m[held], points.northing_m[held], points.records[held].astype(np.float64)
     spacing = point_spacing(x, y)
-    return LocationError(
+    return LocationUncertainty(
         easting_m=x,
         northing_m=y,
         target=points.target[held],
@@ -66,12 +66,12 @@ def measure_location(points: MovedPoints) -> LocationError | None:
     )
 
 
-def are_moved(counts: PlaceCounts) -> bool:
+def has_moved_records(counts: PlaceCounts) -> bool:
     """Were so many of these records moved that their points must be looked at one by one?"""
     return counts.moved_share >= LEAST_MOVED
 
 
-def refuse_too_fine(width_m: float, error: LocationError | None, *, option: str) -> None:
+def check_place_width(width_m: float, error: LocationUncertainty | None, *, option: str) -> None:
     """Raise QuestionError where places are narrower than the records' points are apart."""
     if error is None or width_m >= error.spacing_m:
         return
@@ -82,11 +82,11 @@ def refuse_too_fine(width_m: float, error: LocationError | None, *, option: str)
     )
 
 
-def carry_error(
+def add_location_uncertainty(
     posterior: GammaPosterior,
     widened: GammaPosterior,
     own: Floats,
-    error: LocationError,
+    error: LocationUncertainty,
     places: CellGrid | PlaceSet,
     rng: np.random.Generator,
 ) -> GammaPosterior:

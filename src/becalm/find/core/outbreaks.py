@@ -9,8 +9,8 @@ from typing import Final
 import numpy as np
 import shapely
 
-from becalm.find.core.explanation import Outbreak, Outbreaks, Step
-from becalm.find.core.place_panel import Ground, days_of
+from becalm.find.core.explanation import Outbreak, Outbreaks, TimeStep
+from becalm.find.core.place_panel import PlacePanel, days_in_month
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.grid import CellGrid, to_cells
 from becalm.methods.scan import Cylinder, scan
@@ -19,13 +19,13 @@ from becalm.terms import QuestionError, UsageError
 
 LEAST_INCIDENTS: Final = 30
 EPOCH: Final = date(1970, 1, 1)
-DAYS: Final[dict[Step, int]] = {"week": 7, "day": 1}
-LONGEST: Final[dict[Step, int]] = {"month": 3, "week": 4, "day": 14}
+DAYS: Final[dict[TimeStep, int]] = {"week": 7, "day": 1}
+LONGEST: Final[dict[TimeStep, int]] = {"month": 3, "week": 4, "day": 14}
 MOST_CELLS: Final = 100_000_000  # places with an incident times steps
 
 
 @dataclass(frozen=True, slots=True)
-class Happened:
+class IncidentSteps:
     """On which place and in which step each incident fell; the first and the last moment of each step."""
 
     place: Ints
@@ -36,23 +36,23 @@ class Happened:
 
 
 @dataclass(frozen=True, slots=True)
-class Scan:
+class ScanSettings:
     """How far circles reach, in which steps and how long they last, and how many random orders are drawn."""
 
     radius_m: float = 1000.0
-    step: Step = "month"
+    step: TimeStep = "month"
     longest: int | None = None  # of so many steps; without it, as many as suit the step
     orders: int = 199
     level: float = 0.05
 
 
 def find_outbreaks(
-    ground: Ground,
+    panel: PlacePanel,
     *,
     target: tuple[str, ...],
     source: str,
     as_of: date,
-    how: Scan | None = None,
+    how: ScanSettings | None = None,
     events: EventPoints | None = None,
     rng: np.random.Generator,
 ) -> Outbreaks:
@@ -70,14 +70,14 @@ def find_outbreaks(
     UsageError
         where the radius or the longest run cannot be.
     """
-    how = how or Scan()
+    how = how or ScanSettings()
     radius_m, step, orders, level = how.radius_m, how.step, how.orders, how.level
-    happened = _by_month(ground) if step == "month" else _by_days(ground, events, DAYS[step])
+    happened = _by_month(panel) if step == "month" else _by_days(panel, events, DAYS[step])
     run, steps = how.longest if how.longest is not None else LONGEST[step], len(happened.firsts)
     _refuse(happened, target, radius_m, run, step)
     if not 0.0 < level < 0.5:
         raise UsageError(f"A level of {level} is none. Give the error rate you accept, e.g. 0.05.")
-    x, y = ground.places.centres_m
+    x, y = panel.places.centres_m
     used, site = np.unique(happened.place, return_inverse=True)
     if len(used) * steps > MOST_CELLS:
         raise QuestionError(
@@ -88,7 +88,7 @@ def find_outbreaks(
     found = scan(x, y, site, happened.step, radius=radius_m, longest=run, orders=orders, rng=rng)
     return Outbreaks(
         target=target,
-        cell_m=ground.places.width_m,
+        cell_m=panel.places.width_m,
         incidents=len(happened.place),
         first=happened.firsts[0],
         last=happened.lasts[-1],
@@ -97,35 +97,35 @@ def find_outbreaks(
         longest=run,
         orders=orders,
         level=level,
-        outbreaks=tuple(_outbreak(c, x, y, used, ground, happened) for c in found),
+        outbreaks=tuple(_outbreak(c, x, y, used, panel, happened) for c in found),
         source=source,
         as_of=as_of,
         warnings=_warn(happened, step),
-        kind=ground.kind,
+        kind=panel.kind,
     )
 
 
-def _by_month(ground: Ground) -> Happened:
-    months = list(zip(ground.target.places, ground.target.counts, strict=True))
+def _by_month(panel: PlacePanel) -> IncidentSteps:
+    months = list(zip(panel.target.places, panel.target.counts, strict=True))
     place = np.concatenate([np.repeat(p, c.astype(int)) for p, c in months])
     month = np.concatenate([np.full(int(c.sum()), t) for t, (_, c) in enumerate(months)])
-    return Happened(place, month, ground.months, ground.months)
+    return IncidentSteps(place, month, panel.months, panel.months)
 
 
-def _by_days(ground: Ground, events: EventPoints | None, length: int) -> Happened:
+def _by_days(panel: PlacePanel, events: EventPoints | None, length: int) -> IncidentSteps:
     """Steps of so many days, counted back from the last day; what is left at the start is left out."""
     if events is None:
         raise ValueError("Weeks and days need the day of each incident. Give events.")
-    begin, last = (date.fromisoformat(f"{month}-01") for month in (ground.months[0], ground.months[-1]))
-    end = last + timedelta(days=days_of(ground.months[-1]))
+    begin, last = (date.fromisoformat(f"{month}-01") for month in (panel.months[0], panel.months[-1]))
+    end = last + timedelta(days=days_in_month(panel.months[-1]))
     steps = (end - begin).days // length
     start = end - timedelta(days=steps * length)
-    place = _places_of(ground, events)
+    place = _places_of(panel, events)
     step = (events.day - (start - EPOCH).days) // length
     kept = (place >= 0) & (step >= 0) & (step < steps)
     firsts = [start + timedelta(days=length * t) for t in range(steps)]
     lasts = [first + timedelta(days=length - 1) for first in firsts]
-    return Happened(
+    return IncidentSteps(
         place[kept],
         step[kept],
         tuple(map(str, firsts)),
@@ -134,13 +134,15 @@ def _by_days(ground: Ground, events: EventPoints | None, length: int) -> Happene
     )
 
 
-def _places_of(ground: Ground, events: EventPoints) -> Ints:
-    if isinstance(ground.places, CellGrid):
-        return ground.places.numbers(*to_cells(events.easting_m, events.northing_m, ground.places.cell_m))
-    return ground.places.locate(events.easting_m, events.northing_m)
+def _places_of(panel: PlacePanel, events: EventPoints) -> Ints:
+    if isinstance(panel.places, CellGrid):
+        return panel.places.numbers(*to_cells(events.easting_m, events.northing_m, panel.places.cell_m))
+    return panel.places.locate(events.easting_m, events.northing_m)
 
 
-def _refuse(happened: Happened, target: tuple[str, ...], radius_m: float, longest: int, step: Step) -> None:
+def _refuse(
+    happened: IncidentSteps, target: tuple[str, ...], radius_m: float, longest: int, step: TimeStep
+) -> None:
     steps = len(happened.firsts)
     if not (np.isfinite(radius_m) and radius_m > 0) or not 1 <= longest < steps:
         raise UsageError(
@@ -157,14 +159,14 @@ def _outbreak(
     x: Floats,
     y: Floats,
     used: Ints,
-    ground: Ground,
-    happened: Happened,
+    panel: PlacePanel,
+    happened: IncidentSteps,
 ) -> Outbreak:
     """A cylinder on the ground: its circle reaches to the edge of the outermost places."""
     return Outbreak(
         easting_m=float(x[found.centre]),
         northing_m=float(y[found.centre]),
-        radius_m=_reach(found, x, y, used, ground),
+        radius_m=_reach(found, x, y, used, panel),
         first=happened.firsts[found.first],
         last=happened.lasts[found.last],
         observed=found.observed,
@@ -173,16 +175,16 @@ def _outbreak(
     )
 
 
-def _reach(found: Cylinder, x: Floats, y: Floats, used: Ints, ground: Ground) -> float:
+def _reach(found: Cylinder, x: Floats, y: Floats, used: Ints, panel: PlacePanel) -> float:
     """From the middle of the circle to the furthest edge of the places in it; of cells, half a cell more."""
-    if isinstance(ground.places, CellGrid):
-        return found.radius + ground.places.cell_m / 2.0
+    if isinstance(panel.places, CellGrid):
+        return found.radius + panel.places.cell_m / 2.0
     middle = shapely.Point(x[found.centre], y[found.centre])
     held = np.hypot(x - middle.x, y - middle.y) <= found.radius
-    return float(shapely.hausdorff_distance(middle, ground.places.outlines[used[held]]).max())
+    return float(shapely.hausdorff_distance(middle, panel.places.outlines[used[held]]).max())
 
 
-def _warn(happened: Happened, step: Step) -> tuple[str, ...]:
+def _warn(happened: IncidentSteps, step: TimeStep) -> tuple[str, ...]:
     if not happened.left_out:
         return ()
     return (

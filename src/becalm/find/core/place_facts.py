@@ -40,7 +40,7 @@ class PlaceFacts:
     hours: HourCounts
 
 
-def facts_of_places(
+def build_place_facts(
     incidents: Table,
     places: Located,
     asked: Sequence[int],

@@ -10,7 +10,7 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.targets import Targets
-from becalm.find.core.too_many import MOST_TILES, refuse_too_many_cells
+from becalm.find.core.too_many import MOST_TILES, check_cell_count
 from becalm.methods.arrays import Bools, Floats, Shapes
 from becalm.methods.lattices import LEAST_M2, Lattice, clip_tiles, land_of
 from becalm.methods.place_set import PlaceSet
@@ -22,15 +22,15 @@ INSIDE = "the land inside the boundary"
 FOOTPRINT = "the records' footprint: places with at least one recorded offence of any kind"
 
 
-def tile_places(
+def build_tiles(
     lattice: Lattice, counts: PointCounts, targets: Targets, region: BaseGeometry | None
 ) -> PlaceSet:
     """Squares or hexagons: all that have land in the region, else those that hold a record of any offence."""
     if region is not None:
-        refuse_too_many_cells(region.bounds, lattice.width_m, most=MOST_TILES)
-        a, b, outlines = clip_tiles(lattice, sound(region))
+        check_cell_count(region.bounds, lattice.width_m, most=MOST_TILES)
+        a, b, outlines = clip_tiles(lattice, check_region(region))
     else:
-        held = holds_a_record(counts, targets)
+        held = footprint_mask(counts, targets)
         a, b = lattice.tile_of(counts.easting_m[held], counts.northing_m[held])
         a, b = np.unique(np.column_stack([a, b]), axis=0).T
         outlines = lattice.outlines(a, b)
@@ -38,30 +38,34 @@ def tile_places(
     straight = lattice.shape == "square" and not turn  # the grid's own cells keep their names
     prefix = f"{'' if straight else lattice.shape[:3]}{lattice.width_m:g}m{turn}"
     ids = tuple(f"{prefix}_{i}_{j}" for i, j in zip(a.tolist(), b.tolist(), strict=True))
-    return land_places(lattice.shape, ids, outlines, lattice.width_m, FOOTPRINT if region is None else INSIDE)
+    return build_land_places(
+        lattice.shape, ids, outlines, lattice.width_m, FOOTPRINT if region is None else INSIDE
+    )
 
 
-def land_places(
+def build_land_places(
     kind: PlaceKind, ids: Sequence[str], outlines: Shapes, width_m: float, denominator: str
 ) -> PlaceSet:
     """Pieces of land as places, each with its exact area."""
     return PlaceSet(kind, tuple(ids), outlines, shapely.area(outlines), width_m, denominator)
 
 
-def own_places(ids: Sequence[str], outlines: Shapes, region: BaseGeometry | None) -> PlaceSet:
+def build_own_places(ids: Sequence[str], outlines: Shapes, region: BaseGeometry | None) -> PlaceSet:
     """The user's own areas, cut to the region; those outside it are left out and counted."""
     width = round(float(np.median(np.sqrt(shapely.area(outlines)))), 1)
     if region is None:
-        return land_places("own", ids, outlines, width, "the given areas")
-    made = cut_to(land_places("own", ids, outlines, width, "the given areas inside the boundary"), region)
+        return build_land_places("own", ids, outlines, width, "the given areas")
+    made = clip_places(
+        build_land_places("own", ids, outlines, width, "the given areas inside the boundary"), region
+    )
     outside = len(ids) - made.size
     note = f"{outside} of the given areas lie outside the boundary and are left out."
     return replace(made, notes=(note,) if outside else ())
 
 
-def cut_to(places: PlaceSet, region: BaseGeometry) -> PlaceSet:
+def clip_places(places: PlaceSet, region: BaseGeometry) -> PlaceSet:
     """The same pieces of land, of each only what lies in the region."""
-    shapely.prepare(sound(region))
+    shapely.prepare(check_region(region))
     outlines = places.outlines.copy()
     crossing = ~shapely.contains_properly(region, outlines)
     outlines[crossing] = land_of(np.asarray(shapely.intersection(outlines[crossing], region), dtype=object))
@@ -71,12 +75,12 @@ def cut_to(places: PlaceSet, region: BaseGeometry) -> PlaceSet:
     return _only(places, kept, outlines, shapely.area(outlines))
 
 
-def street_places(
+def build_street_places(
     lines: Shapes, region: BaseGeometry | None, *, junction_m: float, snap_m: float
 ) -> PlaceSet:
     """The stretches of street between junctions, and the junctions with `junction_m` of each arm."""
     if region is not None:
-        lines = _street_of(shapely.intersection(lines, sound(region)))
+        lines = _street_of(shapely.intersection(lines, check_region(region)))
     if not len(lines):
         raise InputError("Not one street lies inside the boundary. Check the network's coordinates.")
     made = between_junctions(lines, junction_m=junction_m)
@@ -91,7 +95,7 @@ def street_places(
     )
 
 
-def leave_out(places: PlaceSet, excluded: BaseGeometry) -> PlaceSet:
+def exclude_land(places: PlaceSet, excluded: BaseGeometry) -> PlaceSet:
     """The same places without the excluded land; one that has nothing left competes no more."""
     shapely.prepare(excluded)
     outlines = places.outlines.copy()
@@ -123,7 +127,7 @@ def _only(places: PlaceSet, kept: Bools, outlines: Shapes, amounts: Floats) -> P
     )
 
 
-def holds_a_record(counts: PointCounts, targets: Targets) -> Bools:
+def footprint_mask(counts: PointCounts, targets: Targets) -> Bools:
     """Which entries count for the footprint: every offence but what police find by looking."""
     excluded = np.array([name in targets.excluded for name in counts.groups], dtype=bool)
     held = ~excluded[counts.group_index] if len(excluded) else np.zeros(len(counts.counts), dtype=bool)
@@ -132,7 +136,7 @@ def holds_a_record(counts: PointCounts, targets: Targets) -> Bools:
     return held
 
 
-def sound(region: BaseGeometry) -> BaseGeometry:
+def check_region(region: BaseGeometry) -> BaseGeometry:
     """The region, or InputError where it has no area or its outline crosses itself."""
     if not region.is_valid:
         reason = shapely.is_valid_reason(region)

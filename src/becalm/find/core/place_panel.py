@@ -13,7 +13,7 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
-from becalm.find.core.too_many import MOST_BETWEEN, MOST_CELLS, refuse_too_many_cells
+from becalm.find.core.too_many import MOST_BETWEEN, MOST_CELLS, check_cell_count
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.grid import CellGrid, cells_holding, clip_cells
 from becalm.methods.place_set import PlaceSet
@@ -24,7 +24,7 @@ from becalm.terms import EXPECTED_DAYS, InputError, PlaceKind, QuestionError
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class PlacePanel:
     """All places with their monthly counts of the target and of related offences.
 
     Exposure is in units of 30 days; a month without one record of any kind is missing and has none.
@@ -64,14 +64,14 @@ class Ground:
         return np.asarray(amounts / amounts.sum())
 
 
-def lay_ground(
+def build_panel(
     counts: PlaceCounts | PointCounts,
     targets: Targets,
     *,
     boundary: BaseGeometry | None = None,
     places: PlaceSet | None = None,
     settings: FindSettings,
-) -> Ground:
+) -> PlacePanel:
     """Which places compete, and what happened on each of them?
 
     With a boundary every cell that touches it competes, with its exact area inside. Without one,
@@ -101,22 +101,22 @@ def lay_ground(
     late = counts.fresh if isinstance(counts, PlaceCounts) else None
     fresh = series(targets.target, late) if late is not None else None
     lent = related if related.totals.sum() > 0 else None
-    return Ground(compete, months, target, lent, denominator, outside, fresh)
+    return PlacePanel(compete, months, target, lent, denominator, outside, fresh)
 
 
-def ground_of_group(
-    ground: Ground, counts: PlaceCounts | PointCounts, targets: Targets, group: str
-) -> Ground:
+def build_group_panel(
+    panel: PlacePanel, counts: PlaceCounts | PointCounts, targets: Targets, group: str
+) -> PlacePanel:
     """The same places and months with one group of the target as target; the others lend to it."""
-    if isinstance(ground.places, PlaceSet):
-        _, numbers, _ = _places(counts, targets, None, ground.places)
+    if isinstance(panel.places, PlaceSet):
+        _, numbers, _ = _places(counts, targets, None, panel.places)
     else:
-        numbers = _numbers(ground.places, counts)
-    series = _series_of(counts, numbers, ground.size)
+        numbers = _numbers(panel.places, counts)
+    series = _series_of(counts, numbers, panel.size)
     late = counts.fresh if isinstance(counts, PlaceCounts) else None
     related = series([*(g for g in targets.target if g != group), *targets.related])
     return replace(
-        ground,
+        panel,
         target=series([group]),
         related=related if related.totals.sum() > 0 else None,
         fresh=series([group], late) if late is not None else None,
@@ -130,7 +130,7 @@ class _Series(Protocol):
 def _series_of(counts: PlaceCounts | PointCounts, numbers: Ints, size: int) -> _Series:
     """What makes monthly counts of some groups; a month without one record of any kind has no exposure."""
     recorded = np.bincount(counts.month_index, counts.counts, len(counts.months)) > 0
-    exposure = np.array([days_of(month) for month in counts.months]) / EXPECTED_DAYS * recorded
+    exposure = np.array([days_in_month(month) for month in counts.months]) / EXPECTED_DAYS * recorded
 
     def series(groups: Sequence[str], weights: NDArray[Any] | None = None) -> CountSeries:
         chosen = _of(counts, groups)
@@ -145,7 +145,7 @@ def _series_of(counts: PlaceCounts | PointCounts, numbers: Ints, size: int) -> _
     return series
 
 
-def days_of(month: str) -> int:
+def days_in_month(month: str) -> int:
     """How many days does this month (YYYY-MM) have?"""
     return monthrange(int(month[:4]), int(month[5:]))[1]
 
@@ -173,7 +173,7 @@ def _numbers(grid: CellGrid, counts: PlaceCounts | PointCounts) -> Ints:
 
 def _grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | None) -> tuple[CellGrid, str]:
     if boundary is not None:
-        refuse_too_many_cells(boundary.bounds, counts.cell_m, most=MOST_CELLS)
+        check_cell_count(boundary.bounds, counts.cell_m, most=MOST_CELLS)
         try:
             grid = clip_cells(boundary, counts.cell_m)
         except ValueError as error:
@@ -192,7 +192,7 @@ def _refuse_wide(columns: Ints, rows: Ints, cell_m: float) -> None:
     ends = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     west, south, east, north = (float(end) * cell_m for end in ends)
     hint = " Or mend records that lie far from all others, or give the city's boundaries."
-    refuse_too_many_cells((west, south, east, north), cell_m, most=MOST_BETWEEN, hint=hint)
+    check_cell_count((west, south, east, north), cell_m, most=MOST_BETWEEN, hint=hint)
 
 
 def _of(counts: PlaceCounts | PointCounts, groups: Sequence[str]) -> Bools:

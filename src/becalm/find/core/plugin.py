@@ -10,15 +10,15 @@ from typing import Protocol
 
 import numpy as np
 
-from becalm.find.core.expected_counts import choose_half_lives, score_places
-from becalm.find.core.place_panel import Ground
+from becalm.find.core.expected_counts import choose_half_lives, forecast_counts
+from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.ewma import memories
 from becalm.methods.series import CountSeries
 from becalm.terms import QuestionError
 
-OWN = "blend"
+BLEND = "blend"
 YEAR = 12
 
 
@@ -30,42 +30,42 @@ class PastCounts:
     foretold is the one after the last of `ground.months`; nothing of it is in here.
     """
 
-    ground: Ground
+    panel: PlacePanel
 
     @property
     def months(self) -> tuple[str, ...]:
         """The months on record, oldest first (YYYY-MM)."""
-        return self.ground.months
+        return self.panel.months
 
     @property
     def target(self) -> Ints:
         """The incidents of each place (row) in each month (column)."""
-        return _table(self.ground.target)
+        return _table(self.panel.target)
 
     @property
     def related(self) -> Ints | None:
         """Related offences that may be borrowed from, likewise; None where there are none."""
-        return None if self.ground.related is None else _table(self.ground.related)
+        return None if self.panel.related is None else _table(self.panel.related)
 
     @property
     def exposure(self) -> Floats:
         """The length of each month in units of 30 days; 0 where the month is missing."""
-        return _fixed(self.ground.target.exposure)
+        return _fixed(self.panel.target.exposure)
 
     @property
     def amounts(self) -> Floats:
         """Each place's square metres of land, or metres of street."""
-        return _fixed(self.ground.places.amounts)
+        return _fixed(self.panel.places.amounts)
 
     @property
     def centres_m(self) -> tuple[Floats, Floats]:
         """The easting and northing of each place's middle."""
-        x, y = self.ground.places.centres_m
+        x, y = self.panel.places.centres_m
         return _fixed(x), _fixed(y)
 
     def smooth(self, values: Floats, sigma_m: float) -> Floats:
         """Spread values over their neighbourhood by a Gaussian of so many metres, corrected at the edge."""
-        return self.ground.places.smooth(values, sigma_m)
+        return self.panel.places.smooth(values, sigma_m)
 
 
 class Finder(Protocol):
@@ -87,7 +87,7 @@ class NamedFinder:
     find: Finder
 
 
-def past_of(ground: Ground, origin: int) -> PastCounts:
+def cut_past(panel: PlacePanel, origin: int) -> PastCounts:
     """What was known just before month `origin`."""
 
     def cut(series: CountSeries | None) -> CountSeries | None:
@@ -97,22 +97,22 @@ def past_of(ground: Ground, origin: int) -> PastCounts:
             series.size, series.places[:origin], series.counts[:origin], series.exposure[:origin]
         )
 
-    target = cut(ground.target)
+    target = cut(panel.target)
     if target is None:
         raise ValueError("There is no target.")
     return PastCounts(
         replace(
-            ground,
-            months=ground.months[:origin],
+            panel,
+            months=panel.months[:origin],
             target=target,
-            related=cut(ground.related),
-            fresh=cut(ground.fresh),
+            related=cut(panel.related),
+            fresh=cut(panel.fresh),
         )
     )
 
 
-def ask_finder(
-    finder: NamedFinder, ground: Ground, origin: int, *, how_many: int, rng: np.random.Generator
+def run_finder(
+    finder: NamedFinder, panel: PlacePanel, origin: int, *, how_many: int, rng: np.random.Generator
 ) -> Floats:
     """The finder's scores just before month `origin`.
 
@@ -121,10 +121,10 @@ def ask_finder(
     QuestionError
         where it does not give one finite score per place, none negative and not all 0.
     """
-    scores = np.asarray(finder.find(past_of(ground, origin), how_many=how_many, rng=rng), dtype=np.float64)
-    if scores.shape != (ground.size,):
+    scores = np.asarray(finder.find(cut_past(panel, origin), how_many=how_many, rng=rng), dtype=np.float64)
+    if scores.shape != (panel.size,):
         raise _unfit(
-            finder, f"gave scores of shape {scores.shape}, not one for each of {ground.size:,} places"
+            finder, f"gave scores of shape {scores.shape}, not one for each of {panel.size:,} places"
         )
     wrong = int(np.count_nonzero(~np.isfinite(scores) | (scores < 0)))
     if wrong:
@@ -134,9 +134,9 @@ def ask_finder(
     return scores
 
 
-def wanted_by(
+def spread_by_finder(
     finder: NamedFinder | None,
-    ground: Ground,
+    panel: PlacePanel,
     origin: int,
     expected: Floats,
     *,
@@ -146,14 +146,14 @@ def wanted_by(
     """What a list is chosen by: all that is `expected`, spread over places as the finder says."""
     if finder is None:
         return expected
-    scores = ask_finder(finder, ground, origin, how_many=how_many, rng=rng.spawn(1)[0])
+    scores = run_finder(finder, panel, origin, how_many=how_many, rng=rng.spawn(1)[0])
     return np.asarray(scores * (expected.sum() / scores.sum()))
 
 
 def blend(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats:
     """Becalm's own score: own memory, neighbours and related offences, weighed by likelihood."""
     del rng
-    (score,) = score_places(past.ground, FindSettings(count=how_many), [len(past.months)])
+    (score,) = forecast_counts(past.panel, FindSettings(count=how_many), [len(past.months)])
     return score.expected
 
 
@@ -161,15 +161,15 @@ def count_12(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Fl
     """The number of incidents in the last twelve months."""
     del how_many, rng
     last = len(past.months)
-    return past.ground.target.window(last - YEAR, last)
+    return past.panel.target.window(last - YEAR, last)
 
 
 def ewma(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats:
     """A memory that fades by the half-life that foretold the last months best."""
     del rng
     last, settings = len(past.months), FindSettings(count=how_many)
-    half_life = choose_half_lives(past.ground, settings, [last])[last]
-    return next(memory for _, memory in memories(past.ground.target, half_life, [last]))
+    half_life = choose_half_lives(past.panel, settings, [last])[last]
+    return next(memory for _, memory in memories(past.panel.target, half_life, [last]))
 
 
 def _unfit(finder: NamedFinder, what: str) -> QuestionError:

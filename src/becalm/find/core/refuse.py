@@ -11,7 +11,7 @@ from becalm.methods.subset import SubsetProblem, most_in_group
 from becalm.terms import Fault, QuestionError
 
 
-def refuse_impossible(problem: SubsetProblem, rules: Rules, named: Mapping[str, int]) -> None:
+def check_feasible(problem: SubsetProblem, rules: Rules, named: Mapping[str, int]) -> None:
     """Raise QuestionError with every rule that cannot be kept on this ground, or return."""
     faults = [*_too_many(problem, rules), *_too_near(problem, rules, named), *_area_faults(problem, rules)]
     if faults:

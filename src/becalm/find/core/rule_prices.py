@@ -14,7 +14,7 @@ Loosened = tuple[RuleKind, str, str, Rules | None, Rules | None]
 
 
 def price_rules(
-    expected: float, rules: Rules, problem_of: Callable[[Rules], SubsetProblem], *, step_m: float
+    expected: float, rules: Rules, build_problem: Callable[[Rules], SubsetProblem], *, step_m: float
 ) -> Iterator[RulePrice]:
     """How much more would be expected of the list if each rule in turn were relaxed or gone?
 
@@ -22,7 +22,7 @@ def price_rules(
     """
 
     def gain(loosened: Rules | None) -> float | None:
-        best = best_subset(problem_of(loosened)) if loosened is not None else None
+        best = best_subset(build_problem(loosened)) if loosened is not None else None
         return None if best is None else max(best.value - expected, 0.0)
 
     for kind, rule, unit, relaxed, removed in _loosened(rules, step_m):
@@ -47,9 +47,9 @@ def _loosened(rules: Rules, step_m: float) -> Iterator[Loosened]:
     for decision in rules.decisions:
         kind: RuleKind = "include" if decision.include else "leave_out"
         free = rules.without(decision.place_id)
-        yield kind, named_rule(decision), "the decision", free, free
+        yield kind, name_rule(decision), "the decision", free, free
 
 
-def named_rule(decision: PlaceDecision) -> str:
+def name_rule(decision: PlaceDecision) -> str:
     """What a decision is called as a rule with a price."""
     return f"{decision.verb} {decision.place_id}"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from types import MappingProxyType
 
-from becalm.find.core.harm import HarmAsked
+from becalm.find.core.harm import HarmWeighting
 from becalm.find.core.place_facts import PlaceFacts
 from becalm.find.core.settings import FindSettings
 from becalm.terms import DayHours, Fault, PlaceDecision, UsageError
@@ -36,7 +36,7 @@ class Rules:
     hours: DayHours | None = None
     author: str = ""
     written_on: date | None = None
-    harm: HarmAsked | None = field(default=None, repr=False)
+    harm: HarmWeighting | None = field(default=None, repr=False)
     facts: PlaceFacts | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from becalm.find.core.refuse import refuse_impossible
-from becalm.find.core.rule_prices import named_rule, price_rules
+from becalm.find.core.refuse import check_feasible
+from becalm.find.core.rule_prices import name_rule, price_rules
 from becalm.find.core.rules import Rules
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.subset import SubsetProblem, best_subset
@@ -20,7 +20,7 @@ EXACT = "exact: no list under these rules expects more"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class PlaceChoice:
     """The numbers of the listed places, best first, and how they were chosen."""
 
     listed: Ints
@@ -46,7 +46,7 @@ class Candidates:
     listable: Bools | None = None
 
 
-def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) -> Choice:
+def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) -> PlaceChoice:
     """Which places expect most together, under these rules, and what does each rule cost?
 
     Exact: the best first where nothing must be kept apart, a mixed-integer programme otherwise. Where that
@@ -61,8 +61,8 @@ def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) 
         where no list keeps the rules: which ones, and by how much.
     """
     _refuse_unknown_areas(candidates, rules)
-    problem = problem_of(candidates, rules)
-    refuse_impossible(problem, rules, candidates.named)
+    problem = build_problem(candidates, rules)
+    check_feasible(problem, rules, candidates.named)
     best = best_subset(problem)
     if best is None:
         raise QuestionError(
@@ -70,10 +70,12 @@ def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) 
             (Fault("rules", "floors, decisions and separation clash", "lower a floor or the separation"),),
         )
     here = replace(rules, decisions=tuple(d for d in rules.decisions if d.place_id in candidates.named))
-    priced_by = price_rules(best.value, here, lambda r: problem_of(candidates, r), step_m=candidates.step_m)
+    priced_by = price_rules(
+        best.value, here, lambda r: build_problem(candidates, r), step_m=candidates.step_m
+    )
     prices = tuple(priced_by) if priced else ()
     gap = (best.bound - best.value) / max(best.bound, 1e-12)
-    return Choice(
+    return PlaceChoice(
         best.chosen,
         Selection(
             expected=best.value,
@@ -99,10 +101,10 @@ def _weighed(candidates: Candidates, rules: Rules, prices: Sequence[RulePrice]) 
         number = candidates.named.get(decision.place_id)
         if number is not None:
             above = int(np.count_nonzero((candidates.expected > candidates.expected[number]) & can))
-            yield WeighedDecision(decision, above + 1, missed.get(named_rule(decision)))
+            yield WeighedDecision(decision, above + 1, missed.get(name_rule(decision)))
 
 
-def problem_of(candidates: Candidates, rules: Rules) -> SubsetProblem:
+def build_problem(candidates: Candidates, rules: Rules) -> SubsetProblem:
     """The rules as bounds on numbered places."""
     forced = np.zeros(len(candidates.expected), dtype=bool)
     barred = forced.copy() if candidates.listable is None else ~candidates.listable

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from becalm.find.core.baselines import scores_of_all
-from becalm.find.core.expected_counts import score_places
-from becalm.find.core.place_panel import Ground
-from becalm.find.core.plugin import OWN, NamedFinder, ask_finder
+from becalm.find.core.baselines import score_all_methods
+from becalm.find.core.expected_counts import forecast_counts
+from becalm.find.core.place_panel import PlacePanel
+from becalm.find.core.plugin import BLEND, NamedFinder, run_finder
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Bools, Floats
 from becalm.methods.mixture import fit_mixture
@@ -39,7 +39,7 @@ class Skill:
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class MethodSkills:
     """Each method's skill in each tested month, and what belongs to the months themselves."""
 
     skills: dict[str, list[Skill]]
@@ -49,10 +49,10 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MonthForecasts:
     """The ground as it was known just before one month, and each method's score of its places."""
 
-    ground: Ground
+    panel: PlacePanel
     origin: int
     by_method: dict[str, Floats]
 
@@ -73,57 +73,61 @@ class _Month:
 
 
 def judge_methods(
-    ground: Ground,
+    panel: PlacePanel,
     settings: FindSettings,
     tested: Sequence[int],
     *,
     area_share: float,
     finder: NamedFinder | None = None,
     rng: np.random.Generator,
-) -> Trial:
+) -> MethodSkills:
     """How well did each method foretell each tested month, from the months before it alone?
 
     The log score mixes each method with an even spread, in the share that was best for the last month with
     incidents before; for the first tested month that one is foretold too.
     """
-    origins = origins_of(ground, settings, tested)
-    scores = score_places(ground, settings, origins)
-    by_all = scores_of_all(ground, scores)
-    made = joined(ground, finder, origins, by_all, settings, rng)
-    steps = (Step(ground, origin, by_method) for origin, by_method in zip(origins, made, strict=True))
+    origins = add_tuning_origin(panel, settings, tested)
+    scores = forecast_counts(panel, settings, origins)
+    by_all = score_all_methods(panel, scores)
+    made = add_finder_scores(panel, finder, origins, by_all, settings, rng)
+    steps = (
+        MonthForecasts(panel, origin, by_method) for origin, by_method in zip(origins, made, strict=True)
+    )
     return judge_steps(steps, area_share=area_share, count=settings.count, rng=rng)
 
 
-def origins_of(ground: Ground, settings: FindSettings, tested: Sequence[int]) -> tuple[int, ...]:
+def add_tuning_origin(panel: PlacePanel, settings: FindSettings, tested: Sequence[int]) -> tuple[int, ...]:
     """The tested months, and before them the one that tunes the log score."""
-    before = max((t for t in range(tested[0]) if ground.target.counts[t].sum() > 0), default=tested[0] - 1)
+    before = max((t for t in range(tested[0]) if panel.target.counts[t].sum() > 0), default=tested[0] - 1)
     return (max(before, settings.least_months), *tested)
 
 
-def judge_steps(steps: Iterable[Step], *, area_share: float, count: int, rng: np.random.Generator) -> Trial:
+def judge_steps(
+    steps: Iterable[MonthForecasts], *, area_share: float, count: int, rng: np.random.Generator
+) -> MethodSkills:
     """How well did each method foretell each month but the first, which tunes the log score?"""
     skills: dict[str, list[Skill]] = {}
     best, null, tenths = [], [], []
-    last: Step | None = None
+    last: MonthForecasts | None = None
     earlier: dict[str, Floats] = {}
     for step in steps:
-        chances = {m: _chances(score, step.ground.even) for m, score in step.by_method.items()}
+        chances = {m: _chances(score, step.panel.even) for m, score in step.by_method.items()}
         if last is not None:
-            month = _month(step.ground, step.origin, area_share, count)
+            month = _month(step.panel, step.origin, area_share, count)
             best.append(month.best.gini)
-            null.append(_null_gini(step.ground, month, rng))
+            null.append(_null_gini(step.panel, month, rng))
             tenths.append(_tenths(month, step))
             for method, score in step.by_method.items():
-                trust = _trust(last.ground, last.origin, earlier[method])
-                gain = _log_gain(step.ground, step.origin, chances[method], trust)
+                trust = _trust(last.panel, last.origin, earlier[method])
+                gain = _log_gain(step.panel, step.origin, chances[method], trust)
                 skills.setdefault(method, []).append(_skill(month, score, chances[method], gain))
         last, earlier = step, chances
     seen = tuple(ExpectedAndSeen(*(float(v) for v in row)) for row in np.mean(tenths, axis=0))
-    return Trial(skills, tuple(best), tuple(null), seen)
+    return MethodSkills(skills, tuple(best), tuple(null), seen)
 
 
-def joined(
-    ground: Ground,
+def add_finder_scores(
+    panel: PlacePanel,
     finder: NamedFinder | None,
     origins: Sequence[int],
     by_all: Iterator[dict[str, Floats]],
@@ -136,18 +140,18 @@ def joined(
             yield scores
         else:
             (own,) = rng.spawn(1)
-            asked = ask_finder(finder, ground, origin, how_many=settings.count, rng=own)
+            asked = run_finder(finder, panel, origin, how_many=settings.count, rng=own)
             yield {**scores, finder.name: asked}
 
 
-def _month(ground: Ground, origin: int, area_share: float, count: int) -> _Month:
-    amounts, seen = ground.places.amounts, ground.target.window(origin, origin + 1)
-    unit = 1e3 if ground.kind == "segment" else 1e6  # kilometres of street, or square kilometres
-    listable = ground.places.listable if isinstance(ground.places, PlaceSet) else None
+def _month(panel: PlacePanel, origin: int, area_share: float, count: int) -> _Month:
+    amounts, seen = panel.places.amounts, panel.target.window(origin, origin + 1)
+    unit = 1e3 if panel.kind == "segment" else 1e6  # kilometres of street, or square kilometres
+    listable = panel.places.listable if isinstance(panel.places, PlaceSet) else None
     return _Month(
         origin=origin,
         seen=seen,
-        year_before=ground.target.window(origin - HISTORY_MONTHS, origin),
+        year_before=panel.target.window(origin - HISTORY_MONTHS, origin),
         amounts=amounts,
         listable=listable,
         best=search_curve(search_order(seen / amounts, first=listable), seen, amounts),
@@ -178,17 +182,17 @@ def _skill(month: _Month, score: Floats, chances: Floats, log_score: float) -> S
     )
 
 
-def _null_gini(ground: Ground, month: _Month, rng: np.random.Generator) -> float:
+def _null_gini(panel: PlacePanel, month: _Month, rng: np.random.Generator) -> float:
     """The Gini of the best order where as many incidents fall evenly: drawn once, for it hardly varies."""
     thrown = np.bincount(
-        rng.choice(ground.size, int(month.seen.sum()), p=ground.even), minlength=ground.size
+        rng.choice(panel.size, int(month.seen.sum()), p=panel.even), minlength=panel.size
     ).astype(np.float64)
     return search_curve(search_order(thrown / month.amounts), thrown, month.amounts).gini
 
 
-def _tenths(month: _Month, step: Step) -> Floats:
+def _tenths(month: _Month, step: MonthForecasts) -> Floats:
     """Places, incidents that the blend expected and those that came, in tenths of what it expected."""
-    expected = step.by_method[OWN] * step.ground.target.exposure[step.origin]
+    expected = step.by_method[BLEND] * step.panel.target.exposure[step.origin]
     rising = np.argsort(expected, kind="stable")
     upto = np.cumsum(expected[rising])
     group = np.minimum((upto * GROUPS / upto[-1]).astype(np.int64), GROUPS - 1)
@@ -202,14 +206,14 @@ def _chances(score: Floats, even: Floats) -> Floats:
     return score / total if total > 0 else even
 
 
-def _trust(ground: Ground, step: int, chances: Floats) -> Floats:
+def _trust(panel: PlacePanel, step: int, chances: Floats) -> Floats:
     """The shares of the method and of an even spread that would have been best for this month."""
-    at = ground.target.places[step]
-    return fit_mixture(np.array([chances[at], ground.even[at]]), ground.target.counts[step])
+    at = panel.target.places[step]
+    return fit_mixture(np.array([chances[at], panel.even[at]]), panel.target.counts[step])
 
 
-def _log_gain(ground: Ground, step: int, chances: Floats, trust: Floats) -> float:
+def _log_gain(panel: PlacePanel, step: int, chances: Floats, trust: Floats) -> float:
     """The mean log chance that the method, mixed with an even spread, gave the incidents, less even's."""
-    at, held = ground.target.places[step], ground.target.counts[step]
-    mixed = np.maximum(trust, [0.0, 1e-3]) @ np.array([chances[at], ground.even[at]])
-    return float(held @ np.log(mixed / ground.even[at]) / held.sum())
+    at, held = panel.target.places[step], panel.target.counts[step]
+    mixed = np.maximum(trust, [0.0, 1e-3]) @ np.array([chances[at], panel.even[at]])
+    return float(held @ np.log(mixed / panel.even[at]) / held.sum())

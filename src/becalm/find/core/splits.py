@@ -43,7 +43,7 @@ class Split:
 
 
 @dataclass(frozen=True, slots=True)
-class Honoured:
+class SplitPlaces:
     """The places with all splits that apply, and those splits."""
 
     places: PlaceSet
@@ -55,7 +55,7 @@ class Honoured:
         return tuple(f"{s.place_id} is split by hand, by {s.by} on {s.on}: {s.reason}." for s in self.applied)
 
 
-def honour_splits(places: PlaceSet, splits: Sequence[Split]) -> Honoured:
+def apply_splits(places: PlaceSet, splits: Sequence[Split]) -> SplitPlaces:
     """The same places, each split one replaced by its parts; a part may be split again by a later split.
 
     Splits of places that are not here change nothing. All land (or street) stays, once.
@@ -77,10 +77,10 @@ def honour_splits(places: PlaceSet, splits: Sequence[Split]) -> Honoured:
     if faults:
         noun = "a split does" if len(faults) == 1 else f"{len(faults)} splits do"
         raise InputError(f"{noun} not divide the place", tuple(faults))
-    return Honoured(places, tuple(applied))
+    return SplitPlaces(places, tuple(applied))
 
 
-def parts_of(places: PlaceSet, split: Split) -> tuple[tuple[str, BaseGeometry], ...]:
+def cut_place(places: PlaceSet, split: Split) -> tuple[tuple[str, BaseGeometry], ...]:
     """The named parts in which the place is split, in their order.
 
     Raises
@@ -90,7 +90,7 @@ def parts_of(places: PlaceSet, split: Split) -> tuple[tuple[str, BaseGeometry], 
     InputError
         where the line does not cross it, or no drawn part lies in it, or one part is all of it.
     """
-    outline = outline_of(places, split.place_id)
+    outline = find_outline(places, split.place_id)
     parts = _along(outline, split.line) if split.line is not None else _drawn(outline, split.parts)
     least = LEAST_M if places.by_length else LEAST_M2
     kept = tuple((name, part) for name, part in parts if _amount(part, places) > least)
@@ -99,13 +99,13 @@ def parts_of(places: PlaceSet, split: Split) -> tuple[tuple[str, BaseGeometry], 
     return kept
 
 
-def outline_of(places: PlaceSet, place_id: str) -> BaseGeometry:
+def find_outline(places: PlaceSet, place_id: str) -> BaseGeometry:
     """The outline of this place; UsageError where none that competes is called so."""
     outline: BaseGeometry = places.outlines[_number(places, place_id)]
     return outline
 
 
-def halves_line(outline: BaseGeometry, way: str) -> BaseGeometry:
+def halving_line(outline: BaseGeometry, way: str) -> BaseGeometry:
     """The line through the middle of the place's frame that parts `north-south` (or `east-west`) halves."""
     west, south, east, north = outline.bounds
     over = max(east - west, north - south)
@@ -116,7 +116,7 @@ def halves_line(outline: BaseGeometry, way: str) -> BaseGeometry:
 
 
 def _honour(places: PlaceSet, split: Split) -> PlaceSet:
-    parts = parts_of(places, split)
+    parts = cut_place(places, split)
     at = _number(places, split.place_id)
     shapes = np.array([shape for _, shape in parts], dtype=object)
     amounts = np.array([_amount(shape, places) for shape in shapes])

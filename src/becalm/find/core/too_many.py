@@ -13,7 +13,7 @@ MOST_BETWEEN = 30_000_000  # cells of the frame around the records, of which few
 Bounds = tuple[float, float, float, float]
 
 
-def refuse_too_many_cells(bounds: Bounds, width_m: float, *, most: int, hint: str = "") -> None:
+def check_cell_count(bounds: Bounds, width_m: float, *, most: int, hint: str = "") -> None:
     """Raise UsageError where more than `most` places so wide lie in the frame (west, south, east, north).
 
     The error names the smallest width in whole metres that will do, and then the `hint`.

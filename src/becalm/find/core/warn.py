@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from becalm.find.core.location import LocationError
+from becalm.find.core.location import LocationUncertainty
 from becalm.tables.spots import PointsPerCell
 from becalm.tables.tally import PlaceCounts
-from becalm.terms import Laying
+from becalm.terms import BoxTrial
 
 LARGEST_SINGLE_SHARE = 0.5
 
@@ -23,7 +23,7 @@ def warn_of_points(points: PointsPerCell) -> tuple[str, ...]:
     )
 
 
-def warn_of_doubt(location: LocationError | None) -> tuple[str, ...]:
+def warn_of_doubt(location: LocationUncertainty | None) -> tuple[str, ...]:
     """How far may each record have happened from its point?"""
     if location is None:
         return ()
@@ -53,20 +53,20 @@ def warn_of_quality(counts: PlaceCounts) -> tuple[str, ...]:
     )
 
 
-def warn_of_laying(laying: Laying | None) -> tuple[str, ...]:
+def warn_of_placement(trial: BoxTrial | None) -> tuple[str, ...]:
     """How much of what boxes hold will last?"""
-    if laying is None:
+    if trial is None:
         return (
             "The history is too short to see how much of what boxes hold will last: they lie where records "
             "are densest, so they will catch less than is expected here.",
         )
-    later = laying.later
+    later = trial.later
     return (
         f"Boxes lie where records are densest, so part of what they hold is luck. Laid on the months to "
-        f"{laying.laid_to}, the best {laying.count} held {laying.held:.1%} of the target and were to hold "
-        f"{laying.promised:.1%}; from {laying.first_month} to {laying.last_month} they caught "
+        f"{trial.laid_to}, the best {trial.count} held {trial.held:.1%} of the target and were to hold "
+        f"{trial.promised:.1%}; from {trial.first_month} to {trial.last_month} they caught "
         f"{later.value:.1%} ({later.level:.0%} interval {later.low:.1%} to {later.high:.1%}). All that is "
-        f"expected of boxes here is cut to {laying.kept:.2f} of the score.",
+        f"expected of boxes here is cut to {trial.kept:.2f} of the score.",
     )
 
 

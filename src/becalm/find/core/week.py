@@ -7,7 +7,7 @@ import numpy as np
 from becalm.terms import HOURS_OF_WEEK, HotspotList
 
 
-def week_of(found: HotspotList) -> tuple[float, ...] | None:
+def compute_list_week(found: HotspotList) -> tuple[float, ...] | None:
     """Which share of the listed places' expected incidents falls in each hour of the week?
 
     share_h = sum_i e_i p_ih / sum_i e_i over the places that have a profile, with e the expected count

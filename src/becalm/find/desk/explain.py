@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from becalm.desk import Desk
-from becalm.find.core.cluster_test import explain_clusters, list_numbers
+from becalm.find.core.cluster_test import explain_clusters, list_place_numbers
 from becalm.find.core.explanation import ClusterMap, NearRepeats, Outbreaks
 from becalm.find.core.near_repeats import find_near_repeats
-from becalm.find.core.outbreaks import Scan, find_outbreaks
-from becalm.find.core.place_panel import Ground, lay_ground
+from becalm.find.core.outbreaks import ScanSettings, find_outbreaks
+from becalm.find.core.place_panel import PlacePanel, build_panel
 from becalm.find.desk.inputs import Evidence, Field, FindQuestion, gather, lay_field
 from becalm.find.desk.rules import rules_of
 from becalm.methods.multiplicity import Adjustment
@@ -44,11 +44,11 @@ def clusters(desk: Desk, question: FindQuestion, how: Clusters) -> ClusterMap:
     """Are the listed places clusters, and since when?"""
     evidence = gather(desk, question)
     field = _partition(desk, evidence)
-    ground = _ground(evidence, field, question)
+    panel = _ground(evidence, field, question)
     rules = rules_of(desk, question.rules, question.settings)
     told = explain_clusters(
-        ground,
-        list_numbers(ground, rules, question.settings),
+        panel,
+        list_place_numbers(panel, rules, question.settings),
         target=evidence.targets.target,
         source=evidence.counts.source,
         as_of=evidence.counts.as_of,
@@ -75,7 +75,7 @@ def near_repeats(desk: Desk, question: FindQuestion, how: Repeats, *, seed: int 
     )
 
 
-def outbreaks(desk: Desk, question: FindQuestion, how: Scan, *, seed: int | None = None) -> Outbreaks:
+def outbreaks(desk: Desk, question: FindQuestion, how: ScanSettings, *, seed: int | None = None) -> Outbreaks:
     """Where and when were there suddenly more than that place and that time explain?"""
     evidence = gather(desk, question)
     field = _partition(desk, evidence)
@@ -108,8 +108,8 @@ def _partition(desk: Desk, evidence: Evidence) -> Field:
     return lay_field(desk, evidence)
 
 
-def _ground(evidence: Evidence, field: Field, question: FindQuestion) -> Ground:
-    return lay_ground(
+def _ground(evidence: Evidence, field: Field, question: FindQuestion) -> PlacePanel:
+    return build_panel(
         field.counts,
         evidence.targets,
         boundary=evidence.boundary,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from importlib.metadata import EntryPoint, entry_points
 
-from becalm.find.core.plugin import OWN, Finder, NamedFinder
+from becalm.find.core.plugin import BLEND, Finder, NamedFinder
 from becalm.terms import DependencyError, UsageError
 
 FINDERS = "becalm.finders"
@@ -21,7 +21,7 @@ def pick_finder(name: str) -> NamedFinder | None:
     DependencyError
         where it cannot be imported.
     """
-    if name == OWN:
+    if name == BLEND:
         return None
     installed = {entry.name: entry for entry in entry_points(group=FINDERS)}
     if name not in installed:

@@ -9,8 +9,8 @@ from typing import Any
 from ibis import Table
 
 from becalm.desk import Desk
-from becalm.find.core.harm import HarmAsked
-from becalm.find.core.location import LocationError, measure_location
+from becalm.find.core.harm import HarmWeighting
+from becalm.find.core.location import LocationUncertainty, measure_location
 from becalm.find.core.targets import Targets
 from becalm.find.files.group_weights import (
     INDEX_FOLDER,
@@ -40,7 +40,7 @@ class HarmChoice:
 
 def harm_of(
     desk: Desk, choice: HarmChoice, incidents: Table, *, targets: Targets, source: str, unit: str
-) -> HarmAsked | None:
+) -> HarmWeighting | None:
     """The weights of the target and how far each group's records were moved; None where no harm is asked for.
 
     Raises
@@ -60,11 +60,11 @@ def harm_of(
     weights = _weights(desk, choice.weights, targets.target, source)
     groups = [weight.group for weight in weights.of(targets.target, never=targets.excluded)]
     found = ((group, measure_location(moved_points(incidents, target=(group,)))) for group in groups)
-    locations: dict[str, LocationError] = {group: at for group, at in found if at is not None}
-    return HarmAsked(weights, leads=choice.rank == "harm", locations=locations)
+    locations: dict[str, LocationUncertainty] = {group: at for group, at in found if at is not None}
+    return HarmWeighting(weights, leads=choice.rank == "harm", locations=locations)
 
 
-def harm_parameters(harm: HarmAsked | None) -> dict[str, Any]:
+def harm_parameters(harm: HarmWeighting | None) -> dict[str, Any]:
     """What of it belongs to the record of the run; nothing where no harm was asked for."""
     if harm is None:
         return {}

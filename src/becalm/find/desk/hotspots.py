@@ -14,11 +14,11 @@ from becalm import __version__
 from becalm.desk import Desk
 from becalm.find.core.backtest import backtest as backtest_places
 from becalm.find.core.challenger import NAME as CHALLENGER
-from becalm.find.core.challenger import verdict_on
+from becalm.find.core.challenger import judge_challenger
 from becalm.find.core.describe import describe_places
 from becalm.find.core.hotspots import find_hotspots as find_places
-from becalm.find.core.place_facts import facts_of_places
-from becalm.find.core.plugin import OWN, NamedFinder
+from becalm.find.core.place_facts import build_place_facts
+from becalm.find.core.plugin import BLEND, NamedFinder
 from becalm.find.desk.finders import pick_finder
 from becalm.find.desk.harm import harm_of, harm_parameters
 from becalm.find.desk.inputs import (
@@ -85,7 +85,7 @@ def find_hotspots(
     *,
     seed: int | None = None,
     only: Mapping[str, str] | None = None,
-    finder: str = OWN,
+    finder: str = BLEND,
     challenger: bool = False,
     out: Sequence[Path] = (),
 ) -> HotspotsFound:
@@ -143,7 +143,7 @@ def backtest(
     origins: int = 12,
     seed: int | None = None,
     only: Mapping[str, str] | None = None,
-    finder: str = OWN,
+    finder: str = BLEND,
 ) -> BacktestDone:
     """How well would each method have foretold each of the last months? `finder` joins becalm's own."""
     also = pick_finder(finder)
@@ -172,7 +172,7 @@ def _after_trial(
 ) -> tuple[str, tuple[str, ...]]:
     """Who may choose the places: the challenger where it won, else the blend; and why."""
     tested = backtest(desk, question, seed=seed, only=only, finder=CHALLENGER).backtest
-    return verdict_on(tested)
+    return judge_challenger(tested)
 
 
 def _named(finder: NamedFinder | None) -> dict[str, str]:
@@ -182,7 +182,9 @@ def _named(finder: NamedFinder | None) -> dict[str, str]:
 def _describe(evidence: Evidence, field: Field, listed: HotspotList, policy: HourPolicy) -> HotspotList:
     if field.places is not None:
         asked = [h.column for h in listed.hotspots]
-        facts = facts_of_places(evidence.incidents, field.places, asked, target=listed.target, policy=policy)
+        facts = build_place_facts(
+            evidence.incidents, field.places, asked, target=listed.target, policy=policy
+        )
         return describe_places(listed, boroughs=facts.boroughs, hours=facts.hours)
     cells = [(h.column, h.row) for h in listed.hotspots]
     columns, rows = np.array(cells, dtype=np.int64).T

@@ -12,11 +12,11 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.desk import Desk
 from becalm.desk.coverage import gaps_of
-from becalm.find.core.box_trial import LaidBoxes, lay_for_list
+from becalm.find.core.box_trial import PlacedBoxes, place_list_boxes
 from becalm.find.core.boxes import BoxLand
-from becalm.find.core.location import LocationError, are_moved, measure_location
+from becalm.find.core.location import LocationUncertainty, has_moved_records, measure_location
 from becalm.find.core.settings import FindSettings
-from becalm.find.core.splits import Split, honour_splits
+from becalm.find.core.splits import Split, apply_splits
 from becalm.find.core.targets import Targets, choose_targets, merge_groups
 from becalm.find.core.warn import warn_of_doubt, warn_of_points, warn_of_quality
 from becalm.find.desk.harm import HarmChoice
@@ -73,10 +73,10 @@ class Field:
 
     counts: PlaceCounts | PointCounts
     places: PlaceSet | None
-    location: LocationError | None
+    location: LocationUncertainty | None
     warnings: tuple[str, ...] = ()
     land: BoxLand | None = None
-    laid: LaidBoxes | None = None
+    laid: PlacedBoxes | None = None
     splits: tuple[Split, ...] = ()
 
     @property
@@ -96,7 +96,7 @@ class Evidence:
     targets: Targets
     boundary: BaseGeometry | None
     unit: UnitChoice
-    location: LocationError | None
+    location: LocationUncertainty | None
     data: Mapping[str, str]
     warnings: tuple[str, ...]
 
@@ -113,7 +113,7 @@ def gather(desk: Desk, question: FindQuestion, only: Mapping[str, str] | None = 
     counts = count_places(incidents, cell_m=question.cell_m, months=months)
     tables = load_offences(desk.workspace.offences_path).values()
     targets = choose_targets(merge_groups(tables, counts.groups), question.target)
-    moved = moved_points(incidents, target=targets.target) if are_moved(counts) else None
+    moved = moved_points(incidents, target=targets.target) if has_moved_records(counts) else None
     location = measure_location(moved) if moved else None
     unit, width_m, merged = fit_unit(question.unit, question.cell_m, location)
     if width_m != question.cell_m:
@@ -172,7 +172,7 @@ def lay_shaped(desk: Desk, evidence: Evidence, splits: Sequence[Split] = ()) -> 
     """Places of any shape, also the grid's own cells; each split one stands in its parts."""
     asked = _asked(desk, evidence)
     places = lay_places(asked)
-    honoured = honour_splits(places, splits)
+    honoured = apply_splits(places, splits)
     notes = (*places.notes, *honoured.notes)
     return Field(asked.counts, honoured.places, evidence.location, notes, splits=honoured.applied)
 
@@ -199,5 +199,5 @@ def lay_list_field(desk: Desk, evidence: Evidence, settings: FindSettings) -> Fi
     made = lay_field(desk, evidence)
     if made.land is None or not isinstance(made.counts, PointCounts):
         return made
-    laid = lay_for_list(made.land, made.counts, evidence.targets, settings)
+    laid = place_list_boxes(made.land, made.counts, evidence.targets, settings)
     return replace(made, places=laid.places, laid=laid)

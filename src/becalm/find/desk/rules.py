@@ -13,7 +13,7 @@ from ibis import Table
 
 from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
-from becalm.find.core.place_facts import PlaceFacts, facts_of_places
+from becalm.find.core.place_facts import PlaceFacts, build_place_facts
 from becalm.find.core.rules import Rules
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.override import overrides_of, standing_overrides
@@ -87,7 +87,7 @@ def facts_for(
     if places is not None or isinstance(counts, PointCounts):
         if places is None:
             return None
-        return facts_of_places(incidents, places, range(places.size), target=target, policy=policy)
+        return build_place_facts(incidents, places, range(places.size), target=target, policy=policy)
     columns, rows = np.unique(np.stack([counts.columns, counts.rows]), axis=1)
     of_target = incidents.filter(incidents.offence_group.isin(list(target)))
     return PlaceFacts(

@@ -14,8 +14,8 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.desk import Desk
 from becalm.desk.audit import recorded
-from becalm.find.core.location import LocationError
-from becalm.find.core.splits import MARK, Split, halves_line, outline_of, parts_of
+from becalm.find.core.location import LocationUncertainty
+from becalm.find.core.splits import MARK, Split, cut_place, find_outline, halving_line
 from becalm.find.desk.inputs import FindQuestion, gather, lay_field, lay_shaped
 from becalm.find.files.splits import load_splits, read_drawn_parts, read_line, save_splits, splits_text
 from becalm.ledger.event import Fact
@@ -69,7 +69,7 @@ def split_place(desk: Desk, question: FindQuestion, place_id: str, cut: Cut, *, 
         )
     places, location = _competing(desk, question)
     split = _made(desk, places, place_id, cut, reason.strip())
-    parts = parts_of(places, split)
+    parts = cut_place(places, split)
     _refuse_too_fine(place_id, parts, location)
     names = tuple(name for name, _ in parts)
     _keep(desk, (*kept, split), split, "split", reason, parts=names)
@@ -103,7 +103,7 @@ def standing_splits(desk: Desk) -> tuple[Split, ...]:
     return load_splits(desk.workspace)
 
 
-def _competing(desk: Desk, question: FindQuestion) -> tuple[PlaceSet, LocationError | None]:
+def _competing(desk: Desk, question: FindQuestion) -> tuple[PlaceSet, LocationUncertainty | None]:
     """The places as they are today, split ones in their parts."""
     evidence = gather(desk, question)
     if evidence.unit.unit == "box":
@@ -124,12 +124,12 @@ def _made(desk: Desk, places: PlaceSet, place_id: str, cut: Cut, reason: str) ->
     if cut.line is not None:
         line = read_line(cut.line, crs=crs)
     else:
-        line = halves_line(outline_of(places, place_id), cut.halves or "north-south")
+        line = halving_line(find_outline(places, place_id), cut.halves or "north-south")
     return Split(place_id, desk.actor, on, reason, line=line)
 
 
 def _refuse_too_fine(
-    place_id: str, parts: tuple[tuple[str, BaseGeometry], ...], location: LocationError | None
+    place_id: str, parts: tuple[tuple[str, BaseGeometry], ...], location: LocationUncertainty | None
 ) -> None:
     if location is None:
         return

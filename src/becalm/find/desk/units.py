@@ -12,18 +12,18 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.archive.manifest import sha256_of
 from becalm.find.core.boxes import BoxLand
-from becalm.find.core.location import LocationError, refuse_too_fine
+from becalm.find.core.location import LocationUncertainty, check_place_width
 from becalm.find.core.place_kinds import (
     FOOTPRINT,
     INSIDE,
-    cut_to,
-    holds_a_record,
-    land_places,
-    leave_out,
-    own_places,
-    sound,
-    street_places,
-    tile_places,
+    build_land_places,
+    build_own_places,
+    build_street_places,
+    build_tiles,
+    check_region,
+    clip_places,
+    exclude_land,
+    footprint_mask,
 )
 from becalm.find.core.targets import Targets
 from becalm.find.core.too_many import MOST_TILES
@@ -104,7 +104,7 @@ class UnitChoice:
 
 
 def fit_unit(
-    choice: UnitChoice, width_m: float, location: LocationError | None
+    choice: UnitChoice, width_m: float, location: LocationUncertainty | None
 ) -> tuple[UnitChoice, float, tuple[str, ...]]:
     """Which places, how wide, are not too fine for these records, and what is to be said of it?
 
@@ -130,7 +130,7 @@ def fit_unit(
         fitting, least_m = choice, location.least_width_m
         option = f"--cell-m {least_m:g}"
     if not choice.merge:
-        refuse_too_fine(asked_m, location, option=option)
+        check_place_width(asked_m, location, option=option)
     return fitting, width_m if choice.unit == "h3" else least_m, warn_of_merging(asked_m, least_m)
 
 
@@ -153,20 +153,20 @@ class PlacesAsked:
 
     def tiles(self, lattice: Lattice) -> PlaceSet:
         """The tiles of this lattice on the land."""
-        return tile_places(lattice, self.counts, self.targets, self.boundary)
+        return build_tiles(lattice, self.counts, self.targets, self.boundary)
 
 
 def lay_places(asked: PlacesAsked) -> PlaceSet:
     """The places that compete, in metres of the `crs` asked for, without the excluded land."""
     places, excluded = _made(asked), asked.excluded
-    return places if excluded is None else leave_out(places, excluded)
+    return places if excluded is None else exclude_land(places, excluded)
 
 
 def lay_box_land(asked: PlacesAsked) -> BoxLand:
     """The land on which boxes of this width may be laid, in metres of the `crs` asked for."""
     squares, excluded = asked.tiles(Lattice("square", max(asked.width_m, REST_M))), asked.excluded
     if excluded is not None:
-        squares = leave_out(squares, excluded)
+        squares = exclude_land(squares, excluded)
     return BoxLand(asked.width_m, squares, asked.boundary, excluded)
 
 
@@ -174,10 +174,10 @@ def _made(asked: PlacesAsked) -> PlaceSet:
     choice, crs = asked.choice, asked.crs
     if choice.unit == "own":
         areas = read_own_areas(_file(choice), crs=crs, id_column=choice.id_column, file_crs=choice.file_crs)
-        return own_places(areas.names, areas.shapes, asked.boundary)
+        return build_own_places(areas.names, areas.shapes, asked.boundary)
     if choice.unit == "segment":
         lines = read_street_lines(_file(choice), crs=crs)
-        return street_places(lines, asked.boundary, junction_m=choice.junction_m, snap_m=choice.snap_m)
+        return build_street_places(lines, asked.boundary, junction_m=choice.junction_m, snap_m=choice.snap_m)
     if choice.unit == "h3":
         return _h3(asked)
     shape: Literal["square", "hexagon"] = "hexagon" if choice.unit == "hexagon" else "square"
@@ -188,16 +188,16 @@ def _h3(asked: PlacesAsked) -> PlaceSet:
     counts, boundary, crs = asked.counts, asked.boundary, asked.crs
     resolution = asked.choice.h3_resolution
     if boundary is None:
-        held = holds_a_record(counts, asked.targets)
+        held = footprint_mask(counts, asked.targets)
         x, y = counts.easting_m[held], counts.northing_m[held]
         names, outlines = h3_under(x, y, resolution, crs=crs)
     else:
         _refuse_too_fine_h3(boundary, resolution)
-        names, outlines = h3_over(sound(boundary), resolution, crs=crs)
+        names, outlines = h3_over(check_region(boundary), resolution, crs=crs)
     across = round(float(np.mean(shapely.area(outlines))) ** 0.5, 1)
     if boundary is None:
-        return land_places("h3", names, outlines, across, FOOTPRINT)
-    return cut_to(land_places("h3", names, outlines, across, INSIDE), boundary)
+        return build_land_places("h3", names, outlines, across, FOOTPRINT)
+    return clip_places(build_land_places("h3", names, outlines, across, INSIDE), boundary)
 
 
 def _refuse_too_fine_h3(boundary: BaseGeometry, resolution: int) -> None:

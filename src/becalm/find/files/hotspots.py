@@ -162,7 +162,7 @@ def run_object(run: RunRecord | None, found: HotspotList) -> dict[str, Any]:
         "finder": found.finder,
         "rank": found.rank,
         **({"harm": harm_object(found.harm)} if found.harm else {}),
-        **({"laying": laying_object(found.laying)} if found.laying else {}),
+        **({"laying": laying_object(found.box_trial)} if found.box_trial else {}),
         **({"rules": rules_object(found.selection)} if found.selection else {}),
     }
 

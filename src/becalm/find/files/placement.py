@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from becalm.terms import Laying
+from becalm.terms import BoxTrial
 
 
-def laying_object(laying: Laying) -> dict[str, Any]:
+def laying_object(box_trial: BoxTrial) -> dict[str, Any]:
     """What boxes laid earlier held, promised and then caught: shares of the target's incidents."""
-    later = laying.later
+    later = box_trial.later
     return {
-        "side_m": laying.side_m,
-        "count": laying.count,
-        "laid_to": laying.laid_to,
-        "first_month": laying.first_month,
-        "last_month": laying.last_month,
-        "held": round(laying.held, 5),
-        "promised": round(laying.promised, 5),
+        "side_m": box_trial.side_m,
+        "count": box_trial.count,
+        "laid_to": box_trial.laid_to,
+        "first_month": box_trial.first_month,
+        "last_month": box_trial.last_month,
+        "held": round(box_trial.held, 5),
+        "promised": round(box_trial.promised, 5),
         "later": round(later.value, 5),
         "later_low": round(later.low, 5),
         "later_high": round(later.high, 5),
         "level": later.level,
-        "kept": round(laying.kept, 5),
+        "kept": round(box_trial.kept, 5),
     }
