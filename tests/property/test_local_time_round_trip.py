@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from becalm.formats.times import hour_of_week, local_of, utc_of
+from becalm.formats.instants import hour_of_week, local_to_utc, utc_to_local
 
 ZONES = ("Europe/London", "America/Chicago", "America/Toronto", "Australia/Lord_Howe", "Asia/Kolkata")
 NIGHTS = [datetime(y, m, d) for y in (2015, 2019, 2020) for m in (3, 4, 10, 11) for d in (1, 8, 25, 29)]  # noqa: DTZ001
@@ -25,8 +25,8 @@ TIMES = st.one_of(ANY_TIME, NEAR_A_CHANGE).map(lambda t: t.replace(microsecond=0
 @given(st.lists(TIMES, min_size=1, max_size=30), st.sampled_from(ZONES))
 def test_an_instant_that_is_told_once_comes_back(times: list[datetime], zone: str) -> None:
     utc = np.array(times, dtype="M8[s]")
-    local = local_of(utc, zone)
-    back, gap, twice = utc_of(local, zone)
+    local = utc_to_local(utc, zone)
+    back, gap, twice = local_to_utc(local, zone)
     assert not gap.any()
     assert ((back == utc) | twice).all()
     assert (np.abs(back - utc) <= np.timedelta64(1, "h")).all()
@@ -34,7 +34,7 @@ def test_an_instant_that_is_told_once_comes_back(times: list[datetime], zone: st
 
 @given(TIMES, st.sampled_from(ZONES))
 def test_the_local_clock_agrees_with_the_standard_library(time: datetime, zone: str) -> None:
-    local = local_of(np.array([time], dtype="M8[s]"), zone)[0]
+    local = utc_to_local(np.array([time], dtype="M8[s]"), zone)[0]
     expected = time.replace(tzinfo=UTC).astimezone(zoneinfo.ZoneInfo(zone))
     assert str(local) == f"{expected:%Y-%m-%dT%H:%M:%S}"
     assert hour_of_week(np.array([local]))[0] == expected.weekday() * 24 + expected.hour
@@ -42,7 +42,7 @@ def test_the_local_clock_agrees_with_the_standard_library(time: datetime, zone: 
 
 @given(TIMES, st.sampled_from(ZONES))
 def test_a_local_time_is_moved_only_where_it_does_not_exist(time: datetime, zone: str) -> None:
-    found, gap, _ = utc_of(np.array([time], dtype="M8[s]"), zone)
+    found, gap, _ = local_to_utc(np.array([time], dtype="M8[s]"), zone)
     first = time.replace(tzinfo=zoneinfo.ZoneInfo(zone), fold=0)
     exists = first.astimezone(UTC).astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None) == time
     assert gap[0] == (not exists)

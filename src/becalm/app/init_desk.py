@@ -12,7 +12,7 @@ from becalm.desk.audit import note_configuration
 from becalm.render.number_format import listed
 from becalm.terms import City
 from becalm.workspace.boundaries import BoundaryCopy, copy_boundaries
-from becalm.workspace.cityfile import require_sound_city
+from becalm.workspace.cityfile import check_city
 from becalm.workspace.config import Config, Workspace, read_city
 from becalm.workspace.new_workspace import make_folder
 from becalm.workspace.patrol_files import files_beside
@@ -47,7 +47,7 @@ def make_workspace(
     of London are given.
     """
     entry = read_city(city or DEFAULT_CITY)
-    require_sound_city(entry, city or DEFAULT_CITY)
+    check_city(entry, city or DEFAULT_CITY)
     chosen = city is not None or boundaries is not None
     config = Config(city=entry.model_copy(update={"chosen": chosen}))
     shapes = (

@@ -9,7 +9,7 @@ import numpy as np
 
 from becalm.formats.sheets import Sheet
 from becalm.methods.arrays import Bools
-from becalm.terms import RowFate, RowFault
+from becalm.terms import RowFault, RowOutcome
 
 
 class Fates:
@@ -52,7 +52,7 @@ class Fates:
         self._note(which, column, "repaired", reason, remedy)
         self._repaired |= which
 
-    def _note(self, which: Bools, column: str, fate: RowFate, reason: Any, remedy: Any) -> None:
+    def _note(self, which: Bools, column: str, fate: RowOutcome, reason: Any, remedy: Any) -> None:
         spots = np.flatnonzero(which)
         if not len(spots):
             return

@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from becalm.methods.arrays import Bools
-from becalm.terms import RowFate, RowFault
+from becalm.terms import RowFault, RowOutcome
 
 Rows = NDArray[np.intp]
 MONTH = re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])")
@@ -24,7 +24,7 @@ class Finding:
     rows: Rows
     column: str
     value_of: Callable[[int], str | None]
-    fate: RowFate
+    fate: RowOutcome
     reason: str
     remedy: str | Callable[[str], str]  # may depend on the value
 
@@ -75,7 +75,7 @@ def constant(value: str, rows: int) -> pa.DictionaryArray:
     return words(np.zeros(rows, dtype=np.int32), [value])
 
 
-def rows_with_fate(findings: Sequence[Finding], fate: RowFate) -> Rows:
+def rows_with_fate(findings: Sequence[Finding], fate: RowOutcome) -> Rows:
     """Which rows have at least one finding of this fate?"""
     found = [f.rows for f in findings if f.fate == fate]
     return np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.intp)

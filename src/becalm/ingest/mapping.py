@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from becalm.workspace.offences import Key
-from becalm.workspace.recipes import Strict, did_you_mean
+from becalm.workspace.recipes import Strict, suggest
 
 Column = Annotated[str, Field(min_length=1)]
 Zone = Literal["local", "UTC", "offset"]
@@ -213,7 +213,7 @@ def _part_faults(mapping: Mapping) -> Iterator[str]:
 def _column_faults(mapping: Mapping) -> Iterator[str]:
     for column in mapping.columns():
         if column not in mapping.columns_exactly:
-            near = did_you_mean(column, mapping.columns_exactly)
+            near = suggest(column, mapping.columns_exactly)
             yield f"column {column!r} is not among columns_exactly; {near}correct one of the two"
 
 

@@ -13,7 +13,7 @@ from becalm.formats.sheets import BOOK_SUFFIXES, TEXT_SUFFIXES, columns_of
 from becalm.ingest.mapping import Mapping
 from becalm.ingest.reader import ReadContext
 from becalm.terms import Fault, InputError
-from becalm.workspace.recipes import Source, check_recipe, did_you_mean, recipe_files
+from becalm.workspace.recipes import Source, check_recipe, recipe_files, suggest
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ def _named(mapping: Path, folder: Path | None) -> Chosen:
     by_name = {_stem(c): c for c in held} | {c.mapping.name: c for c in held}
     name = str(mapping).removesuffix(".toml")
     if name not in by_name:
-        near = did_you_mean(name, by_name)
+        near = suggest(name, by_name)
         remedy = f"{near}give a TOML file, or one of: {', '.join(sorted(by_name))}"
         fault = Fault(str(mapping), "is neither a file nor the name of a mapping", remedy)
         raise InputError(f"The mapping {mapping} was not found; nothing was loaded", (fault,))

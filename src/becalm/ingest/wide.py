@@ -24,7 +24,7 @@ from becalm.tables.archive import Part
 from becalm.tables.schema import PUBLISHED_COUNTS
 from becalm.terms import OffenceTable, RowFault, plain_word
 from becalm.workspace.offences import offence_table_sha256
-from becalm.workspace.recipes import mend_word
+from becalm.workspace.recipes import suggest_remedy
 
 MONTH_COLUMN: Final = re.compile(r"^(19|20)\d\d(0[1-9]|1[0-2])$")
 OFFENCES: Final = "mps"  # the offence table that these files are read with
@@ -214,7 +214,7 @@ def _word_faults(
             str(words[i] or ""),
             "rejected",
             f"is in no group of the offence table {table.key!r}, so all its months were left out",
-            mend_word(str(words[i] or ""), known, where=f"offences/{table.key}.toml"),
+            suggest_remedy(str(words[i] or ""), known, where=f"offences/{table.key}.toml"),
         )
         for i in np.flatnonzero(pd.isna(groups))
     ]

@@ -47,8 +47,8 @@ from .hotspot import HotspotList as HotspotList
 from .hotspot import PeakHours as PeakHours
 from .hotspot import PlaceShape as PlaceShape
 from .intake import FileIntake as FileIntake
-from .intake import RowFate as RowFate
 from .intake import RowFault as RowFault
+from .intake import RowOutcome as RowOutcome
 from .offence import FoundBy as FoundBy
 from .offence import OffenceGroup as OffenceGroup
 from .offence import OffenceTable as OffenceTable

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
-RowFate = Literal["rejected", "repaired"]
+RowOutcome = Literal["rejected", "repaired"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class RowFault:
     row: int
     column: str
     value: str
-    fate: RowFate
+    fate: RowOutcome
     reason: str
     remedy: str
 

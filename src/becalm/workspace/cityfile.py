@@ -12,7 +12,7 @@ from becalm.terms import Fault, WorkspaceError
 from becalm.workspace.config import CityEntry
 
 
-def require_sound_city(entry: CityEntry, where: str) -> None:
+def check_city(entry: CityEntry, where: str) -> None:
     """Refuse a city that is not in metres, has an unknown clock or calendar, or names a borough twice."""
     faults = [fault for fault in (_crs_fault(entry.crs), _clock_fault(entry), _holiday_fault(entry)) if fault]
     names = [b.name for b in entry.boroughs]

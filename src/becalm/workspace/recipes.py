@@ -45,22 +45,22 @@ def check_recipe(source: Source, model: type[Model]) -> tuple[Model | None, tupl
         return None, tuple(_fault(source.name, e, model) for e in error.errors())
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, known: Iterable[str]) -> str:
     """A remedy's first half: the nearest known word, or nothing."""
     by_folded = {k.casefold(): k for k in known}
     near = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.7)
     return f'did you mean "{by_folded[near[0]]}"? ' if near else ""
 
 
-def mend_word(word: str, known: Iterable[str], *, where: str) -> str:
+def suggest_remedy(word: str, known: Iterable[str], *, where: str) -> str:
     """What to do about a word that no offence table knows.
 
-    >>> mend_word("Robery", ["Robbery"], where="offences/police_uk.toml")
+    >>> suggest_remedy("Robery", ["Robbery"], where="offences/police_uk.toml")
     'did you mean "Robbery"? otherwise add it to offences/police_uk.toml'
-    >>> mend_word("Witchcraft", ["Robbery"], where="offences/police_uk.toml")
+    >>> suggest_remedy("Witchcraft", ["Robbery"], where="offences/police_uk.toml")
     'add it to offences/police_uk.toml, or correct it'
     """
-    near = did_you_mean(word, known)
+    near = suggest(word, known)
     return f"{near}otherwise add it to {where}" if near else f"add it to {where}, or correct it"
 
 
@@ -75,7 +75,7 @@ def _fault(file: str, error: ErrorDetails, model: type[Strict]) -> Fault:
     if kind == "missing":
         return Fault(where, "is missing", "add this entry")
     if kind == "extra_forbidden":
-        near = did_you_mean(str(loc[-1]), model.model_fields)
+        near = suggest(str(loc[-1]), model.model_fields)
         return Fault(where, "is not a known entry", f"{near}correct or remove it")
     message = error["msg"].removeprefix("Value error, ")
     shown = "" if isinstance(given, dict) else f"{given!r:.80}: "

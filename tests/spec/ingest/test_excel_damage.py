@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from becalm.formats.excel import mend_code
+from becalm.formats.excel_codes import suggest_code
 
 CODES = {"5/1", "8/26", "8/61", "34/1", "66/1", "8/1", "1/8", "49a"}
 
@@ -28,21 +28,21 @@ CODES = {"5/1", "8/26", "8/61", "34/1", "66/1", "8/1", "1/8", "49a"}
     ],
 )
 def test_a_code_is_mended_where_only_one_fits(cell: str, code: str) -> None:
-    repair = mend_code(cell, CODES - {"8/1", "1/8"})
+    repair = suggest_code(cell, CODES - {"8/1", "1/8"})
     assert repair is not None
     assert repair.code == code
     assert code in repair.reason
 
 
 def test_a_code_with_no_such_day_became_a_month_of_a_year() -> None:
-    repair = mend_code("22494", CODES - {"8/1", "1/8"})  # 1961-08-01
+    repair = suggest_code("22494", CODES - {"8/1", "1/8"})  # 1961-08-01
     assert repair is not None
     assert repair.code == "8/61"
 
 
 @pytest.mark.parametrize("cell", ["08-Jan", "44774", "22494"])
 def test_a_code_that_may_have_been_several_is_not_guessed(cell: str) -> None:
-    repair = mend_code(cell, CODES)
+    repair = suggest_code(cell, CODES)
     assert repair is not None
     assert repair.code is None
     assert "8/1" in repair.reason
@@ -51,4 +51,4 @@ def test_a_code_that_may_have_been_several_is_not_guessed(cell: str) -> None:
 
 @pytest.mark.parametrize("cell", ["5/1", " 5/1 ", "49A", "robbery", "", "12", "44683", "2022-05", "31/31"])
 def test_what_is_whole_or_unknown_is_left_alone(cell: str) -> None:
-    assert mend_code(cell, CODES) is None
+    assert suggest_code(cell, CODES) is None

@@ -20,7 +20,7 @@ from becalm.terms import (
     UsageError,
     WorkspaceError,
 )
-from becalm.workspace.recipes import Strict, check_recipe, did_you_mean, recipe_files
+from becalm.workspace.recipes import Strict, check_recipe, recipe_files, suggest
 
 INDEX_FOLDER = "index"
 
@@ -130,7 +130,7 @@ def choose_group_weights(
     by_key = {table.key: table for table in tables}
     if named is not None:
         if named not in by_key:
-            hint = did_you_mean(named, by_key) or f"there are {', '.join(sorted(by_key))}. "
+            hint = suggest(named, by_key) or f"there are {', '.join(sorted(by_key))}. "
             raise UsageError(f"There are no harm weights {named!r}: {hint}Or name a file ending in .toml.")
         return by_key[named]
     near = [table for table in tables if source.startswith(table.key)]

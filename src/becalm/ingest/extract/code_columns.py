@@ -11,13 +11,13 @@ import pandas as pd
 import pyarrow as pa
 
 from becalm.formats.cells import Coded, coded, numbers, recoded
-from becalm.formats.excel import Repair, mend_code
+from becalm.formats.excel_codes import CodeRepair, suggest_code
 from becalm.formats.row_outcomes import Fates
 from becalm.formats.sheets import Sheet
 from becalm.ingest.mapping import AgePart, Mapping, OffencePart, Words
 from becalm.methods.arrays import Bools, Ints, Objects
 from becalm.terms import OffenceTable, plain_word
-from becalm.workspace.recipes import mend_word
+from becalm.workspace.recipes import suggest_remedy
 
 JOINT = " / "
 SHOWN_WORDS = 5
@@ -76,7 +76,7 @@ def _reject_unknown(
     def remedy(spot: int) -> str:
         word = str(offence[spot] or "")
         if word not in near:
-            near[word] = mend_word(word, known, where=f"the offence table {table.key!r}")
+            near[word] = suggest_remedy(word, known, where=f"the offence table {table.key!r}")
         return near[word]
 
     blank = pd.isna(offence)
@@ -88,7 +88,7 @@ def _reject_unknown(
 
 def _mended(words: Coded, column: str, by_word: dict[str, str], fates: Fates) -> Coded:
     """Codes that Excel turned into dates, repaired where only one code of the table fits."""
-    repairs = [mend_code(value, by_word) for value in words.values]
+    repairs = [suggest_code(value, by_word) for value in words.values]
     by_code = np.array([r is not None for r in repairs] + [False])
     lost = np.array([r is not None and r.code is None for r in repairs] + [False])
     found = {i: r for i, r in enumerate(repairs) if r is not None}
@@ -103,7 +103,9 @@ def _mended(words: Coded, column: str, by_word: dict[str, str], fates: Fates) ->
     return recoded(words.codes, pa.array(codes, pa.string()))
 
 
-def _tell_repairs(words: Coded, column: str, found: dict[int, Repair], which: Bools, fates: Fates) -> None:
+def _tell_repairs(
+    words: Coded, column: str, found: dict[int, CodeRepair], which: Bools, fates: Fates
+) -> None:
     fates.repair(
         which[words.codes],
         column,

@@ -22,7 +22,7 @@ from becalm.tables.archive import Part
 from becalm.tables.schema import TABLES
 from becalm.terms import Fault, InputError
 from becalm.workspace.offences import offence_table_sha256
-from becalm.workspace.recipes import did_you_mean
+from becalm.workspace.recipes import suggest
 
 BUILDERS = {"incidents": read_incidents, "stops": read_stops, "published_counts": read_counts}
 
@@ -94,7 +94,7 @@ def _recipe(chosen: Chosen, context: ReadContext) -> tuple[str, str]:
     if mapping.offence is not None:
         table = context.offences.get(mapping.offence.table)
         if table is None:
-            near = did_you_mean(mapping.offence.table, context.offences)
+            near = suggest(mapping.offence.table, context.offences)
             fault = Fault(
                 f"{chosen.where}: offence.table",
                 f"{mapping.offence.table!r} is no offence table",
@@ -114,7 +114,7 @@ def _require_columns(sheet: Sheet, mapping: Mapping, where: str) -> None:
         Fault(
             f"{sheet.name}: column {column!r}",
             "not found",
-            f"{hint}{did_you_mean(column, sheet.columns)}correct it in {where}",
+            f"{hint}{suggest(column, sheet.columns)}correct it in {where}",
         )
         for column in missing
     )

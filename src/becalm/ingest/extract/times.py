@@ -10,18 +10,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from becalm.formats.cells import coded, numbers
-from becalm.formats.row_outcomes import Fates
-from becalm.formats.sheets import Sheet
-from becalm.formats.times import (
+from becalm.formats.instants import (
     FIRST_YEAR,
     LAST_YEAR,
     Instants,
     hour_of_week,
     instants,
-    local_of,
-    read_texts,
-    utc_of,
+    local_to_utc,
+    parse_times,
+    utc_to_local,
 )
+from becalm.formats.row_outcomes import Fates
+from becalm.formats.sheets import Sheet
 from becalm.ingest.mapping import TimePart
 from becalm.methods.arrays import Floats, Ints, Times
 
@@ -166,10 +166,10 @@ def _day_and_hour(sheet: Sheet, part: TimePart, start: Instants, fates: Fates, *
     known = ~bad & ~np.isnan(hours)
     days = _days(start.local, hours)
     local = days.astype("M8[s]") + np.where(known, hours, 0).astype("m8[h]")
-    utc, gap, twice = utc_of(local, city_zone)
+    utc, gap, twice = local_to_utc(local, city_zone)
     clock = Instants(utc, local, start.blank, start.bad, gap & known, twice & known)
     _tell_clock_changes(clock, f"{part.occurred_from} / {part.hour}", fates)
-    return _widened(utc, utc, local_of(utc, city_zone), np.where(known, HOUR, DAY), city_zone)
+    return _widened(utc, utc, utc_to_local(utc, city_zone), np.where(known, HOUR, DAY), city_zone)
 
 
 def _days(local: Times, hours: Floats) -> Times:
@@ -189,8 +189,8 @@ def _widened(start: Times, end: Times, local: Times, precision: Ints, city_zone:
     by_day = precision == DAY
     instant = end == start
     days = local.astype("M8[D]")
-    from_midnight, _, _ = utc_of(days.astype("M8[s]"), city_zone)
-    to_midnight, _, _ = utc_of((days + 1).astype("M8[s]"), city_zone)
+    from_midnight, _, _ = local_to_utc(days.astype("M8[s]"), city_zone)
+    to_midnight, _, _ = local_to_utc((days + 1).astype("M8[s]"), city_zone)
     ends = np.select(
         [by_day & instant, (precision == HOUR) & instant], [to_midnight, start + np.timedelta64(1, "h")], end
     )
@@ -206,7 +206,7 @@ def _month_only(sheet: Sheet, part: TimePart, fates: Fates) -> When:
         blank = np.isnat(wall)
     else:
         words = coded(column)
-        wall = np.append(read_texts(words.values, part.formats or MONTH_FORMATS), NAT)[words.codes]
+        wall = np.append(parse_times(words.values, part.formats or MONTH_FORMATS), NAT)[words.codes]
         blank = words.blank
     fates.reject(blank & fates.kept, part.month, "has no month", "give it, or leave the row out")
     bad = np.isnat(wall) & ~blank & fates.kept

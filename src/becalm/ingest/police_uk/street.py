@@ -26,7 +26,7 @@ from becalm.ingest.publication import (
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.tables.schema import INCIDENTS
 from becalm.terms import OffenceTable, plain_word
-from becalm.workspace.recipes import mend_word
+from becalm.workspace.recipes import suggest_remedy
 
 OFFENCES = "police_uk"  # the offence table of these files
 STREET_COLUMNS = {
@@ -84,7 +84,7 @@ def _unknown_types(types: Coded, offences: OffenceTable) -> tuple[Finding, ...]:
 
     def remedy(word: str) -> str:
         known_words = [w for w, _ in offences.words]
-        return mend_word(word, known_words, where=f"the workspace's offences/{OFFENCES}.toml")
+        return suggest_remedy(word, known_words, where=f"the workspace's offences/{OFFENCES}.toml")
 
     reason = "the crime type is not in the offence table"
     finding = Finding(rows, "Crime type", types.value, "rejected", reason, remedy)

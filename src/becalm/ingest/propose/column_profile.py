@@ -12,8 +12,8 @@ import pandas as pd
 import pyarrow as pa
 
 from becalm.formats.cells import Coded, coded, numbers
+from becalm.formats.instants import parse_times
 from becalm.formats.sheets import Sheet
-from becalm.formats.times import read_texts
 from becalm.methods.arrays import Times
 from becalm.terms import OffenceTable, plain_word
 
@@ -94,7 +94,7 @@ def _time_formats(words: Coded) -> tuple[tuple[str, ...], str, bool]:
         (DAY_FORMATS, "day", False),
         (MONTH_FORMATS, "month", False),
     ):
-        fits = tuple(f for f in formats if not np.isnat(read_texts(texts, (f,), offset=offset)).any())
+        fits = tuple(f for f in formats if not np.isnat(parse_times(texts, (f,), offset=offset)).any())
         if fits:
             return fits, reach, offset
     return (), "", False
@@ -107,7 +107,7 @@ def walls(sheet: Sheet, look: Look) -> Times:
         wall = data.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
     else:
         words = coded(data)
-        read = read_texts(words.values, look.formats[:1], offset=look.offset)
+        read = parse_times(words.values, look.formats[:1], offset=look.offset)
         wall = np.append(read, np.datetime64("NaT", "s"))[words.codes]
     return np.asarray(wall[~np.isnat(wall)])
 

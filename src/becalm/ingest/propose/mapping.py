@@ -18,7 +18,7 @@ from becalm.ingest.propose.draft import Draft
 from becalm.ingest.propose.place import PlaceGuess, guess_place
 from becalm.ingest.propose.time import propose_time
 from becalm.terms import OffenceTable, plain_word
-from becalm.workspace.recipes import did_you_mean
+from becalm.workspace.recipes import suggest
 from becalm.workspace.toml_text import Table, toml_text
 
 WORDS_SHOWN: Final = 12
@@ -105,7 +105,7 @@ def _offence(draft: Draft) -> Table:
 def _doubt_tables(draft: Draft, fits: tuple[OffenceLook, ...]) -> None:
     best = fits[0]
     known = [word for word, _ in draft.tables[best.table].words]
-    shown = [f"{w!r} {did_you_mean(w, known)}".strip() for w in best.unknown[:WORDS_SHOWN]]
+    shown = [f"{w!r} {suggest(w, known)}".strip() for w in best.unknown[:WORDS_SHOWN]]
     if shown:
         more = f" and {len(best.unknown) - WORDS_SHOWN} more" if len(best.unknown) > WORDS_SHOWN else ""
         draft.doubts.append(

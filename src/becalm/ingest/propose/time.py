@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from becalm.formats.times import utc_of
+from becalm.formats.instants import local_to_utc
 from becalm.ingest.propose.column_profile import Look, walls
 from becalm.ingest.propose.draft import Draft
 from becalm.methods.arrays import Bools, Times
@@ -83,7 +83,7 @@ def _doubt_clock(draft: Draft, look: Look) -> None:
     if look.offset:
         return
     zone, times = draft.locator.city.time_zone, walls(draft.sheet, look)
-    missing = int(utc_of(times, zone)[1].sum())
+    missing = int(local_to_utc(times, zone)[1].sum())
     seen = (
         f"{missing} of {len(times):,} stand in the hour that {zone} leaves out in spring"
         if missing

@@ -26,7 +26,7 @@ from becalm.patrol.core.delivered import CheckIn, DeliveredVisit, Traces
 from becalm.patrol.files.plan import instant
 from becalm.render.spreadsheet import csv_text
 from becalm.terms import Fault, InputError
-from becalm.workspace.recipes import did_you_mean
+from becalm.workspace.recipes import suggest
 
 KNOWN = ("officer", "at", "longitude", "latitude", "easting_m", "northing_m", "unit", "accuracy_m")
 CHECK_IN = ("unit", "hotspot", "start", "end")
@@ -96,7 +96,7 @@ def _column_faults(names: Sequence[str], path: Path) -> Iterator[Fault]:
     needed += ["easting_m", "northing_m"] if "easting_m" in names else ["longitude", "latitude"]
     for name in needed:
         if name not in names:
-            near = did_you_mean(name, names)
+            near = suggest(name, names)
             yield Fault(path.name, f"has no column {name!r}", f"{near}name the column so")
 
 
@@ -146,7 +146,7 @@ def _rows(path: Path, faults: list[Fault]) -> list[tuple[str, Mapping[str, Any]]
             names = reader.fieldnames or ()
             lost = [name for name in CHECK_IN if name not in names]
             faults += [
-                Fault(path.name, f"has no column {n!r}", f"{did_you_mean(n, names)}name the column so")
+                Fault(path.name, f"has no column {n!r}", f"{suggest(n, names)}name the column so")
                 for n in lost
             ]
             return [] if lost else [(f"{path.name}, row {i}", row) for i, row in enumerate(reader, start=2)]

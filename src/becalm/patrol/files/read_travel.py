@@ -13,7 +13,7 @@ import numpy as np
 from becalm.patrol.core.places_and_shifts import Mode
 from becalm.patrol.core.travel import TravelTable
 from becalm.terms import Fault, InputError
-from becalm.workspace.recipes import did_you_mean
+from becalm.workspace.recipes import suggest
 
 NEEDED = ("from", "to", "minutes")
 MODES: tuple[str, ...] = get_args(Mode)
@@ -79,9 +79,7 @@ def _rows(path: Path) -> tuple[list[Row], list[Fault]]:
 def _column_faults(path: Path, names: Sequence[str]) -> Iterator[Fault]:
     for name in NEEDED:
         if name not in names:
-            yield Fault(
-                path.name, f"has no column {name!r}", f"{did_you_mean(name, names)}name the column so"
-            )
+            yield Fault(path.name, f"has no column {name!r}", f"{suggest(name, names)}name the column so")
 
 
 def _row_faults(where: str, row: dict[str, str]) -> Iterator[Fault]:

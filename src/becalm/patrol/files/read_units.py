@@ -14,7 +14,7 @@ from pyproj import Transformer
 from becalm.patrol.core.places_and_shifts import Base, Mode
 from becalm.patrol.core.roster import Absence, PatrolArea, Roster, Team
 from becalm.terms import Fault, InputError
-from becalm.workspace.recipes import Source, Strict, check_recipe, did_you_mean
+from becalm.workspace.recipes import Source, Strict, check_recipe, suggest
 
 Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
@@ -161,6 +161,4 @@ def _twice(kind: str, names: list[str], file: str) -> Iterator[Fault]:
 
 def _unknown(word: str, known: list[str], where: str, kind: str) -> Iterator[Fault]:
     if word not in known:
-        yield Fault(
-            where, f"{word!r} is not among the {kind}", f"{did_you_mean(word, known)}add or correct it"
-        )
+        yield Fault(where, f"{word!r} is not among the {kind}", f"{suggest(word, known)}add or correct it")

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from becalm.formats.times import read_texts, utc_of
+from becalm.formats.instants import local_to_utc, parse_times
 from becalm.methods.arrays import Bools, Times
 from becalm.patrol.core.visit_log import VisitLog, visit_log
 from becalm.terms import Fault, InputError
@@ -145,9 +145,9 @@ def _instants(texts: NDArray[np.str_], time_zone: str) -> tuple[Times, Bools]:
     zoned = np.array([ZONED.search(text) is not None and ":" in text for text in texts.tolist()])
     out = np.full(len(texts), np.datetime64("NaT", "s"))
     if zoned.any():
-        out[zoned] = read_texts(texts[zoned].tolist(), [f + "%z" for f in FORMATS], offset=True)
+        out[zoned] = parse_times(texts[zoned].tolist(), [f + "%z" for f in FORMATS], offset=True)
     if not zoned.all():
-        out[~zoned] = utc_of(read_texts(texts[~zoned].tolist(), FORMATS), time_zone)[0]
+        out[~zoned] = local_to_utc(parse_times(texts[~zoned].tolist(), FORMATS), time_zone)[0]
     return out, zoned
 
 

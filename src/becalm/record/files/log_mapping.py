@@ -17,7 +17,7 @@ from pydantic import Field, model_validator
 from becalm.ledger.event_schema import Kind
 from becalm.ledger.kinds import ALL_KINDS
 from becalm.terms import Fault, InputError, UsageError
-from becalm.workspace.recipes import Source, Strict, check_recipe, did_you_mean, recipe_files
+from becalm.workspace.recipes import Source, Strict, check_recipe, recipe_files, suggest
 
 Column = Annotated[str, Field(min_length=1)]
 PLACED = ("place_easting_m", "place_northing_m")
@@ -60,7 +60,7 @@ class LogMapping(Strict):
     def _names_known_facts(self) -> LogMapping:
         kind = newest_kind(self.kind)
         if kind is None:
-            raise ValueError(f"kind {self.kind!r} is unknown; {did_you_mean(self.kind, kind_names())}")
+            raise ValueError(f"kind {self.kind!r} is unknown; {suggest(self.kind, kind_names())}")
         given = [*self.facts, *self.optional, *self.constants, *(PLACED if self.place else ())]
         unknown = [name for name in given if name not in kind.by_name]
         missing = [field.name for field in kind.fields if field.needed and field.name not in given]
@@ -111,7 +111,7 @@ def full_name(word: str) -> str:
     for name in (word, f"{word}_made", f"{word}_done"):
         if name in kind_names():
             return name
-    near = did_you_mean(word, kind_names())
+    near = suggest(word, kind_names())
     raise UsageError(
         f"No log can be imported as {word!r}. {near.capitalize()}Name one of {', '.join(kind_names())}."
     )
@@ -158,7 +158,7 @@ def _unlike(file: str, nearest: ChosenMapping, header: Sequence[str]) -> InputEr
         Fault(
             "line 1",
             f'column "{column}" not found',
-            f"{did_you_mean(column, header)}the columns are {listed}; rename it, or give --mapping",
+            f"{suggest(column, header)}the columns are {listed}; rename it, or give --mapping",
         )
         for column in _lacking(nearest, header)
     )

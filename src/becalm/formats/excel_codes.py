@@ -33,31 +33,31 @@ MONTH_YEAR_FORMATS: Final = ("%b-%y", "%b %y", "%B-%y", "%b-%Y", "%B %Y")
 
 
 @dataclass(frozen=True, slots=True)
-class Repair:
+class CodeRepair:
     """What a damaged code must have been; `code` is None where that is not certain."""
 
     code: str | None
     reason: str
 
 
-def mend_code(cell: str, known: Container[str]) -> Repair | None:
+def suggest_code(cell: str, known: Container[str]) -> CodeRepair | None:
     """What code was this cell before a spreadsheet took it for a date? None where nothing is wrong.
 
     `known` holds the codes of the offence table as `plain_word` writes them.
 
-    >>> mend_code("44682", {"5/1"}).code
+    >>> suggest_code("44682", {"5/1"}).code
     '5/1'
-    >>> mend_code("5/1", {"5/1"}) is None
+    >>> suggest_code("5/1", {"5/1"}) is None
     True
     """
     if plain_word(cell) in known:
         return None
     candidates = list(dict.fromkeys(code for code in _readings(cell) if plain_word(code) in known))
     if len(candidates) == 1:
-        return Repair(candidates[0], f"a spreadsheet made a date of the code {candidates[0]}")
+        return CodeRepair(candidates[0], f"a spreadsheet made a date of the code {candidates[0]}")
     if candidates:
         several = " or ".join(candidates)
-        return Repair(None, f"a spreadsheet made a date of a code, which may have been {several}")
+        return CodeRepair(None, f"a spreadsheet made a date of a code, which may have been {several}")
     return None
 
 

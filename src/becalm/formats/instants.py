@@ -47,17 +47,17 @@ def instants(
     """When are these cells? Typed times are taken as they are, text is read by the first format that fits."""
     wall, blank, bad, aware = _walls(column, formats, offset=zone == "offset")
     if aware or zone != "local":
-        local = local_of(wall, city_zone)
+        local = utc_to_local(wall, city_zone)
         never = np.zeros(len(wall), dtype=np.bool_)
         return Instants(wall, local, blank, bad, never, never)
-    utc, gap, twice = utc_of(wall, city_zone)
-    return Instants(utc, local_of(utc, city_zone), blank, bad, gap, twice)
+    utc, gap, twice = local_to_utc(wall, city_zone)
+    return Instants(utc, utc_to_local(utc, city_zone), blank, bad, gap, twice)
 
 
-def utc_of(local: Times, zone: str) -> tuple[Times, Bools, Bools]:
+def local_to_utc(local: Times, zone: str) -> tuple[Times, Bools, Bools]:
     """Instants of wall times in this zone; which did not exist, and which happened twice.
 
-    >>> utc, gap, twice = utc_of(np.array(["2020-03-29T01:30"], dtype="M8[s]"), "Europe/London")
+    >>> utc, gap, twice = local_to_utc(np.array(["2020-03-29T01:30"], dtype="M8[s]"), "Europe/London")
     >>> (str(utc[0]), bool(gap[0]))
     ('2020-03-29T01:00:00', True)
     """
@@ -73,7 +73,7 @@ def utc_of(local: Times, zone: str) -> tuple[Times, Bools, Bools]:
     return utc[which], gap[which], twice[which]
 
 
-def local_of(utc: Times, zone: str) -> Times:
+def utc_to_local(utc: Times, zone: str) -> Times:
     """Wall times of these instants in this zone."""
     distinct, which = _distinct(utc)
     local = pd.DatetimeIndex(distinct).tz_localize("UTC").tz_convert(zone)
@@ -88,7 +88,7 @@ def hour_of_week(local: Times) -> Ints:
     return week_hours
 
 
-def read_texts(texts: Sequence[str], formats: Sequence[str], *, offset: bool = False) -> Times:
+def parse_times(texts: Sequence[str], formats: Sequence[str], *, offset: bool = False) -> Times:
     """Texts as wall times (as UTC where they carry an offset); NaT where no format fits."""
     cells = pd.Series(texts, dtype=object)
     if offset:  # "+00" is written by some databases, "%z" wants "+0000"
@@ -112,7 +112,7 @@ def _walls(
         blank, aware = np.isnat(wall), pa.types.is_timestamp(kind) and kind.tz is not None
     else:
         words, aware = coded(column), offset
-        values = np.append(read_texts(words.values, formats, offset=offset), np.datetime64("NaT", "s"))
+        values = np.append(parse_times(words.values, formats, offset=offset), np.datetime64("NaT", "s"))
         wall, blank = values[words.codes], words.blank
     years = wall.astype("M8[Y]").astype(np.int64) + 1970
     bad = ~blank & (np.isnat(wall) | (years < FIRST_YEAR) | (years >= LAST_YEAR))
