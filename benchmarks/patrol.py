@@ -18,10 +18,10 @@ import numpy as np
 from _measure import report
 from _patrol_city import city
 
-from becalm.patrol.core.check import check_plan
+from becalm.patrol.core.check import judge_plan
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_result import PatrolPlan, UnitRoute
-from becalm.patrol.core.replan import Now, replan_bursts, shift_of, state_of
+from becalm.patrol.core.replan import ReplanMoment, find_shift, find_unit_state, replan_bursts
 from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
 
@@ -57,13 +57,16 @@ def judged(request: PlanRequest, plan: PatrolPlan) -> tuple[str, int]:
     """The hash of the visits as written, and how many violations the independent judge finds."""
     visits = visits_csv(request, plan.bursts)
     held = PlanDocument.of(plan, request, version="bench", crs="EPSG:27700", commitment=SEALED, sources={})
-    verdict = check_plan(json.loads(plan_json(held, visits=visits)), visits.encode())
+    verdict = judge_plan(json.loads(plan_json(held, visits=visits)), visits.encode())
     return hashlib.sha256(visits.encode()).hexdigest(), len(verdict.violations)
 
 
 def measure_plans(request: PlanRequest, first: PatrolPlan, name: str, seeds: int, most_error: float) -> None:
     """Dosage, entropy and travel over many keys."""
-    plans = [plan_bursts(request, key=key_of(n), law=first.law, bound=n < 3) for n in range(seeds)]
+    plans = [
+        plan_bursts(request, key=key_of(n), distribution=first.distribution, bound=n < 3)
+        for n in range(seeds)
+    ]
     due = np.array([row.target_visits for row in first.dosage])
     got = np.array([[row.visits for row in plan.dosage] for plan in plans])
     drift = np.abs(got.mean(axis=0) - due).sum() / due.sum()
@@ -91,7 +94,7 @@ def measure_replans(request: PlanRequest, plan: PatrolPlan, name: str) -> None:
     at = request.shifts[0].hours.start + timedelta(days=3, hours=2, minutes=7)
     tours = [route for route in plan.routes if is_on(request, route, at)]
     area = [route for route in tours if route.area == tours[0].area]
-    now = Now(plan.law, plan.routes, at, 1, key_of(0))
+    now = ReplanMoment(plan.distribution, plan.routes, at, 1, key_of(0))
     for who, some, target in (("one unit", area[:1], "<= 50 ms"), ("one area", area, "<= 0.5 s")):
         work = replanner(request, now, some)
         work()
@@ -99,14 +102,16 @@ def measure_replans(request: PlanRequest, plan: PatrolPlan, name: str) -> None:
         report(f"replan {who} of {name}", times[4], target=target)
 
 
-def replanner(request: PlanRequest, now: Now, some: list[UnitRoute]) -> Callable[[], object]:
+def replanner(request: PlanRequest, now: ReplanMoment, some: list[UnitRoute]) -> Callable[[], object]:
     """Draw these tours anew."""
-    return lambda: replan_bursts(request, now, tuple(state_of(request, route, now.at) for route in some))
+    return lambda: replan_bursts(
+        request, now, tuple(find_unit_state(request, route, now.at) for route in some)
+    )
 
 
 def is_on(request: PlanRequest, route: UnitRoute, at: object) -> bool:
     """Is this tour under way?"""
-    hours = shift_of(request, route).hours
+    hours = find_shift(request, route).hours
     return hours.start <= at < hours.end  # type: ignore[operator]  # an instant
 
 

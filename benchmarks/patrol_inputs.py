@@ -11,7 +11,7 @@ from scipy.sparse.csgraph import dijkstra
 
 from becalm.patrol.core.delivered import Traces, visits_from_traces
 from becalm.patrol.core.places_and_shifts import Dosage, PatrolPlace
-from becalm.patrol.core.travel import street_table
+from becalm.patrol.core.travel import build_street_table
 from becalm.patrol.files.read_policy import load_policy
 from becalm.simulate.city import simulate_city
 from becalm.simulate.settings import Settings, small
@@ -31,7 +31,7 @@ def main() -> None:
     at = streets.nodes[rng.integers(0, len(streets.nodes), STOPS)] + rng.normal(0, 20, (STOPS, 2))
     stops = {f"h{i}": (float(x), float(y)) for i, (x, y) in enumerate(at)}
     pace = book.paces["vehicle"]
-    ours = seconds(lambda: street_table(network, stops, "vehicle", pace, quantile=0.8), repeats=3)
+    ours = seconds(lambda: build_street_table(network, stops, "vehicle", pace, quantile=0.8), repeats=3)
     theirs = seconds(lambda: all_pairs(streets), repeats=1)
     report(f"ways between {STOPS} stops", ours, "scipy, every junction to every other", theirs, "<= 2 s")
     places = places_of(stops)

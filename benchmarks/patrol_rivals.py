@@ -30,9 +30,9 @@ from rich.table import Table
 
 from becalm.patrol.core.attack import certify
 from becalm.patrol.core.certificate import AttackSettings, Certificate
-from becalm.patrol.core.plan import fit_law, plan_bursts
+from becalm.patrol.core.plan import fit_distribution, plan_bursts
 from becalm.patrol.core.request import PlanRequest
-from becalm.patrol.core.visit_log import VisitLog, visit_log
+from becalm.patrol.core.visit_log import VisitLog, build_visit_log
 
 PERIODS = 5
 Planner = Callable[[list[PlanRequest], np.random.Generator], list[Row]]
@@ -54,10 +54,10 @@ COLUMNS = (
 def ours(periods: list[PlanRequest], rng: np.random.Generator) -> list[Row]:
     """Five plans of 14 days, one after the other, with one law and a key of their own."""
     key, rows = rng.bytes(32), []
-    law = fit_law(periods[0])
+    distribution = fit_distribution(periods[0])
     for number, request in enumerate(periods):
         own = hashlib.sha256(key + bytes([number])).digest()
-        plan = plan_bursts(request, key=own, law=law)
+        plan = plan_bursts(request, key=own, distribution=distribution)
         rows += [
             (b.unit, b.hotspot, int(b.span.start.timestamp()), int(b.span.end.timestamp()))
             for b in plan.bursts
@@ -142,7 +142,7 @@ def as_log(rows: list[Row], request: PlanRequest) -> VisitLog:
     """Visits as an attacker sees them; everybody knows which places lie in one area."""
     unit, hotspot, start, end = (np.array(column) for column in zip(*rows, strict=True))
     area = {place.hotspot: place.area for place in request.places}
-    return visit_log(
+    return build_visit_log(
         hotspot=hotspot,
         start_s=start.astype(np.int64),
         end_s=end.astype(np.int64),

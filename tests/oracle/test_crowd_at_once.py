@@ -12,7 +12,7 @@ from becalm.methods.routes import distribution as route_law
 from becalm.methods.routes.kernel import marginals_of, value_of
 from becalm.methods.routes.sequential_expectation import expect_crowd
 from becalm.methods.routes.sequential_kernel import visit_weights, walk_of, ways_of
-from becalm.patrol.core.area_arrays import areas_of
+from becalm.patrol.core.area_arrays import build_areas
 from becalm.patrol.core.fit import Dual
 from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK
 
@@ -23,7 +23,7 @@ DAYS = [date(2025, 6, 2) + timedelta(days=d) for d in range(11)]
 def test_walkers_at_once_are_each_by_itself(units: int) -> None:
     places = [place(f"p{n}", 700.0 * (n - 2)) for n in range(6)]
     shifts = [shift(f"u{n}", day=day, hour=5 + 3 * n) for day in DAYS for n in range(units)]
-    area = areas_of(request(places, shifts, days=len(DAYS)), KEY)[0]
+    area = build_areas(request(places, shifts, days=len(DAYS)), KEY)[0]
     draws = np.random.default_rng(units)
     shape = area.closed.shape
     closed = (draws.random(shape) < 0.02).astype(np.uint8)

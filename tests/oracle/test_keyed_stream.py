@@ -15,7 +15,7 @@ from scipy import stats
 from becalm.methods.routes.exact_exp import exact_exp, nearest_grid
 from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
 from becalm.patrol.core.plan import plan_bursts
-from becalm.patrol.core.plan_result import RouteLaw
+from becalm.patrol.core.plan_result import RouteDistribution
 
 GOLDEN = "db4d0f35e679407579ba236169e7cd79ba4d1b3e6feee11a5758645ec5094802"
 
@@ -50,15 +50,15 @@ def test_a_plan_drawn_from_a_written_law_has_its_known_hash() -> None:
     shifts = [shift(f"u{n}", hour=7 + n, burst_share=1.0 - 0.2 * n) for n in range(3)]
     asked = request(places, shifts)
     asked = replace(asked, policy=replace(asked.policy, travel_weight=0.03, feedback=0.05))
-    law = RouteLaw(
+    distribution = RouteDistribution(
         hotspots=tuple(p.hotspot for p in places),
         hours=tuple(tuple(-2_500 + 300 * j + (hour * 37) % 400 for hour in range(168)) for j in range(4)),
         lengths=((0, 10, 20), (-100, 0, 100), (0, 0, 0), (50, 0, -50)),
         due=(2_000, 2_500, 3_000, 4_000),
-        gives_visits=(2_000, 2_500, 3_000, 4_000),
-        gives_minutes=(30_000, 37_500, 45_000, 60_000),
+        expected_millivisits=(2_000, 2_500, 3_000, 4_000),
+        expected_milliminutes=(30_000, 37_500, 45_000, 60_000),
     )
-    plan = plan_bursts(asked, key=KEY, law=law)
+    plan = plan_bursts(asked, key=KEY, distribution=distribution)
     start = asked.shifts[0].hours.start
     lines = [
         f"{b.unit} {b.hotspot} {(b.span.start - start) / timedelta(minutes=1):g} {b.span.minutes:g}"

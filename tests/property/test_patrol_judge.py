@@ -7,7 +7,7 @@ import json
 import pytest
 from random_patrols import plan_files, random_request
 
-from becalm.patrol.core.check import check_plan
+from becalm.patrol.core.check import judge_plan
 from becalm.terms import PlanError
 
 
@@ -17,7 +17,7 @@ def judged(seed: int) -> tuple[int, int]:
         plan, visits = plan_files(random_request(seed), key=seed.to_bytes(32, "big"))
     except PlanError:  # say, a tour that begins before the unit's last one has ended
         return 0, 1
-    verdict = check_plan(json.loads(plan), visits.encode())
+    verdict = judge_plan(json.loads(plan), visits.encode())
     assert verdict.violations == (), f"request {seed}"
     return verdict.visits, 0
 

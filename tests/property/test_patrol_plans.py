@@ -15,7 +15,7 @@ from becalm.patrol.core import fit
 from becalm.patrol.core.places_and_shifts import Span
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.replan import Now, replan_bursts, state_of
+from becalm.patrol.core.replan import ReplanMoment, find_unit_state, replan_bursts
 from becalm.patrol.core.request import PlanRequest
 from becalm.terms import PlanError
 
@@ -99,7 +99,7 @@ def test_the_order_of_the_input_changes_nothing(asked: PlanRequest, order: objec
         return
     again = plan_bursts(other, key=KEY)
     assert again.bursts == plan.bursts
-    assert again.law == plan.law
+    assert again.distribution == plan.distribution
 
 
 @QUICK
@@ -115,8 +115,8 @@ def test_a_replan_breaks_no_rule_and_leaves_what_has_begun(asked: PlanRequest, m
     ]
     if not on:
         return
-    now = Now(plan.law, plan.routes, at, 1, KEY)
-    new = replan_bursts(asked, now, tuple(state_of(asked, route, at) for route in on))
+    now = ReplanMoment(plan.distribution, plan.routes, at, 1, KEY)
+    new = replan_bursts(asked, now, tuple(find_unit_state(asked, route, at) for route in on))
     names = {route.unit for route in new}
     assert names == {route.unit for route in on}
     routes = (*(r for r in plan.routes if r.unit not in names), *new)

@@ -11,7 +11,7 @@ from becalm.patrol.core.plan_result import (
     PatrolPlan,
     PlaceDosage,
     Propensities,
-    RouteLaw,
+    RouteDistribution,
     Shortfall,
     UnitRoute,
 )
@@ -91,7 +91,7 @@ def plan() -> PatrolPlan:
         UnitRoute("Team 1", "Old Town", DAY, (BURSTS[0], BURSTS[2]), span(100, 30), 15.75, 20.25, 22.5),
         UnitRoute("Team 2", "Old Town", DAY, (BURSTS[1], BURSTS[3]), span(95, 30), 15.75, 19.5, 18.0),
     )
-    law = RouteLaw(
+    distribution = RouteDistribution(
         FINE,
         ((0,) * 168, (-512,) * 168),
         ((0, 10, -3), (1, 2, 3)),
@@ -108,7 +108,7 @@ def plan() -> PatrolPlan:
     return PatrolPlan(
         bursts=BURSTS,
         routes=routes,
-        law=law,
+        distribution=distribution,
         dosage=dosage,
         propensities=Propensities(FINE, DUSK, start),
         shortfalls=(Shortfall("market", 2.25, 2.2, "too few minutes", "one more unit from 18:00 to 22:00"),),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from becalm.patrol.core.visit_log import VisitLog, midnights_s, visit_log
+from becalm.patrol.core.visit_log import VisitLog, build_visit_log, midnights_s
 
 FIRST, ZONE = date(2025, 1, 6), "Europe/London"
 DAY_S = 86_400
@@ -50,7 +50,7 @@ def write_log(
 
 
 def _log(hotspot: np.ndarray, starts: np.ndarray, rng: np.random.Generator, zone: str) -> VisitLog:
-    return visit_log(
+    return build_visit_log(
         hotspot=np.array([f"h{h:03d}" for h in hotspot]),
         start_s=starts,
         end_s=starts + rng.choice([600, 900, 1200], len(starts)),

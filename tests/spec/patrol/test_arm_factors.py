@@ -31,7 +31,7 @@ def policy_with(tmp_path: Path, old: str, new: str) -> Path:
 def test_the_factors_are_read_from_the_policy(tmp_path: Path) -> None:
     assert (load_policy().planner.low_factor, load_policy().planner.high_factor) == (0.5, 1.5)
     own = load_policy(policy_with(tmp_path, "high_factor = 1.5", "high_factor = 2.0")).planner
-    assert [own.dosage_in(arm) for arm in ("", "off", "low", "high")] == [1.0, 0.0, 0.5, 2.0]
+    assert [own.dose_factor(arm) for arm in ("", "off", "low", "high")] == [1.0, 0.0, 0.5, 2.0]
 
 
 OLD_AND_NEW = [("low_factor = 0.5", "low_factor = 1.2"), ("high_factor = 1.5", "high_factor = 0.9")]
@@ -51,7 +51,7 @@ def test_an_arm_gets_what_the_policy_says() -> None:
 
 def test_a_plan_names_factors_only_where_they_are_not_the_usual_ones(tmp_path: Path) -> None:
     plan = patrol_plans.document()
-    assert "low_factor" not in inputs_object(plan.request, plan.law, crs=plan.crs)["policy"]
+    assert "low_factor" not in inputs_object(plan.request, plan.distribution, crs=plan.crs)["policy"]
     other: PlanDocument = replace(plan, request=replace(plan.request, policy=PatrolPolicy(high_factor=2.0)))
     visits = visits_csv(other.request, other.bursts)
     (tmp_path / "visits.csv").write_text(visits, "utf-8")

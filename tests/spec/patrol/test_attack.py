@@ -11,10 +11,10 @@ from sklearn.metrics import log_loss, roc_auc_score
 from visit_logs import FIRST, chance_log
 
 from becalm.methods.chance_scores import area_under_curve, calibrate, curve_areas_resampled, log_losses
-from becalm.patrol.core.attack import independent_visits
+from becalm.patrol.core.attack import draw_independent_visits
 from becalm.patrol.core.attack_features import history_features, insider_features, static_features
-from becalm.patrol.core.attack_moments import label_moments, lay_moments, starts_by_day
-from becalm.patrol.core.certificate import AttackSettings, longest_dead_zone
+from becalm.patrol.core.attack_moments import build_moments, count_starts_by_day, label_moments
+from becalm.patrol.core.certificate import AttackSettings, find_longest_dead_zone
 from becalm.patrol.core.visit_log import VisitLog, midnights_s
 from becalm.patrol.files.visit_log import VisitColumns, read_visit_log
 from becalm.terms import QuestionError
@@ -34,7 +34,7 @@ def with_units(log: VisitLog) -> VisitLog:
 
 def test_nothing_an_attacker_is_told_looks_ahead() -> None:
     log = with_units(LOG)
-    moments = lay_moments(log, SETTINGS)
+    moments = build_moments(log, SETTINGS)
     t = 1500
     before = keep(log, log.start_s <= moments.at_s[t])
     for features in (static_features, history_features, insider_features):
@@ -44,7 +44,7 @@ def test_nothing_an_attacker_is_told_looks_ahead() -> None:
 
 
 def test_a_moment_asks_for_starts_within_the_next_half_hour_and_not_for_visits_under_way() -> None:
-    moments = lay_moments(LOG, SETTINGS)
+    moments = build_moments(LOG, SETTINGS)
     starts, under_way = label_moments(LOG, moments, 1800)
     for h, t in ((0, 100), (3, 777), (5, 2000)):
         own = LOG.hotspot == h
@@ -54,8 +54,8 @@ def test_a_moment_asks_for_starts_within_the_next_half_hour_and_not_for_visits_u
 
 
 def test_the_independent_visits_have_the_rates_of_the_log() -> None:
-    moments = lay_moments(LOG, SETTINGS)
-    drawn = independent_visits(LOG, moments, np.random.default_rng(1))
+    moments = build_moments(LOG, SETTINGS)
+    drawn = draw_independent_visits(LOG, moments, np.random.default_rng(1))
     assert abs(drawn.size - LOG.size) < 5 * np.sqrt(LOG.size)
     assert drawn.hotspots == LOG.hotspots
 
@@ -63,7 +63,7 @@ def test_the_independent_visits_have_the_rates_of_the_log() -> None:
 def test_days_without_any_record_are_named_and_left_out() -> None:
     midnights = midnights_s(FIRST, 21, LOG.time_zone)
     gap = (LOG.start_s >= midnights[5]) & (LOG.start_s < midnights[7])
-    moments = lay_moments(keep(LOG, ~gap), SETTINGS)
+    moments = build_moments(keep(LOG, ~gap), SETTINGS)
     assert any("2025-01-11, 2025-01-12" in note for note in moments.notes)
     assert not moments.live[:, (moments.day == 5) | (moments.day == 6)].any()
 
@@ -72,22 +72,22 @@ def test_a_log_that_is_mostly_silent_is_refused() -> None:
     midnights = midnights_s(FIRST, 21, LOG.time_zone)
     gap = (LOG.start_s >= midnights[15]) & (LOG.start_s < midnights[19])
     with pytest.raises(QuestionError, match="silent on 4 of the 7 test days"):
-        lay_moments(keep(LOG, ~gap), SETTINGS)
+        build_moments(keep(LOG, ~gap), SETTINGS)
 
 
 def test_a_hotspot_that_vanishes_is_named_and_its_silence_is_left_out() -> None:
     midnights = midnights_s(FIRST, 21, LOG.time_zone)
     busiest = int(np.bincount(LOG.hotspot).argmax())
     gone = (LOG.hotspot == busiest) & (LOG.start_s >= midnights[14])
-    moments = lay_moments(keep(LOG, ~gone), SETTINGS)
+    moments = build_moments(keep(LOG, ~gone), SETTINGS)
     assert any(LOG.hotspots[busiest] in note and "gap" in note for note in moments.notes)
     assert not moments.live[busiest, moments.day >= 14].any()
-    assert starts_by_day(LOG, moments)[busiest, 14:].sum() > 14
+    assert count_starts_by_day(LOG, moments)[busiest, 14:].sum() > 14
 
 
 def test_a_night_of_23_hours_has_its_own_number_of_moments() -> None:
     log = replace(LOG, start_s=LOG.start_s + 75 * 86_400, end_s=LOG.end_s + 75 * 86_400)
-    moments = lay_moments(log, SETTINGS)  # 22 March to 12 April 2025: the clocks go forward on the 30th
+    moments = build_moments(log, SETTINGS)  # 22 March to 12 April 2025: the clocks go forward on the 30th
     per_day = np.bincount(moments.day)
     assert set(per_day.tolist()) == {92, 96}
     assert moments.minute.max() == 1425
@@ -99,7 +99,7 @@ def test_tours_that_all_change_over_at_one_hour_leave_a_dead_zone() -> None:
     clock = log.start_s - midnights[np.searchsorted(midnights, log.start_s, "right") - 1]
     handover = (clock + (log.end_s - log.start_s) > 13.5 * 3600) & (clock < 14.25 * 3600)
     log, clock = keep(log, ~handover), clock[~handover]
-    zone = longest_dead_zone(log, np.ones(log.size, dtype=np.bool_), clock)
+    zone = find_longest_dead_zone(log, np.ones(log.size, dtype=np.bool_), clock)
     assert (zone.begins, zone.minutes) == ("13:30", 45)
 
 

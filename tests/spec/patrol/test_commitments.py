@@ -16,10 +16,10 @@ from becalm.patrol.core.seal import (
     Secret,
     SeedAudit,
     audit_seeds,
-    commitment_of,
-    require_share,
-    sampling_key,
-    seed_mark,
+    check_share,
+    compute_commitment,
+    derive_sampling_key,
+    hash_seed,
 )
 from becalm.terms import PlanError
 
@@ -30,7 +30,7 @@ OTHER = Secret(bytes(32), bytes(range(32)))
 
 
 def commitment(secret: Secret = SECRET) -> str:
-    return commitment_of(secret, inputs_sha256=INPUTS, version="0.1.0")
+    return compute_commitment(secret, inputs_sha256=INPUTS, version="0.1.0")
 
 
 def test_anybody_can_take_the_commitment_again_from_one_line_of_json() -> None:
@@ -45,9 +45,9 @@ def test_anybody_can_take_the_commitment_again_from_one_line_of_json() -> None:
 def test_a_commitment_changes_with_each_thing_that_it_binds() -> None:
     others = {
         commitment(OTHER),
-        commitment_of(Secret(SECRET.seed, OTHER.nonce), inputs_sha256=INPUTS, version="0.1.0"),
-        commitment_of(SECRET, inputs_sha256="bb" * 32, version="0.1.0"),
-        commitment_of(SECRET, inputs_sha256=INPUTS, version="0.1.1"),
+        compute_commitment(Secret(SECRET.seed, OTHER.nonce), inputs_sha256=INPUTS, version="0.1.0"),
+        compute_commitment(SECRET, inputs_sha256="bb" * 32, version="0.1.0"),
+        compute_commitment(SECRET, inputs_sha256=INPUTS, version="0.1.1"),
     }
     assert len(others | {commitment()}) == 5
 
@@ -58,17 +58,17 @@ def test_the_key_is_that_of_rfc_5869() -> None:
 
     share, info = b"s" * 32, b"becalm patrol key 1" + bytes.fromhex(commitment())
     theirs = HKDF(algorithm=SHA256(), length=32, salt=share, info=info).derive(SECRET.seed)
-    assert sampling_key(SECRET, commitment=commitment(), share=share) == theirs
+    assert derive_sampling_key(SECRET, commitment=commitment(), share=share) == theirs
     unsalted = HKDF(algorithm=SHA256(), length=32, salt=None, info=info).derive(SECRET.seed)
-    assert sampling_key(SECRET, commitment=commitment()) == unsalted
+    assert derive_sampling_key(SECRET, commitment=commitment()) == unsalted
 
 
 def test_a_seed_that_is_too_short_and_a_share_that_can_be_guessed_are_refused() -> None:
     with pytest.raises(PlanError, match="64"):
         Secret(b"12345678", bytes(32))
     with pytest.raises(PlanError, match="openssl rand"):
-        require_share(b"2020")
-    assert require_share(b"") == b""
+        check_share(b"2020")
+    assert check_share(b"") == b""
 
 
 _numbers = itertools.count(1)
@@ -88,13 +88,13 @@ def committed(**more: Fact) -> Entry:
         "program": "0.1.0",
         "first_day": "2020-05-04",
         "days": 14,
-        "seed_mark": seed_mark(SECRET.seed),
+        "seed_mark": hash_seed(SECRET.seed),
     }
     return entry("patrol_seed_committed", **{**facts, **more})
 
 
 def again(**more: Fact) -> Entry:
-    return committed(commitment=commitment(OTHER), seed_mark=seed_mark(OTHER.seed), **more)
+    return committed(commitment=commitment(OTHER), seed_mark=hash_seed(OTHER.seed), **more)
 
 
 def planned(**more: Fact) -> Entry:
@@ -117,8 +117,8 @@ def grave(found: SeedAudit) -> list[str]:
 def test_a_seed_that_was_sealed_planned_and_opened_leaves_nothing_to_say() -> None:
     found = audit(committed(), planned(), revealed())
     assert found.findings == ()
-    assert found.stories[0].secret == SECRET
-    assert found.stories[0].plans[0].visits_sha256 == "dd" * 32
+    assert found.histories[0].secret == SECRET
+    assert found.histories[0].plans[0].visits_sha256 == "dd" * 32
 
 
 def test_a_seed_without_a_plan_is_told() -> None:
@@ -171,7 +171,7 @@ def test_a_re_roll_is_any_day_that_two_seeds_share_in_one_area(
 
 def test_a_seed_that_is_used_twice_is_seen_before_it_is_opened() -> None:
     twice = again(first_day="2020-08-03")
-    same = replace(twice.event, facts={**twice.event.facts, "seed_mark": seed_mark(SECRET.seed)})
+    same = replace(twice.event, facts={**twice.event.facts, "seed_mark": hash_seed(SECRET.seed)})
     assert "a seed is used once" in grave(audit(committed(), replace(twice, event=same)))[0]
 
 

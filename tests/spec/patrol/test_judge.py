@@ -17,7 +17,7 @@ from random_patrols import plan_files, random_request
 from typer.testing import CliRunner
 
 from becalm.app.main import app
-from becalm.patrol.core.check import HASHED, KINDS, check_plan
+from becalm.patrol.core.check import HASHED, KINDS, judge_plan
 
 SEED = 7
 Row = dict[str, str]
@@ -53,7 +53,7 @@ class Planted:
         raise AssertionError("no such tour in the honest plan")
 
     def kinds(self) -> set[str]:
-        return {v.kind for v in check_plan(self.plan, self.visits()).violations}
+        return {v.kind for v in judge_plan(self.plan, self.visits()).violations}
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +230,7 @@ FAULTS: list[tuple[str, Callable[[Planted], None]]] = [
 
 
 def test_an_honest_plan_breaks_no_rule(planted: Planted) -> None:
-    verdict = check_plan(planted.plan, planted.visits())
+    verdict = judge_plan(planted.plan, planted.visits())
     assert verdict.violations == ()
     assert verdict.visits == len(planted.rows) > 20
     assert verdict.unit_shifts == len(planted.plan["shifts"])

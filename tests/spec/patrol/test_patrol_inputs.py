@@ -12,8 +12,8 @@ from patrols import CRS, ZONE, first_day, listed, policy, roster, team
 
 from becalm.patrol.core.dose import dose_places
 from becalm.patrol.core.places_and_shifts import Base
-from becalm.patrol.core.policy import DoseBand, meal_minutes, stated_week
-from becalm.patrol.core.roster import Absence, changed_nights, expand_shifts, hour_of_week, tour_span
+from becalm.patrol.core.policy import DoseBand, meal_minutes, policy_week
+from becalm.patrol.core.roster import Absence, expand_shifts, find_changed_nights, hour_of_week, tour_span
 from becalm.patrol.files.read_hotspots import read_hotspots, read_outlines
 from becalm.patrol.files.read_policy import load_policy
 from becalm.patrol.files.read_units import read_units
@@ -92,8 +92,8 @@ def test_a_tour_over_the_night_that_loses_an_hour_is_an_hour_shorter() -> None:
     assert lengths == [8, 7, 8]
     lengths = [s.hours.minutes / 60 for s in shifts(night, first=date(2026, 10, 23), days=3)]
     assert lengths == [8, 9, 8]
-    assert changed_nights(first=date(2026, 3, 20), days=14, zone=ZONE) == ((date(2026, 3, 29), 23),)
-    assert changed_nights(first=date(2026, 10, 20), days=14, zone=ZONE) == ((date(2026, 10, 25), 25),)
+    assert find_changed_nights(first=date(2026, 3, 20), days=14, zone=ZONE) == ((date(2026, 3, 29), 23),)
+    assert find_changed_nights(first=date(2026, 10, 20), days=14, zone=ZONE) == ((date(2026, 10, 25), 25),)
 
 
 def test_a_start_that_the_clock_leaves_out_is_the_same_time_after_the_change() -> None:
@@ -154,7 +154,7 @@ def test_places_without_hours_get_the_policys_week_and_the_notes_say_so() -> Non
         area_of_borough={"Northam": "North"},
     )
     assert dosed.places[0].profile == own
-    assert dosed.places[1].profile == stated_week(policy())
+    assert dosed.places[1].profile == policy_week(policy())
     assert any(note.startswith("1 of 2 places have records without hours") for note in dosed.notes)
 
 

@@ -11,11 +11,11 @@ import pytest
 from patrol_requests import KEY, broken_rules, overlap, place, request, shift
 
 from becalm.patrol.core.places_and_shifts import Burst, Dosage, Span
-from becalm.patrol.core.plan import fit_law, plan_bursts
-from becalm.patrol.core.plan_result import PatrolPlan, RouteLaw
+from becalm.patrol.core.plan import fit_distribution, plan_bursts
+from becalm.patrol.core.plan_result import PatrolPlan, RouteDistribution
 from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.price import price_list
-from becalm.patrol.core.replan import Now, UnitState, replan_bursts, state_of
+from becalm.patrol.core.price import build_price_list
+from becalm.patrol.core.replan import ReplanMoment, UnitState, find_unit_state, replan_bursts
 from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.core.roster import advise_staggered_starts
 from becalm.terms import PlanError
@@ -46,8 +46,8 @@ def test_every_place_is_expected_to_get_what_it_is_due() -> None:
 
 def test_drawing_many_times_gives_the_visits_that_were_expected() -> None:
     asked = street()
-    law = fit_law(asked)
-    plans = [plan_bursts(asked, key=KEY + bytes([n]), law=law) for n in range(60)]
+    distribution = fit_distribution(asked)
+    plans = [plan_bursts(asked, key=KEY + bytes([n]), distribution=distribution) for n in range(60)]
     for j, row in enumerate(plans[0].dosage):
         mean = np.mean([plan.dosage[j].visits for plan in plans])
         assert abs(mean - row.target_visits) < 4 * row.sd_visits / np.sqrt(60) + 0.01 * row.target_visits
@@ -55,8 +55,11 @@ def test_drawing_many_times_gives_the_visits_that_were_expected() -> None:
 
 def test_propensities_are_the_share_of_keys_that_start_a_burst_in_a_cell() -> None:
     asked = request([place("near", 400.0, visits=2.0), place("far", 900.0, visits=2.0)], [shift("only")])
-    law = fit_law(asked)
-    plans = [plan_bursts(asked, key=KEY + bytes([n // 250, n % 250]), law=law) for n in range(500)]
+    distribution = fit_distribution(asked)
+    plans = [
+        plan_bursts(asked, key=KEY + bytes([n // 250, n % 250]), distribution=distribution)
+        for n in range(500)
+    ]
     told = plans[0].propensities
     seen = np.zeros_like(told.start)
     for plan in plans:
@@ -70,16 +73,16 @@ def test_propensities_are_the_share_of_keys_that_start_a_burst_in_a_cell() -> No
 def test_the_same_key_gives_the_same_plan_and_another_key_another() -> None:
     asked = street()
     plan = plan_bursts(asked, key=KEY)
-    law = RouteLaw.from_json(plan.law.as_json())
-    assert plan_bursts(asked, key=KEY, law=law).bursts == plan.bursts
-    assert plan_bursts(asked, key=KEY + b"!", law=law).bursts != plan.bursts
+    distribution = RouteDistribution.from_json(plan.distribution.as_json())
+    assert plan_bursts(asked, key=KEY, distribution=distribution).bursts == plan.bursts
+    assert plan_bursts(asked, key=KEY + b"!", distribution=distribution).bursts != plan.bursts
 
 
 def test_the_law_of_another_request_is_refused() -> None:
-    law = fit_law(street())
+    distribution = fit_distribution(street())
     other = request([place("elsewhere", 400.0)], [shift("u")])
     with pytest.raises(PlanError, match="knows nothing of elsewhere"):
-        plan_bursts(other, key=KEY, law=law)
+        plan_bursts(other, key=KEY, distribution=distribution)
 
 
 def test_bursts_start_on_every_minute_of_a_slot_and_last_as_the_policy_allows() -> None:
@@ -129,7 +132,7 @@ def test_a_plan_is_the_same_on_one_thread_and_on_many(monkeypatch: pytest.Monkey
         monkeypatch.setattr("becalm.patrol.core.plan.WORKERS", workers)
         plans.append(plan_bursts(asked, key=KEY))
     assert plans[0].bursts == plans[1].bursts == plans[2].bursts
-    assert plans[0].law == plans[1].law == plans[2].law
+    assert plans[0].distribution == plans[1].distribution == plans[2].distribution
 
 
 def test_no_burst_is_planned_at_a_place_that_is_off_or_in_its_blackout() -> None:
@@ -192,7 +195,10 @@ def test_bursts_of_the_period_before_weigh_only_at_its_end() -> None:
     midnight = asked.shifts[0].hours.start - timedelta(hours=8)
     late = Burst("other", "p", Span(midnight - timedelta(minutes=30), midnight - timedelta(minutes=15)))
     plan = plan_bursts(asked, key=KEY)
-    assert plan_bursts(replace(asked, earlier=(late,)), key=KEY, law=plan.law).bursts == plan.bursts
+    assert (
+        plan_bursts(replace(asked, earlier=(late,)), key=KEY, distribution=plan.distribution).bursts
+        == plan.bursts
+    )
     assert plan.bursts
 
 
@@ -259,7 +265,7 @@ def test_a_sick_unit_keeps_what_it_has_done_and_others_stay_as_they_are() -> Non
     asked = street()
     plan = plan_bursts(asked, key=KEY)
     at = asked.shifts[0].hours.start + timedelta(hours=4)
-    now = Now(plan.law, plan.routes, at, 1, KEY)
+    now = ReplanMoment(plan.distribution, plan.routes, at, 1, KEY)
     (route,) = replan_bursts(asked, now, (UnitState("u0", at, "station", on_duty=False),))
     old = next(r for r in plan.routes if r.unit == "u0" and r.day == WEEK[0])
     assert route.bursts == tuple(b for b in old.bursts if b.span.start <= at)
@@ -271,18 +277,27 @@ def test_a_replan_with_another_number_is_another_draw() -> None:
     plan = plan_bursts(asked, key=KEY)
     at = asked.shifts[0].hours.start + timedelta(hours=1)
     old = next(r for r in plan.routes if r.unit == "u0" and r.day == WEEK[0])
-    state = (state_of(asked, old, at),)
-    drawn = [replan_bursts(asked, Now(plan.law, plan.routes, at, n, KEY), state)[0] for n in (1, 1, 2)]
+    state = (find_unit_state(asked, old, at),)
+    drawn = [
+        replan_bursts(asked, ReplanMoment(plan.distribution, plan.routes, at, n, KEY), state)[0]
+        for n in (1, 1, 2)
+    ]
     assert drawn[0] == drawn[1]
     assert drawn[0].bursts != drawn[2].bursts
     with pytest.raises(PlanError, match="not on tour"):
-        replan_bursts(asked, Now(plan.law, plan.routes, at, 1, KEY), (UnitState("nobody", at, "station"),))
+        replan_bursts(
+            asked,
+            ReplanMoment(plan.distribution, plan.routes, at, 1, KEY),
+            (UnitState("nobody", at, "station"),),
+        )
 
 
 def test_the_price_list_shows_what_a_hard_gap_and_dear_travel_cost() -> None:
     places = [place(f"p{n}", 1_500.0 * (n + 1), visits=3.0) for n in range(4)]
     asked = request(places, [shift(f"u{n}", day=day) for day in WEEK for n in range(2)], days=7)
-    prices = {price.rule: price for price in price_list(asked, key=KEY, area="north", attack=lambda _: 0.0)}
+    prices = {
+        price.rule: price for price in build_price_list(asked, key=KEY, area="north", attack=lambda _: 0.0)
+    }
     own = prices["the policy as it is"]
     assert prices["a hard gap of 45 minutes"].entropy_ratio < own.entropy_ratio
     assert prices["one burst length"].bits_per_tour < own.bits_per_tour

@@ -8,15 +8,22 @@ import numpy as np
 import pytest
 from patrol_requests import KEY, place, request, shift
 
-from becalm.patrol.core.plan import fit_law, plan_bursts
+from becalm.patrol.core.plan import fit_distribution, plan_bursts
 from becalm.patrol.core.plan_result import UnitRoute
-from becalm.patrol.core.replan import Now, Redrawn, UnitState, propensities_after, replan_bursts, state_of
+from becalm.patrol.core.replan import (
+    ReplanMoment,
+    ReplanStep,
+    UnitState,
+    find_unit_state,
+    replan_bursts,
+    update_propensities,
+)
 
 ASKED = request(
     [place("near", 400.0, visits=3.0), place("far", 900.0, visits=3.0)], [shift("a"), shift("b", hour=9)]
 )
-LAW = fit_law(ASKED)
-PLAN = plan_bursts(ASKED, key=KEY, law=LAW)
+DISTRIBUTION = fit_distribution(ASKED)
+PLAN = plan_bursts(ASKED, key=KEY, distribution=DISTRIBUTION)
 AT = ASKED.shifts[0].hours.start + timedelta(hours=3)
 CELL = int((AT - PLAN.propensities.first_cell) / timedelta(minutes=15))
 
@@ -26,12 +33,12 @@ def route_of(unit: str) -> UnitRoute:
 
 
 def after(key: bytes, *states: UnitState) -> np.ndarray:
-    step = Redrawn(Now(LAW, PLAN.routes, AT, 1, key), states)
-    return propensities_after(ASKED, LAW, KEY, PLAN.propensities, [step]).start
+    step = ReplanStep(ReplanMoment(DISTRIBUTION, PLAN.routes, AT, 1, key), states)
+    return update_propensities(ASKED, DISTRIBUTION, KEY, PLAN.propensities, [step]).start
 
 
 def test_before_the_moment_nothing_changes_and_after_it_something_does() -> None:
-    new, old = after(KEY, state_of(ASKED, route_of("a"), AT)), PLAN.propensities.start
+    new, old = after(KEY, find_unit_state(ASKED, route_of("a"), AT)), PLAN.propensities.start
     assert new[:, :CELL] == pytest.approx(old[:, :CELL], abs=1e-12)
     assert np.abs(new[:, CELL + 2 :] - old[:, CELL + 2 :]).max() > 1e-6
     assert ((new >= 0) & (new <= 1)).all()
@@ -43,20 +50,20 @@ def test_with_everybody_gone_home_nobody_starts() -> None:
 
 
 def test_without_a_replan_they_are_those_of_the_first_draw() -> None:
-    same = propensities_after(ASKED, LAW, KEY, PLAN.propensities, [])
+    same = update_propensities(ASKED, DISTRIBUTION, KEY, PLAN.propensities, [])
     assert same.start.tolist() == PLAN.propensities.start.tolist()
 
 
 def test_they_are_the_share_of_replans_that_start_a_burst_in_a_cell() -> None:
     states = (
-        state_of(ASKED, route_of("a"), AT),
+        find_unit_state(ASKED, route_of("a"), AT),
         UnitState("b", AT, "station", on_duty=False),
     )
     last = max([AT, states[0].free_from]) + timedelta(minutes=15)
     cells = int((last - PLAN.propensities.first_cell) / timedelta(minutes=15)) + 1
     told, seen = after(KEY, *states), np.zeros_like(PLAN.propensities.start)
     for number in range(400):
-        now = Now(LAW, PLAN.routes, AT, number + 1, KEY)
+        now = ReplanMoment(DISTRIBUTION, PLAN.routes, AT, number + 1, KEY)
         for route in replan_bursts(ASKED, now, states):
             for burst in route.bursts:
                 minutes = (burst.span.start - PLAN.propensities.first_cell) / timedelta(minutes=1)

@@ -12,11 +12,11 @@ from patrols import first_day, place, policy
 
 from becalm.patrol.core.trial import (
     Override,
+    assess_trial_power,
     check_overrides,
     cluster_places,
+    compute_power,
     draw_arms,
-    power_of,
-    trial_power,
 )
 from becalm.terms import PlanError, QuestionError
 
@@ -115,26 +115,28 @@ def test_the_stated_power_is_what_simulated_trials_show() -> None:
 
     off, high = counts(events), counts(events * (1 - effect))
     z = np.log(high / off) / np.sqrt(dispersion * (1 / off + 1 / high))
-    assert np.mean(np.abs(z) > 1.96) == pytest.approx(power_of(events, effect, dispersion, 0.95), abs=0.02)
+    assert np.mean(np.abs(z) > 1.96) == pytest.approx(
+        compute_power(events, effect, dispersion, 0.95), abs=0.02
+    )
 
 
 def test_power_says_how_many_days_are_needed_and_the_least_effect_that_shows() -> None:
-    stated = trial_power(town(), RULE.arms, days=84, effect=0.2)
+    stated = assess_trial_power(town(), RULE.arms, days=84, effect=0.2)
     assert (stated.control, stated.treated) == ("off", "high")
     assert 0 < stated.power < 1
-    again = trial_power(town(), RULE.arms, days=stated.days_needed or 0, effect=0.2)
+    again = assess_trial_power(town(), RULE.arms, days=stated.days_needed or 0, effect=0.2)
     assert again.power == pytest.approx(0.8, abs=0.01)
-    assert power_of(stated.expected_control, stated.detectable or 0, 1.0, 0.95) == pytest.approx(
+    assert compute_power(stated.expected_control, stated.detectable or 0, 1.0, 0.95) == pytest.approx(
         0.8, abs=0.001
     )
 
 
 def test_no_effect_shows_as_often_as_the_level_allows() -> None:
-    assert power_of(500.0, 0.0, 1.0, 0.95) == pytest.approx(0.05)
+    assert compute_power(500.0, 0.0, 1.0, 0.95) == pytest.approx(0.05)
 
 
 def test_a_trial_with_next_to_no_events_is_refused() -> None:
     with pytest.raises(QuestionError, match="no trial can be read"):
-        trial_power([place("h0", harm=1.0)], RULE.arms, days=14, effect=0.2)
+        assess_trial_power([place("h0", harm=1.0)], RULE.arms, days=14, effect=0.2)
     with pytest.raises(QuestionError, match="no share"):
-        trial_power(town(), RULE.arms, days=14, effect=1.2)
+        assess_trial_power(town(), RULE.arms, days=14, effect=1.2)

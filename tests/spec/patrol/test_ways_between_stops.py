@@ -16,12 +16,12 @@ from becalm.patrol.core.places_and_shifts import Base, UnitShift
 from becalm.patrol.core.roster import expand_shifts
 from becalm.patrol.core.travel import (
     TravelTable,
-    broken_triangles,
+    build_street_table,
     close_triangles,
-    crow_fly_table,
-    out_of_reach,
-    stops_of,
-    street_table,
+    find_broken_triangles,
+    find_unreachable_places,
+    locate_stops,
+    straight_line_table,
 )
 from becalm.patrol.files.read_travel import read_travel
 from becalm.tables.street_network import StreetNetwork
@@ -65,25 +65,25 @@ def table(minutes: list[list[float]], stops: str = "abc") -> TravelTable:
 @pytest.mark.parametrize("name", ["streets.graphml", "streets.graphml.gz"])
 def test_vehicles_keep_to_one_way_streets_and_walkers_do_not(tmp_path: Path, name: str) -> None:
     network = streets(tmp_path, name=name)
-    car = street_table(network, CORNERS, "vehicle", CAR, quantile=0.8).table
-    foot = street_table(network, CORNERS, "foot", FOOT, quantile=0.8).table
+    car = build_street_table(network, CORNERS, "vehicle", CAR, quantile=0.8).table
+    foot = build_street_table(network, CORNERS, "foot", FOOT, quantile=0.8).table
     assert car.minutes[0, 1] == pytest.approx(2.0)
     assert car.minutes[1, 0] == pytest.approx(2.0 + 4.0)  # by way of c
     assert foot.minutes[1, 0] == pytest.approx(10.0)
     assert car.source == foot.source == "streets"
-    assert not broken_triangles(car)
+    assert not find_broken_triangles(car)
 
 
 def test_ways_take_the_cautious_time_and_the_time_to_set_off(tmp_path: Path) -> None:
     slow = replace(CAR, p80_factor=1.5, fixed_minutes=1.0, street_speed_share=0.5)
-    minutes = street_table(streets(tmp_path), CORNERS, "vehicle", slow, quantile=0.8).table.minutes
+    minutes = build_street_table(streets(tmp_path), CORNERS, "vehicle", slow, quantile=0.8).table.minutes
     assert minutes[0, 1] == pytest.approx(1.0 + 1.5 * 4.0)
     assert minutes[0, 0] == 0.0
 
 
 def test_a_stop_far_from_every_street_is_infinitely_far_and_named(tmp_path: Path) -> None:
     stops = {**CORNERS, "far": (500_000.0, 200_600.0)}
-    made = street_table(streets(tmp_path), stops, "foot", FOOT, quantile=0.8)
+    made = build_street_table(streets(tmp_path), stops, "foot", FOOT, quantile=0.8)
     assert np.isinf(made.table.minutes[3, :3]).all()
     (fault,) = made.out_of_reach
     assert fault.where == "far"
@@ -97,7 +97,9 @@ def test_a_dead_end_of_one_way_streets_strands_nobody(tmp_path: Path) -> None:
         '<edge source="c" target="d"><data key="d3">100</data></edge></graph>',
     )
     stops = {**CORNERS, "d": (501_000.0, 201_100.0)}
-    minutes = street_table(streets(tmp_path, dead_end), stops, "vehicle", CAR, quantile=0.8).table.minutes
+    minutes = build_street_table(
+        streets(tmp_path, dead_end), stops, "vehicle", CAR, quantile=0.8
+    ).table.minutes
     assert np.isfinite(minutes).all()
 
 
@@ -143,20 +145,20 @@ def test_a_street_file_that_is_cut_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_crow_says_that_it_is_one_and_keeps_its_triangles() -> None:
-    made = crow_fly_table(CORNERS, "foot", replace(FOOT, detour=1.3, p80_factor=1.1), quantile=0.8)
+    made = straight_line_table(CORNERS, "foot", replace(FOOT, detour=1.3, p80_factor=1.1), quantile=0.8)
     assert made.source == "crow-fly"
     assert made.minutes[0, 1] == pytest.approx(10 * 1.3 * 1.1)
-    assert not broken_triangles(made)
+    assert not find_broken_triangles(made)
 
 
 def test_a_table_that_breaks_the_triangle_names_the_pair_and_the_stop_on_the_way() -> None:
     broken = table([[0, 5, 30], [5, 0, 5], [30, 5, 0]])
-    faults = broken_triangles(broken)
+    faults = find_broken_triangles(broken)
     assert [fault.where for fault in faults] == ["a to c", "c to a"]
     assert faults[0].what == "30.0 minutes by foot, but 10.0 over other stops (b on the way)"
     closed = close_triangles(broken)
     assert closed.minutes[0, 2] == 10.0
-    assert not broken_triangles(closed)
+    assert not find_broken_triangles(closed)
 
 
 def test_a_travel_file_is_read_and_its_faults_told_together(tmp_path: Path) -> None:
@@ -181,8 +183,8 @@ def shift_of(name: str = "N", **more: object) -> UnitShift:
 def test_out_of_reach_is_told_with_the_reason() -> None:
     places = [place("near", 500), place("far", 60_000), place("elsewhere", area="South")]
     bases = [Base("station", 500_000.0, 200_000.0)]
-    walked = {"foot": crow_fly_table(stops_of(places, bases), "foot", FOOT, quantile=0.8)}
-    faults = out_of_reach(places, [shift_of()], walked, shortest_burst_minutes=10)
+    walked = {"foot": straight_line_table(locate_stops(places, bases), "foot", FOOT, quantile=0.8)}
+    faults = find_unreachable_places(places, [shift_of()], walked, shortest_burst_minutes=10)
     assert [fault.where for fault in faults] == ["far", "elsewhere"]
     assert "there and back with a visit takes 1210 minutes; the shift leaves 435" in faults[0].what
     assert "no unit serves its area 'South'" in faults[1].what
@@ -190,7 +192,7 @@ def test_out_of_reach_is_told_with_the_reason() -> None:
 
 def test_a_base_may_not_be_called_like_a_hotspot() -> None:
     with pytest.raises(PlanError, match="names a base and a hotspot"):
-        stops_of([place("station")], [Base("station", 0.0, 0.0)])
+        locate_stops([place("station")], [Base("station", 0.0, 0.0)])
 
 
 def capacity(visits_per_day: float = 3.0, places: int = 4, days: int = 2):
@@ -199,8 +201,8 @@ def capacity(visits_per_day: float = 3.0, places: int = 4, days: int = 2):
     dosage = Dosage(visits_per_day, 15 * visits_per_day)
     made = [place(f"h{i}", east=400.0 * i, dosage=dosage) for i in range(places)]
     shifts = expand_shifts(roster(), first=first_day(), days=days, zone=ZONE, meals=policy().meals)
-    stops = stops_of(made, [Base("station", 500_000.0, 200_000.0)])
-    tables = {"foot": crow_fly_table(stops, "foot", FOOT, quantile=0.8)}
+    stops = locate_stops(made, [Base("station", 500_000.0, 200_000.0)])
+    tables = {"foot": straight_line_table(stops, "foot", FOOT, quantile=0.8)}
     return made, assess_capacity(made, shifts, tables, policy().planner, days=days)
 
 
@@ -244,8 +246,10 @@ def test_westminsters_streets_give_252_stops_in_two_seconds(shared_data: Path) -
     at = network.junctions[rng.integers(0, len(network.junctions), 252)] + rng.normal(0, 20, (252, 2))
     stops = {f"h{i}": (float(x), float(y)) for i, (x, y) in enumerate(at)}
     for mode, pace in PACES.items():
-        made = street_table(network, stops, mode, pace, quantile=0.8)
+        made = build_street_table(network, stops, mode, pace, quantile=0.8)
         assert np.isfinite(made.table.minutes).all()
-        assert not broken_triangles(made.table)
-        crow = crow_fly_table(stops, mode, replace(pace, detour=1.0, kph=60.0, p80_factor=1.0), quantile=0.8)
+        assert not find_broken_triangles(made.table)
+        crow = straight_line_table(
+            stops, mode, replace(pace, detour=1.0, kph=60.0, p80_factor=1.0), quantile=0.8
+        )
         assert (made.table.minutes >= crow.minutes - pace.fixed_minutes - 0.2).all()

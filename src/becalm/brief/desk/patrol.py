@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from becalm.desk import Desk
 from becalm.find.desk.hotspots import HotspotsFound
 from becalm.find.desk.override import pinned_entries
-from becalm.patrol.core.seal import SeedStory
+from becalm.patrol.core.seal import SeedHistory
 from becalm.patrol.desk.hotspots import overrides_unlike
 from becalm.patrol.desk.inputs import PatrolQuestion
 from becalm.patrol.desk.open import draw_sealed
@@ -90,9 +90,9 @@ def _without(run: RunRecord, note: str) -> RunRecord:
     return replace(run, parameters={**run.parameters, "patrol_note": note})
 
 
-def _standing(desk: Desk, day: date) -> SeedStory | None:
+def _standing(desk: Desk, day: date) -> SeedHistory | None:
     """The newest plan that covers this day for all areas, if its sealed copy is here."""
-    covering = [s for s in audit_patrol(desk).stories if s.plans and not s.area and s.overlaps(day, 1, "")]
+    covering = [s for s in audit_patrol(desk).histories if s.plans and not s.area and s.overlaps(day, 1, "")]
     kept = [s for s in covering if sealed_box(desk).text(s.commitment, "plan.json") is not None]
     return max(kept, key=lambda s: s.seq, default=None)
 

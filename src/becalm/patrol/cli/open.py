@@ -136,7 +136,7 @@ def _record(found: SeedAudit) -> dict[str, object]:
                 "revealed": s.revealed_seq,
                 "reveal_after": s.reveal_after.isoformat() if s.reveal_after else None,
             }
-            for s in found.stories
+            for s in found.histories
         ],
         "findings": [{"grave": f.grave, "where": f.where, "what": f.what} for f in found.findings],
     }
@@ -150,9 +150,9 @@ def _as_csv(found: SeedAudit) -> str:
 
 
 def _say(found: SeedAudit) -> None:
-    if not found.stories and not found.strays:
+    if not found.histories and not found.strays:
         typer.echo("No seed was ever sealed here. `becalm patrol plan` seals the first.")
-    for s in found.stories:
+    for s in found.histories:
         area = f", {s.area}" if s.area else ""
         replans = sum(p.replan > 0 for p in s.plans)
         plans = f"planned, {replans} re-plan{'s' * (replans != 1)}" if s.plans else "not planned"
@@ -163,5 +163,5 @@ def _say(found: SeedAudit) -> None:
             typer.echo(f"  re-roll of {s.replaces[:12]}: {s.reason}")
     for finding in found.findings:
         typer.echo(f"{'BROKEN RULE' if finding.grave else 'note'}: {finding.where}: {finding.what}")
-    if found.stories and not found.findings:
+    if found.histories and not found.findings:
         typer.echo("Each seed was sealed before its plan was drawn, and planned once.")

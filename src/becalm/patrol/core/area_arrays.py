@@ -29,7 +29,7 @@ Kind = tuple[Mode, str]  # how a unit goes, and its base
 
 
 @dataclass(frozen=True)
-class Clock:
+class SlotGrid:
     """The slots of a plan: equal steps of UTC from the first civil midnight on."""
 
     origin: datetime
@@ -61,21 +61,21 @@ class Clock:
         return np.arange(self.count, dtype=np.int64) * self.slot_minutes // CELL_MINUTES
 
 
-def clock_of(request: PlanRequest) -> Clock:
+def build_slot_grid(request: PlanRequest) -> SlotGrid:
     """Which slots does a plan need: from its first midnight until after its last shift?"""
     zone, step = ZoneInfo(request.zone), request.policy.slot_minutes
     origin = datetime.combine(request.first_day, time(), zone).astimezone(UTC)
     last = max(shift.hours.end for shift in request.shifts)
     count = int((last - origin).total_seconds() // 60 // step) + 4
-    return Clock(origin, count, step, zone, request.first_day)
+    return SlotGrid(origin, count, step, zone, request.first_day)
 
 
 @dataclass(frozen=True)
-class Area:
+class AreaArrays:
     """One area: its places by name, its shifts in the order of drawing, and what the kernel needs of both."""
 
     area: str
-    clock: Clock
+    clock: SlotGrid
     policy: PatrolPolicy
     places: tuple[PatrolPlace, ...]
     shifts: tuple[UnitShift, ...]
@@ -92,14 +92,14 @@ class Area:
         return -(-np.array(self.policy.burst_minutes, dtype=np.int64) // self.policy.slot_minutes)
 
 
-def areas_of(request: PlanRequest, key: bytes) -> tuple[Area, ...]:
+def build_areas(request: PlanRequest, key: bytes) -> tuple[AreaArrays, ...]:
     """Every area that has places and units; `key` draws the blocks that are not open to bursts."""
-    clock = clock_of(request)
+    clock = build_slot_grid(request)
     names = sorted({place.area for place in request.places})
-    return tuple(area_of(request, name, clock, key) for name in names)
+    return tuple(build_area(request, name, clock, key) for name in names)
 
 
-def area_of(request: PlanRequest, name: str, clock: Clock, key: bytes) -> Area:
+def build_area(request: PlanRequest, name: str, clock: SlotGrid, key: bytes) -> AreaArrays:
     """One area as arrays."""
     places = tuple(sorted((p for p in request.places if p.area == name), key=lambda p: p.hotspot))
     shifts = tuple(
@@ -108,7 +108,7 @@ def area_of(request: PlanRequest, name: str, clock: Clock, key: bytes) -> Area:
     kinds: list[Kind] = sorted({(shift.mode, shift.base) for shift in shifts})
     closed, scale = _closed(request, places, clock), _scale(request, places, clock)
     visits, minutes = _targets(request, places)
-    return Area(
+    return AreaArrays(
         area=name,
         clock=clock,
         policy=request.policy,
@@ -123,7 +123,7 @@ def area_of(request: PlanRequest, name: str, clock: Clock, key: bytes) -> Area:
     )
 
 
-def mark_span(row: Bytes, span: Span, clock: Clock) -> None:
+def mark_span(row: Bytes, span: Span, clock: SlotGrid) -> None:
     """Close every slot that a span touches."""
     first, end = clock.slot_of(span.start), clock.slot_of(span.end, up=True)
     row[max(first, 0) : max(min(end, row.size), 0)] = 1
@@ -134,12 +134,12 @@ def arm_on(request: PlanRequest, place: PatrolPlace, day: date) -> Arm:
     return request.arms.get((place.hotspot, day), place.arm)
 
 
-def dosage_on(request: PlanRequest, place: PatrolPlace, day: date) -> float:
+def dose_factor_on(request: PlanRequest, place: PatrolPlace, day: date) -> float:
     """How much of what it is owed does a place get on a civil day, by its arm?"""
-    return request.policy.dosage_in(arm_on(request, place, day))
+    return request.policy.dose_factor(arm_on(request, place, day))
 
 
-def _closed(request: PlanRequest, places: tuple[PatrolPlace, ...], clock: Clock) -> Bytes:
+def _closed(request: PlanRequest, places: tuple[PatrolPlace, ...], clock: SlotGrid) -> Bytes:
     closed = np.zeros((len(places), clock.count), dtype=np.uint8)
     closed |= (_scale(request, places, clock) == 0.0).astype(np.uint8)
     for row, place in zip(closed, places, strict=True):
@@ -148,10 +148,10 @@ def _closed(request: PlanRequest, places: tuple[PatrolPlace, ...], clock: Clock)
     return closed
 
 
-def _scale(request: PlanRequest, places: tuple[PatrolPlace, ...], clock: Clock) -> Floats:
+def _scale(request: PlanRequest, places: tuple[PatrolPlace, ...], clock: SlotGrid) -> Floats:
     day = clock.local[1]
     days = [request.first_day + timedelta(days=int(d)) for d in range(int(day.max()) + 1)]
-    table = np.array([[dosage_on(request, place, d) for d in days] for place in places])
+    table = np.array([[dose_factor_on(request, place, d) for d in days] for place in places])
     return table.reshape(len(places), len(days))[:, day]
 
 
@@ -159,7 +159,7 @@ def _targets(request: PlanRequest, places: tuple[PatrolPlace, ...]) -> tuple[Flo
     days = [request.first_day + timedelta(days=d) for d in range(request.days)]
     visits, minutes = np.zeros(len(places)), np.zeros(len(places))
     for number, place in enumerate(places):
-        whole = sum(dosage_on(request, place, day) for day in days)
+        whole = sum(dose_factor_on(request, place, day) for day in days)
         visits[number] = place.dosage.visits_per_day * whole
         minutes[number] = place.dosage.minutes_per_day * whole
     return visits, minutes
@@ -205,7 +205,7 @@ def _crowd(
     shifts: tuple[UnitShift, ...],
     kinds: list[Kind],
     n: int,
-    clock: Clock,
+    clock: SlotGrid,
     policy: PatrolPolicy,
     key: bytes,
 ) -> Crowd:
@@ -221,7 +221,7 @@ def _crowd(
     )
 
 
-def walk_row(shift: UnitShift, clock: Clock, home: int) -> tuple[int, int, int, int, int, int]:
+def walk_row(shift: UnitShift, clock: SlotGrid, home: int) -> tuple[int, int, int, int, int, int]:
     """A shift as the fields of a walk: slots, start at home, pause and its window."""
     first, end = clock.slot_of(shift.hours.start, up=True), clock.slot_of(shift.hours.end)
     if shift.meal_minutes == 0:
@@ -239,7 +239,7 @@ def meal_window(shift: UnitShift) -> Span:
     return shift.meal_window or Span(shift.hours.start + quarter, shift.hours.end - quarter)
 
 
-def _open(shift: UnitShift, walk: Iterable[int], longest: int, clock: Clock, key: bytes) -> Bytes:
+def _open(shift: UnitShift, walk: Iterable[int], longest: int, clock: SlotGrid, key: bytes) -> Bytes:
     """Which slots of a shift are open to bursts: all but blocks drawn for other work."""
     slots = int(next(iter(walk)))
     row = np.zeros(longest, dtype=np.uint8)
@@ -259,18 +259,20 @@ def _open(shift: UnitShift, walk: Iterable[int], longest: int, clock: Clock, key
     return row
 
 
-def some_of(crowd: Crowd, keep: Ints) -> Crowd:
+def select_walkers(crowd: Crowd, keep: Ints) -> Crowd:
     """Some of a crowd, in the order given."""
     c = crowd
     return Crowd(c.first[keep], c.walk[keep], c.way[keep], c.pair[keep], c.open[keep])
 
 
-def with_shifts(area: Area, keep: Ints) -> Area:
+def select_shifts(area: AreaArrays, keep: Ints) -> AreaArrays:
     """The same area with some of its shifts, in their order."""
-    return replace(area, shifts=tuple(area.shifts[int(u)] for u in keep), crowd=some_of(area.crowd, keep))
+    return replace(
+        area, shifts=tuple(area.shifts[int(u)] for u in keep), crowd=select_walkers(area.crowd, keep)
+    )
 
 
-def cap_areas(areas: tuple[Area, ...], share: float) -> tuple[Area, ...]:
+def cap_areas(areas: tuple[AreaArrays, ...], share: float) -> tuple[AreaArrays, ...]:
     """The areas with targets lowered where one would get more than `share` of all minutes.
 
     An area above its share is held to share x the total of what all may then get; with too few areas for
@@ -292,7 +294,7 @@ def cap_areas(areas: tuple[Area, ...], share: float) -> tuple[Area, ...]:
     )
 
 
-def _scaled(area: Area, factor: float) -> Area:
+def _scaled(area: AreaArrays, factor: float) -> AreaArrays:
     return replace(
         area, target_visits=area.target_visits * factor, target_minutes=area.target_minutes * factor
     )

@@ -23,23 +23,23 @@ from becalm.patrol.core.attack_features import (
 from becalm.patrol.core.attack_moments import (
     SLOTS,
     STEP_S,
-    Moments,
+    MomentGrid,
+    build_moments,
+    count_starts_by_day,
     label_moments,
-    lay_moments,
-    starts_by_day,
 )
 from becalm.patrol.core.certificate import (
     HISTORY,
     INSIDER,
     STATIC,
     Attack,
+    AttackPredictions,
     AttackSettings,
     Certificate,
-    Guesses,
-    longest_dead_zone,
+    find_longest_dead_zone,
     score_attack,
 )
-from becalm.patrol.core.visit_log import VisitLog, visit_log
+from becalm.patrol.core.visit_log import VisitLog, build_visit_log
 from becalm.terms import QuestionError
 
 LEAST_STARTS = 100
@@ -60,11 +60,11 @@ def certify(
     QuestionError
         where the log is too short, too silent or holds too few visits.
     """
-    moments = lay_moments(log, settings)
+    moments = build_moments(log, settings)
     found = [_guess(log, moments, settings, rng, insider=bool(log.units)) for rng in rngs]
     floors = []
     for rng in rngs:
-        drawn = independent_visits(log, moments, rng)
+        drawn = draw_independent_visits(log, moments, rng)
         floors.append((drawn, _guess(drawn, moments, settings, rng, insider=False)))
     return Certificate(
         attack=_attack(log, moments, found, settings, rngs[0]),
@@ -83,8 +83,8 @@ def certify(
 
 
 def _guess(
-    log: VisitLog, moments: Moments, settings: AttackSettings, rng: np.random.Generator, *, insider: bool
-) -> Guesses:
+    log: VisitLog, moments: MomentGrid, settings: AttackSettings, rng: np.random.Generator, *, insider: bool
+) -> AttackPredictions:
     """Train each attacker on drawn moments of the train days and let it foretell the test days."""
     starts, under_way = label_moments(log, moments, settings.window_minutes * 60)
     usable = moments.open & ~under_way
@@ -103,7 +103,7 @@ def _guess(
         elif name != STATIC:
             continue
         chances[name] = _learn(known, happened, len(train), rng)
-    return Guesses(
+    return AttackPredictions(
         moments.day[test % len(moments.at_s)] - moments.train_days,
         happened[len(train) :],
         chances,
@@ -133,15 +133,15 @@ def _learn(known: NDArray[np.float32], happened: Bools, trained: int, rng: np.ra
 
 def _attack(
     log: VisitLog,
-    moments: Moments,
-    found: Sequence[Guesses],
+    moments: MomentGrid,
+    found: Sequence[AttackPredictions],
     settings: AttackSettings,
     rng: np.random.Generator,
 ) -> Attack:
     at = np.clip(np.searchsorted(moments.at_s, log.start_s, "right") - 1, 0, None)
     begun = (log.start_s >= moments.at_s[0]) & (log.start_s < moments.midnight_s[-1])
     clock_s = moments.minute[at] * 60 + log.start_s - moments.at_s[at]
-    zone = longest_dead_zone(log, begun, clock_s)
+    zone = find_longest_dead_zone(log, begun, clock_s)
     return score_attack(found, settings, zone, rng)
 
 
@@ -155,9 +155,9 @@ def _refuse_few(starts: Bools, train: Ints, test: Ints) -> None:
             )
 
 
-def _notes(log: VisitLog, moments: Moments) -> tuple[str, ...]:
+def _notes(log: VisitLog, moments: MomentGrid) -> tuple[str, ...]:
     notes = []
-    counts = starts_by_day(log, moments)
+    counts = count_starts_by_day(log, moments)
     trained, tested = counts[:, : moments.train_days].sum(axis=1), counts[:, moments.train_days :].sum(axis=1)
     for held, words in (
         ((trained == 0) & (tested > 0), "first visited in the test days"),
@@ -171,18 +171,18 @@ def _notes(log: VisitLog, moments: Moments) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def independent_visits(log: VisitLog, moments: Moments, rng: np.random.Generator) -> VisitLog:
+def draw_independent_visits(log: VisitLog, moments: MomentGrid, rng: np.random.Generator) -> VisitLog:
     """A log of the same rates by hotspot, hour of the week and quarter-hour of the day, and nothing else.
 
     Starts are a Poisson process; lengths are drawn from the log's own. Silent days stay silent.
     """
-    starts = rng.poisson(timetable(log, moments))
+    starts = rng.poisson(expected_starts(log, moments))
     hotspot, cell = np.nonzero(starts)
     times = starts[hotspot, cell]
     hotspot, cell = np.repeat(hotspot, times), np.repeat(cell, times)
     begin = moments.at_s[cell] + rng.integers(0, STEP_S, len(cell))
     length = rng.choice(log.end_s - log.start_s, len(cell))
-    return visit_log(
+    return build_visit_log(
         hotspot=np.array(log.hotspots)[hotspot],
         start_s=begin,
         end_s=begin + length,
@@ -191,7 +191,7 @@ def independent_visits(log: VisitLog, moments: Moments, rng: np.random.Generator
     )
 
 
-def timetable(log: VisitLog, moments: Moments) -> Floats:
+def expected_starts(log: VisitLog, moments: MomentGrid) -> Floats:
     """Expected starts of each hotspot in each quarter-hour: [P, T]."""
     hotspots = len(log.hotspots)
     within = (log.start_s >= moments.at_s[0]) & (log.start_s < moments.midnight_s[-1])

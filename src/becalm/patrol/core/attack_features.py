@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from becalm.methods.arrays import Floats, Ints, Singles
-from becalm.patrol.core.attack_moments import Moments, visits_of_each
+from becalm.patrol.core.attack_moments import MomentGrid, split_by_hotspot
 from becalm.patrol.core.visit_log import VisitLog
 
 Feature = tuple[str, Singles]
@@ -23,7 +23,7 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 FREE_S = 45 * MINUTE  # after a visit a unit counts as on its way for so long
 
 
-def static_features(log: VisitLog, moments: Moments) -> Iterator[Feature]:
+def static_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     """Place, slot of the day, day of the week, and smoothed rates of place and hour over the days before."""
     across = np.ones((1, len(moments.at_s)), dtype=np.float32)
     down = np.ones((len(log.hotspots), 1), dtype=np.float32)
@@ -38,9 +38,9 @@ def static_features(log: VisitLog, moments: Moments) -> Iterator[Feature]:
     yield "rate_of_all", down * _single(of_all[moments.day, hour])[None, :]
 
 
-def history_features(log: VisitLog, moments: Moments) -> Iterator[Feature]:
+def history_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     """Times since visits here and nearby, the last intervals, and counts up to now."""
-    visits = visits_of_each(log)
+    visits = split_by_hotspot(log)
     yield from _own_past(visits, moments, log.start_s[0])
     since = np.stack([_since(start, moments.at_s) for start, _ in visits])
     near = nearest(log, moments)
@@ -49,7 +49,7 @@ def history_features(log: VisitLog, moments: Moments) -> Iterator[Feature]:
     yield from _area_past(log, moments)
 
 
-def insider_features(log: VisitLog, moments: Moments) -> Iterator[Feature]:
+def insider_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     """Where the units are, which are free, and where they usually go from there."""
     known = moments.midnight_s[moments.memory_days]
     moves = _moves(log, known) + 0.02
@@ -61,7 +61,7 @@ def insider_features(log: VisitLog, moments: Moments) -> Iterator[Feature]:
         yield f"{name}_in_area", _single(_by_area(log, counts))
 
 
-def nearest(log: VisitLog, moments: Moments) -> Ints:
+def nearest(log: VisitLog, moments: MomentGrid) -> Ints:
     """The hotspots nearest to each: by units' moves where units are known, else by what is visited next.
 
     Learned from the days that are only remembered: picked on the days that are learned from, chance likeness
@@ -74,7 +74,7 @@ def nearest(log: VisitLog, moments: Moments) -> Ints:
     return np.argsort(-ties, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(ties) - 1)]
 
 
-def _own_past(visits: list[tuple[Ints, Ints]], moments: Moments, log_start_s: int) -> Iterator[Feature]:
+def _own_past(visits: list[tuple[Ints, Ints]], moments: MomentGrid, log_start_s: int) -> Iterator[Feature]:
     at, midnight = moments.at_s, moments.midnight_s[moments.day]
     yield "since_start", np.stack([_since(start, at) for start, _ in visits])
     yield "since_end", np.stack([_since(np.sort(end), at) for _, end in visits])
@@ -91,7 +91,7 @@ def _own_past(visits: list[tuple[Ints, Ints]], moments: Moments, log_start_s: in
         yield f"same_time_{days}", np.stack([_count(s, then, then + 30 * MINUTE) for s, _ in visits]) + known
 
 
-def _area_past(log: VisitLog, moments: Moments) -> Iterator[Feature]:
+def _area_past(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     """Starts of late in the area, and visits under way there."""
     areas = _area_codes(log)
     at = moments.at_s
@@ -130,7 +130,7 @@ def _count(start: Ints, begin: Ints, end: Ints) -> Singles:
     return _single(np.searchsorted(start, end, "right") - np.searchsorted(start, begin, "right"))
 
 
-def recent_rates(log: VisitLog, moments: Moments) -> tuple[Floats, Floats, Floats]:
+def recent_rates(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats, Floats]:
     """Starts per quarter-hour on each day at each hour, foretold from the `memory_days` before it.
 
     By hotspot and hour of the week [P, D, 24], by hotspot and hour of the day [P, D, 24], and by hour of the
@@ -157,7 +157,7 @@ def recent_rates(log: VisitLog, moments: Moments) -> tuple[Floats, Floats, Float
     return of_week, of_day, of_all
 
 
-def _hourly(log: VisitLog, moments: Moments) -> tuple[Floats, Floats]:
+def _hourly(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats]:
     """Starts, and quarter-hours about which the log speaks, by hotspot, day and hour: [P, D, 24]."""
     shape = (len(log.hotspots), len(moments.midnight_s) - 1, 24)
     cell = moments.day * 24 + moments.minute // 60
@@ -220,7 +220,7 @@ def _followings(log: VisitLog, until_s: int) -> Floats:
     return np.asarray((seen - chance) / np.sqrt(np.maximum(chance, 1.0)))
 
 
-def _whereabouts(log: VisitLog, moments: Moments) -> tuple[Singles, Singles]:
+def _whereabouts(log: VisitLog, moments: MomentGrid) -> tuple[Singles, Singles]:
     """Units at each hotspot, and units that left it last and have not arrived anywhere since: both [T, P]."""
     order = np.lexsort((log.start_s, log.unit))
     order = order[log.unit[order] >= 0]

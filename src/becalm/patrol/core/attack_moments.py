@@ -13,7 +13,7 @@ import numpy as np
 
 from becalm.methods.arrays import Bools, Ints
 from becalm.patrol.core.certificate import AttackSettings
-from becalm.patrol.core.visit_log import VisitLog, civil_days, midnights_s
+from becalm.patrol.core.visit_log import VisitLog, find_civil_days, midnights_s
 from becalm.terms import QuestionError
 
 STEP_S = 900
@@ -23,7 +23,7 @@ MOST_EMPTY_SHARE = 0.25
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Moments:
+class MomentGrid:
     """The grid of T moments for P hotspots, in civil days of the log's zone; train days come first.
 
     `minute` is the clock's minute of the day, `hour` the hour of the week (Monday 00:00 is 0); `live` [P, T]
@@ -72,7 +72,7 @@ class Moments:
         return self.day >= self.train_days
 
 
-def lay_moments(log: VisitLog, settings: AttackSettings) -> Moments:
+def build_moments(log: VisitLog, settings: AttackSettings) -> MomentGrid:
     """Which moments of the log's last days are to be learned from, and which foretold?
 
     Raises
@@ -80,7 +80,7 @@ def lay_moments(log: VisitLog, settings: AttackSettings) -> Moments:
     QuestionError
         where the log is shorter than train and test days, or silent for more than a quarter of either.
     """
-    first, last = civil_days(log)
+    first, last = find_civil_days(log)
     held, needed = (last - first).days + 1, settings.train_days + settings.test_days
     if held < needed:
         raise QuestionError(
@@ -94,7 +94,7 @@ def lay_moments(log: VisitLog, settings: AttackSettings) -> Moments:
     day = np.repeat(np.arange(needed), per_day)
     since = np.concatenate([np.arange(n) for n in per_day]) * STEP_S
     minute = _clock_minutes(since, per_day, day)
-    laid = Moments(
+    laid = MomentGrid(
         first_day=begin,
         train_days=settings.train_days,
         test_days=settings.test_days,
@@ -109,11 +109,11 @@ def lay_moments(log: VisitLog, settings: AttackSettings) -> Moments:
     return _close_silent(_close_hours(_close_days(laid, log), log), log)
 
 
-def label_moments(log: VisitLog, moments: Moments, window_s: int) -> tuple[Bools, Bools]:
+def label_moments(log: VisitLog, moments: MomentGrid, window_s: int) -> tuple[Bools, Bools]:
     """Where does a visit start within the window, and where is one under way? Both [P, T]."""
     shape = moments.live.shape
     starts, under_way = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
-    for h, (start, end) in enumerate(visits_of_each(log)):
+    for h, (start, end) in enumerate(split_by_hotspot(log)):
         known = np.searchsorted(start, moments.at_s, "right")
         starts[h] = np.searchsorted(start, moments.at_s + window_s, "right") > known
         ends = np.concatenate([[0], np.maximum.accumulate(end)]) if len(end) else np.zeros(1)
@@ -121,14 +121,14 @@ def label_moments(log: VisitLog, moments: Moments, window_s: int) -> tuple[Bools
     return starts, under_way
 
 
-def visits_of_each(log: VisitLog) -> list[tuple[Ints, Ints]]:
+def split_by_hotspot(log: VisitLog) -> list[tuple[Ints, Ints]]:
     """Starts and ends of each hotspot's visits, in order."""
     order = np.argsort(log.hotspot, kind="stable")
     cuts = np.searchsorted(log.hotspot[order], np.arange(1, len(log.hotspots)))
     return list(zip(np.split(log.start_s[order], cuts), np.split(log.end_s[order], cuts), strict=True))
 
 
-def starts_by_day(log: VisitLog, moments: Moments) -> Ints:
+def count_starts_by_day(log: VisitLog, moments: MomentGrid) -> Ints:
     """How many visits of each hotspot start on each day? [P, D]."""
     days = len(moments.midnight_s) - 1
     day = np.searchsorted(moments.midnight_s, log.start_s, "right") - 1
@@ -145,9 +145,9 @@ def _clock_minutes(since_s: Ints, per_day: Ints, day: Ints) -> Ints:
     return np.clip(shifted, 0, 1439)
 
 
-def _close_days(moments: Moments, log: VisitLog) -> Moments:
+def _close_days(moments: MomentGrid, log: VisitLog) -> MomentGrid:
     """Leave out days on which the log holds nothing at all."""
-    empty = starts_by_day(log, moments).sum(axis=0) == 0
+    empty = count_starts_by_day(log, moments).sum(axis=0) == 0
     for name, part in (
         ("train", empty[: moments.train_days]),
         ("test", empty[moments.train_days :]),
@@ -164,7 +164,7 @@ def _close_days(moments: Moments, log: VisitLog) -> Moments:
     return replace(moments, live=moments.live & ~empty[moments.day], notes=(*moments.notes, note))
 
 
-def _close_hours(moments: Moments, log: VisitLog) -> Moments:
+def _close_hours(moments: MomentGrid, log: VisitLog) -> MomentGrid:
     """Leave out hours of the day in which nobody ever visits anywhere."""
     at = np.searchsorted(moments.at_s, log.start_s, "right") - 1
     within = (log.start_s >= moments.at_s[0]) & (log.start_s < moments.midnight_s[-1])
@@ -177,9 +177,9 @@ def _close_hours(moments: Moments, log: VisitLog) -> Moments:
     return replace(moments, live=moments.live & ~never[moments.minute // 60], notes=(*moments.notes, note))
 
 
-def _close_silent(moments: Moments, log: VisitLog) -> Moments:
+def _close_silent(moments: MomentGrid, log: VisitLog) -> MomentGrid:
     """Leave out stretches of days in which a hotspot's visits stop as no chance would have it."""
-    counts = starts_by_day(log, moments)
+    counts = count_starts_by_day(log, moments)
     live, notes = moments.live.copy(), list(moments.notes)
     for h, daily in enumerate(counts):
         for begin, end in _silences(daily):
@@ -200,7 +200,7 @@ def _silences(daily: Ints) -> list[tuple[int, int]]:
     ]
 
 
-def _dates(moments: Moments, days: Ints) -> str:
+def _dates(moments: MomentGrid, days: Ints) -> str:
     """Dates in words; many of them as a count."""
     named = [str(moments.first_day + timedelta(days=int(d))) for d in days]
     if len(named) > 2 and len(named) == int(days[-1] - days[0]) + 1:

@@ -24,7 +24,7 @@ NEARLY = 0.97  # planned dosage is exact on average; a target above this share o
 
 
 @dataclass(frozen=True, slots=True)
-class Possible:
+class PossibleBursts:
     """Bursts a day that fit: as the policy weighs travel, with places in any order, and always the nearest.
 
     An arithmetic before planning, between two bounds; no sample, so no confidence level.
@@ -47,7 +47,7 @@ class AreaCapacity:
     open_minutes_per_day: float  # open to bursts and the ways between them
     burst_minutes: float  # mean length of a burst
     hop_minutes: float  # mean way to the next one, with settling, in whole slots
-    possible_per_day: Possible
+    possible_per_day: PossibleBursts
     wanted_per_day: float
     gives: tuple[str, ...]  # what would close the gap; empty where there is none
 
@@ -66,10 +66,12 @@ class Capacity:
     uncovered: tuple[str, ...]  # hours of the week in which an area has nobody on duty
 
     @property
-    def possible_per_day(self) -> Possible:
+    def possible_per_day(self) -> PossibleBursts:
         """Bursts a day that fit, in all areas together."""
         parts = [a.possible_per_day for a in self.areas]
-        return Possible(sum(p.value for p in parts), sum(p.low for p in parts), sum(p.high for p in parts))
+        return PossibleBursts(
+            sum(p.value for p in parts), sum(p.low for p in parts), sum(p.high for p in parts)
+        )
 
     @property
     def wanted_per_day(self) -> float:
@@ -147,7 +149,7 @@ def _in_arms(
 ) -> Sequence[PatrolPlace]:
     drawn: dict[str, float] = defaultdict(float)
     for (hotspot, _), arm in arms.items():
-        drawn[hotspot] += (policy.dosage_in(arm) - 1.0) / days
+        drawn[hotspot] += (policy.dose_factor(arm) - 1.0) / days
     return [p for place in places for p in scale_dosage([place], 1.0 + drawn[place.hotspot])]
 
 
@@ -170,7 +172,7 @@ def _area(
         for (base, mode, room), n in kinds.items()
     ]
     low, value, high, hop = (float(sum(f[k] for f in fits)) for k in range(4))
-    possible = Possible(value / days, low / days, high / days)
+    possible = PossibleBursts(value / days, low / days, high / days)
     made = AreaCapacity(
         area=name,
         places=len(places),

@@ -110,7 +110,7 @@ class Certificate:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Guesses:
+class AttackPredictions:
     """What each attacker said of the tested moments of one seed, and what came; `day` 0 is the first."""
 
     day: Ints
@@ -120,7 +120,7 @@ class Guesses:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Resampled:
+class BootstrapWeights:
     """Rounds in which test days and seeds are drawn anew: how often each counts, [R, D] and [R, S]."""
 
     days: Floats
@@ -138,7 +138,7 @@ class Resampled:
 
 
 def score_attack(
-    found: Sequence[Guesses], settings: AttackSettings, zone: DeadZone, rng: np.random.Generator
+    found: Sequence[AttackPredictions], settings: AttackSettings, zone: DeadZone, rng: np.random.Generator
 ) -> Attack:
     """What did each attacker know, and how much of it came from the past?"""
     drawn = _draw(len(found), settings, rng)
@@ -165,28 +165,30 @@ def score_attack(
     )
 
 
-def _draw(seeds: int, settings: AttackSettings, rng: np.random.Generator) -> Resampled:
+def _draw(seeds: int, settings: AttackSettings, rng: np.random.Generator) -> BootstrapWeights:
     days = rng.multinomial(
         settings.test_days, np.full(settings.test_days, 1 / settings.test_days), settings.rounds
     )
     which = rng.multinomial(seeds, np.full(seeds, 1 / seeds), settings.rounds)
-    return Resampled(days.astype(np.float64), which / seeds, settings.level)
+    return BootstrapWeights(days.astype(np.float64), which / seeds, settings.level)
 
 
-def _areas(found: Sequence[Guesses], drawn: Resampled, name: str) -> Floats:
+def _areas(found: Sequence[AttackPredictions], drawn: BootstrapWeights, name: str) -> Floats:
     """The area under the curve in every round, the mean over its seeds."""
     each = [curve_areas_resampled(g.chances[name], g.happened, g.day, drawn.days) for g in found]
     return np.asarray((drawn.seeds * np.stack(each, axis=1)).sum(axis=1))
 
 
-def _skill(found: Sequence[Guesses], drawn: Resampled) -> Estimate:
+def _skill(found: Sequence[AttackPredictions], drawn: BootstrapWeights) -> Estimate:
     """The share of the timetable's log loss that knowing the past takes away."""
     plain = _by_day([log_losses(g.chances[STATIC], g.happened) for g in found], found, drawn)
     known = _by_day([log_losses(g.chances[HISTORY], g.happened) for g in found], found, drawn)
     return _ratio(plain - known, plain, drawn)
 
 
-def _safest(found: Sequence[Guesses], deciles: Sequence[Ints], drawn: Resampled) -> Estimate | None:
+def _safest(
+    found: Sequence[AttackPredictions], deciles: Sequence[Ints], drawn: BootstrapWeights
+) -> Estimate | None:
     """Starts over what the timetable expects, where the attacker feels safest; None where that is little."""
     safe = [group == 0 for group in deciles]
     expected = _by_day([g.chances[STATIC] * s for g, s in zip(found, safe, strict=True)], found, drawn)
@@ -194,13 +196,13 @@ def _safest(found: Sequence[Guesses], deciles: Sequence[Ints], drawn: Resampled)
     return _ratio(observed, expected, drawn) if expected.sum(axis=1).mean() >= LEAST_EXPECTED else None
 
 
-def _by_day(values: Sequence[Floats], found: Sequence[Guesses], drawn: Resampled) -> Floats:
+def _by_day(values: Sequence[Floats], found: Sequence[AttackPredictions], drawn: BootstrapWeights) -> Floats:
     """Sums over the moments of each test day, for every seed: [S, D]."""
     days = drawn.days.shape[1]
     return np.stack([np.bincount(g.day, v, days) for g, v in zip(found, values, strict=True)])
 
 
-def _ratio(above: Floats, below: Floats, drawn: Resampled) -> Estimate:
+def _ratio(above: Floats, below: Floats, drawn: BootstrapWeights) -> Estimate:
     """The ratio of two sums over days and seeds, with its interval."""
 
     def summed(values: Floats) -> Floats:
@@ -209,7 +211,7 @@ def _ratio(above: Floats, below: Floats, drawn: Resampled) -> Estimate:
     return drawn.estimate(float(above.sum() / below.sum()), summed(above) / np.maximum(summed(below), 1e-12))
 
 
-def _calibration(found: Sequence[Guesses], deciles: Sequence[Ints]) -> tuple[Decile, ...]:
+def _calibration(found: Sequence[AttackPredictions], deciles: Sequence[Ints]) -> tuple[Decile, ...]:
     """What was said and what came, tenth by tenth, over all seeds."""
     group = np.concatenate(deciles)
     counts = np.bincount(group, minlength=DECILES)
@@ -226,7 +228,7 @@ def _calibration(found: Sequence[Guesses], deciles: Sequence[Ints]) -> tuple[Dec
     )
 
 
-def longest_dead_zone(log: VisitLog, counted: Bools, clock_s: Ints) -> DeadZone:
+def find_longest_dead_zone(log: VisitLog, counted: Bools, clock_s: Ints) -> DeadZone:
     """In which area do visits under way stay below a tenth of their daily mean for longest, by the clock?
 
     `clock_s[i]` is the clock's second of the day at which visit i starts, and `counted` says which visits

@@ -53,7 +53,7 @@ KINDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class PlanFacts:
     """What plan.json says, by name."""
 
     places: Mapping[str, Mapping[str, Any]]
@@ -65,7 +65,7 @@ class Known:
     zone: ZoneInfo
 
 
-def check_plan(plan: Mapping[str, Any], visits: bytes) -> PlanVerdict:
+def judge_plan(plan: Mapping[str, Any], visits: bytes) -> PlanVerdict:
     """Which rules does this plan break? None are left unnamed because of others.
 
     `plan` is plan.json, `visits` the bytes of visits.csv. Sound plans have no violations.
@@ -106,15 +106,15 @@ def _tallies(rows: Iterable[Visit], dosage: Iterable[Any]) -> Iterator[Violation
             yield Violation("dosage", "", name, "", what)
 
 
-def _known(plan: Mapping[str, Any]) -> Known:
+def _known(plan: Mapping[str, Any]) -> PlanFacts:
     tables = {table["mode"]: _minutes(table) for table in plan["travel"]}
     settle = float(plan["policy"]["settle_minutes"])
     meals: dict[str, list[tuple[datetime, datetime]]] = defaultdict(list)
     for unit, start, end in plan["meals"]:
-        meals[unit].append((moment(start), moment(end)))
+        meals[unit].append((parse_instant(start), parse_instant(end)))
     tours: dict[str, list[Tour]] = defaultdict(list)
     for shift in plan["shifts"]:
-        begin, end = moment(shift["start"]), moment(shift["end"])
+        begin, end = parse_instant(shift["start"]), parse_instant(shift["end"])
         window = shift["meal_window"] or None
         quarter = (end - begin) / 4
         tours[shift["unit"]].append(
@@ -128,21 +128,22 @@ def _known(plan: Mapping[str, Any]) -> Known:
                 minutes=tables[shift["mode"]],
                 settle=settle,
                 meal_minutes=float(shift["meal_minutes"]),
-                meal_from=moment(window[0]) if window else begin + quarter,
-                meal_until=moment(window[1]) if window else end - quarter,
+                meal_from=parse_instant(window[0]) if window else begin + quarter,
+                meal_until=parse_instant(window[1]) if window else end - quarter,
                 meals=tuple(m for m in meals[shift["unit"]] if m[0] < end and m[1] > begin),
                 share=float(shift["burst_share"]),
                 pair=shift["pair"],
             )
         )
-    return Known(
+    return PlanFacts(
         places={place["hotspot"]: place for place in plan["places"]},
         tours={unit: tuple(sorted(own, key=lambda t: t.start)) for unit, own in tours.items()},
         lengths=frozenset(int(n) for n in plan["policy"]["burst_minutes"]),
         pairing=bool(plan["policy"]["pairing"]),
         off=frozenset((hotspot, day) for hotspot, day, arm in plan["arms"] if arm == "off"),
         closed={
-            p["hotspot"]: tuple((moment(a), moment(b)) for a, b in p["blackouts"]) for p in plan["places"]
+            p["hotspot"]: tuple((parse_instant(a), parse_instant(b)) for a, b in p["blackouts"])
+            for p in plan["places"]
         },
         zone=ZoneInfo(plan["time_zone"]),
     )
@@ -170,7 +171,11 @@ def _read_visits(visits: bytes) -> tuple[list[Visit], list[Violation]]:
     read, unread = [], []
     for number, row in enumerate(held, start=2):
         try:
-            read.append(Visit(row["unit"], row["hotspot"], moment(row["start"]), moment(row["end"]), row))
+            read.append(
+                Visit(
+                    row["unit"], row["hotspot"], parse_instant(row["start"]), parse_instant(row["end"]), row
+                )
+            )
         except (TypeError, ValueError, AttributeError):
             unread.append(_form(f"line {number} of visits.csv is no visit: {list(row.values())}"))
     return read, unread
@@ -191,7 +196,7 @@ def _seals(plan: Mapping[str, Any], visits: bytes) -> Iterator[Violation]:
         yield _seal("commitment", f"the commitment {sealed!r} is none")
 
 
-def _tour_of(visit: Visit, known: Known) -> Tour | None:
+def _tour_of(visit: Visit, known: PlanFacts) -> Tour | None:
     """The tour within which a visit starts, or else the one that it overlaps."""
     tours = known.tours.get(visit.unit, ())
     within = [t for t in tours if t.start <= visit.start < t.end]
@@ -199,7 +204,7 @@ def _tour_of(visit: Visit, known: Known) -> Tour | None:
     return near[0] if near else None
 
 
-def _judge_visit(visit: Visit, tour: Tour | None, known: Known) -> Iterator[Violation]:
+def _judge_visit(visit: Visit, tour: Tour | None, known: PlanFacts) -> Iterator[Violation]:
     """What is wrong with a visit by itself?"""
     if tour is None:
         reason = "is not on duty then" if visit.unit in known.tours else "is in no roster of this plan"
@@ -219,7 +224,7 @@ def _judge_visit(visit: Visit, tour: Tour | None, known: Known) -> Iterator[Viol
     yield from _row_agrees(visit, place, tour)
 
 
-def _judge_place(visit: Visit, place: Mapping[str, Any], known: Known) -> Iterator[Violation]:
+def _judge_place(visit: Visit, place: Mapping[str, Any], known: PlanFacts) -> Iterator[Violation]:
     """Is the place open to visits then?"""
     for begin, end in known.closed[visit.hotspot]:
         if visit.start < end and visit.end > begin:
@@ -238,10 +243,10 @@ def _row_agrees(visit: Visit, place: Mapping[str, Any], tour: Tour | None) -> It
             yield visit.breaks("form", f'{name} "{visit.row[name]}" should be "{value}"')
 
 
-def _together(rows: Iterable[Visit], known: Known, earlier: Iterable[Any]) -> Iterator[Violation]:
+def _together(rows: Iterable[Visit], known: PlanFacts, earlier: Iterable[Any]) -> Iterator[Violation]:
     """Two units at one place at once, unless they are a pair."""
     at_place: dict[str, list[Visit]] = defaultdict(list)
-    stood = [Visit(unit, hotspot, moment(a), moment(b), {}) for unit, hotspot, a, b in earlier]
+    stood = [Visit(unit, hotspot, parse_instant(a), parse_instant(b), {}) for unit, hotspot, a, b in earlier]
     for visit in (*rows, *stood):
         at_place[visit.hotspot].append(visit)
     for visits in at_place.values():
@@ -255,7 +260,7 @@ def _together(rows: Iterable[Visit], known: Known, earlier: Iterable[Any]) -> It
             here.append(visit)
 
 
-def _are_pair(one: Visit, other: Visit, known: Known) -> bool:
+def _are_pair(one: Visit, other: Visit, known: PlanFacts) -> bool:
     pairs = [tour.pair for visit in (one, other) if (tour := _tour_of(visit, known))]
     return known.pairing and len(pairs) == 2 and pairs[0] == pairs[1] != ""
 
@@ -280,7 +285,7 @@ class Visit:
 
     def breaks(self, kind: str, what: str) -> Violation:
         """Say that the visit breaks a rule."""
-        return Violation(kind, self.unit, self.hotspot, written(self.start), what)
+        return Violation(kind, self.unit, self.hotspot, format_instant(self.start), what)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -366,10 +371,10 @@ def _judge_meal(tour: Tour, ordered: Sequence[Visit]) -> Iterator[Violation]:
 
 
 def _breaks(tour: Tour, kind: str, what: str) -> Violation:
-    return Violation(kind, tour.unit, "", written(tour.start), what)
+    return Violation(kind, tour.unit, "", format_instant(tour.start), what)
 
 
-def moment(text: str) -> datetime:
+def parse_instant(text: str) -> datetime:
     """An instant as plan.json and visits.csv write it; it must carry its zone."""
     at = datetime.fromisoformat(text)
     if at.utcoffset() is None:
@@ -377,7 +382,7 @@ def moment(text: str) -> datetime:
     return at
 
 
-def written(at: datetime) -> str:
+def format_instant(at: datetime) -> str:
     """An instant as it was written."""
     return at.isoformat().replace("+00:00", "Z")
 

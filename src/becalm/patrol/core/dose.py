@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from becalm.patrol.core.places_and_shifts import Base, Dosage, PatrolPlace
-from becalm.patrol.core.policy import DoseRule, PolicyBook, stated_week
+from becalm.patrol.core.policy import DoseRule, PolicyBook, policy_week
 from becalm.terms import Fault, HotspotList, PlanError
 
 SHOWN = 20
@@ -30,14 +30,16 @@ class ListedPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class DosedPlaces:
+class DosagePlan:
     """The places of a plan, and what whoever signs it must be told."""
 
     places: tuple[PatrolPlace, ...]
     notes: tuple[str, ...]
 
 
-def listed_places(found: HotspotList, *, names: Mapping[str, str] | None = None) -> tuple[ListedPlace, ...]:
+def places_from_list(
+    found: HotspotList, *, names: Mapping[str, str] | None = None
+) -> tuple[ListedPlace, ...]:
     """The list as places: the middle of each, and the circle of its size (of a street: its nominal width)."""
     return tuple(
         ListedPlace(
@@ -67,7 +69,7 @@ def dose_places(
     *,
     area_of_borough: Mapping[str, str] | None = None,
     area_of_base: Sequence[tuple[Base, str]] = (),
-) -> DosedPlaces:
+) -> DosagePlan:
     """What is each listed place owed by the policy, and which area serves it?
 
     A place belongs to the area of its borough; one that names no borough, or all where areas name none, to
@@ -93,13 +95,13 @@ def dose_places(
             "boroughs in the list.",
             tuple(_no_area(place) for place in lost[:SHOWN]) if len(lost) < len(listed) else (),
         )
-    week = stated_week(book)
+    week = policy_week(book)
     visits = _visits(listed, book.dose)
     places = tuple(
         _place(place, area, wanted, book.dose, week)
         for place, area, wanted in zip(listed, areas, visits, strict=True)
     )
-    return DosedPlaces(places, _notes(listed, book, outside, by_base=not boroughs))
+    return DosagePlan(places, _notes(listed, book, outside, by_base=not boroughs))
 
 
 def scale_dosage(places: Sequence[PatrolPlace], share: float) -> tuple[PatrolPlace, ...]:

@@ -13,27 +13,27 @@ from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
 from becalm.methods.routes.sequential_expectation import expect_crowd
 from becalm.methods.routes.sequential_kernel import draw_crowd, mark_visit
 from becalm.methods.routes.sequential_routes import FEEDBACK_LIMIT, Drawn, Ground, Pull
-from becalm.patrol.core.area_arrays import Area, some_of
+from becalm.patrol.core.area_arrays import AreaArrays, select_walkers
 from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK, Burst, UnitShift
-from becalm.patrol.core.plan_result import GRID, RouteLaw
+from becalm.patrol.core.plan_result import GRID, RouteDistribution
 from becalm.terms import PlanError
 
 
-def rows_of(law: RouteLaw, area: Area) -> tuple[Ints, Ints, Floats]:
+def select_weights(distribution: RouteDistribution, area: AreaArrays) -> tuple[Ints, Ints, Floats]:
     """The rows of a law that belong to an area: by hour, by length, and the visits due."""
-    rows = {hotspot: number for number, hotspot in enumerate(law.hotspots)}
+    rows = {hotspot: number for number, hotspot in enumerate(distribution.hotspots)}
     missing = [place.hotspot for place in area.places if place.hotspot not in rows]
     if missing:
         raise PlanError(
             f"The law knows nothing of {', '.join(missing)}. It belongs to another request; fit it anew."
         )
     at = [rows[place.hotspot] for place in area.places]
-    hours = np.array([law.hours[k] for k in at], dtype=np.int64)
-    lengths = np.array([law.lengths[k] for k in at], dtype=np.int64)
-    return hours, lengths, np.array([law.due[k] for k in at]) / 1000.0
+    hours = np.array([distribution.hours[k] for k in at], dtype=np.int64)
+    lengths = np.array([distribution.lengths[k] for k in at], dtype=np.int64)
+    return hours, lengths, np.array([distribution.due[k] for k in at]) / 1000.0
 
 
-def ground_of(area: Area, hours: Ints, lengths: Ints, earlier: tuple[Burst, ...]) -> Ground:
+def build_lattice(area: AreaArrays, hours: Ints, lengths: Ints, earlier: tuple[Burst, ...]) -> Ground:
     """The places of an area under a law in whole numbers, with earlier bursts marked."""
     clock, places = area.clock, area.places
     scaled = nearest_grid(np.log(np.where(area.scale > 0, area.scale, 1.0)))
@@ -61,7 +61,7 @@ def ground_of(area: Area, hours: Ints, lengths: Ints, earlier: tuple[Burst, ...]
     return ground
 
 
-def mark_earlier(ground: Ground, area: Area, earlier: tuple[Burst, ...]) -> None:
+def mark_earlier(ground: Ground, area: AreaArrays, earlier: tuple[Burst, ...]) -> None:
     """Keep everybody clear of bursts that stand already."""
     numbers = {place.hotspot: number for number, place in enumerate(area.places)}
     for burst in earlier:
@@ -73,24 +73,24 @@ def mark_earlier(ground: Ground, area: Area, earlier: tuple[Burst, ...]) -> None
                 mark_visit(ground, number, first, end, 0)
 
 
-def draws_of(area: Area, key: bytes, replan: int = 0) -> NDArray[np.uint64]:
+def draw_tour_numbers(area: AreaArrays, key: bytes, replan: int = 0) -> NDArray[np.uint64]:
     """The numbers that each unit's tour is drawn with: a stream of its own for area, day, unit and replan."""
-    count = draws_each(area)
+    count = numbers_per_tour(area)
     rows = [uniform_numbers(_unit_key(area, shift, key, replan), count) for shift in area.shifts]
     return np.stack(rows) if rows else np.zeros((0, count), dtype=np.uint64)
 
 
-def draws_each(area: Area) -> int:
+def numbers_per_tour(area: AreaArrays) -> int:
     """How many numbers may a tour use: one a slot, and for each visit two more, of its length and minute."""
     return 2 * int(area.crowd.open.shape[1]) + 8
 
 
-def _unit_key(area: Area, shift: UnitShift, key: bytes, replan: int) -> bytes:
+def _unit_key(area: AreaArrays, shift: UnitShift, key: bytes, replan: int) -> bytes:
     start = shift.hours.start.isoformat()  # a unit may have two tours on one day
     return sub_key(key, "tour", area.area, shift.day.isoformat(), shift.unit, start, replan)
 
 
-def kinds_of_walk(area: Area) -> tuple[Ints, Ints]:
+def group_equal_walks(area: AreaArrays) -> tuple[Ints, Ints]:
     """Units of one kind have one law: one unit of each kind, and the kind of every unit.
 
     A kind is a start in the week, a length, a way to go, a meal, and what is closed or scaled meanwhile.
@@ -115,21 +115,21 @@ def kinds_of_walk(area: Area) -> tuple[Ints, Ints]:
     return np.array(examples, dtype=np.int64), kind
 
 
-def due_of(area: Area, ground: Ground, due_visits: Floats) -> Floats:
+def share_due_visits(area: AreaArrays, ground: Ground, due_visits: Floats) -> Floats:
     """How many visits each unit means to give, so that all together give what is due: [U, n].
 
     Each kind of unit gives in proportion to what the law expects of it by itself. Sums are exact
     (`math.fsum`), so that they are the same everywhere.
     """
-    examples, kind = kinds_of_walk(area)
-    few = some_of(area.crowd, examples)
+    examples, kind = group_equal_walks(area)
+    few = select_walkers(area.crowd, examples)
     each = expect_crowd(ground, few, area.ways, np.ones(examples.size), HOURS_OF_WEEK)[2][kind]
     whole = np.array([fsum(column) for column in each.T])
     return np.asarray(each * np.where(whole > 0, due_visits / np.where(whole > 0, whole, 1.0), 0.0))
 
 
-def draw_area(
-    area: Area, ground: Ground, pull: Pull, draws: NDArray[np.uint64], *, whole: bool = True
+def draw_area_tours(
+    area: AreaArrays, ground: Ground, pull: Pull, draws: NDArray[np.uint64], *, whole: bool = True
 ) -> Drawn:
     """Draw all tours of an area, with their entropies if `whole`. Uses up `ground` and `pull`."""
     cells = int(area.clock.cell[-1]) + 1
@@ -138,7 +138,7 @@ def draw_area(
     return Drawn(drawn.visits[:count], *drawn[1:])
 
 
-def pull_of(due: Floats, owed: Floats, nats_per_visit: float) -> Pull:
+def build_feedback(due: Floats, owed: Floats, nats_per_visit: float) -> Pull:
     """How strongly visits owed pull."""
     table = exact_exp(np.arange(-FEEDBACK_LIMIT, FEEDBACK_LIMIT + 1))
     return Pull(due, owed.copy(), nats_per_visit * GRID, table)

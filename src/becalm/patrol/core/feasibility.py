@@ -10,9 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 
-from becalm.patrol.core.area_arrays import clock_of, dosage_on, walk_row
+from becalm.patrol.core.area_arrays import build_slot_grid, dose_factor_on, walk_row
 from becalm.patrol.core.places_and_shifts import PatrolPlace, UnitShift
-from becalm.patrol.core.plan_result import PlaceDosage, RouteLaw, Shortfall
+from becalm.patrol.core.plan_result import PlaceDosage, RouteDistribution, Shortfall
 from becalm.patrol.core.request import PlanRequest
 from becalm.terms import Fault, PlanError
 
@@ -20,7 +20,7 @@ TOLERATED = 0.02  # of a target: a smaller gap between it and what is expected i
 TOLERATED_VISITS = 0.5
 
 
-def require_feasible(request: PlanRequest) -> None:
+def check_feasible(request: PlanRequest) -> None:
     """Raise PlanError with every reason why this cannot be planned."""
     faults = [*_nothing(request), *_policy(request)]
     if not faults:
@@ -99,7 +99,7 @@ def _names(request: PlanRequest) -> Iterator[Fault]:
 
 
 def _shifts(request: PlanRequest) -> Iterator[Fault]:
-    clock = clock_of(request)
+    clock = build_slot_grid(request)
     last = request.first_day + timedelta(days=request.days)
     for shift in request.shifts:
         slots, _, paused, needed, first, end = walk_row(shift, clock, 0)
@@ -141,7 +141,7 @@ def _reach(request: PlanRequest) -> Iterator[Fault]:
     for area in sorted({place.area for place in request.places}):
         own = {(s.mode, s.base, s.hours.minutes - s.meal_minutes) for s in request.shifts if s.area == area}
         for place in request.places:
-            if place.area != area or not is_wanted(request, place):
+            if place.area != area or not is_owed_visits(request, place):
                 continue
             if not own:
                 yield Fault(f"hotspot {place.hotspot}", f"area {area} has no unit", "give it one")
@@ -158,10 +158,10 @@ def _way_and_back(request: PlanRequest, place: PatrolPlace, mode: str, base: str
     return way + request.policy.settle_minutes + min(request.policy.burst_minutes) + slack
 
 
-def is_wanted(request: PlanRequest, place: PatrolPlace) -> bool:
+def is_owed_visits(request: PlanRequest, place: PatrolPlace) -> bool:
     """Is a place owed anything on any day of the plan?"""
     days = (request.first_day + timedelta(days=d) for d in range(request.days))
-    return place.dosage.visits_per_day > 0 and any(dosage_on(request, place, day) for day in days)
+    return place.dosage.visits_per_day > 0 and any(dose_factor_on(request, place, day) for day in days)
 
 
 def _minutes(request: PlanRequest) -> Iterator[Fault]:
@@ -173,7 +173,7 @@ def _minutes(request: PlanRequest) -> Iterator[Fault]:
         for place in request.places:
             if place.area == area:
                 days = [request.first_day + timedelta(days=d) for d in range(request.days)]
-                want += place.dosage.minutes_per_day * sum(dosage_on(request, place, d) for d in days)
+                want += place.dosage.minutes_per_day * sum(dose_factor_on(request, place, d) for d in days)
         if own and want > have:
             what = (
                 f"wants {want:,.0f} minutes of bursts in {request.days} days, and its units have {have:,.0f}"
@@ -182,15 +182,15 @@ def _minutes(request: PlanRequest) -> Iterator[Fault]:
             yield Fault(f"area {area}", what, needed)
 
 
-def shortfalls_of(
-    request: PlanRequest, dosage: tuple[PlaceDosage, ...], law: RouteLaw
+def find_shortfalls(
+    request: PlanRequest, dosage: tuple[PlaceDosage, ...], distribution: RouteDistribution
 ) -> tuple[Shortfall, ...]:
     """Which targets is the plan not expected to meet, by how much, and what would mend it?"""
     places = {place.hotspot: place for place in request.places}
     by_area: dict[str, list[PlaceDosage]] = defaultdict(list)
     for row in dosage:
         by_area[places[row.hotspot].area].append(row)
-    due = dict(zip(law.hotspots, law.due, strict=True))
+    due = dict(zip(distribution.hotspots, distribution.due, strict=True))
     held = {row.hotspot for row in dosage if due[row.hotspot] < 990.0 * row.target_visits}
     found: list[Shortfall] = []
     for area, rows in sorted(by_area.items()):

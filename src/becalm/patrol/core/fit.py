@@ -42,10 +42,17 @@ from becalm.methods.routes.exact_exp import nearest_grid
 from becalm.methods.routes.keyed_stream import public_numbers
 from becalm.methods.routes.sequential_expectation import expect_crowd
 from becalm.methods.routes.sequential_routes import Crowd, Drawn, Ground
-from becalm.patrol.core.area_arrays import Area, some_of
-from becalm.patrol.core.draw import draw_area, draws_each, ground_of, kinds_of_walk, pull_of, rows_of
+from becalm.patrol.core.area_arrays import AreaArrays, select_walkers
+from becalm.patrol.core.draw import (
+    build_feedback,
+    build_lattice,
+    draw_area_tours,
+    group_equal_walks,
+    numbers_per_tour,
+    select_weights,
+)
 from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK, Burst
-from becalm.patrol.core.plan_result import GRID, RouteLaw
+from becalm.patrol.core.plan_result import GRID, RouteDistribution
 
 START_NATS = -3.0  # of a visit to the mean place, before anything is known
 SPRING = 0.05  # how firmly hours keep to the profile: a shortfall of 5 % for each nat
@@ -59,7 +66,7 @@ PILOT_KEY = b"becalm pilot: public, never used for a plan"  # of the blocks clos
 BOUND_ROUNDS = 10
 
 
-def wanted_by_hour(area: Area) -> Floats:
+def wanted_by_hour(area: AreaArrays) -> Floats:
     """The visits wanted in each hour of the week: by the profile, where units are on duty."""
     hour = area.clock.local[0]
     on_duty, crowd = np.zeros(area.clock.count), area.crowd
@@ -93,7 +100,7 @@ class Multipliers:
     hour: Floats  # [n, 168]
     length: Floats  # [n] for each step of 5 minutes above the middle length
 
-    def rounded(self, base: Floats, area: Area) -> tuple[Ints, Ints]:
+    def rounded(self, base: Floats, area: AreaArrays) -> tuple[Ints, Ints]:
         """The law in whole numbers: by hour of the week, and by burst length."""
         lengths = self.length[:, None] * length_steps(area.policy.burst_minutes)
         most = most_nats(area) - np.maximum(lengths.max(axis=1, keepdims=True), 0.0)
@@ -101,7 +108,7 @@ class Multipliers:
         return nearest_grid(theta), nearest_grid(lengths)
 
 
-def most_nats(area: Area) -> float:
+def most_nats(area: AreaArrays) -> float:
     """The most that one visit may weigh, so that the weights of all walks can be summed in doubles.
 
     A walk of S slots holds at most V visits, and there are fewer than (choices e S / V)^V walks.
@@ -121,7 +128,7 @@ def length_steps(burst_minutes: tuple[int, ...]) -> Floats:
     return np.asarray((lengths - lengths.mean()) / 5.0)
 
 
-def possible_minutes(area: Area) -> Floats:
+def possible_minutes(area: AreaArrays) -> Floats:
     """The minutes wanted, held to what the burst lengths allow for the visits wanted."""
     lengths = np.array(area.policy.burst_minutes, dtype=np.float64)
     low, high = lengths.min(), lengths.max()
@@ -135,7 +142,7 @@ def possible_minutes(area: Area) -> Floats:
 class Dual:
     """The dual of one area without gaps: units of each kind, and where the search starts."""
 
-    area: Area
+    area: AreaArrays
     ground: Ground
     few: Crowd
     times: Floats
@@ -143,18 +150,20 @@ class Dual:
     spring: float = SPRING
 
     @staticmethod
-    def of(area: Area) -> Dual:
+    def of(area: AreaArrays) -> Dual:
         """The dual of an area."""
         shape = (len(area.places), HOURS_OF_WEEK)
         lengths = np.zeros((shape[0], len(area.policy.burst_minutes)), dtype=np.int64)
-        ground = ground_of(area, np.zeros(shape, dtype=np.int64), lengths, ())
-        examples, kind = kinds_of_walk(area)
+        ground = build_lattice(area, np.zeros(shape, dtype=np.int64), lengths, ())
+        examples, kind = group_equal_walks(area)
         wanted = wanted_by_hour(area)
         on_duty = np.bincount(area.clock.local[0], minlength=HOURS_OF_WEEK)
         rate = wanted / np.maximum(on_duty, 1)
         middle = np.log(np.maximum(rate.sum(axis=1, keepdims=True) / HOURS_OF_WEEK, 1e-12))
         base = np.clip(np.log(np.maximum(rate, 1e-12)) - middle, -3.0, 3.0)
-        return Dual(area, ground, some_of(area.crowd, examples), np.bincount(kind).astype(np.float64), base)
+        return Dual(
+            area, ground, select_walkers(area.crowd, examples), np.bincount(kind).astype(np.float64), base
+        )
 
     def start(self, wanted: Wanted) -> Multipliers:
         """A law to start from: places in proportion to what they are due."""
@@ -215,7 +224,7 @@ class Dual:
 
 
 @dataclass(frozen=True)
-class AreaLaw:
+class AreaDistribution:
     """The law of one area in whole numbers, and what it gives on average."""
 
     hours: Ints  # [n, 168]
@@ -225,7 +234,7 @@ class AreaLaw:
     expected_minutes: Floats
 
 
-def fit_area(area: Area, earlier: tuple[Burst, ...]) -> AreaLaw:
+def fit_area_distribution(area: AreaArrays, earlier: tuple[Burst, ...]) -> AreaDistribution:
     """The law under which an area is expected to get what it is due, gaps and clear places counted."""
     wanted = Wanted(wanted_by_hour(area), possible_minutes(area))
     dual = Dual.of(area)
@@ -233,7 +242,7 @@ def fit_area(area: Area, earlier: tuple[Burst, ...]) -> AreaLaw:
     at, visits, minutes = calibrate(dual, at, wanted, earlier)
     hours, lengths = at.rounded(dual.base, area)
     due = np.rint(1000.0 * wanted.hours.sum(axis=1)).astype(np.int64)
-    return AreaLaw(hours, lengths, due, visits, minutes)
+    return AreaDistribution(hours, lengths, due, visits, minutes)
 
 
 @dataclass(frozen=True)
@@ -245,13 +254,13 @@ class Pilot:
     spread: Floats  # [n, n] covariance of the visits about what was expected
 
 
-def pilot(area: Area, hours: Ints, lengths: Ints, earlier: tuple[Burst, ...], number: int) -> Pilot:
+def pilot(area: AreaArrays, hours: Ints, lengths: Ints, earlier: tuple[Burst, ...], number: int) -> Pilot:
     """Draw all tours with public numbers, with nothing owed."""
-    ground, n, count = ground_of(area, hours, lengths, earlier), len(area.places), len(area.shifts)
-    nothing = pull_of(np.zeros((count, n)), np.zeros(n), 0.0)
-    shape = (count, draws_each(area))
+    ground, n, count = build_lattice(area, hours, lengths, earlier), len(area.places), len(area.shifts)
+    nothing = build_feedback(np.zeros((count, n)), np.zeros(n), 0.0)
+    shape = (count, numbers_per_tour(area))
     draws = public_numbers(f"pilot {number} of area {area.area}", shape[0] * shape[1]).reshape(shape)
-    drawn = draw_area(area, ground, nothing, draws, whole=False)
+    drawn = draw_area_tours(area, ground, nothing, draws, whole=False)
     seen = np.bincount(drawn.visits[:, 0] * n + drawn.visits[:, 2], minlength=count * n).reshape(count, n)
     about = seen - drawn.expected
     minutes = drawn.lengths @ np.array(area.policy.burst_minutes, dtype=np.float64)
@@ -294,12 +303,12 @@ def calibrate(
     return at, np.maximum(np.mean(moved, axis=0), 0.0), np.asarray(minutes)
 
 
-def bound_bits(area: Area, drawn: Drawn, law: RouteLaw) -> float:
+def bound_bits(area: AreaArrays, drawn: Drawn, distribution: RouteDistribution) -> float:
     """The most bits that any law could have which gives the visits and minutes that this draw was to give."""
     minutes = drawn.lengths @ np.array(area.policy.burst_minutes, dtype=np.float64)
     given = Wanted(drawn.hours, minutes)
     dual = free_dual(area)
-    hours, lengths, _ = rows_of(law, area)
+    hours, lengths, _ = select_weights(distribution, area)
     steps = length_steps(area.policy.burst_minutes)
     start = Multipliers(
         place=np.zeros(len(area.places)),
@@ -310,7 +319,7 @@ def bound_bits(area: Area, drawn: Drawn, law: RouteLaw) -> float:
     return min(dual.value(at, given) for at in (start, best)) / float(np.log(2.0))
 
 
-def free_dual(area: Area) -> Dual:
+def free_dual(area: AreaArrays) -> Dual:
     """The dual without spring, arm or weight on travel: only what cannot be otherwise."""
     ways = area.ways._replace(weight=np.where(area.ways.weight > 0, 1.0, 0.0))
     free = replace(area, ways=ways, scale=np.where(area.scale > 0, 1.0, 0.0))

@@ -11,12 +11,19 @@ from typing import TypeVar
 import numpy as np
 
 from becalm.methods.routes.sequential_routes import Drawn
-from becalm.patrol.core.area_arrays import Area, areas_of, cap_areas
-from becalm.patrol.core.draw import draw_area, draws_of, due_of, ground_of, pull_of, rows_of
-from becalm.patrol.core.feasibility import require_feasible, shortfalls_of
-from becalm.patrol.core.fit import PILOT_KEY, AreaLaw, bound_bits, fit_area
+from becalm.patrol.core.area_arrays import AreaArrays, build_areas, cap_areas
+from becalm.patrol.core.draw import (
+    build_feedback,
+    build_lattice,
+    draw_area_tours,
+    draw_tour_numbers,
+    select_weights,
+    share_due_visits,
+)
+from becalm.patrol.core.feasibility import check_feasible, find_shortfalls
+from becalm.patrol.core.fit import PILOT_KEY, AreaDistribution, bound_bits, fit_area_distribution
 from becalm.patrol.core.places_and_shifts import Burst, Span
-from becalm.patrol.core.plan_result import PatrolPlan, PlaceDosage, Propensities, RouteLaw, UnitRoute
+from becalm.patrol.core.plan_result import PatrolPlan, PlaceDosage, Propensities, RouteDistribution, UnitRoute
 from becalm.patrol.core.request import PlanRequest
 from becalm.terms import PlanError
 
@@ -26,22 +33,22 @@ Made = TypeVar("Made")
 
 
 def plan_bursts(
-    request: PlanRequest, *, key: bytes, law: RouteLaw | None = None, bound: bool = False
+    request: PlanRequest, *, key: bytes, distribution: RouteDistribution | None = None, bound: bool = False
 ) -> PatrolPlan:
     """When does which unit go where? With `law`, drawn again from a law that was fitted before.
 
     With `bound`, the plan also says how free one with its dosage could be at most; that takes as long again.
 
     The same request, key and law give the same bursts, byte for byte, on every machine; without `law`
-    it is fitted first (`fit_law`), which needs no key.
+    it is fitted first (`fit_distribution`), which needs no key.
 
     Raises PlanError, with every reason, where a place cannot be reached, a shift holds no meal, or more
     is wanted than units can give; nothing is planned then. Targets that can be met in part are met in
     part and listed as shortfalls.
     """
-    found = law or fit_law(request)
-    require_feasible(request)
-    areas = areas_of(request, key)
+    found = distribution or fit_distribution(request)
+    check_feasible(request)
+    areas = build_areas(request, key)
     drawn = _in_parallel(lambda area: _draw(request, area, found, key), areas)
     plan = _plan(request, found, drawn)
     if not bound:
@@ -50,28 +57,32 @@ def plan_bursts(
     return replace(plan, bound_bits=sum(bits))
 
 
-def fit_law(request: PlanRequest) -> RouteLaw:
+def fit_distribution(request: PlanRequest) -> RouteDistribution:
     """Which law meets the dosage on average and is otherwise as free as can be?"""
-    require_feasible(request)
-    areas = cap_areas(areas_of(request, PILOT_KEY), request.policy.area_share_cap)
-    laws = _in_parallel(lambda area: fit_area(area, request.earlier), areas)
-    rows = sorted(row for area, law in zip(areas, laws, strict=True) for row in _law_rows(area, law))
+    check_feasible(request)
+    areas = cap_areas(build_areas(request, PILOT_KEY), request.policy.area_share_cap)
+    distributions = _in_parallel(lambda area: fit_area_distribution(area, request.earlier), areas)
+    rows = sorted(
+        row
+        for area, distribution in zip(areas, distributions, strict=True)
+        for row in _law_rows(area, distribution)
+    )
     names, hours, lengths, due, visits, minutes = zip(*rows, strict=True) if rows else ((),) * 6
-    return RouteLaw(names, hours, lengths, due, visits, minutes)
+    return RouteDistribution(names, hours, lengths, due, visits, minutes)
 
 
 Row = tuple[str, tuple[int, ...], tuple[int, ...], int, int, int]
 
 
-def _law_rows(area: Area, law: AreaLaw) -> Iterable[Row]:
+def _law_rows(area: AreaArrays, distribution: AreaDistribution) -> Iterable[Row]:
     for j, place in enumerate(area.places):
         yield (
             place.hotspot,
-            tuple(int(k) for k in law.hours[j]),
-            tuple(int(k) for k in law.lengths[j]),
-            int(law.due[j]),
-            round(1000 * float(law.expected_visits[j])),
-            round(1000 * float(law.expected_minutes[j])),
+            tuple(int(k) for k in distribution.hours[j]),
+            tuple(int(k) for k in distribution.lengths[j]),
+            int(distribution.due[j]),
+            round(1000 * float(distribution.expected_visits[j])),
+            round(1000 * float(distribution.expected_minutes[j])),
         )
 
 
@@ -82,43 +93,43 @@ def _in_parallel(work: Callable[[Given], Made], areas: tuple[Given, ...]) -> tup
 
 
 @dataclass(frozen=True)
-class AreaDrawn:
+class AreaDraw:
     """One area with what was drawn in it."""
 
-    area: Area
+    area: AreaArrays
     drawn: Drawn
     owed_at_start: tuple[float, ...]
 
 
-def _draw(request: PlanRequest, area: Area, law: RouteLaw, key: bytes) -> AreaDrawn:
-    hours, lengths, due = rows_of(law, area)
-    ground = ground_of(area, hours, lengths, request.earlier)
+def _draw(request: PlanRequest, area: AreaArrays, distribution: RouteDistribution, key: bytes) -> AreaDraw:
+    hours, lengths, due = select_weights(distribution, area)
+    ground = build_lattice(area, hours, lengths, request.earlier)
     owed = np.array([request.owed.get(place.hotspot, 0.0) for place in area.places])
-    pull = pull_of(due_of(area, ground, due), owed, request.policy.feedback)
-    return AreaDrawn(area, draw_area(area, ground, pull, draws_of(area, key)), tuple(owed))
+    pull = build_feedback(share_due_visits(area, ground, due), owed, request.policy.feedback)
+    return AreaDraw(area, draw_area_tours(area, ground, pull, draw_tour_numbers(area, key)), tuple(owed))
 
 
-def _plan(request: PlanRequest, law: RouteLaw, parts: tuple[AreaDrawn, ...]) -> PatrolPlan:
-    routes = tuple(route for part in parts for route in routes_of(part.area, part.drawn))
+def _plan(request: PlanRequest, distribution: RouteDistribution, parts: tuple[AreaDraw, ...]) -> PatrolPlan:
+    routes = tuple(route for part in parts for route in build_routes(part.area, part.drawn))
     bursts = sorted(
         (burst for route in routes for burst in route.bursts), key=lambda b: (b.span.start, b.hotspot, b.unit)
     )
-    dosage = _dosage(request, law, parts)
+    dosage = _dosage(request, distribution, parts)
     on_duty = sum(shift.hours.minutes for shift in request.shifts)
     return PatrolPlan(
         bursts=tuple(bursts),
         routes=routes,
-        law=law,
+        distribution=distribution,
         dosage=dosage,
         propensities=_propensities(parts),
-        shortfalls=shortfalls_of(request, dosage, law),
+        shortfalls=find_shortfalls(request, dosage, distribution),
         bits=sum(route.bits for route in routes),
         bound_bits=0.0,
         travel_share=sum(route.travel_minutes for route in routes) / on_duty if on_duty else 0.0,
     )
 
 
-def routes_of(area: Area, drawn: Drawn, replan: int = 0) -> tuple[UnitRoute, ...]:
+def build_routes(area: AreaArrays, drawn: Drawn, replan: int = 0) -> tuple[UnitRoute, ...]:
     """The tours of an area as people read them, in the order of drawing."""
     visits: list[list[Burst]] = [[] for _ in area.shifts]
     for u, slot, place, number, minute in drawn.visits.tolist():
@@ -142,7 +153,7 @@ def routes_of(area: Area, drawn: Drawn, replan: int = 0) -> tuple[UnitRoute, ...
     )
 
 
-def _meal(area: Area, drawn: Drawn, u: int) -> Span | None:
+def _meal(area: AreaArrays, drawn: Drawn, u: int) -> Span | None:
     slot, minute = (int(x) for x in drawn.pause[u])
     if slot < 0:
         return None
@@ -150,8 +161,10 @@ def _meal(area: Area, drawn: Drawn, u: int) -> Span | None:
     return Span(start, start + timedelta(minutes=area.shifts[u].meal_minutes))
 
 
-def _dosage(request: PlanRequest, law: RouteLaw, parts: tuple[AreaDrawn, ...]) -> tuple[PlaceDosage, ...]:
-    rows = {hotspot: number for number, hotspot in enumerate(law.hotspots)}
+def _dosage(
+    request: PlanRequest, distribution: RouteDistribution, parts: tuple[AreaDraw, ...]
+) -> tuple[PlaceDosage, ...]:
+    rows = {hotspot: number for number, hotspot in enumerate(distribution.hotspots)}
     lengths = np.array(request.policy.burst_minutes)
     found = []
     for part in parts:
@@ -162,12 +175,12 @@ def _dosage(request: PlanRequest, law: RouteLaw, parts: tuple[AreaDrawn, ...]) -
                 PlaceDosage(
                     hotspot=place.hotspot,
                     target_visits=float(part.area.target_visits[j]),
-                    expected_visits=law.gives_visits[row] / 1000.0,
+                    expected_visits=distribution.expected_millivisits[row] / 1000.0,
                     visits=int(here.sum()),
                     target_minutes=float(part.area.target_minutes[j]),
-                    expected_minutes=law.gives_minutes[row] / 1000.0,
+                    expected_minutes=distribution.expected_milliminutes[row] / 1000.0,
                     minutes=int(lengths[visits[here, 3]].sum()),
-                    sd_visits=_sd(law.due[row] / 1000.0, noise, request.policy.feedback),
+                    sd_visits=_sd(distribution.due[row] / 1000.0, noise, request.policy.feedback),
                 )
             )
     return tuple(sorted(found, key=lambda d: d.hotspot))
@@ -187,7 +200,7 @@ def _sd(due: float, noise: float, feedback: float) -> float:
     return float(np.sqrt(noise * due * (-np.expm1(-held) / held if held > 0 else 1.0)))
 
 
-def _propensities(parts: tuple[AreaDrawn, ...]) -> Propensities:
+def _propensities(parts: tuple[AreaDraw, ...]) -> Propensities:
     names = [place.hotspot for part in parts for place in part.area.places]
     if not parts:
         raise PlanError("There is no hotspot to plan for. Give at least one.")

@@ -22,7 +22,7 @@ METHOD: Final = "normal about the law's mean, with the law's own spread"
 
 
 @dataclass(frozen=True, slots=True)
-class RouteLaw:
+class RouteDistribution:
     """The law that plans are drawn from, in whole numbers of 1/1024 nat, so that a plan can be drawn again.
 
     The weight of a route is the product of exp(hours[place][hour of week] + lengths[place][burst length])
@@ -33,8 +33,8 @@ class RouteLaw:
     hours: tuple[tuple[int, ...], ...]  # by place, 168 each, Monday 00:00 local time first
     lengths: tuple[tuple[int, ...], ...]  # by place, one for each burst length of the policy
     due: tuple[int, ...]  # by place: thousandths of visits that the whole plan means to give
-    gives_visits: tuple[int, ...] = ()  # by place: thousandths of visits on average, by pilot draws
-    gives_minutes: tuple[int, ...] = ()  # and of minutes
+    expected_millivisits: tuple[int, ...] = ()  # by place: thousandths of visits on average, by pilot draws
+    expected_milliminutes: tuple[int, ...] = ()  # and of minutes
 
     def as_json(self) -> dict[str, Any]:
         """The law as plain lists of whole numbers, for plan.json."""
@@ -44,20 +44,20 @@ class RouteLaw:
             "hours": [list(row) for row in self.hours],
             "lengths": [list(row) for row in self.lengths],
             "due": list(self.due),
-            "gives_visits": list(self.gives_visits),
-            "gives_minutes": list(self.gives_minutes),
+            "gives_visits": list(self.expected_millivisits),
+            "gives_minutes": list(self.expected_milliminutes),
         }
 
     @staticmethod
-    def from_json(document: Mapping[str, Any]) -> RouteLaw:
+    def from_json(document: Mapping[str, Any]) -> RouteDistribution:
         """The law that plan.json holds."""
-        return RouteLaw(
+        return RouteDistribution(
             hotspots=tuple(document["hotspots"]),
             hours=tuple(tuple(row) for row in document["hours"]),
             lengths=tuple(tuple(row) for row in document["lengths"]),
             due=tuple(document["due"]),
-            gives_visits=tuple(document.get("gives_visits", ())),
-            gives_minutes=tuple(document.get("gives_minutes", ())),
+            expected_millivisits=tuple(document.get("gives_visits", ())),
+            expected_milliminutes=tuple(document.get("gives_minutes", ())),
         )
 
 
@@ -120,7 +120,7 @@ class PatrolPlan:
 
     bursts: tuple[Burst, ...]  # by start, hotspot and unit
     routes: tuple[UnitRoute, ...]  # by area, start and unit: the order of drawing
-    law: RouteLaw
+    distribution: RouteDistribution
     dosage: tuple[PlaceDosage, ...]  # by hotspot, sorted
     propensities: Propensities
     shortfalls: tuple[Shortfall, ...]

@@ -27,10 +27,10 @@ class PatrolPolicy:
     low_factor: float = 0.5  # of what a place is owed, on days in a trial's arm "low"
     high_factor: float = 1.5  # and in its arm "high"
 
-    def dosage_in(self, arm: Arm) -> float:
+    def dose_factor(self, arm: Arm) -> float:
         """How much of what a place is owed does it get in this arm of a trial?
 
-        >>> PatrolPolicy().dosage_in("low")
+        >>> PatrolPolicy().dose_factor("low")
         0.5
         """
         return {"": 1.0, "off": 0.0, "low": self.low_factor, "high": self.high_factor}[arm]
@@ -150,7 +150,7 @@ def meal_minutes(meals: tuple[Meal, ...], hours: float) -> int:
     return max((m.minutes for m in meals if hours >= m.from_hours), default=0)
 
 
-def stated_week(book: PolicyBook) -> tuple[float, ...]:
+def policy_week(book: PolicyBook) -> tuple[float, ...]:
     """The policy's own share of the week in each of its 168 hours, for records without hours."""
     raw = [day * hour for day in book.weekdays for hour in book.hours]
     return tuple(value / sum(raw) for value in raw)

@@ -26,7 +26,7 @@ class Price:
     gain: float | None  # what an attacker gains by the past, if somebody measured it
 
 
-def price_list(
+def build_price_list(
     request: PlanRequest, *, key: bytes, area: str, attack: Callable[[PlanRequest], float] | None = None
 ) -> tuple[Price, ...]:
     """What would a plan of one area be like under other rules: the policy as it is, then one change each?
@@ -34,11 +34,11 @@ def price_list(
     Every line fits a law of its own and draws one plan from it. `attack`, if given, measures what an
     attacker gains by the past under a request's rules.
     """
-    own = request_of_area(request, area)
+    own = restrict_to_area(request, area)
     return tuple(_price(name, change(own), key, attack) for name, change in CHANGES)
 
 
-def request_of_area(request: PlanRequest, area: str) -> PlanRequest:
+def restrict_to_area(request: PlanRequest, area: str) -> PlanRequest:
     """The same request for one area alone."""
     return replace(
         request,
@@ -55,13 +55,13 @@ def _price(name: str, asked: PlanRequest, key: bytes, attack: Callable[[PlanRequ
         bits_per_tour=plan.bits / len(plan.routes),
         entropy_ratio=plan.entropy_ratio,
         travel_share=plan.travel_share,
-        dosage_error=dosage_error(plan),
+        dosage_error=compute_dosage_error(plan),
         shortfall_visits=sum(short.target_visits - short.expected_visits for short in plan.shortfalls),
         gain=attack(asked) if attack else None,
     )
 
 
-def dosage_error(plan: PatrolPlan) -> float:
+def compute_dosage_error(plan: PatrolPlan) -> float:
     """How far are the drawn visits from their targets, weighted by the targets?"""
     due = sum(row.target_visits for row in plan.dosage)
     return sum(abs(row.visits - row.target_visits) for row in plan.dosage) / due if due else 0.0

@@ -19,11 +19,18 @@ from numpy.typing import NDArray
 
 from becalm.methods.arrays import Floats
 from becalm.methods.routes.sequential_routes import Crowd, Pull
-from becalm.patrol.core.area_arrays import Area, Clock, area_of, clock_of, with_shifts
-from becalm.patrol.core.draw import draw_area, draws_of, due_of, ground_of, pull_of, rows_of
+from becalm.patrol.core.area_arrays import AreaArrays, SlotGrid, build_area, build_slot_grid, select_shifts
+from becalm.patrol.core.draw import (
+    build_feedback,
+    build_lattice,
+    draw_area_tours,
+    draw_tour_numbers,
+    select_weights,
+    share_due_visits,
+)
 from becalm.patrol.core.places_and_shifts import Burst, UnitShift
-from becalm.patrol.core.plan import routes_of
-from becalm.patrol.core.plan_result import CELL_MINUTES, Propensities, RouteLaw, UnitRoute
+from becalm.patrol.core.plan import build_routes
+from becalm.patrol.core.plan_result import CELL_MINUTES, Propensities, RouteDistribution, UnitRoute
 from becalm.patrol.core.request import PlanRequest
 from becalm.terms import PlanError
 
@@ -42,20 +49,20 @@ class UnitState:
 
 
 @dataclass(frozen=True)
-class Now:
+class ReplanMoment:
     """What stands when a tour is drawn anew: the law and key, everybody's tours, the moment, its number."""
 
-    law: RouteLaw
+    distribution: RouteDistribution
     routes: tuple[UnitRoute, ...]
     at: datetime
     replan: int  # 1 for the first replan of a plan, then 2 …; part of every sub-key
     key: bytes
 
 
-def state_of(request: PlanRequest, route: UnitRoute, at: datetime) -> UnitState:
+def find_unit_state(request: PlanRequest, route: UnitRoute, at: datetime) -> UnitState:
     """Where is a unit at a moment, if it kept to its tour? A burst under way, or the way to it, is kept."""
-    kept = kept_bursts(request, route, at)
-    shift = shift_of(request, route)
+    kept = fixed_bursts(request, route, at)
+    shift = find_shift(request, route)
     free, stop = max(at, shift.hours.start), shift.base
     if kept:
         free, stop = max(at, kept[-1].span.end), kept[-1].hotspot
@@ -65,9 +72,9 @@ def state_of(request: PlanRequest, route: UnitRoute, at: datetime) -> UnitState:
     return UnitState(route.unit, free, stop, meal_done=eaten)
 
 
-def kept_bursts(request: PlanRequest, route: UnitRoute, at: datetime) -> tuple[Burst, ...]:
+def fixed_bursts(request: PlanRequest, route: UnitRoute, at: datetime) -> tuple[Burst, ...]:
     """The bursts that have begun at a moment, or to which the unit must have set off by then."""
-    shift = shift_of(request, route)
+    shift = find_shift(request, route)
     table, kept, stop = request.travel[shift.mode], [], shift.base
     for burst in route.bursts:
         way = float(table.minutes[table.stops.index(stop), table.stops.index(burst.hotspot)])
@@ -78,7 +85,7 @@ def kept_bursts(request: PlanRequest, route: UnitRoute, at: datetime) -> tuple[B
     return tuple(kept)
 
 
-def shift_of(request: PlanRequest, route: UnitRoute) -> UnitShift:
+def find_shift(request: PlanRequest, route: UnitRoute) -> UnitShift:
     """The shift to which a tour belongs."""
     own = [s for s in request.shifts if s.unit == route.unit and s.day == route.day]
     inside = [s for s in own if all(s.hours.start <= b.span.start < s.hours.end for b in route.bursts)]
@@ -87,26 +94,28 @@ def shift_of(request: PlanRequest, route: UnitRoute) -> UnitShift:
     return inside[0]
 
 
-def replan_bursts(request: PlanRequest, now: Now, states: tuple[UnitState, ...]) -> tuple[UnitRoute, ...]:
+def replan_bursts(
+    request: PlanRequest, now: ReplanMoment, states: tuple[UnitState, ...]
+) -> tuple[UnitRoute, ...]:
     """The tours of these units with all that lies ahead drawn anew, each given what stands by then.
 
     Tours of other units stay as they are, and are kept clear of. Visits owed do not pull here; what was
     lost is owed in the next period. Bursts of a tour that have begun, or to which its unit is on the way,
     stay unless it is off duty. Raises PlanError, with every reason, where a state cannot be.
     """
-    routes = {state.unit: route_at(request, now, state) for state in states}
+    routes = {state.unit: find_route(request, now, state) for state in states}
     done = {unit: _kept(request, route, now.at, states) for unit, route in routes.items()}
-    parts = parts_of(request, now, states)
+    parts = build_replan_areas(request, now, states)
     fresh = [route for part, standing in parts for route in _drawn(part, now, standing)]
     new = {route.unit: route for route in fresh}
     return tuple(_joined(routes[u], done[u], new.get(u), now.replan) for u in sorted(routes))
 
 
-def parts_of(
-    request: PlanRequest, now: Now, states: tuple[UnitState, ...]
-) -> tuple[tuple[Area, tuple[Burst, ...]], ...]:
+def build_replan_areas(
+    request: PlanRequest, now: ReplanMoment, states: tuple[UnitState, ...]
+) -> tuple[tuple[AreaArrays, tuple[Burst, ...]], ...]:
     """What is drawn anew: each area with these units alone, each where it is, and the bursts that stand."""
-    routes = {state.unit: route_at(request, now, state) for state in states}
+    routes = {state.unit: find_route(request, now, state) for state in states}
     concerned = {id(route) for route in routes.values()}
     standing = [b for route in now.routes for b in route.bursts if id(route) not in concerned]
     standing += request.earlier
@@ -120,11 +129,11 @@ def parts_of(
     return tuple(found)
 
 
-def route_at(request: PlanRequest, now: Now, state: UnitState) -> UnitRoute:
+def find_route(request: PlanRequest, now: ReplanMoment, state: UnitState) -> UnitRoute:
     """The tour that a unit is on at the moment."""
     for route in now.routes:
         if route.unit == state.unit:
-            hours = shift_of(request, route).hours
+            hours = find_shift(request, route).hours
             if hours.start - timedelta(hours=1) <= now.at < hours.end:
                 return route
     raise PlanError(
@@ -136,23 +145,23 @@ def _kept(
     request: PlanRequest, route: UnitRoute, at: datetime, states: Iterable[UnitState]
 ) -> tuple[Burst, ...]:
     state = next(s for s in states if s.unit == route.unit)
-    kept = kept_bursts(request, route, at)
+    kept = fixed_bursts(request, route, at)
     if state.on_duty and state.free_from >= max((b.span.end for b in kept), default=state.free_from):
         return kept
     return tuple(b for b in kept if b.span.start <= at)
 
 
 def _area_from(
-    request: PlanRequest, now: Now, name: str, units: dict[str, tuple[UnitState, UnitRoute]]
-) -> Area:
+    request: PlanRequest, now: ReplanMoment, name: str, units: dict[str, tuple[UnitState, UnitRoute]]
+) -> AreaArrays:
     """The area with these units only, each beginning where it is."""
-    shifts = tuple(shift_of(request, route) for _, route in units.values())
+    shifts = tuple(find_shift(request, route) for _, route in units.values())
     first = min(state.free_from for state, _ in units.values())
     step = timedelta(minutes=request.policy.slot_minutes)
     origin = (first - timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
     count = int((max(s.hours.end for s in shifts) - origin) / step) + 4
-    clock = Clock(origin, count, request.policy.slot_minutes, ZoneInfo(request.zone), request.first_day)
-    area = area_of(replace(request, shifts=shifts), name, clock, now.key)
+    clock = SlotGrid(origin, count, request.policy.slot_minutes, ZoneInfo(request.zone), request.first_day)
+    area = build_area(replace(request, shifts=shifts), name, clock, now.key)
     stops = [place.hotspot for place in area.places]
     crowd, rows = area.crowd, [units[shift.unit][0] for shift in area.shifts]
     unknown = [s for s in rows if s.stop not in stops and s.stop not in {x.base for x in shifts}]
@@ -170,11 +179,11 @@ def _area_from(
         pair=crowd.pair,
         open=np.stack([m[2] for m in moved]),
     )
-    return with_shifts(replace(area, crowd=new), keep)
+    return select_shifts(replace(area, crowd=new), keep)
 
 
 def _moved(
-    crowd: Crowd, u: int, state: UnitState, area: Area, stops: list[str]
+    crowd: Crowd, u: int, state: UnitState, area: AreaArrays, stops: list[str]
 ) -> tuple[int, list[int], np.ndarray]:
     """A walk that begins now and here: its first slot, its fields, and what of it is open to bursts."""
     slots, home, paused, needed, pause_first, pause_last = (int(x) for x in crowd.walk[u])
@@ -192,15 +201,15 @@ def _moved(
     return first, [slots, node, paused, needed, pause_first, pause_last], is_open
 
 
-def _drawn(area: Area, now: Now, standing: tuple[Burst, ...]) -> tuple[UnitRoute, ...]:
+def _drawn(area: AreaArrays, now: ReplanMoment, standing: tuple[Burst, ...]) -> tuple[UnitRoute, ...]:
     if not area.shifts:
         return ()
-    hours, lengths, _ = rows_of(now.law, area)
+    hours, lengths, _ = select_weights(now.distribution, area)
     n = len(area.places)
-    nothing = pull_of(np.zeros((len(area.shifts), n)), np.zeros(n), 0.0)
-    ground = ground_of(area, hours, lengths, standing)
-    drawn = draw_area(area, ground, nothing, draws_of(area, now.key, now.replan))
-    return routes_of(area, drawn, now.replan)
+    nothing = build_feedback(np.zeros((len(area.shifts), n)), np.zeros(n), 0.0)
+    ground = build_lattice(area, hours, lengths, standing)
+    drawn = draw_area_tours(area, ground, nothing, draw_tour_numbers(area, now.key, now.replan))
+    return build_routes(area, drawn, now.replan)
 
 
 def _joined(old: UnitRoute, done: tuple[Burst, ...], new: UnitRoute | None, replan: int) -> UnitRoute:
@@ -210,15 +219,19 @@ def _joined(old: UnitRoute, done: tuple[Burst, ...], new: UnitRoute | None, repl
 
 
 @dataclass(frozen=True, slots=True)
-class Redrawn:
+class ReplanStep:
     """One re-plan: what stood before it, and where the units were whose tours it drew anew."""
 
-    now: Now
+    now: ReplanMoment
     states: tuple[UnitState, ...]
 
 
-def propensities_after(
-    request: PlanRequest, law: RouteLaw, key: bytes, first: Propensities, redrawn: Iterable[Redrawn]
+def update_propensities(
+    request: PlanRequest,
+    distribution: RouteDistribution,
+    key: bytes,
+    first: Propensities,
+    redrawn: Iterable[ReplanStep],
 ) -> Propensities:
     """The chance of a start by place and cell, under the laws that held in the end.
 
@@ -228,12 +241,14 @@ def propensities_after(
     own: dict[Tour, Floats] = {}
     absent: dict[str, Floats] = {}
     for step in redrawn:
-        fresh = {area.area: _again(area, law, step.now, stood) for area, stood in _parts(request, step)}
+        fresh = {
+            area.area: _again(area, distribution, step.now, stood) for area, stood in _parts(request, step)
+        }
         for state in step.states:
-            route = route_at(request, step.now, state)
+            route = find_route(request, step.now, state)
             name, tour = route.area, (route.unit, route.day)
             if name not in parts:
-                parts[name] = _first(request, name, law, key)
+                parts[name] = _first(request, name, distribution, key)
             part = parts[name]
             held = own.get(tour)
             held = part.absent_of(route) if held is None else held
@@ -253,21 +268,21 @@ def propensities_after(
 class _Part:
     """One area as it was drawn: drawing its first tours again tells what each of them adds."""
 
-    area: Area
-    law: RouteLaw
+    area: AreaArrays
+    distribution: RouteDistribution
     stood: tuple[Burst, ...]
     pull: Pull
     draws: NDArray[np.uint64]
 
     def absent(self, count: int) -> Floats:
         """The logarithm of the chance that none of the first tours starts: [n, cells]."""
-        hours, lengths, _ = rows_of(self.law, self.area)
+        hours, lengths, _ = select_weights(self.distribution, self.area)
         if count == 0:
             return np.zeros((len(self.area.places), int(self.area.clock.cell[-1]) + 1))
-        ground = ground_of(self.area, hours, lengths, self.stood)
+        ground = build_lattice(self.area, hours, lengths, self.stood)
         pull = self.pull._replace(due=self.pull.due[:count], owed=self.pull.owed.copy())
-        few = with_shifts(self.area, np.arange(count))
-        return np.asarray(draw_area(few, ground, pull, self.draws[:count], whole=False).absent)
+        few = select_shifts(self.area, np.arange(count))
+        return np.asarray(draw_area_tours(few, ground, pull, self.draws[:count], whole=False).absent)
 
     def absent_of(self, route: UnitRoute) -> Floats:
         """What one tour adds to it, given those drawn before; nothing where it was not drawn."""
@@ -278,32 +293,34 @@ class _Part:
         return self.absent(u + 1) - self.absent(u)
 
 
-def _first(request: PlanRequest, name: str, law: RouteLaw, key: bytes) -> _Part:
-    area = area_of(request, name, clock_of(request), key)
-    hours, lengths, due = rows_of(law, area)
-    ground = ground_of(area, hours, lengths, request.earlier)
+def _first(request: PlanRequest, name: str, distribution: RouteDistribution, key: bytes) -> _Part:
+    area = build_area(request, name, build_slot_grid(request), key)
+    hours, lengths, due = select_weights(distribution, area)
+    ground = build_lattice(area, hours, lengths, request.earlier)
     owed = np.array([request.owed.get(place.hotspot, 0.0) for place in area.places])
-    pull = pull_of(due_of(area, ground, due), owed, request.policy.feedback)
-    return _Part(area, law, request.earlier, pull, draws_of(area, key))
+    pull = build_feedback(share_due_visits(area, ground, due), owed, request.policy.feedback)
+    return _Part(area, distribution, request.earlier, pull, draw_tour_numbers(area, key))
 
 
-def _parts(request: PlanRequest, step: Redrawn) -> tuple[tuple[Area, tuple[Burst, ...]], ...]:
-    return tuple(part for part in parts_of(request, step.now, step.states) if part[0].shifts)
+def _parts(request: PlanRequest, step: ReplanStep) -> tuple[tuple[AreaArrays, tuple[Burst, ...]], ...]:
+    return tuple(part for part in build_replan_areas(request, step.now, step.states) if part[0].shifts)
 
 
-def _again(area: Area, law: RouteLaw, now: Now, stood: tuple[Burst, ...]) -> _Part:
+def _again(
+    area: AreaArrays, distribution: RouteDistribution, now: ReplanMoment, stood: tuple[Burst, ...]
+) -> _Part:
     n = len(area.places)
-    nothing = pull_of(np.zeros((len(area.shifts), n)), np.zeros(n), 0.0)
-    return _Part(area, law, stood, nothing, draws_of(area, now.key, now.replan))
+    nothing = build_feedback(np.zeros((len(area.shifts), n)), np.zeros(n), 0.0)
+    return _Part(area, distribution, stood, nothing, draw_tour_numbers(area, now.key, now.replan))
 
 
 def _after(
-    request: PlanRequest, step: Redrawn, state: UnitState, drawn: tuple[_Part, Floats, _Part | None]
+    request: PlanRequest, step: ReplanStep, state: UnitState, drawn: tuple[_Part, Floats, _Part | None]
 ) -> Floats:
     """What a tour adds after it was drawn anew: the old law up to the last burst that stood, then the new."""
     part, held, fresh = drawn
-    route = route_at(request, step.now, state)
-    kept = [burst.span.start for burst in kept_bursts(request, route, step.now.at)] if state.on_duty else []
+    route = find_route(request, step.now, state)
+    kept = [burst.span.start for burst in fixed_bursts(request, route, step.now.at)] if state.on_duty else []
     until = _cell(part.area, max([step.now.at, *kept]))
     new = np.where(np.arange(held.shape[1]) <= until, held, 0.0)
     if fresh is not None:
@@ -314,5 +331,5 @@ def _after(
     return np.asarray(new)
 
 
-def _cell(area: Area, moment: datetime) -> int:
+def _cell(area: AreaArrays, moment: datetime) -> int:
     return (moment - area.clock.origin) // timedelta(minutes=CELL_MINUTES)

@@ -108,7 +108,7 @@ def expand_shifts(
     return tuple(sorted(shifts, key=lambda s: (s.day, s.area, s.unit)))
 
 
-def changed_nights(*, first: date, days: int, zone: str) -> tuple[tuple[date, int], ...]:
+def find_changed_nights(*, first: date, days: int, zone: str) -> tuple[tuple[date, int], ...]:
     """Which of these days have 23 or 25 hours, so that a tour over night is not as long as its clock says?"""
     each = (first + timedelta(days=n) for n in range(days))
     lengths = ((day, round(day_span(day, 1, zone=zone).minutes / 60)) for day in each)

@@ -43,7 +43,7 @@ class Secret:
             )
 
 
-def commitment_of(secret: Secret, *, inputs_sha256: str, version: str) -> str:
+def compute_commitment(secret: Secret, *, inputs_sha256: str, version: str) -> str:
     """The SHA-256, in hex, that binds seed, nonce, inputs and program without telling the seed.
 
     It is of one line of canonical JSON, so that anybody can take it again from the opened seed:
@@ -60,12 +60,12 @@ def commitment_of(secret: Secret, *, inputs_sha256: str, version: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def seed_mark(seed: bytes) -> str:
+def hash_seed(seed: bytes) -> str:
     """A mark by which a seed that comes twice is known, though nobody can tell the seed from it."""
     return hashlib.sha256(b"becalm patrol seed mark 1" + seed).hexdigest()
 
 
-def sampling_key(secret: Secret, *, commitment: str, share: bytes = b"") -> bytes:
+def derive_sampling_key(secret: Secret, *, commitment: str, share: bytes = b"") -> bytes:
     """The 32 bytes that bursts are drawn with: the seed, mixed with the overseer's share.
 
     HKDF-SHA256 with the share as salt and the commitment as information: with one of the two unknown
@@ -77,7 +77,7 @@ def sampling_key(secret: Secret, *, commitment: str, share: bytes = b"") -> byte
     return hmac.digest(extracted, KEY_WORDS + bytes.fromhex(commitment) + b"\x01", "sha256")
 
 
-def require_share(share: bytes) -> bytes:
+def check_share(share: bytes) -> bytes:
     """Refuse an overseer's share that is short enough to be guessed."""
     if share and len(share) < LEAST_SHARE_BYTES:
         raise PlanError(
@@ -88,7 +88,7 @@ def require_share(share: bytes) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanNoted:
+class PlanRecord:
     """A plan that was made of a sealed seed; replan 0 is the first one of its days."""
 
     seq: int
@@ -102,7 +102,7 @@ class PlanNoted:
 
 
 @dataclass(frozen=True, slots=True)
-class SeedStory:
+class SeedHistory:
     """What became of one sealed seed."""
 
     commitment: str
@@ -120,7 +120,7 @@ class SeedStory:
     share_sha256: str  # of an overseer's share that was known when the seed was sealed
     reveal_after: datetime | None
     begun: tuple[int, ...] = ()  # indices of re-plans, noted before they were drawn
-    plans: tuple[PlanNoted, ...] = ()
+    plans: tuple[PlanRecord, ...] = ()
     revealed_seq: int | None = None
     secret: Secret | None = None
     share: bytes = b""
@@ -137,7 +137,7 @@ class SeedStory:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class AuditFinding:
     """Something an auditor should know. A grave one is a broken rule; the others are declared or due."""
 
     grave: bool
@@ -149,49 +149,49 @@ class Finding:
 class SeedAudit:
     """Every sealed seed, oldest first, and what is to be said about them."""
 
-    stories: tuple[SeedStory, ...]
-    findings: tuple[Finding, ...]
-    strays: tuple[PlanNoted, ...] = field(default=())  # plans of no sealed seed
+    histories: tuple[SeedHistory, ...]
+    findings: tuple[AuditFinding, ...]
+    strays: tuple[PlanRecord, ...] = field(default=())  # plans of no sealed seed
 
 
 def audit_seeds(entries: Iterable[Entry], *, now: datetime) -> SeedAudit:
     """What became of every sealed seed, and was a rule broken?"""
-    stories, strays = tell_stories(entries)
+    histories, strays = build_seed_histories(entries)
     findings = [
-        *(found for story in stories for found in _of_one(story, now)),
-        *(found for pair in combinations(stories, 2) for found in _of_two(*pair)),
+        *(found for story in histories for found in _of_one(story, now)),
+        *(found for pair in combinations(histories, 2) for found in _of_two(*pair)),
         *(
-            Finding(True, f"entry {plan.seq}", "a plan was made of no seed that was sealed before it")
+            AuditFinding(True, f"entry {plan.seq}", "a plan was made of no seed that was sealed before it")
             for plan in strays
         ),
     ]
-    return SeedAudit(tuple(stories), tuple(findings), tuple(strays))
+    return SeedAudit(tuple(histories), tuple(findings), tuple(strays))
 
 
-def tell_stories(entries: Iterable[Entry]) -> tuple[list[SeedStory], list[PlanNoted]]:
+def build_seed_histories(entries: Iterable[Entry]) -> tuple[list[SeedHistory], list[PlanRecord]]:
     """Gather the entries of each seed, in the ledger's order; and the plans that belong to none."""
-    stories: dict[str, SeedStory] = {}
-    strays: list[PlanNoted] = []
+    histories: dict[str, SeedHistory] = {}
+    strays: list[PlanRecord] = []
     for entry in entries:
         commitment = str(entry.event.facts.get("commitment") or "")
-        story = stories.get(commitment)
+        story = histories.get(commitment)
         if entry.event.kind == "patrol_seed_committed":
-            stories.setdefault(commitment, _begin(entry, commitment))
+            histories.setdefault(commitment, _begin(entry, commitment))
         elif entry.event.kind == "bursts_planned" and story is None:
             strays.append(_plan(entry))
         elif story is not None:
-            stories[commitment] = _go_on(story, entry)
-    return list(stories.values()), strays
+            histories[commitment] = _go_on(story, entry)
+    return list(histories.values()), strays
 
 
-def _begin(entry: Entry, commitment: str) -> SeedStory:
+def _begin(entry: Entry, commitment: str) -> SeedHistory:
     facts = entry.event.facts
 
     def text(name: str) -> str:
         return str(facts.get(name) or "")
 
     after = text("reveal_after")
-    return SeedStory(
+    return SeedHistory(
         commitment=commitment,
         seq=entry.seq,
         committed_at=entry.recorded_at,
@@ -209,7 +209,7 @@ def _begin(entry: Entry, commitment: str) -> SeedStory:
     )
 
 
-def _go_on(story: SeedStory, entry: Entry) -> SeedStory:
+def _go_on(story: SeedHistory, entry: Entry) -> SeedHistory:
     facts = entry.event.facts
     if entry.event.kind == "patrol_replan_begun":
         return replace(story, begun=(*story.begun, int(str(facts.get("replan") or 0))))
@@ -229,9 +229,9 @@ def _secret(entry: Entry) -> Secret | None:
         return None
 
 
-def _plan(entry: Entry) -> PlanNoted:
+def _plan(entry: Entry) -> PlanRecord:
     facts = entry.event.facts
-    return PlanNoted(
+    return PlanRecord(
         seq=entry.seq,
         recorded_at=entry.recorded_at,
         plan_sha256=str(facts.get("plan_sha256") or ""),
@@ -243,57 +243,63 @@ def _plan(entry: Entry) -> PlanNoted:
     )
 
 
-def _of_one(story: SeedStory, now: datetime) -> Iterator[Finding]:
+def _of_one(story: SeedHistory, now: datetime) -> Iterator[AuditFinding]:
     where = f"seed {story.commitment[:12]}, {story.first_day} to {story.last_day}"
     first = [plan for plan in story.plans if plan.replan == 0]
     if not first:
-        yield Finding(False, where, "was sealed, and no plan was made of it")
+        yield AuditFinding(False, where, "was sealed, and no plan was made of it")
     if len({plan.plan_sha256 for plan in first}) > 1:
-        yield Finding(True, where, f"{len(first)} plans were made of it, and one seed makes one plan")
+        yield AuditFinding(True, where, f"{len(first)} plans were made of it, and one seed makes one plan")
     yield from _of_replans(story, where)
     yield from _of_reveal(story, where, now)
 
 
-def _of_replans(story: SeedStory, where: str) -> Iterator[Finding]:
+def _of_replans(story: SeedHistory, where: str) -> Iterator[AuditFinding]:
     made = [plan.replan for plan in story.plans if plan.replan]
     lost = sorted(set(story.begun) - set(made))
     if lost:
         listed = ", ".join(map(str, lost))
-        yield Finding(True, where, f"re-plan {listed} was begun and never kept: what it gave is not known")
+        yield AuditFinding(
+            True, where, f"re-plan {listed} was begun and never kept: what it gave is not known"
+        )
     secret = sorted(set(made) - set(story.begun))
     if secret:
-        yield Finding(True, where, f"re-plan {', '.join(map(str, secret))} was not noted before it was drawn")
+        yield AuditFinding(
+            True, where, f"re-plan {', '.join(map(str, secret))} was not noted before it was drawn"
+        )
     if len(made) > len(set(made)):
-        yield Finding(True, where, "two re-plans have one index")
+        yield AuditFinding(True, where, "two re-plans have one index")
 
 
-def _of_reveal(story: SeedStory, where: str, now: datetime) -> Iterator[Finding]:
+def _of_reveal(story: SeedHistory, where: str, now: datetime) -> Iterator[AuditFinding]:
     if story.revealed_seq is None:
         if story.reveal_after is not None and story.reveal_after < now:
-            yield Finding(
+            yield AuditFinding(
                 False, where, f"was to be opened after {story.reveal_after:%Y-%m-%d}, and is not yet"
             )
         return
     if story.secret is None:
-        yield Finding(True, where, "what was opened is no seed")
+        yield AuditFinding(True, where, "what was opened is no seed")
         return
-    again = commitment_of(story.secret, inputs_sha256=story.inputs_sha256, version=story.version)
+    again = compute_commitment(story.secret, inputs_sha256=story.inputs_sha256, version=story.version)
     if again != story.commitment:
-        yield Finding(True, where, "the seed that was opened is not the one that was sealed")
-    if story.mark and seed_mark(story.secret.seed) != story.mark:
-        yield Finding(True, where, "its mark is not that of the seed that was opened")
+        yield AuditFinding(True, where, "the seed that was opened is not the one that was sealed")
+    if story.mark and hash_seed(story.secret.seed) != story.mark:
+        yield AuditFinding(True, where, "its mark is not that of the seed that was opened")
     late = [plan for plan in story.plans if plan.seq > story.revealed_seq]
     if late:
-        yield Finding(True, where, "a plan was made of it after it was opened")
+        yield AuditFinding(True, where, "a plan was made of it after it was opened")
 
 
-def _of_two(earlier: SeedStory, later: SeedStory) -> Iterator[Finding]:
+def _of_two(earlier: SeedHistory, later: SeedHistory) -> Iterator[AuditFinding]:
     where = f"seed {later.commitment[:12]}, {later.first_day} to {later.last_day}"
     if earlier.mark and earlier.mark == later.mark:
-        yield Finding(True, where, f"is the seed of {earlier.commitment[:12]} again: a seed is used once")
+        yield AuditFinding(
+            True, where, f"is the seed of {earlier.commitment[:12]} again: a seed is used once"
+        )
     if later.overlaps(earlier.first_day, earlier.days, earlier.area):
         why = f"the reason given: {later.reason}" if later.reason else "no reason was given"
-        yield Finding(
+        yield AuditFinding(
             not later.reason,
             where,
             f"is a re-roll: {earlier.commitment[:12]} had been sealed for days of it before; {why}",

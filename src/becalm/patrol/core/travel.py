@@ -26,7 +26,7 @@ SHOWN = 20
 WALK_KPH = 4.8  # the last steps from the street are on foot, whatever the mode
 
 
-def stops_of(places: Sequence[PatrolPlace], bases: Sequence[Base]) -> dict[str, tuple[float, float]]:
+def locate_stops(places: Sequence[PatrolPlace], bases: Sequence[Base]) -> dict[str, tuple[float, float]]:
     """Every place that units travel between, by name, in metres: hotspots first, then bases."""
     stops = {p.hotspot: (p.easting_m, p.northing_m) for p in places}
     for base in bases:
@@ -36,7 +36,7 @@ def stops_of(places: Sequence[PatrolPlace], bases: Sequence[Base]) -> dict[str, 
     return stops
 
 
-def crow_fly_table(stops: Stops, mode: Mode, pace: Pace, *, quantile: float) -> TravelTable:
+def straight_line_table(stops: Stops, mode: Mode, pace: Pace, *, quantile: float) -> TravelTable:
     """Travel minutes along straight lines, lengthened by the mode's detour, at its cautious speed.
 
     minutes = fixed + p80_factor * detour * metres / (kph * 1000 / 60). The table says "crow-fly": rivers
@@ -49,12 +49,12 @@ def crow_fly_table(stops: Stops, mode: Mode, pace: Pace, *, quantile: float) -> 
     return TravelTable(mode, tuple(stops), minutes, quantile, "crow-fly")
 
 
-def broken_triangles(table: TravelTable) -> tuple[Fault, ...]:
+def find_broken_triangles(table: TravelTable) -> tuple[Fault, ...]:
     """Where is a journey longer than one with a stop on the way, which no shortest way can be?
 
     Each fault names the pair, and the stop by which it is quicker.
     """
-    shortest = closed_minutes(table)
+    shortest = shortest_minutes(table)
     with np.errstate(invalid="ignore"):
         broken = table.minutes > shortest + TOLERANCE_MINUTES
     return tuple(_broken(table, shortest, int(i), int(j)) for i, j in np.argwhere(broken)[:SHOWN])
@@ -62,10 +62,10 @@ def broken_triangles(table: TravelTable) -> tuple[Fault, ...]:
 
 def close_triangles(table: TravelTable) -> TravelTable:
     """The same table with every journey as short as the best way over other stops."""
-    return TravelTable(table.mode, table.stops, closed_minutes(table), table.quantile, table.source)
+    return TravelTable(table.mode, table.stops, shortest_minutes(table), table.quantile, table.source)
 
 
-def closed_minutes(table: TravelTable) -> Floats:
+def shortest_minutes(table: TravelTable) -> Floats:
     """The shortest minutes from every stop to every stop over any number of others."""
     minutes = np.array(table.minutes, dtype=np.float64)
     np.fill_diagonal(minutes, 0.0)
@@ -74,7 +74,7 @@ def closed_minutes(table: TravelTable) -> Floats:
     return minutes
 
 
-def out_of_reach(
+def find_unreachable_places(
     places: Sequence[PatrolPlace],
     shifts: Sequence[UnitShift],
     tables: Mapping[Mode, TravelTable],
@@ -155,7 +155,7 @@ class StreetTable:
     out_of_reach: tuple[Fault, ...]
 
 
-def street_table(
+def build_street_table(
     network: StreetNetwork, stops: Stops, mode: Mode, pace: Pace, *, quantile: float
 ) -> StreetTable:
     """How many minutes is it from each stop to each other over these streets, four times in five at most?

@@ -277,7 +277,7 @@ def _notes(
 
 
 @dataclass(frozen=True, slots=True)
-class Power:
+class TrialPower:
     """The chance to find an effect of this size, and the least effect that is found four times in five.
 
     Effects are shares that are prevented (0.2: a fifth fewer) in `treated` against `control`.
@@ -297,7 +297,7 @@ class Power:
     method: str = "log ratio of two overdispersed Poisson counts, normal approximation"
 
 
-def trial_power(
+def assess_trial_power(
     places: Sequence[PatrolPlace],
     arms: Sequence[Arm],
     *,
@@ -305,7 +305,7 @@ def trial_power(
     effect: float,
     dispersion: float = 1.0,
     level: float = 0.95,
-) -> Power:
+) -> TrialPower:
     """How likely is the trial to find an effect, comparing its strongest arm with its weakest?
 
     With E events expected in each arm, log of the ratio of counts has the variance phi (1 / E + 1 / (E (1 -
@@ -332,7 +332,7 @@ def trial_power(
             f"Only {events:.1f} events are to be expected in each arm in {days} days: no trial can be read "
             f"from so few. Have at least {LEAST_EVENTS:g}: take more days or more places."
         )
-    return Power(
+    return TrialPower(
         control=ranked[0],
         treated=ranked[-1],
         days=days,
@@ -341,16 +341,16 @@ def trial_power(
         dispersion=dispersion,
         level=level,
         effect=effect,
-        power=power_of(events, effect, dispersion, level),
+        power=compute_power(events, effect, dispersion, level),
         detectable=_detectable(events, dispersion, level),
         days_needed=_days_needed(daily / len(ranked), effect, dispersion, level),
     )
 
 
-def power_of(events: float, effect: float, dispersion: float, level: float) -> float:
+def compute_power(events: float, effect: float, dispersion: float, level: float) -> float:
     """The chance that an effect of this size shows at this level with so many events in each arm.
 
-    >>> round(power_of(100.0, 0.3, 1.0, 0.95), 2)
+    >>> round(compute_power(100.0, 0.3, 1.0, 0.95), 2)
     0.63
     """
     sd = math.sqrt(dispersion * (1.0 / events + 1.0 / (events * (1.0 - effect))))
@@ -362,7 +362,7 @@ def power_of(events: float, effect: float, dispersion: float, level: float) -> f
 def _detectable(events: float, dispersion: float, level: float) -> float | None:
     """To a thousandth; near 1 the approximation fails, for nothing is left to count."""
     effects = (n / 1000 for n in range(1, 951))
-    return next((e for e in effects if power_of(events, e, dispersion, level) >= GOOD_POWER), None)
+    return next((e for e in effects if compute_power(events, e, dispersion, level) >= GOOD_POWER), None)
 
 
 def _days_needed(daily: float, effect: float, dispersion: float, level: float) -> int | None:

@@ -36,7 +36,7 @@ class VisitLog:
         return len(self.start_s)
 
 
-def visit_log(
+def build_visit_log(
     *,
     hotspot: NDArray[np.str_],
     start_s: Ints,
@@ -67,7 +67,7 @@ def visit_log(
     )
 
 
-def civil_days(log: VisitLog) -> tuple[date, date]:
+def find_civil_days(log: VisitLog) -> tuple[date, date]:
     """The civil days of the first and of the last start."""
     zone = ZoneInfo(log.time_zone)
     first, last = (datetime.fromtimestamp(int(s), UTC).astimezone(zone).date() for s in log.start_s[[0, -1]])

@@ -20,7 +20,7 @@ from becalm.find.desk.override import (
 )
 from becalm.find.desk.rules import RulesAsked
 from becalm.formats.run_record import data_digest
-from becalm.patrol.core.dose import ListedPlace, listed_places
+from becalm.patrol.core.dose import ListedPlace, places_from_list
 from becalm.patrol.core.places_and_shifts import Arm
 from becalm.patrol.files.read_hotspots import read_hotspots
 from becalm.terms import PlaceDecision
@@ -117,7 +117,7 @@ def _of_list(desk: Desk, made: HotspotsFound) -> Hotspots:
     )
     sources = {"hotspots": f"becalm find, seed {made.run.seed}", "records": data_digest(made.run.data)}
     kept = overrides_of(desk, entries)
-    return Hotspots(listed_places(made.hotspots), {**sources, **_pins(desk, kept)}, told, kept)
+    return Hotspots(places_from_list(made.hotspots), {**sources, **_pins(desk, kept)}, told, kept)
 
 
 def _of_file(desk: Desk, file: Path, entries: tuple[int, ...]) -> Hotspots:

@@ -19,21 +19,27 @@ from becalm.desk import Desk
 from becalm.desk.collect_errors import collect_errors
 from becalm.find.desk.hotspots import FindQuestion, HotspotsFound
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
-from becalm.patrol.core.dose import DosedPlaces, ListedPlace, dose_places
+from becalm.patrol.core.dose import DosagePlan, ListedPlace, dose_places
 from becalm.patrol.core.places_and_shifts import Arm, Base, Burst, Mode, PatrolPlace, UnitShift
 from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.core.request import PlanRequest
-from becalm.patrol.core.roster import Roster, advise_staggered_starts, changed_nights, day_span, expand_shifts
-from becalm.patrol.core.seal import SeedStory
+from becalm.patrol.core.roster import (
+    Roster,
+    advise_staggered_starts,
+    day_span,
+    expand_shifts,
+    find_changed_nights,
+)
+from becalm.patrol.core.seal import SeedHistory
 from becalm.patrol.core.travel import (
     Stops,
     TravelTable,
-    broken_triangles,
+    build_street_table,
     close_triangles,
-    crow_fly_table,
-    out_of_reach,
-    stops_of,
-    street_table,
+    find_broken_triangles,
+    find_unreachable_places,
+    locate_stops,
+    straight_line_table,
 )
 from becalm.patrol.desk.hotspots import Hotspots, hotspots_to_patrol, overridden_arms
 from becalm.patrol.desk.seed import audit_patrol, sealed_box
@@ -287,7 +293,7 @@ def _left_out(listed: tuple[ListedPlace, ...], kept: tuple[PatrolPlace, ...]) ->
     return (f"{gone} of {len(listed)} hotspots lie elsewhere and are left out.",) if gone else ()
 
 
-def _dosed(kept: tuple[ListedPlace, ...], roster: Roster, book: PolicyBook) -> DosedPlaces:
+def _dosed(kept: tuple[ListedPlace, ...], roster: Roster, book: PolicyBook) -> DosagePlan:
     areas = {team.base: team.area for team in roster.teams}
     return dose_places(
         kept,
@@ -314,7 +320,7 @@ def _bases(roster: Roster, shifts: tuple[UnitShift, ...]) -> tuple[Base, ...]:
 
 
 def _clock_notes(question: PatrolQuestion, zone: str) -> tuple[str, ...]:
-    nights = changed_nights(first=question.first_day, days=question.days, zone=zone)
+    nights = find_changed_nights(first=question.first_day, days=question.days, zone=zone)
     return tuple(
         f"{day} has {hours} hours: tours over that night keep their clock times." for day, hours in nights
     )
@@ -360,7 +366,7 @@ def find_ways(
         every pair of a given table that is longer than a way over another stop.
     """
     modes = sorted({s.mode for s in shifts})
-    stops = stops_of(places, bases)
+    stops = locate_stops(places, bases)
     streets = streets_file(workspace, wanted.streets)
     if wanted.table is not None:
         ways, lost = _given(wanted.table, stops, modes, book, close=wanted.close), tuple[Fault, ...]()
@@ -373,7 +379,7 @@ def find_ways(
 
 
 def _by_crow(stops: Stops, modes: Sequence[Mode], book: PolicyBook) -> Ways:
-    tables = {m: crow_fly_table(stops, m, book.paces[m], quantile=book.quantile) for m in modes}
+    tables = {m: straight_line_table(stops, m, book.paces[m], quantile=book.quantile) for m in modes}
     note = (
         f"Travel as the crow flies ({_speeds(modes, book)}, with its detour): rivers and railways are not "
         "seen. Give a street network with --streets."
@@ -385,7 +391,7 @@ def _over_streets(
     workspace: Workspace, path: Path, stops: Stops, modes: Sequence[Mode], book: PolicyBook
 ) -> tuple[Ways, tuple[Fault, ...]]:
     network = read_streets(path, crs=workspace.city.crs)
-    made = [street_table(network, stops, m, book.paces[m], quantile=book.quantile) for m in modes]
+    made = [build_street_table(network, stops, m, book.paces[m], quantile=book.quantile) for m in modes]
     note = f"Travel over {path.name} ({_speeds(modes, book)} where a street states no speed)."
     ways = Ways(_tidy({t.table.mode: t.table for t in made}), {"streets": sha256_of(path)}, (note,))
     return ways, tuple(fault for t in made for fault in t.out_of_reach)
@@ -393,7 +399,7 @@ def _over_streets(
 
 def _given(path: Path, stops: Stops, modes: Sequence[Mode], book: PolicyBook, *, close: bool) -> Ways:
     tables = read_travel(path, tuple(stops), modes, quantile=book.quantile)
-    broken = tuple(fault for table in tables.values() for fault in broken_triangles(table))
+    broken = tuple(fault for table in tables.values() for fault in find_broken_triangles(table))
     if broken and not close:
         raise PlanError(
             f"{path.name}: ways are longer than ways over another stop; nothing was planned. "
@@ -425,7 +431,7 @@ def _require_reach(
     lost: Sequence[Fault],
 ) -> None:
     """Refuse places that nobody can visit; where the streets say why, their reason stands."""
-    faults = out_of_reach(
+    faults = find_unreachable_places(
         places,
         shifts,
         tables,
@@ -459,8 +465,8 @@ class Before:
 
 def plans_before(desk: Desk, first_day: date, area: str = "") -> tuple[str, ...]:
     """Which plans cover the day before, as they stand now? Of several for one area, the newest."""
-    found: list[SeedStory] = []
-    covering = (s for s in audit_patrol(desk).stories if s.plans and s.first_day < first_day)
+    found: list[SeedHistory] = []
+    covering = (s for s in audit_patrol(desk).histories if s.plans and s.first_day < first_day)
     eve = first_day - timedelta(days=1)
     for story in sorted(covering, key=lambda s: -s.seq):
         if story.overlaps(eve, 1, area) and not any(other.overlaps(eve, 1, story.area) for other in found):

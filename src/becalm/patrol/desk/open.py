@@ -13,9 +13,9 @@ from pathlib import Path
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
 from becalm.ledger.event import Fact
-from becalm.patrol.core.plan import fit_law
-from becalm.patrol.core.plan_result import Propensities, RouteLaw
-from becalm.patrol.core.seal import SeedStory, commitment_of, sampling_key
+from becalm.patrol.core.plan import fit_distribution
+from becalm.patrol.core.plan_result import Propensities, RouteDistribution
+from becalm.patrol.core.seal import SeedHistory, compute_commitment, derive_sampling_key
 from becalm.patrol.desk.replan import drawn_again
 from becalm.patrol.desk.seed import PROGRAM, PURPOSE, audit_patrol, open_sealed, sealed_box, story_of
 from becalm.patrol.files.folder import PROPENSITIES, plan_files, sha256_of_text
@@ -31,7 +31,7 @@ COMPARED = ("plan.json", "visits.csv", PROPENSITIES)
 class SeedOpened:
     """A seed that lies open, and the entry of the ledger that says so."""
 
-    story: SeedStory
+    story: SeedHistory
     entry: int
     already: bool
 
@@ -41,7 +41,7 @@ class PlanReplayed:
     """A plan that was drawn again, and its files that were found the same to the byte."""
 
     plan: PlanDocument
-    story: SeedStory
+    story: SeedHistory
     equal: tuple[str, ...]
 
 
@@ -95,7 +95,7 @@ def replay_plan(desk: Desk, path: Path) -> PlanReplayed:
 
 def draw_again(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensities]:
     """Draw this plan again with this key; all that was not drawn is taken from it as it is."""
-    _require_fitted(fit_law(plan.request), plan.law)
+    _require_fitted(fit_distribution(plan.request), plan.distribution)
     return drawn_again(plan, key)
 
 
@@ -105,7 +105,7 @@ def draw_sealed(desk: Desk, plan: PlanDocument) -> PlanDocument:
     return drawn_again(plan, open_sealed(desk, story).key)[0]
 
 
-def _require_fitted(fitted: RouteLaw, held: RouteLaw) -> None:
+def _require_fitted(fitted: RouteDistribution, held: RouteDistribution) -> None:
     """Refuse a law that the inputs do not give; the last digits may differ from machine to machine."""
     if fitted == held:
         return
@@ -122,7 +122,7 @@ def _require_fitted(fitted: RouteLaw, held: RouteLaw) -> None:
         )
 
 
-def _opened_key(plan: PlanDocument, story: SeedStory) -> bytes:
+def _opened_key(plan: PlanDocument, story: SeedHistory) -> bytes:
     if story.secret is None:
         after = f" It may be opened after {story.reveal_after:%Y-%m-%d}." if story.reveal_after else ""
         raise ReplayError(
@@ -134,19 +134,19 @@ def _opened_key(plan: PlanDocument, story: SeedStory) -> bytes:
             f"The plan was drawn by {plan.version}, and this is {PROGRAM}: it may draw in another way. "
             f"Install {plan.version} to draw it again."
         )
-    inputs_sha256 = sha256_of_inputs(inputs_object(plan.request, plan.law, crs=plan.crs))
-    again = commitment_of(story.secret, inputs_sha256=inputs_sha256, version=plan.version)
+    inputs_sha256 = sha256_of_inputs(inputs_object(plan.request, plan.distribution, crs=plan.crs))
+    again = compute_commitment(story.secret, inputs_sha256=inputs_sha256, version=plan.version)
     if again != story.commitment:
         raise ReplayError(
             f"The opened seed and the inputs of the plan hash to {again[:12]}, not to the commitment "
             f"{story.commitment[:12]} of entry {story.seq}: another seed was opened, or the inputs were "
             "altered."
         )
-    return sampling_key(story.secret, commitment=story.commitment, share=story.share)
+    return derive_sampling_key(story.secret, commitment=story.commitment, share=story.share)
 
 
-def _require_used_once(desk: Desk, story: SeedStory) -> None:
-    others = [s for s in audit_patrol(desk).stories if s.mark == story.mark and s.seq != story.seq]
+def _require_used_once(desk: Desk, story: SeedHistory) -> None:
+    others = [s for s in audit_patrol(desk).histories if s.mark == story.mark and s.seq != story.seq]
     if others:
         raise ReplayError(
             f"The seed of {story.commitment[:12]} was used twice: entry {others[0].seq} was sealed with it "
@@ -154,7 +154,7 @@ def _require_used_once(desk: Desk, story: SeedStory) -> None:
         )
 
 
-def _require_recorded(story: SeedStory, plan: PlanDocument, held: Mapping[str, bytes]) -> None:
+def _require_recorded(story: SeedHistory, plan: PlanDocument, held: Mapping[str, bytes]) -> None:
     index = len(plan.commitment.get("replans") or ())
     noted = {p.plan_sha256 for p in story.plans if p.replan == index}
     sha256 = sha256_of_text(held["plan.json"])

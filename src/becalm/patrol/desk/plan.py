@@ -14,9 +14,9 @@ from becalm.find.desk.hotspots import HotspotsFound
 from becalm.find.desk.override import entries_that_stand
 from becalm.ledger.event import Fact
 from becalm.ledger.sealed import INPUTS
-from becalm.patrol.core.plan import fit_law, plan_bursts
-from becalm.patrol.core.plan_result import Propensities, RouteLaw
-from becalm.patrol.core.seal import SeedStory
+from becalm.patrol.core.plan import fit_distribution, plan_bursts
+from becalm.patrol.core.plan_result import Propensities, RouteDistribution
+from becalm.patrol.core.seal import SeedHistory
 from becalm.patrol.desk.hotspots import overrides_unlike
 from becalm.patrol.desk.inputs import PatrolInputs, PatrolQuestion, gather_inputs
 from becalm.patrol.desk.seed import (
@@ -44,7 +44,7 @@ OVERRIDES = "overrides"
 class SeedCommitted:
     """A seed that was sealed for these days, and what it was sealed with."""
 
-    story: SeedStory
+    story: SeedHistory
     inputs: PatrolInputs
     inputs_sha256: str
 
@@ -55,7 +55,7 @@ class PlanMade:
 
     folder: Path
     plan: PlanDocument
-    story: SeedStory
+    story: SeedHistory
     files: Mapping[str, str | bytes]
     inputs: PatrolInputs
     issued_again: bool  # the same plan as before, from the same sealed seed
@@ -73,7 +73,7 @@ def commit_patrol(
     """Seal a seed for these days, so that an overseer can bring a share before anything is drawn."""
     period = _period(question)
     inputs = gather_inputs(desk, question)
-    sha256 = _sha256_of(inputs, fit_law(inputs.request))
+    sha256 = _sha256_of(inputs, fit_distribution(inputs.request))
     story = seal_seed(desk, period, inputs_sha256=sha256, again=again, share=share, reveal_days=reveal_days)
     _pin(desk, story, inputs)
     return SeedCommitted(story, inputs, sha256)
@@ -103,7 +103,7 @@ def plan_patrol(
     period = _period(question)
     folder = out or default_folder(desk, question.first_day)
     require_free(folder, NAMES, kind=PLAN)
-    held = None if again.strip() else standing(audit_patrol(desk).stories, period)
+    held = None if again.strip() else standing(audit_patrol(desk).histories, period)
     pinned = _pinned(desk, held)
     inputs = gather_inputs(
         desk,
@@ -115,8 +115,10 @@ def plan_patrol(
     )
     if tell is not None:
         tell(inputs)
-    law = fit_law(inputs.request)  # whatever forbids a plan is found here, before a seed is sealed
-    sha256 = _sha256_of(inputs, law)
+    distribution = fit_distribution(
+        inputs.request
+    )  # whatever forbids a plan is found here, before a seed is sealed
+    sha256 = _sha256_of(inputs, distribution)
     if held is None:
         held = seal_seed(
             desk, period, inputs_sha256=sha256, again=again, share=share, reveal_days=reveal_days
@@ -125,7 +127,7 @@ def plan_patrol(
     elif held.inputs_sha256 != sha256:
         raise PlanError(_inputs_changed(period, held))
     sealed = open_sealed(desk, held, share=share)
-    plan, propensities = draw_plan(inputs, law, sealed)
+    plan, propensities = draw_plan(inputs, distribution, sealed)
     files = plan_files(plan, propensities)
     issued_again = _record(desk, sealed, plan, files)
     write_folder(folder, files, kind=PLAN)
@@ -138,9 +140,11 @@ def default_folder(desk: Desk, first_day: date) -> Path:
     return desk.workspace.path / "patrol" / f"plan-{first_day}"
 
 
-def draw_plan(inputs: PatrolInputs, law: RouteLaw, sealed: SealedSeed) -> tuple[PlanDocument, Propensities]:
+def draw_plan(
+    inputs: PatrolInputs, distribution: RouteDistribution, sealed: SealedSeed
+) -> tuple[PlanDocument, Propensities]:
     """Draw the plan of this sealed seed."""
-    made = plan_bursts(inputs.request, key=sealed.key, law=law, bound=True)
+    made = plan_bursts(inputs.request, key=sealed.key, distribution=distribution, bound=True)
     plan = PlanDocument.of(
         made,
         inputs.request,
@@ -198,7 +202,7 @@ def _record(desk: Desk, sealed: SealedSeed, plan: PlanDocument, files: Mapping[s
     return False
 
 
-def _pin(desk: Desk, story: SeedStory, inputs: PatrolInputs) -> None:
+def _pin(desk: Desk, story: SeedHistory, inputs: PatrolInputs) -> None:
     """Keep beside the seed what was chosen with it: the list's seed and overrides, the plans before."""
     kept = " ".join((OVERRIDES, *map(str, inputs.overrides)))
     text = "\n".join((str(inputs.find_seed), kept, *inputs.before)) + "\n"
@@ -214,7 +218,7 @@ class _Pinned:
     before: tuple[str, ...] | None = None
 
 
-def _pinned(desk: Desk, story: SeedStory | None) -> _Pinned:
+def _pinned(desk: Desk, story: SeedHistory | None) -> _Pinned:
     """What was kept beside this seed; nothing where none was sealed yet."""
     noted = sealed_box(desk).text(story.commitment, INPUTS) if story else None
     if not noted:
@@ -225,15 +229,15 @@ def _pinned(desk: Desk, story: SeedStory | None) -> _Pinned:
     return _Pinned(int(seed), entries, tuple(line for line in rest if not line.startswith(OVERRIDES)))
 
 
-def _sha256_of(inputs: PatrolInputs, law: RouteLaw) -> str:
-    return sha256_of_inputs(inputs_object(inputs.request, law, crs=inputs.crs))
+def _sha256_of(inputs: PatrolInputs, distribution: RouteDistribution) -> str:
+    return sha256_of_inputs(inputs_object(inputs.request, distribution, crs=inputs.crs))
 
 
 def _period(question: PatrolQuestion) -> Period:
     return Period(question.first_day, question.days, question.area)
 
 
-def _inputs_changed(period: Period, held: SeedStory) -> str:
+def _inputs_changed(period: Period, held: SeedHistory) -> str:
     return (
         f"A seed was sealed for {period} (entry {held.seq}), and what the plan would be made of is no longer "
         "what it was sealed with: units, hotspots, streets, policy or an option were changed since. Restore "

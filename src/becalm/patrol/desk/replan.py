@@ -17,13 +17,13 @@ from becalm.patrol.core.places_and_shifts import Burst
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_result import Propensities, UnitRoute
 from becalm.patrol.core.replan import (
-    Now,
-    Redrawn,
+    ReplanMoment,
+    ReplanStep,
     UnitState,
-    propensities_after,
+    find_shift,
+    find_unit_state,
     replan_bursts,
-    shift_of,
-    state_of,
+    update_propensities,
 )
 from becalm.patrol.desk.seed import PURPOSE, SealedSeed, open_sealed, sealed_box, story_of
 from becalm.patrol.files.folder import PLAN, plan_files, sha256_of_text
@@ -118,7 +118,7 @@ def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> Pla
 
 def drawn_again(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensities]:
     """The first draw of this plan and its re-plans, with the chances of a start under the laws that held."""
-    made = plan_bursts(plan.request, key=key, law=plan.law)
+    made = plan_bursts(plan.request, key=key, distribution=plan.distribution)
     again = PlanDocument.of(
         replace(made, bound_bits=plan.bound_bits),
         plan.request,
@@ -133,13 +133,13 @@ def drawn_again(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensit
     for note in plan.commitment["replans"]:
         steps.append(_step(again, note, key))
         again = apply_replan(again, note, key)
-    return again, propensities_after(plan.request, plan.law, key, made.propensities, steps)
+    return again, update_propensities(plan.request, plan.distribution, key, made.propensities, steps)
 
 
-def _step(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> Redrawn:
+def _step(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> ReplanStep:
     at = datetime.fromisoformat(note["at"])
-    now = Now(plan.law, plan.routes, at, int(note["index"]), key)
-    return Redrawn(now, tuple(_state(held) for held in note["states"]))
+    now = ReplanMoment(plan.distribution, plan.routes, at, int(note["index"]), key)
+    return ReplanStep(now, tuple(_state(held) for held in note["states"]))
 
 
 def _route_of(route: UnitRoute, tours: Mapping[tuple[str, Any], UnitRoute]) -> UnitRoute:
@@ -167,7 +167,7 @@ def _states(plan: PlanDocument, question: ReplanQuestion) -> tuple[UnitState, ..
             f"No unit {who} is on tour at {told_when(question.at, plan)} ({plan.request.zone}) in this plan. "
             "Name a unit and a time (--from) within one of its tours."
         )
-    found = tuple(state_of(plan.request, route, question.at) for route in routes)
+    found = tuple(find_unit_state(plan.request, route, question.at) for route in routes)
     if question.area:
         return found
     known = {place.hotspot for place in plan.request.places} | {base.base for base in plan.request.bases}
@@ -180,7 +180,7 @@ def _states(plan: PlanDocument, question: ReplanQuestion) -> tuple[UnitState, ..
 
 def _on_tour(plan: PlanDocument, route: UnitRoute, question: ReplanQuestion) -> bool:
     named = route.unit == question.unit if question.unit else route.area == question.area
-    hours = shift_of(plan.request, route).hours if named else None
+    hours = find_shift(plan.request, route).hours if named else None
     return hours is not None and hours.start <= question.at < hours.end
 
 

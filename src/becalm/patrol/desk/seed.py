@@ -17,12 +17,12 @@ from becalm.patrol.core.seal import (
     KINDS,
     Secret,
     SeedAudit,
-    SeedStory,
+    SeedHistory,
     audit_seeds,
-    commitment_of,
-    require_share,
-    sampling_key,
-    seed_mark,
+    check_share,
+    compute_commitment,
+    derive_sampling_key,
+    hash_seed,
 )
 from becalm.terms import PlanError
 
@@ -48,7 +48,7 @@ class Period:
 class SealedSeed:
     """A commitment in the ledger, and the key that bursts are drawn with."""
 
-    story: SeedStory
+    story: SeedHistory
     key: bytes
     share_sha256: str
 
@@ -63,9 +63,9 @@ def audit_patrol(desk: Desk) -> SeedAudit:
     return audit_seeds(desk.open_ledger().entries(kinds=KINDS), now=desk.now())
 
 
-def story_of(desk: Desk, commitment: str) -> SeedStory:
+def story_of(desk: Desk, commitment: str) -> SeedHistory:
     """What the ledger tells of this commitment; raises PlanError where it tells nothing."""
-    found = next((s for s in audit_patrol(desk).stories if s.commitment == commitment), None)
+    found = next((s for s in audit_patrol(desk).histories if s.commitment == commitment), None)
     if found is None:
         raise PlanError(
             f"The ledger of {desk.workspace.path} knows no commitment {commitment[:12] or '(none)'}. "
@@ -74,10 +74,10 @@ def story_of(desk: Desk, commitment: str) -> SeedStory:
     return found
 
 
-def standing(stories: Sequence[SeedStory], period: Period) -> SeedStory | None:
+def standing(histories: Sequence[SeedHistory], period: Period) -> SeedHistory | None:
     """The newest seed for exactly this period, if there is one."""
     same = (
-        s for s in stories if (s.first_day, s.days, s.area) == (period.first_day, period.days, period.area)
+        s for s in histories if (s.first_day, s.days, s.area) == (period.first_day, period.days, period.area)
     )
     return max(same, key=lambda s: s.seq, default=None)
 
@@ -90,7 +90,7 @@ def seal_seed(
     again: str = "",
     share: bytes = b"",
     reveal_days: int = REVEAL_DAYS,
-) -> SeedStory:
+) -> SeedHistory:
     """Draw a seed, keep it sealed, and commit to it in the ledger.
 
     Raises
@@ -99,14 +99,14 @@ def seal_seed(
         where a day of the period was committed to before and no reason is given: that is a re-roll; or
         where the operating system gave a seed that was used before.
     """
-    require_share(share)
-    stories = audit_patrol(desk).stories
-    earlier = [s for s in stories if s.overlaps(period.first_day, period.days, period.area)]
+    check_share(share)
+    histories = audit_patrol(desk).histories
+    earlier = [s for s in histories if s.overlaps(period.first_day, period.days, period.area)]
     if earlier and not again.strip():
         raise PlanError(_is_a_re_roll(period, earlier[-1]))
     secret = Secret(desk.draw_key(), desk.draw_key())
-    _require_new(secret, stories)
-    commitment = commitment_of(secret, inputs_sha256=inputs_sha256, version=PROGRAM)
+    _require_new(secret, histories)
+    commitment = compute_commitment(secret, inputs_sha256=inputs_sha256, version=PROGRAM)
     sealed_box(desk).keep_key(commitment, SealedKey(secret.seed, secret.nonce, share))
     last = period.first_day + timedelta(days=period.days + reveal_days)
     facts: dict[str, Fact] = {
@@ -115,7 +115,7 @@ def seal_seed(
         "program": PROGRAM,
         "first_day": period.first_day.isoformat(),
         "days": period.days,
-        "seed_mark": seed_mark(secret.seed),
+        "seed_mark": hash_seed(secret.seed),
         "reveal_after": f"{last.isoformat()}T00:00:00Z",
     }
     optional: dict[str, Fact] = {
@@ -130,13 +130,13 @@ def seal_seed(
     return story_of(desk, commitment)
 
 
-def open_sealed(desk: Desk, story: SeedStory, *, share: bytes = b"") -> SealedSeed:
+def open_sealed(desk: Desk, story: SeedHistory, *, share: bytes = b"") -> SealedSeed:
     """The key of this commitment, from the workspace's own sealed box.
 
     An overseer's share that is brought now is kept beside the seed; one that is there already must be
     the same. Raises PlanError where the sealed seed is not the one that was committed to.
     """
-    require_share(share)
+    check_share(share)
     box = sealed_box(desk)
     held = box.key(story.commitment)
     if share and held.share and share != held.share:
@@ -149,19 +149,19 @@ def open_sealed(desk: Desk, story: SeedStory, *, share: bytes = b"") -> SealedSe
         held = SealedKey(held.seed, held.nonce, share)
         box.keep_key(story.commitment, held)
     secret = Secret(held.seed, held.nonce)
-    again = commitment_of(secret, inputs_sha256=story.inputs_sha256, version=story.version)
+    again = compute_commitment(secret, inputs_sha256=story.inputs_sha256, version=story.version)
     if again != story.commitment:
         raise PlanError(
             f"The sealed seed in {box.folder(story.commitment)} is not the one that was committed to. "
             "It was altered or replaced: restore it from a backup."
         )
-    key = sampling_key(secret, commitment=story.commitment, share=held.share)
+    key = derive_sampling_key(secret, commitment=story.commitment, share=held.share)
     return SealedSeed(story, key, hashlib.sha256(held.share).hexdigest() if held.share else "")
 
 
-def _require_new(secret: Secret, stories: Sequence[SeedStory]) -> None:
-    mark = seed_mark(secret.seed)
-    used = next((s for s in stories if s.mark == mark), None)
+def _require_new(secret: Secret, histories: Sequence[SeedHistory]) -> None:
+    mark = hash_seed(secret.seed)
+    used = next((s for s in histories if s.mark == mark), None)
     if used is not None:
         raise PlanError(
             f"This seed was used before, for {used.first_day} to {used.last_day} (entry {used.seq}). A seed "
@@ -169,7 +169,7 @@ def _require_new(secret: Secret, stories: Sequence[SeedStory]) -> None:
         )
 
 
-def _is_a_re_roll(period: Period, earlier: SeedStory) -> str:
+def _is_a_re_roll(period: Period, earlier: SeedHistory) -> str:
     made = "and a plan was drawn from it" if earlier.plans else "and no plan was drawn from it yet"
     return (
         f"A seed was sealed for {earlier.first_day} to {earlier.last_day} before (entry {earlier.seq}, "

@@ -13,8 +13,16 @@ from becalm.desk.audit import record_event, recorded
 from becalm.ledger.event import Entry, Fact
 from becalm.patrol.core.places_and_shifts import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
-from becalm.patrol.core.seal import Secret, commitment_of
-from becalm.patrol.core.trial import ArmDay, ArmDraw, Override, Power, check_overrides, draw_arms, trial_power
+from becalm.patrol.core.seal import Secret, compute_commitment
+from becalm.patrol.core.trial import (
+    ArmDay,
+    ArmDraw,
+    Override,
+    TrialPower,
+    assess_trial_power,
+    check_overrides,
+    draw_arms,
+)
 from becalm.patrol.desk.hotspots import list_to_patrol
 from becalm.patrol.desk.inputs import PatrolQuestion, gather_inputs
 from becalm.patrol.desk.seed import PROGRAM
@@ -40,7 +48,7 @@ class ArmOverridden:
 class Trial:
     """What was stated, what was drawn, and where it stands (nowhere, if only the power was asked)."""
 
-    power: Power
+    power: TrialPower
     draw: ArmDraw | None
     folder: Path | None
     entry: int | None
@@ -68,7 +76,9 @@ def plan_trial(
     places, rule = gathered.request.places, gathered.book.arms
     measured = found.hotspots.burst if found else None
     varies = max(1.0, dispersion or measured or 1.0)
-    power = trial_power(places, rule.arms, days=question.days, effect=effect, dispersion=varies, level=level)
+    power = assess_trial_power(
+        places, rule.arms, days=question.days, effect=effect, dispersion=varies, level=level
+    )
     if out is None:
         return Trial(power, None, None, None, gathered.notes)
     sealed = _commit(desk, places, rule, question)
@@ -120,7 +130,7 @@ def _commit(
     """Draw a key for the arms, and commit to it in the ledger before an arm is drawn."""
     secret = Secret(desk.draw_key(), desk.draw_key())
     inputs = arms_inputs_sha256(places, rule, first=question.first_day, days=question.days)
-    commitment = commitment_of(secret, inputs_sha256=inputs, version=PROGRAM)
+    commitment = compute_commitment(secret, inputs_sha256=inputs, version=PROGRAM)
     facts: dict[str, Fact] = {
         "commitment": commitment,
         "inputs_sha256": inputs,

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
-from becalm.patrol.core.check import PlanVerdict, check_plan
+from becalm.patrol.core.check import PlanVerdict, judge_plan
 from becalm.patrol.core.places_and_shifts import Burst
-from becalm.patrol.core.price import Price, price_list
+from becalm.patrol.core.price import Price, build_price_list
 from becalm.patrol.desk.seed import PURPOSE
 from becalm.patrol.files.folder import SHEETS, unit_files
 from becalm.patrol.files.plan import PlanDocument
@@ -113,7 +113,7 @@ def price_rules(path: Path, *, area: str = "") -> tuple[str, tuple[Price, ...]]:
     if area and area not in tours:
         raise UsageError(f"There is no area {area!r} in this plan. It has: {', '.join(sorted(tours))}.")
     chosen = area or max(sorted(tours), key=lambda name: tours[name])
-    return chosen, price_list(request, key=PUBLIC_KEY, area=chosen)
+    return chosen, build_price_list(request, key=PUBLIC_KEY, area=chosen)
 
 
 def _tours(plan: PlanDocument, unit: str) -> tuple[Tour, ...]:
@@ -143,4 +143,4 @@ def check(path: Path) -> PlanVerdict:
         raise InputError(
             "The plan cannot be read", (Fault(document.name, "is no object", "give a plan.json"),)
         )
-    return check_plan(plan, visits.read_bytes())
+    return judge_plan(plan, visits.read_bytes())

@@ -14,7 +14,7 @@ from typing import Any, cast
 from becalm.patrol.core.places_and_shifts import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
 from becalm.patrol.core.seal import Secret
-from becalm.patrol.core.trial import ArmDraw, Power
+from becalm.patrol.core.trial import ArmDraw, TrialPower
 from becalm.render.spreadsheet import csv_text
 from becalm.terms import Fault, InputError
 
@@ -91,7 +91,9 @@ def arms_inputs_sha256(places: Sequence[PatrolPlace], rule: ArmRule, *, first: d
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def trial_json(draw: ArmDraw, power: Power, rule: ArmRule, sealed: SealedArms, *, arms_sha256: str) -> str:
+def trial_json(
+    draw: ArmDraw, power: TrialPower, rule: ArmRule, sealed: SealedArms, *, arms_sha256: str
+) -> str:
     """All that is needed to draw the same arms again, and to hold the trial to what was said before it."""
     whole: dict[str, Any] = {
         "format": "becalm patrol trial 1",
@@ -110,6 +112,6 @@ def trial_json(draw: ArmDraw, power: Power, rule: ArmRule, sealed: SealedArms, *
     return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
 
 
-def power_object(power: Power) -> dict[str, Any]:
+def power_object(power: TrialPower) -> dict[str, Any]:
     """The stated power, with few digits."""
     return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(power).items()}

@@ -62,7 +62,7 @@ import numpy as np
 
 from becalm.patrol.core.capacity import Capacity
 from becalm.patrol.core.places_and_shifts import Base, Burst, PatrolPlace, Span, UnitShift
-from becalm.patrol.core.plan_result import PatrolPlan, PlaceDosage, RouteLaw, Shortfall, UnitRoute
+from becalm.patrol.core.plan_result import PatrolPlan, PlaceDosage, RouteDistribution, Shortfall, UnitRoute
 from becalm.patrol.core.policy import PatrolPolicy
 from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.core.travel import TravelTable
@@ -75,7 +75,7 @@ INPUTS = (
 FACTORS = ("low_factor", "high_factor")  # named where they are not the usual ones, as plans always were
 
 
-def inputs_object(request: PlanRequest, law: RouteLaw, *, crs: str) -> dict[str, Any]:
+def inputs_object(request: PlanRequest, distribution: RouteDistribution, *, crs: str) -> dict[str, Any]:
     """The inputs as plan.json holds them; their hash is `sha256_of_inputs`."""
     arms = sorted(request.arms.items(), key=lambda item: (item[0][1], item[0][0]))
     return {
@@ -91,7 +91,7 @@ def inputs_object(request: PlanRequest, law: RouteLaw, *, crs: str) -> dict[str,
         "travel": [_travel(table) for _, table in sorted(request.travel.items())],
         "owed": {hotspot: float(visits) for hotspot, visits in sorted(request.owed.items())},
         "earlier": [[b.unit, b.hotspot, *span_pair(b.span)] for b in request.earlier],
-        "law": law.as_json(),
+        "law": distribution.as_json(),
     }
 
 
@@ -195,7 +195,7 @@ class PlanDocument:
     request: PlanRequest
     bursts: tuple[Burst, ...]
     routes: tuple[UnitRoute, ...]
-    law: RouteLaw
+    distribution: RouteDistribution
     dosage: tuple[PlaceDosage, ...]
     shortfalls: tuple[Shortfall, ...]
     bits: float
@@ -226,7 +226,7 @@ class PlanDocument:
             request=request,
             bursts=plan.bursts,
             routes=plan.routes,
-            law=plan.law,
+            distribution=plan.distribution,
             dosage=plan.dosage,
             shortfalls=plan.shortfalls,
             bits=plan.bits,
@@ -246,7 +246,7 @@ class PlanDocument:
 
 def plan_json(plan: PlanDocument, *, visits: str) -> str:
     """plan.json, the same bytes for the same plan. `visits` is the text of its visits.csv."""
-    held = inputs_object(plan.request, plan.law, crs=plan.crs)
+    held = inputs_object(plan.request, plan.distribution, crs=plan.crs)
     whole = {
         "format": FORMAT,
         "version": plan.version,

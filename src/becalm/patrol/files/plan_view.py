@@ -31,7 +31,7 @@ class PlanPage:
     @cached_property
     def inputs_sha256(self) -> str:
         """The hash of what the plan was made from."""
-        return sha256_of_inputs(inputs_object(self.plan.request, self.plan.law, crs=self.plan.crs))
+        return sha256_of_inputs(inputs_object(self.plan.request, self.plan.distribution, crs=self.plan.crs))
 
     @property
     def days_in_words(self) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from becalm.patrol.core.places_and_shifts import Arm, Base, Burst, Dosage, Mode, PatrolPlace, Span, UnitShift
-from becalm.patrol.core.plan_result import PlaceDosage, RouteLaw, Shortfall, UnitRoute
+from becalm.patrol.core.plan_result import PlaceDosage, RouteDistribution, Shortfall, UnitRoute
 from becalm.patrol.core.policy import PatrolPolicy
 from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.core.travel import TravelTable
@@ -200,7 +200,7 @@ class _Plan(_Strict):
             request=request,
             bursts=bursts,
             routes=tuple(r.route(tuple(of_tour.get((r.unit, r.day), ()))) for r in self.routes),
-            law=RouteLaw.from_json(self.law.model_dump()),
+            distribution=RouteDistribution.from_json(self.law.model_dump()),
             dosage=tuple(PlaceDosage(**dosage.model_dump()) for dosage in self.dosage),
             shortfalls=tuple(Shortfall(**shortfall.model_dump()) for shortfall in self.shortfalls),
             bits=self.entropy.bits,
@@ -244,7 +244,7 @@ def plan_of_texts(plan: str, visits: str, *, where: str) -> PlanDocument:
     except (PlanError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{where} is no patrol plan: {error}. Use the file as becalm wrote it.") from error
     if (
-        sha256_of_inputs(inputs_object(document.request, document.law, crs=document.crs))
+        sha256_of_inputs(inputs_object(document.request, document.distribution, crs=document.crs))
         != held.inputs_sha256
     ):
         raise InputError(

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from becalm.formats.instants import local_to_utc, parse_times
 from becalm.methods.arrays import Bools, Times
-from becalm.patrol.core.visit_log import VisitLog, visit_log
+from becalm.patrol.core.visit_log import VisitLog, build_visit_log
 from becalm.terms import Fault, InputError
 
 ZONED = re.compile(r"(Z|[+-]\d\d(:?\d\d)?)$")
@@ -64,7 +64,7 @@ def read_visit_log(path: Path, columns: VisitColumns, *, time_zone: str) -> Visi
     faults = _faults(cells, lines, columns, starts, ends)
     if faults:
         raise InputError(_count_of(path, faults), tuple(fault for _, fault in faults[:SHOWN_FAULTS]))
-    log = visit_log(
+    log = build_visit_log(
         hotspot=cells[columns.hotspot],
         start_s=starts.astype(np.int64),
         end_s=ends.astype(np.int64),
