@@ -1,5 +1,5 @@
-from .core.arrays import counts_from_points as counts_from_points
 from .core.backtest import backtest as backtest
+from .core.counts_from_arrays import counts_from_points as counts_from_points
 from .core.expected_counts import forecast_counts as forecast_counts
 from .core.hotspots import find_hotspots as find_hotspots
 from .core.hotspots import measure_concentration as measure_concentration

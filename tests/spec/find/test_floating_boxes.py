@@ -11,9 +11,8 @@ import shapely
 from made_places import GROUPS, ROBBERY, months_from
 
 from becalm.find.core.backtest import backtest
-from becalm.find.core.box_trial import BoxShrinkage, place_list_boxes
-from becalm.find.core.boxes import BoxLand, place_boxes
 from becalm.find.core.expected_counts import forecast_counts
+from becalm.find.core.floating_boxes import BoxLand, BoxShrinkage, place_boxes, place_list_boxes
 from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.place_kinds import build_tiles, exclude_land
 from becalm.find.core.place_panel import build_panel
@@ -157,7 +156,7 @@ def test_what_boxes_lose_falls_on_the_ground_between_them():
     counts = clustered(8)
     panel = build_panel(counts, ROBBERY, places=laid(counts), settings=LIST)
     (score,) = forecast_counts(panel, LIST, [30])
-    fair = BoxShrinkage(kept=0.8).fair(score, panel.places)
+    fair = BoxShrinkage(kept=0.8).shrink(score, panel.places)
     boxes = panel.places.listable
     assert fair.expected.sum() == pytest.approx(score.expected.sum())
     assert np.allclose(fair.expected[boxes], 0.8 * score.expected[boxes])

@@ -14,8 +14,8 @@ import pytest
 import shapely
 from made_places import ROBBERY, drawn_places, true_rates
 
-from becalm.find.core.describe import describe_places
 from becalm.find.core.hotspots import find_hotspots
+from becalm.find.core.place_facts import describe_places
 from becalm.find.core.settings import FindSettings
 from becalm.find.files.hotspots import hotspots_csv, hotspots_geojson, write_hotspots
 from becalm.tables.tally import HourCounts

@@ -8,7 +8,7 @@ from made_places import ROBBERY
 from shaped import CRS, clustered
 
 from becalm.find.core.hotspots import find_hotspots
-from becalm.find.core.location import measure_location
+from becalm.find.core.location_uncertainty import measure_location
 from becalm.find.core.place_kinds import build_tiles
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.units import UnitChoice, fit_unit

@@ -12,7 +12,7 @@ import pytest
 import shapely
 
 from becalm.find.core.place_kinds import build_land_places
-from becalm.find.core.splits import Split, apply_splits, cut_place, find_outline, halving_line
+from becalm.find.core.place_splits import Split, apply_splits, cut_place, find_outline, halving_line
 from becalm.find.files.splits import load_splits, read_drawn_parts, read_line, save_splits
 from becalm.methods.place_set import PlaceSet
 from becalm.terms import InputError, UsageError, WorkspaceError

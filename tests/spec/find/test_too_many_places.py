@@ -10,10 +10,9 @@ import shapely
 from made_places import ROBBERY, drawn_places, true_rates
 from shaped import clustered
 
-from becalm.find.core.place_kinds import build_tiles
+from becalm.find.core.place_kinds import MOST_CELLS, build_tiles, check_cell_count
 from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
-from becalm.find.core.too_many import MOST_CELLS, check_cell_count
 from becalm.methods.lattices import Lattice
 from becalm.terms import UsageError
 

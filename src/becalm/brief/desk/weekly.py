@@ -17,8 +17,8 @@ from becalm.desk import Desk
 from becalm.desk.audit import recorded
 from becalm.desk.coverage import gaps_of
 from becalm.desk.pinned_archive import PinnedArchive
+from becalm.find.core.place_facts import compute_list_week
 from becalm.find.core.settings import FindSettings
-from becalm.find.core.week import compute_list_week
 from becalm.find.desk.hotspots import FindQuestion, HotspotsFound, find_hotspots
 from becalm.find.desk.rules import RulesAsked
 from becalm.find.files.ground import borough_areas, footprint

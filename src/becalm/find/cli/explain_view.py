@@ -15,7 +15,9 @@ from rich.console import Console
 from becalm.console.options import Format
 from becalm.console.screen import console as on_screen
 from becalm.console.screen import say, show_table
-from becalm.find.core.explanation import ClusterMap, NearRepeats, Outbreaks, RepeatBand
+from becalm.find.core.cluster_test import ClusterMap
+from becalm.find.core.near_repeats import NearRepeats, RepeatBand
+from becalm.find.core.outbreaks import Outbreaks
 from becalm.terms import UsageError
 
 SHOWN = 20

@@ -7,7 +7,7 @@ from typing import Any
 
 from becalm.console.emit import emit
 from becalm.console.options import Format
-from becalm.find.core.splits import Split
+from becalm.find.core.place_splits import Split
 from becalm.find.desk.split import SplitMade
 
 

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.core.baselines import REFERENCE
-from becalm.find.core.box_trial import judge_boxes
-from becalm.find.core.boxes import BoxLand
+from becalm.find.core.expected_counts import forecast_counts
+from becalm.find.core.floating_boxes import BoxLand, measure_shrinkage, prepare_placement
+from becalm.find.core.method_skill import (
+    HISTORY_MONTHS,
+    REFERENCE,
+    MethodSkills,
+    MonthForecasts,
+    Skill,
+    add_finder_scores,
+    add_tuning_origin,
+    judge_methods,
+    judge_steps,
+    score_all_methods,
+)
 from becalm.find.core.place_panel import PlacePanel, build_panel
 from becalm.find.core.plugin import BLEND, NamedFinder
 from becalm.find.core.settings import FindSettings
-from becalm.find.core.skill import HISTORY_MONTHS, Skill, judge_methods
 from becalm.find.core.targets import Targets
-from becalm.find.core.warn import warn_of_all_places
 from becalm.methods.arrays import Ints
 from becalm.methods.bootstrap import Interval, mean_interval, paired_interval, resample
 from becalm.methods.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts
 from becalm.tables.tally import PlaceCounts
-from becalm.terms import LEAST_FOR_VERDICT, Backtest, BacktestRow, Estimate, QuestionError, UsageError
+from becalm.terms import (
+    LEAST_FOR_VERDICT,
+    Backtest,
+    BacktestRow,
+    Estimate,
+    QuestionError,
+    UsageError,
+)
 
 LEVEL = 0.95
 ROUNDS = 4000
@@ -178,3 +194,50 @@ def _months_with_incidents(panel: PlacePanel, tested: range) -> tuple[tuple[int,
 
 def _ratio(above: float, below: float) -> float:
     return above / below if below > 0 else 0.0
+
+
+def judge_boxes(
+    land: BoxLand,
+    counts: PointCounts,
+    targets: Targets,
+    settings: FindSettings,
+    tested: Sequence[int],
+    *,
+    area_share: float,
+    finder: NamedFinder | None,
+    rng: np.random.Generator,
+) -> tuple[MethodSkills, PlacePanel]:
+    """How well did each method foretell each month among boxes laid on the months before it alone?
+
+    Also the ground of the last tested month. What boxes keep is measured before the first tested month.
+    """
+    placement = prepare_placement(land, counts, targets, settings, area_share=area_share)
+    origins = add_tuning_origin(placement.squares, settings, tested)
+    shrinkage = measure_shrinkage(placement, origins[0])
+    panels: list[PlacePanel] = []
+
+    def steps() -> Iterator[MonthForecasts]:
+        names: tuple[str, ...] = ()
+        for origin in origins:
+            panels[:] = [placement.place(origin)]
+            (score,) = forecast_counts(panels[0], settings, [origin])
+            scores = add_finder_scores(
+                panels[0], finder, [origin], score_all_methods(panels[0], [score]), settings, rng
+            )
+            by_method = next(scores)
+            by_method[BLEND] = shrinkage.shrink(score, panels[0].places).expected
+            names = names or tuple(by_method)
+            yield MonthForecasts(panels[0], origin, {name: by_method[name] for name in names})
+
+    trial = judge_steps(steps(), area_share=area_share, count=settings.count, rng=rng)
+    return trial, panels[0]
+
+
+def warn_of_all_places(count: int, places: int) -> tuple[str, ...]:
+    """Does the list that a back-test judges hold every place there is?"""
+    if count < places:
+        return ()
+    return (
+        f"The best {count} of {places} places are all of them, so every method's hit rate is 100 % and its "
+        f"calibration 1: they tell nothing. Ask for fewer than {places} with --count.",
+    )

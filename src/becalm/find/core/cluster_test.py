@@ -6,13 +6,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 
-from becalm.find.core.areas_and_hours import find_place_numbers
-from becalm.find.core.churn import forecast_next_month
-from becalm.find.core.explanation import ClusterMap, History, PlaceCluster
+from becalm.find.core.fitted_model import forecast_next_month
+from becalm.find.core.place_facts import find_place_numbers
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.rules import Rules
 from becalm.find.core.select import Candidates, choose_places
@@ -23,12 +22,62 @@ from becalm.methods.local_association import QUADRANTS, getis_ord, local_moran, 
 from becalm.methods.multiplicity import Adjustment, adjust
 from becalm.methods.neighbour_sums import Neighbours
 from becalm.methods.place_set import PlaceSet
-from becalm.terms import QuestionError, UsageError
+from becalm.terms import PlaceKind, QuestionError, UsageError
 
+History = Literal["persistent", "emerging", "former", "sporadic", "never"]
 ADJUSTMENTS: Final = ("BH", "BY", "Holm")
 MOST_PERIODS: Final = 12
 UNEQUAL: Final = 4.0  # times the median, from which a place is large for its kind
 HISTORIES: Final[tuple[History, ...]] = ("persistent", "emerging", "former", "sporadic", "never")
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCluster:
+    """How one place and its neighbours stand out.
+
+    `z` is Gi*, `q` the adjusted p-value of so many incidents around it by chance alone. `quadrant` says how
+    the place and its neighbours compare with the mean ("high-high" …), `quadrant_q` how sure that is.
+    `history` sums up in how many of the list's periods (`hot_periods`) it was a cluster, early or late.
+    """
+
+    rank: int
+    place_id: str
+    column: int
+    row: int
+    count: int
+    z: float
+    q: float
+    quadrant: str
+    quadrant_q: float
+    history: History
+    hot_periods: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterMap:
+    """Clusters of the last months: the listed places, and how many of all places are clusters.
+
+    `adjustment` names how p-values were adjusted for so many places being tested; `histories` counts all
+    places in each class over `periods` periods of `period_months` months, the last one included.
+    """
+
+    target: tuple[str, ...]
+    cell_m: float
+    first_month: str
+    last_month: str
+    adjustment: str
+    level: float
+    places: int
+    hot: int
+    clusters: tuple[PlaceCluster, ...]
+    periods: int
+    period_months: int
+    histories: tuple[tuple[History, int], ...]
+    denominator: str
+    source: str
+    as_of: date
+    warnings: tuple[str, ...] = ()
+    kind: PlaceKind = "cell"
 
 
 def list_place_numbers(panel: PlacePanel, rules: Rules, settings: FindSettings) -> Ints:

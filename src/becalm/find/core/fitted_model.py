@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from becalm.find.core.box_trial import BoxShrinkage
-from becalm.find.core.churn import forecast_next_month
 from becalm.find.core.expected_counts import Forecast, decompose_blend, forecast_counts
-from becalm.find.core.location import LocationUncertainty, add_location_uncertainty
+from becalm.find.core.floating_boxes import BoxShrinkage
+from becalm.find.core.location_uncertainty import LocationUncertainty, add_location_uncertainty
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.blend import GammaPosterior
@@ -57,8 +56,8 @@ def fit_model(
     if lasting is None:
         scatter = measure_scatter(panel, settings)
     else:
-        score, scatter = lasting.fair(score, panel.places), lasting.scatter
-        before = None if before is None else lasting.fair(before, panel.places)
+        score, scatter = lasting.shrink(score, panel.places), lasting.scatter
+        before = None if before is None else lasting.shrink(before, panel.places)
     posterior = widen(score.posterior, score.own, scatter or otherwise)
     doubted = posterior
     if location is not None:
@@ -83,3 +82,13 @@ def measure_scatter(panel: PlacePanel, settings: FindSettings) -> Scatter | None
     best = np.argsort(-score.expected, kind="stable")[: CONTENDERS * settings.count]
     among = GammaPosterior(score.posterior.shape[best], score.posterior.rate[best])
     return fit_scatter(among, score.own[best], held_out[best])
+
+
+def forecast_next_month(panel: PlacePanel, settings: FindSettings) -> tuple[Forecast, Forecast | None]:
+    """The score with all months known, and with all but the last, where the history is long enough for it."""
+    last = len(panel.months)
+    trained = range(max(settings.least_history, last - 1 - settings.training_months), last - 1)
+    if len(trained) == 0 or panel.target.totals[list(trained)].sum() == 0:
+        return forecast_counts(panel, settings, [last])[0], None
+    before, score = forecast_counts(panel, settings, [last - 1, last])
+    return score, before

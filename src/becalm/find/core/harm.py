@@ -9,7 +9,7 @@ from types import MappingProxyType
 import numpy as np
 
 from becalm.find.core.fitted_model import STEADY, FittedModel, fit_model
-from becalm.find.core.location import LocationUncertainty
+from becalm.find.core.location_uncertainty import LocationUncertainty
 from becalm.find.core.place_panel import PlacePanel, build_group_panel
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets

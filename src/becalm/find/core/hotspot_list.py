@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from becalm.methods.blend import GammaPosterior
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.ranks import RankCertainty
-from becalm.terms import Estimate, Hotspot, PlaceHarm, PlaceShape
+from becalm.terms import Churn, Estimate, Hotspot, PlaceHarm, PlaceShape
 
 METHOD = "gamma-Poisson blend"
 HARM_METHOD = "weighted sum of gamma-Poisson blends, one per offence group"
@@ -132,3 +133,11 @@ def _estimates(posterior: GammaPosterior, listed: Ints, level: float, method: st
     low, high = np.minimum(low, value), np.maximum(high, value)
     rows = zip(value.tolist(), low.tolist(), high.tolist(), strict=True)
     return tuple(Estimate(mean, least, most, level, method) for mean, least, most in rows)
+
+
+def measure_churn(months: Sequence[str], listed: Ints, earlier: Ints | None, p_top: Floats) -> Churn | None:
+    """How many of the listed places are new since a month earlier, and how many are in doubt?"""
+    if earlier is None:
+        return None
+    came = int(np.isin(listed, earlier, invert=True).sum())
+    return Churn(months[-1], came, float((1.0 - p_top).sum()))

@@ -8,19 +8,17 @@ import numpy as np
 from numpy.random import Generator
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.core.box_trial import PlacedBoxes, listable_mask
-from becalm.find.core.chooser import PlaceChooser
-from becalm.find.core.churn import measure_churn
 from becalm.find.core.fitted_model import FittedModel, fit_model
+from becalm.find.core.floating_boxes import PlacedBoxes, listable_mask, warn_of_placement
 from becalm.find.core.harm import HarmModel, HarmWeighting, build_harm_basis, fit_harm_model, warn_of_harm
-from becalm.find.core.hotspot_list import SearchResult, build_hotspots, scale_to_hours
-from becalm.find.core.location import LocationUncertainty
+from becalm.find.core.hotspot_list import SearchResult, build_hotspots, measure_churn, scale_to_hours
+from becalm.find.core.location_uncertainty import LocationUncertainty
 from becalm.find.core.place_panel import PlacePanel, build_panel
 from becalm.find.core.plugin import BLEND, NamedFinder
 from becalm.find.core.rules import Rules
+from becalm.find.core.select import PlaceChooser
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
-from becalm.find.core.warn import warn_of_placement
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.concentration import concentration, even_null
 from becalm.methods.drift import Scatter

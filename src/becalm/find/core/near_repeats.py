@@ -2,18 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
 
-from becalm.find.core.explanation import NearRepeats, RepeatBand
 from becalm.methods.near_repeat import Distance, NearRepeatTable, near_repeats
 from becalm.tables.events import EventPoints
 from becalm.terms import QuestionError, UsageError
 
 LEAST_EVENTS: Final = 30
 EPOCH: Final = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatBand:
+    """Pairs of incidents at a distance and delay: how many there are, how many by chance alone, and p.
+
+    A distance of 0 to 0 is the very same place; `until_m` None is everything beyond, and so for days.
+    """
+
+    from_m: float
+    until_m: float | None
+    from_days: int
+    until_days: int | None
+    observed: int
+    expected: float
+    ratio: float | None
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class NearRepeats:
+    """After one incident, is another one nearby soon likelier than places and times alone explain?"""
+
+    target: tuple[str, ...]
+    incidents: int
+    left_out: int  # have no place or no day
+    first_day: date
+    last_day: date
+    orders: int
+    distance: str
+    bands: tuple[RepeatBand, ...]
+    source: str
+    as_of: date
+    warnings: tuple[str, ...] = ()
 
 
 def find_near_repeats(

@@ -4,24 +4,63 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final
+from typing import Final, Literal
 
 import numpy as np
 import shapely
 
-from becalm.find.core.explanation import Outbreak, Outbreaks, TimeStep
 from becalm.find.core.place_panel import PlacePanel, days_in_month
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.grid import CellGrid, to_cells
 from becalm.methods.scan import Cylinder, scan
 from becalm.tables.events import EventPoints
-from becalm.terms import QuestionError, UsageError
+from becalm.terms import PlaceKind, QuestionError, UsageError
 
+TimeStep = Literal["month", "week", "day"]
 LEAST_INCIDENTS: Final = 30
 EPOCH: Final = date(1970, 1, 1)
 DAYS: Final[dict[TimeStep, int]] = {"week": 7, "day": 1}
 LONGEST: Final[dict[TimeStep, int]] = {"month": 3, "week": 4, "day": 14}
 MOST_CELLS: Final = 100_000_000  # places with an incident times steps
+
+
+@dataclass(frozen=True, slots=True)
+class Outbreak:
+    """A circle and a run of months, weeks or days that hold more incidents than chance alone explains."""
+
+    easting_m: float
+    northing_m: float
+    radius_m: float
+    first: str
+    last: str
+    observed: int
+    expected: float
+    p: float
+
+
+@dataclass(frozen=True, slots=True)
+class Outbreaks:
+    """The strongest such circles, none overlapping a stronger one; p pays for having looked everywhere.
+
+    `step` is what a run is counted in. `first` and `last` are months (YYYY-MM) where it is a month, else the
+    first day of the first step and the last day of the last one.
+    """
+
+    target: tuple[str, ...]
+    cell_m: float
+    incidents: int
+    first: str
+    last: str
+    step: TimeStep
+    radius_m: float
+    longest: int
+    orders: int
+    level: float
+    outbreaks: tuple[Outbreak, ...]
+    source: str
+    as_of: date
+    warnings: tuple[str, ...] = ()
+    kind: PlaceKind = "cell"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
+from becalm.find.core.place_kinds import MOST_BETWEEN, MOST_CELLS, check_cell_count
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
-from becalm.find.core.too_many import MOST_BETWEEN, MOST_CELLS, check_cell_count
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.grid import CellGrid, cells_holding, clip_cells
 from becalm.methods.place_set import PlaceSet

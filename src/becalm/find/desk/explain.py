@@ -7,10 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from becalm.desk import Desk
-from becalm.find.core.cluster_test import explain_clusters, list_place_numbers
-from becalm.find.core.explanation import ClusterMap, NearRepeats, Outbreaks
-from becalm.find.core.near_repeats import find_near_repeats
-from becalm.find.core.outbreaks import ScanSettings, find_outbreaks
+from becalm.find.core.cluster_test import ClusterMap, explain_clusters, list_place_numbers
+from becalm.find.core.near_repeats import NearRepeats, find_near_repeats
+from becalm.find.core.outbreaks import Outbreaks, ScanSettings, find_outbreaks
 from becalm.find.core.place_panel import PlacePanel, build_panel
 from becalm.find.desk.inputs import Evidence, Field, FindQuestion, gather, lay_field
 from becalm.find.desk.rules import rules_of

@@ -10,7 +10,7 @@ from ibis import Table
 
 from becalm.desk import Desk
 from becalm.find.core.harm import HarmWeighting
-from becalm.find.core.location import LocationUncertainty, measure_location
+from becalm.find.core.location_uncertainty import LocationUncertainty, measure_location
 from becalm.find.core.targets import Targets
 from becalm.find.files.group_weights import (
     INDEX_FOLDER,

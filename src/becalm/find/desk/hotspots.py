@@ -15,9 +15,8 @@ from becalm.desk import Desk
 from becalm.find.core.backtest import backtest as backtest_places
 from becalm.find.core.challenger import NAME as CHALLENGER
 from becalm.find.core.challenger import judge_challenger
-from becalm.find.core.describe import describe_places
 from becalm.find.core.hotspots import find_hotspots as find_places
-from becalm.find.core.place_facts import build_place_facts
+from becalm.find.core.place_facts import build_place_facts, describe_places
 from becalm.find.core.plugin import BLEND, NamedFinder
 from becalm.find.desk.finders import pick_finder
 from becalm.find.desk.harm import harm_of, harm_parameters

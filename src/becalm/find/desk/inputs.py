@@ -12,13 +12,18 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.desk import Desk
 from becalm.desk.coverage import gaps_of
-from becalm.find.core.box_trial import PlacedBoxes, place_list_boxes
-from becalm.find.core.boxes import BoxLand
-from becalm.find.core.location import LocationUncertainty, has_moved_records, measure_location
+from becalm.find.core.floating_boxes import BoxLand, PlacedBoxes, place_list_boxes
+from becalm.find.core.location_uncertainty import (
+    LocationUncertainty,
+    has_moved_records,
+    measure_location,
+    warn_of_doubt,
+    warn_of_points,
+    warn_of_quality,
+)
+from becalm.find.core.place_splits import Split, apply_splits
 from becalm.find.core.settings import FindSettings
-from becalm.find.core.splits import Split, apply_splits
 from becalm.find.core.targets import Targets, choose_targets, merge_groups
-from becalm.find.core.warn import warn_of_doubt, warn_of_points, warn_of_quality
 from becalm.find.desk.harm import HarmChoice
 from becalm.find.desk.rules import RulesAsked
 from becalm.find.desk.units import PlacesAsked, UnitChoice, fit_unit, lay_box_land, lay_places

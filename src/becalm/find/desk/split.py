@@ -14,8 +14,8 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.desk import Desk
 from becalm.desk.audit import recorded
-from becalm.find.core.location import LocationUncertainty
-from becalm.find.core.splits import MARK, Split, cut_place, find_outline, halving_line
+from becalm.find.core.location_uncertainty import LocationUncertainty
+from becalm.find.core.place_splits import MARK, Split, cut_place, find_outline, halving_line
 from becalm.find.desk.inputs import FindQuestion, gather, lay_field, lay_shaped
 from becalm.find.files.splits import load_splits, read_drawn_parts, read_line, save_splits, splits_text
 from becalm.ledger.event import Fact

@@ -11,11 +11,12 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 
 from becalm.archive.manifest import sha256_of
-from becalm.find.core.boxes import BoxLand
-from becalm.find.core.location import LocationUncertainty, check_place_width
+from becalm.find.core.floating_boxes import BoxLand
+from becalm.find.core.location_uncertainty import LocationUncertainty, check_place_width, warn_of_merging
 from becalm.find.core.place_kinds import (
     FOOTPRINT,
     INSIDE,
+    MOST_TILES,
     build_land_places,
     build_own_places,
     build_street_places,
@@ -26,8 +27,6 @@ from becalm.find.core.place_kinds import (
     footprint_mask,
 )
 from becalm.find.core.targets import Targets
-from becalm.find.core.too_many import MOST_TILES
-from becalm.find.core.warn import warn_of_merging
 from becalm.methods.lattices import Lattice
 from becalm.methods.place_set import PlaceSet
 from becalm.tables.point_counts import PointCounts

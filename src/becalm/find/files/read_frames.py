@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.core.arrays import ALL, counts_from_points
+from becalm.find.core.counts_from_arrays import ALL, counts_from_points
 from becalm.tables.tally import PlaceCounts
 from becalm.terms import Fault, InputError
 

@@ -16,7 +16,7 @@ from pyproj import Transformer
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.core.splits import REST, Split
+from becalm.find.core.place_splits import REST, Split
 from becalm.terms import Fault, InputError, WorkspaceError
 from becalm.workspace.config import Workspace
 from becalm.workspace.shapes import read_layers

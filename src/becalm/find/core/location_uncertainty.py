@@ -12,7 +12,7 @@ from becalm.methods.blend import GammaPosterior
 from becalm.methods.grid import CellGrid, to_cells
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.point_spacing import displaced_sums, point_spacing, weighted_median
-from becalm.tables.spots import MovedPoints
+from becalm.tables.spots import MovedPoints, PointsPerCell
 from becalm.tables.tally import PlaceCounts
 from becalm.terms import QuestionError
 
@@ -20,6 +20,7 @@ LEAST_MOVED = 0.5  # share of the records that must have been moved for their po
 LEAST_POINTS = 10
 ROUNDS = 16
 STEP_M = 10.0
+LARGEST_SINGLE_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,3 +116,46 @@ def add_location_uncertainty(
     expected = np.maximum(posterior.shape - own + mean + unplaced, 1e-12) / posterior.rate
     doubt = expected**2 / widened.shape + variance / posterior.rate**2
     return GammaPosterior(expected**2 / doubt, expected / doubt)
+
+
+def warn_of_points(points: PointsPerCell) -> tuple[str, ...]:
+    """Are the cells finer than the records are placed?"""
+    if not points.cells or points.single <= LARGEST_SINGLE_SHARE * points.cells:
+        return ()
+    return (
+        f"Cells of {points.cell_m:g} m are finer than these records are placed: {points.records:,} records "
+        f"lie on {points.points:,} points, and {points.single:,} of the {points.cells:,} cells with at least "
+        f"{points.least_records} of them ({points.single / points.cells:.0%}) hold one point only. "
+        "Such a cell ranks a point of the source's map, not a place. "
+        f"Take larger cells (--cell-m {2 * points.cell_m:g}).",
+    )
+
+
+def warn_of_doubt(location: LocationUncertainty | None) -> tuple[str, ...]:
+    """How far may each record have happened from its point?"""
+    if location is None:
+        return ()
+    return (
+        f"Each record may have happened some {location.typical_m:.0f} m in each direction from its point: "
+        "P(top) and the rank intervals allow for it.",
+    )
+
+
+def warn_of_merging(asked_m: float, taken_m: float) -> tuple[str, ...]:
+    """Were places merged because they were finer than the records?"""
+    return (
+        f"Places of {asked_m:g} m are finer than these records are placed: merged into places of "
+        f"{taken_m:g} m, the smallest that will do.",
+    )
+
+
+def warn_of_quality(counts: PlaceCounts) -> tuple[str, ...]:
+    """Are the records moved to nearby points before they are published?"""
+    placed = sum(n for _, n in counts.location_quality)
+    moved = sum(n for quality, n in counts.location_quality if quality in ("snap", "block"))
+    if not placed or not moved:
+        return ()
+    return (
+        f"{moved / placed:.0%} of the records were moved by their source to a nearby map point or block: "
+        "a place on the list may stand for its neighbour.",
+    )
