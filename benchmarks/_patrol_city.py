@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from becalm.patrol.core.places_and_shifts import Base, Dosage, Mode, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.core.travel import TravelTable
 
 AREAS, PLACES, DAYS, ZONE = 12, 21, 14, "Europe/London"
@@ -30,7 +30,7 @@ def city(
     staggered: bool = True,
     first_day: date = FIRST_DAY,
     areas: int = AREAS,
-) -> PlanRequest:
+) -> PlanInputs:
     """A request for 14 days with so many unit-shifts a day in each area: 9 gives 1,512, 25 gives 4,200.
 
     The same seed gives the same places whatever the first day, so that one period can follow another.
@@ -45,7 +45,7 @@ def city(
         bases.append(Base(f"base {number + 1:02}", *(float(x) for x in centres[0])))
         places += area_places(area, centres, rng, BURSTS_A_SHIFT * shifts_a_day)
         shifts += area_shifts(area, bases[-1].base, shifts_a_day, staggered, first_day)
-    return PlanRequest(
+    return PlanInputs(
         places=tuple(places),
         shifts=tuple(shifts),
         bases=tuple(bases),

@@ -14,7 +14,7 @@ from itertools import groupby
 import numpy as np
 
 from becalm.patrol.core.places_and_shifts import UnitShift
-from becalm.patrol.core.request import PlanRequest
+from becalm.patrol.core.plan_inputs import PlanInputs
 
 Row = tuple[str, str, int, int]
 Score = Callable[[np.ndarray], np.ndarray]
@@ -22,7 +22,7 @@ MINUTE, BURST_MINUTES, WAIT_MINUTES, JITTER_MINUTES = 60, 15, 5, 20
 CALL_AGAIN = 0.6  # a place is due when so much of a visit has built up: gives the dosage that was asked for
 
 
-def most_overdue(request: PlanRequest, rng: np.random.Generator, *, noise: float = 0.0) -> list[Row]:
+def most_overdue(request: PlanInputs, rng: np.random.Generator, *, noise: float = 0.0) -> list[Row]:
     """Each unit that is free goes to the place where most is owed; `noise` blurs what it thinks is owed."""
     rows: list[Row] = []
     for area, shifts in by_area(request):
@@ -30,7 +30,7 @@ def most_overdue(request: PlanRequest, rng: np.random.Generator, *, noise: float
     return rows
 
 
-def fixed_rota(request: PlanRequest, rng: np.random.Generator) -> list[Row]:
+def fixed_rota(request: PlanInputs, rng: np.random.Generator) -> list[Row]:
     """The first week's tours repeated for ever, each visit up to 20 minutes early or late."""
     first = [
         row for row in most_overdue(request, rng) if row[2] < _epoch(request.first_day + timedelta(days=7))
@@ -44,7 +44,7 @@ def fixed_rota(request: PlanRequest, rng: np.random.Generator) -> list[Row]:
     return rows
 
 
-def vroom_routes(request: PlanRequest, rng: np.random.Generator) -> list[Row]:
+def vroom_routes(request: PlanInputs, rng: np.random.Generator) -> list[Row]:
     """Every day's visits of each place, spread over the day by windows, routed at least cost by VROOM."""
     rows: list[Row] = []
     for area, shifts in by_area(request):
@@ -54,14 +54,14 @@ def vroom_routes(request: PlanRequest, rng: np.random.Generator) -> list[Row]:
     return rows
 
 
-def by_area(request: PlanRequest) -> Iterator[tuple[str, list[UnitShift]]]:
+def by_area(request: PlanInputs) -> Iterator[tuple[str, list[UnitShift]]]:
     """The tours of each area."""
     for area in sorted({place.area for place in request.places}):
         yield area, [shift for shift in request.shifts if shift.area == area]
 
 
 def _overdue_in(
-    request: PlanRequest, area: str, shifts: list[UnitShift], rng: np.random.Generator, noise: float
+    request: PlanInputs, area: str, shifts: list[UnitShift], rng: np.random.Generator, noise: float
 ) -> list[Row]:
     places = [p for p in request.places if p.area == area]
     rate = (
@@ -115,7 +115,7 @@ def _overdue_in(
     return rows
 
 
-def _vroom_day(request: PlanRequest, area: str, tours: list[UnitShift], owed: dict[str, float]) -> list[Row]:
+def _vroom_day(request: PlanInputs, area: str, tours: list[UnitShift], owed: dict[str, float]) -> list[Row]:
     import vroom
 
     places = [p for p in request.places if p.area == area]
@@ -174,9 +174,7 @@ def _vroom_day(request: PlanRequest, area: str, tours: list[UnitShift], owed: di
     ]
 
 
-def _minutes(
-    request: PlanRequest, mode: str, hotspots: list[str]
-) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+def _minutes(request: PlanInputs, mode: str, hotspots: list[str]) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Minutes between places, and from each base to them."""
     table = request.travel[mode]  # type: ignore[index]  # a mode by its word
     at = [table.stops.index(h) for h in hotspots]

@@ -20,9 +20,9 @@ from _patrol_city import city
 
 from becalm.patrol.core.check import judge_plan
 from becalm.patrol.core.plan import plan_bursts
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import PatrolPlan, UnitRoute
 from becalm.patrol.core.replan import ReplanMoment, find_shift, find_unit_state, replan_bursts
-from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
 
 SEALED = {"commitment": "ab" * 32}
@@ -53,7 +53,7 @@ def key_of(seed: int) -> bytes:
     return hashlib.sha256(f"benchmark {seed}".encode()).digest()
 
 
-def judged(request: PlanRequest, plan: PatrolPlan) -> tuple[str, int]:
+def judged(request: PlanInputs, plan: PatrolPlan) -> tuple[str, int]:
     """The hash of the visits as written, and how many violations the independent judge finds."""
     visits = visits_csv(request, plan.bursts)
     held = PlanDocument.of(plan, request, version="bench", crs="EPSG:27700", commitment=SEALED, sources={})
@@ -61,7 +61,7 @@ def judged(request: PlanRequest, plan: PatrolPlan) -> tuple[str, int]:
     return hashlib.sha256(visits.encode()).hexdigest(), len(verdict.violations)
 
 
-def measure_plans(request: PlanRequest, first: PatrolPlan, name: str, seeds: int, most_error: float) -> None:
+def measure_plans(request: PlanInputs, first: PatrolPlan, name: str, seeds: int, most_error: float) -> None:
     """Dosage, entropy and travel over many keys."""
     plans = [
         plan_bursts(request, key=key_of(n), distribution=first.distribution, bound=n < 3)
@@ -89,7 +89,7 @@ def measure_plans(request: PlanRequest, first: PatrolPlan, name: str, seeds: int
     tell(name, "bits a tour, bursts", f"{first.bits / tours:.1f}, {len(first.bursts):,}", "")
 
 
-def measure_replans(request: PlanRequest, plan: PatrolPlan, name: str) -> None:
+def measure_replans(request: PlanInputs, plan: PatrolPlan, name: str) -> None:
     """One unit and one area drawn anew in mid-shift."""
     at = request.shifts[0].hours.start + timedelta(days=3, hours=2, minutes=7)
     tours = [route for route in plan.routes if is_on(request, route, at)]
@@ -102,14 +102,14 @@ def measure_replans(request: PlanRequest, plan: PatrolPlan, name: str) -> None:
         report(f"replan {who} of {name}", times[4], target=target)
 
 
-def replanner(request: PlanRequest, now: ReplanMoment, some: list[UnitRoute]) -> Callable[[], object]:
+def replanner(request: PlanInputs, now: ReplanMoment, some: list[UnitRoute]) -> Callable[[], object]:
     """Draw these tours anew."""
     return lambda: replan_bursts(
         request, now, tuple(find_unit_state(request, route, now.at) for route in some)
     )
 
 
-def is_on(request: PlanRequest, route: UnitRoute, at: object) -> bool:
+def is_on(request: PlanInputs, route: UnitRoute, at: object) -> bool:
     """Is this tour under way?"""
     hours = find_shift(request, route).hours
     return hours.start <= at < hours.end  # type: ignore[operator]  # an instant

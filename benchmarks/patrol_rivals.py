@@ -31,11 +31,11 @@ from rich.table import Table
 from becalm.patrol.core.attack import certify
 from becalm.patrol.core.certificate import AttackSettings, Certificate
 from becalm.patrol.core.plan import fit_distribution, plan_bursts
-from becalm.patrol.core.request import PlanRequest
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.visit_log import VisitLog, build_visit_log
 
 PERIODS = 5
-Planner = Callable[[list[PlanRequest], np.random.Generator], list[Row]]
+Planner = Callable[[list[PlanInputs], np.random.Generator], list[Row]]
 COLUMNS = (
     "auc_static",
     "auc_history",
@@ -51,7 +51,7 @@ COLUMNS = (
 )
 
 
-def ours(periods: list[PlanRequest], rng: np.random.Generator) -> list[Row]:
+def ours(periods: list[PlanInputs], rng: np.random.Generator) -> list[Row]:
     """Five plans of 14 days, one after the other, with one law and a key of their own."""
     key, rows = rng.bytes(32), []
     distribution = fit_distribution(periods[0])
@@ -65,7 +65,7 @@ def ours(periods: list[PlanRequest], rng: np.random.Generator) -> list[Row]:
     return rows
 
 
-def whole(periods: list[PlanRequest]) -> PlanRequest:
+def whole(periods: list[PlanInputs]) -> PlanInputs:
     """All periods as one request."""
     from dataclasses import replace
 
@@ -127,7 +127,7 @@ def alone(name: str, options: argparse.Namespace) -> dict[str, float]:
     return {**row, "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)}
 
 
-def measure(planner: Planner, periods: list[PlanRequest], seed: int) -> dict[str, float]:
+def measure(planner: Planner, periods: list[PlanInputs], seed: int) -> dict[str, float]:
     """One planner on one city."""
     begun = time.perf_counter()
     rows = planner(periods, np.random.default_rng(seed))
@@ -138,7 +138,7 @@ def measure(planner: Planner, periods: list[PlanRequest], seed: int) -> dict[str
     return {**figures_of(found), **told, "seconds": round(seconds, 2)}
 
 
-def as_log(rows: list[Row], request: PlanRequest) -> VisitLog:
+def as_log(rows: list[Row], request: PlanInputs) -> VisitLog:
     """Visits as an attacker sees them; everybody knows which places lie in one area."""
     unit, hotspot, start, end = (np.array(column) for column in zip(*rows, strict=True))
     area = {place.hotspot: place.area for place in request.places}
@@ -173,7 +173,7 @@ def figures_of(found: Certificate) -> dict[str, float]:
     }
 
 
-def travel_share(rows: list[Row], periods: list[PlanRequest]) -> float:
+def travel_share(rows: list[Row], periods: list[PlanInputs]) -> float:
     """The share of minutes on duty that goes into ways: base to place, place to place, and back."""
     asked = whole(periods)
     of_unit: dict[str, list[Row]] = defaultdict(list)
@@ -190,7 +190,7 @@ def travel_share(rows: list[Row], periods: list[PlanRequest]) -> float:
     return round(minutes / on_duty, 4)
 
 
-def dosage_error(log: VisitLog, periods: list[PlanRequest]) -> float:
+def dosage_error(log: VisitLog, periods: list[PlanInputs]) -> float:
     """Mean absolute error of 14-day visits of each place, weighted by its target."""
     begin = int((periods[0].first_day - date(1970, 1, 1)).days) * 86_400
     period = np.clip((log.start_s - begin) // (DAYS * 86_400), 0, len(periods) - 1)

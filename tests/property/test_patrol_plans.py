@@ -14,9 +14,9 @@ from patrol_requests import KEY, broken_rules, place, request, shift
 from becalm.patrol.core import fit
 from becalm.patrol.core.places_and_shifts import Span
 from becalm.patrol.core.plan import plan_bursts
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.policy import PatrolPolicy
 from becalm.patrol.core.replan import ReplanMoment, find_unit_state, replan_bursts
-from becalm.patrol.core.request import PlanRequest
 from becalm.terms import PlanError
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -30,7 +30,7 @@ def _few_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @st.composite
-def requests(draw: st.DrawFn) -> PlanRequest:
+def requests(draw: st.DrawFn) -> PlanInputs:
     rng = np.random.default_rng(draw(st.integers(0, 10**6)))
     places = []
     for number in range(draw(st.integers(1, 6))):
@@ -70,7 +70,7 @@ def requests(draw: st.DrawFn) -> PlanRequest:
 
 @QUICK
 @given(asked=requests())
-def test_a_plan_breaks_no_rule_or_says_why_there_is_none(asked: PlanRequest) -> None:
+def test_a_plan_breaks_no_rule_or_says_why_there_is_none(asked: PlanInputs) -> None:
     try:
         plan = plan_bursts(asked, key=KEY)
     except PlanError as error:
@@ -86,7 +86,7 @@ def test_a_plan_breaks_no_rule_or_says_why_there_is_none(asked: PlanRequest) -> 
 
 @QUICK
 @given(asked=requests(), order=st.randoms(use_true_random=False))
-def test_the_order_of_the_input_changes_nothing(asked: PlanRequest, order: object) -> None:
+def test_the_order_of_the_input_changes_nothing(asked: PlanInputs, order: object) -> None:
     places, shifts = list(asked.places), list(asked.shifts)
     order.shuffle(places)  # type: ignore[attr-defined]  # Hypothesis' own Random
     order.shuffle(shifts)  # type: ignore[attr-defined]  # as above
@@ -104,7 +104,7 @@ def test_the_order_of_the_input_changes_nothing(asked: PlanRequest, order: objec
 
 @QUICK
 @given(asked=requests(), minute=st.integers(0, 500))
-def test_a_replan_breaks_no_rule_and_leaves_what_has_begun(asked: PlanRequest, minute: int) -> None:
+def test_a_replan_breaks_no_rule_and_leaves_what_has_begun(asked: PlanInputs, minute: int) -> None:
     try:
         plan = plan_bursts(asked, key=KEY)
     except PlanError:
@@ -126,5 +126,5 @@ def test_a_replan_breaks_no_rule_and_leaves_what_has_begun(asked: PlanRequest, m
     assert {b for b in bursts if b.span.start <= at} == begun
 
 
-def sorted_shifts(asked: PlanRequest) -> list:
+def sorted_shifts(asked: PlanInputs) -> list:
     return sorted(asked.shifts, key=lambda s: (s.hours.start, s.unit, s.day))

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import numpy as np
 
 from becalm.patrol.core.places_and_shifts import Base, Burst, Dosage, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import (
     PatrolPlan,
     PlaceDosage,
@@ -16,7 +17,6 @@ from becalm.patrol.core.plan_result import (
     UnitRoute,
 )
 from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.core.travel import TravelTable
 from becalm.patrol.files.plan import PlanDocument
 
@@ -59,9 +59,9 @@ def shift(unit: str, **more: object) -> UnitShift:
     return UnitShift(**{**held, **more})  # type: ignore[arg-type]  # by hand
 
 
-def request() -> PlanRequest:
+def request() -> PlanInputs:
     minutes = np.array([[0.0, 6.5, 4.0], [6.5, 0.0, 5.25], [4.0, 5.25, 0.0]])
-    return PlanRequest(
+    return PlanInputs(
         places=(
             place("market", 530_000.0, 2.0, blackouts=(span(180, 30),)),
             place("station", 530_400.0, 1.0),

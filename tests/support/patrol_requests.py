@@ -11,9 +11,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from becalm.patrol.core.places_and_shifts import Base, Dosage, Mode, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import PatrolPlan, UnitRoute
 from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.core.travel import TravelTable
 
 KEY = bytes(range(32))
@@ -38,13 +38,13 @@ def shift(unit: str, *, hour: int = 8, hours: float = 8.0, day: date = DAY, **mo
 
 def request(
     places: list[PatrolPlace], shifts: list[UnitShift], *, days: int = 1, **more: object
-) -> PlanRequest:
+) -> PlanInputs:
     """A request whose ways run along one street at 400 metres a minute; feet take five times as long."""
     base = Base("station", 0.0, 0.0)
     policy = more.pop("policy", PatrolPolicy())
     given = {"first_day": shifts[0].day if shifts else DAY, "days": days, "zone": ZONE.key, **more}
     travel = {mode: street(places, base, slow) for mode, slow in (("vehicle", 1.0), ("foot", 5.0))}
-    return PlanRequest(tuple(places), tuple(shifts), (base,), travel, policy, **given)  # type: ignore[arg-type]
+    return PlanInputs(tuple(places), tuple(shifts), (base,), travel, policy, **given)  # type: ignore[arg-type]
 
 
 def street(places: list[PatrolPlace], base: Base, slow: float) -> TravelTable:
@@ -54,7 +54,7 @@ def street(places: list[PatrolPlace], base: Base, slow: float) -> TravelTable:
     return TravelTable(mode, (*(p.hotspot for p in places), base.base), minutes, 0.8, "crow-fly")
 
 
-def broken_rules(asked: PlanRequest, plan: PatrolPlan) -> list[str]:
+def broken_rules(asked: PlanInputs, plan: PatrolPlan) -> list[str]:
     """Every hard rule that a plan breaks, in words; written without a look at the planner."""
     found = [fault for route in plan.routes for fault in _tour_faults(asked, route)]
     found += list(_meetings(asked, plan))
@@ -82,7 +82,7 @@ class Stay:
     end: datetime
 
 
-def _tour_faults(asked: PlanRequest, route: UnitRoute) -> Iterator[str]:
+def _tour_faults(asked: PlanInputs, route: UnitRoute) -> Iterator[str]:
     own = next(s for s in asked.shifts if s.unit == route.unit and s.day == route.day)
     table, settle = asked.travel[own.mode], asked.policy.settle_minutes
     stays = [Stay(own.base, own.hours.start, own.hours.start)]
@@ -118,7 +118,7 @@ def _meal_faults(own: UnitShift, route: UnitRoute) -> Iterator[str]:
         yield f"{route.unit} eats on a burst"
 
 
-def _meetings(asked: PlanRequest, plan: PatrolPlan) -> Iterator[str]:
+def _meetings(asked: PlanInputs, plan: PatrolPlan) -> Iterator[str]:
     pairs = {s.unit: s.pair for s in asked.shifts}
     for spot in asked.places:
         here = [b for b in plan.bursts if b.hotspot == spot.hotspot]

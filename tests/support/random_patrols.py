@@ -8,8 +8,8 @@ import numpy as np
 
 from becalm.patrol.core.places_and_shifts import Base, Dosage, Mode, PatrolPlace, Span, UnitShift
 from becalm.patrol.core.plan import plan_bursts
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.core.travel import TravelTable
 from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
 
@@ -18,7 +18,7 @@ SPEED_M = {"foot": 80.0, "cycle": 220.0, "vehicle": 350.0}
 SEALED = {"commitment": "ab" * 32, "entry": 1, "area": "", "share_sha256": "", "again": "", "replans": []}
 
 
-def random_request(seed: int) -> PlanRequest:
+def random_request(seed: int) -> PlanInputs:
     """One to three areas, some days around a change of the clocks, with blackouts, arms, pairs and gaps."""
     rng = np.random.default_rng(seed)
     first = date(2026, 3, 27) if rng.random() < 0.3 else date(2026, 5, 4)
@@ -45,10 +45,10 @@ def random_request(seed: int) -> PlanRequest:
         if rng.random() < 0.1
     }
     travel = {mode: _travel(mode, places, bases) for mode in MODES}
-    return PlanRequest(places, shifts, bases, travel, policy, first, days, "Europe/London", arms=arms)  # type: ignore[arg-type]  # drawn words
+    return PlanInputs(places, shifts, bases, travel, policy, first, days, "Europe/London", arms=arms)  # type: ignore[arg-type]  # drawn words
 
 
-def plan_files(request: PlanRequest, key: bytes) -> tuple[str, str]:
+def plan_files(request: PlanInputs, key: bytes) -> tuple[str, str]:
     """plan.json and visits.csv of this request."""
     plan = plan_bursts(request, key=key)
     held = PlanDocument.of(

@@ -12,25 +12,25 @@ from patrol_requests import KEY, broken_rules, overlap, place, request, shift
 
 from becalm.patrol.core.places_and_shifts import Burst, Dosage, Span
 from becalm.patrol.core.plan import fit_distribution, plan_bursts
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import PatrolPlan, RouteDistribution
 from becalm.patrol.core.policy import PatrolPolicy
 from becalm.patrol.core.price import build_price_list
 from becalm.patrol.core.replan import ReplanMoment, UnitState, find_unit_state, replan_bursts
-from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.core.roster import advise_staggered_starts
 from becalm.terms import PlanError
 
 WEEK = [date(2025, 6, 2) + timedelta(days=d) for d in range(7)]
 
 
-def street(*, visits: float = 3.0, units: int = 2, **more: object) -> PlanRequest:
+def street(*, visits: float = 3.0, units: int = 2, **more: object) -> PlanInputs:
     """Four places in a row and some units on duty on every day of a week."""
     places = [place(f"p{n}", 400.0 * (n + 1), visits=visits + n) for n in range(4)]
     shifts = [shift(f"u{n}", day=day, hour=7 + n) for day in WEEK for n in range(units)]
     return request(places, shifts, days=7, **more)
 
 
-def reasons(asked: PlanRequest) -> str:
+def reasons(asked: PlanInputs) -> str:
     with pytest.raises(PlanError) as caught:
         plan_bursts(asked, key=KEY)
     return str(caught.value)
@@ -237,7 +237,7 @@ def test_every_reason_is_named_at_once() -> None:
         (request([place("p", 400.0, gap_weight=2.0)], [shift("u")]), "with weight 2.0"),
     ],
 )
-def test_what_cannot_be_planned_is_refused_with_its_reason(asked: PlanRequest, words: str) -> None:
+def test_what_cannot_be_planned_is_refused_with_its_reason(asked: PlanInputs, words: str) -> None:
     assert words in reasons(asked)
 
 

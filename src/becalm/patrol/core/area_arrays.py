@@ -18,9 +18,9 @@ from becalm.methods.routes.exact_exp import exact_exp, nearest_grid
 from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
 from becalm.methods.routes.sequential_routes import AllWays, Crowd
 from becalm.patrol.core.places_and_shifts import Arm, Mode, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import CELL_MINUTES
 from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.request import PlanRequest
 
 FAR_SLOTS = 1_000_000  # a way that does not exist
 AWAY_MINUTES = 30  # a unit that has left a place does not come back to it at once
@@ -61,7 +61,7 @@ class SlotGrid:
         return np.arange(self.count, dtype=np.int64) * self.slot_minutes // CELL_MINUTES
 
 
-def build_slot_grid(request: PlanRequest) -> SlotGrid:
+def build_slot_grid(request: PlanInputs) -> SlotGrid:
     """Which slots does a plan need: from its first midnight until after its last shift?"""
     zone, step = ZoneInfo(request.zone), request.policy.slot_minutes
     origin = datetime.combine(request.first_day, time(), zone).astimezone(UTC)
@@ -92,14 +92,14 @@ class AreaArrays:
         return -(-np.array(self.policy.burst_minutes, dtype=np.int64) // self.policy.slot_minutes)
 
 
-def build_areas(request: PlanRequest, key: bytes) -> tuple[AreaArrays, ...]:
+def build_areas(request: PlanInputs, key: bytes) -> tuple[AreaArrays, ...]:
     """Every area that has places and units; `key` draws the blocks that are not open to bursts."""
     clock = build_slot_grid(request)
     names = sorted({place.area for place in request.places})
     return tuple(build_area(request, name, clock, key) for name in names)
 
 
-def build_area(request: PlanRequest, name: str, clock: SlotGrid, key: bytes) -> AreaArrays:
+def build_area(request: PlanInputs, name: str, clock: SlotGrid, key: bytes) -> AreaArrays:
     """One area as arrays."""
     places = tuple(sorted((p for p in request.places if p.area == name), key=lambda p: p.hotspot))
     shifts = tuple(
@@ -129,17 +129,17 @@ def mark_span(row: Bytes, span: Span, clock: SlotGrid) -> None:
     row[max(first, 0) : max(min(end, row.size), 0)] = 1
 
 
-def arm_on(request: PlanRequest, place: PatrolPlace, day: date) -> Arm:
+def arm_on(request: PlanInputs, place: PatrolPlace, day: date) -> Arm:
     """The arm of a place on a civil day: the trial's if it names one, else the place's own."""
     return request.arms.get((place.hotspot, day), place.arm)
 
 
-def dose_factor_on(request: PlanRequest, place: PatrolPlace, day: date) -> float:
+def dose_factor_on(request: PlanInputs, place: PatrolPlace, day: date) -> float:
     """How much of what it is owed does a place get on a civil day, by its arm?"""
     return request.policy.dose_factor(arm_on(request, place, day))
 
 
-def _closed(request: PlanRequest, places: tuple[PatrolPlace, ...], clock: SlotGrid) -> Bytes:
+def _closed(request: PlanInputs, places: tuple[PatrolPlace, ...], clock: SlotGrid) -> Bytes:
     closed = np.zeros((len(places), clock.count), dtype=np.uint8)
     closed |= (_scale(request, places, clock) == 0.0).astype(np.uint8)
     for row, place in zip(closed, places, strict=True):
@@ -148,14 +148,14 @@ def _closed(request: PlanRequest, places: tuple[PatrolPlace, ...], clock: SlotGr
     return closed
 
 
-def _scale(request: PlanRequest, places: tuple[PatrolPlace, ...], clock: SlotGrid) -> Floats:
+def _scale(request: PlanInputs, places: tuple[PatrolPlace, ...], clock: SlotGrid) -> Floats:
     day = clock.local[1]
     days = [request.first_day + timedelta(days=int(d)) for d in range(int(day.max()) + 1)]
     table = np.array([[dose_factor_on(request, place, d) for d in days] for place in places])
     return table.reshape(len(places), len(days))[:, day]
 
 
-def _targets(request: PlanRequest, places: tuple[PatrolPlace, ...]) -> tuple[Floats, Floats]:
+def _targets(request: PlanInputs, places: tuple[PatrolPlace, ...]) -> tuple[Floats, Floats]:
     days = [request.first_day + timedelta(days=d) for d in range(request.days)]
     visits, minutes = np.zeros(len(places)), np.zeros(len(places))
     for number, place in enumerate(places):
@@ -165,7 +165,7 @@ def _targets(request: PlanRequest, places: tuple[PatrolPlace, ...]) -> tuple[Flo
     return visits, minutes
 
 
-def _ways(request: PlanRequest, places: tuple[PatrolPlace, ...], kind: Kind) -> AllWays:
+def _ways(request: PlanInputs, places: tuple[PatrolPlace, ...], kind: Kind) -> AllWays:
     """The ways of one mode from one base. A unit comes back to a place after its gap, or half an hour."""
     mode, base = kind
     table = request.travel[mode]

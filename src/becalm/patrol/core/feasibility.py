@@ -12,15 +12,15 @@ import numpy as np
 
 from becalm.patrol.core.area_arrays import build_slot_grid, dose_factor_on, walk_row
 from becalm.patrol.core.places_and_shifts import PatrolPlace, UnitShift
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import PlaceDosage, RouteDistribution, Shortfall
-from becalm.patrol.core.request import PlanRequest
 from becalm.terms import Fault, PlanError
 
 TOLERATED = 0.02  # of a target: a smaller gap between it and what is expected is not worth a word
 TOLERATED_VISITS = 0.5
 
 
-def check_feasible(request: PlanRequest) -> None:
+def check_feasible(request: PlanInputs) -> None:
     """Raise PlanError with every reason why this cannot be planned."""
     faults = [*_nothing(request), *_policy(request)]
     if not faults:
@@ -34,7 +34,7 @@ def check_feasible(request: PlanRequest) -> None:
         )
 
 
-def _nothing(request: PlanRequest) -> Iterator[Fault]:
+def _nothing(request: PlanInputs) -> Iterator[Fault]:
     if not request.shifts:
         yield Fault("units", "no unit is on duty", "give at least one unit-shift")
     if not request.places:
@@ -47,7 +47,7 @@ def _nothing(request: PlanRequest) -> Iterator[Fault]:
         yield Fault("zone", f"there is no time zone {request.zone!r}", 'name one such as "Europe/London"')
 
 
-def _policy(request: PlanRequest) -> Iterator[Fault]:
+def _policy(request: PlanInputs) -> Iterator[Fault]:
     policy = request.policy
     if policy.slot_minutes < 1 or 60 % policy.slot_minutes:
         yield Fault("policy", f"slots of {policy.slot_minutes} minutes do not fill an hour", "take 5")
@@ -67,7 +67,7 @@ def _policy(request: PlanRequest) -> Iterator[Fault]:
             yield Fault(f"hotspot {place.hotspot}", "its dosage is below 0", "give 0 or more")
 
 
-def _doubles(request: PlanRequest) -> Iterator[Fault]:
+def _doubles(request: PlanInputs) -> Iterator[Fault]:
     for hotspot, count in Counter(place.hotspot for place in request.places).items():
         if count > 1:
             yield Fault(f"hotspot {hotspot}", f"is listed {count} times", "list every hotspot once")
@@ -81,7 +81,7 @@ def _doubles(request: PlanRequest) -> Iterator[Fault]:
                 yield Fault(f"unit {unit}", what, "one unit is in one place at a time; mend its hours")
 
 
-def _names(request: PlanRequest) -> Iterator[Fault]:
+def _names(request: PlanInputs) -> Iterator[Fault]:
     bases = {base.base for base in request.bases}
     for mode in sorted({shift.mode for shift in request.shifts}):
         if mode not in request.travel:
@@ -98,7 +98,7 @@ def _names(request: PlanRequest) -> Iterator[Fault]:
             yield Fault(f"travel by {mode}", "has minutes below 0, or none", "an absent way is infinite")
 
 
-def _shifts(request: PlanRequest) -> Iterator[Fault]:
+def _shifts(request: PlanInputs) -> Iterator[Fault]:
     clock = build_slot_grid(request)
     last = request.first_day + timedelta(days=request.days)
     for shift in request.shifts:
@@ -112,7 +112,7 @@ def _shifts(request: PlanRequest) -> Iterator[Fault]:
             yield _no_meal(shift)
 
 
-def _idle(request: PlanRequest) -> Iterator[Fault]:
+def _idle(request: PlanInputs) -> Iterator[Fault]:
     """Areas with units and nowhere to go: their tours would be planned without so much as a meal."""
     tours = Counter(shift.area for shift in request.shifts)
     for area in sorted(set(tours) - {place.area for place in request.places}):
@@ -136,7 +136,7 @@ def _tour(shift: UnitShift) -> str:
     return f"unit {shift.unit} on {shift.day}"
 
 
-def _reach(request: PlanRequest) -> Iterator[Fault]:
+def _reach(request: PlanInputs) -> Iterator[Fault]:
     """Places to which no unit of their area can go and come back within its shift."""
     for area in sorted({place.area for place in request.places}):
         own = {(s.mode, s.base, s.hours.minutes - s.meal_minutes) for s in request.shifts if s.area == area}
@@ -150,7 +150,7 @@ def _reach(request: PlanRequest) -> Iterator[Fault]:
                 yield Fault(f"hotspot {place.hotspot}", what, "give a nearer base, a faster mode, or drop it")
 
 
-def _way_and_back(request: PlanRequest, place: PatrolPlace, mode: str, base: str) -> float:
+def _way_and_back(request: PlanInputs, place: PatrolPlace, mode: str, base: str) -> float:
     table = next(table for name, table in request.travel.items() if name == mode)
     here, there = table.stops.index(base), table.stops.index(place.hotspot)
     way = float(table.minutes[here, there] + table.minutes[there, here])
@@ -158,13 +158,13 @@ def _way_and_back(request: PlanRequest, place: PatrolPlace, mode: str, base: str
     return way + request.policy.settle_minutes + min(request.policy.burst_minutes) + slack
 
 
-def is_owed_visits(request: PlanRequest, place: PatrolPlace) -> bool:
+def is_owed_visits(request: PlanInputs, place: PatrolPlace) -> bool:
     """Is a place owed anything on any day of the plan?"""
     days = (request.first_day + timedelta(days=d) for d in range(request.days))
     return place.dosage.visits_per_day > 0 and any(dose_factor_on(request, place, day) for day in days)
 
 
-def _minutes(request: PlanRequest) -> Iterator[Fault]:
+def _minutes(request: PlanInputs) -> Iterator[Fault]:
     """Areas in which more minutes are wanted than units have."""
     for area in sorted({place.area for place in request.places}):
         own = [shift for shift in request.shifts if shift.area == area]
@@ -183,7 +183,7 @@ def _minutes(request: PlanRequest) -> Iterator[Fault]:
 
 
 def find_shortfalls(
-    request: PlanRequest, dosage: tuple[PlaceDosage, ...], distribution: RouteDistribution
+    request: PlanInputs, dosage: tuple[PlaceDosage, ...], distribution: RouteDistribution
 ) -> tuple[Shortfall, ...]:
     """Which targets is the plan not expected to meet, by how much, and what would mend it?"""
     places = {place.hotspot: place for place in request.places}
@@ -208,14 +208,14 @@ def _is_short(row: PlaceDosage) -> bool:
     return missing > max(TOLERATED * row.target_visits, TOLERATED_VISITS)
 
 
-def _held(request: PlanRequest, row: PlaceDosage, area: str) -> Shortfall:
+def _held(request: PlanInputs, row: PlaceDosage, area: str) -> Shortfall:
     share = f"{request.policy.area_share_cap:.0%}"
     reason = f"the policy holds area {area} to {share} of all burst minutes"
     remedy = "a higher area_share_cap, reviewed and signed, or more units and dosage elsewhere"
     return Shortfall(row.hotspot, row.target_visits, row.expected_visits, reason, remedy)
 
 
-def _shortfall(request: PlanRequest, row: PlaceDosage, more_tours: float, area: str) -> Shortfall:
+def _shortfall(request: PlanInputs, row: PlaceDosage, more_tours: float, area: str) -> Shortfall:
     a_day = row.expected_visits / request.days
     remedy = f"a target of {a_day:.1f} visits a day"
     if more_tours > 0:

@@ -23,8 +23,8 @@ from becalm.patrol.core.draw import (
 from becalm.patrol.core.feasibility import check_feasible, find_shortfalls
 from becalm.patrol.core.fit import PILOT_KEY, AreaDistribution, bound_bits, fit_area_distribution
 from becalm.patrol.core.places_and_shifts import Burst, Span
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import PatrolPlan, PlaceDosage, Propensities, RouteDistribution, UnitRoute
-from becalm.patrol.core.request import PlanRequest
 from becalm.terms import PlanError
 
 WORKERS = 2
@@ -33,7 +33,7 @@ Made = TypeVar("Made")
 
 
 def plan_bursts(
-    request: PlanRequest, *, key: bytes, distribution: RouteDistribution | None = None, bound: bool = False
+    request: PlanInputs, *, key: bytes, distribution: RouteDistribution | None = None, bound: bool = False
 ) -> PatrolPlan:
     """When does which unit go where? With `law`, drawn again from a law that was fitted before.
 
@@ -57,7 +57,7 @@ def plan_bursts(
     return replace(plan, bound_bits=sum(bits))
 
 
-def fit_distribution(request: PlanRequest) -> RouteDistribution:
+def fit_distribution(request: PlanInputs) -> RouteDistribution:
     """Which law meets the dosage on average and is otherwise as free as can be?"""
     check_feasible(request)
     areas = cap_areas(build_areas(request, PILOT_KEY), request.policy.area_share_cap)
@@ -101,7 +101,7 @@ class AreaDraw:
     owed_at_start: tuple[float, ...]
 
 
-def _draw(request: PlanRequest, area: AreaArrays, distribution: RouteDistribution, key: bytes) -> AreaDraw:
+def _draw(request: PlanInputs, area: AreaArrays, distribution: RouteDistribution, key: bytes) -> AreaDraw:
     hours, lengths, due = select_weights(distribution, area)
     ground = build_lattice(area, hours, lengths, request.earlier)
     owed = np.array([request.owed.get(place.hotspot, 0.0) for place in area.places])
@@ -109,7 +109,7 @@ def _draw(request: PlanRequest, area: AreaArrays, distribution: RouteDistributio
     return AreaDraw(area, draw_area_tours(area, ground, pull, draw_tour_numbers(area, key)), tuple(owed))
 
 
-def _plan(request: PlanRequest, distribution: RouteDistribution, parts: tuple[AreaDraw, ...]) -> PatrolPlan:
+def _plan(request: PlanInputs, distribution: RouteDistribution, parts: tuple[AreaDraw, ...]) -> PatrolPlan:
     routes = tuple(route for part in parts for route in build_routes(part.area, part.drawn))
     bursts = sorted(
         (burst for route in routes for burst in route.bursts), key=lambda b: (b.span.start, b.hotspot, b.unit)
@@ -162,7 +162,7 @@ def _meal(area: AreaArrays, drawn: Drawn, u: int) -> Span | None:
 
 
 def _dosage(
-    request: PlanRequest, distribution: RouteDistribution, parts: tuple[AreaDraw, ...]
+    request: PlanInputs, distribution: RouteDistribution, parts: tuple[AreaDraw, ...]
 ) -> tuple[PlaceDosage, ...]:
     rows = {hotspot: number for number, hotspot in enumerate(distribution.hotspots)}
     lengths = np.array(request.policy.burst_minutes)

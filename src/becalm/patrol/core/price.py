@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from becalm.patrol.core.plan import plan_bursts
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import PatrolPlan
-from becalm.patrol.core.request import PlanRequest
 
-Change = Callable[[PlanRequest], PlanRequest]
+Change = Callable[[PlanInputs], PlanInputs]
 HARD_GAP_MINUTES = 45
 
 
@@ -27,7 +27,7 @@ class Price:
 
 
 def build_price_list(
-    request: PlanRequest, *, key: bytes, area: str, attack: Callable[[PlanRequest], float] | None = None
+    request: PlanInputs, *, key: bytes, area: str, attack: Callable[[PlanInputs], float] | None = None
 ) -> tuple[Price, ...]:
     """What would a plan of one area be like under other rules: the policy as it is, then one change each?
 
@@ -38,7 +38,7 @@ def build_price_list(
     return tuple(_price(name, change(own), key, attack) for name, change in CHANGES)
 
 
-def restrict_to_area(request: PlanRequest, area: str) -> PlanRequest:
+def restrict_to_area(request: PlanInputs, area: str) -> PlanInputs:
     """The same request for one area alone."""
     return replace(
         request,
@@ -48,7 +48,7 @@ def restrict_to_area(request: PlanRequest, area: str) -> PlanRequest:
     )
 
 
-def _price(name: str, asked: PlanRequest, key: bytes, attack: Callable[[PlanRequest], float] | None) -> Price:
+def _price(name: str, asked: PlanInputs, key: bytes, attack: Callable[[PlanInputs], float] | None) -> Price:
     plan = plan_bursts(asked, key=key, bound=True)
     return Price(
         rule=name,
@@ -67,14 +67,14 @@ def compute_dosage_error(plan: PatrolPlan) -> float:
     return sum(abs(row.visits - row.target_visits) for row in plan.dosage) / due if due else 0.0
 
 
-def _as_it_is(request: PlanRequest) -> PlanRequest:
+def _as_it_is(request: PlanInputs) -> PlanInputs:
     return request
 
 
 def _gap(minutes: int | None, weight: float) -> Change:
     """Another gap at every place; None keeps its length."""
 
-    def change(request: PlanRequest) -> PlanRequest:
+    def change(request: PlanInputs) -> PlanInputs:
         places = tuple(
             replace(p, gap_minutes=p.gap_minutes if minutes is None else minutes, gap_weight=weight)
             for p in request.places
@@ -92,7 +92,7 @@ def _travel(weight: float) -> Change:
     return lambda request: replace(request, policy=replace(request.policy, travel_weight=weight))
 
 
-def _one_length(request: PlanRequest) -> PlanRequest:
+def _one_length(request: PlanInputs) -> PlanInputs:
     middle = sorted(request.policy.burst_minutes)[len(request.policy.burst_minutes) // 2]
     return replace(request, policy=replace(request.policy, burst_minutes=(middle,)))
 

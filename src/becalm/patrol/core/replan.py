@@ -30,8 +30,8 @@ from becalm.patrol.core.draw import (
 )
 from becalm.patrol.core.places_and_shifts import Burst, UnitShift
 from becalm.patrol.core.plan import build_routes
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import CELL_MINUTES, Propensities, RouteDistribution, UnitRoute
-from becalm.patrol.core.request import PlanRequest
 from becalm.terms import PlanError
 
 Tour = tuple[str, date]
@@ -59,7 +59,7 @@ class ReplanMoment:
     key: bytes
 
 
-def find_unit_state(request: PlanRequest, route: UnitRoute, at: datetime) -> UnitState:
+def find_unit_state(request: PlanInputs, route: UnitRoute, at: datetime) -> UnitState:
     """Where is a unit at a moment, if it kept to its tour? A burst under way, or the way to it, is kept."""
     kept = fixed_bursts(request, route, at)
     shift = find_shift(request, route)
@@ -72,7 +72,7 @@ def find_unit_state(request: PlanRequest, route: UnitRoute, at: datetime) -> Uni
     return UnitState(route.unit, free, stop, meal_done=eaten)
 
 
-def fixed_bursts(request: PlanRequest, route: UnitRoute, at: datetime) -> tuple[Burst, ...]:
+def fixed_bursts(request: PlanInputs, route: UnitRoute, at: datetime) -> tuple[Burst, ...]:
     """The bursts that have begun at a moment, or to which the unit must have set off by then."""
     shift = find_shift(request, route)
     table, kept, stop = request.travel[shift.mode], [], shift.base
@@ -85,7 +85,7 @@ def fixed_bursts(request: PlanRequest, route: UnitRoute, at: datetime) -> tuple[
     return tuple(kept)
 
 
-def find_shift(request: PlanRequest, route: UnitRoute) -> UnitShift:
+def find_shift(request: PlanInputs, route: UnitRoute) -> UnitShift:
     """The shift to which a tour belongs."""
     own = [s for s in request.shifts if s.unit == route.unit and s.day == route.day]
     inside = [s for s in own if all(s.hours.start <= b.span.start < s.hours.end for b in route.bursts)]
@@ -95,7 +95,7 @@ def find_shift(request: PlanRequest, route: UnitRoute) -> UnitShift:
 
 
 def replan_bursts(
-    request: PlanRequest, now: ReplanMoment, states: tuple[UnitState, ...]
+    request: PlanInputs, now: ReplanMoment, states: tuple[UnitState, ...]
 ) -> tuple[UnitRoute, ...]:
     """The tours of these units with all that lies ahead drawn anew, each given what stands by then.
 
@@ -112,7 +112,7 @@ def replan_bursts(
 
 
 def build_replan_areas(
-    request: PlanRequest, now: ReplanMoment, states: tuple[UnitState, ...]
+    request: PlanInputs, now: ReplanMoment, states: tuple[UnitState, ...]
 ) -> tuple[tuple[AreaArrays, tuple[Burst, ...]], ...]:
     """What is drawn anew: each area with these units alone, each where it is, and the bursts that stand."""
     routes = {state.unit: find_route(request, now, state) for state in states}
@@ -129,7 +129,7 @@ def build_replan_areas(
     return tuple(found)
 
 
-def find_route(request: PlanRequest, now: ReplanMoment, state: UnitState) -> UnitRoute:
+def find_route(request: PlanInputs, now: ReplanMoment, state: UnitState) -> UnitRoute:
     """The tour that a unit is on at the moment."""
     for route in now.routes:
         if route.unit == state.unit:
@@ -142,7 +142,7 @@ def find_route(request: PlanRequest, now: ReplanMoment, state: UnitState) -> Uni
 
 
 def _kept(
-    request: PlanRequest, route: UnitRoute, at: datetime, states: Iterable[UnitState]
+    request: PlanInputs, route: UnitRoute, at: datetime, states: Iterable[UnitState]
 ) -> tuple[Burst, ...]:
     state = next(s for s in states if s.unit == route.unit)
     kept = fixed_bursts(request, route, at)
@@ -152,7 +152,7 @@ def _kept(
 
 
 def _area_from(
-    request: PlanRequest, now: ReplanMoment, name: str, units: dict[str, tuple[UnitState, UnitRoute]]
+    request: PlanInputs, now: ReplanMoment, name: str, units: dict[str, tuple[UnitState, UnitRoute]]
 ) -> AreaArrays:
     """The area with these units only, each beginning where it is."""
     shifts = tuple(find_shift(request, route) for _, route in units.values())
@@ -227,7 +227,7 @@ class ReplanStep:
 
 
 def update_propensities(
-    request: PlanRequest,
+    request: PlanInputs,
     distribution: RouteDistribution,
     key: bytes,
     first: Propensities,
@@ -293,7 +293,7 @@ class _Part:
         return self.absent(u + 1) - self.absent(u)
 
 
-def _first(request: PlanRequest, name: str, distribution: RouteDistribution, key: bytes) -> _Part:
+def _first(request: PlanInputs, name: str, distribution: RouteDistribution, key: bytes) -> _Part:
     area = build_area(request, name, build_slot_grid(request), key)
     hours, lengths, due = select_weights(distribution, area)
     ground = build_lattice(area, hours, lengths, request.earlier)
@@ -302,7 +302,7 @@ def _first(request: PlanRequest, name: str, distribution: RouteDistribution, key
     return _Part(area, distribution, request.earlier, pull, draw_tour_numbers(area, key))
 
 
-def _parts(request: PlanRequest, step: ReplanStep) -> tuple[tuple[AreaArrays, tuple[Burst, ...]], ...]:
+def _parts(request: PlanInputs, step: ReplanStep) -> tuple[tuple[AreaArrays, tuple[Burst, ...]], ...]:
     return tuple(part for part in build_replan_areas(request, step.now, step.states) if part[0].shifts)
 
 
@@ -315,7 +315,7 @@ def _again(
 
 
 def _after(
-    request: PlanRequest, step: ReplanStep, state: UnitState, drawn: tuple[_Part, Floats, _Part | None]
+    request: PlanInputs, step: ReplanStep, state: UnitState, drawn: tuple[_Part, Floats, _Part | None]
 ) -> Floats:
     """What a tour adds after it was drawn anew: the old law up to the last burst that stood, then the new."""
     part, held, fresh = drawn

@@ -21,8 +21,8 @@ from becalm.find.desk.hotspots import FindQuestion, HotspotsFound
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
 from becalm.patrol.core.dose import DosagePlan, ListedPlace, dose_places
 from becalm.patrol.core.places_and_shifts import Arm, Base, Burst, Mode, PatrolPlace, UnitShift
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.policy import PolicyBook
-from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.core.roster import (
     Roster,
     advise_staggered_starts,
@@ -89,7 +89,7 @@ class PatrolQuestion:
 class PatrolInputs:
     """What will be planned from, the policy that it was dosed by, and what whoever signs must be told."""
 
-    request: PlanRequest
+    request: PlanInputs
     book: PolicyBook
     roster: Roster
     crs: str
@@ -138,7 +138,7 @@ def gather_inputs(
     zone = desk.workspace.city.time_zone
     told = (*_left_out(own.hotspots.places, places), *idle, *ways.notes, *arm_notes, *left.notes)
     return PatrolInputs(
-        request=PlanRequest(
+        request=PlanInputs(
             fitted,
             working,
             bases,

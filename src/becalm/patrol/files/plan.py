@@ -62,9 +62,9 @@ import numpy as np
 
 from becalm.patrol.core.capacity import Capacity
 from becalm.patrol.core.places_and_shifts import Base, Burst, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import PatrolPlan, PlaceDosage, RouteDistribution, Shortfall, UnitRoute
 from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.core.travel import TravelTable
 from becalm.terms import PlanError
 
@@ -75,7 +75,7 @@ INPUTS = (
 FACTORS = ("low_factor", "high_factor")  # named where they are not the usual ones, as plans always were
 
 
-def inputs_object(request: PlanRequest, distribution: RouteDistribution, *, crs: str) -> dict[str, Any]:
+def inputs_object(request: PlanInputs, distribution: RouteDistribution, *, crs: str) -> dict[str, Any]:
     """The inputs as plan.json holds them; their hash is `sha256_of_inputs`."""
     arms = sorted(request.arms.items(), key=lambda item: (item[0][1], item[0][0]))
     return {
@@ -192,7 +192,7 @@ class PlanDocument:
 
     version: str
     crs: str
-    request: PlanRequest
+    request: PlanInputs
     bursts: tuple[Burst, ...]
     routes: tuple[UnitRoute, ...]
     distribution: RouteDistribution
@@ -210,7 +210,7 @@ class PlanDocument:
     def of(
         cls,
         plan: PatrolPlan,
-        request: PlanRequest,
+        request: PlanInputs,
         *,
         version: str,
         crs: str,
@@ -267,7 +267,7 @@ def plan_json(plan: PlanDocument, *, visits: str) -> str:
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def visits_csv(request: PlanRequest, bursts: Iterable[Burst]) -> str:
+def visits_csv(request: PlanInputs, bursts: Iterable[Burst]) -> str:
     """visits.csv, the same bytes for the same bursts."""
     places = {place.hotspot: place for place in request.places}
     out = io.StringIO()

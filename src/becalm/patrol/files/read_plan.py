@@ -14,9 +14,9 @@ import numpy as np
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from becalm.patrol.core.places_and_shifts import Arm, Base, Burst, Dosage, Mode, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import PlaceDosage, RouteDistribution, Shortfall, UnitRoute
 from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.request import PlanRequest
 from becalm.patrol.core.travel import TravelTable
 from becalm.patrol.files.plan import VISIT_COLUMNS, PlanDocument, inputs_object, sha256_of_inputs, with_shifts
 from becalm.terms import Fault, InputError, PlanError
@@ -173,9 +173,9 @@ class _Plan(_Strict):
     shortfalls: tuple[_Shortfall, ...]
     visits_sha256: str
 
-    def request(self) -> PlanRequest:
+    def request(self) -> PlanInputs:
         policy = {**self.policy, "burst_minutes": tuple(self.policy["burst_minutes"])}
-        return PlanRequest(
+        return PlanInputs(
             places=tuple(place.place() for place in self.places),
             shifts=tuple(shift.shift() for shift in self.shifts),
             bases=tuple(Base(**base.model_dump()) for base in self.bases),

@@ -1,4 +1,4 @@
-"""What the planner is asked."""
+"""What a plan is made of, read and checked: places, shifts, bases, ways, policy, days."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from becalm.patrol.core.travel import TravelTable
 
 
 @dataclass(frozen=True, slots=True)
-class PlanRequest:
+class PlanInputs:
     """All that a plan depends on, except its key.
 
     `travel` holds one table for each mode in use; its stops name every hotspot and base of those units.
