@@ -17,12 +17,10 @@ from _measure import report, seconds
 
 from becalm.archive.engines import connect
 from becalm.archive.parquet import ParquetArchive
-from becalm.tables.archive import Part
-from becalm.tables.check import arrow_schema
-from becalm.tables.counts import count_places, months_between
+from becalm.tables import TablePart, arrow_schema, count_places, list_months
 
 ROWS, SPOTS, CELL_M = 1_000_000, 60_000, 150.0
-MONTHS = months_between("2018-01", "2019-12")
+MONTHS = list_months("2018-01", "2019-12")
 GROUPS = np.array(["robbery", "burglary", "drugs", "vehicle_crime", "other_theft", "public_order"])
 
 
@@ -52,7 +50,7 @@ def fill(root: Path) -> None:
                 "northing_m": pa.array(north[spot]),
             }
             columns = {f.name: known.get(f.name, pa.nulls(n, f.type)) for f in arrow_schema("incidents")}
-            part = Part("incidents", "bench", month, pa.table(columns))
+            part = TablePart("incidents", "bench", month, pa.table(columns))
             intake.add(
                 part,
                 as_of=date(2020, 6, 1),

@@ -30,10 +30,7 @@ from becalm.find.desk.hotspots import FindQuestion, find_hotspots
 from becalm.find.desk.units import UnitChoice
 from becalm.methods.grid import clip_cells
 from becalm.methods.kde import smooth
-from becalm.tables.archive import Part
-from becalm.tables.cells import count_places
-from becalm.tables.check import arrow_schema
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import PlaceCounts, TablePart, arrow_schema, count_places
 from becalm.workspace.config import CityEntry, Config, Workspace
 
 INCIDENTS, MONTHS, SIDE_M, CELL_M, CLUSTERS = 1_000_000, 36, 40_000.0, 150.0, 4_000
@@ -78,7 +75,7 @@ def fill(
             empty = {f.name: pa.nulls(len(at), f.type) for f in schema}
             rows = pa.table({**empty, **given}, schema=schema)
             intake.add(
-                Part("incidents", "bench", name, rows),
+                TablePart("incidents", "bench", name, rows),
                 as_of=date(2024, 1, 1),
                 input_file="bench",
                 input_sha256=name,

@@ -16,7 +16,7 @@ from becalm.patrol.files.read_policy import load_policy
 from becalm.simulate.city import simulate_city
 from becalm.simulate.settings import Settings, small
 from becalm.simulate.streets import Streets
-from becalm.tables.street_network import StreetNetwork
+from becalm.tables import StreetNetwork
 
 STOPS = 252
 FIXES = 1_000_000

@@ -17,7 +17,7 @@ from records import incidents
 from typer.testing import CliRunner
 
 from becalm.app.main import app, open_desk
-from becalm.tables.archive import Part
+from becalm.tables import TablePart
 
 MONTHS = months_from("2018-01", 20)
 ROW = ["method", "hit_rate", "pai", "pai_low", "pai_high", "pei", "rri", "gini", "log_score"]
@@ -33,7 +33,7 @@ def keep(workspace: Path, source: str, rows: list[dict[str, object]]) -> None:
         for month in MONTHS:
             part = incidents([r for r in rows if r["month"] == month], source=source)
             intake.add(
-                Part("incidents", source, month, part),
+                TablePart("incidents", source, month, part),
                 as_of=date(2020, 6, 1),
                 input_file="drawn",
                 input_sha256=f"{source}{month}",

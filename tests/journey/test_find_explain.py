@@ -15,7 +15,7 @@ from records import incidents
 from typer.testing import CliRunner
 
 from becalm.app.main import app, open_desk
-from becalm.tables.archive import Part
+from becalm.tables import TablePart
 
 MONTHS = months_from("2018-01", 16)
 
@@ -50,7 +50,7 @@ def workspace(tmp_path_factory) -> Path:
             dateless = [{**row, "occurred_on": None, "precision": "month"} for row in rows]
             for source, kept in (("dated", rows), ("monthly", dateless)):
                 intake.add(
-                    Part("incidents", source, month, incidents(kept, source=source)),
+                    TablePart("incidents", source, month, incidents(kept, source=source)),
                     as_of=date(2020, 6, 1),
                     input_file="drawn",
                     input_sha256=f"{source}{month}",
@@ -183,7 +183,7 @@ def test_events_that_are_few_or_all_on_one_point_are_refused(tmp_path, question,
                 for _ in range(each)
             ]
             intake.add(
-                Part("incidents", "drawn", month, incidents(rows)),
+                TablePart("incidents", "drawn", month, incidents(rows)),
                 as_of=date(2020, 6, 1),
                 input_file="drawn",
                 input_sha256=month,

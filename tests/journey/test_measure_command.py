@@ -14,8 +14,7 @@ from drawn import drawn_incidents
 from typer.testing import CliRunner
 
 from becalm.app.main import app, open_desk
-from becalm.tables.archive import Part
-from becalm.tables.schema import PUBLISHED_COUNTS
+from becalm.tables import PUBLISHED_COUNTS, TablePart
 
 MONTHS = [f"{y}-{m:02}" for y in range(2017, 2021) for m in range(1, 13)][:41]  # to 2020-05
 GROUPS = {"robbery": 1200, "drug_offences": 300, "homicide": 12, "fraud": 40, "=1+1": 60}
@@ -50,7 +49,7 @@ def keep(workspace: Path, table: str, rows: pa.Table, source: str, *, as_of: dat
         for month in sorted(set(rows["month"].to_pylist())):
             part = rows.filter(pa.compute.equal(rows["month"], month))
             intake.add(
-                Part(table, source, month, part),
+                TablePart(table, source, month, part),
                 as_of=as_of,
                 input_file="drawn",
                 input_sha256=f"{source}{as_of}",

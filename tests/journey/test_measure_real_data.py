@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from becalm.app.main import app, open_desk
 from becalm.measure import compare_periods
 from becalm.methods.rates import rate_p_values
-from becalm.tables.counts import count_published
+from becalm.tables import count_published
 from becalm.terms import Period, month_start
 
 pytestmark = pytest.mark.data

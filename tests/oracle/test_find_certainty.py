@@ -19,7 +19,7 @@ from becalm.simulate.city import simulate_city
 from becalm.simulate.offences import OFFENCES
 from becalm.simulate.settings import Settings
 from becalm.simulate.truth import place_months
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import PlaceCounts
 from becalm.terms import HotspotList
 
 CELL_M = 150.0

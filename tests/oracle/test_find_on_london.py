@@ -13,10 +13,7 @@ from pyproj import Transformer
 from becalm.find.core.backtest import backtest
 from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.targets import Targets
-from becalm.tables.cells import count_places
-from becalm.tables.check import arrow_schema
-from becalm.tables.spots import points_per_cell
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import PlaceCounts, arrow_schema, count_places, count_points_per_cell
 
 pytestmark = pytest.mark.data
 
@@ -80,6 +77,6 @@ def test_the_list_says_how_sure_it_is_and_beside_what_chance_alone_gives(counts)
 
 
 def test_small_cells_rank_the_points_of_the_map(incidents):
-    shares = {m: (p := points_per_cell(incidents, cell_m=m)).single / p.cells for m in (50.0, 150.0)}
+    shares = {m: (p := count_points_per_cell(incidents, cell_m=m)).single / p.cells for m in (50.0, 150.0)}
     assert shares[50.0] > 0.9
     assert shares[150.0] < 0.5

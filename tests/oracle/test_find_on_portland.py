@@ -14,7 +14,7 @@ from pyproj import Transformer
 
 from becalm.find.core.backtest import backtest
 from becalm.find.core.targets import Targets
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import PlaceCounts
 
 pytestmark = pytest.mark.data
 SQUARE_MILE_M2, SQUARE_FOOT_M2 = 2_589_988.11, 0.09290304

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from becalm.app.main import app
 from becalm.measure import compare_periods
-from becalm.tables.tally import CountTable
+from becalm.tables import CountTable
 from becalm.terms import Period
 
 SIX_WEEKS = timedelta(weeks=6)

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from records import incidents
 
-from becalm.tables.counts import count_incidents, count_places, hour_profiles, monthly_totals
+from becalm.tables import count_incidents, count_places, count_week_hours, total_incidents
 
 MONTH = st.sampled_from(["2019-12", "2020-01", "2020-02", "2020-04"])
 COORDINATE = st.floats(-1e6, 1e6, allow_nan=False, width=32) | st.integers(-30, 30).map(lambda i: i * 50.0)
@@ -53,7 +53,7 @@ def test_months(records: list[dict[str, Any]]) -> None:
     assert dict(zip(counted.groups, counted.found_by, strict=True)) == brute.finders(rows, "offence_group")
     totals = {
         (t.source, m): int(n)
-        for t in monthly_totals(table)
+        for t in total_incidents(table)
         for m, n in zip(t.months, t.counts, strict=True)
         if n
     }
@@ -70,5 +70,5 @@ def test_places_and_their_hours(records: list[dict[str, Any]], cell_m: float) ->
     cells = sorted({(c, r) for c, r, _, _ in by_hand})
     if cells:
         columns, lines = np.array(cells, np.int64).T
-        hours = hour_profiles(table, cell_m=cell_m, columns=columns, rows=lines)
+        hours = count_week_hours(table, cell_m=cell_m, columns=columns, rows=lines)
         assert brute.of_hours(hours) == brute.by_hour(rows, cell_m, cells)

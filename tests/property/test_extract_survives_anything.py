@@ -10,7 +10,7 @@ from extracts import ROWS, read_path, rows_of
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from becalm.tables.schema import INCIDENTS
+from becalm.tables import INCIDENTS
 from becalm.terms import InputError
 
 WHOLE = ROWS.encode()

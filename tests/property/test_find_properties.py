@@ -15,7 +15,7 @@ from becalm.find.core.select import select_separated
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.search_curve import search_curve, search_order
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import PlaceCounts
 
 SMALL = FindSettings(count=12, draws=100)
 CITIES = st.integers(0, 10_000)

@@ -15,7 +15,7 @@ from becalm.measure.core.baseline import parse_baseline
 from becalm.measure.core.comparison import CompareSettings
 from becalm.methods.multiplicity import adjust
 from becalm.methods.rates import rate_p_values, rate_ratios
-from becalm.tables.tally import CountTable
+from becalm.tables import CountTable
 from becalm.terms import Period, UsageError, parse_period
 
 counts = st.integers(0, 10**9)

@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from becalm.tables.week_overlap import local_clock, week_overlap
+from becalm.tables import find_local_clock, share_week_hours
 
 ZONES = ("Europe/London", "America/Chicago", "Australia/Lord_Howe", "UTC")
 FIRST, LAST = 1_514_764_800, 1_609_459_200  # 2018 to 2020
-CLOCKS = {zone: local_clock(zone, FIRST, LAST + 10**6) for zone in ZONES}
+CLOCKS = {zone: find_local_clock(zone, FIRST, LAST + 10**6) for zone in ZONES}
 instants = st.integers(FIRST, LAST)
 lengths = st.integers(0, 60 * 3600)
 zones = st.sampled_from(ZONES)
 
 
 def week(start: int, end: int, zone: str) -> np.ndarray:
-    found = week_overlap(np.array([start]), np.array([end]), CLOCKS[zone])
+    found = share_week_hours(np.array([start]), np.array([end]), CLOCKS[zone])
     return np.bincount(found.hours, found.shares, 168)
 
 
@@ -64,7 +64,7 @@ def test_many_windows_at_once_are_each_by_itself():
     rng = np.random.default_rng(1)
     start = rng.integers(FIRST, LAST, 500)
     end = start + rng.integers(0, 40 * 3600, 500)
-    found = week_overlap(start, end, CLOCKS["Europe/London"])
+    found = share_week_hours(start, end, CLOCKS["Europe/London"])
     for i in range(0, 500, 25):
         mine = np.bincount(found.hours[found.spans == i], found.shares[found.spans == i], 168)
         assert mine == pytest.approx(week(int(start[i]), int(end[i]), "Europe/London"))

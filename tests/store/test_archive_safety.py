@@ -19,7 +19,7 @@ from records import incidents, load, split
 
 from becalm.archive.intake import open_intake
 from becalm.archive.parquet import ParquetArchive
-from becalm.tables.archive import Part
+from becalm.tables import TablePart
 from becalm.terms import ArchiveError, ReplayError, RowFault
 
 KILLS = 100
@@ -215,7 +215,7 @@ def test_rejected_rows_are_kept_as_long_as_anything_of_their_load_counts(archive
                     recipe="r",
                     recipe_sha256="r",
                 )
-            intake.fault([fault])
+            intake.add_faults([fault])
             intake.commit()
     told = archive.table("row_faults").to_pyarrow().to_pylist()
     assert [(t["file"], t["row"], t["value"], t["intake_id"]) for t in told] == [
@@ -239,11 +239,11 @@ def test_a_parquet_file_written_in_the_staging_folder_is_moved_in_and_another_is
     with duck.intake() as intake:
         inside = Path(intake.staging) / "mine.parquet"
         pq.write_table(table, inside)
-        intake.add(Part("incidents", "drawn", "2020-04", str(inside)), **given)
+        intake.add(TablePart("incidents", "drawn", "2020-04", str(inside)), **given)
         outside = tmp_path / "other.parquet"
         pq.write_table(table, outside)
         with pytest.raises(ArchiveError, match="staging"):
-            intake.add(Part("incidents", "drawn", "2020-04", str(outside)), **given)
+            intake.add(TablePart("incidents", "drawn", "2020-04", str(outside)), **given)
         intake.commit()
     assert duck.table("incidents").count().to_pyarrow().as_py() == 5
     assert not inside.exists()

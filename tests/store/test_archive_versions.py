@@ -11,9 +11,7 @@ import pytest
 from records import incidents, load
 
 from becalm.archive.parquet import ParquetArchive
-from becalm.tables.archive import Archive
-from becalm.tables.counts import count_incidents
-from becalm.tables.schema import TABLES
+from becalm.tables import TABLES, Archive, count_incidents
 from becalm.terms import ArchiveError, QuestionError
 
 
@@ -200,11 +198,11 @@ def test_a_smaller_reissue_of_the_same_records_replaces_them(duck: ParquetArchiv
 
 
 def test_a_part_that_holds_rows_of_another_month_is_refused(duck: ParquetArchive) -> None:
-    from becalm.tables.archive import Part
+    from becalm.tables import TablePart
 
     with pytest.raises(ArchiveError, match="2020-05"), duck.intake() as intake:
         intake.add(
-            Part("incidents", "drawn", "2020-04", days("2020-05-01", "2020-05-02")),
+            TablePart("incidents", "drawn", "2020-04", days("2020-05-01", "2020-05-02")),
             as_of=date(2020, 6, 1),
             input_file="f",
             input_sha256="f",
@@ -215,14 +213,14 @@ def test_a_part_that_holds_rows_of_another_month_is_refused(duck: ParquetArchive
 
 
 def test_a_part_with_other_columns_is_refused_with_every_fault(duck: ParquetArchive) -> None:
-    from becalm.tables.archive import Part
+    from becalm.tables import TablePart
 
     wrong = (
         days("2020-05-01", "2020-05-02").drop_columns(["ward", "lsoa"]).append_column("x", pa.array([1, 2]))
     )
     with pytest.raises(ArchiveError) as caught, duck.intake() as intake:
         intake.add(
-            Part("incidents", "drawn", "2020-05", wrong),
+            TablePart("incidents", "drawn", "2020-05", wrong),
             as_of=date(2020, 6, 1),
             input_file="f",
             input_sha256="f",

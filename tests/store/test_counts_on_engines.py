@@ -14,17 +14,17 @@ import pytest
 from records import incidents, load, published
 
 from becalm.archive.parquet import ParquetArchive
-from becalm.tables.counts import (
+from becalm.tables import (
+    INCIDENTS,
     Grouping,
     count_incidents,
     count_places,
     count_published,
-    hour_profiles,
-    monthly_totals,
-    published_totals,
+    count_week_hours,
+    join_outcomes,
+    total_incidents,
+    total_published,
 )
-from becalm.tables.outcomes import with_outcomes
-from becalm.tables.schema import INCIDENTS
 from becalm.terms import Period
 
 CELL_M = 150.0
@@ -132,16 +132,16 @@ A_FEW, ALL, NONE = [(0, 0), (-1, 2), (99, 99)], [(c, r) for c in range(-8, 8) fo
     indirect=["city"],
 )
 def test_hours_of_the_week(city: Any, cells: list[tuple[int, int]], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("becalm.tables.cells.FEW_CELLS", 100)
+    monkeypatch.setattr("becalm.tables.week_hours.FEW_CELLS", 100)
     table, rows = city
     columns, lines = np.array(cells, np.int64).reshape(-1, 2).T
-    hours = hour_profiles(table, cell_m=CELL_M, columns=columns, rows=lines)
+    hours = count_week_hours(table, cell_m=CELL_M, columns=columns, rows=lines)
     assert brute.of_hours(hours) == brute.by_hour(rows, CELL_M, cells)
 
 
 def test_monthly_totals(city: Any) -> None:
     table, rows = city
-    totals = monthly_totals(table)
+    totals = total_incidents(table)
     assert [t.source for t in totals] == list(SOURCES)
     for total in totals:
         mine = [row for row in rows if row["source"] == total.source]
@@ -200,11 +200,11 @@ def test_published_counts_without_a_group_say_how_many_that_was(archive: Parquet
     )
     assert counted.groups == ("robbery",)
     assert counted.excluded == (("drug_offences", 2),)
-    assert published_totals(table)[0].counts.tolist() == [5, 118]
+    assert total_published(table)[0].counts.tolist() == [5, 118]
 
 
 def test_the_newest_outcome_is_joined_and_no_row_is_lost_or_doubled(archive: ParquetArchive) -> None:
-    from becalm.tables.check import arrow_schema
+    from becalm.tables import arrow_schema
 
     told = [
         ("i0", "2020-05", "Charged"),
@@ -224,7 +224,7 @@ def test_the_newest_outcome_is_joined_and_no_row_is_lost_or_doubled(archive: Par
     ]
     load(archive, pa.Table.from_pylist(rows, schema=arrow_schema("outcomes")), name="outcomes")
     load(archive, incidents("day | outcome\n2020-04-02 |\n2020-04-03 | Unknown\n2020-04-04 |"))
-    joined = with_outcomes(archive.table("incidents"), archive.table("outcomes"))
+    joined = join_outcomes(archive.table("incidents"), archive.table("outcomes"))
     assert joined.schema() == INCIDENTS
     found = joined.order_by("incident_id").to_pyarrow()
     assert list(zip(found["incident_id"].to_pylist(), found["outcome"].to_pylist(), strict=True)) == [

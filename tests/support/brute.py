@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
-from becalm.tables.counts import CountTable, HourCounts, PlaceCounts
+from becalm.tables import CountTable, HourCounts, PlaceCounts
 
 Row = Mapping[str, Any]
 

@@ -11,7 +11,7 @@ from typing import Any
 import ibis
 import pyarrow as pa
 
-from becalm.tables.schema import INCIDENTS
+from becalm.tables import INCIDENTS
 
 PLAIN = {
     "source": "drawn",

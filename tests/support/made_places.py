@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 
 from becalm.find.core.targets import Targets
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import PlaceCounts
 
 ROBBERY = Targets(("robbery",), (), ("drugs",))
 BORROWING = Targets(("robbery",), ("violence",), ("drugs",))

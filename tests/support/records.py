@@ -8,8 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from becalm.tables.archive import Archive, Part
-from becalm.tables.check import arrow_schema, check_table
+from becalm.tables import Archive, TablePart, arrow_schema, check_table
 
 AS_OF = date(2020, 6, 1)
 
@@ -102,7 +101,7 @@ def load(
         return intake.commit()
 
 
-def split(rows: pa.Table, name: str, *, whole: bool = False) -> list[Part]:
+def split(rows: pa.Table, name: str, *, whole: bool = False) -> list[TablePart]:
     """One part for each source and month."""
     slots = sorted(set(zip(rows["source"].to_pylist(), rows["month"].to_pylist(), strict=True)))
     parts = []
@@ -111,5 +110,5 @@ def split(rows: pa.Table, name: str, *, whole: bool = False) -> list[Part]:
             s == source and m == month
             for s, m in zip(rows["source"].to_pylist(), rows["month"].to_pylist(), strict=True)
         ]
-        parts.append(Part(name, source, month, rows.filter(pa.array(mask)), whole=whole))
+        parts.append(TablePart(name, source, month, rows.filter(pa.array(mask)), whole=whole))
     return parts

@@ -10,7 +10,7 @@ import numpy as np
 import shapely
 from made_places import GROUPS, months_from
 
-from becalm.tables.point_counts import PointCounts
+from becalm.tables import PointCounts
 
 CRS = "EPSG:27700"
 

@@ -11,7 +11,7 @@ from made_places import months_from, true_rates
 from records import incidents
 
 from becalm.app.main import open_desk
-from becalm.tables.archive import Part
+from becalm.tables import TablePart
 
 MONTHS = months_from("2018-01", 20)
 SIDE = 8
@@ -29,7 +29,7 @@ def draw_archive(workspace: Path, *, seed: int, hour_of: Callable[[int, np.rando
                 for _ in range(rng.poisson(rates[y, x]))
             ]
             intake.add(
-                Part("incidents", "drawn", month, incidents(rows, source="drawn")),
+                TablePart("incidents", "drawn", month, incidents(rows, source="drawn")),
                 as_of=date(2020, 6, 1),
                 input_file="drawn",
                 input_sha256=month,

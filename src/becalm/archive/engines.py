@@ -34,9 +34,9 @@ def connect(engine: str) -> BaseBackend:
         where there is no such engine.
     """
     if engine == "duckdb":
-        return _duckdb()
+        return _connect_duckdb()
     if engine == "spark":
-        return _spark()
+        return _connect_spark()
     raise WorkspaceError(
         f"There is no engine {engine!r}. Set BECALM_ENGINE, or engine under [archive] in becalm.toml, "
         f"to {' or '.join(ENGINES)}."
@@ -46,36 +46,36 @@ def connect(engine: str) -> BaseBackend:
 def read_parquet(backend: BaseBackend, paths: Sequence[Path], schema: Schema) -> Table:
     """These Parquet files as one table of exactly this schema, on this engine."""
     if not paths:
-        return _empty(backend, schema)
+        return _create_empty(backend, schema)
     names = [str(path) for path in paths]
     if backend.name == "pyspark":
-        table = _spark_view(backend, _spark_session().read.parquet(*names))
+        table = _create_spark_view(backend, _spark_session().read.parquet(*names))
     else:
         table = backend.read_parquet(names, hive_partitioning=False)
-    return _as_declared(table, schema)
+    return _cast_columns(table, schema)
 
 
-def _as_declared(table: Table, schema: Schema) -> Table:
+def _cast_columns(table: Table, schema: Schema) -> Table:
     """Select the declared columns, and convert only what differs, so that filters still reach the files."""
-    held = table.schema()
+    types = table.schema()
     return table.select(
         **{
-            n: table[n] if held[n].copy(nullable=True) == kind else table[n].cast(kind)
+            n: table[n] if types[n].copy(nullable=True) == kind else table[n].cast(kind)
             for n, kind in schema.items()
         }
     )
 
 
-def _empty(backend: BaseBackend, schema: Schema) -> Table:
+def _create_empty(backend: BaseBackend, schema: Schema) -> Table:
     if backend.name == "pyspark":
         from ibis.backends.pyspark.datatypes import PySparkSchema
 
         frame = _spark_session().createDataFrame([], PySparkSchema.from_ibis(schema))
-        return _as_declared(_spark_view(backend, frame), schema)
-    return _as_declared(backend.create_table(ibis.util.gen_name("empty"), schema=schema, temp=True), schema)
+        return _cast_columns(_create_spark_view(backend, frame), schema)
+    return _cast_columns(backend.create_table(ibis.util.gen_name("empty"), schema=schema, temp=True), schema)
 
 
-def _duckdb() -> BaseBackend:
+def _connect_duckdb() -> BaseBackend:
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return ibis.duckdb.connect(
         ":memory:",
@@ -86,17 +86,17 @@ def _duckdb() -> BaseBackend:
     )
 
 
-def _spark() -> BaseBackend:
+def _connect_spark() -> BaseBackend:
     if find_spec("pyspark") is None:
         raise DependencyError(
             "The Spark engine needs pyspark, which is not installed. "
             'Run `pip install "becalm[spark]"`, or set [archive] engine = "duckdb" in becalm.toml.'
         )
-    _require_java()
+    _check_java()
     return ibis.pyspark.connect(_spark_session())
 
 
-def _require_java() -> None:
+def _check_java() -> None:
     home = os.environ.get("JAVA_HOME")
     java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
     remedy = (
@@ -107,12 +107,12 @@ def _require_java() -> None:
         raise DependencyError(
             f"The Spark engine needs Java {LEAST_JAVA}, and there is no java here. {remedy}"
         )
-    told = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
-    version = re.search(r'version "(\d+)', told)
+    version_text = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    version = re.search(r'version "(\d+)', version_text)
     if version is None or int(version[1]) < LEAST_JAVA:
-        seen = told.splitlines()[0] if told else "nothing"
+        first_line = version_text.splitlines()[0] if version_text else "nothing"
         raise DependencyError(
-            f"The Spark engine needs Java {LEAST_JAVA} or newer; {java} says {seen!r}. {remedy}"
+            f"The Spark engine needs Java {LEAST_JAVA} or newer; {java} says {first_line!r}. {remedy}"
         )
 
 
@@ -137,7 +137,7 @@ def _spark_session() -> Any:
     )
 
 
-def _spark_view(backend: BaseBackend, frame: Any) -> Table:
+def _create_spark_view(backend: BaseBackend, frame: Any) -> Table:
     name = ibis.util.gen_name("archive")
     frame.createOrReplaceTempView(name)
     return backend.table(name)

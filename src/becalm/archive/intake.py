@@ -19,15 +19,15 @@ import pyarrow.parquet as pq
 
 from becalm.archive.manifest import (
     Manifest,
+    StagedFile,
     current_files,
     read_manifest,
+    settle_versions,
     sha256_of,
     sync_folder,
     write_manifest,
 )
-from becalm.archive.versions import Staged, settle_versions
-from becalm.tables.archive import ArchiveFile, Part
-from becalm.tables.check import arrow_schema, require_schema
+from becalm.tables import ArchiveFile, TablePart, arrow_schema, check_schema
 from becalm.terms import ArchiveError, RowFault
 
 STAGING = ".staging"
@@ -42,7 +42,7 @@ class ParquetIntake:
         self._root = root
         self._manifest = manifest
         self._number = manifest.last_intake + 1
-        self._kept: list[Staged] = []
+        self._staged_files: list[StagedFile] = []
         self._inputs: dict[tuple[str, str, str, str, str], str] = {}
         self._faults: list[RowFault] = []
         self._fault_files = 0
@@ -59,18 +59,25 @@ class ParquetIntake:
         return str(self._root / STAGING)
 
     def add(
-        self, part: Part, *, as_of: date, input_file: str, input_sha256: str, recipe: str, recipe_sha256: str
+        self,
+        part: TablePart,
+        *,
+        as_of: date,
+        input_file: str,
+        input_sha256: str,
+        recipe: str,
+        recipe_sha256: str,
     ) -> None:
         """Keep these rows aside. The same bytes under a second name count once."""
-        first = self._inputs.setdefault(
+        first_name = self._inputs.setdefault(
             (part.table, part.source, part.month, input_sha256, recipe_sha256), input_file
         )
-        if first != input_file:
+        if first_name != input_file:
             return
-        with _told_plainly(self._root):
-            staged = self._staged(part)
-        self._kept.append(
-            Staged(
+        with _name_disk_errors(self._root):
+            staged = self._stage(part)
+        self._staged_files.append(
+            StagedFile(
                 staged,
                 ArchiveFile(
                     path="",
@@ -90,12 +97,12 @@ class ParquetIntake:
             )
         )
 
-    def fault(self, faults: Iterable[RowFault]) -> None:
+    def add_faults(self, faults: Iterable[RowFault]) -> None:
         """Keep rows that were rejected or repaired, with the reason."""
         for fault in faults:
             self._faults.append(fault)
             if len(self._faults) >= FAULTS_AT_ONCE:
-                with _told_plainly(self._root):
+                with _name_disk_errors(self._root):
                     self._write_faults()
 
     def commit(self) -> str:
@@ -103,35 +110,35 @@ class ParquetIntake:
         if self._committed:
             raise ArchiveError(f"Intake {self.id} was committed already. Start another one.")
         self._committed = True
-        with _told_plainly(self._root):
-            self._place_all()
+        with _name_disk_errors(self._root):
+            self._publish()
         return self.id
 
-    def _place_all(self) -> None:
+    def _publish(self) -> None:
         self._write_faults()
-        if self._kept:
-            settled = settle_versions(self._kept, current_files(self._manifest), self._root)
+        if self._staged_files:
+            settled = settle_versions(self._staged_files, current_files(self._manifest), self._root)
             with ThreadPoolExecutor(2) as pool:
-                entries = list(pool.map(self._place, range(len(settled)), settled))
-            _sync_up(self._root, {(self._root / entry.path).parent for entry in entries})
+                entries = list(pool.map(self._publish_file, range(len(settled)), settled))
+            _sync_folders(self._root, {(self._root / entry.path).parent for entry in entries})
             write_manifest(self._root, self._manifest.with_intake(self._number, entries))
 
-    def _staged(self, part: Part) -> Path:
+    def _stage(self, part: TablePart) -> Path:
         where = f"{part.table} of {part.source} {part.month}"
         if isinstance(part.rows, str):
             path = Path(part.rows)
             if Path(self.staging).resolve() not in path.resolve().parents:
                 raise ArchiveError(f"{path} ({where}) does not lie in the staging folder {self.staging}.")
-            require_schema(pq.read_schema(path), part.table, where)
+            check_schema(pq.read_schema(path), part.table, where)
         else:
-            require_schema(part.rows.schema, part.table, where)
-            path = self._fresh_path()
+            check_schema(part.rows.schema, part.table, where)
+            path = self._next_path()
             _write(part.rows.select(arrow_schema(part.table).names).cast(arrow_schema(part.table)), path)
-        _require_one(path, {"source": part.source, "month": part.month}, where)
+        _check_single_values(path, {"source": part.source, "month": part.month}, where)
         return path
 
-    def _fresh_path(self) -> Path:
-        return Path(self.staging) / f"kept-{len(self._kept):06d}.parquet"
+    def _next_path(self) -> Path:
+        return Path(self.staging) / f"kept-{len(self._staged_files):06d}.parquet"
 
     def _write_faults(self) -> None:
         if not self._faults:
@@ -142,22 +149,22 @@ class ParquetIntake:
         path = Path(self.staging) / f"faults-{self._fault_files:06d}.parquet"
         self._fault_files += 1
         _write(pa.table(columns, schema=arrow_schema("row_faults")), path)
-        newest = max((kept.entry.as_of for kept in self._kept), default=date.min)
-        entry = ArchiveFile("", "row_faults", "", "", len(faults), "", newest, self.id, "", "", "", "")
-        self._kept.append(Staged(path, entry))
+        newest_as_of = max((staged.entry.as_of for staged in self._staged_files), default=date.min)
+        entry = ArchiveFile("", "row_faults", "", "", len(faults), "", newest_as_of, self.id, "", "", "", "")
+        self._staged_files.append(StagedFile(path, entry))
 
-    def _place(self, number: int, kept: Staged) -> ArchiveFile:
+    def _publish_file(self, number: int, staged: StagedFile) -> ArchiveFile:
         """Move a file to where it stays, and say so once its bytes are safe."""
-        digest = sha256_of(kept.path)
-        entry = kept.entry
+        digest = sha256_of(staged.path)
+        entry = staged.entry
         folder = Path(entry.table)
         if entry.source:
             folder = folder / f"source={quote(entry.source, safe='')}" / f"month={entry.month or 'none'}"
         path = folder / f"{self.id}-{number:05d}-{digest[:16]}.parquet"
-        with kept.path.open("rb") as file:
+        with staged.path.open("rb") as file:
             os.fsync(file.fileno())
         (self._root / folder).mkdir(parents=True, exist_ok=True)
-        kept.path.replace(self._root / path)
+        staged.path.replace(self._root / path)
         return replace(entry, path=path.as_posix(), sha256=digest)
 
 
@@ -170,14 +177,14 @@ def open_intake(root: Path) -> Iterator[ParquetIntake]:
     ArchiveError
         at once, where another load is under way.
     """
-    with _told_plainly(root):
+    with _name_disk_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         (root / LOCK).touch()
     staging = root / STAGING
-    with _locked(root / LOCK):
+    with _hold_lock(root / LOCK):
         manifest = read_manifest(root)
         if staging.exists():
-            _sweep(root, manifest)
+            _clear_leftovers(root, manifest)
         staging.mkdir()
         try:
             yield ParquetIntake(root, manifest)
@@ -186,8 +193,8 @@ def open_intake(root: Path) -> Iterator[ParquetIntake]:
 
 
 @contextmanager
-def _told_plainly(root: Path) -> Iterator[None]:
-    """A full or forbidden disk is told as what it is."""
+def _name_disk_errors(root: Path) -> Iterator[None]:
+    """A full or forbidden disk becomes an ArchiveError that says so."""
     try:
         yield
     except OSError as error:
@@ -198,7 +205,7 @@ def _told_plainly(root: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _hold_lock(path: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
@@ -216,7 +223,7 @@ def _locked(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _sweep(root: Path, manifest: Manifest) -> None:
+def _clear_leftovers(root: Path, manifest: Manifest) -> None:
     """Remove what a killed load left: its staging folder, and files that no manifest lists."""
     listed = {file.path for file in manifest.files}
     for path in root.glob("*/**/*.parquet"):
@@ -229,34 +236,34 @@ def _write(rows: pa.Table, path: Path) -> None:
     pq.write_table(rows, path, compression="zstd", coerce_timestamps="us", row_group_size=131_072)
 
 
-def _require_one(path: Path, wanted: dict[str, str], where: str) -> None:
+def _check_single_values(path: Path, expected: dict[str, str], where: str) -> None:
     """Refuse a file that holds other sources or months than it is kept under."""
     file = pq.ParquetFile(path)
-    for name in [name for name in wanted if name in file.schema_arrow.names]:
-        others = _held_values(file, name) - {wanted[name]}
-        if others:
+    for name in [name for name in expected if name in file.schema_arrow.names]:
+        other_values = _read_distinct_values(file, name) - {expected[name]}
+        if other_values:
             raise ArchiveError(
-                f"{where} holds rows whose {name} is {min(map(str, others))!r}. "
+                f"{where} holds rows whose {name} is {min(map(str, other_values))!r}. "
                 "Split them into parts of their own."
             )
 
 
-def _held_values(file: pq.ParquetFile, name: str) -> set[object]:
+def _read_distinct_values(file: pq.ParquetFile, name: str) -> set[object]:
     """The values of a column: from the file's own statistics where it has them, else read."""
     column = file.schema_arrow.names.index(name)
-    groups = [file.metadata.row_group(i).column(column).statistics for i in range(file.num_row_groups)]
-    if all(g is not None and g.has_min_max and g.has_null_count and not g.null_count for g in groups):
-        return {value for g in groups for value in (g.min, g.max)}
+    statistics = [file.metadata.row_group(i).column(column).statistics for i in range(file.num_row_groups)]
+    if all(g is not None and g.has_min_max and g.has_null_count and not g.null_count for g in statistics):
+        return {value for g in statistics for value in (g.min, g.max)}
     return set(file.read(columns=[name])[name].unique().to_pylist())
 
 
-def _sync_up(root: Path, folders: set[Path]) -> None:
+def _sync_folders(root: Path, folders: set[Path]) -> None:
     """Make the names of new files survive a crash, up to the archive's own folder."""
-    above = {
+    touched = {
         parent
         for folder in folders
         for parent in (folder, *folder.parents)
         if root in (parent, *parent.parents)
     }
-    for folder in sorted(above, reverse=True):
+    for folder in sorted(touched, reverse=True):
         sync_folder(folder)

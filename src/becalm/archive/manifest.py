@@ -1,7 +1,9 @@
 """The manifest: the one list of what the archive holds, replaced whole or not at all.
 
 A version of a (table, source, month) is mostly what one intake brought for it. The newest as-of date
-wins, and of equals the later intake; `docs/decisions/0003-archive.md` says why.
+wins, and of equals the later intake. So a load mostly replaces the months that it brings. But an extract
+also touches months of which it holds a few days only (its first and last, or a row that belongs elsewhere),
+and those must not push a whole month aside: they are added to it. `docs/decisions/0003-archive.md` says why.
 """
 
 from __future__ import annotations
@@ -9,16 +11,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
-from becalm.tables.archive import ArchiveFile
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from becalm.tables import ArchiveFile
 from becalm.terms import ArchiveError
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+KEYS = {"incidents": ("incident_id", "occurred_on"), "stops": ("stop_id", "stopped_at")}
+EDGE_DAYS = 3  # days at either end of a month that a whole re-issue may lack
+DATED_SHARE = 0.95
+FRAGMENT_SHARE = 0.5
+Slot = tuple[str, str, str]  # what a version is a version of: table, source and month
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +51,14 @@ def read_manifest(root: Path) -> Manifest:
     """What does the archive in this folder hold? Nothing, where there is none yet."""
     path = root / MANIFEST
     try:
-        held = json.loads(path.read_text("utf-8"))
-        if held["format"] != FORMAT:
+        document = json.loads(path.read_text("utf-8"))
+        if document["format"] != FORMAT:
             raise ArchiveError(
-                f"{path} has format {held['format']}, and this becalm reads {FORMAT}. "
+                f"{path} has format {document['format']}, and this becalm reads {FORMAT}. "
                 "Use the becalm that wrote it."
             )
-        files = tuple(_from_json(entry) for entry in held["files"])
-        return Manifest(last_intake=int(held["last_intake"]), files=files)
+        files = tuple(_from_json(entry) for entry in document["files"])
+        return Manifest(last_intake=int(document["last_intake"]), files=files)
     except FileNotFoundError:
         return Manifest()
     except (ValueError, KeyError, TypeError) as error:
@@ -56,6 +70,7 @@ def read_manifest(root: Path) -> Manifest:
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
     """Put this manifest in the place of the former in one step that survives a crash."""
+    # Written beside it and moved over it: a reader sees the old list or the new one, never half of either.
     entries = ",\n".join(json.dumps(_to_json(f), ensure_ascii=False, sort_keys=True) for f in manifest.files)
     text = f'{{"format": {FORMAT}, "last_intake": {manifest.last_intake}, "files": [\n{entries}\n]}}\n'
     fresh = root / f".{MANIFEST}.new"
@@ -74,37 +89,186 @@ def current_files(
 
     Row faults are not replaced by month: they are current as long as anything of their intake is.
     """
-    held = [f for f in manifest.files if as_of is None or f.as_of <= as_of]
-    winners = _winning_versions(f for f in held if f.table != "row_faults")
-    alive = {f.intake_id for f in held if f.table != "row_faults" and winners[slot_of(f)] == f.version}
-    spent = {f.intake_id for f in held if f.table != "row_faults"} - alive
+    files = [f for f in manifest.files if as_of is None or f.as_of <= as_of]
+    record_files = [f for f in files if f.table != "row_faults"]
+    winners = _newest_versions(record_files)
+    current = {f.path for f in record_files if winners[slot_of(f)] == f.version}
+    replaced_intakes = {f.intake_id for f in record_files} - {
+        f.intake_id for f in record_files if f.path in current
+    }
     return tuple(
         f
-        for f in held
+        for f in files
         if table in (None, f.table)
         and source in (None, f.source)
-        and (f.intake_id not in spent if f.table == "row_faults" else winners[slot_of(f)] == f.version)
+        and (f.intake_id not in replaced_intakes if f.table == "row_faults" else f.path in current)
     )
 
 
-def _winning_versions(files: Iterable[ArchiveFile]) -> dict[tuple[str, str, str], str]:
+def _newest_versions(files: Iterable[ArchiveFile]) -> dict[Slot, str]:
     """The version of each slot with the newest as-of date; of equals, the one that came last."""
-    newest: dict[tuple[str, str, str], dict[str, date]] = {}
+    slots: dict[Slot, dict[str, date]] = {}
     for file in files:
-        versions = newest.setdefault(slot_of(file), {})
+        versions = slots.setdefault(slot_of(file), {})
         as_of = max(file.as_of, versions.pop(file.version, file.as_of))
         versions[file.version] = as_of  # popped before: the last to come stands last
-    return {slot: _newest(versions) for slot, versions in newest.items()}
+    return {slot: max(reversed(versions), key=versions.__getitem__) for slot, versions in slots.items()}
 
 
-def _newest(versions: dict[str, date]) -> str:
-    order = {version: place for place, version in enumerate(versions)}
-    return max(versions, key=lambda version: (versions[version], order[version]))
-
-
-def slot_of(file: ArchiveFile) -> tuple[str, str, str]:
+def slot_of(file: ArchiveFile) -> Slot:
     """What a version is a version of: table, source and month."""
     return file.table, file.source, file.month
+
+
+@dataclass(frozen=True, slots=True)
+class StagedFile:
+    """A Parquet file on its way in, and its entry in the manifest to be."""
+
+    path: Path
+    entry: ArchiveFile
+
+
+@dataclass(frozen=True)
+class Edition:
+    """What one version of a table, source and month holds."""
+
+    version: str
+    as_of: date
+    whole: bool
+    inputs: frozenset[str]
+    table: str
+    paths: tuple[Path, ...]
+
+    @cached_property
+    def keys(self) -> pa.Table:
+        """What tells its rows apart."""
+        files = [pq.ParquetFile(path).read(columns=list(KEYS[self.table])) for path in self.paths]
+        return pa.concat_tables([_read_keys(file, self.table) for file in files])
+
+    @cached_property
+    def days(self) -> tuple[date, date] | None:
+        """From which to which day, where nearly all rows have one."""
+        days = self.keys["day"]
+        if len(days) == 0 or days.null_count > (1 - DATED_SHARE) * len(days):
+            return None
+        span = pc.min_max(days).as_py()
+        return span["min"], span["max"]
+
+    def joined_by(self, other: Edition) -> Edition:
+        """Both together, under this one's name."""
+        return Edition(
+            self.version,
+            max(self.as_of, other.as_of),
+            self.whole or other.whole,
+            self.inputs | other.inputs,
+            self.table,
+            (*self.paths, *other.paths),
+        )
+
+
+def settle_versions(
+    staged_files: Sequence[StagedFile], current: Sequence[ArchiveFile], root: Path
+) -> tuple[StagedFile, ...]:
+    """The same files, each with the version that it belongs to, without rows that it has already."""
+    current_by_slot: dict[Slot, list[ArchiveFile]] = {}
+    for file in current:
+        current_by_slot.setdefault(slot_of(file), []).append(file)
+    slots: dict[Slot, dict[str, list[StagedFile]]] = {}
+    for staged in staged_files:
+        entry = staged.entry
+        # A whole file is a version of its own: of several in one intake only the newest may count.
+        version = f"{entry.intake_id}/{entry.input_sha256}" if entry.whole else entry.intake_id
+        slots.setdefault(slot_of(entry), {}).setdefault(version, []).append(staged)
+    settled: list[StagedFile] = []
+    for slot, versions in slots.items():
+        present = _read_current_edition(current_by_slot.get(slot, []), root)
+        for version, group in sorted(versions.items(), key=lambda item: _settling_order(item[1])):
+            new = _build_edition(version, group)
+            home = _choose_version(new, present)
+            for staged in group:
+                remaining = _drop_present_rows(staged, present) if home != version else staged
+                settled.append(replace(remaining, entry=replace(remaining.entry, version=home)))
+            present = _next_edition(new, present, home)
+    return tuple(settled)
+
+
+def _choose_version(new: Edition, present: Edition | None) -> str:
+    """The version that the new files belong to."""
+    if present is None or new.table not in KEYS or new.inputs & present.inputs:
+        return new.version
+    newer, older = (new, present) if new.as_of >= present.as_of else (present, new)
+    return present.version if not newer.whole and _is_fragment(newer, older) else new.version
+
+
+def _is_fragment(newer: Edition, older: Edition) -> bool:
+    """Does the newer edition hold only a part of the month, so that it must not replace the older?
+
+    Where days are known: it lacks days at either end that the older one has. Where they are not: it
+    has less than half as many rows, and most of them are not among the older ones.
+    """
+    if newer.days and older.days:
+        starts_late = (newer.days[0] - older.days[0]).days > EDGE_DAYS
+        ends_early = (older.days[1] - newer.days[1]).days > EDGE_DAYS
+        return starts_late or ends_early
+    if newer.keys.num_rows >= FRAGMENT_SHARE * older.keys.num_rows:
+        return False
+    return bool(2 * np.count_nonzero(_are_present(newer.keys, older.keys)) < newer.keys.num_rows)
+
+
+def _next_edition(new: Edition, present: Edition | None, home: str) -> Edition:
+    if present is None:
+        return new
+    if home == present.version:
+        return present.joined_by(new)
+    return new if new.as_of >= present.as_of else present
+
+
+def _drop_present_rows(staged: StagedFile, present: Edition | None) -> StagedFile:
+    """Drop the rows that the version has already."""
+    if present is None:
+        return staged
+    rows = pq.ParquetFile(staged.path).read()
+    is_present = _are_present(_read_keys(rows, present.table), present.keys)
+    if not is_present.any():
+        return staged
+    new_rows = rows.filter(pa.array(~is_present))
+    pq.write_table(new_rows, staged.path, compression="zstd")
+    return replace(staged, entry=replace(staged.entry, rows=new_rows.num_rows))
+
+
+def _are_present(keys: pa.Table, present_keys: pa.Table) -> NDArray[np.bool_]:
+    """Which rows have the identity and the day of one that is there?"""
+    present = set(zip(*present_keys.to_pydict().values(), strict=True))
+    pairs = zip(*keys.to_pydict().values(), strict=True)
+    return np.fromiter((pair in present for pair in pairs), dtype=np.bool_, count=keys.num_rows)
+
+
+def _read_keys(rows: pa.Table, table: str) -> pa.Table:
+    id_name, day_name = KEYS[table]
+    return pa.table({"id": rows[id_name].cast(pa.string()), "day": rows[day_name].cast(pa.date32())})
+
+
+def _settling_order(group: Sequence[StagedFile]) -> tuple[bool, date]:
+    return not group[0].entry.whole, max(staged.entry.as_of for staged in group)
+
+
+def _build_edition(version: str, group: Sequence[StagedFile]) -> Edition:
+    entries = [staged.entry for staged in group]
+    return Edition(
+        version,
+        max(entry.as_of for entry in entries),
+        any(entry.whole for entry in entries),
+        frozenset(entry.input_sha256 for entry in entries),
+        entries[0].table,
+        tuple(staged.path for staged in group),
+    )
+
+
+def _read_current_edition(files: Sequence[ArchiveFile], root: Path) -> Edition | None:
+    if not files:
+        return None
+    edition = _build_edition(files[0].version, [StagedFile(root / file.path, file) for file in files])
+    return edition if all(path.is_file() for path in edition.paths) else None  # damaged: reading says so
 
 
 def sync_folder(folder: Path) -> None:
@@ -127,6 +291,6 @@ def _to_json(file: ArchiveFile) -> dict[str, object]:
 
 
 def _from_json(entry: dict[str, object]) -> ArchiveFile:
-    known = {field.name for field in fields(ArchiveFile)}
-    values = {name: value for name, value in entry.items() if name in known}
+    names = {field.name for field in fields(ArchiveFile)}
+    values = {name: value for name, value in entry.items() if name in names}
     return ArchiveFile(**{**values, "as_of": date.fromisoformat(str(entry["as_of"]))})  # type: ignore[arg-type]  # as written

@@ -13,8 +13,7 @@ from ibis.backends import BaseBackend
 from becalm.archive.engines import read_parquet
 from becalm.archive.intake import open_intake
 from becalm.archive.manifest import MANIFEST, Manifest, current_files, read_manifest, sha256_of
-from becalm.tables.archive import ArchiveFile, Intake
-from becalm.tables.schema import TABLES
+from becalm.tables import TABLES, ArchiveFile, Intake
 from becalm.terms import ArchiveError, BecalmError, ReplayError
 
 
@@ -63,15 +62,15 @@ class ParquetArchive:
             raise ArchiveError(f"There is no table {name!r}. The archive has {', '.join(TABLES)}.")
         manifest = self._read_manifest()
         if only is None:
-            wanted = current_files(manifest, name, as_of=as_of, source=source)
-            error: type[BecalmError] = ArchiveError
+            files = current_files(manifest, name, as_of=as_of, source=source)
+            error_kind: type[BecalmError] = ArchiveError
         else:
-            wanted = tuple(
-                f for f in _pinned(manifest, only) if f.table == name and source in (None, f.source)
+            files = tuple(
+                f for f in _select_pinned(manifest, only) if f.table == name and source in (None, f.source)
             )
-            error = ReplayError
-        self._require_intact(wanted, error)
-        return read_parquet(self._engine(), [self._root / file.path for file in wanted], TABLES[name])
+            error_kind = ReplayError
+        self._check_intact(files, error_kind)
+        return read_parquet(self._engine(), [self._root / file.path for file in files], TABLES[name])
 
     def has_input(self, input_sha256: str, recipe_sha256: str) -> bool:
         """Was this very input already loaded with this very recipe?"""
@@ -86,43 +85,45 @@ class ParquetArchive:
     def _read_manifest(self) -> Manifest:
         """The manifest as it stands now, read again only when it was replaced."""
         try:
-            seen = (self._root / MANIFEST).stat()
+            status = (self._root / MANIFEST).stat()
         except FileNotFoundError:
             return Manifest()
-        stamp = (seen.st_ino, seen.st_mtime_ns, seen.st_size)
+        stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
         if stamp != self._manifest_stamp:
             self._manifest = read_manifest(self._root)
             self._manifest_stamp = stamp
             self._inputs = frozenset((f.input_sha256, f.recipe_sha256) for f in self._manifest.files)
         return self._manifest
 
-    def _require_intact(self, files: Iterable[ArchiveFile], error: type[BecalmError]) -> None:
-        faults = [fault for file in files if (fault := self._damage(file))]
-        if faults:
-            raise error(
-                f"{len(faults)} archive files are not as the manifest lists them: {'; '.join(faults[:5])}. "
+    def _check_intact(self, files: Iterable[ArchiveFile], error_kind: type[BecalmError]) -> None:
+        damages = [damage for file in files if (damage := self._describe_damage(file))]
+        if damages:
+            raise error_kind(
+                f"{len(damages)} archive files are not as the manifest lists them: {'; '.join(damages[:5])}. "
                 f"Restore them in {self._root} from a backup, or load their records into a new workspace."
             )
 
-    def _damage(self, file: ArchiveFile) -> str | None:
+    def _describe_damage(self, file: ArchiveFile) -> str | None:
         path = self._root / file.path
         try:
-            seen = path.stat()
+            status = path.stat()
         except FileNotFoundError:
             return f"{file.path} is gone"
-        stamp = (file.path, seen.st_ino, seen.st_mtime_ns, seen.st_size)
+        stamp = (file.path, status.st_ino, status.st_mtime_ns, status.st_size)
         if stamp not in self._verified:
             self._verified[stamp] = sha256_of(path)
         return None if self._verified[stamp] == file.sha256 else f"{file.path} was altered"
 
 
-def _pinned(manifest: Manifest, only: Mapping[str, str]) -> tuple[ArchiveFile, ...]:
+def _select_pinned(manifest: Manifest, only: Mapping[str, str]) -> tuple[ArchiveFile, ...]:
     """The files that a run names, exactly as it names them."""
-    listed = {file.path: file for file in manifest.files}
-    wrong = [path for path in only if path not in listed or listed[path].sha256 != only[path]]
-    if wrong:
+    listed_files = {file.path: file for file in manifest.files}
+    missing_paths = [
+        path for path in only if path not in listed_files or listed_files[path].sha256 != only[path]
+    ]
+    if missing_paths:
         raise ReplayError(
-            f"{len(wrong)} of the {len(only)} files of that run are not in this archive: "
-            f"{', '.join(wrong[:5])}. Repeat it in the workspace in which it was made."
+            f"{len(missing_paths)} of the {len(only)} files of that run are not in this archive: "
+            f"{', '.join(missing_paths[:5])}. Repeat it in the workspace in which it was made."
         )
-    return tuple(listed[path] for path in only)
+    return tuple(listed_files[path] for path in only)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from becalm.ledger.protocol import Ledger
-from becalm.tables.archive import Archive
+from becalm.tables import Archive
 from becalm.terms import LedgerError, PlanError
 from becalm.workspace.config import Workspace
 

@@ -7,13 +7,18 @@ from datetime import date
 from ibis import Table
 
 from becalm.desk import Desk
-from becalm.tables.counts import monthly_totals, published_totals
-from becalm.tables.coverage import cut_files, find_gaps, rejected_by_file
-from becalm.tables.sources import Source
-from becalm.tables.tally import MonthlyTotals
+from becalm.tables import (
+    MonthlyTotals,
+    Source,
+    count_rejected_rows,
+    find_cut_files,
+    find_gaps,
+    total_incidents,
+    total_published,
+)
 from becalm.terms import Gap
 
-_TOTALS = {"incidents": monthly_totals, "published_counts": published_totals}
+_TOTALS = {"incidents": total_incidents, "published_counts": total_published}
 
 
 def totals_in(records: Table, source: Source) -> MonthlyTotals:
@@ -33,5 +38,9 @@ def gaps_of(
     """Which months of this source are missing, cut short, far too low or loaded in part?"""
     files = [f for f in desk.archive.files(source.table, as_of=as_of) if f.source == source.key]
     faults = desk.archive.table("row_faults", as_of=as_of)
-    counted = totals or totals_of(desk, source, as_of=as_of)
-    return find_gaps((counted,), files=files, rejected=rejected_by_file(faults), cut=cut_files(faults))
+    return find_gaps(
+        (totals or totals_of(desk, source, as_of=as_of),),
+        files=files,
+        rejected_rows=count_rejected_rows(faults),
+        cut_files=find_cut_files(faults),
+    )

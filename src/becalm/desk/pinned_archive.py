@@ -8,7 +8,7 @@ from datetime import date
 
 from ibis import Table
 
-from becalm.tables.archive import Archive, ArchiveFile, Intake
+from becalm.tables import Archive, ArchiveFile, Intake
 from becalm.terms import ReplayError
 
 

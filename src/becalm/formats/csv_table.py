@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 
 from becalm.formats.input_file import InputFile
-from becalm.tables.faults import CUT_OFF
+from becalm.tables import CUT_OFF_ROW
 from becalm.terms import Fault, InputError, RowFault
 
 BLOCK_BYTES = 4 << 20
@@ -98,7 +98,10 @@ def _cut_off(broken: tuple[RowFault, ...], path: Path) -> tuple[RowFault, ...]:
     last = max(number for number, _ in _lines(path))
     if broken[-1].row != last:
         return broken
-    return (*broken[:-1], replace(broken[-1], reason=CUT_OFF, remedy="fetch or export the whole file again"))
+    return (
+        *broken[:-1],
+        replace(broken[-1], reason=CUT_OFF_ROW, remedy="fetch or export the whole file again"),
+    )
 
 
 def _read_fast(path: Path, wanted: Mapping[str, pa.DataType]) -> pa.Table:

@@ -17,7 +17,7 @@ from becalm.formats.input_file import InputFile
 from becalm.formats.sheets import BOOK_SUFFIXES, columns_of, read_sheet
 from becalm.ingest.inputs import Found, Skipped, opened
 from becalm.ingest.reader import ReadContext, Reader, Reading
-from becalm.tables.faults import REPEATED
+from becalm.tables import REPEATED_ROW
 from becalm.terms import DependencyError, Fault, InputError, RowFault
 
 READERS = "becalm.readers"
@@ -140,7 +140,7 @@ def require_sound(reads: Sequence[FileRead], *, max_reject_share: float) -> None
 
 def _is_faulty(reading: Reading, max_reject_share: float) -> bool:
     """Whole rows that repeat do not count: nothing is lost with them, and published files do hold some."""
-    repeats = sum(fault.reason == REPEATED for fault in reading.faults)
+    repeats = sum(fault.reason == REPEATED_ROW for fault in reading.faults)
     rows = max(reading.rows, 1)
     return (reading.rejected - repeats) / rows > max_reject_share or reading.repaired / rows > MOST_REPAIRED
 

@@ -20,7 +20,7 @@ from becalm.methods.arrays import Bools, Floats
 from becalm.terms import City, InputError
 
 if TYPE_CHECKING:
-    from becalm.tables.places import Boundaries
+    from becalm.tables import Boundaries
 
 WGS84 = "EPSG:4326"
 _SMALL_AREA_NUMBER = re.compile(r"\s+\d{3}[A-Z]$")  # "Westminster 013B": the small area within its district

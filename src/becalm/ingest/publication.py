@@ -20,8 +20,7 @@ from becalm.ingest.checks import Coded, Finding, Rows, coded, row_faults, rows_w
 from becalm.ingest.locate import Located, Locator
 from becalm.ingest.reader import Reading
 from becalm.methods.arrays import Bools, Floats
-from becalm.tables.archive import Part
-from becalm.tables.faults import REPEATED
+from becalm.tables import REPEATED_ROW, TablePart
 from becalm.terms import Fault, InputError
 
 _RANK = re.compile(r"\b(police service|police|constabulary|heddlu)\b", re.IGNORECASE)
@@ -163,7 +162,7 @@ def repeated_rows(table: CsvTable, keys: pa.Array, *, column: str) -> tuple[tupl
         return key
 
     remedy = "none needed: the earlier one was loaded"
-    finding = Finding(suspects[same], column, key_of, "rejected", REPEATED, remedy)
+    finding = Finding(suspects[same], column, key_of, "rejected", REPEATED_ROW, remedy)
     return ((finding,) if same.any() else ()), suspects[~same][again]
 
 
@@ -194,7 +193,7 @@ def reading(file: InputFile, about: Publication, table: CsvTable, checked: Check
     )
 
 
-def _parts(checked: Checked, rows: pa.Table, stem: Path, stated: str | None) -> Iterator[Part]:
+def _parts(checked: Checked, rows: pa.Table, stem: Path, stated: str | None) -> Iterator[TablePart]:
     if not rows.num_rows:
         return
     months = sorted(pc.unique(rows["month"].combine_chunks().dictionary_decode()).to_pylist())
@@ -202,7 +201,7 @@ def _parts(checked: Checked, rows: pa.Table, stem: Path, stated: str | None) -> 
         chosen = rows if len(months) == 1 else rows.filter(pc.equal(rows["month"], month))
         path = f"{stem}-{checked.table}-{month}.parquet"
         write_parquet(chosen, path)
-        yield Part(checked.table, checked.source, month, path, whole=month == stated)
+        yield TablePart(checked.table, checked.source, month, path, whole=month == stated)
 
 
 def write_parquet(rows: pa.Table, path: str) -> None:

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from becalm.formats.input_file import InputFile
 from becalm.ingest.locate import Locator
-from becalm.tables.archive import Part
+from becalm.tables import TablePart
 from becalm.terms import City, OffenceTable, RowFault
 
 
@@ -31,7 +31,7 @@ class Reading:
 
     recipe: str  # e.g. "data.police.uk street", "mapping chicago 1"
     recipe_sha256: str
-    parts: tuple[Part, ...]
+    parts: tuple[TablePart, ...]
     faults: tuple[RowFault, ...]
     rows: int
     loaded: int

@@ -20,8 +20,7 @@ from becalm.formats.input_file import InputFile
 from becalm.formats.sheets import Sheet, cell_text, columns_of, read_sheet, refused
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.methods.arrays import Bools, Ints
-from becalm.tables.archive import Part
-from becalm.tables.schema import PUBLISHED_COUNTS
+from becalm.tables import PUBLISHED_COUNTS, TablePart
 from becalm.terms import OffenceTable, RowFault, plain_word
 from becalm.workspace.offences import offence_table_sha256
 from becalm.workspace.recipes import suggest_remedy
@@ -156,7 +155,7 @@ def _parts(
     file: InputFile,
     context: ReadContext,
     read: tuple[NDArray[np.object_], NDArray[np.object_], Ints, Bools],
-) -> tuple[Part, ...]:
+) -> tuple[TablePart, ...]:
     words, groups, counts, good = read
     areas = _areas(sheet, layout, context) | {"offence": words, "offence_group": groups}
     fixed = pa.table({name: pa.array(values, pa.string()) for name, values in areas.items()})
@@ -165,7 +164,9 @@ def _parts(
         month = f"{column[:4]}-{column[4:]}"
         rows = fixed.append_column("count", pa.array(counts[:, i], pa.int64()))
         rows = rows if good[:, i].all() else rows.filter(pa.array(good[:, i]))
-        parts.append(Part("published_counts", layout.source, month, _complete(rows, layout, month, file)))
+        parts.append(
+            TablePart("published_counts", layout.source, month, _complete(rows, layout, month, file))
+        )
     return tuple(part for part in parts if part.rows.num_rows)  # type: ignore[union-attr]  # tables, no paths
 
 

@@ -14,9 +14,16 @@ from becalm.desk.coverage import gaps_of, totals_in
 from becalm.measure import Background, compare_baselines, days_covered, outside_total, pick_groups
 from becalm.measure.core.baseline import choose_baselines
 from becalm.measure.core.comparison import CompareSettings, Comparison
-from becalm.tables.counts import CountTable, Grouping, Unit, count_incidents, count_published
-from becalm.tables.public_holidays import public_holidays
-from becalm.tables.sources import Source, choose_source
+from becalm.tables import (
+    CountTable,
+    Grouping,
+    Source,
+    TimeUnit,
+    choose_source,
+    count_incidents,
+    count_published,
+    list_public_holidays,
+)
 from becalm.terms import OffenceGroup, Period, UsageError, groups_by_key, needs_days, parse_period
 from becalm.workspace.offences import load_offences
 
@@ -39,7 +46,7 @@ class CompareQuestion:
     settings: CompareSettings = field(default_factory=CompareSettings)
 
     @property
-    def unit(self) -> Unit:
+    def unit(self) -> TimeUnit:
         """Days where the question is about days, else months."""
         about_days = any(needs_days(text) for text in (self.period, *self.baselines))
         return "day" if about_days or self.settings.align != "windows" else "month"
@@ -68,7 +75,7 @@ def compare(desk: Desk, question: CompareQuestion, *, only: Mapping[str, str] | 
         settings=question.settings,
         background=Background(
             groups=groups,
-            holidays=public_holidays(desk.workspace.city.holidays, _years(covered)),
+            holidays=list_public_holidays(desk.workspace.city.holidays, _years(covered)),
             left_out=pick_groups(all_groups, out),
             gaps=gaps_of(desk, source, as_of=question.as_of, totals=totals),
             covered=covered,
@@ -77,7 +84,7 @@ def compare(desk: Desk, question: CompareQuestion, *, only: Mapping[str, str] | 
     )
 
 
-def _unit(source: Source, question: CompareQuestion) -> Unit:
+def _unit(source: Source, question: CompareQuestion) -> TimeUnit:
     """Publishers count months; what asks them for days is refused by the job, with its reason."""
     return "month" if source.table == "published_counts" else question.unit
 

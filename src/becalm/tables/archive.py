@@ -1,11 +1,11 @@
 """The shape of an archive: what may be asked of it, whichever engine reads it, and what a load hands it.
 
-Paths are plain strings here, because a table touches no disk; `store` does.
+Paths are plain strings here, because a table touches no disk; the floor `archive` does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
@@ -14,7 +14,9 @@ from typing import Protocol
 import pyarrow as pa
 from ibis import Table
 
-from becalm.terms import RowFault
+from becalm.terms import QuestionError, RowFault, UsageError
+
+COUNT_TABLES = ("incidents", "published_counts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ class ArchiveFile:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class TablePart:
     """Rows of one table, source and month that are ready to be kept.
 
     Parts of one intake count together, whatever files they come from (a folder of extracts), and
@@ -72,11 +74,18 @@ class Intake(Protocol):
         """A folder for Parquet files on their way in, on the archive's own file system."""
 
     def add(
-        self, part: Part, *, as_of: date, input_file: str, input_sha256: str, recipe: str, recipe_sha256: str
+        self,
+        part: TablePart,
+        *,
+        as_of: date,
+        input_file: str,
+        input_sha256: str,
+        recipe: str,
+        recipe_sha256: str,
     ) -> None:
         """Keep these rows aside."""
 
-    def fault(self, faults: Iterable[RowFault]) -> None:
+    def add_faults(self, faults: Iterable[RowFault]) -> None:
         """Keep rows that were rejected or repaired, with the reason."""
 
     def commit(self) -> str:
@@ -111,3 +120,41 @@ class Archive(Protocol):
 
     def has_input(self, input_sha256: str, recipe_sha256: str) -> bool:
         """Was this very input already loaded with this very recipe?"""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A source and the table that its records lie in."""
+
+    table: str
+    key: str
+
+
+def choose_source(
+    files: Sequence[ArchiveFile], source_key: str | None, *, tables: Sequence[str] = COUNT_TABLES
+) -> Source:
+    """Which source answers: the one that was named, else the only one there is? No two are ever mixed.
+
+    Raises
+    ------
+    UsageError
+        where several could answer and none was named, or the named one is not there.
+    QuestionError
+        where the archive holds nothing that could answer.
+    """
+    sources = [Source(*pair) for pair in sorted({(f.table, f.source) for f in files if f.table in tables})]
+    if not sources:
+        raise QuestionError(
+            f"The archive holds no {' or '.join(t.replace('_', ' ') for t in tables)}. "
+            "Load some with `becalm ingest PATH`."
+        )
+    matches = [source for source in sources if source_key in (None, source.key)]
+    if len(matches) == 1:
+        return matches[0]
+    choices = "\n".join(f"  --source {s.key}  ({s.table.replace('_', ' ')})" for s in sources)
+    if source_key is None:
+        raise UsageError(
+            f"{len(sources)} sources could answer, and counts of different sources are not mixed. "
+            f"Name one:\n{choices}"
+        )
+    raise UsageError(f"There is no source {source_key!r} that could answer. There are:\n{choices}")

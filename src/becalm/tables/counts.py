@@ -1,14 +1,15 @@
 """The one place where things are counted, so that no two pages can disagree.
 
 Each function keeps an Ibis expression until it is a count; what comes out are small arrays, the
-same on every engine and in the same order. Places are counted in `cells`, months in `totals`;
-import all of it from here.
+same on every engine and in the same order. Places are counted in `place_counts`, months in `monthly_totals`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Literal
 
 import ibis
 import numpy as np
@@ -16,45 +17,52 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ibis import Table
 
-from becalm.tables.cells import count_places, hour_profiles
-from becalm.tables.tally import CountTable, Grouping, HourCounts, Ints, MonthlyTotals, PlaceCounts, Unit
-from becalm.tables.totals import (
-    Scope,
-    first_of,
-    last_of,
-    monthly_totals,
-    months_between,
-    published_totals,
-    scope_of,
-)
+from becalm.tables.arrays import Ints
+from becalm.tables.monthly_totals import RecordScope, find_scope, first_day_of, last_day_of
 from becalm.terms import Period, QuestionError
-
-__all__ = [
-    "CountTable",
-    "Grouping",
-    "HourCounts",
-    "MonthlyTotals",
-    "PlaceCounts",
-    "Unit",
-    "count_incidents",
-    "count_places",
-    "count_published",
-    "hour_profiles",
-    "monthly_totals",
-    "months_between",
-    "published_totals",
-]
 
 UNKNOWN = "unknown"
 LARGEST_SHARE_WITHOUT_DAY = 0.05
 WIDEST_FIRST = ("city", "borough", "ward", "neighbourhood")
+TimeUnit = Literal["day", "month"]
+Grouping = Literal["offence_group", "offence", "weapon", "victim_age_band", "borough", "ward", "command_unit"]
+
+
+@dataclass(frozen=True, slots=True)
+class CountTable:
+    """Counts of each group in each day or month.
+
+    `counts[g, t]` is the number in group `groups[g]` during the day or month that starts on
+    `times[t]`; times are consecutive and hold zeros where nothing happened. `found_by[g]` is
+    "victim", "police", "unknown" or "mixed". Groups stand in alphabetical order; what has no
+    group is counted as "unknown". `excluded` names the offence groups that were left out on
+    request and how many records of each fell in these times; `without_day` is the number of
+    records of these months that could not be given to a day (always 0 for months).
+    """
+
+    by: Grouping
+    unit: TimeUnit
+    groups: tuple[str, ...]
+    times: tuple[date, ...]
+    counts: Ints
+    found_by: tuple[str, ...]
+    source: str
+    as_of: date
+    excluded: tuple[tuple[str, int], ...] = ()
+    without_day: int = 0
+
+    def __post_init__(self) -> None:
+        if self.counts.shape != (len(self.groups), len(self.times)):
+            raise ValueError(
+                f"counts are {self.counts.shape}, not {len(self.groups)} groups x {len(self.times)} times"
+            )
 
 
 def count_incidents(
     incidents: Table,
     *,
     by: Grouping,
-    unit: Unit,
+    unit: TimeUnit,
     period: Period | None = None,
     exclude_groups: Sequence[str] = (),
 ) -> CountTable:
@@ -69,12 +77,12 @@ def count_incidents(
         where there are no incidents at all; where days are asked of records that carry only a
         month; where months are asked of a period that does not hold whole months.
     """
-    scope = scope_of(incidents, "incidents")
-    times = _times(scope, unit, period)
-    rows = _within_months(incidents, times)
+    scope = find_scope(incidents, "incidents")
+    times = _list_times(scope, unit, period)
+    rows = _filter_months(incidents, times)
     without_day = 0
     if unit == "day":
-        without_day = _refuse_unknown_days(rows, scope)
+        without_day = _check_days(rows, scope)
         rows = rows.filter(rows.occurred_on.between(ibis.literal(times[0]), ibis.literal(times[-1])))
     rows = rows.mutate(
         group=rows[by].fill_null(UNKNOWN),
@@ -82,7 +90,7 @@ def count_incidents(
         n=ibis.literal(1, "int64"),
         finder=rows.found_by.fill_null(UNKNOWN),
     )
-    return _tally(rows, by, unit, times, scope, exclude_groups, without_day)
+    return _count_groups(rows, by, unit, times, scope, exclude_groups, without_day)
 
 
 def count_published(
@@ -110,66 +118,67 @@ def count_published(
         where the published counts do not hold this source, measure, kind of area or grouping.
     """
     rows = published.filter(published.source == source)
-    rows = _one_of(rows, "measure", (measure,), source)
-    rows = _one_of(rows, "area_kind", _area_kinds(by, area_kind), source)
-    scope = scope_of(rows, f"published counts of {source}")
-    times = _times(scope, "month", period)
-    rows = _within_months(rows, times)
+    rows = _filter_first(rows, "measure", (measure,), source)
+    rows = _filter_first(rows, "area_kind", _list_area_kinds(by, area_kind), source)
+    scope = find_scope(rows, f"published counts of {source}")
+    times = _list_times(scope, "month", period)
+    rows = _filter_months(rows, times)
     rows = rows.mutate(
         group=_published_group(rows, by, command_units or {}),
         time=(rows.month + "-01").cast("date"),
         n=rows["count"].fill_null(0),
-        finder=_looked_up(rows.offence_group, found_by or {}),
+        finder=_look_up(rows.offence_group, found_by or {}),
     )
-    return _tally(rows, by, "month", times, scope, exclude_groups, without_day=0)
+    return _count_groups(rows, by, "month", times, scope, exclude_groups, without_day=0)
 
 
-def _times(scope: Scope, unit: Unit, period: Period | None) -> tuple[date, ...]:
+def _list_times(scope: RecordScope, unit: TimeUnit, period: Period | None) -> tuple[date, ...]:
     if unit == "month":
         if period is not None and not period.is_whole_months:
             raise QuestionError(
                 f"{period.start} to {period.end} does not hold whole months, so it cannot be counted "
                 "by month. Give a period that starts and ends on the first of a month."
             )
-        return tuple(first_of(month) for month in (period.months if period else scope.months))
-    start = period.start if period else first_of(scope.first_month)
-    days = period.days if period else (last_of(scope.last_month) - start).days + 1
+        return tuple(first_day_of(month) for month in (period.months if period else scope.months))
+    start = period.start if period else first_day_of(scope.first_month)
+    days = period.days if period else (last_day_of(scope.last_month) - start).days + 1
     return tuple(start + timedelta(days=day) for day in range(days))
 
 
-def _within_months(rows: Table, times: tuple[date, ...]) -> Table:
+def _filter_months(rows: Table, times: tuple[date, ...]) -> Table:
     return rows.filter(rows.month.between(f"{times[0]:%Y-%m}", f"{times[-1]:%Y-%m}"))
 
 
-def _refuse_unknown_days(rows: Table, scope: Scope) -> int:
-    found = rows.aggregate(n=rows.count(), dated=rows.occurred_on.count()).to_pyarrow().to_pylist()[0]
-    without_day = int(found["n"] - found["dated"])
-    if without_day > LARGEST_SHARE_WITHOUT_DAY * found["n"]:
+def _check_days(rows: Table, scope: RecordScope) -> int:
+    (sums,) = rows.agg(n=rows.count(), dated=rows.occurred_on.count()).to_pyarrow().to_pylist()
+    without_day = int(sums["n"] - sums["dated"])
+    if without_day > LARGEST_SHARE_WITHOUT_DAY * sums["n"]:
         raise QuestionError(
-            f"{without_day:,} of {found['n']:,} records of {scope.source} in this period carry a month "
+            f"{without_day:,} of {sums['n']:,} records of {scope.source} in this period carry a month "
             "but no day (data.police.uk never states the day), so days and weeks cannot be counted. "
             "Ask for whole months, or load an extract with dates."
         )
     return without_day
 
 
-def _one_of(rows: Table, column: str, wanted: tuple[str, ...], source: str) -> Table:
-    """Keep the first wanted value that the source has."""
-    held = sorted(v for v in rows.select(column).distinct().to_pyarrow()[column].to_pylist() if v is not None)
-    for value in wanted:
-        if value in held:
+def _filter_first(rows: Table, column: str, choices: tuple[str, ...], source: str) -> Table:
+    """The rows of the first of these values that the source has."""
+    distinct = rows.select(column).distinct().to_pyarrow()[column].to_pylist()
+    values = sorted(value for value in distinct if value is not None)
+    for value in choices:
+        if value in values:
             return rows.filter(rows[column] == value)
-    if not held:
+    if not values:
         raise QuestionError(
             f"The archive holds no published counts of {source}. Load some with `becalm ingest PATH`."
         )
     raise QuestionError(
-        f"The published counts of {source} have no {column} {' or '.join(wanted)}; "
-        f"they have {', '.join(held)}."
+        f"The published counts of {source} have no {column} {' or '.join(choices)}; "
+        f"they have {', '.join(values)}."
     )
 
 
-def _area_kinds(by: Grouping, area_kind: str | None) -> tuple[str, ...]:
+def _list_area_kinds(by: Grouping, area_kind: str | None) -> tuple[str, ...]:
     if area_kind is not None:
         return (area_kind,)
     if by == "ward":
@@ -181,51 +190,55 @@ def _published_group(rows: Table, by: Grouping, command_units: Mapping[str, str 
     if by in ("offence_group", "offence", "borough"):
         return rows[by].fill_null(UNKNOWN)
     if by == "ward":
-        named = rows.area_name + " (" + rows.area_code + ")"
-        return ibis.coalesce(named, rows.area_name, rows.area_code, UNKNOWN)
+        name_and_code = rows.area_name + " (" + rows.area_code + ")"
+        return ibis.coalesce(name_and_code, rows.area_name, rows.area_code, UNKNOWN)
     if by == "command_unit":
-        return _looked_up(rows.borough, {b: unit for b, unit in command_units.items() if unit is not None})
+        return _look_up(rows.borough, {b: unit for b, unit in command_units.items() if unit is not None})
     raise QuestionError(
         f"Published counts do not state the {by}. Ask by offence_group, offence, borough, ward or "
         "command_unit, or load incidents."
     )
 
 
-def _looked_up(column: ibis.Value, names: Mapping[str, str]) -> ibis.Value:
+def _look_up(column: ibis.Value, names: Mapping[str, str]) -> ibis.Value:
     if not names:
         return ibis.literal(UNKNOWN)
     return column.cases(*names.items(), else_=UNKNOWN)
 
 
-def _tally(
+def _count_groups(
     rows: Table,
     by: Grouping,
-    unit: Unit,
+    unit: TimeUnit,
     times: tuple[date, ...],
-    scope: Scope,
+    scope: RecordScope,
     exclude_groups: Sequence[str],
     without_day: int,
 ) -> CountTable:
     """Add up the rows, which carry a group, a time, a number and a finder."""
     excluded: tuple[tuple[str, int], ...] = ()
     if exclude_groups:
-        out = rows.offence_group.fill_null(UNKNOWN).isin(list(exclude_groups))
-        left_out = rows.filter(out).group_by("offence_group").agg(n=ibis._.n.sum()).to_pyarrow().to_pylist()
-        excluded = tuple(sorted((row["offence_group"] or UNKNOWN, int(row["n"])) for row in left_out))
-        rows = rows.filter(~out)
-    found = (
+        is_excluded = rows.offence_group.fill_null(UNKNOWN).isin(list(exclude_groups))
+        by_group = rows.filter(is_excluded).group_by("offence_group").agg(n=ibis._.n.sum())
+        excluded = tuple(
+            sorted(
+                (row["offence_group"] or UNKNOWN, int(row["n"])) for row in by_group.to_pyarrow().to_pylist()
+            )
+        )
+        rows = rows.filter(~is_excluded)
+    sums = (
         rows.group_by("group", "time")
         .agg(n=ibis._.n.sum(), least=ibis._.finder.min(), most=ibis._.finder.max())
         .to_pyarrow()
     )
-    groups = tuple(sorted(found["group"].unique().to_pylist()))
+    groups = tuple(sorted(sums["group"].unique().to_pylist()))
     return CountTable(
         by=by,
         unit=unit,
         groups=groups,
         times=times,
-        counts=_spread(found, groups, times),
-        found_by=_found_by(found, groups),
+        counts=_fill_counts(sums, groups, times),
+        found_by=_name_finders(sums, groups),
         source=scope.source,
         as_of=scope.as_of,
         excluded=excluded,
@@ -233,16 +246,16 @@ def _tally(
     )
 
 
-def _spread(found: pa.Table, groups: tuple[str, ...], times: tuple[date, ...]) -> Ints:
+def _fill_counts(sums: pa.Table, groups: tuple[str, ...], times: tuple[date, ...]) -> Ints:
     counts = np.zeros((len(groups), len(times)), dtype=np.int64)
-    if found.num_rows:
-        row = pc.index_in(found["group"], pa.array(groups)).to_numpy()
-        column = pc.index_in(found["time"].cast(pa.date32()), pa.array(times, pa.date32())).to_numpy()
-        counts[row, column] = found["n"].to_numpy()
+    if sums.num_rows:
+        row = pc.index_in(sums["group"], pa.array(groups)).to_numpy()
+        column = pc.index_in(sums["time"].cast(pa.date32()), pa.array(times, pa.date32())).to_numpy()
+        counts[row, column] = sums["n"].to_numpy()
     return counts
 
 
-def _found_by(found: pa.Table, groups: tuple[str, ...]) -> tuple[str, ...]:
-    least = found.group_by("group").aggregate([("least", "min"), ("most", "max")]).to_pylist()
-    finders = {row["group"]: (row["least_min"], row["most_max"]) for row in least}
+def _name_finders(sums: pa.Table, groups: tuple[str, ...]) -> tuple[str, ...]:
+    extremes = sums.group_by("group").aggregate([("least", "min"), ("most", "max")]).to_pylist()
+    finders = {row["group"]: (row["least_min"], row["most_max"]) for row in extremes}
     return tuple(low if low == high else "mixed" for low, high in (finders[group] for group in groups))

@@ -15,7 +15,7 @@ from pyproj import Transformer
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
-from becalm.tables.places import Boundaries
+from becalm.tables import Boundaries
 from becalm.terms import City, Fault, InputError, WorkspaceError
 from becalm.workspace.config import Workspace
 

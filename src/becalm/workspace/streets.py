@@ -14,7 +14,7 @@ from pyproj import Transformer
 from pyproj.exceptions import CRSError
 
 from becalm.methods.arrays import Floats
-from becalm.tables.street_network import StreetNetwork
+from becalm.tables import StreetNetwork
 from becalm.terms import Fault, InputError
 from becalm.workspace.streets_geojson import read_geojson
 from becalm.workspace.streets_graphml import RawStreets, read_graphml

@@ -8,8 +8,7 @@ import pyarrow as pa
 import pytest
 from records import incidents, published
 
-from becalm.tables.check import arrow_schema, check_table
-from becalm.tables.schema import TABLES
+from becalm.tables import TABLES, arrow_schema, check_table
 from becalm.terms import ArchiveError
 
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from records import incidents, published
 
-from becalm.tables.counts import CountTable, count_incidents, count_places, count_published, hour_profiles
+from becalm.tables import CountTable, count_incidents, count_places, count_published, count_week_hours
 from becalm.terms import Period, QuestionError, UsageError
 
 APRIL = Period(date(2020, 4, 1), date(2020, 5, 1))
@@ -155,7 +155,7 @@ def test_a_place_has_its_hours_of_the_week_and_says_how_many_are_not_known() -> 
         3,4  |
         5,5  | 9
         """)
-    hours = hour_profiles(ibis.memtable(rows), cell_m=100, columns=np.array([3, 7]), rows=np.array([4, 7]))
+    hours = count_week_hours(ibis.memtable(rows), cell_m=100, columns=np.array([3, 7]), rows=np.array([4, 7]))
     assert hours.counts[0, [0, 167]].tolist() == [1, 2]
     assert hours.without_hour.tolist() == [1, 0]
     assert hours.counts.sum() == 3

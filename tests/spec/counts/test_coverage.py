@@ -16,18 +16,24 @@ import pyarrow.parquet as pq
 import pytest
 from records import incidents
 
-from becalm.tables.archive import ArchiveFile
-from becalm.tables.counts import MonthlyTotals, monthly_totals, months_between
-from becalm.tables.coverage import find_gaps, gaps_within, rejected_by_file
-from becalm.tables.faults import REPEATED
+from becalm.tables import (
+    REPEATED_ROW,
+    ArchiveFile,
+    MonthlyTotals,
+    count_rejected_rows,
+    find_gaps,
+    list_months,
+    select_gaps,
+    total_incidents,
+)
 from becalm.terms import Gap
 
 
 def series(counts: Mapping[str, int] | list[int], first: str = "2019-01") -> MonthlyTotals:
     """A source that knows no days."""
     if isinstance(counts, list):
-        counts = dict(zip(months_between(first, "2030-12"), counts, strict=False))
-    months = months_between(min(counts), max(counts))
+        counts = dict(zip(list_months(first, "2030-12"), counts, strict=False))
+    months = list_months(min(counts), max(counts))
     values = np.array([counts.get(month, 0) for month in months], np.int64)
     return MonthlyTotals(
         "police", months, values, (None,) * len(months), (None,) * len(months), values, date(2020, 6, 1)
@@ -85,7 +91,7 @@ def daily(first: str, last: str, per_day: int) -> ibis.Table:
 
 
 def test_records_that_begin_or_end_within_a_month_are_cut_short() -> None:
-    gaps = find_gaps(monthly_totals(daily("2020-02-10", "2020-04-12", 3)))
+    gaps = find_gaps(total_incidents(daily("2020-02-10", "2020-04-12", 3)))
     assert [(gap.month, gap.kind) for gap in gaps if gap.kind == "cut_short"] == [
         ("2020-02", "cut_short"),
         ("2020-04", "cut_short"),
@@ -94,13 +100,13 @@ def test_records_that_begin_or_end_within_a_month_are_cut_short() -> None:
 
 
 def test_a_day_or_two_without_a_record_of_a_rare_offence_is_not_cut_short() -> None:
-    assert find_gaps(monthly_totals(daily("2020-03-03", "2020-04-28", 1))) == ()
+    assert find_gaps(total_incidents(daily("2020-03-03", "2020-04-28", 1))) == ()
 
 
 def test_a_few_strays_before_the_records_begin_are_not_months_cut_short() -> None:
     strays = [{"day": date.fromisoformat(day)} for day in ("1966-06-09", "1970-01-01", "2019-11-02")]
     body = [{"day": day} for day in days_of("2020-01-01", "2020-03-31") for _ in range(40)]
-    gaps = find_gaps(monthly_totals(ibis.memtable(incidents([*strays, *body]))))
+    gaps = find_gaps(total_incidents(ibis.memtable(incidents([*strays, *body]))))
     assert [gap for gap in gaps if gap.kind == "cut_short"] == []
 
 
@@ -126,27 +132,27 @@ def test_months_of_a_file_with_many_rejected_rows_are_loaded_in_part() -> None:
         [{"file": "a.csv", "row": row, "fate": "rejected", "reason": "no month"} for row in range(10)]
         + [{"file": "a.csv", "row": 3, "fate": "rejected", "reason": "no offence"}]
         + [{"file": "b.csv", "row": row, "fate": "repaired", "reason": "no place"} for row in range(90)]
-        + [{"file": "b.csv", "row": row, "fate": "rejected", "reason": REPEATED} for row in range(90)]
+        + [{"file": "b.csv", "row": row, "fate": "rejected", "reason": REPEATED_ROW} for row in range(90)]
     )
-    rejected = rejected_by_file(faults)
+    rejected = count_rejected_rows(faults)
     assert rejected == {"a.csv": 10}
     files = [
         archived("a.csv", "2020-03", 40),
         archived("a.csv", "2020-04", 50),
         archived("b.csv", "2020-05", 90),
     ]
-    gaps = find_gaps([], files=files, rejected=rejected)
+    gaps = find_gaps([], files=files, rejected_rows=rejected)
     assert [(gap.month, gap.kind) for gap in gaps] == [
         ("2020-03", "partial_load"),
         ("2020-04", "partial_load"),
     ]
     assert gaps[0].detail == "10 of 100 rows of a.csv were rejected"
-    assert find_gaps([], files=files, rejected={"a.csv": 1}) == ()
+    assert find_gaps([], files=files, rejected_rows={"a.csv": 1}) == ()
 
 
 def test_only_gaps_of_the_months_and_sources_of_an_answer_are_shown_with_it() -> None:
     gaps = (Gap("a", "2020-03", "low", ""), Gap("a", "2020-04", "low", ""), Gap("b", "2020-04", "low", ""))
-    assert gaps_within(gaps, ["2020-04"], ["a"]) == (gaps[1],)
+    assert select_gaps(gaps, ["2020-04"], ["a"]) == (gaps[1],)
 
 
 @pytest.mark.data

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 from records import incidents
 
-from becalm.tables.cells import hour_profiles
-from becalm.tables.hours import HourPolicy
+from becalm.tables import HourPolicy, count_week_hours
 
 LONDON = HourPolicy("Europe/London")
 MONDAY_20 = 20
@@ -31,7 +30,7 @@ def rows(*windows: tuple[datetime, datetime]) -> ibis.Table:
 
 
 def profile(table: ibis.Table, policy: HourPolicy | None = LONDON):
-    return hour_profiles(table, cell_m=100, columns=np.array([3]), rows=np.array([4]), policy=policy)
+    return count_week_hours(table, cell_m=100, columns=np.array([3]), rows=np.array([4]), policy=policy)
 
 
 def test_a_window_is_spread_over_its_hours_by_the_citys_clock():

@@ -20,7 +20,7 @@ from becalm.find.core.place_panel import build_panel
 from becalm.find.core.rules import Rules
 from becalm.find.core.settings import FindSettings
 from becalm.methods.place_set import PlaceSet
-from becalm.tables.events import EventPoints
+from becalm.tables import EventPoints
 from becalm.terms import QuestionError, UsageError
 
 SETTINGS = FindSettings(count=5)

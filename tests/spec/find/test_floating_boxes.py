@@ -21,7 +21,7 @@ from becalm.find.desk.units import UnitChoice, fit_unit
 from becalm.find.files.hotspots import run_object
 from becalm.methods.lattices import Lattice
 from becalm.methods.search_curve import search_order
-from becalm.tables.point_counts import PointCounts
+from becalm.tables import PointCounts
 from becalm.terms import QuestionError, UsageError
 
 REGION = shapely.box(0, 0, 1500, 1500)

@@ -18,7 +18,7 @@ from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.place_facts import describe_places
 from becalm.find.core.settings import FindSettings
 from becalm.find.files.hotspots import hotspots_csv, hotspots_geojson, write_hotspots
-from becalm.tables.tally import HourCounts
+from becalm.tables import HourCounts
 from becalm.terms import RunRecord, UsageError
 
 PROPERTIES = [

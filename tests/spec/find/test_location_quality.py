@@ -14,7 +14,7 @@ from becalm.find.core.settings import FindSettings
 from becalm.find.desk.units import UnitChoice, fit_unit
 from becalm.methods.lattices import Lattice
 from becalm.methods.point_spacing import displaced_sums, point_spacing
-from becalm.tables.spots import MovedPoints
+from becalm.tables import MovedPoints
 from becalm.terms import QuestionError, UsageError
 
 

@@ -14,7 +14,7 @@ from police_files import STREET, street_row
 from becalm.formats.input_file import InputFile
 from becalm.ingest.load import load_readers
 from becalm.ingest.reader import ReadContext, Reader, Reading
-from becalm.tables.schema import TABLES
+from becalm.tables import TABLES
 from becalm.terms import InputError
 from becalm.workspace.config import shipped_cities
 

@@ -13,7 +13,7 @@ import pytest
 from extracts import MAPPING, ROWS, read_path, read_text, rows_of
 from workbooks import write_xlsx
 
-from becalm.tables.schema import INCIDENTS
+from becalm.tables import INCIDENTS
 from becalm.terms import InputError
 
 HEAD = "ref,when,what,x,y,area\n"

@@ -9,7 +9,7 @@ import pytest
 import shapely
 
 from becalm.ingest.locate import Locator, distinct_points
-from becalm.tables.places import Boundaries
+from becalm.tables import Boundaries
 from becalm.terms import City, InputError
 from becalm.workspace.config import read_city
 

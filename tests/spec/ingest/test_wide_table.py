@@ -13,7 +13,7 @@ from workbooks import write_xlsx
 
 from becalm.ingest.reader import Reading
 from becalm.ingest.wide import WideTableReader
-from becalm.tables.schema import PUBLISHED_COUNTS
+from becalm.tables import PUBLISHED_COUNTS
 
 BOROUGHS = """\
 MajorText,MinorText,LookUp_BoroughName,201904,202004

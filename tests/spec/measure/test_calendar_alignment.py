@@ -12,12 +12,10 @@ from becalm.measure.core.baseline import Baseline
 from becalm.measure.core.comparison import CompareSettings
 from becalm.measure.core.match import calendar_differences, with_easter
 from becalm.methods.calendar import easter_sunday, weekday_counts
-from becalm.tables.counts import count_incidents
-from becalm.tables.public_holidays import public_holidays
-from becalm.tables.tally import CountTable
+from becalm.tables import CountTable, count_incidents, list_public_holidays
 from becalm.terms import Period, QuestionError, WorkspaceError
 
-ENGLAND = public_holidays("GB-ENG", range(2018, 2023))
+ENGLAND = list_public_holidays("GB-ENG", range(2018, 2023))
 
 
 def month(year: int, number: int) -> Period:
@@ -45,8 +43,8 @@ def test_the_year_2022_had_two_extra_holidays_and_one_that_moved():
 
 def test_a_calendar_that_is_not_known_is_refused_with_an_example():
     with pytest.raises(WorkspaceError, match='such as "GB-ENG"'):
-        public_holidays("GB-XXX", [2020])
-    assert public_holidays("", [2020]) == {}
+        list_public_holidays("GB-XXX", [2020])
+    assert list_public_holidays("", [2020]) == {}
 
 
 def test_march_2019_has_five_friday_nights_and_march_2020_four():

@@ -13,7 +13,7 @@ from becalm.measure.core.baseline import Baseline, choose_baselines
 from becalm.measure.core.comparison import CompareSettings, Comparison
 from becalm.measure.files.comparison import comparison_lines
 from becalm.measure.files.sentences import headline, how_sure
-from becalm.tables.counts import CountTable, count_incidents
+from becalm.tables import CountTable, count_incidents
 from becalm.terms import Gap, OffenceGroup, Period, QuestionError, parse_period
 
 APRIL_2020, APRIL_2019, APRIL_2018 = (Period(date(y, 4, 1), date(y, 5, 1)) for y in (2020, 2019, 2018))

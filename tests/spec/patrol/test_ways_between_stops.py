@@ -24,7 +24,7 @@ from becalm.patrol.core.travel import (
     straight_line_table,
 )
 from becalm.patrol.files.read_travel import read_travel
-from becalm.tables.street_network import StreetNetwork
+from becalm.tables import StreetNetwork
 from becalm.terms import InputError, PlanError
 from becalm.workspace.streets import read_streets
 

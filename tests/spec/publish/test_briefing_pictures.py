@@ -16,7 +16,7 @@ from becalm.find.files.week_chart import week_chart
 from becalm.measure.files.change_chart import ChangeRow, change_chart
 from becalm.measure.files.series_chart import SeriesPoint, series_chart
 from becalm.render.scale import Scale, round_ticks
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import PlaceCounts
 from becalm.terms import Band, band_of
 
 

@@ -12,10 +12,7 @@ from becalm.desk.coverage import gaps_of, totals_of
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.hotspots import DEFAULT_CELL_M
 from becalm.find.desk.override import entries_that_stand
-from becalm.tables.archive import ArchiveFile
-from becalm.tables.newest import newest_whole_month
-from becalm.tables.sources import Source, choose_source
-from becalm.tables.tally import Grouping
+from becalm.tables import ArchiveFile, Grouping, Source, choose_source, find_newest_whole_month
 from becalm.terms import Parameter, ReplayError, UsageError
 from becalm.workspace.config import BriefEntry
 
@@ -113,7 +110,7 @@ def plan_of(desk: Desk, question: BriefQuestion) -> Plan:
 
 
 def _newest_month(desk: Desk, source: Source, as_of: date | None) -> str:
-    return newest_whole_month(totals_of(desk, source, as_of=as_of), gaps_of(desk, source, as_of=as_of))
+    return find_newest_whole_month(totals_of(desk, source, as_of=as_of), gaps_of(desk, source, as_of=as_of))
 
 
 def _hotspot_source(files: Sequence[ArchiveFile], compared: Source, wanted: str | None) -> str:

@@ -35,10 +35,16 @@ from becalm.measure.files.comparison import comparison_csv
 from becalm.measure.files.sentences import choices_made, headline
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolPart
 from becalm.render.folder import require_free, write_folder
-from becalm.tables.counts import CountTable, count_incidents, count_places, count_published
-from becalm.tables.coverage import gaps_within
-from becalm.tables.newest import last_whole_month
-from becalm.tables.sources import Source, choose_source
+from becalm.tables import (
+    CountTable,
+    Source,
+    choose_source,
+    count_incidents,
+    count_places,
+    count_published,
+    find_last_whole_month,
+    select_gaps,
+)
 from becalm.terms import Gap, OffenceGroup, QuestionError, RunRecord, groups_by_key
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.offences import load_offences
@@ -156,7 +162,7 @@ def _hotspots(desk: Desk, plan: Plan, comparison: Comparison, seed: int) -> tupl
     question = FindQuestion(
         target=plan.target,
         cell_m=plan.cell_m,
-        until=last_whole_month(comparison.period),
+        until=find_last_whole_month(comparison.period),
         source=plan.hotspot_source,
         rules=RulesAsked(entries=plan.overrides),
         settings=FindSettings(count=plan.count),
@@ -208,4 +214,4 @@ def _groups(desk: Desk, source: str) -> dict[str, OffenceGroup]:
 def _gaps(desk: Desk, source: Source, comparison: Comparison) -> tuple[Gap, ...]:
     windows = (comparison.period, *(w for c in comparison.against for w in c.baseline.windows))
     months = {month for window in windows for month in window.months}
-    return gaps_within(gaps_of(desk, source), months, (source.key,))
+    return select_gaps(gaps_of(desk, source), months, (source.key,))

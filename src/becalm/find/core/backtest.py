@@ -28,8 +28,7 @@ from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Ints
 from becalm.methods.bootstrap import Interval, mean_interval, paired_interval, resample
 from becalm.methods.place_set import PlaceSet
-from becalm.tables.point_counts import PointCounts
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import PlaceCounts, PointCounts
 from becalm.terms import (
     LEAST_FOR_VERDICT,
     Backtest,

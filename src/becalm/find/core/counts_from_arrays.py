@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from becalm.methods.arrays import Bools, Floats, Times
-from becalm.tables.tally import PlaceCounts
-from becalm.tables.totals import months_between
+from becalm.tables import PlaceCounts, list_months
 from becalm.terms import Fault, InputError, QuestionError
 
 LARGEST_DEGREE = 360.0
@@ -50,7 +49,7 @@ def counts_from_points(
     if faults:
         raise InputError("These incidents cannot be counted", faults)
     _refuse_one_point(x, y)
-    span = months_between(str(months.min()), str(months.max()))
+    span = list_months(str(months.min()), str(months.max()))
     names = tuple(sorted(set(groups.tolist())))
     keys = np.stack(
         [

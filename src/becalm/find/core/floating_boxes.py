@@ -22,7 +22,7 @@ from becalm.methods.drift import Scatter, fit_scatter
 from becalm.methods.grid import CellGrid
 from becalm.methods.lattices import LEAST_M2, land_of
 from becalm.methods.place_set import PlaceSet
-from becalm.tables.point_counts import PointCounts
+from becalm.tables import PointCounts
 from becalm.terms import BoxTrial, Estimate, QuestionError
 
 AGAIN = 8  # times as many boxes as will be listed are laid: among these the order is decided

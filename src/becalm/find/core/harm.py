@@ -15,8 +15,7 @@ from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior, weighted_sum
-from becalm.tables.point_counts import PointCounts
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import PlaceCounts, PointCounts
 from becalm.terms import FEW_EVENTS, GroupInHarm, GroupWeight, GroupWeights, HarmBasis, HarmPart
 
 NOWHERE: Mapping[str, LocationUncertainty] = MappingProxyType({})

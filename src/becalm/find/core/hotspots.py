@@ -25,8 +25,7 @@ from becalm.methods.drift import Scatter
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.ranks import draw_rates, rank_certainty
-from becalm.tables.point_counts import PointCounts
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import PlaceCounts, PointCounts
 from becalm.terms import Concentration, HarmBasis, HotspotList, UsageError
 
 

@@ -12,8 +12,7 @@ from becalm.methods.blend import GammaPosterior
 from becalm.methods.grid import CellGrid, to_cells
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.point_spacing import displaced_sums, point_spacing, weighted_median
-from becalm.tables.spots import MovedPoints, PointsPerCell
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import MovedPoints, PlaceCounts, PointsPerCell
 from becalm.terms import QuestionError
 
 LEAST_MOVED = 0.5  # share of the records that must have been moved for their points to be taken as fixed

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from becalm.methods.near_repeat import Distance, NearRepeatTable, near_repeats
-from becalm.tables.events import EventPoints
+from becalm.tables import EventPoints
 from becalm.terms import QuestionError, UsageError
 
 LEAST_EVENTS: Final = 30

@@ -13,7 +13,7 @@ from becalm.find.core.place_panel import PlacePanel, days_in_month
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.grid import CellGrid, to_cells
 from becalm.methods.scan import Cylinder, scan
-from becalm.tables.events import EventPoints
+from becalm.tables import EventPoints
 from becalm.terms import PlaceKind, QuestionError, UsageError
 
 TimeStep = Literal["month", "week", "day"]

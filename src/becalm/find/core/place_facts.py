@@ -13,9 +13,7 @@ from becalm.methods.arrays import Floats, Ints
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.week_profile import busiest_hours, week_profiles
-from becalm.tables.cells import hour_counts, positions
-from becalm.tables.hours import HourPolicy, hours_of, weigh_hours
-from becalm.tables.tally import HourCounts
+from becalm.tables import HourCounts, HourPolicy, add_week_hours, index_values, sum_hour_weights, weigh_hours
 from becalm.terms import HOURS_OF_WEEK, DayHours, Estimate, Hotspot, HotspotList, PeakHours, QuestionError
 
 Key = tuple[int, int]
@@ -70,19 +68,19 @@ def _boroughs(rows: Table, places: Located, asked: Sequence[int]) -> dict[Key, s
         return {}
     at = places.locate(found["easting_m"].to_numpy(), found["northing_m"].to_numpy())
     counts = np.zeros((places.size + 1, len(names)), dtype=np.int64)
-    np.add.at(counts, (at, positions(found["borough"], names)), found["n"].to_numpy())
+    np.add.at(counts, (at, index_values(found["borough"], names)), found["n"].to_numpy())
     return {(i, 0): names[int(counts[i].argmax())] for i in asked if counts[i].any()}
 
 
 def _hours(rows: Table, places: Located, asked: Sequence[int], policy: HourPolicy | None) -> HourCounts:
-    timed = hours_of(rows, policy)
+    timed = add_week_hours(rows, policy)
     keys = ("easting_m", "northing_m", "hour", "since", "until")
     found = timed.group_by(*keys).agg(n=timed.count()).order_by(*keys).to_pyarrow()
     at = places.locate(found["easting_m"].to_numpy(), found["northing_m"].to_numpy())
     column = np.full(places.size + 1, len(asked), dtype=np.int64)
     column[list(asked)] = np.arange(len(asked))
     numbers: Ints = np.array(asked, dtype=np.int64)
-    return hour_counts(
+    return sum_hour_weights(
         weigh_hours(found, policy),
         column[at],
         cell_m=places.width_m,

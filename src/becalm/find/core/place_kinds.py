@@ -15,7 +15,7 @@ from becalm.methods.arrays import Bools, Floats, Shapes
 from becalm.methods.lattices import LEAST_M2, Lattice, clip_tiles, land_of
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.segments import LEAST_M, between_junctions
-from becalm.tables.point_counts import PointCounts
+from becalm.tables import PointCounts
 from becalm.terms import InputError, PlaceKind, QuestionError, UsageError
 
 INSIDE = "the land inside the boundary"

@@ -18,8 +18,7 @@ from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.grid import CellGrid, cells_holding, clip_cells
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.series import CountSeries, make_series
-from becalm.tables.point_counts import PointCounts
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import PlaceCounts, PointCounts
 from becalm.terms import EXPECTED_DAYS, InputError, PlaceKind, QuestionError
 
 

@@ -15,7 +15,7 @@ from becalm.find.desk.inputs import Evidence, Field, FindQuestion, gather, lay_f
 from becalm.find.desk.rules import rules_of
 from becalm.methods.multiplicity import Adjustment
 from becalm.methods.near_repeat import Distance
-from becalm.tables.events import EventPoints, event_points
+from becalm.tables import EventPoints, list_event_points
 from becalm.terms import QuestionError
 
 
@@ -62,7 +62,9 @@ def clusters(desk: Desk, question: FindQuestion, how: Clusters) -> ClusterMap:
 def near_repeats(desk: Desk, question: FindQuestion, how: Repeats, *, seed: int | None = None) -> NearRepeats:
     """After one incident, is another one nearby soon likelier than chance alone explains?"""
     evidence = gather(desk, question)
-    events = event_points(evidence.incidents, groups=evidence.targets.target, months=evidence.counts.months)
+    events = list_event_points(
+        evidence.incidents, groups=evidence.targets.target, months=evidence.counts.months
+    )
     return find_near_repeats(
         events,
         target=evidence.targets.target,
@@ -92,7 +94,9 @@ def outbreaks(desk: Desk, question: FindQuestion, how: ScanSettings, *, seed: in
 
 def _dated(evidence: Evidence) -> EventPoints:
     try:
-        return event_points(evidence.incidents, groups=evidence.targets.target, months=evidence.counts.months)
+        return list_event_points(
+            evidence.incidents, groups=evidence.targets.target, months=evidence.counts.months
+        )
     except QuestionError as error:
         raise QuestionError(f"{error.message} Or leave --step out, for runs of months.") from error
 

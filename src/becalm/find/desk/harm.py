@@ -18,7 +18,7 @@ from becalm.find.files.group_weights import (
     load_group_weights,
     read_group_weights,
 )
-from becalm.tables.spots import moved_points
+from becalm.tables import find_moved_points
 from becalm.terms import GroupWeights, Rank, UsageError
 
 
@@ -59,7 +59,7 @@ def harm_of(
         )
     weights = _weights(desk, choice.weights, targets.target, source)
     groups = [weight.group for weight in weights.of(targets.target, never=targets.excluded)]
-    found = ((group, measure_location(moved_points(incidents, target=(group,)))) for group in groups)
+    found = ((group, measure_location(find_moved_points(incidents, target=(group,)))) for group in groups)
     locations: dict[str, LocationUncertainty] = {group: at for group, at in found if at is not None}
     return HarmWeighting(weights, leads=choice.rank == "harm", locations=locations)
 

@@ -31,9 +31,7 @@ from becalm.find.desk.inputs import (
 )
 from becalm.find.desk.rules import facts_for, rule_parameters, rules_of
 from becalm.find.files.hotspots import hotspots_csv, hotspots_geojson, require_known_ending, write_hotspots
-from becalm.tables.cells import hour_profiles
-from becalm.tables.hours import HourPolicy
-from becalm.tables.spots import boroughs_of_cells
+from becalm.tables import HourPolicy, count_week_hours, find_cell_boroughs
 from becalm.terms import Backtest, HotspotList, RunRecord
 
 __all__ = [
@@ -190,8 +188,8 @@ def _describe(evidence: Evidence, field: Field, listed: HotspotList, policy: Hou
     target = evidence.incidents.filter(evidence.incidents.offence_group.isin(list(listed.target)))
     return describe_places(
         listed,
-        boroughs=boroughs_of_cells(evidence.incidents, cell_m=listed.cell_m, cells=cells),
-        hours=hour_profiles(target, cell_m=listed.cell_m, columns=columns, rows=rows, policy=policy),
+        boroughs=find_cell_boroughs(evidence.incidents, cell_m=listed.cell_m, cells=cells),
+        hours=count_week_hours(target, cell_m=listed.cell_m, columns=columns, rows=rows, policy=policy),
     )
 
 

@@ -29,13 +29,18 @@ from becalm.find.desk.rules import RulesAsked
 from becalm.find.desk.units import PlacesAsked, UnitChoice, fit_unit, lay_box_land, lay_places
 from becalm.find.files.splits import load_splits
 from becalm.methods.place_set import PlaceSet
-from becalm.tables.cells import count_places
-from becalm.tables.coverage import gaps_within
-from becalm.tables.point_counts import PointCounts, count_points
-from becalm.tables.sources import Source, choose_source
-from becalm.tables.spots import moved_points, points_per_cell
-from becalm.tables.tally import PlaceCounts
-from becalm.tables.totals import months_between
+from becalm.tables import (
+    PlaceCounts,
+    PointCounts,
+    Source,
+    choose_source,
+    count_places,
+    count_points,
+    count_points_per_cell,
+    find_moved_points,
+    list_months,
+    select_gaps,
+)
 from becalm.terms import Gap, UsageError
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.offences import load_offences
@@ -118,12 +123,12 @@ def gather(desk: Desk, question: FindQuestion, only: Mapping[str, str] | None = 
     counts = count_places(incidents, cell_m=question.cell_m, months=months)
     tables = load_offences(desk.workspace.offences_path).values()
     targets = choose_targets(merge_groups(tables, counts.groups), question.target)
-    moved = moved_points(incidents, target=targets.target) if has_moved_records(counts) else None
+    moved = find_moved_points(incidents, target=targets.target) if has_moved_records(counts) else None
     location = measure_location(moved) if moved else None
     unit, width_m, merged = fit_unit(question.unit, question.cell_m, location)
     if width_m != question.cell_m:
         counts = count_places(incidents, cell_m=width_m, months=months)
-    points = points_per_cell(incidents, cell_m=width_m) if unit.is_grid else None
+    points = count_points_per_cell(incidents, cell_m=width_m) if unit.is_grid else None
     boundaries = load_boundaries(desk.workspace)
     gaps = _gaps(desk, chosen, question, only)
     return Evidence(
@@ -135,7 +140,7 @@ def gather(desk: Desk, question: FindQuestion, only: Mapping[str, str] | None = 
         location=location,
         data=data,
         warnings=(
-            *(f"coverage: {gap}" for gap in gaps_within(gaps, months, (source,))),
+            *(f"coverage: {gap}" for gap in select_gaps(gaps, months, (source,))),
             *warn_of_quality(counts),
             *(warn_of_points(points) if points else ()),
             *warn_of_doubt(location),
@@ -159,7 +164,7 @@ def _months(held: Sequence[str], question: FindQuestion) -> tuple[str, ...]:
             f"No month on record lies between {question.since or min(held)} and "
             f"{question.until or max(held)}: the source runs from {min(held)} to {max(held)}."
         )
-    return months_between(first, last)
+    return list_months(first, last)
 
 
 def lay_field(desk: Desk, evidence: Evidence) -> Field:

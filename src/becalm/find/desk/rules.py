@@ -19,11 +19,7 @@ from becalm.find.core.settings import FindSettings
 from becalm.find.desk.override import overrides_of, standing_overrides
 from becalm.find.files.read_rules import read_list_rules
 from becalm.methods.place_set import PlaceSet
-from becalm.tables.cells import hour_profiles
-from becalm.tables.hours import HourPolicy
-from becalm.tables.point_counts import PointCounts
-from becalm.tables.spots import boroughs_of_cells
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import HourPolicy, PlaceCounts, PointCounts, count_week_hours, find_cell_boroughs
 from becalm.terms import DayHours, PlaceDecision, UsageError
 
 NONE: Mapping[str, int] = MappingProxyType({})
@@ -91,8 +87,8 @@ def facts_for(
     columns, rows = np.unique(np.stack([counts.columns, counts.rows]), axis=1)
     of_target = incidents.filter(incidents.offence_group.isin(list(target)))
     return PlaceFacts(
-        boroughs_of_cells(incidents, cell_m=counts.cell_m, cells=None),
-        hour_profiles(of_target, cell_m=counts.cell_m, columns=columns, rows=rows, policy=policy),
+        find_cell_boroughs(incidents, cell_m=counts.cell_m, cells=None),
+        count_week_hours(of_target, cell_m=counts.cell_m, columns=columns, rows=rows, policy=policy),
     )
 
 

@@ -29,7 +29,7 @@ from becalm.find.core.place_kinds import (
 from becalm.find.core.targets import Targets
 from becalm.methods.lattices import Lattice
 from becalm.methods.place_set import PlaceSet
-from becalm.tables.point_counts import PointCounts
+from becalm.tables import PointCounts
 from becalm.terms import UsageError
 from becalm.workspace.h3_cells import h3_over, h3_under, h3_width_m
 from becalm.workspace.own_places import read_land, read_own_areas

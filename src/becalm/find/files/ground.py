@@ -6,8 +6,7 @@ import numpy as np
 import shapely
 
 from becalm.find.files.map import Area
-from becalm.tables.places import Boundaries
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import Boundaries, PlaceCounts
 
 
 def borough_areas(boundaries: Boundaries) -> tuple[Area, ...]:

@@ -14,7 +14,7 @@ from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.counts_from_arrays import ALL, counts_from_points
-from becalm.tables.tally import PlaceCounts
+from becalm.tables import PlaceCounts
 from becalm.terms import Fault, InputError
 
 

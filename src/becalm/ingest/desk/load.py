@@ -16,10 +16,17 @@ from becalm.ingest.locate import Locator
 from becalm.ingest.reader import ReadContext, Reader
 from becalm.ingest.summary import summarise
 from becalm.ledger.event import Fact
-from becalm.tables.archive import ArchiveFile, Intake
-from becalm.tables.faults import FaultCount, choose_faults, count_faults, list_faults
-from becalm.tables.outcomes import count_matched
-from becalm.tables.sources import COUNTED, Source
+from becalm.tables import (
+    COUNT_TABLES,
+    ArchiveFile,
+    FaultCount,
+    Intake,
+    Source,
+    count_faults,
+    count_matched,
+    filter_faults,
+    list_faults,
+)
 from becalm.terms import FileIntake, Gap, RowFault
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.config import Workspace, read_city, write_config
@@ -108,7 +115,7 @@ def list_rejects(
     limit: int | None = None,
 ) -> Rejects:
     """Which rows of the files in the archive were rejected or repaired, and why?"""
-    chosen = choose_faults(desk.archive.table("row_faults"), file=file, reason=reason, fate=fate)
+    chosen = filter_faults(desk.archive.table("row_faults"), file=file, reason=reason, fate=fate)
     return Rejects(count_faults(chosen), list_faults(chosen, limit=limit))
 
 
@@ -148,7 +155,7 @@ def _adopt(desk: Desk, workspace: Workspace) -> tuple[str, ...]:
 
 def _gaps(desk: Desk, files: Sequence[FileIntake]) -> tuple[Gap, ...]:
     """What do the sources that were loaded not cover?"""
-    loaded = {(f.table, f.source) for f in files if f.table in COUNTED and f.status != "already loaded"}
+    loaded = {(f.table, f.source) for f in files if f.table in COUNT_TABLES and f.status != "already loaded"}
     return tuple(gap for table, source in sorted(loaded) for gap in gaps_of(desk, Source(table, source)))
 
 
@@ -175,7 +182,7 @@ def _keep(desk: Desk, intake: Intake, reads: Sequence[FileRead]) -> str | None:
                 recipe=read.recipe,
                 recipe_sha256=read.recipe_sha256,
             )
-        intake.fault(reading.faults)
+        intake.add_faults(reading.faults)
     with recorded(desk, "records_loaded", purpose="load", facts=_load_facts(intake, reads)):
         return intake.commit()
 

@@ -17,7 +17,7 @@ from becalm.ingest.extract.places import areas, coordinates
 from becalm.ingest.extract.times import recorded_on, when
 from becalm.ingest.mapping import Mapping, Words
 from becalm.ingest.reader import ReadContext
-from becalm.tables.faults import REPEATED
+from becalm.tables import REPEATED_ROW
 
 Columns = dict[str, pa.Array]
 PRIMES = (1_000_003, 0x9E3779B97F4A7C15)
@@ -87,7 +87,7 @@ def reject_repeats(sheet: Sheet, mapping: Mapping, fates: Fates) -> None:
     if mapping.repeats == "keep":
         return
     if mapping.id is None:
-        same, column, what = equal_rows(sheet.data), mapping.columns()[0], REPEATED
+        same, column, what = equal_rows(sheet.data), mapping.columns()[0], REPEATED_ROW
     else:
         ids = coded(sheet.data[mapping.id])
         same, column = pd.Series(ids.codes).duplicated().to_numpy() & ~ids.blank, mapping.id

@@ -18,8 +18,7 @@ from becalm.ingest.mapping import Mapping
 from becalm.ingest.mapping_choice import Chosen, choose_mapping
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.methods.arrays import Bools
-from becalm.tables.archive import Part
-from becalm.tables.schema import TABLES
+from becalm.tables import TABLES, TablePart
 from becalm.terms import Fault, InputError
 from becalm.workspace.offences import offence_table_sha256
 from becalm.workspace.recipes import suggest
@@ -133,7 +132,9 @@ def _require_city(columns: dict[str, pa.Array], sheet: Sheet, mapping: Mapping, 
         raise InputError(f"{sheet.name} was refused", (Fault(sheet.name, what, remedy),))
 
 
-def _parts(columns: dict[str, pa.Array], kept: Bools, mapping: Mapping, file: InputFile) -> tuple[Part, ...]:
+def _parts(
+    columns: dict[str, pa.Array], kept: Bools, mapping: Mapping, file: InputFile
+) -> tuple[TablePart, ...]:
     """The kept rows, one part per month, in the file's own order."""
     schema = TABLES[mapping.table].to_pyarrow()
     rows = len(kept)
@@ -149,7 +150,7 @@ def _parts(columns: dict[str, pa.Array], kept: Bools, mapping: Mapping, file: In
     table = table.take(pa.array(spots))
     edges = np.searchsorted(codes[spots], np.arange(len(names) + 1))
     parts = (
-        Part(mapping.table, mapping.source, name, table.slice(edges[i], edges[i + 1] - edges[i]))
+        TablePart(mapping.table, mapping.source, name, table.slice(edges[i], edges[i + 1] - edges[i]))
         for i, name in enumerate(names)
         if edges[i + 1] > edges[i]
     )

@@ -19,7 +19,7 @@ from becalm.ingest.publication import (
     words_in,
 )
 from becalm.ingest.reader import ReadContext, Reading
-from becalm.tables.schema import OUTCOMES
+from becalm.tables import OUTCOMES
 
 OUTCOME_COLUMNS = {"Crime ID": TEXT, "Month": WORDS, "Reported by": WORDS, "Outcome type": WORDS}
 

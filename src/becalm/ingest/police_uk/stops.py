@@ -23,7 +23,7 @@ from becalm.ingest.publication import (
     words_in,
 )
 from becalm.ingest.reader import ReadContext, Reading
-from becalm.tables.schema import STOPS
+from becalm.tables import STOPS
 
 STOP_COLUMNS = {
     "Type": WORDS,

@@ -24,7 +24,7 @@ from becalm.ingest.publication import (
     words_in,
 )
 from becalm.ingest.reader import ReadContext, Reading
-from becalm.tables.schema import INCIDENTS
+from becalm.tables import INCIDENTS
 from becalm.terms import OffenceTable, plain_word
 from becalm.workspace.recipes import suggest_remedy
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from becalm.tables.tally import CountTable
+from becalm.tables import CountTable
 from becalm.terms import Gap, OffenceGroup, Period
 
 

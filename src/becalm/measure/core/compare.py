@@ -20,7 +20,7 @@ from becalm.measure.core.suppress import suppress
 from becalm.measure.core.warn import warnings_of
 from becalm.methods.multiplicity import adjust
 from becalm.methods.rates import rate_p_values, rate_ratios
-from becalm.tables.tally import CountTable
+from becalm.tables import CountTable
 from becalm.terms import Period, QuestionError
 
 USUAL: Final = CompareSettings()

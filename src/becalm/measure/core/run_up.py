@@ -7,7 +7,7 @@ from datetime import date
 from typing import Final
 
 from becalm.measure.core.run_up_result import RunUp, RunUpMonth
-from becalm.tables.tally import CountTable
+from becalm.tables import CountTable
 from becalm.terms import Period, QuestionError, month_start
 
 MONTHS: Final = 13

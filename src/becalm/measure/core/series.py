@@ -12,7 +12,7 @@ import numpy as np
 from becalm.measure.core.baseline import Baseline
 from becalm.measure.core.comparison import Align
 from becalm.methods.arrays import Ints
-from becalm.tables.tally import CountTable, MonthlyTotals, Unit
+from becalm.tables import CountTable, MonthlyTotals, TimeUnit
 from becalm.terms import OffenceGroup, Period, QuestionError, month_start
 
 TOTAL: Final = "total"
@@ -27,7 +27,7 @@ class Series:
     found_by: tuple[str, ...]
     counts: Ints
     times: tuple[date, ...]
-    unit: Unit
+    unit: TimeUnit
 
     def on(self, days: Sequence[date]) -> Ints:
         """The count of each series on these days (for months: the months whose first day is among them)."""
@@ -63,7 +63,7 @@ def label_of(key: str, groups: Mapping[str, OffenceGroup]) -> str:
     return groups[key].label if key in groups else key
 
 
-def days_covered(totals: MonthlyTotals, unit: Unit) -> Period:
+def days_covered(totals: MonthlyTotals, unit: TimeUnit) -> Period:
     """From the first to the last full day that the records of a source cover.
 
     Whole months where months are counted. Where days are, from the first day with a record to the

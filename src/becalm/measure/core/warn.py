@@ -14,7 +14,7 @@ from becalm.measure.core.comparison import Comparison, Contrast
 from becalm.measure.core.dispersion import GroupDispersion
 from becalm.measure.core.match import calendar_differences
 from becalm.measure.core.series import label_of
-from becalm.tables.tally import CountTable
+from becalm.tables import CountTable
 from becalm.terms import Gap, OffenceGroup, Period
 
 HARDLY_ANY: Final = 0.02  # of a usual month: no fall on record went so far

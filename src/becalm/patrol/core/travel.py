@@ -17,7 +17,7 @@ from becalm.methods.arrays import Floats
 from becalm.methods.routes.shortest_paths import shortest_ways
 from becalm.patrol.core.places_and_shifts import Base, Mode, PatrolPlace, UnitShift
 from becalm.patrol.core.policy import Pace
-from becalm.tables.street_network import StreetNetwork
+from becalm.tables import StreetNetwork
 from becalm.terms import Fault, PlanError
 
 Stops = Mapping[str, tuple[float, float]]

@@ -8,10 +8,10 @@ from ibis import Table
 
 from becalm.terms import RowFault
 
-REPEATED = "the whole row repeats an earlier one"
+REPEATED_ROW = "the whole row repeats an earlier one"
 """Why a row is rejected that loses nothing: the earlier one was loaded."""
 
-CUT_OFF = "the file ends in the middle of this row"
+CUT_OFF_ROW = "the file ends in the middle of this row"
 """Why the last row is rejected of a file of which nobody knows how much is missing."""
 
 
@@ -25,7 +25,7 @@ class FaultCount:
     files: int
 
 
-def choose_faults(
+def filter_faults(
     faults: Table, *, file: str | None = None, reason: str | None = None, fate: str | None = None
 ) -> Table:
     """The faults whose file and reason contain these words (without regard to case)."""
@@ -37,14 +37,15 @@ def choose_faults(
 
 def count_faults(faults: Table) -> tuple[FaultCount, ...]:
     """How many rows for each reason? The most frequent first."""
-    counted = faults.group_by(["fate", "reason"]).aggregate(rows=faults.count(), files=faults.file.nunique())
-    rows = counted.to_pyarrow().to_pylist()
-    found = [FaultCount(r["fate"], r["reason"], int(r["rows"]), int(r["files"])) for r in rows]
-    return tuple(sorted(found, key=lambda c: (-c.rows, c.fate, c.reason)))
+    by_reason = faults.group_by(["fate", "reason"]).agg(rows=faults.count(), files=faults.file.nunique())
+    counts = [
+        FaultCount(row["fate"], row["reason"], int(row["rows"]), int(row["files"]))
+        for row in by_reason.to_pyarrow().to_pylist()
+    ]
+    return tuple(sorted(counts, key=lambda count: (-count.rows, count.fate, count.reason)))
 
 
 def list_faults(faults: Table, *, limit: int | None = None) -> tuple[RowFault, ...]:
     """The faults in the order of their files and rows."""
-    ordered = faults.order_by(["file", "row", "column", "reason"]).drop("intake_id")
-    chosen = ordered if limit is None else ordered.limit(limit)
-    return tuple(RowFault(**row) for row in chosen.to_pyarrow().to_pylist())
+    rows = faults.order_by(["file", "row", "column", "reason"]).drop("intake_id")
+    return tuple(RowFault(**row) for row in rows.limit(limit).to_pyarrow().to_pylist())

@@ -1,4 +1,4 @@
-"""Shapes of the city that all rooms may use: its boroughs, in metres."""
+"""Shapes of the city that all rooms may use, in metres: its boroughs, and its streets."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import shapely
 from shapely.geometry.base import BaseGeometry
+
+from becalm.tables.arrays import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,3 +32,20 @@ class Boundaries:
     def outline(self) -> BaseGeometry:
         """The whole city as one shape."""
         return shapely.union_all(list(self.polygons))
+
+
+@dataclass(frozen=True, slots=True)
+class StreetNetwork:
+    """Junctions in metres of the city, and links between them, each in one direction.
+
+    `speed_kph[k]` is what the street states, not a number where it states nothing. `for_vehicles[k]` is
+    false where a one-way rule forbids vehicles this direction; those on foot or a cycle may go.
+    """
+
+    junctions: Floats  # (n, 2)
+    start: Ints
+    end: Ints
+    length_m: Floats
+    speed_kph: Floats
+    for_vehicles: Bools
+    source: str

@@ -1,0 +1,243 @@
+"""In which hours of the week records fall: those that name an hour, and windows spread over theirs.
+
+A record that says when it began and ended is spread evenly over that window, each hour of the city's own
+clock getting the exact share that lies in it. A window longer than the policy allows says nothing of the
+hour: it is left out of profiles and counted. Months are another matter: a record belongs whole to the month
+in which it began, so that monthly counts are whole numbers, equal on every page and to the source's own.
+
+Spreading an event evenly over the span in which it happened is called aoristic: J. H. Ratcliffe and
+M. J. McCullagh, in International Journal of Geographical Information Science 12 (1998) 751-764.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import ibis
+import numpy as np
+import pyarrow as pa
+from ibis import Table
+
+from becalm.tables.arrays import Floats, Ints
+from becalm.tables.place_counts import add_cells, cell_keys, check_cell_size, filter_records, to_integers
+
+HOUR_S, DAY_S, HOURS_OF_WEEK = 3600, 86_400, 168
+MONDAY_S = 4 * DAY_S  # 1970-01-05, a Monday, in seconds since 1970-01-01
+UNKNOWN, TOO_LONG, WINDOW = HOURS_OF_WEEK, HOURS_OF_WEEK + 1, HOURS_OF_WEEK + 2
+COLUMNS = HOURS_OF_WEEK + 2  # the hours, those of unknown hour, and those whose window is too long
+LONGEST_WINDOW_H = 12.0
+FEW_CELLS = 2_000  # up to here the engine is asked for these cells only
+
+
+@dataclass(frozen=True, slots=True)
+class HourPolicy:
+    """In which zone the week is told, and how long a window may be to be spread over its hours."""
+
+    zone: str
+    longest_window_h: float = LONGEST_WINDOW_H
+
+
+@dataclass(frozen=True, slots=True)
+class HourWeights:
+    """Row `rows[i]` of a table of counts puts `weights[i]` records into column `hours[i]` (see COLUMNS)."""
+
+    rows: Ints
+    hours: Ints
+    weights: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class HourCounts:
+    """Counts of given cells by hour of the week, 0 for Monday 00:00 to 167 for Sunday 23:00, city time.
+
+    `counts[i, h]` belongs to cell (columns[i], rows[i]): whole records where the hour is known, shares of
+    records whose window holds it. `without_hour[i]` counts its records that are in no hour; of them
+    `too_long[i]` have a window too long to say.
+    """
+
+    cell_m: float
+    columns: Ints
+    rows: Ints
+    counts: Floats
+    without_hour: Ints
+    too_long: Ints | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LocalClock:
+    """From each instant on (seconds since 1970 in UTC, rising), how many seconds the local clock is ahead."""
+
+    since_s: Ints
+    ahead_s: Ints
+
+    def index_at(self, instants_s: Ints) -> Ints:
+        """The number of the entry that holds at each instant."""
+        return np.maximum(np.searchsorted(self.since_s, instants_s, side="right") - 1, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class HourShares:
+    """`shares[i]` of span `spans[i]` falls in hour of the week `hours[i]`; those of one span sum to 1."""
+
+    spans: Ints
+    hours: Ints
+    shares: Floats
+
+
+def count_week_hours(
+    incidents: Table,
+    *,
+    cell_m: float,
+    columns: Ints,
+    rows: Ints,
+    groups: Sequence[str] | None = None,
+    months: Sequence[str] | None = None,
+    policy: HourPolicy | None = None,
+) -> HourCounts:
+    """In which hours of the week did the incidents of these cells happen?
+
+    Cell i is (columns[i], rows[i]); each cell should be named once. With a policy, records of a window are
+    spread over its hours. Records without an hour are counted apart, so that a profile made of few of them
+    can be told from a whole one.
+    """
+    check_cell_size(cell_m)
+    cell_rows = add_cells(filter_records(incidents, groups, months), cell_m)
+    cells = cell_keys(np.asarray(columns, np.int64), np.asarray(rows, np.int64))
+    if cells.size <= FEW_CELLS:
+        key = cell_keys(cell_rows.column, cell_rows.row)
+        cell_rows = cell_rows.filter(key.isin(cells.tolist())) if cells.size else cell_rows.limit(0)
+    timed_rows = add_week_hours(cell_rows, policy)
+    tallies = (
+        timed_rows.group_by("column", "row", "hour", "since", "until")
+        .agg(n=timed_rows.count())
+        .filter(ibis._.column.notnull())
+        .order_by("column", "row", "hour", "since", "until")
+        .to_pyarrow()
+    )
+    tally_cells = cell_keys(to_integers(tallies["column"]), to_integers(tallies["row"]))
+    return sum_hour_weights(
+        weigh_hours(tallies, policy),
+        _match_cells(tally_cells, cells),
+        cell_m=float(cell_m),
+        columns=np.asarray(columns, np.int64),
+        rows=np.asarray(rows, np.int64),
+    )
+
+
+def _match_cells(tally_cells: Ints, cells: Ints) -> Ints:
+    """Which of the cells is each one of a tally? Their number where it is none of them."""
+    order = np.argsort(cells, kind="stable")
+    position = np.searchsorted(cells[order], tally_cells)
+    cell_index = np.full(tally_cells.size, cells.size, np.int64)
+    inside = np.flatnonzero(position < cells.size)
+    equal = inside[cells[order][position[inside]] == tally_cells[inside]]
+    cell_index[equal] = order[position[equal]]
+    return cell_index
+
+
+def sum_hour_weights(
+    weights: HourWeights, place_index: Ints, *, cell_m: float, columns: Ints, rows: Ints
+) -> HourCounts:
+    """The weights summed by place: row i of their table belongs to place_index[i], which is n for none."""
+    counts = np.zeros((len(columns) + 1, COLUMNS))
+    np.add.at(counts, (place_index[weights.rows], weights.hours), weights.weights)
+    without_hour = np.rint(counts[:-1, HOURS_OF_WEEK:]).astype(np.int64)
+    return HourCounts(
+        cell_m, columns, rows, counts[:-1, :HOURS_OF_WEEK], without_hour.sum(axis=1), without_hour[:, 1]
+    )
+
+
+def add_week_hours(rows: Table, policy: HourPolicy | None) -> Table:
+    """The rows with their `hour`: 0 to 167, or UNKNOWN, TOO_LONG, WINDOW.
+
+    Windows also have `since` and `until` in seconds. Without a policy their hour is unknown.
+    """
+    zero = ibis.literal(0, "int64")
+    exact = rows.hour_of_week.cast("int64")
+    if policy is None or not {"occurred_from", "occurred_to"} <= set(rows.columns):
+        return rows.mutate(hour=exact.fill_null(ibis.literal(UNKNOWN, "int64")), since=zero, until=zero)
+    since, until = (rows[name].epoch_seconds().cast("int64") for name in ("occurred_from", "occurred_to"))
+    is_span = exact.isnull() & (until > since).fill_null(False)
+    is_short = (until - since) <= int(policy.longest_window_h * HOUR_S)
+    is_window = is_span & is_short.fill_null(False)
+    kind = ibis.cases((is_window, WINDOW), (is_span, TOO_LONG), else_=UNKNOWN).cast("int64")
+    return rows.mutate(
+        hour=exact.fill_null(kind),
+        since=is_window.ifelse(since, zero),
+        until=is_window.ifelse(until, zero),
+    )
+
+
+def weigh_hours(tallies: pa.Table, policy: HourPolicy | None) -> HourWeights:
+    """Into which hours do the `n` records of each row go? The weights of a row sum to n."""
+    hour, n, since, until = (to_integers(tallies[name]) for name in ("hour", "n", "since", "until"))
+    exact_rows = np.flatnonzero(hour != WINDOW)
+    windows = np.flatnonzero(hour == WINDOW)
+    if policy is None or not len(windows):
+        return HourWeights(exact_rows, hour[exact_rows], n[exact_rows].astype(np.float64))
+    clock = find_local_clock(policy.zone, int(since[windows].min()), int(until[windows].max()))
+    overlap = share_week_hours(since[windows], until[windows], clock)
+    window_rows = windows[overlap.spans]
+    return HourWeights(
+        np.concatenate([exact_rows, window_rows]),
+        np.concatenate([hour[exact_rows], overlap.hours]),
+        np.concatenate([n[exact_rows].astype(np.float64), n[window_rows] * overlap.shares]),
+    )
+
+
+def find_local_clock(zone: str, first_s: int, last_s: int) -> LocalClock:
+    """How the clock of this zone runs from the first to the last instant, found day by day, to the second."""
+    zone_info = ZoneInfo(zone)
+
+    def seconds_ahead(instant_s: int) -> int:
+        offset = datetime.fromtimestamp(instant_s, UTC).astimezone(zone_info).utcoffset() or timedelta(0)
+        return int(offset.total_seconds())
+
+    since, offsets = [first_s], [seconds_ahead(first_s)]
+    for day in range(first_s, last_s + DAY_S, DAY_S):
+        low, high = day, day + DAY_S
+        if seconds_ahead(high) == offsets[-1]:
+            continue
+        # Bisection: a zone may change its clock at any second, and no list of changes is open to us.
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (middle, high) if seconds_ahead(middle) == offsets[-1] else (low, middle)
+        since.append(high)
+        offsets.append(seconds_ahead(high))
+    return LocalClock(np.array(since, dtype=np.int64), np.array(offsets, dtype=np.int64))
+
+
+def share_week_hours(start_s: Ints, end_s: Ints, clock: LocalClock) -> HourShares:
+    """Which share of each span [start, end) falls in each hour of the local week?
+
+    Instants are seconds since 1970 in UTC; a span without length falls wholly in the hour of its instant. An
+    hour that the clock shows twice is the same hour of the week both times, one that it skips gets nothing.
+    """
+    spans = np.arange(len(start_s), dtype=np.int64)
+    start, end = np.asarray(start_s, np.int64), np.asarray(end_s, np.int64)
+    piece_span, low, high = _cut_at_clock_changes(spans, start, end, clock)
+    ahead = clock.ahead_s[clock.index_at(low)]
+    low, high = low + ahead - MONDAY_S, high + ahead - MONDAY_S
+    first_hour = low // HOUR_S
+    hour_count = np.maximum((high - 1) // HOUR_S - first_hour, 0) + 1
+    piece = np.repeat(np.arange(len(low)), hour_count)
+    step = np.arange(len(piece)) - np.repeat(np.cumsum(hour_count) - hour_count, hour_count)
+    hour = first_hour[piece] + step
+    seconds = np.minimum(high[piece], (hour + 1) * HOUR_S) - np.maximum(low[piece], hour * HOUR_S)
+    length = (end - start)[piece_span[piece]]
+    shares = np.where(length > 0, seconds / np.maximum(length, 1), 1.0)
+    return HourShares(piece_span[piece], hour % HOURS_OF_WEEK, np.asarray(shares, dtype=np.float64))
+
+
+def _cut_at_clock_changes(spans: Ints, start: Ints, end: Ints, clock: LocalClock) -> tuple[Ints, Ints, Ints]:
+    """The spans cut where the clock is changed: each piece's span, start and end."""
+    for change in clock.since_s[1:].tolist():
+        is_across = (start < change) & (end > change)
+        if is_across.any():
+            spans = np.concatenate([spans, spans[is_across]])
+            start = np.concatenate([start, np.full(int(is_across.sum()), change, dtype=np.int64)])
+            end = np.concatenate([np.where(is_across, change, end), end[is_across]])
+    return spans, start, end
