@@ -27,8 +27,10 @@ from statistics import median
 
 from _measure import report
 
+from becalm.app.events import EVENT_KINDS, FOLDS
+from becalm.ledger.chain import COLUMNS
 from becalm.ledger.event import Event
-from becalm.ledger.protocol import COLUMNS, Ledger, Written
+from becalm.ledger.protocol import EventToAppend, Ledger
 from becalm.ledger.store.sqlite import SqliteLedger
 
 ROUNDS, WRITERS, EACH, ALONE = 5, 32, 40, 300
@@ -39,10 +41,10 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def arrest() -> Written:
+def arrest() -> EventToAppend:
     """An event as a patrol's outcomes have it."""
     facts = {"unit": "U1", "offence": "robbery", "activity": "dedicated patrol"}
-    return Written(Event("arrest_made", 1, now(), "U1", "officer", "patrol", facts))
+    return EventToAppend(Event("arrest_made", 1, now(), "U1", "officer", "patrol", facts))
 
 
 def timed(work: Callable[[], object], times: int) -> list[float]:
@@ -122,7 +124,13 @@ def main() -> None:
     """Measure the ledger on SQLite."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        ledger = SqliteLedger(folder / "ledger.sqlite", now=now, draw_salt=lambda: secrets.token_bytes(32))
+        ledger = SqliteLedger(
+            folder / "ledger.sqlite",
+            now=now,
+            draw_salt=lambda: secrets.token_bytes(32),
+            kinds=EVENT_KINDS,
+            folds=FOLDS,
+        )
         measure("sqlite", folder, ledger)
         ledger.close()
 

@@ -23,7 +23,8 @@ import psycopg
 from _measure import report
 from record_append import ALONE, EACH, WRITERS, arrest, p99, sync_times, timed, write_together
 
-from becalm.ledger.protocol import COLUMNS
+from becalm.app.events import EVENT_KINDS, FOLDS
+from becalm.ledger.chain import COLUMNS
 from becalm.ledger.store.postgres import PostgresLedger
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "support"))
@@ -34,7 +35,7 @@ ROUNDS, PROGRAMS = 5, 8
 
 def open_ledger(url: str) -> PostgresLedger:
     """The ledger at this URL."""
-    return PostgresLedger(url, draw_salt=lambda: secrets.token_bytes(32))
+    return PostgresLedger(url, draw_salt=lambda: secrets.token_bytes(32), kinds=EVENT_KINDS, folds=FOLDS)
 
 
 def commit_times(server: Server, row: Sequence[object]) -> list[float]:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from _measure import report, seconds
 
+from becalm.app.events import EVENT_KINDS, FOLDS
 from becalm.ledger.protocol import Ledger
 from becalm.ledger.store.postgres import PostgresLedger
 from becalm.ledger.store.sqlite import SqliteLedger
@@ -61,7 +62,13 @@ def ask(ledger: Ledger, where: str, unindexed: float) -> None:
 def on_sqlite(folder: Path) -> None:
     """Fill a file and ask it."""
     path = folder / "ledger.sqlite"
-    ledger = SqliteLedger(path, now=lambda: datetime.now(UTC), draw_salt=lambda: secrets.token_bytes(32))
+    ledger = SqliteLedger(
+        path,
+        now=lambda: datetime.now(UTC),
+        draw_salt=lambda: secrets.token_bytes(32),
+        kinds=EVENT_KINDS,
+        folds=FOLDS,
+    )
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TRIGGER event_follows")
         for index in INDEXES:
@@ -82,7 +89,7 @@ def on_postgresql(server: Server) -> None:
     from sqlalchemy import make_url
 
     url = server.fresh_ledger()
-    ledger = PostgresLedger(url, draw_salt=lambda: secrets.token_bytes(32))
+    ledger = PostgresLedger(url, draw_salt=lambda: secrets.token_bytes(32), kinds=EVENT_KINDS, folds=FOLDS)
     told = f"host={server.folder} dbname={make_url(url).database} user=keeper"
     with psycopg.connect(told, autocommit=True) as connection:
         connection.execute("ALTER TABLE becalm.event DISABLE TRIGGER event_follows")

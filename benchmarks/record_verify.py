@@ -14,9 +14,11 @@ from tempfile import TemporaryDirectory
 
 from _measure import report, seconds
 
+from becalm.app.events import EVENT_KINDS, FOLDS
+from becalm.ledger.chain import COLUMNS
 from becalm.ledger.event import Event
-from becalm.ledger.protocol import COLUMNS, Written
-from becalm.ledger.record_export import VERIFIER, verifier_text
+from becalm.ledger.export import VERIFIER, verifier_text
+from becalm.ledger.protocol import EventToAppend
 from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.ledger.verify import LedgerCopy, verify_ledger
 
@@ -25,7 +27,7 @@ BATCH = 5_000
 TARGET = "100,000 entries a second"
 
 
-def arrests(first: int, count: int) -> Iterator[Written]:
+def arrests(first: int, count: int) -> Iterator[EventToAppend]:
     """Arrests as a log brings them."""
     for n in range(first, first + count):
         facts = {
@@ -36,7 +38,7 @@ def arrests(first: int, count: int) -> Iterator[Written]:
             "offence": "possession of an offensive weapon",
             "reference": f"R{n:07d}",
         }
-        yield Written(
+        yield EventToAppend(
             Event("arrest_made", 1, datetime.now(UTC), "PC 101", "officer", "arrest log", facts), None
         )
 
@@ -45,13 +47,21 @@ def main() -> None:
     """Fill a ledger, and verify it in each way."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "ledger.sqlite"
-        ledger = SqliteLedger(path, now=lambda: datetime.now(UTC), draw_salt=lambda: secrets.token_bytes(32))
+        ledger = SqliteLedger(
+            path,
+            now=lambda: datetime.now(UTC),
+            draw_salt=lambda: secrets.token_bytes(32),
+            kinds=EVENT_KINDS,
+            folds=FOLDS,
+        )
         for first in range(0, ENTRIES, BATCH):
             ledger.append(list(arrests(first, BATCH)))
 
         def verify() -> None:
             verdict = verify_ledger(
-                LedgerCopy(ledger.identity, ledger.rows, (), ledger.kept(), ledger.remembered())
+                LedgerCopy(
+                    ledger.identity, ledger.rows, (), ledger.payload_commitments(), ledger.noted_heads()
+                )
             )
             assert verdict.holds
             assert verdict.size == ENTRIES

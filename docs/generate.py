@@ -19,9 +19,9 @@ from describe import functions, nouns, prose, table, type_text
 from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
+from becalm.app.events import EVENT_KINDS
 from becalm.app.main import STOPPED, app
-from becalm.ledger.event_schema import FACT_TYPES, Kind
-from becalm.ledger.kinds import ALL_KINDS
+from becalm.ledger.event_kinds import FACT_TYPES, EventKind
 from becalm.tables import schema
 from becalm.terms import ERROR_KINDS
 from becalm.workspace import config as workspace
@@ -276,19 +276,21 @@ def offence_groups_page() -> str:
 
 def event_kinds_page() -> str:
     """Every kind of event that a ledger may hold, with its facts."""
-    sections = [page_of_kind(kind) for kind in ALL_KINDS]
-    types = table(("type", "what it holds"), [(f"`{name}`", kind.holds) for name, kind in FACT_TYPES.items()])
+    sections = [page_of_kind(kind) for kind in EVENT_KINDS.kinds]
+    types = table(
+        ("type", "what it holds"), [(f"`{name}`", rule.description) for name, rule in FACT_TYPES.items()]
+    )
     return page("Event kinds", "event_kinds", f"## Types of facts\n\n{types}", *sections)
 
 
-def page_of_kind(kind: Kind) -> str:
+def page_of_kind(kind: EventKind) -> str:
     """One kind: what it means, what it takes, and its facts."""
     says = [kind.meaning]
     says += ["It is about a person, whom it names by a pseudonym."] if kind.about_person else []
     says += ["It may correct an earlier entry."] if kind.corrects == "may" else []
     says += ["It names the entry that it withdraws."] if kind.corrects == "must" else []
     says += [f"Purposes: {', '.join(kind.purposes)}."] if kind.purposes else []
-    rows = [(f"`{f.name}`", f.type, "yes" if f.needed else "", f.meaning) for f in kind.fields]
+    rows = [(f"`{f.name}`", f.type, "yes" if f.is_needed else "", f.meaning) for f in kind.fields]
     facts = table(("fact", "type", "needed", "what it is"), rows)
     return f"## `{kind.name}` {kind.version}\n\n{' '.join(says)}\n\n{facts}"
 

@@ -16,9 +16,9 @@ from typer.testing import CliRunner, Result
 
 from becalm.app.main import app, open_desk
 from becalm.desk.audit import make_event
-from becalm.ledger.anchor_sheet import qr_svg
+from becalm.ledger.anchors import draw_qr_code
 from becalm.ledger.event import Fact
-from becalm.ledger.protocol import Written
+from becalm.ledger.protocol import EventToAppend
 from becalm.record.desk.restore import make_backup
 
 LOG = """\
@@ -95,7 +95,7 @@ def test_a_printed_sheet_gives_back_an_anchor(workspace: Path, tmp_path: Path) -
     sheet, scanned = tmp_path / "head.html", tmp_path / "scanned.txt"
     told = ask(workspace, "record", "head", "--sheet", str(sheet), "--format", "json").stdout.strip()
     size = json.loads(told)["size"]
-    assert qr_svg(told, label=f"QR code: the signed head of {size} entries") in sheet.read_text("utf-8")
+    assert draw_qr_code(told, label=f"QR code: the signed head of {size} entries") in sheet.read_text("utf-8")
     scanned.write_text(told, "utf-8")
     assert answer(workspace, "record", "verify", "--anchor", str(scanned))["holds"]
     nowhere = str(tmp_path / "nowhere" / "head.html")
@@ -184,7 +184,7 @@ def test_what_was_erased_after_the_copy_stays_gone_and_the_restored_ledger_holds
     about = make_event(
         desk, "arrest_made", purpose="arrest log", facts={"unit": "VSU 1", "activity": "warrant"}
     )
-    (entry,) = desk.open_ledger().append([Written(about, b"a name")])
+    (entry,) = desk.open_ledger().append([EventToAppend(about, b"a name")])
     copy = tmp_path / "older.sqlite"
     make_backup(desk, copy)
     facts: dict[str, Fact] = {"entries": (entry.seq,), "reason": "expired"}

@@ -8,13 +8,13 @@ import pytest
 
 from becalm.ledger.merkle import (
     NO_PEAKS,
+    append_leaves,
     consistency_proof,
-    grow,
     inclusion_proof,
     is_consistent,
     is_included,
     merkle_root,
-    peaks_root,
+    root_of_peaks,
 )
 
 # The leaves and roots of the reference tests of Certificate Transparency (merkle tree, 8 leaves).
@@ -54,8 +54,8 @@ def test_growing_leaf_by_leaf_gives_the_root_of_the_definition() -> None:
     leaves = [str(n).encode() for n in range(70)]
     peaks = NO_PEAKS
     for n, leaf in enumerate(leaves):
-        peaks = grow(peaks, [leaf])
-        assert peaks_root(peaks) == brute_root(leaves[: n + 1])
+        peaks = append_leaves(peaks, [leaf])
+        assert root_of_peaks(peaks) == brute_root(leaves[: n + 1])
 
 
 def test_every_proof_proves_its_leaf_and_no_other() -> None:

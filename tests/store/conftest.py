@@ -8,14 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ledgers import SetClock, draw_salt
+from ledgers import SetClock, draw_salt, open_postgres, open_sqlite
 from postgres import Server
 
 from becalm.archive.engines import connect
 from becalm.archive.parquet import ParquetArchive
 from becalm.ledger.protocol import Ledger
-from becalm.ledger.store.postgres import PostgresLedger
-from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.terms import DependencyError
 
 MakeLedger = Callable[..., Ledger]
@@ -72,10 +70,10 @@ def postgres_ledger(postgres: Server) -> Iterator[str]:
 def make_ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: SetClock) -> Iterator[MakeLedger]:
     """Opens the one ledger of this test, on each database, as often as it is called."""
     opened_ledgers: list[Ledger] = []
-    open_one: Callable[..., Ledger] = partial(SqliteLedger, tmp_path / "ledger.sqlite")
+    open_one: Callable[..., Ledger] = partial(open_sqlite, tmp_path / "ledger.sqlite")
     if request.param == "postgresql":
         url = request.getfixturevalue("postgres_ledger")
-        open_one = partial(PostgresLedger, url, memo=tmp_path / "ledger.head")
+        open_one = partial(open_postgres, url, memo=tmp_path / "ledger.head")
 
     def make(**options: Any) -> Ledger:
         opened_ledgers.append(open_one(**{"now": clock, "draw_salt": draw_salt, **options}))

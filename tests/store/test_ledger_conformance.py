@@ -9,11 +9,11 @@ from datetime import timedelta
 import pytest
 from ledgers import NOON, SetClock, access, arrest, erasure, plain, require_chained, visit
 
-from becalm.ledger.chain import first_link
+from becalm.app.events import FOLDS
+from becalm.ledger.chain import opening_hash
 from becalm.ledger.event import Checkpoint, Event, Head
-from becalm.ledger.folds import FOLDS
 from becalm.ledger.projection import Fold, fold_entries
-from becalm.ledger.protocol import Ledger, Written
+from becalm.ledger.protocol import EventToAppend, Ledger
 from becalm.terms import EventError, LedgerError
 
 MakeLedger = Callable[..., Ledger]
@@ -27,7 +27,7 @@ def ledger(make_ledger: MakeLedger) -> Ledger:
 
 def test_a_new_ledger_is_empty_and_has_an_identity_that_stays(make_ledger: MakeLedger) -> None:
     first = make_ledger()
-    assert first.head() == Head(0, EMPTY_ROOT, first_link(first.identity))
+    assert first.head() == Head(0, EMPTY_ROOT, opening_hash(first.identity))
     assert (list(first.entries()), list(first.rows()), first.checkpoints()) == ([], [], ())
     assert len(first.identity) == 32
     assert make_ledger().identity == first.identity
@@ -105,7 +105,7 @@ def test_an_unfit_event_is_refused_and_those_beside_it_are_not_written(
 ) -> None:
     with pytest.raises(EventError, match=words):
         ledger.append(plain(visit(), event, visit()))
-    assert (ledger.head().size, ledger.state("visit")) == (0, ())
+    assert (ledger.head().size, ledger.state_rows("visit")) == (0, ())
 
 
 def test_a_clock_that_was_set_back_is_refused_and_a_hair_is_forgiven(ledger: Ledger, clock: SetClock) -> None:
@@ -131,7 +131,7 @@ def test_times_of_recording_never_run_backwards(ledger: Ledger, clock: SetClock)
 
 def test_a_payload_is_read_back_and_the_reading_is_on_record(ledger: Ledger) -> None:
     (entry, bare) = ledger.append(
-        [Written(visit("p1"), b"Ann Example, 12 High Street"), Written(visit("p2"))]
+        [EventToAppend(visit("p1"), b"Ann Example, 12 High Street"), EventToAppend(visit("p2"))]
     )
     assert (len(entry.commitment), bare.commitment) == (64, "")
     assert ledger.payload(1, access=access("p1")) == b"Ann Example, 12 High Street"
@@ -139,26 +139,26 @@ def test_a_payload_is_read_back_and_the_reading_is_on_record(ledger: Ledger) -> 
 
 
 def test_an_empty_payload_is_a_payload(ledger: Ledger) -> None:
-    (entry,) = ledger.append([Written(visit("p1"), b"")])
+    (entry,) = ledger.append([EventToAppend(visit("p1"), b"")])
     assert entry.commitment
     assert ledger.payload(1, access=access("p1")) == b""
 
 
 def test_the_same_payload_twice_shows_no_likeness(ledger: Ledger) -> None:
-    one, two = ledger.append([Written(visit("p1"), b"same"), Written(visit("p2"), b"same")])
+    one, two = ledger.append([EventToAppend(visit("p1"), b"same"), EventToAppend(visit("p2"), b"same")])
     assert one.commitment != two.commitment
 
 
 @pytest.mark.parametrize("seq", [2, 99])
 def test_reading_what_never_was_is_refused(ledger: Ledger, seq: int) -> None:
-    ledger.append([Written(visit("p1"), b"x"), Written(visit("p2"))])
+    ledger.append([EventToAppend(visit("p1"), b"x"), EventToAppend(visit("p2"))])
     with pytest.raises(EventError, match="have no payload"):
         ledger.payload(seq, access=access("p1"))
     assert ledger.head().size == 2
 
 
 def test_where_the_access_cannot_be_recorded_nothing_is_read(ledger: Ledger, clock: SetClock) -> None:
-    (entry,) = ledger.append([Written(visit("p1"), b"secret")])
+    (entry,) = ledger.append([EventToAppend(visit("p1"), b"secret")])
     with pytest.raises(EventError, match="purpose"):
         ledger.payload(1, access=Event("record_accessed", 1, NOON, "a", "r", "curiosity", {"what": "x"}))
     clock.instant = entry.recorded_at - timedelta(hours=1)
@@ -167,7 +167,7 @@ def test_where_the_access_cannot_be_recorded_nothing_is_read(ledger: Ledger, clo
 
 
 def test_an_erased_payload_is_gone_and_the_chain_holds(ledger: Ledger) -> None:
-    ledger.append([Written(visit(f"p{n}"), f"name {n}".encode()) for n in range(1, 6)])
+    ledger.append([EventToAppend(visit(f"p{n}"), f"name {n}".encode()) for n in range(1, 6)])
     erased = ledger.erase([2, 4], erasure=erasure([2, 4]))
     assert (erased.seq, erased.event.facts["entries"]) == (6, (2, 4))
     seen = [ledger.payload(n, access=access(f"p{n}")) for n in range(1, 6)]
@@ -176,20 +176,20 @@ def test_an_erased_payload_is_gone_and_the_chain_holds(ledger: Ledger) -> None:
 
 
 def test_erasing_again_changes_nothing_but_is_on_record(ledger: Ledger) -> None:
-    ledger.append([Written(visit("p1"), b"name")])
+    ledger.append([EventToAppend(visit("p1"), b"name")])
     assert [ledger.erase([1], erasure=erasure([1])).seq for _ in range(2)] == [2, 3]
 
 
 @pytest.mark.parametrize("seqs", [[1, 2], [7]])
 def test_an_erasure_of_what_never_was_erases_nothing(ledger: Ledger, seqs: list[int]) -> None:
-    ledger.append([Written(visit("p1"), b"name"), Written(visit("p2"))])
+    ledger.append([EventToAppend(visit("p1"), b"name"), EventToAppend(visit("p2"))])
     with pytest.raises(EventError, match="have no payload"):
         ledger.erase(seqs, erasure=erasure(seqs))
     assert ledger.payload(1, access=access("p1")) == b"name"
 
 
 def test_an_erasure_names_exactly_what_it_erases(ledger: Ledger) -> None:
-    ledger.append([Written(visit("p1"), b"name"), Written(visit("p2"), b"other")])
+    ledger.append([EventToAppend(visit("p1"), b"name"), EventToAppend(visit("p2"), b"other")])
     with pytest.raises(EventError, match="names the entries"):
         ledger.erase([1, 2], erasure=erasure([1]))
     assert ledger.payload(2, access=access("p2")) == b"other"
@@ -199,16 +199,16 @@ def test_state_tables_are_what_the_entries_make_them(ledger: Ledger) -> None:
     ledger.append(plain(arrest(), visit("p1"), arrest("U2")))
     ledger.append(plain(arrest("U3", corrects=1), access("p1"), access("p1")))
     for fold in FOLDS:
-        assert ledger.state(fold.table) == tuple(fold_entries(fold, ledger.entries()).values())
-    assert [row["unit"] for row in ledger.state("arrest")] == ["U3", "U2"]
-    assert ledger.state("access")[0]["times"] == 2
+        assert ledger.state_rows(fold.table) == tuple(fold_entries(fold, ledger.entries()).values())
+    assert [row["unit"] for row in ledger.state_rows("arrest")] == ["U3", "U2"]
+    assert ledger.state_rows("access")[0]["times"] == 2
 
 
 def test_rebuilding_an_honest_ledger_changes_nothing(ledger: Ledger) -> None:
-    ledger.append([Written(visit("p1"), b"x"), *plain(arrest(), access("p1"))])
-    before = [ledger.state(fold.table) for fold in FOLDS]
+    ledger.append([EventToAppend(visit("p1"), b"x"), *plain(arrest(), access("p1"))])
+    before = [ledger.state_rows(fold.table) for fold in FOLDS]
     assert ledger.rebuild() == ()
-    assert [ledger.state(fold.table) for fold in FOLDS] == before
+    assert [ledger.state_rows(fold.table) for fold in FOLDS] == before
 
 
 def test_a_ledger_folded_by_another_version_is_folded_anew(make_ledger: MakeLedger) -> None:
@@ -219,8 +219,8 @@ def test_a_ledger_folded_by_another_version_is_folded_anew(make_ledger: MakeLedg
         return {"n": step + (int(str(row["n"])) if isinstance(row, dict) else 0)}
 
     make_ledger(folds=(counting(1, 1),)).append(plain(visit(), visit()))
-    assert make_ledger(folds=(counting(1, 1),)).state("count") == ({"n": 2},)
-    assert make_ledger(folds=(counting(2, 10),)).state("count") == ({"n": 20},)
+    assert make_ledger(folds=(counting(1, 1),)).state_rows("count") == ({"n": 2},)
+    assert make_ledger(folds=(counting(2, 10),)).state_rows("count") == ({"n": 20},)
 
 
 def test_a_row_that_a_fold_removes_is_gone(make_ledger: MakeLedger) -> None:
@@ -231,9 +231,9 @@ def test_a_row_that_a_fold_removes_is_gone(make_ledger: MakeLedger) -> None:
     shown = []
     for _ in range(3):
         ledger.append(plain(visit()))
-        shown.append(ledger.state("odd"))
+        shown.append(ledger.state_rows("odd"))
     ledger.append(plain(visit(), visit()))
-    assert [*shown, ledger.state("odd")] == [({"seq": 1},), (), ({"seq": 3},), ({"seq": 5},)]
+    assert [*shown, ledger.state_rows("odd")] == [({"seq": 1},), (), ({"seq": 3},), ({"seq": 5},)]
 
 
 def test_checkpoints_are_kept_in_their_order(make_ledger: MakeLedger) -> None:
@@ -278,7 +278,7 @@ def test_one_unfit_event_does_not_harm_those_that_others_write_meanwhile(make_le
     def write(writer: int) -> None:
         for _ in range(5):
             try:
-                ledger.append([Written(visit("p"), b"x" if writer % 2 else None)])
+                ledger.append([EventToAppend(visit("p"), b"x" if writer % 2 else None)])
                 if writer % 3 == 0:
                     ledger.payload(10_000, access=access())
             except EventError as error:

@@ -7,10 +7,21 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from ledgers import NOON, SetClock, access, draw_salt, erasure, plain, require_chained, restoring, visit
+from ledgers import (
+    NOON,
+    SetClock,
+    access,
+    draw_salt,
+    erasure,
+    open_sqlite,
+    plain,
+    require_chained,
+    restoring,
+    visit,
+)
 
 from becalm.ledger.event import Checkpoint, Head
-from becalm.ledger.protocol import Written
+from becalm.ledger.protocol import EventToAppend
 from becalm.ledger.store.backup import Backup, back_up, list_backups, read_backup, restore
 from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.terms import LedgerError
@@ -31,7 +42,7 @@ def opened(path: Path, clock: SetClock) -> Iterator[Open]:
     def again(**options: object) -> SqliteLedger:
         for ledger in ledgers:
             ledger.close()
-        ledgers.append(SqliteLedger(path, now=clock, draw_salt=draw_salt, **options))  # type: ignore[arg-type]
+        ledgers.append(open_sqlite(path, now=clock, draw_salt=draw_salt, **options))  # type: ignore[arg-type]
         return ledgers[-1]
 
     yield again
@@ -42,7 +53,7 @@ def opened(path: Path, clock: SetClock) -> Iterator[Open]:
 def filled(ledger: SqliteLedger, count: int, *, name: str = "person") -> None:
     first = ledger.head().size
     ledger.append(
-        [Written(visit(f"{name}{first + n}"), f"{name} {first + n}".encode()) for n in range(count)]
+        [EventToAppend(visit(f"{name}{first + n}"), f"{name} {first + n}".encode()) for n in range(count)]
     )
 
 
@@ -78,7 +89,7 @@ def test_an_altered_copy_is_not_put_back(opened: Open, path: Path, tmp_path: Pat
 
 def test_a_copy_of_another_ledger_is_not_put_back(opened: Open, path: Path, tmp_path: Path) -> None:
     opened().close()
-    other = SqliteLedger(tmp_path / "other.sqlite", now=SetClock(), draw_salt=draw_salt)
+    other = open_sqlite(tmp_path / "other.sqlite", now=SetClock(), draw_salt=draw_salt)
     other.close()
     copy = Path(back_up(tmp_path / "other.sqlite", tmp_path / "copy.sqlite", now=NOON).path)
     with pytest.raises(LedgerError, match="is a copy of ledger"):
@@ -111,7 +122,7 @@ def older(opened: Open, path: Path, tmp_path: Path) -> tuple[Backup, Head]:
 
 def test_an_older_copy_is_read_but_not_written(opened: Open, older: tuple[Backup, Head]) -> None:
     ledger = opened()
-    assert [head.size for head in ledger.lost()] == [12]
+    assert [head.size for head in ledger.lost_heads()] == [12]
     assert len(list(ledger.entries())) == 8
     for write in (
         lambda: ledger.append(plain(visit())),
@@ -129,7 +140,7 @@ def test_two_people_confirm_an_older_copy_and_it_is_written_again(
     ledger = opened()
     assert ledger.append(plain(restoring(ledger)))[0].seq == 9
     filled(ledger, 1)
-    assert (opened().lost(), opened().head().size) == ((), 10)
+    assert (opened().lost_heads(), opened().head().size) == ((), 10)
     assert opened().head() == require_chained(opened())
 
 
@@ -149,7 +160,7 @@ def test_a_confirmation_serves_for_one_loss_only(
     ledger.close()
     restore(Path(older[0].path), path, now=NOON.replace(hour=13))
     again = opened()
-    assert [head.size for head in again.lost()] == [11]
+    assert [head.size for head in again.lost_heads()] == [11]
     with pytest.raises(LedgerError, match="older copy"):
         again.append(plain(visit()))
 
@@ -158,7 +169,7 @@ def test_what_was_replaced_is_kept_beside(opened: Open, path: Path, older: tuple
     kept = list_backups(path)[-1]
     assert (kept.size, kept.last) == (12, older[1].last)
     restore(Path(kept.path), path, now=NOON.replace(hour=14))
-    assert (opened().lost(), opened().head()) == ((), older[1])
+    assert (opened().lost_heads(), opened().head()) == ((), older[1])
 
 
 def test_a_file_that_was_copied_back_by_hand_is_noticed(opened: Open, path: Path, tmp_path: Path) -> None:
@@ -185,7 +196,7 @@ def test_where_the_memo_was_put_back_too_a_head_kept_elsewhere_tells(opened: Ope
     ledger.close()
     for file, content in before.items():
         file.write_bytes(content)
-    assert opened().lost() == ()
+    assert opened().lost_heads() == ()
     with pytest.raises(LedgerError, match="older copy"):
         opened(anchors=[anchor]).append(plain(visit()))
 
@@ -221,7 +232,7 @@ def test_after_a_thousand_erasures_the_strings_are_nowhere_and_the_chain_holds(
     ledger = opened()
     names = [f"Zebedee Quill-{n:04d} {'of Nowhere Lane ' * (n % 40)}" for n in range(1_500)]
     for start in range(0, 1_500, 50):
-        ledger.append([Written(visit(f"p{start + n}"), names[start + n].encode()) for n in range(50)])
+        ledger.append([EventToAppend(visit(f"p{start + n}"), names[start + n].encode()) for n in range(50)])
         if start in (500, 1_200):
             back_up(path, tmp_path / "copies" / f"{start}.sqlite", now=clock())
     words = [f"Quill-{n:04d}".encode() for n in range(1_500)]

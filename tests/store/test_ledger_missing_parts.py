@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from ledgers import SetClock, arrest, draw_salt, plain
+from ledgers import SetClock, arrest, draw_salt, open_sqlite, plain
 from sqlalchemy import Connection, create_engine, text
 
 from becalm.ledger.store.schema import bring_up_to_date, upgrade
@@ -23,7 +23,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def opened(path: Path) -> SqliteLedger:
-    return SqliteLedger(path, now=SetClock(), draw_salt=draw_salt)
+    return open_sqlite(path, now=SetClock(), draw_salt=draw_salt)
 
 
 def begin(path: Path) -> None:
@@ -83,9 +83,9 @@ def test_a_table_that_was_taken_out_is_tampering(path: Path, table: str) -> None
 def read_all(path: Path) -> None:
     ledger = opened(path)
     try:
-        anchors, kept = ledger.checkpoints(), ledger.kept()
-        assert (anchors, ledger.state("configuration")) == ((), ())
-        verify_ledger(LedgerCopy(ledger.identity, ledger.rows, (), kept, ledger.remembered()))
+        anchors, kept = ledger.checkpoints(), ledger.payload_commitments()
+        assert (anchors, ledger.state_rows("configuration")) == ((), ())
+        verify_ledger(LedgerCopy(ledger.identity, ledger.rows, (), kept, ledger.noted_heads()))
     finally:
         ledger.close()
 
@@ -108,7 +108,7 @@ def test_a_cut_tail_is_found_where_its_size_was_mended_too(path: Path) -> None:
     )
     path.with_suffix(".head").unlink()
     ledger = opened(path)
-    verdict = verify_ledger(LedgerCopy(ledger.identity, ledger.rows, (), remembered=ledger.remembered()))
+    verdict = verify_ledger(LedgerCopy(ledger.identity, ledger.rows, (), noted_heads=ledger.noted_heads()))
     ledger.close()
     assert [(finding.fate, finding.first) for finding in verdict.findings] == [("shorter", 2)]
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ledgers import access, draw_salt, erasure, require_chained, visit
+from ledgers import access, draw_salt, erasure, open_postgres, require_chained, visit
 from postgres import Server, throw_away_server
 
-from becalm.ledger.protocol import Written
+from becalm.ledger.protocol import EventToAppend
 from becalm.ledger.store.postgres import PostgresLedger
 
 PERSON = b"Ann Example of 12 High Street, born "
@@ -42,12 +42,12 @@ def talkative() -> Iterator[Server]:
 
 def erase_and_look(server: Server, many: int, at_once: int) -> None:
     url = server.fresh_ledger()
-    ledger = PostgresLedger(url, draw_salt=draw_marked)
-    kept = PostgresLedger(url, draw_salt=draw_salt)
-    (stays,) = kept.append([Written(visit("p0"), b"Bea Another")])
+    ledger = open_postgres(url, draw_salt=draw_marked)
+    kept = open_postgres(url, draw_salt=draw_salt)
+    (stays,) = kept.append([EventToAppend(visit("p0"), b"Bea Another")])
     for start in range(0, many, at_once):
         people = range(start, min(start + at_once, many))
-        ledger.append([Written(visit(f"p{n}"), PERSON + str(n).encode()) for n in people])
+        ledger.append([EventToAppend(visit(f"p{n}"), PERSON + str(n).encode()) for n in people])
     assert ledger.payload(2, access=access("p1")) == PERSON + b"0"
     before = traces(server, PERSON, MARK, MARK.hex().encode())
     assert (before[PERSON.decode()], before[MARK.hex()]) == (0, before[MARK.hex()])
@@ -68,7 +68,7 @@ def erase_and_look(server: Server, many: int, at_once: int) -> None:
 
 
 def ledger_is_whole(ledger: PostgresLedger, erased: int) -> bool:
-    assert len(list(ledger.kept())) == 1
+    assert len(list(ledger.payload_commitments())) == 1
     assert sum(len(e.event.facts["entries"]) for e in ledger.entries(kinds=["payload_erased"])) == erased  # type: ignore[arg-type] # numbers
     return ledger.head() == require_chained(ledger)
 
@@ -84,8 +84,8 @@ def test_what_was_erased_a_thousand_times_is_nowhere_on_the_server(talkative: Se
 
 def test_a_server_that_recycles_its_log_is_not_said_to_be_clean(tmp_path: Path) -> None:
     with throw_away_server(wal_recycle="on") as server:
-        ledger = PostgresLedger(server.fresh_ledger(), draw_salt=draw_salt)
-        ledger.append([Written(visit("p1"), b"Ann Example")])
+        ledger = open_postgres(server.fresh_ledger(), draw_salt=draw_salt)
+        ledger.append([EventToAppend(visit("p1"), b"Ann Example")])
         ledger.erase([1], erasure=erasure([1]))
         assert ledger.wipe() is False
         ledger.close()
@@ -93,12 +93,12 @@ def test_a_server_that_recycles_its_log_is_not_said_to_be_clean(tmp_path: Path) 
 
 def test_payloads_that_are_not_erased_outlive_a_killed_server(tmp_path: Path) -> None:
     with throw_away_server() as server:
-        ledger = PostgresLedger(server.fresh_ledger(), draw_salt=draw_salt, patience_s=60)
-        ledger.append([Written(visit(f"p{n}"), b"name %d" % n) for n in range(1, 4)])
+        ledger = open_postgres(server.fresh_ledger(), draw_salt=draw_salt, patience_s=60)
+        ledger.append([EventToAppend(visit(f"p{n}"), b"name %d" % n) for n in range(1, 4)])
         ledger.erase([2], erasure=erasure([2]))
         server.kill()
         server.start()
-        ledger.append([Written(visit("p9"))])
+        ledger.append([EventToAppend(visit("p9"))])
         seen = [ledger.payload(n, access=access(f"p{n}")) for n in (1, 2, 3)]
         assert seen == [b"name 1", None, b"name 3"]
         ledger.close()

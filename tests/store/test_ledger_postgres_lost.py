@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 from cut_wire import Wire, wire_to
-from ledgers import access, draw_salt, plain, require_chained, visit
+from ledgers import access, draw_salt, open_postgres, plain, require_chained, visit
 from postgres import PROGRAM, Server
 
-from becalm.ledger.protocol import Written
+from becalm.ledger.protocol import EventToAppend
 from becalm.ledger.store.postgres import PostgresLedger
 from becalm.terms import LedgerError
 
@@ -32,7 +32,7 @@ def open_by_wire(postgres: Server, postgres_ledger: str, wire: Wire) -> Iterator
 
     def open_one(**options: float) -> PostgresLedger:
         url = postgres_ledger.replace(str(postgres.folder), str(wire.folder))
-        opened.append(PostgresLedger(url, draw_salt=draw_salt, **options))
+        opened.append(open_postgres(url, draw_salt=draw_salt, **options))
         return opened[-1]
 
     yield open_one
@@ -48,7 +48,7 @@ def test_what_was_lost_on_the_way_is_written_once(
     ledger = open_by_wire()
     ledger.append(plain(visit("p0")))
     wire.passes_on, wire.cut_at = passes_on, word
-    entries = ledger.append([Written(visit("p1"), b"Ann Example"), Written(visit("p2"))])
+    entries = ledger.append([EventToAppend(visit("p1"), b"Ann Example"), EventToAppend(visit("p2"))])
     assert (wire.cuts, [entry.seq for entry in entries]) == (1, [2, 3])
     assert [entry.event.subject for entry in ledger.entries()] == ["p0", "p1", "p2"]
     assert ledger.payload(2, access=access("p1")) == b"Ann Example"
@@ -93,7 +93,7 @@ def make_postgres(postgres_ledger: str) -> Iterator[Callable[[], PostgresLedger]
     opened: list[PostgresLedger] = []
 
     def make() -> PostgresLedger:
-        opened.append(PostgresLedger(postgres_ledger, draw_salt=draw_salt, patience_s=60))
+        opened.append(open_postgres(postgres_ledger, draw_salt=draw_salt, patience_s=60))
         return opened[-1]
 
     yield make
@@ -179,7 +179,7 @@ def test_nothing_is_sealed_before_what_an_older_transaction_may_still_hand_in(
     with psycopg.connect(told, options="-c search_path=becalm") as older:
         older.execute("CREATE TEMPORARY TABLE held (n int)")  # gives it a number among the transactions
         with ledger._server.taking_turns() as connection:
-            hand_in(connection, [Task("later", (commit(Written(visit("p2")), draw_salt),))])
+            hand_in(connection, [Task("later", (commit(EventToAppend(visit("p2")), draw_salt),))])
         assert ledger.append(plain(visit("p3")))[0].seq == 1
         assert pending(postgres, postgres_ledger) == 1
     assert ledger.append(plain(visit("p4")))[0].seq == 3

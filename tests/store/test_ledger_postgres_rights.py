@@ -7,12 +7,12 @@ from contextlib import contextmanager
 
 import psycopg
 import pytest
-from ledgers import draw_salt, erasure, plain, visit
+from ledgers import draw_salt, erasure, open_postgres, plain, visit
 from postgres import ADMIN, PROGRAM, Server, throw_away_server
 from psycopg import Connection, errors
 from sqlalchemy import make_url
 
-from becalm.ledger.protocol import Written
+from becalm.ledger.protocol import EventToAppend
 from becalm.ledger.store.postgres import PostgresLedger
 from becalm.terms import LedgerError, TamperError
 
@@ -34,8 +34,8 @@ REWRITES = (
 
 @pytest.fixture
 def ledger(postgres_ledger: str) -> Iterator[PostgresLedger]:
-    opened = PostgresLedger(postgres_ledger, draw_salt=draw_salt)
-    opened.append([Written(visit("p1"), b"Ann Example"), *plain(visit("p2"))])
+    opened = open_postgres(postgres_ledger, draw_salt=draw_salt)
+    opened.append([EventToAppend(visit("p1"), b"Ann Example"), *plain(visit("p2"))])
     yield opened
     opened.close()
 
@@ -124,9 +124,9 @@ def test_the_program_erases_only_together_with_an_entry(
         pytest.raises(errors.IntegrityConstraintViolation, match="with an entry that says so"),
     ):
         connection.execute("SELECT becalm.erase_payloads(array(SELECT commitment FROM becalm.payload_key))")
-    assert len(list(ledger.kept())) == 1
+    assert len(list(ledger.payload_commitments())) == 1
     ledger.erase([1], erasure=erasure([1]))
-    assert list(ledger.kept()) == []
+    assert list(ledger.payload_commitments()) == []
 
 
 def test_nobody_can_log_in_as_the_owner(postgres: Server, postgres_ledger: str) -> None:
@@ -154,12 +154,12 @@ def test_a_table_that_was_taken_out_is_tampering(
     with connected(postgres, postgres_ledger, ADMIN) as connection:
         connection.execute(f"DROP TABLE becalm.{table} CASCADE".encode())
     with pytest.raises(TamperError, match="took that out"):
-        assert not (list(ledger.rows()), ledger.state("visit"), ledger.checkpoints())
+        assert not (list(ledger.rows()), ledger.state_rows("visit"), ledger.checkpoints())
 
 
 def test_a_server_that_does_not_wait_for_its_disk_is_refused() -> None:
     with throw_away_server(fsync="off") as server, pytest.raises(LedgerError, match="fsync = off"):
-        PostgresLedger(server.fresh_ledger(), draw_salt=draw_salt)
+        open_postgres(server.fresh_ledger(), draw_salt=draw_salt)
 
 
 def test_a_program_that_turns_off_the_waiting_for_commits_waits_all_the_same(
@@ -167,7 +167,7 @@ def test_a_program_that_turns_off_the_waiting_for_commits_waits_all_the_same(
 ) -> None:
     postgres.sql(f"ALTER ROLE {PROGRAM} SET synchronous_commit = off")
     try:
-        opened = PostgresLedger(postgres_ledger, draw_salt=draw_salt)
+        opened = open_postgres(postgres_ledger, draw_salt=draw_salt)
         opened.append(plain(visit("p1")))
         server = opened._server  # what the connection that writes was told
         with server.taking_turns() as connection:

@@ -12,12 +12,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from ledgers import draw_salt, require_chained
+from ledgers import draw_salt, open_postgres, require_chained
 from postgres import Server, throw_away_server
 
-from becalm.ledger.folds import FOLDS
+from becalm.app.events import FOLDS
 from becalm.ledger.projection import fold_entries
-from becalm.ledger.store.postgres import PostgresLedger
 
 WRITER = Path(__file__).resolve().parents[1] / "support" / "ledger_writer.py"
 
@@ -72,7 +71,7 @@ def kill_and_look(server: Server, url: str, folder: Path, seed: int) -> tuple[in
 
 def require_whole(url: str, promised: dict[int, list[str]]) -> int:
     """Each acknowledged append stands where it was said to, each append whole and once."""
-    ledger = PostgresLedger(url, draw_salt=draw_salt)
+    ledger = open_postgres(url, draw_salt=draw_salt)
     try:
         entries = list(ledger.entries())
         people = [entry.event.subject for entry in entries if entry.event.kind == "visit_made"]
@@ -85,7 +84,7 @@ def require_whole(url: str, promised: dict[int, list[str]]) -> int:
                 assert entry.event.subject == f"{name}-{int(number) - 1}", "an append was torn"
         assert ledger.head() == require_chained(ledger)
         for fold in FOLDS:
-            assert ledger.state(fold.table) == tuple(fold_entries(fold, entries).values())
+            assert ledger.state_rows(fold.table) == tuple(fold_entries(fold, entries).values())
         return len(entries)
     finally:
         ledger.close()

@@ -12,10 +12,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ledgers import SetClock, draw_salt, plain, require_chained, visit
+from ledgers import SetClock, draw_salt, open_sqlite, plain, require_chained, visit
 
-from becalm.ledger.protocol import Written
-from becalm.ledger.store.sqlite import SqliteLedger
+from becalm.ledger.protocol import EventToAppend
 
 SECTOR_BYTES = 512
 
@@ -59,7 +58,7 @@ def cut(draw: random.Random, before: bytes, after: bytes) -> bytes:
 def survive(path: Path, disk: OnDisk, acknowledged: int, appends: list[int]) -> int:
     """Start again from this disk: all that was acknowledged stands, and every append whole or not at all."""
     disk.put(path)
-    ledger = SqliteLedger(path, now=lambda: datetime.now(UTC), draw_salt=draw_salt)
+    ledger = open_sqlite(path, now=lambda: datetime.now(UTC), draw_salt=draw_salt)
     head = ledger.head()
     assert head == require_chained(ledger)
     assert head.size >= acknowledged
@@ -75,10 +74,10 @@ def survive(path: Path, disk: OnDisk, acknowledged: int, appends: list[int]) -> 
 def cuts_in_appends(folder: Path, count: int) -> set[int]:
     """Cut the power while appends are written, so many times; how many entries stood afterwards."""
     draw, stood = random.Random(1), set()
-    ledger = SqliteLedger(folder / "ledger.sqlite", now=SetClock(), draw_salt=draw_salt)
+    ledger = open_sqlite(folder / "ledger.sqlite", now=SetClock(), draw_salt=draw_salt)
     moments, sizes = [on_disk(folder / "ledger.sqlite")], [0]
     for _ in range(12):
-        events = [Written(visit(), b"z" * draw.randint(1, 9000)) for _ in range(draw.randint(1, 20))]
+        events = [EventToAppend(visit(), b"z" * draw.randint(1, 9000)) for _ in range(draw.randint(1, 20))]
         sizes.append(ledger.append(events)[-1].seq)
         moments.append(on_disk(folder / "ledger.sqlite"))
     ledger.close()
@@ -95,10 +94,10 @@ def cuts_in_checkpoints(folder: Path, count: int) -> None:
     """Cut the power while the log is carried over into the file."""
     draw = random.Random(2)
     path = folder / "ledger.sqlite"
-    ledger = SqliteLedger(path, now=SetClock(), draw_salt=draw_salt)
+    ledger = open_sqlite(path, now=SetClock(), draw_salt=draw_salt)
     ledger.append(plain(*[visit()] * 30))
     ledger._file.execute_alone("PRAGMA wal_checkpoint(TRUNCATE)")
-    ledger.append([Written(visit(), b"z" * 5000) for _ in range(40)])
+    ledger.append([EventToAppend(visit(), b"z" * 5000) for _ in range(40)])
     before = on_disk(path)
     ledger._file.execute_alone("PRAGMA wal_checkpoint(PASSIVE)")
     after = on_disk(path)

@@ -12,12 +12,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from ledgers import access, draw_salt, require_chained
+from ledgers import access, draw_salt, open_sqlite, require_chained
 
+from becalm.app.events import FOLDS
 from becalm.ledger.event import Entry
-from becalm.ledger.folds import FOLDS
 from becalm.ledger.projection import fold_entries
-from becalm.ledger.store.sqlite import SqliteLedger
 
 WRITER = Path(__file__).resolve().parents[1] / "support" / "ledger_writer.py"
 
@@ -53,7 +52,7 @@ def kill_writers(path: Path, seed: int, *, most_seconds: float, writers: int) ->
 
 def require_whole(path: Path, said: dict[int, list[str]], since: int) -> int:
     """Every acknowledged append stands whole, none stands in part, and state tables are what they must be."""
-    ledger = SqliteLedger(path, now=lambda: datetime.now(UTC), draw_salt=draw_salt)
+    ledger = open_sqlite(path, now=lambda: datetime.now(UTC), draw_salt=draw_salt)
     try:
         entries = {entry.seq: entry for entry in ledger.entries(after=since)}
         for seq, people in said.items():
@@ -87,10 +86,10 @@ def rounds(path: Path, count: int, *, most_seconds: float) -> tuple[int, int]:
         said = kill_writers(path, seed, most_seconds=most_seconds, writers=1 + seed % 2)
         promised += sum(map(len, said.values()))
         size = require_whole(path, said, size)
-    ledger = SqliteLedger(path, now=lambda: datetime.now(UTC), draw_salt=draw_salt)
+    ledger = open_sqlite(path, now=lambda: datetime.now(UTC), draw_salt=draw_salt)
     assert ledger.head() == require_chained(ledger)
     for fold in FOLDS:
-        assert ledger.state(fold.table) == tuple(fold_entries(fold, ledger.entries()).values())
+        assert ledger.state_rows(fold.table) == tuple(fold_entries(fold, ledger.entries()).values())
     ledger.close()
     return promised, size
 

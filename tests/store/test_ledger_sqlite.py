@@ -15,11 +15,11 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from ledgers import SetClock, access, arrest, draw_salt, plain, require_chained, visit
+from ledgers import SetClock, access, arrest, draw_salt, open_sqlite, plain, require_chained, visit
 
-from becalm.ledger.chain import row_hash
+from becalm.ledger.chain import hash_row
 from becalm.ledger.event import Entry
-from becalm.ledger.protocol import Written
+from becalm.ledger.protocol import EventToAppend
 from becalm.ledger.store.file import LedgerFile
 from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.ledger.store.tables import REVISION, metadata
@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def ledger(path: Path, clock: SetClock) -> Iterator[SqliteLedger]:
-    made = SqliteLedger(path, now=clock, draw_salt=draw_salt)
+    made = open_sqlite(path, now=clock, draw_salt=draw_salt)
     yield made
     made.close()
 
@@ -63,7 +63,7 @@ def test_a_ledger_of_a_newer_becalm_is_refused(path: Path, ledger: SqliteLedger)
     ledger.close()
     execute(path, "UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(LedgerError, match="'9999'"):
-        SqliteLedger(path, now=SetClock(), draw_salt=draw_salt)
+        open_sqlite(path, now=SetClock(), draw_salt=draw_salt)
 
 
 def test_commits_are_durable_and_deletions_overwrite(path: Path, ledger: SqliteLedger) -> None:
@@ -108,9 +108,9 @@ def test_a_full_disk_is_said_and_the_ledger_goes_on_when_there_is_room(
     ):  # the limit is the connection's own: the disk is full for it alone
         connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
     with pytest.raises(LedgerError, match="disk is full"):
-        ledger.append([Written(visit(), b"x" * 100_000), *plain(visit())])
-    assert (ledger.head().size, len(ledger.state("visit"))) == (1, 1)
-    assert ledger.append([Written(visit(), b"x" * 100_000)])[0].seq == 2
+        ledger.append([EventToAppend(visit(), b"x" * 100_000), *plain(visit())])
+    assert (ledger.head().size, len(ledger.state_rows("visit"))) == (1, 1)
+    assert ledger.append([EventToAppend(visit(), b"x" * 100_000)])[0].seq == 2
     assert ledger.rebuild() == ()
 
 
@@ -118,19 +118,18 @@ FULL = """
 import resource, signal, sys
 from pathlib import Path
 sys.path.insert(0, {support!r})
-from ledgers import SetClock, draw_salt, visit
-from becalm.ledger.store.sqlite import SqliteLedger
-from becalm.ledger.protocol import Written
+from ledgers import SetClock, draw_salt, open_sqlite, visit
+from becalm.ledger.protocol import EventToAppend
 from becalm.terms import LedgerError
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-ledger = SqliteLedger(Path({path!r}), now=SetClock(), draw_salt=draw_salt)
+ledger = open_sqlite(Path({path!r}), now=SetClock(), draw_salt=draw_salt)
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 turn = 0
 while True:
     turn += 1
     try:
-        ledger.append([Written(visit(), b"y" * 3000) for _ in range(1 + turn % 7)])
+        ledger.append([EventToAppend(visit(), b"y" * 3000) for _ in range(1 + turn % 7)])
         print(ledger.head().size, flush=True)
     except LedgerError as error:
         print(error, flush=True)
@@ -145,7 +144,7 @@ def test_a_write_that_the_system_cuts_short_leaves_nothing_half_done(path: Path,
     *sizes, said = done.stdout.splitlines()
     assert "failed: the disk" in said
     assert "nothing was written" in said
-    again = SqliteLedger(path, now=lambda: datetime.now(UTC), draw_salt=draw_salt)
+    again = open_sqlite(path, now=lambda: datetime.now(UTC), draw_salt=draw_salt)
     assert again.head().size == int(sizes[-1])
     assert again.head() == require_chained(again)
     assert again.rebuild() == ()
@@ -156,7 +155,7 @@ def test_a_write_that_the_system_cuts_short_leaves_nothing_half_done(path: Path,
 def test_a_writer_that_does_not_let_go_is_waited_for_and_then_named(path: Path, ledger: SqliteLedger) -> None:
     ledger.close()
     ledger._file._engine.dispose()
-    hasty = SqliteLedger(path, now=SetClock(), draw_salt=draw_salt)
+    hasty = open_sqlite(path, now=SetClock(), draw_salt=draw_salt)
     hasty._file = LedgerFile(path, lambda: "", wait_seconds=0.3)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -173,13 +172,13 @@ def test_a_writer_that_does_not_let_go_is_waited_for_and_then_named(path: Path, 
 def test_a_file_that_is_no_ledger_is_left_as_it_is(path: Path) -> None:
     path.write_bytes(b"a diary, and no database " * 100)
     with pytest.raises(LedgerError, match="no ledger"):
-        SqliteLedger(path, now=SetClock(), draw_salt=draw_salt)
+        open_sqlite(path, now=SetClock(), draw_salt=draw_salt)
     assert path.read_bytes() == b"a diary, and no database " * 100
 
 
 def test_a_folder_that_does_not_exist_is_named(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="cannot be opened"):
-        SqliteLedger(tmp_path / "nowhere" / "ledger.sqlite", now=SetClock(), draw_salt=draw_salt)
+        open_sqlite(tmp_path / "nowhere" / "ledger.sqlite", now=SetClock(), draw_salt=draw_salt)
 
 
 def without_triggers(path: Path, statement: str) -> None:
@@ -214,7 +213,7 @@ def test_a_cut_tail_whose_size_was_altered_too_is_noticed_by_the_head_beside(
 
 
 def test_a_payload_that_was_altered_is_not_taken_for_the_true_one(path: Path, ledger: SqliteLedger) -> None:
-    ledger.append([Written(visit(), b"Ann")])
+    ledger.append([EventToAppend(visit(), b"Ann")])
     execute(path, "UPDATE payload SET body = x'426f62'")
     with pytest.raises(TamperError, match="payload of entry 1"):
         ledger.payload(1, access=access())
@@ -222,7 +221,7 @@ def test_a_payload_that_was_altered_is_not_taken_for_the_true_one(path: Path, le
 
 def test_rebuilding_names_and_mends_every_row_that_was_altered(path: Path, ledger: SqliteLedger) -> None:
     ledger.append(plain(arrest(), arrest("U2"), visit("p1"), visit("p2")))
-    before = ledger.state("arrest"), ledger.state("visit")
+    before = ledger.state_rows("arrest"), ledger.state_rows("visit")
     execute(
         path,
         "UPDATE state SET row = replace(row, 'U2', 'U9') WHERE name = 'arrest'",
@@ -236,7 +235,7 @@ def test_rebuilding_names_and_mends_every_row_that_was_altered(path: Path, ledge
         "visit 'zz'",
     ]
     assert "the entries say nothing" in found[2]
-    assert (ledger.state("arrest"), ledger.state("visit")) == before
+    assert (ledger.state_rows("arrest"), ledger.state_rows("visit")) == before
     assert ledger.rebuild() == ()
 
 
@@ -246,7 +245,7 @@ def test_a_row_that_no_ledger_writes_is_named(path: Path, ledger: SqliteLedger) 
     with pytest.raises(TamperError, match="Entry 2"):
         list(ledger.entries())
     sound, altered = ledger.rows()
-    assert (row_hash(sound) == sound[-1], row_hash(altered) == altered[-1]) == (True, False)
+    assert (hash_row(sound) == sound[-1], hash_row(altered) == altered[-1]) == (True, False)
 
 
 def test_processes_that_make_and_write_one_ledger_at_once_make_one_chain(path: Path) -> None:
@@ -258,12 +257,12 @@ def test_processes_that_make_and_write_one_ledger_at_once_make_one_chain(path: P
     ]
     printed = [program.communicate()[0].decode() for program in programs]
     assert [program.returncode for program in programs] == [0, 0, 0]
-    ledger = SqliteLedger(path, now=lambda: datetime.now(UTC), draw_salt=draw_salt)
+    ledger = open_sqlite(path, now=lambda: datetime.now(UTC), draw_salt=draw_salt)
     assert ledger.head() == require_chained(ledger)
     visits = [entry for entry in ledger.entries() if entry.event.kind == "visit_made"]
     said = [line.split() for text in printed for line in text.splitlines()]
     assert sorted(entry.event.subject for entry in visits) == sorted(p for _, *people in said for p in people)
-    assert (len(said), ledger.rebuild(), ledger.lost()) == (3 * 3 * 8, (), ())
+    assert (len(said), ledger.rebuild(), ledger.lost_heads()) == (3 * 3 * 8, (), ())
     ledger.close()
 
 

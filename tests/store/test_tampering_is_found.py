@@ -16,7 +16,7 @@ import pytest
 from sqlalchemy import Connection
 from tampering import WAYS, Expected, Scene, Way, fill, open_raw, sqlite_desk
 
-from becalm.ledger.record_export import verifier_text
+from becalm.ledger.export import verifier_text
 from becalm.record.desk.verify import RecordVerified, export_record, verify_record
 from becalm.workspace.config import Config, Workspace, read_city
 

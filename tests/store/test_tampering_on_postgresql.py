@@ -9,13 +9,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from ledgers import open_postgres
 from postgres import Server
 from sqlalchemy import make_url
 from tampering import START, WAYS, Scene, Way, desk_on, fill, open_as_owner
 
 from becalm.desk import Desk
-from becalm.ledger.store.postgres import PostgresLedger
-from becalm.ledger.verdict import Verdict
+from becalm.ledger.verify import Verdict
 from becalm.record.desk.verify import verify_record
 from becalm.workspace.config import Config, Workspace, read_city
 
@@ -39,7 +39,7 @@ class Ground:
         return START + timedelta(seconds=next(self.ticks))
 
     def desk(self, url: str) -> Desk:
-        ledger = PostgresLedger(url, now=self.now, draw_salt=lambda: secrets.token_bytes(32))
+        ledger = open_postgres(url, now=self.now, draw_salt=lambda: secrets.token_bytes(32))
         return desk_on(self.workspace, ledger, self.now)
 
     def copy(self) -> str:

@@ -11,11 +11,9 @@ import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
-from ledgers import access, draw_salt, visit
+from ledgers import access, draw_salt, open_postgres, open_sqlite, visit
 
-from becalm.ledger.protocol import Ledger, Written
-from becalm.ledger.store.postgres import PostgresLedger
-from becalm.ledger.store.sqlite import SqliteLedger
+from becalm.ledger.protocol import EventToAppend, Ledger
 
 THREADS = 3
 
@@ -31,7 +29,7 @@ def write(ledger: Ledger, seed: int, writer: int, turns: int) -> None:
         people = [f"{seed}-{writer}-{turn}-{n}" for n in range(draw.randint(1, 20))]
         entries = ledger.append(
             [
-                Written(visit(person, now()), person.encode() if draw.random() < 0.3 else None)
+                EventToAppend(visit(person, now()), person.encode() if draw.random() < 0.3 else None)
                 for person in people
             ]
         )
@@ -44,8 +42,8 @@ def write(ledger: Ledger, seed: int, writer: int, turns: int) -> None:
 def open_ledger(place: str) -> Ledger:
     """The ledger at this URL or in this file."""
     if place.startswith("postgresql"):
-        return PostgresLedger(place, draw_salt=draw_salt, patience_s=60)
-    return SqliteLedger(Path(place), now=now, draw_salt=draw_salt)
+        return open_postgres(place, draw_salt=draw_salt, patience_s=60)
+    return open_sqlite(Path(place), now=now, draw_salt=draw_salt)
 
 
 def main(place: str, seed: str, turns: str = "1000000") -> None:

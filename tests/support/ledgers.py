@@ -6,11 +6,18 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from becalm.ledger.chain import first_link, row_hash, row_of
+from becalm.app.events import EVENT_KINDS, FOLDS
+from becalm.ledger.chain import entry_row, hash_row, opening_hash
 from becalm.ledger.event import Event, Head
 from becalm.ledger.merkle import merkle_root
-from becalm.ledger.protocol import Ledger, Written, lost_name
+from becalm.ledger.protocol import EventToAppend, Ledger, head_name
+from becalm.ledger.store.postgres import PostgresLedger
+from becalm.ledger.store.sqlite import SqliteLedger
+
+open_sqlite = partial(SqliteLedger, kinds=EVENT_KINDS, folds=FOLDS)
+open_postgres = partial(PostgresLedger, kinds=EVENT_KINDS, folds=FOLDS)
 
 NOON = datetime(2020, 4, 7, 12, tzinfo=UTC)
 
@@ -56,7 +63,7 @@ def erasure(seqs: Sequence[int], at: datetime = NOON) -> Event:
 
 def restoring(ledger: Ledger, second: str = "inspector", at: datetime = NOON) -> Event:
     """Two people confirm the copy that stands."""
-    head, lost = ledger.head(), ledger.lost()
+    head, lost = ledger.head(), ledger.lost_heads()
     facts = {
         "size": head.size,
         "root": head.root,
@@ -65,23 +72,23 @@ def restoring(ledger: Ledger, second: str = "inspector", at: datetime = NOON) ->
         "first_reason": "the disk failed",
         "second_actor": second,
         "second_reason": "seen, and agreed",
-        "anchors": tuple(map(lost_name, lost)),
+        "anchors": tuple(map(head_name, lost)),
     }
     return Event("ledger_restored", 1, at, "sergeant", "records manager", "audit", facts)
 
 
-def plain(*events: Event) -> list[Written]:
+def plain(*events: Event) -> list[EventToAppend]:
     """These events, without personal detail."""
-    return [Written(event) for event in events]
+    return [EventToAppend(event) for event in events]
 
 
 def require_chained(ledger: Ledger) -> Head:
     """Recompute every link from the entries alone, and the tree; the head that comes out."""
-    last, seq, leaves = first_link(ledger.identity), 0, []
+    last, seq, leaves = opening_hash(ledger.identity), 0, []
     for entry in ledger.entries():
         seq += 1
         assert (entry.seq, entry.previous) == (seq, last)
-        assert entry.hash == row_hash(row_of(entry))
+        assert entry.hash == hash_row(entry_row(entry))
         last = entry.hash
         leaves.append(bytes.fromhex(last))
     return Head(seq, merkle_root(leaves).hex(), last)

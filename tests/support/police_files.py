@@ -11,11 +11,12 @@ from pathlib import Path
 from secrets import token_bytes
 from typing import Any
 
+from ledgers import open_sqlite
+
 from becalm.archive.engines import connect
 from becalm.archive.parquet import ParquetArchive
 from becalm.desk import Desk
 from becalm.ingest.desk.load import IngestReport, ingest
-from becalm.ledger.folds import FOLDS
 from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.workspace.config import open_workspace
 
@@ -99,7 +100,7 @@ def desk_on(workspace: Path) -> Desk:
 
 
 def ledger_of(path: Path) -> SqliteLedger:
-    return SqliteLedger(path, now=first_of_june, draw_salt=lambda: token_bytes(32), folds=FOLDS)
+    return open_sqlite(path, now=first_of_june, draw_salt=lambda: token_bytes(32))
 
 
 @dataclass(frozen=True)

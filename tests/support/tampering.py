@@ -10,19 +10,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 
+from ledgers import open_sqlite
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from becalm.desk import Desk
 from becalm.desk.audit import make_event
-from becalm.ledger.chain import first_link, row_hash
-from becalm.ledger.checkpoint import signed_bytes
+from becalm.ledger.chain import COLUMNS, StoredRow, hash_row, opening_hash
 from becalm.ledger.event import Checkpoint, Head
-from becalm.ledger.keys import SigningKey, new_key, read_key
-from becalm.ledger.merkle import NO_PEAKS, grow
-from becalm.ledger.protocol import COLUMNS, Ledger, StoredRow, Written
+from becalm.ledger.merkle import NO_PEAKS, append_leaves
+from becalm.ledger.protocol import EventToAppend, Ledger
+from becalm.ledger.signing import SigningKey, draw_key, read_key, signed_bytes
 from becalm.ledger.store.postgres_schema import OWNER, SCHEMA
 from becalm.ledger.store.seal import peaks_text
-from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.record.desk.verify import make_checkpoint
 from becalm.workspace.config import Workspace
 
@@ -72,7 +71,7 @@ def sqlite_desk(workspace: Workspace, *, seed: int = 0) -> Desk:
     def now() -> datetime:
         return START + timedelta(seconds=next(ticks))
 
-    ledger: Ledger = SqliteLedger(
+    ledger: Ledger = open_sqlite(
         workspace.path / "ledger.sqlite", now=now, draw_salt=lambda: rng.randbytes(32)
     )
     return desk_on(workspace, ledger, now)
@@ -96,7 +95,7 @@ def fill(desk: Desk, outside: Path, backups: Path | None = None) -> Scene:
     for n in range(1, ENTRIES + 1):
         facts = {"unit": f"VSU {n % 5}", "activity": "dedicated", "place_easting_m": 530_000 + n}
         event = make_event(desk, "arrest_made", purpose="arrest log", facts=facts)
-        ledger.append([Written(event, f"name {n}".encode() if n % 4 == 0 else None)])
+        ledger.append([EventToAppend(event, f"name {n}".encode() if n % 4 == 0 else None)])
         if n in POINTS:
             make_checkpoint(desk)
             if backups is not None:
@@ -111,12 +110,12 @@ def fill(desk: Desk, outside: Path, backups: Path | None = None) -> Scene:
 
 def _send_all(ledger: Ledger, key: SigningKey, inside: Path, outside: Path) -> tuple[int, ...]:
     """Every second head goes outside, and one of all that there is."""
-    from becalm.ledger.checkpoint import anchor_text
+    from becalm.ledger.signing import format_anchor
 
     last = signed(Checkpoint(ledger.identity, ledger.head(), START, key.id, ""), key)
     kept = [*ledger.checkpoints()[::2], last]
     for point in kept:
-        (outside / f"{point.head.size}.json").write_text(anchor_text(point, key.public_key))
+        (outside / f"{point.head.size}.json").write_text(format_anchor(point, key.public_key))
     shutil.rmtree(inside)
     return tuple(sorted(point.head.size for point in kept))
 
@@ -183,9 +182,9 @@ def delete_some(db: Connection, rng: Random, scene: Scene) -> Expected:
 def insert_one(db: Connection, rng: Random, scene: Scene) -> Expected:
     seq = rng.randint(1, scene.size)
     _shift(db, seq, 1)
-    previous = scene.rows[seq - 2][14] if seq > 1 else first_link(scene.identity)
+    previous = scene.rows[seq - 2][14] if seq > 1 else opening_hash(scene.identity)
     forged = (seq, *changed_row(rng, scene.rows[seq - 1], "facts")[1:13], previous, "")
-    mark = row_hash(forged) if rng.random() < 0.7 else rng.randbytes(32).hex()
+    mark = hash_row(forged) if rng.random() < 0.7 else rng.randbytes(32).hex()
     db.execute(INSERT, dict(zip(COLUMNS, (*forged[:14], mark), strict=True)))
     return Expected("insert", seq, seq)
 
@@ -253,13 +252,13 @@ def take_a_checkpoint_out(db: Connection, rng: Random, scene: Scene) -> Expected
 
 def swap_the_key(db: Connection, rng: Random, scene: Scene) -> Expected:
     """Every head in the ledger is signed by a key of the one who tampers; the entries stay as they are."""
-    sign_again(db, scene.rows, new_key())
+    sign_again(db, scene.rows, draw_key())
     return Expected("swap the key", None, None)
 
 
 def swap_the_key_in_the_entries(db: Connection, rng: Random, scene: Scene) -> Expected:
     """The entries name another key, everything is hashed anew and signed with it."""
-    key = new_key()
+    key = draw_key()
     rows = []
     for row in scene.rows:
         if row[3] == "key_rotated":
@@ -334,7 +333,7 @@ def changed_row(rng: Random, row: StoredRow, column: str) -> StoredRow:
     else:
         fields[column] = another(rng, column, fields[column])
     changed: StoredRow = tuple(fields[name] for name in COLUMNS)  # type: ignore[assignment] # same columns
-    return (*changed[:14], row_hash(changed))
+    return (*changed[:14], hash_row(changed))
 
 
 def rewritten(rng: Random, scene: Scene, seq: int) -> tuple[StoredRow, ...]:
@@ -347,14 +346,14 @@ def rewritten(rng: Random, scene: Scene, seq: int) -> tuple[StoredRow, ...]:
 def link(rows: Sequence[StoredRow], identity: str) -> tuple[StoredRow, ...]:
     """The rows as a chain that holds."""
     linked: list[StoredRow] = []
-    last = first_link(identity)
+    last = opening_hash(identity)
     for row in rows:
         if row[3] == "checkpoint_made":  # what it says of the root must fit, too
             facts = json.loads(row[10])
             facts["root"] = root_of(linked[: facts["size"]])
             row = (*row[:10], _facts(facts), *row[11:])  # the same row, told otherwise
         fresh = (*row[:13], last, "")
-        last = row_hash(fresh)
+        last = hash_row(fresh)
         linked.append((*fresh[:14], last))
     return tuple(linked)
 
@@ -405,5 +404,5 @@ def _replace_all(db: Connection, rows: Sequence[StoredRow]) -> None:
 
 def _note(db: Connection, rows: Sequence[StoredRow]) -> None:
     """Put right what the ledger notes of itself."""
-    tree = peaks_text(grow(NO_PEAKS, [bytes.fromhex(row[14]) for row in rows]))
+    tree = peaks_text(append_leaves(NO_PEAKS, [bytes.fromhex(row[14]) for row in rows]))
     db.execute(text("UPDATE ledger SET size = :size, tree = :tree"), {"size": len(rows), "tree": tree})

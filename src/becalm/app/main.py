@@ -101,11 +101,11 @@ def open_ledger(workspace: Workspace) -> Ledger:
     import secrets
     from datetime import UTC, datetime
 
-    from becalm.ledger.anchors import Post, newest_anchors
-    from becalm.ledger.folds import FOLDS
+    from becalm.app.events import EVENT_KINDS, FOLDS
+    from becalm.ledger.anchors import AnchorSettings, read_newest_anchors
 
     def anchors(label: str) -> tuple[Checkpoint, ...]:
-        return newest_anchors(workspace.config.ledger.anchors, Post(workspace.path, label))
+        return read_newest_anchors(workspace.config.ledger.anchors, AnchorSettings(workspace.path, label))
 
     if url := ledger_url(workspace):
         from becalm.ledger.store.postgres import PostgresLedger, memo_name
@@ -114,6 +114,7 @@ def open_ledger(workspace: Workspace) -> Ledger:
         return PostgresLedger(
             url,
             draw_salt=lambda: secrets.token_bytes(32),
+            kinds=EVENT_KINDS,
             folds=FOLDS,
             memo=memo,
             anchors=anchors(memo.stem),
@@ -124,6 +125,7 @@ def open_ledger(workspace: Workspace) -> Ledger:
         workspace.ledger_path,
         now=lambda: datetime.now(UTC),
         draw_salt=lambda: secrets.token_bytes(32),
+        kinds=EVENT_KINDS,
         folds=FOLDS,
         anchors=anchors(workspace.ledger_path.stem),
     )

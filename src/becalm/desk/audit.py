@@ -9,8 +9,7 @@ from datetime import datetime
 from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
 from becalm.ledger.event import Entry, Event, Fact
-from becalm.ledger.kinds import ALL_KINDS
-from becalm.ledger.protocol import Written
+from becalm.ledger.protocol import EventToAppend
 from becalm.workspace.config import CONFIG
 
 LONGEST_NAME = 200
@@ -27,9 +26,10 @@ def make_event(
     corrects: int | None = None,
 ) -> Event:
     """An event of the newest version of this kind, done by the one at the desk; now, if no time is given."""
+    versions = desk.open_ledger().kinds.versions(kind)
     return Event(
         kind=kind,
-        version=max((known.version for known in ALL_KINDS if known.name == kind), default=1),
+        version=versions[-1].version if versions else 1,
         occurred_at=occurred_at or desk.now(),
         actor=desk.actor,
         role=desk.role,
@@ -45,7 +45,7 @@ def record_event(
 ) -> Entry:
     """Record that this was done."""
     event = make_event(desk, kind, purpose=purpose, facts=facts, corrects=corrects)
-    return desk.open_ledger().append([Written(event)])[0]
+    return desk.open_ledger().append([EventToAppend(event)])[0]
 
 
 def one_line(name: str) -> str:
@@ -74,15 +74,15 @@ def recorded(desk: Desk, kind: str, *, purpose: str, facts: Mapping[str, Fact]) 
 def note_configuration(desk: Desk) -> Entry | None:
     """Record becalm.toml as it is now, where the ledger does not know it so."""
     sha256 = sha256_of(desk.workspace.path / CONFIG)
-    held = {str(row.get("config_sha256")) for row in desk.open_ledger().state("configuration")}
-    if held == {sha256}:
+    noted = {str(row.get("config_sha256")) for row in desk.open_ledger().state_rows("configuration")}
+    if noted == {sha256}:
         return None
     return record_event(
         desk,
         "configuration_changed",
         purpose="configuration",
         facts={
-            "what": "becalm.toml was changed" if held else "the ledger begins",
+            "what": "becalm.toml was changed" if noted else "the ledger begins",
             "config_sha256": sha256,
         },
     )

@@ -1,4 +1,4 @@
-"""Sending a signed head to places outside, so that nobody can rewrite what came before it.
+"""Signed heads outside: sent to places where nobody can rewrite what came before, and found there again.
 
 Places, as `[ledger] anchors` in becalm.toml names them: a folder ("anchors", "/mnt/overseer"), an e-mail
 ("mailto:overseer@example.org"), a webhook ("https://…"), a sheet to print ("qr:FOLDER"). A place that fails
@@ -7,6 +7,7 @@ is named, and the others still get theirs.
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import smtplib
@@ -15,24 +16,57 @@ from contextlib import suppress
 from dataclasses import dataclass
 from email.message import EmailMessage
 from email.policy import SMTP
+from html import escape
 from pathlib import Path
 from typing import Final
 from urllib.error import URLError
 from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
-from becalm.ledger.anchor_sheet import anchor_sheet
-from becalm.ledger.checkpoint import anchor_text, read_anchor
+import segno
+
 from becalm.ledger.event import Checkpoint
+from becalm.ledger.signing import format_anchor, parse_anchor
 from becalm.terms import InputError
 
 SUFFIX: Final = ".anchor.json"
-PATIENCE_SECONDS: Final = 10
+TIMEOUT_SECONDS: Final = 10
+WEB: Final = ("http://", "https://")
+
+SHEET: Final = """<!DOCTYPE html>
+<html lang="en-GB">
+<head>
+<meta charset="utf-8">
+<title>{title}</title>
+<style>
+body {{ font-family: Arial, Helvetica, sans-serif; margin: 15mm; max-width: 180mm }}
+dt {{ font-weight: bold; margin-top: 2mm }}
+dd {{ margin: 0; font-family: monospace; overflow-wrap: anywhere }}
+svg {{ width: 90mm; height: 90mm; margin-top: 5mm }}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+<p>This sheet shows what the ledger held. Keep it away from the computer that keeps the ledger: with it
+anybody can tell later whether entries were cut off or rewritten. Scan the code, save its text as a file, and
+run
+<code>becalm record verify --anchor FILE</code>.</p>
+<dl>
+<dt>Ledger</dt><dd>{ledger}</dd>
+<dt>Entries</dt><dd>{size}</dd>
+<dt>Root</dt><dd>{root}</dd>
+<dt>Signed at (UTC)</dt><dd>{made_at}</dd>
+<dt>Signed with key</dt><dd>{key}</dd>
+</dl>
+{code}
+</body>
+</html>
+"""
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What became of sending to one place: where it is now, or why it is not."""
+class AnchorDelivery:
+    """What became of sending to one place: where the anchor is now, or why it is not."""
 
     place: str
     at: str = ""
@@ -40,7 +74,7 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True)
-class Post:
+class AnchorSettings:
     """From where and how anchors are sent: the folder that places are seen from, and the mail server."""
 
     folder: Path
@@ -49,106 +83,130 @@ class Post:
 
 
 def send_anchor(
-    checkpoint: Checkpoint, public_key: str, *, places: Sequence[str], post: Post
-) -> tuple[Sent, ...]:
+    checkpoint: Checkpoint, public_key: str, *, places: Sequence[str], settings: AnchorSettings
+) -> tuple[AnchorDelivery, ...]:
     """Send this signed head to every place; what fails is said, and stops nothing."""
-    return tuple(_send(checkpoint, public_key, place, post) for place in places)
+    text = format_anchor(checkpoint, public_key)
+    return tuple(_send(checkpoint, text, place, settings) for place in places)
 
 
-def kept_anchors(places: Sequence[str], post: Post) -> Iterator[Path]:
+def list_anchor_files(places: Sequence[str], settings: AnchorSettings) -> Iterator[Path]:
     """The anchors that lie in the folders among these places, of the ledger with this label, by name."""
-    wanted = re.compile(re.escape(post.label) + r"-[0-9a-f]{8}-\d+-[0-9a-f]{8}" + re.escape(SUFFIX))
+    # By the whole pattern: a label may be the beginning of another one ("ledger" and "ledger-north").
+    name = re.compile(re.escape(settings.label) + r"-[0-9a-f]{8}-\d+-[0-9a-f]{8}" + re.escape(SUFFIX))
     for place in places:
-        if not place.startswith(("mailto:", "http://", "https://")):
-            found = sorted(_folder(place, post.folder).glob(f"{post.label}-*{SUFFIX}"))
-            yield from (path for path in found if wanted.fullmatch(path.name))
+        if not place.startswith(("mailto:", *WEB)):
+            paths = sorted(_folder_at(place, settings.folder).glob(f"{settings.label}-*{SUFFIX}"))
+            yield from (path for path in paths if name.fullmatch(path.name))
 
 
-def newest_anchors(places: Sequence[str], post: Post) -> tuple[Checkpoint, ...]:
+def read_newest_anchors(places: Sequence[str], settings: AnchorSettings) -> tuple[Checkpoint, ...]:
     """The longest head of each ledger in each folder among these places: what it must still hold.
 
     A file that is no anchor is passed over here; `becalm record verify` names it.
     """
-    longest = {(path.parent, path.name.split("-")[-3]): path for path in kept_anchors(places, post)}
-    found = []
+    files = list_anchor_files(places, settings)
+    longest = {(path.parent, path.name.split("-")[-3]): path for path in files}
+    checkpoints = []
     for path in longest.values():
         with suppress(InputError, OSError):
-            found.append(read_anchor(path.read_text("utf-8"), str(path)))
-    return tuple(found)
+            checkpoints.append(parse_anchor(path.read_text("utf-8"), str(path)))
+    return tuple(checkpoints)
 
 
-def anchor_name(checkpoint: Checkpoint, label: str) -> str:
+def render_sheet(checkpoint: Checkpoint, anchor: str) -> str:
+    """A page to print for this signed head, whose QR code gives its anchor back when it is scanned."""
+    head = checkpoint.head
+    return SHEET.format(
+        title=escape(f"becalm ledger {checkpoint.ledger[:8]}: {head.size} entries"),
+        ledger=escape(checkpoint.ledger),
+        size=head.size,
+        root=escape(head.root),
+        made_at=escape(checkpoint.made_at.replace(tzinfo=None).isoformat(" ", "seconds")),
+        key=escape(checkpoint.key),
+        code=draw_qr_code(anchor.strip(), label=f"QR code: the signed head of {head.size} entries"),
+    )
+
+
+def draw_qr_code(text: str, *, label: str) -> str:
+    """A QR code as an SVG drawing without a size of its own."""
+    svg = io.BytesIO()
+    code = segno.make(text, error="m", micro=False)
+    code.save(svg, kind="svg", xmldecl=False, svgns=False, omitsize=True, title=label, nl=False)
+    return svg.getvalue().decode()
+
+
+def _file_stem(checkpoint: Checkpoint, settings: AnchorSettings) -> str:
     """The name of an anchor's file: sorts by size, and never twice the same for two heads."""
     head = checkpoint.head
-    return f"{label}-{checkpoint.ledger[:8]}-{head.size:09d}-{head.root[:8]}"
+    return f"{settings.label}-{checkpoint.ledger[:8]}-{head.size:09d}-{head.root[:8]}"
 
 
-def _send(checkpoint: Checkpoint, public_key: str, place: str, post: Post) -> Sent:
-    text = anchor_text(checkpoint, public_key)
+def _send(checkpoint: Checkpoint, anchor: str, place: str, settings: AnchorSettings) -> AnchorDelivery:
     try:
         if place.startswith("mailto:"):
-            at = _mail(checkpoint, text, place, post)
-        elif place.startswith(("http://", "https://")):
-            at = _call(text, place)
+            at = _send_mail(checkpoint, anchor, place, settings)
+        elif place.startswith(WEB):
+            at = _call_webhook(anchor, place)
         else:
-            at = _file(checkpoint, text, place, post)
+            at = _write_files(checkpoint, anchor, place, settings)
     except (OSError, URLError, smtplib.SMTPException, ValueError) as error:
-        return Sent(place, failure=str(error) or type(error).__name__)
-    return Sent(place, at=at)
+        return AnchorDelivery(place, failure=str(error) or type(error).__name__)
+    return AnchorDelivery(place, at=at)
 
 
-def _folder(place: str, folder: Path) -> Path:
-    return folder / Path(place.removeprefix("qr:").removeprefix("file://") or "anchors").expanduser()
+def _folder_at(place: str, base: Path) -> Path:
+    return base / Path(place.removeprefix("qr:").removeprefix("file://") or "anchors").expanduser()
 
 
-def _file(checkpoint: Checkpoint, text: str, place: str, post: Post) -> str:
-    into = _folder(place, post.folder)
-    into.mkdir(parents=True, exist_ok=True)
-    name = anchor_name(checkpoint, post.label)
-    written = into / f"{name}{SUFFIX}"
-    _write(written, text)
+def _write_files(checkpoint: Checkpoint, anchor: str, place: str, settings: AnchorSettings) -> str:
+    folder = _folder_at(place, settings.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    stem = _file_stem(checkpoint, settings)
+    path = folder / f"{stem}{SUFFIX}"
+    _write_durably(path, anchor)
     if place.startswith("qr:"):
-        written = into / f"{name}.html"
-        _write(written, anchor_sheet(checkpoint, text))
-    return str(written)
+        path = folder / f"{stem}.html"
+        _write_durably(path, render_sheet(checkpoint, anchor))
+    return str(path)
 
 
-def _write(path: Path, text: str) -> None:
+def _write_durably(path: Path, text: str) -> None:
     """Write it whole or not at all, and not return before it is on the disk."""
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w", encoding="utf-8") as file:
+    new_path = path.with_name(f".{path.name}.new")
+    with new_path.open("w", encoding="utf-8") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())
-    fresh.replace(path)
+    new_path.replace(path)
 
 
-def _mail(checkpoint: Checkpoint, text: str, place: str, post: Post) -> str:
+def _send_mail(checkpoint: Checkpoint, anchor: str, place: str, settings: AnchorSettings) -> str:
     """Send an e-mail, or write it into the outbox where no server is named."""
-    to = unquote(place.removeprefix("mailto:"))
-    if "@" not in to:
-        raise ValueError(f"{to!r} is no address")
-    name = anchor_name(checkpoint, post.label)
-    message = _message(checkpoint, text, to=to, name=name)
-    if post.smtp:
-        server = urlsplit(post.smtp)
-        with smtplib.SMTP(server.hostname or "", server.port or 25, timeout=PATIENCE_SECONDS) as smtp:
+    address = unquote(place.removeprefix("mailto:"))
+    if "@" not in address:
+        raise ValueError(f"{address!r} is no address")
+    stem = _file_stem(checkpoint, settings)
+    message = _compose_mail(checkpoint, anchor, address, file_name=f"{stem}{SUFFIX}")
+    if settings.smtp:
+        server = urlsplit(settings.smtp)
+        with smtplib.SMTP(server.hostname or "", server.port or 25, timeout=TIMEOUT_SECONDS) as smtp:
             if server.scheme == "smtp+tls":
                 smtp.starttls()
             smtp.send_message(message)
-        return to
-    outbox = post.folder / "anchors" / "outbox"
+        return address
+    outbox = settings.folder / "anchors" / "outbox"
     outbox.mkdir(parents=True, exist_ok=True)
-    written = outbox / f"{name}-{to.partition('@')[0]}.eml"
-    _write(written, message.as_string(policy=SMTP.clone(linesep="\n")))
-    return f"{written} (to be sent)"
+    path = outbox / f"{stem}-{address.partition('@')[0]}.eml"
+    _write_durably(path, message.as_string(policy=SMTP.clone(linesep="\n")))
+    return f"{path} (to be sent)"
 
 
-def _message(checkpoint: Checkpoint, text: str, *, to: str, name: str) -> EmailMessage:
+def _compose_mail(checkpoint: Checkpoint, anchor: str, address: str, *, file_name: str) -> EmailMessage:
     head = checkpoint.head
     message = EmailMessage()
-    message["From"] = to
-    message["To"] = to
+    message["From"] = address
+    message["To"] = address
     message["Date"] = checkpoint.made_at
     message["Subject"] = f"becalm ledger {checkpoint.ledger[:8]}: {head.size} entries, {head.root[:16]}"
     message["Message-ID"] = f"<{head.root[:32]}.{head.size}@{checkpoint.ledger[:32]}.becalm>"
@@ -156,13 +214,14 @@ def _message(checkpoint: Checkpoint, text: str, *, to: str, name: str) -> EmailM
         f"The ledger {checkpoint.ledger} had {head.size} entries at {checkpoint.made_at}.\n"
         f"Root: {head.root}\n\n"
         "Keep this message. With the attached file anybody can tell later whether the ledger was cut off or\n"
-        f"rewritten: becalm record verify --anchor {name}{SUFFIX}\n"
+        f"rewritten: becalm record verify --anchor {file_name}\n"
     )
-    message.add_attachment(text.encode(), maintype="application", subtype="json", filename=f"{name}{SUFFIX}")
+    message.add_attachment(anchor.encode(), maintype="application", subtype="json", filename=file_name)
     return message
 
 
-def _call(text: str, place: str) -> str:
-    asked = Request(place, data=text.encode(), headers={"Content-Type": "application/json"}, method="POST")
-    with urlopen(asked, timeout=PATIENCE_SECONDS) as answer:
-        return f"{place} (answered {answer.status})"
+def _call_webhook(anchor: str, url: str) -> str:
+    headers = {"Content-Type": "application/json"}
+    request = Request(url, data=anchor.encode(), headers=headers, method="POST")
+    with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
+        return f"{url} (answered {answer.status})"

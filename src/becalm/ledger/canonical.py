@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from json.encoder import encode_basestring as quoted
+from json.encoder import encode_basestring as quote
 from types import MappingProxyType, NoneType
 from typing import Any, Final
 
 from becalm.terms import EventError
 
-GREATEST: Final = 2**53 - 1  # beyond it, programs that read numbers as doubles disagree
-Plain = str | int | bool | None | Sequence["Plain"] | Mapping[str, "Plain"]
+LARGEST_WHOLE: Final = 2**53 - 1  # beyond it, programs that read numbers as doubles disagree
+JsonValue = str | int | bool | None | Sequence["JsonValue"] | Mapping[str, "JsonValue"]
 
 
-def canonical_json(value: Plain) -> str:
+def canonical_json(value: JsonValue) -> str:
     r"""Write a value as the one text that stands for it.
 
     No spaces, keys in the order of their UTF-16 code units, only the escapes that JSON demands, whole
@@ -29,13 +29,14 @@ def canonical_json(value: Plain) -> str:
 
     Source: RFC 8785 (JSON Canonicalization Scheme, 2020), without its section 3.2.2.3 on decimals.
     """
-    text = _written(value)
+    text = _serialise(value)
     if not text.isascii():
-        _require_whole_characters(text)
+        _check_whole_characters(text)
     return text
 
 
-def _require_whole_characters(text: str) -> None:
+def _check_whole_characters(text: str) -> None:
+    # Half a surrogate pair can stand in a Python text, but not in UTF-8, over which the hash is taken.
     try:
         text.encode()
     except UnicodeEncodeError as error:
@@ -44,41 +45,43 @@ def _require_whole_characters(text: str) -> None:
         ) from error
 
 
-def _written(value: object) -> str:
+def _serialise(value: object) -> str:
     """The text of a value; whatever has no single text is refused."""
-    write = _WRITERS.get(type(value), _written_of_its_kind)
-    return write(value)
+    # By exact type: True is an int too, and every value of every event comes through here.
+    return _SERIALISERS.get(type(value), _serialise_subclass)(value)
 
 
-def _written_of_its_kind(value: object) -> str:
+def _serialise_subclass(value: object) -> str:
     """The text of a value whose type is derived from one that has a text."""
-    for kind in (str, int, tuple, list, Mapping):
-        if isinstance(value, kind):
-            return _WRITERS[kind](value)
+    for base in (str, int, tuple, list, Mapping):
+        if isinstance(value, base):
+            return _SERIALISERS[base](value)
     raise EventError(
         f"{value!r:.60} is a {type(value).__name__}, which has no single way to be written. "
         "Give text, a whole number (metres, seconds, hundredths), true, false, nothing, or a list of these."
     )
 
 
-def _whole(value: int) -> str:
-    if not -GREATEST <= value <= GREATEST:
-        raise EventError(f"{value} is beyond {GREATEST}, where programs begin to round. Write it as text.")
+def _serialise_whole(value: int) -> str:
+    if not -LARGEST_WHOLE <= value <= LARGEST_WHOLE:
+        raise EventError(
+            f"{value} is beyond {LARGEST_WHOLE}, where programs begin to round. Write it as text."
+        )
     return int.__repr__(value)
 
 
-def _list(values: Sequence[object]) -> str:
-    return f"[{','.join(map(_written, values))}]"
+def _serialise_list(values: Sequence[object]) -> str:
+    return f"[{','.join(map(_serialise, values))}]"
 
 
-def _object(pairs: Mapping[object, object]) -> str:
+def _serialise_object(members: Mapping[object, object]) -> str:
     """Names in the order of their UTF-16 code units, which is that of ASCII where all are."""
-    names = [_name(name) for name in pairs]
+    names = [_check_name(key) for key in members]
     names.sort(key=None if "".join(names).isascii() else _utf16)
-    return f"{{{','.join([f'{quoted(name)}:{_written(pairs[name])}' for name in names])}}}"
+    return f"{{{','.join([f'{quote(name)}:{_serialise(members[name])}' for name in names])}}}"
 
 
-def _name(key: object) -> str:
+def _check_name(key: object) -> str:
     if not isinstance(key, str):
         raise EventError(f"{key!r:.60} names a value, but is no text. Give names as text.")
     return key
@@ -88,14 +91,14 @@ def _utf16(name: str) -> bytes:
     return name.encode("utf-16-be", "surrogatepass")
 
 
-_WRITERS: Final[Mapping[type, Callable[[Any], str]]] = {
-    str: quoted,
-    int: _whole,
+_SERIALISERS: Final[Mapping[type, Callable[[Any], str]]] = {
+    str: quote,
+    int: _serialise_whole,
     bool: lambda value: "true" if value else "false",
     NoneType: lambda _: "null",
-    tuple: _list,
-    list: _list,
-    dict: _object,
-    MappingProxyType: _object,
-    Mapping: _object,
+    tuple: _serialise_list,
+    list: _serialise_list,
+    dict: _serialise_object,
+    MappingProxyType: _serialise_object,
+    Mapping: _serialise_object,
 }

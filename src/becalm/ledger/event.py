@@ -33,11 +33,12 @@ class Event:
     corrects: int | None = None
 
     def __post_init__(self) -> None:
-        if not (self.kind.strip() and self.actor.strip() and self.role.strip() and self.purpose.strip()):
-            names = ("kind", "actor", "role", "purpose")
-            missing = [name for name in names if not getattr(self, name).strip()]
+        missing_names = [
+            name for name in ("kind", "actor", "role", "purpose") if not getattr(self, name).strip()
+        ]
+        if missing_names:
             raise EventError(
-                f"An event {self.kind!r} came without {' and '.join(missing)}. "
+                f"An event {self.kind!r} came without {' and '.join(missing_names)}. "
                 "Say who did it, in which role and what for; nothing was written."
             )
         if self.occurred_at.utcoffset() is None:

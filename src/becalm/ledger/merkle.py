@@ -16,41 +16,42 @@ Peaks = tuple[tuple[int, bytes], ...]  # (leaves below it, its hash), from the g
 NO_PEAKS: Final[Peaks] = ()
 
 
-def leaf_hash(leaf: bytes) -> bytes:
+def hash_leaf(leaf: bytes) -> bytes:
     """The hash of one leaf; a leaf cannot be taken for a branch."""
     return sha256(b"\x00" + leaf).digest()
 
 
-def branch_hash(left: bytes, right: bytes) -> bytes:
+def hash_branch(left: bytes, right: bytes) -> bytes:
     """The hash of two branches."""
     return sha256(b"\x01" + left + right).digest()
 
 
-def grow(peaks: Peaks, leaves: Iterable[bytes]) -> Peaks:
-    """Append leaves: the full subtrees that stand after them, which are all that growing on needs.
+def append_leaves(peaks: Peaks, leaves: Iterable[bytes]) -> Peaks:
+    """The full subtrees that stand after these leaves, which are all that appending more needs.
 
-    >>> [size for size, _ in grow(NO_PEAKS, [b"a", b"b", b"c"])]
+    >>> [size for size, _ in append_leaves(NO_PEAKS, [b"a", b"b", b"c"])]
     [2, 1]
     """
     sizes, hashes = [size for size, _ in peaks], [peak for _, peak in peaks]
     for leaf in leaves:
-        size, top = 1, sha256(b"\x00" + leaf).digest()
+        # Written out instead of calling hash_leaf and hash_branch: a verification runs this for every entry.
+        size, peak = 1, sha256(b"\x00" + leaf).digest()
         while sizes and sizes[-1] == size:
             sizes.pop()
-            top = sha256(b"\x01" + hashes.pop() + top).digest()
+            peak = sha256(b"\x01" + hashes.pop() + peak).digest()
             size += size
         sizes.append(size)
-        hashes.append(top)
+        hashes.append(peak)
     return tuple(zip(sizes, hashes, strict=True))
 
 
-def peaks_root(peaks: Peaks) -> bytes:
+def root_of_peaks(peaks: Peaks) -> bytes:
     """The root of the tree whose full subtrees these are."""
     if not peaks:
         return EMPTY_ROOT
     root = peaks[-1][1]
     for _, peak in reversed(peaks[:-1]):
-        root = branch_hash(peak, root)
+        root = hash_branch(peak, root)
     return root
 
 
@@ -60,7 +61,7 @@ def merkle_root(leaves: Iterable[bytes]) -> bytes:
     >>> merkle_root([]).hex()[:16]
     'e3b0c44298fc1c14'
     """
-    return peaks_root(grow(NO_PEAKS, leaves))
+    return root_of_peaks(append_leaves(NO_PEAKS, leaves))
 
 
 def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
@@ -69,7 +70,7 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
         raise IndexError(f"leaf {index} of {len(leaves)}")
     if len(leaves) == 1:
         return ()
-    middle = _split(len(leaves))
+    middle = _left_size(len(leaves))
     left, right = leaves[:middle], leaves[middle:]
     if index < middle:
         return (*inclusion_proof(left, index), merkle_root(right))
@@ -80,36 +81,37 @@ def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root
     """Does this proof show that the leaf stands at `index` (from 0) of the list of `size` with this root?"""
     if not 0 <= index < size:
         return False
-    node, last, here = index, size - 1, leaf_hash(leaf)
-    for part in proof:
-        if last == 0:
+    node_index, last_index, node = index, size - 1, hash_leaf(leaf)
+    for sibling in proof:
+        if last_index == 0:
             return False
-        if node % 2 or node == last:
-            here = branch_hash(part, here)
-            while node % 2 == 0 and node:
-                node, last = node // 2, last // 2
+        if node_index % 2 or node_index == last_index:
+            node = hash_branch(sibling, node)
+            # A node at the right edge may have no sibling on some levels: they are passed over.
+            while node_index % 2 == 0 and node_index:
+                node_index, last_index = node_index // 2, last_index // 2
         else:
-            here = branch_hash(here, part)
-        node, last = node // 2, last // 2
-    return last == 0 and here == root
+            node = hash_branch(node, sibling)
+        node_index, last_index = node_index // 2, last_index // 2
+    return last_index == 0 and node == root
 
 
 def consistency_proof(leaves: Sequence[bytes], size: int) -> tuple[bytes, ...]:
     """The hashes that show that the list of the first `size` leaves was only added to."""
     if not 0 <= size <= len(leaves):
         raise IndexError(f"first {size} of {len(leaves)}")
-    return _steps(leaves, size, whole=True) if 0 < size < len(leaves) else ()
+    return _subproof(leaves, size, is_whole=True) if 0 < size < len(leaves) else ()
 
 
-def _steps(leaves: Sequence[bytes], size: int, *, whole: bool) -> tuple[bytes, ...]:
-    """SUBPROOF of RFC 6962; `whole` while the old list is a subtree whose root the reader knows."""
+def _subproof(leaves: Sequence[bytes], size: int, *, is_whole: bool) -> tuple[bytes, ...]:
+    """SUBPROOF of RFC 6962; `is_whole` while the old list is a subtree whose root the reader knows."""
     if size == len(leaves):
-        return () if whole else (merkle_root(leaves),)
-    middle = _split(len(leaves))
+        return () if is_whole else (merkle_root(leaves),)
+    middle = _left_size(len(leaves))
     left, right = leaves[:middle], leaves[middle:]
     if size <= middle:
-        return (*_steps(left, size, whole=whole), merkle_root(right))
-    return (*_steps(right, size - middle, whole=False), merkle_root(left))
+        return (*_subproof(left, size, is_whole=is_whole), merkle_root(right))
+    return (*_subproof(right, size - middle, is_whole=False), merkle_root(left))
 
 
 def is_consistent(
@@ -122,32 +124,34 @@ def is_consistent(
         return old_root == new_root
     if old_size == 0:
         return old_root == EMPTY_ROOT
-    return _walk(old_size, old_root, new_size, new_root, list(proof))
+    return _rebuild_roots(old_size, old_root, new_size, list(proof)) == (old_root, new_root)
 
 
-def _walk(old_size: int, old_root: bytes, new_size: int, new_root: bytes, proof: list[bytes]) -> bool:
-    """Rebuild both roots from the proof (RFC 9162, section 2.1.4.2)."""
+def _rebuild_roots(
+    old_size: int, old_root: bytes, new_size: int, proof: list[bytes]
+) -> tuple[bytes, bytes] | None:
+    """Both roots as the proof gives them (RFC 9162, 2.1.4.2); None where it does not fit the sizes."""
     if old_size & (old_size - 1) == 0:
-        proof.insert(0, old_root)
+        proof.insert(0, old_root)  # a full old tree is a node of the new one, and so left out of the proof
     if not proof:
-        return False
-    node, last = old_size - 1, new_size - 1
-    while node % 2:
-        node, last = node // 2, last // 2
-    old = new = proof[0]
-    for part in proof[1:]:
-        if last == 0:
-            return False
-        if node % 2 or node == last:
-            old, new = branch_hash(part, old), branch_hash(part, new)
-            while node % 2 == 0 and node:
-                node, last = node // 2, last // 2
+        return None
+    node_index, last_index = old_size - 1, new_size - 1
+    while node_index % 2:
+        node_index, last_index = node_index // 2, last_index // 2
+    old_node = new_node = proof[0]
+    for sibling in proof[1:]:
+        if last_index == 0:
+            return None
+        if node_index % 2 or node_index == last_index:
+            old_node, new_node = hash_branch(sibling, old_node), hash_branch(sibling, new_node)
+            while node_index % 2 == 0 and node_index:
+                node_index, last_index = node_index // 2, last_index // 2
         else:
-            new = branch_hash(new, part)
-        node, last = node // 2, last // 2
-    return last == 0 and old == old_root and new == new_root
+            new_node = hash_branch(new_node, sibling)
+        node_index, last_index = node_index // 2, last_index // 2
+    return (old_node, new_node) if last_index == 0 else None
 
 
-def _split(size: int) -> int:
+def _left_size(size: int) -> int:
     """The greatest power of two below `size`."""
     return 1 << (size - 1).bit_length() - 1

@@ -1,13 +1,15 @@
-"""The shape of a fold: how one state table comes out of the entries of a ledger, row by row."""
+"""State tables: how each comes out of the entries of a ledger, row by row, and from nothing else."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from becalm.ledger.chain import format_instant
 from becalm.ledger.event import Entry, Fact
 
 Row = Mapping[str, Fact]
+WITHDRAWN = "entry_withdrawn"  # the kind of the event that takes an entry back
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,7 @@ FoldsByKind = Mapping[str, Sequence[Fold]]  # those that look at each kind of ev
 def fold_entries(fold: Fold, entries: Iterable[Entry]) -> dict[str, Row]:
     """What does the state table hold after these entries?
 
-    >>> from becalm.record.fold_shape import Fold, fold_entries
+    >>> from becalm.ledger.projection import Fold, fold_entries
     >>> fold_entries(Fold("none", 1, (), lambda entry: (), lambda key, row, entry: None), [])
     {}
     """
@@ -47,7 +49,7 @@ def fold_entries(fold: Fold, entries: Iterable[Entry]) -> dict[str, Row]:
     return dict(sorted(rows.items()))
 
 
-def by_kind(folds: Sequence[Fold]) -> FoldsByKind:
+def group_by_kind(folds: Sequence[Fold]) -> FoldsByKind:
     """Which folds look at each kind of event?"""
     kinds = {kind for fold in folds for kind in fold.kinds}
     return {kind: tuple(fold for fold in folds if kind in fold.kinds) for kind in kinds}
@@ -56,3 +58,82 @@ def by_kind(folds: Sequence[Fold]) -> FoldsByKind:
 def name_folds(folds: Sequence[Fold]) -> str:
     """Which folds, in which versions? Two ledgers with the same answer hold comparable state tables."""
     return ",".join(sorted(f"{fold.table}:{fold.version}" for fold in folds))
+
+
+@dataclass(frozen=True, slots=True)
+class CorrectedEntry:
+    """A first entry, the one whose facts are in force now, and whether it was withdrawn."""
+
+    first: Entry
+    latest: Entry
+    is_withdrawn: bool = False
+
+
+def apply_corrections(entries: Iterable[Entry], *, kind: str) -> tuple[CorrectedEntry, ...]:
+    """Which first entries are there of this kind, and in which words are they in force?
+
+    A correction names the first entry, never another correction; the last one in the ledger's order is in
+    force. Corrections of entries that are not among these, or are of another kind, change nothing.
+    """
+    by_seq: dict[int, CorrectedEntry] = {}
+    for entry in entries:
+        first_seq = entry.event.corrects
+        if first_seq is None:
+            if entry.event.kind == kind:
+                by_seq[entry.seq] = CorrectedEntry(entry, entry)
+        elif first_seq in by_seq and entry.event.kind == kind:
+            by_seq[first_seq] = replace(by_seq[first_seq], latest=entry)
+        elif first_seq in by_seq and entry.event.kind == WITHDRAWN:
+            by_seq[first_seq] = replace(by_seq[first_seq], is_withdrawn=True)
+    return tuple(by_seq.values())
+
+
+def fold_corrected(table: str, *kinds: str) -> Fold:
+    """A state table with one row for each first entry of these kinds, as its corrections leave it."""
+    return Fold(table, 1, (*kinds, WITHDRAWN), _first_entry_key, _correct_row)
+
+
+def format_key(seq: int) -> str:
+    """The key of an entry's row: its number, padded so that keys sort as numbers do.
+
+    >>> format_key(42)
+    '000000000042'
+    """
+    return f"{seq:012d}"
+
+
+def occurrence(entry: Entry) -> str:
+    """When the event occurred, as a row says it."""
+    return format_instant(entry.event.occurred_at)
+
+
+def _first_entry_key(entry: Entry) -> Iterable[str]:
+    return (format_key(entry.seq if entry.event.corrects is None else entry.event.corrects),)
+
+
+def _correct_row(_key: str, row: Row | None, entry: Entry) -> Row | None:
+    """The row of a first entry: the facts of the latest that corrects it, and whether it was withdrawn."""
+    event = entry.event
+    if event.corrects is None:
+        return _row_of_facts(entry, first_seq=entry.seq)
+    if row is None:  # another table's entry, or none at all
+        return None
+    if event.kind == WITHDRAWN:
+        return {**row, "withdrawn": True, "latest": entry.seq}
+    if event.kind != row["kind"]:
+        return row
+    return {**_row_of_facts(entry, first_seq=int(str(row["seq"]))), "withdrawn": row["withdrawn"]}
+
+
+def _row_of_facts(entry: Entry, *, first_seq: int) -> Row:
+    event = entry.event
+    return {
+        **event.facts,
+        "seq": first_seq,
+        "latest": entry.seq,
+        "kind": event.kind,
+        "occurred_at": occurrence(entry),
+        "actor": event.actor,
+        "subject": event.subject,
+        "withdrawn": False,
+    }

@@ -4,42 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Protocol
 
+from becalm.ledger.chain import StoredRow
 from becalm.ledger.event import Checkpoint, Entry, Event, Head
-
-COLUMNS: Final = (
-    "seq",
-    "recorded_at",
-    "occurred_at",
-    "kind",
-    "version",
-    "actor",
-    "role",
-    "purpose",
-    "programme",
-    "subject",
-    "facts",
-    "corrects",
-    "commitment",
-    "previous",
-    "hash",
-)  # of the table `event`, in the order in which they are hashed (record/chain.py)
-StoredRow = tuple[int, str, str, str, int, str, str, str, str, str, str, int | None, str, str, str]
+from becalm.ledger.event_kinds import EventKinds
+from becalm.ledger.projection import Fold
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class EventToAppend:
     """An event to append, with the personal detail that goes beside it (erasable), if any."""
 
     event: Event
     payload: bytes | None = None
 
 
-def lost_name(head: Head) -> str:
+def head_name(head: Head) -> str:
     """A head as the event `ledger_restored` names it among its anchors.
 
-    >>> lost_name(Head(12, "", "ab12"))
+    >>> head_name(Head(12, "", "ab12"))
     '12 ab12'
     """
     return f"{head.size} {head.last}"
@@ -56,7 +40,15 @@ class Ledger(Protocol):
     def label(self) -> str:
         """What files of this ledger are named after: differs for two ledgers that one folder may hold."""
 
-    def append(self, events: Sequence[Written]) -> tuple[Entry, ...]:
+    @property
+    def kinds(self) -> EventKinds:
+        """Every kind of event that it takes."""
+
+    @property
+    def folds(self) -> tuple[Fold, ...]:
+        """Every state table that it folds from them."""
+
+    def append(self, events: Sequence[EventToAppend]) -> tuple[Entry, ...]:
         """Append these events together, all or none. Where the store seals later, `append` waits for it.
 
         Raises
@@ -87,33 +79,33 @@ class Ledger(Protocol):
     def head(self) -> Head:
         """How long is the ledger, and what does it hold?"""
 
-    def remembered(self) -> tuple[Head, ...]:
+    def noted_heads(self) -> tuple[Head, ...]:
         """The heads that the ledger notes of itself outside of its entries, unchecked.
 
         A root or a last hash that is not noted is empty.
         """
 
-    def lost(self) -> tuple[Head, ...]:
+    def lost_heads(self) -> tuple[Head, ...]:
         """Heads that this ledger is known to have had, and does not hold: an older copy stands in its place.
 
         While there are any, nothing can be appended but the event `ledger_restored` in which two people
-        confirm the copy. It names each of them among its `anchors` as `lost_name` writes it.
+        confirm the copy. It names each of them among its `anchors` as `head_name` writes it.
         """
 
     def payload(self, seq: int, *, access: Event) -> bytes | None:
         """The personal detail of one entry, None once erased. The access is recorded first."""
 
-    def kept(self) -> Iterator[tuple[int, str]]:
-        """Of each payload that is kept: its entry, and the commitment that it gives with its salt."""
+    def payload_commitments(self) -> Iterator[tuple[int, str]]:
+        """Of each payload that is there: its entry, and the commitment that it gives with its salt."""
 
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
 
-    def state(self, table: str) -> tuple[Mapping[str, object], ...]:
+    def state_rows(self, table: str) -> tuple[Mapping[str, object], ...]:
         """The rows of one state table (folded from the events), in the order of their key."""
 
     def rebuild(self) -> tuple[str, ...]:
-        """Fold every state table anew from the events; returns each difference that was found."""
+        """Fold every state table anew from the events; returns each difference from what stood there."""
 
     def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep a signed head."""

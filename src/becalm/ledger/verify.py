@@ -1,39 +1,68 @@
-"""Does the ledger hold, and if not: what was done to it, and which entry is the first bad one?"""
+"""Does the ledger hold, as far as its chain and signed heads show, and which entry is the first bad one?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Final
 
-from becalm.ledger.anchored import (
-    Heads,
-    disagreements,
-    lost_checkpoints,
-    unknown_keys,
-    unlike_remembered,
-    weigh_heads,
-)
-from becalm.ledger.checkpoint import handover_bytes, is_signed, key_id, signed_bytes
-from becalm.ledger.diagnose import diagnose
-from becalm.ledger.event import Head
-from becalm.ledger.verdict import Anchor, Finding, Verdict
-from becalm.ledger.walk import Rows, Walk, facts_of, walk_rows
+from becalm.ledger.chain import RECORDED_AT, SEQ, StoredRow, format_instant
+from becalm.ledger.event import Checkpoint, Head
+from becalm.ledger.protocol import head_name
+from becalm.ledger.signing import handover_bytes, is_signed, key_id, signed_bytes
+from becalm.ledger.walk import Finding, RowSource, Walk, diagnose, facts_in, walk_rows
+
+IN_LEDGER: Final = "the ledger"  # the place of the heads that the ledger keeps itself
+
+
+@dataclass(frozen=True, slots=True)
+class Anchor:
+    """A checkpoint with the place that it was kept in: the ledger itself, or somewhere outside."""
+
+    checkpoint: Checkpoint
+    place: str
+    outside: bool
+
+    @property
+    def size(self) -> int:
+        """How many entries it speaks of."""
+        return self.checkpoint.head.size
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerCopy:
-    """A ledger as it lies there: what a verification reads. `rows` can be read more than once.
-
-    `kept` is what each payload that is still there hashes to with its salt (None: not looked at).
-    """
+    """A ledger as it lies there: what a verification reads."""
 
     identity: str
-    rows: Rows
+    rows: RowSource
     anchors: Sequence[Anchor]  # those kept in the ledger and those kept outside of it
-    kept: Iterable[tuple[int, str]] | None = None
-    remembered: Sequence[Head] = ()  # the heads that the ledger notes of itself, unsigned
-    amiss: Sequence[Finding] = ()  # what was found on reading it
+    payload_commitments: Iterable[tuple[int, str]] | None = None  # as the payloads give them; None: not read
+    noted_heads: Sequence[Head] = ()  # those that the ledger notes of itself, unsigned
+    findings: Sequence[Finding] = ()  # what was wrong already on reading it
     remarks: Sequence[str] = ()  # what the reader should know
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Does the ledger hold? Its head, computed anew, what is wrong with it, and what was not shown."""
+
+    head: Head  # of the entries that are sound: all of them, or those before the first broken one
+    size: int  # entries that there are
+    findings: tuple[Finding, ...]
+    proven: int  # entries 1 to this one agree with a signed head
+    proven_outside: int  # entries 1 to this one agree with a head kept outside of the ledger
+    anchors: tuple[Anchor, ...]  # every one that was compared
+    notes: tuple[str, ...]  # what this verification cannot show
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is wrong with it."""
+        return not self.findings
+
+    @property
+    def first_bad(self) -> int | None:
+        """The first entry that does not hold, where one can be named."""
+        return _first_bad(self.findings)
 
 
 def verify_ledger(copy: LedgerCopy) -> Verdict:
@@ -43,19 +72,19 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     kept outside do, and `notes` says how far they reach.
     """
     anchors = sorted(copy.anchors, key=lambda anchor: (anchor.size, anchor.place))
-    sizes = {anchor.size for anchor in anchors} | {head.size for head in copy.remembered}
+    sizes = {anchor.size for anchor in anchors} | {head.size for head in copy.noted_heads}
     walk = walk_rows(copy.rows(), copy.identity, sizes)
-    keys, key_findings = _keys(walk, copy.identity)
-    flawed = {a: flaw for a in anchors if (flaw := _flaw(a, copy.identity, keys)) is not None}
-    fit = [a for a in anchors if a not in flawed]
-    heads = weigh_heads(walk, fit, unsigned=[a for a in fit if a.checkpoint.key not in keys])
-    findings = [*copy.amiss, *key_findings, *flawed.values(), *unknown_keys(walk, heads)]
-    findings += _broken(walk, copy, heads)
-    bad = min((f.first for f in findings if f.first is not None), default=None)
-    findings += disagreements(walk, heads, bad=bad)
-    findings += lost_checkpoints(walk, anchors)
-    findings += unlike_remembered(walk, copy.remembered, heads, bad=bad)
-    findings += _payload_findings(walk, copy.kept)
+    keys, key_findings = _read_keys(walk, copy.identity)
+    flaw_by_anchor = {a: flaw for a in anchors if (flaw := _find_flaw(a, copy.identity, keys)) is not None}
+    flawless = [anchor for anchor in anchors if anchor not in flaw_by_anchor]
+    heads = weigh_heads(walk, flawless, unsigned=[a for a in flawless if a.checkpoint.key not in keys])
+    findings = [*copy.findings, *key_findings, *flaw_by_anchor.values(), *_unknown_keys(walk, heads)]
+    findings += _broken_rows(walk, copy, heads)
+    first_bad = _first_bad(findings)
+    findings += _disagreements(walk, heads, first_bad)
+    findings += _lost_checkpoints(walk, anchors)
+    findings += _unlike_notes(walk, copy.noted_heads, heads, first_bad)
+    findings += _payload_findings(walk, copy.payload_commitments)
     return Verdict(
         head=walk.head,
         size=walk.size,
@@ -67,73 +96,231 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     )
 
 
-def _broken(walk: Walk, copy: LedgerCopy, heads: Heads) -> Iterator[Finding]:
+def _first_bad(findings: Iterable[Finding]) -> int | None:
+    return min((finding.first for finding in findings if finding.first is not None), default=None)
+
+
+def _broken_rows(walk: Walk, copy: LedgerCopy, heads: HeadEvidence) -> Iterator[Finding]:
     """What the rows alone show."""
-    if walk.broken is not None:
+    if walk.broken_row is not None:
         yield diagnose(walk, copy.rows(), identity=copy.identity, proven=heads.proven)
-    if walk.loose is not None:
-        what = f"The facts of entry {walk.loose} are written as no ledger writes them."
-        yield Finding("altered", walk.loose, what)
+    if walk.loose_seq is not None:
+        what = f"The facts of entry {walk.loose_seq} are written as no ledger writes them."
+        yield Finding("altered", walk.loose_seq, what)
 
 
-def _keys(walk: Walk, identity: str) -> tuple[dict[str, str], list[Finding]]:
+def _read_keys(walk: Walk, identity: str) -> tuple[dict[str, str], list[Finding]]:
     """The public keys that the ledger names, by their id; the one before vouches for each but the first."""
     keys: dict[str, str] = {}
     findings = []
-    current = ""
-    for row in (row for row in walk.told if row[3] == "key_rotated"):
-        facts = facts_of(row)
-        public, signature = str(facts.get("new_public_key", "")), str(facts.get("old_signature", ""))
-        message = handover_bytes(identity, current, public)
-        vouched = not current or is_signed(message, signature=signature, public_key=keys[current])
-        if not _is_key(public, str(facts.get("new_key"))) or facts.get("old_key") != current or not vouched:
-            what = f"Entry {row[0]} names a new signing key, but the key before it did not sign that."
-            findings.append(Finding("key", row[0], what))
-            continue
-        current = key_id(public)
-        keys[current] = public
+    current_id = ""
+    for row in walk.rows_of_kind("key_rotated"):
+        facts = facts_in(row)
+        public_key, signature = str(facts.get("new_public_key", "")), str(facts.get("old_signature", ""))
+        message = handover_bytes(identity, current_id, public_key)
+        is_vouched = not current_id or is_signed(message, signature=signature, public_key=keys[current_id])
+        is_named = _is_key(public_key, str(facts.get("new_key"))) and facts.get("old_key") == current_id
+        if is_named and is_vouched:
+            current_id = key_id(public_key)
+            keys[current_id] = public_key
+        else:
+            what = f"Entry {row[SEQ]} names a new signing key, but the key before it did not sign that."
+            findings.append(Finding("key", row[SEQ], what))
     return keys, findings
 
 
-def _is_key(public: str, known_as: str) -> bool:
+def _is_key(public_key: str, id: str) -> bool:
     try:
-        return key_id(public) == known_as
+        return key_id(public_key) == id
     except ValueError:
         return False
 
 
-def _flaw(anchor: Anchor, identity: str, keys: dict[str, str]) -> Finding | None:
+def _find_flaw(anchor: Anchor, identity: str, keys: dict[str, str]) -> Finding | None:
     """Why a checkpoint says nothing about this ledger, if so."""
-    point = anchor.checkpoint
-    name = f"The signed head of {point.head.size} entries in {anchor.place}"
-    if point.ledger != identity:
-        what = f"{name} is of ledger {point.ledger}, and this one is {identity}: another took its place."
+    checkpoint = anchor.checkpoint
+    name = f"The signed head of {anchor.size} entries in {anchor.place}"
+    if checkpoint.ledger != identity:
+        what = f"{name} is of ledger {checkpoint.ledger}, and this one is {identity}: another took its place."
         return Finding("rewritten", 1, what)
-    known = keys.get(point.key)
-    if known and not is_signed(signed_bytes(point), signature=point.signature, public_key=known):
+    public_key, signature = keys.get(checkpoint.key), checkpoint.signature
+    if public_key and not is_signed(signed_bytes(checkpoint), signature=signature, public_key=public_key):
         return Finding("checkpoint", None, f"{name} was altered: its signature does not fit it.")
     return None
 
 
-def _payload_findings(walk: Walk, kept: Iterable[tuple[int, str]] | None) -> Iterator[Finding]:
+@dataclass(frozen=True, slots=True)
+class Restore:
+    """An older copy that two people put in the ledger's place: `size` entries stayed of `lost_size`."""
+
+    seq: int
+    recorded_at: str
+    size: int
+    lost_size: int
+    people: tuple[str, str]
+    head_names: tuple[str, ...]  # of the heads that were given up
+
+    @classmethod
+    def from_row(cls, row: StoredRow) -> Restore:
+        """What an entry of kind `ledger_restored` says, as far as it can be read."""
+        facts = facts_in(row)
+        people = (str(facts.get("first_actor", "")), str(facts.get("second_actor", "")))
+        size, lost_size = (v if isinstance(v := facts.get(n), int) else 0 for n in ("size", "lost_size"))
+        names = facts.get("anchors")
+        return cls(
+            row[SEQ],
+            row[RECORDED_AT],
+            size,
+            lost_size,
+            people,
+            tuple(names) if isinstance(names, list) else (),
+        )
+
+    def gives_up(self, checkpoint: Checkpoint) -> bool:
+        """Was this head given up, by name or among the entries that were?"""
+        are_two = len({person.strip().casefold() for person in self.people} - {""}) == 2
+        size, made_at = checkpoint.head.size, format_instant(checkpoint.made_at)
+        is_between = self.size < size <= self.lost_size and made_at <= self.recorded_at
+        return are_two and (is_between or head_name(checkpoint.head) in self.head_names)
+
+
+@dataclass(frozen=True, slots=True)
+class HeadEvidence:
+    """The heads that speak of this ledger: what they prove, and which of them do not agree with its rows."""
+
+    proven: int
+    proven_outside: int
+    unequal: tuple[Anchor, ...]  # and not given up in a restore
+    unsigned: tuple[Anchor, ...]  # likewise; they only contradict, for nobody known vouches for them
+    restores: tuple[Restore, ...]
+
+
+def weigh_heads(walk: Walk, anchors: Sequence[Anchor], *, unsigned: Sequence[Anchor]) -> HeadEvidence:
+    """Which entries do these heads prove? `unsigned` are those of a key that the ledger does not name.
+
+    Who rewrites a ledger may sign its heads anew where he holds the key. So a head that contradicts ends what
+    the others prove, and where it was kept elsewhere, those in the ledger prove nothing.
+    """
+    restores = tuple(map(Restore.from_row, walk.rows_of_kind("ledger_restored")))
+    agreeing = [a for a in anchors if walk.root_by_size.get(a.size) == a.checkpoint.head.root]
+    valid = [a for a in anchors if not any(restore.gives_up(a.checkpoint) for restore in restores)]
+    unequal = tuple(a for a in valid if a not in agreeing)
+    contradicting = [a for a in unequal if a.size in walk.root_by_size]
+    least_size = min((a.size for a in contradicting), default=walk.sound_size + 1)
+    is_contradicted_elsewhere = any(a.place != IN_LEDGER for a in contradicting)
+    proofs = [
+        anchor
+        for anchor in agreeing
+        if anchor not in unsigned
+        and anchor.size < least_size
+        and (not is_contradicted_elsewhere or anchor.place != IN_LEDGER)
+    ]
+    proven = max((anchor.size for anchor in proofs), default=0)
+    proven_outside = max((anchor.size for anchor in proofs if anchor.outside), default=0)
+    return HeadEvidence(proven, proven_outside, unequal, tuple(a for a in valid if a in unsigned), restores)
+
+
+def _unknown_keys(walk: Walk, heads: HeadEvidence) -> Iterator[Finding]:
+    """Heads that somebody else signed. Of one beyond the sound rows, the entry with its key may be lost."""
+    for anchor in heads.unsigned:
+        if anchor.size <= walk.sound_size:
+            what = (
+                f"The signed head of {anchor.size} entries in {anchor.place} is signed with key "
+                f"{anchor.checkpoint.key[:16]}, which this ledger does not name."
+            )
+            yield Finding("key", None, what)
+
+
+def _disagreements(walk: Walk, heads: HeadEvidence, first_bad: int | None) -> Iterator[Finding]:
+    """What the signed heads say that do not agree with the rows; once for each kind of disagreement."""
+    longer = [anchor for anchor in heads.unequal if anchor.size > walk.size]
+    if longer:
+        yield _cut_off(walk, longer[-1], heads.proven)
+    anchor = next((a for a in heads.unequal if a.size in walk.root_by_size), None)
+    if anchor is not None:
+        proof = (
+            f"Entries 1 to {heads.proven} are proven by a signed head; the first bad one is "
+            f"{heads.proven + 1} to {anchor.size}."
+            if heads.proven
+            else "No signed head agrees with any of them, so every entry from the first is in doubt."
+        )
+        yield Finding(
+            "rewritten",
+            _first_rewritten(anchor.size, heads.proven, first_bad),
+            f"The ledger was written anew: its first {anchor.size} entries are not those that were signed "
+            f"for (kept in {anchor.place}). {proof}",
+        )
+
+
+def _first_rewritten(size: int, proven: int, first_bad: int | None) -> int:
+    """Which is the first bad entry, where the first `size` are not those that they were?"""
+    return first_bad if first_bad is not None and first_bad <= size else min(proven + 1, size)
+
+
+def _cut_off(walk: Walk, anchor: Anchor, proven: int) -> Finding:
+    size = anchor.size
+    missing = f"entry {size} is" if size == walk.size + 1 else f"entries {walk.size + 1} to {size} are"
+    proof = (
+        f"Its first {proven} entries are those that were signed for"
+        if proven
+        else "No signed head reaches the entries that it still has"
+    )
+    return Finding(
+        "shorter",
+        walk.size + 1,
+        f"The ledger has {walk.size} entries, but had {size} (signed head kept in {anchor.place}): {missing} "
+        f"missing. {proof}: it is an older copy, or its end was cut off.",
+    )
+
+
+def _lost_checkpoints(walk: Walk, anchors: Sequence[Anchor]) -> Iterator[Finding]:
+    """Signed heads that the ledger says it made, and does not keep."""
+    heads = {(a.size, a.checkpoint.head.root) for a in anchors if a.place == IN_LEDGER}
+    for row in walk.rows_of_kind("checkpoint_made"):
+        facts = facts_in(row)
+        if (facts.get("size"), facts.get("root")) not in heads:
+            what = f"The signed head of {facts.get('size')} entries, made by entry {row[SEQ]}, was taken out."
+            yield Finding("checkpoint", None, what)
+
+
+def _unlike_notes(
+    walk: Walk, noted_heads: Sequence[Head], evidence: HeadEvidence, first_bad: int | None
+) -> Iterator[Finding]:
+    """What the ledger notes of itself, and does not hold."""
+    for head in noted_heads:
+        if any(head_name(head) in restore.head_names for restore in evidence.restores):
+            continue
+        if head.size > walk.size:
+            what = f"The ledger notes of itself that it had {head.size} entries, and it has {walk.size}."
+            yield Finding("shorter", walk.size + 1, what)
+        elif head.size in walk.root_by_size and not (
+            head.root in ("", walk.root_by_size[head.size])
+            and head.last in ("", walk.hash_by_size[head.size])
+        ):
+            first = _first_rewritten(head.size, evidence.proven, first_bad)
+            what = f"The first {head.size} entries are not those that the ledger notes of itself."
+            yield Finding("rewritten", first, what)
+
+
+def _payload_findings(walk: Walk, payloads: Iterable[tuple[int, str]] | None) -> Iterator[Finding]:
     """Personal details that are not what was committed to, or are gone though nobody recorded an erasure."""
-    if kept is None:
+    if payloads is None:
         return
-    held, promised = dict(kept), dict(walk.promised)
-    erasures = [facts_of(row).get("entries") for row in walk.told if row[3] == "payload_erased"]
+    commitments = dict(payloads)
+    erasures = [facts_in(row).get("entries") for row in walk.rows_of_kind("payload_erased")]
     erased = {seq for seqs in erasures if isinstance(seqs, list) for seq in seqs}
-    for seq, commitment in promised.items():
-        if seq in held and held[seq] != commitment:
+    for seq, commitment in walk.commitments.items():
+        if seq in commitments and commitments[seq] != commitment:
             yield Finding("payload", seq, f"The details beside entry {seq} are not those that were recorded.")
-        elif (seq in held) == (seq in erased):
-            state = "there, though erased" if seq in held else "gone, and no erasure is recorded"
+        elif (seq in commitments) == (seq in erased):
+            state = "there, though erased" if seq in commitments else "gone, and no erasure is recorded"
             yield Finding("payload", seq, f"The details beside entry {seq} are {state}.")
-    for seq in sorted(held.keys() - promised.keys()):
-        if seq <= walk.sound:
+    for seq in sorted(commitments.keys() - walk.commitments.keys()):
+        if seq <= walk.sound_size:
             yield Finding("payload", seq, f"There are details beside entry {seq}, which recorded none.")
 
 
-def _notes(walk: Walk, anchors: Sequence[Anchor], heads: Heads) -> Iterator[str]:
+def _notes(walk: Walk, anchors: Sequence[Anchor], heads: HeadEvidence) -> Iterator[str]:
     """What this verification cannot show, in plain words."""
     for restore in heads.restores:
         yield (
@@ -145,10 +332,10 @@ def _notes(walk: Walk, anchors: Sequence[Anchor], heads: Heads) -> Iterator[str]
             "No head kept outside was compared. A chain alone cannot show that its end was cut off, or that "
             "its owner wrote all of it anew. Name places under [ledger] anchors, or give --anchor FILE."
         )
-    elif heads.proven_outside < walk.sound:
+    elif heads.proven_outside < walk.sound_size:
         yield (
-            f"Entries {heads.proven_outside + 1} to {walk.sound} are newer than every head kept outside that "
-            "agrees: were they cut off or written anew, nothing would show it. "
+            f"Entries {heads.proven_outside + 1} to {walk.sound_size} are newer than every head kept outside "
+            "that agrees: were they cut off or written anew, nothing would show it. "
             "Run `becalm record checkpoint`."
         )
     if not anchors:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from becalm.app.events import EVENT_KINDS
 from becalm.record.files.logs import Log, read_log
 from becalm.terms import InputError, UsageError
 from becalm.workspace.config import read_city
@@ -37,7 +38,7 @@ activity = "dedicated activity"
 def read(folder: Path, *rows: str, header: str = HEADER, kind: str = "arrest_made", **more: Any) -> Log:
     path = folder / "log.csv"
     path.write_text("\n".join([header, *rows]) + "\n", "utf-8")
-    return read_log(path, kind, LONDON, now=NOW, **more)
+    return read_log(path, kind, LONDON, kinds=EVENT_KINDS, now=NOW, **more)
 
 
 def faults(folder: Path, *rows: str, **more: Any) -> list[str]:
@@ -173,18 +174,18 @@ def test_a_file_that_is_no_log_is_refused_with_the_reason(tmp_path: Path, raw: b
     path = tmp_path / "log.csv"
     path.write_bytes(raw)
     with pytest.raises(InputError, match=told):
-        read_log(path, "arrest_made", LONDON, now=NOW)
+        read_log(path, "arrest_made", LONDON, kinds=EVENT_KINDS, now=NOW)
 
 
 def test_a_file_in_utf_16_or_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     for encoding in ("utf-16", "utf-8-sig"):
         path = tmp_path / "log.csv"
         path.write_text(f"{HEADER}\r\n{SOUND}\r\n", encoding)
-        assert len(read_log(path, "arrest_made", LONDON, now=NOW).rows) == 1
+        assert len(read_log(path, "arrest_made", LONDON, kinds=EVENT_KINDS, now=NOW).rows) == 1
 
 
 def test_a_kind_that_no_log_can_be_is_answered_with_those_that_can() -> None:
-    from becalm.record.files.log_mapping import full_name
+    from becalm.record.files.log_mapping import resolve_kind_name
 
     with pytest.raises(UsageError, match="arrest_made"):
-        full_name("arest_made")
+        resolve_kind_name("arest_made", EVENT_KINDS)

@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from becalm.app.events import EVENT_KINDS
 from becalm.ledger.event import Entry, Event, Fact
-from becalm.ledger.kinds import check_event
+from becalm.ledger.event_kinds import check_events
 from becalm.patrol.core.seal import (
     KINDS,
     Secret,
@@ -78,7 +79,7 @@ def entry(kind: str, **facts: Fact) -> Entry:
     number = next(_numbers)
     at = datetime(2020, 5, 1, tzinfo=UTC) + timedelta(minutes=number)
     event = Event(kind, 1, at, "sergeant", "tasking", "patrol", facts={"commitment": commitment(), **facts})
-    check_event(event, NOW)
+    check_events([event], EVENT_KINDS, NOW)
     return Entry(number, at, event, "", "", "")
 
 

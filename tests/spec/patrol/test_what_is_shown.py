@@ -12,9 +12,9 @@ from pathlib import Path
 import patrol_plans
 import pytest
 
-from becalm.ledger.sealed import SealedBox, SealedKey
 from becalm.patrol.core.plan_result import forecast_dosage
 from becalm.patrol.files.folder import dosage_geojson, plan_files, propensities_csv, unit_files
+from becalm.patrol.files.sealed_box import SealedBox, SealedKey
 from becalm.patrol.files.sheets import file_names, tours_of, unit_calendar
 from becalm.terms import PlanError
 

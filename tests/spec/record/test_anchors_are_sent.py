@@ -16,14 +16,27 @@ from pathlib import Path
 
 import pytest
 
-from becalm.ledger.anchor_sheet import anchor_sheet
-from becalm.ledger.anchors import Post, kept_anchors, newest_anchors, send_anchor
-from becalm.ledger.checkpoint import anchor_text, is_signed, read_anchor, signed_bytes
+from becalm.ledger.anchors import (
+    AnchorSettings,
+    list_anchor_files,
+    read_newest_anchors,
+    render_sheet,
+    send_anchor,
+)
 from becalm.ledger.event import Checkpoint, Head
-from becalm.ledger.keys import SigningKey, new_key, read_key, write_key
+from becalm.ledger.signing import (
+    SigningKey,
+    draw_key,
+    format_anchor,
+    is_signed,
+    parse_anchor,
+    read_key,
+    signed_bytes,
+    write_key,
+)
 from becalm.terms import InputError, LedgerError
 
-KEY = new_key()
+KEY = draw_key()
 
 
 def a_head(size: int = 12) -> Checkpoint:
@@ -81,45 +94,55 @@ class Hook(BaseHTTPRequestHandler):
 
 def test_an_anchor_gives_its_head_back_and_an_altered_one_no_longer_fits() -> None:
     point = a_head()
-    read = read_anchor(anchor_text(point, KEY.public_key), "a file")
+    read = parse_anchor(format_anchor(point, KEY.public_key), "a file")
     assert read == point
     assert is_signed(signed_bytes(read), signature=read.signature, public_key=KEY.public_key)
     longer = replace(read, head=replace(read.head, size=13))
     assert not is_signed(signed_bytes(longer), signature=read.signature, public_key=KEY.public_key)
     assert not is_signed(b"", signature="no hex", public_key=KEY.public_key)
     with pytest.raises(InputError, match="is no anchor"):
-        read_anchor("{}", "a file")
+        parse_anchor("{}", "a file")
 
 
 def test_folders_are_read_back_by_the_label_of_their_ledger(tmp_path: Path) -> None:
     places = ["here", str(tmp_path / "there"), "qr:sheets"]
     for size in (9, 12):
-        sent = send_anchor(a_head(size), KEY.public_key, places=places, post=Post(tmp_path, "ledger"))
+        sent = send_anchor(
+            a_head(size), KEY.public_key, places=places, settings=AnchorSettings(tmp_path, "ledger")
+        )
         assert [s.failure for s in sent] == ["", "", ""]
-    send_anchor(a_head(99), KEY.public_key, places=["here"], post=Post(tmp_path, "ledger-0123456789ab"))
+    send_anchor(
+        a_head(99), KEY.public_key, places=["here"], settings=AnchorSettings(tmp_path, "ledger-0123456789ab")
+    )
     (tmp_path / "here" / "ledger-0a0a0a0a-000000100-abababab.anchor.json").write_text("broken")
-    kept = list(kept_anchors(places, Post(tmp_path, "ledger")))
+    kept = list(list_anchor_files(places, AnchorSettings(tmp_path, "ledger")))
     assert len(kept) == 7
-    assert [p.head.size for p in newest_anchors(places[1:], Post(tmp_path, "ledger"))] == [12, 12]
+    assert [p.head.size for p in read_newest_anchors(places[1:], AnchorSettings(tmp_path, "ledger"))] == [
+        12,
+        12,
+    ]
 
 
 def test_a_letter_is_written_where_no_mail_server_is_named(tmp_path: Path) -> None:
     (sent,) = send_anchor(
-        a_head(), KEY.public_key, places=["mailto:overseer@example.org"], post=Post(tmp_path, "ledger")
+        a_head(),
+        KEY.public_key,
+        places=["mailto:overseer@example.org"],
+        settings=AnchorSettings(tmp_path, "ledger"),
     )
     assert "to be sent" in sent.at
     (written,) = (tmp_path / "anchors" / "outbox").glob("*.eml")
     letter = message_from_string(written.read_text(), policy=default)
     (attached,) = letter.iter_attachments()
     assert letter["To"] == "overseer@example.org"
-    assert read_anchor(attached.get_content().decode(), "the letter") == a_head()
+    assert parse_anchor(attached.get_content().decode(), "the letter") == a_head()
 
 
 def test_a_letter_is_handed_to_the_mail_server_that_is_named(tmp_path: Path) -> None:
     Mail.letters = []
     with socketserver.TCPServer(("127.0.0.1", 0), Mail) as server, serving(server):
-        post = Post(tmp_path, "ledger", smtp=f"smtp://127.0.0.1:{server.server_address[1]}")
-        (sent,) = send_anchor(a_head(), KEY.public_key, places=["mailto:overseer@example.org"], post=post)
+        post = AnchorSettings(tmp_path, "ledger", smtp=f"smtp://127.0.0.1:{server.server_address[1]}")
+        (sent,) = send_anchor(a_head(), KEY.public_key, places=["mailto:overseer@example.org"], settings=post)
     assert (sent.failure, sent.at) == ("", "overseer@example.org")
     assert "12 entries" in Mail.letters[0]
 
@@ -130,22 +153,22 @@ def test_a_webhook_gets_the_anchor_and_a_failing_place_stops_no_other(tmp_path: 
         at = f"http://127.0.0.1:{server.server_address[1]}"
         places = [f"{at}/refuse", f"{at}/take", "mailto:nobody", "here"]
         refused, taken, no_address, here = send_anchor(
-            a_head(), KEY.public_key, places=places, post=Post(tmp_path, "ledger")
+            a_head(), KEY.public_key, places=places, settings=AnchorSettings(tmp_path, "ledger")
         )
     assert "500" in refused.failure
-    assert (taken.failure, read_anchor(Hook.bodies[-1], "the hook")) == ("", a_head())
+    assert (taken.failure, parse_anchor(Hook.bodies[-1], "the hook")) == ("", a_head())
     assert "no address" in no_address.failure
     assert Path(here.at).is_file()
 
 
 def test_the_printed_sheet_carries_the_head_in_words_and_as_a_code() -> None:
     point = a_head()
-    sheet = anchor_sheet(point, anchor_text(point, KEY.public_key))
+    sheet = render_sheet(point, format_anchor(point, KEY.public_key))
     assert all(word in sheet for word in (point.ledger, point.head.root, point.key, "<svg", "12 entries"))
 
 
 def test_a_key_is_written_for_its_owner_and_the_one_before_stays_beside_it(tmp_path: Path) -> None:
-    path, fresh = tmp_path / "keys" / "ledger.key", new_key()
+    path, fresh = tmp_path / "keys" / "ledger.key", draw_key()
     write_key(path, KEY)
     write_key(path, fresh)
     read = read_key(path)
@@ -169,6 +192,6 @@ def test_a_key_that_others_can_read_or_that_is_none_is_refused(tmp_path: Path) -
 
 
 def test_an_anchor_is_one_line_in_one_form() -> None:
-    text = anchor_text(a_head(), KEY.public_key)
+    text = format_anchor(a_head(), KEY.public_key)
     assert text.count("\n") == 1
     assert list(json.loads(text)) == sorted(json.loads(text))

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from entries import EVENING, event, numbered
 
+from becalm.app.events import FOLDS
 from becalm.ledger.event import Event
-from becalm.ledger.folds import FOLDS
 from becalm.ledger.projection import fold_entries
 from becalm.record.core.arrest import ArrestDefinition, ArrestFigure
 from becalm.record.core.arrests import count_arrests

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import pytest
 
 from becalm.ledger.canonical import canonical_json
-from becalm.ledger.chain import commitment_of, entry_of, first_link, link_entry, row_hash, row_of
+from becalm.ledger.chain import entry_row, hash_row, link_entry, opening_hash, payload_commitment, read_entry
 from becalm.ledger.event import Entry, Event
 from becalm.terms import EventError, TamperError
 
@@ -20,7 +20,7 @@ def an_entry(**changes: object) -> Entry:
     event = Event(
         "arrest_made", 1, NOON, "PC 101", "officer", "arrest log", {"unit": "VSU 3", "place_m": (1, 2)}
     )
-    given = {"seq": 1, "recorded_at": NOON, "commitment": "", "previous": first_link("abc"), **changes}
+    given = {"seq": 1, "recorded_at": NOON, "commitment": "", "previous": opening_hash("abc"), **changes}
     return link_entry(event, **given)  # type: ignore[arg-type] # built from keywords
 
 
@@ -37,35 +37,40 @@ def test_the_hash_is_that_of_the_stored_row_with_a_tag_before_it() -> None:
 
 def test_an_entry_survives_its_row() -> None:
     entry = an_entry()
-    assert entry_of(row_of(entry)) == entry
+    assert read_entry(entry_row(entry)) == entry
 
 
 @pytest.mark.parametrize(
     "change",
-    [{"seq": 2}, {"recorded_at": NOON.replace(hour=13)}, {"commitment": "00"}, {"previous": first_link("b")}],
+    [
+        {"seq": 2},
+        {"recorded_at": NOON.replace(hour=13)},
+        {"commitment": "00"},
+        {"previous": opening_hash("b")},
+    ],
 )
 def test_whatever_differs_in_an_entry_its_hash_differs(change: dict[str, object]) -> None:
     assert an_entry(**change).hash != an_entry().hash
 
 
 def test_what_moves_from_one_column_to_the_next_moves_the_hash() -> None:
-    row = row_of(an_entry())
-    assert row_hash((*row[:5], "PC", " 101officer", *row[7:])) != row_hash(
+    row = entry_row(an_entry())
+    assert hash_row((*row[:5], "PC", " 101officer", *row[7:])) != hash_row(
         (*row[:5], "PC 101", "officer", *row[7:])
     )
 
 
 def test_a_row_that_no_ledger_wrote_is_refused_when_it_is_read() -> None:
-    row = row_of(an_entry())
+    row = entry_row(an_entry())
     for facts in ("[]", "{", '{"a":1.5}'):
         with pytest.raises(TamperError, match="Entry 1 cannot be read"):
-            entry_of((*row[:10], facts, *row[11:]))
+            read_entry((*row[:10], facts, *row[11:]))
 
 
 def test_a_commitment_hides_what_it_promises_behind_a_salt() -> None:
-    assert commitment_of(b"a" * 32, b"name") != commitment_of(b"b" * 32, b"name")
+    assert payload_commitment(b"a" * 32, b"name") != payload_commitment(b"b" * 32, b"name")
     with pytest.raises(EventError, match="32 bytes"):
-        commitment_of(b"", b"name")
+        payload_commitment(b"", b"name")
 
 
 def test_canonical_text_has_one_order_and_no_decimals() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 from entries import A_HASH, event
 
-from becalm.ledger.kinds import ALL_KINDS, KINDS, check_event, check_events
+from becalm.app.events import EVENT_KINDS
+from becalm.ledger.event_kinds import EventKinds, check_events
 from becalm.terms import EventError
 
 NOW = datetime(2020, 5, 1, tzinfo=UTC)
@@ -16,16 +17,18 @@ NOW = datetime(2020, 5, 1, tzinfo=UTC)
 
 def faults_of(*args: Any, **more: Any) -> list[str]:
     with pytest.raises(EventError) as refused:
-        check_event(event(*args, **more), NOW)
+        check_events([event(*args, **more)], EVENT_KINDS, NOW)
     return [str(fault) for fault in refused.value.faults]
 
 
 def test_an_event_that_fits_its_kind_is_let_through() -> None:
-    check_event(event(), NOW)
+    check_events([event()], EVENT_KINDS, NOW)
 
 
 def test_no_two_kinds_share_a_name_and_version() -> None:
-    assert len(KINDS) == len(ALL_KINDS)
+    assert len(EVENT_KINDS.by_key) == len(EVENT_KINDS.kinds)
+    with pytest.raises(ValueError, match=r"declared twice.*arrest_made"):
+        EventKinds((*EVENT_KINDS.kinds, *EVENT_KINDS.versions("arrest_made")))
 
 
 @pytest.mark.parametrize(
@@ -65,7 +68,7 @@ def test_an_event_about_a_person_names_whom_and_what_for() -> None:
 def test_all_faults_of_all_events_come_together() -> None:
     wrong = event(facts={}, occurred_at=NOW + timedelta(days=1))
     with pytest.raises(EventError) as refused:
-        check_events([event(), wrong, event("arrest_mad")], NOW)
+        check_events([event(), wrong, event("arrest_mad")], EVENT_KINDS, NOW)
     places = [fault.where.split(":")[0] for fault in refused.value.faults]
     assert places == ["event 2 (arrest_made)"] * 3 + ["event 3 (arrest_mad)"]
 
@@ -84,8 +87,10 @@ def test_an_unknown_version_is_told_with_the_known_ones() -> None:
     from dataclasses import replace
 
     with pytest.raises(EventError, match="the known ones are 1"):
-        check_event(replace(event(), version=2), NOW)
+        check_events([replace(event(), version=2)], EVENT_KINDS, NOW)
 
 
 def test_a_hash_in_hex_fits_where_a_hash_is_asked_for() -> None:
-    check_event(event("configuration_changed", {"what": "made", "config_sha256": A_HASH}), NOW)
+    check_events(
+        [event("configuration_changed", {"what": "made", "config_sha256": A_HASH})], EVENT_KINDS, NOW
+    )

@@ -6,9 +6,8 @@ from typing import Any
 
 from entries import A_HASH, event, numbered
 
+from becalm.app.events import EVENT_KINDS, FOLDS
 from becalm.ledger.event import Event
-from becalm.ledger.folds import FOLDS
-from becalm.ledger.kinds import KINDS
 from becalm.ledger.projection import Row, fold_entries
 
 
@@ -22,7 +21,7 @@ def access(actor: str, subject: str) -> Event:
 
 
 def test_every_fold_looks_at_kinds_that_there_are() -> None:
-    known = {name for name, _ in KINDS}
+    known = {kind.name for kind in EVENT_KINDS.kinds}
     assert [kind for fold in FOLDS for kind in fold.kinds if kind not in known] == []
 
 

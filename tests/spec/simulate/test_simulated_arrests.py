@@ -7,6 +7,7 @@ from pathlib import Path
 
 from simulated import town
 
+from becalm.app.events import EVENT_KINDS
 from becalm.record.core.arrests import folded
 from becalm.record.files.definitions import load_definition
 from becalm.record.files.logs import read_log
@@ -18,7 +19,13 @@ from becalm.workspace.config import read_city
 def test_every_row_of_the_log_is_sound_and_in_order(tmp_path: Path) -> None:
     path = tmp_path / "arrests.csv"
     write_csv(arrests_table(town()), path)
-    log = read_log(path, "arrest_made", read_city("london").city(), now=datetime(2026, 1, 1, tzinfo=UTC))
+    log = read_log(
+        path,
+        "arrest_made",
+        read_city("london").city(),
+        kinds=EVENT_KINDS,
+        now=datetime(2026, 1, 1, tzinfo=UTC),
+    )
     assert len(log.rows) > 100
     assert [row.occurred_at for row in log.rows] == sorted(row.occurred_at for row in log.rows)
     assert log.columns_left == ()

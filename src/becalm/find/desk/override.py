@@ -14,9 +14,9 @@ import shapely
 from becalm.desk import Desk
 from becalm.desk.audit import make_event, note_configuration
 from becalm.find.files.rules_in_words import decision_in_words, override_lines
-from becalm.ledger.active_entries import WITHDRAWN, what_stands
 from becalm.ledger.event import Entry
-from becalm.ledger.protocol import Written
+from becalm.ledger.projection import WITHDRAWN, apply_corrections
+from becalm.ledger.protocol import EventToAppend
 from becalm.terms import PlaceDecision, ReplayError, UsageError
 from becalm.workspace.boundaries import load_boundaries
 
@@ -74,7 +74,7 @@ def override_place(
         facts["until"] = until.isoformat()
     event = make_event(desk, KIND, purpose="hotspots", facts=facts)
     note_configuration(desk)
-    return OverrideMade(desk.open_ledger().append([Written(event)])[0], notes)
+    return OverrideMade(desk.open_ledger().append([EventToAppend(event)])[0], notes)
 
 
 def _look_at_place(desk: Desk, place_id: str) -> tuple[str, ...]:
@@ -98,14 +98,14 @@ def standing_overrides(desk: Desk) -> tuple[PlaceDecision, ...]:
         return ()
     entries = desk.open_ledger().entries(kinds=(KIND, WITHDRAWN))
     last: dict[str, PlaceDecision] = {}
-    for standing in what_stands(entries, kind=KIND):
-        if standing.withdrawn:
+    for corrected in apply_corrections(entries, kind=KIND):
+        if corrected.is_withdrawn:
             continue
-        facts = standing.latest.event.facts
+        facts = corrected.latest.event.facts
         last.pop(str(facts["place"]), None)
         if facts["decision"] != "lift":
-            decision = _decision(standing.latest)
-            last[decision.place_id] = replace(decision, on=_day(desk, standing.latest.event.occurred_at))
+            decision = _decision(corrected.latest)
+            last[decision.place_id] = replace(decision, on=_day(desk, corrected.latest.event.occurred_at))
     return tuple(d for d in last.values() if d.until is None or d.until >= _today(desk))
 
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from becalm.archive.manifest import sha256_of
-from becalm.ledger.chain import first_link, instant_text
-from becalm.ledger.merkle import peaks_root
+from becalm.ledger.chain import format_instant, opening_hash
+from becalm.ledger.merkle import root_of_peaks
 from becalm.ledger.store.payload import ANEW
 from becalm.ledger.store.seal import read_peaks
 from becalm.terms import LedgerError
@@ -57,7 +57,7 @@ def back_up(ledger: Path, copy: Path, *, now: datetime) -> Backup:
         with _registered(ledger) as register:
             copy.parent.mkdir(parents=True, exist_ok=True)
             _copy(ledger, fresh)
-            made = Backup(str(copy.resolve()), *_head_of(fresh), instant_text(now), sha256_of(fresh))
+            made = Backup(str(copy.resolve()), *_head_of(fresh), format_instant(now), sha256_of(fresh))
             fresh.replace(copy)
             _write_json(_manifest(copy), {"format": FORMAT, **asdict(made)})
             register["backups"] = [*register["backups"], asdict(made)]
@@ -197,7 +197,7 @@ def _head_of(file: Path) -> tuple[str, int, str, str]:
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         identity, size, tree = connection.execute("SELECT identity, size, tree FROM ledger").fetchone()
         last = connection.execute("SELECT hash FROM event WHERE seq = ?", (size,)).fetchone()
-    return identity, size, peaks_root(read_peaks(tree)).hex(), last[0] if last else first_link(identity)
+    return identity, size, root_of_peaks(read_peaks(tree)).hex(), last[0] if last else opening_hash(identity)
 
 
 def _identity_of(ledger: Path) -> str:

@@ -9,11 +9,10 @@ from datetime import datetime
 
 from sqlalchemy import Connection, text
 
-from becalm.ledger.chain import draft_of, instant_text, link_row
+from becalm.ledger.chain import COLUMNS, StoredRow, draft_event, format_instant, link_row
 from becalm.ledger.event import Entry
-from becalm.ledger.merkle import grow
+from becalm.ledger.merkle import append_leaves
 from becalm.ledger.projection import FoldsByKind, Row
-from becalm.ledger.protocol import COLUMNS, StoredRow
 from becalm.ledger.store import payload as payloads
 from becalm.ledger.store.cipher import Committed
 from becalm.ledger.store.seal import CLOCK_TOLERANCE, Tail, peaks_text, time_of_recording
@@ -196,13 +195,13 @@ def _link(tail: Tail, task: Task, now: datetime, erased: tuple[str, ...]) -> tup
     recorded_at = max(time_of_recording(tail.recorded_at, now), latest)
     entries: list[Entry] = []
     rows: list[StoredRow] = []
-    last, noted = tail.last, instant_text(recorded_at)
+    last, noted = tail.last, format_instant(recorded_at)
     for seq, each in enumerate(task.events, start=tail.size + 1):
-        row = link_row(draft_of(each.event), seq, noted, each.commitment, last)
+        row = link_row(draft_event(each.event), seq, noted, each.commitment, last)
         entries.append(Entry(seq, recorded_at, each.event, each.commitment, last, row[-1]))
         last = row[-1]
         rows.append(row)
-    peaks = grow(tail.peaks, (bytes.fromhex(entry.hash) for entry in entries))
+    peaks = append_leaves(tail.peaks, (bytes.fromhex(entry.hash) for entry in entries))
     after = Tail(tail.size + len(entries), last, recorded_at, peaks)
     return _Linked(task, tuple(entries), tuple(rows), erased), after
 

@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from becalm.ledger.chain import SALT_BYTES, commitment_of
+from becalm.ledger.chain import SALT_BYTES, payload_commitment
 from becalm.ledger.event import Event
-from becalm.ledger.protocol import Written
+from becalm.ledger.protocol import EventToAppend
 from becalm.terms import TamperError
 
 NONCE: Final = bytes(12)  # every key enciphers one payload only, so one nonce does for all
@@ -28,14 +28,14 @@ class Committed:
     key: bytes = b""
 
 
-def commit(written: Written, draw: Callable[[], bytes]) -> Committed:
+def commit(written: EventToAppend, draw: Callable[[], bytes]) -> Committed:
     """Commit to the payload and encipher it; `draw` gives 32 unguessable bytes: salt, then key."""
     if written.payload is None:
         return Committed(written.event)
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     salt, key = draw(), draw()
-    commitment = commitment_of(salt, written.payload)
+    commitment = payload_commitment(salt, written.payload)
     sealed = AESGCM(key).encrypt(NONCE, salt + written.payload, commitment.encode())
     return Committed(written.event, commitment, sealed, key)
 
@@ -49,7 +49,7 @@ def open_payload(seq: int, commitment: str, sealed: bytes, key: bytes) -> bytes:
         where it is not the payload that the entry commits to.
     """
     salt, payload = _decipher(commitment, sealed, key)
-    if not salt or commitment_of(salt, payload) != commitment:
+    if not salt or payload_commitment(salt, payload) != commitment:
         raise TamperError(
             f"The payload of entry {seq} is not the one that the entry commits to: it was altered."
         )
@@ -59,7 +59,7 @@ def open_payload(seq: int, commitment: str, sealed: bytes, key: bytes) -> bytes:
 def given_commitment(commitment: str, sealed: bytes, key: bytes) -> str:
     """The commitment that a kept payload gives with its salt, whatever its entry says."""
     salt, payload = _decipher(commitment, sealed, key)
-    return commitment_of(salt, payload) if salt else "what cannot be deciphered"
+    return payload_commitment(salt, payload) if salt else "what cannot be deciphered"
 
 
 def _decipher(commitment: str, sealed: bytes, key: bytes) -> tuple[bytes, bytes]:

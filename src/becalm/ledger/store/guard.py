@@ -12,9 +12,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from becalm.ledger.chain import entry_of
+from becalm.ledger.chain import COLUMNS, read_entry
 from becalm.ledger.event import Event, Head
-from becalm.ledger.protocol import COLUMNS, lost_name
+from becalm.ledger.protocol import head_name
 from becalm.ledger.store.seal import Tail
 from becalm.ledger.store.tables import event
 from becalm.terms import LedgerError, TamperError
@@ -116,7 +116,7 @@ def known_heads(memo: HeadMemo | None, tail: Tail, anchors: Sequence[Head]) -> t
 
 def lost_heads(connection: Connection, tail: Tail, known: Iterable[Head]) -> tuple[Head, ...]:
     """Which of these heads does the ledger not hold, and did not two people say why?"""
-    gone = {lost_name(head): head for head in known if not _holds(connection, tail, head)}
+    gone = {head_name(head): head for head in known if not _holds(connection, tail, head)}
     for name in _confirmed(connection) if gone else ():
         gone.pop(name, None)
     return tuple(sorted(gone.values(), key=lambda head: head.size))
@@ -135,7 +135,7 @@ def _confirmed(connection: Connection) -> Iterable[str]:
     """The names of the heads that two people gave up for lost."""
     asked = select(*(event.c[name] for name in COLUMNS)).where(event.c.kind == RESTORED)
     for row in connection.execute(asked).all():
-        yield from _named(entry_of(tuple(row)).event)
+        yield from _named(read_entry(tuple(row)).event)
 
 
 def _named(restored: Event) -> tuple[str, ...]:
@@ -170,5 +170,5 @@ def _confirms(restored: Event, tail: Tail, lost: Sequence[Head]) -> bool:
     return (
         restored.kind == RESTORED
         and (facts.get("size"), facts.get("root")) == (tail.size, tail.head.root)
-        and {lost_name(head) for head in lost} <= set(_named(restored))
+        and {head_name(head) for head in lost} <= set(_named(restored))
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from becalm.ledger.chain import SALT_BYTES, commitment_of
+from becalm.ledger.chain import SALT_BYTES, payload_commitment
 from becalm.ledger.event import Event
 from becalm.ledger.store import tables
 from becalm.ledger.store.file import LedgerFile
@@ -47,7 +47,7 @@ def read_payload(connection: Connection, seq: int) -> bytes | None:
     kept = connection.execute(select(tables.payload).where(tables.payload.c.seq == seq)).first()
     if kept is None:
         return None
-    if commitment_of(kept.salt, kept.body) != commitment:
+    if payload_commitment(kept.salt, kept.body) != commitment:
         raise TamperError(
             f"The payload of entry {seq} is not the one that the entry commits to: it was altered."
         )
@@ -58,7 +58,7 @@ def given_commitments(connection: Connection) -> Iterator[tuple[int, str]]:
     """Of each payload that is kept: its entry, and the commitment that it gives with its salt."""
     for row in connection.execute(select(tables.payload).order_by(tables.payload.c.seq)):
         fits = len(row.salt) == SALT_BYTES
-        yield row.seq, commitment_of(row.salt, row.body) if fits else "a salt of another length"
+        yield row.seq, payload_commitment(row.salt, row.body) if fits else "a salt of another length"
 
 
 def destroy_payloads(connection: Connection, seqs: Sequence[int]) -> None:

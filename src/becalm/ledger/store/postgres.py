@@ -13,10 +13,9 @@ from typing import Final
 from sqlalchemy import text
 
 from becalm.ledger.event import Checkpoint, Entry, Event
-from becalm.ledger.folds import FOLDS
-from becalm.ledger.kinds import check_events
+from becalm.ledger.event_kinds import EventKinds, check_events
 from becalm.ledger.projection import Fold
-from becalm.ledger.protocol import Written
+from becalm.ledger.protocol import EventToAppend
 from becalm.ledger.store.batch import Outcome, Task
 from becalm.ledger.store.cipher import commit, given_commitment, open_payload
 from becalm.ledger.store.guard import HeadMemo
@@ -57,7 +56,8 @@ class PostgresLedger(StoredLedger):
         *,
         draw_salt: Callable[[], bytes],
         now: Callable[[], datetime] | None = None,
-        folds: Sequence[Fold] = FOLDS,
+        kinds: EventKinds,
+        folds: Sequence[Fold],
         memo: Path | None = None,
         anchors: Sequence[Checkpoint] = (),
         patience_s: float = PATIENCE_S,
@@ -65,12 +65,12 @@ class PostgresLedger(StoredLedger):
         self._now, self._draw_salt, self._patience_s = now, draw_salt, patience_s
         self._server = LedgerServer(url)
         kept = HeadMemo(memo, is_needed=False) if memo else None
-        super().__init__(self._server, folds, memo=kept, anchors=anchors)
-        self._sealer = Sealer(self.identity, self._folds, now, self.require_newest)
+        super().__init__(self._server, kinds, folds, memo=kept, anchors=anchors)
+        self._sealer = Sealer(self.identity, self.folds, now, self.require_newest)
         self._seal_what_was_left()
         self._queue: GroupCommit[Task, tuple[Entry, ...]] = GroupCommit(self._write)
 
-    def append(self, events: Sequence[Written], *, ticket: str = "") -> tuple[Entry, ...]:
+    def append(self, events: Sequence[EventToAppend], *, ticket: str = "") -> tuple[Entry, ...]:
         """Append these events together, all or none.
 
         A `ticket` of the caller's own makes it safe to ask again: the same ticket is written once.
@@ -81,12 +81,12 @@ class PostgresLedger(StoredLedger):
         """The personal detail of one entry, None once erased; the access is on the disk before it is read."""
         with self._server.reading() as connection:
             commitment = commitments_of(connection, (seq,))[seq]
-        self._submit((Written(access),))
+        self._submit((EventToAppend(access),))
         with self._server.reading() as connection:
             kept = connection.execute(_PAYLOAD, {"commitment": commitment}).first()
         return None if kept is None else open_payload(seq, commitment, bytes(kept.sealed), bytes(kept.key))
 
-    def kept(self) -> Iterator[tuple[int, str]]:
+    def payload_commitments(self) -> Iterator[tuple[int, str]]:
         """Of each payload that is kept: its entry, and the commitment that it gives with its salt."""
         with self._server.reading() as connection:
             rows = connection.execute(_KEPT).all()
@@ -96,7 +96,7 @@ class PostgresLedger(StoredLedger):
 
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
-        entry = self._submit((Written(erasure),), erases=tuple(sorted(set(seqs))))[0]
+        entry = self._submit((EventToAppend(erasure),), erases=tuple(sorted(set(seqs))))[0]
         self.wipe()
         return entry
 
@@ -125,9 +125,9 @@ class PostgresLedger(StoredLedger):
         return not recycles
 
     def _submit(
-        self, written: Sequence[Written], *, erases: tuple[int, ...] = (), ticket: str = ""
+        self, written: Sequence[EventToAppend], *, erases: tuple[int, ...] = (), ticket: str = ""
     ) -> tuple[Entry, ...]:
-        check_events([each.event for each in written], (self._now or _clock)())
+        check_events([each.event for each in written], self.kinds, (self._now or _clock)())
         events = tuple(commit(each, self._draw_salt) for each in written)
         return self._queue.submit(Task(ticket or self._draw_salt().hex(), events, erases, bool(ticket)))
 

@@ -17,10 +17,9 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
-from becalm.ledger.chain import entry_of, first_link, read_instant, row_of
+from becalm.ledger.chain import COLUMNS, entry_row, opening_hash, parse_instant, read_entry
 from becalm.ledger.event import Entry, Event
-from becalm.ledger.projection import Fold, by_kind, name_folds
-from becalm.ledger.protocol import COLUMNS
+from becalm.ledger.projection import Fold, group_by_kind, name_folds
 from becalm.ledger.store.batch import Outcome, Task, fill_page, keep_payloads
 from becalm.ledger.store.cipher import Committed
 from becalm.ledger.store.seal import Tail, read_peaks
@@ -88,7 +87,7 @@ class Sealer:
         require_newest: Callable[[Connection, Tail, Sequence[Event]], None],
     ) -> None:
         self._identity, self._now = identity, now
-        self._folds, self._folded_by = by_kind(folds), name_folds(folds)
+        self._folds, self._folded_by = group_by_kind(folds), name_folds(folds)
         self._require_newest = require_newest
 
     def take_turn(self, connection: Connection, tasks: Sequence[Task], *, again: bool, wait: bool) -> Turn:
@@ -140,8 +139,8 @@ class Sealer:
                 "Run `becalm record verify`."
             )
         if not stands:
-            return Tail(0, first_link(self._identity), None, ())
-        return Tail(stands, standing.hash, read_instant(standing.recorded_at), read_peaks(standing.tree))
+            return Tail(0, opening_hash(self._identity), None, ())
+        return Tail(stands, standing.hash, parse_instant(standing.recorded_at), read_peaks(standing.tree))
 
 
 def hand_in(connection: Connection, tasks: Sequence[Task]) -> None:
@@ -190,15 +189,15 @@ def _outcomes(found: Iterable[Any]) -> Mapping[str, Outcome]:
         if refusal:
             outcomes[ticket] = EventError(refusal)
         else:
-            entries.setdefault(ticket, []).append(entry_of(tuple(row)))
+            entries.setdefault(ticket, []).append(read_entry(tuple(row)))
     return {**outcomes, **{ticket: tuple(sealed) for ticket, sealed in entries.items()}}
 
 
 def _events_text(events: Iterable[Committed]) -> str:
-    rows = [row_of(Entry(0, NEVER, each.event, each.commitment, "", "")) for each in events]
+    rows = [entry_row(Entry(0, NEVER, each.event, each.commitment, "", "")) for each in events]
     return json.dumps(rows, ensure_ascii=False)
 
 
 def _read_events(text_: str) -> tuple[Committed, ...]:
-    entries = (entry_of(tuple(row)) for row in json.loads(text_))
+    entries = (read_entry(tuple(row)) for row in json.loads(text_))
     return tuple(Committed(entry.event, entry.commitment) for entry in entries)

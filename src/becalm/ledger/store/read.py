@@ -11,9 +11,8 @@ from typing import cast
 from sqlalchemy import Connection, Select, insert, select
 from sqlalchemy.exc import DBAPIError
 
-from becalm.ledger.chain import instant_text, read_instant
+from becalm.ledger.chain import COLUMNS, StoredRow, format_instant, parse_instant
 from becalm.ledger.event import Checkpoint, Head
-from becalm.ledger.protocol import COLUMNS, StoredRow
 from becalm.ledger.store.tables import checkpoint, event
 from becalm.terms import TamperError
 
@@ -85,7 +84,7 @@ def write_checkpoint(connection: Connection, made: Checkpoint) -> None:
             size=made.head.size,
             root=made.head.root,
             last=made.head.last,
-            made_at=instant_text(made.made_at),
+            made_at=format_instant(made.made_at),
             key=made.key,
             signature=made.signature,
         )
@@ -103,7 +102,7 @@ def read_checkpoints(connection: Connection) -> tuple[Checkpoint, ...]:
     rows = connection.execute(select(checkpoint).order_by(checkpoint.c.number)).all()
     try:
         return tuple(
-            Checkpoint(r.ledger, Head(r.size, r.root, r.last), read_instant(r.made_at), r.key, r.signature)
+            Checkpoint(r.ledger, Head(r.size, r.root, r.last), parse_instant(r.made_at), r.key, r.signature)
             for r in rows
         )
     except ValueError as error:

@@ -6,10 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from becalm.ledger.chain import Draft, commitment_of, draft_of, instant_text, link_row
+from becalm.ledger.chain import (
+    EventDraft,
+    StoredRow,
+    draft_event,
+    format_instant,
+    link_row,
+    payload_commitment,
+)
 from becalm.ledger.event import Entry, Head
-from becalm.ledger.merkle import Peaks, grow, peaks_root
-from becalm.ledger.protocol import StoredRow, Written
+from becalm.ledger.merkle import Peaks, append_leaves, root_of_peaks
+from becalm.ledger.protocol import EventToAppend
 from becalm.terms import EventError, LedgerError, TamperError
 
 CLOCK_TOLERANCE = timedelta(seconds=5)  # a clock that is set by the network may step back by as much
@@ -27,14 +34,14 @@ class Tail:
     @property
     def head(self) -> Head:
         """The head that this tail stands for."""
-        return Head(self.size, peaks_root(self.peaks).hex(), self.last)
+        return Head(self.size, root_of_peaks(self.peaks).hex(), self.last)
 
 
 @dataclass(frozen=True, slots=True)
 class Ready:
     """An event written down to be linked, its payload and salt beside it where it has one."""
 
-    draft: Draft
+    draft: EventDraft
     commitment: str = ""
     salt: bytes = b""
     payload: bytes | None = None
@@ -49,13 +56,13 @@ class Sealed:
     ready: Ready
 
 
-def make_ready(written: Written, draw_salt: Callable[[], bytes]) -> Ready:
+def make_ready(written: EventToAppend, draw_salt: Callable[[], bytes]) -> Ready:
     """Do all that can be done for an event before its turn comes to be linked."""
-    draft = draft_of(written.event)
+    draft = draft_event(written.event)
     if written.payload is None:
         return Ready(draft)
     salt = draw_salt()
-    return Ready(draft, commitment_of(salt, written.payload), salt, written.payload)
+    return Ready(draft, payload_commitment(salt, written.payload), salt, written.payload)
 
 
 def seal(seq: int, last: str, fresh: Sequence[Ready], recorded_at: datetime) -> tuple[Sealed, ...]:
@@ -66,7 +73,7 @@ def seal(seq: int, last: str, fresh: Sequence[Ready], recorded_at: datetime) -> 
     EventError
         where an event occurred after it is recorded.
     """
-    noted = instant_text(recorded_at)
+    noted = format_instant(recorded_at)
     sealed = []
     for ready in fresh:
         event = ready.draft.event
@@ -89,7 +96,7 @@ def tail_after(tail: Tail, sealed: Sequence[Sealed], recorded_at: datetime) -> T
         return tail
     end = sealed[-1].entry
     leaves = (bytes.fromhex(each.entry.hash) for each in sealed)
-    return Tail(end.seq, end.hash, recorded_at, grow(tail.peaks, leaves))
+    return Tail(end.seq, end.hash, recorded_at, append_leaves(tail.peaks, leaves))
 
 
 def time_of_recording(last: datetime | None, now: datetime) -> datetime:

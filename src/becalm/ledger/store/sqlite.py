@@ -11,11 +11,11 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from becalm.ledger.chain import COLUMNS
 from becalm.ledger.event import Checkpoint, Entry, Event
-from becalm.ledger.folds import FOLDS
-from becalm.ledger.kinds import check_events
+from becalm.ledger.event_kinds import EventKinds, check_events
 from becalm.ledger.projection import Fold
-from becalm.ledger.protocol import COLUMNS, Written
+from becalm.ledger.protocol import EventToAppend
 from becalm.ledger.store import payload as payloads
 from becalm.ledger.store.backup import forget_in_backups
 from becalm.ledger.store.file import LedgerFile
@@ -69,14 +69,15 @@ class SqliteLedger(StoredLedger):
         *,
         now: Callable[[], datetime],
         draw_salt: Callable[[], bytes],
-        folds: Sequence[Fold] = FOLDS,
+        kinds: EventKinds,
+        folds: Sequence[Fold],
         anchors: Sequence[Checkpoint] = (),
     ) -> None:
         self._now, self._draw_salt = now, draw_salt
         memo = HeadMemo(Path(path).with_suffix(".head"))
         require_there(Path(path), memo)
         self._file = LedgerFile(Path(path), lambda: draw_salt().hex()[:32])
-        super().__init__(self._file, folds, memo=memo, anchors=anchors)
+        super().__init__(self._file, kinds, folds, memo=memo, anchors=anchors)
         with suppress(
             LedgerError, TamperError
         ):  # a ledger that does not hold is still opened, to be verified
@@ -86,22 +87,22 @@ class SqliteLedger(StoredLedger):
             payloads.scrub(self._file)
         self._queue: GroupCommit[Task, Done] = GroupCommit(self._write)
 
-    def append(self, events: Sequence[Written]) -> tuple[Entry, ...]:
+    def append(self, events: Sequence[EventToAppend]) -> tuple[Entry, ...]:
         """Append these events together, all or none."""
         return self._submit(events).entries if events else ()
 
     def payload(self, seq: int, *, access: Event) -> bytes | None:
         """The personal detail of one entry, None once erased; the access is written with the reading."""
-        return self._submit((Written(access),), reads=seq).payload
+        return self._submit((EventToAppend(access),), reads=seq).payload
 
-    def kept(self) -> Iterator[tuple[int, str]]:
+    def payload_commitments(self) -> Iterator[tuple[int, str]]:
         """Of each payload that is kept: its entry, and the commitment that it gives with its salt."""
         with self._file.reading() as connection:
             return iter(tuple(payloads.given_commitments(connection)))
 
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
-        done = self._submit((Written(erasure),), erases=tuple(sorted(set(seqs))))
+        done = self._submit((EventToAppend(erasure),), erases=tuple(sorted(set(seqs))))
         payloads.scrub(self._file)
         with self._file.reading() as connection:
             commitments = payloads.commitments_of(connection, tuple(seqs))
@@ -109,10 +110,10 @@ class SqliteLedger(StoredLedger):
         return done.entries[0]
 
     def _submit(
-        self, written: Sequence[Written], *, reads: int | None = None, erases: tuple[int, ...] = ()
+        self, written: Sequence[EventToAppend], *, reads: int | None = None, erases: tuple[int, ...] = ()
     ) -> Done:
         """Check and prepare in the thread that asks, so that whoever writes for all is soon done."""
-        check_events([each.event for each in written], self._now())
+        check_events([each.event for each in written], self.kinds, self._now())
         fresh = tuple([make_ready(each, self._draw_salt) for each in written])
         return self._queue.submit(Task(fresh, reads, erases))
 

@@ -30,7 +30,7 @@ GONE = "DELETE FROM state WHERE name = ? AND key = ?"
 class States:
     """The rows that the entries of one transaction touch, read once and written back together.
 
-    `folds` are those that look at each kind of event (`fold_shape.by_kind`).
+    `folds` are those that look at each kind of event (`projection.group_by_kind`).
     """
 
     def __init__(self, connection: Connection, folds: FoldsByKind) -> None:

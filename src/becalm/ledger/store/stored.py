@@ -8,11 +8,11 @@ from typing import Final, Protocol
 
 from sqlalchemy import Connection, func, select, update
 
-from becalm.ledger.chain import entry_of, first_link, read_instant
+from becalm.ledger.chain import StoredRow, opening_hash, parse_instant, read_entry
 from becalm.ledger.event import Checkpoint, Entry, Event, Head
-from becalm.ledger.merkle import peaks_root
-from becalm.ledger.projection import Fold, by_kind, name_folds
-from becalm.ledger.protocol import StoredRow
+from becalm.ledger.event_kinds import EventKinds
+from becalm.ledger.merkle import root_of_peaks
+from becalm.ledger.projection import Fold, group_by_kind, name_folds
 from becalm.ledger.store import tables
 from becalm.ledger.store.guard import HeadMemo, known_heads, lost_heads, require_newest
 from becalm.ledger.store.read import Choice, read_checkpoints, read_rows, write_checkpoint
@@ -55,12 +55,13 @@ class StoredLedger:
     def __init__(
         self,
         database: Database,
+        kinds: EventKinds,
         folds: Sequence[Fold],
         *,
         memo: HeadMemo | None = None,
         anchors: Sequence[Checkpoint] = (),
     ) -> None:
-        self._database, self._folds = database, tuple(folds)
+        self._database, self.kinds, self.folds = database, kinds, tuple(folds)
         self._memo, self._ours = memo, ""
         with database.reading() as connection:
             asked = select(tables.ledger.c.identity, tables.ledger.c.folds)
@@ -73,7 +74,7 @@ class StoredLedger:
         identity, folded_by = named
         self._identity = str(identity)
         self._anchors = tuple(point.head for point in anchors if point.ledger == self._identity)
-        self._folded_by, self._by_kind = name_folds(self._folds), by_kind(self._folds)
+        self._folded_by, self._by_kind = name_folds(self.folds), group_by_kind(self.folds)
         if folded_by != self._folded_by:
             self.rebuild()
 
@@ -97,17 +98,17 @@ class StoredLedger:
                 f"entry {min(size, stands) + 1} is the first that was altered. Run `becalm record verify`."
             )
         if not stands:
-            return Tail(0, first_link(self._identity), None, ())
-        return Tail(size, last, read_instant(recorded_at), read_peaks(tree))
+            return Tail(0, opening_hash(self._identity), None, ())
+        return Tail(size, last, parse_instant(recorded_at), read_peaks(tree))
 
-    def remembered(self) -> tuple[Head, ...]:
+    def noted_heads(self) -> tuple[Head, ...]:
         """The heads that are noted beside the entries, unchecked: in a row of their own and in the memo."""
         with self._database.reading() as connection:
             size, tree = connection.execute(_NOTED).one()
         memo = self._memo.read() if self._memo is not None else None
         return (*_noted(int(size), str(tree)), *([memo] if memo else []))
 
-    def lost(self) -> tuple[Head, ...]:
+    def lost_heads(self) -> tuple[Head, ...]:
         """Heads that this ledger is known to have had, and does not hold: it is an older copy."""
         with self._database.reading() as connection:
             return self._lost(connection, self.tail(connection))
@@ -139,7 +140,7 @@ class StoredLedger:
         last = self._size() if until is None else until
         chosen = Choice(kinds, subject, actor)
         rows = read_rows(self._database.reading, after=after, until=last, choice=chosen)
-        return map(entry_of, rows)
+        return map(read_entry, rows)
 
     def rows(self, *, after: int = 0) -> Iterator[StoredRow]:
         """The rows as they are stored, unchecked, whatever they hold."""
@@ -154,7 +155,7 @@ class StoredLedger:
         with self._database.reading() as connection:
             return self.tail(connection).head
 
-    def state(self, table: str) -> tuple[Mapping[str, object], ...]:
+    def state_rows(self, table: str) -> tuple[Mapping[str, object], ...]:
         """The rows of one state table, in the order of their key."""
         with self._database.reading() as connection:
             return tuple(row for _, row in read_states(connection, table))
@@ -163,7 +164,7 @@ class StoredLedger:
         """Fold every state table anew from the entries; returns each difference that was found."""
         with self._database.writing() as connection:
             rows = read_rows(lambda: nullcontext(connection), after=0, until=LAST)
-            found = fold_anew(connection, self._folds, map(entry_of, rows))
+            found = fold_anew(connection, self.folds, map(read_entry, rows))
             connection.execute(update(tables.ledger).values(folds=self._folded_by))
         return found
 
@@ -190,5 +191,5 @@ def _noted(size: int, tree: str) -> tuple[Head, ...]:
         peaks = read_peaks(tree)
     except TamperError:
         return (Head(size, "unreadable", ""),)
-    root, grown = peaks_root(peaks).hex(), sum(leaves for leaves, _ in peaks)
+    root, grown = root_of_peaks(peaks).hex(), sum(leaves for leaves, _ in peaks)
     return (Head(size, root, ""),) if grown == size else (Head(size, "", ""), Head(grown, root, ""))

@@ -18,7 +18,7 @@ from becalm.measure.core.match import match_calendar, with_easter
 from becalm.measure.core.series import Series, days_counted, require_answerable, series_of
 from becalm.measure.core.suppress import suppress
 from becalm.measure.core.warn import warnings_of
-from becalm.methods.multiplicity import adjust
+from becalm.methods.multiplicity import q_values
 from becalm.methods.rates import rate_p_values, rate_ratios
 from becalm.tables import CountTable
 from becalm.terms import Period, QuestionError
@@ -118,7 +118,7 @@ def _contrast(
         )
         for g in range(len(series.groups))
     )
-    q = adjust(p[1:], "BH")
+    q = q_values(p[1:])
     contrast = Contrast(baseline, rows[0], tuple(map(_with_q, rows[1:], q.tolist())), matching.unmatched)
     holes = holes_in((period, *baseline.windows), missing_months(known.gaps))
     return withhold_changes(contrast, holes) if holes else contrast

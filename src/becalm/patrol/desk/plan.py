@@ -13,7 +13,6 @@ from becalm.desk.audit import record_event
 from becalm.find.desk.hotspots import HotspotsFound
 from becalm.find.desk.override import entries_that_stand
 from becalm.ledger.event import Fact
-from becalm.ledger.sealed import INPUTS
 from becalm.patrol.core.plan import fit_distribution, plan_bursts
 from becalm.patrol.core.plan_result import Propensities, RouteDistribution
 from becalm.patrol.core.seal import SeedHistory
@@ -33,6 +32,7 @@ from becalm.patrol.desk.seed import (
 )
 from becalm.patrol.files.folder import NAMES, PLAN, plan_files, sha256_of_text
 from becalm.patrol.files.plan import PlanDocument, capacity_rows, inputs_object, sha256_of_inputs
+from becalm.patrol.files.sealed_box import INPUTS
 from becalm.render.folder import require_free, write_folder
 from becalm.terms import PlanError, ReplayError
 

@@ -12,7 +12,6 @@ from typing import Any
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
 from becalm.ledger.event import Fact
-from becalm.ledger.sealed import plan_name
 from becalm.patrol.core.places_and_shifts import Burst
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_result import Propensities, UnitRoute
@@ -29,6 +28,7 @@ from becalm.patrol.desk.seed import PURPOSE, SealedSeed, open_sealed, sealed_box
 from becalm.patrol.files.folder import PLAN, plan_files, sha256_of_text
 from becalm.patrol.files.plan import PlanDocument, instant
 from becalm.patrol.files.read_plan import read_plan
+from becalm.patrol.files.sealed_box import plan_name
 from becalm.patrol.files.sheets import told_when
 from becalm.render.folder import write_folder
 from becalm.terms import PlanError, UsageError

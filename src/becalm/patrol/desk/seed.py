@@ -12,7 +12,6 @@ from becalm import __version__
 from becalm.desk import Desk
 from becalm.desk.audit import note_configuration, record_event
 from becalm.ledger.event import Fact
-from becalm.ledger.sealed import SealedBox, SealedKey
 from becalm.patrol.core.seal import (
     KINDS,
     Secret,
@@ -24,6 +23,7 @@ from becalm.patrol.core.seal import (
     derive_sampling_key,
     hash_seed,
 )
+from becalm.patrol.files.sealed_box import SealedBox, SealedKey
 from becalm.terms import PlanError
 
 PROGRAM: Final = f"becalm {__version__}"

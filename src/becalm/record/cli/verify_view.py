@@ -9,8 +9,8 @@ import typer
 
 from becalm.console.emit import emit
 from becalm.console.options import Format
-from becalm.ledger.checkpoint import anchor_text
-from becalm.ledger.record_export import VERIFIER, ExportWritten
+from becalm.ledger.export import VERIFIER, ExportWritten
+from becalm.ledger.signing import format_anchor
 from becalm.record.desk.verify import CheckpointMade, HeadSigned, RecordVerified
 from becalm.terms import Fault, LedgerError, TamperError
 
@@ -87,9 +87,9 @@ def _faults(verified: RecordVerified) -> tuple[Fault, ...]:
 def print_head(signed: HeadSigned, format: Format) -> None:
     """Print a signed head; as JSON it is an anchor."""
     if format is Format.json:
-        typer.echo(anchor_text(signed.checkpoint, signed.public_key), nl=False)
+        typer.echo(format_anchor(signed.checkpoint, signed.public_key), nl=False)
         return
-    told = json.loads(anchor_text(signed.checkpoint, signed.public_key))
+    told = json.loads(format_anchor(signed.checkpoint, signed.public_key))
     names = ("size", "root", "signature", "last", "made_at", "ledger", "key", "public_key")
     emit(format, lines=[f"{name:<10} {told[name]}" for name in names], told=told, rows=[told])
 
@@ -104,7 +104,7 @@ def print_checkpoint(made: CheckpointMade, format: Format) -> None:
     """
     head = made.signed.checkpoint.head
     rows = [{"place": s.place, "at": s.at, "failure": s.failure} for s in made.sent]
-    told = {**json.loads(anchor_text(made.signed.checkpoint, made.signed.public_key)), "sent": rows}
+    told = {**json.loads(format_anchor(made.signed.checkpoint, made.signed.public_key)), "sent": rows}
     lines = [f"Signed the head of {head.size:,} entries: {head.root}"]
     lines += [f"  sent to  {s.at}" for s in made.sent if not s.failure]
     lines += [] if made.sent else ["  sent nowhere: name places under [ledger] anchors in becalm.toml"]

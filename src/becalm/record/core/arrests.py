@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import hypot
 
-from becalm.ledger.active_entries import WITHDRAWN, Standing, what_stands
 from becalm.ledger.event import Entry
+from becalm.ledger.projection import WITHDRAWN, CorrectedEntry, apply_corrections
 from becalm.record.core.arrest import Arrest, ArrestDefinition, ArrestFigure, LeftOut, WhyNot
 
 ARREST, BURST = "arrest_made", "burst_done"
@@ -25,7 +25,7 @@ def count_arrests(
     `entries` are those of the ledger in its order; kinds that do not matter are passed over.
     """
     held = tuple(entries)
-    arrests = [_arrest(s) for s in what_stands(held, kind=ARREST)]
+    arrests = [_arrest(s) for s in apply_corrections(held, kind=ARREST)]
     bursts = _Bursts.of(held, definition) if definition.within_burst else None
     within = [a for a in arrests if since <= a.occurred_at < until]
     judged = [(arrest, why_not(arrest, definition, bursts)) for arrest in within]
@@ -72,20 +72,20 @@ def _of_kind(unit: str, kinds: Sequence[str]) -> bool:
     return any(re.match(rf"{re.escape(kind.casefold())}(?![^\W\d_])", name) for kind in kinds)
 
 
-def _arrest(standing: Standing) -> Arrest:
-    event = standing.latest.event
+def _arrest(corrected: CorrectedEntry) -> Arrest:
+    event = corrected.latest.event
     facts = event.facts
     return Arrest(
-        seq=standing.first.seq,
-        latest=standing.latest.seq,
+        seq=corrected.first.seq,
+        latest=corrected.latest.seq,
         occurred_at=event.occurred_at,
         unit=str(facts.get("unit") or ""),
         activity=str(facts.get("activity") or ""),
         offence=str(facts.get("offence") or ""),
         easting_m=_metres(facts.get("place_easting_m")),
         northing_m=_metres(facts.get("place_northing_m")),
-        imported_from=str(standing.first.event.facts.get("import_sha256") or ""),
-        withdrawn=standing.withdrawn,
+        imported_from=str(corrected.first.event.facts.get("import_sha256") or ""),
+        withdrawn=corrected.is_withdrawn,
     )
 
 
@@ -121,10 +121,10 @@ class _Bursts:
     def of(cls, entries: Iterable[Entry], definition: ArrestDefinition) -> _Bursts:
         margin = timedelta(minutes=definition.around_minutes)
         by_hour: defaultdict[datetime, list[_Burst]] = defaultdict(list)
-        for standing in what_stands(entries, kind=BURST):
-            facts = standing.latest.event.facts
+        for corrected in apply_corrections(entries, kind=BURST):
+            facts = corrected.latest.event.facts
             place = _metres(facts.get("place_easting_m")), _metres(facts.get("place_northing_m"))
-            if standing.withdrawn or place[0] is None or place[1] is None:
+            if corrected.is_withdrawn or place[0] is None or place[1] is None:
                 continue
             start = datetime.fromisoformat(str(facts["starts_at"])) - margin
             end = datetime.fromisoformat(str(facts["ends_at"])) + margin

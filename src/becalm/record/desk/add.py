@@ -8,9 +8,8 @@ from datetime import datetime
 from becalm.desk import Desk
 from becalm.desk.audit import make_event, note_configuration
 from becalm.ledger.event import Entry, Fact
-from becalm.ledger.event_schema import FactField
-from becalm.ledger.kinds import BY_HAND, KINDS
-from becalm.ledger.protocol import Written
+from becalm.ledger.event_kinds import FactField
+from becalm.ledger.protocol import EventToAppend
 from becalm.terms import EventError, Fault, UsageError
 
 WORDS = {"true": True, "yes": True, "false": False, "no": False}
@@ -35,11 +34,11 @@ def add_event(
     EventError
         with everything that does not fit its kind.
     """
-    if kind not in BY_HAND and any(name == kind for name, _ in KINDS):
-        raise UsageError(f"{kind} is written by becalm itself. By hand: {', '.join(BY_HAND)}.")
-    fields = {
-        name: field for (known, _), k in KINDS.items() if known == kind for name, field in k.by_name.items()
-    }
+    ledger = desk.open_ledger()
+    versions, names_by_hand = ledger.kinds.versions(kind), ledger.kinds.names_by_hand
+    if versions and kind not in names_by_hand:
+        raise UsageError(f"{kind} is written by becalm itself. By hand: {', '.join(names_by_hand)}.")
+    fields = {name: field for version in versions for name, field in version.field_by_name.items()}
     event = make_event(
         desk,
         kind,
@@ -49,7 +48,7 @@ def add_event(
         subject=subject,
     )
     note_configuration(desk)
-    return desk.open_ledger().append([Written(event, details)])[0]
+    return ledger.append([EventToAppend(event, details)])[0]
 
 
 def read_fact(field: FactField | None, name: str, text: str) -> Fact:
@@ -57,7 +56,7 @@ def read_fact(field: FactField | None, name: str, text: str) -> Fact:
 
     Raises EventError where a number is none.
     """
-    if field is None or (not text and field.needed):
+    if field is None or (not text and field.is_needed):
         return text  # the check of the event names what is wrong
     if not text:
         return None

@@ -11,10 +11,11 @@ from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk
 from becalm.desk.audit import make_event
-from becalm.ledger.active_entries import WITHDRAWN
+from becalm.ledger.chain import COLUMNS
 from becalm.ledger.event import Entry, Head
 from becalm.ledger.merkle import inclusion_proof
-from becalm.ledger.protocol import COLUMNS, Ledger, Written
+from becalm.ledger.projection import WITHDRAWN
+from becalm.ledger.protocol import EventToAppend, Ledger
 from becalm.record.core.arrest import ArrestFigure
 from becalm.record.core.arrests import COUNTED_KINDS, count_arrests
 from becalm.record.files.definitions import load_definition
@@ -100,7 +101,7 @@ def list_entries(
         )
         for subject, seqs in by_subject.items()
     ]
-    ledger.append([Written(access) for access in accesses])
+    ledger.append([EventToAppend(access) for access in accesses])
     return found
 
 
@@ -125,7 +126,7 @@ def show_entry(desk: Desk, seq: int, *, purpose: str = "", details: bool = False
         corrections=tuple(e for e in later if e.event.corrects == seq),
         proof=tuple(part.hex() for part in inclusion_proof(hashes, seq - 1)),
         source=source,
-        erased=any(row["seq"] == seq for row in ledger.state("erased")),
+        erased=any(row["seq"] == seq for row in ledger.state_rows("erased")),
         payload=payload,
     )
 
@@ -167,7 +168,7 @@ def _told(desk: Desk, ledger: Ledger, entry: Entry, purpose: str, *, details: bo
     )
     if details:
         return ledger.payload(entry.seq, access=access)
-    ledger.append([Written(access)])
+    ledger.append([EventToAppend(access)])
     return None
 
 

@@ -7,10 +7,9 @@ from datetime import datetime
 
 from becalm.desk import Desk
 from becalm.desk.audit import make_event, record_event
-from becalm.ledger.active_entries import WITHDRAWN, what_stands
 from becalm.ledger.event import Entry
-from becalm.ledger.kinds import KINDS
-from becalm.ledger.protocol import Ledger, Written
+from becalm.ledger.projection import WITHDRAWN, apply_corrections
+from becalm.ledger.protocol import EventToAppend, Ledger
 from becalm.record.desk.add import read_fact
 from becalm.record.desk.answers import entry_at
 from becalm.terms import UsageError
@@ -27,9 +26,9 @@ def correct_entry(
         where nothing would change, or the entry cannot be corrected.
     """
     ledger = desk.open_ledger()
-    latest = _standing(ledger, seq)
+    latest = _latest_correctable(ledger, seq)
     former = latest.event
-    fields = KINDS[former.kind, former.version].by_name
+    fields = ledger.kinds.by_key[former.kind, former.version].field_by_name
     changed = {
         **former.facts,
         **{name: read_fact(fields.get(name), name, text) for name, text in facts.items()},
@@ -47,19 +46,19 @@ def correct_entry(
         subject=former.subject,
         corrects=seq,
     )
-    return ledger.append([Written(event)])[0]
+    return ledger.append([EventToAppend(event)])[0]
 
 
 def withdraw_entry(desk: Desk, seq: int, *, reason: str) -> Entry:
     """Record that entry `seq` is wrong and that nothing takes its place."""
-    _standing(desk.open_ledger(), seq)
+    _latest_correctable(desk.open_ledger(), seq)
     return record_event(desk, WITHDRAWN, purpose="correction", facts={"reason": reason}, corrects=seq)
 
 
-def _standing(ledger: Ledger, seq: int) -> Entry:
-    """The entry whose facts stand for entry `seq`, where that may be corrected at all."""
+def _latest_correctable(ledger: Ledger, seq: int) -> Entry:
+    """The entry whose facts are in force for entry `seq`, where that may be corrected at all."""
     entry = entry_at(ledger, seq)
-    kind = KINDS.get((entry.event.kind, entry.event.version))
+    kind = ledger.kinds.by_key.get((entry.event.kind, entry.event.version))
     if entry.event.corrects is not None:
         raise UsageError(
             f"Entry {seq} corrects entry {entry.event.corrects}. Correct that one: it is the first."
@@ -68,9 +67,9 @@ def _standing(ledger: Ledger, seq: int) -> Entry:
         raise UsageError(
             f"Entry {seq} is {entry.event.kind}, which tells what happened and is not corrected."
         )
-    (standing,) = what_stands(
+    (corrected,) = apply_corrections(
         ledger.entries(after=seq - 1, kinds=(entry.event.kind, WITHDRAWN)), kind=entry.event.kind
     )[:1]
-    if standing.withdrawn:
+    if corrected.is_withdrawn:
         raise UsageError(f"Entry {seq} was withdrawn. Record what happened as a new entry instead.")
-    return standing.latest
+    return corrected.latest

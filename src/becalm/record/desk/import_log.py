@@ -8,8 +8,8 @@ from pathlib import Path
 
 from becalm.desk import Desk
 from becalm.desk.audit import make_event, note_configuration
-from becalm.ledger.protocol import Ledger, Written
-from becalm.record.files.log_mapping import full_name
+from becalm.ledger.protocol import EventToAppend, Ledger
+from becalm.record.files.log_mapping import resolve_kind_name
 from becalm.record.files.logs import Log, file_sha256, read_log
 from becalm.terms import Fault, InputError
 
@@ -41,12 +41,21 @@ def import_log(
     InputError
         with everything that is wrong with the file.
     """
-    ledger, name = desk.open_ledger(), full_name(kind)
+    ledger = desk.open_ledger()
+    name = resolve_kind_name(kind, ledger.kinds)
     held = _held(ledger, file_sha256(path), name)
     if held is not None:
         return held
     own = desk.workspace.path / "logs"
-    log = read_log(path, name, desk.workspace.city, now=desk.now(), mapping=mapping, own=own)
+    log = read_log(
+        path,
+        name,
+        desk.workspace.city,
+        kinds=ledger.kinds,
+        now=desk.now(),
+        mapping=mapping,
+        own=own,
+    )
     _refuse_known_references(ledger, log)
     note_configuration(desk)
     entries = ledger.append(list(_events(desk, log, purpose)))
@@ -68,7 +77,7 @@ def _mapping_name(log: Log) -> str:
 
 
 def _held(ledger: Ledger, sha256: str, kind: str) -> LogImported | None:
-    for row in ledger.state("import"):
+    for row in ledger.state_rows("import"):
         if (row["file_sha256"], row["imported"]) == (sha256, kind):
             rows, seq = int(str(row["rows"])), int(str(row["seq"]))
             note = f"imported as {row['file']} by {row['actor']} at {row['at']}; nothing was imported again"
@@ -107,7 +116,7 @@ def _refuse_known_references(ledger: Ledger, log: Log) -> None:
         raise InputError(f"{log.file}: {len(faults)} rows are known; nothing was imported", tuple(faults))
 
 
-def _events(desk: Desk, log: Log, purpose: str) -> list[Written]:
+def _events(desk: Desk, log: Log, purpose: str) -> list[EventToAppend]:
     done = make_event(
         desk,
         "import_done",
@@ -131,7 +140,7 @@ def _events(desk: Desk, log: Log, purpose: str) -> list[Written]:
         )
         for row in log.rows
     ]
-    return [Written(done), *map(Written, rows)]
+    return [EventToAppend(done), *map(EventToAppend, rows)]
 
 
 def _notes(log: Log) -> tuple[str, ...]:

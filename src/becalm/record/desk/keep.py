@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from becalm.desk import Desk
-from becalm.ledger.folds import FOLDS
 from becalm.record.desk.answers import LedgerSource, source_of
 
 
@@ -22,4 +21,4 @@ def rebuild_states(desk: Desk) -> Rebuilt:
     """Do the state tables hold what the events say? They do now."""
     ledger = desk.open_ledger()
     differences = ledger.rebuild()
-    return Rebuilt(tuple(fold.table for fold in FOLDS), differences, source_of(desk, ledger))
+    return Rebuilt(tuple(fold.table for fold in ledger.folds), differences, source_of(desk, ledger))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from becalm.desk import Desk
 from becalm.desk.audit import make_event
 from becalm.ledger.event import Entry
-from becalm.ledger.protocol import Ledger, Written
+from becalm.ledger.protocol import EventToAppend, Ledger
 from becalm.record.desk.answers import LedgerSource, entry_at, source_of
 from becalm.terms import QuestionError, UsageError
 
@@ -41,7 +41,7 @@ def find_accesses(desk: Desk, *, subject: str | None, actor: str | None, purpose
     ledger = desk.open_ledger()
     question, of = ("subject", subject) if subject else ("actor", actor)
     asked = make_event(desk, "access_log_read", purpose=purpose, facts={"question": question, "of": str(of)})
-    ledger.append([Written(asked)])
+    ledger.append([EventToAppend(asked)])
     found = ledger.entries(kinds=SEEN, subject=subject or "", actor=actor or "")
     return AccessesFound(
         subject,
@@ -69,7 +69,7 @@ def erase_details(
         raise UsageError("Say by which rule or why, with --reason; name no person in it.")
     ledger = desk.open_ledger()
     named = _named(ledger, entries, subject)
-    gone = {int(str(row["seq"])) for row in ledger.state("erased")}
+    gone = {int(str(row["seq"])) for row in ledger.state_rows("erased")}
     there = tuple(e.seq for e in named if e.commitment and e.seq not in gone)
     if not there:
         raise QuestionError("None of these entries has personal details, or they were erased before.")

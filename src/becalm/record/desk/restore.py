@@ -9,8 +9,9 @@ from pathlib import Path
 
 from becalm.desk import Desk
 from becalm.desk.audit import make_event, record_event
+from becalm.ledger.chain import COLUMNS
 from becalm.ledger.event import Fact, Head
-from becalm.ledger.protocol import COLUMNS, Ledger, Written, lost_name
+from becalm.ledger.protocol import EventToAppend, Ledger, head_name
 from becalm.ledger.store.backup import back_up, read_backup, restore
 from becalm.record.desk.answers import LedgerSource, source_of
 from becalm.terms import LedgerError, UsageError
@@ -98,7 +99,7 @@ def _request_for(desk: Desk, copy: Path | None, reason: str) -> RestoreRequest:
         sha256, size, root = found.file_sha256, found.size, found.root
     else:
         ledger = desk.open_ledger()
-        if not ledger.lost():
+        if not ledger.lost_heads():
             raise UsageError(
                 "This ledger lacks nothing that is known of. Name the copy that is to take its place."
             )
@@ -119,7 +120,7 @@ def _restore(desk: Desk, copy: Path | None, first: RestoreRequest, reason: str) 
     if copy is not None:
         restore(copy, _ledger_file(desk), now=desk.now())
     ledger = desk.open_ledger()
-    head, lost = ledger.head(), ledger.lost()
+    head, lost = ledger.head(), ledger.lost_heads()
     lost_size = max((known.size for known in lost), default=head.size)
     facts: Facts = {
         "size": head.size,
@@ -129,18 +130,18 @@ def _restore(desk: Desk, copy: Path | None, first: RestoreRequest, reason: str) 
         "first_reason": first.reason,
         "second_actor": desk.actor,
         "second_reason": reason,
-        "anchors": tuple(map(lost_name, lost)),
+        "anchors": tuple(map(head_name, lost)),
     }
     event = make_event(desk, "ledger_restored", purpose="restore", facts=facts)
-    (entry,) = ledger.append([Written(event)])
+    (entry,) = ledger.append([EventToAppend(event)])
     _note_forgotten(desk, ledger)
     return Restored(first, entry.seq, lost_size, source_of(desk, ledger))
 
 
 def _note_forgotten(desk: Desk, ledger: Ledger) -> None:
     """Record again the erasures that came after the copy: their details stay gone, their entries are lost."""
-    kept = {seq for seq, _ in ledger.kept()}
-    erased = {row["seq"] for row in ledger.state("erased")}
+    kept = {seq for seq, _ in ledger.payload_commitments()}
+    erased = {row["seq"] for row in ledger.state_rows("erased")}
     promised = (row[0] for row in ledger.rows() if row[COLUMNS.index("commitment")])
     gone = tuple(seq for seq in promised if seq not in kept and seq not in erased)
     if gone:

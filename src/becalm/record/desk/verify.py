@@ -9,16 +9,23 @@ from pathlib import Path
 
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
-from becalm.ledger.anchor_sheet import anchor_sheet
-from becalm.ledger.anchors import Post, Sent, kept_anchors, send_anchor
-from becalm.ledger.checkpoint import anchor_text, handover_bytes, read_anchor, signed_bytes
+from becalm.ledger.anchors import AnchorDelivery, AnchorSettings, list_anchor_files, render_sheet, send_anchor
 from becalm.ledger.event import Checkpoint, Head
-from becalm.ledger.keys import SigningKey, new_key, read_key, write_key
+from becalm.ledger.export import ExportWritten, write_export
 from becalm.ledger.protocol import Ledger
-from becalm.ledger.record_export import ExportWritten, write_export
+from becalm.ledger.signing import (
+    SigningKey,
+    draw_key,
+    format_anchor,
+    handover_bytes,
+    parse_anchor,
+    read_key,
+    signed_bytes,
+    write_key,
+)
 from becalm.ledger.store.guard import UNKNOWN
-from becalm.ledger.verdict import IN_LEDGER, Anchor, Finding, Verdict
-from becalm.ledger.verify import LedgerCopy, verify_ledger
+from becalm.ledger.verify import IN_LEDGER, Anchor, LedgerCopy, Verdict, verify_ledger
+from becalm.ledger.walk import Finding
 from becalm.terms import InputError, LedgerError, TamperError, UsageError
 
 BEFORE_ALL = -(2**62)  # a row that was put in may bear any number
@@ -45,7 +52,7 @@ class CheckpointMade:
     """A signed head, and what became of sending it to each place."""
 
     signed: HeadSigned
-    sent: tuple[Sent, ...]
+    sent: tuple[AnchorDelivery, ...]
 
 
 def verify_record(desk: Desk, *, anchor_files: Sequence[Path] = ()) -> RecordVerified:
@@ -63,15 +70,15 @@ def verify_record(desk: Desk, *, anchor_files: Sequence[Path] = ()) -> RecordVer
     given = tuple(Anchor(_read(path), str(path), outside=True) for path in anchor_files)
     found, unreadable, remarks = _lying_anchors(desk, ledger)
     kept, altered = _kept_in(ledger)
-    remembered, forgotten = _remembered_by(ledger)
+    noted_heads, forgotten = _noted_by(ledger)
     copy = LedgerCopy(
         identity=ledger.identity,
         rows=lambda: ledger.rows(after=BEFORE_ALL),
         anchors=(*kept, *found, *given),
-        kept=ledger.kept(),
-        remembered=remembered,
+        payload_commitments=ledger.payload_commitments(),
+        noted_heads=noted_heads,
         remarks=remarks,
-        amiss=(*altered, *unreadable, *forgotten, *_state_findings(ledger)),
+        findings=(*altered, *unreadable, *forgotten, *_state_findings(ledger)),
     )
     return RecordVerified(ledger.identity, verify_ledger(copy))
 
@@ -96,9 +103,9 @@ def write_sheet(signed: HeadSigned, path: Path) -> None:
     UsageError
         where the file cannot be written.
     """
-    text = anchor_text(signed.checkpoint, signed.public_key)
+    text = format_anchor(signed.checkpoint, signed.public_key)
     try:
-        path.write_text(anchor_sheet(signed.checkpoint, text), "utf-8")
+        path.write_text(render_sheet(signed.checkpoint, text), "utf-8")
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written ({error}). Name a file in a folder that exists."
@@ -122,7 +129,9 @@ def make_checkpoint(desk: Desk, *, change_key: bool = False) -> CheckpointMade:
     checkpoint = _sign(desk, ledger, key)
     ledger.keep_checkpoint(checkpoint)
     config = desk.workspace.config.ledger
-    sent = send_anchor(checkpoint, key.public_key, places=config.anchors, post=_post(desk, ledger))
+    sent = send_anchor(
+        checkpoint, key.public_key, places=config.anchors, settings=_anchor_settings(desk, ledger)
+    )
     record_event(
         desk,
         "checkpoint_made",
@@ -148,8 +157,8 @@ def export_record(desk: Desk, folder: Path) -> ExportWritten:
     return write_export(folder, ledger.identity, ledger.rows(), heads, size=signed.checkpoint.head.size)
 
 
-def _post(desk: Desk, ledger: Ledger) -> Post:
-    return Post(desk.workspace.path, ledger.label, desk.workspace.config.ledger.smtp)
+def _anchor_settings(desk: Desk, ledger: Ledger) -> AnchorSettings:
+    return AnchorSettings(desk.workspace.path, ledger.label, desk.workspace.config.ledger.smtp)
 
 
 def _lying_anchors(
@@ -162,7 +171,7 @@ def _lying_anchors(
     """
     home = desk.workspace.path.resolve()
     found, unreadable = [], []
-    for path in kept_anchors(desk.workspace.config.ledger.anchors, _post(desk, ledger)):
+    for path in list_anchor_files(desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)):
         try:
             outside = not path.resolve().is_relative_to(home)
             found.append(Anchor(_read(path), str(path), outside=outside))
@@ -182,9 +191,9 @@ def _kept_in(ledger: Ledger) -> tuple[tuple[Anchor, ...], tuple[Finding, ...]]:
     return tuple(Anchor(point, IN_LEDGER, outside=False) for point in kept), ()
 
 
-def _remembered_by(ledger: Ledger) -> tuple[tuple[Head, ...], tuple[Finding, ...]]:
+def _noted_by(ledger: Ledger) -> tuple[tuple[Head, ...], tuple[Finding, ...]]:
     try:
-        return ledger.remembered(), tuple(_unnoted(ledger))
+        return ledger.noted_heads(), tuple(_unnoted(ledger))
     except LedgerError as error:
         return (), (Finding("checkpoint", None, str(error)),)
 
@@ -192,7 +201,7 @@ def _remembered_by(ledger: Ledger) -> tuple[tuple[Head, ...], tuple[Finding, ...
 def _unnoted(ledger: Ledger) -> Iterator[Finding]:
     """Where the note of the last head beside the ledger is gone, nobody knows whether its end is there."""
     with suppress(LedgerError, TamperError):  # then the entries themselves tell what is wrong
-        for head in (head for head in ledger.lost() if head.last == UNKNOWN):
+        for head in (head for head in ledger.lost_heads() if head.last == UNKNOWN):
             what = (
                 f"The note of the last head beside the ledger ({ledger.label}.head) is gone: whether entries "
                 f"stood after entry {head.size} cannot be told. Put it back, or let two people confirm the "
@@ -204,7 +213,7 @@ def _unnoted(ledger: Ledger) -> Iterator[Finding]:
 def _state_findings(ledger: Ledger) -> Iterator[Finding]:
     """Whether the state tables can be read; what they hold is for `becalm record rebuild` to compare."""
     try:
-        ledger.state("configuration")
+        ledger.state_rows("configuration")
     except TamperError as error:
         yield Finding("altered", None, error.message)
 
@@ -219,7 +228,7 @@ def _require_there(desk: Desk) -> None:
 
 def _read(path: Path) -> Checkpoint:
     try:
-        return read_anchor(path.read_text("utf-8"), str(path))
+        return parse_anchor(path.read_text("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(
             f"The anchor {path} cannot be read ({error}). Name one that can; nothing was done."
@@ -242,7 +251,7 @@ def _ready_key(desk: Desk, ledger: Ledger) -> SigningKey:
             "its place under [ledger] key."
         )
     if key is None:
-        key = new_key()
+        key = draw_key()
         write_key(path, key)
     if not named:
         facts = {"old_key": "", "new_key": key.id, "new_public_key": key.public_key}
@@ -257,7 +266,7 @@ def _ready_key(desk: Desk, ledger: Ledger) -> SigningKey:
 
 def _hand_over(desk: Desk, ledger: Ledger, old: SigningKey) -> SigningKey:
     """Draw a new key that the old one vouches for; where that cannot be noted, the old one stays."""
-    key = new_key()
+    key = draw_key()
     path = desk.workspace.path / desk.workspace.config.ledger.key
     facts = {
         "old_key": old.id,

@@ -12,10 +12,9 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
-from becalm.ledger.event_schema import Kind
-from becalm.ledger.kinds import ALL_KINDS
+from becalm.ledger.event_kinds import EventKind, EventKinds
 from becalm.terms import Fault, InputError, UsageError
 from becalm.workspace.recipes import Source, Strict, check_recipe, recipe_files, suggest
 
@@ -56,24 +55,6 @@ class LogMapping(Strict):
     optional: Mapping[str, Column] = Field(default_factory=dict)
     constants: Mapping[str, str] = Field(default_factory=dict)
 
-    @model_validator(mode="after")
-    def _names_known_facts(self) -> LogMapping:
-        kind = newest_kind(self.kind)
-        if kind is None:
-            raise ValueError(f"kind {self.kind!r} is unknown; {suggest(self.kind, kind_names())}")
-        given = [*self.facts, *self.optional, *self.constants, *(PLACED if self.place else ())]
-        unknown = [name for name in given if name not in kind.by_name]
-        missing = [field.name for field in kind.fields if field.needed and field.name not in given]
-        twice = sorted({name for name in given if given.count(name) > 1})
-        for names, what in (
-            (unknown, "are no facts of"),
-            (missing, "are needed by"),
-            (twice, "come twice in"),
-        ):
-            if names:
-                raise ValueError(f"{', '.join(names)} {what} {self.kind}")
-        return self
-
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the file must have."""
@@ -86,50 +67,54 @@ class ChosenMapping:
     """A checked mapping, with the hash of the file that it came from."""
 
     mapping: LogMapping
-    kind: Kind
+    kind: EventKind
     sha256: str
 
 
-def kind_names() -> tuple[str, ...]:
-    """Every kind that a log may be imported as: those that can be corrected."""
-    return tuple(kind.name for kind in ALL_KINDS if kind.corrects == "may" and not kind.about_person)
+def importable_kinds(kinds: EventKinds) -> Mapping[str, EventKind]:
+    """The newest version of every kind that a log may be imported as: those that can be corrected."""
+    importable = [kind for kind in kinds.kinds if kind.corrects == "may" and not kind.about_person]
+    return {kind.name: kinds.versions(kind.name)[-1] for kind in importable}
 
 
-def newest_kind(name: str) -> Kind | None:
-    """The newest version of this kind, if a log may be imported as it."""
-    if name not in kind_names():
-        return None
-    return max((kind for kind in ALL_KINDS if kind.name == name), key=lambda kind: kind.version)
-
-
-def full_name(word: str) -> str:
+def resolve_kind_name(word: str, kinds: EventKinds) -> str:
     """The kind that a short word means.
 
-    >>> full_name("arrest"), full_name("burst_done")
-    ('arrest_made', 'burst_done')
+    >>> kinds = EventKinds((EventKind("arrest_made", "Somebody was arrested.", (), corrects="may"),))
+    >>> resolve_kind_name("arrest", kinds), resolve_kind_name("arrest_made", kinds)
+    ('arrest_made', 'arrest_made')
     """
+    names = importable_kinds(kinds)
     for name in (word, f"{word}_made", f"{word}_done"):
-        if name in kind_names():
+        if name in names:
             return name
-    near = suggest(word, kind_names())
+    hint = suggest(word, names)
     raise UsageError(
-        f"No log can be imported as {word!r}. {near.capitalize()}Name one of {', '.join(kind_names())}."
+        f"No log can be imported as {word!r}. {hint.capitalize()}Name one of {', '.join(names)}."
     )
 
 
 def choose_mapping(
-    kind: str, header: Sequence[str], *, file: str, named: Path | None = None, own: Path | None = None
+    kind: str,
+    header: Sequence[str],
+    *,
+    kinds: EventKinds,
+    file: str,
+    named: Path | None = None,
+    own: Path | None = None,
 ) -> ChosenMapping:
     """The mapping that was named, else the one whose columns the file has (the user's own first).
 
     Raises InputError where a mapping is faulty, or none fits.
     """
     sources = (named,) if named is not None else recipe_files("becalm.record.files", SHIPPED, own)
-    read = [_read(source) for source in sources]
-    of_kind = [chosen for chosen in read if chosen.mapping.kind == kind]
+    mappings = [_read_mapping(source, kinds) for source in sources]
+    of_kind = [chosen for chosen in mappings if chosen.mapping.kind == kind]
     if not of_kind:
         remedy = (
-            "name one of its own with --mapping" if named is None else f"give --kind {read[0].mapping.kind}"
+            "name one of its own with --mapping"
+            if named is None
+            else f"give --kind {mappings[0].mapping.kind}"
         )
         raise InputError(
             f"{file} cannot be imported", (Fault("mapping", f"there is none for {kind}", remedy),)
@@ -140,12 +125,30 @@ def choose_mapping(
     return fitting[0]
 
 
-def _read(source: Source) -> ChosenMapping:
+def _read_mapping(source: Source, kinds: EventKinds) -> ChosenMapping:
     mapping, faults = check_recipe(source, LogMapping)
-    kind = newest_kind(mapping.kind) if mapping is not None else None
-    if mapping is None or kind is None:
+    kind = importable_kinds(kinds).get(mapping.kind) if mapping is not None else None
+    if mapping is not None and (problem := _kind_problem(mapping, kind, kinds)):
+        faults = (Fault(f"{source.name}: the file", problem, "correct this entry"),)
+    if mapping is None or kind is None or faults:
         raise InputError(f"The mapping {source.name} has {len(faults)} faults; nothing was imported", faults)
     return ChosenMapping(mapping, kind, hashlib.sha256(source.read_bytes()).hexdigest())
+
+
+def _kind_problem(mapping: LogMapping, kind: EventKind | None, kinds: EventKinds) -> str:
+    """What the mapping says of its kind of event that is not so; empty where all is."""
+    if kind is None:
+        return f"kind {mapping.kind!r} is unknown; {suggest(mapping.kind, importable_kinds(kinds))}"
+    names = [*mapping.facts, *mapping.optional, *mapping.constants, *(PLACED if mapping.place else ())]
+    unknown = [name for name in names if name not in kind.field_by_name]
+    missing = [fact.name for fact in kind.fields if fact.is_needed and fact.name not in names]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    problems = (
+        (unknown, "are no facts of"),
+        (missing, "are needed by"),
+        (repeated, "come twice in"),
+    )
+    return next((f"{', '.join(wrong)} {what} {mapping.kind}" for wrong, what in problems if wrong), "")
 
 
 def _lacking(chosen: ChosenMapping, header: Sequence[str]) -> list[str]:

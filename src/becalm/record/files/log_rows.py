@@ -8,7 +8,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from becalm.ledger.event import Fact
-from becalm.ledger.event_schema import FACT_TYPES, FactField, fits
+from becalm.ledger.event_kinds import FACT_TYPES, FactField, fits
 from becalm.record.files.log_mapping import PLACED, ChosenMapping
 from becalm.record.files.log_places import Grid, metres
 from becalm.record.files.log_times import Refusal, read_instant
@@ -57,13 +57,13 @@ class RowReader:
         return LogRow(line, when, found.facts), []
 
     def _take_facts(self, line: int, cells: Mapping[str, str], found: _Gathered) -> None:
-        mapping, fields = self.chosen.mapping, self.chosen.kind.by_name
+        mapping, fields = self.chosen.mapping, self.chosen.kind.field_by_name
         given = {
             **{name: ("", text) for name, text in mapping.constants.items()},
             **{name: (c, cells.get(c, "")) for name, c in {**mapping.facts, **mapping.optional}.items()},
         }
         for name, (column, text) in given.items():
-            if not text and not fields[name].needed:
+            if not text and not fields[name].is_needed:
                 continue
             value = self._value(fields[name], text)
             if not isinstance(value, tuple):
@@ -81,7 +81,7 @@ class RowReader:
             return metres(text)
         value: str | bool | None = FLAGS.get(text.casefold()) if fact.type == "flag" else text
         if value is None or not fits(value, fact.type):
-            return "does not fit", f"give {FACT_TYPES[fact.type].holds}"
+            return "does not fit", f"give {FACT_TYPES[fact.type].description}"
         return value
 
     def _take_place(self, line: int, cells: Mapping[str, str], found: _Gathered) -> None:

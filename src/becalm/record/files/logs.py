@@ -16,6 +16,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from becalm.ledger.event import Fact
+from becalm.ledger.event_kinds import EventKinds
 from becalm.record.files.log_mapping import PLACED, ChosenMapping, choose_mapping
 from becalm.record.files.log_places import grid_of
 from becalm.record.files.log_rows import LogRow, RowReader
@@ -42,7 +43,14 @@ def file_sha256(path: Path) -> str:
 
 
 def read_log(
-    path: Path, kind: str, city: City, *, now: datetime, mapping: Path | None = None, own: Path | None = None
+    path: Path,
+    kind: str,
+    city: City,
+    *,
+    kinds: EventKinds,
+    now: datetime,
+    mapping: Path | None = None,
+    own: Path | None = None,
 ) -> Log:
     """What events does this log hold?
 
@@ -54,7 +62,7 @@ def read_log(
     raw = _bytes(path)
     lines = _lines(path.name, raw)
     header = _header(path.name, lines)
-    chosen = choose_mapping(kind, header, file=path.name, named=mapping, own=own)
+    chosen = choose_mapping(kind, header, kinds=kinds, file=path.name, named=mapping, own=own)
     reader = RowReader(chosen, grid_of(chosen.mapping.place, city), ZoneInfo(city.time_zone), now)
     rows, faults = _read_rows(lines[1:], header, reader)
     if faults:

@@ -14,10 +14,10 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
-from becalm.ledger.canonical import Plain, canonical_json
-from becalm.ledger.checkpoint import anchor_text
+from becalm.ledger.canonical import JsonValue, canonical_json
+from becalm.ledger.chain import COLUMNS, FACTS, KIND, SEQ, StoredRow
 from becalm.ledger.event import Checkpoint
-from becalm.ledger.protocol import COLUMNS, StoredRow
+from becalm.ledger.signing import format_anchor
 from becalm.terms import LedgerError
 
 VERIFIER: Final = "verify_ledger.py"
@@ -54,15 +54,15 @@ def write_export(
         if any(folder.iterdir()):
             raise LedgerError(f"{folder} is not empty. Name a new folder; nothing was written.")
         keys: dict[str, str] = {}
-        entries = _write_lines(folder / "entries.jsonl", _entry_lines(rows, size, keys))
-        lines = (anchor_text(point, keys.get(point.key, "")) for point in checkpoints)
-        kept = _write_lines(folder / "checkpoints.jsonl", lines)
-        about: dict[str, Plain] = {"format": FORMAT, "ledger": ledger, "columns": COLUMNS, "keys": keys}
+        entry_count = _write_lines(folder / "entries.jsonl", _entry_lines(rows, size, keys))
+        anchors = (format_anchor(checkpoint, keys.get(checkpoint.key, "")) for checkpoint in checkpoints)
+        checkpoint_count = _write_lines(folder / "checkpoints.jsonl", anchors)
+        about: dict[str, JsonValue] = {"format": FORMAT, "ledger": ledger, "columns": COLUMNS, "keys": keys}
         (folder / "ledger.json").write_text(canonical_json(about) + "\n", "utf-8")
         (folder / VERIFIER).write_text(verifier_text(), "utf-8")
     except OSError as error:
         raise LedgerError(f"The export cannot be written into {folder} ({error}).") from error
-    return ExportWritten(folder, tuple(sorted(folder.iterdir())), entries, kept)
+    return ExportWritten(folder, tuple(sorted(folder.iterdir())), entry_count, checkpoint_count)
 
 
 def verifier_text() -> str:
@@ -80,9 +80,9 @@ def _write_lines(path: Path, lines: Iterable[str]) -> int:
 
 
 def _entry_lines(rows: Iterable[StoredRow], size: int, keys: dict[str, str]) -> Iterator[str]:
-    """The rows as lines; the public keys that they name are noted on the way."""
-    for row in takewhile(lambda row: row[0] <= size, rows):
-        if row[3] == "key_rotated":
-            facts = json.loads(row[10])
+    """The rows as lines; the public keys that they name are noted in `keys` on the way."""
+    for row in takewhile(lambda row: row[SEQ] <= size, rows):
+        if row[KIND] == "key_rotated":
+            facts = json.loads(row[FACTS])
             keys[facts["new_key"]] = facts.get("new_public_key", "")
         yield canonical_json(row) + "\n"

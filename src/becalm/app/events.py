@@ -1,0 +1,19 @@
+"""Every kind of event that a ledger of becalm may hold, and every state table folded from them.
+
+Each job declares its own; here they become one list, which is handed to the ledger when it is opened.
+"""
+
+from __future__ import annotations
+
+import becalm.brief.events as brief
+import becalm.find.core.events as find
+import becalm.ingest.events as ingest
+import becalm.ledger.events as ledger
+import becalm.patrol.core.events as patrol
+import becalm.record.core.events as record
+from becalm.ledger.event_kinds import EventKinds
+
+EVENT_KINDS = EventKinds(
+    (*patrol.KINDS, *record.KINDS, *find.KINDS, *ingest.KINDS, *brief.KINDS, *ledger.KINDS)
+)
+FOLDS = (*record.FOLDS, *patrol.FOLDS, *ledger.FOLDS)

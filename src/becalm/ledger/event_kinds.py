@@ -1,0 +1,257 @@
+"""What an event of each kind must say, and whether an event is fit to be recorded: all faults together.
+
+Every job declares its own kinds in its `events.py`; where the program is put together they become one
+`EventKinds`, which a ledger checks its events against. A released kind never changes: add a version.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from types import MappingProxyType
+from typing import Literal
+
+from becalm.ledger.canonical import LARGEST_WHOLE
+from becalm.ledger.event import Event
+from becalm.terms import EventError, Fault
+
+FactType = Literal["text", "whole", "flag", "instant", "day", "hash", "texts", "wholes", "pairs"]
+LONGEST_TEXT = 500
+_HASH = re.compile(r"[0-9a-f]{64}")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?Z")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+
+
+@dataclass(frozen=True, slots=True)
+class FactField:
+    """One fact of a kind: its name, what it may hold, and whether it may be left out."""
+
+    name: str
+    type: FactType
+    meaning: str
+    is_needed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class EventKind:
+    """A kind of event in one version. Once released it never changes; a new meaning is a new version.
+
+    `about_person`: it must carry the pseudonym of the person. `purposes`: the only ones it may be recorded
+    for; empty where any will do. `corrects`: whether an event of this kind must, may or must not correct
+    an earlier entry. `by_hand`: whether a person may record it, or only the program that does it.
+    """
+
+    name: str
+    meaning: str
+    fields: tuple[FactField, ...]
+    version: int = 1
+    about_person: bool = False
+    purposes: tuple[str, ...] = ()
+    corrects: Literal["may", "must", "never"] = "never"
+    by_hand: bool = False
+
+    field_by_name: Mapping[str, FactField] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        fields = MappingProxyType({fact.name: fact for fact in self.fields})
+        object.__setattr__(self, "field_by_name", fields)
+
+
+@dataclass(frozen=True, slots=True)
+class EventKinds:
+    """Every kind of event that a ledger may hold, in every version.
+
+    Raises ValueError where two have the same name and version: an event could mean either.
+    """
+
+    kinds: tuple[EventKind, ...]
+    by_key: Mapping[tuple[str, int], EventKind] = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        by_key = {(kind.name, kind.version): kind for kind in self.kinds}
+        if len(by_key) < len(self.kinds):
+            keys = [(kind.name, kind.version) for kind in self.kinds]
+            raise ValueError(f"declared twice: {sorted({key for key in keys if keys.count(key) > 1})}")
+        object.__setattr__(self, "by_key", MappingProxyType(by_key))
+
+    def versions(self, name: str) -> tuple[EventKind, ...]:
+        """Every version of the kind with this name, oldest first; none where it is unknown."""
+        return tuple(
+            sorted((kind for kind in self.kinds if kind.name == name), key=lambda kind: kind.version)
+        )
+
+    @property
+    def names_by_hand(self) -> tuple[str, ...]:
+        """The kinds that a person may record; the others are written by the program that does them."""
+        return tuple(kind.name for kind in self.kinds if kind.by_hand)
+
+
+def need(name: str, type: FactType, meaning: str) -> FactField:
+    """Describe a fact that every event of the kind has."""
+    return FactField(name, type, meaning)
+
+
+def may(name: str, type: FactType, meaning: str) -> FactField:
+    """Describe a fact that may be left out."""
+    return FactField(name, type, meaning, is_needed=False)
+
+
+def fits(value: object, type: FactType) -> bool:
+    """May a fact of this type hold this value?
+
+    >>> fits("2020-04-30T22:15:00Z", "instant"), fits(3, "text"), fits(True, "whole")
+    (True, False, False)
+    """
+    return FACT_TYPES[type].fits(value)
+
+
+@dataclass(frozen=True, slots=True)
+class FactTypeRule:
+    """What a type of fact holds, in words and as a test."""
+
+    description: str
+    fits: Callable[[object], bool]
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= LONGEST_TEXT and (value.isprintable() or not value)
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_WHOLE
+
+
+def _is_instant(value: object) -> bool:
+    return isinstance(value, str) and bool(_INSTANT.fullmatch(value)) and _is_in_calendar(datetime, value)
+
+
+def _is_day(value: object) -> bool:
+    return isinstance(value, str) and bool(_DAY.fullmatch(value)) and _is_in_calendar(date, value)
+
+
+def _is_in_calendar(calendar: type[date], value: str) -> bool:
+    # The pattern is asked first: fromisoformat takes forms (week numbers, no seconds) that no ledger writes.
+    try:
+        calendar.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_pairs(value: object) -> bool:
+    return isinstance(value, tuple) and all(
+        isinstance(pair, tuple) and len(pair) == 2 and all(map(_is_text, pair)) for pair in value
+    )
+
+
+FACT_TYPES: Mapping[FactType, FactTypeRule] = MappingProxyType(
+    {
+        "text": FactTypeRule(f"one line of at most {LONGEST_TEXT} characters", _is_text),
+        "whole": FactTypeRule("a whole number", _is_whole),
+        "flag": FactTypeRule("true or false", lambda value: isinstance(value, bool)),
+        "instant": FactTypeRule("an instant in UTC, e.g. 2020-04-30T22:15:00Z", _is_instant),
+        "day": FactTypeRule("a civil day, e.g. 2020-04-30", _is_day),
+        "hash": FactTypeRule(
+            "a SHA-256 in hex", lambda value: isinstance(value, str) and bool(_HASH.fullmatch(value))
+        ),
+        "texts": FactTypeRule(
+            "lines of text", lambda value: isinstance(value, tuple) and all(map(_is_text, value))
+        ),
+        "wholes": FactTypeRule(
+            "whole numbers", lambda value: isinstance(value, tuple) and all(map(_is_whole, value))
+        ),
+        "pairs": FactTypeRule("pairs of a name and a text", _is_pairs),
+    }
+)
+
+
+def check_events(events: Sequence[Event], kinds: EventKinds, now: datetime) -> None:
+    """Raise EventError with every fault of all these events, or return.
+
+    `now` is the time by the clock of the ledger: what occurred later is refused.
+    """
+    faults: list[Fault] = []
+    for number, event in enumerate(events, start=1):
+        place = event.kind if len(events) == 1 else f"event {number} ({event.kind})"
+        problems = _event_problems(event, kinds, now)
+        faults.extend(Fault(f"{place}: {where}", what, remedy) for where, what, remedy in problems)
+    if faults:
+        counted = f"{len(faults)} fault{'s' * (len(faults) > 1)}"
+        raise EventError(f"The event cannot be recorded: {counted}; nothing was written", tuple(faults))
+
+
+_Problem = tuple[str, str, str]  # where, what is wrong, what to do
+
+
+def _event_problems(event: Event, kinds: EventKinds, now: datetime) -> Iterator[_Problem]:
+    kind = kinds.by_key.get((event.kind, event.version))
+    if event.occurred_at > now.astimezone(UTC):
+        yield (
+            "occurred_at",
+            f"{event.occurred_at.isoformat()} is in the future (it is now {now.isoformat()})",
+            "record it when it has happened, or correct the clock",
+        )
+    yield from _word_problems(event)
+    if kind is None:
+        yield _unknown_kind(event, kinds)
+        return
+    yield from _purpose_problems(event, kind)
+    yield from _correction_problems(event, kind)
+    yield from _fact_problems(event, kind)
+
+
+def _word_problems(event: Event) -> Iterator[_Problem]:
+    for name in ("actor", "role", "purpose", "programme", "subject"):
+        value = getattr(event, name)
+        if not fits(value, "text"):
+            yield name, f"{value!r:.80} is not one line of text", "write a short line without control signs"
+
+
+def _unknown_kind(event: Event, kinds: EventKinds) -> _Problem:
+    versions = ", ".join(str(kind.version) for kind in kinds.versions(event.kind))
+    if versions:
+        return "version", f"{event.version} is unknown", f"the known ones are {versions}; or update becalm"
+    similar = difflib.get_close_matches(event.kind, [kind.name for kind in kinds.kinds], n=1)
+    hint = f"did you mean {similar[0]!r}?" if similar else "docs/reference/event-kinds.md lists them"
+    return "kind", f"{event.kind!r} is unknown", hint
+
+
+def _purpose_problems(event: Event, kind: EventKind) -> Iterator[_Problem]:
+    if kind.about_person and not event.subject.strip():
+        yield "subject", "is missing", "give the pseudonym of the person that it is about"
+    if kind.purposes and event.purpose not in kind.purposes:
+        yield "purpose", f"{event.purpose!r} is not allowed", f"one of: {', '.join(kind.purposes)}"
+
+
+def _correction_problems(event: Event, kind: EventKind) -> Iterator[_Problem]:
+    if event.corrects is None:
+        if kind.corrects == "must":
+            yield "corrects", "is missing", "name the entry that is withdrawn by its number"
+    elif kind.corrects == "never":
+        yield "corrects", f"{event.corrects} is named", "this kind corrects nothing: leave it out"
+    elif not fits(event.corrects, "whole") or event.corrects < 1:
+        yield "corrects", f"{event.corrects!r} is no entry", "entries are numbered 1, 2, 3 …"
+
+
+def _fact_problems(event: Event, kind: EventKind) -> Iterator[_Problem]:
+    fields = kind.field_by_name
+    for name, value in event.facts.items():
+        if name not in fields:
+            similar = difflib.get_close_matches(name, fields, n=1)
+            listing = f"this kind has {', '.join(fields) or 'none'}"
+            yield f"fact {name}", "is unknown", f"did you mean {similar[0]!r}?" if similar else listing
+        elif value is None and fields[name].is_needed:
+            yield _missing_fact(fields[name])
+        elif value is not None and not fits(value, fields[name].type):
+            description = FACT_TYPES[fields[name].type].description
+            yield f"fact {name}", f"{value!r:.80} does not fit", f"give {description}"
+    for fact in kind.fields:
+        if fact.is_needed and fact.name not in event.facts:
+            yield _missing_fact(fact)
+
+
+def _missing_fact(fact: FactField) -> _Problem:
+    return f"fact {fact.name}", "is missing", f"give it: {fact.meaning}"

@@ -1,0 +1,196 @@
+"""The ledger's own events: who saw and erased what, keys, copies, settings; and what kinds of jobs share.
+
+The kinds of a job, and the state tables folded from them, stand in the `events.py` of that job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from becalm.ledger.event import Entry
+from becalm.ledger.event_kinds import EventKind, may, need
+from becalm.ledger.projection import WITHDRAWN, Fold, Row, format_key, occurrence
+
+ABOUT_PEOPLE = (
+    "offer of help",
+    "decision",
+    "visit",
+    "referral",
+    "challenge",
+    "subject request",
+    "correction",
+    "erasure",
+    "audit",
+    "breach inquiry",
+    "court order",
+)
+"""The purposes for which a record about a person may be made, read or passed on."""
+
+REASON = need("reason", "text", "why, without names of people")
+FILES = need("files", "pairs", "each file and its SHA-256")
+PLACE_FACTS = (
+    may("place_easting_m", "whole", "where, in metres of the workspace's grid"),
+    may("place_northing_m", "whole", "where, in metres of the workspace's grid"),
+)
+IMPORT_FACTS = (
+    may("import_sha256", "hash", "the log file that this came from"),
+    may("import_row", "whole", "its line in that file; the header is line 1"),
+)
+"""Where an event that came from a log stood in it."""
+
+CONFIGURATION = "config"  # the one key of the table of that name
+
+KINDS = (
+    EventKind(
+        "disclosure_made",
+        "Something about a person was passed on.",
+        (
+            need("recipient", "text", "the organisation"),
+            need("agreement", "text", "the number of the sharing agreement"),
+            need("what", "text", "which fields or document"),
+            may("document_sha256", "hash", "of what was passed on"),
+            may("expires_on", "day", "when it must be destroyed"),
+        ),
+        about_person=True,
+        purposes=ABOUT_PEOPLE,
+        by_hand=True,
+    ),
+    EventKind(
+        "record_accessed",
+        "Somebody saw a record about a person, or asked to.",
+        (
+            need("what", "text", "what was shown, e.g. payload"),
+            may("entries", "wholes", "which entries"),
+            may("result", "text", "a code, where nothing was shown"),
+        ),
+        about_person=True,
+        purposes=ABOUT_PEOPLE,
+    ),
+    EventKind(
+        "access_log_read",
+        "Somebody looked up who saw whom.",
+        (
+            need("question", "text", "subject (who saw this person) or actor (whom did they see)"),
+            need("of", "text", "the pseudonym or the actor"),
+        ),
+        purposes=ABOUT_PEOPLE,
+    ),
+    EventKind(
+        "payload_erased",
+        "Personal details and their salts were destroyed.",
+        (
+            need("entries", "wholes", "the entries whose details were destroyed"),
+            need("reason", "text", "a code or the rule, without names of people"),
+            may("rule", "text", "the retention rule"),
+        ),
+        purposes=(*ABOUT_PEOPLE, "retention"),
+    ),
+    EventKind(
+        WITHDRAWN,
+        "An entry was found to be wrong and has no successor.",
+        (REASON,),
+        corrects="must",
+    ),
+    EventKind(
+        "configuration_changed",
+        "The workspace was made, or what it asks was changed.",
+        (
+            need("what", "text", "e.g. workspace made"),
+            need("config_sha256", "hash", "of becalm.toml"),
+            may("changed", "texts", "the entries that changed"),
+        ),
+    ),
+    EventKind(
+        "report_published",
+        "A file with figures was written.",
+        (need("question", "text", "what it answers"), FILES),
+    ),
+    EventKind(
+        "checkpoint_made",
+        "A signed head left the building.",
+        (
+            need("size", "whole", "entries that it covers"),
+            need("root", "hash", "of the tree over them"),
+            may("anchors", "texts", "where it went"),
+            may("key", "hash", "the public key that it was signed with"),
+        ),
+    ),
+    EventKind(
+        "key_rotated",
+        "Another key signs from now on.",
+        (
+            need("old_key", "text", "SHA-256 of the old public key; empty for the first"),
+            need("new_key", "hash", "SHA-256 of the new public key"),
+            may("new_public_key", "text", "the new public key, in hex"),
+            may("old_signature", "text", "the old key's signature over the new one, in hex"),
+        ),
+    ),
+    EventKind(
+        "backup_made",
+        "A copy of the ledger was made.",
+        (
+            need("size", "whole", "entries in the copy"),
+            need("root", "hash", "of the tree over them"),
+            need("file_sha256", "hash", "of the copy"),
+        ),
+    ),
+    EventKind(
+        "ledger_restored",
+        "Two people put an older copy in the place of the ledger, each with a reason.",
+        (
+            need("size", "whole", "entries in the copy"),
+            need("root", "hash", "of the tree over them"),
+            need("lost_size", "whole", "entries that were known to exist beyond the copy"),
+            need("first_actor", "text", "who asked for it"),
+            need("first_reason", "text", "why"),
+            need("second_actor", "text", "who confirmed it"),
+            need("second_reason", "text", "why"),
+            may("anchors", "texts", "the checkpoints that know of a longer ledger"),
+        ),
+    ),
+)
+
+
+def _configuration_row(_key: str, _row: Row | None, entry: Entry) -> Row:
+    return {**entry.event.facts, "seq": entry.seq, "actor": entry.event.actor, "at": occurrence(entry)}
+
+
+def _erased_keys(entry: Entry) -> Iterable[str]:
+    seqs = entry.event.facts["entries"]
+    assert isinstance(seqs, tuple)
+    return tuple(format_key(int(str(seq))) for seq in seqs)
+
+
+def _erased_row(key: str, row: Row | None, entry: Entry) -> Row:
+    return row or {
+        "seq": int(key),
+        "erased_by": entry.seq,
+        "at": occurrence(entry),
+        "reason": entry.event.facts["reason"],
+    }
+
+
+def _access_row(_key: str, row: Row | None, entry: Entry) -> Row:
+    """How often did this actor see this person, first and last?"""
+    times = 0 if row is None else int(str(row["times"]))
+    return {
+        "subject": entry.event.subject,
+        "actor": entry.event.actor,
+        "times": times + 1,
+        "first": entry.seq if row is None else row["first"],
+        "last": entry.seq,
+        "last_at": occurrence(entry),
+    }
+
+
+FOLDS = (
+    Fold("configuration", 1, ("configuration_changed",), lambda _: (CONFIGURATION,), _configuration_row),
+    Fold("erased", 1, ("payload_erased",), _erased_keys, _erased_row),
+    Fold(
+        "access",
+        1,
+        ("record_accessed", "disclosure_made"),
+        lambda entry: (f"{entry.event.subject} {entry.event.actor}",),
+        _access_row,
+    ),
+)

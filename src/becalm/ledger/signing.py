@@ -1,0 +1,179 @@
+"""Signed heads: the bytes that a signature is over, how an anchor is written, and the keys that sign.
+
+The key of a ledger is an Ed25519 private key (RFC 8032) in a file that only its owner may read: PEM (PKCS #8,
+not encrypted). Who holds it can sign for the ledger: keep it on another disk than the ledger where you can
+(`[ledger] key` in becalm.toml). A key that was replaced stays beside it under its own id.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from becalm.ledger.canonical import canonical_json
+from becalm.ledger.chain import format_instant, parse_instant
+from becalm.ledger.event import Checkpoint, Head
+from becalm.terms import InputError, LedgerError
+
+CHECKPOINT_TAG: Final = "becalm.checkpoint.1"
+KEY_TAG: Final = "becalm.key.1"
+ANCHOR_FIELDS: Final = {"format", "ledger", "size", "root", "last", "made_at", "key", "signature"}
+OWNER_ONLY: Final = 0o600
+
+
+def signed_bytes(checkpoint: Checkpoint) -> bytes:
+    """The bytes of a checkpoint that its signature is over: everything but the signature."""
+    return canonical_json(_unsigned_fields(checkpoint)).encode()
+
+
+def handover_bytes(ledger: str, old_key: str, new_public_key: str) -> bytes:
+    """The bytes that the old key signs to hand over to a new one (its public key in hex)."""
+    # The tag and the ledger stand in them, so that a signature cannot be used for another ledger or purpose.
+    return canonical_json((KEY_TAG, ledger, old_key, new_public_key)).encode()
+
+
+def key_id(public_key: str) -> str:
+    """What a public key is known by: the SHA-256 of its bytes, in hex."""
+    return sha256(bytes.fromhex(public_key)).hexdigest()
+
+
+def is_signed(message: bytes, *, signature: str, public_key: str) -> bool:
+    """Is this the Ed25519 signature (RFC 8032) of the holder of this public key? Both in hex."""
+    try:
+        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        public.verify(bytes.fromhex(signature), message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def format_anchor(checkpoint: Checkpoint, public_key: str) -> str:
+    """A checkpoint as it leaves the building: one line of canonical JSON, with the public key."""
+    fields = {**_unsigned_fields(checkpoint), "signature": checkpoint.signature, "public_key": public_key}
+    return canonical_json(fields) + "\n"
+
+
+def parse_anchor(text: str, place: str) -> Checkpoint:
+    """The checkpoint that was kept outside, as `format_anchor` wrote it or as a QR code gave it back.
+
+    Raises
+    ------
+    InputError
+        where the text is not one.
+    """
+    try:
+        fields: Mapping[str, object] = json.loads(text)
+        if not fields.keys() >= ANCHOR_FIELDS or fields["format"] != CHECKPOINT_TAG:
+            raise ValueError("it lacks the fields of a checkpoint")  # noqa: TRY301 # one report for all
+        if type(fields["size"]) is not int:
+            raise ValueError("its size is no whole number")  # noqa: TRY301 # one report for all
+        head = Head(fields["size"], str(fields["root"]), str(fields["last"]))
+        made_at = parse_instant(str(fields["made_at"]))
+        return Checkpoint(str(fields["ledger"]), head, made_at, str(fields["key"]), str(fields["signature"]))
+    except (ValueError, AttributeError) as error:
+        raise InputError(
+            f"{place} is no anchor of a ledger ({error}). Give a file that `becalm record checkpoint` wrote."
+        ) from error
+
+
+def _unsigned_fields(checkpoint: Checkpoint) -> dict[str, str | int]:
+    return {
+        "format": CHECKPOINT_TAG,
+        "ledger": checkpoint.ledger,
+        "size": checkpoint.head.size,
+        "root": checkpoint.head.root,
+        "last": checkpoint.head.last,
+        "made_at": format_instant(checkpoint.made_at),
+        "key": checkpoint.key,
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """A private key with its public half in hex and the id that the ledger knows it by."""
+
+    private: Ed25519PrivateKey
+    public_key: str
+    id: str
+
+    def sign(self, message: bytes) -> str:
+        """The signature of this message, in hex."""
+        return self.private.sign(message).hex()
+
+
+def draw_key() -> SigningKey:
+    """Draw a new key from the operating system."""
+    return _make_signing_key(Ed25519PrivateKey.generate())
+
+
+def read_key(path: Path) -> SigningKey | None:
+    """The key in this file, None where there is no file.
+
+    Raises
+    ------
+    LedgerError
+        where the file can be read by others, or is no Ed25519 key.
+    """
+    try:
+        pem = path.read_bytes()
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise LedgerError(f"The signing key {path} cannot be read ({error}). Mend that first.") from error
+    if mode & ~OWNER_ONLY:
+        raise LedgerError(
+            f"The signing key {path} can be read by others (mode {mode:o}), who could sign for the ledger. "
+            f"Run `chmod 600 {path}`, and change the key if somebody may have copied it."
+        )
+    try:
+        private = serialization.load_pem_private_key(pem, password=None)
+    except (ValueError, TypeError) as error:
+        raise LedgerError(f"{path} is no signing key ({error}). Put the key of the ledger back.") from error
+    if not isinstance(private, Ed25519PrivateKey):
+        raise LedgerError(f"{path} holds a key of another kind than Ed25519. Put the key of the ledger back.")
+    return _make_signing_key(private)
+
+
+def write_key(path: Path, key: SigningKey) -> None:
+    """Write the key into a file that only its owner may read; one that is there stays beside it.
+
+    Raises
+    ------
+    LedgerError
+        where the file cannot be written.
+    """
+    new_path = path.with_name(f".{path.name}.new")
+    pem = key.private.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        new_path.unlink(missing_ok=True)
+        # Made with its rights, not given them afterwards: in between, others could open it.
+        descriptor = os.open(new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+        old_key = read_key(path)
+        if old_key is not None:
+            path.replace(path.with_name(f"{path.name}.{old_key.id[:16]}"))
+        new_path.replace(path)
+    except OSError as error:
+        raise LedgerError(f"The signing key {path} cannot be written ({error}).") from error
+
+
+def _make_signing_key(private: Ed25519PrivateKey) -> SigningKey:
+    public_key = private.public_key().public_bytes_raw().hex()
+    return SigningKey(private, public_key, key_id(public_key))

@@ -1,0 +1,141 @@
+"""The events of what was done and what came of it: arrests, logs, and help to people; and their state tables.
+
+Released kinds are frozen: change one by adding a version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from becalm.ledger.event import Entry
+from becalm.ledger.event_kinds import EventKind, may, need
+from becalm.ledger.events import ABOUT_PEOPLE, IMPORT_FACTS, PLACE_FACTS, REASON
+from becalm.ledger.projection import Fold, Row, fold_corrected, occurrence
+
+_OUTCOME_FACTS = (
+    need("unit", "text", "the unit or team that did it"),
+    need("activity", "text", "what the unit was on, as its log names it"),
+    *PLACE_FACTS,
+    may("offence", "text", "what it was for, in the words of the log"),
+    may("hotspot", "text", "the hotspot, where one is named"),
+    may("reference", "text", "the number under which the source keeps it"),
+    *IMPORT_FACTS,
+)
+
+OUTCOMES = (
+    EventKind("arrest_made", "Somebody was arrested.", _OUTCOME_FACTS, corrects="may", by_hand=True),
+    EventKind(
+        "seizure_made",
+        "A weapon, drugs or other things were seized.",
+        (need("item", "text", "what kind of thing"), *_OUTCOME_FACTS),
+        corrects="may",
+        by_hand=True,
+    ),
+    EventKind(
+        "stop_made",
+        "Somebody was stopped and searched.",
+        (may("outcome", "text", "what came of it, as the source codes it"), *_OUTCOME_FACTS),
+        corrects="may",
+        by_hand=True,
+    ),
+)
+
+HELP = (
+    EventKind(
+        "visit_attempted",
+        "A crew called on somebody and did not meet them.",
+        (need("attempt", "whole", "1, 2, 3 …"), need("result", "text", "a code, e.g. no_answer")),
+        about_person=True,
+        purposes=ABOUT_PEOPLE,
+        corrects="may",
+        by_hand=True,
+    ),
+    EventKind(
+        "visit_made",
+        "A crew met somebody and spoke with them.",
+        (need("visit", "whole", "1 or 2"), need("response", "text", "a code, e.g. interested")),
+        about_person=True,
+        purposes=ABOUT_PEOPLE,
+        corrects="may",
+        by_hand=True,
+    ),
+    *(
+        EventKind(
+            f"referral_{step}",
+            meaning,
+            (need("referral", "text", "its number"), need("provider", "text", "the organisation"), *facts),
+            about_person=True,
+            purposes=ABOUT_PEOPLE,
+            corrects="may",
+            by_hand=True,
+        )
+        for step, meaning, facts in (
+            ("sent", "Somebody was referred to an organisation that helps, with consent.", ()),
+            ("accepted", "The organisation took the referral on.", ()),
+            ("rejected", "The organisation did not take the referral on.", (REASON,)),
+            ("started", "The first session took place.", ()),
+            ("ended", "The help came to an end.", (need("end_code", "text", "e.g. completed"),)),
+        )
+    ),
+    EventKind(
+        "decision_made",
+        "A human decided about a person, with reasons.",
+        (
+            need("decision", "text", "a code, e.g. approved"),
+            need("rule_sha256", "hash", "the published rule"),
+            REASON,
+        ),
+        about_person=True,
+        purposes=ABOUT_PEOPLE,
+        corrects="may",
+        by_hand=True,
+    ),
+    EventKind(
+        "allocation_made",
+        "A person or place was allocated to an arm or an order by chance.",
+        (
+            need("unit", "text", "what was allocated: a pseudonym or a place"),
+            need("arm", "text", "to which arm"),
+            may("commitment", "hash", "the sealed seed that it was drawn from"),
+        ),
+        by_hand=True,
+    ),
+)
+
+IMPORT = EventKind(
+    "import_done",
+    "A log of a unit or a force was imported.",
+    (
+        need("file", "text", "its name"),
+        need("file_sha256", "hash", "of its bytes"),
+        need("imported", "text", "the kind that its rows became"),
+        need("mapping", "text", "the mapping and its version"),
+        need("mapping_sha256", "hash", "of the mapping"),
+        need("rows", "whole", "how many rows"),
+    ),
+)
+
+KINDS = (*OUTCOMES, *HELP, IMPORT)
+
+
+def _import_keys(entry: Entry) -> Iterable[str]:
+    facts = entry.event.facts
+    return (f"{facts['file_sha256']} {facts['imported']}",)
+
+
+def _import_row(_key: str, row: Row | None, entry: Entry) -> Row:
+    return row or {
+        **entry.event.facts,
+        "seq": entry.seq,
+        "actor": entry.event.actor,
+        "at": occurrence(entry),
+    }
+
+
+FOLDS = (
+    fold_corrected("arrest", "arrest_made"),
+    fold_corrected("seizure", "seizure_made"),
+    fold_corrected("stop", "stop_made"),
+    fold_corrected("visit", "visit_made", "visit_attempted"),
+    Fold("import", 1, (IMPORT.name,), _import_keys, _import_row),
+)
