@@ -13,7 +13,7 @@ from becalm.methods.routes.kernel import marginals_of, value_of
 from becalm.methods.routes.sequential_expectation import expect_crowd
 from becalm.methods.routes.sequential_kernel import visit_weights, walk_of, ways_of
 from becalm.patrol.core.area_arrays import build_areas
-from becalm.patrol.core.fit import Dual
+from becalm.patrol.core.fit import build_dual
 from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK
 
 DAYS = [date(2025, 6, 2) + timedelta(days=d) for d in range(11)]
@@ -27,7 +27,7 @@ def test_walkers_at_once_are_each_by_itself(units: int) -> None:
     draws = np.random.default_rng(units)
     shape = area.closed.shape
     closed = (draws.random(shape) < 0.02).astype(np.uint8)
-    ground = Dual.of(area).ground._replace(weight=draws.lognormal(-2.0, 1.0, shape), closed=closed)
+    ground = build_dual(area).lattice._replace(weight=draws.lognormal(-2.0, 1.0, shape), closed=closed)
     times = draws.uniform(1.0, 3.0, len(shifts))
     hours, lengths, each, log_z = expect_crowd(ground, area.crowd, area.ways, times, HOURS_OF_WEEK)
     for u in range(len(shifts)):

@@ -52,9 +52,11 @@ def test_a_plan_drawn_from_a_written_law_has_its_known_hash() -> None:
     asked = replace(asked, policy=replace(asked.policy, travel_weight=0.03, feedback=0.05))
     distribution = RouteDistribution(
         hotspots=tuple(p.hotspot for p in places),
-        hours=tuple(tuple(-2_500 + 300 * j + (hour * 37) % 400 for hour in range(168)) for j in range(4)),
-        lengths=((0, 10, 20), (-100, 0, 100), (0, 0, 0), (50, 0, -50)),
-        due=(2_000, 2_500, 3_000, 4_000),
+        hour_weights=tuple(
+            tuple(-2_500 + 300 * j + (hour * 37) % 400 for hour in range(168)) for j in range(4)
+        ),
+        length_weights=((0, 10, 20), (-100, 0, 100), (0, 0, 0), (50, 0, -50)),
+        due_millivisits=(2_000, 2_500, 3_000, 4_000),
         expected_millivisits=(2_000, 2_500, 3_000, 4_000),
         expected_milliminutes=(30_000, 37_500, 45_000, 60_000),
     )

@@ -1,11 +1,7 @@
-"""The request as arrays, one area at a time: slots, places, ways and units, ready for the kernel.
-
-Holds every area to its share of all burst minutes.
-"""
+"""The inputs as arrays, one area at a time: slots, places, ways and units, ready for the kernel."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -13,19 +9,18 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from becalm.methods.arrays import Bools, Bytes, Floats, Ints
+from becalm.methods.arrays import Bytes, Floats, Ints
 from becalm.methods.routes.exact_exp import exact_exp, nearest_grid
 from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
 from becalm.methods.routes.sequential_routes import AllWays, Crowd
-from becalm.patrol.core.places_and_shifts import Arm, Mode, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.places_and_shifts import Mode, PatrolPlace, Span, UnitShift
 from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import CELL_MINUTES
 from becalm.patrol.core.policy import PatrolPolicy
 
-FAR_SLOTS = 1_000_000  # a way that does not exist
-AWAY_MINUTES = 30  # a unit that has left a place does not come back to it at once
+NO_WAY_SLOTS = 1_000_000  # of a way that does not exist: longer than any plan
+RETURN_MINUTES = 30  # a unit that has left a place does not come back to it at once
 BLOCK_MINUTES = 30  # the part of a shift that is not open to bursts is taken in blocks of at least this
-Kind = tuple[Mode, str]  # how a unit goes, and its base
 
 
 @dataclass(frozen=True)
@@ -38,22 +33,29 @@ class SlotGrid:
     zone: ZoneInfo
     first_day: date
 
-    def slot_of(self, instant: datetime, *, up: bool = False) -> int:
+    def slot_at(self, instant: datetime, *, up: bool = False) -> int:
         """The slot that an instant lies in, or with `up` the first that does not begin before it."""
         seconds, step = int((instant - self.origin).total_seconds()), self.slot_minutes * 60
         return -(-seconds // step) if up else seconds // step
 
-    def instant(self, slot: int, minute: int = 0) -> datetime:
+    def instant_at(self, slot: int, minute: int = 0) -> datetime:
         """When a slot begins, and some minutes later."""
         return self.origin + timedelta(minutes=slot * self.slot_minutes + minute)
 
     @cached_property
-    def local(self) -> tuple[Ints, Ints]:
-        """The hour of the local week (Monday 00:00 is 0) and the civil day since the first, by slot."""
-        local = [self.instant(slot).astimezone(self.zone) for slot in range(self.count)]
-        hours = [when.weekday() * 24 + when.hour for when in local]
-        days = [(when.date() - self.first_day).days for when in local]
-        return np.array(hours, dtype=np.int64), np.array(days, dtype=np.int64)
+    def local_starts(self) -> list[datetime]:
+        """When each slot begins, by the clocks of the city."""
+        return [self.instant_at(slot).astimezone(self.zone) for slot in range(self.count)]
+
+    @cached_property
+    def hour_of_week(self) -> Ints:
+        """The hour of the local week in which each slot begins; Monday 00:00 is 0."""
+        return np.array([at.weekday() * 24 + at.hour for at in self.local_starts], dtype=np.int64)
+
+    @cached_property
+    def day_index(self) -> Ints:
+        """The civil day in which each slot begins; the first one is 0."""
+        return np.array([(at.date() - self.first_day).days for at in self.local_starts], dtype=np.int64)
 
     @cached_property
     def cell(self) -> Ints:
@@ -61,13 +63,14 @@ class SlotGrid:
         return np.arange(self.count, dtype=np.int64) * self.slot_minutes // CELL_MINUTES
 
 
-def build_slot_grid(request: PlanInputs) -> SlotGrid:
+def build_slot_grid(inputs: PlanInputs) -> SlotGrid:
     """Which slots does a plan need: from its first midnight until after its last shift?"""
-    zone, step = ZoneInfo(request.zone), request.policy.slot_minutes
-    origin = datetime.combine(request.first_day, time(), zone).astimezone(UTC)
-    last = max(shift.hours.end for shift in request.shifts)
-    count = int((last - origin).total_seconds() // 60 // step) + 4
-    return SlotGrid(origin, count, step, zone, request.first_day)
+    zone, slot_minutes = ZoneInfo(inputs.zone), inputs.policy.slot_minutes
+    origin = datetime.combine(inputs.first_day, time(), zone).astimezone(UTC)
+    last_end = max(shift.hours.end for shift in inputs.shifts)
+    # The kernel looks up to two slots past the end of a walk, and rounding adds one at either end.
+    count = int((last_end - origin).total_seconds() // 60 // slot_minutes) + 4
+    return SlotGrid(origin, count, slot_minutes, zone, inputs.first_day)
 
 
 @dataclass(frozen=True)
@@ -75,201 +78,176 @@ class AreaArrays:
     """One area: its places by name, its shifts in the order of drawing, and what the kernel needs of both."""
 
     area: str
-    clock: SlotGrid
+    grid: SlotGrid
     policy: PatrolPolicy
     places: tuple[PatrolPlace, ...]
     shifts: tuple[UnitShift, ...]
     crowd: Crowd
     ways: AllWays
     closed: Bytes  # [n, T]
-    scale: Floats  # [n, T] dosage of the trial's arm, 1 where there is none
+    dose_factor: Floats  # [n, T] of the trial's arm, 1 where there is none
     target_visits: Floats  # [n] over the whole plan
     target_minutes: Floats
 
     @cached_property
-    def lengths(self) -> Ints:
+    def length_slots(self) -> Ints:
         """Slots of each burst length."""
         return -(-np.array(self.policy.burst_minutes, dtype=np.int64) // self.policy.slot_minutes)
 
 
-def build_areas(request: PlanInputs, key: bytes) -> tuple[AreaArrays, ...]:
+def build_areas(inputs: PlanInputs, key: bytes) -> tuple[AreaArrays, ...]:
     """Every area that has places and units; `key` draws the blocks that are not open to bursts."""
-    clock = build_slot_grid(request)
-    names = sorted({place.area for place in request.places})
-    return tuple(build_area(request, name, clock, key) for name in names)
+    grid = build_slot_grid(inputs)
+    names = sorted({place.area for place in inputs.places})
+    return tuple(build_area(inputs, name, grid, key) for name in names)
 
 
-def build_area(request: PlanInputs, name: str, clock: SlotGrid, key: bytes) -> AreaArrays:
+def build_area(inputs: PlanInputs, name: str, grid: SlotGrid, key: bytes) -> AreaArrays:
     """One area as arrays."""
-    places = tuple(sorted((p for p in request.places if p.area == name), key=lambda p: p.hotspot))
+    places = tuple(sorted((p for p in inputs.places if p.area == name), key=lambda p: p.hotspot))
+    # Units are drawn one after another, each given those before it. The order comes from the shifts
+    # themselves, never from the input: else a plan could not be drawn again from its own file.
     shifts = tuple(
-        sorted((s for s in request.shifts if s.area == name), key=lambda s: (s.hours.start, s.unit, s.day))
+        sorted((s for s in inputs.shifts if s.area == name), key=lambda s: (s.hours.start, s.unit, s.day))
     )
-    kinds: list[Kind] = sorted({(shift.mode, shift.base) for shift in shifts})
-    closed, scale = _closed(request, places, clock), _scale(request, places, clock)
-    visits, minutes = _targets(request, places)
+    travel_kinds = sorted({(shift.mode, shift.base) for shift in shifts})
+    dose_factor = _dose_factors(inputs, places, grid)
+    whole_dose = np.array([total_dose_factor(inputs, place) for place in places])
     return AreaArrays(
         area=name,
-        clock=clock,
-        policy=request.policy,
+        grid=grid,
+        policy=inputs.policy,
         places=places,
         shifts=shifts,
-        crowd=_crowd(shifts, kinds, len(places), clock, request.policy, key),
-        ways=_stack([_ways(request, places, kind) for kind in kinds]),
-        closed=closed,
-        scale=scale,
-        target_visits=visits,
-        target_minutes=minutes,
+        crowd=_build_crowd(shifts, travel_kinds, len(places), grid, inputs.policy, key),
+        ways=AllWays(
+            *map(np.stack, zip(*(_build_ways(inputs, places, *kind) for kind in travel_kinds), strict=True))
+        ),
+        closed=_closed_slots(places, grid, dose_factor),
+        dose_factor=dose_factor,
+        target_visits=np.array([place.dosage.visits_per_day for place in places]) * whole_dose,
+        target_minutes=np.array([place.dosage.minutes_per_day for place in places]) * whole_dose,
     )
 
 
-def mark_span(row: Bytes, span: Span, clock: SlotGrid) -> None:
-    """Close every slot that a span touches."""
-    first, end = clock.slot_of(span.start), clock.slot_of(span.end, up=True)
-    row[max(first, 0) : max(min(end, row.size), 0)] = 1
+def dose_factor_on(inputs: PlanInputs, place: PatrolPlace, day: date) -> float:
+    """How much of what it is owed does a place get on a civil day, by the trial's arm or its own?"""
+    return inputs.policy.dose_factor(inputs.arms.get((place.hotspot, day), place.arm))
 
 
-def arm_on(request: PlanInputs, place: PatrolPlace, day: date) -> Arm:
-    """The arm of a place on a civil day: the trial's if it names one, else the place's own."""
-    return request.arms.get((place.hotspot, day), place.arm)
+def total_dose_factor(inputs: PlanInputs, place: PatrolPlace) -> float:
+    """How many whole days' dosage is a place owed over the plan?"""
+    days = (inputs.first_day + timedelta(days=d) for d in range(inputs.days))
+    return sum(dose_factor_on(inputs, place, day) for day in days)
 
 
-def dose_factor_on(request: PlanInputs, place: PatrolPlace, day: date) -> float:
-    """How much of what it is owed does a place get on a civil day, by its arm?"""
-    return request.policy.dose_factor(arm_on(request, place, day))
+def _dose_factors(inputs: PlanInputs, places: tuple[PatrolPlace, ...], grid: SlotGrid) -> Floats:
+    days = [inputs.first_day + timedelta(days=d) for d in range(int(grid.day_index.max()) + 1)]
+    by_day = np.array([[dose_factor_on(inputs, place, day) for day in days] for place in places])
+    return by_day.reshape(len(places), len(days))[:, grid.day_index]
 
 
-def _closed(request: PlanInputs, places: tuple[PatrolPlace, ...], clock: SlotGrid) -> Bytes:
-    closed = np.zeros((len(places), clock.count), dtype=np.uint8)
-    closed |= (_scale(request, places, clock) == 0.0).astype(np.uint8)
+def _closed_slots(places: tuple[PatrolPlace, ...], grid: SlotGrid, dose_factor: Floats) -> Bytes:
+    """Every slot in which a place is off, or that one of its blackouts touches: [n, T]."""
+    closed: Bytes = (dose_factor == 0.0).astype(np.uint8)
     for row, place in zip(closed, places, strict=True):
         for span in place.blackouts:
-            mark_span(row, span, clock)
+            first, end = grid.slot_at(span.start), grid.slot_at(span.end, up=True)
+            row[max(first, 0) : max(min(end, row.size), 0)] = 1
     return closed
 
 
-def _scale(request: PlanInputs, places: tuple[PatrolPlace, ...], clock: SlotGrid) -> Floats:
-    day = clock.local[1]
-    days = [request.first_day + timedelta(days=int(d)) for d in range(int(day.max()) + 1)]
-    table = np.array([[dose_factor_on(request, place, d) for d in days] for place in places])
-    return table.reshape(len(places), len(days))[:, day]
-
-
-def _targets(request: PlanInputs, places: tuple[PatrolPlace, ...]) -> tuple[Floats, Floats]:
-    days = [request.first_day + timedelta(days=d) for d in range(request.days)]
-    visits, minutes = np.zeros(len(places)), np.zeros(len(places))
-    for number, place in enumerate(places):
-        whole = sum(dose_factor_on(request, place, day) for day in days)
-        visits[number] = place.dosage.visits_per_day * whole
-        minutes[number] = place.dosage.minutes_per_day * whole
-    return visits, minutes
-
-
-def _ways(request: PlanInputs, places: tuple[PatrolPlace, ...], kind: Kind) -> AllWays:
+def _build_ways(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode, base: str) -> AllWays:
     """The ways of one mode from one base. A unit comes back to a place after its gap, or half an hour."""
-    mode, base = kind
-    table = request.travel[mode]
-    at = [table.stops.index(stop) for stop in [*(p.hotspot for p in places), base]]
-    minutes = np.ceil(np.round(table.minutes[np.ix_(at, at)], 6))
-    n, step = len(places), request.policy.slot_minutes
-    there, home = minutes[:, :n], minutes[:, n].copy()
-    home[n] = 0.0
-    needed, exists = there + request.policy.settle_minutes, np.isfinite(there)
-    slots = np.where(exists, np.maximum(np.ceil(np.where(exists, needed, 0.0) / step), 1), FAR_SLOTS)
-    away = np.array([max(place.gap_minutes, AWAY_MINUTES) for place in places])
-    slots[np.arange(n), np.arange(n)] = np.ceil(away / step) + 1
-    cost = nearest_grid(request.policy.travel_weight * counted_minutes(request.policy, there, exists))
+    table, policy, n = inputs.travel[mode], inputs.policy, len(places)
+    rows = [table.stops.index(stop) for stop in [*(place.hotspot for place in places), base]]
+    # Rounded before the ceiling: a sum of edges that is 5.0000000001 on one machine is 5 on all of them.
+    minutes = np.ceil(np.round(table.minutes[np.ix_(rows, rows)], 6))
+    minutes[n, n] = 0.0
+    exists = np.isfinite(minutes)
+    minutes = np.where(exists, minutes, 0.0)
+    step, way_minutes, has_way = policy.slot_minutes, minutes[:, :n], exists[:, :n]
+    needed = np.where(has_way, way_minutes + policy.settle_minutes, 0.0)
+    slots = np.where(has_way, np.maximum(np.ceil(needed / step), 1), NO_WAY_SLOTS)
+    away_minutes = np.array([max(place.gap_minutes, RETURN_MINUTES) for place in places])
+    slots[np.arange(n), np.arange(n)] = np.ceil(away_minutes / step) + 1
+    # A reward for far places ends at `far_minutes`: without an end the farthest place would draw all units.
+    weighed = np.minimum(way_minutes, policy.far_minutes) if policy.travel_weight < 0 else way_minutes
+    home_slots = np.where(exists[:, n], -(-(minutes[:, n] + step - 1) // step), NO_WAY_SLOTS)
     return AllWays(
         slots=slots.astype(np.int64),
-        weight=np.where(exists, exact_exp(-cost), 0.0),
-        minutes=np.where(exists, there, 0.0),
-        slack=np.where(exists, slots * step - np.where(exists, needed, 0.0), 0.0).astype(np.int64),
-        home=np.where(
-            np.isfinite(home), -(-(np.where(np.isfinite(home), home, 0) + step - 1) // step), FAR_SLOTS
-        ).astype(np.int64),
-        home_minutes=np.where(np.isfinite(home), home, 0.0),
+        weight=np.where(has_way, exact_exp(-nearest_grid(policy.travel_weight * weighed)), 0.0),
+        minutes=way_minutes,
+        slack=np.where(has_way, slots * step - needed, 0.0).astype(np.int64),
+        home=home_slots.astype(np.int64),
+        home_minutes=minutes[:, n],
     )
 
 
-def counted_minutes(policy: PatrolPolicy, minutes: Floats, exists: Bools) -> Floats:
-    """The minutes of each way that `travel_weight` counts; a reward for far ones ends at `far_minutes`."""
-    there = np.where(exists, minutes, 0.0)
-    return np.minimum(there, policy.far_minutes) if policy.travel_weight < 0 else there
-
-
-def _stack(ways: list[AllWays]) -> AllWays:
-    return AllWays(*(np.stack(parts) for parts in zip(*ways, strict=True)))
-
-
-def _crowd(
+def _build_crowd(
     shifts: tuple[UnitShift, ...],
-    kinds: list[Kind],
-    n: int,
-    clock: SlotGrid,
+    travel_kinds: list[tuple[Mode, str]],
+    home: int,
+    grid: SlotGrid,
     policy: PatrolPolicy,
     key: bytes,
 ) -> Crowd:
-    walks = np.array([walk_row(shift, clock, n) for shift in shifts], dtype=np.int64).reshape(-1, 6)
+    walks = np.array([walk_row(shift, grid, home) for shift in shifts], dtype=np.int64).reshape(-1, 6)
     pairs = sorted({shift.pair for shift in shifts if shift.pair and policy.pairing})
     longest = int(walks[:, 0].max(initial=0)) + 2
     return Crowd(
-        first=np.array([clock.slot_of(s.hours.start, up=True) for s in shifts], dtype=np.int64),
+        first=np.array([grid.slot_at(s.hours.start, up=True) for s in shifts], dtype=np.int64),
         walk=walks,
-        way=np.array([kinds.index((s.mode, s.base)) for s in shifts], dtype=np.int64),
+        way=np.array([travel_kinds.index((s.mode, s.base)) for s in shifts], dtype=np.int64),
         pair=np.array([pairs.index(s.pair) + 1 if s.pair in pairs else 0 for s in shifts], dtype=np.int64),
-        open=np.stack([_open(s, w, longest, clock, key) for s, w in zip(shifts, walks, strict=True)]),
+        open=np.stack(
+            [_open_slots(s, int(walk[0]), longest, grid, key) for s, walk in zip(shifts, walks, strict=True)]
+        ),
     )
 
 
-def walk_row(shift: UnitShift, clock: SlotGrid, home: int) -> tuple[int, int, int, int, int, int]:
+def walk_row(shift: UnitShift, grid: SlotGrid, home: int) -> tuple[int, int, int, int, int, int]:
     """A shift as the fields of a walk: slots, start at home, pause and its window."""
-    first, end = clock.slot_of(shift.hours.start, up=True), clock.slot_of(shift.hours.end)
+    first, end = grid.slot_at(shift.hours.start, up=True), grid.slot_at(shift.hours.end)
     if shift.meal_minutes == 0:
         return max(end - first, 0), home, 1, 0, 0, -1
-    window = meal_window(shift)
-    needed = -(-(shift.meal_minutes + clock.slot_minutes - 1) // clock.slot_minutes)
-    pause_first = max(clock.slot_of(window.start, up=True) - first, 0)
-    pause_last = clock.slot_of(window.end) - first - needed
-    return max(end - first, 0), home, 0, needed, pause_first, pause_last
-
-
-def meal_window(shift: UnitShift) -> Span:
-    """Within which span does the meal lie: what was given, or the middle half of the shift?"""
     quarter = (shift.hours.end - shift.hours.start) / 4
-    return shift.meal_window or Span(shift.hours.start + quarter, shift.hours.end - quarter)
+    window = shift.meal_window or Span(shift.hours.start + quarter, shift.hours.end - quarter)
+    # A meal may begin on any minute of its slot: without the spare minutes it would end within the next one.
+    meal_slots = -(-(shift.meal_minutes + grid.slot_minutes - 1) // grid.slot_minutes)
+    pause_first = max(grid.slot_at(window.start, up=True) - first, 0)
+    pause_last = grid.slot_at(window.end) - first - meal_slots
+    return max(end - first, 0), home, 0, meal_slots, pause_first, pause_last
 
 
-def _open(shift: UnitShift, walk: Iterable[int], longest: int, clock: SlotGrid, key: bytes) -> Bytes:
+def _open_slots(shift: UnitShift, slots: int, longest: int, grid: SlotGrid, key: bytes) -> Bytes:
     """Which slots of a shift are open to bursts: all but blocks drawn for other work."""
-    slots = int(next(iter(walk)))
     row = np.zeros(longest, dtype=np.uint8)
     row[: slots + 2] = 1
     shut = int(np.ceil((1.0 - shift.burst_share) * slots))
     if shut <= 0:
         return row
-    block = max(-(-BLOCK_MINUTES // clock.slot_minutes), 1)
-    count = max(shut // block, 1)
+    count = max(shut // max(-(-BLOCK_MINUTES // grid.slot_minutes), 1), 1)
     sizes = [shut // count + (number < shut % count) for number in range(count)]
+    # The blocks are drawn, as tours are: at a fixed hour of each shift they would be an hour without patrol.
     label = (shift.area, shift.day.isoformat(), shift.unit, shift.hours.start.isoformat(), "blocks")
     draws = uniform_numbers(sub_key(key, *label), count)
     starts = sorted(int(draw) % (slots - shut + 1) for draw in draws)
     for number, (start, size) in enumerate(zip(starts, sizes, strict=True)):
-        at = start + sum(sizes[:number])
-        row[at : at + size] = 0
+        block_start = start + sum(sizes[:number])
+        row[block_start : block_start + size] = 0
     return row
 
 
-def select_walkers(crowd: Crowd, keep: Ints) -> Crowd:
+def select_walkers(crowd: Crowd, rows: Ints) -> Crowd:
     """Some of a crowd, in the order given."""
-    c = crowd
-    return Crowd(c.first[keep], c.walk[keep], c.way[keep], c.pair[keep], c.open[keep])
+    return Crowd._make(column[rows] for column in crowd)
 
 
-def select_shifts(area: AreaArrays, keep: Ints) -> AreaArrays:
+def select_shifts(area: AreaArrays, rows: Ints) -> AreaArrays:
     """The same area with some of its shifts, in their order."""
-    return replace(
-        area, shifts=tuple(area.shifts[int(u)] for u in keep), crowd=select_walkers(area.crowd, keep)
-    )
+    shifts = tuple(area.shifts[int(u)] for u in rows)
+    return replace(area, shifts=shifts, crowd=select_walkers(area.crowd, rows))
 
 
 def cap_areas(areas: tuple[AreaArrays, ...], share: float) -> tuple[AreaArrays, ...]:
@@ -281,20 +259,16 @@ def cap_areas(areas: tuple[AreaArrays, ...], share: float) -> tuple[AreaArrays, 
     minutes = {area.area: float(area.target_minutes.sum()) for area in areas}
     if share >= 1.0 or share * len(areas) <= 1.0:
         return areas
-    held: dict[str, float] = {}
-    while True:
-        free = sum(m for name, m in minutes.items() if name not in held)
-        total = free / (1.0 - share * len(held))
-        over = [name for name, m in minutes.items() if name not in held and m > share * total * (1 + 1e-9)]
+    capped: set[str] = set()
+    while True:  # capping one lowers the total, by which another may come to lie above its share
+        free_minutes = sum(m for name, m in minutes.items() if name not in capped)
+        total = free_minutes / (1.0 - share * len(capped))
+        over = {name for name, m in minutes.items() if name not in capped and m > share * total * (1 + 1e-9)}
         if not over:
             break
-        held |= dict.fromkeys(over, 1.0)
+        capped |= over
+    factors = [share * total / minutes[area.area] if area.area in capped else 1.0 for area in areas]
     return tuple(
-        _scaled(area, share * total / minutes[area.area]) if area.area in held else area for area in areas
-    )
-
-
-def _scaled(area: AreaArrays, factor: float) -> AreaArrays:
-    return replace(
-        area, target_visits=area.target_visits * factor, target_minutes=area.target_minutes * factor
+        replace(area, target_visits=area.target_visits * f, target_minutes=area.target_minutes * f)
+        for area, f in zip(areas, factors, strict=True)
     )

@@ -1,4 +1,4 @@
-"""Draws the tours of one area from the law and a key, unit by unit."""
+"""Draws the tours of one area from its distribution and a key, unit by unit."""
 
 from __future__ import annotations
 
@@ -14,70 +14,81 @@ from becalm.methods.routes.sequential_expectation import expect_crowd
 from becalm.methods.routes.sequential_kernel import draw_crowd, mark_visit
 from becalm.methods.routes.sequential_routes import FEEDBACK_LIMIT, Drawn, Ground, Pull
 from becalm.patrol.core.area_arrays import AreaArrays, select_walkers
-from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK, Burst, UnitShift
+from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK, Burst
 from becalm.patrol.core.plan_result import GRID, RouteDistribution
 from becalm.terms import PlanError
 
+DrawNumbers = NDArray[np.uint64]
+
 
 def select_weights(distribution: RouteDistribution, area: AreaArrays) -> tuple[Ints, Ints, Floats]:
-    """The rows of a law that belong to an area: by hour, by length, and the visits due."""
-    rows = {hotspot: number for number, hotspot in enumerate(distribution.hotspots)}
-    missing = [place.hotspot for place in area.places if place.hotspot not in rows]
+    """The rows of a distribution that belong to an area: by hour, by length, and the visits due."""
+    row_of_place = {hotspot: row for row, hotspot in enumerate(distribution.hotspots)}
+    missing = [place.hotspot for place in area.places if place.hotspot not in row_of_place]
     if missing:
         raise PlanError(
             f"The law knows nothing of {', '.join(missing)}. It belongs to another request; fit it anew."
         )
-    at = [rows[place.hotspot] for place in area.places]
-    hours = np.array([distribution.hours[k] for k in at], dtype=np.int64)
-    lengths = np.array([distribution.lengths[k] for k in at], dtype=np.int64)
-    return hours, lengths, np.array([distribution.due[k] for k in at]) / 1000.0
+    rows = [row_of_place[place.hotspot] for place in area.places]
+    hour_weights = np.array([distribution.hour_weights[row] for row in rows], dtype=np.int64)
+    length_weights = np.array([distribution.length_weights[row] for row in rows], dtype=np.int64)
+    return (
+        hour_weights,
+        length_weights,
+        np.array([distribution.due_millivisits[row] for row in rows]) / 1000.0,
+    )
 
 
-def build_lattice(area: AreaArrays, hours: Ints, lengths: Ints, earlier: tuple[Burst, ...]) -> Ground:
-    """The places of an area under a law in whole numbers, with earlier bursts marked."""
-    clock, places = area.clock, area.places
-    scaled = nearest_grid(np.log(np.where(area.scale > 0, area.scale, 1.0)))
+def build_lattice(
+    area: AreaArrays, hour_weights: Ints, length_weights: Ints, earlier_bursts: tuple[Burst, ...]
+) -> Ground:
+    """The places of an area under weights in whole numbers, with earlier bursts marked."""
+    grid, places = area.grid, area.places
+    # Weights are sums of whole numbers of 1/1024 nat until the very end, and `exact_exp` is made of exact
+    # steps alone: with a library's exp the last bit, and now and then a burst, would hang on the processor.
+    dose_nats = nearest_grid(np.log(np.where(area.dose_factor > 0, area.dose_factor, 1.0)))
+    gap_nats = nearest_grid([np.log(place.gap_weight or 1.0) for place in places])
     hard = np.array([place.gap_weight == 0.0 for place in places])
-    step = clock.slot_minutes
-    gap = -(-np.array([place.gap_minutes for place in places], dtype=np.int64) // step)
-    gap_cost = nearest_grid([np.log(place.gap_weight or 1.0) for place in places])
-    spare = 1 if step > 1 else 0
-    ground = Ground(
-        weight=exact_exp(hours[:, clock.local[0]] + scaled),
-        length_weight=exact_exp(lengths),
-        lengths=area.lengths,
+    gap = -(-np.array([place.gap_minutes for place in places], dtype=np.int64) // grid.slot_minutes)
+    # Bursts begin on any minute of a slot: a hard gap needs a slot more, or it could be short by minutes.
+    hard_gap = gap + (1 if grid.slot_minutes > 1 else 0)
+    lattice = Ground(
+        weight=exact_exp(hour_weights[:, grid.hour_of_week] + dose_nats),
+        length_weight=exact_exp(length_weights),
+        lengths=area.length_slots,
         closed=area.closed,
         taken=np.zeros(area.closed.shape, dtype=np.int64),
         near=np.zeros(area.closed.shape, dtype=np.uint8),
-        near_weight=np.where(hard, 0.0, exact_exp(gap_cost)),
-        gap=np.where(hard & (gap > 0), gap + spare, gap),
-        apart=np.where(hard & (gap > 0), gap + spare, 0),
-        hour=clock.local[0],
-        cell=clock.cell,
-        slot_minutes=step,
+        near_weight=np.where(hard, 0.0, exact_exp(gap_nats)),
+        gap=np.where(hard & (gap > 0), hard_gap, gap),
+        apart=np.where(hard & (gap > 0), hard_gap, 0),
+        hour=grid.hour_of_week,
+        cell=grid.cell,
+        slot_minutes=grid.slot_minutes,
         length_minutes=np.array(area.policy.burst_minutes, dtype=np.int64),
     )
-    mark_earlier(ground, area, earlier)
-    return ground
-
-
-def mark_earlier(ground: Ground, area: AreaArrays, earlier: tuple[Burst, ...]) -> None:
-    """Keep everybody clear of bursts that stand already."""
-    numbers = {place.hotspot: number for number, place in enumerate(area.places)}
-    for burst in earlier:
-        number = numbers.get(burst.hotspot)
+    place_numbers = {place.hotspot: number for number, place in enumerate(places)}
+    for burst in earlier_bursts:
+        number = place_numbers.get(burst.hotspot)
         if number is not None:
-            first = area.clock.slot_of(burst.span.start)
-            end = area.clock.slot_of(burst.span.end, up=True)
-            if end + int(ground.gap[number]) >= 0 and first < area.clock.count:
-                mark_visit(ground, number, first, end, 0)
+            first, end = grid.slot_at(burst.span.start), grid.slot_at(burst.span.end, up=True)
+            if end + int(lattice.gap[number]) >= 0 and first < grid.count:
+                mark_visit(lattice, number, first, end, 0)
+    return lattice
 
 
-def draw_tour_numbers(area: AreaArrays, key: bytes, replan: int = 0) -> NDArray[np.uint64]:
+def draw_tour_numbers(area: AreaArrays, key: bytes, replan: int = 0) -> DrawNumbers:
     """The numbers that each unit's tour is drawn with: a stream of its own for area, day, unit and replan."""
-    count = numbers_per_tour(area)
-    rows = [uniform_numbers(_unit_key(area, shift, key, replan), count) for shift in area.shifts]
-    return np.stack(rows) if rows else np.zeros((0, count), dtype=np.uint64)
+    # A stream for each tour: with one for all, a unit that falls sick would change every tour after its own.
+    # The start is in the label, for a unit may have two tours on one day.
+    numbers = [
+        uniform_numbers(
+            sub_key(key, "tour", area.area, s.day.isoformat(), s.unit, s.hours.start.isoformat(), replan),
+            numbers_per_tour(area),
+        )
+        for s in area.shifts
+    ]
+    return np.stack(numbers) if numbers else np.zeros((0, numbers_per_tour(area)), dtype=np.uint64)
 
 
 def numbers_per_tour(area: AreaArrays) -> int:
@@ -85,60 +96,59 @@ def numbers_per_tour(area: AreaArrays) -> int:
     return 2 * int(area.crowd.open.shape[1]) + 8
 
 
-def _unit_key(area: AreaArrays, shift: UnitShift, key: bytes, replan: int) -> bytes:
-    start = shift.hours.start.isoformat()  # a unit may have two tours on one day
-    return sub_key(key, "tour", area.area, shift.day.isoformat(), shift.unit, start, replan)
-
-
 def group_equal_walks(area: AreaArrays) -> tuple[Ints, Ints]:
-    """Units of one kind have one law: one unit of each kind, and the kind of every unit.
+    """Units of one kind have one distribution: one unit of each kind, and the kind of every unit.
 
     A kind is a start in the week, a length, a way to go, a meal, and what is closed or scaled meanwhile.
     """
-    crowd, seen, kind = area.crowd, {}, np.zeros(len(area.shifts), dtype=np.int64)
-    varies = bool((area.closed != 0).any() or (area.scale != area.scale[:, :1]).any())
-    hour = area.clock.local[0]
+    crowd, hour_of_week = area.crowd, area.grid.hour_of_week
+    factor = area.dose_factor
+    varies = bool((area.closed != 0).any() or (factor != factor[:, :1]).any())
+    kind_of_walk: dict[tuple[object, ...], int] = {}
     examples: list[int] = []
+    kinds = np.zeros(len(area.shifts), dtype=np.int64)
     for u in range(len(area.shifts)):
-        first, end = int(crowd.first[u]), int(crowd.first[u] + crowd.walk[u, 0] + 2)
-        mark = (
-            crowd.walk[u].tobytes(),
-            int(crowd.way[u]),
-            crowd.open[u].tobytes(),
-            hour[first:end].tobytes(),
-        )
-        more = (area.closed[:, first:end].tobytes(), area.scale[:, first:end].tobytes()) if varies else ()
-        if (*mark, *more) not in seen:
-            seen[(*mark, *more)] = len(examples)
+        slots = slice(int(crowd.first[u]), int(crowd.first[u] + crowd.walk[u, 0] + 2))
+        columns = [crowd.walk[u], crowd.open[u], hour_of_week[slots]]
+        if varies:
+            columns += [area.closed[:, slots], factor[:, slots]]
+        walk = (int(crowd.way[u]), *(column.tobytes() for column in columns))
+        if walk not in kind_of_walk:
+            kind_of_walk[walk] = len(examples)
             examples.append(u)
-        kind[u] = seen[(*mark, *more)]
-    return np.array(examples, dtype=np.int64), kind
+        kinds[u] = kind_of_walk[walk]
+    return np.array(examples, dtype=np.int64), kinds
 
 
-def share_due_visits(area: AreaArrays, ground: Ground, due_visits: Floats) -> Floats:
+def share_due_visits(area: AreaArrays, lattice: Ground, due_visits: Floats) -> Floats:
     """How many visits each unit means to give, so that all together give what is due: [U, n].
 
-    Each kind of unit gives in proportion to what the law expects of it by itself. Sums are exact
-    (`math.fsum`), so that they are the same everywhere.
+    Each kind of unit gives in proportion to what the distribution expects of it by itself.
     """
-    examples, kind = group_equal_walks(area)
-    few = select_walkers(area.crowd, examples)
-    each = expect_crowd(ground, few, area.ways, np.ones(examples.size), HOURS_OF_WEEK)[2][kind]
-    whole = np.array([fsum(column) for column in each.T])
-    return np.asarray(each * np.where(whole > 0, due_visits / np.where(whole > 0, whole, 1.0), 0.0))
+    examples, kinds = group_equal_walks(area)
+    walkers = select_walkers(area.crowd, examples)
+    expected = expect_crowd(lattice, walkers, area.ways, np.ones(examples.size), HOURS_OF_WEEK)[2][kinds]
+    # Exact sums (`fsum`): NumPy's order of adding, and so the last bit, differs from processor to processor.
+    total = np.array([fsum(column) for column in expected.T])
+    return np.asarray(expected * np.where(total > 0, due_visits / np.where(total > 0, total, 1.0), 0.0))
 
 
 def draw_area_tours(
-    area: AreaArrays, ground: Ground, pull: Pull, draws: NDArray[np.uint64], *, whole: bool = True
+    area: AreaArrays, lattice: Ground, feedback: Pull, numbers: DrawNumbers, *, with_entropy: bool = True
 ) -> Drawn:
-    """Draw all tours of an area, with their entropies if `whole`. Uses up `ground` and `pull`."""
-    cells = int(area.clock.cell[-1]) + 1
-    sizes = np.array([cells, HOURS_OF_WEEK], dtype=np.int64)
-    drawn, count = draw_crowd(ground, area.crowd, area.ways, pull, draws, sizes, whole)
-    return Drawn(drawn.visits[:count], *drawn[1:])
+    """Draw all tours of an area. Uses up `lattice` and `feedback`."""
+    sizes = np.array([int(area.grid.cell[-1]) + 1, HOURS_OF_WEEK], dtype=np.int64)
+    tours, count = draw_crowd(lattice, area.crowd, area.ways, feedback, numbers, sizes, with_entropy)
+    return Drawn(tours.visits[:count], *tours[1:])
 
 
 def build_feedback(due: Floats, owed: Floats, nats_per_visit: float) -> Pull:
-    """How strongly visits owed pull."""
+    """How strongly visits owed draw a unit to a place."""
     table = exact_exp(np.arange(-FEEDBACK_LIMIT, FEEDBACK_LIMIT + 1))
     return Pull(due, owed.copy(), nats_per_visit * GRID, table)
+
+
+def no_feedback(area: AreaArrays) -> Pull:
+    """Visits owed count for nothing: in pilot draws, and where the rest of a tour is drawn anew."""
+    n = len(area.places)
+    return build_feedback(np.zeros((len(area.shifts), n)), np.zeros(n), 0.0)

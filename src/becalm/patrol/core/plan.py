@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import numpy as np
@@ -21,73 +21,77 @@ from becalm.patrol.core.draw import (
     share_due_visits,
 )
 from becalm.patrol.core.feasibility import check_feasible, find_shortfalls
-from becalm.patrol.core.fit import PILOT_KEY, AreaDistribution, bound_bits, fit_area_distribution
+from becalm.patrol.core.fit import PILOT_KEY, bound_bits, fit_area_distribution
 from becalm.patrol.core.places_and_shifts import Burst, Span
 from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import PatrolPlan, PlaceDosage, Propensities, RouteDistribution, UnitRoute
-from becalm.terms import PlanError
 
 WORKERS = 2
-Given = TypeVar("Given")
-Made = TypeVar("Made")
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
 
 def plan_bursts(
-    request: PlanInputs, *, key: bytes, distribution: RouteDistribution | None = None, bound: bool = False
+    inputs: PlanInputs, *, key: bytes, distribution: RouteDistribution | None = None, bound: bool = False
 ) -> PatrolPlan:
-    """When does which unit go where? With `law`, drawn again from a law that was fitted before.
+    """When does which unit go where? With `distribution`, drawn again from one that was fitted before.
 
     With `bound`, the plan also says how free one with its dosage could be at most; that takes as long again.
 
-    The same request, key and law give the same bursts, byte for byte, on every machine; without `law`
-    it is fitted first (`fit_distribution`), which needs no key.
+    The same inputs, key and distribution give the same bursts, byte for byte, on every machine; without
+    `distribution` it is fitted first (`fit_distribution`), which needs no key.
 
     Raises PlanError, with every reason, where a place cannot be reached, a shift holds no meal, or more
     is wanted than units can give; nothing is planned then. Targets that can be met in part are met in
     part and listed as shortfalls.
     """
-    found = distribution or fit_distribution(request)
-    check_feasible(request)
-    areas = build_areas(request, key)
-    drawn = _in_parallel(lambda area: _draw(request, area, found, key), areas)
-    plan = _plan(request, found, drawn)
-    if not bound:
-        return plan
-    bits = _in_parallel(lambda part: bound_bits(part.area, part.drawn, found), drawn)
-    return replace(plan, bound_bits=sum(bits))
-
-
-def fit_distribution(request: PlanInputs) -> RouteDistribution:
-    """Which law meets the dosage on average and is otherwise as free as can be?"""
-    check_feasible(request)
-    areas = cap_areas(build_areas(request, PILOT_KEY), request.policy.area_share_cap)
-    distributions = _in_parallel(lambda area: fit_area_distribution(area, request.earlier), areas)
-    rows = sorted(
-        row
-        for area, distribution in zip(areas, distributions, strict=True)
-        for row in _law_rows(area, distribution)
+    check_feasible(inputs)
+    fitted = distribution or fit_distribution(inputs)
+    draws = _map_areas(lambda area: draw_area(inputs, area, fitted, key), build_areas(inputs, key))
+    routes = tuple(route for draw in draws for route in build_routes(draw.area, draw.tours))
+    dosage = _tally_dosage(inputs, fitted, draws)
+    bounds = _map_areas(lambda draw: bound_bits(draw.area, draw.tours, fitted), draws) if bound else ()
+    on_duty_minutes = sum(shift.hours.minutes for shift in inputs.shifts)
+    return PatrolPlan(
+        bursts=tuple(sorted((b for route in routes for b in route.bursts), key=_burst_order)),
+        routes=routes,
+        distribution=fitted,
+        dosage=dosage,
+        propensities=_collect_propensities(draws),
+        shortfalls=find_shortfalls(inputs, dosage, fitted),
+        bits=sum(route.bits for route in routes),
+        bound_bits=sum(bounds, 0.0),
+        travel_share=sum(route.travel_minutes for route in routes) / on_duty_minutes,
     )
-    names, hours, lengths, due, visits, minutes = zip(*rows, strict=True) if rows else ((),) * 6
-    return RouteDistribution(names, hours, lengths, due, visits, minutes)
 
 
-Row = tuple[str, tuple[int, ...], tuple[int, ...], int, int, int]
+def _burst_order(burst: Burst) -> tuple[datetime, str, str]:
+    return burst.span.start, burst.hotspot, burst.unit
 
 
-def _law_rows(area: AreaArrays, distribution: AreaDistribution) -> Iterable[Row]:
-    for j, place in enumerate(area.places):
-        yield (
+def fit_distribution(inputs: PlanInputs) -> RouteDistribution:
+    """Which distribution meets the dosage on average and is otherwise as free as can be?"""
+    check_feasible(inputs)
+    areas = cap_areas(build_areas(inputs, PILOT_KEY), inputs.policy.area_share_cap)
+    fits = _map_areas(lambda area: fit_area_distribution(area, inputs.earlier), areas)
+    rows = sorted(
+        (
             place.hotspot,
-            tuple(int(k) for k in distribution.hours[j]),
-            tuple(int(k) for k in distribution.lengths[j]),
-            int(distribution.due[j]),
-            round(1000 * float(distribution.expected_visits[j])),
-            round(1000 * float(distribution.expected_minutes[j])),
+            tuple(int(weight) for weight in fit.hour_weights[j]),
+            tuple(int(weight) for weight in fit.length_weights[j]),
+            int(fit.due_millivisits[j]),
+            round(1000 * float(fit.expected_visits[j])),
+            round(1000 * float(fit.expected_minutes[j])),
         )
+        for area, fit in zip(areas, fits, strict=True)
+        for j, place in enumerate(area.places)
+    )
+    return RouteDistribution(*zip(*rows, strict=True))
 
 
-def _in_parallel(work: Callable[[Given], Made], areas: tuple[Given, ...]) -> tuple[Made, ...]:
-    """The kernels let go of the interpreter, so that threads work on areas side by side."""
+def _map_areas(work: Callable[[Item], Result], areas: Sequence[Item]) -> tuple[Result, ...]:
+    # The kernels let go of the interpreter, so that threads work on areas side by side. Each area has
+    # streams of its own, so that the plan does not hang on which of them is ready first.
     with ThreadPoolExecutor(WORKERS) as pool:
         return tuple(pool.map(work, areas))
 
@@ -97,114 +101,95 @@ class AreaDraw:
     """One area with what was drawn in it."""
 
     area: AreaArrays
-    drawn: Drawn
-    owed_at_start: tuple[float, ...]
+    tours: Drawn
 
 
-def _draw(request: PlanInputs, area: AreaArrays, distribution: RouteDistribution, key: bytes) -> AreaDraw:
-    hours, lengths, due = select_weights(distribution, area)
-    ground = build_lattice(area, hours, lengths, request.earlier)
-    owed = np.array([request.owed.get(place.hotspot, 0.0) for place in area.places])
-    pull = build_feedback(share_due_visits(area, ground, due), owed, request.policy.feedback)
-    return AreaDraw(area, draw_area_tours(area, ground, pull, draw_tour_numbers(area, key)), tuple(owed))
+def draw_area(inputs: PlanInputs, area: AreaArrays, distribution: RouteDistribution, key: bytes) -> AreaDraw:
+    """Draw the tours of one area, given the visits that are owed there."""
+    hour_weights, length_weights, due = select_weights(distribution, area)
+    lattice = build_lattice(area, hour_weights, length_weights, inputs.earlier)
+    owed = np.array([inputs.owed.get(place.hotspot, 0.0) for place in area.places])
+    feedback = build_feedback(share_due_visits(area, lattice, due), owed, inputs.policy.feedback)
+    return AreaDraw(area, draw_area_tours(area, lattice, feedback, draw_tour_numbers(area, key)))
 
 
-def _plan(request: PlanInputs, distribution: RouteDistribution, parts: tuple[AreaDraw, ...]) -> PatrolPlan:
-    routes = tuple(route for part in parts for route in build_routes(part.area, part.drawn))
-    bursts = sorted(
-        (burst for route in routes for burst in route.bursts), key=lambda b: (b.span.start, b.hotspot, b.unit)
-    )
-    dosage = _dosage(request, distribution, parts)
-    on_duty = sum(shift.hours.minutes for shift in request.shifts)
-    return PatrolPlan(
-        bursts=tuple(bursts),
-        routes=routes,
-        distribution=distribution,
-        dosage=dosage,
-        propensities=_propensities(parts),
-        shortfalls=find_shortfalls(request, dosage, distribution),
-        bits=sum(route.bits for route in routes),
-        bound_bits=0.0,
-        travel_share=sum(route.travel_minutes for route in routes) / on_duty if on_duty else 0.0,
-    )
-
-
-def build_routes(area: AreaArrays, drawn: Drawn, replan: int = 0) -> tuple[UnitRoute, ...]:
+def build_routes(area: AreaArrays, tours: Drawn, replan: int = 0) -> tuple[UnitRoute, ...]:
     """The tours of an area as people read them, in the order of drawing."""
-    visits: list[list[Burst]] = [[] for _ in area.shifts]
-    for u, slot, place, number, minute in drawn.visits.tolist():
-        start = area.clock.instant(slot, minute)
-        span = Span(start, start + timedelta(minutes=area.policy.burst_minutes[number]))
-        visits[u].append(Burst(area.shifts[u].unit, area.places[place].hotspot, span))
-    nats = float(np.log(2.0))
+    bursts: list[list[Burst]] = [[] for _ in area.shifts]
+    for u, slot, place, number, minute in tours.visits.tolist():
+        span = _span_from(area, slot, minute, area.policy.burst_minutes[number])
+        bursts[u].append(Burst(area.shifts[u].unit, area.places[place].hotspot, span))
+    nats_per_bit = float(np.log(2.0))
     return tuple(
         UnitRoute(
             unit=shift.unit,
             area=shift.area,
             day=shift.day,
-            bursts=tuple(visits[u]),
-            meal=_meal(area, drawn, u),
-            travel_minutes=float(drawn.minutes[u]),
-            bits=float(drawn.entropy[u]) / nats,
-            surprise_bits=float(drawn.surprise[u]) / nats,
+            bursts=tuple(bursts[u]),
+            meal=_find_meal(area, tours, u),
+            travel_minutes=float(tours.minutes[u]),
+            bits=float(tours.entropy[u]) / nats_per_bit,
+            surprise_bits=float(tours.surprise[u]) / nats_per_bit,
             replan=replan,
         )
         for u, shift in enumerate(area.shifts)
     )
 
 
-def _meal(area: AreaArrays, drawn: Drawn, u: int) -> Span | None:
-    slot, minute = (int(x) for x in drawn.pause[u])
-    if slot < 0:
-        return None
-    start = area.clock.instant(slot, minute)
-    return Span(start, start + timedelta(minutes=area.shifts[u].meal_minutes))
+def _find_meal(area: AreaArrays, tours: Drawn, u: int) -> Span | None:
+    slot, minute = tours.pause[u].tolist()
+    return _span_from(area, slot, minute, area.shifts[u].meal_minutes) if slot >= 0 else None
 
 
-def _dosage(
-    request: PlanInputs, distribution: RouteDistribution, parts: tuple[AreaDraw, ...]
+def _span_from(area: AreaArrays, slot: int, minute: int, minutes: int) -> Span:
+    start = area.grid.instant_at(slot, minute)
+    return Span(start, start + timedelta(minutes=minutes))
+
+
+def _tally_dosage(
+    inputs: PlanInputs, distribution: RouteDistribution, draws: Sequence[AreaDraw]
 ) -> tuple[PlaceDosage, ...]:
-    rows = {hotspot: number for number, hotspot in enumerate(distribution.hotspots)}
-    lengths = np.array(request.policy.burst_minutes)
-    found = []
-    for part in parts:
-        visits, noise = part.drawn.visits, _noise(part.drawn)
-        for j, place in enumerate(part.area.places):
-            here, row = visits[:, 2] == j, rows[place.hotspot]
-            found.append(
+    row_of_place = {hotspot: row for row, hotspot in enumerate(distribution.hotspots)}
+    burst_minutes = np.array(inputs.policy.burst_minutes)
+    dosage = []
+    for draw in draws:
+        visits, dispersion = draw.tours.visits, _dispersion(draw.tours)
+        for j, place in enumerate(draw.area.places):
+            is_here, row = visits[:, 2] == j, row_of_place[place.hotspot]
+            due_visits = distribution.due_millivisits[row] / 1000.0
+            dosage.append(
                 PlaceDosage(
                     hotspot=place.hotspot,
-                    target_visits=float(part.area.target_visits[j]),
+                    target_visits=float(draw.area.target_visits[j]),
                     expected_visits=distribution.expected_millivisits[row] / 1000.0,
-                    visits=int(here.sum()),
-                    target_minutes=float(part.area.target_minutes[j]),
+                    visits=int(is_here.sum()),
+                    target_minutes=float(draw.area.target_minutes[j]),
                     expected_minutes=distribution.expected_milliminutes[row] / 1000.0,
-                    minutes=int(lengths[visits[here, 3]].sum()),
-                    sd_visits=_sd(distribution.due[row] / 1000.0, noise, request.policy.feedback),
+                    minutes=int(burst_minutes[visits[is_here, 3]].sum()),
+                    sd_visits=_sd_visits(due_visits, dispersion, inputs.policy.feedback),
                 )
             )
-    return tuple(sorted(found, key=lambda d: d.hotspot))
+    return tuple(sorted(dosage, key=lambda place: place.hotspot))
 
 
-def _noise(drawn: Drawn) -> float:
+def _dispersion(tours: Drawn) -> float:
     """The variance of visits about what was expected of each tour, over their mean (1: Poisson)."""
-    count, n = drawn.expected.shape
-    seen = np.bincount(drawn.visits[:, 0] * n + drawn.visits[:, 2], minlength=count * n).reshape(count, n)
-    whole = float(drawn.expected.sum())
-    return float(((seen - drawn.expected) ** 2).sum()) / whole if whole > 0 else 1.0
+    count, n = tours.expected.shape
+    counts = np.bincount(tours.visits[:, 0] * n + tours.visits[:, 2], minlength=count * n).reshape(count, n)
+    total = float(tours.expected.sum())
+    return float(((counts - tours.expected) ** 2).sum()) / total if total > 0 else 1.0
 
 
-def _sd(due: float, noise: float, feedback: float) -> float:
-    """How far visits scatter about what is due, when visits owed pull with `feedback` (to first order)."""
-    held = 2.0 * feedback * due
-    return float(np.sqrt(noise * due * (-np.expm1(-held) / held if held > 0 else 1.0)))
+def _sd_visits(due_visits: float, dispersion: float, feedback: float) -> float:
+    # Feedback draws the count back to what is due, as a spring does: to first order, the variance is that of
+    # an Ornstein-Uhlenbeck path of this stiffness, and without feedback that of a random walk.
+    stiffness = 2.0 * feedback * due_visits
+    damping = -np.expm1(-stiffness) / stiffness if stiffness > 0 else 1.0
+    return float(np.sqrt(dispersion * due_visits * damping))
 
 
-def _propensities(parts: tuple[AreaDraw, ...]) -> Propensities:
-    names = [place.hotspot for part in parts for place in part.area.places]
-    if not parts:
-        raise PlanError("There is no hotspot to plan for. Give at least one.")
+def _collect_propensities(draws: Sequence[AreaDraw]) -> Propensities:
+    names = [place.hotspot for draw in draws for place in draw.area.places]
     order = sorted(range(len(names)), key=names.__getitem__)
-    absent = np.concatenate([part.drawn.absent for part in parts])[order]
-    origin = parts[0].area.clock.origin
-    return Propensities(tuple(names[k] for k in order), origin, -np.expm1(absent))
+    log_absence = np.concatenate([draw.tours.absent for draw in draws])[order]
+    return Propensities(tuple(names[k] for k in order), draws[0].area.grid.origin, -np.expm1(log_absence))

@@ -1,7 +1,4 @@
-"""What the planner answers: bursts, the law they were drawn from, dosage, and what each place will get.
-
-What will each place and each area get? Expected and drawn dosage with intervals, and who gets how much.
-"""
+"""What the planner answers: bursts, the distribution they were drawn from, and what each place will get."""
 
 from __future__ import annotations
 
@@ -15,7 +12,7 @@ from becalm.patrol.core.places_and_shifts import Burst, PatrolPlace, Span
 from becalm.terms import Estimate
 
 CELL_MINUTES = 15
-GRID = 1024  # a whole number k of the law means k/1024 nat
+GRID = 1024  # a whole number k of a distribution means k/1024 nat
 LEVEL: Final = 0.95
 Z: Final = 1.959964  # of a normal at that level
 METHOD: Final = "normal about the law's mean, with the law's own spread"
@@ -23,39 +20,40 @@ METHOD: Final = "normal about the law's mean, with the law's own spread"
 
 @dataclass(frozen=True, slots=True)
 class RouteDistribution:
-    """The law that plans are drawn from, in whole numbers of 1/1024 nat, so that a plan can be drawn again.
+    """What plans are drawn from, in whole numbers of 1/1024 nat, so that a plan can be drawn again.
 
-    The weight of a route is the product of exp(hours[place][hour of week] + lengths[place][burst length])
-    over its visits and exp(-travel weight x minutes) over its ways. All else is in the request.
+    The weight of a route is the product of exp(hour_weights[place][hour of week] +
+    length_weights[place][burst length]) over its visits and exp(-travel weight x minutes) over its ways. All
+    else is in the request.
     """
 
     hotspots: tuple[str, ...]  # sorted
-    hours: tuple[tuple[int, ...], ...]  # by place, 168 each, Monday 00:00 local time first
-    lengths: tuple[tuple[int, ...], ...]  # by place, one for each burst length of the policy
-    due: tuple[int, ...]  # by place: thousandths of visits that the whole plan means to give
+    hour_weights: tuple[tuple[int, ...], ...]  # by place, 168 each, Monday 00:00 local time first
+    length_weights: tuple[tuple[int, ...], ...]  # by place, one for each burst length of the policy
+    due_millivisits: tuple[int, ...]  # by place: thousandths of visits that the whole plan means to give
     expected_millivisits: tuple[int, ...] = ()  # by place: thousandths of visits on average, by pilot draws
     expected_milliminutes: tuple[int, ...] = ()  # and of minutes
 
     def as_json(self) -> dict[str, Any]:
-        """The law as plain lists of whole numbers, for plan.json."""
+        """The distribution as plain lists of whole numbers, for plan.json."""
         return {
             "grid": GRID,
             "hotspots": list(self.hotspots),
-            "hours": [list(row) for row in self.hours],
-            "lengths": [list(row) for row in self.lengths],
-            "due": list(self.due),
+            "hours": [list(row) for row in self.hour_weights],
+            "lengths": [list(row) for row in self.length_weights],
+            "due": list(self.due_millivisits),
             "gives_visits": list(self.expected_millivisits),
             "gives_minutes": list(self.expected_milliminutes),
         }
 
     @staticmethod
     def from_json(document: Mapping[str, Any]) -> RouteDistribution:
-        """The law that plan.json holds."""
+        """The distribution that plan.json holds."""
         return RouteDistribution(
             hotspots=tuple(document["hotspots"]),
-            hours=tuple(tuple(row) for row in document["hours"]),
-            lengths=tuple(tuple(row) for row in document["lengths"]),
-            due=tuple(document["due"]),
+            hour_weights=tuple(tuple(row) for row in document["hours"]),
+            length_weights=tuple(tuple(row) for row in document["lengths"]),
+            due_millivisits=tuple(document["due"]),
             expected_millivisits=tuple(document.get("gives_visits", ())),
             expected_milliminutes=tuple(document.get("gives_minutes", ())),
         )
@@ -71,14 +69,14 @@ class UnitRoute:
     bursts: tuple[Burst, ...]
     meal: Span | None
     travel_minutes: float
-    bits: float  # entropy of its law, given the units drawn before it
+    bits: float  # entropy of its distribution, given the units drawn before it
     surprise_bits: float  # -log2 of the probability of the very route that was drawn
     replan: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceDosage:
-    """What a place was to get over the whole plan, what the law gives on average, and what was drawn."""
+    """What a place was to get over the whole plan, is expected to get, and was given by the draw."""
 
     hotspot: str
     target_visits: float
@@ -103,7 +101,7 @@ class Shortfall:
 
 @dataclass(frozen=True, slots=True)
 class Propensities:
-    """The chance that a burst starts, by place and cell of 15 minutes, as the law gave it when it was drawn.
+    """The chance that a burst starts, by place and cell of 15 minutes, as it was when they were drawn.
 
     `start[p, c]` is 1 - prod over units of (1 - the unit's own chance, given the units drawn before it).
     """
@@ -116,7 +114,7 @@ class Propensities:
 
 @dataclass(frozen=True, slots=True)
 class PatrolPlan:
-    """Bursts for every unit, the law they were drawn from, and how unpredictable they are."""
+    """Bursts for every unit, the distribution they were drawn from, and how unpredictable they are."""
 
     bursts: tuple[Burst, ...]  # by start, hotspot and unit
     routes: tuple[UnitRoute, ...]  # by area, start and unit: the order of drawing
@@ -125,7 +123,9 @@ class PatrolPlan:
     propensities: Propensities
     shortfalls: tuple[Shortfall, ...]
     bits: float  # of the whole plan: the sum of the units' conditional entropies
-    bound_bits: float  # the most that any law could have at this expected dosage; 0 where not asked for
+    bound_bits: (
+        float  # the most that any distribution could have at this expected dosage; 0 where not asked for
+    )
     travel_share: float  # of the minutes on duty
 
     @property
@@ -191,50 +191,45 @@ class DosageForecast:
 
 def forecast_dosage(places: Sequence[PatrolPlace], dosage: Iterable[PlaceDosage]) -> DosageForecast:
     """What will each place and area get, and how sure is that?"""
-    known = {place.hotspot: place for place in places}
-    rows = [_of_place(known[given.hotspot], given) for given in dosage]
+    place_of = {place.hotspot: place for place in places}
+    rows = [_forecast_place(place_of[row.hotspot], row) for row in dosage]
     rows.sort(key=lambda row: (row.share, row.hotspot))
-    names = sorted({place.area for place in places})
     harm, minutes = sum(p.harm for p in places), sum(row.minutes for row in rows)
     fair = minutes / harm if harm else 0.0
-    areas = tuple(_of_area(name, [r for r in rows if r.area == name], known, fair) for name in names)
     targets = sum(row.target_visits for row in rows) or 1.0
     return DosageForecast(
         places=tuple(rows),
-        areas=areas,
+        areas=tuple(
+            _forecast_area(name, [row for row in rows if row.area == name], place_of, fair)
+            for name in sorted({place.area for place in places})
+        ),
         expected_error=sum(abs(r.expected_visits.value - r.target_visits) for r in rows) / targets,
         drawn_error=sum(abs(r.visits - r.target_visits) for r in rows) / targets,
     )
 
 
-def _of_place(place: PatrolPlace, given: PlaceDosage) -> PlaceForecast:
-    spread = Z * given.sd_visits
+def _forecast_place(place: PatrolPlace, dosage: PlaceDosage) -> PlaceForecast:
+    mean, spread = dosage.expected_visits, Z * dosage.sd_visits
     return PlaceForecast(
         hotspot=place.hotspot,
         area=place.area,
         name=place.name,
-        target_visits=given.target_visits,
-        expected_visits=Estimate(
-            value=given.expected_visits,
-            low=max(0.0, given.expected_visits - spread),
-            high=given.expected_visits + spread,
-            level=LEVEL,
-            method=METHOD,
-        ),
-        visits=given.visits,
-        target_minutes=given.target_minutes,
-        expected_minutes=given.expected_minutes,
-        minutes=given.minutes,
+        target_visits=dosage.target_visits,
+        expected_visits=Estimate(mean, max(0.0, mean - spread), mean + spread, LEVEL, METHOD),
+        visits=dosage.visits,
+        target_minutes=dosage.target_minutes,
+        expected_minutes=dosage.expected_minutes,
+        minutes=dosage.minutes,
         low_share=place.dosage.low_share,
         high_share=place.dosage.high_share,
     )
 
 
-def _of_area(
-    name: str, rows: Sequence[PlaceForecast], known: dict[str, PatrolPlace], fair: float
+def _forecast_area(
+    name: str, rows: Sequence[PlaceForecast], place_of: dict[str, PatrolPlace], fair: float
 ) -> AreaForecast:
     minutes = sum(row.minutes for row in rows)
-    harm = sum(known[row.hotspot].harm for row in rows)
+    harm = sum(place_of[row.hotspot].harm for row in rows)
     return AreaForecast(
         area=name,
         places=len(rows),

@@ -27,24 +27,24 @@ class Price:
 
 
 def build_price_list(
-    request: PlanInputs, *, key: bytes, area: str, attack: Callable[[PlanInputs], float] | None = None
+    inputs: PlanInputs, *, key: bytes, area: str, attack: Callable[[PlanInputs], float] | None = None
 ) -> tuple[Price, ...]:
     """What would a plan of one area be like under other rules: the policy as it is, then one change each?
 
     Every line fits a law of its own and draws one plan from it. `attack`, if given, measures what an
-    attacker gains by the past under a request's rules.
+    attacker gains by the past under a inputs's rules.
     """
-    own = restrict_to_area(request, area)
+    own = restrict_to_area(inputs, area)
     return tuple(_price(name, change(own), key, attack) for name, change in CHANGES)
 
 
-def restrict_to_area(request: PlanInputs, area: str) -> PlanInputs:
-    """The same request for one area alone."""
+def restrict_to_area(inputs: PlanInputs, area: str) -> PlanInputs:
+    """The same inputs for one area alone."""
     return replace(
-        request,
-        places=tuple(place for place in request.places if place.area == area),
-        shifts=tuple(shift for shift in request.shifts if shift.area == area),
-        policy=replace(request.policy, area_share_cap=1.0),
+        inputs,
+        places=tuple(place for place in inputs.places if place.area == area),
+        shifts=tuple(shift for shift in inputs.shifts if shift.area == area),
+        policy=replace(inputs.policy, area_share_cap=1.0),
     )
 
 
@@ -67,34 +67,34 @@ def compute_dosage_error(plan: PatrolPlan) -> float:
     return sum(abs(row.visits - row.target_visits) for row in plan.dosage) / due if due else 0.0
 
 
-def _as_it_is(request: PlanInputs) -> PlanInputs:
-    return request
+def _as_it_is(inputs: PlanInputs) -> PlanInputs:
+    return inputs
 
 
 def _gap(minutes: int | None, weight: float) -> Change:
     """Another gap at every place; None keeps its length."""
 
-    def change(request: PlanInputs) -> PlanInputs:
+    def change(inputs: PlanInputs) -> PlanInputs:
         places = tuple(
             replace(p, gap_minutes=p.gap_minutes if minutes is None else minutes, gap_weight=weight)
-            for p in request.places
+            for p in inputs.places
         )
-        return replace(request, places=places)
+        return replace(inputs, places=places)
 
     return change
 
 
 def _feedback(strength: float) -> Change:
-    return lambda request: replace(request, policy=replace(request.policy, feedback=strength))
+    return lambda inputs: replace(inputs, policy=replace(inputs.policy, feedback=strength))
 
 
 def _travel(weight: float) -> Change:
-    return lambda request: replace(request, policy=replace(request.policy, travel_weight=weight))
+    return lambda inputs: replace(inputs, policy=replace(inputs.policy, travel_weight=weight))
 
 
-def _one_length(request: PlanInputs) -> PlanInputs:
-    middle = sorted(request.policy.burst_minutes)[len(request.policy.burst_minutes) // 2]
-    return replace(request, policy=replace(request.policy, burst_minutes=(middle,)))
+def _one_length(inputs: PlanInputs) -> PlanInputs:
+    middle = sorted(inputs.policy.burst_minutes)[len(inputs.policy.burst_minutes) // 2]
+    return replace(inputs, policy=replace(inputs.policy, burst_minutes=(middle,)))
 
 
 CHANGES: tuple[tuple[str, Change], ...] = (

@@ -1,14 +1,9 @@
-"""How far apart, in minutes? The table by the crow, and the checks that every table passes.
-
-How long it takes to get from place to place.
-
-Travel minutes over streets: the fastest ways of each mode, with the speeds that the policy states.
-"""
+"""How far apart, in minutes? Tables over streets or straight lines, and the checks that each passes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -24,112 +19,6 @@ Stops = Mapping[str, tuple[float, float]]
 TOLERANCE_MINUTES = 0.05
 SHOWN = 20
 WALK_KPH = 4.8  # the last steps from the street are on foot, whatever the mode
-
-
-def locate_stops(places: Sequence[PatrolPlace], bases: Sequence[Base]) -> dict[str, tuple[float, float]]:
-    """Every place that units travel between, by name, in metres: hotspots first, then bases."""
-    stops = {p.hotspot: (p.easting_m, p.northing_m) for p in places}
-    for base in bases:
-        if base.base in stops:
-            raise PlanError(f"{base.base!r} names a base and a hotspot. Rename the base in the units file.")
-        stops[base.base] = (base.easting_m, base.northing_m)
-    return stops
-
-
-def straight_line_table(stops: Stops, mode: Mode, pace: Pace, *, quantile: float) -> TravelTable:
-    """Travel minutes along straight lines, lengthened by the mode's detour, at its cautious speed.
-
-    minutes = fixed + p80_factor * detour * metres / (kph * 1000 / 60). The table says "crow-fly": rivers
-    and railways are not seen.
-    """
-    points = np.array(list(stops.values()), dtype=np.float64).reshape(-1, 2)
-    metres = np.hypot(*(points[:, None, :] - points[None, :, :]).transpose(2, 0, 1))
-    minutes = pace.fixed_minutes + pace.p80_factor * pace.detour * metres / (pace.kph * 1000 / 60)
-    np.fill_diagonal(minutes, 0.0)
-    return TravelTable(mode, tuple(stops), minutes, quantile, "crow-fly")
-
-
-def find_broken_triangles(table: TravelTable) -> tuple[Fault, ...]:
-    """Where is a journey longer than one with a stop on the way, which no shortest way can be?
-
-    Each fault names the pair, and the stop by which it is quicker.
-    """
-    shortest = shortest_minutes(table)
-    with np.errstate(invalid="ignore"):
-        broken = table.minutes > shortest + TOLERANCE_MINUTES
-    return tuple(_broken(table, shortest, int(i), int(j)) for i, j in np.argwhere(broken)[:SHOWN])
-
-
-def close_triangles(table: TravelTable) -> TravelTable:
-    """The same table with every journey as short as the best way over other stops."""
-    return TravelTable(table.mode, table.stops, shortest_minutes(table), table.quantile, table.source)
-
-
-def shortest_minutes(table: TravelTable) -> Floats:
-    """The shortest minutes from every stop to every stop over any number of others."""
-    minutes = np.array(table.minutes, dtype=np.float64)
-    np.fill_diagonal(minutes, 0.0)
-    for k in range(len(minutes)):
-        np.minimum(minutes, minutes[:, k, None] + minutes[None, k, :], out=minutes)
-    return minutes
-
-
-def find_unreachable_places(
-    places: Sequence[PatrolPlace],
-    shifts: Sequence[UnitShift],
-    tables: Mapping[Mode, TravelTable],
-    *,
-    shortest_burst_minutes: float,
-    settle_minutes: float = 0.0,
-) -> tuple[Fault, ...]:
-    """Which places can no unit of their area visit and be back from within its shift? Why not?"""
-    kinds = {(s.area, s.base, s.mode): 0.0 for s in shifts}
-    for s in shifts:
-        key = (s.area, s.base, s.mode)
-        kinds[key] = max(kinds[key], s.hours.minutes - s.meal_minutes)
-    return tuple(
-        fault
-        for place in places
-        for fault in _unreached(place, kinds, tables, shortest_burst_minutes + settle_minutes)
-    )
-
-
-def _unreached(
-    place: PatrolPlace,
-    kinds: Mapping[tuple[str, str, Mode], float],
-    tables: Mapping[Mode, TravelTable],
-    stay_minutes: float,
-) -> list[Fault]:
-    own = [(base, mode, room) for (area, base, mode), room in kinds.items() if area == place.area]
-    if not own:
-        what = f"no unit serves its area {place.area!r}"
-        return [Fault(place.hotspot, what, "add a team for this area, or give the place to another area")]
-    trips = [
-        (_there_and_back(tables[mode], place.hotspot, base) + stay_minutes, room) for base, mode, room in own
-    ]
-    if any(trip <= room for trip, room in trips):
-        return []
-    best = min(trips)
-    if not np.isfinite(best[0]):
-        what = "no way leads from any base of its area there and back"
-        return [Fault(place.hotspot, what, "raise snap_m, mend the streets, or take the place off the list")]
-    what = f"there and back with a visit takes {best[0]:.0f} minutes; the shift leaves {best[1]:.0f}"
-    return [Fault(place.hotspot, what, "serve it from a nearer base or by a faster mode")]
-
-
-def _there_and_back(table: TravelTable, stop: str, base: str) -> float:
-    i, j = table.stops.index(stop), table.stops.index(base)
-    return float(table.minutes[i, j] + table.minutes[j, i])
-
-
-def _broken(table: TravelTable, shortest: Floats, i: int, j: int) -> Fault:
-    through = int(np.argmin(shortest[i] + shortest[:, j] + 1e9 * np.isin(np.arange(len(shortest)), (i, j))))
-    a, b, via = table.stops[i], table.stops[j], table.stops[through]
-    what = (
-        f"{table.minutes[i, j]:.1f} minutes by {table.mode}, but {shortest[i, j]:.1f} over other stops "
-        f"({via} on the way)"
-    )
-    return Fault(f"{a} to {b}", what, "correct the table, or let becalm close it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +44,29 @@ class StreetTable:
     out_of_reach: tuple[Fault, ...]
 
 
+def locate_stops(places: Sequence[PatrolPlace], bases: Sequence[Base]) -> dict[str, tuple[float, float]]:
+    """Every place that units travel between, by name, in metres: hotspots first, then bases."""
+    stops = {p.hotspot: (p.easting_m, p.northing_m) for p in places}
+    for base in bases:
+        if base.base in stops:
+            raise PlanError(f"{base.base!r} names a base and a hotspot. Rename the base in the units file.")
+        stops[base.base] = (base.easting_m, base.northing_m)
+    return stops
+
+
+def straight_line_table(stops: Stops, mode: Mode, pace: Pace, *, quantile: float) -> TravelTable:
+    """Travel minutes along straight lines, lengthened by the mode's detour, at its cautious speed.
+
+    minutes = fixed + p80_factor * detour * metres / (kph * 1000 / 60). The table says "crow-fly": rivers
+    and railways are not seen.
+    """
+    points = np.array(list(stops.values()), dtype=np.float64).reshape(-1, 2)
+    metres = np.hypot(*(points[:, None, :] - points[None, :, :]).transpose(2, 0, 1))
+    minutes = pace.fixed_minutes + pace.p80_factor * pace.detour * metres / (pace.kph * 1000 / 60)
+    np.fill_diagonal(minutes, 0.0)
+    return TravelTable(mode, tuple(stops), minutes, quantile, "crow-fly")
+
+
 def build_street_table(
     network: StreetNetwork, stops: Stops, mode: Mode, pace: Pace, *, quantile: float
 ) -> StreetTable:
@@ -167,34 +79,115 @@ def build_street_table(
     """
     if not stops:
         raise PlanError("There are no stops to travel between. Give hotspots and bases.")
-    kept = network.for_vehicles if mode == "vehicle" else np.ones(len(network.start), dtype=bool)
-    if not kept.any():
+    usable = network.for_vehicles if mode == "vehicle" else np.ones(len(network.start), dtype=bool)
+    if not usable.any():
         raise PlanError(f"{network.source} has no street for the mode {mode}. Give another network.")
-    cost = network.length_m[kept] / (_speed_kph(network.speed_kph[kept], pace) * 1000 / 60)
+    speed_kph = np.full(len(network.start), pace.kph)
+    if pace.street_speed_share > 0.0:
+        stated_kph = network.speed_kph * pace.street_speed_share
+        speed_kph = np.where(np.isfinite(stated_kph), stated_kph, pace.kph)
+    street_minutes = network.length_m[usable] / (speed_kph[usable] * 1000 / 60)
     points = np.array(list(stops.values()), dtype=np.float64)
-    found = shortest_ways(network.junctions, network.start[kept], network.end[kept], cost, points)
-    walk = pace.detour * found.distance / (min(pace.kph, WALK_KPH) * 1000 / 60)
-    minutes = pace.fixed_minutes + pace.p80_factor * (found.costs + walk[:, None] + walk[None, :])
-    far = found.distance > pace.snap_m
-    minutes[far, :] = minutes[:, far] = np.inf
-    np.fill_diagonal(minutes, 0.0)
-    table = TravelTable(mode, tuple(stops), minutes, quantile, "streets")
-    return StreetTable(table, _lost(table, found.distance, pace.snap_m, network.source))
-
-
-def _speed_kph(stated: Floats, pace: Pace) -> Floats:
-    if pace.street_speed_share == 0.0:
-        return np.full(len(stated), pace.kph)
-    return np.where(np.isfinite(stated), stated * pace.street_speed_share, pace.kph)
-
-
-def _lost(table: TravelTable, distance: Floats, snap_m: float, source: str) -> tuple[Fault, ...]:
-    return tuple(
-        Fault(
-            stop,
-            f"the nearest street of {source} for {table.mode} is {distance[i]:.0f} m away, over {snap_m:g} m",
-            "give a network that covers it, raise snap_m in the policy, or take it off the list",
-        )
-        for i, stop in enumerate(table.stops)
-        if distance[i] > snap_m
+    paths = shortest_ways(
+        network.junctions, network.start[usable], network.end[usable], street_minutes, points
     )
+    walk_minutes = pace.detour * paths.distance / (min(pace.kph, WALK_KPH) * 1000 / 60)
+    minutes = pace.fixed_minutes + pace.p80_factor * (
+        paths.costs + walk_minutes[:, None] + walk_minutes[None, :]
+    )
+    is_far = paths.distance > pace.snap_m
+    minutes[is_far, :] = minutes[:, is_far] = np.inf
+    np.fill_diagonal(minutes, 0.0)
+    nearest = f"the nearest street of {network.source} for {mode} is"
+    remedy = "give a network that covers it, raise snap_m in the policy, or take it off the list"
+    faults = tuple(
+        Fault(stop, f"{nearest} {metres:.0f} m away, over {pace.snap_m:g} m", remedy)
+        for stop, metres in zip(stops, paths.distance, strict=True)
+        if metres > pace.snap_m
+    )
+    return StreetTable(TravelTable(mode, tuple(stops), minutes, quantile, "streets"), faults)
+
+
+def find_broken_triangles(table: TravelTable) -> tuple[Fault, ...]:
+    """Where is a journey longer than one with a stop on the way, which no shortest way can be?
+
+    Each fault names the pair, and the stop by which it is quicker.
+    """
+    shortest = shortest_minutes(table)
+    with np.errstate(invalid="ignore"):
+        is_broken = table.minutes > shortest + TOLERANCE_MINUTES
+    return tuple(_triangle_fault(table, shortest, int(i), int(j)) for i, j in np.argwhere(is_broken)[:SHOWN])
+
+
+def _triangle_fault(table: TravelTable, shortest: Floats, i: int, j: int) -> Fault:
+    is_end = np.isin(np.arange(len(shortest)), (i, j))
+    via = table.stops[int(np.argmin(shortest[i] + shortest[:, j] + 1e9 * is_end))]
+    what = (
+        f"{table.minutes[i, j]:.1f} minutes by {table.mode}, but {shortest[i, j]:.1f} over other stops "
+        f"({via} on the way)"
+    )
+    where = f"{table.stops[i]} to {table.stops[j]}"
+    return Fault(where, what, "correct the table, or let becalm close it")
+
+
+def close_triangles(table: TravelTable) -> TravelTable:
+    """The same table with every journey as short as the best way over other stops."""
+    return replace(table, minutes=shortest_minutes(table))
+
+
+def shortest_minutes(table: TravelTable) -> Floats:
+    """The shortest minutes from every stop to every stop over any number of others."""
+    minutes = np.array(table.minutes, dtype=np.float64)
+    np.fill_diagonal(minutes, 0.0)
+    for k in range(len(minutes)):
+        np.minimum(minutes, minutes[:, k, None] + minutes[None, k, :], out=minutes)
+    return minutes
+
+
+def find_unreachable_places(
+    places: Sequence[PatrolPlace],
+    shifts: Sequence[UnitShift],
+    tables: Mapping[Mode, TravelTable],
+    *,
+    shortest_burst_minutes: float,
+    settle_minutes: float = 0.0,
+) -> tuple[Fault, ...]:
+    """Which places can no unit of their area visit and be back from within its shift? Why not?"""
+    free_minutes: dict[tuple[str, str, Mode], float] = {}
+    for s in shifts:
+        kind = (s.area, s.base, s.mode)
+        free_minutes[kind] = max(free_minutes.get(kind, 0.0), s.hours.minutes - s.meal_minutes)
+    stay_minutes = shortest_burst_minutes + settle_minutes
+    return tuple(
+        fault for place in places for fault in _reach_faults(place, free_minutes, tables, stay_minutes)
+    )
+
+
+def _reach_faults(
+    place: PatrolPlace,
+    free_minutes: Mapping[tuple[str, str, Mode], float],
+    tables: Mapping[Mode, TravelTable],
+    stay_minutes: float,
+) -> list[Fault]:
+    trips = [
+        (round_trip_minutes(tables[mode], place.hotspot, base) + stay_minutes, free)
+        for (area, base, mode), free in free_minutes.items()
+        if area == place.area
+    ]
+    if not trips:
+        what = f"no unit serves its area {place.area!r}"
+        return [Fault(place.hotspot, what, "add a team for this area, or give the place to another area")]
+    if any(trip <= free for trip, free in trips):
+        return []
+    trip, free = min(trips)
+    if not np.isfinite(trip):
+        what = "no way leads from any base of its area there and back"
+        return [Fault(place.hotspot, what, "raise snap_m, mend the streets, or take the place off the list")]
+    what = f"there and back with a visit takes {trip:.0f} minutes; the shift leaves {free:.0f}"
+    return [Fault(place.hotspot, what, "serve it from a nearer base or by a faster mode")]
+
+
+def round_trip_minutes(table: TravelTable, stop: str, base: str) -> float:
+    """How long is the way from a base to a stop and back, without the visit?"""
+    i, j = table.stops.index(stop), table.stops.index(base)
+    return float(table.minutes[i, j] + table.minutes[j, i])

@@ -111,7 +111,7 @@ def _require_fitted(fitted: RouteDistribution, held: RouteDistribution) -> None:
         return
     pairs = (
         (a, b)
-        for rows in ((fitted.hours, held.hours), (fitted.lengths, held.lengths))
+        for rows in ((fitted.hour_weights, held.hour_weights), (fitted.length_weights, held.length_weights))
         for one, other in zip(*rows, strict=False)
         for a, b in zip(one, other, strict=False)
     )

@@ -101,7 +101,7 @@ def replan_patrol(desk: Desk, path: Path, question: ReplanQuestion) -> PlanRepla
 def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> PlanDocument:
     """The plan with the tours that this note names drawn anew: the same note and key give the same plan."""
     step = _step(plan, note, key)
-    drawn = replan_bursts(plan.request, step.now, step.states)
+    drawn = replan_bursts(plan.request, step.moment, step.states)
     tours = {(route.unit, route.day): route for route in drawn}
     routes = tuple(_route_of(route, tours) for route in plan.routes)
     bursts = tuple(
@@ -138,8 +138,8 @@ def drawn_again(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensit
 
 def _step(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> ReplanStep:
     at = datetime.fromisoformat(note["at"])
-    now = ReplanMoment(plan.distribution, plan.routes, at, int(note["index"]), key)
-    return ReplanStep(now, tuple(_state(held) for held in note["states"]))
+    moment = ReplanMoment(plan.distribution, plan.routes, at, int(note["index"]), key)
+    return ReplanStep(moment, tuple(_state(held) for held in note["states"]))
 
 
 def _route_of(route: UnitRoute, tours: Mapping[tuple[str, Any], UnitRoute]) -> UnitRoute:
