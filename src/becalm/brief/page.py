@@ -14,7 +14,7 @@ from becalm.measure.files import sentences
 from becalm.measure.files.change_chart import Verdict
 from becalm.render import marks
 from becalm.render.shell import self_contained
-from becalm.terms import Band, band_of
+from becalm.terms import CertaintyBand, choose_band
 
 SHOWN = 25  # hotspots in the body of the page; all of them are in the annex
 
@@ -25,8 +25,8 @@ def briefing_page(briefing: Briefing) -> str:
         "briefing.html",
         {
             "sentences": sentences,
-            "band_of": band_of,
-            "bands": tuple(Band),
+            "band_of": choose_band,
+            "bands": tuple(CertaintyBand),
             "days": DAYS,
             "band_mark": _band_mark,
             "verdict_mark": _verdict_mark,
@@ -69,10 +69,10 @@ def _side_by_side(briefing: Briefing) -> list[tuple[ComparisonRow, list[Comparis
 
 def _cores(briefing: Briefing) -> int:
     places = briefing.hotspots.hotspots if briefing.hotspots else ()
-    return sum(band_of(place.p_top) is Band.core for place in places)
+    return sum(choose_band(place.p_top) is CertaintyBand.core for place in places)
 
 
-def _band_mark(band: Band) -> Markup:
+def _band_mark(band: CertaintyBand) -> Markup:
     return _inline(marks.place(8, 8, band, 5.0))
 
 

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from becalm.terms import Fault, Parameter, ReplayError, RunRecord
+from becalm.terms import Fault, ParameterValue, ReplayError, RunRecord
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
@@ -26,7 +26,7 @@ class RunEntry(BaseModel):
     seed: int
     made_at: AwareDatetime
     as_of: date | None
-    parameters: dict[str, Parameter]
+    parameters: dict[str, ParameterValue]
     data: dict[str, Sha256]
 
 

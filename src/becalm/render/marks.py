@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from becalm.render import svg
-from becalm.terms import Band
+from becalm.terms import CertaintyBand
 
 
 def fall(x: float, y: float, size: float = 6.0) -> Markup:
@@ -25,13 +25,13 @@ def unclear(x: float, y: float, size: float = 5.0) -> Markup:
     return svg.element("circle", cx=x, cy=y, r=size, class_="mark unclear")
 
 
-def place(x: float, y: float, band: Band, size: float = 3.4) -> Markup:
+def place(x: float, y: float, band: CertaintyBand, size: float = 3.4) -> Markup:
     """A hotspot: a full square if core, an empty diamond if marginal, a small cross if only watched."""
-    if band is Band.core:
+    if band is CertaintyBand.core:
         return svg.element(
             "rect", x=x - size, y=y - size, width=2 * size, height=2 * size, class_="place core"
         )
-    if band is Band.marginal:
+    if band is CertaintyBand.marginal:
         reach = min(size * 1.25, max(size, 5.0))
         corners = [(x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y)]
         return svg.element("path", d=svg.path(corners, close=True), class_="place marginal")

@@ -1,22 +1,51 @@
-"""Micro-hotspots: the places that carry most of an offence, and how sure the list is."""
+"""Micro-hotspots: the places that carry most of an offence, how sure the list is, how well it foretells."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
+from typing import Final, Literal
 
 from becalm.terms.estimate import Estimate
-from becalm.terms.harm_rank import HarmBasis, PlaceHarm, Rank
-from becalm.terms.place_kind import PlaceKind
-from becalm.terms.placement import BoxTrial
+from becalm.terms.harm import HarmBasis, PlaceHarm, RankBy
 from becalm.terms.selection import Selection
 
 EXPECTED_DAYS = 30.0
 """The unit of every expected count: incidents in 30 days."""
 
 HOURS_OF_WEEK = 168
-LEAST_FOR_VERDICT = 6  # tested months below which no method is called better or worse
 """Hour 0 is Monday 00:00, hour 167 Sunday 23:00, in the city's own clock time."""
+
+LEAST_FOR_VERDICT = 6  # tested months below which no method is called better or worse
+CORE_LEAST_P: Final = 0.8
+MARGINAL_LEAST_P: Final = 0.5
+
+PlaceKind = Literal["cell", "square", "hexagon", "h3", "own", "segment", "box"]
+"""What a place is: a cell of the grid, or a piece of land or stretch of street of any shape."""
+
+
+class CertaintyBand(StrEnum):
+    """A word for the probability that a listed place belongs to the true top of the list."""
+
+    core = "core"
+    marginal = "marginal"
+    watch = "watch"
+
+
+def choose_band(p_top: float) -> CertaintyBand:
+    """Which band does this probability fall into?
+
+    Core from 0.8: plan on it. Marginal from 0.5: more likely in than out. Watch below: it is on the
+    list because something must be, and another month may well replace it. The limits are a convention
+    of the programme, not a result.
+
+    >>> choose_band(0.8), choose_band(0.79), choose_band(0.2)
+    (<CertaintyBand.core: 'core'>, <CertaintyBand.marginal: 'marginal'>, <CertaintyBand.watch: 'watch'>)
+    """
+    if p_top >= CORE_LEAST_P:
+        return CertaintyBand.core
+    return CertaintyBand.marginal if p_top >= MARGINAL_LEAST_P else CertaintyBand.watch
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +171,28 @@ class Churn:
 
 
 @dataclass(frozen=True, slots=True)
+class BoxTrial:
+    """What boxes laid earlier held, promised and then caught; all are shares of the target's incidents.
+
+    Boxes lie where records are densest, so some of what they hold is luck that will not come again. To see
+    how much, boxes were laid on the months up to `laid_to` alone and watched from `first_month` to
+    `last_month`. The best `count` of them `held` one share in the months that they were laid on, the score
+    `promised` another, and they caught `later` (with its interval). `kept` is later over promised, at most 1;
+    all that a list expects of boxes is multiplied by it.
+    """
+
+    side_m: float
+    count: int
+    laid_to: str
+    first_month: str
+    last_month: str
+    held: float
+    promised: float
+    later: Estimate
+    kept: float
+
+
+@dataclass(frozen=True, slots=True)
 class HotspotList:
     """The places that carry the target offences, best first, and what the list rests on.
 
@@ -189,7 +240,7 @@ class HotspotList:
     finder: str = "blend"
     churn: Churn | None = None
     box_trial: BoxTrial | None = None
-    rank: Rank = "count"
+    rank: RankBy = "count"
     harm: HarmBasis | None = None
 
     @property
@@ -226,7 +277,7 @@ class BacktestRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ExpectedAndSeen:
+class CalibrationBin:
     """Places with about the same forecast: how many, and their incidents in a month, expected and seen."""
 
     places: float
@@ -262,7 +313,7 @@ class Backtest:
     kind: PlaceKind = "cell"
     gini_best: float = 1.0
     gini_null: float = 1.0
-    calibration: tuple[ExpectedAndSeen, ...] = ()
+    calibration: tuple[CalibrationBin, ...] = ()
     finder_gain: Estimate | None = None
 
     @property

@@ -1,4 +1,4 @@
-"""What came in, what did not, and why."""
+"""What came in, what did not and why, and which months the records do not cover."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import date
 from typing import Literal
 
 RowOutcome = Literal["rejected", "repaired"]
+GapKind = Literal["missing", "cut_short", "low", "partial_load"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +42,19 @@ class FileIntake:
     as_of: date
     status: Literal["loaded", "already loaded", "supersedes"]
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """A month of a source that is missing, cut short or far below its neighbours.
+
+    `month` is written YYYY-MM. `detail` says what was seen and what would be expected.
+    """
+
+    source: str
+    month: str
+    kind: GapKind
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{self.source} {self.month}: {self.detail}"

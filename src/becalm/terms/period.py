@@ -12,7 +12,7 @@ from becalm.terms.errors import UsageError
 
 PeriodUnit = Literal["month", "week", "day"]
 
-FORMS: Final = (
+PERIOD_FORMS: Final = (
     "Write 2020-04 (a month), 2020-04..2020-05 (months, both included), 2020-W14..2020-W19 (ISO weeks, "
     'both included), 2020-04-01..2020-05-12 (days, both included), 2020 (a year) or "last 6 weeks".'
 )
@@ -30,11 +30,11 @@ NUMBER_WORDS: Final = (
     "eleven",
     "twelve",
 )
-MOST_BACK: Final = 5_000
-_LAST: Final = re.compile(
+MOST_UNITS_BACK: Final = 5_000
+_LAST_PATTERN: Final = re.compile(
     r"(?:the\s+)?last\s+(?:(?P<number>\d+|[a-z]+)\s+)?(?P<unit>day|week|month)s?", re.IGNORECASE
 )
-_WRITTEN: Final = {
+_UNIT_PATTERNS: Final = {
     "month": re.compile(r"[12]\d{3}-\d{2}", re.ASCII),
     "week": re.compile(r"[12]\d{3}-W\d{2}", re.ASCII),
     "day": re.compile(r"[12]\d{3}-\d{2}-\d{2}", re.ASCII),
@@ -108,7 +108,7 @@ class Period:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedPeriod:
+class WrittenPeriod:
     """A period as it was asked for: its days, the unit it was written in, and the words used."""
 
     period: Period
@@ -116,7 +116,7 @@ class AskedPeriod:
     text: str
 
 
-def parse_period(text: str, *, last_day: date) -> AskedPeriod:
+def parse_period(text: str, *, last_day: date) -> WrittenPeriod:
     """Which days does this text mean?
 
     Both ends that are written are included: "2020-04-01..2020-05-12" counts 12 May, and the
@@ -133,26 +133,26 @@ def parse_period(text: str, *, last_day: date) -> AskedPeriod:
         where the text is none of these forms, with the corrected form where it can be told.
     """
     text = text.strip()
-    last = _LAST.fullmatch(text)
+    last = _LAST_PATTERN.fullmatch(text)
     if last:
-        return _last(text, last, last_day)
+        return _read_last(text, last, last_day)
     first, dots, final = (part.strip() for part in text.partition(".."))
     final = final if dots else first
-    unit = _unit_of(first, text)
-    if _unit_of(final, text) != unit:
-        raise UsageError(f"The period {text!r} mixes {unit}s with {_unit_of(final, text)}s. {FORMS}")
-    start, end = _READ[unit](first)[0], _READ[unit](final)[1]
+    unit = _find_unit(first, text)
+    if _find_unit(final, text) != unit:
+        raise UsageError(f"The period {text!r} mixes {unit}s with {_find_unit(final, text)}s. {PERIOD_FORMS}")
+    start, end = _UNIT_READERS[unit](first)[0], _UNIT_READERS[unit](final)[1]
     if end <= start:
         raise UsageError(
-            f"The period {text!r} ends before it starts. Did you mean {f'{final}..{first}'!r}? {FORMS}"
+            f"The period {text!r} ends before it starts. Did you mean {f'{final}..{first}'!r}? {PERIOD_FORMS}"
         )
-    written: PeriodUnit = "month" if unit == "year" else unit  # type: ignore[assignment]  # keys of _READ
-    return AskedPeriod(Period(start, end), written, text)
+    period_unit: PeriodUnit = "month" if unit == "year" else unit  # type: ignore[assignment]  # keys of _UNIT_READERS
+    return WrittenPeriod(Period(start, end), period_unit, text)
 
 
 def needs_days(text: str) -> bool:
     """Is this text about days or ISO weeks, so that records of whole months cannot answer it?"""
-    last = _LAST.fullmatch(text.strip())
+    last = _LAST_PATTERN.fullmatch(text.strip())
     if last:
         return last["unit"].lower() != "month"
     return bool(re.match(r"\d{4}-(W|\d{2}-)", text.strip()))
@@ -170,36 +170,38 @@ def month_start(year: int, month: int) -> date:
     return date(year + (month - 1) // 12, (month - 1) % 12 + 1, 1)
 
 
-def _last(text: str, match: re.Match[str], last_day: date) -> AskedPeriod:
+def _read_last(text: str, match: re.Match[str], last_day: date) -> WrittenPeriod:
     number = read_number(match["number"] or "1")
     unit: PeriodUnit = match["unit"].lower()  # type: ignore[assignment]  # the pattern allows only the three
-    if not number or number > MOST_BACK:
+    if not number or number > MOST_UNITS_BACK:
         raise UsageError(f'{text!r} does not say how many {unit}s. Write, for example, "last 6 {unit}s".')
     end = last_day + timedelta(days=1)
     if unit == "month":
         start = month_start(end.year, end.month - number)
-        return AskedPeriod(Period(start, end.replace(day=1)), unit, text)
+        return WrittenPeriod(Period(start, end.replace(day=1)), unit, text)
     days = number * (7 if unit == "week" else 1)
-    return AskedPeriod(Period(end - timedelta(days=days), end), "day", text)
+    return WrittenPeriod(Period(end - timedelta(days=days), end), "day", text)
 
 
-def _unit_of(part: str, text: str) -> str:
-    unit = next((unit for unit, pattern in _WRITTEN.items() if pattern.fullmatch(part)), None)
+def _find_unit(part: str, text: str) -> str:
+    unit = next((unit for unit, pattern in _UNIT_PATTERNS.items() if pattern.fullmatch(part)), None)
     if unit is None:
-        better = corrected(part)
-        hint = f"Did you mean {better!r}? " if better else ""
-        raise UsageError(f"{part!r} in the period {text!r} is not a month, week, day or year. {hint}{FORMS}")
+        suggestion = suggest_period(part)
+        hint = f"Did you mean {suggestion!r}? " if suggestion else ""
+        raise UsageError(
+            f"{part!r} in the period {text!r} is not a month, week, day or year. {hint}{PERIOD_FORMS}"
+        )
     return unit
 
 
-def corrected(part: str) -> str | None:
+def suggest_period(part: str) -> str | None:
     """What did the writer of this probably mean, in a form that can be read?"""
     day = re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", part)
     backward = re.fullmatch(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})", part)
     month = re.fullmatch(r"(\d{4})[-/.]?(\d{1,2})", part)
     backward_month = re.fullmatch(r"(\d{1,2})[-/.](\d{4})", part)
     week = re.fullmatch(r"(\d{4})[-\s]?[wW](\d{1,2})", part)
-    named = re.fullmatch(r"([A-Za-z]{3,9})\.?\s+(\d{4})", part)
+    month_name = re.fullmatch(r"([A-Za-z]{3,9})\.?\s+(\d{4})", part)
     if day:
         return f"{day[1]}-{int(day[2]):02}-{int(day[3]):02}"
     if backward:
@@ -209,10 +211,10 @@ def corrected(part: str) -> str | None:
     if month or backward_month:
         year, number = (month[1], month[2]) if month else (backward_month[2], backward_month[1])  # type: ignore[index]  # one of the two matched
         return f"{year}-{int(number):02}"
-    return _named_month(named[1], named[2]) if named else None
+    return _match_month_name(month_name[1], month_name[2]) if month_name else None
 
 
-def _named_month(name: str, year: str) -> str | None:
+def _match_month_name(name: str, year: str) -> str | None:
     for number, month in enumerate(_MONTH_NAMES, start=1):
         if month.startswith(name.lower()):
             return f"{year}-{number:02}"
@@ -253,7 +255,7 @@ def weeks_in(iso_year: int) -> int:
     return date(iso_year, 12, 28).isocalendar().week
 
 
-_READ: Final[dict[str, Callable[[str], tuple[date, date]]]] = {
+_UNIT_READERS: Final[dict[str, Callable[[str], tuple[date, date]]]] = {
     "year": _read_year,
     "month": _read_month,
     "week": _read_week,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
-Parameter = str | int | float | bool | None | list[str] | list[int]
+ParameterValue = str | int | float | bool | None | list[str] | list[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,5 +22,5 @@ class RunRecord:
     seed: int
     made_at: datetime
     as_of: date | None
-    parameters: Mapping[str, Parameter]
+    parameters: Mapping[str, ParameterValue]
     data: Mapping[str, str]

@@ -17,7 +17,7 @@ from becalm.measure.files.change_chart import ChangeRow, change_chart
 from becalm.measure.files.series_chart import SeriesPoint, series_chart
 from becalm.render.scale import Scale, round_ticks
 from becalm.tables import PlaceCounts
-from becalm.terms import Band, band_of
+from becalm.terms import CertaintyBand, choose_band
 
 
 def row(change: float | None, low: float | None, high: float | None, **other: object) -> ChangeRow:
@@ -135,16 +135,16 @@ def test_bands_are_told_by_three_shapes() -> None:
 @pytest.mark.parametrize(
     ("p_top", "band"),
     [
-        (1.0, Band.core),
-        (0.8, Band.core),
-        (0.799, Band.marginal),
-        (0.5, Band.marginal),
-        (0.499, Band.watch),
-        (0.0, Band.watch),
+        (1.0, CertaintyBand.core),
+        (0.8, CertaintyBand.core),
+        (0.799, CertaintyBand.marginal),
+        (0.5, CertaintyBand.marginal),
+        (0.499, CertaintyBand.watch),
+        (0.0, CertaintyBand.watch),
     ],
 )
-def test_bands_begin_where_they_are_said_to(p_top: float, band: Band) -> None:
-    assert band_of(p_top) is band
+def test_bands_begin_where_they_are_said_to(p_top: float, band: CertaintyBand) -> None:
+    assert choose_band(p_top) is band
 
 
 def test_the_map_names_boroughs_and_says_how_far_a_kilometre_is() -> None:

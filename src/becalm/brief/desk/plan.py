@@ -13,7 +13,7 @@ from becalm.find.core.settings import FindSettings
 from becalm.find.desk.hotspots import DEFAULT_CELL_M
 from becalm.find.desk.override import entries_that_stand
 from becalm.tables import ArchiveFile, Grouping, Source, choose_source, find_newest_whole_month
-from becalm.terms import Parameter, ReplayError, UsageError
+from becalm.terms import ParameterValue, ReplayError, UsageError
 from becalm.workspace.config import BriefEntry
 
 NO_SOURCE = "none"
@@ -57,7 +57,7 @@ class Plan:
     patrol_note: str = ""  # why there is none
 
     @classmethod
-    def of(cls, parameters: Mapping[str, Parameter]) -> Plan:
+    def of(cls, parameters: Mapping[str, ParameterValue]) -> Plan:
         """The plan as a run record holds it; raises ReplayError where that is not one."""
         names = {field.name for field in fields(cls)}
         if set(parameters) != names:
@@ -69,7 +69,7 @@ class Plan:
         return cls(**given)  # type: ignore[arg-type]  # becalm's own record; what reads the plan checks its values
 
     @property
-    def parameters(self) -> dict[str, Parameter]:
+    def parameters(self) -> dict[str, ParameterValue]:
         """The plan as a run record holds it."""
         return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
 

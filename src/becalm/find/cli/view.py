@@ -16,7 +16,7 @@ from becalm.console.screen import is_narrow, say, show_table
 from becalm.find.cli.harm import HARM_HEADINGS, harm_cells, lines_of_harm
 from becalm.find.cli.rules_view import lines_of_rules
 from becalm.find.desk.hotspots import HotspotsFound
-from becalm.terms import HOURS_OF_WEEK, Band, Hotspot, HotspotList, PeakHours, PlaceKind, band_of
+from becalm.terms import HOURS_OF_WEEK, CertaintyBand, Hotspot, HotspotList, PeakHours, PlaceKind, choose_band
 
 SHOWN = 20
 HARM_NEEDS = 155  # columns of the screen for a table with all that is said of harm
@@ -106,12 +106,12 @@ def _heading(listed: HotspotList) -> tuple[str, ...]:
 
 
 def _summary(listed: HotspotList) -> tuple[str, ...]:
-    bands = Counter(band_of(h.p_top) for h in listed.hotspots)
+    bands = Counter(choose_band(h.p_top) for h in listed.hotspots)
     c = listed.concentration
     parts = ", ".join(f"{p.name} {p.share:.0%}" for p in listed.blend)
     return (
         f"How sure: mean P(top {len(listed.hotspots)}) {listed.mean_p_top:.2f}; "
-        + ", ".join(f"{bands[band]} {band}" for band in Band)
+        + ", ".join(f"{bands[band]} {band}" for band in CertaintyBand)
         + f"; {listed.tied_below} places not listed cannot be told apart from the last one.",
         *_churn(listed),
         f"Score: {parts}; {_memory(listed.half_life_months)}.",

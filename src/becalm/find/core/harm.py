@@ -16,7 +16,7 @@ from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior, weighted_sum
 from becalm.tables import PlaceCounts, PointCounts
-from becalm.terms import FEW_EVENTS, GroupInHarm, GroupWeight, GroupWeights, HarmBasis, HarmPart
+from becalm.terms import FEW_EVENTS, GroupHarm, GroupWeight, GroupWeights, HarmBasis, HarmPart
 
 NOWHERE: Mapping[str, LocationUncertainty] = MappingProxyType({})
 
@@ -163,7 +163,7 @@ def build_harm_basis(
     harm = weighed * incidents
     shares = (_shares(incidents), _shares(harm), _shares(doubt))
     groups = [
-        GroupInHarm(
+        GroupHarm(
             group=g.weight.group,
             weight=g.weight.weight,
             evidence=g.weight.evidence,

@@ -16,7 +16,7 @@ from becalm.methods.ewma import memories
 from becalm.methods.mixture import fit_mixture
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.search_curve import SearchCurve, search_curve, search_order
-from becalm.terms import ExpectedAndSeen
+from becalm.terms import CalibrationBin
 
 COUNT_MONTHS = (1, 3, 12, 36)
 KDE_SIGMAS_M = (150, 300)
@@ -86,7 +86,7 @@ class MethodSkills:
     skills: dict[str, list[Skill]]
     gini_best: tuple[float, ...]
     gini_null: tuple[float, ...]
-    calibration: tuple[ExpectedAndSeen, ...]
+    calibration: tuple[CalibrationBin, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def judge_steps(
                 gain = _log_gain(step.panel, step.origin, chances[method], trust)
                 skills.setdefault(method, []).append(_skill(month, score, chances[method], gain))
         last, earlier = step, chances
-    seen = tuple(ExpectedAndSeen(*(float(v) for v in row)) for row in np.mean(tenths, axis=0))
+    seen = tuple(CalibrationBin(*(float(v) for v in row)) for row in np.mean(tenths, axis=0))
     return MethodSkills(skills, tuple(best), tuple(null), seen)
 
 

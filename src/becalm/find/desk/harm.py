@@ -19,7 +19,7 @@ from becalm.find.files.group_weights import (
     read_group_weights,
 )
 from becalm.tables import find_moved_points
-from becalm.terms import GroupWeights, Rank, UsageError
+from becalm.terms import GroupWeights, RankBy, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class HarmChoice:
     Weights that are named for a list by count show each place's harm beside it.
     """
 
-    rank: Rank = "count"
+    rank: RankBy = "count"
     weights: str | None = None
 
     @property

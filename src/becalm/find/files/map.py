@@ -10,7 +10,7 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.find.files.place_names import Box, numbered_marks, placed_names
 from becalm.render import marks, svg
-from becalm.terms import Band, Hotspot, band_of
+from becalm.terms import CertaintyBand, Hotspot, choose_band
 
 _MARGIN = 14.0
 _FOOT = 46.0  # room for the scale bar below the map
@@ -84,7 +84,7 @@ def hotspot_map(
         svg.group(outlines, clip_path=f"url(#{key}-clip)"),
         _edge(view, is_whole),
         _names(areas, view, (*taken, *_inside(frame, view)), narrow),
-        svg.group(marks.place(*view(*centre(h)), band_of(h.p_top), size) for h in reversed(seen)),
+        svg.group(marks.place(*view(*centre(h)), choose_band(h.p_top), size) for h in reversed(seen)),
         numbers,
         _framed(frame, view),
         _foot(view),
@@ -203,7 +203,7 @@ def _numbers(
     marked = tuple((str(h.rank), view(*centre(h))) for h in seen)
     if size >= _ROOM_WITHIN:
         within = (
-            svg.text(x, y + 3.4, rank, class_=f"within {band_of(h.p_top)}", text_anchor="middle")
+            svg.text(x, y + 3.4, rank, class_=f"within {choose_band(h.p_top)}", text_anchor="middle")
             for h, (rank, (x, y)) in zip(seen, marked, strict=True)
         )
         return svg.group(within), tuple(Box.around(x, y, 2 * size, 2 * size) for _, (x, y) in marked)
@@ -276,13 +276,13 @@ def _distance(metres: float) -> str:
 def _describe(seen: tuple[Hotspot, ...], areas: tuple[Area, ...]) -> str:
     if not seen:
         return "A map without a hotspot."
-    bands = [band_of(h.p_top) for h in seen]
+    bands = [choose_band(h.p_top) for h in seen]
     per_area: dict[str, int] = {}
     for hotspot in seen:
         if hotspot.borough:
             per_area[hotspot.borough] = per_area.get(hotspot.borough, 0) + 1
     most = sorted(per_area.items(), key=lambda item: (-item[1], item[0]))[:5]
     where = ", ".join(f"{name} {n}" for name, n in most)
-    counts = ", ".join(f"{bands.count(band)} {band.value}" for band in Band)
+    counts = ", ".join(f"{bands.count(band)} {band.value}" for band in CertaintyBand)
     ground = f"over {len(areas)} outlines" if areas else "without outlines"
     return f"{len(seen)} hotspots {ground}: {counts}." + (f" Most lie in: {where}." if where else "")

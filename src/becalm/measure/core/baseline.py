@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
-from becalm.terms import AskedPeriod, Period, UsageError, month_start, parse_period, read_number, weeks_in
+from becalm.terms import Period, UsageError, WrittenPeriod, month_start, parse_period, read_number, weeks_in
 
 BASELINE_FORMS: Final = (
     'Write 2019 (the same period of that year), "year before", "mean of 3 years", '
@@ -41,7 +41,7 @@ class Baseline:
         return Period(min(w.start for w in self.windows), max(w.end for w in self.windows))
 
 
-def parse_baseline(text: str, *, asked: AskedPeriod, last_day: date) -> Baseline:
+def parse_baseline(text: str, *, asked: WrittenPeriod, last_day: date) -> Baseline:
     """Which days does this text compare the period with?
 
     Raises
@@ -63,7 +63,7 @@ def parse_baseline(text: str, *, asked: AskedPeriod, last_day: date) -> Baseline
     return baseline
 
 
-def same_period_of(asked: AskedPeriod, year: int) -> Baseline:
+def same_period_of(asked: WrittenPeriod, year: int) -> Baseline:
     """Which days of another year are the same as these?
 
     Months: the same months. ISO weeks: the same week numbers (week 53 becomes week 52 in a year
@@ -77,14 +77,14 @@ def same_period_of(asked: AskedPeriod, year: int) -> Baseline:
     return Baseline(_label(asked, year), (_same_days(asked.period, year),), "shifted by whole weeks")
 
 
-def mean_of_years(asked: AskedPeriod, years: int) -> Baseline:
+def mean_of_years(asked: WrittenPeriod, years: int) -> Baseline:
     """The same period of each of the years before, to be averaged."""
     former = [same_period_of(asked, year_of(asked) - back) for back in range(1, years + 1)]
     windows = tuple(window for baseline in former for window in baseline.windows)
     return Baseline(f"mean of {years} years", windows, former[0].alignment)
 
 
-def choose_baselines(texts: Sequence[str], *, asked: AskedPeriod, covered: Period) -> tuple[Baseline, ...]:
+def choose_baselines(texts: Sequence[str], *, asked: WrittenPeriod, covered: Period) -> tuple[Baseline, ...]:
     """Which baselines are shown side by side, in the order in which they are shown?
 
     Those that were asked for; where only one was (or none, which means the year before), also the
@@ -100,7 +100,7 @@ def choose_baselines(texts: Sequence[str], *, asked: AskedPeriod, covered: Perio
     return (*wanted, *usual)
 
 
-def usual_baselines(asked: AskedPeriod, first: Baseline) -> tuple[Baseline, ...]:
+def usual_baselines(asked: WrittenPeriod, first: Baseline) -> tuple[Baseline, ...]:
     """The first baseline, the year before it, and the mean of the three years before the period."""
     year_before_it = same_period_of(asked, _year(asked, first.windows[0]) - 1)
     candidates = (first, year_before_it, mean_of_years(asked, 3))
@@ -110,12 +110,12 @@ def usual_baselines(asked: AskedPeriod, first: Baseline) -> tuple[Baseline, ...]
     return tuple(b for b in seen.values() if not any(asked.period.overlaps(w) for w in b.windows))
 
 
-def year_of(asked: AskedPeriod) -> int:
+def year_of(asked: WrittenPeriod) -> int:
     """The year that the period starts in (the ISO year for weeks)."""
     return _year(asked, asked.period)
 
 
-def require_apart(asked: AskedPeriod, baseline: Baseline) -> None:
+def require_apart(asked: WrittenPeriod, baseline: Baseline) -> None:
     """Refuse a baseline that shares days with the period."""
     shared = next((w for w in baseline.windows if w.overlaps(asked.period)), None)
     if shared is not None:
@@ -139,16 +139,16 @@ def _own_period(text: str, last_day: date) -> Period:
         raise UsageError(f"The baseline {text!r} cannot be read. {error.message} {BASELINE_FORMS}") from error
 
 
-def _as_written(text: str, window: Period, asked: AskedPeriod) -> Baseline:
+def _as_written(text: str, window: Period, asked: WrittenPeriod) -> Baseline:
     same = same_period_of(asked, _year(asked, window))
     return Baseline(text, (window,), same.alignment if same.windows == (window,) else "as written")
 
 
-def _is_whole_year(asked: AskedPeriod) -> bool:
+def _is_whole_year(asked: WrittenPeriod) -> bool:
     return bool(re.fullmatch(r"\d{4}", asked.text))
 
 
-def _label(asked: AskedPeriod, year: int) -> str:
+def _label(asked: WrittenPeriod, year: int) -> str:
     """The other year's period in the words used, where they are dates; else the year."""
     same = _same_months(asked.period, year) if asked.unit == "month" else None
     if same is None:
@@ -157,7 +157,7 @@ def _label(asked: AskedPeriod, year: int) -> str:
     return months[0] if len(months) == 1 else f"{months[0]}..{months[-1]}"
 
 
-def _year(asked: AskedPeriod, period: Period) -> int:
+def _year(asked: WrittenPeriod, period: Period) -> int:
     return period.start.isocalendar().year if asked.unit == "week" else period.start.year
 
 
