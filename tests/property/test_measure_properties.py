@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from becalm.measure import compare_periods
 from becalm.measure.core.baseline import parse_baseline
-from becalm.measure.core.comparison import CompareSettings
+from becalm.measure.core.request import CompareSettings
 from becalm.methods.multiplicity import q_values
 from becalm.methods.rates import rate_p_values, rate_ratios
 from becalm.tables import CountTable

@@ -7,7 +7,7 @@ import typer
 
 def register(app: typer.Typer) -> None:
     """Hang every command on the app."""
-    from becalm.app import init
+    from becalm.app import init, schema
     from becalm.brief import cli as run
     from becalm.find.cli import commands as find
     from becalm.find.cli import explain as find_explain
@@ -26,3 +26,4 @@ def register(app: typer.Typer) -> None:
     app.add_typer(record.app, name="record")
     app.command("run")(run.run)
     app.command("simulate")(simulate.simulate)
+    app.command("schema")(schema.schema)

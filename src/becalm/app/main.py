@@ -45,6 +45,7 @@ app = typer.Typer(
     cls=Root,
     help="Run a city-wide violence-reduction programme: measure, find, and brief.",
     no_args_is_help=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
 

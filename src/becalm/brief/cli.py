@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_of
-from becalm.measure.cli import By
+from becalm.measure.core.request import By
 from becalm.patrol.cli.first_use import say_first_use
 from becalm.terms import UsageError
 
@@ -103,7 +103,7 @@ def run(
     question = BriefQuestion(
         period=period,
         baselines=tuple(baseline or ()),
-        by=by.value if by else None,
+        by=by if by else None,
         source=source,
         hotspot_source=hotspot_source,
         target=tuple(target or ()),

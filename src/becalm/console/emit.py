@@ -1,27 +1,104 @@
-"""How answers are printed: as lines of words, as one JSON text, or as csv; and the receipt of an entry."""
+"""How answers are shown: lines and tables on a screen, one JSON text, or the rows of a csv or a workbook."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
+from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 import typer
 
 from becalm.console.options import Format
+from becalm.formats.json_text import json_text
 from becalm.ledger.event import Entry
+from becalm.terms.errors import UsageError
+
+AnswerT = TypeVar("AnswerT")
+RowT = TypeVar("RowT")
+Row = Mapping[str, object]
 
 
-def emit(format: Format, *, lines: Iterable[str], told: object, rows: Iterable[Mapping[str, object]]) -> None:
-    """Print an answer as lines of words, as one JSON text, or as the rows of a csv."""
-    if format is Format.json:
-        typer.echo(json.dumps(told, indent=2, ensure_ascii=False, default=_plain))
-    elif format is Format.csv:
-        typer.echo(_csv(list(rows)), nl=False)
+@dataclass(frozen=True, slots=True)
+class View(Generic[AnswerT]):
+    """How the answers to one question are shown, whatever the format.
+
+    `data` is what JSON says, `rows` are those of a csv or a workbook under the names of `columns` (without
+    these, the keys of the first row), `lines` what a reader sees: text, or tables made by `screen.table`.
+    `files` are further endings of --out, with what is written.
+    """
+
+    data: Callable[[AnswerT], object]
+    rows: Callable[[AnswerT], Iterable[Row]]
+    lines: Callable[[AnswerT], Iterable[object]]
+    columns: tuple[str, ...] = ()
+    files: Mapping[str, Callable[[AnswerT], str | bytes]] = field(default_factory=dict)
+
+
+def emit_answer(answer: AnswerT, view: View[AnswerT], format: Format, files: Sequence[Path] = ()) -> None:
+    """Write the answer to these files, by their endings, then print it in this format."""
+    writers = _writers(view)
+    for file in files:
+        check_ending(file, writers)
+    for file in files:
+        content = writers[file.suffix.lower()](answer)
+        try:
+            file.write_bytes(content.encode() if isinstance(content, str) else content)
+        except OSError as error:
+            raise UsageError(f"{file} cannot be written: {error.strerror}. Name another file.") from error
+    if format is Format.table:
+        _print_lines(view.lines(answer))
     else:
-        for line in lines:
-            typer.echo("".join(c if c.isprintable() else " " for c in line))
+        typer.echo(writers[f".{format.value}"](answer), nl=False)
+
+
+def check_ending(file: Path, endings: Iterable[str]) -> None:
+    """Refuse a file whose ending names no format in which this answer can be written."""
+    if file.suffix.lower() not in endings:
+        raise UsageError(
+            f"{file} has no ending that says how to write it. Give {', '.join(sorted(endings))}."
+        )
+
+
+def _writers(view: View[Any]) -> Mapping[str, Callable[[Any], str | bytes]]:
+    from becalm.render.spreadsheet import csv_text, workbook
+
+    def cells(answer: Any) -> tuple[Sequence[str], list[list[object]]]:
+        rows = list(view.rows(answer))
+        columns = view.columns or tuple(rows[0] if rows else ())
+        return columns, [[_cell(row.get(name)) for name in columns] for row in rows]
+
+    def as_csv(answer: Any) -> str:
+        columns, rows = cells(answer)
+        return csv_text(columns, rows) if columns else ""
+
+    return {
+        ".json": lambda answer: json_text(view.data(answer)),
+        ".csv": as_csv,
+        ".xlsx": lambda answer: workbook(*cells(answer)),
+        **view.files,
+    }
+
+
+def _cell(value: object) -> object:
+    return fact_text(value) if isinstance(value, tuple | list) else value
+
+
+def _print_lines(lines: Iterable[object]) -> None:
+    for line in lines:
+        if isinstance(line, str):
+            typer.echo("".join(sign if sign.isprintable() else " " for sign in line))
+        else:
+            from becalm.console.screen import console
+
+            console().print(line)
+
+
+def emit(format: Format, *, lines: Iterable[str], told: object, rows: Iterable[Row]) -> None:
+    """Print an answer that is laid out already."""
+    emit_answer(None, View(data=lambda _: told, rows=lambda _: rows, lines=lambda _: lines), format)
 
 
 def tabulate(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> Iterable[str]:
@@ -37,12 +114,24 @@ def instant(moment: datetime) -> str:
     return moment.astimezone(ZoneInfo("UTC")).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def _receipt(entry: Entry) -> Iterable[str]:
+    words = f"Entry {entry.seq}: {entry.event.kind}"
+    yield words + (f", corrects entry {entry.event.corrects}" if entry.event.corrects else "")
+
+
+RECEIPT: View[Entry] = View(
+    data=lambda entry: entry_told(entry, with_subject=False),
+    rows=lambda entry: [
+        {**(row := entry_told(entry, with_subject=False)), "facts": facts_text(row["facts"])}
+    ],
+    lines=_receipt,
+)
+"""How an entry that was just written is shown."""
+
+
 def print_receipt(entry: Entry, format: Format) -> None:
     """Print an entry that was just written."""
-    told = entry_told(entry, with_subject=False)
-    words = f"Entry {entry.seq}: {entry.event.kind}"
-    words += f", corrects entry {entry.event.corrects}" if entry.event.corrects else ""
-    emit(format, lines=[words], told=told, rows=[{**told, "facts": facts_text(told["facts"])}])
+    emit_answer(entry, RECEIPT, format)
 
 
 def entry_told(entry: Entry, *, with_subject: bool) -> dict[str, object]:
@@ -76,14 +165,3 @@ def fact_text(value: object) -> str:
         shown = ", ".join(fact_text(part) for part in value[:8])
         return f"[{shown}, … {len(value)} in all]" if len(value) > 8 else f"[{shown}]"
     return "" if value is None else str(value)
-
-
-def _csv(rows: Sequence[Mapping[str, object]]) -> str:
-    from becalm.render.spreadsheet import csv_text
-
-    cells = ([fact_text(v) if isinstance(v, tuple | list) else v for v in row.values()] for row in rows)
-    return csv_text(rows[0], cells) if rows else ""
-
-
-def _plain(value: object) -> object:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)

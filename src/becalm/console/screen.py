@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+RowT = TypeVar("RowT")
 WIDTH = 160  # of a table that goes into a file or a pipe
 NARROW = 120  # below it, wide tables would lose figures
 TWO_LINES = {
@@ -33,6 +37,37 @@ def say(screen: Console, *lines: str) -> None:
 def is_narrow(screen: Console) -> bool:
     """Is there too little room for a table of many columns?"""
     return screen.width < NARROW
+
+
+@dataclass(frozen=True, slots=True)
+class Column(Generic[RowT]):
+    """One column of a table: its heading, and how a row's cell reads."""
+
+    heading: str
+    cell: Callable[[RowT], str]
+    is_text: bool = False  # set left, and folded where there is too little room
+
+
+def table(columns: Sequence[Column[RowT]], rows: Iterable[RowT]) -> Table:
+    """Rows below their headings, figures set right."""
+    grid = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
+    for column in columns:
+        justify: Literal["left", "right"] = "left" if column.is_text else "right"
+        grid.add_column(column.heading, justify=justify, overflow="fold", no_wrap=not column.is_text)
+    for row in rows:
+        grid.add_row(*(Text(column.cell(row)) for column in columns))
+    return grid
+
+
+def string_table(
+    headings: Sequence[str], rows: Iterable[Sequence[str]], *, left: Sequence[str] = ()
+) -> Table:
+    """Cells that are written already below their headings, those of `left` set left."""
+
+    def column(index: int, heading: str) -> Column[Sequence[str]]:
+        return Column(heading, lambda row: row[index], is_text=heading in left)
+
+    return table([column(i, heading) for i, heading in enumerate(headings)], rows)
 
 
 def show_table(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from becalm.ledger.protocol import Ledger
 from becalm.tables import Archive
 from becalm.terms import LedgerError, PlanError
+from becalm.terms.progress import Progress, silent_progress
 from becalm.workspace.config import Workspace
 
 if TYPE_CHECKING:
@@ -43,3 +44,4 @@ class Desk:
     prepare_ledger: Callable[[str], Prepared] = _no_server  # makes a server ready, as its owner
     draw_key: Callable[[], bytes] = _no_key  # 32 bytes from the operating system, for what is sealed
     ledger_file: Path | None = None  # where the ledger lies; None where a server keeps it
+    progress: Progress = silent_progress  # where long work shows how far it has come

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+import math
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 
+FIXED_DAY: Final = datetime(2000, 1, 1)  # noqa: DTZ001 - a workbook knows no zones; the day is never shown
 FORMULA_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -34,6 +37,30 @@ def csv_text(headings: Iterable[object], rows: Iterable[Iterable[object]]) -> st
     table.writerow(list(headings))
     table.writerows([harmless(cell) for cell in row] for row in rows)
     return out.getvalue()
+
+
+def workbook(headings: Sequence[str], rows: Iterable[Iterable[object]]) -> bytes:
+    """A table as an xlsx workbook of one sheet, its head frozen; the same bytes for the same table."""
+    import xlsxwriter  # loaded only where a workbook is asked for
+
+    out = io.BytesIO()
+    settings = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(out, settings) as book:
+        book.set_properties({"created": FIXED_DAY})
+        sheet, bold = book.add_worksheet("becalm"), book.add_format({"bold": True})
+        sheet.write_row(0, 0, headings, bold)
+        sheet.freeze_panes(1, 0)
+        for number, row in enumerate(rows, start=1):
+            sheet.write_row(number, 0, [_workbook_cell(cell) for cell in row])
+        sheet.autofit()
+    return out.getvalue()
+
+
+def _workbook_cell(value: object) -> object:
+    """A number or nothing as such (no sheet knows nan or infinity); else its text."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value if value is None or isinstance(value, int | float | bool) else str(value)
 
 
 def _is_number(text: str) -> bool:

@@ -16,8 +16,9 @@ BecalmError
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ class BecalmError(Exception):
         super().__init__(message)
         self.message = message
         self.faults = faults
+
+    def reworded(self, reword: Callable[[str], str]) -> Self:
+        """The same failure in the words of a door: its options, or the labels of its page."""
+        faults = (Fault(reword(f.where), reword(f.what), reword(f.remedy)) for f in self.faults)
+        return type(self)(reword(self.message), tuple(faults))
 
     def __str__(self) -> str:
         return "\n".join([self.message, *(f"  {fault}" for fault in self.faults)])

@@ -10,7 +10,8 @@ import pytest
 
 from becalm.measure import Background, compare_baselines, compare_periods, outside_total, pick_groups
 from becalm.measure.core.baseline import Baseline, choose_baselines
-from becalm.measure.core.comparison import CompareSettings, Comparison
+from becalm.measure.core.comparison import Comparison
+from becalm.measure.core.request import CompareSettings
 from becalm.measure.files.comparison import comparison_lines
 from becalm.measure.files.sentences import headline, how_sure
 from becalm.tables import CountTable, count_incidents
@@ -434,7 +435,7 @@ def test_huge_counts_are_compared_as_exactly_as_small_ones():
 
 
 def test_settings_that_make_no_sense_are_refused():
-    with pytest.raises(Exception, match=r"Give 0\.95 for 95 %"):
+    with pytest.raises(Exception, match=r"give 0\.95 for 95 %"):
         CompareSettings(level=95)
-    with pytest.raises(Exception, match="Give 0 or a count"):
+    with pytest.raises(Exception, match="give 0 or more"):
         replace(CompareSettings(), suppress_below=-1)

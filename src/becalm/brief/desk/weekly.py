@@ -28,9 +28,10 @@ from becalm.formats.run_record import record_json
 from becalm.ledger.event import Fact
 from becalm.measure import outside_total, pick_groups
 from becalm.measure.core.comparison import Comparison
+from becalm.measure.core.request import CompareRequest
 from becalm.measure.core.run_up import run_up
 from becalm.measure.core.run_up_result import RunUp
-from becalm.measure.desk import CompareQuestion, compare
+from becalm.measure.desk import compare
 from becalm.measure.files.comparison import comparison_csv
 from becalm.measure.files.sentences import choices_made, headline
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolPart
@@ -120,7 +121,10 @@ def _ask(desk: Desk, run: RunRecord) -> _Answers:
     plan = Plan.of(run.parameters)
     still = replace(desk, archive=PinnedArchive(desk.archive, archive_pins(run.data)))
     source = choose_source(still.archive.files(), plan.source)
-    comparison = compare(still, CompareQuestion(plan.period, plan.baselines, plan.grouping, source.key))
+    comparison = compare(
+        still,
+        CompareRequest(period=plan.period, baseline=plan.baselines, by=plan.grouping, source=source.key),
+    )
     return _Answers(still, plan, source, comparison, *_hotspots(still, plan, comparison, run.seed))
 
 

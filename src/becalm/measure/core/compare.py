@@ -10,11 +10,12 @@ import numpy as np
 
 from becalm.measure.core.background import Background
 from becalm.measure.core.baseline import Baseline
-from becalm.measure.core.comparison import CompareSettings, Comparison, ComparisonRow, Contrast
+from becalm.measure.core.comparison import Comparison, ComparisonRow, Contrast
 from becalm.measure.core.dispersion import GroupDispersion, measure_dispersion
 from becalm.measure.core.expected import expected_from_years
 from becalm.measure.core.holes import holes_in, missing_months, withhold_changes
 from becalm.measure.core.match import match_calendar, with_easter
+from becalm.measure.core.request import CompareSettings
 from becalm.measure.core.series import Series, days_counted, require_answerable, series_of
 from becalm.measure.core.suppress import suppress
 from becalm.measure.core.warn import warnings_of

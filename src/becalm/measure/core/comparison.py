@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import date
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from becalm.measure.core.baseline import Baseline
-from becalm.terms import Period, UsageError
+from becalm.measure.core.request import Align
+from becalm.terms import Period
 
 ROW_KEYS: Final = (
     "group",
@@ -25,22 +26,6 @@ ROW_KEYS: Final = (
     "q_value",
 )
 Record = dict[str, Any]
-Align = Literal["windows", "weekdays", "holidays"]
-
-
-@dataclass(frozen=True, slots=True)
-class CompareSettings:
-    """How a comparison is made, where the one who asks does not say otherwise."""
-
-    level: float = 0.95
-    suppress_below: int = 50
-    align: Align = "windows"
-
-    def __post_init__(self) -> None:
-        if not 0.5 <= self.level < 1.0:
-            raise UsageError(f"The level {self.level} is not between 0.5 and 1. Give 0.95 for 95 %.")
-        if self.suppress_below < 0:
-            raise UsageError(f"--suppress-below is {self.suppress_below}. Give 0 or a count such as 50.")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from becalm.measure.core.comparison import Align
+from becalm.measure.core.request import Align
 from becalm.methods.calendar import easter_sunday, weekday_counts
 from becalm.terms import Period
 

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from becalm.measure.core.baseline import Baseline
-from becalm.measure.core.comparison import Align
+from becalm.measure.core.request import Align
 from becalm.methods.arrays import Ints
 from becalm.tables import CountTable, MonthlyTotals, TimeUnit
 from becalm.terms import OffenceGroup, Period, QuestionError, month_start

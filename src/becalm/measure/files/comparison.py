@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 from collections.abc import Iterator
 from typing import Final
 
 from becalm.measure.core.comparison import ROW_KEYS, Comparison, ComparisonRow
 from becalm.measure.files.sentences import baseline_name, headline, how_sure, old_count, verdict_words
 from becalm.render import number_format as words
-from becalm.render.spreadsheet import harmless
+from becalm.render.spreadsheet import csv_text
 
 CSV_COLUMNS: Final = ("baseline", *ROW_KEYS, "label", "overdispersion", "notes")
 TEXT_COLUMNS: Final = ("Group", "Before", "Now", "Change", "Interval", "Verdict")
 POLICE_MARK: Final = "†"
 
 
-def comparison_json(comparison: Comparison) -> str:
-    """The comparison under the contract of `becalm measure compare --format json`."""
-    return json.dumps(comparison.as_record(), indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+def comparison_rows(comparison: Comparison) -> Iterator[dict[str, object]]:
+    """Every group against every baseline, one row each, the total first; empty where nothing is given."""
+    for contrast in comparison.against:
+        for row in (contrast.total, *contrast.rows):
+            yield {**row.as_record(), "notes": "; ".join(row.notes), "baseline": contrast.baseline.label}
 
 
 def comparison_csv(comparison: Comparison) -> str:
-    """Every group against every baseline, one line each, the total first; empty where nothing is given."""
-    out = io.StringIO()
-    rows = csv.DictWriter(out, CSV_COLUMNS, lineterminator="\n")
-    rows.writeheader()
-    for contrast in comparison.against:
-        for row in (contrast.total, *contrast.rows):
-            cells = {**row.as_record(), "notes": "; ".join(row.notes), "baseline": contrast.baseline.label}
-            rows.writerow({key: harmless(value) for key, value in cells.items()})
-    return out.getvalue()
+    """The rows as a csv."""
+    rows = ([row[name] for name in CSV_COLUMNS] for row in comparison_rows(comparison))
+    return csv_text(CSV_COLUMNS, rows)
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[tuple[str, ...]]:

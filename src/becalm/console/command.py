@@ -1,0 +1,204 @@
+"""Commands are made from requests: one option for each field, with its help, unit and bounds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, dataclass, replace
+from datetime import date, datetime
+from functools import wraps
+from inspect import Parameter as Argument
+from inspect import Signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
+
+import typer
+
+from becalm.console.options import Format, FormatOption, WorkspaceOption
+from becalm.terms.errors import BecalmError
+from becalm.terms.progress import Progress, silent_progress
+from becalm.terms.request import FileName, Request, RequestField, build_request, fields_of
+
+if TYPE_CHECKING:
+    from becalm.console.emit import View
+    from becalm.desk import Desk
+
+RequestT = TypeVar("RequestT", bound=Request)
+AnswerT = TypeVar("AnswerT")
+FIELD_IN_TEXT = re.compile(r"`(\w+)((?: [^`]*)?)`")  # `count`, or an example such as `floor Camden=3`
+FilesOption = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--out",
+        "-o",
+        metavar="FILE",
+        help="Also write the answer to this file, by its ending (.json, .csv, .xlsx); repeat it.",
+        show_default=False,
+    ),
+]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One call of a command: where it works, how it answers, and whether it shows how far it has come."""
+
+    context: typer.Context
+    workspace: Path | None
+    format: Format
+    files: tuple[Path, ...]
+    is_quiet: bool
+
+    def open_desk(self) -> Desk:
+        """The desk on the workspace that the caller named (made by the composition root)."""
+        make = cast("Callable[[Path | None], Desk]", self.context.obj)
+        return replace(make(self.workspace), progress=self.progress)
+
+    @property
+    def progress(self) -> Progress:
+        """Where long work shows how far it has come."""
+        if self.is_quiet:
+            return silent_progress
+        from becalm.console.progress import progress_bar
+
+        return progress_bar
+
+    def emit(self, answer: AnswerT, view: View[AnswerT]) -> None:
+        """Print the answer in the format that was chosen, and write the files that were named."""
+        from becalm.console.emit import emit_answer
+
+        emit_answer(answer, view, self.format, self.files)
+
+
+def command(
+    app: typer.Typer,
+    name: str,
+    request: type[RequestT],
+    *,
+    has_workspace: bool = True,
+    has_files: bool = True,
+    **defaults: object,
+) -> Callable[[Callable[[Session, RequestT], None]], Callable[[Session, RequestT], None]]:
+    """Hang a function on the app as the command `name`, with an option for each field of its request.
+
+    `has_files` gives it --out; a request that declares an `out` of its own means something else by it.
+    `defaults` are this command's own, by field. What the function refuses speaks of fields; the caller is
+    told the options.
+    """
+    asked = fields_of(request)
+    names = option_names(asked)
+
+    def decorate(function: Callable[[Session, RequestT], None]) -> Callable[[Session, RequestT], None]:
+        @wraps(function)
+        def run(context: typer.Context, **values: Any) -> None:
+            session = Session(
+                context,
+                workspace=values.pop("workspace", None),
+                format=values.pop("format"),
+                files=tuple(values.pop("out", None) or ()) if has_files else (),
+                is_quiet=values.pop("quiet"),
+            )
+            try:
+                read = {field.name: _value(field, values[field.name]) for field in asked}
+                function(session, build_request(request, read))
+            except BecalmError as error:
+                raise error.reworded(lambda text: name_options(text, names)) from error
+
+        own = [_argument(field, defaults.get(field.name, field.default)) for field in asked]
+        shared = _shared_arguments(has_workspace=has_workspace, has_files=has_files)
+        arguments = [_keyword("context", typer.Context), *own, *shared]
+        run.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # what Typer reads
+        run.__annotations__ = {argument.name: argument.annotation for argument in arguments}
+        run.request = request  # type: ignore[attr-defined]  # what `becalm schema` reads
+        app.command(name)(run)
+        return function
+
+    return decorate
+
+
+def option_names(asked: tuple[RequestField, ...]) -> Mapping[str, str]:
+    """How each field is named on the command line."""
+    return {field.name: _option_name(field) for field in asked} | {
+        "workspace": "--workspace",
+        "format": "--format",
+    }
+
+
+def name_options(text: str, names: Mapping[str, str]) -> str:
+    """A text that speaks of fields in backticks (or is a field's name), speaking of options instead.
+
+    >>> name_options("Give `floor Camden=3`, not `floor`.", {"floor": "--floor"})
+    'Give --floor Camden=3, not --floor.'
+    >>> name_options("Ask `becalm find overrides`.", {"floor": "--floor"})
+    'Ask `becalm find overrides`.'
+    """
+
+    def rename(match: re.Match[str]) -> str:
+        return f"{names[match[1]]}{match[2]}" if match[1] in names else match[0]
+
+    return names.get(text) or FIELD_IN_TEXT.sub(rename, text)
+
+
+def requests_below(
+    group: Any, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], type[Request]]]:
+    """The request of every command below this group, with the words that call it."""
+    for name, below in sorted(getattr(group, "commands", {}).items()):
+        yield from requests_below(below, (*words, name))
+    request = getattr(group.callback, "request", None)
+    if request is not None:
+        yield words, request
+
+
+def _option_name(field: RequestField) -> str:
+    name = field.parameter.name or field.name.replace("_", "-")
+    return (field.parameter.metavar or name.upper()) if field.parameter.is_argument else f"--{name}"
+
+
+def _argument(field: RequestField, default: object) -> Argument:
+    """The field as an argument of the function that Typer sees."""
+    parameter = field.parameter
+    kind = {FileName: Path, date: datetime}.get(field.kind, field.kind)
+    settings: dict[str, Any] = {"help": parameter.help, "metavar": parameter.metavar or None}
+    if field.kind is date:
+        settings |= {"formats": ["%Y-%m-%d"]}
+    if kind in (int, float):
+        settings |= {"min": parameter.low, "max": parameter.high}
+    is_empty = default is MISSING or default in (None, (), "")
+    if parameter.default_text or is_empty:
+        settings |= {"show_default": parameter.default_text or False}
+    hint = list[kind] if field.is_many else kind  # type: ignore[valid-type]
+    if field.is_optional or (field.is_many and default is not MISSING):
+        hint = hint | None
+    if default is MISSING or (field.is_many and not default):
+        default = Argument.empty if default is MISSING else None
+    if parameter.is_argument:
+        return _keyword(field.name, Annotated[hint, typer.Argument(**settings)], default)
+    names = [_option_name(field), *([f"-{parameter.short}"] if parameter.short else [])]
+    return _keyword(field.name, Annotated[hint, typer.Option(*names, **settings)], default)
+
+
+def _value(field: RequestField, value: Any) -> object:
+    """What Typer read, as the request holds it."""
+    if field.is_many:
+        return tuple(_single(item) for item in value or ())
+    return _single(value)
+
+
+def _single(value: Any) -> object:
+    if isinstance(value, datetime):
+        return value.date()
+    return str(value) if isinstance(value, Path) else value
+
+
+def _shared_arguments(*, has_workspace: bool, has_files: bool) -> Iterator[Argument]:
+    if has_files:
+        yield _keyword("out", FilesOption, None)
+    if has_workspace:
+        yield _keyword("workspace", WorkspaceOption, None)
+    yield _keyword("format", FormatOption, Format.table)
+    yield _keyword("quiet", QuietOption, False)
+
+
+def _keyword(name: str, hint: Any, default: object = Argument.empty) -> Argument:
+    return Argument(name, Argument.KEYWORD_ONLY, default=default, annotation=hint)

@@ -1,0 +1,71 @@
+"""What a comparison may be asked with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Literal
+
+from becalm.terms.period import needs_days
+from becalm.terms.request import Parameter, Request
+
+Align = Literal["windows", "weekdays", "holidays"]
+By = Literal["offence_group", "offence", "weapon", "victim_age_band", "borough", "ward", "command_unit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareSettings(Request):
+    """How a comparison is made, where the one who asks does not say otherwise."""
+
+    align: Annotated[
+        Align,
+        Parameter(
+            "windows: all days as asked. weekdays: only days whose weekday has a partner. holidays: "
+            "likewise, and a holiday meets only its namesake."
+        ),
+    ] = "windows"
+    level: Annotated[
+        float, Parameter("The level of the intervals.", low=0.5, high=0.9999, remedy="give 0.95 for 95 %")
+    ] = 0.95
+    suppress_below: Annotated[
+        int, Parameter("No percentages on baselines smaller than this.", unit="incidents", low=0)
+    ] = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompareRequest(Request):
+    """How does a period compare with the same period of other years?"""
+
+    period: Annotated[
+        str,
+        Parameter(
+            '"2020-04", "2020-04..2020-05", "2020-W14..2020-W19", "2020-04-01..2020-05-12" '
+            '(all ends included) or "last 6 weeks": the days up to the last that the records cover.'
+        ),
+    ]
+    baseline: Annotated[
+        tuple[str, ...],
+        Parameter(
+            '"2019" (the same period of that year), "year before", "mean of 3 years" or a period of '
+            "its own. Give it again for more; with one, others are shown beside it.",
+            default_text="year before",
+        ),
+    ] = ()
+    by: Annotated[By, Parameter("What to compare, group by group.")] = "offence_group"
+    source: Annotated[str | None, Parameter("Whose records, where there are several.")] = None
+    offence_group: Annotated[
+        tuple[str, ...], Parameter("Only these offence groups (may be given again).")
+    ] = ()
+    counted: Annotated[str, Parameter("What a publisher counts, where it counts several things.")] = (
+        "offences"
+    )
+    as_of: Annotated[date | None, Parameter("The records as they were on this day.")] = None
+
+    settings: CompareSettings = field(default_factory=CompareSettings)
+
+    @property
+    def is_about_days(self) -> bool:
+        """Whether days must be counted; else months will do."""
+        return self.settings.align != "windows" or any(
+            needs_days(text) for text in (self.period, *self.baseline)
+        )
