@@ -6,7 +6,7 @@ import ast
 
 from house import Source, read_source
 
-FILE_LINES = 300
+FILE_LINES = 500
 FUNCTION_LINES = 40
 ARGUMENTS = 10
 BY_POSITION = 7

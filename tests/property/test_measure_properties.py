@@ -139,7 +139,7 @@ def test_a_text_is_a_period_and_a_baseline_or_is_refused_in_words(text):
     asked = parse_period("2020-04", last_day=last)
     for read in (
         lambda: parse_period(text, last_day=last),
-        lambda: parse_baseline(text, asked=asked, last_day=last),
+        lambda: parse_baseline(text, written_period=asked, last_day=last),
     ):
         with contextlib.suppress(UsageError):
             read()

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from page import read_page
 
 from becalm.brief.page import briefing_page
-from becalm.find.files.place_names import Box, numbered_marks, placed_names
+from becalm.find.files.place_names import Box, number_marks, place_names
 from becalm.formats.run_record import record_json
 from becalm.render import number_format as words
 from becalm.render import svg
-from becalm.render.scale import Scale, round_ticks
+from becalm.render.svg import Scale, round_ticks
 
 anything = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=30).filter(str.strip)
 points = st.tuples(st.floats(0, 700), st.floats(0, 500))
@@ -51,7 +51,7 @@ def test_names_on_a_map_never_overlap_nor_leave_it(
     spots: list[tuple[str, tuple[float, float], float]],
 ) -> None:
     window = Box(0, 0, 700, 500)
-    placed = placed_names(spots, window=window, size=10)
+    placed = place_names(spots, window=window, size=10)
     boxes = [Box.around(x, y - 3.5, len(text) * 5.0, 7.0) for x, y, text in placed]
     assert all(not one.meets(other) for one, other in itertools.combinations(boxes, 2))
     assert all(window.contains(box) for box in boxes)
@@ -60,7 +60,7 @@ def test_names_on_a_map_never_overlap_nor_leave_it(
 @given(st.lists(points, min_size=1, max_size=60), st.integers(0, 25))
 def test_a_number_covers_no_mark(marks: list[tuple[float, float]], numbered: int) -> None:
     named = tuple((str(i + 1), point) for i, point in enumerate(marks))
-    _, taken = numbered_marks(named, numbered=numbered, window=Box(0, 0, 700, 500), size=3.0)
+    _, taken = number_marks(named, numbered=numbered, window=Box(0, 0, 700, 500), size=3.0)
     of_marks, of_numbers = taken[: len(marks)], taken[len(marks) :]
     assert len(of_numbers) <= min(numbered, len(marks))
     assert all(not number.meets(mark) for number in of_numbers for mark in of_marks)

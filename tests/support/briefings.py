@@ -12,7 +12,7 @@ from becalm.brief.briefing import Briefing
 from becalm.find.files.map import Area
 from becalm.measure.core.baseline import Baseline
 from becalm.measure.core.comparison import Comparison, ComparisonRow, Contrast
-from becalm.measure.core.run_up_result import RunUp, RunUpMonth
+from becalm.measure.core.run_up import RunUp, RunUpMonth
 from becalm.terms import BlendPart, Concentration, Estimate, Gap, Hotspot, HotspotList, Period, RunRecord
 
 APRIL_2020 = Period(date(2020, 4, 1), date(2020, 5, 1))

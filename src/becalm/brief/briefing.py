@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from becalm.find.files.map import Area
-from becalm.find.files.rules_in_words import lines_without_place
+from becalm.find.files.rules import unmatched_lines
 from becalm.measure.core.comparison import Comparison
-from becalm.measure.core.run_up_result import RunUp
+from becalm.measure.core.run_up import RunUp
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolPart
 from becalm.render import number_format as words
 from becalm.terms import Gap, HotspotList, RunRecord
@@ -59,7 +59,7 @@ class Briefing:
         said = [*self.comparison.warnings]
         said += [words for gap in self.gaps if (words := f"Coverage: {gap}") not in said]
         said += [f"Hotspots: {warning}" for warning in self.hotspots.warnings] if self.hotspots else []
-        said += lines_without_place(self.hotspots.selection) if self.hotspots else []
+        said += unmatched_lines(self.hotspots.selection) if self.hotspots else []
         said += [EVERY_PLACE] if self.lists_every_place else []
         return tuple(dict.fromkeys(said))
 

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
 from markupsafe import Markup
 
-from becalm.brief import figures
 from becalm.brief.briefing import Briefing
-from becalm.find.files.rules_in_words import override_rows
-from becalm.find.files.week_chart import DAYS
+from becalm.find.files.map import View, busiest_view, hotspot_map, whole_view
+from becalm.find.files.rules import override_rows
+from becalm.find.files.week_chart import DAYS, week_chart
 from becalm.formats.run_record import data_digest
-from becalm.measure.core.comparison import ComparisonRow
+from becalm.measure.core.comparison import ComparisonRow, Verdict
+from becalm.measure.core.run_up import RunUp
 from becalm.measure.files import sentences
-from becalm.measure.files.change_chart import Verdict
-from becalm.render import marks
+from becalm.measure.files.charts import ChangeRow, SeriesPoint, change_chart, series_chart
+from becalm.render import number_format, svg
 from becalm.render.shell import self_contained
 from becalm.terms import CertaintyBand, choose_band
 
@@ -21,6 +26,7 @@ SHOWN = 25  # hotspots in the body of the page; all of them are in the annex
 
 def briefing_page(briefing: Briefing) -> str:
     """The whole page as HTML."""
+    overrides = override_rows(briefing.hotspots.selection if briefing.hotspots else None)
     return self_contained(
         "briefing.html",
         {
@@ -28,57 +34,47 @@ def briefing_page(briefing: Briefing) -> str:
             "band_of": choose_band,
             "bands": tuple(CertaintyBand),
             "days": DAYS,
-            "band_mark": _band_mark,
-            "verdict_mark": _verdict_mark,
+            "band_mark": lambda band: _inline(svg.hotspot_mark(8, 8, band, 5.0)),
+            "verdict_mark": lambda verdict: _inline(svg.CHANGE_MARKS[verdict](8, 8)),
         },
         b=briefing,
         c=briefing.comparison,
         h=briefing.hotspots,
         run=briefing.run,
         warnings=briefing.warnings,
-        figures=figures.of(briefing),
+        figures=draw_figures(briefing),
         shown=SHOWN,
-        verdicts=_sorted_by_verdict(briefing),
+        verdicts=_sort_by_verdict(briefing),
         side_by_side=_side_by_side(briefing),
-        core=_cores(briefing),
-        overrides=(decided := override_rows(briefing.hotspots.selection if briefing.hotspots else None)),
-        included={row.decision.place_id for row in decided if row.decision.include},
-        notes=sentences.notes_to(briefing.comparison),
+        core=_count_core_places(briefing),
+        overrides=overrides,
+        included={row.decision.place_id for row in overrides if row.decision.include},
+        notes=sentences.comparison_notes(briefing.comparison),
         data_digest=data_digest(briefing.run.data),
     )
 
 
-def _sorted_by_verdict(briefing: Briefing) -> dict[Verdict, list[ComparisonRow]]:
+def _sort_by_verdict(briefing: Briefing) -> dict[Verdict, list[ComparisonRow]]:
     comparison = briefing.comparison
     rows: dict[Verdict, list[ComparisonRow]] = {"fall": [], "rise": [], "unclear": []}
     for row in comparison.rows:
-        rows[sentences.verdict_of(row, comparison.level)].append(row)
+        rows[row.verdict(comparison.level)].append(row)
     return rows
 
 
 def _side_by_side(briefing: Briefing) -> list[tuple[ComparisonRow, list[ComparisonRow | None]]]:
     """Each line of table 2: the row it is about, and that row against every baseline."""
     against = briefing.comparison.against
-    lines: list[tuple[ComparisonRow, list[ComparisonRow | None]]] = [
-        (briefing.comparison.total, [contrast.total for contrast in against])
-    ]
     by_group = [{row.group: row for row in contrast.rows} for contrast in against]
-    lines += [(row, [rows.get(row.group) for rows in by_group]) for row in briefing.comparison.rows]
-    return lines
+    return [
+        (briefing.comparison.total, [contrast.total for contrast in against]),
+        *((row, [rows.get(row.group) for rows in by_group]) for row in briefing.comparison.rows),
+    ]
 
 
-def _cores(briefing: Briefing) -> int:
-    places = briefing.hotspots.hotspots if briefing.hotspots else ()
-    return sum(choose_band(place.p_top) is CertaintyBand.core for place in places)
-
-
-def _band_mark(band: CertaintyBand) -> Markup:
-    return _inline(marks.place(8, 8, band, 5.0))
-
-
-def _verdict_mark(verdict: str) -> Markup:
-    draw = {"fall": marks.fall, "rise": marks.rise, "unclear": marks.unclear}[verdict]
-    return _inline(draw(8, 8))
+def _count_core_places(briefing: Briefing) -> int:
+    hotspots = briefing.hotspots.hotspots if briefing.hotspots else ()
+    return sum(choose_band(hotspot.p_top) is CertaintyBand.core for hotspot in hotspots)
 
 
 def _inline(mark: Markup) -> Markup:
@@ -86,3 +82,95 @@ def _inline(mark: Markup) -> Markup:
     return Markup(
         '<svg class="inline" viewBox="0 0 16 16" aria-hidden="true" focusable="false">{}</svg>'
     ).format(mark)
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Every picture, or None where there is nothing to draw."""
+
+    change: Markup
+    run_up: Markup | None
+    map: Markup | None
+    inset: Markup | None
+    week: Markup | None
+
+
+def draw_figures(briefing: Briefing) -> Figures:
+    """Draw all pictures of this briefing, each for a wide page and for a narrow one."""
+    whole_map, inset = _draw_maps(briefing)
+    return Figures(_draw_changes(briefing), _draw_run_up(briefing), whole_map, inset, _draw_week(briefing))
+
+
+def _draw_twice(chart: Callable[..., Markup], key: str) -> Markup:
+    """The wide and the narrow drawing; the style sheet shows one and hides the other."""
+    pair = Markup('<div class="wide">{}</div>\n<div class="narrow">{}</div>')
+    return pair.format(chart(key=f"{key}-wide", narrow=False), chart(key=f"{key}-narrow", narrow=True))
+
+
+def _draw_changes(briefing: Briefing) -> Markup:
+    comparison = briefing.comparison
+    rows = (
+        _change_row(comparison.total, comparison.level, is_total=True),
+        *(_change_row(row, comparison.level) for row in comparison.rows),
+    )
+    title = f"Change by {comparison.by.replace('_', ' ')}, {number_format.period(comparison.period)}"
+    return _draw_twice(partial(change_chart, rows, title=title), "change")
+
+
+def _change_row(row: ComparisonRow, level: float, *, is_total: bool = False) -> ChangeRow:
+    return ChangeRow(
+        label=row.label,
+        new=row.new,
+        old=sentences.old_count(row.old),
+        change=row.change_percent,
+        low=row.change_low_percent,
+        high=row.change_high_percent,
+        verdict=row.verdict(level),
+        by_police=row.found_by == "police",
+        is_total=is_total,
+    )
+
+
+def _draw_run_up(briefing: Briefing) -> Markup | None:
+    run_up: RunUp | None = briefing.run_up
+    if run_up is None:
+        return None
+    points = tuple(
+        SeriesPoint(f"{m.start:%b}", number_format.month(m.start), m.new, m.old, m.is_compared)
+        for m in run_up.months
+    )
+    last = run_up.months[-1]
+    chart = partial(
+        series_chart,
+        points,
+        new_name=f"to {last.start:%b %Y}",
+        old_name=f"to {last.old_start:%b %Y}",
+        title="Recorded offences in each month, beside the baseline year",
+    )
+    return _draw_twice(chart, "run-up")
+
+
+def _draw_maps(briefing: Briefing) -> tuple[Markup | None, Markup | None]:
+    """The whole ground, and its busiest part again, larger."""
+    hotspots = briefing.hotspots.hotspots if briefing.hotspots else ()
+    if not hotspots:
+        return None, None
+    frame = busiest_view(hotspots, whole_view(hotspots, briefing.areas, width=720))
+    title = f"Hotspots {briefing.of_place}"
+    whole_map = _draw_twice(partial(hotspot_map, hotspots, briefing.areas, title=title, frame=frame), "map")
+    if frame is None:
+        return whole_map, None
+
+    def draw_inset(key: str, narrow: bool) -> Markup:
+        view = View(frame.west, frame.south, frame.east, frame.north, 340.0) if narrow else frame
+        title = "The part with most hotspots, enlarged"
+        return hotspot_map(hotspots, briefing.areas, key=key, title=title, view=view, narrow=narrow)
+
+    return whole_map, _draw_twice(draw_inset, "inset")
+
+
+def _draw_week(briefing: Briefing) -> Markup | None:
+    if briefing.week is None:
+        return None
+    title = "The hotspots hour by hour through the week"
+    return _draw_twice(partial(week_chart, briefing.week, title=title), "week")

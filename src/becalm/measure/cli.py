@@ -38,7 +38,7 @@ def _lines(comparison: Comparison) -> Iterable[object]:
     from becalm.measure.files import comparison as text
 
     left = (text.TEXT_COLUMNS[0], text.TEXT_COLUMNS[-1])
-    yield from text.opening(comparison)
+    yield from text.opening_sentences(comparison)
     yield ""
     yield string_table(text.TEXT_COLUMNS, text.comparison_lines(comparison), left=left)
     if len(comparison.against) > 1:

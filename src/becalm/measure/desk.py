@@ -9,7 +9,7 @@ from ibis import Table
 
 from becalm.desk import Desk
 from becalm.desk.coverage import gaps_of, totals_in
-from becalm.measure import Background, compare_baselines, days_covered, outside_total, pick_groups
+from becalm.measure import ComparisonContext, compare_baselines, days_covered, outside_total, pick_groups
 from becalm.measure.core.baseline import choose_baselines
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.request import CompareRequest
@@ -38,20 +38,20 @@ def compare(desk: Desk, request: CompareRequest, *, only: Mapping[str, str] | No
     unit = _unit(source, request)
     totals = totals_in(records, source)
     covered = days_covered(totals, unit)
-    asked = parse_period(request.period, last_day=covered.last_day)
-    baselines = choose_baselines(request.baseline, asked=asked, covered=covered)
+    written_period = parse_period(request.period, last_day=covered.last_day)
+    baselines = choose_baselines(request.baseline, written_period=written_period, covered=covered)
     all_groups = _count(desk, records, source, request, groups, by="offence_group")
-    rows = _named(records, request.offence_group, all_groups)
-    out = outside_total(all_groups.groups, groups, named=request.offence_group)
+    rows = _filter_groups(records, request.offence_group, all_groups)
+    outside = outside_total(all_groups.groups, groups, requested=request.offence_group)
     return compare_baselines(
-        _count(desk, rows, source, request, groups, by=request.by, exclude=out),
-        period=asked.period,
+        _count(desk, rows, source, request, groups, by=request.by, exclude=outside),
+        period=written_period.period,
         baselines=baselines,
         settings=request.settings,
-        background=Background(
+        context=ComparisonContext(
             groups=groups,
             holidays=list_public_holidays(desk.workspace.city.holidays, _years(covered)),
-            left_out=pick_groups(all_groups, out),
+            left_out=pick_groups(all_groups, outside),
             gaps=gaps_of(desk, source, as_of=request.as_of, totals=totals),
             covered=covered,
             only=request.offence_group,
@@ -68,14 +68,14 @@ def _years(covered: Period) -> range:
     return range(covered.start.year, covered.end.year + 1)
 
 
-def _named(records: Table, keys: Sequence[str], held: CountTable) -> Table:
-    """The records of the offence groups that were asked for, or all."""
+def _filter_groups(records: Table, keys: Sequence[str], counts: CountTable) -> Table:
+    """The records of the requested offence groups, or all."""
     for key in keys:
-        if key not in held.groups:
-            near = get_close_matches(key, held.groups, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(held.groups)}."
+        if key not in counts.groups:
+            near = get_close_matches(key, counts.groups, n=1)
+            hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(counts.groups)}."
             raise UsageError(
-                f"{held.source} has no offence group {key!r}. {hint} "
+                f"{counts.source} has no offence group {key!r}. {hint} "
                 "(Publishers may count others under `counted victims`.)"
             )
     return records.filter(records.offence_group.isin(list(keys))) if keys else records

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from becalm.terms import Period
@@ -17,12 +18,12 @@ def whole(value: float | None) -> str:
     >>> whole(74885), whole(None)
     ('74,885', '–')
     """
-    return NO_VALUE if value is None else _minus(f"{value:,.0f}")
+    return NO_VALUE if value is None else _true_minus(f"{value:,.0f}")
 
 
 def decimal(value: float | None, places: int = 1) -> str:
     """A number with fixed decimals."""
-    return NO_VALUE if value is None else _minus(f"{value:,.{places}f}")
+    return NO_VALUE if value is None else _true_minus(f"{value:,.{places}f}")
 
 
 def signed(value: float | None, places: int = 0) -> str:
@@ -33,7 +34,7 @@ def signed(value: float | None, places: int = 0) -> str:
     """
     if value is None:
         return NO_VALUE
-    return _minus(f"{value:+,.{places}f}") if round(value, places) else f"{0:.{places}f}"
+    return _true_minus(f"{value:+,.{places}f}") if round(value, places) else f"{0:.{places}f}"
 
 
 def percent(value: float | None, places: int = 1) -> str:
@@ -106,7 +107,7 @@ def period(value: Period) -> str:
     """
     last = value.end - timedelta(days=1)
     if not value.is_whole_months:
-        return day(last) if value.days == 1 else f"{_shorn_day(value.start, last)} to {day(last)}"
+        return day(last) if value.days == 1 else f"{_first_day(value.start, last)} to {day(last)}"
     if len(value.months) == 1:
         return month(value.start)
     if value.start.month == 1 and last.month == 12 and value.start.year == last.year:
@@ -115,7 +116,7 @@ def period(value: Period) -> str:
     return f"{first} to {month(last)}"
 
 
-def listed(items: tuple[str, ...] | list[str]) -> str:
+def listed(items: Sequence[str]) -> str:
     """A list in a sentence.
 
     >>> listed(["robbery", "burglary", "theft"])
@@ -140,11 +141,11 @@ def inside(words: str) -> str:
     return words if words[:2].isupper() else words[:1].lower() + words[1:]
 
 
-def _shorn_day(start: date, last: date) -> str:
+def _first_day(start: date, last: date) -> str:
     if start.year != last.year:
         return day(start)
     return str(start.day) if start.month == last.month else f"{start.day} {start:%B}"
 
 
-def _minus(written: str) -> str:
-    return written.replace("-", MINUS)
+def _true_minus(digits: str) -> str:
+    return digits.replace("-", MINUS)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final
 
 from markupsafe import Markup, escape
+
+from becalm.terms import CertaintyBand
 
 Child = str | Markup | None
 
@@ -15,14 +20,14 @@ def element(name: str, *children: Child, **attributes: str | float | None) -> Ma
     >>> element("circle", cx=1.0, cy=2.25, class_="fall")
     Markup('<circle cx="1" cy="2.25" class="fall"/>')
     """
-    written = "".join(
+    attribute_text = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_value(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
     inner = Markup("").join(escape(child) for child in children if child is not None)
     # Names are ours and values are escaped above.
-    return Markup(f"<{name}{written}>{inner}</{name}>" if inner else f"<{name}{written}/>")
+    return Markup(f"<{name}{attribute_text}>{inner}</{name}>" if inner else f"<{name}{attribute_text}/>")
 
 
 def group(children: Iterable[Child], **attributes: str | float | None) -> Markup:
@@ -68,9 +73,86 @@ def number(value: float) -> str:
     >>> number(3.0), number(-0.001), number(2.345)
     ('3', '0', '2.35')
     """
-    written = f"{value:.2f}".rstrip("0").rstrip(".")
-    return "0" if written in {"-0", ""} else written
+    digits = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if digits in {"-0", ""} else digits
 
 
 def _value(value: str | float) -> str:
     return value if isinstance(value, str) else number(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A straight line from values to positions; `start` may lie right of or below `end`."""
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    def __call__(self, value: float) -> float:
+        """Where is this value, held inside the picture?"""
+        clamped = min(max(value, self.low), self.high)
+        return self.start + (clamped - self.low) / (self.high - self.low) * (self.end - self.start)
+
+    def holds(self, value: float) -> bool:
+        """Whether the value lies on the axis without being held back."""
+        return self.low <= value <= self.high
+
+
+def round_ticks(low: float, high: float, *, about: int = 5) -> tuple[float, ...]:
+    """Round values from at or below `low` to at or above `high`, about so many of them.
+
+    >>> round_ticks(0, 74_885, about=4)
+    (0.0, 20000.0, 40000.0, 60000.0, 80000.0)
+    """
+    span = max(high - low, 1e-9)
+    step = _round_step(span / max(about, 1))
+    first, last = math.floor(low / step), math.ceil(high / step)
+    return tuple(round(i * step, 10) for i in range(first, max(last, first + 1) + 1))
+
+
+def _round_step(rough: float) -> float:
+    power = 10.0 ** math.floor(math.log10(rough))
+    return next(m * power for m in (1.0, 2.0, 2.5, 5.0, 10.0) if m * power >= rough * 0.999_999)
+
+
+# The marks differ from each other in shape, so that none needs its colour to be told.
+
+
+def fall_mark(x: float, y: float, size: float = 6.0) -> Markup:
+    """A fall that chance does not explain: a full triangle pointing down."""
+    return _outline([(x - size, y - size * 0.8), (x + size, y - size * 0.8), (x, y + size)], "mark fall")
+
+
+def rise_mark(x: float, y: float, size: float = 6.0) -> Markup:
+    """A rise that chance does not explain: a full triangle pointing up."""
+    return _outline([(x - size, y + size * 0.8), (x + size, y + size * 0.8), (x, y - size)], "mark rise")
+
+
+def unclear_mark(x: float, y: float, size: float = 5.0) -> Markup:
+    """A change that chance may explain: an empty circle."""
+    return element("circle", cx=x, cy=y, r=size, class_="mark unclear")
+
+
+CHANGE_MARKS: Final[Mapping[str, Callable[[float, float], Markup]]] = {
+    "fall": fall_mark,
+    "rise": rise_mark,
+    "unclear": unclear_mark,
+}
+
+
+def hotspot_mark(x: float, y: float, band: CertaintyBand, size: float = 3.4) -> Markup:
+    """A hotspot: a full square if core, an empty diamond if marginal, a small cross if only watched."""
+    if band is CertaintyBand.core:
+        return element("rect", x=x - size, y=y - size, width=2 * size, height=2 * size, class_="place core")
+    if band is CertaintyBand.marginal:
+        reach = min(size * 1.25, max(size, 5.0))
+        return _outline([(x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y)], "place marginal")
+    arm = size * 0.85
+    falling, rising = [(x - arm, y - arm), (x + arm, y + arm)], [(x - arm, y + arm), (x + arm, y - arm)]
+    return element("path", d=path(falling) + path(rising), class_="place watch")
+
+
+def _outline(corners: Iterable[tuple[float, float]], class_: str) -> Markup:
+    return element("path", d=path(corners, close=True), class_=class_)

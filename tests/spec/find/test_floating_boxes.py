@@ -18,7 +18,7 @@ from becalm.find.core.place_kinds import build_tiles, exclude_land
 from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.units import UnitChoice, fit_unit
-from becalm.find.files.hotspots import run_object
+from becalm.find.files.hotspots import list_object
 from becalm.methods.lattices import Lattice
 from becalm.methods.search_curve import search_order
 from becalm.tables import PointCounts
@@ -133,7 +133,7 @@ def test_only_boxes_are_listed_and_the_list_says_what_of_their_catch_lasts():
     assert (found.box_trial.first_month, found.box_trial.last_month) == ("2018-07", "2019-06")
     assert found.box_trial.later.low <= found.box_trial.later.value <= found.box_trial.held
     assert any("part of what they hold is luck" in warning for warning in found.warnings)
-    told = run_object(None, found)["laying"]
+    told = list_object(None, found)["laying"]
     assert (told["laid_to"], told["count"]) == ("2018-06", found.box_trial.count)
     assert told["later_low"] <= told["later"] <= told["later_high"]
     assert told["kept"] == pytest.approx(min(told["later"] / told["promised"], 1.0), abs=1e-3)

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from becalm.find import Candidates, Rules, choose_places, read_hours
-from becalm.find.files.read_rules import read_list_rules
-from becalm.find.files.rules_in_words import weighed_in_words
+from becalm.find.files.rules import read_rules, weighed_decision_in_words
 from becalm.terms import DayHours, InputError, PlaceDecision, QuestionError, UsageError
 
 NAMES = ("North", "South")
@@ -87,7 +86,7 @@ def test_a_decision_stands_beside_the_rank_of_its_place_and_what_it_costs():
         ("place_1", 1, 3.5),
         ("place_5", 6, 4.0),
     ]
-    assert weighed_in_words(made.weighed[1], 6) == (
+    assert weighed_decision_in_words(made.weighed[1], 6) == (
         "include place_5 (B. Commander, no date, file of rules): asked for. By the records alone it ranks 6 "
         "of 6 places; the list misses 4.00 expected incidents in 30 days because of the decision."
     )
@@ -95,7 +94,7 @@ def test_a_decision_stands_beside_the_rank_of_its_place_and_what_it_costs():
 
 def test_a_decision_that_the_list_would_have_made_costs_nothing():
     (free,) = choose_places(ALONG_A_ROAD, Rules(count=2, decisions=(include(1),))).selection.weighed
-    assert weighed_in_words(free, 6).endswith("ranks 1 of 6 places; the decision costs nothing.")
+    assert weighed_decision_in_words(free, 6).endswith("ranks 1 of 6 places; the decision costs nothing.")
 
 
 def test_a_rule_that_binds_nothing_costs_nothing():
@@ -178,7 +177,7 @@ def written(folder: Path, text: str) -> Path:
 
 def test_an_empty_file_of_rules_equals_the_defaults(tmp_path):
     file = written(tmp_path, 'author = "A. Analyst"\ndate = 2020-06-01\n')
-    read = read_list_rules(file, count=250, separation_m=0.0)
+    read = read_rules(file, count=250, separation_m=0.0)
     assert read == Rules(author="A. Analyst", written_on=date(2020, 6, 1))
 
 
@@ -189,7 +188,7 @@ def test_a_file_of_rules_is_read_whole(tmp_path):
         "[areas.North]\nfloor = 2\ncap = 4\n"
         '[[leave_out]]\nplace = "place_1"\nreason = "covered"\n',
     )
-    read = read_list_rules(file, count=250, separation_m=0.0)
+    read = read_rules(file, count=250, separation_m=0.0)
     assert (read.count, read.separation_m, read.hours) == (9, 300.0, DayHours(22, 4))
     assert (dict(read.floors), dict(read.caps)) == ({"North": 2}, {"North": 4})
     (decision,) = read.decisions
@@ -207,5 +206,5 @@ def test_a_file_of_rules_is_read_whole(tmp_path):
 )
 def test_a_faulty_file_of_rules_is_refused_with_what_is_wrong(tmp_path, text, says):
     with pytest.raises(InputError) as caught:
-        read_list_rules(written(tmp_path, text), count=250, separation_m=0.0)
+        read_rules(written(tmp_path, text), count=250, separation_m=0.0)
     assert says in str(caught.value)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from becalm.find.files.group_weights import choose_group_weights, load_group_weights, read_group_weights
+from becalm.find.files.harm_tables import choose_group_weights, load_group_weights, read_group_weights
 from becalm.terms import QuestionError, UsageError, WorkspaceError
 
 OWN = """

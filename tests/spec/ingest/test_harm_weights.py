@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from becalm.find.files.harm_index import load_harm_index
+from becalm.find.files.harm_tables import load_harm_index
 from becalm.terms import Harm, QuestionError, WorkspaceError
 
 OTHER = """

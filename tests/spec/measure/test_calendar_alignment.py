@@ -7,10 +7,10 @@ from datetime import date, timedelta
 import numpy as np
 import pytest
 
-from becalm.measure import Background, compare_baselines, match_calendar
+from becalm.measure import ComparisonContext, compare_baselines, match_calendar
 from becalm.measure.core.baseline import Baseline
-from becalm.measure.core.match import calendar_differences, with_easter
-from becalm.measure.core.request import CompareSettings
+from becalm.measure.core.comparison import CompareSettings
+from becalm.measure.core.match_days import add_easter, calendar_differences
 from becalm.methods.calendar import easter_sunday, weekday_counts
 from becalm.tables import CountTable, count_incidents, list_public_holidays
 from becalm.terms import Period, QuestionError, WorkspaceError
@@ -56,13 +56,13 @@ def test_march_2019_has_five_friday_nights_and_march_2020_four():
 
 def test_differences_of_the_calendar_are_said():
     notes = calendar_differences(
-        month(2020, 3), month(2019, 3), holidays=with_easter(ENGLAND, [month(2020, 3)])
+        month(2020, 3), month(2019, 3), holidays=add_easter(ENGLAND, [month(2020, 3)])
     )
     assert notes == (
         "2020-03-01 to 2020-03-31 has more Mon, Tue and fewer Fri, Sat than 2019-03-01 to 2019-03-31",
     )
     window, same = Period(date(2020, 4, 13), date(2020, 4, 20)), Period(date(2019, 4, 15), date(2019, 4, 22))
-    notes = calendar_differences(window, same, holidays=with_easter(ENGLAND, [window, same]))
+    notes = calendar_differences(window, same, holidays=add_easter(ENGLAND, [window, same]))
     assert notes == (
         "2020-04-13 to 2020-04-19 has Easter Monday (13 Apr), which 2019-04-15 to 2019-04-21 lacks",
         "2019-04-15 to 2019-04-21 has Good Friday (19 Apr), Easter Sunday (21 Apr), "
@@ -82,9 +82,7 @@ def test_every_day_of_whole_weeks_meets_the_same_weekday():
 
 def test_a_holiday_meets_only_its_namesake():
     windows = (Period(date(2020, 4, 6), date(2020, 5, 18)), Period(date(2019, 4, 8), date(2019, 5, 20)))
-    matched = match_calendar(
-        windows[0], windows[1:], align="holidays", holidays=with_easter(ENGLAND, windows)
-    )
+    matched = match_calendar(windows[0], windows[1:], align="holidays", holidays=add_easter(ENGLAND, windows))
     pairs = dict(zip(matched.new, matched.old[0], strict=True))
     assert pairs[date(2020, 4, 12)] == date(2019, 4, 21)  # Easter Sunday
     assert pairs[date(2020, 5, 8)] == date(2019, 5, 6)  # the early May holiday
@@ -133,7 +131,7 @@ def weekends(incidents):
         counts,
         period=Period(date(2015, 11, 20), date(2016, 1, 1)),
         baselines=(Baseline("2014", (Period(date(2014, 11, 21), date(2015, 1, 2)),), "whole weeks"),),
-        background=Background(covered=Period(date(2014, 1, 1), date(2016, 1, 1))),
+        context=ComparisonContext(covered=Period(date(2014, 1, 1), date(2016, 1, 1))),
     )
     return (found.total.old, found.total.new)
 

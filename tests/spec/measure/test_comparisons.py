@@ -8,7 +8,7 @@ from datetime import date
 import numpy as np
 import pytest
 
-from becalm.measure import Background, compare_baselines, compare_periods, outside_total, pick_groups
+from becalm.measure import ComparisonContext, compare_baselines, compare_periods, outside_total, pick_groups
 from becalm.measure.core.baseline import Baseline, choose_baselines
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.request import CompareSettings
@@ -242,7 +242,9 @@ def test_q_values_allow_for_the_number_of_rows():
 def test_the_headline_is_shown_against_several_baselines():
     counts = months_of({"robbery": np.arange(122) + 100})
     asked = parse_period("2020-04", last_day=date(2020, 5, 31))
-    baselines = choose_baselines(["2019"], asked=asked, covered=Period(date(2010, 4, 1), date(2020, 6, 1)))
+    baselines = choose_baselines(
+        ["2019"], written_period=asked, covered=Period(date(2010, 4, 1), date(2020, 6, 1))
+    )
     found = compare_baselines(counts, period=asked.period, baselines=baselines)
     shown = [(c.baseline.label, c.total.old, c.total.difference) for c in found.against]
     assert shown == [("2019-04", 208, 12), ("2018-04", 196, 24), ("mean of 3 years", 196.0, 24.0)]
@@ -278,7 +280,7 @@ def test_a_group_outside_the_total_is_left_out_and_named_with_its_reason():
         pick_groups(counts, ["robbery"]),
         period=APRIL_2020,
         baselines=(Baseline("2019", (APRIL_2019,), ""),),
-        background=Background(groups=groups, left_out=pick_groups(counts, out)),
+        context=ComparisonContext(groups=groups, left_out=pick_groups(counts, out)),
     )
     assert found.total.new == 100
     assert found.warnings[0] == (
@@ -289,7 +291,7 @@ def test_a_group_outside_the_total_is_left_out_and_named_with_its_reason():
 def test_a_group_outside_the_total_is_counted_where_it_is_asked_for_or_alone():
     groups = {"fraud": OffenceGroup("fraud", "Fraud", in_total=False, why_not_in_total="elsewhere")}
     assert outside_total(["fraud", "robbery"], groups) == ("fraud",)
-    assert outside_total(["fraud", "robbery"], groups, named=["fraud"]) == ()
+    assert outside_total(["fraud", "robbery"], groups, requested=["fraud"]) == ()
     assert outside_total(["fraud"], groups) == ()
 
 
@@ -303,7 +305,7 @@ def test_a_total_of_groups_that_are_parts_of_each_other_is_doubted():
         counts,
         period=APRIL_2020,
         baselines=(Baseline("2019", (APRIL_2019,), ""),),
-        background=Background(groups=groups),
+        context=ComparisonContext(groups=groups),
     )
     assert "The total may count twice: Injured, Injured at home" in found.warnings[0]
 
@@ -315,7 +317,7 @@ def test_badly_covered_months_are_named_where_they_are_used_and_nowhere_else():
         counts,
         period=APRIL_2020,
         baselines=(Baseline("2019", (APRIL_2019,), ""),),
-        background=Background(gaps=gaps),
+        context=ComparisonContext(gaps=gaps),
     )
     assert [w for w in found.warnings if w.startswith("Coverage")] == ["Coverage: drawn 2019-04: 30 records"]
 
@@ -325,7 +327,7 @@ def with_a_hole(month, counts):
         counts,
         period=APRIL_2020,
         baselines=(Baseline("2019", (APRIL_2019,), ""), Baseline("2018", (APRIL_2018,), "")),
-        background=Background(
+        context=ComparisonContext(
             gaps=[Gap("drawn", month, "missing", "no records; about 100 would be expected")]
         ),
     )
@@ -361,7 +363,7 @@ def test_months_that_were_never_loaded_are_no_history():
             counts,
             period=APRIL_2020,
             baselines=(Baseline("2019", (APRIL_2019,), ""),),
-            background=Background(gaps=gaps),
+            context=ComparisonContext(gaps=gaps),
         )
         for gaps in ((), holes)
     )

@@ -18,7 +18,7 @@ def read(text: str, last: date = LAST) -> tuple[str, str]:
 
 
 def base(text: str, period: str = "2020-04", last: date = LAST) -> list[tuple[str, str]]:
-    baseline = parse_baseline(text, asked=parse_period(period, last_day=last), last_day=last)
+    baseline = parse_baseline(text, written_period=parse_period(period, last_day=last), last_day=last)
     return [(str(window.start), str(window.last_day)) for window in baseline.windows]
 
 
@@ -132,18 +132,21 @@ def test_a_baseline_that_cannot_be_read_is_answered_with_the_forms(text):
 
 def test_one_baseline_brings_the_year_before_it_and_a_mean_beside_it():
     asked = parse_period("2020-04", last_day=LAST)
-    first = parse_baseline("2019", asked=asked, last_day=LAST)
+    first = parse_baseline("2019", written_period=asked, last_day=LAST)
     assert [b.label for b in usual_baselines(asked, first)] == ["2019-04", "2018-04", "mean of 3 years"]
 
 
 def test_baselines_that_the_records_do_not_cover_are_not_brought():
     asked = parse_period("2020-04", last_day=LAST)
     short = Period(date(2018, 4, 1), date(2020, 6, 1))
-    assert [b.label for b in choose_baselines([], asked=asked, covered=short)] == ["2019-04", "2018-04"]
+    assert [b.label for b in choose_baselines([], written_period=asked, covered=short)] == [
+        "2019-04",
+        "2018-04",
+    ]
 
 
 def test_several_baselines_are_taken_as_they_are_asked_for():
     asked = parse_period("2020-04", last_day=LAST)
     covered = Period(date(2010, 4, 1), date(2020, 6, 1))
-    chosen = choose_baselines(["2018", "mean-2"], asked=asked, covered=covered)
+    chosen = choose_baselines(["2018", "mean-2"], written_period=asked, covered=covered)
     assert [b.label for b in chosen] == ["2018-04", "mean of 2 years"]

@@ -14,8 +14,8 @@ from page import Node, read_page
 
 from becalm.brief.page import briefing_page
 from becalm.measure.core.baseline import Baseline
+from becalm.measure.core.compare import withhold_changes
 from becalm.measure.core.comparison import Contrast
-from becalm.measure.core.holes import withhold_changes
 from becalm.terms import Gap
 
 HOSTILE = "<script>alert(1)</script>\"'&{{ 7*7 }}"

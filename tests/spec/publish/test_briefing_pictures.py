@@ -9,13 +9,11 @@ import numpy as np
 import pytest
 from page import Node, read_page
 
-from becalm.find.files.ground import footprint
-from becalm.find.files.map import View, busiest_view, centre, hotspot_map, whole_view
-from becalm.find.files.place_names import Box, broken, placed_names
+from becalm.find.files.map import View, busiest_view, footprint, hotspot_map, whole_view
+from becalm.find.files.place_names import Box, break_lines, place_names
 from becalm.find.files.week_chart import week_chart
-from becalm.measure.files.change_chart import ChangeRow, change_chart
-from becalm.measure.files.series_chart import SeriesPoint, series_chart
-from becalm.render.scale import Scale, round_ticks
+from becalm.measure.files.charts import ChangeRow, SeriesPoint, change_chart, series_chart
+from becalm.render.svg import Scale, round_ticks
 from becalm.tables import PlaceCounts
 from becalm.terms import CertaintyBand, choose_band
 
@@ -162,7 +160,7 @@ def test_north_is_up_and_east_is_right() -> None:
 def test_every_hotspot_is_on_the_map_even_outside_the_boundary() -> None:
     places = (*briefings.spread_out(5), briefings.hotspot(6, 3600, 1500, p_top=0.5))
     view = whole_view(places, briefings.boroughs(), width=720)
-    assert all(view.holds(*centre(place)) for place in places)
+    assert all(view.holds(*place.centre_m) for place in places)
 
 
 def test_a_map_without_any_outline_still_shows_the_places() -> None:
@@ -181,7 +179,7 @@ def test_only_a_crowd_is_enlarged() -> None:
 def test_names_that_would_overlap_are_left_out() -> None:
     window = Box(0, 0, 200, 100)
     spots = [("Wide", (100.0, 50.0), 120.0), ("Narrow", (102.0, 50.0), 20.0), ("Edge", (198.0, 10.0), 50.0)]
-    placed = {words for _, _, words in placed_names(spots, window=window, size=10)}
+    placed = {words for _, _, words in place_names(spots, window=window, size=10)}
     assert "Wide" in placed
     assert "Edge" not in placed
 
@@ -196,7 +194,7 @@ def test_names_that_would_overlap_are_left_out() -> None:
     ],
 )
 def test_a_long_name_breaks_at_its_spaces(name: str, most: float, lines: tuple[str, ...]) -> None:
-    assert broken(name, most=most) == lines
+    assert break_lines(name, most=most) == lines
 
 
 def test_no_records_leave_no_footprint() -> None:

@@ -21,19 +21,17 @@ from becalm.find.core.place_facts import compute_list_week
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.hotspots import FindQuestion, HotspotsFound, find_hotspots
 from becalm.find.desk.rules import RulesAsked
-from becalm.find.files.ground import borough_areas, footprint
 from becalm.find.files.hotspots import hotspots_geojson
-from becalm.find.files.map import Area
+from becalm.find.files.map import Area, borough_areas, footprint
 from becalm.formats.run_record import record_json
 from becalm.ledger.event import Fact
 from becalm.measure import outside_total, pick_groups
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.request import CompareRequest
-from becalm.measure.core.run_up import run_up
-from becalm.measure.core.run_up_result import RunUp
+from becalm.measure.core.run_up import RunUp, build_run_up
 from becalm.measure.desk import compare
 from becalm.measure.files.comparison import comparison_csv
-from becalm.measure.files.sentences import choices_made, headline
+from becalm.measure.files.sentences import describe_choices, headline
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolPart
 from becalm.render.folder import require_free, write_folder
 from becalm.tables import (
@@ -148,7 +146,7 @@ def brief(desk: Desk, run: RunRecord, *, folder: Path, answers: _Answers | None 
         areas=areas,
         areas_note=areas_note,
         gaps=_gaps(still, source, comparison),
-        choices=choices_made(plan.chosen, comparison, found.hotspots if found else None),
+        choices=describe_choices(plan.chosen, comparison, found.hotspots if found else None),
         patrol=patrol_part(desk, run),
     )
     texts = {"index.html": briefing_page(briefing), "comparison.csv": comparison_csv(comparison)}
@@ -195,7 +193,7 @@ def _run_up(desk: Desk, source: Source, comparison: Comparison) -> RunUp:
     counts = _monthly(desk, source, groups)
     out = outside_total(counts.groups, groups)
     kept = pick_groups(counts, [group for group in counts.groups if group not in out])
-    return run_up(kept, period=comparison.period, baseline=comparison.baseline.windows[0], left_out=out)
+    return build_run_up(kept, period=comparison.period, baseline=comparison.baseline.windows[0], left_out=out)
 
 
 def _monthly(desk: Desk, source: Source, groups: Mapping[str, OffenceGroup]) -> CountTable:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from becalm.console.emit import emit
 from becalm.console.options import Format
-from becalm.find.files.rules_in_words import decision_in_words, override_lines
+from becalm.find.files.rules import decision_in_words, override_lines
 from becalm.terms import PlaceDecision, RulePrice, Selection
 
 BLEND = "blend"

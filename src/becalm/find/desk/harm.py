@@ -12,7 +12,7 @@ from becalm.desk import Desk
 from becalm.find.core.harm import HarmWeighting
 from becalm.find.core.location_uncertainty import LocationUncertainty, measure_location
 from becalm.find.core.targets import Targets
-from becalm.find.files.group_weights import (
+from becalm.find.files.harm_tables import (
     INDEX_FOLDER,
     choose_group_weights,
     load_group_weights,

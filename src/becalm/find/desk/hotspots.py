@@ -30,7 +30,7 @@ from becalm.find.desk.inputs import (
     lay_list_field,
 )
 from becalm.find.desk.rules import facts_for, rule_parameters, rules_of
-from becalm.find.files.hotspots import hotspots_csv, hotspots_geojson, require_known_ending, write_hotspots
+from becalm.find.files.hotspots import check_file_ending, hotspots_csv, hotspots_geojson, write_hotspots
 from becalm.tables import HourPolicy, count_week_hours, find_cell_boroughs
 from becalm.terms import Backtest, HotspotList, RunRecord
 
@@ -92,7 +92,7 @@ def find_hotspots(
     a back-test of the last year.
     """
     for path in out:
-        require_known_ending(path)
+        check_file_ending(path)
     drawn = desk.draw_seed() if seed is None else seed
     finder, said = _after_trial(desk, question, drawn, only) if challenger else (finder, ())
     chosen_by = pick_finder(finder)

@@ -13,7 +13,7 @@ import shapely
 
 from becalm.desk import Desk
 from becalm.desk.audit import make_event, note_configuration
-from becalm.find.files.rules_in_words import decision_in_words, override_lines
+from becalm.find.files.rules import decision_in_words, override_lines
 from becalm.ledger.event import Entry
 from becalm.ledger.projection import WITHDRAWN, apply_corrections
 from becalm.ledger.protocol import EventToAppend

@@ -17,7 +17,7 @@ from becalm.find.core.place_facts import PlaceFacts, build_place_facts
 from becalm.find.core.rules import Rules
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.override import overrides_of, standing_overrides
-from becalm.find.files.read_rules import read_list_rules
+from becalm.find.files.rules import read_rules
 from becalm.methods.place_set import PlaceSet
 from becalm.tables import HourPolicy, PlaceCounts, PointCounts, count_week_hours, find_cell_boroughs
 from becalm.terms import DayHours, PlaceDecision, UsageError
@@ -52,7 +52,7 @@ def rules_of(desk: Desk, asked: RulesAsked, settings: FindSettings) -> Rules:
     """
     rules = Rules(count=settings.count, separation_m=settings.separation_m)
     if asked.file is not None:
-        rules = read_list_rules(asked.file, count=rules.count, separation_m=rules.separation_m)
+        rules = read_rules(asked.file, count=rules.count, separation_m=rules.separation_m)
         _refuse_two_answers(asked, rules, settings)
     return replace(
         rules,

@@ -1,32 +1,159 @@
-"""A list of hotspots as a GeoDataFrame, for use in a notebook."""
+"""Incidents and areas from GeoDataFrames, for use in a notebook."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import date
+
 import geopandas
+import numpy as np
+import pandas as pd
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.files.hotspots import outlines_of
-from becalm.terms import HotspotList
+from becalm.find.core.counts_from_arrays import ALL, counts_from_points
+from becalm.find.files.hotspots import hotspot_outlines
+from becalm.tables import PlaceCounts
+from becalm.terms import Fault, HotspotList, InputError
 
 
-def hotspots_frame(found: HotspotList, *, boundary: BaseGeometry | None = None) -> geopandas.GeoDataFrame:
-    """One row per listed place with its outline, in the coordinate system of the list."""
-    return geopandas.GeoDataFrame(
-        [
-            {
-                "rank": h.rank,
-                "place_id": h.place_id,
-                "expected": h.expected.value,
-                "expected_low": h.expected.low,
-                "expected_high": h.expected.high,
-                "p_top": h.p_top,
-                "rank_low": h.rank_low,
-                "rank_high": h.rank_high,
-                "tie_group": h.tie_group,
-                "borough": h.borough,
-            }
-            for h in found.hotspots
-        ],
-        geometry=list(outlines_of(found, boundary)),
-        crs=found.crs,
+def counts_from_frame(
+    frame: geopandas.GeoDataFrame | Sequence[geopandas.GeoDataFrame],
+    *,
+    when: str,
+    group: str | None = None,
+    crs: str | None = None,
+    cell_m: float = 150.0,
+    source: str = "GeoDataFrame",
+    as_of: date | None = None,
+) -> PlaceCounts:
+    """How many incidents of each group fell in each square cell in each month?
+
+    `frame` holds one point per incident (several frames are taken together); its column `when` holds dates
+    and `group` the offence groups. Points are projected to `crs`; without it, they must already be in metres.
+
+    Raises
+    ------
+    InputError
+        where a column is missing; the frames have no coordinate system, different ones, or one in degrees
+        with no `crs` to go to; or geometries are missing or no points.
+    QuestionError
+        where there is no incident, or all lie on one single point.
+    """
+    frames = [frame] if isinstance(frame, geopandas.GeoDataFrame) else list(frame)
+    columns = [when, *([group] if group else [])]
+    _check_columns(frames, columns)
+    shapes = np.concatenate([_project_shapes(part, crs) for part in _check_one_crs(frames)])
+    _check_points(shapes)
+    table = pd.concat([pd.DataFrame(part)[columns] for part in frames], ignore_index=True)
+    return counts_from_points(
+        shapely.get_x(shapes),
+        shapely.get_y(shapes),
+        _date_values(table[when]),
+        group=table[group].astype(str).to_numpy(dtype=str) if group else ALL,
+        cell_m=cell_m,
+        source=source,
+        as_of=as_of,
     )
+
+
+def area_from_frame(frame: geopandas.GeoDataFrame, *, crs: str) -> BaseGeometry:
+    """All polygons of this frame as one boundary, in metres of `crs`.
+
+    Raises
+    ------
+    InputError
+        where the frame has no coordinate system, no area, or an outline that crosses itself.
+    """
+    shapes = _project_shapes(_check_one_crs([frame])[0], crs)
+    faults = [Fault(f"row {i}", shapely.is_valid_reason(s), "mend its outline") for i, s in enumerate(shapes)
+              if s is None or not s.is_valid]  # fmt: skip
+    if faults:
+        raise InputError("The boundary cannot be used", tuple(faults[:20]))
+    area = shapely.union_all(shapes)
+    if area.is_empty or area.area <= 0:
+        raise InputError("The boundary has no area. Give polygons.")
+    return area
+
+
+def _date_values(column: pd.Series) -> NDArray[np.generic]:
+    if isinstance(column.dtype, pd.DatetimeTZDtype):
+        return np.asarray(column.dt.tz_localize(None))
+    if pd.api.types.is_datetime64_any_dtype(column):
+        return np.asarray(column)
+    return column.astype(str).to_numpy(dtype=str)
+
+
+def _check_columns(frames: Sequence[geopandas.GeoDataFrame], columns: Sequence[str]) -> None:
+    faults = [
+        Fault(f"frame {n}", f"has no column {name!r}", f"it has {', '.join(map(str, part.columns))}")
+        for n, part in enumerate(frames, start=1)
+        for name in columns
+        if name not in part.columns
+    ]
+    if faults or not frames:
+        raise InputError("These incidents cannot be counted", tuple(faults))
+
+
+def _check_one_crs(frames: Sequence[geopandas.GeoDataFrame]) -> Sequence[geopandas.GeoDataFrame]:
+    if any(part.crs is None for part in frames):
+        raise InputError("A frame has no coordinate system. Say which with frame.set_crs(...).")
+    kinds = {CRS(part.crs).to_string() for part in frames}
+    if len(kinds) > 1:
+        raise InputError(
+            f"The frames are in different coordinate systems ({', '.join(sorted(kinds))}). "
+            "Bring them into one with frame.to_crs(...)."
+        )
+    return frames
+
+
+def _project_shapes(frame: geopandas.GeoDataFrame, crs: str | None) -> NDArray[np.object_]:
+    if crs is None and not _is_in_metres(CRS(frame.crs)):
+        raise InputError(
+            f"The frame is in {CRS(frame.crs).to_string()}, which is not in metres. "
+            'Name a system in metres, e.g. crs="EPSG:27700".'
+        )
+    projected = frame if crs is None else frame.to_crs(crs)
+    return np.asarray(projected.geometry.to_numpy(), dtype=object)
+
+
+def _is_in_metres(crs: CRS) -> bool:
+    return crs.is_projected and all(axis.unit_name in ("metre", "meter") for axis in crs.axis_info)
+
+
+def _check_points(shapes: NDArray[np.object_]) -> None:
+    missing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    not_points = ~missing & (shapely.get_type_id(shapes) != shapely.GeometryType.POINT)
+    faults = [
+        Fault("geometry", f"{int(mask.sum()):,} of {len(shapes):,} {fault}", remedy)
+        for mask, fault, remedy in (
+            (missing, "are missing or empty", "leave these incidents out"),
+            (not_points, "are no points", "give one point per incident, e.g. its centroid"),
+        )
+        if mask.any()
+    ]
+    if faults:
+        raise InputError("These incidents cannot be counted", tuple(faults))
+
+
+def hotspots_frame(hotspots: HotspotList, *, boundary: BaseGeometry | None = None) -> geopandas.GeoDataFrame:
+    """One row per listed place with its outline, in the coordinate system of the list."""
+    rows = [
+        {
+            "rank": h.rank,
+            "place_id": h.place_id,
+            "expected": h.expected.value,
+            "expected_low": h.expected.low,
+            "expected_high": h.expected.high,
+            "p_top": h.p_top,
+            "rank_low": h.rank_low,
+            "rank_high": h.rank_high,
+            "tie_group": h.tie_group,
+            "borough": h.borough,
+        }
+        for h in hotspots.hotspots
+    ]
+    outlines = list(hotspot_outlines(hotspots, boundary))
+    return geopandas.GeoDataFrame(rows, geometry=outlines, crs=hotspots.crs)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import tempfile
 from collections.abc import Callable
@@ -19,159 +17,183 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.files.harm_columns import HARM_COLUMNS, harm_cells, harm_object, harm_properties
-from becalm.find.files.placement import laying_object
-from becalm.find.files.rules_in_words import rules_object
-from becalm.methods.arrays import Floats
+from becalm.find.files.rules import rules_object
 from becalm.methods.grid import clipped_squares
-from becalm.render.spreadsheet import harmless
-from becalm.terms import Hotspot, HotspotList, RunRecord, UsageError
+from becalm.render.spreadsheet import csv_text
+from becalm.terms import BoxTrial, HarmBasis, Hotspot, HotspotList, RunRecord, UsageError
 
 WGS84 = "EPSG:4326"
 DEGREE_DECIMALS = 7  # about a centimetre
 LAYER = "hotspots"
+FILE_ENDINGS = (".geojson", ".csv", ".gpkg")
 CSV_COLUMNS = (
-    "rank",
-    "place_id",
-    "easting_m",
-    "northing_m",
-    "longitude",
-    "latitude",
-    "area_m2",
-    "expected",
-    "expected_low",
-    "expected_high",
-    "p_top",
-    "rank_low",
-    "rank_high",
-    "tie_group",
-    "borough",
+    *("rank", "place_id", "easting_m", "northing_m", "longitude", "latitude", "area_m2"),
+    *("expected", "expected_low", "expected_high", "p_top", "rank_low", "rank_high", "tie_group", "borough"),
 )
 SHAPE_COLUMNS = ("kind", "length_m")  # of places that are no cells
+HARM_COLUMNS = ("harm", "harm_low", "harm_high", "harm_rank", "count_rank", "harm_events")
+LAYER_COLUMNS = (
+    *("rank", "place_id", "area_m2", "expected", "p_top", "rank_low", "rank_high", "tie_group", "borough"),
+)
 
 
 def write_hotspots(
-    path: Path, found: HotspotList, *, run: RunRecord | None, boundary: BaseGeometry | None = None
+    path: Path, hotspots: HotspotList, *, run: RunRecord | None, boundary: BaseGeometry | None = None
 ) -> None:
     """Write the list in the format that the file's ending names, wholly or not at all."""
     writers: dict[str, Callable[[Path], None]] = {
-        ".geojson": lambda to: _write_text(to, hotspots_geojson(found, run=run, boundary=boundary)),
-        ".csv": lambda to: _write_text(to, hotspots_csv(found)),
-        ".gpkg": lambda to: _write_geopackage(to, found, run, boundary),
+        ".geojson": lambda to: _write_text(to, hotspots_geojson(hotspots, run=run, boundary=boundary)),
+        ".csv": lambda to: _write_text(to, hotspots_csv(hotspots)),
+        ".gpkg": lambda to: _write_geopackage(to, hotspots, run, boundary),
     }
-    require_known_ending(path)
+    check_file_ending(path)
     if not path.parent.is_dir():
         raise UsageError(f"{path}: the folder {path.parent} does not exist. Make it first.")
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".becalm-") as folder:
-        made = Path(folder) / path.name
-        writers[path.suffix.lower()](made)
-        made.replace(path)
+        complete_file = Path(folder) / path.name
+        writers[path.suffix.lower()](complete_file)
+        complete_file.replace(path)
 
 
-def require_known_ending(path: Path) -> None:
+def check_file_ending(path: Path) -> None:
     """Raise UsageError unless the file's ending names a format that hotspots can be written in."""
-    if path.suffix.lower() not in (".geojson", ".csv", ".gpkg"):
+    if path.suffix.lower() not in FILE_ENDINGS:
         raise UsageError(
             f"{path}: hotspots are written as .geojson, .gpkg or .csv. Give the file one of these."
         )
 
 
 def hotspots_geojson(
-    found: HotspotList, *, run: RunRecord | None, boundary: BaseGeometry | None = None
+    hotspots: HotspotList, *, run: RunRecord | None, boundary: BaseGeometry | None = None
 ) -> str:
     """The list as a GeoJSON FeatureCollection in WGS84, the same bytes for the same list."""
-    outlines = shapely.orient_polygons(_in_degrees(outlines_of(found, boundary), found.crs))
+    outlines = shapely.orient_polygons(_to_degrees(hotspot_outlines(hotspots, boundary), hotspots.crs))
     features = [
-        {"type": "Feature", "properties": _properties(h), "geometry": _geometry(outline)}
-        for h, outline in zip(found.hotspots, outlines, strict=True)
+        {"type": "Feature", "properties": _properties(h), "geometry": json.loads(shapely.to_geojson(outline))}
+        for h, outline in zip(hotspots.hotspots, outlines, strict=True)
     ]
-    collection = {"type": "FeatureCollection", "run": run_object(run, found), "features": features}
+    collection = {"type": "FeatureCollection", "run": list_object(run, hotspots), "features": features}
     return json.dumps(collection, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
 
 
-def hotspots_csv(found: HotspotList) -> str:
+def hotspots_csv(hotspots: HotspotList) -> str:
     """The list as CSV; text that a spreadsheet would take for a formula is quoted with an apostrophe."""
-    x, y = np.array([h.centre_m for h in found.hotspots]).T
-    shaped = found.kind != "cell"
-    longitude, latitude = _to_degrees(found.crs).transform(x, y)
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
-    harm = HARM_COLUMNS if found.harm else ()
-    rows.writerow((*CSV_COLUMNS, *(SHAPE_COLUMNS if shaped else ()), *harm))
-    for i, h in enumerate(found.hotspots):
-        place = (
-            f"{x[i]:.1f}",
-            f"{y[i]:.1f}",
-            f"{longitude[i]:.7f}",
-            f"{latitude[i]:.7f}",
-            f"{h.area_m2:.1f}",
+    x, y = np.array([h.centre_m for h in hotspots.hotspots]).T
+    longitude, latitude = _transformer(hotspots.crs).transform(x, y)
+    shape_columns = () if hotspots.kind == "cell" else SHAPE_COLUMNS
+    columns = (*CSV_COLUMNS, *shape_columns, *(HARM_COLUMNS if hotspots.harm else ()))
+    rows = (
+        (
+            *(h.rank, h.place_id, f"{x[i]:.1f}", f"{y[i]:.1f}"),
+            *(f"{longitude[i]:.7f}", f"{latitude[i]:.7f}", f"{h.area_m2:.1f}"),
+            *(f"{e:.4f}" for e in (h.expected.value, h.expected.low, h.expected.high)),
+            *(f"{h.p_top:.4f}", h.rank_low, h.rank_high, h.tie_group, h.borough or ""),
+            *((h.kind, f"{h.shape.length_m:.1f}") if h.shape else ()),
+            *_harm_cells(h),
         )
-        expected = (f"{e:.4f}" for e in (h.expected.value, h.expected.low, h.expected.high))
-        ranks = (f"{h.p_top:.4f}", h.rank_low, h.rank_high, h.tie_group)
-        shape = (h.kind, f"{h.shape.length_m:.1f}") if h.shape else ()
-        rows.writerow(
-            [
-                h.rank,
-                harmless(h.place_id),
-                *place,
-                *expected,
-                *ranks,
-                harmless(h.borough or ""),
-                *shape,
-                *harm_cells(h),
-            ]
-        )
-    return out.getvalue()
+        for i, h in enumerate(hotspots.hotspots)
+    )
+    return csv_text(columns, rows)
 
 
-def run_object(run: RunRecord | None, found: HotspotList) -> dict[str, Any]:
+def list_object(run: RunRecord | None, hotspots: HotspotList) -> dict[str, Any]:
     """What the list rests on: how it was made, of what, and how sure it is."""
-    record: dict[str, Any] = {} if run is None else asdict(run)
-    if run is not None:
-        record["made_at"] = run.made_at.isoformat()
-        record["as_of"] = run.as_of.isoformat() if run.as_of else None
     return {
-        **record,
-        "target": list(found.target),
-        "related": list(found.related),
-        "excluded": list(found.excluded),
-        "source": found.source,
-        "as_of": found.as_of.isoformat(),
-        "first_month": found.first_month,
-        "last_month": found.last_month,
-        "incidents": found.incidents,
-        "cell_m": found.cell_m,
-        "crs": found.crs,
-        "kind": found.kind,
-        "location_error_m": round(found.location_error_m, 1),
-        "places": found.places,
-        "area_m2": round(found.area_m2, 1),
-        "denominator": found.denominator,
-        "separation_m": found.separation_m,
-        "level": found.level,
-        "draws": found.draws,
+        **({**asdict(run), "made_at": run.made_at.isoformat()} if run else {}),
+        "target": list(hotspots.target),
+        "related": list(hotspots.related),
+        "excluded": list(hotspots.excluded),
+        "source": hotspots.source,
+        "as_of": hotspots.as_of.isoformat(),
+        "first_month": hotspots.first_month,
+        "last_month": hotspots.last_month,
+        "incidents": hotspots.incidents,
+        "cell_m": hotspots.cell_m,
+        "crs": hotspots.crs,
+        "kind": hotspots.kind,
+        "location_error_m": round(hotspots.location_error_m, 1),
+        "places": hotspots.places,
+        "area_m2": round(hotspots.area_m2, 1),
+        "denominator": hotspots.denominator,
+        "separation_m": hotspots.separation_m,
+        "level": hotspots.level,
+        "draws": hotspots.draws,
         "expected_unit": "incidents in 30 days",
-        "half_life_months": found.half_life_months if np.isfinite(found.half_life_months) else None,
-        "burst": None if found.burst is None else round(found.burst, 4),
-        "drift": None if found.drift is None else round(found.drift, 4),
-        "blend": {part.name: round(part.share, 4) for part in found.blend},
-        "mean_p_top": round(found.mean_p_top, 4),
-        "tied_below": found.tied_below,
-        "concentration": {k: _rounded(v) for k, v in asdict(found.concentration).items()},
-        "warnings": list(found.warnings),
-        "finder": found.finder,
-        "rank": found.rank,
-        **({"harm": harm_object(found.harm)} if found.harm else {}),
-        **({"laying": laying_object(found.box_trial)} if found.box_trial else {}),
-        **({"rules": rules_object(found.selection)} if found.selection else {}),
+        "half_life_months": hotspots.half_life_months if np.isfinite(hotspots.half_life_months) else None,
+        "burst": None if hotspots.burst is None else round(hotspots.burst, 4),
+        "drift": None if hotspots.drift is None else round(hotspots.drift, 4),
+        "blend": {part.name: round(part.share, 4) for part in hotspots.blend},
+        "mean_p_top": round(hotspots.mean_p_top, 4),
+        "tied_below": hotspots.tied_below,
+        "concentration": {
+            name: round(value, 5) if isinstance(value, float) else value
+            for name, value in asdict(hotspots.concentration).items()
+        },
+        "warnings": list(hotspots.warnings),
+        "finder": hotspots.finder,
+        "rank": hotspots.rank,
+        **({"harm": _harm_object(hotspots.harm)} if hotspots.harm else {}),
+        **({"laying": _box_trial_object(hotspots.box_trial)} if hotspots.box_trial else {}),
+        **({"rules": rules_object(hotspots.selection)} if hotspots.selection else {}),
+    }
+
+
+def _harm_object(basis: HarmBasis) -> dict[str, Any]:
+    """On which weights and groups the harm of a list rests."""
+    weights = basis.weights
+    return {
+        "unit": weights.harm_unit,
+        "weights": weights.key,
+        "version": weights.version,
+        "index": weights.index,
+        "edition": weights.edition,
+        "meaning": weights.unit,
+        "author": weights.author,
+        "reviewed_on": weights.reviewed_on.isoformat(),
+        "origin": weights.origin,
+        "shared_with_other_rank": basis.shared,
+        "events": round(basis.events, 2),
+        "groups": [
+            {
+                "group": g.group,
+                "weight": round(g.weight, 4),
+                "evidence": g.evidence,
+                "records": g.records,
+                "incident_share": round(g.incident_share, 5),
+                "harm_share": round(g.harm_share, 5),
+                "doubt_share": round(g.doubt_share, 5),
+                "scored": g.scored,
+            }
+            for g in basis.groups
+        ],
+    }
+
+
+def _box_trial_object(trial: BoxTrial) -> dict[str, Any]:
+    """What boxes laid earlier held, promised and then caught: shares of the target's incidents."""
+    return {
+        "side_m": trial.side_m,
+        "count": trial.count,
+        "laid_to": trial.laid_to,
+        "first_month": trial.first_month,
+        "last_month": trial.last_month,
+        "held": round(trial.held, 5),
+        "promised": round(trial.promised, 5),
+        "later": round(trial.later.value, 5),
+        "later_low": round(trial.later.low, 5),
+        "later_high": round(trial.later.high, 5),
+        "level": trial.later.level,
+        "kept": round(trial.kept, 5),
     }
 
 
 def _properties(h: Hotspot) -> dict[str, Any]:
+    length_m = round(h.shape.length_m, 1) if h.shape else 0.0
     return {
         "rank": h.rank,
         "place_id": h.place_id,
-        **_shape_properties(h),
+        **({"kind": h.kind} if h.shape else {}),
+        **({"length_m": length_m} if length_m else {}),
         "area_m2": round(h.area_m2, 1),
         "expected": round(h.expected.value, 4),
         "p_top": round(h.p_top, 4),
@@ -179,13 +201,13 @@ def _properties(h: Hotspot) -> dict[str, Any]:
         "rank_high": h.rank_high,
         "tie_group": h.tie_group,
         "borough": h.borough,
-        **harm_properties(h),
+        **_harm_properties(h),
         "profile": None if h.profile is None else [round(share, 6) for share in h.profile],
-        "peak": _peak(h),
+        "peak": _peak_object(h),
     }
 
 
-def _peak(h: Hotspot) -> dict[str, Any] | None:
+def _peak_object(h: Hotspot) -> dict[str, Any] | None:
     """The busiest hours of the place's week, with how sure they are; None where no times are known."""
     if h.peak is None:
         return None
@@ -200,46 +222,46 @@ def _peak(h: Hotspot) -> dict[str, Any] | None:
     }
 
 
-def _length_m(h: Hotspot) -> float:
-    return round(h.shape.length_m, 1) if h.shape else 0.0
-
-
-def _shape_properties(h: Hotspot) -> dict[str, Any]:
-    """What is said of places that are no cells: their kind, and the length of streets."""
-    if h.shape is None:
+def _harm_properties(h: Hotspot) -> dict[str, Any]:
+    """A place's harm, its ranks and what each group adds; nothing where no harm is reckoned."""
+    if h.harm is None:
         return {}
-    return {"kind": h.kind, **({"length_m": round(h.shape.length_m, 1)} if h.shape.length_m else {})}
+    parts = [
+        {"group": p.group, "expected": round(p.incidents, 4), "harm": round(p.harm, 4)} for p in h.harm.parts
+    ]
+    return {**dict(zip(HARM_COLUMNS, _harm_cells(h), strict=True)), "harm_parts": parts}
 
 
-def _rounded(value: float) -> float:
-    return round(value, 5) if isinstance(value, float) else value
+def _harm_cells(h: Hotspot) -> tuple[Any, ...]:
+    """The harm of a place under HARM_COLUMNS; nothing where no harm is reckoned."""
+    if h.harm is None:
+        return ()
+    harm, e = h.harm, h.harm.expected
+    values = (round(value, 4) for value in (e.value, e.low, e.high))
+    return (*values, harm.harm_rank, harm.count_rank, round(harm.events, 2))
 
 
-def outlines_of(found: HotspotList, boundary: BaseGeometry | None) -> NDArray[np.object_]:
+def hotspot_outlines(hotspots: HotspotList, boundary: BaseGeometry | None) -> NDArray[np.object_]:
     """The outline of each listed place, cut to the boundary where there is one, in metres."""
-    if found.kind != "cell":
-        return np.array([shapely.from_wkt(h.shape.outline) for h in found.hotspots if h.shape], dtype=object)
-    columns = np.array([h.column for h in found.hotspots], dtype=np.int64)
-    rows = np.array([h.row for h in found.hotspots], dtype=np.int64)
-    return clipped_squares(boundary, columns, rows, found.cell_m)
+    if hotspots.kind != "cell":
+        wkt = [h.shape.outline for h in hotspots.hotspots if h.shape]
+        return np.asarray(shapely.from_wkt(wkt), dtype=object)
+    columns = np.array([h.column for h in hotspots.hotspots], dtype=np.int64)
+    rows = np.array([h.row for h in hotspots.hotspots], dtype=np.int64)
+    return clipped_squares(boundary, columns, rows, hotspots.cell_m)
 
 
-def _to_degrees(crs: str) -> Transformer:
+def _transformer(crs: str) -> Transformer:
     return Transformer.from_crs(crs, WGS84, always_xy=True)
 
 
-def _in_degrees(outlines: NDArray[np.object_], crs: str) -> NDArray[np.object_]:
-    transformer = _to_degrees(crs)
+def _to_degrees(outlines: NDArray[np.object_], crs: str) -> NDArray[np.object_]:
+    transformer = _transformer(crs)
 
-    def move(points: Floats) -> Floats:
+    def transform(points: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.round(np.column_stack(transformer.transform(points[:, 0], points[:, 1])), DEGREE_DECIMALS)
 
-    return np.asarray(shapely.transform(outlines, move), dtype=object)
-
-
-def _geometry(outline: BaseGeometry) -> dict[str, Any]:
-    made: dict[str, Any] = json.loads(shapely.to_geojson(outline))
-    return made
+    return np.asarray(shapely.transform(outlines, transform), dtype=object)
 
 
 def _write_text(path: Path, text: str) -> None:
@@ -248,49 +270,33 @@ def _write_text(path: Path, text: str) -> None:
 
 
 def _write_geopackage(
-    path: Path, found: HotspotList, run: RunRecord | None, boundary: BaseGeometry | None
+    path: Path, hotspots: HotspotList, run: RunRecord | None, boundary: BaseGeometry | None
 ) -> None:
-    frame = geopandas.GeoDataFrame(
-        {
-            **{name: [_properties(h)[name] for h in found.hotspots] for name in _COLUMNS},
-            **({} if found.kind == "cell" else {"kind": [h.kind for h in found.hotspots]}),
-            **({} if found.kind != "segment" else {"length_m": [_length_m(h) for h in found.hotspots]}),
-            **{
-                name: [harm_properties(h)[name] for h in found.hotspots]
-                for name in HARM_COLUMNS
-                if found.harm
-            },
-            "expected_low": [round(h.expected.low, 4) for h in found.hotspots],
-            "expected_high": [round(h.expected.high, 4) for h in found.hotspots],
-            "profile": [
-                None if h.profile is None else json.dumps(_properties(h)["profile"]) for h in found.hotspots
-            ],
-        },
-        geometry=outlines_of(found, boundary),
-        crs=found.crs,
-    )
-    frame["borough"] = frame["borough"].astype("object")
-    shape = "MultiLineString" if found.kind == "segment" else "MultiPolygon"
     made_at = run.made_at.strftime("%Y-%m-%dT%H:%M:%SZ") if run else "2000-01-01T00:00:00Z"
-    about = {"run": json.dumps(run_object(run, found), ensure_ascii=False)}
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": made_at})
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": made_at})  # else the clock gets into the bytes
     try:
         pyogrio.write_dataframe(
-            frame, path, layer=LAYER, driver="GPKG", geometry_type=shape, promote_to_multi=True,
-            layer_metadata=about,
+            _layer_frame(hotspots, boundary), path, layer=LAYER, driver="GPKG", promote_to_multi=True,
+            geometry_type="MultiLineString" if hotspots.kind == "segment" else "MultiPolygon",
+            layer_metadata={"run": json.dumps(list_object(run, hotspots), ensure_ascii=False)},
         )  # fmt: skip
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
 
 
-_COLUMNS = (
-    "rank",
-    "place_id",
-    "area_m2",
-    "expected",
-    "p_top",
-    "rank_low",
-    "rank_high",
-    "tie_group",
-    "borough",
-)
+def _layer_frame(hotspots: HotspotList, boundary: BaseGeometry | None) -> geopandas.GeoDataFrame:
+    properties = [_properties(h) for h in hotspots.hotspots]
+    harm_columns = HARM_COLUMNS if hotspots.harm else ()
+    columns: dict[str, list[Any]] = {name: [p[name] for p in properties] for name in LAYER_COLUMNS}
+    if hotspots.kind != "cell":
+        columns["kind"] = [h.kind for h in hotspots.hotspots]
+    if hotspots.kind == "segment":
+        columns["length_m"] = [p.get("length_m", 0.0) for p in properties]
+    columns |= {name: [p[name] for p in properties] for name in harm_columns}
+    columns["expected_low"] = [round(h.expected.low, 4) for h in hotspots.hotspots]
+    columns["expected_high"] = [round(h.expected.high, 4) for h in hotspots.hotspots]
+    columns["profile"] = [None if p["profile"] is None else json.dumps(p["profile"]) for p in properties]
+    outlines = hotspot_outlines(hotspots, boundary)
+    frame = geopandas.GeoDataFrame(columns, geometry=outlines, crs=hotspots.crs)
+    frame["borough"] = frame["borough"].astype("object")
+    return frame

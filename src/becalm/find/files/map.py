@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from markupsafe import Markup
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.files.place_names import Box, numbered_marks, placed_names
-from becalm.render import marks, svg
+from becalm.find.files.place_names import Box, number_marks, place_names
+from becalm.render import svg
+from becalm.tables import Boundaries, PlaceCounts
 from becalm.terms import CertaintyBand, Hotspot, choose_band
 
 _MARGIN = 14.0
 _FOOT = 46.0  # room for the scale bar below the map
-_ROOM_WITHIN = 8.0  # half a mark's width from which its rank fits inside
-_NAMED = 10  # so many of the first ranks are numbered on the map
+_LEAST_SIZE_FOR_RANK = 8.0  # half a mark's width from which its rank fits inside
+_RANKS_SHOWN = 10  # so many of the first ranks are numbered on the map
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ def hotspot_map(
     view: View | None = None,
     frame: View | None = None,
     narrow: bool = False,
-    numbered: int = _NAMED,
+    numbered: int = _RANKS_SHOWN,
 ) -> Markup:
     """Where are the hotspots?
 
@@ -75,37 +78,34 @@ def hotspot_map(
     """
     is_whole = view is None
     view = view or whole_view(hotspots, areas, width=340.0 if narrow else 720.0)
-    seen = tuple(h for h in hotspots if view.holds(*centre(h)))
-    size = _mark_size(view, seen)
-    numbers, taken = _numbers(seen, view, frame, numbered=numbered, size=size)
+    visible = tuple(h for h in hotspots if view.holds(*h.centre_m))
+    size = _mark_size(view, visible)
+    numbers, occupied = _numbers(visible, view, frame, numbered=numbered, size=size)
     outlines = [_outline(area, view) for area in areas]
     return svg.picture(
         _clip(view, key),
         svg.group(outlines, clip_path=f"url(#{key}-clip)"),
         _edge(view, is_whole),
-        _names(areas, view, (*taken, *_inside(frame, view)), narrow),
-        svg.group(marks.place(*view(*centre(h)), choose_band(h.p_top), size) for h in reversed(seen)),
+        _names(areas, view, (*occupied, *_frame_box(frame, view)), narrow),
+        svg.group(
+            svg.hotspot_mark(*view(*h.centre_m), choose_band(h.p_top), size) for h in reversed(visible)
+        ),
         numbers,
-        _framed(frame, view),
+        _frame_outline(frame, view),
         _foot(view),
         key=key,
         title=title,
-        description=_describe(seen, areas),
+        description=_describe(visible, areas),
         width=view.width,
         height=view.height + _FOOT,
         class_="map",
     )
 
 
-def centre(hotspot: Hotspot) -> tuple[float, float]:
-    """The middle of the place, in metres."""
-    return hotspot.centre_m
-
-
 def whole_view(hotspots: tuple[Hotspot, ...], areas: tuple[Area, ...], *, width: float) -> View:
     """The ground that holds every outline and every hotspot, at most as tall as it is wide."""
     boxes = [area.shape.bounds for area in areas if not area.shape.is_empty]
-    boxes += [(*centre(h), *centre(h)) for h in hotspots]
+    boxes += [(*h.centre_m, *h.centre_m) for h in hotspots]
     if not boxes:
         boxes = [(0.0, 0.0, 1_000.0, 1_000.0)]
     west, south = min(b[0] for b in boxes), min(b[1] for b in boxes)
@@ -123,7 +123,7 @@ def busiest_view(hotspots: tuple[Hotspot, ...], whole: View) -> View | None:
     """
     if len(hotspots) < 20:
         return None
-    x, y = np.array([centre(h) for h in hotspots]).T
+    x, y = np.array([h.centre_m for h in hotspots]).T
     for zoom in (10.0, 7.0, 5.0, 3.5):
         across = (whole.east - whole.west) / zoom
         up = across * 0.72
@@ -135,8 +135,8 @@ def busiest_view(hotspots: tuple[Hotspot, ...], whole: View) -> View | None:
     return None
 
 
-def _mark_size(view: View, seen: tuple[Hotspot, ...]) -> float:
-    true_size = seen[0].cell_m * view.per_metre / 2 if seen else 0.0
+def _mark_size(view: View, visible: tuple[Hotspot, ...]) -> float:
+    true_size = visible[0].cell_m * view.per_metre / 2 if visible else 0.0
     return max(true_size, 3.2 if view.width > 500 else 2.6)
 
 
@@ -158,15 +158,15 @@ def _outline(area: Area, view: View) -> Markup:
 
 def _ring(coordinates: object, view: View) -> str:
     points = [view(x, y) for x, y in coordinates]  # type: ignore[attr-defined]  # shapely's own sequence
-    written: list[tuple[float, float]] = []
+    corners: list[tuple[float, float]] = []
     for x, y in points:
-        rounded = (round(x, 1), round(y, 1))
-        if not written or rounded != written[-1]:
-            written.append(rounded)
-    return svg.path(written, close=True)
+        corner = (round(x, 1), round(y, 1))
+        if not corners or corner != corners[-1]:
+            corners.append(corner)
+    return svg.path(corners, close=True)
 
 
-def _names(areas: tuple[Area, ...], view: View, taken: tuple[Box, ...], narrow: bool) -> Markup:
+def _names(areas: tuple[Area, ...], view: View, occupied: tuple[Box, ...], narrow: bool) -> Markup:
     size = 8.6 if narrow else 10.5
     shapes = tuple((a.name, a.shape, a.shape.bounds) for a in areas if a.name and not a.shape.is_empty)
     spots = tuple(
@@ -174,7 +174,7 @@ def _names(areas: tuple[Area, ...], view: View, taken: tuple[Box, ...], narrow: 
     )
     return svg.group(
         svg.text(x, y, words, class_="name", text_anchor="middle", font_size=size)
-        for x, y, words in placed_names(spots, window=_window(view), taken=taken, size=size)
+        for x, y, words in place_names(spots, window=_window(view), occupied=occupied, size=size)
     )
 
 
@@ -194,30 +194,32 @@ def _name_spot(shape: BaseGeometry, view: View) -> tuple[float, float]:
 
 
 def _numbers(
-    seen: tuple[Hotspot, ...], view: View, frame: View | None, *, numbered: int, size: float
+    visible: tuple[Hotspot, ...], view: View, frame: View | None, *, numbered: int, size: float
 ) -> tuple[Markup, tuple[Box, ...]]:
     """The ranks: within the marks where these are large enough, else beside the first of them.
 
     What lies in the frame is left to the drawing that enlarges it.
     """
-    marked = tuple((str(h.rank), view(*centre(h))) for h in seen)
-    if size >= _ROOM_WITHIN:
+    marks = tuple((str(h.rank), view(*h.centre_m)) for h in visible)
+    if size >= _LEAST_SIZE_FOR_RANK:
         within = (
             svg.text(x, y + 3.4, rank, class_=f"within {choose_band(h.p_top)}", text_anchor="middle")
-            for h, (rank, (x, y)) in zip(seen, marked, strict=True)
+            for h, (rank, (x, y)) in zip(visible, marks, strict=True)
         )
-        return svg.group(within), tuple(Box.around(x, y, 2 * size, 2 * size) for _, (x, y) in marked)
-    outside = [m for h, m in zip(seen, marked, strict=True) if frame is None or not frame.holds(*centre(h))]
-    first = {rank for rank, _ in outside[:numbered]}
-    return numbered_marks(
-        tuple(sorted(marked, key=lambda m: m[0] not in first)),
-        numbered=len(first),
+        return svg.group(within), tuple(Box.around(x, y, 2 * size, 2 * size) for _, (x, y) in marks)
+    outside_frame = [
+        m for h, m in zip(visible, marks, strict=True) if frame is None or not frame.holds(*h.centre_m)
+    ]
+    numbered_ranks = {rank for rank, _ in outside_frame[:numbered]}
+    return number_marks(
+        tuple(sorted(marks, key=lambda m: m[0] not in numbered_ranks)),
+        numbered=len(numbered_ranks),
         window=_window(view),
         size=size,
     )
 
 
-def _framed(frame: View | None, view: View) -> Markup | None:
+def _frame_outline(frame: View | None, view: View) -> Markup | None:
     if frame is None:
         return None
     left, top = view(frame.west, frame.north)
@@ -231,7 +233,7 @@ def _window(view: View) -> Box:
     return Box(2, 2, view.width - 2, view.height - 2)
 
 
-def _inside(frame: View | None, view: View) -> tuple[Box, ...]:
+def _frame_box(frame: View | None, view: View) -> tuple[Box, ...]:
     """The ground that is drawn again, larger: names are left to that drawing."""
     if frame is None:
         return ()
@@ -273,16 +275,28 @@ def _distance(metres: float) -> str:
     return f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
 
 
-def _describe(seen: tuple[Hotspot, ...], areas: tuple[Area, ...]) -> str:
-    if not seen:
+def _describe(visible: tuple[Hotspot, ...], areas: tuple[Area, ...]) -> str:
+    if not visible:
         return "A map without a hotspot."
-    bands = [choose_band(h.p_top) for h in seen]
-    per_area: dict[str, int] = {}
-    for hotspot in seen:
-        if hotspot.borough:
-            per_area[hotspot.borough] = per_area.get(hotspot.borough, 0) + 1
-    most = sorted(per_area.items(), key=lambda item: (-item[1], item[0]))[:5]
+    bands = [choose_band(h.p_top) for h in visible]
+    boroughs = Counter(h.borough for h in visible if h.borough)
+    most = sorted(boroughs.items(), key=lambda item: (-item[1], item[0]))[:5]
     where = ", ".join(f"{name} {n}" for name, n in most)
     counts = ", ".join(f"{bands.count(band)} {band.value}" for band in CertaintyBand)
     ground = f"over {len(areas)} outlines" if areas else "without outlines"
-    return f"{len(seen)} hotspots {ground}: {counts}." + (f" Most lie in: {where}." if where else "")
+    return f"{len(visible)} hotspots {ground}: {counts}." + (f" Most lie in: {where}." if where else "")
+
+
+def borough_areas(boundaries: Boundaries) -> tuple[Area, ...]:
+    """The boroughs as outlines."""
+    return tuple(Area(n, shape) for n, shape in zip(boundaries.names, boundaries.polygons, strict=True))
+
+
+def footprint(counts: PlaceCounts) -> tuple[Area, ...]:
+    """All cells that hold a record, as one outline without a name; none where no record has a place."""
+    cells = np.unique(np.column_stack([counts.columns, counts.rows]), axis=0) * counts.cell_m
+    if not len(cells):
+        return ()
+    west, south = cells.T
+    squares = shapely.box(west, south, west + counts.cell_m, south + counts.cell_m)
+    return (Area("", shapely.union_all(squares)),)

@@ -46,39 +46,39 @@ class Box:
         )
 
 
-def placed_names(
+def place_names(
     spots: Iterable[tuple[str, tuple[float, float], float]],
     *,
     window: Box,
-    taken: tuple[Box, ...] = (),
+    occupied: tuple[Box, ...] = (),
     size: float,
 ) -> list[tuple[float, float, str]]:
     """Lines of text with the middle of their baseline; a name that fits nowhere is left out.
 
     Each spot is a name, the best middle for it and the width of its area; wide areas come first.
     """
-    filled = list(taken)
+    boxes = list(occupied)
     lines: list[tuple[float, float, str]] = []
     for name, (x, y), room in sorted(spots, key=lambda spot: (-spot[2], spot[0])):
-        parts = broken(
+        parts = break_lines(
             name, most=max(room * 0.95, 9 * size * _WIDTH_OF_A_LETTER) / (size * _WIDTH_OF_A_LETTER)
         )
         wide = max(len(part) for part in parts) * size * _WIDTH_OF_A_LETTER
         high = len(parts) * size * 1.15
         for dy in (0.0, -high * 0.6, high * 0.6, -high, high):
             box = Box.around(x, y + dy, wide, high)
-            if window.contains(box) and not any(box.meets(other) for other in filled):
-                filled.append(box)
+            if window.contains(box) and not any(box.meets(other) for other in boxes):
+                boxes.append(box)
                 first = box.top + size * 0.95
                 lines += [(x, first + i * size * 1.15, part) for i, part in enumerate(parts)]
                 break
     return lines
 
 
-def broken(name: str, *, most: float) -> tuple[str, ...]:
+def break_lines(name: str, *, most: float) -> tuple[str, ...]:
     """The name in lines of at most so many letters where its spaces allow it.
 
-    >>> broken("Kensington and Chelsea", most=12)
+    >>> break_lines("Kensington and Chelsea", most=12)
     ('Kensington', 'and Chelsea')
     """
     lines: list[str] = []
@@ -90,26 +90,26 @@ def broken(name: str, *, most: float) -> tuple[str, ...]:
     return tuple(lines) or (name,)
 
 
-def numbered_marks(
+def number_marks(
     marks: tuple[tuple[str, tuple[float, float]], ...], *, numbered: int, window: Box, size: float
 ) -> tuple[Markup, tuple[Box, ...]]:
-    """Numbers beside the first so many marks, over no mark and no other number; and all ground that is taken.
+    """Numbers beside the first so many marks, over no mark and no other number; and the ground they occupy.
 
     A number that stands apart from its mark is tied to it by a line; one that finds no room is left out.
     """
-    taken = [Box.around(x, y, 2 * size, 2 * size) for _, (x, y) in marks]
+    occupied = [Box.around(x, y, 2 * size, 2 * size) for _, (x, y) in marks]
     lines: list[Markup] = []
-    written: list[Markup] = []
-    for words, (x, y) in marks[:numbered]:
-        wide, high = 7.0 * len(words) + 1, 10.0
-        for dx, dy, tied in _offsets(size, wide, high):
+    texts: list[Markup] = []
+    for rank, (x, y) in marks[:numbered]:
+        wide, high = 7.0 * len(rank) + 1, 10.0
+        for dx, dy, is_apart in _offsets(size, wide, high):
             box = Box.around(x + dx, y + dy, wide, high)
-            if window.contains(box) and not any(box.meets(other) for other in taken):
-                taken.append(box)
-                written.append(svg.text(x + dx, y + dy + 4.0, words, class_="rank", text_anchor="middle"))
-                lines += [svg.line(x, y, x + dx * 0.8, y + dy * 0.8, class_="tie")] if tied else []
+            if window.contains(box) and not any(box.meets(other) for other in occupied):
+                occupied.append(box)
+                texts.append(svg.text(x + dx, y + dy + 4.0, rank, class_="rank", text_anchor="middle"))
+                lines += [svg.line(x, y, x + dx * 0.8, y + dy * 0.8, class_="tie")] if is_apart else []
                 break
-    return svg.group([*lines, *written]), tuple(taken)
+    return svg.group([*lines, *texts]), tuple(occupied)
 
 
 def _offsets(size: float, wide: float, high: float) -> Iterator[tuple[float, float, bool]]:

@@ -29,7 +29,7 @@ LINES, AREAS = ("LineString",), ("Polygon", "MultiPolygon")
 PART_NAME = r"^[A-Za-z0-9][A-Za-z0-9 _-]{0,39}$"
 
 
-class _Entry(BaseModel):
+class SplitEntry(BaseModel):
     """The properties of one feature: a line that splits a place, or one drawn part of it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,18 +59,17 @@ def load_splits(workspace: Workspace) -> tuple[Split, ...]:
     if not path.is_file():
         return ()
     try:
-        read = json.loads(path.read_text("utf-8"))
-        features = read["features"]
-        stated = read.get("format")
+        collection = json.loads(path.read_text("utf-8"))
+        features, file_format = collection["features"], collection.get("format")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WorkspaceError(
             f"{path} cannot be read as GeoJSON ({error}). Mend it, or put back a copy."
         ) from error
-    if stated != FORMAT:
+    if file_format != FORMAT:
         raise WorkspaceError(
-            f"{path} says its format is {stated!r}, not {FORMAT!r}. It was written by another becalm."
+            f"{path} says its format is {file_format!r}, not {FORMAT!r}. It was written by another becalm."
         )
-    return _splits(features, path, workspace.city.crs)
+    return _build_splits(features, path, workspace.city.crs)
 
 
 def save_splits(workspace: Workspace, splits: Sequence[Split]) -> None:
@@ -79,14 +78,14 @@ def save_splits(workspace: Workspace, splits: Sequence[Split]) -> None:
     if not splits:
         path.unlink(missing_ok=True)
         return
-    fresh = path.with_name(f".{FILE}.new")
-    fresh.write_text(splits_text(splits, workspace.city.crs), "utf-8")
-    fresh.replace(path)
+    new_file = path.with_name(f".{FILE}.new")
+    new_file.write_text(splits_text(splits, workspace.city.crs), "utf-8")
+    new_file.replace(path)
 
 
 def splits_text(splits: Sequence[Split], crs: str) -> str:
     """The splits as GeoJSON in WGS84, one feature a line."""
-    features = [json.dumps(f, ensure_ascii=False) for split in splits for f in _features(split, crs)]
+    features = [json.dumps(f, ensure_ascii=False) for split in splits for f in _split_features(split, crs)]
     body = ",\n".join(features)
     return f'{{"type": "FeatureCollection", "format": "{FORMAT}", "features": [\n{body}\n]}}\n'
 
@@ -101,18 +100,18 @@ def read_drawn_parts(
     InputError
         with every area that cannot be used.
     """
-    (layer, *more) = read_layers(path, file_crs, option="--places-crs")
-    if more:
-        raise InputError(f"{path.name} holds {1 + len(more)} layers of areas. Give a file with one.")
+    (layer, *other_layers) = read_layers(path, file_crs, option="--places-crs")
+    if other_layers:
+        raise InputError(f"{path.name} holds {1 + len(other_layers)} layers of areas. Give a file with one.")
     if name_column is not None and name_column not in layer.frame.columns:
         raise InputError(
             f"{path.name} has no column {name_column!r}. Leave --part-column out, or name another."
         )
     shapes = [
-        shapely.force_2d(shape) if shape is not None else None for shape in layer.frame.geometry.to_crs(crs)
+        None if shape is None else shapely.force_2d(shape) for shape in layer.frame.geometry.to_crs(crs)
     ]
-    given = list(layer.frame[name_column]) if name_column else range(1, len(shapes) + 1)
-    return tuple(_checked_parts(path.name, [str(name).strip() for name in given], shapes))
+    names = list(layer.frame[name_column]) if name_column else range(1, len(shapes) + 1)
+    return _check_parts(path.name, [str(name).strip() for name in names], shapes)
 
 
 def read_line(path: Path, *, crs: str) -> BaseGeometry:
@@ -131,20 +130,20 @@ def read_line(path: Path, *, crs: str) -> BaseGeometry:
         ) from error
     parts = [p for p in shapely.get_parts(shapely.get_parts(shape)) if not p.is_empty]
     if len(parts) != 1 or parts[0].geom_type not in LINES:
-        held = ", ".join(sorted({p.geom_type for p in parts})) or "nothing"
+        kinds = ", ".join(sorted({p.geom_type for p in parts})) or "nothing"
         raise InputError(
-            f"{path} holds {len(parts)} shapes ({held}), not one line. Draw one line across the place."
+            f"{path} holds {len(parts)} shapes ({kinds}), not one line. Draw one line across the place."
         )
-    (line,) = _moved([shapely.force_2d(parts[0])], WGS84, crs)
+    (line,) = _transform([shapely.force_2d(parts[0])], WGS84, crs)
     if not np.isfinite(shapely.get_coordinates(line)).all():
         raise InputError(f"{path} lies outside {crs}. Save it in WGS84, as GeoJSON is.")
     return line
 
 
-def _checked_parts(
+def _check_parts(
     file: str, names: Sequence[str], shapes: Sequence[BaseGeometry | None]
-) -> Iterator[tuple[str, BaseGeometry]]:
-    faults, good = [], []
+) -> tuple[tuple[str, BaseGeometry], ...]:
+    faults, parts = [], []
     for number, (name, shape) in enumerate(zip(names, shapes, strict=True), start=1):
         where = f"{file}, area {number} ({name})"
         fault = _shape_fault(shape, AREAS, where)
@@ -157,33 +156,33 @@ def _checked_parts(
         if fault is not None or shape is None:
             faults += [fault] if fault else []
         else:
-            good.append((name, shape))
+            parts.append((name, shape))
     if faults:
         raise InputError(f"{file}: {len(faults)} parts cannot be used", tuple(faults))
-    return iter(good)
+    return tuple(parts)
 
 
-def _splits(features: Sequence[Any], path: Path, crs: str) -> tuple[Split, ...]:
+def _build_splits(features: Sequence[Any], path: Path, crs: str) -> tuple[Split, ...]:
     faults: list[Fault] = []
-    groups: dict[str, list[tuple[_Entry, BaseGeometry]]] = {}
+    by_place: dict[str, list[tuple[SplitEntry, BaseGeometry]]] = {}
     for number, feature in enumerate(features, start=1):
-        read = _read(feature, f"feature {number}", faults)
-        if read is not None:
-            groups.setdefault(read[0].place, []).append(read)
-    made = [_split(place, read, crs, faults) for place, read in groups.items()]
+        entry_and_shape = _read_feature(feature, f"feature {number}", faults)
+        if entry_and_shape is not None:
+            by_place.setdefault(entry_and_shape[0].place, []).append(entry_and_shape)
+    splits = [_build_split(place, features, crs, faults) for place, features in by_place.items()]
     if faults:
         noun = "fault" if len(faults) == 1 else "faults"
         raise WorkspaceError(f"{path} has {len(faults)} {noun}, and no split was honoured", tuple(faults))
-    return tuple(split for split in made if split is not None)
+    return tuple(split for split in splits if split is not None)
 
 
-def _read(feature: Any, where: str, faults: list[Fault]) -> tuple[_Entry, BaseGeometry] | None:
+def _read_feature(feature: Any, where: str, faults: list[Fault]) -> tuple[SplitEntry, BaseGeometry] | None:
     if not isinstance(feature, Mapping):
         faults.append(Fault(where, "is no feature", "remove it"))
         return None
-    before = len(faults)
+    faults_before = len(faults)
     try:
-        entry = _Entry.model_validate_json(json.dumps(feature.get("properties") or {}))
+        entry = SplitEntry.model_validate_json(json.dumps(feature.get("properties") or {}))
     except ValidationError as error:
         faults.extend(
             Fault(f"{where}, {'.'.join(map(str, e['loc'])) or 'properties'}", e["msg"], "correct this entry")
@@ -199,23 +198,25 @@ def _read(feature: Any, where: str, faults: list[Fault]) -> tuple[_Entry, BaseGe
         faults.extend([fault] if fault else [])
         if (entry.kind == "part") != (entry.part is not None) or entry.part == REST:
             faults.append(Fault(where, f"a part has a name (not {REST!r}), a line none", "correct `part`"))
-    return (entry, shape) if len(faults) == before and entry is not None and shape is not None else None
+    return (
+        (entry, shape) if len(faults) == faults_before and entry is not None and shape is not None else None
+    )
 
 
-def _split(
-    place: str, read: Sequence[tuple[_Entry, BaseGeometry]], crs: str, faults: list[Fault]
+def _build_split(
+    place: str, features: Sequence[tuple[SplitEntry, BaseGeometry]], crs: str, faults: list[Fault]
 ) -> Split | None:
-    entries = [entry for entry, _ in read]
+    entries = [entry for entry, _ in features]
     first = entries[0]
     names = [entry.part for entry in entries]
-    if any(e.kind != first.kind for e in entries) or (first.kind == "line" and len(read) > 1):
+    if any(e.kind != first.kind for e in entries) or (first.kind == "line" and len(features) > 1):
         faults.append(Fault(place, "is split twice", "keep one line, or the drawn parts"))
     elif len(set(names)) < len(names):
         faults.append(Fault(place, "has two parts of one name", "give each part a name of its own"))
     elif len({(e.by, e.on, e.reason) for e in entries}) > 1:
         faults.append(Fault(place, "its parts differ in by, on or reason", "let them agree"))
     else:
-        shapes = _moved([shape for _, shape in read], WGS84, crs)
+        shapes = _transform([shape for _, shape in features], WGS84, crs)
         if first.kind == "line":
             return Split(place, first.by, first.on, first.reason, line=shapes[0])
         parts = tuple((str(name), shape) for name, shape in zip(names, shapes, strict=True))
@@ -223,11 +224,11 @@ def _split(
     return None
 
 
-def _shape_fault(shape: BaseGeometry | None, wanted: Sequence[str], where: str) -> Fault | None:
+def _shape_fault(shape: BaseGeometry | None, kinds: Sequence[str], where: str) -> Fault | None:
     if shape is None or shape.is_empty:
         return Fault(where, "has no shape", "draw it, or remove it")
-    if shape.geom_type not in wanted:
-        return Fault(where, f"is a {shape.geom_type}, not a {wanted[0]}", "draw it again")
+    if shape.geom_type not in kinds:
+        return Fault(where, f"is a {shape.geom_type}, not a {kinds[0]}", "draw it again")
     if not np.isfinite(shapely.get_coordinates(shape)).all():
         return Fault(where, "has coordinates that are no numbers", "draw it again")
     if not shape.is_valid:
@@ -235,7 +236,7 @@ def _shape_fault(shape: BaseGeometry | None, wanted: Sequence[str], where: str) 
     return None
 
 
-def _features(split: Split, crs: str) -> Iterator[dict[str, Any]]:
+def _split_features(split: Split, crs: str) -> Iterator[dict[str, Any]]:
     shared = {"by": split.by, "on": split.on.isoformat(), "reason": split.reason}
     if split.line is not None:
         yield _feature({"place": split.place_id, "kind": "line", **shared}, split.line, crs)
@@ -244,11 +245,11 @@ def _features(split: Split, crs: str) -> Iterator[dict[str, Any]]:
 
 
 def _feature(properties: dict[str, Any], shape: BaseGeometry, crs: str) -> dict[str, Any]:
-    (there,) = _moved([shape], crs, WGS84)
-    rounded = shapely.transform(there, lambda xy: np.round(xy, DECIMALS))
+    (shape_in_degrees,) = _transform([shape], crs, WGS84)
+    rounded = shapely.transform(shape_in_degrees, lambda xy: np.round(xy, DECIMALS))
     return {"type": "Feature", "properties": properties, "geometry": mapping(rounded)}
 
 
-def _moved(shapes: Sequence[BaseGeometry], source: str, target: str) -> list[BaseGeometry]:
-    move = Transformer.from_crs(source, target, always_xy=True).transform
-    return list(shapely.transform(list(shapes), lambda xy: np.column_stack(move(xy[:, 0], xy[:, 1]))))
+def _transform(shapes: Sequence[BaseGeometry], source: str, target: str) -> list[BaseGeometry]:
+    transform = Transformer.from_crs(source, target, always_xy=True).transform
+    return list(shapely.transform(list(shapes), lambda xy: np.column_stack(transform(xy[:, 0], xy[:, 1]))))

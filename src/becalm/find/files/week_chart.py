@@ -77,6 +77,6 @@ def _names(left: float, top: float, side: float, narrow: bool) -> Markup:
 
 
 def _describe(shares: tuple[float, ...]) -> str:
-    best = sorted(range(len(shares)), key=lambda hour: -shares[hour])[:3]
-    said = ", ".join(f"{hour_name(h)} ({shares[h] * 100:.1f}%)" for h in best)
-    return f"The busiest hours are {said}. All 168 hours are in the table."
+    top_hours = sorted(range(len(shares)), key=lambda hour: -shares[hour])[:3]
+    busiest = ", ".join(f"{hour_name(h)} ({shares[h] * 100:.1f}%)" for h in top_hours)
+    return f"The busiest hours are {busiest}. All 168 hours are in the table."

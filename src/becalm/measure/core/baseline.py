@@ -41,7 +41,7 @@ class Baseline:
         return Period(min(w.start for w in self.windows), max(w.end for w in self.windows))
 
 
-def parse_baseline(text: str, *, asked: WrittenPeriod, last_day: date) -> Baseline:
+def parse_baseline(text: str, *, written_period: WrittenPeriod, last_day: date) -> Baseline:
     """Which days does this text compare the period with?
 
     Raises
@@ -52,113 +52,128 @@ def parse_baseline(text: str, *, asked: WrittenPeriod, last_day: date) -> Baseli
     text = text.strip()
     mean = _MEAN.fullmatch(text)
     if mean:
-        baseline = mean_of_years(asked, _years(text, mean["number"]))
+        baseline = mean_of_years(written_period, _parse_years(text, mean["number"]))
     elif _YEAR_BEFORE.fullmatch(text):
-        baseline = same_period_of(asked, year_of(asked) - 1)
-    elif re.fullmatch(r"[12]\d{3}", text, re.ASCII) and not _is_whole_year(asked):
-        baseline = same_period_of(asked, int(text))
+        baseline = same_period_of(written_period, year_of(written_period) - 1)
+    elif re.fullmatch(r"[12]\d{3}", text, re.ASCII) and not _is_whole_year(written_period):
+        baseline = same_period_of(written_period, int(text))
     else:
-        baseline = _as_written(text, _own_period(text, last_day), asked)
-    require_apart(asked, baseline)
+        baseline = _baseline_as_written(text, _parse_window(text, last_day), written_period)
+    check_apart(written_period, baseline)
     return baseline
 
 
-def same_period_of(asked: WrittenPeriod, year: int) -> Baseline:
+def same_period_of(written_period: WrittenPeriod, year: int) -> Baseline:
     """Which days of another year are the same as these?
 
     Months: the same months. ISO weeks: the same week numbers (week 53 becomes week 52 in a year
     that has none) and as many weeks. Days: a shift by whole weeks, to within three days of the same
     date, so that every weekday meets its like and a leap day needs no rule.
     """
-    if asked.unit == "month":
-        return Baseline(_label(asked, year), (_same_months(asked.period, year),), "same months")
-    if asked.unit == "week":
-        return Baseline(_label(asked, year), (_same_weeks(asked.period, year),), "same ISO weeks")
-    return Baseline(_label(asked, year), (_same_days(asked.period, year),), "shifted by whole weeks")
+    if written_period.unit == "month":
+        return Baseline(
+            _label(written_period, year), (_same_months(written_period.period, year),), "same months"
+        )
+    if written_period.unit == "week":
+        return Baseline(
+            _label(written_period, year), (_same_weeks(written_period.period, year),), "same ISO weeks"
+        )
+    return Baseline(
+        _label(written_period, year), (_same_days(written_period.period, year),), "shifted by whole weeks"
+    )
 
 
-def mean_of_years(asked: WrittenPeriod, years: int) -> Baseline:
+def mean_of_years(written_period: WrittenPeriod, years: int) -> Baseline:
     """The same period of each of the years before, to be averaged."""
-    former = [same_period_of(asked, year_of(asked) - back) for back in range(1, years + 1)]
+    former = [same_period_of(written_period, year_of(written_period) - back) for back in range(1, years + 1)]
     windows = tuple(window for baseline in former for window in baseline.windows)
     return Baseline(f"mean of {years} years", windows, former[0].alignment)
 
 
-def choose_baselines(texts: Sequence[str], *, asked: WrittenPeriod, covered: Period) -> tuple[Baseline, ...]:
+def choose_baselines(
+    texts: Sequence[str], *, written_period: WrittenPeriod, covered: Period
+) -> tuple[Baseline, ...]:
     """Which baselines are shown side by side, in the order in which they are shown?
 
     Those that were asked for; where only one was (or none, which means the year before), also the
     year before it and the mean of three years, where the records cover them: the headline depends
     on the baseline, so one alone is not the whole answer.
     """
-    wanted = tuple(
-        parse_baseline(t, asked=asked, last_day=covered.last_day) for t in texts or ("year before",)
+    requested = tuple(
+        parse_baseline(t, written_period=written_period, last_day=covered.last_day)
+        for t in texts or ("year before",)
     )
-    if len(wanted) > 1:
-        return wanted
-    usual = (b for b in usual_baselines(asked, wanted[0])[1:] if all(covered.holds(w) for w in b.windows))
-    return (*wanted, *usual)
+    if len(requested) > 1:
+        return requested
+    usual = (
+        b
+        for b in usual_baselines(written_period, requested[0])[1:]
+        if all(covered.holds(w) for w in b.windows)
+    )
+    return (*requested, *usual)
 
 
-def usual_baselines(asked: WrittenPeriod, first: Baseline) -> tuple[Baseline, ...]:
+def usual_baselines(written_period: WrittenPeriod, first: Baseline) -> tuple[Baseline, ...]:
     """The first baseline, the year before it, and the mean of the three years before the period."""
-    year_before_it = same_period_of(asked, _year(asked, first.windows[0]) - 1)
-    candidates = (first, year_before_it, mean_of_years(asked, 3))
-    seen: dict[tuple[Period, ...], Baseline] = {}
+    year_before_it = same_period_of(written_period, _year(written_period, first.windows[0]) - 1)
+    candidates = (first, year_before_it, mean_of_years(written_period, 3))
+    by_windows: dict[tuple[Period, ...], Baseline] = {}
     for baseline in candidates:
-        seen.setdefault(baseline.windows, baseline)
-    return tuple(b for b in seen.values() if not any(asked.period.overlaps(w) for w in b.windows))
+        by_windows.setdefault(baseline.windows, baseline)
+    return tuple(
+        b for b in by_windows.values() if not any(written_period.period.overlaps(w) for w in b.windows)
+    )
 
 
-def year_of(asked: WrittenPeriod) -> int:
+def year_of(written_period: WrittenPeriod) -> int:
     """The year that the period starts in (the ISO year for weeks)."""
-    return _year(asked, asked.period)
+    return _year(written_period, written_period.period)
 
 
-def require_apart(asked: WrittenPeriod, baseline: Baseline) -> None:
+def check_apart(written_period: WrittenPeriod, baseline: Baseline) -> None:
     """Refuse a baseline that shares days with the period."""
-    shared = next((w for w in baseline.windows if w.overlaps(asked.period)), None)
+    shared = next((w for w in baseline.windows if w.overlaps(written_period.period)), None)
     if shared is not None:
         raise UsageError(
-            f"The baseline {baseline.label!r} ({shared}) shares days with the period ({asked.period}). "
+            f"The baseline {baseline.label!r} ({shared}) shares days with the period "
+            f"({written_period.period}). "
             f"Give a baseline outside the period. {BASELINE_FORMS}"
         )
 
 
-def _years(text: str, word: str) -> int:
+def _parse_years(text: str, word: str) -> int:
     years = read_number(word)
     if years is None or not 2 <= years <= 10:
         raise UsageError(f'{text!r} must say 2 to 10 years. Write, for example, "mean of 3 years".')
     return years
 
 
-def _own_period(text: str, last_day: date) -> Period:
+def _parse_window(text: str, last_day: date) -> Period:
     try:
         return parse_period(text, last_day=last_day).period
     except UsageError as error:
         raise UsageError(f"The baseline {text!r} cannot be read. {error.message} {BASELINE_FORMS}") from error
 
 
-def _as_written(text: str, window: Period, asked: WrittenPeriod) -> Baseline:
-    same = same_period_of(asked, _year(asked, window))
-    return Baseline(text, (window,), same.alignment if same.windows == (window,) else "as written")
+def _baseline_as_written(text: str, window: Period, written_period: WrittenPeriod) -> Baseline:
+    like = same_period_of(written_period, _year(written_period, window))
+    return Baseline(text, (window,), like.alignment if like.windows == (window,) else "as written")
 
 
-def _is_whole_year(asked: WrittenPeriod) -> bool:
-    return bool(re.fullmatch(r"\d{4}", asked.text))
+def _is_whole_year(written_period: WrittenPeriod) -> bool:
+    return bool(re.fullmatch(r"\d{4}", written_period.text))
 
 
-def _label(asked: WrittenPeriod, year: int) -> str:
+def _label(written_period: WrittenPeriod, year: int) -> str:
     """The other year's period in the words used, where they are dates; else the year."""
-    same = _same_months(asked.period, year) if asked.unit == "month" else None
-    if same is None:
+    if written_period.unit != "month":
         return str(year)
-    months = same.months
+    months = _same_months(written_period.period, year).months
     return months[0] if len(months) == 1 else f"{months[0]}..{months[-1]}"
 
 
-def _year(asked: WrittenPeriod, period: Period) -> int:
-    return period.start.isocalendar().year if asked.unit == "week" else period.start.year
+def _year(written_period: WrittenPeriod, period: Period) -> int:
+    return period.start.isocalendar().year if written_period.unit == "week" else period.start.year
 
 
 def _same_months(period: Period, year: int) -> Period:

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from becalm.measure.core.background import Background
 from becalm.measure.core.baseline import Baseline
-from becalm.measure.core.comparison import Comparison, ComparisonRow, Contrast
+from becalm.measure.core.compare_warnings import compare_warnings
+from becalm.measure.core.comparison import (
+    Comparison,
+    ComparisonContext,
+    ComparisonRow,
+    Contrast,
+)
 from becalm.measure.core.dispersion import GroupDispersion, measure_dispersion
-from becalm.measure.core.expected import expected_from_years
-from becalm.measure.core.holes import holes_in, missing_months, withhold_changes
-from becalm.measure.core.match import match_calendar, with_easter
+from becalm.measure.core.match_days import add_easter, match_calendar
 from becalm.measure.core.request import CompareSettings
-from becalm.measure.core.series import Series, days_counted, require_answerable, series_of
-from becalm.measure.core.suppress import suppress
-from becalm.measure.core.warn import warnings_of
+from becalm.measure.core.series import Series, build_series, check_coverage, days_counted
 from becalm.methods.multiplicity import q_values
 from becalm.methods.rates import rate_p_values, rate_ratios
 from becalm.tables import CountTable
-from becalm.terms import Period, QuestionError
+from becalm.terms import Gap, Period, QuestionError
 
-USUAL: Final = CompareSettings()
-NOTHING_KNOWN: Final = Background()
+DEFAULT_SETTINGS: Final = CompareSettings()
+NO_CONTEXT: Final = ComparisonContext()
 POLICE_NOTE: Final = "found by police: measures police work, not harm"
 
 
@@ -34,8 +37,8 @@ def compare_baselines(
     *,
     period: Period,
     baselines: Sequence[Baseline],
-    settings: CompareSettings = USUAL,
-    background: Background = NOTHING_KNOWN,
+    settings: CompareSettings = DEFAULT_SETTINGS,
+    context: ComparisonContext = NO_CONTEXT,
 ) -> Comparison:
     """How does the period compare with each of several baselines, side by side?
 
@@ -48,29 +51,29 @@ def compare_baselines(
     QuestionError
         where the records do not cover a window, or carry only months and days are asked for.
     """
-    require_answerable(counts, background.covered or days_counted(counts), period, baselines, settings.align)
+    check_coverage(counts, context.covered or days_counted(counts), period, baselines, settings.align)
     windows = (period, *dict.fromkeys(window for b in baselines for window in b.windows))
-    series = series_of(counts, windows, groups=background.groups)
-    compared = (period, *baselines[0].windows)
-    spread = measure_dispersion(
-        series, apart_from=compared, level=settings.level, missing=missing_months(background.gaps)
+    series = build_series(counts, windows, groups=context.groups)
+    compared_windows = (period, *baselines[0].windows)
+    dispersion = measure_dispersion(
+        series, apart_from=compared_windows, level=settings.level, missing=missing_months(context.gaps)
     )
-    known = replace(background, holidays=with_easter(background.holidays, windows))
+    context = replace(context, holidays=add_easter(context.holidays, windows))
     comparison = Comparison(
         by=counts.by,
         period=period,
-        against=tuple(_contrast(series, period, b, spread, settings, known) for b in baselines),
+        against=tuple(_build_contrast(series, period, b, dispersion, settings, context) for b in baselines),
         source=counts.source,
         as_of=counts.as_of,
         level=settings.level,
         align=settings.align,
-        offence_groups=background.only,
+        offence_groups=context.only,
     )
-    return replace(comparison, warnings=warnings_of(comparison, counts, spread, known))
+    return replace(comparison, warnings=compare_warnings(comparison, counts, dispersion, context))
 
 
 def compare_periods(
-    counts: CountTable, *, period: Period, baseline: Period, settings: CompareSettings = USUAL
+    counts: CountTable, *, period: Period, baseline: Period, settings: CompareSettings = DEFAULT_SETTINGS
 ) -> Comparison:
     """Has each group's daily rate changed since this baseline?
 
@@ -79,53 +82,54 @@ def compare_periods(
     of history lie outside both windows; percent = 100 (ratio - 1), for baselines of 50 and more; p is
     that of the same method for a ratio of 1; q (Benjamini and Hochberg) allows for reading many rows.
     """
-    asked_for = Baseline(str(baseline), (baseline,), "as written")
-    return compare_baselines(counts, period=period, baselines=(asked_for,), settings=settings)
+    sole_baseline = Baseline(str(baseline), (baseline,), "as written")
+    return compare_baselines(counts, period=period, baselines=(sole_baseline,), settings=settings)
 
 
-def _contrast(
+def _build_contrast(
     series: Series,
     period: Period,
     baseline: Baseline,
-    spread: GroupDispersion,
+    dispersion: GroupDispersion,
     settings: CompareSettings,
-    known: Background,
+    context: ComparisonContext,
 ) -> Contrast:
     """The period against one baseline: like days counted, years averaged, ratios estimated, rows tested."""
-    matching = match_calendar(period, baseline.windows, align=settings.align, holidays=known.holidays)
-    if not matching.new:
+    matched_days = match_calendar(period, baseline.windows, align=settings.align, holidays=context.holidays)
+    if not matched_days.new:
         raise QuestionError(
             f"No day of {period} has a partner in {baseline.label} when {settings.align} are matched. "
             "Leave out --align, or give a longer period."
         )
-    new = series.on(matching.new)
-    expected = expected_from_years(np.stack([series.on(days) for days in matching.old]))
-    days = len(matching.new) / sum(map(len, matching.old))
-    found = rate_ratios(
-        new, expected.together, new_exposure=days, dispersion=spread.phi, level=settings.level
+    new = series.on(matched_days.new)
+    expected = expected_from_years(np.stack([series.on(days) for days in matched_days.old]))
+    exposure_ratio = len(matched_days.new) / sum(map(len, matched_days.old))
+    ratios = rate_ratios(
+        new, expected.total, new_exposure=exposure_ratio, dispersion=dispersion.phi, level=settings.level
     )
-    p = rate_p_values(new, expected.together, new_exposure=days, dispersion=spread.phi)
-    p[(new == 0) & (expected.together == 0)] = np.nan
+    p = rate_p_values(new, expected.total, new_exposure=exposure_ratio, dispersion=dispersion.phi)
+    p[(new == 0) & (expected.total == 0)] = np.nan
     rows = tuple(
-        _row(
+        _build_row(
             series,
             g,
             new=int(new[g]),
-            old=float(expected.mean[g]) if expected.windows > 1 else int(expected.together[g]),
-            interval=(float(found.ratio[g]), float(found.low[g]), float(found.high[g])),
+            old=float(expected.mean[g]) if expected.windows > 1 else int(expected.total[g]),
+            interval=(float(ratios.ratio[g]), float(ratios.low[g]), float(ratios.high[g])),
             p_value=float(p[g]),
-            spread=spread,
+            dispersion=dispersion,
             settings=settings,
         )
         for g in range(len(series.groups))
     )
-    q = q_values(p[1:])
-    contrast = Contrast(baseline, rows[0], tuple(map(_with_q, rows[1:], q.tolist())), matching.unmatched)
-    holes = holes_in((period, *baseline.windows), missing_months(known.gaps))
-    return withhold_changes(contrast, holes) if holes else contrast
+    group_rows = map(_set_q_value, rows[1:], q_values(p[1:]).tolist())
+    contrast = Contrast(baseline, rows[0], tuple(group_rows), matched_days.unmatched)
+    window_months = {month for window in (period, *baseline.windows) for month in window.months}
+    missing = sorted(window_months & missing_months(context.gaps))
+    return withhold_changes(contrast, missing) if missing else contrast
 
 
-def _row(
+def _build_row(
     series: Series,
     g: int,
     *,
@@ -133,13 +137,13 @@ def _row(
     old: float,
     interval: tuple[float, float, float],
     p_value: float,
-    spread: GroupDispersion,
+    dispersion: GroupDispersion,
     settings: CompareSettings,
 ) -> ComparisonRow:
     ratio, low, high = interval
-    change, reason = suppress(100.0 * (ratio - 1.0), old=old, below=settings.suppress_below)
-    police = POLICE_NOTE if series.found_by[g] == "police" else None
-    endless = "no ratio: nothing was counted in the baseline" if old == 0 else None
+    change, suppression_note = suppress(100.0 * (ratio - 1.0), old=old, below=settings.suppress_below)
+    police_note = POLICE_NOTE if series.found_by[g] == "police" else None
+    ratio_note = "no ratio: nothing was counted in the baseline" if old == 0 else None
     return ComparisonRow(
         group=series.groups[g],
         label=series.labels[g],
@@ -150,14 +154,79 @@ def _row(
         ratio=ratio if old else None,
         low=low,
         high=high,
-        method=spread.method_of(g),
+        method=dispersion.method_of(g),
         found_by=series.found_by[g],
         p_value=None if np.isnan(p_value) else p_value,
         q_value=None,
-        overdispersion=float(spread.phi[g]),
-        notes=tuple(note for note in (reason, endless, police) if note),
+        overdispersion=float(dispersion.phi[g]),
+        notes=tuple(note for note in (suppression_note, ratio_note, police_note) if note),
     )
 
 
-def _with_q(row: ComparisonRow, q: float) -> ComparisonRow:
+def _set_q_value(row: ComparisonRow, q: float) -> ComparisonRow:
     return replace(row, q_value=None if np.isnan(q) else q)
+
+
+@dataclass(frozen=True, slots=True)
+class ExpectedCounts:
+    """Counts of each group in all former windows together, and their mean per window."""
+
+    total: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    windows: int
+
+
+def expected_from_years(counts: NDArray[np.int64]) -> ExpectedCounts:
+    """What would the mean of former years lead us to expect (rows: windows, columns: groups)?
+
+    mean = (y_1 + ... + y_k) / k. The interval of the comparison treats the years together as one
+    Poisson count over k times the exposure, so that more years narrow it. No trend is carried
+    forward: where a group rises or falls year by year, the mean lags behind, and the single
+    years beside it show that.
+
+    >>> expected_from_years(np.array([[10, 4], [20, 5]])).mean.tolist()
+    [15.0, 4.5]
+    """
+    total = counts.sum(axis=0)
+    return ExpectedCounts(total, total / len(counts), len(counts))
+
+
+def suppress(change_percent: float, *, old: float, below: int) -> tuple[float | None, str | None]:
+    """May this percentage be shown, and if not, why not?
+
+    A percentage of a small baseline swings wildly and hides how small it is: 2 to 4 is "+100 %".
+    Both counts, the difference and the ratio with its interval stay. `below` is a habit of
+    official statistics (50), not a law: it can be set.
+
+    >>> suppress(-7.7, old=13, below=50)
+    (None, 'no percentage: the baseline of 13 is below 50')
+    """
+    if old < below or old == 0:
+        return None, f"no percentage: the baseline of {old:.4g} is below {max(below, 1)}"
+    return change_percent, None
+
+
+def missing_months(gaps: Iterable[Gap]) -> frozenset[str]:
+    """The months that the source has no records of, though it should."""
+    return frozenset(gap.month for gap in gaps if gap.kind == "missing")
+
+
+def withhold_changes(contrast: Contrast, missing: Sequence[str]) -> Contrast:
+    """The contrast with its counts alone: a month that was not loaded must not pass for a fall."""
+    total, *rows = (_withhold_change(row, missing) for row in (contrast.total, *contrast.rows))
+    return replace(contrast, total=total, rows=tuple(rows), missing_months=tuple(missing))
+
+
+def _withhold_change(row: ComparisonRow, missing: Sequence[str]) -> ComparisonRow:
+    other_notes = (note for note in row.notes if not note.startswith("no "))
+    return replace(
+        row,
+        change_percent=None,
+        ratio=None,
+        low=0.0,
+        high=math.inf,
+        p_value=None,
+        q_value=None,
+        method="none: months are missing",
+        notes=(f"no comparison: there are no records of {', '.join(missing)}", *other_notes),
+    )

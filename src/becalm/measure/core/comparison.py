@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from becalm.measure.core.baseline import Baseline
 from becalm.measure.core.request import Align
-from becalm.terms import Period
+from becalm.terms import Gap, OffenceGroup, Period
+
+if TYPE_CHECKING:
+    from becalm.tables import CountTable  # NumPy would make --help slow
 
 ROW_KEYS: Final = (
     "group",
@@ -26,6 +30,24 @@ ROW_KEYS: Final = (
     "q_value",
 )
 Record = dict[str, Any]
+Verdict = Literal["fall", "rise", "unclear"]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonContext:
+    """What a comparison should know beside the counts; each may be missing.
+
+    `groups` give labels and reasons; `holidays` names by day; `left_out` the counts of offence groups
+    that are in no total; `gaps` the months that the source covers badly; `covered` the days that it
+    covers at all (without it: those of the counts); `only` the offence groups that were asked for.
+    """
+
+    groups: Mapping[str, OffenceGroup] = field(default_factory=dict)
+    holidays: Mapping[date, str] = field(default_factory=dict)
+    left_out: CountTable | None = None
+    gaps: Sequence[Gap] = ()
+    covered: Period | None = None
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +76,19 @@ class ComparisonRow:
     overdispersion: float
     notes: tuple[str, ...] = ()
 
+    def verdict(self, level: float) -> Verdict:
+        """Did this group fall, rise, or could chance alone have done it?
+
+        The limit is on the p-value corrected for the number of groups looked at, where there is one, and
+        the interval must agree with it.
+        """
+        p = self.q_value if self.q_value is not None else self.p_value
+        if p is None or p > 1.0 - level:
+            return "unclear"
+        if self.high < 1.0:
+            return "fall"
+        return "rise" if self.low > 1.0 else "unclear"
+
     @property
     def change_low_percent(self) -> float | None:
         """The change at the lower end of the interval, where a percentage may be given at all."""
@@ -69,18 +104,18 @@ class ComparisonRow:
         return {
             "group": self.group,
             "new": self.new,
-            "old": _number(self.old, 1),
-            "difference": _number(self.difference, 1),
-            "change_percent": _number(self.change_percent, 1),
-            "ratio": _number(self.ratio, 6),
-            "low": _number(self.low, 6),
-            "high": _number(self.high, 6),
+            "old": _round(self.old, 1),
+            "difference": _round(self.difference, 1),
+            "change_percent": _round(self.change_percent, 1),
+            "ratio": _round(self.ratio, 6),
+            "low": _round(self.low, 6),
+            "high": _round(self.high, 6),
             "method": self.method,
             "found_by": self.found_by,
-            "p_value": _significant(self.p_value),
-            "q_value": _significant(self.q_value),
+            "p_value": _round_p(self.p_value),
+            "q_value": _round_p(self.q_value),
             "label": self.label,
-            "overdispersion": _number(self.overdispersion, 3),
+            "overdispersion": _round(self.overdispersion, 3),
             "notes": list(self.notes),
         }
 
@@ -104,7 +139,7 @@ class Contrast:
         return {
             "label": self.baseline.label,
             "alignment": self.baseline.alignment,
-            "windows": [_window(window) for window in self.baseline.windows],
+            "windows": [_window_record(window) for window in self.baseline.windows],
             "unmatched_days": [str(day) for day in self.unmatched],
             "missing_months": list(self.missing_months),
             "total": self.total.as_record(),
@@ -130,6 +165,11 @@ class Comparison:
     warnings: tuple[str, ...] = ()
 
     @property
+    def windows(self) -> tuple[Period, ...]:
+        """The period, and every window of every baseline."""
+        return (self.period, *(window for contrast in self.against for window in contrast.baseline.windows))
+
+    @property
     def baseline(self) -> Baseline:
         """The baseline that was asked for."""
         return self.against[0].baseline
@@ -152,8 +192,8 @@ class Comparison:
     def as_record(self) -> Record:
         """The comparison as other programs read it; `end` is the day after the last one counted."""
         return {
-            "period": _window(self.period),
-            "baseline": _window(self.baseline.span),
+            "period": _window_record(self.period),
+            "baseline": _window_record(self.baseline.span),
             "source": self.source,
             "as_of": str(self.as_of),
             "level": self.level,
@@ -167,15 +207,15 @@ class Comparison:
         }
 
 
-def _window(period: Period) -> Record:
+def _window_record(period: Period) -> Record:
     return {"start": str(period.start), "end": str(period.end)}
 
 
-def _number(value: float | None, places: int) -> float | None:
+def _round(value: float | None, places: int) -> float | None:
     if value is None or not math.isfinite(value):
         return None
     return value if isinstance(value, int) else round(value, places)
 
 
-def _significant(value: float | None) -> float | None:
+def _round_p(value: float | None) -> float | None:
     return None if value is None or not math.isfinite(value) else float(f"{value:.4g}")

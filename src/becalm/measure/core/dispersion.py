@@ -14,9 +14,9 @@ from becalm.methods.arrays import Floats
 from becalm.methods.dispersion import overdispersion, seasonal_design
 from becalm.terms import Period, month_start
 
-NEEDED: Final = {"months": 24, "weeks": 104}
+LEAST_HISTORY: Final = {"months": 24, "weeks": 104}
 MONTHS_USED: Final = 60
-MONTHS_LEFT_OUT: Final = 2
+LATEST_MONTHS_IGNORED: Final = 2
 DAYS_PER_YEAR: Final = 365.25
 
 
@@ -29,14 +29,16 @@ class GroupDispersion:
     unit: str
 
     @property
-    def known(self) -> bool:
+    def has_enough_history(self) -> bool:
         """Whether there was enough history."""
-        return self.stretches >= NEEDED[self.unit]
+        return self.stretches >= LEAST_HISTORY[self.unit]
 
     def method_of(self, g: int) -> str:
         """How the interval of series `g` was made."""
-        if not self.known:
-            return f"mid-p, Poisson ({self.stretches} {self.unit} of history, {NEEDED[self.unit]} needed)"
+        if not self.has_enough_history:
+            return (
+                f"mid-p, Poisson ({self.stretches} {self.unit} of history, {LEAST_HISTORY[self.unit]} needed)"
+            )
         return f"mid-p, overdispersion {self.phi[g]:.3g} from {self.stretches} {self.unit}"
 
 
@@ -62,17 +64,17 @@ def measure_dispersion(
     """
     latest = max(window.start for window in apart_from)
     unit = "months" if series.unit == "month" else "weeks"
-    stretches = _months(series) if unit == "months" else _weeks(series, latest)
+    stretches = _month_stretches(series) if unit == "months" else _week_stretches(series, latest)
     past = [(span, columns) for span, columns in stretches if _is_history(span, latest, apart_from)]
     past = [(span, columns) for span, columns in past if not set(span.months) & set(missing)]
-    past = _without_the_latest(past, latest, needed=NEEDED[unit])
-    if len(past) < NEEDED[unit]:
+    past = _drop_latest(past, latest, needed=LEAST_HISTORY[unit])
+    if len(past) < LEAST_HISTORY[unit]:
         return GroupDispersion(np.ones(len(series.groups)), len(past), unit)
     days = np.array([span.days for span, _ in past], dtype=np.float64)
     middles = np.array([span.start.toordinal() for span, _ in past]) + days / 2.0
     history = np.stack([series.counts[:, columns].sum(axis=1) for _, columns in past], axis=1)
-    found = overdispersion(history, seasonal_design(middles, cycle=DAYS_PER_YEAR), exposure=days)
-    return GroupDispersion(found.widened(level), len(past), unit)
+    dispersion = overdispersion(history, seasonal_design(middles, cycle=DAYS_PER_YEAR), exposure=days)
+    return GroupDispersion(dispersion.widened(level), len(past), unit)
 
 
 def _is_history(span: Period, latest: date, apart_from: Sequence[Period]) -> bool:
@@ -80,22 +82,24 @@ def _is_history(span: Period, latest: date, apart_from: Sequence[Period]) -> boo
     return oldest <= span.start and span.end <= latest and not any(span.overlaps(w) for w in apart_from)
 
 
-def _without_the_latest(
+def _drop_latest(
     past: list[tuple[Period, slice]], latest: date, *, needed: int
 ) -> list[tuple[Period, slice]]:
     """History without its last two months, or without as much of that as leaves what is needed."""
-    settled = sum(span.end <= month_start(latest.year, latest.month - MONTHS_LEFT_OUT) for span, _ in past)
-    return past[: max(settled, min(needed, len(past)))]
+    settled_stretches = sum(
+        span.end <= month_start(latest.year, latest.month - LATEST_MONTHS_IGNORED) for span, _ in past
+    )
+    return past[: max(settled_stretches, min(needed, len(past)))]
 
 
-def _months(series: Series) -> list[tuple[Period, slice]]:
+def _month_stretches(series: Series) -> list[tuple[Period, slice]]:
     return [
         (Period(start, month_start(start.year, start.month + 1)), slice(i, i + 1))
         for i, start in enumerate(series.times)
     ]
 
 
-def _weeks(series: Series, latest: date) -> list[tuple[Period, slice]]:
+def _week_stretches(series: Series, latest: date) -> list[tuple[Period, slice]]:
     """Stretches of seven days, counted back from the day before the latest window."""
     first = (latest - series.times[0]).days % 7
     return [

@@ -3,18 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from becalm.measure.core.run_up_result import RunUp, RunUpMonth
 from becalm.tables import CountTable
 from becalm.terms import Period, QuestionError, month_start
+
+
+@dataclass(frozen=True, slots=True)
+class RunUpMonth:
+    """The total of one month and of its like in the baseline year; None where the records do not reach.
+
+    `is_compared` is True for the months that the comparison itself is about.
+    """
+
+    start: date
+    old_start: date
+    new: int | None
+    old: int | None
+    is_compared: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RunUp:
+    """The total, month by month, up to and through the period.
+
+    `left_out` are offence groups that are in no total.
+    """
+
+    months: tuple[RunUpMonth, ...]
+    source: str
+    as_of: date
+    left_out: tuple[str, ...] = ()
+
 
 MONTHS: Final = 13
 """So many months at least, so that the period's own months are seen a year before as well."""
 
 
-def run_up(counts: CountTable, *, period: Period, baseline: Period, left_out: Sequence[str] = ()) -> RunUp:
+def build_run_up(
+    counts: CountTable, *, period: Period, baseline: Period, left_out: Sequence[str] = ()
+) -> RunUp:
     """What were the totals of the months up to and through the period, and of those they are compared with?
 
     Month m of the run-up stands beside month m - s, where s is the number of months between the start
@@ -33,24 +63,24 @@ def run_up(counts: CountTable, *, period: Period, baseline: Period, left_out: Se
     length = max(MONTHS, len(period.months) + 6)
     starts = [month_start(last.year, last.month - back) for back in reversed(range(length))]
     totals = dict(zip(counts.times, counts.counts.sum(axis=0).tolist(), strict=True))
-    months = tuple(_month(start, shift, totals, period) for start in starts)
-    known = [i for i, month in enumerate(months) if month.new is not None or month.old is not None]
+    months = tuple(_build_month(start, shift, totals, period) for start in starts)
+    covered = [i for i, month in enumerate(months) if month.new is not None or month.old is not None]
     return RunUp(
-        months=months[known[0] :] if known else (),
+        months=months[covered[0] :] if covered else (),
         source=counts.source,
         as_of=counts.as_of,
         left_out=tuple(left_out),
     )
 
 
-def _month(start: date, shift: int, totals: dict[date, int], period: Period) -> RunUpMonth:
+def _build_month(start: date, shift: int, totals: dict[date, int], period: Period) -> RunUpMonth:
     old_start = month_start(start.year, start.month - shift)
     return RunUpMonth(
         start=start,
         old_start=old_start,
         new=totals.get(start),
         old=totals.get(old_start),
-        compared=f"{start:%Y-%m}" in period.months,
+        is_compared=f"{start:%Y-%m}" in period.months,
     )
 
 

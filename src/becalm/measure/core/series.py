@@ -8,10 +8,10 @@ from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from becalm.measure.core.baseline import Baseline
 from becalm.measure.core.request import Align
-from becalm.methods.arrays import Ints
 from becalm.tables import CountTable, MonthlyTotals, TimeUnit
 from becalm.terms import OffenceGroup, Period, QuestionError, month_start
 
@@ -25,40 +25,35 @@ class Series:
     groups: tuple[str, ...]
     labels: tuple[str, ...]
     found_by: tuple[str, ...]
-    counts: Ints
+    counts: NDArray[np.int64]
     times: tuple[date, ...]
     unit: TimeUnit
 
-    def on(self, days: Sequence[date]) -> Ints:
+    def on(self, days: Sequence[date]) -> NDArray[np.int64]:
         """The count of each series on these days (for months: the months whose first day is among them)."""
-        wanted = set(days)
-        return np.asarray(self.counts[:, [t in wanted for t in self.times]].sum(axis=1))
-
-    def within(self, window: Period) -> Ints:
-        """The count of each series in this window."""
-        inside = [window.start <= t < window.end for t in self.times]
-        return np.asarray(self.counts[:, inside].sum(axis=1))
+        chosen_days = set(days)
+        return np.asarray(self.counts[:, [t in chosen_days for t in self.times]].sum(axis=1))
 
 
-def series_of(
+def build_series(
     counts: CountTable, windows: Sequence[Period], *, groups: Mapping[str, OffenceGroup] | None = None
 ) -> Series:
     """Every group that occurs in any window, be it absent from the others, below their total."""
-    seen = [any(w.start <= t < w.end for w in windows) for t in counts.times]
-    kept = np.flatnonzero(counts.counts[:, seen].sum(axis=1))
-    keys = tuple(counts.groups[g] for g in kept)
-    finders = tuple(counts.found_by[g] for g in kept)
+    is_compared = [any(w.start <= t < w.end for w in windows) for t in counts.times]
+    occurring = np.flatnonzero(counts.counts[:, is_compared].sum(axis=1))
+    keys = tuple(counts.groups[g] for g in occurring)
+    found_by = tuple(counts.found_by[g] for g in occurring)
     return Series(
         groups=(TOTAL, *keys),
-        labels=("Total", *(label_of(key, groups or {}) for key in keys)),
-        found_by=(finders[0] if len(set(finders)) == 1 else "mixed", *finders),
-        counts=np.vstack([counts.counts[kept].sum(axis=0, keepdims=True), counts.counts[kept]]),
+        labels=("Total", *(group_label(key, groups or {}) for key in keys)),
+        found_by=(found_by[0] if len(set(found_by)) == 1 else "mixed", *found_by),
+        counts=np.vstack([counts.counts[occurring].sum(axis=0, keepdims=True), counts.counts[occurring]]),
         times=counts.times,
         unit=counts.unit,
     )
 
 
-def label_of(key: str, groups: Mapping[str, OffenceGroup]) -> str:
+def group_label(key: str, groups: Mapping[str, OffenceGroup]) -> str:
     """What people call this group."""
     return groups[key].label if key in groups else key
 
@@ -69,12 +64,12 @@ def days_covered(totals: MonthlyTotals, unit: TimeUnit) -> Period:
     Whole months where months are counted. Where days are, from the first day with a record to the
     last; the day on which the extract was made is not full yet.
     """
-    start, last = date.fromisoformat(f"{totals.months[0]}-01"), date.fromisoformat(f"{totals.months[-1]}-01")
-    end = month_start(last.year, last.month + 1)
-    final = totals.last_day[-1]
-    if unit == "month" or final is None:
+    start, last_month = (date.fromisoformat(f"{totals.months[i]}-01") for i in (0, -1))
+    end = month_start(last_month.year, last_month.month + 1)
+    last_day = totals.last_day[-1]
+    if unit == "month" or last_day is None:
         return Period(start, end)
-    return Period(totals.first_day[0] or start, min(final + timedelta(days=1), totals.as_of))
+    return Period(totals.first_day[0] or start, min(last_day + timedelta(days=1), totals.as_of))
 
 
 def days_counted(counts: CountTable) -> Period:
@@ -84,7 +79,7 @@ def days_counted(counts: CountTable) -> Period:
     return Period(counts.times[0], end)
 
 
-def require_answerable(
+def check_coverage(
     counts: CountTable, covered: Period, period: Period, baselines: Sequence[Baseline], align: Align
 ) -> None:
     """Refuse windows that the records do not cover, and days asked of months."""
@@ -93,7 +88,7 @@ def require_answerable(
         if counts.unit == "month" and not window.is_whole_months:
             raise QuestionError(
                 f"The {name} {window} is not whole months, and {counts.source} records only the month "
-                f"of each offence. Ask for whole months, for example --period {_mostly(window)}."
+                f"of each offence. Ask for whole months, for example --period {_middle_month(window)}."
             )
         if not covered.holds(window):
             raise QuestionError(
@@ -107,24 +102,24 @@ def require_answerable(
         )
 
 
-def _mostly(window: Period) -> str:
+def _middle_month(window: Period) -> str:
     """The month that the middle of the window lies in."""
     return f"{window.start + timedelta(days=window.days // 2):%Y-%m}"
 
 
 def outside_total(
-    present: Sequence[str], groups: Mapping[str, OffenceGroup], *, named: Sequence[str] = ()
+    recorded: Sequence[str], groups: Mapping[str, OffenceGroup], *, requested: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """Which of these offence groups are left out of every count?
 
     Those that are in no total, unless they were asked for by name or nothing else is there.
     """
-    out = tuple(key for key in present if key in groups and not groups[key].in_total)
-    return () if named or len(out) == len(present) else out
+    outside = tuple(key for key in recorded if key in groups and not groups[key].in_total)
+    return () if requested or len(outside) == len(recorded) else outside
 
 
 def pick_groups(counts: CountTable, keys: Sequence[str]) -> CountTable:
     """The table of these groups alone."""
     rows = [counts.groups.index(key) for key in keys]
-    finders = tuple(counts.found_by[row] for row in rows)
-    return replace(counts, groups=tuple(keys), counts=counts.counts[rows], found_by=finders)
+    found_by = tuple(counts.found_by[row] for row in rows)
+    return replace(counts, groups=tuple(keys), counts=counts.counts[rows], found_by=found_by)

@@ -7,7 +7,7 @@ from typing import Final
 
 from becalm.measure.core.comparison import ROW_KEYS, Comparison, ComparisonRow
 from becalm.measure.files.sentences import baseline_name, headline, how_sure, old_count, verdict_words
-from becalm.render import number_format as words
+from becalm.render import number_format
 from becalm.render.spreadsheet import csv_text
 
 CSV_COLUMNS: Final = ("baseline", *ROW_KEYS, "label", "overdispersion", "notes")
@@ -31,17 +31,23 @@ def comparison_csv(comparison: Comparison) -> str:
 def comparison_lines(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     """The groups as lines of a table, under TEXT_COLUMNS."""
     for row in (comparison.total, *comparison.rows):
-        yield (_name(row), old_count(row.old), words.whole(row.new), *_change(row), _verdict(row, comparison))
+        yield (
+            _group_name(row),
+            old_count(row.old),
+            number_format.whole(row.new),
+            *_change_cells(row),
+            verdict_words(row, comparison.level),
+        )
 
 
 def side_by_side(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     """The change of each group against each baseline, under the baselines' labels."""
     tables = [{row.group: row for row in (c.total, *c.rows)} for c in comparison.against]
     for row in (comparison.total, *comparison.rows):
-        yield (_name(row), *(_change(table[row.group])[0] for table in tables))
+        yield (_group_name(row), *(_change_cells(table[row.group])[0] for table in tables))
 
 
-def opening(comparison: Comparison) -> tuple[str, str]:
+def opening_sentences(comparison: Comparison) -> tuple[str, str]:
     """What happened and how sure that is, in two sentences."""
     return headline(comparison), how_sure(comparison)
 
@@ -53,7 +59,7 @@ def small_print(comparison: Comparison) -> Iterator[str]:
     how = "" if comparison.missing_months else f" Interval: {level}. Total by {total.method}."
     yield (
         f"Before: {baseline_name(comparison.baseline)} ({comparison.baseline.alignment}). "
-        f"Now: {words.period(comparison.period)}.{how}"
+        f"Now: {number_format.period(comparison.period)}.{how}"
     )
     yield (
         "Cannot tell: after allowing for the number of groups looked at, chance alone could explain it. "
@@ -64,26 +70,24 @@ def small_print(comparison: Comparison) -> Iterator[str]:
     yield from (f"Warning: {warning}" for warning in comparison.warnings)
 
 
-def _name(row: ComparisonRow) -> str:
+def _group_name(row: ComparisonRow) -> str:
     return f"{row.label} {POLICE_MARK}" if row.found_by == "police" and row.group != "total" else row.label
 
 
-def _change(row: ComparisonRow) -> tuple[str, str]:
+def _change_cells(row: ComparisonRow) -> tuple[str, str]:
     """The change and its interval: in per cent, else as a ratio, else nothing but the difference."""
     low, high = row.change_low_percent, row.change_high_percent
     if row.change_percent is not None and low is not None and high is not None:
-        return words.percent(row.change_percent), f"{words.percent(low)} to {words.percent(high)}"
+        return number_format.percent(
+            row.change_percent
+        ), f"{number_format.percent(low)} to {number_format.percent(high)}"
     if row.ratio is not None:
-        return _times(row.ratio), f"{_times(row.low)} to {_times(row.high)}"
+        return _ratio_words(row.ratio), f"{_ratio_words(row.low)} to {_ratio_words(row.high)}"
     if not row.low:
-        return words.NO_VALUE, words.NO_VALUE
-    return words.signed(row.difference), f"{_times(row.low)} or more"
+        return number_format.NO_VALUE, number_format.NO_VALUE
+    return number_format.signed(row.difference), f"{_ratio_words(row.low)} or more"
 
 
-def _times(ratio: float) -> str:
+def _ratio_words(ratio: float) -> str:
     """The ratio with as many decimals as a reader can use."""
     return f"×{ratio:.2f}" if ratio < 10 else f"×{ratio:.1f}" if ratio < 100 else f"×{ratio:,.0f}"
-
-
-def _verdict(row: ComparisonRow, comparison: Comparison) -> str:
-    return verdict_words(row, comparison.level)

@@ -6,66 +6,51 @@ import math
 
 from becalm.measure.core.baseline import Baseline
 from becalm.measure.core.comparison import Comparison, ComparisonRow
-from becalm.measure.files.change_chart import Verdict
-from becalm.render import number_format as words
+from becalm.render import number_format
 from becalm.terms import HotspotList
-
-
-def verdict_of(row: ComparisonRow, level: float) -> Verdict:
-    """Did this group fall, rise, or could chance alone have done it?
-
-    The limit is on the p-value corrected for the number of groups looked at, where there is one, and
-    the interval must agree with it.
-    """
-    chance = row.q_value if row.q_value is not None else row.p_value
-    if chance is None or chance > 1.0 - level:
-        return "unclear"
-    if row.high < 1.0:
-        return "fall"
-    return "rise" if row.low > 1.0 else "unclear"
 
 
 def baseline_name(baseline: Baseline) -> str:
     """The baseline as a reader would call it."""
     if len(baseline.windows) == 1:
-        return words.period(baseline.windows[0])
+        return number_format.period(baseline.windows[0])
     years = sorted(str(window.start.year) for window in baseline.windows)
-    return f"the {baseline.label} ({words.listed(years)})"
+    return f"the {baseline.label} ({number_format.listed(years)})"
 
 
 def what_happened(row: ComparisonRow, level: float) -> str:
     """Fell, rose, or neither that can be told from chance; with the percentage where one is allowed."""
-    verdict = verdict_of(row, level)
+    verdict = row.verdict(level)
     if row.change_percent is None:
-        moved = {"fall": "fell", "rise": "rose", "unclear": "went"}[verdict]
-        why = "with months missing" if row.ratio is None and row.old else "too few for a percentage"
-        return f"{moved} from {old_count(row.old)} to {words.whole(row.new)}, {why}"
-    counts = f"({old_count(row.old)} → {words.whole(row.new)})"
+        verb = {"fall": "fell", "rise": "rose", "unclear": "went"}[verdict]
+        reason = "with months missing" if row.ratio is None and row.old else "too few for a percentage"
+        return f"{verb} from {old_count(row.old)} to {number_format.whole(row.new)}, {reason}"
+    counts = f"({old_count(row.old)} → {number_format.whole(row.new)})"
     size = f"{abs(row.change_percent):.1f}%"
     if verdict == "unclear":
-        return f"changed by {words.percent(row.change_percent)}, interval {interval(row)} {counts}"
+        return f"changed by {number_format.percent(row.change_percent)}, interval {interval(row)} {counts}"
     return f"fell by {size} {counts}" if verdict == "fall" else f"rose by {size} {counts}"
 
 
 def headline(comparison: Comparison) -> str:
     """The first sentence of the briefing."""
     row = comparison.total
-    new, old = words.period(comparison.period), baseline_name(comparison.baseline)
-    counts = f"from {old_count(row.old)} in {old} to {words.whole(row.new)} in {new}"
+    new, old = number_format.period(comparison.period), baseline_name(comparison.baseline)
+    counts = f"from {old_count(row.old)} in {old} to {number_format.whole(row.new)} in {new}"
     if comparison.missing_months:
-        holes = words.listed(list(comparison.missing_months))
-        return f"No comparison can be made, for there are no records of {holes}: the counts go {counts}."
+        months = number_format.listed(comparison.missing_months)
+        return f"No comparison can be made, for there are no records of {months}: the counts go {counts}."
     if row.change_percent is None:
         return f"Recorded offences went {counts}: too few for a percentage."
-    verdict, size = verdict_of(row, comparison.level), f"{abs(row.change_percent):.1f}%"
+    verdict, size = row.verdict(comparison.level), f"{abs(row.change_percent):.1f}%"
     if verdict == "unclear":
-        change = words.percent(row.change_percent)
+        change = number_format.percent(row.change_percent)
         return f"Recorded offences changed by {change}, which chance alone may explain: {counts}."
     return f"Recorded offences {'fell' if verdict == 'fall' else 'rose'} by {size}: {counts}."
 
 
 def how_sure(comparison: Comparison) -> str:
-    """The interval of the headline, in words."""
+    """The interval of the headline, in number_format."""
     row = comparison.total
     low, high = row.change_low_percent, row.change_high_percent
     if comparison.missing_months:
@@ -74,13 +59,13 @@ def how_sure(comparison: Comparison) -> str:
         return "With so few records no percentage is given; the counts themselves are in the table."
     level = f"{comparison.level * 100:.3g}%"
     if not math.isfinite(high):
-        return f"The {level} interval begins at {words.percent(low)} and has no upper end."
+        return f"The {level} interval begins at {number_format.percent(low)} and has no upper end."
     if high < 0:
         return f"The {level} interval for the fall runs from {-high:.1f}% to {-low:.1f}%."
     if low > 0:
         return f"The {level} interval for the rise runs from {low:.1f}% to {high:.1f}%."
     return (
-        f"The {level} interval runs from {words.percent(low)} to {words.percent(high)}: "
+        f"The {level} interval runs from {number_format.percent(low)} to {number_format.percent(high)}: "
         "it holds both a fall and a rise."
     )
 
@@ -89,18 +74,18 @@ def interval(row: ComparisonRow) -> str:
     """The interval of a change, in per cent."""
     low, high = row.change_low_percent, row.change_high_percent
     if low is None or high is None:
-        return words.NO_VALUE
-    return f"{words.percent(low)} to {words.percent(high)}"
+        return number_format.NO_VALUE
+    return f"{number_format.percent(low)} to {number_format.percent(high)}"
 
 
 def old_count(value: float) -> str:
     """A baseline count, with a decimal only where it is a mean."""
-    return words.whole(value) if float(value).is_integer() else words.decimal(value, 1)
+    return number_format.whole(value) if float(value).is_integer() else number_format.decimal(value, 1)
 
 
 def verdict_words(row: ComparisonRow, level: float) -> str:
     """The verdict as the table says it."""
-    return {"fall": "Fall", "rise": "Rise", "unclear": "Cannot tell"}[verdict_of(row, level)]
+    return {"fall": "Fall", "rise": "Rise", "unclear": "Cannot tell"}[row.verdict(level)]
 
 
 def memory_of(hotspots: HotspotList) -> str:
@@ -124,36 +109,40 @@ def certainty_of(hotspots: HotspotList) -> str:
     )
 
 
-def choices_made(
-    chosen: tuple[str, ...], comparison: Comparison, hotspots: HotspotList | None
+def describe_choices(
+    default_choices: tuple[str, ...], comparison: Comparison, hotspots: HotspotList | None
 ) -> tuple[str, ...]:
     """What was chosen because nobody asked for anything else, in sentences."""
-    said = {
-        "period": f"The period: {words.period(comparison.period)}, the newest month on record whole.",
+    sentences = {
+        "period": f"The period: {number_format.period(comparison.period)}, the newest month on record whole.",
         "baselines": f"The baseline: {baseline_name(comparison.baseline)}, and others beside it.",
         "source": f"The records compared: {comparison.source}, the only ones there are.",
     }
     if hotspots:
-        offences = words.listed([group.replace("_", " ") for group in hotspots.target])
-        said["hotspot_source"] = f"The records searched for hotspots: {hotspots.source}."
-        said["target"] = f"The hotspots are of all street violence: {offences}."
-        said["cell_m"] = f"The size of a place: squares of {hotspots.cell_m:g} m."
-        said["count"] = f"The length of the list: at most {len(hotspots.hotspots)} places."
-    return tuple(said[name] for name in chosen if name in said)
+        offences = number_format.listed([group.replace("_", " ") for group in hotspots.target])
+        sentences["hotspot_source"] = f"The records searched for hotspots: {hotspots.source}."
+        sentences["target"] = f"The hotspots are of all street violence: {offences}."
+        sentences["cell_m"] = f"The size of a place: squares of {hotspots.cell_m:g} m."
+        sentences["count"] = f"The length of the list: at most {len(hotspots.hotspots)} places."
+    return tuple(sentences[name] for name in default_choices if name in sentences)
 
 
-def notes_to(comparison: Comparison) -> tuple[str, ...]:
+def comparison_notes(comparison: Comparison) -> tuple[str, ...]:
     """What must be said below the table of a comparison: suppressed percentages first, together."""
     if comparison.missing_months:
-        holes = words.listed(list(comparison.missing_months))
-        return (f"No change is given: there are no records of {holes}.",)
+        months = number_format.listed(comparison.missing_months)
+        return (f"No change is given: there are no records of {months}.",)
     rows = (comparison.total, *comparison.rows)
-    few = [row.label for row in rows if row.change_percent is None]
-    said = [f"No percentage is given where the baseline is too small: {words.listed(few)}."] if few else []
-    said += [
+    labels = [row.label for row in rows if row.change_percent is None]
+    notes = (
+        [f"No percentage is given where the baseline is too small: {number_format.listed(labels)}."]
+        if labels
+        else []
+    )
+    notes += [
         f"{row.label}: {note}."
         for row in rows
         for note in row.notes
         if row.found_by != "police" and row.change_percent is not None
     ]
-    return tuple(said)
+    return tuple(notes)

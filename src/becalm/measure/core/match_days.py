@@ -17,7 +17,7 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
 @dataclass(frozen=True, slots=True)
-class Matching:
+class MatchedDays:
     """Days of the period, the days of each baseline window they are compared with, and those left over."""
 
     new: tuple[date, ...]
@@ -27,7 +27,7 @@ class Matching:
 
 def match_calendar(
     period: Period, windows: Sequence[Period], *, align: Align, holidays: Mapping[date, str]
-) -> Matching:
+) -> MatchedDays:
     """Which day of each baseline window is the like of each day of the period?
 
     "windows": all days of both, as asked. "weekdays": the n-th Monday meets the n-th Monday, and so
@@ -39,14 +39,14 @@ def match_calendar(
     ['2019-03-29', '2019-03-30', '2020-03-30', '2020-03-31']
     """
     if align == "windows":
-        return Matching(days_of(period), tuple(days_of(w) for w in windows))
+        return MatchedDays(days_of(period), tuple(days_of(w) for w in windows))
     names = holidays if align == "holidays" else {}
-    partners = [_partners(days_of(period), days_of(window), names) for window in windows]
-    new = tuple(day for day in days_of(period) if all(day in pairs for pairs in partners))
-    old = tuple(tuple(pairs[day] for day in new) for pairs in partners)
-    used = {*new, *(day for days in old for day in days)}
-    left = {day for stretch in (period, *windows) for day in days_of(stretch)} - used
-    return Matching(new, old, tuple(sorted(left)))
+    pairings = [_pair_days(days_of(period), days_of(window), names) for window in windows]
+    new = tuple(day for day in days_of(period) if all(day in pairs for pairs in pairings))
+    old = tuple(tuple(pairs[day] for day in new) for pairs in pairings)
+    matched = {*new, *(day for days in old for day in days)}
+    unmatched = {day for stretch in (period, *windows) for day in days_of(stretch)} - matched
+    return MatchedDays(new, old, tuple(sorted(unmatched)))
 
 
 def calendar_differences(
@@ -56,16 +56,15 @@ def calendar_differences(
     gap = weekday_counts(period.start, period.end) - weekday_counts(window.start, window.end)
     notes = []
     if weekdays and period.days == window.days and gap.any():
-        more = _list(DAYS[i] for i in np.flatnonzero(gap > 0))
-        fewer = _list(DAYS[i] for i in np.flatnonzero(gap < 0))
-        notes.append(f"{period} has more {more} and fewer {fewer} than {window}")
+        surplus, deficit = (", ".join(DAYS[i] for i in np.flatnonzero(days)) for days in (gap > 0, gap < 0))
+        notes.append(f"{period} has more {surplus} and fewer {deficit} than {window}")
     for one, other in ((period, window), (window, period)):
-        own = _lacking(one, other, holidays)
-        notes += [f"{one} has {_list(own)}, which {other} lacks"] if own else []
+        unshared = _unshared_holidays(one, other, holidays)
+        notes += [f"{one} has {', '.join(unshared)}, which {other} lacks"] if unshared else []
     return tuple(notes)
 
 
-def with_easter(holidays: Mapping[date, str], windows: Iterable[Period]) -> Mapping[date, str]:
+def add_easter(holidays: Mapping[date, str], windows: Iterable[Period]) -> Mapping[date, str]:
     """The holidays and Easter Sunday, which few calendars list because no law needs to."""
     years = {day.year for window in windows for day in (window.start, window.last_day)}
     easter = {easter_sunday(year): "Easter Sunday" for year in range(min(years), max(years) + 1)}
@@ -77,7 +76,7 @@ def days_of(period: Period) -> tuple[date, ...]:
     return tuple(period.start + timedelta(days=n) for n in range(period.days))
 
 
-def _partners(new: Sequence[date], old: Sequence[date], names: Mapping[date, str]) -> dict[date, date]:
+def _pair_days(new: Sequence[date], old: Sequence[date], names: Mapping[date, str]) -> dict[date, date]:
     """The n-th day of each kind meets the n-th day of the same kind."""
     kinds: dict[str | int, list[date]] = defaultdict(list)
     for day in old:
@@ -90,19 +89,15 @@ def _partners(new: Sequence[date], old: Sequence[date], names: Mapping[date, str
     return pairs
 
 
-def _lacking(one: Period, other: Period, holidays: Mapping[date, str]) -> list[str]:
+def _unshared_holidays(one: Period, other: Period, holidays: Mapping[date, str]) -> list[str]:
     """The holidays of one window that the other lacks, each with its day."""
-    theirs = [name for day, name in holidays.items() if other.start <= day < other.end]
-    own = []
+    other_names = [name for day, name in holidays.items() if other.start <= day < other.end]
+    unshared = []
     for day, name in sorted(holidays.items()):
         if not one.start <= day < one.end:
             continue
-        if name in theirs:
-            theirs.remove(name)
+        if name in other_names:
+            other_names.remove(name)
         else:
-            own.append(f"{name} ({day.day} {day:%b})")
-    return own
-
-
-def _list(words: Iterable[str]) -> str:
-    return ", ".join(words)
+            unshared.append(f"{name} ({day.day} {day:%b})")
+    return unshared
