@@ -9,8 +9,8 @@ import pytest
 
 from becalm.measure import ComparisonContext, compare_baselines, match_calendar
 from becalm.measure.core.baseline import Baseline
-from becalm.measure.core.comparison import CompareSettings
 from becalm.measure.core.match_days import add_easter, calendar_differences
+from becalm.measure.core.request import CompareSettings
 from becalm.methods.calendar import easter_sunday, weekday_counts
 from becalm.tables import CountTable, count_incidents, list_public_holidays
 from becalm.terms import Period, QuestionError, WorkspaceError
