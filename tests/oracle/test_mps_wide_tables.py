@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from becalm.formats.input_file import InputFile
+from becalm.formats.sheet import InputFile
 from becalm.ingest.locate import Locator
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.ingest.wide import WideTableReader

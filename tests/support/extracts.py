@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from becalm.formats.input_file import InputFile
+from becalm.formats.sheet import InputFile
 from becalm.ingest.extract.reader import ExtractReader
 from becalm.ingest.locate import Locator
 from becalm.ingest.reader import ReadContext, Reading

@@ -14,9 +14,8 @@ from typing import Any, Literal, cast
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from becalm.formats.cells import coded
+from becalm.formats.cells import dictionary_encode
 from becalm.methods.arrays import Bools, Ints, Times
 
 FIRST_YEAR, LAST_YEAR = 1900, 2100
@@ -37,7 +36,7 @@ class Instants:
     twice: Bools
 
 
-def instants(
+def read_instants(
     column: pa.ChunkedArray,
     *,
     formats: Sequence[str],
@@ -111,16 +110,16 @@ def _walls(
         wall = column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
         blank, aware = np.isnat(wall), pa.types.is_timestamp(kind) and kind.tz is not None
     else:
-        words, aware = coded(column), offset
+        words, aware = dictionary_encode(column), offset
         values = np.append(parse_times(words.values, formats, offset=offset), np.datetime64("NaT", "s"))
-        wall, blank = values[words.codes], words.blank
+        wall, blank = values[words.codes], words.is_blank
     years = wall.astype("M8[Y]").astype(np.int64) + 1970
     bad = ~blank & (np.isnat(wall) | (years < FIRST_YEAR) | (years >= LAST_YEAR))
     wall = np.where(bad, np.datetime64("NaT", "s"), wall)
     return wall, blank, bad, aware
 
 
-def _distinct(times: Times) -> tuple[Times, NDArray[np.intp]]:
+def _distinct(times: Times) -> tuple[Times, Ints]:
     """The distinct times and which of them each is: zone rules are asked once per time."""
     codes, values = pd.factorize(times, use_na_sentinel=False)
     return np.asarray(values).astype("M8[s]"), codes

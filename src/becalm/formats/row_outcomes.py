@@ -2,72 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from becalm.formats.sheets import Sheet
-from becalm.methods.arrays import Bools
+from becalm.formats.sheet import Sheet
+from becalm.methods.arrays import Bools, Ints
 from becalm.terms import RowFault, RowOutcome
 
+PerRow = str | Callable[[int], str | None]
+"""A text, or the text for each row by its place in the sheet."""
 
-class Fates:
+
+class RowOutcomes:
     """Collects the faults of a sheet's rows. A row may have several; it is rejected once."""
 
     def __init__(self, sheet: Sheet) -> None:
         self._sheet = sheet
         self.faults: list[RowFault] = list(sheet.broken)
-        self.rejected: Bools = np.zeros(sheet.data.num_rows, dtype=np.bool_)
-        self._repaired: Bools = np.zeros(sheet.data.num_rows, dtype=np.bool_)
+        self.is_rejected: Bools = np.zeros(sheet.data.num_rows, dtype=np.bool_)
+        self._is_repaired: Bools = np.zeros(sheet.data.num_rows, dtype=np.bool_)
 
     @property
-    def kept(self) -> Bools:
+    def is_kept(self) -> Bools:
         """Which rows are to be loaded?"""
-        return ~self.rejected
+        return ~self.is_rejected
 
     @property
-    def rows(self) -> int:
+    def row_count(self) -> int:
         """How many rows the file has, broken ones among them."""
-        return len(self.rejected) + len(self._sheet.broken)
+        return len(self.is_rejected) + len(self._sheet.broken)
 
     @property
-    def loaded(self) -> int:
+    def loaded_count(self) -> int:
         """How many rows are to be loaded?"""
-        return int(self.kept.sum())
+        return int(self.is_kept.sum())
 
     @property
-    def repaired(self) -> int:
+    def repaired_count(self) -> int:
         """How many of the loaded rows were repaired?"""
-        return int((self._repaired & self.kept).sum())
+        return int((self._is_repaired & self.is_kept).sum())
 
-    def reject(self, which: Bools, column: str, reason: str | Callable[[int], str], remedy: Any) -> None:
-        """Reject these rows. Reason and remedy are texts, or are asked by row."""
-        self._note(which, column, "rejected", reason, remedy)
-        self.rejected |= which
+    def reject(
+        self,
+        is_faulty: Bools,
+        column: str,
+        reason: PerRow,
+        remedy: PerRow,
+        *,
+        value: PerRow | None = None,
+    ) -> None:
+        """Reject these rows. `value` is what the source says there, else the cells of `column`."""
+        self._record(is_faulty, column, "rejected", reason, remedy, value)
+        self.is_rejected |= is_faulty
 
-    def repair(self, which: Bools, column: str, reason: str | Callable[[int], str], remedy: Any) -> None:
-        """Keep these rows, and write down what was mended."""
-        which = which & self.kept
-        self._note(which, column, "repaired", reason, remedy)
-        self._repaired |= which
+    def reject_remaining(self, is_faulty: Bools, column: str, reason: PerRow, remedy: PerRow) -> None:
+        """Reject those of these rows that nothing has rejected yet: each is told once."""
+        self.reject(is_faulty & self.is_kept, column, reason, remedy)
 
-    def _note(self, which: Bools, column: str, fate: RowOutcome, reason: Any, remedy: Any) -> None:
-        spots = np.flatnonzero(which)
-        if not len(spots):
-            return
+    def repair(
+        self,
+        is_faulty: Bools,
+        column: str,
+        reason: PerRow,
+        remedy: PerRow,
+        *,
+        value: PerRow | None = None,
+        also_rejected: bool = False,
+    ) -> None:
+        """Keep these rows, and write down what was mended; of rejected rows only with `also_rejected`."""
+        is_faulty = is_faulty if also_rejected else is_faulty & self.is_kept
+        self._record(is_faulty, column, "repaired", reason, remedy, value)
+        self._is_repaired |= is_faulty
+
+    def reject_cells(self, is_faulty: Bools, columns: Sequence[str], reason: str, remedy: str) -> None:
+        """Write down single cells (rows by `columns`) that are rejected while their rows are kept."""
+        for row, place in np.argwhere(is_faulty).tolist():
+            cell = self._sheet.data[columns[place]][row].as_py()
+            self._add(row, columns[place], "" if cell is None else str(cell), "rejected", reason, remedy)
+
+    def _record(
+        self,
+        is_faulty: Bools,
+        column: str,
+        outcome: RowOutcome,
+        reason: PerRow,
+        remedy: PerRow,
+        value: PerRow | None,
+    ) -> None:
+        rows = np.flatnonzero(is_faulty)
+        cells = self._cells(column, rows) if value is None and len(rows) else None
+        for place, row in enumerate(rows.tolist()):
+            shown = _text(value, row) if cells is None else cells[place]
+            self._add(row, column, shown, outcome, _text(reason, row), _text(remedy, row))
+
+    def _cells(self, column: str, rows: Ints) -> list[str]:
+        """What the named column, or several joined by " / ", says in these rows."""
         names = [name for name in column.split(" / ") if name in self._sheet.data.column_names]
-        cells = [self._sheet.data[name].take(spots).to_pylist() for name in names]
-        for place, spot in enumerate(spots.tolist()):
-            value = " / ".join("" if c[place] is None else str(c[place]) for c in cells)
-            self.faults.append(
-                RowFault(
-                    file=self._sheet.name,
-                    row=int(self._sheet.lines[spot]),
-                    column=column,
-                    value=value[:200],
-                    fate=fate,
-                    reason=reason(spot) if callable(reason) else reason,
-                    remedy=remedy(spot) if callable(remedy) else remedy,
-                )
-            )
+        columns = [self._sheet.data[name].take(rows).to_pylist() for name in names]
+        texts = [["" if cell is None else str(cell) for cell in cells] for cells in columns]
+        return [" / ".join(cells) for cells in zip(*texts, strict=True)] or [""] * len(rows)
+
+    def _add(self, row: int, column: str, value: str, outcome: RowOutcome, reason: str, remedy: str) -> None:
+        line = int(self._sheet.lines[row])
+        self.faults.append(RowFault(self._sheet.name, line, column, value[:200], outcome, reason, remedy))
+
+
+def _text(text: PerRow | None, row: int) -> str:
+    return (text(row) if callable(text) else text) or ""

@@ -6,7 +6,6 @@ publication); of a file, the day on which it was last changed.
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 import stat
 import zipfile
@@ -18,7 +17,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from becalm.formats.input_file import InputFile
+from becalm.archive.manifest import sha256_of
+from becalm.formats.sheet import InputFile
 from becalm.terms import Fault, InputError
 
 CHUNK_BYTES = 1 << 20
@@ -79,29 +79,19 @@ def opened(found: Found, folder: Path, *, line_limit: int | None = None) -> Iter
     """
     with TemporaryDirectory(dir=folder, prefix="member-") as own:
         path = found.path if found.member is None else _unpacked(found, Path(own))
-        yield InputFile(found.name, path, sha256_of(path, found.name, line_limit=line_limit), found.as_of)
+        yield InputFile(found.name, path, hash_input(path, found.name, line_limit=line_limit), found.as_of)
 
 
-def sha256_of(path: Path, name: str, *, line_limit: int | None = None) -> str:
+def hash_input(path: Path, name: str, *, line_limit: int | None = None) -> str:
     """SHA-256 of a file's bytes; refuses a csv whose lines are longer than `line_limit` bytes."""
-    guard = (
-        _LineGuard(name, line_limit)
-        if line_limit and name.lower().endswith((".csv", ".tsv", ".txt"))
-        else None
-    )
-    digest = hashlib.sha256()
-    size = (
-        min(CHUNK_BYTES, line_limit) if line_limit else CHUNK_BYTES
-    )  # so that no long line hides in a chunk
     try:
-        with path.open("rb", buffering=0) as stream:
-            while chunk := stream.read(size):
-                digest.update(chunk)
-                if guard:
-                    guard.look_at(chunk)
+        if not line_limit or not name.lower().endswith((".csv", ".tsv", ".txt")):
+            return sha256_of(path)
+        # chunks no longer than the limit, so that no long line hides in one
+        chunk_bytes = min(CHUNK_BYTES, line_limit)
+        return sha256_of(path, chunk_bytes=chunk_bytes, watch=_LineGuard(name, line_limit).check_chunk)
     except OSError as error:
         raise _unreadable(name, error) from error
-    return digest.hexdigest()
 
 
 class _LineGuard:
@@ -111,7 +101,7 @@ class _LineGuard:
         self.name, self.limit = name, limit
         self.line, self.length = 1, 0
 
-    def look_at(self, chunk: bytes) -> None:
+    def check_chunk(self, chunk: bytes) -> None:
         first = chunk.find(b"\n")
         self.length += len(chunk) if first < 0 else first
         if self.length > self.limit:

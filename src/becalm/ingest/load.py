@@ -13,8 +13,8 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from tempfile import mkdtemp
 
-from becalm.formats.input_file import InputFile
-from becalm.formats.sheets import BOOK_SUFFIXES, columns_of, read_sheet
+from becalm.formats.sheet import InputFile
+from becalm.formats.sheet_reader import BOOK_SUFFIXES, columns_of, read_sheet
 from becalm.ingest.inputs import Found, Skipped, opened
 from becalm.ingest.reader import ReadContext, Reader, Reading
 from becalm.tables import REPEATED_ROW

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 import shapely
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 
-from becalm.methods.arrays import Bools, Floats
+from becalm.methods.arrays import Bools, Floats, Ints, Objects
 from becalm.terms import City, InputError
 
 if TYPE_CHECKING:
@@ -27,17 +27,17 @@ _SMALL_AREA_NUMBER = re.compile(r"\s+\d{3}[A-Z]$")  # "Westminster 013B": the sm
 
 
 @dataclass(frozen=True, slots=True)
-class Located:
+class LocatedPoints:
     """Places in the workspace's CRS, as parallel arrays.
 
-    `known` is False where the source gave no coordinates, (0, 0), or a point outside the area for which the
-    CRS is made; eastings and northings are NaN there. `absent` marks those of them that gave none at all.
+    `is_known` is False where the source gave no coordinates, (0, 0), or a point outside the area for which
+    the CRS is made; eastings and northings are NaN there. `is_absent` marks those that gave none.
     """
 
     easting_m: Floats
     northing_m: Floats
-    known: Bools
-    absent: Bools
+    is_known: Bools
+    is_absent: Bools
 
 
 class Locator:
@@ -70,7 +70,7 @@ class Locator:
             return (-np.inf, -np.inf, np.inf, np.inf)
         return _transformer(WGS84, self.city.crs).transform_bounds(*crs.area_of_use.bounds, densify_pts=21)
 
-    def locate(self, x: ArrayLike, y: ArrayLike, *, crs: str = WGS84) -> Located:
+    def locate(self, x: ArrayLike, y: ArrayLike, *, crs: str = WGS84) -> LocatedPoints:
         """Where are these points in the city's metres?
 
         `x` is the longitude or easting and `y` the latitude or northing, NaN where the source gave none.
@@ -86,17 +86,17 @@ class Locator:
         with np.errstate(invalid="ignore"):
             known = (easting >= west) & (easting <= east) & (northing >= south) & (northing <= north)
         easting[~known], northing[~known] = np.nan, np.nan
-        return Located(easting, northing, known, absent)
+        return LocatedPoints(easting, northing, known, absent)
 
     def boroughs(
-        self, located: Located, *, stated: Sequence[str | None] | NDArray[np.object_] | None = None
-    ) -> NDArray[np.object_]:
+        self, located: LocatedPoints, *, stated: Sequence[str | None] | Objects | None = None
+    ) -> Objects:
         """In which borough is each point? None where nobody can tell.
 
         By polygon where the workspace has boundaries; the borough that the record itself states
         (already a name: see `stated_borough`) fills what no polygon answers.
         """
-        names = np.full(located.known.shape, None, dtype=object)
+        names = np.full(located.is_known.shape, None, dtype=object)
         if self.boundaries is not None:
             names = self._by_polygon(located, names)
         if stated is None:
@@ -115,19 +115,19 @@ class Locator:
         names_an_area = stem != words.strip() or not self.city.boroughs
         return self._borough_names.get(_plain(stem), stem if names_an_area else None)
 
-    def command_units(self, boroughs: Sequence[str | None] | NDArray[np.object_]) -> NDArray[np.object_]:
+    def command_units(self, boroughs: Sequence[str | None] | Objects) -> Objects:
         """Which command unit polices each of these boroughs?"""
         units = {b.name: b.command_unit for b in self.city.boroughs}
         return np.array([units.get(name) if name else None for name in boroughs], dtype=object)
 
-    def outside_extent(self, located: Located) -> Bools:
+    def is_outside_extent(self, located: LocatedPoints) -> Bools:
         """Which known points lie outside the city's stated extent?"""
         if self.city.extent_m is None:
-            return np.zeros(located.known.shape, dtype=np.bool_)
+            return np.zeros(located.is_known.shape, dtype=np.bool_)
         west, south, east, north = self.city.extent_m
         x, y = located.easting_m, located.northing_m
         inside = (x >= west) & (x <= east) & (y >= south) & (y <= north)
-        return located.known & ~inside
+        return located.is_known & ~inside
 
     @cached_property
     def _borough_names(self) -> dict[str, str]:
@@ -138,9 +138,9 @@ class Locator:
         assert self.boundaries is not None
         return shapely.STRtree(list(self.boundaries.polygons))
 
-    def _by_polygon(self, located: Located, names: NDArray[np.object_]) -> NDArray[np.object_]:
+    def _by_polygon(self, located: LocatedPoints, names: Objects) -> Objects:
         assert self.boundaries is not None
-        spots = np.flatnonzero(located.known)
+        spots = np.flatnonzero(located.is_known)
         points = shapely.points(located.easting_m[spots], located.northing_m[spots])
         which_point, which_area = self._tree.query(points, predicate="intersects")
         area_names = np.array(self.boundaries.names, dtype=object)
@@ -149,7 +149,7 @@ class Locator:
         return names
 
 
-def distinct_points(x: Floats, y: Floats) -> tuple[Floats, Floats, NDArray[np.intp]]:
+def distinct_points(x: Floats, y: Floats) -> tuple[Floats, Floats, Ints]:
     """The distinct (x, y) pairs, and for each row which of them it is (NaN counts as a value)."""
     x_codes, x_values = pd.factorize(x, use_na_sentinel=False)
     y_codes, y_values = pd.factorize(y, use_na_sentinel=False)

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from becalm.formats.input_file import InputFile
-from becalm.formats.sheets import BOOK_SUFFIXES, TEXT_SUFFIXES, columns_of
+from becalm.formats.sheet import InputFile
+from becalm.formats.sheet_reader import BOOK_SUFFIXES, TEXT_SUFFIXES, columns_of
 from becalm.ingest.mapping import Mapping
 from becalm.ingest.reader import ReadContext
 from becalm.terms import Fault, InputError

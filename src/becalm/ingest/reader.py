@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from becalm.formats.input_file import InputFile
+from becalm.formats.sheet import InputFile
 from becalm.ingest.locate import Locator
 from becalm.tables import TablePart
 from becalm.terms import City, OffenceTable, RowFault

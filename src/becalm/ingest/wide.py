@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from becalm.formats.input_file import InputFile
-from becalm.formats.sheets import Sheet, cell_text, columns_of, read_sheet, refused
+from becalm.formats.cells import dictionary_encode, numbers, to_arrow
+from becalm.formats.row_outcomes import RowOutcomes
+from becalm.formats.sheet import InputFile, Sheet, file_refusal
+from becalm.formats.sheet_reader import columns_of, read_sheet
 from becalm.ingest.reader import ReadContext, Reading
-from becalm.methods.arrays import Bools, Ints
+from becalm.methods.arrays import Bools, Ints, Objects
 from becalm.tables import PUBLISHED_COUNTS, TablePart
-from becalm.terms import OffenceTable, RowFault, plain_word
+from becalm.terms import OffenceTable, plain_word
 from becalm.workspace.offences import offence_table_sha256
 from becalm.workspace.recipes import suggest_remedy
 
@@ -32,7 +34,7 @@ VERSION: Final = "1"
 
 
 @dataclass(frozen=True, slots=True)
-class _Layout:
+class _TableColumns:
     """Which column says what; `ward` columns are there in the ward table alone."""
 
     minor: str
@@ -57,7 +59,7 @@ class WideTableReader:
 
     def recognises(self, file: InputFile, context: ReadContext) -> bool:
         """Are the columns exactly an area, a major and a minor offence, and months (YYYYMM)?"""
-        return context.mapping is None and _layout(columns_of(file)) is not None
+        return context.mapping is None and _find_columns(columns_of(file)) is not None
 
     def city_key(self, file: InputFile, context: ReadContext) -> str | None:  # noqa: ARG002  # a reader's shape
         """These tables are of London."""
@@ -65,197 +67,133 @@ class WideTableReader:
 
     def recipe(self, file: InputFile, context: ReadContext) -> tuple[str, str]:  # noqa: ARG002  # likewise
         """The layout's version and the offence table."""
-        table = context.offences[OFFENCES]
-        return f"London Datastore wide table {VERSION}", _sha256(
-            VERSION, offence_table_sha256(table), context.locator.key
-        )
+        facts = (VERSION, offence_table_sha256(context.offences[OFFENCES]), context.locator.key)
+        return f"London Datastore wide table {VERSION}", hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
     def read(self, file: InputFile, context: ReadContext) -> Reading:
         """Turn every cell into a count of its month."""
         sheet = read_sheet(file)
-        layout = _layout(sheet.columns)
-        if layout is None:
-            raise refused(file.name, "is no wide monthly table", "give the London Datastore's own file")
-        return _read(sheet, layout, file, context)
+        columns = _find_columns(sheet.columns)
+        if columns is None:
+            raise file_refusal(file.name, "is no wide monthly table", "give the London Datastore's own file")
+        row_outcomes = RowOutcomes(sheet)
+        counts = _read_counts(sheet, columns, context.offences[OFFENCES], row_outcomes)
+        name, sha256 = self.recipe(file, context)
+        cell_count = row_outcomes.row_count * len(columns.months)
+        loaded_count = int(counts.is_sound.sum())
+        return Reading(
+            recipe=name,
+            recipe_sha256=sha256,
+            parts=tuple(_build_parts(sheet, columns, counts, file, context)),
+            faults=tuple(row_outcomes.faults),
+            rows=cell_count,
+            loaded=loaded_count,
+            repaired=0,
+            rejected=cell_count - loaded_count,
+            notes=(*sheet.notes, *_notes(sheet, columns)),
+        )
 
 
-def _sha256(*decides: str) -> str:
-    return hashlib.sha256("\n".join(decides).encode()).hexdigest()
-
-
-def _layout(columns: tuple[str, ...]) -> _Layout | None:
+def _find_columns(columns: tuple[str, ...]) -> _TableColumns | None:
     months = tuple(c for c in columns if MONTH_COLUMN.match(c))
     named = {c.casefold(): c for c in columns if c not in months}
     borough = next((named.pop(w) for w in BOROUGH_WORDS if w in named), None)
     if not months or borough is None or len(named) + len(months) + 1 != len(columns):
         return None
     if set(named) == {"majortext", "minortext"}:
-        return _Layout(named["minortext"], borough, months)
+        return _TableColumns(named["minortext"], borough, months)
     if set(named) == {"majortext", "minortext", "wardname", "wardcode"}:
-        return _Layout(named["minortext"], borough, months, named["wardname"], named["wardcode"])
+        return _TableColumns(named["minortext"], borough, months, named["wardname"], named["wardcode"])
     return None
 
 
-def _read(sheet: Sheet, layout: _Layout, file: InputFile, context: ReadContext) -> Reading:
-    table = context.offences[OFFENCES]
-    words = _text(sheet, layout.minor)
-    groups = _groups(words, table)
-    good_lines = pd.notna(groups) & ~_repeats(sheet, layout)
-    counts, good = _cells(sheet, layout.months)
-    good &= good_lines[:, None]
-    parts = _parts(sheet, layout, file, context, (words, groups, counts, good))
-    rows = counts.size + len(sheet.broken) * len(layout.months)
-    name, sha256 = WideTableReader().recipe(file, context)
-    return Reading(
-        recipe=name,
-        recipe_sha256=sha256,
-        parts=parts,
-        faults=(
-            *sheet.broken,
-            *_word_faults(sheet, layout, words, groups, table),
-            *_repeat_faults(sheet, layout),
-            *_cell_faults(sheet, layout.months, good, good_lines),
-        ),
-        rows=rows,
-        loaded=int(good.sum()),
-        repaired=0,
-        rejected=rows - int(good.sum()),
-        notes=(*sheet.notes, *_notes(sheet, layout)),
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """One published count for each line and month, and which of them are sound."""
+
+    offences: Objects
+    groups: Objects
+    counts: Ints
+    is_sound: Bools
+
+
+def _read_counts(
+    sheet: Sheet, columns: _TableColumns, table: OffenceTable, row_outcomes: RowOutcomes
+) -> _Counts:
+    offences = _texts(sheet, columns.minor)
+    by_word, known_words = table.by_word(), [word for word, _ in table.words]
+    groups = np.array([by_word.get(plain_word(word)) if word else None for word in offences], dtype=object)
+    row_outcomes.reject(
+        pd.isna(groups),
+        columns.minor,
+        f"is in no group of the offence table {table.key!r}, so all its months were left out",
+        lambda row: suggest_remedy(str(offences[row] or ""), known_words, where=f"offences/{table.key}.toml"),
+        value=lambda row: str(offences[row] or ""),
     )
+    row_outcomes.reject(
+        pd.DataFrame({name: _texts(sheet, name) for name in columns.key_columns}).duplicated().to_numpy(),
+        columns.minor,
+        "repeats the area and offence of an earlier line",
+        "keep one of the lines; both would be counted twice",
+    )
+    values = np.empty((sheet.data.num_rows, len(columns.months)))
+    for place, month in enumerate(columns.months):
+        values[:, place], _ = numbers(sheet.data[month])
+    is_count = np.isfinite(values) & (values >= 0) & (np.floor(values) == values)
+    is_kept = row_outcomes.is_kept[:, None]
+    row_outcomes.reject_cells(
+        ~is_count & is_kept,
+        columns.months,
+        "is not a count",
+        "give a whole number; 0 where nothing was recorded",
+    )
+    return _Counts(offences, groups, np.where(is_count, values, 0).astype(np.int64), is_count & is_kept)
 
 
-def _text(sheet: Sheet, column: str) -> NDArray[np.object_]:
-    cells = sheet.data[column].to_pylist()
-    return np.array([None if c is None else cell_text(c) for c in cells], dtype=object)
+def _texts(sheet: Sheet, column: str) -> Objects:
+    return dictionary_encode(sheet.data[column]).map(str)
 
 
-def _groups(words: NDArray[np.object_], table: OffenceTable) -> NDArray[np.object_]:
-    by_word = table.by_word()
-    return np.array([by_word.get(plain_word(w)) if w else None for w in words], dtype=object)
-
-
-def _repeats(sheet: Sheet, layout: _Layout) -> Bools:
-    keys = pd.DataFrame({c: _text(sheet, c) for c in layout.key_columns})
-    return keys.duplicated().to_numpy()
-
-
-def _cells(sheet: Sheet, months: tuple[str, ...]) -> tuple[Ints, Bools]:
-    """The counts, and which of them are whole numbers of zero or more (the others are set to zero)."""
-    numbers = np.empty((sheet.data.num_rows, len(months)))
-    for i, month in enumerate(months):
-        column = sheet.data[month].to_pandas()
-        numbers[:, i] = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    good = np.isfinite(numbers) & (numbers >= 0) & (np.floor(numbers) == numbers)
-    return np.where(good, numbers, 0).astype(np.int64), good
-
-
-def _parts(
-    sheet: Sheet,
-    layout: _Layout,
-    file: InputFile,
-    context: ReadContext,
-    read: tuple[NDArray[np.object_], NDArray[np.object_], Ints, Bools],
-) -> tuple[TablePart, ...]:
-    words, groups, counts, good = read
-    areas = _areas(sheet, layout, context) | {"offence": words, "offence_group": groups}
-    fixed = pa.table({name: pa.array(values, pa.string()) for name, values in areas.items()})
-    parts = []
-    for i, column in enumerate(layout.months):
-        month = f"{column[:4]}-{column[4:]}"
-        rows = fixed.append_column("count", pa.array(counts[:, i], pa.int64()))
-        rows = rows if good[:, i].all() else rows.filter(pa.array(good[:, i]))
-        parts.append(
-            TablePart("published_counts", layout.source, month, _complete(rows, layout, month, file))
-        )
-    return tuple(part for part in parts if part.rows.num_rows)  # type: ignore[union-attr]  # tables, no paths
-
-
-def _areas(sheet: Sheet, layout: _Layout, context: ReadContext) -> dict[str, NDArray[np.object_]]:
-    stated = _text(sheet, layout.borough)
-    known = {word: context.locator.stated_borough(word) or word for word in set(stated)}
-    boroughs = np.array([known[word] for word in stated], dtype=object)
-    if layout.ward_name is None or layout.ward_code is None:
-        codes = {b.name: b.code for b in context.city.boroughs}
-        area_codes = np.array([codes.get(name) for name in boroughs], dtype=object)
-        return {"area_code": area_codes, "area_name": boroughs, "borough": boroughs}
-    return {
-        "area_code": _text(sheet, layout.ward_code),
-        "area_name": _text(sheet, layout.ward_name),
-        "borough": boroughs,
-    }
-
-
-def _complete(rows: pa.Table, layout: _Layout, month: str, file: InputFile) -> pa.Table:
-    constants = {
-        "source": layout.source,
-        "area_kind": "ward" if layout.ward_code else "borough",
-        "month": month,
-        "measure": "offences",
-    }
-    for name, value in constants.items():
-        rows = rows.append_column(name, pa.repeat(pa.scalar(value, pa.string()), rows.num_rows))
-    rows = rows.append_column("as_of", pa.repeat(pa.scalar(file.as_of, pa.date32()), rows.num_rows))
+def _build_parts(
+    sheet: Sheet, columns: _TableColumns, counts: _Counts, file: InputFile, context: ReadContext
+) -> Iterator[TablePart]:
+    """The sound counts of each month, in the archive's schema."""
     schema = PUBLISHED_COUNTS.to_pyarrow()
-    return rows.select(schema.names).cast(schema)
+    texts = {
+        **_area_columns(sheet, columns, context),
+        "offence": counts.offences,
+        "offence_group": counts.groups,
+        "source": np.full(sheet.data.num_rows, columns.source, dtype=object),
+        "area_kind": np.full(sheet.data.num_rows, "ward" if columns.ward_code else "borough", dtype=object),
+        "measure": np.full(sheet.data.num_rows, "offences", dtype=object),
+    }
+    lines = pa.table({name: to_arrow(values, pa.string()) for name, values in texts.items()})
+    lines = lines.append_column("as_of", pa.repeat(pa.scalar(file.as_of, pa.date32()), lines.num_rows))
+    for place, column in enumerate(columns.months):
+        month, is_sound = f"{column[:4]}-{column[4:]}", counts.is_sound[:, place]
+        if not is_sound.any():
+            continue
+        rows = lines.append_column("month", pa.repeat(month, lines.num_rows))
+        rows = rows.append_column("count", pa.array(counts.counts[:, place]))
+        rows = rows if is_sound.all() else rows.filter(pa.array(is_sound))
+        yield TablePart("published_counts", columns.source, month, rows.select(schema.names).cast(schema))
 
 
-def _word_faults(
-    sheet: Sheet,
-    layout: _Layout,
-    words: NDArray[np.object_],
-    groups: NDArray[np.object_],
-    table: OffenceTable,
-) -> list[RowFault]:
-    known = [word for word, _ in table.words]
-    return [
-        RowFault(
-            sheet.name,
-            int(sheet.lines[i]),
-            layout.minor,
-            str(words[i] or ""),
-            "rejected",
-            f"is in no group of the offence table {table.key!r}, so all its months were left out",
-            suggest_remedy(str(words[i] or ""), known, where=f"offences/{table.key}.toml"),
-        )
-        for i in np.flatnonzero(pd.isna(groups))
-    ]
+def _area_columns(sheet: Sheet, columns: _TableColumns, context: ReadContext) -> dict[str, Objects]:
+    stated = dictionary_encode(sheet.data[columns.borough])
+    boroughs = stated.map(lambda words: context.locator.stated_borough(words) or words)
+    if columns.ward_name and columns.ward_code:
+        codes, names = _texts(sheet, columns.ward_code), _texts(sheet, columns.ward_name)
+        return {"area_code": codes, "area_name": names, "borough": boroughs}
+    code_by_name = {borough.name: borough.code for borough in context.city.boroughs}
+    codes = np.array([code_by_name.get(name) for name in boroughs], dtype=object)
+    return {"area_code": codes, "area_name": boroughs, "borough": boroughs}
 
 
-def _repeat_faults(sheet: Sheet, layout: _Layout) -> list[RowFault]:
-    return [
-        RowFault(
-            sheet.name,
-            int(sheet.lines[i]),
-            layout.minor,
-            str(sheet.data[layout.minor][int(i)].as_py()),
-            "rejected",
-            "repeats the area and offence of an earlier line",
-            "keep one of the lines; both would be counted twice",
-        )
-        for i in np.flatnonzero(_repeats(sheet, layout))
-    ]
-
-
-def _cell_faults(sheet: Sheet, months: tuple[str, ...], good: Bools, good_lines: Bools) -> list[RowFault]:
-    wrong = np.argwhere(~good & good_lines[:, None])
-    return [
-        RowFault(
-            sheet.name,
-            int(sheet.lines[i]),
-            months[j],
-            str(sheet.data[months[j]][int(i)].as_py() or ""),
-            "rejected",
-            "is not a count",
-            "give a whole number; 0 where nothing was recorded",
-        )
-        for i, j in wrong
-    ]
-
-
-def _notes(sheet: Sheet, layout: _Layout) -> tuple[str, ...]:
-    notes = [f"{sheet.data.num_rows:,} lines x {len(layout.months)} months; each cell is tallied as one row"]
-    if layout.ward_code:
-        keys = pd.DataFrame({c: _text(sheet, c) for c in (layout.ward_code, layout.minor)})
+def _notes(sheet: Sheet, columns: _TableColumns) -> tuple[str, ...]:
+    notes = [f"{sheet.data.num_rows:,} lines x {len(columns.months)} months; each cell is tallied as one row"]
+    if columns.ward_code:
+        keys = pd.DataFrame({name: _texts(sheet, name) for name in (columns.ward_code, columns.minor)})
         shared = int(keys.duplicated().sum())
         notes.append("wards add up to less than boroughs: an offence without a known ward is not here")
         if shared:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from extracts import MAPPING, ROWS, context_of, input_file, named
 
-from becalm.formats.input_file import InputFile
+from becalm.formats.sheet import InputFile
 from becalm.ingest.mapping_choice import choose_mapping, shipped_mappings
 from becalm.ingest.reader import ReadContext
 from becalm.terms import InputError

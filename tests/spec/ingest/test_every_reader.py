@@ -11,7 +11,7 @@ import pytest
 from extracts import context_of, input_file
 from police_files import STREET, street_row
 
-from becalm.formats.input_file import InputFile
+from becalm.formats.sheet import InputFile
 from becalm.ingest.load import load_readers
 from becalm.ingest.reader import ReadContext, Reader, Reading
 from becalm.tables import TABLES

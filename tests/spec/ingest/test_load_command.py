@@ -17,7 +17,7 @@ from police_files import (
     write_street,
 )
 
-from becalm.formats.input_file import InputFile
+from becalm.formats.sheet import InputFile
 from becalm.ingest.desk.load import Progress, list_rejects
 from becalm.ingest.load import load_readers
 from becalm.ingest.reader import ReadContext, Reading

@@ -40,10 +40,10 @@ def test_the_city_s_own_metres_are_left_as_they_are() -> None:
 def test_no_coordinates_zero_zero_and_far_off_points_are_not_known() -> None:
     nan = np.nan
     place = Locator(LONDON).locate([nan, 0, -87.6, nan, 181, -0.1], [nan, 0, 41.8, 51.5, 95, 51.5])
-    assert place.known.tolist() == [False, False, False, False, False, True]
-    assert place.absent.tolist() == [True, False, False, False, False, False]
-    assert np.isnan(place.easting_m[~place.known]).all()
-    assert np.isnan(place.northing_m[~place.known]).all()
+    assert place.is_known.tolist() == [False, False, False, False, False, True]
+    assert place.is_absent.tolist() == [True, False, False, False, False, False]
+    assert np.isnan(place.easting_m[~place.is_known]).all()
+    assert np.isnan(place.northing_m[~place.is_known]).all()
 
 
 def test_a_point_is_in_the_borough_whose_shape_holds_it_and_on_a_border_in_the_first() -> None:
@@ -94,8 +94,8 @@ def test_boroughs_lie_in_their_command_units() -> None:
 def test_points_in_the_country_but_not_in_the_city_are_known_and_told_apart() -> None:
     locator = Locator(LONDON)
     place = locator.locate([-1.55, -0.1], [53.8, 51.5])
-    assert place.known.tolist() == [True, True]
-    assert locator.outside_extent(place).tolist() == [True, False]
+    assert place.is_known.tolist() == [True, True]
+    assert locator.is_outside_extent(place).tolist() == [True, False]
 
 
 def test_a_coordinate_system_that_nobody_knows_is_refused() -> None:

@@ -12,7 +12,7 @@ import pytest
 from extracts import MAPPING, ROWS, context_of, input_file, rows_of
 from police_files import Station, station
 
-from becalm.formats.sheets import read_sheet
+from becalm.formats.sheet_reader import read_sheet
 from becalm.ingest.desk.mapping import mapping_name, propose_mapping
 from becalm.ingest.extract.reader import ExtractReader
 from becalm.ingest.mapping_choice import choose_mapping

@@ -8,9 +8,9 @@ from datetime import date
 from pathlib import Path
 
 from becalm.desk import Desk
-from becalm.formats.input_file import InputFile
-from becalm.formats.sheets import read_sheet
-from becalm.ingest.inputs import sha256_of
+from becalm.formats.sheet import InputFile
+from becalm.formats.sheet_reader import read_sheet
+from becalm.ingest.inputs import hash_input
 from becalm.ingest.locate import Locator
 from becalm.ingest.mapping_choice import fitting_mappings
 from becalm.ingest.propose.mapping import Proposal, propose
@@ -48,7 +48,7 @@ def propose_mapping(
         staging=desk.workspace.path,
         mappings=desk.workspace.mappings_path,
     )
-    entry = InputFile(file.name, file, sha256_of(file, file.name), date.min)
+    entry = InputFile(file.name, file, hash_input(file, file.name), date.min)
     fits = ", ".join(c.where for c in fitting_mappings(entry, context))
     proposal = propose(
         read_sheet(entry),

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from becalm.formats.cells import Coded, coded, numbers, recoded
+from becalm.formats.cells import DictionaryColumn, dictionary_encode, encode_again, numbers
 from becalm.formats.excel_codes import CodeRepair, suggest_code
-from becalm.formats.row_outcomes import Fates
-from becalm.formats.sheets import Sheet
+from becalm.formats.row_outcomes import RowOutcomes
+from becalm.formats.sheet import Sheet
 from becalm.ingest.mapping import AgePart, Mapping, OffencePart, Words
 from becalm.methods.arrays import Bools, Ints, Objects
 from becalm.terms import OffenceTable, plain_word
@@ -24,7 +24,7 @@ SHOWN_WORDS = 5
 
 
 def offences_of(
-    sheet: Sheet, part: OffencePart, table: OffenceTable, fates: Fates
+    sheet: Sheet, part: OffencePart, table: OffenceTable, row_outcomes: RowOutcomes
 ) -> tuple[Objects, Objects]:
     """Offence (the source's words) and offence group of every row; unknown words are rejected."""
     rows = sheet.data.num_rows
@@ -32,11 +32,13 @@ def offences_of(
     if part.always:
         group = by_word.get(plain_word(part.always))
         always = np.full(rows, part.always, dtype=object), np.full(rows, group, dtype=object)
-        _reject_unknown(always[0], always[1], part, table, fates)
+        _reject_unknown(always[0], always[1], part, table, row_outcomes)
         return always
-    cells = {c: coded(sheet.data[c]) for c in {*part.columns, *(c for cs in part.lookup for c in cs)}}
+    cells = {
+        c: dictionary_encode(sheet.data[c]) for c in {*part.columns, *(c for cs in part.lookup for c in cs)}
+    }
     if part.codes:
-        cells = {c: _mended(words, c, by_word, fates) for c, words in cells.items()}
+        cells = {c: _mended(words, c, by_word, row_outcomes) for c, words in cells.items()}
     combined, which = _combinations([cells[c] for c in cells])
     names = list(cells)
     texts = [
@@ -47,7 +49,7 @@ def offences_of(
     groups = [_group(t, part, by_word) for t in texts]
     offence = np.array([w or None for w in words] or [None], dtype=object)[which]
     group_of = np.array(groups or [None], dtype=object)[which]
-    _reject_unknown(offence, group_of, part, table, fates)
+    _reject_unknown(offence, group_of, part, table, row_outcomes)
     return offence, group_of
 
 
@@ -59,7 +61,7 @@ def _group(texts: dict[str, str], part: OffencePart, by_word: dict[str, str]) ->
     return None
 
 
-def _combinations(cells: Sequence[Coded]) -> tuple[list[tuple[int, ...]], Ints]:
+def _combinations(cells: Sequence[DictionaryColumn]) -> tuple[list[tuple[int, ...]], Ints]:
     """The distinct combinations of codes, and which of them each row has."""
     frame = pd.DataFrame({i: c.codes for i, c in enumerate(cells)})
     which = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy().astype(np.int64)
@@ -68,7 +70,7 @@ def _combinations(cells: Sequence[Coded]) -> tuple[list[tuple[int, ...]], Ints]:
 
 
 def _reject_unknown(
-    offence: Objects, group: Objects, part: OffencePart, table: OffenceTable, fates: Fates
+    offence: Objects, group: Objects, part: OffencePart, table: OffenceTable, row_outcomes: RowOutcomes
 ) -> None:
     known = [word for word, _ in table.words]
     near: dict[str, str] = {}
@@ -81,32 +83,40 @@ def _reject_unknown(
 
     blank = pd.isna(offence)
     column = JOINT.join(part.columns)
-    fates.reject(blank & fates.kept, column, "has no offence", "give the offence, or leave the row out")
-    unknown = pd.isna(group) & ~blank & fates.kept
-    fates.reject(unknown, column, f"is in no group of the offence table {table.key!r}", remedy)
+    row_outcomes.reject_remaining(blank, column, "has no offence", "give the offence, or leave the row out")
+    unknown = pd.isna(group) & ~blank
+    row_outcomes.reject_remaining(
+        unknown, column, f"is in no group of the offence table {table.key!r}", remedy
+    )
 
 
-def _mended(words: Coded, column: str, by_word: dict[str, str], fates: Fates) -> Coded:
+def _mended(
+    words: DictionaryColumn, column: str, by_word: dict[str, str], row_outcomes: RowOutcomes
+) -> DictionaryColumn:
     """Codes that Excel turned into dates, repaired where only one code of the table fits."""
     repairs = [suggest_code(value, by_word) for value in words.values]
     by_code = np.array([r is not None for r in repairs] + [False])
     lost = np.array([r is not None and r.code is None for r in repairs] + [False])
     found = {i: r for i, r in enumerate(repairs) if r is not None}
-    _tell_repairs(words, column, found, by_code & ~lost, fates)
-    fates.reject(
-        lost[words.codes] & fates.kept,
+    _tell_repairs(words, column, found, by_code & ~lost, row_outcomes)
+    row_outcomes.reject_remaining(
+        lost[words.codes],
         column,
         lambda spot: found[int(words.codes[spot])].reason,
         "format the column as text in Excel, type the code anew and save",
     )
     codes = [r.code if r is not None and r.code else v for r, v in zip(repairs, words.values, strict=True)]
-    return recoded(words.codes, pa.array(codes, pa.string()))
+    return encode_again(words.codes, pa.array(codes, pa.string()))
 
 
 def _tell_repairs(
-    words: Coded, column: str, found: dict[int, CodeRepair], which: Bools, fates: Fates
+    words: DictionaryColumn,
+    column: str,
+    found: dict[int, CodeRepair],
+    which: Bools,
+    row_outcomes: RowOutcomes,
 ) -> None:
-    fates.repair(
+    row_outcomes.repair(
         which[words.codes],
         column,
         lambda spot: found[int(words.codes[spot])].reason,
@@ -141,14 +151,14 @@ def answers(sheet: Sheet, words: Words) -> tuple[Objects, tuple[str, ...]]:
     return cells.map(answer), tuple(unheard)
 
 
-def joined(sheet: Sheet, columns: Sequence[str]) -> Coded:
+def joined(sheet: Sheet, columns: Sequence[str]) -> DictionaryColumn:
     """The cells of several columns, joined by " / " where they are not blank."""
-    cells = [coded(sheet.data[column]) for column in columns]
+    cells = [dictionary_encode(sheet.data[column]) for column in columns]
     if len(cells) == 1:
         return cells[0]
     combined, which = _combinations(cells)
     texts = [JOINT.join(c.values[k] for c, k in zip(cells, ks, strict=True) if k >= 0) for ks in combined]
-    return recoded(which, pa.array(texts, pa.string()))
+    return encode_again(which, pa.array(texts, pa.string()))
 
 
 def unheard_note(part: str, words: Iterable[str]) -> tuple[str, ...]:
@@ -161,14 +171,14 @@ def unheard_note(part: str, words: Iterable[str]) -> tuple[str, ...]:
     return (f"{part}: the mapping says nothing about {shown}{more}; taken as unknown",)
 
 
-def age_bands(sheet: Sheet, part: AgePart, fates: Fates) -> Objects:
+def age_bands(sheet: Sheet, part: AgePart, row_outcomes: RowOutcomes) -> Objects:
     """The victim's age band of every row; an age that is none becomes unknown and is written down."""
     if part.kind == "band":
-        return coded(sheet.data[part.column]).map(str)
+        return dictionary_encode(sheet.data[part.column]).map(str)
     years, bad = numbers(sheet.data[part.column])
     with np.errstate(invalid="ignore"):
         bad |= (years < 0) | (years > 120)
-    fates.repair(bad, part.column, "is no age in years", "give whole years; it was taken as unknown")
+    row_outcomes.repair(bad, part.column, "is no age in years", "give whole years; it was taken as unknown")
     edges = np.array(part.edges)
     spots = np.searchsorted(edges, np.nan_to_num(years, nan=-1), side="right") - 1
     names = np.array([*_band_names(part.edges), None], dtype=object)
@@ -185,4 +195,4 @@ def area_names(sheet: Sheet, column: str | None) -> Objects:
     """The names in a column of areas, None where blank or where there is no such column."""
     if column is None:
         return np.full(sheet.data.num_rows, None, dtype=object)
-    return coded(sheet.data[column]).map(lambda name: re.sub(r"\s+", " ", name))
+    return dictionary_encode(sheet.data[column]).map(lambda name: re.sub(r"\s+", " ", name))

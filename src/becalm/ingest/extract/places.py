@@ -5,20 +5,19 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from becalm.formats.cells import coded, numbers, to_arrow
-from becalm.formats.row_outcomes import Fates
-from becalm.formats.sheets import Sheet
+from becalm.formats.cells import dictionary_encode, numbers, to_arrow
+from becalm.formats.row_outcomes import RowOutcomes
+from becalm.formats.sheet import Sheet
 from becalm.ingest.extract.code_columns import area_names
-from becalm.ingest.locate import Located, Locator, distinct_points
+from becalm.ingest.locate import LocatedPoints, Locator, distinct_points
 from becalm.ingest.mapping import PlacePart
-from becalm.methods.arrays import Bools, Floats
+from becalm.methods.arrays import Bools, Floats, Ints, Objects
 
 
 def coordinates(
-    sheet: Sheet, part: PlacePart, fates: Fates, locator: Locator
-) -> tuple[dict[str, pa.Array], NDArray[np.object_], tuple[str, ...]]:
+    sheet: Sheet, part: PlacePart, row_outcomes: RowOutcomes, locator: Locator
+) -> tuple[dict[str, pa.Array], Objects, tuple[str, ...]]:
     """Metres and quality of every row, the borough that holds the point, and what is worth a note.
 
     A row whose coordinates cannot be used keeps everything else; that is written down as a repair.
@@ -34,29 +33,29 @@ def coordinates(
     x, bad_x = numbers(sheet.data[part.x])
     y, bad_y = numbers(sheet.data[part.y])
     columns = f"{part.x} / {part.y}"
-    fates.repair(bad_x | bad_y, columns, "is no coordinate", "correct it; the row was loaded without a place")
+    row_outcomes.repair(
+        bad_x | bad_y, columns, "is no coordinate", "correct it; the row was loaded without a place"
+    )
     xs, ys, which = distinct_points(x, y)
     spots = locator.locate(xs, ys, crs=part.crs)
-    known, absent = spots.known[which], spots.absent[which]
-    fates.repair(
+    known, absent = spots.is_known[which], spots.is_absent[which]
+    row_outcomes.repair(
         ~known & ~absent & ~bad_x & ~bad_y,
         columns,
         f"is no place where {locator.city.crs} ({locator.city.name}) can be used",
         "correct the coordinates or the mapping's crs; the row was loaded without a place",
     )
     names = locator.boroughs(spots)[which]
-    outside = int((locator.outside_extent(spots)[which] & fates.kept).sum())
+    outside = int((locator.is_outside_extent(spots)[which] & row_outcomes.is_kept).sum())
     table = _columns(spots.easting_m[which], spots.northing_m[which], known, part)
-    return table, names, _notes(spots, which, fates, outside, locator)
+    return table, names, _notes(spots, which, row_outcomes, outside, locator)
 
 
-def areas(
-    sheet: Sheet, part: PlacePart, within: NDArray[np.object_], locator: Locator
-) -> dict[str, pa.Array]:
+def areas(sheet: Sheet, part: PlacePart, within: Objects, locator: Locator) -> dict[str, pa.Array]:
     """Borough, ward, small area and command unit of every row; a polygon is believed before the record."""
     boroughs = within
     if part.borough is not None:
-        stated = coded(sheet.data[part.borough]).map(lambda name: locator.stated_borough(name))
+        stated = dictionary_encode(sheet.data[part.borough]).map(lambda name: locator.stated_borough(name))
         boroughs = np.where(pd.isna(within), stated, within)
     units = area_names(sheet, part.command_unit)
     if part.command_unit is None:
@@ -79,9 +78,9 @@ def _columns(easting: Floats, northing: Floats, known: Bools, part: PlacePart) -
 
 
 def _notes(
-    spots: Located, which: NDArray[np.intp], fates: Fates, outside: int, locator: Locator
+    spots: LocatedPoints, which: Ints, row_outcomes: RowOutcomes, outside: int, locator: Locator
 ) -> tuple[str, ...]:
-    absent = int((spots.absent[which] & fates.kept).sum())
+    absent = int((spots.is_absent[which] & row_outcomes.is_kept).sum())
     notes: tuple[str, ...] = (f"{absent:,} rows give no coordinates",) if absent else ()
     if outside:
         notes += (f"{outside:,} rows lie outside {locator.city.name}; they were loaded",)

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from becalm.formats.input_file import InputFile
-from becalm.formats.row_outcomes import Fates
-from becalm.formats.sheets import Sheet, read_sheet, refused
+from becalm.formats.row_outcomes import RowOutcomes
+from becalm.formats.sheet import InputFile, Sheet, file_refusal
+from becalm.formats.sheet_reader import read_sheet
 from becalm.ingest.extract.counts import read_counts
 from becalm.ingest.extract.incidents import read_incidents
 from becalm.ingest.extract.stops import read_stops
@@ -51,22 +51,22 @@ class ExtractReader:
         name, sha256 = _recipe(chosen, context)
         sheet = read_sheet(file)
         _require_columns(sheet, mapping, chosen.where)
-        fates = Fates(sheet)
-        if not fates.rows:
-            raise refused(
+        row_outcomes = RowOutcomes(sheet)
+        if not row_outcomes.row_count:
+            raise file_refusal(
                 file.name, "has a header and no rows", "fetch it again; nothing can be loaded from it"
             )
-        columns, notes = BUILDERS[mapping.table](sheet, mapping, fates, context)
+        columns, notes = BUILDERS[mapping.table](sheet, mapping, row_outcomes, context)
         _require_city(columns, sheet, mapping, context)
         return Reading(
             recipe=name,
             recipe_sha256=sha256,
-            parts=_parts(columns, fates.kept, mapping, file),
-            faults=tuple(fates.faults),
-            rows=fates.rows,
-            loaded=fates.loaded,
-            repaired=fates.repaired,
-            rejected=fates.rows - fates.loaded,
+            parts=_parts(columns, row_outcomes.is_kept, mapping, file),
+            faults=tuple(row_outcomes.faults),
+            rows=row_outcomes.row_count,
+            loaded=row_outcomes.loaded_count,
+            repaired=row_outcomes.repaired_count,
+            rejected=row_outcomes.row_count - row_outcomes.loaded_count,
             notes=(*sheet.notes, *notes),
         )
 
@@ -75,7 +75,7 @@ def _settled(file: InputFile, context: ReadContext) -> Chosen:
     chosen = choose_mapping(file, context)
     if chosen is None:
         fault = Fault(file.name, "has the columns of no mapping", "make one with `becalm ingest map`")
-        raise InputError(f"{file.name} was refused", (fault,))
+        raise InputError(f"{file.name} was file_refusal", (fault,))
     if chosen.mapping.doubts:
         faults = tuple(
             Fault(f"{chosen.where}: doubts", doubt, "settle it, then remove this line")
@@ -129,7 +129,7 @@ def _require_city(columns: dict[str, pa.Array], sheet: Sheet, mapping: Mapping, 
     if nowhere > sheet.data.num_rows / 2:
         what = f"has {nowhere:,} of {sheet.data.num_rows:,} rows outside {city.name} ({city.crs})"
         remedy = f"load it into a workspace of its own: becalm init DIR --city {mapping.city}"
-        raise InputError(f"{sheet.name} was refused", (Fault(sheet.name, what, remedy),))
+        raise InputError(f"{sheet.name} was file_refusal", (Fault(sheet.name, what, remedy),))
 
 
 def _parts(

@@ -9,21 +9,21 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from becalm.formats.cells import coded, numbers
+from becalm.formats.cells import dictionary_encode, numbers
 from becalm.formats.instants import (
     FIRST_YEAR,
     LAST_YEAR,
     Instants,
     hour_of_week,
-    instants,
     local_to_utc,
     parse_times,
+    read_instants,
     utc_to_local,
 )
-from becalm.formats.row_outcomes import Fates
-from becalm.formats.sheets import Sheet
+from becalm.formats.row_outcomes import RowOutcomes
+from becalm.formats.sheet import Sheet
 from becalm.ingest.mapping import TimePart
-from becalm.methods.arrays import Floats, Ints, Times
+from becalm.methods.arrays import Floats, Ints, Objects, Times
 
 PRECISIONS = ("minute", "hour", "day", "month")
 MINUTE, HOUR, DAY, MONTH = range(4)
@@ -55,25 +55,25 @@ class When:
         }
 
 
-def when(sheet: Sheet, part: TimePart, group: NDArray[np.object_], fates: Fates, *, city_zone: str) -> When:
+def when(sheet: Sheet, part: TimePart, group: Objects, row_outcomes: RowOutcomes, *, city_zone: str) -> When:
     """When did each row happen? Rows without a usable time are rejected: no month could count them."""
     if part.month is not None:
-        return _month_only(sheet, part, fates)
+        return _month_only(sheet, part, row_outcomes)
     assert part.occurred_from is not None
-    start = _read(sheet, part, part.occurred_from, fates, city_zone=city_zone, needed=True)
+    start = _read(sheet, part, part.occurred_from, row_outcomes, city_zone=city_zone, needed=True)
     local, precision = start.local, np.full(len(start.local), PRECISIONS.index(part.precision))
     if part.hour is not None:
-        return _day_and_hour(sheet, part, start, fates, city_zone=city_zone)
-    _tell_clock_changes(start, part.occurred_from, fates)
+        return _day_and_hour(sheet, part, start, row_outcomes, city_zone=city_zone)
+    _tell_clock_changes(start, part.occurred_from, row_outcomes)
     precision = _coarsened(local, precision, group, part)
     end = start.utc
     if part.occurred_to is not None:
-        stop = _read(sheet, part, part.occurred_to, fates, city_zone=city_zone, needed=False)
+        stop = _read(sheet, part, part.occurred_to, row_outcomes, city_zone=city_zone, needed=False)
         other = replace(stop, gap=stop.gap & ~start.gap, twice=stop.twice & ~start.twice)
-        _tell_clock_changes(other, part.occurred_to, fates)  # each row is told once
+        _tell_clock_changes(other, part.occurred_to, row_outcomes)  # each row is told once
         end = np.where(np.isnat(stop.utc), start.utc, stop.utc)
-        fates.reject(
-            (end < start.utc) & fates.kept,
+        row_outcomes.reject_remaining(
+            (end < start.utc),
             f"{part.occurred_from} / {part.occurred_to}",
             "ends before it starts",
             "swap the two times or correct one",
@@ -82,16 +82,16 @@ def when(sheet: Sheet, part: TimePart, group: NDArray[np.object_], fates: Fates,
     return _widened(start.utc, end, local, precision, city_zone)
 
 
-def recorded_on(sheet: Sheet, part: TimePart, fates: Fates, *, city_zone: str) -> pa.Array:
+def recorded_on(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, *, city_zone: str) -> pa.Array:
     """The civil day on which each row was recorded; what is no day becomes unknown and is written down."""
     if part.recorded_on is None:
         return pa.nulls(sheet.data.num_rows, pa.date32())
     column, formats = sheet.data[part.recorded_on], part.recorded_formats or part.formats
     if any("%z" in wanted for wanted in formats) or getattr(column.type, "tz", None) is not None:
-        read = instants(column, formats=formats, zone="offset", city_zone=city_zone)
+        read = read_instants(column, formats=formats, zone="offset", city_zone=city_zone)
     else:  # a day, or a clock time whose day is the one that is written
-        read = instants(column, formats=formats, zone="UTC", city_zone="UTC")
-    fates.repair(read.bad, part.recorded_on, "is no day", _format_remedy(part, "recorded_formats"))
+        read = read_instants(column, formats=formats, zone="UTC", city_zone="UTC")
+    row_outcomes.repair(read.bad, part.recorded_on, "is no day", _format_remedy(part, "recorded_formats"))
     return pa.array(read.local.astype("M8[D]"))
 
 
@@ -105,14 +105,16 @@ def month_column(months: Times) -> pa.Array:
 
 
 def _read(
-    sheet: Sheet, part: TimePart, column: str, fates: Fates, *, city_zone: str, needed: bool
+    sheet: Sheet, part: TimePart, column: str, row_outcomes: RowOutcomes, *, city_zone: str, needed: bool
 ) -> Instants:
-    read = instants(sheet.data[column], formats=part.formats, zone=part.zone, city_zone=city_zone)
+    read = read_instants(sheet.data[column], formats=part.formats, zone=part.zone, city_zone=city_zone)
     if needed:
-        fates.reject(read.blank & fates.kept, column, "has no time", "give it, or leave the row out")
-        fates.reject(read.bad & fates.kept, column, "is not a time", _format_remedy(part, "formats"))
+        row_outcomes.reject_remaining(read.blank, column, "has no time", "give it, or leave the row out")
+        row_outcomes.reject_remaining(read.bad, column, "is not a time", _format_remedy(part, "formats"))
     else:
-        fates.repair(read.bad, column, "is not a time, and was left out", _format_remedy(part, "formats"))
+        row_outcomes.repair(
+            read.bad, column, "is not a time, and was left out", _format_remedy(part, "formats")
+        )
     return read
 
 
@@ -122,14 +124,14 @@ def _format_remedy(part: TimePart, entry: str) -> str:
     return f"{entry} of the mapping: {listed}; years {FIRST_YEAR} to {LAST_YEAR - 1}"
 
 
-def _tell_clock_changes(read: Instants, column: str, fates: Fates) -> None:
-    fates.repair(
+def _tell_clock_changes(read: Instants, column: str, row_outcomes: RowOutcomes) -> None:
+    row_outcomes.repair(
         read.gap,
         column,
         "does not exist: the clocks went forward over it",
         "it was moved to the first instant after the gap",
     )
-    fates.repair(
+    row_outcomes.repair(
         read.twice,
         column,
         "happened twice: the clocks went back",
@@ -137,7 +139,7 @@ def _tell_clock_changes(read: Instants, column: str, fates: Fates) -> None:
     )
 
 
-def _coarsened(local: Times, precision: Ints, group: NDArray[np.object_], part: TimePart) -> Ints:
+def _coarsened(local: Times, precision: Ints, group: Objects, part: TimePart) -> Ints:
     """Heaped times know less than they say: at 00:00 only the day, at full hours only the hour."""
     on_hour = local == local.astype("M8[h]")
     midnight = local == local.astype("M8[D]")
@@ -157,18 +159,20 @@ def _width(window: NDArray[np.timedelta64]) -> Ints:
     return np.select([seconds <= 60, seconds <= 3600], [MINUTE, HOUR], DAY)
 
 
-def _day_and_hour(sheet: Sheet, part: TimePart, start: Instants, fates: Fates, *, city_zone: str) -> When:
+def _day_and_hour(
+    sheet: Sheet, part: TimePart, start: Instants, row_outcomes: RowOutcomes, *, city_zone: str
+) -> When:
     assert part.hour is not None
     hours, bad = numbers(sheet.data[part.hour])
     with np.errstate(invalid="ignore"):
         bad |= (hours < 0) | (hours > 23) | (hours != np.floor(hours))
-    fates.repair(bad, part.hour, "is no hour from 0 to 23", "give one; only the day was kept")
+    row_outcomes.repair(bad, part.hour, "is no hour from 0 to 23", "give one; only the day was kept")
     known = ~bad & ~np.isnan(hours)
     days = _days(start.local, hours)
     local = days.astype("M8[s]") + np.where(known, hours, 0).astype("m8[h]")
     utc, gap, twice = local_to_utc(local, city_zone)
     clock = Instants(utc, local, start.blank, start.bad, gap & known, twice & known)
-    _tell_clock_changes(clock, f"{part.occurred_from} / {part.hour}", fates)
+    _tell_clock_changes(clock, f"{part.occurred_from} / {part.hour}", row_outcomes)
     return _widened(utc, utc, utc_to_local(utc, city_zone), np.where(known, HOUR, DAY), city_zone)
 
 
@@ -198,19 +202,21 @@ def _widened(start: Times, end: Times, local: Times, precision: Ints, city_zone:
     return When(starts, ends, local, precision, months)
 
 
-def _month_only(sheet: Sheet, part: TimePart, fates: Fates) -> When:
+def _month_only(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes) -> When:
     assert part.month is not None
     column = sheet.data[part.month]
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         wall = column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
         blank = np.isnat(wall)
     else:
-        words = coded(column)
+        words = dictionary_encode(column)
         wall = np.append(parse_times(words.values, part.formats or MONTH_FORMATS), NAT)[words.codes]
-        blank = words.blank
-    fates.reject(blank & fates.kept, part.month, "has no month", "give it, or leave the row out")
-    bad = np.isnat(wall) & ~blank & fates.kept
-    fates.reject(bad, part.month, "is not a month", "write YYYY-MM, or correct formats in the mapping")
+        blank = words.is_blank
+    row_outcomes.reject_remaining(blank, part.month, "has no month", "give it, or leave the row out")
+    bad = np.isnat(wall) & ~blank
+    row_outcomes.reject_remaining(
+        bad, part.month, "is not a month", "write YYYY-MM, or correct formats in the mapping"
+    )
     return When(wall, wall, wall, np.full(len(wall), MONTH), wall.astype("M8[M]"))
 
 

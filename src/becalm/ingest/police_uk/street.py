@@ -2,28 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import cache
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from becalm.formats.csv_table import TEXT, WORDS, CsvTable, read_csv_table
-from becalm.formats.input_file import InputFile
-from becalm.ingest.checks import Coded, Finding, Rows, constant, misnamed, month_findings, words
+from becalm.formats.cells import DictionaryColumn, constant_column
+from becalm.formats.delimited_text import TEXT, WORDS
+from becalm.formats.row_outcomes import RowOutcomes
+from becalm.formats.sheet import InputFile, Sheet
 from becalm.ingest.locate import Locator
-from becalm.ingest.publication import (
-    Checked,
-    Places,
+from becalm.ingest.police_uk.publication import (
     Publication,
-    in_columns,
-    places_of,
-    reading,
-    repeated_rows,
-    source_of,
+    PublishedRows,
+    RowPlaces,
+    build_reading,
+    file_columns,
+    force_source,
+    locate_rows,
+    misnamed_note,
+    read_published_file,
+    reject_non_months,
+    reject_other_months,
+    reject_repeats,
     synthetic_ids,
-    words_in,
+    word_column,
 )
 from becalm.ingest.reader import ReadContext, Reading
+from becalm.methods.arrays import Ints
 from becalm.tables import INCIDENTS
 from becalm.terms import OffenceTable, plain_word
 from becalm.workspace.recipes import suggest_remedy
@@ -40,148 +48,133 @@ STREET_COLUMNS = {
     "Crime type": WORDS,
     "Last outcome category": WORDS,
 }
+UNPUBLISHED_COLUMNS = (
+    "occurred_from",
+    "occurred_to",
+    "occurred_on",
+    "hour_of_week",
+    "recorded_on",
+    "injury",
+    "victim_age_band",
+    "ward",
+)
 
 
-def read_street(file: InputFile, context: ReadContext, about: Publication) -> Reading:
+def read_street(file: InputFile, context: ReadContext, publication: Publication) -> Reading:
     """Read one force's street crimes of one month (or of several, in one file)."""
-    table = read_csv_table(file, STREET_COLUMNS, kind="data.police.uk street", staging=context.staging)
-    offences = context.offences[OFFENCES]
-    months, types = words_in(table, "Month"), words_in(table, "Crime type")
-    places = places_of(words_in(table, "Longitude"), words_in(table, "Latitude"), context.locator)
-    source = source_of(file, about, words_in(table, "Reported by"))
-    ids = table.columns["Crime ID"].combine_chunks()
-    repeats, same_id = repeated_rows(table, ids, column="Crime ID")
-    findings = (
-        *month_findings(months, column="Month", stated=about.month),
-        *_unknown_types(types, offences),
-        *places.findings,
-        *repeats,
-    )
-    prefix = f"{source}:{about.month or file.sha256[:12]}"
+    sheet = read_published_file(file, STREET_COLUMNS, kind="data.police.uk street")
+    row_outcomes, row_count = RowOutcomes(sheet), sheet.data.num_rows
+    offences, locator = context.offences[OFFENCES], context.locator
+    months, crime_types = word_column(sheet, "Month"), word_column(sheet, "Crime type")
+    source = force_source(file, publication, word_column(sheet, "Reported by"))
+    reject_non_months(months, row_outcomes)
+    reject_other_months(months, row_outcomes, column="Month", stated=publication.month)
+    _reject_unknown_types(crime_types, offences, row_outcomes)
+    places = locate_rows(sheet, row_outcomes, locator)
+    crime_ids = sheet.data["Crime ID"].combine_chunks()
+    same_id_rows = reject_repeats(file, sheet, crime_ids, row_outcomes, column="Crime ID")
     columns = {
-        "incident_id": _incident_ids(ids, same_id, prefix),
-        **_said_by_the_file(file, source, table.columns.num_rows),
-        **_said_by_the_rows(table, months, types, offences),
-        **_put_in_place(table, places, context.locator),
+        **{name: pa.nulls(row_count, type=INCIDENTS[name].to_pyarrow()) for name in UNPUBLISHED_COLUMNS},
+        **file_columns(file, source, row_count),
+        "incident_id": _incident_ids(crime_ids, same_id_rows, publication.record_prefix(source, file)),
+        "precision": constant_column("month", row_count),
+        "weapon": constant_column("unknown", row_count),
+        "month": months.renamed(),
+        "outcome": word_column(sheet, "Last outcome category").renamed(),
+        "lsoa": word_column(sheet, "LSOA code").renamed(),
+        **_offence_columns(crime_types, offences),
+        **places.columns(),
+        **_borough_columns(sheet, places, locator),
     }
-    checked = Checked(
-        table="incidents",
-        source=source,
-        columns=in_columns(columns, tuple(INCIDENTS)),
-        findings=findings,
-        notes=(
-            *misnamed(months, stated=about.month),
-            *_same_id_note(same_id),
-            *_outside_note(places, context.locator),
-        ),
+    notes = (
+        *sheet.notes,
+        *misnamed_note(months, stated=publication.month),
+        *_same_id_note(same_id_rows),
+        *_outside_note(places, locator),
     )
-    return reading(file, about, table, checked, context.staging)
+    table = pa.table({name: columns[name] for name in INCIDENTS})
+    rows = PublishedRows("incidents", source, table, row_outcomes, notes)
+    return build_reading(file, publication, rows, context.staging)
 
 
-def _unknown_types(types: Coded, offences: OffenceTable) -> tuple[Finding, ...]:
-    known = offences.by_word()
-    rows = np.flatnonzero(~types.where(lambda t: plain_word(t) in known, empty=False))
+def _reject_unknown_types(
+    crime_types: DictionaryColumn, offences: OffenceTable, row_outcomes: RowOutcomes
+) -> None:
+    group_by_word = offences.by_word()
+    known_words = [word for word, _ in offences.words]
 
+    @cache  # thousands of rows may say the same
     def remedy(word: str) -> str:
-        known_words = [w for w, _ in offences.words]
         return suggest_remedy(word, known_words, where=f"the workspace's offences/{OFFENCES}.toml")
 
-    reason = "the crime type is not in the offence table"
-    finding = Finding(rows, "Crime type", types.value, "rejected", reason, remedy)
-    return (finding,) if rows.size else ()
+    row_outcomes.reject(
+        ~crime_types.passes(lambda word: plain_word(word) in group_by_word),
+        "Crime type",
+        "the crime type is not in the offence table",
+        lambda row: remedy(crime_types.text(row) or ""),
+    )
 
 
-def _incident_ids(ids: pa.Array, same_id: Rows, prefix: str) -> pa.Array:
+def _incident_ids(crime_ids: pa.Array, same_id_rows: Ints, prefix: str) -> pa.Array:
     """The Crime ID; with its turn for one that comes again in another row; made up where there is none."""
-    without = np.flatnonzero(pc.is_null(ids).to_numpy(zero_copy_only=False))
-    if without.size:
-        mask = np.zeros(len(ids), dtype=np.bool_)
-        mask[without] = True
-        ids = pc.replace_with_mask(ids, pa.array(mask), synthetic_ids(prefix, without + 1))
-    if same_id.size:
-        turns: dict[str, int] = {}
-        mask = np.zeros(len(ids), dtype=np.bool_)
-        mask[same_id] = True
-        again = []
-        for crime_id in ids.filter(pa.array(mask)).to_pylist():
-            turns[crime_id] = turns.get(crime_id, 1) + 1
-            again.append(f"{crime_id}#{turns[crime_id]}")
-        ids = pc.replace_with_mask(ids, pa.array(mask), pa.array(again, type=pa.string()))
-    return ids
+    without_id = np.flatnonzero(pc.is_null(crime_ids).to_numpy(zero_copy_only=False))
+    ids = (
+        _replace(crime_ids, without_id, synthetic_ids(prefix, without_id + 1))
+        if without_id.size
+        else crime_ids
+    )
+    if not same_id_rows.size:
+        return ids
+    turns: dict[str, int] = {}
+    numbered_ids = []
+    for crime_id in ids.take(pa.array(np.sort(same_id_rows))).to_pylist():
+        turns[crime_id] = turns.get(crime_id, 1) + 1
+        numbered_ids.append(f"{crime_id}#{turns[crime_id]}")
+    return _replace(ids, same_id_rows, pa.array(numbered_ids, type=pa.string()))
 
 
-def _said_by_the_file(file: InputFile, source: str, rows: int) -> dict[str, pa.Array]:
-    nothing = {
-        name: pa.nulls(rows, type=INCIDENTS[name].to_pyarrow())
-        for name in (
-            "occurred_from",
-            "occurred_to",
-            "occurred_on",
-            "hour_of_week",
-            "recorded_on",
-            "injury",
-            "victim_age_band",
-            "ward",
-        )
-    }
+def _replace(ids: pa.Array, rows: Ints, new_ids: pa.Array) -> pa.Array:
+    is_replaced = np.zeros(len(ids), dtype=np.bool_)
+    is_replaced[rows] = True
+    return pc.replace_with_mask(ids, pa.array(is_replaced), new_ids)
+
+
+def _offence_columns(crime_types: DictionaryColumn, offences: OffenceTable) -> dict[str, pa.Array]:
+    group_by_word = offences.by_word()
+    found_by = {group.key: group.found_by for group in offences.groups}
     return {
-        **nothing,
-        "source": constant(source, rows),
-        "file": constant(file.name, rows),
-        "precision": constant("month", rows),
-        "as_of": pa.repeat(pa.scalar(file.as_of, pa.date32()), rows),
-        "weapon": constant("unknown", rows),
+        "offence": crime_types.renamed(),
+        "offence_group": crime_types.renamed(lambda word: group_by_word.get(plain_word(word))),
+        "found_by": crime_types.renamed(lambda word: found_by.get(group_by_word.get(plain_word(word), ""))),
     }
 
 
-def _said_by_the_rows(
-    table: CsvTable, months: Coded, types: Coded, offences: OffenceTable
-) -> dict[str, pa.Array]:
-    group_of = offences.by_word()
-    found_by = {g.key: g.found_by for g in offences.groups}
-    return {
-        "month": months.mapped(lambda m: m),
-        "offence": types.mapped(lambda t: t),
-        "offence_group": types.mapped(lambda t: group_of.get(plain_word(t))),
-        "found_by": types.mapped(lambda t: found_by.get(group_of.get(plain_word(t), ""))),
-        "outcome": words_in(table, "Last outcome category").mapped(lambda o: o),
-        "lsoa": words_in(table, "LSOA code").mapped(lambda code: code),
-    }
-
-
-def _put_in_place(table: CsvTable, places: Places, locator: Locator) -> dict[str, pa.Array]:
-    easting, northing = places.metres()
-    boroughs = _boroughs(words_in(table, "LSOA name"), places, locator)
-    return {
-        "easting_m": easting,
-        "northing_m": northing,
-        "location_quality": words((~places.known).astype(np.int32), ["snap", "none"]),
-        "borough": boroughs.mapped(lambda name: name),
-        "command_unit": boroughs.mapped(locator.city.command_unit_of),
-    }
-
-
-def _boroughs(areas: Coded, places: Places, locator: Locator) -> Coded:
+def _borough_columns(sheet: Sheet, places: RowPlaces, locator: Locator) -> dict[str, pa.Array]:
     """By polygon for each distinct point; where no polygon answers, what the record's area name says."""
-    by_point = locator.boroughs(places.located)
-    stated = [locator.stated_borough(v) for v in areas.values]
-    names = sorted({n for n in (*by_point, *stated) if n is not None})
-    place = {name: code for code, name in enumerate(names)}
-    point_codes = _codes(list(by_point), place)[places.of_row]
-    stated_codes = _codes([*stated, None], place)[areas.codes]
-    return Coded(np.where(point_codes < 0, stated_codes, point_codes), tuple(names))
+    areas = word_column(sheet, "LSOA name")
+    names_by_point = list(locator.boroughs(places.points))
+    names_by_area = [locator.stated_borough(area) for area in areas.values]
+    names = sorted({name for name in (*names_by_point, *names_by_area) if name is not None})
+    codes = {name: code for code, name in enumerate(names)}
+    point_codes = _codes(names_by_point, codes)[places.point_of_row]
+    area_codes = _codes([*names_by_area, None], codes)[areas.codes]
+    boroughs = DictionaryColumn(
+        np.where(point_codes < 0, area_codes, point_codes), pa.array(names, type=pa.string())
+    )
+    return {"borough": boroughs.renamed(), "command_unit": boroughs.renamed(locator.city.command_unit_of)}
 
 
-def _codes(names: list[str | None], place: dict[str, int]) -> NDArray[np.intp]:
-    return np.array([-1 if name is None else place[name] for name in names], dtype=np.intp)
+def _codes(names: Sequence[str | None], codes: dict[str, int]) -> Ints:
+    return np.array([-1 if name is None else codes[name] for name in names], dtype=np.int64)
 
 
-def _same_id_note(same_id: Rows) -> tuple[str, ...]:
-    if not same_id.size:
+def _same_id_note(same_id_rows: Ints) -> tuple[str, ...]:
+    if not same_id_rows.size:
         return ()
-    return (f"{same_id.size} rows carry the Crime ID of another crime: kept, their ids end in #2, #3 ...",)
+    note = "rows carry the Crime ID of another crime: kept, their ids end in #2, #3 ..."
+    return (f"{same_id_rows.size} {note}",)
 
 
-def _outside_note(places: Places, locator: Locator) -> tuple[str, ...]:
-    outside = int(locator.outside_extent(places.located)[places.of_row].sum())
-    return (f"{outside} rows lie outside {locator.city.name}",) if outside else ()
+def _outside_note(places: RowPlaces, locator: Locator) -> tuple[str, ...]:
+    count = int(locator.is_outside_extent(places.points)[places.point_of_row].sum())
+    return (f"{count} rows lie outside {locator.city.name}",) if count else ()

@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from becalm.formats.cells import Coded, coded, numbers
+from becalm.formats.cells import DictionaryColumn, dictionary_encode, numbers
 from becalm.formats.instants import parse_times
-from becalm.formats.sheets import Sheet
+from becalm.formats.sheet import Sheet
 from becalm.methods.arrays import Times
 from becalm.terms import OffenceTable, plain_word
 
@@ -70,21 +70,21 @@ class OffenceLook:
 def look_at(sheet: Sheet, column: str) -> Look:
     """What does this column hold, judged by its type and its first rows?"""
     data = sheet.data[column].slice(0, ROWS_LOOKED_AT)
-    words, kind = coded(data), str(data.type)
-    common = (column, kind, len(words.values), float(words.blank.mean()) if len(data) else 1.0)
+    words, kind = dictionary_encode(data), str(data.type)
+    common = (column, kind, len(words.values), float(words.is_blank.mean()) if len(data) else 1.0)
     samples = tuple(words.values[:3])
     if pa.types.is_timestamp(data.type) or pa.types.is_date(data.type):
         reach = "day" if pa.types.is_date(data.type) else "minute"
         return Look(*common, samples, reach=reach, offset=getattr(data.type, "tz", None) is not None)
     formats, reach, offset = _time_formats(words)
     values, bad = numbers(data)
-    filled = ~words.blank
+    filled = ~words.is_blank
     share = float((filled & ~bad).sum() / max(filled.sum(), 1))
     low, high = (np.nanmin(values), np.nanmax(values)) if np.isfinite(values).any() else (np.nan, np.nan)
     return Look(*common, samples, formats, reach, offset, share, float(low), float(high))
 
 
-def _time_formats(words: Coded) -> tuple[tuple[str, ...], str, bool]:
+def _time_formats(words: DictionaryColumn) -> tuple[tuple[str, ...], str, bool]:
     texts = words.values[:WORDS_AT_MOST]
     if not texts or sum(bool(A_DAY.match(t)) for t in texts) < 0.9 * len(texts):
         return (), "", False
@@ -106,7 +106,7 @@ def walls(sheet: Sheet, look: Look) -> Times:
     if pa.types.is_timestamp(data.type) or pa.types.is_date(data.type):
         wall = data.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
     else:
-        words = coded(data)
+        words = dictionary_encode(data)
         read = parse_times(words.values, look.formats[:1], offset=look.offset)
         wall = np.append(read, np.datetime64("NaT", "s"))[words.codes]
     return np.asarray(wall[~np.isnat(wall)])
@@ -121,8 +121,8 @@ def offence_looks(
     for look in looks:
         if not 1 < look.distinct <= WORDS_AT_MOST or look.reach or look.number_share > 0.5:
             continue
-        words = coded(sheet.data[look.column].slice(0, ROWS_LOOKED_AT))
-        weights = np.bincount(words.codes[~words.blank], minlength=len(words.values))
+        words = dictionary_encode(sheet.data[look.column].slice(0, ROWS_LOOKED_AT))
+        weights = np.bincount(words.codes[~words.is_blank], minlength=len(words.values))
         for table, known_words in by_word.items():
             known = np.array([plain_word(w) in known_words for w in words.values])
             share = float(weights[known].sum() / max(weights.sum(), 1))
@@ -134,12 +134,12 @@ def offence_looks(
 
 def finer_column(sheet: Sheet, best: OffenceLook, looks: Sequence[Look], table: OffenceTable) -> str | None:
     """A second column that, joined to the offence, is known to the table as well."""
-    coarse = coded(sheet.data[best.columns[0]].slice(0, ROWS_LOOKED_AT))
+    coarse = dictionary_encode(sheet.data[best.columns[0]].slice(0, ROWS_LOOKED_AT))
     by_word = table.by_word()
     for look in looks:
         if look.column in best.columns or not 1 < look.distinct <= WORDS_AT_MOST or look.reach:
             continue
-        fine = coded(sheet.data[look.column].slice(0, ROWS_LOOKED_AT))
+        fine = dictionary_encode(sheet.data[look.column].slice(0, ROWS_LOOKED_AT))
         pairs = pd.DataFrame({"a": coarse.codes, "b": fine.codes}).drop_duplicates()
         both = pairs[(pairs["a"] >= 0) & (pairs["b"] >= 0)]
         joined = (f"{coarse.values[a]} / {fine.values[b]}" for a, b in both.itertuples(index=False))

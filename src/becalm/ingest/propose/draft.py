@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from becalm.formats.sheets import Sheet
+from becalm.formats.sheet import Sheet
 from becalm.ingest.locate import Locator
 from becalm.ingest.propose.column_profile import Look
 from becalm.terms import OffenceTable

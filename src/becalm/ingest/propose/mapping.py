@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from becalm.formats.cells import coded, equal_rows
-from becalm.formats.sheets import Sheet
+from becalm.formats.cells import dictionary_encode, is_repeated
+from becalm.formats.sheet import Sheet
 from becalm.ingest.locate import Locator
 from becalm.ingest.mapping import OUR_WORDS
 from becalm.ingest.mapping import Mapping as MappingModel
@@ -173,7 +173,7 @@ def _identity(draft: Draft) -> Table:
     unique = [k for k in draft.looks if k.blank_share == 0 and k.number_share in (0, 1) and not k.reach]
     look = draft.take("id", [k for k in unique if k.distinct >= 0.98 * min(rows, 200_000)])
     if look is None:
-        same = int(equal_rows(draft.sheet.data).sum())
+        same = int(is_repeated(draft.sheet.data).sum())
         draft.doubts.append(
             f"no column identifies a record, and {same:,} rows equal an earlier one: are they repeats, or "
             'crimes of their own? repeats = "keep" was taken'
@@ -206,7 +206,7 @@ def _people(draft: Draft) -> dict[str, Table]:
 def _words(draft: Draft, part: str, look: Look) -> Table:
     """Words that are ours already are filled in; any others are a doubt."""
     ours = {word: word for word in OUR_WORDS[part]} | (YES_AND_NO if part == "injury" else {})
-    theirs = coded(draft.sheet.data[look.column]).values[:WORDS_SHOWN]
+    theirs = dictionary_encode(draft.sheet.data[look.column]).values[:WORDS_SHOWN]
     known = {word: ours[plain_word(word)] for word in theirs if plain_word(word) in ours}
     missing = [word for word in theirs if word not in known]
     if missing or not theirs:

@@ -16,7 +16,7 @@ from pyproj.enums import PJType
 from pyproj.exceptions import ProjError
 
 from becalm.formats.cells import numbers
-from becalm.formats.sheets import Sheet
+from becalm.formats.sheet import Sheet
 from becalm.ingest.locate import Locator
 from becalm.ingest.propose.column_profile import ROWS_LOOKED_AT, Look
 from becalm.methods.arrays import Floats
@@ -77,7 +77,7 @@ def _inside(x: Floats, y: Floats, crs: str, locator: Locator) -> float:
         located = locator.locate(x, y, crs=crs)
     except ProjError:  # some systems of the register cannot be computed
         return 0.0
-    return float((located.known & ~locator.outside_extent(located)).mean())
+    return float((located.is_known & ~locator.is_outside_extent(located)).mean())
 
 
 def _local_systems(locator: Locator) -> list[str]:

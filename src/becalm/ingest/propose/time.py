@@ -67,7 +67,7 @@ def _hour(draft: Draft) -> Look | None:
 
 
 def _at_one_time(times: Times) -> bool:
-    """Do all days carry the same few clock times, as days written as instants do?"""
+    """Do all days carry the same few clock times, as days written as read_instants do?"""
     return len(np.unique(times - times.astype("M8[D]"))) <= 2
 
 

@@ -1,0 +1,306 @@
+"""Delimited text as a sheet: read fast by Arrow, and again with care where a row does not split.
+
+In an extract a row may run over several lines, for a cell in quotation marks may hold a line break; bytes
+that are no text refuse the file. In a published file (`read_lines`) a row is a line: whatever is wrong with
+one (it was cut, holds a lone quotation mark or bytes that are no text) costs that line and no other.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import functools
+import gzip
+import io
+import zlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, cast
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from becalm.formats.sheet import InputFile, Sheet, file_refusal
+from becalm.methods.arrays import Ints
+from becalm.tables import CUT_OFF_ROW
+from becalm.terms import Fault, InputError, RowFault
+
+TEXT, WORDS = pa.string(), pa.dictionary(pa.int32(), pa.string())  # few distinct words are kept once each
+CHUNK_BYTES = 1 << 20
+HEADER_BYTES = 1 << 16  # every file is asked for its header: read no more than one needs
+BLOCK_BYTES = 1 << 24  # no row may be longer
+UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+UTF16_ENDS = (b"\n\0", b"\0\n", b"\r\0", b"\0\r")
+DELIMITERS = ",;\t|"
+FEWER, MORE = "fewer fields", "more fields"
+
+
+@dataclass(frozen=True, slots=True)
+class TextHeader:
+    """The first line that is not empty: the names of the columns, and how the file is written."""
+
+    columns: tuple[str, ...]
+    delimiter: str
+    encoding: str
+    line: int
+
+
+def read_header(path: Path, name: str) -> TextHeader:
+    """Column names, delimiter and encoding, judged by the first line alone."""
+    try:
+        with _open(path) as stream:
+            start = stream.read(HEADER_BYTES)
+    except (OSError, EOFError, zlib.error) as error:
+        raise file_refusal(
+            name, f"cannot be read ({error})", "it may be cut short: fetch it again"
+        ) from error
+    encoding = "utf-16" if start.startswith(UTF16_MARKS) else "utf-8-sig"
+    text = start[: len(start) // 2 * 2].decode(encoding, errors="replace")
+    if not text.strip():
+        raise file_refusal(name, "is empty", "fetch it again; nothing can be read from it")
+    line = text.lstrip("\r\n").splitlines()[0]
+    delimiter = max(DELIMITERS, key=line.count)
+    delimiter = delimiter if delimiter in line else ","
+    columns = tuple(cell.strip() for cell in next(csv.reader(io.StringIO(line), delimiter=delimiter)))
+    blank_lines = len(text[: len(text) - len(text.lstrip("\r\n"))].splitlines())
+    return TextHeader(columns, delimiter, encoding.removesuffix("-sig"), blank_lines + 1)
+
+
+def check_twins(columns: Sequence[str], name: str) -> None:
+    """Refuse a file with two columns of one name: nobody can say which is meant."""
+    twins = sorted({column for column in columns if columns.count(column) > 1})
+    if twins:
+        raise file_refusal(name, f"has the column {twins[0]!r} twice", "rename one of them")
+
+
+def _open(path: Path) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.open(path)) if path.suffix.lower() == ".gz" else path.open("rb")
+
+
+# --- rows that may run over several lines -------------------------------------------------------------
+
+
+def read_rows(path: Path, name: str) -> Sheet:
+    """An extract: every column as text, and every row that does not split set aside."""
+    header = read_header(path, name)
+    check_twins(header.columns, name)
+    _check_encoding(path, name, header.encoding)
+    read = functools.partial(_parse, path, header, dict.fromkeys(header.columns, TEXT), multiline=True)
+    first, odd_rows = header.line + 1, list[Any]()
+    try:
+        data = read(use_threads=True, odd_rows=odd_rows)
+        lines = np.arange(first, first + data.num_rows)
+        if odd_rows:  # only a reader without threads knows the numbers of rows
+            odd_rows.clear()
+            data = read(use_threads=False, odd_rows=odd_rows)
+            lines = np.arange(first, first + data.num_rows + len(odd_rows))
+            lines = np.setdiff1d(lines, [row.number for row in odd_rows])
+    except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
+        raise _text_refusal(name, error) from error
+    broken = tuple(_odd_row_fault(name, row) for row in odd_rows)
+    return _drop_blank_rows(Sheet(name, data, lines, broken))
+
+
+def _parse(
+    path: Path,
+    header: TextHeader,
+    column_types: Mapping[str, pa.DataType],
+    *,
+    multiline: bool,
+    use_threads: bool,
+    odd_rows: list[Any] | None = None,
+) -> pa.Table:
+    """The typed columns. Rows that do not split go to `odd_rows`, or raise where there is no such list."""
+
+    def set_aside(row: Any) -> str:
+        assert odd_rows is not None
+        odd_rows.append(row)
+        return "skip"
+
+    return pyarrow.csv.read_csv(
+        path,
+        read_options=pyarrow.csv.ReadOptions(
+            use_threads=use_threads,
+            block_size=BLOCK_BYTES,
+            encoding=header.encoding,
+            column_names=header.columns,
+            skip_rows=header.line,
+        ),
+        parse_options=pyarrow.csv.ParseOptions(
+            delimiter=header.delimiter,
+            newlines_in_values=multiline,
+            ignore_empty_lines=not multiline,
+            invalid_row_handler=None if odd_rows is None else set_aside,
+        ),
+        convert_options=pyarrow.csv.ConvertOptions(
+            column_types=dict(column_types),
+            include_columns=list(column_types),
+            strings_can_be_null=True,
+            null_values=[""],
+        ),
+    )
+
+
+def _check_encoding(path: Path, name: str, encoding: str) -> None:
+    """Refuse bytes that are no text, with the line they stand on."""
+    decoder, line = codecs.getincrementaldecoder(encoding)(), 1
+    try:
+        with _open(path) as stream:
+            while chunk := stream.read(CHUNK_BYTES):
+                line += decoder.decode(chunk).count("\n")
+            decoder.decode(b"", final=True)
+    except UnicodeDecodeError as error:
+        line += error.object[: error.start].count(b"\n")
+        what = f"is not {encoding.upper()} text: {error.object[error.start : error.end]!r} in line {line}"
+        raise file_refusal(name, what, "save it as UTF-8 (Excel: CSV UTF-8) and try again") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise _text_refusal(name, error) from error
+
+
+def _drop_blank_rows(sheet: Sheet) -> Sheet:
+    """Empty lines, and rows of empty cells as spreadsheets leave them at the end, are no records."""
+    data = sheet.data
+    if any(column.null_count == 0 for column in data.columns):
+        return sheet
+    has_cells = functools.reduce(pc.or_, (pc.is_valid(column) for column in data.columns))
+    is_kept = has_cells.to_numpy().astype(bool)
+    if is_kept.all():
+        return sheet
+    notes = (f"{int((~is_kept).sum()):,} rows of empty cells were passed over",)
+    return replace(sheet, data=data.filter(pa.array(is_kept)), lines=sheet.lines[is_kept], notes=notes)
+
+
+def _odd_row_fault(name: str, row: Any) -> RowFault:
+    return RowFault(
+        file=name,
+        row=row.number or 0,
+        column="",
+        value=str(row.text)[:200],
+        fate="rejected",
+        reason=f"has {row.actual_columns} cells where the header has {row.expected_columns}",
+        remedy="put quotation marks around a cell that holds the delimiter, or complete the line",
+    )
+
+
+def _text_refusal(name: str, error: Exception) -> InputError:
+    message = str(error)
+    if "straddling" in message or "block" in message:
+        what = f"has a row longer than {BLOCK_BYTES:,} bytes"
+        return file_refusal(name, what, "no crime record is; look for a lone quotation mark")
+    remedy = "fetch it again, or open and save it anew"
+    return file_refusal(name, f"cannot be read as rows ({message[:200]})", remedy)
+
+
+# --- rows that are lines ------------------------------------------------------------------------------
+
+
+def read_lines(file: InputFile, column_types: Mapping[str, pa.DataType]) -> Sheet:
+    """A published file: these columns of it, which its header must have (see `read_header`)."""
+    header = read_header(file.path, file.name)
+    notes = ("written in UTF-16: read as such",) if header.encoding == "utf-16" else ()
+    try:
+        data, lines, broken = _split_file(file, header, column_types)
+    except UnicodeError as error:
+        fault = Fault("file", f"is broken UTF-16 text ({error})", "save it as UTF-8")
+        raise InputError(f"{file.name} was refused; nothing was loaded", (fault,)) from error
+    if not data.num_rows and not broken:
+        notes = (*notes, "a header and no rows")
+    if not _ends_with_newline(file.path, header.encoding):
+        notes = (*notes, "the last line has no end: the file may have been cut short")
+        last_line = max([*lines[-1:].tolist(), *(fault.row for fault in broken)], default=0)
+        broken = _mark_cut_off(broken, last_line)
+    return Sheet(file.name, data, lines, broken, notes)
+
+
+def line_texts(file: InputFile, lines: Sequence[int]) -> dict[int, str]:
+    """The text of these lines, by number."""
+    wanted = set(lines)
+    encoding = read_header(file.path, file.name).encoding
+    return {number: text for number, text in _numbered_lines(file.path, encoding) if number in wanted}
+
+
+def _split_file(
+    file: InputFile, header: TextHeader, column_types: Mapping[str, pa.DataType]
+) -> tuple[pa.Table, Ints, tuple[RowFault, ...]]:
+    try:
+        data = _parse(file.path, header, column_types, multiline=False, use_threads=False)
+    except pa.ArrowInvalid:
+        return _split_line_by_line(file, header, column_types)
+    return data.unify_dictionaries().combine_chunks(), _row_lines(file.path, header, data.num_rows), ()
+
+
+def _row_lines(path: Path, header: TextHeader, row_count: int) -> Ints:
+    """The number of each row's line. They are counted one by one only where some lines are empty."""
+    with path.open("rb", buffering=0) as stream:
+        breaks = sum(chunk.count(b"\n") for chunk in iter(functools.partial(stream.read, CHUNK_BYTES), b""))
+    has_end = _ends_with_newline(path, header.encoding)
+    if breaks + (not has_end) == header.line + row_count:
+        return np.arange(header.line + 1, header.line + 1 + row_count)
+    numbers = [number for number, _ in _numbered_lines(path, header.encoding)]
+    return np.array(numbers[1 : row_count + 1], dtype=np.int64)
+
+
+def _split_line_by_line(
+    file: InputFile, header: TextHeader, column_types: Mapping[str, pa.DataType]
+) -> tuple[pa.Table, Ints, tuple[RowFault, ...]]:
+    places = [header.columns.index(name) for name in column_types]
+    rows, lines, broken = list[list[str | None]](), list[int](), list[RowFault]()
+    numbered_lines = _numbered_lines(file.path, header.encoding)
+    next(numbered_lines)  # the header
+    for line, text in numbered_lines:
+        cells = next(csv.reader([text], delimiter=header.delimiter), [])
+        if fault := _line_fault(file.name, line, text, len(cells), len(header.columns)):
+            broken.append(fault)
+            continue
+        rows.append([cells[place] or None for place in places])
+        lines.append(line)
+    columns = list(zip(*rows, strict=True)) or [()] * len(places)
+    arrays = (pa.array(list(cells), type=TEXT) for cells in columns)
+    data = {
+        name: array.dictionary_encode() if kind == WORDS else array
+        for array, (name, kind) in zip(arrays, column_types.items(), strict=True)
+    }
+    return pa.table(data), np.array(lines, dtype=np.int64), tuple(broken)
+
+
+def _line_fault(name: str, line: int, text: str, cell_count: int, column_count: int) -> RowFault | None:
+    if "\udc80" <= max(text) <= "\udcff":  # how "surrogateescape" keeps a byte that is no text
+        reason, remedy = "the line is not UTF-8 text", "save the file as UTF-8 and load it again"
+    elif cell_count != column_count:
+        reason = f"the row has {FEWER if cell_count < column_count else MORE} than the header"
+        remedy = "it was cut, or a comma or quotation mark is out of place"
+        remedy = f"{cell_count} instead of {column_count}: {remedy}"
+    else:
+        return None
+    return RowFault(
+        name, line, "", text.encode("utf-8", "replace").decode()[:200], "rejected", reason, remedy
+    )
+
+
+def _mark_cut_off(broken: tuple[RowFault, ...], last_line: int) -> tuple[RowFault, ...]:
+    """The same faults; a last line without an end that is also too short shows that the file was cut."""
+    if not broken or FEWER not in broken[-1].reason or broken[-1].row != last_line:
+        return broken
+    return (
+        *broken[:-1],
+        replace(broken[-1], reason=CUT_OFF_ROW, remedy="fetch or export the whole file again"),
+    )
+
+
+def _numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:
+    """Every line that is not empty, with its number; the first of them is the header."""
+    encoding = "utf-8-sig" if encoding == "utf-8" else encoding
+    with path.open(encoding=encoding, errors="surrogateescape") as stream:
+        for number, text in enumerate(stream, start=1):
+            if text := text.rstrip("\n"):
+                yield number, text
+
+
+def _ends_with_newline(path: Path, encoding: str) -> bool:
+    with path.open("rb") as stream:
+        stream.seek(-2, 2)
+        end = stream.read()
+    return end in UTF16_ENDS if encoding == "utf-16" else end[-1:] in (b"\r", b"\n")

@@ -1,0 +1,116 @@
+"""A file of rows, whatever its format: csv (also gzipped), parquet or a workbook becomes one sheet.
+
+Cells of a csv are text. Parquet keeps its types. A column of a workbook keeps its type where all cells
+agree, else it becomes text as Excel would show it; formula results are values, formula *text* is text.
+Row numbers are those that an editor shows: the header is 1.
+"""
+
+from __future__ import annotations
+
+import itertools
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from becalm.formats.delimited_text import check_twins, read_header, read_rows
+from becalm.formats.sheet import InputFile, Sheet, file_refusal
+from becalm.terms import InputError
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".gz")
+BOOK_SUFFIXES = (".xlsx", ".xlsm", ".xls", ".ods")
+
+
+def columns_of(file: InputFile) -> tuple[str, ...]:
+    """The column names of a file, read cheaply; empty where it is no table at all."""
+    try:
+        return _columns(file.path, file.sha256, file.name)
+    except InputError:
+        return ()
+
+
+@lru_cache(maxsize=64)
+def _columns(path: Path, sha256: str, name: str) -> tuple[str, ...]:
+    del sha256  # only part of the key: every reader asks for the same header in turn
+    suffix = path.suffix.lower()
+    if suffix == ".parquet":
+        return tuple(_open_parquet(path, name).schema_arrow.names)
+    if suffix in BOOK_SUFFIXES:
+        return tuple(map(cell_text, _book_rows(path, name)[0][0]))
+    if suffix in TEXT_SUFFIXES:
+        return read_header(path, name).columns
+    return ()
+
+
+def read_sheet(file: InputFile) -> Sheet:
+    """Read a file's rows; raises InputError where it cannot be read as a table at all."""
+    suffix = file.path.suffix.lower()
+    if suffix == ".parquet":
+        data = _open_parquet(file.path, file.name).read()
+        return Sheet(file.name, data, np.arange(2, data.num_rows + 2))
+    if suffix in BOOK_SUFFIXES:
+        return _read_book(file.path, file.name)
+    if suffix in TEXT_SUFFIXES:
+        return read_rows(file.path, file.name)
+    raise file_refusal(file.name, f"has the ending {suffix!r}", "give csv, csv.gz, parquet or xlsx")
+
+
+def _open_parquet(path: Path, name: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowException, OSError) as error:
+        what = f"is not a whole Parquet file ({error})"
+        raise file_refusal(name, what, "fetch or write it again") from error
+
+
+def _book_rows(path: Path, name: str) -> tuple[list[list[Any]], tuple[str, ...]]:
+    """The rows of the first sheet that has any, and the names of the sheets that were passed over."""
+    import python_calamine
+
+    try:
+        book = python_calamine.CalamineWorkbook.from_path(path)
+        sheet_names = list(book.sheet_names)
+        for sheet_name in sheet_names:
+            rows = book.get_sheet_by_name(sheet_name).to_python(skip_empty_area=False)
+            rows = list(itertools.dropwhile(_is_blank, rows))
+            if rows:
+                return rows, tuple(other for other in sheet_names if other != sheet_name)
+    except (python_calamine.CalamineError, OSError, ValueError) as error:
+        what = f"cannot be read as a workbook ({error})"
+        raise file_refusal(name, what, "save it as xlsx or csv") from error
+    raise file_refusal(name, "is empty", "nothing can be read from a workbook without cells")
+
+
+def _is_blank(row: list[Any]) -> bool:
+    return all(cell == "" for cell in row)
+
+
+def _read_book(path: Path, name: str) -> Sheet:
+    rows, other_sheets = _book_rows(path, name)
+    columns = tuple(map(cell_text, rows[0]))
+    while columns and not columns[-1]:
+        columns = columns[:-1]
+    check_twins(columns, name)
+    body = {line: row for line, row in enumerate(rows[1:], 2) if not _is_blank(row)}
+    cells = zip(*body.values(), strict=True) if body else ([] for _ in columns)
+    data = {column: _book_column(list(values)) for column, values in zip(columns, cells, strict=False)}
+    notes = (f"other sheets were not read: {', '.join(other_sheets)}",) if other_sheets else ()
+    return Sheet(name, pa.table(data), np.array(list(body), dtype=np.int64), (), notes)
+
+
+def _book_column(values: list[Any]) -> pa.Array:
+    cells = [None if value == "" else value for value in values]
+    kinds = {type(cell) for cell in cells if cell is not None}
+    if len(kinds) == 1 or kinds == {int, float}:
+        return pa.array(cells)
+    return pa.array([None if cell is None else cell_text(cell) for cell in cells], pa.string())
+
+
+def cell_text(cell: object) -> str:
+    """A cell as text; whole numbers carry no ".0"."""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell).strip()

@@ -1,0 +1,314 @@
+"""What the three kinds of data.police.uk file have in common."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from becalm.formats.cells import DictionaryColumn, constant_column, dictionary_array, dictionary_encode
+from becalm.formats.delimited_text import line_texts, read_header, read_lines
+from becalm.formats.row_outcomes import RowOutcomes
+from becalm.formats.sheet import InputFile, Sheet
+from becalm.ingest.locate import LocatedPoints, Locator
+from becalm.ingest.reader import Reading
+from becalm.methods.arrays import Floats, Ints
+from becalm.tables import REPEATED_ROW, TablePart
+from becalm.terms import Fault, InputError
+
+HEAD_BYTES = 1 << 16
+DELIMITER_NAMES = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+_MONTH = re.compile(r"(19|20)\d\d-(0[1-9]|1[0-2])")
+_RANK = re.compile(r"\b(police service|police|constabulary|heddlu)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """The month and force that a file's name states, and the recipe that reads it."""
+
+    month: str | None
+    force: str | None
+    recipe: str = ""
+    recipe_sha256: str = ""
+
+    def record_prefix(self, source: str, file: InputFile) -> str:
+        """How the identifiers begin of records that the source gave none."""
+        return f"{source}:{self.month or file.sha256[:12]}"
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRows:
+    """Rows in a table's schema, before those that were rejected are taken out."""
+
+    table: str
+    source: str
+    columns: pa.Table
+    row_outcomes: RowOutcomes
+    notes: tuple[str, ...]
+
+
+# --- the file -----------------------------------------------------------------------------------------
+
+
+def read_published_file(file: InputFile, column_types: Mapping[str, pa.DataType], *, kind: str) -> Sheet:
+    """The wanted columns of a file as published; a row is a line.
+
+    Raises InputError where the file is empty, is not separated by commas or lacks a column.
+    """
+    _check_text(file)
+    header = read_header(file.path, file.name)
+    missing = [name for name in column_types if name not in header.columns]
+    if header.delimiter != "," and len(header.columns) >= len(column_types):
+        what = f"is separated by {DELIMITER_NAMES[header.delimiter]}, not by commas"
+        raise _refusal(file, "line 1", what, "export it with commas")
+    if missing:
+        faults = tuple(
+            Fault("column", f'"{name}" not found', _nearest_column(name, header.columns, column_types))
+            for name in missing
+        )
+        raise InputError(f"{file.name} is not a {kind} file as published; nothing was loaded", faults)
+    return read_lines(file, column_types)
+
+
+def _check_text(file: InputFile) -> None:
+    with file.path.open("rb") as stream:
+        head = stream.read(HEAD_BYTES)
+    if not head.strip():
+        raise _refusal(file, "file", "is empty", "fetch or export it again")
+    if b"\0" in head and head[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+        raise _refusal(file, "file", "holds zero bytes: it is not text", "export it as a csv in UTF-8")
+
+
+def _nearest_column(name: str, header: Sequence[str], wanted: Mapping[str, object]) -> str:
+    spare = {column.casefold(): column for column in header if column not in wanted}
+    near = difflib.get_close_matches(name.casefold(), spare, n=1, cutoff=0.6)
+    if near:
+        return f'the nearest column is "{spare[near[0]]}": rename it to "{name}"'
+    return f"the columns are {', '.join(header)[:300]}; fetch the file again, or load it through a mapping"
+
+
+def _refusal(file: InputFile, where: str, what: str, remedy: str) -> InputError:
+    return InputError(f"{file.name} was refused; nothing was loaded", (Fault(where, what, remedy),))
+
+
+def force_source(file: InputFile, publication: Publication, forces: DictionaryColumn | None) -> str:
+    """Which force's records are these? By the file's name, else by the one force that its rows name."""
+    if publication.force:
+        return f"police_uk/{publication.force}"
+    slugs = sorted({slug for force in (forces.values if forces else ()) if (slug := _force_slug(force))})
+    if len(slugs) == 1:
+        return f"police_uk/{slugs[0]}"
+    what = f"names no force, and the rows name {', '.join(slugs) or 'none'}"
+    raise _refusal(file, "file name", what, 'name it as published, e.g. "2020-04-metropolitan-street.csv"')
+
+
+def _force_slug(force: str) -> str:
+    plain = _RANK.sub(" ", force.replace("&", "and")).casefold()
+    return "-".join(re.findall(r"[a-z0-9]+", plain.removeprefix(" of ")))
+
+
+def word_column(sheet: Sheet, name: str) -> DictionaryColumn:
+    """A column of few distinct words, as the source writes them."""
+    return dictionary_encode(sheet.data[name], trim=False)
+
+
+def file_columns(file: InputFile, source: str, row_count: int) -> dict[str, pa.Array]:
+    """What every row of a file shares."""
+    return {
+        "source": constant_column(source, row_count),
+        "file": constant_column(file.name, row_count),
+        "as_of": pa.repeat(pa.scalar(file.as_of, pa.date32()), row_count),
+    }
+
+
+# --- months -------------------------------------------------------------------------------------------
+
+
+def is_month(text: str) -> bool:
+    """Is this a month as data.police.uk writes it?"""
+    return _MONTH.fullmatch(text) is not None
+
+
+def reject_non_months(months: DictionaryColumn, row_outcomes: RowOutcomes) -> None:
+    """Reject rows without a month."""
+    row_outcomes.reject(
+        ~months.passes(is_month), "Month", "the month is not a month", "write it as YYYY-MM, e.g. 2020-04"
+    )
+
+
+def reject_other_months(
+    months: DictionaryColumn, row_outcomes: RowOutcomes, *, column: str, stated: str | None
+) -> None:
+    """Reject rows of another month than the file's name states.
+
+    A stray row of another month must not take that month's place in the archive. A file none of whose rows
+    are of the month it is named after is taken at its rows' word (see `misnamed_note`).
+    """
+    if stated not in months.values:
+        return
+    row_outcomes.reject(
+        months.passes(lambda month: month != stated and is_month(month)),
+        column,
+        f"the row is of another month than the file's name ({stated})",
+        "put it into a file of its own month, or take the month out of this file's name",
+        value=months.text,
+    )
+
+
+def misnamed_note(months: DictionaryColumn, *, stated: str | None) -> tuple[str, ...]:
+    """A note where the file's name states a month that none of its rows have."""
+    other_months = sorted(filter(is_month, months.values))
+    if stated is None or stated in months.values or not other_months:
+        return ()
+    return (f"the name says {stated}, the rows say {', '.join(other_months[:3])}: the rows were believed",)
+
+
+# --- places -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RowPlaces:
+    """Where each row happened, with the distinct points kept once each."""
+
+    points: LocatedPoints  # one entry per distinct point
+    point_of_row: Ints
+
+    def columns(self) -> dict[str, pa.Array]:
+        """Eastings and northings of the rows, null where there is no place, and how exact they are."""
+        is_unknown = ~self.points.is_known[self.point_of_row]
+        easting, northing = (
+            pa.array(metres[self.point_of_row], type=pa.float64(), mask=is_unknown)
+            for metres in (self.points.easting_m, self.points.northing_m)
+        )
+        quality = dictionary_array(is_unknown.astype(np.int32), ["snap", "none"])
+        return {"easting_m": easting, "northing_m": northing, "location_quality": quality}
+
+
+def locate_rows(sheet: Sheet, row_outcomes: RowOutcomes, locator: Locator) -> RowPlaces:
+    """Where are these rows in the city's metres? Coordinates that cannot be meant are written down."""
+    longitude, latitude = word_column(sheet, "Longitude"), word_column(sheet, "Latitude")
+    xs, ys, point_of_row = _distinct_points(longitude, latitude)
+    points = locator.locate(xs, ys)
+    is_lost = ~points.is_known[point_of_row] & ~(longitude.is_blank & latitude.is_blank)
+    is_zero = (xs == 0) & (ys == 0)
+    is_broken = ~is_zero & ~(np.isfinite(xs) & np.isfinite(ys))
+    outside = f"the point lies outside the area for which {locator.city.crs} is made"
+    kinds = (
+        (is_zero, "the point (0, 0) stands for no location", "none needed: loaded without a location"),
+        (
+            is_broken,
+            "the coordinates are not two numbers",
+            "loaded without a location; correct them in the source",
+        ),
+        (
+            ~is_zero & ~is_broken,
+            outside,
+            "loaded without a location; check the coordinates, or the city of this workspace",
+        ),
+    )
+    for is_kind, reason, remedy in kinds:
+        row_outcomes.repair(
+            is_lost & is_kind[point_of_row],
+            "Longitude, Latitude",
+            reason,
+            remedy,
+            value=lambda row: f"{longitude.text(row) or ''}, {latitude.text(row) or ''}",
+            also_rejected=True,
+        )
+    return RowPlaces(points, point_of_row)
+
+
+def _distinct_points(longitude: DictionaryColumn, latitude: DictionaryColumn) -> tuple[Floats, Floats, Ints]:
+    """The distinct pairs as numbers, and for each row which of them it is.
+
+    The texts are coded already, so that pairs of codes are told apart faster than pairs of numbers.
+    """
+    width = len(latitude.values) + 1
+    point_of_row, pairs = pd.factorize((longitude.codes + 1) * width + latitude.codes + 1)
+    x_codes, y_codes = np.divmod(pairs, width)
+    return longitude.numbers()[x_codes - 1], latitude.numbers()[y_codes - 1], point_of_row
+
+
+# --- identifiers --------------------------------------------------------------------------------------
+
+
+def reject_repeats(
+    file: InputFile, sheet: Sheet, keys: pa.Array, row_outcomes: RowOutcomes, *, column: str
+) -> Ints:
+    """Reject rows that say the same as an earlier one; which others merely carry an earlier one's key?
+
+    Two rows are the same where their lines are, to the letter. Rows without a key are never compared.
+    """
+    filled_keys = keys.drop_null()
+    if pc.count_distinct(filled_keys).as_py() == len(filled_keys):  # so it is with most files, and fast
+        return np.empty(0, dtype=np.intp)
+    series = keys.to_pandas()
+    suspects = np.flatnonzero(series.duplicated(keep=False) & series.notna())
+    lines = sheet.lines[suspects].tolist()
+    texts = line_texts(file, lines)
+    is_same = pd.Series([texts[line] for line in lines], dtype=object).duplicated().to_numpy()
+    has_same_key = series.iloc[suspects[~is_same]].duplicated().to_numpy()
+    is_repeat = np.zeros(len(keys), dtype=np.bool_)
+    is_repeat[suspects[is_same]] = True
+    row_outcomes.reject(is_repeat, column, REPEATED_ROW, "none needed: the earlier one was loaded")
+    same_key_rows: Ints = suspects[~is_same][has_same_key]
+    return same_key_rows
+
+
+def synthetic_ids(prefix: str, numbers: Ints) -> pa.Array:
+    """Ids for rows that the source gave none: the file's month and force, and the row's number in it."""
+    return pc.binary_join_element_wise(prefix, pc.cast(pa.array(numbers), pa.string()), ":")
+
+
+# --- the answer ---------------------------------------------------------------------------------------
+
+
+def build_reading(file: InputFile, publication: Publication, rows: PublishedRows, staging: Path) -> Reading:
+    """Set the rejected rows aside, write the others as Parquet by month, and tally."""
+    outcomes, kept_rows = rows.row_outcomes, rows.columns
+    if outcomes.is_rejected.any():
+        kept_rows = kept_rows.filter(pa.array(outcomes.is_kept))
+    return Reading(
+        recipe=publication.recipe,
+        recipe_sha256=publication.recipe_sha256,
+        parts=tuple(_write_parts(rows, kept_rows, staging / file.sha256, publication.month)),
+        faults=tuple(sorted(outcomes.faults, key=lambda fault: fault.row)),
+        rows=outcomes.row_count,
+        loaded=outcomes.loaded_count,
+        repaired=outcomes.repaired_count,
+        rejected=outcomes.row_count - outcomes.loaded_count,
+        notes=rows.notes,
+    )
+
+
+def _write_parts(
+    rows: PublishedRows, kept_rows: pa.Table, stem: Path, stated: str | None
+) -> Iterator[TablePart]:
+    """One file for each month, in which every engine reads plain types.
+
+    Columns of few words stay dictionaries inside Parquet: a tenth of the size and of the time.
+    """
+    if not kept_rows.num_rows:
+        return
+    few_words = [field.name for field in kept_rows.schema if pa.types.is_dictionary(field.type)]
+    months = sorted(pc.unique(kept_rows["month"].combine_chunks().dictionary_decode()).to_pylist())
+    for month in months:
+        of_month = kept_rows if len(months) == 1 else kept_rows.filter(pc.equal(kept_rows["month"], month))
+        path = f"{stem}-{rows.table}-{month}.parquet"
+        pq.write_table(
+            of_month,
+            path,
+            compression="zstd",
+            use_dictionary=few_words,
+            store_schema=False,
+            row_group_size=1 << 18,
+        )
+        yield TablePart(rows.table, rows.source, month, path, whole=month == stated)
