@@ -1,7 +1,4 @@
-"""How well can an attacker who has watched every visit foretell the next one?
-
-The test of the test: visits that come independently, at the rates that the log itself shows.
-"""
+"""How well can an attacker who has watched every visit foretell the next one?"""
 
 from __future__ import annotations
 
@@ -9,10 +6,9 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from becalm.methods.arrays import Bools, Floats, Ints
+from becalm.methods.arrays import Bools, Floats, Ints, Singles
 from becalm.patrol.core.attack_features import (
     Feature,
     history_features,
@@ -39,11 +35,11 @@ from becalm.patrol.core.certificate import (
     find_longest_dead_zone,
     score_attack,
 )
+from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK
 from becalm.patrol.core.visit_log import VisitLog, build_visit_log
 from becalm.terms import QuestionError
 
 LEAST_STARTS = 100
-HOURS = 168
 
 
 def certify(
@@ -61,62 +57,68 @@ def certify(
         where the log is too short, too silent or holds too few visits.
     """
     moments = build_moments(log, settings)
-    found = [_guess(log, moments, settings, rng, insider=bool(log.units)) for rng in rngs]
-    floors = []
-    for rng in rngs:
-        drawn = draw_independent_visits(log, moments, rng)
-        floors.append((drawn, _guess(drawn, moments, settings, rng, insider=False)))
+    predictions = [_predict(log, moments, settings, rng) for rng in rngs]
+    # The same attack on visits that nobody could foretell: what it gains there is the attack's own noise, and
+    # a gain on the log means nothing without it.
+    floor_logs = [draw_independent_visits(log, moments, rng) for rng in rngs]
+    floors = [_predict(floor, moments, settings, rng) for floor, rng in zip(floor_logs, rngs, strict=True)]
     return Certificate(
-        attack=_attack(log, moments, found, settings, rngs[0]),
-        floor=_attack(floors[0][0], moments, [f for _, f in floors], settings, rngs[0]),
+        attack=_score(log, moments, predictions, settings, rngs[0]),
+        floor=_score(floor_logs[0], moments, floors, settings, rngs[0]),
         settings=settings,
         seed=seed,
         first_day=moments.first_day,
         last_day=moments.first_day + timedelta(days=moments.train_days + moments.test_days - 1),
         time_zone=log.time_zone,
-        visits=int(((log.start_s >= moments.at_s[0]) & (log.start_s < moments.midnight_s[-1])).sum()),
+        visits=int(moments.covers(log).sum()),
         hotspots=len(log.hotspots),
-        moments=len(found[0].happened),
-        trained=found[0].trained,
-        notes=(*moments.notes, *_notes(log, moments)),
+        moments=len(predictions[0].has_start),
+        trained=predictions[0].trained,
+        notes=(*moments.notes, *_visit_notes(log, moments)),
     )
 
 
-def _guess(
-    log: VisitLog, moments: MomentGrid, settings: AttackSettings, rng: np.random.Generator, *, insider: bool
+def _predict(
+    log: VisitLog, moments: MomentGrid, settings: AttackSettings, rng: np.random.Generator
 ) -> AttackPredictions:
     """Train each attacker on drawn moments of the train days and let it foretell the test days."""
     starts, under_way = label_moments(log, moments, settings.window_minutes * 60)
     usable = moments.open & ~under_way
     train = np.flatnonzero((usable & moments.is_train).ravel())
     test = np.flatnonzero((usable & moments.is_test).ravel())
-    _refuse_few(starts.ravel(), train, test)
+    has_start = starts.ravel()
+    for name, rows in (("train", train), ("test", test)):
+        count = int(has_start[rows].sum())
+        if count < LEAST_STARTS:
+            raise QuestionError(
+                f"Only {count} half-hours of the {name} days hold a start, and {LEAST_STARTS} are needed. "
+                "Give a longer or a fuller log."
+            )
     if len(train) > settings.rows:
         train = np.sort(rng.choice(train, settings.rows, replace=False))
     rows = np.concatenate([train, test])
-    happened = starts.ravel()[rows]
-    known, chances = _columns(static_features(log, moments), rows), {}
-    views = [(STATIC, None), (HISTORY, history_features), (INSIDER, insider_features if insider else None)]
-    for name, more in views:
-        if more is not None:
-            known = np.hstack([known, _columns(more(log, moments), rows)])
-        elif name != STATIC:
-            continue
-        chances[name] = _learn(known, happened, len(train), rng)
+    # Each attacker knows all that the one before it knows, and trains on the same moments: their difference
+    # is then worth of the added knowledge alone.
+    views = [(STATIC, static_features), (HISTORY, history_features)]
+    views += [(INSIDER, insider_features)] if log.units else []
+    columns, chances = np.empty((len(rows), 0), dtype=np.float32), {}
+    for name, list_features in views:
+        columns = np.hstack([columns, _feature_columns(list_features(log, moments), rows)])
+        chances[name] = _train_and_predict(columns, has_start[rows], len(train), rng)
     return AttackPredictions(
-        moments.day[test % len(moments.at_s)] - moments.train_days,
-        happened[len(train) :],
-        chances,
-        len(train),
+        day=moments.day[test % len(moments.at_s)] - moments.train_days,
+        has_start=has_start[test],
+        chances=chances,
+        trained=len(train),
     )
 
 
-def _columns(features: Iterator[Feature], rows: Ints) -> NDArray[np.float32]:
-    """The features of these moments, a column each; only one whole feature is held at a time."""
+def _feature_columns(features: Iterator[Feature], rows: Ints) -> Singles:
+    # A column each, taken at once: all features of all moments together would not fit into memory.
     return np.stack([np.ascontiguousarray(values).ravel()[rows] for _, values in features], axis=1)
 
 
-def _learn(known: NDArray[np.float32], happened: Bools, trained: int, rng: np.random.Generator) -> Floats:
+def _train_and_predict(columns: Singles, has_start: Bools, trained: int, rng: np.random.Generator) -> Floats:
     """Chances of the rows after the first `trained`, learned from those."""
     trees = HistGradientBoostingClassifier(
         learning_rate=0.1,
@@ -127,47 +129,38 @@ def _learn(known: NDArray[np.float32], happened: Bools, trained: int, rng: np.ra
         early_stopping=False,
         random_state=int(rng.integers(2**31)),
     )
-    trees.fit(known[:trained], happened[:trained])
-    return np.asarray(trees.predict_proba(known[trained:])[:, 1], dtype=np.float64)
+    trees.fit(columns[:trained], has_start[:trained])
+    return np.asarray(trees.predict_proba(columns[trained:])[:, 1], dtype=np.float64)
 
 
-def _attack(
+def _score(
     log: VisitLog,
     moments: MomentGrid,
-    found: Sequence[AttackPredictions],
+    predictions: Sequence[AttackPredictions],
     settings: AttackSettings,
     rng: np.random.Generator,
 ) -> Attack:
-    at = np.clip(np.searchsorted(moments.at_s, log.start_s, "right") - 1, 0, None)
-    begun = (log.start_s >= moments.at_s[0]) & (log.start_s < moments.midnight_s[-1])
-    clock_s = moments.minute[at] * 60 + log.start_s - moments.at_s[at]
-    zone = find_longest_dead_zone(log, begun, clock_s)
-    return score_attack(found, settings, zone, rng)
+    moment = np.clip(moments.moment_at(log.start_s), 0, None)
+    clock_s = moments.minute[moment] * 60 + log.start_s - moments.at_s[moment]
+    zone = find_longest_dead_zone(log, moments.covers(log), clock_s)
+    return score_attack(predictions, settings, zone, rng)
 
 
-def _refuse_few(starts: Bools, train: Ints, test: Ints) -> None:
-    for name, rows in (("train", train), ("test", test)):
-        held = int(starts[rows].sum())
-        if held < LEAST_STARTS:
-            raise QuestionError(
-                f"Only {held} half-hours of the {name} days hold a start, and {LEAST_STARTS} are needed. "
-                "Give a longer or a fuller log."
-            )
-
-
-def _notes(log: VisitLog, moments: MomentGrid) -> tuple[str, ...]:
-    notes = []
+def _visit_notes(log: VisitLog, moments: MomentGrid) -> tuple[str, ...]:
+    """Hotspots that are visited in the train days alone, in the test days alone, or in neither."""
     counts = count_starts_by_day(log, moments)
-    trained, tested = counts[:, : moments.train_days].sum(axis=1), counts[:, moments.train_days :].sum(axis=1)
-    for held, words in (
-        ((trained == 0) & (tested > 0), "first visited in the test days"),
-        ((trained > 0) & (tested == 0), "not visited in the test days"),
-        ((trained == 0) & (tested == 0), "not visited in these days at all"),
+    in_train = counts[:, : moments.train_days].any(axis=1)
+    in_test = counts[:, moments.train_days :].any(axis=1)
+    notes = []
+    for hotspots, what in (
+        (np.flatnonzero(~in_train & in_test), "first visited in the test days"),
+        (np.flatnonzero(in_train & ~in_test), "not visited in the test days"),
+        (np.flatnonzero(~in_train & ~in_test), "not visited in these days at all"),
     ):
-        if held.any():
-            named = [log.hotspots[h] for h in np.flatnonzero(held)]
-            shown = ", ".join(named[:5]) + (f" and {len(named) - 5} more" if len(named) > 5 else "")
-            notes.append(f"{words}: {shown}")
+        if len(hotspots):
+            shown = ", ".join(log.hotspots[h] for h in hotspots[:5])
+            more = f" and {len(hotspots) - 5} more" if len(hotspots) > 5 else ""
+            notes.append(f"{what}: {shown}{more}")
     return tuple(notes)
 
 
@@ -177,15 +170,14 @@ def draw_independent_visits(log: VisitLog, moments: MomentGrid, rng: np.random.G
     Starts are a Poisson process; lengths are drawn from the log's own. Silent days stay silent.
     """
     starts = rng.poisson(expected_starts(log, moments))
-    hotspot, cell = np.nonzero(starts)
-    times = starts[hotspot, cell]
-    hotspot, cell = np.repeat(hotspot, times), np.repeat(cell, times)
-    begin = moments.at_s[cell] + rng.integers(0, STEP_S, len(cell))
-    length = rng.choice(log.end_s - log.start_s, len(cell))
+    hotspot, moment = np.nonzero(starts)
+    repeats = starts[hotspot, moment]
+    hotspot, moment = np.repeat(hotspot, repeats), np.repeat(moment, repeats)
+    start_s = moments.at_s[moment] + rng.integers(0, STEP_S, len(moment))
     return build_visit_log(
         hotspot=np.array(log.hotspots)[hotspot],
-        start_s=begin,
-        end_s=begin + length,
+        start_s=start_s,
+        end_s=start_s + rng.choice(log.end_s - log.start_s, len(moment)),
         time_zone=log.time_zone,
         area=np.array(log.areas)[hotspot],
     )
@@ -193,17 +185,17 @@ def draw_independent_visits(log: VisitLog, moments: MomentGrid, rng: np.random.G
 
 def expected_starts(log: VisitLog, moments: MomentGrid) -> Floats:
     """Expected starts of each hotspot in each quarter-hour: [P, T]."""
-    hotspots = len(log.hotspots)
-    within = (log.start_s >= moments.at_s[0]) & (log.start_s < moments.midnight_s[-1])
-    cell = np.searchsorted(moments.at_s, log.start_s[within], "right") - 1
-    where = log.hotspot[within] * HOURS + moments.hour[cell]
-    counts = np.bincount(where, minlength=hotspots * HOURS).reshape(hotspots, HOURS)
-    live = moments.live
-    exposure = np.stack([np.bincount(moments.hour[o], minlength=HOURS) for o in live])
+    shape = (len(log.hotspots), HOURS_OF_WEEK)
+    within = moments.covers(log)
+    moment = moments.moment_at(log.start_s[within])
+    cell = log.hotspot[within] * HOURS_OF_WEEK + moments.hour[moment]
+    counts = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+    exposure = np.stack([np.bincount(moments.hour[live], minlength=HOURS_OF_WEEK) for live in moments.live])
     rate = smooth_circle(counts.astype(np.float64), 1.0)
     rate /= np.maximum(smooth_circle(exposure.astype(np.float64), 1.0), 1e-9)
-    expected = rate[:, moments.hour] * live
+    expected = rate[:, moments.hour] * moments.live
+    # Shifts begin and end on quarter-hours, which rates by the hour smear: the floor would lack their rhythm.
     slot = moments.minute // 15
-    seen = np.bincount(slot[cell], minlength=SLOTS)
-    foreseen = np.bincount(slot, expected.sum(axis=0), SLOTS)
-    return np.asarray(expected * (seen / np.maximum(foreseen, 1e-9))[slot])
+    observed_of_slot = np.bincount(slot[moment], minlength=SLOTS)
+    expected_of_slot = np.bincount(slot, expected.sum(axis=0), SLOTS)
+    return np.asarray(expected * (observed_of_slot / np.maximum(expected_of_slot, 1e-9))[slot])

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from becalm.methods.arrays import Floats, Ints, Singles
+from becalm.methods.arrays import Bools, Floats, Ints, Singles
 from becalm.patrol.core.attack_moments import MomentGrid, split_by_hotspot
 from becalm.patrol.core.visit_log import VisitLog
 
@@ -31,151 +31,157 @@ def static_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     yield "minute", down * _single(moments.minute)[None, :]
     yield "weekday", down * _single(moments.hour // 24)[None, :]
     hour = moments.hour % 24
-    of_week, of_day, of_all = recent_rates(log, moments)
-    yield "rate_of_place", _single(of_day.mean(axis=2)[:, moments.day])
-    yield "rate_of_week", _single(of_week[:, moments.day, hour])
-    yield "rate_of_day", _single(of_day[:, moments.day, hour])
-    yield "rate_of_all", down * _single(of_all[moments.day, hour])[None, :]
+    week_rate, day_rate, rate_of_all = recent_rates(log, moments)
+    yield "rate_of_place", _single(day_rate.mean(axis=2)[:, moments.day])
+    yield "rate_of_week", _single(week_rate[:, moments.day, hour])
+    yield "rate_of_day", _single(day_rate[:, moments.day, hour])
+    yield "rate_of_all", down * _single(rate_of_all[moments.day, hour])[None, :]
 
 
 def history_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     """Times since visits here and nearby, the last intervals, and counts up to now."""
     visits = split_by_hotspot(log)
-    yield from _own_past(visits, moments, log.start_s[0])
-    since = np.stack([_since(start, moments.at_s) for start, _ in visits])
-    near = nearest(log, moments)
-    for k in range(near.shape[1]):
-        yield f"since_at_neighbour_{k + 1}", since[near[:, k]]
-    yield from _area_past(log, moments)
+    yield from _place_history(visits, moments, log.start_s[0])
+    since_start = np.stack([_minutes_since(start_s, moments.at_s) for start_s, _ in visits])
+    for k, neighbours in enumerate(find_neighbours(log, moments).T):
+        yield f"since_at_neighbour_{k + 1}", since_start[neighbours]
+    yield from _area_history(log, moments)
 
 
 def insider_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     """Where the units are, which are free, and where they usually go from there."""
-    known = moments.midnight_s[moments.memory_days]
-    moves = _moves(log, known) + 0.02
-    nexts = moves / moves.sum(axis=1, keepdims=True)
-    busy, free = _whereabouts(log, moments)
-    yield "drawn_by_the_free", _single((free @ nexts).T)
-    yield "drawn_by_the_busy", _single((busy @ nexts).T)
+    moves = _count_moves(log, moments.midnight_s[moments.memory_days]) + 0.02
+    next_chance = moves / moves.sum(axis=1, keepdims=True)
+    busy, free = _count_busy_and_free(log, moments)
+    yield "drawn_by_the_free", _single((free @ next_chance).T)
+    yield "drawn_by_the_busy", _single((busy @ next_chance).T)
     for name, counts in (("free", free), ("busy", busy)):
-        yield f"{name}_in_area", _single(_by_area(log, counts))
+        yield f"{name}_in_area", _single(_sum_by_area(log, counts))
 
 
-def nearest(log: VisitLog, moments: MomentGrid) -> Ints:
-    """The hotspots nearest to each: by units' moves where units are known, else by what is visited next.
-
-    Learned from the days that are only remembered: picked on the days that are learned from, chance likeness
-    would be taken for knowledge.
-    """
-    known = moments.midnight_s[moments.memory_days]
-    ties = _moves(log, known) if log.units else _followings(log, known)
+def find_neighbours(log: VisitLog, moments: MomentGrid) -> Ints:
+    """The hotspots nearest to each: by units' moves where units are known, else by what is visited next."""
+    # Learned from the days that are only remembered: picked on the days that are learned from, chance
+    # likeness would be taken for knowledge, and an attack on pure chance would show a gain.
+    until_s = moments.midnight_s[moments.memory_days]
+    ties = _count_moves(log, until_s) if log.units else _following_excess(log, until_s)
     ties = ties + ties.T
     np.fill_diagonal(ties, -np.inf)
     return np.argsort(-ties, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(ties) - 1)]
 
 
-def _own_past(visits: list[tuple[Ints, Ints]], moments: MomentGrid, log_start_s: int) -> Iterator[Feature]:
-    at, midnight = moments.at_s, moments.midnight_s[moments.day]
-    yield "since_start", np.stack([_since(start, at) for start, _ in visits])
-    yield "since_end", np.stack([_since(np.sort(end), at) for _, end in visits])
+def _place_history(
+    visits: list[tuple[Ints, Ints]], moments: MomentGrid, log_start_s: int
+) -> Iterator[Feature]:
+    starts, at_s = [start_s for start_s, _ in visits], moments.at_s
+    yield "since_start", np.stack([_minutes_since(start_s, at_s) for start_s in starts])
+    yield "since_end", np.stack([_minutes_since(np.sort(end_s), at_s) for _, end_s in visits])
     for k in (1, 2, 3):
-        yield f"interval_{k}", np.stack([_interval(start, at, k) for start, _ in visits])
-    spans = {"today": midnight, "8_hours": at - 8 * HOUR, "24_hours": at - DAY}
-    spans |= {"7_days": at - 7 * DAY, "14_days": at - 14 * DAY}
-    for name, begin in spans.items():
-        known = _single(np.where(begin >= log_start_s - DAY, 0.0, np.nan))
-        yield f"count_{name}", np.stack([_count(start, begin, at) for start, _ in visits]) + known
+        yield f"interval_{k}", np.stack([_interval_minutes(start_s, at_s, k) for start_s in starts])
+    windows = {"today": moments.midnight_s[moments.day], "8_hours": at_s - 8 * HOUR, "24_hours": at_s - DAY}
+    windows |= {"7_days": at_s - 7 * DAY, "14_days": at_s - 14 * DAY}
+    for name, begin_s in windows.items():
+        counts = _count_starts(starts, begin_s, at_s)
+        yield f"count_{name}", counts + _nan_unless(begin_s >= log_start_s - DAY)
     for days in (1, 2, 7):
-        then = at - days * DAY
-        known = _single(np.where(then >= log_start_s, 0.0, np.nan))
-        yield f"same_time_{days}", np.stack([_count(s, then, then + 30 * MINUTE) for s, _ in visits]) + known
+        then_s = at_s - days * DAY
+        counts = _count_starts(starts, then_s, then_s + 30 * MINUTE)
+        yield f"same_time_{days}", counts + _nan_unless(then_s >= log_start_s)
 
 
-def _area_past(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
+def _area_history(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     """Starts of late in the area, and visits under way there."""
-    areas = _area_codes(log)
-    at = moments.at_s
-    starts = [log.start_s[areas[log.hotspot] == a] for a in range(areas.max() + 1)]
-    ends = [np.sort(log.end_s[areas[log.hotspot] == a]) for a in range(areas.max() + 1)]
+    area_of_hotspot, at_s = _area_codes(log), moments.at_s
+    rows = [area_of_hotspot[log.hotspot] == area for area in range(area_of_hotspot.max() + 1)]
+    starts, ends = [log.start_s[own] for own in rows], [np.sort(log.end_s[own]) for own in rows]
     for minutes in (15, 30, 60, 180):
-        yield f"area_{minutes}", np.stack([_count(s, at - minutes * MINUTE, at) for s in starts])[areas]
+        yield f"area_{minutes}", _count_starts(starts, at_s - minutes * MINUTE, at_s)[area_of_hotspot]
     under_way = [
-        np.searchsorted(s, at, "right") - np.searchsorted(e, at, "right")
-        for s, e in zip(starts, ends, strict=True)
+        np.searchsorted(start_s, at_s, "right") - np.searchsorted(end_s, at_s, "right")
+        for start_s, end_s in zip(starts, ends, strict=True)
     ]
-    yield "area_under_way", _single(np.stack(under_way))[areas]
-    midnight = moments.midnight_s[moments.day]
-    yield "area_today", np.stack([_count(s, midnight, at) for s in starts])[areas]
+    yield "area_under_way", _single(np.stack(under_way))[area_of_hotspot]
+    yield "area_today", _count_starts(starts, moments.midnight_s[moments.day], at_s)[area_of_hotspot]
 
 
-def _since(instants: Ints, at: Ints) -> Singles:
+def _nan_unless(is_known: Bools) -> Singles:
+    # Where the log does not reach back so far, 0 would be a count: it would teach that the log's first days
+    # are quiet.
+    return _single(np.where(is_known, 0.0, np.nan))
+
+
+def _minutes_since(instants_s: Ints, at_s: Ints) -> Singles:
     """Minutes since the last instant up to now."""
-    if not len(instants):
-        return np.full(len(at), np.nan, dtype=np.float32)
-    last = np.searchsorted(instants, at, "right") - 1
-    return _single(np.where(last >= 0, (at - instants[np.maximum(last, 0)]) / MINUTE, np.nan))
+    if not len(instants_s):
+        return np.full(len(at_s), np.nan, dtype=np.float32)
+    last = np.searchsorted(instants_s, at_s, "right") - 1
+    return _single(np.where(last >= 0, (at_s - instants_s[np.maximum(last, 0)]) / MINUTE, np.nan))
 
 
-def _interval(start: Ints, at: Ints, k: int) -> Singles:
+def _interval_minutes(start_s: Ints, at_s: Ints, k: int) -> Singles:
     """Minutes between the k-th and the (k + 1)-th last start."""
-    last = np.searchsorted(start, at, "right") - k
-    if len(start) <= k:
-        return np.full(len(at), np.nan, dtype=np.float32)
-    between = np.diff(start) / MINUTE
-    return _single(np.where(last >= 1, between[np.clip(last - 1, 0, len(between) - 1)], np.nan))
+    if len(start_s) <= k:
+        return np.full(len(at_s), np.nan, dtype=np.float32)
+    last = np.searchsorted(start_s, at_s, "right") - k
+    intervals = np.diff(start_s) / MINUTE
+    return _single(np.where(last >= 1, intervals[np.clip(last - 1, 0, len(intervals) - 1)], np.nan))
 
 
-def _count(start: Ints, begin: Ints, end: Ints) -> Singles:
-    """Starts after `begin` and up to `end`."""
-    return _single(np.searchsorted(start, end, "right") - np.searchsorted(start, begin, "right"))
+def _count_starts(starts: list[Ints], begin_s: Ints, end_s: Ints) -> Singles:
+    """Starts of each row after `begin_s` and up to `end_s`."""
+    return _single(
+        np.stack([np.searchsorted(s, end_s, "right") - np.searchsorted(s, begin_s, "right") for s in starts])
+    )
 
 
 def recent_rates(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats, Floats]:
     """Starts per quarter-hour on each day at each hour, foretold from the `memory_days` before it.
 
     By hotspot and hour of the week [P, D, 24], by hotspot and hour of the day [P, D, 24], and by hour of the
-    week over all hotspots [D, 24]. A day is never part of its own rate, in training as in the test:
-    otherwise what the past adds would be judged against a timetable of another kind.
+    week over all hotspots [D, 24].
     """
-    days, memory = len(moments.midnight_s) - 1, moments.memory_days
-    counts, exposure = _hourly(log, moments)
-    of_week = np.zeros((len(log.hotspots), days, 24))
-    of_day, of_all = np.zeros_like(of_week), np.zeros((days, 24))
+    # A day is never part of its own rate, in training as in the test: otherwise what the past adds would be
+    # judged against a timetable of another kind.
+    counts, exposure = _hourly_counts(log, moments)
+    days, first_weekday = counts.shape[1], moments.first_day.weekday()
+    week_rate, day_rate = np.zeros_like(counts), np.zeros_like(counts)
+    rate_of_all = np.zeros((days, 24))
     for day in range(1, days):
-        used = slice(max(day - memory, 0), day)
-        seen = smooth_circle(_week(counts[:, used], used.start + moments.weekday), SMOOTHING_HOURS)
-        exposed = (
-            smooth_circle(_week(exposure[:, used], used.start + moments.weekday), SMOOTHING_HOURS) + 1e-9
+        memory = slice(max(day - moments.memory_days, 0), day)
+        starts, exposed = (
+            smooth_circle(_fold_week(hourly[:, memory], memory.start + first_weekday), SMOOTHING_HOURS)
+            for hourly in (counts, exposure)
         )
-        here = slice((day + moments.weekday) % 7 * 24, (day + moments.weekday) % 7 * 24 + 24)
-        whole = seen.sum(axis=0) / exposed.sum(axis=0)
-        level = seen.sum(axis=1) / exposed.sum(axis=1)
-        guess = np.outer(level, whole[here] / max(whole.mean(), 1e-12))
-        of_week[:, day] = (seen[:, here] + PRIOR * guess) / (exposed[:, here] + PRIOR)
-        of_day[:, day] = _fold(seen) / _fold(exposed)
-        of_all[day] = whole[here]
-    return of_week, of_day, of_all
+        exposed = exposed + 1e-9
+        today = slice((day + first_weekday) % 7 * 24, (day + first_weekday) % 7 * 24 + 24)
+        whole_rate = starts.sum(axis=0) / exposed.sum(axis=0)
+        place_rate = starts.sum(axis=1) / exposed.sum(axis=1)
+        # A hotspot with few visits leans on the week of all hotspots: its own hours are mostly chance.
+        prior_rate = np.outer(place_rate, whole_rate[today] / max(whole_rate.mean(), 1e-12))
+        week_rate[:, day] = (starts[:, today] + PRIOR * prior_rate) / (exposed[:, today] + PRIOR)
+        day_rate[:, day] = _fold_day(starts) / _fold_day(exposed)
+        rate_of_all[day] = whole_rate[today]
+    return week_rate, day_rate, rate_of_all
 
 
-def _hourly(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats]:
+def _hourly_counts(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats]:
     """Starts, and quarter-hours about which the log speaks, by hotspot, day and hour: [P, D, 24]."""
     shape = (len(log.hotspots), len(moments.midnight_s) - 1, 24)
     cell = moments.day * 24 + moments.minute // 60
-    within = (log.start_s >= moments.at_s[0]) & (log.start_s < moments.midnight_s[-1])
-    at = np.searchsorted(moments.at_s, log.start_s[within], "right") - 1
-    where = log.hotspot[within] * (shape[1] * 24) + cell[at]
-    counts = np.bincount(where, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
+    within = moments.covers(log)
+    cell_of_visit = log.hotspot[within] * (shape[1] * 24) + cell[moments.moment_at(log.start_s[within])]
+    counts = np.bincount(cell_of_visit, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
     exposure = np.stack([np.bincount(cell, live, shape[1] * 24) for live in moments.live])
     return counts, exposure.reshape(shape).astype(np.float64)
 
 
-def _week(daily: Floats, first: int) -> Floats:
-    """Days of hours [P, D, 24], the first of them on weekday `first`, as hours of the week [P, 168]."""
-    of = (first + np.arange(daily.shape[1])) % 7
-    return np.concatenate([daily[:, of == weekday].sum(axis=1) for weekday in range(7)], axis=1)
+def _fold_week(hourly: Floats, first_weekday: int) -> Floats:
+    """Days of hours [P, D, 24], the first of them on this weekday, as hours of the week [P, 168]."""
+    weekday = (first_weekday + np.arange(hourly.shape[1])) % 7
+    return np.concatenate([hourly[:, weekday == w].sum(axis=1) for w in range(7)], axis=1)
 
 
-def _fold(weekly: Floats) -> Floats:
+def _fold_day(weekly: Floats) -> Floats:
     return np.asarray(weekly.reshape(-1, 7, 24).sum(axis=1))
 
 
@@ -192,62 +198,57 @@ def smooth_circle(counts: Floats, width: float) -> Floats:
     return np.maximum(np.fft.irfft(spread, size), 0.0)
 
 
-def _moves(log: VisitLog, until_s: int) -> Floats:
+def _count_moves(log: VisitLog, until_s: int) -> Floats:
     """How often units went from each hotspot to each other one within 90 minutes, before `until_s`."""
     size = len(log.hotspots)
     order = np.lexsort((log.start_s, log.unit))
-    unit, place = log.unit[order], log.hotspot[order]
-    start, end = log.start_s[order], log.end_s[order]
-    next_start = np.append(start[1:], 0)
-    follows = (np.append(unit[1:], -1) == unit) & (unit >= 0) & (next_start <= end + 90 * MINUTE)
-    follows &= next_start < until_s
-    pair = place[:-1] * size + place[1:]
-    return np.bincount(pair[follows[:-1]], minlength=size * size).reshape(size, size).astype(np.float64)
+    unit, hotspot = log.unit[order], log.hotspot[order]
+    next_start_s = np.append(log.start_s[order][1:], 0)
+    is_move = (np.append(unit[1:], -1) == unit) & (unit >= 0) & (next_start_s < until_s)
+    is_move &= next_start_s <= log.end_s[order] + 90 * MINUTE
+    pair = hotspot[:-1] * size + hotspot[1:]
+    return np.bincount(pair[is_move[:-1]], minlength=size * size).reshape(size, size).astype(np.float64)
 
 
-def _followings(log: VisitLog, until_s: int) -> Floats:
+def _following_excess(log: VisitLog, until_s: int) -> Floats:
     """How far starts within an hour after a start elsewhere exceed chance, in standard errors."""
     size = len(log.hotspots)
-    used = log.start_s < until_s
-    at, place = log.start_s[used], log.hotspot[used]
-    totals = np.bincount(place, minlength=size).astype(np.float64)
-    seen = np.zeros((size, size))
+    is_used = log.start_s < until_s
+    start_s, hotspot = log.start_s[is_used], log.hotspot[is_used]
+    totals = np.bincount(hotspot, minlength=size).astype(np.float64)
+    counts = np.zeros((size, size))
     for h in range(size):
-        own = at[place == h]
-        after = np.searchsorted(own, at + HOUR, "right") - np.searchsorted(own, at, "right")
-        seen[:, h] = np.bincount(place, after, size)
-    chance = np.outer(totals, totals) * seen.sum() / max(totals.sum() ** 2, 1.0)
-    return np.asarray((seen - chance) / np.sqrt(np.maximum(chance, 1.0)))
+        own_s = start_s[hotspot == h]
+        after = np.searchsorted(own_s, start_s + HOUR, "right") - np.searchsorted(own_s, start_s, "right")
+        counts[:, h] = np.bincount(hotspot, after, size)
+    chance = np.outer(totals, totals) * counts.sum() / max(totals.sum() ** 2, 1.0)
+    return np.asarray((counts - chance) / np.sqrt(np.maximum(chance, 1.0)))
 
 
-def _whereabouts(log: VisitLog, moments: MomentGrid) -> tuple[Singles, Singles]:
+def _count_busy_and_free(log: VisitLog, moments: MomentGrid) -> tuple[Singles, Singles]:
     """Units at each hotspot, and units that left it last and have not arrived anywhere since: both [T, P]."""
     order = np.lexsort((log.start_s, log.unit))
     order = order[log.unit[order] >= 0]
-    unit, start, end = log.unit[order], log.start_s[order], log.end_s[order]
-    same = np.append(unit[1:] == unit[:-1], False)
-    next_start = np.where(same, np.append(start[1:], 0), np.iinfo(np.int64).max)
-    free_until = np.minimum(next_start, end + FREE_S)
-    place = log.hotspot[order]
-    shape = (len(moments.at_s) + 1, len(log.hotspots))
-    return (
-        _running(moments.at_s, place, start, np.minimum(end, next_start), shape),
-        _running(moments.at_s, place, np.minimum(end, free_until), free_until, shape),
-    )
+    unit, start_s, end_s = log.unit[order], log.start_s[order], log.end_s[order]
+    has_next = np.append(unit[1:] == unit[:-1], False)
+    next_start_s = np.where(has_next, np.append(start_s[1:], 0), np.iinfo(np.int64).max)
+    free_until_s = np.minimum(next_start_s, end_s + FREE_S)
+
+    def count_spans(begin_s: Ints, until_s: Ints) -> Singles:
+        """How many spans [begin, until) hold each moment, by hotspot."""
+        change = np.zeros((len(moments.at_s) + 1, len(log.hotspots)), dtype=np.float32)
+        np.add.at(change, (np.searchsorted(moments.at_s, begin_s), log.hotspot[order]), 1.0)
+        np.add.at(change, (np.searchsorted(moments.at_s, until_s), log.hotspot[order]), -1.0)
+        return np.asarray(np.cumsum(change, axis=0)[:-1])
+
+    busy = count_spans(start_s, np.minimum(end_s, next_start_s))
+    return busy, count_spans(np.minimum(end_s, free_until_s), free_until_s)
 
 
-def _running(at: Ints, place: Ints, begin: Ints, end: Ints, shape: tuple[int, int]) -> Singles:
-    """How many spans [begin, end) hold each moment, by place."""
-    change = np.zeros(shape, dtype=np.float32)
-    np.add.at(change, (np.searchsorted(at, begin), place), 1.0)
-    np.add.at(change, (np.searchsorted(at, end), place), -1.0)
-    return np.asarray(np.cumsum(change, axis=0)[:-1])
-
-
-def _by_area(log: VisitLog, counts: Singles) -> Floats:
+def _sum_by_area(log: VisitLog, counts: Singles) -> Floats:
     areas = _area_codes(log)
-    summed = np.stack([counts[:, areas == a].sum(axis=1) for a in range(areas.max() + 1)])
-    return np.asarray(summed[areas], dtype=np.float64)
+    sums = np.stack([counts[:, areas == area].sum(axis=1) for area in range(areas.max() + 1)])
+    return np.asarray(sums[areas], dtype=np.float64)
 
 
 def _single(values: NDArray[np.generic]) -> Singles:

@@ -44,22 +44,17 @@ class MomentGrid:
     @property
     def open(self) -> Bools:
         """Where can the log tell whether a visit starts in the next half-hour? [P, T]."""
-        told = self.live.copy()
-        told[:, :-1] &= self.live[:, 1:]
-        told[:, :-2] &= self.live[:, 2:]
-        told[:, -2:] = False
-        return told
+        is_open = self.live.copy()
+        is_open[:, :-1] &= self.live[:, 1:]
+        is_open[:, :-2] &= self.live[:, 2:]
+        is_open[:, -2:] = False
+        return is_open
 
     @property
     def memory_days(self) -> int:
         """From how many days before a day is its timetable learned? Half the train days, in whole weeks."""
         half = self.train_days // 2
         return max(half // 7 * 7, half if half < 7 else 7)
-
-    @property
-    def weekday(self) -> int:
-        """The weekday of the first day; Monday is 0."""
-        return self.first_day.weekday()
 
     @property
     def is_train(self) -> Bools:
@@ -71,6 +66,14 @@ class MomentGrid:
         """Which of the T moments lie in the days that are foretold?"""
         return self.day >= self.train_days
 
+    def covers(self, log: VisitLog) -> Bools:
+        """Which visits start within these days?"""
+        return np.asarray((log.start_s >= self.at_s[0]) & (log.start_s < self.midnight_s[-1]))
+
+    def moment_at(self, instant_s: Ints) -> Ints:
+        """The moment that each instant follows, -1 before the first."""
+        return np.searchsorted(self.at_s, instant_s, "right") - 1
+
 
 def build_moments(log: VisitLog, settings: AttackSettings) -> MomentGrid:
     """Which moments of the log's last days are to be learned from, and which foretold?
@@ -81,43 +84,45 @@ def build_moments(log: VisitLog, settings: AttackSettings) -> MomentGrid:
         where the log is shorter than train and test days, or silent for more than a quarter of either.
     """
     first, last = find_civil_days(log)
-    held, needed = (last - first).days + 1, settings.train_days + settings.test_days
-    if held < needed:
+    days, needed = (last - first).days + 1, settings.train_days + settings.test_days
+    if days < needed:
         raise QuestionError(
-            f"The log covers {held} {'day' if held == 1 else 'days'}, {first} to {last}; "
+            f"The log covers {days} {'day' if days == 1 else 'days'}, {first} to {last}; "
             f"{settings.train_days} to train on and {settings.test_days} to test on are {needed}. "
             "Give a longer log, or fewer days by --train-days and --test-days."
         )
-    begin = last - timedelta(days=needed - 1)
-    midnights = midnights_s(begin, needed, log.time_zone)
+    first_day = last - timedelta(days=needed - 1)
+    midnights = midnights_s(first_day, needed, log.time_zone)
     per_day = np.round(np.diff(midnights) / STEP_S).astype(np.int64)
     day = np.repeat(np.arange(needed), per_day)
-    since = np.concatenate([np.arange(n) for n in per_day]) * STEP_S
-    minute = _clock_minutes(since, per_day, day)
-    laid = MomentGrid(
-        first_day=begin,
+    since_s = np.concatenate([np.arange(n) for n in per_day]) * STEP_S
+    # On a day of 23 or 25 hours the clock's minute counts from the nearer midnight: rates by the clock would
+    # else be an hour out from the change on.
+    minute = np.where(since_s >= 7200, since_s // 60 - (per_day[day] - SLOTS) * 15, since_s // 60)
+    minute = np.clip(minute, 0, 1439)
+    moments = MomentGrid(
+        first_day=first_day,
         train_days=settings.train_days,
         test_days=settings.test_days,
-        at_s=midnights[day] + since,
+        at_s=midnights[day] + since_s,
         day=day,
         minute=minute,
-        hour=(begin.weekday() + day) % 7 * 24 + minute // 60,
+        hour=(first_day.weekday() + day) % 7 * 24 + minute // 60,
         midnight_s=midnights,
         live=np.ones((len(log.hotspots), len(day)), dtype=np.bool_),
         notes=(),
     )
-    return _close_silent(_close_hours(_close_days(laid, log), log), log)
+    return _close_silences(_close_hours(_close_days(moments, log), log), log)
 
 
 def label_moments(log: VisitLog, moments: MomentGrid, window_s: int) -> tuple[Bools, Bools]:
     """Where does a visit start within the window, and where is one under way? Both [P, T]."""
-    shape = moments.live.shape
-    starts, under_way = np.zeros(shape, dtype=np.bool_), np.zeros(shape, dtype=np.bool_)
-    for h, (start, end) in enumerate(split_by_hotspot(log)):
-        known = np.searchsorted(start, moments.at_s, "right")
-        starts[h] = np.searchsorted(start, moments.at_s + window_s, "right") > known
-        ends = np.concatenate([[0], np.maximum.accumulate(end)]) if len(end) else np.zeros(1)
-        under_way[h] = ends[known] > moments.at_s
+    starts, under_way = np.zeros_like(moments.live), np.zeros_like(moments.live)
+    for h, (start_s, end_s) in enumerate(split_by_hotspot(log)):
+        count = np.searchsorted(start_s, moments.at_s, "right")
+        starts[h] = np.searchsorted(start_s, moments.at_s + window_s, "right") > count
+        last_end_s = np.concatenate([[0], np.maximum.accumulate(end_s)])
+        under_way[h] = last_end_s[count] > moments.at_s
     return starts, under_way
 
 
@@ -137,73 +142,53 @@ def count_starts_by_day(log: VisitLog, moments: MomentGrid) -> Ints:
     return counts.reshape(len(log.hotspots), days).astype(np.int64)
 
 
-def _clock_minutes(since_s: Ints, per_day: Ints, day: Ints) -> Ints:
-    """The clock's minute: on a day of 23 or 25 hours, the time from the nearer midnight is taken."""
-    minutes = since_s // 60
-    ahead = (per_day[day] - SLOTS) * 15
-    shifted = np.where(minutes >= 120, minutes - ahead, minutes)
-    return np.clip(shifted, 0, 1439)
-
-
 def _close_days(moments: MomentGrid, log: VisitLog) -> MomentGrid:
     """Leave out days on which the log holds nothing at all."""
-    empty = count_starts_by_day(log, moments).sum(axis=0) == 0
-    for name, part in (
-        ("train", empty[: moments.train_days]),
-        ("test", empty[moments.train_days :]),
-    ):
+    is_empty = count_starts_by_day(log, moments).sum(axis=0) == 0
+    dates = _name_dates(moments, np.flatnonzero(is_empty))
+    for name, part in (("train", is_empty[: moments.train_days]), ("test", is_empty[moments.train_days :])):
         if part.mean() > MOST_EMPTY_SHARE:
             raise QuestionError(
                 f"The log is silent on {int(part.sum())} of the {len(part)} {name} days "
-                f"({_dates(moments, np.flatnonzero(empty))}): nothing can be told from it. "
+                f"({dates}): nothing can be told from it. "
                 "Give a log without such gaps, or choose its sound days by --train-days and --test-days."
             )
-    if not empty.any():
-        return moments
-    note = f"no visit at all on {_dates(moments, np.flatnonzero(empty))}: taken for a gap, and left out"
-    return replace(moments, live=moments.live & ~empty[moments.day], notes=(*moments.notes, note))
+    note = f"no visit at all on {dates}: taken for a gap, and left out"
+    return _close(moments, ~is_empty[moments.day], note) if is_empty.any() else moments
 
 
 def _close_hours(moments: MomentGrid, log: VisitLog) -> MomentGrid:
     """Leave out hours of the day in which nobody ever visits anywhere."""
-    at = np.searchsorted(moments.at_s, log.start_s, "right") - 1
-    within = (log.start_s >= moments.at_s[0]) & (log.start_s < moments.midnight_s[-1])
-    visits = np.bincount(moments.minute[at[within]] // 60, minlength=24)
-    never = visits == 0
-    if not never.any():
-        return moments
-    hours = ", ".join(f"{h:02d}" for h in np.flatnonzero(never))
+    moment = moments.moment_at(log.start_s[moments.covers(log)])
+    is_empty = np.bincount(moments.minute[moment] // 60, minlength=24) == 0
+    hours = ", ".join(f"{hour:02d}" for hour in np.flatnonzero(is_empty))
     note = f"nobody ever visits in the hours {hours}: left out of the attack, counted as a dead zone"
-    return replace(moments, live=moments.live & ~never[moments.minute // 60], notes=(*moments.notes, note))
+    return _close(moments, ~is_empty[moments.minute // 60], note) if is_empty.any() else moments
 
 
-def _close_silent(moments: MomentGrid, log: VisitLog) -> MomentGrid:
+def _close_silences(moments: MomentGrid, log: VisitLog) -> MomentGrid:
     """Leave out stretches of days in which a hotspot's visits stop as no chance would have it."""
-    counts = count_starts_by_day(log, moments)
-    live, notes = moments.live.copy(), list(moments.notes)
-    for h, daily in enumerate(counts):
-        for begin, end in _silences(daily):
-            live[h, (moments.day >= begin) & (moments.day < end)] = False
-            days = _dates(moments, np.arange(begin, end))
-            notes.append(f"hotspot {log.hotspots[h]}: no visit on {days}: taken for a gap, and left out")
-    return replace(moments, live=live, notes=tuple(notes))
+    for h, daily in enumerate(count_starts_by_day(log, moments)):
+        runs = np.flatnonzero(np.diff(np.concatenate([[0], daily == 0, [0]]))).reshape(-1, 2)
+        for first, end in runs.tolist():
+            # The mean of the other days, over this run: so many visits would have been expected in it.
+            if daily.sum() * (end - first) / max(len(daily) - (end - first), 1) >= SILENT_VISITS:
+                live = np.ones_like(moments.live)
+                live[h, (moments.day >= first) & (moments.day < end)] = False
+                dates = _name_dates(moments, np.arange(first, end))
+                note = f"hotspot {log.hotspots[h]}: no visit on {dates}: taken for a gap, and left out"
+                moments = _close(moments, live, note)
+    return moments
 
 
-def _silences(daily: Ints) -> list[tuple[int, int]]:
-    """Runs of days without a visit in which about 14 or more would have been expected."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], daily == 0, [0]])))
-    runs = edges.reshape(-1, 2)
-    return [
-        (int(begin), int(end))
-        for begin, end in runs
-        if daily.sum() * (end - begin) / max(len(daily) - (end - begin), 1) >= SILENT_VISITS
-    ]
+def _close(moments: MomentGrid, live: Bools, note: str) -> MomentGrid:
+    return replace(moments, live=moments.live & live, notes=(*moments.notes, note))
 
 
-def _dates(moments: MomentGrid, days: Ints) -> str:
+def _name_dates(moments: MomentGrid, days: Ints) -> str:
     """Dates in words; many of them as a count."""
-    named = [str(moments.first_day + timedelta(days=int(d))) for d in days]
-    if len(named) > 2 and len(named) == int(days[-1] - days[0]) + 1:
-        return f"{named[0]} to {named[-1]} ({len(named)} days)"
-    shown = ", ".join(named[:7])
-    return shown if len(named) <= 7 else f"{shown} and {len(named) - 7} more days"
+    dates = [str(moments.first_day + timedelta(days=int(day))) for day in days]
+    if len(dates) > 2 and len(dates) == int(days[-1] - days[0]) + 1:
+        return f"{dates[0]} to {dates[-1]} ({len(dates)} days)"
+    shown = ", ".join(dates[:7])
+    return shown if len(dates) <= 7 else f"{shown} and {len(dates) - 7} more days"

@@ -1,8 +1,7 @@
-"""How predictable a log of visits is: what an attacker gains who has watched every visit so far.
+"""The figures of a certificate: what an attacker gains who has watched every visit so far.
 
-The figures of an attack, from what each attacker said and what came: means over seeds, with intervals.
-
-When may an offender rely on the clock alone? The stretch of the day in which visits all but cease.
+From what each attacker said and what came: means over seeds, with intervals. And when an offender may rely
+on the clock alone: the stretch of the day in which visits all but cease.
 """
 
 from __future__ import annotations
@@ -114,8 +113,8 @@ class AttackPredictions:
     """What each attacker said of the tested moments of one seed, and what came; `day` 0 is the first."""
 
     day: Ints
-    happened: Bools
-    chances: Mapping[str, Floats]
+    has_start: Bools
+    chances: Mapping[str, Floats]  # by attacker
     trained: int
 
 
@@ -129,140 +128,144 @@ class BootstrapWeights:
 
     def estimate(self, value: float, rounds: Floats) -> Estimate:
         """The value with the spread of its rounds, which few days make too small by sqrt((n - 1) / n)."""
+        # Whole days are drawn anew, not moments: moments of one day share shifts and weather.
         n = self.days.shape[1]
-        apart = (rounds - value) * np.sqrt(n / (n - 1.0))
-        low, high = np.quantile(apart, [(1.0 - self.level) / 2.0, (1.0 + self.level) / 2.0])
+        errors = (rounds - value) * np.sqrt(n / (n - 1.0))
+        low, high = np.quantile(errors, [(1.0 - self.level) / 2.0, (1.0 + self.level) / 2.0])
         return Estimate(
             value, min(value + float(low), value), max(value + float(high), value), self.level, METHOD
         )
 
+    def ratio(self, numerator: Floats, denominator: Floats) -> Estimate:
+        """The ratio of two sums over seeds and days [S, D], with its interval."""
+        above, below = ((self.seeds * (self.days @ x.T)).sum(axis=1) for x in (numerator, denominator))
+        return self.estimate(
+            float(numerator.sum() / denominator.sum()), np.asarray(above / np.maximum(below, 1e-12))
+        )
+
 
 def score_attack(
-    found: Sequence[AttackPredictions], settings: AttackSettings, zone: DeadZone, rng: np.random.Generator
+    predictions: Sequence[AttackPredictions],
+    settings: AttackSettings,
+    zone: DeadZone,
+    rng: np.random.Generator,
 ) -> Attack:
     """What did each attacker know, and how much of it came from the past?"""
-    drawn = _draw(len(found), settings, rng)
+    weights = _draw_weights(len(predictions), settings, rng)
     auc = {
-        name: float(np.mean([area_under_curve(g.chances[name], g.happened) for g in found]))
-        for name in found[0].chances
+        name: float(np.mean([area_under_curve(p.chances[name], p.has_start) for p in predictions]))
+        for name in predictions[0].chances
     }
-    areas = {name: _areas(found, drawn, name) for name in auc}
-    gain = drawn.estimate(auc[HISTORY] - auc[STATIC], areas[HISTORY] - areas[STATIC])
-    insider = None
-    if INSIDER in auc:
-        insider = drawn.estimate(auc[INSIDER] - auc[STATIC], areas[INSIDER] - areas[STATIC])
-    deciles = [calibrate(g.chances[HISTORY], g.happened, groups=DECILES).group for g in found]
+    auc_rounds = {name: _auc_rounds(predictions, weights, name) for name in auc}
+
+    def gain_of(name: str) -> Estimate:
+        return weights.estimate(auc[name] - auc[STATIC], auc_rounds[name] - auc_rounds[STATIC])
+
+    static_loss = _sum_by_day(
+        [log_losses(p.chances[STATIC], p.has_start) for p in predictions], predictions, settings
+    )
+    history_loss = _sum_by_day(
+        [log_losses(p.chances[HISTORY], p.has_start) for p in predictions], predictions, settings
+    )
+    deciles = [calibrate(p.chances[HISTORY], p.has_start, groups=DECILES).group for p in predictions]
     return Attack(
         auc_static=auc[STATIC],
         auc_history=auc[HISTORY],
-        gain=gain,
-        log_loss_skill=_skill(found, drawn),
-        safest_decile_ratio=_safest(found, deciles, drawn),
+        gain=gain_of(HISTORY),
+        log_loss_skill=weights.ratio(static_loss - history_loss, static_loss),
+        safest_decile_ratio=_safest_decile_ratio(predictions, deciles, settings, weights),
         longest_dead_zone=zone,
-        calibration=_calibration(found, deciles),
+        calibration=_calibrate_deciles(predictions, deciles),
         auc_insider=auc.get(INSIDER),
-        insider_gain=insider,
+        insider_gain=gain_of(INSIDER) if INSIDER in auc else None,
     )
 
 
-def _draw(seeds: int, settings: AttackSettings, rng: np.random.Generator) -> BootstrapWeights:
-    days = rng.multinomial(
-        settings.test_days, np.full(settings.test_days, 1 / settings.test_days), settings.rounds
-    )
-    which = rng.multinomial(seeds, np.full(seeds, 1 / seeds), settings.rounds)
-    return BootstrapWeights(days.astype(np.float64), which / seeds, settings.level)
+def _draw_weights(seeds: int, settings: AttackSettings, rng: np.random.Generator) -> BootstrapWeights:
+    days, rounds = settings.test_days, settings.rounds
+    day_counts = rng.multinomial(days, np.full(days, 1 / days), rounds)
+    seed_counts = rng.multinomial(seeds, np.full(seeds, 1 / seeds), rounds)
+    return BootstrapWeights(day_counts.astype(np.float64), seed_counts / seeds, settings.level)
 
 
-def _areas(found: Sequence[AttackPredictions], drawn: BootstrapWeights, name: str) -> Floats:
+def _auc_rounds(predictions: Sequence[AttackPredictions], weights: BootstrapWeights, name: str) -> Floats:
     """The area under the curve in every round, the mean over its seeds."""
-    each = [curve_areas_resampled(g.chances[name], g.happened, g.day, drawn.days) for g in found]
-    return np.asarray((drawn.seeds * np.stack(each, axis=1)).sum(axis=1))
+    by_seed = [curve_areas_resampled(p.chances[name], p.has_start, p.day, weights.days) for p in predictions]
+    return np.asarray((weights.seeds * np.stack(by_seed, axis=1)).sum(axis=1))
 
 
-def _skill(found: Sequence[AttackPredictions], drawn: BootstrapWeights) -> Estimate:
-    """The share of the timetable's log loss that knowing the past takes away."""
-    plain = _by_day([log_losses(g.chances[STATIC], g.happened) for g in found], found, drawn)
-    known = _by_day([log_losses(g.chances[HISTORY], g.happened) for g in found], found, drawn)
-    return _ratio(plain - known, plain, drawn)
-
-
-def _safest(
-    found: Sequence[AttackPredictions], deciles: Sequence[Ints], drawn: BootstrapWeights
+def _safest_decile_ratio(
+    predictions: Sequence[AttackPredictions],
+    deciles: Sequence[Ints],
+    settings: AttackSettings,
+    weights: BootstrapWeights,
 ) -> Estimate | None:
     """Starts over what the timetable expects, where the attacker feels safest; None where that is little."""
-    safe = [group == 0 for group in deciles]
-    expected = _by_day([g.chances[STATIC] * s for g, s in zip(found, safe, strict=True)], found, drawn)
-    observed = _by_day([g.happened * s * 1.0 for g, s in zip(found, safe, strict=True)], found, drawn)
-    return _ratio(observed, expected, drawn) if expected.sum(axis=1).mean() >= LEAST_EXPECTED else None
+    pairs = list(zip(predictions, deciles, strict=True))
+    expected = _sum_by_day([p.chances[STATIC] * (d == 0) for p, d in pairs], predictions, settings)
+    observed = _sum_by_day([p.has_start * (d == 0) * 1.0 for p, d in pairs], predictions, settings)
+    return weights.ratio(observed, expected) if expected.sum(axis=1).mean() >= LEAST_EXPECTED else None
 
 
-def _by_day(values: Sequence[Floats], found: Sequence[AttackPredictions], drawn: BootstrapWeights) -> Floats:
+def _sum_by_day(
+    values: Sequence[Floats], predictions: Sequence[AttackPredictions], settings: AttackSettings
+) -> Floats:
     """Sums over the moments of each test day, for every seed: [S, D]."""
-    days = drawn.days.shape[1]
-    return np.stack([np.bincount(g.day, v, days) for g, v in zip(found, values, strict=True)])
-
-
-def _ratio(above: Floats, below: Floats, drawn: BootstrapWeights) -> Estimate:
-    """The ratio of two sums over days and seeds, with its interval."""
-
-    def summed(values: Floats) -> Floats:
-        return np.asarray((drawn.seeds * (drawn.days @ values.T)).sum(axis=1))
-
-    return drawn.estimate(float(above.sum() / below.sum()), summed(above) / np.maximum(summed(below), 1e-12))
-
-
-def _calibration(found: Sequence[AttackPredictions], deciles: Sequence[Ints]) -> tuple[Decile, ...]:
-    """What was said and what came, tenth by tenth, over all seeds."""
-    group = np.concatenate(deciles)
-    counts = np.bincount(group, minlength=DECILES)
-
-    def mean(values: Floats) -> Floats:
-        return np.asarray(np.bincount(group, values, DECILES) / np.maximum(counts, 1))
-
-    foretold = mean(np.concatenate([g.chances[HISTORY] for g in found]))
-    timetable = mean(np.concatenate([g.chances[STATIC] for g in found]))
-    observed = mean(np.concatenate([g.happened for g in found]))
-    return tuple(
-        Decile(k + 1, int(counts[k]), float(foretold[k]), float(timetable[k]), float(observed[k]))
-        for k in range(DECILES)
+    return np.stack(
+        [np.bincount(p.day, v, settings.test_days) for p, v in zip(predictions, values, strict=True)]
     )
 
 
-def find_longest_dead_zone(log: VisitLog, counted: Bools, clock_s: Ints) -> DeadZone:
+def _calibrate_deciles(
+    predictions: Sequence[AttackPredictions], deciles: Sequence[Ints]
+) -> tuple[Decile, ...]:
+    """What was said and what came, tenth by tenth, over all seeds."""
+    decile = np.concatenate(deciles)
+    counts = np.bincount(decile, minlength=DECILES)
+    columns = [
+        np.concatenate([p.chances[HISTORY] for p in predictions]),
+        np.concatenate([p.chances[STATIC] for p in predictions]),
+        np.concatenate([p.has_start for p in predictions]),
+    ]
+    means = [np.bincount(decile, values, DECILES) / np.maximum(counts, 1) for values in columns]
+    return tuple(Decile(k + 1, int(counts[k]), *(float(mean[k]) for mean in means)) for k in range(DECILES))
+
+
+def find_longest_dead_zone(log: VisitLog, is_counted: Bools, clock_s: Ints) -> DeadZone:
     """In which area do visits under way stay below a tenth of their daily mean for longest, by the clock?
 
-    `clock_s[i]` is the clock's second of the day at which visit i starts, and `counted` says which visits
+    `clock_s[i]` is the clock's second of the day at which visit i starts, and `is_counted` says which visits
     count. The day is a circle of steps of 5 minutes. Such a zone is what tours leave behind that all change
     over at one hour.
     """
-    areas, of_hotspot = np.unique(np.array(log.areas), return_inverse=True)
+    areas, area_of_hotspot = np.unique(np.array(log.areas), return_inverse=True)
     zones = []
-    for a, area in enumerate(areas):
-        mine = (of_hotspot[log.hotspot] == a) & counted
-        under_way = _under_way(clock_s[mine], clock_s[mine] + (log.end_s - log.start_s)[mine])
-        begin, steps = _longest_run(under_way <= DEAD_SHARE * under_way.mean())
-        zones.append((steps, str(area), begin))
-    steps, area, begin = max(zones, key=lambda zone: (zone[0], zone[1]))
-    minute = begin * STEP_MINUTES
+    for number, area in enumerate(areas):
+        rows = (area_of_hotspot[log.hotspot] == number) & is_counted
+        under_way = _visits_under_way(clock_s[rows], clock_s[rows] + (log.end_s - log.start_s)[rows])
+        first_step, steps = _longest_run(under_way <= DEAD_SHARE * under_way.mean())
+        zones.append((steps, str(area), first_step))
+    steps, area, first_step = max(zones, key=lambda zone: zone[:2])
+    minute = first_step * STEP_MINUTES
     return DeadZone(area, f"{minute // 60:02d}:{minute % 60:02d}", steps * STEP_MINUTES)
 
 
-def _under_way(begin_s: Ints, end_s: Ints) -> Ints:
+def _visits_under_way(start_s: Ints, end_s: Ints) -> Ints:
     """How many visits touch each step of the day?"""
-    first = begin_s // (60 * STEP_MINUTES)
+    first = start_s // (60 * STEP_MINUTES)
     last = np.maximum(first, (end_s - 1) // (60 * STEP_MINUTES))
     lengths = np.minimum(last - first + 1, STEPS)
-    within = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return np.bincount((np.repeat(first, lengths) + within) % STEPS, minlength=STEPS).astype(np.int64)
+    offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
+    return np.bincount((np.repeat(first, lengths) + offset) % STEPS, minlength=STEPS).astype(np.int64)
 
 
-def _longest_run(dead: Bools) -> tuple[int, int]:
+def _longest_run(is_dead: Bools) -> tuple[int, int]:
     """Where the longest run on the circle begins, and how many steps it has."""
-    if dead.all() or not dead.any():
-        return 0, int(dead.sum())
-    shift = int(np.argmin(dead))  # a step that is not dead comes first
-    turned = np.concatenate([np.roll(dead, -shift), [False]]).astype(np.int8)
+    if is_dead.all() or not is_dead.any():
+        return 0, int(is_dead.sum())
+    shift = int(np.argmin(is_dead))  # a step that is not dead comes first, so that no run wraps round
+    turned = np.concatenate([np.roll(is_dead, -shift), [False]]).astype(np.int8)
     edges = np.flatnonzero(np.diff(turned, prepend=0)).reshape(-1, 2)
     lengths = edges[:, 1] - edges[:, 0]
     longest = int(np.argmax(lengths))
-    return int(edges[longest, 0] + shift) % len(dead), int(lengths[longest])
+    return int(edges[longest, 0] + shift) % len(is_dead), int(lengths[longest])
