@@ -45,13 +45,13 @@ def test_a_list_keeps_its_rules_and_no_price_is_negative(seed, rules):
         choice = choose_places(places, rules)
     except QuestionError:
         return
-    listed = choice.listed
+    listed = choice.listed_index
     assert len(set(listed.tolist())) == len(listed) <= rules.count
-    assert (places.areas[listed] == 0).sum() >= rules.floors["A"]
-    assert (places.areas[listed] == 1).sum() <= rules.caps["B"]
+    assert (places.area_index[listed] == 0).sum() >= rules.floors["A"]
+    assert (places.area_index[listed] == 1).sum() <= rules.caps["B"]
     (decision,) = rules.decisions
-    assert (places.named[decision.place_id] in listed) == decision.include or not decision.include
-    assert decision.include or places.named[decision.place_id] not in listed
+    assert (places.number_by_id[decision.place_id] in listed) == decision.include or not decision.include
+    assert decision.include or places.number_by_id[decision.place_id] not in listed
     x, y = places.x_m[listed], places.y_m[listed]
     apart = np.hypot(x[:, None] - x, y[:, None] - y)[np.triu_indices(len(listed), 1)]
     assert (apart >= rules.separation_m).all()
@@ -67,7 +67,13 @@ def test_a_list_keeps_its_rules_and_no_price_is_negative(seed, rules):
 def test_scaling_what_is_expected_scales_every_price_and_moves_no_place(seed, rules, factor):
     places = ground(seed)
     scaled = Candidates(
-        places.expected * factor, places.x_m, places.y_m, places.areas, NAMES, places.named, places.step_m
+        places.expected * factor,
+        places.x_m,
+        places.y_m,
+        places.area_index,
+        NAMES,
+        places.number_by_id,
+        places.width_m,
     )
     try:
         one = choose_places(places, rules).selection

@@ -2,9 +2,9 @@ from .core.backtest import backtest as backtest
 from .core.counts_from_arrays import counts_from_points as counts_from_points
 from .core.expected_counts import forecast_counts as forecast_counts
 from .core.hotspots import find_hotspots as find_hotspots
-from .core.hotspots import measure_concentration as measure_concentration
 from .core.place_panel import PlacePanel as PlacePanel
 from .core.place_panel import build_panel as build_panel
+from .core.place_panel import measure_concentration as measure_concentration
 from .core.plugin import Finder as Finder
 from .core.plugin import NamedFinder as NamedFinder
 from .core.plugin import PastCounts as PastCounts

@@ -10,7 +10,7 @@ from made_places import BORROWING, ROBBERY, drawn_places, place_counts, true_rat
 
 from becalm.find.cli.backtest_view import verdict
 from becalm.find.core.backtest import backtest
-from becalm.find.core.method_skill import _season as season
+from becalm.find.core.method_skill import _count_season as season
 from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.search_curve import search_curve, search_order

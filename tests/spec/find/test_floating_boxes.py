@@ -146,8 +146,8 @@ def test_boxes_laid_on_chance_alone_are_believed_little_and_those_on_true_cluste
     kept = {}
     for name, counts in (("chance", chance), ("clusters", clustered(7, noise=30))):
         boxes = place_list_boxes(land_of(counts), counts, ROBBERY, LIST)
-        kept[name] = boxes.lasting.kept
-        assert boxes.lasting.told is not None
+        kept[name] = boxes.shrinkage.lasting_share
+        assert boxes.shrinkage.trial is not None
     assert kept["chance"] < 0.85
     assert kept["chance"] < kept["clusters"] <= 1.0
 
@@ -156,7 +156,7 @@ def test_what_boxes_lose_falls_on_the_ground_between_them():
     counts = clustered(8)
     panel = build_panel(counts, ROBBERY, places=laid(counts), settings=LIST)
     (score,) = forecast_counts(panel, LIST, [30])
-    fair = BoxShrinkage(kept=0.8).shrink(score, panel.places)
+    fair = BoxShrinkage(lasting_share=0.8).shrink(score, panel.places)
     boxes = panel.places.listable
     assert fair.expected.sum() == pytest.approx(score.expected.sum())
     assert np.allclose(fair.expected[boxes], 0.8 * score.expected[boxes])

@@ -73,7 +73,7 @@ def test_each_place_shows_both_ranks_and_what_its_harm_is_made_of(counts):
 
 
 def test_harm_shown_beside_a_list_by_count_changes_nothing_of_it(counts):
-    plain, shown = listed(counts), listed(counts, harm=HarmWeighting(weights(), leads=False))
+    plain, shown = listed(counts), listed(counts, harm=HarmWeighting(weights(), is_ranking=False))
     assert [replace(h, harm=None) for h in shown.hotspots] == list(plain.hotspots)
     assert shown.rank == "count"
     assert all(h.harm.count_rank == h.rank for h in shown.hotspots)
@@ -139,4 +139,4 @@ def test_a_finder_that_counts_incidents_cannot_rank_harm(counts):
     finder = NamedFinder("count_12", count_12)
     with pytest.raises(UsageError, match="foretells incidents, not harm"):
         listed(counts, harm=HarmWeighting(weights()), finder=finder)
-    assert listed(counts, harm=HarmWeighting(weights(), leads=False), finder=finder).finder == "count_12"
+    assert listed(counts, harm=HarmWeighting(weights(), is_ranking=False), finder=finder).finder == "count_12"

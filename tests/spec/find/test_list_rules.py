@@ -17,10 +17,10 @@ ALONG_A_ROAD = Candidates(
     expected=np.array([5.0, 9.0, 5.5, 3.0, 2.0, 1.0]),
     x_m=np.arange(6) * 100.0,
     y_m=np.zeros(6),
-    areas=np.array([0, 0, 0, 1, 1, -1]),
-    names=NAMES,
-    named={f"place_{i}": i for i in range(6)},
-    step_m=100.0,
+    area_index=np.array([0, 0, 0, 1, 1, -1]),
+    area_names=NAMES,
+    number_by_id={f"place_{i}": i for i in range(6)},
+    width_m=100.0,
 )
 
 
@@ -33,7 +33,7 @@ def leave_out(place: int) -> PlaceDecision:
 
 
 def listed(**rules: object) -> list[int]:
-    return choose_places(ALONG_A_ROAD, Rules(**rules)).listed.tolist()
+    return choose_places(ALONG_A_ROAD, Rules(**rules)).listed_index.tolist()
 
 
 def prices(**rules: object) -> dict[str, tuple[float | None, float | None]]:
@@ -52,12 +52,12 @@ def test_one_great_place_gives_way_to_two_good_ones_that_lie_apart():
         expected=np.array([8.0, 9.0, 7.0]),
         x_m=np.arange(3) * 100.0,
         y_m=np.zeros(3),
-        areas=np.full(3, -1),
-        names=(),
-        named={},
-        step_m=100.0,
+        area_index=np.full(3, -1),
+        area_names=(),
+        number_by_id={},
+        width_m=100.0,
     )
-    assert choose_places(richer, Rules(count=2, separation_m=200.0)).listed.tolist() == [0, 2]
+    assert choose_places(richer, Rules(count=2, separation_m=200.0)).listed_index.tolist() == [0, 2]
 
 
 def test_floors_and_caps_hold():
@@ -104,7 +104,7 @@ def test_a_rule_that_binds_nothing_costs_nothing():
 def test_a_decision_about_no_place_of_this_ground_is_told_and_changes_nothing():
     elsewhere = PlaceDecision("place_99", include=True, reason="far away")
     choice = choose_places(ALONG_A_ROAD, Rules(count=2, decisions=(elsewhere,)))
-    assert choice.listed.tolist() == [1, 2]
+    assert choice.listed_index.tolist() == [1, 2]
     assert (choice.selection.decisions, choice.selection.unmatched) == ((), (elsewhere,))
 
 

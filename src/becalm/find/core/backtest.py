@@ -11,24 +11,24 @@ from becalm.find.core.expected_counts import forecast_counts
 from becalm.find.core.floating_boxes import BoxLand, measure_shrinkage, prepare_placement
 from becalm.find.core.method_skill import (
     HISTORY_MONTHS,
-    REFERENCE,
+    REFERENCE_METHOD,
     MethodSkills,
-    MonthForecasts,
+    MonthScores,
     Skill,
     add_finder_scores,
     add_tuning_origin,
     judge_methods,
-    judge_steps,
+    judge_months,
     score_all_methods,
 )
-from becalm.find.core.place_panel import PlacePanel, build_panel
+from becalm.find.core.place_panel import Counts, PlacePanel, build_panel
 from becalm.find.core.plugin import BLEND, NamedFinder
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Ints
 from becalm.methods.bootstrap import Interval, mean_interval, paired_interval, resample
 from becalm.methods.place_set import PlaceSet
-from becalm.tables import PlaceCounts, PointCounts
+from becalm.tables import PointCounts
 from becalm.terms import (
     LEAST_FOR_VERDICT,
     Backtest,
@@ -44,7 +44,7 @@ METHOD = "bootstrap over months"
 
 
 def backtest(
-    counts: PlaceCounts | PointCounts,
+    counts: Counts,
     targets: Targets,
     *,
     area_share: float = 0.01,
@@ -71,95 +71,146 @@ def backtest(
         where the share of area or the number of origins cannot be.
     """
     settings = settings or FindSettings()
-    _refuse_impossible(counts, area_share, origins)
-    first = places if boxes is None else boxes.squares
-    panel = build_panel(counts, targets, boundary=boundary, places=first, settings=settings)
-    last = len(panel.months)
-    tested = range(last - origins, last)
-    used, left_out = _months_with_incidents(panel, tested)
+    _check_asked(counts, area_share, origins)
+    panel = build_panel(
+        counts, targets, boundary=boundary, places=boxes.squares if boxes else places, settings=settings
+    )
+    asked_months = range(len(panel.months) - origins, len(panel.months))
+    tested_months, warnings = _months_with_incidents(panel, asked_months)
     if boxes is None:
-        trial = judge_methods(panel, settings, used, area_share=area_share, finder=finder, rng=rng)
+        trial = judge_methods(panel, settings, tested_months, area_share=area_share, finder=finder, rng=rng)
     else:
         trial, panel = judge_boxes(
-            boxes, _by_point(counts), targets, settings, used, area_share=area_share, finder=finder, rng=rng
+            boxes,
+            _by_point(counts),
+            targets,
+            settings,
+            tested_months,
+            area_share=area_share,
+            finder=finder,
+            rng=rng,
         )
-    skills = trial.skills
-    drawn = resample(len(used), rounds=ROUNDS, rng=rng)
+    skills = trial.by_method
+    samples = resample(len(tested_months), rounds=ROUNDS, rng=rng)
     return Backtest(
         target=targets.target,
         cell_m=panel.places.width_m,
         area_share=area_share,
         count=settings.count,
-        months=tuple(panel.months[t] for t in used),
-        incidents=int(panel.target.totals[tested.start :].sum()),
+        months=tuple(panel.months[month] for month in tested_months),
+        incidents=int(panel.target.totals[asked_months.start :].sum()),
         places=panel.size,
         area_m2=float(panel.places.amounts.sum()),
         denominator=panel.denominator,
         level=LEVEL,
-        rows=tuple(_row(method, skills, drawn) for method in skills),
+        rows=tuple(_build_row(method, skills, samples) for method in skills),
         source=counts.source,
         as_of=counts.as_of,
-        warnings=(*left_out, *_warn_of_few(len(used)), *warn_of_all_places(settings.count, panel.size)),
+        warnings=(
+            *warnings,
+            *_warn_of_few(len(tested_months)),
+            *warn_of_all_places(settings.count, panel.size),
+        ),
         kind=panel.kind,
-        gini_best=float(np.mean(trial.gini_best)),
-        gini_null=float(np.mean(trial.gini_null)),
+        gini_best=float(np.mean(trial.best_gini)),
+        gini_null=float(np.mean(trial.null_gini)),
         calibration=trial.calibration,
-        finder_gain=_gain(skills, finder, drawn),
+        finder_gain=_gain(skills, finder, samples),
     )
 
 
-def _by_point(counts: PlaceCounts | PointCounts) -> PointCounts:
+def judge_boxes(
+    land: BoxLand,
+    counts: PointCounts,
+    targets: Targets,
+    settings: FindSettings,
+    tested_months: Sequence[int],
+    *,
+    area_share: float,
+    finder: NamedFinder | None,
+    rng: np.random.Generator,
+) -> tuple[MethodSkills, PlacePanel]:
+    """How well did each method foretell each month among boxes placed on the months before it alone?
+
+    Also the panel of the last tested month. What boxes keep is measured before the first tested month.
+    """
+    placement = prepare_placement(land, counts, targets, settings, area_share=area_share)
+    origins = add_tuning_origin(placement.squares, settings, tested_months)
+    shrinkage = measure_shrinkage(placement, origins[0])
+    methods: tuple[str, ...] = ()
+    panel = placement.squares
+
+    def month_scores() -> Iterator[MonthScores]:
+        nonlocal methods, panel
+        for origin in origins:
+            panel, places = placement.place(origin)
+            (forecast,) = forecast_counts(panel, settings, [origin])
+            (scores,) = score_all_methods(panel, [forecast])
+            scores = add_finder_scores(panel, finder, origin, scores, settings, rng)
+            scores[BLEND] = shrinkage.shrink(forecast, places).expected
+            # A later month has a history for longer counts too: only methods of the first are compared.
+            methods = methods or tuple(scores)
+            yield MonthScores(panel, origin, {method: scores[method] for method in methods})
+
+    trial = judge_months(month_scores(), area_share=area_share, count=settings.count, rng=rng)
+    return trial, panel
+
+
+def _by_point(counts: Counts) -> PointCounts:
     if isinstance(counts, PointCounts):
         return counts
     raise ValueError("Floating boxes are laid on counts by point, not by cell.")
 
 
-def _gain(skills: Mapping[str, Sequence[Skill]], finder: NamedFinder | None, drawn: Ints) -> Estimate | None:
+def _gain(
+    skills: Mapping[str, Sequence[Skill]], finder: NamedFinder | None, samples: Ints
+) -> Estimate | None:
     """The finder's PAI less the blend's, month by month."""
     if finder is None or finder.name == BLEND:
         return None
-    theirs, ours = (np.array([skill.pai for skill in skills[name]]) for name in (finder.name, BLEND))
-    return _estimate(paired_interval(theirs, ours, drawn, level=LEVEL))
+    finder_pai, blend_pai = (np.array([skill.pai for skill in skills[name]]) for name in (finder.name, BLEND))
+    return _to_estimate(paired_interval(finder_pai, blend_pai, samples, level=LEVEL))
 
 
-def _row(method: str, skills: Mapping[str, Sequence[Skill]], drawn: Ints) -> BacktestRow:
-    own = skills[method]
+def _build_row(method: str, skills: Mapping[str, Sequence[Skill]], samples: Ints) -> BacktestRow:
+    own_skills = skills[method]
 
     def mean(name: str) -> float:
-        return float(np.mean([getattr(skill, name) for skill in own]))
+        return float(np.mean([getattr(skill, name) for skill in own_skills]))
 
-    pai = np.array([skill.pai for skill in own])
-    reference = np.array([skill.pai for skill in skills[REFERENCE]])
+    pai = np.array([skill.pai for skill in own_skills])
+    reference_pai = np.array([skill.pai for skill in skills[REFERENCE_METHOD]])
+    promised = sum(skill.promised for skill in own_skills)
     return BacktestRow(
         method=method,
         hit_rate=mean("hit_rate"),
-        pai=_estimate(mean_interval(pai, drawn, level=LEVEL)),
+        pai=_to_estimate(mean_interval(pai, samples, level=LEVEL)),
         pei=mean("pei"),
         rri=mean("rri"),
         gini=mean("gini"),
         log_score=mean("log_score"),
-        difference_from_count_12=_estimate(paired_interval(pai, reference, drawn, level=LEVEL)),
+        difference_from_count_12=_to_estimate(paired_interval(pai, reference_pai, samples, level=LEVEL)),
         ser=mean("ser"),
         gini_generalised=mean("gini_of_best"),
-        calibration=_ratio(sum(skill.caught for skill in own), sum(skill.promised for skill in own)),
+        calibration=sum(skill.caught for skill in own_skills) / promised if promised > 0 else 0.0,
     )
 
 
-def _estimate(interval: Interval) -> Estimate:
+def _to_estimate(interval: Interval) -> Estimate:
     return Estimate(interval.value, interval.low, interval.high, LEVEL, METHOD)
 
 
-def _refuse_impossible(counts: PlaceCounts | PointCounts, area_share: float, origins: int) -> None:
+def _check_asked(counts: Counts, area_share: float, origins: int) -> None:
     if not 0.0 < area_share <= 1.0:
         raise UsageError(f"An area share of {area_share} is none. Give a share, e.g. 0.01 for 1 %.")
     if origins < 2:
         raise UsageError(f"{origins} origins give no interval. Give at least 2.")
-    needed = HISTORY_MONTHS + origins
-    if len(counts.months) < needed:
-        room = max(len(counts.months) - HISTORY_MONTHS, 0)
+    months, needed = len(counts.months), HISTORY_MONTHS + origins
+    if months < needed:
+        room = max(months - HISTORY_MONTHS, 0)
         remedy = f"Ask for --origins {room}, or ingest" if room >= 2 else "Ingest"
         raise QuestionError(
-            f"The records hold {len(counts.months)} months, need {needed}: "
+            f"The records hold {months} months, need {needed}: "
             f"{HISTORY_MONTHS} to learn from and {origins} to foretell. {remedy} more months."
         )
 
@@ -174,62 +225,21 @@ def _warn_of_few(origins: int) -> tuple[str, ...]:
     )
 
 
-def _months_with_incidents(panel: PlacePanel, tested: range) -> tuple[tuple[int, ...], tuple[str, ...]]:
-    """The tested months in which something happened, and a warning that names the others."""
-    used = tuple(t for t in tested if panel.target.counts[t].sum() > 0)
-    empty = [panel.months[t] for t in tested if t not in used]
+def _months_with_incidents(panel: PlacePanel, asked_months: range) -> tuple[tuple[int, ...], tuple[str, ...]]:
+    """The months in which something happened, and a warning that names the others."""
+    used = tuple(month for month in asked_months if panel.target.counts[month].sum() > 0)
+    empty = ", ".join(panel.months[month] for month in asked_months if month not in used)
     if len(used) < 2:
         raise QuestionError(
-            f"No incident of the target is on record in {', '.join(empty)}: nothing there can be foretold. "
+            f"No incident of the target is on record in {empty}: nothing there can be foretold. "
             "Check those months with `becalm ingest`, or choose others with --until and --origins."
         )
     if not empty:
         return used, ()
     return used, (
-        f"No incident of the target is on record in {', '.join(empty)}: left out, for no method can be right "
+        f"No incident of the target is on record in {empty}: left out, for no method can be right "
         "or wrong there.",
     )
-
-
-def _ratio(above: float, below: float) -> float:
-    return above / below if below > 0 else 0.0
-
-
-def judge_boxes(
-    land: BoxLand,
-    counts: PointCounts,
-    targets: Targets,
-    settings: FindSettings,
-    tested: Sequence[int],
-    *,
-    area_share: float,
-    finder: NamedFinder | None,
-    rng: np.random.Generator,
-) -> tuple[MethodSkills, PlacePanel]:
-    """How well did each method foretell each month among boxes laid on the months before it alone?
-
-    Also the ground of the last tested month. What boxes keep is measured before the first tested month.
-    """
-    placement = prepare_placement(land, counts, targets, settings, area_share=area_share)
-    origins = add_tuning_origin(placement.squares, settings, tested)
-    shrinkage = measure_shrinkage(placement, origins[0])
-    panels: list[PlacePanel] = []
-
-    def steps() -> Iterator[MonthForecasts]:
-        names: tuple[str, ...] = ()
-        for origin in origins:
-            panels[:] = [placement.place(origin)]
-            (score,) = forecast_counts(panels[0], settings, [origin])
-            scores = add_finder_scores(
-                panels[0], finder, [origin], score_all_methods(panels[0], [score]), settings, rng
-            )
-            by_method = next(scores)
-            by_method[BLEND] = shrinkage.shrink(score, panels[0].places).expected
-            names = names or tuple(by_method)
-            yield MonthForecasts(panels[0], origin, {name: by_method[name] for name in names})
-
-    trial = judge_steps(steps(), area_share=area_share, count=settings.count, rng=rng)
-    return trial, panels[0]
 
 
 def warn_of_all_places(count: int, places: int) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from becalm.find.core.fitted_model import forecast_next_month
+from becalm.find.core.expected_counts import forecast_next_month
 from becalm.find.core.place_facts import find_place_numbers
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.rules import Rules
@@ -82,18 +82,18 @@ class ClusterMap:
 
 def list_place_numbers(panel: PlacePanel, rules: Rules, settings: FindSettings) -> Ints:
     """The numbers of the places that a list of this ground holds, best first, without their certainty."""
-    (score, _), places = forecast_next_month(panel, settings), panel.places
+    (forecast, _), places = forecast_next_month(panel, settings), panel.places
     x, y = places.centres_m
     candidates = Candidates(
-        expected=score.expected,
+        expected=forecast.expected,
         x_m=x,
         y_m=y,
-        areas=np.full(places.size, -1),
-        names=(),
-        named=find_place_numbers(places, [decision.place_id for decision in rules.decisions]),
-        step_m=places.width_m,
+        area_index=np.full(places.size, -1),
+        area_names=(),
+        number_by_id=find_place_numbers(places, [decision.place_id for decision in rules.decisions]),
+        width_m=places.width_m,
     )
-    return choose_places(candidates, rules, priced=False).listed
+    return choose_places(candidates, rules, priced=False).listed_index
 
 
 def explain_clusters(

@@ -1,4 +1,4 @@
-"""The score: how many incidents to expect of each place, and what that rests on.
+"""How many incidents to expect of each place, and what that rests on.
 
 A place's own memory, a mixture of several half-lives, is weighed by the gamma-Poisson rule against a
 forecast from everything else: its neighbours near, around and of late, related offences, and an even spread.
@@ -39,24 +39,24 @@ MEANINGS = {
 class Forecast:
     """The posterior of each place's incidents in 30 days, as seen just before month `origin`.
 
-    `own` is each place's memory as an effective count over `exposure` (in units of 30 days at the
+    `own_counts` is each place's memory as an effective count over `own_exposure` (in units of 30 days at the
     current level of the whole), a mixture of those with `own_half_lives` in `own_shares` that has lost half
-    of its weight at `half_life`; `parts[k]` with `shares[k]` make up the `forecast` from all else, whose
-    half-life is `half_life_of_others`.
+    of its weight at `half_life`; `parts[k]` with `part_shares[k]` make up the `prior_mean`, the forecast from
+    all else, whose half-life is `others_half_life`.
     """
 
     origin: int
     half_life: float
-    half_life_of_others: float
+    others_half_life: float
     own_half_lives: tuple[float, ...]
     own_shares: Floats
     posterior: GammaPosterior
-    own: Floats
-    exposure: float
-    forecast: Floats
+    own_counts: Floats
+    own_exposure: float
+    prior_mean: Floats
     prior: GammaPrior
-    names: tuple[str, ...]
-    shares: Floats
+    part_names: tuple[str, ...]
+    part_shares: Floats
     parts: Floats
 
     @property
@@ -70,164 +70,197 @@ def forecast_counts(
 ) -> tuple[Forecast, ...]:
     """What is to be expected of each place at each origin, from the months before it alone?"""
     half_lives = choose_half_lives(panel, settings, origins)
-    training = {t: _training(settings, t) for t in origins}
-    for t in origins:
-        _refuse_no_past(panel, t, training[t])
+    training = {origin: _training_months(settings, origin) for origin in origins}
+    for origin in origins:
+        _check_past(panel, origin, training[origin])
+    # Origins share most of their training months: each month's parts are made once for each half-life.
     parts: dict[tuple[int, float], Floats] = {}
     for half_life in sorted(set(half_lives.values())):
-        needed = {u for t in origins if half_lives[t] == half_life for u in (*training[t], t)}
-        for t, made in forecast_parts(panel, settings, half_life, sorted(needed)):
-            parts[t, half_life] = made
-    own = _own_memories(panel, settings, {u for t in origins for u in (*training[t], t)})
-    return tuple(_score(panel, settings, t, half_lives[t], own, parts) for t in origins)
+        chosen_by = [origin for origin in origins if half_lives[origin] == half_life]
+        months = sorted({month for origin in chosen_by for month in (*training[origin], origin)})
+        by_month = _forecast_parts(panel, settings, half_life, months)
+        parts |= {(month, half_life): rows for month, rows in by_month.items()}
+    memories_by_month = _own_memories(
+        panel, settings, {month for origin in origins for month in (*training[origin], origin)}
+    )
+    return tuple(
+        _forecast(
+            panel,
+            settings,
+            origin,
+            half_lives[origin],
+            memories_by_month,
+            {month: parts[month, half_lives[origin]] for month in (*training[origin], origin)},
+        )
+        for origin in origins
+    )
+
+
+def forecast_next_month(panel: PlacePanel, settings: FindSettings) -> tuple[Forecast, Forecast | None]:
+    """The forecast with all months known, and with all but the last, where the history is long enough."""
+    last = len(panel.months)
+    training = list(_training_months(settings, last - 1))
+    if not training or panel.target.totals[training].sum() == 0:
+        return forecast_counts(panel, settings, [last])[0], None
+    earlier, forecast = forecast_counts(panel, settings, [last - 1, last])
+    return forecast, earlier
 
 
 def choose_half_lives(panel: PlacePanel, settings: FindSettings, origins: Sequence[int]) -> dict[int, float]:
     """Which single half-life foretold the training months before each origin best?"""
     return {
-        t: choose_half_life(
-            panel.target, panel.even, half_lives=settings.half_lives, origins=_training(settings, t)
+        origin: choose_half_life(
+            panel.target,
+            panel.even,
+            half_lives=settings.half_lives,
+            origins=_training_months(settings, origin),
         ).steps
-        for t in origins
+        for origin in origins
     }
 
 
-def forecast_parts(
-    panel: PlacePanel, settings: FindSettings, half_life: float, origins: Sequence[int]
-) -> list[tuple[int, Floats]]:
+def _forecast_parts(
+    panel: PlacePanel, settings: FindSettings, half_life: float, months: Sequence[int]
+) -> dict[int, Floats]:
     """The forecasts from everything but the place's own past: one distribution over places per part."""
-    near, around, fresh = settings.near_m, settings.around_m, panel.fresh or panel.target
+    near, around = settings.near_m, settings.around_m
 
     def density(memory: Floats, sigma_m: float, *, without_own: bool) -> Floats:
-        return _share(panel.places.smooth(memory, sigma_m, without_own=without_own), panel.even)
+        return _normalise(panel.places.smooth(memory, sigma_m, without_own=without_own), panel.even)
 
-    made = {
-        t: [density(own, near, without_own=True), density(own, around, without_own=True)]
-        for t, own in memories(panel.target, half_life, origins)
+    # Neighbours are smoothed without the place itself: its own past enters once, as its own memory.
+    parts = {
+        month: [density(memory, near, without_own=True), density(memory, around, without_own=True)]
+        for month, memory in memories(panel.target, half_life, months)
     }
-    for t, memory in memories(fresh, settings.repeat_half_life, origins):
-        made[t] += [density(memory, near, without_own=True)]
+    for month, memory in memories(panel.fresh or panel.target, settings.repeat_half_life, months):
+        parts[month].append(density(memory, near, without_own=True))
     if panel.related is not None:
-        for t, memory in memories(panel.related, half_life, origins):
-            made[t] += [_share(memory, panel.even), density(memory, near, without_own=False)]
-    return [(t, np.array([*parts, panel.even])) for t, parts in made.items()]
+        for month, memory in memories(panel.related, half_life, months):
+            parts[month] += [_normalise(memory, panel.even), density(memory, near, without_own=False)]
+    return {month: np.array([*rows, panel.even]) for month, rows in parts.items()}
 
 
-def part_names(panel: PlacePanel) -> tuple[str, ...]:
-    """The names of the forecast's parts, in their order."""
-    related = ("related", "related_near") if panel.related is not None else ()
-    return ("near", "around", "recent", *related, "even")
-
-
-def decompose_blend(score: Forecast) -> tuple[BlendPart, ...]:
+def decompose_blend(forecast: Forecast) -> tuple[BlendPart, ...]:
     """Which share of all expected incidents comes from which part?"""
-    rate = score.posterior.rate
-    total = float(score.expected.sum())
-    own = float((score.own / rate).sum()) / total
-    left = (rate - score.exposure) / rate * score.forecast.sum() / total
-    rest = score.shares * (score.parts @ left)
-    memory = [
-        BlendPart(f"own_{half_life:g}", float(own * share), MEANINGS["own"].format(f"{half_life:g}"))
-        for half_life, share in zip(score.own_half_lives, score.own_shares, strict=True)
-    ]
-    others = zip(score.names, rest, strict=True)
-    return (*memory, *(BlendPart(name, float(share), MEANINGS[name]) for name, share in others))
+    rate = forecast.posterior.rate
+    total = float(forecast.expected.sum())
+    own_share = float((forecast.own_counts / rate).sum()) / total
+    prior_weight = (rate - forecast.own_exposure) / rate * forecast.prior_mean.sum() / total
+    own_parts = zip(forecast.own_half_lives, forecast.own_shares, strict=True)
+    other_parts = zip(
+        forecast.part_names, forecast.part_shares * (forecast.parts @ prior_weight), strict=True
+    )
+    return (
+        *(
+            BlendPart(f"own_{steps:g}", float(own_share * share), MEANINGS["own"].format(f"{steps:g}"))
+            for steps, share in own_parts
+        ),
+        *(BlendPart(name, float(share), MEANINGS[name]) for name, share in other_parts),
+    )
 
 
-def _score(
+def _forecast(
     panel: PlacePanel,
     settings: FindSettings,
     origin: int,
     half_life: float,
-    memory: Mapping[int, Floats],
-    parts: Mapping[tuple[int, float], Floats],
+    memories_by_month: Mapping[int, Floats],
+    parts_by_month: Mapping[int, Floats],
 ) -> Forecast:
-    training = _training(settings, origin)
-    learnt = {u: parts[u, half_life] for u in training}
-    shares = _fit_shares(panel.target, training, learnt)
-    here = parts[origin, half_life]
-    level = forecast_total(panel.target.totals[:origin], panel.target.exposure[:origin])
-    forecast = level * (shares @ here)
-    own_shares, own, half = _own(panel, settings, origin, memory, learnt)
-    exposure = float(own.sum()) / level
-    prior = fit_prior(forecast, own, exposure)
+    target, parts = panel.target, parts_by_month[origin]
+    part_shares = _fit_part_shares(target, _training_months(settings, origin), parts_by_month)
+    level = forecast_total(target.totals[:origin], target.exposure[:origin])
+    prior_mean = level * (part_shares @ parts)
+    own_shares, own_counts, half_age_steps = _mix_memories(
+        panel, settings, origin, memories_by_month, parts_by_month
+    )
+    own_exposure = float(own_counts.sum()) / level
+    prior = fit_prior(prior_mean, own_counts, own_exposure)
+    related = ("related", "related_near") if panel.related is not None else ()
     return Forecast(
         origin=origin,
-        half_life=half,
-        half_life_of_others=half_life,
+        half_life=half_age_steps,
+        others_half_life=half_life,
         own_half_lives=settings.own_half_lives,
         own_shares=own_shares,
-        posterior=update(prior, forecast, own, exposure),
-        own=own,
-        exposure=exposure,
-        forecast=forecast,
+        posterior=update(prior, prior_mean, own_counts, own_exposure),
+        own_counts=own_counts,
+        own_exposure=own_exposure,
+        prior_mean=prior_mean,
         prior=prior,
-        names=part_names(panel),
-        shares=shares,
-        parts=here,
+        part_names=("near", "around", "recent", *related, "even"),
+        part_shares=part_shares,
+        parts=parts,
     )
 
 
-def _own_memories(panel: PlacePanel, settings: FindSettings, origins: set[int]) -> dict[int, Floats]:
-    """Each place's own memories just before each origin, one row per half-life."""
-    made: dict[int, list[Floats]] = {t: [] for t in origins}
+def _own_memories(panel: PlacePanel, settings: FindSettings, months: set[int]) -> dict[int, Floats]:
+    """Each place's own memories just before each month, one row per half-life."""
+    rows: dict[int, list[Floats]] = {month: [] for month in months}
     for half_life in settings.own_half_lives:
-        for t, memory in memories(panel.target, half_life, sorted(origins)):
-            made[t].append(memory)
-    return {t: np.array(rows) for t, rows in made.items()}
+        for month, memory in memories(panel.target, half_life, sorted(months)):
+            rows[month].append(memory)
+    return {month: np.array(by_half_life) for month, by_half_life in rows.items()}
 
 
-def _own(
+def _mix_memories(
     panel: PlacePanel,
     settings: FindSettings,
     origin: int,
-    memory: Mapping[int, Floats],
-    parts: Mapping[int, Floats],
+    memories_by_month: Mapping[int, Floats],
+    parts_by_month: Mapping[int, Floats],
 ) -> tuple[Floats, Floats, float]:
     """The mixture of own memories that foretold best beside all else: shares, effective count, half age."""
-    target, many = panel.target, len(settings.own_half_lives)
+    target, half_lives = panel.target, settings.own_half_lives
 
-    def seen(u: int) -> Floats:
-        at = target.places[u]
-        held = np.maximum(memory[u].sum(axis=1, keepdims=True), 1e-300)
-        return np.concatenate([memory[u][:, at] / held, parts[u][:, at]])
+    def chances(month: int) -> Floats:
+        """What each memory and each part gave the places that had an incident in this month."""
+        places, memory = target.places[month], memories_by_month[month]
+        totals = np.maximum(memory.sum(axis=1, keepdims=True), 1e-300)
+        return np.concatenate([memory[:, places] / totals, parts_by_month[month][:, places]])
 
-    training = _training(settings, origin)
-    counts = np.concatenate([target.counts[u] for u in training])
-    fitted = fit_mixture(np.concatenate([seen(u) for u in training], axis=1), counts)
-    shares = np.maximum(fitted[:many], 1e-9)
+    # The parts compete for the training months with the memories, else the shortest memory would be paid
+    # for near repeats that the neighbours explain better; only the memories' own shares are kept.
+    training = _training_months(settings, origin)
+    fitted_shares = fit_mixture(
+        np.concatenate([chances(month) for month in training], axis=1),
+        np.concatenate([target.counts[month] for month in training]),
+    )
+    shares = np.maximum(fitted_shares[: len(half_lives)], 1e-9)
     shares = shares / shares.sum()
-    totals = memory[origin].sum(axis=1)
-    weights = fading(settings.own_half_lives, shares, totals, origin)
-    mixed = (shares / totals) @ memory[origin] / (shares / totals).sum()
-    own = mixed * kish_factor(weights, target.exposure[:origin])
-    return shares, own, half_age(settings.own_half_lives, shares, totals)
+    totals = memories_by_month[origin].sum(axis=1)
+    mixture = (shares / totals) @ memories_by_month[origin] / (shares / totals).sum()
+    # A fading sum is worth fewer whole incidents than it adds up to (Kish's effective sample size): taken at
+    # face value, an old record would count as sure as one of last month.
+    weights = fading(half_lives, shares, totals, origin)
+    own_counts = mixture * kish_factor(weights, target.exposure[:origin])
+    return shares, own_counts, half_age(half_lives, shares, totals)
 
 
-def _refuse_no_past(panel: PlacePanel, origin: int, training: Sequence[int]) -> None:
-    if panel.target.totals[:origin].sum() == 0 or panel.target.totals[list(training)].sum() == 0:
+def _check_past(panel: PlacePanel, origin: int, training: range) -> None:
+    totals = panel.target.totals
+    if totals[:origin].sum() == 0 or totals[list(training)].sum() == 0:
+        is_recorded = origin < panel.target.steps
+        month = panel.months[origin] if is_recorded else f"the month after {panel.months[-1]}"
         raise QuestionError(
-            f"No incident of the target is on record before {_month(panel, origin)} from which "
+            f"No incident of the target is on record before {month} from which "
             "the score could learn. Take a longer history with --since, or more offences with --target."
         )
 
 
-def _month(panel: PlacePanel, origin: int) -> str:
-    return panel.months[origin] if origin < panel.target.steps else f"the month after {panel.months[-1]}"
-
-
-def _fit_shares(target: CountSeries, training: Sequence[int], parts: Mapping[int, Floats]) -> Floats:
+def _fit_part_shares(target: CountSeries, training: range, parts_by_month: Mapping[int, Floats]) -> Floats:
     """The shares that best foretold where each training month's incidents fell."""
-    seen = np.concatenate([parts[u][:, target.places[u]] for u in training], axis=1)
-    shares = fit_mixture(seen, np.concatenate([target.counts[u] for u in training]))
+    chances = np.concatenate([parts_by_month[month][:, target.places[month]] for month in training], axis=1)
+    shares = fit_mixture(chances, np.concatenate([target.counts[month] for month in training]))
     shares[-1] = max(shares[-1], LEAST_EVEN_SHARE)  # no place is impossible
     return np.asarray(shares / shares.sum())
 
 
-def _training(settings: FindSettings, origin: int) -> range:
+def _training_months(settings: FindSettings, origin: int) -> range:
     return range(max(settings.least_history, origin - settings.training_months), origin)
 
 
-def _share(values: Floats, even: Floats) -> Floats:
+def _normalise(values: Floats, even: Floats) -> Floats:
     total = float(values.sum())
     return values / total if total > 0 else even

@@ -1,4 +1,4 @@
-"""What is known of each place's rate: its score, and how sure it is with bursts and drift allowed for."""
+"""What is known of each place's rate: its forecast, and how sure it is with bursts and drift allowed for."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from becalm.find.core.expected_counts import Forecast, decompose_blend, forecast_counts
+from becalm.find.core.expected_counts import (
+    Forecast,
+    decompose_blend,
+    forecast_counts,
+    forecast_next_month,
+)
 from becalm.find.core.floating_boxes import BoxShrinkage
 from becalm.find.core.location_uncertainty import LocationUncertainty, add_location_uncertainty
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
+from becalm.methods.arrays import Floats
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.drift import Scatter, fit_scatter, widen
 from becalm.terms import BlendPart
@@ -22,20 +28,30 @@ STEADY = Scatter(burst=1.0, drift=0.0)
 
 @dataclass(frozen=True, slots=True)
 class FittedModel:
-    """The score just before the month to come, and a month earlier where the history is long enough.
+    """The forecast of the month to come, and of the month before where the history is long enough.
 
-    `posterior` allows for bursts and drift, `doubted` for records that were moved as well: all that is said
-    of the order rests on it. `blend` says what the score is made of. For floating boxes all is cut to what is
-    `lasting` of their catch.
+    `posterior` allows for bursts and drift, `displaced_posterior` for records that were moved as well: all
+    that is said of the order rests on it. `blend` says what the forecast is made of. For floating boxes all
+    is cut by the `shrinkage` of their catch.
     """
 
-    score: Forecast
-    before: Forecast | None
+    forecast: Forecast
+    earlier_forecast: Forecast | None
     scatter: Scatter | None
     posterior: GammaPosterior
-    doubted: GammaPosterior
+    displaced_posterior: GammaPosterior
     blend: tuple[BlendPart, ...]
-    lasting: BoxShrinkage | None = None
+    shrinkage: BoxShrinkage | None = None
+
+    @property
+    def expected(self) -> Floats:
+        """The expected incidents of each place in 30 days."""
+        return self.forecast.expected
+
+    @property
+    def earlier_expected(self) -> Floats | None:
+        """What was expected a month earlier."""
+        return None if self.earlier_forecast is None else self.earlier_forecast.expected
 
 
 def fit_model(
@@ -44,25 +60,26 @@ def fit_model(
     location: LocationUncertainty | None,
     rng: np.random.Generator,
     *,
-    otherwise: Scatter = STEADY,
-    lasting: BoxShrinkage | None = None,
+    default_scatter: Scatter = STEADY,
+    shrinkage: BoxShrinkage | None = None,
 ) -> FittedModel:
-    """What do the records say of each place? `otherwise` stands in for scatter that they cannot measure.
-
-    Boxes were laid on all months, so none of them can judge boxes: `lasting` was measured on other ground.
-    """
-    score, before = forecast_next_month(panel, settings)
-    blend = decompose_blend(score)
-    if lasting is None:
+    """What do the records say of each place? Where they cannot measure scatter, the default stands in."""
+    forecast, earlier = forecast_next_month(panel, settings)
+    blend = decompose_blend(forecast)
+    if shrinkage is None:
         scatter = measure_scatter(panel, settings)
     else:
-        score, scatter = lasting.shrink(score, panel.places), lasting.scatter
-        before = None if before is None else lasting.shrink(before, panel.places)
-    posterior = widen(score.posterior, score.own, scatter or otherwise)
-    doubted = posterior
+        # Boxes lie where all months are densest, so no month can judge them: what they lose and how they
+        # scatter was measured on boxes that were placed without the last year.
+        forecast, scatter = shrinkage.shrink(forecast, panel.places), shrinkage.scatter
+        earlier = None if earlier is None else shrinkage.shrink(earlier, panel.places)
+    posterior = widen(forecast.posterior, forecast.own_counts, scatter or default_scatter)
+    displaced = posterior
     if location is not None:
-        doubted = add_location_uncertainty(score.posterior, posterior, score.own, location, panel.places, rng)
-    return FittedModel(score, before, scatter, posterior, doubted, blend, lasting)
+        displaced = add_location_uncertainty(
+            forecast.posterior, posterior, forecast.own_counts, location, panel.places, rng
+        )
+    return FittedModel(forecast, earlier, scatter, posterior, displaced, blend, shrinkage)
 
 
 def measure_scatter(panel: PlacePanel, settings: FindSettings) -> Scatter | None:
@@ -74,21 +91,12 @@ def measure_scatter(panel: PlacePanel, settings: FindSettings) -> Scatter | None
     """
     last = len(panel.months)
     origin = max(last - SCATTER_MONTHS, (last + 1) // 2, settings.least_months)
-    known, held_out = (panel.target.window(a, b) for a, b in ((0, origin), (origin, last)))
-    learnt = panel.target.window(max(settings.least_history, origin - settings.training_months), origin)
-    if origin >= last or min(known.sum(), held_out.sum()) < settings.least_incidents or not learnt.any():
+    past, held_out = panel.target.window(0, origin), panel.target.window(origin, last)
+    training = panel.target.window(max(settings.least_history, origin - settings.training_months), origin)
+    if origin >= last or min(past.sum(), held_out.sum()) < settings.least_incidents or not training.any():
         return None
-    (score,) = forecast_counts(panel, settings, [origin])
-    best = np.argsort(-score.expected, kind="stable")[: CONTENDERS * settings.count]
-    among = GammaPosterior(score.posterior.shape[best], score.posterior.rate[best])
-    return fit_scatter(among, score.own[best], held_out[best])
-
-
-def forecast_next_month(panel: PlacePanel, settings: FindSettings) -> tuple[Forecast, Forecast | None]:
-    """The score with all months known, and with all but the last, where the history is long enough for it."""
-    last = len(panel.months)
-    trained = range(max(settings.least_history, last - 1 - settings.training_months), last - 1)
-    if len(trained) == 0 or panel.target.totals[list(trained)].sum() == 0:
-        return forecast_counts(panel, settings, [last])[0], None
-    before, score = forecast_counts(panel, settings, [last - 1, last])
-    return score, before
+    (forecast,) = forecast_counts(panel, settings, [origin])
+    # Over all places the dispersion would be that of the many that hold nothing, which are never listed.
+    best = np.argsort(-forecast.expected, kind="stable")[: CONTENDERS * settings.count]
+    contenders = GammaPosterior(forecast.posterior.shape[best], forecast.posterior.rate[best])
+    return fit_scatter(contenders, forecast.own_counts[best], held_out[best])

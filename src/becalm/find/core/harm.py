@@ -1,4 +1,4 @@
-"""Places by expected harm: each offence group has a score of its own, and harm is their weighted sum."""
+"""Places by expected harm: each offence group is forecast alone, and harm is their weighted sum."""
 
 from __future__ import annotations
 
@@ -10,12 +10,11 @@ import numpy as np
 
 from becalm.find.core.fitted_model import STEADY, FittedModel, fit_model
 from becalm.find.core.location_uncertainty import LocationUncertainty
-from becalm.find.core.place_panel import PlacePanel, build_group_panel
+from becalm.find.core.place_panel import Counts, PlacePanel, build_group_panel
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior, weighted_sum
-from becalm.tables import PlaceCounts, PointCounts
 from becalm.terms import FEW_EVENTS, GroupHarm, GroupWeight, GroupWeights, HarmBasis, HarmPart
 
 NOWHERE: Mapping[str, LocationUncertainty] = MappingProxyType({})
@@ -29,7 +28,7 @@ class HarmWeighting:
     """
 
     weights: GroupWeights
-    leads: bool = True
+    is_ranking: bool = True
     locations: Mapping[str, LocationUncertainty] = field(default_factory=lambda: NOWHERE)
 
 
@@ -37,16 +36,16 @@ class HarmWeighting:
 class GroupModel:
     """One group of the target: its weight, its records, and each place's rate.
 
-    A group that is not `scored` has too few records for a score of its own: it is expected where all of the
+    A group that is not `has_own_forecast` has too few records for one: it is expected where all of the
     target is.
     """
 
     weight: GroupWeight
     records: int
     posterior: GammaPosterior
-    doubted: GammaPosterior
-    before: Floats | None
-    scored: bool
+    displaced_posterior: GammaPosterior
+    earlier_expected: Floats | None
+    has_own_forecast: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +54,8 @@ class HarmModel:
 
     groups: tuple[GroupModel, ...]
     posterior: GammaPosterior
-    doubted: GammaPosterior
-    before: Floats | None
+    displaced_posterior: GammaPosterior
+    earlier_expected: Floats | None
 
     @property
     def expected(self) -> Floats:
@@ -66,143 +65,148 @@ class HarmModel:
 
 def fit_harm_model(
     panel: PlacePanel,
-    counts: PlaceCounts | PointCounts,
+    counts: Counts,
     targets: Targets,
-    whole: FittedModel,
-    asked: HarmWeighting,
+    model: FittedModel,
+    weighting: HarmWeighting,
     *,
     settings: FindSettings,
     rng: np.random.Generator,
 ) -> HarmModel:
     """How much harm is to be expected of each place, and how sure is that?
 
-    A group that is scored alone borrows from the others like any target from related offences. The groups'
-    rates are taken as independent, given the records.
+    A group with a forecast of its own borrows from the others like any target from related offences. The
+    groups' rates are taken as independent, given the records.
 
     Raises
     ------
     QuestionError
         where a group of the target has no weight.
     """
-    weights = asked.weights.of(targets.target)
     all_records = float(panel.target.totals.sum())
-
-    def model(weight: GroupWeight) -> GroupModel:
-        own = build_group_panel(panel, counts, targets, weight.group)
-        if not has_enough_records(own, settings):
-            return _like_all(weight, int(own.target.totals.sum()), all_records, whole)
-        return _alone(own, weight, whole, asked.locations.get(weight.group), settings, rng)
-
-    groups = tuple(model(weight) for weight in weights)
-    earlier = [g.weight.weight * g.before for g in groups if g.before is not None]
+    groups: list[GroupModel] = []
+    for weight in weighting.weights.of(targets.target):
+        group_panel = build_group_panel(panel, counts, targets, weight.group)
+        records = int(group_panel.target.totals.sum())
+        if has_enough_records(group_panel, settings):
+            location = weighting.locations.get(weight.group)
+            groups.append(_fit_group(group_panel, weight, records, model, location, settings, rng))
+        else:
+            groups.append(_scale_whole(weight, records, records / all_records, model))
+    earlier = [g.weight.weight * g.earlier_expected for g in groups if g.earlier_expected is not None]
     return HarmModel(
-        groups,
+        tuple(groups),
         weighted_sum([(g.weight.weight, g.posterior) for g in groups]),
-        weighted_sum([(g.weight.weight, g.doubted) for g in groups]),
+        weighted_sum([(g.weight.weight, g.displaced_posterior) for g in groups]),
         np.sum(earlier, axis=0) if len(earlier) == len(groups) else None,
     )
 
 
 def has_enough_records(panel: PlacePanel, settings: FindSettings) -> bool:
-    """Are there records enough for a score of the group's own, also in the months that it learns from?"""
+    """Are there records enough for a forecast of the group's own, also in the months that it learns from?"""
     totals, last = panel.target.totals, len(panel.months)
     first = max(settings.least_history, last - 1 - settings.training_months)
-    learnt = (totals[:first].sum(), totals[first : last - 1].sum())
-    return bool(totals.sum() >= settings.least_incidents and min(learnt) > 0)
+    history, training = totals[:first].sum(), totals[first : last - 1].sum()
+    return bool(totals.sum() >= settings.least_incidents and min(history, training) > 0)
 
 
-def _alone(
+def _fit_group(
     panel: PlacePanel,
     weight: GroupWeight,
+    records: int,
     whole: FittedModel,
     location: LocationUncertainty | None,
     settings: FindSettings,
     rng: np.random.Generator,
 ) -> GroupModel:
-    model = fit_model(
-        panel, settings, location, rng, otherwise=whole.scatter or STEADY, lasting=whole.lasting
-    )
-    before = None if model.before is None else model.before.expected
-    records = int(panel.target.totals.sum())
-    return GroupModel(weight, records, model.posterior, model.doubted, before, True)
+    scatter = whole.scatter or STEADY
+    own = fit_model(panel, settings, location, rng, default_scatter=scatter, shrinkage=whole.shrinkage)
+    return GroupModel(weight, records, own.posterior, own.displaced_posterior, own.earlier_expected, True)
 
 
-def _like_all(weight: GroupWeight, records: int, all_records: float, whole: FittedModel) -> GroupModel:
+def _scale_whole(weight: GroupWeight, records: int, record_share: float, whole: FittedModel) -> GroupModel:
     """Too few to say where they fall: everywhere the share of all incidents that they are on record.
 
     How many they are is itself no surer than a count of so few: that adds its variance everywhere.
     """
-    share = max(records / all_records, 1e-12)
+    share = max(record_share, 1e-12)
 
-    def scaled(posterior: GammaPosterior) -> GammaPosterior:
+    def scale(posterior: GammaPosterior) -> GammaPosterior:
         shape = 1.0 / (1.0 / posterior.shape + 1.0 / max(records, 1))
         return GammaPosterior(shape, shape / (posterior.mean * share))
 
-    before = None if whole.before is None else whole.before.expected * share
-    return GroupModel(weight, records, scaled(whole.posterior), scaled(whole.doubted), before, False)
+    earlier = None if whole.earlier_expected is None else whole.earlier_expected * share
+    posteriors = scale(whole.posterior), scale(whole.displaced_posterior)
+    return GroupModel(weight, records, *posteriors, earlier, False)
 
 
-def split_harm(model: HarmModel, place: int, share: float) -> tuple[HarmPart, ...]:
-    """What each group adds to the harm of this place, in the `share` of its week asked for."""
-    made = []
+def split_harm(model: HarmModel, place: int, hours_share: float) -> tuple[HarmPart, ...]:
+    """What each group adds to the harm of this place, in the `hours_share` of its week that is asked for."""
+    parts = []
     for group in model.groups:
-        incidents = float(group.posterior.mean[place]) * share
-        made.append(HarmPart(group.weight.group, incidents, incidents * group.weight.weight))
-    return tuple(sorted(made, key=lambda part: (-part.harm, part.group)))
+        incidents = float(group.posterior.mean[place]) * hours_share
+        parts.append(HarmPart(group.weight.group, incidents, incidents * group.weight.weight))
+    return tuple(sorted(parts, key=lambda part: (-part.harm, part.group)))
 
 
 def build_harm_basis(
-    model: HarmModel, weights: GroupWeights, listed: Ints, *, shared: int, share: Floats | float
+    model: HarmModel,
+    weights: GroupWeights,
+    listed_index: Ints,
+    *,
+    shared: int,
+    hours_share: Floats | float,
 ) -> HarmBasis:
     """What the harm of the listed places rests on."""
-    at = share[listed] if isinstance(share, np.ndarray) else share
-    incidents = np.array([(g.posterior.mean[listed] * at).sum() for g in model.groups])
-    weighed = np.array([g.weight.weight for g in model.groups])
-    spread = [g.posterior.shape[listed] * (at / g.posterior.rate[listed]) ** 2 for g in model.groups]
-    doubt = weighed**2 * np.array([float(variance.sum()) for variance in spread])
-    harm = weighed * incidents
-    shares = (_shares(incidents), _shares(harm), _shares(doubt))
+    share = hours_share[listed_index] if isinstance(hours_share, np.ndarray) else hours_share
+    incidents = np.array([(g.posterior.mean[listed_index] * share).sum() for g in model.groups])
+    weight_of_group = np.array([g.weight.weight for g in model.groups])
+    variances = [
+        g.posterior.shape[listed_index] * (share / g.posterior.rate[listed_index]) ** 2 for g in model.groups
+    ]
+    doubt = weight_of_group**2 * np.array([float(variance.sum()) for variance in variances])
+    shares = [_to_shares(values).tolist() for values in (incidents, weight_of_group * incidents, doubt)]
     groups = [
         GroupHarm(
             group=g.weight.group,
             weight=g.weight.weight,
             evidence=g.weight.evidence,
             records=g.records,
-            incident_share=float(shares[0][i]),
-            harm_share=float(shares[1][i]),
-            doubt_share=float(shares[2][i]),
-            scored=g.scored,
+            incident_share=incident_share,
+            harm_share=harm_share,
+            doubt_share=doubt_share,
+            scored=g.has_own_forecast,
         )
-        for i, g in enumerate(model.groups)
+        for g, incident_share, harm_share, doubt_share in zip(model.groups, *shares, strict=True)
     ]
-    ordered = sorted(groups, key=lambda g: (-g.harm_share, g.group))
-    events = float(np.median(model.posterior.shape[listed])) if len(listed) else 0.0
-    return HarmBasis(weights, tuple(ordered), shared, events)
+    ordered_groups = sorted(groups, key=lambda g: (-g.harm_share, g.group))
+    events = float(np.median(model.posterior.shape[listed_index])) if len(listed_index) else 0.0
+    return HarmBasis(weights, tuple(ordered_groups), shared, events)
 
 
 def warn_of_harm(basis: HarmBasis) -> tuple[str, ...]:
     """Is the harm of the listed places driven by few rare events?"""
-    out = [
+    warnings = [
         f"{g.group}: {g.records} records are too few for a score of their own; they are expected where all "
         "of the target is."
         for g in basis.groups
         if not g.scored
     ]
-    told = "; ".join(
+    rare_groups = "; ".join(
         f"{g.group} is {g.incident_share:.1%} of the incidents expected on the list, {g.harm_share:.0%} of "
         f"its harm and {g.doubt_share:.0%} of the doubt about it"
         for g in basis.rare
     )
-    sure = (
+    certainty = (
         f"the harm of half of the listed places is known no better than {basis.events:.1f} incidents would be"
     )
     if basis.rare:
-        out.append(f"The harm rank is driven by few rare events: {told}; {sure}.")
+        warnings.append(f"The harm rank is driven by few rare events: {rare_groups}; {certainty}.")
     elif basis.events < FEW_EVENTS:
-        out.append(f"The harm rank rests on few events: {sure}.")
-    return tuple(out)
+        warnings.append(f"The harm rank rests on few events: {certainty}.")
+    return tuple(warnings)
 
 
-def _shares(values: Floats) -> Floats:
+def _to_shares(values: Floats) -> Floats:
     total = values.sum()
     return values / total if total > 0 else np.zeros(len(values))

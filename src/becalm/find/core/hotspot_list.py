@@ -1,9 +1,9 @@
-"""The chosen places as they are shown: what each is called, what is expected there, and how sure that is."""
+"""The list as it is handed over: the chosen places, how sure they are, and all that the list rests on."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,20 @@ from scipy.stats import rankdata
 from shapely import to_wkt
 
 from becalm.find.core.fitted_model import FittedModel
-from becalm.find.core.harm import HarmModel, split_harm
-from becalm.find.core.select import PlaceChoice
+from becalm.find.core.floating_boxes import PlacedBoxes, warn_of_placement
+from becalm.find.core.harm import HarmModel, build_harm_basis, split_harm, warn_of_harm
+from becalm.find.core.location_uncertainty import LocationUncertainty
+from becalm.find.core.place_panel import Counts, PlacePanel, listable_mask, measure_concentration
+from becalm.find.core.plugin import BLEND
+from becalm.find.core.select import PlaceChoice, PlaceChooser
+from becalm.find.core.settings import FindSettings
+from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.ranks import RankCertainty
-from becalm.terms import Churn, Estimate, Hotspot, PlaceHarm, PlaceShape
+from becalm.terms import Churn, Estimate, HarmBasis, Hotspot, HotspotList, PlaceHarm, PlaceShape, Selection
 
 METHOD = "gamma-Poisson blend"
 HARM_METHOD = "weighted sum of gamma-Poisson blends, one per offence group"
@@ -27,30 +33,81 @@ HARM_METHOD = "weighted sum of gamma-Poisson blends, one per offence group"
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """What a list is made of: what is known, the chosen places, how sure their order is, and those before.
+    """The chosen places, by what and on what they were chosen, and how sure their order is.
 
-    `share` is that of each place's week that the list is for; `also` is the list that the other rank gives.
+    `hours_share` is the share of each place's week that the list is for; `earlier_index` are the places that
+    would have been chosen a month earlier, `other_index` those that the other rank (harm or count) gives.
     """
 
-    known: FittedModel
-    harm: HarmModel | None
+    chooser: PlaceChooser
+    model: FittedModel
+    harm_model: HarmModel | None
     choice: PlaceChoice
-    share: Floats | float
+    hours_share: Floats | float
     certainty: RankCertainty
-    earlier: Ints | None
-    also: Ints | None
+    earlier_index: Ints | None
+    other_index: Ints | None
 
 
-def build_hotspots(places: CellGrid | PlaceSet, found: SearchResult, level: float) -> tuple[Hotspot, ...]:
-    """The chosen places as they are shown: named, with what is expected of each and how sure its rank is."""
-    listed, certainty = found.choice.listed, found.certainty
-    expected = _estimates(scale_to_hours(found.known.posterior, found.share), listed, level, METHOD)
-    harm = _harms(found, level)
-    named = _named(places, listed)
+def build_hotspot_list(
+    result: SearchResult,
+    counts: Counts,
+    targets: Targets,
+    settings: FindSettings,
+    *,
+    location: LocationUncertainty | None,
+    boxes: PlacedBoxes | None,
+    crs: str,
+) -> HotspotList:
+    """The list with all that it rests on."""
+    chooser, panel, model = result.chooser, result.chooser.panel, result.model
+    scatter, harm_basis = model.scatter, _basis(result)
+    return HotspotList(
+        hotspots=_build_hotspots(panel.places, result, settings.level),
+        target=targets.target,
+        related=targets.related if panel.related is not None else (),
+        excluded=targets.excluded,
+        cell_m=panel.places.width_m,
+        crs=crs,
+        level=settings.level,
+        first_month=panel.months[0],
+        last_month=panel.months[-1],
+        half_life_months=model.forecast.half_life,
+        blend=model.blend,
+        concentration=measure_concentration(boxes.squares if boxes else panel),
+        incidents=int(panel.target.totals.sum()),
+        places=int(listable_mask(panel.places).sum()),
+        area_m2=float(panel.places.amounts.sum()),
+        denominator=panel.denominator,
+        tied_below=result.certainty.tied_below,
+        separation_m=settings.separation_m,
+        draws=settings.draws,
+        source=counts.source,
+        as_of=counts.as_of,
+        burst=scatter.burst if scatter else None,
+        drift=scatter.drift if scatter else None,
+        warnings=tuple(_warnings(result, counts, settings, harm_basis, boxes)),
+        kind=panel.kind,
+        churn=None if boxes else _measure_churn(panel, result),
+        location_error_m=location.typical_m if location else 0.0,
+        selection=_selection(result),
+        finder=chooser.finder.name if chooser.finder else BLEND,
+        box_trial=boxes.shrinkage.trial if boxes else None,
+        rank="harm" if chooser.rules.by_harm else "count",
+        harm=harm_basis,
+    )
+
+
+def _build_hotspots(places: CellGrid | PlaceSet, result: SearchResult, level: float) -> tuple[Hotspot, ...]:
+    listed_index, certainty = result.choice.listed_index, result.certainty
+    posterior = scale_to_hours(result.model.posterior, result.hours_share)
+    expected = _estimates(posterior, listed_index, level, METHOD)
+    harm = _place_harm(result, level)
+    names = _name_places(places, listed_index)
     return tuple(
         Hotspot(
             rank=i + 1,
-            **named[i],
+            **names[i],
             expected=expected[i],
             p_top=float(certainty.p_top[i]),
             rank_low=int(certainty.rank_low[i]),
@@ -58,86 +115,137 @@ def build_hotspots(places: CellGrid | PlaceSet, found: SearchResult, level: floa
             tie_group=int(certainty.tie_group[i]),
             harm=harm[i] if harm else None,
         )
-        for i in range(len(listed))
+        for i in range(len(listed_index))
     )
 
 
-def _harms(found: SearchResult, level: float) -> tuple[PlaceHarm, ...]:
-    if found.harm is None:
+def _place_harm(result: SearchResult, level: float) -> tuple[PlaceHarm, ...]:
+    harm_model, listed_index = result.harm_model, result.choice.listed_index
+    if harm_model is None:
         return ()
-    listed, share = found.choice.listed, found.share
-    posterior = scale_to_hours(found.harm.posterior, share)
-    expected = _estimates(posterior, listed, level, HARM_METHOD)
-    by_harm, by_count = (
-        rankdata(-mean, method="min")[listed].astype(int).tolist()
-        for mean in (posterior.mean, scale_to_hours(found.known.posterior, share).mean)
+    posterior = scale_to_hours(harm_model.posterior, result.hours_share)
+    count_posterior = scale_to_hours(result.model.posterior, result.hours_share)
+    expected = _estimates(posterior, listed_index, level, HARM_METHOD)
+    harm_rank, count_rank = (
+        rankdata(-mean, method="min")[listed_index].astype(int).tolist()
+        for mean in (posterior.mean, count_posterior.mean)
     )
+    shares = np.broadcast_to(result.hours_share, posterior.shape.shape)
     return tuple(
         PlaceHarm(
             expected=expected[i],
-            harm_rank=by_harm[i],
-            count_rank=by_count[i],
-            parts=split_harm(
-                found.harm, int(place), float(share[place]) if isinstance(share, np.ndarray) else share
-            ),
+            harm_rank=harm_rank[i],
+            count_rank=count_rank[i],
+            parts=split_harm(harm_model, int(place), float(shares[place])),
             events=float(posterior.shape[place]),
         )
-        for i, place in enumerate(listed)
+        for i, place in enumerate(listed_index)
     )
 
 
-def scale_to_hours(posterior: GammaPosterior, share: Floats | float) -> GammaPosterior:
+def scale_to_hours(posterior: GammaPosterior, hours_share: Floats | float) -> GammaPosterior:
     """The same rates in the share of the week that a list is for."""
-    return GammaPosterior(posterior.shape, posterior.rate / share)
+    return GammaPosterior(posterior.shape, posterior.rate / hours_share)
 
 
-def _named(places: CellGrid | PlaceSet, listed: Ints) -> list[dict[str, Any]]:
+def _name_places(places: CellGrid | PlaceSet, listed_index: Ints) -> list[dict[str, Any]]:
     """What each listed place is called, where it lies and how large it is."""
-    amounts = places.amounts[listed]
+    amounts = places.amounts[listed_index].tolist()
     if isinstance(places, CellGrid):
-        side, cells = places.cell_m, zip(places.columns[listed], places.rows[listed], amounts, strict=True)
+        columns, rows = places.columns[listed_index].tolist(), places.rows[listed_index].tolist()
         return [
             {
-                "place_id": f"{side:g}m_{c}_{r}",
-                "column": int(c),
-                "row": int(r),
-                "cell_m": side,
-                "area_m2": float(a),
+                "place_id": f"{places.cell_m:g}m_{column}_{row}",
+                "column": column,
+                "row": row,
+                "cell_m": places.cell_m,
+                "area_m2": amount,
             }
-            for c, r, a in cells
+            for column, row, amount in zip(columns, rows, amounts, strict=True)
         ]
     x, y = places.centres_m
     return [
         {
-            "place_id": places.ids[i],
-            "column": int(i),
+            "place_id": places.ids[number],
+            "column": number,
             "row": 0,
             "cell_m": places.width_m,
-            "area_m2": 0.0 if places.by_length else float(amount),
+            "area_m2": 0.0 if places.by_length else amount,
             "shape": PlaceShape(
                 places.kind,
-                float(x[i]),
-                float(y[i]),
-                to_wkt(places.outlines[i], rounding_precision=3),
-                float(amount) if places.by_length else 0.0,
+                float(x[number]),
+                float(y[number]),
+                to_wkt(places.outlines[number], rounding_precision=3),
+                amount if places.by_length else 0.0,
             ),
         }
-        for i, amount in zip(listed, amounts, strict=True)
+        for number, amount in zip(listed_index.tolist(), amounts, strict=True)
     ]
 
 
-def _estimates(posterior: GammaPosterior, listed: Ints, level: float, method: str) -> tuple[Estimate, ...]:
-    """The means with their intervals, stretched to hold them where a distribution is very lopsided."""
-    shape, rate, value = posterior.shape[listed], posterior.rate[listed], posterior.mean[listed]
+def _estimates(
+    posterior: GammaPosterior, listed_index: Ints, level: float, method: str
+) -> tuple[Estimate, ...]:
+    shape, rate, mean = (values[listed_index] for values in (posterior.shape, posterior.rate, posterior.mean))
     low, high = (gammaincinv(shape, q) / rate for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
-    low, high = np.minimum(low, value), np.maximum(high, value)
-    rows = zip(value.tolist(), low.tolist(), high.tolist(), strict=True)
-    return tuple(Estimate(mean, least, most, level, method) for mean, least, most in rows)
+    # The mean of a very lopsided gamma lies outside its central interval, which is stretched to hold it.
+    low, high = np.minimum(low, mean), np.maximum(high, mean)
+    rows = zip(mean.tolist(), low.tolist(), high.tolist(), strict=True)
+    return tuple(Estimate(*row, level, method) for row in rows)
 
 
-def measure_churn(months: Sequence[str], listed: Ints, earlier: Ints | None, p_top: Floats) -> Churn | None:
-    """How many of the listed places are new since a month earlier, and how many are in doubt?"""
-    if earlier is None:
+def _basis(result: SearchResult) -> HarmBasis | None:
+    weighting, listed_index = result.chooser.rules.harm, result.choice.listed_index
+    if result.harm_model is None or result.other_index is None or weighting is None:
         return None
-    came = int(np.isin(listed, earlier, invert=True).sum())
-    return Churn(months[-1], came, float((1.0 - p_top).sum()))
+    shared = int(np.isin(listed_index, result.other_index).sum())
+    return build_harm_basis(
+        result.harm_model, weighting.weights, listed_index, shared=shared, hours_share=result.hours_share
+    )
+
+
+def _selection(result: SearchResult) -> Selection:
+    """How the places were chosen; where harm leads, prices are in its unit."""
+    rules, selection = result.chooser.rules, result.choice.selection
+    return (
+        replace(selection, unit=rules.harm.weights.harm_unit) if rules.harm and rules.by_harm else selection
+    )
+
+
+def _measure_churn(panel: PlacePanel, result: SearchResult) -> Churn | None:
+    """How many of the listed places are new since a month earlier, and how many are in doubt?"""
+    if result.earlier_index is None:
+        return None
+    came = int(np.isin(result.choice.listed_index, result.earlier_index, invert=True).sum())
+    return Churn(panel.months[-1], came, float((1.0 - result.certainty.p_top).sum()))
+
+
+def _warnings(
+    result: SearchResult,
+    counts: Counts,
+    settings: FindSettings,
+    harm_basis: HarmBasis | None,
+    boxes: PlacedBoxes | None,
+) -> Iterator[str]:
+    panel, listed = result.chooser.panel, len(result.choice.listed_index)
+    if listed < settings.count:
+        yield f"Only {listed} places could be listed of the {settings.count} asked for."
+    if result.model.scatter is None:
+        yield "The history is too short to see how far places move on: the list is less sure than it says."
+    if panel.outside:
+        yield f"{panel.outside} incidents of the target {_why_outside(panel.places)} and are left out."
+    if counts.without_location:
+        yield f"{counts.without_location} records have no location and cannot be placed."
+    if harm_basis:
+        yield from warn_of_harm(harm_basis)
+    if boxes:
+        yield from warn_of_placement(boxes.shrinkage.trial)
+
+
+def _why_outside(places: CellGrid | PlaceSet) -> str:
+    """Why an incident belongs to no place."""
+    if isinstance(places, CellGrid):
+        return "fell outside the boundary"
+    if places.by_length:
+        return f"lie further than {places.snap_m:g} m from any street"
+    return "fell on none of the places (outside the boundary, or on excluded land)"

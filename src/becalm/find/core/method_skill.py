@@ -22,45 +22,9 @@ COUNT_MONTHS = (1, 3, 12, 36)
 KDE_SIGMAS_M = (150, 300)
 KDE_MONTHS = 12
 YEAR = 12
-REFERENCE = "count_12"
+REFERENCE_METHOD = "count_12"
 HISTORY_MONTHS = 12
-GROUPS = 10
-
-
-def score_all_methods(panel: PlacePanel, scores: Sequence[Forecast]) -> Iterator[dict[str, Floats]]:
-    """Each method's score of every place at each origin, from the months before it alone.
-
-    `count_n` is the number of incidents in the last n months; `kde_s` smooths the last 12 months
-    with a Gaussian of s metres, corrected at the edge; `ewma` is the place's memory with the chosen
-    half-life; `blend` is becalm's own score; `count_all` and `kde_all_150` are the same with all months on
-    record; `kde_ewma_150` smooths the fading memory, and `season` counts the same month of earlier years with
-    the months beside it. A count over more months than the first tested origin has is left out.
-    """
-    first_tested = min(score.origin for score in scores) + 1  # the origin before it tunes the log score
-    spans = [n for n in COUNT_MONTHS if n <= first_tested]
-    for score, faded in zip(scores, _faded(panel, scores), strict=True):
-        t = score.origin
-        counts = {f"count_{n}": panel.target.window(t - n, t) for n in spans}
-        year, ever = panel.target.window(t - KDE_MONTHS, t), panel.target.window(0, t)
-        surfaces = {f"kde_{sigma}": panel.places.smooth(year, sigma) for sigma in KDE_SIGMAS_M}
-        whole = {"count_all": ever, "kde_all_150": panel.places.smooth(ever, 150)}
-        spread = {"kde_ewma_150": panel.places.smooth(faded, 150), "season": _season(panel, t)}
-        yield {**counts, **surfaces, "ewma": faded, "blend": score.expected, **whole, **spread}
-
-
-def _season(panel: PlacePanel, t: int) -> Floats:
-    """What happened at this time of year in all years before."""
-    years = range(YEAR, t + 2, YEAR)
-    return sum((panel.target.window(t - ago - 1, t - ago + 2) for ago in years), np.zeros(panel.size))
-
-
-def _faded(panel: PlacePanel, scores: Sequence[Forecast]) -> list[Floats]:
-    """Each place's memory with the half-life chosen at each origin."""
-    made: dict[int, Floats] = {}
-    for half_life in {score.half_life_of_others for score in scores}:
-        chosen = [score.origin for score in scores if score.half_life_of_others == half_life]
-        made |= dict(memories(panel.target, half_life, chosen))
-    return [made[score.origin] for score in scores]
+CALIBRATION_GROUPS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +47,15 @@ class Skill:
 class MethodSkills:
     """Each method's skill in each tested month, and what belongs to the months themselves."""
 
-    skills: dict[str, list[Skill]]
-    gini_best: tuple[float, ...]
-    gini_null: tuple[float, ...]
+    by_method: dict[str, list[Skill]]
+    best_gini: tuple[float, ...]
+    null_gini: tuple[float, ...]
     calibration: tuple[CalibrationBin, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class MonthForecasts:
-    """The ground as it was known just before one month, and each method's score of its places."""
+class MonthScores:
+    """The panel as it was known just before one month, and each method's score of its places."""
 
     panel: PlacePanel
     origin: int
@@ -99,15 +63,14 @@ class MonthForecasts:
 
 
 @dataclass(frozen=True, slots=True)
-class _Month:
+class _MonthOutcome:
     """What happened in a tested month, and the best that anyone could have done."""
 
-    origin: int
-    seen: Floats
+    incidents: Floats
     year_before: Floats
     amounts: Floats
     listable: Bools | None
-    best: SearchCurve
+    best_curve: SearchCurve
     area_share: float
     count: int
     searched: float
@@ -116,7 +79,7 @@ class _Month:
 def judge_methods(
     panel: PlacePanel,
     settings: FindSettings,
-    tested: Sequence[int],
+    tested_months: Sequence[int],
     *,
     area_share: float,
     finder: NamedFinder | None = None,
@@ -127,134 +90,184 @@ def judge_methods(
     The log score mixes each method with an even spread, in the share that was best for the last month with
     incidents before; for the first tested month that one is foretold too.
     """
-    origins = add_tuning_origin(panel, settings, tested)
-    scores = forecast_counts(panel, settings, origins)
-    by_all = score_all_methods(panel, scores)
-    made = add_finder_scores(panel, finder, origins, by_all, settings, rng)
-    steps = (
-        MonthForecasts(panel, origin, by_method) for origin, by_method in zip(origins, made, strict=True)
+    origins = add_tuning_origin(panel, settings, tested_months)
+    scores = score_all_methods(panel, forecast_counts(panel, settings, origins))
+    months = (
+        MonthScores(panel, origin, add_finder_scores(panel, finder, origin, by_method, settings, rng))
+        for origin, by_method in zip(origins, scores, strict=True)
     )
-    return judge_steps(steps, area_share=area_share, count=settings.count, rng=rng)
+    return judge_months(months, area_share=area_share, count=settings.count, rng=rng)
 
 
-def add_tuning_origin(panel: PlacePanel, settings: FindSettings, tested: Sequence[int]) -> tuple[int, ...]:
+def add_tuning_origin(
+    panel: PlacePanel, settings: FindSettings, tested_months: Sequence[int]
+) -> tuple[int, ...]:
     """The tested months, and before them the one that tunes the log score."""
-    before = max((t for t in range(tested[0]) if panel.target.counts[t].sum() > 0), default=tested[0] - 1)
-    return (max(before, settings.least_months), *tested)
+    first = tested_months[0]
+    earlier = max(
+        (month for month in range(first) if panel.target.counts[month].sum() > 0), default=first - 1
+    )
+    return (max(earlier, settings.least_months), *tested_months)
 
 
-def judge_steps(
-    steps: Iterable[MonthForecasts], *, area_share: float, count: int, rng: np.random.Generator
-) -> MethodSkills:
-    """How well did each method foretell each month but the first, which tunes the log score?"""
-    skills: dict[str, list[Skill]] = {}
-    best, null, tenths = [], [], []
-    last: MonthForecasts | None = None
-    earlier: dict[str, Floats] = {}
-    for step in steps:
-        chances = {m: _chances(score, step.panel.even) for m, score in step.by_method.items()}
-        if last is not None:
-            month = _month(step.panel, step.origin, area_share, count)
-            best.append(month.best.gini)
-            null.append(_null_gini(step.panel, month, rng))
-            tenths.append(_tenths(month, step))
-            for method, score in step.by_method.items():
-                trust = _trust(last.panel, last.origin, earlier[method])
-                gain = _log_gain(step.panel, step.origin, chances[method], trust)
-                skills.setdefault(method, []).append(_skill(month, score, chances[method], gain))
-        last, earlier = step, chances
-    seen = tuple(CalibrationBin(*(float(v) for v in row)) for row in np.mean(tenths, axis=0))
-    return MethodSkills(skills, tuple(best), tuple(null), seen)
+def score_all_methods(panel: PlacePanel, forecasts: Sequence[Forecast]) -> Iterator[dict[str, Floats]]:
+    """Each method's score of every place at each origin, from the months before it alone.
+
+    `count_n` is the number of incidents in the last n months; `kde_s` smooths the last 12 months
+    with a Gaussian of s metres, corrected at the edge; `ewma` is the place's memory with the chosen
+    half-life; `blend` is becalm's own score; `count_all` and `kde_all_150` are the same with all months on
+    record; `kde_ewma_150` smooths the fading memory, and `season` counts the same month of earlier years with
+    the months beside it. A count over more months than the first tested origin has is left out.
+    """
+    first_tested = min(forecast.origin for forecast in forecasts) + 1  # the origin before tunes the log score
+    spans = [months for months in COUNT_MONTHS if months <= first_tested]
+    for forecast, memory in zip(forecasts, _fading_memories(panel, forecasts), strict=True):
+        t = forecast.origin
+        year, past = panel.target.window(t - KDE_MONTHS, t), panel.target.window(0, t)
+        yield {
+            **{f"count_{months}": panel.target.window(t - months, t) for months in spans},
+            **{f"kde_{sigma}": panel.places.smooth(year, sigma) for sigma in KDE_SIGMAS_M},
+            "ewma": memory,
+            BLEND: forecast.expected,
+            "count_all": past,
+            "kde_all_150": panel.places.smooth(past, 150),
+            "kde_ewma_150": panel.places.smooth(memory, 150),
+            "season": _count_season(panel, t),
+        }
+
+
+def _count_season(panel: PlacePanel, origin: int) -> Floats:
+    """What happened at this time of year in all years before."""
+    lags = range(YEAR, origin + 2, YEAR)
+    windows = (panel.target.window(origin - lag - 1, origin - lag + 2) for lag in lags)
+    return sum(windows, np.zeros(panel.size))
+
+
+def _fading_memories(panel: PlacePanel, forecasts: Sequence[Forecast]) -> list[Floats]:
+    """Each place's memory with the half-life chosen at each origin."""
+    by_origin: dict[int, Floats] = {}
+    for half_life in {forecast.others_half_life for forecast in forecasts}:
+        origins = [forecast.origin for forecast in forecasts if forecast.others_half_life == half_life]
+        by_origin |= dict(memories(panel.target, half_life, origins))
+    return [by_origin[forecast.origin] for forecast in forecasts]
 
 
 def add_finder_scores(
     panel: PlacePanel,
     finder: NamedFinder | None,
-    origins: Sequence[int],
-    by_all: Iterator[dict[str, Floats]],
+    origin: int,
+    by_method: dict[str, Floats],
     settings: FindSettings,
     rng: np.random.Generator,
-) -> Iterator[dict[str, Floats]]:
+) -> dict[str, Floats]:
     """The scores of becalm's own methods and, after them, of the finder."""
-    for origin, scores in zip(origins, by_all, strict=True):
-        if finder is None or finder.name in scores:
-            yield scores
-        else:
-            (own,) = rng.spawn(1)
-            asked = run_finder(finder, panel, origin, how_many=settings.count, rng=own)
-            yield {**scores, finder.name: asked}
+    if finder is None or finder.name in by_method:
+        return by_method
+    (finder_rng,) = rng.spawn(1)
+    scores = run_finder(finder, panel, origin, how_many=settings.count, rng=finder_rng)
+    return {**by_method, finder.name: scores}
 
 
-def _month(panel: PlacePanel, origin: int, area_share: float, count: int) -> _Month:
-    amounts, seen = panel.places.amounts, panel.target.window(origin, origin + 1)
-    unit = 1e3 if panel.kind == "segment" else 1e6  # kilometres of street, or square kilometres
+def judge_months(
+    months: Iterable[MonthScores], *, area_share: float, count: int, rng: np.random.Generator
+) -> MethodSkills:
+    """How well did each method foretell each month but the first, which tunes the log score?"""
+    skills: dict[str, list[Skill]] = {}
+    best_gini, null_gini, calibration = [], [], []
+    earlier_month: MonthScores | None = None
+    earlier_chances: dict[str, Floats] = {}
+    for month in months:
+        panel, origin = month.panel, month.origin
+        chances = {method: _to_chances(score, panel.even) for method, score in month.by_method.items()}
+        if earlier_month is not None:
+            outcome = _outcome(panel, origin, area_share, count)
+            best_gini.append(outcome.best_curve.gini)
+            null_gini.append(_null_gini(panel, outcome, rng))
+            calibration.append(_calibrate(outcome, month))
+            for method, score in month.by_method.items():
+                trust = _fit_trust(earlier_month.panel, earlier_month.origin, earlier_chances[method])
+                log_score = _log_score(panel, origin, chances[method], trust)
+                skill = _measure_skill(outcome, score, chances[method], log_score)
+                skills.setdefault(method, []).append(skill)
+        earlier_month, earlier_chances = month, chances
+    groups = tuple(CalibrationBin(*row) for row in np.mean(calibration, axis=0).tolist())
+    return MethodSkills(skills, tuple(best_gini), tuple(null_gini), groups)
+
+
+def _outcome(panel: PlacePanel, origin: int, area_share: float, count: int) -> _MonthOutcome:
+    amounts, incidents = panel.places.amounts, panel.target.window(origin, origin + 1)
+    amount_per_unit = 1e3 if panel.kind == "segment" else 1e6  # kilometres of street, or square kilometres
     listable = panel.places.listable if isinstance(panel.places, PlaceSet) else None
-    return _Month(
-        origin=origin,
-        seen=seen,
+    return _MonthOutcome(
+        incidents=incidents,
         year_before=panel.target.window(origin - HISTORY_MONTHS, origin),
         amounts=amounts,
         listable=listable,
-        best=search_curve(search_order(seen / amounts, first=listable), seen, amounts),
+        best_curve=search_curve(search_order(incidents / amounts, first=listable), incidents, amounts),
         area_share=area_share,
         count=count,
-        searched=area_share * float(amounts.sum()) / unit,
+        searched=area_share * float(amounts.sum()) / amount_per_unit,
     )
 
 
-def _skill(month: _Month, score: Floats, chances: Floats, log_score: float) -> Skill:
-    order = search_order(score, first=month.listable)
-    caught = search_curve(order, month.seen, month.amounts)
-    held = caught.held_at_area(month.area_share)
-    held_before = search_curve(order, month.year_before, month.amounts).held_at_area(month.area_share)
-    total, hit = float(month.seen.sum()), caught.held_at_places(month.count)
-    said = search_curve(order, chances, month.amounts).held_at_places(month.count)
+def _measure_skill(outcome: _MonthOutcome, score: Floats, chances: Floats, log_score: float) -> Skill:
+    order, best, area_share = (
+        search_order(score, first=outcome.listable),
+        outcome.best_curve,
+        outcome.area_share,
+    )
+    curve = search_curve(order, outcome.incidents, outcome.amounts)
+    share = curve.held_at_area(area_share)
+    share_before = search_curve(order, outcome.year_before, outcome.amounts).held_at_area(area_share)
+    total, hit_rate = float(outcome.incidents.sum()), curve.held_at_places(outcome.count)
+    promised_share = search_curve(order, chances, outcome.amounts).held_at_places(outcome.count)
     return Skill(
-        hit_rate=hit,
-        pai=held / month.area_share,
-        pei=held / month.best.held_at_area(month.area_share),
-        rri=held / held_before if held_before > 0 else 0.0,
-        gini=caught.gini,
-        gini_of_best=caught.gini / month.best.gini if month.best.gini > 0 else 0.0,
-        ser=held * total / month.searched,
+        hit_rate=hit_rate,
+        pai=share / area_share,
+        pei=share / best.held_at_area(area_share),
+        rri=share / share_before if share_before > 0 else 0.0,
+        gini=curve.gini,
+        gini_of_best=curve.gini / best.gini if best.gini > 0 else 0.0,
+        ser=share * total / outcome.searched,
         log_score=log_score,
-        caught=hit * total,
-        promised=said * total,
+        caught=hit_rate * total,
+        promised=promised_share * total,
     )
 
 
-def _null_gini(panel: PlacePanel, month: _Month, rng: np.random.Generator) -> float:
+def _null_gini(panel: PlacePanel, outcome: _MonthOutcome, rng: np.random.Generator) -> float:
     """The Gini of the best order where as many incidents fall evenly: drawn once, for it hardly varies."""
-    thrown = np.bincount(
-        rng.choice(panel.size, int(month.seen.sum()), p=panel.even), minlength=panel.size
-    ).astype(np.float64)
-    return search_curve(search_order(thrown / month.amounts), thrown, month.amounts).gini
+    places = rng.choice(panel.size, int(outcome.incidents.sum()), p=panel.even)
+    incidents = np.bincount(places, minlength=panel.size).astype(np.float64)
+    return search_curve(search_order(incidents / outcome.amounts), incidents, outcome.amounts).gini
 
 
-def _tenths(month: _Month, step: MonthForecasts) -> Floats:
+def _calibrate(outcome: _MonthOutcome, month: MonthScores) -> Floats:
     """Places, incidents that the blend expected and those that came, in tenths of what it expected."""
-    expected = step.by_method[BLEND] * step.panel.target.exposure[step.origin]
+    expected = month.by_method[BLEND] * month.panel.target.exposure[month.origin]
     rising = np.argsort(expected, kind="stable")
-    upto = np.cumsum(expected[rising])
-    group = np.minimum((upto * GROUPS / upto[-1]).astype(np.int64), GROUPS - 1)
-    columns = (np.ones(len(rising)), expected[rising], month.seen[rising])
-    return np.stack([np.bincount(group, values, GROUPS) for values in columns], axis=1)
+    cumulative = np.cumsum(expected[rising])
+    group = (cumulative * CALIBRATION_GROUPS / cumulative[-1]).astype(np.int64)
+    group = np.minimum(group, CALIBRATION_GROUPS - 1)
+    columns = (np.ones(len(rising)), expected[rising], outcome.incidents[rising])
+    return np.stack([np.bincount(group, values, CALIBRATION_GROUPS) for values in columns], axis=1)
 
 
-def _chances(score: Floats, even: Floats) -> Floats:
+def _to_chances(score: Floats, even: Floats) -> Floats:
     """The score as the chance that an incident falls on each place."""
     total = float(score.sum())
     return score / total if total > 0 else even
 
 
-def _trust(panel: PlacePanel, step: int, chances: Floats) -> Floats:
+def _fit_trust(panel: PlacePanel, month: int, chances: Floats) -> Floats:
     """The shares of the method and of an even spread that would have been best for this month."""
-    at = panel.target.places[step]
-    return fit_mixture(np.array([chances[at], panel.even[at]]), panel.target.counts[step])
+    places = panel.target.places[month]
+    return fit_mixture(np.array([chances[places], panel.even[places]]), panel.target.counts[month])
 
 
-def _log_gain(panel: PlacePanel, step: int, chances: Floats, trust: Floats) -> float:
+def _log_score(panel: PlacePanel, month: int, chances: Floats, trust: Floats) -> float:
     """The mean log chance that the method, mixed with an even spread, gave the incidents, less even's."""
-    at, held = panel.target.places[step], panel.target.counts[step]
-    mixed = np.maximum(trust, [0.0, 1e-3]) @ np.array([chances[at], panel.even[at]])
-    return float(held @ np.log(mixed / panel.even[at]) / held.sum())
+    places, counts = panel.target.places[month], panel.target.counts[month]
+    # A count gives most places no chance at all: unmixed, one incident there would cost it everything.
+    mixture = np.maximum(trust, [0.0, 1e-3]) @ np.array([chances[places], panel.even[places]])
+    return float(counts @ np.log(mixture / panel.even[places]) / counts.sum())

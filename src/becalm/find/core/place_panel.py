@@ -1,25 +1,26 @@
-"""The ground on which hotspots compete: its cells, and what happened on each in each month."""
+"""The panel of counts: which places compete, and what happened on each of them in each month."""
 
 from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.place_kinds import MOST_BETWEEN, MOST_CELLS, check_cell_count
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Bools, Floats, Ints
+from becalm.methods.concentration import concentration, even_null
 from becalm.methods.grid import CellGrid, cells_holding, clip_cells
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.series import CountSeries, make_series
 from becalm.tables import PlaceCounts, PointCounts
-from becalm.terms import EXPECTED_DAYS, InputError, PlaceKind, QuestionError
+from becalm.terms import EXPECTED_DAYS, Concentration, InputError, PlaceKind, QuestionError
+
+Counts = PlaceCounts | PointCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +28,8 @@ class PlacePanel:
     """All places with their monthly counts of the target and of related offences.
 
     Exposure is in units of 30 days; a month without one record of any kind is missing and has none.
-    `outside` target incidents fell beyond the ground. `fresh` weighs the target by how late in its month it
-    fell; None where the records carry no days.
+    `outside` target incidents fell on none of the places. `fresh` weighs the target by how late in its month
+    it fell; None where the records carry no days.
     """
 
     places: CellGrid | PlaceSet
@@ -64,7 +65,7 @@ class PlacePanel:
 
 
 def build_panel(
-    counts: PlaceCounts | PointCounts,
+    counts: Counts,
     targets: Targets,
     *,
     boundary: BaseGeometry | None = None,
@@ -90,58 +91,54 @@ def build_panel(
             f"The records hold {len(months)} months ({', '.join(months) or 'none'}), "
             f"need {settings.least_months}. Ingest earlier months, or ask for a later one."
         )
-    compete, numbers, denominator = _places(counts, targets, boundary, places)
-    series = _series_of(counts, numbers, compete.size)
-    chosen = _of(counts, targets.target)
-    outside = int(counts.counts[chosen & (numbers < 0)].sum())
-    target, related = series(targets.target), series(targets.related)
-    _refuse_elsewhere(target, targets, outside)
-    _refuse_too_few(target, targets, settings, "cell" if isinstance(compete, CellGrid) else "place")
-    late = counts.fresh if isinstance(counts, PlaceCounts) else None
-    fresh = series(targets.target, late) if late is not None else None
-    lent = related if related.totals.sum() > 0 else None
-    return PlacePanel(compete, months, target, lent, denominator, outside, fresh)
-
-
-def build_group_panel(
-    panel: PlacePanel, counts: PlaceCounts | PointCounts, targets: Targets, group: str
-) -> PlacePanel:
-    """The same places and months with one group of the target as target; the others lend to it."""
-    if isinstance(panel.places, PlaceSet):
-        _, numbers, _ = _places(counts, targets, None, panel.places)
+    competing: CellGrid | PlaceSet
+    if isinstance(counts, PointCounts):
+        if places is None:
+            raise ValueError("Counts by point need places to count them in.")
+        competing, denominator = places, places.denominator
     else:
-        numbers = _numbers(panel.places, counts)
-    series = _series_of(counts, numbers, panel.size)
-    late = counts.fresh if isinstance(counts, PlaceCounts) else None
-    related = series([*(g for g in targets.target if g != group), *targets.related])
-    return replace(
-        panel,
-        target=series([group]),
-        related=related if related.totals.sum() > 0 else None,
-        fresh=series([group], late) if late is not None else None,
+        competing, denominator = _build_grid(counts, targets, boundary)
+    place_number = _locate(counts, competing)
+    outside = int(counts.counts[_is_of(counts, targets.target) & (place_number < 0)].sum())
+    target, related, fresh = _count_groups(
+        counts, place_number, competing.size, targets.target, targets.related
     )
+    _check_elsewhere(target, targets, outside)
+    _check_enough(target, targets, settings, "cell" if isinstance(competing, CellGrid) else "place")
+    return PlacePanel(competing, months, target, related, denominator, outside, fresh)
 
 
-class _Series(Protocol):
-    def __call__(self, groups: Sequence[str], weights: NDArray[Any] | None = None) -> CountSeries: ...
+def build_group_panel(panel: PlacePanel, counts: Counts, targets: Targets, group: str) -> PlacePanel:
+    """The same places and months with one group of the target as target; the others lend to it."""
+    lenders = [*(other for other in targets.target if other != group), *targets.related]
+    place_number = _locate(counts, panel.places)
+    target, related, fresh = _count_groups(counts, place_number, panel.size, [group], lenders)
+    return replace(panel, target=target, related=related, fresh=fresh)
 
 
-def _series_of(counts: PlaceCounts | PointCounts, numbers: Ints, size: int) -> _Series:
-    """What makes monthly counts of some groups; a month without one record of any kind has no exposure."""
-    recorded = np.bincount(counts.month_index, counts.counts, len(counts.months)) > 0
-    exposure = np.array([days_in_month(month) for month in counts.months]) / EXPECTED_DAYS * recorded
+def listable_mask(places: CellGrid | PlaceSet) -> Bools:
+    """Which places can be listed: all, but the ground between boxes."""
+    if isinstance(places, CellGrid) or places.listable is None:
+        return np.ones(places.size, dtype=bool)
+    return places.listable
 
-    def series(groups: Sequence[str], weights: NDArray[Any] | None = None) -> CountSeries:
-        chosen = _of(counts, groups)
-        return make_series(
-            counts.month_index[chosen],
-            numbers[chosen],
-            (counts.counts if weights is None else weights)[chosen],
-            exposure=exposure,
-            size=size,
-        )
 
-    return series
+def measure_concentration(panel: PlacePanel, months: int = 12) -> Concentration:
+    """How concentrated is the target in the last months, beside what chance alone gives?"""
+    last = len(panel.months)
+    incidents = panel.target.window(last - months, last)
+    shares = concentration(incidents)
+    null_25, null_50 = even_null(int(incidents.sum()), panel.places.amounts)
+    return Concentration(
+        incidents=int(incidents.sum()),
+        places=int(listable_mask(panel.places).sum()),
+        share_25=shares.share_25,
+        share_50=shares.share_50,
+        null_share_25=null_25,
+        null_share_50=null_50,
+        gini=shares.gini,
+        gini_generalised=shares.gini_generalised,
+    )
 
 
 def days_in_month(month: str) -> int:
@@ -149,28 +146,38 @@ def days_in_month(month: str) -> int:
     return monthrange(int(month[:4]), int(month[5:]))[1]
 
 
-def _places(
-    counts: PlaceCounts | PointCounts,
-    targets: Targets,
-    boundary: BaseGeometry | None,
-    places: PlaceSet | None,
-) -> tuple[CellGrid | PlaceSet, Ints, str]:
-    """The places, the place of each entry of the counts (-1 for none), and which land they are."""
-    if isinstance(counts, PointCounts):
-        if places is None:
-            raise ValueError("Counts by point need places to count them in.")
-        return places, places.locate(counts.easting_m, counts.northing_m), places.denominator
-    grid, denominator = _grid(counts, targets, boundary)
-    return grid, _numbers(grid, counts), denominator
+def _count_groups(
+    counts: Counts, place_number: Ints, size: int, target: Sequence[str], related: Sequence[str]
+) -> tuple[CountSeries, CountSeries | None, CountSeries | None]:
+    """Monthly counts of the target and of what lends to it, and the target weighed by how late it fell."""
+    has_records = np.bincount(counts.month_index, counts.counts, len(counts.months)) > 0
+    exposure = np.array([days_in_month(month) for month in counts.months]) / EXPECTED_DAYS * has_records
+
+    def series(groups: Sequence[str], weights: Ints | Floats) -> CountSeries:
+        mask = _is_of(counts, groups)
+        return make_series(
+            counts.month_index[mask], place_number[mask], weights[mask], exposure=exposure, size=size
+        )
+
+    lent = series(related, counts.counts)
+    late_weights = counts.fresh if isinstance(counts, PlaceCounts) else None
+    return (
+        series(target, counts.counts),
+        lent if lent.totals.sum() > 0 else None,
+        series(target, late_weights) if late_weights is not None else None,
+    )
 
 
-def _numbers(grid: CellGrid, counts: PlaceCounts | PointCounts) -> Ints:
-    if isinstance(counts, PointCounts):
-        raise TypeError("Counts by point need places to count them in.")
-    return grid.numbers(counts.columns, counts.rows)
+def _locate(counts: Counts, places: CellGrid | PlaceSet) -> Ints:
+    """The number of the place of each entry of the counts, -1 for none."""
+    if isinstance(counts, PointCounts) and isinstance(places, PlaceSet):
+        return places.locate(counts.easting_m, counts.northing_m)
+    if isinstance(counts, PointCounts) or isinstance(places, PlaceSet):
+        raise TypeError("Counts by point are counted in places, counts by cell in the cells of a grid.")
+    return places.numbers(counts.columns, counts.rows)
 
 
-def _grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | None) -> tuple[CellGrid, str]:
+def _build_grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | None) -> tuple[CellGrid, str]:
     if boundary is not None:
         check_cell_count(boundary.bounds, counts.cell_m, most=MOST_CELLS)
         try:
@@ -178,28 +185,30 @@ def _grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | None) 
         except ValueError as error:
             raise InputError(f"The boundary cannot be used: {error}") from error
         return grid, "the land inside the boundary"
-    held = ~_of(counts, targets.excluded) & (counts.counts > 0)
-    if not held.any():
+    # What police find by looking must not decide which land competes either, or it would widen with patrols.
+    footprint = ~_is_of(counts, targets.excluded) & (counts.counts > 0)
+    if not footprint.any():
         raise QuestionError("Not one record has a location. Ingest records with coordinates.")
-    _refuse_wide(counts.columns[held], counts.rows[held], counts.cell_m)
-    grid = cells_holding(counts.columns[held], counts.rows[held], counts.cell_m)
+    columns, rows = counts.columns[footprint], counts.rows[footprint]
+    _check_extent(columns, rows, counts.cell_m)
+    grid = cells_holding(columns, rows, counts.cell_m)
     return grid, "the records' footprint: cells with at least one recorded offence of any kind"
 
 
-def _refuse_wide(columns: Ints, rows: Ints, cell_m: float) -> None:
-    """Refuse cells that lie too far apart for one raster."""
-    ends = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-    west, south, east, north = (float(end) * cell_m for end in ends)
+def _check_extent(columns: Ints, rows: Ints, cell_m: float) -> None:
+    """Raise UsageError where cells lie too far apart for one raster."""
+    edges = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    west, south, east, north = (float(edge) * cell_m for edge in edges)
     hint = " Or mend records that lie far from all others, or give the city's boundaries."
     check_cell_count((west, south, east, north), cell_m, most=MOST_BETWEEN, hint=hint)
 
 
-def _of(counts: PlaceCounts | PointCounts, groups: Sequence[str]) -> Bools:
-    wanted = np.array([name in set(groups) for name in counts.groups], dtype=bool)
-    return wanted[counts.group_index] if len(wanted) else np.zeros(len(counts.counts), dtype=bool)
+def _is_of(counts: Counts, groups: Sequence[str]) -> Bools:
+    is_asked = np.array([name in set(groups) for name in counts.groups], dtype=bool)
+    return is_asked[counts.group_index] if len(is_asked) else np.zeros(len(counts.counts), dtype=bool)
 
 
-def _refuse_elsewhere(target: CountSeries, targets: Targets, outside: int) -> None:
+def _check_elsewhere(target: CountSeries, targets: Targets, outside: int) -> None:
     if outside and not target.totals.sum():
         names = " + ".join(targets.target)
         raise QuestionError(
@@ -208,7 +217,7 @@ def _refuse_elsewhere(target: CountSeries, targets: Targets, outside: int) -> No
         )
 
 
-def _refuse_too_few(target: CountSeries, targets: Targets, settings: FindSettings, noun: str) -> None:
+def _check_enough(target: CountSeries, targets: Targets, settings: FindSettings, noun: str) -> None:
     total, names = int(target.totals.sum()), " + ".join(targets.target)
     if total < settings.least_incidents:
         raise QuestionError(

@@ -48,14 +48,14 @@ class Rules:
     @property
     def by_harm(self) -> bool:
         """Whether places are ranked by harm."""
-        return self.harm is not None and self.harm.leads
+        return self.harm is not None and self.harm.is_ranking
 
     @property
     def areas(self) -> tuple[str, ...]:
         """The areas that a rule names."""
         return tuple(sorted({*self.floors, *self.caps}))
 
-    def applied_to(self, settings: FindSettings) -> FindSettings:
+    def apply_to(self, settings: FindSettings) -> FindSettings:
         """The settings with the count and the separation of these rules."""
         return replace(settings, count=self.count, separation_m=self.separation_m)
 

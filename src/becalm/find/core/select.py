@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 
 import numpy as np
 
@@ -25,7 +26,7 @@ EXACT = "exact: no list under these rules expects more"
 class PlaceChoice:
     """The numbers of the listed places, best first, and how they were chosen."""
 
-    listed: Ints
+    listed_index: Ints
     selection: Selection
 
 
@@ -33,213 +34,19 @@ class PlaceChoice:
 class Candidates:
     """What a list is chosen from: what is expected of each place, where it lies, and in which area.
 
-    `areas[i]` is an index into `names` or -1 where the area of place i is not known. `named` gives the
-    number of each place that a decision names, where there is such a place. `step_m` is how wide
+    `area_index[i]` is an index into `area_names` or -1 where the area of place i is not known. `number_by_id`
+    gives the number of each place that a decision names, where there is such a place. `width_m` is how wide
     a place is, and by how much a separation is relaxed to price it. Only `listable` places are chosen.
     """
 
     expected: Floats
     x_m: Floats
     y_m: Floats
-    areas: Ints
-    names: tuple[str, ...]
-    named: Mapping[str, int]
-    step_m: float
+    area_index: Ints
+    area_names: tuple[str, ...]
+    number_by_id: Mapping[str, int]
+    width_m: float
     listable: Bools | None = None
-
-
-def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) -> PlaceChoice:
-    """Which places expect most together, under these rules, and what does each rule cost?
-
-    Exact: the best first where nothing must be kept apart, a mixed-integer programme otherwise. Where that
-    gets too large the list says within how much of the best it lies. A decision about a place that
-    is not on this ground changes nothing and is told apart. Equal places keep their order.
-
-    Raises
-    ------
-    UsageError
-        where a rule names an area that is not known.
-    QuestionError
-        where no list keeps the rules: which ones, and by how much.
-    """
-    _refuse_unknown_areas(candidates, rules)
-    problem = build_problem(candidates, rules)
-    check_feasible(problem, rules, candidates.named)
-    best = best_subset(problem)
-    if best is None:
-        raise QuestionError(
-            "No list was found that keeps these rules together",
-            (Fault("rules", "floors, decisions and separation clash", "lower a floor or the separation"),),
-        )
-    here = replace(rules, decisions=tuple(d for d in rules.decisions if d.place_id in candidates.named))
-    priced_by = price_rules(
-        best.value, here, lambda r: build_problem(candidates, r), step_m=candidates.step_m
-    )
-    prices = tuple(priced_by) if priced else ()
-    gap = (best.bound - best.value) / max(best.bound, 1e-12)
-    return PlaceChoice(
-        best.chosen,
-        Selection(
-            expected=best.value,
-            bound=best.bound,
-            exact=best.exact,
-            how=EXACT if best.exact else f"within {gap:.2%} of the best that these rules could allow",
-            prices=prices,
-            decisions=here.decisions,
-            unmatched=tuple(d for d in rules.decisions if d.place_id not in candidates.named),
-            hours=rules.hours,
-            author=rules.author,
-            written_on=rules.written_on,
-            weighed=tuple(_weighed(candidates, rules, prices)),
-        ),
-    )
-
-
-def _weighed(candidates: Candidates, rules: Rules, prices: Sequence[RulePrice]) -> Iterator[WeighedDecision]:
-    """Each decision about a place of this ground, with its place's rank without it and with its price."""
-    can = True if candidates.listable is None else candidates.listable
-    missed = {price.rule: price.removed for price in prices}
-    for decision in rules.decisions:
-        number = candidates.named.get(decision.place_id)
-        if number is not None:
-            above = int(np.count_nonzero((candidates.expected > candidates.expected[number]) & can))
-            yield WeighedDecision(decision, above + 1, missed.get(name_rule(decision)))
-
-
-def build_problem(candidates: Candidates, rules: Rules) -> SubsetProblem:
-    """The rules as bounds on numbered places."""
-    forced = np.zeros(len(candidates.expected), dtype=bool)
-    barred = forced.copy() if candidates.listable is None else ~candidates.listable
-    for decision in rules.decisions:
-        if decision.place_id in candidates.named:
-            (forced if decision.include else barred)[candidates.named[decision.place_id]] = True
-    ruled = {name: g for g, name in enumerate(rules.areas)}
-    lookup = np.array([*(ruled.get(name, -1) for name in candidates.names), -1], dtype=np.int64)
-    return SubsetProblem(
-        values=candidates.expected,
-        x=candidates.x_m,
-        y=candidates.y_m,
-        count=rules.count,
-        separation=rules.separation_m,
-        group=lookup[candidates.areas],
-        floors=np.array([rules.floors.get(name, 0) for name in rules.areas], dtype=np.int64),
-        caps=np.array([rules.caps.get(name, NO_CAP) for name in rules.areas], dtype=np.int64),
-        forced=forced,
-        barred=barred,
-    )
-
-
-def _refuse_unknown_areas(candidates: Candidates, rules: Rules) -> None:
-    unknown = [name for name in rules.areas if name not in candidates.names]
-    if not unknown:
-        return
-    if not candidates.names:
-        raise UsageError(
-            f"The places have no areas, so no floor or cap can hold for {', '.join(unknown)}. "
-            "Ingest records that name their borough, or leave floors and caps out."
-        )
-    faults = []
-    for name in unknown:
-        near = difflib.get_close_matches(name, candidates.names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose among {', '.join(candidates.names)}"
-        faults.append(Fault(name, "is no area of these records", hint))
-    raise UsageError("A floor or cap names an area that is not known", tuple(faults))
-
-
-def select_separated(
-    scores: Floats, x_m: Floats, y_m: Floats, *, count: int, separation_m: float = 0.0
-) -> Ints:
-    """Which places does taking the best first give, with centres at least `separation_m` apart?
-
-    Greedy: the best place, then the best that is far enough from all chosen; quick, and not always
-    the list that expects most (`choose_places`). Equal scores keep the order of the places, so the
-    same input gives the same list. May return fewer than `count`.
-    """
-    order = np.argsort(-scores, kind="stable")
-    if separation_m <= 0.0:
-        return order[:count]
-    free = np.ones(len(scores), dtype=bool)
-    chosen: list[int] = []
-    for place in order.tolist():
-        if free[place]:
-            chosen.append(place)
-            free &= np.hypot(x_m - x_m[place], y_m - y_m[place]) >= separation_m
-            if len(chosen) == count:
-                break
-    return np.array(chosen, dtype=np.int64)
-
-
-def check_feasible(problem: SubsetProblem, rules: Rules, named: Mapping[str, int]) -> None:
-    """Raise QuestionError with every rule that cannot be kept on this ground, or return."""
-    faults = [*_too_many(problem, rules), *_too_near(problem, rules, named), *_area_faults(problem, rules)]
-    if faults:
-        raise QuestionError("No list can keep these rules", tuple(faults))
-
-
-def _too_many(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
-    forced = np.flatnonzero(problem.forced)
-    held = _held(problem)
-    owed = int(np.maximum(problem.floors - held, 0).sum())
-    over = len(forced) + owed - problem.count
-    if over > 0:
-        yield Fault(
-            "count",
-            f"{len(forced)} places must be included and floors ask for {owed} more: {over} too many for a "
-            f"list of {problem.count}",
-            "list more places with --count, or withdraw a decision",
-        )
-    for area, inside, cap in zip(rules.areas, held.tolist(), problem.caps.tolist(), strict=True):
-        if inside > cap:
-            yield Fault(
-                area,
-                f"{inside} of its places must be included, {inside - cap} more than its cap of {cap}",
-                "raise the cap or withdraw a decision",
-            )
-
-
-def _too_near(problem: SubsetProblem, rules: Rules, named: Mapping[str, int]) -> Iterator[Fault]:
-    included = [d.place_id for d in rules.decisions if d.include and d.place_id in named]
-    for i, one in enumerate(included):
-        for other in included[i + 1 :]:
-            a, b = named[one], named[other]
-            apart = float(np.hypot(problem.x[a] - problem.x[b], problem.y[a] - problem.y[b]))
-            if apart < problem.separation:
-                yield Fault(
-                    f"{one} and {other}",
-                    f"must both be included and lie {apart:.0f} m apart, {problem.separation - apart:.0f} m "
-                    f"less than the separation of {problem.separation:g} m",
-                    "withdraw one decision, or ask for a smaller separation",
-                )
-
-
-def _area_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
-    for g, area in enumerate(rules.areas):
-        floor = int(problem.floors[g])
-        if not floor:
-            continue
-        places = int(np.count_nonzero((problem.group == g) & ~problem.barred))
-        if places < floor:
-            yield Fault(
-                area,
-                f"has {_places(places)}, {floor - places} fewer than its floor of {floor}",
-                "lower the floor",
-            )
-        elif problem.separation > 0.0 and (most := most_in_group(problem, g, enough=floor)) < floor:
-            yield Fault(
-                area,
-                f"holds at most {_places(most)} {problem.separation:g} m apart, {floor - most} fewer "
-                f"than its floor of {floor}",
-                "lower the floor, or ask for a smaller separation",
-            )
-
-
-def _held(problem: SubsetProblem) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    groups = problem.group[problem.forced]
-    return np.bincount(groups[groups >= 0], minlength=len(problem.floors))
-
-
-def _places(number: int) -> str:
-    return "1 place" if number == 1 else f"{number} places"
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,20 +66,231 @@ class PlaceChooser:
         `expected` is what is to be had most of together: incidents, or their harm.
         """
         places, rules = self.panel.places, self.rules
-        wanted = spread_by_finder(
+        attraction = spread_by_finder(
             self.finder, self.panel, origin, expected, how_many=rules.count, rng=self.rng
         )
         share = compute_hours_share(rules.facts, places, rules.hours) if rules.hours else 1.0
-        areas, names = index_areas(rules.facts, places) if rules.areas else (np.full(places.size, -1), ())
+        areas = index_areas(rules.facts, places) if rules.areas else (np.full(places.size, -1), ())
         x, y = places.centres_m
         candidates = Candidates(
-            expected=wanted * share,
+            expected=attraction * share,
             x_m=x,
             y_m=y,
-            areas=areas,
-            names=names,
-            named=find_place_numbers(places, [decision.place_id for decision in rules.decisions]),
-            step_m=places.width_m,
+            area_index=areas[0],
+            area_names=areas[1],
+            number_by_id=find_place_numbers(places, [decision.place_id for decision in rules.decisions]),
+            width_m=places.width_m,
             listable=places.listable if isinstance(places, PlaceSet) else None,
         )
         return choose_places(candidates, rules, priced=priced), share
+
+    def choose_index(self, expected: Floats, origin: int) -> Ints:
+        """The numbers of the listed places alone, without a price for each rule."""
+        return self.choose(expected, origin, priced=False)[0].listed_index
+
+
+def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) -> PlaceChoice:
+    """Which places expect most together, under these rules, and what does each rule cost?
+
+    Exact: the best first where nothing must be kept apart, a mixed-integer programme otherwise. Where that
+    gets too large the list says within how much of the best it lies. A decision about a place that
+    does not compete changes nothing and is told apart. Equal places keep their order.
+
+    Raises
+    ------
+    UsageError
+        where a rule names an area that is not known.
+    QuestionError
+        where no list keeps the rules: which ones, and by how much.
+    """
+    _check_areas(candidates, rules)
+    problem = build_problem(candidates, rules)
+    check_feasible(problem, rules, candidates.number_by_id)
+    best = best_subset(problem)
+    if best is None:
+        raise QuestionError(
+            "No list was found that keeps these rules together",
+            (Fault("rules", "floors, decisions and separation clash", "lower a floor or the separation"),),
+        )
+    matched = tuple(d for d in rules.decisions if d.place_id in candidates.number_by_id)
+    prices = (
+        tuple(
+            price_rules(
+                best.value,
+                replace(rules, decisions=matched),
+                lambda looser_rules: build_problem(candidates, looser_rules),
+                step_m=candidates.width_m,
+            )
+        )
+        if priced
+        else ()
+    )
+    gap = (best.bound - best.value) / max(best.bound, 1e-12)
+    return PlaceChoice(
+        best.chosen,
+        Selection(
+            expected=best.value,
+            bound=best.bound,
+            exact=best.exact,
+            how=EXACT if best.exact else f"within {gap:.2%} of the best that these rules could allow",
+            prices=prices,
+            decisions=matched,
+            unmatched=tuple(d for d in rules.decisions if d.place_id not in candidates.number_by_id),
+            hours=rules.hours,
+            author=rules.author,
+            written_on=rules.written_on,
+            weighed=tuple(_weigh_decisions(candidates, rules, prices)),
+        ),
+    )
+
+
+def select_separated(
+    scores: Floats, x_m: Floats, y_m: Floats, *, count: int, separation_m: float = 0.0
+) -> Ints:
+    """Which places does taking the best first give, with centres at least `separation_m` apart?
+
+    Greedy: the best place, then the best that is far enough from all chosen; quick, and not always
+    the list that expects most (`choose_places`). Equal scores keep the order of the places, so the
+    same input gives the same list. May return fewer than `count`.
+    """
+    order = np.argsort(-scores, kind="stable")
+    if separation_m <= 0.0:
+        return order[:count]
+    is_free = np.ones(len(scores), dtype=bool)
+    chosen: list[int] = []
+    for place in order.tolist():
+        if is_free[place]:
+            chosen.append(place)
+            is_free &= np.hypot(x_m - x_m[place], y_m - y_m[place]) >= separation_m
+            if len(chosen) == count:
+                break
+    return np.array(chosen, dtype=np.int64)
+
+
+def build_problem(candidates: Candidates, rules: Rules) -> SubsetProblem:
+    """The rules as bounds on numbered places."""
+    forced = np.zeros(len(candidates.expected), dtype=bool)
+    barred = forced.copy() if candidates.listable is None else ~candidates.listable
+    for decision in rules.decisions:
+        if decision.place_id in candidates.number_by_id:
+            mask = forced if decision.include else barred
+            mask[candidates.number_by_id[decision.place_id]] = True
+    group_by_area = {name: group for group, name in enumerate(rules.areas)}
+    # The last entry is for places without an area: their index is -1.
+    group_of_area = [*(group_by_area.get(name, -1) for name in candidates.area_names), -1]
+    return SubsetProblem(
+        values=candidates.expected,
+        x=candidates.x_m,
+        y=candidates.y_m,
+        count=rules.count,
+        separation=rules.separation_m,
+        group=np.array(group_of_area, dtype=np.int64)[candidates.area_index],
+        floors=np.array([rules.floors.get(name, 0) for name in rules.areas], dtype=np.int64),
+        caps=np.array([rules.caps.get(name, NO_CAP) for name in rules.areas], dtype=np.int64),
+        forced=forced,
+        barred=barred,
+    )
+
+
+def _weigh_decisions(
+    candidates: Candidates, rules: Rules, prices: Sequence[RulePrice]
+) -> Iterator[WeighedDecision]:
+    """Each decision about a place that competes, with its rank without the decision and with its price."""
+    listable = True if candidates.listable is None else candidates.listable
+    price_by_rule = {price.rule: price.removed for price in prices}
+    for decision in rules.decisions:
+        number = candidates.number_by_id.get(decision.place_id)
+        if number is not None:
+            above = np.count_nonzero((candidates.expected > candidates.expected[number]) & listable)
+            yield WeighedDecision(decision, int(above) + 1, price_by_rule.get(name_rule(decision)))
+
+
+def _check_areas(candidates: Candidates, rules: Rules) -> None:
+    unknown = [name for name in rules.areas if name not in candidates.area_names]
+    if not unknown:
+        return
+    if not candidates.area_names:
+        raise UsageError(
+            f"The places have no areas, so no floor or cap can hold for {', '.join(unknown)}. "
+            "Ingest records that name their borough, or leave floors and caps out."
+        )
+    faults = []
+    for name in unknown:
+        near = difflib.get_close_matches(name, candidates.area_names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"choose among {', '.join(candidates.area_names)}"
+        faults.append(Fault(name, "is no area of these records", hint))
+    raise UsageError("A floor or cap names an area that is not known", tuple(faults))
+
+
+def check_feasible(problem: SubsetProblem, rules: Rules, number_by_id: Mapping[str, int]) -> None:
+    """Raise QuestionError with every rule that these places cannot keep, and by how much."""
+    faults = [
+        *_count_faults(problem, rules),
+        *_separation_faults(problem, rules, number_by_id),
+        *_floor_faults(problem, rules),
+    ]
+    if faults:
+        raise QuestionError("No list can keep these rules", tuple(faults))
+
+
+def _count_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
+    included = int(np.count_nonzero(problem.forced))
+    groups = problem.group[problem.forced]
+    included_by_area = np.bincount(groups[groups >= 0], minlength=len(problem.floors))
+    owed = int(np.maximum(problem.floors - included_by_area, 0).sum())
+    excess = included + owed - problem.count
+    if excess > 0:
+        yield Fault(
+            "count",
+            f"{included} places must be included and floors ask for {owed} more: {excess} too many for a "
+            f"list of {problem.count}",
+            "list more places with --count, or withdraw a decision",
+        )
+    for area, inside, cap in zip(rules.areas, included_by_area.tolist(), problem.caps.tolist(), strict=True):
+        if inside > cap:
+            yield Fault(
+                area,
+                f"{inside} of its places must be included, {inside - cap} more than its cap of {cap}",
+                "raise the cap or withdraw a decision",
+            )
+
+
+def _separation_faults(
+    problem: SubsetProblem, rules: Rules, number_by_id: Mapping[str, int]
+) -> Iterator[Fault]:
+    included = [d.place_id for d in rules.decisions if d.include and d.place_id in number_by_id]
+    for one, other in combinations(included, 2):
+        i, j = number_by_id[one], number_by_id[other]
+        distance_m = float(np.hypot(problem.x[i] - problem.x[j], problem.y[i] - problem.y[j]))
+        if distance_m < problem.separation:
+            yield Fault(
+                f"{one} and {other}",
+                f"must both be included and lie {distance_m:.0f} m apart, "
+                f"{problem.separation - distance_m:.0f} m less than the separation of "
+                f"{problem.separation:g} m",
+                "withdraw one decision, or ask for a smaller separation",
+            )
+
+
+def _floor_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
+    for group, (area, floor) in enumerate(zip(rules.areas, problem.floors.tolist(), strict=True)):
+        places = int(np.count_nonzero((problem.group == group) & ~problem.barred))
+        if places < floor:
+            yield Fault(
+                area,
+                f"has {_places(places)}, {floor - places} fewer than its floor of {floor}",
+                "lower the floor",
+            )
+        elif floor and problem.separation > 0.0:
+            most = most_in_group(problem, group, enough=floor)
+            if most < floor:
+                yield Fault(
+                    area,
+                    f"holds at most {_places(most)} {problem.separation:g} m apart, {floor - most} fewer "
+                    f"than its floor of {floor}",
+                    "lower the floor, or ask for a smaller separation",
+                )
+
+
+def _places(number: int) -> str:
+    return "1 place" if number == 1 else f"{number} places"

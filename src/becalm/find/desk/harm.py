@@ -61,7 +61,7 @@ def harm_of(
     groups = [weight.group for weight in weights.of(targets.target, never=targets.excluded)]
     found = ((group, measure_location(find_moved_points(incidents, target=(group,)))) for group in groups)
     locations: dict[str, LocationUncertainty] = {group: at for group, at in found if at is not None}
-    return HarmWeighting(weights, leads=choice.rank == "harm", locations=locations)
+    return HarmWeighting(weights, is_ranking=choice.rank == "harm", locations=locations)
 
 
 def harm_parameters(harm: HarmWeighting | None) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def harm_parameters(harm: HarmWeighting | None) -> dict[str, Any]:
     told = {k: v for k, v in asdict(harm.weights).items() if k != "weights"}
     told["reviewed_on"] = str(harm.weights.reviewed_on)
     weights = {weight.group: weight.weight for weight in harm.weights.weights}
-    return {"rank": "harm" if harm.leads else "count", "harm_weights": {**told, "groups": weights}}
+    return {"rank": "harm" if harm.is_ranking else "count", "harm_weights": {**told, "groups": weights}}
 
 
 def _weights(desk: Desk, named: str | None, target: tuple[str, ...], source: str) -> GroupWeights:

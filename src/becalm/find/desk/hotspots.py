@@ -98,7 +98,7 @@ def find_hotspots(
     chosen_by = pick_finder(finder)
     evidence = gather(desk, question, only)
     rules = rules_of(desk, question.rules, question.settings)
-    field = lay_list_field(desk, evidence, rules.applied_to(question.settings))
+    field = lay_list_field(desk, evidence, rules.apply_to(question.settings))
     harm = harm_of(
         desk,
         question.harm,
@@ -123,7 +123,7 @@ def find_hotspots(
     )
     described = _describe(evidence, field, listed, policy)
     warned = replace(described, warnings=(*said, *evidence.warnings, *field.warnings, *described.warnings))
-    settled = replace(question, settings=rules.applied_to(question.settings))
+    settled = replace(question, settings=rules.apply_to(question.settings))
     extra = {**rule_parameters(question.rules, rules), **_named(chosen_by), **field.parameters}
     extra |= harm_parameters(harm)
     run = _run(desk, "find hotspots", settled, drawn, evidence, extra)
