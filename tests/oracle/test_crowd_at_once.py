@@ -6,12 +6,12 @@ from datetime import date, timedelta
 
 import numpy as np
 import pytest
+import route_reference
 from patrol_requests import KEY, place, request, shift
 
-from becalm.methods.routes import distribution as route_law
-from becalm.methods.routes.kernel import marginals_of, value_of
-from becalm.methods.routes.sequential_expectation import expect_crowd
-from becalm.methods.routes.sequential_kernel import visit_weights, walk_of, ways_of
+from becalm.methods.routes.expected_visits import expect_visits
+from becalm.methods.routes.kernel import compute_marginals, sum_backward
+from becalm.methods.routes.sequential_kernel import select_links, select_walker, weigh_visits
 from becalm.patrol.core.area_arrays import build_areas
 from becalm.patrol.core.fit import build_dual
 from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK
@@ -29,18 +29,18 @@ def test_walkers_at_once_are_each_by_itself(units: int) -> None:
     closed = (draws.random(shape) < 0.02).astype(np.uint8)
     ground = build_dual(area).lattice._replace(weight=draws.lognormal(-2.0, 1.0, shape), closed=closed)
     times = draws.uniform(1.0, 3.0, len(shifts))
-    hours, lengths, each, log_z = expect_crowd(ground, area.crowd, area.ways, times, HOURS_OF_WEEK)
+    hours, lengths, each, log_z = expect_visits(ground, area.crowd, area.ways, times, HOURS_OF_WEEK)
     for u in range(len(shifts)):
-        walk, ways = walk_of(area.crowd, u), ways_of(area.ways, int(area.crowd.way[u]))
-        visit = visit_weights(ground, area.crowd, u, np.ones(len(places)))
-        value = value_of(walk, visit, ground.lengths, ways)
-        found = marginals_of(walk, visit, ground.lengths, ways, value, False)
-        assert log_z[u] == np.log(value.free[walk.paused, 0, walk.node])
+        walk, ways = select_walker(area.crowd, u), select_links(area.ways, int(area.crowd.mode[u]))
+        visit = weigh_visits(ground, area.crowd, u, np.ones(len(places)))
+        value = sum_backward(walk, visit, ground.lengths, ways)
+        found = compute_marginals(walk, visit, ground.lengths, ways, value, False)
+        assert log_z[u] == np.log(value.free_sums[walk.pause_done, 0, walk.node])
         whole = np.zeros(len(places))
-        for row in found.starts:
+        for row in found.start_chance:
             whole += row
         assert each[u].tolist() == whole.tolist()
-        slow = route_law.marginals_of(walk, visit, ground.lengths, ways)
-        assert each[u] == pytest.approx(slow.starts.sum(axis=0))
+        slow = route_reference.compute_marginals(walk, visit, ground.lengths, ways)
+        assert each[u] == pytest.approx(slow.start_chance.sum(axis=0))
     assert hours.sum() == pytest.approx(float(times @ each.sum(axis=1)))
     assert lengths.sum() == pytest.approx(hours.sum())

@@ -12,8 +12,7 @@ import numpy as np
 from patrol_requests import KEY, place, request, shift
 from scipy import stats
 
-from becalm.methods.routes.exact_exp import exact_exp, nearest_grid
-from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
+from becalm.methods.routes.bit_exact import derive_key, exact_exp, round_to_grid, uniform_numbers
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_result import RouteDistribution
 
@@ -28,7 +27,7 @@ def test_a_stream_is_hmac_sha256_of_a_counter() -> None:
 
 def test_a_sub_key_is_hmac_sha256_of_parts_with_their_lengths() -> None:
     message = b"\x00\x00\x00\x04area\x00\x00\x00\x017"
-    assert sub_key(b"key", "area", 7) == hmac.new(b"key", message, hashlib.sha256).digest()
+    assert derive_key(b"key", "area", 7) == hmac.new(b"key", message, hashlib.sha256).digest()
 
 
 def test_numbers_of_a_stream_look_uniform() -> None:
@@ -41,7 +40,7 @@ def test_exp_is_right_to_the_last_two_bits() -> None:
         with localcontext(prec=40):
             true = float((Decimal(k) / 1024).exp())
         assert abs(float(exact_exp(k)) - true) <= 2 * np.spacing(true)
-    assert int(nearest_grid(0.5)) == 512
+    assert int(round_to_grid(0.5)) == 512
 
 
 def test_a_plan_drawn_from_a_written_law_has_its_known_hash() -> None:

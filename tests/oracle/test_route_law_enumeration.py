@@ -7,27 +7,27 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import route_reference
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.routes import distribution as route_law
 from becalm.methods.routes import kernel as route_kernel
-from becalm.methods.routes.distribution import Walk, Ways
+from becalm.methods.routes.distribution import Links, Walker
 
 LENGTHS = np.array([1, 2], dtype=np.int64)
 Step = tuple[str, int, int, int]  # visit, slot, place, number of length; or pause, slot, 0, 0
 WALKS = [
-    Walk(slots=9, node=2, paused=1, pause_slots=0, pause_first=0, pause_last=-1),
-    Walk(slots=9, node=2, paused=0, pause_slots=2, pause_first=2, pause_last=5),
-    Walk(slots=8, node=0, paused=0, pause_slots=3, pause_first=0, pause_last=4),
+    Walker(slots=9, node=2, pause_done=1, pause_slots=0, pause_first=0, pause_last=-1),
+    Walker(slots=9, node=2, pause_done=0, pause_slots=2, pause_first=2, pause_last=5),
+    Walker(slots=8, node=0, pause_done=0, pause_slots=3, pause_first=0, pause_last=4),
 ]
 
 
-def small_ways(seed: int) -> Ways:
+def small_ways(seed: int) -> Links:
     rng = np.random.default_rng(seed)
     slots = rng.integers(1, 3, (3, 2))
     weight = rng.uniform(0.3, 1.5, (3, 2))
     np.fill_diagonal(weight, 0.0)
-    return Ways(slots, weight, slots * 5.0, np.zeros((3, 2), np.int64), np.array([1, 2, 0]), np.zeros(3))
+    return Links(slots, weight, slots * 5.0, np.zeros((3, 2), np.int64), np.array([1, 2, 0]), np.zeros(3))
 
 
 def small_visits(seed: int, slots: int) -> Floats:
@@ -38,7 +38,7 @@ def small_visits(seed: int, slots: int) -> Floats:
 
 
 def next_visits(
-    walk: Walk, visit: Floats, ways: Ways, t: int, i: int
+    walk: Walker, visit: Floats, ways: Links, t: int, i: int
 ) -> Iterator[tuple[float, int, int, int]]:
     """Every visit for which one may set off from node i in slot t, with its weight."""
     for j in range(2):
@@ -49,11 +49,11 @@ def next_visits(
 
 
 def all_walks(
-    walk: Walk, visit: Floats, ways: Ways, state: tuple[int, int, int], waited: bool = False
+    walk: Walker, visit: Floats, ways: Links, state: tuple[int, int, int], waited: bool = False
 ) -> Iterator[tuple[float, tuple[Step, ...]]]:
     """Every walk from a state on, with its weight: go home, pause, visit somewhere, or wait a slot."""
     t, i, m = state
-    if m == 1 and not waited and t + ways.home[i] <= walk.slots:
+    if m == 1 and not waited and t + ways.home_slots[i] <= walk.slots:
         yield 1.0, ()
     if m == 0 and walk.pause_first <= t <= walk.pause_last and t + walk.pause_slots <= walk.slots:
         for weight, rest in all_walks(walk, visit, ways, (t + walk.pause_slots, i, 1)):
@@ -65,27 +65,29 @@ def all_walks(
         yield from all_walks(walk, visit, ways, (t + 1, i, m), waited=True)
 
 
-def listed(walk: Walk, visit: Floats, ways: Ways) -> dict[tuple[Step, ...], float]:
+def listed(walk: Walker, visit: Floats, ways: Links) -> dict[tuple[Step, ...], float]:
     found: dict[tuple[Step, ...], float] = {}
-    for weight, steps in all_walks(walk, visit, ways, (0, walk.node, walk.paused)):
+    for weight, steps in all_walks(walk, visit, ways, (0, walk.node, walk.pause_done)):
         assert steps not in found, "each walk is counted once"
         found[steps] = weight
     return found
 
 
 @pytest.fixture(params=[(walk, seed) for walk in WALKS for seed in range(3)])
-def case(request: pytest.FixtureRequest) -> tuple[Walk, Floats, Ways]:
+def case(request: pytest.FixtureRequest) -> tuple[Walker, Floats, Links]:
     walk, seed = request.param
     return walk, small_visits(seed, walk.slots), small_ways(seed)
 
 
-def test_the_law_sums_the_weights_of_all_walks(case: tuple[Walk, Floats, Ways]) -> None:
+def test_the_law_sums_the_weights_of_all_walks(case: tuple[Walker, Floats, Links]) -> None:
     walk, visit, ways = case
-    value = route_law.value_of(walk, visit, LENGTHS, ways)
-    assert value.free[walk.paused, 0, walk.node] == pytest.approx(sum(listed(*case).values()), rel=1e-12)
+    value = route_reference.sum_backward(walk, visit, LENGTHS, ways)
+    assert value.free_sums[walk.pause_done, 0, walk.node] == pytest.approx(
+        sum(listed(*case).values()), rel=1e-12
+    )
 
 
-def test_marginals_and_entropy_are_those_of_the_list(case: tuple[Walk, Floats, Ways]) -> None:
+def test_marginals_and_entropy_are_those_of_the_list(case: tuple[Walker, Floats, Links]) -> None:
     walk, visit, ways = case
     weights = listed(*case)
     total = sum(weights.values())
@@ -96,31 +98,35 @@ def test_marginals_and_entropy_are_those_of_the_list(case: tuple[Walk, Floats, W
             if kind == "visit":
                 starts[slot, place] += weight / total
                 lengths[place, number] += weight / total
-    found = route_law.marginals_of(walk, visit, LENGTHS, ways)
-    value = route_law.value_of(walk, visit, LENGTHS, ways)
-    np.testing.assert_allclose(found.starts, starts, atol=1e-12)
-    np.testing.assert_allclose(found.lengths, lengths, atol=1e-12)
-    assert found.last.sum() == pytest.approx(1.0)
-    assert route_law.entropy_of(value, found, walk, ways) == pytest.approx(entropy, abs=1e-10)
+    found = route_reference.compute_marginals(walk, visit, LENGTHS, ways)
+    value = route_reference.sum_backward(walk, visit, LENGTHS, ways)
+    np.testing.assert_allclose(found.start_chance, starts, atol=1e-12)
+    np.testing.assert_allclose(found.visits_by_length, lengths, atol=1e-12)
+    assert found.last_node.sum() == pytest.approx(1.0)
+    assert route_reference.compute_entropy(value, found, walk, ways) == pytest.approx(entropy, abs=1e-10)
 
 
-def test_the_compiled_kernel_gives_the_bits_of_the_reference(case: tuple[Walk, Floats, Ways]) -> None:
+def test_the_compiled_kernel_gives_the_bits_of_the_reference(case: tuple[Walker, Floats, Links]) -> None:
     walk, visit, ways = case
-    value = route_kernel.value_of(walk, visit, LENGTHS, ways)
-    for ours, theirs in zip(value, route_law.value_of(walk, visit, LENGTHS, ways), strict=True):
+    value = route_kernel.sum_backward(walk, visit, LENGTHS, ways)
+    for ours, theirs in zip(value, route_reference.sum_backward(walk, visit, LENGTHS, ways), strict=True):
         assert (ours == theirs).all()
-    found = route_kernel.marginals_of(walk, visit, LENGTHS, ways, value, True)
-    for ours, theirs in zip(found, route_law.marginals_of(walk, visit, LENGTHS, ways), strict=True):
+    found = route_kernel.compute_marginals(walk, visit, LENGTHS, ways, value, True)
+    for ours, theirs in zip(
+        found, route_reference.compute_marginals(walk, visit, LENGTHS, ways), strict=True
+    ):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
-    assert route_kernel.entropy_of(value, found, walk, ways) == pytest.approx(
-        route_law.entropy_of(value, found, walk, ways), abs=1e-9
+    assert route_kernel.compute_entropy(value, found, walk, ways) == pytest.approx(
+        route_reference.compute_entropy(value, found, walk, ways), abs=1e-9
     )
 
 
-def drawn(case: tuple[Walk, Floats, Ways], draws: Ints, apart: Ints) -> tuple[tuple[Step, ...], float, bool]:
+def drawn(
+    case: tuple[Walker, Floats, Links], draws: Ints, apart: Ints
+) -> tuple[tuple[Step, ...], float, bool]:
     walk, visit, ways = case
-    value = route_kernel.value_of(walk, visit, LENGTHS, ways)
-    visits, pause, log_p, well = route_kernel.draw_walk(walk, visit, LENGTHS, ways, value, draws, apart)
+    value = route_kernel.sum_backward(walk, visit, LENGTHS, ways)
+    visits, pause, log_p, well = route_kernel.draw_route(walk, visit, LENGTHS, ways, value, draws, apart)
     steps = [("visit", *(int(x) for x in row)) for row in visits]
     if pause >= 0:
         steps = sorted([*steps, ("pause", pause, 0, 0)], key=lambda step: step[1])

@@ -1,147 +1,130 @@
-"""A Gibbs law over walks on a time-expanded graph: its value, its marginals, and the reference in NumPy.
+"""A Gibbs distribution over routes on a time-expanded graph: what it is made of and what it gives.
 
 A walker is on the way for some slots. It starts at a node, makes visits of one of several lengths at
-places, pauses once within a window, and ends at its home in time. The weight of a walk is the product of
-the weights of its visits (by start slot, place and length) and of its ways; the law gives each walk a
-probability in proportion to its weight, which is the law of largest entropy among all that have its
-expected visits and ways. Write m for the state of the pause (1: done), n for the home node, and
+places, pauses once within a window, and ends at its home in time. The weight of a route is the product of
+the weights of its visits (by start slot, place and length) and of its links; each route has a probability
+in proportion to its weight, which makes it the distribution of largest entropy among all that have its
+expected visits and links. Write m for the state of the pause (1: done), n for the home node, and
 
-    begin[m, s, j] = sum over l of visit[s, j, l] free[m, s + length_l, j]
-    wait[m, t, i]  = pause + sum over j of way[i, j] begin[m, t + slots[i, j], j] + wait[m, t + 1, i]
+    visit[m, s, j] = sum over l of weight[s, j, l] free[m, s + length_l, j]
+    wait[m, t, i]  = pause + sum over j of link[i, j] visit[m, t + slots[i, j], j] + wait[m, t + 1, i]
     free[m, t, i]  = wait[m, t, i] + 1 if m = 1 and home is reached in time
 
 where pause = free[1, t + pause slots, i] if m = 0 and a pause may begin at t. `free` is the sum of the
-weights of all ways to go on after a visit or a pause, `wait` after having waited. All sums run in a
-fixed order with plain additions and products, so that a compiled kernel gives the same bits.
+weights of all that can follow a visit or a pause, `wait` of what can follow a slot of waiting. All sums run
+in a fixed order with plain additions and products: every machine, and the reference in plain NumPy that the
+tests hold the kernels against, gives the same bits, and one bit is enough to turn a draw.
 
 Sources: Jaynes, Physical Review 106 (1957) 620-630; Baum et al., Annals of Mathematical Statistics 41
-(1970) 164-171 (forward-backward); Akamatsu, Transportation Research B 30 (1996) 369-386 (laws of routes).
+(1970) 164-171 (forward-backward); Akamatsu, Transportation Research B 30 (1996) 369-386 (routes).
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
+from becalm.methods.arrays import Bytes, Floats, Ints
 
-from becalm.methods.arrays import Floats, Ints
+FEEDBACK_LIMIT = 512  # in steps of the table of exponentials
 
 
-class Ways(NamedTuple):
-    """Between nodes: the places 0 .. n - 1 and the home n."""
+class Links(NamedTuple):
+    """From each node (the places 0 .. n - 1 and the home n) to each place, and home."""
 
-    slots: Ints  # [n + 1, n], at least 1; a way that does not exist has more slots than any walk
+    slots: Ints  # [n + 1, n], at least 1; a link that does not exist has more slots than any route
     weight: Floats  # [n + 1, n]
     minutes: Floats  # [n + 1, n]
-    slack: Ints  # [n + 1, n], whole minutes by which `slots` exceed what the way needs
-    home: Ints  # [n + 1], slots to the home node
+    slack: Ints  # [n + 1, n], whole minutes by which `slots` exceed what the link needs
+    home_slots: Ints  # [n + 1], slots to the home node
     home_minutes: Floats  # [n + 1]
 
 
-class Walk(NamedTuple):
+class Walker(NamedTuple):
     """One walker: its time, its start and its pause; slots are counted from its own first one."""
 
     slots: int
     node: int  # where it starts
-    paused: int  # 1: it needs no pause any more
+    pause_done: int  # 1: it needs no pause any more
     pause_slots: int
     pause_first: int  # a pause begins in one of the slots pause_first .. pause_last
     pause_last: int
 
 
-class Value(NamedTuple):
-    """Sums of weights over all ways to go on; `free[paused, 0, node]` is that of all walks."""
+class BackwardSums(NamedTuple):
+    """Sums of weights over all that can follow; `free_sums[pause_done, 0, node]` is that of all routes."""
 
-    free: Floats  # [2, slots + 1, n + 1]
-    wait: Floats  # [2, slots + 2, n + 1]
-    begin: Floats  # [2, slots + 1, n]
+    free_sums: Floats  # [2, slots + 1, n + 1]
+    wait_sums: Floats  # [2, slots + 2, n + 1]
+    visit_sums: Floats  # [2, slots + 1, n]
 
 
 class Marginals(NamedTuple):
-    """What the law expects of one walker."""
+    """What the distribution expects of one walker."""
 
-    starts: Floats  # [slots + 1, n]: probability that a visit starts
-    lengths: Floats  # [n, lengths]: expected visits by length
-    flow: Floats  # [n + 1, n]: expected number of ways
-    last: Floats  # [n + 1]: probability that this is the node from which it goes home
-    energy: Floats  # [1]: expected logarithm of the weights of its visits
-
-
-def value_of(walk: Walk, visit: Floats, lengths: Ints, ways: Ways) -> Value:
-    """What is the weight of all ways to go on, from every node and slot (backward, in NumPy)?
-
-    `visit[s, j, l]` is the weight of a visit to place j that starts in slot s and lasts `lengths[l]` slots.
-    """
-    n, slots = visit.shape[1], walk.slots
-    free, wait = np.zeros((2, slots + 1, n + 1)), np.zeros((2, slots + 2, n + 1))
-    begin = np.zeros((2, slots + 1, n))
-    for t in range(slots, -1, -1):
-        for m in range(walk.paused, 2):
-            if walk.paused == 0 and (
-                t > walk.pause_last if m == 0 else t < walk.pause_first + walk.pause_slots
-            ):
-                continue  # too late for the pause that is still due, or too early for it to be over
-            for number, length in enumerate(lengths):
-                if t + length <= slots:
-                    begin[m, t] += visit[t, :, number] * free[m, t + length, :n]
-            if m == 0 and walk.pause_first <= t <= walk.pause_last and t + walk.pause_slots <= slots:
-                wait[m, t] += free[1, t + walk.pause_slots]
-            for j in range(n):
-                at = t + ways.slots[:, j]
-                reached = at <= slots
-                wait[m, t, reached] += ways.weight[reached, j] * begin[m, at[reached], j]
-            wait[m, t] += wait[m, t + 1]
-            free[m, t] = wait[m, t] + (m == 1) * (t + ways.home <= slots)
-    return Value(free, wait, begin)
+    start_chance: Floats  # [slots + 1, n]: probability that a visit starts
+    visits_by_length: Floats  # [n, lengths]: expected
+    link_flow: Floats  # [n + 1, n]: expected uses of each link
+    last_node: Floats  # [n + 1]: probability that this is the node from which it goes home
+    log_weight: Floats  # [1]: expected logarithm of the weights of its visits
 
 
-def marginals_of(walk: Walk, visit: Floats, lengths: Ints, ways: Ways) -> Marginals:
-    """How often does the law visit each place in each slot, and go each way (forward, in NumPy)?"""
-    value = value_of(walk, visit, lengths, ways)
-    n, slots = visit.shape[1], walk.slots
-    free, wait = np.zeros((2, slots + 1, n + 1)), np.zeros((2, slots + 1, n + 1))
-    begin = np.zeros((2, slots + 1, n))
-    result = Marginals(
-        np.zeros((slots + 1, n)),
-        np.zeros((n, len(lengths))),
-        np.zeros((n + 1, n)),
-        np.zeros(n + 1),
-        np.zeros(1),
-    )
-    free[walk.paused, 0, walk.node] = 1.0 / value.free[walk.paused, 0, walk.node]
-    for t in range(slots + 1):
-        for m in range(walk.paused, 2):
-            result.starts[t] += begin[m, t] * value.begin[m, t]
-            for number, length in enumerate(lengths):
-                if t + length <= slots:
-                    step = begin[m, t] * visit[t, :, number]
-                    free[m, t + length, :n] += step
-                    chance = step * value.free[m, t + length, :n]
-                    result.lengths[:, number] += chance
-                    result.energy[0] += _times_log(chance, visit[t, :, number])
-            result.last[:] += free[m, t] * ((m == 1) * (t + ways.home <= slots))
-            wait[m, t] = free[m, t] + (wait[m, t - 1] if t else 0.0)
-            if m == 0 and walk.pause_first <= t <= walk.pause_last and t + walk.pause_slots <= slots:
-                free[1, t + walk.pause_slots] += wait[m, t]
-            _go(t, m, wait[m, t], ways, begin, value.begin, result.flow)
-    return result
+class RouteLattice(NamedTuple):
+    """Places, and slots of the whole time; slots beyond the last are closed."""
+
+    weight: Floats  # [n, T] of a visit that starts in a slot
+    length_weight: Floats  # [n, lengths]
+    lengths: Ints  # [lengths], in slots
+    closed: Bytes  # [n, T] 1: no visit may overlap this slot
+    occupant: Ints  # [n, T] 0: free; -1: someone stands here; above 0: someone of this pair does
+    is_near: Bytes  # [n, T] 1: within the gap of a visit
+    near_weight: Floats  # [n]
+    gap: Ints  # [n], in slots
+    own_gap: Ints  # [n], slots that a walker keeps between its own visits; 0: no rule
+    hour: Ints  # [T], the bin of each slot
+    cell: Ints  # [T], the cell of each slot
+    slot_minutes: int
 
 
-def _go(t: int, m: int, wait: Floats, ways: Ways, begin: Floats, value: Floats, flow: Floats) -> None:
-    """Spread what waits at each node in slot t over the ways that lead on."""
-    for i, j in np.ndindex(ways.slots.shape):
-        at = t + ways.slots[i, j]
-        if at < begin.shape[1]:
-            begin[m, at, j] += ways.weight[i, j] * wait[i]
-            flow[i, j] += ways.weight[i, j] * wait[i] * value[m, at, j]
+class Walkers(NamedTuple):
+    """Walkers in the order of drawing."""
+
+    first_slot: Ints  # [U] slot of the lattice in which each begins
+    fields: Ints  # [U, 6] the fields of Walker
+    mode: Ints  # [U] which links it takes
+    pair: Ints  # [U] 0: none
+    is_open: Bytes  # [U, longest walk + 2] 0: no visit of this walker may overlap this slot of its own
 
 
-def _times_log(chance: Floats, weight: Floats) -> float:
-    some = chance > 0
-    return float(chance[some] @ np.log(weight[some]))
+class LinksByMode(NamedTuple):
+    """Links by mode and home, each as in Links."""
+
+    slots: Ints  # [W, n + 1, n]
+    weight: Floats  # [W, n + 1, n]
+    minutes: Floats  # [W, n + 1, n]
+    slack: Ints  # [W, n + 1, n]
+    home_slots: Ints  # [W, n + 1]
+    home_minutes: Floats  # [W, n + 1]
 
 
-def entropy_of(value: Value, marginals: Marginals, walk: Walk, ways: Ways) -> float:
-    """How uncertain is the walk, in nats: log Z less the expected logarithm of its weight."""
-    energy = float(marginals.energy[0]) + _times_log(marginals.flow.ravel(), ways.weight.ravel())
-    return float(np.log(value.free[walk.paused, 0, walk.node])) - energy
+class Feedback(NamedTuple):
+    """How visits owed raise the weight of a place: table[round(strength x owed)], an exponential."""
+
+    due_visits: Floats  # [U, n] visits that each walker means to give
+    owed_visits: Floats  # [n] at the start; changed by drawing
+    strength: float  # steps of the table per visit owed; 0: no feedback
+    table: Floats  # [2 FEEDBACK_LIMIT + 1]
+
+
+class RouteDraws(NamedTuple):
+    """The routes that walkers were given, and what was expected of each when it was drawn."""
+
+    visits: Ints  # [count, 5]: walker, slot of the lattice, place, number of length, minutes into the slot
+    pause: Ints  # [U, 2]: slot of the lattice or -1, minutes into the slot
+    expected_visits: Floats  # [U, n] visits, given the walkers before
+    visits_by_length: Floats  # [n, lengths] expected
+    log_no_start: Floats  # [n, cells] log of the chance that no visit starts
+    expected_by_hour: Floats  # [n, bins] expected visits
+    entropy: Floats  # [U] nats
+    surprise: Floats  # [U] nats
+    travel_minutes: Floats  # [U]
+    status: Ints  # [U] 0: well; 1: no route is possible; 2: own rule left none

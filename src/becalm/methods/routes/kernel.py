@@ -1,8 +1,9 @@
-"""The law over walks of `route_law`, compiled: value, marginals, and one walk drawn from it.
+"""The distribution of one walker's routes, compiled: sums, marginals, and one route drawn from it.
 
 Compiled by numba on first use, which takes some seconds; what it makes is kept beside this file or, where
 that cannot be written, in the user's cache. Sums run in the order of the reference, so that both give the
-same bits; no step is allowed to be reordered or fused (`fastmath` is off).
+same bits; no step may be reordered or fused (`fastmath` is off): a route could then not be drawn again from
+its key on another machine.
 """
 
 from __future__ import annotations
@@ -11,271 +12,294 @@ import numpy as np
 from numba import njit
 
 from becalm.methods.arrays import Bools, Floats, Ints
-from becalm.methods.routes.distribution import Marginals, Value, Walk, Ways
+from becalm.methods.routes.distribution import BackwardSums, Links, Marginals, Walker
 
 TO_UNIT = 2.0**-53
 HOME, PAUSE, WAIT = -1, -2, -3
 
 
 @njit(cache=True, nogil=True)
-def value_of(walk: Walk, visit: Floats, lengths: Ints, ways: Ways) -> Value:
-    """What is the weight of all ways to go on, from every node and slot?"""
-    n, last = visit.shape[1], walk.slots
-    free, wait = np.zeros((2, last + 1, n + 1)), np.zeros((2, last + 2, n + 1))
-    begin = np.zeros((2, last + 1, n))
-    slots, weight = ways.slots.T.copy(), ways.weight.T.copy()
+def sum_backward(walker: Walker, visit_weight: Floats, lengths: Ints, links: Links) -> BackwardSums:
+    """What is the weight of all that can follow, from every node and slot?"""
+    n, last = visit_weight.shape[1], walker.slots
+    free_sums, wait_sums = np.zeros((2, last + 1, n + 1)), np.zeros((2, last + 2, n + 1))
+    visit_sums = np.zeros((2, last + 1, n))
+    link_slots, weight = links.slots.T.copy(), links.weight.T.copy()
     for t in range(last, -1, -1):
-        for m in range(walk.paused, 2):
-            if is_idle(walk, t, m):
+        for m in range(walker.pause_done, 2):
+            if is_idle(walker, t, m):
                 continue
-            _begin_at(t, m, visit, lengths, free, begin)
-            total = free[1, t + walk.pause_slots].copy() if may_pause(walk, t, m) else np.zeros(n + 1)
-            _add_onward(total, slots, weight, t, begin[m])
+            _sum_visits(t, m, visit_weight, lengths, free_sums, visit_sums)
+            total = (
+                free_sums[1, t + walker.pause_slots].copy() if may_pause(walker, t, m) else np.zeros(n + 1)
+            )
+            _add_onward_sums(total, link_slots, weight, t, visit_sums[m])
             for i in range(n + 1):
-                wait[m, t, i] = total[i] + wait[m, t + 1, i]
-                free[m, t, i] = wait[m, t, i] + (1.0 if m == 1 and t + ways.home[i] <= last else 0.0)
-    return Value(free, wait, begin)
+                wait_sums[m, t, i] = total[i] + wait_sums[m, t + 1, i]
+                free_sums[m, t, i] = wait_sums[m, t, i] + (
+                    1.0 if m == 1 and t + links.home_slots[i] <= last else 0.0
+                )
+    return BackwardSums(free_sums, wait_sums, visit_sums)
 
 
 @njit(cache=True, nogil=True)
-def is_idle(walk: Walk, t: int, m: int) -> bool:
+def is_idle(walker: Walker, t: int, m: int) -> bool:
     """Too late for the pause that is still due, or too early for it to be over."""
-    return walk.paused == 0 and (t > walk.pause_last if m == 0 else t < walk.pause_first + walk.pause_slots)
+    return walker.pause_done == 0 and (
+        t > walker.pause_last if m == 0 else t < walker.pause_first + walker.pause_slots
+    )
 
 
 @njit(cache=True, nogil=True)
-def may_pause(walk: Walk, t: int, m: int) -> bool:
+def may_pause(walker: Walker, t: int, m: int) -> bool:
     """The pause is still due, and may begin in this slot."""
-    return m == 0 and walk.pause_first <= t <= walk.pause_last and t + walk.pause_slots <= walk.slots
+    return m == 0 and walker.pause_first <= t <= walker.pause_last and t + walker.pause_slots <= walker.slots
 
 
 @njit(cache=True, nogil=True)
-def _add_onward(total: Floats, slots: Ints, weight: Floats, t: int, begin: Floats) -> None:
-    """Add to each node's total the weights of its ways in slot t to a visit; both ways are [place, node]."""
-    last = begin.shape[0] - 1
-    for j in range(slots.shape[0]):  # nodes inside, so that their sums run side by side
-        for i in range(slots.shape[1]):
-            at = t + slots[j, i]
-            if at <= last:
-                total[i] += weight[j, i] * begin[at, j]
+def _add_onward_sums(total: Floats, link_slots: Ints, weight: Floats, t: int, visit_sums: Floats) -> None:
+    """Add to each node's total the weights of its links in slot t to a visit; both are [place, node]."""
+    last = visit_sums.shape[0] - 1
+    for j in range(link_slots.shape[0]):  # nodes inside, so that their sums run side by side
+        for i in range(link_slots.shape[1]):
+            arrival = t + link_slots[j, i]
+            if arrival <= last:
+                total[i] += weight[j, i] * visit_sums[arrival, j]
 
 
 @njit(cache=True, nogil=True)
-def _begin_at(t: int, m: int, visit: Floats, lengths: Ints, free: Floats, begin: Floats) -> None:
-    for j in range(visit.shape[1]):
+def _sum_visits(
+    t: int, m: int, visit_weight: Floats, lengths: Ints, free_sums: Floats, visit_sums: Floats
+) -> None:
+    for j in range(visit_weight.shape[1]):
         total = 0.0
-        for number in range(lengths.shape[0]):
-            end = t + lengths[number]
-            if end < free.shape[1]:
-                total += visit[t, j, number] * free[m, end, j]
-        begin[m, t, j] = total
+        for length_index in range(lengths.shape[0]):
+            end = t + lengths[length_index]
+            if end < free_sums.shape[1]:
+                total += visit_weight[t, j, length_index] * free_sums[m, end, j]
+        visit_sums[m, t, j] = total
 
 
 @njit(cache=True, nogil=True)
-def marginals_of(
-    walk: Walk, visit: Floats, lengths: Ints, ways: Ways, value: Value, whole: bool
+def compute_marginals(
+    walker: Walker, visit_weight: Floats, lengths: Ints, links: Links, sums: BackwardSums, with_flow: bool
 ) -> Marginals:
-    """How often does the law visit each place in each slot, and go each way?
+    """How often is each place visited in each slot, and each link taken?
 
-    `value` is that of the same law, above 0 for the walk. Without `whole`, `flow` and `energy` stay 0.
+    `sums` are those of the same walker, above 0 at its start. Without `with_flow`, `link_flow` and
+    `log_weight` stay 0.
     """
-    n, last = visit.shape[1], walk.slots
-    free, wait = np.zeros((2, last + 1, n + 1)), np.zeros((2, n + 1))
-    begin = np.zeros((2, last + 1, n))
-    out = Marginals(
+    n, last = visit_weight.shape[1], walker.slots
+    free_mass, wait_mass = np.zeros((2, last + 1, n + 1)), np.zeros((2, n + 1))
+    visit_mass = np.zeros((2, last + 1, n))
+    marginals = Marginals(
         np.zeros((last + 1, n)),
         np.zeros((n, lengths.shape[0])),
         np.zeros((n + 1, n)),
         np.zeros(n + 1),
         np.zeros(1),
     )
-    free[walk.paused, 0, walk.node] = 1.0 / value.free[walk.paused, 0, walk.node]
+    free_mass[walker.pause_done, 0, walker.node] = 1.0 / sums.free_sums[walker.pause_done, 0, walker.node]
     for t in range(last + 1):
-        for m in range(walk.paused, 2):
-            if is_idle(walk, t, m):
+        for m in range(walker.pause_done, 2):
+            if is_idle(walker, t, m):
                 continue
-            _spread_visits(t, m, visit, lengths, free, begin, (value, out, whole))
-            wait[m] += free[m, t]
-            if may_pause(walk, t, m):
-                free[1, t + walk.pause_slots] += wait[m]
-            _count_last(t, m, last, free, ways, out.last)
-            _spread_ways(t, m, wait, ways, begin)
-            if whole:
-                _count_ways(t, m, wait, ways, value.begin, out.flow)
-    out.flow[:] *= ways.weight
-    return out
+            _spread_visits(t, m, visit_weight, lengths, free_mass, visit_mass, (sums, marginals, with_flow))
+            wait_mass[m] += free_mass[m, t]
+            if may_pause(walker, t, m):
+                free_mass[1, t + walker.pause_slots] += wait_mass[m]
+            _count_last(t, m, last, free_mass, links, marginals.last_node)
+            _spread_links(t, m, wait_mass, links, visit_mass)
+            if with_flow:
+                _count_links(t, m, wait_mass, links, sums.visit_sums, marginals.link_flow)
+    marginals.link_flow[:] *= links.weight
+    return marginals
 
 
 @njit(cache=True, nogil=True)
-def _count_last(t: int, m: int, last: int, free: Floats, ways: Ways, out: Floats) -> None:
-    for i in range(out.shape[0]):
-        if m == 1 and t + ways.home[i] <= last:
-            out[i] += free[m, t, i]
+def _count_last(t: int, m: int, last: int, free_mass: Floats, links: Links, last_node: Floats) -> None:
+    for i in range(last_node.shape[0]):
+        if m == 1 and t + links.home_slots[i] <= last:
+            last_node[i] += free_mass[m, t, i]
 
 
 @njit(cache=True, nogil=True)
 def _spread_visits(
     t: int,
     m: int,
-    visit: Floats,
+    visit_weight: Floats,
     lengths: Ints,
-    free: Floats,
-    begin: Floats,
-    ends: tuple[Value, Marginals, bool],
+    free_mass: Floats,
+    visit_mass: Floats,
+    ends: tuple[BackwardSums, Marginals, bool],
 ) -> None:
-    value, out, whole = ends
-    for j in range(visit.shape[1]):
-        here = begin[m, t, j]
-        if here == 0.0:
+    sums, marginals, with_flow = ends
+    for j in range(visit_weight.shape[1]):
+        mass = visit_mass[m, t, j]
+        if mass == 0.0:
             continue
-        out.starts[t, j] += here * value.begin[m, t, j]
-        for number in range(lengths.shape[0]):
-            end = t + lengths[number]
-            if end < free.shape[1]:
-                step = here * visit[t, j, number]
-                free[m, end, j] += step
-                chance = step * value.free[m, end, j]
-                out.lengths[j, number] += chance
-                if whole and chance > 0.0:
-                    out.energy[0] += chance * np.log(visit[t, j, number])
+        marginals.start_chance[t, j] += mass * sums.visit_sums[m, t, j]
+        for length_index in range(lengths.shape[0]):
+            end = t + lengths[length_index]
+            if end < free_mass.shape[1]:
+                mass_step = mass * visit_weight[t, j, length_index]
+                free_mass[m, end, j] += mass_step
+                chance = mass_step * sums.free_sums[m, end, j]
+                marginals.visits_by_length[j, length_index] += chance
+                if with_flow and chance > 0.0:
+                    marginals.log_weight[0] += chance * np.log(visit_weight[t, j, length_index])
 
 
 @njit(cache=True, nogil=True)
-def _spread_ways(t: int, m: int, wait: Floats, ways: Ways, begin: Floats) -> None:
-    last = begin.shape[1] - 1
-    for i in range(wait.shape[1]):
-        here = wait[m, i]
-        if here == 0.0:
+def _spread_links(t: int, m: int, wait_mass: Floats, links: Links, visit_mass: Floats) -> None:
+    last = visit_mass.shape[1] - 1
+    for i in range(wait_mass.shape[1]):
+        mass = wait_mass[m, i]
+        if mass == 0.0:
             continue
-        for j in range(begin.shape[2]):
-            at = t + ways.slots[i, j]
-            if at <= last:
-                begin[m, at, j] += ways.weight[i, j] * here
+        for j in range(visit_mass.shape[2]):
+            arrival = t + links.slots[i, j]
+            if arrival <= last:
+                visit_mass[m, arrival, j] += links.weight[i, j] * mass
 
 
 @njit(cache=True, nogil=True)
-def _count_ways(t: int, m: int, wait: Floats, ways: Ways, value: Floats, flow: Floats) -> None:
-    last = value.shape[1] - 1
-    for i in range(wait.shape[1]):
-        for j in range(value.shape[2]):
-            at = t + ways.slots[i, j]
-            if at <= last:
-                flow[i, j] += wait[m, i] * value[m, at, j]
+def _count_links(
+    t: int, m: int, wait_mass: Floats, links: Links, visit_sums: Floats, link_flow: Floats
+) -> None:
+    last = visit_sums.shape[1] - 1
+    for i in range(wait_mass.shape[1]):
+        for j in range(visit_sums.shape[2]):
+            arrival = t + links.slots[i, j]
+            if arrival <= last:
+                link_flow[i, j] += wait_mass[m, i] * visit_sums[m, arrival, j]
 
 
 @njit(cache=True, nogil=True)
-def entropy_of(value: Value, marginals: Marginals, walk: Walk, ways: Ways) -> float:
-    """How uncertain is the walk, in nats: log Z less the expected logarithm of its weight."""
-    energy = marginals.energy[0]
-    for i in range(ways.weight.shape[0]):
-        for j in range(ways.weight.shape[1]):
-            if marginals.flow[i, j] > 0.0:
-                energy += marginals.flow[i, j] * np.log(ways.weight[i, j])
-    return float(np.log(value.free[walk.paused, 0, walk.node]) - energy)
+def compute_entropy(sums: BackwardSums, marginals: Marginals, walker: Walker, links: Links) -> float:
+    """How uncertain is the route, in nats: log Z less the expected logarithm of its weight."""
+    log_weight = marginals.log_weight[0]
+    for i in range(links.weight.shape[0]):
+        for j in range(links.weight.shape[1]):
+            if marginals.link_flow[i, j] > 0.0:
+                log_weight += marginals.link_flow[i, j] * np.log(links.weight[i, j])
+    return float(np.log(sums.free_sums[walker.pause_done, 0, walker.node]) - log_weight)
 
 
 @njit(cache=True, nogil=True)
-def draw_walk(
-    walk: Walk, visit: Floats, lengths: Ints, ways: Ways, value: Value, draws: Ints, apart: Ints
+def draw_route(
+    walker: Walker,
+    visit_weight: Floats,
+    lengths: Ints,
+    links: Links,
+    sums: BackwardSums,
+    draws: Ints,
+    own_gap: Ints,
 ) -> tuple[Ints, int, float, bool]:
-    """Draw one walk: its visits, the slot of its pause (or -1), the logarithm of its probability, its end.
+    """Draw one route: its visits, the slot of its pause (or -1), the logarithm of its probability, its end.
 
-    Visits are rows of slot, place and number of the length. `apart[j]` are the slots that must lie between
-    the end of a visit of this walk to place j and its next one there (0: no rule): choices that break it
+    Visits are rows of slot, place and number of the length. `own_gap[j]` are the slots that must lie between
+    the end of a visit to place j and its next one there (0: no rule): choices that break it
     are struck out, and the others share what is left. The last answer is False if that led to a dead end.
     """
-    visits, count, pause = np.zeros((walk.slots + 1, 3), np.int64), 0, -1
-    t, i, m, waited, used, log_p = 0, walk.node, walk.paused, False, 0, 0.0
-    left = np.full(visit.shape[1], -1_000_000, np.int64)
-    struck = np.zeros(visit.shape[1], np.bool_)
+    visits, count, pause = np.zeros((walker.slots + 1, 3), np.int64), 0, -1
+    t, i, m, has_waited, next_draw, log_p = 0, walker.node, walker.pause_done, False, 0, 0.0
+    last_end = np.full(visit_weight.shape[1], -1_000_000, np.int64)
+    is_struck = np.zeros(visit_weight.shape[1], np.bool_)
     while True:
-        total = value.wait[m, t, i] if waited else value.free[m, t, i]
-        total -= _strike(t, i, m, ways, value, (left, apart, struck))
+        total = sums.wait_sums[m, t, i] if has_waited else sums.free_sums[m, t, i]
+        total -= _strike_out(t, i, m, links, sums, (last_end, own_gap, is_struck))
         if total <= 0.0:
             return visits[:count], pause, log_p, False
         move, weight = _next_move(
-            walk, ways, value, (t, i, m, waited), (draws[used] >> 11) * TO_UNIT * total, struck
+            walker, links, sums, (t, i, m, has_waited), (draws[next_draw] >> 11) * TO_UNIT * total, is_struck
         )
-        used += 1
+        next_draw += 1
         if weight == 0.0:
             return visits[:count], pause, log_p, False
         log_p += np.log(weight / total)
         if move == HOME:
             return visits[:count], pause, log_p, True
         if move == PAUSE:
-            pause, t, m, waited = t, t + walk.pause_slots, 1, False
+            pause, t, m, has_waited = t, t + walker.pause_slots, 1, False
         elif move == WAIT:
-            t, waited = t + 1, True
+            t, has_waited = t + 1, True
         else:
-            t, i, waited = t + ways.slots[i, move], move, False
-            number, chance = _next_length(t, i, m, visit, lengths, value, draws[used])
-            used += 1
+            t, i, has_waited = t + links.slots[i, move], move, False
+            length_index, chance = _next_length(t, i, m, visit_weight, lengths, sums, draws[next_draw])
+            next_draw += 1
             log_p += np.log(chance)
-            visits[count, 0], visits[count, 1], visits[count, 2] = t, i, number
-            count, t = count + 1, t + lengths[number]
-            left[i] = t
+            visits[count, 0], visits[count, 1], visits[count, 2] = t, i, length_index
+            count, t = count + 1, t + lengths[length_index]
+            last_end[i] = t
 
 
 @njit(cache=True, nogil=True)
-def _strike(t: int, i: int, m: int, ways: Ways, value: Value, rule: tuple[Ints, Ints, Bools]) -> float:
-    """Mark the places to which this walk may not yet return, and sum the weight that is struck out."""
-    left, apart, struck = rule
-    lost = 0.0
-    for j in range(left.shape[0]):
-        at = t + ways.slots[i, j]
-        struck[j] = apart[j] > 0 and at < left[j] + apart[j]
-        if struck[j] and at < value.begin.shape[1]:
-            lost += ways.weight[i, j] * value.begin[m, at, j]
-    return lost
+def _strike_out(
+    t: int, i: int, m: int, links: Links, sums: BackwardSums, rule: tuple[Ints, Ints, Bools]
+) -> float:
+    """Mark the places to which this walker may not yet return, and sum the weight that is struck out."""
+    last_end, own_gap, is_struck = rule
+    struck_weight = 0.0
+    for j in range(last_end.shape[0]):
+        arrival = t + links.slots[i, j]
+        is_struck[j] = own_gap[j] > 0 and arrival < last_end[j] + own_gap[j]
+        if is_struck[j] and arrival < sums.visit_sums.shape[1]:
+            struck_weight += links.weight[i, j] * sums.visit_sums[m, arrival, j]
+    return struck_weight
 
 
 @njit(cache=True, nogil=True)
 def _next_move(
-    walk: Walk,
-    ways: Ways,
-    value: Value,
+    walker: Walker,
+    links: Links,
+    sums: BackwardSums,
     state: tuple[int, int, int, bool],
     rest: float,
-    struck: Bools,
+    is_struck: Bools,
 ) -> tuple[int, float]:
     """Where the running sum of weights passes `rest`: home, pause, a place or waiting; with its weight."""
-    t, i, m, waited = state
+    t, i, m, has_waited = state
     move, weight = WAIT, 0.0
-    if not waited and m == 1 and t + ways.home[i] <= walk.slots:
+    if not has_waited and m == 1 and t + links.home_slots[i] <= walker.slots:
         move, weight = HOME, 1.0
         rest -= 1.0
-    if rest >= 0.0 and may_pause(walk, t, m) and value.free[1, t + walk.pause_slots, i] > 0.0:
-        move, weight = PAUSE, value.free[1, t + walk.pause_slots, i]
+    if rest >= 0.0 and may_pause(walker, t, m) and sums.free_sums[1, t + walker.pause_slots, i] > 0.0:
+        move, weight = PAUSE, sums.free_sums[1, t + walker.pause_slots, i]
         rest -= weight
     if rest < 0.0:
         return move, weight
-    for j in range(struck.shape[0]):
-        at = t + ways.slots[i, j]
-        here = 0.0 if at > walk.slots or struck[j] else ways.weight[i, j] * value.begin[m, at, j]
-        if here > 0.0:
-            move, weight = j, here
-            rest -= here
+    for j in range(is_struck.shape[0]):
+        arrival = t + links.slots[i, j]
+        onward = (
+            0.0
+            if arrival > walker.slots or is_struck[j]
+            else links.weight[i, j] * sums.visit_sums[m, arrival, j]
+        )
+        if onward > 0.0:
+            move, weight = j, onward
+            rest -= onward
             if rest < 0.0:
                 return move, weight
-    here = value.wait[m, t + 1, i]
-    return (WAIT, here) if here > 0.0 else (move, weight)
+    onward = sums.wait_sums[m, t + 1, i]
+    return (WAIT, onward) if onward > 0.0 else (move, weight)
 
 
 @njit(cache=True, nogil=True)
 def _next_length(
-    t: int, j: int, m: int, visit: Floats, lengths: Ints, value: Value, draw: int
+    t: int, j: int, m: int, visit_weight: Floats, lengths: Ints, sums: BackwardSums, draw: int
 ) -> tuple[int, float]:
     """The number of the length drawn for a visit to place j in slot t, and its probability."""
-    total = value.begin[m, t, j]
+    total = sums.visit_sums[m, t, j]
     rest = (draw >> 11) * TO_UNIT * total
-    chosen, weight = 0, 0.0
-    for number in range(lengths.shape[0]):
-        end = t + lengths[number]
-        if end < value.free.shape[1]:
-            here = visit[t, j, number] * value.free[m, end, j]
-            if here > 0.0:
-                chosen, weight = number, here
-                rest -= here
+    chosen_length, weight = 0, 0.0
+    for length_index in range(lengths.shape[0]):
+        end = t + lengths[length_index]
+        if end < sums.free_sums.shape[1]:
+            onward = visit_weight[t, j, length_index] * sums.free_sums[m, end, j]
+            if onward > 0.0:
+                chosen_length, weight = length_index, onward
+                rest -= onward
                 if rest < 0.0:
                     break
-    return chosen, weight / total
+    return chosen_length, weight / total

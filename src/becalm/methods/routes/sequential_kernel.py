@@ -1,10 +1,10 @@
-"""Many walkers on one ground, drawn one after the other, each given those drawn before it; compiled.
+"""Many walkers on one lattice, drawn one after the other, each given those drawn before it; compiled.
 
 A walker may not be where another one stands, is drawn less to places that were or will be visited within
-their gap, and a little more to places that have had less than was due. The law of each walker is that of
-`route_law` with visit weights changed accordingly, so that its marginals and its entropy, given the walkers
-before it, are exact; the entropy of the crowd is their sum (the chain rule). The one exception is a place
-with `apart` > 0: there choices of a walker that break its own rule are struck out while it is drawn.
+their gap, and a little more to places that have had less than was due. The distribution of each walker
+is that of `kernel` with visit weights changed accordingly, so that its marginals and its entropy, given the
+walkers before it, are exact; the entropy of all together is their sum (the chain rule). The one exception is
+a place with `own_gap` > 0: choices that break a walker's own rule are struck out while it is drawn.
 """
 
 from __future__ import annotations
@@ -14,151 +14,178 @@ from numba import njit
 from numpy.typing import NDArray
 
 from becalm.methods.arrays import Bools, Bytes, Floats, Ints
-from becalm.methods.routes.distribution import Walk, Ways
-from becalm.methods.routes.kernel import draw_walk, entropy_of, marginals_of, value_of
-from becalm.methods.routes.sequential_routes import FEEDBACK_LIMIT, AllWays, Crowd, Drawn, Ground, Pull
+from becalm.methods.routes.distribution import (
+    FEEDBACK_LIMIT,
+    Feedback,
+    Links,
+    LinksByMode,
+    RouteDraws,
+    RouteLattice,
+    Walker,
+    Walkers,
+)
+from becalm.methods.routes.kernel import compute_entropy, compute_marginals, draw_route, sum_backward
 
 MOST_TRIES = 16
 
 
 @njit(cache=True, nogil=True)
-def ways_of(all_ways: AllWays, number: int) -> Ways:
-    """The ways of one mode and home."""
-    return Ways(
-        all_ways.slots[number],
-        all_ways.weight[number],
-        all_ways.minutes[number],
-        all_ways.slack[number],
-        all_ways.home[number],
-        all_ways.home_minutes[number],
+def select_links(links_by_mode: LinksByMode, mode: int) -> Links:
+    """The links of one mode and home."""
+    return Links(
+        links_by_mode.slots[mode],
+        links_by_mode.weight[mode],
+        links_by_mode.minutes[mode],
+        links_by_mode.slack[mode],
+        links_by_mode.home_slots[mode],
+        links_by_mode.home_minutes[mode],
     )
 
 
 @njit(cache=True, nogil=True)
-def walk_of(crowd: Crowd, u: int) -> Walk:
-    """One walker of the crowd."""
-    w = crowd.walk[u]
-    return Walk(w[0], w[1], w[2], w[3], w[4], w[5])
+def select_walker(walkers: Walkers, u: int) -> Walker:
+    """One walker of them all."""
+    w = walkers.fields[u]
+    return Walker(w[0], w[1], w[2], w[3], w[4], w[5])
 
 
 @njit(cache=True, nogil=True)
-def visit_weights(ground: Ground, crowd: Crowd, u: int, pull: Floats) -> Floats:
+def weigh_visits(lattice: RouteLattice, walkers: Walkers, u: int, factors: Floats) -> Floats:
     """The weight of every visit that walker u may make: [slots + 1, n, lengths].
 
     A visit needs its slots free, and one more where a slot has several minutes, since it starts at any
     of them.
     """
-    slots, first = crowd.walk[u, 0], crowd.first[u]
-    free = _free_slots(ground.closed, ground.taken, crowd.open[u], first, slots + 2, crowd.pair[u])
-    n, lengths = ground.weight.shape[0], ground.lengths
-    spare = 1 if ground.slot_minutes > 1 else 0
-    visit = np.zeros((slots + 1, n, lengths.shape[0]))
-    near, weight, by_length = ground.near, ground.weight, ground.length_weight
+    slots, first = walkers.fields[u, 0], walkers.first_slot[u]
+    free = _free_slots(
+        lattice.closed, lattice.occupant, walkers.is_open[u], first, slots + 2, walkers.pair[u]
+    )
+    n, lengths = lattice.weight.shape[0], lattice.lengths
+    spare = 1 if lattice.slot_minutes > 1 else 0
+    visit_weight = np.zeros((slots + 1, n, lengths.shape[0]))
+    is_near, weight, by_length = lattice.is_near, lattice.weight, lattice.length_weight
     for j in range(n):
-        run = 0
+        open_run = 0
         for s in range(slots + 1, -1, -1):
-            run = run + 1 if free[j, s] else 0
-            if s > slots or run == 0:
+            open_run = open_run + 1 if free[j, s] else 0
+            if s > slots or open_run == 0:
                 continue
-            base = weight[j, first + s] * pull[j]
-            for number in range(lengths.shape[0]):
-                if run >= lengths[number] + spare:
-                    here = base * by_length[j, number]
-                    end = first + s + lengths[number] - 1 + spare
-                    if near[j, first + s] or near[j, end]:
-                        here *= ground.near_weight[j]
-                    visit[s, j, number] = here
-    return visit
+            base = weight[j, first + s] * factors[j]
+            for length_index in range(lengths.shape[0]):
+                if open_run >= lengths[length_index] + spare:
+                    weight_here = base * by_length[j, length_index]
+                    end = first + s + lengths[length_index] - 1 + spare
+                    if is_near[j, first + s] or is_near[j, end]:
+                        weight_here *= lattice.near_weight[j]
+                    visit_weight[s, j, length_index] = weight_here
+    return visit_weight
 
 
 @njit(cache=True, nogil=True)
-def _free_slots(closed: Bytes, taken: Ints, is_open: Bytes, first: int, count: int, pair: int) -> Bools:
+def _free_slots(
+    closed: Bytes, occupant_by_slot: Ints, is_open: Bytes, first: int, count: int, pair: int
+) -> Bools:
     """Where and when a walker of this pair may be, in slots of its own."""
     free = np.zeros((closed.shape[0], count), np.bool_)
     for j in range(closed.shape[0]):
         for s in range(count):
-            here = taken[j, first + s]
-            mate = here > 0 and here == pair
-            free[j, s] = is_open[s] == 1 and closed[j, first + s] == 0 and (here == 0 or mate)
+            occupant = occupant_by_slot[j, first + s]
+            is_mate = occupant > 0 and occupant == pair
+            free[j, s] = is_open[s] == 1 and closed[j, first + s] == 0 and (occupant == 0 or is_mate)
     return free
 
 
 @njit(cache=True, nogil=True)
-def mark_visit(ground: Ground, place: int, slot: int, end: int, pair: int) -> None:
+def mark_visit(lattice: RouteLattice, place: int, slot: int, end: int, pair: int) -> None:
     """Keep others off a place in slots `slot` .. `end` - 1, and weigh the place down within its gap."""
-    last = ground.taken.shape[1]
-    spare = 1 if ground.slot_minutes > 1 else 0
-    ground.taken[place, max(slot, 0) : max(min(end + spare, last), 0)] = pair if pair > 0 else -1
-    gap = ground.gap[place]
+    last = lattice.occupant.shape[1]
+    spare = 1 if lattice.slot_minutes > 1 else 0
+    lattice.occupant[place, max(slot, 0) : max(min(end + spare, last), 0)] = pair if pair > 0 else -1
+    gap = lattice.gap[place]
     if gap > 0:
-        ground.near[place, max(slot - gap, 0) : max(min(end + gap, last), 0)] = 1
+        lattice.is_near[place, max(slot - gap, 0) : max(min(end + gap, last), 0)] = 1
 
 
 @njit(cache=True, nogil=True)
-def add_starts(ground: Ground, first: int, starts: Floats, times: float, hours: Floats, each: Floats) -> None:
+def add_expected_starts(
+    lattice: RouteLattice, first: int, starts: Floats, repeats: float, by_hour: Floats, by_place: Floats
+) -> None:
     """Add what one walker gives: by place and bin, as often as it occurs, and by place alone."""
     for s in range(starts.shape[0]):
         for j in range(starts.shape[1]):
             if starts[s, j] > 0.0:
-                hours[j, ground.hour[first + s]] += starts[s, j] * times
-                each[j] += starts[s, j]
+                by_hour[j, lattice.hour[first + s]] += starts[s, j] * repeats
+                by_place[j] += starts[s, j]
 
 
 @njit(cache=True, nogil=True)
-def draw_crowd(
-    ground: Ground,
-    crowd: Crowd,
-    all_ways: AllWays,
-    pull: Pull,
+def draw_routes(
+    lattice: RouteLattice,
+    walkers: Walkers,
+    links_by_mode: LinksByMode,
+    feedback: Feedback,
     draws: NDArray[np.uint64],
     sizes: Ints,
-    whole: bool,
-) -> tuple[Drawn, int]:
-    """Draw every walker in turn, given those before it. Changes `ground.taken`, `ground.near`, `pull.owed`.
+    with_entropy: bool,
+) -> tuple[RouteDraws, int]:
+    """Draw every walker in turn, given those before it. Changes `occupant`, `is_near`, `owed_visits`.
 
     `draws` [U, D] are uniform on 64 bits; `sizes` are the numbers of cells and bins.
     The second answer is the number of visits; rows of `visits` beyond it mean nothing.
-    Without `whole`, entropies stay 0.
+    Without `with_entropy`, entropies stay 0.
     """
-    n, count = ground.weight.shape[0], crowd.first.shape[0]
-    out = _nothing_drawn(count, n, ground.lengths.shape[0], sizes, crowd.open.shape[1])
-    total = 0
-    for u in range(count):
-        walk, ways = walk_of(crowd, u), ways_of(all_ways, crowd.way[u])
-        visit = visit_weights(ground, crowd, u, _pull_now(pull))
-        value = value_of(walk, visit, ground.lengths, ways)
-        if value.free[walk.paused, 0, walk.node] <= 0.0:
-            out.status[u] = 1
+    n, walker_count = lattice.weight.shape[0], walkers.first_slot.shape[0]
+    routes = _empty_draws(walker_count, n, lattice.lengths.shape[0], sizes, walkers.is_open.shape[1])
+    visit_count = 0
+    for u in range(walker_count):
+        walker, links = select_walker(walkers, u), select_links(links_by_mode, walkers.mode[u])
+        visit_weight = weigh_visits(lattice, walkers, u, _feedback_factors(feedback))
+        sums = sum_backward(walker, visit_weight, lattice.lengths, links)
+        if sums.free_sums[walker.pause_done, 0, walker.node] <= 0.0:
+            routes.status[u] = 1
             continue
-        found = marginals_of(walk, visit, ground.lengths, ways, value, whole)
-        if whole:
-            out.entropy[u] = entropy_of(value, found, walk, ways)
-        out.lengths[:] += found.lengths
-        add_starts(ground, crowd.first[u], found.starts, 1.0, out.hours, out.expected[u])
-        _add_absent(ground, crowd.first[u], found.starts, out.absent)
-        visits, paused, log_p, well = draw_walk(
-            walk, visit, ground.lengths, ways, value, draws[u], ground.apart
+        marginals = compute_marginals(walker, visit_weight, lattice.lengths, links, sums, with_entropy)
+        if with_entropy:
+            routes.entropy[u] = compute_entropy(sums, marginals, walker, links)
+        routes.visits_by_length[:] += marginals.visits_by_length
+        add_expected_starts(
+            lattice,
+            walkers.first_slot[u],
+            marginals.start_chance,
+            1.0,
+            routes.expected_by_hour,
+            routes.expected_visits[u],
         )
-        tries = 1
-        while not well and tries < MOST_TRIES:  # only where choices were struck out
-            turned = np.roll(draws[u], tries * 7)
-            visits, paused, log_p, well = draw_walk(
-                walk, visit, ground.lengths, ways, value, turned, ground.apart
+        _add_no_start_chance(lattice, walkers.first_slot[u], marginals.start_chance, routes.log_no_start)
+        visits, pause_slot, log_p, is_complete = draw_route(
+            walker, visit_weight, lattice.lengths, links, sums, draws[u], lattice.own_gap
+        )
+        attempts = 1
+        while not is_complete and attempts < MOST_TRIES:  # only where choices were struck out
+            turned_draws = np.roll(draws[u], attempts * 7)
+            visits, pause_slot, log_p, is_complete = draw_route(
+                walker, visit_weight, lattice.lengths, links, sums, turned_draws, lattice.own_gap
             )
-            tries += 1
-        if not well:
-            visits, paused, out.status[u] = visits[:0], walk.pause_first if walk.paused == 0 else -1, 2
-        out.surprise[u] = -log_p
-        total = _keep(ground, crowd, u, (visits, paused, draws[u]), ways, out, total)
-        pull.owed[:] += pull.due[u]
+            attempts += 1
+        if not is_complete:
+            visits, pause_slot, routes.status[u] = (
+                visits[:0],
+                walker.pause_first if walker.pause_done == 0 else -1,
+                2,
+            )
+        routes.surprise[u] = -log_p
+        visit_count = _write_route(
+            lattice, walkers, u, (visits, pause_slot, draws[u]), links, routes, visit_count
+        )
+        feedback.owed_visits[:] += feedback.due_visits[u]
         for k in range(visits.shape[0]):
-            pull.owed[visits[k, 1]] -= 1.0
-    return out, total
+            feedback.owed_visits[visits[k, 1]] -= 1.0
+    return routes, visit_count
 
 
 @njit(cache=True, nogil=True)
-def _nothing_drawn(count: int, n: int, lengths: int, sizes: Ints, longest: int) -> Drawn:
-    return Drawn(
+def _empty_draws(count: int, n: int, lengths: int, sizes: Ints, longest: int) -> RouteDraws:
+    return RouteDraws(
         np.zeros((count * (longest // 2 + 1), 5), np.int64),
         np.full((count, 2), -1, np.int64),
         np.zeros((count, n)),
@@ -173,63 +200,66 @@ def _nothing_drawn(count: int, n: int, lengths: int, sizes: Ints, longest: int) 
 
 
 @njit(cache=True, nogil=True)
-def _pull_now(pull: Pull) -> Floats:
-    factor = np.ones(pull.owed.shape[0])
-    if pull.strength > 0.0:
-        for j in range(factor.shape[0]):
-            step = int(np.rint(pull.strength * pull.owed[j]))
-            factor[j] = pull.table[min(max(step, -FEEDBACK_LIMIT), FEEDBACK_LIMIT) + FEEDBACK_LIMIT]
-    return factor
+def _feedback_factors(feedback: Feedback) -> Floats:
+    factors = np.ones(feedback.owed_visits.shape[0])
+    if feedback.strength > 0.0:
+        for j in range(factors.shape[0]):
+            step = int(np.rint(feedback.strength * feedback.owed_visits[j]))
+            factors[j] = feedback.table[min(max(step, -FEEDBACK_LIMIT), FEEDBACK_LIMIT) + FEEDBACK_LIMIT]
+    return factors
 
 
 @njit(cache=True, nogil=True)
-def _add_absent(ground: Ground, first: int, starts: Floats, absent: Floats) -> None:
+def _add_no_start_chance(lattice: RouteLattice, first: int, starts: Floats, log_no_start: Floats) -> None:
     n = starts.shape[1]
-    cell, chance = ground.cell[first], np.zeros(n)
+    cell, chance = lattice.cell[first], np.zeros(n)
     for s in range(starts.shape[0] + 1):
-        over = s == starts.shape[0]
-        if over or ground.cell[first + s] != cell:
+        is_over = s == starts.shape[0]
+        if is_over or lattice.cell[first + s] != cell:
             for j in range(n):
-                absent[j, cell] += np.log1p(-min(chance[j], 1.0 - 1e-15))
+                log_no_start[j, cell] += np.log1p(-min(chance[j], 1.0 - 1e-15))
                 chance[j] = 0.0
-            cell = ground.cell[first + s]
-        if not over:
+            cell = lattice.cell[first + s]
+        if not is_over:
             chance += starts[s]
 
 
 @njit(cache=True, nogil=True)
-def _keep(
-    ground: Ground,
-    crowd: Crowd,
+def _write_route(
+    lattice: RouteLattice,
+    walkers: Walkers,
     u: int,
-    walk: tuple[Ints, int, NDArray[np.uint64]],
-    ways: Ways,
-    out: Drawn,
-    total: int,
+    route: tuple[Ints, int, NDArray[np.uint64]],
+    links: Links,
+    routes: RouteDraws,
+    visit_count: int,
 ) -> int:
-    """Write down the visits of walker u with the minute of each start, and mark them on the ground."""
-    visits, pause, draws = walk
-    node, free, late, spare = crowd.walk[u, 1], 0, 0, draws.shape[0] - 1
-    paused = pause < 0
+    """Write down the visits of walker u with the minute of each start, and mark them on the lattice."""
+    visits, pause, draws = route
+    step, first = lattice.slot_minutes, walkers.first_slot[u]
+    node, free_from, minute, spare = walkers.fields[u, 1], 0, 0, draws.shape[0] - 1
+    has_paused = pause < 0
     for k in range(visits.shape[0] + 1):
-        if not paused and (k == visits.shape[0] or visits[k, 0] > pause):
-            late = _minute(draws[spare], late - (pause - free) * ground.slot_minutes, ground.slot_minutes)
+        if not has_paused and (k == visits.shape[0] or visits[k, 0] > pause):
+            minute = _minute(
+                draws[spare], minute - (pause - free_from) * lattice.slot_minutes, lattice.slot_minutes
+            )
             spare -= 1
-            out.pause[u, 0], out.pause[u, 1] = crowd.first[u] + pause, late
-            free, late, paused = pause + crowd.walk[u, 3], 0, True
+            routes.pause[u, 0], routes.pause[u, 1] = first + pause, minute
+            free_from, minute, has_paused = pause + walkers.fields[u, 3], 0, True
         if k == visits.shape[0]:
             break
-        slot, place, number = visits[k]
-        slack = (slot - free - ways.slots[node, place]) * ground.slot_minutes + ways.slack[node, place]
-        late = _minute(draws[spare], late - slack, ground.slot_minutes)
+        slot, place, length_index = visits[k]
+        slack = (slot - free_from - links.slots[node, place]) * step + links.slack[node, place]
+        minute = _minute(draws[spare], minute - slack, step)
         spare -= 1
-        end = slot + ground.lengths[number]
-        out.visits[total] = np.array([u, crowd.first[u] + slot, place, number, late])
-        out.minutes[u] += ways.minutes[node, place]
-        mark_visit(ground, place, crowd.first[u] + slot, crowd.first[u] + end, crowd.pair[u])
-        total, node, free = total + 1, place, end
-    out.minutes[u] += ways.home_minutes[node]
-    return total
+        end = slot + lattice.lengths[length_index]
+        routes.visits[visit_count] = np.array([u, first + slot, place, length_index, minute])
+        routes.travel_minutes[u] += links.minutes[node, place]
+        mark_visit(lattice, place, first + slot, first + end, walkers.pair[u])
+        visit_count, node, free_from = visit_count + 1, place, end
+    routes.travel_minutes[u] += links.home_minutes[node]
+    return visit_count
 
 
 @njit(cache=True, nogil=True)

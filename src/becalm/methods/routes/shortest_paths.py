@@ -15,7 +15,7 @@ LEAST_COST = 1e-9  # a sparse matrix takes a 0 for no way at all
 
 
 @dataclass(frozen=True, slots=True)
-class Snapped:
+class PointCosts:
     """The junction that each point is joined to, how far off it is, and the costs between the points.
 
     `costs[i, j]` is the least cost from point i's junction to point j's, infinite where there is no way.
@@ -26,9 +26,9 @@ class Snapped:
     costs: Floats
 
 
-def shortest_ways(
+def find_shortest_paths(
     junctions: Floats, start: Ints, end: Ints, cost: Floats, points: Floats, *, main_part: bool = True
-) -> Snapped:
+) -> PointCosts:
     """What does the cheapest way between each two points cost, over directed links?
 
     `junctions` is (n, 2), a link leads from `start[k]` to `end[k]` and costs `cost[k]` (of parallel links
@@ -45,7 +45,7 @@ def shortest_ways(
     junction = usable[nearest]
     sources, which = np.unique(junction, return_inverse=True)
     between = dijkstra(graph, directed=True, indices=sources)[:, sources]
-    return Snapped(junction, np.asarray(distance), np.asarray(between[np.ix_(which, which)]))
+    return PointCosts(junction, np.asarray(distance), np.asarray(between[np.ix_(which, which)]))
 
 
 def _graph(size: int, start: Ints, end: Ints, cost: Floats) -> csr_array:

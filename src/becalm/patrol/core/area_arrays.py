@@ -10,9 +10,8 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from becalm.methods.arrays import Bytes, Floats, Ints
-from becalm.methods.routes.exact_exp import exact_exp, nearest_grid
-from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
-from becalm.methods.routes.sequential_routes import AllWays, Crowd
+from becalm.methods.routes.bit_exact import derive_key, exact_exp, round_to_grid, uniform_numbers
+from becalm.methods.routes.distribution import LinksByMode, Walkers
 from becalm.patrol.core.places_and_shifts import Mode, PatrolPlace, Span, UnitShift
 from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import CELL_MINUTES
@@ -82,8 +81,8 @@ class AreaArrays:
     policy: PatrolPolicy
     places: tuple[PatrolPlace, ...]
     shifts: tuple[UnitShift, ...]
-    crowd: Crowd
-    ways: AllWays
+    crowd: Walkers
+    ways: LinksByMode
     closed: Bytes  # [n, T]
     dose_factor: Floats  # [n, T] of the trial's arm, 1 where there is none
     target_visits: Floats  # [n] over the whole plan
@@ -120,7 +119,7 @@ def build_area(inputs: PlanInputs, name: str, grid: SlotGrid, key: bytes) -> Are
         places=places,
         shifts=shifts,
         crowd=_build_crowd(shifts, travel_kinds, len(places), grid, inputs.policy, key),
-        ways=AllWays(
+        ways=LinksByMode(
             *map(np.stack, zip(*(_build_ways(inputs, places, *kind) for kind in travel_kinds), strict=True))
         ),
         closed=_closed_slots(places, grid, dose_factor),
@@ -157,7 +156,7 @@ def _closed_slots(places: tuple[PatrolPlace, ...], grid: SlotGrid, dose_factor: 
     return closed
 
 
-def _build_ways(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode, base: str) -> AllWays:
+def _build_ways(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode, base: str) -> LinksByMode:
     """The ways of one mode from one base. A unit comes back to a place after its gap, or half an hour."""
     table, policy, n = inputs.travel[mode], inputs.policy, len(places)
     rows = [table.stops.index(stop) for stop in [*(place.hotspot for place in places), base]]
@@ -174,12 +173,12 @@ def _build_ways(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode,
     # A reward for far places ends at `far_minutes`: without an end the farthest place would draw all units.
     weighed = np.minimum(way_minutes, policy.far_minutes) if policy.travel_weight < 0 else way_minutes
     home_slots = np.where(exists[:, n], -(-(minutes[:, n] + step - 1) // step), NO_WAY_SLOTS)
-    return AllWays(
+    return LinksByMode(
         slots=slots.astype(np.int64),
-        weight=np.where(has_way, exact_exp(-nearest_grid(policy.travel_weight * weighed)), 0.0),
+        weight=np.where(has_way, exact_exp(-round_to_grid(policy.travel_weight * weighed)), 0.0),
         minutes=way_minutes,
         slack=np.where(has_way, slots * step - needed, 0.0).astype(np.int64),
-        home=home_slots.astype(np.int64),
+        home_slots=home_slots.astype(np.int64),
         home_minutes=minutes[:, n],
     )
 
@@ -191,16 +190,16 @@ def _build_crowd(
     grid: SlotGrid,
     policy: PatrolPolicy,
     key: bytes,
-) -> Crowd:
+) -> Walkers:
     walks = np.array([walk_row(shift, grid, home) for shift in shifts], dtype=np.int64).reshape(-1, 6)
     pairs = sorted({shift.pair for shift in shifts if shift.pair and policy.pairing})
     longest = int(walks[:, 0].max(initial=0)) + 2
-    return Crowd(
-        first=np.array([grid.slot_at(s.hours.start, up=True) for s in shifts], dtype=np.int64),
-        walk=walks,
-        way=np.array([travel_kinds.index((s.mode, s.base)) for s in shifts], dtype=np.int64),
+    return Walkers(
+        first_slot=np.array([grid.slot_at(s.hours.start, up=True) for s in shifts], dtype=np.int64),
+        fields=walks,
+        mode=np.array([travel_kinds.index((s.mode, s.base)) for s in shifts], dtype=np.int64),
         pair=np.array([pairs.index(s.pair) + 1 if s.pair in pairs else 0 for s in shifts], dtype=np.int64),
-        open=np.stack(
+        is_open=np.stack(
             [_open_slots(s, int(walk[0]), longest, grid, key) for s, walk in zip(shifts, walks, strict=True)]
         ),
     )
@@ -231,7 +230,7 @@ def _open_slots(shift: UnitShift, slots: int, longest: int, grid: SlotGrid, key:
     sizes = [shut // count + (number < shut % count) for number in range(count)]
     # The blocks are drawn, as tours are: at a fixed hour of each shift they would be an hour without patrol.
     label = (shift.area, shift.day.isoformat(), shift.unit, shift.hours.start.isoformat(), "blocks")
-    draws = uniform_numbers(sub_key(key, *label), count)
+    draws = uniform_numbers(derive_key(key, *label), count)
     starts = sorted(int(draw) % (slots - shut + 1) for draw in draws)
     for number, (start, size) in enumerate(zip(starts, sizes, strict=True)):
         block_start = start + sum(sizes[:number])
@@ -239,9 +238,9 @@ def _open_slots(shift: UnitShift, slots: int, longest: int, grid: SlotGrid, key:
     return row
 
 
-def select_walkers(crowd: Crowd, rows: Ints) -> Crowd:
+def select_walkers(crowd: Walkers, rows: Ints) -> Walkers:
     """Some of a crowd, in the order given."""
-    return Crowd._make(column[rows] for column in crowd)
+    return Walkers._make(column[rows] for column in crowd)
 
 
 def select_shifts(area: AreaArrays, rows: Ints) -> AreaArrays:

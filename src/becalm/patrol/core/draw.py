@@ -8,11 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.routes.exact_exp import exact_exp, nearest_grid
-from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
-from becalm.methods.routes.sequential_expectation import expect_crowd
-from becalm.methods.routes.sequential_kernel import draw_crowd, mark_visit
-from becalm.methods.routes.sequential_routes import FEEDBACK_LIMIT, Drawn, Ground, Pull
+from becalm.methods.routes.bit_exact import derive_key, exact_exp, round_to_grid, uniform_numbers
+from becalm.methods.routes.distribution import FEEDBACK_LIMIT, Feedback, RouteDraws, RouteLattice
+from becalm.methods.routes.expected_visits import expect_visits
+from becalm.methods.routes.sequential_kernel import draw_routes, mark_visit
 from becalm.patrol.core.area_arrays import AreaArrays, select_walkers
 from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK, Burst
 from becalm.patrol.core.plan_result import GRID, RouteDistribution
@@ -41,31 +40,30 @@ def select_weights(distribution: RouteDistribution, area: AreaArrays) -> tuple[I
 
 def build_lattice(
     area: AreaArrays, hour_weights: Ints, length_weights: Ints, earlier_bursts: tuple[Burst, ...]
-) -> Ground:
+) -> RouteLattice:
     """The places of an area under weights in whole numbers, with earlier bursts marked."""
     grid, places = area.grid, area.places
     # Weights are sums of whole numbers of 1/1024 nat until the very end, and `exact_exp` is made of exact
     # steps alone: with a library's exp the last bit, and now and then a burst, would hang on the processor.
-    dose_nats = nearest_grid(np.log(np.where(area.dose_factor > 0, area.dose_factor, 1.0)))
-    gap_nats = nearest_grid([np.log(place.gap_weight or 1.0) for place in places])
+    dose_nats = round_to_grid(np.log(np.where(area.dose_factor > 0, area.dose_factor, 1.0)))
+    gap_nats = round_to_grid([np.log(place.gap_weight or 1.0) for place in places])
     hard = np.array([place.gap_weight == 0.0 for place in places])
     gap = -(-np.array([place.gap_minutes for place in places], dtype=np.int64) // grid.slot_minutes)
     # Bursts begin on any minute of a slot: a hard gap needs a slot more, or it could be short by minutes.
     hard_gap = gap + (1 if grid.slot_minutes > 1 else 0)
-    lattice = Ground(
+    lattice = RouteLattice(
         weight=exact_exp(hour_weights[:, grid.hour_of_week] + dose_nats),
         length_weight=exact_exp(length_weights),
         lengths=area.length_slots,
         closed=area.closed,
-        taken=np.zeros(area.closed.shape, dtype=np.int64),
-        near=np.zeros(area.closed.shape, dtype=np.uint8),
+        occupant=np.zeros(area.closed.shape, dtype=np.int64),
+        is_near=np.zeros(area.closed.shape, dtype=np.uint8),
         near_weight=np.where(hard, 0.0, exact_exp(gap_nats)),
         gap=np.where(hard & (gap > 0), hard_gap, gap),
-        apart=np.where(hard & (gap > 0), hard_gap, 0),
+        own_gap=np.where(hard & (gap > 0), hard_gap, 0),
         hour=grid.hour_of_week,
         cell=grid.cell,
         slot_minutes=grid.slot_minutes,
-        length_minutes=np.array(area.policy.burst_minutes, dtype=np.int64),
     )
     place_numbers = {place.hotspot: number for number, place in enumerate(places)}
     for burst in earlier_bursts:
@@ -83,7 +81,7 @@ def draw_tour_numbers(area: AreaArrays, key: bytes, replan: int = 0) -> DrawNumb
     # The start is in the label, for a unit may have two tours on one day.
     numbers = [
         uniform_numbers(
-            sub_key(key, "tour", area.area, s.day.isoformat(), s.unit, s.hours.start.isoformat(), replan),
+            derive_key(key, "tour", area.area, s.day.isoformat(), s.unit, s.hours.start.isoformat(), replan),
             numbers_per_tour(area),
         )
         for s in area.shifts
@@ -93,7 +91,7 @@ def draw_tour_numbers(area: AreaArrays, key: bytes, replan: int = 0) -> DrawNumb
 
 def numbers_per_tour(area: AreaArrays) -> int:
     """How many numbers may a tour use: one a slot, and for each visit two more, of its length and minute."""
-    return 2 * int(area.crowd.open.shape[1]) + 8
+    return 2 * int(area.crowd.is_open.shape[1]) + 8
 
 
 def group_equal_walks(area: AreaArrays) -> tuple[Ints, Ints]:
@@ -108,11 +106,11 @@ def group_equal_walks(area: AreaArrays) -> tuple[Ints, Ints]:
     examples: list[int] = []
     kinds = np.zeros(len(area.shifts), dtype=np.int64)
     for u in range(len(area.shifts)):
-        slots = slice(int(crowd.first[u]), int(crowd.first[u] + crowd.walk[u, 0] + 2))
-        columns = [crowd.walk[u], crowd.open[u], hour_of_week[slots]]
+        slots = slice(int(crowd.first_slot[u]), int(crowd.first_slot[u] + crowd.fields[u, 0] + 2))
+        columns = [crowd.fields[u], crowd.is_open[u], hour_of_week[slots]]
         if varies:
             columns += [area.closed[:, slots], factor[:, slots]]
-        walk = (int(crowd.way[u]), *(column.tobytes() for column in columns))
+        walk = (int(crowd.mode[u]), *(column.tobytes() for column in columns))
         if walk not in kind_of_walk:
             kind_of_walk[walk] = len(examples)
             examples.append(u)
@@ -120,35 +118,40 @@ def group_equal_walks(area: AreaArrays) -> tuple[Ints, Ints]:
     return np.array(examples, dtype=np.int64), kinds
 
 
-def share_due_visits(area: AreaArrays, lattice: Ground, due_visits: Floats) -> Floats:
+def share_due_visits(area: AreaArrays, lattice: RouteLattice, due_visits: Floats) -> Floats:
     """How many visits each unit means to give, so that all together give what is due: [U, n].
 
     Each kind of unit gives in proportion to what the distribution expects of it by itself.
     """
     examples, kinds = group_equal_walks(area)
     walkers = select_walkers(area.crowd, examples)
-    expected = expect_crowd(lattice, walkers, area.ways, np.ones(examples.size), HOURS_OF_WEEK)[2][kinds]
+    expected = expect_visits(lattice, walkers, area.ways, np.ones(examples.size), HOURS_OF_WEEK)[2][kinds]
     # Exact sums (`fsum`): NumPy's order of adding, and so the last bit, differs from processor to processor.
     total = np.array([fsum(column) for column in expected.T])
     return np.asarray(expected * np.where(total > 0, due_visits / np.where(total > 0, total, 1.0), 0.0))
 
 
 def draw_area_tours(
-    area: AreaArrays, lattice: Ground, feedback: Pull, numbers: DrawNumbers, *, with_entropy: bool = True
-) -> Drawn:
+    area: AreaArrays,
+    lattice: RouteLattice,
+    feedback: Feedback,
+    numbers: DrawNumbers,
+    *,
+    with_entropy: bool = True,
+) -> RouteDraws:
     """Draw all tours of an area. Uses up `lattice` and `feedback`."""
     sizes = np.array([int(area.grid.cell[-1]) + 1, HOURS_OF_WEEK], dtype=np.int64)
-    tours, count = draw_crowd(lattice, area.crowd, area.ways, feedback, numbers, sizes, with_entropy)
-    return Drawn(tours.visits[:count], *tours[1:])
+    tours, count = draw_routes(lattice, area.crowd, area.ways, feedback, numbers, sizes, with_entropy)
+    return RouteDraws(tours.visits[:count], *tours[1:])
 
 
-def build_feedback(due: Floats, owed: Floats, nats_per_visit: float) -> Pull:
+def build_feedback(due: Floats, owed: Floats, nats_per_visit: float) -> Feedback:
     """How strongly visits owed draw a unit to a place."""
     table = exact_exp(np.arange(-FEEDBACK_LIMIT, FEEDBACK_LIMIT + 1))
-    return Pull(due, owed.copy(), nats_per_visit * GRID, table)
+    return Feedback(due, owed.copy(), nats_per_visit * GRID, table)
 
 
-def no_feedback(area: AreaArrays) -> Pull:
+def no_feedback(area: AreaArrays) -> Feedback:
     """Visits owed count for nothing: in pilot draws, and where the rest of a tour is drawn anew."""
     n = len(area.places)
     return build_feedback(np.zeros((len(area.shifts), n)), np.zeros(n), 0.0)

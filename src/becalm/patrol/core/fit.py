@@ -31,10 +31,9 @@ import numpy as np
 from scipy.optimize import minimize
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.routes.exact_exp import nearest_grid
-from becalm.methods.routes.keyed_stream import public_numbers
-from becalm.methods.routes.sequential_expectation import expect_crowd
-from becalm.methods.routes.sequential_routes import Crowd, Drawn, Ground
+from becalm.methods.routes.bit_exact import public_numbers, round_to_grid
+from becalm.methods.routes.distribution import RouteDraws, RouteLattice, Walkers
+from becalm.methods.routes.expected_visits import expect_visits
 from becalm.patrol.core.area_arrays import AreaArrays, select_walkers
 from becalm.patrol.core.draw import (
     build_lattice,
@@ -96,7 +95,7 @@ def target_visits_by_hour(area: AreaArrays) -> Floats:
     """The visits that are due in each hour of the week: by the profile, where units are on duty."""
     hour_of_week, crowd = area.grid.hour_of_week, area.crowd
     units_on_duty = np.zeros(area.grid.count)
-    for first, slots in zip(crowd.first, crowd.walk[:, 0], strict=True):
+    for first, slots in zip(crowd.first_slot, crowd.fields[:, 0], strict=True):
         units_on_duty[first : first + slots] += 1.0
     profile = np.array([place.profile for place in area.places])
     profile = profile / np.maximum(profile.sum(axis=1, keepdims=True), 1e-12)
@@ -127,7 +126,7 @@ def most_nats(area: AreaArrays) -> float:
 
     A walk of S slots holds at most V visits, and there are fewer than (choices e S / V)^V walks.
     """
-    slots = int(area.crowd.walk[:, 0].max(initial=1))
+    slots = int(area.crowd.fields[:, 0].max(initial=1))
     visits = max(slots // (int(area.length_slots.min()) + 1), 1)
     choices = len(area.places) * len(area.length_slots)
     walk_nats = np.log(choices) + 1.0 + np.log(max(slots, 1) / visits)
@@ -156,7 +155,7 @@ class Multipliers:
         lengths = self.length[:, None] * length_steps(dual.area.policy.burst_minutes)
         most = most_nats(dual.area) - np.maximum(lengths.max(axis=1, keepdims=True), 0.0)
         theta = dual.profile_nats + self.place[:, None] + self.hour
-        return nearest_grid(np.clip(theta, -MOST_NATS, np.maximum(most, -MOST_NATS))), nearest_grid(lengths)
+        return round_to_grid(np.clip(theta, -MOST_NATS, np.maximum(most, -MOST_NATS))), round_to_grid(lengths)
 
 
 @dataclass(frozen=True)
@@ -164,8 +163,8 @@ class Dual:
     """The dual of one area without gaps: units of each kind, and where the search starts."""
 
     area: AreaArrays
-    lattice: Ground
-    walkers: Crowd  # one of each kind
+    lattice: RouteLattice
+    walkers: Walkers  # one of each kind
     walker_counts: Floats
     profile_nats: Floats  # [n, 168] what the profile says of the hours
     spring: float = SPRING
@@ -216,7 +215,7 @@ class Dual:
             weight=np.exp(theta)[:, self.area.grid.hour_of_week] * self.area.dose_factor,
             length_weight=np.exp(at.length[:, None] * steps),
         )
-        by_hour, by_length, _, log_z = expect_crowd(
+        by_hour, by_length, _, log_z = expect_visits(
             lattice, self.walkers, self.area.ways, self.walker_counts, HOURS_OF_WEEK
         )
         # Too long a step overflows: a huge value with no slope lets the line search come back by itself.
@@ -272,9 +271,9 @@ def draw_pilot(
     numbers = public_numbers(f"pilot {number} of area {area.area}", shape[0] * shape[1]).reshape(shape)
     tours = draw_area_tours(area, lattice, no_feedback(area), numbers, with_entropy=False)
     counts = np.bincount(tours.visits[:, 0] * n + tours.visits[:, 2], minlength=count * n).reshape(count, n)
-    excess = counts - tours.expected
-    minutes = tours.lengths @ np.array(area.policy.burst_minutes, dtype=np.float64)
-    return PilotDraw(tours.expected.sum(axis=0), np.asarray(minutes), excess.T @ excess)
+    excess = counts - tours.expected_visits
+    minutes = tours.visits_by_length @ np.array(area.policy.burst_minutes, dtype=np.float64)
+    return PilotDraw(tours.expected_visits.sum(axis=0), np.asarray(minutes), excess.T @ excess)
 
 
 def calibrate(
@@ -308,10 +307,10 @@ def _moved(values: Floats, step: np.ndarray) -> Floats:
     return np.asarray(np.clip(values + clipped, -MOST_NATS, MOST_NATS), dtype=np.float64)
 
 
-def bound_bits(area: AreaArrays, tours: Drawn, distribution: RouteDistribution) -> float:
+def bound_bits(area: AreaArrays, tours: RouteDraws, distribution: RouteDistribution) -> float:
     """The most bits that any distribution could have which gives the visits and minutes of this one."""
-    minutes = tours.lengths @ np.array(area.policy.burst_minutes, dtype=np.float64)
-    targets, dual = VisitTargets(tours.hours, minutes), free_dual(area)
+    minutes = tours.visits_by_length @ np.array(area.policy.burst_minutes, dtype=np.float64)
+    targets, dual = VisitTargets(tours.expected_by_hour, minutes), free_dual(area)
     hour_weights, length_weights, _ = select_weights(distribution, area)
     steps = length_steps(area.policy.burst_minutes)
     start = Multipliers(

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from becalm.methods.routes.sequential_routes import Drawn
+from becalm.methods.routes.distribution import RouteDraws
 from becalm.patrol.core.area_arrays import AreaArrays, build_areas, cap_areas
 from becalm.patrol.core.draw import (
     build_feedback,
@@ -101,7 +101,7 @@ class AreaDraw:
     """One area with what was drawn in it."""
 
     area: AreaArrays
-    tours: Drawn
+    tours: RouteDraws
 
 
 def draw_area(inputs: PlanInputs, area: AreaArrays, distribution: RouteDistribution, key: bytes) -> AreaDraw:
@@ -113,7 +113,7 @@ def draw_area(inputs: PlanInputs, area: AreaArrays, distribution: RouteDistribut
     return AreaDraw(area, draw_area_tours(area, lattice, feedback, draw_tour_numbers(area, key)))
 
 
-def build_routes(area: AreaArrays, tours: Drawn, replan: int = 0) -> tuple[UnitRoute, ...]:
+def build_routes(area: AreaArrays, tours: RouteDraws, replan: int = 0) -> tuple[UnitRoute, ...]:
     """The tours of an area as people read them, in the order of drawing."""
     bursts: list[list[Burst]] = [[] for _ in area.shifts]
     for u, slot, place, number, minute in tours.visits.tolist():
@@ -127,7 +127,7 @@ def build_routes(area: AreaArrays, tours: Drawn, replan: int = 0) -> tuple[UnitR
             day=shift.day,
             bursts=tuple(bursts[u]),
             meal=_find_meal(area, tours, u),
-            travel_minutes=float(tours.minutes[u]),
+            travel_minutes=float(tours.travel_minutes[u]),
             bits=float(tours.entropy[u]) / nats_per_bit,
             surprise_bits=float(tours.surprise[u]) / nats_per_bit,
             replan=replan,
@@ -136,7 +136,7 @@ def build_routes(area: AreaArrays, tours: Drawn, replan: int = 0) -> tuple[UnitR
     )
 
 
-def _find_meal(area: AreaArrays, tours: Drawn, u: int) -> Span | None:
+def _find_meal(area: AreaArrays, tours: RouteDraws, u: int) -> Span | None:
     slot, minute = tours.pause[u].tolist()
     return _span_from(area, slot, minute, area.shifts[u].meal_minutes) if slot >= 0 else None
 
@@ -172,12 +172,12 @@ def _tally_dosage(
     return tuple(sorted(dosage, key=lambda place: place.hotspot))
 
 
-def _dispersion(tours: Drawn) -> float:
+def _dispersion(tours: RouteDraws) -> float:
     """The variance of visits about what was expected of each tour, over their mean (1: Poisson)."""
-    count, n = tours.expected.shape
+    count, n = tours.expected_visits.shape
     counts = np.bincount(tours.visits[:, 0] * n + tours.visits[:, 2], minlength=count * n).reshape(count, n)
-    total = float(tours.expected.sum())
-    return float(((counts - tours.expected) ** 2).sum()) / total if total > 0 else 1.0
+    total = float(tours.expected_visits.sum())
+    return float(((counts - tours.expected_visits) ** 2).sum()) / total if total > 0 else 1.0
 
 
 def _sd_visits(due_visits: float, dispersion: float, feedback: float) -> float:
@@ -191,5 +191,5 @@ def _sd_visits(due_visits: float, dispersion: float, feedback: float) -> float:
 def _collect_propensities(draws: Sequence[AreaDraw]) -> Propensities:
     names = [place.hotspot for draw in draws for place in draw.area.places]
     order = sorted(range(len(names)), key=names.__getitem__)
-    log_absence = np.concatenate([draw.tours.absent for draw in draws])[order]
+    log_absence = np.concatenate([draw.tours.log_no_start for draw in draws])[order]
     return Propensities(tuple(names[k] for k in order), draws[0].area.grid.origin, -np.expm1(log_absence))

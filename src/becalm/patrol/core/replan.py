@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from becalm.methods.arrays import Floats
-from becalm.methods.routes.sequential_routes import Crowd, Pull
+from becalm.methods.routes.distribution import Feedback, Walkers
 from becalm.patrol.core.area_arrays import AreaArrays, SlotGrid, build_area, build_slot_grid, select_shifts
 from becalm.patrol.core.draw import (
     DrawNumbers,
@@ -184,14 +184,14 @@ def _build_area_from(
             f"Units stand where no way begins: {positions}. Name a hotspot of area {name}, or the base."
         )
     rows = [_rest_of_walk(area, u, state, stops) for u, state in enumerate(states)]
-    crowd = Crowd(
-        first=np.array([first_slot for first_slot, _, _ in rows], dtype=np.int64),
-        walk=np.array([walk for _, walk, _ in rows], dtype=np.int64).reshape(-1, 6),
-        way=area.crowd.way,
+    crowd = Walkers(
+        first_slot=np.array([first_slot for first_slot, _, _ in rows], dtype=np.int64),
+        fields=np.array([walk for _, walk, _ in rows], dtype=np.int64).reshape(-1, 6),
+        mode=area.crowd.mode,
         pair=area.crowd.pair,
-        open=np.stack([is_open for _, _, is_open in rows]),
+        is_open=np.stack([is_open for _, _, is_open in rows]),
     )
-    return select_shifts(replace(area, crowd=crowd), np.flatnonzero(crowd.walk[:, 0] > 0))
+    return select_shifts(replace(area, crowd=crowd), np.flatnonzero(crowd.fields[:, 0] > 0))
 
 
 def _rest_of_walk(
@@ -199,17 +199,17 @@ def _rest_of_walk(
 ) -> tuple[int, list[int], np.ndarray]:
     """A walk that begins now and here: its first slot, its fields, and what of it is open to bursts."""
     crowd = area.crowd
-    slots, home, paused, meal_slots, pause_first, pause_last = (int(field) for field in crowd.walk[u])
-    first = max(area.grid.slot_at(state.free_from, up=True), int(crowd.first[u]))
-    gone = first - int(crowd.first[u])
+    slots, home, paused, meal_slots, pause_first, pause_last = (int(field) for field in crowd.fields[u])
+    first = max(area.grid.slot_at(state.free_from, up=True), int(crowd.first_slot[u]))
+    gone = first - int(crowd.first_slot[u])
     slots, pause_first, pause_last = slots - gone, max(pause_first - gone, 0), pause_last - gone
     if state.meal_done:
         paused = 1
     elif not paused and pause_last < pause_first:
         pause_first, pause_last = 0, slots - meal_slots  # its window has passed: as soon as may be
         paused = int(pause_last < 0)
-    is_open = np.zeros_like(crowd.open[u])
-    is_open[: is_open.size - gone] = crowd.open[u, gone:]
+    is_open = np.zeros_like(crowd.is_open[u])
+    is_open[: is_open.size - gone] = crowd.is_open[u, gone:]
     node = stops.index(state.stop) if state.stop in stops else home
     return first, [slots, node, paused, meal_slots, pause_first, pause_last], is_open
 
@@ -268,7 +268,7 @@ class _AreaRedraw:
     area: AreaArrays
     distribution: RouteDistribution
     bursts: tuple[Burst, ...]
-    feedback: Pull
+    feedback: Feedback
     numbers: DrawNumbers
 
     def log_absence(self, count: int) -> Floats:
@@ -278,9 +278,12 @@ class _AreaRedraw:
         hour_weights, length_weights, _ = select_weights(self.distribution, self.area)
         lattice = build_lattice(self.area, hour_weights, length_weights, self.bursts)
         # Drawing uses up what is owed: a copy, or the next draw of the same tours would be another one.
-        feedback = self.feedback._replace(due=self.feedback.due[:count], owed=self.feedback.owed.copy())
+        feedback = self.feedback._replace(
+            due_visits=self.feedback.due_visits[:count], owed_visits=self.feedback.owed_visits.copy()
+        )
         tours = select_shifts(self.area, np.arange(count))
-        return draw_area_tours(tours, lattice, feedback, self.numbers[:count], with_entropy=False).absent
+        drawn_tours = draw_area_tours(tours, lattice, feedback, self.numbers[:count], with_entropy=False)
+        return np.asarray(drawn_tours.log_no_start)
 
     def log_absence_of(self, route: UnitRoute) -> Floats:
         """What one tour adds to it, given those drawn before; nothing where it was not drawn."""

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from becalm.methods.arrays import Floats
-from becalm.methods.routes.shortest_paths import shortest_ways
+from becalm.methods.routes.shortest_paths import find_shortest_paths
 from becalm.patrol.core.places_and_shifts import Base, Mode, PatrolPlace, UnitShift
 from becalm.patrol.core.policy import Pace
 from becalm.tables import StreetNetwork
@@ -88,7 +88,7 @@ def build_street_table(
         speed_kph = np.where(np.isfinite(stated_kph), stated_kph, pace.kph)
     street_minutes = network.length_m[usable] / (speed_kph[usable] * 1000 / 60)
     points = np.array(list(stops.values()), dtype=np.float64)
-    paths = shortest_ways(
+    paths = find_shortest_paths(
         network.junctions, network.start[usable], network.end[usable], street_minutes, points
     )
     walk_minutes = pace.detour * paths.distance / (min(pace.kph, WALK_KPH) * 1000 / 60)

@@ -14,7 +14,7 @@ from typing import Final
 
 from scipy.stats import norm
 
-from becalm.methods.routes.keyed_stream import sub_key, uniform_numbers
+from becalm.methods.routes.bit_exact import derive_key, uniform_numbers
 from becalm.patrol.core.places_and_shifts import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
 from becalm.terms import Fault, PlanError, QuestionError
@@ -76,7 +76,7 @@ def draw_arms(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days
     """
     clusters = cluster_places(places, rule.neighbour_m)
     cells = _cells(clusters, rule, first, days)
-    numbers = _numbers(sub_key(key, "trial arms"))
+    numbers = _numbers(derive_key(key, "trial arms"))
     arms = _dealt(cells, rule, numbers)
     _shorten_runs(arms, cells, rule, numbers, days)
     rows = [
@@ -170,7 +170,7 @@ def _numbers(key: bytes) -> Iterator[int]:
     """Endless uniform whole numbers of 64 bits from this key."""
     batch = 0
     while True:
-        yield from (int(n) for n in uniform_numbers(sub_key(key, batch), BATCH))
+        yield from (int(n) for n in uniform_numbers(derive_key(key, batch), BATCH))
         batch += 1
 
 

@@ -253,13 +253,9 @@ def is_first_use() -> bool:
 
     What was compiled from an older version of becalm is of no use, and counts as nothing.
     """
-    from becalm.methods.routes import (
-        sequential_expectation as crowd_expect,
-    )
-    from becalm.methods.routes import (
-        sequential_kernel as crowd_kernel,
-    )
+    from becalm.methods.routes.expected_visits import expect_visits
+    from becalm.methods.routes.sequential_kernel import draw_routes
 
-    kernels: tuple[Any, ...] = (crowd_expect.expect_crowd, crowd_kernel.draw_crowd)
+    kernels: tuple[Any, ...] = (expect_visits, draw_routes)
     kept = (kernel._cache._cache_file for kernel in kernels)  # numba tells it nowhere else
     return not all(file._load_index() for file in kept)

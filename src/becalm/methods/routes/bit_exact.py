@@ -1,9 +1,13 @@
-"""Uniform whole numbers from a secret key: the same on every machine, and unguessable without the key.
+"""Numbers that are the same to the last bit on every machine: random ones from a key, and exponentials.
 
 A stream is HMAC-SHA256 in counter mode (the expansion step of HKDF without its chaining): block i is
 HMAC(sub-key, i as 8 bytes), read as four 64-bit numbers, most significant byte first. A sub-key is
 HMAC(key, label), where every part of the label is preceded by its length, so that no two labels can
-be mistaken for each other.
+be mistaken for each other. Nobody guesses a number without the key.
+
+Libraries of mathematics differ in the last bit of exp, and one bit is enough to turn a draw. So exp is
+taken from two tables, exp(i) and exp(j / 1024), each rounded once from 40 decimal digits, and a value
+is one product of two doubles, which IEEE 754 fixes.
 
 Sources: Bellare, Canetti and Krawczyk, Advances in Cryptology 1996, 1-15; NIST SP 800-108 rev. 1 (2022),
 section 4.1, key derivation in counter mode.
@@ -13,17 +17,23 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from decimal import Context, Decimal
+from functools import cache
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+
+from becalm.methods.arrays import Floats, Ints
 
 _BLOCK_NUMBERS = 4  # a digest of 32 bytes holds four numbers of 64 bits
+GRID = 1024
+LARGEST = 40  # whole nats on either side; beyond them a value is held at the end
 
 
-def sub_key(key: bytes, *label: str | int) -> bytes:
+def derive_key(key: bytes, *label: str | int) -> bytes:
     """The key that belongs to a label: 32 bytes that tell nothing of each other nor of `key`.
 
-    >>> sub_key(b"key", "a", "bc") == sub_key(b"key", "ab", "c")
+    >>> derive_key(b"key", "a", "bc") == derive_key(b"key", "ab", "c")
     False
     """
     if len(key) < 1:
@@ -57,3 +67,27 @@ def public_numbers(label: str, count: int) -> NDArray[np.uint64]:
     return np.frombuffer(hashlib.shake_256(label.encode("utf-8")).digest(8 * count), dtype=">u8").astype(
         np.uint64
     )
+
+
+@cache
+def _tables() -> tuple[Floats, Floats]:
+    context = Context(prec=40)
+    whole = [float(context.exp(Decimal(i))) for i in range(-LARGEST, LARGEST + 1)]
+    part = [float(context.exp(context.divide(Decimal(j), Decimal(GRID)))) for j in range(GRID)]
+    return np.array(whole), np.array(part)
+
+
+def exact_exp(k: ArrayLike) -> Floats:
+    """exp(k / 1024), held within exp(-40) and exp(40).
+
+    >>> float(exact_exp(0)), round(float(exact_exp(1024)), 12)
+    (1.0, 2.718281828459)
+    """
+    whole, part = _tables()
+    held = np.clip(np.asarray(k, dtype=np.int64), -LARGEST * GRID, LARGEST * GRID)
+    return np.asarray(whole[(held >> 10) + LARGEST] * part[held & (GRID - 1)])
+
+
+def round_to_grid(nats: ArrayLike) -> Ints:
+    """The whole number of 1/1024 nat nearest to each value."""
+    return np.rint(np.asarray(nats, dtype=np.float64) * GRID).astype(np.int64)

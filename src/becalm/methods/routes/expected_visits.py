@@ -1,0 +1,226 @@
+"""What walkers give on average, each for itself, eight of a kind at a time; compiled.
+
+Walkers that set out in the same way (the same slots, home, pause and links, but other visit weights) share
+every look-up of a link. Each one's sums run in the order of `kernel`, so that both give the same bits.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from becalm.methods.arrays import Bools, Floats, Ints
+from becalm.methods.routes.distribution import Links, LinksByMode, RouteLattice, Walker, Walkers
+from becalm.methods.routes.kernel import compute_marginals, is_idle, may_pause, sum_backward
+from becalm.methods.routes.sequential_kernel import (
+    add_expected_starts,
+    select_links,
+    select_walker,
+    weigh_visits,
+)
+
+GROUP_SIZE = 8  # walkers at a time: two vectors of four doubles
+LEAST_GROUP = 4  # fewer walkers than this are quicker one by one
+
+
+@njit(cache=True, nogil=True)
+def expect_visits(
+    lattice: RouteLattice, walkers: Walkers, links_by_mode: LinksByMode, repeats: Floats, bins: int
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """What walkers give on average, each for itself: by place and bin, by length, each, and log Z each.
+
+    `repeats` says how often a walker of this kind occurs.
+    """
+    n, count, kinds = lattice.weight.shape[0], walkers.first_slot.shape[0], lattice.lengths.shape[0]
+    by_hour, lengths = np.zeros((n, bins)), np.zeros((n, kinds))
+    by_walker, log_z = np.zeros((count, n)), np.full(count, -np.inf)
+    starts = np.zeros((count, walkers.fields[:, 0].max() + 1 if count else 1, n))
+    by_length, is_done = np.zeros((count, n, kinds)), np.zeros(count, np.bool_)
+    for u in range(count):
+        if not is_done[u]:
+            group = _group_alike(walkers, u, is_done)
+            if group.shape[0] >= LEAST_GROUP:
+                _expect_group(lattice, walkers, links_by_mode, group, (starts, by_length, log_z))
+            else:
+                for v in group:
+                    _expect_one(lattice, walkers, links_by_mode, v, (starts, by_length, log_z))
+    for u in range(count):  # in the order of the walkers, whatever group they were in
+        lengths += by_length[u] * repeats[u]
+        add_expected_starts(
+            lattice,
+            walkers.first_slot[u],
+            starts[u, : walkers.fields[u, 0] + 1],
+            repeats[u],
+            by_hour,
+            by_walker[u],
+        )
+    return by_hour, lengths, by_walker, log_z
+
+
+@njit(cache=True, nogil=True)
+def _group_alike(walkers: Walkers, u: int, is_done: Bools) -> Ints:
+    """Walker u and the next ones that set out in the same way, marked as done."""
+    group, size = np.zeros(GROUP_SIZE, np.int64), 0
+    for v in range(u, walkers.first_slot.shape[0]):
+        if size == GROUP_SIZE:
+            break
+        if (
+            not is_done[v]
+            and walkers.mode[v] == walkers.mode[u]
+            and (walkers.fields[v] == walkers.fields[u]).all()
+        ):
+            group[size], is_done[v] = v, True
+            size += 1
+    return group[:size]
+
+
+@njit(cache=True, nogil=True)
+def _expect_one(
+    lattice: RouteLattice,
+    walkers: Walkers,
+    links_by_mode: LinksByMode,
+    u: int,
+    out: tuple[Floats, Floats, Floats],
+) -> None:
+    starts, by_length, log_z = out
+    walker, links = select_walker(walkers, u), select_links(links_by_mode, walkers.mode[u])
+    visit_weight = weigh_visits(lattice, walkers, u, np.ones(lattice.weight.shape[0]))
+    sums = sum_backward(walker, visit_weight, lattice.lengths, links)
+    if sums.free_sums[walker.pause_done, 0, walker.node] <= 0.0:
+        return
+    log_z[u] = np.log(sums.free_sums[walker.pause_done, 0, walker.node])
+    marginals = compute_marginals(walker, visit_weight, lattice.lengths, links, sums, False)
+    starts[u, : walker.slots + 1], by_length[u] = marginals.start_chance, marginals.visits_by_length
+
+
+@njit(cache=True, nogil=True)
+def _expect_group(
+    lattice: RouteLattice,
+    walkers: Walkers,
+    links_by_mode: LinksByMode,
+    group: Ints,
+    out: tuple[Floats, Floats, Floats],
+) -> None:
+    starts, by_length, log_z = out
+    walker, links = select_walker(walkers, group[0]), select_links(links_by_mode, walkers.mode[group[0]])
+    n, kinds = lattice.weight.shape[0], lattice.lengths.shape[0]
+    visit_weight, no_feedback = np.zeros((walker.slots + 1, n, kinds, GROUP_SIZE)), np.ones(n)
+    for k in range(group.shape[0]):
+        visit_weight[:, :, :, k] = weigh_visits(lattice, walkers, group[k], no_feedback)
+    sums = _sum_backward(walker, visit_weight, lattice.lengths, links)
+    starts_by_slot, lengths = _compute_marginals(walker, visit_weight, lattice.lengths, links, sums)
+    free_sums = sums[0]
+    for k in range(group.shape[0]):
+        z = free_sums[walker.pause_done, 0, walker.node, k]
+        if z <= 0.0:
+            continue
+        log_z[group[k]] = np.log(z)
+        starts[group[k], : walker.slots + 1] = starts_by_slot[:, :, k]
+        by_length[group[k]] = lengths[:, :, k]
+
+
+@njit(cache=True, nogil=True)
+def _sum_backward(walker: Walker, visit_weight: Floats, lengths: Ints, links: Links) -> tuple[Floats, Floats]:
+    """The weights of all that can follow: once free at a node, and with a visit that begins."""
+    n, last = visit_weight.shape[1], walker.slots
+    free_sums, wait_sums = np.zeros((2, last + 1, n + 1, GROUP_SIZE)), np.zeros((2, n + 1, GROUP_SIZE))
+    visit_sums, total = np.zeros((2, last + 1, n, GROUP_SIZE)), np.zeros(GROUP_SIZE)
+    no_sums = np.zeros((n + 1, GROUP_SIZE))
+    for t in range(last, -1, -1):
+        for m in range(walker.pause_done, 2):
+            if is_idle(walker, t, m):
+                wait_sums[m] = 0.0
+                continue
+            _sum_visits(t, m, visit_weight, lengths, free_sums, visit_sums)
+            pause_sums = free_sums[1, t + walker.pause_slots] if may_pause(walker, t, m) else no_sums
+            for i in range(n + 1):
+                total[:] = pause_sums[i]
+                _add_onward_sums(t, links.slots[i], links.weight[i], visit_sums[m], total)
+                wait_sums[m, i] += total
+                free_sums[m, t, i] = wait_sums[m, i] + (
+                    1.0 if m == 1 and t + links.home_slots[i] <= last else 0.0
+                )
+    return free_sums, visit_sums
+
+
+@njit(cache=True, nogil=True)
+def _add_onward_sums(t: int, slots: Ints, weights: Floats, visit_sums: Floats, total: Floats) -> None:
+    """Add to a node's totals the weights of its links in slot t to a visit."""
+    last = visit_sums.shape[0] - 1
+    for j in range(slots.shape[0]):
+        arrival = t + slots[j]
+        if arrival <= last:
+            link_weight = weights[j]
+            for k in range(GROUP_SIZE):
+                total[k] += link_weight * visit_sums[arrival, j, k]
+
+
+@njit(cache=True, nogil=True)
+def _sum_visits(
+    t: int, m: int, visit_weight: Floats, lengths: Ints, free_sums: Floats, visit_sums: Floats
+) -> None:
+    for length_index in range(lengths.shape[0]):
+        end = t + lengths[length_index]
+        if end < free_sums.shape[1]:
+            for j in range(visit_weight.shape[1]):
+                for k in range(GROUP_SIZE):
+                    visit_sums[m, t, j, k] += visit_weight[t, j, length_index, k] * free_sums[m, end, j, k]
+
+
+@njit(cache=True, nogil=True)
+def _compute_marginals(
+    walker: Walker, visit_weight: Floats, lengths: Ints, links: Links, sums: tuple[Floats, Floats]
+) -> tuple[Floats, Floats]:
+    """How often is each place visited in each slot, and for how long?"""
+    free_sums, visit_sums = sums
+    n, last = visit_weight.shape[1], walker.slots
+    free_mass, wait_mass = np.zeros((2, last + 1, n + 1, GROUP_SIZE)), np.zeros((2, n + 1, GROUP_SIZE))
+    visit_mass = np.zeros((2, last + 1, n, GROUP_SIZE))
+    starts, by_length = np.zeros((last + 1, n, GROUP_SIZE)), np.zeros((n, lengths.shape[0], GROUP_SIZE))
+    for k in range(GROUP_SIZE):
+        z = free_sums[walker.pause_done, 0, walker.node, k]
+        free_mass[walker.pause_done, 0, walker.node, k] = 1.0 / z if z > 0.0 else 0.0
+    for t in range(last + 1):
+        for m in range(walker.pause_done, 2):
+            if is_idle(walker, t, m):
+                continue
+            starts[t] += visit_mass[m, t] * visit_sums[m, t]
+            for length_index in range(lengths.shape[0]):
+                end = t + lengths[length_index]
+                if end <= last:
+                    _spread_stays(
+                        visit_mass[m, t],
+                        visit_weight[t, :, length_index],
+                        free_mass[m, end],
+                        free_sums[m, end],
+                        by_length[:, length_index],
+                    )
+            wait_mass[m] += free_mass[m, t]
+            if may_pause(walker, t, m):
+                free_mass[1, t + walker.pause_slots] += wait_mass[m]
+            _spread_links(t, wait_mass[m], links, visit_mass[m])
+    return starts, by_length
+
+
+@njit(cache=True, nogil=True)
+def _spread_stays(
+    visit_mass: Floats, visit_weight: Floats, free_mass: Floats, free_sums: Floats, by_length: Floats
+) -> None:
+    """From the begin of visits of one length to their end; counted by place."""
+    for j in range(visit_weight.shape[0]):
+        for k in range(GROUP_SIZE):
+            mass = visit_mass[j, k] * visit_weight[j, k]
+            free_mass[j, k] += mass
+            by_length[j, k] += mass * free_sums[j, k]
+
+
+@njit(cache=True, nogil=True)
+def _spread_links(t: int, wait_mass: Floats, links: Links, visit_mass: Floats) -> None:
+    last = visit_mass.shape[0] - 1
+    for i in range(wait_mass.shape[0]):
+        for j in range(visit_mass.shape[1]):
+            arrival = t + links.slots[i, j]
+            if arrival <= last:
+                link_weight = links.weight[i, j]
+                for k in range(GROUP_SIZE):
+                    visit_mass[arrival, j, k] += link_weight * wait_mass[i, k]
