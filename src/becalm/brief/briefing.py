@@ -9,7 +9,8 @@ from becalm.find.files.map import Area
 from becalm.find.files.rules import unmatched_lines
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.run_up import RunUp
-from becalm.patrol.files.plan_view import NO_PATROL, PatrolPart
+from becalm.measure.core.run_up_result import RunUp
+from becalm.patrol.files.plan_view import NO_PATROL, PatrolSection
 from becalm.render import number_format as words
 from becalm.terms import Gap, HotspotList, RunRecord
 
@@ -43,7 +44,7 @@ class Briefing:
     areas_note: str = ""
     gaps: tuple[Gap, ...] = ()
     choices: tuple[str, ...] = ()
-    patrol: PatrolPart = NO_PATROL
+    patrol: PatrolSection = NO_PATROL
 
     def label(self, group: str) -> str:
         """The name of an offence group as people write it."""

@@ -51,9 +51,9 @@ def test_an_arm_gets_what_the_policy_says() -> None:
 
 def test_a_plan_names_factors_only_where_they_are_not_the_usual_ones(tmp_path: Path) -> None:
     plan = patrol_plans.document()
-    assert "low_factor" not in inputs_object(plan.request, plan.distribution, crs=plan.crs)["policy"]
-    other: PlanDocument = replace(plan, request=replace(plan.request, policy=PatrolPolicy(high_factor=2.0)))
-    visits = visits_csv(other.request, other.bursts)
+    assert "low_factor" not in inputs_object(plan.inputs, plan.distribution, crs=plan.crs)["policy"]
+    other: PlanDocument = replace(plan, inputs=replace(plan.inputs, policy=PatrolPolicy(high_factor=2.0)))
+    visits = visits_csv(other.inputs, other.bursts)
     (tmp_path / "visits.csv").write_text(visits, "utf-8")
     (tmp_path / "plan.json").write_text(plan_json(other, visits=visits), "utf-8")
-    assert read_plan(tmp_path).request.policy.high_factor == 2.0
+    assert read_plan(tmp_path).inputs.policy.high_factor == 2.0

@@ -15,8 +15,9 @@ from becalm.patrol.core.attack import draw_independent_visits
 from becalm.patrol.core.attack_features import history_features, insider_features, static_features
 from becalm.patrol.core.attack_moments import build_moments, count_starts_by_day, label_moments
 from becalm.patrol.core.certificate import AttackSettings, find_longest_dead_zone
+from becalm.patrol.core.request import VisitColumns
 from becalm.patrol.core.visit_log import VisitLog, midnights_s
-from becalm.patrol.files.visit_log import VisitColumns, read_visit_log
+from becalm.patrol.files.visit_log import read_visit_log
 from becalm.terms import QuestionError
 
 SETTINGS = AttackSettings(train_days=14, test_days=7)

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-ASK = "from becalm.desk.patrol_first_use import is_first_use; print(is_first_use())"
+ASK = "from becalm.patrol.desk.plan import is_first_use; print(is_first_use())"
 
 
 def asked(cache: Path) -> str:

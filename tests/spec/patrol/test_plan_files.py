@@ -19,7 +19,7 @@ from becalm.terms import InputError
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     plan = patrol_plans.document()
-    visits = visits_csv(plan.request, plan.bursts)
+    visits = visits_csv(plan.inputs, plan.bursts)
     (tmp_path / "visits.csv").write_text(visits, "utf-8")
     (tmp_path / "plan.json").write_text(plan_json(plan, visits=visits), "utf-8")
     return tmp_path
@@ -42,7 +42,7 @@ def test_visits_are_one_row_a_burst_in_utc(folder: Path) -> None:
 
 def test_a_plan_that_is_read_and_written_again_has_the_same_bytes(folder: Path) -> None:
     again = read_plan(folder)
-    visits = visits_csv(again.request, again.bursts)
+    visits = visits_csv(again.inputs, again.bursts)
     assert visits == (folder / "visits.csv").read_text("utf-8")
     assert plan_json(again, visits=visits) == (folder / "plan.json").read_text("utf-8")
     assert [len(route.bursts) for route in again.routes] == [2, 2]

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from becalm.patrol.files.visit_log import VisitColumns, read_visit_log
+from becalm.patrol.core.request import VisitColumns
+from becalm.patrol.files.visit_log import read_visit_log
 from becalm.terms import InputError
 
 ROWS = (

@@ -15,7 +15,7 @@ import pytest
 from becalm.patrol.core.plan_result import forecast_dosage
 from becalm.patrol.files.folder import dosage_geojson, plan_files, propensities_csv, unit_files
 from becalm.patrol.files.sealed_box import SealedBox, SealedKey
-from becalm.patrol.files.sheets import file_names, tours_of, unit_calendar
+from becalm.patrol.files.sheets import sheet_file_names, tours_of, unit_calendar
 from becalm.terms import PlanError
 
 PLAN = patrol_plans.document()
@@ -23,8 +23,8 @@ PLAN = patrol_plans.document()
 
 def test_a_calendar_escapes_and_folds_what_the_standard_says() -> None:
     long = "Café, Ecke; \\ " + "ä" * 60
-    places = tuple(replace(p, name=long) for p in PLAN.request.places)
-    plan = replace(PLAN, request=replace(PLAN.request, places=places))
+    places = tuple(replace(p, name=long) for p in PLAN.inputs.places)
+    plan = replace(PLAN, inputs=replace(PLAN.inputs, places=places))
     text = unit_calendar(plan, tours_of(plan)["Team 1"], shown=None)
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
     unfolded = text.replace("\r\n ", "")
@@ -56,7 +56,7 @@ def test_a_sheet_tells_the_time_of_the_city_and_the_name_of_the_place() -> None:
 
 
 def test_places_are_forecast_worst_served_first_and_areas_add_up() -> None:
-    found = forecast_dosage(PLAN.request.places, PLAN.dosage)
+    found = forecast_dosage(PLAN.inputs.places, PLAN.dosage)
     assert [p.hotspot for p in found.places] == ["market", "station"]
     assert [p.within_band for p in found.places] == [True, False]
     assert found.expected_error == pytest.approx((0.05 + 0.4) / 3.25)
@@ -86,7 +86,7 @@ def test_every_file_is_the_same_for_the_same_plan() -> None:
 
 
 def test_units_with_names_alike_have_files_of_their_own() -> None:
-    names = file_names(("A 1", "a-1", "A/1", "…"))
+    names = sheet_file_names(("A 1", "a-1", "A/1", "…"))
     assert len(set(names.values())) == 4
 
 

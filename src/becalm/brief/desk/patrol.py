@@ -18,7 +18,7 @@ from becalm.patrol.desk.plan import default_folder, plan_patrol
 from becalm.patrol.desk.seed import audit_patrol, sealed_box
 from becalm.patrol.files.folder import sha256_of_text
 from becalm.patrol.files.plan import PlanDocument, visits_csv
-from becalm.patrol.files.plan_view import PatrolPart
+from becalm.patrol.files.plan_view import PatrolSection
 from becalm.patrol.files.read_plan import plan_of_texts
 from becalm.terms import InputError, PlanError, ReplayError, RunRecord, UsageError
 from becalm.workspace.patrol_files import UNITS
@@ -62,14 +62,14 @@ def add_patrol(
     )
 
 
-def patrol_part(desk: Desk, run: RunRecord) -> PatrolPart:
+def patrol_part(desk: Desk, run: RunRecord) -> PatrolSection:
     """What the briefing says of patrol: read from the sealed plan that the run names, and nothing else."""
     commitment = str(run.parameters.get("patrol") or "")
     if not commitment:
-        return PatrolPart(None, None, str(run.parameters.get("patrol_note") or NO_UNITS))
+        return PatrolSection(None, None, str(run.parameters.get("patrol_note") or NO_UNITS))
     plan = _read(desk, commitment, _pinned(desk, run, commitment))
     day = date.fromisoformat(str(run.parameters["patrol_day"]))
-    return PatrolPart(plan, day, "", overrides_unlike(plan.sources, pinned_entries(run.data)))
+    return PatrolSection(plan, day, "", overrides_unlike(plan.sources, pinned_entries(run.data)))
 
 
 def require_drawn(desk: Desk, run: RunRecord) -> None:
@@ -79,7 +79,7 @@ def require_drawn(desk: Desk, run: RunRecord) -> None:
         return
     plan = _read(desk, commitment, _pinned(desk, run, commitment))
     again = draw_sealed(desk, plan)
-    if visits_csv(again.request, again.bursts) != visits_csv(plan.request, plan.bursts):
+    if visits_csv(again.inputs, again.bursts) != visits_csv(plan.inputs, plan.bursts):
         raise ReplayError(
             f"The sealed seed {commitment[:12]} does not give the bursts of the plan that this run names. "
             "Either it was altered, or a program that becalm stands on (see `pip freeze`) has changed."

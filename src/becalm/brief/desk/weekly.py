@@ -32,7 +32,7 @@ from becalm.measure.core.run_up import RunUp, build_run_up
 from becalm.measure.desk import compare
 from becalm.measure.files.comparison import comparison_csv
 from becalm.measure.files.sentences import describe_choices, headline
-from becalm.patrol.files.plan_view import NO_PATROL, PatrolPart
+from becalm.patrol.files.plan_view import NO_PATROL, PatrolSection
 from becalm.render.folder import require_free, write_folder
 from becalm.tables import (
     CountTable,
@@ -63,7 +63,7 @@ class BriefingMade:
     warnings: tuple[str, ...]
     hotspots: int
     run: RunRecord
-    patrol: PatrolPart = NO_PATROL
+    patrol: PatrolSection = NO_PATROL
 
 
 def make_briefing(

@@ -48,8 +48,8 @@ def certificate(
     settings = AttackSettings(train_days=train_days, test_days=test_days, seeds=seeds)
 
     from becalm.patrol.cli.certificate_view import print_certificate
+    from becalm.patrol.core.request import VisitColumns
     from becalm.patrol.desk.visits import certificate as ask
-    from becalm.patrol.files.visit_log import VisitColumns
 
     columns = VisitColumns(hotspot_column, start_column, end_column, unit_column, area_column)
     print_certificate(ask(visits, columns=columns, settings=settings, time_zone=zone, seed=seed), format)

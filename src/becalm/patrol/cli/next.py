@@ -151,8 +151,8 @@ def _forecast_record(page: PlanPage) -> dict[str, Any]:
 
     found, plan = page.forecast, page.plan
     return {
-        "from": plan.request.first_day.isoformat(),
-        "days": plan.request.days,
+        "from": plan.inputs.first_day.isoformat(),
+        "days": plan.inputs.days,
         "bursts": len(plan.bursts),
         "expected_error": round(found.expected_error, 4),
         "drawn_error": round(found.drawn_error, 4),

@@ -32,11 +32,11 @@ def _record(made: PlanMade) -> dict[str, Any]:
     page = PlanPage(made.plan)
     return {
         "folder": str(made.folder),
-        "from": made.plan.request.first_day.isoformat(),
-        "days": made.plan.request.days,
+        "from": made.plan.inputs.first_day.isoformat(),
+        "days": made.plan.inputs.days,
         "bursts": len(made.plan.bursts),
-        "unit_shifts": len(made.plan.request.shifts),
-        "places": len(made.plan.request.places),
+        "unit_shifts": len(made.plan.inputs.shifts),
+        "places": len(made.plan.inputs.places),
         "expected_error": round(page.forecast.expected_error, 4),
         "drawn_error": round(page.forecast.drawn_error, 4),
         "bits": round(made.plan.bits, 1),
@@ -66,13 +66,13 @@ def _print_words(made: PlanMade) -> None:
     from becalm.patrol.files.plan_view import PlanPage
 
     page, plan = PlanPage(made.plan), made.plan
-    request = plan.request
+    inputs = plan.inputs
     typer.echo("")
     if made.issued_again:
         typer.echo("This plan was drawn before, and is written again, the same to the byte.")
     typer.echo(
-        f"{len(plan.bursts):,} bursts for {len(request.shifts):,} tours at {len(request.places)} places, "
-        f"{request.first_day} to {made.story.last_day}"
+        f"{len(plan.bursts):,} bursts for {len(inputs.shifts):,} tours at {len(inputs.places)} places, "
+        f"{inputs.first_day} to {made.story.last_day}"
     )
     typer.echo(
         f"  dosage      {page.forecast.expected_error:.1%} off the targets on average, "

@@ -89,7 +89,7 @@ class PatrolQuestion:
 class PatrolInputs:
     """What will be planned from, the policy that it was dosed by, and what whoever signs must be told."""
 
-    request: PlanInputs
+    plan_inputs: PlanInputs
     book: PolicyBook
     roster: Roster
     crs: str
@@ -138,7 +138,7 @@ def gather_inputs(
     zone = desk.workspace.city.time_zone
     told = (*_left_out(own.hotspots.places, places), *idle, *ways.notes, *arm_notes, *left.notes)
     return PatrolInputs(
-        request=PlanInputs(
+        plan_inputs=PlanInputs(
             fitted,
             working,
             bases,
@@ -487,10 +487,10 @@ def carry_over(desk: Desk, plans: Iterable[str], first_day: date, hotspots: Iter
     notes: list[str] = []
     for name in named:
         plan = _plan(desk, name)
-        if plan.request.first_day + timedelta(days=plan.request.days) == first_day:
+        if plan.inputs.first_day + timedelta(days=plan.inputs.days) == first_day:
             owed |= {hotspot: visits for hotspot, visits in _owed(plan).items() if hotspot in known}
             notes.append(
-                f"Visits owed are carried over from the plan of {plan.request.first_day} "
+                f"Visits owed are carried over from the plan of {plan.inputs.first_day} "
                 f"({name[:12]}), as it was drawn; they pull weakly."
             )
         earlier += [burst for burst in _still_standing(plan, first_day) if burst.hotspot in known]
@@ -513,7 +513,7 @@ def _plan(desk: Desk, name: str) -> PlanDocument:
 
 
 def _owed(plan: PlanDocument) -> dict[str, float]:
-    before = plan.request.owed
+    before = plan.inputs.owed
     return {
         row.hotspot: round(before.get(row.hotspot, 0.0) + row.expected_visits - row.visits, 3)
         for row in plan.dosage
@@ -522,6 +522,6 @@ def _owed(plan: PlanDocument) -> dict[str, float]:
 
 def _still_standing(plan: PlanDocument, first_day: date) -> list[Burst]:
     """Bursts of tours that began before this day, from late on the day before."""
-    since = day_span(first_day, 1, zone=plan.request.zone).start - LOOK_BACK
+    since = day_span(first_day, 1, zone=plan.inputs.zone).start - LOOK_BACK
     own = (route for route in plan.routes if route.day < first_day)
     return [burst for route in own for burst in route.bursts if burst.span.end > since]

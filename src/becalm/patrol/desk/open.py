@@ -18,13 +18,13 @@ from becalm.patrol.core.plan_result import Propensities, RouteDistribution
 from becalm.patrol.core.seal import SeedHistory, compute_commitment, derive_sampling_key
 from becalm.patrol.desk.replan import drawn_again
 from becalm.patrol.desk.seed import PROGRAM, PURPOSE, audit_patrol, open_sealed, sealed_box, story_of
-from becalm.patrol.files.folder import PROPENSITIES, plan_files, sha256_of_text
+from becalm.patrol.files.folder import PROPENSITIES_NAME, plan_files, sha256_of_text
 from becalm.patrol.files.plan import PlanDocument, inputs_object, sha256_of_inputs
 from becalm.patrol.files.read_plan import read_plan
 from becalm.terms import PlanError, ReplayError, UsageError
 
 LAW_STEPS = 4  # of 1/1024 nat, by which a law fitted on another machine may differ
-COMPARED = ("plan.json", "visits.csv", PROPENSITIES)
+COMPARED = ("plan.json", "visits.csv", PROPENSITIES_NAME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ def replay_plan(desk: Desk, path: Path) -> PlanReplayed:
 
 def draw_again(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensities]:
     """Draw this plan again with this key; all that was not drawn is taken from it as it is."""
-    _require_fitted(fit_distribution(plan.request), plan.distribution)
+    _require_fitted(fit_distribution(plan.inputs), plan.distribution)
     return drawn_again(plan, key)
 
 
@@ -134,7 +134,7 @@ def _opened_key(plan: PlanDocument, story: SeedHistory) -> bytes:
             f"The plan was drawn by {plan.version}, and this is {PROGRAM}: it may draw in another way. "
             f"Install {plan.version} to draw it again."
         )
-    inputs_sha256 = sha256_of_inputs(inputs_object(plan.request, plan.distribution, crs=plan.crs))
+    inputs_sha256 = sha256_of_inputs(inputs_object(plan.inputs, plan.distribution, crs=plan.crs))
     again = compute_commitment(story.secret, inputs_sha256=inputs_sha256, version=plan.version)
     if again != story.commitment:
         raise ReplayError(

@@ -30,7 +30,7 @@ from becalm.patrol.desk.seed import (
     sealed_box,
     standing,
 )
-from becalm.patrol.files.folder import NAMES, PLAN, plan_files, sha256_of_text
+from becalm.patrol.files.folder import PLAN_FOLDER, PLAN_NAMES, plan_files, sha256_of_text
 from becalm.patrol.files.plan import PlanDocument, capacity_rows, inputs_object, sha256_of_inputs
 from becalm.patrol.files.sealed_box import INPUTS
 from becalm.render.folder import require_free, write_folder
@@ -73,7 +73,7 @@ def commit_patrol(
     """Seal a seed for these days, so that an overseer can bring a share before anything is drawn."""
     period = _period(question)
     inputs = gather_inputs(desk, question)
-    sha256 = _sha256_of(inputs, fit_distribution(inputs.request))
+    sha256 = _sha256_of(inputs, fit_distribution(inputs.plan_inputs))
     story = seal_seed(desk, period, inputs_sha256=sha256, again=again, share=share, reveal_days=reveal_days)
     _pin(desk, story, inputs)
     return SeedCommitted(story, inputs, sha256)
@@ -102,7 +102,7 @@ def plan_patrol(
     """
     period = _period(question)
     folder = out or default_folder(desk, question.first_day)
-    require_free(folder, NAMES, kind=PLAN)
+    require_free(folder, PLAN_NAMES, kind=PLAN_FOLDER)
     held = None if again.strip() else standing(audit_patrol(desk).histories, period)
     pinned = _pinned(desk, held)
     inputs = gather_inputs(
@@ -116,7 +116,7 @@ def plan_patrol(
     if tell is not None:
         tell(inputs)
     distribution = fit_distribution(
-        inputs.request
+        inputs.plan_inputs
     )  # whatever forbids a plan is found here, before a seed is sealed
     sha256 = _sha256_of(inputs, distribution)
     if held is None:
@@ -130,7 +130,7 @@ def plan_patrol(
     plan, propensities = draw_plan(inputs, distribution, sealed)
     files = plan_files(plan, propensities)
     issued_again = _record(desk, sealed, plan, files)
-    write_folder(folder, files, kind=PLAN)
+    write_folder(folder, files, kind=PLAN_FOLDER)
     unlike = overrides_unlike(inputs.sources, entries_that_stand(desk))
     return PlanMade(folder, plan, held, files, inputs, issued_again, unlike)
 
@@ -144,10 +144,10 @@ def draw_plan(
     inputs: PatrolInputs, distribution: RouteDistribution, sealed: SealedSeed
 ) -> tuple[PlanDocument, Propensities]:
     """Draw the plan of this sealed seed."""
-    made = plan_bursts(inputs.request, key=sealed.key, distribution=distribution, bound=True)
+    made = plan_bursts(inputs.plan_inputs, key=sealed.key, distribution=distribution, bound=True)
     plan = PlanDocument.of(
         made,
-        inputs.request,
+        inputs.plan_inputs,
         version=PROGRAM,
         crs=inputs.crs,
         commitment=commitment_object(sealed),
@@ -193,7 +193,7 @@ def _record(desk: Desk, sealed: SealedSeed, plan: PlanDocument, files: Mapping[s
         "first_day": story.first_day.isoformat(),
         "days": story.days,
         "bursts": len(plan.bursts),
-        "units": len({shift.unit for shift in plan.request.shifts}),
+        "units": len({shift.unit for shift in plan.inputs.shifts}),
         "replan": 0,
     }
     optional = {"area": story.area, "share_sha256": sealed.share_sha256}
@@ -230,7 +230,7 @@ def _pinned(desk: Desk, story: SeedHistory | None) -> _Pinned:
 
 
 def _sha256_of(inputs: PatrolInputs, distribution: RouteDistribution) -> str:
-    return sha256_of_inputs(inputs_object(inputs.request, distribution, crs=inputs.crs))
+    return sha256_of_inputs(inputs_object(inputs.plan_inputs, distribution, crs=inputs.crs))
 
 
 def _period(question: PatrolQuestion) -> Period:

@@ -25,11 +25,11 @@ from becalm.patrol.core.replan import (
     update_propensities,
 )
 from becalm.patrol.desk.seed import PURPOSE, SealedSeed, open_sealed, sealed_box, story_of
-from becalm.patrol.files.folder import PLAN, plan_files, sha256_of_text
+from becalm.patrol.files.folder import PLAN_FOLDER, plan_files, sha256_of_text
 from becalm.patrol.files.plan import PlanDocument, instant
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.sealed_box import plan_name
-from becalm.patrol.files.sheets import told_when
+from becalm.patrol.files.sheets import local_time_text
 from becalm.render.folder import write_folder
 from becalm.terms import PlanError, UsageError
 
@@ -92,7 +92,7 @@ def replan_patrol(desk: Desk, path: Path, question: ReplanQuestion) -> PlanRepla
     new = apply_replan(plan, note, sealed.key)
     files = plan_files(new, drawn_again(new, sealed.key)[1])
     _record(desk, sealed, new, files, question)
-    write_folder(folder, files, kind=PLAN)
+    write_folder(folder, files, kind=PLAN_FOLDER)
     before, after = set(plan.bursts), set(new.bursts)
     fresh = tuple(sorted(after - before, key=lambda burst: (burst.span.start, burst.unit)))
     return PlanReplanned(folder, new, index, tuple(s.unit for s in states), len(before - after), fresh)
@@ -101,7 +101,7 @@ def replan_patrol(desk: Desk, path: Path, question: ReplanQuestion) -> PlanRepla
 def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> PlanDocument:
     """The plan with the tours that this note names drawn anew: the same note and key give the same plan."""
     step = _step(plan, note, key)
-    drawn = replan_bursts(plan.request, step.moment, step.states)
+    drawn = replan_bursts(plan.inputs, step.moment, step.states)
     tours = {(route.unit, route.day): route for route in drawn}
     routes = tuple(_route_of(route, tours) for route in plan.routes)
     bursts = tuple(
@@ -118,10 +118,10 @@ def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> Pla
 
 def drawn_again(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensities]:
     """The first draw of this plan and its re-plans, with the chances of a start under the laws that held."""
-    made = plan_bursts(plan.request, key=key, distribution=plan.distribution)
+    made = plan_bursts(plan.inputs, key=key, distribution=plan.distribution)
     again = PlanDocument.of(
         replace(made, bound_bits=plan.bound_bits),
-        plan.request,
+        plan.inputs,
         version=plan.version,
         crs=plan.crs,
         commitment={**plan.commitment, "replans": []},
@@ -133,7 +133,7 @@ def drawn_again(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensit
     for note in plan.commitment["replans"]:
         steps.append(_step(again, note, key))
         again = apply_replan(again, note, key)
-    return again, update_propensities(plan.request, plan.distribution, key, made.propensities, steps)
+    return again, update_propensities(plan.inputs, plan.distribution, key, made.propensities, steps)
 
 
 def _step(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> ReplanStep:
@@ -164,13 +164,13 @@ def _states(plan: PlanDocument, question: ReplanQuestion) -> tuple[UnitState, ..
     if not routes:
         who = question.unit or f"of {question.area}"
         raise PlanError(
-            f"No unit {who} is on tour at {told_when(question.at, plan)} ({plan.request.zone}) in this plan. "
-            "Name a unit and a time (--from) within one of its tours."
+            f"No unit {who} is on tour at {local_time_text(question.at, plan)} ({plan.inputs.zone}) in this "
+            "plan. Name a unit and a time (--from) within one of its tours."
         )
-    found = tuple(find_unit_state(plan.request, route, question.at) for route in routes)
+    found = tuple(find_unit_state(plan.inputs, route, question.at) for route in routes)
     if question.area:
         return found
-    known = {place.hotspot for place in plan.request.places} | {base.base for base in plan.request.bases}
+    known = {place.hotspot for place in plan.inputs.places} | {base.base for base in plan.inputs.bases}
     if question.stop and question.stop not in known:
         raise UsageError(f"There is no hotspot and no base {question.stop!r} in this plan. Correct --stop.")
     given = replace(found[0], on_duty=not question.off_duty)
@@ -180,7 +180,7 @@ def _states(plan: PlanDocument, question: ReplanQuestion) -> tuple[UnitState, ..
 
 def _on_tour(plan: PlanDocument, route: UnitRoute, question: ReplanQuestion) -> bool:
     named = route.unit == question.unit if question.unit else route.area == question.area
-    hours = find_shift(plan.request, route).hours if named else None
+    hours = find_shift(plan.inputs, route).hours if named else None
     return hours is not None and hours.start <= question.at < hours.end
 
 

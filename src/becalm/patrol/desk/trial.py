@@ -73,7 +73,7 @@ def plan_trial(
         raise UsageError(f"{out} exists already. Name a new folder: a draw is never written over.")
     found = list_to_patrol(desk, question.find) if question.hotspots is None else None
     gathered = gather_inputs(desk, question, found=found, fit=False)
-    places, rule = gathered.request.places, gathered.book.arms
+    places, rule = gathered.plan_inputs.places, gathered.book.arms
     measured = found.hotspots.burst if found else None
     varies = max(1.0, dispersion or measured or 1.0)
     power = assess_trial_power(

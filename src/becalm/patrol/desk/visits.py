@@ -27,6 +27,7 @@ from becalm.patrol.core.delivered import (
 )
 from becalm.patrol.core.places_and_shifts import Span
 from becalm.patrol.core.policy import PolicyBook
+from becalm.patrol.core.request import VisitColumns
 from becalm.patrol.core.roster import day_span
 from becalm.patrol.desk.inputs import policy_file
 from becalm.patrol.files.delivered import delivered_csv, read_check_ins, read_traces
@@ -34,7 +35,7 @@ from becalm.patrol.files.plan import PlanDocument
 from becalm.patrol.files.read_hotspots import read_outlines
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.read_policy import load_policy
-from becalm.patrol.files.visit_log import VisitColumns, read_visit_log
+from becalm.patrol.files.visit_log import read_visit_log
 from becalm.terms import UsageError
 
 
@@ -84,7 +85,7 @@ def delivered(desk: Desk, question: DeliveredQuestion, *, out: Path | None = Non
     delivery = compare_delivery(
         plan.bursts,
         visits,
-        plan.request.places,
+        plan.inputs.places,
         book.delivered,
         span=_span(question, plan),
         notes=(*traced.notes, *_repeated(len(told) - len(once))),
@@ -105,7 +106,7 @@ def _traced(
     if not question.traces:
         return DeliveredVisits((), ("No traces were given: check-ins are an officer's word alone.",))
     traces = read_traces(question.traces, crs=crs)
-    return visits_from_traces(traces, plan.request.places, book.delivered, outlines=outlines)
+    return visits_from_traces(traces, plan.inputs.places, book.delivered, outlines=outlines)
 
 
 def _repeated(check_ins: int) -> tuple[str, ...]:
@@ -123,18 +124,18 @@ def _write(path: Path, text: str) -> None:
 
 
 def _known(plan: PlanDocument) -> frozenset[str]:
-    return frozenset(place.hotspot for place in plan.request.places)
+    return frozenset(place.hotspot for place in plan.inputs.places)
 
 
 def _span(question: DeliveredQuestion, plan: PlanDocument) -> Span:
     """The days that were asked for; of a whole plan, also the end of its last night."""
-    request = plan.request
-    first = question.first_day or request.first_day
-    until = request.first_day + timedelta(days=request.days)
+    inputs = plan.inputs
+    first = question.first_day or inputs.first_day
+    until = inputs.first_day + timedelta(days=inputs.days)
     days = question.days or max((until - first).days, 1)
-    civil = day_span(first, days, zone=request.zone)
+    civil = day_span(first, days, zone=inputs.zone)
     return (
-        civil if question.days else Span(civil.start, max(civil.end, *(s.hours.end for s in request.shifts)))
+        civil if question.days else Span(civil.start, max(civil.end, *(s.hours.end for s in inputs.shifts)))
     )
 
 

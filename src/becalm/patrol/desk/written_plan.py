@@ -15,11 +15,11 @@ from becalm.patrol.core.check import PlanVerdict, judge_plan
 from becalm.patrol.core.places_and_shifts import Burst
 from becalm.patrol.core.price import Price, build_price_list
 from becalm.patrol.desk.seed import PURPOSE
-from becalm.patrol.files.folder import SHEETS, unit_files
+from becalm.patrol.files.folder import SHEETS_FOLDER, unit_files
 from becalm.patrol.files.plan import PlanDocument
 from becalm.patrol.files.plan_view import PlanPage
 from becalm.patrol.files.read_plan import read_plan
-from becalm.patrol.files.sheets import NEXT, Stop, Tour, stops_of, told_when, tours_of
+from becalm.patrol.files.sheets import NEXT, Stop, Tour, local_time_text, stops_of, tours_of
 from becalm.render.folder import require_free, write_folder
 from becalm.terms import Fault, InputError, PlanError, UsageError
 
@@ -67,8 +67,8 @@ def next_bursts(path: Path, *, unit: str, at: datetime, ahead: int = NEXT) -> Ne
     if tour is None:
         last = tours[-1].shift.hours.end
         raise PlanError(
-            f"{unit} has no tour after {told_when(at, plan)} in this plan; its last one ends at "
-            f"{told_when(last, plan)} ({plan.request.zone}). Ask the plan of the days that follow."
+            f"{unit} has no tour after {local_time_text(at, plan)} in this plan; its last one ends at "
+            f"{local_time_text(last, plan)} ({plan.inputs.zone}). Ask the plan of the days that follow."
         )
     bursts = tuple(burst for burst in tour.bursts if burst.span.end > at)[:ahead]
     return NextBursts(unit, tour, bursts, stops_of(plan, bursts), at)
@@ -89,12 +89,12 @@ def write_sheets(
         raise PlanError(f"Nobody is on duty on {day} in this plan. Name one of its days.")
     base = path if path.is_dir() else path.parent
     folder = out or base.parent / f"{base.name}-sheets-{day}{'-sealed' if sealed else ''}"
-    require_free(folder, files, kind=SHEETS)
+    require_free(folder, files, kind=SHEETS_FOLDER)
     if sealed:
         what = f"whole routes of {unit or 'all units'} on {day}, plan {plan.commitment.get('commitment')}"
         sums = tuple((name, hashlib.sha256(text.encode()).hexdigest()) for name, text in files.items())
         record_event(desk, "report_published", purpose=PURPOSE, facts={"question": what, "files": sums})
-    write_folder(folder, files, kind=SHEETS)
+    write_folder(folder, files, kind=SHEETS_FOLDER)
     return SheetsWritten(folder, tuple(files), (len(files) - 1) // 2)
 
 
@@ -108,7 +108,7 @@ def price_rules(path: Path, *, area: str = "") -> tuple[str, tuple[Price, ...]]:
 
     Plans are drawn with a public key, so that the list tells nothing of the plan itself.
     """
-    request = read_plan(path).request
+    request = read_plan(path).inputs
     tours = Counter(shift.area for shift in request.shifts)
     if area and area not in tours:
         raise UsageError(f"There is no area {area!r} in this plan. It has: {', '.join(sorted(tours))}.")

@@ -27,16 +27,16 @@ def read_arms(path: Path) -> dict[tuple[str, date], Arm]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
-            lost = [n for n in ("hotspot", "day", "arm") if n not in (reader.fieldnames or ())]
-            faults = [Fault(path.name, f"has no column {name!r}", "add it") for name in lost]
-            rows = [] if lost else list(enumerate(reader, start=2))
+            missing_columns = [n for n in ("hotspot", "day", "arm") if n not in (reader.fieldnames or ())]
+            faults = [Fault(path.name, f"has no column {name!r}", "add it") for name in missing_columns]
+            rows = [] if missing_columns else list(enumerate(reader, start=2))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read: {error}. Name a readable CSV file in UTF-8.") from error
     arms: dict[tuple[str, date], Arm] = {}
     for number, row in rows:
-        found = list(_faults(row, f"{path.name}, row {number}", arms))
-        faults += found
-        if not found:
+        row_faults = list(_faults(row, f"{path.name}, row {number}", arms))
+        faults += row_faults
+        if not row_faults:
             arms[row["hotspot"], date.fromisoformat(row["day"])] = cast("Arm", row["arm"])
     if faults:
         noun = "fault" if len(faults) == 1 else "faults"
@@ -44,7 +44,7 @@ def read_arms(path: Path) -> dict[tuple[str, date], Arm]:
     return arms
 
 
-def _faults(row: Mapping[str, str], where: str, known: Mapping[tuple[str, date], Arm]) -> Iterator[Fault]:
+def _faults(row: Mapping[str, str], where: str, arms: Mapping[tuple[str, date], Arm]) -> Iterator[Fault]:
     if row["arm"] not in ARMS:
         yield Fault(where, f"{row['arm']!r} is no arm", f"write one of {', '.join(ARMS)}")
     try:
@@ -52,17 +52,18 @@ def _faults(row: Mapping[str, str], where: str, known: Mapping[tuple[str, date],
     except (TypeError, ValueError):
         yield Fault(where, f"{row['day']!r} is no day", "write it as 2026-03-02")
         return
-    if (row["hotspot"], day) in known:
+    if (row["hotspot"], day) in arms:
         yield Fault(where, f"{row['hotspot']} has an arm on {day} already", "keep one of the two")
 
 
 COLUMNS = ("hotspot", "day", "arm", "block", "cluster", "propensity")
 
 
-def arms_csv(draw: ArmDraw) -> str:
+def arms_csv(arm_draw: ArmDraw) -> str:
     """One row for each place and day."""
     rows = (
-        (r.hotspot, r.day.isoformat(), r.arm, r.block, r.cluster, f"{r.propensity:.6f}") for r in draw.days
+        (r.hotspot, r.day.isoformat(), r.arm, r.block, r.cluster, f"{r.propensity:.6f}")
+        for r in arm_draw.days
     )
     return csv_text(COLUMNS, rows)
 
@@ -79,7 +80,7 @@ class SealedArms:
 
 def arms_inputs_sha256(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days: int) -> str:
     """The hash of all that arms are drawn from, except their key."""
-    whole = {
+    content = {
         "places": [
             [p.hotspot, p.area, float(p.harm), float(p.easting_m), float(p.northing_m)] for p in places
         ],
@@ -87,29 +88,29 @@ def arms_inputs_sha256(places: Sequence[PatrolPlace], rule: ArmRule, *, first: d
         "first_day": first.isoformat(),
         "days": days,
     }
-    text = json.dumps(whole, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def trial_json(
-    draw: ArmDraw, power: TrialPower, rule: ArmRule, sealed: SealedArms, *, arms_sha256: str
+    arm_draw: ArmDraw, power: TrialPower, rule: ArmRule, sealed_arms: SealedArms, *, arms_sha256: str
 ) -> str:
     """All that is needed to draw the same arms again, and to hold the trial to what was said before it."""
-    whole: dict[str, Any] = {
+    content: dict[str, Any] = {
         "format": "becalm patrol trial 1",
         "rule": {**asdict(rule), "arms": list(rule.arms)},
-        "key": sealed.secret.seed.hex(),
-        "nonce": sealed.secret.nonce.hex(),
-        "inputs_sha256": sealed.inputs_sha256,
-        "version": sealed.version,
-        "commitment": sealed.commitment,
-        "clusters": draw.clusters,
-        "split_neighbours": draw.split_neighbours,
+        "key": sealed_arms.secret.seed.hex(),
+        "nonce": sealed_arms.secret.nonce.hex(),
+        "inputs_sha256": sealed_arms.inputs_sha256,
+        "version": sealed_arms.version,
+        "commitment": sealed_arms.commitment,
+        "clusters": arm_draw.clusters,
+        "split_neighbours": arm_draw.split_neighbours,
         "power": power_object(power),
-        "notes": list(draw.notes),
+        "notes": list(arm_draw.notes),
         "arms_sha256": arms_sha256,
     }
-    return json.dumps(whole, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
 def power_object(power: TrialPower) -> dict[str, Any]:

@@ -28,10 +28,10 @@ from becalm.render.spreadsheet import csv_text
 from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import suggest
 
-KNOWN = ("officer", "at", "longitude", "latitude", "easting_m", "northing_m", "unit", "accuracy_m")
-CHECK_IN = ("unit", "hotspot", "start", "end")
-NUMBERS = ("longitude", "latitude", "easting_m", "northing_m", "accuracy_m")
-SHOWN = 20
+TRACE_COLUMNS = ("officer", "at", "longitude", "latitude", "easting_m", "northing_m", "unit", "accuracy_m")
+CHECK_IN_COLUMNS = ("unit", "hotspot", "start", "end")
+NUMBER_COLUMNS = ("longitude", "latitude", "easting_m", "northing_m", "accuracy_m")
+MOST_FAULTS = 20
 
 
 def read_traces(paths: Sequence[Path], *, crs: str) -> Traces:
@@ -41,18 +41,18 @@ def read_traces(paths: Sequence[Path], *, crs: str) -> Traces:
 
     Raises InputError with every fault of every file: columns that are missing, times without an offset.
     """
-    found, faults = [], list[Fault]()
+    tables, faults = [], list[Fault]()
     for path in paths:
         try:
-            found.append(_table(path))
+            tables.append(_read_fixes(path))
         except InputError as error:
             faults += error.faults or (Fault(path.name, error.message, "correct the file"),)
     if faults:
         noun = "fault" if len(faults) == 1 else "faults"
         raise InputError(f"The traces have {len(faults)} {noun}", tuple(faults))
-    if not found:
+    if not tables:
         raise InputError("No traces were given. Name a CSV file of fixes.")
-    return _traces(pa.concat_tables(found, promote_options="default"), crs)
+    return _build_traces(pa.concat_tables(tables, promote_options="default"), crs)
 
 
 def read_check_ins(paths: Sequence[Path], *, hotspots: frozenset[str] = frozenset()) -> tuple[CheckIn, ...]:
@@ -60,23 +60,28 @@ def read_check_ins(paths: Sequence[Path], *, hotspots: frozenset[str] = frozense
 
     Raises InputError with every fault of every file.
     """
-    made: list[CheckIn] = []
+    check_ins: list[CheckIn] = []
     faults: list[Fault] = []
     for path in paths:
-        for where, row in _rows(path, faults):
+        for where, row in _read_rows(path, faults):
             try:
-                made.append(_check_in(row, hotspots))
+                check_ins.append(_check_in(row, hotspots))
             except ValueError as error:
                 faults.append(Fault(where, str(error), "correct or drop this row"))
     if faults:
         noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"The check-ins have {len(faults)} {noun}", tuple(faults[:SHOWN]))
-    return tuple(made)
+        raise InputError(f"The check-ins have {len(faults)} {noun}", tuple(faults[:MOST_FAULTS]))
+    return tuple(check_ins)
 
 
-def _table(path: Path) -> pa.Table:
+def _read_fixes(path: Path) -> pa.Table:
     times = {"at": pa.timestamp("ms", tz="UTC")}
-    types = {**dict.fromkeys(NUMBERS, pa.float64()), "officer": pa.string(), "unit": pa.string(), **times}
+    types = {
+        **dict.fromkeys(NUMBER_COLUMNS, pa.float64()),
+        "officer": pa.string(),
+        "unit": pa.string(),
+        **times,
+    }
     try:
         table = pv.read_csv(path, convert_options=pv.ConvertOptions(column_types=types))
     except OSError as error:
@@ -88,7 +93,7 @@ def _table(path: Path) -> pa.Table:
     faults = tuple(_column_faults(table.column_names, path))
     if faults:
         raise InputError(f"{path.name} lacks columns", faults)
-    return table.select([name for name in KNOWN if name in table.column_names])
+    return table.select([name for name in TRACE_COLUMNS if name in table.column_names])
 
 
 def _column_faults(names: Sequence[str], path: Path) -> Iterator[Fault]:
@@ -96,21 +101,21 @@ def _column_faults(names: Sequence[str], path: Path) -> Iterator[Fault]:
     needed += ["easting_m", "northing_m"] if "easting_m" in names else ["longitude", "latitude"]
     for name in needed:
         if name not in names:
-            near = suggest(name, names)
-            yield Fault(path.name, f"has no column {name!r}", f"{near}name the column so")
+            suggestion = suggest(name, names)
+            yield Fault(path.name, f"has no column {name!r}", f"{suggestion}name the column so")
 
 
-def _traces(table: pa.Table, crs: str) -> Traces:
+def _build_traces(table: pa.Table, crs: str) -> Traces:
     names = set(table.column_names)
     if "easting_m" in names:
-        x, y = _floats(table, "easting_m"), _floats(table, "northing_m")
+        x, y = _float_column(table, "easting_m"), _float_column(table, "northing_m")
     else:
-        move = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-        x, y = move.transform(_floats(table, "longitude"), _floats(table, "latitude"))
+        to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+        x, y = to_metres.transform(_float_column(table, "longitude"), _float_column(table, "latitude"))
     at_s = pc.cast(table["at"], pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64) / 1000.0
-    officer, _ = _numbered(table, "officer")
-    unit, units = _numbered(table, "unit") if "unit" in names else (np.full(len(officer), -1), ())
-    accuracy = _floats(table, "accuracy_m") if "accuracy_m" in names else np.full(len(officer), np.nan)
+    officer, _ = _number_names(table, "officer")
+    unit, units = _number_names(table, "unit") if "unit" in names else (np.full(len(officer), -1), ())
+    accuracy = _float_column(table, "accuracy_m") if "accuracy_m" in names else np.full(len(officer), np.nan)
     placed = np.isfinite(x) & np.isfinite(y) & np.isfinite(at_s)
     return Traces(
         officer=officer[placed],
@@ -124,32 +129,36 @@ def _traces(table: pa.Table, crs: str) -> Traces:
     )
 
 
-def _floats(table: pa.Table, name: str) -> Floats:
+def _float_column(table: pa.Table, name: str) -> Floats:
     return np.asarray(table[name].to_numpy(zero_copy_only=False), dtype=np.float64)
 
 
-def _numbered(table: pa.Table, name: str) -> tuple[Ints, tuple[str, ...]]:
+def _number_names(table: pa.Table, name: str) -> tuple[Ints, tuple[str, ...]]:
     """Names as numbers in their order; an empty name is -1."""
-    coded = pc.dictionary_encode(table[name].combine_chunks())
-    words = [str(word or "") for word in coded.dictionary.to_pylist()]
-    order = sorted(range(len(words)), key=words.__getitem__)
-    rank = {old: new for new, old in enumerate(i for i in order if words[i])}
-    to = np.array([rank.get(i, -1) for i in range(len(words))] or [-1], dtype=np.int64)
-    indices = pc.fill_null(coded.indices, -1).to_numpy(zero_copy_only=False)
-    return np.where(indices >= 0, to[indices], -1), tuple(words[i] for i in order if words[i])
+    encoded = pc.dictionary_encode(table[name].combine_chunks())
+    names = [str(word or "") for word in encoded.dictionary.to_pylist()]
+    order = sorted(range(len(names)), key=names.__getitem__)
+    rank = {old: new for new, old in enumerate(i for i in order if names[i])}
+    numbers = np.array([rank.get(i, -1) for i in range(len(names))] or [-1], dtype=np.int64)
+    indices = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
+    return np.where(indices >= 0, numbers[indices], -1), tuple(names[i] for i in order if names[i])
 
 
-def _rows(path: Path, faults: list[Fault]) -> list[tuple[str, Mapping[str, Any]]]:
+def _read_rows(path: Path, faults: list[Fault]) -> list[tuple[str, Mapping[str, Any]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             names = reader.fieldnames or ()
-            lost = [name for name in CHECK_IN if name not in names]
+            missing_columns = [name for name in CHECK_IN_COLUMNS if name not in names]
             faults += [
                 Fault(path.name, f"has no column {n!r}", f"{suggest(n, names)}name the column so")
-                for n in lost
+                for n in missing_columns
             ]
-            return [] if lost else [(f"{path.name}, row {i}", row) for i, row in enumerate(reader, start=2)]
+            return (
+                []
+                if missing_columns
+                else [(f"{path.name}, row {i}", row) for i, row in enumerate(reader, start=2)]
+            )
     except (OSError, UnicodeDecodeError) as error:
         faults.append(Fault(path.name, f"cannot be read: {error}", "name a readable CSV file in UTF-8"))
         return []
@@ -178,7 +187,7 @@ def _instant(text: str | None) -> datetime:
     return at.astimezone(UTC)
 
 
-COLUMNS = (
+VISIT_COLUMNS = (
     "unit",
     "hotspot",
     "start",
@@ -194,8 +203,18 @@ COLUMNS = (
 def delivered_csv(visits: Sequence[DeliveredVisit]) -> str:
     """One row a visit, by start; `becalm patrol certificate` reads it as any visit log."""
     rows = []
-    for v in visits:
-        times = (instant(v.span.start), instant(v.span.end), f"{v.span.minutes:.1f}")
-        accuracy = "" if v.accuracy_m is None else f"{v.accuracy_m:.1f}"
-        rows.append((v.unit, v.hotspot, *times, v.officers, f"{v.officer_minutes:.1f}", v.source, accuracy))
-    return csv_text(COLUMNS, rows)
+    for visit in visits:
+        times = (instant(visit.span.start), instant(visit.span.end), f"{visit.span.minutes:.1f}")
+        accuracy = "" if visit.accuracy_m is None else f"{visit.accuracy_m:.1f}"
+        rows.append(
+            (
+                visit.unit,
+                visit.hotspot,
+                *times,
+                visit.officers,
+                f"{visit.officer_minutes:.1f}",
+                visit.source,
+                accuracy,
+            )
+        )
+    return csv_text(VISIT_COLUMNS, rows)

@@ -18,60 +18,69 @@ from pyproj import Transformer
 from becalm.patrol.core.plan_result import Propensities, forecast_dosage
 from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
 from becalm.patrol.files.plan_view import forecast_csv, plan_page
-from becalm.patrol.files.sheets import NEXT, file_names, tours_from, tours_of, unit_calendar, unit_sheets
+from becalm.patrol.files.sheets import (
+    NEXT,
+    sheet_file_names,
+    tours_from,
+    tours_of,
+    unit_calendar,
+    unit_sheets,
+)
 from becalm.render.folder import FolderKind
 
 PROPENSITY_DECIMALS = 6
-SUMS = "sha256.txt"
+CHECKSUMS = "sha256.txt"
 
 
-def propensities_csv(given: Propensities) -> bytes:
+def propensities_csv(propensities: Propensities) -> bytes:
     """The propensities as gzipped CSV: hotspot, cell_start (UTC), propensity; every cell of every place.
 
     The same bytes for the same propensities where the same zlib compresses them.
     """
-    hotspots, cells = len(given.hotspots), given.start.shape[1]
+    hotspots, cells = len(propensities.hotspots), propensities.start.shape[1]
     starts = [
-        (given.first_cell + timedelta(minutes=given.cell_minutes * c)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        (propensities.first_cell + timedelta(minutes=propensities.cell_minutes * c)).strftime(
+            "%Y-%m-%dT%H:%M:%SZ"
+        )
         for c in range(cells)
     ]
     table = pa.table(
         {
-            "hotspot": _repeated(given.hotspots, np.repeat(np.arange(hotspots), cells)),
-            "cell_start": _repeated(tuple(starts), np.tile(np.arange(cells), hotspots)),
-            "propensity": np.round(given.start.reshape(-1), PROPENSITY_DECIMALS) + 0.0,  # never -0
+            "hotspot": _repeat_names(propensities.hotspots, np.repeat(np.arange(hotspots), cells)),
+            "cell_start": _repeat_names(tuple(starts), np.tile(np.arange(cells), hotspots)),
+            "propensity": np.round(propensities.start.reshape(-1), PROPENSITY_DECIMALS) + 0.0,  # never -0
         }
     )
-    out = io.BytesIO()
-    out.write(b"hotspot,cell_start,propensity\n")
-    pc.write_csv(table, out, pc.WriteOptions(include_header=False, quoting_style="needed"))
-    return gzip.compress(out.getvalue(), compresslevel=6, mtime=0)
+    stream = io.BytesIO()
+    stream.write(b"hotspot,cell_start,propensity\n")
+    pc.write_csv(table, stream, pc.WriteOptions(include_header=False, quoting_style="needed"))
+    return gzip.compress(stream.getvalue(), compresslevel=6, mtime=0)
 
 
-def sums_of(files: Mapping[str, str | bytes]) -> str:
+def checksum_lines(files: Mapping[str, str | bytes]) -> str:
     """The SHA-256 of every file, as `sha256sum --check` reads it."""
-    return "".join(f"{sha256_of_text(held)}  {name}\n" for name, held in sorted(files.items()))
+    return "".join(f"{sha256_of_text(content)}  {name}\n" for name, content in sorted(files.items()))
 
 
-def sha256_of_text(held: str | bytes) -> str:
+def sha256_of_text(content: str | bytes) -> str:
     """The SHA-256 of a text (in UTF-8) or of bytes."""
-    return hashlib.sha256(held.encode() if isinstance(held, str) else held).hexdigest()
+    return hashlib.sha256(content.encode() if isinstance(content, str) else content).hexdigest()
 
 
-def _repeated(words: tuple[str, ...], index: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
+def _repeat_names(words: tuple[str, ...], index: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(index, pa.int32()), pa.array(words)).dictionary_decode()
 
 
-PLAN: Final = FolderKind("an earlier plan", record="plan.json", mode=0o700)
-SHEETS: Final = FolderKind("an earlier folder of sheets", record="sheets.html", mode=0o700)
-PROPENSITIES: Final = "auditor/propensities.csv.gz"
-WARNING: Final = (
+PLAN_FOLDER: Final = FolderKind("an earlier plan", record="plan.json", mode=0o700)
+SHEETS_FOLDER: Final = FolderKind("an earlier folder of sheets", record="sheets.html", mode=0o700)
+PROPENSITIES_NAME: Final = "auditor/propensities.csv.gz"
+PUBLISHING_WARNING: Final = (
     "Dosage of whole periods, without times. Do not publish it before the period is over, nor anything "
     "finer: where and when patrols stand is what somebody who means harm would learn from."
 )
-NAMES: Final = (
+PLAN_NAMES: Final = (
     *("plan.json", "visits.csv", "index.html", "forecast.csv", "hotspots.geojson", "units", "auditor"),
-    SUMS,
+    CHECKSUMS,
 )
 
 
@@ -80,18 +89,18 @@ def plan_files(plan: PlanDocument, propensities: Propensities | bytes) -> dict[s
 
     `propensities` are those of the laws that held in the end, or their file as it stands.
     """
-    chances = propensities if isinstance(propensities, bytes) else propensities_csv(propensities)
-    visits = visits_csv(plan.request, plan.bursts)
+    propensities_file = propensities if isinstance(propensities, bytes) else propensities_csv(propensities)
+    visits = visits_csv(plan.inputs, plan.bursts)
     files: dict[str, str | bytes] = {
         "plan.json": plan_json(plan, visits=visits),
         "visits.csv": visits,
         "index.html": plan_page(plan),
         "forecast.csv": forecast_csv(plan),
         "hotspots.geojson": dosage_geojson(plan),
-        **{f"units/{name}": text for name, text in unit_files(plan, plan.request.first_day).items()},
-        PROPENSITIES: chances,
+        **{f"units/{name}": text for name, text in unit_files(plan, plan.inputs.first_day).items()},
+        PROPENSITIES_NAME: propensities_file,
     }
-    return {**files, SUMS: sums_of(files)}
+    return {**files, CHECKSUMS: checksum_lines(files)}
 
 
 def unit_files(plan: PlanDocument, day: date, *, sealed: bool = False, unit: str = "") -> dict[str, str]:
@@ -99,32 +108,32 @@ def unit_files(plan: PlanDocument, day: date, *, sealed: bool = False, unit: str
 
     Sheets and calendars tell the first two bursts of the day's tour; where `sealed`, every burst.
     """
-    tours = {name: own for name, own in tours_of(plan).items() if unit in ("", name)}
-    names = file_names(tuple(sorted({shift.unit for shift in plan.request.shifts})))
+    tours = {name: unit_tours for name, unit_tours in tours_of(plan).items() if unit in ("", name)}
+    names = sheet_file_names(tuple(sorted({shift.unit for shift in plan.inputs.shifts})))
     files: dict[str, str] = {}
-    todays = []
-    for name, own in tours.items():
-        onwards = tours_from(own, day)
-        today = [tour for tour in onwards if tour.shift.day == day]
-        if today:
-            todays += today
+    tours_of_day = []
+    for name, unit_tours in tours.items():
+        later_tours = tours_from(unit_tours, day)
+        todays_tours = [tour for tour in later_tours if tour.shift.day == day]
+        if todays_tours:
+            tours_of_day += todays_tours
             shown = None if sealed else NEXT
-            files[f"{names[name]}.html"] = unit_sheets(plan, today, sealed=sealed)
-            files[f"{names[name]}.ics"] = unit_calendar(plan, onwards, shown=shown)
-    todays.sort(key=lambda tour: (tour.shift.hours.start, tour.shift.unit))
-    return {"sheets.html": unit_sheets(plan, todays, sealed=sealed), **files}
+            files[f"{names[name]}.html"] = unit_sheets(plan, todays_tours, sealed=sealed)
+            files[f"{names[name]}.ics"] = unit_calendar(plan, later_tours, shown=shown)
+    tours_of_day.sort(key=lambda tour: (tour.shift.hours.start, tour.shift.unit))
+    return {"sheets.html": unit_sheets(plan, tours_of_day, sealed=sealed), **files}
 
 
 def dosage_geojson(plan: PlanDocument) -> str:
     """The planned dosage of each place as GeoJSON in WGS84: sums over the whole period and no times."""
-    move = Transformer.from_crs(plan.crs, "EPSG:4326", always_xy=True)
-    at = {place.hotspot: (place.easting_m, place.northing_m) for place in plan.request.places}
+    to_wgs84 = Transformer.from_crs(plan.crs, "EPSG:4326", always_xy=True)
+    position_m = {place.hotspot: (place.easting_m, place.northing_m) for place in plan.inputs.places}
     features = []
     for place in sorted(
-        forecast_dosage(plan.request.places, plan.dosage).places, key=lambda place: place.hotspot
+        forecast_dosage(plan.inputs.places, plan.dosage).places, key=lambda place: place.hotspot
     ):
-        longitude, latitude = move.transform(*at[place.hotspot])
-        held: dict[str, Any] = {
+        longitude, latitude = to_wgs84.transform(*position_m[place.hotspot])
+        properties: dict[str, Any] = {
             "hotspot": place.hotspot,
             "name": place.name,
             "area": place.area,
@@ -135,13 +144,13 @@ def dosage_geojson(plan: PlanDocument) -> str:
             "expected_minutes": round(place.expected_minutes, 1),
         }
         point = {"type": "Point", "coordinates": [round(longitude, 7), round(latitude, 7)]}
-        features.append({"type": "Feature", "properties": held, "geometry": point})
-    request = plan.request
-    whole = {
+        features.append({"type": "Feature", "properties": properties, "geometry": point})
+    inputs = plan.inputs
+    collection = {
         "type": "FeatureCollection",
-        "warning": WARNING,
-        "from": request.first_day.isoformat(),
-        "days": request.days,
+        "warning": PUBLISHING_WARNING,
+        "from": inputs.first_day.isoformat(),
+        "days": inputs.days,
         "features": features,
     }
-    return json.dumps(whole, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    return json.dumps(collection, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"

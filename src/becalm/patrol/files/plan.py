@@ -75,47 +75,49 @@ INPUTS = (
 FACTORS = ("low_factor", "high_factor")  # named where they are not the usual ones, as plans always were
 
 
-def inputs_object(request: PlanInputs, distribution: RouteDistribution, *, crs: str) -> dict[str, Any]:
+def inputs_object(inputs: PlanInputs, distribution: RouteDistribution, *, crs: str) -> dict[str, Any]:
     """The inputs as plan.json holds them; their hash is `sha256_of_inputs`."""
-    arms = sorted(request.arms.items(), key=lambda item: (item[0][1], item[0][0]))
+    arms = sorted(inputs.arms.items(), key=lambda item: (item[0][1], item[0][0]))
     return {
-        "from": request.first_day.isoformat(),
-        "days": request.days,
-        "time_zone": request.zone,
+        "from": inputs.first_day.isoformat(),
+        "days": inputs.days,
+        "time_zone": inputs.zone,
         "crs": crs,
-        "policy": _policy(request.policy),
-        "places": [_place(place) for place in request.places],
+        "policy": _policy(inputs.policy),
+        "places": [_place(place) for place in inputs.places],
         "arms": [[hotspot, day.isoformat(), arm] for (hotspot, day), arm in arms],
-        "bases": [_base(base) for base in request.bases],
-        "shifts": [_shift(shift) for shift in request.shifts],
-        "travel": [_travel(table) for _, table in sorted(request.travel.items())],
-        "owed": {hotspot: float(visits) for hotspot, visits in sorted(request.owed.items())},
-        "earlier": [[b.unit, b.hotspot, *span_pair(b.span)] for b in request.earlier],
+        "bases": [_base(base) for base in inputs.bases],
+        "shifts": [_shift(shift) for shift in inputs.shifts],
+        "travel": [_travel(table) for _, table in sorted(inputs.travel.items())],
+        "owed": {hotspot: float(visits) for hotspot, visits in sorted(inputs.owed.items())},
+        "earlier": [[b.unit, b.hotspot, *span_pair(b.span)] for b in inputs.earlier],
         "law": distribution.as_json(),
     }
 
 
-def sha256_of_inputs(held: Mapping[str, Any]) -> str:
+def sha256_of_inputs(document: Mapping[str, Any]) -> str:
     """The hash of the inputs within this object, whatever else it holds and however it is laid out."""
-    chosen = {key: held[key] for key in INPUTS}
-    text = json.dumps(chosen, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    hashed_inputs = {key: document[key] for key in INPUTS}
+    text = json.dumps(
+        hashed_inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def instant(moment: datetime) -> str:
     """An instant as every file of a plan writes it."""
-    at = moment.astimezone(UTC)
-    whole = at.strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{whole}.{at.microsecond:06d}Z" if at.microsecond else f"{whole}Z"
+    utc = moment.astimezone(UTC)
+    text = utc.strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{utc.microsecond:06d}Z" if utc.microsecond else f"{text}Z"
 
 
 def _policy(policy: PatrolPolicy) -> dict[str, Any]:
     numbers = {name: float(getattr(policy, name)) for name in ("travel_weight", "feedback", "area_share_cap")}
-    usual = PatrolPolicy()
-    left_out = {n for n in FACTORS if getattr(policy, n) == getattr(usual, n)}
-    held = {name: value for name, value in asdict(policy).items() if name not in left_out}
-    factors = {name: float(held[name]) for name in FACTORS if name in held}
-    return {**held, **numbers, **factors, "burst_minutes": list(policy.burst_minutes)}
+    default_policy = PatrolPolicy()
+    default_factors = {n for n in FACTORS if getattr(policy, n) == getattr(default_policy, n)}
+    values = {name: value for name, value in asdict(policy).items() if name not in default_factors}
+    factors = {name: float(values[name]) for name in FACTORS if name in values}
+    return {**values, **numbers, **factors, "burst_minutes": list(policy.burst_minutes)}
 
 
 def _base(base: Base) -> dict[str, Any]:
@@ -192,7 +194,7 @@ class PlanDocument:
 
     version: str
     crs: str
-    request: PlanInputs
+    inputs: PlanInputs
     bursts: tuple[Burst, ...]
     routes: tuple[UnitRoute, ...]
     distribution: RouteDistribution
@@ -210,7 +212,7 @@ class PlanDocument:
     def of(
         cls,
         plan: PatrolPlan,
-        request: PlanInputs,
+        inputs: PlanInputs,
         *,
         version: str,
         crs: str,
@@ -223,7 +225,7 @@ class PlanDocument:
         return cls(
             version=version,
             crs=crs,
-            request=request,
+            inputs=inputs,
             bursts=plan.bursts,
             routes=plan.routes,
             distribution=plan.distribution,
@@ -246,39 +248,39 @@ class PlanDocument:
 
 def plan_json(plan: PlanDocument, *, visits: str) -> str:
     """plan.json, the same bytes for the same plan. `visits` is the text of its visits.csv."""
-    held = inputs_object(plan.request, plan.distribution, crs=plan.crs)
-    whole = {
+    inputs = inputs_object(plan.inputs, plan.distribution, crs=plan.crs)
+    document = {
         "format": FORMAT,
         "version": plan.version,
-        **held,
+        **inputs,
         "inputs": dict(sorted(plan.sources.items())),
-        "inputs_sha256": sha256_of_inputs(held),
+        "inputs_sha256": sha256_of_inputs(inputs),
         "commitment": dict(plan.commitment),
-        "capacity": [_rounded(row) for row in plan.capacity],
+        "capacity": [_round_values(row) for row in plan.capacity],
         "notes": list(plan.notes),
         "entropy": _entropy(plan),
         "routes": [_route(route) for route in plan.routes],
         "meals": [[route.unit, *span_pair(route.meal)] for route in plan.routes if route.meal],
-        "dosage": [_rounded(asdict(dosage)) for dosage in plan.dosage],
-        "shortfalls": [_rounded(asdict(shortfall)) for shortfall in plan.shortfalls],
+        "dosage": [_round_values(asdict(dosage)) for dosage in plan.dosage],
+        "shortfalls": [_round_values(asdict(shortfall)) for shortfall in plan.shortfalls],
         "visits_sha256": hashlib.sha256(visits.encode()).hexdigest(),
     }
-    lines = [f"{json.dumps(key)}: {_laid_out(value)}" for key, value in whole.items()]
+    lines = [f"{json.dumps(key)}: {_laid_out(value)}" for key, value in document.items()]
     return "{\n" + ",\n".join(lines) + "\n}\n"
 
 
-def visits_csv(request: PlanInputs, bursts: Iterable[Burst]) -> str:
+def visits_csv(inputs: PlanInputs, bursts: Iterable[Burst]) -> str:
     """visits.csv, the same bytes for the same bursts."""
-    places = {place.hotspot: place for place in request.places}
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\n")
+    places = {place.hotspot: place for place in inputs.places}
+    stream = io.StringIO()
+    rows = csv.writer(stream, lineterminator="\n")
     rows.writerow(VISIT_COLUMNS)
-    for burst, shift in with_shifts(bursts, request.shifts):
+    for burst, shift in with_shifts(bursts, inputs.shifts):
         place = places[burst.hotspot]
-        arm = request.arms.get((burst.hotspot, shift.day), place.arm)
+        arm = inputs.arms.get((burst.hotspot, shift.day), place.arm)
         times = (instant(burst.span.start), instant(burst.span.end), f"{burst.span.minutes:.0f}")
         rows.writerow([burst.unit, burst.hotspot, *times, place.area, shift.day.isoformat(), arm])
-    return out.getvalue()
+    return stream.getvalue()
 
 
 def capacity_rows(capacity: Capacity) -> tuple[dict[str, Any], ...]:
@@ -303,26 +305,26 @@ def capacity_rows(capacity: Capacity) -> tuple[dict[str, Any], ...]:
 
 def with_shifts(bursts: Iterable[Burst], shifts: Iterable[UnitShift]) -> list[tuple[Burst, UnitShift]]:
     """Each burst with the tour that it belongs to, in the order of start and unit."""
-    of_unit: dict[str, list[UnitShift]] = {}
+    shifts_of_unit: dict[str, list[UnitShift]] = {}
     for shift in shifts:
-        of_unit.setdefault(shift.unit, []).append(shift)
+        shifts_of_unit.setdefault(shift.unit, []).append(shift)
     ordered = sorted(bursts, key=lambda b: (b.span.start, b.unit))
-    return [(burst, _shift_of(burst, of_unit.get(burst.unit, []))) for burst in ordered]
+    return [(burst, _shift_of(burst, shifts_of_unit.get(burst.unit, []))) for burst in ordered]
 
 
-def _shift_of(burst: Burst, own: list[UnitShift]) -> UnitShift:
-    found = next((s for s in own if s.hours.start <= burst.span.start < s.hours.end), None)
-    if found is None:
+def _shift_of(burst: Burst, shifts: list[UnitShift]) -> UnitShift:
+    shift = next((s for s in shifts if s.hours.start <= burst.span.start < s.hours.end), None)
+    if shift is None:
         raise PlanError(
             f"{burst.unit} has a burst at {instant(burst.span.start)}, when it is on no tour. "
             "Use the plan as becalm wrote it."
         )
-    return found
+    return shift
 
 
 def _entropy(plan: PlanDocument) -> dict[str, float | None]:
     figures = {"bits": plan.bits, "bound_bits": plan.bound_bits, "ratio": plan.entropy_ratio}
-    return _rounded({**figures, "travel_share": plan.travel_share})
+    return _round_values({**figures, "travel_share": plan.travel_share})
 
 
 def _route(route: UnitRoute) -> dict[str, Any]:
@@ -338,8 +340,8 @@ def _route(route: UnitRoute) -> dict[str, Any]:
     }
 
 
-def _rounded(held: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: round(float(v), DECIMALS) if isinstance(v, float) else v for key, v in held.items()}
+def _round_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: round(float(v), DECIMALS) if isinstance(v, float) else v for key, v in values.items()}
 
 
 def _laid_out(value: object) -> str:

@@ -14,7 +14,7 @@ from becalm.render.shell import self_contained
 from becalm.render.spreadsheet import csv_text
 from becalm.terms import Period
 
-WORST = 12
+MOST_WORST = 12
 
 
 @dataclass(frozen=True)
@@ -26,62 +26,63 @@ class PlanPage:
     @cached_property
     def forecast(self) -> DosageForecast:
         """Expected and drawn dosage of every place and area."""
-        return forecast_dosage(self.plan.request.places, self.plan.dosage)
+        return forecast_dosage(self.plan.inputs.places, self.plan.dosage)
 
     @cached_property
     def inputs_sha256(self) -> str:
         """The hash of what the plan was made from."""
-        return sha256_of_inputs(inputs_object(self.plan.request, self.plan.distribution, crs=self.plan.crs))
+        return sha256_of_inputs(inputs_object(self.plan.inputs, self.plan.distribution, crs=self.plan.crs))
 
     @property
     def days_in_words(self) -> str:
         """The days that are planned."""
-        request = self.plan.request
-        return words.period(Period(request.first_day, request.first_day + timedelta(days=request.days)))
+        inputs = self.plan.inputs
+        return words.period(Period(inputs.first_day, inputs.first_day + timedelta(days=inputs.days)))
 
     @property
     def headline(self) -> str:
         """The plan in one sentence."""
         plan = self.plan
         return (
-            f"{words.whole(len(plan.bursts))} bursts at {len(plan.request.places)} places, "
+            f"{words.whole(len(plan.bursts))} bursts at {len(plan.inputs.places)} places, "
             "at times drawn by chance"
         )
 
     @property
     def how_near(self) -> str:
         """How near the plan comes to what the policy asks for."""
-        found = self.forecast
+        forecast = self.forecast
         return (
-            f"On average the plan is {words.share(found.expected_error)} off what each place is owed; as it "
-            f"was drawn, {words.share(found.drawn_error)} off, for chance is what makes it hard to foretell."
+            f"On average the plan is {words.share(forecast.expected_error)} off what each place is owed; "
+            f"as it was drawn, {words.share(forecast.drawn_error)} off, for chance is what makes it hard to "
+            "foretell."
         )
 
     @property
     def bursts_per_day(self) -> float:
         """Bursts a day, in all areas together."""
-        return len(self.plan.bursts) / self.plan.request.days
+        return len(self.plan.bursts) / self.plan.inputs.days
 
     @property
     def bits_per_tour(self) -> float:
         """Entropy of a tour, on average."""
-        return self.plan.bits / max(1, len(self.plan.request.shifts))
+        return self.plan.bits / max(1, len(self.plan.inputs.shifts))
 
     def planned_per_day(self, area: str) -> float:
         """Bursts a day in this area."""
         visits = sum(row.visits for row in self.forecast.areas if row.area == area)
-        return visits / self.plan.request.days
+        return visits / self.plan.inputs.days
 
     @property
     def capacity_sentence(self) -> str:
         """The arithmetic in one sentence."""
         rows = self.plan.capacity
         possible, wanted = (sum(float(row[name]) for row in rows) for name in ("possible", "wanted"))
-        short = [str(row["area"]) for row in rows if row["possible"] < row["wanted"]]
+        short_areas = [str(row["area"]) for row in rows if row["possible"] < row["wanted"]]
         verdict = (
-            f"{words.listed(short)} cannot give all that is wanted, and every target there was lowered "
+            f"{words.listed(short_areas)} cannot give all that is wanted, and every target there was lowered "
             "alike: what is owed there is what is left of it."
-            if short
+            if short_areas
             else "Every area can give what it owes."
         )
         return (
@@ -92,24 +93,26 @@ class PlanPage:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What must be known before the plan is used."""
-        again = str(self.plan.commitment.get("again") or "")
-        re_roll = (f"This is a re-roll: these days had been committed to before. Reason: {again}",)
-        return (*(re_roll if again else ()), *self.plan.notes)
+        reroll_reason = str(self.plan.commitment.get("again") or "")
+        reroll_warning = (
+            f"This is a re-roll: these days had been committed to before. Reason: {reroll_reason}",
+        )
+        return (*(reroll_warning if reroll_reason else ()), *self.plan.notes)
 
     @property
     def worst(self) -> tuple[PlaceForecast, ...]:
         """The places that get least of what they are owed."""
-        return self.forecast.places[:WORST]
+        return self.forecast.places[:MOST_WORST]
 
     @property
     def outside_sentence(self) -> str:
         """How many places lie outside the policy's band."""
-        out, of = len(self.forecast.outside), len(self.forecast.places)
+        outside_count, place_count = len(self.forecast.outside), len(self.forecast.places)
         return (
-            f"{out} of {of} places were drawn outside the policy’s band; what they are owed is carried "
-            "over to the next plan."
-            if out
-            else f"All {of} places were drawn within the policy’s band."
+            f"{outside_count} of {place_count} places were drawn outside the policy’s band; what they are "
+            "owed is carried over to the next plan."
+            if outside_count
+            else f"All {place_count} places were drawn within the policy’s band."
         )
 
 
@@ -145,7 +148,7 @@ def forecast_csv(plan: PlanDocument) -> str:
     return csv_text(FORECAST_COLUMNS, rows)
 
 
-SHOWN = 12  # units whose first burst the briefing names
+MOST_FIRST_BURSTS = 12  # units whose first burst the briefing names
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +161,7 @@ class FirstBurst:
 
 
 @dataclass(frozen=True, slots=True)
-class PatrolPart:
+class PatrolSection:
     """The patrol part of a briefing; where there is no plan, `note` says why.
 
     `unlike` says which overrides of the list the plan does not know of, or keeps though they hold no more.
@@ -167,7 +170,7 @@ class PatrolPart:
     plan: PlanDocument | None
     day: date | None
     note: str
-    unlike: tuple[str, ...] = ()
+    override_differences: tuple[str, ...] = ()
 
     @property
     def page(self) -> PlanPage | None:
@@ -175,12 +178,15 @@ class PatrolPart:
         return PlanPage(self.plan) if self.plan else None
 
     @property
-    def firsts(self) -> tuple[FirstBurst, ...]:
+    def first_bursts(self) -> tuple[FirstBurst, ...]:
         """The first burst of each unit whose tour starts on the day, by time."""
         if self.plan is None:
             return ()
         tours = [
-            t for own in tours_of(self.plan).values() for t in own if t.shift.day == self.day and t.bursts
+            tour
+            for unit_tours in tours_of(self.plan).values()
+            for tour in unit_tours
+            if tour.shift.day == self.day and tour.bursts
         ]
         tours.sort(key=lambda tour: (tour.bursts[0].span.start, tour.shift.unit))
         return tuple(
@@ -189,9 +195,9 @@ class PatrolPart:
         )
 
     @property
-    def shown(self) -> tuple[FirstBurst, ...]:
+    def shown_bursts(self) -> tuple[FirstBurst, ...]:
         """Those that the briefing names."""
-        return self.firsts[:SHOWN]
+        return self.first_bursts[:MOST_FIRST_BURSTS]
 
 
-NO_PATROL = PatrolPart(None, None, "")
+NO_PATROL = PatrolSection(None, None, "")

@@ -29,48 +29,54 @@ def read_hotspots(path: Path, *, crs: str) -> tuple[ListedPlace, ...]:
     """
     features = _features(path)
     faults = [
-        fault for at, f in enumerate(features) for fault in _faults(f, f"{path.name}: feature {at + 1}")
+        fault
+        for at, feature in enumerate(features)
+        for fault in _find_faults(feature, f"{path.name}: feature {at + 1}")
     ]
-    names = [_name(f) for f in features]
-    twice = sorted({n for n in names if n and names.count(n) > 1})
-    faults += [Fault(f"{path.name}: {n}", "is listed more than once", "list each place once") for n in twice]
+    names = [_name(feature) for feature in features]
+    repeated_names = sorted({n for n in names if n and names.count(n) > 1})
+    faults += [
+        Fault(f"{path.name}: {n}", "is listed more than once", "list each place once") for n in repeated_names
+    ]
     if not features:
         faults.append(Fault(path.name, "lists no hotspot", "make a list with `becalm find hotspots --out`"))
     if faults:
         noun = "fault" if len(faults) == 1 else "faults"
         raise InputError(f"{path.name} has {len(faults)} {noun}", tuple(faults))
-    harms = [_harm(f) for f in features]
-    order = sorted(range(len(features)), key=lambda i: (-harms[i], names[i]))
+    harm_of_feature = [_harm_of(feature) for feature in features]
+    order = sorted(range(len(features)), key=lambda i: (-harm_of_feature[i], names[i]))
     rank = {i: n + 1 for n, i in enumerate(order)}
-    move = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-    return tuple(_listed(f, rank[i], move) for i, f in enumerate(features))
+    to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    return tuple(_build_place(feature, rank[i], to_metres) for i, feature in enumerate(features))
 
 
 def read_outlines(path: Path, *, crs: str) -> dict[str, BaseGeometry]:
     """The outline of each hotspot in this file that has one (a point has none), in metres of `crs`."""
     read_hotspots(path, crs=crs)  # all its faults at once
-    move = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-    shapes = {_name(f): _in_metres(_shape(f) or shapely.Point(), move) for f in _features(path)}
+    to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+    shapes = {
+        _name(feature): _project(_shape(feature) or shapely.Point(), to_metres) for feature in _features(path)
+    }
     return {name: shape for name, shape in shapes.items() if shape.area > 0}
 
 
-def _in_metres(shape: BaseGeometry, move: Transformer) -> BaseGeometry:
-    return shapely.transform(shape, lambda xy: np.column_stack(move.transform(xy[:, 0], xy[:, 1])))
+def _project(shape: BaseGeometry, to_metres: Transformer) -> BaseGeometry:
+    return shapely.transform(shape, lambda xy: np.column_stack(to_metres.transform(xy[:, 0], xy[:, 1])))
 
 
 def _features(path: Path) -> list[Mapping[str, Any]]:
     try:
-        whole = json.loads(path.read_text("utf-8"))
+        document = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}. Name a readable GeoJSON file.") from error
     except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}. Give GeoJSON.") from error
-    if not isinstance(whole, dict) or not isinstance(whole.get("features"), list):
+    if not isinstance(document, dict) or not isinstance(document.get("features"), list):
         raise InputError(f"{path} is not a GeoJSON FeatureCollection. Give one, in WGS84.")
-    return [f if isinstance(f, dict) else {} for f in whole["features"]]
+    return [feature if isinstance(feature, dict) else {} for feature in document["features"]]
 
 
-def _faults(feature: Mapping[str, Any], where: str) -> Iterator[Fault]:
+def _find_faults(feature: Mapping[str, Any], where: str) -> Iterator[Fault]:
     facts = _facts(feature)
     if not _name(feature):
         yield Fault(where, "has no name", "give it a place_id")
@@ -86,8 +92,8 @@ def _faults(feature: Mapping[str, Any], where: str) -> Iterator[Fault]:
 
 
 def _is_week(profile: Any) -> bool:
-    right = isinstance(profile, list) and len(profile) == HOURS_OF_WEEK and all(map(_is_amount, profile))
-    return right and math.isclose(sum(profile), 1.0, abs_tol=0.01)
+    is_profile = isinstance(profile, list) and len(profile) == HOURS_OF_WEEK and all(map(_is_amount, profile))
+    return is_profile and math.isclose(sum(profile), 1.0, abs_tol=0.01)
 
 
 def _is_amount(value: Any) -> bool:
@@ -104,7 +110,7 @@ def _name(feature: Mapping[str, Any]) -> str:
     return str(facts.get("place_id") or facts.get("hotspot") or "")
 
 
-def _harm(feature: Mapping[str, Any]) -> float:
+def _harm_of(feature: Mapping[str, Any]) -> float:
     facts = _facts(feature)
     return float(facts.get("harm") or facts.get("expected") or 0.0)
 
@@ -114,26 +120,26 @@ def _shape(feature: Mapping[str, Any]) -> BaseGeometry | None:
         shape = shapely.from_geojson(json.dumps(feature.get("geometry")))
     except (ShapelyError, ValueError):
         return None
-    usable = (
+    is_usable = (
         shape is not None and not shape.is_empty and bool(np.isfinite(shapely.get_coordinates(shape)).all())
     )
-    return shape if usable else None
+    return shape if is_usable else None
 
 
-def _listed(feature: Mapping[str, Any], by_harm: int, move: Transformer) -> ListedPlace:
+def _build_place(feature: Mapping[str, Any], harm_rank: int, to_metres: Transformer) -> ListedPlace:
     facts, shape = _facts(feature), _shape(feature) or shapely.Point()
-    outline = _in_metres(shape, move)
+    outline = _project(shape, to_metres)
     middle = outline.centroid
     area_m2 = float(facts.get("area_m2") or outline.area)
     radius_m = float(facts.get("radius_m") or cell_radius_m(math.sqrt(area_m2)) or 75.0)
     profile = facts.get("profile")
     return ListedPlace(
         hotspot=_name(feature),
-        rank=int(facts.get("rank") or by_harm),
+        rank=int(facts.get("rank") or harm_rank),
         easting_m=round(float(middle.x), 1),
         northing_m=round(float(middle.y), 1),
         radius_m=radius_m,
-        harm=_harm(feature),
+        harm=_harm_of(feature),
         p_top=float(facts.get("p_top", 1.0)),
         borough=str(facts.get("borough") or ""),
         profile=tuple(p / sum(profile) for p in profile) if profile else None,

@@ -48,11 +48,11 @@ class _Place(_Strict):
     name: str
 
     def place(self) -> PatrolPlace:
-        held = self.model_dump(exclude={"blackouts"})
+        values = self.model_dump(exclude={"blackouts"})
         dosage = Dosage(
-            *(held.pop(name) for name in ("visits_per_day", "minutes_per_day", "low_share", "high_share"))
+            *(values.pop(name) for name in ("visits_per_day", "minutes_per_day", "low_share", "high_share"))
         )
-        return PatrolPlace(**held, dosage=dosage, blackouts=tuple(_span(pair) for pair in self.blackouts))
+        return PatrolPlace(**values, dosage=dosage, blackouts=tuple(_span(pair) for pair in self.blackouts))
 
 
 class _Base(_Strict):
@@ -76,9 +76,9 @@ class _Shift(_Strict):
     pair: str
 
     def shift(self) -> UnitShift:
-        held = self.model_dump(exclude={"start", "end", "meal_window"})
+        values = self.model_dump(exclude={"start", "end", "meal_window"})
         window = _span(self.meal_window) if self.meal_window else None
-        return UnitShift(**held, hours=_span((self.start, self.end)), meal_window=window)
+        return UnitShift(**values, hours=_span((self.start, self.end)), meal_window=window)
 
 
 class _Travel(_Strict):
@@ -131,8 +131,8 @@ class _Route(_Strict):
     replan: int
 
     def route(self, bursts: tuple[Burst, ...]) -> UnitRoute:
-        held = self.model_dump(exclude={"meal"})
-        return UnitRoute(**held, bursts=bursts, meal=_span(self.meal) if self.meal else None)
+        values = self.model_dump(exclude={"meal"})
+        return UnitRoute(**values, bursts=bursts, meal=_span(self.meal) if self.meal else None)
 
 
 class _Law(_Strict):
@@ -173,7 +173,7 @@ class _Plan(_Strict):
     shortfalls: tuple[_Shortfall, ...]
     visits_sha256: str
 
-    def request(self) -> PlanInputs:
+    def plan_inputs(self) -> PlanInputs:
         policy = {**self.policy, "burst_minutes": tuple(self.policy["burst_minutes"])}
         return PlanInputs(
             places=tuple(place.place() for place in self.places),
@@ -190,16 +190,16 @@ class _Plan(_Strict):
         )
 
     def document(self, bursts: tuple[Burst, ...]) -> PlanDocument:
-        request = self.request()
-        of_tour: dict[tuple[str, date], list[Burst]] = {}
-        for burst, shift in with_shifts(bursts, request.shifts):
-            of_tour.setdefault((shift.unit, shift.day), []).append(burst)
+        plan_inputs = self.plan_inputs()
+        bursts_of_tour: dict[tuple[str, date], list[Burst]] = {}
+        for burst, shift in with_shifts(bursts, plan_inputs.shifts):
+            bursts_of_tour.setdefault((shift.unit, shift.day), []).append(burst)
         return PlanDocument(
             version=self.version,
             crs=self.crs,
-            request=request,
+            inputs=plan_inputs,
             bursts=bursts,
-            routes=tuple(r.route(tuple(of_tour.get((r.unit, r.day), ()))) for r in self.routes),
+            routes=tuple(r.route(tuple(bursts_of_tour.get((r.unit, r.day), ()))) for r in self.routes),
             distribution=RouteDistribution.from_json(self.law.model_dump()),
             dosage=tuple(PlaceDosage(**dosage.model_dump()) for dosage in self.dosage),
             shortfalls=tuple(Shortfall(**shortfall.model_dump()) for shortfall in self.shortfalls),
@@ -223,38 +223,38 @@ def read_plan(path: Path) -> PlanDocument:
         names by their hashes.
     """
     path = path / "plan.json" if path.is_dir() else path
-    return plan_of_texts(_text(path), _text(path.with_name("visits.csv")), where=str(path))
+    return plan_of_texts(_read_text(path), _read_text(path.with_name("visits.csv")), where=str(path))
 
 
 def plan_of_texts(plan: str, visits: str, *, where: str) -> PlanDocument:
     """The plan that these two texts hold."""
     try:
-        held = _Plan.model_validate_json(plan)
+        model = _Plan.model_validate_json(plan)
     except ValidationError as error:
         raise InputError(
-            f"{where} is no patrol plan: {error.error_count()} faults", _faults(error)
+            f"{where} is no patrol plan: {error.error_count()} faults", _find_faults(error)
         ) from error
-    if hashlib.sha256(visits.encode()).hexdigest() != held.visits_sha256:
+    if hashlib.sha256(visits.encode()).hexdigest() != model.visits_sha256:
         raise InputError(
-            f"visits.csv is not the one that {where} names by its SHA-256 {held.visits_sha256[:12]}…. "
+            f"visits.csv is not the one that {where} names by its SHA-256 {model.visits_sha256[:12]}…. "
             "It was altered, or belongs to another plan."
         )
     try:
-        document = held.document(_bursts(visits))
+        document = model.document(_read_bursts(visits))
     except (PlanError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{where} is no patrol plan: {error}. Use the file as becalm wrote it.") from error
     if (
-        sha256_of_inputs(inputs_object(document.request, document.distribution, crs=document.crs))
-        != held.inputs_sha256
+        sha256_of_inputs(inputs_object(document.inputs, document.distribution, crs=document.crs))
+        != model.inputs_sha256
     ):
         raise InputError(
-            f"The inputs in {where} are not those that its inputs_sha256 {held.inputs_sha256[:12]}… names. "
+            f"The inputs in {where} are not those that its inputs_sha256 {model.inputs_sha256[:12]}… names. "
             "They were altered after the plan was made."
         )
     return document
 
 
-def _bursts(visits: str) -> tuple[Burst, ...]:
+def _read_bursts(visits: str) -> tuple[Burst, ...]:
     rows = csv.DictReader(io.StringIO(visits))
     if tuple(rows.fieldnames or ()) != VISIT_COLUMNS:
         raise InputError(
@@ -269,7 +269,7 @@ def _span(pair: tuple[datetime, datetime] | tuple[str, str]) -> Span:
     return Span(start.astimezone(UTC), end.astimezone(UTC))
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -278,9 +278,13 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _faults(error: ValidationError) -> tuple[Fault, ...]:
+def _find_faults(error: ValidationError) -> tuple[Fault, ...]:
     shown = error.errors()[:20]
     return tuple(
-        Fault(".".join(map(str, e["loc"])) or "the file", e["msg"], "use the file as becalm wrote it")
-        for e in shown
+        Fault(
+            ".".join(map(str, error_details["loc"])) or "the file",
+            error_details["msg"],
+            "use the file as becalm wrote it",
+        )
+        for error_details in shown
     )

@@ -38,9 +38,9 @@ def read_travel(
         if start not in at or end not in at:
             continue
         for table in (tables[m] for m in modes if mode in ("", m)):
-            held = table[at[start], at[end]]
-            if math.isfinite(held) and held != minutes:
-                what = f"{start} to {end} takes {minutes:g} minutes, but {held:g} in an earlier row"
+            earlier = table[at[start], at[end]]
+            if math.isfinite(earlier) and earlier != minutes:
+                what = f"{start} to {end} takes {minutes:g} minutes, but {earlier:g} in an earlier row"
                 faults.append(Fault(where, what, "keep one of the two"))
             table[at[start], at[end]] = minutes
     if not faults:

@@ -40,8 +40,8 @@ class BaseEntry(Strict):
     def _one_place(self) -> BaseEntry:
         metres = (self.easting_m, self.northing_m)
         degrees = (self.longitude, self.latitude)
-        given = [pair for pair in (metres, degrees) if None not in pair]
-        if len(given) != 1 or any(None in pair and any(pair) for pair in (metres, degrees)):
+        complete_pairs = [pair for pair in (metres, degrees) if None not in pair]
+        if len(complete_pairs) != 1 or any(None in pair and any(pair) for pair in (metres, degrees)):
             raise ValueError("a base needs either easting_m and northing_m, or longitude and latitude")
         return self
 
@@ -91,25 +91,30 @@ def read_units(source: Source | str, *, crs: str) -> Roster:
     Raises InputError with everything that is wrong with the file: unknown areas and bases, names that
     come twice, a base that lies nowhere, no units at all.
     """
-    opened = shipped_units(source) if isinstance(source, str) else source
-    entry, faults = check_recipe(opened, UnitsFile)
+    source_file = shipped_units(source) if isinstance(source, str) else source
+    entry, faults = check_recipe(source_file, UnitsFile)
     if entry is not None:
-        faults = tuple(_faults(entry, opened.name))
+        faults = tuple(_find_faults(entry, source_file.name))
     if entry is None or faults:
         noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"The units file {opened.name} has {len(faults)} {noun}", faults)
-    move = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
+        raise InputError(f"The units file {source_file.name} has {len(faults)} {noun}", faults)
+    to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     roster = Roster(
         areas=tuple(PatrolArea(a.area, a.boroughs) for a in entry.areas),
-        bases=tuple(_base(b, move) for b in entry.bases),
+        bases=tuple(_build_base(b, to_metres) for b in entry.bases),
         teams=tuple(t.terms() for t in entry.teams),
         absences=tuple(Absence(**a.model_dump()) for a in entry.absences),
-        source=opened.name,
+        source=source_file.name,
     )
-    lost = [b for b in roster.bases if not math.isfinite(b.easting_m + b.northing_m)]
-    if lost:
-        found = tuple(Fault(b.base, f"its place cannot be given in {crs}", "correct its place") for b in lost)
-        raise InputError(f"The units file {opened.name} has {len(found)} bases that lie nowhere", found)
+    unplaced_bases = [b for b in roster.bases if not math.isfinite(b.easting_m + b.northing_m)]
+    if unplaced_bases:
+        unplaced_faults = tuple(
+            Fault(b.base, f"its place cannot be given in {crs}", "correct its place") for b in unplaced_bases
+        )
+        raise InputError(
+            f"The units file {source_file.name} has {len(unplaced_faults)} bases that lie nowhere",
+            unplaced_faults,
+        )
     return roster
 
 
@@ -122,43 +127,45 @@ def shipped_rosters() -> tuple[str, ...]:
 def shipped_units(name: str) -> Source:
     """The example roster of this name that comes with becalm."""
     if name not in shipped_rosters():
-        known = ", ".join(shipped_rosters())
-        raise InputError(f"becalm ships no roster {name!r}; it has: {known}. Name a file of yours.")
+        shipped = ", ".join(shipped_rosters())
+        raise InputError(f"becalm ships no roster {name!r}; it has: {shipped}. Name a file of yours.")
     return files("becalm.patrol.files") / "policies" / f"units_{name}.toml"
 
 
-def _base(entry: BaseEntry, move: Transformer) -> Base:
+def _build_base(entry: BaseEntry, to_metres: Transformer) -> Base:
     if entry.longitude is None:
         return Base(entry.base, float(entry.easting_m or 0.0), float(entry.northing_m or 0.0))
-    easting, northing = move.transform(entry.longitude, entry.latitude)
+    easting, northing = to_metres.transform(entry.longitude, entry.latitude)
     return Base(entry.base, round(float(easting), 1), round(float(northing), 1))
 
 
-def _faults(entry: UnitsFile, file: str) -> Iterator[Fault]:
+def _find_faults(entry: UnitsFile, file: str) -> Iterator[Fault]:
     areas, bases = [a.area for a in entry.areas], [b.base for b in entry.bases]
-    yield from _twice("area", areas, file)
-    yield from _twice("base", bases, file)
-    yield from _twice("borough", [b for a in entry.areas for b in a.boroughs], file)
+    yield from _find_repeated("area", areas, file)
+    yield from _find_repeated("base", bases, file)
+    yield from _find_repeated("borough", [b for a in entry.areas for b in a.boroughs], file)
     teams = [t.terms() for t in entry.teams]
     units = [t.unit(i) for t in teams for i in range(len(t.starts))]
-    yield from _twice("unit", units, file)
+    yield from _find_repeated("unit", units, file)
     if not units:
         yield Fault(f"{file}: teams", "there are no units", "add [[teams]] with area, base, starts and hours")
     for team in teams:
-        yield from _unknown(team.area, areas, f"{file}: {team.team}.area", "areas")
-        yield from _unknown(team.base, bases, f"{file}: {team.team}.base", "bases")
+        yield from _find_unknown(team.area, areas, f"{file}: {team.team}.area", "areas")
+        yield from _find_unknown(team.base, bases, f"{file}: {team.team}.base", "bases")
     for absence in entry.absences:
-        yield from _unknown(absence.unit, units, f"{file}: absences", "units")
+        yield from _find_unknown(absence.unit, units, f"{file}: absences", "units")
         if absence.until <= absence.since:
             what = f"{absence.unit} is away until {absence.until}, not after {absence.since}"
             yield Fault(f"{file}: absences", what, "give the first day on which it is back")
 
 
-def _twice(kind: str, names: list[str], file: str) -> Iterator[Fault]:
+def _find_repeated(kind: str, names: list[str], file: str) -> Iterator[Fault]:
     for name in sorted({n for n in names if names.count(n) > 1}):
         yield Fault(f"{file}: {name}", f"this {kind} is named {names.count(name)} times", "name it once")
 
 
-def _unknown(word: str, known: list[str], where: str, kind: str) -> Iterator[Fault]:
-    if word not in known:
-        yield Fault(where, f"{word!r} is not among the {kind}", f"{suggest(word, known)}add or correct it")
+def _find_unknown(word: str, known_names: list[str], where: str, kind: str) -> Iterator[Fault]:
+    if word not in known_names:
+        yield Fault(
+            where, f"{word!r} is not among the {kind}", f"{suggest(word, known_names)}add or correct it"
+        )

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cache
+from typing import Final
 from zoneinfo import ZoneInfo
 
+from icalendar import Calendar, Event
 from pyproj import Transformer
 
-from becalm.patrol.core.places_and_shifts import Burst, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.places_and_shifts import Burst, Span, UnitShift
 from becalm.patrol.files.plan import PlanDocument
 from becalm.render import number_format as words
 from becalm.render.shell import self_contained
+
+PRODUCT: Final = "-//becalm//patrol//EN"
+NEXT: Final = 2  # bursts that a unit is told at a time
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +36,11 @@ def tours_of(plan: PlanDocument) -> dict[str, tuple[Tour, ...]]:
     """Every unit's tours in the order of time, units by name."""
     routes = {(route.unit, route.day): route for route in plan.routes}
     tours: dict[str, list[Tour]] = {}
-    for shift in sorted(plan.request.shifts, key=lambda s: (s.unit, s.hours.start)):
+    for shift in sorted(plan.inputs.shifts, key=lambda s: (s.unit, s.hours.start)):
         route = routes.get((shift.unit, shift.day))
         bursts = tuple(sorted(route.bursts, key=lambda b: b.span.start)) if route else ()
         tours.setdefault(shift.unit, []).append(Tour(shift, bursts, route.meal if route else None))
-    return {unit: tuple(own) for unit, own in tours.items()}
+    return {unit: tuple(unit_tours) for unit, unit_tours in tours.items()}
 
 
 def tours_from(tours: tuple[Tour, ...], day: date) -> tuple[Tour, ...]:
@@ -43,18 +48,18 @@ def tours_from(tours: tuple[Tour, ...], day: date) -> tuple[Tour, ...]:
     return tuple(tour for tour in tours if tour.shift.day >= day)
 
 
-def file_names(units: tuple[str, ...]) -> dict[str, str]:
+def sheet_file_names(units: tuple[str, ...]) -> dict[str, str]:
     """A name of a file for each unit: letters, digits and dashes, no two alike.
 
-    >>> file_names(("West End 1", "West-End 1", "Löwe"))
+    >>> sheet_file_names(("West End 1", "West-End 1", "Löwe"))
     {'West End 1': 'west-end-1', 'West-End 1': 'west-end-1-2', 'Löwe': 'l-we'}
     """
-    taken: dict[str, int] = {}
+    name_counts: dict[str, int] = {}
     names = {}
     for unit in units:
-        plain = re.sub(r"[^a-z0-9]+", "-", unit.lower()).strip("-") or "unit"
-        taken[plain] = taken.get(plain, 0) + 1
-        names[unit] = plain if taken[plain] == 1 else f"{plain}-{taken[plain]}"
+        file_name = re.sub(r"[^a-z0-9]+", "-", unit.lower()).strip("-") or "unit"
+        name_counts[file_name] = name_counts.get(file_name, 0) + 1
+        names[unit] = file_name if name_counts[file_name] == 1 else f"{file_name}-{name_counts[file_name]}"
     return names
 
 
@@ -72,16 +77,16 @@ class Stop:
 
 def stops_of(plan: PlanDocument, bursts: Iterable[Burst]) -> tuple[Stop, ...]:
     """These bursts with the names and positions that people need."""
-    places = {place.hotspot: place for place in plan.request.places}
-    move = _to_wgs84(plan.crs)
+    places = {place.hotspot: place for place in plan.inputs.places}
+    to_wgs84 = _to_wgs84(plan.crs)
     stops = []
     for burst in bursts:
         place = places[burst.hotspot]
-        longitude, latitude = move.transform(place.easting_m, place.northing_m)
+        longitude, latitude = to_wgs84.transform(place.easting_m, place.northing_m)
         stops.append(
             Stop(
-                start=clock_of(burst.span.start, plan),
-                end=clock_of(burst.span.end, plan),
+                start=local_clock(burst.span.start, plan),
+                end=local_clock(burst.span.end, plan),
                 name=place.name or place.hotspot,
                 hotspot=place.hotspot,
                 position=f"{latitude:.5f}, {longitude:.5f}",
@@ -97,17 +102,14 @@ def _to_wgs84(crs: str) -> Transformer:
     return Transformer.from_crs(crs, "EPSG:4326", always_xy=True)
 
 
-def clock_of(at: datetime, plan: PlanDocument) -> str:
+def local_clock(at: datetime, plan: PlanDocument) -> str:
     """The city's time of day."""
-    return f"{at.astimezone(ZoneInfo(plan.request.zone)):%H:%M}"
+    return f"{at.astimezone(ZoneInfo(plan.inputs.zone)):%H:%M}"
 
 
-def told_when(at: datetime, plan: PlanDocument) -> str:
+def local_time_text(at: datetime, plan: PlanDocument) -> str:
     """The city's day and time."""
-    return f"{at.astimezone(ZoneInfo(plan.request.zone)):%Y-%m-%d %H:%M}"
-
-
-NEXT = 2  # bursts that a unit is told at a time
+    return f"{at.astimezone(ZoneInfo(plan.inputs.zone)):%Y-%m-%d %H:%M}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,24 +129,24 @@ class Sheet:
 
 def unit_sheets(plan: PlanDocument, tours: Iterable[Tour], *, sealed: bool = False) -> str:
     """The sheets of these tours as one page: the first two bursts of each, or all where `sealed`."""
-    sheets = [sheet_of(plan, tour, sealed=sealed) for tour in tours]
+    sheets = [build_sheet(plan, tour, sealed=sealed) for tour in tours]
     units = sorted({sheet.unit for sheet in sheets})
-    mark = str(plan.commitment.get("commitment"))[:12]
+    plan_mark = str(plan.commitment.get("commitment"))[:12]
     return self_contained(
         "patrol_sheet.html",
         sheets=sheets,
         title=units[0] if len(units) == 1 else "Patrol sheets",
         subtitle="Whole routes: auditor only" if sealed else "Next bursts",
         version=plan.version,
-        colophon=f"Times are those of {plan.request.zone}. Plan {mark}.",
+        colophon=f"Times are those of {plan.inputs.zone}. Plan {plan_mark}.",
     )
 
 
-def sheet_of(plan: PlanDocument, tour: Tour, *, sealed: bool = False) -> Sheet:
+def build_sheet(plan: PlanDocument, tour: Tour, *, sealed: bool = False) -> Sheet:
     """One tour as the sheet shows it."""
     shift = tour.shift
-    shown = tour.bursts if sealed else tour.bursts[:NEXT]
-    hours = (clock_of(at, plan) for at in (shift.hours.start, shift.hours.end))
+    shown_bursts = tour.bursts if sealed else tour.bursts[:NEXT]
+    hours = (local_clock(at, plan) for at in (shift.hours.start, shift.hours.end))
     return Sheet(
         unit=shift.unit,
         day_in_words=f"{shift.day:%A} {words.day(shift.day)}",
@@ -152,85 +154,59 @@ def sheet_of(plan: PlanDocument, tour: Tour, *, sealed: bool = False) -> Sheet:
         base=shift.base,
         mode={"foot": "on foot", "cycle": "by cycle", "vehicle": "by vehicle"}[shift.mode],
         crew=shift.crew,
-        meal=" to ".join(clock_of(at, plan) for at in (tour.meal.start, tour.meal.end))
+        meal=" to ".join(local_clock(at, plan) for at in (tour.meal.start, tour.meal.end))
         if tour.meal and sealed
         else "",
-        stops=stops_of(plan, shown),
+        stops=stops_of(plan, shown_bursts),
         sealed=sealed,
     )
 
 
-PRODUCT = "-//becalm//patrol//EN"
-LINE_OCTETS = 75
-
-
 def unit_calendar(plan: PlanDocument, tours: Sequence[Tour], *, shown: int | None) -> str:
-    """The calendar of one unit: its tours, and the first `shown` bursts of the first one (all where None).
-
-    The same bytes for the same plan: events are stamped with the first day of the plan, not with a clock.
-    """
-    first = plan.request.first_day
-    stamp = _utc(datetime(first.year, first.month, first.day, tzinfo=UTC))
-    move = Transformer.from_crs(plan.crs, "EPSG:4326", always_xy=True)
-    places = {place.hotspot: place for place in plan.request.places}
-    events: list[str] = []
+    """The calendar of one unit: its tours, and the first `shown` bursts of the first one (all where None)."""
+    first_day = plan.inputs.first_day
+    # Stamped with the first day of the plan, not with a clock: the same plan gives the same bytes.
+    stamp = datetime(first_day.year, first_day.month, first_day.day, tzinfo=UTC)
+    calendar = Calendar()
+    calendar.add("VERSION", "2.0")
+    calendar.add("PRODID", PRODUCT)
+    calendar.add("CALSCALE", "GREGORIAN")
     for number, tour in enumerate(tours):
-        events += _tour(tour, stamp)
-        told = tour.bursts if shown is None else tour.bursts[:shown] if number == 0 else ()
-        for burst in told:
-            events += _burst(burst, places[burst.hotspot], stamp, move)
+        shift = tour.shift
+        calendar.add_component(
+            _event(
+                f"tour {shift.unit}",
+                shift.hours,
+                stamp,
+                {"SUMMARY": f"{shift.unit}: tour", "LOCATION": shift.base, "TRANSP": "TRANSPARENT"},
+            )
+        )
+        bursts = tour.bursts if shown is None else tour.bursts[:shown] if number == 0 else ()
+        for event in _burst_events(plan, bursts, stamp):
+            calendar.add_component(event)
         if shown is None and tour.meal:
-            events += _event(f"meal {tour.shift.unit}", tour.meal, stamp, [("SUMMARY", "Meal")])
-    lines = ["BEGIN:VCALENDAR", "VERSION:2.0", f"PRODID:{PRODUCT}", "CALSCALE:GREGORIAN", *events]
-    return "".join(_folded(line) for line in [*lines, "END:VCALENDAR"])
+            calendar.add_component(_event(f"meal {shift.unit}", tour.meal, stamp, {"SUMMARY": "Meal"}))
+    return str(calendar.to_ical(), "utf-8")
 
 
-def _tour(tour: Tour, stamp: str) -> list[str]:
-    shift = tour.shift
-    held = [("SUMMARY", f"{shift.unit}: tour"), ("LOCATION", shift.base), ("TRANSP", "TRANSPARENT")]
-    return _event(f"tour {shift.unit}", shift.hours, stamp, held)
+def _burst_events(plan: PlanDocument, bursts: Sequence[Burst], stamp: datetime) -> Iterator[Event]:
+    places = {place.hotspot: place for place in plan.inputs.places}
+    for burst in bursts:
+        place = places[burst.hotspot]
+        longitude, latitude = _to_wgs84(plan.crs).transform(place.easting_m, place.northing_m)
+        name = place.name or place.hotspot
+        properties = {
+            "SUMMARY": f"Patrol {name}, {burst.span.minutes:.0f} min",
+            "LOCATION": f"{name} ({place.hotspot})" if place.name else name,
+            "GEO": (round(latitude, 6), round(longitude, 6)),
+        }
+        yield _event(f"burst {burst.unit} {burst.hotspot}", burst.span, stamp, properties)
 
 
-def _burst(burst: Burst, place: PatrolPlace, stamp: str, move: Transformer) -> list[str]:
-    longitude, latitude = move.transform(place.easting_m, place.northing_m)
-    name = place.name or place.hotspot
-    return _event(
-        f"burst {burst.unit} {burst.hotspot}",
-        burst.span,
-        stamp,
-        [
-            ("SUMMARY", f"Patrol {name}, {burst.span.minutes:.0f} min"),
-            ("LOCATION", f"{name} ({place.hotspot})" if place.name else name),
-            ("GEO", f"{latitude:.6f};{longitude:.6f}"),
-        ],
-    )
-
-
-def _event(name: str, span: Span, stamp: str, held: Iterable[tuple[str, str]]) -> list[str]:
-    mark = hashlib.sha256(f"{name} {_utc(span.start)}".encode()).hexdigest()[:32]
-    lines = [f"{key}:{value if key == 'GEO' else _escaped(value)}" for key, value in held]
-    times = [f"DTSTAMP:{stamp}", f"DTSTART:{_utc(span.start)}", f"DTEND:{_utc(span.end)}"]
-    return ["BEGIN:VEVENT", f"UID:{mark}@becalm", *times, *lines, "END:VEVENT"]
-
-
-def _utc(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y%m%dT%H%M%SZ")
-
-
-def _escaped(text: str) -> str:
-    """Text as RFC 5545, section 3.3.11, wants it."""
-    for sign in ("\\", ";", ","):
-        text = text.replace(sign, f"\\{sign}")
-    return text.replace("\r\n", "\\n").replace("\n", "\\n").replace("\r", "\\n")
-
-
-def _folded(line: str) -> str:
-    """A line of at most 75 octets, and what goes on after it begins with a space (section 3.1)."""
-    parts, held = [], b""
-    for letter in line:
-        octets = letter.encode()
-        if len(held) + len(octets) > LINE_OCTETS:
-            parts.append(held.decode())
-            held = b" "
-        held += octets
-    return "\r\n".join([*parts, held.decode()]) + "\r\n"
+def _event(name: str, span: Span, stamp: datetime, properties: Mapping[str, object]) -> Event:
+    event = Event()
+    uid = hashlib.sha256(f"{name} {span.start:%Y%m%dT%H%M%SZ}".encode()).hexdigest()[:32]
+    times = {"UID": f"{uid}@becalm", "DTSTAMP": stamp, "DTSTART": span.start, "DTEND": span.end}
+    for key, value in {**times, **properties}.items():
+        event.add(key, value)
+    return event
