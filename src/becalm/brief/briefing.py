@@ -9,7 +9,6 @@ from becalm.find.files.map import Area
 from becalm.find.files.rules import unmatched_lines
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.run_up import RunUp
-from becalm.measure.core.run_up_result import RunUp
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolSection
 from becalm.render import number_format as words
 from becalm.terms import Gap, HotspotList, RunRecord
