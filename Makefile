@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export BECALM_VENV := $(VENV)
 WORKERS ?= 2
 
-.PHONY: help demo test check static test-exhaustive bench docs pictures clean install-base install-bench install-test
+.PHONY: help demo house test check static test-exhaustive bench docs pictures clean install-base install-bench install-test
 
 help: ## list what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 18
@@ -29,6 +29,9 @@ static: install-test
 test-exhaustive: install-test ## the long tests, which make test leaves out, and other random examples
 	@BECALM_EXAMPLES=wide $(BIN)/pytest -n $(WORKERS) --dist loadfile -q -m exhaustive tests
 	@BECALM_EXAMPLES=wide $(BIN)/pytest -n $(WORKERS) --dist loadfile -q -m "not exhaustive" tests/property
+
+house: install-base ## print the figures of the code beside those of four peers
+	@$(BIN)/python tools/house.py
 
 bench: install-bench ## run every benchmark against its peer in the same run, and print one table
 	@$(BIN)/python benchmarks/all.py

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-TARGETS = ("demo", "test", "check", "test-exhaustive", "bench", "docs", "pictures", "clean")
+TARGETS = ("demo", "house", "test", "check", "test-exhaustive", "bench", "docs", "pictures", "clean")
 
 
 def run(*command: str, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -1,0 +1,79 @@
+"""A name says what kind of thing it holds: no bare participle, no word that fits anything."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+import pytest
+
+from house import Source, read_source
+
+PARTICIPLES = """
+    added altered asked assigned begun bought broken built caught changed checked chosen cleared closed
+    come counted declared derived described done drawn erased excluded expected filtered finished fitted
+    folded found gathered given gone grown guarded handed heard held honoured included joined judged
+    kept known laid learned learnt left lent listed loaded located locked looked lost made marked
+    matched meant measured mended merged met missed mixed moved named needed noted opened ordered owed
+    owned packed paid paired parsed passed picked pinned placed planned planted posted printed proved
+    raised ranked reached read recorded refused registered rejected removed repaired replaced required
+    resolved returned revealed said sealed searched seen selected sent served shown signed skipped
+    smoothed sought spent spoken stacked stated stood stored stripped summed supposed taken tested
+    thinned thought tied timed told touched tried turned typed unpacked unseen untouched used verified
+    wanted warned weighed weighted withheld worked written
+"""
+LOOSE_WORDS = """
+    beside each here it more other others own rest stuff that there thing things this what
+"""
+VAGUE = frozenset(f"{PARTICIPLES} {LOOSE_WORDS}".split())
+
+# place -> why this name is the right one here. An entry that is no longer needed fails the test.
+ALLOWED: dict[str, str] = {}
+
+
+def assigned_names(tree: ast.AST) -> Iterator[tuple[str, int]]:
+    """Every name that a file gives: to values, parameters, functions and classes."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            yield node.name, node.lineno
+        elif isinstance(node, ast.arg):
+            yield node.arg, node.lineno
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            yield node.id, node.lineno
+
+
+def vague_names(source: Source) -> list[str]:
+    return [
+        f"{source.path}::{name}"
+        for name, _ in assigned_names(source.tree)
+        if name.strip("_").lower() in VAGUE
+    ]
+
+
+def test_every_name_says_what_it_holds(sources: tuple[Source, ...]) -> None:
+    places = [place for source in sources for place in vague_names(source)]
+    assert sorted(set(places) - set(ALLOWED)) == []
+    assert sorted(set(ALLOWED) - set(places)) == [], "these exceptions are no longer needed"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "found = search()",
+        "_told = 'careful'",
+        "def known(): ...",
+        "class Asked: ...",
+        "def ask(given): ...",
+        "for each in visits: pass",
+        "KEPT: int = 3",
+    ],
+)
+def test_a_planted_vague_name_is_seen(line: str) -> None:
+    assert len(vague_names(read_source("becalm/find/planted.py", line))) == 1
+
+
+def test_a_name_with_its_noun_passes() -> None:
+    assert (
+        vague_names(read_source("becalm/find/named.py", "kept_rows = listed_places = expected_counts = 1"))
+        == []
+    )
