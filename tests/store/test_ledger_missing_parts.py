@@ -11,8 +11,8 @@ import pytest
 from ledgers import SetClock, arrest, draw_salt, open_sqlite, plain
 from sqlalchemy import Connection, create_engine, text
 
-from becalm.ledger.store.schema import bring_up_to_date, upgrade
 from becalm.ledger.store.sqlite import SqliteLedger
+from becalm.ledger.store.tables import bring_up_to_date, run_migrations
 from becalm.ledger.verify import LedgerCopy, verify_ledger
 from becalm.terms import TamperError
 
@@ -50,7 +50,7 @@ def made_by(make: Callable[[Connection], None]) -> list[tuple[str, str, str]]:
 
 
 def test_a_new_ledger_has_the_tables_that_the_revisions_make() -> None:
-    assert made_by(bring_up_to_date) == made_by(upgrade)
+    assert made_by(bring_up_to_date) == made_by(run_migrations)
 
 
 def test_a_ledger_that_is_gone_is_not_begun_anew(path: Path) -> None:

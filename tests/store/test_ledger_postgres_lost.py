@@ -170,16 +170,15 @@ def test_nothing_is_sealed_before_what_an_older_transaction_may_still_hand_in(
     import psycopg
     from sqlalchemy import make_url
 
-    from becalm.ledger.store.batch import Task
-    from becalm.ledger.store.cipher import commit
-    from becalm.ledger.store.postgres_seal import hand_in
+    from becalm.ledger.store.payloads import encipher
+    from becalm.ledger.store.postgres_sealing import AppendTask, hand_in
 
     ledger = make_postgres()
     told = f"host={postgres.folder} dbname={make_url(postgres_ledger).database} user={PROGRAM}"
     with psycopg.connect(told, options="-c search_path=becalm") as older:
         older.execute("CREATE TEMPORARY TABLE held (n int)")  # gives it a number among the transactions
-        with ledger._server.taking_turns() as connection:
-            hand_in(connection, [Task("later", (commit(EventToAppend(visit("p2")), draw_salt),))])
+        with ledger._server.sealing() as connection:
+            hand_in(connection, [AppendTask("later", (encipher(EventToAppend(visit("p2")), draw_salt),))])
         assert ledger.append(plain(visit("p3")))[0].seq == 1
         assert pending(postgres, postgres_ledger) == 1
     assert ledger.append(plain(visit("p4")))[0].seq == 3

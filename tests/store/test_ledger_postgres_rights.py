@@ -170,7 +170,7 @@ def test_a_program_that_turns_off_the_waiting_for_commits_waits_all_the_same(
         opened = open_postgres(postgres_ledger, draw_salt=draw_salt)
         opened.append(plain(visit("p1")))
         server = opened._server  # what the connection that writes was told
-        with server.taking_turns() as connection:
+        with server.sealing() as connection:
             assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
         opened.close()
     finally:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from becalm.ledger.store.queue import GroupCommit, Request
+from becalm.ledger.store.group_commit import GroupCommit, Request
 from becalm.terms import LedgerError
 
 
@@ -21,11 +21,11 @@ class Log:
 
     def write(self, requests: Sequence[Request[int, str]]) -> None:
         time.sleep(self.seconds)
-        self.commits.append([request.asked for request in requests])
+        self.commits.append([request.task for request in requests])
         for request in requests:
-            if request.asked < 0:
-                raise KeyError(request.asked)
-            request.answer = f"wrote {request.asked}"
+            if request.task < 0:
+                raise KeyError(request.task)
+            request.answer = f"wrote {request.task}"
 
 
 def in_threads(queue: GroupCommit[int, str], numbers: Sequence[int]) -> list[threading.Thread]:

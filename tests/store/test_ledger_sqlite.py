@@ -20,8 +20,8 @@ from ledgers import SetClock, access, arrest, draw_salt, open_sqlite, plain, req
 from becalm.ledger.chain import hash_row
 from becalm.ledger.event import Entry
 from becalm.ledger.protocol import EventToAppend
-from becalm.ledger.store.file import LedgerFile
 from becalm.ledger.store.sqlite import SqliteLedger
+from becalm.ledger.store.sqlite_file import LedgerFile
 from becalm.ledger.store.tables import REVISION, metadata
 from becalm.terms import LedgerError, TamperError
 
@@ -269,7 +269,7 @@ def test_processes_that_make_and_write_one_ledger_at_once_make_one_chain(path: P
 def test_entries_stream_page_by_page(
     path: Path, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("becalm.ledger.store.read.PAGE", 7)
+    monkeypatch.setattr("becalm.ledger.store.database_ledger.PAGE", 7)
     for size in (6, 1, 1, 20):
         ledger.append(plain(*[visit()] * size))
         entries: list[Entry] = list(ledger.entries())

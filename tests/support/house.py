@@ -47,7 +47,16 @@ def public_functions(source: Source) -> Iterator[ast.FunctionDef | ast.AsyncFunc
         for node in body:
             if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
                 yield from walk(node.body)
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
+            if (
+                isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+                and not node.name.startswith("_")
+                and not is_overload(node)
+            ):
                 yield node
 
     return walk(source.tree.body)
+
+
+def is_overload(node: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether it only says of which types a function that follows is; that one has the docstring."""
+    return any(isinstance(mark, ast.Name) and mark.id == "overload" for mark in node.decorator_list)

@@ -142,7 +142,7 @@ class Server:
 
     def fresh_ledger(self) -> str:
         """The URL of an empty ledger in a database of its own, as the program uses it."""
-        from becalm.ledger.store.postgres_init import prepare_server
+        from becalm.ledger.store.postgres_setup import prepare_server
 
         if not self.ledgers:
             self.sql(f"CREATE DATABASE {PATTERN}")

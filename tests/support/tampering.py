@@ -20,8 +20,9 @@ from becalm.ledger.event import Checkpoint, Head
 from becalm.ledger.merkle import NO_PEAKS, append_leaves
 from becalm.ledger.protocol import EventToAppend, Ledger
 from becalm.ledger.signing import SigningKey, draw_key, read_key, signed_bytes
-from becalm.ledger.store.postgres_schema import OWNER, SCHEMA
-from becalm.ledger.store.seal import peaks_text
+from becalm.ledger.store.postgres_server import SCHEMA
+from becalm.ledger.store.postgres_setup import OWNER
+from becalm.ledger.store.sealing import format_peaks
 from becalm.record.desk.verify import make_checkpoint
 from becalm.workspace.config import Workspace
 
@@ -404,5 +405,5 @@ def _replace_all(db: Connection, rows: Sequence[StoredRow]) -> None:
 
 def _note(db: Connection, rows: Sequence[StoredRow]) -> None:
     """Put right what the ledger notes of itself."""
-    tree = peaks_text(append_leaves(NO_PEAKS, [bytes.fromhex(row[14]) for row in rows]))
+    tree = format_peaks(append_leaves(NO_PEAKS, [bytes.fromhex(row[14]) for row in rows]))
     db.execute(text("UPDATE ledger SET size = :size, tree = :tree"), {"size": len(rows), "tree": tree})

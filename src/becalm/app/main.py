@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from becalm.desk import Desk
     from becalm.ledger.event import Checkpoint
     from becalm.ledger.protocol import Ledger
-    from becalm.ledger.store.postgres_init import Prepared
+    from becalm.ledger.store.postgres_setup import PreparedServer
     from becalm.workspace.config import Workspace
 
 
@@ -137,11 +137,11 @@ def ledger_url(workspace: Workspace) -> str:
     return os.environ.get("BECALM_LEDGER", workspace.config.ledger.url)
 
 
-def prepare_ledger(workspace: Workspace, owner_url: str) -> Prepared:
+def prepare_ledger(workspace: Workspace, owner_url: str) -> PreparedServer:
     """Make the server of this workspace's ledger ready, as its owner."""
     import secrets
 
-    from becalm.ledger.store.postgres_init import prepare_server
+    from becalm.ledger.store.postgres_setup import prepare_server
 
     return prepare_server(owner_url, ledger_url(workspace), draw_identity=lambda: secrets.token_hex(16))
 

@@ -15,14 +15,14 @@ from becalm.terms.progress import Progress, silent_progress
 from becalm.workspace.config import Workspace
 
 if TYPE_CHECKING:
-    from becalm.ledger.store.postgres_init import Prepared
+    from becalm.ledger.store.postgres_setup import PreparedServer
 
 
 def _no_ledger() -> Ledger:
     raise LedgerError("This desk was put together without a ledger. Open it through the command line.")
 
 
-def _no_server(_owner_url: str) -> Prepared:
+def _no_server(_owner_url: str) -> PreparedServer:
     raise LedgerError("This desk was put together without a server. Open it through the command line.")
 
 
@@ -41,7 +41,7 @@ class Desk:
     draw_seed: Callable[[], int]
     open_ledger: Callable[[], Ledger] = _no_ledger  # the one ledger of this workspace, opened once
     role: str = "user"  # in which the actor asks, as the ledger keeps it
-    prepare_ledger: Callable[[str], Prepared] = _no_server  # makes a server ready, as its owner
+    prepare_ledger: Callable[[str], PreparedServer] = _no_server  # makes a server ready, as its owner
     draw_key: Callable[[], bytes] = _no_key  # 32 bytes from the operating system, for what is sealed
     ledger_file: Path | None = None  # where the ledger lies; None where a server keeps it
     progress: Progress = silent_progress  # where long work shows how far it has come

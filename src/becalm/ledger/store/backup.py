@@ -21,12 +21,11 @@ from typing import Any, cast
 from becalm.archive.manifest import sha256_of
 from becalm.ledger.chain import format_instant, opening_hash
 from becalm.ledger.merkle import root_of_peaks
-from becalm.ledger.store.payload import ANEW
-from becalm.ledger.store.seal import read_peaks
+from becalm.ledger.store.payloads import REWRITE
+from becalm.ledger.store.sealing import parse_peaks
 from becalm.terms import LedgerError
 
 FORMAT = "becalm-backup-1"
-CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,20 +51,22 @@ def back_up(ledger: Path, copy: Path, *, now: datetime) -> Backup:
     """
     if copy.exists():
         raise LedgerError(f"{copy} exists already. Name another file for the copy; nothing was written.")
-    fresh = copy.with_name(f".{copy.name}.{os.getpid()}.new")
+    new_path = copy.with_name(f".{copy.name}.{os.getpid()}.new")
     try:
         with _registered(ledger) as register:
             copy.parent.mkdir(parents=True, exist_ok=True)
-            _copy(ledger, fresh)
-            made = Backup(str(copy.resolve()), *_head_of(fresh), format_instant(now), sha256_of(fresh))
-            fresh.replace(copy)
-            _write_json(_manifest(copy), {"format": FORMAT, **asdict(made)})
-            register["backups"] = [*register["backups"], asdict(made)]
+            _copy_database(ledger, new_path)
+            backup = Backup(
+                str(copy.resolve()), *_read_head(new_path), format_instant(now), sha256_of(new_path)
+            )
+            new_path.replace(copy)
+            _write_json(_manifest_path(copy), {"format": FORMAT, **asdict(backup)})
+            register["backups"] = [*register["backups"], asdict(backup)]
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"No copy of {ledger} was made: {error}. Look after {copy.parent}.") from error
     finally:
-        fresh.unlink(missing_ok=True)
-    return made
+        new_path.unlink(missing_ok=True)
+    return backup
 
 
 def read_backup(copy: Path) -> Backup:
@@ -77,21 +78,22 @@ def read_backup(copy: Path) -> Backup:
         where the manifest is missing, or the copy is not the one that it describes.
     """
     try:
-        held = json.loads(_manifest(copy).read_text("utf-8"))
-        kept = Backup(**{name: held[name] for name in Backup.__slots__})
-        same = kept.file_sha256 == sha256_of(copy) and (
-            (kept.ledger, kept.size, kept.root, kept.last) == _head_of(copy)
+        manifest = json.loads(_manifest_path(copy).read_text("utf-8"))
+        backup = Backup(**{name: manifest[name] for name in Backup.__slots__})
+        is_whole = backup.file_sha256 == sha256_of(copy) and (
+            (backup.ledger, backup.size, backup.root, backup.last) == _read_head(copy)
         )
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
         raise LedgerError(f"{copy} cannot be read as a copy of a ledger: {error}. Name another.") from error
-    if not same:
-        raise LedgerError(f"{copy} is not what {_manifest(copy).name} says: it was altered. Name another.")
-    return replace(kept, path=str(copy.resolve()))
+    if not is_whole:
+        name = _manifest_path(copy).name
+        raise LedgerError(f"{copy} is not what {name} says: it was altered. Name another.")
+    return replace(backup, path=str(copy.resolve()))
 
 
 def list_backups(ledger: Path) -> tuple[Backup, ...]:
     """The copies that were made of this ledger, oldest first, wherever they are now."""
-    return tuple(Backup(**held) for held in _read_register(ledger)["backups"])
+    return tuple(Backup(**fields) for fields in _read_register(ledger)["backups"])
 
 
 def restore(copy: Path, ledger: Path, *, now: datetime) -> Backup:
@@ -105,51 +107,54 @@ def restore(copy: Path, ledger: Path, *, now: datetime) -> Backup:
     LedgerError
         where the copy is not whole or is one of another ledger, or somebody has the ledger open.
     """
-    chosen = read_backup(copy)
-    if ledger.exists() and (stands := _identity_of(ledger)):
-        if stands != chosen.ledger:
+    backup = read_backup(copy)
+    if ledger.exists() and (identity := _read_identity(ledger)):
+        if identity != backup.ledger:
             raise LedgerError(
-                f"{copy} is a copy of ledger {chosen.ledger}, and {ledger} is ledger {stands}. "
+                f"{copy} is a copy of ledger {backup.ledger}, and {ledger} is ledger {identity}. "
                 "Name a copy of this one; nothing was changed."
             )
         back_up(ledger, ledger.with_name(f"{ledger.stem}-replaced-{now:%Y%m%dT%H%M%S%f}.sqlite"), now=now)
     with _registered(ledger) as register:
-        fresh = ledger.with_name(f".{ledger.name}.{os.getpid()}.new")
+        new_path = ledger.with_name(f".{ledger.name}.{os.getpid()}.new")
         try:
-            register["erased"] = sorted({*register["erased"], *_erased_in(ledger)})
-            _copy(copy, fresh)
-            _forget(fresh, register["erased"])
-            _put(fresh, ledger)
+            # What was erased before the first copy was made stands in the entries alone, not in the register.
+            register["erased"] = sorted({*register["erased"], *_erased_commitments(ledger)})
+            _copy_database(copy, new_path)
+            _forget(new_path, register["erased"])
+            _put_in_place(new_path, ledger)
         except (OSError, sqlite3.Error) as error:
             raise LedgerError(f"{copy} was not put back: {error}. The ledger is as it was.") from error
         finally:
-            fresh.unlink(missing_ok=True)
-    return chosen
+            new_path.unlink(missing_ok=True)
+    return backup
 
 
 def forget_in_backups(ledger: Path, commitments: Iterable[str]) -> None:
     """Destroy the payloads of these commitments in every copy that can be reached, and keep them in mind."""
-    if not _register(ledger).exists():
+    if not _register_path(ledger).exists():
         return
     with _registered(ledger) as register:
         register["erased"] = sorted({*register["erased"], *commitments})
-        register["backups"] = [_without(held, register["erased"]) for held in register["backups"]]
+        register["backups"] = [
+            _forget_in_backup(fields, register["erased"]) for fields in register["backups"]
+        ]
 
 
-def _without(held: dict[str, Any], erased: Sequence[str]) -> dict[str, Any]:
+def _forget_in_backup(fields: dict[str, Any], erased: Sequence[str]) -> dict[str, Any]:
     """The register's line of a copy, after the copy has been made to forget (if it is still there)."""
-    copy = Path(held["path"])
+    copy = Path(fields["path"])
     try:
         if not copy.is_file() or not _forget(copy, erased):
-            return held
-        changed = {**held, "file_sha256": sha256_of(copy)}
-        _write_json(_manifest(copy), {"format": FORMAT, **changed})
+            return fields
+        changed_fields = {**fields, "file_sha256": sha256_of(copy)}
+        _write_json(_manifest_path(copy), {"format": FORMAT, **changed_fields})
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(
             f"The payloads are destroyed in the ledger, but not in its copy {copy}: {error}. Mend this and "
             "erase them again, or destroy the copy."
         ) from error
-    return changed
+    return changed_fields
 
 
 def _forget(file: Path, commitments: Sequence[str]) -> bool:
@@ -158,59 +163,61 @@ def _forget(file: Path, commitments: Sequence[str]) -> bool:
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("BEGIN IMMEDIATE")
-        gone = "seq IN (SELECT seq FROM event WHERE commitment IN (SELECT value FROM json_each(?)))"
-        found = connection.execute(f"DELETE FROM payload WHERE {gone}", (json.dumps(commitments),)).rowcount
-        for statement in ANEW if found else ():
+        erased = "seq IN (SELECT seq FROM event WHERE commitment IN (SELECT value FROM json_each(?)))"
+        count = connection.execute(f"DELETE FROM payload WHERE {erased}", (json.dumps(commitments),)).rowcount
+        for statement in REWRITE if count else ():
             connection.execute(statement)
         connection.execute("COMMIT")
-    return found > 0
+    return count > 0
 
 
-def _copy(source: Path, copy: Path) -> None:
+def _copy_database(source: Path, copy: Path) -> None:
     """Copy a database with SQLite's own online backup, as one whole file that is on the disk."""
     with (
-        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as here,
-        closing(sqlite3.connect(copy)) as there,
+        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as original,
+        closing(sqlite3.connect(copy)) as target,
     ):
         copy.chmod(0o600)
-        here.backup(there)
-        there.execute("PRAGMA journal_mode = DELETE")
+        original.backup(target)
+        # In WAL mode the newest pages would stand in a second file, which nobody copies along.
+        target.execute("PRAGMA journal_mode = DELETE")
     _sync(copy)
 
 
-def _put(fresh: Path, ledger: Path) -> None:
+def _put_in_place(new_path: Path, ledger: Path) -> None:
     """Put this file in the ledger's place, in one step."""
     log = ledger.with_name(ledger.name + "-wal")
-    if ledger.exists() and _identity_of(ledger):
+    if ledger.exists() and _read_identity(ledger):
         with closing(sqlite3.connect(ledger)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         if log.exists():  # the last to close a ledger removes its log
             raise LedgerError(f"Somebody has {ledger} open. Let them close it; nothing was changed.")
-    for trace in (log, ledger.with_name(ledger.name + "-shm")):
-        trace.unlink(missing_ok=True)
-    fresh.replace(ledger)
+    # A log that stayed would be replayed into the copy, and bring back what it lacks.
+    for remnant in (log, ledger.with_name(ledger.name + "-shm")):
+        remnant.unlink(missing_ok=True)
+    new_path.replace(ledger)
     _sync(ledger.parent)
 
 
-def _head_of(file: Path) -> tuple[str, int, str, str]:
+def _read_head(file: Path) -> tuple[str, int, str, str]:
     """The identity, size, root and last hash of the ledger in this file."""
     with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
         identity, size, tree = connection.execute("SELECT identity, size, tree FROM ledger").fetchone()
         last = connection.execute("SELECT hash FROM event WHERE seq = ?", (size,)).fetchone()
-    return identity, size, root_of_peaks(read_peaks(tree)).hex(), last[0] if last else opening_hash(identity)
+    return identity, size, root_of_peaks(parse_peaks(tree)).hex(), last[0] if last else opening_hash(identity)
 
 
-def _identity_of(ledger: Path) -> str:
+def _read_identity(ledger: Path) -> str:
     """The identity of the ledger in this file; empty where it is too damaged to say."""
     try:
-        return _head_of(ledger)[0]
+        return _read_head(ledger)[0]
     except (sqlite3.Error, ValueError, TypeError):
         return ""
 
 
-def _erased_in(ledger: Path) -> list[str]:
+def _erased_commitments(ledger: Path) -> list[str]:
     """The commitments of what a ledger says was erased, as far as it can be read."""
-    asked = """
+    query = """
         SELECT event.commitment FROM event JOIN
         (SELECT json_each.value AS seq FROM event, json_each(event.facts, '$.entries')
          WHERE event.kind = 'payload_erased') AS gone USING (seq)
@@ -219,7 +226,7 @@ def _erased_in(ledger: Path) -> list[str]:
         return []
     try:
         with closing(sqlite3.connect(f"{ledger.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            return [commitment for (commitment,) in connection.execute(asked)]
+            return [commitment for (commitment,) in connection.execute(query)]
     except sqlite3.Error:
         return []
 
@@ -231,11 +238,11 @@ def _registered(ledger: Path) -> Iterator[dict[str, Any]]:
         fcntl.flock(lock, fcntl.LOCK_EX)
         register = _read_register(ledger)
         yield register
-        _write_json(_register(ledger), register)
+        _write_json(_register_path(ledger), register)
 
 
 def _read_register(ledger: Path) -> dict[str, Any]:
-    path = _register(ledger)
+    path = _register_path(ledger)
     if not path.exists():
         return {"backups": [], "erased": []}
     try:
@@ -244,19 +251,19 @@ def _read_register(ledger: Path) -> dict[str, Any]:
         raise LedgerError(f"The register of copies {path} cannot be read: {error}. Mend it.") from error
 
 
-def _register(ledger: Path) -> Path:
+def _register_path(ledger: Path) -> Path:
     return ledger.with_suffix(".backups.json")
 
 
-def _manifest(copy: Path) -> Path:
+def _manifest_path(copy: Path) -> Path:
     return copy.with_name(copy.name + ".json")
 
 
 def _write_json(path: Path, value: object) -> None:
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
-    fresh.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
-    _sync(fresh)
-    fresh.replace(path)
+    new_path = path.with_name(f".{path.name}.{os.getpid()}.new")
+    new_path.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
+    _sync(new_path)
+    new_path.replace(path)
 
 
 def _sync(path: Path) -> None:

@@ -16,31 +16,29 @@ from becalm.ledger.event import Checkpoint, Entry, Event
 from becalm.ledger.event_kinds import EventKinds, check_events
 from becalm.ledger.projection import Fold
 from becalm.ledger.protocol import EventToAppend
-from becalm.ledger.store.batch import Outcome, Task
-from becalm.ledger.store.cipher import commit, given_commitment, open_payload
-from becalm.ledger.store.guard import HeadMemo
-from becalm.ledger.store.payload import commitments_of
-from becalm.ledger.store.postgres_seal import Sealer
-from becalm.ledger.store.queue import GroupCommit, Request
-from becalm.ledger.store.server import LedgerServer, LostConnectionError, shown
-from becalm.ledger.store.stored import StoredLedger
+from becalm.ledger.store.copy_guard import HeadMemo
+from becalm.ledger.store.database_ledger import DatabaseLedger
+from becalm.ledger.store.group_commit import GroupCommit, Request
+from becalm.ledger.store.payloads import decipher, encipher, read_commitments, recompute_commitment
+from becalm.ledger.store.postgres_sealing import AppendTask, Outcome, Sealer
+from becalm.ledger.store.postgres_server import LedgerServer, LostConnectionError, mask_password
 from becalm.terms import BecalmError, LedgerError
 
 PATIENCE_S: Final = 10.0  # for a server that went away, and for others that seal
 HASTY_TURNS: Final = 4  # that follow each other without a pause
 PAUSE_S: Final = 0.002
 
-_PAYLOAD = text(
+_SELECT_PAYLOAD = text(
     "SELECT sealed, key FROM payload JOIN payload_key USING (commitment) WHERE commitment = :commitment"
 )
-_KEPT = text(
+_SELECT_PAYLOADS = text(
     "SELECT seq, commitment, sealed, key FROM event JOIN payload USING (commitment) "
     "JOIN payload_key USING (commitment) ORDER BY seq"
 )
-Asked = Request[Task, tuple[Entry, ...]]
+AppendRequest = Request[AppendTask, tuple[Entry, ...]]
 
 
-class PostgresLedger(StoredLedger):
+class PostgresLedger(DatabaseLedger):
     """A ledger on a PostgreSQL server. Safe to use from many threads and from many processes at once.
 
     When `append` returns, its events are sealed and on the server's disk; threads that wait share a
@@ -64,11 +62,12 @@ class PostgresLedger(StoredLedger):
     ) -> None:
         self._now, self._draw_salt, self._patience_s = now, draw_salt, patience_s
         self._server = LedgerServer(url)
-        kept = HeadMemo(memo, is_needed=False) if memo else None
-        super().__init__(self._server, kinds, folds, memo=kept, anchors=anchors)
-        self._sealer = Sealer(self.identity, self.folds, now, self.require_newest)
-        self._seal_what_was_left()
-        self._queue: GroupCommit[Task, tuple[Entry, ...]] = GroupCommit(self._write)
+        # A memo on one host knows nothing of what other hosts wrote: where it is gone, nothing is lost.
+        head_memo = HeadMemo(memo, is_needed=False) if memo else None
+        super().__init__(self._server, kinds, folds, memo=head_memo, anchors=anchors)
+        self._sealer = Sealer(self.identity, self.folds, now, self.check_newest)
+        self._seal_pending()
+        self._queue: GroupCommit[AppendTask, tuple[Entry, ...]] = GroupCommit(self._write)
 
     def append(self, events: Sequence[EventToAppend], *, ticket: str = "") -> tuple[Entry, ...]:
         """Append these events together, all or none.
@@ -80,133 +79,146 @@ class PostgresLedger(StoredLedger):
     def payload(self, seq: int, *, access: Event) -> bytes | None:
         """The personal detail of one entry, None once erased; the access is on the disk before it is read."""
         with self._server.reading() as connection:
-            commitment = commitments_of(connection, (seq,))[seq]
+            commitment = read_commitments(connection, (seq,))[seq]
         self._submit((EventToAppend(access),))
         with self._server.reading() as connection:
-            kept = connection.execute(_PAYLOAD, {"commitment": commitment}).first()
-        return None if kept is None else open_payload(seq, commitment, bytes(kept.sealed), bytes(kept.key))
+            row = connection.execute(_SELECT_PAYLOAD, {"commitment": commitment}).first()
+        return None if row is None else decipher(seq, commitment, bytes(row.sealed), bytes(row.key))
 
     def payload_commitments(self) -> Iterator[tuple[int, str]]:
-        """Of each payload that is kept: its entry, and the commitment that it gives with its salt."""
+        """Of each payload that is there: its entry, and the commitment that it gives with its salt."""
         with self._server.reading() as connection:
-            rows = connection.execute(_KEPT).all()
+            rows = connection.execute(_SELECT_PAYLOADS).all()
         return (
-            (row.seq, given_commitment(row.commitment, bytes(row.sealed), bytes(row.key))) for row in rows
+            (row.seq, recompute_commitment(row.commitment, bytes(row.sealed), bytes(row.key))) for row in rows
         )
 
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
-        entry = self._submit((EventToAppend(erasure),), erases=tuple(sorted(set(seqs))))[0]
+        entry = self._submit((EventToAppend(erasure),), erased_seqs=tuple(sorted(set(seqs))))[0]
         self.wipe()
         return entry
 
-    def _seal_what_was_left(self) -> None:
+    def _seal_pending(self) -> None:
         """Seal what others handed in and did not live to see sealed, where nothing speaks against it."""
-        with suppress(BecalmError), self._server.taking_turns() as connection:
+        with suppress(BecalmError), self._server.sealing() as connection:
             if connection.execute(text("SELECT FROM pending LIMIT 1")).first() is not None:
-                self._sealer.take_turn(connection, (), again=True, wait=False)
+                self._sealer.seal_or_hand_in(connection, (), may_be_written=True, must_wait=False)
 
     def wipe(self) -> bool:
         """Have the server let go of write-ahead log in which destroyed keys stand; False where it may not."""
         with self._server.reading() as connection:
             is_due = connection.execute(text("SELECT unscrubbed FROM ledger")).scalar_one()
-            asked = "SELECT current_setting('wal_recycle')::bool"
-            recycles = bool(connection.exec_driver_sql(asked).scalar_one())
+            query = "SELECT current_setting('wal_recycle')::bool"
+            is_recycling = bool(connection.exec_driver_sql(query).scalar_one())
         if not is_due:
             return True
+        # A finished log file goes at a checkpoint only, and only where the server does not use it again.
         try:
             for statement in ("SELECT pg_switch_wal()", "CHECKPOINT"):
                 self._server.execute_alone(statement)
         except LedgerError:
             return False
-        if not recycles:
+        if not is_recycling:
             with self._server.writing() as connection:
                 connection.execute(text("UPDATE ledger SET unscrubbed = 0"))
-        return not recycles
+        return not is_recycling
 
     def _submit(
-        self, written: Sequence[EventToAppend], *, erases: tuple[int, ...] = (), ticket: str = ""
+        self, events: Sequence[EventToAppend], *, erased_seqs: tuple[int, ...] = (), ticket: str = ""
     ) -> tuple[Entry, ...]:
-        check_events([each.event for each in written], self.kinds, (self._now or _clock)())
-        events = tuple(commit(each, self._draw_salt) for each in written)
-        return self._queue.submit(Task(ticket or self._draw_salt().hex(), events, erases, bool(ticket)))
+        check_events([each.event for each in events], self.kinds, (self._now or _utc_now)())
+        committed = tuple(encipher(each, self._draw_salt) for each in events)
+        task = AppendTask(ticket or self._draw_salt().hex(), committed, erased_seqs, bool(ticket))
+        return self._queue.submit(task)
 
-    def _write(self, requests: Sequence[Asked]) -> None:
+    def _write(self, requests: Sequence[AppendRequest]) -> None:
         """Write what waits: at once where the turn is free, else hand in and wait; anew where it was lost."""
-        trial = _Trial(requests, time.monotonic() + self._patience_s)
-        while trial.waiting:
+        submission = _Submission(requests, time.monotonic() + self._patience_s)
+        while submission.requests:
             try:
-                with self._server.taking_turns() as connection:
-                    turn = self._sealer.take_turn(
-                        connection, trial.tasks, again=trial.is_open, wait=trial.must_wait
+                with self._server.sealing() as connection:
+                    turn = self._sealer.seal_or_hand_in(
+                        connection,
+                        submission.tasks,
+                        may_be_written=submission.may_be_written,
+                        must_wait=submission.must_wait,
                     )
             except LostConnectionError as error:
-                trial.lost(error)
+                submission.retry_after(error)
             except BecalmError as error:
-                trial.give_up(error)
+                submission.give_up(error)
             else:
                 if turn.tail:
-                    self.remember(turn.tail)
-                trial.settle(turn.outcomes)
+                    self.remember_tail(turn.tail)
+                submission.settle(turn.outcomes)
 
 
-class _Trial:
-    """Some tasks on their way into the ledger: which are settled, which may be written already."""
+class _Submission:
+    """Some tasks on their way into the ledger: which are not settled, which may be written already."""
 
-    def __init__(self, requests: Sequence[Asked], until: float) -> None:
-        self.waiting = {request.asked.ticket: request for request in requests}
-        self.is_open = any(task.is_named for task in self.tasks)  # may some be handed in or written already?
-        self.must_wait = any(task.erases for task in self.tasks)  # for the turn, instead of handing in
-        self._until, self._turns, self._losses = until, 0, 0
+    # Where a connection is lost in a commit, nobody knows whether it was written. The ticket of a task stands
+    # in the receipt of its entries: asking again with it finds them, and without it they would stand twice.
+
+    def __init__(self, requests: Sequence[AppendRequest], deadline: float) -> None:
+        self.requests = {request.task.ticket: request for request in requests}
+        self.may_be_written = any(task.is_named for task in self.tasks)
+        self.must_wait = self._has_erasure()
+        self._deadline, self._turn_count, self._loss_count = deadline, 0, 0
 
     @property
-    def tasks(self) -> list[Task]:
+    def tasks(self) -> list[AppendTask]:
         """What is not settled yet."""
-        return [request.asked for request in self.waiting.values()]
+        return [request.task for request in self.requests.values()]
+
+    def _has_erasure(self) -> bool:
+        # An erasure is never handed in: its keys are destroyed by whoever asked, in one transaction with the
+        # entry that says so, and a row of `pending` names no keys.
+        return any(task.erased_seqs for task in self.tasks)
 
     def settle(self, outcomes: Mapping[str, Outcome]) -> None:
         """Answer those whose outcome is known; the others are handed in."""
         for ticket, outcome in outcomes.items():
-            if request := self.waiting.pop(ticket, None):
+            if request := self.requests.pop(ticket, None):
                 if isinstance(outcome, BecalmError):
                     request.error = outcome
                 else:
                     request.answer = outcome
-        self.is_open, self._turns = True, self._turns + 1
-        self.must_wait = any(task.erases for task in self.tasks)
-        if self.waiting and self._turns > HASTY_TURNS:
+        self.may_be_written, self._turn_count = True, self._turn_count + 1
+        self.must_wait = self._has_erasure()
+        if self.requests and self._turn_count > HASTY_TURNS:
             time.sleep(PAUSE_S)
-        if self.waiting and time.monotonic() > self._until:
+        if self.requests and time.monotonic() > self._deadline:
             self.give_up(LedgerError("Other processes are not done with sealing"))
 
-    def lost(self, error: LostConnectionError) -> None:
+    def retry_after(self, error: LostConnectionError) -> None:
         """The connection went away: look, once it is back, what was written, with the turn in hand."""
-        self.is_open, self.must_wait = self.is_open or error.in_commit, True
-        if time.monotonic() > self._until:
+        self.may_be_written, self.must_wait = self.may_be_written or error.in_commit, True
+        if time.monotonic() > self._deadline:
             self.give_up(error)
-        time.sleep(min(1.0, PAUSE_S * 2**self._losses))
-        self._losses += 1
+        time.sleep(min(1.0, PAUSE_S * 2**self._loss_count))
+        self._loss_count += 1
 
     def give_up(self, error: BecalmError) -> None:
         """Answer all that are not settled with this error, and with what is known of them."""
-        for ticket, request in self.waiting.items():
-            request.error = self._doubt(ticket, request.asked, error) if self.is_open else error
-        self.waiting = {}
+        for ticket, request in self.requests.items():
+            request.error = _doubt(ticket, request.task, error) if self.may_be_written else error
+        self.requests = {}
 
-    @staticmethod
-    def _doubt(ticket: str, task: Task, error: BecalmError) -> LedgerError:
-        many = f"{len(task.events)} event{'s' * (len(task.events) > 1)} ({task.events[0].event.kind!r} …)"
-        return LedgerError(
-            f"{error.message.removesuffix('; nothing was written.').rstrip('.')}. It is not known whether "
-            f"{many} stand in the ledger: look at its last entries, or append again under the ticket "
-            f"{ticket!r}, which is written once."
-        )
+
+def _doubt(ticket: str, task: AppendTask, error: BecalmError) -> LedgerError:
+    count = f"{len(task.events)} event{'s' * (len(task.events) > 1)} ({task.events[0].event.kind!r} …)"
+    return LedgerError(
+        f"{error.message.removesuffix('; nothing was written.').rstrip('.')}. It is not known whether "
+        f"{count} stand in the ledger: look at its last entries, or append again under the ticket "
+        f"{ticket!r}, which is written once."
+    )
 
 
 def memo_name(url: str) -> str:
     """The name of the file that keeps the last head of this very database on a host."""
-    return f"ledger-{sha256(shown(url).encode()).hexdigest()[:12]}.head"
+    return f"ledger-{sha256(mask_password(url).encode()).hexdigest()[:12]}.head"
 
 
-def _clock() -> datetime:
+def _utc_now() -> datetime:
     return datetime.now(UTC)

@@ -16,46 +16,49 @@ from becalm.ledger.event import Checkpoint, Entry, Event
 from becalm.ledger.event_kinds import EventKinds, check_events
 from becalm.ledger.projection import Fold
 from becalm.ledger.protocol import EventToAppend
-from becalm.ledger.store import payload as payloads
+from becalm.ledger.store import payloads
 from becalm.ledger.store.backup import forget_in_backups
-from becalm.ledger.store.file import LedgerFile
-from becalm.ledger.store.guard import HeadMemo, require_there
-from becalm.ledger.store.queue import GroupCommit, Request
-from becalm.ledger.store.seal import (
-    Ready,
-    Sealed,
+from becalm.ledger.store.copy_guard import HeadMemo, check_ledger_exists
+from becalm.ledger.store.database_ledger import DatabaseLedger
+from becalm.ledger.store.group_commit import GroupCommit, Request
+from becalm.ledger.store.sealing import (
+    PreparedEvent,
+    SealedEntry,
     Tail,
-    make_ready,
-    peaks_text,
-    seal,
-    tail_after,
-    time_of_recording,
+    extend_tail,
+    format_peaks,
+    link_events,
+    prepare_event,
+    recording_time,
 )
-from becalm.ledger.store.states import States
-from becalm.ledger.store.stored import StoredLedger
-from becalm.terms import BecalmError, LedgerError, TamperError
+from becalm.ledger.store.sqlite_file import LedgerFile
+from becalm.ledger.store.state_rows import StateRows
+from becalm.terms import BecalmError, EventError, LedgerError, TamperError
 
-_ADD: Final = f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+_INSERT_EVENT: Final = f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class WriteTask:
     """What is written together: events, and what is read or destroyed in the same transaction."""
 
-    fresh: tuple[Ready, ...]
-    reads: int | None = None  # the entry whose payload is read
-    erases: tuple[int, ...] = ()  # the entries whose payloads are destroyed
+    prepared: tuple[PreparedEvent, ...]
+    payload_seq: int | None = None  # the entry whose payload is read
+    erased_seqs: tuple[int, ...] = ()  # the entries whose payloads are destroyed
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class WriteResult:
     """What came of a task."""
 
     entries: tuple[Entry, ...]
     payload: bytes | None = None
 
 
-class SqliteLedger(StoredLedger):
+WriteRequest = Request[WriteTask, WriteResult]
+
+
+class SqliteLedger(DatabaseLedger):
     """A ledger in one file. Safe to use from many threads and from many processes at once.
 
     `now` is the clock of the recording, `draw_salt` gives 32 unguessable bytes for each payload. When
@@ -75,17 +78,15 @@ class SqliteLedger(StoredLedger):
     ) -> None:
         self._now, self._draw_salt = now, draw_salt
         memo = HeadMemo(Path(path).with_suffix(".head"))
-        require_there(Path(path), memo)
+        check_ledger_exists(Path(path), memo)
         self._file = LedgerFile(Path(path), lambda: draw_salt().hex()[:32])
         super().__init__(self._file, kinds, folds, memo=memo, anchors=anchors)
-        with suppress(
-            LedgerError, TamperError
-        ):  # a ledger that does not hold is still opened, to be verified
+        with suppress(LedgerError, TamperError):  # what does not hold is still opened, to be verified
             if (head := self.head()).size == 0 and memo.read() is None:
                 memo.write(head)  # before the first entry: without it nobody could tell that one is lost
         with suppress(LedgerError):  # another process may hold on to the log; the next erasure tries again
             payloads.scrub(self._file)
-        self._queue: GroupCommit[Task, Done] = GroupCommit(self._write)
+        self._queue: GroupCommit[WriteTask, WriteResult] = GroupCommit(self._write)
 
     def append(self, events: Sequence[EventToAppend]) -> tuple[Entry, ...]:
         """Append these events together, all or none."""
@@ -93,107 +94,131 @@ class SqliteLedger(StoredLedger):
 
     def payload(self, seq: int, *, access: Event) -> bytes | None:
         """The personal detail of one entry, None once erased; the access is written with the reading."""
-        return self._submit((EventToAppend(access),), reads=seq).payload
+        return self._submit((EventToAppend(access),), payload_seq=seq).payload
 
     def payload_commitments(self) -> Iterator[tuple[int, str]]:
-        """Of each payload that is kept: its entry, and the commitment that it gives with its salt."""
+        """Of each payload that is there: its entry, and the commitment that it gives with its salt."""
         with self._file.reading() as connection:
-            return iter(tuple(payloads.given_commitments(connection)))
+            return iter(tuple(payloads.recompute_commitments(connection)))
 
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
-        done = self._submit((EventToAppend(erasure),), erases=tuple(sorted(set(seqs))))
+        result = self._submit((EventToAppend(erasure),), erased_seqs=tuple(sorted(set(seqs))))
         payloads.scrub(self._file)
         with self._file.reading() as connection:
-            commitments = payloads.commitments_of(connection, tuple(seqs))
+            commitments = payloads.read_commitments(connection, tuple(seqs))
         forget_in_backups(self._file.path, commitments.values())
-        return done.entries[0]
+        return result.entries[0]
 
     def _submit(
-        self, written: Sequence[EventToAppend], *, reads: int | None = None, erases: tuple[int, ...] = ()
-    ) -> Done:
+        self,
+        events: Sequence[EventToAppend],
+        *,
+        payload_seq: int | None = None,
+        erased_seqs: tuple[int, ...] = (),
+    ) -> WriteResult:
         """Check and prepare in the thread that asks, so that whoever writes for all is soon done."""
-        check_events([each.event for each in written], self.kinds, self._now())
-        fresh = tuple([make_ready(each, self._draw_salt) for each in written])
-        return self._queue.submit(Task(fresh, reads, erases))
+        check_events([each.event for each in events], self.kinds, self._now())
+        prepared = tuple([prepare_event(each, self._draw_salt) for each in events])
+        return self._queue.submit(WriteTask(prepared, payload_seq, erased_seqs))
 
-    def _write(self, requests: Sequence[Request[Task, Done]]) -> None:
+    def _write(self, requests: Sequence[WriteRequest]) -> None:
         """Write what waits in one transaction; a task that is not fit is refused alone."""
         try:
             with self._file.writing() as connection:
+                # Read anew each time, under the right to write: other processes write between two commits.
                 tail = self.tail(connection)
-                self.require_newest(connection, tail, events_of(requests))
-                done, tail = self._do_fit(connection, tail, requests)
+                events = [p.draft.event for request in requests for p in request.task.prepared]
+                self.check_newest(connection, tail, events)
+                answers, tail = self._write_fit(connection, tail, requests)
         except BecalmError as error:
             for request in requests:
                 request.error = request.error or error
         else:
-            self.remember(tail)
-            for request, came in done:
-                request.answer = came
+            self.remember_tail(tail)
+            for request, answer in answers:
+                request.answer = answer
 
-    def _do_fit(
-        self, connection: Connection, tail: Tail, requests: Sequence[Request[Task, Done]]
-    ) -> tuple[list[tuple[Request[Task, Done], Done]], Tail]:
+    def _write_fit(
+        self, connection: Connection, tail: Tail, requests: Sequence[WriteRequest]
+    ) -> tuple[list[tuple[WriteRequest, WriteResult]], Tail]:
         """Do all tasks but those that are refused; after a refusal, begin again without that one."""
-        fit = list(requests)
-        recorded_at = time_of_recording(tail.recorded_at, self._now())
+        # Nothing is written before every task is through: entries behind a refused one would be linked to it.
+        remaining = list(requests)
+        recorded_at = recording_time(tail.recorded_at, self._now())
         while True:
-            linked = _link(tail, fit, recorded_at)
-            rows = [each for _, sealed in linked for each in sealed]
-            states = States(connection, self._by_kind)
-            states.foresee([each.entry for each in rows])
-            done = []
-            for request, sealed in linked:
+            linked = _link_requests(tail, remaining, recorded_at)
+            sealed = [each for _, entries in linked for each in entries]
+            states = StateRows(connection, self._folds_by_kind)
+            states.prefetch([each.entry for each in sealed])
+            answers = []
+            for request, entries in linked:
                 try:
-                    done.append((request, self._do(connection, request.asked, sealed, states)))
+                    answers.append((request, _do_task(connection, request.task, entries, states)))
                 except BecalmError as error:
                     request.error = error
                     break
             else:
-                end = tail_after(tail, rows, recorded_at)
-                self._keep(connection, rows, end, states)
-                return done, end
-            fit = [request for request in fit if request.error is None]
+                new_tail = extend_tail(tail, sealed)
+                prepared = [p for request, _ in linked for p in request.task.prepared]
+                self._store(connection, sealed, prepared, new_tail, states)
+                return answers, new_tail
+            remaining = [request for request in remaining if request.error is None]
 
-    def _do(self, connection: Connection, task: Task, sealed: Sequence[Sealed], states: States) -> Done:
-        """Fold, read and destroy what one task asks."""
-        entries = tuple([each.entry for each in sealed])
-        body = payloads.read_payload(connection, task.reads) if task.reads is not None else None
-        if task.erases:
-            payloads.require_named(entries[0].event, task.erases)
-        states.fold(entries)
-        if task.erases:
-            payloads.destroy_payloads(connection, task.erases)
-        return Done(entries, body)
-
-    def _keep(self, connection: Connection, rows: Sequence[Sealed], tail: Tail, states: States) -> None:
+    def _store(
+        self,
+        connection: Connection,
+        sealed: Sequence[SealedEntry],
+        prepared: Sequence[PreparedEvent],
+        tail: Tail,
+        states: StateRows,
+    ) -> None:
         """Write the entries, the state tables that came out and where the ledger ends."""
-        if rows:
-            connection.exec_driver_sql(_ADD, [each.row for each in rows])
-            payloads.keep_payloads(connection, rows)
+        if sealed:
+            connection.exec_driver_sql(_INSERT_EVENT, [each.row for each in sealed])
+            payloads.insert_payloads(connection, sealed, prepared)
             states.write()
-            ends = (tail.size, peaks_text(tail.peaks), self._folded_by)
-            connection.exec_driver_sql("UPDATE ledger SET size = ?, tree = ?, folds = ?", ends)
+            values = (tail.size, format_peaks(tail.peaks), self._fold_names)
+            connection.exec_driver_sql("UPDATE ledger SET size = ?, tree = ?, folds = ?", values)
 
 
-def _link(
-    tail: Tail, requests: Sequence[Request[Task, Done]], recorded_at: datetime
-) -> list[tuple[Request[Task, Done], tuple[Sealed, ...]]]:
+def _link_requests(
+    tail: Tail, requests: Sequence[WriteRequest], recorded_at: datetime
+) -> list[tuple[WriteRequest, tuple[SealedEntry, ...]]]:
     """Link the events of these tasks one behind the other; notes those that are refused."""
     linked = []
-    seq, last = tail.size, tail.last
+    seq, last_hash = tail.size, tail.last_hash
     for request in requests:
         try:
-            sealed = seal(seq, last, request.asked.fresh, recorded_at)
+            for prepared in request.task.prepared:
+                _check_occurrence(prepared.draft.event, recorded_at)
+            drafts = [(prepared.draft, prepared.commitment) for prepared in request.task.prepared]
+            sealed = link_events(seq, last_hash, drafts, recorded_at)
         except BecalmError as error:
             request.error = error
         else:
-            seq, last = sealed[-1].entry.seq, sealed[-1].entry.hash
+            seq, last_hash = sealed[-1].entry.seq, sealed[-1].entry.hash
             linked.append((request, sealed))
     return linked
 
 
-def events_of(requests: Sequence[Request[Task, Done]]) -> list[Event]:
-    """The events that wait to be written."""
-    return [ready.draft.event for request in requests for ready in request.asked.fresh]
+def _check_occurrence(event: Event, recorded_at: datetime) -> None:
+    if event.occurred_at > recorded_at:
+        raise EventError(
+            f"The event {event.kind!r} occurred at {event.occurred_at.isoformat()}, and it "
+            f"is only {recorded_at.isoformat()}. Record it when it has happened, or correct the clock."
+        )
+
+
+def _do_task(
+    connection: Connection, task: WriteTask, sealed: Sequence[SealedEntry], states: StateRows
+) -> WriteResult:
+    """Fold, read and destroy what one task asks."""
+    entries = tuple([each.entry for each in sealed])
+    payload = payloads.read_payload(connection, task.payload_seq) if task.payload_seq is not None else None
+    if task.erased_seqs:
+        payloads.check_named(entries[0].event, task.erased_seqs)
+    states.fold(entries)
+    if task.erased_seqs:
+        payloads.destroy_payloads(connection, task.erased_seqs)
+    return WriteResult(entries, payload)

@@ -1,4 +1,4 @@
-"""The tables of a ledger, as SQLAlchemy names them; the same on every database."""
+"""The tables of a ledger: as SQLAlchemy names them, as SQLite makes them, and whether they are the newest."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ from sqlalchemy import (
     BigInteger,
     CheckConstraint,
     Column,
+    Connection,
     Index,
     Integer,
     LargeBinary,
     MetaData,
     Table,
     Text,
+    inspect,
 )
+
+from becalm.terms import LedgerError, TamperError
 
 REVISION: Final = "0001"  # the newest of store/migrations; a test holds the two equal
 
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by INTEGER alone
 metadata = MetaData()
 
-event: Final = Table(
+event_table: Final = Table(
     "event",
     metadata,
     Column("seq", NUMBER, primary_key=True, autoincrement=False),
@@ -42,11 +46,11 @@ event: Final = Table(
     CheckConstraint("seq > 0", name="event_seq_counts_from_one"),
     sqlite_strict=True,
 )
-Index("event_by_subject", event.c.subject, event.c.seq, sqlite_where=event.c.subject != "")
-Index("event_by_kind", event.c.kind, event.c.seq)
-Index("event_by_actor", event.c.actor, event.c.seq)
+Index("event_by_subject", event_table.c.subject, event_table.c.seq, sqlite_where=event_table.c.subject != "")
+Index("event_by_kind", event_table.c.kind, event_table.c.seq)
+Index("event_by_actor", event_table.c.actor, event_table.c.seq)
 
-payload: Final = Table(
+payload_table: Final = Table(
     "payload",
     metadata,
     Column("seq", NUMBER, primary_key=True, autoincrement=False),
@@ -55,7 +59,7 @@ payload: Final = Table(
     sqlite_strict=True,
 )
 
-checkpoint: Final = Table(
+checkpoint_table: Final = Table(
     "checkpoint",
     metadata,
     Column("number", NUMBER, primary_key=True),
@@ -69,7 +73,7 @@ checkpoint: Final = Table(
     sqlite_strict=True,
 )
 
-ledger: Final = Table(
+ledger_table: Final = Table(
     "ledger",
     metadata,
     Column("number", Integer, CheckConstraint("number = 1", name="ledger_is_one"), primary_key=True),
@@ -81,7 +85,7 @@ ledger: Final = Table(
     sqlite_strict=True,
 )
 
-state: Final = Table(
+state_table: Final = Table(
     "state",
     metadata,
     Column("name", Text, primary_key=True),  # of the state table
@@ -90,3 +94,130 @@ state: Final = Table(
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )
+
+# Strict, and with triggers that refuse to rewrite it. Who owns the file can drop a trigger, so they prove
+# nothing: they keep a mistake from becoming a rewrite. Released statements never change.
+SQLITE_STATEMENTS: Final = (
+    """
+    CREATE TABLE event (
+        seq INTEGER NOT NULL PRIMARY KEY CONSTRAINT event_seq_counts_from_one CHECK (seq > 0),
+        recorded_at TEXT NOT NULL, occurred_at TEXT NOT NULL, kind TEXT NOT NULL, version INTEGER NOT NULL,
+        actor TEXT NOT NULL, role TEXT NOT NULL, purpose TEXT NOT NULL, programme TEXT NOT NULL,
+        subject TEXT NOT NULL, facts TEXT NOT NULL, corrects INTEGER, commitment TEXT NOT NULL,
+        previous TEXT NOT NULL, hash TEXT NOT NULL
+    ) STRICT
+    """,
+    "CREATE INDEX event_by_subject ON event (subject, seq) WHERE subject != ''",
+    "CREATE INDEX event_by_kind ON event (kind, seq)",
+    "CREATE INDEX event_by_actor ON event (actor, seq)",
+    """
+    CREATE TABLE payload (
+        seq INTEGER NOT NULL PRIMARY KEY, salt BLOB NOT NULL, body BLOB NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE checkpoint (
+        number INTEGER NOT NULL PRIMARY KEY, ledger TEXT NOT NULL, size INTEGER NOT NULL, root TEXT NOT NULL,
+        last TEXT NOT NULL, made_at TEXT NOT NULL, key TEXT NOT NULL, signature TEXT NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE ledger (
+        number INTEGER NOT NULL PRIMARY KEY CONSTRAINT ledger_is_one CHECK (number = 1),
+        identity TEXT NOT NULL, size INTEGER NOT NULL, tree TEXT NOT NULL, folds TEXT NOT NULL,
+        unscrubbed INTEGER NOT NULL
+    ) STRICT
+    """,
+    """
+    CREATE TABLE state (
+        name TEXT NOT NULL, key TEXT NOT NULL, row TEXT NOT NULL, PRIMARY KEY (name, key)
+    ) STRICT, WITHOUT ROWID
+    """,
+    """
+    CREATE TRIGGER event_follows BEFORE INSERT ON event
+    WHEN new.seq <> (SELECT coalesce(max(seq), 0) + 1 FROM event)
+    BEGIN SELECT raise(ABORT, 'an entry follows the last one'); END
+    """,
+    *(
+        f"""
+        CREATE TRIGGER {table}_{verb} BEFORE {act} ON {table}
+        BEGIN SELECT raise(ABORT, 'table {table} is only added to'); END
+        """
+        for table in ("event", "checkpoint")
+        for verb, act in (("stays", "UPDATE"), ("remains", "DELETE"))
+    ),
+    """
+    CREATE TRIGGER ledger_keeps_its_identity BEFORE UPDATE OF identity ON ledger
+    BEGIN SELECT raise(ABORT, 'a ledger keeps its identity'); END
+    """,
+    """
+    CREATE TRIGGER ledger_remains BEFORE DELETE ON ledger
+    BEGIN SELECT raise(ABORT, 'a ledger keeps its identity'); END
+    """,
+)
+
+_STAMP: Final = (
+    "CREATE TABLE alembic_version "
+    "(version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))",
+    f"INSERT INTO alembic_version (version_num) VALUES ('{REVISION}')",
+)
+
+
+def read_revision(connection: Connection) -> str:
+    """Which revision do the tables have? Empty where there are none."""
+    if connection.dialect.name == "sqlite":
+        query = "SELECT name FROM sqlite_master WHERE name IN ('alembic_version', 'event')"
+        names = {name for (name,) in connection.exec_driver_sql(query)}
+        if names == {"event"}:
+            raise TamperError(
+                "The ledger has entries, but no longer says how its tables were made: somebody took that "
+                "out. Keep the file as evidence, and put a copy in its place: becalm record restore."
+            )
+        has_stamp = "alembic_version" in names
+    else:
+        has_stamp = inspect(connection).has_table("alembic_version")
+    if not has_stamp:
+        return ""
+    return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
+
+
+def bring_up_to_date(connection: Connection) -> None:
+    """Make the tables, or bring them to the newest revision, within the running transaction.
+
+    A new file gets them at once, as the revisions would make them (a test holds the two equal).
+
+    Raises
+    ------
+    LedgerError
+        where a newer becalm made them.
+    """
+    # Not by Alembic, which is slow to import: most files are made once and never migrated.
+    if connection.dialect.name == "sqlite" and not read_revision(connection):
+        for statement in (*_STAMP, *SQLITE_STATEMENTS):
+            connection.exec_driver_sql(statement)
+    else:
+        run_migrations(connection)
+
+
+def run_migrations(connection: Connection) -> None:
+    """Bring the tables to the newest revision, one revision after the other.
+
+    Raises
+    ------
+    LedgerError
+        where a newer becalm made them.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util.exc import CommandError
+
+    config = Config()
+    config.set_main_option("script_location", "becalm.ledger.store:migrations")
+    config.attributes["connection"] = connection
+    try:
+        command.upgrade(config, REVISION)
+    except CommandError as error:
+        raise LedgerError(
+            f"The ledger's tables have revision {read_revision(connection)!r}; this becalm knows "
+            f"{REVISION!r}. Use the becalm that made them, or a newer one."
+        ) from error

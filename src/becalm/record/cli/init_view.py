@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 from becalm.console.emit import emit
 from becalm.console.options import Format
-from becalm.record.desk.server import Prepared
+from becalm.record.desk.server import PreparedServer
 
 NO_RIGHT = (
     "An erasure destroys a payload's key at once, but this server was not told that the program may wipe the "
@@ -19,7 +19,7 @@ RECYCLED = (
 )
 
 
-def print_prepared(prepared: Prepared, format: Format) -> None:
+def print_prepared(prepared: PreparedServer, format: Format) -> None:
     """Print what stands ready, and what the server should be told besides."""
     told = asdict(prepared)
     warnings = [

@@ -23,7 +23,7 @@ from becalm.ledger.signing import (
     signed_bytes,
     write_key,
 )
-from becalm.ledger.store.guard import UNKNOWN
+from becalm.ledger.store.copy_guard import UNKNOWN
 from becalm.ledger.verify import IN_LEDGER, Anchor, LedgerCopy, Verdict, verify_ledger
 from becalm.ledger.walk import Finding
 from becalm.terms import InputError, LedgerError, TamperError, UsageError

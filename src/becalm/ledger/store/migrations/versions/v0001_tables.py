@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from alembic import op
 
-from becalm.ledger.store.postgres_schema import STATEMENTS as POSTGRESQL
-from becalm.ledger.store.sqlite_schema import STATEMENTS as SQLITE
+from becalm.ledger.store.postgres_setup import POSTGRES_STATEMENTS
+from becalm.ledger.store.tables import SQLITE_STATEMENTS
 
 revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
 
-STATEMENTS = {"sqlite": SQLITE, "postgresql": POSTGRESQL}
+STATEMENTS = {"sqlite": SQLITE_STATEMENTS, "postgresql": POSTGRES_STATEMENTS}
 
 
 def upgrade() -> None:

@@ -13,35 +13,38 @@ from becalm.terms import LedgerError
 
 MOST_TOGETHER = 512  # requests in one commit: a late one waits for no more than this many
 
-Asked = TypeVar("Asked")
+Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
 
 @dataclass(slots=True, eq=False)
-class Request(Generic[Asked, Answer]):
+class Request(Generic[Task, Answer]):
     """What one thread wants written; the writer fills in the answer or the error."""
 
-    asked: Asked
+    task: Task
     answer: Answer | None = None
     error: Exception | None = None
-    woken: threading.Lock = field(default_factory=threading.Lock)
+    wake_lock: threading.Lock = field(default_factory=threading.Lock)  # its thread waits until it is free
 
 
-class GroupCommit(Generic[Asked, Answer]):
+class GroupCommit(Generic[Task, Answer]):
     """Lets one waiting thread at a time write for all that wait.
 
     `write` fills in the answer or the error of each request. No thread of its own: the first in the queue
     writes while the others gather behind it, so one commit to the disk carries many.
     """
 
-    def __init__(self, write: Callable[[Sequence[Request[Asked, Answer]]], None]) -> None:
+    # A thread of its own would cost every append two switches between threads, and would outlive a ledger
+    # that nobody closed. A commit waits for the disk (milliseconds), linking an entry takes microseconds.
+
+    def __init__(self, write: Callable[[Sequence[Request[Task, Answer]]], None]) -> None:
         self._write = write
-        self._queue: deque[Request[Asked, Answer]] = deque()
+        self._queue: deque[Request[Task, Answer]] = deque()
         self._guard = threading.Lock()
         self._is_writing = False
-        self._company = 1  # how many were written together the last time
+        self._last_batch_size = 1
 
-    def submit(self, asked: Asked) -> Answer:
+    def submit(self, task: Task) -> Answer:
         """Have this written, and return when it is on the disk.
 
         Raises
@@ -49,15 +52,15 @@ class GroupCommit(Generic[Asked, Answer]):
         BecalmError
             whatever kept it from being written.
         """
-        request: Request[Asked, Answer] = Request(asked)
-        request.woken.acquire()
+        request: Request[Task, Answer] = Request(task)
+        request.wake_lock.acquire()
         with self._guard:
             self._queue.append(request)
-            leads = not self._is_writing
+            is_leader = not self._is_writing
             self._is_writing = True
-        if not leads:
+        if not is_leader:
             try:
-                request.woken.acquire()  # until another wrote it, or hands over the lead
+                request.wake_lock.acquire()  # until another wrote it, or hands over the lead
             except BaseException:  # somebody pressed the keys that stop a program
                 self._give_up(request)
                 raise
@@ -69,13 +72,15 @@ class GroupCommit(Generic[Asked, Answer]):
             raise LedgerError("The writer of the ledger gave no answer. Look whether the entry is there.")
         return request.answer
 
-    def _give_up(self, request: Request[Asked, Answer]) -> None:
+    def _give_up(self, request: Request[Task, Answer]) -> None:
         """Leave the queue; if the lead was just handed over, hand it on."""
         with self._guard:
             if request not in self._queue:
                 return
             self._queue.remove(request)
-            if not request.woken.acquire(blocking=False):
+            # The lock is free only if the lead was handed over in this very moment: were it not handed on,
+            # every later append would wait for a leader that is gone.
+            if not request.wake_lock.acquire(blocking=False):
                 return
             self._hand_over()
 
@@ -83,13 +88,14 @@ class GroupCommit(Generic[Asked, Answer]):
         """Let the first in the queue lead, or nobody."""
         self._is_writing = bool(self._queue)
         if self._queue:
-            self._queue[0].woken.release()
+            self._queue[0].wake_lock.release()
 
     def _gather(self) -> None:
         """Let those that were written just now queue up again: they too share this commit."""
-        waiting = 0
-        while waiting < len(self._queue) < self._company:
-            waiting = len(self._queue)
+        # Else the woken threads would miss this commit by microseconds, and every second one be nearly empty.
+        queue_length = 0
+        while queue_length < len(self._queue) < self._last_batch_size:
+            queue_length = len(self._queue)
             time.sleep(0)
 
     def _lead(self) -> None:
@@ -97,7 +103,7 @@ class GroupCommit(Generic[Asked, Answer]):
         self._gather()
         with self._guard:
             batch = [self._queue.popleft() for _ in range(min(MOST_TOGETHER, len(self._queue)))]
-        self._company = len(batch)
+        self._last_batch_size = len(batch)
         try:
             self._write(batch)
         except BaseException as error:
@@ -107,5 +113,5 @@ class GroupCommit(Generic[Asked, Answer]):
         finally:
             with self._guard:
                 self._hand_over()
-            for request in batch[1:]:
-                request.woken.release()
+            for request in batch[1:]:  # the first is this thread's own
+                request.wake_lock.release()

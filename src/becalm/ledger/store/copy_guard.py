@@ -15,14 +15,14 @@ from sqlalchemy import Connection, select
 from becalm.ledger.chain import COLUMNS, read_entry
 from becalm.ledger.event import Event, Head
 from becalm.ledger.protocol import head_name
-from becalm.ledger.store.seal import Tail
-from becalm.ledger.store.tables import event
+from becalm.ledger.store.sealing import Tail
+from becalm.ledger.store.tables import event_table
 from becalm.terms import LedgerError, TamperError
 
 RESTORED = "ledger_restored"
 UNKNOWN = "unknown"  # stands for the last entry where the memo of it is gone
-MAGIC = b"SQLite format 3\0"
-LENGTH = 120  # of the memo, always: it is written over in one piece
+SQLITE_MAGIC = b"SQLite format 3\0"
+MEMO_LENGTH = 120  # always: it is written over in one piece
 
 
 class HeadMemo:
@@ -33,7 +33,7 @@ class HeadMemo:
 
     def __init__(self, path: Path, *, is_needed: bool = True) -> None:
         self.path, self.is_needed = path, is_needed  # not needed where many hosts open one ledger
-        self._file = -1
+        self._descriptor = -1
 
     def read(self) -> Head | None:
         """The head that was kept last; None where the file is gone."""
@@ -55,16 +55,19 @@ class HeadMemo:
 
     def write(self, head: Head) -> None:
         """Keep this head."""
-        is_new = self._file < 0 and not self.path.exists()
-        if self._file < 0:
-            self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666)
-        os.pwrite(self._file, f"{head.size} {head.last}".ljust(LENGTH - 1).encode() + b"\n", 0)
+        is_new = self._descriptor < 0 and not self.path.exists()
+        if self._descriptor < 0:
+            self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666)
+        # Written over in place and not synced: a rename and a sync for each commit would cost as much as the
+        # commit itself. Less than one sector is written whole or not at all, and a memo that lags is sound.
+        line = f"{head.size} {head.last}".ljust(MEMO_LENGTH - 1)
+        os.pwrite(self._descriptor, line.encode() + b"\n", 0)
         if is_new:
-            self._keep_file()
+            self._sync_file()
 
-    def _keep_file(self) -> None:
+    def _sync_file(self) -> None:
         """See to it that the file survives a power cut; from then on one sector of it is written over."""
-        os.fsync(self._file)
+        os.fsync(self._descriptor)
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
@@ -73,12 +76,12 @@ class HeadMemo:
 
     def close(self) -> None:
         """Let go of the file."""
-        if self._file >= 0:
-            os.close(self._file)
-            self._file = -1
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
 
 
-def require_there(ledger: Path, memo: HeadMemo) -> None:
+def check_ledger_exists(ledger: Path, memo: HeadMemo) -> None:
     """Refuse to begin a ledger anew, or to read something else, where one is known to have stood.
 
     Raises
@@ -86,68 +89,68 @@ def require_there(ledger: Path, memo: HeadMemo) -> None:
     TamperError
         where it is gone, or what stands in its place is no database.
     """
-    if is_database(ledger) or (kept := memo.read()) is None or not kept.size:
+    if is_database(ledger) or (head := memo.read()) is None or not head.size:
         return
     what = "is no ledger any more, but something else under its name" if ledger.exists() else "is gone"
     raise TamperError(
-        f"The ledger {ledger} {what}: {memo.path.name} beside it says that it had {kept.size} entries. "
+        f"The ledger {ledger} {what}: {memo.path.name} beside it says that it had {head.size} entries. "
         "Entry 1 is the first that is missing. Put it back, or a copy: becalm record restore."
     )
 
 
-def is_database(file: Path) -> bool:
+def is_database(path: Path) -> bool:
     """Does it begin as every SQLite database does? A file that cannot be read is left to others to name."""
     try:
-        with file.open("rb") as opened:
-            return opened.read(len(MAGIC)) == MAGIC
+        with path.open("rb") as file:
+            return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
     except FileNotFoundError:
         return False
     except OSError:
         return True
 
 
-def known_heads(memo: HeadMemo | None, tail: Tail, anchors: Sequence[Head]) -> tuple[Head, ...]:
+def expected_heads(memo: HeadMemo | None, tail: Tail, anchors: Sequence[Head]) -> tuple[Head, ...]:
     """Which heads must the ledger hold? Where the memo is gone, one that nobody can name."""
     if memo is None:
         return tuple(anchors)
-    kept = memo.read() or (Head(tail.size, "", UNKNOWN) if tail.size and memo.is_needed else None)
-    return (*anchors, *([kept] if kept else []))
+    head = memo.read() or (Head(tail.size, "", UNKNOWN) if tail.size and memo.is_needed else None)
+    return (*anchors, *([head] if head else []))
 
 
-def lost_heads(connection: Connection, tail: Tail, known: Iterable[Head]) -> tuple[Head, ...]:
+def find_lost_heads(connection: Connection, tail: Tail, expected: Iterable[Head]) -> tuple[Head, ...]:
     """Which of these heads does the ledger not hold, and did not two people say why?"""
-    gone = {head_name(head): head for head in known if not _holds(connection, tail, head)}
-    for name in _confirmed(connection) if gone else ():
-        gone.pop(name, None)
-    return tuple(sorted(gone.values(), key=lambda head: head.size))
+    lost = {head_name(head): head for head in expected if not _has_head(connection, tail, head)}
+    for name in _confirmed_names(connection) if lost else ():
+        lost.pop(name, None)
+    return tuple(sorted(lost.values(), key=lambda head: head.size))
 
 
-def _holds(connection: Connection, tail: Tail, head: Head) -> bool:
+def _has_head(connection: Connection, tail: Tail, head: Head) -> bool:
     if head.size == 0:
         return True
     if head.size == tail.size:
-        return head.last == tail.last
-    asked = select(event.c.hash).where(event.c.seq == head.size)
-    return bool(connection.execute(asked).scalar() == head.last)
+        return head.last == tail.last_hash
+    query = select(event_table.c.hash).where(event_table.c.seq == head.size)
+    return bool(connection.execute(query).scalar() == head.last)
 
 
-def _confirmed(connection: Connection) -> Iterable[str]:
+def _confirmed_names(connection: Connection) -> Iterable[str]:
     """The names of the heads that two people gave up for lost."""
-    asked = select(*(event.c[name] for name in COLUMNS)).where(event.c.kind == RESTORED)
-    for row in connection.execute(asked).all():
-        yield from _named(read_entry(tuple(row)).event)
+    query = select(*(event_table.c[name] for name in COLUMNS)).where(event_table.c.kind == RESTORED)
+    for row in connection.execute(query).all():
+        yield from _names_given_up(read_entry(tuple(row)).event)
 
 
-def _named(restored: Event) -> tuple[str, ...]:
-    """The heads that an event names, if two people stand behind it."""
+def _names_given_up(restored: Event) -> tuple[str, ...]:
+    """The heads that an event gives up, if two people stand behind it."""
     people = {
         str(restored.facts.get(name) or "").strip().casefold() for name in ("first_actor", "second_actor")
     }
-    anchors = restored.facts.get("anchors")
-    return tuple(map(str, anchors)) if len(people - {""}) == 2 and isinstance(anchors, tuple) else ()
+    names = restored.facts.get("anchors")
+    return tuple(map(str, names)) if len(people - {""}) == 2 and isinstance(names, tuple) else ()
 
 
-def require_newest(tail: Tail, lost: Sequence[Head], events: Sequence[Event]) -> None:
+def check_newest_copy(tail: Tail, lost_heads: Sequence[Head], events: Sequence[Event]) -> None:
     """Refuse to write into an older copy, unless two people confirm it with this very event.
 
     Raises
@@ -155,20 +158,20 @@ def require_newest(tail: Tail, lost: Sequence[Head], events: Sequence[Event]) ->
     LedgerError
         where it is an older copy.
     """
-    if not lost or (len(events) == 1 and _confirms(events[0], tail, lost)):
+    if not lost_heads or (len(events) == 1 and _is_confirmation(events[0], tail, lost_heads)):
         return
     raise LedgerError(
-        f"This ledger ends at entry {tail.size} and does not hold entry {lost[-1].size} as it is known to "
-        "have stood: an older copy was put in its place, or it was altered. Put the newer one back, or let "
-        "two people confirm the loss (becalm record restore); nothing was written."
+        f"This ledger ends at entry {tail.size} and does not hold entry {lost_heads[-1].size} as it is "
+        "known to have stood: an older copy was put in its place, or it was altered. Put the newer one back, "
+        "or let two people confirm the loss (becalm record restore); nothing was written."
     )
 
 
-def _confirms(restored: Event, tail: Tail, lost: Sequence[Head]) -> bool:
+def _is_confirmation(restored: Event, tail: Tail, lost_heads: Sequence[Head]) -> bool:
     """Does this event name the copy as it stands, all that is lost, and two people?"""
     facts = restored.facts
     return (
         restored.kind == RESTORED
         and (facts.get("size"), facts.get("root")) == (tail.size, tail.head.root)
-        and {head_name(head) for head in lost} <= set(_named(restored))
+        and {head_name(head) for head in lost_heads} <= set(_names_given_up(restored))
     )

@@ -1,14 +1,23 @@
-"""The first tables of a ledger on PostgreSQL: who may do what, and triggers that stop even their owner.
+"""What the owner of a server does once, and again after an update: tables, guards, roles and rights.
 
-Run by the role `becalm_owner`, which nobody can log in as; the program works as a member of `becalm_app`.
-Texts are ordered by their bytes, as on SQLite. Released statements never change.
+The ledger itself never needs the owner. The tables are made by the role `becalm_owner`, which nobody can log
+in as; triggers stop even it. The program works as a member of `becalm_app`. Texts are ordered by their
+bytes, as on SQLite. Released statements never change.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
-SCHEMA: Final = "becalm"
+from sqlalchemy import Connection, insert, select, text
+from sqlalchemy.exc import DBAPIError
+
+from becalm.ledger.store.postgres_server import SCHEMA, make_engine, mask_password, name_failure, parse_url
+from becalm.ledger.store.tables import REVISION, bring_up_to_date, ledger_table, read_revision
+from becalm.terms import LedgerError
+
 OWNER: Final = "becalm_owner"
 APP: Final = "becalm_app"
 
@@ -174,4 +183,131 @@ ROW_SECURITY: Final = tuple(
     )
 )
 
-STATEMENTS: Final = (*TABLES, *GUARDS, *ERASING, *TURNS, *GRANTS, *ROW_SECURITY)
+POSTGRES_STATEMENTS: Final = (*TABLES, *GUARDS, *ERASING, *TURNS, *GRANTS, *ROW_SECURITY)
+
+# What lets an erasure reach the write-ahead log; only a superuser may grant or set it.
+WAL_RIGHTS: Final = (
+    f"GRANT pg_checkpoint TO {APP}",
+    f"GRANT EXECUTE ON FUNCTION pg_switch_wal() TO {APP}",
+)
+# The keys of payloads are parameters of statements: a server that logged them would keep what an erasure
+# destroys.
+UNLOGGED_SETTINGS: Final = ("log_parameter_max_length", "log_parameter_max_length_on_error")
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedServer:
+    """A server that is ready to keep a ledger."""
+
+    database: str  # without a password
+    login: str
+    identity: str
+    revision: str
+    can_wipe: bool  # may an erasure wipe the write-ahead log?
+    recycles_log: bool  # are old log files kept for use again, with what they hold?
+
+
+def prepare_server(owner_url: str, app_url: str, *, draw_identity: Callable[[], str]) -> PreparedServer:
+    """Make the roles, the schema, the tables and the rights of a ledger, or bring them up to date.
+
+    `owner_url` is a superuser's, or of one who may create roles and owns the database; `app_url` is what the
+    program will use. Its user is made if there is none.
+
+    Raises
+    ------
+    LedgerError
+        where the server refuses, or the program's user would have more rights than it may.
+    """
+    if not app_url:
+        raise LedgerError(
+            "This workspace keeps its ledger in a file, which needs no server. To move to one, name it in "
+            'becalm.toml: [ledger] url = "postgresql+psycopg://becalm@host/becalm" (or set BECALM_LEDGER).'
+        )
+    address = parse_url(app_url)
+    login = address.username
+    if not login:
+        raise LedgerError(f"{mask_password(app_url)} names no user. Give the ledger a user of its own.")
+    engine = make_engine(owner_url)
+    try:
+        with engine.begin() as connection:
+            _make_roles(connection, login, str(address.password or ""))
+            _make_tables(connection, draw_identity)
+            _check_rights(connection, login)
+            return _describe(connection, mask_password(app_url), login)
+    except DBAPIError as error:
+        raise name_failure(mask_password(owner_url), error) from error
+    finally:
+        engine.dispose()
+
+
+def _make_roles(connection: Connection, login: str, password: str) -> None:
+    """The owner that nobody logs in as, the group with the rights, and the program's user in it."""
+    roles = set(connection.execute(text("SELECT rolname FROM pg_roles")).scalars())
+    for role in {OWNER, APP} - roles:
+        connection.exec_driver_sql(f"CREATE ROLE {role} NOLOGIN")
+    login_name = _quote_name(connection, login)
+    if login not in roles:
+        connection.exec_driver_sql(f"CREATE ROLE {login_name} LOGIN")
+        if password:
+            literal = connection.execute(text("SELECT quote_literal(:word)"), {"word": password}).scalar_one()
+            connection.exec_driver_sql(f"ALTER ROLE {login_name} PASSWORD {literal.replace('%', '%%')}")
+    connection.exec_driver_sql(f"GRANT {APP} TO {login_name}")
+    if _is_superuser(connection):
+        for statement in (
+            *WAL_RIGHTS,
+            *(f"ALTER ROLE {login_name} SET {setting} = 0" for setting in UNLOGGED_SETTINGS),
+        ):
+            connection.exec_driver_sql(statement)
+    else:
+        connection.exec_driver_sql(f"GRANT {OWNER} TO CURRENT_USER")
+
+
+def _make_tables(connection: Connection, draw_identity: Callable[[], str]) -> None:
+    """The schema and its tables, made by their owner; the ledger gets its identity once."""
+    database = _quote_name(
+        connection, str(connection.execute(text("SELECT current_database()")).scalar_one())
+    )
+    connection.exec_driver_sql(f"GRANT CONNECT, TEMPORARY, CREATE ON DATABASE {database} TO {OWNER}")
+    connection.exec_driver_sql(f"GRANT CONNECT ON DATABASE {database} TO {APP}")
+    connection.exec_driver_sql(f"SET ROLE {OWNER}")
+    connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
+    connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {APP}")
+    if read_revision(connection) != REVISION:
+        bring_up_to_date(connection)
+    if connection.execute(select(ledger_table.c.number)).first() is None:
+        values = {"number": 1, "identity": draw_identity(), "size": 0, "tree": "", "folds": ""}
+        connection.execute(insert(ledger_table).values(**values, unscrubbed=0))
+    connection.exec_driver_sql("RESET ROLE")
+
+
+def _check_rights(connection: Connection, login: str) -> None:
+    """Refuse a user for the program that could get round what protects the ledger."""
+    query = text(
+        "SELECT rolsuper OR rolbypassrls OR pg_has_role(oid, :owner, 'MEMBER') "
+        "FROM pg_roles WHERE rolname = :login"
+    )
+    if connection.execute(query, {"owner": OWNER, "login": login}).scalar_one():
+        raise LedgerError(
+            f"The user {login!r} is a superuser, bypasses row-level security or belongs to {OWNER}: it "
+            "could alter the ledger. Give the program a user of its own; nothing was made."
+        )
+
+
+def _describe(connection: Connection, database: str, login: str) -> PreparedServer:
+    identity = connection.exec_driver_sql(f"SELECT identity FROM {SCHEMA}.ledger").scalar_one()
+    query = text(
+        "SELECT pg_has_role(:app, 'pg_checkpoint', 'MEMBER') "
+        "AND has_function_privilege(:app, 'pg_switch_wal()', 'EXECUTE'), current_setting('wal_recycle')::bool"
+    )
+    can_wipe, recycles_log = connection.execute(query, {"app": APP}).one()
+    return PreparedServer(database, login, identity, read_revision(connection), can_wipe, recycles_log)
+
+
+def _is_superuser(connection: Connection) -> bool:
+    query = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+    return bool(connection.exec_driver_sql(query).scalar_one())
+
+
+def _quote_name(connection: Connection, name: str) -> str:
+    """A name as it stands in a statement."""
+    return connection.dialect.identifier_preparer.quote_identifier(name).replace("%", "%%")

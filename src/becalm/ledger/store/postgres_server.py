@@ -10,12 +10,13 @@ from typing import Any, Final
 from sqlalchemy import URL, Connection, Engine, create_engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
 
-from becalm.ledger.store.postgres_schema import SCHEMA
-from becalm.ledger.store.schema import stamp_of
-from becalm.ledger.store.tables import REVISION
+from becalm.ledger.store.tables import REVISION, read_revision
 from becalm.terms import BecalmError, DependencyError, LedgerError, TamperError
 
-CONNECT: Final = {
+SCHEMA: Final = "becalm"
+# synchronous_commit and the limits are asked for here, whatever the server's own settings are: an entry is
+# acknowledged only when it is on the disk, and a host that vanished holds the lock for a minute at most.
+CONNECT_ARGUMENTS: Final = {
     "connect_timeout": 5,
     "keepalives_idle": 10,  # seconds until a silent server is asked whether it is still there
     "keepalives_interval": 5,
@@ -25,7 +26,7 @@ CONNECT: Final = {
     "-c idle_in_transaction_session_timeout=60s",
     "prepare_threshold": 2,
 }
-WAIT_FOR_TURN: Final = "SELECT take_turn(true)"  # alone among all that seal, to the end of the transaction
+LOCK_FOR_SEALING: Final = "SELECT take_turn(true)"  # alone among all that seal, to the transaction's end
 WAIT_FOR_SEALING: Final = "SELECT pg_advisory_xact_lock_shared(25189, 2)"  # for the end of one, in company
 REASONS: Final = {
     "53": ("it has no room left", "Make room on its disk"),
@@ -39,9 +40,7 @@ REASONS: Final = {
     "28": ("it does not let this role in", "Look at the user and the password of the URL"),
     "3D000": ("there is no such database", "Make it: createdb, then `becalm record init`"),
 }
-
-
-TAKEN_OUT: Final = ("42P01", "42703")  # a table or a column that was there when the ledger was made
+MISSING_PART_CODES: Final = ("42P01", "42703")  # a table or a column that was there when the ledger was made
 
 
 class LostConnectionError(LedgerError):
@@ -56,53 +55,53 @@ class LedgerServer:
     """A ledger's database on a PostgreSQL server, reached as the application's role."""
 
     def __init__(self, url: str) -> None:
-        self.name = shown(url)
+        self.name = mask_password(url)
         self._engine = make_engine(url)
-        self._writers: list[Connection] = []  # one at most: that of `taking_turns`
-        self._end = weakref.finalize(self, _let_go, self._engine, self._writers)
+        self._writers: list[Connection] = []  # one at most: that of `sealing`
+        self._finalizer = weakref.finalize(self, _close_all, self._engine, self._writers)
         try:
-            self._require_fit()
+            self._check_server()
         except LedgerError:
             self.close()
             raise
 
-    def _require_fit(self) -> None:
+    def _check_server(self) -> None:
         """Refuse a server on which an acknowledged entry could be lost, or one without a ledger of ours."""
         with self.reading() as connection:
-            is_synced, is_copy = connection.exec_driver_sql(
+            is_synced, is_replica = connection.exec_driver_sql(
                 "SELECT current_setting('fsync')::bool, pg_is_in_recovery()"
             ).one()
-            stamp = stamp_of(connection)
+            revision = read_revision(connection)
         if not is_synced:
             raise LedgerError(
                 f"The server of {self.name} runs with fsync = off: what it says it has written may be lost. "
                 "Set fsync = on in its postgresql.conf."
             )
-        if is_copy:
+        if is_replica:
             raise LedgerError(f"{self.name} is a read-only copy. Name the primary server in the URL.")
-        if stamp != REVISION:
-            found = f"tables of revision {stamp!r}" if stamp else "no tables of a ledger"
+        if revision != REVISION:
+            content = f"tables of revision {revision!r}" if revision else "no tables of a ledger"
             raise LedgerError(
-                f"{self.name} has {found}, and this becalm needs revision {REVISION!r}. "
+                f"{self.name} has {content}, and this becalm needs revision {REVISION!r}. "
                 "Let the owner run `becalm record init --owner-url URL`."
             )
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Read in one transaction, as things stand at its first question."""
-        with self._named(), self._engine.connect() as connection, connection.begin():
+        with self._naming_failures(), self._engine.connect() as connection, connection.begin():
             connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Write in one transaction, alone among all processes."""
-        with self._named(), self._engine.connect() as connection, connection.begin():
-            connection.exec_driver_sql(WAIT_FOR_TURN)
+        with self._naming_failures(), self._engine.connect() as connection, connection.begin():
+            connection.exec_driver_sql(LOCK_FOR_SEALING)
             yield connection
 
     @contextmanager
-    def taking_turns(self) -> Iterator[Connection]:
+    def sealing(self) -> Iterator[Connection]:
         """Write in one transaction, beside others. By one thread at a time: they share one connection.
 
         Raises
@@ -110,21 +109,22 @@ class LedgerServer:
         LostConnectionError
             where the server went away: in the commit, or before it, when nothing can have been written.
         """
-        ends = False
+        is_committing = False
         try:
-            with self._connected() as connection, connection.begin() as transaction:
+            with self._borrowing_writer() as connection, connection.begin() as transaction:
                 yield connection
-                ends = True
+                # From here on nobody can tell, where no answer comes, whether the server wrote it.
+                is_committing = True
                 transaction.commit()
         except DBAPIError as error:
             if is_lost(error):
                 raise LostConnectionError(
-                    f"The connection to {self.name} was lost; nothing was written.", in_commit=ends
+                    f"The connection to {self.name} was lost; nothing was written.", in_commit=is_committing
                 ) from error
-            raise named_failure(self.name, error) from error
+            raise name_failure(self.name, error) from error
 
     @contextmanager
-    def _connected(self) -> Iterator[Connection]:
+    def _borrowing_writer(self) -> Iterator[Connection]:
         """The connection that writes; it is let go after any error, for it may not be whole."""
         if not self._writers:
             self._writers.append(self._engine.connect())
@@ -139,19 +139,19 @@ class LedgerServer:
 
     def execute_alone(self, statement: str) -> None:
         """Run a statement outside of any transaction."""
-        with self._named(), self._engine.connect() as connection:
+        with self._naming_failures(), self._engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(statement)
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def _naming_failures(self) -> Iterator[None]:
         try:
             yield
         except DBAPIError as error:
-            raise named_failure(self.name, error) from error
+            raise name_failure(self.name, error) from error
 
     def close(self) -> None:
         """Let go of the server."""
-        self._end()
+        self._finalizer()
 
 
 @contextmanager
@@ -166,7 +166,7 @@ def pipelined(connection: Connection) -> Iterator[Any]:
         raise DBAPIError(None, None, error, connection_invalidated=bool(driver.closed)) from error
 
 
-def _let_go(engine: Engine, writers: list[Connection]) -> None:
+def _close_all(engine: Engine, writers: list[Connection]) -> None:
     """Close every connection, also where nobody said that the ledger is done with."""
     while writers:
         with suppress(DBAPIError):
@@ -185,7 +185,9 @@ def make_engine(url: str) -> Engine:
         where the URL is not one of a PostgreSQL database.
     """
     try:
-        return create_engine(parse_url(url), connect_args=CONNECT, pool_pre_ping=True, max_overflow=30)
+        return create_engine(
+            parse_url(url), connect_args=CONNECT_ARGUMENTS, pool_pre_ping=True, max_overflow=30
+        )
     except ModuleNotFoundError as error:
         raise DependencyError(
             'A ledger on PostgreSQL needs its driver. Install it: pip install "becalm[postgresql]"'
@@ -209,10 +211,10 @@ def parse_url(url: str) -> URL:
     return address.set(drivername="postgresql+psycopg")
 
 
-def shown(url: str) -> str:
+def mask_password(url: str) -> str:
     """The URL as it may be shown: without its password.
 
-    >>> shown("postgresql+psycopg://becalm:secret@db/becalm")
+    >>> mask_password("postgresql+psycopg://becalm:secret@db/becalm")
     'postgresql+psycopg://becalm:***@db/becalm'
     """
     try:
@@ -227,18 +229,18 @@ def is_lost(error: DBAPIError) -> bool:
     return error.connection_invalidated or not code or code.startswith(("08", "57P"))
 
 
-def named_failure(name: str, error: DBAPIError) -> BecalmError:
+def name_failure(name: str, error: DBAPIError) -> BecalmError:
     """Say what a failure of the server means. Nothing was written."""
     code = str(getattr(error.orig, "sqlstate", None) or "")
-    if code in TAKEN_OUT:
+    if code in MISSING_PART_CODES:
         return TamperError(
             f"The ledger {name} is not as becalm made it ({str(error.orig).splitlines()[0]}): somebody took "
             "that out, and with it every entry from 1 on is in doubt. Keep the database as evidence, and "
             "restore a copy of it elsewhere."
         )
-    said = " ".join(str(error.orig).split())
-    found = next((words for start, words in REASONS.items() if code.startswith(start)), None)
-    if found is None and is_lost(error):
-        found = ("it cannot be reached", "Look whether the server runs and the URL is right")
-    reason, remedy = found or ("the server refused", "Look at the message")
-    return LedgerError(f"The ledger {name} failed: {reason} ({said:.300}). {remedy}; nothing was written.")
+    message = " ".join(str(error.orig).split())
+    explanation = next((words for prefix, words in REASONS.items() if code.startswith(prefix)), None)
+    if explanation is None and is_lost(error):
+        explanation = ("it cannot be reached", "Look whether the server runs and the URL is right")
+    reason, remedy = explanation or ("the server refused", "Look at the message")
+    return LedgerError(f"The ledger {name} failed: {reason} ({message:.300}). {remedy}; nothing was written.")

@@ -11,14 +11,15 @@ from typing import Any
 from sqlalchemy import URL, Connection, Engine, create_engine, event, insert
 from sqlalchemy.exc import DBAPIError
 
-from becalm.ledger.store.schema import bring_up_to_date, stamp_of
-from becalm.ledger.store.tables import REVISION, ledger
+from becalm.ledger.store.tables import REVISION, bring_up_to_date, ledger_table, read_revision
 from becalm.terms import BecalmError, LedgerError, TamperError
 
-WAIT_SECONDS = 15.0  # for another process that writes
+LOCK_WAIT_SECONDS = 15.0  # for another process that writes
 SETTINGS = (
-    "PRAGMA synchronous = FULL",  # a commit is on the disk when it returns
-    "PRAGMA secure_delete = ON",  # what is deleted is overwritten
+    # WAL with synchronous = NORMAL, which SQLite's manual recommends, syncs at checkpoints alone: an entry
+    # that was acknowledged would be lost when the power fails.
+    "PRAGMA synchronous = FULL",
+    "PRAGMA secure_delete = ON",  # what is deleted is overwritten, else erased payloads stand in free pages
     "PRAGMA temp_store = MEMORY",  # no page of the ledger in a file of its own
     "PRAGMA trusted_schema = OFF",
     "PRAGMA wal_autocheckpoint = 10000",  # pages, 40 MB: fewer than 1 append in 100 waits for a checkpoint
@@ -39,10 +40,10 @@ class LedgerFile:
     """The file of one ledger; made with its tables and its identity where there is none."""
 
     def __init__(
-        self, path: Path, draw_identity: Callable[[], str], *, wait_seconds: float = WAIT_SECONDS
+        self, path: Path, draw_identity: Callable[[], str], *, wait_seconds: float = LOCK_WAIT_SECONDS
     ) -> None:
         self.path = path
-        self._engine = _engine(path, wait_seconds)
+        self._engine = _make_engine(path, wait_seconds)
         self._writer: Connection | None = None
         self._inode = 0
         self._make(draw_identity)
@@ -50,14 +51,14 @@ class LedgerFile:
     def _make(self, draw_identity: Callable[[], str]) -> None:
         """Make the tables where they are missing or old; the stamp is looked at first."""
         with self.reading() as connection:
-            is_new = stamp_of(connection) != REVISION
-        if is_new:
-            with self._connected() as connection, connection.begin():
-                if stamp_of(connection) != REVISION:
+            is_outdated = read_revision(connection) != REVISION
+        if is_outdated:
+            with self._borrowing_writer() as connection, connection.begin():
+                if read_revision(connection) != REVISION:  # asked again: another process may have made them
                     bring_up_to_date(connection)
-                if connection.execute(ledger.select()).first() is None:
-                    fresh = {"number": 1, "identity": draw_identity(), "size": 0, "tree": "", "folds": ""}
-                    connection.execute(insert(ledger).values(**fresh, unscrubbed=0))
+                if connection.execute(ledger_table.select()).first() is None:
+                    values = {"number": 1, "identity": draw_identity(), "size": 0, "tree": "", "folds": ""}
+                    connection.execute(insert(ledger_table).values(**values, unscrubbed=0))
         self._inode = self.path.stat().st_ino
 
     @property
@@ -68,20 +69,20 @@ class LedgerFile:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Read in one transaction, as things stand at its first question."""
-        with self._named(), self._engine.connect() as connection, connection.begin():
+        with self._naming_failures(), self._engine.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Write in one transaction, alone among all processes. On the disk when it ends without an error."""
-        self._require_same_file()
-        with self._connected() as connection, connection.begin():
+        self._check_same_file()
+        with self._borrowing_writer() as connection, connection.begin():
             yield connection
 
     @contextmanager
-    def _connected(self) -> Iterator[Connection]:
+    def _borrowing_writer(self) -> Iterator[Connection]:
         """The connection that writes; it is let go after any error, for it may not be whole."""
-        with self._named():
+        with self._naming_failures():
             if self._writer is None:
                 self._writer = self._engine.connect().execution_options(immediate=True)
             try:
@@ -95,15 +96,16 @@ class LedgerFile:
 
     def execute_alone(self, statement: str) -> tuple[Any, ...]:
         """Run a statement outside of any transaction, and return its first row."""
-        with self._named():
-            raw = self._engine.raw_connection()
+        with self._naming_failures():
+            driver = self._engine.raw_connection()
             try:
-                return tuple(raw.cursor().execute(statement).fetchone() or ())
+                return tuple(driver.cursor().execute(statement).fetchone() or ())
             finally:
-                raw.close()
+                driver.close()
 
-    def _require_same_file(self) -> None:
+    def _check_same_file(self) -> None:
         """Refuse to write into a file that has been moved away: nobody would ever find the entries."""
+        # An open file lives on without its name: SQLite would go on and acknowledge what is gone at the end.
         try:
             inode = self.path.stat().st_ino
         except FileNotFoundError:
@@ -115,14 +117,14 @@ class LedgerFile:
             )
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def _naming_failures(self) -> Iterator[None]:
         """Say what a failure of the database means."""
         try:
             yield
         except DBAPIError as error:
-            raise _named_failure(self.path, error.orig) from error
+            raise _name_failure(self.path, error.orig) from error
         except sqlite3.Error as error:
-            raise _named_failure(self.path, error) from error
+            raise _name_failure(self.path, error) from error
 
     def close(self) -> None:
         """Let go of the file."""
@@ -132,7 +134,7 @@ class LedgerFile:
         self._engine.dispose()
 
 
-def _named_failure(path: Path, error: BaseException | None) -> BecalmError:
+def _name_failure(path: Path, error: BaseException | None) -> BecalmError:
     if str(error).startswith(("no such table", "no such column")):
         return TamperError(
             f"The ledger {path} is not as becalm made it ({error}): somebody took that out, and with it "
@@ -141,23 +143,24 @@ def _named_failure(path: Path, error: BaseException | None) -> BecalmError:
         )
     code = str(getattr(error, "sqlite_errorname", ""))
     reason, remedy = next(
-        (said for name, said in REASONS.items() if code.startswith(name)),
+        (words for name, words in REASONS.items() if code.startswith(name)),
         ("the database refused", "Look at the message"),
     )
     return LedgerError(f"The ledger {path} failed: {reason} ({error}). {remedy}; nothing was written.")
 
 
-def _engine(path: Path, wait_seconds: float) -> Engine:
+def _make_engine(path: Path, wait_seconds: float) -> Engine:
     engine = create_engine(
         URL.create("sqlite", database=str(path)),
         connect_args={"timeout": wait_seconds, "isolation_level": None, "check_same_thread": False},
     )
-    event.listen(engine, "connect", _set_up)
+    event.listen(engine, "connect", _apply_settings)
     event.listen(engine, "begin", _begin)
     return engine
 
 
-def _set_up(connection: sqlite3.Connection, _record: object) -> None:
+def _apply_settings(connection: sqlite3.Connection, _record: object) -> None:
+    # The journal's mode stays in the file. Setting it takes a lock, for which a reader would have to wait.
     if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
         connection.execute("PRAGMA journal_mode = WAL")
     for setting in SETTINGS:
@@ -166,5 +169,5 @@ def _set_up(connection: sqlite3.Connection, _record: object) -> None:
 
 def _begin(connection: Connection) -> None:
     """Take the right to write at the start: a reader that turns writer would fail where others write."""
-    immediate = connection.get_execution_options().get("immediate", False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+    is_writer = connection.get_execution_options().get("immediate", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if is_writer else "BEGIN")

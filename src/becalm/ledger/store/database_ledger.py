@@ -1,0 +1,283 @@
+"""What a ledger is on every database: read page by page, folded anew, its checkpoints and its tail."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Final, Protocol, cast
+
+from sqlalchemy import Connection, Select, func, insert, select, update
+from sqlalchemy.exc import DBAPIError
+
+from becalm.ledger.chain import COLUMNS, SEQ, StoredRow, format_instant, parse_instant, read_entry
+from becalm.ledger.event import Checkpoint, Entry, Event, Head
+from becalm.ledger.event_kinds import EventKinds
+from becalm.ledger.merkle import root_of_peaks
+from becalm.ledger.projection import Fold, group_by_kind, name_folds
+from becalm.ledger.store import state_rows
+from becalm.ledger.store.copy_guard import HeadMemo, check_newest_copy, expected_heads, find_lost_heads
+from becalm.ledger.store.sealing import Tail, parse_peaks, read_tail
+from becalm.ledger.store.tables import checkpoint_table, event_table, ledger_table
+from becalm.terms import TamperError
+
+Query = Select[tuple[object, ...]]
+PAGE: Final = 5_000  # rows; between two pages nothing is held open, so a slow reader keeps no old page alive
+BEYOND_ALL: Final = 2**62  # the number of no entry
+
+_SELECT_NOTE: Final = select(ledger_table.c.size, ledger_table.c.tree)
+_SELECT_END: Final = (
+    "SELECT l.size, l.tree, e.seq, e.hash, e.recorded_at FROM ledger l "
+    "LEFT JOIN (SELECT seq, hash, recorded_at FROM event ORDER BY seq DESC LIMIT 1) e ON true"
+)
+
+
+class Database(Protocol):
+    """Where a ledger is kept. A transaction that fails leaves nothing behind."""
+
+    @property
+    def name(self) -> str:
+        """How a message names it."""
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A transaction that sees the ledger as it stands at its first question."""
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A transaction that writes, alone among all processes."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+
+class DatabaseLedger:
+    """The part of a ledger that is the same on every database.
+
+    `memo` keeps the last head beside the ledger, and `anchors` are heads that are known from elsewhere:
+    both must stand in the ledger before it is written.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        kinds: EventKinds,
+        folds: Sequence[Fold],
+        *,
+        memo: HeadMemo | None = None,
+        anchors: Sequence[Checkpoint] = (),
+    ) -> None:
+        self._database, self.kinds, self.folds = database, kinds, tuple(folds)
+        self._memo, self._own_last_hash = memo, ""
+        with database.reading() as connection:
+            query = select(ledger_table.c.identity, ledger_table.c.folds)
+            ledger_row = connection.execute(query).first()
+        if ledger_row is None:
+            raise TamperError(
+                f"The ledger {database.name} has lost the row that says which ledger it is. Keep it as "
+                "evidence, and put a copy in its place."
+            )
+        self._identity = str(ledger_row.identity)
+        self._anchors = tuple(point.head for point in anchors if point.ledger == self._identity)
+        self._fold_names, self._folds_by_kind = name_folds(self.folds), group_by_kind(self.folds)
+        if ledger_row.folds != self._fold_names:
+            self.rebuild()
+
+    @property
+    def identity(self) -> str:
+        """The id that this ledger was given when it was made."""
+        return self._identity
+
+    @property
+    def label(self) -> str:
+        """What files of this ledger are named after."""
+        return self._memo.path.stem if self._memo is not None else "ledger"
+
+    def tail(self, connection: Connection) -> Tail:
+        """Where the ledger ends now, whoever wrote last."""
+        size, tree, seq, last_hash, recorded_at = connection.exec_driver_sql(_SELECT_END).one()
+        return read_tail(
+            size, tree, seq, last_hash, recorded_at, identity=self._identity, name=self._database.name
+        )
+
+    def noted_heads(self) -> tuple[Head, ...]:
+        """The heads that are noted beside the entries, unchecked: in a row of their own and in the memo."""
+        with self._database.reading() as connection:
+            size, tree = connection.execute(_SELECT_NOTE).one()
+        memo = self._memo.read() if self._memo is not None else None
+        return (*_heads_of_note(int(size), str(tree)), *([memo] if memo else []))
+
+    def lost_heads(self) -> tuple[Head, ...]:
+        """Heads that this ledger is known to have had, and does not hold: it is an older copy."""
+        with self._database.reading() as connection:
+            return self._find_lost_heads(connection, self.tail(connection))
+
+    def _find_lost_heads(self, connection: Connection, tail: Tail) -> tuple[Head, ...]:
+        return find_lost_heads(connection, tail, expected_heads(self._memo, tail, self._anchors))
+
+    def check_newest(self, connection: Connection, tail: Tail, events: Sequence[Event]) -> None:
+        """Refuse to write these into an older copy; asked anew whenever somebody else wrote last."""
+        if tail.last_hash != self._own_last_hash:
+            check_newest_copy(tail, self._find_lost_heads(connection, tail), events)
+
+    def remember_tail(self, tail: Tail) -> None:
+        """Keep in mind where the ledger ends, once this is on the disk."""
+        self._own_last_hash = tail.last_hash
+        if self._memo is not None:
+            self._memo.write(Head(tail.size, "", tail.last_hash))
+
+    def entries(
+        self,
+        *,
+        kinds: Sequence[str] = (),
+        subject: str = "",
+        actor: str = "",
+        after: int = 0,
+        until: int | None = None,
+    ) -> Iterator[Entry]:
+        """The entries in their order, of those that stand now: `after` excluded, `until` included."""
+        last_seq = self._last_seq() if until is None else until
+        entry_filter = EntryFilter(kinds, subject, actor)
+        rows = read_event_rows(self._database.reading, after=after, until=last_seq, entry_filter=entry_filter)
+        return map(read_entry, rows)
+
+    def rows(self, *, after: int = 0) -> Iterator[StoredRow]:
+        """The rows as they are stored, unchecked, whatever they hold."""
+        return read_event_rows(self._database.reading, after=after, until=BEYOND_ALL)
+
+    def _last_seq(self) -> int:
+        with self._database.reading() as connection:
+            return int(connection.execute(select(func.max(event_table.c.seq))).scalar() or 0)
+
+    def head(self) -> Head:
+        """How long is the ledger, and what does it hold?"""
+        with self._database.reading() as connection:
+            return self.tail(connection).head
+
+    def state_rows(self, table: str) -> tuple[Mapping[str, object], ...]:
+        """The rows of one state table, in the order of their key."""
+        with self._database.reading() as connection:
+            return tuple(row for _, row in state_rows.read_rows(connection, table))
+
+    def rebuild(self) -> tuple[str, ...]:
+        """Fold every state table anew from the entries; returns each difference from what stood there."""
+        with self._database.writing() as connection:
+            rows = read_event_rows(lambda: nullcontext(connection), after=0, until=BEYOND_ALL)
+            differences = state_rows.fold_anew(connection, self.folds, map(read_entry, rows))
+            connection.execute(update(ledger_table).values(folds=self._fold_names))
+        return differences
+
+    def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a signed head."""
+        with self._database.writing() as connection:
+            write_checkpoint(connection, checkpoint)
+
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """Every signed head that was kept, oldest first."""
+        with self._database.reading() as connection:
+            return read_checkpoints(connection)
+
+    def close(self) -> None:
+        """Let go of the database."""
+        self._database.close()
+        if self._memo is not None:
+            self._memo.close()
+
+
+def _heads_of_note(size: int, tree: str) -> tuple[Head, ...]:
+    """The head that the row of the ledger notes; two where its size and its tree speak of different ones."""
+    try:
+        peaks = parse_peaks(tree)
+    except TamperError:
+        return (Head(size, "unreadable", ""),)
+    root, tree_size = root_of_peaks(peaks).hex(), sum(leaves for leaves, _ in peaks)
+    return (Head(size, root, ""),) if tree_size == size else (Head(size, "", ""), Head(tree_size, root, ""))
+
+
+@dataclass(frozen=True, slots=True)
+class EntryFilter:
+    """Which entries are asked for; what is empty leaves out nothing."""
+
+    kinds: Sequence[str] = ()
+    subject: str = ""
+    actor: str = ""
+
+    def narrow(self, query: Query) -> Query:
+        """The same question, for these entries only."""
+        if self.kinds:
+            query = query.where(event_table.c.kind.in_(self.kinds))
+        if self.subject:
+            # A database must see that the index, which leaves out what is about nobody, will do.
+            query = query.where(event_table.c.subject == self.subject, event_table.c.subject != "")
+        if self.actor:
+            query = query.where(event_table.c.actor == self.actor)
+        return query
+
+
+def read_event_rows(
+    reading: Callable[[], AbstractContextManager[Connection]],
+    *,
+    after: int,
+    until: int,
+    entry_filter: EntryFilter | None = None,
+) -> Iterator[StoredRow]:
+    """The rows of table `event` in their order, as they are stored."""
+    query: Query = select(*(event_table.c[name] for name in COLUMNS)).order_by(event_table.c.seq)
+    if entry_filter is not None:
+        query = entry_filter.narrow(query)
+    while True:
+        page_query = query.where(event_table.c.seq > after, event_table.c.seq <= until).limit(PAGE)
+        with reading() as connection:
+            page = _read_page(connection, page_query)
+        yield from page
+        if len(page) < PAGE:
+            return
+        after = page[-1][SEQ]
+
+
+def _read_page(connection: Connection, query: Query) -> list[StoredRow]:
+    """The rows of a page as the driver gives them; a text that is none comes back with marks, to be found."""
+    # The driver's own tuples: making SQLAlchemy's rows of them costs more than verifying them.
+    try:
+        return cast("list[StoredRow]", connection.execute(query).cursor.fetchall())
+    except (DBAPIError, sqlite3.OperationalError) as error:
+        if "decode" not in str(error).lower() or connection.dialect.name != "sqlite":
+            raise
+    driver = cast("sqlite3.Connection", connection.connection.driver_connection)
+    driver.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
+    try:
+        return cast("list[StoredRow]", connection.execute(query).cursor.fetchall())
+    finally:
+        driver.text_factory = str
+
+
+def write_checkpoint(connection: Connection, checkpoint: Checkpoint) -> None:
+    """Keep this checkpoint."""
+    connection.execute(
+        insert(checkpoint_table).values(
+            ledger=checkpoint.ledger,
+            size=checkpoint.head.size,
+            root=checkpoint.head.root,
+            last=checkpoint.head.last,
+            made_at=format_instant(checkpoint.made_at),
+            key=checkpoint.key,
+            signature=checkpoint.signature,
+        )
+    )
+
+
+def read_checkpoints(connection: Connection) -> tuple[Checkpoint, ...]:
+    """Every checkpoint that was kept, oldest first.
+
+    Raises
+    ------
+    TamperError
+        where one was altered so that it cannot be read.
+    """
+    rows = connection.execute(select(checkpoint_table).order_by(checkpoint_table.c.number)).all()
+    try:
+        return tuple(
+            Checkpoint(r.ledger, Head(r.size, r.root, r.last), parse_instant(r.made_at), r.key, r.signature)
+            for r in rows
+        )
+    except ValueError as error:
+        raise TamperError(f"A signed head in the ledger was altered: {error}.") from error

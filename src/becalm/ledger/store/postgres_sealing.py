@@ -1,0 +1,402 @@
+"""Sealing on PostgreSQL: what was handed in gets its number, its link and its place in the state tables.
+
+A *turn* is the right to seal: two advisory locks, held to the end of one transaction. Whoever finds the turn
+free seals: its own events and all that others handed in meanwhile. Whoever does not find it free hands in (a
+row of `pending`, committed without waiting for the disk) and waits for the end of a sealing; the commit of
+the one who seals carries that row to the disk with its own. A row is sealed only once no older transaction
+runs that might still hand in before it, so numbers follow the order of handing in; a transaction that hangs
+holds it up for HOLD_BACK_S at most, and then comes later.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from sqlalchemy import Connection, text
+
+from becalm.ledger.chain import COLUMNS, StoredRow, draft_event, entry_row, read_entry
+from becalm.ledger.event import Entry, Event
+from becalm.ledger.projection import Fold, FoldsByKind, Row, group_by_kind, name_folds
+from becalm.ledger.store.payloads import CommittedEvent, check_named, read_commitments
+from becalm.ledger.store.postgres_server import WAIT_FOR_SEALING, pipelined
+from becalm.ledger.store.sealing import (
+    CLOCK_TOLERANCE,
+    SealedEntry,
+    Tail,
+    extend_tail,
+    format_peaks,
+    link_events,
+    read_tail,
+    recording_time,
+)
+from becalm.ledger.store.state_rows import RowKey, StateRows, format_row, parse_row
+from becalm.terms import BecalmError, EventError
+
+HOLD_BACK_S: Final = 0.5
+MOST_PENDING: Final = 2_000  # appends that are sealed in one transaction
+NEVER: Final = datetime(1, 1, 1, tzinfo=UTC)
+
+Outcome = tuple[Entry, ...] | BecalmError
+
+_INSERT_PAYLOAD = "INSERT INTO payload (commitment, sealed) VALUES (%s, %s)"
+_INSERT_KEY = "INSERT INTO payload_key (commitment, key) VALUES (%s, %s)"
+# One statement for all that a sealing writes: each journey to the server would hold the turn for longer.
+_WRITE_BATCH = text(
+    f"""
+    WITH sealed AS (
+        INSERT INTO event ({", ".join(COLUMNS)}) SELECT {", ".join(COLUMNS)}
+        FROM json_populate_recordset(NULL::event, CAST(:rows AS json)) ORDER BY seq
+    ), noted AS (
+        INSERT INTO receipt (ticket, first, last, refusal) SELECT ticket, first, last, refusal
+        FROM json_populate_recordset(NULL::receipt, CAST(:receipts AS json))
+    ), folded AS (
+        INSERT INTO state (name, key, row) SELECT name, key, row
+        FROM json_populate_recordset(NULL::state, CAST(:states AS json)) WHERE row IS NOT NULL
+        ON CONFLICT (name, key) DO UPDATE SET row = excluded.row
+    ), unfolded AS (
+        DELETE FROM state USING json_populate_recordset(NULL::state, CAST(:states AS json)) AS gone
+        WHERE gone.row IS NULL AND (state.name, state.key) = (gone.name, gone.key)
+    ), cleared AS (
+        DELETE FROM pending WHERE ticket = ANY(:cleared)
+    )
+    UPDATE ledger SET size = :size, tree = :tree, folds = :folds
+    """
+)
+_SELECT_STATES = text(
+    "SELECT name, key, row FROM json_to_recordset(CAST(:row_keys AS json)) AS asked (name text, key text) "
+    "JOIN state USING (name, key)"
+)
+_TAKE_TURN = text("SELECT * FROM take_turn(:waits)")
+_SELECT_PENDING = text(
+    f"""
+    SELECT ticket, events, r.ticket IS NOT NULL AS is_done,
+        transaction < pg_snapshot_xmin(pg_current_snapshot())
+        OR handed_in_at < clock_timestamp() - interval '{HOLD_BACK_S} s' AS is_ready
+    FROM pending LEFT JOIN receipt r USING (ticket) ORDER BY number LIMIT {MOST_PENDING}
+    """
+)
+_SELECT_OUTCOMES = (
+    f"SELECT r.ticket, r.refusal, {', '.join(f'e.{name}' for name in COLUMNS)} "
+    "FROM receipt r LEFT JOIN event e ON e.seq BETWEEN r.first AND r.last "
+    "WHERE r.ticket = ANY(%s) ORDER BY e.seq"
+)
+# Handing in need not wait for the disk: nothing is acknowledged before a sealing has committed, and a commit
+# carries all earlier write-ahead log with it. A row that is lost with the power was never promised.
+_HAND_IN = text(
+    """
+    INSERT INTO pending (ticket, events) SELECT ticket, events
+    FROM json_to_recordset(CAST(:rows AS json)) AS handed (ticket text, events text)
+    RETURNING set_config('synchronous_commit', 'off', true)
+    """
+)
+_TURN_OR_HAND_IN = text(
+    """
+    WITH turn AS MATERIALIZED (SELECT * FROM take_turn(false)), handed AS (
+        INSERT INTO pending (ticket, events) SELECT ticket, events
+        FROM json_to_recordset(CAST(:rows AS json)) AS handed (ticket text, events text)
+        WHERE NOT EXISTS (SELECT FROM turn)
+        RETURNING set_config('synchronous_commit', 'off', true)
+    )
+    SELECT * FROM turn
+    """
+)
+
+
+@dataclass(frozen=True, slots=True)
+class AppendTask:
+    """What is written together, under a ticket by which it is found again."""
+
+    ticket: str
+    events: tuple[CommittedEvent, ...]
+    erased_seqs: tuple[int, ...] = ()  # the entries whose payloads are destroyed
+    is_named: bool = False  # the ticket is the caller's, who may have used it before
+
+
+@dataclass(frozen=True, slots=True)
+class SealTurn:
+    """What happened at one turn: who is through, with which outcome. All others were handed in."""
+
+    outcomes: Mapping[str, Outcome]
+    tail: Tail | None = None  # where the ledger ends, if this turn was one of sealing
+
+
+class Sealer:
+    """Seals what is handed in, turn by turn.
+
+    `now` is the clock of the recording; None means that of the server. `check_newest` refuses an older
+    copy of the ledger.
+    """
+
+    def __init__(
+        self,
+        identity: str,
+        folds: Sequence[Fold],
+        now: Callable[[], datetime] | None,
+        check_newest: Callable[[Connection, Tail, Sequence[Event]], None],
+    ) -> None:
+        self._identity, self._now = identity, now
+        self._folds_by_kind, self._fold_names = group_by_kind(folds), name_folds(folds)
+        self._check_newest = check_newest
+
+    def seal_or_hand_in(
+        self, connection: Connection, tasks: Sequence[AppendTask], *, may_be_written: bool, must_wait: bool
+    ) -> SealTurn:
+        """Seal these tasks with all that is pending, or hand them in and wait for the one who seals.
+
+        `may_be_written`: some of them may be written already or handed in. `must_wait`: for the turn, because
+        some of them cannot be handed in.
+        """
+        if not (may_be_written or must_wait):
+            end = _turn_or_hand_in(connection, tasks)
+            return SealTurn({}) if end is None else self._seal(connection, tasks, end, {})
+        outcomes = wait_for_sealing(connection, tasks) if tasks and not must_wait else {}
+        if outcomes:
+            return SealTurn(outcomes)
+        end = connection.execute(_TAKE_TURN, {"waits": must_wait}).first()
+        if end is None:
+            return SealTurn({})
+        # Asked with the turn in hand: nobody can seal a task between this question and our own sealing, so
+        # that what was lost with a connection and asked again under its ticket is written once.
+        return self._seal(connection, tasks, end, read_outcomes(connection, tasks))
+
+    def _seal(
+        self,
+        connection: Connection,
+        tasks: Sequence[AppendTask],
+        end: Any,
+        known_outcomes: Mapping[str, Outcome],
+    ) -> SealTurn:
+        """Seal what is pending and ready, then these tasks; `end` is where the ledger ends now."""
+        pending = connection.execute(_SELECT_PENDING).all() if end.has_pending else ()
+        pending_tickets = {row.ticket for row in pending}
+        handed_in = [
+            AppendTask(row.ticket, _parse_events(row.events))
+            for row in pending
+            if row.is_ready and not row.is_done
+        ]
+        own_tasks = [
+            task for task in tasks if task.ticket not in known_outcomes and task.ticket not in pending_tickets
+        ]
+        tail = read_tail(
+            end.size, end.tree, end.seq, end.hash, end.recorded_at, identity=self._identity, name=""
+        )
+        self._check_newest(connection, tail, [each.event for task in own_tasks for each in task.events])
+        now = (self._now() if self._now else end.now).astimezone(UTC)
+        batch = build_batch(connection, tail, [*handed_in, *own_tasks], self._folds_by_kind, now)
+        cleared_tickets = [row.ticket for row in pending if row.is_ready or row.is_done]
+        if batch.rows or cleared_tickets:
+            batch.write(connection, cleared_tickets, self._fold_names)
+        return SealTurn({**known_outcomes, **batch.outcomes}, batch.tail)
+
+
+def hand_in(connection: Connection, tasks: Sequence[AppendTask]) -> None:
+    """Leave these tasks and their payloads to whoever seals next; that commit carries them to the disk."""
+    connection.execute(_HAND_IN, {"rows": _format_tasks(tasks)})
+    insert_enciphered(connection, _with_payload(tasks))
+
+
+def _turn_or_hand_in(connection: Connection, tasks: Sequence[AppendTask]) -> Any:
+    """Take the turn at sealing where it is free, else hand in: one journey to the server for both."""
+    end = connection.execute(_TURN_OR_HAND_IN, {"rows": _format_tasks(tasks)}).first()
+    if end is None:
+        insert_enciphered(connection, _with_payload(tasks))
+    return end
+
+
+def _with_payload(tasks: Sequence[AppendTask]) -> list[CommittedEvent]:
+    return [each for task in tasks for each in task.events if each.key]
+
+
+def insert_enciphered(connection: Connection, events: Sequence[CommittedEvent]) -> None:
+    """Keep enciphered payloads and their keys, each in its table."""
+    if events:
+        connection.exec_driver_sql(_INSERT_PAYLOAD, [(each.commitment, each.ciphertext) for each in events])
+        connection.exec_driver_sql(_INSERT_KEY, [(each.commitment, each.key) for each in events])
+
+
+def read_outcomes(connection: Connection, tasks: Sequence[AppendTask]) -> Mapping[str, Outcome]:
+    """What became of these tasks, as far as somebody sealed or refused them."""
+    return _parse_outcomes(connection.exec_driver_sql(_SELECT_OUTCOMES, ([task.ticket for task in tasks],)))
+
+
+def wait_for_sealing(connection: Connection, tasks: Sequence[AppendTask]) -> Mapping[str, Outcome]:
+    """Wait for the end of a sealing, if there is one, and ask in the same journey what became of these.
+
+    What is asked second sees what was written while the first waited.
+    """
+    with pipelined(connection) as driver:
+        driver.execute(WAIT_FOR_SEALING)
+        rows = driver.execute(_SELECT_OUTCOMES, ([task.ticket for task in tasks],))
+    return _parse_outcomes(rows)
+
+
+def _parse_outcomes(rows: Iterable[Any]) -> Mapping[str, Outcome]:
+    """Of rows of ticket, refusal and entry: what became of each ticket."""
+    refusals: dict[str, Outcome] = {}
+    entries: dict[str, list[Entry]] = {}
+    for ticket, refusal, *row in rows:
+        if refusal:
+            refusals[ticket] = EventError(refusal)
+        else:
+            entries.setdefault(ticket, []).append(read_entry(tuple(row)))
+    return {**refusals, **{ticket: tuple(sealed) for ticket, sealed in entries.items()}}
+
+
+def _format_tasks(tasks: Sequence[AppendTask]) -> str:
+    return json.dumps([{"ticket": task.ticket, "events": _format_events(task.events)} for task in tasks])
+
+
+def _format_events(events: Iterable[CommittedEvent]) -> str:
+    rows = [entry_row(Entry(0, NEVER, each.event, each.commitment, "", "")) for each in events]
+    return json.dumps(rows, ensure_ascii=False)
+
+
+def _parse_events(text_: str) -> tuple[CommittedEvent, ...]:
+    entries = (read_entry(tuple(row)) for row in json.loads(text_))
+    return tuple(CommittedEvent(entry.event, entry.commitment) for entry in entries)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Tasks that were linked and folded, and those that were refused; where the ledger ends with them."""
+
+    tail: Tail
+    outcomes: Mapping[str, Outcome]
+    rows: Sequence[StoredRow]
+    with_payload: Sequence[CommittedEvent]
+    erased_commitments: Sequence[str]
+    states: StateRows
+
+    def write(self, connection: Connection, cleared_tickets: Sequence[str], fold_names: str) -> None:
+        """Write what was sealed with its receipts, and take what is cleared from what is pending."""
+        insert_enciphered(connection, self.with_payload)
+        states = [
+            {"name": name, "key": key, "row": None if row is None else format_row(row)}
+            for (name, key), row in self.states.changed_rows().items()
+        ]
+        rows = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows]
+        values = {
+            "rows": json.dumps(rows, ensure_ascii=False),
+            "receipts": json.dumps(self._receipts(set(cleared_tickets))),
+            "cleared": list(cleared_tickets),
+            "states": json.dumps(states, ensure_ascii=False),
+            "size": self.tail.size,
+            "tree": format_peaks(self.tail.peaks),
+            "folds": fold_names,
+        }
+        connection.execute(_WRITE_BATCH, values)
+        if self.erased_commitments:
+            connection.execute(text("SELECT erase_payloads(:gone)"), {"gone": list(self.erased_commitments)})
+            connection.execute(text("UPDATE ledger SET unscrubbed = 1"))
+
+    def _receipts(self, cleared_tickets: Set[str]) -> list[dict[str, object]]:
+        """What tells writers elsewhere what became of their tasks; whoever was refused here is told so."""
+        receipts: list[dict[str, object]] = []
+        for ticket, outcome in self.outcomes.items():
+            if not isinstance(outcome, BecalmError):
+                span = {"first": outcome[0].seq, "last": outcome[-1].seq}
+                receipts.append({"ticket": ticket, **span, "refusal": ""})
+            elif ticket in cleared_tickets:
+                receipts.append({"ticket": ticket, "first": 0, "last": 0, "refusal": str(outcome)})
+        return receipts
+
+
+@dataclass(frozen=True, slots=True)
+class _LinkedTask:
+    task: AppendTask
+    sealed: tuple[SealedEntry, ...]
+    erased_commitments: tuple[str, ...]
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        return tuple(each.entry for each in self.sealed)
+
+
+def build_batch(
+    connection: Connection, tail: Tail, tasks: Sequence[AppendTask], folds: FoldsByKind, now: datetime
+) -> Batch:
+    """Link and fold these tasks behind the tail; one that is refused leaves no trace in the others."""
+    refusals: dict[str, Outcome] = {}
+    while True:
+        remaining = [task for task in tasks if task.ticket not in refusals]
+        linked = _link_tasks(connection, tail, remaining, now, refusals)
+        states = StateRows(connection, folds)
+        row_keys = states.row_keys(entry for each in linked for entry in each.entries)
+        states.take_rows(_read_states(connection, row_keys))
+        refusal_count = len(refusals)
+        for each in linked:
+            try:
+                states.fold(each.entries)
+            except BecalmError as error:
+                refusals[each.task.ticket] = error
+        if len(refusals) == refusal_count:
+            sealed = [entry for each in linked for entry in each.sealed]
+            return Batch(
+                extend_tail(tail, sealed),
+                {**refusals, **{each.task.ticket: each.entries for each in linked}},
+                [entry.row for entry in sealed],
+                _with_payload([each.task for each in linked]),
+                [commitment for each in linked for commitment in each.erased_commitments],
+                states,
+            )
+
+
+def _read_states(connection: Connection, row_keys: Set[RowKey]) -> dict[RowKey, Row | None]:
+    """These rows of the state tables, read with one question."""
+    rows: dict[RowKey, Row | None] = dict.fromkeys(row_keys)
+    if row_keys:
+        values = json.dumps([{"name": name, "key": key} for name, key in sorted(row_keys)])
+        for name, key, row in connection.execute(_SELECT_STATES, {"row_keys": values}):
+            rows[name, key] = parse_row(row)
+    return rows
+
+
+def _link_tasks(
+    connection: Connection,
+    tail: Tail,
+    tasks: Sequence[AppendTask],
+    now: datetime,
+    refusals: dict[str, Outcome],
+) -> list[_LinkedTask]:
+    """Link task after task; notes those that are refused."""
+    linked: list[_LinkedTask] = []
+    seq, last_hash, recorded_at = tail.size, tail.last_hash, tail.recorded_at
+    for task in tasks:
+        try:
+            erased = _erased_commitments(connection, task)
+            task_time = _task_time(task, recorded_at, now)
+            drafts = [(draft_event(each.event), each.commitment) for each in task.events]
+            sealed = link_events(seq, last_hash, drafts, task_time)
+        except BecalmError as error:
+            refusals[task.ticket] = error
+        else:
+            seq, last_hash, recorded_at = sealed[-1].entry.seq, sealed[-1].entry.hash, task_time
+            linked.append(_LinkedTask(task, sealed, erased))
+    return linked
+
+
+def _erased_commitments(connection: Connection, task: AppendTask) -> tuple[str, ...]:
+    """The commitments of what a task erases."""
+    if not task.erased_seqs:
+        return ()
+    check_named(task.events[0].event, task.erased_seqs)
+    return tuple(read_commitments(connection, task.erased_seqs).values())
+
+
+def _task_time(task: AppendTask, last_recorded_at: datetime | None, now: datetime) -> datetime:
+    """When a task is recorded.
+
+    The clock of the writer may be ahead of that which records by CLOCK_TOLERANCE: an entry is then recorded
+    at the time at which its event occurred.
+    """
+    latest = max(each.event.occurred_at for each in task.events)
+    if latest > now + CLOCK_TOLERANCE:
+        raise EventError(
+            f"An event occurred at {latest.isoformat()}, and it is only {now.isoformat()} by the clock that "
+            "records. Record it when it has happened, or correct the clock."
+        )
+    return max(recording_time(last_recorded_at, now), latest)

@@ -1,0 +1,157 @@
+"""From events to entries behind the last one: what every store does between reading the tail and writing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from becalm.ledger.chain import (
+    HASH,
+    EventDraft,
+    StoredRow,
+    draft_event,
+    format_instant,
+    link_row,
+    opening_hash,
+    parse_instant,
+    payload_commitment,
+)
+from becalm.ledger.event import Entry, Head
+from becalm.ledger.merkle import Peaks, append_leaves, root_of_peaks
+from becalm.ledger.protocol import EventToAppend
+from becalm.terms import LedgerError, TamperError
+
+CLOCK_TOLERANCE = timedelta(seconds=5)  # a clock that is set by the network may step back by as much
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Where a ledger ends: all that the next entry needs to know."""
+
+    size: int
+    last_hash: str  # of the last entry, or the link that the first one follows
+    recorded_at: datetime | None  # of the last entry
+    peaks: Peaks
+
+    @property
+    def head(self) -> Head:
+        """The head that this tail stands for."""
+        return Head(self.size, root_of_peaks(self.peaks).hex(), self.last_hash)
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedEvent:
+    """An event written down to be linked, its payload and salt beside it where it has one."""
+
+    draft: EventDraft
+    commitment: str = ""
+    salt: bytes = b""
+    payload: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SealedEntry:
+    """An entry, as it is read and as it is stored."""
+
+    entry: Entry
+    row: StoredRow
+
+
+def read_tail(
+    size: int, tree: str, last_seq: int | None, last_hash: str, recorded_at: str, *, identity: str, name: str
+) -> Tail:
+    """Where the ledger ends, from what it notes of itself and from its last row (None: no row).
+
+    Raises
+    ------
+    TamperError
+        where the two do not agree.
+    """
+    # Both are written in one transaction, so they differ only where somebody wrote around the program.
+    if (last_seq or 0) != size:
+        raise TamperError(
+            f"The ledger{name and ' '}{name} was written to entry {size} and ends at entry {last_seq or 0}: "
+            f"entry {min(size, last_seq or 0) + 1} is the first that was altered. Run `becalm record verify`."
+        )
+    if not size:
+        return Tail(0, opening_hash(identity), None, ())
+    return Tail(size, last_hash, parse_instant(recorded_at), parse_peaks(tree))
+
+
+def prepare_event(to_append: EventToAppend, draw_salt: Callable[[], bytes]) -> PreparedEvent:
+    """Do all that can be done for an event before its turn comes to be linked."""
+    draft = draft_event(to_append.event)
+    if to_append.payload is None:
+        return PreparedEvent(draft)
+    salt = draw_salt()
+    commitment = payload_commitment(salt, to_append.payload)
+    return PreparedEvent(draft, commitment, salt, to_append.payload)
+
+
+def link_events(
+    seq: int, last_hash: str, drafts: Iterable[tuple[EventDraft, str]], recorded_at: datetime
+) -> tuple[SealedEntry, ...]:
+    """Link these events, each with its commitment, behind entry `seq`, whose hash is `last_hash`."""
+    recorded_text = format_instant(recorded_at)
+    sealed = []
+    for draft, commitment in drafts:
+        seq += 1
+        row = link_row(draft, seq, recorded_text, commitment, last_hash)
+        sealed.append(
+            SealedEntry(Entry(seq, recorded_at, draft.event, commitment, last_hash, row[HASH]), row)
+        )
+        last_hash = row[HASH]
+    return tuple(sealed)
+
+
+def extend_tail(tail: Tail, sealed: Sequence[SealedEntry]) -> Tail:
+    """Where the ledger ends with these entries behind the tail."""
+    if not sealed:
+        return tail
+    last = sealed[-1].entry
+    leaves = (bytes.fromhex(each.entry.hash) for each in sealed)
+    return Tail(last.seq, last.hash, last.recorded_at, append_leaves(tail.peaks, leaves))
+
+
+def recording_time(last_recorded_at: datetime | None, now: datetime) -> datetime:
+    """The time that an entry bears which is recorded now, after one that was recorded before.
+
+    It never runs backwards: a clock that is behind by up to CLOCK_TOLERANCE is taken to stand at the time
+    of the last entry.
+
+    Raises
+    ------
+    LedgerError
+        where the clock is further behind: it was set back.
+    """
+    if last_recorded_at is None or now >= last_recorded_at:
+        return now
+    if last_recorded_at - now <= CLOCK_TOLERANCE:
+        return last_recorded_at
+    raise LedgerError(
+        f"The clock says {now.isoformat()}, but the last entry was recorded at "
+        f"{last_recorded_at.isoformat()}. It was set back, and an entry cannot come before the one it "
+        "follows. Correct the clock; nothing was written."
+    )
+
+
+def format_peaks(peaks: Peaks) -> str:
+    """The full subtrees as one line of text.
+
+    >>> format_peaks(((2, b"a"), (1, b"b")))
+    '2:61 1:62'
+    """
+    return " ".join(f"{size}:{peak.hex()}" for size, peak in peaks)
+
+
+def parse_peaks(text: str) -> Peaks:
+    """The full subtrees from their line of text."""
+    pairs = (part.split(":") for part in text.split())
+    try:
+        return tuple((int(size), bytes.fromhex(peak)) for size, peak in pairs)
+    except ValueError as error:
+        raise TamperError(
+            f"What the ledger notes of its tree is {text!r:.60}, which no ledger writes. "
+            "Run `becalm record verify`."
+        ) from error

@@ -1,0 +1,180 @@
+"""State tables beside the events: read and written within the transaction that appends."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import cast
+
+from sqlalchemy import Connection, bindparam, delete, select
+
+from becalm.ledger.event import Entry, Fact
+from becalm.ledger.projection import Fold, FoldsByKind, Row
+from becalm.ledger.store.tables import state_table
+from becalm.terms import TamperError
+
+RowKey = tuple[str, str]  # a state table and the key of its row
+READ_LIMIT = 5_000  # rows in one question
+
+_encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
+_ALTERED = ": it was altered. Run `becalm record rebuild`, which folds them anew."
+_SELECT_ROW = select(state_table.c.row).where(
+    state_table.c.name == bindparam("table"), state_table.c.key == bindparam("at")
+)
+_SELECT_ROWS = (  # SQLite's
+    "SELECT key, row FROM state WHERE name = ? AND key IN (SELECT value FROM json_each(?))"
+)
+_INSERT_ROW = "INSERT INTO state (name, key, row) VALUES (?, ?, ?)"
+_DELETE_ROW = "DELETE FROM state WHERE name = ? AND key = ?"
+
+
+class StateRows:
+    """The rows that the entries of one transaction touch, read once and written back together.
+
+    `folds` are those that look at each kind of event (`projection.group_by_kind`).
+    """
+
+    def __init__(self, connection: Connection, folds: FoldsByKind) -> None:
+        self._connection = connection
+        self._folds = folds
+        self._new_rows: dict[RowKey, Row | None] = {}
+        self._old_rows: dict[RowKey, Row | None] = {}
+        self._keys_by_seq: dict[int, list[tuple[Fold, RowKey]]] = {}
+
+    def row_keys(self, entries: Iterable[Entry]) -> set[RowKey]:
+        """Which rows do these entries touch?"""
+        return {key for entry in entries for _, key in self._touched_rows(entry)}
+
+    def _touched_rows(self, entry: Entry) -> list[tuple[Fold, RowKey]]:
+        """Which rows does this entry touch, and by which folds? Asked twice, worked out once."""
+        touched = self._keys_by_seq.get(entry.seq)
+        if touched is None:
+            folds = self._folds.get(entry.event.kind, ())
+            touched = [(fold, (fold.table, key)) for fold in folds for key in fold.keys(entry)]
+            self._keys_by_seq[entry.seq] = touched
+        return touched
+
+    def take_rows(self, rows: Mapping[RowKey, Row | None]) -> None:
+        """Take rows that were read already."""
+        self._old_rows |= rows
+
+    def changed_rows(self) -> Mapping[RowKey, Row | None]:
+        """The rows that came out; None where one is no more."""
+        return self._new_rows
+
+    def prefetch(self, entries: Iterable[Entry]) -> None:
+        """Read every row that these entries touch with one question for each state table."""
+        row_keys = sorted(self.row_keys(entries) - self._old_rows.keys())
+        for table, group in groupby(row_keys, key=itemgetter(0)):
+            keys = [key for _, key in group]
+            for start in range(0, len(keys), READ_LIMIT):
+                self._read_rows(table, keys[start : start + READ_LIMIT])
+
+    def _read_rows(self, table: str, keys: Sequence[str]) -> None:
+        self._old_rows |= {(table, key): None for key in keys}
+        for key, text in self._connection.exec_driver_sql(_SELECT_ROWS, (table, json.dumps(keys))):
+            self._old_rows[table, key] = parse_row(text)
+
+    def fold(self, entries: Iterable[Entry]) -> None:
+        """Fold these entries into the rows; if one cannot be folded, none of these are."""
+        rows: dict[RowKey, Row | None] = {}
+        for entry in entries:
+            for fold, row_key in self._touched_rows(entry):
+                row = rows[row_key] if row_key in rows else self._current_row(row_key)
+                rows[row_key] = _step(fold, row_key[1], row, entry)
+        self._new_rows |= rows
+
+    def _current_row(self, row_key: RowKey) -> Row | None:
+        if row_key in self._new_rows:
+            return self._new_rows[row_key]
+        if row_key not in self._old_rows:
+            values = {"table": row_key[0], "at": row_key[1]}
+            text = self._connection.execute(_SELECT_ROW, values).scalar()
+            self._old_rows[row_key] = None if text is None else parse_row(text)
+        return self._old_rows[row_key]
+
+    def write(self) -> None:
+        """Write the rows that came out."""
+        write_rows(self._connection, self._new_rows, old_rows=self._old_rows)
+
+
+def write_rows(
+    connection: Connection, rows: Mapping[RowKey, Row | None], *, old_rows: Mapping[RowKey, Row | None]
+) -> None:
+    """Put these rows in the place of those that stood there before."""
+    replaced = [row_key for row_key in rows if old_rows.get(row_key) is not None]
+    inserted = [(*row_key, format_row(row)) for row_key, row in rows.items() if row is not None]
+    # By the driver's own statements: a batch of many rows goes in as one executemany.
+    sign = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    if replaced:
+        connection.exec_driver_sql(_DELETE_ROW.replace("?", sign), replaced)
+    if inserted:
+        connection.exec_driver_sql(_INSERT_ROW.replace("?", sign), inserted)
+
+
+def read_rows(connection: Connection, table: str | None = None) -> Iterator[tuple[RowKey, Row]]:
+    """The rows of one state table, or of all, in the order of their keys."""
+    columns = state_table.c
+    query = select(columns.name, columns.key, columns.row).order_by(columns.name, columns.key)
+    if table is not None:
+        query = query.where(columns.name == table)
+    for name, key, text in connection.execute(query):
+        yield (name, key), parse_row(text)
+
+
+def format_row(row: Row) -> str:
+    """A row of a state table as JSON, always the same for the same row."""
+    return _encode(dict(row))
+
+
+def parse_row(text: str) -> Row:
+    """A row of a state table from its JSON; raises TamperError where it is none."""
+    try:
+        return {name: _parse_fact(value) for name, value in json.loads(text).items()}
+    except (ValueError, AttributeError) as error:
+        raise TamperError(
+            f"The row {text!r:.60} of a state table is none that becalm writes{_ALTERED}"
+        ) from error
+
+
+def _parse_fact(value: object) -> Fact:
+    return tuple(map(_parse_fact, value)) if isinstance(value, list) else cast("Fact", value)
+
+
+def list_differences(folded: Mapping[RowKey, Row], stored: Mapping[RowKey, Row]) -> tuple[str, ...]:
+    """What a state table held, said against what its entries make of it, row by row."""
+    differences = []
+    for table, key in sorted(folded.keys() | stored.keys()):
+        new_row, old_row = folded.get((table, key)), stored.get((table, key))
+        if new_row != old_row:
+            new_text = "nothing" if new_row is None else format_row(new_row)
+            old_text = "nothing" if old_row is None else format_row(old_row)
+            differences.append(f"{table} {key!r}: the entries say {new_text}, the table held {old_text}")
+    return tuple(differences)
+
+
+def fold_anew(connection: Connection, folds: Sequence[Fold], entries: Iterable[Entry]) -> tuple[str, ...]:
+    """Fold every state table from all entries, put that where the old one stood; say what differed."""
+    folded: dict[RowKey, Row] = {}
+    for entry in entries:
+        for fold in folds:
+            if entry.event.kind in fold.kinds:
+                for key in fold.keys(entry):
+                    row = fold.step(key, folded.get((fold.table, key)), entry)
+                    folded.pop((fold.table, key), None)
+                    folded |= {} if row is None else {(fold.table, key): row}
+    differences = list_differences(folded, dict(read_rows(connection)))
+    if differences:
+        connection.execute(delete(state_table))
+        write_rows(connection, folded, old_rows={})
+    return differences
+
+
+def _step(fold: Fold, key: str, row: Row | None, entry: Entry) -> Row | None:
+    """What this entry makes of the row; an altered row may lack what the fold looks for."""
+    try:
+        return fold.step(key, row, entry)
+    except (KeyError, TypeError, ValueError) as error:
+        raise TamperError(f"The row {key!r} of state table {fold.table!r} does not fit{_ALTERED}") from error
