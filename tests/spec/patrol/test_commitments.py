@@ -13,7 +13,7 @@ from becalm.app.events import EVENT_KINDS
 from becalm.ledger.event import Entry, Event, Fact
 from becalm.ledger.event_kinds import check_events
 from becalm.patrol.core.seal import (
-    KINDS,
+    SEED_EVENT_KINDS,
     Secret,
     SeedAudit,
     audit_seeds,
@@ -202,4 +202,4 @@ def test_a_re_plan_that_was_begun_and_thrown_away_is_seen() -> None:
 
 def test_the_audit_reads_the_kinds_that_the_desk_writes() -> None:
     entries = (committed(), entry("patrol_replan_begun", replan=1, reason="x"), planned(), revealed())
-    assert {e.event.kind for e in entries} == set(KINDS)
+    assert {e.event.kind for e in entries} == set(SEED_EVENT_KINDS)

@@ -17,7 +17,7 @@ from random_patrols import plan_files, random_request
 from typer.testing import CliRunner
 
 from becalm.app.main import app
-from becalm.patrol.core.check import HASHED, KINDS, judge_plan
+from becalm.patrol.core.check import HASHED, VIOLATION_KINDS, judge_plan
 
 SEED = 7
 Row = dict[str, str]
@@ -253,7 +253,7 @@ def test_altered_visits_and_altered_inputs_are_named_and_nothing_else(planted: P
 
 
 def test_every_kind_of_fault_is_planted_somewhere() -> None:
-    assert {kind for kind, _ in FAULTS} | {"visits_hash", "inputs_hash"} == set(KINDS)
+    assert {kind for kind, _ in FAULTS} | {"visits_hash", "inputs_hash"} == set(VIOLATION_KINDS)
 
 
 def test_faults_do_not_hide_each_other(planted: Planted) -> None:

@@ -217,13 +217,13 @@ def test_the_arithmetic_of_one_area_can_be_followed_by_hand() -> None:
     assert area.possible_per_day.high == pytest.approx(2 * by_nearest)
     assert area.possible_per_day.low <= area.possible_per_day.value <= area.possible_per_day.high
     assert found.short == ()
-    assert area.gives == ()
+    assert area.remedies == ()
 
 
 def test_more_dosage_than_minutes_is_scaled_or_refused_as_the_policy_says() -> None:
     places, found = capacity(visits_per_day=20.0)
     (area,) = found.short
-    assert any("more unit-shifts a day" in way for way in area.gives)
+    assert any("more unit-shifts a day" in way for way in area.remedies)
     fitted, told = fit_dosage(places, found, when_short="scale")
     given = sum(p.dosage.visits_per_day for p in fitted)
     assert given == pytest.approx(0.97 * area.possible_per_day.value)

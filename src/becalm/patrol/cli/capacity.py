@@ -89,7 +89,7 @@ def _row(area: AreaCapacity) -> tuple[str | int | float | list[str] | None, ...]
         area.wanted_per_day,
     )
     share = round(area.share, 4) if area.wanted_per_day else None
-    return (area.area, area.places, *(round(n, 2) for n in numbers), share, list(area.gives))
+    return (area.area, area.places, *(round(n, 2) for n in numbers), share, list(area.remedies))
 
 
 def _as_csv(capacity: Capacity) -> str:
@@ -157,5 +157,6 @@ def _verdicts(capacity: Capacity) -> list[str]:
     if not capacity.short:
         return ["Every area can give what it owes."]
     return [
-        f"{area.area} falls short. What would mend it: {'; or '.join(area.gives)}." for area in capacity.short
+        f"{area.area} falls short. What would mend it: {'; or '.join(area.remedies)}."
+        for area in capacity.short
     ]

@@ -150,7 +150,7 @@ def _as_csv(found: SeedAudit) -> str:
 
 
 def _say(found: SeedAudit) -> None:
-    if not found.histories and not found.strays:
+    if not found.histories and not found.unsealed_plans:
         typer.echo("No seed was ever sealed here. `becalm patrol plan` seals the first.")
     for s in found.histories:
         area = f", {s.area}" if s.area else ""

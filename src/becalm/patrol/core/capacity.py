@@ -6,7 +6,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class AreaCapacity:
     hop_minutes: float  # mean way to the next one, with settling, in whole slots
     possible_per_day: PossibleBursts
     wanted_per_day: float
-    gives: tuple[str, ...]  # what would close the gap; empty where there is none
+    remedies: tuple[str, ...] = ()  # what would close the gap; empty where there is none
 
     @property
     def share(self) -> float:
@@ -100,20 +100,22 @@ def assess_capacity(
     estimate before planning: low takes places in any order, high always the nearest. What a place is owed is
     taken on the average of its days' `arms`, where a trial has drawn some.
     """
-    places = _in_arms(places, arms or {}, days, policy)
-    names = sorted({p.area for p in places} | {s.area for s in shifts})
+    extra_share: dict[str, float] = defaultdict(float)
+    for (hotspot, _), arm in (arms or {}).items():
+        extra_share[hotspot] += (policy.dose_factor(arm) - 1.0) / days
+    dosed = [p for place in places for p in scale_dosage([place], 1.0 + extra_share[place.hotspot])]
     areas = tuple(
-        _area(
+        _assess_area(
             name,
-            [p for p in places if p.area == name],
-            [s for s in shifts if s.area == name],
+            [place for place in dosed if place.area == name],
+            [shift for shift in shifts if shift.area == name],
             travel,
             policy,
             days,
         )
-        for name in names
+        for name in sorted({place.area for place in places} | {shift.area for shift in shifts})
     )
-    return Capacity(days, areas, _uncovered(places, shifts))
+    return Capacity(days, areas, _uncovered_hours(places, shifts))
 
 
 def fit_dosage(
@@ -128,32 +130,20 @@ def fit_dosage(
     PlanError
         naming each short area with what would mend it, where the policy says to refuse.
     """
-    short = {a.area: a for a in capacity.short}
-    if short and when_short == "refuse":
-        faults = tuple(_short_fault(a) for a in short.values())
+    if capacity.short and when_short == "refuse":
+        faults = tuple(_short_fault(area) for area in capacity.short)
         raise PlanError("More dosage is wanted than there are minutes; nothing was planned", faults)
-    fitted: list[PatrolPlace] = []
-    for place in places:
-        share = min(1.0, short[place.area].share * NEARLY) if place.area in short else 1.0
-        fitted += scale_dosage([place], share)
+    shares = {area.area: min(1.0, area.share * NEARLY) for area in capacity.short}
+    fitted = (p for place in places for p in scale_dosage([place], shares.get(place.area, 1.0)))
     notes = tuple(
         f"{a.area}: {a.wanted_per_day:.1f} bursts a day wanted, about {a.possible_per_day.value:.1f} "
-        f"possible; every target there is scaled to {min(1.0, a.share * NEARLY):.0%}."
-        for a in short.values()
+        f"possible; every target there is scaled to {shares[a.area]:.0%}."
+        for a in capacity.short
     )
     return tuple(fitted), notes
 
 
-def _in_arms(
-    places: Sequence[PatrolPlace], arms: Mapping[tuple[str, date], Arm], days: int, policy: PatrolPolicy
-) -> Sequence[PatrolPlace]:
-    drawn: dict[str, float] = defaultdict(float)
-    for (hotspot, _), arm in arms.items():
-        drawn[hotspot] += (policy.dose_factor(arm) - 1.0) / days
-    return [p for place in places for p in scale_dosage([place], 1.0 + drawn[place.hotspot])]
-
-
-def _area(
+def _assess_area(
     name: str,
     places: Sequence[PatrolPlace],
     shifts: Sequence[UnitShift],
@@ -161,64 +151,60 @@ def _area(
     policy: PatrolPolicy,
     days: int,
 ) -> AreaCapacity:
-    wanted = sum(p.dosage.visits_per_day for p in places)
-    minutes = sum(p.dosage.minutes_per_day for p in places)
-    burst = minutes / wanted if wanted else float(np.mean(policy.burst_minutes))
-    duty = sum(s.hours.minutes for s in shifts)
-    meals = sum(s.meal_minutes for s in shifts)
-    kinds = Counter((s.base, s.mode, _open(s)) for s in shifts if places)
-    fits = [
-        (n * np.array(_bursts(base, places, travel[mode], policy, room, burst)))
-        for (base, mode, room), n in kinds.items()
+    visits = sum(place.dosage.visits_per_day for place in places)
+    minutes = sum(place.dosage.minutes_per_day for place in places)
+    burst_minutes = minutes / visits if visits else float(np.mean(policy.burst_minutes))
+    kinds = Counter((shift.base, shift.mode, _open_minutes(shift)) for shift in shifts if places)
+    by_kind = [
+        count * np.array(_count_bursts(base, places, travel[mode], policy, open_minutes, burst_minutes))
+        for (base, mode, open_minutes), count in kinds.items()
     ]
-    low, value, high, hop = (float(sum(f[k] for f in fits)) for k in range(4))
-    possible = PossibleBursts(value / days, low / days, high / days)
-    made = AreaCapacity(
+    low, value, high, hop_minutes = (float(sum(figures[k] for figures in by_kind)) for k in range(4))
+    area = AreaCapacity(
         area=name,
         places=len(places),
         unit_shifts_per_day=len(shifts) / days,
-        duty_minutes_per_day=duty / days,
-        meal_minutes_per_day=meals / days,
-        open_minutes_per_day=sum(_open(s) for s in shifts) / days,
-        burst_minutes=burst,
-        hop_minutes=hop / len(shifts) if fits else 0.0,
-        possible_per_day=possible,
-        wanted_per_day=wanted,
-        gives=(),
+        duty_minutes_per_day=sum(shift.hours.minutes for shift in shifts) / days,
+        meal_minutes_per_day=sum(shift.meal_minutes for shift in shifts) / days,
+        open_minutes_per_day=sum(map(_open_minutes, shifts)) / days,
+        burst_minutes=burst_minutes,
+        hop_minutes=hop_minutes / len(shifts) if by_kind else 0.0,
+        possible_per_day=PossibleBursts(value / days, low / days, high / days),
+        wanted_per_day=visits,
     )
-    return _with_gives(made)
+    return replace(area, remedies=_list_remedies(area))
 
 
-def _open(shift: UnitShift) -> float:
+def _open_minutes(shift: UnitShift) -> float:
     return shift.burst_share * (shift.hours.minutes - shift.meal_minutes)
 
 
-def _bursts(
+def _count_bursts(
     base: str,
     places: Sequence[PatrolPlace],
     table: TravelTable,
     policy: PatrolPolicy,
     open_minutes: float,
-    burst: float,
+    burst_minutes: float,
 ) -> tuple[float, float, float, float]:
     """Bursts of one shift with places in any order, by the policy and by the nearest; and the mean hop."""
-    row = {stop: i for i, stop in enumerate(table.stops)}
-    at, home = [row[p.hotspot] for p in places], row[base]
-    weight = np.array([p.dosage.visits_per_day for p in places]) + 1e-12
-    weight /= weight.sum()
-    between = table.minutes[np.ix_(at, at)]
-    out_and_home = table.minutes[home, at] + table.minutes[at, home]
-    reached = np.isfinite(out_and_home)
+    rows, home = [table.stops.index(place.hotspot) for place in places], table.stops.index(base)
+    round_trip = table.minutes[home, rows] + table.minutes[rows, home]
+    reached = np.isfinite(round_trip)
     if not reached.any():
         return 0.0, 0.0, 0.0, 0.0
-    between, weight, ends = between[np.ix_(reached, reached)], weight[reached], out_and_home[reached]
-    room = open_minutes - float(weight @ ends / weight.sum())
-    hops = [_hop(between, weight, policy, rate) for rate in (0.0, policy.travel_weight, math.inf)]
-    fits = [max(0.0, room / (burst + hop)) for hop in hops]
-    return min(fits[:2]), fits[1], fits[2], hops[1]
+    weight = np.array([place.dosage.visits_per_day for place in places]) + 1e-12
+    weight = (weight / weight.sum())[reached]
+    between = table.minutes[np.ix_(rows, rows)][np.ix_(reached, reached)]
+    room_minutes = open_minutes - float(weight @ round_trip[reached] / weight.sum())
+    hops = [
+        _mean_hop_minutes(between, weight, policy, rate) for rate in (0.0, policy.travel_weight, math.inf)
+    ]
+    low, value, high = (max(0.0, room_minutes / (burst_minutes + hop)) for hop in hops)
+    return min(low, value), value, high, hops[1]
 
 
-def _hop(between: Floats, weight: Floats, policy: PatrolPolicy, rate: float) -> float:
+def _mean_hop_minutes(between: Floats, weight: Floats, policy: PatrolPolicy, rate: float) -> float:
     """The mean minutes of the way to another place and of settling there, in whole slots."""
     slot = policy.slot_minutes
     if len(weight) == 1:
@@ -227,33 +213,35 @@ def _hop(between: Floats, weight: Floats, policy: PatrolPolicy, rate: float) -> 
     cost = np.ceil((away + policy.settle_minutes) / slot) * slot
     if math.isinf(rate):
         return float(weight @ cost.min(axis=1) / weight.sum())
-    nearest = away.min(axis=1, keepdims=True)
-    farther = np.where(np.isfinite(away), away - np.where(np.isfinite(nearest), nearest, 0.0), 0.0)
+    exists = np.isfinite(away)
     if rate < 0:
-        farther = np.minimum(np.where(np.isfinite(away), away, 0.0), policy.far_minutes)
-    pull = np.where(np.isfinite(away), weight * np.exp(-rate * farther), 0.0)
-    chance = pull / np.maximum(pull.sum(axis=1, keepdims=True), 1e-300)
+        counted = np.minimum(np.where(exists, away, 0.0), policy.far_minutes)
+    else:
+        # From the nearest on: exp(-rate * minutes) of far places alone would be 0 in doubles, row by row.
+        nearest = away.min(axis=1, keepdims=True)
+        counted = np.where(exists, away - np.where(np.isfinite(nearest), nearest, 0.0), 0.0)
+    attraction = np.where(exists, weight * np.exp(-rate * counted), 0.0)
+    chance = attraction / np.maximum(attraction.sum(axis=1, keepdims=True), 1e-300)
     mean = (chance * np.where(np.isfinite(cost), cost, 0.0)).sum(axis=1)
     return float(weight @ mean / weight.sum())
 
 
-def _with_gives(area: AreaCapacity) -> AreaCapacity:
+def _list_remedies(area: AreaCapacity) -> tuple[str, ...]:
     if area.share >= 1.0:
-        return area
-    possible, wanted = area.possible_per_day.value, area.wanted_per_day
-    ways = [f"all its targets at {area.share:.0%}"]
-    if possible:
-        each = possible / area.unit_shifts_per_day
-        ways.append(
-            f"{math.ceil((wanted - possible) / each)} more unit-shifts a day (each gives {each:.1f} bursts)"
-        )
-        shorter = area.burst_minutes - (area.burst_minutes + area.hop_minutes) * (1 - area.share)
-        if shorter >= 5:
-            ways.append(f"bursts of {shorter:.0f} minutes instead of {area.burst_minutes:.0f}")
-        ways.append(f"{math.ceil(area.places * (1 - area.share))} of its {area.places} places fewer")
-    else:
-        ways = ["a unit for this area, with a base from which its places can be reached"]
-    return replace(area, gives=tuple(ways))
+        return ()
+    possible, missing_share = area.possible_per_day.value, 1 - area.share
+    if not possible:
+        return ("a unit for this area, with a base from which its places can be reached",)
+    per_shift = possible / area.unit_shifts_per_day
+    missing_shifts = math.ceil((area.wanted_per_day - possible) / per_shift)
+    remedies = [
+        f"all its targets at {area.share:.0%}",
+        f"{missing_shifts} more unit-shifts a day (each gives {per_shift:.1f} bursts)",
+    ]
+    shorter = area.burst_minutes - (area.burst_minutes + area.hop_minutes) * missing_share
+    if shorter >= 5:
+        remedies.append(f"bursts of {shorter:.0f} minutes instead of {area.burst_minutes:.0f}")
+    return (*remedies, f"{math.ceil(area.places * missing_share)} of its {area.places} places fewer")
 
 
 def _short_fault(area: AreaCapacity) -> Fault:
@@ -261,23 +249,24 @@ def _short_fault(area: AreaCapacity) -> Fault:
         f"its {area.places} places are owed {area.wanted_per_day:.1f} bursts a day; about "
         f"{area.possible_per_day.value:.1f} fit into {area.unit_shifts_per_day:.1f} unit-shifts"
     )
-    return Fault(area.area, what, "; or ".join(area.gives))
+    return Fault(area.area, what, "; or ".join(area.remedies))
 
 
-def _uncovered(places: Sequence[PatrolPlace], shifts: Sequence[UnitShift]) -> tuple[str, ...]:
+def _uncovered_hours(places: Sequence[PatrolPlace], shifts: Sequence[UnitShift]) -> tuple[str, ...]:
     """Areas that have hotspots and hours of the plan with nobody on duty, as a share of all its hours."""
     if not shifts:
         return ()
-    first = min(s.hours.start for s in shifts)
-    last = max(s.hours.end for s in shifts)
-    hours = math.ceil((last - first).total_seconds() / 3600)
-    told = []
-    for area in sorted({p.area for p in places}):
-        held = np.zeros(hours + 1)
-        for s in (s for s in shifts if s.area == area):
-            a, b = ((at - first).total_seconds() / 3600 for at in (s.hours.start, s.hours.end))
-            held[math.floor(a) : math.ceil(b)] = 1
-        empty = 1.0 - held[:hours].mean()
-        if empty > 0.01:
-            told.append(f"{area}: nobody is on duty in {empty:.0%} of the hours; an observer learns which.")
-    return tuple(told)
+    first = min(shift.hours.start for shift in shifts)
+    hour = timedelta(hours=1)
+    hours = math.ceil((max(shift.hours.end for shift in shifts) - first) / hour)
+    notes = []
+    for area in sorted({place.area for place in places}):
+        is_covered = np.zeros(hours)
+        for span in (shift.hours for shift in shifts if shift.area == area):
+            is_covered[math.floor((span.start - first) / hour) : math.ceil((span.end - first) / hour)] = 1
+        empty_share = 1.0 - is_covered.mean()
+        if empty_share > 0.01:
+            notes.append(
+                f"{area}: nobody is on duty in {empty_share:.0%} of the hours; an observer learns which."
+            )
+    return tuple(notes)

@@ -25,7 +25,7 @@ COLUMNS = ("unit", "hotspot", "start", "end")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 MINUTE = timedelta(minutes=1)
 SLACK = 1e-6  # minutes, for rounding
-KINDS = {
+VIOLATION_KINDS = {
     "form": "plan.json lacks something, or a row of visits.csv cannot be read",
     "visits_hash": "visits.csv is not the one that plan.json was written with",
     "inputs_hash": "the inputs in plan.json were altered",
@@ -50,7 +50,7 @@ KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One rule that is broken: its kind (one of KINDS), by whom, where, when (UTC), and by how much."""
+    """One rule that is broken: its kind (of VIOLATION_KINDS), by whom, where, when (UTC), how far."""
 
     kind: str
     unit: str

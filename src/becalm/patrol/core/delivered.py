@@ -1,14 +1,12 @@
-"""What was delivered? Visits from traces and from check-ins; raw positions go no further than this.
+"""What was delivered? Visits from traces and check-ins beside those planned; raw positions go no further.
 
-Planned, delivered and background: what was meant for each hotspot, and what it got.
-
-Positions of officers, as a radio or a phone told them. Kept in memory only, and never for long.
+Traces are positions of officers, as a radio or a phone told them: kept in memory only, and never for long.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -22,6 +20,41 @@ from becalm.patrol.core.policy import DeliveryRule
 
 Source = Literal["trace", "check-in"]
 LONGEST_SHIFT_S = 14 * 3600.0  # a silence longer than this is time off duty
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Traces:
+    """Fixes in the order of officer and time, as parallel arrays; metres of the city, seconds since 1970.
+
+    `officer` is a number without a name: which device it was is not kept. `unit[i]` is a place in `units`,
+    -1 where nobody knows. `accuracy_m` is not a number where the device tells none. `left_out` says how many
+    fixes were not used, and why.
+    """
+
+    officer: Ints
+    unit: Ints
+    units: tuple[str, ...]
+    at_s: Floats
+    easting_m: Floats
+    northing_m: Floats
+    accuracy_m: Floats
+    left_out: tuple[tuple[str, int], ...] = field(default=())
+
+    @property
+    def size(self) -> int:
+        """How many fixes are there?"""
+        return len(self.at_s)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckIn:
+    """An officer's own word that a unit was at a hotspot."""
+
+    unit: str
+    hotspot: str
+    start: datetime
+    end: datetime
+    officers: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,21 +92,20 @@ def visits_from_traces(
     An officer enters with `fixes` in a row and leaves likewise; stays that lie `merged_gap_minutes` apart
     are one; shorter ones than `least_minutes` are passing by. A visit is the union of its unit's officers.
     """
-    used = _usable(traces, rule)
-    shapes = np.array([(outlines or {}).get(p.hotspot) for p in places], dtype=object)
+    fixes = _usable_fixes(traces, rule)
     fence, depth = signed_distances(
-        np.column_stack([used.easting_m, used.northing_m]),
+        np.column_stack([fixes.easting_m, fixes.northing_m]),
         np.array([(p.easting_m, p.northing_m) for p in places], dtype=np.float64).reshape(-1, 2),
         np.array([p.radius_m for p in places], dtype=np.float64),
-        shapes,
+        np.array([(outlines or {}).get(p.hotspot) for p in places], dtype=object),
         rule.buffer_m,
     )
     silence_s = rule.silence_minutes * 60
-    stays = find_stays(used.officer, used.at_s, fence, depth, fixes=rule.fixes, silence_s=silence_s)
-    merged = _merge(_presences(stays, used), rule)
-    visits = [v for group in _by_unit(merged).values() for v in _union(group, used, places)]
-    notes = (*_left_out(traces, used, rule), *_silences(used, silence_s))
-    return DeliveredVisits(tuple(sorted(visits, key=_order)), notes)
+    stays = find_stays(fixes.officer, fixes.at_s, fence, depth, fixes=rule.fixes, silence_s=silence_s)
+    stays = _join_stays(stays, fixes, rule)
+    visits = [_build_visit(stays, crew, fixes, places) for crew in _group_crews(stays, fixes)]
+    notes = (*_unused_notes(traces, fixes, rule), *_silence_notes(fixes, silence_s))
+    return DeliveredVisits(tuple(sorted(visits, key=_visit_order)), notes)
 
 
 def visits_from_check_ins(check_ins: Sequence[CheckIn]) -> tuple[DeliveredVisit, ...]:
@@ -90,129 +122,95 @@ def visits_from_check_ins(check_ins: Sequence[CheckIn]) -> tuple[DeliveredVisit,
         )
         for c in check_ins
     ]
-    return tuple(sorted(visits, key=_order))
+    return tuple(sorted(visits, key=_visit_order))
 
 
-@dataclass(frozen=True, slots=True)
-class _Presence:
-    """One officer at one hotspot."""
-
-    officer: int
-    unit: int
-    fence: int
-    start_s: float
-    end_s: float
-    first: int
-    last: int
-
-
-def _usable(traces: Traces, rule: DeliveryRule) -> Traces:
-    """Fixes that are good enough, in order, one for each officer and moment."""
-    good = ~(traces.accuracy_m > rule.worst_accuracy_m)
-    order = np.lexsort((traces.at_s, traces.officer))
-    order = order[good[order]]
-    twice = np.zeros(len(order), dtype=bool)
-    same_officer = traces.officer[order[1:]] == traces.officer[order[:-1]]
-    twice[1:] = same_officer & (traces.at_s[order[1:]] == traces.at_s[order[:-1]])
-    kept = order[~twice]
-    return Traces(
-        officer=traces.officer[kept],
-        unit=traces.unit[kept],
-        units=traces.units,
-        at_s=traces.at_s[kept],
-        easting_m=traces.easting_m[kept],
-        northing_m=traces.northing_m[kept],
-        accuracy_m=traces.accuracy_m[kept],
-        left_out=traces.left_out,
-    )
-
-
-def _presences(stays: Stays, used: Traces) -> list[_Presence]:
-    columns = (stays.mover, used.unit[stays.first], stays.fence, stays.start_s, stays.end_s)
-    rows = zip(*(c.tolist() for c in (*columns, stays.first, stays.last)), strict=True)
-    return [_Presence(*row) for row in rows]
-
-
-def _merge(found: list[_Presence], rule: DeliveryRule) -> list[_Presence]:
-    """Join stays of one officer at one hotspot that lie close together; then drop what is too short."""
-    joined: list[_Presence] = []
-    for stay in sorted(found, key=lambda s: (s.officer, s.fence, s.start_s)):
-        last = joined[-1] if joined else None
-        if (
-            last is not None
-            and (last.officer, last.fence, last.unit) == (stay.officer, stay.fence, stay.unit)
-            and stay.start_s - last.end_s <= rule.merged_gap_minutes * 60
-        ):
-            joined[-1] = _Presence(
-                last.officer, last.unit, last.fence, last.start_s, stay.end_s, last.first, stay.last
-            )
-        else:
-            joined.append(stay)
-    return [s for s in joined if s.end_s - s.start_s >= rule.least_minutes * 60]
-
-
-def _by_unit(stays: list[_Presence]) -> dict[tuple[int, int, int], list[_Presence]]:
-    """Officers of one unit belong together; one whose unit nobody knows stands alone."""
-    groups: dict[tuple[int, int, int], list[_Presence]] = {}
-    for stay in stays:
-        alone = stay.officer if stay.unit < 0 else -1
-        groups.setdefault((stay.unit, alone, stay.fence), []).append(stay)
-    return groups
-
-
-def _union(group: list[_Presence], used: Traces, places: Sequence[PatrolPlace]) -> list[DeliveredVisit]:
-    crews: list[list[_Presence]] = []
-    until = -np.inf
-    for stay in sorted(group, key=lambda s: s.start_s):
-        if stay.start_s > until:
-            crews.append([])
-        crews[-1].append(stay)
-        until = max(until, stay.end_s)
-    return [_visit(crew, used, places) for crew in crews]
-
-
-def _visit(crew: list[_Presence], used: Traces, places: Sequence[PatrolPlace]) -> DeliveredVisit:
-    told = np.concatenate([used.accuracy_m[s.first : s.last + 1] for s in crew])
-    known = told[np.isfinite(told)]
-    unit = crew[0].unit
-    return DeliveredVisit(
-        unit=used.units[unit] if unit >= 0 else "",
-        hotspot=places[crew[0].fence].hotspot,
-        span=Span(_instant(crew[0].start_s), _instant(max(s.end_s for s in crew))),
-        officers=len({s.officer for s in crew}),
-        officer_minutes=sum(s.end_s - s.start_s for s in crew) / 60,
-        source="trace",
-        accuracy_m=float(np.median(known)) if len(known) else None,
-        fixes=len(told),
-    )
-
-
-def _instant(at_s: float) -> datetime:
-    return datetime.fromtimestamp(round(at_s), UTC)
-
-
-def _order(visit: DeliveredVisit) -> tuple[datetime, str, str]:
+def _visit_order(visit: DeliveredVisit) -> tuple[datetime, str, str]:
     return (visit.span.start, visit.hotspot, visit.unit)
 
 
-def _left_out(traces: Traces, used: Traces, rule: DeliveryRule) -> list[str]:
+def _usable_fixes(traces: Traces, rule: DeliveryRule) -> Traces:
+    """Fixes that are good enough, in order, one for each officer and moment."""
+    order = np.lexsort((traces.at_s, traces.officer))
+    order = order[~(traces.accuracy_m[order] > rule.worst_accuracy_m)]  # one that tells none passes
+    is_first = np.ones(len(order), dtype=bool)
+    is_first[1:] = (np.diff(traces.officer[order]) != 0) | (np.diff(traces.at_s[order]) != 0)
+    columns = [f.name for f in fields(traces) if f.name not in ("units", "left_out")]
+    return replace(traces, **{name: getattr(traces, name)[order[is_first]] for name in columns})
+
+
+def _join_stays(stays: Stays, fixes: Traces, rule: DeliveryRule) -> Stays:
+    """Join stays of one officer at one hotspot that lie close together; then drop what is too short."""
+    order = np.lexsort((stays.start_s, stays.fence, stays.mover))
+    mover, fence, unit = stays.mover[order], stays.fence[order], fixes.unit[stays.first][order]
+    start_s, end_s = stays.start_s[order], stays.end_s[order]
+    is_new = np.ones(len(order), dtype=bool)
+    is_new[1:] = (np.diff(mover) != 0) | (np.diff(fence) != 0) | (np.diff(unit) != 0)
+    is_new[1:] |= start_s[1:] - end_s[:-1] > rule.merged_gap_minutes * 60
+    heads = np.flatnonzero(is_new)
+    tails = np.append(heads[1:], len(order))[: len(heads)] - 1
+    # Joined before the short ones go: a radio that loses the satellites for a minute cuts a visit in pieces.
+    is_visit = end_s[tails] - start_s[heads] >= rule.least_minutes * 60
+    heads, tails = heads[is_visit], tails[is_visit]
+    first, last = stays.first[order][heads], stays.last[order][tails]
+    return Stays(mover[heads], fence[heads], start_s[heads], end_s[tails], first, last)
+
+
+def _group_crews(stays: Stays, fixes: Traces) -> list[list[int]]:
+    """Stays that overlap, of officers of one unit at one place; one whose unit nobody knows stands alone."""
+    unit = fixes.unit[stays.first]
+    alone = np.where(unit < 0, stays.mover, -1)
+    crews: list[list[int]] = []
+    last_group, until_s = None, -np.inf
+    for row in np.lexsort((stays.start_s, stays.fence, alone, unit)).tolist():
+        group = (unit[row], alone[row], stays.fence[row])
+        if group != last_group or stays.start_s[row] > until_s:
+            crews.append([])
+            last_group, until_s = group, -np.inf
+        crews[-1].append(row)
+        until_s = max(until_s, stays.end_s[row])
+    return crews
+
+
+def _build_visit(
+    stays: Stays, crew: list[int], fixes: Traces, places: Sequence[PatrolPlace]
+) -> DeliveredVisit:
+    rows = np.array(crew)
+    accuracy_m = np.concatenate([fixes.accuracy_m[stays.first[r] : stays.last[r] + 1] for r in crew])
+    known_m = accuracy_m[np.isfinite(accuracy_m)]
+    unit = int(fixes.unit[stays.first[crew[0]]])
+    start_s, end_s = float(stays.start_s[rows].min()), float(stays.end_s[rows].max())
+    return DeliveredVisit(
+        unit=fixes.units[unit] if unit >= 0 else "",
+        hotspot=places[int(stays.fence[crew[0]])].hotspot,
+        span=Span(*(datetime.fromtimestamp(round(instant_s), UTC) for instant_s in (start_s, end_s))),
+        officers=len(set(stays.mover[rows].tolist())),
+        officer_minutes=sum((stays.end_s[rows] - stays.start_s[rows]).tolist()) / 60,
+        source="trace",
+        accuracy_m=float(np.median(known_m)) if len(known_m) else None,
+        fixes=len(accuracy_m),
+    )
+
+
+def _unused_notes(traces: Traces, fixes: Traces, rule: DeliveryRule) -> list[str]:
     poor = int((traces.accuracy_m > rule.worst_accuracy_m).sum())
-    twice = traces.size - poor - used.size
-    told = [f"{count:,} fixes left out: {why}." for why, count in traces.left_out if count]
-    if poor:
-        told.append(f"{poor:,} fixes left out: less accurate than {rule.worst_accuracy_m:g} m.")
-    return [*told, f"{twice:,} fixes left out: a second one of the same moment."] if twice else told
+    reasons = [
+        *traces.left_out,
+        (f"less accurate than {rule.worst_accuracy_m:g} m", poor),
+        ("a second one of the same moment", traces.size - poor - fixes.size),
+    ]
+    return [f"{count:,} fixes left out: {reason}." for reason, count in reasons if count]
 
 
-def _silences(used: Traces, silence_s: float) -> list[str]:
+def _silence_notes(fixes: Traces, silence_s: float) -> list[str]:
     """Traces with gaps: how long nobody knows where officers were. Which officers is not told."""
-    gaps = np.diff(used.at_s)[np.diff(used.officer) == 0]
-    silent = gaps[(gaps > silence_s) & (gaps < LONGEST_SHIFT_S)]
-    if not len(silent):
+    gaps_s = np.diff(fixes.at_s)[np.diff(fixes.officer) == 0]
+    silences_s = gaps_s[(gaps_s > silence_s) & (gaps_s < LONGEST_SHIFT_S)]
+    if not len(silences_s):
         return []
     return [
-        f"{len(silent):,} gaps of more than {silence_s / 60:g} minutes in the traces, "
-        f"{silent.sum() / 3600:.1f} hours in all: what was delivered then is not known, and not counted."
+        f"{len(silences_s):,} gaps of more than {silence_s / 60:g} minutes in the traces, "
+        f"{silences_s.sum() / 3600:.1f} hours in all: what was delivered then is not known, and not counted."
     ]
 
 
@@ -274,12 +272,10 @@ def compare_delivery(
     """
     inside = [v for v in visits if v.span.start < span.end and v.span.end > span.start]
     bursts = [b for b in planned if span.start <= b.span.start < span.end]
-    strangers = {v.hotspot for v in inside} - {p.hotspot for p in places}
-    told = (
-        (f"{len(strangers)} hotspots that were visited are not in the plan: left out.",) if strangers else ()
-    )
+    unplanned = {v.hotspot for v in inside} - {p.hotspot for p in places}
+    left_out = f"{len(unplanned)} hotspots that were visited are not in the plan: left out."
     rows = tuple(
-        _place(
+        _compare_place(
             place,
             [b for b in bursts if b.hotspot == place.hotspot],
             [v for v in inside if v.hotspot == place.hotspot],
@@ -287,7 +283,7 @@ def compare_delivery(
         )
         for place in places
     )
-    return Delivery(span, rows, (*notes, *told))
+    return Delivery(span, rows, (*notes, left_out) if unplanned else tuple(notes))
 
 
 def union_minutes(spans: Iterable[Span]) -> float:
@@ -301,81 +297,45 @@ def union_minutes(spans: Iterable[Span]) -> float:
     return total / timedelta(minutes=1)
 
 
-def _place(
-    place: PatrolPlace, bursts: list[Burst], visits: list[DeliveredVisit], near: timedelta
+def _compare_place(
+    place: PatrolPlace, bursts: list[Burst], visits: list[DeliveredVisit], match_within: timedelta
 ) -> PlaceDelivery:
-    traced = [v for v in visits if v.source == "trace"]
-    stated = [v for v in visits if v.source == "check-in"]
-    matched = {i: _match(v.span, bursts, near) for i, v in enumerate(traced)}
-    given = [traced[i].span for i, b in matched.items() if b is not None]
-    everything = union_minutes(v.span for v in traced)
-    as_planned = union_minutes(given)
+    traced = [visit for visit in visits if visit.source == "trace"]
+    check_ins = [visit for visit in visits if visit.source == "check-in"]
+    matches = [_match_burst(visit.span, bursts, match_within) for visit in traced]
+    all_minutes = union_minutes(visit.span for visit in traced)
+    planned_minutes = union_minutes(
+        visit.span for visit, match in zip(traced, matches, strict=True) if match is not None
+    )
     return PlaceDelivery(
         hotspot=place.hotspot,
         name=place.name,
         planned_visits=len(bursts),
-        planned_minutes=union_minutes(b.span for b in bursts),
-        delivered_visits=len({b for b in matched.values() if b is not None}),
-        patrol_minutes=as_planned,
-        background_visits=sum(b is None for b in matched.values()),
-        background_minutes=everything - as_planned,
-        officer_minutes=sum(v.officer_minutes for v in traced),
-        check_in_visits=len(stated),
-        check_in_minutes=union_minutes(v.span for v in stated),
-        check_in_only_visits=sum(not any(_overlap(c.span, t.span) for t in traced) for c in stated),
+        planned_minutes=union_minutes(burst.span for burst in bursts),
+        delivered_visits=len(set(matches) - {None}),
+        patrol_minutes=planned_minutes,
+        background_visits=matches.count(None),
+        background_minutes=all_minutes - planned_minutes,
+        officer_minutes=sum(visit.officer_minutes for visit in traced),
+        check_in_visits=len(check_ins),
+        check_in_minutes=union_minutes(visit.span for visit in check_ins),
+        check_in_only_visits=sum(
+            not any(_overlap(check_in.span, visit.span) > timedelta() for visit in traced)
+            for check_in in check_ins
+        ),
     )
 
 
-def _match(span: Span, bursts: Sequence[Burst], near: timedelta) -> int | None:
-    """Which planned burst is this visit? Ends that lie apart are told by how far."""
-    able = [
-        (-_overlap(span, b.span), abs(b.span.start - span.start), i)
-        for i, b in enumerate(bursts)
-        if _overlap(span, b.span) > 0 or _apart(span, b.span) <= near
+def _match_burst(span: Span, bursts: Sequence[Burst], match_within: timedelta) -> int | None:
+    """Which planned burst is this visit?"""
+    candidates = [
+        (-max(overlap, timedelta()), abs(burst.span.start - span.start), i)
+        for i, burst in enumerate(bursts)
+        if (overlap := _overlap(span, burst.span)) >= -match_within
     ]
-    return min(able)[2] if able else None
+    return min(candidates)[2] if candidates else None
 
 
-def _overlap(a: Span, b: Span) -> float:
-    shared: timedelta = min(a.end, b.end) - max(a.start, b.start)
-    return max(0.0, shared / timedelta(minutes=1))
-
-
-def _apart(a: Span, b: Span) -> timedelta:
-    later: datetime = max(a.start, b.start)
-    return later - min(a.end, b.end)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Traces:
-    """Fixes in the order of officer and time, as parallel arrays; metres of the city, seconds since 1970.
-
-    `officer` is a number without a name: which device it was is not kept. `unit[i]` is a place in `units`,
-    -1 where nobody knows. `accuracy_m` is not a number where the device tells none. `left_out` says how many
-    fixes were not used, and why.
-    """
-
-    officer: Ints
-    unit: Ints
-    units: tuple[str, ...]
-    at_s: Floats
-    easting_m: Floats
-    northing_m: Floats
-    accuracy_m: Floats
-    left_out: tuple[tuple[str, int], ...] = field(default=())
-
-    @property
-    def size(self) -> int:
-        """How many fixes are there?"""
-        return len(self.at_s)
-
-
-@dataclass(frozen=True, slots=True)
-class CheckIn:
-    """An officer's own word that a unit was at a hotspot."""
-
-    unit: str
-    hotspot: str
-    start: datetime
-    end: datetime
-    officers: int = 1
+def _overlap(a: Span, b: Span) -> timedelta:
+    """How long both last at once; below 0, how far apart they lie."""
+    return min(a.end, b.end) - max(a.start, b.start)

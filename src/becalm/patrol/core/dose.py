@@ -38,7 +38,7 @@ class DosagePlan:
 
 
 def places_from_list(
-    found: HotspotList, *, names: Mapping[str, str] | None = None
+    hotspots: HotspotList, *, names: Mapping[str, str] | None = None
 ) -> tuple[ListedPlace, ...]:
     """The list as places: the middle of each, and the circle of its size (of a street: its nominal width)."""
     return tuple(
@@ -48,13 +48,13 @@ def places_from_list(
             easting_m=h.centre_m[0],
             northing_m=h.centre_m[1],
             radius_m=cell_radius_m(math.sqrt(h.area_m2) if h.shape and h.area_m2 else h.cell_m),
-            harm=(h.harm.expected if h.harm and found.rank == "harm" else h.expected).value,
+            harm=(h.harm.expected if h.harm and hotspots.rank == "harm" else h.expected).value,
             p_top=h.p_top,
             borough=h.borough or "",
             profile=h.profile,
             name=(names or {}).get(h.place_id, ""),
         )
-        for h in found.hotspots
+        for h in hotspots.hotspots
     )
 
 
@@ -86,22 +86,34 @@ def dose_places(
     listed = [p for p in listed if not boroughs or not p.borough or p.borough in boroughs]
     if not listed:
         raise PlanError(_nothing_left(outside, boroughs))
-    areas = [_area(place, boroughs, area_of_base) for place in listed]
+    areas = [boroughs.get(place.borough) or _nearest_area(place, area_of_base) for place in listed]
     lost = [place for place, area in zip(listed, areas, strict=True) if not area]
     if lost:
+        faults = [Fault(place.hotspot, "names no borough", "name its borough") for place in lost[:SHOWN]]
         raise PlanError(
             f"{len(lost)} of {len(listed)} hotspots name no borough, so that no patrol area has them. Give "
             "the city's boundaries with `becalm init --boundaries` and load the records again, or name the "
             "boroughs in the list.",
-            tuple(_no_area(place) for place in lost[:SHOWN]) if len(lost) < len(listed) else (),
+            tuple(faults) if len(lost) < len(listed) else (),
         )
-    week = policy_week(book)
-    visits = _visits(listed, book.dose)
+    week, rule = policy_week(book), book.dose
     places = tuple(
-        _place(place, area, wanted, book.dose, week)
-        for place, area, wanted in zip(listed, areas, visits, strict=True)
+        PatrolPlace(
+            hotspot=place.hotspot,
+            area=area,
+            easting_m=place.easting_m,
+            northing_m=place.northing_m,
+            radius_m=place.radius_m,
+            harm=place.harm,
+            dosage=Dosage(visits, visits * rule.mean_visit_minutes, rule.low_share, rule.high_share),
+            profile=place.profile or week,
+            gap_minutes=rule.gap_minutes,
+            gap_weight=rule.gap_weight,
+            name=place.name,
+        )
+        for place, area, visits in zip(listed, areas, _visits_per_day(listed, rule), strict=True)
     )
-    return DosagePlan(places, _notes(listed, book, outside, by_base=not boroughs))
+    return DosagePlan(places, _dosage_notes(listed, book, outside, by_base=not boroughs))
 
 
 def scale_dosage(places: Sequence[PatrolPlace], share: float) -> tuple[PatrolPlace, ...]:
@@ -119,78 +131,53 @@ def scale_dosage(places: Sequence[PatrolPlace], share: float) -> tuple[PatrolPla
     )
 
 
-def _visits(listed: Sequence[ListedPlace], rule: DoseRule) -> list[float]:
-    mean = sum(place.harm for place in listed) / len(listed)
+def _visits_per_day(listed: Sequence[ListedPlace], rule: DoseRule) -> list[float]:
+    mean_harm = sum(place.harm for place in listed) / len(listed)
     order = sorted(range(len(listed)), key=lambda i: (listed[i].rank, listed[i].hotspot))
-    share = {i: (n + 1) / len(listed) for n, i in enumerate(order)}
-    wanted = [_wanted(listed[i], rule, share[i], mean) for i in range(len(listed))]
-    return [min(max(v, rule.least_visits_per_day), rule.most_visits_per_day) for v in wanted]
+    share_of_list = {i: (n + 1) / len(listed) for n, i in enumerate(order)}
+    visits = (_place_visits(place, rule, share_of_list[i], mean_harm) for i, place in enumerate(listed))
+    return [min(max(v, rule.least_visits_per_day), rule.most_visits_per_day) for v in visits]
 
 
-def _wanted(place: ListedPlace, rule: DoseRule, share: float, mean: float) -> float:
+def _place_visits(place: ListedPlace, rule: DoseRule, share_of_list: float, mean_harm: float) -> float:
     if rule.by == "harm":
-        ratio = place.harm / mean if mean > 0 else 1.0
+        ratio = place.harm / mean_harm if mean_harm > 0 else 1.0
         return float(rule.visits_per_day * ratio**rule.harm_power)
     if rule.by == "rank":
-        return next(b.visits_per_day for b in rule.bands if share <= b.upto + 1e-9)
-    return next(b.visits_per_day for b in rule.bands if place.p_top >= b.upto)
+        return next(band.visits_per_day for band in rule.bands if share_of_list <= band.upto + 1e-9)
+    return next(band.visits_per_day for band in rule.bands if place.p_top >= band.upto)
 
 
-def _place(
-    place: ListedPlace, area: str, visits: float, rule: DoseRule, week: tuple[float, ...]
-) -> PatrolPlace:
-    return PatrolPlace(
-        hotspot=place.hotspot,
-        area=area,
-        easting_m=place.easting_m,
-        northing_m=place.northing_m,
-        radius_m=place.radius_m,
-        harm=place.harm,
-        dosage=Dosage(visits, visits * rule.mean_visit_minutes, rule.low_share, rule.high_share),
-        profile=place.profile or week,
-        gap_minutes=rule.gap_minutes,
-        gap_weight=rule.gap_weight,
-        name=place.name,
-    )
-
-
-def _area(place: ListedPlace, boroughs: Mapping[str, str], bases: Sequence[tuple[Base, str]]) -> str:
-    if place.borough in boroughs:
-        return boroughs[place.borough]
-
+def _nearest_area(place: ListedPlace, area_of_base: Sequence[tuple[Base, str]]) -> str:
     def away_m(base: Base) -> float:
         return math.hypot(base.easting_m - place.easting_m, base.northing_m - place.northing_m)
 
-    return min(bases, key=lambda b: (away_m(b[0]), b[0].base))[1] if bases else ""
-
-
-def _no_area(place: ListedPlace) -> Fault:
-    return Fault(place.hotspot, "names no borough", "name its borough")
+    return min(area_of_base, key=lambda b: (away_m(b[0]), b[0].base))[1] if area_of_base else ""
 
 
 def _nothing_left(outside: Sequence[str], boroughs: Mapping[str, str]) -> str:
     if not outside:
         return "There are no hotspots to plan for. Make a list with `becalm find hotspots`."
     return (
-        f"All {len(outside)} hotspots lie in boroughs of no patrol area ({_counted(outside)}). "
+        f"All {len(outside)} hotspots lie in boroughs of no patrol area ({_count_boroughs(outside)}). "
         f"The units serve {', '.join(sorted(boroughs))}. Add the boroughs to [[areas]]."
     )
 
 
-def _counted(boroughs: Sequence[str]) -> str:
+def _count_boroughs(boroughs: Sequence[str]) -> str:
     return ", ".join(f"{name} {boroughs.count(name)}" for name in sorted(set(boroughs)))
 
 
-def _notes(
+def _dosage_notes(
     listed: Sequence[ListedPlace], book: PolicyBook, outside: Sequence[str], *, by_base: bool
 ) -> tuple[str, ...]:
-    untimed = sum(place.profile is None for place in listed)
+    hourless = sum(place.profile is None for place in listed)
     notes = [f"Dosage by {book.dose.by}, policy {book.key} of {book.reviewed_on} by {book.author}."]
     if outside:
-        notes.append(f"Left out, in boroughs that no area has: {_counted(outside)}.")
-    if untimed:
+        notes.append(f"Left out, in boroughs that no area has: {_count_boroughs(outside)}.")
+    if hourless:
         notes.append(
-            f"{untimed} of {len(listed)} places have records without hours, which say nothing about when in "
+            f"{hourless} of {len(listed)} places have records without hours, which say nothing about when in "
             "the week; the policy's own week stands in for them."
         )
     if by_base:

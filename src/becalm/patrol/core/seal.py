@@ -1,6 +1,6 @@
 """Binding a plan to a secret before it is drawn, so that nobody can try again until the plan suits.
 
-Was each period planned once, from the one seed that was sealed for it? Read from the ledger's entries.
+And was each period planned once, from the one seed that was sealed for it? Read from the ledger's entries.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from becalm.terms import PlanError
 SEED_BYTES: Final = 32
 LEAST_SHARE_BYTES: Final = 16
 KEY_WORDS: Final = b"becalm patrol key 1"
-KINDS: Final = (
+SEED_EVENT_KINDS: Final = (
     "patrol_seed_committed",
     "patrol_replan_begun",
     "bursts_planned",
@@ -49,14 +49,15 @@ def compute_commitment(secret: Secret, *, inputs_sha256: str, version: str) -> s
     It is of one line of canonical JSON, so that anybody can take it again from the opened seed:
     {"becalm":"patrol seed 1","inputs_sha256":…,"nonce":…,"seed":…,"version":…}
     """
-    held = {
+    # The nonce is bound too: seed, inputs and version of a small plan could be tried one after another.
+    sealed = {
         "becalm": "patrol seed 1",
         "inputs_sha256": inputs_sha256,
         "nonce": secret.nonce.hex(),
         "seed": secret.seed.hex(),
         "version": version,
     }
-    text = json.dumps(held, sort_keys=True, separators=(",", ":"))
+    text = json.dumps(sealed, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -73,6 +74,8 @@ def derive_sampling_key(secret: Secret, *, commitment: str, share: bytes = b"") 
 
     Source: Krawczyk and Eronen, HMAC-based Extract-and-Expand Key Derivation Function, RFC 5869 (2010).
     """
+    # A share that came after the seed was sealed cannot be chosen to suit, nor can the seed: neither the
+    # planner nor the overseer alone decides where patrols go.
     extracted = hmac.digest(share or bytes(SEED_BYTES), secret.seed, "sha256")
     return hmac.digest(extracted, KEY_WORDS + bytes.fromhex(commitment) + b"\x01", "sha256")
 
@@ -114,12 +117,12 @@ class SeedHistory:
     area: str  # "" for all areas
     inputs_sha256: str
     version: str
-    mark: str
+    seed_mark: str
     reason: str  # why these days were committed to again; "" for the first time
     replaces: str
     share_sha256: str  # of an overseer's share that was known when the seed was sealed
     reveal_after: datetime | None
-    begun: tuple[int, ...] = ()  # indices of re-plans, noted before they were drawn
+    announced_replans: tuple[int, ...] = ()  # noted before they were drawn
     plans: tuple[PlanRecord, ...] = ()
     revealed_seq: int | None = None
     secret: Secret | None = None
@@ -151,156 +154,142 @@ class SeedAudit:
 
     histories: tuple[SeedHistory, ...]
     findings: tuple[AuditFinding, ...]
-    strays: tuple[PlanRecord, ...] = field(default=())  # plans of no sealed seed
+    unsealed_plans: tuple[PlanRecord, ...] = field(default=())  # plans of no sealed seed
 
 
 def audit_seeds(entries: Iterable[Entry], *, now: datetime) -> SeedAudit:
     """What became of every sealed seed, and was a rule broken?"""
-    histories, strays = build_seed_histories(entries)
+    histories, unsealed_plans = build_seed_histories(entries)
+    unsealed = "a plan was made of no seed that was sealed before it"
     findings = [
-        *(found for story in histories for found in _of_one(story, now)),
-        *(found for pair in combinations(histories, 2) for found in _of_two(*pair)),
-        *(
-            AuditFinding(True, f"entry {plan.seq}", "a plan was made of no seed that was sealed before it")
-            for plan in strays
-        ),
+        *(finding for history in histories for finding in _audit_history(history, now)),
+        *(finding for pair in combinations(histories, 2) for finding in _audit_pair(*pair)),
+        *(AuditFinding(True, f"entry {plan.seq}", unsealed) for plan in unsealed_plans),
     ]
-    return SeedAudit(tuple(histories), tuple(findings), tuple(strays))
+    return SeedAudit(tuple(histories), tuple(findings), tuple(unsealed_plans))
 
 
 def build_seed_histories(entries: Iterable[Entry]) -> tuple[list[SeedHistory], list[PlanRecord]]:
     """Gather the entries of each seed, in the ledger's order; and the plans that belong to none."""
     histories: dict[str, SeedHistory] = {}
-    strays: list[PlanRecord] = []
+    unsealed_plans: list[PlanRecord] = []
     for entry in entries:
-        commitment = str(entry.event.facts.get("commitment") or "")
-        story = histories.get(commitment)
+        commitment = _text(entry, "commitment")
+        history = histories.get(commitment)
         if entry.event.kind == "patrol_seed_committed":
-            histories.setdefault(commitment, _begin(entry, commitment))
-        elif entry.event.kind == "bursts_planned" and story is None:
-            strays.append(_plan(entry))
-        elif story is not None:
-            histories[commitment] = _go_on(story, entry)
-    return list(histories.values()), strays
+            histories.setdefault(commitment, _start_history(entry, commitment))
+        elif history is not None:
+            histories[commitment] = _continue_history(history, entry)
+        elif entry.event.kind == "bursts_planned":
+            unsealed_plans.append(_plan_record(entry))
+    return list(histories.values()), unsealed_plans
 
 
-def _begin(entry: Entry, commitment: str) -> SeedHistory:
-    facts = entry.event.facts
+def _text(entry: Entry, name: str) -> str:
+    return str(entry.event.facts.get(name) or "")
 
-    def text(name: str) -> str:
-        return str(facts.get(name) or "")
 
-    after = text("reveal_after")
+def _start_history(entry: Entry, commitment: str) -> SeedHistory:
+    reveal_after = _text(entry, "reveal_after")
     return SeedHistory(
         commitment=commitment,
         seq=entry.seq,
         committed_at=entry.recorded_at,
         actor=entry.event.actor,
-        first_day=date.fromisoformat(text("first_day") or "0001-01-01"),
-        days=int(text("days") or 1),
-        area=text("area"),
-        inputs_sha256=text("inputs_sha256"),
-        version=text("program"),
-        mark=text("seed_mark"),
-        reason=text("reason"),
-        replaces=text("replaces"),
-        share_sha256=text("share_sha256"),
-        reveal_after=datetime.fromisoformat(after) if after else None,
+        first_day=date.fromisoformat(_text(entry, "first_day") or "0001-01-01"),
+        days=int(_text(entry, "days") or 1),
+        area=_text(entry, "area"),
+        inputs_sha256=_text(entry, "inputs_sha256"),
+        version=_text(entry, "program"),
+        seed_mark=_text(entry, "seed_mark"),
+        reason=_text(entry, "reason"),
+        replaces=_text(entry, "replaces"),
+        share_sha256=_text(entry, "share_sha256"),
+        reveal_after=datetime.fromisoformat(reveal_after) if reveal_after else None,
     )
 
 
-def _go_on(story: SeedHistory, entry: Entry) -> SeedHistory:
-    facts = entry.event.facts
+def _continue_history(history: SeedHistory, entry: Entry) -> SeedHistory:
     if entry.event.kind == "patrol_replan_begun":
-        return replace(story, begun=(*story.begun, int(str(facts.get("replan") or 0))))
+        replan = int(_text(entry, "replan") or 0)
+        return replace(history, announced_replans=(*history.announced_replans, replan))
     if entry.event.kind == "bursts_planned":
-        return replace(story, plans=(*story.plans, _plan(entry)))
-    if entry.event.kind == "patrol_seed_revealed" and story.revealed_seq is None:
-        share = bytes.fromhex(str(facts.get("share") or ""))
-        return replace(story, revealed_seq=entry.seq, secret=_secret(entry), share=share)
-    return story
+        return replace(history, plans=(*history.plans, _plan_record(entry)))
+    if entry.event.kind == "patrol_seed_revealed" and history.revealed_seq is None:
+        share = bytes.fromhex(_text(entry, "share"))
+        return replace(history, revealed_seq=entry.seq, secret=_read_secret(entry), share=share)
+    return history
 
 
-def _secret(entry: Entry) -> Secret | None:
-    facts = entry.event.facts
+def _read_secret(entry: Entry) -> Secret | None:
     try:
-        return Secret(bytes.fromhex(str(facts.get("seed"))), bytes.fromhex(str(facts.get("nonce"))))
+        return Secret(bytes.fromhex(_text(entry, "seed")), bytes.fromhex(_text(entry, "nonce")))
     except (ValueError, PlanError):
         return None
 
 
-def _plan(entry: Entry) -> PlanRecord:
-    facts = entry.event.facts
+def _plan_record(entry: Entry) -> PlanRecord:
     return PlanRecord(
         seq=entry.seq,
         recorded_at=entry.recorded_at,
-        plan_sha256=str(facts.get("plan_sha256") or ""),
-        visits_sha256=str(facts.get("visits_sha256") or ""),
-        replan=int(str(facts.get("replan") or 0)),
-        unit=str(facts.get("unit") or ""),
-        reason=str(facts.get("reason") or ""),
-        share_sha256=str(facts.get("share_sha256") or ""),
+        plan_sha256=_text(entry, "plan_sha256"),
+        visits_sha256=_text(entry, "visits_sha256"),
+        replan=int(_text(entry, "replan") or 0),
+        unit=_text(entry, "unit"),
+        reason=_text(entry, "reason"),
+        share_sha256=_text(entry, "share_sha256"),
     )
 
 
-def _of_one(story: SeedHistory, now: datetime) -> Iterator[AuditFinding]:
-    where = f"seed {story.commitment[:12]}, {story.first_day} to {story.last_day}"
-    first = [plan for plan in story.plans if plan.replan == 0]
-    if not first:
+def _name_seed(history: SeedHistory) -> str:
+    return f"seed {history.commitment[:12]}, {history.first_day} to {history.last_day}"
+
+
+def _audit_history(history: SeedHistory, now: datetime) -> Iterator[AuditFinding]:
+    where = _name_seed(history)
+    plans = [plan for plan in history.plans if plan.replan == 0]
+    if not plans:
         yield AuditFinding(False, where, "was sealed, and no plan was made of it")
-    if len({plan.plan_sha256 for plan in first}) > 1:
-        yield AuditFinding(True, where, f"{len(first)} plans were made of it, and one seed makes one plan")
-    yield from _of_replans(story, where)
-    yield from _of_reveal(story, where, now)
-
-
-def _of_replans(story: SeedHistory, where: str) -> Iterator[AuditFinding]:
-    made = [plan.replan for plan in story.plans if plan.replan]
-    lost = sorted(set(story.begun) - set(made))
+    if len({plan.plan_sha256 for plan in plans}) > 1:
+        yield AuditFinding(True, where, f"{len(plans)} plans were made of it, and one seed makes one plan")
+    replans = [plan.replan for plan in history.plans if plan.replan]
+    lost = sorted(set(history.announced_replans) - set(replans))
     if lost:
-        listed = ", ".join(map(str, lost))
-        yield AuditFinding(
-            True, where, f"re-plan {listed} was begun and never kept: what it gave is not known"
-        )
-    secret = sorted(set(made) - set(story.begun))
-    if secret:
-        yield AuditFinding(
-            True, where, f"re-plan {', '.join(map(str, secret))} was not noted before it was drawn"
-        )
-    if len(made) > len(set(made)):
+        what = f"re-plan {', '.join(map(str, lost))} was begun and never kept: what it gave is not known"
+        yield AuditFinding(True, where, what)
+    unannounced = sorted(set(replans) - set(history.announced_replans))
+    if unannounced:
+        what = f"re-plan {', '.join(map(str, unannounced))} was not noted before it was drawn"
+        yield AuditFinding(True, where, what)
+    if len(replans) > len(set(replans)):
         yield AuditFinding(True, where, "two re-plans have one index")
+    if history.revealed_seq is not None:
+        yield from _audit_opening(history, where)
+    elif history.reveal_after is not None and history.reveal_after < now:
+        what = f"was to be opened after {history.reveal_after:%Y-%m-%d}, and is not yet"
+        yield AuditFinding(False, where, what)
 
 
-def _of_reveal(story: SeedHistory, where: str, now: datetime) -> Iterator[AuditFinding]:
-    if story.revealed_seq is None:
-        if story.reveal_after is not None and story.reveal_after < now:
-            yield AuditFinding(
-                False, where, f"was to be opened after {story.reveal_after:%Y-%m-%d}, and is not yet"
-            )
-        return
-    if story.secret is None:
+def _audit_opening(history: SeedHistory, where: str) -> Iterator[AuditFinding]:
+    secret = history.secret
+    if secret is None:
         yield AuditFinding(True, where, "what was opened is no seed")
         return
-    again = compute_commitment(story.secret, inputs_sha256=story.inputs_sha256, version=story.version)
-    if again != story.commitment:
+    commitment = compute_commitment(secret, inputs_sha256=history.inputs_sha256, version=history.version)
+    if commitment != history.commitment:
         yield AuditFinding(True, where, "the seed that was opened is not the one that was sealed")
-    if story.mark and hash_seed(story.secret.seed) != story.mark:
+    if history.seed_mark and hash_seed(secret.seed) != history.seed_mark:
         yield AuditFinding(True, where, "its mark is not that of the seed that was opened")
-    late = [plan for plan in story.plans if plan.seq > story.revealed_seq]
-    if late:
+    if any(plan.seq > (history.revealed_seq or 0) for plan in history.plans):
         yield AuditFinding(True, where, "a plan was made of it after it was opened")
 
 
-def _of_two(earlier: SeedHistory, later: SeedHistory) -> Iterator[AuditFinding]:
-    where = f"seed {later.commitment[:12]}, {later.first_day} to {later.last_day}"
-    if earlier.mark and earlier.mark == later.mark:
-        yield AuditFinding(
-            True, where, f"is the seed of {earlier.commitment[:12]} again: a seed is used once"
-        )
+def _audit_pair(earlier: SeedHistory, later: SeedHistory) -> Iterator[AuditFinding]:
+    where = _name_seed(later)
+    if earlier.seed_mark and earlier.seed_mark == later.seed_mark:
+        what = f"is the seed of {earlier.commitment[:12]} again: a seed is used once"
+        yield AuditFinding(True, where, what)
     if later.overlaps(earlier.first_day, earlier.days, earlier.area):
         why = f"the reason given: {later.reason}" if later.reason else "no reason was given"
-        yield AuditFinding(
-            not later.reason,
-            where,
-            f"is a re-roll: {earlier.commitment[:12]} had been sealed for days of it before; {why}",
-        )
+        what = f"is a re-roll: {earlier.commitment[:12]} had been sealed for days of it before; {why}"
+        yield AuditFinding(not later.reason, where, what)

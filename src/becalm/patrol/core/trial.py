@@ -1,6 +1,6 @@
-"""Which place is in which arm of the trial on which day? A blocked draw, made before anything is done.
+"""Which place is in which arm of the trial on which day, and what could the trial see?
 
-What could the trial see? Stated before it begins, from the counts to be expected.
+Arms come from a blocked draw, and power from the counts to be expected: both before anything is done.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import combinations
 from typing import Final
 
 from scipy.stats import norm
@@ -26,6 +27,8 @@ EXPECTED_DAYS = 30.0  # what a place's expected count is of
 LEAST_EVENTS = 10.0  # per arm; below, the normal approximation of the log ratio says nothing
 GOOD_POWER = 0.8
 LEAST_FIRST: Final[tuple[Arm, ...]] = ("off", "low", "", "high")
+
+ClusterDay = tuple[int, int]  # the numbers of a cluster and of a day
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +69,7 @@ def draw_arms(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days
 
     Places within `neighbour_m` of one with more harm are drawn together with it. Within each block of area,
     tercile of harm and weekday the arms are as equal as whole numbers allow, in an order that `key` decides;
-    then arms are exchanged within blocks until nobody keeps one for more than `longest_run` days. All steps
-    treat the arms alike, so that each has the same chance everywhere: 1 / number of arms.
+    then arms are exchanged within blocks until nobody keeps one for more than `longest_run` days.
 
     Raises
     ------
@@ -75,45 +77,44 @@ def draw_arms(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days
         where runs cannot be kept that short.
     """
     clusters = cluster_places(places, rule.neighbour_m)
-    cells = _cells(clusters, rule, first, days)
-    numbers = _numbers(derive_key(key, "trial arms"))
-    arms = _dealt(cells, rule, numbers)
-    _shorten_runs(arms, cells, rule, numbers, days)
+    blocks = _assign_blocks(clusters, rule, first, days)
+    numbers = _endless_numbers(derive_key(key, "trial arms"))
+    arms = _deal_arms(blocks, rule, numbers)
+    _shorten_runs(arms, blocks, rule, numbers, days)
+    # Dealing and exchanging treat the arms alike, so that each has the same chance everywhere; a step that
+    # favoured one would need its own propensities, and every later analysis with them.
     rows = [
         ArmDay(
             p.hotspot,
             first + timedelta(days=d),
-            arms[c, d],
-            cells[c, d],
+            arm,
+            blocks[c, d],
             clusters[c][0].hotspot,
-            _chance(rule),
+            1.0 / len(rule.arms),
         )
-        for (c, d) in arms
+        for (c, d), arm in arms.items()
         for p in clusters[c]
     ]
-    split = _split(clusters, rule.neighbour_m)
+    split = _count_split_neighbours(clusters, rule.neighbour_m)
     return ArmDraw(
-        days=tuple(sorted(rows, key=lambda r: (r.day, r.hotspot))),
+        days=tuple(sorted(rows, key=lambda row: (row.day, row.hotspot))),
         clusters=len(clusters),
         split_neighbours=split,
-        notes=_notes(clusters, split, rule, cells),
+        notes=_draw_notes(clusters, split, rule, blocks),
     )
 
 
 def cluster_places(places: Sequence[PatrolPlace], neighbour_m: float) -> tuple[tuple[PatrolPlace, ...], ...]:
-    """Which places are drawn together? The worst one first, then its free neighbours, and so on.
-
-    Clusters are stars, not chains: in a crowded centre a chain of neighbours would be one cluster.
-    """
+    """Which places are drawn together? The worst one first, then its free neighbours, and so on."""
+    # Clusters are stars, not chains: in a crowded centre a chain of neighbours would be one cluster.
     free = sorted(places, key=lambda p: (-p.harm, p.hotspot))
-    made = []
+    clusters = []
     while free:
         middle = free[0]
-        near = [p for p in free if p.area == middle.area and _apart_m(p, middle) <= neighbour_m]
-        made.append(tuple(near))
-        taken = {p.hotspot for p in near}
-        free = [p for p in free if p.hotspot not in taken]
-    return tuple(made)
+        cluster = [p for p in free if p.area == middle.area and _distance_m(p, middle) <= neighbour_m]
+        clusters.append(tuple(cluster))
+        free = [p for p in free if p not in cluster]
+    return tuple(clusters)
 
 
 def check_overrides(draw: ArmDraw, overrides: Sequence[Override]) -> float:
@@ -124,16 +125,16 @@ def check_overrides(draw: ArmDraw, overrides: Sequence[Override]) -> float:
     PlanError
         with every override that names no place-day of the draw, nobody, or no reason.
     """
-    known = {(row.hotspot, row.day) for row in draw.days}
-    faults = [fault for o in overrides for fault in _override_faults(o, known)]
+    place_days = {(row.hotspot, row.day) for row in draw.days}
+    faults = [fault for override in overrides for fault in _override_faults(override, place_days)]
     if faults:
         raise PlanError(f"{len(faults)} overrides cannot be kept", tuple(faults))
-    return len({(o.hotspot, o.day) for o in overrides}) / len(known) if known else 0.0
+    return len({(o.hotspot, o.day) for o in overrides}) / len(place_days) if place_days else 0.0
 
 
-def _override_faults(override: Override, known: set[tuple[str, date]]) -> Iterator[Fault]:
+def _override_faults(override: Override, place_days: set[tuple[str, date]]) -> Iterator[Fault]:
     where = f"{override.hotspot} on {override.day}"
-    if (override.hotspot, override.day) not in known:
+    if (override.hotspot, override.day) not in place_days:
         yield Fault(where, "is no place-day of the trial", "name one that was drawn")
     if len(override.reason.split()) < 2:
         yield Fault(where, f"gives the reason {override.reason!r}", "write down why, in a sentence")
@@ -141,104 +142,86 @@ def _override_faults(override: Override, known: set[tuple[str, date]]) -> Iterat
         yield Fault(where, "names nobody", "say who decided it")
 
 
-def _chance(rule: ArmRule) -> float:
-    return 1.0 / len(rule.arms)
-
-
-def _apart_m(a: PatrolPlace, b: PatrolPlace) -> float:
+def _distance_m(a: PatrolPlace, b: PatrolPlace) -> float:
     return math.hypot(a.easting_m - b.easting_m, a.northing_m - b.northing_m)
 
 
-def _cells(
+def _assign_blocks(
     clusters: Sequence[Sequence[PatrolPlace]], rule: ArmRule, first: date, days: int
-) -> dict[tuple[int, int], str]:
+) -> dict[ClusterDay, str]:
     """The block of each cluster on each day."""
-    by_area: dict[str, list[int]] = defaultdict(list)
+    clusters_of_area: dict[str, list[int]] = defaultdict(list)
     for c, cluster in enumerate(clusters):
-        by_area[cluster[0].area].append(c)
-    names = {}
-    for area, members in by_area.items():
+        clusters_of_area[cluster[0].area].append(c)
+    blocks = {}
+    for area, members in clusters_of_area.items():
         for n, c in enumerate(sorted(members, key=lambda c: -sum(p.harm for p in clusters[c]))):
             tercile = n * rule.terciles // len(members) + 1
             for d in range(days):
-                weekday = WEEKDAYS[(first + timedelta(days=d)).weekday()]
-                names[c, d] = f"{area}/{tercile}/{weekday}"
-    return dict(sorted(names.items()))
+                blocks[c, d] = f"{area}/{tercile}/{WEEKDAYS[(first + timedelta(days=d)).weekday()]}"
+    return dict(sorted(blocks.items()))
 
 
-def _numbers(key: bytes) -> Iterator[int]:
+def _endless_numbers(key: bytes) -> Iterator[int]:
     """Endless uniform whole numbers of 64 bits from this key."""
     batch = 0
     while True:
-        yield from (int(n) for n in uniform_numbers(derive_key(key, batch), BATCH))
+        yield from (int(number) for number in uniform_numbers(derive_key(key, batch), BATCH))
         batch += 1
 
 
-def _shuffled(items: list[tuple[int, int]], numbers: Iterator[int]) -> list[tuple[int, int]]:
-    for i in range(len(items) - 1, 0, -1):
-        j = next(numbers) % (i + 1)
-        items[i], items[j] = items[j], items[i]
-    return items
+def _group_by_block(blocks: dict[ClusterDay, str]) -> dict[str, list[ClusterDay]]:
+    members: dict[str, list[ClusterDay]] = defaultdict(list)
+    for cluster_day, block in blocks.items():
+        members[block].append(cluster_day)
+    return members
 
 
-def _dealt(
-    cells: dict[tuple[int, int], str], rule: ArmRule, numbers: Iterator[int]
-) -> dict[tuple[int, int], Arm]:
-    """Deal the arms out within each block, from a place in their circle that is drawn too."""
-    blocks: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for cell, block in cells.items():
-        blocks[block].append(cell)
-    arms: dict[tuple[int, int], Arm] = {}
-    for members in blocks.values():
-        order = _order(rule, numbers)
-        for n, cell in enumerate(_shuffled(members, numbers)):
-            arms[cell] = order[n % len(order)]
+def _deal_arms(blocks: dict[ClusterDay, str], rule: ArmRule, numbers: Iterator[int]) -> dict[ClusterDay, Arm]:
+    """Deal the arms out within each block, each block in an order of arms and of members of its own."""
+    arms: dict[ClusterDay, Arm] = {}
+    for members in _group_by_block(blocks).values():
+        # The order of arms is drawn too: what is left over after equal shares falls to any of them alike.
+        remaining, order = list(rule.arms), list[Arm]()
+        while remaining:
+            order.append(remaining.pop(next(numbers) % len(remaining)))
+        for i in range(len(members) - 1, 0, -1):  # Fisher and Yates: every order has the same chance
+            j = next(numbers) % (i + 1)
+            members[i], members[j] = members[j], members[i]
+        arms |= {cluster_day: order[n % len(order)] for n, cluster_day in enumerate(members)}
     return dict(sorted(arms.items()))
 
 
-def _order(rule: ArmRule, numbers: Iterator[int]) -> list[Arm]:
-    """The arms in a drawn order: so that what is left over falls to any of them alike."""
-    left, order = list(rule.arms), list[Arm]()
-    while left:
-        order.append(left.pop(next(numbers) % len(left)))
-    return order
-
-
 def _shorten_runs(
-    arms: dict[tuple[int, int], Arm],
-    cells: dict[tuple[int, int], str],
+    arms: dict[ClusterDay, Arm],
+    blocks: dict[ClusterDay, str],
     rule: ArmRule,
     numbers: Iterator[int],
     days: int,
 ) -> None:
     """Exchange arms within blocks until no run is too long; an exchange may not lengthen another one."""
-    blocks: dict[str, list[tuple[int, int]]] = defaultdict(list)
-    for cell, block in cells.items():
-        blocks[block].append(cell)
-    worst = {c: _excess(arms, c, days, rule) for c in {c for c, _ in cells}}
+    members = _group_by_block(blocks)
+    excess_of = {c: _excess_days(arms, c, days, rule) for c in {c for c, _ in blocks}}
     for _ in range(TRIES):
-        bad = sorted(c for c, excess in worst.items() if excess)
-        if not bad:
+        too_long = sorted(c for c, excess in excess_of.items() if excess)
+        if not too_long:
             return
-        cluster = bad[next(numbers) % len(bad)]
-        one = (cluster, next(numbers) % days)
-        partners = blocks[cells[one]]
+        one = (too_long[next(numbers) % len(too_long)], next(numbers) % days)
+        partners = members[blocks[one]]
         other = partners[next(numbers) % len(partners)]
-        touched = {one[0], other[0]}
-        before = sum(worst[c] for c in touched)
         arms[one], arms[other] = arms[other], arms[one]
-        after = {c: _excess(arms, c, days, rule) for c in touched}
-        if sum(after.values()) > before:
+        new_excess = {c: _excess_days(arms, c, days, rule) for c in {one[0], other[0]}}
+        if sum(new_excess.values()) > sum(excess_of[c] for c in new_excess):
             arms[one], arms[other] = arms[other], arms[one]
         else:
-            worst.update(after)
+            excess_of.update(new_excess)
     raise PlanError(
         f"Runs of at most {rule.longest_run} days in one arm cannot be kept with {len(rule.arms)} arms and "
         "these places. Raise longest_run in the policy, or take more places or fewer arms."
     )
 
 
-def _excess(arms: dict[tuple[int, int], Arm], cluster: int, days: int, rule: ArmRule) -> int:
+def _excess_days(arms: dict[ClusterDay, Arm], cluster: int, days: int, rule: ArmRule) -> int:
     """By how many days are this cluster's runs too long?"""
     excess, run = 0, 1
     for d in range(1, days):
@@ -247,21 +230,21 @@ def _excess(arms: dict[tuple[int, int], Arm], cluster: int, days: int, rule: Arm
     return excess
 
 
-def _split(clusters: Sequence[Sequence[PatrolPlace]], neighbour_m: float) -> int:
+def _count_split_neighbours(clusters: Sequence[Sequence[PatrolPlace]], neighbour_m: float) -> int:
     """Pairs of places that lie near each other and were not drawn together."""
-    flat = [(p, c) for c, cluster in enumerate(clusters) for p in cluster]
+    placed = [(place, c) for c, cluster in enumerate(clusters) for place in cluster]
     return sum(
-        _apart_m(p, q) <= neighbour_m for n, (p, c) in enumerate(flat) for q, e in flat[n + 1 :] if c != e
+        c != other_c and _distance_m(place, other) <= neighbour_m
+        for (place, c), (other, other_c) in combinations(placed, 2)
     )
 
 
-def _notes(
-    clusters: Sequence[Sequence[PatrolPlace]], split: int, rule: ArmRule, cells: dict[tuple[int, int], str]
+def _draw_notes(
+    clusters: Sequence[Sequence[PatrolPlace]], split: int, rule: ArmRule, blocks: dict[ClusterDay, str]
 ) -> tuple[str, ...]:
-    count = sum(map(len, clusters))
-    small = sum(n < len(rule.arms) for n in Counter(cells.values()).values())
+    small = sum(count < len(rule.arms) for count in Counter(blocks.values()).values())
     notes = [
-        f"{count} places in {len(clusters)} clusters; every place-day had the chance "
+        f"{sum(map(len, clusters))} places in {len(clusters)} clusters; every place-day had the chance "
         f"1/{len(rule.arms)} of each arm."
     ]
     if split:
@@ -321,20 +304,24 @@ def assess_trial_power(
     QuestionError
         where an argument makes no sense, or too few events are to be expected to say anything.
     """
-    _require(effect, dispersion, level)
-    daily = sum(p.harm for p in places) / EXPECTED_DAYS
-    ranked = sorted(arms, key=LEAST_FIRST.index)
-    if len(ranked) < 2:
+    if not 0.0 <= effect < 1.0:
+        raise QuestionError(f"An effect of {effect} is no share that is prevented. Give 0.2 for a fifth.")
+    if dispersion < 1.0 or not 0.0 < level < 1.0:
+        raise QuestionError(
+            f"Dispersion {dispersion} must be 1 or more and the level {level} between 0 and 1."
+        )
+    if len(arms) < 2:
         raise QuestionError("A trial compares at least two arms. Name them in the policy's [arms].")
-    events = daily * days / len(ranked)
+    events_per_day = sum(place.harm for place in places) / EXPECTED_DAYS
+    events = events_per_day * days / len(arms)
     if events < LEAST_EVENTS:
         raise QuestionError(
             f"Only {events:.1f} events are to be expected in each arm in {days} days: no trial can be read "
             f"from so few. Have at least {LEAST_EVENTS:g}: take more days or more places."
         )
     return TrialPower(
-        control=ranked[0],
-        treated=ranked[-1],
+        control=min(arms, key=LEAST_FIRST.index),
+        treated=max(arms, key=LEAST_FIRST.index),
         days=days,
         expected_control=events,
         expected_treated=events,
@@ -342,8 +329,8 @@ def assess_trial_power(
         level=level,
         effect=effect,
         power=compute_power(events, effect, dispersion, level),
-        detectable=_detectable(events, dispersion, level),
-        days_needed=_days_needed(daily / len(ranked), effect, dispersion, level),
+        detectable=_least_detectable(events, dispersion, level),
+        days_needed=_days_needed(events_per_day / len(arms), effect, dispersion, level),
     )
 
 
@@ -359,24 +346,15 @@ def compute_power(events: float, effect: float, dispersion: float, level: float)
     return float(norm.sf(z - shift) + norm.cdf(-z - shift))
 
 
-def _detectable(events: float, dispersion: float, level: float) -> float | None:
-    """To a thousandth; near 1 the approximation fails, for nothing is left to count."""
+def _least_detectable(events: float, dispersion: float, level: float) -> float | None:
+    # To a thousandth; near 1 the approximation fails, for nothing is left to count.
     effects = (n / 1000 for n in range(1, 951))
     return next((e for e in effects if compute_power(events, e, dispersion, level) >= GOOD_POWER), None)
 
 
-def _days_needed(daily: float, effect: float, dispersion: float, level: float) -> int | None:
-    if effect == 0.0 or daily == 0.0:
+def _days_needed(events_per_day: float, effect: float, dispersion: float, level: float) -> int | None:
+    if effect == 0.0 or events_per_day == 0.0:
         return None
     z = float(norm.isf((1.0 - level) / 2.0) + norm.isf(1.0 - GOOD_POWER))
     events = dispersion * (1.0 + 1.0 / (1.0 - effect)) * (z / math.log1p(-effect)) ** 2
-    return math.ceil(events / daily)
-
-
-def _require(effect: float, dispersion: float, level: float) -> None:
-    if not 0.0 <= effect < 1.0:
-        raise QuestionError(f"An effect of {effect} is no share that is prevented. Give 0.2 for a fifth.")
-    if dispersion < 1.0 or not 0.0 < level < 1.0:
-        raise QuestionError(
-            f"Dispersion {dispersion} must be 1 or more and the level {level} between 0 and 1."
-        )
+    return math.ceil(events / events_per_day)

@@ -146,7 +146,9 @@ def _opened_key(plan: PlanDocument, story: SeedHistory) -> bytes:
 
 
 def _require_used_once(desk: Desk, story: SeedHistory) -> None:
-    others = [s for s in audit_patrol(desk).histories if s.mark == story.mark and s.seq != story.seq]
+    others = [
+        s for s in audit_patrol(desk).histories if s.seed_mark == story.seed_mark and s.seq != story.seq
+    ]
     if others:
         raise ReplayError(
             f"The seed of {story.commitment[:12]} was used twice: entry {others[0].seq} was sealed with it "

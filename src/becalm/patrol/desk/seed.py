@@ -13,7 +13,7 @@ from becalm.desk import Desk
 from becalm.desk.audit import note_configuration, record_event
 from becalm.ledger.event import Fact
 from becalm.patrol.core.seal import (
-    KINDS,
+    SEED_EVENT_KINDS,
     Secret,
     SeedAudit,
     SeedHistory,
@@ -60,7 +60,7 @@ def sealed_box(desk: Desk) -> SealedBox:
 
 def audit_patrol(desk: Desk) -> SeedAudit:
     """What became of every sealed seed, and was a rule broken?"""
-    return audit_seeds(desk.open_ledger().entries(kinds=KINDS), now=desk.now())
+    return audit_seeds(desk.open_ledger().entries(kinds=SEED_EVENT_KINDS), now=desk.now())
 
 
 def story_of(desk: Desk, commitment: str) -> SeedHistory:
@@ -161,7 +161,7 @@ def open_sealed(desk: Desk, story: SeedHistory, *, share: bytes = b"") -> Sealed
 
 def _require_new(secret: Secret, histories: Sequence[SeedHistory]) -> None:
     mark = hash_seed(secret.seed)
-    used = next((s for s in histories if s.mark == mark), None)
+    used = next((s for s in histories if s.seed_mark == mark), None)
     if used is not None:
         raise PlanError(
             f"This seed was used before, for {used.first_day} to {used.last_day} (entry {used.seq}). A seed "

@@ -297,7 +297,7 @@ def capacity_rows(capacity: Capacity) -> tuple[dict[str, Any], ...]:
             "possible_low": float(area.possible_per_day.low),
             "possible_high": float(area.possible_per_day.high),
             "wanted": float(area.wanted_per_day),
-            "gives": list(area.gives),
+            "gives": list(area.remedies),
         }
         for area in capacity.areas
     )
