@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
     from becalm.record.cli import commands as record
     from becalm.simulate import cli as simulate
 
-    app.command("init")(init.init)
+    init.register(app)
     app.add_typer(ingest.app, name="ingest")
     app.add_typer(measure.app, name="measure")
     find_explain.register(find.app)
@@ -25,5 +25,5 @@ def register(app: typer.Typer) -> None:
     app.add_typer(patrol.app, name="patrol")
     app.add_typer(record.app, name="record")
     app.command("run")(run.run)
-    app.command("simulate")(simulate.simulate)
+    simulate.register(app)
     app.command("schema")(schema.schema)

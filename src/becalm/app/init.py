@@ -2,75 +2,82 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
-from becalm.console.options import Format, FormatOption, desk_of
-from becalm.terms import UsageError
+from becalm.console.command import Session, command
+from becalm.terms.errors import UsageError
+from becalm.terms.request import FileName, Parameter, Request
 
 if TYPE_CHECKING:
     from becalm.app.init_desk import WorkspaceMade
+    from becalm.desk import Desk
 
 
-def init(
-    context: typer.Context,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkspaceRequest(Request):
+    """Which workspace is made?"""
+
     folder: Annotated[
-        Path | None, typer.Argument(help="The folder to make it in (or --workspace).", show_default=False)
-    ] = None,
+        FileName | None, Parameter("The folder to make it in (or --workspace).", is_argument=True)
+    ] = None
     city: Annotated[
         str | None,
-        typer.Option(help="A shipped city (london, chicago, portland, toronto) or a TOML file of your own."),
-    ] = None,
+        Parameter("A shipped city (london, chicago, portland, toronto) or a TOML file of your own."),
+    ] = None
     boundaries: Annotated[
-        Path | None,
-        typer.Option(help="Your file of borough shapes: GeoJSON, GeoPackage, shapefile or a zip of one."),
-    ] = None,
+        FileName | None,
+        Parameter("Your file of borough shapes: GeoJSON, GeoPackage, shapefile or a zip of one."),
+    ] = None
     boundaries_name: Annotated[
-        str | None, typer.Option(help="The attribute of that file that holds the names, if not found.")
-    ] = None,
+        str | None, Parameter("The attribute of that file that holds the names, if not found.")
+    ] = None
     boundaries_crs: Annotated[
-        str | None, typer.Option(help="The coordinate system of that file, if it states none or a wrong one.")
-    ] = None,
-    workspace: Annotated[
-        Path | None,
-        typer.Option("--workspace", "-w", help="The same folder, as every other command names it."),
-    ] = None,
-    format: FormatOption = Format.table,
-) -> None:
-    """Make a workspace: one folder for the city's facts, its records and its answers."""
-    from becalm.app.init_desk import make_workspace
+        str | None, Parameter("The coordinate system of that file, if it states none or a wrong one.")
+    ] = None
 
-    made = make_workspace(
-        _one_of(folder, workspace),
-        city=city,
-        boundaries=boundaries,
-        boundaries_name=boundaries_name,
-        boundaries_crs=boundaries_crs,
-        open_desk=lambda made_in: desk_of(context, made_in),
-    )
-    typer.echo(_RENDER[format](made), nl=False)
+
+def register(app: typer.Typer) -> None:
+    """Hang the command on the app."""
+
+    @command(app, "init", WorkspaceRequest, has_files=False)
+    def init(session: Session, request: WorkspaceRequest) -> None:
+        """Make a workspace: one folder for the city's facts, its records and its answers."""
+        from becalm.app.init_desk import make_workspace
+        from becalm.console.emit import View
+
+        workspace = make_workspace(
+            _one_of(Path(request.folder) if request.folder else None, session.workspace),
+            city=request.city,
+            boundaries=Path(request.boundaries) if request.boundaries else None,
+            boundaries_name=request.boundaries_name,
+            boundaries_crs=request.boundaries_crs,
+            open_desk=cast("Callable[[Path], Desk]", session.context.obj),
+        )
+        session.emit(workspace, View(_data, rows=lambda workspace: [_facts(workspace)], lines=_lines))
 
 
 def _one_of(folder: Path | None, workspace: Path | None) -> Path:
     """The folder that was named, once, in one of the two ways."""
     if folder is not None and workspace is not None and folder != workspace:
         raise UsageError(f"Two folders are named, {folder} and {workspace}. Name the one to make.")
-    named = folder or workspace
-    if named is None:
+    path = folder or workspace
+    if path is None:
         raise UsageError("No folder is named. Say which to make, e.g. `becalm init city`.")
-    return named
+    return path
 
 
-def _facts(made: WorkspaceMade) -> dict[str, object]:
-    city, shapes = made.city, made.boundaries
+def _facts(workspace: WorkspaceMade) -> dict[str, object]:
+    city, shapes = workspace.city, workspace.boundaries
     return {
-        "workspace": str(made.path),
+        "workspace": str(workspace.path),
         "city": city.key,
         "name": city.name,
-        "chosen": made.chosen,
+        "chosen": workspace.chosen,
         "crs": city.crs,
         "time_zone": city.time_zone,
         "boroughs": len(city.boroughs),
@@ -81,32 +88,20 @@ def _facts(made: WorkspaceMade) -> dict[str, object]:
     }
 
 
-def _as_json(made: WorkspaceMade) -> str:
-    told = {**_facts(made), "notes": list(made.notes), "next": list(made.next_steps)}
-    return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+def _data(workspace: WorkspaceMade) -> dict[str, object]:
+    return {**_facts(workspace), "notes": list(workspace.notes), "next": list(workspace.next_steps)}
 
 
-def _as_csv(made: WorkspaceMade) -> str:
-    from becalm.render.spreadsheet import csv_text
-
-    facts = _facts(made)
-    return csv_text(facts, [facts.values()])
-
-
-def _as_table(made: WorkspaceMade) -> str:
-    facts = _facts(made)
-    named = f"named by {facts['boundaries_attribute']!r} of {facts['boundaries_file']}"
-    shapes = f"{facts['boundaries']} shapes, {named}" if made.boundaries else "none"
-    lines = [
-        f"Made a workspace in {made.path}",
-        f"  city        {made.city.name} ({made.city.key}), {made.city.crs}, {made.city.time_zone}",
+def _lines(workspace: WorkspaceMade) -> Iterable[str]:
+    facts, city = _facts(workspace), workspace.city
+    origin = f"named by {facts['boundaries_attribute']!r} of {facts['boundaries_file']}"
+    shapes = f"{facts['boundaries']} shapes, {origin}" if workspace.boundaries else "none"
+    return [
+        f"Made a workspace in {workspace.path}",
+        f"  city        {city.name} ({city.key}), {city.crs}, {city.time_zone}",
         f"  boroughs    {facts['boroughs']}, in {facts['command_units']} command units",
         f"  boundaries  {shapes}",
-        *(f"Note: {note}" for note in made.notes),
+        *(f"Note: {note}" for note in workspace.notes),
         "Next:",
-        *(f"  {step}" for step in made.next_steps),
+        *(f"  {step}" for step in workspace.next_steps),
     ]
-    return "\n".join(lines) + "\n"
-
-
-_RENDER = {Format.table: _as_table, Format.json: _as_json, Format.csv: _as_csv}

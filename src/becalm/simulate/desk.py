@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
-from datetime import date
 from pathlib import Path
 
 from numpy.random import default_rng
 
 from becalm.simulate.city import simulate_city
+from becalm.simulate.request import CityRequest
 from becalm.simulate.settings import Effect, Settings, nothing_at_all, small
-from becalm.simulate.write import ExtractFormat, Written, write_city
+from becalm.simulate.write import Written, write_city
+from becalm.terms.progress import Progress
 
 
-def make_city(
-    folder: Path,
-    *,
-    seed: int,
-    start: date,
-    end: date,
-    incidents: int,
-    town: bool = False,
-    quiet: bool = False,
-    effect: Effect | None = None,
-    extract: ExtractFormat = "csv",
-) -> Written:
-    """Draw a city from this seed and write it; the same seed and settings give the same bytes.
-
-    A `town` has a city's density on a twenty-fifth of the ground; in a `quiet` one every rate is constant.
-    """
-    settings = Settings(start=start, end=end, incidents=incidents, effect=effect or Effect())
-    settings = small(settings, incidents=incidents) if town else settings
-    settings = nothing_at_all(settings) if quiet else settings
-    for_city, for_files = default_rng(seed).spawn(2)
-    return write_city(simulate_city(settings, for_city), folder, for_files, seed=seed, extract=extract)
+def make_city(request: CityRequest, *, progress: Progress) -> Written:
+    """Draw a city from its seed and write it; the same request gives the same bytes."""
+    effect = Effect(
+        kind=request.effect,
+        size=request.effect_size,
+        displaced=request.displaced,
+        hotspots=request.hotspots,
+        day_share=request.day_share,
+        start=request.effect_start,
+        end=request.effect_until or request.end,
+    )
+    settings = Settings(start=request.start, end=request.end, incidents=request.incidents, effect=effect)
+    if request.size == "town":
+        settings = small(settings, incidents=request.incidents)
+    if request.nothing_at_all:
+        settings = nothing_at_all(settings)
+    city_rng, file_rng = default_rng(request.seed).spawn(2)
+    with progress("simulate", total=2, unit="steps") as advance:
+        city = simulate_city(settings, city_rng)
+        advance(1)
+        return write_city(city, Path(request.out), file_rng, seed=request.seed, extract=request.extract)
