@@ -29,7 +29,7 @@ from becalm.find.core.targets import Targets
 from becalm.find.desk.hotspots import FindQuestion, find_hotspots
 from becalm.find.desk.units import UnitChoice
 from becalm.methods.grid import clip_cells
-from becalm.methods.kde import smooth
+from becalm.methods.smoothing import smooth
 from becalm.tables import PlaceCounts, TablePart, arrow_schema, count_places
 from becalm.workspace.config import CityEntry, Config, Workspace
 

@@ -13,12 +13,12 @@ import numpy as np
 import pointpats
 from _measure import report, seconds
 
-from becalm.methods.kde import smooth
 from becalm.methods.local_association import getis_ord, permutation_p, upper_tail
 from becalm.methods.multiplicity import adjust
 from becalm.methods.near_repeat import near_repeats
 from becalm.methods.neighbour_sums import RasterNeighbours
 from becalm.methods.point_counts import count_points
+from becalm.methods.smoothing import smooth
 
 SIDE_M, CELL_M, CELLS = 40_000.0, 100.0, 400
 rng = np.random.default_rng(1)

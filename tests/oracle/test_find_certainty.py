@@ -13,7 +13,7 @@ from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
-from becalm.methods.drift import widen
+from becalm.methods.blend import widen
 from becalm.methods.ranks import draw_rates, rank_certainty
 from becalm.simulate.city import simulate_city
 from becalm.simulate.offences import OFFENCES

@@ -8,16 +8,21 @@ import shapely
 from scipy import stats
 from scipy.special import gammaln
 
-from becalm.methods.blend import GammaPosterior, fit_prior, update
-from becalm.methods.bootstrap import mean_interval, paired_interval, resample
+from becalm.methods.blend import GammaPosterior, Scatter, fit_prior, fit_scatter, update, widen
 from becalm.methods.concentration import concentration, even_null, gini, gini_generalised
-from becalm.methods.drift import Scatter, fit_scatter, widen
-from becalm.methods.ewma import choose_half_life, faded_sum, forecast_total, kish_factor, memories
+from becalm.methods.ewma import (
+    choose_half_life,
+    faded_sum,
+    forecast_total,
+    kish_factor,
+    make_series,
+    memories,
+)
+from becalm.methods.forecast_scores import mean_interval, paired_interval, resample
 from becalm.methods.grid import cells_holding, clip_cells, clipped_squares, to_cells
-from becalm.methods.kde import smooth
 from becalm.methods.mixture import fit_mixture
 from becalm.methods.ranks import draw_rates, rank_certainty
-from becalm.methods.series import make_series
+from becalm.methods.smoothing import smooth
 
 RNG = np.random.default_rng(11)
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from becalm.methods.blend import GammaPrior, fit_prior
-from becalm.methods.climb import climb
+from becalm.methods.blend import GammaPrior, climb, fit_prior
 from becalm.methods.ewma import fading, half_age, kish_factor
 
 HALF_LIVES = (6.0, 24.0, 96.0)

@@ -10,9 +10,9 @@ from pyproj import Transformer
 from shaped import CRS
 
 from becalm.methods.grid import cells_holding
-from becalm.methods.lattices import Lattice
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.place_smoothing import lay_smoother
+from becalm.methods.place_shapes import Lattice
+from becalm.methods.smoothing import lay_smoother
 from becalm.workspace.h3_cells import h3_over, h3_under
 
 

@@ -14,7 +14,7 @@ from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.select import select_separated
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
-from becalm.methods.search_curve import search_curve, search_order
+from becalm.methods.forecast_scores import search_curve, search_order
 from becalm.tables import PlaceCounts
 
 SMALL = FindSettings(count=12, draws=100)

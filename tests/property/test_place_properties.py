@@ -8,8 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from becalm.methods.boxes import float_boxes
-from becalm.methods.lattices import Lattice, clip_tiles
-from becalm.methods.segments import between_junctions
+from becalm.methods.place_shapes import Lattice, between_junctions, clip_tiles
 
 seeds = st.integers(0, 2**32 - 1)
 turns = st.floats(-180, 180)

@@ -1,19 +1,29 @@
-"""The gamma-Poisson rule that weighs a place's own evidence against a forecast from all else.
+"""The gamma-Poisson rule that weighs a place's own evidence against a forecast, and how sure it may be.
 
 `fit_prior` is empirical Bayes by maximum likelihood of the negative binomial: C. N. Morris, "Parametric
 empirical Bayes inference", Journal of the American Statistical Association 78 (1983) 47-55.
+
+A posterior that takes events as independent and rates as steady is too sure. Later counts scatter more
+than it says, for two reasons that can be told apart by how the excess grows with the mean: events
+come in bursts (variance in proportion to the mean), and rates move on (variance in proportion to its
+square). `fit_scatter` finds both on counts held out, by maximum likelihood of the negative binomial whose
+variance has these two terms; it holds both special cases of A. C. Cameron and P. K. Trivedi, "Regression
+Analysis of Count Data" (1998), section 3.3.
+
+`climb` is Newton's method with the damping of D. W. Marquardt, "An algorithm for least-squares estimation of
+nonlinear parameters", SIAM Journal 11 (1963) 431-441.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.optimize import minimize
 from scipy.special import digamma, gammaln
 
 from becalm.methods.arrays import Floats
-from becalm.methods.climb import climb
 
 PRIOR_LOW = np.array([-7.0, -1.0])  # of log strength and power
 PRIOR_HIGH = np.array([12.0, 2.0])
@@ -125,3 +135,85 @@ def _grouped(means: Floats, counts: Floats) -> tuple[Floats, Floats, Floats]:
         np.concatenate([counts[~empty], np.zeros(int(used.sum()))]),
         np.concatenate([np.ones(int((~empty).sum())), size[used]]),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Scatter:
+    """Variance over mean of counts at a known rate, and squared coefficient of variation of the rates."""
+
+    burst: float
+    drift: float
+
+
+def widen(posterior: GammaPosterior, evidence: Floats, scatter: Scatter) -> GammaPosterior:
+    """The same means, made as unsure as the scatter says.
+
+    `evidence` is the part of each place's shape that comes from its own counts: bursts make these worth
+    less, and drift adds its squared variation to that of the rate.
+    """
+    shape = posterior.shape - evidence + evidence / scatter.burst
+    shape = 1.0 / (1.0 / shape + scatter.drift)
+    return GammaPosterior(shape, shape / posterior.mean)
+
+
+def fit_scatter(posterior: GammaPosterior, evidence: Floats, counts: Floats) -> Scatter:
+    """Which burst and drift make the later counts most likely?
+
+    The total of the counts is taken as given: only how they are spread over places is judged.
+    """
+    means = posterior.mean * (counts.sum() / posterior.mean.sum())
+    seen = counts > 0
+    held, expected = counts[seen], means[seen]
+
+    def minus_log_likelihood(theta: Floats) -> float:
+        scatter = Scatter(1.0 + theta[0], theta[1])
+        size = 1.0 / (theta[0] / means + 1.0 / widen(posterior, evidence, scatter).shape)
+        some = size[seen]
+        parts = size * np.log1p(means / size)
+        extra = gammaln(some + held) - gammaln(some) + held * np.log(expected / (some + expected))
+        return float(parts.sum() - extra.sum()) / float(held.sum())
+
+    found = minimize(
+        minus_log_likelihood, np.array([0.1, 0.05]), method="L-BFGS-B", bounds=[(0.0, 4.0), (0.0, 2.0)]
+    )
+    return Scatter(1.0 + float(found.x[0]), float(found.x[1]))
+
+
+Rise = Callable[[Floats], tuple[float, Floats, Floats]]
+
+
+def climb(
+    rise: Rise, start: Floats, *, low: Floats, high: Floats, rounds: int = 60, tolerance: float = 1e-7
+) -> Floats:
+    """Where, between `low` and `high`, is the function highest, going uphill from `start`?
+
+    `rise(theta)` gives the value, its gradient and its matrix of second derivatives. It stops where no
+    parameter moves by `tolerance`.
+    """
+    theta, damping = start, 1e-3
+    value, gradient, bends = rise(theta)
+    for _ in range(rounds):
+        step = _step(theta, gradient, bends, damping, low, high)
+        there = np.clip(theta + step, low, high)
+        if np.abs(there - theta).max() < tolerance:
+            break
+        reached = rise(there)
+        if reached[0] > value:
+            theta, damping = there, damping / 8.0
+            value, gradient, bends = reached
+        else:
+            damping = max(damping, 1e-6) * 8.0
+    return theta
+
+
+def _step(
+    theta: Floats, gradient: Floats, bends: Floats, damping: float, low: Floats, high: Floats
+) -> Floats:
+    """Newton's step among the parameters that no bound holds back, shortened where the top is not round."""
+    free = ~(((theta <= low) & (gradient < 0.0)) | ((theta >= high) & (gradient > 0.0)))
+    step = np.zeros_like(theta)
+    if free.any():
+        values, axes = np.linalg.eigh(-bends[np.ix_(free, free)])
+        sizes = np.maximum(np.abs(values), 1e-12) * (1.0 + damping)
+        step[free] = axes @ ((axes.T @ gradient[free]) / sizes)
+    return step

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from becalm.methods.arrays import Bools, Floats, Ints
-from becalm.methods.kde import smooth
 from becalm.methods.neighbour_sums import RasterNeighbours
+from becalm.methods.smoothing import smooth
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.neighbour_sums import ListedNeighbours
-from becalm.methods.place_smoothing import Smoother, lay_smoother
+from becalm.methods.smoothing import Smoother, lay_smoother
 from becalm.terms import PlaceKind
 
 TOUCHING_M = 0.01  # outlines nearer than a centimetre touch

@@ -13,7 +13,7 @@ from becalm.find.core.backtest import backtest
 from becalm.find.core.method_skill import _count_season as season
 from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
-from becalm.methods.search_curve import search_curve, search_order
+from becalm.methods.forecast_scores import search_curve, search_order
 from becalm.terms import Estimate, QuestionError, UsageError
 
 SMALL = FindSettings(count=20)

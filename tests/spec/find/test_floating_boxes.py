@@ -19,8 +19,8 @@ from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.units import UnitChoice, fit_unit
 from becalm.find.files.hotspots import list_object
-from becalm.methods.lattices import Lattice
-from becalm.methods.search_curve import search_order
+from becalm.methods.forecast_scores import search_order
+from becalm.methods.place_shapes import Lattice
 from becalm.tables import PointCounts
 from becalm.terms import QuestionError, UsageError
 

@@ -12,7 +12,7 @@ from becalm.find.core.location_uncertainty import measure_location
 from becalm.find.core.place_kinds import build_tiles
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.units import UnitChoice, fit_unit
-from becalm.methods.lattices import Lattice
+from becalm.methods.place_shapes import Lattice
 from becalm.methods.point_spacing import displaced_sums, point_spacing
 from becalm.tables import MovedPoints
 from becalm.terms import QuestionError, UsageError

@@ -12,7 +12,7 @@ from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.place_kinds import build_own_places, build_street_places, build_tiles, exclude_land
 from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
-from becalm.methods.lattices import Lattice
+from becalm.methods.place_shapes import Lattice
 from becalm.terms import InputError, QuestionError
 from becalm.workspace.own_places import read_land, read_own_areas
 from becalm.workspace.street_lines import read_street_lines

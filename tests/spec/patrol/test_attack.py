@@ -10,7 +10,7 @@ import pytest
 from sklearn.metrics import log_loss, roc_auc_score
 from visit_logs import FIRST, chance_log
 
-from becalm.methods.chance_scores import area_under_curve, calibrate, curve_areas_resampled, log_losses
+from becalm.methods.forecast_scores import area_under_curve, calibrate, curve_areas_resampled, log_losses
 from becalm.patrol.core.attack import draw_independent_visits
 from becalm.patrol.core.attack_features import history_features, insider_features, static_features
 from becalm.patrol.core.attack_moments import build_moments, count_starts_by_day, label_moments

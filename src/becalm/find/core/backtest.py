@@ -26,7 +26,7 @@ from becalm.find.core.plugin import BLEND, NamedFinder
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Ints
-from becalm.methods.bootstrap import Interval, mean_interval, paired_interval, resample
+from becalm.methods.forecast_scores import Interval, mean_interval, paired_interval, resample
 from becalm.methods.place_set import PlaceSet
 from becalm.tables import PointCounts
 from becalm.terms import (

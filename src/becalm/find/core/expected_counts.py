@@ -17,9 +17,16 @@ from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
 from becalm.methods.blend import GammaPosterior, GammaPrior, fit_prior, update
-from becalm.methods.ewma import choose_half_life, fading, forecast_total, half_age, kish_factor, memories
+from becalm.methods.ewma import (
+    CountSeries,
+    choose_half_life,
+    fading,
+    forecast_total,
+    half_age,
+    kish_factor,
+    memories,
+)
 from becalm.methods.mixture import fit_mixture
-from becalm.methods.series import CountSeries
 from becalm.terms import BlendPart, QuestionError
 
 LEAST_EVEN_SHARE = 1e-3

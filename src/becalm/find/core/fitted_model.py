@@ -17,8 +17,7 @@ from becalm.find.core.location_uncertainty import LocationUncertainty, add_locat
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
-from becalm.methods.blend import GammaPosterior
-from becalm.methods.drift import Scatter, fit_scatter, widen
+from becalm.methods.blend import GammaPosterior, Scatter, fit_scatter, widen
 from becalm.terms import BlendPart
 
 SCATTER_MONTHS = 12

@@ -21,12 +21,11 @@ from becalm.find.core.place_panel import PlacePanel, build_panel, listable_mask
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Floats, Ints, Shapes
-from becalm.methods.blend import GammaPosterior
+from becalm.methods.blend import GammaPosterior, Scatter, fit_scatter
 from becalm.methods.boxes import float_boxes
-from becalm.methods.drift import Scatter, fit_scatter
 from becalm.methods.grid import CellGrid
-from becalm.methods.lattices import LEAST_M2, land_of
 from becalm.methods.place_set import PlaceSet
+from becalm.methods.place_shapes import LEAST_M2, land_of
 from becalm.tables import PointCounts
 from becalm.terms import BoxTrial, Estimate, QuestionError
 

@@ -13,9 +13,9 @@ from becalm.find.core.plugin import BLEND, NamedFinder, run_finder
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Bools, Floats
 from becalm.methods.ewma import memories
+from becalm.methods.forecast_scores import SearchCurve, search_curve, search_order
 from becalm.methods.mixture import fit_mixture
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.search_curve import SearchCurve, search_curve, search_order
 from becalm.terms import CalibrationBin
 
 COUNT_MONTHS = (1, 3, 12, 36)

@@ -12,9 +12,8 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Bools, Floats, Shapes
-from becalm.methods.lattices import LEAST_M2, Lattice, clip_tiles, land_of
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.segments import LEAST_M, between_junctions
+from becalm.methods.place_shapes import LEAST_M, LEAST_M2, Lattice, between_junctions, clip_tiles, land_of
 from becalm.tables import PointCounts
 from becalm.terms import InputError, PlaceKind, QuestionError, UsageError
 

@@ -14,9 +14,9 @@ from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.concentration import concentration, even_null
+from becalm.methods.ewma import CountSeries, make_series
 from becalm.methods.grid import CellGrid, cells_holding, clip_cells
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.series import CountSeries, make_series
 from becalm.tables import PlaceCounts, PointCounts
 from becalm.terms import EXPECTED_DAYS, Concentration, InputError, PlaceKind, QuestionError
 

@@ -12,9 +12,8 @@ import shapely
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import split as cut_along
 
-from becalm.methods.lattices import LEAST_M2, land_of
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.segments import LEAST_M
+from becalm.methods.place_shapes import LEAST_M, LEAST_M2, land_of
 from becalm.terms import Fault, InputError, UsageError
 
 REST = "rest"

@@ -27,8 +27,8 @@ from becalm.find.core.place_kinds import (
     footprint_mask,
 )
 from becalm.find.core.targets import Targets
-from becalm.methods.lattices import Lattice
 from becalm.methods.place_set import PlaceSet
+from becalm.methods.place_shapes import Lattice
 from becalm.tables import PointCounts
 from becalm.terms import UsageError
 from becalm.workspace.h3_cells import h3_over, h3_under, h3_width_m

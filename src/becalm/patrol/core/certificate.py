@@ -13,7 +13,7 @@ from datetime import date
 import numpy as np
 
 from becalm.methods.arrays import Bools, Floats, Ints
-from becalm.methods.chance_scores import area_under_curve, calibrate, curve_areas_resampled, log_losses
+from becalm.methods.forecast_scores import area_under_curve, calibrate, curve_areas_resampled, log_losses
 from becalm.patrol.core.visit_log import VisitLog
 from becalm.terms import Estimate, UsageError
 

@@ -1,0 +1,166 @@
+"""How good were forecasts? What a search in their order catches, how right chances were, how sure that is.
+
+Equal scores are searched in random order; every figure of a search curve is the mean over that order, so that
+no method gains or loses by how ties happen to be sorted. The area under the curve is the chance that an
+event outranks a non-event: J. A. Hanley and B. J. McNeil, "The meaning and use of the area under a receiver
+operating characteristic (ROC) curve", Radiology 143 (1982). Intervals come from resampling whole occasions:
+B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993), chapters 13 and 16.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import rankdata
+
+from becalm.methods.arrays import Bools, Floats, Ints
+
+
+@dataclass(frozen=True, slots=True)
+class SearchCurve:
+    """Cumulative shares at the end of each group of equal scores, from (0, 0, 0) to (1, all, 1)."""
+
+    area: Floats
+    places: Floats
+    held: Floats
+
+    def held_at_area(self, share: float) -> float:
+        """The share of events held by the best `share` of the area."""
+        return float(np.interp(share, self.area, self.held))
+
+    def held_at_places(self, count: int) -> float:
+        """The share of events held by the best `count` places."""
+        return float(np.interp(count, self.places, self.held))
+
+    @property
+    def gini(self) -> float:
+        """Twice the area between the curve and the diagonal: 0 for blind search, near 1 for perfect."""
+        return float(2.0 * np.trapezoid(self.held, self.area) - 1.0)
+
+
+def search_order(scores: Floats, *, first: Bools | None = None) -> tuple[Ints, Ints]:
+    """The places from the highest score to the lowest, and where each group of equal scores ends.
+
+    Where only some places can be searched on purpose, those come `first`, and all others after them.
+    """
+    later = np.zeros(len(scores), dtype=bool) if first is None else ~first
+    order = np.lexsort((-scores, later)) if first is not None else np.argsort(-scores, kind="stable")
+    falling, group = scores[order], later[order]
+    ends = np.append(
+        np.flatnonzero((falling[1:] != falling[:-1]) | (group[1:] != group[:-1])), len(order) - 1
+    )
+    return order, ends
+
+
+def search_curve(order: tuple[Ints, Ints], events: Floats, areas: Floats) -> SearchCurve:
+    """What does a search in this order (from `search_order`) catch of these events?"""
+    places, ends = order
+
+    def cumulative(values: Floats) -> Floats:
+        total = float(values.sum())
+        shares = np.cumsum(values[places])[ends] / (total if total > 0 else 1.0)
+        return np.concatenate([[0.0], shares])
+
+    return SearchCurve(
+        area=cumulative(areas),
+        places=np.concatenate([[0.0], ends + 1.0]),
+        held=cumulative(events),
+    )
+
+
+LEAST_CHANCE = 1e-6
+RANK_CLASSES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """Groups of equally many forecasts, lowest first: the mean chance in each, and what share happened."""
+
+    chance: Floats
+    happened: Floats
+    group: Ints  # of every forecast
+
+
+def area_under_curve(chance: Floats, happened: Bools) -> float:
+    """How likely is an event to have had a higher chance than a non-event? Ties count half; 0.5 is no skill.
+
+    >>> area_under_curve(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
+    0.75
+    """
+    events = int(happened.sum())
+    others = len(happened) - events
+    if not events or not others:
+        return 0.5
+    return float((rankdata(chance)[happened].sum() - events * (events + 1) / 2) / (events * others))
+
+
+def log_losses(chance: Floats, happened: Bools) -> Floats:
+    """The surprise of each outcome, in nats."""
+    held = np.clip(chance, LEAST_CHANCE, 1.0 - LEAST_CHANCE)
+    return -np.log(np.where(happened, held, 1.0 - held))
+
+
+def calibrate(chance: Floats, happened: Bools, *, groups: int = 10) -> Calibration:
+    """Do events happen as often as was said, from the lowest forecasts to the highest?
+
+    Groups are equal in size but for rounding; equal chances are split in the order given.
+    """
+    order = np.argsort(chance, kind="stable")
+    group = np.empty(len(order), dtype=np.int64)
+    group[order] = np.arange(len(order)) * groups // max(len(order), 1)
+    sizes = np.maximum(np.bincount(group, minlength=groups), 1)
+    return Calibration(
+        chance=np.bincount(group, chance, groups) / sizes,
+        happened=np.bincount(group, happened, groups) / sizes,
+        group=group,
+    )
+
+
+def curve_areas_resampled(chance: Floats, happened: Bools, block: Ints, weights: Floats) -> Floats:
+    """The area under the curve where block b counts `weights[r, b]` times, for every round r.
+
+    Forecasts are put into 4,096 classes of equal size by rank, ties within a class counting half: the areas
+    are right to about 1e-4, and differences between rounds to far less.
+    """
+    classes = (rankdata(chance) - 1.0) * RANK_CLASSES // max(len(chance), 1)
+    place = block * RANK_CLASSES + classes.astype(np.int64)
+    shape = (weights.shape[1], RANK_CLASSES)
+    size = shape[0] * shape[1]
+    events = weights @ np.bincount(place[happened], minlength=size).reshape(shape)
+    others = weights @ np.bincount(place[~happened], minlength=size).reshape(shape)
+    below = np.cumsum(others, axis=1) - others / 2
+    pairs = events.sum(axis=1) * others.sum(axis=1)
+    return np.where(pairs > 0, (events * below).sum(axis=1) / np.maximum(pairs, 1e-300), 0.5)
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A mean with the central `level` of its resampled means."""
+
+    value: float
+    low: float
+    high: float
+
+
+def resample(occasions: int, *, rounds: int, rng: np.random.Generator) -> Ints:
+    """Draw occasions with replacement: the same draws must serve every method that is compared."""
+    return rng.integers(0, occasions, (rounds, occasions))
+
+
+def mean_interval(values: Floats, drawn: Ints, *, level: float) -> Interval:
+    """The mean over occasions, and the interval that its resampled means fill.
+
+    The percentile interval of few occasions is too short by a factor sqrt((n - 1) / n); the
+    deviations are stretched by it.
+    """
+    mean, n = float(values.mean()), len(values)
+    stretch = np.sqrt(n / (n - 1.0)) if n > 1 else 1.0
+    deviations = (values[drawn].mean(axis=1) - mean) * stretch
+    low, high = np.quantile(deviations, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
+    return Interval(mean, min(mean + float(low), mean), max(mean + float(high), mean))
+
+
+def paired_interval(values: Floats, reference: Floats, drawn: Ints, *, level: float) -> Interval:
+    """The mean difference between two methods on the same occasions, with its interval."""
+    return mean_interval(values - reference, drawn, level=level)
