@@ -10,9 +10,8 @@ import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 import typer
 from describe import functions, nouns, prose, table, type_text
@@ -143,7 +142,9 @@ def choices_of(option: Any) -> list[str]:
     """The words that an option takes, where they are few."""
     annotation = option.type_descriptor.annotation
     kinds = [annotation, *getattr(annotation, "__args__", ())]
-    return [word.value for kind in kinds if inspect.isclass(kind) and issubclass(kind, Enum) for word in kind]
+    words = [word for kind in kinds if get_origin(kind) is Literal for word in get_args(kind)]
+    enums = [kind for kind in kinds if inspect.isclass(kind) and issubclass(kind, Enum)]
+    return words + [word.value for kind in enums for word in kind]
 
 
 def default_of(parameter: Any) -> str:

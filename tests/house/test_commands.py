@@ -25,7 +25,7 @@ HEAVY = {
     "pyproj",
     "jinja2",
 }
-WITHOUT_A_WORKSPACE = {"becalm init", "becalm simulate"}
+WITHOUT_A_WORKSPACE = {"becalm schema", "becalm simulate"}
 COMMANDS = every_command()
 
 

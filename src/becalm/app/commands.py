@@ -26,4 +26,4 @@ def register(app: typer.Typer) -> None:
     app.add_typer(record.app, name="record")
     app.command("run")(run.run)
     simulate.register(app)
-    app.command("schema")(schema.schema)
+    schema.register(app)

@@ -2,27 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from dataclasses import MISSING, dataclass
 from typing import Annotated
 
 import typer
 
-from becalm.console.command import requests_below
+from becalm.console.command import Session, command, requests_below
 from becalm.terms.errors import UsageError
+from becalm.terms.request import Parameter, Request, fields_of
 
 
-def schema(
-    context: typer.Context,
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SchemaRequest(Request):
+    """Which command's request is described?"""
+
     words: Annotated[
-        list[str], typer.Argument(metavar="COMMAND...", help="The command, e.g. find hotspots.")
-    ],
-) -> None:
-    """Print the JSON schema of a command's request: each field with its type, unit, bounds and help."""
-    from becalm.formats.json_text import json_text
-    from becalm.formats.request_json import request_schema
+        tuple[str, ...],
+        Parameter("The command, e.g. find hotspots.", metavar="COMMAND...", is_argument=True),
+    ]
 
-    requests = dict(requests_below(context.find_root().command))
-    request = requests.get(tuple(words))
-    if request is None:
-        known = "; ".join(" ".join(name) for name in sorted(requests))
-        raise UsageError(f"No command {' '.join(words)!r} is asked with a request. There are: {known}.")
-    typer.echo(json_text(request_schema(request)), nl=False)
+
+def register(app: typer.Typer) -> None:
+    """Hang the command on the app."""
+
+    @command(app, "schema", SchemaRequest, has_workspace=False, has_files=False)
+    def schema(session: Session, request: SchemaRequest) -> None:
+        """Print the JSON schema of a command's request: each field with its type, unit, bounds and help."""
+        from becalm.console.emit import View
+        from becalm.formats.json_text import json_text
+        from becalm.formats.request_json import request_schema
+
+        requests = dict(requests_below(session.context.find_root().command))
+        kind = _request_of(requests, request.words)
+        view: View[Mapping[str, object]] = View(
+            data=lambda schema: schema,
+            rows=lambda _: _rows(kind),
+            lines=lambda schema: json_text(schema).splitlines(),
+        )
+        session.emit(request_schema(kind), view)
+
+
+def _request_of(requests: Mapping[tuple[str, ...], type[Request]], words: tuple[str, ...]) -> type[Request]:
+    if words not in requests:
+        commands = "; ".join(" ".join(name) for name in sorted(requests))
+        raise UsageError(f"There is no command {' '.join(words)!r}. Commands: {commands}.")
+    return requests[words]
+
+
+def _rows(kind: type[Request]) -> Iterable[Mapping[str, object]]:
+    for field in fields_of(kind):
+        parameter = field.parameter
+        yield {
+            "field": ".".join(field.path),
+            "unit": parameter.unit,
+            "low": parameter.low,
+            "high": parameter.high,
+            "default": None if field.default is MISSING else field.default,
+            "help": parameter.help,
+        }
