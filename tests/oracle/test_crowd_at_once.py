@@ -29,10 +29,10 @@ def test_walkers_at_once_are_each_by_itself(units: int) -> None:
     closed = (draws.random(shape) < 0.02).astype(np.uint8)
     ground = build_dual(area).lattice._replace(weight=draws.lognormal(-2.0, 1.0, shape), closed=closed)
     times = draws.uniform(1.0, 3.0, len(shifts))
-    hours, lengths, each, log_z = expect_visits(ground, area.crowd, area.ways, times, HOURS_OF_WEEK)
+    hours, lengths, each, log_z = expect_visits(ground, area.walkers, area.links, times, HOURS_OF_WEEK)
     for u in range(len(shifts)):
-        walk, ways = select_walker(area.crowd, u), select_links(area.ways, int(area.crowd.mode[u]))
-        visit = weigh_visits(ground, area.crowd, u, np.ones(len(places)))
+        walk, ways = select_walker(area.walkers, u), select_links(area.links, int(area.walkers.mode[u]))
+        visit = weigh_visits(ground, area.walkers, u, np.ones(len(places)))
         value = sum_backward(walk, visit, ground.lengths, ways)
         found = compute_marginals(walk, visit, ground.lengths, ways, value, False)
         assert log_z[u] == np.log(value.free_sums[walk.pause_done, 0, walk.node])

@@ -81,8 +81,8 @@ class AreaArrays:
     policy: PatrolPolicy
     places: tuple[PatrolPlace, ...]
     shifts: tuple[UnitShift, ...]
-    crowd: Walkers
-    ways: LinksByMode
+    walkers: Walkers
+    links: LinksByMode
     closed: Bytes  # [n, T]
     dose_factor: Floats  # [n, T] of the trial's arm, 1 where there is none
     target_visits: Floats  # [n] over the whole plan
@@ -118,9 +118,9 @@ def build_area(inputs: PlanInputs, name: str, grid: SlotGrid, key: bytes) -> Are
         policy=inputs.policy,
         places=places,
         shifts=shifts,
-        crowd=_build_crowd(shifts, travel_kinds, len(places), grid, inputs.policy, key),
-        ways=LinksByMode(
-            *map(np.stack, zip(*(_build_ways(inputs, places, *kind) for kind in travel_kinds), strict=True))
+        walkers=_build_walkers(shifts, travel_kinds, len(places), grid, inputs.policy, key),
+        links=LinksByMode(
+            *map(np.stack, zip(*(_build_links(inputs, places, *kind) for kind in travel_kinds), strict=True))
         ),
         closed=_closed_slots(places, grid, dose_factor),
         dose_factor=dose_factor,
@@ -156,7 +156,7 @@ def _closed_slots(places: tuple[PatrolPlace, ...], grid: SlotGrid, dose_factor: 
     return closed
 
 
-def _build_ways(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode, base: str) -> LinksByMode:
+def _build_links(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode, base: str) -> LinksByMode:
     """The ways of one mode from one base. A unit comes back to a place after its gap, or half an hour."""
     table, policy, n = inputs.travel[mode], inputs.policy, len(places)
     rows = [table.stops.index(stop) for stop in [*(place.hotspot for place in places), base]]
@@ -183,7 +183,7 @@ def _build_ways(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode,
     )
 
 
-def _build_crowd(
+def _build_walkers(
     shifts: tuple[UnitShift, ...],
     travel_kinds: list[tuple[Mode, str]],
     home: int,
@@ -238,15 +238,15 @@ def _open_slots(shift: UnitShift, slots: int, longest: int, grid: SlotGrid, key:
     return row
 
 
-def select_walkers(crowd: Walkers, rows: Ints) -> Walkers:
-    """Some of a crowd, in the order given."""
-    return Walkers._make(column[rows] for column in crowd)
+def select_walkers(walkers: Walkers, rows: Ints) -> Walkers:
+    """Some of the walkers, in the order given."""
+    return Walkers._make(column[rows] for column in walkers)
 
 
 def select_shifts(area: AreaArrays, rows: Ints) -> AreaArrays:
     """The same area with some of its shifts, in their order."""
     shifts = tuple(area.shifts[int(u)] for u in rows)
-    return replace(area, shifts=shifts, crowd=select_walkers(area.crowd, rows))
+    return replace(area, shifts=shifts, walkers=select_walkers(area.walkers, rows))
 
 
 def cap_areas(areas: tuple[AreaArrays, ...], share: float) -> tuple[AreaArrays, ...]:

@@ -36,8 +36,9 @@ from becalm.methods.routes.distribution import RouteDraws, RouteLattice, Walkers
 from becalm.methods.routes.expected_visits import expect_visits
 from becalm.patrol.core.area_arrays import AreaArrays, select_walkers
 from becalm.patrol.core.draw import (
+    TourDraw,
     build_lattice,
-    draw_area_tours,
+    count_visits,
     group_equal_walks,
     no_feedback,
     numbers_per_tour,
@@ -57,25 +58,21 @@ FLOOR_SHARE = 0.1  # of the mean hour: no hour is without any chance of a visit
 PILOT_KEY = b"becalm pilot: public, never used for a plan"  # of the blocks closed to bursts
 
 
-@dataclass(frozen=True)
-class AreaDistribution:
-    """The distribution of one area in whole numbers, and what it gives on average."""
-
-    hour_weights: Ints  # [n, 168]
-    length_weights: Ints  # [n, lengths]
-    due_millivisits: Ints  # [n]
-    expected_visits: Floats  # [n] over the plan, by the last pilot
-    expected_minutes: Floats
-
-
-def fit_area_distribution(area: AreaArrays, earlier_bursts: tuple[Burst, ...]) -> AreaDistribution:
+def fit_area_distribution(area: AreaArrays, earlier_bursts: tuple[Burst, ...]) -> RouteDistribution:
     """The distribution under which an area is expected to get what it is due, gaps and all."""
     targets = VisitTargets(target_visits_by_hour(area), possible_minutes(area))
     dual = build_dual(area)
     multipliers = dual.fit(targets, dual.start(targets), ROUNDS)
     multipliers, visits, minutes = calibrate(dual, multipliers, targets, earlier_bursts)
-    due_millivisits = np.rint(1000.0 * targets.visits).astype(np.int64)
-    return AreaDistribution(*multipliers.rounded(dual), due_millivisits, visits, minutes)
+    hour_weights, length_weights = multipliers.rounded(dual)
+    return RouteDistribution(
+        hotspots=tuple(place.hotspot for place in area.places),
+        hour_weights=tuple(map(tuple, hour_weights.tolist())),
+        length_weights=tuple(map(tuple, length_weights.tolist())),
+        due_millivisits=tuple(round(1000 * due) for due in targets.visits.tolist()),
+        expected_millivisits=tuple(round(1000 * mean) for mean in visits.tolist()),
+        expected_milliminutes=tuple(round(1000 * mean) for mean in minutes.tolist()),
+    )
 
 
 @dataclass(frozen=True)
@@ -93,9 +90,9 @@ class VisitTargets:
 
 def target_visits_by_hour(area: AreaArrays) -> Floats:
     """The visits that are due in each hour of the week: by the profile, where units are on duty."""
-    hour_of_week, crowd = area.grid.hour_of_week, area.crowd
+    hour_of_week, walkers = area.grid.hour_of_week, area.walkers
     units_on_duty = np.zeros(area.grid.count)
-    for first, slots in zip(crowd.first_slot, crowd.fields[:, 0], strict=True):
+    for first, slots in zip(walkers.first_slot, walkers.fields[:, 0], strict=True):
         units_on_duty[first : first + slots] += 1.0
     profile = np.array([place.profile for place in area.places])
     profile = profile / np.maximum(profile.sum(axis=1, keepdims=True), 1e-12)
@@ -126,13 +123,13 @@ def most_nats(area: AreaArrays) -> float:
 
     A walk of S slots holds at most V visits, and there are fewer than (choices e S / V)^V walks.
     """
-    slots = int(area.crowd.fields[:, 0].max(initial=1))
+    slots = int(area.walkers.fields[:, 0].max(initial=1))
     visits = max(slots // (int(area.length_slots.min()) + 1), 1)
     choices = len(area.places) * len(area.length_slots)
     walk_nats = np.log(choices) + 1.0 + np.log(max(slots, 1) / visits)
-    way_nats = max(float(np.log(area.ways.weight.max(initial=1.0))), 0.0)
+    link_nats = max(float(np.log(area.links.weight.max(initial=1.0))), 0.0)
     feedback_nats = 1.0  # of visits owed and of a trial's arm
-    return float(min(MOST_NATS_OF_A_WALK / visits - walk_nats - way_nats - feedback_nats, MOST_NATS))
+    return float(min(MOST_NATS_OF_A_WALK / visits - walk_nats - link_nats - feedback_nats, MOST_NATS))
 
 
 def length_steps(burst_minutes: tuple[int, ...]) -> Floats:
@@ -216,7 +213,7 @@ class Dual:
             length_weight=np.exp(at.length[:, None] * steps),
         )
         by_hour, by_length, _, log_z = expect_visits(
-            lattice, self.walkers, self.area.ways, self.walker_counts, HOURS_OF_WEEK
+            lattice, self.walkers, self.area.links, self.walker_counts, HOURS_OF_WEEK
         )
         # Too long a step overflows: a huge value with no slope lets the line search come back by itself.
         if np.isnan(log_z).any() or (log_z == np.inf).any():
@@ -245,7 +242,7 @@ def build_dual(area: AreaArrays) -> Dual:
     middle = np.log(np.maximum(rate.sum(axis=1, keepdims=True) / HOURS_OF_WEEK, 1e-12))
     profile_nats = np.clip(np.log(np.maximum(rate, 1e-12)) - middle, -3.0, 3.0)
     walker_counts = np.bincount(kinds).astype(np.float64)
-    return Dual(area, lattice, select_walkers(area.crowd, examples), walker_counts, profile_nats)
+    return Dual(area, lattice, select_walkers(area.walkers, examples), walker_counts, profile_nats)
 
 
 @dataclass(frozen=True)
@@ -258,20 +255,15 @@ class PilotDraw:
 
 
 def draw_pilot(
-    area: AreaArrays, hour_weights: Ints, length_weights: Ints, earlier: tuple[Burst, ...], number: int
+    area: AreaArrays, hour_weights: Ints, length_weights: Ints, earlier_bursts: tuple[Burst, ...], number: int
 ) -> PilotDraw:
     """Draw all tours with public numbers, with nothing owed."""
-    lattice, n, count = (
-        build_lattice(area, hour_weights, length_weights, earlier),
-        len(area.places),
-        len(area.shifts),
-    )
-    # Public numbers, never the plan's key: a fit that hung on the key would tell of it in plan.json.
-    shape = (count, numbers_per_tour(area))
+    # Never with the plan's key: a fit that hung on the key would tell of it in plan.json.
+    shape = (len(area.shifts), numbers_per_tour(area))
     numbers = public_numbers(f"pilot {number} of area {area.area}", shape[0] * shape[1]).reshape(shape)
-    tours = draw_area_tours(area, lattice, no_feedback(area), numbers, with_entropy=False)
-    counts = np.bincount(tours.visits[:, 0] * n + tours.visits[:, 2], minlength=count * n).reshape(count, n)
-    excess = counts - tours.expected_visits
+    draw = TourDraw(area, hour_weights, length_weights, earlier_bursts, no_feedback(area), numbers)
+    tours = draw.draw(with_entropy=False)
+    excess = count_visits(tours) - tours.expected_visits
     minutes = tours.visits_by_length @ np.array(area.policy.burst_minutes, dtype=np.float64)
     return PilotDraw(tours.expected_visits.sum(axis=0), np.asarray(minutes), excess.T @ excess)
 
@@ -325,6 +317,6 @@ def bound_bits(area: AreaArrays, tours: RouteDraws, distribution: RouteDistribut
 
 def free_dual(area: AreaArrays) -> Dual:
     """The dual without spring, arm or weight on travel: only what cannot be otherwise."""
-    ways = area.ways._replace(weight=np.where(area.ways.weight > 0, 1.0, 0.0))
-    dual = build_dual(replace(area, ways=ways, dose_factor=np.where(area.dose_factor > 0, 1.0, 0.0)))
+    links = area.links._replace(weight=np.where(area.links.weight > 0, 1.0, 0.0))
+    dual = build_dual(replace(area, links=links, dose_factor=np.where(area.dose_factor > 0, 1.0, 0.0)))
     return replace(dual, profile_nats=np.zeros_like(dual.profile_nats), spring=0.0)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -12,23 +11,24 @@ import numpy as np
 
 from becalm.methods.routes.distribution import RouteDraws
 from becalm.patrol.core.area_arrays import AreaArrays, build_areas, cap_areas
-from becalm.patrol.core.draw import (
-    build_feedback,
-    build_lattice,
-    draw_area_tours,
-    draw_tour_numbers,
-    select_weights,
-    share_due_visits,
-)
+from becalm.patrol.core.draw import count_visits, prepare_draw
 from becalm.patrol.core.feasibility import check_feasible, find_shortfalls
 from becalm.patrol.core.fit import PILOT_KEY, bound_bits, fit_area_distribution
 from becalm.patrol.core.places_and_shifts import Burst, Span
 from becalm.patrol.core.plan_inputs import PlanInputs
-from becalm.patrol.core.plan_result import PatrolPlan, PlaceDosage, Propensities, RouteDistribution, UnitRoute
+from becalm.patrol.core.plan_result import (
+    PatrolPlan,
+    PlaceDosage,
+    Propensities,
+    RouteDistribution,
+    UnitRoute,
+    join_distributions,
+)
 
 WORKERS = 2
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+AreaTours = tuple[AreaArrays, RouteDraws]
 
 
 def plan_bursts(
@@ -47,17 +47,19 @@ def plan_bursts(
     """
     check_feasible(inputs)
     fitted = distribution or fit_distribution(inputs)
-    draws = _map_areas(lambda area: draw_area(inputs, area, fitted, key), build_areas(inputs, key))
-    routes = tuple(route for draw in draws for route in build_routes(draw.area, draw.tours))
-    dosage = _tally_dosage(inputs, fitted, draws)
-    bounds = _map_areas(lambda draw: bound_bits(draw.area, draw.tours, fitted), draws) if bound else ()
+    areas = build_areas(inputs, key)
+    tours = _map_in_threads(lambda area: prepare_draw(inputs, fitted, area, key).draw(), areas)
+    pairs = tuple(zip(areas, tours, strict=True))
+    routes = tuple(route for area, area_tours in pairs for route in build_routes(area, area_tours))
+    dosage = _tally_dosage(inputs, fitted, pairs)
+    bounds = _map_in_threads(lambda pair: bound_bits(*pair, fitted), pairs) if bound else ()
     on_duty_minutes = sum(shift.hours.minutes for shift in inputs.shifts)
     return PatrolPlan(
         bursts=tuple(sorted((b for route in routes for b in route.bursts), key=_burst_order)),
         routes=routes,
         distribution=fitted,
         dosage=dosage,
-        propensities=_collect_propensities(draws),
+        propensities=_collect_propensities(pairs),
         shortfalls=find_shortfalls(inputs, dosage, fitted),
         bits=sum(route.bits for route in routes),
         bound_bits=sum(bounds, 0.0),
@@ -65,52 +67,23 @@ def plan_bursts(
     )
 
 
-def _burst_order(burst: Burst) -> tuple[datetime, str, str]:
-    return burst.span.start, burst.hotspot, burst.unit
-
-
 def fit_distribution(inputs: PlanInputs) -> RouteDistribution:
     """Which distribution meets the dosage on average and is otherwise as free as can be?"""
     check_feasible(inputs)
     areas = cap_areas(build_areas(inputs, PILOT_KEY), inputs.policy.area_share_cap)
-    fits = _map_areas(lambda area: fit_area_distribution(area, inputs.earlier), areas)
-    rows = sorted(
-        (
-            place.hotspot,
-            tuple(int(weight) for weight in fit.hour_weights[j]),
-            tuple(int(weight) for weight in fit.length_weights[j]),
-            int(fit.due_millivisits[j]),
-            round(1000 * float(fit.expected_visits[j])),
-            round(1000 * float(fit.expected_minutes[j])),
-        )
-        for area, fit in zip(areas, fits, strict=True)
-        for j, place in enumerate(area.places)
-    )
-    return RouteDistribution(*zip(*rows, strict=True))
+    fits = _map_in_threads(lambda area: fit_area_distribution(area, inputs.earlier), areas)
+    return join_distributions(fits)
 
 
-def _map_areas(work: Callable[[Item], Result], areas: Sequence[Item]) -> tuple[Result, ...]:
+def _map_in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> tuple[Result, ...]:
     # The kernels let go of the interpreter, so that threads work on areas side by side. Each area has
     # streams of its own, so that the plan does not hang on which of them is ready first.
     with ThreadPoolExecutor(WORKERS) as pool:
-        return tuple(pool.map(work, areas))
+        return tuple(pool.map(work, items))
 
 
-@dataclass(frozen=True)
-class AreaDraw:
-    """One area with what was drawn in it."""
-
-    area: AreaArrays
-    tours: RouteDraws
-
-
-def draw_area(inputs: PlanInputs, area: AreaArrays, distribution: RouteDistribution, key: bytes) -> AreaDraw:
-    """Draw the tours of one area, given the visits that are owed there."""
-    hour_weights, length_weights, due = select_weights(distribution, area)
-    lattice = build_lattice(area, hour_weights, length_weights, inputs.earlier)
-    owed = np.array([inputs.owed.get(place.hotspot, 0.0) for place in area.places])
-    feedback = build_feedback(share_due_visits(area, lattice, due), owed, inputs.policy.feedback)
-    return AreaDraw(area, draw_area_tours(area, lattice, feedback, draw_tour_numbers(area, key)))
+def _burst_order(burst: Burst) -> tuple[datetime, str, str]:
+    return burst.span.start, burst.hotspot, burst.unit
 
 
 def build_routes(area: AreaArrays, tours: RouteDraws, replan: int = 0) -> tuple[UnitRoute, ...]:
@@ -147,23 +120,23 @@ def _span_from(area: AreaArrays, slot: int, minute: int, minutes: int) -> Span:
 
 
 def _tally_dosage(
-    inputs: PlanInputs, distribution: RouteDistribution, draws: Sequence[AreaDraw]
+    inputs: PlanInputs, distribution: RouteDistribution, pairs: Sequence[AreaTours]
 ) -> tuple[PlaceDosage, ...]:
     row_of_place = {hotspot: row for row, hotspot in enumerate(distribution.hotspots)}
     burst_minutes = np.array(inputs.policy.burst_minutes)
     dosage = []
-    for draw in draws:
-        visits, dispersion = draw.tours.visits, _dispersion(draw.tours)
-        for j, place in enumerate(draw.area.places):
+    for area, tours in pairs:
+        visits, dispersion = tours.visits, _dispersion(tours)
+        for j, place in enumerate(area.places):
             is_here, row = visits[:, 2] == j, row_of_place[place.hotspot]
             due_visits = distribution.due_millivisits[row] / 1000.0
             dosage.append(
                 PlaceDosage(
                     hotspot=place.hotspot,
-                    target_visits=float(draw.area.target_visits[j]),
+                    target_visits=float(area.target_visits[j]),
                     expected_visits=distribution.expected_millivisits[row] / 1000.0,
                     visits=int(is_here.sum()),
-                    target_minutes=float(draw.area.target_minutes[j]),
+                    target_minutes=float(area.target_minutes[j]),
                     expected_minutes=distribution.expected_milliminutes[row] / 1000.0,
                     minutes=int(burst_minutes[visits[is_here, 3]].sum()),
                     sd_visits=_sd_visits(due_visits, dispersion, inputs.policy.feedback),
@@ -174,10 +147,9 @@ def _tally_dosage(
 
 def _dispersion(tours: RouteDraws) -> float:
     """The variance of visits about what was expected of each tour, over their mean (1: Poisson)."""
-    count, n = tours.expected_visits.shape
-    counts = np.bincount(tours.visits[:, 0] * n + tours.visits[:, 2], minlength=count * n).reshape(count, n)
     total = float(tours.expected_visits.sum())
-    return float(((counts - tours.expected_visits) ** 2).sum()) / total if total > 0 else 1.0
+    squares = float(((count_visits(tours) - tours.expected_visits) ** 2).sum())
+    return squares / total if total > 0 else 1.0
 
 
 def _sd_visits(due_visits: float, dispersion: float, feedback: float) -> float:
@@ -188,8 +160,8 @@ def _sd_visits(due_visits: float, dispersion: float, feedback: float) -> float:
     return float(np.sqrt(dispersion * due_visits * damping))
 
 
-def _collect_propensities(draws: Sequence[AreaDraw]) -> Propensities:
-    names = [place.hotspot for draw in draws for place in draw.area.places]
+def _collect_propensities(pairs: Sequence[AreaTours]) -> Propensities:
+    names = [place.hotspot for area, _ in pairs for place in area.places]
     order = sorted(range(len(names)), key=names.__getitem__)
-    log_absence = np.concatenate([draw.tours.log_no_start for draw in draws])[order]
-    return Propensities(tuple(names[k] for k in order), draws[0].area.grid.origin, -np.expm1(log_absence))
+    log_no_start = np.concatenate([tours.log_no_start for _, tours in pairs])[order]
+    return Propensities(tuple(names[k] for k in order), pairs[0][0].grid.origin, -np.expm1(log_no_start))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime
 from typing import Any, Final
 
@@ -57,6 +57,13 @@ class RouteDistribution:
             expected_millivisits=tuple(document.get("gives_visits", ())),
             expected_milliminutes=tuple(document.get("gives_minutes", ())),
         )
+
+
+def join_distributions(parts: Iterable[RouteDistribution]) -> RouteDistribution:
+    """One distribution over the places of all, in the order of their names."""
+    names = [field.name for field in fields(RouteDistribution)]
+    rows = sorted(row for part in parts for row in zip(*(getattr(part, name) for name in names), strict=True))
+    return RouteDistribution(*zip(*rows, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

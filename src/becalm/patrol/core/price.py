@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_inputs import PlanInputs
@@ -31,11 +32,25 @@ def build_price_list(
 ) -> tuple[Price, ...]:
     """What would a plan of one area be like under other rules: the policy as it is, then one change each?
 
-    Every line fits a law of its own and draws one plan from it. `attack`, if given, measures what an
-    attacker gains by the past under a inputs's rules.
+    Every line fits a distribution of its own and draws one plan from it. `attack`, if given, measures what an
+    attacker gains by the past under these rules.
     """
-    own = restrict_to_area(inputs, area)
-    return tuple(_price(name, change(own), key, attack) for name, change in CHANGES)
+    prices = []
+    for rule, change in CHANGES:
+        changed = change(restrict_to_area(inputs, area))
+        plan = plan_bursts(changed, key=key, bound=True)
+        prices.append(
+            Price(
+                rule=rule,
+                bits_per_tour=plan.bits / len(plan.routes),
+                entropy_ratio=plan.entropy_ratio,
+                travel_share=plan.travel_share,
+                dosage_error=compute_dosage_error(plan),
+                shortfall_visits=sum(s.target_visits - s.expected_visits for s in plan.shortfalls),
+                gain=attack(changed) if attack else None,
+            )
+        )
+    return tuple(prices)
 
 
 def restrict_to_area(inputs: PlanInputs, area: str) -> PlanInputs:
@@ -48,30 +63,17 @@ def restrict_to_area(inputs: PlanInputs, area: str) -> PlanInputs:
     )
 
 
-def _price(name: str, asked: PlanInputs, key: bytes, attack: Callable[[PlanInputs], float] | None) -> Price:
-    plan = plan_bursts(asked, key=key, bound=True)
-    return Price(
-        rule=name,
-        bits_per_tour=plan.bits / len(plan.routes),
-        entropy_ratio=plan.entropy_ratio,
-        travel_share=plan.travel_share,
-        dosage_error=compute_dosage_error(plan),
-        shortfall_visits=sum(short.target_visits - short.expected_visits for short in plan.shortfalls),
-        gain=attack(asked) if attack else None,
-    )
-
-
 def compute_dosage_error(plan: PatrolPlan) -> float:
     """How far are the drawn visits from their targets, weighted by the targets?"""
     due = sum(row.target_visits for row in plan.dosage)
     return sum(abs(row.visits - row.target_visits) for row in plan.dosage) / due if due else 0.0
 
 
-def _as_it_is(inputs: PlanInputs) -> PlanInputs:
-    return inputs
+def _change_policy(**settings: Any) -> Change:
+    return lambda inputs: replace(inputs, policy=replace(inputs.policy, **settings))
 
 
-def _gap(minutes: int | None, weight: float) -> Change:
+def _change_gap(minutes: int | None, weight: float) -> Change:
     """Another gap at every place; None keeps its length."""
 
     def change(inputs: PlanInputs) -> PlanInputs:
@@ -84,29 +86,21 @@ def _gap(minutes: int | None, weight: float) -> Change:
     return change
 
 
-def _feedback(strength: float) -> Change:
-    return lambda inputs: replace(inputs, policy=replace(inputs.policy, feedback=strength))
-
-
-def _travel(weight: float) -> Change:
-    return lambda inputs: replace(inputs, policy=replace(inputs.policy, travel_weight=weight))
-
-
-def _one_length(inputs: PlanInputs) -> PlanInputs:
+def _keep_middle_length(inputs: PlanInputs) -> PlanInputs:
     middle = sorted(inputs.policy.burst_minutes)[len(inputs.policy.burst_minutes) // 2]
-    return replace(inputs, policy=replace(inputs.policy, burst_minutes=(middle,)))
+    return _change_policy(burst_minutes=(middle,))(inputs)
 
 
 CHANGES: tuple[tuple[str, Change], ...] = (
-    ("the policy as it is", _as_it_is),
-    ("no gap", _gap(None, 1.0)),
-    (f"a hard gap of {HARD_GAP_MINUTES} minutes", _gap(HARD_GAP_MINUTES, 0.0)),
-    ("no pull of visits owed", _feedback(0.0)),
-    ("a near-quota: visits owed pull with 0.5", _feedback(0.5)),
-    ("travel for nothing: near and far alike", _travel(0.0)),
-    ("near moves dearer by 0.12 nats a minute", _travel(-0.12)),
-    ("travel at 0.03 nats a minute", _travel(0.03)),
-    ("travel at 0.06 nats a minute", _travel(0.06)),
-    ("travel at 0.12 nats a minute", _travel(0.12)),
-    ("one burst length", _one_length),
+    ("the policy as it is", _change_policy()),
+    ("no gap", _change_gap(None, 1.0)),
+    (f"a hard gap of {HARD_GAP_MINUTES} minutes", _change_gap(HARD_GAP_MINUTES, 0.0)),
+    ("no pull of visits owed", _change_policy(feedback=0.0)),
+    ("a near-quota: visits owed pull with 0.5", _change_policy(feedback=0.5)),
+    ("travel for nothing: near and far alike", _change_policy(travel_weight=0.0)),
+    ("near moves dearer by 0.12 nats a minute", _change_policy(travel_weight=-0.12)),
+    ("travel at 0.03 nats a minute", _change_policy(travel_weight=0.03)),
+    ("travel at 0.06 nats a minute", _change_policy(travel_weight=0.06)),
+    ("travel at 0.12 nats a minute", _change_policy(travel_weight=0.12)),
+    ("one burst length", _keep_middle_length),
 )

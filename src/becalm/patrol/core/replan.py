@@ -16,18 +16,9 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from becalm.methods.arrays import Floats
-from becalm.methods.routes.distribution import Feedback, Walkers
+from becalm.methods.routes.distribution import Walkers
 from becalm.patrol.core.area_arrays import AreaArrays, SlotGrid, build_area, build_slot_grid, select_shifts
-from becalm.patrol.core.draw import (
-    DrawNumbers,
-    build_feedback,
-    build_lattice,
-    draw_area_tours,
-    draw_tour_numbers,
-    no_feedback,
-    select_weights,
-    share_due_visits,
-)
+from becalm.patrol.core.draw import TourDraw, prepare_draw, prepare_redraw
 from becalm.patrol.core.places_and_shifts import Burst, UnitShift
 from becalm.patrol.core.plan import build_routes
 from becalm.patrol.core.plan_inputs import PlanInputs
@@ -103,12 +94,9 @@ def replan_bursts(
     stay unless it is off duty. Raises PlanError, with every reason, where a state cannot be.
     """
     new_routes: dict[str, UnitRoute] = {}
-    for area, active_bursts in build_replan_areas(inputs, moment, states):
+    for area, bursts in build_replan_areas(inputs, moment, states):
         if area.shifts:
-            hour_weights, length_weights, _ = select_weights(moment.distribution, area)
-            lattice = build_lattice(area, hour_weights, length_weights, active_bursts)
-            numbers = draw_tour_numbers(area, moment.key, moment.replan)
-            tours = draw_area_tours(area, lattice, no_feedback(area), numbers)
+            tours = prepare_redraw(moment.distribution, area, bursts, moment.key, moment.replan).draw()
             new_routes |= {route.unit: route for route in build_routes(area, tours, moment.replan)}
     return tuple(
         _join_route(inputs, moment, state, new_routes.get(state.unit))
@@ -184,32 +172,32 @@ def _build_area_from(
             f"Units stand where no way begins: {positions}. Name a hotspot of area {name}, or the base."
         )
     rows = [_rest_of_walk(area, u, state, stops) for u, state in enumerate(states)]
-    crowd = Walkers(
+    walkers = Walkers(
         first_slot=np.array([first_slot for first_slot, _, _ in rows], dtype=np.int64),
         fields=np.array([walk for _, walk, _ in rows], dtype=np.int64).reshape(-1, 6),
-        mode=area.crowd.mode,
-        pair=area.crowd.pair,
+        mode=area.walkers.mode,
+        pair=area.walkers.pair,
         is_open=np.stack([is_open for _, _, is_open in rows]),
     )
-    return select_shifts(replace(area, crowd=crowd), np.flatnonzero(crowd.fields[:, 0] > 0))
+    return select_shifts(replace(area, walkers=walkers), np.flatnonzero(walkers.fields[:, 0] > 0))
 
 
 def _rest_of_walk(
     area: AreaArrays, u: int, state: UnitState, stops: list[str]
 ) -> tuple[int, list[int], np.ndarray]:
     """A walk that begins now and here: its first slot, its fields, and what of it is open to bursts."""
-    crowd = area.crowd
-    slots, home, paused, meal_slots, pause_first, pause_last = (int(field) for field in crowd.fields[u])
-    first = max(area.grid.slot_at(state.free_from, up=True), int(crowd.first_slot[u]))
-    gone = first - int(crowd.first_slot[u])
+    walkers = area.walkers
+    slots, home, paused, meal_slots, pause_first, pause_last = (int(field) for field in walkers.fields[u])
+    first = max(area.grid.slot_at(state.free_from, up=True), int(walkers.first_slot[u]))
+    gone = first - int(walkers.first_slot[u])
     slots, pause_first, pause_last = slots - gone, max(pause_first - gone, 0), pause_last - gone
     if state.meal_done:
         paused = 1
     elif not paused and pause_last < pause_first:
         pause_first, pause_last = 0, slots - meal_slots  # its window has passed: as soon as may be
         paused = int(pause_last < 0)
-    is_open = np.zeros_like(crowd.is_open[u])
-    is_open[: is_open.size - gone] = crowd.is_open[u, gone:]
+    is_open = np.zeros_like(walkers.is_open[u])
+    is_open[: is_open.size - gone] = walkers.is_open[u, gone:]
     node = stops.index(state.stop) if state.stop in stops else home
     return first, [slots, node, paused, meal_slots, pause_first, pause_last], is_open
 
@@ -233,81 +221,51 @@ def update_propensities(
 
     `propensities` are those of the first draw; those of areas without a re-plan stay as they are.
     """
-    first_draws: dict[str, _AreaRedraw] = {}
-    log_absence_of_tour: dict[tuple[str, date], Floats] = {}
-    log_absence_of_area: dict[str, Floats] = {}
+    first_draws: dict[str, TourDraw] = {}
+    log_no_start_of_tour: dict[tuple[str, date], Floats] = {}
+    log_no_start_of_area: dict[str, Floats] = {}
     for step in steps:
+        moment = step.moment
         redraws = {
-            area.area: _redraw(area, distribution, step.moment, bursts)
-            for area, bursts in build_replan_areas(inputs, step.moment, step.states)
+            area.area: prepare_redraw(distribution, area, bursts, moment.key, moment.replan)
+            for area, bursts in build_replan_areas(inputs, moment, step.states)
             if area.shifts
         }
         for state in step.states:
-            route = find_route(inputs, step.moment, state)
+            route = find_route(inputs, moment, state)
             name, tour = route.area, (route.unit, route.day)
             if name not in first_draws:
-                first_draws[name] = _first_draw(inputs, name, distribution, key)
-                log_absence_of_area[name] = first_draws[name].log_absence(len(first_draws[name].area.shifts))
-            first_draw = first_draws[name]
-            old = log_absence_of_tour.get(tour)
-            old = first_draw.log_absence_of(route) if old is None else old
-            new = _after_replan(inputs, step, state, first_draw.area.grid, old, redraws.get(name))
-            log_absence_of_area[name] = log_absence_of_area[name] + (new - old)
-            log_absence_of_tour[tour] = new
+                area = build_area(inputs, name, build_slot_grid(inputs), key)
+                first_draws[name] = prepare_draw(inputs, distribution, area, key)
+                log_no_start_of_area[name] = _log_no_start(first_draws[name], len(area.shifts))
+            if tour not in log_no_start_of_tour:
+                log_no_start_of_tour[tour] = _log_no_start_of(first_draws[name], route)
+            old, grid = log_no_start_of_tour[tour], first_draws[name].area.grid
+            new = _after_replan(inputs, step, state, grid, old, redraws.get(name))
+            log_no_start_of_area[name] = log_no_start_of_area[name] + (new - old)
+            log_no_start_of_tour[tour] = new
     start = propensities.start.copy()
-    for name, log_absence in log_absence_of_area.items():
+    for name, log_no_start in log_no_start_of_area.items():
         rows = [propensities.hotspots.index(place.hotspot) for place in first_draws[name].area.places]
-        start[rows] = -np.expm1(np.minimum(log_absence, 0.0))
+        start[rows] = -np.expm1(np.minimum(log_no_start, 0.0))
     return replace(propensities, start=start)
 
 
-@dataclass(frozen=True)
-class _AreaRedraw:
-    """One area as it was drawn: drawing its first tours again tells what each of them adds."""
-
-    area: AreaArrays
-    distribution: RouteDistribution
-    bursts: tuple[Burst, ...]
-    feedback: Feedback
-    numbers: DrawNumbers
-
-    def log_absence(self, count: int) -> Floats:
-        """The logarithm of the chance that none of the first tours starts: [n, cells]."""
-        if count == 0:
-            return np.zeros((len(self.area.places), int(self.area.grid.cell[-1]) + 1))
-        hour_weights, length_weights, _ = select_weights(self.distribution, self.area)
-        lattice = build_lattice(self.area, hour_weights, length_weights, self.bursts)
-        # Drawing uses up what is owed: a copy, or the next draw of the same tours would be another one.
-        feedback = self.feedback._replace(
-            due_visits=self.feedback.due_visits[:count], owed_visits=self.feedback.owed_visits.copy()
-        )
-        tours = select_shifts(self.area, np.arange(count))
-        drawn_tours = draw_area_tours(tours, lattice, feedback, self.numbers[:count], with_entropy=False)
-        return np.asarray(drawn_tours.log_no_start)
-
-    def log_absence_of(self, route: UnitRoute) -> Floats:
-        """What one tour adds to it, given those drawn before; nothing where it was not drawn."""
-        tours = [(shift.unit, shift.day) for shift in self.area.shifts]
-        if (route.unit, route.day) not in tours:
-            return self.log_absence(0)
-        u = tours.index((route.unit, route.day))
-        return self.log_absence(u + 1) - self.log_absence(u)
+def _log_no_start(draw: TourDraw, count: int) -> Floats:
+    """The logarithm of the chance that none of the first tours starts a burst: [n, cells]."""
+    if count == 0:
+        return np.zeros((len(draw.area.places), int(draw.area.grid.cell[-1]) + 1))
+    return np.asarray(draw.draw(count, with_entropy=False).log_no_start)
 
 
-def _first_draw(inputs: PlanInputs, name: str, distribution: RouteDistribution, key: bytes) -> _AreaRedraw:
-    area = build_area(inputs, name, build_slot_grid(inputs), key)
-    hour_weights, length_weights, due = select_weights(distribution, area)
-    lattice = build_lattice(area, hour_weights, length_weights, inputs.earlier)
-    owed = np.array([inputs.owed.get(place.hotspot, 0.0) for place in area.places])
-    feedback = build_feedback(share_due_visits(area, lattice, due), owed, inputs.policy.feedback)
-    return _AreaRedraw(area, distribution, inputs.earlier, feedback, draw_tour_numbers(area, key))
-
-
-def _redraw(
-    area: AreaArrays, distribution: RouteDistribution, moment: ReplanMoment, bursts: tuple[Burst, ...]
-) -> _AreaRedraw:
-    numbers = draw_tour_numbers(area, moment.key, moment.replan)
-    return _AreaRedraw(area, distribution, bursts, no_feedback(area), numbers)
+def _log_no_start_of(draw: TourDraw, route: UnitRoute) -> Floats:
+    """What one tour adds to it, given those drawn before; nothing where it was not drawn."""
+    # Drawing the first tours again, with and without this one, tells its part: the kernel keeps only sums.
+    tours = [(shift.unit, shift.day) for shift in draw.area.shifts]
+    if (route.unit, route.day) not in tours:
+        return _log_no_start(draw, 0)
+    u = tours.index((route.unit, route.day))
+    return _log_no_start(draw, u + 1) - _log_no_start(draw, u)
 
 
 def _after_replan(
@@ -316,19 +274,19 @@ def _after_replan(
     state: UnitState,
     grid: SlotGrid,
     old: Floats,
-    redraw: _AreaRedraw | None,
+    redraw: TourDraw | None,
 ) -> Floats:
     """What a tour adds after it was drawn anew: as before up to the last burst that stayed, then the new."""
     route = find_route(inputs, step.moment, state)
     bursts = fixed_bursts(inputs, route, step.moment.at) if state.on_duty else ()
     until = _cell_at(grid, max([step.moment.at, *(burst.span.start for burst in bursts)]))
-    log_absence = np.where(np.arange(old.shape[1]) <= until, old, 0.0)
+    log_no_start = np.where(np.arange(old.shape[1]) <= until, old, 0.0)
     if redraw is not None:
-        added = redraw.log_absence_of(route)
+        added = _log_no_start_of(redraw, route)
         cells = np.arange(added.shape[1]) + _cell_at(grid, redraw.area.grid.origin)
-        inside = (cells >= 0) & (cells < log_absence.shape[1])
-        log_absence[:, cells[inside]] += added[:, inside]
-    return log_absence
+        inside = (cells >= 0) & (cells < log_no_start.shape[1])
+        log_no_start[:, cells[inside]] += added[:, inside]
+    return log_no_start
 
 
 def _cell_at(grid: SlotGrid, instant: datetime) -> int:

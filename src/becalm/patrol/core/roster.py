@@ -1,13 +1,9 @@
-"""Who is on duty when? A standing roster as shifts of units on given days.
-
-Do shifts change all at once, so that everybody knows when nobody comes; and what would mend it?
-
-When is a tour? Clock times of the city as instants, over nights of 23, 24 and 25 hours.
-"""
+"""Who is on duty when? A roster as shifts of units on given days, and whether they all change at once."""
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
@@ -19,6 +15,7 @@ from becalm.terms import Fault, PlanError
 
 MOST_AT_ONCE = 0.5  # of the units that start within three hours: more at one moment is a handover to watch
 STEP_MINUTES, SPREAD_MINUTES = 15, 75
+NEAR = timedelta(minutes=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,7 @@ class Absence:
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """A standing roster: areas, bases, teams and known absences."""
+    """Areas, bases, teams and known absences."""
 
     areas: tuple[PatrolArea, ...]
     bases: tuple[Base, ...]
@@ -92,15 +89,18 @@ def expand_shifts(
     PlanError
         with every shift that is too short for its meal, or where nobody is on duty on these days.
     """
-    shifts, faults = [], []
-    for day in (first + timedelta(days=n) for n in range(days)):
-        for team in roster.teams:
-            for shift in _shifts_of(team, roster, day, zone, meals):
-                faults += _too_short(shift)
-                shifts.append(shift)
+    shifts = [
+        shift
+        for day in (first + timedelta(days=n) for n in range(days))
+        for team in roster.teams
+        for shift in _team_shifts(team, roster, day, zone, meals)
+    ]
+    # The meal lies in the middle half of the shift, so a shift must be twice as long as its meal.
+    faults = [_meal_fault(shift) for shift in shifts if shift.hours.minutes < 2 * shift.meal_minutes]
     if not shifts:
-        until = first + timedelta(days=days)
-        what = f"no unit is on duty on the {days} days from {first} until before {until}"
+        what = (
+            f"no unit is on duty on the {days} days from {first} until before {first + timedelta(days=days)}"
+        )
         faults.append(Fault(roster.source, what, "add [[teams]], or their weekdays"))
     if faults:
         noun = "fault" if len(faults) == 1 else "faults"
@@ -110,21 +110,19 @@ def expand_shifts(
 
 def find_changed_nights(*, first: date, days: int, zone: str) -> tuple[tuple[date, int], ...]:
     """Which of these days have 23 or 25 hours, so that a tour over night is not as long as its clock says?"""
-    each = (first + timedelta(days=n) for n in range(days))
-    lengths = ((day, round(day_span(day, 1, zone=zone).minutes / 60)) for day in each)
+    dates = (first + timedelta(days=n) for n in range(days))
+    lengths = ((day, round(day_span(day, 1, zone=zone).minutes / 60)) for day in dates)
     return tuple((day, hours) for day, hours in lengths if hours != 24)
 
 
-def _shifts_of(team: Team, roster: Roster, day: date, zone: str, meals: tuple[Meal, ...]) -> list[UnitShift]:
-    if day.weekday() not in team.weekdays:
-        return []
-    made = []
+def _team_shifts(
+    team: Team, roster: Roster, day: date, zone: str, meals: tuple[Meal, ...]
+) -> Iterator[UnitShift]:
+    absent = {absence.unit for absence in roster.absences if absence.since <= day < absence.until}
     for index, start in enumerate(team.starts):
-        if _absent(roster, team.unit(index), day):
-            continue
-        hours = tour_span(day, start, team.hours, zone=zone)
-        made.append(
-            UnitShift(
+        if day.weekday() in team.weekdays and team.unit(index) not in absent:
+            hours = tour_span(day, start, team.hours, zone=zone)
+            yield UnitShift(
                 unit=team.unit(index),
                 area=team.area,
                 day=day,
@@ -136,23 +134,14 @@ def _shifts_of(team: Team, roster: Roster, day: date, zone: str, meals: tuple[Me
                 burst_share=team.burst_share,
                 pair=team.pair,
             )
-        )
-    return made
 
 
-def _absent(roster: Roster, unit: str, day: date) -> bool:
-    return any(a.unit == unit and a.since <= day < a.until for a in roster.absences)
-
-
-def _too_short(shift: UnitShift) -> list[Fault]:
-    """The meal lies in the middle half of the shift, so a shift must be twice as long as its meal."""
-    if shift.hours.minutes >= 2 * shift.meal_minutes:
-        return []
+def _meal_fault(shift: UnitShift) -> Fault:
     what = (
         f"the shift of {shift.unit} on {shift.day} has {shift.hours.minutes:g} minutes, "
         f"too few for its meal of {shift.meal_minutes} in its middle half"
     )
-    return [Fault(shift.unit, what, "lengthen the tour, or change [[meals]] in the policy")]
+    return Fault(shift.unit, what, "lengthen the tour, or change [[meals]] in the policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,38 +161,31 @@ def advise_staggered_starts(shifts: tuple[UnitShift, ...]) -> tuple[StaggerAdvic
     Between the last burst of one shift and the first of the next, a place is seen by nobody; where all
     change together that hour is empty every day. Spread over 75 minutes it is not.
     """
-    starts: dict[tuple[str, str], dict[str, list[UnitShift]]] = defaultdict(lambda: defaultdict(list))
-    for shift in shifts:
-        key = (shift.area, f"{shift.hours.start:%H:%M}")
-        starts[key][f"{shift.hours.start:%F}"].append(shift)
+    starts = Counter((shift.area, shift.hours.start) for shift in shifts)
+    crowded: dict[tuple[str, str], tuple[int, datetime]] = {}  # the first of the days with most starts
+    for (area, start), units in sorted(starts.items()):
+        busiest, _ = crowded.get((area, f"{start:%H:%M}"), (0, start))
+        if units > busiest:
+            crowded[area, f"{start:%H:%M}"] = (units, start)
     advice = []
-    for (area, clock), by_day in sorted(starts.items()):
-        together = max(len(own) for own in by_day.values())
-        if together >= 2 and _is_crowded(shifts, area, by_day, together):
-            advice.append(_advice(area, clock, together))
+    for (area, clock), (units, start) in sorted(crowded.items()):
+        near = sum(
+            count for (other, at), count in starts.items() if other == area and abs(at - start) <= NEAR
+        )
+        if units >= 2 and units > MOST_AT_ONCE * near:
+            advice.append(_advise_area(area, clock, units))
     return tuple(advice)
 
 
-def _is_crowded(
-    shifts: tuple[UnitShift, ...], area: str, by_day: dict[str, list[UnitShift]], together: int
-) -> bool:
-    """Whether those who start together are most of those who start within an hour and a half of them."""
-    start = max(by_day.values(), key=len)[0].hours.start
-    near = [s for s in shifts if s.area == area and abs((s.hours.start - start).total_seconds()) <= 90 * 60]
-    return together > MOST_AT_ONCE * len(near)
-
-
-def _advice(area: str, clock: str, together: int) -> StaggerAdvice:
-    wide = min(SPREAD_MINUTES, STEP_MINUTES * (together - 1))
-    later = tuple(
-        round(wide * number / (together - 1) / STEP_MINUTES) * STEP_MINUTES for number in range(together)
-    )
+def _advise_area(area: str, clock: str, units: int) -> StaggerAdvice:
+    spread = min(SPREAD_MINUTES, STEP_MINUTES * (units - 1))
+    later = tuple(round(spread * n / (units - 1) / STEP_MINUTES) * STEP_MINUTES for n in range(units))
     minutes = ", ".join(str(m) for m in sorted(set(later)))
     sentence = (
-        f"{together} units of area {area} start together at {clock} UTC; "
+        f"{units} units of area {area} start together at {clock} UTC; "
         f"let them start {minutes} minutes after it, so that no hour is empty every day."
     )
-    return StaggerAdvice(area, clock, together, later, sentence)
+    return StaggerAdvice(area, clock, units, later, sentence)
 
 
 def tour_span(day: date, start: time, hours: float, *, zone: str) -> Span:

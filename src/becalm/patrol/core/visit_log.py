@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -47,20 +47,17 @@ def build_visit_log(
 ) -> VisitLog:
     """Put visits in order: one element a visit. A hotspot's area is the one of its first visit."""
     order = np.lexsort((hotspot, end_s, start_s))
-    hotspots, first, at = np.unique(hotspot[order], return_index=True, return_inverse=True)
-    areas = [""] * len(hotspots) if area is None else area[order][first].tolist()
-    units: tuple[str, ...] = ()
-    of_unit = np.full(len(order), -1, dtype=np.int64)
+    hotspots, first_row, hotspot_codes = np.unique(hotspot[order], return_index=True, return_inverse=True)
+    units, unit_codes = (), np.full(len(order), -1)
     if unit is not None:
-        names, codes = np.unique(unit[order], return_inverse=True)
-        units, of_unit = tuple(names.tolist()), codes.astype(np.int64)
-        of_unit[names[codes] == ""] = -1
+        names, unit_codes = np.unique(unit[order], return_inverse=True)
+        units, unit_codes = tuple(names.tolist()), np.where(names[unit_codes] == "", -1, unit_codes)
     return VisitLog(
         hotspots=tuple(hotspots.tolist()),
         units=units,
-        areas=tuple(areas),
-        hotspot=at.astype(np.int64),
-        unit=of_unit,
+        areas=("",) * len(hotspots) if area is None else tuple(area[order][first_row].tolist()),
+        hotspot=hotspot_codes.astype(np.int64),
+        unit=unit_codes.astype(np.int64),
         start_s=start_s[order].astype(np.int64),
         end_s=end_s[order].astype(np.int64),
         time_zone=time_zone,
@@ -70,7 +67,7 @@ def build_visit_log(
 def find_civil_days(log: VisitLog) -> tuple[date, date]:
     """The civil days of the first and of the last start."""
     zone = ZoneInfo(log.time_zone)
-    first, last = (datetime.fromtimestamp(int(s), UTC).astimezone(zone).date() for s in log.start_s[[0, -1]])
+    first, last = (datetime.fromtimestamp(int(s), zone).date() for s in log.start_s[[0, -1]])
     return first, last
 
 
