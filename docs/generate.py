@@ -32,7 +32,7 @@ ABOUT = tomllib.loads((DOCS / "reference.toml").read_text("utf-8"))
 NOUNS_OF_JOBS = (
     *("becalm.measure.core.baseline", "becalm.measure.core.comparison", "becalm.measure.core.run_up"),
     *("becalm.find.core.cluster_test", "becalm.find.core.near_repeats", "becalm.find.core.outbreaks"),
-    *("becalm.record.core.arrest", "becalm.ledger.event"),
+    *("becalm.record.core.arrests", "becalm.ledger.event"),
     *("becalm.patrol.core.certificate", "becalm.patrol.core.places_and_shifts", "becalm.patrol.core.check"),
 )
 WRITTEN_BY = (

@@ -19,7 +19,9 @@ from becalm.desk.audit import make_event
 from becalm.ledger.anchors import draw_qr_code
 from becalm.ledger.event import Fact
 from becalm.ledger.protocol import EventToAppend
-from becalm.record.desk.restore import make_backup
+from becalm.record.core.request import BackupRequest
+from becalm.record.desk.keep import make_backup
+from becalm.terms import FileName
 
 LOG = """\
 arrested_at,place_easting_m,place_northing_m,unit,activity,offence
@@ -186,7 +188,7 @@ def test_what_was_erased_after_the_copy_stays_gone_and_the_restored_ledger_holds
     )
     (entry,) = desk.open_ledger().append([EventToAppend(about, b"a name")])
     copy = tmp_path / "older.sqlite"
-    make_backup(desk, copy)
+    make_backup(desk, BackupRequest(out=FileName(str(copy))))
     facts: dict[str, Fact] = {"entries": (entry.seq,), "reason": "expired"}
     desk.open_ledger().erase(
         (entry.seq,), erasure=make_event(desk, "payload_erased", purpose="retention", facts=facts)

@@ -17,7 +17,9 @@ from sqlalchemy import Connection
 from tampering import WAYS, Expected, Scene, Way, fill, open_raw, sqlite_desk
 
 from becalm.ledger.export import verifier_text
-from becalm.record.desk.verify import RecordVerified, export_record, verify_record
+from becalm.record.core.request import ExportRequest, VerifyRequest
+from becalm.record.desk.verify import VerifiedLedger, export_record, verify_record
+from becalm.terms import FileName
 from becalm.workspace.config import Config, Workspace, read_city
 
 EXHAUSTIVE = 10_000
@@ -55,10 +57,11 @@ class Ground:
             (into / "ledger.head").unlink()
         return expected
 
-    def verify(self, folder: Path, anchors: tuple[Path, ...] | None = None) -> RecordVerified:
+    def verify(self, folder: Path, anchors: tuple[Path, ...] | None = None) -> VerifiedLedger:
         desk = sqlite_desk(Workspace(folder, self.config))
         try:
-            return verify_record(desk, anchor_files=self.anchors if anchors is None else anchors)
+            files = self.anchors if anchors is None else anchors
+            return verify_record(desk, VerifyRequest(anchor=tuple(FileName(str(file)) for file in files)))
         finally:
             desk.open_ledger().close()
 
@@ -143,7 +146,7 @@ def test_a_stranger_verifies_with_nothing_installed(ground: Ground, tmp_path: Pa
 def test_an_export_is_verified_like_the_ledger(ground: Ground, tmp_path: Path) -> None:
     shutil.copytree(ground.honest, tmp_path / "copy")
     desk = sqlite_desk(Workspace(tmp_path / "copy", ground.config))
-    out = export_record(desk, tmp_path / "out").folder
+    out = export_record(desk, ExportRequest(out=FileName(str(tmp_path / "out")))).folder
     desk.open_ledger().close()
     assert alone(ground, out, "--anchor", str(ground.anchors[-1])).returncode == 0
     lines = (out / "entries.jsonl").read_text().splitlines(keepends=True)

@@ -16,7 +16,9 @@ from tampering import START, WAYS, Scene, Way, desk_on, fill, open_as_owner
 
 from becalm.desk import Desk
 from becalm.ledger.verify import Verdict
+from becalm.record.core.request import VerifyRequest
 from becalm.record.desk.verify import verify_record
+from becalm.terms import FileName
 from becalm.workspace.config import Config, Workspace, read_city
 
 EACH = 3  # cases of each way
@@ -52,7 +54,9 @@ class Ground:
     def verify(self, url: str) -> Verdict:
         desk = self.desk(url)
         try:
-            return verify_record(desk, anchor_files=self.anchors).verdict
+            return verify_record(
+                desk, VerifyRequest(anchor=tuple(FileName(str(file)) for file in self.anchors))
+            ).verdict
         finally:
             desk.open_ledger().close()
 

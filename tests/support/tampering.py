@@ -23,6 +23,7 @@ from becalm.ledger.signing import SigningKey, draw_key, read_key, signed_bytes
 from becalm.ledger.store.postgres_server import SCHEMA
 from becalm.ledger.store.postgres_setup import OWNER
 from becalm.ledger.store.sealing import format_peaks
+from becalm.record.core.request import CheckpointRequest
 from becalm.record.desk.verify import make_checkpoint
 from becalm.workspace.config import Workspace
 
@@ -98,10 +99,10 @@ def fill(desk: Desk, outside: Path, backups: Path | None = None) -> Scene:
         event = make_event(desk, "arrest_made", purpose="arrest log", facts=facts)
         ledger.append([EventToAppend(event, f"name {n}".encode() if n % 4 == 0 else None)])
         if n in POINTS:
-            make_checkpoint(desk)
+            make_checkpoint(desk, CheckpointRequest())
             if backups is not None:
                 shutil.copytree(desk.workspace.path, backups / str(ledger.head().size))
-    make_checkpoint(desk)
+    make_checkpoint(desk, CheckpointRequest())
     key = read_key(desk.workspace.path / "ledger.key")
     assert key is not None
     sizes = _send_all(ledger, key, desk.workspace.path / "anchors", outside)

@@ -15,9 +15,16 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 import typer
 
 from becalm.console.options import Format, FormatOption, WorkspaceOption
-from becalm.terms.errors import BecalmError
-from becalm.terms.progress import Progress, silent_progress
-from becalm.terms.request import FileName, Request, RequestField, build_request, fields_of
+from becalm.terms import (
+    BecalmError,
+    FileName,
+    Progress,
+    Request,
+    RequestField,
+    build_request,
+    fields_of,
+    silent_progress,
+)
 
 if TYPE_CHECKING:
     from becalm.console.emit import View

@@ -14,7 +14,7 @@ import typer
 from becalm.console.options import Format
 from becalm.formats.json_text import json_text
 from becalm.ledger.event import Entry
-from becalm.terms.errors import UsageError
+from becalm.terms import UsageError
 
 AnswerT = TypeVar("AnswerT")
 RowT = TypeVar("RowT")

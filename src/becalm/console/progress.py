@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from becalm.terms.progress import Advance
+from becalm.terms import Advance
 
 
 class _RateColumn(ProgressColumn):

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from becalm.ledger.protocol import Ledger
 from becalm.tables import Archive
-from becalm.terms import LedgerError, PlanError
-from becalm.terms.progress import Progress, silent_progress
+from becalm.terms import LedgerError, PlanError, Progress, silent_progress
 from becalm.workspace.config import Workspace
 
 if TYPE_CHECKING:

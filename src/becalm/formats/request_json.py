@@ -7,8 +7,7 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from becalm.terms.errors import Fault, UsageError
-from becalm.terms.request import Request
+from becalm.terms import Fault, Request, UsageError
 
 RequestT = TypeVar("RequestT", bound=Request)
 

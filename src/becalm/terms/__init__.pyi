@@ -60,6 +60,16 @@ from .period import needs_days as needs_days
 from .period import parse_period as parse_period
 from .period import read_number as read_number
 from .period import weeks_in as weeks_in
+from .progress import Advance as Advance
+from .progress import Progress as Progress
+from .progress import silent_progress as silent_progress
+from .request import FileName as FileName
+from .request import Parameter as Parameter
+from .request import Request as Request
+from .request import RequestField as RequestField
+from .request import build_request as build_request
+from .request import fields_of as fields_of
+from .request import request_values as request_values
 from .run import ParameterValue as ParameterValue
 from .run import RunRecord as RunRecord
 from .selection import DayHours as DayHours

@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 
 from becalm.console.command import Session, command, name_options, option_names, requests_below
 from becalm.formats.request_json import read_request, request_schema
-from becalm.terms.errors import UsageError
-from becalm.terms.request import FileName, Parameter, Request, build_request, fields_of, request_values
+from becalm.terms import FileName, Parameter, Request, UsageError, build_request, fields_of, request_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

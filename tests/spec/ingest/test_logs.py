@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from becalm.app.events import EVENT_KINDS
-from becalm.record.files.logs import Log, read_log
+from becalm.record.files.log_file import Log, read_log
 from becalm.terms import InputError, UsageError
 from becalm.workspace.config import read_city
 
@@ -131,7 +131,7 @@ def test_a_mapping_that_names_no_such_fact_or_lacks_one_is_refused(tmp_path: Pat
 
 def test_columns_that_no_mapping_names_are_left_where_they_are(tmp_path: Path) -> None:
     log = read(tmp_path, f"{SOUND},A. Person,1990-01-01", header=f"{HEADER},name,born")
-    assert log.columns_left == ("name", "born")
+    assert log.ignored_columns == ("name", "born")
     assert "Person" not in str(log.rows)
 
 

@@ -13,8 +13,7 @@ from entries import EVENING, event, numbered
 from becalm.app.events import FOLDS
 from becalm.ledger.event import Event
 from becalm.ledger.projection import fold_entries
-from becalm.record.core.arrest import ArrestDefinition, ArrestFigure
-from becalm.record.core.arrests import count_arrests
+from becalm.record.core.arrests import ArrestDefinition, ArrestFigure, count_arrests
 from becalm.record.files.definitions import load_definition
 
 SHIPPED = load_definition()
@@ -37,7 +36,7 @@ def counted(events: Sequence[Event], rule: ArrestDefinition = SHIPPED) -> list[i
 def test_only_the_activities_that_the_definition_names_count() -> None:
     found = figure([arrest(), arrest(activity="Response"), arrest(activity="Morris dancing")])
     assert [a.seq for a in found.counted] == [1]
-    assert [(left.arrest.seq, left.reason) for left in found.left_out] == [
+    assert [(left.arrest.seq, left.reason) for left in found.excluded] == [
         (2, "other activity"),
         (3, "unknown activity"),
     ]
@@ -59,7 +58,7 @@ def test_the_period_includes_its_start_and_excludes_its_end() -> None:
 def test_a_correction_takes_the_place_of_what_it_corrects_and_the_last_one_stands() -> None:
     events = [arrest(), arrest(activity="response", corrects=1), arrest("VSU 7", corrects=1)]
     (found,) = figure(events).counted
-    assert (found.seq, found.latest, found.unit, found.corrected) == (1, 3, "VSU 7", True)
+    assert (found.seq, found.latest, found.unit, found.is_corrected) == (1, 3, "VSU 7", True)
 
 
 def test_a_correction_may_take_an_arrest_out_of_the_period() -> None:
@@ -68,7 +67,7 @@ def test_a_correction_may_take_an_arrest_out_of_the_period() -> None:
 
 def test_a_withdrawn_arrest_does_not_count_and_is_told_of() -> None:
     found = figure([arrest(), event("entry_withdrawn", {"reason": "written twice"}, corrects=1)])
-    assert [left.reason for left in found.left_out] == ["withdrawn"]
+    assert [left.reason for left in found.excluded] == ["withdrawn"]
 
 
 @pytest.mark.parametrize(

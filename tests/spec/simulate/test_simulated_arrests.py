@@ -8,9 +8,9 @@ from pathlib import Path
 from simulated import town
 
 from becalm.app.events import EVENT_KINDS
-from becalm.record.core.arrests import folded
+from becalm.record.core.arrests import fold_words
 from becalm.record.files.definitions import load_definition
-from becalm.record.files.logs import read_log
+from becalm.record.files.log_file import read_log
 from becalm.simulate.arrests import arrests_table
 from becalm.simulate.write import write_csv
 from becalm.workspace.config import read_city
@@ -28,14 +28,14 @@ def test_every_row_of_the_log_is_sound_and_in_order(tmp_path: Path) -> None:
     )
     assert len(log.rows) > 100
     assert [row.occurred_at for row in log.rows] == sorted(row.occurred_at for row in log.rows)
-    assert log.columns_left == ()
+    assert log.ignored_columns == ()
 
 
 def test_the_shipped_definition_knows_every_activity_of_the_log() -> None:
     rule = load_definition()
-    known = {folded(word) for word in (*rule.activities, *rule.other_activities)}
+    known = {fold_words(word) for word in (*rule.activities, *rule.other_activities)}
     told = set(arrests_table(town())["activity"].to_pylist())
-    assert {word for word in told if folded(word) not in known} == set()
+    assert {word for word in told if fold_words(word) not in known} == set()
 
 
 def test_the_log_is_the_same_whenever_it_is_made() -> None:

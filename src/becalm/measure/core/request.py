@@ -6,8 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Literal
 
-from becalm.terms.period import needs_days
-from becalm.terms.request import Parameter, Request
+from becalm.terms import Parameter, Request, needs_days
 
 Align = Literal["windows", "weekdays", "holidays"]
 By = Literal["offence_group", "offence", "weapon", "victim_age_band", "borough", "ward", "command_unit"]

@@ -4,43 +4,205 @@ from __future__ import annotations
 
 import typer
 
-from becalm.record.cli import (
-    ask as record_ask,
-)
-from becalm.record.cli import (
-    init as record_init,
-)
-from becalm.record.cli import (
-    keep as record_keep,
-)
-from becalm.record.cli import (
-    people as record_people,
-)
-from becalm.record.cli import (
-    verify as record_verify,
-)
-from becalm.record.cli import (
-    write as record_write,
-)
+from becalm.console.command import Session, command
+from becalm.console.options import Format
+from becalm.record.core import request as ask
 
 app = typer.Typer(
     no_args_is_help=True,
     help="What was done, what came of it, and the proof that it was not altered.",
 )
-app.command("arrests")(record_ask.arrests)
-app.command("events")(record_ask.events)
-app.command("show")(record_ask.show)
-app.command("add")(record_write.add)
-app.command("import")(record_write.import_log)
-app.command("correct")(record_write.correct)
-app.command("withdraw")(record_write.withdraw)
-app.command("access")(record_people.access)
-app.command("erase")(record_people.erase)
-app.command("rebuild")(record_keep.rebuild)
-app.command("backup")(record_keep.backup)
-app.command("restore")(record_keep.restore)
-app.command("verify")(record_verify.verify)
-app.command("head")(record_verify.head)
-app.command("checkpoint")(record_verify.checkpoint)
-app.command("export")(record_verify.export)
-app.command("init")(record_init.init)
+
+
+@command(app, "arrests", ask.ArrestsRequest)
+def arrests(session: Session, request: ask.ArrestsRequest) -> None:
+    """How many arrests came from dedicated activity, by the published definition?
+
+    The figure names its definition, what was left out and why, and every arrest can be opened.
+    """
+    from becalm.record.cli.answer_views import arrests_view
+    from becalm.record.desk.read import count_dedicated_arrests
+
+    session.emit(count_dedicated_arrests(session.open_desk(), request), arrests_view(request))
+
+
+@command(app, "events", ask.EventsRequest)
+def events(session: Session, request: ask.EventsRequest) -> None:
+    """List the entries of the ledger. Whom they are about is shown with --purpose only."""
+    from becalm.record.cli.answer_views import events_view
+    from becalm.record.desk.read import list_entries
+
+    is_screen = session.format is Format.table and not session.files
+    entries = list_entries(session.open_desk(), request, limit=ask.ON_SCREEN if is_screen else None)
+    session.emit(entries, events_view(with_subjects=bool(request.purpose)))
+
+
+@command(app, "show", ask.EntryRequest)
+def show(session: Session, request: ask.EntryRequest) -> None:
+    """Show one entry, what corrects it, and the proof that it stands in the ledger."""
+    from becalm.record.cli.answer_views import ENTRY_VIEW
+    from becalm.record.desk.read import prove_entry
+
+    session.emit(prove_entry(session.open_desk(), request), ENTRY_VIEW)
+
+
+@command(app, "add", ask.AddRequest)
+def add(session: Session, request: ask.AddRequest) -> None:
+    """Record by hand what happened. No personal detail belongs in a fact: put it into --details."""
+    from becalm.console.emit import RECEIPT
+    from becalm.record.desk.write import add_event
+
+    session.emit(add_event(session.open_desk(), request), RECEIPT)
+
+
+@command(app, "import", ask.ImportRequest)
+def import_(session: Session, request: ask.ImportRequest) -> None:
+    """Bring a log into the ledger: every row as an event, or none.
+
+    All broken rows are named at once. A file that was imported before is noticed, whatever its name.
+    """
+    from becalm.record.cli.answer_views import IMPORT_VIEW
+    from becalm.record.desk.import_log import import_log
+
+    session.emit(import_log(session.open_desk(), request), IMPORT_VIEW)
+
+
+@command(app, "correct", ask.CorrectRequest)
+def correct(session: Session, request: ask.CorrectRequest) -> None:
+    """Put an entry right by a new one. The old one stays, and every figure says how many were corrected."""
+    from becalm.console.emit import RECEIPT
+    from becalm.record.desk.write import correct_entry
+
+    session.emit(correct_entry(session.open_desk(), request), RECEIPT)
+
+
+@command(app, "withdraw", ask.WithdrawRequest)
+def withdraw(session: Session, request: ask.WithdrawRequest) -> None:
+    """Record that an entry is wrong and that nothing takes its place."""
+    from becalm.console.emit import RECEIPT
+    from becalm.record.desk.write import withdraw_entry
+
+    session.emit(withdraw_entry(session.open_desk(), request), RECEIPT)
+
+
+@command(app, "access", ask.AccessRequest)
+def access(session: Session, request: ask.AccessRequest) -> None:
+    """Who saw whom, when and what for? Asking is recorded too."""
+    from becalm.record.cli.answer_views import ACCESS_VIEW
+    from becalm.record.desk.people import find_accesses
+
+    session.emit(find_accesses(session.open_desk(), request), ACCESS_VIEW)
+
+
+@command(app, "erase", ask.EraseRequest)
+def erase(session: Session, request: ask.EraseRequest) -> None:
+    """Destroy personal details for good, and show that the ledger still holds.
+
+    The entries stay, and so do their commitments, which tell nothing without the details and their salts.
+    """
+    from becalm.record.cli.keeping_views import ERASURE_VIEW
+    from becalm.record.desk.people import erase_details
+
+    session.emit(erase_details(session.open_desk(), request), ERASURE_VIEW)
+
+
+@command(app, "rebuild", ask.RebuildRequest)
+def rebuild(session: Session, request: ask.RebuildRequest) -> None:
+    """Fold every state table anew from the events. It must change nothing, and says what it changed."""
+    from becalm.record.cli.keeping_views import REBUILD_VIEW, check_unchanged
+    from becalm.record.desk.keep import rebuild_states
+
+    states = rebuild_states(session.open_desk(), request)
+    session.emit(states, REBUILD_VIEW)
+    check_unchanged(states)
+
+
+@command(app, "backup", ask.BackupRequest, has_files=False)
+def backup(session: Session, request: ask.BackupRequest) -> None:
+    """Copy the ledger into a file while others write to it.
+
+    The copy holds the personal details that were there: keep it as safe as the ledger. What is erased later
+    is erased in the copy too, as long as it lies where it was made.
+
+    The seeds of patrols are not in it, on purpose: copy the folder patrol/sealed of the workspace apart.
+    """
+    from becalm.record.cli.keeping_views import BACKUP_VIEW
+    from becalm.record.desk.keep import make_backup
+
+    session.emit(make_backup(session.open_desk(), request), BACKUP_VIEW)
+
+
+@command(app, "restore", ask.RestoreRequest)
+def restore(session: Session, request: ask.RestoreRequest) -> None:
+    """Put a copy in the place of the ledger. Two people run this, each with a reason of their own.
+
+    Nothing happens until the second has confirmed what the first asked for. What was replaced is kept
+    beside the ledger; personal details that were erased since the copy was made do not come back with it.
+    """
+    from becalm.record.cli.keeping_views import RESTORE_VIEW
+    from becalm.record.desk.keep import propose_or_confirm_restore
+
+    session.emit(propose_or_confirm_restore(session.open_desk(), request), RESTORE_VIEW)
+
+
+@command(app, "verify", ask.VerifyRequest)
+def verify(session: Session, request: ask.VerifyRequest) -> None:
+    """Does the ledger hold? Exits with 0 if so, else with 11 and the first entry that does not."""
+    from becalm.record.cli.proof_views import VERDICT_VIEW, check_verdict
+    from becalm.record.desk.verify import verify_record
+
+    verified = verify_record(session.open_desk(), request)
+    session.emit(verified, VERDICT_VIEW)
+    check_verdict(verified)
+
+
+@command(app, "head", ask.HeadRequest)
+def head(session: Session, request: ask.HeadRequest) -> None:
+    """How long is the ledger, what does it hold, and who vouches for that?
+
+    What --format json prints is an anchor, as is what a scan of the sheet's code gives: save it away from
+    the ledger, and compare with `becalm record verify --anchor FILE`.
+    """
+    from becalm.record.cli.proof_views import HEAD_VIEW
+    from becalm.record.desk.verify import sign_head
+
+    session.emit(sign_head(session.open_desk(), request), HEAD_VIEW)
+
+
+@command(app, "checkpoint", ask.CheckpointRequest)
+def checkpoint(session: Session, request: ask.CheckpointRequest) -> None:
+    """Sign the head of the ledger and send it to every place under [ledger] anchors. Let cron run it hourly.
+
+    Exits with 10 where a place could not be reached; the others got theirs.
+    """
+    from becalm.record.cli.proof_views import CHECKPOINT_VIEW, check_deliveries
+    from becalm.record.desk.verify import make_checkpoint
+
+    delivered = make_checkpoint(session.open_desk(), request)
+    session.emit(delivered, CHECKPOINT_VIEW)
+    check_deliveries(delivered)
+
+
+@command(app, "export", ask.ExportRequest, has_files=False)
+def export(session: Session, request: ask.ExportRequest) -> None:
+    """Write entries, signed heads and a verifier that needs nothing but Python, for an auditor.
+
+    Pseudonyms of people stand in the entries; personal details do not.
+    """
+    from becalm.record.cli.proof_views import EXPORT_VIEW
+    from becalm.record.desk.verify import export_record
+
+    session.emit(export_record(session.open_desk(), request), EXPORT_VIEW)
+
+
+@command(app, "init", ask.InitRequest)
+def init(session: Session, request: ask.InitRequest) -> None:
+    """Make the roles, tables and rights of a ledger on PostgreSQL, or bring them up to date.
+
+    Which database and which user the program will use stands in becalm.toml ([ledger] url) or BECALM_LEDGER;
+    that user is made if there is none. A ledger on SQLite needs none of this.
+    """
+    from becalm.record.cli.keeping_views import SERVER_VIEW
+    from becalm.record.desk.keep import prepare_server
+
+    session.emit(prepare_server(session.open_desk(), request), SERVER_VIEW)

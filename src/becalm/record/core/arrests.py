@@ -6,15 +6,84 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from math import hypot
+from typing import Literal
 
 from becalm.ledger.event import Entry
 from becalm.ledger.projection import WITHDRAWN, CorrectedEntry, apply_corrections
-from becalm.record.core.arrest import Arrest, ArrestDefinition, ArrestFigure, LeftOut, WhyNot
 
 ARREST, BURST = "arrest_made", "burst_done"
 COUNTED_KINDS = (ARREST, BURST, WITHDRAWN)  # the kinds that a figure is counted from
+ExclusionReason = Literal[
+    "other activity", "unknown activity", "other unit", "not within a burst", "withdrawn"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ArrestDefinition:
+    """The published rule by which an arrest counts as one "from dedicated activity".
+
+    Words are compared without regard to case, spaces, hyphens and underscores. An arrest counts if its
+    activity is one of `activities`, its unit is of one of `unit_kinds` (any unit where none is named)
+    and, where `within_burst`, it was made while and where a burst took place.
+    """
+
+    key: str
+    version: str
+    title: str
+    author: str
+    reviewed_on: date
+    evidence: str
+    sha256: str  # of the file that holds the rule
+    activities: tuple[str, ...]
+    other_activities: tuple[str, ...] = ()  # known, and not counted
+    unit_kinds: tuple[str, ...] = ()  # "VSU" is the kind of "VSU 3"
+    within_burst: bool = False
+    around_minutes: int = 0  # before and after the burst
+    around_m: int = 0  # beyond the hotspot's radius
+
+
+@dataclass(frozen=True, slots=True)
+class Arrest:
+    """An arrest as the ledger has it now: its first entry, the latest that corrects it, and the facts."""
+
+    seq: int
+    latest: int  # the same as `seq` where nothing was corrected
+    occurred_at: datetime
+    unit: str
+    activity: str
+    offence: str
+    easting_m: int | None
+    northing_m: int | None
+    imported_from: str  # SHA-256 of the log; empty where it was recorded by hand
+    is_withdrawn: bool = False
+
+    @property
+    def is_corrected(self) -> bool:
+        """Was it put right by a later entry?"""
+        return self.latest != self.seq
+
+
+@dataclass(frozen=True, slots=True)
+class ExcludedArrest:
+    """An arrest of the period that does not count, and why."""
+
+    arrest: Arrest
+    reason: ExclusionReason
+
+
+@dataclass(frozen=True, slots=True)
+class ArrestFigure:
+    """How many arrests came from dedicated activity, by which definition, and what it was counted from."""
+
+    definition: ArrestDefinition
+    since: datetime
+    until: datetime
+    counted: tuple[Arrest, ...]
+    excluded: tuple[ExcludedArrest, ...]
+    outside: int  # arrests in the ledger that were made before or after the period
+    alike: int  # counted ones that equal another in time, place, unit, activity and offence
 
 
 def count_arrests(
@@ -24,55 +93,56 @@ def count_arrests(
 
     `entries` are those of the ledger in its order; kinds that do not matter are passed over.
     """
-    held = tuple(entries)
-    arrests = [_arrest(s) for s in apply_corrections(held, kind=ARREST)]
-    bursts = _Bursts.of(held, definition) if definition.within_burst else None
-    within = [a for a in arrests if since <= a.occurred_at < until]
-    judged = [(arrest, why_not(arrest, definition, bursts)) for arrest in within]
-    counted = tuple(arrest for arrest, reason in judged if reason is None)
+    entries = tuple(entries)
+    arrests = [_read_arrest(corrected) for corrected in apply_corrections(entries, kind=ARREST)]
+    bursts = _BurstIndex.of(entries, definition) if definition.within_burst else None
+    period_arrests = [arrest for arrest in arrests if since <= arrest.occurred_at < until]
+    exclusions = [(arrest, find_exclusion(arrest, definition, bursts)) for arrest in period_arrests]
+    counted = tuple(arrest for arrest, reason in exclusions if reason is None)
     return ArrestFigure(
         definition=definition,
         since=since,
         until=until,
         counted=counted,
-        left_out=tuple(LeftOut(arrest, reason) for arrest, reason in judged if reason is not None),
-        outside=len(arrests) - len(within),
-        alike=_alike(counted),
+        excluded=tuple(ExcludedArrest(arrest, reason) for arrest, reason in exclusions if reason is not None),
+        outside=len(arrests) - len(period_arrests),
+        alike=_count_alike(counted),
     )
 
 
-def why_not(arrest: Arrest, definition: ArrestDefinition, bursts: _Bursts | None = None) -> WhyNot | None:
+def find_exclusion(
+    arrest: Arrest, definition: ArrestDefinition, bursts: _BurstIndex | None = None
+) -> ExclusionReason | None:
     """Why does this arrest not count? None where it does."""
-    activity = folded(arrest.activity)
-    if arrest.withdrawn:
+    activity = fold_words(arrest.activity)
+    if arrest.is_withdrawn:
         return "withdrawn"
-    if activity not in set(map(folded, definition.activities)):
-        return (
-            "other activity" if activity in map(folded, definition.other_activities) else "unknown activity"
-        )
-    if definition.unit_kinds and not _of_kind(arrest.unit, definition.unit_kinds):
+    if activity not in set(map(fold_words, definition.activities)):
+        is_other = activity in map(fold_words, definition.other_activities)
+        return "other activity" if is_other else "unknown activity"
+    if definition.unit_kinds and not _is_of_kind(arrest.unit, definition.unit_kinds):
         return "other unit"
-    if bursts is not None and not bursts.hold(arrest):
+    if bursts is not None and not bursts.covers(arrest):
         return "not within a burst"
     return None
 
 
-def folded(words: str) -> str:
+def fold_words(words: str) -> str:
     """Words as they are compared.
 
-    >>> folded("Hotspot_Patrol "), folded("hot-spot  patrol")
+    >>> fold_words("Hotspot_Patrol "), fold_words("hot-spot  patrol")
     ('hotspotpatrol', 'hotspotpatrol')
     """
     return re.sub(r"[\s_\-]+", "", words).casefold()
 
 
-def _of_kind(unit: str, kinds: Sequence[str]) -> bool:
+def _is_of_kind(unit: str, kinds: Sequence[str]) -> bool:
     """Is the unit one of these kinds: its name, with a number or a further word behind it or not?"""
     name = unit.strip().casefold()
     return any(re.match(rf"{re.escape(kind.casefold())}(?![^\W\d_])", name) for kind in kinds)
 
 
-def _arrest(corrected: CorrectedEntry) -> Arrest:
+def _read_arrest(corrected: CorrectedEntry) -> Arrest:
     event = corrected.latest.event
     facts = event.facts
     return Arrest(
@@ -82,24 +152,31 @@ def _arrest(corrected: CorrectedEntry) -> Arrest:
         unit=str(facts.get("unit") or ""),
         activity=str(facts.get("activity") or ""),
         offence=str(facts.get("offence") or ""),
-        easting_m=_metres(facts.get("place_easting_m")),
-        northing_m=_metres(facts.get("place_northing_m")),
+        easting_m=_to_metres(facts.get("place_easting_m")),
+        northing_m=_to_metres(facts.get("place_northing_m")),
         imported_from=str(corrected.first.event.facts.get("import_sha256") or ""),
-        withdrawn=corrected.is_withdrawn,
+        is_withdrawn=corrected.is_withdrawn,
     )
 
 
-def _metres(value: object) -> int | None:
+def _to_metres(value: object) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _alike(arrests: Sequence[Arrest]) -> int:
+def _count_alike(arrests: Sequence[Arrest]) -> int:
     """How many equal another one in all that is known of them? Two people, or one that was counted twice."""
-    same = Counter(
-        (a.occurred_at, a.easting_m, a.northing_m, folded(a.unit), folded(a.activity), folded(a.offence))
+    occurrences = Counter(
+        (
+            a.occurred_at,
+            a.easting_m,
+            a.northing_m,
+            fold_words(a.unit),
+            fold_words(a.activity),
+            fold_words(a.offence),
+        )
         for a in arrests
     )
-    return sum(times for times in same.values() if times > 1)
+    return sum(count for count in occurrences.values() if count > 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,28 +189,28 @@ class _Burst:
 
 
 @dataclass(frozen=True, slots=True)
-class _Bursts:
+class _BurstIndex:
     """Bursts by the hours that they touch, with the definition's margins."""
 
     by_hour: Mapping[datetime, Sequence[_Burst]]
 
     @classmethod
-    def of(cls, entries: Iterable[Entry], definition: ArrestDefinition) -> _Bursts:
+    def of(cls, entries: Iterable[Entry], definition: ArrestDefinition) -> _BurstIndex:
         margin = timedelta(minutes=definition.around_minutes)
         by_hour: defaultdict[datetime, list[_Burst]] = defaultdict(list)
         for corrected in apply_corrections(entries, kind=BURST):
             facts = corrected.latest.event.facts
-            place = _metres(facts.get("place_easting_m")), _metres(facts.get("place_northing_m"))
-            if corrected.is_withdrawn or place[0] is None or place[1] is None:
+            x, y = _to_metres(facts.get("place_easting_m")), _to_metres(facts.get("place_northing_m"))
+            if corrected.is_withdrawn or x is None or y is None:
                 continue
             start = datetime.fromisoformat(str(facts["starts_at"])) - margin
             end = datetime.fromisoformat(str(facts["ends_at"])) + margin
-            reach = (_metres(facts.get("radius_m")) or 0) + definition.around_m
-            for hour in _hours(start, end):
-                by_hour[hour].append(_Burst(start, end, place[0], place[1], reach))
+            reach_m = (_to_metres(facts.get("radius_m")) or 0) + definition.around_m
+            for hour in _list_hours(start, end):
+                by_hour[hour].append(_Burst(start, end, x, y, reach_m))
         return cls(by_hour)
 
-    def hold(self, arrest: Arrest) -> bool:
+    def covers(self, arrest: Arrest) -> bool:
         """Was the arrest made while and where one of them took place?"""
         x, y = arrest.easting_m, arrest.northing_m
         if x is None or y is None:
@@ -141,14 +218,14 @@ class _Bursts:
         return any(
             burst.start <= arrest.occurred_at <= burst.end
             and hypot(x - burst.easting_m, y - burst.northing_m) <= burst.reach_m
-            for burst in self.by_hour.get(_hour(arrest.occurred_at), ())
+            for burst in self.by_hour.get(_start_of_hour(arrest.occurred_at), ())
         )
 
 
-def _hour(instant: datetime) -> datetime:
+def _start_of_hour(instant: datetime) -> datetime:
     return instant.replace(minute=0, second=0, microsecond=0)
 
 
-def _hours(start: datetime, end: datetime) -> list[datetime]:
-    first = _hour(start)
+def _list_hours(start: datetime, end: datetime) -> list[datetime]:
+    first = _start_of_hour(start)
     return [first + timedelta(hours=n) for n in range(int((end - first) / timedelta(hours=1)) + 1)]

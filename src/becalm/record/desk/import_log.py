@@ -9,13 +9,14 @@ from pathlib import Path
 from becalm.desk import Desk
 from becalm.desk.audit import make_event, note_configuration
 from becalm.ledger.protocol import EventToAppend, Ledger
+from becalm.record.core.request import ImportRequest
+from becalm.record.files.log_file import Log, hash_file, read_log
 from becalm.record.files.log_mapping import resolve_kind_name
-from becalm.record.files.logs import Log, file_sha256, read_log
 from becalm.terms import Fault, InputError
 
 
 @dataclass(frozen=True, slots=True)
-class LogImported:
+class LogImport:
     """What became of a log: which entries its rows are, or which import had brought them before."""
 
     file: str
@@ -29,9 +30,7 @@ class LogImported:
     notes: tuple[str, ...]
 
 
-def import_log(
-    desk: Desk, path: Path, *, kind: str, mapping: Path | None = None, purpose: str = "record"
-) -> LogImported:
+def import_log(desk: Desk, request: ImportRequest) -> LogImport:
     """Bring the rows of this log into the ledger, all or none.
 
     A file that was imported before is noticed by its hash, and nothing is written.
@@ -41,113 +40,108 @@ def import_log(
     InputError
         with everything that is wrong with the file.
     """
-    ledger = desk.open_ledger()
-    name = resolve_kind_name(kind, ledger.kinds)
-    held = _held(ledger, file_sha256(path), name)
-    if held is not None:
-        return held
-    own = desk.workspace.path / "logs"
+    ledger, path = desk.open_ledger(), Path(request.file)
+    kind = resolve_kind_name(request.kind, ledger.kinds)
+    earlier_import = _find_earlier_import(ledger, hash_file(path), kind)
+    if earlier_import is not None:
+        return earlier_import
     log = read_log(
         path,
-        name,
+        kind,
         desk.workspace.city,
         kinds=ledger.kinds,
         now=desk.now(),
-        mapping=mapping,
-        own=own,
+        mapping=Path(request.mapping) if request.mapping is not None else None,
+        own_mappings=desk.workspace.path / "logs",
     )
-    _refuse_known_references(ledger, log)
+    _check_references(ledger, log)
     note_configuration(desk)
-    entries = ledger.append(list(_events(desk, log, purpose)))
-    return LogImported(
+    entries = ledger.append(_build_events(desk, log, request.purpose))
+    return LogImport(
         file=log.file,
         sha256=log.sha256,
-        kind=name,
-        mapping=_mapping_name(log),
+        kind=kind,
+        mapping=log.mapping.label,
         rows=len(log.rows),
         first_seq=entries[0].seq,
         last_seq=entries[-1].seq,
         status="imported",
-        notes=_notes(log),
+        notes=_list_notes(log),
     )
 
 
-def _mapping_name(log: Log) -> str:
-    return f"{log.chosen.mapping.name} {log.chosen.mapping.version}"
-
-
-def _held(ledger: Ledger, sha256: str, kind: str) -> LogImported | None:
+def _find_earlier_import(ledger: Ledger, sha256: str, kind: str) -> LogImport | None:
     for row in ledger.state_rows("import"):
         if (row["file_sha256"], row["imported"]) == (sha256, kind):
-            rows, seq = int(str(row["rows"])), int(str(row["seq"]))
+            row_count, seq = int(str(row["rows"])), int(str(row["seq"]))
             note = f"imported as {row['file']} by {row['actor']} at {row['at']}; nothing was imported again"
-            return LogImported(
-                str(row["file"]),
-                sha256,
-                kind,
-                str(row["mapping"]),
-                rows,
-                seq,
-                seq + rows,
-                "already imported",
-                (note,),
+            return LogImport(
+                file=str(row["file"]),
+                sha256=sha256,
+                kind=kind,
+                mapping=str(row["mapping"]),
+                rows=row_count,
+                first_seq=seq,
+                last_seq=seq + row_count,
+                status="already imported",
+                notes=(note,),
             )
     return None
 
 
-def _refuse_known_references(ledger: Ledger, log: Log) -> None:
+def _check_references(ledger: Ledger, log: Log) -> None:
     """A number under which the source keeps a record comes once: in the file, and in the ledger."""
-    held = {
+    place_by_reference = {
         str(entry.event.facts["reference"]): f"entry {entry.seq}"
-        for entry in ledger.entries(kinds=(log.chosen.kind.name,))
+        for entry in ledger.entries(kinds=(log.mapping.kind.name,))
         if entry.event.facts.get("reference") and entry.event.corrects is None
     }
     faults = []
     for row in log.rows:
         reference = str(row.facts.get("reference") or "")
-        if reference in held:
+        if reference in place_by_reference:
+            what = f'reference "{reference}" is {place_by_reference[reference]} already'
             remedy = "leave the row out; a correction is recorded with `becalm record correct`"
-            faults.append(
-                Fault(f"row {row.line}", f'reference "{reference}" is {held[reference]} already', remedy)
-            )
+            faults.append(Fault(f"row {row.line}", what, remedy))
         elif reference:
-            held[reference] = f"row {row.line}"
+            place_by_reference[reference] = f"row {row.line}"
     if faults:
         raise InputError(f"{log.file}: {len(faults)} rows are known; nothing was imported", tuple(faults))
 
 
-def _events(desk: Desk, log: Log, purpose: str) -> list[EventToAppend]:
-    done = make_event(
+def _build_events(desk: Desk, log: Log, purpose: str) -> list[EventToAppend]:
+    import_event = make_event(
         desk,
         "import_done",
         purpose=purpose,
         facts={
             "file": log.file,
             "file_sha256": log.sha256,
-            "imported": log.chosen.kind.name,
-            "mapping": _mapping_name(log),
-            "mapping_sha256": log.chosen.sha256,
+            "imported": log.mapping.kind.name,
+            "mapping": log.mapping.label,
+            "mapping_sha256": log.mapping.sha256,
             "rows": len(log.rows),
         },
     )
-    rows = [
+    row_events = (
         make_event(
             desk,
-            log.chosen.kind.name,
+            log.mapping.kind.name,
             purpose=purpose,
             occurred_at=row.occurred_at,
             facts={**row.facts, "import_sha256": log.sha256, "import_row": row.line},
         )
         for row in log.rows
-    ]
-    return [EventToAppend(done), *map(EventToAppend, rows)]
+    )
+    return [EventToAppend(event) for event in (import_event, *row_events)]
 
 
-def _notes(log: Log) -> tuple[str, ...]:
-    times = Counter((row.occurred_at, tuple(sorted(row.facts.items(), key=str))) for row in log.rows)
-    alike = sum(count for count in times.values() if count > 1)
+def _list_notes(log: Log) -> tuple[str, ...]:
+    occurrences = Counter((row.occurred_at, tuple(sorted(row.facts.items(), key=str))) for row in log.rows)
+    alike = sum(count for count in occurrences.values() if count > 1)
+    ignored = ", ".join(log.ignored_columns)
     return (
-        *((f"columns that were not taken: {', '.join(log.columns_left)}",) if log.columns_left else ()),
+        *((f"columns that were not taken: {ignored}",) if ignored else ()),
         *((f"{log.outside:,} rows lie beyond the city's extent",) if log.outside else ()),
         *((f"{alike:,} rows equal another one: several people, or one written twice",) if alike else ()),
     )

@@ -1,15 +1,29 @@
-"""Keeping the ledger: are its state tables what its events say?"""
+"""Keeping the ledger: its server, its state tables, its copies, and putting one back by two people."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from becalm.desk import Desk
-from becalm.record.desk.answers import LedgerSource, source_of
+from becalm.desk.audit import make_event, record_event
+from becalm.ledger.chain import COLUMNS
+from becalm.ledger.event import Fact, Head
+from becalm.ledger.protocol import EventToAppend, Ledger, head_name
+from becalm.ledger.store.backup import back_up, read_backup, restore
+from becalm.ledger.store.postgres_init import Prepared
+from becalm.record.core.request import BackupRequest, InitRequest, RebuildRequest, RestoreRequest
+from becalm.record.desk.read import LedgerSource, describe_source
+from becalm.terms import LedgerError, UsageError
+
+PROPOSAL_FILE = "restore-request.json"
+Facts = Mapping[str, Fact]
 
 
 @dataclass(frozen=True, slots=True)
-class Rebuilt:
+class RebuiltStates:
     """The state tables that were folded anew, and every difference that was found."""
 
     tables: tuple[str, ...]
@@ -17,8 +31,163 @@ class Rebuilt:
     source: LedgerSource
 
 
-def rebuild_states(desk: Desk) -> Rebuilt:
+@dataclass(frozen=True, slots=True)
+class Backup:
+    """A copy of the ledger: where, its hash, and what it holds."""
+
+    path: Path
+    sha256: str
+    head: Head
+    entry: int  # that records it; not in the copy
+    copy_also: tuple[Path, ...] = ()  # what the ledger holds only the hashes of
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreProposal:
+    """What the first of two people asked for: which copy, why."""
+
+    copy_sha256: str  # empty for the ledger as it stands
+    size: int
+    root: str
+    actor: str
+    reason: str
+    asked_at: str
+
+    @property
+    def target(self) -> tuple[str, int, str]:
+        """What is to take the place of the ledger."""
+        return self.copy_sha256, self.size, self.root
+
+
+@dataclass(frozen=True, slots=True)
+class Restoration:
+    """What the second of two people confirmed."""
+
+    proposal: RestoreProposal
+    entry: int
+    lost_size: int
+    source: LedgerSource
+
+
+def prepare_server(desk: Desk, request: InitRequest) -> Prepared:
+    """Does the server hold what the ledger of this workspace needs? It does now."""
+    return desk.prepare_ledger(request.owner_url)
+
+
+def rebuild_states(desk: Desk, _request: RebuildRequest) -> RebuiltStates:
     """Do the state tables hold what the events say? They do now."""
     ledger = desk.open_ledger()
     differences = ledger.rebuild()
-    return Rebuilt(tuple(fold.table for fold in ledger.folds), differences, source_of(desk, ledger))
+    tables = tuple(fold.table for fold in ledger.folds)
+    return RebuiltStates(tables, differences, describe_source(desk, ledger))
+
+
+def make_backup(desk: Desk, request: BackupRequest) -> Backup:
+    """Copy the ledger into a file, and record that it was done."""
+    file, out = _ledger_file(desk), Path(request.out)
+    desk.open_ledger()
+    copy = back_up(file, out, now=desk.now())
+    facts: Facts = {"size": copy.size, "root": copy.root, "file_sha256": copy.file_sha256}
+    entry = record_event(desk, "backup_made", purpose="backup", facts=facts)
+    sealed = desk.workspace.path / "patrol" / "sealed"
+    head = Head(copy.size, copy.root, copy.last)
+    return Backup(out, copy.file_sha256, head, entry.seq, (sealed,) if sealed.is_dir() else ())
+
+
+def propose_or_confirm_restore(desk: Desk, request: RestoreRequest) -> RestoreProposal | Restoration:
+    """The first person asks for a copy (or the ledger as it stands) to be taken; the second confirms it.
+
+    Raises
+    ------
+    UsageError
+        where no reason is given, or the ledger as it stands lacks nothing.
+    LedgerError
+        where one person would do both, or the copy was altered or is of another ledger.
+    """
+    if not request.reason.strip():
+        raise UsageError("Say why, with `reason`; it is recorded with your name.")
+    copy = Path(request.copy) if request.copy is not None else None
+    proposal = _build_proposal(desk, copy, request.reason)
+    path = desk.workspace.path / PROPOSAL_FILE
+    first = _read_proposal(path)
+    if first is None or first.target != proposal.target:
+        path.write_text(json.dumps(asdict(proposal), indent=2, ensure_ascii=False) + "\n", "utf-8")
+        return proposal
+    if first.actor.strip().casefold() == desk.actor.strip().casefold():
+        raise LedgerError(
+            f"{first.actor} asked for this already. A second person must confirm it, under another name."
+        )
+    restoration = _restore(desk, copy, first, request.reason)
+    path.unlink()
+    return restoration
+
+
+def _build_proposal(desk: Desk, copy: Path | None, reason: str) -> RestoreProposal:
+    if copy is not None:
+        _ledger_file(desk)
+        backup = read_backup(copy)
+        sha256, size, root = backup.file_sha256, backup.size, backup.root
+    else:
+        ledger = desk.open_ledger()
+        if not ledger.lost_heads():
+            raise UsageError(
+                "This ledger lacks nothing that is known of. Name the copy that is to take its place."
+            )
+        sha256, size, root = "", ledger.head().size, ledger.head().root
+    return RestoreProposal(sha256, size, root, desk.actor, reason, f"{desk.now():%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _restore(desk: Desk, copy: Path | None, first: RestoreProposal, reason: str) -> Restoration:
+    """Put the copy in place before the ledger is opened, then record who wanted it, as the first entry."""
+    if copy is not None:
+        restore(copy, _ledger_file(desk), now=desk.now())
+    ledger = desk.open_ledger()
+    head, lost_heads = ledger.head(), ledger.lost_heads()
+    lost_size = max((lost.size for lost in lost_heads), default=head.size)
+    event = make_event(
+        desk,
+        "ledger_restored",
+        purpose="restore",
+        facts={
+            "size": head.size,
+            "root": head.root,
+            "lost_size": lost_size,
+            "first_actor": first.actor,
+            "first_reason": first.reason,
+            "second_actor": desk.actor,
+            "second_reason": reason,
+            "anchors": tuple(map(head_name, lost_heads)),
+        },
+    )
+    (entry,) = ledger.append([EventToAppend(event)])
+    _repeat_erasures(desk, ledger)
+    return Restoration(first, entry.seq, lost_size, describe_source(desk, ledger))
+
+
+def _repeat_erasures(desk: Desk, ledger: Ledger) -> None:
+    """Record again the erasures that came after the copy: their details stay gone, their entries are lost."""
+    with_payload = {seq for seq, _ in ledger.payload_commitments()}
+    erased = {row["seq"] for row in ledger.state_rows("erased")}
+    committed = (row[0] for row in ledger.rows() if row[COLUMNS.index("commitment")])
+    seqs = tuple(seq for seq in committed if seq not in with_payload and seq not in erased)
+    if seqs:
+        facts: Facts = {"entries": seqs, "reason": "erased before, in entries that the copy does not have"}
+        ledger.erase(seqs, erasure=make_event(desk, "payload_erased", purpose="retention", facts=facts))
+
+
+def _ledger_file(desk: Desk) -> Path:
+    if desk.ledger_file is None:
+        raise LedgerError(
+            "A server keeps this ledger: copy and restore it with the server's own means (pg_dump, "
+            "pg_restore). `becalm record restore` without a file then confirms what was lost."
+        )
+    return desk.ledger_file
+
+
+def _read_proposal(path: Path) -> RestoreProposal | None:
+    if not path.is_file():
+        return None
+    try:
+        return RestoreProposal(**json.loads(path.read_text("utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise LedgerError(f"{path} cannot be read ({error}). Remove it, and ask anew.") from error

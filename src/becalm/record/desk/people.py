@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from becalm.desk import Desk
-from becalm.desk.audit import make_event
+from becalm.desk.audit import make_event, record_event
 from becalm.ledger.event import Entry
-from becalm.ledger.protocol import EventToAppend, Ledger
-from becalm.record.desk.answers import LedgerSource, entry_at, source_of
+from becalm.record.core.request import AccessRequest, EraseRequest
+from becalm.record.desk.read import LedgerSource, describe_source, read_entry
 from becalm.terms import QuestionError, UsageError
 
-SEEN = ("record_accessed", "disclosure_made")
+ACCESS_KINDS = ("record_accessed", "disclosure_made")
 
 
 @dataclass(frozen=True, slots=True)
-class AccessesFound:
+class AccessLog:
     """Every time that somebody saw a record about somebody, oldest first."""
 
     subject: str | None
@@ -34,27 +34,20 @@ class Erasure:
     source: LedgerSource
 
 
-def find_accesses(desk: Desk, *, subject: str | None, actor: str | None, purpose: str) -> AccessesFound:
+def find_accesses(desk: Desk, request: AccessRequest) -> AccessLog:
     """Who saw this person, or whom did this actor see? The question is recorded before it is answered."""
+    subject, actor = request.subject, request.actor
     if not subject and not actor:
-        raise UsageError("Say whose accesses: --subject PSEUDONYM, --actor NAME, or both.")
+        raise UsageError("Say whose accesses: `subject PSEUDONYM`, `actor NAME`, or both.")
+    facts = {"question": "subject" if subject else "actor", "of": str(subject or actor)}
+    record_event(desk, "access_log_read", purpose=request.purpose, facts=facts)
     ledger = desk.open_ledger()
-    question, of = ("subject", subject) if subject else ("actor", actor)
-    asked = make_event(desk, "access_log_read", purpose=purpose, facts={"question": question, "of": str(of)})
-    ledger.append([EventToAppend(asked)])
-    found = ledger.entries(kinds=SEEN, subject=subject or "", actor=actor or "")
-    return AccessesFound(
-        subject,
-        actor,
-        tuple(found),
-        source_of(desk, ledger),
-    )
+    entries = ledger.entries(kinds=ACCESS_KINDS, subject=subject or "", actor=actor or "")
+    return AccessLog(subject, actor, tuple(entries), describe_source(desk, ledger))
 
 
-def erase_details(
-    desk: Desk, *, entries: tuple[int, ...], subject: str | None, reason: str, purpose: str
-) -> Erasure:
-    """Destroy the personal details of these entries, or of all that are about one person.
+def erase_details(desk: Desk, request: EraseRequest) -> Erasure:
+    """Destroy the personal details of the entries that are named, or of all that are about one person.
 
     Raises
     ------
@@ -63,28 +56,26 @@ def erase_details(
     QuestionError
         where there is nothing to destroy.
     """
-    if bool(entries) == bool(subject):
-        raise UsageError("Name what to erase: --entry N (may be given again), or --subject PSEUDONYM.")
-    if not reason.strip():
-        raise UsageError("Say by which rule or why, with --reason; name no person in it.")
+    if bool(request.entry) == bool(request.subject):
+        raise UsageError("Name what to erase: `entry N` (may be given again), or `subject PSEUDONYM`.")
+    if not request.reason.strip():
+        raise UsageError("Say by which rule or why, with `reason`; name no person in it.")
     ledger = desk.open_ledger()
-    named = _named(ledger, entries, subject)
-    gone = {int(str(row["seq"])) for row in ledger.state_rows("erased")}
-    there = tuple(e.seq for e in named if e.commitment and e.seq not in gone)
-    if not there:
+    entries = (
+        tuple(ledger.entries(subject=request.subject))
+        if request.subject
+        else tuple(read_entry(ledger, seq) for seq in dict.fromkeys(request.entry))
+    )
+    already_erased = {int(str(row["seq"])) for row in ledger.state_rows("erased")}
+    seqs = tuple(entry.seq for entry in entries if entry.commitment and entry.seq not in already_erased)
+    if not seqs:
         raise QuestionError("None of these entries has personal details, or they were erased before.")
     erasure = make_event(
         desk,
         "payload_erased",
-        purpose=purpose,
-        facts={"entries": there, "reason": reason},
+        purpose=request.purpose,
+        facts={"entries": seqs, "reason": request.reason},
     )
-    entry = ledger.erase(there, erasure=erasure)
-    rest = tuple(e.seq for e in named if e.seq not in there)
-    return Erasure(there, rest, entry, source_of(desk, ledger))
-
-
-def _named(ledger: Ledger, entries: tuple[int, ...], subject: str | None) -> tuple[Entry, ...]:
-    if subject:
-        return tuple(ledger.entries(subject=subject))
-    return tuple(entry_at(ledger, seq) for seq in dict.fromkeys(entries))
+    entry = ledger.erase(seqs, erasure=erasure)
+    without_details = tuple(entry.seq for entry in entries if entry.seq not in seqs)
+    return Erasure(seqs, without_details, entry, describe_source(desk, ledger))

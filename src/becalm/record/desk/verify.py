@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
 from becalm.ledger.anchors import AnchorDelivery, AnchorSettings, list_anchor_files, render_sheet, send_anchor
+from becalm.ledger.chain import StoredRow
 from becalm.ledger.event import Checkpoint, Head
 from becalm.ledger.export import ExportWritten, write_export
 from becalm.ledger.protocol import Ledger
@@ -26,13 +27,15 @@ from becalm.ledger.signing import (
 from becalm.ledger.store.copy_guard import UNKNOWN
 from becalm.ledger.verify import IN_LEDGER, Anchor, LedgerCopy, Verdict, verify_ledger
 from becalm.ledger.walk import Finding
-from becalm.terms import InputError, LedgerError, TamperError, UsageError
+from becalm.record.core.request import CheckpointRequest, ExportRequest, HeadRequest, VerifyRequest
+from becalm.terms import Advance, InputError, LedgerError, TamperError, UsageError
 
 BEFORE_ALL = -(2**62)  # a row that was put in may bear any number
+ROWS_AT_ONCE = 1_000  # between two signs of progress
 
 
 @dataclass(frozen=True, slots=True)
-class RecordVerified:
+class VerifiedLedger:
     """Which ledger was verified, and what came of it."""
 
     ledger: str
@@ -40,22 +43,27 @@ class RecordVerified:
 
 
 @dataclass(frozen=True, slots=True)
-class HeadSigned:
+class SignedHead:
     """A signed head, with the public key in hex that shows who signed it."""
 
     checkpoint: Checkpoint
     public_key: str
 
+    @property
+    def anchor_text(self) -> str:
+        """The head as a file that is kept outside."""
+        return format_anchor(self.checkpoint, self.public_key)
+
 
 @dataclass(frozen=True, slots=True)
-class CheckpointMade:
+class DeliveredCheckpoint:
     """A signed head, and what became of sending it to each place."""
 
-    signed: HeadSigned
-    sent: tuple[AnchorDelivery, ...]
+    signed_head: SignedHead
+    deliveries: tuple[AnchorDelivery, ...]
 
 
-def verify_record(desk: Desk, *, anchor_files: Sequence[Path] = ()) -> RecordVerified:
+def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
     """Is the ledger what was written, as far as its chain and every head that was kept can show?
 
     Raises
@@ -65,54 +73,48 @@ def verify_record(desk: Desk, *, anchor_files: Sequence[Path] = ()) -> RecordVer
     TamperError
         where there is nothing left to verify.
     """
-    _require_there(desk)
+    _check_presence(desk)
     ledger = desk.open_ledger()
-    given = tuple(Anchor(_read(path), str(path), outside=True) for path in anchor_files)
-    found, unreadable, remarks = _lying_anchors(desk, ledger)
-    kept, altered = _kept_in(ledger)
-    noted_heads, forgotten = _noted_by(ledger)
-    copy = LedgerCopy(
-        identity=ledger.identity,
-        rows=lambda: ledger.rows(after=BEFORE_ALL),
-        anchors=(*kept, *found, *given),
-        payload_commitments=ledger.payload_commitments(),
-        noted_heads=noted_heads,
-        remarks=remarks,
-        findings=(*altered, *unreadable, *forgotten, *_state_findings(ledger)),
-    )
-    return RecordVerified(ledger.identity, verify_ledger(copy))
+    named_anchors = tuple(Anchor(_read_anchor(Path(file)), file, outside=True) for file in request.anchor)
+    folder_anchors, unreadable, remarks = _read_anchor_folders(desk, ledger)
+    kept_anchors, kept_findings = _read_kept_anchors(ledger)
+    noted_heads, note_findings = _read_noted_heads(ledger)
+    with desk.progress("verify", total=_count_entries(ledger), unit="entries") as advance:
+        copy = LedgerCopy(
+            identity=ledger.identity,
+            rows=lambda: _report_rows(ledger.rows(after=BEFORE_ALL), advance),
+            anchors=(*kept_anchors, *folder_anchors, *named_anchors),
+            payload_commitments=ledger.payload_commitments(),
+            noted_heads=noted_heads,
+            remarks=remarks,
+            findings=(*kept_findings, *unreadable, *note_findings, *_check_states(ledger)),
+        )
+        return VerifiedLedger(ledger.identity, verify_ledger(copy))
 
 
-def sign_head(desk: Desk) -> HeadSigned:
-    """How long is the ledger, what does it hold, and who vouches for that?
+def sign_head(desk: Desk, request: HeadRequest) -> SignedHead:
+    """How long is the ledger, what does it hold, and who vouches for that? Written as a sheet where asked.
 
     The head that was signed and kept last, where nothing was added since; else one signed now and not kept.
-    """
-    ledger = desk.open_ledger()
-    key = _ready_key(desk, ledger)
-    head = ledger.head()
-    kept = next((c for c in reversed(ledger.checkpoints()) if c.head == head and c.key == key.id), None)
-    return HeadSigned(kept or _sign(desk, ledger, key), key.public_key)
-
-
-def write_sheet(signed: HeadSigned, path: Path) -> None:
-    """Write a page to print beside a briefing: a signed head, and the QR code that gives its anchor back.
 
     Raises
     ------
     UsageError
-        where the file cannot be written.
+        where the sheet cannot be written.
     """
-    text = format_anchor(signed.checkpoint, signed.public_key)
-    try:
-        path.write_text(render_sheet(signed.checkpoint, text), "utf-8")
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written ({error}). Name a file in a folder that exists."
-        ) from error
+    signed_head = _sign_or_reuse(desk)
+    if request.sheet is not None:
+        try:
+            sheet = render_sheet(signed_head.checkpoint, signed_head.anchor_text)
+            Path(request.sheet).write_text(sheet, "utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"{request.sheet} cannot be written ({error}). Name a file in a folder that exists."
+            ) from error
+    return signed_head
 
 
-def make_checkpoint(desk: Desk, *, change_key: bool = False) -> CheckpointMade:
+def make_checkpoint(desk: Desk, request: CheckpointRequest) -> DeliveredCheckpoint:
     """Sign the head of the ledger, keep it, and send it to every place that becalm.toml names.
 
     Raises
@@ -123,15 +125,13 @@ def make_checkpoint(desk: Desk, *, change_key: bool = False) -> CheckpointMade:
         where the key is not the one that the ledger names.
     """
     ledger = desk.open_ledger()
-    key = _ready_key(desk, ledger)
-    if change_key:
-        key = _hand_over(desk, ledger, key)
+    key = _open_key(desk, ledger)
+    if request.new_key:
+        key = _hand_over_key(desk, ledger, key)
     checkpoint = _sign(desk, ledger, key)
     ledger.keep_checkpoint(checkpoint)
-    config = desk.workspace.config.ledger
-    sent = send_anchor(
-        checkpoint, key.public_key, places=config.anchors, settings=_anchor_settings(desk, ledger)
-    )
+    places, settings = desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)
+    deliveries = send_anchor(checkpoint, key.public_key, places=places, settings=settings)
     record_event(
         desk,
         "checkpoint_made",
@@ -139,29 +139,52 @@ def make_checkpoint(desk: Desk, *, change_key: bool = False) -> CheckpointMade:
         facts={
             "size": checkpoint.head.size,
             "root": checkpoint.head.root,
-            "anchors": tuple(s.place for s in sent if not s.failure),
+            "anchors": tuple(delivery.place for delivery in deliveries if not delivery.failure),
             "key": key.id,
         },
     )
-    return CheckpointMade(HeadSigned(checkpoint, key.public_key), sent)
+    return DeliveredCheckpoint(SignedHead(checkpoint, key.public_key), deliveries)
 
 
-def export_record(desk: Desk, folder: Path) -> ExportWritten:
+def export_record(desk: Desk, request: ExportRequest) -> ExportWritten:
     """Write the entries, the signed heads, the public keys and the verifier into a folder, for anybody.
 
     Pseudonyms of people stand in the entries; personal details do not.
     """
+    ledger, checkpoint = desk.open_ledger(), _sign_or_reuse(desk).checkpoint
+    checkpoints = (*ledger.checkpoints(), checkpoint)
+    return write_export(
+        Path(request.out), ledger.identity, ledger.rows(), checkpoints, size=checkpoint.head.size
+    )
+
+
+def _sign_or_reuse(desk: Desk) -> SignedHead:
     ledger = desk.open_ledger()
-    signed = sign_head(desk)
-    heads = (*ledger.checkpoints(), signed.checkpoint)
-    return write_export(folder, ledger.identity, ledger.rows(), heads, size=signed.checkpoint.head.size)
+    key, head = _open_key(desk, ledger), ledger.head()
+    same_head = (c for c in reversed(ledger.checkpoints()) if c.head == head and c.key == key.id)
+    return SignedHead(next(same_head, None) or _sign(desk, ledger, key), key.public_key)
+
+
+def _report_rows(rows: Iterator[StoredRow], advance: Advance) -> Iterator[StoredRow]:
+    for number, row in enumerate(rows, start=1):
+        yield row
+        if number % ROWS_AT_ONCE == 0:
+            advance(ROWS_AT_ONCE)
+
+
+def _count_entries(ledger: Ledger) -> int | None:
+    """How many entries the ledger says it has; None where it can no longer say."""
+    try:
+        return ledger.head().size
+    except (LedgerError, TamperError):
+        return None
 
 
 def _anchor_settings(desk: Desk, ledger: Ledger) -> AnchorSettings:
     return AnchorSettings(desk.workspace.path, ledger.label, desk.workspace.config.ledger.smtp)
 
 
-def _lying_anchors(
+def _read_anchor_folders(
     desk: Desk, ledger: Ledger
 ) -> tuple[tuple[Anchor, ...], tuple[Finding, ...], tuple[str, ...]]:
     """The anchors in the folders that becalm.toml names, those that cannot be read, and a remark on others'.
@@ -170,35 +193,37 @@ def _lying_anchors(
     other ledgers are left aside: several workspaces may send theirs there.
     """
     home = desk.workspace.path.resolve()
-    found, unreadable = [], []
+    anchors, unreadable = [], []
     for path in list_anchor_files(desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)):
         try:
             outside = not path.resolve().is_relative_to(home)
-            found.append(Anchor(_read(path), str(path), outside=outside))
+            anchors.append(Anchor(_read_anchor(path), str(path), outside=outside))
         except InputError as error:
             unreadable.append(Finding("checkpoint", None, str(error)))
-    ours = {Path(a.place).parent for a in found if a.outside and a.checkpoint.ledger == ledger.identity}
-    others = [a for a in found if a.checkpoint.ledger != ledger.identity and Path(a.place).parent in ours]
+    own = [anchor for anchor in anchors if anchor.checkpoint.ledger == ledger.identity]
+    own_folders = {Path(anchor.place).parent for anchor in own if anchor.outside}
+    others = [a for a in anchors if a not in own and Path(a.place).parent in own_folders]
     remark = f"{len(others)} heads of other ledgers lie among those kept outside; they were left aside."
-    return tuple(a for a in found if a not in others), tuple(unreadable), (remark,) if others else ()
+    compared = tuple(anchor for anchor in anchors if anchor not in others)
+    return compared, tuple(unreadable), (remark,) if others else ()
 
 
-def _kept_in(ledger: Ledger) -> tuple[tuple[Anchor, ...], tuple[Finding, ...]]:
+def _read_kept_anchors(ledger: Ledger) -> tuple[tuple[Anchor, ...], tuple[Finding, ...]]:
     try:
-        kept = ledger.checkpoints()
+        checkpoints = ledger.checkpoints()
     except TamperError as error:
         return (), (Finding("checkpoint", None, str(error)),)
-    return tuple(Anchor(point, IN_LEDGER, outside=False) for point in kept), ()
+    return tuple(Anchor(checkpoint, IN_LEDGER, outside=False) for checkpoint in checkpoints), ()
 
 
-def _noted_by(ledger: Ledger) -> tuple[tuple[Head, ...], tuple[Finding, ...]]:
+def _read_noted_heads(ledger: Ledger) -> tuple[tuple[Head, ...], tuple[Finding, ...]]:
     try:
-        return ledger.noted_heads(), tuple(_unnoted(ledger))
+        return ledger.noted_heads(), tuple(_check_head_note(ledger))
     except LedgerError as error:
         return (), (Finding("checkpoint", None, str(error)),)
 
 
-def _unnoted(ledger: Ledger) -> Iterator[Finding]:
+def _check_head_note(ledger: Ledger) -> Iterator[Finding]:
     """Where the note of the last head beside the ledger is gone, nobody knows whether its end is there."""
     with suppress(LedgerError, TamperError):  # then the entries themselves tell what is wrong
         for head in (head for head in ledger.lost_heads() if head.last == UNKNOWN):
@@ -210,7 +235,7 @@ def _unnoted(ledger: Ledger) -> Iterator[Finding]:
             yield Finding("shorter", head.size + 1, what)
 
 
-def _state_findings(ledger: Ledger) -> Iterator[Finding]:
+def _check_states(ledger: Ledger) -> Iterator[Finding]:
     """Whether the state tables can be read; what they hold is for `becalm record rebuild` to compare."""
     try:
         ledger.state_rows("configuration")
@@ -218,7 +243,7 @@ def _state_findings(ledger: Ledger) -> Iterator[Finding]:
         yield Finding("altered", None, error.message)
 
 
-def _require_there(desk: Desk) -> None:
+def _check_presence(desk: Desk) -> None:
     if desk.ledger_file is not None and not desk.ledger_file.exists():
         raise TamperError(
             f"There is no ledger in {desk.ledger_file}: it was moved away or deleted, or none was begun yet. "
@@ -226,7 +251,7 @@ def _require_there(desk: Desk) -> None:
         )
 
 
-def _read(path: Path) -> Checkpoint:
+def _read_anchor(path: Path) -> Checkpoint:
     try:
         return parse_anchor(path.read_text("utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:
@@ -236,35 +261,35 @@ def _read(path: Path) -> Checkpoint:
 
 
 def _sign(desk: Desk, ledger: Ledger, key: SigningKey) -> Checkpoint:
-    blank = Checkpoint(ledger.identity, ledger.head(), desk.now(), key.id, "")
-    return replace(blank, signature=key.sign(signed_bytes(blank)))
+    unsigned = Checkpoint(ledger.identity, ledger.head(), desk.now(), key.id, "")
+    return replace(unsigned, signature=key.sign(signed_bytes(unsigned)))
 
 
-def _ready_key(desk: Desk, ledger: Ledger) -> SigningKey:
+def _open_key(desk: Desk, ledger: Ledger) -> SigningKey:
     """The key that signs for this ledger; at its first use it is drawn, and the ledger notes it."""
     path = desk.workspace.path / desk.workspace.config.ledger.key
-    named = _named_keys(ledger)
+    key_ids = _list_key_ids(ledger)
     key = read_key(path)
-    if key is None and named:
+    if key is None and key_ids:
         raise LedgerError(
-            f"The signing key of this ledger ({named[-1][:16]}) is not in {path}. Put it back there, or name "
-            "its place under [ledger] key."
+            f"The signing key of this ledger ({key_ids[-1][:16]}) is not in {path}. Put it back there, or "
+            "name its place under [ledger] key."
         )
     if key is None:
         key = draw_key()
         write_key(path, key)
-    if not named:
+    if not key_ids:
         facts = {"old_key": "", "new_key": key.id, "new_public_key": key.public_key}
         record_event(desk, "key_rotated", purpose="proof", facts=facts)
-    elif key.id != named[-1]:
+    elif key.id != key_ids[-1]:
         raise TamperError(
             f"The key in {path} ({key.id[:16]}) is not the one that signs for this ledger "
-            f"({named[-1][:16]}): it was swapped. Put the right one back; nothing was signed."
+            f"({key_ids[-1][:16]}): it was swapped. Put the right one back; nothing was signed."
         )
     return key
 
 
-def _hand_over(desk: Desk, ledger: Ledger, old: SigningKey) -> SigningKey:
+def _hand_over_key(desk: Desk, ledger: Ledger, old: SigningKey) -> SigningKey:
     """Draw a new key that the old one vouches for; where that cannot be noted, the old one stays."""
     key = draw_key()
     path = desk.workspace.path / desk.workspace.config.ledger.key
@@ -283,6 +308,6 @@ def _hand_over(desk: Desk, ledger: Ledger, old: SigningKey) -> SigningKey:
     return key
 
 
-def _named_keys(ledger: Ledger) -> tuple[str, ...]:
+def _list_key_ids(ledger: Ledger) -> tuple[str, ...]:
     """The ids of the keys that the ledger names, oldest first."""
     return tuple(str(e.event.facts["new_key"]) for e in ledger.entries(kinds=("key_rotated",)))

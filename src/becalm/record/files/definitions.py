@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pydantic import Field
 
-from becalm.record.core.arrest import ArrestDefinition
+from becalm.record.core.arrests import ArrestDefinition
 from becalm.terms import WorkspaceError
 from becalm.workspace.recipes import Source, Strict, check_recipe
 
-SHIPPED = "dedicated_arrests.toml"
+SHIPPED_FILE = "dedicated_arrests.toml"
 
 
 class CountsPart(Strict):
@@ -39,30 +39,30 @@ class DefinitionFile(Strict):
     counts: CountsPart
 
 
-def load_definition(own: Path | None = None, *, named: Path | None = None) -> ArrestDefinition:
-    """The definition in the file that was named, else in the user's folder `own`, else the shipped one.
+def load_definition(own_folder: Path | None = None, *, file: Path | None = None) -> ArrestDefinition:
+    """The definition in the file that was named, else in the user's folder, else the shipped one.
 
     Raises WorkspaceError with every fault of the file.
     """
-    source = _source(own, named)
-    entry, faults = check_recipe(source, DefinitionFile)
-    if entry is None:
+    source = _find_source(own_folder, file)
+    recipe, faults = check_recipe(source, DefinitionFile)
+    if recipe is None:
         raise WorkspaceError(f"The definition {source.name} has {len(faults)} faults", faults)
     return ArrestDefinition(
-        key=entry.key,
-        version=entry.version,
-        title=entry.title,
-        author=entry.author,
-        reviewed_on=entry.reviewed_on,
-        evidence=entry.evidence.strip(),
+        key=recipe.key,
+        version=recipe.version,
+        title=recipe.title,
+        author=recipe.author,
+        reviewed_on=recipe.reviewed_on,
+        evidence=recipe.evidence.strip(),
         sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
-        **entry.counts.model_dump(),
+        **recipe.counts.model_dump(),
     )
 
 
-def _source(own: Path | None, named: Path | None) -> Source:
-    if named is not None:
-        return named
-    if own is not None and (own / SHIPPED).is_file():
-        return own / SHIPPED
-    return files("becalm.record.files") / "rules" / SHIPPED
+def _find_source(own_folder: Path | None, file: Path | None) -> Source:
+    if file is not None:
+        return file
+    if own_folder is not None and (own_folder / SHIPPED_FILE).is_file():
+        return own_folder / SHIPPED_FILE
+    return files("becalm.record.files") / "rules" / SHIPPED_FILE

@@ -19,8 +19,8 @@ from becalm.terms import Fault, InputError, UsageError
 from becalm.workspace.recipes import Source, Strict, check_recipe, recipe_files, suggest
 
 Column = Annotated[str, Field(min_length=1)]
-PLACED = ("place_easting_m", "place_northing_m")
-SHIPPED = "log_mappings"
+PLACE_FACTS = ("place_easting_m", "place_northing_m")
+SHIPPED_FOLDER = "log_mappings"
 
 
 class TimePart(Strict):
@@ -40,8 +40,8 @@ class PlacePart(Strict):
     crs: str = ""  # the workspace's where it is left out
 
 
-class LogMapping(Strict):
-    """A whole mapping of a log."""
+class MappingFile(Strict):
+    """A whole mapping of a log, as its file says it."""
 
     name: str
     version: str
@@ -63,12 +63,21 @@ class LogMapping(Strict):
 
 
 @dataclass(frozen=True, slots=True)
-class ChosenMapping:
-    """A checked mapping, with the hash of the file that it came from."""
+class LogMapping:
+    """A checked mapping, the kind of event that it makes, and the hash of the file that it came from."""
 
-    mapping: LogMapping
+    recipe: MappingFile
     kind: EventKind
     sha256: str
+
+    @property
+    def label(self) -> str:
+        """Its name and version."""
+        return f"{self.recipe.name} {self.recipe.version}"
+
+    def missing_columns(self, header: Sequence[str]) -> list[str]:
+        """The columns that it needs and that a file with this header has not."""
+        return [column for column in self.recipe.columns if column not in header]
 
 
 def importable_kinds(kinds: EventKinds) -> Mapping[str, EventKind]:
@@ -100,73 +109,69 @@ def choose_mapping(
     *,
     kinds: EventKinds,
     file: str,
-    named: Path | None = None,
-    own: Path | None = None,
-) -> ChosenMapping:
+    mapping: Path | None = None,
+    own_mappings: Path | None = None,
+) -> LogMapping:
     """The mapping that was named, else the one whose columns the file has (the user's own first).
 
     Raises InputError where a mapping is faulty, or none fits.
     """
-    sources = (named,) if named is not None else recipe_files("becalm.record.files", SHIPPED, own)
+    sources = (
+        (mapping,)
+        if mapping is not None
+        else recipe_files("becalm.record.files", SHIPPED_FOLDER, own_mappings)
+    )
     mappings = [_read_mapping(source, kinds) for source in sources]
-    of_kind = [chosen for chosen in mappings if chosen.mapping.kind == kind]
+    of_kind = [candidate for candidate in mappings if candidate.kind.name == kind]
     if not of_kind:
         remedy = (
-            "name one of its own with --mapping"
-            if named is None
-            else f"give --kind {mappings[0].mapping.kind}"
+            "name one of its own with `mapping`"
+            if mapping is None
+            else f"give `kind {mappings[0].kind.name}`"
         )
-        raise InputError(
-            f"{file} cannot be imported", (Fault("mapping", f"there is none for {kind}", remedy),)
-        )
-    fitting = [chosen for chosen in of_kind if not _lacking(chosen, header)]
-    if not fitting:
-        raise _unlike(file, min(of_kind, key=lambda chosen: len(_lacking(chosen, header))), header)
-    return fitting[0]
+        fault = Fault("mapping", f"there is none for {kind}", remedy)
+        raise InputError(f"{file} cannot be imported", (fault,))
+    nearest = min(of_kind, key=lambda candidate: len(candidate.missing_columns(header)))
+    _check_columns(nearest, header, file)
+    return nearest
 
 
-def _read_mapping(source: Source, kinds: EventKinds) -> ChosenMapping:
-    mapping, faults = check_recipe(source, LogMapping)
-    kind = importable_kinds(kinds).get(mapping.kind) if mapping is not None else None
-    if mapping is not None and (problem := _kind_problem(mapping, kind, kinds)):
+def _read_mapping(source: Source, kinds: EventKinds) -> LogMapping:
+    recipe, faults = check_recipe(source, MappingFile)
+    kind = importable_kinds(kinds).get(recipe.kind) if recipe is not None else None
+    if recipe is not None and (problem := _describe_kind_problem(recipe, kind, kinds)):
         faults = (Fault(f"{source.name}: the file", problem, "correct this entry"),)
-    if mapping is None or kind is None or faults:
+    if recipe is None or kind is None or faults:
         raise InputError(f"The mapping {source.name} has {len(faults)} faults; nothing was imported", faults)
-    return ChosenMapping(mapping, kind, hashlib.sha256(source.read_bytes()).hexdigest())
+    return LogMapping(recipe, kind, hashlib.sha256(source.read_bytes()).hexdigest())
 
 
-def _kind_problem(mapping: LogMapping, kind: EventKind | None, kinds: EventKinds) -> str:
+def _describe_kind_problem(recipe: MappingFile, kind: EventKind | None, kinds: EventKinds) -> str:
     """What the mapping says of its kind of event that is not so; empty where all is."""
     if kind is None:
-        return f"kind {mapping.kind!r} is unknown; {suggest(mapping.kind, importable_kinds(kinds))}"
-    names = [*mapping.facts, *mapping.optional, *mapping.constants, *(PLACED if mapping.place else ())]
-    unknown = [name for name in names if name not in kind.field_by_name]
-    missing = [fact.name for fact in kind.fields if fact.is_needed and fact.name not in names]
-    repeated = sorted({name for name in names if names.count(name) > 1})
+        return f"kind {recipe.kind!r} is unknown; {suggest(recipe.kind, importable_kinds(kinds))}"
+    names = [*recipe.facts, *recipe.optional, *recipe.constants, *(PLACE_FACTS if recipe.place else ())]
     problems = (
-        (unknown, "are no facts of"),
-        (missing, "are needed by"),
-        (repeated, "come twice in"),
+        ([name for name in names if name not in kind.field_by_name], "are no facts of"),
+        ([fact.name for fact in kind.fields if fact.is_needed and fact.name not in names], "are needed by"),
+        (sorted({name for name in names if names.count(name) > 1}), "come twice in"),
     )
-    return next((f"{', '.join(wrong)} {what} {mapping.kind}" for wrong, what in problems if wrong), "")
+    return next((f"{', '.join(wrong)} {what} {recipe.kind}" for wrong, what in problems if wrong), "")
 
 
-def _lacking(chosen: ChosenMapping, header: Sequence[str]) -> list[str]:
-    return [column for column in chosen.mapping.columns if column not in header]
-
-
-def _unlike(file: str, nearest: ChosenMapping, header: Sequence[str]) -> InputError:
-    listed = ", ".join(header)[:300] or "none"
+def _check_columns(mapping: LogMapping, header: Sequence[str], file: str) -> None:
+    choices = ", ".join(header)[:300] or "none"
     faults = tuple(
         Fault(
             "line 1",
             f'column "{column}" not found',
-            f"{suggest(column, header)}the columns are {listed}; rename it, or give --mapping",
+            f"{suggest(column, header)}the columns are {choices}; rename it, or give `mapping`",
         )
-        for column in _lacking(nearest, header)
+        for column in mapping.missing_columns(header)
     )
-    return InputError(
-        f"{file} does not fit the mapping {nearest.mapping.name}: {len(faults)} columns are missing; "
-        "nothing was imported",
-        faults,
-    )
+    if faults:
+        raise InputError(
+            f"{file} does not fit the mapping {mapping.recipe.name}: {len(faults)} columns are missing; "
+            "nothing was imported",
+            faults,
+        )

@@ -1,0 +1,152 @@
+"""How verdicts, heads, checkpoints and exports are shown."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from becalm.console.emit import View
+from becalm.ledger.export import VERIFIER, ExportWritten
+from becalm.record.desk.verify import DeliveredCheckpoint, SignedHead, VerifiedLedger
+from becalm.terms import Fault, LedgerError, TamperError
+
+PLACES = defaultdict(lambda: "signed head", altered="state table")  # of findings that touch no entry
+FINDING_COLUMNS = ("fate", "first", "what")
+HEAD_FIELDS = ("size", "root", "signature", "last", "made_at", "ledger", "key", "public_key")
+Row = dict[str, object]
+
+
+def _verdict_record(verified: VerifiedLedger) -> Row:
+    verdict = verified.verdict
+    return {
+        "holds": verdict.holds,
+        "ledger": verified.ledger,
+        "size": verdict.size,
+        "root": verdict.head.root,
+        "first_bad": verdict.first_bad,
+        "findings": _finding_rows(verified),
+        "proven": verdict.proven,
+        "proven_outside": verdict.proven_outside,
+        "anchors": [
+            {"size": anchor.checkpoint.head.size, "place": anchor.place, "outside": anchor.outside}
+            for anchor in verdict.anchors
+        ],
+        "notes": list(verdict.notes),
+    }
+
+
+def _finding_rows(verified: VerifiedLedger) -> list[Row]:
+    return [{name: getattr(f, name) for name in FINDING_COLUMNS} for f in verified.verdict.findings]
+
+
+def _verdict_lines(verified: VerifiedLedger) -> Iterable[str]:
+    """Nothing where the ledger does not hold: that is an error, and said as one."""
+    verdict = verified.verdict
+    if not verdict.holds:
+        return
+    yield f"The ledger holds: {verdict.size:,} entries, each one what was written and in its place."
+    yield f"  ledger   {verified.ledger}"
+    yield f"  root     {verdict.head.root}"
+    yield f"  proven   {_reach_text(verdict.proven)}, by signed heads"
+    yield f"  outside  {_reach_text(verdict.proven_outside)}, by signed heads kept outside"
+    yield from (f"note: {note}" for note in verdict.notes)
+
+
+def _reach_text(size: int) -> str:
+    return f"entries 1 to {size:,}" if size else "nothing"
+
+
+VERDICT_VIEW: View[VerifiedLedger] = View(
+    data=_verdict_record,
+    rows=lambda verified: _finding_rows(verified) or [dict.fromkeys(FINDING_COLUMNS)],
+    lines=_verdict_lines,
+)
+
+
+def check_verdict(verified: VerifiedLedger) -> None:
+    """Raises TamperError with every finding where the ledger does not hold."""
+    verdict = verified.verdict
+    if verdict.holds:
+        return
+    faults = tuple(
+        Fault(
+            f"entry {finding.first}" if finding.first is not None else PLACES[finding.fate],
+            f"({finding.fate}) {finding.what}",
+            "keep it as evidence",
+        )
+        for finding in verdict.findings
+    )
+    first = verdict.first_bad
+    first_bad = f"The first bad entry is {first}." if first is not None else "No entry can be named."
+    raise TamperError(f"The ledger {verified.ledger} does not hold. {first_bad}", faults)
+
+
+def _head_record(signed_head: SignedHead) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(signed_head.anchor_text)
+    return record
+
+
+def _head_lines(signed_head: SignedHead) -> Iterable[str]:
+    record = _head_record(signed_head)
+    return [f"{name:<10} {record[name]}" for name in HEAD_FIELDS]
+
+
+HEAD_VIEW: View[SignedHead] = View(
+    data=_head_record,
+    rows=lambda signed_head: [_head_record(signed_head)],
+    lines=_head_lines,
+    files={".json": lambda signed_head: signed_head.anchor_text},  # to the byte what an anchor is
+)
+
+
+def _delivery_rows(delivered: DeliveredCheckpoint) -> list[Row]:
+    return [{"place": d.place, "at": d.at, "failure": d.failure} for d in delivered.deliveries]
+
+
+def _checkpoint_lines(delivered: DeliveredCheckpoint) -> Iterable[str]:
+    head = delivered.signed_head.checkpoint.head
+    yield f"Signed the head of {head.size:,} entries: {head.root}"
+    yield from (f"  sent to  {delivery.at}" for delivery in delivered.deliveries if not delivery.failure)
+    if not delivered.deliveries:
+        yield "  sent nowhere: name places under [ledger] anchors in becalm.toml"
+
+
+CHECKPOINT_VIEW: View[DeliveredCheckpoint] = View(
+    data=lambda delivered: {**_head_record(delivered.signed_head), "sent": _delivery_rows(delivered)},
+    rows=lambda delivered: _delivery_rows(delivered) or [dict.fromkeys(("place", "at", "failure"))],
+    lines=_checkpoint_lines,
+)
+
+
+def check_deliveries(delivered: DeliveredCheckpoint) -> None:
+    """Raises LedgerError with every place that could not be reached."""
+    faults = tuple(
+        Fault(delivery.place, delivery.failure, "mend it, and run `becalm record checkpoint` again")
+        for delivery in delivered.deliveries
+        if delivery.failure
+    )
+    if faults:
+        places = len(delivered.deliveries)
+        raise LedgerError(
+            f"The signed head is kept, but did not reach {len(faults)} of {places} places", faults
+        )
+
+
+def _export_lines(export: ExportWritten) -> Iterable[str]:
+    yield f"Wrote {export.entries:,} entries and {export.checkpoints} signed heads to {export.folder}"
+    yield from (f"  {path.name}" for path in export.files)
+    yield f"Verify them anywhere: python {VERIFIER} {export.folder} --anchor FILE"
+
+
+EXPORT_VIEW: View[ExportWritten] = View(
+    data=lambda export: {
+        "folder": str(export.folder),
+        "files": [str(path) for path in export.files],
+        "entries": export.entries,
+        "checkpoints": export.checkpoints,
+    },
+    rows=lambda export: [{"file": str(path)} for path in export.files],
+    lines=_export_lines,
+)

@@ -1,0 +1,132 @@
+"""Recording by hand what no program knows, and putting it right by later entries, never by a change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from becalm.desk import Desk
+from becalm.desk.audit import make_event, note_configuration, record_event
+from becalm.ledger.event import Entry, Fact
+from becalm.ledger.event_kinds import FactField
+from becalm.ledger.projection import WITHDRAWN, apply_corrections
+from becalm.ledger.protocol import EventToAppend, Ledger
+from becalm.record.core.request import AddRequest, CorrectRequest, WithdrawRequest
+from becalm.record.desk.read import read_entry
+from becalm.terms import EventError, Fault, UsageError
+
+FLAG_WORDS = {"true": True, "yes": True, "false": False, "no": False}
+
+
+def add_event(desk: Desk, request: AddRequest) -> Entry:
+    """Record one event by hand, with personal details beside it that can be erased again.
+
+    Raises
+    ------
+    UsageError
+        where the kind is one that becalm writes itself, or the details cannot be read.
+    EventError
+        with everything that does not fit its kind.
+    """
+    ledger = desk.open_ledger()
+    versions, names_by_hand = ledger.kinds.versions(request.kind), ledger.kinds.names_by_hand
+    if versions and request.kind not in names_by_hand:
+        raise UsageError(f"{request.kind} is written by becalm itself. By hand: {', '.join(names_by_hand)}.")
+    details = _read_details(request.details) if request.details else None
+    fields = {name: field for version in versions for name, field in version.field_by_name.items()}
+    event = make_event(
+        desk,
+        request.kind,
+        purpose=request.purpose,
+        facts=_read_facts(fields, request.written.text_by_fact),
+        occurred_at=request.written.occurred_at,
+        subject=request.subject,
+    )
+    note_configuration(desk)
+    return ledger.append([EventToAppend(event, details)])[0]
+
+
+def correct_entry(desk: Desk, request: CorrectRequest) -> Entry:
+    """Record anew what an entry should say, with the facts of the request in the place of the former ones.
+
+    Raises
+    ------
+    UsageError
+        where nothing would change, or the entry cannot be corrected.
+    """
+    ledger = desk.open_ledger()
+    former = _find_correctable(ledger, request.entry).event
+    fields = ledger.kinds.by_key[former.kind, former.version].field_by_name
+    facts = {**former.facts, **_read_facts(fields, request.written.text_by_fact)}
+    occurred_at = request.written.occurred_at or former.occurred_at
+    if facts == dict(former.facts) and occurred_at == former.occurred_at:
+        raise UsageError(
+            f"Entry {request.entry} says so already. Give what is to change, e.g. `facts unit='VSU 2'`."
+        )
+    event = make_event(
+        desk,
+        former.kind,
+        purpose=former.purpose if former.subject else "correction",
+        facts=facts,
+        occurred_at=occurred_at,
+        subject=former.subject,
+        corrects=request.entry,
+    )
+    return ledger.append([EventToAppend(event)])[0]
+
+
+def withdraw_entry(desk: Desk, request: WithdrawRequest) -> Entry:
+    """Record that an entry is wrong and that nothing takes its place."""
+    _find_correctable(desk.open_ledger(), request.entry)
+    facts = {"reason": request.reason}
+    return record_event(desk, WITHDRAWN, purpose="correction", facts=facts, corrects=request.entry)
+
+
+def _find_correctable(ledger: Ledger, seq: int) -> Entry:
+    """The entry whose facts are in force for entry `seq`, where that may be corrected at all."""
+    entry = read_entry(ledger, seq)
+    kind = ledger.kinds.by_key.get((entry.event.kind, entry.event.version))
+    if entry.event.corrects is not None:
+        raise UsageError(
+            f"Entry {seq} corrects entry {entry.event.corrects}. Correct that one: it is the first."
+        )
+    if kind is None or kind.corrects != "may":
+        raise UsageError(
+            f"Entry {seq} is {entry.event.kind}, which tells what happened and is not corrected."
+        )
+    later_entries = ledger.entries(after=seq - 1, kinds=(entry.event.kind, WITHDRAWN))
+    corrected, *_ = apply_corrections(later_entries, kind=entry.event.kind)
+    if corrected.is_withdrawn:
+        raise UsageError(f"Entry {seq} was withdrawn. Record what happened as a new entry instead.")
+    return corrected.latest
+
+
+def _read_facts(fields: Mapping[str, FactField], text_by_fact: Mapping[str, str]) -> dict[str, Fact]:
+    return {name: _read_fact(fields.get(name), name, text) for name, text in text_by_fact.items()}
+
+
+def _read_fact(field: FactField | None, name: str, text: str) -> Fact:
+    """The fact that this text stands for; an empty one stands for none where it may be missing.
+
+    Raises EventError where a number is none.
+    """
+    if field is None or (not text and field.is_needed):
+        return text  # the check of the event names what is wrong
+    if not text:
+        return None
+    if field.type == "flag":
+        return FLAG_WORDS.get(text.casefold(), text)
+    if field.type == "whole":
+        try:
+            return int(text)
+        except ValueError as error:
+            fault = Fault(f"fact {name}", f"{text!r} is not a whole number", "write it in figures")
+            raise EventError("The event cannot be recorded; nothing was written", (fault,)) from error
+    return text
+
+
+def _read_details(file: str) -> bytes:
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"`details {file}` cannot be read ({error.strerror}). Name a file.") from error

@@ -1,0 +1,151 @@
+"""The cells of a log: times as instants, places in metres of the workspace's grid, whole numbers.
+
+A cell that cannot be read for sure is refused with what is wrong and what to do, never guessed at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from math import isfinite
+from zoneinfo import ZoneInfo
+
+from pyproj import CRS, Transformer
+from pyproj.exceptions import CRSError
+
+from becalm.record.files.log_mapping import PlacePart, TimePart
+from becalm.terms import City, Fault, InputError
+
+FIRST_YEAR = 1970
+FARTHEST_M = 50_000_000  # no grid on Earth reaches beyond
+Problem = tuple[str, str]  # what is wrong, and what to do about it
+
+
+def parse_instant(text: str, part: TimePart, zone: ZoneInfo, *, now: datetime) -> datetime | Problem:
+    """The instant in this cell, or why it is none.
+
+    An offset in the text is believed; else the time is of `zone`. A local time that the clocks skipped is
+    refused, and so is one that happened twice, unless the mapping says which of the two it is.
+    """
+    moment = _parse_time(text, part.formats)
+    if isinstance(moment, datetime) and moment.tzinfo is None:
+        moment = _to_zone(moment, part, zone)
+    if not isinstance(moment, datetime):
+        return moment
+    if moment > now:
+        return "is in the future", "record it when it has happened, or correct the row"
+    if moment.year < FIRST_YEAR:
+        return f"is before {FIRST_YEAR}", "correct the year"
+    return moment.astimezone(UTC)
+
+
+def _parse_time(text: str, formats: Sequence[str]) -> datetime | Problem:
+    moments = (_parse_format(text, form) for form in formats) if formats else (_parse_iso(text),)
+    moment = next((moment for moment in moments if moment is not None), None)
+    if moment is None:
+        shown_formats = ", ".join(formats) or "2020-04-30 22:15"
+        return "is not a time", f"write it as {shown_formats}, or give formats in a mapping"
+    if not formats and ":" not in text and len(text) <= len("2020-04-30"):
+        return "names a day and no time", "give the time too, e.g. 2020-04-30 22:15"
+    return moment
+
+
+def _parse_iso(text: str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def _parse_format(text: str, form: str) -> datetime | None:
+    try:
+        return datetime.strptime(text, form)  # noqa: DTZ007 - the zone is added later, where it is known
+    except ValueError:
+        return None
+
+
+def _to_zone(moment: datetime, part: TimePart, zone: ZoneInfo) -> datetime | Problem:
+    if part.zone == "UTC":
+        return moment.replace(tzinfo=UTC)
+    first, second = moment.replace(tzinfo=zone, fold=0), moment.replace(tzinfo=zone, fold=1)
+    first_offset, second_offset = first.utcoffset(), second.utcoffset()
+    if first_offset is None or second_offset is None or first_offset == second_offset:
+        return first
+    if first_offset < second_offset:
+        return f"does not exist in {zone.key}: the clocks went forward over it", "correct the time"
+    if part.twice == "refuse":
+        return (
+            f"happened twice in {zone.key}: the clocks went back",
+            f"write the offset, {first.isoformat()} or {second.isoformat()}, or let the mapping say "
+            'twice = "first" or "second"',
+        )
+    return first if part.twice == "first" else second
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceProblem:
+    """Which coordinate of a place is wrong, what is, and what to do about it."""
+
+    coordinate: str  # "x", "y" or "both"
+    problem: Problem
+
+
+@dataclass(frozen=True, slots=True)
+class GridProjection:
+    """From the file's coordinates to the workspace's; `transformer` is None where they are the same."""
+
+    transformer: Transformer | None
+    is_in_degrees: bool
+
+    def project(self, x_text: str, y_text: str) -> tuple[int, int] | PlaceProblem:
+        """Where is this place, in whole metres of the workspace's grid?"""
+        x, y = parse_number(x_text), parse_number(y_text)
+        if x is None or y is None:
+            problem = "is not a number", "write metres (or degrees) in figures"
+            return PlaceProblem("x" if x is None else "y", problem)
+        if self.is_in_degrees and not (-180 <= x <= 180 and -90 <= y <= 90):
+            problem = "are no degrees", "give longitude and latitude, or another crs in a mapping"
+            return PlaceProblem("both", problem)
+        if self.transformer is not None:
+            x, y = self.transformer.transform(x, y)
+        if not (isfinite(x) and isfinite(y)) or max(abs(x), abs(y)) > FARTHEST_M:
+            return PlaceProblem(
+                "both", ("lie nowhere on the grid", "correct them, or the crs of the mapping")
+            )
+        return round(x), round(y)
+
+
+def build_projection(part: PlacePart | None, city: City) -> GridProjection | None:
+    """How the places of this mapping come onto the city's grid.
+
+    Raises InputError where the mapping names a coordinate system that nobody knows.
+    """
+    if part is None:
+        return None
+    if not part.crs or part.crs == city.crs:
+        return GridProjection(None, is_in_degrees=False)
+    try:
+        crs = CRS.from_user_input(part.crs)
+    except CRSError as error:
+        fault = Fault("place.crs", f"{part.crs!r} is unknown", 'write it as e.g. "EPSG:4326"')
+        raise InputError("The mapping has 1 fault; nothing was imported", (fault,)) from error
+    transformer = Transformer.from_crs(crs, city.crs, always_xy=True)
+    return GridProjection(transformer, is_in_degrees=crs.is_geographic)
+
+
+def parse_number(text: str) -> float | None:
+    """The finite number in a cell, if there is one."""
+    try:
+        value = float(text.replace(",", "") if text.count(",") else text)
+    except ValueError:
+        return None
+    return value if isfinite(value) else None
+
+
+def parse_whole_number(text: str) -> int | Problem:
+    """The whole number nearest to the one in a cell, or why there is none."""
+    value = parse_number(text)
+    if value is None or abs(value) > FARTHEST_M:
+        return "is not a number", "write it in figures"
+    return round(value)

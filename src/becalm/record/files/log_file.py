@@ -1,0 +1,285 @@
+"""Logs of units and forces as events: every row, or none and all that is wrong with the file.
+
+A row is a line; a field holds no line break. Only the columns that the mapping names are taken; the others
+are listed and left where they are, so that nothing about a person comes in by the way.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from becalm.ledger.event import Fact
+from becalm.ledger.event_kinds import FACT_TYPES, EventKinds, FactField, fits
+from becalm.record.files.log_cells import (
+    GridProjection,
+    PlaceProblem,
+    Problem,
+    build_projection,
+    parse_instant,
+    parse_whole_number,
+)
+from becalm.record.files.log_mapping import PLACE_FACTS, LogMapping, choose_mapping
+from becalm.terms import City, Fault, InputError
+
+DELIMITERS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+FLAGS = {"yes": True, "y": True, "true": True, "1": True, "no": False, "n": False, "false": False, "0": False}
+
+
+@dataclass(frozen=True, slots=True)
+class LogRow:
+    """One row: its line as an editor shows it, when it happened, and the facts of its event."""
+
+    line: int
+    occurred_at: datetime
+    facts: Mapping[str, Fact]
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """A log that was read whole and is sound."""
+
+    file: str
+    sha256: str
+    mapping: LogMapping
+    rows: tuple[LogRow, ...]
+    ignored_columns: tuple[str, ...]  # that the mapping does not name
+    outside: int  # rows whose place lies beyond the city
+
+
+def hash_file(path: Path) -> str:
+    """The hash of the file's bytes."""
+    return hashlib.sha256(_read_bytes(path)).hexdigest()
+
+
+def read_log(
+    path: Path,
+    kind: str,
+    city: City,
+    *,
+    kinds: EventKinds,
+    now: datetime,
+    mapping: Path | None = None,
+    own_mappings: Path | None = None,
+) -> Log:
+    """What events does this log hold?
+
+    Raises
+    ------
+    InputError
+        with every fault of every row; nothing of the file is used then.
+    """
+    content = _read_bytes(path)
+    lines = _split_lines(path.name, content)
+    header = _read_header(path.name, lines)
+    log_mapping = choose_mapping(
+        kind, header, kinds=kinds, file=path.name, mapping=mapping, own_mappings=own_mappings
+    )
+    recipe = log_mapping.recipe
+    reader = RowReader(log_mapping, build_projection(recipe.place, city), ZoneInfo(city.time_zone), now)
+    rows, faults = _read_rows(lines[1:], header, reader)
+    if faults:
+        broken_rows = len({fault.where.split(",")[0] for fault in faults})
+        raise InputError(
+            f"{path.name}: {broken_rows} of {len(lines) - 1} rows are broken; nothing was imported",
+            tuple(faults),
+        )
+    mapped_columns = {*recipe.columns, *recipe.optional.values()}
+    return Log(
+        file=path.name,
+        sha256=hashlib.sha256(content).hexdigest(),
+        mapping=log_mapping,
+        rows=tuple(rows),
+        ignored_columns=tuple(name for name in header if name not in mapped_columns),
+        outside=sum(not _is_inside(row.facts, city) for row in rows),
+    )
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}). Name a csv file.") from error
+
+
+def _split_lines(file: str, content: bytes) -> list[tuple[int, str]]:
+    """Every line that is not empty with its number, where all of them are text."""
+    encoding = "utf-16" if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+    except UnicodeDecodeError as error:
+        raw_lines = enumerate(content.split(b"\n"), start=1)
+        bad_lines = [number for number, line in raw_lines if not _is_utf8(line)] or [1]
+        faults = tuple(Fault(f"row {n}", "is not UTF-8 text", "save the file as UTF-8") for n in bad_lines)
+        raise InputError(
+            f"{file}: {len(bad_lines)} rows are not text; nothing was imported", faults
+        ) from error
+    numbered_lines = enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
+    lines = [(number, line) for number, line in numbered_lines if line.strip(" ,;\t")]
+    if not lines:
+        raise _file_error(file, "the file", "is empty", "export it again")
+    return lines
+
+
+def _is_utf8(line: bytes) -> bool:
+    try:
+        line.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _read_header(file: str, lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:
+    first_line = lines[0][1]
+    header = tuple(name.strip() for name in _split_fields(first_line) or ())
+    for sign, name in DELIMITERS.items():
+        if len(header) < 2 and sign in first_line:
+            raise _file_error(
+                file, "line 1", f"is separated by {name}, not by commas", "export it with commas"
+            )
+    repeated = sorted({name for name in header if name and header.count(name) > 1})
+    if repeated:
+        what = f"names {', '.join(repeated)} twice"
+        raise _file_error(file, "line 1", what, "give each column a name of its own")
+    if len(lines) == 1:
+        raise _file_error(file, "the file", "has a line of names and no rows", "export it again")
+    return header
+
+
+def _split_fields(line: str) -> list[str] | None:
+    """The fields of one line, None where a quotation mark is out of place."""
+    try:
+        return next(csv.reader([line], strict=True))
+    except csv.Error:
+        return None
+
+
+def _read_rows(
+    lines: Sequence[tuple[int, str]], header: Sequence[str], reader: RowReader
+) -> tuple[list[LogRow], list[Fault]]:
+    rows: list[LogRow] = []
+    faults: list[Fault] = []
+    for number, line in lines:
+        fields = _split_fields(line)
+        if fields is None or len(fields) != len(header):
+            faults.append(_line_fault(number, fields, len(header)))
+            continue
+        cells = dict(zip(header, (text.strip() for text in fields), strict=True))
+        row = reader.read(number, cells)
+        if isinstance(row, LogRow):
+            rows.append(row)
+        else:
+            faults.extend(row)
+    return rows, faults
+
+
+def _line_fault(number: int, fields: list[str] | None, expected: int) -> Fault:
+    if fields is None:
+        return Fault(f"row {number}", "has a quotation mark out of place", "close it, or leave it out")
+    comparison = "more" if len(fields) > expected else "fewer"
+    return Fault(
+        f"row {number}",
+        f"has {comparison} fields than line 1 ({len(fields)} instead of {expected})",
+        "it was cut, or a comma is out of place",
+    )
+
+
+def _is_inside(facts: Mapping[str, Fact], city: City) -> bool:
+    x, y = (facts.get(name) for name in PLACE_FACTS)
+    if city.extent_m is None or not isinstance(x, int) or not isinstance(y, int):
+        return True
+    west, south, east, north = city.extent_m
+    return west <= x <= east and south <= y <= north
+
+
+def _file_error(file: str, where: str, what: str, remedy: str) -> InputError:
+    return InputError(f"{file} was refused; nothing was imported", (Fault(where, what, remedy),))
+
+
+@dataclass(frozen=True, slots=True)
+class RowReader:
+    """Reads rows by one mapping, in one city, at one time."""
+
+    mapping: LogMapping
+    projection: GridProjection | None
+    zone: ZoneInfo
+    now: datetime
+
+    def read(self, line: int, cells: Mapping[str, str]) -> LogRow | list[Fault]:
+        """The row, or all its faults. `cells` are its fields by the names of their columns."""
+        facts: dict[str, Fact] = {}
+        faults: list[Fault] = []
+        part = self.mapping.recipe.occurred_at
+        occurred_at = parse_instant(cells[part.column], part, self.zone, now=self.now)
+        if not isinstance(occurred_at, datetime):
+            faults.append(_cell_fault(line, part.column, cells[part.column], occurred_at))
+        self._read_facts(line, cells, facts, faults)
+        self._read_place(line, cells, facts, faults)
+        if not faults and _ends_before_start(facts):
+            faults.append(Fault(f"row {line}", "ends before it starts", "correct one of its times"))
+        if faults or not isinstance(occurred_at, datetime):
+            return faults
+        return LogRow(line, occurred_at, facts)
+
+    def _read_facts(
+        self, line: int, cells: Mapping[str, str], facts: dict[str, Fact], faults: list[Fault]
+    ) -> None:
+        recipe, fields = self.mapping.recipe, self.mapping.kind.field_by_name
+        column_by_fact = {**recipe.facts, **recipe.optional}
+        sources = [
+            *(("", name, text) for name, text in recipe.constants.items()),
+            *((column, name, cells.get(column, "")) for name, column in column_by_fact.items()),
+        ]
+        for column, name, text in sources:
+            if not text and not fields[name].is_needed:
+                continue
+            value = self._read_value(fields[name], text)
+            if not isinstance(value, tuple):
+                facts[name] = value
+            elif column != recipe.occurred_at.column:  # whose fault is named already
+                faults.append(_cell_fault(line, column, text, value))
+
+    def _read_value(self, field: FactField, text: str) -> str | int | bool | Problem:
+        if not text:
+            return "is empty", f"fill it: {field.meaning}"
+        if field.type == "instant":
+            moment = parse_instant(text, self.mapping.recipe.occurred_at, self.zone, now=self.now)
+            return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if isinstance(moment, datetime) else moment
+        if field.type == "whole":
+            return parse_whole_number(text)
+        value: str | bool | None = FLAGS.get(text.casefold()) if field.type == "flag" else text
+        if value is None or not fits(value, field.type):
+            return "does not fit", f"give {FACT_TYPES[field.type].description}"
+        return value
+
+    def _read_place(
+        self, line: int, cells: Mapping[str, str], facts: dict[str, Fact], faults: list[Fault]
+    ) -> None:
+        part = self.mapping.recipe.place
+        if part is None or self.projection is None or not (cells[part.x] or cells[part.y]):
+            return
+        place = self.projection.project(cells[part.x], cells[part.y])
+        if isinstance(place, PlaceProblem):
+            columns = {"x": (part.x,), "y": (part.y,)}.get(place.coordinate, (part.x, part.y))
+            text = ", ".join(cells[column] for column in columns)
+            faults.append(_cell_fault(line, ", ".join(columns), text, place.problem))
+        else:
+            facts.update(zip(PLACE_FACTS, place, strict=True))
+
+
+def _cell_fault(line: int, column: str, text: str, problem: Problem) -> Fault:
+    shown_cell = f'{column} "{text:.60}"' if text else column
+    return Fault(f"row {line}, {shown_cell}", *problem)
+
+
+def _ends_before_start(facts: Mapping[str, Fact]) -> bool:
+    start, end = facts.get("starts_at"), facts.get("ends_at")
+    if not isinstance(start, str) or not isinstance(end, str):
+        return False
+    return datetime.fromisoformat(end) <= datetime.fromisoformat(start)
