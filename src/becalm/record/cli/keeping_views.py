@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 
 from becalm.console.emit import View
-from becalm.ledger.store.postgres_init import Prepared
+from becalm.ledger.store.postgres_setup import PreparedServer
 from becalm.record.cli.answer_views import source_lines, source_record
 from becalm.record.desk.keep import Backup, RebuiltStates, Restoration, RestoreProposal
 from becalm.record.desk.people import Erasure
@@ -24,7 +24,7 @@ LOG_RECYCLING = (
 )
 
 
-def _server_lines(server: Prepared) -> Iterable[str]:
+def _server_lines(server: PreparedServer) -> Iterable[str]:
     yield f"The ledger {server.identity} stands ready in {server.database}."
     yield f"The program works as {server.login!r}, who may read and add; nobody logs in as its owner."
     if not server.can_wipe:
@@ -33,7 +33,7 @@ def _server_lines(server: Prepared) -> Iterable[str]:
         yield f"Note: {LOG_RECYCLING}"
 
 
-SERVER_VIEW: View[Prepared] = View(asdict, lambda server: [asdict(server)], _server_lines)
+SERVER_VIEW: View[PreparedServer] = View(asdict, lambda server: [asdict(server)], _server_lines)
 
 
 def _rebuild_lines(states: RebuiltStates) -> Iterable[str]:

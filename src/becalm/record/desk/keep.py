@@ -13,7 +13,7 @@ from becalm.ledger.chain import COLUMNS
 from becalm.ledger.event import Fact, Head
 from becalm.ledger.protocol import EventToAppend, Ledger, head_name
 from becalm.ledger.store.backup import back_up, read_backup, restore
-from becalm.ledger.store.postgres_init import Prepared
+from becalm.ledger.store.postgres_setup import PreparedServer
 from becalm.record.core.request import BackupRequest, InitRequest, RebuildRequest, RestoreRequest
 from becalm.record.desk.read import LedgerSource, describe_source
 from becalm.terms import LedgerError, UsageError
@@ -69,7 +69,7 @@ class Restoration:
     source: LedgerSource
 
 
-def prepare_server(desk: Desk, request: InitRequest) -> Prepared:
+def prepare_server(desk: Desk, request: InitRequest) -> PreparedServer:
     """Does the server hold what the ledger of this workspace needs? It does now."""
     return desk.prepare_ledger(request.owner_url)
 
