@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from becalm.console.command import Session, command
-from becalm.terms.errors import UsageError
-from becalm.terms.request import FileName, Parameter, Request
+from becalm.terms import FileName, Parameter, Request, UsageError
 
 if TYPE_CHECKING:
     from becalm.app.init_desk import WorkspaceMade

@@ -9,8 +9,7 @@ from typing import Annotated
 import typer
 
 from becalm.console.command import Session, command, requests_below
-from becalm.terms.errors import UsageError
-from becalm.terms.request import Parameter, Request, fields_of
+from becalm.terms import Parameter, Request, UsageError, fields_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from becalm.simulate.city import simulate_city
 from becalm.simulate.request import CityRequest
 from becalm.simulate.settings import Effect, Settings, nothing_at_all, small
 from becalm.simulate.write import Written, write_city
-from becalm.terms.progress import Progress
+from becalm.terms import Progress
 
 
 def make_city(request: CityRequest, *, progress: Progress) -> Written:

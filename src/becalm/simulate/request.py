@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Literal
 
-from becalm.terms.errors import UsageError
-from becalm.terms.request import FileName, Parameter, Request
+from becalm.terms import FileName, Parameter, Request, UsageError
 
 FIRST_TO_LAST = re.compile(r"([12]\d{3})(?:-(0[1-9]|1[0-2]))?:([12]\d{3})(?:-(0[1-9]|1[0-2]))?")
 HALF_YEAR = timedelta(days=184)
