@@ -82,7 +82,7 @@ def test_a_split_of_a_place_that_is_not_here_changes_nothing():
     places = three_squares()
     made = apply_splits(places, [split_of("150m_1_1", line=shapely.LineString([(0, 0), (1, 1)]))])
     assert made.places is places
-    assert made.applied == ()
+    assert made.splits == ()
 
 
 def test_a_stretch_of_street_is_split_where_the_line_crosses_it():

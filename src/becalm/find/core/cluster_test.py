@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Final, Literal
@@ -12,7 +12,7 @@ import numpy as np
 
 from becalm.find.core.expected_counts import forecast_next_month
 from becalm.find.core.place_facts import find_place_numbers
-from becalm.find.core.place_panel import PlacePanel
+from becalm.find.core.place_panel import PlacePanel, name_places
 from becalm.find.core.rules import Rules
 from becalm.find.core.select import Candidates, choose_places
 from becalm.find.core.settings import FindSettings
@@ -21,7 +21,6 @@ from becalm.methods.grid import CellGrid
 from becalm.methods.local_association import QUADRANTS, getis_ord, local_moran, permutation_p
 from becalm.methods.multiplicity import Adjustment, adjust
 from becalm.methods.neighbour_sums import Neighbours
-from becalm.methods.place_set import PlaceSet
 from becalm.terms import PlaceKind, QuestionError, UsageError
 
 History = Literal["persistent", "emerging", "former", "sporadic", "never"]
@@ -81,7 +80,7 @@ class ClusterMap:
 
 
 def list_place_numbers(panel: PlacePanel, rules: Rules, settings: FindSettings) -> Ints:
-    """The numbers of the places that a list of this ground holds, best first, without their certainty."""
+    """The numbers of the places that a list of this panel holds, best first, without their certainty."""
     (forecast, _), places = forecast_next_month(panel, settings), panel.places
     x, y = places.centres_m
     candidates = Candidates(
@@ -98,7 +97,7 @@ def list_place_numbers(panel: PlacePanel, rules: Rules, settings: FindSettings) 
 
 def explain_clusters(
     panel: PlacePanel,
-    listed: Ints,
+    listed_index: Ints,
     *,
     target: tuple[str, ...],
     source: str,
@@ -110,10 +109,10 @@ def explain_clusters(
 ) -> ClusterMap:
     """Which places are clusters of the last months, and were they so before?
 
-    `listed` are numbers of places, best first (`list_place_numbers`). Gi* and local Moran compare each place
-    and those that touch it (of squares: all eight) with all places; the p-values are those of shuffling the
-    counts over the places, adjusted over all places at once. This explains a list. It must not make one: how
-    sure a place's rank is stands in its P(top).
+    `listed_index` are numbers of places, best first (`list_place_numbers`). Gi* and local Moran compare each
+    place and those that touch it (of squares: all eight) with all places; the p-values are those of shuffling
+    the counts over the places, adjusted over all places at once. This explains a list. It must not make one:
+    how sure a place's rank is stands in its P(top).
 
     Raises
     ------
@@ -122,22 +121,13 @@ def explain_clusters(
     QuestionError
         where the months hold too few incidents to tell places apart.
     """
-    _refuse(adjustment, months, period_months, level, panel)
+    _check_asked(adjustment, months, period_months, level, panel)
     last = len(panel.months)
     neighbours = panel.places.neighbours()
-    counts = _counts(panel, last - months, last)
+    counts = _count(panel, last - months, last)
     q = adjust(permutation_p(counts, neighbours), adjustment)
-    moran = local_moran(counts, neighbours)
-    hot = _hot_periods(panel, neighbours, period_months, adjustment, level)
-    of_places = _OfPlaces(
-        counts=counts,
-        z=getis_ord(counts.astype(np.float64), neighbours),
-        q=q,
-        quadrant=moran.quadrant,
-        quadrant_q=adjust(moran.p, adjustment),
-        histories=history_of(hot),
-        hot_periods=hot.sum(axis=0),
-    )
+    is_hot = _find_hot_periods(panel, neighbours, period_months, adjustment, level)
+    place_count_by_history = Counter(classify_histories(is_hot))
     return ClusterMap(
         target=target,
         cell_m=panel.places.width_m,
@@ -147,118 +137,101 @@ def explain_clusters(
         level=level,
         places=panel.size,
         hot=int(np.count_nonzero(q <= level)),
-        clusters=_listed(of_places, panel, listed),
-        periods=len(hot),
+        clusters=_build_clusters(panel, listed_index, counts, q, is_hot, neighbours, adjustment),
+        periods=len(is_hot),
         period_months=period_months,
-        histories=_tally(of_places.histories),
+        histories=tuple((history, place_count_by_history[history]) for history in HISTORIES),
         denominator=panel.denominator,
         source=source,
         as_of=as_of,
-        warnings=_warn(panel, neighbours),
+        warnings=tuple(_warnings(panel, neighbours)),
         kind=panel.kind,
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _OfPlaces:
-    """What is known of every place, in the order of the ground."""
-
-    counts: Ints
-    z: Floats
-    q: Floats
-    quadrant: Ints
-    quadrant_q: Floats
-    histories: tuple[History, ...]
-    hot_periods: Ints
-
-
-def _listed(of: _OfPlaces, panel: PlacePanel, listed: Ints) -> tuple[PlaceCluster, ...]:
-    """The same of the listed places, in their order."""
+def _build_clusters(
+    panel: PlacePanel,
+    listed_index: Ints,
+    counts: Ints,
+    q: Floats,
+    is_hot: Bools,
+    neighbours: Neighbours,
+    adjustment: Adjustment,
+) -> tuple[PlaceCluster, ...]:
+    """How each listed place stands out, in the order of the list."""
+    moran = local_moran(counts, neighbours)
+    quadrant_q = adjust(moran.p, adjustment)
+    z = getis_ord(counts.astype(np.float64), neighbours)
+    histories, hot_periods = classify_histories(is_hot), is_hot.sum(axis=0)
+    numbered_names = zip(listed_index.tolist(), name_places(panel.places, listed_index), strict=True)
     return tuple(
         PlaceCluster(
             rank=rank,
-            place_id=name,
+            place_id=place_id,
             column=column,
             row=row,
-            count=int(of.counts[n]),
-            z=float(of.z[n]),
-            q=float(of.q[n]),
-            quadrant=QUADRANTS[of.quadrant[n]],
-            quadrant_q=float(of.quadrant_q[n]),
-            history=of.histories[n],
-            hot_periods=int(of.hot_periods[n]),
+            count=int(counts[number]),
+            z=float(z[number]),
+            q=float(q[number]),
+            quadrant=QUADRANTS[moran.quadrant[number]],
+            quadrant_q=float(quadrant_q[number]),
+            history=histories[number],
+            hot_periods=int(hot_periods[number]),
         )
-        for rank, (n, (name, column, row)) in enumerate(
-            zip(listed.tolist(), _names(panel.places, listed), strict=True), start=1
-        )
+        for rank, (number, (place_id, column, row)) in enumerate(numbered_names, start=1)
     )
 
 
-def _names(places: CellGrid | PlaceSet, listed: Ints) -> list[tuple[str, int, int]]:
-    """What each listed place is called, with its column and row (of other places: its number and 0)."""
-    if isinstance(places, PlaceSet):
-        return [(places.ids[n], n, 0) for n in listed.tolist()]
-    cells = zip(places.columns[listed].tolist(), places.rows[listed].tolist(), strict=True)
-    return [(f"{places.cell_m:g}m_{column}_{row}", column, row) for column, row in cells]
-
-
-def _warn(panel: PlacePanel, neighbours: Neighbours) -> tuple[str, ...]:
+def _warnings(panel: PlacePanel, neighbours: Neighbours) -> Iterator[str]:
     """What must be known of places that differ in size, or that touch no other."""
     if isinstance(panel.places, CellGrid):
-        return ()
-    amounts, out = panel.places.amounts, []
+        return
+    amounts = panel.places.amounts
     large = int(np.count_nonzero(amounts > UNEQUAL * np.median(amounts)))
     if large:
-        out.append(
+        yield (
             f"{large:,} of {panel.size:,} places are more than {UNEQUAL:g} times as large as half of them. "
             "Counts are compared, not counts per size: a large place holds more by its size alone."
         )
-    alone = int(np.count_nonzero(neighbours.numbers() == 0))
-    if alone:
-        out.append(f"{alone:,} of {panel.size:,} places touch no other, so they cannot be clusters.")
-    return tuple(out)
+    lonely = int(np.count_nonzero(neighbours.numbers() == 0))
+    if lonely:
+        yield f"{lonely:,} of {panel.size:,} places touch no other, so they cannot be clusters."
 
 
-def history_of(hot: Bools) -> tuple[History, ...]:
-    """What sums up each place's periods, oldest first? `hot[period, place]`.
+def classify_histories(is_hot: Bools) -> tuple[History, ...]:
+    """What sums up each place's periods, oldest first? `is_hot[period, place]`.
 
     "late" is the last third of the periods, "early" the rest: persistent is hot in at least half of both,
     emerging in half of the late ones only, former in half of the early ones only, sporadic ever, never not.
 
-    >>> history_of(np.array([[1, 0, 1, 0, 0], [1, 0, 1, 1, 0], [1, 1, 0, 0, 0]], dtype=bool))
+    >>> classify_histories(np.array([[1, 0, 1, 0, 0], [1, 0, 1, 1, 0], [1, 1, 0, 0, 0]], dtype=bool))
     ('persistent', 'emerging', 'former', 'former', 'never')
     """
-    late_from = len(hot) - max(1, len(hot) // 3)
-    early = hot[:late_from].mean(axis=0) >= 0.5 if late_from else np.zeros(hot.shape[1], dtype=bool)
-    late = hot[late_from:].mean(axis=0) >= 0.5
-    kinds = np.select([early & late, late, early, hot.any(axis=0)], [0, 1, 2, 3], 4)
-    return tuple(HISTORIES[kind] for kind in kinds.tolist())
+    first_late = len(is_hot) - max(1, len(is_hot) // 3)
+    early = is_hot[:first_late].mean(axis=0) >= 0.5 if first_late else np.zeros(is_hot.shape[1], dtype=bool)
+    late = is_hot[first_late:].mean(axis=0) >= 0.5
+    history_index = np.select([early & late, late, early, is_hot.any(axis=0)], [0, 1, 2, 3], 4)
+    return tuple(HISTORIES[i] for i in history_index.tolist())
 
 
-def _hot_periods(
+def _find_hot_periods(
     panel: PlacePanel, neighbours: Neighbours, period_months: int, adjustment: Adjustment, level: float
 ) -> Bools:
     """In which periods was each place a cluster? Oldest first; a period without incidents has none."""
-    last = len(panel.months)
-    starts = range(last - period_months, -1, -period_months)[:MOST_PERIODS]
-    hot = np.zeros((len(starts), panel.size), dtype=bool)
-    for k, start in enumerate(reversed(starts)):
-        counts = _counts(panel, start, start + period_months)
+    starts = range(len(panel.months) - period_months, -1, -period_months)[:MOST_PERIODS]
+    is_hot = np.zeros((len(starts), panel.size), dtype=bool)
+    for period, start in enumerate(reversed(starts)):
+        counts = _count(panel, start, start + period_months)
         if counts.any():
-            hot[k] = adjust(permutation_p(counts, neighbours), adjustment) <= level
-    return hot
+            is_hot[period] = adjust(permutation_p(counts, neighbours), adjustment) <= level
+    return is_hot
 
 
-def _counts(panel: PlacePanel, start: int, end: int) -> Ints:
+def _count(panel: PlacePanel, start: int, end: int) -> Ints:
     return np.rint(panel.target.window(start, end)).astype(np.int64)
 
 
-def _tally(histories: Sequence[History]) -> tuple[tuple[History, int], ...]:
-    counted = Counter(histories)
-    return tuple((kind, counted[kind]) for kind in HISTORIES)
-
-
-def _refuse(adjustment: str, months: int, period_months: int, level: float, panel: PlacePanel) -> None:
+def _check_asked(adjustment: str, months: int, period_months: int, level: float, panel: PlacePanel) -> None:
     if adjustment not in ADJUSTMENTS:
         raise UsageError(
             f"{adjustment!r} is no adjustment. Choose {', '.join(ADJUSTMENTS)}: with {panel.size:,} places "
@@ -266,10 +239,11 @@ def _refuse(adjustment: str, months: int, period_months: int, level: float, pane
         )
     if not 0.0 < level < 0.5:
         raise UsageError(f"A level of {level} is none. Give the error rate you accept, e.g. 0.05.")
-    for name, given in (("months", months), ("period-months", period_months)):
-        if not 1 <= given <= len(panel.months):
-            raise UsageError(f"--{name} {given} cannot be: there are {len(panel.months)} months on record.")
-    counts = _counts(panel, len(panel.months) - months, len(panel.months))
+    last = len(panel.months)
+    for name, number in (("months", months), ("period-months", period_months)):
+        if not 1 <= number <= last:
+            raise UsageError(f"--{name} {number} cannot be: there are {last} months on record.")
+    counts = _count(panel, last - months, last)
     if counts.sum() < 2 or counts.min() == counts.max():
         raise QuestionError(
             f"{int(counts.sum())} incidents in the last {months} months tell no places apart. "

@@ -41,14 +41,14 @@ def counts_from_points(
         where there is no incident, or all lie on one single point.
     """
     x, y = (np.asarray(values, dtype=np.float64).ravel() for values in (easting_m, northing_m))
-    months = _months(when)
+    months = _read_months(when)
     groups = (
         np.broadcast_to(np.asarray(group, dtype=str), x.shape) if np.ndim(group) == 0 else np.asarray(group)
     )
-    faults = tuple(_faults(x, y, months, groups, cell_m))
+    faults = tuple(_find_faults(x, y, months, groups, cell_m))
     if faults:
         raise InputError("These incidents cannot be counted", faults)
-    _refuse_one_point(x, y)
+    _check_one_point(x, y)
     span = list_months(str(months.min()), str(months.max()))
     names = tuple(sorted(set(groups.tolist())))
     keys = np.stack(
@@ -76,21 +76,21 @@ def counts_from_points(
     )
 
 
-def _months(when: ArrayLike) -> Times:
+def _read_months(when: ArrayLike) -> Times:
     values = np.asarray(when).ravel()
     if np.issubdtype(values.dtype, np.datetime64):
         return values.astype("datetime64[M]")
-    return np.array([_month(str(text)) for text in values.tolist()], dtype="datetime64[M]")
+    return np.array([_read_month(str(text)) for text in values.tolist()], dtype="datetime64[M]")
 
 
-def _month(text: str) -> np.datetime64:
+def _read_month(text: str) -> np.datetime64:
     try:
         return np.datetime64(text[:7], "M")
     except ValueError:
         return np.datetime64("NaT", "M")
 
 
-def _faults(
+def _find_faults(
     x: Floats,
     y: Floats,
     months: Times,
@@ -101,28 +101,30 @@ def _faults(
         yield Fault("cell_m", f"a cell of {cell_m} m has no size", "give its side in metres, e.g. 150")
     lengths = {"easting_m": len(x), "northing_m": len(y), "when": len(months), "group": len(groups)}
     if len(set(lengths.values())) > 1:
-        told = ", ".join(f"{n} has {length:,}" for n, length in lengths.items())
-        yield Fault("lengths", f"differ: {told}", "give one entry per incident in each")
+        listing = ", ".join(f"{name} has {length:,}" for name, length in lengths.items())
+        yield Fault("lengths", f"differ: {listing}", "give one entry per incident in each")
         return
     if not len(x):
         yield Fault("arrays", "hold not one incident", "give at least the incidents of four months")
         return
-    lost = ~(np.isfinite(x) & np.isfinite(y))
-    if lost.any():
-        yield _some("coordinates", lost, "are missing (NaN)", "leave these incidents out, or place them")
-    undated = np.isnat(months)
-    if undated.any():
-        yield _some("when", undated, "are no dates", "give datetime64, or text as 2020-04 or 2020-04-30")
-    if not lost.all() and float(np.nanmax(np.abs(np.concatenate([x, y])))) <= LARGEST_DEGREE:
+    is_missing = ~(np.isfinite(x) & np.isfinite(y))
+    if is_missing.any():
+        remedy = "leave these incidents out, or place them"
+        yield _describe_faulty("coordinates", is_missing, "are missing (NaN)", remedy)
+    is_undated = np.isnat(months)
+    if is_undated.any():
+        remedy = "give datetime64, or text as 2020-04 or 2020-04-30"
+        yield _describe_faulty("when", is_undated, "are no dates", remedy)
+    if not is_missing.all() and float(np.nanmax(np.abs(np.concatenate([x, y])))) <= LARGEST_DEGREE:
         yield Fault("coordinates", "look like degrees", "project them to a coordinate system in metres first")
 
 
-def _some(where: str, wrong: Bools, what: str, remedy: str) -> Fault:
-    first = int(np.flatnonzero(wrong)[0])
-    return Fault(where, f"{int(wrong.sum()):,} of {len(wrong):,} {what}, the first at index {first}", remedy)
+def _describe_faulty(where: str, is_faulty: Bools, problem: str, remedy: str) -> Fault:
+    count, first = int(is_faulty.sum()), int(np.flatnonzero(is_faulty)[0])
+    return Fault(where, f"{count:,} of {len(is_faulty):,} {problem}, the first at index {first}", remedy)
 
 
-def _refuse_one_point(x: Floats, y: Floats) -> None:
+def _check_one_point(x: Floats, y: Floats) -> None:
     if (x == x[0]).all() and (y == y[0]).all():
         raise QuestionError(
             f"All {len(x):,} incidents lie on one single point ({x[0]:g}, {y[0]:g}). It may be a default "

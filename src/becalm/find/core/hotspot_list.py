@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from scipy.special import gammaincinv
@@ -15,7 +14,13 @@ from becalm.find.core.fitted_model import FittedModel
 from becalm.find.core.floating_boxes import PlacedBoxes, warn_of_placement
 from becalm.find.core.harm import HarmModel, build_harm_basis, split_harm, warn_of_harm
 from becalm.find.core.location_uncertainty import LocationUncertainty
-from becalm.find.core.place_panel import Counts, PlacePanel, listable_mask, measure_concentration
+from becalm.find.core.place_panel import (
+    Counts,
+    PlacePanel,
+    listable_mask,
+    measure_concentration,
+    name_places,
+)
 from becalm.find.core.plugin import BLEND
 from becalm.find.core.select import PlaceChoice, PlaceChooser
 from becalm.find.core.settings import FindSettings
@@ -103,20 +108,33 @@ def _build_hotspots(places: CellGrid | PlaceSet, result: SearchResult, level: fl
     posterior = scale_to_hours(result.model.posterior, result.hours_share)
     expected = _estimates(posterior, listed_index, level, METHOD)
     harm = _place_harm(result, level)
-    names = _name_places(places, listed_index)
+    by_length = isinstance(places, PlaceSet) and places.by_length
+    numbered_names = zip(listed_index.tolist(), name_places(places, listed_index), strict=True)
     return tuple(
         Hotspot(
             rank=i + 1,
-            **names[i],
+            place_id=place_id,
+            column=column,
+            row=row,
+            cell_m=places.width_m,
+            area_m2=0.0 if by_length else float(places.amounts[number]),
             expected=expected[i],
             p_top=float(certainty.p_top[i]),
             rank_low=int(certainty.rank_low[i]),
             rank_high=int(certainty.rank_high[i]),
             tie_group=int(certainty.tie_group[i]),
+            shape=_shape(places, number) if isinstance(places, PlaceSet) else None,
             harm=harm[i] if harm else None,
         )
-        for i in range(len(listed_index))
+        for i, (number, (place_id, column, row)) in enumerate(numbered_names)
     )
+
+
+def _shape(places: PlaceSet, number: int) -> PlaceShape:
+    x, y = places.centres_m
+    outline = to_wkt(places.outlines[number], rounding_precision=3)
+    length_m = float(places.amounts[number]) if places.by_length else 0.0
+    return PlaceShape(places.kind, float(x[number]), float(y[number]), outline, length_m)
 
 
 def _place_harm(result: SearchResult, level: float) -> tuple[PlaceHarm, ...]:
@@ -146,41 +164,6 @@ def _place_harm(result: SearchResult, level: float) -> tuple[PlaceHarm, ...]:
 def scale_to_hours(posterior: GammaPosterior, hours_share: Floats | float) -> GammaPosterior:
     """The same rates in the share of the week that a list is for."""
     return GammaPosterior(posterior.shape, posterior.rate / hours_share)
-
-
-def _name_places(places: CellGrid | PlaceSet, listed_index: Ints) -> list[dict[str, Any]]:
-    """What each listed place is called, where it lies and how large it is."""
-    amounts = places.amounts[listed_index].tolist()
-    if isinstance(places, CellGrid):
-        columns, rows = places.columns[listed_index].tolist(), places.rows[listed_index].tolist()
-        return [
-            {
-                "place_id": f"{places.cell_m:g}m_{column}_{row}",
-                "column": column,
-                "row": row,
-                "cell_m": places.cell_m,
-                "area_m2": amount,
-            }
-            for column, row, amount in zip(columns, rows, amounts, strict=True)
-        ]
-    x, y = places.centres_m
-    return [
-        {
-            "place_id": places.ids[number],
-            "column": number,
-            "row": 0,
-            "cell_m": places.width_m,
-            "area_m2": 0.0 if places.by_length else amount,
-            "shape": PlaceShape(
-                places.kind,
-                float(x[number]),
-                float(y[number]),
-                to_wkt(places.outlines[number], rounding_precision=3),
-                amount if places.by_length else 0.0,
-            ),
-        }
-        for number, amount in zip(listed_index.tolist(), amounts, strict=True)
-    ]
 
 
 def _estimates(

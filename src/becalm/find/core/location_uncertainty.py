@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from becalm.find.core.place_panel import locate_points
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior
-from becalm.methods.grid import CellGrid, to_cells
+from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.point_spacing import displaced_sums, point_spacing, weighted_median
 from becalm.tables import MovedPoints, PlaceCounts, PointsPerCell
@@ -39,10 +41,10 @@ class LocationUncertainty:
     @property
     def typical_m(self) -> float:
         """The standard deviation of the typical target record."""
-        held = self.target > 0
-        return (
-            weighted_median(self.spread_m[held], self.target[held].astype(np.float64)) if held.any() else 0.0
-        )
+        is_used = self.target > 0
+        if not is_used.any():
+            return 0.0
+        return weighted_median(self.spread_m[is_used], self.target[is_used].astype(np.float64))
 
     @property
     def least_width_m(self) -> float:
@@ -52,17 +54,17 @@ class LocationUncertainty:
 
 def measure_location(points: MovedPoints) -> LocationUncertainty | None:
     """How unsure are these records' places? None where most are placed exactly."""
-    held = points.records > 0
-    if points.moved_share < LEAST_MOVED or int(held.sum()) < LEAST_POINTS:
+    is_used = points.records > 0
+    if points.moved_share < LEAST_MOVED or int(is_used.sum()) < LEAST_POINTS:
         return None
-    x, y, weights = points.easting_m[held], points.northing_m[held], points.records[held].astype(np.float64)
+    x, y = points.easting_m[is_used], points.northing_m[is_used]
     spacing = point_spacing(x, y)
     return LocationUncertainty(
         easting_m=x,
         northing_m=y,
-        target=points.target[held],
+        target=points.target[is_used],
         spread_m=spacing.spread_m,
-        spacing_m=weighted_median(spacing.nearest_m, weights),
+        spacing_m=weighted_median(spacing.nearest_m, points.records[is_used].astype(np.float64)),
     )
 
 
@@ -71,50 +73,53 @@ def has_moved_records(counts: PlaceCounts) -> bool:
     return counts.moved_share >= LEAST_MOVED
 
 
-def check_place_width(width_m: float, error: LocationUncertainty | None, *, option: str) -> None:
+def check_place_width(width_m: float, location: LocationUncertainty | None, *, option: str) -> None:
     """Raise QuestionError where places are narrower than the records' points are apart."""
-    if error is None or width_m >= error.spacing_m:
+    if location is None or width_m >= location.spacing_m:
         return
     raise QuestionError(
         f"Places of {width_m:g} m are finer than these records are placed: their source moved them to fixed "
-        f"points, and the next point is typically {error.spacing_m:.0f} m away. A list of such places would "
-        f"rank the points of a map. Take {option}, the smallest that will do, or add --merge to have it done."
+        f"points, and the next point is typically {location.spacing_m:.0f} m away. A list of such places "
+        f"would rank the points of a map. Take {option}, the smallest that will do, or add --merge to have "
+        "it done."
     )
 
 
 def add_location_uncertainty(
     posterior: GammaPosterior,
     widened: GammaPosterior,
-    own: Floats,
-    error: LocationUncertainty,
+    own_counts: Floats,
+    location: LocationUncertainty,
     places: CellGrid | PlaceSet,
     rng: np.random.Generator,
 ) -> GammaPosterior:
     """The widened posterior, with the doubt about where each record happened.
 
-    Each record of a place is worth the same share of its own effective count `own`. All are moved
-    again and again by their spread: a place's mean becomes what it then holds on average, and the
-    variance over the moves is added to its own.
+    Each record of a place is worth the same share of its `own_counts`. All are moved again and again by their
+    spread: a place's mean becomes what it then holds on average, and the variance over the moves is added
+    to its own.
     """
-
-    def locate(x: Floats, y: Floats) -> Ints:
-        if isinstance(places, CellGrid):
-            return places.numbers(*to_cells(x, y, places.cell_m))
-        return places.locate(x, y)
-
-    held = error.target > 0
-    x, y, counts = error.easting_m[held], error.northing_m[held], error.target[held]
-    home = locate(x, y)
+    is_used = location.target > 0
+    x, y, counts = location.easting_m[is_used], location.northing_m[is_used], location.target[is_used]
+    home = locate_points(places, x, y)
     records = np.bincount(home[home >= 0], counts[home >= 0], places.size)
-    each = np.divide(own, records, out=np.zeros(places.size), where=records > 0)
-    worth = np.where(home >= 0, each[home], 0.0)
+    worth_of_record = np.divide(own_counts, records, out=np.zeros(places.size), where=records > 0)
     mean, variance = displaced_sums(
-        x, y, counts, worth, error.spread_m[held], locate=locate, size=places.size, rounds=ROUNDS, rng=rng
+        x,
+        y,
+        counts,
+        np.where(home >= 0, worth_of_record[home], 0.0),
+        location.spread_m[is_used],
+        locate=partial(locate_points, places),
+        size=places.size,
+        rounds=ROUNDS,
+        rng=rng,
     )
-    unplaced = np.where(records > 0, 0.0, own)  # what no record on a point stands for stays
-    expected = np.maximum(posterior.shape - own + mean + unplaced, 1e-12) / posterior.rate
-    doubt = expected**2 / widened.shape + variance / posterior.rate**2
-    return GammaPosterior(expected**2 / doubt, expected / doubt)
+    unplaced = np.where(records > 0, 0.0, own_counts)  # what no record on a point stands for stays
+    # A place that loses all its records in the moves keeps its forecast from all else, never less than 0.
+    expected = np.maximum(posterior.shape - own_counts + mean + unplaced, 1e-12) / posterior.rate
+    total_variance = expected**2 / widened.shape + variance / posterior.rate**2
+    return GammaPosterior(expected**2 / total_variance, expected / total_variance)
 
 
 def warn_of_points(points: PointsPerCell) -> tuple[str, ...]:
@@ -140,21 +145,21 @@ def warn_of_doubt(location: LocationUncertainty | None) -> tuple[str, ...]:
     )
 
 
-def warn_of_merging(asked_m: float, taken_m: float) -> tuple[str, ...]:
+def warn_of_merging(asked_m: float, merged_m: float) -> tuple[str, ...]:
     """Were places merged because they were finer than the records?"""
     return (
         f"Places of {asked_m:g} m are finer than these records are placed: merged into places of "
-        f"{taken_m:g} m, the smallest that will do.",
+        f"{merged_m:g} m, the smallest that will do.",
     )
 
 
 def warn_of_quality(counts: PlaceCounts) -> tuple[str, ...]:
     """Are the records moved to nearby points before they are published?"""
-    placed = sum(n for _, n in counts.location_quality)
+    records = sum(n for _, n in counts.location_quality)
     moved = sum(n for quality, n in counts.location_quality if quality in ("snap", "block"))
-    if not placed or not moved:
+    if not records or not moved:
         return ()
     return (
-        f"{moved / placed:.0%} of the records were moved by their source to a nearby map point or block: "
+        f"{moved / records:.0%} of the records were moved by their source to a nearby map point or block: "
         "a place on the list may stand for its neighbour.",
     )

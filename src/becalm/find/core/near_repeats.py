@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import product
 from typing import Final
 
 import numpy as np
@@ -13,6 +14,7 @@ from becalm.tables import EventPoints
 from becalm.terms import QuestionError, UsageError
 
 LEAST_EVENTS: Final = 30
+MOVED_SHARE: Final = 0.25  # fewer points than this share of the incidents: no source records so coarsely
 EPOCH: Final = date(1970, 1, 1)
 
 
@@ -98,36 +100,33 @@ def find_near_repeats(
         last_day=EPOCH + timedelta(days=int(events.day.max())),
         orders=orders,
         distance=distance,
-        bands=_bands(table),
+        bands=_build_bands(table),
         source=events.source,
         as_of=events.as_of,
-        warnings=_warn(events),
+        warnings=_warn_of_moved(events),
     )
 
 
-def _bands(table: NearRepeatTable) -> tuple[RepeatBand, ...]:
+def _build_bands(table: NearRepeatTable) -> tuple[RepeatBand, ...]:
     distances = [(0.0, 0.0), *zip((0.0, *table.distance_edges), (*table.distance_edges, None), strict=True)]
-    delays = list(zip((0, *(e + 1 for e in table.delay_edges)), (*table.delay_edges, None), strict=True))
+    first_days = (0, *(edge + 1 for edge in table.delay_edges))
+    delays = zip(first_days, (*table.delay_edges, None), strict=True)
     return tuple(
         RepeatBand(
-            from_m,
-            until_m,
-            from_days,
-            until_days,
-            observed=int(table.observed[s, t]),
-            expected=float(table.expected[s, t]),
-            ratio=float(table.ratio[s, t]) if table.expected[s, t] > 0 else None,
-            p=float(table.p[s, t]),
+            *distance,
+            *delay,
+            observed=int(table.observed[i, j]),
+            expected=float(table.expected[i, j]),
+            ratio=float(table.ratio[i, j]) if table.expected[i, j] > 0 else None,
+            p=float(table.p[i, j]),
         )
-        for s, (from_m, until_m) in enumerate(distances)
-        for t, (from_days, until_days) in enumerate(delays)
+        for (i, distance), (j, delay) in product(enumerate(distances), enumerate(delays))
     )
 
 
-def _warn(events: EventPoints) -> tuple[str, ...]:
+def _warn_of_moved(events: EventPoints) -> tuple[str, ...]:
     points = len(np.unique(np.column_stack([events.easting_m, events.northing_m]), axis=0))
-    share = points / len(events.day)
-    if share >= 0.25:
+    if points >= MOVED_SHARE * len(events.day):
         return ()
     return (
         f"{len(events.day):,} incidents lie on {points:,} points: the records were moved to points of a map, "

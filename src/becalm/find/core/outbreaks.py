@@ -9,9 +9,9 @@ from typing import Final, Literal
 import numpy as np
 import shapely
 
-from becalm.find.core.place_panel import PlacePanel, days_in_month
+from becalm.find.core.place_panel import PlacePanel, days_in_month, locate_points
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.grid import CellGrid, to_cells
+from becalm.methods.grid import CellGrid
 from becalm.methods.scan import Cylinder, scan
 from becalm.tables import EventPoints
 from becalm.terms import PlaceKind, QuestionError, UsageError
@@ -64,17 +64,6 @@ class Outbreaks:
 
 
 @dataclass(frozen=True, slots=True)
-class IncidentSteps:
-    """On which place and in which step each incident fell; the first and the last moment of each step."""
-
-    place: Ints
-    step: Ints
-    firsts: tuple[str, ...]
-    lasts: tuple[str, ...]
-    left_out: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class ScanSettings:
     """How far circles reach, in which steps and how long they last, and how many random orders are drawn."""
 
@@ -85,13 +74,24 @@ class ScanSettings:
     level: float = 0.05
 
 
+@dataclass(frozen=True, slots=True)
+class _Incidents:
+    """On which place and in which step each incident fell; the first and the last moment of each step."""
+
+    place: Ints
+    step: Ints
+    step_starts: tuple[str, ...]
+    step_ends: tuple[str, ...]
+    omitted: int = 0
+
+
 def find_outbreaks(
     panel: PlacePanel,
     *,
     target: tuple[str, ...],
     source: str,
     as_of: date,
-    how: ScanSettings | None = None,
+    settings: ScanSettings | None = None,
     events: EventPoints | None = None,
     rng: np.random.Generator,
 ) -> Outbreaks:
@@ -109,124 +109,108 @@ def find_outbreaks(
     UsageError
         where the radius or the longest run cannot be.
     """
-    how = how or ScanSettings()
-    radius_m, step, orders, level = how.radius_m, how.step, how.orders, how.level
-    happened = _by_month(panel) if step == "month" else _by_days(panel, events, DAYS[step])
-    run, steps = how.longest if how.longest is not None else LONGEST[step], len(happened.firsts)
-    _refuse(happened, target, radius_m, run, step)
-    if not 0.0 < level < 0.5:
-        raise UsageError(f"A level of {level} is none. Give the error rate you accept, e.g. 0.05.")
-    x, y = panel.places.centres_m
-    used, site = np.unique(happened.place, return_inverse=True)
-    if len(used) * steps > MOST_CELLS:
-        raise QuestionError(
-            f"{len(used):,} places with an incident in {steps:,} {step}s are too many to scan. Take longer "
-            "steps (--step month), larger places or fewer months (--since)."
-        )
-    x, y = x[used], y[used]
-    found = scan(x, y, site, happened.step, radius=radius_m, longest=run, orders=orders, rng=rng)
+    settings = settings or ScanSettings()
+    radius_m, step, orders = settings.radius_m, settings.step, settings.orders
+    longest = settings.longest if settings.longest is not None else LONGEST[step]
+    incidents = _step_by_month(panel) if step == "month" else _step_by_days(panel, events, DAYS[step])
+    # Only places that had an incident can be the middle of a circle: the others would cost time for nothing.
+    busy_index, site = np.unique(incidents.place, return_inverse=True)
+    _check_asked(incidents, target, settings, longest, len(busy_index))
+    x, y = (coordinates[busy_index] for coordinates in panel.places.centres_m)
+    cylinders = scan(x, y, site, incidents.step, radius=radius_m, longest=longest, orders=orders, rng=rng)
     return Outbreaks(
         target=target,
         cell_m=panel.places.width_m,
-        incidents=len(happened.place),
-        first=happened.firsts[0],
-        last=happened.lasts[-1],
+        incidents=len(incidents.place),
+        first=incidents.step_starts[0],
+        last=incidents.step_ends[-1],
         step=step,
         radius_m=radius_m,
-        longest=run,
+        longest=longest,
         orders=orders,
-        level=level,
-        outbreaks=tuple(_outbreak(c, x, y, used, panel, happened) for c in found),
+        level=settings.level,
+        outbreaks=tuple(
+            Outbreak(
+                easting_m=float(x[cylinder.centre]),
+                northing_m=float(y[cylinder.centre]),
+                radius_m=_measure_radius(cylinder, x, y, busy_index, panel),
+                first=incidents.step_starts[cylinder.first],
+                last=incidents.step_ends[cylinder.last],
+                observed=cylinder.observed,
+                expected=cylinder.expected,
+                p=cylinder.p,
+            )
+            for cylinder in cylinders
+        ),
         source=source,
         as_of=as_of,
-        warnings=_warn(happened, step),
+        warnings=_warn_of_omitted(incidents, step),
         kind=panel.kind,
     )
 
 
-def _by_month(panel: PlacePanel) -> IncidentSteps:
+def _step_by_month(panel: PlacePanel) -> _Incidents:
     months = list(zip(panel.target.places, panel.target.counts, strict=True))
-    place = np.concatenate([np.repeat(p, c.astype(int)) for p, c in months])
-    month = np.concatenate([np.full(int(c.sum()), t) for t, (_, c) in enumerate(months)])
-    return IncidentSteps(place, month, panel.months, panel.months)
+    place = np.concatenate([np.repeat(places, counts.astype(int)) for places, counts in months])
+    month = np.concatenate([np.full(int(counts.sum()), t) for t, (_, counts) in enumerate(months)])
+    return _Incidents(place, month, panel.months, panel.months)
 
 
-def _by_days(panel: PlacePanel, events: EventPoints | None, length: int) -> IncidentSteps:
+def _step_by_days(panel: PlacePanel, events: EventPoints | None, step_days: int) -> _Incidents:
     """Steps of so many days, counted back from the last day; what is left at the start is left out."""
     if events is None:
         raise ValueError("Weeks and days need the day of each incident. Give events.")
-    begin, last = (date.fromisoformat(f"{month}-01") for month in (panel.months[0], panel.months[-1]))
-    end = last + timedelta(days=days_in_month(panel.months[-1]))
-    steps = (end - begin).days // length
-    start = end - timedelta(days=steps * length)
-    place = _places_of(panel, events)
-    step = (events.day - (start - EPOCH).days) // length
-    kept = (place >= 0) & (step >= 0) & (step < steps)
-    firsts = [start + timedelta(days=length * t) for t in range(steps)]
-    lasts = [first + timedelta(days=length - 1) for first in firsts]
-    return IncidentSteps(
-        place[kept],
-        step[kept],
-        tuple(map(str, firsts)),
-        tuple(map(str, lasts)),
-        left_out=int(np.count_nonzero(~kept)) + events.without_day + events.without_place,
+    first_day, last_month = (date.fromisoformat(f"{panel.months[i]}-01") for i in (0, -1))
+    end = last_month + timedelta(days=days_in_month(panel.months[-1]))
+    steps = (end - first_day).days // step_days
+    start = end - timedelta(days=steps * step_days)
+    place = locate_points(panel.places, events.easting_m, events.northing_m)
+    step = (events.day - (start - EPOCH).days) // step_days
+    is_inside = (place >= 0) & (step >= 0) & (step < steps)
+    starts = [start + timedelta(days=step_days * i) for i in range(steps)]
+    return _Incidents(
+        place[is_inside],
+        step[is_inside],
+        tuple(map(str, starts)),
+        tuple(str(day + timedelta(days=step_days - 1)) for day in starts),
+        omitted=int(np.count_nonzero(~is_inside)) + events.without_day + events.without_place,
     )
 
 
-def _places_of(panel: PlacePanel, events: EventPoints) -> Ints:
-    if isinstance(panel.places, CellGrid):
-        return panel.places.numbers(*to_cells(events.easting_m, events.northing_m, panel.places.cell_m))
-    return panel.places.locate(events.easting_m, events.northing_m)
-
-
-def _refuse(
-    happened: IncidentSteps, target: tuple[str, ...], radius_m: float, longest: int, step: TimeStep
+def _check_asked(
+    incidents: _Incidents, target: tuple[str, ...], settings: ScanSettings, longest: int, busy_places: int
 ) -> None:
-    steps = len(happened.firsts)
+    steps, step, radius_m = len(incidents.step_starts), settings.step, settings.radius_m
     if not (np.isfinite(radius_m) and radius_m > 0) or not 1 <= longest < steps:
         raise UsageError(
             f"Circles up to {radius_m:g} m and {longest} {step}s cannot be sought in {steps} {step}s. "
             f"Give a --radius-m above 0, and a --longest from 1 to fewer {step}s than there are."
         )
-    if len(happened.place) < LEAST_INCIDENTS:
-        total = f"{len(happened.place)} incidents of {' + '.join(target)}"
+    if len(incidents.place) < LEAST_INCIDENTS:
+        total = f"{len(incidents.place)} incidents of {' + '.join(target)}"
         raise QuestionError(f"{total}, need {LEAST_INCIDENTS}. Take more months.")
+    if not 0.0 < settings.level < 0.5:
+        raise UsageError(f"A level of {settings.level} is none. Give the error rate you accept, e.g. 0.05.")
+    if busy_places * steps > MOST_CELLS:
+        raise QuestionError(
+            f"{busy_places:,} places with an incident in {steps:,} {step}s are too many to scan. Take longer "
+            "steps (--step month), larger places or fewer months (--since)."
+        )
 
 
-def _outbreak(
-    found: Cylinder,
-    x: Floats,
-    y: Floats,
-    used: Ints,
-    panel: PlacePanel,
-    happened: IncidentSteps,
-) -> Outbreak:
-    """A cylinder on the ground: its circle reaches to the edge of the outermost places."""
-    return Outbreak(
-        easting_m=float(x[found.centre]),
-        northing_m=float(y[found.centre]),
-        radius_m=_reach(found, x, y, used, panel),
-        first=happened.firsts[found.first],
-        last=happened.lasts[found.last],
-        observed=found.observed,
-        expected=found.expected,
-        p=found.p,
-    )
-
-
-def _reach(found: Cylinder, x: Floats, y: Floats, used: Ints, panel: PlacePanel) -> float:
+def _measure_radius(cylinder: Cylinder, x: Floats, y: Floats, busy_index: Ints, panel: PlacePanel) -> float:
     """From the middle of the circle to the furthest edge of the places in it; of cells, half a cell more."""
     if isinstance(panel.places, CellGrid):
-        return found.radius + panel.places.cell_m / 2.0
-    middle = shapely.Point(x[found.centre], y[found.centre])
-    held = np.hypot(x - middle.x, y - middle.y) <= found.radius
-    return float(shapely.hausdorff_distance(middle, panel.places.outlines[used[held]]).max())
+        return cylinder.radius + panel.places.cell_m / 2.0
+    centre = shapely.Point(x[cylinder.centre], y[cylinder.centre])
+    is_inside = np.hypot(x - centre.x, y - centre.y) <= cylinder.radius
+    return float(shapely.hausdorff_distance(centre, panel.places.outlines[busy_index[is_inside]]).max())
 
 
-def _warn(happened: IncidentSteps, step: TimeStep) -> tuple[str, ...]:
-    if not happened.left_out:
+def _warn_of_omitted(incidents: _Incidents, step: TimeStep) -> tuple[str, ...]:
+    if not incidents.omitted:
         return ()
     return (
-        f"{happened.left_out:,} incidents are left out: without a place or a day, or before the first whole "
+        f"{incidents.omitted:,} incidents are left out: without a place or a day, or before the first whole "
         f"{step}.",
     )

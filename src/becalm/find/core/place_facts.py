@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 from ibis import Table
 
+from becalm.find.core.place_panel import listable_mask
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
@@ -16,90 +16,77 @@ from becalm.methods.week_profile import busiest_hours, week_profiles
 from becalm.tables import HourCounts, HourPolicy, add_week_hours, index_values, sum_hour_weights, weigh_hours
 from becalm.terms import HOURS_OF_WEEK, DayHours, Estimate, Hotspot, HotspotList, PeakHours, QuestionError
 
-Key = tuple[int, int]
+PlaceKey = tuple[int, int]  # (column, row) of a cell, (number, 0) of any other place
 LEAST_WITH_HOUR = 0.5
 PEAK_HOURS = 4
 PEAK_METHOD = "beta of the place's own records and its neighbourhood's"
 
 
-class Located(Protocol):
-    """Places that know which of them holds a point."""
-
-    @property
-    def size(self) -> int:
-        """How many places there are."""
-
-    @property
-    def width_m(self) -> float:
-        """How wide a place nominally is."""
-
-    def locate(self, x_m: Floats, y_m: Floats) -> Ints:
-        """The number of each point's place, -1 for none."""
-
-
 @dataclass(frozen=True, slots=True)
 class PlaceFacts:
-    """Boroughs by (number of the place, 0), and the hours of the week of the places asked about."""
+    """The boroughs of places, and the hours of the week in which they are busy."""
 
-    boroughs: Mapping[Key, str]
+    boroughs: Mapping[PlaceKey, str]
     hours: HourCounts
 
 
 def build_place_facts(
     incidents: Table,
-    places: Located,
-    asked: Sequence[int],
+    places: PlaceSet,
+    place_index: Sequence[int],
     *,
     target: Sequence[str],
     policy: HourPolicy | None = None,
 ) -> PlaceFacts:
-    """Which borough do most records of each asked place name, and in which hours did its target happen?"""
+    """Which borough do most records of each place name, and in which hours did its target happen?"""
     rows = incidents.filter(incidents.easting_m.notnull() & incidents.northing_m.notnull())
-    of_target = rows.filter(rows.offence_group.isin(list(target)))
-    return PlaceFacts(_boroughs(rows, places, asked), _hours(of_target, places, asked, policy))
+    target_rows = rows.filter(rows.offence_group.isin(list(target)))
+    return PlaceFacts(
+        _find_boroughs(rows, places, place_index), _count_hours(target_rows, places, place_index, policy)
+    )
 
 
-def _boroughs(rows: Table, places: Located, asked: Sequence[int]) -> dict[Key, str]:
+def _find_boroughs(rows: Table, places: PlaceSet, place_index: Sequence[int]) -> dict[PlaceKey, str]:
     """Ties go to the first borough by name."""
-    named = rows.filter(rows.borough.notnull())
-    found = named.group_by("easting_m", "northing_m", "borough").agg(n=named.count()).to_pyarrow()
-    names = tuple(sorted(found["borough"].unique().to_pylist()))
+    rows = rows.filter(rows.borough.notnull())
+    tally = rows.group_by("easting_m", "northing_m", "borough").agg(n=rows.count()).to_pyarrow()
+    names = tuple(sorted(tally["borough"].unique().to_pylist()))
     if not names:
         return {}
-    at = places.locate(found["easting_m"].to_numpy(), found["northing_m"].to_numpy())
+    number = places.locate(tally["easting_m"].to_numpy(), tally["northing_m"].to_numpy())
+    # One row more than there are places: -1 sends what lies in none of them there.
     counts = np.zeros((places.size + 1, len(names)), dtype=np.int64)
-    np.add.at(counts, (at, index_values(found["borough"], names)), found["n"].to_numpy())
-    return {(i, 0): names[int(counts[i].argmax())] for i in asked if counts[i].any()}
+    np.add.at(counts, (number, index_values(tally["borough"], names)), tally["n"].to_numpy())
+    return {(i, 0): names[int(counts[i].argmax())] for i in place_index if counts[i].any()}
 
 
-def _hours(rows: Table, places: Located, asked: Sequence[int], policy: HourPolicy | None) -> HourCounts:
-    timed = add_week_hours(rows, policy)
+def _count_hours(
+    rows: Table, places: PlaceSet, place_index: Sequence[int], policy: HourPolicy | None
+) -> HourCounts:
+    timed_rows = add_week_hours(rows, policy)
     keys = ("easting_m", "northing_m", "hour", "since", "until")
-    found = timed.group_by(*keys).agg(n=timed.count()).order_by(*keys).to_pyarrow()
-    at = places.locate(found["easting_m"].to_numpy(), found["northing_m"].to_numpy())
-    column = np.full(places.size + 1, len(asked), dtype=np.int64)
-    column[list(asked)] = np.arange(len(asked))
-    numbers: Ints = np.array(asked, dtype=np.int64)
+    tally = timed_rows.group_by(*keys).agg(n=timed_rows.count()).order_by(*keys).to_pyarrow()
+    number = places.locate(tally["easting_m"].to_numpy(), tally["northing_m"].to_numpy())
+    asked: Ints = np.array(place_index, dtype=np.int64)
+    position = np.full(places.size + 1, len(asked), dtype=np.int64)
+    position[asked] = np.arange(len(asked))
     return sum_hour_weights(
-        weigh_hours(found, policy),
-        column[at],
+        weigh_hours(tally, policy),
+        position[number],
         cell_m=places.width_m,
-        columns=numbers,
-        rows=np.zeros_like(numbers),
+        columns=asked,
+        rows=np.zeros_like(asked),
     )
 
 
 def index_areas(facts: PlaceFacts | None, places: CellGrid | PlaceSet) -> tuple[Ints, tuple[str, ...]]:
     """The number of each place's area (-1 for none), and the names of the areas in their order."""
-    known = facts.boroughs if facts else {}
-    names = tuple(sorted(set(known.values())))
-    numbers = {name: number for number, name in enumerate(names)}
-    out = np.full(places.size, -1, dtype=np.int64)
-    keys = list(known)
-    at = _numbers(places, np.array(keys, dtype=np.int64).reshape(-1, 2).T)
-    inside = np.array([numbers[known[key]] for key in keys], dtype=np.int64)
-    out[at[at >= 0]] = inside[at >= 0]
-    return out, names
+    boroughs = facts.boroughs if facts else {}
+    names, borough_index = np.unique(list(boroughs.values()), return_inverse=True)
+    number = _place_numbers(places, np.array(list(boroughs), dtype=np.int64).reshape(-1, 2).T)
+    area_index = np.full(places.size, -1, dtype=np.int64)
+    area_index[number[number >= 0]] = borough_index[number >= 0]
+    return area_index, tuple(names.tolist())
 
 
 def compute_hours_share(facts: PlaceFacts | None, places: CellGrid | PlaceSet, hours: DayHours) -> Floats:
@@ -113,117 +100,111 @@ def compute_hours_share(facts: PlaceFacts | None, places: CellGrid | PlaceSet, h
     QuestionError
         where fewer than half of the records carry an hour.
     """
-    known = facts.hours if facts else None
-    timed, untimed = (round(known.counts.sum()), int(known.without_hour.sum())) if known else (0, 0)
-    if known is None or not timed or timed < LEAST_WITH_HOUR * (timed + untimed):
+    tally = facts.hours if facts else None
+    timed, untimed = (round(tally.counts.sum()), int(tally.without_hour.sum())) if tally else (0, 0)
+    if tally is None or not timed or timed < LEAST_WITH_HOUR * (timed + untimed):
         raise QuestionError(
             f"{timed:,} of {timed + untimed:,} records of the target carry an hour: too few for a list of "
             f"the hours {hours}. Ingest records with times, or leave --when out for a list of the whole day."
         )
-    of_day = np.isin(np.arange(HOURS_OF_WEEK) % 24, hours.of_day)
-    areas, _ = index_areas(facts, places)
+    in_hours = np.isin(np.arange(HOURS_OF_WEEK) % 24, hours.of_day)
+    area_index, _ = index_areas(facts, places)
     counts = np.zeros((places.size, HOURS_OF_WEEK))
-    at = _numbers(places, np.stack([known.columns, known.rows]))
-    np.add.at(counts, at[at >= 0], known.counts[at >= 0])
-    seen = counts.any(axis=1)
-    profiles = week_profiles(counts[seen], areas[seen])
-    out = np.full(places.size, float(counts.sum(axis=0)[of_day].sum() / counts.sum()))
-    for area in np.unique(areas[~seen]):
-        lent = profiles[areas[seen] == area]
-        if area >= 0 and len(lent):
-            out[~seen & (areas == area)] = float(lent[:, of_day].sum(axis=1).mean())
-    out[seen] = profiles[:, of_day].sum(axis=1)
-    return np.asarray(np.maximum(out, 1e-9))
+    number = _place_numbers(places, np.stack([tally.columns, tally.rows]))
+    np.add.at(counts, number[number >= 0], tally.counts[number >= 0])
+    has_records = counts.any(axis=1)
+    profiles = week_profiles(counts[has_records], area_index[has_records])
+    share = np.full(places.size, float(counts.sum(axis=0)[in_hours].sum() / counts.sum()))
+    # A place without a record of known time takes the mean of its area, not of the whole city.
+    for area in np.unique(area_index[~has_records]):
+        area_profiles = profiles[area_index[has_records] == area]
+        if area >= 0 and len(area_profiles):
+            share[~has_records & (area_index == area)] = float(area_profiles[:, in_hours].sum(axis=1).mean())
+    share[has_records] = profiles[:, in_hours].sum(axis=1)
+    return np.asarray(np.maximum(share, 1e-9))
 
 
 def find_place_numbers(places: CellGrid | PlaceSet, ids: Sequence[str]) -> dict[str, int]:
-    """The number of each of these places that is on this ground and can be listed."""
+    """The number of each of these places that competes and can be listed."""
     if isinstance(places, PlaceSet):
-        wanted = set(ids)
-        listed = np.ones(places.size, dtype=bool) if places.listable is None else places.listable
-        return {name: number for number, name in enumerate(places.ids) if name in wanted and listed[number]}
-    keys = [_cell_of(name, places.cell_m) for name in ids]
-    cells = np.array([key or (0, 0) for key in keys], dtype=np.int64).reshape(-1, 2).T
-    numbers = places.numbers(cells[0], cells[1]).tolist()
-    return {name: n for name, key, n in zip(ids, keys, numbers, strict=True) if key and n >= 0}
+        asked, is_listable = set(ids), listable_mask(places)
+        return {name: i for i, name in enumerate(places.ids) if name in asked and is_listable[i]}
+    keys = {name: key for name in ids if (key := _read_cell(name, places.cell_m))}
+    numbers = _place_numbers(places, np.array(list(keys.values()), dtype=np.int64).reshape(-1, 2).T)
+    return {name: number for name, number in zip(keys, numbers.tolist(), strict=True) if number >= 0}
 
 
-def _cell_of(name: str, cell_m: float) -> Key | None:
-    size, _, rest = name.partition("m_")
-    column, _, row = rest.partition("_")
+def _read_cell(place_id: str, cell_m: float) -> PlaceKey | None:
+    size, _, key = place_id.partition("m_")
+    column, _, row = key.partition("_")
     try:
         return (int(column), int(row)) if size == f"{cell_m:g}" else None
     except ValueError:
         return None
 
 
-def _numbers(places: CellGrid | PlaceSet, keys: Ints) -> Ints:
+def _place_numbers(places: CellGrid | PlaceSet, keys: Ints) -> Ints:
+    """The number of the place with each key (column of `keys`), -1 for none."""
     if isinstance(places, CellGrid):
         return places.numbers(keys[0], keys[1])
     return np.where((keys[1] == 0) & (keys[0] >= 0) & (keys[0] < places.size), keys[0], -1)
 
 
 def describe_places(
-    found: HotspotList,
+    hotspots: HotspotList,
     *,
-    boroughs: Mapping[tuple[int, int], str] | None = None,
+    boroughs: Mapping[PlaceKey, str] | None = None,
     hours: HourCounts | None = None,
 ) -> HotspotList:
     """Add to each place its borough and, where the records carry hours, its profile of the week."""
     names = boroughs or {}
-    weeks = _weeks(found, hours, names)
+    weeks = _profile_weeks(hours, names, hotspots.level)
 
-    def described(hotspot: Hotspot) -> Hotspot:
-        cell = (hotspot.column, hotspot.row)
-        profile, peak = weeks.get(cell, (None, None))
-        return replace(hotspot, borough=names.get(cell), profile=profile, peak=peak)
+    def describe(hotspot: Hotspot) -> Hotspot:
+        key = (hotspot.column, hotspot.row)
+        profile, peak = weeks.get(key, (None, None))
+        return replace(hotspot, borough=names.get(key), profile=profile, peak=peak)
 
-    listed = tuple(described(h) for h in found.hotspots)
-    return replace(found, hotspots=listed, warnings=(*found.warnings, *_warn_of_windows(hours)))
+    described = tuple(map(describe, hotspots.hotspots))
+    too_long = 0 if hours is None or hours.too_long is None else int(hours.too_long.sum())
+    if not too_long:
+        return replace(hotspots, hotspots=described)
+    window_warning = (
+        f"{too_long:,} records of the listed places may have happened at any time of a window that is too "
+        "long to say in which hour: they count, and are left out of the hours of the week."
+    )
+    return replace(hotspots, hotspots=described, warnings=(*hotspots.warnings, window_warning))
 
 
-def _weeks(
-    found: HotspotList, hours: HourCounts | None, boroughs: Mapping[Key, str]
-) -> dict[Key, tuple[tuple[float, ...], PeakHours]]:
+def _profile_weeks(
+    hours: HourCounts | None, boroughs: Mapping[PlaceKey, str], level: float
+) -> dict[PlaceKey, tuple[tuple[float, ...], PeakHours]]:
     """The week of each listed place, shrunk to its borough's and that to the whole list's, and its peak."""
     if hours is None or not hours.counts.sum():
         return {}
-    cells = list(zip(hours.columns.tolist(), hours.rows.tolist(), strict=True))
-    known = {name: i for i, name in enumerate(sorted({boroughs[c] for c in cells if c in boroughs}))}
-    neighbourhood = np.array([known.get(boroughs.get(c, ""), -1) for c in cells], dtype=np.int64)
+    keys = list(zip(hours.columns.tolist(), hours.rows.tolist(), strict=True))
+    names = sorted({boroughs[key] for key in keys if key in boroughs})
+    neighbourhood = [names.index(boroughs[key]) if key in boroughs else -1 for key in keys]
     counts = hours.counts.astype(np.float64)
-    profiles = week_profiles(counts, neighbourhood)
-    peaks = busiest_hours(counts, profiles, hours=PEAK_HOURS, level=found.level)
-    made = {}
-    for i, cell in enumerate(cells):
-        values = (float(peaks.share[i]), float(peaks.low[i]), float(peaks.high[i]))
-        share = Estimate(*values, level=found.level, method=PEAK_METHOD)
+    profiles = week_profiles(counts, np.array(neighbourhood, dtype=np.int64))
+    peaks = busiest_hours(counts, profiles, hours=PEAK_HOURS, level=level)
+    weeks = {}
+    for i, key in enumerate(keys):
+        share = Estimate(float(peaks.share[i]), float(peaks.low[i]), float(peaks.high[i]), level, PEAK_METHOD)
         peak = PeakHours(int(peaks.start[i]), PEAK_HOURS, share, float(peaks.sure[i]))
-        made[cell] = (tuple(profiles[i].tolist()), peak)
-    return made
+        weeks[key] = (tuple(profiles[i].tolist()), peak)
+    return weeks
 
 
-def _warn_of_windows(hours: HourCounts | None) -> tuple[str, ...]:
-    """How many records of the listed places have a window too long to say in which hour they fell?"""
-    too_long = 0 if hours is None or hours.too_long is None else int(hours.too_long.sum())
-    if not too_long:
-        return ()
-    return (
-        f"{too_long:,} records of the listed places may have happened at any time of a window that is too "
-        "long to say in which hour: they count, and are left out of the hours of the week.",
-    )
-
-
-def compute_list_week(found: HotspotList) -> tuple[float, ...] | None:
+def compute_list_week(hotspots: HotspotList) -> tuple[float, ...] | None:
     """Which share of the listed places' expected incidents falls in each hour of the week?
 
     share_h = sum_i e_i p_ih / sum_i e_i over the places that have a profile, with e the expected count
     and p the profile. None where no place has one: the records carry no times.
     """
-    timed = [h for h in found.hotspots if h.profile is not None]
-    weights = np.array([h.expected.value for h in timed])
-    if not timed or weights.sum() == 0.0:
+    with_profile = [hotspot for hotspot in hotspots.hotspots if hotspot.profile is not None]
+    weights = np.array([hotspot.expected.value for hotspot in with_profile])
+    if not with_profile or weights.sum() == 0.0:
         return None
-    profiles = np.array([h.profile for h in timed], dtype=np.float64).reshape(-1, HOURS_OF_WEEK)
-    shares = weights @ profiles / weights.sum()
-    return tuple(float(share) for share in shares)
+    profiles = np.array([hotspot.profile for hotspot in with_profile], dtype=np.float64)
+    return tuple((weights @ profiles / weights.sum()).tolist())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import compress
 
 import numpy as np
 import shapely
@@ -33,17 +35,15 @@ def build_tiles(
         check_cell_count(region.bounds, lattice.width_m, most=MOST_TILES)
         a, b, outlines = clip_tiles(lattice, check_region(region))
     else:
-        held = footprint_mask(counts, targets)
-        a, b = lattice.tile_of(counts.easting_m[held], counts.northing_m[held])
-        a, b = np.unique(np.column_stack([a, b]), axis=0).T
+        mask = footprint_mask(counts, targets)
+        tiles = np.column_stack(lattice.tile_of(counts.easting_m[mask], counts.northing_m[mask]))
+        a, b = np.unique(tiles, axis=0).T
         outlines = lattice.outlines(a, b)
     turn = f"_{lattice.turn_deg:g}deg" if lattice.turn_deg else ""
-    straight = lattice.shape == "square" and not turn  # the grid's own cells keep their names
-    prefix = f"{'' if straight else lattice.shape[:3]}{lattice.width_m:g}m{turn}"
-    ids = tuple(f"{prefix}_{i}_{j}" for i, j in zip(a.tolist(), b.tolist(), strict=True))
-    return build_land_places(
-        lattice.shape, ids, outlines, lattice.width_m, FOOTPRINT if region is None else INSIDE
-    )
+    shape = "" if lattice.shape == "square" and not turn else lattice.shape[:3]  # the grid's cells keep names
+    ids = [f"{shape}{lattice.width_m:g}m{turn}_{i}_{j}" for i, j in zip(a.tolist(), b.tolist(), strict=True)]
+    denominator = FOOTPRINT if region is None else INSIDE
+    return build_land_places(lattice.shape, ids, outlines, lattice.width_m, denominator)
 
 
 def build_land_places(
@@ -58,24 +58,26 @@ def build_own_places(ids: Sequence[str], outlines: Shapes, region: BaseGeometry 
     width = round(float(np.median(np.sqrt(shapely.area(outlines)))), 1)
     if region is None:
         return build_land_places("own", ids, outlines, width, "the given areas")
-    made = clip_places(
+    clipped = clip_places(
         build_land_places("own", ids, outlines, width, "the given areas inside the boundary"), region
     )
-    outside = len(ids) - made.size
+    outside = len(ids) - clipped.size
     note = f"{outside} of the given areas lie outside the boundary and are left out."
-    return replace(made, notes=(note,) if outside else ())
+    return replace(clipped, notes=(note,) if outside else ())
 
 
 def clip_places(places: PlaceSet, region: BaseGeometry) -> PlaceSet:
     """The same pieces of land, of each only what lies in the region."""
     shapely.prepare(check_region(region))
     outlines = places.outlines.copy()
-    crossing = ~shapely.contains_properly(region, outlines)
-    outlines[crossing] = land_of(np.asarray(shapely.intersection(outlines[crossing], region), dtype=object))
-    kept = shapely.area(outlines) > LEAST_M2
-    if not kept.any():
+    # Only outlines that reach over the edge are cut: cutting those inside would move their corners a hair.
+    is_crossing = ~shapely.contains_properly(region, outlines)
+    cut_outlines = shapely.intersection(outlines[is_crossing], region)
+    outlines[is_crossing] = land_of(np.asarray(cut_outlines, dtype=object))
+    areas = shapely.area(outlines)
+    if not (areas > LEAST_M2).any():
         raise InputError("Not one of the given areas lies inside the boundary. Check their coordinates.")
-    return _only(places, kept, outlines, shapely.area(outlines))
+    return _keep_places(places, areas > LEAST_M2, outlines, areas)
 
 
 def build_street_places(
@@ -83,60 +85,61 @@ def build_street_places(
 ) -> PlaceSet:
     """The stretches of street between junctions, and the junctions with `junction_m` of each arm."""
     if region is not None:
-        lines = _street_of(shapely.intersection(lines, check_region(region)))
+        pieces = shapely.line_merge(shapely.intersection(lines, check_region(region)))
+        pieces = shapely.get_parts(shapely.get_parts(pieces))
+        lines = np.asarray(pieces[shapely.get_dimensions(pieces) == 1], dtype=object)
     if not len(lines):
         raise InputError("Not one street lies inside the boundary. Check the network's coordinates.")
-    made = between_junctions(lines, junction_m=junction_m)
-    words = np.where(made.is_junction, "jun", "seg").tolist()
-    at = np.rint(made.points).astype(np.int64).tolist()
-    ids = _told_apart([f"{word}_{x}_{y}" for word, (x, y) in zip(words, at, strict=True)])
-    length = shapely.length(made.shapes)
-    km = float(length.sum()) / 1000.0
-    width = float(np.median(length[~made.is_junction])) if not made.is_junction.all() else 2.0 * junction_m
-    return PlaceSet(
-        "segment", ids, made.shapes, length, round(width, 1), f"{km:,.1f} km of street", snap_m=snap_m
-    )
+    stretches = between_junctions(lines, junction_m=junction_m)
+    is_junction, length_m = stretches.is_junction, shapely.length(stretches.shapes)
+    prefixes = np.where(is_junction, "jun", "seg").tolist()
+    points = np.rint(stretches.points).astype(np.int64).tolist()
+    ids = _number_repeats([f"{prefix}_{x}_{y}" for prefix, (x, y) in zip(prefixes, points, strict=True)])
+    width_m = 2.0 * junction_m if is_junction.all() else float(np.median(length_m[~is_junction]))
+    denominator = f"{float(length_m.sum()) / 1000.0:,.1f} km of street"
+    return PlaceSet("segment", ids, stretches.shapes, length_m, round(width_m, 1), denominator, snap_m=snap_m)
 
 
 def exclude_land(places: PlaceSet, excluded: BaseGeometry) -> PlaceSet:
     """The same places without the excluded land; one that has nothing left competes no more."""
     shapely.prepare(excluded)
     outlines = places.outlines.copy()
-    touched = shapely.intersects(excluded, outlines)
-    cut = shapely.difference(outlines[touched], excluded)
-    outlines[touched] = cut if places.by_length else land_of(np.asarray(cut, dtype=object))
+    is_touched = shapely.intersects(excluded, outlines)
+    remainders = shapely.difference(outlines[is_touched], excluded)
+    outlines[is_touched] = remainders if places.by_length else land_of(np.asarray(remainders, dtype=object))
     amounts = shapely.length(outlines) if places.by_length else shapely.area(outlines)
     least = LEAST_M if places.by_length else LEAST_M2
-    kept, cut_down = amounts > least, places.amounts - amounts > least
-    if not kept.any():
+    is_left, is_smaller = amounts > least, places.amounts - amounts > least
+    if not is_left.any():
         raise InputError("The excluded land covers every place. Check its coordinates.")
     note = (
-        f"{int(cut_down.sum())} places lie on excluded land: {int((~kept).sum())} wholly, the others are cut."
+        f"{int(is_smaller.sum())} places lie on excluded land: {int((~is_left).sum())} wholly, "
+        "the others are cut."
     )
     return replace(
-        _only(places, kept, outlines, amounts),
+        _keep_places(places, is_left, outlines, amounts),
         denominator=f"{places.denominator}, without the excluded land",
-        notes=(*places.notes, *((note,) if cut_down.any() else ())),
+        notes=(*places.notes, note) if is_smaller.any() else places.notes,
     )
 
 
-def _only(places: PlaceSet, kept: Bools, outlines: Shapes, amounts: Floats) -> PlaceSet:
+def _keep_places(places: PlaceSet, mask: Bools, outlines: Shapes, amounts: Floats) -> PlaceSet:
     return replace(
         places,
-        ids=tuple(i for i, keep in zip(places.ids, kept, strict=True) if keep),
-        outlines=outlines[kept],
-        amounts=amounts[kept],
-        listable=None if places.listable is None else places.listable[kept],
+        ids=tuple(compress(places.ids, mask)),
+        outlines=outlines[mask],
+        amounts=amounts[mask],
+        listable=None if places.listable is None else places.listable[mask],
     )
 
 
 def footprint_mask(counts: PointCounts, targets: Targets) -> Bools:
     """Which entries count for the footprint: every offence but what police find by looking."""
-    excluded = np.array([name in targets.excluded for name in counts.groups], dtype=bool)
-    held = ~excluded[counts.group_index] if len(excluded) else np.zeros(len(counts.counts), dtype=bool)
-    if not held.any():
+    is_excluded = np.array([name in targets.excluded for name in counts.groups], dtype=bool)
+    mask = ~is_excluded[counts.group_index] if len(is_excluded) else np.zeros(len(counts.counts), dtype=bool)
+    if not mask.any():
         raise QuestionError("Not one record has a location. Ingest records with coordinates.")
-    return held
+    return mask
 
 
 def check_region(region: BaseGeometry) -> BaseGeometry:
@@ -149,19 +152,14 @@ def check_region(region: BaseGeometry) -> BaseGeometry:
     return region
 
 
-def _street_of(cut: Shapes) -> Shapes:
-    parts = shapely.get_parts(shapely.line_merge(cut))
-    parts = shapely.get_parts(parts)
-    return np.asarray(parts[shapely.get_dimensions(parts) == 1], dtype=object)
-
-
-def _told_apart(names: Sequence[str]) -> tuple[str, ...]:
-    seen: dict[str, int] = {}
-    out = []
+def _number_repeats(names: Sequence[str]) -> tuple[str, ...]:
+    """The same names, the second and later ones of a kind with their number: `seg_1_2`, `seg_1_2_2`."""
+    uses: Counter[str] = Counter()
+    unique_names = []
     for name in names:
-        seen[name] = seen.get(name, 0) + 1
-        out.append(name if seen[name] == 1 else f"{name}_{seen[name]}")
-    return tuple(out)
+        uses[name] += 1
+        unique_names.append(name if uses[name] == 1 else f"{name}_{uses[name]}")
+    return tuple(unique_names)
 
 
 def check_cell_count(bounds: Bounds, width_m: float, *, most: int, hint: str = "") -> None:
@@ -172,7 +170,7 @@ def check_cell_count(bounds: Bounds, width_m: float, *, most: int, hint: str = "
     west, south, east, north = bounds
     across, up = east - west, north - south
     if not (math.isfinite(across) and math.isfinite(up)):
-        return  # no ground at all, which is refused with better words elsewhere
+        return  # no land at all, which is refused with better words elsewhere
     cells = _cells(across, up, width_m)
     if cells <= most:
         return

@@ -15,7 +15,7 @@ from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.concentration import concentration, even_null
 from becalm.methods.ewma import CountSeries, make_series
-from becalm.methods.grid import CellGrid, cells_holding, clip_cells
+from becalm.methods.grid import CellGrid, cells_holding, clip_cells, to_cells
 from becalm.methods.place_set import PlaceSet
 from becalm.tables import PlaceCounts, PointCounts
 from becalm.terms import EXPECTED_DAYS, Concentration, InputError, PlaceKind, QuestionError
@@ -114,6 +114,21 @@ def build_group_panel(panel: PlacePanel, counts: Counts, targets: Targets, group
     place_number = _locate(counts, panel.places)
     target, related, fresh = _count_groups(counts, place_number, panel.size, [group], lenders)
     return replace(panel, target=target, related=related, fresh=fresh)
+
+
+def locate_points(places: CellGrid | PlaceSet, x_m: Floats, y_m: Floats) -> Ints:
+    """The number of the place that holds each point, -1 for none."""
+    if isinstance(places, CellGrid):
+        return places.numbers(*to_cells(x_m, y_m, places.cell_m))
+    return places.locate(x_m, y_m)
+
+
+def name_places(places: CellGrid | PlaceSet, place_index: Ints) -> list[tuple[str, int, int]]:
+    """What each of these places is called, with its column and row (of other places: its number and 0)."""
+    if isinstance(places, PlaceSet):
+        return [(places.ids[number], number, 0) for number in place_index.tolist()]
+    cells = zip(places.columns[place_index].tolist(), places.rows[place_index].tolist(), strict=True)
+    return [(f"{places.cell_m:g}m_{column}_{row}", column, row) for column, row in cells]
 
 
 def listable_mask(places: CellGrid | PlaceSet) -> Bools:

@@ -6,19 +6,22 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Any
 
 import numpy as np
 import shapely
+from numpy.typing import ArrayLike, NDArray
 from shapely.geometry.base import BaseGeometry
-from shapely.ops import split as cut_along
+from shapely.ops import split as split_along
 
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.place_shapes import LEAST_M, LEAST_M2, land_of
 from becalm.terms import Fault, InputError, UsageError
 
+AnyArray = NDArray[Any]
 REST = "rest"
 GAP_M = 0.001  # a point in the hair between two parts belongs to the nearer
-MARK = "."  # between the name of a place and that of its part
+PART_MARK = "."  # between the name of a place and that of its part
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,12 @@ class SplitPlaces:
     """The places with all splits that apply, and those splits."""
 
     places: PlaceSet
-    applied: tuple[Split, ...]
+    splits: tuple[Split, ...]
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What the reader of a list must know of each split."""
-        return tuple(f"{s.place_id} is split by hand, by {s.by} on {s.on}: {s.reason}." for s in self.applied)
+        return tuple(f"{s.place_id} is split by hand, by {s.by} on {s.on}: {s.reason}." for s in self.splits)
 
 
 def apply_splits(places: PlaceSet, splits: Sequence[Split]) -> SplitPlaces:
@@ -64,19 +67,19 @@ def apply_splits(places: PlaceSet, splits: Sequence[Split]) -> SplitPlaces:
     InputError
         with every split that does not divide its place.
     """
-    faults, applied = [], []
+    faults, applied_splits = [], []
     for split in splits:
         if split.place_id not in places.ids:
             continue
         try:
-            places = _honour(places, split)
-            applied.append(split)
+            places = _apply_split(places, split)
+            applied_splits.append(split)
         except InputError as error:
             faults.append(Fault(split.place_id, str(error), "draw it again, or undo it with --undo"))
     if faults:
         noun = "a split does" if len(faults) == 1 else f"{len(faults)} splits do"
         raise InputError(f"{noun} not divide the place", tuple(faults))
-    return SplitPlaces(places, tuple(applied))
+    return SplitPlaces(places, tuple(applied_splits))
 
 
 def cut_place(places: PlaceSet, split: Split) -> tuple[tuple[str, BaseGeometry], ...]:
@@ -90,50 +93,50 @@ def cut_place(places: PlaceSet, split: Split) -> tuple[tuple[str, BaseGeometry],
         where the line does not cross it, or no drawn part lies in it, or one part is all of it.
     """
     outline = find_outline(places, split.place_id)
-    parts = _along(outline, split.line) if split.line is not None else _drawn(outline, split.parts)
+    parts = _cut_along(outline, split.line) if split.line is not None else _cut_out(outline, split.parts)
     least = LEAST_M if places.by_length else LEAST_M2
-    kept = tuple((name, part) for name, part in parts if _amount(part, places) > least)
-    if len(kept) < 2:
+    large_parts = tuple((name, part) for name, part in parts if _measure(part, places) > least)
+    if len(large_parts) < 2:
         raise InputError("leaves it whole: the line or the areas do not divide it")
-    return kept
+    return large_parts
 
 
 def find_outline(places: PlaceSet, place_id: str) -> BaseGeometry:
     """The outline of this place; UsageError where none that competes is called so."""
-    outline: BaseGeometry = places.outlines[_number(places, place_id)]
+    outline: BaseGeometry = places.outlines[_find_number(places, place_id)]
     return outline
 
 
-def halving_line(outline: BaseGeometry, way: str) -> BaseGeometry:
+def halving_line(outline: BaseGeometry, halves: str) -> BaseGeometry:
     """The line through the middle of the place's frame that parts `north-south` (or `east-west`) halves."""
     west, south, east, north = outline.bounds
-    over = max(east - west, north - south)
+    overhang = max(east - west, north - south)
     x, y = (west + east) / 2.0, (south + north) / 2.0
-    if way == "north-south":
-        return shapely.LineString([(west - over, y), (east + over, y)])
-    return shapely.LineString([(x, south - over), (x, north + over)])
+    if halves == "north-south":
+        return shapely.LineString([(west - overhang, y), (east + overhang, y)])
+    return shapely.LineString([(x, south - overhang), (x, north + overhang)])
 
 
-def _honour(places: PlaceSet, split: Split) -> PlaceSet:
-    parts = cut_place(places, split)
-    at = _number(places, split.place_id)
-    shapes = np.array([shape for _, shape in parts], dtype=object)
-    amounts = np.array([_amount(shape, places) for shape in shapes])
-    listable = None
-    if places.listable is not None:
-        listable = np.insert(np.delete(places.listable, at), [at] * len(parts), places.listable[at])
-    ids = tuple(f"{split.place_id}{MARK}{name}" for name, _ in parts)
+def _apply_split(places: PlaceSet, split: Split) -> PlaceSet:
+    names, shapes = zip(*cut_place(places, split), strict=True)
+    number = _find_number(places, split.place_id)
+    ids = [f"{split.place_id}{PART_MARK}{name}" for name in names]
+
+    def insert(values: AnyArray, part_values: ArrayLike) -> AnyArray:
+        """The values with those of the parts in the place of the whole one's."""
+        return np.insert(np.delete(values, number), [number] * len(names), part_values)
+
     return replace(
         places,
-        ids=(*places.ids[:at], *ids, *places.ids[at + 1 :]),
-        outlines=np.insert(np.delete(places.outlines, at), [at] * len(parts), shapes),
-        amounts=np.insert(np.delete(places.amounts, at), [at] * len(parts), amounts),
+        ids=(*places.ids[:number], *ids, *places.ids[number + 1 :]),
+        outlines=insert(places.outlines, np.array(shapes, dtype=object)),
+        amounts=insert(places.amounts, [_measure(shape, places) for shape in shapes]),
         snap_m=places.snap_m if places.by_length else max(places.snap_m, GAP_M),
-        listable=listable,
+        listable=None if places.listable is None else insert(places.listable, places.listable[number]),
     )
 
 
-def _number(places: PlaceSet, place_id: str) -> int:
+def _find_number(places: PlaceSet, place_id: str) -> int:
     if place_id in places.ids:
         return places.ids.index(place_id)
     near = difflib.get_close_matches(place_id, places.ids[:20_000], n=1)
@@ -141,40 +144,41 @@ def _number(places: PlaceSet, place_id: str) -> int:
     raise UsageError(f"No place that competes is called {place_id!r}. {hint}")
 
 
-def _along(outline: BaseGeometry, line: BaseGeometry) -> tuple[tuple[str, BaseGeometry], ...]:
+def _cut_along(outline: BaseGeometry, line: BaseGeometry) -> tuple[tuple[str, BaseGeometry], ...]:
     """The pieces on either side of the line: two are named by the compass, more are numbered."""
     try:
-        cut = [cut_along(part, line) for part in shapely.get_parts(outline).tolist()]
+        cuts = [split_along(part, line) for part in shapely.get_parts(outline).tolist()]
     except ValueError as error:  # a line along a street is no cut
         raise InputError(f"cannot be cut along this line ({error})") from error
-    pieces = [piece for part in cut for piece in shapely.get_parts(part).tolist()]
+    pieces = [piece for cut in cuts for piece in shapely.get_parts(cut).tolist()]
     if len(pieces) != 2:
         pieces.sort(key=lambda piece: (-piece.centroid.y, piece.centroid.x))
         return tuple((str(number), piece) for number, piece in enumerate(pieces, start=1))
     one, other = pieces
     east, north = one.centroid.x - other.centroid.x, one.centroid.y - other.centroid.y
     upper, lower = ("north", "south") if abs(north) >= abs(east) else ("east", "west")
-    first = north > 0 if upper == "north" else east > 0
-    return ((upper, one), (lower, other)) if first else ((upper, other), (lower, one))
+    one_is_upper = north > 0 if upper == "north" else east > 0
+    return ((upper, one), (lower, other)) if one_is_upper else ((upper, other), (lower, one))
 
 
-def _drawn(
-    outline: BaseGeometry, drawn: Sequence[tuple[str, BaseGeometry]]
+def _cut_out(
+    outline: BaseGeometry, areas: Sequence[tuple[str, BaseGeometry]]
 ) -> tuple[tuple[str, BaseGeometry], ...]:
-    left, made = outline, []
-    for name, area in drawn:
-        made.append((name, _whole(shapely.intersection(left, area), outline)))
-        left = _whole(shapely.difference(left, area), outline)
-    return (*made, (REST, left))
+    """The piece of the outline in each area, the first having the land where two overlap, and the rest."""
+    remainder, parts = outline, []
+    for name, area in areas:
+        parts.append((name, _drop_strays(shapely.intersection(remainder, area), outline)))
+        remainder = _drop_strays(shapely.difference(remainder, area), outline)
+    return (*parts, (REST, remainder))
 
 
-def _whole(cut: BaseGeometry, like: BaseGeometry) -> BaseGeometry:
+def _drop_strays(cut: BaseGeometry, outline: BaseGeometry) -> BaseGeometry:
     """What of the cut is of the outline's own kind: stray points and lines of land are dropped."""
-    if shapely.get_dimensions(like) < 2:
+    if shapely.get_dimensions(outline) < 2:
         return shapely.line_merge(cut) if cut.geom_type == "MultiLineString" else cut
-    found: BaseGeometry = land_of(np.array([cut], dtype=object))[0]
-    return found
+    land: BaseGeometry = land_of(np.array([cut], dtype=object))[0]
+    return land
 
 
-def _amount(shape: BaseGeometry, places: PlaceSet) -> float:
+def _measure(shape: BaseGeometry, places: PlaceSet) -> float:
     return float(shape.length if places.by_length else shape.area)

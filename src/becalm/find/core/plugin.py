@@ -39,28 +39,28 @@ class PastCounts:
     @property
     def target(self) -> Ints:
         """The incidents of each place (row) in each month (column)."""
-        return _table(self.panel.target)
+        return _to_table(self.panel.target)
 
     @property
     def related(self) -> Ints | None:
         """Related offences that may be borrowed from, likewise; None where there are none."""
-        return None if self.panel.related is None else _table(self.panel.related)
+        return None if self.panel.related is None else _to_table(self.panel.related)
 
     @property
     def exposure(self) -> Floats:
         """The length of each month in units of 30 days; 0 where the month is missing."""
-        return _fixed(self.panel.target.exposure)
+        return _copy_fixed(self.panel.target.exposure)
 
     @property
     def amounts(self) -> Floats:
         """Each place's square metres of land, or metres of street."""
-        return _fixed(self.panel.places.amounts)
+        return _copy_fixed(self.panel.places.amounts)
 
     @property
     def centres_m(self) -> tuple[Floats, Floats]:
         """The easting and northing of each place's middle."""
         x, y = self.panel.places.centres_m
-        return _fixed(x), _fixed(y)
+        return _copy_fixed(x), _copy_fixed(y)
 
     def smooth(self, values: Floats, sigma_m: float) -> Floats:
         """Spread values over their neighbourhood by a Gaussian of so many metres, corrected at the edge."""
@@ -89,23 +89,18 @@ class NamedFinder:
 def cut_past(panel: PlacePanel, origin: int) -> PastCounts:
     """What was known just before month `origin`."""
 
-    def cut(series: CountSeries | None) -> CountSeries | None:
-        if series is None:
-            return None
+    def cut(series: CountSeries) -> CountSeries:
         return CountSeries(
             series.size, series.places[:origin], series.counts[:origin], series.exposure[:origin]
         )
 
-    target = cut(panel.target)
-    if target is None:
-        raise ValueError("There is no target.")
     return PastCounts(
         replace(
             panel,
             months=panel.months[:origin],
-            target=target,
-            related=cut(panel.related),
-            fresh=cut(panel.fresh),
+            target=cut(panel.target),
+            related=panel.related and cut(panel.related),
+            fresh=panel.fresh and cut(panel.fresh),
         )
     )
 
@@ -122,15 +117,17 @@ def run_finder(
     """
     scores = np.asarray(finder.find(cut_past(panel, origin), how_many=how_many, rng=rng), dtype=np.float64)
     if scores.shape != (panel.size,):
-        raise _unfit(
-            finder, f"gave scores of shape {scores.shape}, not one for each of {panel.size:,} places"
-        )
-    wrong = int(np.count_nonzero(~np.isfinite(scores) | (scores < 0)))
-    if wrong:
-        raise _unfit(finder, f"gave {wrong:,} scores that are negative or no numbers")
-    if not scores.any():
-        raise _unfit(finder, "expects nothing of any place")
-    return scores
+        fault = f"gave scores of shape {scores.shape}, not one for each of {panel.size:,} places"
+    elif faulty := int(np.count_nonzero(~np.isfinite(scores) | (scores < 0))):
+        fault = f"gave {faulty:,} scores that are negative or no numbers"
+    elif not scores.any():
+        fault = "expects nothing of any place"
+    else:
+        return scores
+    raise QuestionError(
+        f"The finder {finder.name!r} {fault}. Mend it, as `write a finder` in the manual says, "
+        "or leave --finder out."
+    )
 
 
 def spread_by_finder(
@@ -152,8 +149,8 @@ def spread_by_finder(
 def blend(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats:
     """Becalm's own score: own memory, neighbours and related offences, weighed by likelihood."""
     del rng
-    (score,) = forecast_counts(past.panel, FindSettings(count=how_many), [len(past.months)])
-    return score.expected
+    (forecast,) = forecast_counts(past.panel, FindSettings(count=how_many), [len(past.months)])
+    return forecast.expected
 
 
 def count_12(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats:
@@ -171,22 +168,16 @@ def ewma(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats
     return next(memory for _, memory in memories(past.panel.target, half_life, [last]))
 
 
-def _unfit(finder: NamedFinder, what: str) -> QuestionError:
-    return QuestionError(
-        f"The finder {finder.name!r} {what}. Mend it, as `write a finder` in the manual says, "
-        "or leave --finder out."
-    )
-
-
-def _table(series: CountSeries) -> Ints:
-    out = np.zeros((series.size, series.steps), dtype=np.int64)
+def _to_table(series: CountSeries) -> Ints:
+    table = np.zeros((series.size, series.steps), dtype=np.int64)
     for step, (places, counts) in enumerate(zip(series.places, series.counts, strict=True)):
-        out[places, step] = counts
-    out.setflags(write=False)
-    return out
+        table[places, step] = counts
+    table.setflags(write=False)
+    return table
 
 
-def _fixed(values: Floats) -> Floats:
-    copied = np.array(values, dtype=np.float64)
-    copied.setflags(write=False)
-    return copied
+def _copy_fixed(values: Floats) -> Floats:
+    # A finder that wrote into these arrays would change what all later methods of a back-test see.
+    fixed_copy = np.array(values, dtype=np.float64)
+    fixed_copy.setflags(write=False)
+    return fixed_copy

@@ -14,7 +14,7 @@ from becalm.find.core.settings import FindSettings
 from becalm.methods.subset import SubsetProblem, best_subset
 from becalm.terms import DayHours, Fault, PlaceDecision, RuleKind, RulePrice, UsageError
 
-NONE: Mapping[str, int] = MappingProxyType({})
+NO_BOUNDS: Mapping[str, int] = MappingProxyType({})
 DAY, NIGHT = DayHours(7, 19), DayHours(19, 7)
 """Two lists of twelve hours each."""
 
@@ -31,8 +31,8 @@ class Rules:
 
     count: int = 250
     separation_m: float = 0.0
-    floors: Mapping[str, int] = field(default_factory=lambda: NONE)
-    caps: Mapping[str, int] = field(default_factory=lambda: NONE)
+    floors: Mapping[str, int] = field(default_factory=lambda: NO_BOUNDS)
+    caps: Mapping[str, int] = field(default_factory=lambda: NO_BOUNDS)
     decisions: tuple[PlaceDecision, ...] = ()
     hours: DayHours | None = None
     author: str = ""
@@ -41,7 +41,7 @@ class Rules:
     facts: PlaceFacts | None = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        faults = tuple(_faults(self))
+        faults = tuple(_find_faults(self))
         if faults:
             raise UsageError("These rules cannot be kept by any list", faults)
 
@@ -65,11 +65,11 @@ class Rules:
 
     def with_floor(self, area: str, least: int | None) -> Rules:
         """The same rules with this floor (None: without it)."""
-        return replace(self, floors=_with(self.floors, area, least or None))
+        return replace(self, floors=_set_bound(self.floors, area, least or None))
 
     def with_cap(self, area: str, most: int | None) -> Rules:
         """The same rules with this cap (None: without it)."""
-        return replace(self, caps=_with(self.caps, area, most))
+        return replace(self, caps=_set_bound(self.caps, area, most))
 
 
 def read_hours(text: str) -> DayHours:
@@ -78,9 +78,9 @@ def read_hours(text: str) -> DayHours:
     >>> read_hours("night").of_day[:3], str(read_hours("22-04"))
     ((19, 20, 21), '22-04')
     """
-    named = {"day": DAY, "night": NIGHT}.get(text.strip().casefold())
-    if named:
-        return named
+    half_day = {"day": DAY, "night": NIGHT}.get(text.strip().casefold())
+    if half_day:
+        return half_day
     start, dash, end = text.strip().partition("-")
     if not (dash and start.isdecimal() and end.isdecimal()):
         raise UsageError(f"{text!r} names no hours. Write day (07-19), night (19-07), or e.g. 22-04.")
@@ -90,12 +90,12 @@ def read_hours(text: str) -> DayHours:
         raise UsageError(f"{text!r} names no hours: {error}") from error
 
 
-def _with(given: Mapping[str, int], area: str, value: int | None) -> Mapping[str, int]:
-    kept = {name: number for name, number in given.items() if name != area}
-    return MappingProxyType(kept if value is None else {**kept, area: value})
+def _set_bound(bounds: Mapping[str, int], area: str, bound: int | None) -> Mapping[str, int]:
+    others = {name: number for name, number in bounds.items() if name != area}
+    return MappingProxyType(others if bound is None else {**others, area: bound})
 
 
-def _faults(rules: Rules) -> Iterator[Fault]:
+def _find_faults(rules: Rules) -> Iterator[Fault]:
     if rules.count < 1:
         yield Fault("count", f"a list of {rules.count} places is empty", "ask for at least 1")
     if not (math.isfinite(rules.separation_m) and rules.separation_m >= 0.0):
@@ -119,24 +119,23 @@ def _faults(rules: Rules) -> Iterator[Fault]:
             f"they add up to {least}, {least - rules.count} more than the {rules.count} places of the list",
             "lower a floor, or list more places with --count",
         )
-    yield from _clashes(rules.decisions)
+    yield from _find_clashes(rules.decisions)
 
 
-def _clashes(decisions: tuple[PlaceDecision, ...]) -> Iterator[Fault]:
-    seen: dict[str, PlaceDecision] = {}
+def _find_clashes(decisions: tuple[PlaceDecision, ...]) -> Iterator[Fault]:
+    first_decision: dict[str, PlaceDecision] = {}
     for decision in decisions:
-        before = seen.setdefault(decision.place_id, decision)
-        if before.include != decision.include:
+        other = first_decision.setdefault(decision.place_id, decision)
+        if other.include != decision.include:
+            include, leave_out = (other, decision) if other.include else (decision, other)
             yield Fault(
                 decision.place_id,
-                f"must be on the list ({_reason(before, decision, True)}) and off it "
-                f"({_reason(before, decision, False)})",
+                f"must be on the list ({_say_reason(include)}) and off it ({_say_reason(leave_out)})",
                 "withdraw one of the two decisions",
             )
 
 
-def _reason(one: PlaceDecision, other: PlaceDecision, include: bool) -> str:
-    decision = one if one.include == include else other
+def _say_reason(decision: PlaceDecision) -> str:
     source = f"entry {decision.entry} of the ledger" if decision.entry else "the file of rules"
     return f"{source}: {decision.reason}"
 
@@ -153,33 +152,34 @@ def price_rules(
     All other rules stay, so the prices of two rules do not add up where one can stand in for the other.
     """
 
-    def gain(loosened: Rules | None) -> float | None:
-        best = best_subset(build_problem(loosened)) if loosened is not None else None
+    def gain(looser_rules: Rules | None) -> float | None:
+        best = best_subset(build_problem(looser_rules)) if looser_rules is not None else None
         return None if best is None else max(best.value - expected, 0.0)
 
-    for kind, rule, unit, relaxed, removed in _loosened(rules, step_m):
-        without = gain(removed)
-        by_one = 0.0 if without == 0.0 else gain(relaxed)
-        yield RulePrice(kind, rule, unit, by_one, without)
+    for kind, rule, unit, relaxed_rules, rules_without in _loosen_each(rules, step_m):
+        removed = gain(rules_without)
+        # A rule that costs nothing at all costs nothing by one unit: one solution less to look for.
+        relaxed = 0.0 if removed == 0.0 else gain(relaxed_rules)
+        yield RulePrice(kind, rule, unit, relaxed, removed)
 
 
-def _loosened(rules: Rules, step_m: float) -> Iterator[LooserRules]:
+def _loosen_each(rules: Rules, step_m: float) -> Iterator[LooserRules]:
     yield "count", f"{rules.count} places", "one place more", replace(rules, count=rules.count + 1), None
     if rules.separation_m > 0.0:
         nearer = replace(rules, separation_m=max(rules.separation_m - step_m, 0.0))
-        free = replace(rules, separation_m=0.0)
-        yield "separation", f"{rules.separation_m:g} m apart", f"{step_m:g} m less", nearer, free
+        anywhere = replace(rules, separation_m=0.0)
+        yield "separation", f"{rules.separation_m:g} m apart", f"{step_m:g} m less", nearer, anywhere
     for area, floor in sorted(rules.floors.items()):
         if floor > 0:
-            less = rules.with_floor(area, floor - 1)
-            yield "floor", f"at least {floor} in {area}", "one fewer", less, rules.with_floor(area, None)
+            lower = rules.with_floor(area, floor - 1)
+            yield "floor", f"at least {floor} in {area}", "one fewer", lower, rules.with_floor(area, None)
     for area, cap in sorted(rules.caps.items()):
-        more = rules.with_cap(area, cap + 1)
-        yield "cap", f"at most {cap} in {area}", "one more", more, rules.with_cap(area, None)
+        higher = rules.with_cap(area, cap + 1)
+        yield "cap", f"at most {cap} in {area}", "one more", higher, rules.with_cap(area, None)
     for decision in rules.decisions:
         kind: RuleKind = "include" if decision.include else "leave_out"
-        free = rules.without(decision.place_id)
-        yield kind, name_rule(decision), "the decision", free, free
+        undecided = rules.without(decision.place_id)
+        yield kind, name_rule(decision), "the decision", undecided, undecided
 
 
 def name_rule(decision: PlaceDecision) -> str:

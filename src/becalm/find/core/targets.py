@@ -18,68 +18,62 @@ class Targets:
     excluded: tuple[str, ...] = ()
 
 
-def choose_targets(groups: Sequence[OffenceGroup], wanted: Sequence[str] = ()) -> Targets:
+def choose_targets(groups: Sequence[OffenceGroup], target_keys: Sequence[str] = ()) -> Targets:
     """Which offence groups are sought?
 
-    Those that are `wanted`, or else every group of street violence. All other street violence, and what
+    Those named by `target_keys`, or else every group of street violence. All other street violence, and what
     shares its places, is borrowed from with a fitted share. What the police find by looking measures
     where they looked and is never used.
 
     Raises
     ------
     UsageError
-        where a wanted group does not exist.
+        where a named group does not exist.
     QuestionError
-        where a wanted group is found by the police, or none is marked as street violence.
+        where a named group is found by the police, or none is marked as street violence.
     """
-    known = {group.key: group for group in groups}
-    excluded = tuple(sorted(key for key, group in known.items() if group.found_by == "police"))
-    for key in wanted:
-        _refuse_unknown(key, tuple(known))
+    by_key = {group.key: group for group in groups}
+    excluded = tuple(sorted(group.key for group in groups if group.found_by == "police"))
+    usable = {key: by_key[key] for key in sorted(by_key) if key not in excluded}
+    for key in target_keys:
+        _check_known(key, tuple(by_key))
         if key in excluded:
             raise QuestionError(
                 f"{key!r} is found by the police looking for it: a list made of it would send patrols where "
-                f"patrols already look. Choose among {', '.join(_usable(known))}."
+                f"patrols already look. Choose among {', '.join(usable)}."
             )
-    street = tuple(sorted(k for k, g in known.items() if g.street_violence and k not in excluded))
-    target = tuple(dict.fromkeys(wanted)) or street
+    street = tuple(key for key, group in usable.items() if group.street_violence)
+    target = tuple(dict.fromkeys(target_keys)) or street
     if not target:
         raise QuestionError(
             "No offence group of these records is marked as street violence. "
-            f"Name the target with --target, one or more of {', '.join(_usable(known))}."
+            f"Name the target with --target, one or more of {', '.join(usable)}."
         )
-    lenders = sorted(
-        k for k, g in known.items() if (g.street_violence or g.shares_places) and k not in excluded
-    )
+    lenders = (key for key, group in usable.items() if group.street_violence or group.shares_places)
     return Targets(target, tuple(key for key in lenders if key not in target), excluded)
 
 
-def _refuse_unknown(key: str, known: tuple[str, ...]) -> None:
-    if key in known:
+def _check_known(key: str, keys: tuple[str, ...]) -> None:
+    if key in keys:
         return
-    near = difflib.get_close_matches(key, known, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Choose among {', '.join(sorted(known))}."
+    near = difflib.get_close_matches(key, keys, n=1)
+    hint = f"Did you mean {near[0]!r}?" if near else f"Choose among {', '.join(sorted(keys))}."
     raise UsageError(f"These records have no offence group {key!r}. {hint}")
 
 
-def _usable(known: dict[str, OffenceGroup]) -> list[str]:
-    return sorted(key for key, group in known.items() if group.found_by != "police")
-
-
-def merge_groups(tables: Iterable[OffenceTable], held: Sequence[str]) -> tuple[OffenceGroup, ...]:
+def merge_groups(tables: Iterable[OffenceTable], group_keys: Sequence[str]) -> tuple[OffenceGroup, ...]:
     """One entry for each offence group that the records hold, from all offence tables together.
 
     Where tables differ the careful answer wins: found by police if any table says so. A group that no
     table knows is not street violence, and may still be named as a target.
     """
-    merged: dict[str, OffenceGroup] = {key: OffenceGroup(key, key) for key in held}
-    for group in (group for table in tables for group in table.groups if group.key in merged):
-        known = merged[group.key]
-        police = "police" in (group.found_by, known.found_by)
-        merged[group.key] = replace(
+    by_key = {key: OffenceGroup(key, key) for key in group_keys}
+    for group in (group for table in tables for group in table.groups if group.key in by_key):
+        earlier = by_key[group.key]
+        by_key[group.key] = replace(
             group,
-            street_violence=group.street_violence or known.street_violence,
-            shares_places=group.shares_places or known.shares_places,
-            found_by="police" if police else group.found_by,
+            street_violence=group.street_violence or earlier.street_violence,
+            shares_places=group.shares_places or earlier.shares_places,
+            found_by="police" if earlier.found_by == "police" else group.found_by,
         )
-    return tuple(merged[key] for key in sorted(merged))
+    return tuple(by_key[key] for key in sorted(by_key))

@@ -85,7 +85,7 @@ def outbreaks(desk: Desk, question: FindQuestion, how: ScanSettings, *, seed: in
         target=evidence.targets.target,
         source=evidence.counts.source,
         as_of=evidence.counts.as_of,
-        how=how,
+        settings=how,
         events=None if how.step == "month" else _dated(evidence),
         rng=_chance(desk, seed),
     )

@@ -13,8 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from becalm import __version__
 from becalm.desk import Desk
 from becalm.find.core.backtest import backtest as backtest_places
-from becalm.find.core.challenger import NAME as CHALLENGER
-from becalm.find.core.challenger import judge_challenger
+from becalm.find.core.challenger import CHALLENGER, judge_challenger
 from becalm.find.core.hotspots import find_hotspots as find_places
 from becalm.find.core.place_facts import build_place_facts, describe_places
 from becalm.find.core.plugin import BLEND, NamedFinder

@@ -184,7 +184,7 @@ def lay_shaped(desk: Desk, evidence: Evidence, splits: Sequence[Split] = ()) -> 
     places = lay_places(asked)
     honoured = apply_splits(places, splits)
     notes = (*places.notes, *honoured.notes)
-    return Field(asked.counts, honoured.places, evidence.location, notes, splits=honoured.applied)
+    return Field(asked.counts, honoured.places, evidence.location, notes, splits=honoured.splits)
 
 
 def _lay_boxes(desk: Desk, evidence: Evidence) -> Field:

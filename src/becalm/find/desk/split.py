@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from becalm.desk import Desk
 from becalm.desk.audit import recorded
 from becalm.find.core.location_uncertainty import LocationUncertainty
-from becalm.find.core.place_splits import MARK, Split, cut_place, find_outline, halving_line
+from becalm.find.core.place_splits import PART_MARK, Split, cut_place, find_outline, halving_line
 from becalm.find.desk.inputs import FindQuestion, gather, lay_field, lay_shaped
 from becalm.find.files.splits import load_splits, read_drawn_parts, read_line, save_splits, splits_text
 from becalm.ledger.event import Fact
@@ -73,7 +73,7 @@ def split_place(desk: Desk, question: FindQuestion, place_id: str, cut: Cut, *, 
     _refuse_too_fine(place_id, parts, location)
     names = tuple(name for name, _ in parts)
     _keep(desk, (*kept, split), split, "split", reason, parts=names)
-    return SplitMade(split, tuple(f"{place_id}{MARK}{name}" for name in names))
+    return SplitMade(split, tuple(f"{place_id}{PART_MARK}{name}" for name in names))
 
 
 def undo_split(desk: Desk, place_id: str, *, reason: str) -> Split:
@@ -90,7 +90,7 @@ def undo_split(desk: Desk, place_id: str, *, reason: str) -> Split:
     if undone is None:
         held = ", ".join(split.place_id for split in kept) or "none"
         raise UsageError(f"{place_id} is not split; {held} is. `becalm find splits` lists them.")
-    within = [split.place_id for split in kept if split.place_id.startswith(place_id + MARK)]
+    within = [split.place_id for split in kept if split.place_id.startswith(place_id + PART_MARK)]
     if within:
         raise UsageError(f"A part of {place_id} is split itself ({', '.join(within)}). Undo that first.")
     left = tuple(split for split in kept if split is not undone)
@@ -139,7 +139,7 @@ def _refuse_too_fine(
         if across < location.spacing_m:
             faults.append(
                 Fault(
-                    place_id + MARK + name,
+                    place_id + PART_MARK + name,
                     f"is {across:.0f} m across, finer than these records are placed: the next point is "
                     f"typically {location.spacing_m:.0f} m away",
                     "draw larger parts",
