@@ -68,8 +68,8 @@ def build_slot_grid(inputs: PlanInputs) -> SlotGrid:
     origin = datetime.combine(inputs.first_day, time(), zone).astimezone(UTC)
     last_end = max(shift.hours.end for shift in inputs.shifts)
     # The kernel looks up to two slots past the end of a walk, and rounding adds one at either end.
-    count = int((last_end - origin).total_seconds() // 60 // slot_minutes) + 4
-    return SlotGrid(origin, count, slot_minutes, zone, inputs.first_day)
+    slot_count = int((last_end - origin).total_seconds() // 60 // slot_minutes) + 4
+    return SlotGrid(origin, slot_count, slot_minutes, zone, inputs.first_day)
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ class AreaArrays:
 def build_areas(inputs: PlanInputs, key: bytes) -> tuple[AreaArrays, ...]:
     """Every area that has places and units; `key` draws the blocks that are not open to bursts."""
     grid = build_slot_grid(inputs)
-    names = sorted({place.area for place in inputs.places})
-    return tuple(build_area(inputs, name, grid, key) for name in names)
+    area_names = sorted({place.area for place in inputs.places})
+    return tuple(build_area(inputs, area_name, grid, key) for area_name in area_names)
 
 
 def build_area(inputs: PlanInputs, name: str, grid: SlotGrid, key: bytes) -> AreaArrays:
@@ -111,7 +111,7 @@ def build_area(inputs: PlanInputs, name: str, grid: SlotGrid, key: bytes) -> Are
     )
     travel_kinds = sorted({(shift.mode, shift.base) for shift in shifts})
     dose_factor = _dose_factors(inputs, places, grid)
-    whole_dose = np.array([total_dose_factor(inputs, place) for place in places])
+    total_dose = np.array([total_dose_factor(inputs, place) for place in places])
     return AreaArrays(
         area=name,
         grid=grid,
@@ -124,8 +124,8 @@ def build_area(inputs: PlanInputs, name: str, grid: SlotGrid, key: bytes) -> Are
         ),
         closed=_closed_slots(places, grid, dose_factor),
         dose_factor=dose_factor,
-        target_visits=np.array([place.dosage.visits_per_day for place in places]) * whole_dose,
-        target_minutes=np.array([place.dosage.minutes_per_day for place in places]) * whole_dose,
+        target_visits=np.array([place.dosage.visits_per_day for place in places]) * total_dose,
+        target_minutes=np.array([place.dosage.minutes_per_day for place in places]) * total_dose,
     )
 
 
@@ -142,8 +142,8 @@ def total_dose_factor(inputs: PlanInputs, place: PatrolPlace) -> float:
 
 def _dose_factors(inputs: PlanInputs, places: tuple[PatrolPlace, ...], grid: SlotGrid) -> Floats:
     days = [inputs.first_day + timedelta(days=d) for d in range(int(grid.day_index.max()) + 1)]
-    by_day = np.array([[dose_factor_on(inputs, place, day) for day in days] for place in places])
-    return by_day.reshape(len(places), len(days))[:, grid.day_index]
+    factor_by_day = np.array([[dose_factor_on(inputs, place, day) for day in days] for place in places])
+    return factor_by_day.reshape(len(places), len(days))[:, grid.day_index]
 
 
 def _closed_slots(places: tuple[PatrolPlace, ...], grid: SlotGrid, dose_factor: Floats) -> Bytes:
@@ -163,21 +163,21 @@ def _build_links(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode
     # Rounded before the ceiling: a sum of edges that is 5.0000000001 on one machine is 5 on all of them.
     minutes = np.ceil(np.round(table.minutes[np.ix_(rows, rows)], 6))
     minutes[n, n] = 0.0
-    exists = np.isfinite(minutes)
-    minutes = np.where(exists, minutes, 0.0)
-    step, way_minutes, has_way = policy.slot_minutes, minutes[:, :n], exists[:, :n]
-    needed = np.where(has_way, way_minutes + policy.settle_minutes, 0.0)
-    slots = np.where(has_way, np.maximum(np.ceil(needed / step), 1), NO_WAY_SLOTS)
+    has_end = np.isfinite(minutes)
+    minutes = np.where(has_end, minutes, 0.0)
+    step, way_minutes, has_way = policy.slot_minutes, minutes[:, :n], has_end[:, :n]
+    needed_minutes = np.where(has_way, way_minutes + policy.settle_minutes, 0.0)
+    slots = np.where(has_way, np.maximum(np.ceil(needed_minutes / step), 1), NO_WAY_SLOTS)
     away_minutes = np.array([max(place.gap_minutes, RETURN_MINUTES) for place in places])
     slots[np.arange(n), np.arange(n)] = np.ceil(away_minutes / step) + 1
     # A reward for far places ends at `far_minutes`: without an end the farthest place would draw all units.
-    weighed = np.minimum(way_minutes, policy.far_minutes) if policy.travel_weight < 0 else way_minutes
-    home_slots = np.where(exists[:, n], -(-(minutes[:, n] + step - 1) // step), NO_WAY_SLOTS)
+    weighed_minutes = np.minimum(way_minutes, policy.far_minutes) if policy.travel_weight < 0 else way_minutes
+    home_slots = np.where(has_end[:, n], -(-(minutes[:, n] + step - 1) // step), NO_WAY_SLOTS)
     return LinksByMode(
         slots=slots.astype(np.int64),
-        weight=np.where(has_way, exact_exp(-round_to_grid(policy.travel_weight * weighed)), 0.0),
+        weight=np.where(has_way, exact_exp(-round_to_grid(policy.travel_weight * weighed_minutes)), 0.0),
         minutes=way_minutes,
-        slack=np.where(has_way, slots * step - needed, 0.0).astype(np.int64),
+        slack=np.where(has_way, slots * step - needed_minutes, 0.0).astype(np.int64),
         home_slots=home_slots.astype(np.int64),
         home_minutes=minutes[:, n],
     )
@@ -193,14 +193,17 @@ def _build_walkers(
 ) -> Walkers:
     walks = np.array([walk_row(shift, grid, home) for shift in shifts], dtype=np.int64).reshape(-1, 6)
     pairs = sorted({shift.pair for shift in shifts if shift.pair and policy.pairing})
-    longest = int(walks[:, 0].max(initial=0)) + 2
+    longest_walk = int(walks[:, 0].max(initial=0)) + 2
     return Walkers(
         first_slot=np.array([grid.slot_at(s.hours.start, up=True) for s in shifts], dtype=np.int64),
         fields=walks,
         mode=np.array([travel_kinds.index((s.mode, s.base)) for s in shifts], dtype=np.int64),
         pair=np.array([pairs.index(s.pair) + 1 if s.pair in pairs else 0 for s in shifts], dtype=np.int64),
         is_open=np.stack(
-            [_open_slots(s, int(walk[0]), longest, grid, key) for s, walk in zip(shifts, walks, strict=True)]
+            [
+                _open_slots(s, int(walk[0]), longest_walk, grid, key)
+                for s, walk in zip(shifts, walks, strict=True)
+            ]
         ),
     )
 
@@ -219,21 +222,23 @@ def walk_row(shift: UnitShift, grid: SlotGrid, home: int) -> tuple[int, int, int
     return max(end - first, 0), home, 0, meal_slots, pause_first, pause_last
 
 
-def _open_slots(shift: UnitShift, slots: int, longest: int, grid: SlotGrid, key: bytes) -> Bytes:
+def _open_slots(shift: UnitShift, slots: int, longest_walk: int, grid: SlotGrid, key: bytes) -> Bytes:
     """Which slots of a shift are open to bursts: all but blocks drawn for other work."""
-    row = np.zeros(longest, dtype=np.uint8)
+    row = np.zeros(longest_walk, dtype=np.uint8)
     row[: slots + 2] = 1
-    shut = int(np.ceil((1.0 - shift.burst_share) * slots))
-    if shut <= 0:
+    shut_slots = int(np.ceil((1.0 - shift.burst_share) * slots))
+    if shut_slots <= 0:
         return row
-    count = max(shut // max(-(-BLOCK_MINUTES // grid.slot_minutes), 1), 1)
-    sizes = [shut // count + (number < shut % count) for number in range(count)]
+    block_count = max(shut_slots // max(-(-BLOCK_MINUTES // grid.slot_minutes), 1), 1)
+    block_sizes = [
+        shut_slots // block_count + (number < shut_slots % block_count) for number in range(block_count)
+    ]
     # The blocks are drawn, as tours are: at a fixed hour of each shift they would be an hour without patrol.
     label = (shift.area, shift.day.isoformat(), shift.unit, shift.hours.start.isoformat(), "blocks")
-    draws = uniform_numbers(derive_key(key, *label), count)
-    starts = sorted(int(draw) % (slots - shut + 1) for draw in draws)
-    for number, (start, size) in enumerate(zip(starts, sizes, strict=True)):
-        block_start = start + sum(sizes[:number])
+    draws = uniform_numbers(derive_key(key, *label), block_count)
+    starts = sorted(int(draw) % (slots - shut_slots + 1) for draw in draws)
+    for number, (start, size) in enumerate(zip(starts, block_sizes, strict=True)):
+        block_start = start + sum(block_sizes[:number])
         row[block_start : block_start + size] = 0
     return row
 
@@ -262,10 +267,12 @@ def cap_areas(areas: tuple[AreaArrays, ...], share: float) -> tuple[AreaArrays, 
     while True:  # capping one lowers the total, by which another may come to lie above its share
         free_minutes = sum(m for name, m in minutes.items() if name not in capped)
         total = free_minutes / (1.0 - share * len(capped))
-        over = {name for name, m in minutes.items() if name not in capped and m > share * total * (1 + 1e-9)}
-        if not over:
+        over_share = {
+            name for name, m in minutes.items() if name not in capped and m > share * total * (1 + 1e-9)
+        }
+        if not over_share:
             break
-        capped |= over
+        capped |= over_share
     factors = [share * total / minutes[area.area] if area.area in capped else 1.0 for area in areas]
     return tuple(
         replace(area, target_visits=area.target_visits * f, target_minutes=area.target_minutes * f)

@@ -51,20 +51,19 @@ def certify(
     Gradient-boosted trees are trained on the train days, with the timetable alone and with all visits so
     far, and compared on the test days. The same is done with independent visits of the same rates.
 
-    Raises
-    ------
-    QuestionError
-        where the log is too short, too silent or holds too few visits.
+    Raises QuestionError where the log is too short, too silent or holds too few visits.
     """
     moments = build_moments(log, settings)
     predictions = [_predict(log, moments, settings, rng) for rng in rngs]
     # The same attack on visits that nobody could foretell: what it gains there is the attack's own noise, and
     # a gain on the log means nothing without it.
     floor_logs = [draw_independent_visits(log, moments, rng) for rng in rngs]
-    floors = [_predict(floor, moments, settings, rng) for floor, rng in zip(floor_logs, rngs, strict=True)]
+    floor_predictions = [
+        _predict(floor, moments, settings, rng) for floor, rng in zip(floor_logs, rngs, strict=True)
+    ]
     return Certificate(
         attack=_score(log, moments, predictions, settings, rngs[0]),
-        floor=_score(floor_logs[0], moments, floors, settings, rngs[0]),
+        floor=_score(floor_logs[0], moments, floor_predictions, settings, rngs[0]),
         settings=settings,
         seed=seed,
         first_day=moments.first_day,
@@ -83,20 +82,20 @@ def _predict(
 ) -> AttackPredictions:
     """Train each attacker on drawn moments of the train days and let it foretell the test days."""
     starts, under_way = label_moments(log, moments, settings.window_minutes * 60)
-    usable = moments.open & ~under_way
-    train = np.flatnonzero((usable & moments.is_train).ravel())
-    test = np.flatnonzero((usable & moments.is_test).ravel())
+    is_usable = moments.open & ~under_way
+    train_rows = np.flatnonzero((is_usable & moments.is_train).ravel())
+    test_rows = np.flatnonzero((is_usable & moments.is_test).ravel())
     has_start = starts.ravel()
-    for name, rows in (("train", train), ("test", test)):
+    for name, rows in (("train", train_rows), ("test", test_rows)):
         count = int(has_start[rows].sum())
         if count < LEAST_STARTS:
             raise QuestionError(
                 f"Only {count} half-hours of the {name} days hold a start, and {LEAST_STARTS} are needed. "
                 "Give a longer or a fuller log."
             )
-    if len(train) > settings.rows:
-        train = np.sort(rng.choice(train, settings.rows, replace=False))
-    rows = np.concatenate([train, test])
+    if len(train_rows) > settings.rows:
+        train_rows = np.sort(rng.choice(train_rows, settings.rows, replace=False))
+    rows = np.concatenate([train_rows, test_rows])
     # Each attacker knows all that the one before it knows, and trains on the same moments: their difference
     # is then worth of the added knowledge alone.
     views = [(STATIC, static_features), (HISTORY, history_features)]
@@ -104,12 +103,12 @@ def _predict(
     columns, chances = np.empty((len(rows), 0), dtype=np.float32), {}
     for name, list_features in views:
         columns = np.hstack([columns, _feature_columns(list_features(log, moments), rows)])
-        chances[name] = _train_and_predict(columns, has_start[rows], len(train), rng)
+        chances[name] = _train_and_predict(columns, has_start[rows], len(train_rows), rng)
     return AttackPredictions(
-        day=moments.day[test % len(moments.at_s)] - moments.train_days,
-        has_start=has_start[test],
+        day=moments.day[test_rows % len(moments.at_s)] - moments.train_days,
+        has_start=has_start[test_rows],
         chances=chances,
-        trained=len(train),
+        trained=len(train_rows),
     )
 
 
@@ -140,8 +139,8 @@ def _score(
     settings: AttackSettings,
     rng: np.random.Generator,
 ) -> Attack:
-    moment = np.clip(moments.moment_at(log.start_s), 0, None)
-    clock_s = moments.minute[moment] * 60 + log.start_s - moments.at_s[moment]
+    moment_index = np.clip(moments.moment_at(log.start_s), 0, None)
+    clock_s = moments.minute[moment_index] * 60 + log.start_s - moments.at_s[moment_index]
     zone = find_longest_dead_zone(log, moments.covers(log), clock_s)
     return score_attack(predictions, settings, zone, rng)
 
@@ -159,8 +158,8 @@ def _visit_notes(log: VisitLog, moments: MomentGrid) -> tuple[str, ...]:
     ):
         if len(hotspots):
             shown = ", ".join(log.hotspots[h] for h in hotspots[:5])
-            more = f" and {len(hotspots) - 5} more" if len(hotspots) > 5 else ""
-            notes.append(f"{what}: {shown}{more}")
+            remainder = f" and {len(hotspots) - 5} more" if len(hotspots) > 5 else ""
+            notes.append(f"{what}: {shown}{remainder}")
     return tuple(notes)
 
 
@@ -186,16 +185,16 @@ def draw_independent_visits(log: VisitLog, moments: MomentGrid, rng: np.random.G
 def expected_starts(log: VisitLog, moments: MomentGrid) -> Floats:
     """Expected starts of each hotspot in each quarter-hour: [P, T]."""
     shape = (len(log.hotspots), HOURS_OF_WEEK)
-    within = moments.covers(log)
-    moment = moments.moment_at(log.start_s[within])
-    cell = log.hotspot[within] * HOURS_OF_WEEK + moments.hour[moment]
-    counts = np.bincount(cell, minlength=shape[0] * shape[1]).reshape(shape)
+    is_within = moments.covers(log)
+    moment_index = moments.moment_at(log.start_s[is_within])
+    week_cell = log.hotspot[is_within] * HOURS_OF_WEEK + moments.hour[moment_index]
+    counts = np.bincount(week_cell, minlength=shape[0] * shape[1]).reshape(shape)
     exposure = np.stack([np.bincount(moments.hour[live], minlength=HOURS_OF_WEEK) for live in moments.live])
     rate = smooth_circle(counts.astype(np.float64), 1.0)
     rate /= np.maximum(smooth_circle(exposure.astype(np.float64), 1.0), 1e-9)
-    expected = rate[:, moments.hour] * moments.live
+    expected_counts = rate[:, moments.hour] * moments.live
     # Shifts begin and end on quarter-hours, which rates by the hour smear: the floor would lack their rhythm.
     slot = moments.minute // 15
-    observed_of_slot = np.bincount(slot[moment], minlength=SLOTS)
-    expected_of_slot = np.bincount(slot, expected.sum(axis=0), SLOTS)
-    return np.asarray(expected * (observed_of_slot / np.maximum(expected_of_slot, 1e-9))[slot])
+    observed_of_slot = np.bincount(slot[moment_index], minlength=SLOTS)
+    expected_of_slot = np.bincount(slot, expected_counts.sum(axis=0), SLOTS)
+    return np.asarray(expected_counts * (observed_of_slot / np.maximum(expected_of_slot, 1e-9))[slot])

@@ -25,17 +25,17 @@ FREE_S = 45 * MINUTE  # after a visit a unit counts as on its way for so long
 
 def static_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     """Place, slot of the day, day of the week, and smoothed rates of place and hour over the days before."""
-    across = np.ones((1, len(moments.at_s)), dtype=np.float32)
-    down = np.ones((len(log.hotspots), 1), dtype=np.float32)
-    yield "area", _single(_area_codes(log))[:, None] * across
-    yield "minute", down * _single(moments.minute)[None, :]
-    yield "weekday", down * _single(moments.hour // 24)[None, :]
+    row_of_ones = np.ones((1, len(moments.at_s)), dtype=np.float32)
+    column_of_ones = np.ones((len(log.hotspots), 1), dtype=np.float32)
+    yield "area", _single(_area_codes(log))[:, None] * row_of_ones
+    yield "minute", column_of_ones * _single(moments.minute)[None, :]
+    yield "weekday", column_of_ones * _single(moments.hour // 24)[None, :]
     hour = moments.hour % 24
     week_rate, day_rate, rate_of_all = recent_rates(log, moments)
     yield "rate_of_place", _single(day_rate.mean(axis=2)[:, moments.day])
     yield "rate_of_week", _single(week_rate[:, moments.day, hour])
     yield "rate_of_day", _single(day_rate[:, moments.day, hour])
-    yield "rate_of_all", down * _single(rate_of_all[moments.day, hour])[None, :]
+    yield "rate_of_all", column_of_ones * _single(rate_of_all[moments.day, hour])[None, :]
 
 
 def history_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
@@ -64,10 +64,10 @@ def find_neighbours(log: VisitLog, moments: MomentGrid) -> Ints:
     # Learned from the days that are only remembered: picked on the days that are learned from, chance
     # likeness would be taken for knowledge, and an attack on pure chance would show a gain.
     until_s = moments.midnight_s[moments.memory_days]
-    ties = _count_moves(log, until_s) if log.units else _following_excess(log, until_s)
-    ties = ties + ties.T
-    np.fill_diagonal(ties, -np.inf)
-    return np.argsort(-ties, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(ties) - 1)]
+    strengths = _count_moves(log, until_s) if log.units else _following_excess(log, until_s)
+    strengths = strengths + strengths.T
+    np.fill_diagonal(strengths, -np.inf)
+    return np.argsort(-strengths, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(strengths) - 1)]
 
 
 def _place_history(
@@ -92,8 +92,11 @@ def _place_history(
 def _area_history(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     """Starts of late in the area, and visits under way there."""
     area_of_hotspot, at_s = _area_codes(log), moments.at_s
-    rows = [area_of_hotspot[log.hotspot] == area for area in range(area_of_hotspot.max() + 1)]
-    starts, ends = [log.start_s[own] for own in rows], [np.sort(log.end_s[own]) for own in rows]
+    visits_of_area = [area_of_hotspot[log.hotspot] == area for area in range(area_of_hotspot.max() + 1)]
+    starts, ends = (
+        [log.start_s[own] for own in visits_of_area],
+        [np.sort(log.end_s[own]) for own in visits_of_area],
+    )
     for minutes in (15, 30, 60, 180):
         yield f"area_{minutes}", _count_starts(starts, at_s - minutes * MINUTE, at_s)[area_of_hotspot]
     under_way = [
@@ -147,20 +150,24 @@ def recent_rates(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats, Fl
     week_rate, day_rate = np.zeros_like(counts), np.zeros_like(counts)
     rate_of_all = np.zeros((days, 24))
     for day in range(1, days):
-        memory = slice(max(day - moments.memory_days, 0), day)
-        starts, exposed = (
-            smooth_circle(_fold_week(hourly[:, memory], memory.start + first_weekday), SMOOTHING_HOURS)
+        memory_slice = slice(max(day - moments.memory_days, 0), day)
+        week_starts, week_exposure = (
+            smooth_circle(
+                _fold_week(hourly[:, memory_slice], memory_slice.start + first_weekday), SMOOTHING_HOURS
+            )
             for hourly in (counts, exposure)
         )
-        exposed = exposed + 1e-9
-        today = slice((day + first_weekday) % 7 * 24, (day + first_weekday) % 7 * 24 + 24)
-        whole_rate = starts.sum(axis=0) / exposed.sum(axis=0)
-        place_rate = starts.sum(axis=1) / exposed.sum(axis=1)
+        week_exposure = week_exposure + 1e-9
+        today_hours = slice((day + first_weekday) % 7 * 24, (day + first_weekday) % 7 * 24 + 24)
+        whole_rate = week_starts.sum(axis=0) / week_exposure.sum(axis=0)
+        place_rate = week_starts.sum(axis=1) / week_exposure.sum(axis=1)
         # A hotspot with few visits leans on the week of all hotspots: its own hours are mostly chance.
-        prior_rate = np.outer(place_rate, whole_rate[today] / max(whole_rate.mean(), 1e-12))
-        week_rate[:, day] = (starts[:, today] + PRIOR * prior_rate) / (exposed[:, today] + PRIOR)
-        day_rate[:, day] = _fold_day(starts) / _fold_day(exposed)
-        rate_of_all[day] = whole_rate[today]
+        prior_rate = np.outer(place_rate, whole_rate[today_hours] / max(whole_rate.mean(), 1e-12))
+        week_rate[:, day] = (week_starts[:, today_hours] + PRIOR * prior_rate) / (
+            week_exposure[:, today_hours] + PRIOR
+        )
+        day_rate[:, day] = _fold_day(week_starts) / _fold_day(week_exposure)
+        rate_of_all[day] = whole_rate[today_hours]
     return week_rate, day_rate, rate_of_all
 
 
@@ -168,8 +175,8 @@ def _hourly_counts(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats]:
     """Starts, and quarter-hours about which the log speaks, by hotspot, day and hour: [P, D, 24]."""
     shape = (len(log.hotspots), len(moments.midnight_s) - 1, 24)
     cell = moments.day * 24 + moments.minute // 60
-    within = moments.covers(log)
-    cell_of_visit = log.hotspot[within] * (shape[1] * 24) + cell[moments.moment_at(log.start_s[within])]
+    is_within = moments.covers(log)
+    cell_of_visit = log.hotspot[is_within] * (shape[1] * 24) + cell[moments.moment_at(log.start_s[is_within])]
     counts = np.bincount(cell_of_visit, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
     exposure = np.stack([np.bincount(cell, live, shape[1] * 24) for live in moments.live])
     return counts, exposure.reshape(shape).astype(np.float64)
@@ -191,38 +198,40 @@ def _area_codes(log: VisitLog) -> Ints:
 
 def smooth_circle(counts: Floats, width: float) -> Floats:
     """Spread counts over their neighbours by a Gaussian of `width` steps; the last one meets the first."""
-    size = counts.shape[-1]
-    distance = np.minimum(np.arange(size), size - np.arange(size))
+    n = counts.shape[-1]
+    distance = np.minimum(np.arange(n), n - np.arange(n))
     kernel = np.exp(-0.5 * (distance / width) ** 2)
-    spread = np.fft.rfft(counts) * np.fft.rfft(kernel / kernel.sum())
-    return np.maximum(np.fft.irfft(spread, size), 0.0)
+    spectrum = np.fft.rfft(counts) * np.fft.rfft(kernel / kernel.sum())
+    return np.maximum(np.fft.irfft(spectrum, n), 0.0)
 
 
 def _count_moves(log: VisitLog, until_s: int) -> Floats:
     """How often units went from each hotspot to each other one within 90 minutes, before `until_s`."""
-    size = len(log.hotspots)
+    n = len(log.hotspots)
     order = np.lexsort((log.start_s, log.unit))
     unit, hotspot = log.unit[order], log.hotspot[order]
     next_start_s = np.append(log.start_s[order][1:], 0)
     is_move = (np.append(unit[1:], -1) == unit) & (unit >= 0) & (next_start_s < until_s)
     is_move &= next_start_s <= log.end_s[order] + 90 * MINUTE
-    pair = hotspot[:-1] * size + hotspot[1:]
-    return np.bincount(pair[is_move[:-1]], minlength=size * size).reshape(size, size).astype(np.float64)
+    pair = hotspot[:-1] * n + hotspot[1:]
+    return np.bincount(pair[is_move[:-1]], minlength=n * n).reshape(n, n).astype(np.float64)
 
 
 def _following_excess(log: VisitLog, until_s: int) -> Floats:
     """How far starts within an hour after a start elsewhere exceed chance, in standard errors."""
-    size = len(log.hotspots)
+    n = len(log.hotspots)
     is_used = log.start_s < until_s
     start_s, hotspot = log.start_s[is_used], log.hotspot[is_used]
-    totals = np.bincount(hotspot, minlength=size).astype(np.float64)
-    counts = np.zeros((size, size))
-    for h in range(size):
-        own_s = start_s[hotspot == h]
-        after = np.searchsorted(own_s, start_s + HOUR, "right") - np.searchsorted(own_s, start_s, "right")
-        counts[:, h] = np.bincount(hotspot, after, size)
-    chance = np.outer(totals, totals) * counts.sum() / max(totals.sum() ** 2, 1.0)
-    return np.asarray((counts - chance) / np.sqrt(np.maximum(chance, 1.0)))
+    totals = np.bincount(hotspot, minlength=n).astype(np.float64)
+    counts = np.zeros((n, n))
+    for h in range(n):
+        own_start_s = start_s[hotspot == h]
+        counts_after = np.searchsorted(own_start_s, start_s + HOUR, "right") - np.searchsorted(
+            own_start_s, start_s, "right"
+        )
+        counts[:, h] = np.bincount(hotspot, counts_after, n)
+    chance_counts = np.outer(totals, totals) * counts.sum() / max(totals.sum() ** 2, 1.0)
+    return np.asarray((counts - chance_counts) / np.sqrt(np.maximum(chance_counts, 1.0)))
 
 
 def _count_busy_and_free(log: VisitLog, moments: MomentGrid) -> tuple[Singles, Singles]:
@@ -236,10 +245,10 @@ def _count_busy_and_free(log: VisitLog, moments: MomentGrid) -> tuple[Singles, S
 
     def count_spans(begin_s: Ints, until_s: Ints) -> Singles:
         """How many spans [begin, until) hold each moment, by hotspot."""
-        change = np.zeros((len(moments.at_s) + 1, len(log.hotspots)), dtype=np.float32)
-        np.add.at(change, (np.searchsorted(moments.at_s, begin_s), log.hotspot[order]), 1.0)
-        np.add.at(change, (np.searchsorted(moments.at_s, until_s), log.hotspot[order]), -1.0)
-        return np.asarray(np.cumsum(change, axis=0)[:-1])
+        count_changes = np.zeros((len(moments.at_s) + 1, len(log.hotspots)), dtype=np.float32)
+        np.add.at(count_changes, (np.searchsorted(moments.at_s, begin_s), log.hotspot[order]), 1.0)
+        np.add.at(count_changes, (np.searchsorted(moments.at_s, until_s), log.hotspot[order]), -1.0)
+        return np.asarray(np.cumsum(count_changes, axis=0)[:-1])
 
     busy = count_spans(start_s, np.minimum(end_s, next_start_s))
     return busy, count_spans(np.minimum(end_s, free_until_s), free_until_s)
@@ -247,8 +256,8 @@ def _count_busy_and_free(log: VisitLog, moments: MomentGrid) -> tuple[Singles, S
 
 def _sum_by_area(log: VisitLog, counts: Singles) -> Floats:
     areas = _area_codes(log)
-    sums = np.stack([counts[:, areas == area].sum(axis=1) for area in range(areas.max() + 1)])
-    return np.asarray(sums[areas], dtype=np.float64)
+    area_sums = np.stack([counts[:, areas == area].sum(axis=1) for area in range(areas.max() + 1)])
+    return np.asarray(area_sums[areas], dtype=np.float64)
 
 
 def _single(values: NDArray[np.generic]) -> Singles:

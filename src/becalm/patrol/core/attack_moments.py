@@ -78,27 +78,25 @@ class MomentGrid:
 def build_moments(log: VisitLog, settings: AttackSettings) -> MomentGrid:
     """Which moments of the log's last days are to be learned from, and which foretold?
 
-    Raises
-    ------
-    QuestionError
-        where the log is shorter than train and test days, or silent for more than a quarter of either.
+    Raises QuestionError where the log is shorter than train and test days, or silent for more than a
+    quarter of either.
     """
     first, last = find_civil_days(log)
-    days, needed = (last - first).days + 1, settings.train_days + settings.test_days
-    if days < needed:
+    days, needed_days = (last - first).days + 1, settings.train_days + settings.test_days
+    if days < needed_days:
         raise QuestionError(
             f"The log covers {days} {'day' if days == 1 else 'days'}, {first} to {last}; "
-            f"{settings.train_days} to train on and {settings.test_days} to test on are {needed}. "
+            f"{settings.train_days} to train on and {settings.test_days} to test on are {needed_days}. "
             "Give a longer log, or fewer days by --train-days and --test-days."
         )
-    first_day = last - timedelta(days=needed - 1)
-    midnights = midnights_s(first_day, needed, log.time_zone)
-    per_day = np.round(np.diff(midnights) / STEP_S).astype(np.int64)
-    day = np.repeat(np.arange(needed), per_day)
-    since_s = np.concatenate([np.arange(n) for n in per_day]) * STEP_S
+    first_day = last - timedelta(days=needed_days - 1)
+    midnights = midnights_s(first_day, needed_days, log.time_zone)
+    moments_per_day = np.round(np.diff(midnights) / STEP_S).astype(np.int64)
+    day = np.repeat(np.arange(needed_days), moments_per_day)
+    since_s = np.concatenate([np.arange(n) for n in moments_per_day]) * STEP_S
     # On a day of 23 or 25 hours the clock's minute counts from the nearer midnight: rates by the clock would
     # else be an hour out from the change on.
-    minute = np.where(since_s >= 7200, since_s // 60 - (per_day[day] - SLOTS) * 15, since_s // 60)
+    minute = np.where(since_s >= 7200, since_s // 60 - (moments_per_day[day] - SLOTS) * 15, since_s // 60)
     minute = np.clip(minute, 0, 1439)
     moments = MomentGrid(
         first_day=first_day,
@@ -119,10 +117,10 @@ def label_moments(log: VisitLog, moments: MomentGrid, window_s: int) -> tuple[Bo
     """Where does a visit start within the window, and where is one under way? Both [P, T]."""
     starts, under_way = np.zeros_like(moments.live), np.zeros_like(moments.live)
     for h, (start_s, end_s) in enumerate(split_by_hotspot(log)):
-        count = np.searchsorted(start_s, moments.at_s, "right")
-        starts[h] = np.searchsorted(start_s, moments.at_s + window_s, "right") > count
+        past_starts = np.searchsorted(start_s, moments.at_s, "right")
+        starts[h] = np.searchsorted(start_s, moments.at_s + window_s, "right") > past_starts
         last_end_s = np.concatenate([[0], np.maximum.accumulate(end_s)])
-        under_way[h] = last_end_s[count] > moments.at_s
+        under_way[h] = last_end_s[past_starts] > moments.at_s
     return starts, under_way
 
 
@@ -137,8 +135,8 @@ def count_starts_by_day(log: VisitLog, moments: MomentGrid) -> Ints:
     """How many visits of each hotspot start on each day? [P, D]."""
     days = len(moments.midnight_s) - 1
     day = np.searchsorted(moments.midnight_s, log.start_s, "right") - 1
-    within = (day >= 0) & (day < days)
-    counts = np.bincount(log.hotspot[within] * days + day[within], minlength=len(log.hotspots) * days)
+    is_within = (day >= 0) & (day < days)
+    counts = np.bincount(log.hotspot[is_within] * days + day[is_within], minlength=len(log.hotspots) * days)
     return counts.reshape(len(log.hotspots), days).astype(np.int64)
 
 
@@ -146,10 +144,13 @@ def _close_days(moments: MomentGrid, log: VisitLog) -> MomentGrid:
     """Leave out days on which the log holds nothing at all."""
     is_empty = count_starts_by_day(log, moments).sum(axis=0) == 0
     dates = _name_dates(moments, np.flatnonzero(is_empty))
-    for name, part in (("train", is_empty[: moments.train_days]), ("test", is_empty[moments.train_days :])):
-        if part.mean() > MOST_EMPTY_SHARE:
+    for name, is_empty_part in (
+        ("train", is_empty[: moments.train_days]),
+        ("test", is_empty[moments.train_days :]),
+    ):
+        if is_empty_part.mean() > MOST_EMPTY_SHARE:
             raise QuestionError(
-                f"The log is silent on {int(part.sum())} of the {len(part)} {name} days "
+                f"The log is silent on {int(is_empty_part.sum())} of the {len(is_empty_part)} {name} days "
                 f"({dates}): nothing can be told from it. "
                 "Give a log without such gaps, or choose its sound days by --train-days and --test-days."
             )
@@ -169,15 +170,15 @@ def _close_hours(moments: MomentGrid, log: VisitLog) -> MomentGrid:
 def _close_silences(moments: MomentGrid, log: VisitLog) -> MomentGrid:
     """Leave out stretches of days in which a hotspot's visits stop as no chance would have it."""
     for h, daily in enumerate(count_starts_by_day(log, moments)):
-        runs = np.flatnonzero(np.diff(np.concatenate([[0], daily == 0, [0]]))).reshape(-1, 2)
-        for first, end in runs.tolist():
+        silent_runs = np.flatnonzero(np.diff(np.concatenate([[0], daily == 0, [0]]))).reshape(-1, 2)
+        for first, end in silent_runs.tolist():
             # The mean of the other days, over this run: so many visits would have been expected in it.
             if daily.sum() * (end - first) / max(len(daily) - (end - first), 1) >= SILENT_VISITS:
-                live = np.ones_like(moments.live)
-                live[h, (moments.day >= first) & (moments.day < end)] = False
+                is_kept = np.ones_like(moments.live)
+                is_kept[h, (moments.day >= first) & (moments.day < end)] = False
                 dates = _name_dates(moments, np.arange(first, end))
                 note = f"hotspot {log.hotspots[h]}: no visit on {dates}: taken for a gap, and left out"
-                moments = _close(moments, live, note)
+                moments = _close(moments, is_kept, note)
     return moments
 
 

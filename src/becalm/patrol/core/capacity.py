@@ -103,11 +103,11 @@ def assess_capacity(
     extra_share: dict[str, float] = defaultdict(float)
     for (hotspot, _), arm in (arms or {}).items():
         extra_share[hotspot] += (policy.dose_factor(arm) - 1.0) / days
-    dosed = [p for place in places for p in scale_dosage([place], 1.0 + extra_share[place.hotspot])]
+    dosed_places = [p for place in places for p in scale_dosage([place], 1.0 + extra_share[place.hotspot])]
     areas = tuple(
         _assess_area(
             name,
-            [place for place in dosed if place.area == name],
+            [place for place in dosed_places if place.area == name],
             [shift for shift in shifts if shift.area == name],
             travel,
             policy,
@@ -125,22 +125,19 @@ def fit_dosage(
 
     Where an area is short, all its places get the same share of what they are owed.
 
-    Raises
-    ------
-    PlanError
-        naming each short area with what would mend it, where the policy says to refuse.
+    Raises PlanError naming each short area with what would mend it, where the policy says to refuse.
     """
     if capacity.short and when_short == "refuse":
         faults = tuple(_short_fault(area) for area in capacity.short)
         raise PlanError("More dosage is wanted than there are minutes; nothing was planned", faults)
     shares = {area.area: min(1.0, area.share * NEARLY) for area in capacity.short}
-    fitted = (p for place in places for p in scale_dosage([place], shares.get(place.area, 1.0)))
+    fitted_places = (p for place in places for p in scale_dosage([place], shares.get(place.area, 1.0)))
     notes = tuple(
         f"{a.area}: {a.wanted_per_day:.1f} bursts a day wanted, about {a.possible_per_day.value:.1f} "
         f"possible; every target there is scaled to {shares[a.area]:.0%}."
         for a in capacity.short
     )
-    return tuple(fitted), notes
+    return tuple(fitted_places), notes
 
 
 def _assess_area(
@@ -154,12 +151,12 @@ def _assess_area(
     visits = sum(place.dosage.visits_per_day for place in places)
     minutes = sum(place.dosage.minutes_per_day for place in places)
     burst_minutes = minutes / visits if visits else float(np.mean(policy.burst_minutes))
-    kinds = Counter((shift.base, shift.mode, _open_minutes(shift)) for shift in shifts if places)
-    by_kind = [
+    shift_kinds = Counter((shift.base, shift.mode, _open_minutes(shift)) for shift in shifts if places)
+    figures_by_kind = [
         count * np.array(_count_bursts(base, places, travel[mode], policy, open_minutes, burst_minutes))
-        for (base, mode, open_minutes), count in kinds.items()
+        for (base, mode, open_minutes), count in shift_kinds.items()
     ]
-    low, value, high, hop_minutes = (float(sum(figures[k] for figures in by_kind)) for k in range(4))
+    low, value, high, hop_minutes = (float(sum(figures[k] for figures in figures_by_kind)) for k in range(4))
     area = AreaCapacity(
         area=name,
         places=len(places),
@@ -168,7 +165,7 @@ def _assess_area(
         meal_minutes_per_day=sum(shift.meal_minutes for shift in shifts) / days,
         open_minutes_per_day=sum(map(_open_minutes, shifts)) / days,
         burst_minutes=burst_minutes,
-        hop_minutes=hop_minutes / len(shifts) if by_kind else 0.0,
+        hop_minutes=hop_minutes / len(shifts) if figures_by_kind else 0.0,
         possible_per_day=PossibleBursts(value / days, low / days, high / days),
         wanted_per_day=visits,
     )
@@ -190,40 +187,43 @@ def _count_bursts(
     """Bursts of one shift with places in any order, by the policy and by the nearest; and the mean hop."""
     rows, home = [table.stops.index(place.hotspot) for place in places], table.stops.index(base)
     round_trip = table.minutes[home, rows] + table.minutes[rows, home]
-    reached = np.isfinite(round_trip)
-    if not reached.any():
+    is_reached = np.isfinite(round_trip)
+    if not is_reached.any():
         return 0.0, 0.0, 0.0, 0.0
     weight = np.array([place.dosage.visits_per_day for place in places]) + 1e-12
-    weight = (weight / weight.sum())[reached]
-    between = table.minutes[np.ix_(rows, rows)][np.ix_(reached, reached)]
-    room_minutes = open_minutes - float(weight @ round_trip[reached] / weight.sum())
+    weight = (weight / weight.sum())[is_reached]
+    between_minutes = table.minutes[np.ix_(rows, rows)][np.ix_(is_reached, is_reached)]
+    room_minutes = open_minutes - float(weight @ round_trip[is_reached] / weight.sum())
     hops = [
-        _mean_hop_minutes(between, weight, policy, rate) for rate in (0.0, policy.travel_weight, math.inf)
+        _mean_hop_minutes(between_minutes, weight, policy, rate)
+        for rate in (0.0, policy.travel_weight, math.inf)
     ]
     low, value, high = (max(0.0, room_minutes / (burst_minutes + hop)) for hop in hops)
     return min(low, value), value, high, hops[1]
 
 
-def _mean_hop_minutes(between: Floats, weight: Floats, policy: PatrolPolicy, rate: float) -> float:
+def _mean_hop_minutes(between_minutes: Floats, weight: Floats, policy: PatrolPolicy, rate: float) -> float:
     """The mean minutes of the way to another place and of settling there, in whole slots."""
     slot = policy.slot_minutes
     if len(weight) == 1:
         return float(math.ceil(policy.settle_minutes / slot) * slot)
-    away = np.where(np.eye(len(weight), dtype=bool), np.inf, between)
-    cost = np.ceil((away + policy.settle_minutes) / slot) * slot
+    away_minutes = np.where(np.eye(len(weight), dtype=bool), np.inf, between_minutes)
+    cost_minutes = np.ceil((away_minutes + policy.settle_minutes) / slot) * slot
     if math.isinf(rate):
-        return float(weight @ cost.min(axis=1) / weight.sum())
-    exists = np.isfinite(away)
+        return float(weight @ cost_minutes.min(axis=1) / weight.sum())
+    has_way = np.isfinite(away_minutes)
     if rate < 0:
-        counted = np.minimum(np.where(exists, away, 0.0), policy.far_minutes)
+        counted_minutes = np.minimum(np.where(has_way, away_minutes, 0.0), policy.far_minutes)
     else:
         # From the nearest on: exp(-rate * minutes) of far places alone would be 0 in doubles, row by row.
-        nearest = away.min(axis=1, keepdims=True)
-        counted = np.where(exists, away - np.where(np.isfinite(nearest), nearest, 0.0), 0.0)
-    attraction = np.where(exists, weight * np.exp(-rate * counted), 0.0)
+        nearest_minutes = away_minutes.min(axis=1, keepdims=True)
+        counted_minutes = np.where(
+            has_way, away_minutes - np.where(np.isfinite(nearest_minutes), nearest_minutes, 0.0), 0.0
+        )
+    attraction = np.where(has_way, weight * np.exp(-rate * counted_minutes), 0.0)
     chance = attraction / np.maximum(attraction.sum(axis=1, keepdims=True), 1e-300)
-    mean = (chance * np.where(np.isfinite(cost), cost, 0.0)).sum(axis=1)
-    return float(weight @ mean / weight.sum())
+    mean_minutes = (chance * np.where(np.isfinite(cost_minutes), cost_minutes, 0.0)).sum(axis=1)
+    return float(weight @ mean_minutes / weight.sum())
 
 
 def _list_remedies(area: AreaCapacity) -> tuple[str, ...]:
@@ -238,9 +238,9 @@ def _list_remedies(area: AreaCapacity) -> tuple[str, ...]:
         f"all its targets at {area.share:.0%}",
         f"{missing_shifts} more unit-shifts a day (each gives {per_shift:.1f} bursts)",
     ]
-    shorter = area.burst_minutes - (area.burst_minutes + area.hop_minutes) * missing_share
-    if shorter >= 5:
-        remedies.append(f"bursts of {shorter:.0f} minutes instead of {area.burst_minutes:.0f}")
+    shorter_minutes = area.burst_minutes - (area.burst_minutes + area.hop_minutes) * missing_share
+    if shorter_minutes >= 5:
+        remedies.append(f"bursts of {shorter_minutes:.0f} minutes instead of {area.burst_minutes:.0f}")
     return (*remedies, f"{math.ceil(area.places * missing_share)} of its {area.places} places fewer")
 
 
@@ -258,10 +258,10 @@ def _uncovered_hours(places: Sequence[PatrolPlace], shifts: Sequence[UnitShift])
         return ()
     first = min(shift.hours.start for shift in shifts)
     hour = timedelta(hours=1)
-    hours = math.ceil((max(shift.hours.end for shift in shifts) - first) / hour)
+    hour_count = math.ceil((max(shift.hours.end for shift in shifts) - first) / hour)
     notes = []
     for area in sorted({place.area for place in places}):
-        is_covered = np.zeros(hours)
+        is_covered = np.zeros(hour_count)
         for span in (shift.hours for shift in shifts if shift.area == area):
             is_covered[math.floor((span.start - first) / hour) : math.ceil((span.end - first) / hour)] = 1
         empty_share = 1.0 - is_covered.mean()

@@ -138,9 +138,9 @@ class BootstrapWeights:
 
     def ratio(self, numerator: Floats, denominator: Floats) -> Estimate:
         """The ratio of two sums over seeds and days [S, D], with its interval."""
-        above, below = ((self.seeds * (self.days @ x.T)).sum(axis=1) for x in (numerator, denominator))
+        upper, lower = ((self.seeds * (self.days @ x.T)).sum(axis=1) for x in (numerator, denominator))
         return self.estimate(
-            float(numerator.sum() / denominator.sum()), np.asarray(above / np.maximum(below, 1e-12))
+            float(numerator.sum() / denominator.sum()), np.asarray(upper / np.maximum(lower, 1e-12))
         )
 
 
@@ -158,7 +158,7 @@ def score_attack(
     }
     auc_rounds = {name: _auc_rounds(predictions, weights, name) for name in auc}
 
-    def gain_of(name: str) -> Estimate:
+    def estimate_gain(name: str) -> Estimate:
         return weights.estimate(auc[name] - auc[STATIC], auc_rounds[name] - auc_rounds[STATIC])
 
     static_loss = _sum_by_day(
@@ -171,13 +171,13 @@ def score_attack(
     return Attack(
         auc_static=auc[STATIC],
         auc_history=auc[HISTORY],
-        gain=gain_of(HISTORY),
+        gain=estimate_gain(HISTORY),
         log_loss_skill=weights.ratio(static_loss - history_loss, static_loss),
         safest_decile_ratio=_safest_decile_ratio(predictions, deciles, settings, weights),
         longest_dead_zone=zone,
         calibration=_calibrate_deciles(predictions, deciles),
         auc_insider=auc.get(INSIDER),
-        insider_gain=gain_of(INSIDER) if INSIDER in auc else None,
+        insider_gain=estimate_gain(INSIDER) if INSIDER in auc else None,
     )
 
 
@@ -241,8 +241,10 @@ def find_longest_dead_zone(log: VisitLog, is_counted: Bools, clock_s: Ints) -> D
     areas, area_of_hotspot = np.unique(np.array(log.areas), return_inverse=True)
     zones = []
     for number, area in enumerate(areas):
-        rows = (area_of_hotspot[log.hotspot] == number) & is_counted
-        under_way = _visits_under_way(clock_s[rows], clock_s[rows] + (log.end_s - log.start_s)[rows])
+        is_in_area = (area_of_hotspot[log.hotspot] == number) & is_counted
+        under_way = _visits_under_way(
+            clock_s[is_in_area], clock_s[is_in_area] + (log.end_s - log.start_s)[is_in_area]
+        )
         first_step, steps = _longest_run(under_way <= DEAD_SHARE * under_way.mean())
         zones.append((steps, str(area), first_step))
     steps, area, first_step = max(zones, key=lambda zone: zone[:2])
@@ -252,11 +254,13 @@ def find_longest_dead_zone(log: VisitLog, is_counted: Bools, clock_s: Ints) -> D
 
 def _visits_under_way(start_s: Ints, end_s: Ints) -> Ints:
     """How many visits touch each step of the day?"""
-    first = start_s // (60 * STEP_MINUTES)
-    last = np.maximum(first, (end_s - 1) // (60 * STEP_MINUTES))
-    lengths = np.minimum(last - first + 1, STEPS)
-    offset = np.arange(lengths.sum()) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return np.bincount((np.repeat(first, lengths) + offset) % STEPS, minlength=STEPS).astype(np.int64)
+    first_step = start_s // (60 * STEP_MINUTES)
+    last_step = np.maximum(first_step, (end_s - 1) // (60 * STEP_MINUTES))
+    step_counts = np.minimum(last_step - first_step + 1, STEPS)
+    offset = np.arange(step_counts.sum()) - np.repeat(np.cumsum(step_counts) - step_counts, step_counts)
+    return np.bincount((np.repeat(first_step, step_counts) + offset) % STEPS, minlength=STEPS).astype(
+        np.int64
+    )
 
 
 def _longest_run(is_dead: Bools) -> tuple[int, int]:
@@ -264,8 +268,8 @@ def _longest_run(is_dead: Bools) -> tuple[int, int]:
     if is_dead.all() or not is_dead.any():
         return 0, int(is_dead.sum())
     shift = int(np.argmin(is_dead))  # a step that is not dead comes first, so that no run wraps round
-    turned = np.concatenate([np.roll(is_dead, -shift), [False]]).astype(np.int8)
-    edges = np.flatnonzero(np.diff(turned, prepend=0)).reshape(-1, 2)
-    lengths = edges[:, 1] - edges[:, 0]
-    longest = int(np.argmax(lengths))
-    return int(edges[longest, 0] + shift) % len(is_dead), int(lengths[longest])
+    rotated = np.concatenate([np.roll(is_dead, -shift), [False]]).astype(np.int8)
+    edges = np.flatnonzero(np.diff(rotated, prepend=0)).reshape(-1, 2)
+    run_lengths = edges[:, 1] - edges[:, 0]
+    longest = int(np.argmax(run_lengths))
+    return int(edges[longest, 0] + shift) % len(is_dead), int(run_lengths[longest])

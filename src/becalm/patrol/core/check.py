@@ -130,28 +130,28 @@ def judge_plan(plan: Mapping[str, Any], visits: bytes) -> PlanVerdict:
 
     `plan` is plan.json, `visits` the bytes of visits.csv. Sound plans have no violations.
     """
-    missing = [name for name in NEEDED if name not in plan]
-    if missing:
-        return PlanVerdict((_form_fault(f"plan.json lacks {', '.join(missing)}"),), 0, 0)
+    missing_names = [name for name in NEEDED if name not in plan]
+    if missing_names:
+        return PlanVerdict((_form_fault(f"plan.json lacks {', '.join(missing_names)}"),), 0, 0)
     try:
         facts = _read_plan(plan)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         fault = _form_fault(f"plan.json cannot be read ({error!r})")
         return PlanVerdict((fault,), 0, len(plan["shifts"]))
-    rows, unreadable = _read_visits(visits)
-    violations = [*_judge_seals(plan, visits), *unreadable]
+    visit_rows, unreadable_rows = _read_visits(visits)
+    violations = [*_judge_seals(plan, visits), *unreadable_rows]
     visits_of_tour: dict[Tour, list[Visit]] = defaultdict(list)
-    for visit in rows:
+    for visit in visit_rows:
         tour = _find_tour(visit, facts)
         violations += _judge_visit(visit, tour, facts)
         if tour:
             visits_of_tour[tour].append(visit)
-    violations += _judge_meetings(rows, facts, plan["earlier"])
-    violations += _judge_dosage(rows, plan.get("dosage") or ())
+    violations += _judge_meetings(visit_rows, facts, plan["earlier"])
+    violations += _judge_dosage(visit_rows, plan.get("dosage") or ())
     for tours in facts.tours.values():
         for tour in tours:
             violations += _judge_tour(tour, visits_of_tour[tour])
-    return PlanVerdict(tuple(violations), len(rows), len(plan["shifts"]))
+    return PlanVerdict(tuple(violations), len(visit_rows), len(plan["shifts"]))
 
 
 def _read_plan(plan: Mapping[str, Any]) -> PlanFacts:
@@ -216,21 +216,21 @@ def _read_travel(table: Mapping[str, Any]) -> dict[tuple[str, str], float]:
 def _read_visits(visits: bytes) -> tuple[list[Visit], list[Violation]]:
     try:
         reader = csv.DictReader(io.StringIO(visits.decode("utf-8")))
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            return [], [_form_fault(f"visits.csv has no {', '.join(missing)} column")]
+        missing_names = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing_names:
+            return [], [_form_fault(f"visits.csv has no {', '.join(missing_names)} column")]
         rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         return [], [_form_fault(f"visits.csv cannot be read ({error})")]
-    readable, unreadable = [], []
-    for number, row in enumerate(rows, start=2):
+    visit_rows, unreadable_rows = [], []
+    for line_number, row in enumerate(rows, start=2):
         try:
             start, end = parse_instant(row["start"]), parse_instant(row["end"])
-            readable.append(Visit(row["unit"], row["hotspot"], start, end, row))
+            visit_rows.append(Visit(row["unit"], row["hotspot"], start, end, row))
         except (TypeError, ValueError, AttributeError):
-            what = f"line {number} of visits.csv is no visit: {list(row.values())}"
-            unreadable.append(_form_fault(what))
-    return readable, unreadable
+            what = f"line {line_number} of visits.csv is no visit: {list(row.values())}"
+            unreadable_rows.append(_form_fault(what))
+    return visit_rows, unreadable_rows
 
 
 def _judge_seals(plan: Mapping[str, Any], visits: bytes) -> Iterator[Violation]:
@@ -241,22 +241,24 @@ def _judge_seals(plan: Mapping[str, Any], visits: bytes) -> Iterator[Violation]:
         yield Violation("visits_hash", "", "", "", what)
     # The planner's own hash is not called here: a fault in its canonical form would judge itself sound.
     inputs = {name: plan[name] for name in HASHED}
-    text = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    canonical_json = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    sha256 = hashlib.sha256(canonical_json.encode()).hexdigest()
     if sha256 != plan["inputs_sha256"]:
         what = f"the inputs have {sha256}, plan.json says {plan['inputs_sha256']}"
         yield Violation("inputs_hash", "", "", "", what)
-    commitment = plan["commitment"].get("commitment") if isinstance(plan["commitment"], Mapping) else None
-    if not SHA256.fullmatch(str(commitment or "")):
-        yield Violation("commitment", "", "", "", f"the commitment {commitment!r} is none")
+    stated_commitment = (
+        plan["commitment"].get("commitment") if isinstance(plan["commitment"], Mapping) else None
+    )
+    if not SHA256.fullmatch(str(stated_commitment or "")):
+        yield Violation("commitment", "", "", "", f"the commitment {stated_commitment!r} is none")
 
 
 def _find_tour(visit: Visit, facts: PlanFacts) -> Tour | None:
     """The tour within which a visit starts, or else the one that it overlaps."""
     tours = facts.tours.get(visit.unit, ())
-    within = [t for t in tours if t.start <= visit.start < t.end]
-    overlapping = within or [t for t in tours if visit.start < t.end and visit.end > t.start]
-    return overlapping[0] if overlapping else None
+    own_tours = [t for t in tours if t.start <= visit.start < t.end]
+    candidates = own_tours or [t for t in tours if visit.start < t.end and visit.end > t.start]
+    return candidates[0] if candidates else None
 
 
 def _judge_visit(visit: Visit, tour: Tour | None, facts: PlanFacts) -> Iterator[Violation]:
@@ -276,8 +278,12 @@ def _judge_visit(visit: Visit, tour: Tour | None, facts: PlanFacts) -> Iterator[
     if tour and place["area"] != tour.area:
         yield visit.breaks("area", f"the place lies in {place['area']}, the unit serves {tour.area}")
     # The other columns, where they are there, must say the same: people read those.
-    expected = {"area": place["area"], "minutes": f"{visit.minutes:.0f}", "day": tour.day if tour else None}
-    for name, value in expected.items():
+    expected_values = {
+        "area": place["area"],
+        "minutes": f"{visit.minutes:.0f}",
+        "day": tour.day if tour else None,
+    }
+    for name, value in expected_values.items():
         if value is not None and visit.row.get(name) not in (None, value):
             yield visit.breaks("form", f'{name} "{visit.row[name]}" should be "{value}"')
 
@@ -298,10 +304,10 @@ def _judge_meetings(
 ) -> Iterator[Violation]:
     """Two units at one place at once, unless they are a pair."""
     visits_of_place: dict[str, list[Visit]] = defaultdict(list)
-    earlier = [
+    earlier_visits = [
         Visit(unit, hotspot, parse_instant(a), parse_instant(b), {}) for unit, hotspot, a, b in earlier_bursts
     ]
-    for visit in (*visits, *earlier):
+    for visit in (*visits, *earlier_visits):
         visits_of_place[visit.hotspot].append(visit)
     for place_visits in visits_of_place.values():
         under_way: list[Visit] = []
@@ -314,8 +320,8 @@ def _judge_meetings(
 
 
 def _are_pair(one: Visit, other: Visit, facts: PlanFacts) -> bool:
-    pairs = [tour.pair for visit in (one, other) if (tour := _find_tour(visit, facts))]
-    return facts.pairing and len(pairs) == 2 and pairs[0] == pairs[1] != ""
+    pair_names = [tour.pair for visit in (one, other) if (tour := _find_tour(visit, facts))]
+    return facts.pairing and len(pair_names) == 2 and pair_names[0] == pair_names[1] != ""
 
 
 def _judge_dosage(visits: Iterable[Visit], dosage: Iterable[Any]) -> Iterator[Violation]:
@@ -325,9 +331,9 @@ def _judge_dosage(visits: Iterable[Visit], dosage: Iterable[Any]) -> Iterator[Vi
         if not isinstance(place, Mapping):
             yield _form_fault("plan.json: its dosage cannot be read")
             return
-        name, stated = str(place.get("hotspot")), place.get("visits")
-        if counts[name] != stated:
-            what = f"{counts[name]} visits stand in visits.csv, and plan.json says {stated}"
+        name, stated_count = str(place.get("hotspot")), place.get("visits")
+        if counts[name] != stated_count:
+            what = f"{counts[name]} visits stand in visits.csv, and plan.json says {stated_count}"
             yield Violation("dosage", "", name, "", what)
 
 
@@ -340,9 +346,9 @@ def _judge_tour(tour: Tour, visits: Sequence[Visit]) -> Iterator[Violation]:
         return
     yield from _judge_ways(tour, ordered)
     minutes = sum(visit.minutes for visit in ordered)
-    allowed = tour.burst_share * ((tour.end - tour.start) / MINUTE)
-    if minutes > allowed + SLACK:
-        yield tour.breaks("share", f"{minutes:g} minutes of bursts, {allowed:g} are open to them")
+    allowed_minutes = tour.burst_share * ((tour.end - tour.start) / MINUTE)
+    if minutes > allowed_minutes + SLACK:
+        yield tour.breaks("share", f"{minutes:g} minutes of bursts, {allowed_minutes:g} are open to them")
 
 
 def _judge_ways(tour: Tour, ordered: Sequence[Visit]) -> Iterator[Violation]:
@@ -367,14 +373,18 @@ def _lack_of_time(tour: Tour, origin: str, target: str, free_minutes: float, set
     way_minutes = tour.minutes.get((origin, target))
     if way_minutes is None:
         return "there is no way"
-    needed = way_minutes + settle_minutes
-    return "" if free_minutes + SLACK >= needed else f"{free_minutes:g} minutes, {needed:g} are needed"
+    needed_minutes = way_minutes + settle_minutes
+    return (
+        ""
+        if free_minutes + SLACK >= needed_minutes
+        else f"{free_minutes:g} minutes, {needed_minutes:g} are needed"
+    )
 
 
 def _free_minutes(tour: Tour, start: datetime, end: datetime) -> float:
     """Minutes from `start` to `end` that no meal takes."""
-    eaten = sum(max((min(b, end) - max(a, start)) / MINUTE, 0.0) for a, b in tour.meals)
-    return (end - start) / MINUTE - eaten
+    eaten_minutes = sum(max((min(b, end) - max(a, start)) / MINUTE, 0.0) for a, b in tour.meals)
+    return (end - start) / MINUTE - eaten_minutes
 
 
 def _judge_meal(tour: Tour, ordered: Sequence[Visit]) -> Iterator[Violation]:

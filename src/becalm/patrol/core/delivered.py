@@ -135,8 +135,8 @@ def _usable_fixes(traces: Traces, rule: DeliveryRule) -> Traces:
     order = order[~(traces.accuracy_m[order] > rule.worst_accuracy_m)]  # one that tells none passes
     is_first = np.ones(len(order), dtype=bool)
     is_first[1:] = (np.diff(traces.officer[order]) != 0) | (np.diff(traces.at_s[order]) != 0)
-    columns = [f.name for f in fields(traces) if f.name not in ("units", "left_out")]
-    return replace(traces, **{name: getattr(traces, name)[order[is_first]] for name in columns})
+    column_names = [f.name for f in fields(traces) if f.name not in ("units", "left_out")]
+    return replace(traces, **{name: getattr(traces, name)[order[is_first]] for name in column_names})
 
 
 def _join_stays(stays: Stays, fixes: Traces, rule: DeliveryRule) -> Stays:
@@ -147,23 +147,23 @@ def _join_stays(stays: Stays, fixes: Traces, rule: DeliveryRule) -> Stays:
     is_new = np.ones(len(order), dtype=bool)
     is_new[1:] = (np.diff(mover) != 0) | (np.diff(fence) != 0) | (np.diff(unit) != 0)
     is_new[1:] |= start_s[1:] - end_s[:-1] > rule.merged_gap_minutes * 60
-    heads = np.flatnonzero(is_new)
-    tails = np.append(heads[1:], len(order))[: len(heads)] - 1
+    first_stays = np.flatnonzero(is_new)
+    last_stays = np.append(first_stays[1:], len(order))[: len(first_stays)] - 1
     # Joined before the short ones go: a radio that loses the satellites for a minute cuts a visit in pieces.
-    is_visit = end_s[tails] - start_s[heads] >= rule.least_minutes * 60
-    heads, tails = heads[is_visit], tails[is_visit]
-    first, last = stays.first[order][heads], stays.last[order][tails]
-    return Stays(mover[heads], fence[heads], start_s[heads], end_s[tails], first, last)
+    is_long_enough = end_s[last_stays] - start_s[first_stays] >= rule.least_minutes * 60
+    first_stays, last_stays = first_stays[is_long_enough], last_stays[is_long_enough]
+    first, last = stays.first[order][first_stays], stays.last[order][last_stays]
+    return Stays(mover[first_stays], fence[first_stays], start_s[first_stays], end_s[last_stays], first, last)
 
 
 def _group_crews(stays: Stays, fixes: Traces) -> list[list[int]]:
     """Stays that overlap, of officers of one unit at one place; one whose unit nobody knows stands alone."""
     unit = fixes.unit[stays.first]
-    alone = np.where(unit < 0, stays.mover, -1)
+    lone_officer = np.where(unit < 0, stays.mover, -1)
     crews: list[list[int]] = []
     last_group, until_s = None, -np.inf
-    for row in np.lexsort((stays.start_s, stays.fence, alone, unit)).tolist():
-        group = (unit[row], alone[row], stays.fence[row])
+    for row in np.lexsort((stays.start_s, stays.fence, lone_officer, unit)).tolist():
+        group = (unit[row], lone_officer[row], stays.fence[row])
         if group != last_group or stays.start_s[row] > until_s:
             crews.append([])
             last_group, until_s = group, -np.inf
@@ -175,29 +175,29 @@ def _group_crews(stays: Stays, fixes: Traces) -> list[list[int]]:
 def _build_visit(
     stays: Stays, crew: list[int], fixes: Traces, places: Sequence[PatrolPlace]
 ) -> DeliveredVisit:
-    rows = np.array(crew)
+    crew_stays = np.array(crew)
     accuracy_m = np.concatenate([fixes.accuracy_m[stays.first[r] : stays.last[r] + 1] for r in crew])
-    known_m = accuracy_m[np.isfinite(accuracy_m)]
+    known_accuracy_m = accuracy_m[np.isfinite(accuracy_m)]
     unit = int(fixes.unit[stays.first[crew[0]]])
-    start_s, end_s = float(stays.start_s[rows].min()), float(stays.end_s[rows].max())
+    start_s, end_s = float(stays.start_s[crew_stays].min()), float(stays.end_s[crew_stays].max())
     return DeliveredVisit(
         unit=fixes.units[unit] if unit >= 0 else "",
         hotspot=places[int(stays.fence[crew[0]])].hotspot,
         span=Span(*(datetime.fromtimestamp(round(instant_s), UTC) for instant_s in (start_s, end_s))),
-        officers=len(set(stays.mover[rows].tolist())),
-        officer_minutes=sum((stays.end_s[rows] - stays.start_s[rows]).tolist()) / 60,
+        officers=len(set(stays.mover[crew_stays].tolist())),
+        officer_minutes=sum((stays.end_s[crew_stays] - stays.start_s[crew_stays]).tolist()) / 60,
         source="trace",
-        accuracy_m=float(np.median(known_m)) if len(known_m) else None,
+        accuracy_m=float(np.median(known_accuracy_m)) if len(known_accuracy_m) else None,
         fixes=len(accuracy_m),
     )
 
 
 def _unused_notes(traces: Traces, fixes: Traces, rule: DeliveryRule) -> list[str]:
-    poor = int((traces.accuracy_m > rule.worst_accuracy_m).sum())
+    inaccurate_count = int((traces.accuracy_m > rule.worst_accuracy_m).sum())
     reasons = [
         *traces.left_out,
-        (f"less accurate than {rule.worst_accuracy_m:g} m", poor),
-        ("a second one of the same moment", traces.size - poor - fixes.size),
+        (f"less accurate than {rule.worst_accuracy_m:g} m", inaccurate_count),
+        ("a second one of the same moment", traces.size - inaccurate_count - fixes.size),
     ]
     return [f"{count:,} fixes left out: {reason}." for reason, count in reasons if count]
 
@@ -270,20 +270,20 @@ def compare_delivery(
     A visit belongs to the planned one at its hotspot that it overlaps most, or else that it starts nearest
     to, within `match_minutes`; which unit came does not matter. What belongs to none is background.
     """
-    inside = [v for v in visits if v.span.start < span.end and v.span.end > span.start]
+    visits_in_span = [v for v in visits if v.span.start < span.end and v.span.end > span.start]
     bursts = [b for b in planned if span.start <= b.span.start < span.end]
-    unplanned = {v.hotspot for v in inside} - {p.hotspot for p in places}
-    left_out = f"{len(unplanned)} hotspots that were visited are not in the plan: left out."
+    unplanned_hotspots = {v.hotspot for v in visits_in_span} - {p.hotspot for p in places}
+    left_out_note = f"{len(unplanned_hotspots)} hotspots that were visited are not in the plan: left out."
     rows = tuple(
         _compare_place(
             place,
             [b for b in bursts if b.hotspot == place.hotspot],
-            [v for v in inside if v.hotspot == place.hotspot],
+            [v for v in visits_in_span if v.hotspot == place.hotspot],
             timedelta(minutes=rule.match_minutes),
         )
         for place in places
     )
-    return Delivery(span, rows, (*notes, left_out) if unplanned else tuple(notes))
+    return Delivery(span, rows, (*notes, left_out_note) if unplanned_hotspots else tuple(notes))
 
 
 def union_minutes(spans: Iterable[Span]) -> float:
@@ -300,12 +300,12 @@ def union_minutes(spans: Iterable[Span]) -> float:
 def _compare_place(
     place: PatrolPlace, bursts: list[Burst], visits: list[DeliveredVisit], match_within: timedelta
 ) -> PlaceDelivery:
-    traced = [visit for visit in visits if visit.source == "trace"]
+    traced_visits = [visit for visit in visits if visit.source == "trace"]
     check_ins = [visit for visit in visits if visit.source == "check-in"]
-    matches = [_match_burst(visit.span, bursts, match_within) for visit in traced]
-    all_minutes = union_minutes(visit.span for visit in traced)
+    matches = [_match_burst(visit.span, bursts, match_within) for visit in traced_visits]
+    all_minutes = union_minutes(visit.span for visit in traced_visits)
     planned_minutes = union_minutes(
-        visit.span for visit, match in zip(traced, matches, strict=True) if match is not None
+        visit.span for visit, match in zip(traced_visits, matches, strict=True) if match is not None
     )
     return PlaceDelivery(
         hotspot=place.hotspot,
@@ -316,11 +316,11 @@ def _compare_place(
         patrol_minutes=planned_minutes,
         background_visits=matches.count(None),
         background_minutes=all_minutes - planned_minutes,
-        officer_minutes=sum(visit.officer_minutes for visit in traced),
+        officer_minutes=sum(visit.officer_minutes for visit in traced_visits),
         check_in_visits=len(check_ins),
         check_in_minutes=union_minutes(visit.span for visit in check_ins),
         check_in_only_visits=sum(
-            not any(_overlap(check_in.span, visit.span) > timedelta() for visit in traced)
+            not any(_overlap(check_in.span, visit.span) > timedelta() for visit in traced_visits)
             for check_in in check_ins
         ),
     )

@@ -76,27 +76,24 @@ def dose_places(
     the area of the base nearest by the crow. Places in boroughs of no area are left out, and the notes name
     them. Where records carry no hours, the policy's own week stands in, and the notes say so.
 
-    Raises
-    ------
-    PlanError
-        where there are no places, or one that no area can serve.
+    Raises PlanError where there are no places, or one that no area can serve.
     """
     boroughs = area_of_borough or {}
-    outside = [p.borough for p in listed if boroughs and p.borough and p.borough not in boroughs]
+    elsewhere = [p.borough for p in listed if boroughs and p.borough and p.borough not in boroughs]
     listed = [p for p in listed if not boroughs or not p.borough or p.borough in boroughs]
     if not listed:
-        raise PlanError(_nothing_left(outside, boroughs))
+        raise PlanError(_nothing_left(elsewhere, boroughs))
     areas = [boroughs.get(place.borough) or _nearest_area(place, area_of_base) for place in listed]
-    lost = [place for place, area in zip(listed, areas, strict=True) if not area]
-    if lost:
-        faults = [Fault(place.hotspot, "names no borough", "name its borough") for place in lost[:SHOWN]]
+    unserved = [place for place, area in zip(listed, areas, strict=True) if not area]
+    if unserved:
+        faults = [Fault(place.hotspot, "names no borough", "name its borough") for place in unserved[:SHOWN]]
         raise PlanError(
-            f"{len(lost)} of {len(listed)} hotspots name no borough, so that no patrol area has them. Give "
-            "the city's boundaries with `becalm init --boundaries` and load the records again, or name the "
-            "boroughs in the list.",
-            tuple(faults) if len(lost) < len(listed) else (),
+            f"{len(unserved)} of {len(listed)} hotspots name no borough, so that no patrol area has them. "
+            "Give the city's boundaries with `becalm init --boundaries` and load the records again, or "
+            "name the boroughs in the list.",
+            tuple(faults) if len(unserved) < len(listed) else (),
         )
-    week, rule = policy_week(book), book.dose
+    policy_profile, rule = policy_week(book), book.dose
     places = tuple(
         PatrolPlace(
             hotspot=place.hotspot,
@@ -106,14 +103,14 @@ def dose_places(
             radius_m=place.radius_m,
             harm=place.harm,
             dosage=Dosage(visits, visits * rule.mean_visit_minutes, rule.low_share, rule.high_share),
-            profile=place.profile or week,
+            profile=place.profile or policy_profile,
             gap_minutes=rule.gap_minutes,
             gap_weight=rule.gap_weight,
             name=place.name,
         )
         for place, area, visits in zip(listed, areas, _visits_per_day(listed, rule), strict=True)
     )
-    return DosagePlan(places, _dosage_notes(listed, book, outside, by_base=not boroughs))
+    return DosagePlan(places, _dosage_notes(listed, book, elsewhere, by_base=not boroughs))
 
 
 def scale_dosage(places: Sequence[PatrolPlace], share: float) -> tuple[PatrolPlace, ...]:
@@ -133,8 +130,8 @@ def scale_dosage(places: Sequence[PatrolPlace], share: float) -> tuple[PatrolPla
 
 def _visits_per_day(listed: Sequence[ListedPlace], rule: DoseRule) -> list[float]:
     mean_harm = sum(place.harm for place in listed) / len(listed)
-    order = sorted(range(len(listed)), key=lambda i: (listed[i].rank, listed[i].hotspot))
-    share_of_list = {i: (n + 1) / len(listed) for n, i in enumerate(order)}
+    list_order = sorted(range(len(listed)), key=lambda i: (listed[i].rank, listed[i].hotspot))
+    share_of_list = {i: (n + 1) / len(listed) for n, i in enumerate(list_order)}
     visits = (_place_visits(place, rule, share_of_list[i], mean_harm) for i, place in enumerate(listed))
     return [min(max(v, rule.least_visits_per_day), rule.most_visits_per_day) for v in visits]
 
@@ -155,11 +152,11 @@ def _nearest_area(place: ListedPlace, area_of_base: Sequence[tuple[Base, str]]) 
     return min(area_of_base, key=lambda b: (away_m(b[0]), b[0].base))[1] if area_of_base else ""
 
 
-def _nothing_left(outside: Sequence[str], boroughs: Mapping[str, str]) -> str:
-    if not outside:
+def _nothing_left(elsewhere: Sequence[str], boroughs: Mapping[str, str]) -> str:
+    if not elsewhere:
         return "There are no hotspots to plan for. Make a list with `becalm find hotspots`."
     return (
-        f"All {len(outside)} hotspots lie in boroughs of no patrol area ({_count_boroughs(outside)}). "
+        f"All {len(elsewhere)} hotspots lie in boroughs of no patrol area ({_count_boroughs(elsewhere)}). "
         f"The units serve {', '.join(sorted(boroughs))}. Add the boroughs to [[areas]]."
     )
 
@@ -169,12 +166,12 @@ def _count_boroughs(boroughs: Sequence[str]) -> str:
 
 
 def _dosage_notes(
-    listed: Sequence[ListedPlace], book: PolicyBook, outside: Sequence[str], *, by_base: bool
+    listed: Sequence[ListedPlace], book: PolicyBook, elsewhere: Sequence[str], *, by_base: bool
 ) -> tuple[str, ...]:
     hourless = sum(place.profile is None for place in listed)
     notes = [f"Dosage by {book.dose.by}, policy {book.key} of {book.reviewed_on} by {book.author}."]
-    if outside:
-        notes.append(f"Left out, in boroughs that no area has: {_count_boroughs(outside)}.")
+    if elsewhere:
+        notes.append(f"Left out, in boroughs that no area has: {_count_boroughs(elsewhere)}.")
     if hourless:
         notes.append(
             f"{hourless} of {len(listed)} places have records without hours, which say nothing about when in "

@@ -93,9 +93,11 @@ def _lookup_faults(inputs: PlanInputs) -> Iterator[Fault]:
         if shift.base not in bases:
             yield Fault(_tour_name(shift), f"its base {shift.base!r} is not known", "add it to the bases")
     for mode, table in inputs.travel.items():
-        missing = sorted((bases | {place.hotspot for place in inputs.places}) - set(table.stops))
-        if missing and mode in modes:
-            yield Fault(f"travel by {mode}", f"knows no way to {', '.join(missing[:5])}", "add these stops")
+        missing_stops = sorted((bases | {place.hotspot for place in inputs.places}) - set(table.stops))
+        if missing_stops and mode in modes:
+            yield Fault(
+                f"travel by {mode}", f"knows no way to {', '.join(missing_stops[:5])}", "add these stops"
+            )
         if np.isnan(table.minutes).any() or (table.minutes < 0).any():
             yield Fault(f"travel by {mode}", "has minutes below 0, or none", "an absent way is infinite")
 
@@ -145,18 +147,18 @@ def _area_faults(inputs: PlanInputs) -> Iterator[Fault]:
 
 def _reach_faults(inputs: PlanInputs, area: str, shifts: list[UnitShift]) -> Iterator[Fault]:
     """Places to which no unit of their area can go and come back within its shift."""
-    kinds = {(s.mode, s.base, s.hours.minutes - s.meal_minutes) for s in shifts}
-    slack = 3 * inputs.policy.slot_minutes  # of rounding to slots
-    stay = inputs.policy.settle_minutes + min(inputs.policy.burst_minutes) + slack
+    shift_kinds = {(s.mode, s.base, s.hours.minutes - s.meal_minutes) for s in shifts}
+    slack_minutes = 3 * inputs.policy.slot_minutes  # of rounding to slots
+    stay_minutes = inputs.policy.settle_minutes + min(inputs.policy.burst_minutes) + slack_minutes
     for place in inputs.places:
-        owed = place.dosage.visits_per_day > 0 and total_dose_factor(inputs, place) > 0
-        if place.area != area or not owed:
+        is_owed = place.dosage.visits_per_day > 0 and total_dose_factor(inputs, place) > 0
+        if place.area != area or not is_owed:
             continue
-        if not kinds:
+        if not shift_kinds:
             yield Fault(f"hotspot {place.hotspot}", f"area {area} has no unit", "give it one")
         elif all(
-            round_trip_minutes(inputs.travel[mode], place.hotspot, base) + stay > minutes
-            for mode, base, minutes in kinds
+            round_trip_minutes(inputs.travel[mode], place.hotspot, base) + stay_minutes > minutes
+            for mode, base, minutes in shift_kinds
         ):
             what = "no unit can get there, stay for a burst and be back within its shift"
             yield Fault(f"hotspot {place.hotspot}", what, "give a nearer base, a faster mode, or drop it")
@@ -189,15 +191,17 @@ def find_shortfalls(
         by_area[area_of_place[place.hotspot]].append(place)
     shortfalls: list[Shortfall] = []
     for area, places in sorted(by_area.items()):
-        tours = sum(shift.area == area for shift in inputs.shifts)
-        visits_per_tour = sum(place.expected_visits for place in places) / max(tours, 1)
-        short = [place for place in places if _is_short(place)]
-        missing_visits = sum(place.target_visits - place.expected_visits for place in short)
+        tour_count = sum(shift.area == area for shift in inputs.shifts)
+        visits_per_tour = sum(place.expected_visits for place in places) / max(tour_count, 1)
+        short_places = [place for place in places if _is_short(place)]
+        missing_visits = sum(place.target_visits - place.expected_visits for place in short_places)
         more_tours = missing_visits / visits_per_tour if visits_per_tour > 0 else 0.0
         # Where the distribution itself was fitted to less than the target, the area's share was capped.
-        capped = [p for p in short if due_millivisits[p.hotspot] < 990.0 * p.target_visits]
-        shortfalls += [_time_shortfall(inputs, p, more_tours, area) for p in short if p not in capped]
-        shortfalls += [_cap_shortfall(inputs, place, area) for place in capped]
+        capped_places = [p for p in short_places if due_millivisits[p.hotspot] < 990.0 * p.target_visits]
+        shortfalls += [
+            _time_shortfall(inputs, p, more_tours, area) for p in short_places if p not in capped_places
+        ]
+        shortfalls += [_cap_shortfall(inputs, place, area) for place in capped_places]
     return tuple(shortfalls)
 
 

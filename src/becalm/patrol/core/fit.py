@@ -102,9 +102,9 @@ def target_visits_by_hour(area: AreaArrays) -> Floats:
     by_hour = np.zeros((len(area.places), HOURS_OF_WEEK))
     for j, row in enumerate(by_slot):
         by_hour[j] = np.bincount(hour_of_week, weights=row, minlength=HOURS_OF_WEEK)
-    total = by_hour.sum(axis=1, keepdims=True)
-    share = np.divide(by_hour, total, out=np.zeros_like(by_hour), where=total > 0)
-    return np.asarray(share * area.target_visits[:, None])
+    total_slots = by_hour.sum(axis=1, keepdims=True)
+    hour_share = np.divide(by_hour, total_slots, out=np.zeros_like(by_hour), where=total_slots > 0)
+    return np.asarray(hour_share * area.target_visits[:, None])
 
 
 def possible_minutes(area: AreaArrays) -> Floats:
@@ -112,9 +112,13 @@ def possible_minutes(area: AreaArrays) -> Floats:
     lengths = np.array(area.policy.burst_minutes, dtype=np.float64)
     low, high = lengths.min(), lengths.max()
     # At the very edge only an infinite multiplier gives the shortest (or longest) bursts alone.
-    edge = 0.02 * (high - low)
+    margin_minutes = 0.02 * (high - low)
     return np.asarray(
-        np.clip(area.target_minutes, (low + edge) * area.target_visits, (high - edge) * area.target_visits)
+        np.clip(
+            area.target_minutes,
+            (low + margin_minutes) * area.target_visits,
+            (high - margin_minutes) * area.target_visits,
+        )
     )
 
 
@@ -123,13 +127,13 @@ def most_nats(area: AreaArrays) -> float:
 
     A walk of S slots holds at most V visits, and there are fewer than (choices e S / V)^V walks.
     """
-    slots = int(area.walkers.fields[:, 0].max(initial=1))
-    visits = max(slots // (int(area.length_slots.min()) + 1), 1)
+    longest_walk = int(area.walkers.fields[:, 0].max(initial=1))
+    most_visits = max(longest_walk // (int(area.length_slots.min()) + 1), 1)
     choices = len(area.places) * len(area.length_slots)
-    walk_nats = np.log(choices) + 1.0 + np.log(max(slots, 1) / visits)
+    walk_nats = np.log(choices) + 1.0 + np.log(max(longest_walk, 1) / most_visits)
     link_nats = max(float(np.log(area.links.weight.max(initial=1.0))), 0.0)
     feedback_nats = 1.0  # of visits owed and of a trial's arm
-    return float(min(MOST_NATS_OF_A_WALK / visits - walk_nats - link_nats - feedback_nats, MOST_NATS))
+    return float(min(MOST_NATS_OF_A_WALK / most_visits - walk_nats - link_nats - feedback_nats, MOST_NATS))
 
 
 def length_steps(burst_minutes: tuple[int, ...]) -> Floats:
@@ -150,9 +154,11 @@ class Multipliers:
         """The weights in whole numbers: by hour of the week, and by burst length."""
         # Pilots draw from the rounded numbers, as a plan does: what rounding takes is mended too.
         lengths = self.length[:, None] * length_steps(dual.area.policy.burst_minutes)
-        most = most_nats(dual.area) - np.maximum(lengths.max(axis=1, keepdims=True), 0.0)
+        most_place_nats = most_nats(dual.area) - np.maximum(lengths.max(axis=1, keepdims=True), 0.0)
         theta = dual.profile_nats + self.place[:, None] + self.hour
-        return round_to_grid(np.clip(theta, -MOST_NATS, np.maximum(most, -MOST_NATS))), round_to_grid(lengths)
+        return round_to_grid(
+            np.clip(theta, -MOST_NATS, np.maximum(most_place_nats, -MOST_NATS))
+        ), round_to_grid(lengths)
 
 
 @dataclass(frozen=True)
@@ -169,9 +175,9 @@ class Dual:
     def start(self, targets: VisitTargets) -> Multipliers:
         """Multipliers to start from: places in proportion to what they are due."""
         n = len(self.area.places)
-        share = np.maximum(targets.visits, 1e-9)
+        due_visits = np.maximum(targets.visits, 1e-9)
         return Multipliers(
-            np.log(share / share.mean()) + START_NATS, np.zeros((n, HOURS_OF_WEEK)), np.zeros(n)
+            np.log(due_visits / due_visits.mean()) + START_NATS, np.zeros((n, HOURS_OF_WEEK)), np.zeros(n)
         )
 
     def fit(self, targets: VisitTargets, start: Multipliers, rounds: int) -> Multipliers:
@@ -206,11 +212,11 @@ class Dual:
 
     def _value(self, x: Floats, targets: VisitTargets, scales: Floats) -> tuple[float, Floats]:
         """The dual with its gradient; hours are held to the profile by a spring, places are not."""
-        at, steps = self._split(x), length_steps(self.area.policy.burst_minutes)
-        theta = self.profile_nats + at.place[:, None] + at.hour
+        multipliers, steps = self._split(x), length_steps(self.area.policy.burst_minutes)
+        theta = self.profile_nats + multipliers.place[:, None] + multipliers.hour
         lattice = self.lattice._replace(
             weight=np.exp(theta)[:, self.area.grid.hour_of_week] * self.area.dose_factor,
-            length_weight=np.exp(at.length[:, None] * steps),
+            length_weight=np.exp(multipliers.length[:, None] * steps),
         )
         by_hour, by_length, _, log_z = expect_visits(
             lattice, self.walkers, self.area.links, self.walker_counts, HOURS_OF_WEEK
@@ -219,12 +225,12 @@ class Dual:
         if np.isnan(log_z).any() or (log_z == np.inf).any():
             return OVERFLOWN, np.zeros(x.size)
         possible = np.isfinite(log_z)
-        middle = float(np.mean(self.area.policy.burst_minutes))
-        due_length = (targets.minutes - middle * targets.visits) / 5.0
-        spring = self.spring * targets.visits_by_hour * at.hour
+        mean_burst_minutes = float(np.mean(self.area.policy.burst_minutes))
+        due_length = (targets.minutes - mean_burst_minutes * targets.visits) / 5.0
+        spring = self.spring * targets.visits_by_hour * multipliers.hour
         value = float(self.walker_counts[possible] @ log_z[possible])
         value -= float((theta * targets.visits_by_hour).sum())
-        value += 0.5 * float((spring * at.hour).sum()) - float(at.length @ due_length)
+        value += 0.5 * float((spring * multipliers.hour).sum()) - float(multipliers.length @ due_length)
         excess = by_hour - targets.visits_by_hour
         gradient = (excess.sum(axis=1), by_length @ steps - due_length, (excess + spring).ravel())
         return value, np.asarray(np.concatenate(gradient) / scales)
@@ -238,9 +244,9 @@ def build_dual(area: AreaArrays) -> Dual:
     # Units of one kind have one log Z: a fortnight of tours costs the kernel no more than its distinct ones.
     examples, kinds = group_equal_walks(area)
     slots_of_hour = np.bincount(area.grid.hour_of_week, minlength=HOURS_OF_WEEK)
-    rate = target_visits_by_hour(area) / np.maximum(slots_of_hour, 1)
-    middle = np.log(np.maximum(rate.sum(axis=1, keepdims=True) / HOURS_OF_WEEK, 1e-12))
-    profile_nats = np.clip(np.log(np.maximum(rate, 1e-12)) - middle, -3.0, 3.0)
+    hourly_rate = target_visits_by_hour(area) / np.maximum(slots_of_hour, 1)
+    mean_log_rate = np.log(np.maximum(hourly_rate.sum(axis=1, keepdims=True) / HOURS_OF_WEEK, 1e-12))
+    profile_nats = np.clip(np.log(np.maximum(hourly_rate, 1e-12)) - mean_log_rate, -3.0, 3.0)
     walker_counts = np.bincount(kinds).astype(np.float64)
     return Dual(area, lattice, select_walkers(area.walkers, examples), walker_counts, profile_nats)
 
@@ -272,26 +278,26 @@ def calibrate(
     dual: Dual, start: Multipliers, targets: VisitTargets, earlier_bursts: tuple[Burst, ...]
 ) -> tuple[Multipliers, Floats, Floats]:
     """The multipliers mended for gaps, and the visits and minutes that are then to be expected."""
-    due, at = targets.visits, start
+    due, multipliers = targets.visits, start
     length_spread = max(float((length_steps(dual.area.policy.burst_minutes) ** 2).mean()), 1e-9)
-    covariance, trials, steps = np.zeros((due.size, due.size)), [], []
+    covariance, pilot_trials, steps = np.zeros((due.size, due.size)), [], []
     for number in range(PILOTS):
-        pilot = draw_pilot(dual.area, *at.rounded(dual), earlier_bursts, number)
+        pilot = draw_pilot(dual.area, *multipliers.rounded(dual), earlier_bursts, number)
         covariance += pilot.covariance
         # The ridge keeps the step finite for places that no pilot has visited yet.
         slope = covariance / (number + 1) + np.diag(0.05 * np.maximum(due, 1.0))
         place_step = np.linalg.solve(slope, due - pilot.visits)
         mean_minutes = pilot.minutes / np.maximum(pilot.visits, 1e-9)
         length_step = (targets.minutes / np.maximum(due, 1e-9) - mean_minutes) / 5.0 / length_spread
-        trials.append((at, pilot))
-        steps.append((_moved(at.place, place_step), _moved(at.length, length_step)))
+        pilot_trials.append((multipliers, pilot))
+        steps.append((_moved(multipliers.place, place_step), _moved(multipliers.length, length_step)))
         # One pilot is noise: the mean of the later half settles, where the last step would jump about.
         places, lengths = zip(*steps[len(steps) // 2 :], strict=True)
-        at = replace(at, place=np.mean(places, axis=0), length=np.mean(lengths, axis=0))
-    late = trials[PILOTS // 2 :]
-    visits = [pilot.visits + slope @ (at.place - before.place) for before, pilot in late]
-    minutes = np.mean([pilot.minutes for _, pilot in late], axis=0)
-    return at, np.maximum(np.mean(visits, axis=0), 0.0), np.asarray(minutes)
+        multipliers = replace(multipliers, place=np.mean(places, axis=0), length=np.mean(lengths, axis=0))
+    late_trials = pilot_trials[PILOTS // 2 :]
+    visits = [pilot.visits + slope @ (multipliers.place - tried.place) for tried, pilot in late_trials]
+    minutes = np.mean([pilot.minutes for _, pilot in late_trials], axis=0)
+    return multipliers, np.maximum(np.mean(visits, axis=0), 0.0), np.asarray(minutes)
 
 
 def _moved(values: Floats, step: np.ndarray) -> Floats:

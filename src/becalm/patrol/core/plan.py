@@ -71,8 +71,8 @@ def fit_distribution(inputs: PlanInputs) -> RouteDistribution:
     """Which distribution meets the dosage on average and is otherwise as free as can be?"""
     check_feasible(inputs)
     areas = cap_areas(build_areas(inputs, PILOT_KEY), inputs.policy.area_share_cap)
-    fits = _map_in_threads(lambda area: fit_area_distribution(area, inputs.earlier), areas)
-    return join_distributions(fits)
+    area_fits = _map_in_threads(lambda area: fit_area_distribution(area, inputs.earlier), areas)
+    return join_distributions(area_fits)
 
 
 def _map_in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> tuple[Result, ...]:
@@ -128,17 +128,17 @@ def _tally_dosage(
     for area, tours in pairs:
         visits, dispersion = tours.visits, _dispersion(tours)
         for j, place in enumerate(area.places):
-            is_here, row = visits[:, 2] == j, row_of_place[place.hotspot]
+            is_at_place, row = visits[:, 2] == j, row_of_place[place.hotspot]
             due_visits = distribution.due_millivisits[row] / 1000.0
             dosage.append(
                 PlaceDosage(
                     hotspot=place.hotspot,
                     target_visits=float(area.target_visits[j]),
                     expected_visits=distribution.expected_millivisits[row] / 1000.0,
-                    visits=int(is_here.sum()),
+                    visits=int(is_at_place.sum()),
                     target_minutes=float(area.target_minutes[j]),
                     expected_minutes=distribution.expected_milliminutes[row] / 1000.0,
-                    minutes=int(burst_minutes[visits[is_here, 3]].sum()),
+                    minutes=int(burst_minutes[visits[is_at_place, 3]].sum()),
                     sd_visits=_sd_visits(due_visits, dispersion, inputs.policy.feedback),
                 )
             )
@@ -161,7 +161,9 @@ def _sd_visits(due_visits: float, dispersion: float, feedback: float) -> float:
 
 
 def _collect_propensities(pairs: Sequence[AreaTours]) -> Propensities:
-    names = [place.hotspot for area, _ in pairs for place in area.places]
-    order = sorted(range(len(names)), key=names.__getitem__)
+    hotspot_names = [place.hotspot for area, _ in pairs for place in area.places]
+    order = sorted(range(len(hotspot_names)), key=hotspot_names.__getitem__)
     log_no_start = np.concatenate([tours.log_no_start for _, tours in pairs])[order]
-    return Propensities(tuple(names[k] for k in order), pairs[0][0].grid.origin, -np.expm1(log_no_start))
+    return Propensities(
+        tuple(hotspot_names[k] for k in order), pairs[0][0].grid.origin, -np.expm1(log_no_start)
+    )

@@ -59,10 +59,14 @@ class RouteDistribution:
         )
 
 
-def join_distributions(parts: Iterable[RouteDistribution]) -> RouteDistribution:
+def join_distributions(distributions: Iterable[RouteDistribution]) -> RouteDistribution:
     """One distribution over the places of all, in the order of their names."""
-    names = [field.name for field in fields(RouteDistribution)]
-    rows = sorted(row for part in parts for row in zip(*(getattr(part, name) for name in names), strict=True))
+    field_names = [field.name for field in fields(RouteDistribution)]
+    rows = sorted(
+        row
+        for part in distributions
+        for row in zip(*(getattr(part, name) for name in field_names), strict=True)
+    )
     return RouteDistribution(*zip(*rows, strict=True))
 
 
@@ -198,20 +202,22 @@ class DosageForecast:
 
 def forecast_dosage(places: Sequence[PatrolPlace], dosage: Iterable[PlaceDosage]) -> DosageForecast:
     """What will each place and area get, and how sure is that?"""
-    place_of = {place.hotspot: place for place in places}
-    rows = [_forecast_place(place_of[row.hotspot], row) for row in dosage]
-    rows.sort(key=lambda row: (row.share, row.hotspot))
-    harm, minutes = sum(p.harm for p in places), sum(row.minutes for row in rows)
-    fair = minutes / harm if harm else 0.0
-    targets = sum(row.target_visits for row in rows) or 1.0
+    place_by_hotspot = {place.hotspot: place for place in places}
+    forecasts = [_forecast_place(place_by_hotspot[row.hotspot], row) for row in dosage]
+    forecasts.sort(key=lambda row: (row.share, row.hotspot))
+    total_harm, total_minutes = sum(p.harm for p in places), sum(row.minutes for row in forecasts)
+    fair_minutes = total_minutes / total_harm if total_harm else 0.0
+    total_target = sum(row.target_visits for row in forecasts) or 1.0
     return DosageForecast(
-        places=tuple(rows),
+        places=tuple(forecasts),
         areas=tuple(
-            _forecast_area(name, [row for row in rows if row.area == name], place_of, fair)
+            _forecast_area(
+                name, [row for row in forecasts if row.area == name], place_by_hotspot, fair_minutes
+            )
             for name in sorted({place.area for place in places})
         ),
-        expected_error=sum(abs(r.expected_visits.value - r.target_visits) for r in rows) / targets,
-        drawn_error=sum(abs(r.visits - r.target_visits) for r in rows) / targets,
+        expected_error=sum(abs(r.expected_visits.value - r.target_visits) for r in forecasts) / total_target,
+        drawn_error=sum(abs(r.visits - r.target_visits) for r in forecasts) / total_target,
     )
 
 
@@ -233,10 +239,10 @@ def _forecast_place(place: PatrolPlace, dosage: PlaceDosage) -> PlaceForecast:
 
 
 def _forecast_area(
-    name: str, rows: Sequence[PlaceForecast], place_of: dict[str, PatrolPlace], fair: float
+    name: str, rows: Sequence[PlaceForecast], place_by_hotspot: dict[str, PatrolPlace], fair_minutes: float
 ) -> AreaForecast:
     minutes = sum(row.minutes for row in rows)
-    harm = sum(place_of[row.hotspot].harm for row in rows)
+    harm = sum(place_by_hotspot[row.hotspot].harm for row in rows)
     return AreaForecast(
         area=name,
         places=len(rows),
@@ -244,5 +250,5 @@ def _forecast_area(
         expected_visits=sum(row.expected_visits.value for row in rows),
         visits=sum(row.visits for row in rows),
         minutes=minutes,
-        minutes_per_harm=minutes / harm / fair if harm and fair else 0.0,
+        minutes_per_harm=minutes / harm / fair_minutes if harm and fair_minutes else 0.0,
     )

@@ -152,5 +152,5 @@ def meal_minutes(meals: tuple[Meal, ...], hours: float) -> int:
 
 def policy_week(book: PolicyBook) -> tuple[float, ...]:
     """The policy's own share of the week in each of its 168 hours, for records without hours."""
-    raw = [day * hour for day in book.weekdays for hour in book.hours]
-    return tuple(value / sum(raw) for value in raw)
+    hour_weights = [day * hour for day in book.weekdays for hour in book.hours]
+    return tuple(value / sum(hour_weights) for value in hour_weights)

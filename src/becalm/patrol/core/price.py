@@ -37,8 +37,8 @@ def build_price_list(
     """
     prices = []
     for rule, change in CHANGES:
-        changed = change(restrict_to_area(inputs, area))
-        plan = plan_bursts(changed, key=key, bound=True)
+        changed_inputs = change(restrict_to_area(inputs, area))
+        plan = plan_bursts(changed_inputs, key=key, bound=True)
         prices.append(
             Price(
                 rule=rule,
@@ -47,7 +47,7 @@ def build_price_list(
                 travel_share=plan.travel_share,
                 dosage_error=compute_dosage_error(plan),
                 shortfall_visits=sum(s.target_visits - s.expected_visits for s in plan.shortfalls),
-                gain=attack(changed) if attack else None,
+                gain=attack(changed_inputs) if attack else None,
             )
         )
     return tuple(prices)
@@ -65,8 +65,8 @@ def restrict_to_area(inputs: PlanInputs, area: str) -> PlanInputs:
 
 def compute_dosage_error(plan: PatrolPlan) -> float:
     """How far are the drawn visits from their targets, weighted by the targets?"""
-    due = sum(row.target_visits for row in plan.dosage)
-    return sum(abs(row.visits - row.target_visits) for row in plan.dosage) / due if due else 0.0
+    targets = sum(row.target_visits for row in plan.dosage)
+    return sum(abs(row.visits - row.target_visits) for row in plan.dosage) / targets if targets else 0.0
 
 
 def _change_policy(**settings: Any) -> Change:

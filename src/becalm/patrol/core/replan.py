@@ -115,9 +115,11 @@ def build_replan_areas(
     bursts += [b for state in states for b in _bursts_that_stay(inputs, moment, state)]
     areas = []
     for name in sorted({route.area for route in routes.values()}):
-        units = {s.unit: (s, routes[s.unit]) for s in states if routes[s.unit].area == name and s.on_duty}
-        if units:
-            areas.append((_build_area_from(inputs, moment, name, units), tuple(bursts)))
+        states_and_routes = {
+            s.unit: (s, routes[s.unit]) for s in states if routes[s.unit].area == name and s.on_duty
+        }
+        if states_and_routes:
+            areas.append((_build_area_from(inputs, moment, name, states_and_routes), tuple(bursts)))
     return tuple(areas)
 
 
@@ -156,28 +158,28 @@ def _build_area_from(
 ) -> AreaArrays:
     """The area with these units only, each beginning where it is."""
     shifts = tuple(find_shift(inputs, route) for _, route in units.values())
-    first = min(state.free_from for state, _ in units.values())
+    first_free = min(state.free_from for state, _ in units.values())
     slot = timedelta(minutes=inputs.policy.slot_minutes)
     # Slots from a little before the moment, not from midnight: bursts under way must be seen as they are.
-    origin = (first - timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
-    count = int((max(shift.hours.end for shift in shifts) - origin) / slot) + 4
-    grid = SlotGrid(origin, count, inputs.policy.slot_minutes, ZoneInfo(inputs.zone), inputs.first_day)
+    origin = (first_free - timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
+    slot_count = int((max(shift.hours.end for shift in shifts) - origin) / slot) + 4
+    grid = SlotGrid(origin, slot_count, inputs.policy.slot_minutes, ZoneInfo(inputs.zone), inputs.first_day)
     area = build_area(replace(inputs, shifts=shifts), name, grid, moment.key)
     stops = [place.hotspot for place in area.places]
     states = [units[shift.unit][0] for shift in area.shifts]
-    unknown = [s for s in states if s.stop not in {*stops, *(shift.base for shift in shifts)}]
-    if unknown:
-        positions = ", ".join(f"{s.unit} at {s.stop!r}" for s in unknown)
+    lost_states = [s for s in states if s.stop not in {*stops, *(shift.base for shift in shifts)}]
+    if lost_states:
+        positions = ", ".join(f"{s.unit} at {s.stop!r}" for s in lost_states)
         raise PlanError(
             f"Units stand where no way begins: {positions}. Name a hotspot of area {name}, or the base."
         )
-    rows = [_rest_of_walk(area, u, state, stops) for u, state in enumerate(states)]
+    remaining_walks = [_rest_of_walk(area, u, state, stops) for u, state in enumerate(states)]
     walkers = Walkers(
-        first_slot=np.array([first_slot for first_slot, _, _ in rows], dtype=np.int64),
-        fields=np.array([walk for _, walk, _ in rows], dtype=np.int64).reshape(-1, 6),
+        first_slot=np.array([first_slot for first_slot, _, _ in remaining_walks], dtype=np.int64),
+        fields=np.array([walk for _, walk, _ in remaining_walks], dtype=np.int64).reshape(-1, 6),
         mode=area.walkers.mode,
         pair=area.walkers.pair,
-        is_open=np.stack([is_open for _, _, is_open in rows]),
+        is_open=np.stack([is_open for _, _, is_open in remaining_walks]),
     )
     return select_shifts(replace(area, walkers=walkers), np.flatnonzero(walkers.fields[:, 0] > 0))
 
@@ -188,18 +190,22 @@ def _rest_of_walk(
     """A walk that begins now and here: its first slot, its fields, and what of it is open to bursts."""
     walkers = area.walkers
     slots, home, paused, meal_slots, pause_first, pause_last = (int(field) for field in walkers.fields[u])
-    first = max(area.grid.slot_at(state.free_from, up=True), int(walkers.first_slot[u]))
-    gone = first - int(walkers.first_slot[u])
-    slots, pause_first, pause_last = slots - gone, max(pause_first - gone, 0), pause_last - gone
+    first_slot = max(area.grid.slot_at(state.free_from, up=True), int(walkers.first_slot[u]))
+    gone_slots = first_slot - int(walkers.first_slot[u])
+    slots, pause_first, pause_last = (
+        slots - gone_slots,
+        max(pause_first - gone_slots, 0),
+        pause_last - gone_slots,
+    )
     if state.meal_done:
         paused = 1
     elif not paused and pause_last < pause_first:
         pause_first, pause_last = 0, slots - meal_slots  # its window has passed: as soon as may be
         paused = int(pause_last < 0)
     is_open = np.zeros_like(walkers.is_open[u])
-    is_open[: is_open.size - gone] = walkers.is_open[u, gone:]
+    is_open[: is_open.size - gone_slots] = walkers.is_open[u, gone_slots:]
     node = stops.index(state.stop) if state.stop in stops else home
-    return first, [slots, node, paused, meal_slots, pause_first, pause_last], is_open
+    return first_slot, [slots, node, paused, meal_slots, pause_first, pause_last], is_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,16 +245,16 @@ def update_propensities(
                 first_draws[name] = prepare_draw(inputs, distribution, area, key)
                 log_no_start_of_area[name] = _log_no_start(first_draws[name], len(area.shifts))
             if tour not in log_no_start_of_tour:
-                log_no_start_of_tour[tour] = _log_no_start_of(first_draws[name], route)
-            old, grid = log_no_start_of_tour[tour], first_draws[name].area.grid
-            new = _after_replan(inputs, step, state, grid, old, redraws.get(name))
-            log_no_start_of_area[name] = log_no_start_of_area[name] + (new - old)
-            log_no_start_of_tour[tour] = new
-    start = propensities.start.copy()
+                log_no_start_of_tour[tour] = _tour_log_no_start(first_draws[name], route)
+            old_log_no_start, grid = log_no_start_of_tour[tour], first_draws[name].area.grid
+            new_log_no_start = _after_replan(inputs, step, state, grid, old_log_no_start, redraws.get(name))
+            log_no_start_of_area[name] = log_no_start_of_area[name] + (new_log_no_start - old_log_no_start)
+            log_no_start_of_tour[tour] = new_log_no_start
+    start_chances = propensities.start.copy()
     for name, log_no_start in log_no_start_of_area.items():
-        rows = [propensities.hotspots.index(place.hotspot) for place in first_draws[name].area.places]
-        start[rows] = -np.expm1(np.minimum(log_no_start, 0.0))
-    return replace(propensities, start=start)
+        place_rows = [propensities.hotspots.index(place.hotspot) for place in first_draws[name].area.places]
+        start_chances[place_rows] = -np.expm1(np.minimum(log_no_start, 0.0))
+    return replace(propensities, start=start_chances)
 
 
 def _log_no_start(draw: TourDraw, count: int) -> Floats:
@@ -258,7 +264,7 @@ def _log_no_start(draw: TourDraw, count: int) -> Floats:
     return np.asarray(draw.draw(count, with_entropy=False).log_no_start)
 
 
-def _log_no_start_of(draw: TourDraw, route: UnitRoute) -> Floats:
+def _tour_log_no_start(draw: TourDraw, route: UnitRoute) -> Floats:
     """What one tour adds to it, given those drawn before; nothing where it was not drawn."""
     # Drawing the first tours again, with and without this one, tells its part: the kernel keeps only sums.
     tours = [(shift.unit, shift.day) for shift in draw.area.shifts]
@@ -273,19 +279,19 @@ def _after_replan(
     step: ReplanStep,
     state: UnitState,
     grid: SlotGrid,
-    old: Floats,
+    old_log_no_start: Floats,
     redraw: TourDraw | None,
 ) -> Floats:
     """What a tour adds after it was drawn anew: as before up to the last burst that stayed, then the new."""
     route = find_route(inputs, step.moment, state)
     bursts = fixed_bursts(inputs, route, step.moment.at) if state.on_duty else ()
-    until = _cell_at(grid, max([step.moment.at, *(burst.span.start for burst in bursts)]))
-    log_no_start = np.where(np.arange(old.shape[1]) <= until, old, 0.0)
+    last_kept_cell = _cell_at(grid, max([step.moment.at, *(burst.span.start for burst in bursts)]))
+    log_no_start = np.where(np.arange(old_log_no_start.shape[1]) <= last_kept_cell, old_log_no_start, 0.0)
     if redraw is not None:
-        added = _log_no_start_of(redraw, route)
-        cells = np.arange(added.shape[1]) + _cell_at(grid, redraw.area.grid.origin)
-        inside = (cells >= 0) & (cells < log_no_start.shape[1])
-        log_no_start[:, cells[inside]] += added[:, inside]
+        redraw_log_no_start = _tour_log_no_start(redraw, route)
+        cells = np.arange(redraw_log_no_start.shape[1]) + _cell_at(grid, redraw.area.grid.origin)
+        is_inside = (cells >= 0) & (cells < log_no_start.shape[1])
+        log_no_start[:, cells[is_inside]] += redraw_log_no_start[:, is_inside]
     return log_no_start
 
 

@@ -84,10 +84,8 @@ def expand_shifts(
 
     A meal is as long as the shift's real hours ask for, and falls in its middle half.
 
-    Raises
-    ------
-    PlanError
-        with every shift that is too short for its meal, or where nobody is on duty on these days.
+    Raises PlanError with every shift that is too short for its meal, or where nobody is on duty on these
+    days.
     """
     shifts = [
         shift
@@ -111,16 +109,16 @@ def expand_shifts(
 def find_changed_nights(*, first: date, days: int, zone: str) -> tuple[tuple[date, int], ...]:
     """Which of these days have 23 or 25 hours, so that a tour over night is not as long as its clock says?"""
     dates = (first + timedelta(days=n) for n in range(days))
-    lengths = ((day, round(day_span(day, 1, zone=zone).minutes / 60)) for day in dates)
-    return tuple((day, hours) for day, hours in lengths if hours != 24)
+    hours_of_day = ((day, round(day_span(day, 1, zone=zone).minutes / 60)) for day in dates)
+    return tuple((day, hours) for day, hours in hours_of_day if hours != 24)
 
 
 def _team_shifts(
     team: Team, roster: Roster, day: date, zone: str, meals: tuple[Meal, ...]
 ) -> Iterator[UnitShift]:
-    absent = {absence.unit for absence in roster.absences if absence.since <= day < absence.until}
+    absent_units = {absence.unit for absence in roster.absences if absence.since <= day < absence.until}
     for index, start in enumerate(team.starts):
-        if day.weekday() in team.weekdays and team.unit(index) not in absent:
+        if day.weekday() in team.weekdays and team.unit(index) not in absent_units:
             hours = tour_span(day, start, team.hours, zone=zone)
             yield UnitShift(
                 unit=team.unit(index),
@@ -162,30 +160,32 @@ def advise_staggered_starts(shifts: tuple[UnitShift, ...]) -> tuple[StaggerAdvic
     change together that hour is empty every day. Spread over 75 minutes it is not.
     """
     starts = Counter((shift.area, shift.hours.start) for shift in shifts)
-    crowded: dict[tuple[str, str], tuple[int, datetime]] = {}  # the first of the days with most starts
+    busiest_starts: dict[tuple[str, str], tuple[int, datetime]] = {}  # the first of the days with most starts
     for (area, start), units in sorted(starts.items()):
-        busiest, _ = crowded.get((area, f"{start:%H:%M}"), (0, start))
-        if units > busiest:
-            crowded[area, f"{start:%H:%M}"] = (units, start)
+        most_units, _ = busiest_starts.get((area, f"{start:%H:%M}"), (0, start))
+        if units > most_units:
+            busiest_starts[area, f"{start:%H:%M}"] = (units, start)
     advice = []
-    for (area, clock), (units, start) in sorted(crowded.items()):
-        near = sum(
+    for (area, clock), (units, start) in sorted(busiest_starts.items()):
+        nearby_units = sum(
             count for (other, at), count in starts.items() if other == area and abs(at - start) <= NEAR
         )
-        if units >= 2 and units > MOST_AT_ONCE * near:
+        if units >= 2 and units > MOST_AT_ONCE * nearby_units:
             advice.append(_advise_area(area, clock, units))
     return tuple(advice)
 
 
 def _advise_area(area: str, clock: str, units: int) -> StaggerAdvice:
-    spread = min(SPREAD_MINUTES, STEP_MINUTES * (units - 1))
-    later = tuple(round(spread * n / (units - 1) / STEP_MINUTES) * STEP_MINUTES for n in range(units))
-    minutes = ", ".join(str(m) for m in sorted(set(later)))
+    spread_minutes = min(SPREAD_MINUTES, STEP_MINUTES * (units - 1))
+    later_minutes = tuple(
+        round(spread_minutes * n / (units - 1) / STEP_MINUTES) * STEP_MINUTES for n in range(units)
+    )
+    minutes = ", ".join(str(m) for m in sorted(set(later_minutes)))
     sentence = (
         f"{units} units of area {area} start together at {clock} UTC; "
         f"let them start {minutes} minutes after it, so that no hour is empty every day."
     )
-    return StaggerAdvice(area, clock, units, later, sentence)
+    return StaggerAdvice(area, clock, units, later_minutes, sentence)
 
 
 def tour_span(day: date, start: time, hours: float, *, zone: str) -> Span:
@@ -200,8 +200,8 @@ def tour_span(day: date, start: time, hours: float, *, zone: str) -> Span:
     >>> tour_span(date(2026, 10, 24), time(22), 8.0, zone="Europe/London").minutes / 60
     9.0
     """
-    begins = datetime.combine(day, start)
-    return Span(_instant(begins, zone), _instant(begins + timedelta(hours=hours), zone))
+    local_start = datetime.combine(day, start)
+    return Span(_instant(local_start, zone), _instant(local_start + timedelta(hours=hours), zone))
 
 
 def day_span(day: date, days: int, *, zone: str) -> Span:
@@ -212,9 +212,9 @@ def day_span(day: date, days: int, *, zone: str) -> Span:
 
 def hour_of_week(at: datetime, *, zone: str) -> int:
     """Which hour of the local week is it: 0 on Monday from 00:00, 167 on Sunday from 23:00?"""
-    local = at.astimezone(ZoneInfo(zone))
-    return local.weekday() * 24 + local.hour
+    local_time = at.astimezone(ZoneInfo(zone))
+    return local_time.weekday() * 24 + local_time.hour
 
 
-def _instant(local: datetime, zone: str) -> datetime:
-    return local.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+def _instant(local_time: datetime, zone: str) -> datetime:
+    return local_time.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)

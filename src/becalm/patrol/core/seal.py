@@ -50,15 +50,15 @@ def compute_commitment(secret: Secret, *, inputs_sha256: str, version: str) -> s
     {"becalm":"patrol seed 1","inputs_sha256":…,"nonce":…,"seed":…,"version":…}
     """
     # The nonce is bound too: seed, inputs and version of a small plan could be tried one after another.
-    sealed = {
+    sealed_content = {
         "becalm": "patrol seed 1",
         "inputs_sha256": inputs_sha256,
         "nonce": secret.nonce.hex(),
         "seed": secret.seed.hex(),
         "version": version,
     }
-    text = json.dumps(sealed, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()
+    canonical_json = json.dumps(sealed_content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical_json.encode()).hexdigest()
 
 
 def hash_seed(seed: bytes) -> str:
@@ -76,8 +76,8 @@ def derive_sampling_key(secret: Secret, *, commitment: str, share: bytes = b"") 
     """
     # A share that came after the seed was sealed cannot be chosen to suit, nor can the seed: neither the
     # planner nor the overseer alone decides where patrols go.
-    extracted = hmac.digest(share or bytes(SEED_BYTES), secret.seed, "sha256")
-    return hmac.digest(extracted, KEY_WORDS + bytes.fromhex(commitment) + b"\x01", "sha256")
+    extracted_key = hmac.digest(share or bytes(SEED_BYTES), secret.seed, "sha256")
+    return hmac.digest(extracted_key, KEY_WORDS + bytes.fromhex(commitment) + b"\x01", "sha256")
 
 
 def check_share(share: bytes) -> bytes:
@@ -135,8 +135,8 @@ class SeedHistory:
 
     def overlaps(self, first_day: date, days: int, area: str) -> bool:
         """Does it plan any of these days for this area?"""
-        apart = self.last_day < first_day or first_day + timedelta(days=days) <= self.first_day
-        return not apart and (not self.area or not area or self.area == area)
+        is_apart = self.last_day < first_day or first_day + timedelta(days=days) <= self.first_day
+        return not is_apart and (not self.area or not area or self.area == area)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,11 +160,11 @@ class SeedAudit:
 def audit_seeds(entries: Iterable[Entry], *, now: datetime) -> SeedAudit:
     """What became of every sealed seed, and was a rule broken?"""
     histories, unsealed_plans = build_seed_histories(entries)
-    unsealed = "a plan was made of no seed that was sealed before it"
+    unsealed_problem = "a plan was made of no seed that was sealed before it"
     findings = [
         *(finding for history in histories for finding in _audit_history(history, now)),
         *(finding for pair in combinations(histories, 2) for finding in _audit_pair(*pair)),
-        *(AuditFinding(True, f"entry {plan.seq}", unsealed) for plan in unsealed_plans),
+        *(AuditFinding(True, f"entry {plan.seq}", unsealed_problem) for plan in unsealed_plans),
     ]
     return SeedAudit(tuple(histories), tuple(findings), tuple(unsealed_plans))
 
@@ -247,19 +247,23 @@ def _name_seed(history: SeedHistory) -> str:
 
 def _audit_history(history: SeedHistory, now: datetime) -> Iterator[AuditFinding]:
     where = _name_seed(history)
-    plans = [plan for plan in history.plans if plan.replan == 0]
-    if not plans:
+    first_plans = [plan for plan in history.plans if plan.replan == 0]
+    if not first_plans:
         yield AuditFinding(False, where, "was sealed, and no plan was made of it")
-    if len({plan.plan_sha256 for plan in plans}) > 1:
-        yield AuditFinding(True, where, f"{len(plans)} plans were made of it, and one seed makes one plan")
+    if len({plan.plan_sha256 for plan in first_plans}) > 1:
+        yield AuditFinding(
+            True, where, f"{len(first_plans)} plans were made of it, and one seed makes one plan"
+        )
     replans = [plan.replan for plan in history.plans if plan.replan]
-    lost = sorted(set(history.announced_replans) - set(replans))
-    if lost:
-        what = f"re-plan {', '.join(map(str, lost))} was begun and never kept: what it gave is not known"
+    lost_replans = sorted(set(history.announced_replans) - set(replans))
+    if lost_replans:
+        what = (
+            f"re-plan {', '.join(map(str, lost_replans))} was begun and never kept: what it gave is not known"
+        )
         yield AuditFinding(True, where, what)
-    unannounced = sorted(set(replans) - set(history.announced_replans))
-    if unannounced:
-        what = f"re-plan {', '.join(map(str, unannounced))} was not noted before it was drawn"
+    unannounced_replans = sorted(set(replans) - set(history.announced_replans))
+    if unannounced_replans:
+        what = f"re-plan {', '.join(map(str, unannounced_replans))} was not noted before it was drawn"
         yield AuditFinding(True, where, what)
     if len(replans) > len(set(replans)):
         yield AuditFinding(True, where, "two re-plans have one index")
@@ -290,6 +294,6 @@ def _audit_pair(earlier: SeedHistory, later: SeedHistory) -> Iterator[AuditFindi
         what = f"is the seed of {earlier.commitment[:12]} again: a seed is used once"
         yield AuditFinding(True, where, what)
     if later.overlaps(earlier.first_day, earlier.days, earlier.area):
-        why = f"the reason given: {later.reason}" if later.reason else "no reason was given"
-        what = f"is a re-roll: {earlier.commitment[:12]} had been sealed for days of it before; {why}"
+        reason_text = f"the reason given: {later.reason}" if later.reason else "no reason was given"
+        what = f"is a re-roll: {earlier.commitment[:12]} had been sealed for days of it before; {reason_text}"
         yield AuditFinding(not later.reason, where, what)

@@ -60,8 +60,8 @@ def straight_line_table(stops: Stops, mode: Mode, pace: Pace, *, quantile: float
     minutes = fixed + p80_factor * detour * metres / (kph * 1000 / 60). The table says "crow-fly": rivers
     and railways are not seen.
     """
-    points = np.array(list(stops.values()), dtype=np.float64).reshape(-1, 2)
-    metres = np.hypot(*(points[:, None, :] - points[None, :, :]).transpose(2, 0, 1))
+    stop_points = np.array(list(stops.values()), dtype=np.float64).reshape(-1, 2)
+    metres = np.hypot(*(stop_points[:, None, :] - stop_points[None, :, :]).transpose(2, 0, 1))
     minutes = pace.fixed_minutes + pace.p80_factor * pace.detour * metres / (pace.kph * 1000 / 60)
     np.fill_diagonal(minutes, 0.0)
     return TravelTable(mode, tuple(stops), minutes, quantile, "crow-fly")
@@ -79,17 +79,17 @@ def build_street_table(
     """
     if not stops:
         raise PlanError("There are no stops to travel between. Give hotspots and bases.")
-    usable = network.for_vehicles if mode == "vehicle" else np.ones(len(network.start), dtype=bool)
-    if not usable.any():
+    is_usable = network.for_vehicles if mode == "vehicle" else np.ones(len(network.start), dtype=bool)
+    if not is_usable.any():
         raise PlanError(f"{network.source} has no street for the mode {mode}. Give another network.")
     speed_kph = np.full(len(network.start), pace.kph)
     if pace.street_speed_share > 0.0:
         stated_kph = network.speed_kph * pace.street_speed_share
         speed_kph = np.where(np.isfinite(stated_kph), stated_kph, pace.kph)
-    street_minutes = network.length_m[usable] / (speed_kph[usable] * 1000 / 60)
-    points = np.array(list(stops.values()), dtype=np.float64)
+    street_minutes = network.length_m[is_usable] / (speed_kph[is_usable] * 1000 / 60)
+    stop_points = np.array(list(stops.values()), dtype=np.float64)
     paths = find_shortest_paths(
-        network.junctions, network.start[usable], network.end[usable], street_minutes, points
+        network.junctions, network.start[is_usable], network.end[is_usable], street_minutes, stop_points
     )
     walk_minutes = pace.detour * paths.distance / (min(pace.kph, WALK_KPH) * 1000 / 60)
     minutes = pace.fixed_minutes + pace.p80_factor * (
@@ -98,10 +98,10 @@ def build_street_table(
     is_far = paths.distance > pace.snap_m
     minutes[is_far, :] = minutes[:, is_far] = np.inf
     np.fill_diagonal(minutes, 0.0)
-    nearest = f"the nearest street of {network.source} for {mode} is"
+    nearest_street = f"the nearest street of {network.source} for {mode} is"
     remedy = "give a network that covers it, raise snap_m in the policy, or take it off the list"
     faults = tuple(
-        Fault(stop, f"{nearest} {metres:.0f} m away, over {pace.snap_m:g} m", remedy)
+        Fault(stop, f"{nearest_street} {metres:.0f} m away, over {pace.snap_m:g} m", remedy)
         for stop, metres in zip(stops, paths.distance, strict=True)
         if metres > pace.snap_m
     )
@@ -113,18 +113,20 @@ def find_broken_triangles(table: TravelTable) -> tuple[Fault, ...]:
 
     Each fault names the pair, and the stop by which it is quicker.
     """
-    shortest = shortest_minutes(table)
+    closed_table = shortest_minutes(table)
     with np.errstate(invalid="ignore"):
-        is_broken = table.minutes > shortest + TOLERANCE_MINUTES
-    return tuple(_triangle_fault(table, shortest, int(i), int(j)) for i, j in np.argwhere(is_broken)[:SHOWN])
+        is_broken = table.minutes > closed_table + TOLERANCE_MINUTES
+    return tuple(
+        _triangle_fault(table, closed_table, int(i), int(j)) for i, j in np.argwhere(is_broken)[:SHOWN]
+    )
 
 
 def _triangle_fault(table: TravelTable, shortest: Floats, i: int, j: int) -> Fault:
     is_end = np.isin(np.arange(len(shortest)), (i, j))
-    via = table.stops[int(np.argmin(shortest[i] + shortest[:, j] + 1e9 * is_end))]
+    via_stop = table.stops[int(np.argmin(shortest[i] + shortest[:, j] + 1e9 * is_end))]
     what = (
         f"{table.minutes[i, j]:.1f} minutes by {table.mode}, but {shortest[i, j]:.1f} over other stops "
-        f"({via} on the way)"
+        f"({via_stop} on the way)"
     )
     where = f"{table.stops[i]} to {table.stops[j]}"
     return Fault(where, what, "correct the table, or let becalm close it")
@@ -155,8 +157,8 @@ def find_unreachable_places(
     """Which places can no unit of their area visit and be back from within its shift? Why not?"""
     free_minutes: dict[tuple[str, str, Mode], float] = {}
     for s in shifts:
-        kind = (s.area, s.base, s.mode)
-        free_minutes[kind] = max(free_minutes.get(kind, 0.0), s.hours.minutes - s.meal_minutes)
+        shift_kind = (s.area, s.base, s.mode)
+        free_minutes[shift_kind] = max(free_minutes.get(shift_kind, 0.0), s.hours.minutes - s.meal_minutes)
     stay_minutes = shortest_burst_minutes + settle_minutes
     return tuple(
         fault for place in places for fault in _reach_faults(place, free_minutes, tables, stay_minutes)
@@ -170,20 +172,22 @@ def _reach_faults(
     stay_minutes: float,
 ) -> list[Fault]:
     trips = [
-        (round_trip_minutes(tables[mode], place.hotspot, base) + stay_minutes, free)
-        for (area, base, mode), free in free_minutes.items()
+        (round_trip_minutes(tables[mode], place.hotspot, base) + stay_minutes, shift_minutes)
+        for (area, base, mode), shift_minutes in free_minutes.items()
         if area == place.area
     ]
     if not trips:
         what = f"no unit serves its area {place.area!r}"
         return [Fault(place.hotspot, what, "add a team for this area, or give the place to another area")]
-    if any(trip <= free for trip, free in trips):
+    if any(trip_minutes <= shift_minutes for trip_minutes, shift_minutes in trips):
         return []
-    trip, free = min(trips)
-    if not np.isfinite(trip):
+    trip_minutes, shift_minutes = min(trips)
+    if not np.isfinite(trip_minutes):
         what = "no way leads from any base of its area there and back"
         return [Fault(place.hotspot, what, "raise snap_m, mend the streets, or take the place off the list")]
-    what = f"there and back with a visit takes {trip:.0f} minutes; the shift leaves {free:.0f}"
+    what = (
+        f"there and back with a visit takes {trip_minutes:.0f} minutes; the shift leaves {shift_minutes:.0f}"
+    )
     return [Fault(place.hotspot, what, "serve it from a nearer base or by a faster mode")]
 
 

@@ -71,10 +71,7 @@ def draw_arms(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days
     tercile of harm and weekday the arms are as equal as whole numbers allow, in an order that `key` decides;
     then arms are exchanged within blocks until nobody keeps one for more than `longest_run` days.
 
-    Raises
-    ------
-    PlanError
-        where runs cannot be kept that short.
+    Raises PlanError where runs cannot be kept that short.
     """
     clusters = cluster_places(places, rule.neighbour_m)
     blocks = _assign_blocks(clusters, rule, first, days)
@@ -83,7 +80,7 @@ def draw_arms(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days
     _shorten_runs(arms, blocks, rule, numbers, days)
     # Dealing and exchanging treat the arms alike, so that each has the same chance everywhere; a step that
     # favoured one would need its own propensities, and every later analysis with them.
-    rows = [
+    arm_days = [
         ArmDay(
             p.hotspot,
             first + timedelta(days=d),
@@ -95,35 +92,36 @@ def draw_arms(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days
         for (c, d), arm in arms.items()
         for p in clusters[c]
     ]
-    split = _count_split_neighbours(clusters, rule.neighbour_m)
+    split_pairs = _count_split_neighbours(clusters, rule.neighbour_m)
     return ArmDraw(
-        days=tuple(sorted(rows, key=lambda row: (row.day, row.hotspot))),
+        days=tuple(sorted(arm_days, key=lambda row: (row.day, row.hotspot))),
         clusters=len(clusters),
-        split_neighbours=split,
-        notes=_draw_notes(clusters, split, rule, blocks),
+        split_neighbours=split_pairs,
+        notes=_draw_notes(clusters, split_pairs, rule, blocks),
     )
 
 
 def cluster_places(places: Sequence[PatrolPlace], neighbour_m: float) -> tuple[tuple[PatrolPlace, ...], ...]:
     """Which places are drawn together? The worst one first, then its free neighbours, and so on."""
     # Clusters are stars, not chains: in a crowded centre a chain of neighbours would be one cluster.
-    free = sorted(places, key=lambda p: (-p.harm, p.hotspot))
+    free_places = sorted(places, key=lambda p: (-p.harm, p.hotspot))
     clusters = []
-    while free:
-        middle = free[0]
-        cluster = [p for p in free if p.area == middle.area and _distance_m(p, middle) <= neighbour_m]
+    while free_places:
+        central_place = free_places[0]
+        cluster = [
+            p
+            for p in free_places
+            if p.area == central_place.area and _distance_m(p, central_place) <= neighbour_m
+        ]
         clusters.append(tuple(cluster))
-        free = [p for p in free if p not in cluster]
+        free_places = [p for p in free_places if p not in cluster]
     return tuple(clusters)
 
 
 def check_overrides(draw: ArmDraw, overrides: Sequence[Override]) -> float:
     """Which share of the place-days was overridden? Each stays in its arm.
 
-    Raises
-    ------
-    PlanError
-        with every override that names no place-day of the draw, nobody, or no reason.
+    Raises PlanError with every override that names no place-day of the draw, nobody, or no reason.
     """
     place_days = {(row.hotspot, row.day) for row in draw.days}
     faults = [fault for override in overrides for fault in _override_faults(override, place_days)]
@@ -182,13 +180,13 @@ def _deal_arms(blocks: dict[ClusterDay, str], rule: ArmRule, numbers: Iterator[i
     arms: dict[ClusterDay, Arm] = {}
     for members in _group_by_block(blocks).values():
         # The order of arms is drawn too: what is left over after equal shares falls to any of them alike.
-        remaining, order = list(rule.arms), list[Arm]()
-        while remaining:
-            order.append(remaining.pop(next(numbers) % len(remaining)))
+        remaining_arms, arm_order = list(rule.arms), list[Arm]()
+        while remaining_arms:
+            arm_order.append(remaining_arms.pop(next(numbers) % len(remaining_arms)))
         for i in range(len(members) - 1, 0, -1):  # Fisher and Yates: every order has the same chance
             j = next(numbers) % (i + 1)
             members[i], members[j] = members[j], members[i]
-        arms |= {cluster_day: order[n % len(order)] for n, cluster_day in enumerate(members)}
+        arms |= {cluster_day: arm_order[n % len(arm_order)] for n, cluster_day in enumerate(members)}
     return dict(sorted(arms.items()))
 
 
@@ -201,20 +199,20 @@ def _shorten_runs(
 ) -> None:
     """Exchange arms within blocks until no run is too long; an exchange may not lengthen another one."""
     members = _group_by_block(blocks)
-    excess_of = {c: _excess_days(arms, c, days, rule) for c in {c for c, _ in blocks}}
+    excess_of_cluster = {c: _excess_days(arms, c, days, rule) for c in {c for c, _ in blocks}}
     for _ in range(TRIES):
-        too_long = sorted(c for c, excess in excess_of.items() if excess)
-        if not too_long:
+        clusters_to_mend = sorted(c for c, excess in excess_of_cluster.items() if excess)
+        if not clusters_to_mend:
             return
-        one = (too_long[next(numbers) % len(too_long)], next(numbers) % days)
-        partners = members[blocks[one]]
-        other = partners[next(numbers) % len(partners)]
-        arms[one], arms[other] = arms[other], arms[one]
-        new_excess = {c: _excess_days(arms, c, days, rule) for c in {one[0], other[0]}}
-        if sum(new_excess.values()) > sum(excess_of[c] for c in new_excess):
-            arms[one], arms[other] = arms[other], arms[one]
+        cluster_day = (clusters_to_mend[next(numbers) % len(clusters_to_mend)], next(numbers) % days)
+        block_members = members[blocks[cluster_day]]
+        partner_day = block_members[next(numbers) % len(block_members)]
+        arms[cluster_day], arms[partner_day] = arms[partner_day], arms[cluster_day]
+        new_excess_days = {c: _excess_days(arms, c, days, rule) for c in {cluster_day[0], partner_day[0]}}
+        if sum(new_excess_days.values()) > sum(excess_of_cluster[c] for c in new_excess_days):
+            arms[cluster_day], arms[partner_day] = arms[partner_day], arms[cluster_day]
         else:
-            excess_of.update(new_excess)
+            excess_of_cluster.update(new_excess_days)
     raise PlanError(
         f"Runs of at most {rule.longest_run} days in one arm cannot be kept with {len(rule.arms)} arms and "
         "these places. Raise longest_run in the policy, or take more places or fewer arms."
@@ -223,38 +221,38 @@ def _shorten_runs(
 
 def _excess_days(arms: dict[ClusterDay, Arm], cluster: int, days: int, rule: ArmRule) -> int:
     """By how many days are this cluster's runs too long?"""
-    excess, run = 0, 1
+    excess_days, run_days = 0, 1
     for d in range(1, days):
-        run = run + 1 if arms[cluster, d] == arms[cluster, d - 1] else 1
-        excess += run > rule.longest_run
-    return excess
+        run_days = run_days + 1 if arms[cluster, d] == arms[cluster, d - 1] else 1
+        excess_days += run_days > rule.longest_run
+    return excess_days
 
 
 def _count_split_neighbours(clusters: Sequence[Sequence[PatrolPlace]], neighbour_m: float) -> int:
     """Pairs of places that lie near each other and were not drawn together."""
-    placed = [(place, c) for c, cluster in enumerate(clusters) for place in cluster]
+    places_with_cluster = [(place, c) for c, cluster in enumerate(clusters) for place in cluster]
     return sum(
         c != other_c and _distance_m(place, other) <= neighbour_m
-        for (place, c), (other, other_c) in combinations(placed, 2)
+        for (place, c), (other, other_c) in combinations(places_with_cluster, 2)
     )
 
 
 def _draw_notes(
-    clusters: Sequence[Sequence[PatrolPlace]], split: int, rule: ArmRule, blocks: dict[ClusterDay, str]
+    clusters: Sequence[Sequence[PatrolPlace]], split_pairs: int, rule: ArmRule, blocks: dict[ClusterDay, str]
 ) -> tuple[str, ...]:
-    small = sum(count < len(rule.arms) for count in Counter(blocks.values()).values())
+    small_blocks = sum(count < len(rule.arms) for count in Counter(blocks.values()).values())
     notes = [
         f"{sum(map(len, clusters))} places in {len(clusters)} clusters; every place-day had the chance "
         f"1/{len(rule.arms)} of each arm."
     ]
-    if split:
+    if split_pairs:
         notes.append(
-            f"{split} pairs of places within {rule.neighbour_m:g} m lie in different clusters: "
+            f"{split_pairs} pairs of places within {rule.neighbour_m:g} m lie in different clusters: "
             "look for spillover there."
         )
-    if small:
+    if small_blocks:
         notes.append(
-            f"{small} blocks hold fewer place-days than arms, and cannot be equal within themselves."
+            f"{small_blocks} blocks hold fewer place-days than arms, and cannot be equal within themselves."
         )
     return tuple(notes)
 
@@ -299,10 +297,8 @@ def assess_trial_power(
     Sources: Gail, Biometrics 30 (1974) 231-237, on comparing two Poisson counts; McCullagh and Nelder,
     Generalized Linear Models (1989), section 6.2, on dispersion.
 
-    Raises
-    ------
-    QuestionError
-        where an argument makes no sense, or too few events are to be expected to say anything.
+    Raises QuestionError where an argument makes no sense, or too few events are to be expected to say
+    anything.
     """
     if not 0.0 <= effect < 1.0:
         raise QuestionError(f"An effect of {effect} is no share that is prevented. Give 0.2 for a fifth.")
@@ -348,8 +344,8 @@ def compute_power(events: float, effect: float, dispersion: float, level: float)
 
 def _least_detectable(events: float, dispersion: float, level: float) -> float | None:
     # To a thousandth; near 1 the approximation fails, for nothing is left to count.
-    effects = (n / 1000 for n in range(1, 951))
-    return next((e for e in effects if compute_power(events, e, dispersion, level) >= GOOD_POWER), None)
+    effect_sizes = (n / 1000 for n in range(1, 951))
+    return next((e for e in effect_sizes if compute_power(events, e, dispersion, level) >= GOOD_POWER), None)
 
 
 def _days_needed(events_per_day: float, effect: float, dispersion: float, level: float) -> int | None:
