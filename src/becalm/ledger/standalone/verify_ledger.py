@@ -56,12 +56,13 @@ def digest(value: object) -> str:
 # --- Ed25519, RFC 8032 section 5.1 ---------------------------------------------------------------------
 
 
-def point_of(text: bytes) -> Point | None:
+def decode_point(text: bytes) -> Point | None:
     """The point that 32 bytes stand for, None where they stand for none."""
     y = int.from_bytes(text, "little")
     sign, y = y >> 255, y & (2**255 - 1)
     if y >= P:
         return None
+    # The curve is -x² + y² = 1 + D x² y²: x is a square root, of which the sign says which.
     square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
     x = pow(square, (P + 3) // 8, P)
     if (x * x - square) % P:
@@ -72,20 +73,21 @@ def point_of(text: bytes) -> Point | None:
     return (x, y, 1, x * y % P)
 
 
-def add(a: Point, b: Point) -> Point:
+def add_points(a: Point, b: Point) -> Point:
     """The sum of two points, in extended coordinates."""
+    # "Addition of points" of RFC 8032, section 5.1.4, with its letters.
     left, right = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
-    cross, twice = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
-    e, f, g, h = right - left, twice - cross, twice + cross, right + left
+    cross, double = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
+    e, f, g, h = right - left, double - cross, double + cross, right + left
     return (e * f % P, g * h % P, f * g % P, e * h % P)
 
 
-def times(number: int, point: Point) -> Point:
+def multiply_point(number: int, point: Point) -> Point:
     """A point added to itself this many times."""
     total = (0, 1, 1, 0)
     while number:
-        total = add(total, point) if number & 1 else total
-        point = add(point, point)
+        total = add_points(total, point) if number & 1 else total
+        point = add_points(point, point)
         number >>= 1
     return total
 
@@ -103,13 +105,13 @@ def is_signed(message: bytes, signature_hex: object, public_hex: object) -> bool
         return False
     if len(signature) != 64 or len(public) != 32:
         return False
-    base = point_of((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
-    key, nonce = point_of(public), point_of(signature[:32])
+    base = decode_point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+    key, nonce = decode_point(public), decode_point(signature[:32])
     scalar = int.from_bytes(signature[32:], "little")
     if base is None or key is None or nonce is None or scalar >= ORDER:
         return False
     challenge = int.from_bytes(sha512(signature[:32] + public + message).digest(), "little") % ORDER
-    return is_equal(times(scalar, base), add(nonce, times(challenge, key)))
+    return is_equal(multiply_point(scalar, base), add_points(nonce, multiply_point(challenge, key)))
 
 
 # --- reading -------------------------------------------------------------------------------------------
@@ -122,7 +124,7 @@ class Ledger:
     rows: list[Row]
     heads: list[Head]
     payloads: dict[int, str] | None = None
-    remembered: Sequence[tuple[int, str, str]] = ()  # what it notes of itself: size, root, last hash
+    noted_heads: Sequence[tuple[int, str, str]] = ()  # what it notes of itself: size, root, last hash
 
     def __init__(self, place: Path) -> None:
         if place.is_dir():
@@ -136,8 +138,8 @@ class Ledger:
         if about["columns"] != COLUMNS:
             raise ValueError("this export has other columns than this verifier knows")
         self.identity = about["ledger"]
-        self.rows = [json.loads(line) for line in lines_of(folder / "entries.jsonl")]
-        self.heads = [json.loads(line) for line in lines_of(folder / "checkpoints.jsonl")]
+        self.rows = [json.loads(line) for line in read_lines(folder / "entries.jsonl")]
+        self.heads = [json.loads(line) for line in read_lines(folder / "checkpoints.jsonl")]
 
     def read_database(self, path: Path) -> None:
         """Read a ledger on SQLite, without writing to it."""
@@ -147,22 +149,25 @@ class Ledger:
         ledger.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
         self.identity = ledger.execute("SELECT identity FROM ledger").fetchone()[0]
         self.rows = ledger.execute(f"SELECT {', '.join(COLUMNS)} FROM event ORDER BY seq").fetchall()
-        wanted = ("ledger", "size", "root", "last", "made_at", "key", "signature")
-        found = ledger.execute(f"SELECT {', '.join(wanted)} FROM checkpoint ORDER BY number")
-        self.heads = [{"format": FORMAT, **dict(zip(wanted, row, strict=True))} for row in found]
+        names = ("ledger", "size", "root", "last", "made_at", "key", "signature")
+        head_rows = ledger.execute(f"SELECT {', '.join(names)} FROM checkpoint ORDER BY number")
+        self.heads = [{"format": FORMAT, **dict(zip(names, row, strict=True))} for row in head_rows]
         size, tree = ledger.execute("SELECT size, tree FROM ledger").fetchone()
-        grown, root = grown_of(tree), root_of(tree)
-        self.remembered = [(size, root, "")] if grown in (size, None) else [(size, "", ""), (grown, root, "")]
+        grown_size, root = tree_size(tree), tree_root(tree)
+        heads = [(size, root, "")]
+        if grown_size is not None and grown_size != size:  # the two speak of different heads: check both
+            heads = [(size, "", ""), (grown_size, root, "")]
         memo = path.with_suffix(".head")
         if memo.is_file():
-            size, last = memo.read_text("ascii").split()
-            self.remembered.append((int(size), "", last))
-        kept = ledger.execute("SELECT seq, salt, body FROM payload")
-        self.payloads = {seq: sha256(salt + body).hexdigest() for seq, salt, body in kept}
+            size, last_hash = memo.read_text("ascii").split()
+            heads.append((int(size), "", last_hash))
+        self.noted_heads = heads
+        payload_rows = ledger.execute("SELECT seq, salt, body FROM payload")
+        self.payloads = {seq: sha256(salt + body).hexdigest() for seq, salt, body in payload_rows}
         ledger.close()
 
 
-def lines_of(path: Path) -> list[str]:
+def read_lines(path: Path) -> list[str]:
     """The lines of a file."""
     return path.read_text("utf-8").split("\n")[:-1]
 
@@ -178,7 +183,7 @@ def own_hash(row: Row) -> str | None:
         return None
 
 
-def refuse(text: str) -> object:
+def refuse_decimal(text: str) -> object:
     """Take no decimal."""
     raise ValueError(text)
 
@@ -186,7 +191,7 @@ def refuse(text: str) -> object:
 def is_canonical(text: str) -> bool:
     """Are these facts an object without decimals, written in the one way to write it?"""
     try:
-        facts = json.loads(text, parse_float=refuse, parse_constant=refuse)
+        facts = json.loads(text, parse_float=refuse_decimal, parse_constant=refuse_decimal)
     except (TypeError, ValueError, RecursionError):
         return False
     if not isinstance(facts, dict):
@@ -195,7 +200,7 @@ def is_canonical(text: str) -> bool:
     return to_json(ordered) == text
 
 
-def facts_of(row: Row) -> dict[str, Any]:
+def read_facts(row: Row) -> dict[str, Any]:
     """The facts of a row, none where they are no facts."""
     try:
         facts = json.loads(row[10])
@@ -204,24 +209,26 @@ def facts_of(row: Row) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
-def grown_of(tree: str) -> int | None:
+def tree_size(tree: str) -> int | None:
     """How many entries the tree that a ledger notes of itself stands for, if that can be read."""
     try:
-        return None if root_of(tree) == UNREADABLE else sum(int(part.split(":")[0]) for part in tree.split())
+        return (
+            None if tree_root(tree) == UNREADABLE else sum(int(part.split(":")[0]) for part in tree.split())
+        )
     except ValueError:
         return None
 
 
-def root_of(tree: str) -> str:
+def tree_root(tree: str) -> str:
     """The Merkle root of the full subtrees that a ledger notes of itself."""
     try:
         peaks = [bytes.fromhex(peak) for _, peak in [part.split(":") for part in tree.split()]]
     except ValueError:
         return UNREADABLE
-    return root_over(peaks)
+    return root_of_peaks(peaks)
 
 
-def root_over(peaks: list[bytes]) -> str:
+def root_of_peaks(peaks: list[bytes]) -> str:
     """The root of the tree with these full subtrees, from the greatest to the smallest."""
     root = peaks[-1] if peaks else sha256().digest()
     for peak in reversed(peaks[:-1]):
@@ -229,17 +236,17 @@ def root_over(peaks: list[bytes]) -> str:
     return root.hex()
 
 
-def roots_of(hashes: Sequence[str], sizes: set[int]) -> dict[int, str]:
+def compute_roots(hashes: Sequence[str], sizes: set[int]) -> dict[int, str]:
     """The Merkle roots of the first n leaves, for these n."""
     peaks: list[tuple[int, bytes]] = []
-    roots = {0: root_over([])}
+    roots = {0: root_of_peaks([])}
     for n, leaf in enumerate(hashes, start=1):
         size, top = 1, sha256(b"\x00" + bytes.fromhex(leaf)).digest()
         while peaks and peaks[-1][0] == size:
             top, size = sha256(b"\x01" + peaks.pop()[1] + top).digest(), 2 * size
         peaks.append((size, top))
         if n in sizes:
-            roots[n] = root_over([peak for _, peak in peaks])
+            roots[n] = root_of_peaks([peak for _, peak in peaks])
     return roots
 
 
@@ -249,27 +256,27 @@ class Verdict:
     def __init__(self, ledger: Ledger, anchors: Iterable[tuple[Head, str]]) -> None:
         self.ledger, self.rows = ledger, ledger.rows
         self.findings: list[tuple[str, int | None, str]] = []
-        self.first = digest(["becalm.ledger.1", ledger.identity])
-        self.sound = self.count_sound()
+        self.opening_hash = digest(["becalm.ledger.1", ledger.identity])
+        self.sound_size = self.count_sound()
         self.size = self.rows[-1][0] if self.rows else 0
         self.heads = [*((head, IN_LEDGER) for head in ledger.heads), *anchors]
         self.heads.sort(key=lambda each: (each[0]["size"], each[1]))
-        hashes = [row[14] for row in self.rows[: self.sound]]
-        self.roots = roots_of(hashes, self.sizes() | {self.sound})
+        hashes = [row[14] for row in self.rows[: self.sound_size]]
+        self.roots = compute_roots(hashes, self.anchored_sizes() | {self.sound_size})
         self.keys = self.read_keys()
         agreeing, others = self.check_heads()
         unequal = [each for each in others if not self.is_given_up(each[0])]
-        self.proven, self.outside = self.proof(
+        self.proven, self.outside = self.weigh_heads(
             agreeing, [each for each in unequal if each[0]["size"] in self.roots]
         )
         self.check_rows()
-        self.bad = self.first_bad()
+        self.first_bad_seq = self.first_bad()
         self.check_unequal(unequal)
         self.check_taken_out()
-        self.check_remembered()
+        self.check_noted_heads()
         self.check_payloads()
 
-    def found(self, fate: str, first: int | None, words: str) -> None:
+    def add_finding(self, fate: str, first: int | None, words: str) -> None:
         """Note what is wrong."""
         if (fate, first, words) not in self.findings:
             self.findings.append((fate, first, words))
@@ -278,35 +285,37 @@ class Verdict:
         """The first entry of which it is known that it does not hold."""
         return min((first for _, first, _ in self.findings if first is not None), default=None)
 
-    def told(self, kind: str) -> list[tuple[int, dict[str, Any], Row]]:
+    def entries_of_kind(self, kind: str) -> list[tuple[int, dict[str, Any], Row]]:
         """The sound entries of one kind: number, facts, row."""
-        return [(row[0], facts_of(row), row) for row in self.rows[: self.sound] if row[3] == kind]
+        return [(row[0], read_facts(row), row) for row in self.rows[: self.sound_size] if row[3] == kind]
 
     def count_sound(self) -> int:
         """How many rows, from the first, are in their place and hash to what they bear?"""
-        last = self.first
+        last_hash = self.opening_hash
         for n, row in enumerate(self.rows, start=1):
-            if row[0] != n or row[13] != last or row[14] != own_hash(row):
+            if row[0] != n or row[13] != last_hash or row[14] != own_hash(row):
                 return n - 1
-            last = row[14]
+            last_hash = row[14]
         return len(self.rows)
 
     def read_keys(self) -> dict[str, str]:
         """The public keys that the entries name, by their id."""
         keys: dict[str, str] = {}
-        current = ""
-        for seq, facts, _ in self.told("key_rotated"):
+        current_id = ""
+        for seq, facts, _ in self.entries_of_kind("key_rotated"):
             public = str(facts.get("new_public_key", ""))
-            message = to_json(["becalm.key.1", self.ledger.identity, current, public]).encode()
-            fits = facts.get("old_key") == current and facts.get("new_key") == key_id(public)
-            if fits and (not current or is_signed(message, facts.get("old_signature"), keys[current])):
-                current = str(key_id(public))
-                keys[current] = public
+            message = to_json(["becalm.key.1", self.ledger.identity, current_id, public]).encode()
+            is_named = facts.get("old_key") == current_id and facts.get("new_key") == key_id(public)
+            if is_named and (
+                not current_id or is_signed(message, facts.get("old_signature"), keys[current_id])
+            ):
+                current_id = str(key_id(public))
+                keys[current_id] = public
             else:
-                self.found("key", seq, "a new signing key that the one before did not sign")
+                self.add_finding("key", seq, "a new signing key that the one before did not sign")
         return keys
 
-    def proof(
+    def weigh_heads(
         self, agreeing: list[tuple[Head, str]], contradicting: list[tuple[Head, str]]
     ) -> tuple[int, int]:
         """How many entries do the heads prove, and those kept outside?
@@ -314,11 +323,11 @@ class Verdict:
         Who rewrites a ledger may sign its heads anew: a head that contradicts ends what they prove, and where
         it was kept outside, the heads in the ledger prove nothing.
         """
-        least = min((head["size"] for head, _ in contradicting), default=self.sound + 1)
-        elsewhere = any(place != IN_LEDGER for _, place in contradicting)
-        proofs = [(head["size"], place) for head, place in agreeing if head["size"] < least]
+        least_size = min((head["size"] for head, _ in contradicting), default=self.sound_size + 1)
+        is_contradicted_outside = any(place != IN_LEDGER for _, place in contradicting)
+        proofs = [(head["size"], place) for head, place in agreeing if head["size"] < least_size]
         outside = max((size for size, place in proofs if place != IN_LEDGER), default=0)
-        return outside if elsewhere else max((size for size, _ in proofs), default=0), outside
+        return outside if is_contradicted_outside else max((size for size, _ in proofs), default=0), outside
 
     def check_heads(self) -> tuple[list[tuple[Head, str]], list[tuple[Head, str]]]:
         """Whose are the signed heads? Returns those that agree with the entries, and those that do not."""
@@ -326,33 +335,33 @@ class Verdict:
         for head, place in self.heads:
             name = f"the signed head of {head['size']} entries in {place}"
             message = to_json({field: head.get(field) for field in SIGNED}).encode()
-            known = head.get("key") in self.keys
+            has_known_key = head.get("key") in self.keys
             if head.get("ledger") != self.ledger.identity:
-                self.found(
+                self.add_finding(
                     "rewritten", 1, f"{name} is of ledger {head.get('ledger')}: another took its place"
                 )
                 continue
-            if known and not is_signed(message, head.get("signature"), self.keys[head["key"]]):
-                self.found("checkpoint", None, f"{name} was altered: its signature does not fit it")
+            if has_known_key and not is_signed(message, head.get("signature"), self.keys[head["key"]]):
+                self.add_finding("checkpoint", None, f"{name} was altered: its signature does not fit it")
                 continue
-            if not known and head["size"] <= self.sound and not self.is_given_up(head):
-                self.found("key", None, f"{name} is signed with a key that this ledger does not name")
+            if not has_known_key and head["size"] <= self.sound_size and not self.is_given_up(head):
+                self.add_finding("key", None, f"{name} is signed with a key that this ledger does not name")
             size = head["size"]
             if self.roots.get(size) != head["root"]:
                 unequal.append((head, place))
-            elif known:
+            elif has_known_key:
                 agreeing.append((head, place))
         return agreeing, unequal
 
     def is_given_up(self, head: Head) -> bool:
         """Did two people restore an older copy, and so give up the entries of this head?"""
-        for _, facts, row in self.told("ledger_restored"):
+        for _, facts, row in self.entries_of_kind("ledger_restored"):
             people = {str(facts.get(who, "")).strip().casefold() for who in ("first_actor", "second_actor")}
-            size, lost = facts.get("size"), facts.get("lost_size")
-            whole = isinstance(size, int) and isinstance(lost, int)
-            between = whole and size < head["size"] <= lost and str(head.get("made_at")) <= row[1]
+            size, lost_size = facts.get("size"), facts.get("lost_size")
+            are_whole = isinstance(size, int) and isinstance(lost_size, int)
+            is_between = are_whole and size < head["size"] <= lost_size and str(head.get("made_at")) <= row[1]
             if len(people - {""}) == 2 and (
-                between or f"{head['size']} {head.get('last')}" in (facts.get("anchors") or [])
+                is_between or f"{head['size']} {head.get('last')}" in (facts.get("anchors") or [])
             ):
                 return True
         return False
@@ -363,77 +372,85 @@ class Verdict:
         if longer:
             head, place = longer[-1]
             words = f"the ledger has {self.size} entries, but had {head['size']} (signed head in {place}): "
-            self.found("shorter", self.size + 1, words + "an older copy, or its end was cut off")
+            self.add_finding("shorter", self.size + 1, words + "an older copy, or its end was cut off")
         for head, place in unequal:
             if head["size"] in self.roots:
-                first = self.first_of(head["size"])
+                first = self.first_rewritten(head["size"])
                 words = f"the first {head['size']} entries are not those of the signed head in {place}; "
-                self.found("rewritten", first, f"{words}entries 1 to {self.proven} are proven")
+                self.add_finding("rewritten", first, f"{words}entries 1 to {self.proven} are proven")
                 return
 
-    def first_of(self, size: int) -> int:
+    def first_rewritten(self, size: int) -> int:
         """Which is the first bad entry, where the first `size` are not those that they were?"""
-        return self.bad if self.bad and self.bad <= size else min(self.proven + 1, size)
+        return (
+            self.first_bad_seq
+            if self.first_bad_seq and self.first_bad_seq <= size
+            else min(self.proven + 1, size)
+        )
 
-    def sizes(self) -> set[int]:
+    def anchored_sizes(self) -> set[int]:
         """The sizes of which a root is known from somewhere."""
-        return {head["size"] for head, _ in self.heads} | {size for size, _, _ in self.ledger.remembered}
+        return {head["size"] for head, _ in self.heads} | {size for size, _, _ in self.ledger.noted_heads}
 
-    def check_remembered(self) -> None:
+    def check_noted_heads(self) -> None:
         """Does it hold what it notes of itself?"""
-        given_up = [
-            str(name) for _, facts, _ in self.told("ledger_restored") for name in facts.get("anchors") or []
+        names_given_up = [
+            str(name)
+            for _, facts, _ in self.entries_of_kind("ledger_restored")
+            for name in facts.get("anchors") or []
         ]
-        for size, root, last in self.ledger.remembered:
-            if f"{size} {last}" in given_up:
+        for size, root, last_hash in self.ledger.noted_heads:
+            if f"{size} {last_hash}" in names_given_up:
                 continue
             if size > self.size:
-                self.found("shorter", self.size + 1, f"it notes of itself that it had {size} entries")
+                self.add_finding("shorter", self.size + 1, f"it notes of itself that it had {size} entries")
             elif size in self.roots:
-                stood = self.rows[size - 1][14] if size else self.first
-                if root not in ("", self.roots[size]) or last not in ("", stood):
-                    self.found(
-                        "rewritten", self.first_of(size), f"it notes other first {size} entries of itself"
+                row_hash = self.rows[size - 1][14] if size else self.opening_hash
+                if root not in ("", self.roots[size]) or last_hash not in ("", row_hash):
+                    self.add_finding(
+                        "rewritten",
+                        self.first_rewritten(size),
+                        f"it notes other first {size} entries of itself",
                     )
 
     def check_taken_out(self) -> None:
         """Is every signed head there that the entries say was made?"""
-        held = {(head["size"], head["root"]) for head in self.ledger.heads}
-        for seq, facts, _ in self.told("checkpoint_made"):
-            if (facts.get("size"), facts.get("root")) not in held:
-                self.found("checkpoint", None, f"the signed head that entry {seq} made was taken out")
+        heads = {(head["size"], head["root"]) for head in self.ledger.heads}
+        for seq, facts, _ in self.entries_of_kind("checkpoint_made"):
+            if (facts.get("size"), facts.get("root")) not in heads:
+                self.add_finding("checkpoint", None, f"the signed head that entry {seq} made was taken out")
 
     def check_rows(self) -> None:
         """Is every row what was written?"""
-        loose = next((row[0] for row in self.rows[: self.sound] if not is_canonical(row[10])), None)
-        if loose:
-            self.found("altered", loose, "facts that are written as no ledger writes them")
-        if self.sound < len(self.rows):
-            self.found(*self.diagnose(self.rows[self.sound], self.sound + 1))
+        loose_seq = next((row[0] for row in self.rows[: self.sound_size] if not is_canonical(row[10])), None)
+        if loose_seq:
+            self.add_finding("altered", loose_seq, "facts that are written as no ledger writes them")
+        if self.sound_size < len(self.rows):
+            self.add_finding(*self.diagnose(self.rows[self.sound_size], self.sound_size + 1))
 
     def diagnose(self, row: Row, n: int) -> tuple[str, int, str]:
         """What happened at the first row that is not sound, which stands where entry n belongs?"""
-        last = self.rows[n - 2][14] if n > 1 else self.first
+        last_hash = self.rows[n - 2][14] if n > 1 else self.opening_hash
         if row[0] != n:
             return ("missing" if row[0] > n else "inserted"), n, f"entry {row[0]} stands where {n} belongs"
         if own_hash(row) == row[14]:
             if n > 1 and self.proven < n - 1:
                 return "altered", n - 1, f"entry {n} was not written after this entry {n - 1}"
             return "altered", n, "it does not follow the entry before it: it was written anew"
-        if own_hash([*row[:13], last]) == row[14]:
+        if own_hash([*row[:13], last_hash]) == row[14]:
             return "altered", n, "its link to the entry before it was altered"
-        if (written := self.written_as(row)) < n:
-            is_copy = self.rows[written - 1][14] == row[14]
-            words = f"the row numbered {n} was written as entry {written}"
-            return "inserted", n if is_copy else written, words
-        for other in range(1, self.size + REACH + 1) if row[13] != last else ():
-            if own_hash([other, *row[1:]]) == row[14]:
-                return "moved", n, f"this row was written as entry {other}"
+        if (number := self.find_number(row)) < n:
+            is_copy = self.rows[number - 1][14] == row[14]
+            words = f"the row numbered {n} was written as entry {number}"
+            return "inserted", n if is_copy else number, words
+        for number in range(1, self.size + REACH + 1) if row[13] != last_hash else ():
+            if own_hash([number, *row[1:]]) == row[14]:
+                return "moved", n, f"this row was written as entry {number}"
         return "altered", n, "what it says does not give its hash"
 
-    def written_as(self, row: Row) -> int:
+    def find_number(self, row: Row) -> int:
         """Under which number was a row written that names an earlier entry? One too great if none."""
-        links = [self.first] + [other[14] for other in self.rows[: self.sound]]
+        links = [self.opening_hash] + [sound_row[14] for sound_row in self.rows[: self.sound_size]]
         number = links.index(row[13]) + 1 if row[13] in links else len(links)
         return number if own_hash([number, *row[1:]]) == row[14] else len(links)
 
@@ -441,22 +458,22 @@ class Verdict:
         """Are the personal details beside the entries those that were committed to?"""
         if self.ledger.payloads is None:
             return
-        held, erased = self.ledger.payloads, self.erased()
-        promised = {row[0]: row[12] for row in self.rows[: self.sound] if row[12]}
-        for seq, commitment in promised.items():
-            if seq in held and held[seq] != commitment:
-                self.found("payload", seq, "its details are not those that were recorded")
-            elif (seq in held) == (seq in erased):
-                state = "there, though erased" if seq in held else "gone, and no erasure is recorded"
-                self.found("payload", seq, f"its details are {state}")
-        for seq in sorted(set(held) - set(promised)):
-            if seq <= self.sound:
-                self.found("payload", seq, "there are details beside it, though it recorded none")
+        payloads, erased = self.ledger.payloads, self.erased_seqs()
+        commitments = {row[0]: row[12] for row in self.rows[: self.sound_size] if row[12]}
+        for seq, commitment in commitments.items():
+            if seq in payloads and payloads[seq] != commitment:
+                self.add_finding("payload", seq, "its details are not those that were recorded")
+            elif (seq in payloads) == (seq in erased):
+                state = "there, though erased" if seq in payloads else "gone, and no erasure is recorded"
+                self.add_finding("payload", seq, f"its details are {state}")
+        for seq in sorted(set(payloads) - set(commitments)):
+            if seq <= self.sound_size:
+                self.add_finding("payload", seq, "there are details beside it, though it recorded none")
 
-    def erased(self) -> set[int]:
+    def erased_seqs(self) -> set[int]:
         """The entries whose details were destroyed, as the entries say."""
-        named = [facts.get("entries") for _, facts, _ in self.told("payload_erased")]
-        return {seq for seqs in named if isinstance(seqs, list) for seq in seqs}
+        seq_lists = [facts.get("entries") for _, facts, _ in self.entries_of_kind("payload_erased")]
+        return {seq for seqs in seq_lists if isinstance(seqs, list) for seq in seqs}
 
 
 def key_id(public: str) -> str | None:
@@ -480,13 +497,13 @@ def read_anchor(path: str) -> tuple[Head, str]:
 
 def report(verdict: Verdict) -> list[str]:
     """The verdict in words."""
-    root = verdict.roots[verdict.sound]
+    root = verdict.roots[verdict.sound_size]
     words = [f"Ledger {verdict.ledger.identity}: {verdict.size} entries, root {root}"]
     for fate, seq, what in verdict.findings:
         words.append(f"DOES NOT HOLD  {f'entry {seq}' if seq else 'signed head'} ({fate}): {what}")
     if not verdict.findings:
         words.append(f"It holds. Entries 1 to {verdict.outside} agree with a head that was kept outside.")
-    if verdict.outside < verdict.sound:
+    if verdict.outside < verdict.sound_size:
         words.append(
             f"Not shown: whether entries after {verdict.outside} were cut off or written anew. "
             "For that, give a newer --anchor."
@@ -500,19 +517,19 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("ledger", help="ledger.sqlite, or the folder of an export")
     parser.add_argument("--anchor", action="append", default=[], help="a signed head that was kept outside")
     parser.add_argument("--json", action="store_true", help="print the verdict for programs")
-    asked = parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
     try:
-        verdict = Verdict(Ledger(Path(asked.ledger)), [read_anchor(path) for path in asked.anchor])
+        verdict = Verdict(Ledger(Path(options.ledger)), [read_anchor(path) for path in options.anchor])
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
-        sys.stderr.write(f"{asked.ledger} cannot be read: {error}\n")
+        sys.stderr.write(f"{options.ledger} cannot be read: {error}\n")
         return CANNOT_READ
-    told = {
+    summary = {
         "holds": not verdict.findings,
         "first_bad": verdict.first_bad(),
         "fates": sorted({fate for fate, _, _ in verdict.findings}),
-        "root": verdict.roots[verdict.sound],
+        "root": verdict.roots[verdict.sound_size],
     }
-    sys.stdout.write((json.dumps(told) if asked.json else "\n".join(report(verdict))) + "\n")
+    sys.stdout.write((json.dumps(summary) if options.json else "\n".join(report(verdict))) + "\n")
     return BROKEN if verdict.findings else HOLDS
 
 
