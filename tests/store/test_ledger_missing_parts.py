@@ -110,7 +110,7 @@ def test_a_cut_tail_is_found_where_its_size_was_mended_too(path: Path) -> None:
     ledger = opened(path)
     verdict = verify_ledger(LedgerCopy(ledger.identity, ledger.rows, (), noted_heads=ledger.noted_heads()))
     ledger.close()
-    assert [(finding.fate, finding.first) for finding in verdict.findings] == [("shorter", 2)]
+    assert [(finding.kind, finding.first_seq) for finding in verdict.findings] == [("shorter", 2)]
 
 
 def test_a_copy_of_an_entry_put_in_is_named_where_it_stands(path: Path) -> None:
@@ -121,4 +121,4 @@ def test_a_copy_of_an_entry_put_in_is_named_where_it_stands(path: Path) -> None:
     ledger = opened(path)
     verdict = verify_ledger(LedgerCopy(ledger.identity, ledger.rows, ()))
     ledger.close()
-    assert [(finding.fate, finding.first) for finding in verdict.findings] == [("inserted", 3)]
+    assert [(finding.kind, finding.first_seq) for finding in verdict.findings] == [("inserted", 3)]

@@ -93,8 +93,8 @@ def attack(ground: Ground, folder: Path, way: Way | None, seed: int) -> str:
     told = [
         f for f in verdict.findings if "ledger.head" not in f.what
     ]  # beside the file, which it is not shown
-    first = min((f.first for f in told if f.first is not None), default=None)
-    if alone != (not told, first, {f.fate for f in told}):
+    first = min((f.first_seq for f in told if f.first_seq is not None), default=None)
+    if alone != (not told, first, {f.kind for f in told}):
         return f"the verifiers differ: {alone} {said}"
     return ""
 
@@ -102,7 +102,7 @@ def attack(ground: Ground, folder: Path, way: Way | None, seed: int) -> str:
 def test_an_honest_ledger_holds_and_every_entry_is_proven(ground: Ground) -> None:
     verdict = ground.verify(ground.honest).verdict
     assert verdict.findings == ()
-    assert verdict.size == verdict.proven == verdict.proven_outside == ground.scene.size
+    assert verdict.size == verdict.proven_size == verdict.proven_outside_size == ground.scene.size
     assert ground.verify_alone(ground.honest / "ledger.sqlite") == (True, None, set())
 
 
@@ -173,12 +173,12 @@ def test_without_a_head_kept_outside_the_verdict_says_what_it_cannot_show(
 def test_an_older_copy_and_a_rewriting_are_told_apart_in_words(ground: Ground, tmp_path: Path) -> None:
     backup = min(ground.backups.iterdir(), key=lambda path: int(path.name))
     older = ground.verify(backup).verdict
-    assert {f.fate for f in older.findings} == {"shorter"}
+    assert {f.kind for f in older.findings} == {"shorter"}
     assert "older copy, or its end was cut off" in older.findings[0].what
     way = next(way for way in WAYS if way.__name__ == "rewrite_from")
     ground.tampered(tmp_path / "case", way, Random(3))
     rewriting = ground.verify(tmp_path / "case").verdict
-    assert {f.fate for f in rewriting.findings} == {"rewritten"}
+    assert {f.kind for f in rewriting.findings} == {"rewritten"}
     assert "written anew" in rewriting.findings[0].what
 
 

@@ -72,7 +72,7 @@ def ground(postgres: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def test_an_honest_ledger_on_a_server_holds(ground: Ground) -> None:
     verdict = ground.verify(ground.honest)
     assert verdict.findings == ()
-    assert verdict.proven_outside == ground.scene.size
+    assert verdict.proven_outside_size == ground.scene.size
 
 
 @pytest.mark.parametrize("way", list(dict.fromkeys(WAYS)), ids=lambda way: way.__name__)

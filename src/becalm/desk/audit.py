@@ -74,15 +74,15 @@ def recorded(desk: Desk, kind: str, *, purpose: str, facts: Mapping[str, Fact]) 
 def note_configuration(desk: Desk) -> Entry | None:
     """Record becalm.toml as it is now, where the ledger does not know it so."""
     sha256 = sha256_of(desk.workspace.path / CONFIG)
-    noted = {str(row.get("config_sha256")) for row in desk.open_ledger().state_rows("configuration")}
-    if noted == {sha256}:
+    noted_hashes = {str(row.get("config_sha256")) for row in desk.open_ledger().state_rows("configuration")}
+    if noted_hashes == {sha256}:
         return None
     return record_event(
         desk,
         "configuration_changed",
         purpose="configuration",
         facts={
-            "what": "becalm.toml was changed" if noted else "the ledger begins",
+            "what": "becalm.toml was changed" if noted_hashes else "the ledger begins",
             "config_sha256": sha256,
         },
     )

@@ -98,9 +98,7 @@ def link_row(draft: EventDraft, seq: int, recorded_at: str, commitment: str, pre
     # The same bytes as hash_row's, put together from the draft: appends wait in line for this to be done.
     array = f'["{ENTRY_TAG}",{seq},"{recorded_at}",{draft.event_columns},"{commitment}","{previous}"]'
     hash_ = sha256(array.encode()).hexdigest()
-    return _arrange_columns(
-        draft.event, seq, (recorded_at, draft.occurred_at, draft.facts), (commitment, previous, hash_)
-    )
+    return _arrange_columns(draft, seq, recorded_at, (commitment, previous, hash_))
 
 
 def payload_commitment(salt: bytes, payload: bytes) -> str:
@@ -115,24 +113,16 @@ def payload_commitment(salt: bytes, payload: bytes) -> str:
 
 def entry_row(entry: Entry) -> StoredRow:
     """The row of the table `event` that keeps this entry."""
-    event = entry.event
-    texts = (
-        format_instant(entry.recorded_at),
-        format_instant(event.occurred_at),
-        canonical_json(event.facts),
-    )
-    return _arrange_columns(event, entry.seq, texts, (entry.commitment, entry.previous, entry.hash))
+    links = (entry.commitment, entry.previous, entry.hash)
+    return _arrange_columns(draft_event(entry.event), entry.seq, format_instant(entry.recorded_at), links)
 
 
-def _arrange_columns(
-    event: Event, seq: int, texts: tuple[str, str, str], links: tuple[str, str, str]
-) -> StoredRow:
-    """The columns in their order; `texts` are recorded_at, occurred_at and facts as they are written down."""
-    recorded_at, occurred_at, facts = texts
+def _arrange_columns(draft: EventDraft, seq: int, recorded_at: str, links: tuple[str, str, str]) -> StoredRow:
+    event = draft.event
     return (
         seq,
         recorded_at,
-        occurred_at,
+        draft.occurred_at,
         event.kind,
         event.version,
         event.actor,
@@ -140,7 +130,7 @@ def _arrange_columns(
         event.purpose,
         event.programme,
         event.subject,
-        facts,
+        draft.facts,
         event.corrects,
         *links,
     )

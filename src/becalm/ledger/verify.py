@@ -21,7 +21,7 @@ class Anchor:
 
     checkpoint: Checkpoint
     place: str
-    outside: bool
+    is_outside: bool
 
     @property
     def size(self) -> int:
@@ -49,8 +49,8 @@ class Verdict:
     head: Head  # of the entries that are sound: all of them, or those before the first broken one
     size: int  # entries that there are
     findings: tuple[Finding, ...]
-    proven: int  # entries 1 to this one agree with a signed head
-    proven_outside: int  # entries 1 to this one agree with a head kept outside of the ledger
+    proven_size: int  # entries 1 to this one agree with a signed head
+    proven_outside_size: int  # entries 1 to this one agree with a head kept outside of the ledger
     anchors: tuple[Anchor, ...]  # every one that was compared
     notes: tuple[str, ...]  # what this verification cannot show
 
@@ -75,9 +75,15 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     sizes = {anchor.size for anchor in anchors} | {head.size for head in copy.noted_heads}
     walk = walk_rows(copy.rows(), copy.identity, sizes)
     keys, key_findings = _read_keys(walk, copy.identity)
-    flaw_by_anchor = {a: flaw for a in anchors if (flaw := _find_flaw(a, copy.identity, keys)) is not None}
-    flawless = [anchor for anchor in anchors if anchor not in flaw_by_anchor]
-    heads = weigh_heads(walk, flawless, unsigned=[a for a in flawless if a.checkpoint.key not in keys])
+    flaw_by_anchor = {
+        anchor: flaw for anchor in anchors if (flaw := _find_flaw(anchor, copy.identity, keys)) is not None
+    }
+    sound_anchors = [anchor for anchor in anchors if anchor not in flaw_by_anchor]
+    heads = weigh_heads(
+        walk,
+        sound_anchors,
+        unsigned_anchors=[anchor for anchor in sound_anchors if anchor.checkpoint.key not in keys],
+    )
     findings = [*copy.findings, *key_findings, *flaw_by_anchor.values(), *_unknown_keys(walk, heads)]
     findings += _broken_rows(walk, copy, heads)
     first_bad = _first_bad(findings)
@@ -88,22 +94,27 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     return Verdict(
         head=walk.head,
         size=walk.size,
-        findings=tuple(sorted(dict.fromkeys(findings), key=lambda f: (f.first is None, f.first or 0))),
-        proven=heads.proven,
-        proven_outside=heads.proven_outside,
+        findings=tuple(
+            sorted(
+                dict.fromkeys(findings),
+                key=lambda finding: (finding.first_seq is None, finding.first_seq or 0),
+            )
+        ),
+        proven_size=heads.proven_size,
+        proven_outside_size=heads.proven_outside_size,
         anchors=tuple(anchors),
         notes=(*copy.remarks, *_notes(walk, anchors, heads)),
     )
 
 
 def _first_bad(findings: Iterable[Finding]) -> int | None:
-    return min((finding.first for finding in findings if finding.first is not None), default=None)
+    return min((finding.first_seq for finding in findings if finding.first_seq is not None), default=None)
 
 
 def _broken_rows(walk: Walk, copy: LedgerCopy, heads: HeadEvidence) -> Iterator[Finding]:
     """What the rows alone show."""
     if walk.broken_row is not None:
-        yield diagnose(walk, copy.rows(), identity=copy.identity, proven=heads.proven)
+        yield diagnose(walk, copy.rows(), identity=copy.identity, proven_size=heads.proven_size)
     if walk.loose_seq is not None:
         what = f"The facts of entry {walk.loose_seq} are written as no ledger writes them."
         yield Finding("altered", walk.loose_seq, what)
@@ -188,41 +199,51 @@ class Restore:
 class HeadEvidence:
     """The heads that speak of this ledger: what they prove, and which of them do not agree with its rows."""
 
-    proven: int
-    proven_outside: int
-    unequal: tuple[Anchor, ...]  # and not given up in a restore
-    unsigned: tuple[Anchor, ...]  # likewise; they only contradict, for nobody known vouches for them
+    proven_size: int
+    proven_outside_size: int
+    unequal_anchors: tuple[Anchor, ...]  # and not given up in a restore
+    unsigned_anchors: tuple[Anchor, ...]  # likewise; they only contradict, for nobody known vouches for them
     restores: tuple[Restore, ...]
 
 
-def weigh_heads(walk: Walk, anchors: Sequence[Anchor], *, unsigned: Sequence[Anchor]) -> HeadEvidence:
-    """Which entries do these heads prove? `unsigned` are those of a key that the ledger does not name.
+def weigh_heads(walk: Walk, anchors: Sequence[Anchor], *, unsigned_anchors: Sequence[Anchor]) -> HeadEvidence:
+    """Which entries do these heads prove? The ledger does not name the keys of `unsigned_anchors`.
 
     Who rewrites a ledger may sign its heads anew where he holds the key. So a head that contradicts ends what
     the others prove, and where it was kept elsewhere, those in the ledger prove nothing.
     """
     restores = tuple(map(Restore.from_row, walk.rows_of_kind("ledger_restored")))
-    agreeing = [a for a in anchors if walk.root_by_size.get(a.size) == a.checkpoint.head.root]
-    valid = [a for a in anchors if not any(restore.gives_up(a.checkpoint) for restore in restores)]
-    unequal = tuple(a for a in valid if a not in agreeing)
-    contradicting = [a for a in unequal if a.size in walk.root_by_size]
-    least_size = min((a.size for a in contradicting), default=walk.sound_size + 1)
-    is_contradicted_elsewhere = any(a.place != IN_LEDGER for a in contradicting)
-    proofs = [
+    agreeing_anchors = [
+        anchor for anchor in anchors if walk.root_by_size.get(anchor.size) == anchor.checkpoint.head.root
+    ]
+    valid_anchors = [
+        anchor for anchor in anchors if not any(restore.gives_up(anchor.checkpoint) for restore in restores)
+    ]
+    unequal_anchors = tuple(anchor for anchor in valid_anchors if anchor not in agreeing_anchors)
+    contradicting_anchors = [anchor for anchor in unequal_anchors if anchor.size in walk.root_by_size]
+    least_size = min((anchor.size for anchor in contradicting_anchors), default=walk.sound_size + 1)
+    is_contradicted_elsewhere = any(anchor.place != IN_LEDGER for anchor in contradicting_anchors)
+    proving_anchors = [
         anchor
-        for anchor in agreeing
-        if anchor not in unsigned
+        for anchor in agreeing_anchors
+        if anchor not in unsigned_anchors
         and anchor.size < least_size
         and (not is_contradicted_elsewhere or anchor.place != IN_LEDGER)
     ]
-    proven = max((anchor.size for anchor in proofs), default=0)
-    proven_outside = max((anchor.size for anchor in proofs if anchor.outside), default=0)
-    return HeadEvidence(proven, proven_outside, unequal, tuple(a for a in valid if a in unsigned), restores)
+    proven_size = max((anchor.size for anchor in proving_anchors), default=0)
+    proven_outside_size = max((anchor.size for anchor in proving_anchors if anchor.is_outside), default=0)
+    return HeadEvidence(
+        proven_size,
+        proven_outside_size,
+        unequal_anchors,
+        tuple(anchor for anchor in valid_anchors if anchor in unsigned_anchors),
+        restores,
+    )
 
 
 def _unknown_keys(walk: Walk, heads: HeadEvidence) -> Iterator[Finding]:
     """Heads that somebody else signed. Of one beyond the sound rows, the entry with its key may be lost."""
-    for anchor in heads.unsigned:
+    for anchor in heads.unsigned_anchors:
         if anchor.size <= walk.sound_size:
             what = (
                 f"The signed head of {anchor.size} entries in {anchor.place} is signed with key "
@@ -233,36 +254,36 @@ def _unknown_keys(walk: Walk, heads: HeadEvidence) -> Iterator[Finding]:
 
 def _disagreements(walk: Walk, heads: HeadEvidence, first_bad: int | None) -> Iterator[Finding]:
     """What the signed heads say that do not agree with the rows; once for each kind of disagreement."""
-    longer = [anchor for anchor in heads.unequal if anchor.size > walk.size]
-    if longer:
-        yield _cut_off(walk, longer[-1], heads.proven)
-    anchor = next((a for a in heads.unequal if a.size in walk.root_by_size), None)
+    longer_anchors = [anchor for anchor in heads.unequal_anchors if anchor.size > walk.size]
+    if longer_anchors:
+        yield _cut_off(walk, longer_anchors[-1], heads.proven_size)
+    anchor = next((anchor for anchor in heads.unequal_anchors if anchor.size in walk.root_by_size), None)
     if anchor is not None:
         proof = (
-            f"Entries 1 to {heads.proven} are proven by a signed head; the first bad one is "
-            f"{heads.proven + 1} to {anchor.size}."
-            if heads.proven
+            f"Entries 1 to {heads.proven_size} are proven by a signed head; the first bad one is "
+            f"{heads.proven_size + 1} to {anchor.size}."
+            if heads.proven_size
             else "No signed head agrees with any of them, so every entry from the first is in doubt."
         )
         yield Finding(
             "rewritten",
-            _first_rewritten(anchor.size, heads.proven, first_bad),
+            _first_rewritten(anchor.size, heads.proven_size, first_bad),
             f"The ledger was written anew: its first {anchor.size} entries are not those that were signed "
             f"for (kept in {anchor.place}). {proof}",
         )
 
 
-def _first_rewritten(size: int, proven: int, first_bad: int | None) -> int:
+def _first_rewritten(size: int, proven_size: int, first_bad: int | None) -> int:
     """Which is the first bad entry, where the first `size` are not those that they were?"""
-    return first_bad if first_bad is not None and first_bad <= size else min(proven + 1, size)
+    return first_bad if first_bad is not None and first_bad <= size else min(proven_size + 1, size)
 
 
-def _cut_off(walk: Walk, anchor: Anchor, proven: int) -> Finding:
+def _cut_off(walk: Walk, anchor: Anchor, proven_size: int) -> Finding:
     size = anchor.size
     missing = f"entry {size} is" if size == walk.size + 1 else f"entries {walk.size + 1} to {size} are"
     proof = (
-        f"Its first {proven} entries are those that were signed for"
-        if proven
+        f"Its first {proven_size} entries are those that were signed for"
+        if proven_size
         else "No signed head reaches the entries that it still has"
     )
     return Finding(
@@ -275,7 +296,7 @@ def _cut_off(walk: Walk, anchor: Anchor, proven: int) -> Finding:
 
 def _lost_checkpoints(walk: Walk, anchors: Sequence[Anchor]) -> Iterator[Finding]:
     """Signed heads that the ledger says it made, and does not keep."""
-    heads = {(a.size, a.checkpoint.head.root) for a in anchors if a.place == IN_LEDGER}
+    heads = {(anchor.size, anchor.checkpoint.head.root) for anchor in anchors if anchor.place == IN_LEDGER}
     for row in walk.rows_of_kind("checkpoint_made"):
         facts = facts_in(row)
         if (facts.get("size"), facts.get("root")) not in heads:
@@ -297,9 +318,9 @@ def _unlike_notes(
             head.root in ("", walk.root_by_size[head.size])
             and head.last in ("", walk.hash_by_size[head.size])
         ):
-            first = _first_rewritten(head.size, evidence.proven, first_bad)
+            first_seq = _first_rewritten(head.size, evidence.proven_size, first_bad)
             what = f"The first {head.size} entries are not those that the ledger notes of itself."
-            yield Finding("rewritten", first, what)
+            yield Finding("rewritten", first_seq, what)
 
 
 def _payload_findings(walk: Walk, payloads: Iterable[tuple[int, str]] | None) -> Iterator[Finding]:
@@ -308,11 +329,11 @@ def _payload_findings(walk: Walk, payloads: Iterable[tuple[int, str]] | None) ->
         return
     commitments = dict(payloads)
     erasures = [facts_in(row).get("entries") for row in walk.rows_of_kind("payload_erased")]
-    erased = {seq for seqs in erasures if isinstance(seqs, list) for seq in seqs}
+    erased_seqs = {seq for seqs in erasures if isinstance(seqs, list) for seq in seqs}
     for seq, commitment in walk.commitments.items():
         if seq in commitments and commitments[seq] != commitment:
             yield Finding("payload", seq, f"The details beside entry {seq} are not those that were recorded.")
-        elif (seq in commitments) == (seq in erased):
+        elif (seq in commitments) == (seq in erased_seqs):
             state = "there, though erased" if seq in commitments else "gone, and no erasure is recorded"
             yield Finding("payload", seq, f"The details beside entry {seq} are {state}.")
     for seq in sorted(commitments.keys() - walk.commitments.keys()):
@@ -327,15 +348,15 @@ def _notes(walk: Walk, anchors: Sequence[Anchor], heads: HeadEvidence) -> Iterat
             f"An older copy was restored at entry {restore.seq}, confirmed by {restore.people[0]} and "
             f"{restore.people[1]}: entries {restore.size + 1} to {restore.lost_size} of before are lost."
         )
-    if not any(anchor.outside for anchor in anchors):
+    if not any(anchor.is_outside for anchor in anchors):
         yield (
             "No head kept outside was compared. A chain alone cannot show that its end was cut off, or that "
             "its owner wrote all of it anew. Name places under [ledger] anchors, or give --anchor FILE."
         )
-    elif heads.proven_outside < walk.sound_size:
+    elif heads.proven_outside_size < walk.sound_size:
         yield (
-            f"Entries {heads.proven_outside + 1} to {walk.sound_size} are newer than every head kept outside "
-            "that agrees: were they cut off or written anew, nothing would show it. "
+            f"Entries {heads.proven_outside_size + 1} to {walk.sound_size} are newer than every head kept "
+            "outside that agrees: were they cut off or written anew, nothing would show it. "
             "Run `becalm record checkpoint`."
         )
     if not anchors:

@@ -40,7 +40,7 @@ _encode: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _encode_sorted: Final = JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True).encode
 
 RowSource = Callable[[], Iterable[StoredRow]]  # gives the rows from the first, as often as it is called
-Fate = Literal[
+FindingKind = Literal[
     "altered",  # an entry is not what was written
     "missing",  # an entry was taken out
     "inserted",  # an entry was put in between
@@ -55,10 +55,10 @@ Fate = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One way in which a ledger does not hold. `first` is the first entry that it touches, None for none."""
+    """One way in which a ledger does not hold. `first_seq`: the first entry that it touches, if any."""
 
-    fate: Fate
-    first: int | None
+    kind: FindingKind
+    first_seq: int | None
     what: str
 
 
@@ -96,17 +96,17 @@ def walk_rows(rows: Iterable[StoredRow], identity: str, sizes: Collection[int]) 
     broken_row: StoredRow | None = None
     row_stream = iter(rows)
     for chunk in _cut_chunks(row_stream, sorted({size for size in sizes if size > 0}, reverse=True)):
-        sound = chunk[: _count_sound(chunk, sound_size, last_hash)]
-        if sound:
-            peaks = append_leaves(peaks, [bytes.fromhex(row[HASH]) for row in sound])
-            loose_seq = loose_seq or _first_loose(sound)
-            proof_rows.extend(row for row in sound if row[KIND] in PROOF_KINDS)
-            commitments.update((row[SEQ], row[COMMITMENT]) for row in sound if row[COMMITMENT])
-            sound_size, last_hash = sound_size + len(sound), sound[-1][HASH]
+        sound_rows = chunk[: _count_sound(chunk, sound_size, last_hash)]
+        if sound_rows:
+            peaks = append_leaves(peaks, [bytes.fromhex(row[HASH]) for row in sound_rows])
+            loose_seq = loose_seq or _first_loose(sound_rows)
+            proof_rows.extend(row for row in sound_rows if row[KIND] in PROOF_KINDS)
+            commitments.update((row[SEQ], row[COMMITMENT]) for row in sound_rows if row[COMMITMENT])
+            sound_size, last_hash = sound_size + len(sound_rows), sound_rows[-1][HASH]
             root_by_size[sound_size], hash_by_size[sound_size] = root_of_peaks(peaks).hex(), last_hash
-        if len(sound) < len(chunk):
-            broken_row = chunk[len(sound)]
-            (last_row,) = deque(chain(chunk[len(sound) :], row_stream), maxlen=1)
+        if len(sound_rows) < len(chunk):
+            broken_row = chunk[len(sound_rows)]
+            (last_row,) = deque(chain(chunk[len(sound_rows) :], row_stream), maxlen=1)
             size = last_row[SEQ]
             break
     return Walk(
@@ -207,11 +207,11 @@ def facts_in(row: StoredRow) -> dict[str, Any]:
     return facts if isinstance(facts, dict) else {}
 
 
-def diagnose(walk: Walk, rows: Iterable[StoredRow], *, identity: str, proven: int) -> Finding:
+def diagnose(walk: Walk, rows: Iterable[StoredRow], *, identity: str, proven_size: int) -> Finding:
     """What happened at the first row that is not sound, and which entry is the first bad one?
 
-    `proven` is how many entries a signed head covers: they are what they were. Of an entry that was written
-    anew with a hash of its own, only the entry after it tells: it follows another one.
+    `proven_size` is how many entries a signed head covers: they are what they were. Of an entry that was
+    written anew with a hash of its own, only the entry after it tells: it follows another one.
     """
     row, place = walk.broken_row, walk.sound_size + 1
     assert row is not None, "only a broken ledger is diagnosed"
@@ -219,10 +219,10 @@ def diagnose(walk: Walk, rows: Iterable[StoredRow], *, identity: str, proven: in
         return _diagnose_number(row, place)
     if _own_hash(row) != row[HASH]:
         return _diagnose_hash(row, walk, rows, identity)
-    if place > 1 and proven < place - 1:
+    if place > 1 and proven_size < place - 1:
         or_before = (
-            f" (or the rewriting began before it, at entry {proven + 1} the earliest)"
-            if proven + 1 < place - 1
+            f" (or the rewriting began before it, at entry {proven_size + 1} the earliest)"
+            if proven_size + 1 < place - 1
             else ""
         )
         return Finding(
@@ -256,8 +256,8 @@ def _diagnose_hash(row: StoredRow, walk: Walk, rows: Iterable[StoredRow], identi
             if is_copy
             else f"the row numbered {place} was written as entry {number}."
         )
-        first = place if is_copy else number
-        return Finding("inserted", first, f"Entry {first} was put in: {origin}")
+        first_seq = place if is_copy else number
+        return Finding("inserted", first_seq, f"Entry {first_seq} was put in: {origin}")
     written_seq = _find_number(row, walk.size + SEARCH_REACH) if row[PREVIOUS] != walk.last_hash else None
     if written_seq is not None:
         return Finding(

@@ -117,12 +117,12 @@ def expected_heads(memo: HeadMemo | None, tail: Tail, anchors: Sequence[Head]) -
     return (*anchors, *([head] if head else []))
 
 
-def find_lost_heads(connection: Connection, tail: Tail, expected: Iterable[Head]) -> tuple[Head, ...]:
+def find_lost_heads(connection: Connection, tail: Tail, heads: Iterable[Head]) -> tuple[Head, ...]:
     """Which of these heads does the ledger not hold, and did not two people say why?"""
-    lost = {head_name(head): head for head in expected if not _has_head(connection, tail, head)}
-    for name in _confirmed_names(connection) if lost else ():
-        lost.pop(name, None)
-    return tuple(sorted(lost.values(), key=lambda head: head.size))
+    lost_by_name = {head_name(head): head for head in heads if not _has_head(connection, tail, head)}
+    for name in _confirmed_names(connection) if lost_by_name else ():
+        lost_by_name.pop(name, None)
+    return tuple(sorted(lost_by_name.values(), key=lambda head: head.size))
 
 
 def _has_head(connection: Connection, tail: Tail, head: Head) -> bool:

@@ -33,12 +33,12 @@ REWRITE: Final = (
 
 
 def insert_payloads(
-    connection: Connection, sealed: Sequence[SealedEntry], prepared: Sequence[PreparedEvent]
+    connection: Connection, sealed_entries: Sequence[SealedEntry], prepared_events: Sequence[PreparedEvent]
 ) -> None:
     """Keep the payloads of these entries with their salts."""
     rows = [
-        {"seq": each.entry.seq, "salt": event.salt, "body": event.payload}
-        for each, event in zip(sealed, prepared, strict=True)
+        {"seq": sealed_entry.entry.seq, "salt": event.salt, "body": event.payload}
+        for sealed_entry, event in zip(sealed_entries, prepared_events, strict=True)
         if event.payload is not None
     ]
     if rows:
@@ -108,9 +108,9 @@ def read_commitments(connection: Connection, seqs: Sequence[int]) -> dict[int, s
     """The commitments of these entries; raises EventError where one has no payload, or does not exist."""
     query = select(event_table.c.seq, event_table.c.commitment).where(event_table.c.seq.in_(seqs))
     commitments = {seq: commitment for seq, commitment in connection.execute(query) if commitment}
-    missing = [seq for seq in seqs if seq not in commitments]
-    if missing:
-        listing = ", ".join(map(str, missing[:10])) + (" …" if len(missing) > 10 else "")
+    missing_seqs = [seq for seq in seqs if seq not in commitments]
+    if missing_seqs:
+        listing = ", ".join(map(str, missing_seqs[:10])) + (" …" if len(missing_seqs) > 10 else "")
         raise EventError(
             f"These entries have no payload, or do not exist: {listing}. Leave them out; nothing was written."
         )

@@ -127,9 +127,9 @@ class PostgresLedger(DatabaseLedger):
     def _submit(
         self, events: Sequence[EventToAppend], *, erased_seqs: tuple[int, ...] = (), ticket: str = ""
     ) -> tuple[Entry, ...]:
-        check_events([each.event for each in events], self.kinds, (self._now or _utc_now)())
-        committed = tuple(encipher(each, self._draw_salt) for each in events)
-        task = AppendTask(ticket or self._draw_salt().hex(), committed, erased_seqs, bool(ticket))
+        check_events([to_append.event for to_append in events], self.kinds, (self._now or _utc_now)())
+        committed_events = tuple(encipher(to_append, self._draw_salt) for to_append in events)
+        task = AppendTask(ticket or self._draw_salt().hex(), committed_events, erased_seqs, bool(ticket))
         return self._queue.submit(task)
 
     def _write(self, requests: Sequence[AppendRequest]) -> None:

@@ -171,11 +171,11 @@ class Sealer:
         known_outcomes: Mapping[str, Outcome],
     ) -> SealTurn:
         """Seal what is pending and ready, then these tasks; `end` is where the ledger ends now."""
-        pending = connection.execute(_SELECT_PENDING).all() if end.has_pending else ()
-        pending_tickets = {row.ticket for row in pending}
-        handed_in = [
+        pending_rows = connection.execute(_SELECT_PENDING).all() if end.has_pending else ()
+        pending_tickets = {row.ticket for row in pending_rows}
+        pending_tasks = [
             AppendTask(row.ticket, _parse_events(row.events))
-            for row in pending
+            for row in pending_rows
             if row.is_ready and not row.is_done
         ]
         own_tasks = [
@@ -184,10 +184,10 @@ class Sealer:
         tail = read_tail(
             end.size, end.tree, end.seq, end.hash, end.recorded_at, identity=self._identity, name=""
         )
-        self._check_newest(connection, tail, [each.event for task in own_tasks for each in task.events])
+        self._check_newest(connection, tail, [event.event for task in own_tasks for event in task.events])
         now = (self._now() if self._now else end.now).astimezone(UTC)
-        batch = build_batch(connection, tail, [*handed_in, *own_tasks], self._folds_by_kind, now)
-        cleared_tickets = [row.ticket for row in pending if row.is_ready or row.is_done]
+        batch = build_batch(connection, tail, [*pending_tasks, *own_tasks], self._folds_by_kind, now)
+        cleared_tickets = [row.ticket for row in pending_rows if row.is_ready or row.is_done]
         if batch.rows or cleared_tickets:
             batch.write(connection, cleared_tickets, self._fold_names)
         return SealTurn({**known_outcomes, **batch.outcomes}, batch.tail)
@@ -208,14 +208,16 @@ def _turn_or_hand_in(connection: Connection, tasks: Sequence[AppendTask]) -> Any
 
 
 def _with_payload(tasks: Sequence[AppendTask]) -> list[CommittedEvent]:
-    return [each for task in tasks for each in task.events if each.key]
+    return [event for task in tasks for event in task.events if event.key]
 
 
 def insert_enciphered(connection: Connection, events: Sequence[CommittedEvent]) -> None:
     """Keep enciphered payloads and their keys, each in its table."""
     if events:
-        connection.exec_driver_sql(_INSERT_PAYLOAD, [(each.commitment, each.ciphertext) for each in events])
-        connection.exec_driver_sql(_INSERT_KEY, [(each.commitment, each.key) for each in events])
+        connection.exec_driver_sql(
+            _INSERT_PAYLOAD, [(event.commitment, event.ciphertext) for event in events]
+        )
+        connection.exec_driver_sql(_INSERT_KEY, [(event.commitment, event.key) for event in events])
 
 
 def read_outcomes(connection: Connection, tasks: Sequence[AppendTask]) -> Mapping[str, Outcome]:
@@ -237,13 +239,13 @@ def wait_for_sealing(connection: Connection, tasks: Sequence[AppendTask]) -> Map
 def _parse_outcomes(rows: Iterable[Any]) -> Mapping[str, Outcome]:
     """Of rows of ticket, refusal and entry: what became of each ticket."""
     refusals: dict[str, Outcome] = {}
-    entries: dict[str, list[Entry]] = {}
+    entries_by_ticket: dict[str, list[Entry]] = {}
     for ticket, refusal, *row in rows:
         if refusal:
             refusals[ticket] = EventError(refusal)
         else:
-            entries.setdefault(ticket, []).append(read_entry(tuple(row)))
-    return {**refusals, **{ticket: tuple(sealed) for ticket, sealed in entries.items()}}
+            entries_by_ticket.setdefault(ticket, []).append(read_entry(tuple(row)))
+    return {**refusals, **{ticket: tuple(entries) for ticket, entries in entries_by_ticket.items()}}
 
 
 def _format_tasks(tasks: Sequence[AppendTask]) -> str:
@@ -251,7 +253,7 @@ def _format_tasks(tasks: Sequence[AppendTask]) -> str:
 
 
 def _format_events(events: Iterable[CommittedEvent]) -> str:
-    rows = [entry_row(Entry(0, NEVER, each.event, each.commitment, "", "")) for each in events]
+    rows = [entry_row(Entry(0, NEVER, event.event, event.commitment, "", "")) for event in events]
     return json.dumps(rows, ensure_ascii=False)
 
 
@@ -308,12 +310,12 @@ class Batch:
 @dataclass(frozen=True, slots=True)
 class _LinkedTask:
     task: AppendTask
-    sealed: tuple[SealedEntry, ...]
+    sealed_entries: tuple[SealedEntry, ...]
     erased_commitments: tuple[str, ...]
 
     @property
     def entries(self) -> tuple[Entry, ...]:
-        return tuple(each.entry for each in self.sealed)
+        return tuple(sealed_entry.entry for sealed_entry in self.sealed_entries)
 
 
 def build_batch(
@@ -322,25 +324,28 @@ def build_batch(
     """Link and fold these tasks behind the tail; one that is refused leaves no trace in the others."""
     refusals: dict[str, Outcome] = {}
     while True:
-        remaining = [task for task in tasks if task.ticket not in refusals]
-        linked = _link_tasks(connection, tail, remaining, now, refusals)
+        remaining_tasks = [task for task in tasks if task.ticket not in refusals]
+        linked_tasks = _link_tasks(connection, tail, remaining_tasks, now, refusals)
         states = StateRows(connection, folds)
-        row_keys = states.row_keys(entry for each in linked for entry in each.entries)
+        row_keys = states.row_keys(entry for linked_task in linked_tasks for entry in linked_task.entries)
         states.take_rows(_read_states(connection, row_keys))
         refusal_count = len(refusals)
-        for each in linked:
+        for linked_task in linked_tasks:
             try:
-                states.fold(each.entries)
+                states.fold(linked_task.entries)
             except BecalmError as error:
-                refusals[each.task.ticket] = error
+                refusals[linked_task.task.ticket] = error
         if len(refusals) == refusal_count:
-            sealed = [entry for each in linked for entry in each.sealed]
+            sealed_entries = [entry for linked_task in linked_tasks for entry in linked_task.sealed_entries]
             return Batch(
-                extend_tail(tail, sealed),
-                {**refusals, **{each.task.ticket: each.entries for each in linked}},
-                [entry.row for entry in sealed],
-                _with_payload([each.task for each in linked]),
-                [commitment for each in linked for commitment in each.erased_commitments],
+                extend_tail(tail, sealed_entries),
+                {
+                    **refusals,
+                    **{linked_task.task.ticket: linked_task.entries for linked_task in linked_tasks},
+                },
+                [entry.row for entry in sealed_entries],
+                _with_payload([linked_task.task for linked_task in linked_tasks]),
+                [commitment for linked_task in linked_tasks for commitment in linked_task.erased_commitments],
                 states,
             )
 
@@ -363,20 +368,24 @@ def _link_tasks(
     refusals: dict[str, Outcome],
 ) -> list[_LinkedTask]:
     """Link task after task; notes those that are refused."""
-    linked: list[_LinkedTask] = []
+    linked_tasks: list[_LinkedTask] = []
     seq, last_hash, recorded_at = tail.size, tail.last_hash, tail.recorded_at
     for task in tasks:
         try:
-            erased = _erased_commitments(connection, task)
+            erased_commitments = _erased_commitments(connection, task)
             task_time = _task_time(task, recorded_at, now)
-            drafts = [(draft_event(each.event), each.commitment) for each in task.events]
-            sealed = link_events(seq, last_hash, drafts, task_time)
+            drafts = [(draft_event(event.event), event.commitment) for event in task.events]
+            sealed_entries = link_events(seq, last_hash, drafts, task_time)
         except BecalmError as error:
             refusals[task.ticket] = error
         else:
-            seq, last_hash, recorded_at = sealed[-1].entry.seq, sealed[-1].entry.hash, task_time
-            linked.append(_LinkedTask(task, sealed, erased))
-    return linked
+            seq, last_hash, recorded_at = (
+                sealed_entries[-1].entry.seq,
+                sealed_entries[-1].entry.hash,
+                task_time,
+            )
+            linked_tasks.append(_LinkedTask(task, sealed_entries, erased_commitments))
+    return linked_tasks
 
 
 def _erased_commitments(connection: Connection, task: AppendTask) -> tuple[str, ...]:
@@ -393,7 +402,7 @@ def _task_time(task: AppendTask, last_recorded_at: datetime | None, now: datetim
     The clock of the writer may be ahead of that which records by CLOCK_TOLERANCE: an entry is then recorded
     at the time at which its event occurred.
     """
-    latest = max(each.event.occurred_at for each in task.events)
+    latest = max(event.event.occurred_at for event in task.events)
     if latest > now + CLOCK_TOLERANCE:
         raise EventError(
             f"An event occurred at {latest.isoformat()}, and it is only {now.isoformat()} by the clock that "

@@ -94,24 +94,24 @@ def link_events(
 ) -> tuple[SealedEntry, ...]:
     """Link these events, each with its commitment, behind entry `seq`, whose hash is `last_hash`."""
     recorded_text = format_instant(recorded_at)
-    sealed = []
+    sealed_entries = []
     for draft, commitment in drafts:
         seq += 1
         row = link_row(draft, seq, recorded_text, commitment, last_hash)
-        sealed.append(
+        sealed_entries.append(
             SealedEntry(Entry(seq, recorded_at, draft.event, commitment, last_hash, row[HASH]), row)
         )
         last_hash = row[HASH]
-    return tuple(sealed)
+    return tuple(sealed_entries)
 
 
-def extend_tail(tail: Tail, sealed: Sequence[SealedEntry]) -> Tail:
+def extend_tail(tail: Tail, sealed_entries: Sequence[SealedEntry]) -> Tail:
     """Where the ledger ends with these entries behind the tail."""
-    if not sealed:
+    if not sealed_entries:
         return tail
-    last = sealed[-1].entry
-    leaves = (bytes.fromhex(each.entry.hash) for each in sealed)
-    return Tail(last.seq, last.hash, last.recorded_at, append_leaves(tail.peaks, leaves))
+    last_entry = sealed_entries[-1].entry
+    leaves = (bytes.fromhex(sealed_entry.entry.hash) for sealed_entry in sealed_entries)
+    return Tail(last_entry.seq, last_entry.hash, last_entry.recorded_at, append_leaves(tail.peaks, leaves))
 
 
 def recording_time(last_recorded_at: datetime | None, now: datetime) -> datetime:

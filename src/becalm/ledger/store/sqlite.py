@@ -42,7 +42,7 @@ _INSERT_EVENT: Final = f"INSERT INTO event ({', '.join(COLUMNS)}) VALUES ({', '.
 class WriteTask:
     """What is written together: events, and what is read or destroyed in the same transaction."""
 
-    prepared: tuple[PreparedEvent, ...]
+    prepared_events: tuple[PreparedEvent, ...]
     payload_seq: int | None = None  # the entry whose payload is read
     erased_seqs: tuple[int, ...] = ()  # the entries whose payloads are destroyed
 
@@ -118,9 +118,9 @@ class SqliteLedger(DatabaseLedger):
         erased_seqs: tuple[int, ...] = (),
     ) -> WriteResult:
         """Check and prepare in the thread that asks, so that whoever writes for all is soon done."""
-        check_events([each.event for each in events], self.kinds, self._now())
-        prepared = tuple([prepare_event(each, self._draw_salt) for each in events])
-        return self._queue.submit(WriteTask(prepared, payload_seq, erased_seqs))
+        check_events([to_append.event for to_append in events], self.kinds, self._now())
+        prepared_events = tuple([prepare_event(to_append, self._draw_salt) for to_append in events])
+        return self._queue.submit(WriteTask(prepared_events, payload_seq, erased_seqs))
 
     def _write(self, requests: Sequence[WriteRequest]) -> None:
         """Write what waits in one transaction; a task that is not fit is refused alone."""
@@ -128,7 +128,7 @@ class SqliteLedger(DatabaseLedger):
             with self._file.writing() as connection:
                 # Read anew each time, under the right to write: other processes write between two commits.
                 tail = self.tail(connection)
-                events = [p.draft.event for request in requests for p in request.task.prepared]
+                events = [prepared.draft.event for prepared in _prepared_events(requests)]
                 self.check_newest(connection, tail, events)
                 answers, tail = self._write_fit(connection, tail, requests)
         except BecalmError as error:
@@ -144,62 +144,66 @@ class SqliteLedger(DatabaseLedger):
     ) -> tuple[list[tuple[WriteRequest, WriteResult]], Tail]:
         """Do all tasks but those that are refused; after a refusal, begin again without that one."""
         # Nothing is written before every task is through: entries behind a refused one would be linked to it.
-        remaining = list(requests)
+        remaining_requests = list(requests)
         recorded_at = recording_time(tail.recorded_at, self._now())
         while True:
-            linked = _link_requests(tail, remaining, recorded_at)
-            sealed = [each for _, entries in linked for each in entries]
+            linked_requests = _link_requests(tail, remaining_requests, recorded_at)
+            sealed_entries = [sealed_entry for _, entries in linked_requests for sealed_entry in entries]
             states = StateRows(connection, self._folds_by_kind)
-            states.prefetch([each.entry for each in sealed])
+            states.prefetch([sealed_entry.entry for sealed_entry in sealed_entries])
             answers = []
-            for request, entries in linked:
+            for request, entries in linked_requests:
                 try:
                     answers.append((request, _do_task(connection, request.task, entries, states)))
                 except BecalmError as error:
                     request.error = error
                     break
             else:
-                new_tail = extend_tail(tail, sealed)
-                prepared = [p for request, _ in linked for p in request.task.prepared]
-                self._store(connection, sealed, prepared, new_tail, states)
+                new_tail = extend_tail(tail, sealed_entries)
+                prepared_events = _prepared_events([request for request, _ in linked_requests])
+                self._store(connection, sealed_entries, prepared_events, new_tail, states)
                 return answers, new_tail
-            remaining = [request for request in remaining if request.error is None]
+            remaining_requests = [request for request in remaining_requests if request.error is None]
 
     def _store(
         self,
         connection: Connection,
-        sealed: Sequence[SealedEntry],
-        prepared: Sequence[PreparedEvent],
+        sealed_entries: Sequence[SealedEntry],
+        prepared_events: Sequence[PreparedEvent],
         tail: Tail,
         states: StateRows,
     ) -> None:
         """Write the entries, the state tables that came out and where the ledger ends."""
-        if sealed:
-            connection.exec_driver_sql(_INSERT_EVENT, [each.row for each in sealed])
-            payloads.insert_payloads(connection, sealed, prepared)
+        if sealed_entries:
+            connection.exec_driver_sql(_INSERT_EVENT, [sealed_entry.row for sealed_entry in sealed_entries])
+            payloads.insert_payloads(connection, sealed_entries, prepared_events)
             states.write()
             values = (tail.size, format_peaks(tail.peaks), self._fold_names)
             connection.exec_driver_sql("UPDATE ledger SET size = ?, tree = ?, folds = ?", values)
+
+
+def _prepared_events(requests: Sequence[WriteRequest]) -> list[PreparedEvent]:
+    return [event for request in requests for event in request.task.prepared_events]
 
 
 def _link_requests(
     tail: Tail, requests: Sequence[WriteRequest], recorded_at: datetime
 ) -> list[tuple[WriteRequest, tuple[SealedEntry, ...]]]:
     """Link the events of these tasks one behind the other; notes those that are refused."""
-    linked = []
+    linked_requests = []
     seq, last_hash = tail.size, tail.last_hash
     for request in requests:
         try:
-            for prepared in request.task.prepared:
-                _check_occurrence(prepared.draft.event, recorded_at)
-            drafts = [(prepared.draft, prepared.commitment) for prepared in request.task.prepared]
-            sealed = link_events(seq, last_hash, drafts, recorded_at)
+            for event in request.task.prepared_events:
+                _check_occurrence(event.draft.event, recorded_at)
+            drafts = [(event.draft, event.commitment) for event in request.task.prepared_events]
+            sealed_entries = link_events(seq, last_hash, drafts, recorded_at)
         except BecalmError as error:
             request.error = error
         else:
-            seq, last_hash = sealed[-1].entry.seq, sealed[-1].entry.hash
-            linked.append((request, sealed))
-    return linked
+            seq, last_hash = sealed_entries[-1].entry.seq, sealed_entries[-1].entry.hash
+            linked_requests.append((request, sealed_entries))
+    return linked_requests
 
 
 def _check_occurrence(event: Event, recorded_at: datetime) -> None:
@@ -211,10 +215,10 @@ def _check_occurrence(event: Event, recorded_at: datetime) -> None:
 
 
 def _do_task(
-    connection: Connection, task: WriteTask, sealed: Sequence[SealedEntry], states: StateRows
+    connection: Connection, task: WriteTask, sealed_entries: Sequence[SealedEntry], states: StateRows
 ) -> WriteResult:
     """Fold, read and destroy what one task asks."""
-    entries = tuple([each.entry for each in sealed])
+    entries = tuple([sealed_entry.entry for sealed_entry in sealed_entries])
     payload = payloads.read_payload(connection, task.payload_seq) if task.payload_seq is not None else None
     if task.erased_seqs:
         payloads.check_named(entries[0].event, task.erased_seqs)

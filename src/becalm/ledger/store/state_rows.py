@@ -49,12 +49,12 @@ class StateRows:
 
     def _touched_rows(self, entry: Entry) -> list[tuple[Fold, RowKey]]:
         """Which rows does this entry touch, and by which folds? Asked twice, worked out once."""
-        touched = self._keys_by_seq.get(entry.seq)
-        if touched is None:
+        touched_rows = self._keys_by_seq.get(entry.seq)
+        if touched_rows is None:
             folds = self._folds.get(entry.event.kind, ())
-            touched = [(fold, (fold.table, key)) for fold in folds for key in fold.keys(entry)]
-            self._keys_by_seq[entry.seq] = touched
-        return touched
+            touched_rows = [(fold, (fold.table, key)) for fold in folds for key in fold.keys(entry)]
+            self._keys_by_seq[entry.seq] = touched_rows
+        return touched_rows
 
     def take_rows(self, rows: Mapping[RowKey, Row | None]) -> None:
         """Take rows that were read already."""
@@ -104,14 +104,14 @@ def write_rows(
     connection: Connection, rows: Mapping[RowKey, Row | None], *, old_rows: Mapping[RowKey, Row | None]
 ) -> None:
     """Put these rows in the place of those that stood there before."""
-    replaced = [row_key for row_key in rows if old_rows.get(row_key) is not None]
-    inserted = [(*row_key, format_row(row)) for row_key, row in rows.items() if row is not None]
+    replaced_keys = [row_key for row_key in rows if old_rows.get(row_key) is not None]
+    inserted_rows = [(*row_key, format_row(row)) for row_key, row in rows.items() if row is not None]
     # By the driver's own statements: a batch of many rows goes in as one executemany.
     sign = "?" if connection.dialect.paramstyle == "qmark" else "%s"
-    if replaced:
-        connection.exec_driver_sql(_DELETE_ROW.replace("?", sign), replaced)
-    if inserted:
-        connection.exec_driver_sql(_INSERT_ROW.replace("?", sign), inserted)
+    if replaced_keys:
+        connection.exec_driver_sql(_DELETE_ROW.replace("?", sign), replaced_keys)
+    if inserted_rows:
+        connection.exec_driver_sql(_INSERT_ROW.replace("?", sign), inserted_rows)
 
 
 def read_rows(connection: Connection, table: str | None = None) -> Iterator[tuple[RowKey, Row]]:
@@ -143,11 +143,11 @@ def _parse_fact(value: object) -> Fact:
     return tuple(map(_parse_fact, value)) if isinstance(value, list) else cast("Fact", value)
 
 
-def list_differences(folded: Mapping[RowKey, Row], stored: Mapping[RowKey, Row]) -> tuple[str, ...]:
+def list_differences(folded_rows: Mapping[RowKey, Row], stored_rows: Mapping[RowKey, Row]) -> tuple[str, ...]:
     """What a state table held, said against what its entries make of it, row by row."""
     differences = []
-    for table, key in sorted(folded.keys() | stored.keys()):
-        new_row, old_row = folded.get((table, key)), stored.get((table, key))
+    for table, key in sorted(folded_rows.keys() | stored_rows.keys()):
+        new_row, old_row = folded_rows.get((table, key)), stored_rows.get((table, key))
         if new_row != old_row:
             new_text = "nothing" if new_row is None else format_row(new_row)
             old_text = "nothing" if old_row is None else format_row(old_row)
@@ -157,18 +157,18 @@ def list_differences(folded: Mapping[RowKey, Row], stored: Mapping[RowKey, Row])
 
 def fold_anew(connection: Connection, folds: Sequence[Fold], entries: Iterable[Entry]) -> tuple[str, ...]:
     """Fold every state table from all entries, put that where the old one stood; say what differed."""
-    folded: dict[RowKey, Row] = {}
+    folded_rows: dict[RowKey, Row] = {}
     for entry in entries:
         for fold in folds:
             if entry.event.kind in fold.kinds:
                 for key in fold.keys(entry):
-                    row = fold.step(key, folded.get((fold.table, key)), entry)
-                    folded.pop((fold.table, key), None)
-                    folded |= {} if row is None else {(fold.table, key): row}
-    differences = list_differences(folded, dict(read_rows(connection)))
+                    row = fold.step(key, folded_rows.get((fold.table, key)), entry)
+                    folded_rows.pop((fold.table, key), None)
+                    folded_rows |= {} if row is None else {(fold.table, key): row}
+    differences = list_differences(folded_rows, dict(read_rows(connection)))
     if differences:
         connection.execute(delete(state_table))
-        write_rows(connection, folded, old_rows={})
+        write_rows(connection, folded_rows, old_rows={})
     return differences
 
 

@@ -25,37 +25,34 @@ REVISION: Final = "0001"  # the newest of store/migrations; a test holds the two
 NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by INTEGER alone
 metadata = MetaData()
 
+
+def _texts(*names: str) -> tuple[Column[str], ...]:
+    return tuple(Column(name, Text, nullable=False) for name in names)
+
+
 event_table: Final = Table(
     "event",
     metadata,
     Column("seq", NUMBER, primary_key=True, autoincrement=False),
-    Column("recorded_at", Text, nullable=False),  # 2020-04-30T22:15:00.000000Z
-    Column("occurred_at", Text, nullable=False),
-    Column("kind", Text, nullable=False),
+    *_texts("recorded_at", "occurred_at", "kind"),  # 2020-04-30T22:15:00.000000Z
     Column("version", Integer, nullable=False),
-    Column("actor", Text, nullable=False),
-    Column("role", Text, nullable=False),
-    Column("purpose", Text, nullable=False),
-    Column("programme", Text, nullable=False),
-    Column("subject", Text, nullable=False),
-    Column("facts", Text, nullable=False),  # canonical JSON
+    *_texts("actor", "role", "purpose", "programme", "subject"),
+    *_texts("facts"),  # canonical JSON
     Column("corrects", NUMBER),
-    Column("commitment", Text, nullable=False),  # of the payload; empty where there is none
-    Column("previous", Text, nullable=False),
-    Column("hash", Text, nullable=False),
+    *_texts("commitment", "previous", "hash"),  # the first of the payload; empty where there is none
     CheckConstraint("seq > 0", name="event_seq_counts_from_one"),
     sqlite_strict=True,
 )
-Index("event_by_subject", event_table.c.subject, event_table.c.seq, sqlite_where=event_table.c.subject != "")
-Index("event_by_kind", event_table.c.kind, event_table.c.seq)
-Index("event_by_actor", event_table.c.actor, event_table.c.seq)
+_columns = event_table.c
+Index("event_by_subject", _columns.subject, _columns.seq, sqlite_where=_columns.subject != "")
+Index("event_by_kind", _columns.kind, _columns.seq)
+Index("event_by_actor", _columns.actor, _columns.seq)
 
 payload_table: Final = Table(
     "payload",
     metadata,
     Column("seq", NUMBER, primary_key=True, autoincrement=False),
-    Column("salt", LargeBinary, nullable=False),
-    Column("body", LargeBinary, nullable=False),
+    *(Column(name, LargeBinary, nullable=False) for name in ("salt", "body")),
     sqlite_strict=True,
 )
 
@@ -63,13 +60,9 @@ checkpoint_table: Final = Table(
     "checkpoint",
     metadata,
     Column("number", NUMBER, primary_key=True),
-    Column("ledger", Text, nullable=False),
+    *_texts("ledger"),
     Column("size", NUMBER, nullable=False),
-    Column("root", Text, nullable=False),
-    Column("last", Text, nullable=False),
-    Column("made_at", Text, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("signature", Text, nullable=False),
+    *_texts("root", "last", "made_at", "key", "signature"),
     sqlite_strict=True,
 )
 
@@ -77,10 +70,10 @@ ledger_table: Final = Table(
     "ledger",
     metadata,
     Column("number", Integer, CheckConstraint("number = 1", name="ledger_is_one"), primary_key=True),
-    Column("identity", Text, nullable=False),
+    *_texts("identity"),
     Column("size", NUMBER, nullable=False),  # of the entries that the tree and the state tables hold
-    Column("tree", Text, nullable=False),  # the roots of the full subtrees, largest first
-    Column("folds", Text, nullable=False),  # which folds, in which versions, made the state tables
+    *_texts("tree"),  # the roots of the full subtrees, largest first
+    *_texts("folds"),  # which folds, in which versions, made the state tables
     Column("unscrubbed", Integer, nullable=False),  # 1 while erased bytes may stand in a file beside
     sqlite_strict=True,
 )
@@ -88,9 +81,8 @@ ledger_table: Final = Table(
 state_table: Final = Table(
     "state",
     metadata,
-    Column("name", Text, primary_key=True),  # of the state table
-    Column("key", Text, primary_key=True),
-    Column("row", Text, nullable=False),  # canonical JSON
+    *(Column(name, Text, primary_key=True) for name in ("name", "key")),  # of the table, and in it
+    *_texts("row"),  # canonical JSON
     sqlite_strict=True,
     sqlite_with_rowid=False,
 )

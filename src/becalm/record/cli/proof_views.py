@@ -27,10 +27,10 @@ def _verdict_record(verified: VerifiedLedger) -> Row:
         "root": verdict.head.root,
         "first_bad": verdict.first_bad,
         "findings": _finding_rows(verified),
-        "proven": verdict.proven,
-        "proven_outside": verdict.proven_outside,
+        "proven": verdict.proven_size,
+        "proven_outside": verdict.proven_outside_size,
         "anchors": [
-            {"size": anchor.checkpoint.head.size, "place": anchor.place, "outside": anchor.outside}
+            {"size": anchor.checkpoint.head.size, "place": anchor.place, "outside": anchor.is_outside}
             for anchor in verdict.anchors
         ],
         "notes": list(verdict.notes),
@@ -38,7 +38,8 @@ def _verdict_record(verified: VerifiedLedger) -> Row:
 
 
 def _finding_rows(verified: VerifiedLedger) -> list[Row]:
-    return [{name: getattr(f, name) for name in FINDING_COLUMNS} for f in verified.verdict.findings]
+    findings = ((f.kind, f.first_seq, f.what) for f in verified.verdict.findings)
+    return [dict(zip(FINDING_COLUMNS, finding, strict=True)) for finding in findings]
 
 
 def _verdict_lines(verified: VerifiedLedger) -> Iterable[str]:
@@ -49,8 +50,8 @@ def _verdict_lines(verified: VerifiedLedger) -> Iterable[str]:
     yield f"The ledger holds: {verdict.size:,} entries, each one what was written and in its place."
     yield f"  ledger   {verified.ledger}"
     yield f"  root     {verdict.head.root}"
-    yield f"  proven   {_reach_text(verdict.proven)}, by signed heads"
-    yield f"  outside  {_reach_text(verdict.proven_outside)}, by signed heads kept outside"
+    yield f"  proven   {_reach_text(verdict.proven_size)}, by signed heads"
+    yield f"  outside  {_reach_text(verdict.proven_outside_size)}, by signed heads kept outside"
     yield from (f"note: {note}" for note in verdict.notes)
 
 
@@ -72,8 +73,8 @@ def check_verdict(verified: VerifiedLedger) -> None:
         return
     faults = tuple(
         Fault(
-            f"entry {finding.first}" if finding.first is not None else PLACES[finding.fate],
-            f"({finding.fate}) {finding.what}",
+            f"entry {finding.first_seq}" if finding.first_seq is not None else PLACES[finding.kind],
+            f"({finding.kind}) {finding.what}",
             "keep it as evidence",
         )
         for finding in verdict.findings

@@ -75,7 +75,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
     """
     _check_presence(desk)
     ledger = desk.open_ledger()
-    named_anchors = tuple(Anchor(_read_anchor(Path(file)), file, outside=True) for file in request.anchor)
+    named_anchors = tuple(Anchor(_read_anchor(Path(file)), file, is_outside=True) for file in request.anchor)
     folder_anchors, unreadable, remarks = _read_anchor_folders(desk, ledger)
     kept_anchors, kept_findings = _read_kept_anchors(ledger)
     noted_heads, note_findings = _read_noted_heads(ledger)
@@ -196,12 +196,12 @@ def _read_anchor_folders(
     anchors, unreadable = [], []
     for path in list_anchor_files(desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)):
         try:
-            outside = not path.resolve().is_relative_to(home)
-            anchors.append(Anchor(_read_anchor(path), str(path), outside=outside))
+            is_outside = not path.resolve().is_relative_to(home)
+            anchors.append(Anchor(_read_anchor(path), str(path), is_outside=is_outside))
         except InputError as error:
             unreadable.append(Finding("checkpoint", None, str(error)))
     own = [anchor for anchor in anchors if anchor.checkpoint.ledger == ledger.identity]
-    own_folders = {Path(anchor.place).parent for anchor in own if anchor.outside}
+    own_folders = {Path(anchor.place).parent for anchor in own if anchor.is_outside}
     others = [a for a in anchors if a not in own and Path(a.place).parent in own_folders]
     remark = f"{len(others)} heads of other ledgers lie among those kept outside; they were left aside."
     compared = tuple(anchor for anchor in anchors if anchor not in others)
@@ -213,7 +213,7 @@ def _read_kept_anchors(ledger: Ledger) -> tuple[tuple[Anchor, ...], tuple[Findin
         checkpoints = ledger.checkpoints()
     except TamperError as error:
         return (), (Finding("checkpoint", None, str(error)),)
-    return tuple(Anchor(checkpoint, IN_LEDGER, outside=False) for checkpoint in checkpoints), ()
+    return tuple(Anchor(checkpoint, IN_LEDGER, is_outside=False) for checkpoint in checkpoints), ()
 
 
 def _read_noted_heads(ledger: Ledger) -> tuple[tuple[Head, ...], tuple[Finding, ...]]:
