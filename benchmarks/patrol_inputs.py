@@ -14,7 +14,7 @@ from becalm.patrol.core.places_and_shifts import Dosage, PatrolPlace
 from becalm.patrol.core.travel import build_street_table
 from becalm.patrol.files.read_policy import load_policy
 from becalm.simulate.city import simulate_city
-from becalm.simulate.settings import Settings, small
+from becalm.simulate.settings import Settings, shrink_to_town
 from becalm.simulate.streets import Streets
 from becalm.tables import StreetNetwork
 
@@ -26,7 +26,7 @@ def main() -> None:
     """Measure both."""
     book = load_policy()
     rng = np.random.default_rng(1)
-    streets = simulate_city(small(Settings()), np.random.default_rng(2)).plan.streets
+    streets = simulate_city(shrink_to_town(Settings()), np.random.default_rng(2)).plan.streets
     network = network_of(streets)
     at = streets.nodes[rng.integers(0, len(streets.nodes), STOPS)] + rng.normal(0, 20, (STOPS, 2))
     stops = {f"h{i}": (float(x), float(y)) for i, (x, y) in enumerate(at)}

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from becalm.app.main import app
-from becalm.simulate.columns import EXTRACT_COLUMNS, OUTCOME_COLUMNS, STOP_COLUMNS, STREET_COLUMNS
+from becalm.simulate.names import EXTRACT_COLUMNS, OUTCOME_COLUMNS, STOP_COLUMNS, STREET_COLUMNS
 
 TOWN = ["--size", "town", "--incidents", "9000", "--months", "2019-03:2020-05"]
 BECALM = Path(sys.executable).with_name("becalm")

@@ -39,7 +39,7 @@ def counts_of(city, months: int) -> PlaceCounts:
     month = happened.day.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
     first = int(month.min())
     group = np.array([GROUPS.index(o.group) if o.group in GROUPS else -1 for o in OFFENCES])[happened.offence]
-    kept = happened.placed & (group >= 0) & (month < first + months)
+    kept = happened.has_place & (group >= 0) & (month < first + months)
     table = np.column_stack([cells, month - first, group])[kept]
     entries, number = np.unique(table, axis=0, return_counts=True)
     return PlaceCounts(

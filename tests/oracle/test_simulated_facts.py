@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from simulated import ONE_YEAR, between, city, of_group, share_of_places
 
-from becalm.simulate.clock import DAY_MINUTES
-from becalm.simulate.delay import delay_of
+from becalm.simulate.draw import delay_for
 from becalm.simulate.offences import OFFENCES
-from becalm.simulate.truth import SERIES, drawn_weeks, expected_weeks
+from becalm.simulate.time import DAY_MINUTES
+from becalm.simulate.truth import SERIES, count_weeks, expected_weeks
 
 CITY_CELLS = round(1_600e6 / 150**2)
 SIX_WEEKS = (date(2020, 3, 23), date(2020, 5, 4))
@@ -90,7 +90,7 @@ def test_offences_are_as_concentrated_as_in_london(group, fullest_250, quarter, 
 
 def weekly_dispersion(low: float, high: float) -> list[float]:
     """Phi of each borough's series, over the weeks and groups whose expected count lies in this range."""
-    expected, drawn = expected_weeks(city().plan).expected, drawn_weeks(city())
+    expected, drawn = expected_weeks(city().plan).expected, count_weeks(city())
     whole = slice(1, -1)
     found = []
     for series in (SERIES.index("all_crime"), *range(len(SERIES) - 3)):
@@ -238,10 +238,10 @@ def test_crimes_are_recorded_as_late_as_their_law_says() -> None:
         assert late.min() >= 0
         for days in (0, 1, 7, 30, 180):
             share = float((late <= days).mean())
-            assert share == pytest.approx(delay_of(OFFENCES[index]).within(days), abs=0.012), (index, days)
+            assert share == pytest.approx(delay_for(OFFENCES[index]).within(days), abs=0.012), (index, days)
 
 
 def test_what_police_find_is_recorded_at_once_and_sexual_offences_late() -> None:
-    by_word = {o.word: delay_of(o).within(30) for o in OFFENCES}
+    by_word = {o.word: delay_for(o).within(30) for o in OFFENCES}
     assert by_word["Possession of drugs"] == 1.0
     assert by_word["Rape"] < 0.85 < by_word["Robbery of personal property"]

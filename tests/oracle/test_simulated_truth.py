@@ -10,24 +10,23 @@ import pytest
 from scipy.stats import poisson
 from simulated import between, of_group, quiet_town, town
 
-from becalm.simulate.city import live, plan_city
-from becalm.simulate.clock import day_number
-from becalm.simulate.effects import is_treatable
-from becalm.simulate.intensity import BURN_IN_DAYS
+from becalm.simulate.city import draw_life, plan_city
+from becalm.simulate.intensity import BURN_IN_DAYS, treatable_offences
 from becalm.simulate.offences import GROUPS, OFFENCES
-from becalm.simulate.settings import Effect, Settings, small
+from becalm.simulate.settings import Effect, Settings, shrink_to_town
+from becalm.simulate.time import day_number
 from becalm.simulate.truth import (
     cell_rates,
-    drawn_weeks,
+    count_weeks,
     effect_days,
     expected_weeks,
-    indices_of,
+    offence_indices,
     place_months,
     week_profile,
     yearly_rates,
 )
 
-HALF_YEAR = small(Settings(start=date(2020, 1, 1), end=date(2020, 7, 1)), incidents=12_000)
+HALF_YEAR = shrink_to_town(Settings(start=date(2020, 1, 1), end=date(2020, 7, 1)), incidents=12_000)
 LIVES = 60
 
 
@@ -55,8 +54,8 @@ def test_many_lives_of_one_town_average_to_the_true_rates_at_places_with_near_re
     truth = place_months(plan, "burglary")
     drawn = np.zeros_like(truth.expected)
     for rng in np.random.default_rng(4).spawn(LIVES):
-        incidents = live(plan, rng).incidents
-        mine = np.isin(incidents.offence, indices_of("burglary"))
+        incidents = draw_life(plan, rng).incidents
+        mine = np.isin(incidents.offence, offence_indices("burglary"))
         month = incidents.day[mine].astype("datetime64[D]").astype("datetime64[M]").astype(int) - 50 * 12
         np.add.at(drawn, (incidents.place[mine], month), 1)
     expected = truth.expected * LIVES
@@ -86,7 +85,7 @@ def test_cells_hold_what_is_true_of_their_addresses() -> None:
 
 
 def test_drawn_weeks_scatter_about_the_expected_ones() -> None:
-    expected, drawn = expected_weeks(town().plan).expected, drawn_weeks(town())
+    expected, drawn = expected_weeks(town().plan).expected, count_weeks(town())
     assert drawn.shape == expected.shape
     assert drawn[: len(GROUPS)].sum() == len(town().incidents)
     mine, wanted = drawn.sum(axis=(1, 2)), expected.sum(axis=(1, 2))
@@ -104,7 +103,7 @@ def test_in_the_quiet_town_every_day_and_hour_is_alike() -> None:
     level = plan.intensity.factors
     assert np.allclose(level, level[:, :, :1])
     assert (quiet_town().shocks == 1).all()
-    assert not incidents.repeat.any()
+    assert not incidents.is_repeat.any()
     hours = np.bincount(incidents.minute % 1440 // 60, minlength=24)
     even = len(incidents) / 24
     assert ((hours - even) ** 2 / even).sum() < 60  # chi-squared with 23 degrees of freedom
@@ -131,7 +130,7 @@ def test_without_hotspots_every_place_is_alike() -> None:
 
 def test_with_no_effect_treated_and_untreated_days_have_the_same_truth() -> None:
     truth = effect_days(town().plan)
-    assert truth.treated.any()
+    assert truth.is_treated.any()
     assert (truth.after == truth.before).all()
     assert not truth.displaced.any()
 
@@ -143,8 +142,8 @@ def planted(kind: str, **more: object) -> Settings:
 
 def test_a_patrol_effect_takes_exactly_its_share_from_the_treated_days_and_nothing_elsewhere() -> None:
     truth = effect_days(plan_city(planted("patrol", size=0.4), np.random.default_rng(8)))
-    assert np.allclose(truth.after[truth.treated], 0.6 * truth.before[truth.treated], rtol=1e-12)
-    assert (truth.after[~truth.treated] == truth.before[~truth.treated]).all()
+    assert np.allclose(truth.after[truth.is_treated], 0.6 * truth.before[truth.is_treated], rtol=1e-12)
+    assert (truth.after[~truth.is_treated] == truth.before[~truth.is_treated]).all()
     assert not truth.displaced.any()
 
 
@@ -159,16 +158,16 @@ def test_displacement_conserves_the_stated_share() -> None:
 
 
 def test_the_same_seed_with_and_without_an_effect_differs_on_treated_days_alone() -> None:
-    plain = live(plan_city(planted("none"), np.random.default_rng(9)), np.random.default_rng(10))
-    patrolled = live(
+    plain = draw_life(plan_city(planted("none"), np.random.default_rng(9)), np.random.default_rng(10))
+    patrolled = draw_life(
         plan_city(planted("patrol", size=0.4), np.random.default_rng(9)), np.random.default_rng(10)
     )
     treatment = plain.plan.treatment
     before, after = plain.incidents, patrolled.incidents
     first = day_number(HALF_YEAR.start)
     spot = treatment.hotspot_of_place[before.place]
-    touched = is_treatable()[before.offence] & (spot >= 0)
-    touched[touched] = treatment.treated[spot[touched], before.day[touched] - first]
+    touched = treatable_offences()[before.offence] & (spot >= 0)
+    touched[touched] = treatment.is_treated[spot[touched], before.day[touched] - first]
     assert len(before) - len(after) == pytest.approx(
         0.4 * touched.sum(), abs=4 * np.sqrt(0.24 * touched.sum())
     )
@@ -179,12 +178,12 @@ def test_the_same_seed_with_and_without_an_effect_differs_on_treated_days_alone(
 
 
 def test_what_is_displaced_happens_near_its_hotspot_and_in_no_other() -> None:
-    made = live(
+    made = draw_life(
         plan_city(planted("displacement", size=0.9, displaced=1.0), np.random.default_rng(9)),
         np.random.default_rng(10),
     )
     plan, incidents = made.plan, made.incidents
-    moved = np.flatnonzero(incidents.displaced)
+    moved = np.flatnonzero(incidents.is_displaced)
     assert len(moved) > 20
     assert (plan.treatment.hotspot_of_place[incidents.place[moved]] == -1).all()
     centres = plan.places.position[plan.treatment.centre]
@@ -204,7 +203,7 @@ def test_hotspots_are_the_places_with_the_highest_true_rate_and_do_not_overlap()
     gaps = np.hypot(*(centres[:, None] - centres[None]).transpose(2, 0, 1))
     np.fill_diagonal(gaps, np.inf)
     assert gaps.min() > 2 * plan.settings.effect.radius_m
-    rate = (plan.intensity.base[:, None] * plan.places.weight)[is_treatable()].sum(axis=0)
+    rate = (plan.intensity.base[:, None] * plan.places.weight)[treatable_offences()].sum(axis=0)
     inside = plan.treatment.hotspot_of_place >= 0
     assert rate[inside].mean() > 2 * rate[~inside].mean()
 

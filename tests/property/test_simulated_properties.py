@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from becalm.simulate.city import simulate_city
-from becalm.simulate.clock import day_number, skip_missing_hour, to_utc
 from becalm.simulate.extract import extract_table
-from becalm.simulate.settings import Effect, Settings, small
+from becalm.simulate.settings import Effect, Settings, shrink_to_town
+from becalm.simulate.time import day_number, skip_missing_hour, to_utc
 from becalm.simulate.truth import effect_days
 
 LONDON = ZoneInfo("Europe/London")
@@ -36,7 +36,7 @@ def test_any_town_can_be_drawn_and_its_effect_conserves(
     end = start + timedelta(days=days)
     effect = Effect(kind, size=size, displaced=displaced, hotspots=10, start=start, end=end)
     town = simulate_city(
-        small(Settings(start=start, end=end, effect=effect), incidents=incidents),
+        shrink_to_town(Settings(start=start, end=end, effect=effect), incidents=incidents),
         np.random.default_rng(seed),
     )
     table = extract_table(town)
@@ -45,7 +45,7 @@ def test_any_town_can_be_drawn_and_its_effect_conserves(
     truth = effect_days(town.plan)
     share = 0.0 if kind == "none" else size
     moved = displaced if kind == "displacement" else 0.0
-    prevented = truth.before * truth.treated * share
+    prevented = truth.before * truth.is_treated * share
     assert np.allclose(truth.after, truth.before - prevented)
     has_outlet = (np.diff(town.plan.treatment.outlet_start) > 0)[:, None]
     assert np.allclose(truth.displaced, prevented * moved * has_outlet)

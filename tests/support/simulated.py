@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from becalm.simulate.city import SimulatedCity, simulate_city
-from becalm.simulate.clock import day_number
 from becalm.simulate.offences import OFFENCES
-from becalm.simulate.settings import Settings, nothing_at_all, small
+from becalm.simulate.settings import Settings, keep_rates_constant, shrink_to_town
+from becalm.simulate.time import day_number
 
 ONE_YEAR = {"start": date(2019, 1, 1), "end": date(2020, 1, 1)}
 
@@ -25,13 +25,13 @@ def city() -> SimulatedCity:
 @cache
 def town() -> SimulatedCity:
     """A town with the default densities."""
-    return simulate_city(small(), np.random.default_rng(12))
+    return simulate_city(shrink_to_town(), np.random.default_rng(12))
 
 
 @cache
 def quiet_town() -> SimulatedCity:
     """A town where nothing ever changes."""
-    return simulate_city(nothing_at_all(small()), np.random.default_rng(13))
+    return simulate_city(keep_rates_constant(shrink_to_town()), np.random.default_rng(13))
 
 
 def of_group(city: SimulatedCity, *groups: str) -> NDArray[np.bool_]:

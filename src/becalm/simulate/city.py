@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import date, timedelta
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from becalm.methods.arrays import Bools, Floats, Ints
-from becalm.simulate.clock import DAY_MINUTES, day_number, skip_missing_hour
-from becalm.simulate.delay import draw_delays, draw_windows
-from becalm.simulate.details import Details, draw_details
-from becalm.simulate.draw import Events, draw_events, draw_shocks, pick_address
-from becalm.simulate.effects import Treatment, apply_effect, choose_treatment
+from becalm.simulate.draw import (
+    Details,
+    Events,
+    draw_delays,
+    draw_details,
+    draw_events,
+    draw_shocks,
+    draw_windows,
+    pick_address,
+)
 from becalm.simulate.geography import Land, build_land
-from becalm.simulate.intensity import BURN_IN_DAYS, Intensity, build_intensity
+from becalm.simulate.intensity import (
+    BURN_IN_DAYS,
+    Intensity,
+    Treatment,
+    apply_effect,
+    build_intensity,
+    choose_treatment,
+)
 from becalm.simulate.places import Places, build_places
 from becalm.simulate.settings import Settings
 from becalm.simulate.streets import Streets, build_streets
-from becalm.simulate.time import lockdown_depth
+from becalm.simulate.time import DAY_MINUTES, day_number, lockdown_depth, skip_missing_hour
 
+Columns = TypeVar("Columns", "Incidents", "Details")
 WITHOUT_PLACE: Final = 0.01  # share of records that nobody placed
 DAYS_TO_EXTRACT: Final = 31  # the files are made this long after the last day
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class CityPlan:
     """A city before anything happened in it: the same plan may be drawn from many times."""
 
     settings: Settings
@@ -52,9 +65,9 @@ class Incidents:
     from_minute: Ints  # the earliest and latest time that is written down
     to_minute: Ints
     recorded_day: Ints
-    placed: Bools  # coordinates were written down
-    repeat: Bools  # a near repeat
-    displaced: Bools  # moved here from a treated hotspot
+    has_place: Bools  # coordinates were written down
+    is_repeat: Bools  # a near repeat
+    is_displaced: Bools  # moved here from a treated hotspot
     details: Details
 
     def __len__(self) -> int:
@@ -70,7 +83,7 @@ class Incidents:
 class SimulatedCity:
     """A plan, what happened, and how each week was better or worse than expected."""
 
-    plan: Plan
+    plan: CityPlan
     incidents: Incidents
     shocks: Floats  # (offences, boroughs, weeks from the burn-in)
 
@@ -82,11 +95,11 @@ class SimulatedCity:
 
 def simulate_city(settings: Settings, rng: np.random.Generator) -> SimulatedCity:
     """What happens in this city? The same settings and generator give the same city."""
-    planner, chance = rng.spawn(2)
-    return live(plan_city(settings, planner), chance)
+    plan_rng, life_rng = rng.spawn(2)
+    return draw_life(plan_city(settings, plan_rng), life_rng)
 
 
-def plan_city(settings: Settings, rng: np.random.Generator) -> Plan:
+def plan_city(settings: Settings, rng: np.random.Generator) -> CityPlan:
     """What is this city like, and what is the true rate everywhere?"""
     for_land, for_streets, for_places, for_rates, for_effect = rng.spawn(5)
     land = build_land(settings, for_land)
@@ -94,20 +107,20 @@ def plan_city(settings: Settings, rng: np.random.Generator) -> Plan:
     places = build_places(land, streets, settings, for_places)
     intensity = build_intensity(places, settings, for_rates)
     treatment = choose_treatment(places, intensity, settings, for_effect)
-    return Plan(settings, land, streets, places, intensity, treatment)
+    return CityPlan(settings, land, streets, places, intensity, treatment)
 
 
-def live(plan: Plan, rng: np.random.Generator) -> SimulatedCity:
+def draw_life(plan: CityPlan, rng: np.random.Generator) -> SimulatedCity:
     """Draw one life of the city. What a planted effect does not touch is the same without it."""
     for_shocks, for_events, for_rest, for_effect = rng.spawn(4)
     settings, intensity = plan.settings, plan.intensity
     shocks = draw_shocks(intensity, len(plan.land.borough_names), settings, for_shocks)
     events = draw_events(plan.land, plan.places, intensity, shocks, settings, for_events)
-    incidents = _write_down(plan, events, for_rest)
-    return SimulatedCity(plan, _with_effect(plan, incidents, for_effect), shocks)
+    incidents = _build_incidents(plan, events, for_rest)
+    return SimulatedCity(plan, _apply_planted_effect(plan, incidents, for_effect), shocks)
 
 
-def _write_down(plan: Plan, events: Events, rng: np.random.Generator) -> Incidents:
+def _build_incidents(plan: CityPlan, events: Events, rng: np.random.Generator) -> Incidents:
     """Put the events in order and add what the police write down about each."""
     first = day_number(plan.settings.start)
     minute = skip_missing_hour((events.day - BURN_IN_DAYS + first) * DAY_MINUTES + events.minute)
@@ -115,8 +128,10 @@ def _write_down(plan: Plan, events: Events, rng: np.random.Generator) -> Inciden
     offence, address, minute = events.offence[order], events.address[order], minute[order]
     depth = lockdown_depth(plan.intensity.days)[events.day[order]]
     depth = depth if plan.settings.lockdown else np.zeros_like(depth)
-    before, after = draw_windows(offence, rng)
-    start, end = _round_times(minute, np.maximum(minute - before, first * DAY_MINUTES), minute + after, rng)
+    minutes_before, minutes_after = draw_windows(offence, rng)
+    start, end = _round_times(
+        minute, np.maximum(minute - minutes_before, first * DAY_MINUTES), minute + minutes_after, rng
+    )
     start = skip_missing_hour(start)
     end = np.maximum(skip_missing_hour(end), start)
     return Incidents(
@@ -127,45 +142,48 @@ def _write_down(plan: Plan, events: Events, rng: np.random.Generator) -> Inciden
         from_minute=start,
         to_minute=end,
         recorded_day=end // DAY_MINUTES + draw_delays(offence, rng),
-        placed=rng.random(len(offence)) >= WITHOUT_PLACE,
-        repeat=events.repeat[order],
-        displaced=np.zeros(len(offence), dtype=bool),
+        has_place=rng.random(len(offence)) >= WITHOUT_PLACE,
+        is_repeat=events.is_repeat[order],
+        is_displaced=np.zeros(len(offence), dtype=bool),
         details=draw_details(offence, depth, rng),
     )
 
 
-def _round_times(true: Ints, start: Ints, end: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
+def _round_times(minutes: Ints, start: Ints, end: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """A third of the known times are given as the full or half hour, windows as quarters of an hour."""
-    coarse = rng.random(len(true)) < 0.33
-    known = np.where(coarse, true - true % 30, true)
-    seen = start == end
-    return np.where(seen, known, start - start % 15), np.where(seen, known, end + (-end) % 15)
+    is_rounded = rng.random(len(minutes)) < 0.33
+    rounded_minutes = np.where(is_rounded, minutes - minutes % 30, minutes)
+    is_exact = start == end
+    return np.where(is_exact, rounded_minutes, start - start % 15), np.where(
+        is_exact, rounded_minutes, end + (-end) % 15
+    )
 
 
-def _with_effect(plan: Plan, incidents: Incidents, rng: np.random.Generator) -> Incidents:
+def _apply_planted_effect(plan: CityPlan, incidents: Incidents, rng: np.random.Generator) -> Incidents:
     effect = plan.settings.effect
     if effect.kind == "none":
         return incidents
     for_effect, for_address = rng.spawn(2)
     day = incidents.day - day_number(plan.settings.start)
     place = incidents.place.astype(np.int64)
-    kept, goal = apply_effect(
+    is_kept, new_place = apply_effect(
         effect, plan.treatment, incidents.offence.astype(np.int64), place, day, for_effect
     )
-    moved = goal != place
+    is_moved = new_place != place
     address = incidents.address.astype(np.int64)
-    address[moved] = pick_address(plan.places, goal[moved], for_address)
-    details = incidents.details
-    return Incidents(
-        offence=incidents.offence[kept],
-        place=goal[kept].astype(np.int32),
-        address=address[kept].astype(np.int32),
-        minute=incidents.minute[kept],
-        from_minute=incidents.from_minute[kept],
-        to_minute=incidents.to_minute[kept],
-        recorded_day=incidents.recorded_day[kept],
-        placed=incidents.placed[kept],
-        repeat=incidents.repeat[kept],
-        displaced=moved[kept],
-        details=Details(*(getattr(details, name)[kept] for name in ("weapon", "injury", "age", "outcome"))),
+    address[is_moved] = pick_address(plan.places, new_place[is_moved], for_address)
+    incidents = replace(
+        incidents,
+        place=new_place.astype(np.int32),
+        address=address.astype(np.int32),
+        is_displaced=is_moved,
+        details=_select_rows(incidents.details, is_kept),
     )
+    return _select_rows(incidents, is_kept)
+
+
+def _select_rows(columns: Columns, is_kept: Bools) -> Columns:
+    """The same parallel arrays with the kept rows alone; what is no array has been selected already."""
+    arrays = {f.name: getattr(columns, f.name) for f in fields(columns)}
+    selected = {name: a[is_kept] for name, a in arrays.items() if isinstance(a, np.ndarray)}
+    return replace(columns, **selected)  # type: ignore[arg-type]  # the arrays alone are replaced

@@ -12,7 +12,7 @@ from becalm.console.command import Session, command
 from becalm.simulate.request import CityRequest
 
 if TYPE_CHECKING:
-    from becalm.simulate.write import Written
+    from becalm.simulate.write import CitySummary
 
 
 def register(app: typer.Typer) -> None:
@@ -28,7 +28,7 @@ def register(app: typer.Typer) -> None:
         session.emit(make_city(request, progress=session.progress), view)
 
 
-def _lines(w: Written) -> Iterable[str]:
+def _lines(w: CitySummary) -> Iterable[str]:
     return [
         f"Made {w.city}, a city that does not exist, in {w.path}",
         f"  {w.boroughs} boroughs in {w.command_units} command units, {w.segments:,} street segments, "

@@ -8,12 +8,12 @@ from numpy.random import default_rng
 
 from becalm.simulate.city import simulate_city
 from becalm.simulate.request import CityRequest
-from becalm.simulate.settings import Effect, Settings, nothing_at_all, small
-from becalm.simulate.write import Written, write_city
+from becalm.simulate.settings import Effect, Settings, keep_rates_constant, shrink_to_town
+from becalm.simulate.write import CitySummary, write_city
 from becalm.terms import Progress
 
 
-def make_city(request: CityRequest, *, progress: Progress) -> Written:
+def make_city(request: CityRequest, *, progress: Progress) -> CitySummary:
     """Draw a city from its seed and write it; the same request gives the same bytes."""
     effect = Effect(
         kind=request.effect,
@@ -26,9 +26,9 @@ def make_city(request: CityRequest, *, progress: Progress) -> Written:
     )
     settings = Settings(start=request.start, end=request.end, incidents=request.incidents, effect=effect)
     if request.size == "town":
-        settings = small(settings, incidents=request.incidents)
+        settings = shrink_to_town(settings, incidents=request.incidents)
     if request.nothing_at_all:
-        settings = nothing_at_all(settings)
+        settings = keep_rates_constant(settings)
     city_rng, file_rng = default_rng(request.seed).spawn(2)
     with progress("simulate", total=2, unit="steps") as advance:
         city = simulate_city(settings, city_rng)

@@ -1,4 +1,4 @@
-"""Chance itself: events drawn from the true rates, with weekly shocks and near repeats."""
+"""Chance itself: events drawn from the true rates, and what is written down about each, and when."""
 
 from __future__ import annotations
 
@@ -6,11 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.simulate.geography import Land
 from becalm.simulate.intensity import BURN_IN_DAYS, Intensity
-from becalm.simulate.offences import OFFENCES
+from becalm.simulate.names import AGE_BANDS, WEAPONS
+from becalm.simulate.offences import OFFENCES, Offence
 from becalm.simulate.places import KINDS, Places
 from becalm.simulate.settings import Settings
 from becalm.simulate.time import hour_profiles, rhythm_index
@@ -30,20 +32,20 @@ class Events:
     address: Ints
     day: Ints
     minute: Ints
-    repeat: Bools  # a near repeat of an event shortly before
+    is_repeat: Bools  # a near repeat of an event shortly before
 
 
 def draw_shocks(intensity: Intensity, boroughs: int, settings: Settings, rng: np.random.Generator) -> Floats:
     """How much better or worse than expected each week is: (offences, boroughs, weeks), mean 1."""
     count = int(weeks(intensity).max()) + 1
     shape = (len(OFFENCES), boroughs, count)
-    z = (
+    log_shock = (
         SHOCK_CITY * rng.standard_normal((1, 1, count))
         + SHOCK_BOROUGH * rng.standard_normal((1, boroughs, count))
         + SHOCK_OWN * rng.standard_normal(shape)
     )
     variance = SHOCK_CITY**2 + SHOCK_BOROUGH**2 + SHOCK_OWN**2
-    return np.exp(z - variance / 2) if settings.shocks else np.ones(shape)
+    return np.exp(log_shock - variance / 2) if settings.shocks else np.ones(shape)
 
 
 def weeks(intensity: Intensity) -> Ints:
@@ -66,21 +68,25 @@ def draw_events(
     streams = rng.spawn(len(OFFENCES) + 1)
     offence, address, day, repeat = [], [], [], []
     for index in range(len(OFFENCES)):
-        where, when = _first(index, block, order, places, intensity, shocks, streams[index])
-        again, later = _repeats(where, when, index, places, intensity, streams[index])
-        address += [where, again]
-        day += [when, later]
-        repeat += [np.zeros(len(where), dtype=bool), np.ones(len(again), dtype=bool)]
-        offence.append(np.full(len(where) + len(again), index))
+        first_address, first_day = _draw_first_events(
+            index, block, order, places, intensity, shocks, streams[index]
+        )
+        repeat_address, repeat_day = _draw_near_repeats(
+            first_address, first_day, index, places, intensity, streams[index]
+        )
+        address += [first_address, repeat_address]
+        day += [first_day, repeat_day]
+        repeat += [np.zeros(len(first_address), dtype=bool), np.ones(len(repeat_address), dtype=bool)]
+        offence.append(np.full(len(first_address) + len(repeat_address), index))
     all_days = np.concatenate(day)
-    inside = (all_days >= BURN_IN_DAYS) & (all_days < len(intensity.days))
-    offences, addresses = np.concatenate(offence)[inside], np.concatenate(address)[inside]
-    days, midnight = all_days[inside], np.zeros(int(inside.sum()), dtype=np.int64)
-    events = Events(offences, addresses, days, midnight, np.concatenate(repeat)[inside])
-    return replace(events, minute=minutes_of(events, places, intensity, settings, streams[-1]))
+    is_inside = (all_days >= BURN_IN_DAYS) & (all_days < len(intensity.days))
+    offences, addresses = np.concatenate(offence)[is_inside], np.concatenate(address)[is_inside]
+    days, midnight = all_days[is_inside], np.zeros(int(is_inside.sum()), dtype=np.int64)
+    events = Events(offences, addresses, days, midnight, np.concatenate(repeat)[is_inside])
+    return replace(events, minute=draw_minutes(events, places, intensity, settings, streams[-1]))
 
 
-def _first(
+def _draw_first_events(
     offence: int,
     block: Ints,
     order: Ints,
@@ -105,21 +111,25 @@ def _first(
         count = rng.poisson(mean)
         cell = np.repeat(np.arange(count.size), count.ravel())
         days.append(used[cell // blocks])
-        addresses.append(order[_pick(weight, sorted_block, cell % blocks, mass.ravel(), rng)])
+        addresses.append(order[_pick_in_block(weight, sorted_block, cell % blocks, mass.ravel(), rng)])
     return np.concatenate(addresses), np.concatenate(days)
 
 
-def _pick(weight: Floats, block: Ints, wanted: Ints, mass: Floats, rng: np.random.Generator) -> Ints:
+def _pick_in_block(
+    weight: Floats, block: Ints, event_blocks: Ints, mass: Floats, rng: np.random.Generator
+) -> Ints:
     """One entry of the wanted block for each event, with chances as the weights (entries sorted by block)."""
-    upto = np.cumsum(weight)
+    cumulative = np.cumsum(weight)
     first = np.searchsorted(block, np.arange(len(mass)), side="left")
     last = np.searchsorted(block, np.arange(len(mass)), side="right") - 1
-    before = np.concatenate([[0.0], upto])[first]
-    goal = before[wanted] + rng.random(len(wanted)) * mass[wanted]
-    return np.asarray(np.clip(np.searchsorted(upto, goal, side="right"), first[wanted], last[wanted]))
+    cumulative_before = np.concatenate([[0.0], cumulative])[first]
+    target = cumulative_before[event_blocks] + rng.random(len(event_blocks)) * mass[event_blocks]
+    return np.asarray(
+        np.clip(np.searchsorted(cumulative, target, side="right"), first[event_blocks], last[event_blocks])
+    )
 
 
-def _repeats(
+def _draw_near_repeats(
     address: Ints,
     day: Ints,
     offence: int,
@@ -135,37 +145,216 @@ def _repeats(
     root = np.repeat(places.address_place[address], number)
     lag = np.searchsorted(np.cumsum(intensity.lag_share)[:-1], rng.random(len(root)), side="right")
     matrix = intensity.nearby
-    goal = _row_pick(matrix.data, matrix.indptr, root, rng)
-    place = matrix.indices[goal].astype(np.int64)
+    target = _pick_in_row(matrix.data, matrix.indptr, root, rng)
+    place = matrix.indices[target].astype(np.int64)
     return pick_address(places, place, rng), np.repeat(day, number) + lag
 
 
 def pick_address(places: Places, place: Ints, rng: np.random.Generator) -> Ints:
     """One address at each of these places."""
     start = np.searchsorted(places.address_place, np.arange(len(places.kind) + 1))
-    return _row_pick(places.address_share, start, place, rng)
+    return _pick_in_row(places.address_share, start, place, rng)
 
 
-def _row_pick(share: Floats, start: Ints, row: Ints, rng: np.random.Generator) -> Ints:
+def _pick_in_row(share: Floats, start: Ints, row: Ints, rng: np.random.Generator) -> Ints:
     """An entry of each wanted row; the shares of each row sum to 1, row i spans start[i]:start[i + 1]."""
-    upto = np.cumsum(share)
-    before = np.concatenate([[0.0], upto])
-    goal = before[start[row]] + rng.random(len(row)) * (before[start[row + 1]] - before[start[row]])
-    return np.asarray(np.clip(np.searchsorted(upto, goal, side="right"), start[row], start[row + 1] - 1))
+    cumulative = np.cumsum(share)
+    cumulative_before = np.concatenate([[0.0], cumulative])
+    target = cumulative_before[start[row]] + rng.random(len(row)) * (
+        cumulative_before[start[row + 1]] - cumulative_before[start[row]]
+    )
+    return np.asarray(
+        np.clip(np.searchsorted(cumulative, target, side="right"), start[row], start[row + 1] - 1)
+    )
 
 
-def minutes_of(
+def draw_minutes(
     events: Events, places: Places, intensity: Intensity, settings: Settings, rng: np.random.Generator
 ) -> Ints:
     """The minute of the day of each event, from the hours that its offence and place keep on that weekday."""
     profile = hour_profiles(settings).reshape(-1, 7, 24)
     daily = profile / profile.sum(axis=2, keepdims=True)
-    upto = (np.cumsum(daily, axis=2)[:, :, :-1]).reshape(-1, 23)
+    cumulative = (np.cumsum(daily, axis=2)[:, :, :-1]).reshape(-1, 23)
     weekday = np.array([d.weekday() for d in intensity.days])[events.day]
     rhythm = np.array([rhythm_index(o) for o in OFFENCES])[events.offence]
     kind = places.kind[places.address_place[events.address]]
     row = (rhythm * len(KINDS) + kind) * 7 + weekday
-    flat = (upto + np.arange(len(upto))[:, None]).ravel()
-    goal = row + rng.random(len(row))
-    hour = np.clip(np.searchsorted(flat, goal, side="right") - 23 * row, 0, 23)
+    flat_cumulative = (cumulative + np.arange(len(cumulative))[:, None]).ravel()
+    target = row + rng.random(len(row))
+    hour = np.clip(np.searchsorted(flat_cumulative, target, side="right") - 23 * row, 0, 23)
     return np.asarray(hour * 60 + rng.integers(0, 60, len(row)))
+
+
+UNKNOWN: Final = -1
+YOUNG_AT_KNIFEPOINT: Final = 0.42  # share of injured knife victims under 25 in normal times
+YOUNG_LOCKDOWN_RATIO: Final = 0.49  # what is left of that share on the floor of the lockdown
+YOUNG: Final = (0.01, 0.37, 0.62)  # how the young are shared out over the first three bands
+ADULT: Final = (0.36, 0.25, 0.19, 0.12, 0.08)
+AGES: Final = {  # share of victims under 25, by group; groups not named have no single victim
+    "robbery": 0.42,
+    "homicide": 0.30,
+    "violence_with_injury": 0.30,
+    "violence_without_injury": 0.24,
+    "stalking_and_harassment": 0.20,
+    "sexual_offences": 0.55,
+    "theft_from_the_person": 0.30,
+    "bicycle_theft": 0.22,
+    "other_theft": 0.22,
+}
+OUTCOMES: Final = (
+    "Investigation complete; no suspect identified",
+    "Unable to prosecute suspect",
+    "Awaiting court outcome",
+    "Offender given a caution",
+    "Local resolution",
+    "Under investigation",
+)
+OUTCOME_SHARES: Final = {
+    "violence": (0.34, 0.42, 0.08, 0.03, 0.02, 0.11),
+    "police": (0.06, 0.10, 0.30, 0.18, 0.28, 0.08),
+    "property": (0.76, 0.10, 0.04, 0.01, 0.01, 0.08),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Details:
+    """Indices into WEAPONS, AGE_BANDS and OUTCOMES; -1 where there is none. `injury` is 1, 0 or -1."""
+
+    weapon: NDArray[np.int8]
+    injury: NDArray[np.int8]
+    age: NDArray[np.int8]
+    outcome: NDArray[np.int8]
+
+
+def draw_details(offence: Ints, depth: Floats, rng: np.random.Generator) -> Details:
+    """Weapon, injury, age and outcome of each event; `depth` is how deep in the lockdown it lies."""
+    weapon = _draw_weapons(offence, rng)
+    injury = _draw_injuries(offence, rng)
+    at_knifepoint = (weapon == WEAPONS.index("knife")) & (injury == 1)
+    age = _draw_ages(offence, at_knifepoint, depth, rng)
+    return Details(weapon, injury, age, _draw_outcomes(offence, rng))
+
+
+def young_knife_share(offence_index: int, depth: Floats) -> Floats:
+    """The chance that an event of this offence is a young person injured by a knife."""
+    offence = OFFENCES[offence_index]
+    injured_share = offence.injury_share or 0.0
+    young_share = YOUNG_AT_KNIFEPOINT * (1 - (1 - YOUNG_LOCKDOWN_RATIO) * depth)
+    return np.asarray(offence.knife_share * injured_share * young_share)
+
+
+def _draw_weapons(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
+    knife = np.array([o.knife_share for o in OFFENCES])[offence]
+    gun = np.array([o.gun_share for o in OFFENCES])[offence]
+    is_armed_offence = np.array([o.knife_share > 0 for o in OFFENCES])[offence]
+    randoms = rng.random(len(offence))
+    limits = np.stack(
+        [knife, knife + gun, knife + gun + 0.07 * is_armed_offence, knife + gun + 0.11 * is_armed_offence]
+    )
+    return np.asarray(np.array([1, 2, 3, 4, 0], dtype=np.int8)[(randoms >= limits).sum(axis=0)])
+
+
+def _draw_injuries(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
+    share = np.array([np.nan if o.injury_share is None else o.injury_share for o in OFFENCES])[offence]
+    is_injured = rng.random(len(offence)) < share
+    return np.where(np.isnan(share), UNKNOWN, is_injured).astype(np.int8)
+
+
+def _draw_ages(
+    offence: Ints, at_knifepoint: Bools, depth: Floats, rng: np.random.Generator
+) -> NDArray[np.int8]:
+    usual_share = np.array([AGES.get(o.group, np.nan) for o in OFFENCES])[offence]
+    knifepoint_share = YOUNG_AT_KNIFEPOINT * (1 - (1 - YOUNG_LOCKDOWN_RATIO) * depth)
+    share = np.where(at_knifepoint, knifepoint_share, usual_share)
+    randoms = rng.random((len(offence), 2))
+    young = np.searchsorted(np.cumsum(YOUNG)[:-1], randoms[:, 1], side="right")
+    adult = len(YOUNG) + np.searchsorted(np.cumsum(ADULT)[:-1], randoms[:, 1], side="right")
+    band = np.where(randoms[:, 0] < share, young, adult)
+    return np.where(np.isnan(usual_share), UNKNOWN, np.minimum(band, len(AGE_BANDS) - 1)).astype(np.int8)
+
+
+def _draw_outcomes(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
+    shares = np.cumsum(np.array([OUTCOME_SHARES[_outcome_kind(i)] for i in range(len(OFFENCES))]), axis=1)
+    outcome_index = (rng.random(len(offence))[:, None] >= shares[offence][:, :-1]).sum(axis=1)
+    recorded = np.array([o.recorded for o in OFFENCES])[offence]
+    return np.where(recorded, outcome_index, UNKNOWN).astype(np.int8)
+
+
+def _outcome_kind(index: int) -> str:
+    offence = OFFENCES[index]
+    if offence.found_by == "police":
+        return "police"
+    return "violence" if offence.police_uk in ("Violence and sexual offences", "Robbery") else "property"
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """Days from the (end of the) crime to its record: none, some days, or long after.
+
+    With the chance `same_day` there is none; with the chance `late` it is 1 + a geometric number
+    with mean `late_days`; otherwise 1 + a geometric number with mean `soon_days`.
+    """
+
+    same_day: float
+    soon_days: float
+    late: float
+    late_days: float
+
+    def within(self, days: int) -> float:
+        """The share recorded no later than this many days after."""
+        if days < 0:
+            return 0.0
+        soon = 1 - (self.soon_days / (1 + self.soon_days)) ** days
+        late = 1 - (self.late_days / (1 + self.late_days)) ** days
+        return self.same_day + (1 - self.same_day - self.late) * soon + self.late * late
+
+
+AT_ONCE: Final = Delay(1.0, 1.0, 0.0, 1.0)
+STREET: Final = Delay(0.72, 2.5, 0.03, 40.0)
+PROPERTY: Final = Delay(0.58, 3.0, 0.04, 30.0)
+HARASSMENT: Final = Delay(0.35, 8.0, 0.15, 60.0)
+SEXUAL: Final = Delay(0.25, 10.0, 0.25, 200.0)
+DELAY_BY_GROUP: Final = {
+    "drug_offences": AT_ONCE,
+    "possession_of_weapons": AT_ONCE,
+    "anti_social_behaviour": AT_ONCE,
+    "homicide": AT_ONCE,
+    "robbery": STREET,
+    "violence_with_injury": STREET,
+    "public_order": STREET,
+    "violence_without_injury": STREET,
+    "stalking_and_harassment": HARASSMENT,
+    "sexual_offences": SEXUAL,
+}
+
+
+def delay_for(offence: Offence) -> Delay:
+    """How late is this offence recorded?"""
+    return DELAY_BY_GROUP.get(offence.group, PROPERTY)
+
+
+def draw_delays(offence: Ints, rng: np.random.Generator) -> Ints:
+    """Days from each crime to its record."""
+    delays = [delay_for(o) for o in OFFENCES]
+    same_day_share, late_share = (
+        np.array([getattr(d, name) for d in delays]) for name in ("same_day", "late")
+    )
+    randoms = rng.random(len(offence))
+    is_late = randoms > 1 - late_share[offence]
+    mean = np.where(
+        is_late,
+        np.array([d.late_days for d in delays])[offence],
+        np.array([d.soon_days for d in delays])[offence],
+    )
+    waiting_days = 1 + np.floor(np.log1p(-rng.random(len(offence))) / np.log(mean / (1 + mean))).astype(
+        np.int64
+    )
+    return np.where(randoms < same_day_share[offence], 0, waiting_days)
+
+
+def draw_windows(offence: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
+    """Minutes before and after each event between which it is known to have happened (0, 0: seen)."""
+    median = np.array([o.window_hours for o in OFFENCES])[offence] * 60
+    width = median * np.exp(0.7 * rng.standard_normal(len(offence)))
+    minutes_before: Floats = rng.random(len(offence)) * width
+    return np.round(minutes_before).astype(np.int64), np.round(width - minutes_before).astype(np.int64)

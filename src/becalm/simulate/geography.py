@@ -64,35 +64,37 @@ class Land:
 
     def lsoa_at(self, points: Floats) -> Ints:
         """Which LSOA holds each point? -1 outside the city."""
-        nearest = cKDTree(self.seeds).query(points)[1]
-        return np.where(nearest < len(self.cells), nearest, -1)
+        nearest_seed = cKDTree(self.seeds).query(points)[1]
+        return np.where(nearest_seed < len(self.cells), nearest_seed, -1)
 
     def boroughs(self) -> NDArray[Any]:
         """The borough polygons, which share their borders."""
-        return _unions(self.cells, self.borough_of_lsoa, len(self.borough_names))
+        return _union_by_group(self.cells, self.borough_of_lsoa, len(self.borough_names))
 
     def wards(self) -> NDArray[Any]:
         """The ward polygons, which share their borders."""
-        return _unions(self.cells, self.ward_of_lsoa, len(self.ward_names))
+        return _union_by_group(self.cells, self.ward_of_lsoa, len(self.ward_names))
 
 
 def build_land(settings: Settings, rng: np.random.Generator) -> Land:
     """Which areas does the city have, and where?"""
     radius_m = float(np.sqrt(settings.area_km2 * 1e6 / np.pi))
-    river = _river(radius_m, rng)
-    seeds, inside = _seeds(settings.lsoas, radius_m, river, rng)
-    cells, borders = _cells(seeds, inside)
+    river = _draw_river(radius_m, rng)
+    seeds, inside_count = _scatter_seeds(settings.lsoas, radius_m, river, rng)
+    cells, borders = _voronoi_cells(seeds, inside_count)
     scale = float(np.sqrt(settings.area_km2 * 1e6 / shapely.area(cells).sum()))
     seeds, river = seeds * scale, river * scale
     cells = shapely.transform(cells, lambda xy: np.round(xy * scale + MIDDLE_M, 2))
-    home = seeds[:inside]
-    graph = _graph(home, borders, river)
-    ward_of_lsoa = _grow(home, graph, settings.wards)
-    wards = _means(home, ward_of_lsoa, settings.wards)
-    borough_of_ward = _grow(wards, _coarser(wards, graph, ward_of_lsoa, home), settings.boroughs)
-    boroughs = _means(wards, borough_of_ward, settings.boroughs)
-    coarse = _coarser(boroughs, graph, borough_of_ward[ward_of_lsoa], home)
-    unit_of_borough = _grow(boroughs, coarse, settings.command_units)
+    lsoa_seeds = seeds[:inside_count]
+    graph = _neighbour_graph(lsoa_seeds, borders, river)
+    ward_of_lsoa = _grow_groups(lsoa_seeds, graph, settings.wards)
+    wards = _group_means(lsoa_seeds, ward_of_lsoa, settings.wards)
+    borough_of_ward = _grow_groups(
+        wards, _group_graph(wards, graph, ward_of_lsoa, lsoa_seeds), settings.boroughs
+    )
+    boroughs = _group_means(wards, borough_of_ward, settings.boroughs)
+    borough_graph = _group_graph(boroughs, graph, borough_of_ward[ward_of_lsoa], lsoa_seeds)
+    unit_of_borough = _grow_groups(boroughs, borough_graph, settings.command_units)
     borough_names = tuple(names.numbered(names.BOROUGHS, i) for i in range(settings.boroughs))
     return Land(
         seeds=seeds + MIDDLE_M,
@@ -115,20 +117,20 @@ def centrality(land: Land, points: Floats) -> Floats:
     return np.asarray(0.1 + 0.9 * np.exp(-((reach / 0.55) ** 2)))
 
 
-def _river(radius_m: float, rng: np.random.Generator) -> Floats:
+def _draw_river(radius_m: float, rng: np.random.Generator) -> Floats:
     x = np.linspace(-1.6, 1.6, max(12, int(3.2 * radius_m / 450)))
-    phase = rng.uniform(0, 2 * np.pi, 2)
-    y = 0.10 * np.sin(3.1 * x + phase[0]) + 0.05 * np.sin(7.3 * x + phase[1]) - 0.08 + 0.08 * x
+    phases = rng.uniform(0, 2 * np.pi, 2)
+    y = 0.10 * np.sin(3.1 * x + phases[0]) + 0.05 * np.sin(7.3 * x + phases[1]) - 0.08 + 0.08 * x
     return np.column_stack([x, y]) * radius_m
 
 
-def _waves(rng: np.random.Generator) -> Floats:
+def _draw_waves(rng: np.random.Generator) -> Floats:
     """Number, height and phase of the waves that the outline makes about a circle."""
     number = np.arange(2.0, 9.0)
     return np.stack([number, rng.normal(0, 0.09, 7) / np.sqrt(number - 1), rng.uniform(0, 2 * np.pi, 7)])
 
 
-def _ratio(points: Floats, waves: Floats) -> Floats:
+def _outline_ratio(points: Floats, waves: Floats) -> Floats:
     """Distance from the middle over the distance of the outline in that direction."""
     number, height, phase = waves
     angle = np.arctan2(points[:, 1], points[:, 0])
@@ -136,116 +138,124 @@ def _ratio(points: Floats, waves: Floats) -> Floats:
     return np.asarray(np.hypot(*points.T) / np.maximum(rim, 0.5))
 
 
-def _seeds(wanted: int, radius_m: float, river: Floats, rng: np.random.Generator) -> tuple[Floats, int]:
+def _scatter_seeds(
+    count: int, radius_m: float, river: Floats, rng: np.random.Generator
+) -> tuple[Floats, int]:
     """Seeds inside the city first, then those outside; denser in the middle, mirrored at the river."""
-    waves = _waves(rng)
-    cloud = rng.uniform(-2, 2, (80 * wanted, 2))
-    reach = np.hypot(*cloud.T)
-    dense = rng.random(len(cloud)) < 0.22 + 0.78 * np.exp(-((reach / 0.5) ** 2))
-    cloud = cloud[dense & (_ratio(cloud, waves) < 1.4)]
-    seeds = cloud[: int(1.5 * wanted)]
+    waves = _draw_waves(rng)
+    candidates = rng.uniform(-2, 2, (80 * count, 2))
+    reach = np.hypot(*candidates.T)
+    is_dense = rng.random(len(candidates)) < 0.22 + 0.78 * np.exp(-((reach / 0.5) ** 2))
+    candidates = candidates[is_dense & (_outline_ratio(candidates, waves) < 1.4)]
+    seeds = candidates[: int(1.5 * count)]
     for _ in range(4):
-        seeds = _means(cloud, cKDTree(seeds).query(cloud)[1], len(seeds), seeds)
+        seeds = _group_means(candidates, cKDTree(seeds).query(candidates)[1], len(seeds), seeds)
     seeds = seeds * radius_m
     step = np.gradient(river, axis=0)
     normal = np.column_stack([-step[:, 1], step[:, 0]]) / np.hypot(*step.T)[:, None]
-    bank = 0.014 * radius_m
-    far = cKDTree(river).query(seeds)[0] > 2.2 * bank
-    seeds = np.vstack([seeds[far], river + bank * normal, river - bank * normal])
-    ratio = _ratio(seeds / radius_m, waves)
+    bank_m = 0.014 * radius_m
+    is_far = cKDTree(river).query(seeds)[0] > 2.2 * bank_m
+    seeds = np.vstack([seeds[is_far], river + bank_m * normal, river - bank_m * normal])
+    ratio = _outline_ratio(seeds / radius_m, waves)
     order = np.argsort(ratio, kind="stable")
-    return seeds[order], min(wanted, int((ratio < 1.1).sum()))
+    return seeds[order], min(count, int((ratio < 1.1).sum()))
 
 
-def _cells(seeds: Floats, inside: int) -> tuple[NDArray[Any], Ints]:
-    """The Voronoi cells of the first `inside` seeds, and the pairs of them that share a border."""
+def _voronoi_cells(seeds: Floats, inside_count: int) -> tuple[NDArray[Any], Ints]:
+    """The Voronoi cells of the first `inside_count` seeds, and the pairs of them that share a border."""
     diagram = Voronoi(seeds)
-    cells = [shapely.Polygon(diagram.vertices[diagram.regions[r]]) for r in diagram.point_region[:inside]]
-    pairs = diagram.ridge_points[(diagram.ridge_points < inside).all(axis=1)]
+    cells = [
+        shapely.Polygon(diagram.vertices[diagram.regions[r]]) for r in diagram.point_region[:inside_count]
+    ]
+    pairs = diagram.ridge_points[(diagram.ridge_points < inside_count).all(axis=1)]
     return np.array(cells, dtype=object), np.asarray(pairs, dtype=np.int64)
 
 
-def _graph(points: Floats, pairs: Ints, river: Floats) -> csr_array:
+def _neighbour_graph(points: Floats, pairs: Ints, river: Floats) -> csr_array:
     """Neighbouring areas with the distance between them; the river counts as a long way."""
-    start, end = points[pairs[:, 0]], points[pairs[:, 1]]
-    distance = np.hypot(*(end - start).T)
-    distance = np.where(crosses(start, end, river), RIVER_PENALTY * distance, distance)
+    starts, ends = points[pairs[:, 0]], points[pairs[:, 1]]
+    distance = np.hypot(*(ends - starts).T)
+    distance = np.where(crosses(starts, ends, river), RIVER_PENALTY * distance, distance)
     return coo_array((distance, (pairs[:, 0], pairs[:, 1])), shape=(len(points), len(points))).tocsr()
 
 
-def crosses(start: Floats, end: Floats, line: Floats) -> Bools:
+def crosses(starts: Floats, ends: Floats, line: Floats) -> Bools:
     """Does each straight way cross the line?"""
-    path = shapely.LineString(line)
-    shapely.prepare(path)
-    return np.asarray(shapely.intersects(path, shapely.linestrings(np.stack([start, end], axis=1))))
+    outline = shapely.LineString(line)
+    shapely.prepare(outline)
+    return np.asarray(shapely.intersects(outline, shapely.linestrings(np.stack([starts, ends], axis=1))))
 
 
-def _coarser(points: Floats, graph: csr_array, group: Ints, fine: Floats) -> csr_array:
+def _group_graph(points: Floats, graph: csr_array, group: Ints, fine: Floats) -> csr_array:
     """The graph of groups: those that touch, with the distance between their middles.
 
     Groups whose areas only touch across the river are as far from each other as those areas are.
     """
     edges = graph.tocoo()
     row, column = edges.row, edges.col
-    farther = edges.data / np.hypot(*(fine[row] - fine[column]).T)
+    detour = edges.data / np.hypot(*(fine[row] - fine[column]).T)
     pairs = np.sort(np.column_stack([group[row], group[column]]), axis=1)
-    apart = pairs[:, 0] != pairs[:, 1]
-    pairs, which = np.unique(pairs[apart], axis=0, return_inverse=True)
-    least = np.full(len(pairs), np.inf)
-    np.minimum.at(least, which, farther[apart])
-    distance = least * np.hypot(*(points[pairs[:, 0]] - points[pairs[:, 1]]).T)
+    differs = pairs[:, 0] != pairs[:, 1]
+    pairs, pair_index = np.unique(pairs[differs], axis=0, return_inverse=True)
+    least_detour = np.full(len(pairs), np.inf)
+    np.minimum.at(least_detour, pair_index, detour[differs])
+    distance = least_detour * np.hypot(*(points[pairs[:, 0]] - points[pairs[:, 1]]).T)
     return coo_array((distance, (pairs[:, 0], pairs[:, 1])), shape=(len(points), len(points))).tocsr()
 
 
-def _grow(points: Floats, graph: csr_array, count: int) -> Ints:
+def _grow_groups(points: Floats, graph: csr_array, count: int) -> Ints:
     """Connected groups of areas, grown from evenly spread cores; each keeps at least its core."""
     middles = points[np.linspace(0, len(points) - 1, count).round().astype(int)]
     for _ in range(25):
-        middles = _means(points, cKDTree(middles).query(points)[1], count, middles)
+        middles = _group_means(points, cKDTree(middles).query(points)[1], count, middles)
     cores = _distinct_nearest(points, middles)
     _, _, source = dijkstra(graph, directed=False, indices=cores, min_only=True, return_predecessors=True)
     position = np.full(len(points), -1)
     position[cores] = np.arange(count)
-    lost = source < 0
-    source[lost] = cores[cKDTree(points[cores]).query(points[lost])[1]]
+    is_unreached = source < 0
+    source[is_unreached] = cores[cKDTree(points[cores]).query(points[is_unreached])[1]]
     return np.asarray(position[source])
 
 
 def _distinct_nearest(points: Floats, middles: Floats) -> Ints:
-    taken: dict[int, None] = {}
+    chosen_points: dict[int, None] = {}
     tree = cKDTree(points)
     for middle in middles:
-        nearest = np.atleast_1d(tree.query(middle, k=min(len(points), 64))[1])
-        free = next((int(i) for i in nearest if int(i) not in taken), None)
-        taken[free if free is not None else next(i for i in range(len(points)) if i not in taken)] = None
-    return np.array(list(taken), dtype=np.int64)
+        nearest_points = np.atleast_1d(tree.query(middle, k=min(len(points), 64))[1])
+        free_point = next((int(i) for i in nearest_points if int(i) not in chosen_points), None)
+        chosen_points[
+            free_point
+            if free_point is not None
+            else next(i for i in range(len(points)) if i not in chosen_points)
+        ] = None
+    return np.array(list(chosen_points), dtype=np.int64)
 
 
-def _means(points: Floats, group: Ints, count: int, empty: Floats | None = None) -> Floats:
+def _group_means(points: Floats, group: Ints, count: int, empty: Floats | None = None) -> Floats:
     size = np.bincount(group, minlength=count)
     sums = np.column_stack([np.bincount(group, points[:, k], count) for k in (0, 1)])
     means = sums / np.maximum(size, 1)[:, None]
     return means if empty is None else np.where(size[:, None] > 0, means, empty)
 
 
-def _unions(cells: NDArray[Any], group: Ints, count: int) -> NDArray[Any]:
+def _union_by_group(cells: NDArray[Any], group: Ints, count: int) -> NDArray[Any]:
     return np.array([shapely.coverage_union_all(cells[group == g]) for g in range(count)], dtype=object)
 
 
 def _ward_names(borough_of_ward: Ints, boroughs: tuple[str, ...]) -> tuple[str, ...]:
-    seen = [0] * len(boroughs)
-    made = []
+    names_per_borough = [0] * len(boroughs)
+    ward_names = []
     for borough in borough_of_ward:
-        made.append(f"{boroughs[borough]} {names.numbered(names.WARDS, seen[borough])}")
-        seen[borough] += 1
-    return tuple(made)
+        ward_names.append(f"{boroughs[borough]} {names.numbered(names.WARDS, names_per_borough[borough])}")
+        names_per_borough[borough] += 1
+    return tuple(ward_names)
 
 
 def _lsoa_names(borough_of_lsoa: Ints, boroughs: tuple[str, ...]) -> tuple[str, ...]:
-    seen = [0] * len(boroughs)
-    made = []
+    names_per_borough = [0] * len(boroughs)
+    lsoa_names = []
     for borough in borough_of_lsoa:
-        group, letter = divmod(seen[borough], 5)
-        made.append(f"{boroughs[borough]} {group + 1:03d}{'ABCDE'[letter]}")
-        seen[borough] += 1
-    return tuple(made)
+        group, letter = divmod(names_per_borough[borough], 5)
+        lsoa_names.append(f"{boroughs[borough]} {group + 1:03d}{'ABCDE'[letter]}")
+        names_per_borough[borough] += 1
+    return tuple(lsoa_names)

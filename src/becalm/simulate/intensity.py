@@ -18,10 +18,10 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 from scipy.spatial import cKDTree
 
-from becalm.methods.arrays import Floats, Ints
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.simulate.offences import OFFENCES
 from becalm.simulate.places import KINDS, Places
-from becalm.simulate.settings import Settings
+from becalm.simulate.settings import Effect, Settings
 from becalm.simulate.time import day_factors, epochs, every_day
 
 BURN_IN_DAYS: Final = 14  # events before the start, which only have near repeats after it
@@ -48,11 +48,11 @@ class Intensity:
 
     def levels(self, offence: int, epoch: int) -> tuple[Floats, Floats]:
         """Daily levels by kind of place, of first events and of near repeats, rooted in this epoch."""
-        first = np.where(self.epoch == epoch, self.factors[offence], 0.0)
-        later = np.zeros_like(first)
+        first_levels = np.where(self.epoch == epoch, self.factors[offence], 0.0)
+        repeat_levels = np.zeros_like(first_levels)
         for lag, share in enumerate(self.lag_share):
-            later[:, lag:] += share * first[:, : first.shape[1] - lag]
-        return first, later
+            repeat_levels[:, lag:] += share * first_levels[:, : first_levels.shape[1] - lag]
+        return first_levels, repeat_levels
 
 
 def build_intensity(places: Places, settings: Settings, rng: np.random.Generator) -> Intensity:
@@ -66,32 +66,36 @@ def build_intensity(places: Places, settings: Settings, rng: np.random.Generator
     return Intensity(
         days=days,
         epoch=epoch,
-        base=_base(settings, shares, factors),
+        base=_base_rates(settings, shares, factors),
         repeat_share=repeat,
         factors=factors,
-        drift=_drift(int(epoch.max()) + 1, len(places.kind), settings, rng),
-        nearby=_nearby(places.position),
+        drift=_draw_drift(int(epoch.max()) + 1, len(places.kind), settings, rng),
+        nearby=_build_nearby(places.position),
         lag_share=lags / lags.sum(),
     )
 
 
 def expected_counts(
-    intensity: Intensity, places: Places, offence: int, bins: Ints, count: int, only: Ints | None = None
+    intensity: Intensity, places: Places, offence: int, bins: Ints, count: int, place_rows: Ints | None = None
 ) -> Floats:
     """The expected number of one offence at each place in each bin of days: (places, bins).
 
-    `bins[d]` is the bin of day d (counted from the burn-in) or -1 for none. `only` picks places.
+    `bins[d]` is the bin of day d (counted from the burn-in) or -1 for none. `place_rows` picks places.
     """
-    rows = np.arange(len(places.kind)) if only is None else only
+    rows = np.arange(len(places.kind)) if place_rows is None else place_rows
     nearby = csr_array(intensity.nearby.T)[rows] if intensity.repeat_share[offence] > 0 else None
     total = np.zeros((len(rows), count))
     repeat = intensity.repeat_share[offence]
     for epoch in range(len(intensity.drift)):
-        first, later = intensity.levels(offence, epoch)
+        first_levels, repeat_levels = intensity.levels(offence, epoch)
         weight = intensity.base[offence] * places.weight[offence] * intensity.drift[epoch]
-        total += (1 - repeat) * weight[rows, None] * _binned(first, bins, count)[places.kind[rows]]
+        total += (
+            (1 - repeat) * weight[rows, None] * _sum_into_bins(first_levels, bins, count)[places.kind[rows]]
+        )
         if nearby is not None:
-            total += repeat * (nearby @ (weight[:, None] * _binned(later, bins, count)[places.kind]))
+            total += repeat * (
+                nearby @ (weight[:, None] * _sum_into_bins(repeat_levels, bins, count)[places.kind])
+            )
     return total
 
 
@@ -102,56 +106,176 @@ def expected_by_area(
 
     `area[i]` is the area of place i.
     """
-    member = csr_array((np.ones(len(area)), (area, np.arange(len(area)))), shape=(areas, len(area)))
+    membership = csr_array((np.ones(len(area)), (area, np.arange(len(area)))), shape=(areas, len(area)))
     kinds = np.eye(len(KINDS))[places.kind]
     repeat = intensity.repeat_share[offence]
-    reached = member @ intensity.nearby.T if repeat > 0 else None
+    repeat_reach = membership @ intensity.nearby.T if repeat > 0 else None
     total = np.zeros((areas, count))
     for epoch in range(len(intensity.drift)):
-        first, later = intensity.levels(offence, epoch)
+        first_levels, repeat_levels = intensity.levels(offence, epoch)
         weight = (intensity.base[offence] * places.weight[offence] * intensity.drift[epoch])[:, None] * kinds
-        total += (1 - repeat) * np.einsum("ak,kt->at", member @ weight, _binned(first, bins, count))
-        if reached is not None:
-            total += repeat * np.einsum("ak,kt->at", reached @ weight, _binned(later, bins, count))
+        total += (1 - repeat) * np.einsum(
+            "ak,kt->at", membership @ weight, _sum_into_bins(first_levels, bins, count)
+        )
+        if repeat_reach is not None:
+            total += repeat * np.einsum(
+                "ak,kt->at", repeat_reach @ weight, _sum_into_bins(repeat_levels, bins, count)
+            )
     return total
 
 
-def _binned(levels: Floats, bins: Ints, count: int) -> Floats:
+def _sum_into_bins(levels: Floats, bins: Ints, count: int) -> Floats:
     """Daily levels added up in their bins of days: (kinds, bins)."""
-    used = bins >= 0
-    return np.stack([np.bincount(bins[used], row[used], count).astype(np.float64) for row in levels])
+    has_bin = bins >= 0
+    return np.stack([np.bincount(bins[has_bin], row[has_bin], count).astype(np.float64) for row in levels])
 
 
-def _base(settings: Settings, shares: Floats, factors: Floats) -> Floats:
+def _base_rates(settings: Settings, shares: Floats, factors: Floats) -> Floats:
     """Events a day of each offence, so that the whole city has the wanted number over the period."""
     yearly = np.array([o.yearly for o in OFFENCES])
     level = np.einsum("ok,okd->o", shares, factors[:, :, BURN_IN_DAYS:])
     return yearly * (settings.incidents / float((yearly * level).sum()))
 
 
-def _drift(count: int, places: int, settings: Settings, rng: np.random.Generator) -> Floats:
+def _draw_drift(count: int, places: int, settings: Settings, rng: np.random.Generator) -> Floats:
     """A slow walk of each place's risk from half-year to half-year, with mean 1."""
-    state = rng.normal(0, DRIFT_SD, places)
+    log_risk = rng.normal(0, DRIFT_SD, places)
     rows = []
     for _ in range(count):
-        rows.append(np.exp(state - DRIFT_SD**2 / 2) if settings.drift else np.ones(places))
-        state = DRIFT_MEMORY * state + np.sqrt(1 - DRIFT_MEMORY**2) * rng.normal(0, DRIFT_SD, places)
+        rows.append(np.exp(log_risk - DRIFT_SD**2 / 2) if settings.drift else np.ones(places))
+        log_risk = DRIFT_MEMORY * log_risk + np.sqrt(1 - DRIFT_MEMORY**2) * rng.normal(0, DRIFT_SD, places)
     return np.stack(rows)
 
 
-def _nearby(position: Floats) -> csr_array:
+def _build_nearby(position: Floats) -> csr_array:
     """Where a near repeat happens: here, or at a place within reach, the nearer the likelier."""
     count = len(position)
     pairs = cKDTree(position).query_pairs(REPEAT_REACH_M, output_type="ndarray").astype(np.int64)
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-    away = np.exp(-np.hypot(*(position[pairs[:, 0]] - position[pairs[:, 1]]).T) / REPEAT_FADE_M)
+    closeness = np.exp(-np.hypot(*(position[pairs[:, 0]] - position[pairs[:, 1]]).T) / REPEAT_FADE_M)
     row, column = np.concatenate([pairs[:, 0], pairs[:, 1]]), np.concatenate([pairs[:, 1], pairs[:, 0]])
-    weight = np.concatenate([away, away])
+    weight = np.concatenate([closeness, closeness])
     outside = np.bincount(row, weight, count)
     weight = (1 - REPEAT_HERE) * weight / outside[row]
-    here = np.where(outside > 0, REPEAT_HERE, 1.0)
-    own = np.arange(count)
-    data = (np.concatenate([weight, here]), (np.concatenate([row, own]), np.concatenate([column, own])))
+    same_place_share = np.where(outside > 0, REPEAT_HERE, 1.0)
+    own_index = np.arange(count)
+    data = (
+        np.concatenate([weight, same_place_share]),
+        (np.concatenate([row, own_index]), np.concatenate([column, own_index])),
+    )
     matrix = coo_array(data, shape=(count, count)).tocsr()
     matrix.sort_indices()
     return matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Treatment:
+    """Which hotspots are treated on which days of the city's life."""
+
+    hotspot_of_place: Ints  # (places,), -1 outside every hotspot
+    centre: Ints  # (hotspots,) the place in the middle of each
+    is_treated: Bools  # (hotspots, days from settings.start)
+    outlet: (
+        Ints  # outlets[outlet_start[h]:outlet_start[h + 1]] are the places that take what is displaced from h
+    )
+    outlet_start: Ints
+
+    def outlets(self, hotspot: int) -> Ints:
+        """The places, in no hotspot, that take what is displaced from this one."""
+        return self.outlet[self.outlet_start[hotspot] : self.outlet_start[hotspot + 1]]
+
+
+def treatable_offences() -> Bools:
+    """Which offences does a planted effect act on? Street violence found by victims."""
+    return np.array([o.street_violence and o.found_by == "victim" for o in OFFENCES])
+
+
+def choose_treatment(
+    places: Places, intensity: Intensity, settings: Settings, rng: np.random.Generator
+) -> Treatment:
+    """Take the hotspots with the highest true rate of street violence, and draw their treated days."""
+    effect = settings.effect
+    rate = (intensity.base[:, None] * places.weight)[treatable_offences()].sum(axis=0)
+    centres, hotspot_of_place = _choose_hotspots(places.position, rate, effect)
+    is_treated = np.zeros((len(centres), settings.days), dtype=bool)
+    first_day = max((effect.start - settings.start).days, 0)
+    end_day = max(min((effect.end - settings.start).days, settings.days), first_day)
+    is_treated[:, first_day:end_day] = rng.random((len(centres), end_day - first_day)) < effect.day_share
+    return build_treatment(places, hotspot_of_place, centres, is_treated, effect.reach_m)
+
+
+def build_treatment(
+    places: Places, hotspot_of_place: Ints, centres: Ints, is_treated: Bools, reach_m: float
+) -> Treatment:
+    """A treatment of hotspots that somebody else has chosen."""
+    outside = np.flatnonzero(hotspot_of_place < 0)
+    outlets_near = cKDTree(places.position[outside]).query_ball_point(places.position[centres], reach_m)
+    outlets = [outside[np.sort(np.array(n, dtype=np.int64))] for n in outlets_near]
+    start = np.concatenate([[0], np.cumsum([len(o) for o in outlets], dtype=np.int64)])
+    outlet = np.concatenate(outlets) if outlets else np.zeros(0, dtype=np.int64)
+    return Treatment(hotspot_of_place, centres, is_treated, outlet, start.astype(np.int64))
+
+
+def apply_effect(
+    effect: Effect,
+    treatment: Treatment,
+    offence: Ints,
+    place: Ints,
+    day: Ints,
+    rng: np.random.Generator,
+) -> tuple[Bools, Ints]:
+    """Which events still happen, and at which place? `day` counts from the city's start.
+
+    Each event at a treated place and day is taken out with the chance `size`; with displacement the
+    share `displaced` of those goes to an outlet of the hotspot instead. Untouched events stay as they are.
+    """
+    randoms = rng.random((len(place), 3))
+    hotspot = treatment.hotspot_of_place[place]
+    is_prevented = (hotspot >= 0) & (day >= 0) & treatable_offences()[offence] & (randoms[:, 0] < effect.size)
+    is_prevented[is_prevented] = treatment.is_treated[hotspot[is_prevented], day[is_prevented]]
+    outlet_count = np.diff(treatment.outlet_start)[hotspot]
+    is_moved = (
+        is_prevented
+        & (effect.kind == "displacement")
+        & (randoms[:, 1] < effect.displaced)
+        & (outlet_count > 0)
+    )
+    new_place = place.copy()
+    outlet_index = treatment.outlet_start[hotspot[is_moved]] + np.floor(
+        randoms[is_moved, 2] * outlet_count[is_moved]
+    ).astype(np.int64)
+    new_place[is_moved] = treatment.outlet[outlet_index]
+    return ~is_prevented | is_moved, new_place
+
+
+def expected_effect(
+    effect: Effect, treatment: Treatment, before: Floats, first_day: int, end_day: int
+) -> tuple[Floats, Floats]:
+    """Expected events of the treatable offences on the days from `first_day` until before `end_day`.
+
+    `before` is (hotspots, days): the true rate of each hotspot without the effect. Returns what is
+    left at each hotspot, and what each hotspot's outlets gain together.
+    """
+    size = 0.0 if effect.kind == "none" else effect.size
+    prevented = before * treatment.is_treated[:, first_day:end_day] * size
+    has_outlet = np.diff(treatment.outlet_start)[:, None] > 0
+    share = effect.displaced if effect.kind == "displacement" else 0.0
+    return before - prevented, prevented * share * has_outlet
+
+
+def _choose_hotspots(position: Floats, rate: Floats, effect: Effect) -> tuple[Ints, Ints]:
+    """Circles of the highest rate that do not overlap, and the circle that each place lies in."""
+    tree = cKDTree(position)
+    pairs = tree.sparse_distance_matrix(tree, effect.radius_m, output_type="coo_matrix")
+    score = np.bincount(pairs.row, rate[pairs.col], len(rate))
+    hotspot_of_place = np.full(len(rate), -1)
+    is_blocked = np.zeros(len(rate), dtype=bool)
+    centres: list[int] = []
+    for place in np.argsort(-score, kind="stable"):
+        if len(centres) == effect.hotspots:
+            break
+        if not is_blocked[place]:
+            hotspot_of_place[tree.query_ball_point(position[place], effect.radius_m)] = len(centres)
+            is_blocked[tree.query_ball_point(position[place], 2 * effect.radius_m)] = True
+            centres.append(int(place))
+    return np.array(centres, dtype=np.int64), hotspot_of_place

@@ -96,7 +96,7 @@ class Settings:
         return (self.end - self.start).days
 
 
-def nothing_at_all(settings: Settings) -> Settings:
+def keep_rates_constant(settings: Settings) -> Settings:
     """The same city where every place keeps one constant rate, with Poisson noise alone.
 
     An effect that is planted stays, so that it can be seen with nothing else about it.
@@ -112,7 +112,7 @@ def nothing_at_all(settings: Settings) -> Settings:
     )
 
 
-def small(settings: Settings = Settings(), *, incidents: int | None = None) -> Settings:
+def shrink_to_town(settings: Settings = Settings(), *, incidents: int | None = None) -> Settings:
     """A town on a twenty-fifth of the ground, with the same densities, for quick tests.
 
     `incidents` is its number; without one it has a twenty-fifth of the city's.

@@ -20,7 +20,7 @@ from becalm.simulate.settings import Settings
 MAIN_KPH: Final = 40.0
 LOCAL_KPH: Final = 28.0
 BRIDGES: Final = 14
-KEPT_SHARE: Final = (
+KEPT_LINK_SHARE: Final = (
     0.80  # of the ways between neighbouring junctions that are not needed to hold the net together
 )
 
@@ -34,7 +34,7 @@ class Streets:
     end: Ints
     length_m: Floats
     speed_kph: Floats
-    main: Bools
+    is_main: Bools
     street: Ints  # index of the street's name
     centres: Floats  # town centres, the greatest first
     centre_size: Floats  # 1 for the greatest
@@ -56,164 +56,164 @@ class Streets:
 
 def build_streets(land: Land, settings: Settings, rng: np.random.Generator) -> Streets:
     """Which streets does the city have?"""
-    nodes = _junctions(land, settings.junctions, rng)
-    pairs = _neighbours(nodes)
-    length = _length(nodes, pairs)
-    wet = crosses(nodes[pairs[:, 0]], nodes[pairs[:, 1]], land.river)
-    bridge = _bridges(nodes, pairs, wet, land)
-    usable = (~wet | bridge) & _inside(nodes, pairs, land)
-    pairs, length = pairs[usable], length[usable]
-    pairs, length = _thin(nodes, pairs, length, rng)
-    nodes, pairs, kept = _largest_part(nodes, pairs)
-    length = length[kept]
-    centres, size = _centres(land, nodes, rng)
-    main = _main_roads(nodes, pairs, length, centres)
+    nodes = _scatter_junctions(land, settings.junctions, rng)
+    pairs = _gabriel_pairs(nodes)
+    length = _link_length(nodes, pairs)
+    crosses_river = crosses(nodes[pairs[:, 0]], nodes[pairs[:, 1]], land.river)
+    is_bridge = _choose_bridges(nodes, pairs, crosses_river, land)
+    is_usable = (~crosses_river | is_bridge) & _is_inside(nodes, pairs, land)
+    pairs, length = pairs[is_usable], length[is_usable]
+    pairs, length = _thin_out(nodes, pairs, length, rng)
+    nodes, pairs, is_kept = _keep_largest_part(nodes, pairs)
+    length = length[is_kept]
+    centres, size = _choose_centres(land, nodes, rng)
+    is_main = _choose_main_roads(nodes, pairs, length, centres)
     return Streets(
         nodes=nodes,
         start=pairs[:, 0],
         end=pairs[:, 1],
         length_m=np.round(length, 1),
-        speed_kph=np.where(main, MAIN_KPH, LOCAL_KPH),
-        main=main,
-        street=_street_names(nodes, pairs),
+        speed_kph=np.where(is_main, MAIN_KPH, LOCAL_KPH),
+        is_main=is_main,
+        street=_name_segments(nodes, pairs),
         centres=centres,
         centre_size=size,
     )
 
 
-def _junctions(land: Land, wanted: int, rng: np.random.Generator) -> Floats:
+def _scatter_junctions(land: Land, count: int, rng: np.random.Generator) -> Floats:
     """Corners of a grid in each ward, with its own direction, equally many to each small area."""
     home = land.seeds[: len(land.cells)]
     parts = []
     for ward in range(len(land.ward_names)):
         members = home[land.ward_of_lsoa == ward]
-        parts.append(_grid(land, ward, members, wanted / len(home), rng))
+        parts.append(_ward_grid(land, ward, members, count / len(home), rng))
     return np.asarray(np.round(np.vstack(parts), 1), dtype=np.float64)
 
 
-def _grid(land: Land, ward: int, members: Floats, per_area: float, rng: np.random.Generator) -> Floats:
+def _ward_grid(land: Land, ward: int, members: Floats, per_area: float, rng: np.random.Generator) -> Floats:
     spacing = np.sqrt(shapely.area(land.cells[land.ward_of_lsoa == ward]).sum() / (per_area * len(members)))
     middle = members.mean(axis=0)
-    reach = np.hypot(*(members - middle).T).max() + 6 * spacing + 3 * np.sqrt(per_area) * spacing
-    steps = np.arange(-reach, reach, spacing)
+    reach_m = np.hypot(*(members - middle).T).max() + 6 * spacing + 3 * np.sqrt(per_area) * spacing
+    steps = np.arange(-reach_m, reach_m, spacing)
     grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2)
-    turn = rng.uniform(0, np.pi / 2)
+    angle = rng.uniform(0, np.pi / 2)
     along, across = grid.T
-    turned = [along * np.cos(turn) - across * np.sin(turn), along * np.sin(turn) + across * np.cos(turn)]
-    grid = np.column_stack(turned) + middle + rng.normal(0, 0.10 * spacing, grid.shape)
+    rotated = [along * np.cos(angle) - across * np.sin(angle), along * np.sin(angle) + across * np.cos(angle)]
+    grid = np.column_stack(rotated) + middle + rng.normal(0, 0.10 * spacing, grid.shape)
     lsoa = land.lsoa_at(grid)
     return np.asarray(grid[(lsoa >= 0) & (land.ward_of_lsoa[lsoa] == ward)])
 
 
-def _neighbours(nodes: Floats) -> Ints:
+def _gabriel_pairs(nodes: Floats) -> Ints:
     """Pairs whose circle of half-way holds no third junction (the Gabriel graph)."""
     triangles = Delaunay(nodes).simplices.astype(np.int64)
     pairs = np.vstack([triangles[:, [0, 1]], triangles[:, [1, 2]], triangles[:, [0, 2]]])
     pairs = np.unique(np.sort(pairs, axis=1), axis=0)
     middle = nodes[pairs].mean(axis=1)
     nearest = cKDTree(nodes).query(middle)[0]
-    return np.asarray(pairs[nearest >= _length(nodes, pairs) / 2 - 1e-6])
+    return np.asarray(pairs[nearest >= _link_length(nodes, pairs) / 2 - 1e-6])
 
 
-def _inside(nodes: Floats, pairs: Ints, land: Land) -> Bools:
+def _is_inside(nodes: Floats, pairs: Ints, land: Land) -> Bools:
     """Which ways stay in the city all along, some metres from its edge?"""
     city = shapely.coverage_union_all(land.cells).buffer(-3)
     shapely.prepare(city)
     return np.asarray(shapely.covers(city, shapely.linestrings(nodes[pairs])))
 
 
-def _length(nodes: Floats, pairs: Ints) -> Floats:
+def _link_length(nodes: Floats, pairs: Ints) -> Floats:
     return np.asarray(np.hypot(*(nodes[pairs[:, 0]] - nodes[pairs[:, 1]]).T))
 
 
-def _bridges(nodes: Floats, pairs: Ints, wet: Bools, land: Land) -> Bools:
+def _choose_bridges(nodes: Floats, pairs: Ints, crosses_river: Bools, land: Land) -> Bools:
     """The crossings nearest to evenly spread places along the river, closer together in the middle."""
-    where = np.sinh(np.linspace(-1.6, 1.6, BRIDGES)) / np.sinh(1.6) * 0.95
-    x = MIDDLE_M[0] + where * land.radius_m
+    shares_along = np.sinh(np.linspace(-1.6, 1.6, BRIDGES)) / np.sinh(1.6) * 0.95
+    x = MIDDLE_M[0] + shares_along * land.radius_m
     goal = np.column_stack([x, np.interp(x, land.river[:, 0], land.river[:, 1])])
-    bridge = np.zeros(len(pairs), dtype=bool)
-    if wet.any():
-        middle = nodes[pairs[wet]].mean(axis=1)
-        bridge[np.flatnonzero(wet)[np.unique(cKDTree(middle).query(goal)[1])]] = True
-    return bridge
+    is_bridge = np.zeros(len(pairs), dtype=bool)
+    if crosses_river.any():
+        middle = nodes[pairs[crosses_river]].mean(axis=1)
+        is_bridge[np.flatnonzero(crosses_river)[np.unique(cKDTree(middle).query(goal)[1])]] = True
+    return is_bridge
 
 
-def _matrix(nodes: Floats, pairs: Ints, weight: Floats) -> csr_array:
+def _link_matrix(nodes: Floats, pairs: Ints, weight: Floats) -> csr_array:
     return coo_array((weight, (pairs[:, 0], pairs[:, 1])), shape=(len(nodes), len(nodes))).tocsr()
 
 
-def _thin(nodes: Floats, pairs: Ints, length: Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
+def _thin_out(nodes: Floats, pairs: Ints, length: Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
     """Leave out some ways, but none without which a part of the city could not be reached."""
-    tree = minimum_spanning_tree(_matrix(nodes, pairs, length)).tocoo()
-    needed = np.isin(
+    tree = minimum_spanning_tree(_link_matrix(nodes, pairs, length)).tocoo()
+    is_needed = np.isin(
         pairs[:, 0] * len(nodes) + pairs[:, 1],
         tree.row.astype(np.int64) * len(nodes) + tree.col,
     )
-    kept = needed | (rng.random(len(pairs)) < KEPT_SHARE)
-    return pairs[kept], length[kept]
+    is_kept = is_needed | (rng.random(len(pairs)) < KEPT_LINK_SHARE)
+    return pairs[is_kept], length[is_kept]
 
 
-def _largest_part(nodes: Floats, pairs: Ints) -> tuple[Floats, Ints, Bools]:
-    part = connected_components(_matrix(nodes, pairs, np.ones(len(pairs))), directed=False)[1]
-    inside = part == np.bincount(part).argmax()
-    kept = inside[pairs[:, 0]]
-    return nodes[inside], (np.cumsum(inside) - 1)[pairs[kept]], kept
+def _keep_largest_part(nodes: Floats, pairs: Ints) -> tuple[Floats, Ints, Bools]:
+    component = connected_components(_link_matrix(nodes, pairs, np.ones(len(pairs))), directed=False)[1]
+    is_inside = component == np.bincount(component).argmax()
+    is_kept = is_inside[pairs[:, 0]]
+    return nodes[is_inside], (np.cumsum(is_inside) - 1)[pairs[is_kept]], is_kept
 
 
-def _centres(land: Land, nodes: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _choose_centres(land: Land, nodes: Floats, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Town centres on junctions: one in the middle, the rest apart from each other and smaller by rank."""
-    wanted = max(3, round(len(land.borough_names) * 2))
-    apart = 0.9 * land.radius_m / np.sqrt(wanted)
+    count = max(3, round(len(land.borough_names) * 2))
+    least_gap_m = 0.9 * land.radius_m / np.sqrt(count)
     reach = np.hypot(*(nodes - MIDDLE_M).T) / land.radius_m
     order = rng.permutation(len(nodes))
     chosen = [int(np.argmin(reach))]
-    for node in order[: 40 * wanted]:
-        gap = np.hypot(*(nodes[chosen] - nodes[node]).T).min()
-        if len(chosen) < wanted and gap > apart * (0.55 + 0.9 * reach[node]):
+    for node in order[: 40 * count]:
+        gap_m = np.hypot(*(nodes[chosen] - nodes[node]).T).min()
+        if len(chosen) < count and gap_m > least_gap_m * (0.55 + 0.9 * reach[node]):
             chosen.append(int(node))
     size = 1.0 / np.arange(1, len(chosen) + 1) ** 0.75
     return nodes[chosen], np.round(size, 4)
 
 
-def _main_roads(nodes: Floats, pairs: Ints, length: Floats, centres: Floats) -> Bools:
+def _choose_main_roads(nodes: Floats, pairs: Ints, length: Floats, centres: Floats) -> Bools:
     """The shortest ways to the middle, then between neighbours, who share what is built already."""
     tree = cKDTree(nodes)
     stops = np.unique(tree.query(centres)[1])
     middle = tree.query(centres[0])[1]
-    row = dijkstra(_matrix(nodes, pairs, length), False, middle, True)[1]
+    row = dijkstra(_link_matrix(nodes, pairs, length), False, middle, True)[1]
     keys = pairs.min(axis=1) * len(nodes) + pairs.max(axis=1)
-    radial = _used(keys, (row,), (stops,), len(nodes))
+    is_radial = _mark_routes(keys, (row,), (stops,), len(nodes))
     near = cKDTree(nodes[stops]).query(nodes[stops], k=min(4, len(stops)))
-    graph = _matrix(nodes, pairs, np.where(radial, 0.6 * length, length))
+    graph = _link_matrix(nodes, pairs, np.where(is_radial, 0.6 * length, length))
     reach = float(near[0].max()) * 1.8
     rows = dijkstra(graph, directed=False, indices=stops, limit=reach, return_predecessors=True)[1]
-    return radial | _used(keys, rows, stops[near[1][:, 1:]], len(nodes))
+    return is_radial | _mark_routes(keys, rows, stops[near[1][:, 1:]], len(nodes))
 
 
-def _used(keys: Ints, previous: Iterable[Ints], goals: Iterable[Ints], count: int) -> Bools:
+def _mark_routes(keys: Ints, previous: Iterable[Ints], goals: Iterable[Ints], count: int) -> Bools:
     """Which segments lie on the ways to these goals? One row of predecessors for each set of goals."""
-    used = {
-        _key(a, b, count)
+    used_keys = {
+        _segment_key(a, b, count)
         for row, ends in zip(previous, goals, strict=True)
         for goal in ends
-        for a, b in _way(row, int(goal))
+        for a, b in _trace_route(row, int(goal))
     }
-    return np.isin(keys, np.array(sorted(used), dtype=np.int64))
+    return np.isin(keys, np.array(sorted(used_keys), dtype=np.int64))
 
 
-def _way(previous: Ints, goal: int) -> list[tuple[int, int]]:
+def _trace_route(previous: Ints, goal: int) -> list[tuple[int, int]]:
     steps = []
-    while (before := int(previous[goal])) >= 0:
-        steps.append((goal, before))
-        goal = before
+    while (predecessor := int(previous[goal])) >= 0:
+        steps.append((goal, predecessor))
+        goal = predecessor
     return steps
 
 
-def _key(a: int, b: int, count: int) -> int:
+def _segment_key(a: int, b: int, count: int) -> int:
     return min(a, b) * count + max(a, b)
 
 
-def _street_names(nodes: Floats, pairs: Ints) -> Ints:
+def _name_segments(nodes: Floats, pairs: Ints) -> Ints:
     """One name for the segments that lie on the same line through the same part of the city."""
     step = nodes[pairs[:, 1]] - nodes[pairs[:, 0]]
     angle = np.arctan2(step[:, 1], step[:, 0]) % np.pi
@@ -221,5 +221,5 @@ def _street_names(nodes: Floats, pairs: Ints) -> Ints:
     across = np.round((middle[:, 1] * np.cos(angle) - middle[:, 0] * np.sin(angle)) / 220).astype(np.int64)
     bend = np.round(angle / 0.4).astype(np.int64)
     district = np.floor(middle / 3000).astype(np.int64)
-    mixed = across * 7919 + bend * 104729 + district[:, 0] * 1299709 + district[:, 1] * 15485863
-    return np.asarray(np.abs(mixed) % (len(names.STREETS) * len(names.STREET_KINDS)))
+    hash_code = across * 7919 + bend * 104729 + district[:, 0] * 1299709 + district[:, 1] * 15485863
+    return np.asarray(np.abs(hash_code) % (len(names.STREETS) * len(names.STREET_KINDS)))

@@ -1,4 +1,7 @@
-"""When things happen: the hours of the week, the seasons, holidays, and the lockdown of spring 2020."""
+"""When things happen: the city's clock, the hours of the week, seasons, holidays and the lockdown of 2020.
+
+Summer time runs from the last Sunday of March, 01:00 UTC, to the last Sunday of October, 01:00 UTC.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +45,7 @@ KIND_HOURS: Final[dict[str, tuple[float, tuple[Bump, ...]]]] = {
     "park": (0.8, ((WEEK, 17.0, 3.5, 1.5),)),
 }
 # How much of the fall of an offence each kind of place takes: pubs, shops, stations and schools shut first.
-EXPOSURE: Final = (1.5, 1.2, 1.3, 1.45, 0.75, 0.9, 0.7)
+LOCKDOWN_EXPOSURE: Final = (1.5, 1.2, 1.3, 1.45, 0.75, 0.9, 0.7)
 CHRISTMAS: Final = {(12, 24): 0.85, (12, 25): 0.62, (12, 26): 0.75, (1, 1): 1.15}
 
 
@@ -50,10 +53,10 @@ def hour_profiles(settings: Settings) -> Floats:
     """Share of the week's events in each hour of the week: (rhythms, kinds, 168), Monday 00:00 first."""
     if not settings.rhythms:
         return np.full((len(RHYTHMS), len(KINDS), 168), 1 / 168)
-    base = np.stack([_curve(RHYTHMS[r]) for r in RHYTHMS])
-    place = np.stack([_curve(KIND_HOURS.get(k, (1.0, ()))) for k in KINDS])
-    both = base[:, None, :] * place[None, :, :]
-    return np.asarray(both / both.sum(axis=2, keepdims=True))
+    rhythm_curves = np.stack([_curve(RHYTHMS[rhythm]) for rhythm in RHYTHMS])
+    kind_curves = np.stack([_curve(KIND_HOURS.get(kind, (1.0, ()))) for kind in KINDS])
+    profile = rhythm_curves[:, None, :] * kind_curves[None, :, :]
+    return np.asarray(profile / profile.sum(axis=2, keepdims=True))
 
 
 def rhythm_index(offence: Offence) -> int:
@@ -71,7 +74,7 @@ def day_factors(settings: Settings, shares: Floats, days: tuple[date, ...]) -> F
     profile = hour_profiles(settings)
     in_week = 7 * profile.reshape(*profile.shape[:2], 7, 24).sum(axis=3)[:, :, weekday]
     depth = lockdown_depth(days) if settings.lockdown else np.zeros(len(days))
-    calendar = _calendar(days) if settings.seasons else np.ones((len(KINDS), len(days)))
+    calendar = _calendar_levels(days) if settings.seasons else np.ones((len(KINDS), len(days)))
     rows = []
     for index, offence in enumerate(OFFENCES):
         level = in_week[rhythm_index(offence)] * calendar
@@ -83,10 +86,10 @@ def day_factors(settings: Settings, shares: Floats, days: tuple[date, ...]) -> F
 
 def lockdown_depth(days: tuple[date, ...]) -> Floats:
     """How deep each day lies in the lockdown: 0 in normal times, 1 on its floor."""
-    number = np.array([d.toordinal() for d in days], dtype=float)
+    day_ordinals = np.array([d.toordinal() for d in days], dtype=float)
     ramp, floor, rebound = (d.toordinal() for d in (RAMP, FLOOR, REBOUND))
-    down = np.clip((number - ramp + 1) / (floor - ramp), 0, 1)
-    return np.asarray(down * 0.5 ** (np.maximum(number - rebound, 0) / HALF_LIFE_DAYS))
+    descent = np.clip((day_ordinals - ramp + 1) / (floor - ramp), 0, 1)
+    return np.asarray(descent * 0.5 ** (np.maximum(day_ordinals - rebound, 0) / HALF_LIFE_DAYS))
 
 
 def every_day(start: date, end: date) -> tuple[date, ...]:
@@ -96,44 +99,95 @@ def every_day(start: date, end: date) -> tuple[date, ...]:
 
 def epochs(days: tuple[date, ...]) -> Ints:
     """The half-year that each day lies in, counted from the first: places drift from one to the next."""
-    half = np.array([2 * d.year + (d.month > 6) for d in days])
-    return half - half.min() if len(half) else half
+    half_year = np.array([2 * d.year + (d.month > 6) for d in days])
+    return half_year - half_year.min() if len(half_year) else half_year
 
 
-def _curve(shape: tuple[float, tuple[Bump, ...]]) -> Floats:
-    background, bumps = shape
+def _curve(curve_spec: tuple[float, tuple[Bump, ...]]) -> Floats:
+    background, bumps = curve_spec
     curve = np.full(168, background)
     hours = np.arange(168) + 0.5
     for names, middle, width, height in bumps:
         for name in names.split():
             centre = 24 * WEEK.split().index(name) + middle
-            away = (hours - centre + 84) % 168 - 84
-            curve += height * np.exp(-0.5 * (away / width) ** 2)
+            distance_hours = (hours - centre + 84) % 168 - 84
+            curve += height * np.exp(-0.5 * (distance_hours / width) ** 2)
     return curve
 
 
 def _season(offence: Offence, days: tuple[date, ...]) -> Floats:
-    turn = np.array([d.timetuple().tm_yday for d in days]) / 365.25
+    year_share = np.array([d.timetuple().tm_yday for d in days]) / 365.25
     peak = (offence.season_peak - 0.5) / 12
-    return np.asarray(1 + offence.season_share * np.cos(2 * np.pi * (turn - peak)))
+    return np.asarray(1 + offence.season_share * np.cos(2 * np.pi * (year_share - peak)))
 
 
-def _calendar(days: tuple[date, ...]) -> Floats:
+def _calendar_levels(days: tuple[date, ...]) -> Floats:
     """Christmas for all, and term time for schools (shut in August, at Christmas and two weeks in April)."""
     level = np.ones((len(KINDS), len(days)))
     level *= np.array([CHRISTMAS.get((d.month, d.day), 1.0) for d in days])
-    shut = [d.month == 8 or (d.month, d.day) >= (12, 20) or (d.month, d.day) <= (1, 3)
+    is_holiday = [d.month == 8 or (d.month, d.day) >= (12, 20) or (d.month, d.day) <= (1, 3)
             or (d.month == 4 and 5 <= d.day <= 18) for d in days]  # fmt: skip
-    level[KINDS.index("school")] *= np.where(shut, 0.45, 1.12)
+    level[KINDS.index("school")] *= np.where(is_holiday, 0.45, 1.12)
     return level
 
 
-def _fall_by_kind(offence: Offence, share: Floats) -> Floats:
+def _fall_by_kind(offence: Offence, kind_share: Floats) -> Floats:
     """The fall at each kind of place, so that the whole falls by 1 - lockdown_ratio; rises are even."""
     fall = 1 - offence.lockdown_ratio
     if fall <= 0:
         return np.full(len(KINDS), fall)
-    by_kind = np.minimum(fall * np.array(EXPOSURE), 0.97)
+    by_kind = np.minimum(fall * np.array(LOCKDOWN_EXPOSURE), 0.97)
     for _ in range(50):
-        by_kind = np.minimum(by_kind * fall / max(float((share * by_kind).sum()), 1e-12), 0.97)
+        by_kind = np.minimum(by_kind * fall / max(float((kind_share * by_kind).sum()), 1e-12), 0.97)
     return by_kind
+
+
+EPOCH: Final = date(1970, 1, 1)
+DAY_MINUTES: Final = 1440
+
+
+def last_sunday(year: int, month: int) -> date:
+    """The last Sunday of a month that has 31 days."""
+    last = date(year, month, 31)
+    return last - timedelta(days=(last.weekday() + 1) % 7)
+
+
+def day_number(day: date) -> int:
+    """Days since 1970-01-01."""
+    return (day - EPOCH).days
+
+
+def skip_missing_hour(minutes: Ints) -> Ints:
+    """Move local times that no clock showed (01:00 to 02:00 as summer time begins) on by an hour."""
+    shifted_minutes = minutes.copy()
+    for year in _years(minutes):
+        gap_start = day_number(last_sunday(year, 3)) * DAY_MINUTES + 60
+        shifted_minutes[(minutes >= gap_start) & (minutes < gap_start + 60)] += 60
+    return shifted_minutes
+
+
+def to_utc(minutes: Ints) -> Ints:
+    """Local minutes as UTC minutes; of the hour that comes twice in autumn the first is meant."""
+    is_summer = np.zeros(len(minutes), dtype=bool)
+    for year in _years(minutes):
+        start = day_number(last_sunday(year, 3)) * DAY_MINUTES + 120
+        end = day_number(last_sunday(year, 10)) * DAY_MINUTES + 120
+        is_summer |= (minutes >= start) & (minutes < end)
+    return np.asarray(minutes - 60 * is_summer)
+
+
+def month_number(days: Ints) -> Ints:
+    """Months since 1970-01 of these days."""
+    return days.astype("datetime64[D]").astype("datetime64[M]").astype(np.int64)
+
+
+def month_name(month: int) -> str:
+    """A month number as YYYY-MM."""
+    return f"{1970 + month // 12:04d}-{month % 12 + 1:02d}"
+
+
+def _years(minutes: Ints) -> range:
+    if len(minutes) == 0:
+        return range(0)
+    first, last = (EPOCH + timedelta(days=int(m) // DAY_MINUTES) for m in (minutes.min(), minutes.max()))
+    return range(first.year, last.year + 1)

@@ -6,35 +6,41 @@ at the end, so that a city is there whole or not at all.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pc
 import pyarrow.parquet as pq
+import shapely
+from numpy.typing import NDArray
 
 from becalm.simulate import names
-from becalm.simulate.arrests import arrests_table
-from becalm.simulate.city import SimulatedCity
-from becalm.simulate.extract import extract_table
-from becalm.simulate.police_uk import PublicRecords, publish
-from becalm.simulate.write_land import write_land
-from becalm.simulate.write_truth import write_truth
+from becalm.simulate.city import CityPlan, SimulatedCity
+from becalm.simulate.extract import arrests_table, extract_table
+from becalm.simulate.geography import Land
+from becalm.simulate.names import CRS, TIME_ZONE
+from becalm.simulate.places import to_wgs84
+from becalm.simulate.police_uk import PublicRecords, publish_records
+from becalm.simulate.streets import Streets
+from becalm.simulate.truth import write_truth
 from becalm.terms import InputError
 
 THREADS: Final = 2
-PLAIN: Final = pc.WriteOptions(include_header=False, quoting_style="none", batch_size=65_536)
+PLAIN_CSV: Final = pc.WriteOptions(include_header=False, quoting_style="none", batch_size=65_536)
 ExtractFormat = Literal["csv", "parquet"]
 
 
 @dataclass(frozen=True, slots=True)
-class Written:
+class CitySummary:
     """What was written, and how much of it."""
 
     path: Path
@@ -60,7 +66,7 @@ def write_city(
     *,
     seed: int,
     extract: ExtractFormat = "csv",
-) -> Written:
+) -> CitySummary:
     """Write all files of the city into a new (or empty) folder; `seed` is noted in the truth.
 
     Raises
@@ -75,57 +81,51 @@ def write_city(
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)
     try:
-        written = _write_all(city, staging, rng, seed, extract)
+        summary = _write_all(city, staging, rng, seed, extract)
         _date_files(staging, city.as_of)
         if folder.exists():
             folder.rmdir()
         staging.rename(folder)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-    return written(folder)
+    return replace(summary, path=folder)
 
 
 def _write_all(
     city: SimulatedCity, folder: Path, rng: np.random.Generator, seed: int, extract: ExtractFormat
-) -> _Summary:
+) -> CitySummary:
     with ThreadPoolExecutor(THREADS) as pool:
         rows = pool.submit(_write_extract, city, folder / "extract", extract)
-        public = publish(city, rng)
+        records = publish_records(city, rng)
         months = [
-            pool.submit(_write_month, public, m, folder / "police_uk") for m in range(len(public.months))
+            pool.submit(_write_month, records, m, folder / "police_uk") for m in range(len(records.months))
         ]
         land = pool.submit(write_land, city.plan, folder)
-        log = pool.submit(write_csv, arrests_table(city), folder / "arrests.csv")
+        arrests = pool.submit(write_csv, arrests_table(city), folder / "arrests.csv")
         truth = pool.submit(write_truth, city, folder / "truth", seed=seed)
-        for task in (*months, land, log, truth):
+        for task in (*months, land, arrests, truth):
             task.result()
-        return _Summary(city, public, rows.result())
+        return _summarise(city, records, rows.result(), folder)
 
 
-@dataclass(frozen=True, slots=True)
-class _Summary:
-    city: SimulatedCity
-    public: PublicRecords
-    extract_rows: int
-
-    def __call__(self, folder: Path) -> Written:
-        plan = self.city.plan
-        return Written(
-            path=folder,
-            city=names.CITY,
-            boroughs=len(plan.land.borough_names),
-            command_units=len(plan.land.unit_names),
-            places=len(plan.places.kind),
-            segments=len(plan.streets.length_m),
-            incidents=len(self.city.incidents),
-            extract_rows=self.extract_rows,
-            street_rows=self.public.street.num_rows,
-            outcome_rows=self.public.outcomes.num_rows,
-            stop_rows=self.public.stops.num_rows,
-            first_month=self.public.months[0],
-            last_month=self.public.months[-1],
-            effect=plan.settings.effect.kind,
-        )
+def _summarise(city: SimulatedCity, records: PublicRecords, extract_rows: int, folder: Path) -> CitySummary:
+    plan = city.plan
+    return CitySummary(
+        path=folder,
+        city=names.CITY,
+        boroughs=len(plan.land.borough_names),
+        command_units=len(plan.land.unit_names),
+        places=len(plan.places.kind),
+        segments=len(plan.streets.length_m),
+        incidents=len(city.incidents),
+        extract_rows=extract_rows,
+        street_rows=records.street.num_rows,
+        outcome_rows=records.outcomes.num_rows,
+        stop_rows=records.stops.num_rows,
+        first_month=records.months[0],
+        last_month=records.months[-1],
+        effect=plan.settings.effect.kind,
+    )
 
 
 def _date_files(folder: Path, day: date) -> None:
@@ -141,34 +141,220 @@ def _write_extract(city: SimulatedCity, folder: Path, kind: ExtractFormat) -> in
     if kind == "csv":
         write_csv(table, folder / "incidents.csv")
     else:
-        pq.write_table(_plain(table), folder / "incidents.parquet", compression="zstd")
+        pq.write_table(_decode_words(table), folder / "incidents.parquet", compression="zstd")
     return int(table.num_rows)
 
 
-def _write_month(public: PublicRecords, month: int, folder: Path) -> None:
-    name = public.months[month]
-    home = folder / name
-    home.mkdir(parents=True)
+def _write_month(records: PublicRecords, month: int, folder: Path) -> None:
+    name = records.months[month]
+    month_folder = folder / name
+    month_folder.mkdir(parents=True)
     parts = {
-        "street": (public.street, public.street_start),
-        "outcomes": (public.outcomes, public.outcomes_start),
-        "stop-and-search": (public.stops, public.stops_start),
+        "street": (records.street, records.street_start),
+        "outcomes": (records.outcomes, records.outcomes_start),
+        "stop-and-search": (records.stops, records.stops_start),
     }
     for kind, (table, start) in parts.items():
         first, last = int(start[month]), int(start[month + 1])
-        write_csv(table.slice(first, last - first), home / f"{name}-{names.CITY_KEY}-{kind}.csv")
+        write_csv(table.slice(first, last - first), month_folder / f"{name}-{names.CITY_KEY}-{kind}.csv")
 
 
 def write_csv(table: pa.Table, path: Path) -> None:
     """Write a table as plain CSV with a header; no word in it needs quoting."""
     with path.open("wb") as file:
         file.write((",".join(table.column_names) + "\n").encode())
-        pc.write_csv(table, file, PLAIN)
+        pc.write_csv(table, file, PLAIN_CSV)
 
 
-def _plain(table: pa.Table) -> pa.Table:
+def _decode_words(table: pa.Table) -> pa.Table:
     """The same table with words instead of codes."""
     fields = [
         pa.field(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in table.schema
     ]
     return table.cast(pa.schema(fields))
+
+
+HOLIDAYS: Final = "GB-ENG"
+
+
+def write_land(plan: CityPlan, folder: Path) -> None:
+    """Write city.toml, the boundary files, the units and the streets."""
+    land = plan.land
+    (folder / "city.toml").write_text(city_toml(land), "utf-8")
+    borough = land.borough_of_ward
+    units = [land.unit_names[u] for u in land.unit_of_borough]
+    _write_areas(
+        folder / "boundaries.geojson",
+        land.boroughs(),
+        [
+            {"name": n, "code": c, "command_unit": u}
+            for n, c, u in zip(land.borough_names, land.borough_codes, units, strict=True)
+        ],
+    )
+    _write_areas(
+        folder / "wards.geojson",
+        land.wards(),
+        [
+            {"name": n, "code": c, "borough": land.borough_names[b]}
+            for n, c, b in zip(land.ward_names, land.ward_codes, borough, strict=True)
+        ],
+    )
+    _write_areas(
+        folder / "lsoas.geojson",
+        land.cells,
+        [
+            {"name": n, "code": c, "ward": land.ward_names[w]}
+            for n, c, w in zip(land.lsoa_names, land.lsoa_codes, land.ward_of_lsoa, strict=True)
+        ],
+    )
+    (folder / "units.toml").write_text(units_toml(plan), "utf-8")
+    (folder / "streets").mkdir()
+    (folder / "streets" / "streets.graphml").write_text(graphml(plan.streets), "utf-8")
+
+
+def city_toml(land: Land) -> str:
+    """The city for `becalm init --city`."""
+    west, south, east, north = (float(v) for v in shapely.total_bounds(land.cells))
+    extent = [int(np.floor(west / 500) * 500), int(np.floor(south / 500) * 500)]
+    extent += [int(np.ceil(east / 500) * 500), int(np.ceil(north / 500) * 500)]
+    lines = [
+        f"# {names.CITY} does not exist: it was made by `becalm simulate` and lies in the North Sea.",
+        f'key = "{names.CITY_KEY}"',
+        f'name = "{names.CITY}"',
+        f'crs = "{CRS}"',
+        f'time_zone = "{TIME_ZONE}"',
+        f'holidays = "{HOLIDAYS}"',
+        f"extent_m = {extent}",
+    ]
+    for name, unit, code in zip(land.borough_names, land.unit_of_borough, land.borough_codes, strict=True):
+        lines += ["", "[[boroughs]]", f'name = "{name}"']
+        lines += [f'command_unit = "{land.unit_names[unit]}"', f'code = "{code}"']
+    return "\n".join(lines) + "\n"
+
+
+def graphml(streets: Streets) -> str:
+    """The street network; nodes carry x and y in metres, edges length_m, speed_kph and travel_minutes."""
+    lines = [
+        "<?xml version='1.0' encoding='utf-8'?>",
+        '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">',
+        *(
+            f'<key id="{key}" for="{what}" attr.name="{key}" attr.type="{kind}"/>'
+            for what, key, kind in (
+                ("graph", "crs", "string"),
+                ("node", "x", "double"),
+                ("node", "y", "double"),
+                ("edge", "segment", "int"),
+                ("edge", "name", "string"),
+                ("edge", "highway", "string"),
+                ("edge", "length_m", "double"),
+                ("edge", "speed_kph", "double"),
+                ("edge", "travel_minutes", "double"),
+            )
+        ),
+        '<graph edgedefault="undirected">',
+        f'<data key="crs">{CRS}</data>',
+    ]
+    lines += [
+        f'<node id="{i}"><data key="x">{x:.1f}</data><data key="y">{y:.1f}</data></node>'
+        for i, (x, y) in enumerate(streets.nodes.tolist())
+    ]
+    lines += _edge_lines(streets)
+    return "\n".join([*lines, "</graph>", "</graphml>", ""])
+
+
+def _edge_lines(streets: Streets) -> Iterable[str]:
+    street_names = streets.names()
+    columns = zip(
+        streets.start.tolist(),
+        streets.end.tolist(),
+        streets.street.tolist(),
+        streets.is_main.tolist(),
+        streets.length_m.tolist(),
+        streets.speed_kph.tolist(),
+        streets.travel_minutes.tolist(),
+        strict=True,
+    )
+    return [
+        f'<edge source="{a}" target="{b}"><data key="segment">{i}</data>'
+        f'<data key="name">{street_names[n]}</data>'
+        f'<data key="highway">{"primary" if m else "residential"}</data><data key="length_m">{d:.1f}</data>'
+        f'<data key="speed_kph">{v:.0f}</data><data key="travel_minutes">{t:.4f}</data></edge>'
+        for i, (a, b, n, m, d, v, t) in enumerate(columns)
+    ]
+
+
+def _write_areas(path: Path, shapes: NDArray[Any], properties: Sequence[dict[str, str]]) -> None:
+    """A GeoJSON FeatureCollection in WGS84; neighbours keep exactly the same corners."""
+    in_degrees = shapely.transform(shapes, lambda xy: np.column_stack(to_wgs84(xy)).round(7))
+    features = [
+        {"type": "Feature", "properties": p, "geometry": json.loads(g)}
+        for p, g in zip(properties, shapely.to_geojson(in_degrees), strict=True)
+    ]
+    text = json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":"))
+    path.write_text(text + "\n", "utf-8")
+
+
+TOURS: Final = (("late", 14), ("early", 6), ("night", 22))  # and the hour at which they begin
+VISITS_A_DAY: Final = np.array(
+    [5.0, 3.5, 3.5, 2.0, 2.0]
+)  # by fifths of the list, as the shipped policy has it
+CARS_A_UNIT: Final = 9
+STARTS_OVER_MINUTES: Final = 120
+
+
+def units_toml(plan: CityPlan) -> str:
+    """The units for `becalm patrol`: as many cars as nine for each command unit, most where most is needed.
+
+    Each has two officers, its base at the junction nearest to the middle of its command unit, and a
+    start that is staggered. Every command unit has a car on each tour; the others follow the hotspots.
+    """
+    lines = [
+        f"# Units of {names.CITY}, which does not exist: it was made by `becalm simulate`.",
+        f'note = "{names.FORCE}; two-officer cars, most of them where street violence is, staggered"',
+        *_area_lines(plan),
+        *_team_lines(plan),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def cars_per_unit(plan: CityPlan) -> list[int]:
+    """How many cars a day has each command unit? One for each tour, and the rest as hotspots want."""
+    land, centres = plan.land, plan.treatment.centre
+    unit = land.unit_of_borough[land.borough_of_lsoa][plan.places.lsoa[centres]]
+    fifth_of_list = np.arange(len(centres)) * len(VISITS_A_DAY) // max(1, len(centres))
+    visits_by_unit = np.bincount(unit, VISITS_A_DAY[fifth_of_list], len(land.unit_names))
+    total_cars, least_cars = CARS_A_UNIT * len(visits_by_unit), len(TOURS)
+    cars = np.full(len(visits_by_unit), least_cars)
+    for _ in range(total_cars - least_cars * len(visits_by_unit)):
+        cars[np.argmax(visits_by_unit / cars)] += 1
+    return [int(n) for n in cars]
+
+
+def _area_lines(plan: CityPlan) -> Iterable[str]:
+    land = plan.land
+    unit_of_lsoa = land.unit_of_borough[land.borough_of_lsoa]
+    for unit, name in enumerate(land.unit_names):
+        boroughs = [b for b, u in zip(land.borough_names, land.unit_of_borough, strict=True) if u == unit]
+        middle = land.seeds[: len(unit_of_lsoa)][unit_of_lsoa == unit].mean(axis=0)
+        east, north = plan.streets.nodes[np.argmin(np.hypot(*(plan.streets.nodes - middle).T))].tolist()
+        borough_list = ", ".join(f'"{b}"' for b in boroughs)
+        yield from ("", "[[areas]]", f'area = "{name}"', f"boroughs = [{borough_list}]")
+        yield from ("", "[[bases]]", f'base = "base {name}"')
+        yield from (f"easting_m = {east:.1f}", f"northing_m = {north:.1f}")
+
+
+def _team_lines(plan: CityPlan) -> Iterable[str]:
+    for name, cars in zip(plan.land.unit_names, cars_per_unit(plan), strict=True):
+        for number, (tour, hour) in enumerate(TOURS):
+            car_count = len(range(number, cars, len(TOURS)))
+            starts = ", ".join(f'"{clock}"' for clock in _start_times(hour, car_count))
+            yield from ("", "[[teams]]", f'team = "{name} {tour}"', f'area = "{name}"')
+            yield from (f'base = "base {name}"', 'mode = "vehicle"', "crew = 2")
+            yield from (f"starts = [{starts}]", "hours = 8.0", "burst_share = 0.9")
+
+
+def _start_times(hour: int, cars: int) -> Iterable[str]:
+    """Clock times for so many cars, spread over two hours in steps of five minutes."""
+    for car in range(cars):
+        minutes = 5 * (car * STARTS_OVER_MINUTES // (5 * cars))
+        yield f"{hour + minutes // 60:02}:{minutes % 60:02}:00"

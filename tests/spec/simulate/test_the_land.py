@@ -12,8 +12,8 @@ from simulated import city, town
 from becalm.simulate.city import SimulatedCity
 from becalm.simulate.geography import crosses
 from becalm.simulate.names import BOROUGHS
+from becalm.simulate.places import build_map_points, to_wgs84
 from becalm.simulate.settings import Effect, Settings
-from becalm.simulate.snap import build_map_points, to_wgs84
 from becalm.terms import UsageError
 
 
@@ -65,7 +65,7 @@ def test_streets_have_plausible_lengths_speeds_and_times() -> None:
     assert 120 < streets.length_m.mean() < 250
     assert streets.length_m.sum() / 1000 == pytest.approx(16_000, rel=0.3)  # kilometres
     assert set(streets.speed_kph) == {28.0, 40.0}
-    assert 0.02 < streets.main.mean() < 0.12
+    assert 0.02 < streets.is_main.mean() < 0.12
     slow = 1000 / 28 * 60 / 1000
     assert streets.travel_minutes.max() <= streets.length_m.max() / 1000 * slow
 
