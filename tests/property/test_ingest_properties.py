@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from police_files import STREET, street_row
 
-from becalm.ingest.inputs import Found, opened
+from becalm.ingest.inputs import InputEntry, open_input
 from becalm.ingest.locate import Locator
 from becalm.ingest.police_uk.reader import PoliceUkReader
 from becalm.ingest.reader import ReadContext, Reading
@@ -62,8 +62,8 @@ def read(content: bytes) -> tuple[Reading, list[dict[str, object]]]:
         folder = Path(name)
         (folder / NAME).write_bytes(content)
         context = ReadContext(LONDON, LOCATOR, OFFENCES, folder)
-        found = Found(NAME, folder / NAME, None, len(content), date(2020, 6, 1))
-        with opened(found, folder, line_limit=1 << 20) as file:
+        entry = InputEntry(NAME, folder / NAME, None, len(content), date(2020, 6, 1))
+        with open_input(entry, folder, line_limit=1 << 20) as file:
             reading = PoliceUkReader().read(file, context)
         tables = [pq.read_table(str(part.rows)) for part in reading.parts]
     return reading, [row for table in tables for row in table.to_pylist()]

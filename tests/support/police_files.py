@@ -16,8 +16,10 @@ from ledgers import open_sqlite
 from becalm.archive.engines import connect
 from becalm.archive.parquet import ParquetArchive
 from becalm.desk import Desk
-from becalm.ingest.desk.load import IngestReport, ingest
+from becalm.ingest.desk import IngestReport, load_records
+from becalm.ingest.request import LoadRequest
 from becalm.ledger.store.sqlite import SqliteLedger
+from becalm.terms.request import FileName
 from becalm.workspace.config import open_workspace
 
 STREET = (
@@ -111,7 +113,9 @@ class Station:
     inbox: Path
 
     def ingest(self, *paths: Path, **options: Any) -> IngestReport:
-        return ingest(self.desk, paths or [self.inbox], **options)
+        """Load these files (else the inbox), asked as a `LoadRequest` is."""
+        names = tuple(FileName(str(path)) for path in (paths or [self.inbox]))
+        return load_records(self.desk, LoadRequest(paths=names, **options))
 
     def rows(self, table: str = "incidents", **choice: Any) -> list[dict[str, Any]]:
         return list(self.desk.archive.table(table, **choice).to_pyarrow().to_pylist())

@@ -11,7 +11,7 @@ def register(app: typer.Typer) -> None:
     from becalm.brief import cli as run
     from becalm.find.cli import commands as find
     from becalm.find.cli import explain as find_explain
-    from becalm.ingest.cli import commands as ingest
+    from becalm.ingest import cli as ingest
     from becalm.measure import cli as measure
     from becalm.patrol.cli import commands as patrol
     from becalm.record.cli import commands as record

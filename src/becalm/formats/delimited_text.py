@@ -101,7 +101,7 @@ def read_rows(path: Path, name: str) -> Sheet:
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         raise _text_refusal(name, error) from error
     broken = tuple(_odd_row_fault(name, row) for row in odd_rows)
-    return _drop_blank_rows(Sheet(name, data, lines, broken))
+    return _drop_blank_rows(Sheet(name, data, lambda: lines, broken))
 
 
 def _parse(
@@ -170,7 +170,8 @@ def _drop_blank_rows(sheet: Sheet) -> Sheet:
     if is_kept.all():
         return sheet
     notes = (f"{int((~is_kept).sum()):,} rows of empty cells were passed over",)
-    return replace(sheet, data=data.filter(pa.array(is_kept)), lines=sheet.lines[is_kept], notes=notes)
+    kept_rows = data.filter(pa.array(is_kept))
+    return replace(sheet, data=kept_rows, number_lines=lambda: sheet.lines[is_kept], notes=notes)
 
 
 def _odd_row_fault(name: str, row: Any) -> RowFault:
@@ -202,17 +203,16 @@ def read_lines(file: InputFile, column_types: Mapping[str, pa.DataType]) -> Shee
     header = read_header(file.path, file.name)
     notes = ("written in UTF-16: read as such",) if header.encoding == "utf-16" else ()
     try:
-        data, lines, broken = _split_file(file, header, column_types)
+        sheet = _split_file(file, header, column_types)
     except UnicodeError as error:
         fault = Fault("file", f"is broken UTF-16 text ({error})", "save it as UTF-8")
         raise InputError(f"{file.name} was refused; nothing was loaded", (fault,)) from error
-    if not data.num_rows and not broken:
+    if not sheet.data.num_rows and not sheet.broken:
         notes = (*notes, "a header and no rows")
     if not _ends_with_newline(file.path, header.encoding):
         notes = (*notes, "the last line has no end: the file may have been cut short")
-        last_line = max([*lines[-1:].tolist(), *(fault.row for fault in broken)], default=0)
-        broken = _mark_cut_off(broken, last_line)
-    return Sheet(file.name, data, lines, broken, notes)
+        sheet = replace(sheet, broken=_mark_cut_off(sheet))
+    return replace(sheet, notes=notes)
 
 
 def line_texts(file: InputFile, lines: Sequence[int]) -> dict[int, str]:
@@ -222,17 +222,16 @@ def line_texts(file: InputFile, lines: Sequence[int]) -> dict[int, str]:
     return {number: text for number, text in _numbered_lines(file.path, encoding) if number in wanted}
 
 
-def _split_file(
-    file: InputFile, header: TextHeader, column_types: Mapping[str, pa.DataType]
-) -> tuple[pa.Table, Ints, tuple[RowFault, ...]]:
+def _split_file(file: InputFile, header: TextHeader, column_types: Mapping[str, pa.DataType]) -> Sheet:
     try:
         data = _parse(file.path, header, column_types, multiline=False, use_threads=False)
     except pa.ArrowInvalid:
         return _split_line_by_line(file, header, column_types)
-    return data.unify_dictionaries().combine_chunks(), _row_lines(file.path, header, data.num_rows), ()
+    data = data.unify_dictionaries().combine_chunks()
+    return Sheet(file.name, data, lambda: _number_rows(file.path, header, data.num_rows))
 
 
-def _row_lines(path: Path, header: TextHeader, row_count: int) -> Ints:
+def _number_rows(path: Path, header: TextHeader, row_count: int) -> Ints:
     """The number of each row's line. They are counted one by one only where some lines are empty."""
     with path.open("rb", buffering=0) as stream:
         breaks = sum(chunk.count(b"\n") for chunk in iter(functools.partial(stream.read, CHUNK_BYTES), b""))
@@ -245,7 +244,7 @@ def _row_lines(path: Path, header: TextHeader, row_count: int) -> Ints:
 
 def _split_line_by_line(
     file: InputFile, header: TextHeader, column_types: Mapping[str, pa.DataType]
-) -> tuple[pa.Table, Ints, tuple[RowFault, ...]]:
+) -> Sheet:
     places = [header.columns.index(name) for name in column_types]
     rows, lines, broken = list[list[str | None]](), list[int](), list[RowFault]()
     numbered_lines = _numbered_lines(file.path, header.encoding)
@@ -263,7 +262,7 @@ def _split_line_by_line(
         name: array.dictionary_encode() if kind == WORDS else array
         for array, (name, kind) in zip(arrays, column_types.items(), strict=True)
     }
-    return pa.table(data), np.array(lines, dtype=np.int64), tuple(broken)
+    return Sheet(file.name, pa.table(data), lambda: np.array(lines, dtype=np.int64), tuple(broken))
 
 
 def _line_fault(name: str, line: int, text: str, cell_count: int, column_count: int) -> RowFault | None:
@@ -280,14 +279,14 @@ def _line_fault(name: str, line: int, text: str, cell_count: int, column_count: 
     )
 
 
-def _mark_cut_off(broken: tuple[RowFault, ...], last_line: int) -> tuple[RowFault, ...]:
-    """The same faults; a last line without an end that is also too short shows that the file was cut."""
-    if not broken or FEWER not in broken[-1].reason or broken[-1].row != last_line:
-        return broken
-    return (
-        *broken[:-1],
-        replace(broken[-1], reason=CUT_OFF_ROW, remedy="fetch or export the whole file again"),
-    )
+def _mark_cut_off(sheet: Sheet) -> tuple[RowFault, ...]:
+    """The broken rows; a last line without an end that is also too short shows that the file was cut."""
+    if not sheet.broken:
+        return ()
+    *others, last = sheet.broken
+    if FEWER not in last.reason or last.row < max(sheet.lines, default=0):
+        return sheet.broken
+    return (*others, replace(last, reason=CUT_OFF_ROW, remedy="fetch or export the whole file again"))
 
 
 def _numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:

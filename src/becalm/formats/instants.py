@@ -23,17 +23,17 @@ FIRST_YEAR, LAST_YEAR = 1900, 2100
 
 @dataclass(frozen=True, slots=True)
 class Instants:
-    """Cells as instants: `utc` and `local` wall time without zone (NaT where there is none).
+    """Cells as instants: `utc` and `local` time without zone (NaT where there is none).
 
-    `bad` cells hold something that is no time; `gap` and `twice` are the repaired local times.
+    Bad cells hold something that is no time; those in a gap and the ambiguous ones are repaired local times.
     """
 
     utc: Times
     local: Times
-    blank: Bools
-    bad: Bools
-    gap: Bools
-    twice: Bools
+    is_blank: Bools
+    is_bad: Bools
+    in_gap: Bools
+    is_ambiguous: Bools
 
 
 def read_instants(
@@ -44,39 +44,37 @@ def read_instants(
     city_zone: str,
 ) -> Instants:
     """When are these cells? Typed times are taken as they are, text is read by the first format that fits."""
-    wall, blank, bad, aware = _walls(column, formats, offset=zone == "offset")
-    if aware or zone != "local":
-        local = utc_to_local(wall, city_zone)
-        never = np.zeros(len(wall), dtype=np.bool_)
-        return Instants(wall, local, blank, bad, never, never)
-    utc, gap, twice = local_to_utc(wall, city_zone)
-    return Instants(utc, utc_to_local(utc, city_zone), blank, bad, gap, twice)
+    times, is_blank, is_bad, has_zone = _read_cells(column, formats, has_offset=zone == "offset")
+    if has_zone or zone != "local":
+        never = np.zeros(len(times), dtype=np.bool_)
+        return Instants(times, utc_to_local(times, city_zone), is_blank, is_bad, never, never)
+    utc, in_gap, is_ambiguous = local_to_utc(times, city_zone)
+    return Instants(utc, utc_to_local(utc, city_zone), is_blank, is_bad, in_gap, is_ambiguous)
 
 
 def local_to_utc(local: Times, zone: str) -> tuple[Times, Bools, Bools]:
-    """Instants of wall times in this zone; which did not exist, and which happened twice.
+    """Instants of local times in this zone; which did not exist, and which happened twice.
 
-    >>> utc, gap, twice = local_to_utc(np.array(["2020-03-29T01:30"], dtype="M8[s]"), "Europe/London")
-    >>> (str(utc[0]), bool(gap[0]))
+    >>> local = np.array(["2020-03-29T01:30"], dtype="M8[s]")
+    >>> utc, in_gap, is_ambiguous = local_to_utc(local, "Europe/London")
+    >>> (str(utc[0]), bool(in_gap[0]))
     ('2020-03-29T01:00:00', True)
     """
-    distinct, which = _distinct(local)
+    distinct, time_of_row = _distinct(local)
     index = pd.DatetimeIndex(distinct)
-    yes = np.ones(len(index), dtype=np.bool_)
-    first = index.tz_localize(zone, ambiguous=yes, nonexistent="shift_forward")
-    second = index.tz_localize(zone, ambiguous=~yes, nonexistent="shift_forward")
-    utc = _plain(first.tz_convert("UTC"))
-    there = ~np.isnat(distinct)
-    gap = there & (_plain(first) != distinct)
-    twice = there & (utc != _plain(second.tz_convert("UTC")))
-    return utc[which], gap[which], twice[which]
+    is_summer_time = np.ones(len(index), dtype=np.bool_)
+    first = index.tz_localize(zone, ambiguous=is_summer_time, nonexistent="shift_forward")
+    second = index.tz_localize(zone, ambiguous=~is_summer_time, nonexistent="shift_forward")
+    utc, is_time = _without_zone(first.tz_convert("UTC")), ~np.isnat(distinct)
+    in_gap = is_time & (_without_zone(first) != distinct)
+    is_ambiguous = is_time & (utc != _without_zone(second.tz_convert("UTC")))
+    return utc[time_of_row], in_gap[time_of_row], is_ambiguous[time_of_row]
 
 
 def utc_to_local(utc: Times, zone: str) -> Times:
-    """Wall times of these instants in this zone."""
-    distinct, which = _distinct(utc)
-    local = pd.DatetimeIndex(distinct).tz_localize("UTC").tz_convert(zone)
-    return _plain(local)[which]
+    """Local times of these instants in this zone."""
+    distinct, time_of_row = _distinct(utc)
+    return _without_zone(pd.DatetimeIndex(distinct).tz_localize("UTC").tz_convert(zone))[time_of_row]
 
 
 def hour_of_week(local: Times) -> Ints:
@@ -88,35 +86,35 @@ def hour_of_week(local: Times) -> Ints:
 
 
 def parse_times(texts: Sequence[str], formats: Sequence[str], *, offset: bool = False) -> Times:
-    """Texts as wall times (as UTC where they carry an offset); NaT where no format fits."""
+    """Texts as local times (as UTC where they carry an offset); NaT where no format fits."""
     cells = pd.Series(texts, dtype=object)
     if offset:  # "+00" is written by some databases, "%z" wants "+0000"
         cells = cells.str.replace(r"([+-]\d\d)$", r"\1:00", regex=True)
-    out = np.full(len(cells), np.datetime64("NaT", "s"))
-    for wanted in formats:
-        todo = np.isnat(out)
-        if not todo.any():
+    times = np.full(len(cells), np.datetime64("NaT", "s"))
+    for time_format in formats:
+        is_open = np.isnat(times)
+        if not is_open.any():
             break
-        read = pd.to_datetime(cells[todo], format=wanted, errors="coerce", utc=offset)
-        out[todo] = _plain(pd.DatetimeIndex(read))
-    return out
+        parsed = pd.to_datetime(cells[is_open], format=time_format, errors="coerce", utc=offset)
+        times[is_open] = _without_zone(pd.DatetimeIndex(parsed))
+    return times
 
 
-def _walls(
-    column: pa.ChunkedArray, formats: Sequence[str], *, offset: bool
+def _read_cells(
+    column: pa.ChunkedArray, formats: Sequence[str], *, has_offset: bool
 ) -> tuple[Times, Bools, Bools, bool]:
+    """The times as written, which cells are blank and which bad, and whether the times carry a zone."""
     kind = column.type
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        wall = column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
-        blank, aware = np.isnat(wall), pa.types.is_timestamp(kind) and kind.tz is not None
+        times = column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
+        is_blank, has_zone = np.isnat(times), pa.types.is_timestamp(kind) and kind.tz is not None
     else:
-        words, aware = dictionary_encode(column), offset
-        values = np.append(parse_times(words.values, formats, offset=offset), np.datetime64("NaT", "s"))
-        wall, blank = values[words.codes], words.is_blank
-    years = wall.astype("M8[Y]").astype(np.int64) + 1970
-    bad = ~blank & (np.isnat(wall) | (years < FIRST_YEAR) | (years >= LAST_YEAR))
-    wall = np.where(bad, np.datetime64("NaT", "s"), wall)
-    return wall, blank, bad, aware
+        words, has_zone = dictionary_encode(column), has_offset
+        values = np.append(parse_times(words.values, formats, offset=has_offset), np.datetime64("NaT", "s"))
+        times, is_blank = values[words.codes], words.is_blank
+    years = times.astype("M8[Y]").astype(np.int64) + 1970
+    is_bad = ~is_blank & (np.isnat(times) | (years < FIRST_YEAR) | (years >= LAST_YEAR))
+    return np.where(is_bad, np.datetime64("NaT", "s"), times), is_blank, is_bad, has_zone
 
 
 def _distinct(times: Times) -> tuple[Times, Ints]:
@@ -125,5 +123,5 @@ def _distinct(times: Times) -> tuple[Times, Ints]:
     return np.asarray(values).astype("M8[s]"), codes
 
 
-def _plain(index: Any) -> Times:
+def _without_zone(index: Any) -> Times:
     return cast("Times", pd.DatetimeIndex(index).tz_localize(None).to_numpy().astype("M8[s]"))

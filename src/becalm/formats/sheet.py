@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,15 +27,20 @@ class InputFile:
     as_of: date
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sheet:
-    """The rows of a file. `lines[i]` is the row number of data row i; `broken` rows could not be split."""
+    """The rows of a file; `broken` rows could not be split. Lines are numbered where faults are told."""
 
     name: str
     data: pa.Table
-    lines: Ints
+    number_lines: Callable[[], Ints]
     broken: tuple[RowFault, ...] = ()
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def lines(self) -> Ints:
+        """The row number of each data row, as an editor shows it."""
+        return self.number_lines()
 
     @property
     def columns(self) -> tuple[str, ...]:

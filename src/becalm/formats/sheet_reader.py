@@ -50,7 +50,7 @@ def read_sheet(file: InputFile) -> Sheet:
     suffix = file.path.suffix.lower()
     if suffix == ".parquet":
         data = _open_parquet(file.path, file.name).read()
-        return Sheet(file.name, data, np.arange(2, data.num_rows + 2))
+        return Sheet(file.name, data, lambda: np.arange(2, data.num_rows + 2))
     if suffix in BOOK_SUFFIXES:
         return _read_book(file.path, file.name)
     if suffix in TEXT_SUFFIXES:
@@ -98,7 +98,7 @@ def _read_book(path: Path, name: str) -> Sheet:
     cells = zip(*body.values(), strict=True) if body else ([] for _ in columns)
     data = {column: _book_column(list(values)) for column, values in zip(columns, cells, strict=False)}
     notes = (f"other sheets were not read: {', '.join(other_sheets)}",) if other_sheets else ()
-    return Sheet(name, pa.table(data), np.array(list(body), dtype=np.int64), (), notes)
+    return Sheet(name, pa.table(data), lambda: np.array(list(body), dtype=np.int64), (), notes)
 
 
 def _book_column(values: list[Any]) -> pa.Array:

@@ -18,7 +18,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
 from becalm.archive.manifest import sha256_of
-from becalm.formats.sheet import InputFile
+from becalm.formats.sheet import InputFile, file_refusal
 from becalm.terms import Fault, InputError
 
 CHUNK_BYTES = 1 << 20
@@ -28,10 +28,10 @@ ZIP_EPOCH = 1980  # members written without a date carry this year
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A file or an archive member that was found under a path the user named, not yet opened.
+class InputEntry:
+    """A file or an archive member that lies under a path the user named, not yet opened.
 
-    `named` says that the user named this very file, and not a folder or zip that holds it.
+    `is_named` says that the user named this very file, and not a folder or zip that holds it.
     """
 
     name: str
@@ -39,47 +39,149 @@ class Found:
     member: str | None
     size_bytes: int
     as_of: date
-    named: bool = False
+    is_named: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Skipped:
+class SkippedFile:
     """A file that was passed over, and why."""
 
     name: str
     reason: str
 
 
-def find_inputs(
+def list_inputs(
     paths: Sequence[Path], *, as_of: date | None = None
-) -> tuple[tuple[Found, ...], tuple[Skipped, ...]]:
+) -> tuple[tuple[InputEntry, ...], tuple[SkippedFile, ...]]:
     """Which files lie under these paths, in order of name, and which are passed over?
 
     Raises InputError listing every path that cannot be opened.
     """
-    found: list[Found] = []
-    skipped: list[Skipped] = []
+    entries: list[InputEntry] = []
+    skipped_files: list[SkippedFile] = []
     faults: list[Fault] = []
     for path in paths:
         try:
-            found += _under(path, as_of, skipped)
+            entries += _list_path(path, as_of, skipped_files)
         except InputError as error:
             faults += error.faults or (Fault(str(path), error.message, "see above"),)
     if faults:
         raise InputError(f"{len(faults)} of the inputs cannot be opened; nothing was loaded", tuple(faults))
-    return tuple(found), tuple(skipped)
+    return tuple(entries), tuple(skipped_files)
+
+
+def _list_path(path: Path, as_of: date | None, skipped_files: list[SkippedFile]) -> list[InputEntry]:
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return _list_folder(path, as_of, skipped_files)
+        if not stat.S_ISREG(mode):
+            what = "is neither a file nor a folder"
+            raise file_refusal(str(path), what, "name a csv, a zip or a folder of them")
+        if path.suffix.lower() == ".zip":
+            return _list_zip(path, path.name, as_of, skipped_files)
+        return [replace(_file_entry(path, path.name, as_of), is_named=True)]
+    except OSError as error:
+        raise _unreadable(str(path), error) from error
+
+
+def _list_folder(folder: Path, as_of: date | None, skipped_files: list[SkippedFile]) -> list[InputEntry]:
+    entries: list[InputEntry] = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if _is_junk(name) or path.is_dir():
+            continue
+        if not path.is_file():
+            skipped_files.append(SkippedFile(name, "not a regular file, or a link that leads nowhere"))
+        elif path.suffix.lower() == ".zip":
+            entries += _list_zip(path, name, as_of, skipped_files)
+        else:
+            entries.append(_file_entry(path, name, as_of))
+    return entries
+
+
+def _file_entry(path: Path, name: str, as_of: date | None) -> InputEntry:
+    return InputEntry(name, path, None, path.stat().st_size, as_of or _last_change(path))
+
+
+def _last_change(path: Path) -> date:
+    return datetime.fromtimestamp(path.stat().st_mtime, UTC).date()
+
+
+def _list_zip(
+    path: Path, name: str, as_of: date | None, skipped_files: list[SkippedFile]
+) -> list[InputEntry]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = sorted((m for m in archive.infolist() if not m.is_dir()), key=lambda m: m.filename)
+    except zipfile.BadZipFile as error:
+        what = f"is not a whole zip file ({error})"
+        raise file_refusal(str(path), what, "it may be cut short: fetch it again") from error
+    members = [member for member in members if not _is_junk(member.filename)]
+    faults = tuple(fault for member in members if (fault := _member_fault(name, member)))
+    if faults:
+        raise InputError(f"{name} was refused", faults)
+    dates = [date(*member.date_time[:3]) for member in members if member.date_time[0] > ZIP_EPOCH]
+    published_on = as_of or max(dates, default=_last_change(path))
+    entries: list[InputEntry] = []
+    for member in members:
+        member_name = f"{name}: {member.filename}"
+        if member.filename.lower().endswith(".zip"):
+            skipped_files.append(SkippedFile(member_name, "a zip inside a zip: unpack it first"))
+        else:
+            entries.append(InputEntry(member_name, path, member.filename, member.file_size, published_on))
+    return entries
+
+
+def _member_fault(name: str, member: zipfile.ZipInfo) -> Fault | None:
+    where = f"{name}: {member.filename}"
+    inner = PurePosixPath(member.filename.replace("\\", "/"))
+    if inner.is_absolute() or ".." in inner.parts or ":" in inner.parts[0]:
+        return Fault(where, "points outside the archive", "make the zip again from plain files")
+    if member.flag_bits & 0x1:
+        return Fault(where, "is locked with a password", "unpack it yourself and name the folder")
+    if member.file_size > BOMB_BYTES and member.file_size > BOMB_RATIO * max(member.compress_size, 1):
+        return Fault(
+            where,
+            f"would unpack to {member.file_size:,} bytes, over {BOMB_RATIO} times its packed size",
+            "unpack it yourself and name the folder if you trust it",
+        )
+    return None
+
+
+def _is_junk(name: str) -> bool:
+    parts = PurePosixPath(name).parts
+    return any(part in JUNK or part.startswith("._") for part in parts)
 
 
 @contextmanager
-def opened(found: Found, folder: Path, *, line_limit: int | None = None) -> Iterator[InputFile]:
+def open_input(entry: InputEntry, folder: Path, *, line_limit: int | None = None) -> Iterator[InputFile]:
     """Hold the file ready for a reader: unpacked below `folder` if it is a member, and hashed.
 
     A text file with a line longer than `line_limit` bytes is refused while it is hashed, before any of it
     is kept in memory.
     """
-    with TemporaryDirectory(dir=folder, prefix="member-") as own:
-        path = found.path if found.member is None else _unpacked(found, Path(own))
-        yield InputFile(found.name, path, hash_input(path, found.name, line_limit=line_limit), found.as_of)
+    with TemporaryDirectory(dir=folder, prefix="member-") as own_folder:
+        path = entry.path if entry.member is None else _unpack(entry, entry.member, Path(own_folder))
+        sha256 = hash_input(path, entry.name, line_limit=line_limit)
+        yield InputFile(entry.name, path, sha256, entry.as_of)
+
+
+def _unpack(entry: InputEntry, member: str, folder: Path) -> Path:
+    target = folder / f"member{PurePosixPath(member).suffix.lower()}"
+    try:
+        with (
+            zipfile.ZipFile(entry.path) as archive,
+            archive.open(member) as source,
+            target.open("wb") as sink,
+        ):
+            shutil.copyfileobj(source, sink, CHUNK_BYTES)
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        what = f"cannot be unpacked ({error})"
+        raise file_refusal(entry.name, what, "the zip is damaged: fetch it again") from error
+    except OSError as error:
+        raise _unreadable(entry.name, error) from error
+    return target
 
 
 def hash_input(path: Path, name: str, *, line_limit: int | None = None) -> str:
@@ -102,129 +204,23 @@ class _LineGuard:
         self.line, self.length = 1, 0
 
     def check_chunk(self, chunk: bytes) -> None:
-        first = chunk.find(b"\n")
-        self.length += len(chunk) if first < 0 else first
+        first_break = chunk.find(b"\n")
+        self.length += len(chunk) if first_break < 0 else first_break
         if self.length > self.limit:
-            raise InputError(
-                f"{self.name} was refused",
-                (
-                    Fault(
-                        f"line {self.line}",
-                        f"is longer than {self.limit:,} bytes",
-                        "no crime record is; look for a missing line end or a lone quotation mark there",
-                    ),
-                ),
+            fault = Fault(
+                f"line {self.line}",
+                f"is longer than {self.limit:,} bytes",
+                "no crime record is; look for a missing line end or a lone quotation mark there",
             )
-        if first >= 0:
+            raise InputError(f"{self.name} was refused", (fault,))
+        if first_break >= 0:
             self.line += chunk.count(b"\n")
             self.length = len(chunk) - chunk.rfind(b"\n") - 1
 
 
-def _under(path: Path, as_of: date | None, skipped: list[Skipped]) -> list[Found]:
-    try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
-            return _in_folder(path, as_of, skipped)
-        if not stat.S_ISREG(mode):
-            raise _fault(path, "is neither a file nor a folder", "name a csv, a zip or a folder of them")
-        if path.suffix.lower() == ".zip":
-            return _in_zip(path, path.name, as_of, skipped)
-        return [replace(_file(path, path.name, as_of), named=True)]
-    except OSError as error:
-        raise _unreadable(str(path), error) from error
-
-
-def _in_folder(folder: Path, as_of: date | None, skipped: list[Skipped]) -> list[Found]:
-    found: list[Found] = []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if _is_junk(name) or path.is_dir():
-            continue
-        if not path.is_file():
-            skipped.append(Skipped(name, "not a regular file, or a link that leads nowhere"))
-        elif path.suffix.lower() == ".zip":
-            found += _in_zip(path, name, as_of, skipped)
-        else:
-            found.append(_file(path, name, as_of))
-    return found
-
-
-def _file(path: Path, name: str, as_of: date | None) -> Found:
-    facts = path.stat()
-    return Found(name, path, None, facts.st_size, as_of or datetime.fromtimestamp(facts.st_mtime, UTC).date())
-
-
-def _in_zip(path: Path, name: str, as_of: date | None, skipped: list[Skipped]) -> list[Found]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = sorted((m for m in archive.infolist() if not m.is_dir()), key=lambda m: m.filename)
-    except zipfile.BadZipFile as error:
-        raise _fault(
-            path, f"is not a whole zip file ({error})", "it may be cut short: fetch it again"
-        ) from error
-    members = [m for m in members if not _is_junk(m.filename)]
-    faults = tuple(fault for m in members if (fault := _member_fault(name, m)))
-    if faults:
-        raise InputError(f"{name} was refused", faults)
-    dated = [date(*m.date_time[:3]) for m in members if m.date_time[0] > ZIP_EPOCH]
-    published = as_of or max(dated, default=datetime.fromtimestamp(path.stat().st_mtime, UTC).date())
-    nested = [m for m in members if m.filename.lower().endswith(".zip")]
-    skipped += [Skipped(f"{name}: {m.filename}", "a zip inside a zip: unpack it first") for m in nested]
-    return [
-        Found(f"{name}: {m.filename}", path, m.filename, m.file_size, published)
-        for m in members
-        if m not in nested
-    ]
-
-
-def _member_fault(name: str, member: zipfile.ZipInfo) -> Fault | None:
-    where = f"{name}: {member.filename}"
-    inner = PurePosixPath(member.filename.replace("\\", "/"))
-    if inner.is_absolute() or ".." in inner.parts or ":" in inner.parts[0]:
-        return Fault(where, "points outside the archive", "make the zip again from plain files")
-    if member.flag_bits & 0x1:
-        return Fault(where, "is locked with a password", "unpack it yourself and name the folder")
-    if member.file_size > BOMB_BYTES and member.file_size > BOMB_RATIO * max(member.compress_size, 1):
-        return Fault(
-            where,
-            f"would unpack to {member.file_size:,} bytes, over {BOMB_RATIO} times its packed size",
-            "unpack it yourself and name the folder if you trust it",
-        )
-    return None
-
-
-def _unpacked(found: Found, folder: Path) -> Path:
-    assert found.member is not None
-    target = folder / f"member{PurePosixPath(found.member).suffix.lower()}"
-    try:
-        with (
-            zipfile.ZipFile(found.path) as archive,
-            archive.open(found.member) as source,
-            target.open("wb") as sink,
-        ):
-            shutil.copyfileobj(source, sink, CHUNK_BYTES)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        raise _fault(
-            found.name, f"cannot be unpacked ({error})", "the zip is damaged: fetch it again"
-        ) from error
-    except OSError as error:
-        raise _unreadable(found.name, error) from error
-    return target
-
-
-def _is_junk(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    return any(p in JUNK or p.startswith("._") for p in parts)
-
-
-def _fault(where: object, what: str, remedy: str) -> InputError:
-    return InputError(f"{where} was refused", (Fault(str(where), what, remedy),))
-
-
 def _unreadable(name: str, error: OSError) -> InputError:
     if isinstance(error, IsADirectoryError):
-        return _fault(name, "is a folder", "name a file in it")
-    remedy = (
-        "check the path" if isinstance(error, FileNotFoundError) else "check its permissions and the disk"
-    )
-    return _fault(name, f"cannot be read: {error.strerror or error}", remedy)
+        return file_refusal(name, "is a folder", "name a file in it")
+    is_missing = isinstance(error, FileNotFoundError)
+    remedy = "check the path" if is_missing else "check its permissions and the disk"
+    return file_refusal(name, f"cannot be read: {error.strerror or error}", remedy)

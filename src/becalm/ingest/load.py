@@ -13,15 +13,15 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from tempfile import mkdtemp
 
-from becalm.formats.sheet import InputFile
+from becalm.formats.sheet import InputFile, file_refusal
 from becalm.formats.sheet_reader import BOOK_SUFFIXES, columns_of, read_sheet
-from becalm.ingest.inputs import Found, Skipped, opened
+from becalm.ingest.inputs import InputEntry, SkippedFile, open_input
 from becalm.ingest.reader import ReadContext, Reader, Reading
 from becalm.tables import REPEATED_ROW
 from becalm.terms import DependencyError, Fault, InputError, RowFault
 
 READERS = "becalm.readers"
-FILES_AT_ONCE = 2
+FILES_AT_ONCE = 2  # of which one waits for the disk while the other is parsed
 LINE_LIMIT_BYTES = 1 << 20
 MOST_REPAIRED = 0.5
 ROWS_SHOWN = 10
@@ -32,7 +32,7 @@ EXPECTED = (
 
 
 @dataclass(frozen=True, slots=True)
-class FileRead:
+class FileReading:
     """One file that a reader knew. `reading` is None where it was loaded before by the same recipe."""
 
     file: InputFile
@@ -43,10 +43,10 @@ class FileRead:
 
 def load_readers() -> tuple[Reader, ...]:
     """Every reader that is installed, found through the entry points `becalm.readers`."""
-    return tuple(_reader(entry) for entry in sorted(entry_points(group=READERS), key=lambda e: e.name))
+    return tuple(map(_load_reader, sorted(entry_points(group=READERS), key=lambda entry: entry.name)))
 
 
-def _reader(entry: EntryPoint) -> Reader:
+def _load_reader(entry: EntryPoint) -> Reader:
     try:
         reader: Reader = entry.load()()
     except ImportError as error:
@@ -57,143 +57,111 @@ def _reader(entry: EntryPoint) -> Reader:
     return reader
 
 
-def city_of(found: Sequence[Found], readers: Sequence[Reader], context: ReadContext) -> str | None:
-    """Which shipped city does the first of these files that a reader knows belong to, if its recipe says so?
+def find_city_key(
+    entries: Sequence[InputEntry], readers: Sequence[Reader], context: ReadContext
+) -> str | None:
+    """Which shipped city do these files belong to, if the recipe of the first that a reader knows says so?
 
     A file that cannot be opened is passed over here: reading it will say what is wrong.
     """
-    for entry in found:
+    for entry in entries:
         try:
-            with opened(entry, context.staging, line_limit=LINE_LIMIT_BYTES) as file:
-                if reader := _reader_of(file, readers, context):
+            with open_input(entry, context.staging, line_limit=LINE_LIMIT_BYTES) as file:
+                if reader := _find_reader(file, readers, context):
                     return reader.city_key(file, context)
         except InputError:
             continue
     return None
 
 
+# --- reading ------------------------------------------------------------------------------------------
+
+
 def read_files(
-    found: Sequence[Found],
+    entries: Sequence[InputEntry],
     readers: Sequence[Reader],
     context: ReadContext,
     *,
     was_loaded: Callable[[str, str], bool],
-    advance: Callable[[Found], None],
-) -> tuple[tuple[FileRead, ...], tuple[Skipped, ...]]:
+    advance: Callable[[float], None],
+) -> tuple[tuple[FileReading, ...], tuple[SkippedFile, ...]]:
     """Read every file that a reader knows; the rest is passed over with its reason.
 
     Raises InputError with the faults of every file that is refused.
     """
 
-    def read(entry: Found) -> FileRead | Skipped | InputError:
+    def read(entry: InputEntry) -> FileReading | SkippedFile | InputError:
         try:
-            return _read_one(entry, readers, context, was_loaded)
+            return _read_file(entry, readers, context, was_loaded)
         except InputError as error:
             return error
         finally:
-            advance(entry)
+            advance(entry.size_bytes)
 
     with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-        outcomes = list(pool.map(read, found))
-    refused = [(f.name, o) for f, o in zip(found, outcomes, strict=True) if isinstance(o, InputError)]
-    if refused:
-        raise _refusal(refused)
-    reads = _each_once([o for o in outcomes if isinstance(o, FileRead)])
-    skipped = tuple(o for o in outcomes if isinstance(o, Skipped))
-    if not reads:
-        raise _nothing_to_read(skipped)
-    return reads, skipped
+        results = list(pool.map(read, entries))
+    refusals = [(e.name, r) for e, r in zip(entries, results, strict=True) if isinstance(r, InputError)]
+    if refusals:
+        raise _combine_refusals(refusals)
+    readings = _keep_first_of_equals([result for result in results if isinstance(result, FileReading)])
+    skipped_files = tuple(result for result in results if isinstance(result, SkippedFile))
+    if not readings:
+        raise _nothing_to_read(skipped_files)
+    return readings, skipped_files
 
 
-def _each_once(reads: Sequence[FileRead]) -> tuple[FileRead, ...]:
-    """Of files with the same bytes and recipe only the first counts."""
-    first: dict[tuple[str, str], FileRead] = {}
-    for read in reads:
-        first.setdefault((read.file.sha256, read.recipe_sha256), read)
-    return tuple(
-        read if first[read.file.sha256, read.recipe_sha256] is read else replace(read, reading=None)
-        for read in reads
-    )
-
-
-def require_sound(reads: Sequence[FileRead], *, max_reject_share: float) -> None:
-    """Refuse files of which more than this share of rows was rejected, or most had to be repaired.
-
-    A repaired row is loaded and loses little; but a file of which most rows need repair was read by the
-    wrong recipe, or is another city's. Raises InputError with the reasons, their counts and the first rows
-    of each such file; also where none of the files holds any row.
-    """
-    if not any(read.reading is None or read.reading.rows for read in reads):
-        faults = tuple(Fault(r.file.name, "has no rows", "fetch or export it again") for r in reads)
-        raise InputError(f"The {len(reads)} files hold a header and no rows; nothing was loaded", faults)
-    faulty = [(read, r) for read in reads if (r := read.reading) and _is_faulty(r, max_reject_share)]
-    if not faulty:
-        return
-    told = tuple(fault for read, reading in faulty for fault in _told(read.file.name, reading))
-    raise InputError(
-        f"{len(faulty)} of {len(reads)} files have more rejected rows than the {max_reject_share:.0%} that "
-        f"[ingest] max_reject_share allows, or more than {MOST_REPAIRED:.0%} rows that need repair; nothing "
-        "was loaded. Correct them, or allow more rejected rows with --max-reject-share.",
-        told,
-    )
-
-
-def _is_faulty(reading: Reading, max_reject_share: float) -> bool:
-    """Whole rows that repeat do not count: nothing is lost with them, and published files do hold some."""
-    repeats = sum(fault.reason == REPEATED_ROW for fault in reading.faults)
-    rows = max(reading.rows, 1)
-    return (reading.rejected - repeats) / rows > max_reject_share or reading.repaired / rows > MOST_REPAIRED
-
-
-def _told(name: str, reading: Reading) -> list[Fault]:
-    by_reason: dict[str, list[RowFault]] = {}
-    for fault in reading.faults:
-        by_reason.setdefault(fault.reason, []).append(fault)
-    told = []
-    for reason, rows in by_reason.items():
-        told.append(Fault(name, f"{len(rows)} of {reading.rows} rows: {reason}", rows[0].remedy))
-        told += [
-            Fault(f"  row {f.row}", f'{f.column or "line"} "{f.value[:80]}"', f.remedy)
-            for f in rows[:ROWS_SHOWN]
-        ]
-    return told
-
-
-def _read_one(
-    entry: Found, readers: Sequence[Reader], context: ReadContext, was_loaded: Callable[[str, str], bool]
-) -> FileRead | Skipped:
-    with opened(entry, context.staging, line_limit=LINE_LIMIT_BYTES) as file:
-        reader = _reader_of(file, readers, context)
+def _read_file(
+    entry: InputEntry,
+    readers: Sequence[Reader],
+    context: ReadContext,
+    was_loaded: Callable[[str, str], bool],
+) -> FileReading | SkippedFile:
+    with open_input(entry, context.staging, line_limit=LINE_LIMIT_BYTES) as file:
+        reader = _find_reader(file, readers, context)
         if reader is None:
-            return _unknown(entry, file)
+            return _skip_unknown(entry, file)
         recipe, recipe_sha256 = reader.recipe(file, context)
         if was_loaded(file.sha256, recipe_sha256):
-            return FileRead(file, recipe, recipe_sha256, None)
+            return FileReading(file, recipe, recipe_sha256, None)
         # two files may be the same, and read at once
-        own = Path(mkdtemp(dir=context.staging, prefix="read-"))
-        return FileRead(file, recipe, recipe_sha256, reader.read(file, replace(context, staging=own)))
+        staging = Path(mkdtemp(dir=context.staging, prefix="read-"))
+        return FileReading(file, recipe, recipe_sha256, reader.read(file, replace(context, staging=staging)))
 
 
-def _reader_of(file: InputFile, readers: Sequence[Reader], context: ReadContext) -> Reader | None:
-    knowing = [reader for reader in readers if reader.recognises(file, context)]
-    if len(knowing) > 1:
-        names = " and ".join(reader.key for reader in knowing)
-        raise InputError(f"{file.name} fits the readers {names}. Say which is meant by naming its --mapping.")
-    return knowing[0] if knowing else None
+def _find_reader(file: InputFile, readers: Sequence[Reader], context: ReadContext) -> Reader | None:
+    fits = [reader for reader in readers if reader.recognises(file, context)]
+    if len(fits) > 1:
+        names = " and ".join(reader.key for reader in fits)
+        raise InputError(f"{file.name} fits the readers {names}. Say which is meant by naming its `mapping`.")
+    return fits[0] if fits else None
 
 
-def _unknown(entry: Found, file: InputFile) -> Skipped:
-    if damage := _damage_of(file):
-        if entry.named:
+def _keep_first_of_equals(readings: Sequence[FileReading]) -> tuple[FileReading, ...]:
+    """Of files with the same bytes and recipe only the first counts."""
+    first: dict[tuple[str, str], FileReading] = {}
+    for reading in readings:
+        first.setdefault((reading.file.sha256, reading.recipe_sha256), reading)
+    return tuple(
+        reading
+        if first[reading.file.sha256, reading.recipe_sha256] is reading
+        else replace(reading, reading=None)
+        for reading in readings
+    )
+
+
+def _skip_unknown(entry: InputEntry, file: InputFile) -> SkippedFile:
+    """Pass over a file that no reader knows; raises InputError where the user named this very file."""
+    if damage := _damage(file):
+        if entry.is_named:
             raise InputError(f"{entry.name} was refused; nothing was loaded", (damage,))
-        return Skipped(entry.name, f"{damage.what}: {damage.remedy}")
-    seen = _seen(file)
-    if entry.named:
-        raise InputError(f"{entry.name} was refused", (Fault(entry.name, seen, EXPECTED),))
-    return Skipped(entry.name, seen)
+        return SkippedFile(entry.name, f"{damage.what}: {damage.remedy}")
+    content = _describe_content(file)
+    if entry.is_named:
+        raise file_refusal(entry.name, content, EXPECTED)
+    return SkippedFile(entry.name, content)
 
 
-def _damage_of(file: InputFile) -> Fault | None:
+def _damage(file: InputFile) -> Fault | None:
     """What is wrong with a Parquet or Excel file that cannot be opened as one; None where it can."""
     if columns_of(file) or file.path.suffix.lower() not in (".parquet", *BOOK_SUFFIXES):
         return None
@@ -204,29 +172,83 @@ def _damage_of(file: InputFile) -> Fault | None:
     return None
 
 
-def _seen(file: InputFile) -> str:
+def _describe_content(file: InputFile) -> str:
     """What is there, in words that help to say why nobody knows it."""
     if not file.path.stat().st_size:
         return "the file is empty"
     columns = columns_of(file)
-    fits = "no reader or mapping fits"
-    return f"{fits} its columns: {', '.join(columns)[:200]}" if columns else f"{fits} it"
+    reason = "no reader or mapping fits"
+    return f"{reason} its columns: {', '.join(columns)[:200]}" if columns else f"{reason} it"
 
 
-def _nothing_to_read(skipped: Sequence[Skipped]) -> InputError:
-    kinds = Counter(s.name.rpartition(".")[2].lower() if "." in s.name else "no suffix" for s in skipped)
-    found = ", ".join(f"{n} x {kind}" for kind, n in kinds.most_common(8)) or "no files at all"
-    faults = tuple(Fault(s.name, s.reason, "skipped") for s in skipped[:ROWS_SHOWN])
-    more = f" The first {ROWS_SHOWN} of {len(skipped)}:" if len(skipped) > ROWS_SHOWN else ""
-    return InputError(f"Nothing to load was found ({found}). {EXPECTED}.{more}", faults)
+def _nothing_to_read(skipped_files: Sequence[SkippedFile]) -> InputError:
+    names = [skipped.name for skipped in skipped_files]
+    suffixes = Counter(name.rpartition(".")[2].lower() if "." in name else "no suffix" for name in names)
+    content = (
+        ", ".join(f"{count} x {suffix}" for suffix, count in suffixes.most_common(8)) or "no files at all"
+    )
+    faults = tuple(Fault(skipped.name, skipped.reason, "skipped") for skipped in skipped_files[:ROWS_SHOWN])
+    rest = f" The first {ROWS_SHOWN} of {len(names)}:" if len(names) > ROWS_SHOWN else ""
+    return InputError(f"Nothing to load was found ({content}). {EXPECTED}.{rest}", faults)
 
 
-def _refusal(refused: Sequence[tuple[str, InputError]]) -> InputError:
-    if len(refused) == 1:
-        return refused[0][1]
+def _combine_refusals(refusals: Sequence[tuple[str, InputError]]) -> InputError:
+    if len(refusals) == 1:
+        return refusals[0][1]
     faults = [
-        Fault(f"{name}: {f.where}" if name not in f.where else f.where, f.what, f.remedy)
-        for name, error in refused
-        for f in (error.faults or (Fault(name, error.message, "see above"),))
+        replace(fault, where=fault.where if name in fault.where else f"{name}: {fault.where}")
+        for name, error in refusals
+        for fault in (error.faults or (Fault(name, error.message, "see above"),))
     ]
-    return InputError(f"{len(refused)} files were refused; nothing was loaded", tuple(faults))
+    return InputError(f"{len(refusals)} files were refused; nothing was loaded", tuple(faults))
+
+
+# --- judging ------------------------------------------------------------------------------------------
+
+
+def check_readings(readings: Sequence[FileReading], *, max_reject_share: float) -> None:
+    """Refuse files of which more than this share of rows was rejected, or most had to be repaired.
+
+    A repaired row is loaded and loses little; but a file of which most rows need repair was read by the
+    wrong recipe, or is another city's. Raises InputError with the reasons, their counts and the first rows
+    of each such file; also where none of the files holds any row.
+    """
+    if not any(reading.reading is None or reading.reading.rows for reading in readings):
+        faults = tuple(Fault(r.file.name, "has no rows", "fetch or export it again") for r in readings)
+        raise InputError(f"The {len(readings)} files hold a header and no rows; nothing was loaded", faults)
+    faulty = [
+        (reading.file.name, reading.reading)
+        for reading in readings
+        if reading.reading is not None and _is_faulty(reading.reading, max_reject_share)
+    ]
+    if not faulty:
+        return
+    raise InputError(
+        f"{len(faulty)} of {len(readings)} files have more rejected rows than the {max_reject_share:.0%} "
+        "that [ingest] max_reject_share allows, or more than "
+        f"{MOST_REPAIRED:.0%} rows that need repair; nothing was loaded. Correct them, or allow more "
+        "rejected rows with `max_reject_share`.",
+        tuple(fault for name, reading in faulty for fault in _list_reasons(name, reading)),
+    )
+
+
+def _is_faulty(reading: Reading, max_reject_share: float) -> bool:
+    """Whole rows that repeat do not count: nothing is lost with them, and published files do hold some."""
+    lost_count = reading.rejected - sum(fault.reason == REPEATED_ROW for fault in reading.faults)
+    rows = max(reading.rows, 1)
+    return lost_count / rows > max_reject_share or reading.repaired / rows > MOST_REPAIRED
+
+
+def _list_reasons(name: str, reading: Reading) -> list[Fault]:
+    """Each reason with its count, and below it the first rows that met it."""
+    faults_by_reason: dict[str, list[RowFault]] = {}
+    for fault in reading.faults:
+        faults_by_reason.setdefault(fault.reason, []).append(fault)
+    lines = []
+    for reason, faults in faults_by_reason.items():
+        lines.append(Fault(name, f"{len(faults)} of {reading.rows} rows: {reason}", faults[0].remedy))
+        lines += [
+            Fault(f"  row {f.row}", f'{f.column or "line"} "{f.value[:80]}"', f.remedy)
+            for f in faults[:ROWS_SHOWN]
+        ]
+    return lines

@@ -77,28 +77,28 @@ class Locator:
         Hand over distinct coordinates where they repeat (see `distinct_points`): the transform is what costs.
         """
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        absent = np.isnan(x) & np.isnan(y)
-        usable = np.isfinite(x) & np.isfinite(y) & ~((x == 0) & (y == 0))
+        is_absent = np.isnan(x) & np.isnan(y)
+        is_usable = np.isfinite(x) & np.isfinite(y) & ~((x == 0) & (y == 0))
         easting, northing = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
-        moved = _transformer(crs, self.city.crs).transform(x[usable], y[usable])
-        easting[usable], northing[usable] = moved
+        transformer = _transformer(crs, self.city.crs)
+        easting[is_usable], northing[is_usable] = transformer.transform(x[is_usable], y[is_usable])
         west, south, east, north = self.area_of_use_m
         with np.errstate(invalid="ignore"):
-            known = (easting >= west) & (easting <= east) & (northing >= south) & (northing <= north)
-        easting[~known], northing[~known] = np.nan, np.nan
-        return LocatedPoints(easting, northing, known, absent)
+            is_known = (easting >= west) & (easting <= east) & (northing >= south) & (northing <= north)
+        easting[~is_known], northing[~is_known] = np.nan, np.nan
+        return LocatedPoints(easting, northing, is_known, is_absent)
 
     def boroughs(
-        self, located: LocatedPoints, *, stated: Sequence[str | None] | Objects | None = None
+        self, points: LocatedPoints, *, stated: Sequence[str | None] | Objects | None = None
     ) -> Objects:
         """In which borough is each point? None where nobody can tell.
 
         By polygon where the workspace has boundaries; the borough that the record itself states
         (already a name: see `stated_borough`) fills what no polygon answers.
         """
-        names = np.full(located.is_known.shape, None, dtype=object)
+        names = np.full(points.is_known.shape, None, dtype=object)
         if self.boundaries is not None:
-            names = self._by_polygon(located, names)
+            names = self._by_polygon(points, names)
         if stated is None:
             return names
         return np.where(pd.isna(names), np.asarray(stated, dtype=object), names)
@@ -113,39 +113,39 @@ class Locator:
             return None
         stem = _SMALL_AREA_NUMBER.sub("", words.strip())
         names_an_area = stem != words.strip() or not self.city.boroughs
-        return self._borough_names.get(_plain(stem), stem if names_an_area else None)
+        return self._borough_names.get(_plain_name(stem), stem if names_an_area else None)
 
     def command_units(self, boroughs: Sequence[str | None] | Objects) -> Objects:
         """Which command unit polices each of these boroughs?"""
         units = {b.name: b.command_unit for b in self.city.boroughs}
         return np.array([units.get(name) if name else None for name in boroughs], dtype=object)
 
-    def is_outside_extent(self, located: LocatedPoints) -> Bools:
+    def is_outside_extent(self, points: LocatedPoints) -> Bools:
         """Which known points lie outside the city's stated extent?"""
         if self.city.extent_m is None:
-            return np.zeros(located.is_known.shape, dtype=np.bool_)
+            return np.zeros(points.is_known.shape, dtype=np.bool_)
         west, south, east, north = self.city.extent_m
-        x, y = located.easting_m, located.northing_m
+        x, y = points.easting_m, points.northing_m
         inside = (x >= west) & (x <= east) & (y >= south) & (y <= north)
-        return located.is_known & ~inside
+        return points.is_known & ~inside
 
     @cached_property
     def _borough_names(self) -> dict[str, str]:
-        return {_plain(b.name): b.name for b in self.city.boroughs}
+        return {_plain_name(b.name): b.name for b in self.city.boroughs}
 
     @cached_property
     def _tree(self) -> shapely.STRtree:
         assert self.boundaries is not None
         return shapely.STRtree(list(self.boundaries.polygons))
 
-    def _by_polygon(self, located: LocatedPoints, names: Objects) -> Objects:
+    def _by_polygon(self, points: LocatedPoints, names: Objects) -> Objects:
         assert self.boundaries is not None
-        spots = np.flatnonzero(located.is_known)
-        points = shapely.points(located.easting_m[spots], located.northing_m[spots])
-        which_point, which_area = self._tree.query(points, predicate="intersects")
+        rows = np.flatnonzero(points.is_known)
+        shapes = shapely.points(points.easting_m[rows], points.northing_m[rows])
+        point_index, area_index = self._tree.query(shapes, predicate="intersects")
         area_names = np.array(self.boundaries.names, dtype=object)
-        order = np.argsort(-which_area)  # a point on a shared border belongs to the area listed first
-        names[spots[which_point[order]]] = area_names[which_area[order]]
+        order = np.argsort(-area_index)  # a point on a shared border belongs to the area listed first
+        names[rows[point_index[order]]] = area_names[area_index[order]]
         return names
 
 
@@ -158,7 +158,7 @@ def distinct_points(x: Floats, y: Floats) -> tuple[Floats, Floats, Ints]:
     return np.asarray(x_values)[columns], np.asarray(y_values)[rows], pairs
 
 
-def _plain(name: str) -> str:
+def _plain_name(name: str) -> str:
     return " ".join(name.replace("&", "and").split()).casefold()
 
 

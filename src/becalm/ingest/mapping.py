@@ -5,6 +5,7 @@ The words on the left are ours, the strings on the right are the file's own colu
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Literal
@@ -20,7 +21,7 @@ Precision = Literal["minute", "hour", "day", "month"]
 Format = Literal["csv", "parquet", "xlsx"]
 
 
-class Words(Strict):
+class WordMap(Strict):
     """A column whose words become ours: an exact word, else the first that is contained, else `otherwise`.
 
     Compared without regard to case and space. A word that is nowhere becomes unknown, and is named in a note.
@@ -66,7 +67,7 @@ class TimePart(Strict):
     recorded_formats: tuple[str, ...] = ()
 
     @model_validator(mode="after")
-    def _one_way(self) -> TimePart:
+    def _check_one_way(self) -> TimePart:
         if (self.occurred_from is None) == (self.month is None):
             raise ValueError("give either occurred_from or month")
         if (self.month is not None) != (self.precision == "month"):
@@ -90,7 +91,7 @@ class OffencePart(Strict):
     codes: bool = False
 
     @model_validator(mode="after")
-    def _one_way(self) -> OffencePart:
+    def _check_one_way(self) -> OffencePart:
         if bool(self.columns) == bool(self.always):
             raise ValueError("give either columns or always")
         return self
@@ -109,7 +110,7 @@ class PlacePart(Strict):
     command_unit: Column | None = None
 
     @model_validator(mode="after")
-    def _both(self) -> PlacePart:
+    def _check_both(self) -> PlacePart:
         if (self.x is None) != (self.y is None):
             raise ValueError("give both x and y, or neither")
         return self
@@ -135,10 +136,10 @@ class CountPart(Strict):
     """The columns of a table of published counts: one row is one area, month and offence."""
 
     count: Column
-    area_kind: Words
+    area_kind: WordMap
     area_name: Column
     area_code: Column | None = None
-    measure: Words
+    measure: WordMap
 
 
 class Mapping(Strict):
@@ -160,38 +161,38 @@ class Mapping(Strict):
     time: TimePart
     offence: OffencePart | None = None
     place: PlacePart = PlacePart()
-    found_by: Words | None = None
-    weapon: Words | None = None
-    injury: Words | None = None
+    found_by: WordMap | None = None
+    weapon: WordMap | None = None
+    injury: WordMap | None = None
     victim_age: AgePart | None = None
-    outcome: Words | Column | None = None
+    outcome: WordMap | Column | None = None
     stop: StopPart | None = None
     counts: CountPart | None = None
 
     @model_validator(mode="after")
-    def _whole(self) -> Mapping:
-        wrong = [*_part_faults(self), *_column_faults(self), *_word_faults(self)]
-        if wrong:
-            raise ValueError("; ".join(wrong))
+    def _check_whole(self) -> Mapping:
+        faults = [*_part_faults(self), *_column_faults(self), *_word_faults(self)]
+        if faults:
+            raise ValueError("; ".join(faults))
         return self
 
     def columns(self) -> tuple[str, ...]:
         """Every column of the file that the mapping uses."""
-        time, place = self.time, self.place
-        outcome = None if isinstance(self.outcome, Words) else self.outcome
-        used: list[str | None] = [self.id, outcome, self.victim_age.column if self.victim_age else None]
+        time, place, stop, counts = self.time, self.place, self.stop, self.counts
+        outcome = None if isinstance(self.outcome, WordMap) else self.outcome
+        columns: list[str | None] = [self.id, outcome, self.victim_age.column if self.victim_age else None]
         for words in (self.found_by, self.weapon, self.injury, self.outcome):
-            used += words.columns if isinstance(words, Words) else ()
-        used += [time.occurred_from, time.occurred_to, time.hour, time.month, time.recorded_on]
-        used += [place.x, place.y, place.borough, place.ward, place.lsoa, place.command_unit]
+            columns += words.columns if isinstance(words, WordMap) else ()
+        columns += [time.occurred_from, time.occurred_to, time.hour, time.month, time.recorded_on]
+        columns += [place.x, place.y, place.borough, place.ward, place.lsoa, place.command_unit]
         if self.offence:
-            used += [*self.offence.columns, *(c for columns in self.offence.lookup for c in columns)]
-        if self.stop:
-            used += [self.stop.kind, self.stop.legislation, self.stop.object_of_search]
-        if self.counts:
-            c = self.counts
-            used += [c.count, *c.area_kind.columns, c.area_name, c.area_code, *c.measure.columns]
-        return tuple(dict.fromkeys(column for column in used if column is not None))
+            columns += [*self.offence.columns, *itertools.chain.from_iterable(self.offence.lookup)]
+        if stop:
+            columns += [stop.kind, stop.legislation, stop.object_of_search]
+        if counts:
+            columns += [counts.count, *counts.area_kind.columns, counts.area_name, counts.area_code]
+            columns += counts.measure.columns
+        return tuple(dict.fromkeys(column for column in columns if column is not None))
 
 
 OUR_WORDS = {
@@ -213,13 +214,13 @@ def _part_faults(mapping: Mapping) -> Iterator[str]:
 def _column_faults(mapping: Mapping) -> Iterator[str]:
     for column in mapping.columns():
         if column not in mapping.columns_exactly:
-            near = suggest(column, mapping.columns_exactly)
-            yield f"column {column!r} is not among columns_exactly; {near}correct one of the two"
+            suggestion = suggest(column, mapping.columns_exactly)
+            yield f"column {column!r} is not among columns_exactly; {suggestion}correct one of the two"
 
 
 def _word_faults(mapping: Mapping) -> Iterator[str]:
     for part, ours in OUR_WORDS.items():
-        words: Words | None = getattr(mapping, part)
+        words: WordMap | None = getattr(mapping, part)
         for word in words.answers() if words else ():
             if word not in ours:
                 yield f"{part} {word!r} is not one of {', '.join(ours)}"

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from becalm.formats.sheet import InputFile
+from becalm.formats.sheet import InputFile, file_refusal
 from becalm.formats.sheet_reader import BOOK_SUFFIXES, TEXT_SUFFIXES, columns_of
 from becalm.ingest.mapping import Mapping
 from becalm.ingest.reader import ReadContext
@@ -17,107 +16,109 @@ from becalm.workspace.recipes import Source, check_recipe, recipe_files, suggest
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
-    """A mapping and the hash of the file that states it."""
+class MappingFile:
+    """A mapping, and the name and hash of the file that states it."""
 
     mapping: Mapping
     sha256: str
-    where: str
+    file_name: str
+
+    @property
+    def stem(self) -> str:
+        """What the user may call it."""
+        return self.file_name.removesuffix(".toml")
 
 
-def choose_mapping(file: InputFile, context: ReadContext) -> Chosen | None:
+def choose_mapping(file: InputFile, context: ReadContext) -> MappingFile | None:
     """The mapping for this file, or None where no mapping has exactly its columns.
 
     The workspace's own mappings come before the shipped ones. Raises InputError where the named mapping or
     one of the workspace is faulty, or where two mappings of the same rank fit.
     """
-    kind = _format(file.path)
-    if kind is None:
+    if _format(file.path) is None:
         return None
     if context.mapping is not None:
-        return _named(context.mapping, context.mappings)
+        return _find_named(context.mapping, context.mappings)
     fits = fitting_mappings(file, context)
     if len(fits) > 1:
-        raise _tie(file, fits)
+        names = [mapping_file.stem for mapping_file in fits]
+        what = f"fits {len(fits)} mappings: {', '.join(names)}"
+        raise file_refusal(file.name, what, f"name one, e.g. --mapping {names[0]}")
     return fits[0] if fits else None
 
 
-def fitting_mappings(file: InputFile, context: ReadContext) -> tuple[Chosen, ...]:
+def fitting_mappings(file: InputFile, context: ReadContext) -> tuple[MappingFile, ...]:
     """The mappings with exactly this file's columns: the workspace's own, else the shipped ones."""
-    columns, kind = frozenset(columns_of(file)), _format(file.path)
-    for rank in (own_mappings(context.mappings), shipped_mappings()):
-        fits = [c for c in rank if columns == set(c.mapping.columns_exactly) and kind in c.mapping.formats]
+    columns, file_format = frozenset(columns_of(file)), _format(file.path)
+    for mapping_files in (own_mappings(context.mappings), shipped_mappings()):
+        fits = [
+            mapping_file
+            for mapping_file in mapping_files
+            if columns == set(mapping_file.mapping.columns_exactly)
+            and file_format in mapping_file.mapping.formats
+        ]
         if fits:
             return tuple(fits)
     return ()
 
 
-def shipped_mappings() -> tuple[Chosen, ...]:
+@lru_cache(maxsize=1)
+def shipped_mappings() -> tuple[MappingFile, ...]:
     """The mappings that come with becalm."""
-    return _shipped()
+    return _read(recipe_files("becalm.ingest", "mappings"))
 
 
-def own_mappings(folder: Path | None) -> tuple[Chosen, ...]:
+def own_mappings(folder: Path | None) -> tuple[MappingFile, ...]:
     """The mappings in the workspace's folder; raises InputError with all faults of all of them."""
     if folder is None or not folder.is_dir():
         return ()
-    return _checked(tuple(_state(path) for path in sorted(folder.glob("*.toml"))))
+    return _read_stamped(tuple(map(_stamp, sorted(folder.glob("*.toml")))))
 
 
-def _named(mapping: Path, folder: Path | None) -> Chosen:
+def _find_named(mapping: Path, folder: Path | None) -> MappingFile:
     """The mapping in this file, or of this name among the workspace's own and the shipped ones."""
     if mapping.is_file():
-        return _checked((_state(mapping),))[0]
-    held = (*shipped_mappings(), *own_mappings(folder))
-    by_name = {_stem(c): c for c in held} | {c.mapping.name: c for c in held}
+        return _read_stamped((_stamp(mapping),))[0]
+    mapping_files = (*shipped_mappings(), *own_mappings(folder))
+    by_name = {m.stem: m for m in mapping_files} | {m.mapping.name: m for m in mapping_files}
     name = str(mapping).removesuffix(".toml")
     if name not in by_name:
-        near = suggest(name, by_name)
-        remedy = f"{near}give a TOML file, or one of: {', '.join(sorted(by_name))}"
+        remedy = f"{suggest(name, by_name)}give a TOML file, or one of: {', '.join(sorted(by_name))}"
         fault = Fault(str(mapping), "is neither a file nor the name of a mapping", remedy)
         raise InputError(f"The mapping {mapping} was not found; nothing was loaded", (fault,))
     return by_name[name]
 
 
-@dataclass(frozen=True, slots=True)
-class _State:
-    """A file as it stands now, so that a change is noticed."""
-
-    path: str
-    changed: int
-    size: int
+Stamp = tuple[str, int, int]
+"""A file's path, time of change and size, so that a change is noticed."""
 
 
-def _state(path: Path) -> _State:
+def _stamp(path: Path) -> Stamp:
     try:
         facts = path.stat()
     except OSError as error:
-        fault = Fault(str(path), f"cannot be read: {error.strerror}", "name a mapping that exists")
-        raise InputError(f"{path} was refused", (fault,)) from error
-    return _State(str(path), facts.st_mtime_ns, facts.st_size)
+        what = f"cannot be read: {error.strerror}"
+        raise file_refusal(str(path), what, "name a mapping that exists") from error
+    return str(path), facts.st_mtime_ns, facts.st_size
 
 
 @lru_cache(maxsize=32)
-def _checked(states: tuple[_State, ...]) -> tuple[Chosen, ...]:
-    return _read(tuple(Path(state.path) for state in states))
+def _read_stamped(stamps: tuple[Stamp, ...]) -> tuple[MappingFile, ...]:
+    return _read(tuple(Path(path) for path, _, _ in stamps))
 
 
-@lru_cache(maxsize=1)
-def _shipped() -> tuple[Chosen, ...]:
-    return _read(recipe_files("becalm.ingest", "mappings"))
-
-
-def _read(sources: tuple[Source, ...]) -> tuple[Chosen, ...]:
-    chosen: list[Chosen] = []
+def _read(sources: tuple[Source, ...]) -> tuple[MappingFile, ...]:
+    mapping_files: list[MappingFile] = []
     faults: list[Fault] = []
     for source in sources:
-        mapping, wrong = check_recipe(source, Mapping)
-        faults += wrong
+        mapping, mapping_faults = check_recipe(source, Mapping)
+        faults += mapping_faults
         if mapping is not None:
-            chosen.append(Chosen(mapping, hashlib.sha256(source.read_bytes()).hexdigest(), source.name))
+            sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
+            mapping_files.append(MappingFile(mapping, sha256, source.name))
     if faults:
         raise InputError(f"The mappings have {len(faults)} faults; nothing was loaded", tuple(faults))
-    return tuple(chosen)
+    return tuple(mapping_files)
 
 
 def _format(path: Path) -> str | None:
@@ -127,14 +128,3 @@ def _format(path: Path) -> str | None:
     if suffix in BOOK_SUFFIXES:
         return "xlsx"
     return "parquet" if suffix == ".parquet" else None
-
-
-def _stem(chosen: Chosen) -> str:
-    return chosen.where.removesuffix(".toml")
-
-
-def _tie(file: InputFile, fits: Sequence[Chosen]) -> InputError:
-    names = [_stem(c) for c in fits]
-    remedy = f"name one, e.g. --mapping {names[0]}"
-    fault = Fault(file.name, f"fits {len(fits)} mappings: {', '.join(names)}", remedy)
-    return InputError(f"{file.name} was refused", (fault,))

@@ -1,60 +1,144 @@
-"""The summary of a load, short enough to be read: files of one kind from one archive become one line."""
+"""What became of each file of a load, and the same short enough to be read."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import chain
 
+from becalm.ingest.load import FileReading
+from becalm.tables import ArchiveFile
 from becalm.terms import FileIntake
 
-_COUNTED = re.compile(r"(?P<rows>\d+) (?P<what>rows .*)")
-NOTES = 3  # of one line of the summary
-LINES = 12  # up to so many files are listed one by one
+COUNT_NOTE = re.compile(r"(?P<rows>\d+) (?P<what>rows .*)")
+NOTES_SHOWN = 3  # of one line of the summary
+LINES_SHOWN = 12  # up to so many files are listed one by one
+Slot = tuple[str, str, str]  # table, source and month
+
+
+def describe_file(
+    file_reading: FileReading, before: Sequence[ArchiveFile], after: Sequence[ArchiveFile]
+) -> FileIntake:
+    """What became of one file, from what was current before the load and what is after it."""
+    reading, file = file_reading.reading, file_reading.file
+    if reading is None:
+        return _describe_known_file(file_reading, before)
+    slots = {(part.table, part.source, part.month) for part in reading.parts}
+    current_paths = {entry.path for entry in after}
+    own_slots = {_slot(entry) for entry in after if entry.input_sha256 == file.sha256}
+    former_files = [entry for entry in before if _slot(entry) in slots]
+    replaced_files = [entry for entry in former_files if entry.path not in current_paths]
+    newer_files = [entry for entry in former_files if _slot(entry) not in own_slots]
+    return FileIntake(
+        file=file.name,
+        source=", ".join(sorted({part.source for part in reading.parts})),
+        table=", ".join(sorted({part.table for part in reading.parts})),
+        mapping=reading.recipe,
+        months=tuple(sorted({part.month for part in reading.parts if part.month})),
+        rows=reading.rows,
+        loaded=reading.loaded,
+        repaired=reading.repaired,
+        rejected=reading.rejected,
+        as_of=file.as_of,
+        status="supersedes" if replaced_files else "loaded",
+        notes=(
+            *reading.notes,
+            *(f"an edition as of {f.as_of} stays current for {f.month}" for f in newer_files[:NOTES_SHOWN]),
+            *_replaced_note(file.name, replaced_files),
+            *_not_counted_notes(file.name, slots - own_slots, before, after),
+        ),
+    )
+
+
+def _slot(file: ArchiveFile) -> Slot:
+    return file.table, file.source, file.month
+
+
+def _replaced_note(name: str, replaced_files: Iterable[ArchiveFile]) -> tuple[str, ...]:
+    """Which other files does this one push aside? They may have been meant to count beside it."""
+    others = sorted({file.input_file for file in replaced_files if file.input_file != name})
+    if not others:
+        return ()
+    listed = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
+    return (f"replaces what {listed} brought; files that count together are loaded by one command",)
+
+
+def _not_counted_notes(
+    name: str, lost_slots: set[Slot], before: Sequence[ArchiveFile], after: Sequence[ArchiveFile]
+) -> tuple[str, ...]:
+    """Which other file of this command counts in the place of this one?"""
+    former_paths = {file.path for file in before}
+    winners = [file for file in after if file.path not in former_paths and _slot(file) in lost_slots]
+    return tuple(
+        f"not counted for {file.month}: {file.input_file}, loaded by the same command, counts in its place"
+        if file.input_file != name
+        else f"not counted for {file.month}: a file of the same name counts in its place"
+        for file in winners[:NOTES_SHOWN]
+    )
+
+
+def _describe_known_file(file_reading: FileReading, before: Sequence[ArchiveFile]) -> FileIntake:
+    file, recipe_sha256 = file_reading.file, file_reading.recipe_sha256
+    own_files = [f for f in before if (f.input_sha256, f.recipe_sha256) == (file.sha256, recipe_sha256)]
+    return FileIntake(
+        file=file.name,
+        source=", ".join(sorted({f.source for f in own_files})),
+        table=", ".join(sorted({f.table for f in own_files})),
+        mapping=file_reading.recipe,
+        months=tuple(sorted({f.month for f in own_files})),
+        rows=0,
+        loaded=0,
+        repaired=0,
+        rejected=0,
+        as_of=max((f.as_of for f in own_files), default=file.as_of),
+        status="already loaded",
+        notes=() if own_files else ("the same bytes as another file of this command",),
+    )
+
+
+# --- in short -----------------------------------------------------------------------------------------
 
 
 def summarise(files: Sequence[FileIntake]) -> tuple[FileIntake, ...]:
     """One line per file where they are few, else one per archive or folder, source, recipe and status."""
-    if len(files) <= LINES:
+    if len(files) <= LINES_SHOWN:
         return tuple(files)
     groups: dict[tuple[str, ...], list[FileIntake]] = {}
     for file in files:
         key = (_container(file.file), file.source, file.table, file.mapping, str(file.as_of), file.status)
         groups.setdefault(key, []).append(file)
-    return tuple(_merged(members) for members in groups.values())
+    return tuple(_merge(members) for members in groups.values())
 
 
-def _merged(files: Sequence[FileIntake]) -> FileIntake:
+def _merge(files: Sequence[FileIntake]) -> FileIntake:
     first = files[0]
     if len(files) == 1:
         return first
-    return FileIntake(
+    return replace(
+        first,
         file=f"{_container(first.file)}({len(files)} files)".strip(),
-        source=first.source,
-        table=first.table,
-        mapping=first.mapping,
-        months=tuple(sorted(set(chain.from_iterable(f.months for f in files)))),
-        rows=sum(f.rows for f in files),
-        loaded=sum(f.loaded for f in files),
-        repaired=sum(f.repaired for f in files),
-        rejected=sum(f.rejected for f in files),
-        as_of=first.as_of,
-        status=first.status,
-        notes=_notes(files),
+        months=tuple(sorted(set(chain.from_iterable(file.months for file in files)))),
+        rows=sum(file.rows for file in files),
+        loaded=sum(file.loaded for file in files),
+        repaired=sum(file.repaired for file in files),
+        rejected=sum(file.rejected for file in files),
+        notes=_merge_notes(chain.from_iterable(file.notes for file in files)),
     )
 
 
-def _notes(files: Iterable[FileIntake]) -> tuple[str, ...]:
+def _merge_notes(notes: Iterable[str]) -> tuple[str, ...]:
     """Every different note once; what they count ("6 rows carry ...") is added up."""
-    counted: dict[str, int] = {}
-    told: dict[str, None] = {}
-    for note in chain.from_iterable(f.notes for f in files):
-        if match := _COUNTED.fullmatch(note):
-            counted[match["what"]] = counted.get(match["what"], 0) + int(match["rows"])
+    counts: dict[str, int] = {}
+    others: dict[str, None] = {}
+    for note in notes:
+        if match := COUNT_NOTE.fullmatch(note):
+            counts[match["what"]] = counts.get(match["what"], 0) + int(match["rows"])
         else:
-            told[note] = None
-    more = [f"and {len(told) - NOTES} more: see --format json"] if len(told) > NOTES else []
-    return (*(f"{n} {what}" for what, n in counted.items()), *list(told)[:NOTES], *more)
+            others[note] = None
+    hidden_count = len(others) - NOTES_SHOWN
+    rest = [f"and {hidden_count} more: see --format json"] if hidden_count > 0 else []
+    return (*(f"{count} {what}" for what, count in counts.items()), *list(others)[:NOTES_SHOWN], *rest)
 
 
 def _container(name: str) -> str:

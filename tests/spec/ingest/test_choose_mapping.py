@@ -29,7 +29,7 @@ def own(tmp_path: Path) -> Path:
 
 def chosen(file: InputFile, context: ReadContext) -> str | None:
     found = choose_mapping(file, context)
-    return found.where if found else None
+    return found.file_name if found else None
 
 
 def test_a_file_is_read_by_the_mapping_with_exactly_its_columns(
@@ -82,7 +82,7 @@ def test_shipped_mappings_are_whole() -> None:
     assert len(set(names)) == len(names)
     for found in shipped_mappings():
         mapping = found.mapping
-        assert found.where == f"{mapping.name}.toml"
+        assert found.file_name == f"{mapping.name}.toml"
         assert mapping.doubts == ()
         assert mapping.author
         assert mapping.reviewed_on

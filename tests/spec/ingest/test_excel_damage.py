@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from becalm.formats.excel_codes import suggest_code
+from becalm.ingest.extract.code_columns import suggest_code
 
 CODES = {"5/1", "8/26", "8/61", "34/1", "66/1", "8/1", "1/8", "49a"}
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -18,10 +20,11 @@ from police_files import (
 )
 
 from becalm.formats.sheet import InputFile
-from becalm.ingest.desk.load import Progress, list_rejects
+from becalm.ingest.desk import list_rejects
 from becalm.ingest.load import load_readers
 from becalm.ingest.reader import ReadContext, Reading
-from becalm.ingest.summary import LINES, summarise
+from becalm.ingest.request import RejectsRequest
+from becalm.ingest.summary import LINES_SHOWN, summarise
 from becalm.terms import FileIntake, InputError
 from becalm.workspace.config import open_workspace
 
@@ -99,16 +102,23 @@ def test_a_mapping_that_the_user_names_is_not_overruled_by_the_file_s_looks(tmp_
     here = station(tmp_path)
     path = london_files(here)
     with pytest.raises(InputError, match=r"gone\.toml"):
-        here.ingest(path, mapping=tmp_path / "gone.toml")
+        here.ingest(path, mapping=str(tmp_path / "gone.toml"))
 
 
 def test_progress_is_told_in_bytes_and_reaches_the_total(tmp_path: Path) -> None:
     here = station(tmp_path)
     for month in ("2020-03", "2020-04", "2020-05"):
         write_street(here.inbox, [street_row(month, month=month)], month=month)
-    totals: list[int] = []
-    steps: list[int] = []
-    here.ingest(progress=Progress(start=totals.append, advance=steps.append))
+    totals: list[float | None] = []
+    steps: list[float] = []
+
+    @contextmanager
+    def listen(task: str, *, total: float | None, unit: str) -> Iterator[Callable[[float], None]]:
+        assert (task, unit) == ("reading", "bytes")
+        totals.append(total)
+        yield steps.append
+
+    replace(here, desk=replace(here.desk, progress=listen)).ingest()
     assert totals == [sum(steps)]
     assert len(steps) == 3
 
@@ -119,7 +129,7 @@ def test_a_reading_that_loses_a_row_cannot_be_made() -> None:
 
 
 def test_rejects_of_an_archive_without_any_are_none(tmp_path: Path) -> None:
-    assert list_rejects(station(tmp_path).desk).counts == ()
+    assert list_rejects(station(tmp_path).desk, RejectsRequest()).counts == ()
 
 
 def test_the_reject_share_of_becalm_toml_holds_unless_the_command_says_otherwise(tmp_path: Path) -> None:
@@ -158,7 +168,7 @@ def one(file: str, *, rejected: int = 0, notes: tuple[str, ...] = ()) -> FileInt
 
 
 def test_few_files_are_listed_one_by_one() -> None:
-    files = tuple(one(f"raw.zip: {n}") for n in range(LINES))
+    files = tuple(one(f"raw.zip: {n}") for n in range(LINES_SHOWN))
     assert summarise(files) == files
 
 

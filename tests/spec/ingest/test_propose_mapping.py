@@ -13,13 +13,19 @@ from extracts import MAPPING, ROWS, context_of, input_file, rows_of
 from police_files import Station, station
 
 from becalm.formats.sheet_reader import read_sheet
-from becalm.ingest.desk.mapping import mapping_name, propose_mapping
+from becalm.ingest.desk import mapping_name, propose_mapping
 from becalm.ingest.extract.reader import ExtractReader
 from becalm.ingest.mapping_choice import choose_mapping
 from becalm.ingest.propose.mapping import Proposal, propose
+from becalm.ingest.request import MappingRequest
 from becalm.terms import InputError, UsageError
+from becalm.terms.request import FileName
 
 SETTLED = re.compile(r"^doubts = \[.*?^\]\n|^doubts = \[.*?\]\n", re.MULTILINE | re.DOTALL)
+
+
+def asked(file: Path, *, out: Path | None = None) -> MappingRequest:
+    return MappingRequest(file=FileName(str(file)), out=FileName(str(out)) if out else None)
 
 
 def chicago_like(rows: int = 400) -> pd.DataFrame:
@@ -89,7 +95,7 @@ def test_a_file_like_chicagos_is_seen_and_reads_whole_once_settled(tmp_path: Pat
     file = input_file(tmp_path / "file.csv")
     chosen = choose_mapping(file, context)
     assert chosen is not None
-    assert chosen.where == "proposed.toml"
+    assert chosen.file_name == "proposed.toml"
     reading = ExtractReader().read(file, context)
     assert (reading.loaded, reading.rejected) == (400, 0)
     assert {row["offence_group"] for row in rows_of(reading)} == {"assault", "robbery", "aggravated_assault"}
@@ -183,11 +189,11 @@ def post(tmp_path: Path) -> Station:
 def test_the_desk_writes_the_proposal_once_and_never_over_another(post: Station) -> None:
     file = post.inbox / "Force Crimes 2020.csv"
     file.write_text(ROWS)
-    made = propose_mapping(post.desk, file)
+    made = propose_mapping(post.desk, asked(file))
     assert made.path == post.desk.workspace.mappings_path / "force_crimes_2020.toml"
     assert made.path.read_text("utf-8") == made.proposal.text
     with pytest.raises(UsageError, match="is there already"):
-        propose_mapping(post.desk, file)
+        propose_mapping(post.desk, asked(file))
 
 
 def test_the_desk_says_when_a_mapping_has_these_columns_already(post: Station, tmp_path: Path) -> None:
@@ -195,7 +201,7 @@ def test_the_desk_says_when_a_mapping_has_these_columns_already(post: Station, t
     (post.desk.workspace.mappings_path / "mine.toml").write_text(MAPPING)
     file = post.inbox / "new.csv"
     file.write_text(ROWS)
-    assert propose_mapping(post.desk, file, out=tmp_path / "elsewhere.toml").fits == "mine.toml"
+    assert propose_mapping(post.desk, asked(file, out=tmp_path / "elsewhere.toml")).fits == "mine.toml"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +215,7 @@ def test_a_mapping_is_called_after_its_file(file: str, name: str) -> None:
 def test_a_settled_proposal_is_used_by_ingest(post: Station) -> None:
     file = post.inbox / "force.csv"
     file.write_text(ROWS)
-    made = propose_mapping(post.desk, file)
+    made = propose_mapping(post.desk, asked(file))
     edit: Callable[[str], str] = settle
     made.path.write_text(edit(made.proposal.text), "utf-8")
     report = post.ingest(file)

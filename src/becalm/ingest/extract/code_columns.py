@@ -4,195 +4,279 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cache
+from typing import Final
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from becalm.formats.cells import DictionaryColumn, dictionary_encode, encode_again, numbers
-from becalm.formats.excel_codes import CodeRepair, suggest_code
 from becalm.formats.row_outcomes import RowOutcomes
 from becalm.formats.sheet import Sheet
-from becalm.ingest.mapping import AgePart, Mapping, OffencePart, Words
-from becalm.methods.arrays import Bools, Ints, Objects
+from becalm.ingest.mapping import AgePart, Mapping, OffencePart, WordMap
+from becalm.methods.arrays import Ints, Objects
 from becalm.terms import OffenceTable, plain_word
 from becalm.workspace.recipes import suggest_remedy
 
-JOINT = " / "
-SHOWN_WORDS = 5
+JOINT: Final = " / "
+WORDS_SHOWN: Final = 5
+EPOCH: Final = date(1899, 12, 30)  # serial 1 is 1900-01-01 for every date after February 1900
+SERIALS: Final = range(366, 73051)  # 1901 to 2099
+SERIAL: Final = re.compile(r"^\d{3,5}(\.0+)?$")
+DATE_FORMATS: Final = (
+    "%Y-%m-%d",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:%S.%f",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%b-%y",
+    "%d-%b-%Y",
+)
+DAY_MONTH_FORMATS: Final = ("%d-%b", "%b-%d", "%d %b", "%b %d", "%d %B", "%B %d")
+MONTH_YEAR_FORMATS: Final = ("%b-%y", "%b %y", "%B-%y", "%b-%Y", "%B %Y")
 
 
-def offences_of(
+# --- offences -----------------------------------------------------------------------------------------
+
+
+def read_offences(
     sheet: Sheet, part: OffencePart, table: OffenceTable, row_outcomes: RowOutcomes
 ) -> tuple[Objects, Objects]:
     """Offence (the source's words) and offence group of every row; unknown words are rejected."""
-    rows = sheet.data.num_rows
-    by_word = table.by_word()
+    group_by_word = table.by_word()
     if part.always:
-        group = by_word.get(plain_word(part.always))
-        always = np.full(rows, part.always, dtype=object), np.full(rows, group, dtype=object)
-        _reject_unknown(always[0], always[1], part, table, row_outcomes)
-        return always
-    cells = {
-        c: dictionary_encode(sheet.data[c]) for c in {*part.columns, *(c for cs in part.lookup for c in cs)}
-    }
-    if part.codes:
-        cells = {c: _mended(words, c, by_word, row_outcomes) for c, words in cells.items()}
-    combined, which = _combinations([cells[c] for c in cells])
-    names = list(cells)
-    texts = [
-        {name: cells[name].values[k] if k >= 0 else "" for name, k in zip(names, c, strict=True)}
-        for c in combined
+        row_count = sheet.data.num_rows
+        offences = np.full(row_count, part.always, dtype=object)
+        groups = np.full(row_count, group_by_word.get(plain_word(part.always)), dtype=object)
+    else:
+        names = dict.fromkeys((*part.columns, *itertools.chain.from_iterable(part.lookup)))
+        columns = {name: dictionary_encode(sheet.data[name]) for name in names}
+        if part.codes:
+            columns = {
+                name: _repair_codes(column, name, group_by_word, row_outcomes)
+                for name, column in columns.items()
+            }
+        combinations, combination_of_row = _distinct_combinations(list(columns.values()))
+        texts = [dict(zip(columns, combination, strict=True)) for combination in combinations]
+        words = [_join_texts(cells, part.columns) or None for cells in texts]
+        offences = np.array(words or [None], dtype=object)[combination_of_row]
+        group_of_words = [_find_group(cells, part, group_by_word) for cells in texts]
+        groups = np.array(group_of_words or [None], dtype=object)[combination_of_row]
+    _reject_unknown_offences(offences, groups, part, table, row_outcomes)
+    return offences, groups
+
+
+def _find_group(cells: dict[str, str], part: OffencePart, group_by_word: dict[str, str]) -> str | None:
+    lookups = (_join_texts(cells, names) for names in part.lookup or (part.columns,))
+    return next((group for words in lookups if (group := group_by_word.get(plain_word(words)))), None)
+
+
+def _join_texts(cells: dict[str, str], names: Iterable[str]) -> str:
+    return JOINT.join(cells[name] for name in names if cells[name])
+
+
+def _distinct_combinations(columns: Sequence[DictionaryColumn]) -> tuple[list[tuple[str, ...]], Ints]:
+    """The distinct combinations of texts ("" where blank), and which of them each row has."""
+    frame = pd.DataFrame({place: column.codes for place, column in enumerate(columns)})
+    combination_of_row = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy().astype(np.int64)
+    texts = [(*column.values, "") for column in columns]  # code -1 is the last one
+    distinct_codes = frame.drop_duplicates().itertuples(index=False)
+    combinations = [
+        tuple(text[code] for text, code in zip(texts, codes, strict=True)) for codes in distinct_codes
     ]
-    words = [JOINT.join(t[c] for c in part.columns if t[c]) for t in texts]
-    groups = [_group(t, part, by_word) for t in texts]
-    offence = np.array([w or None for w in words] or [None], dtype=object)[which]
-    group_of = np.array(groups or [None], dtype=object)[which]
-    _reject_unknown(offence, group_of, part, table, row_outcomes)
-    return offence, group_of
+    return combinations, combination_of_row
 
 
-def _group(texts: dict[str, str], part: OffencePart, by_word: dict[str, str]) -> str | None:
-    for columns in part.lookup or (part.columns,):
-        key = by_word.get(plain_word(JOINT.join(texts[c] for c in columns if texts[c])))
-        if key is not None:
-            return key
-    return None
-
-
-def _combinations(cells: Sequence[DictionaryColumn]) -> tuple[list[tuple[int, ...]], Ints]:
-    """The distinct combinations of codes, and which of them each row has."""
-    frame = pd.DataFrame({i: c.codes for i, c in enumerate(cells)})
-    which = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy().astype(np.int64)
-    distinct = frame.drop_duplicates()
-    return [tuple(row) for row in distinct.itertuples(index=False)], which
-
-
-def _reject_unknown(
-    offence: Objects, group: Objects, part: OffencePart, table: OffenceTable, row_outcomes: RowOutcomes
+def _reject_unknown_offences(
+    offences: Objects, groups: Objects, part: OffencePart, table: OffenceTable, row_outcomes: RowOutcomes
 ) -> None:
-    known = [word for word, _ in table.words]
-    near: dict[str, str] = {}
+    known_words = [word for word, _ in table.words]
 
-    def remedy(spot: int) -> str:
-        word = str(offence[spot] or "")
-        if word not in near:
-            near[word] = suggest_remedy(word, known, where=f"the offence table {table.key!r}")
-        return near[word]
+    @cache  # thousands of rows may say the same
+    def remedy(word: str) -> str:
+        return suggest_remedy(word, known_words, where=f"the offence table {table.key!r}")
 
-    blank = pd.isna(offence)
-    column = JOINT.join(part.columns)
-    row_outcomes.reject_remaining(blank, column, "has no offence", "give the offence, or leave the row out")
-    unknown = pd.isna(group) & ~blank
+    is_blank, column = pd.isna(offences), JOINT.join(part.columns)
     row_outcomes.reject_remaining(
-        unknown, column, f"is in no group of the offence table {table.key!r}", remedy
+        is_blank, column, "has no offence", "give the offence, or leave the row out"
     )
-
-
-def _mended(
-    words: DictionaryColumn, column: str, by_word: dict[str, str], row_outcomes: RowOutcomes
-) -> DictionaryColumn:
-    """Codes that Excel turned into dates, repaired where only one code of the table fits."""
-    repairs = [suggest_code(value, by_word) for value in words.values]
-    by_code = np.array([r is not None for r in repairs] + [False])
-    lost = np.array([r is not None and r.code is None for r in repairs] + [False])
-    found = {i: r for i, r in enumerate(repairs) if r is not None}
-    _tell_repairs(words, column, found, by_code & ~lost, row_outcomes)
     row_outcomes.reject_remaining(
-        lost[words.codes],
+        pd.isna(groups) & ~is_blank,
         column,
-        lambda spot: found[int(words.codes[spot])].reason,
-        "format the column as text in Excel, type the code anew and save",
-    )
-    codes = [r.code if r is not None and r.code else v for r, v in zip(repairs, words.values, strict=True)]
-    return encode_again(words.codes, pa.array(codes, pa.string()))
-
-
-def _tell_repairs(
-    words: DictionaryColumn,
-    column: str,
-    found: dict[int, CodeRepair],
-    which: Bools,
-    row_outcomes: RowOutcomes,
-) -> None:
-    row_outcomes.repair(
-        which[words.codes],
-        column,
-        lambda spot: found[int(words.codes[spot])].reason,
-        "format the column as text in Excel before typing codes",
+        f"is in no group of the offence table {table.key!r}",
+        lambda row: remedy(str(offences[row] or "")),
     )
 
 
-def found_by_of(sheet: Sheet, mapping: Mapping, table: OffenceTable, group: Objects) -> Objects:
+def read_found_by(sheet: Sheet, mapping: Mapping, table: OffenceTable, groups: Objects) -> Objects:
     """Who found it: what the source says, else what the offence group says."""
-    by_group = {g.key: g.found_by for g in table.groups}
-    assumed = pd.Series(group, dtype=object).map(by_group).to_numpy(dtype=object)
+    found_by_group = {group.key: group.found_by for group in table.groups}
+    found_by = pd.Series(groups, dtype=object).map(found_by_group).to_numpy(dtype=object)
     if mapping.found_by is None:
-        return assumed
-    stated, _ = answers(sheet, mapping.found_by)
-    return np.where(pd.isna(stated), assumed, stated)
+        return found_by
+    stated, _ = translate_words(sheet, mapping.found_by)
+    return np.where(pd.isna(stated), found_by, stated)
 
 
-def answers(sheet: Sheet, words: Words) -> tuple[Objects, tuple[str, ...]]:
+# --- words, ages, areas -------------------------------------------------------------------------------
+
+
+def translate_words(sheet: Sheet, words: WordMap) -> tuple[Objects, tuple[str, ...]]:
     """Our word for every cell (None where unknown), and the source's words that nothing was said about."""
-    cells = joined(sheet, words.columns)
     exact = {plain_word(theirs): ours for theirs, ours in words.values.items()}
-    held = [(plain_word(part), ours) for part, ours in words.contains]
-    unheard: list[str] = []
+    fragments = [(plain_word(fragment), ours) for fragment, ours in words.contains]
+    unknown_words: list[str] = []
 
-    def answer(cell: str) -> str | None:
+    def translate(cell: str) -> str | None:
         plain = plain_word(cell)
-        found = exact.get(plain) or next((ours for part, ours in held if part in plain), words.otherwise)
-        if found is None:
-            unheard.append(cell)
-        return found
+        word = exact.get(plain)
+        if word is None:
+            word = next((ours for fragment, ours in fragments if fragment in plain), words.otherwise)
+        if word is None:
+            unknown_words.append(cell)
+        return word
 
-    return cells.map(answer), tuple(unheard)
+    return _join_columns(sheet, words.columns).map(translate), tuple(unknown_words)
 
 
-def joined(sheet: Sheet, columns: Sequence[str]) -> DictionaryColumn:
+def _join_columns(sheet: Sheet, names: Sequence[str]) -> DictionaryColumn:
     """The cells of several columns, joined by " / " where they are not blank."""
-    cells = [dictionary_encode(sheet.data[column]) for column in columns]
-    if len(cells) == 1:
-        return cells[0]
-    combined, which = _combinations(cells)
-    texts = [JOINT.join(c.values[k] for c, k in zip(cells, ks, strict=True) if k >= 0) for ks in combined]
-    return encode_again(which, pa.array(texts, pa.string()))
+    columns = [dictionary_encode(sheet.data[name]) for name in names]
+    if len(columns) == 1:
+        return columns[0]
+    combinations, combination_of_row = _distinct_combinations(columns)
+    texts = [JOINT.join(filter(None, combination)) for combination in combinations]
+    return encode_again(combination_of_row, pa.array(texts, pa.string()))
 
 
-def unheard_note(part: str, words: Iterable[str]) -> tuple[str, ...]:
+def unknown_words_note(part: str, words: Iterable[str]) -> tuple[str, ...]:
     """A note on words that the mapping says nothing about."""
-    listed = sorted(words)
-    if not listed:
+    sorted_words = sorted(words)
+    if not sorted_words:
         return ()
-    shown = ", ".join(repr(w) for w in listed[:SHOWN_WORDS])
-    more = f" and {len(listed) - SHOWN_WORDS} more" if len(listed) > SHOWN_WORDS else ""
-    return (f"{part}: the mapping says nothing about {shown}{more}; taken as unknown",)
+    shown = ", ".join(map(repr, sorted_words[:WORDS_SHOWN]))
+    hidden_count = len(sorted_words) - WORDS_SHOWN
+    rest = f" and {hidden_count} more" if hidden_count > 0 else ""
+    return (f"{part}: the mapping says nothing about {shown}{rest}; taken as unknown",)
 
 
-def age_bands(sheet: Sheet, part: AgePart, row_outcomes: RowOutcomes) -> Objects:
+def read_age_bands(sheet: Sheet, part: AgePart, row_outcomes: RowOutcomes) -> Objects:
     """The victim's age band of every row; an age that is none becomes unknown and is written down."""
     if part.kind == "band":
         return dictionary_encode(sheet.data[part.column]).map(str)
-    years, bad = numbers(sheet.data[part.column])
+    years, is_bad = numbers(sheet.data[part.column])
     with np.errstate(invalid="ignore"):
-        bad |= (years < 0) | (years > 120)
-    row_outcomes.repair(bad, part.column, "is no age in years", "give whole years; it was taken as unknown")
-    edges = np.array(part.edges)
-    spots = np.searchsorted(edges, np.nan_to_num(years, nan=-1), side="right") - 1
-    names = np.array([*_band_names(part.edges), None], dtype=object)
-    spots[bad | np.isnan(years) | (spots < 0)] = len(names) - 1
-    return names[spots]
+        is_bad |= (years < 0) | (years > 120)
+    row_outcomes.repair(
+        is_bad, part.column, "is no age in years", "give whole years; it was taken as unknown"
+    )
+    bands = [f"{low}-{high - 1}" for low, high in itertools.pairwise(part.edges)]
+    names = np.array([*bands, f"{part.edges[-1]}+", None], dtype=object)
+    places = np.searchsorted(np.array(part.edges), np.nan_to_num(years, nan=-1), side="right") - 1
+    places[is_bad | np.isnan(years) | (places < 0)] = len(names) - 1
+    return names[places]
 
 
-def _band_names(edges: tuple[int, ...]) -> list[str]:
-    closed = [f"{low}-{high - 1}" for low, high in itertools.pairwise(edges)]
-    return [*closed, f"{edges[-1]}+"]
-
-
-def area_names(sheet: Sheet, column: str | None) -> Objects:
+def read_area_names(sheet: Sheet, column: str | None) -> Objects:
     """The names in a column of areas, None where blank or where there is no such column."""
     if column is None:
         return np.full(sheet.data.num_rows, None, dtype=object)
     return dictionary_encode(sheet.data[column]).map(lambda name: re.sub(r"\s+", " ", name))
+
+
+# --- codes that a spreadsheet took for dates ----------------------------------------------------------
+#
+# Typed into a cell, "5/1" becomes a date. Saved, it is a serial number (44682 is 2022-05-01, where the month
+# comes first; 44566 is 2022-01-05, where the day does), or "05-Jan", or "2022-05-01". "8/61", with no
+# sixty-first day, becomes August 1961. Every reading that gives a code of the offence table is a candidate:
+# one candidate is repaired; of several, none is guessed.
+
+
+def _repair_codes(
+    codes: DictionaryColumn, column: str, group_by_word: dict[str, str], row_outcomes: RowOutcomes
+) -> DictionaryColumn:
+    """Codes that Excel turned into dates, repaired where only one code of the table fits."""
+    suggestions = {text: suggest_code(text, group_by_word) for text in codes.values}
+    repairs = {text: repair for text, repair in suggestions.items() if repair is not None}
+
+    def reason(row: int) -> str:
+        return repairs[codes.text(row) or ""].reason
+
+    row_outcomes.repair(
+        codes.passes(lambda text: text in repairs and repairs[text].code is not None),
+        column,
+        reason,
+        "format the column as text in Excel before typing codes",
+    )
+    row_outcomes.reject_remaining(
+        codes.passes(lambda text: text in repairs and repairs[text].code is None),
+        column,
+        reason,
+        "format the column as text in Excel, type the code anew and save",
+    )
+    texts = [repairs[text].code or text if text in repairs else text for text in codes.values]
+    return encode_again(codes.codes, pa.array(texts, pa.string()))
+
+
+@dataclass(frozen=True, slots=True)
+class CodeRepair:
+    """What a damaged code must have been; `code` is None where that is not certain."""
+
+    code: str | None
+    reason: str
+
+
+def suggest_code(cell: str, known_codes: Container[str]) -> CodeRepair | None:
+    """What code was this cell before a spreadsheet took it for a date? None where nothing is wrong.
+
+    `known_codes` holds the codes of the offence table as `plain_word` writes them.
+
+    >>> suggest_code("44682", {"5/1"}).code
+    '5/1'
+    >>> suggest_code("5/1", {"5/1"}) is None
+    True
+    """
+    if plain_word(cell) in known_codes:
+        return None
+    candidates = list(
+        dict.fromkeys(code for code in _possible_codes(cell) if plain_word(code) in known_codes)
+    )
+    if len(candidates) == 1:
+        return CodeRepair(candidates[0], f"a spreadsheet made a date of the code {candidates[0]}")
+    if candidates:
+        listed = " or ".join(candidates)
+        return CodeRepair(None, f"a spreadsheet made a date of a code, which may have been {listed}")
+    return None
+
+
+def _possible_codes(cell: str) -> Iterator[str]:
+    """Every code that may have stood there, in both orders of day and month."""
+    for day in _possible_dates(cell.strip()):
+        yield f"{day.month}/{day.day}"
+        yield f"{day.day}/{day.month}"
+        if day.day == 1:  # no such day: taken for a month of a year
+            yield f"{day.month}/{day:%y}"
+            yield f"{day.month}/{day.year}"
+
+
+def _possible_dates(cell: str) -> Iterator[date]:
+    if SERIAL.match(cell):
+        serial = int(float(cell))
+        if serial in SERIALS:
+            yield EPOCH + timedelta(days=serial)
+        return
+    for date_format in (*DATE_FORMATS, *MONTH_YEAR_FORMATS):
+        yield from _parse_date(cell, date_format)
+    for date_format in DAY_MONTH_FORMATS:
+        yield from _parse_date(f"2000 {cell}", f"%Y {date_format}")
+
+
+def _parse_date(cell: str, date_format: str) -> Iterator[date]:
+    try:
+        yield datetime.strptime(cell, date_format).date()  # noqa: DTZ007  # a day without a clock
+    except ValueError:
+        return

@@ -1,29 +1,36 @@
-"""Any force's extract through its mapping: csv, parquet or xlsx in, checked rows by month out."""
+"""Any force's extract through its mapping: csv, parquet or a workbook in, checked rows by month out."""
 
 from __future__ import annotations
 
 import hashlib
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from becalm.formats.cells import dictionary_encode, numbers, to_arrow
 from becalm.formats.row_outcomes import RowOutcomes
 from becalm.formats.sheet import InputFile, Sheet, file_refusal
 from becalm.formats.sheet_reader import read_sheet
-from becalm.ingest.extract.counts import read_counts
-from becalm.ingest.extract.incidents import read_incidents
-from becalm.ingest.extract.stops import read_stops
-from becalm.ingest.mapping import Mapping
-from becalm.ingest.mapping_choice import Chosen, choose_mapping
+from becalm.ingest.extract.code_columns import JOINT, read_area_names, read_offences, translate_words
+from becalm.ingest.extract.incidents import (
+    Columns,
+    Notes,
+    read_coordinates,
+    read_incidents,
+    record_ids,
+    reject_repeats,
+)
+from becalm.ingest.extract.times import read_occurrence_times
+from becalm.ingest.mapping import Mapping, StopPart
+from becalm.ingest.mapping_choice import MappingFile, choose_mapping
 from becalm.ingest.reader import ReadContext, Reading
-from becalm.methods.arrays import Bools
+from becalm.methods.arrays import Bools, Objects
 from becalm.tables import TABLES, TablePart
 from becalm.terms import Fault, InputError
 from becalm.workspace.offences import offence_table_sha256
 from becalm.workspace.recipes import suggest
-
-BUILDERS = {"incidents": read_incidents, "stops": read_stops, "published_counts": read_counts}
 
 
 class ExtractReader:
@@ -42,26 +49,24 @@ class ExtractReader:
 
     def recipe(self, file: InputFile, context: ReadContext) -> tuple[str, str]:
         """Name and version of the mapping; the hash covers the mapping and its offence table."""
-        return _recipe(_settled(file, context), context)
+        return _recipe(_usable_mapping(file, context), context)
 
     def read(self, file: InputFile, context: ReadContext) -> Reading:
         """Read the file through its mapping; raises InputError where mapping or file cannot be used."""
-        chosen = _settled(file, context)
-        mapping = chosen.mapping
+        chosen = _usable_mapping(file, context)
         name, sha256 = _recipe(chosen, context)
-        sheet = read_sheet(file)
-        _require_columns(sheet, mapping, chosen.where)
+        sheet, mapping = read_sheet(file), chosen.mapping
+        _check_columns(sheet, mapping, chosen.file_name)
         row_outcomes = RowOutcomes(sheet)
         if not row_outcomes.row_count:
-            raise file_refusal(
-                file.name, "has a header and no rows", "fetch it again; nothing can be loaded from it"
-            )
+            what, remedy = "has a header and no rows", "fetch it again; nothing can be loaded from it"
+            raise file_refusal(file.name, what, remedy)
         columns, notes = BUILDERS[mapping.table](sheet, mapping, row_outcomes, context)
-        _require_city(columns, sheet, mapping, context)
+        _check_city(columns, sheet, mapping, context)
         return Reading(
             recipe=name,
             recipe_sha256=sha256,
-            parts=_parts(columns, row_outcomes.is_kept, mapping, file),
+            parts=_split_by_month(columns, row_outcomes.is_kept, mapping, file),
             faults=tuple(row_outcomes.faults),
             rows=row_outcomes.row_count,
             loaded=row_outcomes.loaded_count,
@@ -71,41 +76,128 @@ class ExtractReader:
         )
 
 
-def _settled(file: InputFile, context: ReadContext) -> Chosen:
+# --- tables beside incidents --------------------------------------------------------------------------
+
+
+def read_stops(
+    sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, context: ReadContext
+) -> tuple[Columns, Notes]:
+    """Every column of the stops table but source, file and as-of."""
+    reject_repeats(sheet, mapping, row_outcomes)
+    blank = np.full(sheet.data.num_rows, None, dtype=object)
+    city_zone = context.city.time_zone
+    times = read_occurrence_times(sheet, mapping.time, blank, row_outcomes, city_zone=city_zone).columns()
+    places, _, notes = read_coordinates(sheet, mapping.place, row_outcomes, context.locator)
+    stop = mapping.stop or StopPart()
+    texts = {
+        "kind": stop.kind,
+        "legislation": stop.legislation,
+        "object_of_search": stop.object_of_search,
+        "outcome": mapping.outcome if isinstance(mapping.outcome, str) else None,
+    }
+    columns = {
+        "stop_id": record_ids(sheet, mapping),
+        "stopped_at": times["occurred_from"],
+        "month": times["month"],
+        **{
+            ours: to_arrow(
+                blank if name is None else dictionary_encode(sheet.data[name]).map(str), pa.string()
+            )
+            for ours, name in texts.items()
+        },
+        **places,
+    }
+    return columns, notes
+
+
+def read_counts(
+    sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, context: ReadContext
+) -> tuple[Columns, Notes]:
+    """Every column of the published counts but source and as-of: a row is one area, month and offence."""
+    assert mapping.offence is not None
+    assert mapping.counts is not None
+    part, city_zone = mapping.counts, context.city.time_zone
+    reject_repeats(sheet, mapping, row_outcomes)
+    table = context.offences[mapping.offence.table]
+    offences, groups = read_offences(sheet, mapping.offence, table, row_outcomes)
+    times = read_occurrence_times(sheet, mapping.time, groups, row_outcomes, city_zone=city_zone).columns()
+    counts, is_bad = numbers(sheet.data[part.count])
+    with np.errstate(invalid="ignore"):
+        is_bad |= ~(counts >= 0) | (counts != np.floor(counts))
+    row_outcomes.reject_remaining(is_bad, part.count, "is not a count", "give a whole number of 0 or more")
+    columns: Columns = {}
+    for ours, words, what in (
+        ("area_kind", part.area_kind, "kind of area"),
+        ("measure", part.measure, "measure"),
+    ):
+        answers, _ = translate_words(sheet, words)
+        reason = f"is no {what} that the mapping knows"
+        row_outcomes.reject_remaining(pd.isna(answers), JOINT.join(words.columns), reason, "add it there")
+        columns[ours] = to_arrow(answers, pa.string())
+    texts = {
+        "area_code": read_area_names(sheet, part.area_code),
+        "area_name": read_area_names(sheet, part.area_name),
+        "borough": _count_boroughs(sheet, mapping, context),
+        "offence": offences,
+        "offence_group": groups,
+    }
+    columns |= {name: to_arrow(values, pa.string()) for name, values in texts.items()}
+    columns["month"] = times["month"]
+    columns["count"] = pa.array(np.where(is_bad, 0, np.nan_to_num(counts)).astype(np.int64))
+    return columns, ()
+
+
+def _count_boroughs(sheet: Sheet, mapping: Mapping, context: ReadContext) -> Objects:
+    """The borough itself, or the one that a neighbourhood's name begins with."""
+    if mapping.place.borough is None:
+        return np.full(sheet.data.num_rows, None, dtype=object)
+    names = sorted((borough.name for borough in context.city.boroughs), key=len, reverse=True)
+
+    def borough(words: str) -> str | None:
+        stated = context.locator.stated_borough(words)
+        return stated or next((name for name in names if words.startswith(name)), None)
+
+    return dictionary_encode(sheet.data[mapping.place.borough]).map(borough)
+
+
+BUILDERS = {"incidents": read_incidents, "stops": read_stops, "published_counts": read_counts}
+
+
+# --- mapping and recipe -------------------------------------------------------------------------------
+
+
+def _usable_mapping(file: InputFile, context: ReadContext) -> MappingFile:
+    """The mapping for this file; raises InputError where there is none or its doubts are not settled."""
     chosen = choose_mapping(file, context)
     if chosen is None:
-        fault = Fault(file.name, "has the columns of no mapping", "make one with `becalm ingest map`")
-        raise InputError(f"{file.name} was file_refusal", (fault,))
-    if chosen.mapping.doubts:
-        faults = tuple(
-            Fault(f"{chosen.where}: doubts", doubt, "settle it, then remove this line")
-            for doubt in chosen.mapping.doubts
-        )
-        raise InputError(
-            f"The mapping {chosen.where} has {len(faults)} open doubts; nothing was loaded", faults
-        )
+        raise file_refusal(file.name, "has the columns of no mapping", "make one with `becalm ingest map`")
+    doubts = chosen.mapping.doubts
+    if doubts:
+        where, remedy = f"{chosen.file_name}: doubts", "settle it, then remove this line"
+        message = f"The mapping {chosen.file_name} has {len(doubts)} open doubts; nothing was loaded"
+        raise InputError(message, tuple(Fault(where, doubt, remedy) for doubt in doubts))
     return chosen
 
 
-def _recipe(chosen: Chosen, context: ReadContext) -> tuple[str, str]:
+def _recipe(chosen: MappingFile, context: ReadContext) -> tuple[str, str]:
     mapping = chosen.mapping
     digest = hashlib.sha256(f"{chosen.sha256}\n{context.locator.key}\n".encode())
     if mapping.offence is not None:
         table = context.offences.get(mapping.offence.table)
         if table is None:
-            near = suggest(mapping.offence.table, context.offences)
+            suggestion = suggest(mapping.offence.table, context.offences)
             fault = Fault(
-                f"{chosen.where}: offence.table",
+                f"{chosen.file_name}: offence.table",
                 f"{mapping.offence.table!r} is no offence table",
-                f"{near}there are: {', '.join(sorted(context.offences))}; your own go into offences/",
+                f"{suggestion}there are: {', '.join(sorted(context.offences))}; your own go into offences/",
             )
-            raise InputError(f"The mapping {chosen.where} cannot be used; nothing was loaded", (fault,))
+            raise InputError(f"The mapping {chosen.file_name} cannot be used; nothing was loaded", (fault,))
         digest.update(offence_table_sha256(table).encode())
     return f"mapping {mapping.name} {mapping.version}", digest.hexdigest()
 
 
-def _require_columns(sheet: Sheet, mapping: Mapping, where: str) -> None:
-    missing = [c for c in mapping.columns() if c not in sheet.columns]
+def _check_columns(sheet: Sheet, mapping: Mapping, file_name: str) -> None:
+    missing = [column for column in mapping.columns() if column not in sheet.columns]
     if not missing:
         return
     hint = "is the delimiter right? " if len(sheet.columns) == 1 else ""
@@ -113,45 +205,42 @@ def _require_columns(sheet: Sheet, mapping: Mapping, where: str) -> None:
         Fault(
             f"{sheet.name}: column {column!r}",
             "not found",
-            f"{hint}{suggest(column, sheet.columns)}correct it in {where}",
+            f"{hint}{suggest(column, sheet.columns)}correct it in {file_name}",
         )
         for column in missing
     )
     raise InputError(f"{sheet.name} lacks {len(missing)} columns; nothing was loaded", faults)
 
 
-def _require_city(columns: dict[str, pa.Array], sheet: Sheet, mapping: Mapping, context: ReadContext) -> None:
+def _check_city(columns: Columns, sheet: Sheet, mapping: Mapping, context: ReadContext) -> None:
     """Refuse records of another city with one clear word, instead of row by row."""
-    city = context.city
-    if mapping.city in (None, city.key) or mapping.place.x is None or not sheet.data.num_rows:
+    city, row_count = context.city, sheet.data.num_rows
+    if mapping.city in (None, city.key) or mapping.place.x is None or not row_count:
         return
-    nowhere = pc.sum(pc.equal(columns["location_quality"], "none")).as_py() or 0
-    if nowhere > sheet.data.num_rows / 2:
-        what = f"has {nowhere:,} of {sheet.data.num_rows:,} rows outside {city.name} ({city.crs})"
+    lost_count = pc.sum(pc.equal(columns["location_quality"], "none")).as_py() or 0
+    if lost_count > row_count / 2:
+        what = f"has {lost_count:,} of {row_count:,} rows outside {city.name} ({city.crs})"
         remedy = f"load it into a workspace of its own: becalm init DIR --city {mapping.city}"
-        raise InputError(f"{sheet.name} was file_refusal", (Fault(sheet.name, what, remedy),))
+        raise file_refusal(sheet.name, what, remedy)
 
 
-def _parts(
-    columns: dict[str, pa.Array], kept: Bools, mapping: Mapping, file: InputFile
+def _split_by_month(
+    columns: Columns, is_kept: Bools, mapping: Mapping, file: InputFile
 ) -> tuple[TablePart, ...]:
     """The kept rows, one part per month, in the file's own order."""
-    schema = TABLES[mapping.table].to_pyarrow()
-    rows = len(kept)
-    fixed = {"source": mapping.source, "file": file.name}
-    columns |= {k: pa.repeat(pa.scalar(v, pa.string()), rows) for k, v in fixed.items() if k in schema.names}
-    columns["as_of"] = pa.repeat(pa.scalar(file.as_of, pa.date32()), rows)
+    schema, row_count = TABLES[mapping.table].to_pyarrow(), len(is_kept)
+    for name, value in (("source", mapping.source), ("file", file.name)):
+        columns[name] = pa.repeat(pa.scalar(value, pa.string()), row_count)
+    columns["as_of"] = pa.repeat(pa.scalar(file.as_of, pa.date32()), row_count)
     table = pa.table([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
-    months = columns["month"].dictionary_encode()
-    codes = months.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    names = months.dictionary.to_pylist()
-    spots = np.flatnonzero(kept & (codes >= 0))
-    spots = spots[np.argsort(codes[spots], kind="stable")]
-    table = table.take(pa.array(spots))
-    edges = np.searchsorted(codes[spots], np.arange(len(names) + 1))
+    months = dictionary_encode(pa.chunked_array([columns["month"]]))
+    rows = np.flatnonzero(is_kept & ~months.is_blank)
+    rows = rows[np.argsort(months.codes[rows], kind="stable")]  # sorted once, sliced by month
+    table = table.take(pa.array(rows))
+    edges = np.searchsorted(months.codes[rows], np.arange(len(months.values) + 1))
     parts = (
-        TablePart(mapping.table, mapping.source, name, table.slice(edges[i], edges[i + 1] - edges[i]))
-        for i, name in enumerate(names)
-        if edges[i + 1] > edges[i]
+        TablePart(mapping.table, mapping.source, month, table.slice(start, end - start))
+        for month, start, end in zip(months.values, edges[:-1], edges[1:], strict=True)
+        if end > start
     )
     return tuple(sorted(parts, key=lambda part: part.month))

@@ -32,8 +32,8 @@ MONTH_FORMATS = ("%Y-%m", "%Y-%m-%d", "%Y%m")
 
 
 @dataclass(frozen=True, slots=True)
-class When:
-    """Instants (UTC), wall times and precision codes of every row; NaT where unknown."""
+class OccurrenceTimes:
+    """Instants (UTC), local times and precision codes of every row; NaT where unknown."""
 
     start: Times
     end: Times
@@ -43,79 +43,84 @@ class When:
 
     def columns(self) -> dict[str, pa.Array]:
         """The time columns of the incidents table."""
-        dayless = self.precision == MONTH
-        hourless = self.precision > HOUR
+        has_no_day = self.precision == MONTH
+        has_no_hour = self.precision > HOUR
         return {
-            "occurred_from": _instants_column(np.where(dayless, NAT, self.start)),
-            "occurred_to": _instants_column(np.where(dayless, NAT, self.end)),
-            "occurred_on": pa.array(np.where(dayless, NAT, self.local).astype("M8[D]")),
-            "hour_of_week": pa.array(hour_of_week(self.local), mask=hourless | np.isnat(self.local)),
+            "occurred_from": _instant_column(np.where(has_no_day, NAT, self.start)),
+            "occurred_to": _instant_column(np.where(has_no_day, NAT, self.end)),
+            "occurred_on": pa.array(np.where(has_no_day, NAT, self.local).astype("M8[D]")),
+            "hour_of_week": pa.array(hour_of_week(self.local), mask=has_no_hour | np.isnat(self.local)),
             "precision": pa.array(np.array(PRECISIONS, dtype=object)[self.precision], pa.string()),
-            "month": month_column(self.months),
+            "month": _month_column(self.months),
         }
 
 
-def when(sheet: Sheet, part: TimePart, group: Objects, row_outcomes: RowOutcomes, *, city_zone: str) -> When:
+def read_occurrence_times(
+    sheet: Sheet, part: TimePart, groups: Objects, row_outcomes: RowOutcomes, *, city_zone: str
+) -> OccurrenceTimes:
     """When did each row happen? Rows without a usable time are rejected: no month could count them."""
     if part.month is not None:
-        return _month_only(sheet, part, row_outcomes)
+        return _read_months(sheet, part, row_outcomes)
     assert part.occurred_from is not None
-    start = _read(sheet, part, part.occurred_from, row_outcomes, city_zone=city_zone, needed=True)
-    local, precision = start.local, np.full(len(start.local), PRECISIONS.index(part.precision))
+    start = _read_start(sheet, part, row_outcomes, city_zone=city_zone)
     if part.hour is not None:
-        return _day_and_hour(sheet, part, start, row_outcomes, city_zone=city_zone)
-    _tell_clock_changes(start, part.occurred_from, row_outcomes)
-    precision = _coarsened(local, precision, group, part)
+        return _read_days_and_hours(sheet, part, start, row_outcomes, city_zone=city_zone)
+    _record_clock_changes(start, part.occurred_from, row_outcomes)
+    precision = _coarsen(start.local, groups, part)
     end = start.utc
     if part.occurred_to is not None:
-        stop = _read(sheet, part, part.occurred_to, row_outcomes, city_zone=city_zone, needed=False)
-        other = replace(stop, gap=stop.gap & ~start.gap, twice=stop.twice & ~start.twice)
-        _tell_clock_changes(other, part.occurred_to, row_outcomes)  # each row is told once
-        end = np.where(np.isnat(stop.utc), start.utc, stop.utc)
-        row_outcomes.reject_remaining(
-            (end < start.utc),
-            f"{part.occurred_from} / {part.occurred_to}",
-            "ends before it starts",
-            "swap the two times or correct one",
-        )
-        precision = np.maximum(precision, _width(end - start.utc))
-    return _widened(start.utc, end, local, precision, city_zone)
+        end = _read_end(sheet, part, start, row_outcomes, city_zone=city_zone)
+        precision = np.maximum(precision, _window_precision(end - start.utc))
+    return _widen(start.utc, end, start.local, precision, city_zone)
 
 
-def recorded_on(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, *, city_zone: str) -> pa.Array:
-    """The civil day on which each row was recorded; what is no day becomes unknown and is written down."""
+def read_recorded_on(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, *, city_zone: str) -> pa.Array:
+    """The civil day on which each row was recorded, null where unknown. A clock time takes its local day."""
     if part.recorded_on is None:
         return pa.nulls(sheet.data.num_rows, pa.date32())
     column, formats = sheet.data[part.recorded_on], part.recorded_formats or part.formats
-    if any("%z" in wanted for wanted in formats) or getattr(column.type, "tz", None) is not None:
-        read = read_instants(column, formats=formats, zone="offset", city_zone=city_zone)
+    if any("%z" in time_format for time_format in formats) or getattr(column.type, "tz", None) is not None:
+        instants = read_instants(column, formats=formats, zone="offset", city_zone=city_zone)
     else:  # a day, or a clock time whose day is the one that is written
-        read = read_instants(column, formats=formats, zone="UTC", city_zone="UTC")
-    row_outcomes.repair(read.bad, part.recorded_on, "is no day", _format_remedy(part, "recorded_formats"))
-    return pa.array(read.local.astype("M8[D]"))
-
-
-def month_column(months: Times) -> pa.Array:
-    """Months written YYYY-MM, null where unknown."""
-    codes, names = pd.factorize(months.astype("M8[s]"))
-    texts = [str(np.datetime64(name, "M")) for name in names]
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), pa.array(texts, pa.string())).cast(
-        pa.string()
+        instants = read_instants(column, formats=formats, zone="UTC", city_zone="UTC")
+    row_outcomes.repair(
+        instants.is_bad, part.recorded_on, "is no day", _format_remedy(part, "recorded_formats")
     )
+    return pa.array(instants.local.astype("M8[D]"))
 
 
-def _read(
-    sheet: Sheet, part: TimePart, column: str, row_outcomes: RowOutcomes, *, city_zone: str, needed: bool
-) -> Instants:
-    read = read_instants(sheet.data[column], formats=part.formats, zone=part.zone, city_zone=city_zone)
-    if needed:
-        row_outcomes.reject_remaining(read.blank, column, "has no time", "give it, or leave the row out")
-        row_outcomes.reject_remaining(read.bad, column, "is not a time", _format_remedy(part, "formats"))
-    else:
-        row_outcomes.repair(
-            read.bad, column, "is not a time, and was left out", _format_remedy(part, "formats")
-        )
-    return read
+# --- start and end ------------------------------------------------------------------------------------
+
+
+def _read_start(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, *, city_zone: str) -> Instants:
+    column = part.occurred_from or ""
+    start = read_instants(sheet.data[column], formats=part.formats, zone=part.zone, city_zone=city_zone)
+    row_outcomes.reject_remaining(start.is_blank, column, "has no time", "give it, or leave the row out")
+    row_outcomes.reject_remaining(start.is_bad, column, "is not a time", _format_remedy(part, "formats"))
+    return start
+
+
+def _read_end(
+    sheet: Sheet, part: TimePart, start: Instants, row_outcomes: RowOutcomes, *, city_zone: str
+) -> Times:
+    """The end of each window, its start where there is none; what ends before it starts is rejected."""
+    column = part.occurred_to or ""
+    end = read_instants(sheet.data[column], formats=part.formats, zone=part.zone, city_zone=city_zone)
+    remedy = _format_remedy(part, "formats")
+    row_outcomes.repair(end.is_bad, column, "is not a time, and was left out", remedy)
+    # a row whose start was told already is not told again for its end
+    untold = replace(
+        end, in_gap=end.in_gap & ~start.in_gap, is_ambiguous=end.is_ambiguous & ~start.is_ambiguous
+    )
+    _record_clock_changes(untold, column, row_outcomes)
+    end_utc = np.where(np.isnat(end.utc), start.utc, end.utc)
+    row_outcomes.reject_remaining(
+        end_utc < start.utc,
+        f"{part.occurred_from} / {column}",
+        "ends before it starts",
+        "swap the two times or correct one",
+    )
+    return end_utc
 
 
 def _format_remedy(part: TimePart, entry: str) -> str:
@@ -124,101 +129,125 @@ def _format_remedy(part: TimePart, entry: str) -> str:
     return f"{entry} of the mapping: {listed}; years {FIRST_YEAR} to {LAST_YEAR - 1}"
 
 
-def _tell_clock_changes(read: Instants, column: str, row_outcomes: RowOutcomes) -> None:
+def _record_clock_changes(instants: Instants, column: str, row_outcomes: RowOutcomes) -> None:
     row_outcomes.repair(
-        read.gap,
+        instants.in_gap,
         column,
         "does not exist: the clocks went forward over it",
         "it was moved to the first instant after the gap",
     )
     row_outcomes.repair(
-        read.twice,
+        instants.is_ambiguous,
         column,
         "happened twice: the clocks went back",
         "the first of the two was taken; give the offset to be exact",
     )
 
 
-def _coarsened(local: Times, precision: Ints, group: Objects, part: TimePart) -> Ints:
+# --- how exactly --------------------------------------------------------------------------------------
+
+
+def _coarsen(local: Times, groups: Objects, part: TimePart) -> Ints:
     """Heaped times know less than they say: at 00:00 only the day, at full hours only the hour."""
-    on_hour = local == local.astype("M8[h]")
-    midnight = local == local.astype("M8[D]")
+    precision = np.full(len(local), PRECISIONS.index(part.precision))
+    is_full_hour = local == local.astype("M8[h]")
+    is_midnight = local == local.astype("M8[D]")
     if part.full_hour_is_hour:
-        precision = np.maximum(precision, np.where(on_hour, HOUR, MINUTE))
+        precision = np.maximum(precision, np.where(is_full_hour, HOUR, MINUTE))
     if "*" in part.midnight_is_day:
-        precision = np.maximum(precision, np.where(midnight, DAY, MINUTE))
+        precision = np.maximum(precision, np.where(is_midnight, DAY, MINUTE))
     elif part.midnight_is_day:
-        named = pd.Series(group, dtype=object).isin(part.midnight_is_day).to_numpy()
-        precision = np.maximum(precision, np.where(midnight & named, DAY, MINUTE))
+        is_named = pd.Series(groups, dtype=object).isin(part.midnight_is_day).to_numpy()
+        precision = np.maximum(precision, np.where(is_midnight & is_named, DAY, MINUTE))
     return precision
 
 
-def _width(window: NDArray[np.timedelta64]) -> Ints:
+def _window_precision(windows: NDArray[np.timedelta64]) -> Ints:
     """How exactly a window is known: to the minute, the hour, or (any longer) the day on which it starts."""
-    seconds = window.astype("m8[s]").astype(np.int64)
+    seconds = windows.astype("m8[s]").astype(np.int64)
     return np.select([seconds <= 60, seconds <= 3600], [MINUTE, HOUR], DAY)
 
 
-def _day_and_hour(
+def _read_days_and_hours(
     sheet: Sheet, part: TimePart, start: Instants, row_outcomes: RowOutcomes, *, city_zone: str
-) -> When:
+) -> OccurrenceTimes:
     assert part.hour is not None
-    hours, bad = numbers(sheet.data[part.hour])
+    hours, is_bad = numbers(sheet.data[part.hour])
     with np.errstate(invalid="ignore"):
-        bad |= (hours < 0) | (hours > 23) | (hours != np.floor(hours))
-    row_outcomes.repair(bad, part.hour, "is no hour from 0 to 23", "give one; only the day was kept")
-    known = ~bad & ~np.isnan(hours)
-    days = _days(start.local, hours)
-    local = days.astype("M8[s]") + np.where(known, hours, 0).astype("m8[h]")
-    utc, gap, twice = local_to_utc(local, city_zone)
-    clock = Instants(utc, local, start.blank, start.bad, gap & known, twice & known)
-    _tell_clock_changes(clock, f"{part.occurred_from} / {part.hour}", row_outcomes)
-    return _widened(utc, utc, utc_to_local(utc, city_zone), np.where(known, HOUR, DAY), city_zone)
+        is_bad |= (hours < 0) | (hours > 23) | (hours != np.floor(hours))
+    row_outcomes.repair(is_bad, part.hour, "is no hour from 0 to 23", "give one; only the day was kept")
+    has_hour = ~is_bad & ~np.isnan(hours)
+    days = _civil_days(start.local, hours)
+    local = days.astype("M8[s]") + np.where(has_hour, hours, 0).astype("m8[h]")
+    utc, in_gap, is_ambiguous = local_to_utc(local, city_zone)
+    instants = replace(
+        start, utc=utc, local=local, in_gap=in_gap & has_hour, is_ambiguous=is_ambiguous & has_hour
+    )
+    _record_clock_changes(instants, f"{part.occurred_from} / {part.hour}", row_outcomes)
+    return _widen(utc, utc, utc_to_local(utc, city_zone), np.where(has_hour, HOUR, DAY), city_zone)
 
 
-def _days(local: Times, hours: Floats) -> Times:
+def _civil_days(local: Times, hours: Floats) -> Times:
     """The civil day of each row.
 
     A day may be written as the instant of its midnight by another year's clock changes: then it reads
     23:00 of the day before, although the hour beside it is another.
     """
     clock = local - local.astype("M8[D]")
-    early = (clock == np.timedelta64(23, "h")) & (hours != 23)
-    return np.asarray(local + np.where(early, np.timedelta64(1, "h"), np.timedelta64(0, "h"))).astype("M8[D]")
-
-
-def _widened(start: Times, end: Times, local: Times, precision: Ints, city_zone: str) -> When:
-    """Rows known to the day begin and end at local midnights; those known to the hour last an hour."""
-    months = local.astype("M8[M]")
-    by_day = precision == DAY
-    instant = end == start
-    days = local.astype("M8[D]")
-    from_midnight, _, _ = local_to_utc(days.astype("M8[s]"), city_zone)
-    to_midnight, _, _ = local_to_utc((days + 1).astype("M8[s]"), city_zone)
-    ends = np.select(
-        [by_day & instant, (precision == HOUR) & instant], [to_midnight, start + np.timedelta64(1, "h")], end
+    is_early = (clock == np.timedelta64(23, "h")) & (hours != 23)
+    return np.asarray(local + np.where(is_early, np.timedelta64(1, "h"), np.timedelta64(0, "h"))).astype(
+        "M8[D]"
     )
-    starts = np.where(by_day & instant, from_midnight, start)
-    return When(starts, ends, local, precision, months)
 
 
-def _month_only(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes) -> When:
+def _widen(start: Times, end: Times, local: Times, precision: Ints, city_zone: str) -> OccurrenceTimes:
+    """Rows known to the day begin and end at local midnights; those known to the hour last an hour.
+
+    Midnights are taken in the city's zone, not 24 hours apart: two nights a year last 23 and 25 hours.
+    """
+    days = local.astype("M8[D]")
+    midnight, _, _ = local_to_utc(days.astype("M8[s]"), city_zone)
+    next_midnight, _, _ = local_to_utc((days + 1).astype("M8[s]"), city_zone)
+    is_instant = end == start
+    is_day, is_hour = (precision == DAY) & is_instant, (precision == HOUR) & is_instant
+    return OccurrenceTimes(
+        start=np.where(is_day, midnight, start),
+        end=np.select([is_day, is_hour], [next_midnight, start + np.timedelta64(1, "h")], end),
+        local=local,
+        precision=precision,
+        months=local.astype("M8[M]"),
+    )
+
+
+def _read_months(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes) -> OccurrenceTimes:
     assert part.month is not None
     column = sheet.data[part.month]
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        wall = column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
-        blank = np.isnat(wall)
+        local = column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
+        is_blank = np.isnat(local)
     else:
         words = dictionary_encode(column)
-        wall = np.append(parse_times(words.values, part.formats or MONTH_FORMATS), NAT)[words.codes]
-        blank = words.is_blank
-    row_outcomes.reject_remaining(blank, part.month, "has no month", "give it, or leave the row out")
-    bad = np.isnat(wall) & ~blank
+        local = np.append(parse_times(words.values, part.formats or MONTH_FORMATS), NAT)[words.codes]
+        is_blank = words.is_blank
+    row_outcomes.reject_remaining(is_blank, part.month, "has no month", "give it, or leave the row out")
     row_outcomes.reject_remaining(
-        bad, part.month, "is not a month", "write YYYY-MM, or correct formats in the mapping"
+        np.isnat(local) & ~is_blank,
+        part.month,
+        "is not a month",
+        "write YYYY-MM, or correct formats in the mapping",
     )
-    return When(wall, wall, wall, np.full(len(wall), MONTH), wall.astype("M8[M]"))
+    return OccurrenceTimes(local, local, local, np.full(len(local), MONTH), local.astype("M8[M]"))
 
 
-def _instants_column(times: Times) -> pa.Array:
+# --- columns ------------------------------------------------------------------------------------------
+
+
+def _month_column(months: Times) -> pa.Array:
+    """Months written YYYY-MM, null where unknown."""
+    codes, names = pd.factorize(months.astype("M8[s]"))
+    texts = pa.array([str(np.datetime64(name, "M")) for name in names], pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), texts).cast(pa.string())
+
+
+def _instant_column(times: Times) -> pa.Array:
     return pa.array(times.astype("M8[us]"), pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))

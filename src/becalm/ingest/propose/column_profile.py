@@ -1,10 +1,10 @@
-"""What a column of a new file looks like: its type, its values, and what it may hold."""
+"""What the columns of a new file look like: types, values and offences; and the mapping in the making."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
@@ -14,11 +14,12 @@ import pyarrow as pa
 from becalm.formats.cells import DictionaryColumn, dictionary_encode, numbers
 from becalm.formats.instants import parse_times
 from becalm.formats.sheet import Sheet
+from becalm.ingest.locate import Locator
 from becalm.methods.arrays import Times
 from becalm.terms import OffenceTable, plain_word
 
-ROWS_LOOKED_AT: Final = 200_000
-WORDS_AT_MOST: Final = 2_000
+ROWS_PROFILED: Final = 200_000
+MOST_WORDS: Final = 2_000
 OFFSET_FORMATS: Final = ("%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%d %H:%M:%S%z", "%Y/%m/%d %H:%M:%S%z")
 MINUTE_FORMATS: Final = (
     "%Y-%m-%d %H:%M:%S",
@@ -37,112 +38,172 @@ MINUTE_FORMATS: Final = (
 )
 DAY_FORMATS: Final = ("%Y-%m-%d", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%b-%Y", "%d.%m.%Y", "%Y%m%d")
 MONTH_FORMATS: Final = ("%Y-%m", "%Y%m", "%m/%Y", "%b-%Y")
-A_DAY: Final = re.compile(r"^\d{1,4}[-/.]\w{1,3}[-/.]\d{1,4}|^\d{8}$|^\d{4}-?\d{2}$|^\w{3}-\d{4}$")
+DATE_LIKE: Final = re.compile(r"^\d{1,4}[-/.]\w{1,3}[-/.]\d{1,4}|^\d{8}$|^\d{4}-?\d{2}$|^\w{3}-\d{4}$")
+COLUMN_NAMES: Final = {
+    "occurred_from": r"occur|commit|from|start|^dt$|date|time|when",
+    "occurred_to": r"(occur|commit).*(to|end|until|last)|(^|_)(to|end)(_|$)",
+    "recorded_on": r"record|report|creat|enter|input",
+    "hour": r"hour|(^|_)hr(_|$)",
+    "id": r"(^|[_\W])(id|ref|reference|number|no|key|urn|crn)([_\W]|$)|crime_?ref|case",
+    "borough": r"borough|district_?name|lad_?name|local_?authority",
+    "ward": r"ward|neighbou?rhood|beat",
+    "lsoa": r"lsoa",
+    "command_unit": r"command|bcu|(^|_)unit|precinct|division|district",
+    "found_by": r"found_?by|discover",
+    "weapon": r"weapon",
+    "injury": r"injur",
+    "victim_age": r"vic\w*_?age|age_?(band|range|group)?$",
+    "outcome": r"outcome|disposal|status",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """One column as it looks. `formats` read all of its texts; `reach` is minute, day or month."""
+class ColumnProfile:
+    """One column as it looks. `formats` read all of its texts; `precision` is minute, day, month or none."""
 
     column: str
     kind: str  # the type in the file
-    distinct: int
+    distinct_count: int
     blank_share: float
     samples: tuple[str, ...]
     formats: tuple[str, ...] = ()
-    reach: str = ""
-    offset: bool = False
+    precision: str = ""
+    has_offset: bool = False
     number_share: float = 0.0
     low: float = float("nan")
     high: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
-class OffenceLook:
+class OffenceFit:
     """How well columns fit an offence table: the share of rows it knows, and the words it does not."""
 
     table: str
     columns: tuple[str, ...]
     share: float
-    unknown: tuple[str, ...]
+    unknown_words: tuple[str, ...]
 
 
-def look_at(sheet: Sheet, column: str) -> Look:
+@dataclass
+class Draft:
+    """The mapping in the making; a column is used once."""
+
+    sheet: Sheet
+    profiles: tuple[ColumnProfile, ...]
+    tables: Mapping[str, OffenceTable]
+    locator: Locator
+    used_columns: set[str] = field(default_factory=set)
+    doubts: list[str] = field(default_factory=list)
+
+    def free_profiles(self) -> Iterator[ColumnProfile]:
+        """Columns that nothing uses yet."""
+        return (profile for profile in self.profiles if profile.column not in self.used_columns)
+
+    def use_column(
+        self, part: str, candidates: Sequence[ColumnProfile] | None = None
+    ) -> ColumnProfile | None:
+        """Use the first free column (of these candidates) whose name says that it is this part."""
+        for profile in self.free_profiles():
+            is_candidate = candidates is None or profile in candidates
+            if is_candidate and re.search(COLUMN_NAMES[part], profile.column, re.IGNORECASE):
+                self.used_columns.add(profile.column)
+                return profile
+        return None
+
+
+# --- columns ------------------------------------------------------------------------------------------
+
+
+def profile_column(sheet: Sheet, column: str) -> ColumnProfile:
     """What does this column hold, judged by its type and its first rows?"""
-    data = sheet.data[column].slice(0, ROWS_LOOKED_AT)
+    data = first_rows(sheet, column)
     words, kind = dictionary_encode(data), str(data.type)
-    common = (column, kind, len(words.values), float(words.is_blank.mean()) if len(data) else 1.0)
-    samples = tuple(words.values[:3])
+    blank_share = float(words.is_blank.mean()) if len(data) else 1.0
+    common = (column, kind, len(words.values), blank_share, words.values[:3])
     if pa.types.is_timestamp(data.type) or pa.types.is_date(data.type):
-        reach = "day" if pa.types.is_date(data.type) else "minute"
-        return Look(*common, samples, reach=reach, offset=getattr(data.type, "tz", None) is not None)
-    formats, reach, offset = _time_formats(words)
-    values, bad = numbers(data)
-    filled = ~words.is_blank
-    share = float((filled & ~bad).sum() / max(filled.sum(), 1))
-    low, high = (np.nanmin(values), np.nanmax(values)) if np.isfinite(values).any() else (np.nan, np.nan)
-    return Look(*common, samples, formats, reach, offset, share, float(low), float(high))
+        precision = "day" if pa.types.is_date(data.type) else "minute"
+        has_offset = getattr(data.type, "tz", None) is not None
+        return ColumnProfile(*common, precision=precision, has_offset=has_offset)
+    values, is_bad = numbers(data)
+    is_filled = ~words.is_blank
+    share = float((is_filled & ~is_bad).sum() / max(is_filled.sum(), 1))
+    has_numbers = np.isfinite(values).any()
+    low, high = (float(np.nanmin(values)), float(np.nanmax(values))) if has_numbers else (np.nan, np.nan)
+    return ColumnProfile(*common, *_time_formats(words), share, low, high)
+
+
+def first_rows(sheet: Sheet, column: str) -> pa.ChunkedArray:
+    """The cells that a column is judged by."""
+    return sheet.data[column].slice(0, ROWS_PROFILED)
 
 
 def _time_formats(words: DictionaryColumn) -> tuple[tuple[str, ...], str, bool]:
-    texts = words.values[:WORDS_AT_MOST]
-    if not texts or sum(bool(A_DAY.match(t)) for t in texts) < 0.9 * len(texts):
+    """The formats that read all texts, how exact such times are, and whether they carry an offset."""
+    texts = words.values[:MOST_WORDS]
+    if not texts or sum(bool(DATE_LIKE.match(text)) for text in texts) < 0.9 * len(texts):
         return (), "", False
-    for formats, reach, offset in (
+    for formats, precision, has_offset in (
         (OFFSET_FORMATS, "minute", True),
         (MINUTE_FORMATS, "minute", False),
         (DAY_FORMATS, "day", False),
         (MONTH_FORMATS, "month", False),
     ):
-        fits = tuple(f for f in formats if not np.isnat(parse_times(texts, (f,), offset=offset)).any())
+        fits = tuple(f for f in formats if not np.isnat(parse_times(texts, (f,), offset=has_offset)).any())
         if fits:
-            return fits, reach, offset
+            return fits, precision, has_offset
     return (), "", False
 
 
-def walls(sheet: Sheet, look: Look) -> Times:
+def local_times(sheet: Sheet, profile: ColumnProfile) -> Times:
     """The column's times as the file writes them, blanks left out."""
-    data = sheet.data[look.column].slice(0, ROWS_LOOKED_AT)
+    data = first_rows(sheet, profile.column)
     if pa.types.is_timestamp(data.type) or pa.types.is_date(data.type):
-        wall = data.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
+        times = data.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
     else:
         words = dictionary_encode(data)
-        read = parse_times(words.values, look.formats[:1], offset=look.offset)
-        wall = np.append(read, np.datetime64("NaT", "s"))[words.codes]
-    return np.asarray(wall[~np.isnat(wall)])
+        distinct_times = parse_times(words.values, profile.formats[:1], offset=profile.has_offset)
+        times = np.append(distinct_times, np.datetime64("NaT", "s"))[words.codes]
+    return np.asarray(times[~np.isnat(times)])
 
 
-def offence_looks(
-    sheet: Sheet, looks: Sequence[Look], tables: Mapping[str, OffenceTable]
-) -> tuple[OffenceLook, ...]:
+# --- offences -----------------------------------------------------------------------------------------
+
+
+def rank_offence_fits(draft: Draft) -> tuple[OffenceFit, ...]:
     """Which columns hold offences, and by which offence table? Best first."""
-    found = []
-    by_word = {key: table.by_word() for key, table in tables.items()}
-    for look in looks:
-        if not 1 < look.distinct <= WORDS_AT_MOST or look.reach or look.number_share > 0.5:
+    fits = []
+    group_by_word = {key: table.by_word() for key, table in draft.tables.items()}
+    for profile in draft.profiles:
+        if not _may_be_offence(profile) or profile.number_share > 0.5:
             continue
-        words = dictionary_encode(sheet.data[look.column].slice(0, ROWS_LOOKED_AT))
-        weights = np.bincount(words.codes[~words.is_blank], minlength=len(words.values))
-        for table, known_words in by_word.items():
-            known = np.array([plain_word(w) in known_words for w in words.values])
-            share = float(weights[known].sum() / max(weights.sum(), 1))
+        words = dictionary_encode(first_rows(draft.sheet, profile.column))
+        row_counts = np.bincount(words.codes[~words.is_blank], minlength=len(words.values))
+        plain_words = [plain_word(word) for word in words.values]
+        for key, groups in group_by_word.items():
+            is_known = np.array([word in groups for word in plain_words])
+            share = float(row_counts[is_known].sum() / max(row_counts.sum(), 1))
             if share:
-                unknown = tuple(w for w, k in zip(words.values, known, strict=True) if not k)
-                found.append(OffenceLook(table, (look.column,), share, unknown))
-    return tuple(sorted(found, key=lambda o: -o.share))
+                pairs = zip(words.values, is_known, strict=True)
+                unknown_words = tuple(word for word, known in pairs if not known)
+                fits.append(OffenceFit(key, (profile.column,), share, unknown_words))
+    return tuple(sorted(fits, key=lambda fit: -fit.share))
 
 
-def finer_column(sheet: Sheet, best: OffenceLook, looks: Sequence[Look], table: OffenceTable) -> str | None:
-    """A second column that, joined to the offence, is known to the table as well."""
-    coarse = dictionary_encode(sheet.data[best.columns[0]].slice(0, ROWS_LOOKED_AT))
-    by_word = table.by_word()
-    for look in looks:
-        if look.column in best.columns or not 1 < look.distinct <= WORDS_AT_MOST or look.reach:
+def _may_be_offence(profile: ColumnProfile) -> bool:
+    return 1 < profile.distinct_count <= MOST_WORDS and not profile.precision
+
+
+def find_finer_column(draft: Draft, best: OffenceFit) -> str | None:
+    """A second free column that, joined to the offence, is known to the table as well."""
+    coarse = dictionary_encode(first_rows(draft.sheet, best.columns[0]))
+    group_by_word = draft.tables[best.table].by_word()
+    for profile in draft.free_profiles():
+        if not _may_be_offence(profile):
             continue
-        fine = dictionary_encode(sheet.data[look.column].slice(0, ROWS_LOOKED_AT))
-        pairs = pd.DataFrame({"a": coarse.codes, "b": fine.codes}).drop_duplicates()
-        both = pairs[(pairs["a"] >= 0) & (pairs["b"] >= 0)]
-        joined = (f"{coarse.values[a]} / {fine.values[b]}" for a, b in both.itertuples(index=False))
-        if any(plain_word(words) in by_word for words in joined):
-            return look.column
+        fine = dictionary_encode(first_rows(draft.sheet, profile.column))
+        pairs = pd.DataFrame({"coarse": coarse.codes, "fine": fine.codes}).drop_duplicates()
+        pairs = pairs[(pairs >= 0).all(axis=1)]
+        texts = (f"{coarse.values[a]} / {fine.values[b]}" for a, b in pairs.itertuples(index=False))
+        if any(plain_word(text) in group_by_word for text in texts):
+            return profile.column
     return None

@@ -1,0 +1,273 @@
+"""`becalm ingest`: load records, see which rows were not loaded, propose a mapping for a new file."""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, fields, replace
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+import typer
+from typer.core import TyperGroup
+
+from becalm.console.command import Session, command
+from becalm.console.options import Format
+from becalm.ingest.request import LoadRequest, MappingRequest, RejectsRequest
+from becalm.terms.intake import FileIntake, RowFault
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from becalm.ingest.desk import IngestReport, ProposedMapping, Rejects
+    from becalm.terms import Gap
+
+LOAD = "load"
+FLAGS = ("--help", "-h", "--quiet", "-q")  # options without a value
+ROWS_ON_SCREEN = 50
+GAPS_SHOWN = 12
+COUNTS = ("rows", "loaded", "repaired", "rejected")
+FOLDED = ("file", "value", "reason", "remedy")  # columns that may be broken
+
+
+class PathsFirst(TyperGroup):
+    """A group whose first word is a path, unless it is exactly the name of a sub-command."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Put the sub-command in front of its options, and `load` where none is named."""
+        place = _first_word(args)
+        if place is not None and args[place] in self.commands:
+            args = [args[place], *args[:place], *args[place + 1 :]]
+        elif args:
+            args = [LOAD, *args]
+        return super().parse_args(ctx, args)
+
+
+def _first_word(args: list[str]) -> int | None:
+    """Where the first word stands that is neither an option nor its value.
+
+    >>> _first_word(["--workspace", "force", "rejects", "--limit", "5"])
+    2
+    """
+    place = 0
+    while place < len(args) and args[place].startswith("-"):
+        option = args[place]
+        if option == "--":
+            return None
+        has_value = option not in FLAGS and "=" not in option and (option[1] == "-" or len(option) == 2)
+        place += 2 if has_value else 1
+    return place if place < len(args) else None
+
+
+app = typer.Typer(
+    cls=PathsFirst,
+    no_args_is_help=True,
+    subcommand_metavar="PATH... | COMMAND",
+    help="Load records, and see which rows were not loaded. `becalm ingest PATH...` is short for "
+    "`becalm ingest load PATH...`; write a path that is named like a command as ./load, ./map or ./rejects.",
+)
+
+
+@command(app, LOAD, LoadRequest)
+def load(session: Session, request: LoadRequest) -> None:
+    """Load records from files, folders and zips.
+
+    Files of data.police.uk and of the London Datastore, and any extract with a mapping.
+
+    One command loads all of its files, or none. What was loaded before is skipped.
+
+    Also: `becalm ingest map FILE` proposes a mapping for an extract; `becalm ingest rejects` lists the rows
+    that were rejected or repaired, and why.
+    """
+    from becalm.console.emit import View
+    from becalm.ingest.desk import load_records
+
+    view = View(asdict, _file_rows, _report_lines, columns=_names(FileIntake))
+    session.emit(load_records(session.open_desk(), request), view)
+
+
+@command(app, "rejects", RejectsRequest)
+def rejects(session: Session, request: RejectsRequest) -> None:
+    """Which rows were rejected or repaired, why, and what to do about it?"""
+    from becalm.console.emit import View
+    from becalm.ingest.desk import list_rejects
+
+    if request.limit is None and session.format is Format.table:
+        request = replace(request, limit=ROWS_ON_SCREEN)
+    view = View(asdict, lambda answer: map(asdict, answer.rows), _reject_lines, columns=_names(RowFault))
+    session.emit(list_rejects(session.open_desk(), request), view)
+
+
+@command(app, "map", MappingRequest, has_files=False)
+def propose(session: Session, request: MappingRequest) -> None:
+    """Look at a new file and write a proposed mapping, with every doubt marked.
+
+    A mapping is used when its doubts are settled and removed.
+    """
+    from becalm.console.emit import View
+    from becalm.ingest.desk import propose_mapping
+
+    def lines(proposed: ProposedMapping) -> Iterable[object]:
+        yield from _proposal_lines(proposed)
+        yield f"  {_next_command(proposed, request, session)}"
+
+    view = View(_proposal_data, _doubt_rows, lines, columns=("mapping", "doubt"))
+    session.emit(propose_mapping(session.open_desk(), request), view)
+
+
+def _names(kind: type[FileIntake | RowFault]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
+
+
+# --- a load -------------------------------------------------------------------------------------------
+
+
+def _file_rows(report: IngestReport) -> Iterator[dict[str, object]]:
+    for file in report.files:
+        yield {
+            name: "; ".join(value) if isinstance(value, tuple) else value
+            for name, value in asdict(file).items()
+        }
+
+
+def _report_lines(report: IngestReport) -> Iterator[object]:
+    headings = ("file", "source", "recipe", "months", *COUNTS, "as of", "status")
+    rows = [_file_cells(file) for file in report.summary]
+    if _is_narrow():
+        yield from _stack_files(rows)
+    else:
+        yield _grid(headings, rows, right=COUNTS)
+    coverage = _gap_lines(report.gaps)
+    hidden_count = len(coverage) - GAPS_SHOWN
+    for line in (
+        *(f"note: {file.file}: {note}" for file in report.summary for note in file.notes),
+        *(f"note: {note}" for note in report.notes),
+        *(f"skipped: {skipped.name}: {skipped.reason}" for skipped in report.skipped),
+        *(f"coverage: {line}" for line in coverage[:GAPS_SHOWN]),
+        *((f"coverage: and {hidden_count} more, see --format json",) if hidden_count > 0 else ()),
+    ):
+        yield from _fold(line, hanging=2)
+
+
+def _file_cells(file: FileIntake) -> tuple[str, ...]:
+    months = file.months if len(file.months) < 3 else (file.months[0], "to", file.months[-1])
+    counts = (f"{count:,}" for count in (file.rows, file.loaded, file.repaired, file.rejected))
+    return (file.file, file.source, file.mapping, " ".join(months), *counts, str(file.as_of), file.status)
+
+
+def _stack_files(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    """One file below the other, where a table has no room: no figure is ever cut."""
+    for name, source, recipe, months, rows_read, loaded, repaired, rejected, as_of, status in rows:
+        yield from _fold(name)
+        yield from _fold(f"{recipe}; {source}, {months}, as of {as_of}", indent=2, hanging=2)
+        counts = f"{rows_read} rows: {loaded} loaded, {repaired} repaired, {rejected} rejected"
+        yield from _fold(status if status == "already loaded" else f"{status}; {counts}", indent=2)
+
+
+def _gap_lines(gaps: Sequence[Gap]) -> list[str]:
+    """A line for each gap; months of which the same is said, one after the other, share one."""
+    lines = []
+    for (source, detail), group in groupby(gaps, key=lambda gap: (gap.source, gap.detail)):
+        months = [gap.month for gap in group]
+        span = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]} ({len(months)} months)"
+        lines.append(f"{source} {span}: {detail}")
+    return lines
+
+
+# --- rejects ------------------------------------------------------------------------------------------
+
+
+def _reject_lines(rejects: Rejects) -> Iterator[object]:
+    if not rejects.counts:
+        yield "No row was rejected or repaired."
+        return
+    headings = ("fate", "reason", "rows", "files")
+    counts = [(count.fate, count.reason, f"{count.rows:,}", f"{count.files:,}") for count in rejects.counts]
+    yield _grid(headings, counts, right=("rows", "files"))
+    if _is_narrow():
+        yield from _stack_faults(rejects.rows)
+    else:
+        rows = [tuple(map(str, asdict(fault).values())) for fault in rejects.rows]
+        yield _grid(_names(RowFault), rows, right=("row",))
+    total = sum(count.rows for count in rejects.counts)
+    if total > len(rejects.rows):
+        yield f"The first {len(rejects.rows)} of {total:,}; --limit or --format csv shows more."
+
+
+def _stack_faults(faults: Sequence[RowFault]) -> Iterator[str]:
+    """One row below the other, each under the name of its file, where a table has no room."""
+    for file, group in groupby(faults, key=lambda fault: fault.file):
+        yield ""
+        yield from _fold(file)
+        for fault in group:
+            yield from _fold(f'row {fault.row}  {fault.column or "line"} "{fault.value}"', indent=2)
+            yield from _fold(f"{fault.fate}: {fault.reason} -> {fault.remedy}", indent=4)
+
+
+# --- a proposal ---------------------------------------------------------------------------------------
+
+
+def _proposal_data(proposed: ProposedMapping) -> dict[str, object]:
+    doubts = list(proposed.proposal.doubts)
+    return {"file": proposed.file, "mapping": str(proposed.path), "fits": proposed.fits, "doubts": doubts}
+
+
+def _doubt_rows(proposed: ProposedMapping) -> Iterator[dict[str, object]]:
+    return ({"mapping": str(proposed.path), "doubt": doubt} for doubt in proposed.proposal.doubts)
+
+
+def _proposal_lines(proposed: ProposedMapping) -> Iterator[str]:
+    doubts = proposed.proposal.doubts
+    yield f"Proposed a mapping of {len(proposed.proposal.profiles)} columns: {proposed.path}"
+    if proposed.fits:
+        yield f"Note: {proposed.fits} has exactly these columns already; `becalm ingest` would use it."
+    yield f"To settle before it is used ({len(doubts)} doubts):"
+    yield from (f"  {number}. {doubt}" for number, doubt in enumerate(doubts, 1))
+    yield "Next: correct the mapping, remove each doubt that is settled, then"
+
+
+def _next_command(proposed: ProposedMapping, request: MappingRequest, session: Session) -> str:
+    """The command that loads the file, as it can be pasted."""
+    words = ["becalm", "ingest", request.file]
+    words += ["--mapping", str(proposed.path)] if request.out else []
+    words += ["--workspace", str(session.workspace)] if session.workspace else []
+    return shlex.join(words)
+
+
+# --- a screen -----------------------------------------------------------------------------------------
+
+
+def _is_narrow() -> bool:
+    from becalm.console.screen import console, is_narrow
+
+    return is_narrow(console())
+
+
+def _fold(line: str, *, indent: int = 0, hanging: int = 0) -> list[str]:
+    """A line of words, broken between them on a narrow screen and left whole for a file or a pipe."""
+    from becalm.console.screen import console
+
+    plain = " " * indent + "".join(sign if sign.isprintable() else " " for sign in line)
+    if not _is_narrow():
+        return [plain]
+    width, margin = console().width, " " * (indent + hanging)
+    return textwrap.wrap(plain, width, subsequent_indent=margin, break_on_hyphens=False)
+
+
+def _grid(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> Table:
+    """Rows below their headings; only names and sentences may be broken."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, header_style="bold")
+    for heading in headings:
+        grid.add_column(
+            heading,
+            justify="right" if heading in right else "left",
+            overflow="fold",
+            no_wrap=heading not in FOLDED,
+        )
+    for row in rows:
+        grid.add_row(*(Text("".join(s if s.isprintable() else " " for s in cell)) for cell in row))
+    return grid

@@ -1,1 +1,0 @@
-"""The commands of ingest, and how they print."""

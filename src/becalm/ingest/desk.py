@@ -1,0 +1,233 @@
+"""Loading records, looking at rows that were not loaded, and proposing a mapping for a new file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from becalm.desk import Desk
+from becalm.desk.audit import one_line, recorded
+from becalm.desk.coverage import gaps_of
+from becalm.formats.sheet import InputFile
+from becalm.formats.sheet_reader import read_sheet
+from becalm.ingest.inputs import InputEntry, SkippedFile, hash_input, list_inputs
+from becalm.ingest.load import FileReading, check_readings, find_city_key, load_readers, read_files
+from becalm.ingest.locate import Locator
+from becalm.ingest.mapping_choice import fitting_mappings
+from becalm.ingest.propose.mapping import Proposal, propose
+from becalm.ingest.reader import ReadContext, Reader
+from becalm.ingest.request import LoadRequest, MappingRequest, RejectsRequest
+from becalm.ingest.summary import describe_file, summarise
+from becalm.ledger.event import Fact
+from becalm.tables import (
+    COUNT_TABLES,
+    FaultCount,
+    Intake,
+    Source,
+    count_faults,
+    count_matched,
+    filter_faults,
+    list_faults,
+)
+from becalm.terms import FileIntake, Gap, RowFault, UsageError
+from becalm.workspace.boundaries import load_boundaries
+from becalm.workspace.config import Workspace, read_city, write_config
+from becalm.workspace.offences import load_offences
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What one command loaded, what it passed over, and what the records still lack."""
+
+    intake_id: str | None  # None where nothing was new
+    files: tuple[FileIntake, ...]
+    summary: tuple[FileIntake, ...]  # the files, those of one kind together where they are many
+    skipped: tuple[SkippedFile, ...]
+    gaps: tuple[Gap, ...]
+    notes: tuple[str, ...]
+
+
+def load_records(desk: Desk, request: LoadRequest) -> IngestReport:
+    """What do these files hold that the archive does not have yet? Load all of it, or nothing.
+
+    Raises InputError with every refusal where one of the files cannot be loaded.
+    """
+    entries, skipped_files = list_inputs(tuple(map(Path, request.paths)), as_of=request.as_of)
+    desk.open_ledger()  # what cannot be recorded is not loaded
+    with desk.archive.intake() as intake:
+        readings, workspace, unknown_files = _read_entries(desk, entries, intake, request)
+        before = desk.archive.files()
+        city_note = _adopt_city(desk, workspace)
+        intake_id = _keep_readings(desk, intake, readings)
+    files = tuple(describe_file(reading, before, desk.archive.files()) for reading in readings)
+    return IngestReport(
+        intake_id=intake_id,
+        files=files,
+        summary=summarise(files),
+        skipped=(*skipped_files, *unknown_files),
+        gaps=_list_gaps(desk, files),
+        notes=(*city_note, *_outcomes_note(desk, files)),
+    )
+
+
+def _read_entries(
+    desk: Desk, entries: Sequence[InputEntry], intake: Intake, request: LoadRequest
+) -> tuple[tuple[FileReading, ...], Workspace, tuple[SkippedFile, ...]]:
+    """Every file read and judged, for the workspace as it is or with the city that the records bring."""
+    readers, staging = load_readers(), Path(intake.staging)
+    mapping = Path(request.mapping) if request.mapping else None
+    context = _read_context(desk.workspace, staging, mapping)
+    workspace = _choose_workspace(desk, entries, readers, context)
+    if workspace != desk.workspace:
+        context = _read_context(workspace, staging, mapping)
+    total = sum(entry.size_bytes for entry in entries)
+    with desk.progress("reading", total=total, unit="bytes") as advance:
+        readings, unknown_files = read_files(
+            entries, readers, context, was_loaded=desk.archive.has_input, advance=advance
+        )
+    share = request.max_reject_share
+    check_readings(
+        readings,
+        max_reject_share=workspace.config.ingest.max_reject_share if share is None else share,
+    )
+    return readings, workspace, unknown_files
+
+
+def _read_context(workspace: Workspace, staging: Path, mapping: Path | None = None) -> ReadContext:
+    return ReadContext(
+        city=workspace.city,
+        locator=Locator(workspace.city, load_boundaries(workspace)),
+        offences=load_offences(workspace.offences_path),
+        staging=staging,
+        mapping=mapping,
+        mappings=workspace.mappings_path,
+    )
+
+
+def _choose_workspace(
+    desk: Desk, entries: Sequence[InputEntry], readers: Sequence[Reader], context: ReadContext
+) -> Workspace:
+    """The workspace as it is; while it is empty and its city a mere default, with the first file's city."""
+    config = desk.workspace.config
+    if config.city.chosen or desk.archive.versions():
+        return desk.workspace
+    city_key = find_city_key(entries, readers, context)
+    if city_key is None or city_key == config.city.key:
+        return desk.workspace
+    city = read_city(city_key).model_copy(update={"chosen": True})
+    return Workspace(desk.workspace.path, config.model_copy(update={"city": city}))
+
+
+def _adopt_city(desk: Desk, workspace: Workspace) -> tuple[str, ...]:
+    """Write the city that the first records brought into becalm.toml, and say so."""
+    if workspace == desk.workspace:
+        return ()
+    write_config(workspace.path, workspace.config)
+    city = workspace.city
+    return (f"the workspace was empty: its city is now {city.name} ({city.crs}), as these records say",)
+
+
+def _keep_readings(desk: Desk, intake: Intake, file_readings: Sequence[FileReading]) -> str | None:
+    new_readings = [reading for reading in file_readings if reading.reading is not None]
+    for file_reading in new_readings:
+        assert file_reading.reading is not None
+        for part in file_reading.reading.parts:
+            intake.add(
+                part,
+                as_of=file_reading.file.as_of,
+                input_file=file_reading.file.name,
+                input_sha256=file_reading.file.sha256,
+                recipe=file_reading.recipe,
+                recipe_sha256=file_reading.recipe_sha256,
+            )
+        intake.add_faults(file_reading.reading.faults)
+    if not new_readings:
+        return None
+    with recorded(desk, "records_loaded", purpose="load", facts=_load_facts(intake, new_readings)):
+        return intake.commit()
+
+
+def _load_facts(intake: Intake, file_readings: Sequence[FileReading]) -> Mapping[str, Fact]:
+    readings = [reading.reading for reading in file_readings if reading.reading is not None]
+    sources = {one_line(part.source) for reading in readings for part in reading.parts}
+    return {
+        "intake": intake.id,
+        "files": tuple((one_line(reading.file.name), reading.file.sha256) for reading in file_readings),
+        "sources": tuple(sorted(sources)),
+        "rows": sum(reading.rows for reading in readings),
+        "loaded": sum(reading.loaded for reading in readings),
+        "rejected": sum(reading.rejected for reading in readings),
+    }
+
+
+def _list_gaps(desk: Desk, files: Sequence[FileIntake]) -> tuple[Gap, ...]:
+    """What do the sources that were loaded not cover?"""
+    sources = {(f.table, f.source) for f in files if f.table in COUNT_TABLES and f.status != "already loaded"}
+    return tuple(gap for table, source in sorted(sources) for gap in gaps_of(desk, Source(table, source)))
+
+
+def _outcomes_note(desk: Desk, files: Sequence[FileIntake]) -> tuple[str, ...]:
+    """To how many of their crimes could the outcomes that were loaded be joined?"""
+    if not any(file.table == "outcomes" and file.rows for file in files):
+        return ()
+    incidents, outcomes = desk.archive.table("incidents"), desk.archive.table("outcomes")
+    matched_count, crime_count = count_matched(outcomes, incidents)
+    return (
+        f"outcomes: {matched_count:,} of the {crime_count:,} crimes that have one are among the incidents",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Rejects:
+    """Rows that were rejected or repaired: how many for each reason, and which (the first of them)."""
+
+    counts: tuple[FaultCount, ...]
+    rows: tuple[RowFault, ...]
+
+
+def list_rejects(desk: Desk, request: RejectsRequest) -> Rejects:
+    """Which rows of the files in the archive were rejected or repaired, and why?"""
+    faults = filter_faults(
+        desk.archive.table("row_faults"), file=request.file, reason=request.reason, fate=request.fate
+    )
+    return Rejects(count_faults(faults), list_faults(faults, limit=request.limit))
+
+
+@dataclass(frozen=True, slots=True)
+class ProposedMapping:
+    """A proposed mapping and where it was written; `fits` names a mapping that has these columns already."""
+
+    file: str
+    path: Path
+    proposal: Proposal
+    fits: str | None
+
+
+def propose_mapping(desk: Desk, request: MappingRequest) -> ProposedMapping:
+    """Which mapping would read this file? It is written with every doubt marked, and never over another.
+
+    Raises UsageError where the mapping's file is there already, InputError where the file is no table.
+    """
+    path = Path(request.file)
+    name = request.name or mapping_name(path)
+    target = Path(request.out) if request.out else desk.workspace.mappings_path / f"{name}.toml"
+    if target.exists():
+        raise UsageError(f"{target} is there already. Remove it, or give another place with `out` or `name`.")
+    context = _read_context(desk.workspace, desk.workspace.path)
+    file = InputFile(path.name, path, hash_input(path, path.name), date.min)
+    fits = ", ".join(mapping_file.file_name for mapping_file in fitting_mappings(file, context))
+    proposal = propose(
+        read_sheet(file), name=name, author=desk.actor, tables=context.offences, locator=context.locator
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(proposal.text, "utf-8")
+    return ProposedMapping(file.name, target, proposal, fits or None)
+
+
+def mapping_name(file: Path) -> str:
+    """A key made of a file's name: "Force Crimes 2020.csv.gz" gives "force_crimes_2020"."""
+    stem = re.sub(r"[^a-z0-9]+", "_", file.name.split(".")[0].casefold()).strip("_")
+    return stem if stem[:1].isalpha() else f"extract_{stem}".rstrip("_")

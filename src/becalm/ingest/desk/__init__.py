@@ -1,1 +1,0 @@
-"""Loads files into the archive, and drafts mappings."""

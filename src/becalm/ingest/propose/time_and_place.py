@@ -1,0 +1,239 @@
+"""When do the rows of a new file happen, and which of its columns are coordinates, of which system?"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from pyproj import Transformer
+from pyproj.aoi import AreaOfInterest
+from pyproj.database import query_crs_info
+from pyproj.enums import PJType
+from pyproj.exceptions import ProjError
+
+from becalm.formats.cells import numbers
+from becalm.formats.instants import local_to_utc
+from becalm.ingest.locate import Locator
+from becalm.ingest.propose.column_profile import ColumnProfile, Draft, first_rows, local_times
+from becalm.methods.arrays import Bools, Floats, Times
+
+Entry = str | bool | int | list["Entry"] | dict[str, str]
+Entries = dict[str, Entry]
+"""A table of the mapping, by key."""
+
+HEAP: Final = 3.0  # so many times the even share is a heap
+TIMES_ENOUGH: Final = 100  # fewer times show no heap
+X_NAMES: Final = re.compile(
+    r"(^|[_\W])(lon|long|lng|longitude|easting|east|x|x_?coord\w*)([_\W]|$)", re.IGNORECASE
+)
+Y_NAMES: Final = re.compile(r"(^|[_\W])(lat|latitude|northing|north|y|y_?coord\w*)([_\W]|$)", re.IGNORECASE)
+WGS84: Final = "EPSG:4326"
+POINTS_TRIED: Final = 300
+CANDIDATES_SHOWN: Final = 4
+SURE: Final = 0.9  # of the points inside the city: no other system is looked for
+
+
+# --- time ---------------------------------------------------------------------------------------------
+
+
+def propose_time(draft: Draft) -> Entries:
+    """The [time] part; what cannot be seen becomes a doubt of the draft."""
+    candidates = [profile for profile in draft.profiles if profile.precision in ("minute", "day")]
+    has_several = len(candidates) > 1
+    recorded = draft.use_column("recorded_on", candidates) if has_several else None
+    end = draft.use_column("occurred_to", candidates) if has_several else None
+    start = draft.use_column("occurred_from", candidates)
+    start = start or next((profile for profile in draft.free_profiles() if profile in candidates), None)
+    if start is None:
+        return _propose_month(draft)
+    draft.used_columns.add(start.column)
+    times = local_times(draft.sheet, start)
+    hour = _use_hour_column(draft) if start.precision == "day" or _has_one_clock_time(times) else None
+    precision = "hour" if hour else start.precision
+    entries: Entries = {"occurred_from": start.column}
+    if hour is not None:
+        entries["hour"] = hour.column
+    elif end is not None:
+        entries["occurred_to"] = end.column
+    entries |= {"formats": list(start.formats[:1]), "zone": _zone(start), "precision": precision}
+    if recorded is not None:
+        entries |= {"recorded_on": recorded.column, "recorded_formats": list(recorded.formats[:1])}
+    if len(start.formats) > 1:
+        draft.doubts.append(
+            f"{start.column!r} can be read in several ways: {', '.join(start.formats)}; "
+            f"{start.formats[0]} was taken (samples: {', '.join(start.samples)})"
+        )
+    if precision == "minute":
+        _doubt_zone(draft, start, times)
+        entries |= _propose_heaps(draft, times)
+    return entries
+
+
+def _zone(profile: ColumnProfile) -> str:
+    if profile.has_offset:
+        return "offset"
+    return "UTC" if re.search(r"utc|gmt|zulu", profile.column, re.IGNORECASE) else "local"
+
+
+def _propose_month(draft: Draft) -> Entries:
+    month = next((profile for profile in draft.profiles if profile.precision == "month"), None)
+    if month is None:
+        month = draft.profiles[0]
+        draft.doubts.append(
+            f"no column looks like a time: {month.column!r} stands in [time] only to be replaced"
+        )
+    draft.used_columns.add(month.column)
+    return {"month": month.column, "formats": list(month.formats[:1]), "precision": "month"}
+
+
+def _use_hour_column(draft: Draft) -> ColumnProfile | None:
+    hours = [p for p in draft.profiles if p.number_share > 0.99 and p.low >= 0 and 1 < p.high <= 23]
+    return draft.use_column("hour", hours)
+
+
+def _has_one_clock_time(times: Times) -> bool:
+    """Do all days carry the same few clock times, as days written as instants do?"""
+    return len(np.unique(times - times.astype("M8[D]"))) <= 2
+
+
+def _doubt_zone(draft: Draft, profile: ColumnProfile, times: Times) -> None:
+    if profile.has_offset:
+        return
+    city_zone = draft.locator.city.time_zone
+    gap_count = int(local_to_utc(times, city_zone)[1].sum())
+    evidence = (
+        f"{f'{gap_count} of {len(times):,} stand' if gap_count else f'none of {len(times):,} stands'} "
+        f"in the hour that {city_zone} leaves out in spring"
+    )
+    draft.doubts.append(
+        f'are the times of {profile.column!r} local or UTC? zone = "{_zone(profile)}" was taken; {evidence}'
+    )
+
+
+def _propose_heaps(draft: Draft, times: Times) -> Entries:
+    """Times that heap at full hours or midnight know less than they say."""
+    entries: Entries = {}
+    if len(times) < TIMES_ENOUGH:
+        return entries
+    is_full_hour: Bools = times == times.astype("M8[h]")
+    is_midnight: Bools = times == times.astype("M8[D]")
+    if is_full_hour.mean() > HEAP / 60:
+        entries["full_hour_is_hour"] = True
+        draft.doubts.append(
+            f"{is_full_hour.mean():.0%} of the times are full hours: is only the hour meant? "
+            "(full_hour_is_hour)"
+        )
+    midnight_share = is_midnight.sum() / max(is_full_hour.sum(), 1)
+    if is_midnight.sum() > 20 and midnight_share > HEAP / 24:
+        entries["midnight_is_day"] = ["*"]
+        draft.doubts.append(
+            f"{is_midnight.mean():.1%} of the times are midnight sharp: is only the day meant? "
+            "(midnight_is_day)"
+        )
+    return entries
+
+
+# --- place --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceGuess:
+    """The columns of x and y, the systems that put the points into the city (best first), and the proof."""
+
+    x: str
+    y: str
+    systems: tuple[str, ...]
+    inside_share: float
+    distinct_share: float  # distinct points per row
+
+
+def propose_place(draft: Draft) -> Entries:
+    """The [place] part; what cannot be seen becomes a doubt of the draft."""
+    guess = _guess_place(draft)
+    entries: Entries = {}
+    if guess is None:
+        draft.doubts.append(
+            "no columns look like coordinates: name x and y in [place], or settle that there are none"
+        )
+    else:
+        draft.used_columns |= {guess.x, guess.y}
+        crs = guess.systems[0] if guess.systems else draft.locator.city.crs
+        quality = "snap" if guess.distinct_share < 0.2 else "exact"
+        entries = {"x": guess.x, "y": guess.y, "crs": crs, "quality": quality}
+        _doubt_place(draft, guess, crs, quality)
+    for part in ("borough", "ward", "lsoa", "command_unit"):
+        profile = draft.use_column(part)
+        if profile is not None:
+            entries[part] = profile.column
+    return entries
+
+
+def _doubt_place(draft: Draft, guess: PlaceGuess, crs: str, quality: str) -> None:
+    city = draft.locator.city
+    if not guess.systems or guess.inside_share < SURE:
+        draft.doubts.append(
+            f"{guess.inside_share:.0%} of the points fall into {city.name} by {crs}: "
+            "is the coordinate system right, and the workspace's city?"
+        )
+    if len(guess.systems) > 1:
+        draft.doubts.append(
+            f"several systems put the points into {city.name}: {', '.join(guess.systems)}; {crs} was taken"
+        )
+    draft.doubts.append(
+        "are the places exact, moved to a block or snapped to given points? "
+        f"There are {guess.distinct_share:.0%} as many distinct points as rows; "
+        f'quality = "{quality}" was taken'
+    )
+
+
+def _guess_place(draft: Draft) -> PlaceGuess | None:
+    """Which columns hold coordinates, and which system puts them into the city?"""
+    candidates = [p.column for p in draft.free_profiles() if p.number_share > 0.95 and not p.precision]
+    x = next(filter(X_NAMES.search, candidates), None)
+    y = next(filter(Y_NAMES.search, candidates), None)
+    if x is None or y is None:
+        return None
+    xs, _ = numbers(first_rows(draft.sheet, x))
+    ys, _ = numbers(first_rows(draft.sheet, y))
+    is_point = np.isfinite(xs) & np.isfinite(ys) & ~((xs == 0) & (ys == 0))
+    if not is_point.any():
+        return PlaceGuess(x, y, (), 0.0, 0.0)
+    points = pd.DataFrame({"x": xs[is_point], "y": ys[is_point]})
+    sample = points.iloc[np.linspace(0, len(points) - 1, min(POINTS_TRIED, len(points))).astype(int)]
+    systems, share = _rank_systems(sample["x"].to_numpy(), sample["y"].to_numpy(), draft.locator)
+    return PlaceGuess(x, y, systems, share, float(len(points.drop_duplicates()) / len(points)))
+
+
+def _rank_systems(x: Floats, y: Floats, locator: Locator) -> tuple[tuple[str, ...], float]:
+    """The systems under which most points fall into the city, the likeliest first."""
+    in_degrees = bool((np.abs(x) <= 180).all() and (np.abs(y) <= 90).all())
+    likely = WGS84 if in_degrees else locator.city.crs
+    shares = {likely: _share_inside(x, y, likely, locator)}
+    if not in_degrees and shares[likely] < SURE:
+        shares |= {crs: _share_inside(x, y, crs, locator) for crs in _local_systems(locator)}
+    best = max(shares.values())
+    if best == 0:
+        return ((WGS84,) if in_degrees else ()), 0.0
+    return tuple(crs for crs, share in shares.items() if share >= best - 0.01)[:CANDIDATES_SHOWN], best
+
+
+def _share_inside(x: Floats, y: Floats, crs: str, locator: Locator) -> float:
+    try:
+        points = locator.locate(x, y, crs=crs)
+    except ProjError:  # some systems of the register cannot be computed
+        return 0.0
+    return float((points.is_known & ~locator.is_outside_extent(points)).mean())
+
+
+def _local_systems(locator: Locator) -> list[str]:
+    """Every projected system of the register that is made for the city's surroundings."""
+    west, south, east, north = locator.city.extent_m or locator.area_of_use_m
+    to_degrees = Transformer.from_crs(locator.city.crs, WGS84, always_xy=True)
+    area = AreaOfInterest(*to_degrees.transform_bounds(west, south, east, north))
+    systems = query_crs_info(
+        auth_name="EPSG", pj_types=PJType.PROJECTED_CRS, area_of_interest=area, contains=True
+    )
+    return [f"EPSG:{system.code}" for system in systems if not system.deprecated]
