@@ -100,11 +100,11 @@ def test_a_city_that_names_no_boroughs_takes_the_one_attribute_that_tells_areas_
 
 def test_attributes_that_leave_a_doubt_are_listed_and_one_can_be_named(tmp_path: Path) -> None:
     path = written(frame(code=["a", "b", "c"]), tmp_path / "a.gpkg")
-    with pytest.raises(InputError, match=r"2 attributes.*--boundaries-name") as caught:
+    with pytest.raises(InputError, match=r"2 attributes.*`boundaries_name`") as caught:
         copy_boundaries(path, NAMELESS)
     assert [fault.remedy for fault in caught.value.faults] == [
-        "--boundaries-name NAME",
-        "--boundaries-name code",
+        "`boundaries_name NAME`",
+        "`boundaries_name code`",
     ]
     assert copy_boundaries(path, NAMELESS, attribute="code").names == ("a", "b", "c")
     with pytest.raises(InputError, match="no text attribute 'colour'"):
@@ -158,7 +158,7 @@ def test_a_shape_that_is_no_area_is_refused_by_name(tmp_path: Path, shape: Any, 
 def test_a_file_that_states_no_system_asks_for_it(tmp_path: Path) -> None:
     path = written(frame(), tmp_path / "a.shp")
     (tmp_path / "a.prj").unlink()
-    with pytest.raises(InputError, match="--boundaries-crs"):
+    with pytest.raises(InputError, match="`boundaries_crs`"):
         copy_boundaries(path, CITY)
     assert copy_boundaries(path, CITY, crs="EPSG:27700").names == NAMES
     with pytest.raises(InputError, match="'metres' is not a coordinate system"):
@@ -170,7 +170,7 @@ def test_metres_in_a_file_that_says_degrees_are_noticed(tmp_path: Path) -> None:
     features = json.loads(frame().to_json())
     features.pop("crs", None)
     path.write_text(json.dumps(features))
-    with pytest.raises(InputError, match=r"says it is in degrees.*--boundaries-crs"):
+    with pytest.raises(InputError, match=r"says it is in degrees.*`boundaries_crs`"):
         copy_boundaries(path, CITY)
     assert copy_boundaries(path, CITY, crs="EPSG:27700").names == NAMES
 

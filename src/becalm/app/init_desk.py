@@ -12,10 +12,8 @@ from becalm.desk.audit import note_configuration
 from becalm.render.number_format import listed
 from becalm.terms import City
 from becalm.workspace.boundaries import BoundaryCopy, copy_boundaries
-from becalm.workspace.cityfile import check_city
 from becalm.workspace.config import Config, Workspace, read_city
-from becalm.workspace.new_workspace import make_folder
-from becalm.workspace.patrol_files import files_beside
+from becalm.workspace.new_workspace import check_city, make_folder, patrol_files_beside
 
 DEFAULT_CITY = "london"
 
@@ -55,7 +53,7 @@ def make_workspace(
         if boundaries is not None
         else None
     )
-    copies = files_beside(city) if city else {}
+    copies = patrol_files_beside(city) if city else {}
     made = make_folder(path, config, shapes.text if shapes else None, copies=copies)
     if open_desk is not None:
         note_configuration(open_desk(path))

@@ -43,7 +43,7 @@ def choose_mapping(file: InputFile, context: ReadContext) -> MappingFile | None:
     if len(fits) > 1:
         names = [mapping_file.stem for mapping_file in fits]
         what = f"fits {len(fits)} mappings: {', '.join(names)}"
-        raise file_refusal(file.name, what, f"name one, e.g. --mapping {names[0]}")
+        raise file_refusal(file.name, what, f"name one, e.g. `mapping {names[0]}`")
     return fits[0] if fits else None
 
 

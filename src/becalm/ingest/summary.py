@@ -137,7 +137,7 @@ def _merge_notes(notes: Iterable[str]) -> tuple[str, ...]:
         else:
             others[note] = None
     hidden_count = len(others) - NOTES_SHOWN
-    rest = [f"and {hidden_count} more: see --format json"] if hidden_count > 0 else []
+    rest = [f"and {hidden_count} more: all stand in the answer as JSON"] if hidden_count > 0 else []
     return (*(f"{count} {what}" for what, count in counts.items()), *list(others)[:NOTES_SHOWN], *rest)
 
 

@@ -44,49 +44,41 @@ def copy_boundaries(
     """Which shapes in this file are the city's boroughs?
 
     Areas that are not boroughs of the city are left out and named; a shape that crosses itself is
-    mended where that keeps its area, and said so.
-
-    Raises
-    ------
-    InputError
-        where the file cannot be read, no attribute names the boroughs, a borough has no usable
-        shape, or all of them lie outside the city.
+    mended where that keeps its area, and said so. Raises InputError where the file cannot be read, no
+    attribute names the boroughs, a borough has no usable shape, or all of them lie outside the city.
     """
     from becalm.workspace.shapes import pick_attribute, read_layers  # geopandas: half a second to load
 
-    layer, chosen = pick_attribute(
+    layer, name_attribute = pick_attribute(
         read_layers(path, crs), tuple(b.name for b in city.boroughs), attribute, path.name
     )
-    wanted = tuple(b.name for b in city.boroughs) or tuple(sorted(set(layer.values(chosen)) - {""}))
-    shapes, mended = _shapes(layer, chosen, wanted, path.name)
+    names = tuple(b.name for b in city.boroughs) or tuple(sorted(set(layer.values(name_attribute)) - {""}))
+    shapes, mending_notes = _shapes(layer, name_attribute, names, path.name)
     if not shapes:
         raise InputError(
-            f"None of the areas named by {chosen!r} in {path.name} is a borough of {city.name}. "
-            "Name the right attribute with --boundaries-name, or the right city with --city."
+            f"None of the areas named by {name_attribute!r} in {path.name} is a borough of {city.name}. "
+            "Name the right attribute with `boundaries_name`, or the right city with `city`."
         )
-    _refuse_elsewhere(shapes, city, path.name)
-    notes = (*mended, *_name_notes(layer.values(chosen), wanted, city))
-    return BoundaryCopy(_geojson(shapes), tuple(sorted(shapes)), chosen, path.name, notes)
+    _check_location(shapes, city, path.name)
+    notes = (*mending_notes, *_name_notes(layer.values(name_attribute), names, city))
+    return BoundaryCopy(_geojson(shapes), tuple(sorted(shapes)), name_attribute, path.name, notes)
 
 
 def load_boundaries(workspace: Workspace) -> Boundaries | None:
     """The boroughs in the city's metres, in the order of their names; None where the user gave none.
 
-    Raises
-    ------
-    WorkspaceError
-        where the workspace's copy cannot be read.
+    Raises WorkspaceError where the workspace's copy cannot be read.
     """
     path = workspace.boundaries_path
     if not path.is_file():
         return None
     try:
         features = json.loads(path.read_text("utf-8"))["features"]
-        found = {
+        shapes = {
             str(f["properties"]["name"]): shapely.from_geojson(json.dumps(f["geometry"])) for f in features
         }
-        names = tuple(sorted(found))
-        polygons = tuple(_areas(shape) for shape in _project([found[n] for n in names], workspace.city.crs))
+        names = tuple(sorted(shapes))
+        polygons = tuple(map(_areas, _project([shapes[name] for name in names], workspace.city.crs)))
         return Boundaries(names=names, polygons=polygons, crs=workspace.city.crs)
     except (ValueError, KeyError, TypeError, shapely.errors.GEOSException) as error:
         raise WorkspaceError(
@@ -96,38 +88,38 @@ def load_boundaries(workspace: Workspace) -> Boundaries | None:
 
 
 def _shapes(
-    layer: Layer, attribute: str, wanted: Sequence[str], file: str
+    layer: Layer, attribute: str, names: Sequence[str], file: str
 ) -> tuple[dict[str, BaseGeometry], tuple[str, ...]]:
-    """The shape of each wanted area in WGS84, and a note on each that was mended."""
+    """The shape of each named area in WGS84, and a note on each that was mended."""
     faults: list[Fault] = []
     notes: list[str] = []
     parts: dict[str, list[BaseGeometry]] = {}
     degrees = layer.frame.geometry.to_crs(WGS84)
-    for number, (name, raw, moved) in enumerate(
+    for number, (name, raw, in_degrees) in enumerate(
         zip(layer.values(attribute), layer.frame.geometry, degrees, strict=True), start=1
     ):
-        if name not in wanted:
+        if name not in names:
             continue
-        fault = _fault_of(raw, moved, f"{file}, feature {number} ({name})")
+        fault = _shape_fault(raw, in_degrees, f"{file}, feature {number} ({name})")
         if fault is not None:
             faults.append(fault)
             continue
         if not raw.is_valid:
             notes.append(f"{name}: the shape {_reason(raw)} and was mended")
-        parts.setdefault(name, []).append(_areas(shapely.force_2d(moved)))
+        parts.setdefault(name, []).append(_areas(shapely.force_2d(in_degrees)))
     if faults:
         raise InputError(f"{file}: {len(faults)} shapes cannot be used, no workspace was made", tuple(faults))
     return {name: shapely.union_all(shapes) for name, shapes in parts.items()}, tuple(notes)
 
 
-def _fault_of(raw: BaseGeometry | None, moved: BaseGeometry | None, where: str) -> Fault | None:
-    if raw is None or moved is None or raw.is_empty:
+def _shape_fault(raw: BaseGeometry | None, in_degrees: BaseGeometry | None, where: str) -> Fault | None:
+    if raw is None or in_degrees is None or raw.is_empty:
         return Fault(where, "has no shape", "draw it, or remove the feature")
     if raw.geom_type not in ("Polygon", "MultiPolygon", "GeometryCollection"):
         return Fault(where, f"is a {raw.geom_type}, not an area", "give a polygon")
-    if not np.isfinite(shapely.get_coordinates(moved)).all():
-        return Fault(where, "lies outside its coordinate system", "say the right one with --boundaries-crs")
-    if _areas(moved).is_empty:
+    if not np.isfinite(shapely.get_coordinates(in_degrees)).all():
+        return Fault(where, "lies outside its coordinate system", "say the right one with `boundaries_crs`")
+    if _areas(in_degrees).is_empty:
         return Fault(where, "has no area", "draw it again as a polygon")
     if not raw.is_valid and abs(_areas(raw).area - raw.area) > MENDED_WITHIN * _areas(raw).area:
         what = f"{_reason(raw)}, and mending it would change its area"
@@ -148,14 +140,14 @@ def _reason(shape: BaseGeometry) -> str:
 
 
 def _project(shapes: Sequence[BaseGeometry], crs: str) -> list[BaseGeometry]:
-    move = Transformer.from_crs(WGS84, crs, always_xy=True).transform
-    return list(shapely.transform(list(shapes), lambda xy: np.column_stack(move(xy[:, 0], xy[:, 1]))))
+    project = Transformer.from_crs(WGS84, crs, always_xy=True).transform
+    return list(shapely.transform(list(shapes), lambda xy: np.column_stack(project(xy[:, 0], xy[:, 1]))))
 
 
-def _refuse_elsewhere(shapes: dict[str, BaseGeometry], city: City, file: str) -> None:
+def _check_location(shapes: dict[str, BaseGeometry], city: City, file: str) -> None:
     west, south, east, north = shapely.total_bounds(_project(list(shapes.values()), city.crs))
     if not np.isfinite([west, south, east, north]).all():
-        raise InputError(f"{file} lies outside the area of {city.crs}. Say its system with --boundaries-crs.")
+        raise InputError(f"{file} lies outside the area of {city.crs}. Say its system with `boundaries_crs`.")
     if city.extent_m is None:
         return
     left, bottom, right, top = city.extent_m
@@ -163,36 +155,36 @@ def _refuse_elsewhere(shapes: dict[str, BaseGeometry], city: City, file: str) ->
         raise InputError(
             f"{file} lies wholly outside {city.name}: eastings {west:.0f} to {east:.0f} m and northings "
             f"{south:.0f} to {north:.0f} m in {city.crs}. Check its coordinate system "
-            "(--boundaries-crs) or the city (--city)."
+            "(`boundaries_crs`) or the city (`city`)."
         )
 
 
-def _name_notes(values: Sequence[str], wanted: Sequence[str], city: City) -> tuple[str, ...]:
-    missing = [name for name in wanted if name not in values]
-    surplus = sorted(set(values) - set(wanted) - {""})
+def _name_notes(values: Sequence[str], names: Sequence[str], city: City) -> tuple[str, ...]:
+    missing = [name for name in names if name not in values]
+    surplus = sorted(set(values) - set(names) - {""})
     notes = []
     for name in missing:
         near = get_close_matches(name, surplus, 1, 0.5)
         hint = f" (the file has {near[0]!r}; rename it and init again)" if near else ""
         notes.append(f"{name}: no shape of this name in the file{hint}")
     if surplus:
-        rest = f" and {len(surplus) - 5} more" if len(surplus) > 5 else ""
-        notes.append(f"left out, not boroughs of {city.name}: {', '.join(surplus[:5])}{rest}")
+        ending = f" and {len(surplus) - 5} more" if len(surplus) > 5 else ""
+        notes.append(f"left out, not boroughs of {city.name}: {', '.join(surplus[:5])}{ending}")
     return tuple(notes)
 
 
 def _geojson(shapes: dict[str, BaseGeometry]) -> str:
     features = [
-        {"type": "Feature", "properties": {"name": name}, "geometry": _rounded(mapping(shapes[name]))}
+        {"type": "Feature", "properties": {"name": name}, "geometry": _round_floats(mapping(shapes[name]))}
         for name in sorted(shapes)
     ]
     lines = ",\n".join(json.dumps(feature, ensure_ascii=False) for feature in features)
     return f'{{"type": "FeatureCollection", "features": [\n{lines}\n]}}\n'
 
 
-def _rounded(value: Any) -> Any:
+def _round_floats(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, DECIMALS)
     if isinstance(value, dict):
-        return {key: _rounded(inner) for key, inner in value.items()}
-    return [_rounded(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {key: _round_floats(inner) for key, inner in value.items()}
+    return [_round_floats(inner) for inner in value] if isinstance(value, list | tuple) else value

@@ -20,12 +20,11 @@ becalm.toml, all of it optional but [city]:
 
 from __future__ import annotations
 
-import json
 import tomllib
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -33,12 +32,35 @@ from pydantic_core import ErrorDetails
 
 from becalm.terms import Borough, City, Fault, WorkspaceError
 
+if TYPE_CHECKING:
+    from tomlkit.items import Table
+
 CONFIG = "becalm.toml"
 EXAMPLES: Final = {
     "key": '"york"',
     "name": '"York"',
     "crs": '"EPSG:27700", in metres',
     "time_zone": '"Europe/London"',
+}
+
+
+UNITS_FILE: Final = "units.toml"  # what a workspace keeps of patrols
+POLICY_FILE: Final = "patrol_policy.toml"
+STREET_FILES: Final = ("streets.graphml", "streets.graphml.gz", "streets.geojson", "streets.geojson.gz")
+OPENING: Final = (
+    "A becalm workspace. Every entry is explained in docs/reference/settings.md;",
+    "an entry that becalm does not know is refused, so that a slip of the pen is found.",
+)
+COMMENTS: Final = {
+    "city.crs": "in metres; records are projected into it on the way in",
+    "city.time_zone": "days and hours are of this zone",
+    "city.holidays": "country or subdivision of the holiday calendar",
+    "city.extent_m": "west, south, east, north",
+    "city.chosen": "only the default: the first records of another city may replace it",
+    "ingest.max_reject_share": "a file with a greater share of rejected rows is refused whole",
+    "archive.engine": 'or "spark", where records outgrow one machine',
+    "brief": "what `becalm run` asks where its options do not say otherwise",
+    "ledger": "which database keeps it, what signs its heads, where those go",
 }
 
 
@@ -164,14 +186,14 @@ def open_workspace(path: Path) -> Workspace:
     if not config.is_file():
         raise WorkspaceError(
             f"{path} is not a workspace: it has no {CONFIG}. "
-            f"Make one with `becalm init {path}`, or name another with --workspace."
+            f"Make one with `becalm init {path}`, or name another with `workspace`."
         )
-    found = Workspace(path, read_config(config))
-    _require_clock(found)
-    return found
+    workspace = Workspace(path, read_config(config))
+    _check_time_zone(workspace)
+    return workspace
 
 
-def _require_clock(workspace: Workspace) -> None:
+def _check_time_zone(workspace: Workspace) -> None:
     """Refuse a time zone that nobody knows: every day and hour would be counted in another one."""
     zone = workspace.city.time_zone
     try:
@@ -188,7 +210,7 @@ def read_config(path: Path) -> Config:
     except tomllib.TOMLDecodeError as error:
         raise WorkspaceError(f"{path} is not valid TOML: {error}. Correct that line.") from error
     except ValidationError as error:
-        raise _faulty(str(path), error) from error
+        raise _config_error(str(path), error) from error
 
 
 def write_config(folder: Path, config: Config) -> None:
@@ -205,53 +227,41 @@ def config_text(config: Config) -> str:
     >>> print(config_text(Config(city=city)).splitlines()[4])
     key = "york"
     """
-    city = config.city
-    extent = f"[{', '.join(f'{v:.15g}' for v in city.extent_m)}]" if city.extent_m else None
-    lines = [
-        "# A becalm workspace. Every entry is explained in docs/reference/settings.md;",
-        "# an entry that becalm does not know is refused, so that a slip of the pen is found.",
-        "",
-        "[city]",
-        f"key = {_quoted(city.key)}",
-        f"name = {_quoted(city.name)}",
-        f"crs = {_quoted(city.crs)}  # in metres; records are projected into it on the way in",
-        f"time_zone = {_quoted(city.time_zone)}  # days and hours are of this zone",
-        f"holidays = {_quoted(city.holidays)}  # country or subdivision of the holiday calendar",
-        *([f"extent_m = {extent}  # west, south, east, north"] if extent else []),
-        f"chosen = {str(city.chosen).lower()}"
-        + ("" if city.chosen else "  # only the default: the first records of another city may replace it"),
-        "",
-        "[ingest]",
-        f"max_reject_share = {config.ingest.max_reject_share:.15g}"
-        "  # a file with a greater share of rejected rows is refused whole",
-        "",
-        "[archive]",
-        f'engine = {_quoted(config.archive.engine)}  # or "spark", where records outgrow one machine',
-    ]
-    lines += _table("brief", config.brief, "what `becalm run` asks where its options do not say otherwise")
-    lines += _table("ledger", config.ledger, "which database keeps it, what signs its heads, where those go")
-    for borough in city.boroughs:
-        lines += ["", "[[city.boroughs]]", f"name = {_quoted(borough.name)}"]
-        lines += [f"command_unit = {_quoted(borough.command_unit)}"] if borough.command_unit else []
-        lines += [f"code = {_quoted(borough.code)}"] if borough.code else []
-    return "\n".join(lines) + "\n"
+    import tomlkit  # only a new or changed workspace needs it, not every command
+
+    document = tomlkit.document()
+    for line in OPENING:
+        document.add(tomlkit.comment(line))
+    document.add(tomlkit.nl())
+    tables = {
+        "city": config.city.model_dump(exclude={"boroughs"}, exclude_none=True),
+        "ingest": config.ingest.model_dump(),
+        "archive": config.archive.model_dump(),
+        "brief": config.brief.model_dump(exclude_defaults=True),
+        "ledger": config.ledger.model_dump(exclude_defaults=True),
+    }
+    for name, entries in tables.items():
+        if entries:
+            document.add(name, _toml_table(name, entries))
+    boroughs = [borough.model_dump(exclude_none=True) for borough in config.city.boroughs]
+    text = tomlkit.dumps(document)
+    # a city's many boroughs stand last, below what people change
+    return f"{text}\n{tomlkit.dumps({'city': {'boroughs': boroughs}})}" if boroughs else text
 
 
-def _table(name: str, entry: _Strict, comment: str) -> list[str]:
-    """A table of becalm.toml with what differs from the defaults; nothing where nothing does."""
-    given = entry.model_dump(exclude_defaults=True)
-    lines = [f"{key} = {_quoted_value(value)}" for key, value in given.items()]
-    return ["", f"[{name}]  # {comment}", *lines] if lines else []
+def _toml_table(name: str, entries: dict[str, Any]) -> Table:
+    import tomlkit
 
-
-def _quoted_value(value: str | float | tuple[str, ...]) -> str:
-    if isinstance(value, tuple):
-        return f"[{', '.join(_quoted(item) for item in value)}]"
-    return _quoted(value) if isinstance(value, str) else f"{value:.15g}"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007F")
+    table = tomlkit.table()
+    if name in COMMENTS:
+        table.comment(COMMENTS[name])
+    for key, value in entries.items():
+        item = tomlkit.item(list(value) if isinstance(value, tuple) else value)
+        comment = COMMENTS.get(f"{name}.{key}", "")
+        if comment and not (key == "chosen" and value):
+            item.comment(comment)
+        table.add(key, item)
+    return table
 
 
 def read_city(name_or_path: str) -> CityEntry:
@@ -267,7 +277,7 @@ def read_city(name_or_path: str) -> CityEntry:
     except tomllib.TOMLDecodeError as error:
         raise WorkspaceError(f"{name_or_path} is not valid TOML: {error}. Correct that line.") from error
     except ValidationError as error:
-        raise _faulty(name_or_path, error) from error
+        raise _config_error(name_or_path, error) from error
 
 
 def shipped_cities() -> tuple[str, ...]:
@@ -276,21 +286,19 @@ def shipped_cities() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
 
 
-def _faulty(where: str, error: ValidationError) -> WorkspaceError:
-    faults = tuple(map(_fault, error.errors()))
+def _config_error(where: str, error: ValidationError) -> WorkspaceError:
+    faults = tuple(map(_entry_fault, error.errors()))
     return WorkspaceError(f"{where} has {len(faults)} fault{'s' * (len(faults) > 1)}", faults)
 
 
-def _fault(error: ErrorDetails) -> Fault:
-    entry, given = ".".join(map(str, error["loc"])), error.get("input")
-    last = str(error["loc"][-1])
+def _entry_fault(error: ErrorDetails) -> Fault:
+    entry, value, name = ".".join(map(str, error["loc"])), error.get("input"), str(error["loc"][-1])
     if error["type"] == "missing":
-        example = f"add it, e.g. {last} = {EXAMPLES[last]}" if last in EXAMPLES else "add it"
+        example = f"add it, e.g. {name} = {EXAMPLES[name]}" if name in EXAMPLES else "add it"
         return Fault(entry, "is missing", example)
     if error["type"] == "extra_forbidden" and entry == "city":
-        return Fault(
-            "[city]", "is a table of becalm.toml", "leave [city] out: a city file has its entries alone"
-        )
+        remedy = "leave [city] out: a city file has its entries alone"
+        return Fault("[city]", "is a table of becalm.toml", remedy)
     if error["type"] == "extra_forbidden":
         return Fault(entry, "is not a known entry", "correct its name, or remove it")
-    return Fault(entry, f"{given!r:.80}: {error['msg']}", "correct this entry")
+    return Fault(entry, f"{value!r:.80}: {error['msg']}", "correct this entry")

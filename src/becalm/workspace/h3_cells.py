@@ -20,7 +20,7 @@ WGS84 = "EPSG:4326"
 def h3_over(region: BaseGeometry, resolution: int, *, crs: str) -> tuple[tuple[str, ...], Shapes]:
     """Every H3 cell that touches the region (in metres of `crs`), and its whole outline in metres."""
     h3 = _h3(resolution)
-    degrees = _moved(np.array([region], dtype=object), crs, WGS84)
+    degrees = _project(np.array([region], dtype=object), crs, WGS84)
     cells: set[str] = set()
     for part in shapely.get_parts(shapely.get_parts(degrees)):
         shape = h3.geo_to_h3shape(shapely.geometry.mapping(part))
@@ -54,21 +54,21 @@ def _h3(resolution: int) -> ModuleType:
     except ImportError as error:
         raise DependencyError(
             "H3 cells need the h3 package. Install it with `pip install 'becalm[h3]'`, or take "
-            "--unit hexagon, which needs nothing more."
+            "`unit hexagon`, which needs nothing more."
         ) from error
-    made: ModuleType = h3
-    return made
+    module: ModuleType = h3
+    return module
 
 
 def _outlines(h3: ModuleType, names: tuple[str, ...], crs: str) -> Shapes:
     corners = [[(lon, lat) for lat, lon in h3.cell_to_boundary(name)] for name in names]
-    return _moved(np.array([shapely.Polygon(c) for c in corners], dtype=object), WGS84, crs)
+    return _project(np.array([shapely.Polygon(c) for c in corners], dtype=object), WGS84, crs)
 
 
-def _moved(shapes: Shapes, of: str, to: str) -> Shapes:
-    move = Transformer.from_crs(of, to, always_xy=True)
+def _project(shapes: Shapes, source_crs: str, target_crs: str) -> Shapes:
+    transformer = Transformer.from_crs(source_crs, target_crs, always_xy=True)
 
-    def moved(points: Floats) -> Floats:
-        return np.column_stack(move.transform(points[:, 0], points[:, 1]))
+    def project_points(points: Floats) -> Floats:
+        return np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
 
-    return np.asarray(shapely.transform(shapes, moved), dtype=object)
+    return np.asarray(shapely.transform(shapes, project_points), dtype=object)

@@ -40,28 +40,25 @@ class Layer:
         return tuple(v.strip() if isinstance(v, str) else "" for v in self.frame[attribute])
 
 
-def read_layers(path: Path, crs: str | None = None, *, option: str = "--boundaries-crs") -> tuple[Layer, ...]:
+def read_layers(
+    path: Path, crs: str | None = None, *, crs_field: str = "boundaries_crs"
+) -> tuple[Layer, ...]:
     """Which layers of areas does this file hold? `crs` speaks for a file that states none.
 
-    `option` is what the user is told to say the coordinate system with.
-
-    Raises
-    ------
-    InputError
-        where there is no such file, it is of no known format, holds no areas, or states no
-        coordinate system (or one in which its coordinates make no sense).
+    `crs_field` is the field of the request that says the coordinate system. Raises InputError where there is
+    no such file, it is of no known format, holds no areas, or states no coordinate system (or one in which
+    its coordinates make no sense).
     """
     if not path.is_file():
         raise InputError(f"There is no boundary file {path}. Give a GeoJSON, GeoPackage or shapefile.")
     layers = []
     for name, source in _sources(path):
         try:
-            kinds = pyogrio.list_layers(source)
-            for layer, kind in kinds:
+            for layer, kind in pyogrio.list_layers(source):
                 if kind is None or "Polygon" in kind or kind in ("Unknown", "GeometryCollection"):
                     frame = _read(source, layer, path)
                     if isinstance(frame, gpd.GeoDataFrame) and len(frame):
-                        layers.append(Layer(name or str(layer), _with_crs(frame, path, crs, option)))
+                        layers.append(Layer(name or str(layer), _state_crs(frame, path, crs, crs_field)))
         except (DataSourceError, DataLayerError) as error:
             raise InputError(
                 f"{path.name} cannot be read as boundaries: {error}. Give a GeoJSON, a GeoPackage, or a "
@@ -96,17 +93,17 @@ def _sources(path: Path) -> list[tuple[str, str]]:
     return [(Path(member).stem, f"/vsizip/{path.resolve()}/{member}") for member in members]
 
 
-def _with_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None, option: str) -> gpd.GeoDataFrame:
+def _state_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None, crs_field: str) -> gpd.GeoDataFrame:
     if crs is not None:
-        frame = frame.set_crs(_named_crs(crs), allow_override=True)
+        frame = frame.set_crs(_parse_crs(crs), allow_override=True)
     elif frame.crs is None:
         raise InputError(
             f"{path.name} does not say which coordinate system it is in (a shapefile says so in its .prj). "
-            f"Add {option}, e.g. {option} EPSG:4326."
+            f"Add `{crs_field}`, e.g. `{crs_field} EPSG:4326`."
         )
     else:
-        known = frame.crs.to_epsg(min_confidence=LEAST_CONFIDENCE)
-        frame = frame.set_crs(CRS.from_epsg(known), allow_override=True) if known else frame
+        epsg_code = frame.crs.to_epsg(min_confidence=LEAST_CONFIDENCE)
+        frame = frame.set_crs(CRS.from_epsg(epsg_code), allow_override=True) if epsg_code else frame
     west, south, east, north = frame.total_bounds
     if frame.crs.is_geographic and not isfinite(west + south + east + north):
         raise InputError(
@@ -115,12 +112,12 @@ def _with_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None, option: str)
     if frame.crs.is_geographic and not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
         raise InputError(
             f"{path.name} says it is in degrees, but its coordinates reach from {west:g}, {south:g} to "
-            f"{east:g}, {north:g}. Say which system they are in with {option}, e.g. EPSG:27700."
+            f"{east:g}, {north:g}. Say which system they are in with `{crs_field}`, e.g. EPSG:27700."
         )
     return frame
 
 
-def _named_crs(crs: str) -> CRS:
+def _parse_crs(crs: str) -> CRS:
     try:
         return CRS.from_user_input(crs)
     except CRSError as error:
@@ -128,59 +125,55 @@ def _named_crs(crs: str) -> CRS:
 
 
 def pick_attribute(
-    layers: Sequence[Layer], boroughs: Sequence[str], asked: str | None, file: str
+    layers: Sequence[Layer], boroughs: Sequence[str], attribute: str | None, file: str
 ) -> tuple[Layer, str]:
     """Which layer holds the boroughs, and which attribute their names?
 
     The attribute whose values are the city's borough names, exactly, for at least half of them. Where
-    the city names no boroughs: the one text attribute that tells all features apart.
-
-    Raises
-    ------
-    InputError
-        where no attribute, or more than one, will do; the faults list the attributes that there are.
+    the city names no boroughs: the one text attribute that tells all features apart. Raises InputError where
+    no attribute, or more than one, will do; the faults list the attributes that there are.
     """
-    offers = [(layer, a) for layer in layers for a in layer.attributes if asked in (None, a)]
-    if asked is not None and not offers:
-        raise InputError(f"{file} has no text attribute {asked!r}.", _offered(layers, boroughs))
+    candidates = [(layer, name) for layer in layers for name in layer.attributes if attribute in (None, name)]
+    if attribute is not None and not candidates:
+        raise InputError(f"{file} has no text attribute {attribute!r}.", _list_attributes(layers, boroughs))
     if boroughs:
-        ranked = sorted(offers, key=lambda offer: _fit(offer[0].values(offer[1]), boroughs), reverse=True)
-        if ranked and (asked or 2 * _fit(ranked[0][0].values(ranked[0][1]), boroughs)[0] >= len(boroughs)):
-            return ranked[0]
+        for layer, name in sorted(candidates, key=lambda c: _fit(c[0].values(c[1]), boroughs), reverse=True):
+            if attribute or 2 * _fit(layer.values(name), boroughs)[0] >= len(boroughs):
+                return layer, name
         raise InputError(
             f"No attribute of {file} holds the names of the city's {len(boroughs)} boroughs "
-            f"({', '.join(boroughs[:3])} ...). Name the right one with --boundaries-name, or the right city "
-            "with --city.",
-            _offered(layers, boroughs),
+            f"({', '.join(boroughs[:3])} ...). Name the right one with `boundaries_name`, or the right city "
+            "with `city`.",
+            _list_attributes(layers, boroughs),
         )
-    telling = [offer for offer in offers if asked or _tells_apart(offer[0].values(offer[1]))]
+    telling = [c for c in candidates if attribute or _tells_apart(c[0].values(c[1]))]
     if len(telling) == 1:
         return telling[0]
     raise InputError(
         f"{len(telling)} attributes of {file} could be the names of its areas. "
-        "Name the right one with --boundaries-name.",
-        _offered(layers, boroughs),
+        "Name the right one with `boundaries_name`.",
+        _list_attributes(layers, boroughs),
     )
 
 
 def _fit(values: Sequence[str], boroughs: Sequence[str]) -> tuple[int, int]:
     """How many boroughs are named, and (less is better) how many features beyond one for each."""
-    named = [value for value in values if value in boroughs]
-    return len(set(named)), len(set(named)) - len(named)
+    matches = [value for value in values if value in boroughs]
+    return len(set(matches)), len(set(matches)) - len(matches)
 
 
 def _tells_apart(values: Sequence[str]) -> bool:
     return "" not in values and len(set(values)) == len(values)
 
 
-def _offered(layers: Sequence[Layer], boroughs: Sequence[str]) -> tuple[Fault, ...]:
+def _list_attributes(layers: Sequence[Layer], boroughs: Sequence[str]) -> tuple[Fault, ...]:
     return tuple(
         Fault(
             f"layer {layer.name}",
-            f"attribute {a!r} holds {', '.join(sorted(set(layer.values(a)))[:3])} ... "
-            f"({_fit(layer.values(a), boroughs)[0]} are boroughs of the city)",
-            f"--boundaries-name {a}",
+            f"attribute {name!r} holds {', '.join(sorted(set(layer.values(name)))[:3])} ... "
+            f"({_fit(layer.values(name), boroughs)[0]} are boroughs of the city)",
+            f"`boundaries_name {name}`",
         )
         for layer in layers
-        for a in layer.attributes
+        for name in layer.attributes
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import geopandas
@@ -15,13 +16,11 @@ from shapely.errors import ShapelyError
 
 from becalm.methods.arrays import Floats, Shapes
 from becalm.terms import Fault, InputError
-from becalm.workspace.streets import read_raw
-from becalm.workspace.streets_graphml import RawStreets
+from becalm.workspace.streets import RawStreets, check_faults, read_raw_streets
 
-DRAWN = (".gpkg", ".geojson", ".json", ".shp", ".fgb")
-GRAPHS = (".graphml", ".graphml.gz")
+LAYER_ENDINGS = (".gpkg", ".geojson", ".json", ".shp", ".fgb")
+GRAPH_ENDINGS = (".graphml", ".graphml.gz")
 LINES = (shapely.GeometryType.LINESTRING, shapely.GeometryType.MULTILINESTRING)
-SHOWN = 20
 
 
 def read_street_lines(path: Path, *, crs: str) -> Shapes:
@@ -36,40 +35,39 @@ def read_street_lines(path: Path, *, crs: str) -> Shapes:
     name = path.name.lower()
     if not path.is_file():
         raise InputError(f"There is no street file {path}. Give a GraphML, GeoPackage or GeoJSON network.")
-    if name.endswith(GRAPHS):
-        lines, written_in = _of_graph(read_raw(path), path)
-    elif name.endswith(DRAWN):
-        lines, written_in = _of_layer(path)
+    is_graph = name.endswith(GRAPH_ENDINGS)
+    if is_graph:
+        lines, file_crs = _read_graph(read_raw_streets(path), path)
+    elif name.endswith(LAYER_ENDINGS):
+        lines, file_crs = _read_layer(path)
     else:
-        known = ", ".join((*GRAPHS, *DRAWN))
-        raise InputError(f"{path.name}: streets are read from {known}. Give one of these.")
-    moved = _in_metres(lines, written_in, crs, path)
-    lost = np.flatnonzero(~np.isfinite(shapely.bounds(moved)).all(axis=1))
-    said = f"lies nowhere in {crs}", "correct its coordinates"
-    _refuse(path, [_fault(path, i, *said) for i in lost.tolist()])
+        endings = ", ".join((*GRAPH_ENDINGS, *LAYER_ENDINGS))
+        raise InputError(f"{path.name}: streets are read from {endings}. Give one of these.")
+    lines_m = _project(lines, file_crs, crs, path)
+    strays = np.flatnonzero(~np.isfinite(shapely.bounds(lines_m)).all(axis=1))
+    _check_streets(path, strays, f"lies nowhere in {crs}", "correct its coordinates")
     # a line that passes a crossing is cut there; a graph has been cut already
-    cut = moved if name.endswith(GRAPHS) else shapely.union_all(moved)
-    return np.asarray(shapely.get_parts(cut), dtype=object)
+    pieces = lines_m if is_graph else shapely.union_all(lines_m)
+    return np.asarray(shapely.get_parts(pieces), dtype=object)
 
 
-def _of_graph(raw: RawStreets, path: Path) -> tuple[Shapes, str]:
+def _read_graph(raw: RawStreets, path: Path) -> tuple[Shapes, str]:
     if not len(raw.start):
         raise InputError(f"{path.name} has no streets. Give a network with nodes and edges.")
-    straight = np.asarray(
-        shapely.linestrings(np.stack([raw.xy[raw.start], raw.xy[raw.end]], axis=1)), dtype=object
-    )
-    faults = []
-    for i, text in enumerate(raw.drawn):
+    ends = np.stack([raw.xy[raw.start], raw.xy[raw.end]], axis=1)
+    lines = np.asarray(shapely.linestrings(ends), dtype=object)
+    unreadable = []
+    for street, text in enumerate(raw.shapes):
         if text:
             try:
-                straight[i] = shapely.from_wkt(text)
+                lines[street] = shapely.from_wkt(text)
             except ShapelyError:
-                faults.append(_fault(path, i, "has a geometry that cannot be read", "write it as WKT"))
-    _refuse(path, faults)
-    return straight, raw.crs
+                unreadable.append(street)
+    _check_streets(path, unreadable, "has a geometry that cannot be read", "write it as WKT")
+    return lines, raw.crs
 
 
-def _of_layer(path: Path) -> tuple[Shapes, str]:
+def _read_layer(path: Path) -> tuple[Shapes, str]:
     try:
         frame = pyogrio.read_dataframe(path)
     except (DataSourceError, DataLayerError) as error:
@@ -79,29 +77,23 @@ def _of_layer(path: Path) -> tuple[Shapes, str]:
     if frame.crs is None:
         raise InputError(f"{path.name} does not say which coordinate system it is in. Export it with one.")
     lines = np.asarray(frame.geometry.array, dtype=object)
-    bad = np.flatnonzero(~np.isin(shapely.get_type_id(lines), LINES) | shapely.is_empty(lines))
-    said = "is no line", "give a LineString or MultiLineString"
-    _refuse(path, [_fault(path, i, *said) for i in bad.tolist()])
+    others = np.flatnonzero(~np.isin(shapely.get_type_id(lines), LINES) | shapely.is_empty(lines))
+    _check_streets(path, others, "is no line", "give a LineString or MultiLineString")
     return np.asarray(shapely.force_2d(lines), dtype=object), frame.crs.to_wkt()
 
 
-def _in_metres(lines: Shapes, written_in: str, crs: str, path: Path) -> Shapes:
+def _project(lines: Shapes, file_crs: str, crs: str, path: Path) -> Shapes:
     try:
-        move = Transformer.from_crs(written_in, crs, always_xy=True)
+        transformer = Transformer.from_crs(file_crs, crs, always_xy=True)
     except CRSError as error:
         raise InputError(f"{path.name} is in a coordinate system that is not known.") from error
 
-    def moved(points: Floats) -> Floats:
-        return np.column_stack(move.transform(points[:, 0], points[:, 1]))
+    def project_points(points: Floats) -> Floats:
+        return np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
 
-    return np.asarray(shapely.transform(lines, moved), dtype=object)
-
-
-def _fault(path: Path, number: int, what: str, remedy: str) -> Fault:
-    return Fault(f"{path.name}: street {int(number) + 1}", what, remedy)
+    return np.asarray(shapely.transform(lines, project_points), dtype=object)
 
 
-def _refuse(path: Path, faults: list[Fault]) -> None:
-    if faults:
-        noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"{path.name} has {len(faults)} {noun}", tuple(faults[:SHOWN]))
+def _check_streets(path: Path, streets: Iterable[int], what: str, remedy: str) -> None:
+    faults = [Fault(f"{path.name}: street {int(street) + 1}", what, remedy) for street in streets]
+    check_faults(path.name, faults)

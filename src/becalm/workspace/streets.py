@@ -3,23 +3,49 @@
 from __future__ import annotations
 
 import gzip
+import json
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import IO, Any, cast
+from xml.etree import ElementTree
 
 import numpy as np
 from pyproj import Transformer
 from pyproj.exceptions import CRSError
 
-from becalm.methods.arrays import Floats
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.tables import StreetNetwork
 from becalm.terms import Fault, InputError
-from becalm.workspace.streets_geojson import read_geojson
-from becalm.workspace.streets_graphml import RawStreets, read_graphml
 
+WGS84 = "EPSG:4326"
 KPH_PER_MPH = 1.609344
+ONE_WAY_WORDS = ("true", "yes", "1", "-1", "reverse")
+GEOJSON_DECIMALS = 7  # of a degree: points nearer than a centimetre are one
+GEOJSON_LINES = {"LineString": lambda lines: [lines], "MultiLineString": list}
+FAULTS_SHOWN = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RawStreets:
+    """A street file as it stands: places in `crs`, streets from `start` to `end`.
+
+    `length_m` is not a number, and `speed` empty, where the file says nothing; streets that are `oneway` lead
+    from start to end only. `shapes` are the courses as well-known text, empty where a street is straight.
+    """
+
+    names: tuple[str, ...]
+    xy: Floats
+    start: Ints
+    end: Ints
+    length_m: Floats
+    speed: tuple[str, ...]
+    oneway: Bools
+    crs: str
+    shapes: tuple[str, ...] = ()
 
 
 def read_streets(path: Path, *, crs: str) -> StreetNetwork:
@@ -32,18 +58,30 @@ def read_streets(path: Path, *, crs: str) -> StreetNetwork:
 
     Raises InputError with everything that is wrong with the file.
     """
-    raw = read_raw(path)
+    raw = read_raw_streets(path)
     if not len(raw.start):
         raise InputError(f"{path.name} has no streets. Give a network with nodes and edges.")
-    junctions = _in_metres(raw, crs, path)
-    lost = np.flatnonzero(~np.isfinite(junctions).all(axis=1))
-    faults = [_lost(raw.names[i], raw.crs, path) for i in lost[:20]]
-    length = _lengths(raw, junctions)
-    faults += _short(length, path)
+    junctions = _project(raw, crs, path)
+    stray_nodes = np.flatnonzero(~np.isfinite(junctions).all(axis=1)).tolist()
+    straight_m = np.hypot(*(junctions[raw.end] - junctions[raw.start]).T)
+    length_m = np.where(np.isfinite(raw.length_m), raw.length_m, straight_m)
+    bad_edges = np.flatnonzero(~(np.isfinite(length_m) & (length_m >= 0))).tolist()
+    faults = [
+        Fault(f"{path.name}: node {raw.names[node]}", f"lies nowhere in {raw.crs}", "correct its x and y")
+        for node in stray_nodes[:FAULTS_SHOWN]
+    ] + [
+        Fault(f"{path.name}: edge {edge + 1}", f"is {length_m[edge]} m long", "give a length of 0 or more")
+        for edge in bad_edges[:FAULTS_SHOWN]
+    ]
+    check_faults(path.name, faults, shown=2 * FAULTS_SHOWN)
+    return _open_both_ways(raw, junctions, length_m, path.name)
+
+
+def check_faults(name: str, faults: Sequence[Fault], *, shown: int = FAULTS_SHOWN) -> None:
+    """Refuse a file with faults, telling the first of them."""
     if faults:
         noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"{path.name} has {len(faults)} {noun}", tuple(faults))
-    return _both_ways(raw, junctions, length, path.name)
+        raise InputError(f"{name} has {len(faults)} {noun}", tuple(faults[:shown]))
 
 
 def speed_kph(text: str) -> float:
@@ -52,23 +90,41 @@ def speed_kph(text: str) -> float:
     >>> speed_kph("20 mph"), speed_kph("50"), speed_kph("['40 mph', '20 mph']")
     (32.18688, 50.0, 32.18688)
     """
-    parts = [part.strip(" '\"[]") for part in text.replace(";", ",").split(",")]
-    speeds = [s for s in map(_one_speed, parts) if np.isfinite(s) and s > 0]
-    return min(speeds, default=float("nan"))
+    parts = [part.strip(" '\"[]").partition(" ") for part in text.replace(";", ",").split(",")]
+    speeds = [_number(number) * (KPH_PER_MPH if unit.strip() == "mph" else 1.0) for number, _, unit in parts]
+    return min((speed for speed in speeds if np.isfinite(speed) and speed > 0), default=float("nan"))
 
 
-def _one_speed(text: str) -> float:
-    number, _, unit = text.partition(" ")
+def _project(raw: RawStreets, crs: str, path: Path) -> Floats:
     try:
-        return float(number) * (KPH_PER_MPH if unit.strip() == "mph" else 1.0)
-    except ValueError:
-        return float("nan")
+        transformer = Transformer.from_crs(raw.crs, crs, always_xy=True)
+    except CRSError as error:
+        message = f"{path.name} names the coordinate system {raw.crs!r}, which is not known."
+        raise InputError(message) from error
+    return np.column_stack(transformer.transform(raw.xy[:, 0], raw.xy[:, 1]))
 
 
-def read_raw(path: Path) -> RawStreets:
+def _open_both_ways(raw: RawStreets, junctions: Floats, length_m: Floats, source: str) -> StreetNetwork:
+    """Each street in its own direction and in the other one, which a one-way street grants no vehicle."""
+    speeds = np.array([speed_kph(text) for text in raw.speed], dtype=np.float64)
+    return StreetNetwork(
+        junctions=junctions,
+        start=np.concatenate([raw.start, raw.end]),
+        end=np.concatenate([raw.end, raw.start]),
+        length_m=np.tile(length_m, 2),
+        speed_kph=np.tile(speeds, 2),
+        for_vehicles=np.concatenate([np.ones(len(raw.start), dtype=bool), ~raw.oneway]),
+        source=source,
+    )
+
+
+# --- files --------------------------------------------------------------------------------------------
+
+
+def read_raw_streets(path: Path) -> RawStreets:
     """The streets of a GraphML or GeoJSON file as they stand there."""
     ending = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
-    readers = {".graphml": read_graphml, ".geojson": read_geojson, ".json": read_geojson}
+    readers = {".graphml": _read_graphml, ".geojson": _read_geojson, ".json": _read_geojson}
     reader = readers.get(ending.removesuffix(".gz"))
     if reader is None:
         raise InputError(f"{path.name}: streets are read from .graphml, .graphml.gz or .geojson. Give one.")
@@ -85,43 +141,137 @@ def _open(path: Path) -> Iterator[IO[bytes]]:
         yield cast("IO[bytes]", gzip.GzipFile(fileobj=file)) if path.suffix.lower() == ".gz" else file
 
 
-def _in_metres(raw: RawStreets, crs: str, path: Path) -> Floats:
+@dataclass(slots=True)
+class _StreetCollector:
+    """Streets while they are read."""
+
+    node_index: dict[str, int] = field(default_factory=dict)
+    xy: list[tuple[float, float]] = field(default_factory=list)
+    streets: list[tuple[str, str, float, str, bool, str]] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def add_street(self, start: str, end: str, facts: Mapping[str, str]) -> None:
+        """Take one street; a one-way street against its direction is turned round."""
+        oneway = facts.get("oneway", "").strip().lower()
+        if oneway in ("-1", "reverse"):
+            start, end = end, start
+        speed = facts.get("maxspeed") or facts.get("speed_kph") or ""
+        length_m = _number(facts.get("length_m") or facts.get("length") or "")
+        self.streets.append((start, end, length_m, speed, oneway in ONE_WAY_WORDS, facts.get("geometry", "")))
+
+    def build(self, crs: str, file: str) -> RawStreets:
+        """All streets as arrays; raises InputError with every fault."""
+        for number, (start, end, *_) in enumerate(self.streets, start=1):
+            missing = [name for name in (start, end) if name not in self.node_index]
+            if missing:
+                what = f"leads to the node {missing[0]!r}, which the file does not have"
+                self.faults.append(Fault(f"{file}: edge {number}", what, "add the node or drop the edge"))
+        check_faults(file, self.faults)
+        starts, ends, lengths, speeds, oneways, shapes = (
+            zip(*self.streets, strict=True) if self.streets else ((),) * 6
+        )
+        return RawStreets(
+            names=tuple(self.node_index),
+            xy=np.array(self.xy, dtype=np.float64).reshape(-1, 2),
+            start=np.array([self.node_index[name] for name in starts], dtype=np.int64),
+            end=np.array([self.node_index[name] for name in ends], dtype=np.int64),
+            length_m=np.array(lengths, dtype=np.float64),
+            speed=tuple(speeds),
+            oneway=np.array(oneways, dtype=bool),
+            crs=crs,
+            shapes=tuple(shapes),
+        )
+
+
+def _number(text: str) -> float:
+    """The number in this text, or not a number."""
     try:
-        move = Transformer.from_crs(raw.crs, crs, always_xy=True)
-    except CRSError as error:
-        raise InputError(
-            f"{path.name} names the coordinate system {raw.crs!r}, which is not known."
-        ) from error
-    return np.column_stack(move.transform(raw.xy[:, 0], raw.xy[:, 1]))
+        return float(text)
+    except ValueError:
+        return float("nan")
 
 
-def _lengths(raw: RawStreets, junctions: Floats) -> Floats:
-    straight = np.hypot(*(junctions[raw.end] - junctions[raw.start]).T)
-    return np.where(np.isfinite(raw.length_m), raw.length_m, straight)
+def _read_graphml(file: IO[bytes], name: str) -> RawStreets:
+    """The streets of a GraphML file, read in one pass: nodes with x and y, edges with their facts.
+
+    Every edge of a directed graph is one street in its direction; of an undirected one, open both ways.
+    """
+    collector, keys, crs, is_directed = _StreetCollector(), dict[str, str](), WGS84, True
+    try:
+        for _, element in ElementTree.iterparse(file):
+            kind = element.tag.rpartition("}")[2]
+            if kind == "key":
+                keys[element.get("id", "")] = element.get("attr.name", "")
+            elif kind == "node":
+                _add_node(element, keys, collector, name)
+                element.clear()  # else the whole file is kept in memory
+            elif kind == "edge":
+                start, end = element.get("source", ""), element.get("target", "")
+                collector.add_street(start, end, _facts(element, keys))
+                element.clear()
+            elif kind == "graph":
+                crs = _facts(element, keys).get("crs") or WGS84
+                is_directed = element.get("edgedefault") != "undirected"
+    except ElementTree.ParseError as error:
+        raise InputError(f"{name} is not valid GraphML: {error}. Export the network anew.") from error
+    raw = collector.build(crs, name)
+    return replace(raw, oneway=np.ones(len(raw.start), bool)) if is_directed else raw
 
 
-def _both_ways(raw: RawStreets, junctions: Floats, length: Floats, source: str) -> StreetNetwork:
-    """Each street in its own direction and in the other one, which a one-way street grants no vehicle."""
-    speeds = np.array([speed_kph(text) for text in raw.speed], dtype=np.float64)
-    back = ~raw.oneway
-    return StreetNetwork(
-        junctions=junctions,
-        start=np.concatenate([raw.start, raw.end]),
-        end=np.concatenate([raw.end, raw.start]),
-        length_m=np.tile(length, 2),
-        speed_kph=np.tile(speeds, 2),
-        for_vehicles=np.concatenate([np.ones(len(back), dtype=bool), back]),
-        source=source,
-    )
+def _facts(element: ElementTree.Element, keys: Mapping[str, str]) -> dict[str, str]:
+    entries = (child for child in element if child.tag.endswith("data"))
+    return {keys.get(entry.get("key", ""), ""): entry.text or "" for entry in entries}
 
 
-def _lost(name: str, crs: str, path: Path) -> Fault:
-    return Fault(f"{path.name}: node {name}", f"lies nowhere in {crs}", "correct its x and y")
+def _add_node(
+    element: ElementTree.Element, keys: Mapping[str, str], collector: _StreetCollector, file: str
+) -> None:
+    facts, name = _facts(element, keys), element.get("id", "")
+    collector.node_index[name] = len(collector.node_index)
+    collector.xy.append((_number(facts.get("x", "")), _number(facts.get("y", ""))))
+    if not np.isfinite(collector.xy[-1]).all():
+        collector.faults.append(Fault(f"{file}: node {name}", "has no x and y", "give its place"))
 
 
-def _short(length: Floats, path: Path) -> Sequence[Fault]:
-    bad: Any = np.flatnonzero(~(np.isfinite(length) & (length >= 0)))
-    return [
-        Fault(f"{path.name}: edge {k + 1}", f"is {length[k]} m long", "give a length of 0 or more")
-        for k in bad[:20].tolist()
-    ]
+def _read_geojson(file: IO[bytes], name: str) -> RawStreets:
+    """The streets of a GeoJSON FeatureCollection in WGS84: every point of a line may join another line.
+
+    Lengths are measured, not read, for a line is cut at each of its points.
+    """
+    try:
+        document = json.loads(file.read().decode("utf-8"))
+    except ValueError as error:
+        raise InputError(f"{name} is not JSON: {error}. Give GeoJSON.") from error
+    features = document.get("features") if isinstance(document, dict) else None
+    if not isinstance(features, list):
+        raise InputError(f"{name} is not a GeoJSON FeatureCollection. Give lines in WGS84.")
+    collector = _StreetCollector()
+    for number, feature in enumerate(features, start=1):
+        _add_feature(feature, f"{name}: feature {number}", collector)
+    return collector.build(WGS84, name)
+
+
+def _add_feature(feature: Any, where: str, collector: _StreetCollector) -> None:
+    try:
+        shape = feature["geometry"]
+        lines = GEOJSON_LINES[shape["type"]](shape["coordinates"])
+        nodes = [[_point_node(xy, collector) for xy in line] for line in lines]
+    except (KeyError, TypeError, ValueError, IndexError):
+        remedy = "give a LineString or MultiLineString in WGS84"
+        collector.faults.append(Fault(where, "is no line", remedy))
+        return
+    properties = (feature.get("properties") or {}).items()
+    facts = {k: str(v) for k, v in properties if v is not None and k not in ("length", "length_m")}
+    for line in nodes:
+        for start, end in pairwise(line):
+            collector.add_street(start, end, facts)
+
+
+def _point_node(xy: Any, collector: _StreetCollector) -> str:
+    """The name of the node at this point, which is new where no line came by before."""
+    x, y = round(float(xy[0]), GEOJSON_DECIMALS), round(float(xy[1]), GEOJSON_DECIMALS)
+    name = f"{x},{y}"
+    if name not in collector.node_index:
+        collector.node_index[name] = len(collector.node_index)
+        collector.xy.append((x, y))
+    return name

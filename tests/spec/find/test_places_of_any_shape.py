@@ -158,7 +158,7 @@ class TestFilesOfAreas:
 
     def test_a_column_that_is_not_there_or_not_clear_is_asked_for(self, tmp_path):
         path = areas_file(tmp_path / "a.gpkg", [self.square], beat=["a"], code=["b"])
-        with pytest.raises(InputError, match="Name the right one with --id-column"):
+        with pytest.raises(InputError, match="Name the right one with `id_column`"):
             read_own_areas(path, crs=CRS, id_column=None)
         with pytest.raises(InputError, match="has no column 'ward'"):
             read_own_areas(path, crs=CRS, id_column="ward")

@@ -51,7 +51,7 @@ def test_the_order_of_columns_does_not_matter(own: Path, tmp_path: Path) -> None
 def test_two_mappings_for_one_file_are_told_apart_by_name(file: InputFile, own: Path, tmp_path: Path) -> None:
     (own / "a.toml").write_text(MAPPING.replace('name = "force"', 'name = "first"'))
     (own / "b.toml").write_text(MAPPING.replace('name = "force"', 'name = "second"'))
-    with pytest.raises(InputError, match=r"fits 2 mappings: a, b -> name one, e.g. --mapping a"):
+    with pytest.raises(InputError, match=r"fits 2 mappings: a, b -> name one, e.g. `mapping a`"):
         choose_mapping(file, context_of(tmp_path))
     assert chosen(file, named(context_of(tmp_path), "second")) == "b.toml"
     for name in ("a", "a.toml", str(own / "a.toml")):  # as the refusal writes it, or as a path

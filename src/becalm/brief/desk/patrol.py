@@ -21,7 +21,7 @@ from becalm.patrol.files.plan import PlanDocument, visits_csv
 from becalm.patrol.files.plan_view import PatrolSection
 from becalm.patrol.files.read_plan import plan_of_texts
 from becalm.terms import InputError, PlanError, ReplayError, RunRecord, UsageError
-from becalm.workspace.patrol_files import UNITS
+from becalm.workspace.config import UNITS_FILE
 
 PLAN = "patrol/plan.json"
 PINNED = "patrol/"
@@ -41,7 +41,7 @@ def add_patrol(
     re-roll; else one is made. Where none can be made, the run says why.
     """
     first = day or desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date() + timedelta(days=1)
-    if not (desk.workspace.path / UNITS).is_file():
+    if not (desk.workspace.path / UNITS_FILE).is_file():
         return _without(run, NO_UNITS)
     story = _standing(desk, first)
     if story is None:

@@ -100,7 +100,7 @@ def read_drawn_parts(
     InputError
         with every area that cannot be used.
     """
-    (layer, *other_layers) = read_layers(path, file_crs, option="--places-crs")
+    (layer, *other_layers) = read_layers(path, file_crs, crs_field="places_crs")
     if other_layers:
         raise InputError(f"{path.name} holds {1 + len(other_layers)} layers of areas. Give a file with one.")
     if name_column is not None and name_column not in layer.frame.columns:

@@ -50,8 +50,7 @@ from becalm.patrol.files.read_policy import SHIPPED, load_policy
 from becalm.patrol.files.read_travel import read_travel
 from becalm.patrol.files.read_units import read_units, shipped_rosters, shipped_units
 from becalm.terms import Fault, PlanError, UsageError
-from becalm.workspace.config import Workspace
-from becalm.workspace.patrol_files import POLICY, STREETS, UNITS
+from becalm.workspace.config import POLICY_FILE, STREET_FILES, UNITS_FILE, Workspace
 from becalm.workspace.recipes import Source
 from becalm.workspace.streets import read_streets
 
@@ -182,7 +181,7 @@ def _own_files(desk: Desk, question: PatrolQuestion, listed: Callable[[], Hotspo
         listed,
         lambda: read_arms(question.arms) if question.arms else {},
     )
-    sources = {**hotspots.sources, **policy_sources, UNITS: _sha256(units)}
+    sources = {**hotspots.sources, **policy_sources, UNITS_FILE: _sha256(units)}
     return _Files(book, roster, hotspots, arms, sources)
 
 
@@ -246,21 +245,21 @@ def _arms(
 
 def units_file(workspace: Workspace, named: Path | None) -> Source:
     """The units: the file or the shipped example that was named, else the workspace's own."""
-    path = named or workspace.path / UNITS
+    path = named or workspace.path / UNITS_FILE
     if not path.exists() and str(path) in shipped_rosters():
         return shipped_units(str(path))
     if not path.is_file():
         raise PlanError(
             f"There are no units to plan for: {path} does not exist. Write down who patrols, from "
             f"where and when (docs/how-to/patrol-walk-through.md shows how), and keep it as "
-            f"{workspace.path / UNITS} or name it with --units."
+            f"{workspace.path / UNITS_FILE} or name it with --units."
         )
     return path
 
 
 def policy_file(workspace: Workspace, named: Path | None) -> Path | None:
     """The policy: the file that was named, else the workspace's own, else none (the shipped one)."""
-    own = workspace.path / POLICY
+    own = workspace.path / POLICY_FILE
     return named or (own if own.is_file() else None)
 
 
@@ -346,7 +345,7 @@ def streets_file(workspace: Workspace, named: Path | None) -> Path | None:
     """The streets: the file that was named, else the workspace's own, if there is one."""
     if named is not None:
         return named
-    return next((p for p in (workspace.path / name for name in STREETS) if p.is_file()), None)
+    return next((p for p in (workspace.path / name for name in STREET_FILES) if p.is_file()), None)
 
 
 def find_ways(
