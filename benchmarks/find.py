@@ -26,8 +26,8 @@ from becalm.desk import Desk
 from becalm.find.core.backtest import backtest
 from becalm.find.core.hotspots import find_hotspots as find_places
 from becalm.find.core.targets import Targets
-from becalm.find.desk.hotspots import FindQuestion, find_hotspots
-from becalm.find.desk.units import UnitChoice
+from becalm.find.desk.hotspots import HotspotRequest, PlaceOptions, RecordOptions, find_hotspots
+from becalm.find.files.hotspots import hotspots_geojson
 from becalm.methods.grid import clip_cells
 from becalm.methods.smoothing import smooth
 from becalm.tables import PlaceCounts, TablePart, arrow_schema, count_places
@@ -93,13 +93,19 @@ def desk_on(folder: Path) -> Desk:
     return Desk(workspace, archive, "bench", lambda: datetime(2024, 1, 1, tzinfo=UTC), lambda: 1)
 
 
+def list_as_geojson(folder: Path, request: HotspotRequest) -> str:
+    """The written list, on a desk that is opened anew."""
+    answer = find_hotspots(desk_on(folder), request, override_entries=())
+    return hotspots_geojson(answer.hotspots, run=answer.run, boundary=answer.boundary)
+
+
 def time_list(folder: Path, what: str, target: str, repeats: int) -> None:
     """How long is the way from an archive to the written list?"""
-    question = FindQuestion(target=("robbery",), cell_m=CELL_M)
+    request = HotspotRequest(records=RecordOptions(target=("robbery",)), places=PlaceOptions(cell_m=CELL_M))
     before = time.perf_counter()
-    find_hotspots(desk_on(folder), question)
+    list_as_geojson(folder, request)
     first = time.perf_counter() - before
-    spent = seconds(lambda: find_hotspots(desk_on(folder), question).geojson, repeats=repeats)
+    spent = seconds(lambda: list_as_geojson(folder, request), repeats=repeats)
     name = f"find: archive of {what} incidents to 250 places with certainty and GeoJSON"
     report(f"{name} (the first time {first:.1f} s: it may compile)", spent, target=target)
 
@@ -113,9 +119,11 @@ def ten_million(folder: Path) -> None:
 def units(folder: Path) -> None:
     """The same million on hexagons: places of any shape are found by point, and smoothed on a fine raster."""
     fill(ParquetArchive(folder / "archive", lambda: connect("duckdb")), np.random.default_rng(1))
-    question = FindQuestion(target=("robbery",), cell_m=CELL_M, unit=UnitChoice("hexagon"))
-    places = find_hotspots(desk_on(folder), question).hotspots.places
-    spent = seconds(lambda: find_hotspots(desk_on(folder), question).geojson, repeats=1)
+    request = HotspotRequest(
+        records=RecordOptions(target=("robbery",)), places=PlaceOptions(cell_m=CELL_M, unit="hexagon")
+    )
+    places = find_hotspots(desk_on(folder), request, override_entries=()).hotspots.places
+    spent = seconds(lambda: list_as_geojson(folder, request), repeats=1)
     report(f"find: archive of 1 M incidents to 250 of {places:,} hexagons with certainty", spent)
 
 

@@ -9,11 +9,11 @@ import shapely
 from pyproj import Transformer
 from shaped import CRS
 
+from becalm.find.core.h3_places import h3_over, h3_under
 from becalm.methods.grid import cells_holding
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.place_shapes import Lattice
 from becalm.methods.smoothing import lay_smoother
-from becalm.workspace.h3_cells import h3_over, h3_under
 
 
 @pytest.fixture

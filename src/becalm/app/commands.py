@@ -9,8 +9,7 @@ def register(app: typer.Typer) -> None:
     """Hang every command on the app."""
     from becalm.app import init, schema
     from becalm.brief import cli as run
-    from becalm.find.cli import commands as find
-    from becalm.find.cli import explain as find_explain
+    from becalm.find.cli import app as find
     from becalm.ingest import cli as ingest
     from becalm.measure import cli as measure
     from becalm.patrol.cli import commands as patrol
@@ -20,8 +19,7 @@ def register(app: typer.Typer) -> None:
     init.register(app)
     app.add_typer(ingest.app, name="ingest")
     app.add_typer(measure.app, name="measure")
-    find_explain.register(find.app)
-    app.add_typer(find.app, name="find")
+    app.add_typer(find, name="find")
     app.add_typer(patrol.app, name="patrol")
     app.add_typer(record.app, name="record")
     app.command("run")(run.run)

@@ -79,20 +79,32 @@ def show_table(
     left_out: Sequence[str] = (),
     folded: Sequence[str] | None = None,
 ) -> None:
+    """Print a table of figures."""
+    screen.print(figure_table(headings, rows, left=left, hidden=left_out, folded=folded))
+
+
+def figure_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    left: Sequence[str] = (),
+    hidden: Sequence[str] = (),
+    folded: Sequence[str] | None = None,
+) -> Table:
     """A table of figures, its columns set right but for those of `left`.
 
-    It fits 80 columns: those of `left_out` are not shown, and the cells of `folded` (all, where it is None)
+    It fits 80 columns: those of `hidden` are not shown, and the cells of `folded` (all, where it is None)
     may take several lines.
     """
-    kept = [i for i, heading in enumerate(headings) if heading not in left_out]
-    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in (headings[i] for i in kept):
-        table.add_column(
+    visible = [i for i, heading in enumerate(headings) if heading not in hidden]
+    grid = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in (headings[i] for i in visible):
+        grid.add_column(
             TWO_LINES.get(heading, heading),
             justify="left" if heading in left else "right",
             no_wrap=folded is not None and heading not in folded,
             overflow="fold",
         )
     for row in rows:
-        table.add_row(*(row[i] for i in kept))
-    screen.print(table)
+        grid.add_row(*(row[i] for i in visible))
+    return grid

@@ -13,3 +13,8 @@ Bools = NDArray[np.bool_]
 Times = NDArray[np.datetime64]
 Objects = NDArray[np.object_]
 Shapes = NDArray[np.object_]  # of shapely
+
+
+def seed_generator(seed: int) -> np.random.Generator:
+    """The generator of random numbers that begins with this seed."""
+    return np.random.default_rng(seed)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from made_places import BORROWING, ROBBERY, drawn_places, place_counts, true_rates
 
-from becalm.find.cli.backtest_view import verdict
+from becalm.find.cli.backtest import verdict
 from becalm.find.core.backtest import backtest
 from becalm.find.core.method_skill import _count_season as season
 from becalm.find.core.place_panel import build_panel

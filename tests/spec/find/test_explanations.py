@@ -12,11 +12,12 @@ from made_places import ROBBERY, months_from, place_counts
 from shaped import point_counts
 from shapely import box
 
-from becalm.find.core.cluster_test import classify_histories, explain_clusters, list_place_numbers
+from becalm.find.core.cluster_test import explain_clusters, history_of, list_place_numbers
 from becalm.find.core.near_repeats import find_near_repeats
-from becalm.find.core.outbreaks import ScanSettings, find_outbreaks
+from becalm.find.core.outbreaks import find_outbreaks
 from becalm.find.core.place_kinds import build_own_places
 from becalm.find.core.place_panel import build_panel
+from becalm.find.core.request import ScanSettings
 from becalm.find.core.rules import Rules
 from becalm.find.core.settings import FindSettings
 from becalm.methods.place_set import PlaceSet
@@ -77,7 +78,7 @@ def test_more_months_than_there_are_cannot_be_explained():
 
 def test_histories_are_told_from_the_early_and_the_late_periods():
     hot = np.array([[1, 0, 1, 1, 0], [1, 0, 1, 0, 0], [1, 1, 0, 0, 0]], dtype=bool)
-    assert classify_histories(hot) == ("persistent", "emerging", "former", "former", "never")
+    assert history_of(hot) == ("persistent", "emerging", "former", "former", "never")
 
 
 def points(rng, *, repeats: int, n: int = 400) -> EventPoints:
@@ -141,7 +142,7 @@ def test_an_outbreak_is_found_where_and_when_it_was():
         target=("robbery",),
         source="drawn",
         as_of=date(2020, 6, 1),
-        settings=ScanSettings(400.0, orders=99),
+        settings=ScanSettings(radius_m=400.0, orders=99),
         rng=np.random.default_rng(1),
     )
     best = answer.outbreaks[0]
@@ -157,7 +158,7 @@ def test_a_place_that_always_carries_much_is_no_outbreak():
         target=("robbery",),
         source="drawn",
         as_of=date(2020, 6, 1),
-        settings=ScanSettings(400.0, orders=99),
+        settings=ScanSettings(radius_m=400.0, orders=99),
         rng=np.random.default_rng(1),
     )
     assert all(o.p > 0.05 for o in answer.outbreaks)
@@ -189,7 +190,7 @@ def test_an_outbreak_of_days_is_found_in_days_on_beats_of_any_size(step, days, l
         target=("robbery",),
         source="drawn",
         as_of=date(2020, 6, 1),
-        settings=ScanSettings(400.0, step, longest, orders=99),
+        settings=ScanSettings(radius_m=400.0, step=step, longest=longest, orders=99),
         events=events,
         rng=np.random.default_rng(1),
     )

@@ -15,7 +15,7 @@ from town import becalm
 from becalm.find.core.backtest import backtest
 from becalm.find.core.plugin import NamedFinder, PastCounts
 from becalm.find.core.settings import FindSettings
-from becalm.find.desk.finders import FINDERS
+from becalm.find.desk.hotspots import FINDERS
 from becalm.terms import QuestionError
 
 INSTALLED = tuple(entry_points(group=FINDERS))

@@ -14,10 +14,11 @@ from becalm.find.core.backtest import backtest
 from becalm.find.core.expected_counts import forecast_counts
 from becalm.find.core.floating_boxes import BoxLand, BoxShrinkage, place_boxes, place_list_boxes
 from becalm.find.core.hotspots import find_hotspots
+from becalm.find.core.location_uncertainty import fit_place_size
 from becalm.find.core.place_kinds import build_tiles, exclude_land
 from becalm.find.core.place_panel import build_panel
+from becalm.find.core.request import PlaceOptions
 from becalm.find.core.settings import FindSettings
-from becalm.find.desk.units import UnitChoice, fit_unit
 from becalm.find.files.hotspots import list_object
 from becalm.methods.forecast_scores import search_order
 from becalm.methods.place_shapes import Lattice
@@ -210,7 +211,7 @@ def test_no_record_before_a_month_leaves_nothing_to_lay():
 @pytest.mark.parametrize("width_m", [40.0, 200.0])
 def test_a_box_is_50_to_150_metres(width_m):
     with pytest.raises(UsageError, match="50 to 150 m"):
-        fit_unit(UnitChoice(unit="box"), width_m, None)
+        fit_place_size(PlaceOptions(unit="box", cell_m=width_m), None)
 
 
 def test_places_that_can_be_searched_come_first_whatever_the_others_score():

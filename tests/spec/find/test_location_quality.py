@@ -8,10 +8,10 @@ from made_places import ROBBERY
 from shaped import CRS, clustered
 
 from becalm.find.core.hotspots import find_hotspots
-from becalm.find.core.location_uncertainty import measure_location
+from becalm.find.core.location_uncertainty import fit_place_size, measure_location
 from becalm.find.core.place_kinds import build_tiles
+from becalm.find.core.request import PlaceOptions
 from becalm.find.core.settings import FindSettings
-from becalm.find.desk.units import UnitChoice, fit_unit
 from becalm.methods.place_shapes import Lattice
 from becalm.methods.point_spacing import displaced_sums, point_spacing
 from becalm.tables import MovedPoints
@@ -40,23 +40,24 @@ def test_records_that_are_mostly_exact_are_in_no_doubt():
 @pytest.mark.parametrize(
     ("choice", "says"),
     [
-        (UnitChoice(), "--cell-m 130"),
-        (UnitChoice(unit="hexagon"), "--cell-m 130"),
-        (UnitChoice(unit="h3", h3_resolution=12), "--h3-resolution 9"),
+        (PlaceOptions(cell_m=50.0), "`cell_m 130`"),
+        (PlaceOptions(unit="hexagon", cell_m=50.0), "`cell_m 130`"),
+        (PlaceOptions(unit="h3", h3_resolution=12), "`h3_resolution 9`"),
     ],
 )
 def test_places_finer_than_the_records_are_refused_with_the_smallest_that_will_do(choice, says):
     location = measure_location(snapped(125.0))
     with pytest.raises(QuestionError, match=f"next point is typically 125 m away.*Take {says}, the smallest"):
-        fit_unit(choice, 50.0, location)
+        fit_place_size(choice, location)
 
 
 def test_or_they_are_merged_and_that_is_said():
     location = measure_location(snapped(125.0))
-    unit, width, said = fit_unit(UnitChoice(unit="hexagon", merge=True), 50.0, location)
-    assert (unit.unit, width) == ("hexagon", 130.0)
-    assert "merged into places of 130 m" in said[0]
-    assert fit_unit(UnitChoice(), 130.0, location) == (UnitChoice(), 130.0, ())
+    merged, warnings = fit_place_size(PlaceOptions(unit="hexagon", cell_m=50.0, merge=True), location)
+    assert (merged.unit, merged.cell_m) == ("hexagon", 130.0)
+    assert "merged into places of 130 m" in warnings[0]
+    wide = PlaceOptions(cell_m=130.0)
+    assert fit_place_size(wide, location) == (wide, ())
 
 
 def test_moved_records_keep_their_number_and_spread_to_the_neighbours():
@@ -95,11 +96,11 @@ def test_doubt_about_places_makes_the_list_less_sure_and_leaves_its_order():
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        ({"unit": "own"}, "needs --places"),
-        ({"unit": "h3", "turn_deg": 10.0}, "--turn-deg goes with"),
+        ({"unit": "own"}, "needs `places"),
+        ({"unit": "h3", "turn_deg": 10.0}, "`turn_deg` goes with"),
         ({"snap_m": 0.0}, "above 0"),
     ],
 )
 def test_choices_that_do_not_go_together_are_refused(wrong, says):
     with pytest.raises(UsageError, match=says):
-        UnitChoice(**wrong)
+        PlaceOptions(**wrong)

@@ -10,7 +10,7 @@ from becalm.brief.desk.patrol import require_drawn
 from becalm.brief.desk.pins import require_same
 from becalm.brief.desk.weekly import BriefingMade, brief, default_folder, publish_briefing
 from becalm.desk import Desk
-from becalm.find.desk.override import require_overrides
+from becalm.find.desk.override import check_override_pins
 from becalm.formats.run_record import read_record
 from becalm.terms import ReplayError, RunRecord
 
@@ -37,7 +37,7 @@ def repeat_briefing(desk: Desk, record: Path, *, out: Path | None = None) -> Bri
     run = read_record(record)
     _require_briefing(run, record)
     require_same(desk.workspace, run.data)
-    require_overrides(desk, run.data)
+    check_override_pins(desk, run.data)
     require_drawn(desk, run)
     made = brief(desk, run, folder=out or default_folder(desk))
     originals = {name: record.parent / name for name in made.texts}

@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk
-from becalm.find.desk.hotspots import HotspotsFound
+from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.find.desk.override import pinned_entries
 from becalm.patrol.core.seal import SeedHistory
 from becalm.patrol.desk.hotspots import overrides_unlike
@@ -33,7 +33,7 @@ NO_UNITS = (
 
 
 def add_patrol(
-    desk: Desk, run: RunRecord, found: HotspotsFound | None, *, day: date | None = None
+    desk: Desk, run: RunRecord, found: HotspotAnswer | None, *, day: date | None = None
 ) -> RunRecord:
     """The run with its patrol plan named: by its commitment, with the hash of the plan and of its sources.
 

@@ -9,9 +9,8 @@ from typing import cast, get_args
 
 from becalm.desk import Desk
 from becalm.desk.coverage import gaps_of, totals_of
-from becalm.find.core.settings import FindSettings
-from becalm.find.desk.hotspots import DEFAULT_CELL_M
-from becalm.find.desk.override import entries_that_stand
+from becalm.find.core.request import HotspotRequest
+from becalm.find.desk.override import active_entries
 from becalm.tables import ArchiveFile, Grouping, Source, choose_source, find_newest_whole_month
 from becalm.terms import ParameterValue, ReplayError, UsageError
 from becalm.workspace.config import BriefEntry
@@ -102,10 +101,10 @@ def plan_of(desk: Desk, question: BriefQuestion) -> Plan:
         source=source.key,
         hotspot_source=hotspot_source,
         target=question.target or said.target,
-        count=question.count or said.count or FindSettings().count,
-        cell_m=question.cell_m or said.cell_m or DEFAULT_CELL_M,
+        count=question.count or said.count or HotspotRequest().count,
+        cell_m=question.cell_m or said.cell_m or HotspotRequest().places.cell_m,
         chosen=_chosen(question, said),
-        overrides=() if hotspot_source == NO_SOURCE else entries_that_stand(desk),
+        overrides=() if hotspot_source == NO_SOURCE else active_entries(desk),
     )
 
 

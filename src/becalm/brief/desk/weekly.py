@@ -18,9 +18,8 @@ from becalm.desk.audit import recorded
 from becalm.desk.coverage import gaps_of
 from becalm.desk.pinned_archive import PinnedArchive
 from becalm.find.core.place_facts import compute_list_week
-from becalm.find.core.settings import FindSettings
-from becalm.find.desk.hotspots import FindQuestion, HotspotsFound, find_hotspots
-from becalm.find.desk.rules import RulesAsked
+from becalm.find.core.request import HotspotRequest, PlaceOptions, RecordOptions
+from becalm.find.desk.hotspots import HotspotAnswer, find_hotspots
 from becalm.find.files.hotspots import hotspots_geojson
 from becalm.find.files.map import Area, borough_areas, footprint
 from becalm.formats.run_record import record_json
@@ -111,7 +110,7 @@ class _Answers:
     plan: Plan
     source: Source
     comparison: Comparison
-    found: HotspotsFound | None
+    found: HotspotAnswer | None
     why_not: str
 
 
@@ -157,20 +156,22 @@ def brief(desk: Desk, run: RunRecord, *, folder: Path, answers: _Answers | None 
     return BriefingMade(folder, texts, headline(comparison), briefing.warnings, listed, run, briefing.patrol)
 
 
-def _hotspots(desk: Desk, plan: Plan, comparison: Comparison, seed: int) -> tuple[HotspotsFound | None, str]:
+def _hotspots(desk: Desk, plan: Plan, comparison: Comparison, seed: int) -> tuple[HotspotAnswer | None, str]:
     """The hotspots, or why there are none. What was asked for by name and cannot be had is an error."""
     if plan.hotspot_source == NO_SOURCE:
         return None, NO_POINTS
-    question = FindQuestion(
-        target=plan.target,
-        cell_m=plan.cell_m,
-        until=find_last_whole_month(comparison.period),
-        source=plan.hotspot_source,
-        rules=RulesAsked(entries=plan.overrides),
-        settings=FindSettings(count=plan.count),
+    request = HotspotRequest(
+        records=RecordOptions(
+            target=plan.target,
+            until=find_last_whole_month(comparison.period),
+            source=plan.hotspot_source,
+        ),
+        count=plan.count,
+        places=PlaceOptions(cell_m=plan.cell_m),
+        seed=seed,
     )
     try:
-        return find_hotspots(desk, question, seed=seed), ""
+        return find_hotspots(desk, request, override_entries=plan.overrides), ""
     except QuestionError as error:
         if plan.target:
             raise

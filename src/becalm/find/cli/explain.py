@@ -2,115 +2,148 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from enum import StrEnum
-from typing import Annotated
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-import typer
+from becalm.console.command import Session, command
+from becalm.find.cli.hotspots import SHOWN, app
+from becalm.find.core.request import ClusterRequest, NearRepeatRequest, OutbreakRequest
 
-from becalm.console.options import desk_of
-from becalm.console.shared_options import with_options
-from becalm.find.cli.asked import Asked
-from becalm.find.cli.units import AskedOfPlaces
+if TYPE_CHECKING:
+    from becalm.console.emit import View
+    from becalm.find.core.cluster_test import ClusterMap
+    from becalm.find.core.near_repeats import NearRepeats, RepeatBand
+    from becalm.find.core.outbreaks import Outbreaks
 
-Orders = Annotated[int, typer.Option(help="How many random orders the figures are held against.", min=19)]
-Level = Annotated[float, typer.Option(help="The error rate below which something is called out.")]
-
-
-class StepOfTime(StrEnum):
-    """What runs are counted in."""
-
-    month = "month"
-    week = "week"
-    day = "day"
+CLUSTER_HEADINGS = (
+    *("rank", "place", "incidents", "Gi* z", "q", "with its neighbours", "q", "history", "periods hot"),
+)
 
 
-def register(app: typer.Typer) -> None:
-    """Hang the three commands on `becalm find`."""
-    app.command("clusters")(clusters)
-    app.command("near-repeats")(near_repeats)
-    app.command("outbreaks")(outbreaks)
-
-
-@with_options(AskedOfPlaces, "asked", without=("seed",))
-def clusters(
-    context: typer.Context,
-    asked: AskedOfPlaces,
-    months: Annotated[int, typer.Option(help="Clusters of how many last months.")] = 12,
-    period_months: Annotated[int, typer.Option(help="The length of each period of the history.")] = 3,
-    adjust: Annotated[
-        str, typer.Option(help="BH (false discovery rate), BY (the same under any dependence) or Holm.")
-    ] = "BH",
-    level: Level = 0.05,
-) -> None:
+@command(app, "clusters", ClusterRequest)
+def clusters(session: Session, request: ClusterRequest) -> None:
     """Say which listed places stand out with their neighbours (Gi*, local Moran), and since when."""
-    from typing import cast
+    from becalm.console.emit import View
+    from becalm.find.desk.explain import explain_list
 
-    from becalm.find.cli.explain_view import print_clusters
-    from becalm.find.desk.explain import Clusters
-    from becalm.find.desk.explain import clusters as explain
-    from becalm.find.desk.rules import RulesAsked
-    from becalm.methods.multiplicity import Adjustment
-
-    how = Clusters(months, period_months, cast("Adjustment", adjust), level)
-    question = replace(asked.question_of_places(), rules=RulesAsked(overrides=True))
-    told = explain(desk_of(context, asked.workspace), question, how)
-    print_clusters(told, asked.format)
+    view: View[ClusterMap] = View(asdict, lambda answer: _part_rows(answer, "clusters"), _cluster_lines)
+    session.emit(explain_list(session.open_desk(), request), view)
 
 
-@with_options(Asked, "asked", without=("cell_m", "count"))
-def near_repeats(
-    context: typer.Context,
-    asked: Asked,
-    metres: Annotated[
-        str, typer.Option(help="The upper edges of the bands of distance, in metres.")
-    ] = "100,200,400",
-    days: Annotated[str, typer.Option(help="The upper edges of the bands of delay, in days.")] = "7,14,28",
-    manhattan: Annotated[
-        bool, typer.Option("--manhattan", help="Measure distance along the axes, as blocks do.")
-    ] = False,
-    orders: Orders = 999,
-) -> None:
+@command(app, "near-repeats", NearRepeatRequest)
+def near_repeats(session: Session, request: NearRepeatRequest) -> None:
     """Say whether after one incident another one nearby soon is likelier than chance alone explains.
 
     Pairs of points are counted, so there is no --unit: which places compete does not matter.
     """
-    from becalm.find.cli.explain_view import days_of, edges_of, print_near_repeats
-    from becalm.find.desk.explain import Repeats
-    from becalm.find.desk.explain import near_repeats as explain
+    from becalm.console.emit import View
+    from becalm.find.desk.explain import measure_near_repeats
 
-    how = Repeats(
-        edges_of(metres, "--metres"),
-        days_of(days, "--days"),
-        orders,
-        "manhattan" if manhattan else "euclidean",
-    )
-    told = explain(desk_of(context, asked.workspace), asked.question(), how, seed=asked.seed)
-    print_near_repeats(told, asked.format)
+    view: View[NearRepeats] = View(asdict, lambda answer: _part_rows(answer, "bands"), _repeat_lines)
+    session.emit(measure_near_repeats(session.open_desk(), request), view)
 
 
-@with_options(AskedOfPlaces, "asked", without=("count",))
-def outbreaks(
-    context: typer.Context,
-    asked: AskedOfPlaces,
-    radius_m: Annotated[float, typer.Option(help="The greatest radius of a circle, in metres.")] = 1000.0,
-    step: Annotated[
-        StepOfTime, typer.Option(help="What runs are counted in; weeks and days need records with days.")
-    ] = StepOfTime.month,
-    longest: Annotated[
-        int | None,
-        typer.Option(
-            help="The longest an outbreak may last, in steps.", show_default="3 months, 4 weeks or 14 days"
-        ),
-    ] = None,
-    orders: Orders = 199,
-    level: Level = 0.05,
-) -> None:
+@command(app, "outbreaks", OutbreakRequest)
+def outbreaks(session: Session, request: OutbreakRequest) -> None:
     """Say where and when there was suddenly more than that place and that time explain."""
-    from becalm.find.cli.explain_view import print_outbreaks
-    from becalm.find.core.outbreaks import ScanSettings
-    from becalm.find.desk.explain import outbreaks as explain
+    from becalm.console.emit import View
+    from becalm.find.desk.explain import scan_outbreaks
 
-    how = ScanSettings(radius_m, step.value, longest, orders, level)
-    told = explain(desk_of(context, asked.workspace), asked.question_of_places(), how, seed=asked.seed)
-    print_outbreaks(told, asked.format)
+    view: View[Outbreaks] = View(asdict, lambda answer: _part_rows(answer, "outbreaks"), _outbreak_lines)
+    session.emit(scan_outbreaks(session.open_desk(), request), view)
+
+
+def _part_rows(answer: ClusterMap | NearRepeats | Outbreaks, part: str) -> list[Mapping[str, Any]]:
+    """The rows of the answer's list; a column without a row where it is empty."""
+    rows: list[Mapping[str, Any]] = [asdict(row) for row in getattr(answer, part)]
+    return rows
+
+
+def _cluster_lines(answer: ClusterMap) -> Iterator[object]:
+    from becalm.console.screen import figure_table
+
+    yield (
+        f"Clusters of {', '.join(answer.target)}, {answer.first_month} to {answer.last_month}: "
+        f"{answer.hot:,} of {answer.places:,} places ({answer.denominator}) with Gi* q <= {answer.level:g}, "
+        f"adjusted by {answer.adjustment} over all places; source {answer.source}, as of {answer.as_of}."
+    )
+    rows = [
+        (
+            *(str(c.rank), c.place_id, str(c.count), f"{c.z:.2f}", _chance(c.q)),
+            *(c.quadrant, _chance(c.quadrant_q), c.history, f"{c.hot_periods} of {answer.periods}"),
+        )
+        for c in answer.clusters[:SHOWN]
+    ]
+    yield figure_table(CLUSTER_HEADINGS, rows)
+    classes = ", ".join(f"{number:,} {kind}" for kind, number in answer.histories)
+    yield f"All places over {answer.periods} periods of {answer.period_months} months: {classes}."
+    yield from (f"warning: {warning}" for warning in answer.warnings)
+    yield "This explains the list and never chooses it; the whole list: --format csv"
+
+
+def _repeat_lines(answer: NearRepeats) -> Iterator[object]:
+    from becalm.console.screen import figure_table
+
+    yield (
+        f"{answer.incidents:,} incidents of {', '.join(answer.target)}, {answer.first_day} to "
+        f"{answer.last_day} ({answer.left_out:,} left out without a place or a day); "
+        f"source {answer.source}, as of {answer.as_of}. "
+        f"Observed over expected pairs, p against {answer.orders} random orders of the days."
+    )
+    delays = list(dict.fromkeys((b.from_days, b.until_days) for b in answer.bands))
+    distances = list(dict.fromkeys((b.from_m, b.until_m) for b in answer.bands))
+    by_place = {(b.from_m, b.until_m, b.from_days): b for b in answer.bands}
+    headings = ("distance", *(_span(*delay, "days") for delay in delays))
+    rows = [
+        (
+            "the same place" if until == 0 else _span(start, until, "m"),
+            *(_band(by_place[start, until, delay[0]]) for delay in delays),
+        )
+        for start, until in distances
+    ]
+    yield figure_table(headings, rows, left=("distance",))
+    yield from (f"warning: {warning}" for warning in answer.warnings)
+    yield (
+        "A ratio of 2 means twice the pairs that chance alone gives. Points are paired, whatever the unit."
+    )
+
+
+def _outbreak_lines(answer: Outbreaks) -> Iterator[object]:
+    from becalm.console.screen import figure_table
+
+    significant = [outbreak for outbreak in answer.outbreaks if outbreak.p <= answer.level]
+    yield (
+        f"{answer.incidents:,} incidents of {', '.join(answer.target)}, {answer.first} to {answer.last}; "
+        f"source {answer.source}, as of {answer.as_of}. Circles up to {answer.radius_m:g} m and "
+        f"{answer.longest} {answer.step}s: {len(significant)} beyond chance (p <= {answer.level:g} against "
+        f"{answer.orders} random orders, every circle and run looked at)."
+    )
+    headings = ("centre, m", "radius, m", f"{answer.step}s", "observed", "expected", "p")
+    rows = [
+        (
+            f"{o.easting_m:.0f} {o.northing_m:.0f}",
+            f"{o.radius_m:.0f}",
+            o.first if o.first == o.last else f"{o.first} to {o.last}",
+            *(str(o.observed), f"{o.expected:.1f}", f"{o.p:.3f}"),
+        )
+        for o in answer.outbreaks[:SHOWN]
+    ]
+    yield figure_table(headings, rows)
+    yield from (f"warning: {warning}" for warning in answer.warnings)
+    yield f"A place that always carries much is no outbreak, nor a {answer.step} with more everywhere."
+
+
+def _band(band: RepeatBand) -> str:
+    ratio = "-" if band.ratio is None else f"{band.ratio:.2f}"
+    return f"{ratio} (p {band.p:.3f}, {band.observed:,})"
+
+
+def _span(start: float, until: float | None, unit: str) -> str:
+    if until is None:
+        return f"beyond, {unit}"
+    return f"up to {until:g} {unit}" if start == 0 else f"{start:g} to {until:g} {unit}"
+
+
+def _chance(q: float) -> str:
+    return "< 0.001" if q < 0.001 else f"{q:.3f}"

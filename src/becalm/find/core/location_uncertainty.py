@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
+from becalm.find.core.h3_places import COARSEST, h3_width_m
 from becalm.find.core.place_panel import locate_points
+from becalm.find.core.request import UNITS_FROM_A_FILE, PlaceOptions
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.point_spacing import displaced_sums, point_spacing, weighted_median
 from becalm.tables import MovedPoints, PlaceCounts, PointsPerCell
-from becalm.terms import QuestionError
+from becalm.terms import QuestionError, UsageError
 
 LEAST_MOVED = 0.5  # share of the records that must have been moved for their points to be taken as fixed
 LEAST_POINTS = 10
 ROUNDS = 16
 STEP_M = 10.0
+BOX_M = (50.0, 150.0)  # a smaller box is a doorway, a larger one no micro-place
 LARGEST_SINGLE_SHARE = 0.5
 
 
@@ -73,15 +76,47 @@ def has_moved_records(counts: PlaceCounts) -> bool:
     return counts.moved_share >= LEAST_MOVED
 
 
-def check_place_width(width_m: float, location: LocationUncertainty | None, *, option: str) -> None:
-    """Raise QuestionError where places are narrower than the records' points are apart."""
-    if location is None or width_m >= location.spacing_m:
-        return
-    raise QuestionError(
-        f"Places of {width_m:g} m are finer than these records are placed: their source moved them to fixed "
-        f"points, and the next point is typically {location.spacing_m:.0f} m away. A list of such places "
-        f"would rank the points of a map. Take {option}, the smallest that will do, or add --merge to have "
-        "it done."
+def fit_place_size(
+    places: PlaceOptions, location: LocationUncertainty | None
+) -> tuple[PlaceOptions, tuple[str, ...]]:
+    """The places of a size that is not too fine for these records, and what must be said of it.
+
+    Own areas and streets are taken as they are: their size is the user's own choice.
+
+    Raises
+    ------
+    QuestionError
+        where they are finer than the records are placed, and are not to be merged.
+    UsageError
+        where boxes are too small or too large to be micro-places.
+    """
+    if places.unit == "box" and not BOX_M[0] <= places.cell_m <= BOX_M[1]:
+        raise UsageError(
+            f"A box of {places.cell_m:g} m is not one of {BOX_M[0]:g} to {BOX_M[1]:g} m. Give `cell_m` "
+            "between these, or take `unit square`."
+        )
+    is_h3 = places.unit == "h3"
+    width_m = h3_width_m(places.h3_resolution) if is_h3 else places.cell_m
+    if location is None or places.unit in UNITS_FROM_A_FILE or width_m >= location.spacing_m:
+        return places, ()
+    if is_h3:
+        coarser = range(places.h3_resolution, COARSEST - 1, -1)
+        resolution = next(r for r in coarser if h3_width_m(r) >= location.spacing_m)
+        fitted, fitted_m = replace(places, h3_resolution=resolution), h3_width_m(resolution)
+    else:
+        fitted_m = location.least_width_m
+        fitted = replace(places, cell_m=fitted_m)
+    if not places.merge:
+        size = f"`h3_resolution {fitted.h3_resolution}`" if is_h3 else f"`cell_m {fitted_m:g}`"
+        raise QuestionError(
+            f"Places of {width_m:g} m are finer than these records are placed: their source moved them to "
+            f"fixed points, and the next point is typically {location.spacing_m:.0f} m away. A list of such "
+            f"places would rank the points of a map. Take {size}, the smallest that will do, or add `merge` "
+            "to have it done."
+        )
+    return fitted, (
+        f"Places of {width_m:g} m are finer than these records are placed: merged into places of "
+        f"{fitted_m:g} m, the smallest that will do.",
     )
 
 
@@ -131,7 +166,7 @@ def warn_of_points(points: PointsPerCell) -> tuple[str, ...]:
         f"lie on {points.points:,} points, and {points.single:,} of the {points.cells:,} cells with at least "
         f"{points.least_records} of them ({points.single / points.cells:.0%}) hold one point only. "
         "Such a cell ranks a point of the source's map, not a place. "
-        f"Take larger cells (--cell-m {2 * points.cell_m:g}).",
+        f"Take larger cells, of {2 * points.cell_m:g} m.",
     )
 
 
@@ -142,14 +177,6 @@ def warn_of_doubt(location: LocationUncertainty | None) -> tuple[str, ...]:
     return (
         f"Each record may have happened some {location.typical_m:.0f} m in each direction from its point: "
         "P(top) and the rank intervals allow for it.",
-    )
-
-
-def warn_of_merging(asked_m: float, merged_m: float) -> tuple[str, ...]:
-    """Were places merged because they were finer than the records?"""
-    return (
-        f"Places of {asked_m:g} m are finer than these records are placed: merged into places of "
-        f"{merged_m:g} m, the smallest that will do.",
     )
 
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import shapely
 
 from becalm.find.core.place_panel import PlacePanel, days_in_month, locate_points
+from becalm.find.core.request import ScanSettings, TimeStep
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.grid import CellGrid
 from becalm.methods.scan import Cylinder, scan
 from becalm.tables import EventPoints
 from becalm.terms import PlaceKind, QuestionError, UsageError
 
-TimeStep = Literal["month", "week", "day"]
 LEAST_INCIDENTS: Final = 30
 EPOCH: Final = date(1970, 1, 1)
 DAYS: Final[dict[TimeStep, int]] = {"week": 7, "day": 1}
@@ -61,17 +61,6 @@ class Outbreaks:
     as_of: date
     warnings: tuple[str, ...] = ()
     kind: PlaceKind = "cell"
-
-
-@dataclass(frozen=True, slots=True)
-class ScanSettings:
-    """How far circles reach, in which steps and how long they last, and how many random orders are drawn."""
-
-    radius_m: float = 1000.0
-    step: TimeStep = "month"
-    longest: int | None = None  # of so many steps; without it, as many as suit the step
-    orders: int = 199
-    level: float = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +173,7 @@ def _check_asked(
     if not (np.isfinite(radius_m) and radius_m > 0) or not 1 <= longest < steps:
         raise UsageError(
             f"Circles up to {radius_m:g} m and {longest} {step}s cannot be sought in {steps} {step}s. "
-            f"Give a --radius-m above 0, and a --longest from 1 to fewer {step}s than there are."
+            f"Give a `radius_m` above 0, and a `longest` from 1 to fewer {step}s than there are."
         )
     if len(incidents.place) < LEAST_INCIDENTS:
         total = f"{len(incidents.place)} incidents of {' + '.join(target)}"
@@ -194,7 +183,7 @@ def _check_asked(
     if busy_places * steps > MOST_CELLS:
         raise QuestionError(
             f"{busy_places:,} places with an incident in {steps:,} {step}s are too many to scan. Take longer "
-            "steps (--step month), larger places or fewer months (--since)."
+            "steps (`step month`), larger places or fewer months (`since`)."
         )
 
 

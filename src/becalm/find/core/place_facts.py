@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import shapely
 from ibis import Table
+from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.place_panel import listable_mask
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.week_profile import busiest_hours, week_profiles
-from becalm.tables import HourCounts, HourPolicy, add_week_hours, index_values, sum_hour_weights, weigh_hours
+from becalm.tables import (
+    HourCounts,
+    HourPolicy,
+    PlaceCounts,
+    PointCounts,
+    add_week_hours,
+    count_week_hours,
+    find_cell_boroughs,
+    index_values,
+    sum_hour_weights,
+    weigh_hours,
+)
 from becalm.terms import HOURS_OF_WEEK, DayHours, Estimate, Hotspot, HotspotList, PeakHours, QuestionError
 
+CELL_NAME = re.compile(r"(\d+(?:\.\d+)?)m_(-?\d+)_(-?\d+)")
 PlaceKey = tuple[int, int]  # (column, row) of a cell, (number, 0) of any other place
 LEAST_WITH_HOUR = 0.5
 PEAK_HOURS = 4
@@ -148,6 +163,66 @@ def _place_numbers(places: CellGrid | PlaceSet, keys: Ints) -> Ints:
     if isinstance(places, CellGrid):
         return places.numbers(keys[0], keys[1])
     return np.where((keys[1] == 0) & (keys[0] >= 0) & (keys[0] < places.size), keys[0], -1)
+
+
+def build_rule_facts(
+    incidents: Table,
+    counts: PlaceCounts | PointCounts,
+    places: PlaceSet | None,
+    *,
+    target: Sequence[str],
+    policy: HourPolicy,
+) -> PlaceFacts | None:
+    """The areas and hours of all places that compete, for rules about them (counts by point have places)."""
+    if places is not None:
+        return build_place_facts(incidents, places, range(places.size), target=target, policy=policy)
+    if isinstance(counts, PointCounts):
+        return None
+    columns, rows = np.unique(np.stack([counts.columns, counts.rows]), axis=1)
+    return _build_cell_facts(incidents, counts.cell_m, columns, rows, None, target=target, policy=policy)
+
+
+def describe_hotspots(
+    hotspots: HotspotList, incidents: Table, places: PlaceSet | None, policy: HourPolicy
+) -> HotspotList:
+    """Add to each listed place its borough and, where the records carry hours, its profile of the week."""
+    cells = [(h.column, h.row) for h in hotspots.hotspots]
+    if places is not None:
+        numbers = [column for column, _ in cells]
+        facts = build_place_facts(incidents, places, numbers, target=hotspots.target, policy=policy)
+    else:
+        columns, rows = np.array(cells, dtype=np.int64).T
+        facts = _build_cell_facts(
+            incidents, hotspots.cell_m, columns, rows, cells, target=hotspots.target, policy=policy
+        )
+    return describe_places(hotspots, boroughs=facts.boroughs, hours=facts.hours)
+
+
+def _build_cell_facts(
+    incidents: Table,
+    cell_m: float,
+    columns: Ints,
+    rows: Ints,
+    borough_cells: Sequence[PlaceKey] | None,
+    *,
+    target: Sequence[str],
+    policy: HourPolicy,
+) -> PlaceFacts:
+    """The boroughs of these cells (None: of all), and the hours of those in `columns` and `rows`."""
+    of_target = incidents.filter(incidents.offence_group.isin(list(target)))
+    return PlaceFacts(
+        find_cell_boroughs(incidents, cell_m=cell_m, cells=borough_cells),
+        count_week_hours(of_target, cell_m=cell_m, columns=columns, rows=rows, policy=policy),
+    )
+
+
+def find_cell_outline(place_id: str) -> BaseGeometry | None:
+    """The square that a cell of the grid of this name covers; None where it is not the name of a cell."""
+    cell = CELL_NAME.fullmatch(place_id)
+    if cell is None:
+        return None
+    side, column, row = float(cell[1]), int(cell[2]), int(cell[3])
+    return shapely.box(column * side, row * side, (column + 1) * side, (row + 1) * side)
 
 
 def describe_places(

@@ -14,9 +14,10 @@ from numpy.typing import ArrayLike, NDArray
 from shapely.geometry.base import BaseGeometry
 from shapely.ops import split as split_along
 
+from becalm.find.core.location_uncertainty import LocationUncertainty
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.place_shapes import LEAST_M, LEAST_M2, land_of
-from becalm.terms import Fault, InputError, UsageError
+from becalm.terms import Fault, InputError, QuestionError, UsageError
 
 AnyArray = NDArray[Any]
 REST = "rest"
@@ -75,7 +76,7 @@ def apply_splits(places: PlaceSet, splits: Sequence[Split]) -> SplitPlaces:
             places = _apply_split(places, split)
             applied_splits.append(split)
         except InputError as error:
-            faults.append(Fault(split.place_id, str(error), "draw it again, or undo it with --undo"))
+            faults.append(Fault(split.place_id, str(error), "draw it again, or undo it with `undo`"))
     if faults:
         noun = "a split does" if len(faults) == 1 else f"{len(faults)} splits do"
         raise InputError(f"{noun} not divide the place", tuple(faults))
@@ -117,6 +118,34 @@ def halving_line(outline: BaseGeometry, halves: str) -> BaseGeometry:
     return shapely.LineString([(x, south - overhang), (x, north + overhang)])
 
 
+def check_part_sizes(
+    place_id: str, parts: Sequence[tuple[str, BaseGeometry]], location: LocationUncertainty | None
+) -> None:
+    """Raise QuestionError where a part would be finer than the records are placed."""
+    if location is None:
+        return
+    faults = tuple(
+        Fault(
+            place_id + PART_MARK + name,
+            f"is {width_m:.0f} m across, finer than these records are placed: the next point is "
+            f"typically {location.spacing_m:.0f} m away",
+            "draw larger parts",
+        )
+        for name, part in parts
+        if (width_m := _narrowest_m(part)) < location.spacing_m
+    )
+    if faults:
+        raise QuestionError(f"{place_id} was not split", faults)
+
+
+def _narrowest_m(part: BaseGeometry) -> float:
+    """The shorter side of the narrowest frame round it (of a street: its length)."""
+    if shapely.get_dimensions(part) < 2:
+        return float(part.length)
+    corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(part))
+    return float(np.hypot(*np.diff(corners[:3], axis=0).T).min())
+
+
 def _apply_split(places: PlaceSet, split: Split) -> PlaceSet:
     names, shapes = zip(*cut_place(places, split), strict=True)
     number = _find_number(places, split.place_id)
@@ -140,7 +169,7 @@ def _find_number(places: PlaceSet, place_id: str) -> int:
     if place_id in places.ids:
         return places.ids.index(place_id)
     near = difflib.get_close_matches(place_id, places.ids[:20_000], n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else "Name it as the list does, with the same --unit."
+    hint = f"Did you mean {near[0]!r}?" if near else "Name it as the list does, with the same `unit`."
     raise UsageError(f"No place that competes is called {place_id!r}. {hint}")
 
 

@@ -12,6 +12,7 @@ from becalm.terms.request import FileName, Parameter, Request
 
 PlaceUnit = Literal["square", "hexagon", "h3", "own", "segment", "box"]
 Halves = Literal["north-south", "east-west"]
+TimeStep = Literal["month", "week", "day"]
 UNITS_FROM_A_FILE: Final = ("own", "segment")
 MONTH: Final = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 Count = Annotated[int, Parameter("How many places to list.", unit="places", low=1)]
@@ -33,9 +34,7 @@ class RecordOptions(Request):
             "An offence group to look for; repeat it for several. Without it: all street violence.", short="t"
         ),
     ] = ()
-    since: Annotated[
-        str | None, Parameter("Learn from this month on (YYYY-MM).", metavar="MONTH")
-    ] = None
+    since: Annotated[str | None, Parameter("Learn from this month on (YYYY-MM).", metavar="MONTH")] = None
     until: Annotated[
         str | None, Parameter("Learn up to this month, included (YYYY-MM).", metavar="MONTH")
     ] = None
@@ -61,18 +60,16 @@ class PlaceOptions(Request):
             "a street segment, or a box of that side laid where it catches most."
         ),
     ] = "square"
-    turn_deg: Annotated[
-        float, Parameter("Turn squares and hexagons by so many degrees.", unit="degrees")
-    ] = 0.0
+    turn_deg: Annotated[float, Parameter("Turn squares and hexagons by so many degrees.", unit="degrees")] = (
+        0.0
+    )
     places: Annotated[
         FileName | None, Parameter("Your own areas, or the streets, for unit own or segment.", metavar="FILE")
     ] = None
-    id_column: Annotated[
-        str | None, Parameter("The column of that file that names each area.")
-    ] = None
+    id_column: Annotated[str | None, Parameter("The column of that file that names each area.")] = None
     places_crs: Annotated[
         str | None,
-        Parameter("The coordinate system of your places and excluded land where they state none, e.g. EPSG:27700."),
+        Parameter("The coordinate system of places and exclude where they state none, e.g. EPSG:27700."),
     ] = None
     h3_resolution: Annotated[int, Parameter("The resolution of H3 cells.")] = 10
     junction_m: Annotated[
@@ -180,9 +177,9 @@ class HotspotRequest(Request):
     rules: RuleOptions = field(default_factory=RuleOptions)
     harm: HarmOptions = field(default_factory=HarmOptions)
     finder: FinderName = "blend"
-    challenger: Annotated[
-        bool, Parameter("Let boosted trees choose, if a back-test says that they win.")
-    ] = False
+    challenger: Annotated[bool, Parameter("Let boosted trees choose, if a back-test says that they win.")] = (
+        False
+    )
     seed: Seed = None
 
 
@@ -210,9 +207,7 @@ class ClusterRequest(Request):
     count: Count = 250
     places: PlaceOptions = field(default_factory=PlaceOptions)
     months: Annotated[int, Parameter("Clusters of how many last months.", unit="months")] = 12
-    period_months: Annotated[
-        int, Parameter("The length of each period of the history.", unit="months")
-    ] = 3
+    period_months: Annotated[int, Parameter("The length of each period of the history.", unit="months")] = 3
     adjust: Annotated[
         str, Parameter("BH (false discovery rate), BY (the same under any dependence) or Holm.")
     ] = "BH"
@@ -224,9 +219,7 @@ class NearRepeatRequest(Request):
     """After one incident, is another one nearby soon likelier than chance alone explains?"""
 
     records: RecordOptions = field(default_factory=RecordOptions)
-    metres: Annotated[
-        str, Parameter("The upper edges of the bands of distance, in metres.")
-    ] = "100,200,400"
+    metres: Annotated[str, Parameter("The upper edges of the bands of distance, in metres.")] = "100,200,400"
     days: Annotated[str, Parameter("The upper edges of the bands of delay, in days.")] = "7,14,28"
     manhattan: Annotated[bool, Parameter("Measure distance along the axes, as blocks do.")] = False
     orders: Orders = 999
@@ -242,7 +235,9 @@ class NearRepeatRequest(Request):
         """The upper edges of the bands of delay."""
         edges = _read_edges("days", self.days)
         if any(edge != int(edge) for edge in edges):
-            raise UsageError(f"`days` {self.days!r} holds part of a day. Give whole days, e.g. `days 7,14,28`.")
+            raise UsageError(
+                f"`days` {self.days!r} holds part of a day. Give whole days, e.g. `days 7,14,28`."
+            )
         return tuple(int(edge) for edge in edges)
 
 
@@ -265,14 +260,12 @@ class ScanSettings(Request):
 
     radius_m: Annotated[float, Parameter("The greatest radius of a circle, in metres.", unit="m")] = 1000.0
     step: Annotated[
-        Literal["month", "week", "day"],
+        TimeStep,
         Parameter("What runs are counted in; weeks and days need records with days."),
     ] = "month"
     longest: Annotated[
         int | None,
-        Parameter(
-            "The longest an outbreak may last, in steps.", default_text="3 months, 4 weeks or 14 days"
-        ),
+        Parameter("The longest an outbreak may last, in steps.", default_text="3 months, 4 weeks or 14 days"),
     ] = None
     orders: Orders = 199
     level: Level = 0.05
@@ -292,17 +285,13 @@ class OutbreakRequest(Request):
 class SplitRequest(Request):
     """How is this place to be split, from now on in every list, or is it to be made whole again?"""
 
-    place: Annotated[
-        str, Parameter("The place, as the list names it.", metavar="PLACE", is_argument=True)
-    ]
+    place: Annotated[str, Parameter("The place, as the list names it.", metavar="PLACE", is_argument=True)]
     reason: Annotated[str, Parameter("Why, without names of people.")]
     halves: Annotated[Halves | None, Parameter("Two halves, cut through its middle.")] = None
     line: Annotated[
         FileName | None, Parameter("A GeoJSON with one line across the place.", metavar="FILE")
     ] = None
-    parts: Annotated[
-        FileName | None, Parameter("Areas that you drew: one part each.", metavar="FILE")
-    ] = None
+    parts: Annotated[FileName | None, Parameter("Areas that you drew: one part each.", metavar="FILE")] = None
     part_column: Annotated[str | None, Parameter("The column of that file that names each part.")] = None
     undo: Annotated[bool, Parameter("Make it whole again.")] = False
     records: RecordOptions = field(default_factory=RecordOptions)

@@ -72,6 +72,22 @@ class Rules:
         return replace(self, caps=_set_bound(self.caps, area, most))
 
 
+def check_one_answer(
+    file: str, rules: Rules, *, count: int, separation_m: float, hours: DayHours | None
+) -> None:
+    """Refuse a file of rules and a request that say different things, each other than the default."""
+    usual = FindSettings()
+    for name, value, written_value, default in (
+        ("count", count, rules.count, usual.count),
+        ("separation_m", separation_m, rules.separation_m, usual.separation_m),
+        ("when", hours, rules.hours, None),
+    ):
+        if value not in (default, written_value) and written_value != default:
+            raise UsageError(
+                f"{file} says {written_value} and `{name}` says {value}. Leave it out, or mend the file."
+            )
+
+
 def read_hours(text: str) -> DayHours:
     """The hours that `day`, `night` or e.g. `22-04` stand for.
 
@@ -117,7 +133,7 @@ def _find_faults(rules: Rules) -> Iterator[Fault]:
         yield Fault(
             "floors",
             f"they add up to {least}, {least - rules.count} more than the {rules.count} places of the list",
-            "lower a floor, or list more places with --count",
+            "lower a floor, or list more places with `count`",
         )
     yield from _find_clashes(rules.decisions)
 

@@ -2,124 +2,104 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import replace
+from typing import cast
 
 from becalm.desk import Desk
 from becalm.find.core.cluster_test import ClusterMap, explain_clusters, list_place_numbers
 from becalm.find.core.near_repeats import NearRepeats, find_near_repeats
-from becalm.find.core.outbreaks import Outbreaks, ScanSettings, find_outbreaks
+from becalm.find.core.outbreaks import Outbreaks, find_outbreaks
 from becalm.find.core.place_panel import PlacePanel, build_panel
-from becalm.find.desk.inputs import Evidence, Field, FindQuestion, gather, lay_field
-from becalm.find.desk.rules import rules_of
+from becalm.find.core.request import (
+    ClusterRequest,
+    NearRepeatRequest,
+    OutbreakRequest,
+    PlaceOptions,
+    RuleOptions,
+)
+from becalm.find.core.settings import FindSettings
+from becalm.find.desk.inputs import FindInputs, StudyRegion, define_region, load_inputs
+from becalm.find.desk.rules import load_rules
+from becalm.methods.arrays import seed_generator
 from becalm.methods.multiplicity import Adjustment
-from becalm.methods.near_repeat import Distance
 from becalm.tables import EventPoints, list_event_points
 from becalm.terms import QuestionError
 
 
-@dataclass(frozen=True, slots=True)
-class Clusters:
-    """How clusters are told: over how many months, in which periods, with which adjustment."""
-
-    months: int = 12
-    period_months: int = 3
-    adjustment: Adjustment = "BH"
-    level: float = 0.05
-
-
-@dataclass(frozen=True, slots=True)
-class Repeats:
-    """Which bands of distance and delay are looked at, and how many random orders they are held against."""
-
-    distance_edges_m: tuple[float, ...] = (100.0, 200.0, 400.0)
-    delay_edges_days: tuple[int, ...] = (7, 14, 28)
-    orders: int = 999
-    distance: Distance = "euclidean"
-
-
-def clusters(desk: Desk, question: FindQuestion, how: Clusters) -> ClusterMap:
+def explain_list(desk: Desk, request: ClusterRequest) -> ClusterMap:
     """Are the listed places clusters, and since when?"""
-    evidence = gather(desk, question)
-    field = _partition(desk, evidence)
-    panel = _ground(evidence, field, question)
-    rules = rules_of(desk, question.rules, question.settings)
-    told = explain_clusters(
+    inputs = load_inputs(desk, request.records, request.places)
+    region = _define_fixed_region(desk, inputs)
+    settings = FindSettings(count=request.count)
+    panel = _build_panel(inputs, region, settings)
+    rules = load_rules(desk, RuleOptions(), count=request.count)
+    clusters = explain_clusters(
         panel,
-        list_place_numbers(panel, rules, question.settings),
-        target=evidence.targets.target,
-        source=evidence.counts.source,
-        as_of=evidence.counts.as_of,
-        months=how.months,
-        period_months=how.period_months,
-        adjustment=how.adjustment,
-        level=how.level,
+        list_place_numbers(panel, rules, settings),
+        target=inputs.targets.target,
+        source=inputs.counts.source,
+        as_of=inputs.counts.as_of,
+        months=request.months,
+        period_months=request.period_months,
+        adjustment=cast("Adjustment", request.adjust),
+        level=request.level,
     )
-    return replace(told, warnings=(*evidence.warnings, *field.warnings, *told.warnings))
+    return replace(clusters, warnings=(*inputs.warnings, *region.warnings, *clusters.warnings))
 
 
-def near_repeats(desk: Desk, question: FindQuestion, how: Repeats, *, seed: int | None = None) -> NearRepeats:
+def measure_near_repeats(desk: Desk, request: NearRepeatRequest) -> NearRepeats:
     """After one incident, is another one nearby soon likelier than chance alone explains?"""
-    evidence = gather(desk, question)
-    events = list_event_points(
-        evidence.incidents, groups=evidence.targets.target, months=evidence.counts.months
-    )
+    distance_edges_m, delay_edges_days = request.distance_edges_m, request.delay_edges_days
+    inputs = load_inputs(desk, request.records, PlaceOptions())
     return find_near_repeats(
-        events,
-        target=evidence.targets.target,
-        distance_edges_m=how.distance_edges_m,
-        delay_edges_days=how.delay_edges_days,
-        orders=how.orders,
-        distance=how.distance,
-        rng=_chance(desk, seed),
+        _list_events(inputs),
+        target=inputs.targets.target,
+        distance_edges_m=distance_edges_m,
+        delay_edges_days=delay_edges_days,
+        orders=request.orders,
+        distance="manhattan" if request.manhattan else "euclidean",
+        rng=seed_generator(desk.draw_seed() if request.seed is None else request.seed),
     )
 
 
-def outbreaks(desk: Desk, question: FindQuestion, how: ScanSettings, *, seed: int | None = None) -> Outbreaks:
+def scan_outbreaks(desk: Desk, request: OutbreakRequest) -> Outbreaks:
     """Where and when were there suddenly more than that place and that time explain?"""
-    evidence = gather(desk, question)
-    field = _partition(desk, evidence)
-    found = find_outbreaks(
-        _ground(evidence, field, question),
-        target=evidence.targets.target,
-        source=evidence.counts.source,
-        as_of=evidence.counts.as_of,
-        settings=how,
-        events=None if how.step == "month" else _dated(evidence),
-        rng=_chance(desk, seed),
+    inputs = load_inputs(desk, request.records, request.places)
+    region = _define_fixed_region(desk, inputs)
+    outbreaks = find_outbreaks(
+        _build_panel(inputs, region, FindSettings()),
+        target=inputs.targets.target,
+        source=inputs.counts.source,
+        as_of=inputs.counts.as_of,
+        settings=request.scan,
+        events=None if request.scan.step == "month" else _list_dated_events(inputs),
+        rng=seed_generator(desk.draw_seed() if request.seed is None else request.seed),
     )
-    return replace(found, warnings=(*evidence.warnings, *field.warnings, *found.warnings))
+    return replace(outbreaks, warnings=(*inputs.warnings, *region.warnings, *outbreaks.warnings))
 
 
-def _dated(evidence: Evidence) -> EventPoints:
+def _list_events(inputs: FindInputs) -> EventPoints:
+    return list_event_points(inputs.incidents, groups=inputs.targets.target, months=inputs.counts.months)
+
+
+def _list_dated_events(inputs: FindInputs) -> EventPoints:
     try:
-        return list_event_points(
-            evidence.incidents, groups=evidence.targets.target, months=evidence.counts.months
-        )
+        return _list_events(inputs)
     except QuestionError as error:
-        raise QuestionError(f"{error.message} Or leave --step out, for runs of months.") from error
+        raise QuestionError(f"{error.message} Or leave `step` out, for runs of months.") from error
 
 
-def _partition(desk: Desk, evidence: Evidence) -> Field:
+def _define_fixed_region(desk: Desk, inputs: FindInputs) -> StudyRegion:
     """The places that compete, where they are the same for every question: floating boxes are not."""
-    if evidence.unit.unit == "box":
+    if inputs.places.unit == "box":
         raise QuestionError(
             "Floating boxes are laid where most incidents fell, so each of them stands out by its making and "
-            f"none can be tested. Ask with --unit square --cell-m {evidence.counts.cell_m:g}."
+            f"none can be tested. Ask with `unit square` and `cell_m {inputs.counts.cell_m:g}`."
         )
-    return lay_field(desk, evidence)
+    return define_region(desk, inputs)
 
 
-def _ground(evidence: Evidence, field: Field, question: FindQuestion) -> PlacePanel:
+def _build_panel(inputs: FindInputs, region: StudyRegion, settings: FindSettings) -> PlacePanel:
     return build_panel(
-        field.counts,
-        evidence.targets,
-        boundary=evidence.boundary,
-        places=field.places,
-        settings=question.settings,
+        region.counts, inputs.targets, boundary=inputs.boundary, places=region.places, settings=settings
     )
-
-
-def _chance(desk: Desk, seed: int | None) -> np.random.Generator:
-    return np.random.default_rng(desk.draw_seed() if seed is None else seed)

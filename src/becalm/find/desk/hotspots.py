@@ -2,73 +2,66 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from shapely.geometry.base import BaseGeometry
 
 from becalm import __version__
+from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
-from becalm.find.core.backtest import backtest as backtest_places
+from becalm.find.core.backtest import backtest as backtest_methods
 from becalm.find.core.challenger import CHALLENGER, judge_challenger
 from becalm.find.core.hotspots import find_hotspots as find_places
-from becalm.find.core.place_facts import build_place_facts, describe_places
-from becalm.find.core.plugin import BLEND, NamedFinder
-from becalm.find.desk.finders import pick_finder
-from becalm.find.desk.harm import harm_of, harm_parameters
-from becalm.find.desk.inputs import (
-    DEFAULT_CELL_M,
-    Evidence,
-    Field,
-    FindQuestion,
-    gather,
-    lay_field,
-    lay_list_field,
-)
-from becalm.find.desk.rules import facts_for, rule_parameters, rules_of
-from becalm.find.files.hotspots import check_file_ending, hotspots_csv, hotspots_geojson, write_hotspots
-from becalm.tables import HourPolicy, count_week_hours, find_cell_boroughs
-from becalm.terms import Backtest, HotspotList, RunRecord
+from becalm.find.core.place_facts import PlaceFacts, build_rule_facts, describe_hotspots
+from becalm.find.core.plugin import BLEND, Finder, NamedFinder
+from becalm.find.core.request import BacktestRequest, HotspotRequest, PlaceOptions, RecordOptions
+from becalm.find.core.rules import Rules
+from becalm.find.core.settings import FindSettings
+from becalm.find.desk.inputs import FindInputs, StudyRegion, define_region, load_inputs
+from becalm.find.desk.rules import harm_parameters, load_harm_weighting, load_rules, rule_parameters
+from becalm.methods.arrays import seed_generator
+from becalm.tables import HourPolicy
+from becalm.terms import Backtest, DependencyError, HotspotList, RunRecord, UsageError
+from becalm.terms.request import request_values
 
 __all__ = [
-    "DEFAULT_CELL_M",
-    "BacktestDone",
-    "FindQuestion",
-    "HotspotsFound",
+    "BacktestAnswer",
+    "BacktestRequest",
+    "HotspotAnswer",
+    "HotspotRequest",
+    "PlaceOptions",
+    "RecordOptions",
     "backtest",
     "find_hotspots",
 ]
 
+FINDERS = "becalm.finders"
+SHAPE_PARAMETERS: Mapping[str, tuple[str, ...]] = {
+    "square": ("turn_deg",),
+    "hexagon": ("turn_deg",),
+    "h3": ("h3_resolution",),
+    "own": ("id_column",),
+    "segment": ("junction_m", "snap_m"),
+    "box": (),
+}
+
 
 @dataclass(frozen=True, slots=True)
-class HotspotsFound:
+class HotspotAnswer:
     """A list, the record of the run that made it, and the boundary that it was clipped to (in metres)."""
 
     hotspots: HotspotList
     run: RunRecord
     boundary: BaseGeometry | None
 
-    @property
-    def geojson(self) -> str:
-        """The list as GeoJSON in WGS84."""
-        return hotspots_geojson(self.hotspots, run=self.run, boundary=self.boundary)
-
-    @property
-    def csv(self) -> str:
-        """The list as CSV."""
-        return hotspots_csv(self.hotspots)
-
-    def write(self, paths: Sequence[Path]) -> None:
-        """Write the list to each of these files, in the format that its ending names."""
-        for path in paths:
-            write_hotspots(path, self.hotspots, run=self.run, boundary=self.boundary)
-
 
 @dataclass(frozen=True, slots=True)
-class BacktestDone:
+class BacktestAnswer:
     """A back-test and the record of the run that made it."""
 
     backtest: Backtest
@@ -77,149 +70,184 @@ class BacktestDone:
 
 def find_hotspots(
     desk: Desk,
-    question: FindQuestion,
+    request: HotspotRequest,
     *,
-    seed: int | None = None,
+    override_entries: Sequence[int] | None = None,
     only: Mapping[str, str] | None = None,
-    finder: str = BLEND,
-    challenger: bool = False,
-    out: Sequence[Path] = (),
-) -> HotspotsFound:
-    """Which places carry the target offences, and how sure is the list? Also written to `out`.
+) -> HotspotAnswer:
+    """Which places carry the target offences, and how sure is the list?
 
-    With `challenger` the boosted trees choose the places, but only if their whole interval beats the blend in
-    a back-test of the last year.
+    `override_entries` and `only` pin what is read of the ledger and of the archive, to repeat a list.
     """
-    for path in out:
-        check_file_ending(path)
-    drawn = desk.draw_seed() if seed is None else seed
-    finder, said = _after_trial(desk, question, drawn, only) if challenger else (finder, ())
-    chosen_by = pick_finder(finder)
-    evidence = gather(desk, question, only)
-    rules = rules_of(desk, question.rules, question.settings)
-    field = lay_list_field(desk, evidence, rules.apply_to(question.settings))
-    harm = harm_of(
-        desk,
-        question.harm,
-        evidence.incidents,
-        targets=evidence.targets,
-        source=evidence.counts.source,
-        unit=evidence.unit.unit,
+    seed = desk.draw_seed() if request.seed is None else request.seed
+    request = replace(request, seed=seed)
+    finder, verdict = _choose_finder(desk, request, only)
+    with desk.progress("hotspots", total=3, unit="steps") as advance:
+        inputs = load_inputs(desk, request.records, request.places, only)
+        rules = load_rules(desk, request.rules, count=request.count, override_entries=override_entries)
+        settings = rules.apply_to(FindSettings())
+        region = define_region(desk, inputs).with_boxes(inputs.targets, settings)
+        policy = HourPolicy(desk.workspace.city.time_zone, settings.longest_window_h)
+        facts = _load_facts(rules, inputs, region, policy)
+        rules = replace(rules, facts=facts, harm=load_harm_weighting(desk, request.harm, inputs))
+        advance(1)
+        hotspots = find_places(
+            region.counts,
+            inputs.targets,
+            crs=desk.workspace.city.crs,
+            boundary=inputs.boundary,
+            places=region.boxes or region.places,
+            location=inputs.location,
+            settings=settings,
+            rules=rules,
+            finder=finder,
+            rng=seed_generator(seed),
+        )
+        advance(1)
+        hotspots = describe_hotspots(hotspots, inputs.incidents, region.places, policy)
+        advance(1)
+    warnings = (*verdict, *inputs.warnings, *region.warnings, *hotspots.warnings)
+    parameters = {**rule_parameters(request.rules, rules), **_finder_parameters(finder), **region.parameters}
+    run = _record_run(desk, request, inputs, settings, {**parameters, **harm_parameters(rules.harm)})
+    return HotspotAnswer(replace(hotspots, warnings=warnings), run, inputs.boundary)
+
+
+def _choose_finder(
+    desk: Desk, request: HotspotRequest, only: Mapping[str, str] | None
+) -> tuple[NamedFinder | None, tuple[str, ...]]:
+    """What chooses the places, and why: the challenger only where a back-test says that it wins."""
+    if not request.challenger:
+        return load_finder(request.finder), ()
+    trial = BacktestRequest(
+        records=request.records,
+        count=request.count,
+        places=request.places,
+        challenger=True,
+        seed=request.seed,
     )
-    policy = HourPolicy(desk.workspace.city.time_zone, question.settings.longest_window_h)
-    known = facts_for(rules, evidence.incidents, field.counts, field.places, evidence.targets.target, policy)
-    listed = find_places(
-        field.counts,
-        evidence.targets,
-        crs=desk.workspace.city.crs,
-        boundary=evidence.boundary,
-        places=field.laid or field.places,
-        location=field.location,
-        settings=question.settings,
-        rules=replace(rules, facts=known, harm=harm),
-        finder=chosen_by,
-        rng=np.random.default_rng(drawn),
-    )
-    described = _describe(evidence, field, listed, policy)
-    warned = replace(described, warnings=(*said, *evidence.warnings, *field.warnings, *described.warnings))
-    settled = replace(question, settings=rules.apply_to(question.settings))
-    extra = {**rule_parameters(question.rules, rules), **_named(chosen_by), **field.parameters}
-    extra |= harm_parameters(harm)
-    run = _run(desk, "find hotspots", settled, drawn, evidence, extra)
-    found = HotspotsFound(warned, run, evidence.boundary)
-    found.write(out)
-    return found
+    name, verdict = judge_challenger(backtest(desk, trial, only=only).backtest)
+    return load_finder(name), verdict
+
+
+def _load_facts(
+    rules: Rules, inputs: FindInputs, region: StudyRegion, policy: HourPolicy
+) -> PlaceFacts | None:
+    """The areas and hours of all places, where a rule asks for them."""
+    if not (rules.areas or rules.hours):
+        return None
+    target = inputs.targets.target
+    return build_rule_facts(inputs.incidents, region.counts, region.places, target=target, policy=policy)
 
 
 def backtest(
-    desk: Desk,
-    question: FindQuestion,
-    *,
-    area_share: float = 0.01,
-    origins: int = 12,
-    seed: int | None = None,
-    only: Mapping[str, str] | None = None,
-    finder: str = BLEND,
-) -> BacktestDone:
-    """How well would each method have foretold each of the last months? `finder` joins becalm's own."""
-    also = pick_finder(finder)
-    drawn = desk.draw_seed() if seed is None else seed
-    evidence = gather(desk, question, only)
-    field = lay_field(desk, evidence)
-    tested = backtest_places(
-        field.counts,
-        evidence.targets,
-        area_share=area_share,
-        origins=origins,
-        boundary=evidence.boundary,
-        places=field.places,
-        boxes=field.land,
-        settings=question.settings,
-        finder=also,
-        rng=np.random.default_rng(drawn),
-    )
-    warned = replace(tested, warnings=(*evidence.warnings, *field.warnings, *tested.warnings))
-    extra = {"area_share": area_share, "origins": origins, **_named(also), **field.parameters}
-    return BacktestDone(warned, _run(desk, "find backtest", question, drawn, evidence, extra))
+    desk: Desk, request: BacktestRequest, *, only: Mapping[str, str] | None = None
+) -> BacktestAnswer:
+    """How well would each method have foretold each of the last months? A finder joins becalm's own."""
+    seed = desk.draw_seed() if request.seed is None else request.seed
+    request = replace(request, seed=seed)
+    finder = load_finder(CHALLENGER if request.challenger else request.finder)
+    settings = FindSettings(count=request.count)
+    with desk.progress("back-test", total=2, unit="steps") as advance:
+        inputs = load_inputs(desk, request.records, request.places, only)
+        region = define_region(desk, inputs)
+        advance(1)
+        answer = backtest_methods(
+            region.counts,
+            inputs.targets,
+            area_share=request.area_share,
+            origins=request.origins,
+            boundary=inputs.boundary,
+            places=region.places,
+            boxes=region.box_land,
+            settings=settings,
+            finder=finder,
+            rng=seed_generator(seed),
+        )
+        advance(1)
+    warnings = (*inputs.warnings, *region.warnings, *answer.warnings)
+    parameters = {"area_share": request.area_share, "origins": request.origins, **_finder_parameters(finder)}
+    run = _record_run(desk, request, inputs, settings, {**parameters, **region.parameters})
+    return BacktestAnswer(replace(answer, warnings=warnings), run)
 
 
-def _after_trial(
-    desk: Desk, question: FindQuestion, seed: int, only: Mapping[str, str] | None
-) -> tuple[str, tuple[str, ...]]:
-    """Who may choose the places: the challenger where it won, else the blend; and why."""
-    tested = backtest(desk, question, seed=seed, only=only, finder=CHALLENGER).backtest
-    return judge_challenger(tested)
+def load_finder(name: str) -> NamedFinder | None:
+    """The finder of this name; None for becalm's own, which every list can be made with.
+
+    Raises
+    ------
+    UsageError
+        where none of that name is installed.
+    DependencyError
+        where it cannot be imported.
+    """
+    if name == BLEND:
+        return None
+    installed = {entry.name: entry for entry in entry_points(group=FINDERS)}
+    if name not in installed:
+        near = difflib.get_close_matches(name, installed, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Installed are {', '.join(sorted(installed))}."
+        raise UsageError(f"No finder {name!r} is installed. {hint}")
+    entry = installed[name]
+    try:
+        finder: Finder = entry.load()
+    except (ImportError, AttributeError) as error:
+        raise DependencyError(
+            f"The finder {entry.name!r} ({entry.value}) cannot be imported: {error}. "
+            "Install what it needs, or uninstall the package that brings it."
+        ) from error
+    return NamedFinder(name, finder)
 
 
-def _named(finder: NamedFinder | None) -> dict[str, str]:
+def _finder_parameters(finder: NamedFinder | None) -> dict[str, str]:
     return {"finder": finder.name} if finder else {}
 
 
-def _describe(evidence: Evidence, field: Field, listed: HotspotList, policy: HourPolicy) -> HotspotList:
-    if field.places is not None:
-        asked = [h.column for h in listed.hotspots]
-        facts = build_place_facts(
-            evidence.incidents, field.places, asked, target=listed.target, policy=policy
-        )
-        return describe_places(listed, boroughs=facts.boroughs, hours=facts.hours)
-    cells = [(h.column, h.row) for h in listed.hotspots]
-    columns, rows = np.array(cells, dtype=np.int64).T
-    target = evidence.incidents.filter(evidence.incidents.offence_group.isin(list(listed.target)))
-    return describe_places(
-        listed,
-        boroughs=find_cell_boroughs(evidence.incidents, cell_m=listed.cell_m, cells=cells),
-        hours=count_week_hours(target, cell_m=listed.cell_m, columns=columns, rows=rows, policy=policy),
-    )
-
-
-def _run(
-    desk: Desk,
-    asked: str,
-    question: FindQuestion,
-    seed: int,
-    evidence: Evidence,
-    extra: Mapping[str, Any] | None = None,
-) -> RunRecord:
-    settings = question.settings
-    return RunRecord(
-        question=asked,
-        version=__version__,
-        seed=seed,
-        made_at=desk.now(),
-        as_of=question.as_of,
-        parameters={
-            "target": list(evidence.targets.target),
-            "cell_m": question.cell_m,
-            "since": question.since,
-            "until": question.until,
-            "source": question.source,
-            "count": settings.count,
-            "separation_m": settings.separation_m,
-            "level": settings.level,
-            "draws": settings.draws,
-            "longest_window_h": settings.longest_window_h,
-            **question.unit.parameters,
-            **(extra or {}),
+def _place_parameters(places: PlaceOptions) -> dict[str, Any]:
+    """What the record of a run keeps of the places: nothing for the grid's own cells."""
+    if places.is_grid:
+        return {}
+    files = {"places": places.places, "exclude": places.exclude}
+    return {
+        "unit": places.unit,
+        **{name: getattr(places, name) for name in SHAPE_PARAMETERS[places.unit]},
+        **{
+            name: {"file": Path(file).name, "sha256": sha256_of(Path(file))}
+            for name, file in files.items()
+            if file is not None
         },
-        data=evidence.data,
+    }
+
+
+def _record_run(
+    desk: Desk,
+    request: HotspotRequest | BacktestRequest,
+    inputs: FindInputs,
+    settings: FindSettings,
+    parameters: Mapping[str, Any],
+) -> RunRecord:
+    """The record of a run: the request as it was, and what became of it with these records and rules."""
+    records = request.records
+    every_parameter: dict[str, Any] = {
+        "target": list(inputs.targets.target),
+        "cell_m": request.places.cell_m,
+        "since": records.since,
+        "until": records.until,
+        "source": records.source,
+        "count": settings.count,
+        "separation_m": settings.separation_m,
+        "level": settings.level,
+        "draws": settings.draws,
+        "longest_window_h": settings.longest_window_h,
+        **_place_parameters(request.places),
+        **parameters,
+        "request": request_values(request),
+    }
+    return RunRecord(
+        question="find hotspots" if isinstance(request, HotspotRequest) else "find backtest",
+        version=__version__,
+        seed=request.seed or 0,
+        made_at=desk.now(),
+        as_of=records.as_of,
+        parameters=every_parameter,
+        data=inputs.data,
     )

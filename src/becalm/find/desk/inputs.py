@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from ibis import Table
@@ -13,26 +13,27 @@ from shapely.geometry.base import BaseGeometry
 from becalm.desk import Desk
 from becalm.desk.coverage import gaps_of
 from becalm.find.core.floating_boxes import BoxLand, PlacedBoxes, place_list_boxes
+from becalm.find.core.h3_places import build_h3_places
 from becalm.find.core.location_uncertainty import (
     LocationUncertainty,
+    fit_place_size,
     has_moved_records,
     measure_location,
     warn_of_doubt,
     warn_of_points,
     warn_of_quality,
 )
+from becalm.find.core.place_kinds import build_own_places, build_street_places, build_tiles, exclude_land
 from becalm.find.core.place_splits import Split, apply_splits
+from becalm.find.core.request import PlaceOptions, RecordOptions
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets, choose_targets, merge_groups
-from becalm.find.desk.harm import HarmChoice
-from becalm.find.desk.rules import RulesAsked
-from becalm.find.desk.units import PlacesAsked, UnitChoice, fit_unit, lay_box_land, lay_places
 from becalm.find.files.splits import load_splits
 from becalm.methods.place_set import PlaceSet
+from becalm.methods.place_shapes import Lattice
 from becalm.tables import (
     PlaceCounts,
     PointCounts,
-    Source,
     choose_source,
     count_places,
     count_points,
@@ -41,53 +42,50 @@ from becalm.tables import (
     list_months,
     select_gaps,
 )
-from becalm.terms import Gap, UsageError
+from becalm.terms import UsageError
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.offences import load_offences
+from becalm.workspace.own_places import read_land, read_own_areas
+from becalm.workspace.street_lines import read_street_lines
 
-DEFAULT_CELL_M = 150.0
-
-
-@dataclass(frozen=True, slots=True)
-class FindQuestion:
-    """Which offences, on which cells, learnt from which months of which source, as known when?
-
-    Without `target`, all street violence. `since` and `until` are months, both included; without
-    them, all months on record.
-    """
-
-    target: tuple[str, ...] = ()
-    cell_m: float = DEFAULT_CELL_M
-    since: str | None = None
-    until: str | None = None
-    source: str | None = None
-    as_of: date | None = None
-    unit: UnitChoice = field(default_factory=UnitChoice)
-    rules: RulesAsked = field(default_factory=RulesAsked)
-    harm: HarmChoice = field(default_factory=HarmChoice)
-    settings: FindSettings = field(default_factory=FindSettings)
-
-
-def question_of(target: tuple[str, ...], *, count: int) -> FindQuestion:
-    """So many places for these offences, with everything else as it comes."""
-    return FindQuestion(target=target, settings=FindSettings(count=count))
+LEAST_SQUARE_M = 150.0  # the ground between boxes is kept in squares of at least so many metres
 
 
 @dataclass(frozen=True, slots=True)
-class Field:
+class FindInputs:
+    """What every question of find reads from the archive; `places` are those that these records allow."""
+
+    incidents: Table
+    counts: PlaceCounts
+    targets: Targets
+    boundary: BaseGeometry | None
+    places: PlaceOptions
+    location: LocationUncertainty | None
+    data: Mapping[str, str]
+    warnings: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyRegion:
     """What is counted, and the places that compete; no places means the cells of the counts.
 
-    With `land` boxes are laid on it: for a list on all months, which `laid` holds, for a back-test anew.
-    `splits` are those by hand that apply.
+    With `box_land` boxes are placed on it: for a list on all months, as `boxes` holds them, for a back-test
+    anew. `splits` are those by hand that apply.
     """
 
     counts: PlaceCounts | PointCounts
-    places: PlaceSet | None
-    location: LocationUncertainty | None
+    places: PlaceSet | None = None
     warnings: tuple[str, ...] = ()
-    land: BoxLand | None = None
-    laid: PlacedBoxes | None = None
+    box_land: BoxLand | None = None
+    boxes: PlacedBoxes | None = None
     splits: tuple[Split, ...] = ()
+
+    def with_boxes(self, targets: Targets, settings: FindSettings) -> StudyRegion:
+        """The same with boxes placed on all months, where boxes compete."""
+        if self.box_land is None or not isinstance(self.counts, PointCounts):
+            return self
+        boxes = place_list_boxes(self.box_land, self.counts, targets, settings)
+        return replace(self, places=boxes.places, boxes=boxes)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -97,117 +95,103 @@ class Field:
         return {"splits": [{"place": s.place_id, "by": s.by, "on": s.on.isoformat()} for s in self.splits]}
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What every question of find reads from the archive."""
+def load_inputs(
+    desk: Desk, records: RecordOptions, places: PlaceOptions, only: Mapping[str, str] | None = None
+) -> FindInputs:
+    """What do the records say for this question? Read from the archive, with what must be warned of.
 
-    incidents: Table
-    counts: PlaceCounts
-    targets: Targets
-    boundary: BaseGeometry | None
-    unit: UnitChoice
-    location: LocationUncertainty | None
-    data: Mapping[str, str]
-    warnings: tuple[str, ...]
-
-
-def gather(desk: Desk, question: FindQuestion, only: Mapping[str, str] | None = None) -> Evidence:
-    """What do the records say for this question? Read from the archive, with what must be warned of."""
-    files = desk.archive.files("incidents", as_of=question.as_of)
-    chosen = choose_source(files, question.source, tables=("incidents",))
-    source = chosen.key
-    months = _months([f.month for f in files if f.source == source], question)
-    wanted = [f for f in files if f.source == source and f.month in months]
-    data = dict(only) if only is not None else {f.path: f.sha256 for f in wanted}
-    incidents = desk.archive.table("incidents", only=data)
-    counts = count_places(incidents, cell_m=question.cell_m, months=months)
+    `only` pins the answer to exactly these archive files (path to SHA-256): a repeated run keeps to its own
+    files and asks nothing else.
+    """
+    files = desk.archive.files("incidents", as_of=records.as_of)
+    source = choose_source(files, records.source, tables=("incidents",))
+    own_files = [file for file in files if file.source == source.key]
+    months = _select_months([file.month for file in own_files], records)
+    data = only if only is not None else {f.path: f.sha256 for f in own_files if f.month in months}
+    incidents = desk.archive.table("incidents", only=dict(data))
+    counts = count_places(incidents, cell_m=places.cell_m, months=months)
     tables = load_offences(desk.workspace.offences_path).values()
-    targets = choose_targets(merge_groups(tables, counts.groups), question.target)
-    moved = find_moved_points(incidents, target=targets.target) if has_moved_records(counts) else None
-    location = measure_location(moved) if moved else None
-    unit, width_m, merged = fit_unit(question.unit, question.cell_m, location)
-    if width_m != question.cell_m:
-        counts = count_places(incidents, cell_m=width_m, months=months)
-    points = count_points_per_cell(incidents, cell_m=width_m) if unit.is_grid else None
+    targets = choose_targets(merge_groups(tables, counts.groups), records.target)
+    location = None
+    if has_moved_records(counts):
+        location = measure_location(find_moved_points(incidents, target=targets.target))
+    fitted, size_warnings = fit_place_size(places, location)
+    if fitted.cell_m != places.cell_m:
+        counts = count_places(incidents, cell_m=fitted.cell_m, months=months)
+    gaps = gaps_of(desk, source, as_of=records.as_of) if only is None else ()
+    warnings = (
+        *(f"coverage: {gap}" for gap in select_gaps(gaps, months, (source.key,))),
+        *warn_of_quality(counts),
+        *(warn_of_points(count_points_per_cell(incidents, cell_m=fitted.cell_m)) if fitted.is_grid else ()),
+        *warn_of_doubt(location),
+        *size_warnings,
+    )
     boundaries = load_boundaries(desk.workspace)
-    gaps = _gaps(desk, chosen, question, only)
-    return Evidence(
-        incidents=incidents,
-        counts=counts,
-        targets=targets,
-        boundary=boundaries.outline if boundaries else None,
-        unit=unit,
-        location=location,
-        data=data,
-        warnings=(
-            *(f"coverage: {gap}" for gap in select_gaps(gaps, months, (source,))),
-            *warn_of_quality(counts),
-            *(warn_of_points(points) if points else ()),
-            *warn_of_doubt(location),
-            *merged,
-        ),
-    )
+    outline = boundaries.outline if boundaries else None
+    return FindInputs(incidents, counts, targets, outline, fitted, location, dict(data), warnings)
 
 
-def _gaps(
-    desk: Desk, source: Source, question: FindQuestion, only: Mapping[str, str] | None
-) -> tuple[Gap, ...]:
-    """What the source's records do not cover; a repeated run keeps to its own files and asks nothing else."""
-    return gaps_of(desk, source, as_of=question.as_of) if only is None else ()
-
-
-def _months(held: Sequence[str], question: FindQuestion) -> tuple[str, ...]:
-    first = max(min(held), question.since or min(held))
-    last = min(max(held), question.until or max(held))
-    if first > last:
+def _select_months(recorded: Sequence[str], records: RecordOptions) -> tuple[str, ...]:
+    first, last = min(recorded), max(recorded)
+    since, until = records.since or first, records.until or last
+    if max(first, since) > min(last, until):
         raise UsageError(
-            f"No month on record lies between {question.since or min(held)} and "
-            f"{question.until or max(held)}: the source runs from {min(held)} to {max(held)}."
+            f"No month on record lies between {since} and {until}: the source runs from {first} to {last}."
         )
-    return list_months(first, last)
+    return list_months(max(first, since), min(last, until))
 
 
-def lay_field(desk: Desk, evidence: Evidence) -> Field:
-    """What is counted, in which places? Those that are split by hand stand in their parts."""
+def define_region(desk: Desk, inputs: FindInputs, *, needs_shapes: bool = False) -> StudyRegion:
+    """What is counted, in which places? Those that are split by hand stand in their parts.
+
+    The grid's own cells are counted without a shape each, unless one is split or `needs_shapes`.
+    """
     splits = load_splits(desk.workspace)
-    own = f"{evidence.counts.cell_m:g}m_"
-    if evidence.unit.is_grid and not any(split.place_id.startswith(own) for split in splits):
-        return Field(evidence.counts, None, evidence.location)
-    if evidence.unit.unit == "box":
-        return _lay_boxes(desk, evidence)
-    return lay_shaped(desk, evidence, splits)
+    cell_prefix = f"{inputs.places.cell_m:g}m_"
+    has_split_cell = any(split.place_id.startswith(cell_prefix) for split in splits)
+    if inputs.places.is_grid and not (has_split_cell or needs_shapes):
+        return StudyRegion(inputs.counts)
+    counts = count_points(inputs.incidents, months=inputs.counts.months)
+    excluded = _read_excluded(desk, inputs.places)
+    if inputs.places.unit == "box":
+        land = _build_box_land(inputs, counts, excluded)
+        return StudyRegion(counts, warnings=land.squares.notes, box_land=land)
+    places = _build_places(desk, inputs, counts)
+    if excluded is not None:
+        places = exclude_land(places, excluded)
+    split_places = apply_splits(places, splits)
+    notes = (*places.notes, *split_places.notes)
+    return StudyRegion(counts, split_places.places, notes, splits=split_places.splits)
 
 
-def lay_shaped(desk: Desk, evidence: Evidence, splits: Sequence[Split] = ()) -> Field:
-    """Places of any shape, also the grid's own cells; each split one stands in its parts."""
-    asked = _asked(desk, evidence)
-    places = lay_places(asked)
-    honoured = apply_splits(places, splits)
-    notes = (*places.notes, *honoured.notes)
-    return Field(asked.counts, honoured.places, evidence.location, notes, splits=honoured.splits)
+def _build_places(desk: Desk, inputs: FindInputs, counts: PointCounts) -> PlaceSet:
+    """The places that compete, in the workspace's metres."""
+    places, boundary, crs = inputs.places, inputs.boundary, desk.workspace.city.crs
+    if places.unit == "own":
+        file = Path(places.places or "")
+        areas = read_own_areas(file, crs=crs, id_column=places.id_column, file_crs=places.places_crs)
+        return build_own_places(areas.names, areas.shapes, boundary)
+    if places.unit == "segment":
+        lines = read_street_lines(Path(places.places or ""), crs=crs)
+        return build_street_places(lines, boundary, junction_m=places.junction_m, snap_m=places.snap_m)
+    if places.unit == "h3":
+        return build_h3_places(counts, inputs.targets, boundary, places.h3_resolution, crs=crs)
+    shape = Lattice("hexagon" if places.unit == "hexagon" else "square", places.cell_m, places.turn_deg)
+    return build_tiles(shape, counts, inputs.targets, boundary)
 
 
-def _lay_boxes(desk: Desk, evidence: Evidence) -> Field:
-    asked = _asked(desk, evidence)
-    land = lay_box_land(asked)
-    return Field(asked.counts, None, evidence.location, land.squares.notes, land=land)
-
-
-def _asked(desk: Desk, evidence: Evidence) -> PlacesAsked:
-    return PlacesAsked(
-        evidence.unit,
-        count_points(evidence.incidents, months=evidence.counts.months),
-        evidence.targets,
-        width_m=evidence.counts.cell_m,
-        boundary=evidence.boundary,
-        crs=desk.workspace.city.crs,
+def _build_box_land(inputs: FindInputs, counts: PointCounts, excluded: BaseGeometry | None) -> BoxLand:
+    """The land on which boxes may be placed."""
+    side_m = inputs.places.cell_m
+    squares = build_tiles(
+        Lattice("square", max(side_m, LEAST_SQUARE_M)), counts, inputs.targets, inputs.boundary
     )
+    if excluded is not None:
+        squares = exclude_land(squares, excluded)
+    return BoxLand(side_m, squares, inputs.boundary, excluded)
 
 
-def lay_list_field(desk: Desk, evidence: Evidence, settings: FindSettings) -> Field:
-    """The same for a list: boxes are laid on all months."""
-    made = lay_field(desk, evidence)
-    if made.land is None or not isinstance(made.counts, PointCounts):
-        return made
-    laid = place_list_boxes(made.land, made.counts, evidence.targets, settings)
-    return replace(made, places=laid.places, laid=laid)
+def _read_excluded(desk: Desk, places: PlaceOptions) -> BaseGeometry | None:
+    if places.exclude is None:
+        return None
+    return read_land(Path(places.exclude), crs=desk.workspace.city.crs, file_crs=places.places_crs)

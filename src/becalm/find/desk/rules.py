@@ -1,119 +1,112 @@
-"""Under which rules is a list made, and what must be known of the places for them?"""
+"""Under which rules, and with which harm weights, is a list made?"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
-
-import numpy as np
-from ibis import Table
 
 from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
-from becalm.find.core.place_facts import PlaceFacts, build_place_facts
-from becalm.find.core.rules import Rules
-from becalm.find.core.settings import FindSettings
-from becalm.find.desk.override import overrides_of, standing_overrides
+from becalm.find.core.harm import HarmWeighting
+from becalm.find.core.location_uncertainty import LocationUncertainty, measure_location
+from becalm.find.core.request import HarmOptions, RuleOptions
+from becalm.find.core.rules import Rules, check_one_answer, read_hours
+from becalm.find.desk.inputs import FindInputs
+from becalm.find.desk.override import active_overrides, read_overrides
+from becalm.find.files.harm_tables import (
+    INDEX_FOLDER,
+    choose_group_weights,
+    load_group_weights,
+    read_group_weights,
+)
 from becalm.find.files.rules import read_rules
-from becalm.methods.place_set import PlaceSet
-from becalm.tables import HourPolicy, PlaceCounts, PointCounts, count_week_hours, find_cell_boroughs
-from becalm.terms import DayHours, PlaceDecision, UsageError
-
-NONE: Mapping[str, int] = MappingProxyType({})
+from becalm.tables import find_moved_points
+from becalm.terms import GroupWeights, UsageError
 
 
-@dataclass(frozen=True, slots=True)
-class RulesAsked:
-    """A file of rules, what was asked for beside it, and whether overrides in the ledger hold.
+def load_rules(
+    desk: Desk, options: RuleOptions, *, count: int, override_entries: Sequence[int] | None = None
+) -> Rules:
+    """The rules of the file, those of the request (which win area by area), and what is overridden.
 
-    `entries` names those that hold, whatever stands in the ledger now: so a list is repeated as it was.
-    """
-
-    file: Path | None = None
-    floors: Mapping[str, int] = field(default_factory=lambda: NONE)
-    caps: Mapping[str, int] = field(default_factory=lambda: NONE)
-    hours: DayHours | None = None
-    overrides: bool = False
-    entries: tuple[int, ...] | None = None
-
-
-def rules_of(desk: Desk, asked: RulesAsked, settings: FindSettings) -> Rules:
-    """The rules of the file, those asked for beside it (which win area by area), and what is overridden.
+    `override_entries` are the entries of the ledger whose overrides hold, whatever is recorded now: so a
+    list is repeated as it was. Without them, those that are active today hold.
 
     Raises
     ------
     UsageError
-        where the file and an option differ in the count, the separation or the hours; or rules clash.
+        where the file and the request differ in the count, the separation or the hours; or rules clash.
     InputError
         where the file is faulty.
     """
-    rules = Rules(count=settings.count, separation_m=settings.separation_m)
-    if asked.file is not None:
-        rules = read_rules(asked.file, count=rules.count, separation_m=rules.separation_m)
-        _refuse_two_answers(asked, rules, settings)
+    hours = None if options.when is None else read_hours(options.when)
+    rules = Rules(count=count, separation_m=options.separation_m)
+    if options.rules is not None:
+        rules = read_rules(Path(options.rules), count=count, separation_m=options.separation_m)
+        check_one_answer(options.rules, rules, count=count, separation_m=options.separation_m, hours=hours)
+    decisions = active_overrides(desk) if override_entries is None else read_overrides(desk, override_entries)
     return replace(
         rules,
-        floors={**rules.floors, **asked.floors},
-        caps={**rules.caps, **asked.caps},
-        hours=asked.hours or rules.hours,
-        decisions=(*rules.decisions, *_overrides(desk, asked)),
+        floors={**rules.floors, **options.floors},
+        caps={**rules.caps, **options.caps},
+        hours=hours or rules.hours,
+        decisions=(*rules.decisions, *decisions),
     )
 
 
-def _overrides(desk: Desk, asked: RulesAsked) -> tuple[PlaceDecision, ...]:
-    if asked.entries is not None:
-        return overrides_of(desk, asked.entries)
-    return standing_overrides(desk) if asked.overrides else ()
-
-
-def facts_for(
-    rules: Rules,
-    incidents: Table,
-    counts: PlaceCounts | PointCounts,
-    places: PlaceSet | None,
-    target: tuple[str, ...],
-    policy: HourPolicy | None = None,
-) -> PlaceFacts | None:
-    """The areas and hours of all places, where a rule asks for them (counts by point come with places)."""
-    if not (rules.areas or rules.hours):
-        return None
-    if places is not None or isinstance(counts, PointCounts):
-        if places is None:
-            return None
-        return build_place_facts(incidents, places, range(places.size), target=target, policy=policy)
-    columns, rows = np.unique(np.stack([counts.columns, counts.rows]), axis=1)
-    of_target = incidents.filter(incidents.offence_group.isin(list(target)))
-    return PlaceFacts(
-        find_cell_boroughs(incidents, cell_m=counts.cell_m, cells=None),
-        count_week_hours(of_target, cell_m=counts.cell_m, columns=columns, rows=rows, policy=policy),
-    )
-
-
-def rule_parameters(asked: RulesAsked, rules: Rules) -> dict[str, Any]:
+def rule_parameters(options: RuleOptions, rules: Rules) -> dict[str, Any]:
     """What of the rules belongs to the record of the run; nothing where there are none."""
-    made = {
-        "rules_sha256": sha256_of(asked.file) if asked.file else None,
+    parameters = {
+        "rules_sha256": sha256_of(Path(options.rules)) if options.rules else None,
         "floors": dict(sorted(rules.floors.items())),
         "caps": dict(sorted(rules.caps.items())),
         "when": str(rules.hours) if rules.hours else None,
         "overrides": [d.entry for d in rules.decisions if d.entry],
     }
-    return {name: value for name, value in made.items() if value}
+    return {name: value for name, value in parameters.items() if value}
 
 
-def _refuse_two_answers(asked: RulesAsked, rules: Rules, settings: FindSettings) -> None:
-    usual = FindSettings()
-    pairs = (
-        ("--count", settings.count, rules.count, usual.count),
-        ("--separation-m", settings.separation_m, rules.separation_m, usual.separation_m),
-        ("--when", asked.hours, rules.hours, None),
-    )
-    for option, given, written, default in pairs:
-        if given not in (default, written) and written != default:
-            raise UsageError(
-                f"{asked.file} says {written} and {option} says {given}. "
-                "Leave the option out, or mend the file."
-            )
+def load_harm_weighting(desk: Desk, options: HarmOptions, inputs: FindInputs) -> HarmWeighting | None:
+    """The weights of the target and how far each group's records were moved; None without harm.
+
+    Raises
+    ------
+    UsageError
+        where floating boxes, placed by incidents, are to be ranked by harm, or no such weights exist.
+    QuestionError
+        where a group of the target has no weight.
+    """
+    if not options.is_reckoned:
+        return None
+    if inputs.places.unit == "box":
+        raise UsageError(
+            "Floating boxes are laid where incidents are, so they have no harm rank. Take another `unit`, "
+            "or leave `rank harm` and `harm_weights` out."
+        )
+    targets = inputs.targets
+    weights = _load_weights(desk, options.harm_weights, targets.target, inputs.counts.source)
+    locations: dict[str, LocationUncertainty] = {}
+    for weight in weights.of(targets.target, never=targets.excluded):
+        location = measure_location(find_moved_points(inputs.incidents, target=(weight.group,)))
+        if location is not None:
+            locations[weight.group] = location
+    return HarmWeighting(weights, is_ranking=options.rank == "harm", locations=locations)
+
+
+def _load_weights(desk: Desk, name: str | None, target: tuple[str, ...], source: str) -> GroupWeights:
+    folder = desk.workspace.harm_path
+    if name is not None and name.endswith(".toml"):
+        return read_group_weights(Path(name), own_index=folder / INDEX_FOLDER)
+    return choose_group_weights(load_group_weights(folder), target, source=source, named=name)
+
+
+def harm_parameters(harm: HarmWeighting | None) -> dict[str, Any]:
+    """What of it belongs to the record of the run; nothing where no harm is reckoned."""
+    if harm is None:
+        return {}
+    about = {name: value for name, value in asdict(harm.weights).items() if name != "weights"}
+    about["reviewed_on"] = str(harm.weights.reviewed_on)
+    groups = {weight.group: weight.weight for weight in harm.weights.weights}
+    return {"rank": "harm" if harm.is_ranking else "count", "harm_weights": {**about, "groups": groups}}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -41,17 +41,18 @@ def write_hotspots(
     path: Path, hotspots: HotspotList, *, run: RunRecord | None, boundary: BaseGeometry | None = None
 ) -> None:
     """Write the list in the format that the file's ending names, wholly or not at all."""
-    writers: dict[str, Callable[[Path], None]] = {
-        ".geojson": lambda to: _write_text(to, hotspots_geojson(hotspots, run=run, boundary=boundary)),
-        ".csv": lambda to: _write_text(to, hotspots_csv(hotspots)),
-        ".gpkg": lambda to: _write_geopackage(to, hotspots, run, boundary),
-    }
     check_file_ending(path)
     if not path.parent.is_dir():
         raise UsageError(f"{path}: the folder {path.parent} does not exist. Make it first.")
+    writers: dict[str, Callable[[], bytes]] = {
+        ".geojson": lambda: hotspots_geojson(hotspots, run=run, boundary=boundary).encode(),
+        ".csv": lambda: hotspots_csv(hotspots).encode(),
+        ".gpkg": lambda: hotspots_geopackage(hotspots, run=run, boundary=boundary),
+    }
+    content = writers[path.suffix.lower()]()
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".becalm-") as folder:
         complete_file = Path(folder) / path.name
-        writers[path.suffix.lower()](complete_file)
+        complete_file.write_bytes(content)
         complete_file.replace(path)
 
 
@@ -67,23 +68,40 @@ def hotspots_geojson(
     hotspots: HotspotList, *, run: RunRecord | None, boundary: BaseGeometry | None = None
 ) -> str:
     """The list as a GeoJSON FeatureCollection in WGS84, the same bytes for the same list."""
+    collection = hotspots_object(hotspots, run=run, boundary=boundary)
+    return json.dumps(collection, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+
+
+def hotspots_object(
+    hotspots: HotspotList, *, run: RunRecord | None, boundary: BaseGeometry | None = None
+) -> dict[str, Any]:
+    """The list as the object of a GeoJSON FeatureCollection in WGS84."""
     outlines = shapely.orient_polygons(_to_degrees(hotspot_outlines(hotspots, boundary), hotspots.crs))
     features = [
         {"type": "Feature", "properties": _properties(h), "geometry": json.loads(shapely.to_geojson(outline))}
         for h, outline in zip(hotspots.hotspots, outlines, strict=True)
     ]
-    collection = {"type": "FeatureCollection", "run": list_object(run, hotspots), "features": features}
-    return json.dumps(collection, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
+    return {"type": "FeatureCollection", "run": list_object(run, hotspots), "features": features}
 
 
 def hotspots_csv(hotspots: HotspotList) -> str:
     """The list as CSV; text that a spreadsheet would take for a formula is quoted with an apostrophe."""
+    return csv_text(hotspot_columns(hotspots), (row.values() for row in hotspot_rows(hotspots)))
+
+
+def hotspot_columns(hotspots: HotspotList) -> tuple[str, ...]:
+    """The columns of the list as a table."""
+    shape_columns = () if hotspots.kind == "cell" else SHAPE_COLUMNS
+    return (*CSV_COLUMNS, *shape_columns, *(HARM_COLUMNS if hotspots.harm else ()))
+
+
+def hotspot_rows(hotspots: HotspotList) -> Iterator[dict[str, Any]]:
+    """One row per listed place, figures with as many decimals as they deserve."""
+    columns = hotspot_columns(hotspots)
     x, y = np.array([h.centre_m for h in hotspots.hotspots]).T
     longitude, latitude = _transformer(hotspots.crs).transform(x, y)
-    shape_columns = () if hotspots.kind == "cell" else SHAPE_COLUMNS
-    columns = (*CSV_COLUMNS, *shape_columns, *(HARM_COLUMNS if hotspots.harm else ()))
-    rows = (
-        (
+    for i, h in enumerate(hotspots.hotspots):
+        cells = (
             *(h.rank, h.place_id, f"{x[i]:.1f}", f"{y[i]:.1f}"),
             *(f"{longitude[i]:.7f}", f"{latitude[i]:.7f}", f"{h.area_m2:.1f}"),
             *(f"{e:.4f}" for e in (h.expected.value, h.expected.low, h.expected.high)),
@@ -91,9 +109,7 @@ def hotspots_csv(hotspots: HotspotList) -> str:
             *((h.kind, f"{h.shape.length_m:.1f}") if h.shape else ()),
             *_harm_cells(h),
         )
-        for i, h in enumerate(hotspots.hotspots)
-    )
-    return csv_text(columns, rows)
+        yield dict(zip(columns, cells, strict=True))
 
 
 def list_object(run: RunRecord | None, hotspots: HotspotList) -> dict[str, Any]:
@@ -264,22 +280,21 @@ def _to_degrees(outlines: NDArray[np.object_], crs: str) -> NDArray[np.object_]:
     return np.asarray(shapely.transform(outlines, transform), dtype=object)
 
 
-def _write_text(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-
-
-def _write_geopackage(
-    path: Path, hotspots: HotspotList, run: RunRecord | None, boundary: BaseGeometry | None
-) -> None:
+def hotspots_geopackage(
+    hotspots: HotspotList, *, run: RunRecord | None, boundary: BaseGeometry | None = None
+) -> bytes:
+    """The list as a GeoPackage with one layer, in the metres of the list."""
     made_at = run.made_at.strftime("%Y-%m-%dT%H:%M:%SZ") if run else "2000-01-01T00:00:00Z"
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": made_at})  # else the clock gets into the bytes
     try:
-        pyogrio.write_dataframe(
-            _layer_frame(hotspots, boundary), path, layer=LAYER, driver="GPKG", promote_to_multi=True,
-            geometry_type="MultiLineString" if hotspots.kind == "segment" else "MultiPolygon",
-            layer_metadata={"run": json.dumps(list_object(run, hotspots), ensure_ascii=False)},
-        )  # fmt: skip
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "hotspots.gpkg"
+            pyogrio.write_dataframe(
+                _layer_frame(hotspots, boundary), path, layer=LAYER, driver="GPKG", promote_to_multi=True,
+                geometry_type="MultiLineString" if hotspots.kind == "segment" else "MultiPolygon",
+                layer_metadata={"run": json.dumps(list_object(run, hotspots), ensure_ascii=False)},
+            )  # fmt: skip
+            return path.read_bytes()
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
 

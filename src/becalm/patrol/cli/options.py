@@ -98,13 +98,13 @@ class Inputs:
 
     def question(self) -> PatrolQuestion:
         """What is asked, for the desk."""
-        from becalm.find.desk.inputs import question_of
+        from becalm.find.desk.hotspots import HotspotRequest, RecordOptions
         from becalm.patrol.desk.inputs import PatrolQuestion, TravelWanted
 
         return PatrolQuestion(
             first_day=self.first.date(),
             days=self.days,
-            find=question_of(tuple(self.target or ()), count=self.count),
+            find=HotspotRequest(records=RecordOptions(target=tuple(self.target or ())), count=self.count),
             hotspots=self.hotspots,
             units=self.units,
             travel=TravelWanted(self.streets, self.travel, self.close_triangles),

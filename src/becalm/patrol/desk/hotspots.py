@@ -10,15 +10,14 @@ from typing import cast
 
 from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
-from becalm.find.desk.hotspots import FindQuestion, HotspotsFound, find_hotspots
+from becalm.find.desk.hotspots import HotspotAnswer, HotspotRequest, find_hotspots
 from becalm.find.desk.override import (
+    active_entries,
     decision_in_words,
-    entries_that_stand,
     override_lines,
     override_pins,
-    overrides_of,
+    read_overrides,
 )
-from becalm.find.desk.rules import RulesAsked
 from becalm.formats.run_record import data_digest
 from becalm.patrol.core.dose import ListedPlace, places_from_list
 from becalm.patrol.core.places_and_shifts import Arm
@@ -45,11 +44,11 @@ class Hotspots:
 
 def hotspots_to_patrol(
     desk: Desk,
-    find: FindQuestion,
+    find: HotspotRequest,
     file: Path | None,
     *,
     seed: int,
-    found: HotspotsFound | None = None,
+    found: HotspotAnswer | None = None,
     entries: tuple[int, ...] | None = None,
 ) -> Hotspots:
     """Which hotspots is a plan made for? `found` is a list that was made already.
@@ -58,18 +57,18 @@ def hotspots_to_patrol(
     """
     if found is not None:
         return _of_list(desk, found)
-    held = entries_that_stand(desk) if entries is None else entries
+    held = active_entries(desk) if entries is None else entries
     if file is not None:
         return _of_file(desk, file, held)
     return _of_list(desk, list_to_patrol(desk, find, seed=seed, entries=held))
 
 
 def list_to_patrol(
-    desk: Desk, find: FindQuestion, *, seed: int | None = None, entries: tuple[int, ...] | None = None
-) -> HotspotsFound:
+    desk: Desk, find: HotspotRequest, *, seed: int | None = None, entries: tuple[int, ...] | None = None
+) -> HotspotAnswer:
     """The list that a plan or a trial is made for: it keeps the overrides in the ledger."""
-    held = entries_that_stand(desk) if entries is None else entries
-    return find_hotspots(desk, replace(find, rules=_keeping(find.rules, held)), seed=seed)
+    held = active_entries(desk) if entries is None else entries
+    return find_hotspots(desk, replace(find, seed=seed), override_entries=held)
 
 
 def overridden_arms(arms: Mapping[tuple[str, date], Arm], listed: Hotspots) -> Iterator[str]:
@@ -105,24 +104,20 @@ def _numbers(entries: Sequence[int]) -> str:
     return ", ".join(map(str, entries))
 
 
-def _keeping(rules: RulesAsked, entries: tuple[int, ...]) -> RulesAsked:
-    return replace(rules, overrides=True, entries=entries)
-
-
-def _of_list(desk: Desk, made: HotspotsFound) -> Hotspots:
+def _of_list(desk: Desk, made: HotspotAnswer) -> Hotspots:
     entries = cast("Sequence[int]", made.run.parameters.get("overrides", ()))
     told = (
         *(f"Hotspots: {w}" for w in made.hotspots.warnings),
         *override_lines(made.hotspots.selection, made.hotspots.places),
     )
     sources = {"hotspots": f"becalm find, seed {made.run.seed}", "records": data_digest(made.run.data)}
-    kept = overrides_of(desk, entries)
+    kept = read_overrides(desk, entries)
     return Hotspots(places_from_list(made.hotspots), {**sources, **_pins(desk, kept)}, told, kept)
 
 
 def _of_file(desk: Desk, file: Path, entries: tuple[int, ...]) -> Hotspots:
     """A file is taken as it is, but for places that an override leaves out."""
-    listed, decisions = read_hotspots(file, crs=desk.workspace.city.crs), overrides_of(desk, entries)
+    listed, decisions = read_hotspots(file, crs=desk.workspace.city.crs), read_overrides(desk, entries)
     there = {place.hotspot for place in listed}
     gone = {d.place_id for d in decisions if not d.include}
     told = tuple(_kept_by_file(d, d.place_id in there) for d in decisions)

@@ -17,7 +17,7 @@ import numpy as np
 from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
 from becalm.desk.collect_errors import collect_errors
-from becalm.find.desk.hotspots import FindQuestion, HotspotsFound
+from becalm.find.desk.hotspots import HotspotAnswer, HotspotRequest
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
 from becalm.patrol.core.dose import DosagePlan, ListedPlace, dose_places
 from becalm.patrol.core.places_and_shifts import Arm, Base, Burst, Mode, PatrolPlace, UnitShift
@@ -70,7 +70,7 @@ class PatrolQuestion:
 
     first_day: date
     days: int = 14
-    find: FindQuestion = field(default_factory=FindQuestion)
+    find: HotspotRequest = field(default_factory=HotspotRequest)
     hotspots: Path | None = None  # a GeoJSON of hotspots, in place of a list made now
     units: Path | None = None
     travel: TravelWanted = field(default_factory=TravelWanted)
@@ -105,7 +105,7 @@ def gather_inputs(
     question: PatrolQuestion,
     *,
     seed: int | None = None,
-    found: HotspotsFound | None = None,
+    found: HotspotAnswer | None = None,
     fit: bool = True,
     before: tuple[str, ...] | None = None,
     overrides: tuple[int, ...] | None = None,

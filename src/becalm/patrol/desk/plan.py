@@ -10,8 +10,8 @@ from typing import Any, Final
 
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
-from becalm.find.desk.hotspots import HotspotsFound
-from becalm.find.desk.override import entries_that_stand
+from becalm.find.desk.hotspots import HotspotAnswer
+from becalm.find.desk.override import active_entries
 from becalm.ledger.event import Fact
 from becalm.patrol.core.plan import fit_distribution, plan_bursts
 from becalm.patrol.core.plan_result import Propensities, RouteDistribution
@@ -87,7 +87,7 @@ def plan_patrol(
     again: str = "",
     share: bytes = b"",
     reveal_days: int = REVEAL_DAYS,
-    found: HotspotsFound | None = None,
+    found: HotspotAnswer | None = None,
     tell: Callable[[PatrolInputs], None] | None = None,
 ) -> PlanMade:
     """Which unit is where when? Drawn from a sealed seed, and written to `out`.
@@ -131,7 +131,7 @@ def plan_patrol(
     files = plan_files(plan, propensities)
     issued_again = _record(desk, sealed, plan, files)
     write_folder(folder, files, kind=PLAN_FOLDER)
-    unlike = overrides_unlike(inputs.sources, entries_that_stand(desk))
+    unlike = overrides_unlike(inputs.sources, active_entries(desk))
     return PlanMade(folder, plan, held, files, inputs, issued_again, unlike)
 
 

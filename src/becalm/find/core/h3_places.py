@@ -1,4 +1,4 @@
-"""H3 cells over a region or under records, in metres. H3 is an optional extra."""
+"""H3 cells as places: over a region, or under the records. H3 is an optional extra."""
 
 from __future__ import annotations
 
@@ -9,7 +9,19 @@ import shapely
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
+from becalm.find.core.place_kinds import (
+    FOOTPRINT,
+    INSIDE,
+    MOST_TILES,
+    build_land_places,
+    check_region,
+    clip_places,
+    footprint_mask,
+)
+from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Floats, Shapes
+from becalm.methods.place_set import PlaceSet
+from becalm.tables import PointCounts
 from becalm.terms import DependencyError, UsageError
 
 FINEST = 13  # cells of 44 square metres
@@ -17,9 +29,37 @@ COARSEST = 5
 WGS84 = "EPSG:4326"
 
 
+def build_h3_places(
+    counts: PointCounts, targets: Targets, boundary: BaseGeometry | None, resolution: int, *, crs: str
+) -> PlaceSet:
+    """The cells that have land inside the boundary, else those that hold a record of any offence."""
+    if boundary is None:
+        mask = footprint_mask(counts, targets)
+        names, outlines = h3_under(counts.easting_m[mask], counts.northing_m[mask], resolution, crs=crs)
+    else:
+        _check_cell_number(boundary, resolution)
+        names, outlines = h3_over(check_region(boundary), resolution, crs=crs)
+    width_m = round(float(np.mean(shapely.area(outlines))) ** 0.5, 1)
+    if boundary is None:
+        return build_land_places("h3", names, outlines, width_m, FOOTPRINT)
+    return clip_places(build_land_places("h3", names, outlines, width_m, INSIDE), boundary)
+
+
+def _check_cell_number(boundary: BaseGeometry, resolution: int) -> None:
+    cells = boundary.area / h3_width_m(resolution) ** 2
+    if cells > MOST_TILES:
+        fitting = next(
+            r for r in range(resolution, 4, -1) if boundary.area / h3_width_m(r) ** 2 <= MOST_TILES
+        )
+        raise UsageError(
+            f"The ground holds some {cells:,.0f} H3 cells of resolution {resolution}, more than the "
+            f"{MOST_TILES:,} that can be held. Take `h3_resolution {fitting}` or less."
+        )
+
+
 def h3_over(region: BaseGeometry, resolution: int, *, crs: str) -> tuple[tuple[str, ...], Shapes]:
     """Every H3 cell that touches the region (in metres of `crs`), and its whole outline in metres."""
-    h3 = _h3(resolution)
+    h3 = _load_h3(resolution)
     degrees = _project(np.array([region], dtype=object), crs, WGS84)
     cells: set[str] = set()
     for part in shapely.get_parts(shapely.get_parts(degrees)):
@@ -31,7 +71,7 @@ def h3_over(region: BaseGeometry, resolution: int, *, crs: str) -> tuple[tuple[s
 
 def h3_under(x_m: Floats, y_m: Floats, resolution: int, *, crs: str) -> tuple[tuple[str, ...], Shapes]:
     """Every H3 cell that holds one of these points (in metres of `crs`), and its outline in metres."""
-    h3 = _h3(resolution)
+    h3 = _load_h3(resolution)
     longitude, latitude = Transformer.from_crs(crs, WGS84, always_xy=True).transform(x_m, y_m)
     points = zip(latitude.tolist(), longitude.tolist(), strict=True)
     names = tuple(sorted({h3.latlng_to_cell(lat, lon, resolution) for lat, lon in points}))
@@ -40,11 +80,11 @@ def h3_under(x_m: Floats, y_m: Floats, resolution: int, *, crs: str) -> tuple[tu
 
 def h3_width_m(resolution: int) -> float:
     """How wide are cells of this resolution: the side of a square as large as the average one, in metres."""
-    area: float = _h3(resolution).average_hexagon_area(resolution, unit="m^2")
+    area: float = _load_h3(resolution).average_hexagon_area(resolution, unit="m^2")
     return float(round(area**0.5, 1))
 
 
-def _h3(resolution: int) -> ModuleType:
+def _load_h3(resolution: int) -> ModuleType:
     if not COARSEST <= resolution <= FINEST:
         raise UsageError(
             f"The H3 resolution {resolution} is not between {COARSEST} and {FINEST}. Give e.g. 10."
@@ -65,10 +105,10 @@ def _outlines(h3: ModuleType, names: tuple[str, ...], crs: str) -> Shapes:
     return _project(np.array([shapely.Polygon(c) for c in corners], dtype=object), WGS84, crs)
 
 
-def _project(shapes: Shapes, source_crs: str, target_crs: str) -> Shapes:
-    transformer = Transformer.from_crs(source_crs, target_crs, always_xy=True)
+def _project(shapes: Shapes, source: str, target: str) -> Shapes:
+    transformer = Transformer.from_crs(source, target, always_xy=True)
 
-    def project_points(points: Floats) -> Floats:
+    def transform(points: Floats) -> Floats:
         return np.column_stack(transformer.transform(points[:, 0], points[:, 1]))
 
-    return np.asarray(shapely.transform(shapes, project_points), dtype=object)
+    return np.asarray(shapely.transform(shapes, transform), dtype=object)
