@@ -94,7 +94,7 @@ def _define_fixed_region(desk: Desk, inputs: FindInputs) -> StudyRegion:
     if inputs.places.unit == "box":
         raise QuestionError(
             "Floating boxes are laid where most incidents fell, so each of them stands out by its making and "
-            f"none can be tested. Ask with `unit square` and `cell_m {inputs.counts.cell_m:g}`."
+            f"none can be tested. Ask with `unit square` `cell_m {inputs.counts.cell_m:g}`."
         )
     return define_region(desk, inputs)
 
