@@ -12,7 +12,7 @@ from made_places import ROBBERY, months_from, place_counts
 from shaped import point_counts
 from shapely import box
 
-from becalm.find.core.cluster_test import explain_clusters, history_of, list_place_numbers
+from becalm.find.core.cluster_test import classify_histories, explain_clusters, list_place_numbers
 from becalm.find.core.near_repeats import find_near_repeats
 from becalm.find.core.outbreaks import find_outbreaks
 from becalm.find.core.place_kinds import build_own_places
@@ -78,7 +78,7 @@ def test_more_months_than_there_are_cannot_be_explained():
 
 def test_histories_are_told_from_the_early_and_the_late_periods():
     hot = np.array([[1, 0, 1, 1, 0], [1, 0, 1, 0, 0], [1, 1, 0, 0, 0]], dtype=bool)
-    assert history_of(hot) == ("persistent", "emerging", "former", "former", "never")
+    assert classify_histories(hot) == ("persistent", "emerging", "former", "former", "never")
 
 
 def points(rng, *, repeats: int, n: int = 400) -> EventPoints:
