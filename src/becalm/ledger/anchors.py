@@ -8,7 +8,6 @@ is named, and the others still get theirs.
 from __future__ import annotations
 
 import io
-import os
 import re
 import smtplib
 from collections.abc import Iterator, Sequence
@@ -25,6 +24,7 @@ from urllib.request import Request, urlopen
 
 import segno
 
+from becalm.formats.durable import write_durably
 from becalm.ledger.event import Checkpoint
 from becalm.ledger.signing import format_anchor, parse_anchor
 from becalm.terms import InputError
@@ -164,21 +164,11 @@ def _write_files(checkpoint: Checkpoint, anchor: str, place: str, settings: Anch
     folder.mkdir(parents=True, exist_ok=True)
     stem = _file_stem(checkpoint, settings)
     path = folder / f"{stem}{SUFFIX}"
-    _write_durably(path, anchor)
+    write_durably(path, anchor)
     if place.startswith("qr:"):
         path = folder / f"{stem}.html"
-        _write_durably(path, render_sheet(checkpoint, anchor))
+        write_durably(path, render_sheet(checkpoint, anchor))
     return str(path)
-
-
-def _write_durably(path: Path, text: str) -> None:
-    """Write it whole or not at all, and not return before it is on the disk."""
-    new_path = path.with_name(f".{path.name}.new")
-    with new_path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new_path.replace(path)
 
 
 def _send_mail(checkpoint: Checkpoint, anchor: str, place: str, settings: AnchorSettings) -> str:
@@ -198,7 +188,7 @@ def _send_mail(checkpoint: Checkpoint, anchor: str, place: str, settings: Anchor
     outbox = settings.folder / "anchors" / "outbox"
     outbox.mkdir(parents=True, exist_ok=True)
     path = outbox / f"{stem}-{address.partition('@')[0]}.eml"
-    _write_durably(path, message.as_string(policy=SMTP.clone(linesep="\n")))
+    write_durably(path, message.as_string(policy=SMTP.clone(linesep="\n")))
     return f"{path} (to be sent)"
 
 

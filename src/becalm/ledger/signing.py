@@ -8,7 +8,6 @@ not encrypted). Who holds it can sign for the ledger: keep it on another disk th
 from __future__ import annotations
 
 import json
-import os
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from becalm.formats.durable import write_durably
 from becalm.ledger.canonical import canonical_json
 from becalm.ledger.chain import format_instant, parse_instant
 from becalm.ledger.event import Checkpoint, Head
@@ -153,23 +153,16 @@ def write_key(path: Path, key: SigningKey) -> None:
     LedgerError
         where the file cannot be written.
     """
-    new_path = path.with_name(f".{path.name}.new")
     pem = key.private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new_path.unlink(missing_ok=True)
-        # Made with its rights, not given them afterwards: in between, others could open it.
-        descriptor = os.open(new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(pem)
-            file.flush()
-            os.fsync(file.fileno())
         old_key = read_key(path)
         if old_key is not None:
-            path.replace(path.with_name(f"{path.name}.{old_key.id[:16]}"))
-        new_path.replace(path)
+            old_path = path.with_name(f"{path.name}.{old_key.id[:16]}")
+            write_durably(old_path, path.read_bytes(), mode=OWNER_ONLY)
+        write_durably(path, pem, mode=OWNER_ONLY)
     except OSError as error:
         raise LedgerError(f"The signing key {path} cannot be written ({error}).") from error
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from becalm.archive.manifest import sha256_of
+from becalm.formats.durable import sync_path, write_durably
 from becalm.ledger.chain import format_instant, opening_hash
 from becalm.ledger.merkle import root_of_peaks
 from becalm.ledger.store.payloads import REWRITE
@@ -181,7 +182,7 @@ def _copy_database(source: Path, copy: Path) -> None:
         original.backup(target)
         # In WAL mode the newest pages would stand in a second file, which nobody copies along.
         target.execute("PRAGMA journal_mode = DELETE")
-    _sync(copy)
+    sync_path(copy)
 
 
 def _put_in_place(new_path: Path, ledger: Path) -> None:
@@ -196,7 +197,7 @@ def _put_in_place(new_path: Path, ledger: Path) -> None:
     for remnant in (log, ledger.with_name(ledger.name + "-shm")):
         remnant.unlink(missing_ok=True)
     new_path.replace(ledger)
-    _sync(ledger.parent)
+    sync_path(ledger.parent)
 
 
 def _read_head(file: Path) -> tuple[str, int, str, str]:
@@ -260,15 +261,4 @@ def _manifest_path(copy: Path) -> Path:
 
 
 def _write_json(path: Path, value: object) -> None:
-    new_path = path.with_name(f".{path.name}.{os.getpid()}.new")
-    new_path.write_text(json.dumps(value, indent=2) + "\n", "utf-8")
-    _sync(new_path)
-    new_path.replace(path)
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    write_durably(path, json.dumps(value, indent=2) + "\n")

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
+from becalm.formats.durable import sync_path
 from becalm.ledger.chain import COLUMNS, read_entry
 from becalm.ledger.event import Event, Head
 from becalm.ledger.protocol import head_name
@@ -63,16 +64,9 @@ class HeadMemo:
         line = f"{head.size} {head.last}".ljust(MEMO_LENGTH - 1)
         os.pwrite(self._descriptor, line.encode() + b"\n", 0)
         if is_new:
-            self._sync_file()
-
-    def _sync_file(self) -> None:
-        """See to it that the file survives a power cut; from then on one sector of it is written over."""
-        os.fsync(self._descriptor)
-        folder = os.open(self.path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+            # So that the file survives a power cut; from then on one sector of it is written over.
+            os.fsync(self._descriptor)
+            sync_path(self.path.parent)
 
     def close(self) -> None:
         """Let go of the file."""

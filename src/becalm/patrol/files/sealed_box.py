@@ -7,13 +7,12 @@ made, the plan's own files. Folders are for their owner alone (0700), and so are
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from dataclasses import dataclass
 from itertools import count, takewhile
 from pathlib import Path
 from typing import Final
 
+from becalm.formats.durable import write_durably
 from becalm.terms import LedgerError, PlanError
 
 OWNER_FILE: Final = 0o600
@@ -43,15 +42,15 @@ class SealedBox:
 
     def keep_key(self, commitment: str, key: SealedKey) -> None:
         """Keep a seed, on the disk before this returns."""
-        held = {"seed": key.seed.hex(), "nonce": key.nonce.hex(), "share": key.share.hex()}
-        self.keep(commitment, KEY, json.dumps(held, indent=1) + "\n")
+        fields = {"seed": key.seed.hex(), "nonce": key.nonce.hex(), "share": key.share.hex()}
+        self.keep(commitment, KEY, json.dumps(fields, indent=1) + "\n")
 
     def key(self, commitment: str) -> SealedKey:
         """The seed of this commitment; raises PlanError where it is not here or cannot be read."""
         path = self.folder(commitment) / KEY
         try:
-            held = json.loads(path.read_text("utf-8"))
-            return SealedKey(*(bytes.fromhex(held[name]) for name in ("seed", "nonce", "share")))
+            fields = json.loads(path.read_text("utf-8"))
+            return SealedKey(*(bytes.fromhex(fields[name]) for name in ("seed", "nonce", "share")))
         except FileNotFoundError as error:
             raise PlanError(
                 f"The sealed seed of {commitment[:12]} is not in {self._root}. Use the workspace in which it "
@@ -65,9 +64,9 @@ class SealedBox:
         folder = self.folder(commitment)
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=OWNER_FOLDER)
-            for part in (self._root, folder):
-                part.chmod(OWNER_FOLDER)
-            write_for_owner(folder / name, text)
+            for private_folder in (self._root, folder):
+                private_folder.chmod(OWNER_FOLDER)
+            write_durably(folder / name, text, mode=OWNER_FILE)
         except OSError as error:
             raise LedgerError(
                 f"{folder / name} cannot be written ({error.strerror}); nothing was planned. "
@@ -81,8 +80,8 @@ class SealedBox:
 
     def plans(self, commitment: str) -> tuple[str, ...]:
         """Every plan.json of this commitment: the first one, then one after each re-plan."""
-        found = (self.text(commitment, plan_name(n)) for n in count())
-        return tuple(takewhile(lambda text: text is not None, found))  # type: ignore[arg-type]  # none is None
+        texts = (self.text(commitment, plan_name(index)) for index in count())
+        return tuple(takewhile(lambda text: text is not None, texts))  # type: ignore[arg-type]  # none is None
 
     def visits_of(self, commitment: str, plan: str) -> str:
         """The visits.csv that belongs to this one of its plans."""
@@ -98,23 +97,3 @@ def plan_name(replan: int, name: str = "plan.json") -> str:
     """
     stem, _, suffix = name.rpartition(".")
     return name if replan == 0 else f"{stem}.{replan}.{suffix}"
-
-
-def write_for_owner(path: Path, text: str) -> None:
-    """Write a file that only its owner may read, wholly or not at all, and on the disk."""
-    handle, fresh = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(fresh).chmod(OWNER_FILE)
-        Path(fresh).replace(path)
-    except BaseException:
-        Path(fresh).unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

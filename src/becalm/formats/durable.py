@@ -1,0 +1,31 @@
+"""Files that survive a power cut: written whole or not at all, and on the disk before anybody is told so."""
+
+import os
+from pathlib import Path
+from uuid import uuid4
+
+
+def write_durably(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
+    """Write a file whole or not at all, and not return before it is on the disk."""
+    # Beside it and moved over it: whoever reads, and whoever starts after a power cut, finds the old file or
+    # the new one. It is made with its rights, not given them afterwards: in between, others could open it.
+    new_path = path.with_name(f".{path.name}.{uuid4().hex[:8]}.new")
+    try:
+        with os.fdopen(os.open(new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+            file.flush()
+            os.fsync(file.fileno())
+        new_path.replace(path)
+    except BaseException:
+        new_path.unlink(missing_ok=True)
+        raise
+    sync_path(path.parent)
+
+
+def sync_path(path: Path) -> None:
+    """Have a file, or the names in a folder, on the disk before this returns."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
