@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,11 +23,17 @@ from ledgers import (
 
 from becalm.ledger.event import Checkpoint, Head
 from becalm.ledger.protocol import EventToAppend
-from becalm.ledger.store.backup import Backup, back_up, list_backups, read_backup, restore
+from becalm.ledger.store.backup import Backup, back_up, read_backup, restore
 from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.terms import LedgerError
 
 Open = Callable[..., SqliteLedger]
+
+
+def list_backups(ledger: Path) -> tuple[Backup, ...]:
+    """The copies that the register beside the ledger names, oldest first."""
+    register = json.loads(ledger.with_suffix(".backups.json").read_text("utf-8"))
+    return tuple(Backup(**fields) for fields in register["backups"])
 
 
 @pytest.fixture

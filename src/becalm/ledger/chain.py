@@ -69,21 +69,14 @@ def opening_hash(identity: str) -> str:
     return sha256(canonical_json((LEDGER_TAG, identity)).encode()).hexdigest()
 
 
-def link_entry(event: Event, seq: int, recorded_at: datetime, commitment: str, previous: str) -> Entry:
-    """The entry that this event becomes as number `seq`, after the entry whose hash is `previous`.
+def draft_event(event: Event) -> EventDraft:
+    """Write down all that an event itself gives to its entry.
 
     Raises
     ------
     EventError
         where a fact cannot be written in one way only: a decimal, too great a number, half a character.
     """
-    moment = recorded_at.astimezone(UTC)
-    row = link_row(draft_event(event), seq, format_instant(moment), commitment, previous)
-    return Entry(seq, moment, event, commitment, previous, row[HASH])
-
-
-def draft_event(event: Event) -> EventDraft:
-    """Write down all that an event itself gives to its entry; raises EventError as `link_entry` does."""
     occurred_at, facts = format_instant(event.occurred_at), canonical_json(event.facts)
     texts = (event.actor, event.role, event.purpose, event.programme, event.subject, facts)
     corrects = "null" if event.corrects is None else int(event.corrects)

@@ -39,14 +39,21 @@ def fold_entries(fold: Fold, entries: Iterable[Entry]) -> dict[str, Row]:
     >>> fold_entries(Fold("none", 1, (), lambda entry: (), lambda key, row, entry: None), [])
     {}
     """
-    rows: dict[str, Row] = {}
-    for entry in entries:
-        if entry.event.kind not in fold.kinds:
-            continue
-        for key in fold.keys(entry):
-            row = fold.step(key, rows.get(key), entry)
-            rows.pop(key, None) if row is None else rows.update({key: row})
+    (rows,) = fold_tables((fold,), entries).values()
     return dict(sorted(rows.items()))
+
+
+def fold_tables(folds: Sequence[Fold], entries: Iterable[Entry]) -> dict[str, dict[str, Row]]:
+    """What do all state tables hold after these entries, which are read once?"""
+    folds_by_kind = group_by_kind(folds)
+    rows_by_table: dict[str, dict[str, Row]] = {fold.table: {} for fold in folds}
+    for entry in entries:
+        for fold in folds_by_kind.get(entry.event.kind, ()):
+            rows = rows_by_table[fold.table]
+            for key in fold.keys(entry):
+                row = fold.step(key, rows.get(key), entry)
+                rows.pop(key, None) if row is None else rows.update({key: row})
+    return rows_by_table
 
 
 def group_by_kind(folds: Sequence[Fold]) -> FoldsByKind:

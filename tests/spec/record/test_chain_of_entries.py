@@ -5,12 +5,21 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
 from becalm.ledger.canonical import canonical_json
-from becalm.ledger.chain import entry_row, hash_row, link_entry, opening_hash, payload_commitment, read_entry
+from becalm.ledger.chain import (
+    draft_event,
+    entry_row,
+    hash_row,
+    opening_hash,
+    payload_commitment,
+    read_entry,
+)
 from becalm.ledger.event import Entry, Event
+from becalm.ledger.store.sealing import link_events
 from becalm.terms import EventError, TamperError
 
 NOON = datetime(2020, 4, 7, 12, tzinfo=UTC)
@@ -20,8 +29,10 @@ def an_entry(**changes: object) -> Entry:
     event = Event(
         "arrest_made", 1, NOON, "PC 101", "officer", "arrest log", {"unit": "VSU 3", "place_m": (1, 2)}
     )
-    given = {"seq": 1, "recorded_at": NOON, "commitment": "", "previous": opening_hash("abc"), **changes}
-    return link_entry(event, **given)  # type: ignore[arg-type] # built from keywords
+    given: Any = {"seq": 1, "recorded_at": NOON, "commitment": "", "previous": opening_hash("abc"), **changes}
+    drafts = [(draft_event(event), given["commitment"])]
+    (sealed,) = link_events(given["seq"] - 1, given["previous"], drafts, given["recorded_at"])
+    return sealed.entry
 
 
 def test_the_hash_is_that_of_the_stored_row_with_a_tag_before_it() -> None:

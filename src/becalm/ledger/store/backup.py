@@ -92,11 +92,6 @@ def read_backup(copy: Path) -> Backup:
     return replace(backup, path=str(copy.resolve()))
 
 
-def list_backups(ledger: Path) -> tuple[Backup, ...]:
-    """The copies that were made of this ledger, oldest first, wherever they are now."""
-    return tuple(Backup(**fields) for fields in _read_register(ledger)["backups"])
-
-
 def restore(copy: Path, ledger: Path, *, now: datetime) -> Backup:
     """Put a copy in the place of the ledger, less what has been erased since it was made.
 

@@ -21,18 +21,10 @@ from sqlalchemy import Connection, text
 from becalm.ledger.chain import COLUMNS, StoredRow, draft_event, entry_row, read_entry
 from becalm.ledger.event import Entry, Event
 from becalm.ledger.projection import Fold, FoldsByKind, Row, group_by_kind, name_folds
+from becalm.ledger.store import sealing
 from becalm.ledger.store.payloads import CommittedEvent, check_named, read_commitments
 from becalm.ledger.store.postgres_server import WAIT_FOR_SEALING, pipelined
-from becalm.ledger.store.sealing import (
-    CLOCK_TOLERANCE,
-    SealedEntry,
-    Tail,
-    extend_tail,
-    format_peaks,
-    link_events,
-    read_tail,
-    recording_time,
-)
+from becalm.ledger.store.sealing import SealedEntry, Tail
 from becalm.ledger.store.state_rows import RowKey, StateRows, format_row, parse_row
 from becalm.terms import BecalmError, EventError
 
@@ -181,7 +173,7 @@ class Sealer:
         own_tasks = [
             task for task in tasks if task.ticket not in known_outcomes and task.ticket not in pending_tickets
         ]
-        tail = read_tail(
+        tail = sealing.read_tail(
             end.size, end.tree, end.seq, end.hash, end.recorded_at, identity=self._identity, name=""
         )
         self._check_newest(connection, tail, [event.event for task in own_tasks for event in task.events])
@@ -287,7 +279,7 @@ class Batch:
             "cleared": list(cleared_tickets),
             "states": json.dumps(states, ensure_ascii=False),
             "size": self.tail.size,
-            "tree": format_peaks(self.tail.peaks),
+            "tree": sealing.format_peaks(self.tail.peaks),
             "folds": fold_names,
         }
         connection.execute(_WRITE_BATCH, values)
@@ -338,7 +330,7 @@ def build_batch(
         if len(refusals) == refusal_count:
             sealed_entries = [entry for linked_task in linked_tasks for entry in linked_task.sealed_entries]
             return Batch(
-                extend_tail(tail, sealed_entries),
+                sealing.extend_tail(tail, sealed_entries),
                 {
                     **refusals,
                     **{linked_task.task.ticket: linked_task.entries for linked_task in linked_tasks},
@@ -375,7 +367,7 @@ def _link_tasks(
             erased_commitments = _erased_commitments(connection, task)
             task_time = _task_time(task, recorded_at, now)
             drafts = [(draft_event(event.event), event.commitment) for event in task.events]
-            sealed_entries = link_events(seq, last_hash, drafts, task_time)
+            sealed_entries = sealing.link_events(seq, last_hash, drafts, task_time)
         except BecalmError as error:
             refusals[task.ticket] = error
         else:
@@ -403,9 +395,9 @@ def _task_time(task: AppendTask, last_recorded_at: datetime | None, now: datetim
     at the time at which its event occurred.
     """
     latest = max(event.event.occurred_at for event in task.events)
-    if latest > now + CLOCK_TOLERANCE:
+    if latest > now + sealing.CLOCK_TOLERANCE:
         raise EventError(
             f"An event occurred at {latest.isoformat()}, and it is only {now.isoformat()} by the clock that "
             "records. Record it when it has happened, or correct the clock."
         )
-    return max(recording_time(last_recorded_at, now), latest)
+    return max(sealing.recording_time(last_recorded_at, now), latest)

@@ -16,21 +16,12 @@ from becalm.ledger.event import Checkpoint, Entry, Event
 from becalm.ledger.event_kinds import EventKinds, check_events
 from becalm.ledger.projection import Fold
 from becalm.ledger.protocol import EventToAppend
-from becalm.ledger.store import payloads
+from becalm.ledger.store import payloads, sealing
 from becalm.ledger.store.backup import forget_in_backups
 from becalm.ledger.store.copy_guard import HeadMemo, check_ledger_exists
 from becalm.ledger.store.database_ledger import DatabaseLedger
 from becalm.ledger.store.group_commit import GroupCommit, Request
-from becalm.ledger.store.sealing import (
-    PreparedEvent,
-    SealedEntry,
-    Tail,
-    extend_tail,
-    format_peaks,
-    link_events,
-    prepare_event,
-    recording_time,
-)
+from becalm.ledger.store.sealing import PreparedEvent, SealedEntry, Tail
 from becalm.ledger.store.sqlite_file import LedgerFile
 from becalm.ledger.store.state_rows import StateRows
 from becalm.terms import BecalmError, EventError, LedgerError, TamperError
@@ -119,7 +110,7 @@ class SqliteLedger(DatabaseLedger):
     ) -> WriteResult:
         """Check and prepare in the thread that asks, so that whoever writes for all is soon done."""
         check_events([to_append.event for to_append in events], self.kinds, self._now())
-        prepared_events = tuple([prepare_event(to_append, self._draw_salt) for to_append in events])
+        prepared_events = tuple([sealing.prepare_event(to_append, self._draw_salt) for to_append in events])
         return self._queue.submit(WriteTask(prepared_events, payload_seq, erased_seqs))
 
     def _write(self, requests: Sequence[WriteRequest]) -> None:
@@ -145,7 +136,7 @@ class SqliteLedger(DatabaseLedger):
         """Do all tasks but those that are refused; after a refusal, begin again without that one."""
         # Nothing is written before every task is through: entries behind a refused one would be linked to it.
         remaining_requests = list(requests)
-        recorded_at = recording_time(tail.recorded_at, self._now())
+        recorded_at = sealing.recording_time(tail.recorded_at, self._now())
         while True:
             linked_requests = _link_requests(tail, remaining_requests, recorded_at)
             sealed_entries = [sealed_entry for _, entries in linked_requests for sealed_entry in entries]
@@ -159,7 +150,7 @@ class SqliteLedger(DatabaseLedger):
                     request.error = error
                     break
             else:
-                new_tail = extend_tail(tail, sealed_entries)
+                new_tail = sealing.extend_tail(tail, sealed_entries)
                 prepared_events = _prepared_events([request for request, _ in linked_requests])
                 self._store(connection, sealed_entries, prepared_events, new_tail, states)
                 return answers, new_tail
@@ -178,7 +169,7 @@ class SqliteLedger(DatabaseLedger):
             connection.exec_driver_sql(_INSERT_EVENT, [sealed_entry.row for sealed_entry in sealed_entries])
             payloads.insert_payloads(connection, sealed_entries, prepared_events)
             states.write()
-            values = (tail.size, format_peaks(tail.peaks), self._fold_names)
+            values = (tail.size, sealing.format_peaks(tail.peaks), self._fold_names)
             connection.exec_driver_sql("UPDATE ledger SET size = ?, tree = ?, folds = ?", values)
 
 
@@ -197,7 +188,7 @@ def _link_requests(
             for event in request.task.prepared_events:
                 _check_occurrence(event.draft.event, recorded_at)
             drafts = [(event.draft, event.commitment) for event in request.task.prepared_events]
-            sealed_entries = link_events(seq, last_hash, drafts, recorded_at)
+            sealed_entries = sealing.link_events(seq, last_hash, drafts, recorded_at)
         except BecalmError as error:
             request.error = error
         else:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 from typing import cast
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, delete, select
 
 from becalm.ledger.event import Entry, Fact
-from becalm.ledger.projection import Fold, FoldsByKind, Row
+from becalm.ledger.projection import Fold, FoldsByKind, Row, fold_tables
 from becalm.ledger.store.tables import state_table
 from becalm.terms import TamperError
 
@@ -20,9 +21,6 @@ READ_LIMIT = 5_000  # rows in one question
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 _ALTERED = ": it was altered. Run `becalm record rebuild`, which folds them anew."
-_SELECT_ROW = select(state_table.c.row).where(
-    state_table.c.name == bindparam("table"), state_table.c.key == bindparam("at")
-)
 _SELECT_ROWS = (  # SQLite's
     "SELECT key, row FROM state WHERE name = ? AND key IN (SELECT value FROM json_each(?))"
 )
@@ -80,20 +78,11 @@ class StateRows:
     def fold(self, entries: Iterable[Entry]) -> None:
         """Fold these entries into the rows; if one cannot be folded, none of these are."""
         rows: dict[RowKey, Row | None] = {}
+        current_rows = ChainMap(rows, self._new_rows, self._old_rows)
         for entry in entries:
             for fold, row_key in self._touched_rows(entry):
-                row = rows[row_key] if row_key in rows else self._current_row(row_key)
-                rows[row_key] = _step(fold, row_key[1], row, entry)
+                rows[row_key] = _step(fold, row_key[1], current_rows[row_key], entry)
         self._new_rows |= rows
-
-    def _current_row(self, row_key: RowKey) -> Row | None:
-        if row_key in self._new_rows:
-            return self._new_rows[row_key]
-        if row_key not in self._old_rows:
-            values = {"table": row_key[0], "at": row_key[1]}
-            text = self._connection.execute(_SELECT_ROW, values).scalar()
-            self._old_rows[row_key] = None if text is None else parse_row(text)
-        return self._old_rows[row_key]
 
     def write(self) -> None:
         """Write the rows that came out."""
@@ -157,14 +146,8 @@ def list_differences(folded_rows: Mapping[RowKey, Row], stored_rows: Mapping[Row
 
 def fold_anew(connection: Connection, folds: Sequence[Fold], entries: Iterable[Entry]) -> tuple[str, ...]:
     """Fold every state table from all entries, put that where the old one stood; say what differed."""
-    folded_rows: dict[RowKey, Row] = {}
-    for entry in entries:
-        for fold in folds:
-            if entry.event.kind in fold.kinds:
-                for key in fold.keys(entry):
-                    row = fold.step(key, folded_rows.get((fold.table, key)), entry)
-                    folded_rows.pop((fold.table, key), None)
-                    folded_rows |= {} if row is None else {(fold.table, key): row}
+    rows_by_table = fold_tables(folds, entries)
+    folded_rows = {(table, key): row for table, rows in rows_by_table.items() for key, row in rows.items()}
     differences = list_differences(folded_rows, dict(read_rows(connection)))
     if differences:
         connection.execute(delete(state_table))
