@@ -225,9 +225,9 @@ def _hold_lock(path: Path) -> Iterator[None]:
 
 def _clear_leftovers(root: Path, manifest: Manifest) -> None:
     """Remove what a killed load left: its staging folder, and files that no manifest lists."""
-    listed = {file.path for file in manifest.files}
+    listed_paths = {file.path for file in manifest.files}
     for path in root.glob("*/**/*.parquet"):
-        if path.relative_to(root).as_posix() not in listed:
+        if path.relative_to(root).as_posix() not in listed_paths:
             path.unlink()
     shutil.rmtree(root / STAGING)
 
@@ -236,11 +236,11 @@ def _write(rows: pa.Table, path: Path) -> None:
     pq.write_table(rows, path, compression="zstd", coerce_timestamps="us", row_group_size=131_072)
 
 
-def _check_single_values(path: Path, expected: dict[str, str], where: str) -> None:
+def _check_single_values(path: Path, value_by_column: dict[str, str], where: str) -> None:
     """Refuse a file that holds other sources or months than it is kept under."""
     file = pq.ParquetFile(path)
-    for name in [name for name in expected if name in file.schema_arrow.names]:
-        other_values = _read_distinct_values(file, name) - {expected[name]}
+    for name in [name for name in value_by_column if name in file.schema_arrow.names]:
+        other_values = _read_distinct_values(file, name) - {value_by_column[name]}
         if other_values:
             raise ArchiveError(
                 f"{where} holds rows whose {name} is {min(map(str, other_values))!r}. "
@@ -259,11 +259,11 @@ def _read_distinct_values(file: pq.ParquetFile, name: str) -> set[object]:
 
 def _sync_folders(root: Path, folders: set[Path]) -> None:
     """Make the names of new files survive a crash, up to the archive's own folder."""
-    touched = {
+    changed_folders = {
         parent
         for folder in folders
         for parent in (folder, *folder.parents)
         if root in (parent, *parent.parents)
     }
-    for folder in sorted(touched, reverse=True):
+    for folder in sorted(changed_folders, reverse=True):
         sync_folder(folder)

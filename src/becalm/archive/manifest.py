@@ -154,15 +154,15 @@ class Edition:
         span = pc.min_max(days).as_py()
         return span["min"], span["max"]
 
-    def joined_by(self, other: Edition) -> Edition:
+    def joined_by(self, newer: Edition) -> Edition:
         """Both together, under this one's name."""
         return Edition(
             self.version,
-            max(self.as_of, other.as_of),
-            self.whole or other.whole,
-            self.inputs | other.inputs,
+            max(self.as_of, newer.as_of),
+            self.whole or newer.whole,
+            self.inputs | newer.inputs,
             self.table,
-            (*self.paths, *other.paths),
+            (*self.paths, *newer.paths),
         )
 
 

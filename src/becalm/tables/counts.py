@@ -216,11 +216,11 @@ def _count_groups(
     without_day: int,
 ) -> CountTable:
     """Add up the rows, which carry a group, a time, a number and a finder."""
-    excluded: tuple[tuple[str, int], ...] = ()
+    excluded_counts: tuple[tuple[str, int], ...] = ()
     if exclude_groups:
         is_excluded = rows.offence_group.fill_null(UNKNOWN).isin(list(exclude_groups))
         by_group = rows.filter(is_excluded).group_by("offence_group").agg(n=ibis._.n.sum())
-        excluded = tuple(
+        excluded_counts = tuple(
             sorted(
                 (row["offence_group"] or UNKNOWN, int(row["n"])) for row in by_group.to_pyarrow().to_pylist()
             )
@@ -241,7 +241,7 @@ def _count_groups(
         found_by=_name_finders(sums, groups),
         source=scope.source,
         as_of=scope.as_of,
-        excluded=excluded,
+        excluded=excluded_counts,
         without_day=without_day,
     )
 

@@ -59,8 +59,8 @@ def select_gaps(gaps: Iterable[Gap], months: Iterable[str], sources: Iterable[st
 
 def count_rejected_rows(row_faults: Table) -> dict[str, int]:
     """How many rows of each input file were rejected, apart from those that only repeat another?"""
-    rejected = row_faults.filter((row_faults.fate == "rejected") & (row_faults.reason != REPEATED_ROW))
-    by_file = rejected.group_by("file").agg(n=ibis._.row.nunique()).to_pyarrow()
+    rejected_faults = row_faults.filter((row_faults.fate == "rejected") & (row_faults.reason != REPEATED_ROW))
+    by_file = rejected_faults.group_by("file").agg(n=ibis._.row.nunique()).to_pyarrow()
     return dict(sorted(zip(by_file["file"].to_pylist(), by_file["n"].to_pylist(), strict=True)))
 
 
@@ -74,11 +74,11 @@ def find_cut_files(row_faults: Table) -> frozenset[tuple[str, str]]:
 def _missing_months(totals: MonthlyTotals) -> list[Gap]:
     """Months between the first and the last without a single record, where chance would not leave none."""
     return [
-        Gap(totals.source, month, "missing", f"no records; about {expected:,.0f} would be expected")
-        for month, count, expected in zip(
+        Gap(totals.source, month, "missing", f"no records; about {expected_count:,.0f} would be expected")
+        for month, count, expected_count in zip(
             totals.months, totals.counts, _expected_counts(totals.counts), strict=True
         )
-        if count == 0 and expected >= LEAST_UNSEEN
+        if count == 0 and expected_count >= LEAST_UNSEEN
     ]
 
 
@@ -86,14 +86,14 @@ def _low_months(totals: MonthlyTotals) -> list[Gap]:
     counts = totals.counts
     dispersion = _estimate_dispersion(counts)
     gaps = []
-    for index, (count, expected) in enumerate(zip(counts, _expected_counts(counts), strict=True)):
-        deviations = 2 * (np.sqrt(expected) - np.sqrt(count)) / np.sqrt(dispersion)
-        if count and count < LOW_SHARE * expected and deviations > LOW_DEVIATIONS:
+    for index, (count, expected_count) in enumerate(zip(counts, _expected_counts(counts), strict=True)):
+        deviations = 2 * (np.sqrt(expected_count) - np.sqrt(count)) / np.sqrt(dispersion)
+        if count and count < LOW_SHARE * expected_count and deviations > LOW_DEVIATIONS:
             at_edge = index in (0, len(counts) - 1)
             doubt = "nothing beyond it can tell" if at_edge else "check that its file is whole"
             detail = (
-                f"{count:,} records, where the months around it lead one to expect about {expected:,.0f}; "
-                f"the fall may be real, {doubt}"
+                f"{count:,} records, where the months around it lead one to expect about "
+                f"{expected_count:,.0f}; the fall may be real, {doubt}"
             )
             gaps.append(Gap(totals.source, totals.months[index], "low", detail))
     return gaps
@@ -105,7 +105,7 @@ def _expected_counts(counts: Ints) -> Floats:
     At the ends, where one side is all there is, no more than the nearest month: a fall that goes on
     is then not a gap.
     """
-    expected = np.full(counts.size, np.nan)
+    expected_counts = np.full(counts.size, np.nan)
     for index in range(counts.size):
         before = [float(c) for c in counts[:index] if c][-SIDE:]
         after = [float(c) for c in counts[index + 1 :] if c][:SIDE]
@@ -113,8 +113,8 @@ def _expected_counts(counts: Ints) -> Floats:
         if len(bounds) == 1:
             bounds.append(before[-1] if before else after[0])
         if bounds:
-            expected[index] = min(bounds)
-    return expected
+            expected_counts[index] = min(bounds)
+    return expected_counts
 
 
 def _estimate_dispersion(counts: Ints) -> float:
@@ -179,11 +179,11 @@ def _partial_months(files: Sequence[ArchiveFile], rejected_rows: Mapping[str, in
         loaded_rows[file.input_file] += file.rows
     worst: dict[tuple[str, str], tuple[float, str]] = {}
     for file in files:
-        rejected = rejected_rows.get(file.input_file, 0)
-        rows = rejected + loaded_rows[file.input_file]
-        share = rejected / rows if rejected else 0.0
+        rejected_count = rejected_rows.get(file.input_file, 0)
+        rows = rejected_count + loaded_rows[file.input_file]
+        share = rejected_count / rows if rejected_count else 0.0
         if share > LARGEST_REJECTED_SHARE:
-            detail = f"{rejected:,} of {rows:,} rows of {file.input_file} were rejected"
+            detail = f"{rejected_count:,} of {rows:,} rows of {file.input_file} were rejected"
             key = (file.source, file.month)
             worst[key] = max(worst.get(key, (0.0, "")), (share, detail))
     return [Gap(source, month, "partial_load", detail) for (source, month), (_, detail) in worst.items()]

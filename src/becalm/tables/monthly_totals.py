@@ -49,7 +49,7 @@ class RecordScope:
         return list_months(self.first_month, self.last_month)
 
 
-def find_scope(rows: Table, what: str) -> RecordScope:
+def find_scope(rows: Table, record_name: str) -> RecordScope:
     """From which sources are these rows, which months do they span, and as of when are they?
 
     Raises
@@ -64,7 +64,7 @@ def find_scope(rows: Table, what: str) -> RecordScope:
         .to_pylist()
     )
     if not by_source:
-        raise QuestionError(f"The archive holds no {what}. Load some with `becalm ingest PATH`.")
+        raise QuestionError(f"The archive holds no {record_name}. Load some with `becalm ingest PATH`.")
     return RecordScope(
         source=", ".join(sorted(row["source"] for row in by_source)),
         first_month=min(row["first"] for row in by_source),

@@ -31,13 +31,13 @@ def join_outcomes(incidents: Table, outcomes: Table) -> Table:
     Rows are neither lost nor doubled; what the incident itself states stands where the outcomes
     table is silent.
     """
-    joined = incidents.left_join(select_newest_outcomes(outcomes), ["source", "incident_id"])
-    outcome = ibis.coalesce(joined.newest_outcome, joined.outcome)
-    return joined.mutate(outcome=outcome).select(*INCIDENTS.names)
+    incident_rows = incidents.left_join(select_newest_outcomes(outcomes), ["source", "incident_id"])
+    outcome = ibis.coalesce(incident_rows.newest_outcome, incident_rows.outcome)
+    return incident_rows.mutate(outcome=outcome).select(*INCIDENTS.names)
 
 
 def count_matched(outcomes: Table, incidents: Table) -> tuple[int, int]:
     """How many incidents with an outcome are among these incidents, and how many have one at all?"""
     newest = select_newest_outcomes(outcomes)
-    matched = newest.semi_join(incidents, ["source", "incident_id"])
-    return int(matched.count().to_pyarrow().as_py()), int(newest.count().to_pyarrow().as_py())
+    incident_outcomes = newest.semi_join(incidents, ["source", "incident_id"])
+    return int(incident_outcomes.count().to_pyarrow().as_py()), int(newest.count().to_pyarrow().as_py())

@@ -204,7 +204,7 @@ def _sort_order(keys: tuple[Ints, ...]) -> Ints:
     spans = [int(key.max()) - low + 1 for key, low in zip(keys, lowest, strict=True)]
     if math.prod(spans) >= 2**63:
         return np.lexsort(keys[::-1])
-    packed = np.zeros(keys[0].size, np.int64)
+    packed_key = np.zeros(keys[0].size, np.int64)
     for key, low, span in zip(keys, lowest, spans, strict=True):
-        packed = packed * span + (key - low)
-    return np.argsort(packed)
+        packed_key = packed_key * span + (key - low)
+    return np.argsort(packed_key)

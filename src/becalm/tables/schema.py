@@ -178,21 +178,21 @@ def check_table(rows: pa.Table, table: str, where: str = "table") -> pa.Table:
 
 def check_schema(schema: pa.Schema, table: str, where: str) -> None:
     """Refuse a table whose columns are not those that are declared (dictionaries count as what they hold)."""
-    declared = arrow_schema(table)
+    declared_schema = arrow_schema(table)
     faults = (
         *(
             Fault(where, f"column {name!r} is missing", "add it, null where unknown")
-            for name in declared.names
+            for name in declared_schema.names
             if name not in schema.names
         ),
         *(
             Fault(where, f"column {name!r} is not declared", "leave it out")
             for name in schema.names
-            if name not in declared.names
+            if name not in declared_schema.names
         ),
         *(
             Fault(where, f"column {field.name!r} is {schema.field(field.name).type}", f"make it {field.type}")
-            for field in declared
+            for field in declared_schema
             if field.name in schema.names
             and _plain_type(schema.field(field.name).type) != _plain_type(field.type)
         ),
@@ -240,5 +240,5 @@ def _place_faults(rows: pa.Table, where: str) -> tuple[Fault, ...]:
     has_place = pc.and_(pc.is_valid(rows["easting_m"]), pc.is_valid(rows["northing_m"]))
     has_quality = pc.not_equal(rows["location_quality"], "none")
     wrong_rows = pc.sum(pc.not_equal(has_place, has_quality)).as_py() or 0
-    what = f"{wrong_rows} rows have a place without a quality, or the reverse"
-    return (Fault(where, what, "use none without a place"),) if wrong_rows else ()
+    problem = f"{wrong_rows} rows have a place without a quality, or the reverse"
+    return (Fault(where, problem, "use none without a place"),) if wrong_rows else ()

@@ -30,13 +30,13 @@ class Harm:
     index: str
     edition: str
 
-    def __add__(self, other: Harm) -> Harm:
-        if (self.index, self.edition) != (other.index, other.edition):
+    def __add__(self, addend: Harm) -> Harm:
+        if (self.index, self.edition) != (addend.index, addend.edition):
             raise QuestionError(
-                f"Harm by {self.index} {self.edition} cannot be added to harm by {other.index} "
-                f"{other.edition}: their units differ. Weigh all offences by one index in one edition."
+                f"Harm by {self.index} {self.edition} cannot be added to harm by {addend.index} "
+                f"{addend.edition}: their units differ. Weigh all offences by one index in one edition."
             )
-        return Harm(self.value + other.value, self.index, self.edition)
+        return Harm(self.value + addend.value, self.index, self.edition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +118,11 @@ class GroupWeights:
         by_group, keys = {weight.group: weight for weight in self.weights}, tuple(groups)
         missing = [key for key in keys if key not in by_group]
         if missing:
-            others = ", ".join(sorted(by_group.keys() - set(never)))
+            alternatives = ", ".join(sorted(by_group.keys() - set(never)))
             raise QuestionError(
                 f"The harm weights {self.key} ({self.index} {self.edition}) have no weight for "
                 f"{', '.join(missing)}, so no place can be ranked by harm with them. Name the target with "
-                f"--target, one or more of {others}; or bring a reviewed table with "
+                f"--target, one or more of {alternatives}; or bring a reviewed table with "
                 "--harm-weights."
             )
         return tuple(by_group[key] for key in keys)

@@ -98,13 +98,13 @@ class Period:
             first = (first + timedelta(days=32)).replace(day=1)
         return tuple(months)
 
-    def overlaps(self, other: Period) -> bool:
+    def overlaps(self, period: Period) -> bool:
         """Whether a day lies in both."""
-        return self.start < other.end and other.start < self.end
+        return self.start < period.end and period.start < self.end
 
-    def holds(self, other: Period) -> bool:
-        """Whether every day of the other lies in this one."""
-        return self.start <= other.start and other.end <= self.end
+    def holds(self, period: Period) -> bool:
+        """Whether every day of that one lies in this one."""
+        return self.start <= period.start and period.end <= self.end
 
 
 @dataclass(frozen=True, slots=True)

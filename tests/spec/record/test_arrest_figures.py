@@ -30,13 +30,13 @@ def figure(events: Sequence[Event], rule: ArrestDefinition = SHIPPED) -> ArrestF
 
 
 def counted(events: Sequence[Event], rule: ArrestDefinition = SHIPPED) -> list[int]:
-    return [arrest.seq for arrest in figure(events, rule).counted]
+    return [arrest.seq for arrest in figure(events, rule).counted_arrests]
 
 
 def test_only_the_activities_that_the_definition_names_count() -> None:
     found = figure([arrest(), arrest(activity="Response"), arrest(activity="Morris dancing")])
-    assert [a.seq for a in found.counted] == [1]
-    assert [(left.arrest.seq, left.reason) for left in found.excluded] == [
+    assert [a.seq for a in found.counted_arrests] == [1]
+    assert [(left.arrest.seq, left.reason) for left in found.excluded_arrests] == [
         (2, "other activity"),
         (3, "unknown activity"),
     ]
@@ -57,7 +57,7 @@ def test_the_period_includes_its_start_and_excludes_its_end() -> None:
 
 def test_a_correction_takes_the_place_of_what_it_corrects_and_the_last_one_stands() -> None:
     events = [arrest(), arrest(activity="response", corrects=1), arrest("VSU 7", corrects=1)]
-    (found,) = figure(events).counted
+    (found,) = figure(events).counted_arrests
     assert (found.seq, found.latest, found.unit, found.is_corrected) == (1, 3, "VSU 7", True)
 
 
@@ -67,7 +67,7 @@ def test_a_correction_may_take_an_arrest_out_of_the_period() -> None:
 
 def test_a_withdrawn_arrest_does_not_count_and_is_told_of() -> None:
     found = figure([arrest(), event("entry_withdrawn", {"reason": "written twice"}, corrects=1)])
-    assert [left.reason for left in found.excluded] == ["withdrawn"]
+    assert [left.reason for left in found.excluded_arrests] == ["withdrawn"]
 
 
 @pytest.mark.parametrize(

@@ -44,8 +44,8 @@ def arrests_view(request: ArrestsRequest) -> View[ArrestAnswer]:
     """The figure, the rule behind it, and the arrests where they are asked for."""
 
     def data(answer: ArrestAnswer) -> Row:
-        excluded = {"left_out_entries": _excluded_rows(answer)} if request.left_out else {}
-        return {**_arrest_record(answer), **excluded}
+        excluded_entries = {"left_out_entries": _excluded_rows(answer)} if request.left_out else {}
+        return {**_arrest_record(answer), **excluded_entries}
 
     def rows(answer: ArrestAnswer) -> list[Row]:
         return _counted_rows(answer) + (_excluded_rows(answer) if request.left_out else [])
@@ -66,14 +66,14 @@ def _arrest_record(answer: ArrestAnswer) -> Row:
     figure, rule = answer.figure, answer.figure.definition
     names = ("key", "version", "title", "author", "reviewed_on", "sha256")
     return {
-        "arrests": len(figure.counted),
+        "arrests": len(figure.counted_arrests),
         "first_day": answer.first_day,
         "last_day": answer.last_day,
         "definition": {name: getattr(rule, name) for name in names},
-        "imported": sum(bool(arrest.imported_from) for arrest in figure.counted),
-        "recorded_by_hand": sum(not arrest.imported_from for arrest in figure.counted),
-        "corrected": sum(arrest.is_corrected for arrest in figure.counted),
-        "left_out": _count_reasons(figure.excluded),
+        "imported": sum(bool(arrest.imported_from) for arrest in figure.counted_arrests),
+        "recorded_by_hand": sum(not arrest.imported_from for arrest in figure.counted_arrests),
+        "corrected": sum(arrest.is_corrected for arrest in figure.counted_arrests),
+        "left_out": _count_reasons(figure.excluded_arrests),
         "outside_the_period": figure.outside,
         "alike": figure.alike,
         "source": source_record(answer.source),
@@ -83,16 +83,19 @@ def _arrest_record(answer: ArrestAnswer) -> Row:
 
 def _arrest_lines(answer: ArrestAnswer) -> Iterable[str]:
     figure, rule, record = answer.figure, answer.figure.definition, _arrest_record(answer)
-    yield f"{len(figure.counted):,} arrests, {answer.first_day} to {answer.last_day}: {rule.title}"
+    yield f"{len(figure.counted_arrests):,} arrests, {answer.first_day} to {answer.last_day}: {rule.title}"
     yield (
         f"  of these     {record['imported']:,} imported, {record['recorded_by_hand']:,} recorded by hand; "
         f"{record['corrected']:,} corrected since"
     )
     if figure.alike:
         yield f"  alike        {figure.alike:,} are equal in all that is known: several people, or one twice"
-    reasons = ", ".join(f"{n:,} {reason}" for reason, n in _count_reasons(figure.excluded).items()) or "none"
+    reasons = (
+        ", ".join(f"{n:,} {reason}" for reason, n in _count_reasons(figure.excluded_arrests).items())
+        or "none"
+    )
     yield f"  left out     {reasons}; {figure.outside:,} made before or after"
-    unknown = Counter(e.arrest.activity for e in figure.excluded if e.reason == "unknown activity")
+    unknown = Counter(e.arrest.activity for e in figure.excluded_arrests if e.reason == "unknown activity")
     for activity, count in unknown.most_common(10):
         yield f"    the definition does not know the activity {activity!r} ({count:,})"
     yield f"  definition   {rule.key} {rule.version}, {rule.author}, {rule.reviewed_on}"
@@ -100,16 +103,16 @@ def _arrest_lines(answer: ArrestAnswer) -> Iterable[str]:
     yield from source_lines(answer.source)
 
 
-def _count_reasons(excluded: Sequence[ExcludedArrest]) -> dict[str, int]:
-    return dict(Counter(exclusion.reason for exclusion in excluded).most_common())
+def _count_reasons(exclusions: Sequence[ExcludedArrest]) -> dict[str, int]:
+    return dict(Counter(exclusion.reason for exclusion in exclusions).most_common())
 
 
 def _counted_rows(answer: ArrestAnswer) -> list[Row]:
-    return [_arrest_row(arrest) for arrest in answer.figure.counted]
+    return [_arrest_row(arrest) for arrest in answer.figure.counted_arrests]
 
 
 def _excluded_rows(answer: ArrestAnswer) -> list[Row]:
-    return [{**_arrest_row(e.arrest), "reason": e.reason} for e in answer.figure.excluded]
+    return [{**_arrest_row(e.arrest), "reason": e.reason} for e in answer.figure.excluded_arrests]
 
 
 def _arrest_row(arrest: Arrest) -> Row:

@@ -151,9 +151,9 @@ def verify(session: Session, request: ask.VerifyRequest) -> None:
     from becalm.record.cli.proof_views import VERDICT_VIEW, check_verdict
     from becalm.record.desk.verify import verify_record
 
-    verified = verify_record(session.open_desk(), request)
-    session.emit(verified, VERDICT_VIEW)
-    check_verdict(verified)
+    verified_ledger = verify_record(session.open_desk(), request)
+    session.emit(verified_ledger, VERDICT_VIEW)
+    check_verdict(verified_ledger)
 
 
 @command(app, "head", ask.HeadRequest)

@@ -120,21 +120,22 @@ RESTORE_VIEW: View[RestoreProposal | Restoration] = View(
 
 
 def _erasure_lines(erasure: Erasure) -> Iterable[str]:
-    yield f"Erased the personal details of {len(erasure.erased):,} entries"
+    yield f"Erased the personal details of {len(erasure.erased_entries):,} entries"
     yield f"  recorded as  entry {erasure.entry.seq}"
-    yield f"  entries      {', '.join(map(str, erasure.erased[:20]))}{' …' * (len(erasure.erased) > 20)}"
+    ellipsis = " …" if len(erasure.erased_entries) > 20 else ""
+    yield f"  entries      {', '.join(map(str, erasure.erased_entries[:20]))}{ellipsis}"
     yield from source_lines(erasure.source)
     yield "Next: `becalm record verify` shows that every entry still stands."
 
 
 ERASURE_VIEW: View[Erasure] = View(
     data=lambda erasure: {
-        "erased": list(erasure.erased),
+        "erased": list(erasure.erased_entries),
         "without_details": list(erasure.without_details),
         "recorded_as": erasure.entry.seq,
         "hash": erasure.entry.hash,
         "source": source_record(erasure.source),
     },
-    rows=lambda erasure: [{"entry": seq} for seq in erasure.erased],
+    rows=lambda erasure: [{"entry": seq} for seq in erasure.erased_entries],
     lines=_erasure_lines,
 )

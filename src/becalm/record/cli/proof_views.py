@@ -18,15 +18,15 @@ HEAD_FIELDS = ("size", "root", "signature", "last", "made_at", "ledger", "key", 
 Row = dict[str, object]
 
 
-def _verdict_record(verified: VerifiedLedger) -> Row:
-    verdict = verified.verdict
+def _verdict_record(verified_ledger: VerifiedLedger) -> Row:
+    verdict = verified_ledger.verdict
     return {
         "holds": verdict.holds,
-        "ledger": verified.ledger,
+        "ledger": verified_ledger.ledger,
         "size": verdict.size,
         "root": verdict.head.root,
         "first_bad": verdict.first_bad,
-        "findings": _finding_rows(verified),
+        "findings": _finding_rows(verified_ledger),
         "proven": verdict.proven_size,
         "proven_outside": verdict.proven_outside_size,
         "anchors": [
@@ -37,18 +37,18 @@ def _verdict_record(verified: VerifiedLedger) -> Row:
     }
 
 
-def _finding_rows(verified: VerifiedLedger) -> list[Row]:
-    findings = ((f.kind, f.first_seq, f.what) for f in verified.verdict.findings)
+def _finding_rows(verified_ledger: VerifiedLedger) -> list[Row]:
+    findings = ((f.kind, f.first_seq, f.what) for f in verified_ledger.verdict.findings)
     return [dict(zip(FINDING_COLUMNS, finding, strict=True)) for finding in findings]
 
 
-def _verdict_lines(verified: VerifiedLedger) -> Iterable[str]:
+def _verdict_lines(verified_ledger: VerifiedLedger) -> Iterable[str]:
     """Nothing where the ledger does not hold: that is an error, and said as one."""
-    verdict = verified.verdict
+    verdict = verified_ledger.verdict
     if not verdict.holds:
         return
     yield f"The ledger holds: {verdict.size:,} entries, each one what was written and in its place."
-    yield f"  ledger   {verified.ledger}"
+    yield f"  ledger   {verified_ledger.ledger}"
     yield f"  root     {verdict.head.root}"
     yield f"  proven   {_reach_text(verdict.proven_size)}, by signed heads"
     yield f"  outside  {_reach_text(verdict.proven_outside_size)}, by signed heads kept outside"
@@ -61,14 +61,14 @@ def _reach_text(size: int) -> str:
 
 VERDICT_VIEW: View[VerifiedLedger] = View(
     data=_verdict_record,
-    rows=lambda verified: _finding_rows(verified) or [dict.fromkeys(FINDING_COLUMNS)],
+    rows=lambda verified_ledger: _finding_rows(verified_ledger) or [dict.fromkeys(FINDING_COLUMNS)],
     lines=_verdict_lines,
 )
 
 
-def check_verdict(verified: VerifiedLedger) -> None:
+def check_verdict(verified_ledger: VerifiedLedger) -> None:
     """Raises TamperError with every finding where the ledger does not hold."""
-    verdict = verified.verdict
+    verdict = verified_ledger.verdict
     if verdict.holds:
         return
     faults = tuple(
@@ -81,7 +81,7 @@ def check_verdict(verified: VerifiedLedger) -> None:
     )
     first = verdict.first_bad
     first_bad = f"The first bad entry is {first}." if first is not None else "No entry can be named."
-    raise TamperError(f"The ledger {verified.ledger} does not hold. {first_bad}", faults)
+    raise TamperError(f"The ledger {verified_ledger.ledger} does not hold. {first_bad}", faults)
 
 
 def _head_record(signed_head: SignedHead) -> dict[str, Any]:

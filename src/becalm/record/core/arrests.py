@@ -80,8 +80,8 @@ class ArrestFigure:
     definition: ArrestDefinition
     since: datetime
     until: datetime
-    counted: tuple[Arrest, ...]
-    excluded: tuple[ExcludedArrest, ...]
+    counted_arrests: tuple[Arrest, ...]
+    excluded_arrests: tuple[ExcludedArrest, ...]
     outside: int  # arrests in the ledger that were made before or after the period
     alike: int  # counted ones that equal another in time, place, unit, activity and offence
 
@@ -98,15 +98,17 @@ def count_arrests(
     bursts = _BurstIndex.of(entries, definition) if definition.within_burst else None
     period_arrests = [arrest for arrest in arrests if since <= arrest.occurred_at < until]
     exclusions = [(arrest, find_exclusion(arrest, definition, bursts)) for arrest in period_arrests]
-    counted = tuple(arrest for arrest, reason in exclusions if reason is None)
+    counted_arrests = tuple(arrest for arrest, reason in exclusions if reason is None)
     return ArrestFigure(
         definition=definition,
         since=since,
         until=until,
-        counted=counted,
-        excluded=tuple(ExcludedArrest(arrest, reason) for arrest, reason in exclusions if reason is not None),
+        counted_arrests=counted_arrests,
+        excluded_arrests=tuple(
+            ExcludedArrest(arrest, reason) for arrest, reason in exclusions if reason is not None
+        ),
         outside=len(arrests) - len(period_arrests),
-        alike=_count_alike(counted),
+        alike=_count_alike(counted_arrests),
     )
 
 

@@ -101,7 +101,7 @@ class AddRequest(Request):
     """What happened, that no program knows of?"""
 
     kind: Annotated[str, Parameter("What happened, e.g. arrest_made, visit_made.", is_argument=True)]
-    written: WrittenFacts = field(default_factory=WrittenFacts)
+    changes: WrittenFacts = field(default_factory=WrittenFacts)
     subject: Annotated[str, Parameter("The pseudonym of the person that it is about.")] = ""
     details: Annotated[
         FileName | None, Parameter("A file of personal details, kept beside the entry and erasable.")
@@ -114,7 +114,7 @@ class CorrectRequest(Request):
     """What should an entry have said?"""
 
     entry: Annotated[int, Parameter("The first entry, not one that corrects it.", low=1, is_argument=True)]
-    written: WrittenFacts = field(default_factory=WrittenFacts)
+    changes: WrittenFacts = field(default_factory=WrittenFacts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -100,9 +100,9 @@ def _check_references(ledger: Ledger, log: Log) -> None:
     for row in log.rows:
         reference = str(row.facts.get("reference") or "")
         if reference in place_by_reference:
-            what = f'reference "{reference}" is {place_by_reference[reference]} already'
+            problem = f'reference "{reference}" is {place_by_reference[reference]} already'
             remedy = "leave the row out; a correction is recorded with `becalm record correct`"
-            faults.append(Fault(f"row {row.line}", what, remedy))
+            faults.append(Fault(f"row {row.line}", problem, remedy))
         elif reference:
             place_by_reference[reference] = f"row {row.line}"
     if faults:

@@ -89,9 +89,9 @@ def make_backup(desk: Desk, request: BackupRequest) -> Backup:
     copy = back_up(file, out, now=desk.now())
     facts: Facts = {"size": copy.size, "root": copy.root, "file_sha256": copy.file_sha256}
     entry = record_event(desk, "backup_made", purpose="backup", facts=facts)
-    sealed = desk.workspace.path / "patrol" / "sealed"
+    sealed_folder = desk.workspace.path / "patrol" / "sealed"
     head = Head(copy.size, copy.root, copy.last)
-    return Backup(out, copy.file_sha256, head, entry.seq, (sealed,) if sealed.is_dir() else ())
+    return Backup(out, copy.file_sha256, head, entry.seq, (sealed_folder,) if sealed_folder.is_dir() else ())
 
 
 def propose_or_confirm_restore(desk: Desk, request: RestoreRequest) -> RestoreProposal | Restoration:
@@ -143,7 +143,7 @@ def _restore(desk: Desk, copy: Path | None, first: RestoreProposal, reason: str)
         restore(copy, _ledger_file(desk), now=desk.now())
     ledger = desk.open_ledger()
     head, lost_heads = ledger.head(), ledger.lost_heads()
-    lost_size = max((lost.size for lost in lost_heads), default=head.size)
+    lost_size = max((lost_head.size for lost_head in lost_heads), default=head.size)
     event = make_event(
         desk,
         "ledger_restored",
@@ -167,9 +167,9 @@ def _restore(desk: Desk, copy: Path | None, first: RestoreProposal, reason: str)
 def _repeat_erasures(desk: Desk, ledger: Ledger) -> None:
     """Record again the erasures that came after the copy: their details stay gone, their entries are lost."""
     with_payload = {seq for seq, _ in ledger.payload_commitments()}
-    erased = {row["seq"] for row in ledger.state_rows("erased")}
+    erased_seqs = {row["seq"] for row in ledger.state_rows("erased")}
     committed = (row[0] for row in ledger.rows() if row[COLUMNS.index("commitment")])
-    seqs = tuple(seq for seq in committed if seq not in with_payload and seq not in erased)
+    seqs = tuple(seq for seq in committed if seq not in with_payload and seq not in erased_seqs)
     if seqs:
         facts: Facts = {"entries": seqs, "reason": "erased before, in entries that the copy does not have"}
         ledger.erase(seqs, erasure=make_event(desk, "payload_erased", purpose="retention", facts=facts))

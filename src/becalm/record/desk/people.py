@@ -28,7 +28,7 @@ class AccessLog:
 class Erasure:
     """Personal details that were destroyed: of which entries, and which entry records it."""
 
-    erased: tuple[int, ...]
+    erased_entries: tuple[int, ...]
     without_details: tuple[int, ...]  # entries that had none to destroy, or none any more
     entry: Entry
     source: LedgerSource

@@ -159,9 +159,9 @@ def _record_access(desk: Desk, ledger: Ledger, entry: Entry, request: EntryReque
     if not subject and not request.details:
         return None
     if not request.purpose:
-        what = "is about a person" if subject else "may have personal details"
+        state = "is about a person" if subject else "may have personal details"
         raise UsageError(
-            f"Entry {entry.seq} {what}. Say what for with `purpose`; who looked will be recorded."
+            f"Entry {entry.seq} {state}. Say what for with `purpose`; who looked will be recorded."
         )
     access = make_event(
         desk,

@@ -200,12 +200,14 @@ def _read_anchor_folders(
             anchors.append(Anchor(_read_anchor(path), str(path), is_outside=is_outside))
         except InputError as error:
             unreadable.append(Finding("checkpoint", None, str(error)))
-    own = [anchor for anchor in anchors if anchor.checkpoint.ledger == ledger.identity]
-    own_folders = {Path(anchor.place).parent for anchor in own if anchor.is_outside}
-    others = [a for a in anchors if a not in own and Path(a.place).parent in own_folders]
-    remark = f"{len(others)} heads of other ledgers lie among those kept outside; they were left aside."
-    compared = tuple(anchor for anchor in anchors if anchor not in others)
-    return compared, tuple(unreadable), (remark,) if others else ()
+    own_anchors = [anchor for anchor in anchors if anchor.checkpoint.ledger == ledger.identity]
+    own_folders = {Path(anchor.place).parent for anchor in own_anchors if anchor.is_outside}
+    other_anchors = [a for a in anchors if a not in own_anchors and Path(a.place).parent in own_folders]
+    remark = (
+        f"{len(other_anchors)} heads of other ledgers lie among those kept outside; they were left aside."
+    )
+    compared = tuple(anchor for anchor in anchors if anchor not in other_anchors)
+    return compared, tuple(unreadable), (remark,) if other_anchors else ()
 
 
 def _read_kept_anchors(ledger: Ledger) -> tuple[tuple[Anchor, ...], tuple[Finding, ...]]:
@@ -227,12 +229,12 @@ def _check_head_note(ledger: Ledger) -> Iterator[Finding]:
     """Where the note of the last head beside the ledger is gone, nobody knows whether its end is there."""
     with suppress(LedgerError, TamperError):  # then the entries themselves tell what is wrong
         for head in (head for head in ledger.lost_heads() if head.last == UNKNOWN):
-            what = (
+            problem = (
                 f"The note of the last head beside the ledger ({ledger.label}.head) is gone: whether entries "
                 f"stood after entry {head.size} cannot be told. Put it back, or let two people confirm the "
                 "ledger as it stands (becalm record restore)."
             )
-            yield Finding("shorter", head.size + 1, what)
+            yield Finding("shorter", head.size + 1, problem)
 
 
 def _check_states(ledger: Ledger) -> Iterator[Finding]:

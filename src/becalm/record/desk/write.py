@@ -38,8 +38,8 @@ def add_event(desk: Desk, request: AddRequest) -> Entry:
         desk,
         request.kind,
         purpose=request.purpose,
-        facts=_read_facts(fields, request.written.text_by_fact),
-        occurred_at=request.written.occurred_at,
+        facts=_read_facts(fields, request.changes.text_by_fact),
+        occurred_at=request.changes.occurred_at,
         subject=request.subject,
     )
     note_configuration(desk)
@@ -57,8 +57,8 @@ def correct_entry(desk: Desk, request: CorrectRequest) -> Entry:
     ledger = desk.open_ledger()
     former = _find_correctable(ledger, request.entry).event
     fields = ledger.kinds.by_key[former.kind, former.version].field_by_name
-    facts = {**former.facts, **_read_facts(fields, request.written.text_by_fact)}
-    occurred_at = request.written.occurred_at or former.occurred_at
+    facts = {**former.facts, **_read_facts(fields, request.changes.text_by_fact)}
+    occurred_at = request.changes.occurred_at or former.occurred_at
     if facts == dict(former.facts) and occurred_at == former.occurred_at:
         raise UsageError(
             f"Entry {request.entry} says so already. Give what is to change, e.g. `facts unit='VSU 2'`."

@@ -145,8 +145,8 @@ def _read_header(file: str, lines: Sequence[tuple[int, str]]) -> tuple[str, ...]
             )
     repeated = sorted({name for name in header if name and header.count(name) > 1})
     if repeated:
-        what = f"names {', '.join(repeated)} twice"
-        raise _file_error(file, "line 1", what, "give each column a name of its own")
+        problem = f"names {', '.join(repeated)} twice"
+        raise _file_error(file, "line 1", problem, "give each column a name of its own")
     if len(lines) == 1:
         raise _file_error(file, "the file", "has a line of names and no rows", "export it again")
     return header
@@ -171,7 +171,7 @@ def _read_rows(
             faults.append(_line_fault(number, fields, len(header)))
             continue
         cells = dict(zip(header, (text.strip() for text in fields), strict=True))
-        row = reader.read(number, cells)
+        row = reader.read_row(number, cells)
         if isinstance(row, LogRow):
             rows.append(row)
         else:
@@ -179,13 +179,13 @@ def _read_rows(
     return rows, faults
 
 
-def _line_fault(number: int, fields: list[str] | None, expected: int) -> Fault:
+def _line_fault(number: int, fields: list[str] | None, column_count: int) -> Fault:
     if fields is None:
         return Fault(f"row {number}", "has a quotation mark out of place", "close it, or leave it out")
-    comparison = "more" if len(fields) > expected else "fewer"
+    comparison = "more" if len(fields) > column_count else "fewer"
     return Fault(
         f"row {number}",
-        f"has {comparison} fields than line 1 ({len(fields)} instead of {expected})",
+        f"has {comparison} fields than line 1 ({len(fields)} instead of {column_count})",
         "it was cut, or a comma is out of place",
     )
 
@@ -198,8 +198,8 @@ def _is_inside(facts: Mapping[str, Fact], city: City) -> bool:
     return west <= x <= east and south <= y <= north
 
 
-def _file_error(file: str, where: str, what: str, remedy: str) -> InputError:
-    return InputError(f"{file} was refused; nothing was imported", (Fault(where, what, remedy),))
+def _file_error(file: str, where: str, problem: str, remedy: str) -> InputError:
+    return InputError(f"{file} was refused; nothing was imported", (Fault(where, problem, remedy),))
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +211,7 @@ class RowReader:
     zone: ZoneInfo
     now: datetime
 
-    def read(self, line: int, cells: Mapping[str, str]) -> LogRow | list[Fault]:
+    def read_row(self, line: int, cells: Mapping[str, str]) -> LogRow | list[Fault]:
         """The row, or all its faults. `cells` are its fields by the names of their columns."""
         facts: dict[str, Fact] = {}
         faults: list[Fault] = []

@@ -156,7 +156,7 @@ def _describe_kind_problem(recipe: MappingFile, kind: EventKind | None, kinds: E
         ([fact.name for fact in kind.fields if fact.is_needed and fact.name not in names], "are needed by"),
         (sorted({name for name in names if names.count(name) > 1}), "come twice in"),
     )
-    return next((f"{', '.join(wrong)} {what} {recipe.kind}" for wrong, what in problems if wrong), "")
+    return next((f"{', '.join(wrong)} {relation} {recipe.kind}" for wrong, relation in problems if wrong), "")
 
 
 def _check_columns(mapping: LogMapping, header: Sequence[str], file: str) -> None:
