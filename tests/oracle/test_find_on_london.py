@@ -73,7 +73,7 @@ def test_the_list_says_how_sure_it_is_and_beside_what_chance_alone_gives(counts)
     assert len(found.hotspots) == 250
     assert 0.6 < found.mean_p_top < 0.95
     assert found.concentration.share_25 < found.concentration.null_share_25 / 3
-    assert found.hotspots[0].expected.value > 4
+    assert found.hotspots[0].expected_count.value > 4
 
 
 def test_small_cells_rank_the_points_of_the_map(incidents):

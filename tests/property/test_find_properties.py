@@ -38,7 +38,7 @@ def test_moving_the_city_by_whole_cells_moves_the_list_and_nothing_else(seed, ea
     moved = listed(replace(counts, columns=counts.columns + east, rows=counts.rows + north)).hotspots
     for here, there in zip(listed(counts).hotspots, moved, strict=True):
         assert (there.column, there.row) == (here.column + east, here.row + north)
-        assert there.expected.value == pytest.approx(here.expected.value)
+        assert there.expected_count.value == pytest.approx(here.expected_count.value)
         assert (there.p_top, there.rank_low, there.tie_group) == (here.p_top, here.rank_low, here.tie_group)
 
 
@@ -81,7 +81,7 @@ def test_every_incident_counted_twice_doubles_what_is_expected(seed):
     single, double = listed(counts), listed(replace(counts, counts=2 * counts.counts))
     everyone = FindSettings(count=144, draws=100)
     totals = [
-        sum(h.expected.value for h in listed(c, chosen=everyone).hotspots)
+        sum(h.expected_count.value for h in listed(c, chosen=everyone).hotspots)
         for c in (counts, replace(counts, counts=2 * counts.counts))
     ]
     assert totals[1] == pytest.approx(2 * totals[0], rel=0.05)
@@ -92,9 +92,9 @@ def test_every_incident_counted_twice_doubles_what_is_expected(seed):
 @given(CITIES, st.sampled_from([0.0, 1e-300, 99.0, 150.0, 600.0]))
 def test_a_greater_separation_never_expects_more(seed, separation):
     counts = city(seed)
-    free = sum(h.expected.value for h in listed(counts).hotspots)
+    free = sum(h.expected_count.value for h in listed(counts).hotspots)
     apart = listed(counts, chosen=replace(SMALL, separation_m=separation)).hotspots
-    assert sum(h.expected.value for h in apart) <= free + 1e-9
+    assert sum(h.expected_count.value for h in apart) <= free + 1e-9
 
 
 @given(st.lists(st.floats(0, 10), min_size=1, max_size=40), st.floats(0, 5), st.integers(1, 20), CITIES)

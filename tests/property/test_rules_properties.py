@@ -57,9 +57,9 @@ def test_a_list_keeps_its_rules_and_no_price_is_negative(seed, rules):
     assert (apart >= rules.separation_m).all()
     assert (np.diff(places.expected[listed]) <= 0).all()
     for price in choice.selection.prices:
-        assert all(gain is None or gain >= 0 for gain in (price.relaxed, price.removed))
-        if price.relaxed is not None and price.removed is not None:
-            assert price.relaxed <= price.removed + 1e-9
+        assert all(gain is None or gain >= 0 for gain in (price.relaxation_gain, price.removal_gain))
+        if price.relaxation_gain is not None and price.removal_gain is not None:
+            assert price.relaxation_gain <= price.removal_gain + 1e-9
 
 
 @settings(max_examples=40, deadline=None)
@@ -80,8 +80,8 @@ def test_scaling_what_is_expected_scales_every_price_and_moves_no_place(seed, ru
     except QuestionError:
         return
     two = choose_places(scaled, rules).selection
-    assert np.isclose(two.expected, factor * one.expected)
+    assert np.isclose(two.expected_total, factor * one.expected_total)
     for a, b in zip(one.prices, two.prices, strict=True):
-        assert (a.removed is None and b.removed is None) or np.isclose(
-            b.removed, factor * a.removed, atol=1e-6
+        assert (a.removal_gain is None and b.removal_gain is None) or np.isclose(
+            b.removal_gain, factor * a.removal_gain, atol=1e-6
         )

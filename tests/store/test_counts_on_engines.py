@@ -97,7 +97,7 @@ def test_incidents_by_day_in_a_period_without_some_groups(city: Any) -> None:
     assert brute.of_table(counted) == brute.by_group_and_time(kept, "offence", "day")
     assert len(counted.times) == period.days
     left = Counter(row["offence_group"] or "unknown" for row in inside)
-    assert counted.excluded == (("drugs", left["drugs"]), ("unknown", left["unknown"]))
+    assert counted.excluded_counts == (("drugs", left["drugs"]), ("unknown", left["unknown"]))
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_published_counts_without_a_group_say_how_many_that_was(archive: Parquet
         table, by="offence_group", source="drawn", exclude_groups=("drug_offences", "fraud")
     )
     assert counted.groups == ("robbery",)
-    assert counted.excluded == (("drug_offences", 2),)
+    assert counted.excluded_counts == (("drug_offences", 2),)
     assert total_published(table)[0].counts.tolist() == [5, 118]
 
 

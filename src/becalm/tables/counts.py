@@ -35,7 +35,7 @@ class CountTable:
     `counts[g, t]` is the number in group `groups[g]` during the day or month that starts on
     `times[t]`; times are consecutive and hold zeros where nothing happened. `found_by[g]` is
     "victim", "police", "unknown" or "mixed". Groups stand in alphabetical order; what has no
-    group is counted as "unknown". `excluded` names the offence groups that were left out on
+    group is counted as "unknown". `excluded_counts` names the offence groups that were left out on
     request and how many records of each fell in these times; `without_day` is the number of
     records of these months that could not be given to a day (always 0 for months).
     """
@@ -48,7 +48,7 @@ class CountTable:
     found_by: tuple[str, ...]
     source: str
     as_of: date
-    excluded: tuple[tuple[str, int], ...] = ()
+    excluded_counts: tuple[tuple[str, int], ...] = ()
     without_day: int = 0
 
     def __post_init__(self) -> None:
@@ -241,7 +241,7 @@ def _count_groups(
         found_by=_name_finders(sums, groups),
         source=scope.source,
         as_of=scope.as_of,
-        excluded=excluded_counts,
+        excluded_counts=excluded_counts,
         without_day=without_day,
     )
 

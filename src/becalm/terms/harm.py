@@ -145,7 +145,7 @@ class PlaceHarm:
     incidents would be (mean squared over variance).
     """
 
-    expected: Estimate
+    expected_harm: Estimate
     harm_rank: int
     count_rank: int
     parts: tuple[HarmPart, ...]

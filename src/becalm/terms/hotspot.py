@@ -79,7 +79,7 @@ class PeakHours:
 class Hotspot:
     """One place on the list: a square cell, clipped to the boundary where there is one, or any other `shape`.
 
-    `expected` is incidents of the target in 30 days, with its interval. `p_top` is the probability
+    `expected_count` is incidents of the target in 30 days, with its interval. `p_top` is the probability
     that the place belongs to the true top `count` of the list. `rank_low` and `rank_high` hold the
     true rank with the list's `level`. Places of one `tie_group` cannot be told apart from the first
     of the group. `profile` is the share of the week in each of its 168 hours, or None where the
@@ -87,7 +87,7 @@ class Hotspot:
     [column * cell_m, (column + 1) * cell_m) from the origin of the coordinate system, northings likewise. A
     place with a `shape` has its number among all places as its column, row 0, and `cell_m` is how wide it
     nominally is. `harm` is there where it was
-    asked for; `expected` counts incidents whatever the list is ranked by.
+    asked for; `expected_count` counts incidents whatever the list is ranked by.
     """
 
     rank: int
@@ -96,7 +96,7 @@ class Hotspot:
     row: int
     cell_m: float
     area_m2: float
-    expected: Estimate
+    expected_count: Estimate
     p_top: float
     rank_low: int
     rank_high: int
@@ -176,9 +176,9 @@ class BoxTrial:
 
     Boxes lie where records are densest, so some of what they hold is luck that will not come again. To see
     how much, boxes were laid on the months up to `laid_to` alone and watched from `first_month` to
-    `last_month`. The best `count` of them `held` one share in the months that they were laid on, the score
-    `promised` another, and they caught `later` (with its interval). `kept` is later over promised, at most 1;
-    all that a list expects of boxes is multiplied by it.
+    `last_month`. The best `count` of them held `held_share` in the months that they were laid on, the score
+    promised `promised_share`, and they caught `later_share` (with its interval). `kept_share` is later over
+    promised, at most 1; all that a list expects of boxes is multiplied by it.
     """
 
     side_m: float
@@ -186,10 +186,10 @@ class BoxTrial:
     laid_to: str
     first_month: str
     last_month: str
-    held: float
-    promised: float
-    later: Estimate
-    kept: float
+    held_share: float
+    promised_share: float
+    later_share: Estimate
+    kept_share: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +213,7 @@ class HotspotList:
     hotspots: tuple[Hotspot, ...]
     target: tuple[str, ...]
     related: tuple[str, ...]
-    excluded: tuple[str, ...]
+    excluded_groups: tuple[str, ...]
     cell_m: float
     crs: str
     level: float
@@ -281,8 +281,8 @@ class CalibrationBin:
     """Places with about the same forecast: how many, and their incidents in a month, expected and seen."""
 
     places: float
-    expected: float
-    seen: float
+    expected_count: float
+    observed_count: float
 
 
 @dataclass(frozen=True, slots=True)

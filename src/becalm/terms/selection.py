@@ -66,49 +66,49 @@ class PlaceDecision:
 class RulePrice:
     """What one rule costs in expected incidents in 30 days that the list then misses.
 
-    `relaxed` is the gain if the rule gave way by one `unit`, `removed` the gain without it; None where
-    that cannot be (a count cannot be removed).
+    `relaxation_gain` is the gain if the rule gave way by one `unit`, `removal_gain` the gain without it; None
+    where that cannot be (a count cannot be removed).
     """
 
     kind: RuleKind
     rule: str
     unit: str
-    relaxed: float | None
-    removed: float | None
+    relaxation_gain: float | None
+    removal_gain: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class WeighedDecision:
     """A decision beside what the records alone would have said of its place.
 
-    `rank` is the place's rank by what is expected of it, among all places that compete; `missed` is how many
-    expected incidents in 30 days the list misses because of the decision, all other rules kept (None where
-    that was not asked for).
+    `rank` is the place's rank by what is expected of it, among all places that compete; `missed_incidents` is
+    how many expected incidents in 30 days the list misses because of the decision, all other rules kept (None
+    where that was not asked for).
     """
 
     decision: PlaceDecision
     rank: int
-    missed: float | None
+    missed_incidents: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
     """How the listed places were chosen: under which rules, how exactly, at what price.
 
-    `expected` is the sum over the list; no list under these rules can expect more than `bound`, and
-    `exact` says that none expects more than this one. `decisions` are all that applied, `weighed` the same
-    with what each of them changes, `unmatched` those that name no place of this ground. `author` and
+    `expected_total` is the sum over the list; no list under these rules can expect more than `bound`, and
+    `exact` says that none expects more than this one. `decisions` are all that applied, `weighed_decisions`
+    the same with what each of them changes, `unmatched` those that name no place of this ground. `author` and
     `written_on` are those of the file of rules.
     """
 
-    expected: float
+    expected_total: float
     bound: float
     exact: bool
     how: str
     prices: tuple[RulePrice, ...] = ()
     decisions: tuple[PlaceDecision, ...] = ()
     unmatched: tuple[PlaceDecision, ...] = ()
-    weighed: tuple[WeighedDecision, ...] = ()
+    weighed_decisions: tuple[WeighedDecision, ...] = ()
     hours: DayHours | None = None
     author: str = ""
     written_on: date | None = None

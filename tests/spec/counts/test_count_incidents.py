@@ -91,7 +91,7 @@ def test_groups_that_are_left_out_are_named_with_their_number() -> None:
         exclude_groups=("fraud", "treason"),
     )
     assert answer(found) == {"robbery": [1]}
-    assert found.excluded == (("fraud", 2),)
+    assert found.excluded_counts == (("fraud", 2),)
 
 
 def test_days_are_refused_where_records_carry_only_a_month() -> None:

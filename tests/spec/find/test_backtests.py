@@ -152,7 +152,7 @@ def test_where_all_but_one_month_are_empty_nothing_can_be_tested():
 def test_what_was_expected_comes_in_every_class_of_places(steady):
     done = outcome(steady, BORROWING, origins=12)
     assert sum(group.places for group in done.calibration) == pytest.approx(done.places)
-    expected, seen = np.array([(group.expected, group.seen) for group in done.calibration]).T
+    expected, seen = np.array([(group.expected_count, group.observed_count) for group in done.calibration]).T
     assert expected == pytest.approx(np.full(10, expected.mean()), rel=0.1)
     assert seen == pytest.approx(expected, rel=0.2)
     assert seen.sum() == pytest.approx(done.incidents / 12)

@@ -132,7 +132,7 @@ def test_only_boxes_are_listed_and_the_list_says_what_of_their_catch_lasts():
     assert found.box_trial is not None
     assert found.box_trial.laid_to == "2018-06"
     assert (found.box_trial.first_month, found.box_trial.last_month) == ("2018-07", "2019-06")
-    assert found.box_trial.later.low <= found.box_trial.later.value <= found.box_trial.held
+    assert found.box_trial.later_share.low <= found.box_trial.later_share.value <= found.box_trial.held_share
     assert any("part of what they hold is luck" in warning for warning in found.warnings)
     told = list_object(None, found)["laying"]
     assert (told["laid_to"], told["count"]) == ("2018-06", found.box_trial.count)

@@ -65,10 +65,10 @@ def test_each_place_shows_both_ranks_and_what_its_harm_is_made_of(counts):
     assert first.harm.harm_rank == 1
     assert first.harm.count_rank > 40
     assert first.harm.leading.group == "robbery"
-    assert sum(part.harm for part in first.harm.parts) == pytest.approx(first.harm.expected.value)
+    assert sum(part.harm for part in first.harm.parts) == pytest.approx(first.harm.expected_harm.value)
     by_group = {part.group: part for part in first.harm.parts}
     assert by_group["robbery"].harm == pytest.approx(800 * by_group["robbery"].incidents)
-    assert first.expected.value == pytest.approx(sum(p.incidents for p in first.harm.parts), rel=0.35)
+    assert first.expected_count.value == pytest.approx(sum(p.incidents for p in first.harm.parts), rel=0.35)
     assert sum(g.harm_share for g in found.harm.groups) == pytest.approx(1.0)
 
 
@@ -86,8 +86,8 @@ def test_one_group_of_weight_one_gives_the_list_by_count():
     by_count = listed(counts, targets=targets)
     by_harm = listed(counts, targets=targets, harm=HarmWeighting(weights(robbery=1.0)))
     assert [h.place_id for h in by_harm.hotspots] == [h.place_id for h in by_count.hotspots]
-    assert [h.harm.expected.value for h in by_harm.hotspots] == pytest.approx(
-        [h.expected.value for h in by_count.hotspots]
+    assert [h.harm.expected_harm.value for h in by_harm.hotspots] == pytest.approx(
+        [h.expected_count.value for h in by_count.hotspots]
     )
     assert [h.p_top for h in by_harm.hotspots] == pytest.approx([h.p_top for h in by_count.hotspots], abs=0.1)
 
@@ -96,7 +96,9 @@ def test_the_unit_of_weight_does_not_change_the_order(counts):
     one = listed(counts, harm=HarmWeighting(weights()))
     other = listed(counts, harm=HarmWeighting(weights(robbery=80.0, violence=1.0)))
     assert [h.place_id for h in one.hotspots] == [h.place_id for h in other.hotspots]
-    assert one.hotspots[0].harm.expected.value == pytest.approx(10 * other.hotspots[0].harm.expected.value)
+    assert one.hotspots[0].harm.expected_harm.value == pytest.approx(
+        10 * other.hotspots[0].harm.expected_harm.value
+    )
     assert one.mean_p_top == pytest.approx(other.mean_p_top)
 
 
@@ -106,8 +108,10 @@ def test_prices_and_overrides_of_a_list_by_harm_are_in_units_of_harm(counts):
     found = listed(counts, harm=HarmWeighting(weights()), rules=rules)
     assert found.selection.unit == "harm (css 2020)"
     price = next(p for p in found.selection.prices if p.kind == "include")
-    assert price.removed > 100
-    assert found.selection.expected == pytest.approx(sum(h.harm.expected.value for h in found.hotspots))
+    assert price.removal_gain > 100
+    assert found.selection.expected_total == pytest.approx(
+        sum(h.harm.expected_harm.value for h in found.hotspots)
+    )
 
 
 def test_few_rare_events_are_warned_of():

@@ -43,14 +43,18 @@ def test_the_fullest_cell_comes_first_where_nothing_else_tells_them_apart():
     ground = [(c, 0, 0, "violence", 1) for c in range(20)]
     found = listed(place_counts(steady + ground), settings=FindSettings(count=3, draws=400))
     assert [h.column for h in found.hotspots] == [2, 7, 11]
-    assert [round(h.expected.value, 1) for h in found.hotspots] == pytest.approx([4.9, 2.9, 1.0], abs=0.2)
+    assert [round(h.expected_count.value, 1) for h in found.hotspots] == pytest.approx(
+        [4.9, 2.9, 1.0], abs=0.2
+    )
 
 
 def test_expected_counts_are_for_thirty_days_and_stand_inside_their_interval(counts):
     found = listed(counts, settings=FindSettings(count=900, draws=200))
     robberies = counts.counts[counts.group_index == counts.groups.index("robbery")].sum()
-    assert sum(h.expected.value for h in found.hotspots) == pytest.approx(robberies / 730 * 30, rel=0.1)
-    assert all(h.expected.low <= h.expected.value <= h.expected.high for h in found.hotspots)
+    assert sum(h.expected_count.value for h in found.hotspots) == pytest.approx(robberies / 730 * 30, rel=0.1)
+    assert all(
+        h.expected_count.low <= h.expected_count.value <= h.expected_count.high for h in found.hotspots
+    )
 
 
 def test_every_probability_of_being_in_the_top_is_shared_out_exactly(counts):
@@ -81,7 +85,7 @@ def test_what_police_find_counts_neither_as_target_nor_as_ground():
     )
     assert with_drugs.hotspots == plain.hotspots
     assert with_drugs.places == 12
-    assert with_drugs.excluded == ("drugs",)
+    assert with_drugs.excluded_groups == ("drugs",)
 
 
 def test_related_offences_move_the_list_with_a_share_that_is_shown(counts):
@@ -132,7 +136,7 @@ def test_separation_takes_the_best_first_and_then_what_is_far_enough():
 def test_a_month_without_any_record_counts_as_missing_not_as_quiet():
     steady = [(c, 0, t, "robbery", 2) for c in range(12) for t in range(24) if t not in (20, 21, 22)]
     found = listed(place_counts(steady))
-    assert sum(h.expected.value for h in found.hotspots) == pytest.approx(10 * 2 * 30 / 30.4, rel=0.05)
+    assert sum(h.expected_count.value for h in found.hotspots) == pytest.approx(10 * 2 * 30 / 30.4, rel=0.05)
 
 
 @pytest.mark.parametrize(

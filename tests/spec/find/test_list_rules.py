@@ -38,7 +38,7 @@ def listed(**rules: object) -> list[int]:
 
 def prices(**rules: object) -> dict[str, tuple[float | None, float | None]]:
     made = choose_places(ALONG_A_ROAD, Rules(**rules)).selection.prices
-    return {price.rule: (price.relaxed, price.removed) for price in made}
+    return {price.rule: (price.relaxation_gain, price.removal_gain) for price in made}
 
 
 def test_without_rules_the_best_places_are_listed_best_first():
@@ -82,18 +82,18 @@ def test_each_rule_has_its_price_in_expected_incidents():
 def test_a_decision_stands_beside_the_rank_of_its_place_and_what_it_costs():
     """Place 1 is the best of the road and is left out; place 5 is the last and must be in."""
     made = choose_places(ALONG_A_ROAD, Rules(count=2, decisions=(leave_out(1), include(5)))).selection
-    assert [(w.decision.place_id, w.rank, w.missed) for w in made.weighed] == [
+    assert [(w.decision.place_id, w.rank, w.missed_incidents) for w in made.weighed_decisions] == [
         ("place_1", 1, 3.5),
         ("place_5", 6, 4.0),
     ]
-    assert weighed_decision_in_words(made.weighed[1], 6) == (
+    assert weighed_decision_in_words(made.weighed_decisions[1], 6) == (
         "include place_5 (B. Commander, no date, file of rules): asked for. By the records alone it ranks 6 "
         "of 6 places; the list misses 4.00 expected incidents in 30 days because of the decision."
     )
 
 
 def test_a_decision_that_the_list_would_have_made_costs_nothing():
-    (free,) = choose_places(ALONG_A_ROAD, Rules(count=2, decisions=(include(1),))).selection.weighed
+    (free,) = choose_places(ALONG_A_ROAD, Rules(count=2, decisions=(include(1),))).selection.weighed_decisions
     assert weighed_decision_in_words(free, 6).endswith("ranks 1 of 6 places; the decision costs nothing.")
 
 

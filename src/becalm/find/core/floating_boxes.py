@@ -160,10 +160,10 @@ def measure_shrinkage(placement: BoxPlacement, last: int) -> BoxShrinkage:
         laid_to=panel.months[origin - 1],
         first_month=panel.months[origin],
         last_month=panel.months[last - 1],
-        held=_estimate_share(panel.target.window(0, origin), best).value,
-        promised=promised,
-        later=later,
-        kept=lasting_share,
+        held_share=_estimate_share(panel.target.window(0, origin), best).value,
+        promised_share=promised,
+        later_share=later,
+        kept_share=lasting_share,
     )
     posterior = GammaPosterior(forecast.posterior.shape[order], forecast.posterior.rate[order])
     scatter = fit_scatter(posterior, forecast.own_counts[order], later_counts[order])
@@ -260,11 +260,11 @@ def warn_of_placement(trial: BoxTrial | None) -> tuple[str, ...]:
             "The history is too short to see how much of what boxes hold will last: they lie where records "
             "are densest, so they will catch less than is expected here.",
         )
-    later = trial.later
+    later = trial.later_share
     return (
         f"Boxes lie where records are densest, so part of what they hold is luck. Laid on the months to "
-        f"{trial.laid_to}, the best {trial.count} held {trial.held:.1%} of the target and were to hold "
-        f"{trial.promised:.1%}; from {trial.first_month} to {trial.last_month} they caught "
+        f"{trial.laid_to}, the best {trial.count} held {trial.held_share:.1%} of the target and were to hold "
+        f"{trial.promised_share:.1%}; from {trial.first_month} to {trial.last_month} they caught "
         f"{later.value:.1%} ({later.level:.0%} interval {later.low:.1%} to {later.high:.1%}). All that is "
-        f"expected of boxes here is cut to {trial.kept:.2f} of the score.",
+        f"expected of boxes here is cut to {trial.kept_share:.2f} of the score.",
     )

@@ -129,7 +129,7 @@ def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) 
     return PlaceChoice(
         best.chosen,
         Selection(
-            expected=best.value,
+            expected_total=best.value,
             bound=best.bound,
             exact=best.exact,
             how=EXACT if best.exact else f"within {gap:.2%} of the best that these rules could allow",
@@ -139,7 +139,7 @@ def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) 
             hours=rules.hours,
             author=rules.author,
             written_on=rules.written_on,
-            weighed=tuple(_weigh_decisions(candidates, rules, prices)),
+            weighed_decisions=tuple(_weigh_decisions(candidates, rules, prices)),
         ),
     )
 
@@ -197,7 +197,7 @@ def _weigh_decisions(
 ) -> Iterator[WeighedDecision]:
     """Each decision about a place that competes, with its rank without the decision and with its price."""
     listable = True if candidates.listable is None else candidates.listable
-    price_by_rule = {price.rule: price.removed for price in prices}
+    price_by_rule = {price.rule: price.removal_gain for price in prices}
     for decision in rules.decisions:
         number = candidates.number_by_id.get(decision.place_id)
         if number is not None:

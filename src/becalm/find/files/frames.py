@@ -144,9 +144,9 @@ def hotspots_frame(hotspots: HotspotList, *, boundary: BaseGeometry | None = Non
         {
             "rank": h.rank,
             "place_id": h.place_id,
-            "expected": h.expected.value,
-            "expected_low": h.expected.low,
-            "expected_high": h.expected.high,
+            "expected": h.expected_count.value,
+            "expected_low": h.expected_count.low,
+            "expected_high": h.expected_count.high,
             "p_top": h.p_top,
             "rank_low": h.rank_low,
             "rank_high": h.rank_high,

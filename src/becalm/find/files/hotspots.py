@@ -104,7 +104,7 @@ def hotspot_rows(hotspots: HotspotList) -> Iterator[dict[str, Any]]:
         cells = (
             *(h.rank, h.place_id, f"{x[i]:.1f}", f"{y[i]:.1f}"),
             *(f"{longitude[i]:.7f}", f"{latitude[i]:.7f}", f"{h.area_m2:.1f}"),
-            *(f"{e:.4f}" for e in (h.expected.value, h.expected.low, h.expected.high)),
+            *(f"{e:.4f}" for e in (h.expected_count.value, h.expected_count.low, h.expected_count.high)),
             *(f"{h.p_top:.4f}", h.rank_low, h.rank_high, h.tie_group, h.borough or ""),
             *((h.kind, f"{h.shape.length_m:.1f}") if h.shape else ()),
             *_harm_cells(h),
@@ -118,7 +118,7 @@ def list_object(run: RunRecord | None, hotspots: HotspotList) -> dict[str, Any]:
         **({**asdict(run), "made_at": run.made_at.isoformat()} if run else {}),
         "target": list(hotspots.target),
         "related": list(hotspots.related),
-        "excluded": list(hotspots.excluded),
+        "excluded": list(hotspots.excluded_groups),
         "source": hotspots.source,
         "as_of": hotspots.as_of.isoformat(),
         "first_month": hotspots.first_month,
@@ -193,13 +193,13 @@ def _box_trial_object(trial: BoxTrial) -> dict[str, Any]:
         "laid_to": trial.laid_to,
         "first_month": trial.first_month,
         "last_month": trial.last_month,
-        "held": round(trial.held, 5),
-        "promised": round(trial.promised, 5),
-        "later": round(trial.later.value, 5),
-        "later_low": round(trial.later.low, 5),
-        "later_high": round(trial.later.high, 5),
-        "level": trial.later.level,
-        "kept": round(trial.kept, 5),
+        "held": round(trial.held_share, 5),
+        "promised": round(trial.promised_share, 5),
+        "later": round(trial.later_share.value, 5),
+        "later_low": round(trial.later_share.low, 5),
+        "later_high": round(trial.later_share.high, 5),
+        "level": trial.later_share.level,
+        "kept": round(trial.kept_share, 5),
     }
 
 
@@ -211,7 +211,7 @@ def _properties(h: Hotspot) -> dict[str, Any]:
         **({"kind": h.kind} if h.shape else {}),
         **({"length_m": length_m} if length_m else {}),
         "area_m2": round(h.area_m2, 1),
-        "expected": round(h.expected.value, 4),
+        "expected": round(h.expected_count.value, 4),
         "p_top": round(h.p_top, 4),
         "rank_low": h.rank_low,
         "rank_high": h.rank_high,
@@ -252,7 +252,7 @@ def _harm_cells(h: Hotspot) -> tuple[Any, ...]:
     """The harm of a place under HARM_COLUMNS; nothing where no harm is reckoned."""
     if h.harm is None:
         return ()
-    harm, e = h.harm, h.harm.expected
+    harm, e = h.harm, h.harm.expected_harm
     values = (round(value, 4) for value in (e.value, e.low, e.high))
     return (*values, harm.harm_rank, harm.count_rank, round(harm.events, 2))
 
@@ -308,8 +308,8 @@ def _layer_frame(hotspots: HotspotList, boundary: BaseGeometry | None) -> geopan
     if hotspots.kind == "segment":
         columns["length_m"] = [p.get("length_m", 0.0) for p in properties]
     columns |= {name: [p[name] for p in properties] for name in harm_columns}
-    columns["expected_low"] = [round(h.expected.low, 4) for h in hotspots.hotspots]
-    columns["expected_high"] = [round(h.expected.high, 4) for h in hotspots.hotspots]
+    columns["expected_low"] = [round(h.expected_count.low, 4) for h in hotspots.hotspots]
+    columns["expected_high"] = [round(h.expected_count.high, 4) for h in hotspots.hotspots]
     columns["profile"] = [None if p["profile"] is None else json.dumps(p["profile"]) for p in properties]
     outlines = hotspot_outlines(hotspots, boundary)
     frame = geopandas.GeoDataFrame(columns, geometry=outlines, crs=hotspots.crs)

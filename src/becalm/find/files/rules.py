@@ -80,7 +80,7 @@ def rules_object(selection: Selection) -> dict[str, Any]:
     """Under which rules the places were chosen, how exactly, and what each rule costs."""
     return {
         "unit": f"{selection.unit} in 30 days",
-        "expected": round(selection.expected, 4),
+        "expected": round(selection.expected_total, 4),
         "bound": round(selection.bound, 4),
         "exact": selection.exact,
         "hours": str(selection.hours) if selection.hours else None,
@@ -91,8 +91,8 @@ def rules_object(selection: Selection) -> dict[str, Any]:
                 "kind": price.kind,
                 "rule": price.rule,
                 "unit": price.unit,
-                "relaxed": _round_price(price.relaxed),
-                "removed": _round_price(price.removed),
+                "relaxed": _round_price(price.relaxation_gain),
+                "removed": _round_price(price.removal_gain),
             }
             for price in selection.prices
         ],
@@ -100,9 +100,9 @@ def rules_object(selection: Selection) -> dict[str, Any]:
             {
                 **_decision_object(w.decision),
                 "rank_without": w.rank,
-                "expected_missed": _round_price(w.missed),
+                "expected_missed": _round_price(w.missed_incidents),
             }
-            for w in selection.weighed
+            for w in selection.weighed_decisions
         ],
         "overrides_without_place": [_decision_object(d) for d in selection.unmatched],
     }
@@ -126,11 +126,13 @@ def weighed_decision_in_words(weighed: WeighedDecision, places: int, unit: str =
 
 def price_of_decision(weighed: WeighedDecision, unit: str = "incidents") -> str:
     """What the decision costs, as the end of a sentence."""
-    if weighed.missed is None:
+    if weighed.missed_incidents is None:
         return "what the decision costs cannot be said."
-    if weighed.missed < LEAST_MISSED:
+    if weighed.missed_incidents < LEAST_MISSED:
         return "the decision costs nothing."
-    return f"the list misses {weighed.missed:.2f} expected {unit} in 30 days because of the decision."
+    return (
+        f"the list misses {weighed.missed_incidents:.2f} expected {unit} in 30 days because of the decision."
+    )
 
 
 def override_lines(selection: Selection | None, places: int) -> Iterator[str]:
@@ -138,7 +140,8 @@ def override_lines(selection: Selection | None, places: int) -> Iterator[str]:
     if selection is None:
         return
     yield from (
-        f"override: {weighed_decision_in_words(w, places, selection.unit)}" for w in selection.weighed
+        f"override: {weighed_decision_in_words(w, places, selection.unit)}"
+        for w in selection.weighed_decisions
     )
     yield from (f"warning: {line}" for line in unmatched_lines(selection))
 
@@ -165,7 +168,7 @@ def override_rows(selection: Selection | None) -> tuple[OverrideRow, ...]:
     if selection is None:
         return ()
     return (
-        *(OverrideRow(w.decision, w.rank, w.missed) for w in selection.weighed),
+        *(OverrideRow(w.decision, w.rank, w.missed_incidents) for w in selection.weighed_decisions),
         *(OverrideRow(d, None, None) for d in selection.unmatched),
     )
 

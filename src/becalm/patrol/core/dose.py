@@ -48,7 +48,7 @@ def places_from_list(
             easting_m=h.centre_m[0],
             northing_m=h.centre_m[1],
             radius_m=cell_radius_m(math.sqrt(h.area_m2) if h.shape and h.area_m2 else h.cell_m),
-            harm=(h.harm.expected if h.harm and hotspots.rank == "harm" else h.expected).value,
+            harm=(h.harm.expected_harm if h.harm and hotspots.rank == "harm" else h.expected_count).value,
             p_top=h.p_top,
             borough=h.borough or "",
             profile=h.profile,
