@@ -19,7 +19,7 @@ from becalm.desk import Desk
 from becalm.ingest.desk import IngestReport, load_records
 from becalm.ingest.request import LoadRequest
 from becalm.ledger.store.sqlite import SqliteLedger
-from becalm.terms.request import FileName
+from becalm.terms import FileName
 from becalm.workspace.config import open_workspace
 
 STREET = (

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 from becalm.console.command import Session, command
 from becalm.console.options import Format
 from becalm.ingest.request import LoadRequest, MappingRequest, RejectsRequest
-from becalm.terms.intake import FileIntake, RowFault
+from becalm.terms import FileIntake, RowFault
 
 if TYPE_CHECKING:
     from rich.table import Table

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Annotated
 
-from becalm.terms.intake import RowOutcome
-from becalm.terms.request import FileName, Parameter, Request
+from becalm.terms import FileName, Parameter, Request, RowOutcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,8 +18,7 @@ from becalm.ingest.extract.reader import ExtractReader
 from becalm.ingest.mapping_choice import choose_mapping
 from becalm.ingest.propose.mapping import Proposal, propose
 from becalm.ingest.request import MappingRequest
-from becalm.terms import InputError, UsageError
-from becalm.terms.request import FileName
+from becalm.terms import FileName, InputError, UsageError
 
 SETTLED = re.compile(r"^doubts = \[.*?^\]\n|^doubts = \[.*?\]\n", re.MULTILINE | re.DOTALL)
 

@@ -71,7 +71,7 @@ def build_hotspot_list(
         hotspots=_build_hotspots(panel.places, result, settings.level),
         target=targets.target,
         related=targets.related if panel.related is not None else (),
-        excluded=targets.excluded,
+        excluded_groups=targets.excluded,
         cell_m=panel.places.width_m,
         crs=crs,
         level=settings.level,
@@ -118,7 +118,7 @@ def _build_hotspots(places: CellGrid | PlaceSet, result: SearchResult, level: fl
             row=row,
             cell_m=places.width_m,
             area_m2=0.0 if by_length else float(places.amounts[number]),
-            expected=expected[i],
+            expected_count=expected[i],
             p_top=float(certainty.p_top[i]),
             rank_low=int(certainty.rank_low[i]),
             rank_high=int(certainty.rank_high[i]),
@@ -151,7 +151,7 @@ def _place_harm(result: SearchResult, level: float) -> tuple[PlaceHarm, ...]:
     shares = np.broadcast_to(result.hours_share, posterior.shape.shape)
     return tuple(
         PlaceHarm(
-            expected=expected[i],
+            expected_harm=expected[i],
             harm_rank=harm_rank[i],
             count_rank=count_rank[i],
             parts=split_harm(harm_model, int(place), float(shares[place])),

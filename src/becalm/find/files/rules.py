@@ -160,7 +160,7 @@ class OverrideRow:
 
     decision: PlaceDecision
     rank: int | None
-    missed: float | None
+    missed_incidents: float | None
 
 
 def override_rows(selection: Selection | None) -> tuple[OverrideRow, ...]:
