@@ -83,7 +83,11 @@ def _backtest_object(answer: BacktestAnswer) -> dict[str, Any]:
         "gini_best": round(result.gini_best, 4),
         "gini_null": round(result.gini_null, 4),
         "calibration": [
-            {"places": round(g.places, 1), "expected": round(g.expected, 3), "seen": round(g.seen, 3)}
+            {
+                "places": round(g.places, 1),
+                "expected": round(g.expected_count, 3),
+                "seen": round(g.observed_count, 3),
+            }
             for g in result.calibration
         ],
         "finder_less_blend": _gain_object(result),
@@ -159,7 +163,7 @@ def _summary(result: Backtest) -> tuple[str, ...]:
         f"The best order known afterwards has a Gini of {result.gini_best:.3f}; as many incidents thrown "
         f"evenly would give it {result.gini_null:.3f}.",
         f"The blend expected {expected:.1f} incidents a month and {actual:.1f} came; where it expected most "
-        f"({top.places:.0f} places) {top.expected:.1f} and {top.seen:.1f}.",
+        f"({top.places:.0f} places) {top.expected_count:.1f} and {top.observed_count:.1f}.",
     )
 
 

@@ -118,7 +118,7 @@ def _hidden_columns(hotspots: HotspotList, *, narrow: bool, crowded: bool) -> tu
 def _cells(h: Hotspot) -> tuple[str, ...]:
     from rich.markup import escape
 
-    e = h.expected
+    e = h.expected_count
     return (
         str(h.rank),
         h.place_id,
@@ -154,7 +154,7 @@ def _summary(hotspots: HotspotList) -> tuple[str, ...]:
         *_churn(hotspots),
         f"Score: {parts}; {_memory(hotspots.half_life_months)}.",
         f"Borrowed from: {', '.join(hotspots.related) or 'nothing'}. "
-        f"Left out as found by police: {', '.join(hotspots.excluded) or 'nothing on record'}.",
+        f"Left out as found by police: {', '.join(hotspots.excluded_groups) or 'nothing on record'}.",
         f"Concentration, last 12 months: 25% of {c.incidents:,} incidents in {c.share_25:.2%} of places "
         f"and 50% in {c.share_50:.2%}; chance alone would give {c.null_share_25:.2%} and "
         f"{c.null_share_50:.2%}. "
@@ -224,7 +224,7 @@ def _harm_cells(h: Hotspot) -> tuple[str, ...]:
     """The harm of a place as the table shows it; nothing where none is reckoned."""
     if h.harm is None:
         return ("", "", "")
-    e, leading = h.harm.expected, h.harm.leading
+    e, leading = h.harm.expected_harm, h.harm.leading
     share = leading.harm / e.value if e.value > 0 else 0.0
     interval = f"{e.value:,.0f} ({e.low:,.0f} to {e.high:,.0f})"
     return (interval, f"{leading.group} {share:.0%}", str(h.harm.count_rank))
@@ -264,7 +264,7 @@ def _rule_lines(hotspots: HotspotList) -> Iterator[str]:
     if selection.hours:
         yield f"For the hours {selection.hours} of every day: what is expected is expected in these hours."
     author = f" (rules by {selection.author}, {selection.written_on})" if selection.author else ""
-    expected = f"{selection.expected:,.1f} {selection.unit} expected in 30 days on the list"
+    expected = f"{selection.expected_total:,.1f} {selection.unit} expected in 30 days on the list"
     yield f"Rules{author}: {expected}; {selection.how}."
     yield from (f"  {price_in_words(price, selection.unit)}" for price in selection.prices)
     yield from override_lines(selection, hotspots.places)
@@ -273,8 +273,8 @@ def _rule_lines(hotspots: HotspotList) -> Iterator[str]:
 def price_in_words(price: RulePrice, unit: str = "incidents") -> str:
     """What a rule costs, e.g. "at most 9 in Camden: one more would add 0.3 incidents"."""
     parts = []
-    if price.relaxed is not None and price.unit != "the decision":
-        parts.append(f"{price.unit} would add {price.relaxed:.2f} {unit}")
-    if price.removed is not None:
-        parts.append(f"without the rule {price.removed:.2f} more{'' if parts else ' ' + unit}")
+    if price.relaxation_gain is not None and price.unit != "the decision":
+        parts.append(f"{price.unit} would add {price.relaxation_gain:.2f} {unit}")
+    if price.removal_gain is not None:
+        parts.append(f"without the rule {price.removal_gain:.2f} more{'' if parts else ' ' + unit}")
     return f"{price.rule}: {', '.join(parts) or 'cannot be priced'}"

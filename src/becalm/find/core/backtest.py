@@ -29,7 +29,7 @@ from becalm.methods.arrays import Ints
 from becalm.methods.forecast_scores import Interval, mean_interval, paired_interval, resample
 from becalm.methods.place_set import PlaceSet
 from becalm.tables import PointCounts
-from becalm.terms import Backtest, BacktestRow, Estimate, LEAST_FOR_VERDICT, QuestionError, UsageError
+from becalm.terms import LEAST_FOR_VERDICT, Backtest, BacktestRow, Estimate, QuestionError, UsageError
 
 LEVEL = 0.95
 ROUNDS = 4000

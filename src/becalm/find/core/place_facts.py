@@ -278,7 +278,7 @@ def compute_list_week(hotspots: HotspotList) -> tuple[float, ...] | None:
     and p the profile. None where no place has one: the records carry no times.
     """
     with_profile = [hotspot for hotspot in hotspots.hotspots if hotspot.profile is not None]
-    weights = np.array([hotspot.expected.value for hotspot in with_profile])
+    weights = np.array([hotspot.expected_count.value for hotspot in with_profile])
     if not with_profile or weights.sum() == 0.0:
         return None
     profiles = np.array([hotspot.profile for hotspot in with_profile], dtype=np.float64)

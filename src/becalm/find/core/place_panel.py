@@ -18,7 +18,7 @@ from becalm.methods.ewma import CountSeries, make_series
 from becalm.methods.grid import CellGrid, cells_holding, clip_cells, to_cells
 from becalm.methods.place_set import PlaceSet
 from becalm.tables import PlaceCounts, PointCounts
-from becalm.terms import Concentration, EXPECTED_DAYS, InputError, PlaceKind, QuestionError
+from becalm.terms import EXPECTED_DAYS, Concentration, InputError, PlaceKind, QuestionError
 
 Counts = PlaceCounts | PointCounts
 

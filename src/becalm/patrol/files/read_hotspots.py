@@ -15,7 +15,7 @@ from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
 from becalm.patrol.core.dose import ListedPlace, cell_radius_m
-from becalm.terms import Fault, HOURS_OF_WEEK, InputError
+from becalm.terms import HOURS_OF_WEEK, Fault, InputError
 
 
 def read_hotspots(path: Path, *, crs: str) -> tuple[ListedPlace, ...]:
