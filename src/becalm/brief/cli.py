@@ -11,7 +11,7 @@ import typer
 
 from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_of
 from becalm.measure.core.request import By
-from becalm.patrol.cli.first_use import say_first_use
+from becalm.patrol.cli.plan import say_first_use
 from becalm.terms import UsageError
 
 if TYPE_CHECKING:

@@ -49,7 +49,7 @@ def emit_answer(answer: AnswerT, view: View[AnswerT], format: Format, files: Seq
         except OSError as error:
             raise UsageError(f"{file} cannot be written: {error.strerror}. Name another file.") from error
     if format is Format.table:
-        _print_lines(view.lines(answer))
+        print_lines(view.lines(answer))
     else:
         typer.echo(writers[f".{format.value}"](answer), nl=False)
 
@@ -86,7 +86,8 @@ def _cell(value: object) -> object:
     return fact_text(value) if isinstance(value, tuple | list) else value
 
 
-def _print_lines(lines: Iterable[object]) -> None:
+def print_lines(lines: Iterable[object]) -> None:
+    """Print lines of text and tables for people."""
     for line in lines:
         if isinstance(line, str):
             typer.echo("".join(sign if sign.isprintable() else " " for sign in line))

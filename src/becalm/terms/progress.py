@@ -10,6 +10,10 @@ Advance = Callable[[float], None]
 """Called with how much more is done, in the unit of the task."""
 
 
+def ignore_progress(_amount: float) -> None:
+    """Tell nobody: where the one who asks does not listen."""
+
+
 class Progress(Protocol):
     """Where tasks are shown; a door makes one, the desk carries it."""
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk
 from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.find.desk.override import pinned_entries
+from becalm.patrol.core.request import InputsRequest, PlanRequest
 from becalm.patrol.core.seal import SeedHistory
-from becalm.patrol.desk.hotspots import overrides_unlike
-from becalm.patrol.desk.inputs import PatrolQuestion
-from becalm.patrol.desk.open import draw_sealed
-from becalm.patrol.desk.plan import default_folder, plan_patrol
+from becalm.patrol.desk.hotspots import describe_override_differences
+from becalm.patrol.desk.open import redraw_sealed
+from becalm.patrol.desk.plan import plan_patrol
 from becalm.patrol.desk.seed import audit_patrol, sealed_box
 from becalm.patrol.files.folder import sha256_of_text
 from becalm.patrol.files.plan import PlanDocument, visits_csv
@@ -48,8 +47,8 @@ def add_patrol(
         if found is None:
             return _without(run, "No patrol plan: there are no hotspots to plan for.")
         try:
-            question = PatrolQuestion(first, DAYS)
-            story = plan_patrol(desk, question, out=_folder(desk, first), found=found).story
+            request = PlanRequest(inputs=InputsRequest(first_day=first, days=DAYS))
+            story = plan_patrol(desk, request, hotspot_list=found).history
         except (PlanError, InputError, UsageError) as error:
             return _without(run, f"No patrol plan could be made. {error.message}")
     text = _newest(desk, story.commitment)
@@ -69,7 +68,7 @@ def patrol_part(desk: Desk, run: RunRecord) -> PatrolSection:
         return PatrolSection(None, None, str(run.parameters.get("patrol_note") or NO_UNITS))
     plan = _read(desk, commitment, _pinned(desk, run, commitment))
     day = date.fromisoformat(str(run.parameters["patrol_day"]))
-    return PatrolSection(plan, day, "", overrides_unlike(plan.sources, pinned_entries(run.data)))
+    return PatrolSection(plan, day, "", describe_override_differences(plan.sources, pinned_entries(run.data)))
 
 
 def require_drawn(desk: Desk, run: RunRecord) -> None:
@@ -78,7 +77,7 @@ def require_drawn(desk: Desk, run: RunRecord) -> None:
     if not commitment:
         return
     plan = _read(desk, commitment, _pinned(desk, run, commitment))
-    again = draw_sealed(desk, plan)
+    again = redraw_sealed(desk, plan)
     if visits_csv(again.inputs, again.bursts) != visits_csv(plan.inputs, plan.bursts):
         raise ReplayError(
             f"The sealed seed {commitment[:12]} does not give the bursts of the plan that this run names. "
@@ -95,10 +94,6 @@ def _standing(desk: Desk, day: date) -> SeedHistory | None:
     covering = [s for s in audit_patrol(desk).histories if s.plans and not s.area and s.overlaps(day, 1, "")]
     kept = [s for s in covering if sealed_box(desk).text(s.commitment, "plan.json") is not None]
     return max(kept, key=lambda s: s.seq, default=None)
-
-
-def _folder(desk: Desk, first: date) -> Path:
-    return default_folder(desk, first)
 
 
 def _newest(desk: Desk, commitment: str) -> str:

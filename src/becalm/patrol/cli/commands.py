@@ -1,62 +1,34 @@
-"""`becalm patrol`: bursts at random times, committed to before they are drawn, and proved afterwards.
-
-Each command stands in a module of its own, `cli/patrol_<command>.py`, and is hung on the app here.
-"""
+"""`becalm patrol`: bursts at random times, committed to before they are drawn, and proved afterwards."""
 
 from __future__ import annotations
 
 import typer
 
-from becalm.patrol.cli import (
-    capacity as patrol_capacity,
-)
-from becalm.patrol.cli import (
-    certificate as patrol_certificate,
-)
-from becalm.patrol.cli import (
-    check as patrol_check,
-)
-from becalm.patrol.cli import (
-    delivered as patrol_delivered,
-)
-from becalm.patrol.cli import (
-    next as patrol_next,
-)
-from becalm.patrol.cli import (
-    open as patrol_open,
-)
-from becalm.patrol.cli import (
-    override as patrol_override,
-)
-from becalm.patrol.cli import (
-    plan as patrol_plan,
-)
-from becalm.patrol.cli import (
-    price as patrol_price,
-)
-from becalm.patrol.cli import (
-    replan as patrol_replan,
-)
-from becalm.patrol.cli import (
-    trial as patrol_trial,
-)
+from becalm.console.command import command
+from becalm.patrol.cli.capacity import capacity
+from becalm.patrol.cli.open import audit, replan, replay, reveal
+from becalm.patrol.cli.plan import commit, plan
+from becalm.patrol.cli.trial import override, trial
+from becalm.patrol.cli.visits import certificate, delivered
+from becalm.patrol.cli.written_plan import check, forecast, next_, price, sheet
+from becalm.patrol.core import request as requests
 
 app = typer.Typer(
     no_args_is_help=True, help="Plan bursts at random times that nobody can predict, and prove it."
 )
-app.command("capacity")(patrol_capacity.capacity)
-app.command("certificate")(patrol_certificate.certificate)
-app.command("check")(patrol_check.check)
-app.command("commit")(patrol_plan.commit)
-app.command("plan")(patrol_plan.plan)
-app.command("next")(patrol_next.next_)
-app.command("sheet")(patrol_next.sheet)
-app.command("forecast")(patrol_next.forecast)
-app.command("price")(patrol_price.price)
-app.command("replan")(patrol_replan.replan)
-app.command("reveal")(patrol_open.reveal)
-app.command("replay")(patrol_open.replay)
-app.command("audit")(patrol_open.audit)
-app.command("delivered")(patrol_delivered.delivered)
-app.command("trial")(patrol_trial.trial)
-app.command("override")(patrol_override.override)
+command(app, "capacity", requests.CapacityRequest)(capacity)
+command(app, "certificate", requests.CertificateRequest)(certificate)
+command(app, "check", requests.CheckRequest)(check)
+command(app, "commit", requests.CommitRequest)(commit)
+command(app, "plan", requests.PlanRequest, has_files=False)(plan)
+command(app, "next", requests.NextRequest)(next_)
+command(app, "sheet", requests.SheetRequest, has_files=False)(sheet)
+command(app, "forecast", requests.ForecastRequest)(forecast)
+command(app, "price", requests.PriceRequest)(price)
+command(app, "replan", requests.ReplanRequest)(replan)
+command(app, "reveal", requests.RevealRequest)(reveal)
+command(app, "replay", requests.ReplayRequest)(replay)
+command(app, "audit", requests.AuditRequest)(audit)
+command(app, "delivered", requests.DeliveredRequest, has_files=False)(delivered)
+command(app, "trial", requests.TrialRequest, has_files=False, days=84)(trial)
+command(app, "override", requests.OverrideRequest)(override)

@@ -1,167 +1,175 @@
-"""`becalm patrol reveal`, `replay` and `audit`: what was sealed is opened, drawn again, and accounted for."""
+"""`becalm patrol replan`, `reveal`, `replay` and `audit`: what becomes of a sealed seed once it was used."""
 
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
-import typer
-
-from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_of
-from becalm.patrol.cli.first_use import say_first_use
-from becalm.patrol.cli.next import Plan
+from becalm.console.command import Session
+from becalm.patrol.cli.plan import say_first_use
+from becalm.patrol.core.request import AuditRequest, ReplanRequest, ReplayRequest, RevealRequest
 from becalm.terms import PlanError
 
 if TYPE_CHECKING:
-    from becalm.patrol.core.seal import SeedAudit
+    from becalm.patrol.core.seal import SeedAudit, SeedHistory
+    from becalm.patrol.desk.open import Replay, SeedReveal
+    from becalm.patrol.desk.replan import Replan
 
 
-def reveal(
-    context: typer.Context,
-    plan: Plan,
-    early: Annotated[
-        str,
-        typer.Option(
-            "--early",
-            metavar="REASON",
-            help="Open it before its time; for an auditor, with --second.",
-            show_default=False,
-        ),
-    ] = "",
-    second: Annotated[
-        str, typer.Option(metavar="NAME", help="The second person who agrees to that.", show_default=False)
-    ] = "",
-    workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,
-) -> None:
+def replan(session: Session, request: ReplanRequest) -> None:
+    """Draw the rest of a tour anew from where the unit is; the bursts that have begun stay."""
+    from becalm.console.emit import View
+    from becalm.patrol.desk.replan import replan_patrol
+
+    say_first_use()
+    replan = replan_patrol(session.open_desk(), request)
+    rows = [{"replan": replan.index, "unit": unit} for unit in replan.units]
+    session.emit(replan, View(_replan_data, lambda _: rows, _replan_lines))
+
+
+def _replan_data(replan: Replan) -> dict[str, object]:
+    return {
+        "folder": str(replan.folder),
+        "replan": replan.index,
+        "units": list(replan.units),
+        "dropped": replan.dropped_count,
+        "drawn": len(replan.new_bursts),
+        "commitment": replan.plan.commitment["commitment"],
+    }
+
+
+def _replan_lines(replan: Replan) -> Iterator[str]:
+    change = describe_change(replan.dropped_count, len(replan.new_bursts))
+    yield f"Re-plan {replan.index} of {', '.join(replan.units)}: {change}."
+    yield f"The plan in {replan.folder} is the new one; the ledger holds its number and its reason."
+
+
+def describe_change(dropped: int, new: int) -> str:
+    """How many bursts a re-plan took away, and how many it drew, in words."""
+    return f"{dropped} burst{'s' * (dropped != 1)} fell away, {new} {'is' if new == 1 else 'are'} new"
+
+
+def reveal(session: Session, request: RevealRequest) -> None:
     """Open the sealed seed of a plan in the ledger, after the delay."""
+    from becalm.console.emit import View
     from becalm.patrol.desk.open import reveal_seed
 
-    opened = reveal_seed(desk_of(context, workspace), plan, early=early, second=second)
-    secret, story = opened.story.secret, opened.story
-    assert secret is not None
-    held = {
-        "commitment": story.commitment,
-        "entry": opened.entry,
-        "seed": secret.seed.hex(),
-        "nonce": secret.nonce.hex(),
-        "share": story.share.hex(),
-        "inputs_sha256": story.inputs_sha256,
-        "version": story.version,
+    seed_reveal = reveal_seed(session.open_desk(), request)
+    session.emit(seed_reveal, View(_reveal_data, lambda answer: [_reveal_data(answer)], _reveal_lines))
+
+
+def _reveal_data(seed_reveal: SeedReveal) -> dict[str, object]:
+    history = seed_reveal.history
+    assert history.secret is not None
+    return {
+        "commitment": history.commitment,
+        "entry": seed_reveal.entry,
+        "seed": history.secret.seed.hex(),
+        "nonce": history.secret.nonce.hex(),
+        "share": history.share.hex(),
+        "inputs_sha256": history.inputs_sha256,
+        "version": history.version,
     }
-    if format is Format.json:
-        typer.echo(json.dumps(held, indent=2))
-    elif format is Format.csv:
-        typer.echo(f"{','.join(held)}\n{','.join(str(value) for value in held.values())}")
-    else:
-        was = "had been opened" if opened.already else "is open now"
-        typer.echo(f"The seed of {story.first_day} to {story.last_day} {was}: entry {opened.entry}.")
-        for name in ("seed", "nonce", *(("share",) if story.share else ())):
-            typer.echo(f"  {name:<6} {held[name]}")
-        line = json.dumps(
-            {
-                "becalm": "patrol seed 1",
-                **{k: held[k] for k in ("inputs_sha256", "nonce", "seed", "version")},
-            },
-            separators=(",", ":"),
-        )
-        typer.echo("Anybody can hash it again, and must get the commitment:")
-        typer.echo(f"  printf '%s' '{line}' | sha256sum")
-        typer.echo(f"  {story.commitment}")
 
 
-def replay(
-    context: typer.Context,
-    plan: Plan,
-    workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,
-) -> None:
+def _reveal_lines(seed_reveal: SeedReveal) -> Iterator[str]:
+    history, data = seed_reveal.history, _reveal_data(seed_reveal)
+    state = "had been opened" if seed_reveal.was_open else "is open now"
+    yield f"The seed of {history.first_day} to {history.last_day} {state}: entry {seed_reveal.entry}."
+    for name in ("seed", "nonce", *(("share",) if history.share else ())):
+        yield f"  {name:<6} {data[name]}"
+    sealed = {name: data[name] for name in ("inputs_sha256", "nonce", "seed", "version")}
+    line = json.dumps({"becalm": "patrol seed 1", **sealed}, separators=(",", ":"))
+    yield "Anybody can hash it again, and must get the commitment:"
+    yield f"  printf '%s' '{line}' | sha256sum"
+    yield f"  {history.commitment}"
+
+
+def replay(session: Session, request: ReplayRequest) -> None:
     """Draw a plan again from its opened seed, and see that it is the same to the byte."""
+    from becalm.console.emit import View
     from becalm.patrol.desk.open import replay_plan
 
     say_first_use()
-    made = replay_plan(desk_of(context, workspace), plan)
-    if format is Format.json:
-        held = {
-            "equal": list(made.equal),
-            "bursts": len(made.plan.bursts),
-            "commitment": made.story.commitment,
-        }
-        typer.echo(json.dumps(held, indent=2))
-    elif format is Format.csv:
-        typer.echo("\n".join(["file,equal", *(f"{name},true" for name in made.equal)]))
-    else:
-        typer.echo(f"The opened seed gives {len(made.plan.bursts):,} bursts, the same as in the plan.")
-        typer.echo(f"Byte for byte the same: {', '.join(made.equal)}.")
-        typer.echo(f"It was sealed in entry {made.story.seq} and opened in entry {made.story.revealed_seq}.")
+    replay = replay_plan(session.open_desk(), request)
+    rows = [{"file": name, "equal": "true"} for name in replay.equal_files]
+    session.emit(replay, View(_replay_data, lambda _: rows, _replay_lines))
 
 
-def audit(
-    context: typer.Context,
-    workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,
-) -> None:
-    """Account for every seed that was ever sealed: planned once, opened in time, nothing drawn again."""
-    from becalm.patrol.desk.seed import audit_patrol
-
-    found = audit_patrol(desk_of(context, workspace))
-    if format is Format.json:
-        typer.echo(json.dumps(_record(found), indent=2, ensure_ascii=False))
-    elif format is Format.csv:
-        typer.echo(_as_csv(found), nl=False)
-    else:
-        _say(found)
-    grave = [finding for finding in found.findings if finding.grave]
-    if grave:
-        raise PlanError(f"{len(grave)} broken rule{'s' * (len(grave) > 1)}: see above.")
-
-
-def _record(found: SeedAudit) -> dict[str, object]:
+def _replay_data(replay: Replay) -> dict[str, object]:
     return {
-        "seeds": [
-            {
-                "commitment": s.commitment,
-                "entry": s.seq,
-                "committed_at": s.committed_at.isoformat(),
-                "by": s.actor,
-                "from": s.first_day.isoformat(),
-                "days": s.days,
-                "area": s.area,
-                "again": s.reason,
-                "replaces": s.replaces,
-                "plans": [
-                    {"entry": p.seq, "replan": p.replan, "plan_sha256": p.plan_sha256, "reason": p.reason}
-                    for p in s.plans
-                ],
-                "revealed": s.revealed_seq,
-                "reveal_after": s.reveal_after.isoformat() if s.reveal_after else None,
-            }
-            for s in found.histories
-        ],
-        "findings": [{"grave": f.grave, "where": f.where, "what": f.what} for f in found.findings],
+        "equal": list(replay.equal_files),
+        "bursts": len(replay.plan.bursts),
+        "commitment": replay.history.commitment,
     }
 
 
-def _as_csv(found: SeedAudit) -> str:
-    from becalm.render.spreadsheet import csv_text
+def _replay_lines(replay: Replay) -> Iterator[str]:
+    yield f"The opened seed gives {len(replay.plan.bursts):,} bursts, the same as in the plan."
+    yield f"Byte for byte the same: {', '.join(replay.equal_files)}."
+    yield f"It was sealed in entry {replay.history.seq} and opened in entry {replay.history.revealed_seq}."
 
-    findings = ((str(f.grave).lower(), f.where, f.what) for f in found.findings)
-    return csv_text(("grave", "where", "what"), findings)
+
+def audit(session: Session, _request: AuditRequest) -> None:
+    """Account for every seed that was ever sealed: planned once, opened in time, nothing drawn again."""
+    from becalm.console.emit import View
+    from becalm.patrol.desk.seed import audit_patrol
+
+    seed_audit = audit_patrol(session.open_desk())
+    session.emit(
+        seed_audit, View(_audit_data, _finding_rows, _audit_lines, columns=("grave", "where", "what"))
+    )
+    grave_count = sum(finding.grave for finding in seed_audit.findings)
+    if grave_count:
+        raise PlanError(f"{grave_count} broken rule{'s' * (grave_count > 1)}: see above.")
 
 
-def _say(found: SeedAudit) -> None:
-    if not found.histories and not found.unsealed_plans:
-        typer.echo("No seed was ever sealed here. `becalm patrol plan` seals the first.")
-    for s in found.histories:
-        area = f", {s.area}" if s.area else ""
-        replans = sum(p.replan > 0 for p in s.plans)
-        plans = f"planned, {replans} re-plan{'s' * (replans != 1)}" if s.plans else "not planned"
-        opened = f"opened in entry {s.revealed_seq}" if s.revealed_seq else "sealed"
-        days = f"{s.first_day} to {s.last_day}{area}"
-        typer.echo(f"entry {s.seq}: {days}: {s.commitment[:12]} by {s.actor}; {plans}; {opened}")
-        if s.reason:
-            typer.echo(f"  re-roll of {s.replaces[:12]}: {s.reason}")
-    for finding in found.findings:
-        typer.echo(f"{'BROKEN RULE' if finding.grave else 'note'}: {finding.where}: {finding.what}")
-    if found.histories and not found.findings:
-        typer.echo("Each seed was sealed before its plan was drawn, and planned once.")
+def _audit_data(seed_audit: SeedAudit) -> dict[str, object]:
+    return {
+        "seeds": [_seed_data(history) for history in seed_audit.histories],
+        "findings": [{"grave": f.grave, "where": f.where, "what": f.what} for f in seed_audit.findings],
+    }
+
+
+def _seed_data(history: SeedHistory) -> dict[str, object]:
+    return {
+        "commitment": history.commitment,
+        "entry": history.seq,
+        "committed_at": history.committed_at.isoformat(),
+        "by": history.actor,
+        "from": history.first_day.isoformat(),
+        "days": history.days,
+        "area": history.area,
+        "again": history.reason,
+        "replaces": history.replaces,
+        "plans": [
+            {"entry": p.seq, "replan": p.replan, "plan_sha256": p.plan_sha256, "reason": p.reason}
+            for p in history.plans
+        ],
+        "revealed": history.revealed_seq,
+        "reveal_after": history.reveal_after.isoformat() if history.reveal_after else None,
+    }
+
+
+def _finding_rows(seed_audit: SeedAudit) -> Iterator[Mapping[str, object]]:
+    for finding in seed_audit.findings:
+        yield {"grave": str(finding.grave).lower(), "where": finding.where, "what": finding.what}
+
+
+def _audit_lines(seed_audit: SeedAudit) -> Iterator[str]:
+    if not seed_audit.histories and not seed_audit.unsealed_plans:
+        yield "No seed was ever sealed here. `becalm patrol plan` seals the first."
+    for history in seed_audit.histories:
+        area = f", {history.area}" if history.area else ""
+        replans = sum(plan.replan > 0 for plan in history.plans)
+        plans = f"planned, {replans} re-plan{'s' * (replans != 1)}" if history.plans else "not planned"
+        state = f"opened in entry {history.revealed_seq}" if history.revealed_seq else "sealed"
+        days = f"{history.first_day} to {history.last_day}{area}"
+        yield f"entry {history.seq}: {days}: {history.commitment[:12]} by {history.actor}; {plans}; {state}"
+        if history.reason:
+            yield f"  re-roll of {history.replaces[:12]}: {history.reason}"
+    for finding in seed_audit.findings:
+        yield f"{'BROKEN RULE' if finding.grave else 'note'}: {finding.where}: {finding.what}"
+    if seed_audit.histories and not seed_audit.findings:
+        yield "Each seed was sealed before its plan was drawn, and planned once."

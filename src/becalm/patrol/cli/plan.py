@@ -2,144 +2,157 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
-from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_of
-from becalm.patrol.cli import options as given
-from becalm.patrol.cli.first_use import say_first_use
-from becalm.terms import UsageError
+from becalm.console.command import Session
+from becalm.console.options import Format
+from becalm.patrol.core.request import CommitRequest, PlanRequest
 
 if TYPE_CHECKING:
-    from becalm.patrol.desk.plan import PlanMade, SeedCommitted
+    from becalm.patrol.desk.inputs import PatrolInputs
+    from becalm.patrol.desk.plan import SeedCommitment, WrittenPlan
 
-Out = Annotated[
-    Path | None,
-    typer.Option(help="The folder to write.", show_default="patrol/plan-DATE, in the workspace"),
-]
-Again = Annotated[
-    str,
-    typer.Option(
-        "--again",
-        metavar="REASON",
-        help="Seal another seed for days that were committed to before. The reason stands in the plan and "
-        "in the audit for all to see.",
-        show_default=False,
-    ),
-]
-Share = Annotated[
-    str | None,
-    typer.Option(
-        "--overseer-share",
-        metavar="FILE|HEX",
-        help="An overseer's random bytes to mix into the seed: a file, or hex. Commit first, then ask.",
-        show_default=False,
-    ),
-]
-RevealDays = Annotated[
-    int, typer.Option(min=0, help="Days after the last planned one from which the seed may be opened.")
-]
+MOST_SHORTFALLS = 5
 
 
-@given.with_inputs()
-def commit(
-    context: typer.Context,
-    asked: given.Inputs,
-    again: Again = "",
-    reveal_days: RevealDays = 28,
-    workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,
-) -> None:
+def commit(session: Session, request: CommitRequest) -> None:
     """Seal a seed for these days, so that an overseer can bring a share before anything is drawn."""
+    from becalm.console.emit import View
     from becalm.patrol.desk.plan import commit_patrol
 
     say_first_use()
-    made = commit_patrol(desk_of(context, workspace), asked.question(), again=again, reveal_days=reveal_days)
-    _print_commitment(made, format)
+    commitment = commit_patrol(session.open_desk(), request)
+    session.emit(
+        commitment, View(_commitment_data, lambda answer: [_commitment_data(answer)], _commitment_lines)
+    )
 
 
-@given.with_inputs()
-def plan(
-    context: typer.Context,
-    asked: given.Inputs,
-    out: Out = None,
-    again: Again = "",
-    overseer_share: Share = None,
-    reveal_days: RevealDays = 28,
-    workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,
-) -> None:
+def plan(session: Session, request: PlanRequest) -> None:
     """Plan bursts for every unit: the arithmetic first, then a sealed seed, then the draw."""
-    from becalm.patrol.cli.capacity import print_table
-    from becalm.patrol.desk.inputs import PatrolInputs
+    from becalm.console.emit import View
     from becalm.patrol.desk.plan import plan_patrol
 
     say_first_use()
-
-    def arithmetic(inputs: PatrolInputs) -> None:
-        if format is Format.table:
-            print_table(inputs.capacity, inputs.notes)
-
-    made = plan_patrol(
-        desk_of(context, workspace),
-        asked.question(),
-        out=out,
-        again=again,
-        share=read_share(overseer_share),
-        reveal_days=reveal_days,
-        tell=arithmetic,
+    written = plan_patrol(
+        session.open_desk(), request, on_capacity=lambda inputs: _print_capacity(session, inputs)
     )
-    _print_plan(made, format, workspace)
+    lines = (*_plan_lines(written), *_next_lines(written.folder, session.workspace))
+    session.emit(written, View(_plan_data, _file_rows, lambda _: lines))
 
 
-def read_share(text: str | None) -> bytes:
-    """An overseer's share from a file or from hex."""
-    if text is None:
-        return b""
-    path = Path(text)
-    held = path.read_bytes().strip() if len(text) < 256 and path.is_file() else text.encode()
-    try:
-        return bytes.fromhex(held.decode("ascii"))
-    except ValueError:
-        if path.is_file():
-            return held
-    raise UsageError(
-        f"--overseer-share {text!r:.40} is neither a file nor hex. `openssl rand -hex 32` makes one."
-    )
+def say_first_use() -> None:
+    """Say why the first plan on a machine takes longer."""
+    from becalm.patrol.desk.plan import FIRST_USE, is_first_use
+
+    if is_first_use():
+        typer.echo(FIRST_USE, err=True)
 
 
-def _print_commitment(made: SeedCommitted, format: Format) -> None:
-    story = made.story
-    record = {
-        "commitment": story.commitment,
-        "entry": story.seq,
-        "from": story.first_day.isoformat(),
-        "days": story.days,
-        "area": story.area,
-        "inputs_sha256": made.inputs_sha256,
-        "reveal_after": story.reveal_after.isoformat() if story.reveal_after else None,
-        "again": story.reason,
+def _print_capacity(session: Session, inputs: PatrolInputs) -> None:
+    from becalm.console.emit import print_lines
+    from becalm.patrol.cli.capacity import capacity_lines
+
+    if session.format is Format.table:
+        print_lines(capacity_lines(inputs))
+
+
+def _commitment_data(commitment: SeedCommitment) -> dict[str, object]:
+    history = commitment.history
+    return {
+        "commitment": history.commitment,
+        "entry": history.seq,
+        "from": history.first_day.isoformat(),
+        "days": history.days,
+        "area": history.area,
+        "inputs_sha256": commitment.inputs_sha256,
+        "reveal_after": history.reveal_after.isoformat() if history.reveal_after else None,
+        "again": history.reason,
     }
-    if format is Format.json:
-        typer.echo(json.dumps(record, indent=2, ensure_ascii=False))
-    elif format is Format.csv:
-        typer.echo(",".join(record))
-        typer.echo(",".join(str(value if value is not None else "") for value in record.values()))
-    else:
-        typer.echo(
-            f"Sealed a seed for {story.first_day} to {story.last_day}: entry {story.seq} of the ledger"
-        )
-        typer.echo(f"  commitment  {story.commitment}")
-        typer.echo(f"  made from   {made.inputs_sha256}")
-        typer.echo("Nothing is drawn yet. An overseer may now bring a share:")
-        typer.echo(f"  becalm patrol plan --from {story.first_day} --days {story.days} --overseer-share FILE")
-        typer.echo("with every other option as you gave it here: otherwise it would be another plan's.")
 
 
-def _print_plan(made: PlanMade, format: Format, workspace: Path | None) -> None:
-    from becalm.patrol.cli.plan_view import print_plan
+def _commitment_lines(commitment: SeedCommitment) -> Iterator[str]:
+    history = commitment.history
+    yield f"Sealed a seed for {history.first_day} to {history.last_day}: entry {history.seq} of the ledger"
+    yield f"  commitment  {history.commitment}"
+    yield f"  made from   {commitment.inputs_sha256}"
+    yield "Nothing is drawn yet. An overseer may now bring a share:"
+    yield f"  becalm patrol plan --from {history.first_day} --days {history.days} --overseer-share FILE"
+    yield "with every other option as you gave it here: otherwise it would be another plan's."
 
-    print_plan(made, format, workspace)
+
+def _plan_data(written: WrittenPlan) -> dict[str, object]:
+    from becalm.patrol.files.folder import sha256_of_text
+    from becalm.patrol.files.plan_view import PlanPage
+
+    plan, forecast = written.plan, PlanPage(written.plan).forecast
+    return {
+        "folder": str(written.folder),
+        "from": plan.inputs.first_day.isoformat(),
+        "days": plan.inputs.days,
+        "bursts": len(plan.bursts),
+        "unit_shifts": len(plan.inputs.shifts),
+        "places": len(plan.inputs.places),
+        "expected_error": round(forecast.expected_error, 4),
+        "drawn_error": round(forecast.drawn_error, 4),
+        "bits": round(plan.bits, 1),
+        "entropy_ratio": round(plan.entropy_ratio, 4) if plan.entropy_ratio else None,
+        "travel_share": round(plan.travel_share, 4),
+        "shortfalls": len(plan.shortfalls),
+        "commitment": written.history.commitment,
+        "entry": written.history.seq,
+        "again": written.history.reason,
+        "issued_again": written.is_reissue,
+        "files": [{"file": name, "sha256": sha256_of_text(text)} for name, text in written.files.items()],
+        "notes": list(written.inputs.notes),
+        "overrides": list(written.inputs.overrides),
+        "overrides_unlike_now": list(written.override_differences),
+    }
+
+
+def _file_rows(written: WrittenPlan) -> Iterator[Mapping[str, object]]:
+    from becalm.patrol.files.folder import sha256_of_text
+
+    for name, text in written.files.items():
+        yield {"file": str(written.folder / name), "sha256": sha256_of_text(text)}
+
+
+def _plan_lines(written: WrittenPlan) -> Iterator[str]:
+    from becalm.patrol.files.plan_view import PlanPage
+
+    page, plan, history = PlanPage(written.plan), written.plan, written.history
+    yield ""
+    if written.is_reissue:
+        yield "This plan was drawn before, and is written again, the same to the byte."
+    yield (
+        f"{len(plan.bursts):,} bursts for {len(plan.inputs.shifts):,} tours at {len(plan.inputs.places)} "
+        f"places, {plan.inputs.first_day} to {history.last_day}"
+    )
+    yield (
+        f"  dosage      {page.forecast.expected_error:.1%} off the targets on average, "
+        f"{page.forecast.drawn_error:.1%} as drawn; {len(page.forecast.outside)} places outside their band"
+    )
+    ratio = f", {plan.entropy_ratio:.0%} of the most possible" if plan.entropy_ratio else ""
+    yield f"  chance      {page.bits_per_tour:.0f} bits a tour{ratio}"
+    yield f"  travel      {plan.travel_share:.0%} of duty"
+    for short in plan.shortfalls[:MOST_SHORTFALLS]:
+        yield f"  falls short {short.hotspot}: {short.reason}; what would mend it: {short.remedy}"
+    if len(plan.shortfalls) > MOST_SHORTFALLS:
+        yield f"              and {len(plan.shortfalls) - MOST_SHORTFALLS} more, on the page"
+    for sentence in written.override_differences:
+        yield f"  override    {sentence}"
+    if history.reason:
+        yield f"  RE-ROLL     these days had been committed to before; reason: {history.reason}"
+    yield f"  commitment  {history.commitment} (entry {history.seq})"
+    yield ""
+    yield (f"The plan is in {written.folder}, for your eyes alone: visits.csv and auditor/ tell every burst.")
+
+
+def _next_lines(folder: Path, workspace: Path | None) -> Iterator[str]:
+    where = f" --workspace {workspace}" if workspace else ""
+    yield f"Next: becalm patrol check {folder}"
+    yield f"      becalm patrol next {folder} --unit UNIT{where}   for a unit's next two bursts"
+    yield f"      {folder / 'index.html'}   for the commander; {folder / 'units'} for the units"

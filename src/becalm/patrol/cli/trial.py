@@ -1,93 +1,94 @@
-"""`becalm patrol trial`: what could a trial of dosage see, and which place is in which arm on which day?"""
+"""`becalm patrol trial` and `override`: what could a trial see, which arm is drawn, and what came instead?"""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-import typer
-
-from becalm.console.options import Format, FormatOption, WorkspaceOption, desk_of
-from becalm.patrol.cli import options as given
+from becalm.console.command import Session
+from becalm.patrol.core.request import OverrideRequest, TrialRequest
 
 if TYPE_CHECKING:
-    from becalm.patrol.desk.trial import Trial
+    from becalm.patrol.desk.trial import RecordedOverride, Trial
+
+MOST_OVERRIDDEN = 0.10  # of place-days: beyond, a trial says little about what caused what
 
 
-@given.with_inputs(without=("arms",), days=84)
-def trial(
-    context: typer.Context,
-    asked: given.Inputs,
-    effect: Annotated[
-        float, typer.Option(min=0, max=0.99, help="The share that the strongest arm is thought to prevent.")
-    ] = 0.2,
-    dispersion: Annotated[
-        float | None,
-        typer.Option(
-            min=1, help="Variance over mean of counts. Without it: as the list measured.", show_default=False
-        ),
-    ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="A new folder for arms.csv and trial.json: the arms are drawn and recorded. Without it, "
-            "only the power is stated.",
-            show_default=False,
-        ),
-    ] = None,
-    workspace: WorkspaceOption = None,
-    format: FormatOption = Format.table,
-) -> None:
+def trial(session: Session, request: TrialRequest) -> None:
     """State what a trial could see, and draw its arms: off, low or high dosage for each place and day."""
+    from becalm.console.emit import View
     from becalm.patrol.desk.trial import plan_trial
 
-    planned = plan_trial(
-        desk_of(context, workspace), asked.question(), effect=effect, dispersion=dispersion, out=out
+    view: View[Trial] = View(
+        lambda trial: {**_trial_row(trial), "notes": list(trial.notes)},
+        lambda trial: [_trial_row(trial)],
+        _trial_lines,
     )
-    _print(planned, format)
+    session.emit(plan_trial(session.open_desk(), request), view)
 
 
-def _print(planned: Trial, format: Format) -> None:
-    import json
-
+def _trial_row(trial: Trial) -> dict[str, object]:
     from becalm.patrol.files.arms import power_object
 
-    stated = power_object(planned.power)
-    drawn = planned.draw
-    whole = {
-        **stated,
-        "clusters": drawn.clusters if drawn else None,
-        "split_neighbours": drawn.split_neighbours if drawn else None,
-        "folder": str(planned.folder) if planned.folder else None,
-        "entry": planned.entry,
+    draw = trial.draw
+    return {
+        **power_object(trial.power),
+        "clusters": draw.clusters if draw else None,
+        "split_neighbours": draw.split_neighbours if draw else None,
+        "folder": str(trial.folder) if trial.folder else None,
+        "entry": trial.entry,
     }
-    if format is Format.json:
-        typer.echo(json.dumps({**whole, "notes": list(planned.notes)}, ensure_ascii=False, indent=2))
-    elif format is Format.csv:
-        typer.echo(",".join(whole))
-        typer.echo(
-            ",".join("" if v is None else f'"{v}"' if "," in str(v) else str(v) for v in whole.values())
-        )
-    else:
-        typer.echo("\n".join(_lines(planned)))
 
 
-def _lines(planned: Trial) -> list[str]:
-    p = planned.power
-    lines = [
-        f"{p.days} days, {p.treated} against {p.control}: about {p.expected_control:,.0f} incidents in each "
-        "arm if nothing changes.",
-        f"  power       {p.power:.0%} to find that {p.effect:.0%} are prevented (level {p.level:.0%}, "
-        f"variance {p.dispersion:.2f} times the mean)",
-        f"  detectable  {f'{p.detectable:.0%} or more, four times in five' if p.detectable else 'nothing'}",
-    ]
-    if p.days_needed:
-        lines.append(f"  days needed {p.days_needed:,} to find {p.effect:.0%} four times in five")
-    if planned.draw and planned.folder:
-        lines += [
-            f"The arms are drawn: {planned.folder / 'arms.csv'} (entry {planned.entry} of the ledger).",
-            f"Plan with them: becalm patrol plan --from DATE --arms {planned.folder / 'arms.csv'}",
-        ]
+def _trial_lines(trial: Trial) -> Iterator[str]:
+    power = trial.power
+    yield (
+        f"{power.days} days, {power.treated} against {power.control}: about {power.expected_control:,.0f} "
+        "incidents in each arm if nothing changes."
+    )
+    yield (
+        f"  power       {power.power:.0%} to find that {power.effect:.0%} are prevented (level "
+        f"{power.level:.0%}, variance {power.dispersion:.2f} times the mean)"
+    )
+    detectable = f"{power.detectable:.0%} or more, four times in five" if power.detectable else "nothing"
+    yield f"  detectable  {detectable}"
+    if power.days_needed:
+        yield f"  days needed {power.days_needed:,} to find {power.effect:.0%} four times in five"
+    if trial.draw and trial.folder:
+        arms = trial.folder / "arms.csv"
+        yield f"The arms are drawn: {arms} (entry {trial.entry} of the ledger)."
+        yield f"Plan with them: becalm patrol plan --from DATE --arms {arms}"
     else:
-        lines.append("Nothing is drawn yet: give --out FOLDER to draw the arms.")
-    return [*lines, *planned.notes]
+        yield "Nothing is drawn yet: give --out FOLDER to draw the arms."
+    yield from trial.notes
+
+
+def override(session: Session, request: OverrideRequest) -> None:
+    """Record that a place of a trial was given something else on a day. It stays in its arm."""
+    from becalm.console.emit import View
+    from becalm.patrol.desk.trial import override_arm
+
+    recorded = override_arm(session.open_desk(), request)
+    session.emit(recorded, View(_override_data, lambda answer: [_override_data(answer)], _override_lines))
+
+
+def _override_data(recorded: RecordedOverride) -> dict[str, object]:
+    override = recorded.override
+    return {
+        "hotspot": override.hotspot,
+        "day": override.day.isoformat(),
+        "arm": recorded.arm,
+        "gave": override.gave,
+        "overrides": recorded.overrides,
+        "share": round(recorded.share, 6),
+        "entry": recorded.entry,
+    }
+
+
+def _override_lines(recorded: RecordedOverride) -> Iterator[str]:
+    override, count = recorded.override, recorded.overrides
+    yield f"{override.hotspot} stays in arm {recorded.arm} on {override.day}, and was given {override.gave}."
+    yield f"Recorded as entry {recorded.entry}. Overrides so far: {count} ({recorded.share:.1%})."
+    if recorded.share > MOST_OVERRIDDEN:
+        limit = f"{MOST_OVERRIDDEN:.0%}"
+        yield f"More than {limit} of place-days: the trial can hardly say what caused what."

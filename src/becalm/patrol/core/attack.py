@@ -38,14 +38,17 @@ from becalm.patrol.core.certificate import (
 from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK
 from becalm.patrol.core.visit_log import VisitLog, build_visit_log
 from becalm.terms import QuestionError
+from becalm.terms.progress import Advance, ignore_progress
 
 LEAST_STARTS = 100
 
 
 def certify(
-    log: VisitLog, settings: AttackSettings, *, rngs: Sequence[np.random.Generator], seed: int
+    log: VisitLog, settings: AttackSettings, *, seed: int, advance: Advance = ignore_progress
 ) -> Certificate:
-    """How predictable is this log? One generator a seed; `seed` is only written down.
+    """How predictable is this log? The same seed gives the same answer.
+
+    `advance` is called with 1 for each attack that is run, two for each of the settings' seeds.
 
     Every 15 minutes, at every hotspot where no visit is under way: does one start within the next half-hour?
     Gradient-boosted trees are trained on the train days, with the timetable alone and with all visits so
@@ -54,12 +57,13 @@ def certify(
     Raises QuestionError where the log is too short, too silent or holds too few visits.
     """
     moments = build_moments(log, settings)
-    predictions = [_predict(log, moments, settings, rng) for rng in rngs]
+    rngs = [np.random.default_rng([seed, number]) for number in range(settings.seeds)]
+    predictions = [_predict(log, moments, settings, rng, advance) for rng in rngs]
     # The same attack on visits that nobody could foretell: what it gains there is the attack's own noise, and
     # a gain on the log means nothing without it.
     floor_logs = [draw_independent_visits(log, moments, rng) for rng in rngs]
     floor_predictions = [
-        _predict(floor, moments, settings, rng) for floor, rng in zip(floor_logs, rngs, strict=True)
+        _predict(floor, moments, settings, rng, advance) for floor, rng in zip(floor_logs, rngs, strict=True)
     ]
     return Certificate(
         attack=_score(log, moments, predictions, settings, rngs[0]),
@@ -78,7 +82,11 @@ def certify(
 
 
 def _predict(
-    log: VisitLog, moments: MomentGrid, settings: AttackSettings, rng: np.random.Generator
+    log: VisitLog,
+    moments: MomentGrid,
+    settings: AttackSettings,
+    rng: np.random.Generator,
+    advance: Advance,
 ) -> AttackPredictions:
     """Train each attacker on drawn moments of the train days and let it foretell the test days."""
     starts, under_way = label_moments(log, moments, settings.window_minutes * 60)
@@ -104,6 +112,7 @@ def _predict(
     for name, list_features in views:
         columns = np.hstack([columns, _feature_columns(list_features(log, moments), rows)])
         chances[name] = _train_and_predict(columns, has_start[rows], len(train_rows), rng)
+    advance(1)
     return AttackPredictions(
         day=moments.day[test_rows % len(moments.at_s)] - moments.train_days,
         has_start=has_start[test_rows],

@@ -45,8 +45,7 @@ class AttackSettings:
     def __post_init__(self) -> None:
         for name, least in (("train_days", 7), ("test_days", 2), ("seeds", 1)):
             if getattr(self, name) < least:
-                option = "--" + name.replace("_", "-")
-                raise UsageError(f"{option} is {getattr(self, name)}. Give at least {least}.")
+                raise UsageError(f"`{name}` is {getattr(self, name)}. Give at least {least}.")
 
 
 @dataclass(frozen=True, slots=True)

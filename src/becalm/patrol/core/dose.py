@@ -180,3 +180,21 @@ def _dosage_notes(
     if by_base:
         notes.append("Areas by the base nearest to each place, for no boroughs were given.")
     return tuple(notes)
+
+
+def select_places(
+    listed: Sequence[ListedPlace], area_of_borough: Mapping[str, str], boroughs: Sequence[str], area: str
+) -> tuple[ListedPlace, ...]:
+    """The places in the boroughs that were named, else in those of the one area that was; else all."""
+    wanted = set(boroughs)
+    if not wanted and area:
+        wanted = {borough for borough, own_area in area_of_borough.items() if own_area == area}
+    places = tuple(place for place in listed if not wanted or place.borough in wanted)
+    if listed and not places:
+        names = sorted({place.borough for place in listed if place.borough})
+        where = f"they lie in {', '.join(names[:12])}" if names else "the records name no boroughs"
+        raise PlanError(
+            f"None of the {len(listed)} hotspots lies in {', '.join(sorted(wanted))}: {where}. Correct the "
+            "name, or give the workspace the boundaries of the boroughs."
+        )
+    return places

@@ -24,6 +24,7 @@ from becalm.patrol.core.plan_result import (
     UnitRoute,
     join_distributions,
 )
+from becalm.terms.progress import Advance, ignore_progress
 
 WORKERS = 2
 Item = TypeVar("Item")
@@ -32,11 +33,17 @@ AreaTours = tuple[AreaArrays, RouteDraws]
 
 
 def plan_bursts(
-    inputs: PlanInputs, *, key: bytes, distribution: RouteDistribution | None = None, bound: bool = False
+    inputs: PlanInputs,
+    *,
+    key: bytes,
+    distribution: RouteDistribution | None = None,
+    bound: bool = False,
+    advance: Advance = ignore_progress,
 ) -> PatrolPlan:
     """When does which unit go where? With `distribution`, drawn again from one that was fitted before.
 
     With `bound`, the plan also says how free one with its dosage could be at most; that takes as long again.
+    `advance` is called with 1 for each area that is fitted, drawn or bounded.
 
     The same inputs, key and distribution give the same bursts, byte for byte, on every machine; without
     `distribution` it is fitted first (`fit_distribution`), which needs no key.
@@ -46,13 +53,13 @@ def plan_bursts(
     part and listed as shortfalls.
     """
     check_feasible(inputs)
-    fitted = distribution or fit_distribution(inputs)
+    fitted = distribution or fit_distribution(inputs, advance=advance)
     areas = build_areas(inputs, key)
-    tours = _map_in_threads(lambda area: prepare_draw(inputs, fitted, area, key).draw(), areas)
+    tours = _map_in_threads(lambda area: prepare_draw(inputs, fitted, area, key).draw(), areas, advance)
     pairs = tuple(zip(areas, tours, strict=True))
     routes = tuple(route for area, area_tours in pairs for route in build_routes(area, area_tours))
     dosage = _tally_dosage(inputs, fitted, pairs)
-    bounds = _map_in_threads(lambda pair: bound_bits(*pair, fitted), pairs) if bound else ()
+    bounds = _map_in_threads(lambda pair: bound_bits(*pair, fitted), pairs, advance) if bound else ()
     on_duty_minutes = sum(shift.hours.minutes for shift in inputs.shifts)
     return PatrolPlan(
         bursts=tuple(sorted((b for route in routes for b in route.bursts), key=_burst_order)),
@@ -67,19 +74,26 @@ def plan_bursts(
     )
 
 
-def fit_distribution(inputs: PlanInputs) -> RouteDistribution:
+def fit_distribution(inputs: PlanInputs, *, advance: Advance = ignore_progress) -> RouteDistribution:
     """Which distribution meets the dosage on average and is otherwise as free as can be?"""
     check_feasible(inputs)
     areas = cap_areas(build_areas(inputs, PILOT_KEY), inputs.policy.area_share_cap)
-    area_fits = _map_in_threads(lambda area: fit_area_distribution(area, inputs.earlier), areas)
+    area_fits = _map_in_threads(lambda area: fit_area_distribution(area, inputs.earlier), areas, advance)
     return join_distributions(area_fits)
 
 
-def _map_in_threads(work: Callable[[Item], Result], items: Sequence[Item]) -> tuple[Result, ...]:
+def _map_in_threads(
+    work: Callable[[Item], Result], items: Sequence[Item], advance: Advance
+) -> tuple[Result, ...]:
+    def work_and_advance(item: Item) -> Result:
+        result = work(item)
+        advance(1)
+        return result
+
     # The kernels let go of the interpreter, so that threads work on areas side by side. Each area has
     # streams of its own, so that the plan does not hang on which of them is ready first.
     with ThreadPoolExecutor(WORKERS) as pool:
-        return tuple(pool.map(work, items))
+        return tuple(pool.map(work_and_advance, items))
 
 
 def _burst_order(burst: Burst) -> tuple[datetime, str, str]:

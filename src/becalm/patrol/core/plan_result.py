@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, fields
-from datetime import date, datetime
+from dataclasses import dataclass, fields, replace
+from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from becalm.methods.arrays import Floats
 from becalm.patrol.core.places_and_shifts import Burst, PatrolPlace, Span
-from becalm.terms import Estimate
+from becalm.patrol.core.roster import day_span
+from becalm.terms import Estimate, ReplayError
 
 CELL_MINUTES = 15
+LONGEST_GAP = timedelta(hours=2)  # that a burst of the night before may still have to keep
 GRID = 1024  # a whole number k of a distribution means k/1024 nat
+FIT_STEPS = 4  # of 1/1024 nat, by which a distribution fitted on another machine may differ
 LEVEL: Final = 0.95
 Z: Final = 1.959964  # of a normal at that level
 METHOD: Final = "normal about the law's mean, with the law's own spread"
@@ -252,3 +256,50 @@ def _forecast_area(
         minutes=minutes,
         minutes_per_harm=minutes / harm / fair_minutes if harm and fair_minutes else 0.0,
     )
+
+
+def compute_owed_visits(owed: Mapping[str, float], dosage: Iterable[PlaceDosage]) -> dict[str, float]:
+    """What a plan leaves owed: what was owed before it, and what it was to give less what it was drawn."""
+    return {
+        place.hotspot: round(owed.get(place.hotspot, 0.0) + place.expected_visits - place.visits, 3)
+        for place in dosage
+    }
+
+
+def list_late_bursts(routes: Iterable[UnitRoute], first_day: date, *, zone: str) -> list[Burst]:
+    """Bursts of tours that began before this day, from late on the day before."""
+    since = day_span(first_day, 1, zone=zone).start - LONGEST_GAP
+    earlier_routes = (route for route in routes if route.day < first_day)
+    return [burst for route in earlier_routes for burst in route.bursts if burst.span.end > since]
+
+
+def tally_bursts(dosage: Iterable[PlaceDosage], bursts: Sequence[Burst]) -> tuple[PlaceDosage, ...]:
+    """The dosage of every place with what these bursts give it, in place of what was drawn before."""
+    visits = Counter(burst.hotspot for burst in bursts)
+    minutes: Counter[str] = Counter()
+    for burst in bursts:
+        minutes[burst.hotspot] += round(burst.span.minutes)
+    return tuple(
+        replace(place, visits=visits[place.hotspot], minutes=minutes[place.hotspot]) for place in dosage
+    )
+
+
+def check_same_distribution(fitted: RouteDistribution, stated: RouteDistribution) -> None:
+    """Refuse a distribution that the inputs do not give."""
+    if fitted == stated:
+        return
+    pairs = (
+        (a, b)
+        for rows in (
+            (fitted.hour_weights, stated.hour_weights),
+            (fitted.length_weights, stated.length_weights),
+        )
+        for one, other in zip(*rows, strict=False)
+        for a, b in zip(one, other, strict=False)
+    )
+    # The last digits of a fit may differ from machine to machine; places favoured by hand differ by more.
+    if fitted.hotspots != stated.hotspots or max(abs(a - b) for a, b in pairs) > FIT_STEPS:
+        raise ReplayError(
+            "The law in plan.json is not the one that its inputs give: places were favoured or shunned by "
+            "hand, or a program that becalm stands on has changed."
+        )

@@ -1,16 +1,298 @@
-"""What patrol may be asked with."""
+"""What patrol may be asked with: one request for each question, each field declared once."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Annotated, Literal
+
+from becalm.terms.request import FileName, Parameter, Request
+
+INSTANT_HELP = "2020-05-04T18:05 in the city's time, or with a zone (…Z). Without it: now."
+PLAN_HELP = "The folder that `becalm patrol plan` wrote, or its plan.json."
+PlanFolder = Annotated[FileName, Parameter(PLAN_HELP, is_argument=True)]
+ArmsFile = Annotated[FileName | None, Parameter("The arms of a trial, as `becalm patrol trial` writes them.")]
 
 
-@dataclass(frozen=True, slots=True)
-class VisitColumns:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TravelRequest(Request):
+    """How long do ways between places take? Without a file: the workspace's streets, else straight lines."""
+
+    streets: Annotated[
+        FileName | None,
+        Parameter(
+            "The street network: GraphML as OSMnx writes it (also .gz), or lines as GeoJSON. "
+            "Without it: that of the workspace, else straight lines."
+        ),
+    ] = None
+    travel: Annotated[
+        FileName | None,
+        Parameter("Travel minutes of your own instead of streets: a CSV with from, to, minutes and mode."),
+    ] = None
+    close_triangles: Annotated[
+        bool, Parameter("Shorten what the table of travel has longer than a way over another stop.")
+    ] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputsRequest(Request):
+    """Which days, for whom, by which files? Files that are not named are looked for in the workspace."""
+
+    first_day: Annotated[date, Parameter("The first day.", name="from")]
+    days: Annotated[int, Parameter("How many days.", unit="days", low=1, high=92)] = 14
+    units: Annotated[
+        FileName | None,
+        Parameter(
+            "Who is on duty: a TOML file, or an example that becalm ships (london, westminster). "
+            "Without it: units.toml of the workspace."
+        ),
+    ] = None
+    hotspots: Annotated[
+        FileName | None,
+        Parameter("Hotspots as GeoJSON, as `becalm find hotspots` writes them. Without it: a list made now."),
+    ] = None
+    policy: Annotated[
+        FileName | None,
+        Parameter(
+            "The dosage policy. Without it: patrol_policy.toml of the workspace, else the shipped one."
+        ),
+    ] = None
+    target: Annotated[
+        tuple[str, ...], Parameter("An offence group to list hotspots of; repeat it.", short="t")
+    ] = ()
+    count: Annotated[int, Parameter("How many hotspots to list.", unit="places", low=1)] = 250
+    borough: Annotated[tuple[str, ...], Parameter("Plan for this borough alone; repeat it.")] = ()
+    area: Annotated[str, Parameter("Plan for this patrol area alone.")] = ""
+    ways: TravelRequest = field(default_factory=TravelRequest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SealRequest(Request):
+    """May these days be committed to again, and when may their seed be opened?"""
+
+    again: Annotated[
+        str,
+        Parameter(
+            "Seal another seed for days that were committed to before. The reason stands in the plan and "
+            "in the audit for all to see.",
+            metavar="REASON",
+        ),
+    ] = ""
+    reveal_days: Annotated[
+        int,
+        Parameter("Days after the last planned one from which the seed may be opened.", unit="days", low=0),
+    ] = 28
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapacityRequest(Request):
+    """How many bursts are possible, how many are wanted, and what gives?"""
+
+    inputs: InputsRequest
+    arms: ArmsFile = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitRequest(Request):
+    """Which seed is sealed for these days, before anything is drawn?"""
+
+    inputs: InputsRequest
+    arms: ArmsFile = None
+    seal: SealRequest = field(default_factory=SealRequest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanRequest(Request):
+    """Which unit is where when?"""
+
+    inputs: InputsRequest
+    arms: ArmsFile = None
+    out: Annotated[
+        FileName | None,
+        Parameter("The folder to write.", default_text="patrol/plan-DATE, in the workspace"),
+    ] = None
+    overseer_share: Annotated[
+        str | None,
+        Parameter(
+            "An overseer's random bytes to mix into the seed: a file, or hex. Commit first, then ask.",
+            metavar="FILE|HEX",
+        ),
+    ] = None
+    seal: SealRequest = field(default_factory=SealRequest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckRequest(Request):
+    """Which rules does a written plan break?"""
+
+    plan: Annotated[FileName, Parameter("The folder of a plan, or its plan.json.", is_argument=True)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NextRequest(Request):
+    """Where does a unit go next?"""
+
+    plan: PlanFolder
+    unit: Annotated[str, Parameter("Whose bursts.")]
+    at: Annotated[str | None, Parameter(INSTANT_HELP)] = None
+    ahead: Annotated[
+        int, Parameter("How many bursts: one or two, never more.", unit="bursts", low=1, high=2)
+    ] = 2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SheetRequest(Request):
+    """What do the units of a day take along?"""
+
+    plan: PlanFolder
+    day: Annotated[date, Parameter("The day on which the tours start.", name="on")]
+    unit: Annotated[str, Parameter("This unit alone.")] = ""
+    sealed: Annotated[bool, Parameter("The whole routes, for the auditor alone.")] = False
+    out: Annotated[FileName | None, Parameter("The folder to write.", default_text="beside the plan")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastRequest(Request):
+    """What will each area and place get, and which targets cannot be met?"""
+
+    plan: PlanFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PriceRequest(Request):
+    """What does each rule of the policy cost in bits, and in predictability?"""
+
+    plan: PlanFolder
+    area: Annotated[str, Parameter("The area to price.", default_text="that with most tours")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplanRequest(Request):
+    """Whose tour is drawn anew from when on, and why; where the unit is, if not where its tour says."""
+
+    plan: PlanFolder
+    reason: Annotated[str, Parameter("Why: it stays in the ledger.")]
+    at: Annotated[str | None, Parameter(INSTANT_HELP, name="from")] = None
+    unit: Annotated[str, Parameter("The unit whose tour is drawn anew.")] = ""
+    area: Annotated[str, Parameter("Or every unit of this area that is on duty.")] = ""
+    off_duty: Annotated[bool, Parameter("The unit is gone for the rest of its tour.")] = False
+    busy_until: Annotated[str | None, Parameter("The unit is free again from then on.")] = None
+    stop: Annotated[
+        str,
+        Parameter("The hotspot or base that it goes on from.", default_text="where its tour ends up"),
+    ] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevealRequest(Request):
+    """Which plan's seed is opened to everybody who may read the ledger?"""
+
+    plan: PlanFolder
+    early: Annotated[
+        str, Parameter("Open it before its time; for an auditor, with a second person.", metavar="REASON")
+    ] = ""
+    second: Annotated[str, Parameter("The second person who agrees to that.", metavar="NAME")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplayRequest(Request):
+    """Does the opened seed give this plan again, byte for byte?"""
+
+    plan: PlanFolder
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditRequest(Request):
+    """What became of every seed that was ever sealed?"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveredRequest(Request):
+    """How much of a plan was delivered, and what patrol came beside it?"""
+
+    plan: Annotated[FileName, Parameter("The plan's folder, or its plan.json.", is_argument=True)]
+    traces: Annotated[
+        tuple[FileName, ...],
+        Parameter(
+            "A CSV of fixes: officer, at, longitude, latitude; unit and accuracy_m where known. "
+            "Repeat it. Read, reduced to visits, and not kept."
+        ),
+    ] = ()
+    check_ins: Annotated[
+        tuple[FileName, ...], Parameter("A CSV of check-ins: unit, hotspot, start, end. Repeat it.")
+    ] = ()
+    hotspots: Annotated[
+        FileName | None, Parameter("Hotspots as GeoJSON: their outlines are used instead of circles.")
+    ] = None
+    policy: Annotated[FileName | None, Parameter("The policy that says what a visit is.")] = None
+    first_day: Annotated[date | None, Parameter("Count from this day on.", name="from")] = None
+    days: Annotated[int | None, Parameter("Count so many days.", unit="days", low=1)] = None
+    out: Annotated[FileName | None, Parameter("Also write the visits (no positions) to this CSV.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRequest(Request):
+    """What could a trial of dosage see, and which place is in which arm on which day?"""
+
+    inputs: InputsRequest
+    effect: Annotated[
+        float, Parameter("The share that the strongest arm is thought to prevent.", low=0, high=0.99)
+    ] = 0.2
+    dispersion: Annotated[
+        float | None,
+        Parameter("Variance over mean of counts. Without it: as the list measured.", low=1),
+    ] = None
+    out: Annotated[
+        FileName | None,
+        Parameter(
+            "A new folder for arms.csv and trial.json: the arms are drawn and recorded. Without it, "
+            "only the power is stated."
+        ),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideRequest(Request):
+    """What was a place of a trial given on a day, instead of what its arm says?"""
+
+    trial: Annotated[FileName, Parameter("The folder that `becalm patrol trial` wrote.", is_argument=True)]
+    hotspot: Annotated[str, Parameter("The place.")]
+    day: Annotated[date, Parameter("The day.", name="on")]
+    gave: Annotated[Literal["off", "low", "high"], Parameter("What it was given instead.")]
+    by: Annotated[str, Parameter("Who decided it.")]
+    reason: Annotated[str, Parameter("Why, in a sentence.")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VisitColumns(Request):
     """How the columns of a log are called. Those of units and areas are used where the file has them."""
 
-    hotspot_column: str = "hotspot"
-    start_column: str = "start"
-    end_column: str = "end"
-    unit_column: str = "unit"
-    area_column: str = "area"
+    hotspot_column: Annotated[str, Parameter("The column that names the hotspot.")] = "hotspot"
+    start_column: Annotated[str, Parameter("The column with the start of a visit.")] = "start"
+    end_column: Annotated[str, Parameter("The column with its end.")] = "end"
+    unit_column: Annotated[str, Parameter("The column that names the unit, if any.")] = "unit"
+    area_column: Annotated[str, Parameter("The column that names the area, if any.")] = "area"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CertificateRequest(Request):
+    """How well can the visits of a log be foretold?"""
+
+    visits: Annotated[
+        FileName,
+        Parameter(
+            "A csv of visits, made by whatever system: hotspot, start, end in each row.", is_argument=True
+        ),
+    ]
+    train_days: Annotated[int, Parameter("How many days the attacker has watched.", unit="days", low=7)] = 56
+    test_days: Annotated[int, Parameter("How many days are then foretold.", unit="days", low=2)] = 14
+    seeds: Annotated[int, Parameter("How often the attack is repeated.", low=1)] = 1
+    seed: Annotated[int, Parameter("The first seed: the same one gives the same answer.", low=0)] = 1
+    columns: VisitColumns = field(default_factory=VisitColumns)
+    time_zone: Annotated[
+        str | None,
+        Parameter(
+            "Whose clock tells the days, and the times that carry no zone.",
+            default_text="the workspace's; outside of one Europe/London",
+        ),
+    ] = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
@@ -218,3 +218,15 @@ def hour_of_week(at: datetime, *, zone: str) -> int:
 
 def _instant(local_time: datetime, zone: str) -> datetime:
     return local_time.replace(tzinfo=ZoneInfo(zone)).astimezone(UTC)
+
+
+def select_working_shifts(
+    shifts: Sequence[UnitShift], areas: Collection[str]
+) -> tuple[tuple[UnitShift, ...], tuple[str, ...]]:
+    """The tours of areas that have hotspots, and what is to be said of them and of the others."""
+    idle_areas = sorted({shift.area for shift in shifts} - set(areas))
+    names = ", ".join(idle_areas)
+    idle_note = f"No hotspot lies in {names}: their tours are not planned, and could be lent to others."
+    working = tuple(shift for shift in shifts if shift.area in areas)
+    advice = tuple(advice.sentence for advice in advise_staggered_starts(working))
+    return working, (*((idle_note,) if idle_areas else ()), *advice)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -11,12 +11,13 @@ import numpy as np
 from becalm.methods.arrays import Floats
 from becalm.methods.routes.shortest_paths import find_shortest_paths
 from becalm.patrol.core.places_and_shifts import Base, Mode, PatrolPlace, UnitShift
-from becalm.patrol.core.policy import Pace
+from becalm.patrol.core.policy import Pace, PatrolPolicy
 from becalm.tables import StreetNetwork
 from becalm.terms import Fault, PlanError
 
 Stops = Mapping[str, tuple[float, float]]
 TOLERANCE_MINUTES = 0.05
+TRAVEL_STEP_MINUTES = 0.05  # travel is rounded up to this
 SHOWN = 20
 WALK_KPH = 4.8  # the last steps from the street are on foot, whatever the mode
 
@@ -195,3 +196,42 @@ def round_trip_minutes(table: TravelTable, stop: str, base: str) -> float:
     """How long is the way from a base to a stop and back, without the visit?"""
     i, j = table.stops.index(stop), table.stops.index(base)
     return float(table.minutes[i, j] + table.minutes[j, i])
+
+
+def round_up_travel(tables: Iterable[TravelTable]) -> dict[Mode, TravelTable]:
+    """Tables closed and rounded up, by mode: short in a file, and nobody is late by them."""
+    rounded = {}
+    for table in tables:
+        # Sums of what is rounded up are never below it, so triangles still hold afterwards.
+        steps = np.ceil(close_triangles(table).minutes / TRAVEL_STEP_MINUTES - 1e-9)
+        rounded[table.mode] = replace(table, minutes=np.round(steps * TRAVEL_STEP_MINUTES, 2))
+    return rounded
+
+
+def check_reach(
+    places: Sequence[PatrolPlace],
+    shifts: Sequence[UnitShift],
+    tables: Mapping[Mode, TravelTable],
+    policy: PatrolPolicy,
+    street_faults: Sequence[Fault],
+) -> None:
+    """Refuse places that nobody can visit; where the streets say why, their reason is given."""
+    faults = find_unreachable_places(
+        places,
+        shifts,
+        tables,
+        shortest_burst_minutes=min(policy.burst_minutes),
+        settle_minutes=policy.settle_minutes,
+    )
+    if not faults:
+        return
+    reason = {fault.where: fault for fault in street_faults}
+    base = {shift.area: shift.base for shift in shifts}
+    area = {place.hotspot: place.area for place in places}
+    reasons = dict.fromkeys(
+        reason.get(fault.where) or reason.get(base.get(area[fault.where], "")) or fault for fault in faults
+    )
+    verb = "is" if len(faults) == 1 else "are"
+    raise PlanError(
+        f"{len(faults)} of {len(places)} hotspots {verb} out of reach; nothing was planned", tuple(reasons)
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import combinations
@@ -354,3 +354,21 @@ def _days_needed(events_per_day: float, effect: float, dispersion: float, level:
     z = float(norm.isf((1.0 - level) / 2.0) + norm.isf(1.0 - GOOD_POWER))
     events = dispersion * (1.0 + 1.0 / (1.0 - effect)) * (z / math.log1p(-effect)) ** 2
     return math.ceil(events / events_per_day)
+
+
+def select_arms(
+    arms: Mapping[tuple[str, date], Arm], hotspots: Sequence[str], *, first_day: date, days: int
+) -> dict[tuple[str, date], Arm]:
+    """The arms of these places on these days; a place or day that the trial leaves out has none."""
+    listed, until = set(hotspots), first_day + timedelta(days=days)
+    selected = {
+        (hotspot, day): arm
+        for (hotspot, day), arm in arms.items()
+        if hotspot in listed and first_day <= day < until
+    }
+    if arms and not selected:
+        raise PlanError(
+            f"None of the {len(arms)} place-days of `arms` is among these places from {first_day} until "
+            f"before {until}. Give the arms of these days, or leave out `arms`."
+        )
+    return selected

@@ -7,41 +7,36 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
-import numpy as np
-
 from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
 from becalm.desk.collect_errors import collect_errors
-from becalm.find.desk.hotspots import HotspotAnswer, HotspotRequest
+from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
-from becalm.patrol.core.dose import DosagePlan, ListedPlace, dose_places
+from becalm.patrol.core.dose import dose_places, select_places
 from becalm.patrol.core.places_and_shifts import Arm, Base, Burst, Mode, PatrolPlace, UnitShift
 from becalm.patrol.core.plan_inputs import PlanInputs
+from becalm.patrol.core.plan_result import compute_owed_visits, list_late_bursts
 from becalm.patrol.core.policy import PolicyBook
-from becalm.patrol.core.roster import (
-    Roster,
-    advise_staggered_starts,
-    day_span,
-    expand_shifts,
-    find_changed_nights,
-)
+from becalm.patrol.core.request import InputsRequest, TravelRequest
+from becalm.patrol.core.roster import Roster, expand_shifts, find_changed_nights, select_working_shifts
 from becalm.patrol.core.seal import SeedHistory
 from becalm.patrol.core.travel import (
     Stops,
     TravelTable,
     build_street_table,
-    close_triangles,
+    check_reach,
     find_broken_triangles,
-    find_unreachable_places,
     locate_stops,
+    round_up_travel,
     straight_line_table,
 )
-from becalm.patrol.desk.hotspots import Hotspots, hotspots_to_patrol, overridden_arms
+from becalm.patrol.core.trial import select_arms
+from becalm.patrol.desk.hotspots import PatrolHotspots, describe_arm_conflicts, load_hotspots
 from becalm.patrol.desk.seed import audit_patrol, sealed_box
 from becalm.patrol.files.arms import read_arms
 from becalm.patrol.files.plan import PlanDocument
@@ -56,32 +51,12 @@ from becalm.workspace.streets import read_streets
 
 
 @dataclass(frozen=True, slots=True)
-class TravelWanted:
-    """Which files say how long ways take; `close` shortens what a given table has too long."""
+class PinnedChoices:
+    """What was chosen when a seed was sealed; None where nothing was yet, and the present state holds."""
 
-    streets: Path | None = None
-    table: Path | None = None
-    close: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class PatrolQuestion:
-    """Which days, for whom, by which files? Files that are not named are looked for in the workspace."""
-
-    first_day: date
-    days: int = 14
-    find: HotspotRequest = field(default_factory=HotspotRequest)
-    hotspots: Path | None = None  # a GeoJSON of hotspots, in place of a list made now
-    units: Path | None = None
-    travel: TravelWanted = field(default_factory=TravelWanted)
-    policy: Path | None = None
-    arms: Path | None = None  # of a trial, as `becalm patrol trial` writes them
-    boroughs: tuple[str, ...] = ()  # plan for these alone
-    area: str = ""  # plan for this one alone
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.days <= 92:
-            raise UsageError(f"A plan of {self.days} days cannot be made. Give 1 to 92; 14 is the rule.")
+    find_seed: int | None = None
+    overrides: tuple[int, ...] | None = None  # the entries of the ledger with decisions about places
+    earlier_plans: tuple[str, ...] | None = None  # each as `<commitment> <index of its re-plan>`
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,250 +65,28 @@ class PatrolInputs:
 
     plan_inputs: PlanInputs
     book: PolicyBook
-    roster: Roster
     crs: str
     sources: Mapping[str, str]
     notes: tuple[str, ...]
     find_seed: int
     capacity: Capacity  # of the dosage that the policy asks for, before anything gave
-    before: tuple[str, ...] = ()  # the plans of the days before, from which visits owed are carried over
+    earlier_plans: tuple[str, ...] = ()  # of the days before, from which visits owed are carried over
     overrides: tuple[int, ...] = ()  # the entries of the ledger whose decisions about places were kept
 
 
-def gather_inputs(
-    desk: Desk,
-    question: PatrolQuestion,
-    *,
-    seed: int | None = None,
-    found: HotspotAnswer | None = None,
-    fit: bool = True,
-    before: tuple[str, ...] | None = None,
-    overrides: tuple[int, ...] | None = None,
-) -> PatrolInputs:
-    """What is a plan for these days made of? `found` is a list of hotspots that was made already.
-
-    With `fit`, dosage that is more than the units can give gives way as the policy says. `before` names
-    the plans of the days before, and `overrides` the entries of the ledger with decisions about places;
-    without them, those that stand now.
-
-    Raises
-    ------
-    InputError, PlanError
-        where there are no units, or a file, the roster or the ground does not allow a plan; with every
-        fault, and nothing planned.
-    """
-    drawn = desk.draw_seed() if seed is None else seed
-    find, file = question.find, question.hotspots
-    listed = partial(hotspots_to_patrol, desk, find, file, seed=drawn, found=found, entries=overrides)
-    own = _own_files(desk, question, listed)
-    places, shifts, dosed_notes = _on_the_ground(desk, question, own)
-    bases = _bases(own.roster, shifts)
-    ways = find_ways(desk.workspace, question.travel, places, bases, shifts, own.book)
-    arms, arm_notes = _arms(own.arms, places, question, own.hotspots)
-    capacity = assess_capacity(places, shifts, ways.tables, own.book.planner, days=question.days, arms=arms)
-    fitted, gave = fit_dosage(places, capacity, when_short=own.book.dose.when_short) if fit else (places, ())
-    working, idle = _working(shifts, places)
-    left = _before(desk, question, before, places)
-    zone = desk.workspace.city.time_zone
-    told = (*_left_out(own.hotspots.places, places), *idle, *ways.notes, *arm_notes, *left.notes)
-    return PatrolInputs(
-        plan_inputs=PlanInputs(
-            fitted,
-            working,
-            bases,
-            ways.tables,
-            own.book.planner,
-            first_day=question.first_day,
-            days=question.days,
-            zone=zone,
-            arms=arms,
-            owed=left.owed,
-            earlier=left.earlier,
-        ),
-        book=own.book,
-        roster=own.roster,
-        crs=desk.workspace.city.crs,
-        sources={**own.sources, **ways.sources},
-        notes=(*dosed_notes, *told, *_clock_notes(question, zone), *capacity.uncovered, *gave),
-        find_seed=drawn,
-        capacity=capacity,
-        before=left.plans,
-        overrides=own.hotspots.entries,
-    )
-
-
 @dataclass(frozen=True, slots=True)
-class _Files:
+class InputFiles:
     """What the files say, each checked by itself."""
 
     book: PolicyBook
     roster: Roster
-    hotspots: Hotspots
+    hotspots: PatrolHotspots
     arms: Mapping[tuple[str, date], Arm]
     sources: Mapping[str, str]
 
 
-def _own_files(desk: Desk, question: PatrolQuestion, listed: Callable[[], Hotspots]) -> _Files:
-    """Read every file, and report what is wrong in all of them together."""
-    (book, policy_sources), (units, roster), hotspots, arms = collect_errors(
-        lambda: _policy(desk.workspace, question),
-        lambda: _units(desk.workspace, question),
-        listed,
-        lambda: read_arms(question.arms) if question.arms else {},
-    )
-    sources = {**hotspots.sources, **policy_sources, UNITS_FILE: _sha256(units)}
-    return _Files(book, roster, hotspots, arms, sources)
-
-
-def _on_the_ground(
-    desk: Desk, question: PatrolQuestion, own: _Files
-) -> tuple[tuple[PatrolPlace, ...], tuple[UnitShift, ...], tuple[str, ...]]:
-    """The places with their dosage, the tours, and what is to be said of both."""
-    zone = desk.workspace.city.time_zone
-    dosed, shifts = collect_errors(
-        lambda: _dosed(_within(own.hotspots.places, own.roster, question), own.roster, own.book),
-        lambda: _shifts(own.roster, question, zone, own.book),
-    )
-    places = tuple(p for p in dosed.places if question.area in ("", p.area))
-    return places, shifts, (*own.hotspots.notes, *dosed.notes)
-
-
-def _before(
-    desk: Desk, question: PatrolQuestion, named: tuple[str, ...] | None, places: tuple[PatrolPlace, ...]
-) -> Before:
-    plans = plans_before(desk, question.first_day, question.area) if named is None else named
-    return carry_over(desk, plans, question.first_day, (place.hotspot for place in places))
-
-
-def _working(
-    shifts: tuple[UnitShift, ...], places: tuple[PatrolPlace, ...]
-) -> tuple[tuple[UnitShift, ...], tuple[str, ...]]:
-    """The tours of areas that have hotspots, and what is said of them and of the others."""
-    busy = {place.area for place in places}
-    idle = sorted({s.area for s in shifts} - busy)
-    told = f"No hotspot lies in {', '.join(idle)}: their tours are not planned, and could be lent to others."
-    working = tuple(s for s in shifts if s.area in busy)
-    crowded = tuple(advice.sentence for advice in advise_staggered_starts(working))
-    return working, (*((told,) if idle else ()), *crowded)
-
-
-def _units(workspace: Workspace, question: PatrolQuestion) -> tuple[Source, Roster]:
-    path = units_file(workspace, question.units)
-    roster = read_units(path, crs=workspace.city.crs)
-    _require_area(roster, question.area)
-    return path, roster
-
-
-def _arms(
-    arms: Mapping[tuple[str, date], Arm],
-    places: tuple[PatrolPlace, ...],
-    question: PatrolQuestion,
-    listed: Hotspots,
-) -> tuple[dict[tuple[str, date], Arm], tuple[str, ...]]:
-    """The arms of these places on these days; a place or day that the trial leaves out has none."""
-    known = {place.hotspot for place in places}
-    until = question.first_day + timedelta(days=question.days)
-    drawn = {(h, d): arm for (h, d), arm in arms.items() if h in known and question.first_day <= d < until}
-    if arms and not drawn:
-        raise PlanError(
-            f"{question.arms}: none of its {len(arms)} place-days is among these places from "
-            f"{question.first_day} until before {until}. Give the arms of these days, or leave out --arms."
-        )
-    told = f"Trial: {len(drawn)} of {len(places) * question.days} place-days have an arm."
-    return drawn, (told, *overridden_arms(arms, listed)) if drawn else ()
-
-
-def units_file(workspace: Workspace, named: Path | None) -> Source:
-    """The units: the file or the shipped example that was named, else the workspace's own."""
-    path = named or workspace.path / UNITS_FILE
-    if not path.exists() and str(path) in shipped_rosters():
-        return shipped_units(str(path))
-    if not path.is_file():
-        raise PlanError(
-            f"There are no units to plan for: {path} does not exist. Write down who patrols, from "
-            f"where and when (docs/how-to/patrol-walk-through.md shows how), and keep it as "
-            f"{workspace.path / UNITS_FILE} or name it with --units."
-        )
-    return path
-
-
-def policy_file(workspace: Workspace, named: Path | None) -> Path | None:
-    """The policy: the file that was named, else the workspace's own, else none (the shipped one)."""
-    own = workspace.path / POLICY_FILE
-    return named or (own if own.is_file() else None)
-
-
-def _policy(workspace: Workspace, question: PatrolQuestion) -> tuple[PolicyBook, dict[str, str]]:
-    path = policy_file(workspace, question.policy)
-    book = load_policy(path)
-    return book, {f"policy {book.key}": _sha256(path) if path else f"shipped {SHIPPED}"}
-
-
-def _within(
-    listed: tuple[ListedPlace, ...], roster: Roster, question: PatrolQuestion
-) -> tuple[ListedPlace, ...]:
-    """The places in the boroughs that were named, or in those of the one area that was."""
-    wanted = set(question.boroughs)
-    if not wanted and question.area:
-        wanted = {borough for borough, area in roster.area_of_borough.items() if area == question.area}
-    kept = tuple(place for place in listed if not wanted or place.borough in wanted)
-    if listed and not kept:
-        known = sorted({place.borough for place in listed if place.borough})
-        held = f"they lie in {', '.join(known[:12])}" if known else "the records name no boroughs"
-        raise PlanError(
-            f"None of the {len(listed)} hotspots lies in {', '.join(sorted(wanted))}: {held}. Correct the "
-            "name, or make the workspace with the boundaries of the boroughs (`becalm init --boundaries`)."
-        )
-    return kept
-
-
-def _left_out(listed: tuple[ListedPlace, ...], kept: tuple[PatrolPlace, ...]) -> tuple[str, ...]:
-    gone = len(listed) - len(kept)
-    return (f"{gone} of {len(listed)} hotspots lie elsewhere and are left out.",) if gone else ()
-
-
-def _dosed(kept: tuple[ListedPlace, ...], roster: Roster, book: PolicyBook) -> DosagePlan:
-    areas = {team.base: team.area for team in roster.teams}
-    return dose_places(
-        kept,
-        book,
-        area_of_borough=roster.area_of_borough or None,
-        area_of_base=[] if roster.area_of_borough else [(b, areas.get(b.base, "")) for b in roster.bases],
-    )
-
-
-def _require_area(roster: Roster, area: str) -> None:
-    known = [a.area for a in roster.areas]
-    if area and area not in known:
-        raise UsageError(f"There is no area {area!r} in {roster.source}. It has: {', '.join(known)}.")
-
-
-def _shifts(roster: Roster, question: PatrolQuestion, zone: str, book: PolicyBook) -> tuple[UnitShift, ...]:
-    shifts = expand_shifts(roster, first=question.first_day, days=question.days, zone=zone, meals=book.meals)
-    return tuple(s for s in shifts if question.area in ("", s.area))
-
-
-def _bases(roster: Roster, shifts: tuple[UnitShift, ...]) -> tuple[Base, ...]:
-    used = {s.base for s in shifts}
-    return tuple(b for b in roster.bases if b.base in used)
-
-
-def _clock_notes(question: PatrolQuestion, zone: str) -> tuple[str, ...]:
-    nights = find_changed_nights(first=question.first_day, days=question.days, zone=zone)
-    return tuple(
-        f"{day} has {hours} hours: tours over that night keep their clock times." for day, hours in nights
-    )
-
-
-def _sha256(path: Source) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-TRAVEL_STEP_MINUTES = 0.05  # travel is rounded up to this, so that files are short and nobody is late
-
-
 @dataclass(frozen=True, slots=True)
-class Ways:
+class TravelTimes:
     """A table for each mode in use, where it came from, and what its reader must be told."""
 
     tables: Mapping[Mode, TravelTable]
@@ -341,21 +94,216 @@ class Ways:
     notes: tuple[str, ...]
 
 
-def streets_file(workspace: Workspace, named: Path | None) -> Path | None:
-    """The streets: the file that was named, else the workspace's own, if there is one."""
-    if named is not None:
-        return named
-    return next((p for p in (workspace.path / name for name in STREET_FILES) if p.is_file()), None)
+@dataclass(frozen=True, slots=True)
+class CarryOver:
+    """What earlier plans leave to the next one, at its hotspots."""
+
+    plans: tuple[str, ...] = ()
+    owed: Mapping[str, float] = field(default_factory=dict)
+    bursts: tuple[Burst, ...] = ()  # that may fall into the next plan's first gaps
+    notes: tuple[str, ...] = ()
 
 
-def find_ways(
+@dataclass(frozen=True, slots=True)
+class _DosedInputs:
+    """Places with the dosage that the policy asks for, and who may serve them: nothing has given way yet."""
+
+    files: InputFiles
+    places: tuple[PatrolPlace, ...]
+    shifts: tuple[UnitShift, ...]
+    bases: tuple[Base, ...]
+    travel: TravelTimes
+    arms: Mapping[tuple[str, date], Arm]
+    dosage_notes: tuple[str, ...]
+    arm_notes: tuple[str, ...]
+
+
+def load_inputs(
+    desk: Desk,
+    request: InputsRequest,
+    *,
+    arms: str | None = None,
+    hotspot_list: HotspotAnswer | None = None,
+    pins: PinnedChoices | None = None,
+    is_fitted: bool = True,
+) -> PatrolInputs:
+    """What is a plan for these days made of? `hotspot_list` is one that was made already.
+
+    Where `is_fitted`, dosage that is more than the units can give gives way as the policy says.
+
+    Raises
+    ------
+    InputError, PlanError
+        where there are no units, or a file, the roster or the ground does not allow a plan; with every
+        fault, and nothing planned.
+    """
+    pins = pins or PinnedChoices()
+    find_seed = desk.draw_seed() if pins.find_seed is None else pins.find_seed
+    listing = partial(load_hotspots, desk, request, find_seed, hotspot_list, pins.overrides)
+    dosed = _dose_inputs(desk, request, arms, listing)
+    places, book = dosed.places, dosed.files.book
+    capacity = assess_capacity(
+        places, dosed.shifts, dosed.travel.tables, book.planner, days=request.days, arms=dosed.arms
+    )
+    fitted = fit_dosage(places, capacity, when_short=book.dose.when_short) if is_fitted else (places, ())
+    plans = find_earlier_plans(desk, request) if pins.earlier_plans is None else pins.earlier_plans
+    carried = carry_over(desk, plans, request.first_day, (place.hotspot for place in places))
+    shifts, shift_notes = select_working_shifts(dosed.shifts, {place.area for place in places})
+    plan_inputs = _build_plan_inputs(desk, request, dosed, fitted[0], shifts, carried)
+    left_out = _left_out_notes(dosed.files.hotspots, places)
+    change_notes = _clock_change_notes(request, plan_inputs.zone)
+    notes = (*dosed.dosage_notes, *left_out, *shift_notes, *dosed.travel.notes, *dosed.arm_notes)
+    return PatrolInputs(
+        plan_inputs=plan_inputs,
+        book=book,
+        crs=desk.workspace.city.crs,
+        sources={**dosed.files.sources, **dosed.travel.sources},
+        notes=(*notes, *carried.notes, *change_notes, *capacity.uncovered, *fitted[1]),
+        find_seed=find_seed,
+        capacity=capacity,
+        earlier_plans=carried.plans,
+        overrides=dosed.files.hotspots.entries,
+    )
+
+
+def _dose_inputs(
+    desk: Desk, request: InputsRequest, arms: str | None, listing: Callable[[], PatrolHotspots]
+) -> _DosedInputs:
+    files = _read_files(desk, request, arms, listing)
+    book, roster, zone = files.book, files.roster, desk.workspace.city.time_zone
+    areas = {team.base: team.area for team in roster.teams}
+    dosage, all_shifts = collect_errors(
+        lambda: dose_places(
+            select_places(files.hotspots.places, roster.area_of_borough, request.borough, request.area),
+            book,
+            area_of_borough=roster.area_of_borough or None,
+            area_of_base=[]
+            if roster.area_of_borough
+            else [(base, areas.get(base.base, "")) for base in roster.bases],
+        ),
+        lambda: expand_shifts(
+            roster, first=request.first_day, days=request.days, zone=zone, meals=book.meals
+        ),
+    )
+    places = tuple(place for place in dosage.places if request.area in ("", place.area))
+    shifts = tuple(shift for shift in all_shifts if request.area in ("", shift.area))
+    used_bases = {shift.base for shift in shifts}
+    bases = tuple(base for base in roster.bases if base.base in used_bases)
+    travel = load_travel(desk.workspace, request.ways, places, bases, shifts, book)
+    arms_of_days, arm_notes = _arms_of_days(files, places, request)
+    dosage_notes = (*files.hotspots.notes, *dosage.notes)
+    return _DosedInputs(files, places, shifts, bases, travel, arms_of_days, dosage_notes, arm_notes)
+
+
+def _build_plan_inputs(
+    desk: Desk,
+    request: InputsRequest,
+    dosed: _DosedInputs,
+    places: tuple[PatrolPlace, ...],
+    shifts: tuple[UnitShift, ...],
+    carried: CarryOver,
+) -> PlanInputs:
+    return PlanInputs(
+        places,
+        shifts,
+        dosed.bases,
+        dosed.travel.tables,
+        dosed.files.book.planner,
+        first_day=request.first_day,
+        days=request.days,
+        zone=desk.workspace.city.time_zone,
+        arms=dosed.arms,
+        owed=carried.owed,
+        earlier=carried.bursts,
+    )
+
+
+def _read_files(
+    desk: Desk, request: InputsRequest, arms: str | None, listing: Callable[[], PatrolHotspots]
+) -> InputFiles:
+    """Read every file, and report what is wrong in all of them together."""
+    (book, policy_sources), (units, roster), hotspots, arms_of_days = collect_errors(
+        lambda: _read_policy(desk.workspace, request.policy),
+        lambda: _read_units(desk.workspace, request),
+        listing,
+        lambda: read_arms(Path(arms)) if arms else {},
+    )
+    sources = {**hotspots.sources, **policy_sources, UNITS_FILE: hash_file(units)}
+    return InputFiles(book, roster, hotspots, arms_of_days, sources)
+
+
+def _read_policy(workspace: Workspace, named: str | None) -> tuple[PolicyBook, dict[str, str]]:
+    path = find_policy(workspace, named)
+    book = load_policy(path)
+    return book, {f"policy {book.key}": hash_file(path) if path else f"shipped {SHIPPED}"}
+
+
+def _read_units(workspace: Workspace, request: InputsRequest) -> tuple[Source, Roster]:
+    path = find_units(workspace, request.units)
+    roster = read_units(path, crs=workspace.city.crs)
+    areas = [area.area for area in roster.areas]
+    if request.area and request.area not in areas:
+        raise UsageError(f"There is no area {request.area!r} in {roster.source}. It has: {', '.join(areas)}.")
+    return path, roster
+
+
+def find_units(workspace: Workspace, named: str | None) -> Source:
+    """The units: the file or the shipped example that was named, else the workspace's own."""
+    path = Path(named) if named else workspace.path / UNITS_FILE
+    if not path.exists() and str(path) in shipped_rosters():
+        return shipped_units(str(path))
+    if not path.is_file():
+        raise PlanError(
+            f"There are no units to plan for: {path} does not exist. Write down who patrols, from "
+            f"where and when (docs/how-to/patrol-walk-through.md shows how), and keep it as "
+            f"{workspace.path / UNITS_FILE} or name it with `units`."
+        )
+    return path
+
+
+def find_policy(workspace: Workspace, named: str | None) -> Path | None:
+    """The policy: the file that was named, else the workspace's own, else none (the shipped one)."""
+    own_policy = workspace.path / POLICY_FILE
+    return Path(named) if named else own_policy if own_policy.is_file() else None
+
+
+def hash_file(path: Source) -> str:
+    """The SHA-256 of a file, also of one that becalm ships."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _arms_of_days(
+    files: InputFiles, places: tuple[PatrolPlace, ...], request: InputsRequest
+) -> tuple[Mapping[tuple[str, date], Arm], tuple[str, ...]]:
+    """The arms of these places on these days, and what is to be said of them."""
+    hotspots = [place.hotspot for place in places]
+    arms = select_arms(files.arms, hotspots, first_day=request.first_day, days=request.days)
+    if not arms:
+        return arms, ()
+    note = f"Trial: {len(arms)} of {len(places) * request.days} place-days have an arm."
+    return arms, (note, *describe_arm_conflicts(files.arms, files.hotspots))
+
+
+def _left_out_notes(hotspots: PatrolHotspots, places: tuple[PatrolPlace, ...]) -> tuple[str, ...]:
+    count = len(hotspots.places) - len(places)
+    return (f"{count} of {len(hotspots.places)} hotspots lie elsewhere and are left out.",) if count else ()
+
+
+def _clock_change_notes(request: InputsRequest, zone: str) -> tuple[str, ...]:
+    nights = find_changed_nights(first=request.first_day, days=request.days, zone=zone)
+    return tuple(
+        f"{day} has {hours} hours: tours over that night keep their clock times." for day, hours in nights
+    )
+
+
+def load_travel(
     workspace: Workspace,
-    wanted: TravelWanted,
+    request: TravelRequest,
     places: Sequence[PatrolPlace],
     bases: Sequence[Base],
     shifts: Sequence[UnitShift],
     book: PolicyBook,
-) -> Ways:
+) -> TravelTimes:
     """How many minutes is it from each stop to each other, by each mode in use?
 
     Raises
@@ -364,140 +312,115 @@ def find_ways(
         with every hotspot that no unit of its area can reach and be back from within its shift, and why; or
         every pair of a given table that is longer than a way over another stop.
     """
-    modes = sorted({s.mode for s in shifts})
+    modes = sorted({shift.mode for shift in shifts})
     stops = locate_stops(places, bases)
-    streets = streets_file(workspace, wanted.streets)
-    if wanted.table is not None:
-        ways, lost = _given(wanted.table, stops, modes, book, close=wanted.close), tuple[Fault, ...]()
+    streets = find_streets(workspace, request.streets)
+    if request.travel is not None:
+        travel, faults = _travel_by_table(request, stops, modes, book), tuple[Fault, ...]()
     elif streets is not None:
-        ways, lost = _over_streets(workspace, streets, stops, modes, book)
+        travel, faults = _travel_over_streets(workspace, streets, stops, modes, book)
     else:
-        ways, lost = _by_crow(stops, modes, book), ()
-    _require_reach(places, shifts, ways.tables, book, lost)
-    return ways
+        travel, faults = _travel_by_straight_lines(stops, modes, book), ()
+    check_reach(places, shifts, travel.tables, book.planner, faults)
+    return travel
 
 
-def _by_crow(stops: Stops, modes: Sequence[Mode], book: PolicyBook) -> Ways:
-    tables = {m: straight_line_table(stops, m, book.paces[m], quantile=book.quantile) for m in modes}
+def find_streets(workspace: Workspace, named: str | None) -> Path | None:
+    """The streets: the file that was named, else the workspace's own, if there is one."""
+    own_files = (workspace.path / name for name in STREET_FILES)
+    return Path(named) if named else next((path for path in own_files if path.is_file()), None)
+
+
+def _travel_by_straight_lines(stops: Stops, modes: Sequence[Mode], book: PolicyBook) -> TravelTimes:
+    tables = [straight_line_table(stops, mode, book.paces[mode], quantile=book.quantile) for mode in modes]
     note = (
         f"Travel as the crow flies ({_speeds(modes, book)}, with its detour): rivers and railways are not "
-        "seen. Give a street network with --streets."
+        "seen. A street network shows them."
     )
-    return Ways(_tidy(tables), {"streets": "none: as the crow flies"}, (note,))
+    return TravelTimes(round_up_travel(tables), {"streets": "none: as the crow flies"}, (note,))
 
 
-def _over_streets(
+def _travel_over_streets(
     workspace: Workspace, path: Path, stops: Stops, modes: Sequence[Mode], book: PolicyBook
-) -> tuple[Ways, tuple[Fault, ...]]:
+) -> tuple[TravelTimes, tuple[Fault, ...]]:
     network = read_streets(path, crs=workspace.city.crs)
-    made = [build_street_table(network, stops, m, book.paces[m], quantile=book.quantile) for m in modes]
+    built = [
+        build_street_table(network, stops, mode, book.paces[mode], quantile=book.quantile) for mode in modes
+    ]
     note = f"Travel over {path.name} ({_speeds(modes, book)} where a street states no speed)."
-    ways = Ways(_tidy({t.table.mode: t.table for t in made}), {"streets": sha256_of(path)}, (note,))
-    return ways, tuple(fault for t in made for fault in t.out_of_reach)
+    tables = round_up_travel([street_table.table for street_table in built])
+    faults = tuple(fault for street_table in built for fault in street_table.out_of_reach)
+    return TravelTimes(tables, {"streets": sha256_of(path)}, (note,)), faults
 
 
-def _given(path: Path, stops: Stops, modes: Sequence[Mode], book: PolicyBook, *, close: bool) -> Ways:
+def _travel_by_table(
+    request: TravelRequest, stops: Stops, modes: Sequence[Mode], book: PolicyBook
+) -> TravelTimes:
+    path = Path(request.travel or "")
     tables = read_travel(path, tuple(stops), modes, quantile=book.quantile)
-    broken = tuple(fault for table in tables.values() for fault in find_broken_triangles(table))
-    if broken and not close:
+    faults = tuple(fault for table in tables.values() for fault in find_broken_triangles(table))
+    if faults and not request.close_triangles:
         raise PlanError(
             f"{path.name}: ways are longer than ways over another stop; nothing was planned. "
-            "Correct them, or shorten them all with --close-triangles.",
-            broken,
+            "Correct them, or shorten them all with `close_triangles`.",
+            faults,
         )
-    told = tuple(f"Shortened: {fault.where}, {fault.what}." for fault in broken)
-    return Ways(_tidy(tables), {"travel": sha256_of(path)}, (f"Travel by {path.name}, as given.", *told))
-
-
-def _tidy(tables: Mapping[Mode, TravelTable]) -> dict[Mode, TravelTable]:
-    """Closed and rounded up: sums of what is rounded up are never below it, so triangles hold."""
-    tidy = {}
-    for mode, table in tables.items():
-        steps = np.ceil(close_triangles(table).minutes / TRAVEL_STEP_MINUTES - 1e-9)
-        tidy[mode] = replace(table, minutes=np.round(steps * TRAVEL_STEP_MINUTES, 2))
-    return tidy
+    shortened = (f"Shortened: {fault.where}, {fault.what}." for fault in faults)
+    notes = (f"Travel by {path.name}, as given.", *shortened)
+    return TravelTimes(round_up_travel(tables.values()), {"travel": sha256_of(path)}, notes)
 
 
 def _speeds(modes: Sequence[Mode], book: PolicyBook) -> str:
     return ", ".join(f"{mode} {book.paces[mode].kph:g} km/h" for mode in modes)
 
 
-def _require_reach(
-    places: Sequence[PatrolPlace],
-    shifts: Sequence[UnitShift],
-    tables: Mapping[Mode, TravelTable],
-    book: PolicyBook,
-    lost: Sequence[Fault],
-) -> None:
-    """Refuse places that nobody can visit; where the streets say why, their reason stands."""
-    faults = find_unreachable_places(
-        places,
-        shifts,
-        tables,
-        shortest_burst_minutes=min(book.planner.burst_minutes),
-        settle_minutes=book.planner.settle_minutes,
-    )
-    if not faults:
-        return
-    why = {fault.where: fault for fault in lost}
-    base = {s.area: s.base for s in shifts}
-    area = {p.hotspot: p.area for p in places}
-    told = dict.fromkeys(why.get(f.where) or why.get(base.get(area[f.where], "")) or f for f in faults)
-    verb = "is" if len(faults) == 1 else "are"
-    raise PlanError(
-        f"{len(faults)} of {len(places)} hotspots {verb} out of reach; nothing was planned", tuple(told)
-    )
+def find_earlier_plans(desk: Desk, request: InputsRequest) -> tuple[str, ...]:
+    """Which plans cover the day before, as they are now? Of several for one area, the newest."""
+    eve = request.first_day - timedelta(days=1)
+    histories = audit_patrol(desk).histories
+    covering = [h for h in histories if h.plans and h.first_day < request.first_day]
+    newest: list[SeedHistory] = []
+    for history in sorted(covering, key=lambda history: -history.seq):
+        is_replaced = any(other.overlaps(eve, 1, history.area) for other in newest)
+        if history.overlaps(eve, 1, request.area) and not is_replaced:
+            newest.append(history)
+    counts = ((h.commitment, len(sealed_box(desk).plans(h.commitment))) for h in newest)
+    return tuple(f"{commitment} {count - 1}" for commitment, count in counts if count)
 
 
-LOOK_BACK = timedelta(hours=2)  # the longest gap that a burst of the night before may still keep
-
-
-@dataclass(frozen=True, slots=True)
-class Before:
-    """What earlier plans leave. `plans` names each as `<commitment> <index of its re-plan>`."""
-
-    plans: tuple[str, ...] = ()
-    owed: Mapping[str, float] = field(default_factory=dict)
-    earlier: tuple[Burst, ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def plans_before(desk: Desk, first_day: date, area: str = "") -> tuple[str, ...]:
-    """Which plans cover the day before, as they stand now? Of several for one area, the newest."""
-    found: list[SeedHistory] = []
-    covering = (s for s in audit_patrol(desk).histories if s.plans and s.first_day < first_day)
-    eve = first_day - timedelta(days=1)
-    for story in sorted(covering, key=lambda s: -s.seq):
-        if story.overlaps(eve, 1, area) and not any(other.overlaps(eve, 1, story.area) for other in found):
-            found.append(story)
-    kept = ((story.commitment, len(sealed_box(desk).plans(story.commitment)) - 1) for story in found)
-    return tuple(f"{commitment} {index}" for commitment, index in kept if index >= 0)
-
-
-def carry_over(desk: Desk, plans: Iterable[str], first_day: date, hotspots: Iterable[str]) -> Before:
+def carry_over(desk: Desk, plans: Iterable[str], first_day: date, hotspots: Iterable[str]) -> CarryOver:
     """What do these plans leave to one that begins on this day, at these hotspots?
 
     Owed is what a place was owed before, and was to get on average, less what it was drawn. A plan
     that does not end on the day before leaves no visits owed: it was cut short, and a new one was made.
     """
-    known, named = set(hotspots), tuple(plans)
+    names, listed = tuple(plans), set(hotspots)
     owed: dict[str, float] = {}
-    earlier: list[Burst] = []
+    bursts: list[Burst] = []
     notes: list[str] = []
-    for name in named:
-        plan = _plan(desk, name)
+    for name in names:
+        plan = _read_sealed_plan(desk, name)
         if plan.inputs.first_day + timedelta(days=plan.inputs.days) == first_day:
-            owed |= {hotspot: visits for hotspot, visits in _owed(plan).items() if hotspot in known}
+            owed |= compute_owed_visits(plan.inputs.owed, plan.dosage)
             notes.append(
                 f"Visits owed are carried over from the plan of {plan.inputs.first_day} "
                 f"({name[:12]}), as it was drawn; they pull weakly."
             )
-        earlier += [burst for burst in _still_standing(plan, first_day) if burst.hotspot in known]
-    earlier.sort(key=lambda burst: (burst.span.start, burst.hotspot, burst.unit))
-    return Before(named, owed, tuple(earlier), tuple(notes))
+        bursts += list_late_bursts(plan.routes, first_day, zone=plan.inputs.zone)
+    return CarryOver(
+        names,
+        {hotspot: visits for hotspot, visits in owed.items() if hotspot in listed},
+        tuple(
+            sorted(
+                (burst for burst in bursts if burst.hotspot in listed),
+                key=lambda burst: (burst.span.start, burst.hotspot, burst.unit),
+            )
+        ),
+        tuple(notes),
+    )
 
 
-def _plan(desk: Desk, name: str) -> PlanDocument:
+def _read_sealed_plan(desk: Desk, name: str) -> PlanDocument:
     commitment, index = name.split()
     texts = sealed_box(desk).plans(commitment)
     if int(index) >= len(texts):
@@ -509,18 +432,3 @@ def _plan(desk: Desk, name: str) -> PlanDocument:
     return plan_of_texts(
         text, sealed_box(desk).visits_of(commitment, text), where=f"the sealed plan of {commitment[:12]}"
     )
-
-
-def _owed(plan: PlanDocument) -> dict[str, float]:
-    before = plan.inputs.owed
-    return {
-        row.hotspot: round(before.get(row.hotspot, 0.0) + row.expected_visits - row.visits, 3)
-        for row in plan.dosage
-    }
-
-
-def _still_standing(plan: PlanDocument, first_day: date) -> list[Burst]:
-    """Bursts of tours that began before this day, from late on the day before."""
-    since = day_span(first_day, 1, zone=plan.inputs.zone).start - LOOK_BACK
-    own = (route for route in plan.routes if route.day < first_day)
-    return [burst for route in own for burst in route.bursts if burst.span.end > since]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from becalm.desk.audit import record_event, recorded
 from becalm.ledger.event import Entry, Fact
 from becalm.patrol.core.places_and_shifts import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
+from becalm.patrol.core.request import OverrideRequest, TrialRequest
 from becalm.patrol.core.seal import Secret, compute_commitment
 from becalm.patrol.core.trial import (
     ArmDay,
@@ -23,18 +25,19 @@ from becalm.patrol.core.trial import (
     check_overrides,
     draw_arms,
 )
-from becalm.patrol.desk.hotspots import list_to_patrol
-from becalm.patrol.desk.inputs import PatrolQuestion, gather_inputs
-from becalm.patrol.desk.seed import PROGRAM
+from becalm.patrol.desk.hotspots import list_hotspots
+from becalm.patrol.desk.inputs import load_inputs
+from becalm.patrol.desk.seed import PROGRAM, PURPOSE
 from becalm.patrol.files.arms import SealedArms, arms_csv, arms_inputs_sha256, read_arms, trial_json
 from becalm.patrol.files.folder import sha256_of_text
 from becalm.terms import PlanError, UsageError
 
-ASKED = "patrol trial: which place is in which arm on which day"
+TRIAL_QUESTION = "patrol trial: which place is in which arm on which day"
+LEVEL = 0.95  # of the test that a trial is planned for
 
 
 @dataclass(frozen=True, slots=True)
-class ArmOverridden:
+class RecordedOverride:
     """An override that was recorded: the arm that stays, and how many of the trial's place-days have one."""
 
     override: Override
@@ -46,7 +49,7 @@ class ArmOverridden:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """What was stated, what was drawn, and where it stands (nowhere, if only the power was asked)."""
+    """What was stated, what was drawn, and where it lies (nowhere, if only the power was asked)."""
 
     power: TrialPower
     draw: ArmDraw | None
@@ -55,48 +58,61 @@ class Trial:
     notes: tuple[str, ...]
 
 
-def plan_trial(
-    desk: Desk,
-    question: PatrolQuestion,
-    *,
-    effect: float,
-    dispersion: float | None = None,
-    level: float = 0.95,
-    out: Path | None = None,
-) -> Trial:
+def plan_trial(desk: Desk, request: TrialRequest) -> Trial:
     """What could a trial on these days see? With `out`, its arms are drawn, written there and recorded.
 
     Without `dispersion`, the one that the list of hotspots measured on months held out. Every draw is
     committed to in the ledger before it is made, so that drawing again until it suits is seen.
     """
+    out, days = Path(request.out) if request.out else None, request.inputs.days
     if out is not None and out.exists():
         raise UsageError(f"{out} exists already. Name a new folder: a draw is never written over.")
-    found = list_to_patrol(desk, question.find) if question.hotspots is None else None
-    gathered = gather_inputs(desk, question, found=found, fit=False)
-    places, rule = gathered.plan_inputs.places, gathered.book.arms
-    measured = found.hotspots.burst if found else None
-    varies = max(1.0, dispersion or measured or 1.0)
+    hotspot_list = list_hotspots(desk, request.inputs) if request.inputs.hotspots is None else None
+    inputs = load_inputs(desk, request.inputs, hotspot_list=hotspot_list, is_fitted=False)
+    places, rule = inputs.plan_inputs.places, inputs.book.arms
+    measured = hotspot_list.hotspots.burst if hotspot_list else None
+    dispersion = max(1.0, request.dispersion or measured or 1.0)
     power = assess_trial_power(
-        places, rule.arms, days=question.days, effect=effect, dispersion=varies, level=level
+        places, rule.arms, days=days, effect=request.effect, dispersion=dispersion, level=LEVEL
     )
     if out is None:
-        return Trial(power, None, None, None, gathered.notes)
-    sealed = _commit(desk, places, rule, question)
-    draw = draw_arms(places, rule, first=question.first_day, days=question.days, key=sealed.secret.seed)
+        return Trial(power, None, None, None, inputs.notes)
+    first_day = request.inputs.first_day
+    sealed_arms = _commit_arms(desk, places, rule, first_day, days)
+    draw = draw_arms(places, rule, first=first_day, days=days, key=sealed_arms.secret.seed)
     arms = arms_csv(draw)
-    sheet = trial_json(draw, power, rule, sealed, arms_sha256=sha256_of_text(arms))
+    sheet = trial_json(draw, power, rule, sealed_arms, arms_sha256=sha256_of_text(arms))
+    entry = _write_trial(desk, out, {"arms.csv": arms, "trial.json": sheet})
+    return Trial(power, draw, out, entry.seq, (*draw.notes, *inputs.notes))
+
+
+def _commit_arms(
+    desk: Desk, places: tuple[PatrolPlace, ...], rule: ArmRule, first_day: date, days: int
+) -> SealedArms:
+    """Draw a key for the arms, and commit to it in the ledger before an arm is drawn."""
+    secret = Secret(desk.draw_key(), desk.draw_key())
+    inputs_sha256 = arms_inputs_sha256(places, rule, first=first_day, days=days)
+    commitment = compute_commitment(secret, inputs_sha256=inputs_sha256, version=PROGRAM)
     facts: dict[str, Fact] = {
-        "question": ASKED,
-        "files": (("arms.csv", sha256_of_text(arms)), ("trial.json", sha256_of_text(sheet))),
+        "commitment": commitment,
+        "inputs_sha256": inputs_sha256,
+        "first_day": first_day.isoformat(),
     }
-    with recorded(desk, "report_published", purpose="patrol", facts=facts) as entry:
-        out.mkdir(parents=True)
-        (out / "arms.csv").write_text(arms, "utf-8", newline="")
-        (out / "trial.json").write_text(sheet, "utf-8", newline="")
-    return Trial(power, draw, out, entry.seq, (*draw.notes, *gathered.notes))
+    record_event(desk, "trial_committed", purpose=PURPOSE, facts=facts)
+    return SealedArms(secret, inputs_sha256, PROGRAM, commitment)
 
 
-def override_arm(desk: Desk, folder: Path, override: Override) -> ArmOverridden:
+def _write_trial(desk: Desk, folder: Path, files: Mapping[str, str]) -> Entry:
+    checksums = tuple((name, sha256_of_text(text)) for name, text in files.items())
+    facts: dict[str, Fact] = {"question": TRIAL_QUESTION, "files": checksums}
+    with recorded(desk, "report_published", purpose=PURPOSE, facts=facts) as entry:
+        folder.mkdir(parents=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, "utf-8", newline="")
+    return entry
+
+
+def override_arm(desk: Desk, request: OverrideRequest) -> RecordedOverride:
     """Record that somebody did otherwise than an arm says. The place-day stays in its arm.
 
     Raises
@@ -105,60 +121,50 @@ def override_arm(desk: Desk, folder: Path, override: Override) -> ArmOverridden:
         where the trial has no such place-day, nobody or no reason is named, or the ledger knows
         nothing of these arms.
     """
+    folder = Path(request.trial)
     path = folder / "arms.csv" if folder.is_dir() else folder
     arms, sha256 = read_arms(path), sha256_of(path)
-    _require_drawn(desk, sha256, path)
-    rows = tuple(ArmDay(hotspot, day, arm, "", "", 0.0) for (hotspot, day), arm in arms.items())
-    before = tuple(_override(entry) for entry in _overrides(desk, sha256))
-    share = check_overrides(ArmDraw(rows, 0, 0), (*before, override))
+    _check_recorded(desk, sha256, path)
+    arm_days = tuple(ArmDay(hotspot, day, arm, "", "", 0.0) for (hotspot, day), arm in arms.items())
+    earlier = tuple(_read_override(entry) for entry in _active_overrides(desk, sha256))
+    override = Override(request.hotspot, request.day, request.gave, request.by, request.reason)
+    share = check_overrides(ArmDraw(arm_days, 0, 0), (*earlier, override))
+    arm = arms[override.hotspot, override.day]
     facts: dict[str, Fact] = {
         "arms_sha256": sha256,
         "hotspot": override.hotspot,
         "day": override.day.isoformat(),
-        "arm": arms[override.hotspot, override.day],
+        "arm": arm,
         "gave": override.gave,
         "by": override.by,
         "reason": override.reason,
     }
-    entry = record_event(desk, "trial_arm_overridden", purpose="patrol", facts=facts)
-    return ArmOverridden(override, arms[override.hotspot, override.day], entry.seq, len(before) + 1, share)
+    entry = record_event(desk, "trial_arm_overridden", purpose=PURPOSE, facts=facts)
+    return RecordedOverride(override, arm, entry.seq, len(earlier) + 1, share)
 
 
-def _commit(
-    desk: Desk, places: tuple[PatrolPlace, ...], rule: ArmRule, question: PatrolQuestion
-) -> SealedArms:
-    """Draw a key for the arms, and commit to it in the ledger before an arm is drawn."""
-    secret = Secret(desk.draw_key(), desk.draw_key())
-    inputs = arms_inputs_sha256(places, rule, first=question.first_day, days=question.days)
-    commitment = compute_commitment(secret, inputs_sha256=inputs, version=PROGRAM)
-    facts: dict[str, Fact] = {
-        "commitment": commitment,
-        "inputs_sha256": inputs,
-        "first_day": question.first_day.isoformat(),
-    }
-    record_event(desk, "trial_committed", purpose="patrol", facts=facts)
-    return SealedArms(secret, inputs, PROGRAM, commitment)
-
-
-def _overrides(desk: Desk, sha256: str) -> tuple[Entry, ...]:
-    """The overrides of these arms that stand: a corrected one does not."""
+def _active_overrides(desk: Desk, sha256: str) -> tuple[Entry, ...]:
+    """The overrides of these arms that hold: a corrected one does not."""
     entries = tuple(desk.open_ledger().entries(kinds=("trial_arm_overridden",)))
     corrected = {entry.event.corrects for entry in entries}
-    own = (entry for entry in entries if entry.event.facts["arms_sha256"] == sha256)
-    return tuple(entry for entry in own if entry.seq not in corrected)
+    return tuple(
+        entry
+        for entry in entries
+        if entry.event.facts["arms_sha256"] == sha256 and entry.seq not in corrected
+    )
 
 
-def _override(entry: Entry) -> Override:
+def _read_override(entry: Entry) -> Override:
     facts = {name: str(value) for name, value in entry.event.facts.items()}
     day = date.fromisoformat(facts["day"])
     return Override(facts["hotspot"], day, cast("Arm", facts["gave"]), facts["by"], facts["reason"])
 
 
-def _require_drawn(desk: Desk, sha256: str, path: Path) -> None:
-    published = desk.open_ledger().entries(kinds=("report_published",))
-    drawn = (entry for entry in published if entry.event.facts.get("question") == ASKED)
-    if not any(sha256 in str(entry.event.facts["files"]) for entry in drawn):
+def _check_recorded(desk: Desk, sha256: str, path: Path) -> None:
+    reports = desk.open_ledger().entries(kinds=("report_published",))
+    trials = (entry for entry in reports if entry.event.facts.get("question") == TRIAL_QUESTION)
+    if not any(sha256 in str(entry.event.facts["files"]) for entry in trials):
         raise PlanError(
             f"{path} is not what a draw in this workspace's ledger gave: it was altered, or drawn elsewhere. "
-            "Name the folder that `becalm patrol trial --out` wrote."
+            "Name the folder that `becalm patrol trial` wrote."
         )

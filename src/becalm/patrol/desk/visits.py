@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
 from shapely.geometry.base import BaseGeometry
 
 from becalm.desk import Desk
@@ -27,9 +26,9 @@ from becalm.patrol.core.delivered import (
 )
 from becalm.patrol.core.places_and_shifts import Span
 from becalm.patrol.core.policy import PolicyBook
-from becalm.patrol.core.request import VisitColumns
+from becalm.patrol.core.request import CertificateRequest, DeliveredRequest
 from becalm.patrol.core.roster import day_span
-from becalm.patrol.desk.inputs import policy_file
+from becalm.patrol.desk.inputs import find_policy
 from becalm.patrol.files.delivered import delivered_csv, read_check_ins, read_traces
 from becalm.patrol.files.plan import PlanDocument
 from becalm.patrol.files.read_hotspots import read_outlines
@@ -37,84 +36,75 @@ from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.read_policy import load_policy
 from becalm.patrol.files.visit_log import read_visit_log
 from becalm.terms import UsageError
+from becalm.terms.progress import Progress, silent_progress
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveredQuestion:
-    """Which plan is compared with which traces and check-ins, on which days (all of the plan without)?"""
-
-    plan: Path
-    traces: tuple[Path, ...] = ()
-    check_ins: tuple[Path, ...] = ()
-    outlines: Path | None = None  # hotspots as GeoJSON, whose outlines are used instead of circles
-    policy: Path | None = None
-    first_day: date | None = None
-    days: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivered:
+class DeliveryReport:
     """The comparison, and the visits that it rests on: the finest that is kept."""
 
     delivery: Delivery
     visits: tuple[DeliveredVisit, ...]
+    has_traces: bool
 
 
-def delivered(desk: Desk, question: DeliveredQuestion, *, out: Path | None = None) -> Delivered:
-    """How much of the plan was delivered, and what patrol came beside it? Visits also written to `out`.
+def report_delivery(desk: Desk, request: DeliveredRequest) -> DeliveryReport:
+    """How much of the plan was delivered, and what patrol came beside it?
 
     Raises
     ------
     InputError
         with every fault of the plan, the traces, the check-ins and the outlines.
     """
-    if not question.traces and not question.check_ins:
-        raise UsageError("Nothing says what was delivered. Give --traces, --check-ins, or both.")
+    if not request.traces and not request.check_ins:
+        raise UsageError("Nothing says what was delivered. Give `traces`, `check_ins`, or both.")
     crs = desk.workspace.city.crs
     plan, book, outlines = collect_errors(
-        lambda: read_plan(question.plan),
-        lambda: load_policy(policy_file(desk.workspace, question.policy)),
-        lambda: read_outlines(question.outlines, crs=crs) if question.outlines else {},
+        lambda: read_plan(Path(request.plan)),
+        lambda: load_policy(find_policy(desk.workspace, request.policy)),
+        lambda: read_outlines(Path(request.hotspots), crs=crs) if request.hotspots else {},
     )
-    traced, told = collect_errors(
-        lambda: _traced(question, plan, book, outlines, crs),
-        lambda: read_check_ins(question.check_ins, hotspots=_known(plan)),
+    hotspots = frozenset(place.hotspot for place in plan.inputs.places)
+    traced, all_check_ins = collect_errors(
+        lambda: _visits_from_traces(request, plan, book, outlines, crs),
+        lambda: read_check_ins([Path(file) for file in request.check_ins], hotspots=hotspots),
     )
-    stated = visits_from_check_ins(once := tuple(dict.fromkeys(told)))
-    visits = tuple(sorted((*traced.visits, *stated), key=lambda v: (v.span.start, v.hotspot, v.unit)))
+    check_ins = tuple(dict.fromkeys(all_check_ins))
+    visits = (*traced.visits, *visits_from_check_ins(check_ins))
+    ordered = tuple(sorted(visits, key=lambda visit: (visit.span.start, visit.hotspot, visit.unit)))
     delivery = compare_delivery(
         plan.bursts,
-        visits,
+        ordered,
         plan.inputs.places,
         book.delivered,
-        span=_span(question, plan),
-        notes=(*traced.notes, *_repeated(len(told) - len(once))),
+        span=_counted_span(request, plan),
+        notes=(*traced.notes, *_repetition_notes(len(all_check_ins) - len(check_ins))),
     )
-    if out is not None:
-        _write(out, delivered_csv(visits))
-    return Delivered(delivery, visits)
+    if request.out is not None:
+        _write_visits(Path(request.out), delivered_csv(ordered))
+    return DeliveryReport(delivery, ordered, has_traces=bool(request.traces))
 
 
-def _traced(
-    question: DeliveredQuestion,
+def _visits_from_traces(
+    request: DeliveredRequest,
     plan: PlanDocument,
     book: PolicyBook,
     outlines: Mapping[str, BaseGeometry],
     crs: str,
 ) -> DeliveredVisits:
     """The visits alone leave this function; the positions are forgotten with it."""
-    if not question.traces:
+    if not request.traces:
         return DeliveredVisits((), ("No traces were given: check-ins are an officer's word alone.",))
-    traces = read_traces(question.traces, crs=crs)
+    traces = read_traces([Path(file) for file in request.traces], crs=crs)
     return visits_from_traces(traces, plan.inputs.places, book.delivered, outlines=outlines)
 
 
-def _repeated(check_ins: int) -> tuple[str, ...]:
-    stand = "check-in stands" if check_ins == 1 else "check-ins stand"
-    return (f"{check_ins:,} {stand} in the files again: counted once.",) if check_ins else ()
+def _repetition_notes(count: int) -> tuple[str, ...]:
+    words = "check-in stands" if count == 1 else "check-ins stand"
+    return (f"{count:,} {words} in the files again: counted once.",) if count else ()
 
 
-def _write(path: Path, text: str) -> None:
+def _write_visits(path: Path, text: str) -> None:
     try:
         path.write_text(text, "utf-8", newline="")
     except OSError as error:
@@ -123,27 +113,24 @@ def _write(path: Path, text: str) -> None:
         ) from error
 
 
-def _known(plan: PlanDocument) -> frozenset[str]:
-    return frozenset(place.hotspot for place in plan.inputs.places)
-
-
-def _span(question: DeliveredQuestion, plan: PlanDocument) -> Span:
+def _counted_span(request: DeliveredRequest, plan: PlanDocument) -> Span:
     """The days that were asked for; of a whole plan, also the end of its last night."""
     inputs = plan.inputs
-    first = question.first_day or inputs.first_day
+    first_day = request.first_day or inputs.first_day
     until = inputs.first_day + timedelta(days=inputs.days)
-    days = question.days or max((until - first).days, 1)
-    civil = day_span(first, days, zone=inputs.zone)
-    return (
-        civil if question.days else Span(civil.start, max(civil.end, *(s.hours.end for s in inputs.shifts)))
-    )
+    days = request.days or max((until - first_day).days, 1)
+    span = day_span(first_day, days, zone=inputs.zone)
+    if request.days:
+        return span
+    return Span(span.start, max(span.end, *(shift.hours.end for shift in inputs.shifts)))
 
 
-def certificate(
-    path: Path, *, columns: VisitColumns, settings: AttackSettings, time_zone: str, seed: int
+def certify_visits(
+    request: CertificateRequest, *, time_zone: str, progress: Progress = silent_progress
 ) -> Certificate:
-    """How predictable are the visits in this csv? The same seed gives the same answer."""
-    read = read_visit_log(path, columns, time_zone=time_zone)
-    rngs = [np.random.default_rng([seed, k]) for k in range(settings.seeds)]
-    found = certify(read.log, settings, rngs=rngs, seed=seed)
-    return replace(found, notes=(*read.notes, *found.notes))
+    """How predictable are the visits in a csv, by the clock of this zone where it names none?"""
+    settings = AttackSettings(train_days=request.train_days, test_days=request.test_days, seeds=request.seeds)
+    file = read_visit_log(Path(request.visits), request.columns, time_zone=time_zone)
+    with progress("certificate", total=2 * settings.seeds, unit="attacks") as advance:
+        certificate = certify(file.log, settings, seed=request.seed, advance=advance)
+    return replace(certificate, notes=(*file.notes, *certificate.notes))

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
+from becalm.ledger.event import Fact
 from becalm.patrol.core.check import PlanVerdict, judge_plan
 from becalm.patrol.core.places_and_shifts import Burst
 from becalm.patrol.core.price import Price, build_price_list
+from becalm.patrol.core.request import INSTANT_HELP, NextRequest, PriceRequest, SheetRequest
 from becalm.patrol.desk.seed import PURPOSE
-from becalm.patrol.files.folder import SHEETS_FOLDER, unit_files
+from becalm.patrol.files.folder import SHEETS_FOLDER, sha256_of_text, unit_files
 from becalm.patrol.files.plan import PlanDocument
 from becalm.patrol.files.plan_view import PlanPage
 from becalm.patrol.files.read_plan import read_plan
-from becalm.patrol.files.sheets import NEXT, Stop, Tour, local_time_text, stops_of, tours_of
+from becalm.patrol.files.sheets import Stop, Tour, local_time_text, stops_of, tours_of
 from becalm.render.folder import require_free, write_folder
 from becalm.terms import Fault, InputError, PlanError, UsageError
 
@@ -37,21 +39,30 @@ class NextBursts:
     at: datetime
 
     @property
-    def begun(self) -> bool:
+    def is_on_tour(self) -> bool:
         """Is the unit on this tour already?"""
         return self.tour.shift.hours.start <= self.at
 
 
 @dataclass(frozen=True, slots=True)
-class SheetsWritten:
+class SheetFolder:
     """Sheets and calendars of one day."""
 
     folder: Path
     files: tuple[str, ...]
     units: int
+    is_sealed: bool
 
 
-def next_bursts(path: Path, *, unit: str, at: datetime, ahead: int = NEXT) -> NextBursts:
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """What each rule costs in one area."""
+
+    area: str
+    prices: tuple[Price, ...]
+
+
+def next_bursts(desk: Desk, request: NextRequest) -> NextBursts:
     """Where does this unit go next? Never more than two bursts ahead.
 
     Raises
@@ -59,88 +70,101 @@ def next_bursts(path: Path, *, unit: str, at: datetime, ahead: int = NEXT) -> Ne
     PlanError
         where the unit has no tour at this time or later in the plan.
     """
-    if not 1 <= ahead <= NEXT:
-        raise UsageError(f"{ahead} bursts ahead cannot be told. Ask for 1 or 2: the rest stays sealed.")
-    plan = read_plan(path)
-    tours = _tours(plan, unit)
+    at = desk.now() if request.at is None else read_instant(request.at, desk.workspace.city.time_zone)
+    plan = read_plan(Path(request.plan))
+    tours = _tours_of_unit(plan, request.unit)
     tour = next((tour for tour in tours if tour.shift.hours.end > at), None)
     if tour is None:
         last = tours[-1].shift.hours.end
         raise PlanError(
-            f"{unit} has no tour after {local_time_text(at, plan)} in this plan; its last one ends at "
-            f"{local_time_text(last, plan)} ({plan.inputs.zone}). Ask the plan of the days that follow."
+            f"{request.unit} has no tour after {local_time_text(at, plan)} in this plan; its last one ends "
+            f"at {local_time_text(last, plan)} ({plan.inputs.zone}). Ask the plan of the days that follow."
         )
-    bursts = tuple(burst for burst in tour.bursts if burst.span.end > at)[:ahead]
-    return NextBursts(unit, tour, bursts, stops_of(plan, bursts), at)
+    bursts = tuple(burst for burst in tour.bursts if burst.span.end > at)[: request.ahead]
+    return NextBursts(request.unit, tour, bursts, stops_of(plan, bursts), at)
 
 
-def write_sheets(
-    desk: Desk, path: Path, *, day: date, unit: str = "", sealed: bool = False, out: Path | None = None
-) -> SheetsWritten:
-    """Write the sheets and calendars of this day: two bursts a unit, or the whole routes where `sealed`.
+def read_instant(text: str, zone: str) -> datetime:
+    """An instant as somebody writes it: in the city's time unless it names a zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not an instant. Write it as {INSTANT_HELP}") from error
+    local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
+    return local.astimezone(UTC)
+
+
+def write_sheets(desk: Desk, request: SheetRequest) -> SheetFolder:
+    """Write the sheets and calendars of a day: two bursts a unit, or the whole routes where `sealed`.
 
     That whole routes were written out is recorded in the ledger first.
     """
+    path, day = Path(request.plan), request.day
     plan = read_plan(path)
-    if unit:
-        _tours(plan, unit)
-    files = unit_files(plan, day, sealed=sealed, unit=unit)
+    if request.unit:
+        _tours_of_unit(plan, request.unit)
+    files = unit_files(plan, day, sealed=request.sealed, unit=request.unit)
     if len(files) == 1:
         raise PlanError(f"Nobody is on duty on {day} in this plan. Name one of its days.")
     base = path if path.is_dir() else path.parent
-    folder = out or base.parent / f"{base.name}-sheets-{day}{'-sealed' if sealed else ''}"
+    name = f"{base.name}-sheets-{day}{'-sealed' if request.sealed else ''}"
+    folder = Path(request.out) if request.out else base.parent / name
     require_free(folder, files, kind=SHEETS_FOLDER)
-    if sealed:
-        what = f"whole routes of {unit or 'all units'} on {day}, plan {plan.commitment.get('commitment')}"
-        sums = tuple((name, hashlib.sha256(text.encode()).hexdigest()) for name, text in files.items())
-        record_event(desk, "report_published", purpose=PURPOSE, facts={"question": what, "files": sums})
+    if request.sealed:
+        units = request.unit or "all units"
+        what = f"whole routes of {units} on {day}, plan {plan.commitment.get('commitment')}"
+        checksums = tuple((name, sha256_of_text(text)) for name, text in files.items())
+        facts: dict[str, Fact] = {"question": what, "files": checksums}
+        record_event(desk, "report_published", purpose=PURPOSE, facts=facts)
     write_folder(folder, files, kind=SHEETS_FOLDER)
-    return SheetsWritten(folder, tuple(files), (len(files) - 1) // 2)
+    return SheetFolder(folder, tuple(files), (len(files) - 1) // 2, request.sealed)
 
 
-def forecast_plan(path: Path) -> PlanPage:
+def forecast_plan(plan: str) -> PlanPage:
     """What will each place and area get, and what cannot be met?"""
-    return PlanPage(read_plan(path))
+    return PlanPage(read_plan(Path(plan)))
 
 
-def price_rules(path: Path, *, area: str = "") -> tuple[str, tuple[Price, ...]]:
+def price_rules(request: PriceRequest) -> PriceList:
     """What does each rule cost in bits in one area (the one with most tours, if none is named)?
 
     Plans are drawn with a public key, so that the list tells nothing of the plan itself.
     """
-    request = read_plan(path).inputs
-    tours = Counter(shift.area for shift in request.shifts)
-    if area and area not in tours:
-        raise UsageError(f"There is no area {area!r} in this plan. It has: {', '.join(sorted(tours))}.")
-    chosen = area or max(sorted(tours), key=lambda name: tours[name])
-    return chosen, build_price_list(request, key=PUBLIC_KEY, area=chosen)
+    inputs = read_plan(Path(request.plan)).inputs
+    tours = Counter(shift.area for shift in inputs.shifts)
+    if request.area and request.area not in tours:
+        raise UsageError(
+            f"There is no area {request.area!r} in this plan. It has: {', '.join(sorted(tours))}."
+        )
+    area = request.area or max(sorted(tours), key=lambda name: tours[name])
+    return PriceList(area, build_price_list(inputs, key=PUBLIC_KEY, area=area))
 
 
-def _tours(plan: PlanDocument, unit: str) -> tuple[Tour, ...]:
-    known = tours_of(plan)
-    if unit not in known:
-        listed = ", ".join(sorted(known)[:12]) + (", …" if len(known) > 12 else "")
-        raise UsageError(f"There is no unit {unit!r} in this plan. It has: {listed}.")
-    return known[unit]
-
-
-def check(path: Path) -> PlanVerdict:
+def check_plan(plan: str) -> PlanVerdict:
     """Which rules does the plan in this folder, or this plan.json, break? visits.csv lies beside it."""
+    path = Path(plan)
     document = path / "plan.json" if path.is_dir() else path
     visits = document.with_name("visits.csv")
-    absent = [str(file) for file in (document, visits) if not file.is_file()]
-    if absent:
-        faults = tuple(Fault(name, "is not there", "give the folder of a plan") for name in absent)
+    missing = [str(file) for file in (document, visits) if not file.is_file()]
+    if missing:
+        faults = tuple(Fault(name, "is not there", "give the folder of a plan") for name in missing)
         raise InputError("There is no plan to judge", faults)
     try:
-        plan = json.loads(document.read_bytes())
+        content = json.loads(document.read_bytes())
     except ValueError as error:
         fault = Fault(
             document.name, f"is no JSON ({error})", "give the plan.json that a plan was written with"
         )
         raise InputError("The plan cannot be read", (fault,)) from error
-    if not isinstance(plan, dict):
-        raise InputError(
-            "The plan cannot be read", (Fault(document.name, "is no object", "give a plan.json"),)
-        )
-    return judge_plan(plan, visits.read_bytes())
+    if not isinstance(content, dict):
+        fault = Fault(document.name, "is no object", "give a plan.json")
+        raise InputError("The plan cannot be read", (fault,))
+    return judge_plan(content, visits.read_bytes())
+
+
+def _tours_of_unit(plan: PlanDocument, unit: str) -> tuple[Tour, ...]:
+    tours = tours_of(plan)
+    if unit not in tours:
+        units = ", ".join(sorted(tours)[:12]) + (", …" if len(tours) > 12 else "")
+        raise UsageError(f"There is no unit {unit!r} in this plan. It has: {units}.")
+    return tours[unit]

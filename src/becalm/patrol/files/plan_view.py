@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, timedelta
 from functools import cached_property
@@ -137,15 +138,19 @@ def plan_page(plan: PlanDocument) -> str:
 
 def forecast_csv(plan: PlanDocument) -> str:
     """Every place of the forecast as CSV, worst served first."""
-    rows: list[tuple[object, ...]] = []
-    for place in PlanPage(plan).forecast.places:
+    return csv_text(FORECAST_COLUMNS, (row.values() for row in forecast_rows(plan)))
+
+
+def forecast_rows(plan: PlanDocument) -> Iterator[dict[str, object]]:
+    """Every place of the forecast, worst served first, as the csv writes it."""
+    for place in forecast_dosage(plan.inputs.places, plan.dosage).places:
         expected = place.expected_visits
         visits = (place.target_visits, expected.value, expected.low, expected.high)
         minutes = (f"{place.target_minutes:.1f}", f"{place.expected_minutes:.1f}", place.minutes)
-        who = (place.hotspot, place.name, place.area)
+        identity = (place.hotspot, place.name, place.area)
         in_band = str(place.within_band).lower()
-        rows.append((*who, *(f"{v:.2f}" for v in visits), place.visits, *minutes, in_band))
-    return csv_text(FORECAST_COLUMNS, rows)
+        cells = (*identity, *(f"{value:.2f}" for value in visits), place.visits, *minutes, in_band)
+        yield dict(zip(FORECAST_COLUMNS, cells, strict=True))
 
 
 MOST_FIRST_BURSTS = 12  # units whose first burst the briefing names

@@ -1,0 +1,246 @@
+"""`becalm patrol check`, `next`, `sheet`, `forecast` and `price`: what a written plan answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import typer
+
+from becalm.console.command import Session
+from becalm.patrol.cli.plan import say_first_use
+from becalm.patrol.core.request import (
+    CheckRequest,
+    ForecastRequest,
+    NextRequest,
+    PriceRequest,
+    SheetRequest,
+)
+from becalm.terms import PlanError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from becalm.patrol.core.check import PlanVerdict
+    from becalm.patrol.core.plan_result import AreaForecast
+    from becalm.patrol.core.price import Price
+    from becalm.patrol.desk.written_plan import NextBursts, PriceList, SheetFolder
+    from becalm.patrol.files.plan_view import PlanPage
+
+VIOLATION_COLUMNS = ("kind", "unit", "hotspot", "at", "what")
+MOST_VIOLATIONS = 40
+MOST_WORST = 8
+PRICE_COLUMNS = (
+    *("rule", "bits_per_tour", "entropy_ratio", "travel_share", "dosage_error", "shortfall_visits"),
+)
+
+
+def check(session: Session, request: CheckRequest) -> None:
+    """Judge a written plan by itself: every rule that it breaks is named, and the exit code is 12."""
+    from becalm.console.emit import View
+    from becalm.patrol.desk.written_plan import check_plan
+
+    verdict = check_plan(request.plan)
+    session.emit(verdict, View(_verdict_data, _violation_rows, _verdict_lines, columns=VIOLATION_COLUMNS))
+    if verdict.violations:
+        raise typer.Exit(PlanError.exit_code)
+
+
+def _violation_rows(verdict: PlanVerdict) -> list[Mapping[str, object]]:
+    return [{name: getattr(v, name) for name in VIOLATION_COLUMNS} for v in verdict.violations]
+
+
+def _verdict_data(verdict: PlanVerdict) -> dict[str, object]:
+    return {
+        "violations": _violation_rows(verdict),
+        "visits": verdict.visits,
+        "unit_shifts": verdict.unit_shifts,
+    }
+
+
+def _verdict_lines(verdict: PlanVerdict) -> Iterator[str]:
+    violations = verdict.violations
+    plural = "" if len(violations) == 1 else "s"
+    yield (
+        f"{verdict.visits:,} bursts of {verdict.unit_shifts:,} tours: {len(violations)} violation{plural}."
+    )
+    for kind, count in sorted(Counter(v.kind for v in violations).items()):
+        yield f"  {kind}: {count}"
+    for v in violations[:MOST_VIOLATIONS]:
+        yield " ".join(part for part in (f"{v.kind}:", v.at, v.unit, v.hotspot, f"- {v.what}") if part)
+    if len(violations) > MOST_VIOLATIONS:
+        yield f"and {len(violations) - MOST_VIOLATIONS:,} more: --format json has them all"
+
+
+def next_(session: Session, request: NextRequest) -> None:
+    """Tell a unit its next one or two bursts, and nothing further ahead."""
+    from becalm.console.emit import View
+    from becalm.patrol.desk.written_plan import next_bursts
+
+    view: View[NextBursts] = View(
+        _burst_rows, _burst_rows, _next_lines, columns=("unit", "hotspot", "name", "start", "end")
+    )
+    session.emit(next_bursts(session.open_desk(), request), view)
+
+
+def _burst_rows(answer: NextBursts) -> list[Mapping[str, object]]:
+    return [
+        {
+            "unit": answer.unit,
+            "hotspot": stop.hotspot,
+            "name": stop.name,
+            "start": f"{burst.span.start:%Y-%m-%dT%H:%M:%SZ}",
+            "end": f"{burst.span.end:%Y-%m-%dT%H:%M:%SZ}",
+            "local_start": stop.start,
+            "local_end": stop.end,
+            "position": stop.position,
+        }
+        for burst, stop in zip(answer.bursts, answer.stops, strict=True)
+    ]
+
+
+def _next_lines(answer: NextBursts) -> Iterator[str]:
+    shift = answer.tour.shift
+    if not answer.is_on_tour:
+        yield f"{answer.unit}: your tour begins on {shift.day:%A} {shift.day}, from {shift.base}."
+    if not answer.stops:
+        yield f"{answer.unit}: no more bursts on this tour. Go back to {shift.base} in good time."
+        return
+    for word, stop in zip(("Next", "Then"), answer.stops, strict=False):
+        name = stop.name if stop.name == stop.hotspot else f"{stop.name} ({stop.hotspot})"
+        yield f"{word}: {name}, {stop.start} to {stop.end}. At {stop.position}, within {stop.radius_m} m."
+    yield "Be seen, on foot, for the whole time. The rest stays sealed; ask again after that."
+
+
+def sheet(session: Session, request: SheetRequest) -> None:
+    """Write sheets to print and calendars (.ics) for the units of one day: two bursts each."""
+    from becalm.console.emit import View
+    from becalm.patrol.desk.written_plan import write_sheets
+
+    sheets = write_sheets(session.open_desk(), request)
+    data = {"folder": str(sheets.folder), "units": sheets.units, "files": list(sheets.files)}
+    rows = [{"file": str(sheets.folder / name)} for name in sheets.files]
+    session.emit(sheets, View(lambda _: data, lambda _: rows, _sheet_lines))
+
+
+def _sheet_lines(sheets: SheetFolder) -> Iterator[str]:
+    first_two = "the first two bursts of each tour"
+    content = "whole routes, for the auditor alone" if sheets.is_sealed else first_two
+    yield f"Sheets and calendars of {sheets.units} units are in {sheets.folder}: {content}."
+    yield f"Print {sheets.folder / 'sheets.html'}: one unit a page."
+
+
+def forecast(session: Session, request: ForecastRequest) -> None:
+    """Show what each area and place will get, with intervals, and which targets cannot be met and why."""
+    from becalm.console.emit import View
+    from becalm.patrol.desk.written_plan import forecast_plan
+    from becalm.patrol.files.plan_view import FORECAST_COLUMNS, forecast_rows
+
+    session.open_desk()
+    view: View[PlanPage] = View(
+        _forecast_data, lambda page: forecast_rows(page.plan), _forecast_lines, columns=FORECAST_COLUMNS
+    )
+    session.emit(forecast_plan(request.plan), view)
+
+
+def _forecast_data(page: PlanPage) -> dict[str, object]:
+    forecast, plan = page.forecast, page.plan
+    return {
+        "from": plan.inputs.first_day.isoformat(),
+        "days": plan.inputs.days,
+        "bursts": len(plan.bursts),
+        "expected_error": round(forecast.expected_error, 4),
+        "drawn_error": round(forecast.drawn_error, 4),
+        "outside_band": len(forecast.outside),
+        "bits": round(plan.bits, 2),
+        "bound_bits": round(plan.bound_bits, 2),
+        "entropy_ratio": plan.entropy_ratio and round(plan.entropy_ratio, 4),
+        "travel_share": round(plan.travel_share, 4),
+        "areas": [asdict(area) for area in forecast.areas],
+        "places": [asdict(place) | {"within_band": place.within_band} for place in forecast.places],
+        "shortfalls": [asdict(shortfall) for shortfall in plan.shortfalls],
+        "capacity": list(plan.capacity),
+    }
+
+
+def _forecast_lines(page: PlanPage) -> Iterator[object]:
+    from rich.text import Text
+
+    yield from map(Text, (f"{page.days_in_words}: {page.headline}.", page.capacity_sentence, page.how_near))
+    yield _area_table(page.forecast.areas)
+    yield from map(Text, _place_lines(page))
+
+
+def _place_lines(page: PlanPage) -> Iterator[str]:
+    plan = page.plan
+    for short in plan.shortfalls:
+        yield (
+            f"{short.hotspot} gets {short.expected_visits:.1f} of {short.target_visits:.1f} visits: "
+            f"{short.reason}. What would mend it: {short.remedy}."
+        )
+    yield "Least served, visits over the whole plan:"
+    for place in page.worst[:MOST_WORST]:
+        expected = place.expected_visits
+        yield (
+            f"  {place.name or place.hotspot}: owed {place.target_visits:.1f}, expected {expected.value:.1f} "
+            f"({expected.low:.0f} to {expected.high:.0f}), drawn {place.visits}"
+        )
+    yield page.outside_sentence
+    ratio = f", {plan.entropy_ratio:.1%} of the most possible" if plan.entropy_ratio else ""
+    yield f"Left to chance: {page.bits_per_tour:.1f} bits a tour{ratio}."
+    yield f"Travel: {plan.travel_share:.1%} of duty."
+    yield f"Commitment {plan.commitment.get('commitment')} (entry {plan.commitment.get('entry')})."
+
+
+def _area_table(areas: tuple[AreaForecast, ...]) -> Table:
+    from becalm.console.screen import Column, table
+
+    columns: list[Column[AreaForecast]] = [
+        Column("area", lambda area: area.area, is_text=True),
+        Column("places", lambda area: str(area.places)),
+        Column("owed", lambda area: f"{area.target_visits:,.0f}"),
+        Column("expected", lambda area: f"{area.expected_visits:,.0f}"),
+        Column("drawn", lambda area: f"{area.visits:,}"),
+        Column("minutes", lambda area: f"{area.minutes:,}"),
+        Column("fair share", lambda area: f"{area.minutes_per_harm:.2f}"),
+    ]
+    return table(columns, areas)
+
+
+def price(session: Session, request: PriceRequest) -> None:
+    """Show what a plan of one area would be like under other rules: a hard gap, quotas, dearer travel."""
+    from becalm.console.emit import View
+    from becalm.patrol.desk.written_plan import price_rules
+
+    say_first_use()
+    view: View[PriceList] = View(_price_data, _price_rows, _price_lines, columns=PRICE_COLUMNS)
+    session.emit(price_rules(request), view)
+
+
+def _price_rows(answer: PriceList) -> list[Mapping[str, object]]:
+    return [
+        {"rule": price.rule, **{name: round(getattr(price, name), 4) for name in PRICE_COLUMNS[1:]}}
+        for price in answer.prices
+    ]
+
+
+def _price_data(answer: PriceList) -> dict[str, object]:
+    return {"area": answer.area, "rules": _price_rows(answer)}
+
+
+def _price_lines(answer: PriceList) -> Iterator[object]:
+    from becalm.console.screen import Column, table
+
+    columns: list[Column[Price]] = [
+        Column("rule", lambda price: price.rule, is_text=True),
+        Column("bits a tour", lambda price: f"{price.bits_per_tour:.1f}"),
+        Column("of the most", lambda price: f"{price.entropy_ratio:.1%}"),
+        Column("travel", lambda price: f"{price.travel_share:.1%}"),
+        Column("dosage off", lambda price: f"{price.dosage_error:.1%}"),
+        Column("visits lost", lambda price: f"{price.shortfall_visits:.1f}"),
+    ]
+    yield f"{answer.area}, under the policy as it is and with one change each:"
+    yield table(columns, answer.prices)
+    yield "Drawn with a public key: nothing of this is the plan itself."
