@@ -80,7 +80,7 @@ def _overdue_in(
         whole = int(hour)
         return built[:, whole] + (hour - whole) * (built[:, whole + 1] - built[:, whole])
 
-    given = until(origin) + rng.uniform(-1, 0.5, len(places))
+    visits_given = until(origin) + rng.uniform(-1, 0.5, len(places))
     ways = {mode: _minutes(request, mode, [p.hotspot for p in places]) for mode in request.travel}
     busy_until = np.zeros(len(places))
     waiting = [(s.hours.start.timestamp(), k, -1, False) for k, s in enumerate(shifts)]
@@ -100,7 +100,7 @@ def _overdue_in(
         feasible = (
             arrive + BURST_MINUTES * MINUTE + home[shift.base] * MINUTE <= shift.hours.end.timestamp()
         ) & (arrive >= busy_until)
-        owed = (until(now) - given) * np.exp(noise * rng.standard_normal(len(places)))
+        owed = (until(now) - visits_given) * np.exp(noise * rng.standard_normal(len(places)))
         if not feasible.any() or (owed[feasible].max() < CALL_AGAIN):
             later = now + WAIT_MINUTES * MINUTE
             if later < shift.hours.end.timestamp():
@@ -109,7 +109,7 @@ def _overdue_in(
         best = int(np.argmax(np.where(feasible, owed, -np.inf)))
         start, end = int(arrive[best]), int(arrive[best]) + BURST_MINUTES * MINUTE
         rows.append((shift.unit, places[best].hotspot, start, end))
-        given[best] += 1.0
+        visits_given[best] += 1.0
         busy_until[best] = end
         heapq.heappush(waiting, (end, k, best, eaten))
     return rows
@@ -122,9 +122,9 @@ def _vroom_day(request: PlanInputs, area: str, tours: list[UnitShift], owed: dic
     stops = [p.hotspot for p in places] + [tours[0].base]
     problem = vroom.Input()
     for name in request.travel:
-        held = request.travel[name]
-        at = [held.stops.index(stop) for stop in stops]
-        seconds = np.ceil(held.minutes[np.ix_(at, at)] * MINUTE + request.policy.settle_minutes * MINUTE)
+        table = request.travel[name]
+        at = [table.stops.index(stop) for stop in stops]
+        seconds = np.ceil(table.minutes[np.ix_(at, at)] * MINUTE + request.policy.settle_minutes * MINUTE)
         np.fill_diagonal(seconds, 0)
         problem.set_durations_matrix(profile=name, matrix_input=seconds.astype(np.uint32))
     begin = min(int(t.hours.start.timestamp()) for t in tours)

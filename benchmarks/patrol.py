@@ -56,8 +56,10 @@ def key_of(seed: int) -> bytes:
 def judged(request: PlanInputs, plan: PatrolPlan) -> tuple[str, int]:
     """The hash of the visits as written, and how many violations the independent judge finds."""
     visits = visits_csv(request, plan.bursts)
-    held = PlanDocument.of(plan, request, version="bench", crs="EPSG:27700", commitment=SEALED, sources={})
-    verdict = judge_plan(json.loads(plan_json(held, visits=visits)), visits.encode())
+    document = PlanDocument.of(
+        plan, request, version="bench", crs="EPSG:27700", commitment=SEALED, sources={}
+    )
+    verdict = judge_plan(json.loads(plan_json(document, visits=visits)), visits.encode())
     return hashlib.sha256(visits.encode()).hexdigest(), len(verdict.violations)
 
 

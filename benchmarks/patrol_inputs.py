@@ -65,25 +65,25 @@ def places_of(stops: dict[str, tuple[float, float]]) -> list[PatrolPlace]:
 
 def fixes(rng: np.random.Generator, places: list[PatrolPlace]) -> Traces:
     """Officers who stand at a hotspot for a quarter of an hour, then at another one."""
-    officers, each = 350, FIXES // 350 + 1
-    visit = np.arange(each) // 90
-    chosen = rng.integers(0, len(places), (officers, visit[-1] + 1))[:, visit]
-    middle = np.array([(p.easting_m, p.northing_m) for p in places])[chosen.ravel()]
-    seen = middle + rng.normal(0, 30, middle.shape)
-    officer = np.repeat(np.arange(officers), each)
-    at_s = np.tile(datetime(2026, 3, 2, tzinfo=UTC).timestamp() + 10.0 * np.arange(each), officers)
+    officers, repeats = 350, FIXES // 350 + 1
+    visit = np.arange(repeats) // 90
+    visited = rng.integers(0, len(places), (officers, visit[-1] + 1))[:, visit]
+    middle = np.array([(p.easting_m, p.northing_m) for p in places])[visited.ravel()]
+    positions = middle + rng.normal(0, 30, middle.shape)
+    officer = np.repeat(np.arange(officers), repeats)
+    at_s = np.tile(datetime(2026, 3, 2, tzinfo=UTC).timestamp() + 10.0 * np.arange(repeats), officers)
     units = tuple(f"U{i}" for i in range(officers))
-    return Traces(officer, officer, units, at_s, seen[:, 0], seen[:, 1], np.full(len(at_s), 8.0))
+    return Traces(officer, officer, units, at_s, positions[:, 0], positions[:, 1], np.full(len(at_s), 8.0))
 
 
 def nearest_only(traces: Traces, places: list[PatrolPlace]) -> object:
     """The plain way: each fix to its nearest hotspot, by every distance; no visits yet."""
     middle = np.array([(p.easting_m, p.northing_m) for p in places])
-    found = []
+    way_minutes = []
     for part in np.array_split(np.column_stack([traces.easting_m, traces.northing_m]), 200):
         away = np.hypot(part[:, None, 0] - middle[:, 0], part[:, None, 1] - middle[:, 1])
-        found.append(away.argmin(axis=1))
-    return np.concatenate(found)
+        way_minutes.append(away.argmin(axis=1))
+    return np.concatenate(way_minutes)
 
 
 if __name__ == "__main__":

@@ -29,18 +29,20 @@ def test_walkers_at_once_are_each_by_itself(units: int) -> None:
     closed = (draws.random(shape) < 0.02).astype(np.uint8)
     ground = build_dual(area).lattice._replace(weight=draws.lognormal(-2.0, 1.0, shape), closed=closed)
     times = draws.uniform(1.0, 3.0, len(shifts))
-    hours, lengths, each, log_z = expect_visits(ground, area.walkers, area.links, times, HOURS_OF_WEEK)
+    hours, lengths, expected_of_unit, log_z = expect_visits(
+        ground, area.walkers, area.links, times, HOURS_OF_WEEK
+    )
     for u in range(len(shifts)):
         walk, ways = select_walker(area.walkers, u), select_links(area.links, int(area.walkers.mode[u]))
         visit = weigh_visits(ground, area.walkers, u, np.ones(len(places)))
         value = sum_backward(walk, visit, ground.lengths, ways)
-        found = compute_marginals(walk, visit, ground.lengths, ways, value, False)
+        marginals = compute_marginals(walk, visit, ground.lengths, ways, value, False)
         assert log_z[u] == np.log(value.free_sums[walk.pause_done, 0, walk.node])
         whole = np.zeros(len(places))
-        for row in found.start_chance:
+        for row in marginals.start_chance:
             whole += row
-        assert each[u].tolist() == whole.tolist()
-        slow = route_reference.compute_marginals(walk, visit, ground.lengths, ways)
-        assert each[u] == pytest.approx(slow.start_chance.sum(axis=0))
-    assert hours.sum() == pytest.approx(float(times @ each.sum(axis=1)))
+        assert expected_of_unit[u].tolist() == whole.tolist()
+        reference = route_reference.compute_marginals(walk, visit, ground.lengths, ways)
+        assert expected_of_unit[u] == pytest.approx(reference.start_chance.sum(axis=0))
+    assert hours.sum() == pytest.approx(float(times @ expected_of_unit.sum(axis=1)))
     assert lengths.sum() == pytest.approx(hours.sum())

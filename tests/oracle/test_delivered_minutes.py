@@ -29,27 +29,29 @@ def true_walk(rng: np.random.Generator, *, metres_per_second: float, hours: floa
 
 def true_minutes(walked: np.ndarray) -> dict[str, float]:
     """Minutes within each hotspot's own circle, in stays of three minutes and more."""
-    found: dict[str, float] = defaultdict(float)
+    lengths: dict[str, float] = defaultdict(float)
     for p in PLACES:
         inside = np.hypot(walked[:, 0] - p.easting_m, walked[:, 1] - p.northing_m) <= p.radius_m
         edges = np.diff(np.concatenate([[0], inside.astype(int), [0]]))
-        for begin, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
-            if end - begin >= 180:
-                found[p.hotspot] += (end - begin) / 60
-    return dict(found)
+        for first, end in zip(np.flatnonzero(edges == 1), np.flatnonzero(edges == -1), strict=True):
+            if end - first >= 180:
+                lengths[p.hotspot] += (end - first) / 60
+    return dict(lengths)
 
 
 def fixes(rng: np.random.Generator, walked: np.ndarray, officer: int, *, persistence: float) -> Traces:
     """A fix every ten seconds with ten metres of noise, part of which stays from fix to fix."""
     at = np.arange(int(rng.integers(10)), len(walked), 10)
-    fresh = rng.normal(0, 10, (len(at), 2))
-    noise = fresh.copy()
+    innovations = rng.normal(0, 10, (len(at), 2))
+    noise = innovations.copy()
     for i in range(1, len(noise)):
-        noise[i] = persistence * noise[i - 1] + np.sqrt(1 - persistence**2) * fresh[i]
-    seen = walked[at] + noise
+        noise[i] = persistence * noise[i - 1] + np.sqrt(1 - persistence**2) * innovations[i]
+    positions = walked[at] + noise
     whole = np.full(len(at), officer)
     names = tuple(f"U{i}" for i in range(officer + 1))
-    return Traces(whole, whole, names, T0 + at.astype(float), seen[:, 0], seen[:, 1], np.full(len(at), 10.0))
+    return Traces(
+        whole, whole, names, T0 + at.astype(float), positions[:, 0], positions[:, 1], np.full(len(at), 10.0)
+    )
 
 
 @pytest.mark.parametrize("persistence", [0.0, 0.9], ids=["fresh noise", "noise that drifts"])
@@ -60,10 +62,10 @@ def test_minutes_at_a_hotspot_are_within_45_seconds_of_the_truth(speed: float, p
     for officer in range(12):
         walked = true_walk(rng, metres_per_second=speed, hours=8)
         traces = fixes(rng, walked, officer, persistence=persistence)
-        found: dict[str, float] = defaultdict(float)
+        measured: dict[str, float] = defaultdict(float)
         for visit in visits_from_traces(traces, PLACES, policy().delivered).visits:
-            found[visit.hotspot] += visit.span.minutes
+            measured[visit.hotspot] += visit.span.minutes
         truth = true_minutes(walked)
-        errors += [60 * abs(found[h] - truth.get(h, 0.0)) for h in set(truth) | set(found)]
+        errors += [60 * abs(measured[h] - truth.get(h, 0.0)) for h in set(truth) | set(measured)]
     assert len(errors) > 60
     assert np.mean(errors) <= 45

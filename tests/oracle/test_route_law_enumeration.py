@@ -58,19 +58,19 @@ def all_walks(
     if m == 0 and walk.pause_first <= t <= walk.pause_last and t + walk.pause_slots <= walk.slots:
         for weight, rest in all_walks(walk, visit, ways, (t + walk.pause_slots, i, 1)):
             yield weight, (("pause", t, 0, 0), *rest)
-    for here, start, j, number in next_visits(walk, visit, ways, t, i):
+    for step_weight, start, j, number in next_visits(walk, visit, ways, t, i):
         for weight, rest in all_walks(walk, visit, ways, (start + int(LENGTHS[number]), j, m)):
-            yield here * weight, (("visit", start, j, number), *rest)
+            yield step_weight * weight, (("visit", start, j, number), *rest)
     if t + 1 <= walk.slots:
         yield from all_walks(walk, visit, ways, (t + 1, i, m), waited=True)
 
 
 def listed(walk: Walker, visit: Floats, ways: Links) -> dict[tuple[Step, ...], float]:
-    found: dict[tuple[Step, ...], float] = {}
+    weight_of_walk: dict[tuple[Step, ...], float] = {}
     for weight, steps in all_walks(walk, visit, ways, (0, walk.node, walk.pause_done)):
-        assert steps not in found, "each walk is counted once"
-        found[steps] = weight
-    return found
+        assert steps not in weight_of_walk, "each walk is counted once"
+        weight_of_walk[steps] = weight
+    return weight_of_walk
 
 
 @pytest.fixture(params=[(walk, seed) for walk in WALKS for seed in range(3)])
@@ -98,12 +98,12 @@ def test_marginals_and_entropy_are_those_of_the_list(case: tuple[Walker, Floats,
             if kind == "visit":
                 starts[slot, place] += weight / total
                 lengths[place, number] += weight / total
-    found = route_reference.compute_marginals(walk, visit, LENGTHS, ways)
+    marginals = route_reference.compute_marginals(walk, visit, LENGTHS, ways)
     value = route_reference.sum_backward(walk, visit, LENGTHS, ways)
-    np.testing.assert_allclose(found.start_chance, starts, atol=1e-12)
-    np.testing.assert_allclose(found.visits_by_length, lengths, atol=1e-12)
-    assert found.last_node.sum() == pytest.approx(1.0)
-    assert route_reference.compute_entropy(value, found, walk, ways) == pytest.approx(entropy, abs=1e-10)
+    np.testing.assert_allclose(marginals.start_chance, starts, atol=1e-12)
+    np.testing.assert_allclose(marginals.visits_by_length, lengths, atol=1e-12)
+    assert marginals.last_node.sum() == pytest.approx(1.0)
+    assert route_reference.compute_entropy(value, marginals, walk, ways) == pytest.approx(entropy, abs=1e-10)
 
 
 def test_the_compiled_kernel_gives_the_bits_of_the_reference(case: tuple[Walker, Floats, Links]) -> None:
@@ -111,13 +111,13 @@ def test_the_compiled_kernel_gives_the_bits_of_the_reference(case: tuple[Walker,
     value = route_kernel.sum_backward(walk, visit, LENGTHS, ways)
     for ours, theirs in zip(value, route_reference.sum_backward(walk, visit, LENGTHS, ways), strict=True):
         assert (ours == theirs).all()
-    found = route_kernel.compute_marginals(walk, visit, LENGTHS, ways, value, True)
+    marginals = route_kernel.compute_marginals(walk, visit, LENGTHS, ways, value, True)
     for ours, theirs in zip(
-        found, route_reference.compute_marginals(walk, visit, LENGTHS, ways), strict=True
+        marginals, route_reference.compute_marginals(walk, visit, LENGTHS, ways), strict=True
     ):
         np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-9)
-    assert route_kernel.compute_entropy(value, found, walk, ways) == pytest.approx(
-        route_reference.compute_entropy(value, found, walk, ways), abs=1e-9
+    assert route_kernel.compute_entropy(value, marginals, walk, ways) == pytest.approx(
+        route_reference.compute_entropy(value, marginals, walk, ways), abs=1e-9
     )
 
 
@@ -137,16 +137,16 @@ def test_walks_are_drawn_as_often_as_their_weights_say() -> None:
     case = (WALKS[1], small_visits(1, 9), small_ways(1))
     weights = listed(*case)
     total, rng, times = sum(weights.values()), np.random.default_rng(7), 6_000
-    seen: dict[tuple[Step, ...], int] = {}
+    walk_counts: dict[tuple[Step, ...], int] = {}
     for _ in range(times):
         draws = rng.integers(0, 2**64, 60, dtype=np.uint64)
         steps, log_p, well = drawn(case, draws, np.zeros(2, np.int64))
         assert well
         assert log_p == pytest.approx(np.log(weights[steps] / total), abs=1e-9)
-        seen[steps] = seen.get(steps, 0) + 1
+        walk_counts[steps] = walk_counts.get(steps, 0) + 1
     common = [steps for steps, weight in weights.items() if weight / total * times > 10]
     expected = np.array([weights[steps] / total * times for steps in common])
-    observed = np.array([seen.get(steps, 0) for steps in common])
+    observed = np.array([walk_counts.get(steps, 0) for steps in common])
     assert len(common) > 20
     chi2 = float(((observed - expected) ** 2 / expected).sum())
     assert abs(chi2 - len(common)) < 5 * np.sqrt(2 * len(common))
@@ -158,6 +158,6 @@ def test_a_walk_keeps_its_own_visits_to_a_place_apart() -> None:
     for _ in range(300):
         draws = rng.integers(0, 2**64, 60, dtype=np.uint64)
         steps, _, well = drawn(case, draws, np.array([4, 0]))
-        own = [(slot, slot + int(LENGTHS[number])) for _, slot, place, number in steps if place == 0]
+        own_visits = [(slot, slot + int(LENGTHS[number])) for _, slot, place, number in steps if place == 0]
         assert well
-        assert all(later[0] - earlier[1] >= 4 for earlier, later in pairwise(own))
+        assert all(later[0] - earlier[1] >= 4 for earlier, later in pairwise(own_visits))

@@ -23,14 +23,14 @@ def judged(seed: int) -> tuple[int, int]:
 
 
 def test_thirty_random_requests_are_planned_without_a_violation() -> None:
-    found = [judged(seed) for seed in range(30)]
-    assert sum(visits for visits, _ in found) > 300
-    assert sum(refused for _, refused in found) <= 15
+    verdicts = [judged(seed) for seed in range(30)]
+    assert sum(visits for visits, _ in verdicts) > 300
+    assert sum(refused for _, refused in verdicts) <= 15
 
 
 @pytest.mark.exhaustive
 @pytest.mark.parametrize("block", range(10))
 def test_a_thousand_random_requests_are_planned_without_a_violation(block: int) -> None:
-    found = [judged(seed) for seed in range(1000 + block * 100, 1100 + block * 100)]
-    assert sum(visits for visits, _ in found) > 1000
-    assert sum(refused for _, refused in found) <= 50
+    verdicts = [judged(seed) for seed in range(1000 + block * 100, 1100 + block * 100)]
+    assert sum(visits for visits, _ in verdicts) > 1000
+    assert sum(refused for _, refused in verdicts) <= 50

@@ -53,8 +53,8 @@ def requests(draw: st.DrawFn) -> PlanInputs:
     shifts = []
     for number in range(draw(st.integers(1, 5))):
         start = shift("x", hour=int(rng.integers(5, 15)), hours=float(rng.choice([5.0, 8.0, 9.5])))
-        late = timedelta(minutes=int(rng.integers(0, 60)))
-        hours = Span(start.hours.start + late, start.hours.end + late)
+        delay = timedelta(minutes=int(rng.integers(0, 60)))
+        hours = Span(start.hours.start + delay, start.hours.end + delay)
         more = {"pair": "both" if number < 2 else "", "burst_share": float(rng.choice([1.0, 0.7]))}
         meal = int(rng.choice([0, 30, 45]))
         shifts.append(replace(start, unit=f"u{number}", hours=hours, meal_minutes=meal, **more))  # type: ignore[arg-type]
@@ -69,62 +69,64 @@ def requests(draw: st.DrawFn) -> PlanInputs:
 
 
 @QUICK
-@given(asked=requests())
-def test_a_plan_breaks_no_rule_or_says_why_there_is_none(asked: PlanInputs) -> None:
+@given(inputs=requests())
+def test_a_plan_breaks_no_rule_or_says_why_there_is_none(inputs: PlanInputs) -> None:
     try:
-        plan = plan_bursts(asked, key=KEY)
+        plan = plan_bursts(inputs, key=KEY)
     except PlanError as error:
         reasons = error.faults
         plan = None
     if plan is None:
         assert reasons
         return
-    assert broken_rules(asked, plan) == []
-    assert len(plan.routes) == len(asked.shifts)
+    assert broken_rules(inputs, plan) == []
+    assert len(plan.routes) == len(inputs.shifts)
     assert ((plan.propensities.start >= 0) & (plan.propensities.start <= 1)).all()
 
 
 @QUICK
-@given(asked=requests(), order=st.randoms(use_true_random=False))
-def test_the_order_of_the_input_changes_nothing(asked: PlanInputs, order: object) -> None:
-    places, shifts = list(asked.places), list(asked.shifts)
+@given(inputs=requests(), order=st.randoms(use_true_random=False))
+def test_the_order_of_the_input_changes_nothing(inputs: PlanInputs, order: object) -> None:
+    places, shifts = list(inputs.places), list(inputs.shifts)
     order.shuffle(places)  # type: ignore[attr-defined]  # Hypothesis' own Random
     order.shuffle(shifts)  # type: ignore[attr-defined]  # as above
-    other = replace(asked, places=tuple(places), shifts=tuple(shifts))
+    other = replace(inputs, places=tuple(places), shifts=tuple(shifts))
     try:
-        plan = plan_bursts(asked, key=KEY)
+        plan = plan_bursts(inputs, key=KEY)
     except PlanError:
         with pytest.raises(PlanError):
             plan_bursts(other, key=KEY)
         return
-    again = plan_bursts(other, key=KEY)
-    assert again.bursts == plan.bursts
-    assert again.distribution == plan.distribution
+    other_plan = plan_bursts(other, key=KEY)
+    assert other_plan.bursts == plan.bursts
+    assert other_plan.distribution == plan.distribution
 
 
 @QUICK
-@given(asked=requests(), minute=st.integers(0, 500))
-def test_a_replan_breaks_no_rule_and_leaves_what_has_begun(asked: PlanInputs, minute: int) -> None:
+@given(inputs=requests(), minute=st.integers(0, 500))
+def test_a_replan_breaks_no_rule_and_leaves_what_has_begun(inputs: PlanInputs, minute: int) -> None:
     try:
-        plan = plan_bursts(asked, key=KEY)
+        plan = plan_bursts(inputs, key=KEY)
     except PlanError:
         return
-    at = min(s.hours.start for s in asked.shifts) + timedelta(minutes=minute)
+    at = min(s.hours.start for s in inputs.shifts) + timedelta(minutes=minute)
     on = [
-        r for r, s in zip(plan.routes, sorted_shifts(asked), strict=True) if s.hours.start <= at < s.hours.end
+        r
+        for r, s in zip(plan.routes, sorted_shifts(inputs), strict=True)
+        if s.hours.start <= at < s.hours.end
     ]
     if not on:
         return
     now = ReplanMoment(plan.distribution, plan.routes, at, 1, KEY)
-    new = replan_bursts(asked, now, tuple(find_unit_state(asked, route, at) for route in on))
+    new = replan_bursts(inputs, now, tuple(find_unit_state(inputs, route, at) for route in on))
     names = {route.unit for route in new}
     assert names == {route.unit for route in on}
     routes = (*(r for r in plan.routes if r.unit not in names), *new)
     bursts = tuple(b for route in routes for b in route.bursts)
-    assert broken_rules(asked, replace(plan, routes=routes, bursts=bursts)) == []
+    assert broken_rules(inputs, replace(plan, routes=routes, bursts=bursts)) == []
     begun = {b for b in plan.bursts if b.span.start <= at}
     assert {b for b in bursts if b.span.start <= at} == begun
 
 
-def sorted_shifts(asked: PlanInputs) -> list:
-    return sorted(asked.shifts, key=lambda s: (s.hours.start, s.unit, s.day))
+def sorted_shifts(inputs: PlanInputs) -> list:
+    return sorted(inputs.shifts, key=lambda s: (s.hours.start, s.unit, s.day))

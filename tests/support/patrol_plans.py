@@ -31,7 +31,7 @@ def span(minutes: int, length: int) -> Span:
 
 
 def place(hotspot: str, easting_m: float, visits: float, **more: object) -> PatrolPlace:
-    held = {
+    fields = {
         "hotspot": hotspot,
         "area": "Old Town",
         "easting_m": easting_m,
@@ -42,11 +42,11 @@ def place(hotspot: str, easting_m: float, visits: float, **more: object) -> Patr
         "profile": WEEK,
         "name": f"{hotspot.capitalize()} Square",
     }
-    return PatrolPlace(**{**held, **more})  # type: ignore[arg-type]  # by hand
+    return PatrolPlace(**{**fields, **more})  # type: ignore[arg-type]  # by hand
 
 
 def shift(unit: str, **more: object) -> UnitShift:
-    held = {
+    fields = {
         "unit": unit,
         "area": "Old Town",
         "day": DAY,
@@ -56,7 +56,7 @@ def shift(unit: str, **more: object) -> UnitShift:
         "mode": "foot",
         "meal_minutes": 30,
     }
-    return UnitShift(**{**held, **more})  # type: ignore[arg-type]  # by hand
+    return UnitShift(**{**fields, **more})  # type: ignore[arg-type]  # by hand
 
 
 def request() -> PlanInputs:

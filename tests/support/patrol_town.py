@@ -28,9 +28,9 @@ def units(files: Path) -> str:
     """The town's own units, two starts a day: few, so that a plan is drawn in a moment."""
     text = (files / "units.toml").read_text("utf-8")
     head, *teams = text.split("[[teams]]")
-    late = [team for team in teams if " late" in team]
-    assert late
-    return head + "".join(f"[[teams]]{team}" for team in late)
+    late_teams = [team for team in teams if " late" in team]
+    assert late_teams
+    return head + "".join(f"[[teams]]{team}" for team in late_teams)
 
 
 def plan(workspace: Path, folder: Path, *more: object, code: int = 0) -> str:

@@ -51,11 +51,11 @@ def random_request(seed: int) -> PlanInputs:
 def plan_files(request: PlanInputs, key: bytes) -> tuple[str, str]:
     """plan.json and visits.csv of this request."""
     plan = plan_bursts(request, key=key)
-    held = PlanDocument.of(
+    document = PlanDocument.of(
         plan, request, version="test", crs="EPSG:27700", commitment=SEALED, sources={"units.toml": "cd" * 32}
     )
     visits = visits_csv(request, plan.bursts)
-    return plan_json(held, visits=visits), visits
+    return plan_json(document, visits=visits), visits
 
 
 def _place(name: str, area: str, rng: np.random.Generator, first: date, days: int) -> PatrolPlace:

@@ -34,8 +34,8 @@ def overdue_log(*, hotspots: int, days: int, every_minutes: float, seed: int, zo
     gaps = every_minutes * 60 * rng.uniform(0.8, 1.2, (hotspots, visits))
     starts = midnights[0] + np.cumsum(gaps, axis=1).astype(np.int64)
     hotspot = np.repeat(np.arange(hotspots), visits)
-    kept = starts.ravel() < midnights[-1]
-    return _log(hotspot[kept], starts.ravel()[kept], rng, zone)
+    is_within = starts.ravel() < midnights[-1]
+    return _log(hotspot[is_within], starts.ravel()[is_within], rng, zone)
 
 
 def write_log(

@@ -30,8 +30,8 @@ def policy_with(tmp_path: Path, old: str, new: str) -> Path:
 
 def test_the_factors_are_read_from_the_policy(tmp_path: Path) -> None:
     assert (load_policy().planner.low_factor, load_policy().planner.high_factor) == (0.5, 1.5)
-    own = load_policy(policy_with(tmp_path, "high_factor = 1.5", "high_factor = 2.0")).planner
-    assert [own.dose_factor(arm) for arm in ("", "off", "low", "high")] == [1.0, 0.0, 0.5, 2.0]
+    planner_policy = load_policy(policy_with(tmp_path, "high_factor = 1.5", "high_factor = 2.0")).planner
+    assert [planner_policy.dose_factor(arm) for arm in ("", "off", "low", "high")] == [1.0, 0.0, 0.5, 2.0]
 
 
 OLD_AND_NEW = [("low_factor = 0.5", "low_factor = 1.2"), ("high_factor = 1.5", "high_factor = 0.9")]
@@ -45,8 +45,8 @@ def test_a_low_arm_above_a_high_one_is_refused(tmp_path: Path, old: str, new: st
 
 def test_an_arm_gets_what_the_policy_says() -> None:
     places = [place("p", 400.0, visits=4.0)]
-    asked = request(places, [shift("u")], policy=PatrolPolicy(low_factor=0.25), arms={("p", DAY): "low"})
-    assert plan_bursts(asked, key=KEY).dosage[0].target_visits == pytest.approx(1.0)
+    inputs = request(places, [shift("u")], policy=PatrolPolicy(low_factor=0.25), arms={("p", DAY): "low"})
+    assert plan_bursts(inputs, key=KEY).dosage[0].target_visits == pytest.approx(1.0)
 
 
 def test_a_plan_names_factors_only_where_they_are_not_the_usual_ones(tmp_path: Path) -> None:

@@ -24,8 +24,8 @@ SETTINGS = AttackSettings(train_days=14, test_days=7)
 LOG = chance_log(hotspots=6, days=21, per_day=5, seed=5)
 
 
-def keep(log: VisitLog, kept: np.ndarray) -> VisitLog:
-    arrays = {name: getattr(log, name)[kept] for name in ("hotspot", "unit", "start_s", "end_s")}
+def keep(log: VisitLog, is_kept: np.ndarray) -> VisitLog:
+    arrays = {name: getattr(log, name)[is_kept] for name in ("hotspot", "unit", "start_s", "end_s")}
     return replace(log, **arrays)
 
 
@@ -48,17 +48,17 @@ def test_a_moment_asks_for_starts_within_the_next_half_hour_and_not_for_visits_u
     moments = build_moments(LOG, SETTINGS)
     starts, under_way = label_moments(LOG, moments, 1800)
     for h, t in ((0, 100), (3, 777), (5, 2000)):
-        own = LOG.hotspot == h
+        is_here = LOG.hotspot == h
         at = moments.at_s[t]
-        assert starts[h, t] == ((LOG.start_s[own] > at) & (LOG.start_s[own] <= at + 1800)).any()
-        assert under_way[h, t] == ((LOG.start_s[own] <= at) & (LOG.end_s[own] > at)).any()
+        assert starts[h, t] == ((LOG.start_s[is_here] > at) & (LOG.start_s[is_here] <= at + 1800)).any()
+        assert under_way[h, t] == ((LOG.start_s[is_here] <= at) & (LOG.end_s[is_here] > at)).any()
 
 
 def test_the_independent_visits_have_the_rates_of_the_log() -> None:
     moments = build_moments(LOG, SETTINGS)
-    drawn = draw_independent_visits(LOG, moments, np.random.default_rng(1))
-    assert abs(drawn.size - LOG.size) < 5 * np.sqrt(LOG.size)
-    assert drawn.hotspots == LOG.hotspots
+    independent_log = draw_independent_visits(LOG, moments, np.random.default_rng(1))
+    assert abs(independent_log.size - LOG.size) < 5 * np.sqrt(LOG.size)
+    assert independent_log.hotspots == LOG.hotspots
 
 
 def test_days_without_any_record_are_named_and_left_out() -> None:
@@ -79,8 +79,8 @@ def test_a_log_that_is_mostly_silent_is_refused() -> None:
 def test_a_hotspot_that_vanishes_is_named_and_its_silence_is_left_out() -> None:
     midnights = midnights_s(FIRST, 21, LOG.time_zone)
     busiest = int(np.bincount(LOG.hotspot).argmax())
-    gone = (LOG.hotspot == busiest) & (LOG.start_s >= midnights[14])
-    moments = build_moments(keep(LOG, ~gone), SETTINGS)
+    is_missing = (LOG.hotspot == busiest) & (LOG.start_s >= midnights[14])
+    moments = build_moments(keep(LOG, ~is_missing), SETTINGS)
     assert any(LOG.hotspots[busiest] in note and "gap" in note for note in moments.notes)
     assert not moments.live[busiest, moments.day >= 14].any()
     assert count_starts_by_day(LOG, moments)[busiest, 14:].sum() > 14
@@ -109,8 +109,8 @@ def test_the_scores_are_those_of_scikit_learn() -> None:
     chance = np.round(rng.random(5000), 2)
     happened = rng.random(5000) < chance
     assert area_under_curve(chance, happened) == pytest.approx(roc_auc_score(happened, chance))
-    held = np.clip(chance, 1e-6, 1 - 1e-6)
-    assert log_losses(chance, happened).mean() == pytest.approx(log_loss(happened, held))
+    clipped = np.clip(chance, 1e-6, 1 - 1e-6)
+    assert log_losses(chance, happened).mean() == pytest.approx(log_loss(happened, clipped))
 
 
 def test_a_resampled_area_is_that_of_the_repeated_rows() -> None:
@@ -125,10 +125,10 @@ def test_a_resampled_area_is_that_of_the_repeated_rows() -> None:
 
 
 def test_calibration_groups_are_of_equal_size_and_hold_their_own_means() -> None:
-    found = calibrate(np.arange(20) / 20, np.arange(20) >= 10, groups=10)
-    assert np.bincount(found.group).tolist() == [2] * 10
-    assert found.happened.tolist() == [0.0] * 5 + [1.0] * 5
-    assert found.chance[0] == pytest.approx(0.025)
+    calibration = calibrate(np.arange(20) / 20, np.arange(20) >= 10, groups=10)
+    assert np.bincount(calibration.group).tolist() == [2] * 10
+    assert calibration.happened.tolist() == [0.0] * 5 + [1.0] * 5
+    assert calibration.chance[0] == pytest.approx(0.025)
 
 
 def test_times_are_read_with_and_without_a_zone(tmp_path: Path) -> None:

@@ -111,20 +111,22 @@ def audit(*entries: Entry) -> SeedAudit:
     return audit_seeds(entries, now=NOW)
 
 
-def grave(found: SeedAudit) -> list[str]:
-    return [finding.what for finding in found.findings if finding.grave]
+def grave(audited: SeedAudit) -> list[str]:
+    return [finding.what for finding in audited.findings if finding.grave]
 
 
 def test_a_seed_that_was_sealed_planned_and_opened_leaves_nothing_to_say() -> None:
-    found = audit(committed(), planned(), revealed())
-    assert found.findings == ()
-    assert found.histories[0].secret == SECRET
-    assert found.histories[0].plans[0].visits_sha256 == "dd" * 32
+    audited = audit(committed(), planned(), revealed())
+    assert audited.findings == ()
+    assert audited.histories[0].secret == SECRET
+    assert audited.histories[0].plans[0].visits_sha256 == "dd" * 32
 
 
 def test_a_seed_without_a_plan_is_told() -> None:
-    found = audit(committed())
-    assert [(f.grave, f.what) for f in found.findings] == [(False, "was sealed, and no plan was made of it")]
+    audited = audit(committed())
+    assert [(f.grave, f.what) for f in audited.findings] == [
+        (False, "was sealed, and no plan was made of it")
+    ]
 
 
 def test_a_plan_of_no_sealed_seed_is_a_broken_rule() -> None:
@@ -140,16 +142,16 @@ def test_two_plans_of_one_seed_are_a_broken_rule_unless_they_are_the_same_plan()
 
 
 def test_a_second_seed_for_the_same_days_is_a_re_roll() -> None:
-    found = audit(committed(), planned(), again(), planned(commitment=commitment(OTHER)))
-    assert "is a re-roll" in grave(found)[0]
-    assert "no reason was given" in grave(found)[0]
+    audited = audit(committed(), planned(), again(), planned(commitment=commitment(OTHER)))
+    assert "is a re-roll" in grave(audited)[0]
+    assert "no reason was given" in grave(audited)[0]
 
 
 def test_a_re_roll_with_a_reason_is_told_and_is_no_broken_rule() -> None:
-    found = audit(committed(), again(reason="a hotspot was missing"), planned(commitment=commitment(OTHER)))
-    told = [f.what for f in found.findings if not f.grave]
-    assert grave(found) == []
-    assert any("the reason given: a hotspot was missing" in what for what in told)
+    audited = audit(committed(), again(reason="a hotspot was missing"), planned(commitment=commitment(OTHER)))
+    declared = [f.what for f in audited.findings if not f.grave]
+    assert grave(audited) == []
+    assert any("the reason given: a hotspot was missing" in what for what in declared)
 
 
 @pytest.mark.parametrize(
@@ -166,8 +168,8 @@ def test_a_re_roll_with_a_reason_is_told_and_is_no_broken_rule() -> None:
 def test_a_re_roll_is_any_day_that_two_seeds_share_in_one_area(
     first_day: str, areas: tuple[str, str], is_one: bool
 ) -> None:
-    found = audit(committed(area=areas[0]), again(first_day=first_day, area=areas[1]))
-    assert bool(grave(found)) is is_one
+    audited = audit(committed(area=areas[0]), again(first_day=first_day, area=areas[1]))
+    assert bool(grave(audited)) is is_one
 
 
 def test_a_seed_that_is_used_twice_is_seen_before_it_is_opened() -> None:
@@ -177,8 +179,8 @@ def test_a_seed_that_is_used_twice_is_seen_before_it_is_opened() -> None:
 
 
 def test_a_seed_that_was_not_the_sealed_one_is_seen_when_it_is_opened() -> None:
-    found = grave(audit(committed(), planned(), revealed(seed=OTHER.seed.hex())))
-    assert found[0] == "the seed that was opened is not the one that was sealed"
+    audited = grave(audit(committed(), planned(), revealed(seed=OTHER.seed.hex())))
+    assert audited[0] == "the seed that was opened is not the one that was sealed"
 
 
 def test_a_plan_after_the_seed_was_opened_is_a_broken_rule() -> None:
@@ -186,18 +188,18 @@ def test_a_plan_after_the_seed_was_opened_is_a_broken_rule() -> None:
 
 
 def test_a_seed_that_is_overdue_is_told() -> None:
-    found = audit(committed(reveal_after="2020-05-09T00:00:00Z"), planned())
-    assert [(f.grave, f.what) for f in found.findings] == [
+    audited = audit(committed(reveal_after="2020-05-09T00:00:00Z"), planned())
+    assert [(f.grave, f.what) for f in audited.findings] == [
         (False, "was to be opened after 2020-05-09, and is not yet")
     ]
 
 
 def test_a_re_plan_that_was_begun_and_thrown_away_is_seen() -> None:
     begun = entry("patrol_replan_begun", replan=1, reason="sick", units=("U1",))
-    kept = planned(replan=1, unit="U1", reason="sick", plan_sha256="ee" * 32)
+    replanned = planned(replan=1, unit="U1", reason="sick", plan_sha256="ee" * 32)
     assert "re-plan 1 was begun and never kept" in grave(audit(committed(), planned(), begun))[0]
-    assert grave(audit(committed(), planned(), begun, kept)) == []
-    assert "was not noted before" in grave(audit(committed(), planned(), kept))[0]
+    assert grave(audit(committed(), planned(), begun, replanned)) == []
+    assert "was not noted before" in grave(audit(committed(), planned(), replanned))[0]
 
 
 def test_the_audit_reads_the_kinds_that_the_desk_writes() -> None:

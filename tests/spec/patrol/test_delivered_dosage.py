@@ -94,17 +94,21 @@ def test_of_two_hotspots_side_by_side_the_one_that_is_deeper_gets_the_visit() ->
 def test_an_outline_is_followed_where_there_is_one() -> None:
     from shapely import box
 
-    here = place("h1")
-    square = box(here.easting_m - 75, here.northing_m - 75, here.easting_m + 75, here.northing_m + 75)
-    assert visits_from_traces(walk(*stand(10, away_m=105)), [here], RULE).visits
-    assert not visits_from_traces(walk(*stand(10, away_m=105)), [here], RULE, outlines={"h1": square}).visits
+    hotspot = place("h1")
+    square = box(
+        hotspot.easting_m - 75, hotspot.northing_m - 75, hotspot.easting_m + 75, hotspot.northing_m + 75
+    )
+    assert visits_from_traces(walk(*stand(10, away_m=105)), [hotspot], RULE).visits
+    assert not visits_from_traces(
+        walk(*stand(10, away_m=105)), [hotspot], RULE, outlines={"h1": square}
+    ).visits
 
 
 def test_a_silence_in_the_traces_is_not_counted_and_is_told_without_a_name() -> None:
     legs = joined(stand(10), stand(10, start_minute=40))
-    found = visits_from_traces(walk(*legs), [place("h1")], RULE)
-    assert [round(v.span.minutes) for v in found.visits] == [10, 10]
-    assert found.notes == (
+    delivered = visits_from_traces(walk(*legs), [place("h1")], RULE)
+    assert [round(v.span.minutes) for v in delivered.visits] == [10, 10]
+    assert delivered.notes == (
         "1 gaps of more than 3 minutes in the traces, 0.5 hours in all: what was delivered then is not "
         "known, and not counted.",
     )
@@ -112,9 +116,9 @@ def test_a_silence_in_the_traces_is_not_counted_and_is_told_without_a_name() -> 
 
 def test_poor_fixes_are_left_out_and_counted() -> None:
     good, poor = walk(*stand(10)), walk(*stand(10, start_minute=20), accuracy_m=400.0)
-    found = visits_from_traces(both(good, poor), [place("h1")], RULE)
-    assert len(found.visits) == 1
-    assert "61 fixes left out: less accurate than 100 m." in found.notes
+    delivered = visits_from_traces(both(good, poor), [place("h1")], RULE)
+    assert len(delivered.visits) == 1
+    assert "61 fixes left out: less accurate than 100 m." in delivered.notes
 
 
 def test_no_fixes_are_no_visits() -> None:

@@ -10,14 +10,14 @@ ASK = "from becalm.patrol.desk.plan import is_first_use; print(is_first_use())"
 
 
 def asked(cache: Path) -> str:
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", ASK],
         env={"NUMBA_CACHE_DIR": str(cache), "PATH": ""},
         capture_output=True,
         text=True,
         check=True,
     )
-    return done.stdout.strip()
+    return process.stdout.strip()
 
 
 def test_a_machine_that_compiled_nothing_says_so(tmp_path: Path) -> None:

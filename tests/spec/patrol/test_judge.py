@@ -32,24 +32,24 @@ class Planted:
 
     def visits(self) -> bytes:
         out = io.StringIO()
-        written = csv.DictWriter(out, list(self.rows[0]), lineterminator="\n")
-        written.writeheader()
-        written.writerows(self.rows)
+        writer = csv.DictWriter(out, list(self.rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
         return out.getvalue().encode()
 
     def seal(self) -> None:
         """Make the hashes fit, as a planner that errs would."""
-        held = {name: self.plan[name] for name in HASHED}
-        text = json.dumps(held, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        verdict = {name: self.plan[name] for name in HASHED}
+        text = json.dumps(verdict, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         self.plan["inputs_sha256"] = hashlib.sha256(text.encode()).hexdigest()
         self.plan["visits_sha256"] = hashlib.sha256(self.visits()).hexdigest()
 
     def tour(self) -> tuple[dict[str, Any], list[Row]]:
         """A tour with a meal and three bursts or more, and its rows."""
         for shift in self.plan["shifts"]:
-            own = [r for r in self.rows if r["unit"] == shift["unit"] and r["day"] == shift["day"]]
-            if len(own) >= 3 and shift["meal_minutes"]:
-                return shift, own
+            tour_rows = [r for r in self.rows if r["unit"] == shift["unit"] and r["day"] == shift["day"]]
+            if len(tour_rows) >= 3 and shift["meal_minutes"]:
+                return shift, tour_rows
         raise AssertionError("no such tour in the honest plan")
 
     def kinds(self) -> set[str]:
@@ -88,35 +88,37 @@ def an_unknown_place(p: Planted) -> None:
 
 
 def past_the_end_of_the_tour(p: Planted) -> None:
-    shift, own = p.tour()
-    put(own[-1], at(shift["end"], -5))
+    shift, tour_rows = p.tour()
+    put(tour_rows[-1], at(shift["end"], -5))
 
 
 def at_the_place_when_the_tour_begins(p: Planted) -> None:
-    shift, own = p.tour()
-    put(own[0], shift["start"])
+    shift, tour_rows = p.tour()
+    put(tour_rows[0], shift["start"])
 
 
 def at_the_place_when_the_tour_ends(p: Planted) -> None:
-    shift, own = p.tour()
-    put(own[-1], at(shift["end"], -float(own[-1]["minutes"])))
+    shift, tour_rows = p.tour()
+    put(tour_rows[-1], at(shift["end"], -float(tour_rows[-1]["minutes"])))
 
 
 def no_time_to_travel(p: Planted) -> None:
-    _, own = p.tour()
-    own[1]["hotspot"] = next(r["hotspot"] for r in own if r["hotspot"] != own[0]["hotspot"])
-    put(own[1], own[0]["end"])
+    _, tour_rows = p.tour()
+    tour_rows[1]["hotspot"] = next(r["hotspot"] for r in tour_rows if r["hotspot"] != tour_rows[0]["hotspot"])
+    put(tour_rows[1], tour_rows[0]["end"])
 
 
 def no_way_at_all(p: Planted) -> None:
-    shift, own = p.tour()
+    shift, tour_rows = p.tour()
     table = next(t for t in p.plan["travel"] if t["mode"] == shift["mode"])
-    table["minutes"][table["stops"].index(shift["base"])][table["stops"].index(own[0]["hotspot"])] = None
+    table["minutes"][table["stops"].index(shift["base"])][table["stops"].index(tour_rows[0]["hotspot"])] = (
+        None
+    )
 
 
 def two_bursts_at_once(p: Planted) -> None:
-    _, own = p.tour()
-    put(own[1], at(own[0]["start"], 5))
+    _, tour_rows = p.tour()
+    put(tour_rows[1], at(tour_rows[0]["start"], 5))
 
 
 def no_meal(p: Planted) -> None:
@@ -136,9 +138,9 @@ def a_meal_outside_its_window(p: Planted) -> None:
 
 
 def a_burst_within_the_meal(p: Planted) -> None:
-    shift, own = p.tour()
+    shift, tour_rows = p.tour()
     meal = next(m for m in p.plan["meals"] if shift["start"] <= m[1] < shift["end"] and m[0] == shift["unit"])
-    put(own[1], at(meal[1], 5))
+    put(tour_rows[1], at(meal[1], 5))
 
 
 def an_odd_length(p: Planted) -> None:
@@ -146,10 +148,10 @@ def an_odd_length(p: Planted) -> None:
 
 
 def two_units_at_one_place(p: Planted) -> None:
-    shift, own = p.tour()
+    shift, tour_rows = p.tour()
     other = next(s for s in p.plan["shifts"] if s["unit"] != shift["unit"])
     p.plan["policy"]["pairing"] = False
-    p.rows.append({**own[0], "unit": other["unit"]})
+    p.rows.append({**tour_rows[0], "unit": other["unit"]})
 
 
 def a_unit_at_the_place_of_an_earlier_plan(p: Planted) -> None:
@@ -270,21 +272,21 @@ def test_the_command_names_them_and_ends_with_the_code_of_a_broken_plan(
     (folder / "plan.json").write_text(json.dumps(planted.plan), "utf-8")
     (folder / "visits.csv").write_bytes(planted.visits())
     words = ["patrol", "check", str(folder), "--format", "json"]
-    done = CliRunner().invoke(app, words)
-    held = json.loads(done.output)
-    assert (done.exit_code, held["violations"]) == (0, [])
-    assert held["visits"] == len(planted.rows)
+    outcome = CliRunner().invoke(app, words)
+    verdict = json.loads(outcome.output)
+    assert (outcome.exit_code, verdict["violations"]) == (0, [])
+    assert verdict["visits"] == len(planted.rows)
     planted.rows[0]["hotspot"] = "nowhere"
     (folder / "visits.csv").write_bytes(planted.visits())
-    done = CliRunner().invoke(app, words)
-    assert done.exit_code == 12
-    assert {v["kind"] for v in json.loads(done.output)["violations"]} >= {"hotspot", "visits_hash"}
+    outcome = CliRunner().invoke(app, words)
+    assert outcome.exit_code == 12
+    assert {v["kind"] for v in json.loads(outcome.output)["violations"]} >= {"hotspot", "visits_hash"}
     shown = CliRunner().invoke(app, ["patrol", "check", str(folder / "plan.json")])
     assert shown.exit_code == 12
     assert "nowhere is not in this plan" in shown.output
 
 
 def test_a_folder_without_a_plan_is_refused(tmp_path: Path) -> None:
-    done = CliRunner().invoke(app, ["patrol", "check", str(tmp_path)])
-    assert done.exit_code == 4
-    assert "plan.json" in done.output
+    outcome = CliRunner().invoke(app, ["patrol", "check", str(tmp_path)])
+    assert outcome.exit_code == 4
+    assert "plan.json" in outcome.output

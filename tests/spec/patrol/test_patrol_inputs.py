@@ -50,26 +50,28 @@ def shifts(*teams, days: int = 1, first: date = date(2026, 3, 2), meals=MEALS):
 
 
 def test_each_start_is_a_unit_of_its_own(tmp_path: Path) -> None:
-    found = read_units(units_file(tmp_path, UNITS), crs=CRS)
-    assert found.units == ("N 1", "N 2")
-    assert found.area_of_borough == {"Northam": "North"}
+    unit_roster = read_units(units_file(tmp_path, UNITS), crs=CRS)
+    assert unit_roster.units == ("N 1", "N 2")
+    assert unit_roster.area_of_borough == {"Northam": "North"}
 
 
 @pytest.mark.parametrize("name", ["london", "westminster"])
 def test_the_shipped_rosters_hold(name: str) -> None:
-    found = read_units(name, crs=CRS)
-    made = expand_shifts(found, first=date(2026, 3, 23), days=14, zone=ZONE, meals=policy().meals)
-    assert len(made) == 14 * len(found.units)
-    assert all(500_000 < b.easting_m < 560_000 for b in found.bases)
+    unit_roster = read_units(name, crs=CRS)
+    unit_shifts = expand_shifts(
+        unit_roster, first=date(2026, 3, 23), days=14, zone=ZONE, meals=policy().meals
+    )
+    assert len(unit_shifts) == 14 * len(unit_roster.units)
+    assert all(500_000 < b.easting_m < 560_000 for b in unit_roster.bases)
 
 
 def test_a_units_file_is_refused_with_all_its_faults_at_once(tmp_path: Path) -> None:
-    wrong = UNITS.replace('area = "North"\nbase', 'area = "Nrth"\nbase').replace(
+    faulty_text = UNITS.replace('area = "North"\nbase', 'area = "Nrth"\nbase').replace(
         'base = "station"\nmode', 'base = "x"\nmode'
     )
-    wrong += '[[absences]]\nunit = "N 9"\nsince = 2026-03-05\nuntil = 2026-03-05\n'
+    faulty_text += '[[absences]]\nunit = "N 9"\nsince = 2026-03-05\nuntil = 2026-03-05\n'
     with pytest.raises(InputError) as refused:
-        read_units(units_file(tmp_path, wrong), crs=CRS)
+        read_units(units_file(tmp_path, faulty_text), crs=CRS)
     whats = [fault.what for fault in refused.value.faults]
     assert len(whats) == 4
     assert "'Nrth' is not among the areas" in whats
@@ -105,8 +107,8 @@ def test_a_start_that_the_clock_leaves_out_is_the_same_time_after_the_change() -
 def test_meals_follow_the_length_of_the_tour() -> None:
     meals = policy().meals
     assert [meal_minutes(meals, h) for h in (3, 4, 7.9, 8, 9, 10, 12)] == [0, 30, 30, 45, 50, 60, 60]
-    made = shifts(team(starts=(time(22),)), first=date(2026, 10, 24))
-    assert [s.meal_minutes for s in made] == [50]  # nine hours, on the night that has 25
+    unit_shifts = shifts(team(starts=(time(22),)), first=date(2026, 10, 24))
+    assert [s.meal_minutes for s in unit_shifts] == [50]  # nine hours, on the night that has 25
 
 
 def test_a_shift_shorter_than_its_meal_is_refused_by_unit_and_day() -> None:
@@ -119,8 +121,8 @@ def test_a_shift_shorter_than_its_meal_is_refused_by_unit_and_day() -> None:
 
 def test_absent_units_have_no_shift() -> None:
     away = replace(roster(), absences=(Absence("N 1", first_day(), date(2026, 3, 4), "sick"),))
-    made = expand_shifts(away, first=first_day(), days=3, zone=ZONE, meals=())
-    assert [s.unit for s in made] == ["N 2", "N 2", "N 1", "N 2"]
+    unit_shifts = expand_shifts(away, first=first_day(), days=3, zone=ZONE, meals=())
+    assert [s.unit for s in unit_shifts] == ["N 2", "N 2", "N 1", "N 2"]
 
 
 def test_the_worst_places_are_owed_most() -> None:
@@ -147,13 +149,13 @@ def test_dosage_by_certainty_and_by_harm() -> None:
 
 
 def test_places_without_hours_get_the_policys_week_and_the_notes_say_so() -> None:
-    own = tuple([0.0] * 167 + [1.0])
+    own_profile = tuple([0.0] * 167 + [1.0])
     dosed = dose_places(
-        [listed("timed", 1, profile=own), listed("untimed", 2)],
+        [listed("timed", 1, profile=own_profile), listed("untimed", 2)],
         policy(),
         area_of_borough={"Northam": "North"},
     )
-    assert dosed.places[0].profile == own
+    assert dosed.places[0].profile == own_profile
     assert dosed.places[1].profile == policy_week(policy())
     assert any(note.startswith("1 of 2 places have records without hours") for note in dosed.notes)
 
@@ -182,16 +184,16 @@ def test_a_policy_is_refused_with_all_its_faults_at_once(tmp_path: Path) -> None
     from importlib.resources import files
 
     shipped = (files("becalm.patrol.files") / "policies" / "policy_2020.toml").read_text("utf-8")
-    wrong = shipped.replace("upto = 1.0", "upto = 0.9").replace(
+    faulty_text = shipped.replace("upto = 1.0", "upto = 0.9").replace(
         "burst_minutes = [10, 15, 20]", "burst_minutes = [10, 12]"
     )
     path = tmp_path / "policy.toml"
-    path.write_text(wrong.replace("kph = 4.8", "kph = -4.8"), "utf-8")
+    path.write_text(faulty_text.replace("kph = 4.8", "kph = -4.8"), "utf-8")
     with pytest.raises(InputError) as refused:
         load_policy(path)
-    told = " ".join(fault.what for fault in refused.value.faults)
-    assert "the last one must end at 1.0" in told
-    assert "not whole slots of 5" in told
+    messages = " ".join(fault.what for fault in refused.value.faults)
+    assert "the last one must end at 1.0" in messages
+    assert "not whole slots of 5" in messages
     assert len(refused.value.faults) == 3
 
 

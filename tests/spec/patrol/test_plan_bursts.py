@@ -30,9 +30,9 @@ def street(*, visits: float = 3.0, units: int = 2, **more: object) -> PlanInputs
     return request(places, shifts, days=7, **more)
 
 
-def reasons(asked: PlanInputs) -> str:
+def reasons(inputs: PlanInputs) -> str:
     with pytest.raises(PlanError) as caught:
-        plan_bursts(asked, key=KEY)
+        plan_bursts(inputs, key=KEY)
     return str(caught.value)
 
 
@@ -45,37 +45,39 @@ def test_every_place_is_expected_to_get_what_it_is_due() -> None:
 
 
 def test_drawing_many_times_gives_the_visits_that_were_expected() -> None:
-    asked = street()
-    distribution = fit_distribution(asked)
-    plans = [plan_bursts(asked, key=KEY + bytes([n]), distribution=distribution) for n in range(60)]
+    inputs = street()
+    distribution = fit_distribution(inputs)
+    plans = [plan_bursts(inputs, key=KEY + bytes([n]), distribution=distribution) for n in range(60)]
     for j, row in enumerate(plans[0].dosage):
         mean = np.mean([plan.dosage[j].visits for plan in plans])
         assert abs(mean - row.target_visits) < 4 * row.sd_visits / np.sqrt(60) + 0.01 * row.target_visits
 
 
 def test_propensities_are_the_share_of_keys_that_start_a_burst_in_a_cell() -> None:
-    asked = request([place("near", 400.0, visits=2.0), place("far", 900.0, visits=2.0)], [shift("only")])
-    distribution = fit_distribution(asked)
+    inputs = request([place("near", 400.0, visits=2.0), place("far", 900.0, visits=2.0)], [shift("only")])
+    distribution = fit_distribution(inputs)
     plans = [
-        plan_bursts(asked, key=KEY + bytes([n // 250, n % 250]), distribution=distribution)
+        plan_bursts(inputs, key=KEY + bytes([n // 250, n % 250]), distribution=distribution)
         for n in range(500)
     ]
-    told = plans[0].propensities
-    seen = np.zeros_like(told.start)
+    propensities = plans[0].propensities
+    start_shares = np.zeros_like(propensities.start)
     for plan in plans:
         for burst in plan.bursts:
-            minutes = (burst.span.start - told.first_cell) / timedelta(minutes=1)
-            seen[told.hotspots.index(burst.hotspot), int(minutes // told.cell_minutes)] += 1 / len(plans)
-    assert told.start.sum() == pytest.approx(seen.sum(), rel=0.1)
-    assert np.abs(seen - told.start).max() < 5 * np.sqrt(0.25 / len(plans))
+            minutes = (burst.span.start - propensities.first_cell) / timedelta(minutes=1)
+            start_shares[
+                propensities.hotspots.index(burst.hotspot), int(minutes // propensities.cell_minutes)
+            ] += 1 / len(plans)
+    assert propensities.start.sum() == pytest.approx(start_shares.sum(), rel=0.1)
+    assert np.abs(start_shares - propensities.start).max() < 5 * np.sqrt(0.25 / len(plans))
 
 
 def test_the_same_key_gives_the_same_plan_and_another_key_another() -> None:
-    asked = street()
-    plan = plan_bursts(asked, key=KEY)
+    inputs = street()
+    plan = plan_bursts(inputs, key=KEY)
     distribution = RouteDistribution.from_json(plan.distribution.as_json())
-    assert plan_bursts(asked, key=KEY, distribution=distribution).bursts == plan.bursts
-    assert plan_bursts(asked, key=KEY + b"!", distribution=distribution).bursts != plan.bursts
+    assert plan_bursts(inputs, key=KEY, distribution=distribution).bursts == plan.bursts
+    assert plan_bursts(inputs, key=KEY + b"!", distribution=distribution).bursts != plan.bursts
 
 
 def test_the_law_of_another_request_is_refused() -> None:
@@ -100,18 +102,18 @@ def test_the_entropy_stays_below_its_bound_and_near_it() -> None:
 
 def test_a_dearer_way_saves_travel_and_costs_bits() -> None:
     places = [place(f"p{n}", 3_000.0 * (n + 1)) for n in range(5)]
-    asked = request(places, [shift("u", day=day) for day in WEEK], days=7)
-    free = plan_bursts(asked, key=KEY)
-    dear = plan_bursts(replace(asked, policy=PatrolPolicy(travel_weight=0.2)), key=KEY)
+    inputs = request(places, [shift("u", day=day) for day in WEEK], days=7)
+    free = plan_bursts(inputs, key=KEY)
+    dear = plan_bursts(replace(inputs, policy=PatrolPolicy(travel_weight=0.2)), key=KEY)
     assert dear.travel_share < free.travel_share
     assert dear.bits < free.bits
 
 
 def test_a_weight_below_zero_makes_going_next_door_rarer() -> None:
     places = [place(f"p{n}", 400.0 * n + 6_000.0 * (n % 2)) for n in range(6)]
-    asked = request(places, [shift("u", day=day) for day in WEEK], days=7)
-    flat = plan_bursts(asked, key=KEY)
-    wide = plan_bursts(replace(asked, policy=PatrolPolicy(travel_weight=-0.2, far_minutes=15)), key=KEY)
+    inputs = request(places, [shift("u", day=day) for day in WEEK], days=7)
+    flat = plan_bursts(inputs, key=KEY)
+    wide = plan_bursts(replace(inputs, policy=PatrolPolicy(travel_weight=-0.2, far_minutes=15)), key=KEY)
     assert next_door(wide) < 0.7 * next_door(flat)
     assert [row.target_visits for row in wide.dosage] == pytest.approx(
         [row.expected_visits for row in wide.dosage], rel=0.02
@@ -127,20 +129,20 @@ def next_door(plan: PatrolPlan) -> float:
 def test_a_plan_is_the_same_on_one_thread_and_on_many(monkeypatch: pytest.MonkeyPatch) -> None:
     places = [place(f"{area}{n}", 400.0 * (n + 1), area=area) for area in ("east", "west") for n in range(3)]
     tours = [shift(f"u {area}", area=area, day=day) for area in ("east", "west") for day in WEEK]
-    asked, plans = request(places, tours, days=7), []
+    inputs, plans = request(places, tours, days=7), []
     for workers in (1, 2, 5):
         monkeypatch.setattr("becalm.patrol.core.plan.WORKERS", workers)
-        plans.append(plan_bursts(asked, key=KEY))
+        plans.append(plan_bursts(inputs, key=KEY))
     assert plans[0].bursts == plans[1].bursts == plans[2].bursts
     assert plans[0].distribution == plans[1].distribution == plans[2].distribution
 
 
 def test_no_burst_is_planned_at_a_place_that_is_off_or_in_its_blackout() -> None:
-    asked = street()
-    noon = asked.shifts[0].hours.start + timedelta(hours=3)
+    inputs = street()
+    noon = inputs.shifts[0].hours.start + timedelta(hours=3)
     shut = Span(noon, noon + timedelta(hours=2))
-    places = (replace(asked.places[0], blackouts=(shut,)), *asked.places[1:])
-    plan = plan_bursts(replace(asked, places=places, arms={("p1", WEEK[1]): "off"}), key=KEY)
+    places = (replace(inputs.places[0], blackouts=(shut,)), *inputs.places[1:])
+    plan = plan_bursts(replace(inputs, places=places, arms={("p1", WEEK[1]): "off"}), key=KEY)
     assert not [b for b in plan.bursts if b.hotspot == "p0" and overlap(b.span, shut)]
     assert not [b for b in plan.bursts if b.hotspot == "p1" and b.span.start.date() == WEEK[1]]
     assert [b for b in plan.bursts if b.hotspot == "p1" and b.span.start.date() == WEEK[2]]
@@ -156,16 +158,16 @@ def test_arms_scale_what_a_place_is_due() -> None:
 def test_two_units_meet_at_a_place_only_as_a_pair() -> None:
     places = [place("only", 400.0, visits=20.0, gap_weight=1.0)]
     shifts = [shift("a", pair="both"), shift("b", pair="both")]
-    alone = plan_bursts(request(places, shifts), key=KEY)
-    assert broken_rules(request(places, shifts), alone) == []
+    plan_alone = plan_bursts(request(places, shifts), key=KEY)
+    assert broken_rules(request(places, shifts), plan_alone) == []
     paired = request(places, shifts, policy=PatrolPolicy(pairing=True))
-    met = [
+    meetings = [
         one
         for n in range(10)
         for one, other in _pairs(plan_bursts(paired, key=KEY + bytes([n])).bursts)
         if overlap(one.span, other.span)
     ]
-    assert met
+    assert meetings
 
 
 def _pairs(bursts: tuple[Burst, ...]) -> list[tuple[Burst, Burst]]:
@@ -174,29 +176,29 @@ def _pairs(bursts: tuple[Burst, ...]) -> list[tuple[Burst, Burst]]:
 
 def test_a_night_of_23_hours_is_planned_in_utc() -> None:
     night = date(2025, 3, 29)  # the clocks go forward at 01:00 on the 30th
-    asked = request([place("p", 400.0, visits=4.0)], [shift("u", day=night, hour=22, hours=8.0)], days=1)
-    plan = plan_bursts(asked, key=KEY)
-    assert broken_rules(asked, plan) == []
+    inputs = request([place("p", 400.0, visits=4.0)], [shift("u", day=night, hour=22, hours=8.0)], days=1)
+    plan = plan_bursts(inputs, key=KEY)
+    assert broken_rules(inputs, plan) == []
     assert plan.bursts[0].span.start.utcoffset() == timedelta(0)
 
 
 def test_what_stands_from_before_is_kept_clear_of() -> None:
-    asked = request([place("p", 400.0, visits=6.0, gap_weight=0.0, gap_minutes=60)], [shift("u")])
-    start = asked.shifts[0].hours.start + timedelta(hours=3)
+    inputs = request([place("p", 400.0, visits=6.0, gap_weight=0.0, gap_minutes=60)], [shift("u")])
+    start = inputs.shifts[0].hours.start + timedelta(hours=3)
     before = Burst("other", "p", Span(start, start + timedelta(minutes=15)))
-    plan = plan_bursts(replace(asked, earlier=(before,)), key=KEY)
+    plan = plan_bursts(replace(inputs, earlier=(before,)), key=KEY)
     hour = timedelta(minutes=60)
     assert plan.bursts
     assert all(b.span.end + hour <= start or b.span.start >= before.span.end + hour for b in plan.bursts)
 
 
 def test_bursts_of_the_period_before_weigh_only_at_its_end() -> None:
-    asked = request([place("p", 400.0, visits=3.0)], [shift("u")])
-    midnight = asked.shifts[0].hours.start - timedelta(hours=8)
-    late = Burst("other", "p", Span(midnight - timedelta(minutes=30), midnight - timedelta(minutes=15)))
-    plan = plan_bursts(asked, key=KEY)
+    inputs = request([place("p", 400.0, visits=3.0)], [shift("u")])
+    midnight = inputs.shifts[0].hours.start - timedelta(hours=8)
+    late_burst = Burst("other", "p", Span(midnight - timedelta(minutes=30), midnight - timedelta(minutes=15)))
+    plan = plan_bursts(inputs, key=KEY)
     assert (
-        plan_bursts(replace(asked, earlier=(late,)), key=KEY, distribution=plan.distribution).bursts
+        plan_bursts(replace(inputs, earlier=(late_burst,)), key=KEY, distribution=plan.distribution).bursts
         == plan.bursts
     )
     assert plan.bursts
@@ -204,19 +206,19 @@ def test_bursts_of_the_period_before_weigh_only_at_its_end() -> None:
 
 def test_every_reason_is_named_at_once() -> None:
     places = [place("far", 90_000.0), place("orphan", 400.0, area="south"), place("near", 400.0)]
-    told = reasons(request(places, [shift("u"), shift("v", hours=0.5, meal_minutes=45)]))
+    message = reasons(request(places, [shift("u"), shift("v", hours=0.5, meal_minutes=45)]))
     for words in (
         "hotspot far",
         "area south has no unit",
         "lasts 30 minutes and is shorter than its meal of 45",
     ):
-        assert words in told
-    assert "near" not in told.replace("nearer", "")
-    assert "nothing was planned" in told
+        assert words in message
+    assert "near" not in message.replace("nearer", "")
+    assert "nothing was planned" in message
 
 
 @pytest.mark.parametrize(
-    ("asked", "words"),
+    ("inputs", "words"),
     [
         (request([place("p", 400.0)], []), "no unit is on duty"),
         (request([], [shift("u")]), "there is no hotspot"),
@@ -237,18 +239,18 @@ def test_every_reason_is_named_at_once() -> None:
         (request([place("p", 400.0, gap_weight=2.0)], [shift("u")]), "with weight 2.0"),
     ],
 )
-def test_what_cannot_be_planned_is_refused_with_its_reason(asked: PlanInputs, words: str) -> None:
-    assert words in reasons(asked)
+def test_what_cannot_be_planned_is_refused_with_its_reason(inputs: PlanInputs, words: str) -> None:
+    assert words in reasons(inputs)
 
 
 def test_a_target_beyond_what_units_can_give_is_a_shortfall_with_a_remedy() -> None:
-    asked = street(visits=1.0)
-    greedy = replace(asked.places[0], dosage=Dosage(30.0, 300.0), gap_weight=0.0, gap_minutes=45)
-    plan = plan_bursts(replace(asked, places=(greedy, *asked.places[1:])), key=KEY)
+    inputs = street(visits=1.0)
+    greedy = replace(inputs.places[0], dosage=Dosage(30.0, 300.0), gap_weight=0.0, gap_minutes=45)
+    plan = plan_bursts(replace(inputs, places=(greedy, *inputs.places[1:])), key=KEY)
     (short,) = [s for s in plan.shortfalls if s.hotspot == "p0"]
     assert short.expected_visits < short.target_visits
     assert "visits a day, or about" in short.remedy
-    assert broken_rules(asked, plan) == []
+    assert broken_rules(inputs, plan) == []
 
 
 def test_no_area_gets_more_than_its_share_of_all_minutes() -> None:
@@ -262,31 +264,31 @@ def test_no_area_gets_more_than_its_share_of_all_minutes() -> None:
 
 
 def test_a_sick_unit_keeps_what_it_has_done_and_others_stay_as_they_are() -> None:
-    asked = street()
-    plan = plan_bursts(asked, key=KEY)
-    at = asked.shifts[0].hours.start + timedelta(hours=4)
+    inputs = street()
+    plan = plan_bursts(inputs, key=KEY)
+    at = inputs.shifts[0].hours.start + timedelta(hours=4)
     now = ReplanMoment(plan.distribution, plan.routes, at, 1, KEY)
-    (route,) = replan_bursts(asked, now, (UnitState("u0", at, "station", on_duty=False),))
+    (route,) = replan_bursts(inputs, now, (UnitState("u0", at, "station", on_duty=False),))
     old = next(r for r in plan.routes if r.unit == "u0" and r.day == WEEK[0])
     assert route.bursts == tuple(b for b in old.bursts if b.span.start <= at)
     assert route.replan == 1
 
 
 def test_a_replan_with_another_number_is_another_draw() -> None:
-    asked = street()
-    plan = plan_bursts(asked, key=KEY)
-    at = asked.shifts[0].hours.start + timedelta(hours=1)
+    inputs = street()
+    plan = plan_bursts(inputs, key=KEY)
+    at = inputs.shifts[0].hours.start + timedelta(hours=1)
     old = next(r for r in plan.routes if r.unit == "u0" and r.day == WEEK[0])
-    state = (find_unit_state(asked, old, at),)
-    drawn = [
-        replan_bursts(asked, ReplanMoment(plan.distribution, plan.routes, at, n, KEY), state)[0]
+    state = (find_unit_state(inputs, old, at),)
+    redrawn_routes = [
+        replan_bursts(inputs, ReplanMoment(plan.distribution, plan.routes, at, n, KEY), state)[0]
         for n in (1, 1, 2)
     ]
-    assert drawn[0] == drawn[1]
-    assert drawn[0].bursts != drawn[2].bursts
+    assert redrawn_routes[0] == redrawn_routes[1]
+    assert redrawn_routes[0].bursts != redrawn_routes[2].bursts
     with pytest.raises(PlanError, match="not on tour"):
         replan_bursts(
-            asked,
+            inputs,
             ReplanMoment(plan.distribution, plan.routes, at, 1, KEY),
             (UnitState("nobody", at, "station"),),
         )
@@ -294,16 +296,16 @@ def test_a_replan_with_another_number_is_another_draw() -> None:
 
 def test_the_price_list_shows_what_a_hard_gap_and_dear_travel_cost() -> None:
     places = [place(f"p{n}", 1_500.0 * (n + 1), visits=3.0) for n in range(4)]
-    asked = request(places, [shift(f"u{n}", day=day) for day in WEEK for n in range(2)], days=7)
+    inputs = request(places, [shift(f"u{n}", day=day) for day in WEEK for n in range(2)], days=7)
     prices = {
-        price.rule: price for price in build_price_list(asked, key=KEY, area="north", attack=lambda _: 0.0)
+        price.rule: price for price in build_price_list(inputs, key=KEY, area="north", attack=lambda _: 0.0)
     }
-    own = prices["the policy as it is"]
-    assert prices["a hard gap of 45 minutes"].entropy_ratio < own.entropy_ratio
-    assert prices["one burst length"].bits_per_tour < own.bits_per_tour
-    assert prices["travel at 0.12 nats a minute"].travel_share < own.travel_share
-    assert prices["a near-quota: visits owed pull with 0.5"].dosage_error < own.dosage_error
-    assert own.gain == 0.0
+    policy_price = prices["the policy as it is"]
+    assert prices["a hard gap of 45 minutes"].entropy_ratio < policy_price.entropy_ratio
+    assert prices["one burst length"].bits_per_tour < policy_price.bits_per_tour
+    assert prices["travel at 0.12 nats a minute"].travel_share < policy_price.travel_share
+    assert prices["a near-quota: visits owed pull with 0.5"].dosage_error < policy_price.dosage_error
+    assert policy_price.gain == 0.0
 
 
 def test_units_that_all_start_at_once_are_advised_to_stagger() -> None:

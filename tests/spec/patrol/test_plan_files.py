@@ -41,28 +41,28 @@ def test_visits_are_one_row_a_burst_in_utc(folder: Path) -> None:
 
 
 def test_a_plan_that_is_read_and_written_again_has_the_same_bytes(folder: Path) -> None:
-    again = read_plan(folder)
-    visits = visits_csv(again.inputs, again.bursts)
+    plan_again = read_plan(folder)
+    visits = visits_csv(plan_again.inputs, plan_again.bursts)
     assert visits == (folder / "visits.csv").read_text("utf-8")
-    assert plan_json(again, visits=visits) == (folder / "plan.json").read_text("utf-8")
-    assert [len(route.bursts) for route in again.routes] == [2, 2]
+    assert plan_json(plan_again, visits=visits) == (folder / "plan.json").read_text("utf-8")
+    assert [len(route.bursts) for route in plan_again.routes] == [2, 2]
 
 
 def test_anybody_can_take_the_hash_of_the_inputs_again(folder: Path) -> None:
-    held = json.loads((folder / "plan.json").read_text("utf-8"))
-    chosen = {key: held[key] for key in INPUTS}
-    text = json.dumps(chosen, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    assert hashlib.sha256(text.encode()).hexdigest() == held["inputs_sha256"]
+    plan_object = json.loads((folder / "plan.json").read_text("utf-8"))
+    input_object = {key: plan_object[key] for key in INPUTS}
+    text = json.dumps(input_object, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    assert hashlib.sha256(text.encode()).hexdigest() == plan_object["inputs_sha256"]
 
 
 def test_a_plan_holds_no_clock_time_of_its_making(folder: Path) -> None:
-    held = json.loads((folder / "plan.json").read_text("utf-8"))
-    assert "made_at" not in held
-    assert held["meals"][0] == ["Team 1", "2020-05-04T18:40:00Z", "2020-05-04T19:10:00Z"]
+    plan_object = json.loads((folder / "plan.json").read_text("utf-8"))
+    assert "made_at" not in plan_object
+    assert plan_object["meals"][0] == ["Team 1", "2020-05-04T18:40:00Z", "2020-05-04T19:10:00Z"]
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "said"),
+    ("name", "old", "new", "message"),
     [
         ("plan.json", '"crew":2', '"crew":3', "inputs_sha256"),
         ("visits.csv", "17:10:00Z", "17:11:00Z", "visits.csv is not the one"),
@@ -71,12 +71,14 @@ def test_a_plan_holds_no_clock_time_of_its_making(folder: Path) -> None:
         ("plan.json", '"slot_minutes":5', '"slots":5', "no patrol plan"),
     ],
 )
-def test_a_plan_that_was_altered_is_refused(folder: Path, name: str, old: str, new: str, said: str) -> None:
+def test_a_plan_that_was_altered_is_refused(
+    folder: Path, name: str, old: str, new: str, message: str
+) -> None:
     path = folder / name
     text = path.read_text("utf-8")
     assert old in text
     path.write_text(text.replace(old, new, 1), "utf-8")
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         read_plan(folder)
 
 

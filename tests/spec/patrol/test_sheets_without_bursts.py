@@ -23,8 +23,8 @@ SHEET = Sheet(
 
 def page_of(sheet: Sheet) -> str:
     """The page of one sheet."""
-    told = {"title": "t", "subtitle": "s", "version": "v", "colophon": "c"}
-    return self_contained("patrol_sheet.html", sheets=[sheet], **told)
+    page_texts = {"title": "t", "subtitle": "s", "version": "v", "colophon": "c"}
+    return self_contained("patrol_sheet.html", sheets=[sheet], **page_texts)
 
 
 def test_a_tour_with_bursts_says_how_to_be_there() -> None:

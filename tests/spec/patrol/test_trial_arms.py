@@ -65,9 +65,9 @@ def test_neighbours_are_drawn_together() -> None:
 def test_a_chain_of_neighbours_is_cut_into_stars_and_the_cuts_are_told() -> None:
     chain = town(12, apart_m=200.0)
     assert max(map(len, cluster_places(chain, 250.0))) <= 3
-    drawn = draw(chain, rule=replace(RULE, terciles=1))
-    assert drawn.split_neighbours == 12 - 1 - (12 - drawn.clusters)
-    assert any("look for spillover" in note for note in drawn.notes)
+    arm_draw = draw(chain, rule=replace(RULE, terciles=1))
+    assert arm_draw.split_neighbours == 12 - 1 - (12 - arm_draw.clusters)
+    assert any("look for spillover" in note for note in arm_draw.notes)
 
 
 def test_the_same_key_gives_the_same_draw_and_another_key_another() -> None:
@@ -91,17 +91,17 @@ def test_runs_that_cannot_be_kept_short_are_refused_with_what_would_help() -> No
 
 
 def test_an_override_keeps_its_arm_and_needs_somebody_and_a_reason() -> None:
-    drawn = draw()
-    one = drawn.days[0]
-    right = Override(one.hotspot, one.day, "high", "Insp. Example", "funeral of a victim nearby")
-    assert check_overrides(drawn, [right]) == pytest.approx(1 / len(drawn.days))
-    wrong = [
-        replace(right, reason="busy"),
-        replace(right, by=" "),
-        replace(right, day=one.day - timedelta(days=1)),
+    arm_draw = draw()
+    one = arm_draw.days[0]
+    sound_override = Override(one.hotspot, one.day, "high", "Insp. Example", "funeral of a victim nearby")
+    assert check_overrides(arm_draw, [sound_override]) == pytest.approx(1 / len(arm_draw.days))
+    faulty_overrides = [
+        replace(sound_override, reason="busy"),
+        replace(sound_override, by=" "),
+        replace(sound_override, day=one.day - timedelta(days=1)),
     ]
     with pytest.raises(PlanError) as refused:
-        check_overrides(drawn, wrong)
+        check_overrides(arm_draw, faulty_overrides)
     assert len(refused.value.faults) == 3
 
 
@@ -124,8 +124,8 @@ def test_power_says_how_many_days_are_needed_and_the_least_effect_that_shows() -
     stated = assess_trial_power(town(), RULE.arms, days=84, effect=0.2)
     assert (stated.control, stated.treated) == ("off", "high")
     assert 0 < stated.power < 1
-    again = assess_trial_power(town(), RULE.arms, days=stated.days_needed or 0, effect=0.2)
-    assert again.power == pytest.approx(0.8, abs=0.01)
+    power_again = assess_trial_power(town(), RULE.arms, days=stated.days_needed or 0, effect=0.2)
+    assert power_again.power == pytest.approx(0.8, abs=0.01)
     assert compute_power(stated.expected_control, stated.detectable or 0, 1.0, 0.95) == pytest.approx(
         0.8, abs=0.001
     )

@@ -75,17 +75,17 @@ def test_vehicles_keep_to_one_way_streets_and_walkers_do_not(tmp_path: Path, nam
 
 
 def test_ways_take_the_cautious_time_and_the_time_to_set_off(tmp_path: Path) -> None:
-    slow = replace(CAR, p80_factor=1.5, fixed_minutes=1.0, street_speed_share=0.5)
-    minutes = build_street_table(streets(tmp_path), CORNERS, "vehicle", slow, quantile=0.8).table.minutes
+    slow_pace = replace(CAR, p80_factor=1.5, fixed_minutes=1.0, street_speed_share=0.5)
+    minutes = build_street_table(streets(tmp_path), CORNERS, "vehicle", slow_pace, quantile=0.8).table.minutes
     assert minutes[0, 1] == pytest.approx(1.0 + 1.5 * 4.0)
     assert minutes[0, 0] == 0.0
 
 
 def test_a_stop_far_from_every_street_is_infinitely_far_and_named(tmp_path: Path) -> None:
     stops = {**CORNERS, "far": (500_000.0, 200_600.0)}
-    made = build_street_table(streets(tmp_path), stops, "foot", FOOT, quantile=0.8)
-    assert np.isinf(made.table.minutes[3, :3]).all()
-    (fault,) = made.out_of_reach
+    streets_table = build_street_table(streets(tmp_path), stops, "foot", FOOT, quantile=0.8)
+    assert np.isinf(streets_table.table.minutes[3, :3]).all()
+    (fault,) = streets_table.out_of_reach
     assert fault.where == "far"
     assert "600 m away, over 400 m" in fault.what
 
@@ -145,10 +145,10 @@ def test_a_street_file_that_is_cut_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_crow_says_that_it_is_one_and_keeps_its_triangles() -> None:
-    made = straight_line_table(CORNERS, "foot", replace(FOOT, detour=1.3, p80_factor=1.1), quantile=0.8)
-    assert made.source == "crow-fly"
-    assert made.minutes[0, 1] == pytest.approx(10 * 1.3 * 1.1)
-    assert not find_broken_triangles(made)
+    table = straight_line_table(CORNERS, "foot", replace(FOOT, detour=1.3, p80_factor=1.1), quantile=0.8)
+    assert table.source == "crow-fly"
+    assert table.minutes[0, 1] == pytest.approx(10 * 1.3 * 1.1)
+    assert not find_broken_triangles(table)
 
 
 def test_a_table_that_breaks_the_triangle_names_the_pair_and_the_stop_on_the_way() -> None:
@@ -164,9 +164,9 @@ def test_a_table_that_breaks_the_triangle_names_the_pair_and_the_stop_on_the_way
 def test_a_travel_file_is_read_and_its_faults_told_together(tmp_path: Path) -> None:
     path = tmp_path / "ways.csv"
     path.write_text("from,to,minutes,mode\na,b,5,\nb,a,6,foot\nb,a,9,vehicle\nx,y,1,\n", "utf-8")
-    made = read_travel(path, ("a", "b"), ("foot", "vehicle"), quantile=0.8)
-    assert (made["foot"].minutes[1, 0], made["vehicle"].minutes[1, 0]) == (6, 9)
-    assert made["foot"].source == "given"
+    tables = read_travel(path, ("a", "b"), ("foot", "vehicle"), quantile=0.8)
+    assert (tables["foot"].minutes[1, 0], tables["vehicle"].minutes[1, 0]) == (6, 9)
+    assert tables["foot"].source == "given"
     path.write_text("from,to,minutes,mode\na,b,-1,\nb,a,6,boat\na,c,2,\na,c,3,\n", "utf-8")
     with pytest.raises(InputError) as refused:
         read_travel(path, ("a", "b", "c"), ("foot",), quantile=0.8)
@@ -174,10 +174,10 @@ def test_a_travel_file_is_read_and_its_faults_told_together(tmp_path: Path) -> N
 
 
 def shift_of(name: str = "N", **more: object) -> UnitShift:
-    made = expand_shifts(
+    table = expand_shifts(
         roster(team(name, **more)), first=first_day(), days=1, zone=ZONE, meals=policy().meals
     )
-    return made[0]
+    return table[0]
 
 
 def test_out_of_reach_is_told_with_the_reason() -> None:
@@ -199,16 +199,16 @@ def capacity(visits_per_day: float = 3.0, places: int = 4, days: int = 2):
     from becalm.patrol.core.places_and_shifts import Dosage
 
     dosage = Dosage(visits_per_day, 15 * visits_per_day)
-    made = [place(f"h{i}", east=400.0 * i, dosage=dosage) for i in range(places)]
+    doses = [place(f"h{i}", east=400.0 * i, dosage=dosage) for i in range(places)]
     shifts = expand_shifts(roster(), first=first_day(), days=days, zone=ZONE, meals=policy().meals)
-    stops = locate_stops(made, [Base("station", 500_000.0, 200_000.0)])
+    stops = locate_stops(doses, [Base("station", 500_000.0, 200_000.0)])
     tables = {"foot": straight_line_table(stops, "foot", FOOT, quantile=0.8)}
-    return made, assess_capacity(made, shifts, tables, policy().planner, days=days)
+    return doses, assess_capacity(doses, shifts, tables, policy().planner, days=days)
 
 
 def test_the_arithmetic_of_one_area_can_be_followed_by_hand() -> None:
-    _, found = capacity()
-    (area,) = found.areas
+    _, area_capacity = capacity()
+    (area,) = area_capacity.areas
     assert area.unit_shifts_per_day == 2
     assert area.open_minutes_per_day == 2 * (480 - 45)
     assert area.wanted_per_day == 12
@@ -216,27 +216,27 @@ def test_the_arithmetic_of_one_area_can_be_followed_by_hand() -> None:
     by_nearest = (435 - ends) / (15 + 10)  # 4 minutes and 2 to settle, in slots of 5
     assert area.possible_per_day.high == pytest.approx(2 * by_nearest)
     assert area.possible_per_day.low <= area.possible_per_day.value <= area.possible_per_day.high
-    assert found.short == ()
+    assert area_capacity.short == ()
     assert area.remedies == ()
 
 
 def test_more_dosage_than_minutes_is_scaled_or_refused_as_the_policy_says() -> None:
-    places, found = capacity(visits_per_day=20.0)
-    (area,) = found.short
+    places, area_capacity = capacity(visits_per_day=20.0)
+    (area,) = area_capacity.short
     assert any("more unit-shifts a day" in way for way in area.remedies)
-    fitted, told = fit_dosage(places, found, when_short="scale")
-    given = sum(p.dosage.visits_per_day for p in fitted)
-    assert given == pytest.approx(0.97 * area.possible_per_day.value)
+    fitted, told = fit_dosage(places, area_capacity, when_short="scale")
+    visits = sum(p.dosage.visits_per_day for p in fitted)
+    assert visits == pytest.approx(0.97 * area.possible_per_day.value)
     assert "every target there is scaled to" in told[0]
     with pytest.raises(PlanError, match="More dosage is wanted than there are minutes") as refused:
-        fit_dosage(places, found, when_short="refuse")
+        fit_dosage(places, area_capacity, when_short="refuse")
     assert refused.value.faults[0].where == "North"
 
 
 def test_hours_with_nobody_on_duty_are_told() -> None:
-    _, found = capacity()
-    assert found.uncovered
-    assert "nobody is on duty" in found.uncovered[0]
+    _, area_capacity = capacity()
+    assert area_capacity.uncovered
+    assert "nobody is on duty" in area_capacity.uncovered[0]
 
 
 @pytest.mark.data
@@ -246,10 +246,10 @@ def test_westminsters_streets_give_252_stops_in_two_seconds(shared_data: Path) -
     at = network.junctions[rng.integers(0, len(network.junctions), 252)] + rng.normal(0, 20, (252, 2))
     stops = {f"h{i}": (float(x), float(y)) for i, (x, y) in enumerate(at)}
     for mode, pace in PACES.items():
-        made = build_street_table(network, stops, mode, pace, quantile=0.8)
-        assert np.isfinite(made.table.minutes).all()
-        assert not find_broken_triangles(made.table)
+        table = build_street_table(network, stops, mode, pace, quantile=0.8)
+        assert np.isfinite(table.table.minutes).all()
+        assert not find_broken_triangles(table.table)
         crow = straight_line_table(
             stops, mode, replace(pace, detour=1.0, kph=60.0, p80_factor=1.0), quantile=0.8
         )
-        assert (made.table.minutes >= crow.minutes - pace.fixed_minutes - 0.2).all()
+        assert (table.table.minutes >= crow.minutes - pace.fixed_minutes - 0.2).all()

@@ -56,13 +56,13 @@ def test_a_sheet_tells_the_time_of_the_city_and_the_name_of_the_place() -> None:
 
 
 def test_places_are_forecast_worst_served_first_and_areas_add_up() -> None:
-    found = forecast_dosage(PLAN.inputs.places, PLAN.dosage)
-    assert [p.hotspot for p in found.places] == ["market", "station"]
-    assert [p.within_band for p in found.places] == [True, False]
-    assert found.expected_error == pytest.approx((0.05 + 0.4) / 3.25)
-    assert found.drawn_error == pytest.approx((0.25 + 1.0) / 3.25)
-    assert found.areas[0].visits == 4
-    assert found.areas[0].minutes_per_harm == pytest.approx(1.0)
+    forecast = forecast_dosage(PLAN.inputs.places, PLAN.dosage)
+    assert [p.hotspot for p in forecast.places] == ["market", "station"]
+    assert [p.within_band for p in forecast.places] == [True, False]
+    assert forecast.expected_error == pytest.approx((0.05 + 0.4) / 3.25)
+    assert forecast.drawn_error == pytest.approx((0.25 + 1.0) / 3.25)
+    assert forecast.areas[0].visits == 4
+    assert forecast.areas[0].minutes_per_harm == pytest.approx(1.0)
 
 
 def test_the_map_has_sums_and_a_warning_and_no_times() -> None:

@@ -201,8 +201,8 @@ def _build_walkers(
         pair=np.array([pairs.index(s.pair) + 1 if s.pair in pairs else 0 for s in shifts], dtype=np.int64),
         is_open=np.stack(
             [
-                _open_slots(s, int(walk[0]), longest_walk, grid, key)
-                for s, walk in zip(shifts, walks, strict=True)
+                _open_slots(s, int(n), longest_walk, grid, key)
+                for s, n in zip(shifts, walks[:, 0], strict=True)
             ]
         ),
     )
@@ -230,9 +230,7 @@ def _open_slots(shift: UnitShift, slots: int, longest_walk: int, grid: SlotGrid,
     if shut_slots <= 0:
         return row
     block_count = max(shut_slots // max(-(-BLOCK_MINUTES // grid.slot_minutes), 1), 1)
-    block_sizes = [
-        shut_slots // block_count + (number < shut_slots % block_count) for number in range(block_count)
-    ]
+    block_sizes = [part.size for part in np.array_split(np.arange(shut_slots), block_count)]
     # The blocks are drawn, as tours are: at a fixed hour of each shift they would be an hour without patrol.
     label = (shift.area, shift.day.isoformat(), shift.unit, shift.hours.start.isoformat(), "blocks")
     draws = uniform_numbers(derive_key(key, *label), block_count)
@@ -267,9 +265,8 @@ def cap_areas(areas: tuple[AreaArrays, ...], share: float) -> tuple[AreaArrays, 
     while True:  # capping one lowers the total, by which another may come to lie above its share
         free_minutes = sum(m for name, m in minutes.items() if name not in capped)
         total = free_minutes / (1.0 - share * len(capped))
-        over_share = {
-            name for name, m in minutes.items() if name not in capped and m > share * total * (1 + 1e-9)
-        }
+        most = share * total * (1 + 1e-9)
+        over_share = {name for name, m in minutes.items() if name not in capped and m > most}
         if not over_share:
             break
         capped |= over_share

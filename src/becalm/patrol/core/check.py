@@ -192,7 +192,6 @@ def _read_tour(
         start=start,
         end=end,
         base=shift["base"],
-        minutes=tables[shift["mode"]],
         settle_minutes=float(policy["settle_minutes"]),
         meal_minutes=float(shift["meal_minutes"]),
         meal_from=parse_instant(window[0]) if window else start + quarter,
@@ -200,6 +199,7 @@ def _read_tour(
         meals=tuple(meal for meal in meals if meal[0] < end and meal[1] > start),
         burst_share=float(shift["burst_share"]),
         pair=shift["pair"],
+        minutes=tables[shift["mode"]],
     )
 
 
@@ -351,40 +351,30 @@ def _judge_tour(tour: Tour, visits: Sequence[Visit]) -> Iterator[Violation]:
         yield tour.breaks("share", f"{minutes:g} minutes of bursts, {allowed_minutes:g} are open to them")
 
 
-def _judge_ways(tour: Tour, ordered: Sequence[Visit]) -> Iterator[Violation]:
-    first, last = ordered[0], ordered[-1]
-    free_minutes = _free_minutes(tour, tour.start, first.start)
-    if lack := _lack_of_time(tour, tour.base, first.hotspot, free_minutes, tour.settle_minutes):
-        yield first.breaks("start", f"from {tour.base}: {lack}")
-    for one, other in pairwise(ordered):
-        if other.start < one.end:
+def _judge_ways(tour: Tour, ordered_visits: Sequence[Visit]) -> Iterator[Violation]:
+    """Is there time enough, besides a meal, from the base to the first visit, and so on back to the base?"""
+    leaving = Visit(tour.unit, tour.base, tour.start, tour.start, {})
+    arriving = Visit(tour.unit, tour.base, tour.end, tour.end, {})
+    for one, other in pairwise((leaving, *ordered_visits, arriving)):
+        kind = "start" if one is leaving else "end" if other is arriving else "travel"
+        if kind == "travel" and other.start < one.end:
             yield other.breaks("overlap", f"the unit is at {one.hotspot} until {one.end:%H:%M} UTC")
-            continue
-        free_minutes = _free_minutes(tour, one.end, other.start)
-        if lack := _lack_of_time(tour, one.hotspot, other.hotspot, free_minutes, tour.settle_minutes):
-            yield other.breaks("travel", f"from {one.hotspot}: {lack}")
-    free_minutes = _free_minutes(tour, last.end, tour.end)
-    if lack := _lack_of_time(tour, last.hotspot, tour.base, free_minutes, 0.0):
-        yield last.breaks("end", f"back to {tour.base}: {lack}")
+        elif lack := _lack_of_time(tour, one, other, 0.0 if kind == "end" else tour.settle_minutes):
+            visit, leg = (one, f"back to {tour.base}") if kind == "end" else (other, f"from {one.hotspot}")
+            yield visit.breaks(kind, f"{leg}: {lack}")
 
 
-def _lack_of_time(tour: Tour, origin: str, target: str, free_minutes: float, settle_minutes: float) -> str:
-    """What is missing, in words; empty where there is time enough."""
-    way_minutes = tour.minutes.get((origin, target))
+def _lack_of_time(tour: Tour, one: Visit, other: Visit, settle_minutes: float) -> str:
+    """What is missing between two visits, in words; empty where there is time enough."""
+    way_minutes = tour.minutes.get((one.hotspot, other.hotspot))
     if way_minutes is None:
         return "there is no way"
-    needed_minutes = way_minutes + settle_minutes
-    return (
-        ""
-        if free_minutes + SLACK >= needed_minutes
-        else f"{free_minutes:g} minutes, {needed_minutes:g} are needed"
+    eaten_minutes = sum(
+        max((min(end, other.start) - max(start, one.end)) / MINUTE, 0.0) for start, end in tour.meals
     )
-
-
-def _free_minutes(tour: Tour, start: datetime, end: datetime) -> float:
-    """Minutes from `start` to `end` that no meal takes."""
-    eaten_minutes = sum(max((min(b, end) - max(a, start)) / MINUTE, 0.0) for a, b in tour.meals)
-    return (end - start) / MINUTE - eaten_minutes
+    free_minutes = (other.start - one.end) / MINUTE - eaten_minutes
+    needed = way_minutes + settle_minutes
+    return "" if free_minutes + SLACK >= needed else f"{free_minutes:g} minutes, {needed:g} are needed"
 
 
 def _judge_meal(tour: Tour, ordered: Sequence[Visit]) -> Iterator[Violation]:

@@ -307,22 +307,19 @@ def _moved(values: Floats, step: np.ndarray) -> Floats:
 
 def bound_bits(area: AreaArrays, tours: RouteDraws, distribution: RouteDistribution) -> float:
     """The most bits that any distribution could have which gives the visits and minutes of this one."""
+    # Without spring, arm or weight on travel: only what cannot be otherwise binds the best distribution.
+    links = area.links._replace(weight=np.where(area.links.weight > 0, 1.0, 0.0))
+    dual = build_dual(replace(area, links=links, dose_factor=np.where(area.dose_factor > 0, 1.0, 0.0)))
+    dual = replace(dual, profile_nats=np.zeros_like(dual.profile_nats), spring=0.0)
     minutes = tours.visits_by_length @ np.array(area.policy.burst_minutes, dtype=np.float64)
-    targets, dual = VisitTargets(tours.expected_by_hour, minutes), free_dual(area)
+    targets = VisitTargets(tours.expected_by_hour, minutes)
     hour_weights, length_weights, _ = select_weights(distribution, area)
-    steps = length_steps(area.policy.burst_minutes)
+    steps, no_nats = length_steps(area.policy.burst_minutes), np.zeros(len(area.places))
     start = Multipliers(
-        place=np.zeros(len(area.places)),
+        place=no_nats,
         hour=np.clip(hour_weights / GRID, -11.0, 11.0),
-        length=length_weights @ steps / (steps @ steps) / GRID if steps.any() else np.zeros(len(area.places)),
+        length=length_weights @ steps / (steps @ steps) / GRID if steps.any() else no_nats,
     )
     # Every value of the dual is a bound: a fit that went astray makes it looser, never wrong.
     best = dual.fit(targets, start, BOUND_ROUNDS)
     return min(dual.value(multipliers, targets) for multipliers in (start, best)) / float(np.log(2.0))
-
-
-def free_dual(area: AreaArrays) -> Dual:
-    """The dual without spring, arm or weight on travel: only what cannot be otherwise."""
-    links = area.links._replace(weight=np.where(area.links.weight > 0, 1.0, 0.0))
-    dual = build_dual(replace(area, links=links, dose_factor=np.where(area.dose_factor > 0, 1.0, 0.0)))
-    return replace(dual, profile_nats=np.zeros_like(dual.profile_nats), spring=0.0)
