@@ -70,9 +70,9 @@ def true_cells(plan, month: int) -> dict[tuple[int, int], float]:
 def judge_contenders(counts: PlaceCounts, truth: dict[tuple[int, int], float], seed: int) -> np.ndarray:
     """The same for the best 1,500 places, of which the first 250 would be listed (last column)."""
     panel = build_panel(counts, TARGETS, settings=SETTINGS)
-    (score,) = forecast_counts(panel, SETTINGS, [len(counts.months)])
-    posterior = widen(score.posterior, score.own, measure_scatter(panel, SETTINGS) or STEADY)
-    asked, top = np.argsort(-score.expected, kind="stable")[:1500], SETTINGS.count
+    (forecast,) = forecast_counts(panel, SETTINGS, [len(counts.months)])
+    posterior = widen(forecast.posterior, forecast.own_counts, measure_scatter(panel, SETTINGS) or STEADY)
+    asked, top = np.argsort(-forecast.expected_counts, kind="stable")[:1500], SETTINGS.count
     draws = draw_rates(posterior, top=top, draws=1000, rng=np.random.default_rng(seed), always=asked)
     said = rank_certainty(draws, asked, top=top, level=SETTINGS.level)
     number = {cell: n for n, cell in enumerate(sorted(truth, key=truth.__getitem__, reverse=True), 1)}

@@ -55,7 +55,7 @@ def test_a_list_keeps_its_rules_and_no_price_is_negative(seed, rules):
     x, y = places.x_m[listed], places.y_m[listed]
     apart = np.hypot(x[:, None] - x, y[:, None] - y)[np.triu_indices(len(listed), 1)]
     assert (apart >= rules.separation_m).all()
-    assert (np.diff(places.expected[listed]) <= 0).all()
+    assert (np.diff(places.expected_values[listed]) <= 0).all()
     for price in choice.selection.prices:
         assert all(gain is None or gain >= 0 for gain in (price.relaxation_gain, price.removal_gain))
         if price.relaxation_gain is not None and price.removal_gain is not None:
@@ -67,7 +67,7 @@ def test_a_list_keeps_its_rules_and_no_price_is_negative(seed, rules):
 def test_scaling_what_is_expected_scales_every_price_and_moves_no_place(seed, rules, factor):
     places = ground(seed)
     scaled = Candidates(
-        places.expected * factor,
+        places.expected_values * factor,
         places.x_m,
         places.y_m,
         places.area_index,

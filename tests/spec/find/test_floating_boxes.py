@@ -64,7 +64,9 @@ def land_of(counts, *, side_m=100.0, region=REGION, excluded=None) -> BoxLand:
 
 
 def laid(counts, **asked):
-    return place_boxes(land_of(counts, **asked), counts, ROBBERY, before=30, half_life=24.0, most=40)
+    return place_boxes(
+        land_of(counts, **asked), counts, ROBBERY, before_month=30, half_life=24.0, box_count=40
+    )
 
 
 def test_boxes_and_what_lies_between_them_are_all_the_land_once():
@@ -104,7 +106,8 @@ def test_boxes_are_laid_on_the_months_before_alone():
         northing_m=np.where(counts.month_index >= 20, 1400.0, counts.northing_m),
     )
     here, there = (
-        place_boxes(land_of(counts), c, ROBBERY, before=20, half_life=24.0, most=20) for c in (counts, moved)
+        place_boxes(land_of(counts), c, ROBBERY, before_month=20, half_life=24.0, box_count=20)
+        for c in (counts, moved)
     )
     assert here.ids == there.ids
     assert shapely.equals(here.outlines, there.outlines).all()
@@ -156,12 +159,12 @@ def test_boxes_laid_on_chance_alone_are_believed_little_and_those_on_true_cluste
 def test_what_boxes_lose_falls_on_the_ground_between_them():
     counts = clustered(8)
     panel = build_panel(counts, ROBBERY, places=laid(counts), settings=LIST)
-    (score,) = forecast_counts(panel, LIST, [30])
-    fair = BoxShrinkage(lasting_share=0.8).shrink(score, panel.places)
+    (forecast,) = forecast_counts(panel, LIST, [30])
+    fair = BoxShrinkage(lasting_share=0.8).shrink(forecast, panel.places)
     boxes = panel.places.listable
-    assert fair.expected.sum() == pytest.approx(score.expected.sum())
-    assert np.allclose(fair.expected[boxes], 0.8 * score.expected[boxes])
-    assert (fair.expected[~boxes] >= score.expected[~boxes]).all()
+    assert fair.expected_counts.sum() == pytest.approx(forecast.expected_counts.sum())
+    assert np.allclose(fair.expected_counts[boxes], 0.8 * forecast.expected_counts[boxes])
+    assert (fair.expected_counts[~boxes] >= forecast.expected_counts[~boxes]).all()
 
 
 def test_a_history_too_short_to_watch_boxes_is_said():
@@ -205,7 +208,7 @@ def test_no_record_before_a_month_leaves_nothing_to_lay():
     counts = clustered(11)
     late = replace(counts, month_index=np.maximum(counts.month_index, 10))
     with pytest.raises(QuestionError, match="no box can be laid"):
-        place_boxes(land_of(counts), late, ROBBERY, before=5, half_life=24.0, most=5)
+        place_boxes(land_of(counts), late, ROBBERY, before_month=5, half_life=24.0, box_count=5)
 
 
 @pytest.mark.parametrize("width_m", [40.0, 200.0])

@@ -14,7 +14,7 @@ from becalm.terms import DayHours, InputError, PlaceDecision, QuestionError, Usa
 
 NAMES = ("North", "South")
 ALONG_A_ROAD = Candidates(
-    expected=np.array([5.0, 9.0, 5.5, 3.0, 2.0, 1.0]),
+    expected_values=np.array([5.0, 9.0, 5.5, 3.0, 2.0, 1.0]),
     x_m=np.arange(6) * 100.0,
     y_m=np.zeros(6),
     area_index=np.array([0, 0, 0, 1, 1, -1]),
@@ -49,7 +49,7 @@ def test_one_great_place_gives_way_to_two_good_ones_that_lie_apart():
     """On the road 9 and 3 are best; with 8 and 7 beside the 9, these two are."""
     assert listed(count=2, separation_m=200.0) == [1, 3]
     richer = Candidates(
-        expected=np.array([8.0, 9.0, 7.0]),
+        expected_values=np.array([8.0, 9.0, 7.0]),
         x_m=np.arange(3) * 100.0,
         y_m=np.zeros(3),
         area_index=np.full(3, -1),

@@ -27,14 +27,14 @@ def counts():
 
 def test_the_side_that_is_named_will_do_and_one_metre_less_will_not():
     with pytest.raises(UsageError, match=r"10\.0 by 10\.0 km.*Take --cell-m 8 or more"):
-        check_cell_count(TOWN, 0.5, most=MOST_CELLS)
-    check_cell_count(TOWN, 8.0, most=MOST_CELLS)
+        check_cell_count(TOWN, 0.5, max_cells=MOST_CELLS)
+    check_cell_count(TOWN, 8.0, max_cells=MOST_CELLS)
     with pytest.raises(UsageError, match="--cell-m 8"):
-        check_cell_count(TOWN, 7.0, most=MOST_CELLS)
+        check_cell_count(TOWN, 7.0, max_cells=MOST_CELLS)
 
 
 def test_no_ground_at_all_is_left_to_better_words():
-    check_cell_count((float("nan"),) * 4, 0.5, most=MOST_CELLS)
+    check_cell_count((float("nan"),) * 4, 0.5, max_cells=MOST_CELLS)
 
 
 def test_cells_inside_a_boundary_are_refused_before_they_are_made(counts):

@@ -64,25 +64,23 @@ def backtest(
         where the share of area or the number of origins cannot be.
     """
     settings = settings or FindSettings()
-    _check_asked(counts, area_share, origins)
+    _check_request(counts, area_share, origins)
     panel = build_panel(
         counts, targets, boundary=boundary, places=boxes.squares if boxes else places, settings=settings
     )
     asked_months = range(len(panel.months) - origins, len(panel.months))
-    tested_months, warnings = _months_with_incidents(panel, asked_months)
-    if boxes is None:
-        trial = judge_methods(panel, settings, tested_months, area_share=area_share, finder=finder, rng=rng)
-    else:
-        trial, panel = judge_boxes(
-            boxes,
-            _by_point(counts),
-            targets,
-            settings,
-            tested_months,
-            area_share=area_share,
-            finder=finder,
-            rng=rng,
-        )
+    tested_months, warnings = _select_months(panel, asked_months)
+    trial, panel = _judge(
+        counts,
+        targets,
+        boxes,
+        panel,
+        settings,
+        tested_months,
+        area_share=area_share,
+        finder=finder,
+        rng=rng,
+    )
     skills = trial.by_method
     samples = resample(len(tested_months), rounds=ROUNDS, rng=rng)
     return Backtest(
@@ -99,16 +97,35 @@ def backtest(
         rows=tuple(_build_row(method, skills, samples) for method in skills),
         source=counts.source,
         as_of=counts.as_of,
-        warnings=(
-            *warnings,
-            *_warn_of_few(len(tested_months)),
-            *warn_of_all_places(settings.count, panel.size),
-        ),
+        warnings=(*warnings, *_warn_of_few(len(tested_months)), *_warn_of_all(settings.count, panel)),
         kind=panel.kind,
         gini_best=float(np.mean(trial.best_gini)),
         gini_null=float(np.mean(trial.null_gini)),
         calibration=trial.calibration,
-        finder_gain=_gain(skills, finder, samples),
+        finder_gain=_estimate_gain(skills, finder, samples),
+    )
+
+
+def _judge(
+    counts: Counts,
+    targets: Targets,
+    boxes: BoxLand | None,
+    panel: PlacePanel,
+    settings: FindSettings,
+    tested_months: Sequence[int],
+    *,
+    area_share: float,
+    finder: NamedFinder | None,
+    rng: np.random.Generator,
+) -> tuple[MethodSkills, PlacePanel]:
+    """Each method's skill in the places of this panel or in boxes, and the panel of the last month."""
+    if boxes is None:
+        skills = judge_methods(panel, settings, tested_months, area_share=area_share, finder=finder, rng=rng)
+        return skills, panel
+    if not isinstance(counts, PointCounts):
+        raise TypeError("Floating boxes are laid on counts by point, not by cell.")
+    return judge_boxes(
+        boxes, counts, targets, settings, tested_months, area_share=area_share, finder=finder, rng=rng
     )
 
 
@@ -140,7 +157,7 @@ def judge_boxes(
             (forecast,) = forecast_counts(panel, settings, [origin])
             (scores,) = score_all_methods(panel, [forecast])
             scores = add_finder_scores(panel, finder, origin, scores, settings, rng)
-            scores[BLEND] = shrinkage.shrink(forecast, places).expected
+            scores[BLEND] = shrinkage.shrink(forecast, places).expected_counts
             # A later month has a history for longer counts too: only methods of the first are compared.
             methods = methods or tuple(scores)
             yield MonthScores(panel, origin, {method: scores[method] for method in methods})
@@ -149,13 +166,7 @@ def judge_boxes(
     return trial, panel
 
 
-def _by_point(counts: Counts) -> PointCounts:
-    if isinstance(counts, PointCounts):
-        return counts
-    raise ValueError("Floating boxes are laid on counts by point, not by cell.")
-
-
-def _gain(
+def _estimate_gain(
     skills: Mapping[str, Sequence[Skill]], finder: NamedFinder | None, samples: Ints
 ) -> Estimate | None:
     """The finder's PAI less the blend's, month by month."""
@@ -173,7 +184,7 @@ def _build_row(method: str, skills: Mapping[str, Sequence[Skill]], samples: Ints
 
     pai = np.array([skill.pai for skill in own_skills])
     reference_pai = np.array([skill.pai for skill in skills[REFERENCE_METHOD]])
-    promised = sum(skill.promised for skill in own_skills)
+    promised_count = sum(skill.promised_count for skill in own_skills)
     return BacktestRow(
         method=method,
         hit_rate=mean("hit_rate"),
@@ -185,7 +196,9 @@ def _build_row(method: str, skills: Mapping[str, Sequence[Skill]], samples: Ints
         difference_from_count_12=_to_estimate(paired_interval(pai, reference_pai, samples, level=LEVEL)),
         ser=mean("ser"),
         gini_generalised=mean("gini_of_best"),
-        calibration=sum(skill.caught for skill in own_skills) / promised if promised > 0 else 0.0,
+        calibration=sum(skill.caught_count for skill in own_skills) / promised_count
+        if promised_count > 0
+        else 0.0,
     )
 
 
@@ -193,17 +206,17 @@ def _to_estimate(interval: Interval) -> Estimate:
     return Estimate(interval.value, interval.low, interval.high, LEVEL, METHOD)
 
 
-def _check_asked(counts: Counts, area_share: float, origins: int) -> None:
+def _check_request(counts: Counts, area_share: float, origins: int) -> None:
     if not 0.0 < area_share <= 1.0:
         raise UsageError(f"An area share of {area_share} is none. Give a share, e.g. 0.01 for 1 %.")
     if origins < 2:
         raise UsageError(f"{origins} origins give no interval. Give at least 2.")
-    months, needed = len(counts.months), HISTORY_MONTHS + origins
-    if months < needed:
-        room = max(months - HISTORY_MONTHS, 0)
-        remedy = f"Ask for --origins {room}, or ingest" if room >= 2 else "Ingest"
+    months, required_months = len(counts.months), HISTORY_MONTHS + origins
+    if months < required_months:
+        testable_months = max(months - HISTORY_MONTHS, 0)
+        remedy = f"Ask for --origins {testable_months}, or ingest" if testable_months >= 2 else "Ingest"
         raise QuestionError(
-            f"The records hold {months} months, need {needed}: "
+            f"The records hold {months} months, need {required_months}: "
             f"{HISTORY_MONTHS} to learn from and {origins} to foretell. {remedy} more months."
         )
 
@@ -218,28 +231,28 @@ def _warn_of_few(origins: int) -> tuple[str, ...]:
     )
 
 
-def _months_with_incidents(panel: PlacePanel, asked_months: range) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def _select_months(panel: PlacePanel, asked_months: range) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """The months in which something happened, and a warning that names the others."""
-    used = tuple(month for month in asked_months if panel.target.counts[month].sum() > 0)
-    empty = ", ".join(panel.months[month] for month in asked_months if month not in used)
-    if len(used) < 2:
+    used_months = tuple(month for month in asked_months if panel.target.counts[month].sum() > 0)
+    empty_months = ", ".join(panel.months[month] for month in asked_months if month not in used_months)
+    if len(used_months) < 2:
         raise QuestionError(
-            f"No incident of the target is on record in {empty}: nothing there can be foretold. "
+            f"No incident of the target is on record in {empty_months}: nothing there can be foretold. "
             "Check those months with `becalm ingest`, or choose others with --until and --origins."
         )
-    if not empty:
-        return used, ()
-    return used, (
-        f"No incident of the target is on record in {empty}: left out, for no method can be right "
+    if not empty_months:
+        return used_months, ()
+    return used_months, (
+        f"No incident of the target is on record in {empty_months}: left out, for no method can be right "
         "or wrong there.",
     )
 
 
-def warn_of_all_places(count: int, places: int) -> tuple[str, ...]:
+def _warn_of_all(count: int, panel: PlacePanel) -> tuple[str, ...]:
     """Does the list that a back-test judges hold every place there is?"""
-    if count < places:
+    if count < panel.size:
         return ()
     return (
-        f"The best {count} of {places} places are all of them, so every method's hit rate is 100 % and its "
-        f"calibration 1: they tell nothing. Ask for fewer than {places} with --count.",
+        f"The best {count} of {panel.size} places are all of them, so every method's hit rate is 100 % and "
+        f"its calibration 1: they tell nothing. Ask for fewer than {panel.size} with --count.",
     )

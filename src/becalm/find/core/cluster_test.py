@@ -84,7 +84,7 @@ def list_place_numbers(panel: PlacePanel, rules: Rules, settings: FindSettings) 
     (forecast, _), places = forecast_next_month(panel, settings), panel.places
     x, y = places.centres_m
     candidates = Candidates(
-        expected=forecast.expected,
+        expected_values=forecast.expected_counts,
         x_m=x,
         y_m=y,
         area_index=np.full(places.size, -1),
@@ -121,10 +121,10 @@ def explain_clusters(
     QuestionError
         where the months hold too few incidents to tell places apart.
     """
-    _check_asked(adjustment, months, period_months, level, panel)
+    _check_settings(adjustment, months, period_months, level, panel)
     last = len(panel.months)
     neighbours = panel.places.neighbours()
-    counts = _count(panel, last - months, last)
+    counts = _count_incidents(panel, last - months, last)
     q = adjust(permutation_p(counts, neighbours), adjustment)
     is_hot = _find_hot_periods(panel, neighbours, period_months, adjustment, level)
     place_count_by_history = Counter(classify_histories(is_hot))
@@ -144,7 +144,7 @@ def explain_clusters(
         denominator=panel.denominator,
         source=source,
         as_of=as_of,
-        warnings=tuple(_warnings(panel, neighbours)),
+        warnings=tuple(_list_warnings(panel, neighbours)),
         kind=panel.kind,
     )
 
@@ -182,20 +182,20 @@ def _build_clusters(
     )
 
 
-def _warnings(panel: PlacePanel, neighbours: Neighbours) -> Iterator[str]:
+def _list_warnings(panel: PlacePanel, neighbours: Neighbours) -> Iterator[str]:
     """What must be known of places that differ in size, or that touch no other."""
     if isinstance(panel.places, CellGrid):
         return
     amounts = panel.places.amounts
-    large = int(np.count_nonzero(amounts > UNEQUAL * np.median(amounts)))
-    if large:
+    large_places = int(np.count_nonzero(amounts > UNEQUAL * np.median(amounts)))
+    if large_places:
         yield (
-            f"{large:,} of {panel.size:,} places are more than {UNEQUAL:g} times as large as half of them. "
-            "Counts are compared, not counts per size: a large place holds more by its size alone."
+            f"{large_places:,} of {panel.size:,} places are more than {UNEQUAL:g} times as large as half of "
+            "them. Counts are compared, not counts per size: a large place holds more by its size alone."
         )
-    lonely = int(np.count_nonzero(neighbours.numbers() == 0))
-    if lonely:
-        yield f"{lonely:,} of {panel.size:,} places touch no other, so they cannot be clusters."
+    lonely_places = int(np.count_nonzero(neighbours.numbers() == 0))
+    if lonely_places:
+        yield f"{lonely_places:,} of {panel.size:,} places touch no other, so they cannot be clusters."
 
 
 def classify_histories(is_hot: Bools) -> tuple[History, ...]:
@@ -208,9 +208,13 @@ def classify_histories(is_hot: Bools) -> tuple[History, ...]:
     ('persistent', 'emerging', 'former', 'former', 'never')
     """
     first_late = len(is_hot) - max(1, len(is_hot) // 3)
-    early = is_hot[:first_late].mean(axis=0) >= 0.5 if first_late else np.zeros(is_hot.shape[1], dtype=bool)
-    late = is_hot[first_late:].mean(axis=0) >= 0.5
-    history_index = np.select([early & late, late, early, is_hot.any(axis=0)], [0, 1, 2, 3], 4)
+    is_hot_early = (
+        is_hot[:first_late].mean(axis=0) >= 0.5 if first_late else np.zeros(is_hot.shape[1], dtype=bool)
+    )
+    is_hot_late = is_hot[first_late:].mean(axis=0) >= 0.5
+    history_index = np.select(
+        [is_hot_early & is_hot_late, is_hot_late, is_hot_early, is_hot.any(axis=0)], [0, 1, 2, 3], 4
+    )
     return tuple(HISTORIES[i] for i in history_index.tolist())
 
 
@@ -221,17 +225,19 @@ def _find_hot_periods(
     starts = range(len(panel.months) - period_months, -1, -period_months)[:MOST_PERIODS]
     is_hot = np.zeros((len(starts), panel.size), dtype=bool)
     for period, start in enumerate(reversed(starts)):
-        counts = _count(panel, start, start + period_months)
+        counts = _count_incidents(panel, start, start + period_months)
         if counts.any():
             is_hot[period] = adjust(permutation_p(counts, neighbours), adjustment) <= level
     return is_hot
 
 
-def _count(panel: PlacePanel, start: int, end: int) -> Ints:
+def _count_incidents(panel: PlacePanel, start: int, end: int) -> Ints:
     return np.rint(panel.target.window(start, end)).astype(np.int64)
 
 
-def _check_asked(adjustment: str, months: int, period_months: int, level: float, panel: PlacePanel) -> None:
+def _check_settings(
+    adjustment: str, months: int, period_months: int, level: float, panel: PlacePanel
+) -> None:
     if adjustment not in ADJUSTMENTS:
         raise UsageError(
             f"{adjustment!r} is no adjustment. Choose {', '.join(ADJUSTMENTS)}: with {panel.size:,} places "
@@ -243,7 +249,7 @@ def _check_asked(adjustment: str, months: int, period_months: int, level: float,
     for name, number in (("months", months), ("period-months", period_months)):
         if not 1 <= number <= last:
             raise UsageError(f"--{name} {number} cannot be: there are {last} months on record.")
-    counts = _count(panel, last - months, last)
+    counts = _count_incidents(panel, last - months, last)
     if counts.sum() < 2 or counts.min() == counts.max():
         raise QuestionError(
             f"{int(counts.sum())} incidents in the last {months} months tell no places apart. "

@@ -49,13 +49,13 @@ def counts_from_points(
     if faults:
         raise InputError("These incidents cannot be counted", faults)
     _check_one_point(x, y)
-    span = list_months(str(months.min()), str(months.max()))
+    months_on_record = list_months(str(months.min()), str(months.max()))
     names = tuple(sorted(set(groups.tolist())))
     keys = np.stack(
         [
             np.floor(x / cell_m).astype(np.int64),
             np.floor(y / cell_m).astype(np.int64),
-            np.searchsorted(np.array(span), months.astype(str)),
+            np.searchsorted(np.array(months_on_record), months.astype(str)),
             np.searchsorted(np.array(names), groups),
         ]
     )
@@ -64,7 +64,7 @@ def counts_from_points(
         cell_m=float(cell_m),
         columns=entries[0],
         rows=entries[1],
-        months=span,
+        months=months_on_record,
         month_index=entries[2],
         groups=names,
         group_index=entries[3],
@@ -72,7 +72,7 @@ def counts_from_points(
         without_location=0,
         location_quality=(("exact", len(x)),),
         source=source,
-        as_of=as_of or _day_after(span[-1]),
+        as_of=as_of or _day_after_month(months_on_record[-1]),
     )
 
 
@@ -132,6 +132,6 @@ def _check_one_point(x: Floats, y: Floats) -> None:
         )
 
 
-def _day_after(month: str) -> date:
+def _day_after_month(month: str) -> date:
     first = date.fromisoformat(f"{month}-01")
     return (first + timedelta(days=32)).replace(day=1)

@@ -67,7 +67,7 @@ class Forecast:
     parts: Floats
 
     @property
-    def expected(self) -> Floats:
+    def expected_counts(self) -> Floats:
         """Expected incidents of each place in 30 days."""
         return self.posterior.mean
 
@@ -83,15 +83,15 @@ def forecast_counts(
     # Origins share most of their training months: each month's parts are made once for each half-life.
     parts: dict[tuple[int, float], Floats] = {}
     for half_life in sorted(set(half_lives.values())):
-        chosen_by = [origin for origin in origins if half_lives[origin] == half_life]
-        months = sorted({month for origin in chosen_by for month in (*training[origin], origin)})
-        by_month = _forecast_parts(panel, settings, half_life, months)
+        same_origins = [origin for origin in origins if half_lives[origin] == half_life]
+        months = sorted({month for origin in same_origins for month in (*training[origin], origin)})
+        by_month = _build_parts(panel, settings, half_life, months)
         parts |= {(month, half_life): rows for month, rows in by_month.items()}
-    memories_by_month = _own_memories(
+    memories_by_month = _build_memories(
         panel, settings, {month for origin in origins for month in (*training[origin], origin)}
     )
     return tuple(
-        _forecast(
+        _forecast_origin(
             panel,
             settings,
             origin,
@@ -109,8 +109,8 @@ def forecast_next_month(panel: PlacePanel, settings: FindSettings) -> tuple[Fore
     training = list(_training_months(settings, last - 1))
     if not training or panel.target.totals[training].sum() == 0:
         return forecast_counts(panel, settings, [last])[0], None
-    earlier, forecast = forecast_counts(panel, settings, [last - 1, last])
-    return forecast, earlier
+    earlier_forecast, forecast = forecast_counts(panel, settings, [last - 1, last])
+    return forecast, earlier_forecast
 
 
 def choose_half_lives(panel: PlacePanel, settings: FindSettings, origins: Sequence[int]) -> dict[int, float]:
@@ -126,7 +126,7 @@ def choose_half_lives(panel: PlacePanel, settings: FindSettings, origins: Sequen
     }
 
 
-def _forecast_parts(
+def _build_parts(
     panel: PlacePanel, settings: FindSettings, half_life: float, months: Sequence[int]
 ) -> dict[int, Floats]:
     """The forecasts from everything but the place's own past: one distribution over places per part."""
@@ -151,7 +151,7 @@ def _forecast_parts(
 def decompose_blend(forecast: Forecast) -> tuple[BlendPart, ...]:
     """Which share of all expected incidents comes from which part?"""
     rate = forecast.posterior.rate
-    total = float(forecast.expected.sum())
+    total = float(forecast.expected_counts.sum())
     own_share = float((forecast.own_counts / rate).sum()) / total
     prior_weight = (rate - forecast.own_exposure) / rate * forecast.prior_mean.sum() / total
     own_parts = zip(forecast.own_half_lives, forecast.own_shares, strict=True)
@@ -167,7 +167,7 @@ def decompose_blend(forecast: Forecast) -> tuple[BlendPart, ...]:
     )
 
 
-def _forecast(
+def _forecast_origin(
     panel: PlacePanel,
     settings: FindSettings,
     origin: int,
@@ -202,7 +202,7 @@ def _forecast(
     )
 
 
-def _own_memories(panel: PlacePanel, settings: FindSettings, months: set[int]) -> dict[int, Floats]:
+def _build_memories(panel: PlacePanel, settings: FindSettings, months: set[int]) -> dict[int, Floats]:
     """Each place's own memories just before each month, one row per half-life."""
     rows: dict[int, list[Floats]] = {month: [] for month in months}
     for half_life in settings.own_half_lives:

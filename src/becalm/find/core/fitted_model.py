@@ -43,14 +43,14 @@ class FittedModel:
     shrinkage: BoxShrinkage | None = None
 
     @property
-    def expected(self) -> Floats:
+    def expected_values(self) -> Floats:
         """The expected incidents of each place in 30 days."""
-        return self.forecast.expected
+        return self.forecast.expected_counts
 
     @property
-    def earlier_expected(self) -> Floats | None:
+    def earlier_values(self) -> Floats | None:
         """What was expected a month earlier."""
-        return None if self.earlier_forecast is None else self.earlier_forecast.expected
+        return None if self.earlier_forecast is None else self.earlier_forecast.expected_counts
 
 
 def fit_model(
@@ -63,7 +63,7 @@ def fit_model(
     shrinkage: BoxShrinkage | None = None,
 ) -> FittedModel:
     """What do the records say of each place? Where they cannot measure scatter, the default stands in."""
-    forecast, earlier = forecast_next_month(panel, settings)
+    forecast, earlier_forecast = forecast_next_month(panel, settings)
     blend = decompose_blend(forecast)
     if shrinkage is None:
         scatter = measure_scatter(panel, settings)
@@ -71,14 +71,16 @@ def fit_model(
         # Boxes lie where all months are densest, so no month can judge them: what they lose and how they
         # scatter was measured on boxes that were placed without the last year.
         forecast, scatter = shrinkage.shrink(forecast, panel.places), shrinkage.scatter
-        earlier = None if earlier is None else shrinkage.shrink(earlier, panel.places)
+        earlier_forecast = (
+            None if earlier_forecast is None else shrinkage.shrink(earlier_forecast, panel.places)
+        )
     posterior = widen(forecast.posterior, forecast.own_counts, scatter or default_scatter)
-    displaced = posterior
+    displaced_posterior = posterior
     if location is not None:
-        displaced = add_location_uncertainty(
+        displaced_posterior = add_location_uncertainty(
             forecast.posterior, posterior, forecast.own_counts, location, panel.places, rng
         )
-    return FittedModel(forecast, earlier, scatter, posterior, displaced, blend, shrinkage)
+    return FittedModel(forecast, earlier_forecast, scatter, posterior, displaced_posterior, blend, shrinkage)
 
 
 def measure_scatter(panel: PlacePanel, settings: FindSettings) -> Scatter | None:
@@ -90,12 +92,18 @@ def measure_scatter(panel: PlacePanel, settings: FindSettings) -> Scatter | None
     """
     last = len(panel.months)
     origin = max(last - SCATTER_MONTHS, (last + 1) // 2, settings.least_months)
-    past, held_out = panel.target.window(0, origin), panel.target.window(origin, last)
-    training = panel.target.window(max(settings.least_history, origin - settings.training_months), origin)
-    if origin >= last or min(past.sum(), held_out.sum()) < settings.least_incidents or not training.any():
+    past_counts, held_out_counts = panel.target.window(0, origin), panel.target.window(origin, last)
+    training_counts = panel.target.window(
+        max(settings.least_history, origin - settings.training_months), origin
+    )
+    if (
+        origin >= last
+        or min(past_counts.sum(), held_out_counts.sum()) < settings.least_incidents
+        or not training_counts.any()
+    ):
         return None
     (forecast,) = forecast_counts(panel, settings, [origin])
     # Over all places the dispersion would be that of the many that hold nothing, which are never listed.
-    best = np.argsort(-forecast.expected, kind="stable")[: CONTENDERS * settings.count]
-    contenders = GammaPosterior(forecast.posterior.shape[best], forecast.posterior.rate[best])
-    return fit_scatter(contenders, forecast.own_counts[best], held_out[best])
+    best_index = np.argsort(-forecast.expected_counts, kind="stable")[: CONTENDERS * settings.count]
+    best_posterior = GammaPosterior(forecast.posterior.shape[best_index], forecast.posterior.rate[best_index])
+    return fit_scatter(best_posterior, forecast.own_counts[best_index], held_out_counts[best_index])

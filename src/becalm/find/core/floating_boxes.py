@@ -42,18 +42,18 @@ class BoxLand:
     """Where boxes of `side_m` may be placed.
 
     `squares` hold all land that competes. A box is cut to the `region`, where there is one, and holds no
-    `excluded` land.
+    `excluded_land`.
     """
 
     side_m: float
     squares: PlaceSet
     region: BaseGeometry | None = None
-    excluded: BaseGeometry | None = None
+    excluded_land: BaseGeometry | None = None
 
     def count_boxes(self, count: int, *, area_share: float = 0.0) -> int:
         """How many boxes to place, so that those that will be listed (or searched) stand in competition."""
-        searched = SEARCHED_TWICE * area_share * float(self.squares.amounts.sum()) / self.side_m**2
-        return max(CONTENDERS * count, ceil(searched))
+        searched_boxes = SEARCHED_TWICE * area_share * float(self.squares.amounts.sum()) / self.side_m**2
+        return max(CONTENDERS * count, ceil(searched_boxes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +69,13 @@ class BoxShrinkage:
 
     def shrink(self, forecast: Forecast, places: CellGrid | PlaceSet) -> Forecast:
         """The forecast with boxes cut to what lasts; what they lose falls on the ground between them."""
-        expected, is_box = forecast.expected, listable_mask(places)
-        inside, total = float(expected[is_box].sum()), float(expected.sum())
-        outside = total - inside
+        expected_counts, is_box = forecast.expected_counts, listable_mask(places)
+        inside_count, total = float(expected_counts[is_box].sum()), float(expected_counts.sum())
+        outside = total - inside_count
         if outside <= 0:  # no ground between them could take what they lose
             return forecast
         # The total stays: it is known well, only its share in the boxes was flattered by placing them.
-        outside_factor = (total - self.lasting_share * inside) / outside
+        outside_factor = (total - self.lasting_share * inside_count) / outside
         factor = np.where(is_box, self.lasting_share, outside_factor)
         posterior = forecast.posterior
         return replace(forecast, posterior=GammaPosterior(posterior.shape, posterior.rate / factor))
@@ -105,11 +105,16 @@ class BoxPlacement:
     squares: PlacePanel
     box_count: int
 
-    def place(self, before: int) -> tuple[PlacePanel, PlaceSet]:
+    def place(self, before_month: int) -> tuple[PlacePanel, PlaceSet]:
         """The panel with boxes placed on the months before this one alone, and its places."""
-        half_life = choose_half_lives(self.squares, self.settings, [before])[before]
+        half_life = choose_half_lives(self.squares, self.settings, [before_month])[before_month]
         places = place_boxes(
-            self.land, self.counts, self.targets, before=before, half_life=half_life, most=self.box_count
+            self.land,
+            self.counts,
+            self.targets,
+            before_month=before_month,
+            half_life=half_life,
+            box_count=self.box_count,
         )
         return build_panel(self.counts, self.targets, places=places, settings=self.settings), places
 
@@ -147,22 +152,22 @@ def measure_shrinkage(placement: BoxPlacement, last: int) -> BoxShrinkage:
     panel, places = placement.place(origin)
     (forecast,) = forecast_counts(panel, settings, [origin])
     boxes = np.flatnonzero(listable_mask(places))
-    order = boxes[np.argsort(-forecast.expected[boxes], kind="stable")]
-    best = order[: settings.count]
+    order = boxes[np.argsort(-forecast.expected_counts[boxes], kind="stable")]
+    best_index = order[: settings.count]
     later_counts = panel.target.window(origin, last)
-    later = _estimate_share(later_counts, best)
-    promised = float(forecast.expected[best].sum() / forecast.expected.sum())
+    later_share = _estimate_share(later_counts, best_index)
+    promised_share = float(forecast.expected_counts[best_index].sum() / forecast.expected_counts.sum())
     # Boxes that did better than promised were lucky once more: never lift what is expected.
-    lasting_share = min(later.value / promised, 1.0)
+    lasting_share = min(later_share.value / promised_share, 1.0)
     trial = BoxTrial(
         side_m=placement.land.side_m,
-        count=len(best),
+        count=len(best_index),
         laid_to=panel.months[origin - 1],
         first_month=panel.months[origin],
         last_month=panel.months[last - 1],
-        held_share=_estimate_share(panel.target.window(0, origin), best).value,
-        promised_share=promised,
-        later_share=later,
+        held_share=_estimate_share(panel.target.window(0, origin), best_index).value,
+        promised_share=promised_share,
+        later_share=later_share,
         kept_share=lasting_share,
     )
     posterior = GammaPosterior(forecast.posterior.shape[order], forecast.posterior.rate[order])
@@ -171,9 +176,15 @@ def measure_shrinkage(placement: BoxPlacement, last: int) -> BoxShrinkage:
 
 
 def place_boxes(
-    land: BoxLand, counts: PointCounts, targets: Targets, *, before: int, half_life: float, most: int
+    land: BoxLand,
+    counts: PointCounts,
+    targets: Targets,
+    *,
+    before_month: int,
+    half_life: float,
+    box_count: int,
 ) -> PlaceSet:
-    """Which boxes, placed one after the other, hold most of the target before month number `before`?
+    """Which boxes, placed one after the other, hold most of the target before month number `before_month`?
 
     Records fade with `half_life` months. Boxes come first, in the order in which they were placed; after
     them, not to be listed, what of each square no box holds. Together they are all the land.
@@ -183,34 +194,34 @@ def place_boxes(
     QuestionError
         where no record of the target lies on the land in those months.
     """
-    x, y, weights = _fade_points(counts, targets, before, half_life)
+    x, y, weights = _fade_points(counts, targets, before_month, half_life)
     on_land = land.squares.locate(x, y) >= 0
     if not on_land.any():
         raise QuestionError(
-            f"No record of {' + '.join(targets.target)} before month {before + 1} lies on the land, so no "
-            "box can be laid. Take a longer history with --since, or another target."
+            f"No record of {' + '.join(targets.target)} before month {before_month + 1} lies on the land, so "
+            "no box can be laid. Take a longer history with --since, or another target."
         )
-    corners = float_boxes(x[on_land], y[on_land], weights[on_land], side_m=land.side_m, count=most)
-    left, bottom = corners.left_m, corners.bottom_m
-    outlines = shapely.box(left, bottom, left + land.side_m, bottom + land.side_m)
-    west, south = np.round(left, 6), np.round(bottom, 6)  # a name must not hang on the last digits
+    corners = float_boxes(x[on_land], y[on_land], weights[on_land], side_m=land.side_m, count=box_count)
+    left_m, bottom_m = corners.left_m, corners.bottom_m
+    outlines = shapely.box(left_m, bottom_m, left_m + land.side_m, bottom_m + land.side_m)
+    west, south = np.round(left_m, 6), np.round(bottom_m, 6)  # a name must not hang on the last digits
     ids = [f"box{land.side_m:g}m_{w:.0f}_{s:.0f}" for w, s in zip(west, south, strict=True)]
     boxes = build_land_places("box", ids, np.asarray(outlines, dtype=object), land.side_m, "")
     if land.region is not None:
         boxes = clip_places(boxes, land.region)
-    if land.excluded is not None:
-        boxes = exclude_land(boxes, land.excluded)
+    if land.excluded_land is not None:
+        boxes = exclude_land(boxes, land.excluded_land)
     return _add_remainder(boxes, land.squares)
 
 
 def _fade_points(
-    counts: PointCounts, targets: Targets, before: int, half_life: float
+    counts: PointCounts, targets: Targets, before_month: int, half_life: float
 ) -> tuple[Floats, Floats, Floats]:
     """The target's points before this month, each once, with its faded number of records."""
     is_target = np.array([name in targets.target for name in counts.groups], dtype=bool)
-    mask = (counts.month_index < before) & (counts.counts > 0)
+    mask = (counts.month_index < before_month) & (counts.counts > 0)
     mask &= is_target[counts.group_index] if len(is_target) else False
-    age = before - 1 - counts.month_index[mask]
+    age = before_month - 1 - counts.month_index[mask]
     weights = counts.counts[mask] * 0.5 ** (age / half_life)
     points = np.stack([counts.easting_m[mask], counts.northing_m[mask]])
     (x, y), point_index = np.unique(points, axis=1, return_inverse=True)
@@ -221,15 +232,15 @@ def _add_remainder(boxes: PlaceSet, squares: PlaceSet) -> PlaceSet:
     """The boxes, and what they leave of each square."""
     outlines = _subtract_boxes(squares.outlines, boxes.outlines)
     areas = shapely.area(outlines)
-    remaining = np.flatnonzero(areas > LEAST_M2)
+    remaining_index = np.flatnonzero(areas > LEAST_M2)
     return replace(
         boxes,
-        ids=(*boxes.ids, *(f"rest_{squares.ids[i]}" for i in remaining.tolist())),
-        outlines=np.concatenate([boxes.outlines, outlines[remaining]]),
-        amounts=np.concatenate([boxes.amounts, areas[remaining]]),
+        ids=(*boxes.ids, *(f"rest_{squares.ids[i]}" for i in remaining_index.tolist())),
+        outlines=np.concatenate([boxes.outlines, outlines[remaining_index]]),
+        amounts=np.concatenate([boxes.amounts, areas[remaining_index]]),
         denominator=squares.denominator,
         snap_m=GAP_M,
-        listable=np.arange(boxes.size + len(remaining)) < boxes.size,
+        listable=np.arange(boxes.size + len(remaining_index)) < boxes.size,
         notes=squares.notes,
     )
 
@@ -237,20 +248,24 @@ def _add_remainder(boxes: PlaceSet, squares: PlaceSet) -> PlaceSet:
 def _subtract_boxes(squares: Shapes, boxes: Shapes) -> Shapes:
     square_index, box_index = shapely.STRtree(boxes).query(squares, predicate="intersects")
     order = np.argsort(square_index, kind="stable")
-    touched, starts = np.unique(square_index[order], return_index=True)
+    touched_index, starts = np.unique(square_index[order], return_index=True)
     outlines = squares.copy()
-    for square, in_square in zip(touched.tolist(), np.split(box_index[order], starts[1:]), strict=True):
+    for square, in_square in zip(touched_index.tolist(), np.split(box_index[order], starts[1:]), strict=True):
         outlines[square] = shapely.difference(squares[square], shapely.union_all(boxes[in_square]))
-    outlines[touched] = land_of(outlines[touched])
+    outlines[touched_index] = land_of(outlines[touched_index])
     return outlines
 
 
-def _estimate_share(counts: Floats, best: Ints) -> Estimate:
+def _estimate_share(counts: Floats, best_index: Ints) -> Estimate:
     """The share of all incidents that fell in these places, with its exact (Clopper-Pearson) interval."""
-    inside, total, tail = float(counts[best].sum()), float(counts.sum()), (1.0 - LEVEL) / 2.0
-    low = float(betaincinv(inside, total - inside + 1.0, tail)) if inside > 0 else 0.0
-    high = float(betaincinv(inside + 1.0, total - inside, 1.0 - tail)) if inside < total else 1.0
-    return Estimate(inside / total, low, high, LEVEL, METHOD)
+    inside_count, total, tail = float(counts[best_index].sum()), float(counts.sum()), (1.0 - LEVEL) / 2.0
+    low = float(betaincinv(inside_count, total - inside_count + 1.0, tail)) if inside_count > 0 else 0.0
+    high = (
+        float(betaincinv(inside_count + 1.0, total - inside_count, 1.0 - tail))
+        if inside_count < total
+        else 1.0
+    )
+    return Estimate(inside_count / total, low, high, LEVEL, METHOD)
 
 
 def warn_of_placement(trial: BoxTrial | None) -> tuple[str, ...]:

@@ -44,7 +44,7 @@ class GroupModel:
     records: int
     posterior: GammaPosterior
     displaced_posterior: GammaPosterior
-    earlier_expected: Floats | None
+    earlier_values: Floats | None
     has_own_forecast: bool
 
 
@@ -55,10 +55,10 @@ class HarmModel:
     groups: tuple[GroupModel, ...]
     posterior: GammaPosterior
     displaced_posterior: GammaPosterior
-    earlier_expected: Floats | None
+    earlier_values: Floats | None
 
     @property
-    def expected(self) -> Floats:
+    def expected_values(self) -> Floats:
         """The expected harm of each place."""
         return self.posterior.mean
 
@@ -93,12 +93,12 @@ def fit_harm_model(
             groups.append(_fit_group(group_panel, weight, records, model, location, settings, rng))
         else:
             groups.append(_scale_whole(weight, records, records / all_records, model))
-    earlier = [g.weight.weight * g.earlier_expected for g in groups if g.earlier_expected is not None]
+    earlier_harm = [g.weight.weight * g.earlier_values for g in groups if g.earlier_values is not None]
     return HarmModel(
         tuple(groups),
         weighted_sum([(g.weight.weight, g.posterior) for g in groups]),
         weighted_sum([(g.weight.weight, g.displaced_posterior) for g in groups]),
-        np.sum(earlier, axis=0) if len(earlier) == len(groups) else None,
+        np.sum(earlier_harm, axis=0) if len(earlier_harm) == len(groups) else None,
     )
 
 
@@ -114,17 +114,23 @@ def _fit_group(
     panel: PlacePanel,
     weight: GroupWeight,
     records: int,
-    whole: FittedModel,
+    whole_model: FittedModel,
     location: LocationUncertainty | None,
     settings: FindSettings,
     rng: np.random.Generator,
 ) -> GroupModel:
-    scatter = whole.scatter or STEADY
-    own = fit_model(panel, settings, location, rng, default_scatter=scatter, shrinkage=whole.shrinkage)
-    return GroupModel(weight, records, own.posterior, own.displaced_posterior, own.earlier_expected, True)
+    scatter = whole_model.scatter or STEADY
+    own_model = fit_model(
+        panel, settings, location, rng, default_scatter=scatter, shrinkage=whole_model.shrinkage
+    )
+    return GroupModel(
+        weight, records, own_model.posterior, own_model.displaced_posterior, own_model.earlier_values, True
+    )
 
 
-def _scale_whole(weight: GroupWeight, records: int, record_share: float, whole: FittedModel) -> GroupModel:
+def _scale_whole(
+    weight: GroupWeight, records: int, record_share: float, whole_model: FittedModel
+) -> GroupModel:
     """Too few to say where they fall: everywhere the share of all incidents that they are on record.
 
     How many they are is itself no surer than a count of so few: that adds its variance everywhere.
@@ -135,9 +141,9 @@ def _scale_whole(weight: GroupWeight, records: int, record_share: float, whole: 
         shape = 1.0 / (1.0 / posterior.shape + 1.0 / max(records, 1))
         return GammaPosterior(shape, shape / (posterior.mean * share))
 
-    earlier = None if whole.earlier_expected is None else whole.earlier_expected * share
-    posteriors = scale(whole.posterior), scale(whole.displaced_posterior)
-    return GroupModel(weight, records, *posteriors, earlier, False)
+    earlier_harm = None if whole_model.earlier_values is None else whole_model.earlier_values * share
+    posteriors = scale(whole_model.posterior), scale(whole_model.displaced_posterior)
+    return GroupModel(weight, records, *posteriors, earlier_harm, False)
 
 
 def split_harm(model: HarmModel, place: int, hours_share: float) -> tuple[HarmPart, ...]:

@@ -66,7 +66,7 @@ def build_hotspot_list(
 ) -> HotspotList:
     """The list with all that it rests on."""
     chooser, panel, model = result.chooser, result.chooser.panel, result.model
-    scatter, harm_basis = model.scatter, _basis(result)
+    scatter, harm_basis = model.scatter, _build_basis(result)
     return HotspotList(
         hotspots=_build_hotspots(panel.places, result, settings.level),
         target=targets.target,
@@ -91,11 +91,11 @@ def build_hotspot_list(
         as_of=counts.as_of,
         burst=scatter.burst if scatter else None,
         drift=scatter.drift if scatter else None,
-        warnings=tuple(_warnings(result, counts, settings, harm_basis, boxes)),
+        warnings=tuple(_list_warnings(result, counts, settings, harm_basis, boxes)),
         kind=panel.kind,
         churn=None if boxes else _measure_churn(panel, result),
         location_error_m=location.typical_m if location else 0.0,
-        selection=_selection(result),
+        selection=_build_selection(result),
         finder=chooser.finder.name if chooser.finder else BLEND,
         box_trial=boxes.shrinkage.trial if boxes else None,
         rank="harm" if chooser.rules.by_harm else "count",
@@ -106,8 +106,8 @@ def build_hotspot_list(
 def _build_hotspots(places: CellGrid | PlaceSet, result: SearchResult, level: float) -> tuple[Hotspot, ...]:
     listed_index, certainty = result.choice.listed_index, result.certainty
     posterior = scale_to_hours(result.model.posterior, result.hours_share)
-    expected = _estimates(posterior, listed_index, level, METHOD)
-    harm = _place_harm(result, level)
+    estimates = _build_estimates(posterior, listed_index, level, METHOD)
+    harm = _build_place_harm(result, level)
     by_length = isinstance(places, PlaceSet) and places.by_length
     numbered_names = zip(listed_index.tolist(), name_places(places, listed_index), strict=True)
     return tuple(
@@ -118,32 +118,32 @@ def _build_hotspots(places: CellGrid | PlaceSet, result: SearchResult, level: fl
             row=row,
             cell_m=places.width_m,
             area_m2=0.0 if by_length else float(places.amounts[number]),
-            expected_count=expected[i],
+            expected_count=estimates[i],
             p_top=float(certainty.p_top[i]),
             rank_low=int(certainty.rank_low[i]),
             rank_high=int(certainty.rank_high[i]),
             tie_group=int(certainty.tie_group[i]),
-            shape=_shape(places, number) if isinstance(places, PlaceSet) else None,
+            shape=_build_shape(places, number) if isinstance(places, PlaceSet) else None,
             harm=harm[i] if harm else None,
         )
         for i, (number, (place_id, column, row)) in enumerate(numbered_names)
     )
 
 
-def _shape(places: PlaceSet, number: int) -> PlaceShape:
+def _build_shape(places: PlaceSet, number: int) -> PlaceShape:
     x, y = places.centres_m
     outline = to_wkt(places.outlines[number], rounding_precision=3)
     length_m = float(places.amounts[number]) if places.by_length else 0.0
     return PlaceShape(places.kind, float(x[number]), float(y[number]), outline, length_m)
 
 
-def _place_harm(result: SearchResult, level: float) -> tuple[PlaceHarm, ...]:
+def _build_place_harm(result: SearchResult, level: float) -> tuple[PlaceHarm, ...]:
     harm_model, listed_index = result.harm_model, result.choice.listed_index
     if harm_model is None:
         return ()
     posterior = scale_to_hours(harm_model.posterior, result.hours_share)
     count_posterior = scale_to_hours(result.model.posterior, result.hours_share)
-    expected = _estimates(posterior, listed_index, level, HARM_METHOD)
+    estimates = _build_estimates(posterior, listed_index, level, HARM_METHOD)
     harm_rank, count_rank = (
         rankdata(-mean, method="min")[listed_index].astype(int).tolist()
         for mean in (posterior.mean, count_posterior.mean)
@@ -151,7 +151,7 @@ def _place_harm(result: SearchResult, level: float) -> tuple[PlaceHarm, ...]:
     shares = np.broadcast_to(result.hours_share, posterior.shape.shape)
     return tuple(
         PlaceHarm(
-            expected_harm=expected[i],
+            expected_harm=estimates[i],
             harm_rank=harm_rank[i],
             count_rank=count_rank[i],
             parts=split_harm(harm_model, int(place), float(shares[place])),
@@ -166,7 +166,7 @@ def scale_to_hours(posterior: GammaPosterior, hours_share: Floats | float) -> Ga
     return GammaPosterior(posterior.shape, posterior.rate / hours_share)
 
 
-def _estimates(
+def _build_estimates(
     posterior: GammaPosterior, listed_index: Ints, level: float, method: str
 ) -> tuple[Estimate, ...]:
     shape, rate, mean = (values[listed_index] for values in (posterior.shape, posterior.rate, posterior.mean))
@@ -177,7 +177,7 @@ def _estimates(
     return tuple(Estimate(*row, level, method) for row in rows)
 
 
-def _basis(result: SearchResult) -> HarmBasis | None:
+def _build_basis(result: SearchResult) -> HarmBasis | None:
     weighting, listed_index = result.chooser.rules.harm, result.choice.listed_index
     if result.harm_model is None or result.other_index is None or weighting is None:
         return None
@@ -187,7 +187,7 @@ def _basis(result: SearchResult) -> HarmBasis | None:
     )
 
 
-def _selection(result: SearchResult) -> Selection:
+def _build_selection(result: SearchResult) -> Selection:
     """How the places were chosen; where harm leads, prices are in its unit."""
     rules, selection = result.chooser.rules, result.choice.selection
     return (
@@ -203,16 +203,16 @@ def _measure_churn(panel: PlacePanel, result: SearchResult) -> Churn | None:
     return Churn(panel.months[-1], came, float((1.0 - result.certainty.p_top).sum()))
 
 
-def _warnings(
+def _list_warnings(
     result: SearchResult,
     counts: Counts,
     settings: FindSettings,
     harm_basis: HarmBasis | None,
     boxes: PlacedBoxes | None,
 ) -> Iterator[str]:
-    panel, listed = result.chooser.panel, len(result.choice.listed_index)
-    if listed < settings.count:
-        yield f"Only {listed} places could be listed of the {settings.count} asked for."
+    panel, listed_count = result.chooser.panel, len(result.choice.listed_index)
+    if listed_count < settings.count:
+        yield f"Only {listed_count} places could be listed of the {settings.count} asked for."
     if result.model.scatter is None:
         yield "The history is too short to see how far places move on: the list is less sure than it says."
     if panel.outside:

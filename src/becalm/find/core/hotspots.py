@@ -75,13 +75,13 @@ def search(
     next_month = model.forecast.origin
     by_harm = harm_model is not None and chooser.rules.by_harm
     ranking, other_ranking = (harm_model, model) if harm_model and by_harm else (model, harm_model)
-    choice, hours_share = chooser.choose(ranking.expected, next_month)
+    choice, hours_share = chooser.choose(ranking.expected_values, next_month)
     certainty = _measure_certainty(chooser, ranking, choice.listed_index, hours_share, settings, rng)
     earlier_index = other_index = None
-    if ranking.earlier_expected is not None:
-        earlier_index = chooser.choose_index(ranking.earlier_expected, next_month - 1)
+    if ranking.earlier_values is not None:
+        earlier_index = chooser.choose_index(ranking.earlier_values, next_month - 1)
     if other_ranking is not None:
-        other_index = chooser.choose_index(other_ranking.expected, next_month)
+        other_index = chooser.choose_index(other_ranking.expected_values, next_month)
     return SearchResult(
         chooser, model, harm_model, choice, hours_share, certainty, earlier_index, other_index
     )

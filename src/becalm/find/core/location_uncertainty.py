@@ -122,7 +122,7 @@ def fit_place_size(
 
 def add_location_uncertainty(
     posterior: GammaPosterior,
-    widened: GammaPosterior,
+    widened_posterior: GammaPosterior,
     own_counts: Floats,
     location: LocationUncertainty,
     places: CellGrid | PlaceSet,
@@ -136,24 +136,24 @@ def add_location_uncertainty(
     """
     is_used = location.target > 0
     x, y, counts = location.easting_m[is_used], location.northing_m[is_used], location.target[is_used]
-    home = locate_points(places, x, y)
-    records = np.bincount(home[home >= 0], counts[home >= 0], places.size)
+    home_number = locate_points(places, x, y)
+    records = np.bincount(home_number[home_number >= 0], counts[home_number >= 0], places.size)
     worth_of_record = np.divide(own_counts, records, out=np.zeros(places.size), where=records > 0)
     mean, variance = displaced_sums(
         x,
         y,
         counts,
-        np.where(home >= 0, worth_of_record[home], 0.0),
+        np.where(home_number >= 0, worth_of_record[home_number], 0.0),
         location.spread_m[is_used],
         locate=partial(locate_points, places),
         size=places.size,
         rounds=ROUNDS,
         rng=rng,
     )
-    unplaced = np.where(records > 0, 0.0, own_counts)  # what no record on a point stands for stays
+    unplaced_counts = np.where(records > 0, 0.0, own_counts)  # what no record on a point stands for stays
     # A place that loses all its records in the moves keeps its forecast from all else, never less than 0.
-    expected = np.maximum(posterior.shape - own_counts + mean + unplaced, 1e-12) / posterior.rate
-    total_variance = expected**2 / widened.shape + variance / posterior.rate**2
+    expected = np.maximum(posterior.shape - own_counts + mean + unplaced_counts, 1e-12) / posterior.rate
+    total_variance = expected**2 / widened_posterior.shape + variance / posterior.rate**2
     return GammaPosterior(expected**2 / total_variance, expected / total_variance)
 
 

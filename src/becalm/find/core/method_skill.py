@@ -29,7 +29,7 @@ CALIBRATION_GROUPS = 10
 
 @dataclass(frozen=True, slots=True)
 class Skill:
-    """How one method did on one month; `caught` and `promised` are incidents in its best places."""
+    """How one method did on one month; caught and promised are incidents in its best places."""
 
     hit_rate: float
     pai: float
@@ -39,8 +39,8 @@ class Skill:
     gini_of_best: float
     ser: float
     log_score: float
-    caught: float
-    promised: float
+    caught_count: float
+    promised_count: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class _MonthOutcome:
     best_curve: SearchCurve
     area_share: float
     count: int
-    searched: float
+    searched_amount: float
 
 
 def judge_methods(
@@ -121,16 +121,16 @@ def score_all_methods(panel: PlacePanel, forecasts: Sequence[Forecast]) -> Itera
     """
     first_tested = min(forecast.origin for forecast in forecasts) + 1  # the origin before tunes the log score
     spans = [months for months in COUNT_MONTHS if months <= first_tested]
-    for forecast, memory in zip(forecasts, _fading_memories(panel, forecasts), strict=True):
+    for forecast, memory in zip(forecasts, _build_memories(panel, forecasts), strict=True):
         t = forecast.origin
-        year, past = panel.target.window(t - KDE_MONTHS, t), panel.target.window(0, t)
+        year_counts, past_counts = panel.target.window(t - KDE_MONTHS, t), panel.target.window(0, t)
         yield {
             **{f"count_{months}": panel.target.window(t - months, t) for months in spans},
-            **{f"kde_{sigma}": panel.places.smooth(year, sigma) for sigma in KDE_SIGMAS_M},
+            **{f"kde_{sigma}": panel.places.smooth(year_counts, sigma) for sigma in KDE_SIGMAS_M},
             "ewma": memory,
-            BLEND: forecast.expected,
-            "count_all": past,
-            "kde_all_150": panel.places.smooth(past, 150),
+            BLEND: forecast.expected_counts,
+            "count_all": past_counts,
+            "kde_all_150": panel.places.smooth(past_counts, 150),
             "kde_ewma_150": panel.places.smooth(memory, 150),
             "season": _count_season(panel, t),
         }
@@ -143,7 +143,7 @@ def _count_season(panel: PlacePanel, origin: int) -> Floats:
     return sum(windows, np.zeros(panel.size))
 
 
-def _fading_memories(panel: PlacePanel, forecasts: Sequence[Forecast]) -> list[Floats]:
+def _build_memories(panel: PlacePanel, forecasts: Sequence[Forecast]) -> list[Floats]:
     """Each place's memory with the half-life chosen at each origin."""
     by_origin: dict[int, Floats] = {}
     for half_life in {forecast.others_half_life for forecast in forecasts}:
@@ -180,13 +180,13 @@ def judge_months(
         panel, origin = month.panel, month.origin
         chances = {method: _to_chances(score, panel.even) for method, score in month.by_method.items()}
         if earlier_month is not None:
-            outcome = _outcome(panel, origin, area_share, count)
+            outcome = _build_outcome(panel, origin, area_share, count)
             best_gini.append(outcome.best_curve.gini)
-            null_gini.append(_null_gini(panel, outcome, rng))
+            null_gini.append(_draw_null_gini(panel, outcome, rng))
             calibration.append(_calibrate(outcome, month))
             for method, score in month.by_method.items():
                 trust = _fit_trust(earlier_month.panel, earlier_month.origin, earlier_chances[method])
-                log_score = _log_score(panel, origin, chances[method], trust)
+                log_score = _measure_log_score(panel, origin, chances[method], trust)
                 skill = _measure_skill(outcome, score, chances[method], log_score)
                 skills.setdefault(method, []).append(skill)
         earlier_month, earlier_chances = month, chances
@@ -194,7 +194,7 @@ def judge_months(
     return MethodSkills(skills, tuple(best_gini), tuple(null_gini), groups)
 
 
-def _outcome(panel: PlacePanel, origin: int, area_share: float, count: int) -> _MonthOutcome:
+def _build_outcome(panel: PlacePanel, origin: int, area_share: float, count: int) -> _MonthOutcome:
     amounts, incidents = panel.places.amounts, panel.target.window(origin, origin + 1)
     amount_per_unit = 1e3 if panel.kind == "segment" else 1e6  # kilometres of street, or square kilometres
     listable = panel.places.listable if isinstance(panel.places, PlaceSet) else None
@@ -206,7 +206,7 @@ def _outcome(panel: PlacePanel, origin: int, area_share: float, count: int) -> _
         best_curve=search_curve(search_order(incidents / amounts, first=listable), incidents, amounts),
         area_share=area_share,
         count=count,
-        searched=area_share * float(amounts.sum()) / amount_per_unit,
+        searched_amount=area_share * float(amounts.sum()) / amount_per_unit,
     )
 
 
@@ -228,14 +228,14 @@ def _measure_skill(outcome: _MonthOutcome, score: Floats, chances: Floats, log_s
         rri=share / share_before if share_before > 0 else 0.0,
         gini=curve.gini,
         gini_of_best=curve.gini / best.gini if best.gini > 0 else 0.0,
-        ser=share * total / outcome.searched,
+        ser=share * total / outcome.searched_amount,
         log_score=log_score,
-        caught=hit_rate * total,
-        promised=promised_share * total,
+        caught_count=hit_rate * total,
+        promised_count=promised_share * total,
     )
 
 
-def _null_gini(panel: PlacePanel, outcome: _MonthOutcome, rng: np.random.Generator) -> float:
+def _draw_null_gini(panel: PlacePanel, outcome: _MonthOutcome, rng: np.random.Generator) -> float:
     """The Gini of the best order where as many incidents fall evenly: drawn once, for it hardly varies."""
     places = rng.choice(panel.size, int(outcome.incidents.sum()), p=panel.even)
     incidents = np.bincount(places, minlength=panel.size).astype(np.float64)
@@ -244,12 +244,12 @@ def _null_gini(panel: PlacePanel, outcome: _MonthOutcome, rng: np.random.Generat
 
 def _calibrate(outcome: _MonthOutcome, month: MonthScores) -> Floats:
     """Places, incidents that the blend expected and those that came, in tenths of what it expected."""
-    expected = month.by_method[BLEND] * month.panel.target.exposure[month.origin]
-    rising = np.argsort(expected, kind="stable")
-    cumulative = np.cumsum(expected[rising])
+    expected_counts = month.by_method[BLEND] * month.panel.target.exposure[month.origin]
+    rising_order = np.argsort(expected_counts, kind="stable")
+    cumulative = np.cumsum(expected_counts[rising_order])
     group = (cumulative * CALIBRATION_GROUPS / cumulative[-1]).astype(np.int64)
     group = np.minimum(group, CALIBRATION_GROUPS - 1)
-    columns = (np.ones(len(rising)), expected[rising], outcome.incidents[rising])
+    columns = (np.ones(len(rising_order)), expected_counts[rising_order], outcome.incidents[rising_order])
     return np.stack([np.bincount(group, values, CALIBRATION_GROUPS) for values in columns], axis=1)
 
 
@@ -265,7 +265,7 @@ def _fit_trust(panel: PlacePanel, month: int, chances: Floats) -> Floats:
     return fit_mixture(np.array([chances[places], panel.even[places]]), panel.target.counts[month])
 
 
-def _log_score(panel: PlacePanel, month: int, chances: Floats, trust: Floats) -> float:
+def _measure_log_score(panel: PlacePanel, month: int, chances: Floats, trust: Floats) -> float:
     """The mean log chance that the method, mixed with an even spread, gave the incidents, less even's."""
     places, counts = panel.target.places[month], panel.target.counts[month]
     # A count gives most places no chance at all: unmixed, one incident there would cost it everything.

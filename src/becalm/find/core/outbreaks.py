@@ -104,7 +104,7 @@ def find_outbreaks(
     incidents = _step_by_month(panel) if step == "month" else _step_by_days(panel, events, DAYS[step])
     # Only places that had an incident can be the middle of a circle: the others would cost time for nothing.
     busy_index, site = np.unique(incidents.place, return_inverse=True)
-    _check_asked(incidents, target, settings, longest, len(busy_index))
+    _check_settings(incidents, target, settings, longest, len(busy_index))
     x, y = (coordinates[busy_index] for coordinates in panel.places.centres_m)
     cylinders = scan(x, y, site, incidents.step, radius=radius_m, longest=longest, orders=orders, rng=rng)
     return Outbreaks(
@@ -166,7 +166,7 @@ def _step_by_days(panel: PlacePanel, events: EventPoints | None, step_days: int)
     )
 
 
-def _check_asked(
+def _check_settings(
     incidents: _Incidents, target: tuple[str, ...], settings: ScanSettings, longest: int, busy_places: int
 ) -> None:
     steps, step, radius_m = len(incidents.step_starts), settings.step, settings.radius_m

@@ -82,15 +82,15 @@ def _count_hours(
     keys = ("easting_m", "northing_m", "hour", "since", "until")
     tally = timed_rows.group_by(*keys).agg(n=timed_rows.count()).order_by(*keys).to_pyarrow()
     number = places.locate(tally["easting_m"].to_numpy(), tally["northing_m"].to_numpy())
-    asked: Ints = np.array(place_index, dtype=np.int64)
-    position = np.full(places.size + 1, len(asked), dtype=np.int64)
-    position[asked] = np.arange(len(asked))
+    asked_index: Ints = np.array(place_index, dtype=np.int64)
+    position = np.full(places.size + 1, len(asked_index), dtype=np.int64)
+    position[asked_index] = np.arange(len(asked_index))
     return sum_hour_weights(
         weigh_hours(tally, policy),
         position[number],
         cell_m=places.width_m,
-        columns=asked,
-        rows=np.zeros_like(asked),
+        columns=asked_index,
+        rows=np.zeros_like(asked_index),
     )
 
 
@@ -98,7 +98,7 @@ def index_areas(facts: PlaceFacts | None, places: CellGrid | PlaceSet) -> tuple[
     """The number of each place's area (-1 for none), and the names of the areas in their order."""
     boroughs = facts.boroughs if facts else {}
     names, borough_index = np.unique(list(boroughs.values()), return_inverse=True)
-    number = _place_numbers(places, np.array(list(boroughs), dtype=np.int64).reshape(-1, 2).T)
+    number = _find_numbers(places, np.array(list(boroughs), dtype=np.int64).reshape(-1, 2).T)
     area_index = np.full(places.size, -1, dtype=np.int64)
     area_index[number[number >= 0]] = borough_index[number >= 0]
     return area_index, tuple(names.tolist())
@@ -116,16 +116,23 @@ def compute_hours_share(facts: PlaceFacts | None, places: CellGrid | PlaceSet, h
         where fewer than half of the records carry an hour.
     """
     tally = facts.hours if facts else None
-    timed, untimed = (round(tally.counts.sum()), int(tally.without_hour.sum())) if tally else (0, 0)
-    if tally is None or not timed or timed < LEAST_WITH_HOUR * (timed + untimed):
+    timed_records, untimed_records = (
+        (round(tally.counts.sum()), int(tally.without_hour.sum())) if tally else (0, 0)
+    )
+    if (
+        tally is None
+        or not timed_records
+        or timed_records < LEAST_WITH_HOUR * (timed_records + untimed_records)
+    ):
         raise QuestionError(
-            f"{timed:,} of {timed + untimed:,} records of the target carry an hour: too few for a list of "
-            f"the hours {hours}. Ingest records with times, or leave --when out for a list of the whole day."
+            f"{timed_records:,} of {timed_records + untimed_records:,} records of the target carry an hour: "
+            f"too few for a list of the hours {hours}. Ingest records with times, or leave --when out for a "
+            "list of the whole day."
         )
     in_hours = np.isin(np.arange(HOURS_OF_WEEK) % 24, hours.of_day)
     area_index, _ = index_areas(facts, places)
     counts = np.zeros((places.size, HOURS_OF_WEEK))
-    number = _place_numbers(places, np.stack([tally.columns, tally.rows]))
+    number = _find_numbers(places, np.stack([tally.columns, tally.rows]))
     np.add.at(counts, number[number >= 0], tally.counts[number >= 0])
     has_records = counts.any(axis=1)
     profiles = week_profiles(counts[has_records], area_index[has_records])
@@ -142,10 +149,10 @@ def compute_hours_share(facts: PlaceFacts | None, places: CellGrid | PlaceSet, h
 def find_place_numbers(places: CellGrid | PlaceSet, ids: Sequence[str]) -> dict[str, int]:
     """The number of each of these places that competes and can be listed."""
     if isinstance(places, PlaceSet):
-        asked, is_listable = set(ids), listable_mask(places)
-        return {name: i for i, name in enumerate(places.ids) if name in asked and is_listable[i]}
+        asked_index, is_listable = set(ids), listable_mask(places)
+        return {name: i for i, name in enumerate(places.ids) if name in asked_index and is_listable[i]}
     keys = {name: key for name in ids if (key := _read_cell(name, places.cell_m))}
-    numbers = _place_numbers(places, np.array(list(keys.values()), dtype=np.int64).reshape(-1, 2).T)
+    numbers = _find_numbers(places, np.array(list(keys.values()), dtype=np.int64).reshape(-1, 2).T)
     return {name: number for name, number in zip(keys, numbers.tolist(), strict=True) if number >= 0}
 
 
@@ -158,7 +165,7 @@ def _read_cell(place_id: str, cell_m: float) -> PlaceKey | None:
         return None
 
 
-def _place_numbers(places: CellGrid | PlaceSet, keys: Ints) -> Ints:
+def _find_numbers(places: CellGrid | PlaceSet, keys: Ints) -> Ints:
     """The number of the place with each key (column of `keys`), -1 for none."""
     if isinstance(places, CellGrid):
         return places.numbers(keys[0], keys[1])
@@ -240,15 +247,15 @@ def describe_places(
         profile, peak = weeks.get(key, (None, None))
         return replace(hotspot, borough=names.get(key), profile=profile, peak=peak)
 
-    described = tuple(map(describe, hotspots.hotspots))
+    described_hotspots = tuple(map(describe, hotspots.hotspots))
     too_long = 0 if hours is None or hours.too_long is None else int(hours.too_long.sum())
     if not too_long:
-        return replace(hotspots, hotspots=described)
+        return replace(hotspots, hotspots=described_hotspots)
     window_warning = (
         f"{too_long:,} records of the listed places may have happened at any time of a window that is too "
         "long to say in which hour: they count, and are left out of the hours of the week."
     )
-    return replace(hotspots, hotspots=described, warnings=(*hotspots.warnings, window_warning))
+    return replace(hotspots, hotspots=described_hotspots, warnings=(*hotspots.warnings, window_warning))
 
 
 def _profile_weeks(

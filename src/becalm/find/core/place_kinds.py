@@ -32,7 +32,7 @@ def build_tiles(
 ) -> PlaceSet:
     """Squares or hexagons: all that have land in the region, else those that hold a record of any offence."""
     if region is not None:
-        check_cell_count(region.bounds, lattice.width_m, most=MOST_TILES)
+        check_cell_count(region.bounds, lattice.width_m, max_cells=MOST_TILES)
         a, b, outlines = clip_tiles(lattice, check_region(region))
     else:
         mask = footprint_mask(counts, targets)
@@ -58,12 +58,12 @@ def build_own_places(ids: Sequence[str], outlines: Shapes, region: BaseGeometry 
     width = round(float(np.median(np.sqrt(shapely.area(outlines)))), 1)
     if region is None:
         return build_land_places("own", ids, outlines, width, "the given areas")
-    clipped = clip_places(
+    clipped_places = clip_places(
         build_land_places("own", ids, outlines, width, "the given areas inside the boundary"), region
     )
-    outside = len(ids) - clipped.size
+    outside = len(ids) - clipped_places.size
     note = f"{outside} of the given areas lie outside the boundary and are left out."
-    return replace(clipped, notes=(note,) if outside else ())
+    return replace(clipped_places, notes=(note,) if outside else ())
 
 
 def clip_places(places: PlaceSet, region: BaseGeometry) -> PlaceSet:
@@ -100,12 +100,12 @@ def build_street_places(
     return PlaceSet("segment", ids, stretches.shapes, length_m, round(width_m, 1), denominator, snap_m=snap_m)
 
 
-def exclude_land(places: PlaceSet, excluded: BaseGeometry) -> PlaceSet:
+def exclude_land(places: PlaceSet, excluded_land: BaseGeometry) -> PlaceSet:
     """The same places without the excluded land; one that has nothing left competes no more."""
-    shapely.prepare(excluded)
+    shapely.prepare(excluded_land)
     outlines = places.outlines.copy()
-    is_touched = shapely.intersects(excluded, outlines)
-    remainders = shapely.difference(outlines[is_touched], excluded)
+    is_touched = shapely.intersects(excluded_land, outlines)
+    remainders = shapely.difference(outlines[is_touched], excluded_land)
     outlines[is_touched] = remainders if places.by_length else land_of(np.asarray(remainders, dtype=object))
     amounts = shapely.length(outlines) if places.by_length else shapely.area(outlines)
     least = LEAST_M if places.by_length else LEAST_M2
@@ -162,30 +162,27 @@ def _number_repeats(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(unique_names)
 
 
-def check_cell_count(bounds: Bounds, width_m: float, *, most: int, hint: str = "") -> None:
-    """Raise UsageError where more than `most` places so wide lie in the frame (west, south, east, north).
+def check_cell_count(bounds: Bounds, width_m: float, *, max_cells: int, hint: str = "") -> None:
+    """Raise UsageError where more than `max_cells` places so wide lie in the frame (west, south, east …).
 
     The error names the smallest width in whole metres that will do, and then the `hint`.
     """
     west, south, east, north = bounds
-    across, up = east - west, north - south
-    if not (math.isfinite(across) and math.isfinite(up)):
+    width, height = east - west, north - south
+    if not (math.isfinite(width) and math.isfinite(height)):
         return  # no land at all, which is refused with better words elsewhere
-    cells = _cells(across, up, width_m)
-    if cells <= most:
+    cells = _count_cells(width, height, width_m)
+    if cells <= max_cells:
         return
-    least = max(math.ceil(math.sqrt(across * up / most)), 1)
-    while _cells(across, up, least) > most:
-        least += 1
+    least_width_m = max(math.ceil(math.sqrt(width * height / max_cells)), 1)
+    while _count_cells(width, height, least_width_m) > max_cells:
+        least_width_m += 1
+    words = f"{cells:,.0f}" if cells < 1e12 else f"{cells:.0e}"
     raise UsageError(
-        f"The ground, {across / 1e3:,.1f} by {up / 1e3:,.1f} km, holds {_in_words(cells)} places of "
-        f"{width_m:g} m, more than the {most:,} that can be held. Take --cell-m {least} or more.{hint}"
+        f"The ground, {width / 1e3:,.1f} by {height / 1e3:,.1f} km, holds {words} places of {width_m:g} m, "
+        f"more than the {max_cells:,} that can be held. Take --cell-m {least_width_m} or more.{hint}"
     )
 
 
-def _cells(across: float, up: float, width_m: float) -> float:
-    return (across / width_m + 1.0) * (up / width_m + 1.0)
-
-
-def _in_words(cells: float) -> str:
-    return f"{cells:,.0f}" if cells < 1e12 else f"{cells:.0e}"
+def _count_cells(width: float, height: float, width_m: float) -> float:
+    return (width / width_m + 1.0) * (height / width_m + 1.0)

@@ -91,27 +91,27 @@ def build_panel(
             f"The records hold {len(months)} months ({', '.join(months) or 'none'}), "
             f"need {settings.least_months}. Ingest earlier months, or ask for a later one."
         )
-    competing: CellGrid | PlaceSet
+    competing_places: CellGrid | PlaceSet
     if isinstance(counts, PointCounts):
         if places is None:
             raise ValueError("Counts by point need places to count them in.")
-        competing, denominator = places, places.denominator
+        competing_places, denominator = places, places.denominator
     else:
-        competing, denominator = _build_grid(counts, targets, boundary)
-    place_number = _locate(counts, competing)
-    outside = int(counts.counts[_is_of(counts, targets.target) & (place_number < 0)].sum())
+        competing_places, denominator = _build_grid(counts, targets, boundary)
+    place_number = _locate_counts(counts, competing_places)
+    outside = int(counts.counts[_group_mask(counts, targets.target) & (place_number < 0)].sum())
     target, related, fresh = _count_groups(
-        counts, place_number, competing.size, targets.target, targets.related
+        counts, place_number, competing_places.size, targets.target, targets.related
     )
     _check_elsewhere(target, targets, outside)
-    _check_enough(target, targets, settings, "cell" if isinstance(competing, CellGrid) else "place")
-    return PlacePanel(competing, months, target, related, denominator, outside, fresh)
+    _check_enough(target, targets, settings, "cell" if isinstance(competing_places, CellGrid) else "place")
+    return PlacePanel(competing_places, months, target, related, denominator, outside, fresh)
 
 
 def build_group_panel(panel: PlacePanel, counts: Counts, targets: Targets, group: str) -> PlacePanel:
     """The same places and months with one group of the target as target; the others lend to it."""
-    lenders = [*(other for other in targets.target if other != group), *targets.related]
-    place_number = _locate(counts, panel.places)
+    lenders = [*(name for name in targets.target if name != group), *targets.related]
+    place_number = _locate_counts(counts, panel.places)
     target, related, fresh = _count_groups(counts, place_number, panel.size, [group], lenders)
     return replace(panel, target=target, related=related, fresh=fresh)
 
@@ -165,25 +165,25 @@ def _count_groups(
     counts: Counts, place_number: Ints, size: int, target: Sequence[str], related: Sequence[str]
 ) -> tuple[CountSeries, CountSeries | None, CountSeries | None]:
     """Monthly counts of the target and of what lends to it, and the target weighed by how late it fell."""
-    has_records = np.bincount(counts.month_index, counts.counts, len(counts.months)) > 0
-    exposure = np.array([days_in_month(month) for month in counts.months]) / EXPECTED_DAYS * has_records
+    is_recorded = np.bincount(counts.month_index, counts.counts, len(counts.months)) > 0
+    exposure = np.array([days_in_month(month) for month in counts.months]) / EXPECTED_DAYS * is_recorded
 
     def series(groups: Sequence[str], weights: Ints | Floats) -> CountSeries:
-        mask = _is_of(counts, groups)
+        mask = _group_mask(counts, groups)
         return make_series(
             counts.month_index[mask], place_number[mask], weights[mask], exposure=exposure, size=size
         )
 
-    lent = series(related, counts.counts)
+    related_series = series(related, counts.counts)
     late_weights = counts.fresh if isinstance(counts, PlaceCounts) else None
     return (
         series(target, counts.counts),
-        lent if lent.totals.sum() > 0 else None,
+        related_series if related_series.totals.sum() > 0 else None,
         series(target, late_weights) if late_weights is not None else None,
     )
 
 
-def _locate(counts: Counts, places: CellGrid | PlaceSet) -> Ints:
+def _locate_counts(counts: Counts, places: CellGrid | PlaceSet) -> Ints:
     """The number of the place of each entry of the counts, -1 for none."""
     if isinstance(counts, PointCounts) and isinstance(places, PlaceSet):
         return places.locate(counts.easting_m, counts.northing_m)
@@ -194,14 +194,14 @@ def _locate(counts: Counts, places: CellGrid | PlaceSet) -> Ints:
 
 def _build_grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | None) -> tuple[CellGrid, str]:
     if boundary is not None:
-        check_cell_count(boundary.bounds, counts.cell_m, most=MOST_CELLS)
+        check_cell_count(boundary.bounds, counts.cell_m, max_cells=MOST_CELLS)
         try:
             grid = clip_cells(boundary, counts.cell_m)
         except ValueError as error:
             raise InputError(f"The boundary cannot be used: {error}") from error
         return grid, "the land inside the boundary"
     # What police find by looking must not decide which land competes either, or it would widen with patrols.
-    footprint = ~_is_of(counts, targets.excluded) & (counts.counts > 0)
+    footprint = ~_group_mask(counts, targets.excluded) & (counts.counts > 0)
     if not footprint.any():
         raise QuestionError("Not one record has a location. Ingest records with coordinates.")
     columns, rows = counts.columns[footprint], counts.rows[footprint]
@@ -215,10 +215,10 @@ def _check_extent(columns: Ints, rows: Ints, cell_m: float) -> None:
     edges = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
     west, south, east, north = (float(edge) * cell_m for edge in edges)
     hint = " Or mend records that lie far from all others, or give the city's boundaries."
-    check_cell_count((west, south, east, north), cell_m, most=MOST_BETWEEN, hint=hint)
+    check_cell_count((west, south, east, north), cell_m, max_cells=MOST_BETWEEN, hint=hint)
 
 
-def _is_of(counts: Counts, groups: Sequence[str]) -> Bools:
+def _group_mask(counts: Counts, groups: Sequence[str]) -> Bools:
     is_asked = np.array([name in set(groups) for name in counts.groups], dtype=bool)
     return is_asked[counts.group_index] if len(is_asked) else np.zeros(len(counts.counts), dtype=bool)
 

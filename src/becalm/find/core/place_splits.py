@@ -96,7 +96,7 @@ def cut_place(places: PlaceSet, split: Split) -> tuple[tuple[str, BaseGeometry],
     outline = find_outline(places, split.place_id)
     parts = _cut_along(outline, split.line) if split.line is not None else _cut_out(outline, split.parts)
     least = LEAST_M if places.by_length else LEAST_M2
-    large_parts = tuple((name, part) for name, part in parts if _measure(part, places) > least)
+    large_parts = tuple((name, part) for name, part in parts if _measure_amount(part, places) > least)
     if len(large_parts) < 2:
         raise InputError("leaves it whole: the line or the areas do not divide it")
     return large_parts
@@ -159,7 +159,7 @@ def _apply_split(places: PlaceSet, split: Split) -> PlaceSet:
         places,
         ids=(*places.ids[:number], *ids, *places.ids[number + 1 :]),
         outlines=insert(places.outlines, np.array(shapes, dtype=object)),
-        amounts=insert(places.amounts, [_measure(shape, places) for shape in shapes]),
+        amounts=insert(places.amounts, [_measure_amount(shape, places) for shape in shapes]),
         snap_m=places.snap_m if places.by_length else max(places.snap_m, GAP_M),
         listable=None if places.listable is None else insert(places.listable, places.listable[number]),
     )
@@ -209,5 +209,5 @@ def _drop_strays(cut: BaseGeometry, outline: BaseGeometry) -> BaseGeometry:
     return land
 
 
-def _measure(shape: BaseGeometry, places: PlaceSet) -> float:
+def _measure_amount(shape: BaseGeometry, places: PlaceSet) -> float:
     return float(shape.length if places.by_length else shape.area)

@@ -134,23 +134,23 @@ def spread_by_finder(
     finder: NamedFinder | None,
     panel: PlacePanel,
     origin: int,
-    expected: Floats,
+    expected_values: Floats,
     *,
     how_many: int,
     rng: np.random.Generator,
 ) -> Floats:
-    """What a list is chosen by: all that is `expected`, spread over places as the finder says."""
+    """What a list is chosen by: all that is expected, spread over places as the finder says."""
     if finder is None:
-        return expected
+        return expected_values
     scores = run_finder(finder, panel, origin, how_many=how_many, rng=rng.spawn(1)[0])
-    return np.asarray(scores * (expected.sum() / scores.sum()))
+    return np.asarray(scores * (expected_values.sum() / scores.sum()))
 
 
 def blend(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats:
     """Becalm's own score: own memory, neighbours and related offences, weighed by likelihood."""
     del rng
     (forecast,) = forecast_counts(past.panel, FindSettings(count=how_many), [len(past.months)])
-    return forecast.expected
+    return forecast.expected_counts
 
 
 def count_12(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats:

@@ -39,7 +39,7 @@ class Candidates:
     a place is, and by how much a separation is relaxed to price it. Only `listable` places are chosen.
     """
 
-    expected: Floats
+    expected_values: Floats
     x_m: Floats
     y_m: Floats
     area_index: Ints
@@ -59,21 +59,21 @@ class PlaceChooser:
     rng: np.random.Generator
 
     def choose(
-        self, expected: Floats, origin: int, *, priced: bool = True
+        self, expected_values: Floats, origin: int, *, priced: bool = True
     ) -> tuple[PlaceChoice, Floats | float]:
         """The listed places just before month `origin`, and the share of each one's week they are for.
 
-        `expected` is what is to be had most of together: incidents, or their harm.
+        `expected_values` are what is to be had most of together: incidents, or their harm.
         """
         places, rules = self.panel.places, self.rules
-        attraction = spread_by_finder(
-            self.finder, self.panel, origin, expected, how_many=rules.count, rng=self.rng
+        choice_values = spread_by_finder(
+            self.finder, self.panel, origin, expected_values, how_many=rules.count, rng=self.rng
         )
         share = compute_hours_share(rules.facts, places, rules.hours) if rules.hours else 1.0
         areas = index_areas(rules.facts, places) if rules.areas else (np.full(places.size, -1), ())
         x, y = places.centres_m
         candidates = Candidates(
-            expected=attraction * share,
+            expected_values=choice_values * share,
             x_m=x,
             y_m=y,
             area_index=areas[0],
@@ -84,9 +84,9 @@ class PlaceChooser:
         )
         return choose_places(candidates, rules, priced=priced), share
 
-    def choose_index(self, expected: Floats, origin: int) -> Ints:
+    def choose_index(self, expected_values: Floats, origin: int) -> Ints:
         """The numbers of the listed places alone, without a price for each rule."""
-        return self.choose(expected, origin, priced=False)[0].listed_index
+        return self.choose(expected_values, origin, priced=False)[0].listed_index
 
 
 def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) -> PlaceChoice:
@@ -112,12 +112,12 @@ def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) 
             "No list was found that keeps these rules together",
             (Fault("rules", "floors, decisions and separation clash", "lower a floor or the separation"),),
         )
-    matched = tuple(d for d in rules.decisions if d.place_id in candidates.number_by_id)
+    matched_decisions = tuple(d for d in rules.decisions if d.place_id in candidates.number_by_id)
     prices = (
         tuple(
             price_rules(
                 best.value,
-                replace(rules, decisions=matched),
+                replace(rules, decisions=matched_decisions),
                 lambda looser_rules: build_problem(candidates, looser_rules),
                 step_m=candidates.width_m,
             )
@@ -134,7 +134,7 @@ def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) 
             exact=best.exact,
             how=EXACT if best.exact else f"within {gap:.2%} of the best that these rules could allow",
             prices=prices,
-            decisions=matched,
+            decisions=matched_decisions,
             unmatched=tuple(d for d in rules.decisions if d.place_id not in candidates.number_by_id),
             hours=rules.hours,
             author=rules.author,
@@ -157,19 +157,19 @@ def select_separated(
     if separation_m <= 0.0:
         return order[:count]
     is_free = np.ones(len(scores), dtype=bool)
-    chosen: list[int] = []
+    chosen_numbers: list[int] = []
     for place in order.tolist():
         if is_free[place]:
-            chosen.append(place)
+            chosen_numbers.append(place)
             is_free &= np.hypot(x_m - x_m[place], y_m - y_m[place]) >= separation_m
-            if len(chosen) == count:
+            if len(chosen_numbers) == count:
                 break
-    return np.array(chosen, dtype=np.int64)
+    return np.array(chosen_numbers, dtype=np.int64)
 
 
 def build_problem(candidates: Candidates, rules: Rules) -> SubsetProblem:
     """The rules as bounds on numbered places."""
-    forced = np.zeros(len(candidates.expected), dtype=bool)
+    forced = np.zeros(len(candidates.expected_values), dtype=bool)
     barred = forced.copy() if candidates.listable is None else ~candidates.listable
     for decision in rules.decisions:
         if decision.place_id in candidates.number_by_id:
@@ -179,7 +179,7 @@ def build_problem(candidates: Candidates, rules: Rules) -> SubsetProblem:
     # The last entry is for places without an area: their index is -1.
     group_of_area = [*(group_by_area.get(name, -1) for name in candidates.area_names), -1]
     return SubsetProblem(
-        values=candidates.expected,
+        values=candidates.expected_values,
         x=candidates.x_m,
         y=candidates.y_m,
         count=rules.count,
@@ -201,21 +201,23 @@ def _weigh_decisions(
     for decision in rules.decisions:
         number = candidates.number_by_id.get(decision.place_id)
         if number is not None:
-            above = np.count_nonzero((candidates.expected > candidates.expected[number]) & listable)
+            above = np.count_nonzero(
+                (candidates.expected_values > candidates.expected_values[number]) & listable
+            )
             yield WeighedDecision(decision, int(above) + 1, price_by_rule.get(name_rule(decision)))
 
 
 def _check_areas(candidates: Candidates, rules: Rules) -> None:
-    unknown = [name for name in rules.areas if name not in candidates.area_names]
-    if not unknown:
+    unknown_areas = [name for name in rules.areas if name not in candidates.area_names]
+    if not unknown_areas:
         return
     if not candidates.area_names:
         raise UsageError(
-            f"The places have no areas, so no floor or cap can hold for {', '.join(unknown)}. "
+            f"The places have no areas, so no floor or cap can hold for {', '.join(unknown_areas)}. "
             "Ingest records that name their borough, or leave floors and caps out."
         )
     faults = []
-    for name in unknown:
+    for name in unknown_areas:
         near = difflib.get_close_matches(name, candidates.area_names, n=1)
         hint = f"did you mean {near[0]!r}?" if near else f"choose among {', '.join(candidates.area_names)}"
         faults.append(Fault(name, "is no area of these records", hint))
@@ -225,25 +227,25 @@ def _check_areas(candidates: Candidates, rules: Rules) -> None:
 def check_feasible(problem: SubsetProblem, rules: Rules, number_by_id: Mapping[str, int]) -> None:
     """Raise QuestionError with every rule that these places cannot keep, and by how much."""
     faults = [
-        *_count_faults(problem, rules),
-        *_separation_faults(problem, rules, number_by_id),
-        *_floor_faults(problem, rules),
+        *_find_count_faults(problem, rules),
+        *_find_separation_faults(problem, rules, number_by_id),
+        *_find_floor_faults(problem, rules),
     ]
     if faults:
         raise QuestionError("No list can keep these rules", tuple(faults))
 
 
-def _count_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
-    included = int(np.count_nonzero(problem.forced))
+def _find_count_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
+    included_count = int(np.count_nonzero(problem.forced))
     groups = problem.group[problem.forced]
     included_by_area = np.bincount(groups[groups >= 0], minlength=len(problem.floors))
-    owed = int(np.maximum(problem.floors - included_by_area, 0).sum())
-    excess = included + owed - problem.count
+    missing_places = int(np.maximum(problem.floors - included_by_area, 0).sum())
+    excess = included_count + missing_places - problem.count
     if excess > 0:
         yield Fault(
             "count",
-            f"{included} places must be included and floors ask for {owed} more: {excess} too many for a "
-            f"list of {problem.count}",
+            f"{included_count} places must be included and floors ask for {missing_places} more: {excess} "
+            f"too many for a list of {problem.count}",
             "list more places with --count, or withdraw a decision",
         )
     for area, inside, cap in zip(rules.areas, included_by_area.tolist(), problem.caps.tolist(), strict=True):
@@ -255,16 +257,16 @@ def _count_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
             )
 
 
-def _separation_faults(
+def _find_separation_faults(
     problem: SubsetProblem, rules: Rules, number_by_id: Mapping[str, int]
 ) -> Iterator[Fault]:
-    included = [d.place_id for d in rules.decisions if d.include and d.place_id in number_by_id]
-    for one, other in combinations(included, 2):
-        i, j = number_by_id[one], number_by_id[other]
+    included_ids = [d.place_id for d in rules.decisions if d.include and d.place_id in number_by_id]
+    for first_id, second_id in combinations(included_ids, 2):
+        i, j = number_by_id[first_id], number_by_id[second_id]
         distance_m = float(np.hypot(problem.x[i] - problem.x[j], problem.y[i] - problem.y[j]))
         if distance_m < problem.separation:
             yield Fault(
-                f"{one} and {other}",
+                f"{first_id} and {second_id}",
                 f"must both be included and lie {distance_m:.0f} m apart, "
                 f"{problem.separation - distance_m:.0f} m less than the separation of "
                 f"{problem.separation:g} m",
@@ -272,13 +274,13 @@ def _separation_faults(
             )
 
 
-def _floor_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
+def _find_floor_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
     for group, (area, floor) in enumerate(zip(rules.areas, problem.floors.tolist(), strict=True)):
         places = int(np.count_nonzero((problem.group == group) & ~problem.barred))
         if places < floor:
             yield Fault(
                 area,
-                f"has {_places(places)}, {floor - places} fewer than its floor of {floor}",
+                f"has {_format_places(places)}, {floor - places} fewer than its floor of {floor}",
                 "lower the floor",
             )
         elif floor and problem.separation > 0.0:
@@ -286,11 +288,11 @@ def _floor_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
             if most < floor:
                 yield Fault(
                     area,
-                    f"holds at most {_places(most)} {problem.separation:g} m apart, {floor - most} fewer "
-                    f"than its floor of {floor}",
+                    f"holds at most {_format_places(most)} {problem.separation:g} m apart, "
+                    f"{floor - most} fewer than its floor of {floor}",
                     "lower the floor, or ask for a smaller separation",
                 )
 
 
-def _places(number: int) -> str:
+def _format_places(number: int) -> str:
     return "1 place" if number == 1 else f"{number} places"

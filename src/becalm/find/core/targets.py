@@ -34,22 +34,22 @@ def choose_targets(groups: Sequence[OffenceGroup], target_keys: Sequence[str] = 
     """
     by_key = {group.key: group for group in groups}
     excluded = tuple(sorted(group.key for group in groups if group.found_by == "police"))
-    usable = {key: by_key[key] for key in sorted(by_key) if key not in excluded}
+    usable_groups = {key: by_key[key] for key in sorted(by_key) if key not in excluded}
     for key in target_keys:
         _check_known(key, tuple(by_key))
         if key in excluded:
             raise QuestionError(
                 f"{key!r} is found by the police looking for it: a list made of it would send patrols where "
-                f"patrols already look. Choose among {', '.join(usable)}."
+                f"patrols already look. Choose among {', '.join(usable_groups)}."
             )
-    street = tuple(key for key, group in usable.items() if group.street_violence)
+    street = tuple(key for key, group in usable_groups.items() if group.street_violence)
     target = tuple(dict.fromkeys(target_keys)) or street
     if not target:
         raise QuestionError(
             "No offence group of these records is marked as street violence. "
-            f"Name the target with --target, one or more of {', '.join(usable)}."
+            f"Name the target with --target, one or more of {', '.join(usable_groups)}."
         )
-    lenders = (key for key, group in usable.items() if group.street_violence or group.shares_places)
+    lenders = (key for key, group in usable_groups.items() if group.street_violence or group.shares_places)
     return Targets(target, tuple(key for key in lenders if key not in target), excluded)
 
 
@@ -69,11 +69,11 @@ def merge_groups(tables: Iterable[OffenceTable], group_keys: Sequence[str]) -> t
     """
     by_key = {key: OffenceGroup(key, key) for key in group_keys}
     for group in (group for table in tables for group in table.groups if group.key in by_key):
-        earlier = by_key[group.key]
+        earlier_group = by_key[group.key]
         by_key[group.key] = replace(
             group,
-            street_violence=group.street_violence or earlier.street_violence,
-            shares_places=group.shares_places or earlier.shares_places,
-            found_by="police" if earlier.found_by == "police" else group.found_by,
+            street_violence=group.street_violence or earlier_group.street_violence,
+            shares_places=group.shares_places or earlier_group.shares_places,
+            found_by="police" if earlier_group.found_by == "police" else group.found_by,
         )
     return tuple(by_key[key] for key in sorted(by_key))
