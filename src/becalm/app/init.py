@@ -76,7 +76,7 @@ def _facts(workspace: WorkspaceMade) -> dict[str, object]:
         "workspace": str(workspace.path),
         "city": city.key,
         "name": city.name,
-        "chosen": workspace.chosen,
+        "chosen": workspace.is_chosen,
         "crs": city.crs,
         "time_zone": city.time_zone,
         "boroughs": len(city.boroughs),

@@ -24,7 +24,7 @@ class WorkspaceMade:
 
     path: Path
     city: City
-    chosen: bool
+    is_chosen: bool
     boundaries: BoundaryCopy | None
     notes: tuple[str, ...]
     next_steps: tuple[str, ...]
@@ -46,25 +46,25 @@ def make_workspace(
     """
     entry = read_city(city or DEFAULT_CITY)
     check_city(entry, city or DEFAULT_CITY)
-    chosen = city is not None or boundaries is not None
-    config = Config(city=entry.model_copy(update={"chosen": chosen}))
+    is_chosen = city is not None or boundaries is not None
+    config = Config(city=entry.model_copy(update={"chosen": is_chosen}))
     shapes = (
         copy_boundaries(boundaries, entry.city(), attribute=boundaries_name, crs=boundaries_crs)
         if boundaries is not None
         else None
     )
     copies = patrol_files_beside(city) if city else {}
-    made = make_folder(path, config, shapes.text if shapes else None, copies=copies)
+    workspace = make_folder(path, config, shapes.text if shapes else None, copies=copies)
     if open_desk is not None:
         note_configuration(open_desk(path))
-    notes = (*_notes(made, shapes), *_brought(copies, path))
-    return WorkspaceMade(made.path, made.city, chosen, shapes, notes, _next_steps(path))
+    notes = (*_notes(workspace, shapes), *_brought(copies, path))
+    return WorkspaceMade(workspace.path, workspace.city, is_chosen, shapes, notes, _next_steps(path))
 
 
-def _notes(made: Workspace, shapes: BoundaryCopy | None) -> tuple[str, ...]:
+def _notes(workspace: Workspace, shapes: BoundaryCopy | None) -> tuple[str, ...]:
     default = (
         ()
-        if made.config.city.chosen
+        if workspace.config.city.chosen
         else (
             "No city was named: it is Greater London, unless the first records are of another shipped city.",
         )

@@ -50,8 +50,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_wanted: bool) -> None:
+    if is_wanted:
         typer.echo(f"becalm {__version__}")
         raise typer.Exit
 
@@ -81,19 +81,19 @@ def open_desk(workspace: Path | None) -> Desk:
     from becalm.desk import Desk
     from becalm.workspace.config import open_workspace
 
-    opened = open_workspace(workspace or Path(os.environ.get("BECALM_WORKSPACE", ".")))
-    engine = os.environ.get("BECALM_ENGINE", opened.config.archive.engine)
+    workspace_folder = open_workspace(workspace or Path(os.environ.get("BECALM_WORKSPACE", ".")))
+    engine = os.environ.get("BECALM_ENGINE", workspace_folder.config.archive.engine)
     return Desk(
-        workspace=opened,
-        archive=ParquetArchive(opened.archive_path, lambda: connect(engine)),
+        workspace=workspace_folder,
+        archive=ParquetArchive(workspace_folder.archive_path, lambda: connect(engine)),
         actor=os.environ.get("BECALM_ACTOR", getpass.getuser()),
         now=lambda: datetime.now(UTC),
         draw_seed=lambda: secrets.randbits(63),
         draw_key=lambda: secrets.token_bytes(32),
         role=os.environ.get("BECALM_ROLE") or "user",
-        open_ledger=cache(lambda: open_ledger(opened)),
-        ledger_file=None if ledger_url(opened) else opened.ledger_path,
-        prepare_ledger=lambda owner_url: prepare_ledger(opened, owner_url),
+        open_ledger=cache(lambda: open_ledger(workspace_folder)),
+        ledger_file=None if ledger_url(workspace_folder) else workspace_folder.ledger_path,
+        prepare_ledger=lambda owner_url: prepare_ledger(workspace_folder, owner_url),
     )
 
 

@@ -66,7 +66,7 @@ class Session:
         """Where long work shows how far it has come."""
         if self.is_quiet:
             return silent_progress
-        from becalm.console.progress import progress_bar
+        from becalm.console.screen import progress_bar
 
         return progress_bar
 
@@ -92,8 +92,8 @@ def command(
     `defaults` are this command's own, by field. What the function refuses speaks of fields; the caller is
     told the options.
     """
-    asked = fields_of(request)
-    names = option_names(asked)
+    request_fields = fields_of(request)
+    names = option_names(request_fields)
 
     def decorate(function: Callable[[Session, RequestT], None]) -> Callable[[Session, RequestT], None]:
         @wraps(function)
@@ -106,14 +106,16 @@ def command(
                 is_quiet=values.pop("quiet"),
             )
             try:
-                read = {field.name: _value(field, values[field.name]) for field in asked}
-                function(session, build_request(request, read))
+                field_values = {field.name: _value(field, values[field.name]) for field in request_fields}
+                function(session, build_request(request, field_values))
             except BecalmError as error:
                 raise error.reworded(lambda text: name_options(text, names)) from error
 
-        own = [_argument(field, defaults.get(field.name, field.default)) for field in asked]
+        field_arguments = [
+            _argument(field, defaults.get(field.name, field.default)) for field in request_fields
+        ]
         shared = _shared_arguments(has_workspace=has_workspace, has_files=has_files)
-        arguments = [_keyword("context", typer.Context), *own, *shared]
+        arguments = [_keyword("context", typer.Context), *field_arguments, *shared]
         run.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # what Typer reads
         run.__annotations__ = {argument.name: argument.annotation for argument in arguments}
         run.request = request  # type: ignore[attr-defined]  # what `becalm schema` reads
@@ -123,9 +125,9 @@ def command(
     return decorate
 
 
-def option_names(asked: tuple[RequestField, ...]) -> Mapping[str, str]:
+def option_names(request_fields: tuple[RequestField, ...]) -> Mapping[str, str]:
     """How each field is named on the command line."""
-    return {field.name: _option_name(field) for field in asked} | {
+    return {field.name: _option_name(field) for field in request_fields} | {
         "workspace": "--workspace",
         "format": "--format",
     }

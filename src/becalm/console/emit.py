@@ -97,9 +97,9 @@ def print_lines(lines: Iterable[object]) -> None:
             console().print(line)
 
 
-def emit(format: Format, *, lines: Iterable[str], told: object, rows: Iterable[Row]) -> None:
+def emit(format: Format, *, lines: Iterable[str], data: object, rows: Iterable[Row]) -> None:
     """Print an answer that is laid out already."""
-    emit_answer(None, View(data=lambda _: told, rows=lambda _: rows, lines=lambda _: lines), format)
+    emit_answer(None, View(data=lambda _: data, rows=lambda _: rows, lines=lambda _: lines), format)
 
 
 def tabulate(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> Iterable[str]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
+from becalm.terms.progress import Advance
 
 RowT = TypeVar("RowT")
 WIDTH = 160  # of a table that goes into a file or a pipe
@@ -108,3 +112,23 @@ def figure_table(
     for row in rows:
         grid.add_row(*(row[i] for i in visible))
     return grid
+
+
+class _RateColumn(ProgressColumn):
+    """How much is done of how much, and how much a second."""
+
+    def render(self, task: Task) -> Text:
+        unit = task.fields["unit"]
+        total = "" if task.total is None else f" of {task.total:,.0f}"
+        rate = f", {task.speed:,.1f} {unit}/s" if task.speed else ""
+        return Text(f"{task.completed:,.0f}{total} {unit}{rate}")
+
+
+@contextmanager
+def progress_bar(task: str, *, total: float | None, unit: str) -> Iterator[Advance]:
+    """A bar for this task while the context lasts; nothing is left of it afterwards."""
+    console = Console(stderr=True)
+    columns = (TextColumn(task), BarColumn(), _RateColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task_id = bar.add_task(task, total=total, unit=unit)
+        yield lambda amount: bar.advance(task_id, amount)

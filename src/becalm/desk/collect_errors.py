@@ -44,5 +44,5 @@ def collect_errors(*questions: Callable[[], Any]) -> Any:
 
 def _faults_in(error: BecalmError) -> tuple[Fault, ...]:
     """What is wrong; a message without faults holds its own place and remedy in its sentences."""
-    what, _, remedy = error.message.partition(". ")
-    return error.faults or (Fault("input", what, remedy.rstrip(".") or "correct it"),)
+    problem, _, remedy = error.message.partition(". ")
+    return error.faults or (Fault("input", problem, remedy.rstrip(".") or "correct it"),)

@@ -14,7 +14,7 @@ from becalm.brief.desk.pins import archive_pins, pins_of
 from becalm.brief.desk.plan import NO_SOURCE, BriefQuestion, Plan, plan_of
 from becalm.brief.page import briefing_page
 from becalm.desk import Desk
-from becalm.desk.audit import recorded
+from becalm.desk.audit import recorded_action
 from becalm.desk.coverage import gaps_of
 from becalm.desk.pinned_archive import PinnedArchive
 from becalm.find.core.place_facts import compute_list_week
@@ -93,7 +93,7 @@ def publish_briefing(desk: Desk, made: BriefingMade) -> None:
     facts: dict[str, Fact] = {"run_sha256": hashes["run.json"], "files": tuple(sorted(hashes.items()))}
     if made.run.as_of:
         facts["as_of"] = made.run.as_of.isoformat()
-    with recorded(desk, "briefing_published", purpose="brief", facts=facts):
+    with recorded_action(desk, "briefing_published", purpose="brief", facts=facts):
         write_folder(made.folder, made.texts)
 
 
