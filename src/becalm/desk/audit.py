@@ -54,7 +54,7 @@ def one_line(name: str) -> str:
 
 
 @contextmanager
-def recorded(desk: Desk, kind: str, *, purpose: str, facts: Mapping[str, Fact]) -> Iterator[Entry]:
+def recorded_action(desk: Desk, kind: str, *, purpose: str, facts: Mapping[str, Fact]) -> Iterator[Entry]:
     """Record it first, then do it: what cannot be recorded is not done; what fails after all is withdrawn."""
     note_configuration(desk)
     entry = record_event(desk, kind, purpose=purpose, facts=facts)

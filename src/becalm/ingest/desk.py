@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 
 from becalm.desk import Desk
-from becalm.desk.audit import one_line, recorded
+from becalm.desk.audit import one_line, recorded_action
 from becalm.desk.coverage import gaps_of
 from becalm.formats.sheet import InputFile
 from becalm.formats.sheet_reader import read_sheet
@@ -146,7 +146,7 @@ def _keep_readings(desk: Desk, intake: Intake, file_readings: Sequence[FileReadi
         intake.add_faults(file_reading.reading.faults)
     if not new_readings:
         return None
-    with recorded(desk, "records_loaded", purpose="load", facts=_load_facts(intake, new_readings)):
+    with recorded_action(desk, "records_loaded", purpose="load", facts=_load_facts(intake, new_readings)):
         return intake.commit()
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk
-from becalm.desk.audit import recorded
+from becalm.desk.audit import recorded_action
 from becalm.find.core.place_splits import (
     PART_MARK,
     Split,
@@ -124,5 +124,5 @@ def _save_splits(
     }
     if parts:
         facts["parts"] = parts
-    with recorded(desk, KIND, purpose="hotspots", facts=facts):
+    with recorded_action(desk, KIND, purpose="hotspots", facts=facts):
         save_splits(desk.workspace, splits)
