@@ -10,7 +10,7 @@ from typing import cast
 
 from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
-from becalm.desk.audit import record_event, recorded
+from becalm.desk.audit import record_event, recorded_action
 from becalm.ledger.event import Entry, Fact
 from becalm.patrol.core.places_and_shifts import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
@@ -105,7 +105,7 @@ def _commit_arms(
 def _write_trial(desk: Desk, folder: Path, files: Mapping[str, str]) -> Entry:
     checksums = tuple((name, sha256_of_text(text)) for name, text in files.items())
     facts: dict[str, Fact] = {"question": TRIAL_QUESTION, "files": checksums}
-    with recorded(desk, "report_published", purpose=PURPOSE, facts=facts) as entry:
+    with recorded_action(desk, "report_published", purpose=PURPOSE, facts=facts) as entry:
         folder.mkdir(parents=True)
         for name, text in files.items():
             (folder / name).write_text(text, "utf-8", newline="")
