@@ -58,7 +58,7 @@ class DictionaryColumn:
         codes = pa.array(self.codes, mask=self.is_blank)
         return pa.DictionaryArray.from_arrays(codes, self.distinct).cast(pa.string())
 
-    def renamed(self, rename: Callable[[str], str | None] = str) -> pa.DictionaryArray:
+    def rename_words(self, rename: Callable[[str], str | None] = str) -> pa.DictionaryArray:
         """The column with every distinct text renamed (None becomes null), still dictionary-encoded.
 
         The new names are sorted, so that the same cells give the same bytes of Parquet.

@@ -35,7 +35,7 @@ BLOCK_BYTES = 1 << 24  # no row may be longer
 UTF16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 UTF16_ENDS = (b"\n\0", b"\0\n", b"\r\0", b"\0\r")
 DELIMITERS = ",;\t|"
-FEWER, MORE = "fewer fields", "more fields"
+FEWER_FIELDS, MORE_FIELDS = "fewer fields", "more fields"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +88,20 @@ def read_rows(path: Path, name: str) -> Sheet:
     header = read_header(path, name)
     check_twins(header.columns, name)
     _check_encoding(path, name, header.encoding)
-    read = functools.partial(_parse, path, header, dict.fromkeys(header.columns, TEXT), multiline=True)
+    parse_rows = functools.partial(_parse, path, header, dict.fromkeys(header.columns, TEXT), multiline=True)
     first, odd_rows = header.line + 1, list[Any]()
     try:
-        data = read(use_threads=True, odd_rows=odd_rows)
+        data = parse_rows(use_threads=True, odd_rows=odd_rows)
         lines = np.arange(first, first + data.num_rows)
         if odd_rows:  # only a reader without threads knows the numbers of rows
             odd_rows.clear()
-            data = read(use_threads=False, odd_rows=odd_rows)
+            data = parse_rows(use_threads=False, odd_rows=odd_rows)
             lines = np.arange(first, first + data.num_rows + len(odd_rows))
             lines = np.setdiff1d(lines, [row.number for row in odd_rows])
     except (pa.ArrowException, OSError, EOFError, zlib.error) as error:
         raise _text_refusal(name, error) from error
-    broken = tuple(_odd_row_fault(name, row) for row in odd_rows)
-    return _drop_blank_rows(Sheet(name, data, lambda: lines, broken))
+    broken_rows = tuple(_odd_row_fault(name, row) for row in odd_rows)
+    return _drop_blank_rows(Sheet(name, data, lambda: lines, broken_rows))
 
 
 def _parse(
@@ -154,8 +154,8 @@ def _check_encoding(path: Path, name: str, encoding: str) -> None:
             decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
         line += error.object[: error.start].count(b"\n")
-        what = f"is not {encoding.upper()} text: {error.object[error.start : error.end]!r} in line {line}"
-        raise file_refusal(name, what, "save it as UTF-8 (Excel: CSV UTF-8) and try again") from error
+        problem = f"is not {encoding.upper()} text: {error.object[error.start : error.end]!r} in line {line}"
+        raise file_refusal(name, problem, "save it as UTF-8 (Excel: CSV UTF-8) and try again") from error
     except (OSError, EOFError, zlib.error) as error:
         raise _text_refusal(name, error) from error
 
@@ -189,8 +189,8 @@ def _odd_row_fault(name: str, row: Any) -> RowFault:
 def _text_refusal(name: str, error: Exception) -> InputError:
     message = str(error)
     if "straddling" in message or "block" in message:
-        what = f"has a row longer than {BLOCK_BYTES:,} bytes"
-        return file_refusal(name, what, "no crime record is; look for a lone quotation mark")
+        problem = f"has a row longer than {BLOCK_BYTES:,} bytes"
+        return file_refusal(name, problem, "no crime record is; look for a lone quotation mark")
     remedy = "fetch it again, or open and save it anew"
     return file_refusal(name, f"cannot be read as rows ({message[:200]})", remedy)
 
@@ -207,19 +207,19 @@ def read_lines(file: InputFile, column_types: Mapping[str, pa.DataType]) -> Shee
     except UnicodeError as error:
         fault = Fault("file", f"is broken UTF-16 text ({error})", "save it as UTF-8")
         raise InputError(f"{file.name} was refused; nothing was loaded", (fault,)) from error
-    if not sheet.data.num_rows and not sheet.broken:
+    if not sheet.data.num_rows and not sheet.broken_rows:
         notes = (*notes, "a header and no rows")
     if not _ends_with_newline(file.path, header.encoding):
         notes = (*notes, "the last line has no end: the file may have been cut short")
-        sheet = replace(sheet, broken=_mark_cut_off(sheet))
+        sheet = replace(sheet, broken_rows=_mark_cut_off(sheet))
     return replace(sheet, notes=notes)
 
 
 def line_texts(file: InputFile, lines: Sequence[int]) -> dict[int, str]:
     """The text of these lines, by number."""
-    wanted = set(lines)
+    wanted_lines = set(lines)
     encoding = read_header(file.path, file.name).encoding
-    return {number: text for number, text in _numbered_lines(file.path, encoding) if number in wanted}
+    return {number: text for number, text in _numbered_lines(file.path, encoding) if number in wanted_lines}
 
 
 def _split_file(file: InputFile, header: TextHeader, column_types: Mapping[str, pa.DataType]) -> Sheet:
@@ -246,13 +246,13 @@ def _split_line_by_line(
     file: InputFile, header: TextHeader, column_types: Mapping[str, pa.DataType]
 ) -> Sheet:
     places = [header.columns.index(name) for name in column_types]
-    rows, lines, broken = list[list[str | None]](), list[int](), list[RowFault]()
+    rows, lines, broken_rows = list[list[str | None]](), list[int](), list[RowFault]()
     numbered_lines = _numbered_lines(file.path, header.encoding)
     next(numbered_lines)  # the header
     for line, text in numbered_lines:
         cells = next(csv.reader([text], delimiter=header.delimiter), [])
         if fault := _line_fault(file.name, line, text, len(cells), len(header.columns)):
-            broken.append(fault)
+            broken_rows.append(fault)
             continue
         rows.append([cells[place] or None for place in places])
         lines.append(line)
@@ -262,14 +262,14 @@ def _split_line_by_line(
         name: array.dictionary_encode() if kind == WORDS else array
         for array, (name, kind) in zip(arrays, column_types.items(), strict=True)
     }
-    return Sheet(file.name, pa.table(data), lambda: np.array(lines, dtype=np.int64), tuple(broken))
+    return Sheet(file.name, pa.table(data), lambda: np.array(lines, dtype=np.int64), tuple(broken_rows))
 
 
 def _line_fault(name: str, line: int, text: str, cell_count: int, column_count: int) -> RowFault | None:
     if "\udc80" <= max(text) <= "\udcff":  # how "surrogateescape" keeps a byte that is no text
         reason, remedy = "the line is not UTF-8 text", "save the file as UTF-8 and load it again"
     elif cell_count != column_count:
-        reason = f"the row has {FEWER if cell_count < column_count else MORE} than the header"
+        reason = f"the row has {FEWER_FIELDS if cell_count < column_count else MORE_FIELDS} than the header"
         remedy = "it was cut, or a comma or quotation mark is out of place"
         remedy = f"{cell_count} instead of {column_count}: {remedy}"
     else:
@@ -281,12 +281,13 @@ def _line_fault(name: str, line: int, text: str, cell_count: int, column_count: 
 
 def _mark_cut_off(sheet: Sheet) -> tuple[RowFault, ...]:
     """The broken rows; a last line without an end that is also too short shows that the file was cut."""
-    if not sheet.broken:
+    if not sheet.broken_rows:
         return ()
-    *others, last = sheet.broken
-    if FEWER not in last.reason or last.row < max(sheet.lines, default=0):
-        return sheet.broken
-    return (*others, replace(last, reason=CUT_OFF_ROW, remedy="fetch or export the whole file again"))
+    *earlier_rows, last_row = sheet.broken_rows
+    if FEWER_FIELDS not in last_row.reason or last_row.row < max(sheet.lines, default=0):
+        return sheet.broken_rows
+    remedy = "fetch or export the whole file again"
+    return (*earlier_rows, replace(last_row, reason=CUT_OFF_ROW, remedy=remedy))
 
 
 def _numbered_lines(path: Path, encoding: str) -> Iterator[tuple[int, str]]:

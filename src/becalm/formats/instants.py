@@ -95,8 +95,8 @@ def parse_times(texts: Sequence[str], formats: Sequence[str], *, offset: bool = 
         is_open = np.isnat(times)
         if not is_open.any():
             break
-        parsed = pd.to_datetime(cells[is_open], format=time_format, errors="coerce", utc=offset)
-        times[is_open] = _without_zone(pd.DatetimeIndex(parsed))
+        parsed_times = pd.to_datetime(cells[is_open], format=time_format, errors="coerce", utc=offset)
+        times[is_open] = _without_zone(pd.DatetimeIndex(parsed_times))
     return times
 
 

@@ -1,17 +1,18 @@
-"""A file that is to be read, and the table of cells that it comes to, whatever its format."""
+"""A file that is to be read, the table of cells that it comes to, and what becomes of each of its rows."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
-from becalm.methods.arrays import Ints
-from becalm.terms import Fault, InputError, RowFault
+from becalm.methods.arrays import Bools, Ints
+from becalm.terms import Fault, InputError, RowFault, RowOutcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,12 @@ class InputFile:
 
 @dataclass(frozen=True)
 class Sheet:
-    """The rows of a file; `broken` rows could not be split. Lines are numbered where faults are told."""
+    """The rows of a file; `broken_rows` could not be split. Lines are numbered where faults are told."""
 
     name: str
     data: pa.Table
     number_lines: Callable[[], Ints]
-    broken: tuple[RowFault, ...] = ()
+    broken_rows: tuple[RowFault, ...] = ()
     notes: tuple[str, ...] = ()
 
     @cached_property
@@ -48,6 +49,108 @@ class Sheet:
         return tuple(self.data.column_names)
 
 
-def file_refusal(name: str, what: str, remedy: str) -> InputError:
+def file_refusal(name: str, problem: str, remedy: str) -> InputError:
     """The error that refuses a whole file."""
-    return InputError(f"{name} was refused", (Fault(name, what, remedy),))
+    return InputError(f"{name} was refused", (Fault(name, problem, remedy),))
+
+
+PerRow = str | Callable[[int], str | None]
+"""A text, or the text for each row by its place in the sheet."""
+
+
+class RowOutcomes:
+    """Collects the faults of a sheet's rows. A row may have several; it is rejected once."""
+
+    def __init__(self, sheet: Sheet) -> None:
+        self._sheet = sheet
+        self.faults: list[RowFault] = list(sheet.broken_rows)
+        self.is_rejected: Bools = np.zeros(sheet.data.num_rows, dtype=np.bool_)
+        self._is_repaired: Bools = np.zeros(sheet.data.num_rows, dtype=np.bool_)
+
+    @property
+    def is_kept(self) -> Bools:
+        """Which rows are to be loaded?"""
+        return ~self.is_rejected
+
+    @property
+    def row_count(self) -> int:
+        """How many rows the file has, broken ones among them."""
+        return len(self.is_rejected) + len(self._sheet.broken_rows)
+
+    @property
+    def loaded_count(self) -> int:
+        """How many rows are to be loaded?"""
+        return int(self.is_kept.sum())
+
+    @property
+    def repaired_count(self) -> int:
+        """How many of the loaded rows were repaired?"""
+        return int((self._is_repaired & self.is_kept).sum())
+
+    def reject(
+        self,
+        is_faulty: Bools,
+        column: str,
+        reason: PerRow,
+        remedy: PerRow,
+        *,
+        value: PerRow | None = None,
+    ) -> None:
+        """Reject these rows. `value` is what the source says there, else the cells of `column`."""
+        self._record(is_faulty, column, "rejected", reason, remedy, value)
+        self.is_rejected |= is_faulty
+
+    def reject_remaining(self, is_faulty: Bools, column: str, reason: PerRow, remedy: PerRow) -> None:
+        """Reject those of these rows that nothing has rejected yet: each is told once."""
+        self.reject(is_faulty & self.is_kept, column, reason, remedy)
+
+    def repair(
+        self,
+        is_faulty: Bools,
+        column: str,
+        reason: PerRow,
+        remedy: PerRow,
+        *,
+        value: PerRow | None = None,
+        also_rejected: bool = False,
+    ) -> None:
+        """Keep these rows, and write down what was mended; of rejected rows only with `also_rejected`."""
+        is_faulty = is_faulty if also_rejected else is_faulty & self.is_kept
+        self._record(is_faulty, column, "repaired", reason, remedy, value)
+        self._is_repaired |= is_faulty
+
+    def reject_cells(self, is_faulty: Bools, columns: Sequence[str], reason: str, remedy: str) -> None:
+        """Write down single cells (rows by `columns`) that are rejected while their rows are kept."""
+        for row, place in np.argwhere(is_faulty).tolist():
+            cell = self._sheet.data[columns[place]][row].as_py()
+            self._add(row, columns[place], "" if cell is None else str(cell), "rejected", reason, remedy)
+
+    def _record(
+        self,
+        is_faulty: Bools,
+        column: str,
+        outcome: RowOutcome,
+        reason: PerRow,
+        remedy: PerRow,
+        value: PerRow | None,
+    ) -> None:
+        rows = np.flatnonzero(is_faulty)
+        cells = self._cells(column, rows) if value is None and len(rows) else None
+        for place, row in enumerate(rows.tolist()):
+            cell_text = _text(value, row) if cells is None else cells[place]
+            self._add(row, column, cell_text, outcome, _text(reason, row), _text(remedy, row))
+
+    def _cells(self, column: str, rows: Ints) -> list[str]:
+        """What the named column, or several joined by " / ", says in these rows."""
+        names = [name for name in column.split(" / ") if name in self._sheet.data.column_names]
+        columns = [self._sheet.data[name].take(rows).to_pylist() for name in names]
+        texts = [["" if cell is None else str(cell) for cell in cells] for cells in columns]
+        return [" / ".join(cells) for cells in zip(*texts, strict=True)] or [""] * len(rows)
+
+    def _add(self, row: int, column: str, value: str, outcome: RowOutcome, reason: str, remedy: str) -> None:
+        line = int(self._sheet.lines[row])
+        self.faults.append(RowFault(self._sheet.name, line, column, value[:200], outcome, reason, remedy))
+
+
+def _text(text: PerRow | None, row: int) -> str:
+    return (text(row) if callable(text) else text) or ""

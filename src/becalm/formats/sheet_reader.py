@@ -62,8 +62,8 @@ def _open_parquet(path: Path, name: str) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        what = f"is not a whole Parquet file ({error})"
-        raise file_refusal(name, what, "fetch or write it again") from error
+        problem = f"is not a whole Parquet file ({error})"
+        raise file_refusal(name, problem, "fetch or write it again") from error
 
 
 def _book_rows(path: Path, name: str) -> tuple[list[list[Any]], tuple[str, ...]]:
@@ -77,10 +77,10 @@ def _book_rows(path: Path, name: str) -> tuple[list[list[Any]], tuple[str, ...]]
             rows = book.get_sheet_by_name(sheet_name).to_python(skip_empty_area=False)
             rows = list(itertools.dropwhile(_is_blank, rows))
             if rows:
-                return rows, tuple(other for other in sheet_names if other != sheet_name)
+                return rows, tuple(other_name for other_name in sheet_names if other_name != sheet_name)
     except (python_calamine.CalamineError, OSError, ValueError) as error:
-        what = f"cannot be read as a workbook ({error})"
-        raise file_refusal(name, what, "save it as xlsx or csv") from error
+        problem = f"cannot be read as a workbook ({error})"
+        raise file_refusal(name, problem, "save it as xlsx or csv") from error
     raise file_refusal(name, "is empty", "nothing can be read from a workbook without cells")
 
 

@@ -28,7 +28,7 @@ FLAGS = ("--help", "-h", "--quiet", "-q")  # options without a value
 ROWS_ON_SCREEN = 50
 GAPS_SHOWN = 12
 COUNTS = ("rows", "loaded", "repaired", "rejected")
-FOLDED = ("file", "value", "reason", "remedy")  # columns that may be broken
+FOLDED_COLUMNS = ("file", "value", "reason", "remedy")  # columns that may be broken
 
 
 class PathsFirst(TyperGroup):
@@ -108,9 +108,9 @@ def propose(session: Session, request: MappingRequest) -> None:
     from becalm.console.emit import View
     from becalm.ingest.desk import propose_mapping
 
-    def lines(proposed: ProposedMapping) -> Iterable[object]:
-        yield from _proposal_lines(proposed)
-        yield f"  {_next_command(proposed, request, session)}"
+    def lines(proposed_mapping: ProposedMapping) -> Iterable[object]:
+        yield from _proposal_lines(proposed_mapping)
+        yield f"  {_next_command(proposed_mapping, request, session)}"
 
     view = View(_proposal_data, _doubt_rows, lines, columns=("mapping", "doubt"))
     session.emit(propose_mapping(session.open_desk(), request), view)
@@ -143,7 +143,7 @@ def _report_lines(report: IngestReport) -> Iterator[object]:
     for line in (
         *(f"note: {file.file}: {note}" for file in report.summary for note in file.notes),
         *(f"note: {note}" for note in report.notes),
-        *(f"skipped: {skipped.name}: {skipped.reason}" for skipped in report.skipped),
+        *(f"skipped: {skipped_file.name}: {skipped_file.reason}" for skipped_file in report.skipped),
         *(f"coverage: {line}" for line in coverage[:GAPS_SHOWN]),
         *((f"coverage: and {hidden_count} more, see --format json",) if hidden_count > 0 else ()),
     ):
@@ -158,10 +158,23 @@ def _file_cells(file: FileIntake) -> tuple[str, ...]:
 
 def _stack_files(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """One file below the other, where a table has no room: no figure is ever cut."""
-    for name, source, recipe, months, rows_read, loaded, repaired, rejected, as_of, status in rows:
+    for (
+        name,
+        source,
+        recipe,
+        months,
+        row_count,
+        loaded_count,
+        repaired_count,
+        rejected_count,
+        as_of,
+        status,
+    ) in rows:
         yield from _fold(name)
         yield from _fold(f"{recipe}; {source}, {months}, as of {as_of}", indent=2, hanging=2)
-        counts = f"{rows_read} rows: {loaded} loaded, {repaired} repaired, {rejected} rejected"
+        counts = (
+            f"{row_count} rows: {loaded_count} loaded, {repaired_count} repaired, {rejected_count} rejected"
+        )
         yield from _fold(status if status == "already loaded" else f"{status}; {counts}", indent=2)
 
 
@@ -208,29 +221,29 @@ def _stack_faults(faults: Sequence[RowFault]) -> Iterator[str]:
 # --- a proposal ---------------------------------------------------------------------------------------
 
 
-def _proposal_data(proposed: ProposedMapping) -> dict[str, object]:
-    doubts = list(proposed.proposal.doubts)
-    return {"file": proposed.file, "mapping": str(proposed.path), "fits": proposed.fits, "doubts": doubts}
+def _proposal_data(answer: ProposedMapping) -> dict[str, object]:
+    doubts = list(answer.proposal.doubts)
+    return {"file": answer.file, "mapping": str(answer.path), "fits": answer.fits, "doubts": doubts}
 
 
-def _doubt_rows(proposed: ProposedMapping) -> Iterator[dict[str, object]]:
-    return ({"mapping": str(proposed.path), "doubt": doubt} for doubt in proposed.proposal.doubts)
+def _doubt_rows(answer: ProposedMapping) -> Iterator[dict[str, object]]:
+    return ({"mapping": str(answer.path), "doubt": doubt} for doubt in answer.proposal.doubts)
 
 
-def _proposal_lines(proposed: ProposedMapping) -> Iterator[str]:
-    doubts = proposed.proposal.doubts
-    yield f"Proposed a mapping of {len(proposed.proposal.profiles)} columns: {proposed.path}"
-    if proposed.fits:
-        yield f"Note: {proposed.fits} has exactly these columns already; `becalm ingest` would use it."
+def _proposal_lines(answer: ProposedMapping) -> Iterator[str]:
+    doubts = answer.proposal.doubts
+    yield f"Proposed a mapping of {len(answer.proposal.profiles)} columns: {answer.path}"
+    if answer.fits:
+        yield f"Note: {answer.fits} has exactly these columns already; `becalm ingest` would use it."
     yield f"To settle before it is used ({len(doubts)} doubts):"
     yield from (f"  {number}. {doubt}" for number, doubt in enumerate(doubts, 1))
     yield "Next: correct the mapping, remove each doubt that is settled, then"
 
 
-def _next_command(proposed: ProposedMapping, request: MappingRequest, session: Session) -> str:
+def _next_command(answer: ProposedMapping, request: MappingRequest, session: Session) -> str:
     """The command that loads the file, as it can be pasted."""
     words = ["becalm", "ingest", request.file]
-    words += ["--mapping", str(proposed.path)] if request.out else []
+    words += ["--mapping", str(answer.path)] if request.out else []
     words += ["--workspace", str(session.workspace)] if session.workspace else []
     return shlex.join(words)
 
@@ -266,7 +279,7 @@ def _grid(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequ
             heading,
             justify="right" if heading in right else "left",
             overflow="fold",
-            no_wrap=heading not in FOLDED,
+            no_wrap=heading not in FOLDED_COLUMNS,
         )
     for row in rows:
         grid.add_row(*(Text("".join(s if s.isprintable() else " " for s in cell)) for cell in row))

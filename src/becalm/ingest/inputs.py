@@ -76,8 +76,8 @@ def _list_path(path: Path, as_of: date | None, skipped_files: list[SkippedFile])
         if stat.S_ISDIR(mode):
             return _list_folder(path, as_of, skipped_files)
         if not stat.S_ISREG(mode):
-            what = "is neither a file nor a folder"
-            raise file_refusal(str(path), what, "name a csv, a zip or a folder of them")
+            problem = "is neither a file nor a folder"
+            raise file_refusal(str(path), problem, "name a csv, a zip or a folder of them")
         if path.suffix.lower() == ".zip":
             return _list_zip(path, path.name, as_of, skipped_files)
         return [replace(_file_entry(path, path.name, as_of), is_named=True)]
@@ -115,8 +115,8 @@ def _list_zip(
         with zipfile.ZipFile(path) as archive:
             members = sorted((m for m in archive.infolist() if not m.is_dir()), key=lambda m: m.filename)
     except zipfile.BadZipFile as error:
-        what = f"is not a whole zip file ({error})"
-        raise file_refusal(str(path), what, "it may be cut short: fetch it again") from error
+        problem = f"is not a whole zip file ({error})"
+        raise file_refusal(str(path), problem, "it may be cut short: fetch it again") from error
     members = [member for member in members if not _is_junk(member.filename)]
     faults = tuple(fault for member in members if (fault := _member_fault(name, member)))
     if faults:
@@ -177,8 +177,8 @@ def _unpack(entry: InputEntry, member: str, folder: Path) -> Path:
         ):
             shutil.copyfileobj(source, sink, CHUNK_BYTES)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        what = f"cannot be unpacked ({error})"
-        raise file_refusal(entry.name, what, "the zip is damaged: fetch it again") from error
+        problem = f"cannot be unpacked ({error})"
+        raise file_refusal(entry.name, problem, "the zip is damaged: fetch it again") from error
     except OSError as error:
         raise _unreadable(entry.name, error) from error
     return target

@@ -74,9 +74,6 @@ def find_city_key(
     return None
 
 
-# --- reading ------------------------------------------------------------------------------------------
-
-
 def read_files(
     entries: Sequence[InputEntry],
     readers: Sequence[Reader],
@@ -90,7 +87,7 @@ def read_files(
     Raises InputError with the faults of every file that is refused.
     """
 
-    def read(entry: InputEntry) -> FileReading | SkippedFile | InputError:
+    def try_to_read(entry: InputEntry) -> FileReading | SkippedFile | InputError:
         try:
             return _read_file(entry, readers, context, was_loaded)
         except InputError as error:
@@ -99,7 +96,7 @@ def read_files(
             advance(entry.size_bytes)
 
     with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-        results = list(pool.map(read, entries))
+        results = list(pool.map(try_to_read, entries))
     refusals = [(e.name, r) for e, r in zip(entries, results, strict=True) if isinstance(r, InputError)]
     if refusals:
         raise _combine_refusals(refusals)
@@ -182,14 +179,14 @@ def _describe_content(file: InputFile) -> str:
 
 
 def _nothing_to_read(skipped_files: Sequence[SkippedFile]) -> InputError:
-    names = [skipped.name for skipped in skipped_files]
+    names = [file.name for file in skipped_files]
     suffixes = Counter(name.rpartition(".")[2].lower() if "." in name else "no suffix" for name in names)
     content = (
         ", ".join(f"{count} x {suffix}" for suffix, count in suffixes.most_common(8)) or "no files at all"
     )
-    faults = tuple(Fault(skipped.name, skipped.reason, "skipped") for skipped in skipped_files[:ROWS_SHOWN])
-    rest = f" The first {ROWS_SHOWN} of {len(names)}:" if len(names) > ROWS_SHOWN else ""
-    return InputError(f"Nothing to load was found ({content}). {EXPECTED}.{rest}", faults)
+    faults = tuple(Fault(f.name, f.reason, "skipped") for f in skipped_files[:ROWS_SHOWN])
+    ending = f" The first {ROWS_SHOWN} of {len(names)}:" if len(names) > ROWS_SHOWN else ""
+    return InputError(f"Nothing to load was found ({content}). {EXPECTED}.{ending}", faults)
 
 
 def _combine_refusals(refusals: Sequence[tuple[str, InputError]]) -> InputError:
@@ -201,9 +198,6 @@ def _combine_refusals(refusals: Sequence[tuple[str, InputError]]) -> InputError:
         for fault in (error.faults or (Fault(name, error.message, "see above"),))
     ]
     return InputError(f"{len(refusals)} files were refused; nothing was loaded", tuple(faults))
-
-
-# --- judging ------------------------------------------------------------------------------------------
 
 
 def check_readings(readings: Sequence[FileReading], *, max_reject_share: float) -> None:

@@ -89,7 +89,7 @@ class Locator:
         return LocatedPoints(easting, northing, is_known, is_absent)
 
     def boroughs(
-        self, points: LocatedPoints, *, stated: Sequence[str | None] | Objects | None = None
+        self, points: LocatedPoints, *, stated_boroughs: Sequence[str | None] | Objects | None = None
     ) -> Objects:
         """In which borough is each point? None where nobody can tell.
 
@@ -99,9 +99,9 @@ class Locator:
         names = np.full(points.is_known.shape, None, dtype=object)
         if self.boundaries is not None:
             names = self._by_polygon(points, names)
-        if stated is None:
+        if stated_boroughs is None:
             return names
-        return np.where(pd.isna(names), np.asarray(stated, dtype=object), names)
+        return np.where(pd.isna(names), np.asarray(stated_boroughs, dtype=object), names)
 
     def stated_borough(self, words: str | None) -> str | None:
         """Which borough does a record mean by "Westminster 013B" or "westminster"?

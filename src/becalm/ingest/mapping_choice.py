@@ -42,8 +42,8 @@ def choose_mapping(file: InputFile, context: ReadContext) -> MappingFile | None:
     fits = fitting_mappings(file, context)
     if len(fits) > 1:
         names = [mapping_file.stem for mapping_file in fits]
-        what = f"fits {len(fits)} mappings: {', '.join(names)}"
-        raise file_refusal(file.name, what, f"name one, e.g. `mapping {names[0]}`")
+        problem = f"fits {len(fits)} mappings: {', '.join(names)}"
+        raise file_refusal(file.name, problem, f"name one, e.g. `mapping {names[0]}`")
     return fits[0] if fits else None
 
 
@@ -65,7 +65,7 @@ def fitting_mappings(file: InputFile, context: ReadContext) -> tuple[MappingFile
 @lru_cache(maxsize=1)
 def shipped_mappings() -> tuple[MappingFile, ...]:
     """The mappings that come with becalm."""
-    return _read(recipe_files("becalm.ingest", "mappings"))
+    return _read_sources(recipe_files("becalm.ingest", "mappings"))
 
 
 def own_mappings(folder: Path | None) -> tuple[MappingFile, ...]:
@@ -97,17 +97,17 @@ def _stamp(path: Path) -> Stamp:
     try:
         facts = path.stat()
     except OSError as error:
-        what = f"cannot be read: {error.strerror}"
-        raise file_refusal(str(path), what, "name a mapping that exists") from error
+        problem = f"cannot be read: {error.strerror}"
+        raise file_refusal(str(path), problem, "name a mapping that exists") from error
     return str(path), facts.st_mtime_ns, facts.st_size
 
 
 @lru_cache(maxsize=32)
 def _read_stamped(stamps: tuple[Stamp, ...]) -> tuple[MappingFile, ...]:
-    return _read(tuple(Path(path) for path, _, _ in stamps))
+    return _read_sources(tuple(Path(path) for path, _, _ in stamps))
 
 
-def _read(sources: tuple[Source, ...]) -> tuple[MappingFile, ...]:
+def _read_sources(sources: tuple[Source, ...]) -> tuple[MappingFile, ...]:
     mapping_files: list[MappingFile] = []
     faults: list[Fault] = []
     for source in sources:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from becalm.formats.sheet import InputFile
+from becalm.formats.sheet import InputFile, RowOutcomes
 from becalm.ingest.locate import Locator
 from becalm.tables import TablePart
 from becalm.terms import City, OffenceTable, RowFault
@@ -38,6 +38,19 @@ class Reading:
     repaired: int
     rejected: int
     notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of_rows(
+        cls,
+        recipe: tuple[str, str],
+        parts: Iterable[TablePart],
+        row_outcomes: RowOutcomes,
+        notes: tuple[str, ...],
+    ) -> Reading:
+        """The reading of a file whose rows are records: they are tallied as their outcomes say."""
+        rows, loaded = row_outcomes.row_count, row_outcomes.loaded_count
+        faults, repaired = tuple(row_outcomes.faults), row_outcomes.repaired_count
+        return cls(*recipe, tuple(parts), faults, rows, loaded, repaired, rows - loaded, notes)
 
     def __post_init__(self) -> None:
         if self.rows != self.loaded + self.rejected:

@@ -57,11 +57,12 @@ def _slot(file: ArchiveFile) -> Slot:
 
 def _replaced_note(name: str, replaced_files: Iterable[ArchiveFile]) -> tuple[str, ...]:
     """Which other files does this one push aside? They may have been meant to count beside it."""
-    others = sorted({file.input_file for file in replaced_files if file.input_file != name})
-    if not others:
+    other_files = sorted({file.input_file for file in replaced_files if file.input_file != name})
+    if not other_files:
         return ()
-    listed = ", ".join(others[:3]) + (f" and {len(others) - 3} more" if len(others) > 3 else "")
-    return (f"replaces what {listed} brought; files that count together are loaded by one command",)
+    file_list = ", ".join(other_files[:3])
+    file_list += f" and {len(other_files) - 3} more" if len(other_files) > 3 else ""
+    return (f"replaces what {file_list} brought; files that count together are loaded by one command",)
 
 
 def _not_counted_notes(
@@ -97,9 +98,6 @@ def _describe_known_file(file_reading: FileReading, before: Sequence[ArchiveFile
     )
 
 
-# --- in short -----------------------------------------------------------------------------------------
-
-
 def summarise(files: Sequence[FileIntake]) -> tuple[FileIntake, ...]:
     """One line per file where they are few, else one per archive or folder, source, recipe and status."""
     if len(files) <= LINES_SHOWN:
@@ -130,15 +128,15 @@ def _merge(files: Sequence[FileIntake]) -> FileIntake:
 def _merge_notes(notes: Iterable[str]) -> tuple[str, ...]:
     """Every different note once; what they count ("6 rows carry ...") is added up."""
     counts: dict[str, int] = {}
-    others: dict[str, None] = {}
+    other_notes: dict[str, None] = {}
     for note in notes:
         if match := COUNT_NOTE.fullmatch(note):
             counts[match["what"]] = counts.get(match["what"], 0) + int(match["rows"])
         else:
-            others[note] = None
-    hidden_count = len(others) - NOTES_SHOWN
-    rest = [f"and {hidden_count} more: all stand in the answer as JSON"] if hidden_count > 0 else []
-    return (*(f"{count} {what}" for what, count in counts.items()), *list(others)[:NOTES_SHOWN], *rest)
+            other_notes[note] = None
+    hidden_count = len(other_notes) - NOTES_SHOWN
+    ending = [f"and {hidden_count} more: all stand in the answer as JSON"] if hidden_count > 0 else []
+    return (*(f"{count} {text}" for text, count in counts.items()), *list(other_notes)[:NOTES_SHOWN], *ending)
 
 
 def _container(name: str) -> str:

@@ -17,8 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from becalm.formats.cells import dictionary_encode, numbers, to_arrow
-from becalm.formats.row_outcomes import RowOutcomes
-from becalm.formats.sheet import InputFile, Sheet, file_refusal
+from becalm.formats.sheet import InputFile, RowOutcomes, Sheet, file_refusal
 from becalm.formats.sheet_reader import columns_of, read_sheet
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.methods.arrays import Bools, Ints, Objects
@@ -96,15 +95,15 @@ class WideTableReader:
 
 def _find_columns(columns: tuple[str, ...]) -> _TableColumns | None:
     months = tuple(c for c in columns if MONTH_COLUMN.match(c))
-    named = {c.casefold(): c for c in columns if c not in months}
-    borough = next((named.pop(w) for w in BOROUGH_WORDS if w in named), None)
-    if not months or borough is None or len(named) + len(months) + 1 != len(columns):
+    column_by_word = {c.casefold(): c for c in columns if c not in months}
+    borough = next((column_by_word.pop(w) for w in BOROUGH_WORDS if w in column_by_word), None)
+    if not months or borough is None or len(column_by_word) + len(months) + 1 != len(columns):
         return None
-    if set(named) == {"majortext", "minortext"}:
-        return _TableColumns(named["minortext"], borough, months)
-    if set(named) == {"majortext", "minortext", "wardname", "wardcode"}:
-        return _TableColumns(named["minortext"], borough, months, named["wardname"], named["wardcode"])
-    return None
+    words = set(column_by_word)
+    if words not in ({"majortext", "minortext"}, {"majortext", "minortext", "wardname", "wardcode"}):
+        return None
+    ward_name, ward_code = column_by_word.get("wardname"), column_by_word.get("wardcode")
+    return _TableColumns(column_by_word["minortext"], borough, months, ward_name, ward_code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,8 +179,8 @@ def _build_parts(
 
 
 def _area_columns(sheet: Sheet, columns: _TableColumns, context: ReadContext) -> dict[str, Objects]:
-    stated = dictionary_encode(sheet.data[columns.borough])
-    boroughs = stated.map(lambda words: context.locator.stated_borough(words) or words)
+    stated_boroughs = dictionary_encode(sheet.data[columns.borough])
+    boroughs = stated_boroughs.map(lambda words: context.locator.stated_borough(words) or words)
     if columns.ward_name and columns.ward_code:
         codes, names = _texts(sheet, columns.ward_code), _texts(sheet, columns.ward_name)
         return {"area_code": codes, "area_name": names, "borough": boroughs}

@@ -122,8 +122,8 @@ def _shape_fault(raw: BaseGeometry | None, in_degrees: BaseGeometry | None, wher
     if _areas(in_degrees).is_empty:
         return Fault(where, "has no area", "draw it again as a polygon")
     if not raw.is_valid and abs(_areas(raw).area - raw.area) > MENDED_WITHIN * _areas(raw).area:
-        what = f"{_reason(raw)}, and mending it would change its area"
-        return Fault(where, what, "mend it in your GIS (Fix geometries)")
+        problem = f"{_reason(raw)}, and mending it would change its area"
+        return Fault(where, problem, "mend it in your GIS (Fix geometries)")
     return None
 
 

@@ -35,14 +35,14 @@ def _city_faults(entry: CityEntry) -> Iterator[Fault]:
     try:
         ZoneInfo(entry.time_zone)
     except (ValueError, KeyError, OSError):
-        what = f"{entry.time_zone!r} is not a time zone"
-        yield Fault("time_zone", what, 'write it as e.g. "Europe/London"')
+        problem = f"{entry.time_zone!r} is not a time zone"
+        yield Fault("time_zone", problem, 'write it as e.g. "Europe/London"')
     country, _, subdivision = entry.holidays.partition("-")
     calendars = list_supported_countries(include_aliases=True)
     has_calendar = country in calendars and (not subdivision or subdivision in calendars[country])
     if entry.holidays and not has_calendar:
-        what = f"{entry.holidays!r} is no holiday calendar"
-        yield Fault("holidays", what, 'write it as e.g. "GB-ENG", or ""')
+        problem = f"{entry.holidays!r} is no holiday calendar"
+        yield Fault("holidays", problem, 'write it as e.g. "GB-ENG", or ""')
     names = [borough.name for borough in entry.boroughs]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield Fault("boroughs", f"{name!r} stands there twice", "remove one")

@@ -26,9 +26,9 @@ Model = TypeVar("Model", bound=Strict)
 Source = Path | Traversable
 
 
-def recipe_files(package: str, shipped: str, own: Path | None = None) -> tuple[Source, ...]:
+def recipe_files(package: str, shipped: str, own_folder: Path | None = None) -> tuple[Source, ...]:
     """The TOML files of a folder shipped with `package`, after the user's own folder if there is one."""
-    folders: list[Source] = [own] if own is not None and own.is_dir() else []
+    folders: list[Source] = [own_folder] if own_folder is not None and own_folder.is_dir() else []
     folders.append(files(package) / shipped)
     return tuple(f for folder in folders for f in _toml_files(folder))
 
@@ -45,14 +45,14 @@ def check_recipe(source: Source, model: type[Model]) -> tuple[Model | None, tupl
         return None, tuple(_fault(source.name, e, model) for e in error.errors())
 
 
-def suggest(word: str, known: Iterable[str]) -> str:
+def suggest(word: str, known_words: Iterable[str]) -> str:
     """A remedy's first half: the nearest known word, or nothing."""
-    by_folded = {k.casefold(): k for k in known}
+    by_folded = {k.casefold(): k for k in known_words}
     near = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.7)
     return f'did you mean "{by_folded[near[0]]}"? ' if near else ""
 
 
-def suggest_remedy(word: str, known: Iterable[str], *, where: str) -> str:
+def suggest_remedy(word: str, known_words: Iterable[str], *, where: str) -> str:
     """What to do about a word that no offence table knows.
 
     >>> suggest_remedy("Robery", ["Robbery"], where="offences/police_uk.toml")
@@ -60,7 +60,7 @@ def suggest_remedy(word: str, known: Iterable[str], *, where: str) -> str:
     >>> suggest_remedy("Witchcraft", ["Robbery"], where="offences/police_uk.toml")
     'add it to offences/police_uk.toml, or correct it'
     """
-    near = suggest(word, known)
+    near = suggest(word, known_words)
     return f"{near}otherwise add it to {where}" if near else f"add it to {where}, or correct it"
 
 
@@ -70,7 +70,7 @@ def _toml_files(folder: Source) -> list[Source]:
 
 
 def _fault(file: str, error: ErrorDetails, model: type[Strict]) -> Fault:
-    loc, kind, given = error["loc"], error["type"], error.get("input")
+    loc, kind, value = error["loc"], error["type"], error.get("input")
     where = f"{file}: {'.'.join(map(str, loc)) or 'the file'}"
     if kind == "missing":
         return Fault(where, "is missing", "add this entry")
@@ -78,5 +78,5 @@ def _fault(file: str, error: ErrorDetails, model: type[Strict]) -> Fault:
         near = suggest(str(loc[-1]), model.model_fields)
         return Fault(where, "is not a known entry", f"{near}correct or remove it")
     message = error["msg"].removeprefix("Value error, ")
-    shown = "" if isinstance(given, dict) else f"{given!r:.80}: "
-    return Fault(where, f"{shown}{message}", "correct this entry")
+    value_text = "" if isinstance(value, dict) else f"{value!r:.80}: "
+    return Fault(where, f"{value_text}{message}", "correct this entry")

@@ -77,8 +77,8 @@ def _read_layer(path: Path) -> tuple[Shapes, str]:
     if frame.crs is None:
         raise InputError(f"{path.name} does not say which coordinate system it is in. Export it with one.")
     lines = np.asarray(frame.geometry.array, dtype=object)
-    others = np.flatnonzero(~np.isin(shapely.get_type_id(lines), LINES) | shapely.is_empty(lines))
-    _check_streets(path, others, "is no line", "give a LineString or MultiLineString")
+    other_streets = np.flatnonzero(~np.isin(shapely.get_type_id(lines), LINES) | shapely.is_empty(lines))
+    _check_streets(path, other_streets, "is no line", "give a LineString or MultiLineString")
     return np.asarray(shapely.force_2d(lines), dtype=object), frame.crs.to_wkt()
 
 
@@ -94,6 +94,6 @@ def _project(lines: Shapes, file_crs: str, crs: str, path: Path) -> Shapes:
     return np.asarray(shapely.transform(lines, project_points), dtype=object)
 
 
-def _check_streets(path: Path, streets: Iterable[int], what: str, remedy: str) -> None:
-    faults = [Fault(f"{path.name}: street {int(street) + 1}", what, remedy) for street in streets]
+def _check_streets(path: Path, streets: Iterable[int], problem: str, remedy: str) -> None:
+    faults = [Fault(f"{path.name}: street {int(street) + 1}", problem, remedy) for street in streets]
     check_faults(path.name, faults)

@@ -73,15 +73,15 @@ def read_streets(path: Path, *, crs: str) -> StreetNetwork:
         Fault(f"{path.name}: edge {edge + 1}", f"is {length_m[edge]} m long", "give a length of 0 or more")
         for edge in bad_edges[:FAULTS_SHOWN]
     ]
-    check_faults(path.name, faults, shown=2 * FAULTS_SHOWN)
+    check_faults(path.name, faults, shown_count=2 * FAULTS_SHOWN)
     return _open_both_ways(raw, junctions, length_m, path.name)
 
 
-def check_faults(name: str, faults: Sequence[Fault], *, shown: int = FAULTS_SHOWN) -> None:
+def check_faults(name: str, faults: Sequence[Fault], *, shown_count: int = FAULTS_SHOWN) -> None:
     """Refuse a file with faults, telling the first of them."""
     if faults:
         noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"{name} has {len(faults)} {noun}", tuple(faults[:shown]))
+        raise InputError(f"{name} has {len(faults)} {noun}", tuple(faults[:shown_count]))
 
 
 def speed_kph(text: str) -> float:
@@ -164,8 +164,8 @@ class _StreetCollector:
         for number, (start, end, *_) in enumerate(self.streets, start=1):
             missing = [name for name in (start, end) if name not in self.node_index]
             if missing:
-                what = f"leads to the node {missing[0]!r}, which the file does not have"
-                self.faults.append(Fault(f"{file}: edge {number}", what, "add the node or drop the edge"))
+                problem = f"leads to the node {missing[0]!r}, which the file does not have"
+                self.faults.append(Fault(f"{file}: edge {number}", problem, "add the node or drop the edge"))
         check_faults(file, self.faults)
         starts, ends, lengths, speeds, oneways, shapes = (
             zip(*self.streets, strict=True) if self.streets else ((),) * 6

@@ -57,13 +57,13 @@ def test_a_point_is_in_the_borough_whose_shape_holds_it_and_on_a_border_in_the_f
 def test_what_the_record_says_fills_only_what_no_shape_answers() -> None:
     locator = Locator(NOWHERE, squares())
     place = locator.locate([150.0, np.nan], [50.0, np.nan], crs="EPSG:27700")
-    assert locator.boroughs(place, stated=["Elsewhere", "West"]).tolist() == ["East", "West"]
+    assert locator.boroughs(place, stated_boroughs=["Elsewhere", "West"]).tolist() == ["East", "West"]
 
 
 def test_without_shapes_the_record_alone_says() -> None:
     locator = Locator(NOWHERE)
     place = locator.locate([150.0, 50.0], [50.0, 50.0], crs="EPSG:27700")
-    assert locator.boroughs(place, stated=["A", None]).tolist() == ["A", None]
+    assert locator.boroughs(place, stated_boroughs=["A", None]).tolist() == ["A", None]
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ import pandas as pd
 import pyarrow as pa
 
 from becalm.formats.cells import DictionaryColumn, dictionary_encode, encode_again, numbers
-from becalm.formats.row_outcomes import RowOutcomes
-from becalm.formats.sheet import Sheet
+from becalm.formats.sheet import RowOutcomes, Sheet
 from becalm.ingest.mapping import AgePart, Mapping, OffencePart, WordMap
 from becalm.methods.arrays import Ints, Objects
 from becalm.terms import OffenceTable, plain_word
@@ -38,9 +37,6 @@ DATE_FORMATS: Final = (
 )
 DAY_MONTH_FORMATS: Final = ("%d-%b", "%b-%d", "%d %b", "%b %d", "%d %B", "%B %d")
 MONTH_YEAR_FORMATS: Final = ("%b-%y", "%b %y", "%B-%y", "%b-%Y", "%B %Y")
-
-
-# --- offences -----------------------------------------------------------------------------------------
 
 
 def read_offences(
@@ -118,11 +114,8 @@ def read_found_by(sheet: Sheet, mapping: Mapping, table: OffenceTable, groups: O
     found_by = pd.Series(groups, dtype=object).map(found_by_group).to_numpy(dtype=object)
     if mapping.found_by is None:
         return found_by
-    stated, _ = translate_words(sheet, mapping.found_by)
-    return np.where(pd.isna(stated), found_by, stated)
-
-
-# --- words, ages, areas -------------------------------------------------------------------------------
+    stated_by_source, _ = translate_words(sheet, mapping.found_by)
+    return np.where(pd.isna(stated_by_source), found_by, stated_by_source)
 
 
 def translate_words(sheet: Sheet, words: WordMap) -> tuple[Objects, tuple[str, ...]]:
@@ -158,10 +151,10 @@ def unknown_words_note(part: str, words: Iterable[str]) -> tuple[str, ...]:
     sorted_words = sorted(words)
     if not sorted_words:
         return ()
-    shown = ", ".join(map(repr, sorted_words[:WORDS_SHOWN]))
+    first_words = ", ".join(map(repr, sorted_words[:WORDS_SHOWN]))
     hidden_count = len(sorted_words) - WORDS_SHOWN
-    rest = f" and {hidden_count} more" if hidden_count > 0 else ""
-    return (f"{part}: the mapping says nothing about {shown}{rest}; taken as unknown",)
+    ending = f" and {hidden_count} more" if hidden_count > 0 else ""
+    return (f"{part}: the mapping says nothing about {first_words}{ending}; taken as unknown",)
 
 
 def read_age_bands(sheet: Sheet, part: AgePart, row_outcomes: RowOutcomes) -> Objects:
@@ -248,8 +241,8 @@ def suggest_code(cell: str, known_codes: Container[str]) -> CodeRepair | None:
     if len(candidates) == 1:
         return CodeRepair(candidates[0], f"a spreadsheet made a date of the code {candidates[0]}")
     if candidates:
-        listed = " or ".join(candidates)
-        return CodeRepair(None, f"a spreadsheet made a date of a code, which may have been {listed}")
+        possible_codes = " or ".join(candidates)
+        return CodeRepair(None, f"a spreadsheet made a date of a code, which may have been {possible_codes}")
     return None
 
 

@@ -10,8 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from becalm.formats.cells import dictionary_encode, is_repeated, numbers, to_arrow
-from becalm.formats.row_outcomes import RowOutcomes
-from becalm.formats.sheet import Sheet
+from becalm.formats.sheet import RowOutcomes, Sheet
 from becalm.ingest.extract.code_columns import (
     read_age_bands,
     read_area_names,
@@ -85,9 +84,6 @@ def _translate_part(sheet: Sheet, part: str, words: WordMap | None) -> tuple[Obj
     return answers, unknown_words_note(part, unknown_words)
 
 
-# --- identity -----------------------------------------------------------------------------------------
-
-
 def reject_repeats(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> None:
     """Reject whole rows, or identifiers, that repeat an earlier row, where the mapping asks for it."""
     if mapping.repeats == "keep":
@@ -146,9 +142,6 @@ def _cell_hashes(column: pa.ChunkedArray) -> NDArray[np.uint64]:
     return pd.util.hash_array(np.array([*words.values, ""], dtype=object), categorize=False)[words.codes]
 
 
-# --- places -------------------------------------------------------------------------------------------
-
-
 def read_coordinates(
     sheet: Sheet, part: PlacePart, row_outcomes: RowOutcomes, locator: Locator
 ) -> tuple[Columns, Objects, Notes]:
@@ -200,8 +193,8 @@ def _place_notes(
 def _read_areas(sheet: Sheet, part: PlacePart, boroughs: Objects, locator: Locator) -> Columns:
     """Borough, ward, small area and command unit of every row; a polygon is believed before the record."""
     if part.borough is not None:
-        stated = dictionary_encode(sheet.data[part.borough]).map(locator.stated_borough)
-        boroughs = np.where(pd.isna(boroughs), stated, boroughs)
+        stated_boroughs = dictionary_encode(sheet.data[part.borough]).map(locator.stated_borough)
+        boroughs = np.where(pd.isna(boroughs), stated_boroughs, boroughs)
     if part.command_unit is None:
         codes, names = pd.factorize(pd.Series(boroughs, dtype=object), use_na_sentinel=True)
         units = np.array([*locator.command_units(np.asarray(names, dtype=object)), None], dtype=object)[codes]

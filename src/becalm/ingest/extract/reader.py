@@ -10,8 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from becalm.formats.cells import dictionary_encode, numbers, to_arrow
-from becalm.formats.row_outcomes import RowOutcomes
-from becalm.formats.sheet import InputFile, Sheet, file_refusal
+from becalm.formats.sheet import InputFile, RowOutcomes, Sheet, file_refusal
 from becalm.formats.sheet_reader import read_sheet
 from becalm.ingest.extract.code_columns import JOINT, read_area_names, read_offences, translate_words
 from becalm.ingest.extract.incidents import (
@@ -44,8 +43,8 @@ class ExtractReader:
 
     def city_key(self, file: InputFile, context: ReadContext) -> str | None:
         """The shipped city that the mapping names."""
-        chosen = choose_mapping(file, context)
-        return chosen.mapping.city if chosen else None
+        mapping_file = choose_mapping(file, context)
+        return mapping_file.mapping.city if mapping_file else None
 
     def recipe(self, file: InputFile, context: ReadContext) -> tuple[str, str]:
         """Name and version of the mapping; the hash covers the mapping and its offence table."""
@@ -53,30 +52,18 @@ class ExtractReader:
 
     def read(self, file: InputFile, context: ReadContext) -> Reading:
         """Read the file through its mapping; raises InputError where mapping or file cannot be used."""
-        chosen = _usable_mapping(file, context)
-        name, sha256 = _recipe(chosen, context)
-        sheet, mapping = read_sheet(file), chosen.mapping
-        _check_columns(sheet, mapping, chosen.file_name)
+        mapping_file = _usable_mapping(file, context)
+        recipe = _recipe(mapping_file, context)
+        sheet, mapping = read_sheet(file), mapping_file.mapping
+        _check_columns(sheet, mapping, mapping_file.file_name)
         row_outcomes = RowOutcomes(sheet)
         if not row_outcomes.row_count:
-            what, remedy = "has a header and no rows", "fetch it again; nothing can be loaded from it"
-            raise file_refusal(file.name, what, remedy)
+            problem, remedy = "has a header and no rows", "fetch it again; nothing can be loaded from it"
+            raise file_refusal(file.name, problem, remedy)
         columns, notes = BUILDERS[mapping.table](sheet, mapping, row_outcomes, context)
         _check_city(columns, sheet, mapping, context)
-        return Reading(
-            recipe=name,
-            recipe_sha256=sha256,
-            parts=_split_by_month(columns, row_outcomes.is_kept, mapping, file),
-            faults=tuple(row_outcomes.faults),
-            rows=row_outcomes.row_count,
-            loaded=row_outcomes.loaded_count,
-            repaired=row_outcomes.repaired_count,
-            rejected=row_outcomes.row_count - row_outcomes.loaded_count,
-            notes=(*sheet.notes, *notes),
-        )
-
-
-# --- tables beside incidents --------------------------------------------------------------------------
+        parts = _split_by_month(columns, row_outcomes.is_kept, mapping, file)
+        return Reading.of_rows(recipe, parts, row_outcomes, (*sheet.notes, *notes))
 
 
 def read_stops(
@@ -126,12 +113,12 @@ def read_counts(
         is_bad |= ~(counts >= 0) | (counts != np.floor(counts))
     row_outcomes.reject_remaining(is_bad, part.count, "is not a count", "give a whole number of 0 or more")
     columns: Columns = {}
-    for ours, words, what in (
+    for ours, words, problem in (
         ("area_kind", part.area_kind, "kind of area"),
         ("measure", part.measure, "measure"),
     ):
         answers, _ = translate_words(sheet, words)
-        reason = f"is no {what} that the mapping knows"
+        reason = f"is no {problem} that the mapping knows"
         row_outcomes.reject_remaining(pd.isna(answers), JOINT.join(words.columns), reason, "add it there")
         columns[ours] = to_arrow(answers, pa.string())
     texts = {
@@ -154,8 +141,8 @@ def _count_boroughs(sheet: Sheet, mapping: Mapping, context: ReadContext) -> Obj
     names = sorted((borough.name for borough in context.city.boroughs), key=len, reverse=True)
 
     def borough(words: str) -> str | None:
-        stated = context.locator.stated_borough(words)
-        return stated or next((name for name in names if words.startswith(name)), None)
+        stated_borough = context.locator.stated_borough(words)
+        return stated_borough or next((name for name in names if words.startswith(name)), None)
 
     return dictionary_encode(sheet.data[mapping.place.borough]).map(borough)
 
@@ -163,35 +150,33 @@ def _count_boroughs(sheet: Sheet, mapping: Mapping, context: ReadContext) -> Obj
 BUILDERS = {"incidents": read_incidents, "stops": read_stops, "published_counts": read_counts}
 
 
-# --- mapping and recipe -------------------------------------------------------------------------------
-
-
 def _usable_mapping(file: InputFile, context: ReadContext) -> MappingFile:
     """The mapping for this file; raises InputError where there is none or its doubts are not settled."""
-    chosen = choose_mapping(file, context)
-    if chosen is None:
+    mapping_file = choose_mapping(file, context)
+    if mapping_file is None:
         raise file_refusal(file.name, "has the columns of no mapping", "make one with `becalm ingest map`")
-    doubts = chosen.mapping.doubts
+    doubts = mapping_file.mapping.doubts
     if doubts:
-        where, remedy = f"{chosen.file_name}: doubts", "settle it, then remove this line"
-        message = f"The mapping {chosen.file_name} has {len(doubts)} open doubts; nothing was loaded"
+        where, remedy = f"{mapping_file.file_name}: doubts", "settle it, then remove this line"
+        message = f"The mapping {mapping_file.file_name} has {len(doubts)} open doubts; nothing was loaded"
         raise InputError(message, tuple(Fault(where, doubt, remedy) for doubt in doubts))
-    return chosen
+    return mapping_file
 
 
-def _recipe(chosen: MappingFile, context: ReadContext) -> tuple[str, str]:
-    mapping = chosen.mapping
-    digest = hashlib.sha256(f"{chosen.sha256}\n{context.locator.key}\n".encode())
+def _recipe(mapping_file: MappingFile, context: ReadContext) -> tuple[str, str]:
+    mapping = mapping_file.mapping
+    digest = hashlib.sha256(f"{mapping_file.sha256}\n{context.locator.key}\n".encode())
     if mapping.offence is not None:
         table = context.offences.get(mapping.offence.table)
         if table is None:
             suggestion = suggest(mapping.offence.table, context.offences)
             fault = Fault(
-                f"{chosen.file_name}: offence.table",
+                f"{mapping_file.file_name}: offence.table",
                 f"{mapping.offence.table!r} is no offence table",
                 f"{suggestion}there are: {', '.join(sorted(context.offences))}; your own go into offences/",
             )
-            raise InputError(f"The mapping {chosen.file_name} cannot be used; nothing was loaded", (fault,))
+            message = f"The mapping {mapping_file.file_name} cannot be used; nothing was loaded"
+            raise InputError(message, (fault,))
         digest.update(offence_table_sha256(table).encode())
     return f"mapping {mapping.name} {mapping.version}", digest.hexdigest()
 
@@ -219,9 +204,9 @@ def _check_city(columns: Columns, sheet: Sheet, mapping: Mapping, context: ReadC
         return
     lost_count = pc.sum(pc.equal(columns["location_quality"], "none")).as_py() or 0
     if lost_count > row_count / 2:
-        what = f"has {lost_count:,} of {row_count:,} rows outside {city.name} ({city.crs})"
+        problem = f"has {lost_count:,} of {row_count:,} rows outside {city.name} ({city.crs})"
         remedy = f"load it into a workspace of its own: `becalm init DIR --city {mapping.city}`"
-        raise file_refusal(sheet.name, what, remedy)
+        raise file_refusal(sheet.name, problem, remedy)
 
 
 def _split_by_month(

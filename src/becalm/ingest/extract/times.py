@@ -20,8 +20,7 @@ from becalm.formats.instants import (
     read_instants,
     utc_to_local,
 )
-from becalm.formats.row_outcomes import RowOutcomes
-from becalm.formats.sheet import Sheet
+from becalm.formats.sheet import RowOutcomes, Sheet
 from becalm.ingest.mapping import TimePart
 from becalm.methods.arrays import Floats, Ints, Objects, Times
 
@@ -89,9 +88,6 @@ def read_recorded_on(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, *,
     return pa.array(instants.local.astype("M8[D]"))
 
 
-# --- start and end ------------------------------------------------------------------------------------
-
-
 def _read_start(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, *, city_zone: str) -> Instants:
     column = part.occurred_from or ""
     start = read_instants(sheet.data[column], formats=part.formats, zone=part.zone, city_zone=city_zone)
@@ -125,8 +121,8 @@ def _read_end(
 
 def _format_remedy(part: TimePart, entry: str) -> str:
     formats = part.recorded_formats if entry == "recorded_formats" else part.formats
-    listed = ", ".join(formats) or "none is given for text"
-    return f"{entry} of the mapping: {listed}; years {FIRST_YEAR} to {LAST_YEAR - 1}"
+    format_list = ", ".join(formats) or "none is given for text"
+    return f"{entry} of the mapping: {format_list}; years {FIRST_YEAR} to {LAST_YEAR - 1}"
 
 
 def _record_clock_changes(instants: Instants, column: str, row_outcomes: RowOutcomes) -> None:
@@ -142,9 +138,6 @@ def _record_clock_changes(instants: Instants, column: str, row_outcomes: RowOutc
         "happened twice: the clocks went back",
         "the first of the two was taken; give the offset to be exact",
     )
-
-
-# --- how exactly --------------------------------------------------------------------------------------
 
 
 def _coarsen(local: Times, groups: Objects, part: TimePart) -> Ints:
@@ -237,9 +230,6 @@ def _read_months(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes) -> Occ
         "write YYYY-MM, or correct formats in the mapping",
     )
     return OccurrenceTimes(local, local, local, np.full(len(local), MONTH), local.astype("M8[M]"))
-
-
-# --- columns ------------------------------------------------------------------------------------------
 
 
 def _month_column(months: Times) -> pa.Array:

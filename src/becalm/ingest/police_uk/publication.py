@@ -16,8 +16,7 @@ import pyarrow.parquet as pq
 
 from becalm.formats.cells import DictionaryColumn, constant_column, dictionary_array, dictionary_encode
 from becalm.formats.delimited_text import line_texts, read_header, read_lines
-from becalm.formats.row_outcomes import RowOutcomes
-from becalm.formats.sheet import InputFile, Sheet
+from becalm.formats.sheet import InputFile, RowOutcomes, Sheet
 from becalm.ingest.locate import LocatedPoints, Locator
 from becalm.ingest.reader import Reading
 from becalm.methods.arrays import Floats, Ints
@@ -67,8 +66,8 @@ def read_published_file(file: InputFile, column_types: Mapping[str, pa.DataType]
     header = read_header(file.path, file.name)
     missing = [name for name in column_types if name not in header.columns]
     if header.delimiter != "," and len(header.columns) >= len(column_types):
-        what = f"is separated by {DELIMITER_NAMES[header.delimiter]}, not by commas"
-        raise _refusal(file, "line 1", what, "export it with commas")
+        problem = f"is separated by {DELIMITER_NAMES[header.delimiter]}, not by commas"
+        raise _refusal(file, "line 1", problem, "export it with commas")
     if missing:
         faults = tuple(
             Fault("column", f'"{name}" not found', _nearest_column(name, header.columns, column_types))
@@ -87,16 +86,16 @@ def _check_text(file: InputFile) -> None:
         raise _refusal(file, "file", "holds zero bytes: it is not text", "export it as a csv in UTF-8")
 
 
-def _nearest_column(name: str, header: Sequence[str], wanted: Mapping[str, object]) -> str:
-    spare = {column.casefold(): column for column in header if column not in wanted}
+def _nearest_column(name: str, header: Sequence[str], column_types: Mapping[str, object]) -> str:
+    spare = {column.casefold(): column for column in header if column not in column_types}
     near = difflib.get_close_matches(name.casefold(), spare, n=1, cutoff=0.6)
     if near:
         return f'the nearest column is "{spare[near[0]]}": rename it to "{name}"'
     return f"the columns are {', '.join(header)[:300]}; fetch the file again, or load it through a mapping"
 
 
-def _refusal(file: InputFile, where: str, what: str, remedy: str) -> InputError:
-    return InputError(f"{file.name} was refused; nothing was loaded", (Fault(where, what, remedy),))
+def _refusal(file: InputFile, where: str, problem: str, remedy: str) -> InputError:
+    return InputError(f"{file.name} was refused; nothing was loaded", (Fault(where, problem, remedy),))
 
 
 def force_source(file: InputFile, publication: Publication, forces: DictionaryColumn | None) -> str:
@@ -106,8 +105,8 @@ def force_source(file: InputFile, publication: Publication, forces: DictionaryCo
     slugs = sorted({slug for force in (forces.values if forces else ()) if (slug := _force_slug(force))})
     if len(slugs) == 1:
         return f"police_uk/{slugs[0]}"
-    what = f"names no force, and the rows name {', '.join(slugs) or 'none'}"
-    raise _refusal(file, "file name", what, 'name it as published, e.g. "2020-04-metropolitan-street.csv"')
+    problem = f"names no force, and the rows name {', '.join(slugs) or 'none'}"
+    raise _refusal(file, "file name", problem, 'name it as published, e.g. "2020-04-metropolitan-street.csv"')
 
 
 def _force_slug(force: str) -> str:
@@ -145,30 +144,31 @@ def reject_non_months(months: DictionaryColumn, row_outcomes: RowOutcomes) -> No
 
 
 def reject_other_months(
-    months: DictionaryColumn, row_outcomes: RowOutcomes, *, column: str, stated: str | None
+    months: DictionaryColumn, row_outcomes: RowOutcomes, *, column: str, stated_month: str | None
 ) -> None:
     """Reject rows of another month than the file's name states.
 
     A stray row of another month must not take that month's place in the archive. A file none of whose rows
     are of the month it is named after is taken at its rows' word (see `misnamed_note`).
     """
-    if stated not in months.values:
+    if stated_month not in months.values:
         return
     row_outcomes.reject(
-        months.passes(lambda month: month != stated and is_month(month)),
+        months.passes(lambda month: month != stated_month and is_month(month)),
         column,
-        f"the row is of another month than the file's name ({stated})",
+        f"the row is of another month than the file's name ({stated_month})",
         "put it into a file of its own month, or take the month out of this file's name",
         value=months.text,
     )
 
 
-def misnamed_note(months: DictionaryColumn, *, stated: str | None) -> tuple[str, ...]:
+def misnamed_note(months: DictionaryColumn, *, stated_month: str | None) -> tuple[str, ...]:
     """A note where the file's name states a month that none of its rows have."""
     other_months = sorted(filter(is_month, months.values))
-    if stated is None or stated in months.values or not other_months:
+    if stated_month is None or stated_month in months.values or not other_months:
         return ()
-    return (f"the name says {stated}, the rows say {', '.join(other_months[:3])}: the rows were believed",)
+    row_months = ", ".join(other_months[:3])
+    return (f"the name says {stated_month}, the rows say {row_months}: the rows were believed",)
 
 
 # --- places -------------------------------------------------------------------------------------------
@@ -276,21 +276,13 @@ def build_reading(file: InputFile, publication: Publication, rows: PublishedRows
     outcomes, kept_rows = rows.row_outcomes, rows.columns
     if outcomes.is_rejected.any():
         kept_rows = kept_rows.filter(pa.array(outcomes.is_kept))
-    return Reading(
-        recipe=publication.recipe,
-        recipe_sha256=publication.recipe_sha256,
-        parts=tuple(_write_parts(rows, kept_rows, staging / file.sha256, publication.month)),
-        faults=tuple(sorted(outcomes.faults, key=lambda fault: fault.row)),
-        rows=outcomes.row_count,
-        loaded=outcomes.loaded_count,
-        repaired=outcomes.repaired_count,
-        rejected=outcomes.row_count - outcomes.loaded_count,
-        notes=rows.notes,
-    )
+    parts = _write_parts(rows, kept_rows, staging / file.sha256, publication.month)
+    outcomes.faults.sort(key=lambda fault: fault.row)
+    return Reading.of_rows((publication.recipe, publication.recipe_sha256), parts, outcomes, rows.notes)
 
 
 def _write_parts(
-    rows: PublishedRows, kept_rows: pa.Table, stem: Path, stated: str | None
+    rows: PublishedRows, kept_rows: pa.Table, stem: Path, stated_month: str | None
 ) -> Iterator[TablePart]:
     """One file for each month, in which every engine reads plain types.
 
@@ -311,4 +303,4 @@ def _write_parts(
             store_schema=False,
             row_group_size=1 << 18,
         )
-        yield TablePart(rows.table, rows.source, month, path, whole=month == stated)
+        yield TablePart(rows.table, rows.source, month, path, whole=month == stated_month)

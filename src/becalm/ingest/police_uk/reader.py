@@ -1,24 +1,31 @@
-"""Reader of data.police.uk files: street crimes, their outcomes, and stop and search, of any force."""
+"""Reader of data.police.uk files: street crimes, their outcomes, and stop and search, of any force.
+
+A street crime carries a month and a snap point, never a day. Stops are timed in UTC while their files are cut
+by the local month, and nothing about the person who was stopped is taken over.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import PurePosixPath
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from becalm.formats.cells import DictionaryColumn
+from becalm.formats.cells import DictionaryColumn, constant_column
 from becalm.formats.delimited_text import TEXT, WORDS, read_header
-from becalm.formats.row_outcomes import RowOutcomes
-from becalm.formats.sheet import InputFile
+from becalm.formats.sheet import InputFile, RowOutcomes, Sheet
+from becalm.ingest.locate import Locator
 from becalm.ingest.police_uk.publication import (
     Publication,
     PublishedRows,
+    RowPlaces,
     build_reading,
     file_columns,
     force_source,
@@ -31,12 +38,35 @@ from becalm.ingest.police_uk.publication import (
     synthetic_ids,
     word_column,
 )
-from becalm.ingest.police_uk.street import OFFENCES, STREET_COLUMNS, read_street
 from becalm.ingest.reader import ReadContext, Reading
-from becalm.tables import OUTCOMES, STOPS
-from becalm.terms import InputError
+from becalm.methods.arrays import Ints
+from becalm.tables import INCIDENTS, OUTCOMES, STOPS
+from becalm.terms import InputError, OffenceTable, plain_word
 from becalm.workspace.offences import offence_table_sha256
+from becalm.workspace.recipes import suggest_remedy
 
+OFFENCES = "police_uk"  # the offence table of these files
+STREET_COLUMNS = {
+    "Crime ID": TEXT,
+    "Month": WORDS,
+    "Reported by": WORDS,
+    "Longitude": WORDS,
+    "Latitude": WORDS,
+    "LSOA code": WORDS,
+    "LSOA name": WORDS,
+    "Crime type": WORDS,
+    "Last outcome category": WORDS,
+}
+UNPUBLISHED_COLUMNS = (
+    "occurred_from",
+    "occurred_to",
+    "occurred_on",
+    "hour_of_week",
+    "recorded_on",
+    "injury",
+    "victim_age_band",
+    "ward",
+)
 CITY_OF_FORCE = {"metropolitan": "london", "city-of-london": "london"}
 OUTCOME_COLUMNS = {"Crime ID": TEXT, "Month": WORDS, "Reported by": WORDS, "Outcome type": WORDS}
 STOP_WORDS = {
@@ -52,6 +82,136 @@ _NAME = re.compile(
 )
 
 
+def read_street(file: InputFile, context: ReadContext, publication: Publication) -> Reading:
+    """Read one force's street crimes of one month (or of several, in one file)."""
+    sheet = read_published_file(file, STREET_COLUMNS, kind="data.police.uk street")
+    row_outcomes, row_count = RowOutcomes(sheet), sheet.data.num_rows
+    offences, locator = context.offences[OFFENCES], context.locator
+    months, crime_types = word_column(sheet, "Month"), word_column(sheet, "Crime type")
+    source = force_source(file, publication, word_column(sheet, "Reported by"))
+    reject_non_months(months, row_outcomes)
+    reject_other_months(months, row_outcomes, column="Month", stated_month=publication.month)
+    _reject_unknown_types(crime_types, offences, row_outcomes)
+    places = locate_rows(sheet, row_outcomes, locator)
+    crime_ids = sheet.data["Crime ID"].combine_chunks()
+    same_id_rows = reject_repeats(file, sheet, crime_ids, row_outcomes, column="Crime ID")
+    columns = {
+        **{name: pa.nulls(row_count, type=INCIDENTS[name].to_pyarrow()) for name in UNPUBLISHED_COLUMNS},
+        **file_columns(file, source, row_count),
+        "incident_id": _incident_ids(crime_ids, same_id_rows, publication.record_prefix(source, file)),
+        "precision": constant_column("month", row_count),
+        "weapon": constant_column("unknown", row_count),
+        "month": months.rename_words(),
+        "outcome": word_column(sheet, "Last outcome category").rename_words(),
+        "lsoa": word_column(sheet, "LSOA code").rename_words(),
+        **_offence_columns(crime_types, offences),
+        **places.columns(),
+        **_borough_columns(sheet, places, locator),
+    }
+    notes = (
+        *sheet.notes,
+        *misnamed_note(months, stated_month=publication.month),
+        *_same_id_note(same_id_rows),
+        *_outside_note(places, locator),
+    )
+    table = pa.table({name: columns[name] for name in INCIDENTS})
+    rows = PublishedRows("incidents", source, table, row_outcomes, notes)
+    return build_reading(file, publication, rows, context.staging)
+
+
+def _reject_unknown_types(
+    crime_types: DictionaryColumn, offences: OffenceTable, row_outcomes: RowOutcomes
+) -> None:
+    group_by_word = offences.by_word()
+    known_words = [word for word, _ in offences.words]
+
+    @cache  # thousands of rows may say the same
+    def remedy(word: str) -> str:
+        return suggest_remedy(word, known_words, where=f"the workspace's offences/{OFFENCES}.toml")
+
+    row_outcomes.reject(
+        ~crime_types.passes(lambda word: plain_word(word) in group_by_word),
+        "Crime type",
+        "the crime type is not in the offence table",
+        lambda row: remedy(crime_types.text(row) or ""),
+    )
+
+
+def _incident_ids(crime_ids: pa.Array, same_id_rows: Ints, prefix: str) -> pa.Array:
+    """The Crime ID; with its turn for one that comes again in another row; made up where there is none."""
+    without_id = np.flatnonzero(pc.is_null(crime_ids).to_numpy(zero_copy_only=False))
+    ids = (
+        _replace(crime_ids, without_id, synthetic_ids(prefix, without_id + 1))
+        if without_id.size
+        else crime_ids
+    )
+    if not same_id_rows.size:
+        return ids
+    turns: dict[str, int] = {}
+    numbered_ids = []
+    for crime_id in ids.take(pa.array(np.sort(same_id_rows))).to_pylist():
+        turns[crime_id] = turns.get(crime_id, 1) + 1
+        numbered_ids.append(f"{crime_id}#{turns[crime_id]}")
+    return _replace(ids, same_id_rows, pa.array(numbered_ids, type=pa.string()))
+
+
+def _replace(ids: pa.Array, rows: Ints, new_ids: pa.Array) -> pa.Array:
+    is_replaced = np.zeros(len(ids), dtype=np.bool_)
+    is_replaced[rows] = True
+    return pc.replace_with_mask(ids, pa.array(is_replaced), new_ids)
+
+
+def _offence_columns(crime_types: DictionaryColumn, offences: OffenceTable) -> dict[str, pa.Array]:
+    group_by_word = offences.by_word()
+    found_by_group = {group.key: group.found_by for group in offences.groups}
+
+    def group_of(word: str) -> str | None:
+        return group_by_word.get(plain_word(word))
+
+    return {
+        "offence": crime_types.rename_words(),
+        "offence_group": crime_types.rename_words(group_of),
+        "found_by": crime_types.rename_words(lambda word: found_by_group.get(group_of(word) or "")),
+    }
+
+
+def _borough_columns(sheet: Sheet, places: RowPlaces, locator: Locator) -> dict[str, pa.Array]:
+    """By polygon for each distinct point; where no polygon answers, what the record's area name says."""
+    areas = word_column(sheet, "LSOA name")
+    names_by_point = list(locator.boroughs(places.points))
+    names_by_area = [locator.stated_borough(area) for area in areas.values]
+    names = sorted({name for name in (*names_by_point, *names_by_area) if name is not None})
+    codes = {name: code for code, name in enumerate(names)}
+    point_codes = _codes(names_by_point, codes)[places.point_of_row]
+    area_codes = _codes([*names_by_area, None], codes)[areas.codes]
+    boroughs = DictionaryColumn(
+        np.where(point_codes < 0, area_codes, point_codes), pa.array(names, type=pa.string())
+    )
+    return {
+        "borough": boroughs.rename_words(),
+        "command_unit": boroughs.rename_words(locator.city.command_unit_of),
+    }
+
+
+def _codes(names: Sequence[str | None], codes: dict[str, int]) -> Ints:
+    return np.array([-1 if name is None else codes[name] for name in names], dtype=np.int64)
+
+
+def _same_id_note(same_id_rows: Ints) -> tuple[str, ...]:
+    if not same_id_rows.size:
+        return ()
+    note = "rows carry the Crime ID of another crime: kept, their ids end in #2, #3 ..."
+    return (f"{same_id_rows.size} {note}",)
+
+
+def _outside_note(places: RowPlaces, locator: Locator) -> tuple[str, ...]:
+    count = int(locator.is_outside_extent(places.points)[places.point_of_row].sum())
+    return (f"{count} rows lie outside {locator.city.name}",) if count else ()
+
+
+# --- outcomes and stops -------------------------------------------------------------------------------
+
+
 def read_outcomes(file: InputFile, context: ReadContext, publication: Publication) -> Reading:
     """Read the outcomes that one force recorded in one month. A crime may have several."""
     sheet = read_published_file(file, OUTCOME_COLUMNS, kind="data.police.uk outcomes")
@@ -60,7 +220,7 @@ def read_outcomes(file: InputFile, context: ReadContext, publication: Publicatio
     months, outcomes = word_column(sheet, "Month"), word_column(sheet, "Outcome type")
     source = force_source(file, publication, word_column(sheet, "Reported by"))
     reject_non_months(months, row_outcomes)
-    reject_other_months(months, row_outcomes, column="Month", stated=publication.month)
+    reject_other_months(months, row_outcomes, column="Month", stated_month=publication.month)
     for column, is_blank, remedy in (
         ("Crime ID", np.asarray(crime_ids.is_null()), "the outcome belongs to no crime that could be found"),
         ("Outcome type", outcomes.is_blank, "the outcome says nothing"),
@@ -70,10 +230,10 @@ def read_outcomes(file: InputFile, context: ReadContext, publication: Publicatio
     columns = {
         **file_columns(file, source, row_count),
         "incident_id": crime_ids,
-        "month": months.renamed(),
-        "outcome": outcomes.renamed(),
+        "month": months.rename_words(),
+        "outcome": outcomes.rename_words(),
     }
-    notes = (*sheet.notes, *misnamed_note(months, stated=publication.month))
+    notes = (*sheet.notes, *misnamed_note(months, stated_month=publication.month))
     table = pa.table({name: columns[name] for name in OUTCOMES})
     rows = PublishedRows("outcomes", source, table, row_outcomes, notes)
     return build_reading(file, publication, rows, context.staging)
@@ -88,18 +248,18 @@ def read_stops(file: InputFile, context: ReadContext, publication: Publication) 
     row_outcomes.reject(
         months.is_blank, "Date", "the date is not an instant", "write it as 2020-04-01T23:05:00+00:00"
     )
-    reject_other_months(months, row_outcomes, column="Date", stated=publication.month)
+    reject_other_months(months, row_outcomes, column="Date", stated_month=publication.month)
     places = locate_rows(sheet, row_outcomes, context.locator)
     prefix = f"{publication.record_prefix(source, file)}:stop"
     columns = {
         **file_columns(file, source, row_count),
         "stop_id": synthetic_ids(prefix, np.arange(1, row_count + 1)),
         "stopped_at": instants,
-        "month": months.renamed(),
-        **{name: word_column(sheet, column).renamed() for name, column in STOP_WORDS.items()},
+        "month": months.rename_words(),
+        **{name: word_column(sheet, column).rename_words() for name, column in STOP_WORDS.items()},
         **places.columns(),
     }
-    notes = (*sheet.notes, *misnamed_note(months, stated=publication.month))
+    notes = (*sheet.notes, *misnamed_note(months, stated_month=publication.month))
     table = pa.table({name: columns[name] for name in STOPS})
     rows = PublishedRows("stops", source, table, row_outcomes, notes)
     return build_reading(file, publication, rows, context.staging)
@@ -160,8 +320,8 @@ class PoliceUkReader:
 
     def read(self, file: InputFile, context: ReadContext) -> Reading:
         """Read and check the file; raises InputError where it cannot be read at all."""
-        stated = parse_name(file)
-        publication = Publication(stated.month, stated.force, *self.recipe(file, context))
+        name_facts = parse_name(file)
+        publication = Publication(name_facts.month, name_facts.force, *self.recipe(file, context))
         return FILE_KINDS[_kind_key(file) or ""].read(file, context, publication)
 
 

@@ -111,9 +111,6 @@ class Draft:
         return None
 
 
-# --- columns ------------------------------------------------------------------------------------------
-
-
 def profile_column(sheet: Sheet, column: str) -> ColumnProfile:
     """What does this column hold, judged by its type and its first rows?"""
     data = first_rows(sheet, column)
@@ -166,9 +163,6 @@ def local_times(sheet: Sheet, profile: ColumnProfile) -> Times:
     return np.asarray(times[~np.isnat(times)])
 
 
-# --- offences -----------------------------------------------------------------------------------------
-
-
 def rank_offence_fits(draft: Draft) -> tuple[OffenceFit, ...]:
     """Which columns hold offences, and by which offence table? Best first."""
     fits = []
@@ -184,7 +178,7 @@ def rank_offence_fits(draft: Draft) -> tuple[OffenceFit, ...]:
             share = float(row_counts[is_known].sum() / max(row_counts.sum(), 1))
             if share:
                 pairs = zip(words.values, is_known, strict=True)
-                unknown_words = tuple(word for word, known in pairs if not known)
+                unknown_words = tuple(word for word, is_word_known in pairs if not is_word_known)
                 fits.append(OffenceFit(key, (profile.column,), share, unknown_words))
     return tuple(sorted(fits, key=lambda fit: -fit.share))
 

@@ -88,9 +88,6 @@ def _doubt_header(draft: Draft) -> None:
         )
 
 
-# --- offence ------------------------------------------------------------------------------------------
-
-
 def _propose_offence(draft: Draft) -> Entries:
     fits = rank_offence_fits(draft)
     if not fits:
@@ -114,13 +111,14 @@ def _propose_offence(draft: Draft) -> Entries:
 def _doubt_offences(draft: Draft, fits: tuple[OffenceFit, ...]) -> None:
     best, column = fits[0], fits[0].columns[0]
     known_words = [word for word, _ in draft.tables[best.table].words]
-    shown = [f"{word!r} {suggest(word, known_words)}".strip() for word in best.unknown_words[:WORDS_SHOWN]]
-    if shown:
+    first_words = best.unknown_words[:WORDS_SHOWN]
+    suggestions = [f"{word!r} {suggest(word, known_words)}".strip() for word in first_words]
+    if suggestions:
         hidden_count = len(best.unknown_words) - WORDS_SHOWN
-        rest = f" and {hidden_count} more" if hidden_count > 0 else ""
+        ending = f" and {hidden_count} more" if hidden_count > 0 else ""
         draft.doubts.append(
             f"words of {column!r} that the offence table {best.table!r} does not know, whose rows "
-            f"would be rejected: {', '.join(shown)}{rest}"
+            f"would be rejected: {', '.join(suggestions)}{ending}"
         )
     draft.doubts.append(
         f"the offence table {best.table!r} knows {best.share:.0%} of the words of {column!r}: "
@@ -132,9 +130,6 @@ def _doubt_offences(draft: Draft, fits: tuple[OffenceFit, ...]) -> None:
             f"the offence table {best.table!r} was taken for {column!r}; "
             f"these fit nearly as well: {', '.join(sorted(rivals))}"
         )
-
-
-# --- the rest -----------------------------------------------------------------------------------------
 
 
 def _propose_identity(draft: Draft) -> Entries:
@@ -181,14 +176,11 @@ def _propose_words(draft: Draft, part: str, profile: ColumnProfile) -> Entries:
     answers = {word: ours[plain_word(word)] for word in theirs if plain_word(word) in ours}
     unanswered = [word for word in theirs if word not in answers]
     if unanswered or not theirs:
-        listed = ", ".join(map(repr, unanswered)) or "it is empty"
+        word_list = ", ".join(map(repr, unanswered)) or "it is empty"
         draft.doubts.append(
-            f"what do these words of {profile.column!r} say? Write them into [{part}] values: {listed}"
+            f"what do these words of {profile.column!r} say? Write them into [{part}] values: {word_list}"
         )
     return {"column": profile.column, "values": answers}
-
-
-# --- text ---------------------------------------------------------------------------------------------
 
 
 def _mapping_text(draft: Draft, head: Entries, parts: Mapping[str, Entries]) -> str:
@@ -226,5 +218,5 @@ def _add_entries(table: Any, entries: Entries) -> None:
 
 def _plain_line(text: str) -> str:
     """A text that ends no comment: in one line, without control characters."""
-    shown = "".join(sign if sign.isprintable() else " " for sign in text)
-    return "  " + " ".join(shown.split())
+    printable_text = "".join(sign if sign.isprintable() else " " for sign in text)
+    return "  " + " ".join(printable_text.split())

@@ -43,7 +43,7 @@ def propose_time(draft: Draft) -> Entries:
     """The [time] part; what cannot be seen becomes a doubt of the draft."""
     candidates = [profile for profile in draft.profiles if profile.precision in ("minute", "day")]
     has_several = len(candidates) > 1
-    recorded = draft.use_column("recorded_on", candidates) if has_several else None
+    recorded_on = draft.use_column("recorded_on", candidates) if has_several else None
     end = draft.use_column("occurred_to", candidates) if has_several else None
     start = draft.use_column("occurred_from", candidates)
     start = start or next((profile for profile in draft.free_profiles() if profile in candidates), None)
@@ -59,17 +59,21 @@ def propose_time(draft: Draft) -> Entries:
     elif end is not None:
         entries["occurred_to"] = end.column
     entries |= {"formats": list(start.formats[:1]), "zone": _zone(start), "precision": precision}
-    if recorded is not None:
-        entries |= {"recorded_on": recorded.column, "recorded_formats": list(recorded.formats[:1])}
-    if len(start.formats) > 1:
-        draft.doubts.append(
-            f"{start.column!r} can be read in several ways: {', '.join(start.formats)}; "
-            f"{start.formats[0]} was taken (samples: {', '.join(start.samples)})"
-        )
+    if recorded_on is not None:
+        entries |= {"recorded_on": recorded_on.column, "recorded_formats": list(recorded_on.formats[:1])}
+    _doubt_formats(draft, start)
     if precision == "minute":
         _doubt_zone(draft, start, times)
         entries |= _propose_heaps(draft, times)
     return entries
+
+
+def _doubt_formats(draft: Draft, profile: ColumnProfile) -> None:
+    if len(profile.formats) > 1:
+        draft.doubts.append(
+            f"{profile.column!r} can be read in several ways: {', '.join(profile.formats)}; "
+            f"{profile.formats[0]} was taken (samples: {', '.join(profile.samples)})"
+        )
 
 
 def _zone(profile: ColumnProfile) -> str:
