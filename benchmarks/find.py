@@ -29,7 +29,7 @@ from becalm.find.core.targets import Targets
 from becalm.find.desk.hotspots import HotspotRequest, PlaceOptions, RecordOptions, find_hotspots
 from becalm.find.files.hotspots import hotspots_geojson
 from becalm.methods.grid import clip_cells
-from becalm.methods.smoothing import smooth
+from becalm.methods.smoothing import smooth_raster
 from becalm.tables import PlaceCounts, TablePart, arrow_schema, count_places
 from becalm.workspace.config import CityEntry, Config, Workspace
 
@@ -227,7 +227,7 @@ def grid_pieces() -> None:
         "2 s",
     )
     counts = np.random.default_rng(1).poisson(0.3, grid.area_m2.shape) * grid.inside
-    smoothed = seconds(lambda: smooth(counts.astype(float), grid.area_m2, sigma=2.0))
+    smoothed = seconds(lambda: smooth_raster(counts.astype(float), grid.area_m2, sigma=2.0))
     report("edge-corrected smoothing of that grid, sigma 300 m", smoothed)
 
 

@@ -18,7 +18,7 @@ from becalm.methods.multiplicity import adjust
 from becalm.methods.near_repeat import near_repeats
 from becalm.methods.neighbour_sums import RasterNeighbours
 from becalm.methods.point_counts import count_points
-from becalm.methods.smoothing import smooth
+from becalm.methods.smoothing import smooth_raster
 
 SIDE_M, CELL_M, CELLS = 40_000.0, 100.0, 400
 rng = np.random.default_rng(1)
@@ -106,7 +106,7 @@ def smoothing() -> None:
 
         def ours(x: np.ndarray = x, y: np.ndarray = y) -> np.ndarray:
             counts = count_points(x, y, side=CELL_M, column_0=0, row_0=0, shape=(CELLS, CELLS))[0]
-            return smooth(counts.astype(float), area, sigma=2.0)
+            return smooth_raster(counts.astype(float), area, sigma=2.0)
 
         def theirs(x: np.ndarray = x, y: np.ndarray = y) -> np.ndarray:
             axis = np.linspace(-2_000.0, SIDE_M + 2_000.0, CELLS + 40)

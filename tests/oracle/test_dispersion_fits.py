@@ -39,7 +39,7 @@ def test_every_series_is_fitted_as_statsmodels_fits_it_alone(mean):
 def test_a_series_of_nothing_has_a_dispersion_of_one():
     found = overdispersion(np.zeros((2, 60)), DESIGN)
     assert found.phi.tolist() == [1.0, 1.0]
-    assert np.isfinite(found.widened(0.95)).all()
+    assert np.isfinite(found.interval_phi(0.95)).all()
 
 
 def test_a_series_shorter_than_its_design_is_refused():
@@ -74,7 +74,7 @@ def coverage_of(mean, phi, *, series, seed, months=60):
     """How often the 95 % interval of a pair holds its true ratio, the dispersion being estimated."""
     draw = np.random.default_rng(seed)
     history = draw_counts(draw, mean * SEASON[:months], phi, (series, months))
-    spread = overdispersion(history, DESIGN[:months]).widened(0.95)
+    spread = overdispersion(history, DESIGN[:months]).interval_phi(0.95)
     new, old = draw_counts(draw, mean, phi, series), draw_counts(draw, 1.5 * mean, phi, series)
     found = rate_ratios(new, old, dispersion=spread)
     return float(((found.low <= 1 / 1.5) & (found.high >= 1 / 1.5)).mean())

@@ -13,7 +13,7 @@ from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
-from becalm.methods.blend import widen
+from becalm.methods.blend import widen_posterior
 from becalm.methods.ranks import draw_rates, rank_certainty
 from becalm.simulate.city import simulate_city
 from becalm.simulate.offences import OFFENCES
@@ -71,7 +71,9 @@ def judge_contenders(counts: PlaceCounts, truth: dict[tuple[int, int], float], s
     """The same for the best 1,500 places, of which the first 250 would be listed (last column)."""
     panel = build_panel(counts, TARGETS, settings=SETTINGS)
     (forecast,) = forecast_counts(panel, SETTINGS, [len(counts.months)])
-    posterior = widen(forecast.posterior, forecast.own_counts, measure_scatter(panel, SETTINGS) or STEADY)
+    posterior = widen_posterior(
+        forecast.posterior, forecast.own_counts, measure_scatter(panel, SETTINGS) or STEADY
+    )
     asked, top = np.argsort(-forecast.expected_counts, kind="stable")[:1500], SETTINGS.count
     draws = draw_rates(posterior, top=top, draws=1000, rng=np.random.default_rng(seed), always=asked)
     said = rank_certainty(draws, asked, top=top, level=SETTINGS.level)

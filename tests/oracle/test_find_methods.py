@@ -8,28 +8,35 @@ import shapely
 from scipy import stats
 from scipy.special import gammaln
 
-from becalm.methods.blend import GammaPosterior, Scatter, fit_prior, fit_scatter, update, widen
+from becalm.methods.blend import (
+    GammaPosterior,
+    Scatter,
+    fit_prior,
+    fit_scatter,
+    update_posterior,
+    widen_posterior,
+)
 from becalm.methods.concentration import concentration, even_null, gini, gini_generalised
 from becalm.methods.ewma import (
+    build_series,
     choose_half_life,
-    faded_sum,
     forecast_total,
     kish_factor,
-    make_series,
     memories,
+    sum_faded,
 )
-from becalm.methods.forecast_scores import mean_interval, paired_interval, resample
-from becalm.methods.grid import cells_holding, clip_cells, clipped_squares, to_cells
+from becalm.methods.forecast_scores import draw_resamples, mean_interval, paired_interval
+from becalm.methods.grid import build_grid, clip_cells, clip_squares, to_cells
 from becalm.methods.mixture import fit_mixture
 from becalm.methods.ranks import draw_rates, rank_certainty
-from becalm.methods.smoothing import smooth
+from becalm.methods.smoothing import smooth_raster
 
 RNG = np.random.default_rng(11)
 
 
 def series_of(counts: np.ndarray, exposure: float = 1.0):
     step, place = np.nonzero(counts)
-    return make_series(
+    return build_series(
         step, place, counts[step, place], exposure=np.full(len(counts), exposure), size=counts.shape[1]
     )
 
@@ -51,7 +58,7 @@ def test_clipped_areas_are_those_of_cutting_every_cell():
     brute = shapely.area(shapely.intersection(cells, region))
     assert grid.place_areas_m2 == pytest.approx(brute, abs=1e-6)
     assert grid.place_areas_m2.sum() == pytest.approx(region.area, rel=1e-12)
-    cut = clipped_squares(region, grid.columns, grid.rows, 70.0)
+    cut = clip_squares(region, grid.columns, grid.rows, 70.0)
     assert shapely.area(cut) == pytest.approx(brute, abs=1e-6)
 
 
@@ -64,7 +71,7 @@ def test_cells_are_counted_from_the_origin_of_the_coordinate_system():
 
 
 def test_places_are_numbered_row_by_row_and_cells_elsewhere_are_none():
-    grid = cells_holding(np.array([5, 3, 4]), np.array([8, 7, 7]), 10.0)
+    grid = build_grid(np.array([5, 3, 4]), np.array([8, 7, 7]), 10.0)
     assert grid.columns.tolist() == [3, 4, 5]
     assert grid.numbers(np.array([3, 4, 5, 3, 99, -4]), np.array([7, 7, 8, 8, 7, 7])).tolist() == [
         0,
@@ -84,7 +91,7 @@ def test_a_memory_is_the_faded_sum_of_all_earlier_counts():
     for origin, memory in memories(series_of(counts), 3.0, [0, 4, 15]):
         brute = sum(0.5 ** ((origin - 1 - t) / 3.0) * counts[t] for t in range(origin))
         assert memory == pytest.approx(np.zeros(8) + brute)
-        assert faded_sum(counts[:, 0].astype(float), 3.0, origin) == pytest.approx((np.zeros(8) + brute)[0])
+        assert sum_faded(counts[:, 0].astype(float), 3.0, origin) == pytest.approx((np.zeros(8) + brute)[0])
 
 
 def test_an_endless_half_life_is_plain_counting():
@@ -129,7 +136,7 @@ def test_smoothing_is_the_direct_sum_over_all_cells_inside():
     counts = RNG.poisson(1.0, area.shape) * (area > 0)
     y, x = np.mgrid[:17, :13]
     for without_own in (False, True):
-        made = smooth(counts.astype(float), area, sigma=1.4, without_own=without_own)
+        made = smooth_raster(counts.astype(float), area, sigma=1.4, without_own=without_own)
         for j, i in ((0, 0), (8, 6), (16, 12), (3, 11)):
             weight = np.exp(-((y - j) ** 2 + (x - i) ** 2) / (2 * 1.4**2))
             weight[(np.abs(y - j) > 6) | (np.abs(x - i) > 6)] = 0.0
@@ -141,7 +148,7 @@ def test_smoothing_is_the_direct_sum_over_all_cells_inside():
 def test_even_counts_stay_even_up_to_the_edge():
     area = np.zeros((30, 30))
     area[4:22, 7:25] = 2.5
-    made = smooth(3.0 * area, area, sigma=3.0)
+    made = smooth_raster(3.0 * area, area, sigma=3.0)
     assert made[area > 0] == pytest.approx(3.0)
     assert not made[area == 0].any()
 
@@ -215,7 +222,7 @@ def test_grouping_the_empty_places_changes_the_prior_by_nothing_of_note():
 
 def test_the_posterior_mean_lies_between_forecast_and_own_rate():
     prior = fit_prior(np.full(300, 0.5), RNG.poisson(2.0, 300).astype(float), 4.0)
-    made = update(prior, np.array([0.5, 0.5]), np.array([0.0, 40.0]), 4.0)
+    made = update_posterior(prior, np.array([0.5, 0.5]), np.array([0.0, 40.0]), 4.0)
     assert 0.0 < made.mean[0] < 0.5 < made.mean[1] < 10.0
 
 
@@ -229,7 +236,7 @@ def posterior(size: int = 3_000) -> GammaPosterior:
 def test_drawing_only_contenders_gives_the_certainty_of_drawing_everyone():
     made, top = posterior(9_000), 30
     asked = np.argsort(-made.mean)[:top]
-    draws = draw_rates(made, top=top, draws=4_000, rng=np.random.default_rng(1), always=asked)
+    draws = draw_rates(made, top=top, draws=4_000, rng=np.random.default_rng(1), required=asked)
     assert len(draws.contenders) < 2_100
     quick = rank_certainty(draws, asked, top=top, level=0.8)
     everyone = np.random.default_rng(2).standard_gamma(made.shape, (2_000, 9_000)) / made.rate
@@ -243,7 +250,7 @@ def test_drawing_only_contenders_gives_the_certainty_of_drawing_everyone():
 def test_the_places_without_a_chance_are_missed_by_nothing():
     made = GammaPosterior(np.full(20_000, 0.4), np.full(20_000, 4.0))
     asked = np.arange(50)
-    draws = draw_rates(made, top=50, draws=2_000, rng=np.random.default_rng(1), always=asked)
+    draws = draw_rates(made, top=50, draws=2_000, rng=np.random.default_rng(1), required=asked)
     sure = rank_certainty(draws, asked, top=50, level=0.8)
     assert sure.p_top.mean() == pytest.approx(50 / 20_000, abs=0.001)
     assert sure.tied_below > 1_500
@@ -267,7 +274,7 @@ def test_bursts_and_drift_are_found_and_told_apart():
 
 def test_widening_keeps_the_mean_and_adds_the_squared_variation():
     known = GammaPosterior(np.array([4.0, 20.0]), np.array([2.0, 5.0]))
-    wide = widen(known, np.array([0.0, 12.0]), Scatter(burst=2.0, drift=0.1))
+    wide = widen_posterior(known, np.array([0.0, 12.0]), Scatter(burst=2.0, drift=0.1))
     assert wide.mean == pytest.approx(known.mean)
     assert 1 / wide.shape == pytest.approx([1 / 4 + 0.1, 1 / 14 + 0.1])
 
@@ -297,7 +304,7 @@ def test_the_generalised_gini_forgives_having_fewer_events_than_places():
 
 
 def test_bootstrap_intervals_cover_as_often_as_they_say():
-    drawn = resample(24, rounds=600, rng=RNG)
+    drawn = draw_resamples(24, rounds=600, rng=RNG)
     held = 0
     for _ in range(400):
         made = mean_interval(RNG.normal(3.0, 1.0, 24), drawn, level=0.9)
@@ -307,7 +314,7 @@ def test_bootstrap_intervals_cover_as_often_as_they_say():
 
 def test_a_paired_difference_ignores_what_both_share():
     months = RNG.normal(0.0, 50.0, 24)
-    drawn = resample(24, rounds=500, rng=RNG)
+    drawn = draw_resamples(24, rounds=500, rng=RNG)
     made = paired_interval(months + 1.0, months, drawn, level=0.95)
     assert (made.low, made.value, made.high) == pytest.approx((1.0, 1.0, 1.0))
 

@@ -43,7 +43,7 @@ def test_the_chance_to_be_in_the_top_is_that_of_drawing_every_group():
     summed = weighted_sum(parts)
     asked = np.argsort(-summed.mean)[:150]
     said = rank_certainty(
-        draw_rates(summed, top=top, draws=4000, rng=rng, always=asked), asked, top=top, level=0.8
+        draw_rates(summed, top=top, draws=4000, rng=rng, required=asked), asked, top=top, level=0.8
     ).p_top
     drawn = sum(w * rng.gamma(p.shape, 1 / p.rate, (4000, 800)) for w, p in parts)
     ranks = (-drawn).argsort(axis=1).argsort(axis=1)[:, asked]

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from becalm.methods.blend import GammaPrior, climb, fit_prior
-from becalm.methods.ewma import fading, half_age, kish_factor
+from becalm.methods.blend import GammaPrior, fit_prior, maximise
+from becalm.methods.ewma import fading_weights, half_age, kish_factor
 
 HALF_LIVES = (6.0, 24.0, 96.0)
 
 
 def test_a_mixture_of_one_memory_fades_like_it():
-    weights = fading((6.0,), np.array([1.0]), np.array([5.0]), 13)
+    weights = fading_weights((6.0,), np.array([1.0]), np.array([5.0]), 13)
     assert weights[::-1][[0, 6, 12]] == pytest.approx([1.0, 0.5, 0.25])
     assert half_age((6.0,), np.array([1.0]), np.array([5.0])) == pytest.approx(6.0, abs=0.1)
     assert kish_factor(np.ones(8), np.ones(8)) == 1.0
@@ -21,7 +21,7 @@ def test_a_mixture_of_one_memory_fades_like_it():
 
 def test_a_mixture_has_lost_half_of_its_weight_at_its_half_age():
     shares, totals = np.array([0.5, 0.3, 0.2]), np.array([20.0, 60.0, 90.0])
-    weights = fading(HALF_LIVES, shares, totals, 60)[::-1]
+    weights = fading_weights(HALF_LIVES, shares, totals, 60)[::-1]
     age = half_age(HALF_LIVES, shares, totals)
     assert np.interp(age, np.arange(60), weights) == pytest.approx(0.5, abs=0.01)
     assert half_age((np.inf,), np.array([1.0]), np.array([9.0])) == np.inf
@@ -35,8 +35,8 @@ def test_the_climber_finds_the_top_within_bounds():
         return float(away @ bend @ away) / 2, bend @ away, bend
 
     low, high = np.array([-5.0, -5.0]), np.array([5.0, 5.0])
-    assert climb(rise, np.zeros(2), low=low, high=high) == pytest.approx([1.0, -2.0])
-    held = climb(rise, np.zeros(2), low=np.array([-5.0, -1.0]), high=high)
+    assert maximise(rise, np.zeros(2), low=low, high=high) == pytest.approx([1.0, -2.0])
+    held = maximise(rise, np.zeros(2), low=np.array([-5.0, -1.0]), high=high)
     sought = minimize(lambda t: -rise(t)[0], np.zeros(2), bounds=[(-5, 5), (-1, 5)])
     assert held == pytest.approx(sought.x, abs=1e-5)
 

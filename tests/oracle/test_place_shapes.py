@@ -10,10 +10,10 @@ from pyproj import Transformer
 from shaped import CRS
 
 from becalm.find.core.h3_places import h3_over, h3_under
-from becalm.methods.grid import cells_holding
+from becalm.methods.grid import build_grid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.place_shapes import Lattice
-from becalm.methods.smoothing import lay_smoother
+from becalm.methods.smoothing import build_smoother
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_neighbours_are_the_places_that_touch():
 def test_smoothing_on_a_raster_is_the_sum_over_all_pairs(rng, without_own):
     x, y = rng.random((2, 500)) * 3_000
     values, amounts = rng.poisson(2.0, 500).astype(float), rng.uniform(50, 150, 500)
-    made = lay_smoother(amounts, x, y, sigma_m=300.0).smooth(values, without_own=without_own)
+    made = build_smoother(amounts, x, y, sigma_m=300.0).smooth(values, without_own=without_own)
     squared = (x[:, None] - x) ** 2 + (y[:, None] - y) ** 2
     kernel = np.exp(-squared / (2 * 300.0**2))
     if without_own:
@@ -73,7 +73,7 @@ def test_smoothing_on_a_raster_is_the_sum_over_all_pairs(rng, without_own):
 
 def test_square_places_smooth_as_the_grids_own_cells_do(rng):
     columns, rows = (axis.ravel() for axis in np.meshgrid(np.arange(30), np.arange(30)))
-    grid = cells_holding(columns, rows, 100.0)
+    grid = build_grid(columns, rows, 100.0)
     squares = places(Lattice("square", 100.0).outlines(grid.columns, grid.rows), "square")
     values = rng.poisson(1.0, grid.size).astype(float)
     for sigma_m in (150.0, 450.0):

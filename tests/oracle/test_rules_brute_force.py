@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from becalm.methods.subset import SubsetProblem, best_subset, greedy_subset, keeps, most_in_group
+from becalm.methods.subset import SubsetProblem, best_subset, greedy_subset, is_feasible, most_in_group
 
 FREE = 2**31
 
@@ -42,7 +42,7 @@ def best_by_trying(problem: SubsetProblem) -> float | None:
         for size in range(problem.count + 1)
         for subset in combinations(range(len(problem.values)), size)
     )
-    return max((float(problem.values[s].sum()) for s in tried if keeps(problem, s)), default=None)
+    return max((float(problem.values[s].sum()) for s in tried if is_feasible(problem, s)), default=None)
 
 
 @pytest.mark.parametrize("block", range(5))
@@ -92,7 +92,7 @@ def test_a_city_is_solved_exactly_and_taking_the_best_first_is_not_enough():
     )
     made = best_subset(problem)
     assert made is not None
-    assert keeps(problem, made.chosen)
+    assert is_feasible(problem, made.points)
     greedy = float(problem.values[greedy_subset(problem)].sum())
     assert greedy < made.value <= made.bound
     assert made.bound <= 1.001 * made.value

@@ -120,4 +120,4 @@ def test_a_search_with_ties_is_the_mean_over_all_their_orders(scores, seed):
     above = values > np.sort(values)[::-1][wanted - 1]
     tied = values == np.sort(values)[::-1][wanted - 1]
     caught = events[above].sum() + events[tied].mean() * (wanted - above.sum())
-    assert curve.held_at_places(wanted) == pytest.approx(caught / max(events.sum(), 1.0))
+    assert curve.event_share_at_places(wanted) == pytest.approx(caught / max(events.sum(), 1.0))

@@ -7,8 +7,8 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from becalm.methods.boxes import float_boxes
-from becalm.methods.place_shapes import Lattice, between_junctions, clip_tiles
+from becalm.methods.boxes import place_squares
+from becalm.methods.place_shapes import Lattice, clip_tiles, cut_at_junctions
 
 seeds = st.integers(0, 2**32 - 1)
 turns = st.floats(-180, 180)
@@ -51,12 +51,12 @@ def test_turning_the_city_and_the_tiles_alike_changes_no_tile(seed, shape, turn)
 )
 def test_boxes_never_overlap_and_the_first_catches_all_that_one_box_can(points):
     x, y, weights = (np.array(axis, dtype=np.float64) for axis in zip(*points, strict=True))
-    boxes = float_boxes(10 * x, 10 * y, weights, side_m=30.0, count=8)
+    boxes = place_squares(10 * x, 10 * y, weights, side_m=30.0, count=8)
     inside = [weights[(x >= a) & (x <= a + 3) & (y >= b) & (y <= b + 3)].sum() for a in x for b in y]
-    assert boxes.caught[0] == max(inside)
-    assert (np.diff(boxes.caught) <= 0).all()
-    assert boxes.caught.sum() <= weights.sum()
-    for i in range(len(boxes.caught)):
+    assert boxes.caught_weight[0] == max(inside)
+    assert (np.diff(boxes.caught_weight) <= 0).all()
+    assert boxes.caught_weight.sum() <= weights.sum()
+    for i in range(len(boxes.caught_weight)):
         for j in range(i):
             apart = (abs(boxes.left_m[i] - boxes.left_m[j]), abs(boxes.bottom_m[i] - boxes.bottom_m[j]))
             assert max(apart) >= 30.0
@@ -68,10 +68,10 @@ def test_boxes_follow_the_city_when_it_is_moved_or_told_in_another_order(seed, e
     rng = np.random.default_rng(seed)
     x, y = rng.integers(0, 300, (2, 40)).astype(np.float64)
     weights, shuffled = rng.integers(1, 4, 40).astype(np.float64), rng.permutation(40)
-    here = float_boxes(x, y, weights, side_m=50.0, count=5)
-    there = float_boxes((x + east)[shuffled], y[shuffled], weights[shuffled], side_m=50.0, count=5)
+    here = place_squares(x, y, weights, side_m=50.0, count=5)
+    there = place_squares((x + east)[shuffled], y[shuffled], weights[shuffled], side_m=50.0, count=5)
     assert np.array_equal(here.left_m + east, there.left_m)
-    assert np.array_equal(here.caught, there.caught)
+    assert np.array_equal(here.caught_weight, there.caught_weight)
 
 
 @settings(max_examples=30, deadline=None)
@@ -81,8 +81,8 @@ def test_no_street_is_lost_or_counted_twice_whatever_the_order_of_the_file(seed,
     nodes = np.unique(rng.integers(0, 20, (12, 2)) * 50.0, axis=0)
     pairs = {tuple(sorted(rng.choice(len(nodes), 2, replace=False))) for _ in range(14)}
     lines = np.array([shapely.LineString(nodes[list(pair)]) for pair in sorted(pairs)], dtype=object)
-    made = between_junctions(lines, junction_m=junction_m)
-    again = between_junctions(shapely.reverse(lines[rng.permutation(len(lines))]), junction_m=junction_m)
+    made = cut_at_junctions(lines, junction_m=junction_m)
+    again = cut_at_junctions(shapely.reverse(lines[rng.permutation(len(lines))]), junction_m=junction_m)
     assert (
         abs(shapely.length(made.shapes).sum() - shapely.length(lines).sum()) < 0.1 * len(made.shapes) + 0.01
     )

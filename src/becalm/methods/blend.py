@@ -10,8 +10,8 @@ square). `fit_scatter` finds both on counts held out, by maximum likelihood of t
 variance has these two terms; it holds both special cases of A. C. Cameron and P. K. Trivedi, "Regression
 Analysis of Count Data" (1998), section 3.3.
 
-`climb` is Newton's method with the damping of D. W. Marquardt, "An algorithm for least-squares estimation of
-nonlinear parameters", SIAM Journal 11 (1963) 431-441.
+`maximise` is Newton's method with the damping of D. W. Marquardt, "An algorithm for least-squares estimation
+of nonlinear parameters", SIAM Journal 11 (1963) 431-441.
 """
 
 from __future__ import annotations
@@ -76,19 +76,19 @@ def fit_prior(means: Floats, counts: Floats, exposure: float) -> GammaPrior:
     Places without a count are grouped by forecast (200 classes), which changes nothing of note and
     makes the fit fast.
     """
-    forecasts, sums, weights = _grouped(means, counts)
+    forecasts, sums, weights = _group_empty_places(means, counts)
     logs = np.log(forecasts)
 
-    def rise(theta: Floats) -> tuple[float, Floats, Floats]:
+    def objective(theta: Floats) -> tuple[float, Floats, Floats]:
         value, slope, bend = _log_likelihood(theta[0] + theta[1] * logs, forecasts, sums, exposure)
         basis = np.array([np.ones_like(logs), logs])
         return float(weights @ value), basis @ (weights * slope), (basis * (weights * bend)) @ basis.T
 
-    strength, power = climb(rise, np.array([0.0, 0.3]), low=PRIOR_LOW, high=PRIOR_HIGH)
+    strength, power = maximise(objective, np.array([0.0, 0.3]), low=PRIOR_LOW, high=PRIOR_HIGH)
     return GammaPrior(float(np.exp(strength)), float(power))
 
 
-def update(prior: GammaPrior, means: Floats, counts: Floats, exposure: float) -> GammaPosterior:
+def update_posterior(prior: GammaPrior, means: Floats, counts: Floats, exposure: float) -> GammaPosterior:
     """What is known of each rate after these counts over this exposure?"""
     shape = prior.shape(means)
     return GammaPosterior(shape + counts, shape / means + exposure)
@@ -99,28 +99,28 @@ def _log_likelihood(
 ) -> tuple[Floats, Floats, Floats]:
     """The negative binomial's log-likelihood, and its first and second derivative in the log of the shape."""
     shape = np.exp(log_shape)
-    far, seen = shape + exposure * means, counts > 0
-    some, held = shape[seen], counts[seen]
+    far, has_count = shape + exposure * means, counts > 0
+    shape_seen, counts_seen = shape[has_count], counts[has_count]
     value = shape * (log_shape - np.log(far)) - counts * np.log(far)
-    value[seen] += gammaln(some + held) - gammaln(some)
-    first = log_shape - np.log(far) + 1.0 - (shape + counts) / far
-    first[seen] += digamma(some + held) - digamma(some)
-    second = 1.0 / shape - 1.0 / far - (far - shape - counts) / far**2
-    second[seen] += _trigamma(some + held) - _trigamma(some)
-    return value, shape * first, shape * (shape * second + first)
+    value[has_count] += gammaln(shape_seen + counts_seen) - gammaln(shape_seen)
+    slope = log_shape - np.log(far) + 1.0 - (shape + counts) / far
+    slope[has_count] += digamma(shape_seen + counts_seen) - digamma(shape_seen)
+    bend = 1.0 / shape - 1.0 / far - (far - shape - counts) / far**2
+    bend[has_count] += _trigamma(shape_seen + counts_seen) - _trigamma(shape_seen)
+    return value, shape * slope, shape * (shape * bend + slope)
 
 
 def _trigamma(x: Floats) -> Floats:
     """The second derivative of log gamma, to 1e-9, above 0: six steps up, then the asymptotic series."""
-    out = np.zeros_like(x)
+    total = np.zeros_like(x)
     for step in range(6):
-        out += 1.0 / (x + step) ** 2
+        total += 1.0 / (x + step) ** 2
     far = 1.0 / (x + 6.0)
     square = far * far
-    return out + far + square / 2.0 + far * square * (1.0 / 6.0 - square * (1.0 / 30.0 - square / 42.0))
+    return total + far + square / 2.0 + far * square * (1.0 / 6.0 - square * (1.0 / 30.0 - square / 42.0))
 
 
-def _grouped(means: Floats, counts: Floats) -> tuple[Floats, Floats, Floats]:
+def _group_empty_places(means: Floats, counts: Floats) -> tuple[Floats, Floats, Floats]:
     empty = counts == 0
     logs = np.log(means[empty])
     if len(logs) == 0:
@@ -129,11 +129,11 @@ def _grouped(means: Floats, counts: Floats) -> tuple[Floats, Floats, Floats]:
     classes = np.digitize(logs, edges) - 1
     size = np.bincount(classes, minlength=200).astype(float)
     level = np.bincount(classes, logs, minlength=200) / np.maximum(size, 1.0)
-    used = size > 0
+    has_places = size > 0
     return (
-        np.concatenate([means[~empty], np.exp(level[used])]),
-        np.concatenate([counts[~empty], np.zeros(int(used.sum()))]),
-        np.concatenate([np.ones(int((~empty).sum())), size[used]]),
+        np.concatenate([means[~empty], np.exp(level[has_places])]),
+        np.concatenate([counts[~empty], np.zeros(int(has_places.sum()))]),
+        np.concatenate([np.ones(int((~empty).sum())), size[has_places]]),
     )
 
 
@@ -145,7 +145,7 @@ class Scatter:
     drift: float
 
 
-def widen(posterior: GammaPosterior, evidence: Floats, scatter: Scatter) -> GammaPosterior:
+def widen_posterior(posterior: GammaPosterior, evidence: Floats, scatter: Scatter) -> GammaPosterior:
     """The same means, made as unsure as the scatter says.
 
     `evidence` is the part of each place's shape that comes from its own counts: bursts make these worth
@@ -162,58 +162,68 @@ def fit_scatter(posterior: GammaPosterior, evidence: Floats, counts: Floats) -> 
     The total of the counts is taken as given: only how they are spread over places is judged.
     """
     means = posterior.mean * (counts.sum() / posterior.mean.sum())
-    seen = counts > 0
-    held, expected = counts[seen], means[seen]
+    has_count = counts > 0
+    counts_seen, means_seen = counts[has_count], means[has_count]
 
     def minus_log_likelihood(theta: Floats) -> float:
         scatter = Scatter(1.0 + theta[0], theta[1])
-        size = 1.0 / (theta[0] / means + 1.0 / widen(posterior, evidence, scatter).shape)
-        some = size[seen]
+        size = 1.0 / (theta[0] / means + 1.0 / widen_posterior(posterior, evidence, scatter).shape)
+        shape_seen = size[has_count]
         parts = size * np.log1p(means / size)
-        extra = gammaln(some + held) - gammaln(some) + held * np.log(expected / (some + expected))
-        return float(parts.sum() - extra.sum()) / float(held.sum())
+        extra = (
+            gammaln(shape_seen + counts_seen)
+            - gammaln(shape_seen)
+            + counts_seen * np.log(means_seen / (shape_seen + means_seen))
+        )
+        return float(parts.sum() - extra.sum()) / float(counts_seen.sum())
 
-    found = minimize(
+    optimum = minimize(
         minus_log_likelihood, np.array([0.1, 0.05]), method="L-BFGS-B", bounds=[(0.0, 4.0), (0.0, 2.0)]
     )
-    return Scatter(1.0 + float(found.x[0]), float(found.x[1]))
+    return Scatter(1.0 + float(optimum.x[0]), float(optimum.x[1]))
 
 
-Rise = Callable[[Floats], tuple[float, Floats, Floats]]
+Objective = Callable[[Floats], tuple[float, Floats, Floats]]
 
 
-def climb(
-    rise: Rise, start: Floats, *, low: Floats, high: Floats, rounds: int = 60, tolerance: float = 1e-7
+def maximise(
+    objective: Objective,
+    start: Floats,
+    *,
+    low: Floats,
+    high: Floats,
+    rounds: int = 60,
+    tolerance: float = 1e-7,
 ) -> Floats:
     """Where, between `low` and `high`, is the function highest, going uphill from `start`?
 
-    `rise(theta)` gives the value, its gradient and its matrix of second derivatives. It stops where no
+    `objective(theta)` gives the value, its gradient and its matrix of second derivatives. It stops where no
     parameter moves by `tolerance`.
     """
     theta, damping = start, 1e-3
-    value, gradient, bends = rise(theta)
+    value, gradient, hessian = objective(theta)
     for _ in range(rounds):
-        step = _step(theta, gradient, bends, damping, low, high)
-        there = np.clip(theta + step, low, high)
-        if np.abs(there - theta).max() < tolerance:
+        step = _damped_step(theta, gradient, hessian, damping, low, high)
+        next_theta = np.clip(theta + step, low, high)
+        if np.abs(next_theta - theta).max() < tolerance:
             break
-        reached = rise(there)
-        if reached[0] > value:
-            theta, damping = there, damping / 8.0
-            value, gradient, bends = reached
+        next_point = objective(next_theta)
+        if next_point[0] > value:
+            theta, damping = next_theta, damping / 8.0
+            value, gradient, hessian = next_point
         else:
             damping = max(damping, 1e-6) * 8.0
     return theta
 
 
-def _step(
-    theta: Floats, gradient: Floats, bends: Floats, damping: float, low: Floats, high: Floats
+def _damped_step(
+    theta: Floats, gradient: Floats, hessian: Floats, damping: float, low: Floats, high: Floats
 ) -> Floats:
     """Newton's step among the parameters that no bound holds back, shortened where the top is not round."""
-    free = ~(((theta <= low) & (gradient < 0.0)) | ((theta >= high) & (gradient > 0.0)))
+    is_free = ~(((theta <= low) & (gradient < 0.0)) | ((theta >= high) & (gradient > 0.0)))
     step = np.zeros_like(theta)
-    if free.any():
-        values, axes = np.linalg.eigh(-bends[np.ix_(free, free)])
+    if is_free.any():
+        values, axes = np.linalg.eigh(-hessian[np.ix_(is_free, is_free)])
         sizes = np.maximum(np.abs(values), 1e-12) * (1.0 + damping)
-        step[free] = axes @ ((axes.T @ gradient[free]) / sizes)
+        step[is_free] = axes @ ((axes.T @ gradient[is_free]) / sizes)
     return step

@@ -13,14 +13,16 @@ from becalm.methods.arrays import Floats
 TREES, LEAVES, LEAST_IN_LEAF, RATE = 100, 15, 100, 0.06
 
 
-def foretell_counts(features: Floats, counts: Floats, weights: Floats, asked: Floats, *, seed: int) -> Floats:
-    """The expected counts of the rows `asked`, learnt from rows of `features` with their counts and weights.
+def forecast_counts(
+    features: Floats, counts: Floats, weights: Floats, new_features: Floats, *, seed: int
+) -> Floats:
+    """The expected counts of rows of `new_features`, learnt from rows of `features`, counts and weights.
 
     The same input and seed give the same answer. Raises ImportError where LightGBM is not installed.
     """
     import lightgbm  # optional: the extra `challenger`
 
-    grown = lightgbm.LGBMRegressor(
+    model = lightgbm.LGBMRegressor(
         objective="poisson",
         n_estimators=TREES,
         num_leaves=LEAVES,
@@ -32,4 +34,4 @@ def foretell_counts(features: Floats, counts: Floats, weights: Floats, asked: Fl
         n_jobs=1,
         verbose=-1,
     ).fit(features, counts, sample_weight=weights)
-    return np.asarray(grown.predict(asked), dtype=np.float64)
+    return np.asarray(model.predict(new_features), dtype=np.float64)

@@ -26,10 +26,10 @@ class Boxes:
     side_m: float
     left_m: Floats
     bottom_m: Floats
-    caught: Floats
+    caught_weight: Floats
 
 
-def float_boxes(
+def place_squares(
     x_m: Floats, y_m: Floats, weights: Floats, *, side_m: float, count: int, least: float = 0.0
 ) -> Boxes:
     """Which squares, one after the other and never overlapping, catch most weight?
@@ -41,111 +41,111 @@ def float_boxes(
     if not (np.isfinite(side_m) and side_m > 0):
         raise ValueError(f"A square with a side of {side_m} m is none.")
     order = np.lexsort((y_m, x_m))
-    x, y, left_weight = x_m[order], y_m[order], weights[order].astype(np.float64)
+    x, y, weight_left = x_m[order], y_m[order], weights[order].astype(np.float64)
     lefts, bottoms = np.zeros(count), np.zeros(count)
-    caught: list[float] = []
-    waiting = [(-np.inf, i, -1) for i in range(len(x)) if left_weight[i] > 0]
-    heapq.heapify(waiting)
-    while waiting and len(caught) < count:
-        bound, i, known = heapq.heappop(waiting)
-        laid = len(caught)
-        before = lefts[:laid], bottoms[:laid]
-        value, left, bottom = _best_from(x, y, left_weight, *before, i, side_m)
+    caught_weight: list[float] = []
+    queue = [(-np.inf, i, -1) for i in range(len(x)) if weight_left[i] > 0]
+    heapq.heapify(queue)
+    while queue and len(caught_weight) < count:
+        bound, i, bound_made_at = heapq.heappop(queue)
+        placed_count = len(caught_weight)
+        placed_corners = lefts[:placed_count], bottoms[:placed_count]
+        value, left, bottom = _best_through(x, y, weight_left, *placed_corners, i, side_m)
         if value <= least:
             continue
-        if known < laid and waiting and -value > waiting[0][0]:
-            heapq.heappush(waiting, (-value, i, laid))
+        if bound_made_at < placed_count and queue and -value > queue[0][0]:
+            heapq.heappush(queue, (-value, i, placed_count))
             continue
-        held = _held(x, y, left_weight, (left, bottom), side_m)
-        left, bottom = _centred(*held, *before, (left, bottom), side_m)
-        lefts[laid], bottoms[laid] = left, bottom
-        caught.append(value)
-        _take(x, y, left_weight, left, bottom, side_m)
-        heapq.heappush(waiting, (bound if np.isfinite(bound) else -value, i, -1))
-    laid = len(caught)
-    return Boxes(side_m, lefts[:laid].copy(), bottoms[:laid].copy(), np.array(caught))
+        points_inside = _points_inside(x, y, weight_left, (left, bottom), side_m)
+        left, bottom = _centre_box(*points_inside, *placed_corners, (left, bottom), side_m)
+        lefts[placed_count], bottoms[placed_count] = left, bottom
+        caught_weight.append(value)
+        _remove_weight(x, y, weight_left, left, bottom, side_m)
+        heapq.heappush(queue, (bound if np.isfinite(bound) else -value, i, -1))
+    placed_count = len(caught_weight)
+    return Boxes(side_m, lefts[:placed_count].copy(), bottoms[:placed_count].copy(), np.array(caught_weight))
 
 
 @njit(cache=True)
-def _best_from(
+def _best_through(
     x: Floats, y: Floats, weights: Floats, lefts: Floats, bottoms: Floats, point: int, side: float
 ) -> tuple[float, float, float]:
     """The best free square that holds this point, with its left edge at it or at a square that stops it."""
-    near = (np.abs(lefts - x[point]) <= 2.0 * side) & (np.abs(bottoms - y[point]) <= 2.0 * side)
-    lefts, bottoms = lefts[near], bottoms[near]
+    is_near = (np.abs(lefts - x[point]) <= 2.0 * side) & (np.abs(bottoms - y[point]) <= 2.0 * side)
+    lefts, bottoms = lefts[is_near], bottoms[is_near]
     best, best_left, best_bottom = -1.0, 0.0, 0.0
     for k in range(-1, 2 * len(lefts)):
-        left = x[point] if k < 0 else _stopped(lefts[k // 2], k, side)
+        left = x[point] if k < 0 else _stopped_edge(lefts[k // 2], k, side)
         if left <= x[point] <= left + side:
             first, end = np.searchsorted(x, left), np.searchsorted(x, left + side, side="right")
-            live = (weights[first:end] > 0.0) & (np.abs(y[first:end] - y[point]) <= side)
-            heights, held = y[first:end][live], weights[first:end][live]
-            caught, bottom = _best_on(heights, held, left, lefts, bottoms, y[point], side)
-            if caught > best:
-                best, best_left, best_bottom = caught, left, bottom
+            is_live = (weights[first:end] > 0.0) & (np.abs(y[first:end] - y[point]) <= side)
+            heights, live_weights = y[first:end][is_live], weights[first:end][is_live]
+            caught_weight, bottom = _best_on_edge(heights, live_weights, left, lefts, bottoms, y[point], side)
+            if caught_weight > best:
+                best, best_left, best_bottom = caught_weight, left, bottom
     return best, best_left, best_bottom
 
 
 @njit(cache=True)
-def _best_on(
-    heights: Floats, held: Floats, left: float, lefts: Floats, bottoms: Floats, y_point: float, side: float
+def _best_on_edge(
+    heights: Floats, weights: Floats, left: float, lefts: Floats, bottoms: Floats, y_point: float, side: float
 ) -> tuple[float, float]:
     """What the best free square with this left edge that holds the point catches, and its bottom."""
     best, best_bottom = -1.0, 0.0
     for k in range(-len(heights), 2 * len(lefts)):
-        bottom = heights[k + len(heights)] if k < 0 else _stopped(bottoms[k // 2], k, side)
+        bottom = heights[k + len(heights)] if k < 0 else _stopped_edge(bottoms[k // 2], k, side)
         if not bottom <= y_point <= bottom + side:
             continue
         if np.any((np.abs(lefts - left) < side) & (np.abs(bottoms - bottom) < side)):
             continue
-        caught = held[(heights >= bottom) & (heights <= bottom + side)].sum()
-        if caught > best:
-            best, best_bottom = caught, bottom
+        caught_weight = weights[(heights >= bottom) & (heights <= bottom + side)].sum()
+        if caught_weight > best:
+            best, best_bottom = caught_weight, bottom
     return best, best_bottom
 
 
 @njit(cache=True)
-def _stopped(edge: float, k: int, side: float) -> float:
+def _stopped_edge(edge: float, k: int, side: float) -> float:
     """The edge of a square stopped by one laid before: just after it, or just before it."""
     return edge + side if k % 2 == 0 else edge - side
 
 
 @njit(cache=True)
-def _centred(
+def _centre_box(
     east: Floats, north: Floats, lefts: Floats, bottoms: Floats, corner: tuple[float, float], side: float
 ) -> tuple[float, float]:
     """The same square, moved so that what it holds lies in its middle, unless one laid before stops it."""
     left, bottom = corner
-    left = _moved(left, east.min(), east.max(), lefts[np.abs(bottoms - bottom) < side], side)
+    left = _move_edge(left, east.min(), east.max(), lefts[np.abs(bottoms - bottom) < side], side)
     beside = np.abs(lefts - left) < side
-    return left, _moved(bottom, north.min(), north.max(), bottoms[beside], side)
+    return left, _move_edge(bottom, north.min(), north.max(), bottoms[beside], side)
 
 
 @njit(cache=True)
-def _held(
+def _points_inside(
     x: Floats, y: Floats, weights: Floats, corner: tuple[float, float], side: float
 ) -> tuple[Floats, Floats]:
     """The points with weight left that the square holds."""
     left, bottom = corner
     first, end = np.searchsorted(x, left), np.searchsorted(x, left + side, side="right")
-    held = (weights[first:end] > 0.0) & (y[first:end] >= bottom) & (y[first:end] <= bottom + side)
-    return x[first:end][held], y[first:end][held]
+    is_inside = (weights[first:end] > 0.0) & (y[first:end] >= bottom) & (y[first:end] <= bottom + side)
+    return x[first:end][is_inside], y[first:end][is_inside]
 
 
 @njit(cache=True)
-def _moved(edge: float, least: float, most: float, others: Floats, side: float) -> float:
+def _move_edge(edge: float, least: float, most: float, other_edges: Floats, side: float) -> float:
     """The edge moved so that least and most lie equally far inside, or to the nearest square on its way."""
-    wanted = (least + most - side) / 2.0
-    for other in others:
-        if other <= edge and wanted < other + side:
-            wanted = min(other + side, edge)
-        elif other > edge and wanted > other - side:
-            wanted = max(other - side, edge)
-    return wanted if wanted <= least and most <= wanted + side else edge
+    centred_edge = (least + most - side) / 2.0
+    for other in other_edges:
+        if other <= edge and centred_edge < other + side:
+            centred_edge = min(other + side, edge)
+        elif other > edge and centred_edge > other - side:
+            centred_edge = max(other - side, edge)
+    return centred_edge if centred_edge <= least and most <= centred_edge + side else edge
 
 
 @njit(cache=True)
-def _take(x: Floats, y: Floats, weights: Floats, left: float, bottom: float, side: float) -> None:
+def _remove_weight(x: Floats, y: Floats, weights: Floats, left: float, bottom: float, side: float) -> None:
     """What the square holds can be caught no more."""
     for j in range(np.searchsorted(x, left), np.searchsorted(x, left + side, side="right")):
         if bottom <= y[j] <= bottom + side:

@@ -28,38 +28,38 @@ class ShareOfPlaces:
 
 def concentration(counts: Floats) -> ShareOfPlaces:
     """How concentrated are these counts (one per place, empty ones included)?"""
-    falling = np.sort(counts)[::-1]
+    falling_counts = np.sort(counts)[::-1]
     return ShareOfPlaces(
-        share_25=places_holding(falling, 0.25),
-        share_50=places_holding(falling, 0.50),
-        gini=gini(falling),
-        gini_generalised=gini_generalised(falling),
+        share_25=place_share_holding(falling_counts, 0.25),
+        share_50=place_share_holding(falling_counts, 0.50),
+        gini=gini(falling_counts),
+        gini_generalised=gini_generalised(falling_counts),
     )
 
 
-def places_holding(falling: Floats, share: float) -> float:
+def place_share_holding(falling_counts: Floats, share: float) -> float:
     """The share of places that it takes, fullest first, to hold this share of the events.
 
     Where a place is needed in part it counts in part, so that ties at the cut do not matter.
     """
-    held, wanted = np.cumsum(falling), share * float(falling.sum())
-    last = int(np.searchsorted(held, wanted))
-    before = float(held[last - 1]) if last else 0.0
-    return float((last + (wanted - before) / falling[last]) / len(falling))
+    cumulative, target = np.cumsum(falling_counts), share * float(falling_counts.sum())
+    last_place = int(np.searchsorted(cumulative, target))
+    held_before = float(cumulative[last_place - 1]) if last_place else 0.0
+    return float((last_place + (target - held_before) / falling_counts[last_place]) / len(falling_counts))
 
 
-def gini(falling: Floats) -> float:
+def gini(falling_counts: Floats) -> float:
     """The Gini coefficient: 0 where all counts are equal, near 1 where one place has everything."""
-    n, total = len(falling), float(falling.sum())
-    return float(2.0 * np.cumsum(falling).sum() / (n * total) - (n + 1.0) / n) if total else 0.0
+    n, total = len(falling_counts), float(falling_counts.sum())
+    return float(2.0 * np.cumsum(falling_counts).sum() / (n * total) - (n + 1.0) / n) if total else 0.0
 
 
-def gini_generalised(falling: Floats) -> float:
+def gini_generalised(falling_counts: Floats) -> float:
     """The Gini against the most even spread that there can be: m events on n > m places fill m with one."""
-    n, total = len(falling), float(falling.sum())
+    n, total = len(falling_counts), float(falling_counts.sum())
     if total >= n:
-        return gini(falling)
-    return float(n / total * (gini(falling) - 1.0) + 1.0)
+        return gini(falling_counts)
+    return float(n / total * (gini(falling_counts) - 1.0) + 1.0)
 
 
 def even_null(events: int, areas: Floats) -> tuple[float, float]:
@@ -70,16 +70,18 @@ def even_null(events: int, areas: Floats) -> tuple[float, float]:
     """
     shares = areas / areas.sum()
     _, classes = np.unique(np.round(100.0 * shares / shares.max()), return_inverse=True)
-    size = np.bincount(classes)
-    level = np.bincount(classes, shares) / np.maximum(size, 1)
-    most = int(binom.ppf(1.0 - 1e-9, events, min(float(level.max()), 1.0))) + 1
-    expected = size @ binom.pmf(np.arange(most + 1)[None, :], events, np.clip(level, 0.0, 1.0)[:, None])
+    class_size = np.bincount(classes)
+    class_share = np.bincount(classes, shares) / np.maximum(class_size, 1)
+    most = int(binom.ppf(1.0 - 1e-9, events, min(float(class_share.max()), 1.0))) + 1
+    expected = class_size @ binom.pmf(
+        np.arange(most + 1)[None, :], events, np.clip(class_share, 0.0, 1.0)[:, None]
+    )
     return _null_share(expected, 0.25), _null_share(expected, 0.50)
 
 
 def _null_share(expected: Floats, share: float) -> float:
     """From the expected number of places with 0, 1, 2, ... events to the share that holds `share` of all."""
     counts = np.arange(len(expected))[::-1]
-    places, held = np.cumsum(expected[::-1]), np.cumsum(expected[::-1] * counts)
-    wanted = share * held[-1]
-    return float(np.interp(wanted, held[counts > 0], places[counts > 0]) / expected.sum())
+    places, cumulative = np.cumsum(expected[::-1]), np.cumsum(expected[::-1] * counts)
+    target = share * cumulative[-1]
+    return float(np.interp(target, cumulative[counts > 0], places[counts > 0]) / expected.sum())

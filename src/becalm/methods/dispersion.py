@@ -47,7 +47,7 @@ class Dispersion:
     phi: Floats
     degrees: Floats
 
-    def widened(self, level: float) -> Floats:
+    def interval_phi(self, level: float) -> Floats:
         """The phi to use in an interval: the part beyond Poisson pays for being estimated.
 
         That part is multiplied by (t quantile / normal quantile) squared; Poisson chance is known.
@@ -85,7 +85,7 @@ def fit_series(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) 
     degrees = y.shape[1] - design.shape[1]
     if degrees < 1:
         raise ValueError(f"{y.shape[1]} times cannot fit {design.shape[1]} coefficients. Give more times.")
-    beta = _iterate(y, design, offset)
+    beta = _fit_coefficients(y, design, offset)
     mean = np.maximum(np.exp(np.minimum(beta @ design.T + offset, _LARGEST_LOG_MEAN)), _SMALLEST_MEAN)
     return SeriesFit(mean, beta, ((y - mean) ** 2 / mean).sum(axis=1), degrees)
 
@@ -97,18 +97,20 @@ def overdispersion(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1
     """
     y = np.atleast_2d(np.asarray(counts, dtype=np.float64))
     fit = fit_series(y, design, exposure=exposure)
-    seen = y.sum(axis=1) > 0
-    sparseness = np.where(seen, (y / fit.mean).mean(axis=1), 1.0)  # Fletcher's 1 + mean of (y - mu) / mu
-    own = fit.pearson / fit.degrees / sparseness
+    has_events = y.sum(axis=1) > 0
+    sparseness = np.where(
+        has_events, (y / fit.mean).mean(axis=1), 1.0
+    )  # Fletcher's 1 + mean of (y - mu) / mu
+    own_phi = fit.pearson / fit.degrees / sparseness
     level = fit.mean.mean(axis=1)
-    degrees = _known_with(own, fit)
-    family = 1.0 + _family_excess(own, level, degrees) * level
-    borrowed = PRIOR_DF / (1.0 + level)  # counts of ten and more speak for themselves
-    phi = (borrowed * family + degrees * own) / (borrowed + degrees)
-    return Dispersion(np.where(seen, np.maximum(phi, 1.0), 1.0), borrowed + degrees)
+    degrees = _effective_degrees(own_phi, fit)
+    family = 1.0 + _median_excess(own_phi, level, degrees) * level
+    prior_weight = PRIOR_DF / (1.0 + level)  # counts of ten and more speak for themselves
+    phi = (prior_weight * family + degrees * own_phi) / (prior_weight + degrees)
+    return Dispersion(np.where(has_events, np.maximum(phi, 1.0), 1.0), prior_weight + degrees)
 
 
-def _iterate(y: Floats, design: Floats, offset: Floats) -> Floats:
+def _fit_coefficients(y: Floats, design: Floats, offset: Floats) -> Floats:
     """Newton's method on the Poisson likelihood of all series at once, with halved steps where it falls."""
     columns = design.shape[1]
     beta = np.zeros((y.shape[0], columns))
@@ -123,12 +125,12 @@ def _iterate(y: Floats, design: Floats, offset: Floats) -> Floats:
         curvature = curvature + ridge * (1.0 + curvature[:, :1, :1])
         step = np.linalg.solve(curvature, ((y - mean) @ design)[:, :, None])[:, :, 0]
         trial = beta + size * np.clip(step, -3.0, 3.0)
-        new = _likelihood(trial, y, design, offset)
-        better = new >= likelihood - 1e-9 * np.abs(likelihood)
-        beta = np.where(better[:, None], trial, beta)
-        size = np.where(better[:, None], np.minimum(1.0, 2.0 * size), size / 2.0)
-        gain = np.abs(new - likelihood) / (1.0 + np.abs(likelihood))
-        likelihood = np.where(better, new, likelihood)
+        trial_likelihood = _likelihood(trial, y, design, offset)
+        is_better = trial_likelihood >= likelihood - 1e-9 * np.abs(likelihood)
+        beta = np.where(is_better[:, None], trial, beta)
+        size = np.where(is_better[:, None], np.minimum(1.0, 2.0 * size), size / 2.0)
+        gain = np.abs(trial_likelihood - likelihood) / (1.0 + np.abs(likelihood))
+        likelihood = np.where(is_better, trial_likelihood, likelihood)
         if gain.max() < _LEAST_GAIN:
             break
     return beta
@@ -139,7 +141,7 @@ def _likelihood(beta: Floats, y: Floats, design: Floats, offset: Floats) -> Floa
     return np.asarray((y * eta - np.exp(eta)).sum(axis=1))
 
 
-def _known_with(phi: Floats, fit: SeriesFit) -> Floats:
+def _effective_degrees(phi: Floats, fit: SeriesFit) -> Floats:
     """Effective degrees of freedom: squared residuals of small counts have heavy tails.
 
     For a negative binomial count of mean mu and variance phi mu the excess kurtosis is
@@ -147,12 +149,12 @@ def _known_with(phi: Floats, fit: SeriesFit) -> Floats:
     normal residuals.
     """
     at_least_poisson = np.maximum(phi, 1.0)
-    small = (1.0 / fit.mean).mean(axis=1)
-    kurtosis = (6.0 * (at_least_poisson - 1.0) + 1.0 / at_least_poisson) * small
+    sparseness_of_means = (1.0 / fit.mean).mean(axis=1)
+    kurtosis = (6.0 * (at_least_poisson - 1.0) + 1.0 / at_least_poisson) * sparseness_of_means
     return np.asarray(2.0 * fit.degrees / (2.0 + kurtosis))
 
 
-def _family_excess(phi: Floats, level: Floats, degrees: Floats) -> float:
+def _median_excess(phi: Floats, level: Floats, degrees: Floats) -> float:
     """The squared coefficient of variation beyond Poisson that the middle of the family has.
 
     The weighted median of (phi - 1) / mean; series that tell little about it weigh little.
@@ -160,5 +162,5 @@ def _family_excess(phi: Floats, level: Floats, degrees: Floats) -> float:
     excess = np.maximum(phi - 1.0, 0.0) / np.maximum(level, 1e-12)
     weight = degrees * np.minimum(level, 1.0)
     order = np.argsort(excess)
-    upto = np.cumsum(weight[order])
-    return float(excess[order][np.searchsorted(upto, upto[-1] / 2.0)])
+    cumulative_weight = np.cumsum(weight[order])
+    return float(excess[order][np.searchsorted(cumulative_weight, cumulative_weight[-1] / 2.0)])

@@ -42,18 +42,20 @@ class CountSeries:
 
     def window(self, start: int, end: int) -> Floats:
         """The sum of each place over steps start to end (excluded), from 0 on."""
-        out = np.zeros(self.size)
+        totals = np.zeros(self.size)
         for t in range(max(start, 0), end):
-            out += np.bincount(self.places[t], self.counts[t], self.size)
-        return out
+            totals += np.bincount(self.places[t], self.counts[t], self.size)
+        return totals
 
 
-def make_series(step: Ints, place: Ints, count: Ints | Floats, *, exposure: Floats, size: int) -> CountSeries:
+def build_series(
+    step: Ints, place: Ints, count: Ints | Floats, *, exposure: Floats, size: int
+) -> CountSeries:
     """Sort parallel (step, place, count) entries into a series; entries of place -1 are left out."""
-    kept = place >= 0
-    key = step[kept] * size + place[kept]
+    has_place = place >= 0
+    key = step[has_place] * size + place[has_place]
     keys, inverse = np.unique(key, return_inverse=True)
-    sums: Floats = np.bincount(inverse, count[kept], len(keys)).astype(np.float64)
+    sums: Floats = np.bincount(inverse, count[has_place], len(keys)).astype(np.float64)
     edges = np.searchsorted(keys, np.arange(len(exposure) + 1) * size)
     spans = list(pairwise(edges))
     return CountSeries(
@@ -69,28 +71,28 @@ class HalfLife:
     """The chosen half-life in steps, and the mean log-likelihood per event of each that was tried."""
 
     steps: float
-    tried: tuple[float, ...]
+    half_lives: tuple[float, ...]
     log_likelihoods: tuple[float, ...]
 
 
 def memories(series: CountSeries, half_life: float, origins: Sequence[int]) -> Iterator[tuple[int, Floats]]:
     """Each place's memory just before each origin; origin t has seen steps 0 to t - 1 only."""
-    keep = 0.5 ** (1.0 / half_life)
-    wanted, state = set(origins), np.zeros(series.size)
+    decay = 0.5 ** (1.0 / half_life)
+    origin_set, memory = set(origins), np.zeros(series.size)
     for t in range(series.steps + 1):
-        if t in wanted:
-            yield t, state.copy()
+        if t in origin_set:
+            yield t, memory.copy()
         if t < series.steps:
-            state *= keep
-            state[series.places[t]] += series.counts[t]
+            memory *= decay
+            memory[series.places[t]] += series.counts[t]
 
 
-def faded_sum(values: Floats, half_life: float, origin: int) -> float:
+def sum_faded(values: Floats, half_life: float, origin: int) -> float:
     """The same memory of one series of numbers, e.g. of exposure."""
     return float(values[:origin] @ 0.5 ** (np.arange(origin)[::-1] / half_life))
 
 
-def fading(half_lives: Sequence[float], shares: Floats, totals: Floats, origin: int) -> Floats:
+def fading_weights(half_lives: Sequence[float], shares: Floats, totals: Floats, origin: int) -> Floats:
     """The weight of each step before the origin, oldest first, in a mixture of memories; the last has 1.
 
     The memory with half-life h, which holds `totals[h]` in all, contributes `shares[h]` of the whole.
@@ -115,18 +117,18 @@ def kish_factor(weights: Floats, exposure: Floats) -> float:
 def half_age(half_lives: Sequence[float], shares: Floats, totals: Floats) -> float:
     """At which age has a mixture of memories lost half of its weight? Infinite where it never does."""
 
-    def left(age: float) -> float:
-        parts = shares / totals
-        return float(parts @ 0.5 ** (age / np.array(half_lives)) / parts.sum())
+    def remaining_share(age: float) -> float:
+        weights = shares / totals
+        return float(weights @ 0.5 ** (age / np.array(half_lives)) / weights.sum())
 
     low, high = 0.0, 1.0
-    while left(high) > 0.5:
+    while remaining_share(high) > 0.5:
         low, high = high, 2.0 * high
         if high > 1e6:
             return float(np.inf)
     for _ in range(40):
         middle = (low + high) / 2.0
-        low, high = (middle, high) if left(middle) > 0.5 else (low, middle)
+        low, high = (middle, high) if remaining_share(middle) > 0.5 else (low, middle)
     return round(high, 1)
 
 
@@ -139,9 +141,9 @@ def choose_half_life(
     the steps before it, mixed with the `even` spread (its share is fitted for each half-life, so
     that a place without memory is not impossible). The total of a step is taken as given.
     """
-    tried = tuple(half_lives)
-    scores = tuple(_score(series, even, half_life, origins) for half_life in tried)
-    return HalfLife(tried[int(np.argmax(scores))], tried, scores)
+    half_lives = tuple(half_lives)
+    scores = tuple(_score(series, even, half_life, origins) for half_life in half_lives)
+    return HalfLife(half_lives[int(np.argmax(scores))], half_lives, scores)
 
 
 def forecast_total(
@@ -156,7 +158,7 @@ def forecast_total(
     steps = len(totals)
 
     def mean(half_life: float, t: int) -> float:
-        return faded_sum(totals, half_life, t) / faded_sum(exposure, half_life, t)
+        return sum_faded(totals, half_life, t) / sum_faded(exposure, half_life, t)
 
     def score(half_life: float) -> float:
         rates = np.array([max(mean(half_life, t), 1e-9) * exposure[t] for t in range(1, steps)])
@@ -169,9 +171,9 @@ def forecast_total(
 def _score(series: CountSeries, even: Floats, half_life: float, origins: Sequence[int]) -> float:
     own, spread, counts = [], [], []
     for t, memory in memories(series, half_life, origins):
-        at, total = series.places[t], memory.sum()
-        own.append(memory[at] / total if total > 0 else even[at])
-        spread.append(even[at])
+        places, total = series.places[t], memory.sum()
+        own.append(memory[places] / total if total > 0 else even[places])
+        spread.append(even[places])
         counts.append(series.counts[t])
     parts, weights = np.array([np.concatenate(own), np.concatenate(spread)]), np.concatenate(counts)
     shares = fit_mixture(parts, weights)

@@ -21,51 +21,56 @@ from becalm.methods.arrays import Bools, Floats, Ints
 class SearchCurve:
     """Cumulative shares at the end of each group of equal scores, from (0, 0, 0) to (1, all, 1)."""
 
-    area: Floats
+    area_share: Floats
     places: Floats
-    held: Floats
+    event_share: Floats
 
-    def held_at_area(self, share: float) -> float:
+    def event_share_at_area(self, share: float) -> float:
         """The share of events held by the best `share` of the area."""
-        return float(np.interp(share, self.area, self.held))
+        return float(np.interp(share, self.area_share, self.event_share))
 
-    def held_at_places(self, count: int) -> float:
+    def event_share_at_places(self, count: int) -> float:
         """The share of events held by the best `count` places."""
-        return float(np.interp(count, self.places, self.held))
+        return float(np.interp(count, self.places, self.event_share))
 
     @property
     def gini(self) -> float:
         """Twice the area between the curve and the diagonal: 0 for blind search, near 1 for perfect."""
-        return float(2.0 * np.trapezoid(self.held, self.area) - 1.0)
+        return float(2.0 * np.trapezoid(self.event_share, self.area_share) - 1.0)
 
 
-def search_order(scores: Floats, *, first: Bools | None = None) -> tuple[Ints, Ints]:
+def search_order(scores: Floats, *, searched_first: Bools | None = None) -> tuple[Ints, Ints]:
     """The places from the highest score to the lowest, and where each group of equal scores ends.
 
-    Where only some places can be searched on purpose, those come `first`, and all others after them.
+    Where only some places can be searched on purpose, those come `searched_first`, and all others after them.
     """
-    later = np.zeros(len(scores), dtype=bool) if first is None else ~first
-    order = np.lexsort((-scores, later)) if first is not None else np.argsort(-scores, kind="stable")
-    falling, group = scores[order], later[order]
-    ends = np.append(
-        np.flatnonzero((falling[1:] != falling[:-1]) | (group[1:] != group[:-1])), len(order) - 1
+    is_later = np.zeros(len(scores), dtype=bool) if searched_first is None else ~searched_first
+    order = (
+        np.lexsort((-scores, is_later)) if searched_first is not None else np.argsort(-scores, kind="stable")
     )
-    return order, ends
+    falling_scores, is_later_sorted = scores[order], is_later[order]
+    group_ends = np.append(
+        np.flatnonzero(
+            (falling_scores[1:] != falling_scores[:-1]) | (is_later_sorted[1:] != is_later_sorted[:-1])
+        ),
+        len(order) - 1,
+    )
+    return order, group_ends
 
 
 def search_curve(order: tuple[Ints, Ints], events: Floats, areas: Floats) -> SearchCurve:
     """What does a search in this order (from `search_order`) catch of these events?"""
-    places, ends = order
+    places, group_ends = order
 
     def cumulative(values: Floats) -> Floats:
         total = float(values.sum())
-        shares = np.cumsum(values[places])[ends] / (total if total > 0 else 1.0)
+        shares = np.cumsum(values[places])[group_ends] / (total if total > 0 else 1.0)
         return np.concatenate([[0.0], shares])
 
     return SearchCurve(
-        area=cumulative(areas),
-        places=np.concatenate([[0.0], ends + 1.0]),
-        held=cumulative(events),
+        area_share=cumulative(areas),
+        places=np.concatenate([[0.0], group_ends + 1.0]),
+        event_share=cumulative(events),
     )
 
 
@@ -78,30 +83,30 @@ class Calibration:
     """Groups of equally many forecasts, lowest first: the mean chance in each, and what share happened."""
 
     chance: Floats
-    happened: Floats
+    event_share: Floats
     group: Ints  # of every forecast
 
 
-def area_under_curve(chance: Floats, happened: Bools) -> float:
+def area_under_curve(chance: Floats, is_event: Bools) -> float:
     """How likely is an event to have had a higher chance than a non-event? Ties count half; 0.5 is no skill.
 
     >>> area_under_curve(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
     0.75
     """
-    events = int(happened.sum())
-    others = len(happened) - events
+    events = int(is_event.sum())
+    others = len(is_event) - events
     if not events or not others:
         return 0.5
-    return float((rankdata(chance)[happened].sum() - events * (events + 1) / 2) / (events * others))
+    return float((rankdata(chance)[is_event].sum() - events * (events + 1) / 2) / (events * others))
 
 
-def log_losses(chance: Floats, happened: Bools) -> Floats:
+def log_losses(chance: Floats, is_event: Bools) -> Floats:
     """The surprise of each outcome, in nats."""
-    held = np.clip(chance, LEAST_CHANCE, 1.0 - LEAST_CHANCE)
-    return -np.log(np.where(happened, held, 1.0 - held))
+    event_share = np.clip(chance, LEAST_CHANCE, 1.0 - LEAST_CHANCE)
+    return -np.log(np.where(is_event, event_share, 1.0 - event_share))
 
 
-def calibrate(chance: Floats, happened: Bools, *, groups: int = 10) -> Calibration:
+def calibrate(chance: Floats, is_event: Bools, *, groups: int = 10) -> Calibration:
     """Do events happen as often as was said, from the lowest forecasts to the highest?
 
     Groups are equal in size but for rounding; equal chances are split in the order given.
@@ -112,12 +117,12 @@ def calibrate(chance: Floats, happened: Bools, *, groups: int = 10) -> Calibrati
     sizes = np.maximum(np.bincount(group, minlength=groups), 1)
     return Calibration(
         chance=np.bincount(group, chance, groups) / sizes,
-        happened=np.bincount(group, happened, groups) / sizes,
+        event_share=np.bincount(group, is_event, groups) / sizes,
         group=group,
     )
 
 
-def curve_areas_resampled(chance: Floats, happened: Bools, block: Ints, weights: Floats) -> Floats:
+def curve_areas_resampled(chance: Floats, is_event: Bools, block: Ints, weights: Floats) -> Floats:
     """The area under the curve where block b counts `weights[r, b]` times, for every round r.
 
     Forecasts are put into 4,096 classes of equal size by rank, ties within a class counting half: the areas
@@ -127,15 +132,15 @@ def curve_areas_resampled(chance: Floats, happened: Bools, block: Ints, weights:
     place = block * RANK_CLASSES + classes.astype(np.int64)
     shape = (weights.shape[1], RANK_CLASSES)
     size = shape[0] * shape[1]
-    events = weights @ np.bincount(place[happened], minlength=size).reshape(shape)
-    others = weights @ np.bincount(place[~happened], minlength=size).reshape(shape)
-    below = np.cumsum(others, axis=1) - others / 2
+    events = weights @ np.bincount(place[is_event], minlength=size).reshape(shape)
+    others = weights @ np.bincount(place[~is_event], minlength=size).reshape(shape)
+    others_below = np.cumsum(others, axis=1) - others / 2
     pairs = events.sum(axis=1) * others.sum(axis=1)
-    return np.where(pairs > 0, (events * below).sum(axis=1) / np.maximum(pairs, 1e-300), 0.5)
+    return np.where(pairs > 0, (events * others_below).sum(axis=1) / np.maximum(pairs, 1e-300), 0.5)
 
 
 @dataclass(frozen=True, slots=True)
-class Interval:
+class MeanInterval:
     """A mean with the central `level` of its resampled means."""
 
     value: float
@@ -143,12 +148,12 @@ class Interval:
     high: float
 
 
-def resample(occasions: int, *, rounds: int, rng: np.random.Generator) -> Ints:
+def draw_resamples(occasions: int, *, rounds: int, rng: np.random.Generator) -> Ints:
     """Draw occasions with replacement: the same draws must serve every method that is compared."""
     return rng.integers(0, occasions, (rounds, occasions))
 
 
-def mean_interval(values: Floats, drawn: Ints, *, level: float) -> Interval:
+def mean_interval(values: Floats, resamples: Ints, *, level: float) -> MeanInterval:
     """The mean over occasions, and the interval that its resampled means fill.
 
     The percentile interval of few occasions is too short by a factor sqrt((n - 1) / n); the
@@ -156,11 +161,11 @@ def mean_interval(values: Floats, drawn: Ints, *, level: float) -> Interval:
     """
     mean, n = float(values.mean()), len(values)
     stretch = np.sqrt(n / (n - 1.0)) if n > 1 else 1.0
-    deviations = (values[drawn].mean(axis=1) - mean) * stretch
+    deviations = (values[resamples].mean(axis=1) - mean) * stretch
     low, high = np.quantile(deviations, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return Interval(mean, min(mean + float(low), mean), max(mean + float(high), mean))
+    return MeanInterval(mean, min(mean + float(low), mean), max(mean + float(high), mean))
 
 
-def paired_interval(values: Floats, reference: Floats, drawn: Ints, *, level: float) -> Interval:
+def paired_interval(values: Floats, reference: Floats, resamples: Ints, *, level: float) -> MeanInterval:
     """The mean difference between two methods on the same occasions, with its interval."""
-    return mean_interval(values - reference, drawn, level=level)
+    return mean_interval(values - reference, resamples, level=level)

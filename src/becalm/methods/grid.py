@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.neighbour_sums import RasterNeighbours
-from becalm.methods.smoothing import smooth
+from becalm.methods.smoothing import smooth_raster
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +59,9 @@ class CellGrid:
         """The number of the place that each (column, row) is, or -1 where it is none."""
         height, width = self.area_m2.shape
         i, j = columns - self.column_0, rows - self.row_0
-        on = (i >= 0) & (i < width) & (j >= 0) & (j < height)
+        is_on_raster = (i >= 0) & (i < width) & (j >= 0) & (j < height)
         numbers = np.where(self.inside.ravel(), np.cumsum(self.inside.ravel()) - 1, -1)
-        return np.where(on, numbers[np.where(on, j * width + i, 0)], -1)
+        return np.where(is_on_raster, numbers[np.where(is_on_raster, j * width + i, 0)], -1)
 
     @property
     def size(self) -> int:
@@ -81,7 +81,7 @@ class CellGrid:
     def smooth(self, values: Floats, sigma_m: float, *, without_own: bool = False) -> Floats:
         """What each place would hold if its density were the kernel-weighted mean around it."""
         sigma = sigma_m / self.cell_m
-        smoothed = smooth(self.raster(values), self.area_m2, sigma=sigma, without_own=without_own)
+        smoothed = smooth_raster(self.raster(values), self.area_m2, sigma=sigma, without_own=without_own)
         return np.asarray(smoothed[self.inside] * self.place_areas_m2)
 
     def neighbours(self) -> RasterNeighbours:
@@ -90,9 +90,9 @@ class CellGrid:
 
     def raster(self, values: Floats) -> Floats:
         """Lay one value per place out on the raster, with 0 outside."""
-        out = np.zeros(self.area_m2.shape)
-        out[self.inside] = values
-        return out
+        cells = np.zeros(self.area_m2.shape)
+        cells[self.inside] = values
+        return cells
 
 
 def to_cells(x_m: Floats, y_m: Floats, cell_m: float) -> tuple[Ints, Ints]:
@@ -100,7 +100,7 @@ def to_cells(x_m: Floats, y_m: Floats, cell_m: float) -> tuple[Ints, Ints]:
     return np.floor(x_m / cell_m).astype(np.int64), np.floor(y_m / cell_m).astype(np.int64)
 
 
-def cells_holding(columns: Ints, rows: Ints, cell_m: float) -> CellGrid:
+def build_grid(columns: Ints, rows: Ints, cell_m: float) -> CellGrid:
     """Make a grid of exactly these cells, each with its whole area."""
     if len(columns) == 0:
         raise ValueError("There is not one cell to make a grid of. Give at least one column and row.")
@@ -131,31 +131,33 @@ def clip_cells(region: BaseGeometry, cell_m: float) -> CellGrid:
     pieces = np.array([region], dtype=object)
     lefts, bottoms = np.array([0]), np.array([0])
     while side >= 1 and len(pieces):
-        whole = np.isclose(shapely.area(pieces), (side * cell_m) ** 2, rtol=1e-12, atol=0.0)
-        for left, bottom in zip(lefts[whole], bottoms[whole], strict=True):
+        is_whole = np.isclose(shapely.area(pieces), (side * cell_m) ** 2, rtol=1e-12, atol=0.0)
+        for left, bottom in zip(lefts[is_whole], bottoms[is_whole], strict=True):
             area[bottom : bottom + side, left : left + side] = cell_m**2
-        pieces, lefts, bottoms = pieces[~whole], lefts[~whole], bottoms[~whole]
+        pieces, lefts, bottoms = pieces[~is_whole], lefts[~is_whole], bottoms[~is_whole]
         if side == 1:
             area[bottoms, lefts] = shapely.area(pieces)
             break
         side //= 2
-        pieces, lefts, bottoms = _quarter(pieces, lefts, bottoms, side, (column_0, row_0), cell_m)
+        pieces, lefts, bottoms = _cut_in_four(pieces, lefts, bottoms, side, (column_0, row_0), cell_m)
     return CellGrid(cell_m, column_0, row_0, area)
 
 
-def _quarter(
+def _cut_in_four(
     pieces: NDArray[np.object_], lefts: Ints, bottoms: Ints, side: int, origin: tuple[int, int], cell_m: float
 ) -> tuple[NDArray[np.object_], Ints, Ints]:
     """Cut each piece into the four squares of half the side; empty ones are dropped."""
     lefts = np.concatenate([lefts, lefts + side, lefts, lefts + side])
     bottoms = np.concatenate([bottoms, bottoms, bottoms + side, bottoms + side])
     x, y = (lefts + origin[0]) * cell_m, (bottoms + origin[1]) * cell_m
-    cut = shapely.intersection(np.tile(pieces, 4), shapely.box(x, y, x + side * cell_m, y + side * cell_m))
-    kept = shapely.area(cut) > 0.0
-    return cut[kept], lefts[kept], bottoms[kept]
+    quarters = shapely.intersection(
+        np.tile(pieces, 4), shapely.box(x, y, x + side * cell_m, y + side * cell_m)
+    )
+    is_kept = shapely.area(quarters) > 0.0
+    return quarters[is_kept], lefts[is_kept], bottoms[is_kept]
 
 
-def clipped_squares(
+def clip_squares(
     region: BaseGeometry | None, columns: Ints, rows: Ints, cell_m: float
 ) -> NDArray[np.object_]:
     """The outline of each of these few cells, cut to the region where there is one."""
@@ -164,6 +166,6 @@ def clipped_squares(
     if region is None:
         return np.asarray(squares, dtype=object)
     shapely.prepare(region)
-    crossing = ~shapely.contains(region, squares)
-    squares[crossing] = shapely.intersection(squares[crossing], region)
+    is_crossing = ~shapely.contains(region, squares)
+    squares[is_crossing] = shapely.intersection(squares[is_crossing], region)
     return np.asarray(squares, dtype=object)

@@ -45,16 +45,16 @@ def getis_ord(values: Floats, neighbours: Neighbours) -> Floats:
     neighbourhood, with m and s the mean and the (population) standard deviation of all n.
     Binary weights. Raises ValueError for missing values or where all are equal.
     """
-    mean, spread = _moments(values)
+    mean, deviation = _mean_and_deviation(values)
     size = len(values)
-    held = neighbours.numbers() + 1.0
+    neighbourhood_size = neighbours.numbers() + 1.0
     z = neighbours.sums_with_own(values)
-    scale = held * (size - held)
+    scale = neighbourhood_size * (size - neighbourhood_size)
     scale /= size - 1
     np.sqrt(scale, out=scale)
-    scale *= spread
-    held *= mean
-    z -= held
+    scale *= deviation
+    neighbourhood_size *= mean
+    z -= neighbourhood_size
     np.divide(z, scale, out=z, where=scale > 0.0)
     z[scale == 0.0] = 0.0  # who has everybody around differs from nobody
     return z
@@ -72,7 +72,7 @@ def permutation_p(counts: Ints, neighbours: Neighbours) -> Floats:
     value is held.
     """
     sums = np.rint(neighbours.sums(counts.astype(np.float64))).astype(np.int64)
-    return _tails(counts, sums, neighbours.numbers())[0]
+    return _tail_chances(counts, sums, neighbours.numbers())[0]
 
 
 def local_moran(counts: Ints, neighbours: Neighbours) -> LocalMoran:
@@ -82,50 +82,52 @@ def local_moran(counts: Ints, neighbours: Neighbours) -> LocalMoran:
     A place without neighbours has 0 and p = 1. Whole numbers only.
     """
     values = counts.astype(np.float64)
-    mean, spread = _moments(values)
+    mean, deviation = _mean_and_deviation(values)
     numbers = neighbours.numbers()
     sums = neighbours.sums(values)
-    around = np.divide(sums, numbers, out=np.full(len(values), mean), where=numbers > 0)
-    own, lag = (values - mean) / spread, (around - mean) / spread
-    at_least, at_most = _tails(counts, np.rint(sums).astype(np.int64), numbers)
-    quadrant = np.select([(own > 0) & (lag > 0), (own <= 0) & (lag <= 0), own > 0], [0, 1, 2], 3)
-    p = np.where(lag > 0, at_least, at_most)
-    return LocalMoran(own * lag, quadrant.astype(np.int64), np.where(numbers > 0, p, 1.0))
+    neighbour_mean = np.divide(sums, numbers, out=np.full(len(values), mean), where=numbers > 0)
+    own_z, neighbour_z = (values - mean) / deviation, (neighbour_mean - mean) / deviation
+    at_least, at_most = _tail_chances(counts, np.rint(sums).astype(np.int64), numbers)
+    quadrant = np.select(
+        [(own_z > 0) & (neighbour_z > 0), (own_z <= 0) & (neighbour_z <= 0), own_z > 0], [0, 1, 2], 3
+    )
+    p = np.where(neighbour_z > 0, at_least, at_most)
+    return LocalMoran(own_z * neighbour_z, quadrant.astype(np.int64), np.where(numbers > 0, p, 1.0))
 
 
-def _moments(values: Floats) -> tuple[float, float]:
+def _mean_and_deviation(values: Floats) -> tuple[float, float]:
     if not np.isfinite(values).all():
         raise ValueError("A value is missing or infinite. Give a number for every place.")
-    spread = float(np.std(values))
-    if spread == 0.0:
+    deviation = float(np.std(values))
+    if deviation == 0.0:
         raise ValueError("All values are equal, so no place can stand out.")
-    return float(np.mean(values)), spread
+    return float(np.mean(values)), deviation
 
 
-def _tails(counts: Ints, sums: Ints, numbers: Ints) -> tuple[Floats, Floats]:
+def _tail_chances(counts: Ints, sums: Ints, numbers: Ints) -> tuple[Floats, Floats]:
     """P(sum of k draws >= observed) and P(<= observed) for each place with k neighbours."""
     lowest = int(counts.min())
     shifted = counts - lowest
     if (int(shifted.max()) + 1) * max(int(numbers.max(initial=1)), 1) > MOST_BINS:
         raise ValueError(f"The values span {int(shifted.max())}, too far to convolve. Count in larger units.")
-    single = np.bincount(shifted) / len(shifted)
+    value_shares = np.bincount(shifted) / len(shifted)
     at_least, at_most = np.ones(len(counts)), np.ones(len(counts))
-    for k, null in _folded(single, np.unique(numbers)):
-        of_k = numbers == k
-        rank = np.clip(sums[of_k] - lowest * k, 0, len(null) - 1)
-        at_least[of_k] = np.cumsum(null[::-1])[::-1][rank]
-        at_most[of_k] = np.cumsum(null)[rank]
+    for k, null in _convolve_shares(value_shares, np.unique(numbers)):
+        has_k = numbers == k
+        rank = np.clip(sums[has_k] - lowest * k, 0, len(null) - 1)
+        at_least[has_k] = np.cumsum(null[::-1])[::-1][rank]
+        at_most[has_k] = np.cumsum(null)[rank]
     return np.minimum(at_least, 1.0), np.minimum(at_most, 1.0)
 
 
-def _folded(single: Floats, numbers: Ints) -> list[tuple[int, Floats]]:
+def _convolve_shares(value_shares: Floats, numbers: Ints) -> list[tuple[int, Floats]]:
     """The distribution of the sum of k draws, for each k asked: by squaring through the transform."""
     out = []
     for k in numbers.tolist():
         if k == 0:
             continue
-        length = (len(single) - 1) * k + 1
+        length = (len(value_shares) - 1) * k + 1
         padded = 1 << (length - 1).bit_length()
-        power = np.fft.irfft(np.fft.rfft(single, padded) ** k, padded)[:length]
-        out.append((k, np.maximum(power, 0.0)))
+        distribution = np.fft.irfft(np.fft.rfft(value_shares, padded) ** k, padded)[:length]
+        out.append((k, np.maximum(distribution, 0.0)))
     return out

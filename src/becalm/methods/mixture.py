@@ -33,65 +33,65 @@ def fit_mixture(parts: Floats, counts: Floats, *, rounds: int = 100, tolerance: 
     where no share would move by `tolerance`, or after `rounds`; without a single count all shares are equal.
     """
     shares = np.full(len(parts), 1.0 / len(parts))
-    known = (counts > 0) & (parts.max(axis=0, initial=0.0) > IMPOSSIBLE)
-    if not known.any():
+    is_possible = (counts > 0) & (parts.max(axis=0, initial=0.0) > IMPOSSIBLE)
+    if not is_possible.any():
         return shares
-    order = np.flatnonzero(known)[np.argsort(counts[known], kind="stable")]
-    seen = np.ascontiguousarray(parts[:, order], dtype=np.float64)
+    order = np.flatnonzero(is_possible)[np.argsort(counts[is_possible], kind="stable")]
+    event_parts = np.ascontiguousarray(parts[:, order], dtype=np.float64)
     weights = np.asarray(counts[order], dtype=np.float64)
     weights /= weights.sum()
-    here = _slopes(seen, weights, shares)
+    point = _likelihood_slopes(event_parts, weights, shares)
     for _ in range(rounds):
-        step = _best_step(shares, here[1] - 1.0, here[2])
-        if np.abs(step).max() < tolerance or float((here[1] - 1.0) @ step) < NO_GAIN:
+        step = _best_step(shares, point[1] - 1.0, point[2])
+        if np.abs(step).max() < tolerance or float((point[1] - 1.0) @ step) < NO_GAIN:
             shares = shares + step
             break
-        shares, here = _search(seen, weights, shares, step, here)
+        shares, point = _search_line(event_parts, weights, shares, step, point)
     return np.asarray(shares / shares.sum())
 
 
 def _best_step(shares: Floats, slope: Floats, bend: Floats) -> Floats:
     """To the top of the parabola that touches the likelihood here, or to where shares would fall below 0."""
-    round_ = bend + np.eye(len(shares)) * (SLIGHT * np.trace(bend))
-    root = np.linalg.cholesky(round_).T
-    goal, _ = nnls(root, solve_triangular(root, slope + round_ @ shares, trans="T"))
-    return np.asarray(goal - shares)
+    regular_bend = bend + np.eye(len(shares)) * (SLIGHT * np.trace(bend))
+    root = np.linalg.cholesky(regular_bend).T
+    target, _ = nnls(root, solve_triangular(root, slope + regular_bend @ shares, trans="T"))
+    return np.asarray(target - shares)
 
 
-def _search(
-    seen: Floats, weights: Floats, shares: Floats, step: Floats, here: tuple[float, Floats, Floats]
+def _search_line(
+    event_parts: Floats, weights: Floats, shares: Floats, step: Floats, point: tuple[float, Floats, Floats]
 ) -> tuple[Floats, tuple[float, Floats, Floats]]:
     """Go the whole step, or half of it and so on until the likelihood rises as the slope promised."""
-    value, promised = here[0] - shares.sum(), float((here[1] - 1.0) @ step)
-    there, reached = shares, here
-    for halving in range(MOST_HALVINGS):
-        part = 0.5**halving
-        there = shares + part * step
-        reached = _slopes(seen, weights, there)
-        if reached[0] - there.sum() >= value + LEAST_GAIN * part * promised - NO_GAIN:
+    value, promised_gain = point[0] - shares.sum(), float((point[1] - 1.0) @ step)
+    next_shares, next_point = shares, point
+    for halvings in range(MOST_HALVINGS):
+        part = 0.5**halvings
+        next_shares = shares + part * step
+        next_point = _likelihood_slopes(event_parts, weights, next_shares)
+        if next_point[0] - next_shares.sum() >= value + LEAST_GAIN * part * promised_gain - NO_GAIN:
             break
-    return there, reached
+    return next_shares, next_point
 
 
 @njit(cache=True, nogil=True)
-def _slopes(seen, weights, shares):  # type: ignore[no-untyped-def]  # a kernel
+def _likelihood_slopes(event_parts, weights, shares):  # type: ignore[no-untyped-def]  # a kernel
     """The log-likelihood, its slope, and minus its second derivatives."""
-    many, events = seen.shape
-    value, slope, bend = 0.0, np.zeros(many), np.zeros((many, many))
+    part_count, events = event_parts.shape
+    value, slope, bend = 0.0, np.zeros(part_count), np.zeros((part_count, part_count))
     for first in range(0, events, BLOCK):
-        rows, held = seen[:, first : first + BLOCK], weights[first : first + BLOCK]
+        rows, block_weights = event_parts[:, first : first + BLOCK], weights[first : first + BLOCK]
         mixed = np.zeros(rows.shape[1])
-        for k in range(many):
+        for k in range(part_count):
             for i in range(len(mixed)):
                 mixed[i] += shares[k] * rows[k, i]
-        logs = _log_sum(mixed, held)
+        logs = _log_sum(mixed, block_weights)
         if logs == -np.inf:
             return logs, slope, bend
         value += logs
-        each = held / mixed
-        square = each / mixed
-        for k in range(many):
-            slope[k] += _sum_of_products(each, rows[k])
+        ratio = block_weights / mixed
+        square = ratio / mixed
+        for k in range(part_count):
+            slope[k] += _sum_of_products(ratio, rows[k])
             tilted = square * rows[k]
             for other in range(k + 1):
                 bend[k, other] += _sum_of_products(tilted, rows[other])
@@ -99,11 +99,11 @@ def _slopes(seen, weights, shares):  # type: ignore[no-untyped-def]  # a kernel
 
 
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
-def _sum_of_products(some, others):  # type: ignore[no-untyped-def]  # a kernel
+def _sum_of_products(values, others):  # type: ignore[no-untyped-def]  # a kernel
     """The scalar product, in whatever order is fastest."""
     total = 0.0
-    for i in range(len(some)):
-        total += some[i] * others[i]
+    for i in range(len(values)):
+        total += values[i] * others[i]
     return total
 
 

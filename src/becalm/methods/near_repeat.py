@@ -79,22 +79,22 @@ def near_repeats(
     Pairs beyond the last distance are not looked at: since shuffling does not change the delays as a
     whole, they are what the bands leave over. Memory grows with the events, not with the pairs.
     """
-    _refuse(x, y, times, distance_edges, delay_edges)
+    _check_events(x, y, times, distance_edges, delay_edges)
     lists = _cell_lists(x, y, distance_edges[-1])
     order, cells = lists.order, (lists.starts, lists.width)
-    squared = distance == "euclidean"
-    reach = np.array([e * e if squared else e for e in (0.0, *distance_edges)])
+    is_squared = distance == "euclidean"
+    reach = np.array([e * e if is_squared else e for e in (0.0, *distance_edges)])
     delays = np.array(delay_edges, dtype=np.int32)
     shuffled = np.array(times - times.min(), dtype=np.int32)
     totals = _delay_totals(times, delays)
-    counted = []
-    for done in range(0, orders + 1, ORDERS_AT_ONCE):
-        here = min(ORDERS_AT_ONCE, orders + 1 - done)
-        drawn = np.empty((len(x), here), dtype=np.int32)
-        for k in range(here):
-            drawn[:, k] = shuffled[order] if done + k == 0 else rng.permutation(shuffled)
-        counted.append(_count_bands((x[order], y[order], drawn), cells, (reach, delays, squared)))
-    return _table(np.concatenate(counted, axis=2), totals, distance_edges, delay_edges, orders)
+    counts = []
+    for first_order in range(0, orders + 1, ORDERS_AT_ONCE):
+        batch = min(ORDERS_AT_ONCE, orders + 1 - first_order)
+        shuffled_batch = np.empty((len(x), batch), dtype=np.int32)
+        for k in range(batch):
+            shuffled_batch[:, k] = shuffled[order] if first_order + k == 0 else rng.permutation(shuffled)
+        counts.append(_count_bands((x[order], y[order], shuffled_batch), cells, (reach, delays, is_squared)))
+    return _build_table(np.concatenate(counts, axis=2), totals, distance_edges, delay_edges, orders)
 
 
 def local_knox(
@@ -105,13 +105,13 @@ def local_knox(
     Holding one event and shuffling the times of all others, the number near in both is hypergeometric:
     of n - 1 others, as many near in space as there are, of as many near in time.
     """
-    _refuse(x, y, times, (near,), (soon,))
+    _check_events(x, y, times, (near,), (soon,))
     lists = _cell_lists(x, y, near)
     order = lists.order
-    squared = distance == "euclidean"
-    reach = near * near if squared else near
+    is_squared = distance == "euclidean"
+    reach = near * near if is_squared else near
     events, cells = (x[order], y[order], times[order]), (lists.starts, lists.width)
-    in_space, in_both = _count_local(events, cells, (reach, soon, squared))
+    in_space, in_both = _count_local(events, cells, (reach, soon, is_squared))
     rising = np.sort(times)
     in_time = np.searchsorted(rising, times + soon, "right") - np.searchsorted(rising, times - soon) - 1
     space, both = np.empty_like(in_space), np.empty_like(in_both)
@@ -148,11 +148,13 @@ def _delay_totals(times: Ints, delays: NDArray[np.int32]) -> Ints:
     """How many of all pairs have a delay up to each edge, and how many pairs there are."""
     rising = np.sort(times)
     after = np.arange(1, len(rising) + 1)
-    upto = [int((np.searchsorted(rising, rising + int(edge), "right") - after).sum()) for edge in delays]
-    return np.array([*upto, len(rising) * (len(rising) - 1) // 2], dtype=np.int64)
+    pairs_up_to = [
+        int((np.searchsorted(rising, rising + int(edge), "right") - after).sum()) for edge in delays
+    ]
+    return np.array([*pairs_up_to, len(rising) * (len(rising) - 1) // 2], dtype=np.int64)
 
 
-def _table(
+def _build_table(
     cumulative: Ints,
     totals: Ints,
     distance_edges: tuple[float, ...],
@@ -171,7 +173,7 @@ def _table(
     )
 
 
-def _refuse(
+def _check_events(
     x: Floats, y: Floats, times: Ints, distance_edges: tuple[float, ...], delay_edges: tuple[int, ...]
 ) -> None:
     if not len(x) == len(y) == len(times) or len(x) < 2:
@@ -199,35 +201,35 @@ def _count_bands(events, cells, bands):  # type: ignore[no-untyped-def]  # a ker
                 above = starts[c + width - 1], starts[c + width + 2]
                 _count_run(i, above[0], above[1], events, bands, counts)
         partial[worker] = counts
-    out = partial.sum(axis=0)
+    totals = partial.sum(axis=0)
     for k in range(1, orders):
-        out[:, edges, k] = out[:, edges, 0]
-    return out
+        totals[:, edges, k] = totals[:, edges, 0]
+    return totals
 
 
 @njit(cache=True, nogil=True)
 def _count_run(i, first, last, events, bands, counts):  # type: ignore[no-untyped-def]  # a kernel
     """Add the pairs of event i with events first to last to the counts."""
-    (x, y, times), (reach, delays, squared) = events, bands
+    (x, y, times), (reach, delays, is_squared) = events, bands
     for j in range(first, last):
         dx, dy = abs(x[i] - x[j]), abs(y[i] - y[j])
-        far = dx * dx + dy * dy if squared else dx + dy
-        if far > reach[-1]:
+        apart = dx * dx + dy * dy if is_squared else dx + dy
+        if apart > reach[-1]:
             continue
         band = 0
-        while far > reach[band]:
+        while apart > reach[band]:
             band += 1
         counts[band, len(delays), 0] += 1
         for e in range(len(delays)):
-            edge, row = delays[e], counts[band, e]
+            edge, order_counts = delays[e], counts[band, e]
             for k in range(times.shape[1]):
-                row[k] += abs(times[i, k] - times[j, k]) <= edge
+                order_counts[k] += abs(times[i, k] - times[j, k]) <= edge
 
 
 @njit(cache=True, nogil=True)
 def _count_local(events, cells, near):  # type: ignore[no-untyped-def]  # a kernel
     """For each event, how many others are near in space, and in both."""
-    (x, y, times), (starts, width), (reach, soon, squared) = events, cells, near
+    (x, y, times), (starts, width), (reach, soon, is_squared) = events, cells, near
     space, both = np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
     for c in range(width + 1, len(starts) - 1 - width):
         for i in range(starts[c], starts[c + 1]):
@@ -235,7 +237,7 @@ def _count_local(events, cells, near):  # type: ignore[no-untyped-def]  # a kern
                 centre = c + row * width
                 for j in range(starts[centre - 1], starts[centre + 2]):
                     dx, dy = abs(x[i] - x[j]), abs(y[i] - y[j])
-                    if i != j and (dx * dx + dy * dy if squared else dx + dy) <= reach:
+                    if i != j and (dx * dx + dy * dy if is_squared else dx + dy) <= reach:
                         space[i] += 1
                         both[i] += abs(times[i] - times[j]) <= soon
     return space, both

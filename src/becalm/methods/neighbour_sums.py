@@ -92,8 +92,8 @@ def box_sums(raster: Floats, reach: int) -> Floats:
 
 
 def _run_sums(raster: Floats, reach: int) -> Floats:
-    out = raster.copy()
+    sums = raster.copy()
     for shift in range(1, min(reach, len(raster) - 1) + 1):
-        out[shift:] += raster[:-shift]
-        out[:-shift] += raster[shift:]
-    return out
+        sums[shift:] += raster[:-shift]
+        sums[:-shift] += raster[shift:]
+    return sums

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.neighbour_sums import ListedNeighbours
-from becalm.methods.smoothing import Smoother, lay_smoother
+from becalm.methods.smoothing import Smoother, build_smoother
 from becalm.terms import PlaceKind
 
 TOUCHING_M = 0.01  # outlines nearer than a centimetre touch
@@ -57,51 +57,51 @@ class PlaceSet:
 
     def locate(self, x_m: Floats, y_m: Floats) -> Ints:
         """The number of the place to which each point belongs, or -1 where it belongs to none."""
-        starts, repeats = _runs(x_m, y_m)
+        starts, repeats = _find_runs(x_m, y_m)
         points = np.asarray(shapely.points(x_m[starts], y_m[starts]), dtype=object)
         tree = shapely.STRtree(self.outlines)
         if self.by_length:
             return np.repeat(self._nearest(tree, points), repeats)
-        at, place = tree.query(points, predicate="intersects")
-        found = _first(at, place, len(points), self.size)
-        if self.snap_m > 0.0 and (found < 0).any():
-            found[found < 0] = self._nearest(tree, points[found < 0])
-        return np.repeat(found, repeats)
+        point_index, nearest_place = tree.query(points, predicate="intersects")
+        place = _first_match(point_index, nearest_place, len(points), self.size)
+        if self.snap_m > 0.0 and (place < 0).any():
+            place[place < 0] = self._nearest(tree, points[place < 0])
+        return np.repeat(place, repeats)
 
     def _nearest(self, tree: shapely.STRtree, points: NDArray[np.object_]) -> Ints:
-        at, place = tree.query_nearest(points, max_distance=self.snap_m, all_matches=True)
-        return _first(at, place, len(points), self.size)
+        point_index, nearest_place = tree.query_nearest(points, max_distance=self.snap_m, all_matches=True)
+        return _first_match(point_index, nearest_place, len(points), self.size)
 
     def smooth(self, values: Floats, sigma_m: float, *, without_own: bool = False) -> Floats:
         """What each place would hold if its density were the kernel-weighted mean around it."""
         if sigma_m not in self._smoothers:  # made when first asked for, and the same ever after
-            self._smoothers[sigma_m] = lay_smoother(self.amounts, *self.centres_m, sigma_m=sigma_m)
+            self._smoothers[sigma_m] = build_smoother(self.amounts, *self.centres_m, sigma_m=sigma_m)
         return self._smoothers[sigma_m].smooth(values, without_own=without_own) * self.amounts
 
     def neighbours(self) -> ListedNeighbours:
         """Which places touch each other?"""
         tree = shapely.STRtree(self.outlines)
         own, other = tree.query(self.outlines, predicate="dwithin", distance=TOUCHING_M)
-        apart = own != other
-        own, other = own[apart], other[apart]
+        is_other = own != other
+        own, other = own[is_other], other[is_other]
         order = np.lexsort((other, own))
         starts = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=self.size))])
         return ListedNeighbours(starts.astype(np.int64), other[order].astype(np.int64))
 
 
-def _runs(x: Floats, y: Floats) -> tuple[Ints, Ints]:
+def _find_runs(x: Floats, y: Floats) -> tuple[Ints, Ints]:
     """Where each run of equal points starts, and how long it is."""
     if not len(x):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    new = np.flatnonzero((x[1:] != x[:-1]) | (y[1:] != y[:-1])) + 1
-    starts = np.concatenate([[0], new])
+    run_starts = np.flatnonzero((x[1:] != x[:-1]) | (y[1:] != y[:-1])) + 1
+    starts = np.concatenate([[0], run_starts])
     return starts, np.diff(np.append(starts, len(x)))
 
 
-def _first(at: Ints, place: Ints, points: int, size: int) -> Ints:
+def _first_match(point_index: Ints, nearest_place: Ints, points: int, size: int) -> Ints:
     """The first of the places found for each point, -1 where there is none."""
     first = np.full(points, size, dtype=np.int64)
-    np.minimum.at(first, at, place)
+    np.minimum.at(first, point_index, nearest_place)
     return np.where(first < size, first, -1)
 
 

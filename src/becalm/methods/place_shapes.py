@@ -40,7 +40,7 @@ class Lattice:
 
     def tile_of(self, x_m: Floats, y_m: Floats) -> tuple[Ints, Ints]:
         """Which tile holds each point?"""
-        u, v = self._turned(x_m, y_m, -1.0)
+        u, v = self._rotate(x_m, y_m, -1.0)
         u, v = u / self.width_m, v / self.width_m
         if self.shape == "square":
             return np.floor(u).astype(np.int64), np.floor(v).astype(np.int64)
@@ -57,15 +57,15 @@ class Lattice:
             angles, radius = np.deg2rad(90.0 + 60.0 * np.arange(6)), self.width_m / np.sqrt(3.0)
         corners_u = u[:, None] + radius * np.cos(angles)
         corners_v = v[:, None] + radius * np.sin(angles)
-        x, y = self._turned(corners_u, corners_v, 1.0)
-        made = shapely.polygons(np.round(np.stack([x, y], axis=-1), TILE_DECIMALS))
-        return np.asarray(made, dtype=object)
+        x, y = self._rotate(corners_u, corners_v, 1.0)
+        polygons = shapely.polygons(np.round(np.stack([x, y], axis=-1), TILE_DECIMALS))
+        return np.asarray(polygons, dtype=object)
 
-    def covering(self, region: BaseGeometry) -> tuple[Ints, Ints]:
+    def tiles_covering(self, region: BaseGeometry) -> tuple[Ints, Ints]:
         """Every tile whose middle lies near enough to the region's frame to touch it."""
         west, south, east, north = region.bounds
         corners = np.array([[west, south], [east, south], [west, north], [east, north]])
-        u, v = self._turned(corners[:, 0], corners[:, 1], -1.0)
+        u, v = self._rotate(corners[:, 0], corners[:, 1], -1.0)
         step = self.width_m * (1.0 if self.shape == "square" else np.sqrt(3.0) / 2.0)
         rows = np.arange(np.floor(v.min() / step) - 1, np.ceil(v.max() / step) + 2)
         first, last = np.floor(u.min() / self.width_m) - 1, np.ceil(u.max() / self.width_m) + 2
@@ -74,27 +74,27 @@ class Lattice:
         a = np.tile(columns, len(rows)).astype(np.int64)
         return (a, b) if self.shape == "square" else (a - np.floor_divide(b, 2), b)
 
-    def _turned(self, x: Floats, y: Floats, way: float) -> tuple[Floats, Floats]:
+    def _rotate(self, x: Floats, y: Floats, sign: float) -> tuple[Floats, Floats]:
         if self.turn_deg == 0.0:
             return x, y
-        cosine, sine = np.cos(np.deg2rad(self.turn_deg)), way * np.sin(np.deg2rad(self.turn_deg))
+        cosine, sine = np.cos(np.deg2rad(self.turn_deg)), sign * np.sin(np.deg2rad(self.turn_deg))
         return x * cosine - y * sine, x * sine + y * cosine
 
 
 def clip_tiles(lattice: Lattice, region: BaseGeometry) -> tuple[Ints, Ints, Shapes]:
     """The tiles that have land inside the region, and that land: whole tiles and those on its edge, cut."""
-    a, b = lattice.covering(region)
+    a, b = lattice.tiles_covering(region)
     outlines = lattice.outlines(a, b)
     shapely.prepare(region)
-    touching = shapely.intersects(region, outlines)
-    a, b, outlines = a[touching], b[touching], outlines[touching]
-    crossing = ~shapely.contains_properly(region, outlines)
-    outlines[crossing] = land_of(shapely.intersection(outlines[crossing], region))
-    kept = shapely.area(outlines) > LEAST_M2
-    return a[kept], b[kept], outlines[kept]
+    is_touching = shapely.intersects(region, outlines)
+    a, b, outlines = a[is_touching], b[is_touching], outlines[is_touching]
+    is_crossing = ~shapely.contains_properly(region, outlines)
+    outlines[is_crossing] = keep_areas(shapely.intersection(outlines[is_crossing], region))
+    is_kept = shapely.area(outlines) > LEAST_M2
+    return a[is_kept], b[is_kept], outlines[is_kept]
 
 
-def land_of(shapes: Shapes) -> Shapes:
+def keep_areas(shapes: Shapes) -> Shapes:
     """Only the areas of these shapes: stray points and lines that cutting leaves are dropped."""
     mixed = np.flatnonzero(shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION)
     for i in mixed.tolist():
@@ -106,12 +106,12 @@ def land_of(shapes: Shapes) -> Shapes:
 def _nearest_hexagon(q: Floats, r: Floats) -> tuple[Ints, Ints]:
     """Round to the nearest middle in cube coordinates: the one that is furthest off follows the others."""
     s = -q - r
-    near = [np.rint(values) for values in (q, r, s)]
-    off = [abs(to - values) for to, values in zip(near, (q, r, s), strict=True)]
-    q_worst = (off[0] > off[1]) & (off[0] > off[2])
-    r_worst = ~q_worst & (off[1] > off[2])
-    rounded_q = np.where(q_worst, -near[1] - near[2], near[0])
-    rounded_r = np.where(r_worst, -near[0] - near[2], near[1])
+    rounded = [np.rint(values) for values in (q, r, s)]
+    error = [abs(to - values) for to, values in zip(rounded, (q, r, s), strict=True)]
+    q_worst = (error[0] > error[1]) & (error[0] > error[2])
+    r_worst = ~q_worst & (error[1] > error[2])
+    rounded_q = np.where(q_worst, -rounded[1] - rounded[2], rounded[0])
+    rounded_r = np.where(r_worst, -rounded[0] - rounded[2], rounded[1])
     return rounded_q.astype(np.int64), rounded_r.astype(np.int64)
 
 
@@ -129,7 +129,7 @@ class Stretches:
     points: Floats  # the middle of each stretch, the place of each junction; shape (n, 2)
 
 
-def between_junctions(lines: Shapes, *, junction_m: float = 0.0) -> Stretches:
+def cut_at_junctions(lines: Shapes, *, junction_m: float = 0.0) -> Stretches:
     """Which stretches lie between junctions, each junction with `junction_m` of its arms apart?
 
     Lines join where their ends meet; where only two meet they become one stretch. Doubled lines (a
@@ -137,45 +137,47 @@ def between_junctions(lines: Shapes, *, junction_m: float = 0.0) -> Stretches:
     """
     lines = np.asarray(shapely.normalize(shapely.set_precision(lines, 10.0**-LINE_DECIMALS)), dtype=object)
     lines = lines[shapely.length(lines) > LEAST_M]
-    distinct = sorted({shapely.to_wkb(line): line for line in lines}.items())
-    if not distinct:
+    distinct_lines = sorted({shapely.to_wkb(line): line for line in lines}.items())
+    if not distinct_lines:
         raise ValueError("There is not one line with a length.")
-    merged = shapely.line_merge(shapely.multilinestrings([line for _, line in distinct]))
+    merged = shapely.line_merge(shapely.multilinestrings([line for _, line in distinct_lines]))
     parts = np.asarray(shapely.normalize(shapely.get_parts(merged)), dtype=object)
     parts = parts[np.argsort(shapely.to_wkb(parts))]
     if junction_m <= 0.0:
         return Stretches(parts, np.zeros(len(parts), dtype=bool), _middles(parts))
-    return _with_junctions(parts, junction_m)
+    return _cut_junctions(parts, junction_m)
 
 
-def _with_junctions(parts: Shapes, junction_m: float) -> Stretches:
-    ends = np.stack([_at(parts, 0), _at(parts, -1)], axis=1)
-    nodes, at, degree = np.unique(ends.reshape(-1, 2), axis=0, return_inverse=True, return_counts=True)
-    at = at.reshape(-1, 2)
-    crossing = degree >= ARMS_OF_A_JUNCTION
+def _cut_junctions(parts: Shapes, junction_m: float) -> Stretches:
+    ends = np.stack([_points_at(parts, 0), _points_at(parts, -1)], axis=1)
+    nodes, node_of_end, degree = np.unique(
+        ends.reshape(-1, 2), axis=0, return_inverse=True, return_counts=True
+    )
+    node_of_end = node_of_end.reshape(-1, 2)
+    is_crossing = degree >= ARMS_OF_A_JUNCTION
     arms: dict[int, list[BaseGeometry]] = {}
-    left: list[BaseGeometry] = []
-    for part, length, (first, last) in zip(parts, shapely.length(parts), at.tolist(), strict=True):
-        share = length / 2.0 if crossing[first] and crossing[last] else length
-        start = min(junction_m, share) if crossing[first] else 0.0
-        end = length - min(junction_m, share) if crossing[last] else length
+    remaining: list[BaseGeometry] = []
+    for part, length, (first, last) in zip(parts, shapely.length(parts), node_of_end.tolist(), strict=True):
+        share = length / 2.0 if is_crossing[first] and is_crossing[last] else length
+        start = min(junction_m, share) if is_crossing[first] else 0.0
+        end = length - min(junction_m, share) if is_crossing[last] else length
         if start > LEAST_M:
             arms.setdefault(first, []).append(substring(part, 0.0, start))
         if length - end > LEAST_M:
             arms.setdefault(last, []).append(substring(part, end, length))
         if end - start > LEAST_M:
-            left.append(substring(part, start, end))
+            remaining.append(substring(part, start, end))
     numbers = sorted(arms)
-    middles = _middles(np.array(left, dtype=object))
-    shapes = [*left, *(shapely.multilinestrings(arms[n]) for n in numbers)]
+    middles = _middles(np.array(remaining, dtype=object))
+    shapes = [*remaining, *(shapely.multilinestrings(arms[n]) for n in numbers)]
     return Stretches(
         np.array(shapes, dtype=object),
-        np.arange(len(shapes)) >= len(left),
+        np.arange(len(shapes)) >= len(remaining),
         np.concatenate([middles.reshape(-1, 2), nodes[numbers].reshape(-1, 2)]),
     )
 
 
-def _at(lines: Shapes, index: int) -> Floats:
+def _points_at(lines: Shapes, index: int) -> Floats:
     points = shapely.get_point(lines, index)
     return np.column_stack([shapely.get_x(points), shapely.get_y(points)])
 

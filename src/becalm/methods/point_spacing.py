@@ -43,11 +43,11 @@ def point_spacing(x_m: Floats, y_m: Floats) -> Spacing:
 def weighted_median(values: Floats, weights: Floats) -> float:
     """The value below which half of the weight lies."""
     order = np.argsort(values, kind="stable")
-    running = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(running, running[-1] / 2.0)])
+    cumulative = np.cumsum(weights[order])
+    return float(values[order][np.searchsorted(cumulative, cumulative[-1] / 2.0)])
 
 
-def displaced_sums(
+def sums_when_displaced(
     x_m: Floats,
     y_m: Floats,
     counts: Ints,
@@ -64,14 +64,14 @@ def displaced_sums(
     Point i has `counts[i]` records worth `worth[i]` each; `locate` gives the place of a point, -1 for
     none. What is moved onto no place stays where it was.
     """
-    of = np.repeat(np.arange(len(counts)), counts)
-    home = locate(x_m, y_m)[of]
+    point_of_record = np.repeat(np.arange(len(counts)), counts)
+    home = locate(x_m, y_m)[point_of_record]
     sums = np.zeros((rounds, size))
-    for made in sums:
-        x = x_m[of] + spread_m[of] * rng.standard_normal(len(of))
-        y = y_m[of] + spread_m[of] * rng.standard_normal(len(of))
+    for round_sums in sums:
+        x = x_m[point_of_record] + spread_m[point_of_record] * rng.standard_normal(len(point_of_record))
+        y = y_m[point_of_record] + spread_m[point_of_record] * rng.standard_normal(len(point_of_record))
         place = locate(x, y)
         place = np.where(place >= 0, place, home)
-        kept = place >= 0
-        made += np.bincount(place[kept], worth[of][kept], size)
+        has_place = place >= 0
+        round_sums += np.bincount(place[has_place], worth[point_of_record][has_place], size)
     return sums.mean(axis=0), sums.var(axis=0, ddof=1)

@@ -33,12 +33,12 @@ class RankCertainty:
 class RateDraws:
     """Joint draws of the rates of the contenders, `values[draw, contender]`.
 
-    `crowd[draw]` holds, in falling order, the rates of those non-contenders that came above the floor.
+    `other_rates[draw]` holds, in falling order, the rates of those non-contenders that came above the floor.
     """
 
     contenders: Ints
     values: Floats
-    crowd: tuple[Floats, ...]
+    other_rates: tuple[Floats, ...]
 
 
 def draw_rates(
@@ -47,70 +47,70 @@ def draw_rates(
     top: int,
     draws: int,
     rng: np.random.Generator,
-    always: Ints,
+    required: Ints,
 ) -> RateDraws:
     """Draw all rates `draws` times, wasting no time on places that have no chance.
 
-    The contenders are the places in `always` and those most likely to exceed the rate near which
+    The contenders are the places in `required` and those most likely to exceed the rate near which
     the top ends (eight times `top`, at least 2,000); they are drawn one by one. All
     the others together send a Poisson number of places above a low floor, with the right mean at
-    every height; that is exact as their chances go to 0. Those in `always` alone are drawn last and stay in
+    every height; that is exact as their chances go to 0. Those in `required` alone are drawn last and stay in
     that crowd, so that asking about one more place changes no draw of the others.
     """
     size = len(posterior.shape)
-    cut = _threshold(posterior, top)
-    chance = gammaincc(posterior.shape, posterior.rate * cut)
-    likely = np.argsort(-chance, kind="stable")[: max(8 * top, 2000)]
-    likely, asked = np.sort(likely), np.setdiff1d(always, likely)
-    rest = np.setdiff1d(np.arange(size), likely)
-    values = _draw(posterior, likely, draws, rng)
-    crowd = tuple(np.zeros(0) for _ in range(draws))
-    if len(rest):
-        crowd = _crowd(posterior, rest, cut, draws, rng)
-    both = np.concatenate([likely, asked])
-    order = np.argsort(both)
-    values = np.concatenate([values, _draw(posterior, asked, draws, rng)], axis=1)
-    return RateDraws(both[order], values[:, order], crowd)
+    threshold = _find_threshold(posterior, top)
+    chance = gammaincc(posterior.shape, posterior.rate * threshold)
+    likely_places = np.argsort(-chance, kind="stable")[: max(8 * top, 2000)]
+    likely_places, required_places = np.sort(likely_places), np.setdiff1d(required, likely_places)
+    other_places = np.setdiff1d(np.arange(size), likely_places)
+    values = _draw_gammas(posterior, likely_places, draws, rng)
+    other_rates = tuple(np.zeros(0) for _ in range(draws))
+    if len(other_places):
+        other_rates = _draw_other_rates(posterior, other_places, threshold, draws, rng)
+    contenders = np.concatenate([likely_places, required_places])
+    order = np.argsort(contenders)
+    values = np.concatenate([values, _draw_gammas(posterior, required_places, draws, rng)], axis=1)
+    return RateDraws(contenders[order], values[:, order], other_rates)
 
 
-def _draw(posterior: GammaPosterior, places: Ints, draws: int, rng: np.random.Generator) -> Floats:
+def _draw_gammas(posterior: GammaPosterior, places: Ints, draws: int, rng: np.random.Generator) -> Floats:
     return rng.standard_gamma(posterior.shape[places], (draws, len(places))) / posterior.rate[places]
 
 
-def rank_certainty(draws: RateDraws, asked: Ints, *, top: int, level: float) -> RankCertainty:
+def rank_certainty(draws: RateDraws, places: Ints, *, top: int, level: float) -> RankCertainty:
     """How sure is the order of the places asked about (given in their listed order)?
 
     A place is in the top of a draw when fewer than `top` places have a higher rate. The rank interval
     holds the central `level` of its ranks. A place shares the tie group of the group's first
     unless that one is above it in more than `level` of the draws.
     """
-    column = np.searchsorted(draws.contenders, asked)
-    ranks = _ranks(draws, column)
+    column = np.searchsorted(draws.contenders, places)
+    ranks = _rank_places(draws, column)
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(ranks, [tail, 1.0 - tail], axis=0, method="inverted_cdf")
-    groups = _tie_groups(draws.values, column, level)
+    groups = _group_ties(draws.values, column, level)
     last = draws.values[:, column[-1]]
     others = np.setdiff1d(np.arange(len(draws.contenders)), column)
-    below = np.mean(last[:, None] > draws.values[:, others], axis=0) <= level
+    is_tied = np.mean(last[:, None] > draws.values[:, others], axis=0) <= level
     return RankCertainty(
         p_top=np.mean(ranks <= top, axis=0),
         rank_low=low.astype(np.int64),
         rank_high=high.astype(np.int64),
         tie_group=groups,
-        tied_below=int(below.sum()),
+        tied_below=int(is_tied.sum()),
     )
 
 
-def _ranks(draws: RateDraws, column: Ints) -> Ints:
+def _rank_places(draws: RateDraws, column: Ints) -> Ints:
     """The rank of each asked contender in each draw, 1 for the highest rate of all places."""
-    out = np.empty((len(draws.values), len(column)), dtype=np.int64)
-    for d, (values, crowd) in enumerate(zip(draws.values, draws.crowd, strict=True)):
-        rising = np.sort(np.concatenate([values, crowd]))
-        out[d] = len(rising) - np.searchsorted(rising, values[column], side="right") + 1
-    return out
+    ranks = np.empty((len(draws.values), len(column)), dtype=np.int64)
+    for d, (values, other_rates) in enumerate(zip(draws.values, draws.other_rates, strict=True)):
+        rising = np.sort(np.concatenate([values, other_rates]))
+        ranks[d] = len(rising) - np.searchsorted(rising, values[column], side="right") + 1
+    return ranks
 
 
-def _tie_groups(values: Floats, column: Ints, level: float) -> Ints:
+def _group_ties(values: Floats, column: Ints, level: float) -> Ints:
     groups = np.empty(len(column), dtype=np.int64)
     first, group = column[0], 1
     for position, place in enumerate(column):
@@ -120,24 +120,25 @@ def _tie_groups(values: Floats, column: Ints, level: float) -> Ints:
     return groups
 
 
-def _threshold(posterior: GammaPosterior, top: int) -> float:
+def _find_threshold(posterior: GammaPosterior, top: int) -> float:
     """The rate that `top` places are expected to exceed."""
     low, high = 0.0, float(posterior.mean.max() * 4.0 + 1e-12)
     for _ in range(26):
         middle = (low + high) / 2.0
-        over = float(gammaincc(posterior.shape, posterior.rate * middle).sum())
-        low, high = (middle, high) if over > top else (low, middle)
+        expected_above = float(gammaincc(posterior.shape, posterior.rate * middle).sum())
+        low, high = (middle, high) if expected_above > top else (low, middle)
     return (low + high) / 2.0
 
 
-def _crowd(
-    posterior: GammaPosterior, rest: Ints, cut: float, draws: int, rng: np.random.Generator
+def _draw_other_rates(
+    posterior: GammaPosterior, other_places: Ints, threshold: float, draws: int, rng: np.random.Generator
 ) -> tuple[Floats, ...]:
     """For each draw, the rates above the floor (half the cut) among the places of no chance."""
-    heights = cut * np.geomspace(0.5, 6.0, 18)
-    shape, rate = posterior.shape[rest], posterior.rate[rest]
-    over = np.array([gammaincc(shape, rate * height).sum() for height in heights])
-    numbers = rng.poisson(over[0], draws)
+    heights = threshold * np.geomspace(0.5, 6.0, 18)
+    shape, rate = posterior.shape[other_places], posterior.rate[other_places]
+    expected_above = np.array([gammaincc(shape, rate * height).sum() for height in heights])
+    numbers = rng.poisson(expected_above[0], draws)
     return tuple(
-        np.sort(np.interp(rng.random(n) * over[0], over[::-1], heights[::-1]))[::-1] for n in numbers
+        np.sort(np.interp(rng.random(n) * expected_above[0], expected_above[::-1], heights[::-1]))[::-1]
+        for n in numbers
     )

@@ -63,8 +63,8 @@ def rate_ratios(
     >>> [round(float(x), 4) for x in (r.ratio, r.low, r.high)]
     [0.65, 0.4682, 0.8971]
     """
-    _require_level(level)
-    a, b, t1, t0, phi = _checked(new, old, new_exposure, old_exposure, dispersion)
+    _check_level(level)
+    a, b, t1, t0, phi = _check_pairs(new, old, new_exposure, old_exposure, dispersion)
     scale = t0 / t1
     tail, weight = (1.0 - level) / 2.0, WEIGHTS[kind]
     low = _lower_odds(a / phi, b / phi, tail, weight)
@@ -90,11 +90,11 @@ def rate_p_values(
     >>> round(float(rate_p_values(2, 6, kind="exact")), 4)
     0.2891
     """
-    a, b, t1, t0, phi = _checked(new, old, new_exposure, old_exposure, dispersion)
+    a, b, t1, t0, phi = _check_pairs(new, old, new_exposure, old_exposure, dispersion)
     share = t1 / (t1 + t0)
     weight = WEIGHTS[kind]
-    above = _tail(a / phi, b / phi, share, 1.0 - share, weight)
-    below = _tail(b / phi, a / phi, 1.0 - share, share, weight)
+    above = _upper_tail(a / phi, b / phi, share, 1.0 - share, weight)
+    below = _upper_tail(b / phi, a / phi, 1.0 - share, share, weight)
     return np.asarray(np.minimum(1.0, 2.0 * np.minimum(above, below)))
 
 
@@ -120,7 +120,7 @@ def _score_p_value(new: int, old: int, share: float) -> float:
     return float(2.0 * stats.norm.sf(abs(z)))
 
 
-def _checked(
+def _check_pairs(
     new: ArrayLike, old: ArrayLike, t1: ArrayLike, t0: ArrayLike, phi: ArrayLike
 ) -> tuple[Floats, ...]:
     arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (new, old, t1, t0, phi)))
@@ -135,7 +135,7 @@ def _checked(
     return tuple(arrays)
 
 
-def _require_level(level: float) -> None:
+def _check_level(level: float) -> None:
     if not 0.0 < level < 1.0:
         raise ValueError(f"The level {level} is not between 0 and 1. Give 0.95 for 95 %.")
 
@@ -152,46 +152,46 @@ def _lower_odds(a: Floats, b: Floats, tail: float, weight: float) -> Floats:
     straight in x far out; a step that leaves the bracket is replaced by its middle.
     """
     odds = np.zeros(a.shape)
-    only = (a > 0) & (b == 0)  # the split is certain: f = p^a and I_p(a + 1, 0) = 0
-    if only.any():
-        log_p = np.log(tail / weight) / a[only]
-        odds[only] = np.exp(log_p) / -np.expm1(log_p)
-    both = (a > 0) & (b > 0)
-    if both.any():
-        odds[both] = np.exp(_search(a[both], b[both], tail, weight))
+    is_certain = (a > 0) & (b == 0)  # the split is certain: f = p^a and I_p(a + 1, 0) = 0
+    if is_certain.any():
+        log_p = np.log(tail / weight) / a[is_certain]
+        odds[is_certain] = np.exp(log_p) / -np.expm1(log_p)
+    has_both = (a > 0) & (b > 0)
+    if has_both.any():
+        odds[has_both] = np.exp(_find_log_odds(a[has_both], b[has_both], tail, weight))
     return odds
 
 
-def _search(a: Floats, b: Floats, tail: float, weight: float) -> Floats:
+def _find_log_odds(a: Floats, b: Floats, tail: float, weight: float) -> Floats:
     norm = _log_choose(a, b)
-    x = _first_guess(a, b, tail)
+    x = _guess_log_odds(a, b, tail)
     low, high = np.full(a.shape, -np.inf), np.full(a.shape, np.inf)
-    todo = np.arange(a.size)
+    open_rows = np.arange(a.size)
     for _ in range(_STEPS):
-        at, k, m = x[todo], a[todo], b[todo]
-        value, slope = _tail_and_slope(k, m, at, norm[todo], weight)
-        low[todo] = np.where(value < tail, at, low[todo])
-        high[todo] = np.where(value < tail, high[todo], at)
+        log_odds, k, m = x[open_rows], a[open_rows], b[open_rows]
+        value, slope = _tail_and_slope(k, m, log_odds, norm[open_rows], weight)
+        low[open_rows] = np.where(value < tail, log_odds, low[open_rows])
+        high[open_rows] = np.where(value < tail, high[open_rows], log_odds)
         with np.errstate(divide="ignore", invalid="ignore"):
-            step = at - (np.log(value) - np.log(tail)) * value / slope
-        step = _inside(step, low[todo], high[todo])
-        x[todo] = step
-        todo = todo[np.abs(step - at) > _TOLERANCE * np.maximum(1.0, np.abs(at))]
-        if todo.size == 0:
+            step = log_odds - (np.log(value) - np.log(tail)) * value / slope
+        step = _keep_in_bracket(step, low[open_rows], high[open_rows])
+        x[open_rows] = step
+        open_rows = open_rows[np.abs(step - log_odds) > _TOLERANCE * np.maximum(1.0, np.abs(log_odds))]
+        if open_rows.size == 0:
             return x
     return x  # the bracket is then as narrow as numbers allow
 
 
-def _inside(step: Floats, low: Floats, high: Floats) -> Floats:
+def _keep_in_bracket(step: Floats, low: Floats, high: Floats) -> Floats:
     """The step where it lies in the bracket, else a point that does."""
     bounded = np.isfinite(low) & np.isfinite(high)
     with np.errstate(invalid="ignore"):
         middle = np.where(bounded, 0.5 * (low + high), np.where(np.isfinite(low), low + 1.0, high - 1.0))
-    good = np.isfinite(step) & (step >= low) & (step <= high)
-    return np.where(good, step, middle)
+    is_in_bracket = np.isfinite(step) & (step >= low) & (step <= high)
+    return np.where(is_in_bracket, step, middle)
 
 
-def _first_guess(a: Floats, b: Floats, tail: float) -> Floats:
+def _guess_log_odds(a: Floats, b: Floats, tail: float) -> Floats:
     """Log odds less z standard errors, with half a count added where it tames small ones."""
     return np.asarray(np.log(a / (b + 0.5)) + special.ndtri(tail) * np.sqrt(1.0 / a + 1.0 / (b + 0.5)))
 
@@ -205,14 +205,14 @@ def _tail_and_slope(a: Floats, b: Floats, x: Floats, norm: Floats, weight: float
     """The weighted upper tail at log odds x, and its derivative by x."""
     log_p, log_q = -np.logaddexp(0.0, -x), -np.logaddexp(0.0, x)
     p, q = np.exp(log_p), np.exp(log_q)
-    point = np.exp(norm + a * log_p + b * log_q)
-    value = special.betainc(a + 1.0, b, p) + weight * point
-    slope = point * (weight * a * q + (1.0 - weight) * b * p)  # dp/dx = p q
+    point_chance = np.exp(norm + a * log_p + b * log_q)
+    value = special.betainc(a + 1.0, b, p) + weight * point_chance
+    slope = point_chance * (weight * a * q + (1.0 - weight) * b * p)  # dp/dx = p q
     return value, slope
 
 
-def _tail(a: Floats, b: Floats, p: Floats, q: Floats, weight: float) -> Floats:
+def _upper_tail(a: Floats, b: Floats, p: Floats, q: Floats, weight: float) -> Floats:
     """Probability of more than `a` of the sum, and `weight` times that of exactly `a`."""
-    point = np.exp(_log_choose(a, b) + special.xlogy(a, p) + special.xlogy(b, q))
-    more = np.where(b > 0, special.betainc(a + 1.0, np.where(b > 0, b, 1.0), p), 0.0)
-    return np.asarray(more + weight * point)
+    point_chance = np.exp(_log_choose(a, b) + special.xlogy(a, p) + special.xlogy(b, q))
+    chance_of_more = np.where(b > 0, special.betainc(a + 1.0, np.where(b > 0, b, 1.0), p), 0.0)
+    return np.asarray(chance_of_more + weight * point_chance)

@@ -53,19 +53,19 @@ def scan(
     periods = int(period.max(initial=0)) + 1
     if len(site) < 2 or periods < 2:
         raise ValueError(f"{len(site)} events in {periods} periods: give 2 or more of each.")
-    near = _neighbours(x, y, radius)
+    neighbours = _neighbour_lists(x, y, radius)
     counts = np.zeros((len(x), periods), dtype=np.int32)
     np.add.at(counts, (site, period), 1)
-    best = _best_of_each(counts, *near, longest)
+    best = _best_cylinders(counts, *neighbours, longest)
     null = np.empty(orders)
     for order in range(orders):
         shuffled = np.zeros_like(counts)
         np.add.at(shuffled, (site, rng.permutation(period)), 1)
-        null[order] = _best_of_each(shuffled, *near, longest)[:, 0].max()
-    return _apart(best, np.sort(null), x, y, most)
+        null[order] = _best_cylinders(shuffled, *neighbours, longest)[:, 0].max()
+    return _drop_overlaps(best, np.sort(null), x, y, most)
 
 
-def _neighbours(x: Floats, y: Floats, radius: float) -> tuple[Ints, Ints, Floats]:
+def _neighbour_lists(x: Floats, y: Floats, radius: float) -> tuple[Ints, Ints, Floats]:
     """For each site all sites within the radius, itself first, nearest first, as one list with starts."""
     points = np.column_stack([x, y])
     tree = cKDTree(points)
@@ -73,42 +73,46 @@ def _neighbours(x: Floats, y: Floats, radius: float) -> tuple[Ints, Ints, Floats
     own = np.arange(len(x))
     a = np.concatenate([own, pairs[:, 0], pairs[:, 1]]).astype(np.int64)
     b = np.concatenate([own, pairs[:, 1], pairs[:, 0]]).astype(np.int64)
-    far = np.hypot(x[a] - x[b], y[a] - y[b])
-    order = np.lexsort((b, far, a))
+    distance = np.hypot(x[a] - x[b], y[a] - y[b])
+    order = np.lexsort((b, distance, a))
     starts = np.zeros(len(x) + 1, dtype=np.int64)
     np.cumsum(np.bincount(a, minlength=len(x)), out=starts[1:])
-    return starts, b[order], far[order]
+    return starts, b[order], distance[order]
 
 
 @njit(cache=True, nogil=True, parallel=True)
-def _best_of_each(counts, starts, others, far, longest):  # type: ignore[no-untyped-def]  # a kernel
+def _best_cylinders(counts, starts, others, distance, longest):  # type: ignore[no-untyped-def]  # a kernel
     """For each centre its best cylinder: log ratio, radius, first, last, observed, expected."""
     sites, periods = counts.shape
     per_period = counts.sum(axis=0)
     per_site = counts.sum(axis=1)
     best = np.zeros((sites, 6))
     for centre in prange(sites):
-        held, held_all = np.zeros(periods, dtype=np.int64), 0
+        observed_by_period, observed_total = np.zeros(periods, dtype=np.int64), 0
         for at in range(starts[centre], starts[centre + 1]):
             other = others[at]
-            held_all += per_site[other]
+            observed_total += per_site[other]
             for t in range(periods):
-                held[t] += counts[other, t]
-            if at + 1 == starts[centre + 1] or far[at + 1] > far[at]:  # a circle takes all on its edge
-                _better(held, held_all, per_period, longest, far[at], best[centre])
+                observed_by_period[t] += counts[other, t]
+            if (
+                at + 1 == starts[centre + 1] or distance[at + 1] > distance[at]
+            ):  # a circle takes all on its edge
+                _update_best(
+                    observed_by_period, observed_total, per_period, longest, distance[at], best[centre]
+                )
     return best
 
 
 @njit(cache=True, nogil=True)
-def _better(held, held_all, per_period, longest, radius, best):  # type: ignore[no-untyped-def]  # a kernel
+def _update_best(observed_by_period, observed_total, per_period, longest, radius, best):  # type: ignore[no-untyped-def]  # a kernel
     """Put the best run of periods of this circle into `best` where it beats what stands there."""
-    periods, total = len(held), per_period.sum()
+    periods, total = len(observed_by_period), per_period.sum()
     for first in range(periods):
-        observed, whole = 0, 0
+        observed, total_in_run = 0, 0
         for last in range(first, min(first + longest, periods)):
-            observed += held[last]
-            whole += per_period[last]
-            expected = held_all * whole / total
+            observed += observed_by_period[last]
+            total_in_run += per_period[last]
+            expected = observed_total * total_in_run / total
             if observed > max(expected, 1.0):
                 ratio = _log_ratio(observed, expected, total)
                 if ratio > best[0]:
@@ -124,15 +128,15 @@ def _log_ratio(observed, expected, total):  # type: ignore[no-untyped-def]  # a 
     return observed * np.log(observed / expected) + outside
 
 
-def _apart(best: Floats, null: Floats, x: Floats, y: Floats, most: int) -> tuple[Cylinder, ...]:
+def _drop_overlaps(best: Floats, null: Floats, x: Floats, y: Floats, most: int) -> tuple[Cylinder, ...]:
     """The strongest first; one that shares ground and time with a stronger one is left out."""
-    kept: list[Cylinder] = []
+    cylinders: list[Cylinder] = []
     for centre in np.argsort(-best[:, 0], kind="stable").tolist():
         ratio, radius, first, last, observed, expected = best[centre].tolist()
-        if ratio <= 0.0 or len(kept) == most:
+        if ratio <= 0.0 or len(cylinders) == most:
             break
-        reached = len(null) - int(np.searchsorted(null, ratio, "left"))
-        found = Cylinder(
+        exceeded = len(null) - int(np.searchsorted(null, ratio, "left"))
+        cylinder = Cylinder(
             centre,
             radius,
             int(first),
@@ -140,13 +144,13 @@ def _apart(best: Floats, null: Floats, x: Floats, y: Floats, most: int) -> tuple
             int(observed),
             expected,
             ratio,
-            (reached + 1) / (len(null) + 1),
+            (exceeded + 1) / (len(null) + 1),
         )
-        if not any(_meet(found, other, x, y) for other in kept):
-            kept.append(found)
-    return tuple(kept)
+        if not any(_overlap(cylinder, other, x, y) for other in cylinders):
+            cylinders.append(cylinder)
+    return tuple(cylinders)
 
 
-def _meet(one: Cylinder, other: Cylinder, x: Floats, y: Floats) -> bool:
-    apart = float(np.hypot(x[one.centre] - x[other.centre], y[one.centre] - y[other.centre]))
-    return apart <= one.radius + other.radius and one.first <= other.last and other.first <= one.last
+def _overlap(one: Cylinder, other: Cylinder, x: Floats, y: Floats) -> bool:
+    distance = float(np.hypot(x[one.centre] - x[other.centre], y[one.centre] - y[other.centre]))
+    return distance <= one.radius + other.radius and one.first <= other.last and other.first <= one.last

@@ -19,25 +19,25 @@ TRUNCATE = 4.0
 """The kernel ends at this many standard deviations."""
 
 
-def smooth(counts: Floats, area: Floats, *, sigma: float, without_own: bool = False) -> Floats:
+def smooth_raster(counts: Floats, area: Floats, *, sigma: float, without_own: bool = False) -> Floats:
     """The kernel-weighted mean density at each cell: counts per unit of area, 0 outside the region.
 
     `sigma` is in cells. `without_own` leaves each cell's own count and area out of its own mean, so
     that it is evidence from the neighbours alone.
     """
-    above, below = _filter(counts, sigma), _filter(area, sigma)
+    numerator, denominator = _filter(counts, sigma), _filter(area, sigma)
     if without_own:
-        centre = centre_weight(sigma)
-        above, below = above - centre * counts, below - centre * area
-    out = np.zeros_like(above)
-    enough = (area > 0.0) & (below > 1e-9 * area.max(initial=0.0))
-    np.divide(above, below, out=out, where=enough)
-    return np.maximum(out, 0.0)
+        own_weight = centre_weight(sigma)
+        numerator, denominator = numerator - own_weight * counts, denominator - own_weight * area
+    means = np.zeros_like(numerator)
+    has_area = (area > 0.0) & (denominator > 1e-9 * area.max(initial=0.0))
+    np.divide(numerator, denominator, out=means, where=has_area)
+    return np.maximum(means, 0.0)
 
 
 def _filter(values: Floats, sigma: float) -> Floats:
-    out: Floats = gaussian_filter(values, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
-    return out
+    means: Floats = gaussian_filter(values, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
+    return means
 
 
 def centre_weight(sigma: float) -> float:
@@ -58,11 +58,11 @@ class Smoother:
     `sigma` is the kernel's standard deviation in cells.
     """
 
-    at: Ints
+    cell_of_place: Ints
     shape: tuple[int, int]
     sigma: float
     amounts: Floats
-    around: Floats
+    amounts_around: Floats
 
     def smooth(self, values: Floats, *, without_own: bool = False) -> Floats:
         """The kernel-weighted mean of value per amount at each place.
@@ -70,27 +70,34 @@ class Smoother:
         `without_own` leaves each place's own value and amount out of its own mean, so that it is evidence
         from the others alone; a place with no other within reach gets 0.
         """
-        above, below = _around(values, self.at, self.shape, self.sigma), self.around
+        numerator, denominator = (
+            _smooth_on_raster(values, self.cell_of_place, self.shape, self.sigma),
+            self.amounts_around,
+        )
         if without_own:
-            centre = centre_weight(self.sigma)
-            above, below = above - centre * values, below - centre * self.amounts
-        out = np.zeros(len(values))
-        np.divide(above, below, out=out, where=below > 1e-9 * float(self.amounts.max(initial=0.0)))
-        return np.maximum(out, 0.0)
+            own_weight = centre_weight(self.sigma)
+            numerator, denominator = numerator - own_weight * values, denominator - own_weight * self.amounts
+        means = np.zeros(len(values))
+        np.divide(
+            numerator, denominator, out=means, where=denominator > 1e-9 * float(self.amounts.max(initial=0.0))
+        )
+        return np.maximum(means, 0.0)
 
 
-def lay_smoother(amounts: Floats, x_m: Floats, y_m: Floats, *, sigma_m: float) -> Smoother:
+def build_smoother(amounts: Floats, x_m: Floats, y_m: Floats, *, sigma_m: float) -> Smoother:
     """Lay places on the raster; the amounts are smoothed here, once for all values."""
     west, south = float(x_m.min()), float(y_m.min())
-    wide, high = float(x_m.max()) - west, float(y_m.max()) - south
-    side = max(sigma_m / CELLS_PER_SIGMA, float(np.sqrt(wide * high / MOST_CELLS)))
+    width_m, height_m = float(x_m.max()) - west, float(y_m.max()) - south
+    side = max(sigma_m / CELLS_PER_SIGMA, float(np.sqrt(width_m * height_m / MOST_CELLS)))
     i, j = ((y_m - south) / side).astype(np.int64), ((x_m - west) / side).astype(np.int64)
     shape = (int(i.max()) + 1, int(j.max()) + 1)
-    at, sigma = i * shape[1] + j, sigma_m / side
-    return Smoother(at, shape, sigma, amounts, _around(amounts, at, shape, sigma))
+    cell_of_place, sigma = i * shape[1] + j, sigma_m / side
+    return Smoother(
+        cell_of_place, shape, sigma, amounts, _smooth_on_raster(amounts, cell_of_place, shape, sigma)
+    )
 
 
-def _around(numbers: Floats, at: Ints, shape: tuple[int, int], sigma: float) -> Floats:
-    raster = np.bincount(at, numbers, shape[0] * shape[1]).reshape(shape)
+def _smooth_on_raster(numbers: Floats, cell_of_place: Ints, shape: tuple[int, int], sigma: float) -> Floats:
+    raster = np.bincount(cell_of_place, numbers, shape[0] * shape[1]).reshape(shape)
     smoothed = gaussian_filter(raster, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
-    return np.asarray(smoothed.ravel()[at])
+    return np.asarray(smoothed.ravel()[cell_of_place])

@@ -55,7 +55,7 @@ class SubsetProblem:
 class Subset:
     """The chosen points, best first; their total; and what no other subset exceeds."""
 
-    chosen: Ints
+    points: Ints
     value: float
     bound: float
 
@@ -69,80 +69,80 @@ def best_subset(problem: SubsetProblem) -> Subset | None:
     """Which points are chosen? None where no subset keeps the bounds (or, rarely, none was found)."""
     if problem.separation <= 0.0:
         chosen = greedy_subset(problem)
-        return _subset(problem, chosen) if keeps(problem, chosen) else None
-    points = FIRST_POINTS * problem.count + 50
+        return _subset(problem, chosen) if is_feasible(problem, chosen) else None
+    size = FIRST_POINTS * problem.count + 50
     while True:
-        points = min(points, MOST_POINTS)
-        inside = _candidates(problem, points)
-        solved = _programme(problem, inside)
-        if solved is None:
+        size = min(size, MOST_POINTS)
+        candidates = _candidates(problem, size)
+        solution = _solve_programme(problem, candidates)
+        if solution is None:
             return None
-        chosen, bound, outsiders = solved
-        if outsiders < NEGLIGIBLE or points == MOST_POINTS or len(inside) == len(problem.order):
+        chosen, bound, outsiders = solution
+        if outsiders < NEGLIGIBLE or size == MOST_POINTS or len(candidates) == len(problem.order):
             break
-        points *= 3
-    topped = [greedy_subset(problem, first=first) for first in (chosen, np.zeros(0, np.int64))]
-    sound = [_subset(problem, made, bound) for made in topped if keeps(problem, made)]
-    return max(sound, key=lambda made: made.value, default=None)
+        size *= 3
+    completed = [greedy_subset(problem, preferred=first) for first in (chosen, np.zeros(0, np.int64))]
+    feasible = [_subset(problem, points, bound) for points in completed if is_feasible(problem, points)]
+    return max(feasible, key=lambda subset: subset.value, default=None)
 
 
-def greedy_subset(problem: SubsetProblem, *, first: Ints | None = None) -> Ints:
-    """Choose the forced points, those in `first`, the best up to each floor, then the best that fit."""
-    taking, order = _Taking(problem), problem.order
+def greedy_subset(problem: SubsetProblem, *, preferred: Ints | None = None) -> Ints:
+    """Choose the forced points, those in `preferred`, the best up to each floor, then the best that fit."""
+    choice, order = _GreedyChoice(problem), problem.order
     for point in np.flatnonzero(problem.forced).tolist():
-        taking.take(point)
-    if first is not None:
-        taking.fill(first, problem.count)
+        choice.add(point)
+    if preferred is not None:
+        choice.add_first(preferred, problem.count)
     for g in np.flatnonzero(problem.floors > 0):
-        held = int(problem.caps[g] - taking.left[g])
-        taking.fill(order[problem.group[order] == g], int(problem.floors[g]) - held)
-    taking.fill(order, problem.count)
-    made = np.array(taking.chosen, dtype=np.int64)
-    return made[np.lexsort((made, -problem.values[made]))]
+        group_counts = int(problem.caps[g] - choice.room[g])
+        choice.add_first(order[problem.group[order] == g], int(problem.floors[g]) - group_counts)
+    choice.add_first(order, problem.count)
+    points = np.array(choice.points, dtype=np.int64)
+    return points[np.lexsort((points, -problem.values[points]))]
 
 
-class _Taking:
+class _GreedyChoice:
     """Points as they are taken one by one, and which are still free."""
 
     def __init__(self, problem: SubsetProblem) -> None:
         self.problem = problem
-        self.free = ~problem.barred
-        self.left = problem.caps.copy()
-        self.chosen: list[int] = []
+        self.is_free = ~problem.barred
+        self.room = problem.caps.copy()
+        self.points: list[int] = []
 
-    def take(self, point: int) -> None:
+    def add(self, point: int) -> None:
         """Take this point; all that are too near are no longer free."""
         problem = self.problem
-        self.chosen.append(point)
-        self.free[point] = False
+        self.points.append(point)
+        self.is_free[point] = False
         if problem.separation > 0.0:
-            apart = np.hypot(problem.x - problem.x[point], problem.y - problem.y[point])
-            self.free[apart < problem.separation] = False
+            distance = np.hypot(problem.x - problem.x[point], problem.y - problem.y[point])
+            self.is_free[distance < problem.separation] = False
         if problem.group[point] >= 0:
-            self.left[problem.group[point]] -= 1
+            self.room[problem.group[point]] -= 1
 
-    def fill(self, points: Ints, at_most: int) -> None:
+    def add_first(self, points: Ints, at_most: int) -> None:
         """Take the first of these points that are free, as many as there is room for."""
         for point in points.tolist():
-            if at_most <= 0 or len(self.chosen) == self.problem.count:
+            if at_most <= 0 or len(self.points) == self.problem.count:
                 return
             group = self.problem.group[point]
-            if self.free[point] and (group < 0 or self.left[group] > 0):
-                self.take(point)
+            if self.is_free[point] and (group < 0 or self.room[group] > 0):
+                self.add(point)
                 at_most -= 1
 
 
-def keeps(problem: SubsetProblem, chosen: Ints) -> bool:
+def is_feasible(problem: SubsetProblem, chosen: Ints) -> bool:
     """Does this subset keep every bound?"""
-    held = _held(problem, chosen)
+    group_counts = _count_groups(problem, chosen)
     return bool(
         len(chosen) <= problem.count
         and len(np.unique(chosen)) == len(chosen)
         and problem.forced[chosen].sum() == problem.forced.sum()
         and not problem.barred[chosen].any()
-        and (held >= problem.floors).all()
-        and (held <= problem.caps).all()
-        and not len(_near(problem, chosen))
+        and (group_counts >= problem.floors).all()
+        and (group_counts <= problem.caps).all()
+        and not len(_near_pairs(problem, chosen))
     )
 
 
@@ -151,22 +151,28 @@ def most_in_group(problem: SubsetProblem, group: int, *, enough: int) -> int:
 
     Where taking one after the other already gives `enough`, the answer is that.
     """
-    inside = problem.order[problem.group[problem.order] == group]
-    if problem.separation <= 0.0 or len(inside) < 2:
-        return len(inside)
-    alone = replace(problem, barred=problem.barred | (problem.group != group), count=enough)
-    quick = greedy_subset(replace(alone, floors=0 * alone.floors, forced=alone.forced & ~alone.barred))
-    if len(quick) >= enough or len(inside) > MOST_POINTS:
-        return len(quick)
-    cliques = _cliques(problem, inside)
-    found = milp(
-        -np.ones(len(inside)),
-        integrality=np.ones(len(inside)),
+    candidates = problem.order[problem.group[problem.order] == group]
+    if problem.separation <= 0.0 or len(candidates) < 2:
+        return len(candidates)
+    group_problem = replace(problem, barred=problem.barred | (problem.group != group), count=enough)
+    greedy = greedy_subset(
+        replace(
+            group_problem,
+            floors=0 * group_problem.floors,
+            forced=group_problem.forced & ~group_problem.barred,
+        )
+    )
+    if len(greedy) >= enough or len(candidates) > MOST_POINTS:
+        return len(greedy)
+    cliques = _cover_cliques(problem, candidates)
+    solution = milp(
+        -np.ones(len(candidates)),
+        integrality=np.ones(len(candidates)),
         bounds=Bounds(0, 1),
-        constraints=[LinearConstraint(_rows(cliques, len(inside)), -np.inf, 1)] if cliques else [],
+        constraints=[LinearConstraint(_clique_rows(cliques, len(candidates)), -np.inf, 1)] if cliques else [],
         options={"node_limit": MOST_NODES},
     )
-    return round(-found.fun) if found.x is not None else 0
+    return round(-solution.fun) if solution.x is not None else 0
 
 
 def _subset(problem: SubsetProblem, chosen: Ints, bound: float | None = None) -> Subset:
@@ -174,90 +180,92 @@ def _subset(problem: SubsetProblem, chosen: Ints, bound: float | None = None) ->
     return Subset(chosen, value, value if bound is None else max(bound, value))
 
 
-def _held(problem: SubsetProblem, chosen: Ints) -> Ints:
+def _count_groups(problem: SubsetProblem, chosen: Ints) -> Ints:
     groups = problem.group[chosen]
     return np.bincount(groups[groups >= 0], minlength=len(problem.floors))
 
 
-def _near(problem: SubsetProblem, points: Ints) -> Ints:
+def _near_pairs(problem: SubsetProblem, points: Ints) -> Ints:
     """The pairs (positions in `points`) that are nearer than the separation."""
     if problem.separation <= 0.0 or len(points) < 2:
         return np.zeros((0, 2), np.int64)
     x, y = problem.x[points], problem.y[points]
     pairs = cKDTree(np.column_stack([x, y])).query_pairs(problem.separation, output_type="ndarray")
-    apart = np.hypot(x[pairs[:, 0]] - x[pairs[:, 1]], y[pairs[:, 0]] - y[pairs[:, 1]])
-    return np.asarray(pairs[apart < problem.separation], dtype=np.int64)
+    distance = np.hypot(x[pairs[:, 0]] - x[pairs[:, 1]], y[pairs[:, 0]] - y[pairs[:, 1]])
+    return np.asarray(pairs[distance < problem.separation], dtype=np.int64)
 
 
 def _candidates(problem: SubsetProblem, points: int) -> Ints:
     """The best points of all, the best of each group with a floor, and all forced ones, best first."""
     order = problem.order
-    kept = np.zeros(len(problem.values), dtype=bool)
-    kept[order[:points]] = True
-    kept |= problem.forced
+    is_candidate = np.zeros(len(problem.values), dtype=bool)
+    is_candidate[order[:points]] = True
+    is_candidate |= problem.forced
     for g in np.flatnonzero(problem.floors > 0):
-        kept[order[problem.group[order] == g][: max(40, 8 * int(problem.floors[g]))]] = True
-    return order[kept[order]]
+        is_candidate[order[problem.group[order] == g][: max(40, 8 * int(problem.floors[g]))]] = True
+    return order[is_candidate[order]]
 
 
-def _programme(problem: SubsetProblem, inside: Ints) -> tuple[Ints, float, float] | None:
+def _solve_programme(problem: SubsetProblem, candidates: Ints) -> tuple[Ints, float, float] | None:
     """The best subset of these points, a bound for all points, and how many outsiders the bound used."""
-    groups, n = len(problem.floors), len(inside)
-    outside = np.setdiff1d(problem.order, inside)
-    kinds = problem.group[outside]
-    worth = np.array([problem.values[outside[kinds == g]].max(initial=0.0) for g in range(-1, groups)])
-    room = np.array([np.count_nonzero(kinds == g) for g in range(-1, groups)], dtype=float)
+    groups, n = len(problem.floors), len(candidates)
+    outside = np.setdiff1d(problem.order, candidates)
+    outside_group = problem.group[outside]
+    outside_value = np.array(
+        [problem.values[outside[outside_group == g]].max(initial=0.0) for g in range(-1, groups)]
+    )
+    outside_count = np.array([np.count_nonzero(outside_group == g) for g in range(-1, groups)], dtype=float)
     members = np.zeros((groups, n + groups + 1))
     members[np.arange(groups), n + 1 + np.arange(groups)] = 1.0
-    grouped = np.flatnonzero(problem.group[inside] >= 0)
-    members[problem.group[inside][grouped], grouped] = 1.0
+    grouped = np.flatnonzero(problem.group[candidates] >= 0)
+    members[problem.group[candidates][grouped], grouped] = 1.0
     limits = [LinearConstraint(np.ones((1, n + groups + 1)), 0, problem.count)]
     if groups:
         limits.append(LinearConstraint(members, problem.floors, np.minimum(problem.caps, problem.count)))
-    cliques = _cliques(problem, inside)
+    cliques = _cover_cliques(problem, candidates)
     if cliques:
-        limits.append(LinearConstraint(_rows(cliques, n + groups + 1), -np.inf, 1))
-    found = milp(
-        -np.concatenate([problem.values[inside], worth]),
+        limits.append(LinearConstraint(_clique_rows(cliques, n + groups + 1), -np.inf, 1))
+    solution = milp(
+        -np.concatenate([problem.values[candidates], outside_value]),
         integrality=np.concatenate([np.ones(n), np.zeros(groups + 1)]),
         bounds=Bounds(
-            np.concatenate([problem.forced[inside].astype(float), np.zeros(groups + 1)]),
-            np.concatenate([np.ones(n), np.minimum(room, problem.count)]),
+            np.concatenate([problem.forced[candidates].astype(float), np.zeros(groups + 1)]),
+            np.concatenate([np.ones(n), np.minimum(outside_count, problem.count)]),
         ),
         constraints=limits,
         options={"node_limit": MOST_NODES, "mip_rel_gap": 1e-7},
     )
-    if found.status == INFEASIBLE:
+    if solution.status == INFEASIBLE:
         return None
-    if found.x is None:
+    if solution.x is None:
         return np.zeros(0, np.int64), float(problem.values[problem.order[: problem.count]].sum()), 1.0
-    bound = -float(found.mip_dual_bound if found.mip_dual_bound is not None else found.fun)
-    return inside[found.x[:n] > 0.5], bound, float(found.x[n:].sum())
+    bound = -float(solution.mip_dual_bound if solution.mip_dual_bound is not None else solution.fun)
+    return candidates[solution.x[:n] > 0.5], bound, float(solution.x[n:].sum())
 
 
-def _cliques(problem: SubsetProblem, inside: Ints) -> list[Ints]:
+def _cover_cliques(problem: SubsetProblem, candidates: Ints) -> list[Ints]:
     """Sets of points of which only one can be chosen, until every near pair is in one of them."""
-    pairs = _near(problem, inside)
-    near = np.zeros((len(inside), len(inside)), dtype=bool)
-    near[pairs[:, 0], pairs[:, 1]] = near[pairs[:, 1], pairs[:, 0]] = True
-    open_ = near.copy()
+    pairs = _near_pairs(problem, candidates)
+    is_near = np.zeros((len(candidates), len(candidates)), dtype=bool)
+    is_near[pairs[:, 0], pairs[:, 1]] = is_near[pairs[:, 1], pairs[:, 0]] = True
+    is_uncovered = is_near.copy()
     cliques: list[Ints] = []
     for i, j in pairs[np.lexsort((pairs.max(axis=1), pairs.min(axis=1)))].tolist():
-        if not open_[i, j]:
+        if not is_uncovered[i, j]:
             continue
-        clique, common = [i, j], near[i] & near[j]
+        clique, common = [i, j], is_near[i] & is_near[j]
         while common.any():
-            added = int(np.argmax((open_[clique][:, common]).sum(axis=0)))
-            point = int(np.flatnonzero(common)[added])
+            best_column = int(np.argmax((is_uncovered[clique][:, common]).sum(axis=0)))
+            point = int(np.flatnonzero(common)[best_column])
             clique.append(point)
-            common &= near[point]
+            common &= is_near[point]
         members = np.array(clique)
-        open_[np.ix_(members, members)] = False
+        is_uncovered[np.ix_(members, members)] = False
         cliques.append(members)
     return cliques
 
 
-def _rows(cliques: list[Ints], width: int) -> coo_array:
+def _clique_rows(cliques: list[Ints], width: int) -> coo_array:
     """One row of ones for each clique."""
     lengths = [len(clique) for clique in cliques]
     rows = np.repeat(np.arange(len(cliques)), lengths)

@@ -43,17 +43,17 @@ def week_profiles(counts: Floats, neighbourhood: Ints | None = None) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Peaks:
-    """Of each row: the first hour of its busiest run, the share of that with its interval, and `sure`.
+    """Of each row: the first hour of its busiest run, the share of that with its interval, and `certainty`.
 
-    `sure` is the least probability that the run holds more than an average run of as many hours, allowing for
-    its having been picked as the busiest of all that fit into a week side by side (Bonferroni).
+    `certainty` is the least probability that the run holds more than an average run of as many hours,
+    allowing for its having been picked as the busiest of all that fit into a week side by side (Bonferroni).
     """
 
     start: Ints
     share: Floats
     low: Floats
     high: Floats
-    sure: Floats
+    certainty: Floats
 
 
 def busiest_hours(counts: Floats, profiles: Floats, *, hours: int, level: float) -> Peaks:
@@ -63,15 +63,19 @@ def busiest_hours(counts: Floats, profiles: Floats, *, hours: int, level: float)
     worth, at most all events there are: the share of a run is then beta.
     """
     whole = counts.sum(axis=0)
-    worth = np.minimum(counts.sum(axis=1) + shrinkage_weight(counts, whole), max(float(whole.sum()), 1.0))
+    effective_events = np.minimum(
+        counts.sum(axis=1) + shrinkage_weight(counts, whole), max(float(whole.sum()), 1.0)
+    )
     runs = np.sum([np.roll(profiles, -step, axis=1) for step in range(hours)], axis=0)
     start = runs.argmax(axis=1)
     share = np.clip(runs[np.arange(len(runs)), start], 1e-9, 1.0 - 1e-9)
-    inside, outside = worth * share, worth * (1.0 - share)
-    low, high = (betaincinv(inside, outside, q) for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
-    doubt = 1.0 - betaincc(inside, outside, hours / HOURS_OF_WEEK)
-    sure = np.maximum(1.0 - doubt * (HOURS_OF_WEEK // hours), 0.0)
-    return Peaks(start, share, np.minimum(low, share), np.maximum(high, share), np.asarray(sure))
+    events_inside, events_outside = effective_events * share, effective_events * (1.0 - share)
+    low, high = (
+        betaincinv(events_inside, events_outside, q) for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
+    )
+    doubt = 1.0 - betaincc(events_inside, events_outside, hours / HOURS_OF_WEEK)
+    certainty = np.maximum(1.0 - doubt * (HOURS_OF_WEEK // hours), 0.0)
+    return Peaks(start, share, np.minimum(low, share), np.maximum(high, share), np.asarray(certainty))
 
 
 def week_profile(counts: Floats, whole: Floats, weight: float) -> Floats:
@@ -118,14 +122,14 @@ def _priors(counts: Floats, whole: Floats, neighbourhood: Ints | None) -> Floats
     """The week that each row is shrunk to, as counts."""
     if neighbourhood is None:
         return np.broadcast_to(whole, counts.shape)
-    groups, which = np.unique(neighbourhood, return_inverse=True)
+    groups, group_index = np.unique(neighbourhood, return_inverse=True)
     if (groups >= 0).sum() < LEAST_GROUPS:
         return np.broadcast_to(whole, counts.shape)
-    held = np.stack([counts[which == g].sum(axis=0) for g in range(len(groups))])
-    weight = shrinkage_weight(held[groups >= 0], whole)
-    shrunk = np.stack([week_profile(row, whole, weight) for row in held]) * whole.sum()
-    shrunk[groups < 0] = whole
-    return np.asarray(shrunk[which])
+    neighbourhood_counts = np.stack([counts[group_index == g].sum(axis=0) for g in range(len(groups))])
+    weight = shrinkage_weight(neighbourhood_counts[groups >= 0], whole)
+    shrunk_weeks = np.stack([week_profile(row, whole, weight) for row in neighbourhood_counts]) * whole.sum()
+    shrunk_weeks[groups < 0] = whole
+    return np.asarray(shrunk_weeks[group_index])
 
 
 def _parts_of_day(counts: Floats) -> Floats:

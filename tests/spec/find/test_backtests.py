@@ -110,8 +110,8 @@ def test_the_denominator_and_the_months_are_named(steady):
 def test_ties_are_searched_in_random_order():
     order = search_order(np.array([1.0, 1.0, 1.0, 1.0]))
     curve = search_curve(order, np.array([4.0, 0.0, 0.0, 0.0]), np.ones(4))
-    assert curve.held_at_places(1) == pytest.approx(0.25)
-    assert curve.held_at_area(0.5) == pytest.approx(0.5)
+    assert curve.event_share_at_places(1) == pytest.approx(0.25)
+    assert curve.event_share_at_area(0.5) == pytest.approx(0.5)
     assert curve.gini == pytest.approx(0.0)
 
 

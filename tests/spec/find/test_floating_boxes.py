@@ -218,6 +218,8 @@ def test_a_box_is_50_to_150_metres(width_m):
 
 
 def test_places_that_can_be_searched_come_first_whatever_the_others_score():
-    order, ends = search_order(np.array([1.0, 9.0, 3.0, 3.0, 3.0]), first=np.array([1, 0, 1, 1, 0], bool))
+    order, ends = search_order(
+        np.array([1.0, 9.0, 3.0, 3.0, 3.0]), searched_first=np.array([1, 0, 1, 1, 0], bool)
+    )
     assert order.tolist() == [2, 3, 0, 1, 4]
     assert ends.tolist() == [1, 2, 3, 4]

@@ -13,7 +13,7 @@ from becalm.find.core.place_kinds import build_tiles
 from becalm.find.core.request import PlaceOptions
 from becalm.find.core.settings import FindSettings
 from becalm.methods.place_shapes import Lattice
-from becalm.methods.point_spacing import displaced_sums, point_spacing
+from becalm.methods.point_spacing import point_spacing, sums_when_displaced
 from becalm.tables import MovedPoints
 from becalm.terms import QuestionError, UsageError
 
@@ -64,7 +64,7 @@ def test_moved_records_keep_their_number_and_spread_to_the_neighbours():
     def locate(x, y):
         return np.clip(np.floor(x / 100.0), 0, 2).astype(np.int64)
 
-    mean, variance = displaced_sums(
+    mean, variance = sums_when_displaced(
         np.array([150.0]), np.array([0.0]), np.array([400]), np.array([1.0]), np.array([50.0]),
         locate=locate, size=3, rounds=2_000, rng=np.random.default_rng(3),
     )  # fmt: skip

@@ -97,11 +97,11 @@ def test_the_busiest_hours_are_found_round_the_clock_and_surer_with_more_records
         assert (peaks.share <= peaks.high).all()
     wide, narrow = (busiest_hours(c, week_profiles(c), hours=4, level=0.8) for c in (few, many))
     assert (wide.high - wide.low).mean() > 2 * (narrow.high - narrow.low).mean()
-    assert narrow.sure.min() > 0.99
-    assert wide.sure.mean() < narrow.sure.mean()
+    assert narrow.certainty.min() > 0.99
+    assert wide.certainty.mean() < narrow.certainty.mean()
 
 
 def test_an_even_week_has_no_sure_peak():
     counts = np.random.default_rng(4).multinomial(30, np.full(168, 1 / 168), size=50).astype(float)
     peaks = busiest_hours(counts, week_profiles(counts), hours=4, level=0.8)
-    assert peaks.sure.mean() < 0.9
+    assert peaks.certainty.mean() < 0.9

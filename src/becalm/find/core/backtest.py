@@ -26,7 +26,7 @@ from becalm.find.core.plugin import BLEND, NamedFinder
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Ints
-from becalm.methods.forecast_scores import Interval, mean_interval, paired_interval, resample
+from becalm.methods.forecast_scores import MeanInterval, draw_resamples, mean_interval, paired_interval
 from becalm.methods.place_set import PlaceSet
 from becalm.tables import PointCounts
 from becalm.terms import LEAST_FOR_VERDICT, Backtest, BacktestRow, Estimate, QuestionError, UsageError
@@ -82,7 +82,7 @@ def backtest(
         rng=rng,
     )
     skills = trial.by_method
-    samples = resample(len(tested_months), rounds=ROUNDS, rng=rng)
+    samples = draw_resamples(len(tested_months), rounds=ROUNDS, rng=rng)
     return Backtest(
         target=targets.target,
         cell_m=panel.places.width_m,
@@ -202,7 +202,7 @@ def _build_row(method: str, skills: Mapping[str, Sequence[Skill]], samples: Ints
     )
 
 
-def _to_estimate(interval: Interval) -> Estimate:
+def _to_estimate(interval: MeanInterval) -> Estimate:
     return Estimate(interval.value, interval.low, interval.high, LEVEL, METHOD)
 
 

@@ -8,7 +8,7 @@ from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.plugin import BLEND, PastCounts
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
-from becalm.methods.boosted_counts import foretell_counts
+from becalm.methods.boosted_counts import forecast_counts
 from becalm.methods.ewma import memories
 from becalm.terms import Backtest, DependencyError
 
@@ -41,7 +41,7 @@ def challenger(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> 
         examples.append((features[month][is_drawn], incidents[is_drawn], weights[is_drawn]))
     rows, counts, weights = (np.concatenate(arrays) for arrays in zip(*examples, strict=True))
     try:
-        return foretell_counts(rows, counts, weights, features[last], seed=int(rng.integers(2**31)))
+        return forecast_counts(rows, counts, weights, features[last], seed=int(rng.integers(2**31)))
     except ImportError as error:
         raise DependencyError(
             'The challenger needs LightGBM, which is not installed. Run: pip install "becalm[challenger]"'

@@ -16,11 +16,11 @@ import numpy as np
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
-from becalm.methods.blend import GammaPosterior, GammaPrior, fit_prior, update
+from becalm.methods.blend import GammaPosterior, GammaPrior, fit_prior, update_posterior
 from becalm.methods.ewma import (
     CountSeries,
     choose_half_life,
-    fading,
+    fading_weights,
     forecast_total,
     half_age,
     kish_factor,
@@ -191,7 +191,7 @@ def _forecast_origin(
         others_half_life=half_life,
         own_half_lives=settings.own_half_lives,
         own_shares=own_shares,
-        posterior=update(prior, prior_mean, own_counts, own_exposure),
+        posterior=update_posterior(prior, prior_mean, own_counts, own_exposure),
         own_counts=own_counts,
         own_exposure=own_exposure,
         prior_mean=prior_mean,
@@ -240,7 +240,7 @@ def _mix_memories(
     mixture = (shares / totals) @ memories_by_month[origin] / (shares / totals).sum()
     # A fading sum is worth fewer whole incidents than it adds up to (Kish's effective sample size): taken at
     # face value, an old record would count as sure as one of last month.
-    weights = fading(half_lives, shares, totals, origin)
+    weights = fading_weights(half_lives, shares, totals, origin)
     own_counts = mixture * kish_factor(weights, target.exposure[:origin])
     return shares, own_counts, half_age(half_lives, shares, totals)
 

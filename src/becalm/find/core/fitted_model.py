@@ -17,7 +17,7 @@ from becalm.find.core.location_uncertainty import LocationUncertainty, add_locat
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
-from becalm.methods.blend import GammaPosterior, Scatter, fit_scatter, widen
+from becalm.methods.blend import GammaPosterior, Scatter, fit_scatter, widen_posterior
 from becalm.terms import BlendPart
 
 SCATTER_MONTHS = 12
@@ -74,7 +74,7 @@ def fit_model(
         earlier_forecast = (
             None if earlier_forecast is None else shrinkage.shrink(earlier_forecast, panel.places)
         )
-    posterior = widen(forecast.posterior, forecast.own_counts, scatter or default_scatter)
+    posterior = widen_posterior(forecast.posterior, forecast.own_counts, scatter or default_scatter)
     displaced_posterior = posterior
     if location is not None:
         displaced_posterior = add_location_uncertainty(

@@ -22,10 +22,10 @@ from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Floats, Ints, Shapes
 from becalm.methods.blend import GammaPosterior, Scatter, fit_scatter
-from becalm.methods.boxes import float_boxes
+from becalm.methods.boxes import place_squares
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.place_shapes import LEAST_M2, land_of
+from becalm.methods.place_shapes import LEAST_M2, keep_areas
 from becalm.tables import PointCounts
 from becalm.terms import BoxTrial, Estimate, QuestionError
 
@@ -201,7 +201,7 @@ def place_boxes(
             f"No record of {' + '.join(targets.target)} before month {before_month + 1} lies on the land, so "
             "no box can be laid. Take a longer history with --since, or another target."
         )
-    corners = float_boxes(x[on_land], y[on_land], weights[on_land], side_m=land.side_m, count=box_count)
+    corners = place_squares(x[on_land], y[on_land], weights[on_land], side_m=land.side_m, count=box_count)
     left_m, bottom_m = corners.left_m, corners.bottom_m
     outlines = shapely.box(left_m, bottom_m, left_m + land.side_m, bottom_m + land.side_m)
     west, south = np.round(left_m, 6), np.round(bottom_m, 6)  # a name must not hang on the last digits
@@ -252,7 +252,7 @@ def _subtract_boxes(squares: Shapes, boxes: Shapes) -> Shapes:
     outlines = squares.copy()
     for square, in_square in zip(touched_index.tolist(), np.split(box_index[order], starts[1:]), strict=True):
         outlines[square] = shapely.difference(squares[square], shapely.union_all(boxes[in_square]))
-    outlines[touched_index] = land_of(outlines[touched_index])
+    outlines[touched_index] = keep_areas(outlines[touched_index])
     return outlines
 
 

@@ -138,5 +138,5 @@ def _measure_certainty(
     # although the numbers shown as expected are those of the records' own points.
     rates = scale_to_hours(ranking.displaced_posterior, hours_share)
     rates = GammaPosterior(rates.shape[listable], rates.rate[listable])
-    draws = draw_rates(rates, top=settings.count, draws=settings.draws, rng=rng, always=position)
+    draws = draw_rates(rates, top=settings.count, draws=settings.draws, rng=rng, required=position)
     return rank_certainty(draws, position, top=settings.count, level=settings.level)

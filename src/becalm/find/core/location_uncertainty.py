@@ -15,7 +15,7 @@ from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.point_spacing import displaced_sums, point_spacing, weighted_median
+from becalm.methods.point_spacing import point_spacing, sums_when_displaced, weighted_median
 from becalm.tables import MovedPoints, PlaceCounts, PointsPerCell
 from becalm.terms import QuestionError, UsageError
 
@@ -139,7 +139,7 @@ def add_location_uncertainty(
     home_number = locate_points(places, x, y)
     records = np.bincount(home_number[home_number >= 0], counts[home_number >= 0], places.size)
     worth_of_record = np.divide(own_counts, records, out=np.zeros(places.size), where=records > 0)
-    mean, variance = displaced_sums(
+    mean, variance = sums_when_displaced(
         x,
         y,
         counts,

@@ -203,7 +203,9 @@ def _build_outcome(panel: PlacePanel, origin: int, area_share: float, count: int
         year_before=panel.target.window(origin - HISTORY_MONTHS, origin),
         amounts=amounts,
         listable=listable,
-        best_curve=search_curve(search_order(incidents / amounts, first=listable), incidents, amounts),
+        best_curve=search_curve(
+            search_order(incidents / amounts, searched_first=listable), incidents, amounts
+        ),
         area_share=area_share,
         count=count,
         searched_amount=area_share * float(amounts.sum()) / amount_per_unit,
@@ -212,19 +214,19 @@ def _build_outcome(panel: PlacePanel, origin: int, area_share: float, count: int
 
 def _measure_skill(outcome: _MonthOutcome, score: Floats, chances: Floats, log_score: float) -> Skill:
     order, best, area_share = (
-        search_order(score, first=outcome.listable),
+        search_order(score, searched_first=outcome.listable),
         outcome.best_curve,
         outcome.area_share,
     )
     curve = search_curve(order, outcome.incidents, outcome.amounts)
-    share = curve.held_at_area(area_share)
-    share_before = search_curve(order, outcome.year_before, outcome.amounts).held_at_area(area_share)
-    total, hit_rate = float(outcome.incidents.sum()), curve.held_at_places(outcome.count)
-    promised_share = search_curve(order, chances, outcome.amounts).held_at_places(outcome.count)
+    share = curve.event_share_at_area(area_share)
+    share_before = search_curve(order, outcome.year_before, outcome.amounts).event_share_at_area(area_share)
+    total, hit_rate = float(outcome.incidents.sum()), curve.event_share_at_places(outcome.count)
+    promised_share = search_curve(order, chances, outcome.amounts).event_share_at_places(outcome.count)
     return Skill(
         hit_rate=hit_rate,
         pai=share / area_share,
-        pei=share / best.held_at_area(area_share),
+        pei=share / best.event_share_at_area(area_share),
         rri=share / share_before if share_before > 0 else 0.0,
         gini=curve.gini,
         gini_of_best=curve.gini / best.gini if best.gini > 0 else 0.0,

@@ -273,7 +273,7 @@ def _profile_weeks(
     weeks = {}
     for i, key in enumerate(keys):
         share = Estimate(float(peaks.share[i]), float(peaks.low[i]), float(peaks.high[i]), level, PEAK_METHOD)
-        peak = PeakHours(int(peaks.start[i]), PEAK_HOURS, share, float(peaks.sure[i]))
+        peak = PeakHours(int(peaks.start[i]), PEAK_HOURS, share, float(peaks.certainty[i]))
         weeks[key] = (tuple(profiles[i].tolist()), peak)
     return weeks
 

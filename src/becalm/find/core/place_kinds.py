@@ -15,7 +15,7 @@ from shapely.geometry.base import BaseGeometry
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Bools, Floats, Shapes
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.place_shapes import LEAST_M, LEAST_M2, Lattice, between_junctions, clip_tiles, land_of
+from becalm.methods.place_shapes import LEAST_M, LEAST_M2, Lattice, clip_tiles, cut_at_junctions, keep_areas
 from becalm.tables import PointCounts
 from becalm.terms import InputError, PlaceKind, QuestionError, UsageError
 
@@ -73,7 +73,7 @@ def clip_places(places: PlaceSet, region: BaseGeometry) -> PlaceSet:
     # Only outlines that reach over the edge are cut: cutting those inside would move their corners a hair.
     is_crossing = ~shapely.contains_properly(region, outlines)
     cut_outlines = shapely.intersection(outlines[is_crossing], region)
-    outlines[is_crossing] = land_of(np.asarray(cut_outlines, dtype=object))
+    outlines[is_crossing] = keep_areas(np.asarray(cut_outlines, dtype=object))
     areas = shapely.area(outlines)
     if not (areas > LEAST_M2).any():
         raise InputError("Not one of the given areas lies inside the boundary. Check their coordinates.")
@@ -90,7 +90,7 @@ def build_street_places(
         lines = np.asarray(pieces[shapely.get_dimensions(pieces) == 1], dtype=object)
     if not len(lines):
         raise InputError("Not one street lies inside the boundary. Check the network's coordinates.")
-    stretches = between_junctions(lines, junction_m=junction_m)
+    stretches = cut_at_junctions(lines, junction_m=junction_m)
     is_junction, length_m = stretches.is_junction, shapely.length(stretches.shapes)
     prefixes = np.where(is_junction, "jun", "seg").tolist()
     points = np.rint(stretches.points).astype(np.int64).tolist()
@@ -106,7 +106,9 @@ def exclude_land(places: PlaceSet, excluded_land: BaseGeometry) -> PlaceSet:
     outlines = places.outlines.copy()
     is_touched = shapely.intersects(excluded_land, outlines)
     remainders = shapely.difference(outlines[is_touched], excluded_land)
-    outlines[is_touched] = remainders if places.by_length else land_of(np.asarray(remainders, dtype=object))
+    outlines[is_touched] = (
+        remainders if places.by_length else keep_areas(np.asarray(remainders, dtype=object))
+    )
     amounts = shapely.length(outlines) if places.by_length else shapely.area(outlines)
     least = LEAST_M if places.by_length else LEAST_M2
     is_left, is_smaller = amounts > least, places.amounts - amounts > least

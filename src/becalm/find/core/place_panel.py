@@ -14,8 +14,8 @@ from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.concentration import concentration, even_null
-from becalm.methods.ewma import CountSeries, make_series
-from becalm.methods.grid import CellGrid, cells_holding, clip_cells, to_cells
+from becalm.methods.ewma import CountSeries, build_series
+from becalm.methods.grid import CellGrid, build_grid, clip_cells, to_cells
 from becalm.methods.place_set import PlaceSet
 from becalm.tables import PlaceCounts, PointCounts
 from becalm.terms import EXPECTED_DAYS, Concentration, InputError, PlaceKind, QuestionError
@@ -170,7 +170,7 @@ def _count_groups(
 
     def series(groups: Sequence[str], weights: Ints | Floats) -> CountSeries:
         mask = _group_mask(counts, groups)
-        return make_series(
+        return build_series(
             counts.month_index[mask], place_number[mask], weights[mask], exposure=exposure, size=size
         )
 
@@ -206,7 +206,7 @@ def _build_grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | 
         raise QuestionError("Not one record has a location. Ingest records with coordinates.")
     columns, rows = counts.columns[footprint], counts.rows[footprint]
     _check_extent(columns, rows, counts.cell_m)
-    grid = cells_holding(columns, rows, counts.cell_m)
+    grid = build_grid(columns, rows, counts.cell_m)
     return grid, "the records' footprint: cells with at least one recorded offence of any kind"
 
 

@@ -16,7 +16,7 @@ from shapely.ops import split as split_along
 
 from becalm.find.core.location_uncertainty import LocationUncertainty
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.place_shapes import LEAST_M, LEAST_M2, land_of
+from becalm.methods.place_shapes import LEAST_M, LEAST_M2, keep_areas
 from becalm.terms import Fault, InputError, QuestionError, UsageError
 
 AnyArray = NDArray[Any]
@@ -205,7 +205,7 @@ def _drop_strays(cut: BaseGeometry, outline: BaseGeometry) -> BaseGeometry:
     """What of the cut is of the outline's own kind: stray points and lines of land are dropped."""
     if shapely.get_dimensions(outline) < 2:
         return shapely.line_merge(cut) if cut.geom_type == "MultiLineString" else cut
-    land: BaseGeometry = land_of(np.array([cut], dtype=object))[0]
+    land: BaseGeometry = keep_areas(np.array([cut], dtype=object))[0]
     return land
 
 

@@ -127,7 +127,7 @@ def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) 
     )
     gap = (best.bound - best.value) / max(best.bound, 1e-12)
     return PlaceChoice(
-        best.chosen,
+        best.points,
         Selection(
             expected_total=best.value,
             bound=best.bound,

@@ -18,7 +18,7 @@ from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.files.rules import rules_object
-from becalm.methods.grid import clipped_squares
+from becalm.methods.grid import clip_squares
 from becalm.render.spreadsheet import csv_text
 from becalm.terms import BoxTrial, HarmBasis, Hotspot, HotspotList, RunRecord, UsageError
 
@@ -264,7 +264,7 @@ def hotspot_outlines(hotspots: HotspotList, boundary: BaseGeometry | None) -> ND
         return np.asarray(shapely.from_wkt(wkt), dtype=object)
     columns = np.array([h.column for h in hotspots.hotspots], dtype=np.int64)
     rows = np.array([h.row for h in hotspots.hotspots], dtype=np.int64)
-    return clipped_squares(boundary, columns, rows, hotspots.cell_m)
+    return clip_squares(boundary, columns, rows, hotspots.cell_m)
 
 
 def _transformer(crs: str) -> Transformer:

@@ -56,7 +56,7 @@ def measure_dispersion(
         log mu_t = log(days_t) + level + trend + two yearly harmonics,   variance = phi mu_t
 
     24 months are needed; with fewer, phi is 1 and the method says so. The phi returned also pays for
-    being estimated (`methods.dispersion.Dispersion.widened`).
+    being estimated (`methods.dispersion.Dispersion.interval_phi`).
 
     Sources: Wilson, J. Quantitative Criminology (2021), for widening crime counts by phi; Noufaily et al.,
     Statistics in Medicine 32 (2013) 1206-1222, for leaving the latest weeks out (26 there; on 1,080 months
@@ -74,7 +74,7 @@ def measure_dispersion(
     middles = np.array([span.start.toordinal() for span, _ in past]) + days / 2.0
     history = np.stack([series.counts[:, columns].sum(axis=1) for _, columns in past], axis=1)
     dispersion = overdispersion(history, seasonal_design(middles, cycle=DAYS_PER_YEAR), exposure=days)
-    return GroupDispersion(dispersion.widened(level), len(past), unit)
+    return GroupDispersion(dispersion.interval_phi(level), len(past), unit)
 
 
 def _is_history(span: Period, latest: date, apart_from: Sequence[Period]) -> bool:

@@ -84,8 +84,8 @@ def exact_exp(k: ArrayLike) -> Floats:
     (1.0, 2.718281828459)
     """
     whole, part = _tables()
-    held = np.clip(np.asarray(k, dtype=np.int64), -LARGEST * GRID, LARGEST * GRID)
-    return np.asarray(whole[(held >> 10) + LARGEST] * part[held & (GRID - 1)])
+    clipped = np.clip(np.asarray(k, dtype=np.int64), -LARGEST * GRID, LARGEST * GRID)
+    return np.asarray(whole[(clipped >> 10) + LARGEST] * part[clipped & (GRID - 1)])
 
 
 def round_to_grid(nats: ArrayLike) -> Ints:

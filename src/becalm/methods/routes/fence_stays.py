@@ -45,18 +45,18 @@ def signed_distances(
     fence, depth = np.full(len(points), OUTSIDE, dtype=np.int64), np.full(len(points), np.inf)
     if not len(centres):
         return fence, depth
-    reach = _reach(centres, radii, outlines) + buffer
+    reach = _largest_reach(centres, radii, outlines) + buffer
     tree = cKDTree(centres)
     most = max(len(near) for near in tree.query_ball_point(centres, 2 * reach))  # that can hold one point
     for begin in range(0, len(points), CHUNK):
         part = slice(begin, begin + CHUNK)
-        away, near = tree.query(points[part], k=[*range(1, most + 1)], distance_upper_bound=reach)
+        distance, near = tree.query(points[part], k=[*range(1, most + 1)], distance_upper_bound=reach)
         for rank in range(most):
-            known = np.flatnonzero(near[:, rank] < len(centres))
-            at, which = begin + known, near[known, rank]
-            edge = _edge_distances(points[at], which, away[known, rank], radii, outlines)
-            deeper = (edge <= buffer) & (edge < depth[at])
-            fence[at[deeper]], depth[at[deeper]] = which[deeper], edge[deeper]
+            has_candidate = np.flatnonzero(near[:, rank] < len(centres))
+            at, which = begin + has_candidate, near[has_candidate, rank]
+            edge = _edge_distances(points[at], which, distance[has_candidate, rank], radii, outlines)
+            is_deeper = (edge <= buffer) & (edge < depth[at])
+            fence[at[is_deeper]], depth[at[is_deeper]] = which[is_deeper], edge[is_deeper]
     return fence, depth
 
 
@@ -70,24 +70,24 @@ def find_stays(
     where the fence's own edge (depth 0) was crossed, if it was.
     """
     if not len(mover):
-        none = np.zeros(0, dtype=np.int64)
-        return Stays(none, none, none.astype(float), none.astype(float), none, none)
-    broken = np.ones(len(mover), dtype=bool)
-    broken[1:] = (mover[1:] != mover[:-1]) | (np.diff(at_s) > silence_s)
-    part = np.cumsum(broken)
-    edge = broken.copy()
+        empty = np.zeros(0, dtype=np.int64)
+        return Stays(empty, empty, empty.astype(float), empty.astype(float), empty, empty)
+    starts_part = np.ones(len(mover), dtype=bool)
+    starts_part[1:] = (mover[1:] != mover[:-1]) | (np.diff(at_s) > silence_s)
+    part = np.cumsum(starts_part)
+    edge = starts_part.copy()
     edge[1:] |= fence[1:] != fence[:-1]
     begin = np.flatnonzero(edge)
     end = np.append(begin[1:], len(mover))
     runs = zip(part[begin].tolist(), fence[begin].tolist(), begin.tolist(), end.tolist(), strict=True)
-    found = np.array(list(_walk(runs, fixes)), dtype=np.int64).reshape(-1, 3)
-    if not len(found):
+    stays = np.array(list(_find_stay_fixes(runs, fixes)), dtype=np.int64).reshape(-1, 3)
+    if not len(stays):
         return find_stays(mover[:0], at_s[:0], fence[:0], depth[:0], fixes=fixes, silence_s=silence_s)
-    inner = np.array([_inner(fence, depth, *row) for row in found.tolist()], dtype=np.int64)
-    return _timed(mover, at_s, part, found, inner)
+    inner_fixes = np.array([_find_inner_fixes(fence, depth, *row) for row in stays.tolist()], dtype=np.int64)
+    return _time_stays(mover, at_s, part, stays, inner_fixes)
 
 
-def _reach(centres: Floats, radii: Floats, outlines: NDArray[np.object_]) -> float:
+def _largest_reach(centres: Floats, radii: Floats, outlines: NDArray[np.object_]) -> float:
     """How far does any fence reach from its centre?"""
     corners = (
         float(np.hypot(*(shapely.get_coordinates(outline) - centre).T).max())
@@ -98,59 +98,63 @@ def _reach(centres: Floats, radii: Floats, outlines: NDArray[np.object_]) -> flo
 
 
 def _edge_distances(
-    points: Floats, near: Ints, from_centre: Floats, radii: Floats, outlines: NDArray[np.object_]
+    points: Floats, fence: Ints, from_centre: Floats, radii: Floats, outlines: NDArray[np.object_]
 ) -> Floats:
     """How far is each point from the edge of its fence, below 0 inside?"""
-    away = from_centre - radii[near]
-    drawn = np.flatnonzero([outlines[f] is not None for f in range(len(outlines))])
-    outlined = np.flatnonzero(np.isin(near, drawn))
-    if len(outlined):
-        shapes, marks = outlines[near[outlined]], shapely.points(points[outlined])
-        apart = shapely.distance(marks, shapely.boundary(shapes))
-        away[outlined] = np.where(shapely.intersects(shapes, marks), -apart, apart)
-    return away
+    distance = from_centre - radii[fence]
+    outlined_fences = np.flatnonzero([outlines[f] is not None for f in range(len(outlines))])
+    has_outline = np.flatnonzero(np.isin(fence, outlined_fences))
+    if len(has_outline):
+        shapes, points_there = outlines[fence[has_outline]], shapely.points(points[has_outline])
+        edge_distance = shapely.distance(points_there, shapely.boundary(shapes))
+        distance[has_outline] = np.where(
+            shapely.intersects(shapes, points_there), -edge_distance, edge_distance
+        )
+    return distance
 
 
-def _walk(runs: Iterator[tuple[int, int, int, int]], fixes: int) -> Iterator[tuple[int, int, int]]:
+def _find_stay_fixes(runs: Iterator[tuple[int, int, int, int]], fixes: int) -> Iterator[tuple[int, int, int]]:
     """Fence, first and last fix of each stay, from the part, fence, begin and end of runs of fixes."""
     for _, part in groupby(runs, key=lambda run: run[0]):
-        yield from _walk_part(part, fixes)
+        yield from _find_part_stays(part, fixes)
 
 
-def _walk_part(runs: Iterator[tuple[int, int, int, int]], fixes: int) -> Iterator[tuple[int, int, int]]:
-    inside, first, last, away = OUTSIDE, 0, 0, 0
+def _find_part_stays(runs: Iterator[tuple[int, int, int, int]], fixes: int) -> Iterator[tuple[int, int, int]]:
+    inside, first, last, distance = OUTSIDE, 0, 0, 0
     for _, fence, begin, end in runs:
         if inside != OUTSIDE:
             if fence == inside:
-                last, away = end - 1, 0
+                last, distance = end - 1, 0
                 continue
-            away += end - begin
-            if away < fixes:
+            distance += end - begin
+            if distance < fixes:
                 continue
             yield inside, first, last
-            inside, away = OUTSIDE, 0
+            inside, distance = OUTSIDE, 0
         if fence != OUTSIDE and end - begin >= fixes:
             inside, first, last = fence, begin, end - 1
     if inside != OUTSIDE:
         yield inside, first, last
 
 
-def _inner(fence: Ints, depth: Floats, held: int, first: int, last: int) -> tuple[int, int]:
+def _find_inner_fixes(
+    fence: Ints, depth: Floats, fence_number: int, first: int, last: int
+) -> tuple[int, int]:
     """The first and last fix within the fence's own edge; where there is none, of the buffer."""
-    own = np.flatnonzero((fence[first : last + 1] == held) & (depth[first : last + 1] <= 0.0))
-    return (first + int(own[0]), first + int(own[-1])) if len(own) else (first, last)
+    own_fixes = np.flatnonzero((fence[first : last + 1] == fence_number) & (depth[first : last + 1] <= 0.0))
+    return (first + int(own_fixes[0]), first + int(own_fixes[-1])) if len(own_fixes) else (first, last)
 
 
-def _timed(mover: Ints, at_s: Floats, part: Ints, found: Ints, inner: Ints) -> Stays:
-    first, last = inner.T
+def _time_stays(mover: Ints, at_s: Floats, part: Ints, stays: Ints, inner_fixes: Ints) -> Stays:
+    first, last = inner_fixes.T
     before, after = np.maximum(first - 1, 0), np.minimum(last + 1, len(mover) - 1)
     before = np.where(part[before] == part[first], before, first)
     after = np.where(part[after] == part[last], after, last)
     return Stays(
         mover=mover[first],
-        fence=found[:, 0],
+        fence=stays[:, 0],
         start_s=(at_s[before] + at_s[first]) / 2,
         end_s=(at_s[last] + at_s[after]) / 2,
-        first=found[:, 1],
-        last=found[:, 2],
+        first=stays[:, 1],
+        last=stays[:, 2],
     )

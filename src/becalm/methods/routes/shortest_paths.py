@@ -36,19 +36,21 @@ def find_shortest_paths(
     strongly connected part alone, so that a dead end of one-way links does not strand them. One run of
     Dijkstra (1959) with a heap for each distinct junction: O(m E log n).
     """
-    graph = _graph(len(junctions), start, end, cost)
-    usable = np.arange(len(junctions))
+    graph = _link_graph(len(junctions), start, end, cost)
+    usable_junctions = np.arange(len(junctions))
     if main_part:
         part = connected_components(graph, directed=True, connection="strong")[1]
-        usable = np.flatnonzero(part == np.bincount(part).argmax())
-    distance, nearest = cKDTree(junctions[usable]).query(points)
-    junction = usable[nearest]
-    sources, which = np.unique(junction, return_inverse=True)
-    between = dijkstra(graph, directed=True, indices=sources)[:, sources]
-    return PointCosts(junction, np.asarray(distance), np.asarray(between[np.ix_(which, which)]))
+        usable_junctions = np.flatnonzero(part == np.bincount(part).argmax())
+    distance, nearest = cKDTree(junctions[usable_junctions]).query(points)
+    junction = usable_junctions[nearest]
+    sources, source_index = np.unique(junction, return_inverse=True)
+    source_costs = dijkstra(graph, directed=True, indices=sources)[:, sources]
+    return PointCosts(
+        junction, np.asarray(distance), np.asarray(source_costs[np.ix_(source_index, source_index)])
+    )
 
 
-def _graph(size: int, start: Ints, end: Ints, cost: Floats) -> csr_array:
+def _link_graph(size: int, start: Ints, end: Ints, cost: Floats) -> csr_array:
     """Sparse matrices add up parallel links; the cheapest alone is kept."""
     order = np.lexsort((cost, end, start))
     start, end, cost = start[order], end[order], np.maximum(cost[order], LEAST_COST)
