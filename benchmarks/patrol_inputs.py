@@ -9,7 +9,7 @@ from _measure import report, seconds
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
-from becalm.patrol.core.delivered import Traces, visits_from_traces
+from becalm.patrol.core.delivery import Traces, visits_from_traces
 from becalm.patrol.core.places_and_shifts import Dosage, PatrolPlace
 from becalm.patrol.core.travel import build_street_table
 from becalm.patrol.files.read_policy import load_policy

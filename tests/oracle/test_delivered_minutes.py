@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from patrols import T0, place, policy
 
-from becalm.patrol.core.delivered import Traces, visits_from_traces
+from becalm.patrol.core.delivery import Traces, visits_from_traces
 
 PLACES = [place(f"h{i}", east=400.0 * (i % 8), north=400.0 * (i // 8)) for i in range(48)]
 MIDDLES = np.array([(p.easting_m, p.northing_m) for p in PLACES])

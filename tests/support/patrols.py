@@ -7,8 +7,8 @@ from datetime import UTC, date, datetime, time
 import numpy as np
 from numpy.typing import NDArray
 
-from becalm.patrol.core.delivered import Traces
-from becalm.patrol.core.dose import ListedPlace
+from becalm.patrol.core.delivery import Traces
+from becalm.patrol.core.dosage import ListedPlace
 from becalm.patrol.core.places_and_shifts import Base, Dosage, PatrolPlace
 from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.core.roster import PatrolArea, Roster, Team

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from patrols import T0, both, place, policy, stand, walk
 
-from becalm.patrol.core.delivered import (
+from becalm.patrol.core.delivery import (
     CheckIn,
     compare_delivery,
     union_minutes,

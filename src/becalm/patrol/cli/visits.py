@@ -11,7 +11,7 @@ from becalm.terms import UsageError, WorkspaceError
 
 if TYPE_CHECKING:
     from becalm.patrol.core.certificate import Attack, Certificate
-    from becalm.patrol.core.delivered import Delivery, PlaceDelivery
+    from becalm.patrol.core.delivery import Delivery, PlaceDelivery
     from becalm.patrol.desk.visits import DeliveryReport
     from becalm.terms import Estimate
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from becalm.patrol.core.check import PlanVerdict
     from becalm.patrol.core.plan_result import AreaForecast
-    from becalm.patrol.core.price import Price
+    from becalm.patrol.core.rule_prices import Price
     from becalm.patrol.desk.written_plan import NextBursts, PriceList, SheetFolder
     from becalm.patrol.files.plan_view import PlanPage
 

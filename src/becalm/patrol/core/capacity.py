@@ -11,7 +11,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from becalm.methods.arrays import Floats
-from becalm.patrol.core.dose import scale_dosage
+from becalm.patrol.core.dosage import scale_dosage
 from becalm.patrol.core.places_and_shifts import Arm, Mode, PatrolPlace, UnitShift
 from becalm.patrol.core.policy import PatrolPolicy
 from becalm.patrol.core.travel import TravelTable

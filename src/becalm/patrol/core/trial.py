@@ -300,12 +300,7 @@ def assess_trial_power(
     Raises QuestionError where an argument makes no sense, or too few events are to be expected to say
     anything.
     """
-    if not 0.0 <= effect < 1.0:
-        raise QuestionError(f"An effect of {effect} is no share that is prevented. Give 0.2 for a fifth.")
-    if dispersion < 1.0 or not 0.0 < level < 1.0:
-        raise QuestionError(
-            f"Dispersion {dispersion} must be 1 or more and the level {level} between 0 and 1."
-        )
+    check_power_question(effect, dispersion, level)
     if len(arms) < 2:
         raise QuestionError("A trial compares at least two arms. Name them in the policy's [arms].")
     events_per_day = sum(place.harm for place in places) / EXPECTED_DAYS
@@ -328,6 +323,16 @@ def assess_trial_power(
         detectable=_least_detectable(events, dispersion, level),
         days_needed=_days_needed(events_per_day / len(arms), effect, dispersion, level),
     )
+
+
+def check_power_question(effect: float, dispersion: float, level: float) -> None:
+    """Raise QuestionError where an argument makes no sense."""
+    if not 0.0 <= effect < 1.0:
+        raise QuestionError(f"An effect of {effect} is no share that is prevented. Give 0.2 for a fifth.")
+    if dispersion < 1.0 or not 0.0 < level < 1.0:
+        raise QuestionError(
+            f"Dispersion {dispersion} must be 1 or more and the level {level} between 0 and 1."
+        )
 
 
 def compute_power(events: float, effect: float, dispersion: float, level: float) -> float:

@@ -17,7 +17,7 @@ from becalm.desk import Desk
 from becalm.desk.collect_errors import collect_errors
 from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
-from becalm.patrol.core.dose import dose_places, select_places
+from becalm.patrol.core.dosage import dose_places, select_places
 from becalm.patrol.core.places_and_shifts import Arm, Base, Burst, Mode, PatrolPlace, UnitShift
 from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import compute_owed_visits, list_late_bursts

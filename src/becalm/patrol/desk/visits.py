@@ -16,7 +16,7 @@ from becalm.desk import Desk
 from becalm.desk.collect_errors import collect_errors
 from becalm.patrol.core.attack import certify
 from becalm.patrol.core.certificate import AttackSettings, Certificate
-from becalm.patrol.core.delivered import (
+from becalm.patrol.core.delivery import (
     DeliveredVisit,
     DeliveredVisits,
     Delivery,

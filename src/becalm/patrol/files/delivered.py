@@ -22,7 +22,7 @@ import pyarrow.csv as pv
 from pyproj import Transformer
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.patrol.core.delivered import CheckIn, DeliveredVisit, Traces
+from becalm.patrol.core.delivery import CheckIn, DeliveredVisit, Traces
 from becalm.patrol.files.plan import instant
 from becalm.render.spreadsheet import csv_text
 from becalm.terms import Fault, InputError

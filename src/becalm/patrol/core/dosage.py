@@ -84,6 +84,16 @@ def dose_places(
     if not listed:
         raise PlanError(_nothing_left(elsewhere, boroughs))
     areas = [boroughs.get(place.borough) or _nearest_area(place, area_of_base) for place in listed]
+    check_areas(listed, areas)
+    places = tuple(
+        _dose_place(place, area, visits, book)
+        for place, area, visits in zip(listed, areas, _visits_per_day(listed, book.dose), strict=True)
+    )
+    return DosagePlan(places, _dosage_notes(listed, book, elsewhere, by_base=not boroughs))
+
+
+def check_areas(listed: Sequence[ListedPlace], areas: Sequence[str]) -> None:
+    """Raise PlanError where places have no area; they are named unless none has one."""
     unserved = [place for place, area in zip(listed, areas, strict=True) if not area]
     if unserved:
         faults = [Fault(place.hotspot, "names no borough", "name its borough") for place in unserved[:SHOWN]]
@@ -93,24 +103,23 @@ def dose_places(
             "name the boroughs in the list.",
             tuple(faults) if len(unserved) < len(listed) else (),
         )
-    policy_profile, rule = policy_week(book), book.dose
-    places = tuple(
-        PatrolPlace(
-            hotspot=place.hotspot,
-            area=area,
-            easting_m=place.easting_m,
-            northing_m=place.northing_m,
-            radius_m=place.radius_m,
-            harm=place.harm,
-            dosage=Dosage(visits, visits * rule.mean_visit_minutes, rule.low_share, rule.high_share),
-            profile=place.profile or policy_profile,
-            gap_minutes=rule.gap_minutes,
-            gap_weight=rule.gap_weight,
-            name=place.name,
-        )
-        for place, area, visits in zip(listed, areas, _visits_per_day(listed, rule), strict=True)
+
+
+def _dose_place(place: ListedPlace, area: str, visits: float, book: PolicyBook) -> PatrolPlace:
+    rule = book.dose
+    return PatrolPlace(
+        hotspot=place.hotspot,
+        area=area,
+        easting_m=place.easting_m,
+        northing_m=place.northing_m,
+        radius_m=place.radius_m,
+        harm=place.harm,
+        dosage=Dosage(visits, visits * rule.mean_visit_minutes, rule.low_share, rule.high_share),
+        profile=place.profile or policy_week(book),
+        gap_minutes=rule.gap_minutes,
+        gap_weight=rule.gap_weight,
+        name=place.name,
     )
-    return DosagePlan(places, _dosage_notes(listed, book, elsewhere, by_base=not boroughs))
 
 
 def scale_dosage(places: Sequence[PatrolPlace], share: float) -> tuple[PatrolPlace, ...]:
