@@ -7,8 +7,9 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 import pyarrow as pa
+from table_checks import check_table
 
-from becalm.tables import Archive, TablePart, arrow_schema, check_table
+from becalm.tables import Archive, TablePart, arrow_schema
 
 AS_OF = date(2020, 6, 1)
 

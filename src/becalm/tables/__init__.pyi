@@ -51,7 +51,6 @@ from .schema import STOPS as STOPS
 from .schema import TABLES as TABLES
 from .schema import arrow_schema as arrow_schema
 from .schema import check_schema as check_schema
-from .schema import check_table as check_table
 from .week_hours import HourCounts as HourCounts
 from .week_hours import HourPolicy as HourPolicy
 from .week_hours import HourShares as HourShares

@@ -151,7 +151,7 @@ def choose_source(
     matches = [source for source in sources if source_key in (None, source.key)]
     if len(matches) == 1:
         return matches[0]
-    choices = "\n".join(f"  --source {s.key}  ({s.table.replace('_', ' ')})" for s in sources)
+    choices = "\n".join(f"  `source {s.key}`  ({s.table.replace('_', ' ')})" for s in sources)
     if source_key is None:
         raise UsageError(
             f"{len(sources)} sources could answer, and counts of different sources are not mixed. "

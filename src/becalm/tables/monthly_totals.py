@@ -154,7 +154,7 @@ def find_newest_whole_month(totals: MonthlyTotals, gaps: Sequence[Gap] = ()) -> 
             return month
     raise QuestionError(
         f"No month of {totals.source} is whole ({totals.months[0]} to {totals.months[-1]}, "
-        f"as of {totals.as_of}). Name the period with --period."
+        f"as of {totals.as_of}). Name the period with `period`."
     )
 
 

@@ -122,8 +122,7 @@ class GroupWeights:
             raise QuestionError(
                 f"The harm weights {self.key} ({self.index} {self.edition}) have no weight for "
                 f"{', '.join(missing)}, so no place can be ranked by harm with them. Name the target with "
-                f"--target, one or more of {alternatives}; or bring a reviewed table with "
-                "--harm-weights."
+                f"`target`, one or more of {alternatives}; or bring a reviewed table with `harm_weights`."
             )
         return tuple(by_group[key] for key in keys)
 

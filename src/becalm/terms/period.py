@@ -16,20 +16,7 @@ PERIOD_FORMS: Final = (
     "Write 2020-04 (a month), 2020-04..2020-05 (months, both included), 2020-W14..2020-W19 (ISO weeks, "
     'both included), 2020-04-01..2020-05-12 (days, both included), 2020 (a year) or "last 6 weeks".'
 )
-NUMBER_WORDS: Final = (
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-)
+_NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 MOST_UNITS_BACK: Final = 5_000
 _LAST_PATTERN: Final = re.compile(
     r"(?:the\s+)?last\s+(?:(?P<number>\d+|[a-z]+)\s+)?(?P<unit>day|week|month)s?", re.IGNORECASE
@@ -40,7 +27,7 @@ _UNIT_PATTERNS: Final = {
     "day": re.compile(r"[12]\d{3}-\d{2}-\d{2}", re.ASCII),
     "year": re.compile(r"[12]\d{3}", re.ASCII),
 }
-_MONTH_NAMES: Final = (
+_MONTH_NAMES: Final = [
     "january",
     "february",
     "march",
@@ -53,6 +40,14 @@ _MONTH_NAMES: Final = (
     "october",
     "november",
     "december",
+]
+_LOOSE_PATTERNS: Final = (
+    r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})",
+    r"(?P<day>\d{1,2})[-/.](?P<month>\d{1,2})[-/.](?P<year>\d{4})",
+    r"(?P<year>\d{4})[-\s]?[wW](?P<week>\d{1,2})",
+    r"(?P<year>\d{4})[-/.]?(?P<month>\d{1,2})",
+    r"(?P<month>\d{1,2})[-/.](?P<year>\d{4})",
+    r"(?P<month_name>[A-Za-z]{3,9})\.?\s+(?P<year>\d{4})",
 )
 
 
@@ -162,7 +157,7 @@ def read_number(word: str) -> int | None:
     """Which number is this, in digits or in words up to twelve?"""
     if word.isdecimal():
         return int(word[:9])
-    return NUMBER_WORDS.index(word.lower()) + 1 if word.lower() in NUMBER_WORDS else None
+    return _NUMBERS.index(word.lower()) + 1 if word.lower() in _NUMBERS else None
 
 
 def month_start(year: int, month: int) -> date:
@@ -196,29 +191,17 @@ def _find_unit(part: str, text: str) -> str:
 
 def suggest_period(part: str) -> str | None:
     """What did the writer of this probably mean, in a form that can be read?"""
-    day = re.fullmatch(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})", part)
-    backward = re.fullmatch(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})", part)
-    month = re.fullmatch(r"(\d{4})[-/.]?(\d{1,2})", part)
-    backward_month = re.fullmatch(r"(\d{1,2})[-/.](\d{4})", part)
-    week = re.fullmatch(r"(\d{4})[-\s]?[wW](\d{1,2})", part)
-    month_name = re.fullmatch(r"([A-Za-z]{3,9})\.?\s+(\d{4})", part)
-    if day:
-        return f"{day[1]}-{int(day[2]):02}-{int(day[3]):02}"
-    if backward:
-        return f"{backward[3]}-{int(backward[2]):02}-{int(backward[1]):02}"
-    if week:
-        return f"{week[1]}-W{int(week[2]):02}"
-    if month or backward_month:
-        year, number = (month[1], month[2]) if month else (backward_month[2], backward_month[1])  # type: ignore[index]  # one of the two matched
-        return f"{year}-{int(number):02}"
-    return _match_month_name(month_name[1], month_name[2]) if month_name else None
-
-
-def _match_month_name(name: str, year: str) -> str | None:
-    for number, month in enumerate(_MONTH_NAMES, start=1):
-        if month.startswith(name.lower()):
-            return f"{year}-{number:02}"
-    return None
+    match = next((match for pattern in _LOOSE_PATTERNS if (match := re.fullmatch(pattern, part))), None)
+    if match is None:
+        return None
+    fields = match.groupdict()
+    if "week" in fields:
+        return f"{fields['year']}-W{int(fields['week']):02}"
+    if "month_name" in fields:
+        names = [name for name in _MONTH_NAMES if name.startswith(fields["month_name"].lower())]
+        return f"{fields['year']}-{_MONTH_NAMES.index(names[0]) + 1:02}" if names else None
+    day = f"-{int(fields['day']):02}" if "day" in fields else ""
+    return f"{fields['year']}-{int(fields['month']):02}{day}"
 
 
 def _read_year(part: str) -> tuple[date, date]:

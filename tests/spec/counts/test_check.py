@@ -7,8 +7,9 @@ from datetime import date
 import pyarrow as pa
 import pytest
 from records import incidents, published
+from table_checks import check_table
 
-from becalm.tables import TABLES, arrow_schema, check_table
+from becalm.tables import TABLES, arrow_schema
 from becalm.terms import ArchiveError
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeVar
 
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
 from becalm.ledger.anchors import AnchorDelivery, AnchorSettings, list_anchor_files, render_sheet, send_anchor
 from becalm.ledger.chain import StoredRow
-from becalm.ledger.event import Checkpoint, Head
+from becalm.ledger.event import Checkpoint
 from becalm.ledger.export import ExportWritten, write_export
 from becalm.ledger.protocol import Ledger
 from becalm.ledger.signing import (
@@ -28,8 +29,9 @@ from becalm.ledger.store.copy_guard import UNKNOWN
 from becalm.ledger.verify import IN_LEDGER, Anchor, LedgerCopy, Verdict, verify_ledger
 from becalm.ledger.walk import Finding
 from becalm.record.core.request import CheckpointRequest, ExportRequest, HeadRequest, VerifyRequest
-from becalm.terms import Advance, InputError, LedgerError, TamperError, UsageError
+from becalm.terms import Advance, BecalmError, InputError, LedgerError, TamperError, UsageError
 
+T = TypeVar("T")
 BEFORE_ALL = -(2**62)  # a row that was put in may bear any number
 ROWS_AT_ONCE = 1_000  # between two signs of progress
 
@@ -77,8 +79,9 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
     ledger = desk.open_ledger()
     named_anchors = tuple(Anchor(_read_anchor(Path(file)), file, is_outside=True) for file in request.anchor)
     folder_anchors, unreadable, remarks = _read_anchor_folders(desk, ledger)
-    kept_anchors, kept_findings = _read_kept_anchors(ledger)
-    noted_heads, note_findings = _read_noted_heads(ledger)
+    checkpoints, checkpoint_findings = _read_or_report(ledger.checkpoints, TamperError)
+    noted_heads, note_findings = _read_or_report(ledger.noted_heads, LedgerError)
+    kept_anchors = (Anchor(checkpoint, IN_LEDGER, is_outside=False) for checkpoint in checkpoints)
     with desk.progress("verify", total=_count_entries(ledger), unit="entries") as advance:
         copy = LedgerCopy(
             identity=ledger.identity,
@@ -87,7 +90,13 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
             payload_commitments=ledger.payload_commitments(),
             noted_heads=noted_heads,
             remarks=remarks,
-            findings=(*kept_findings, *unreadable, *note_findings, *_check_states(ledger)),
+            findings=(
+                *checkpoint_findings,
+                *unreadable,
+                *note_findings,
+                *(() if note_findings else _check_head_note(ledger)),
+                *_check_states(ledger),
+            ),
         )
         return VerifiedLedger(ledger.identity, verify_ledger(copy))
 
@@ -210,18 +219,13 @@ def _read_anchor_folders(
     return compared, tuple(unreadable), (remark,) if other_anchors else ()
 
 
-def _read_kept_anchors(ledger: Ledger) -> tuple[tuple[Anchor, ...], tuple[Finding, ...]]:
+def _read_or_report(
+    read: Callable[[], Iterable[T]], error_kind: type[BecalmError]
+) -> tuple[tuple[T, ...], tuple[Finding, ...]]:
+    """What the ledger keeps of itself; where it cannot be read, that is a finding, and the rest goes on."""
     try:
-        checkpoints = ledger.checkpoints()
-    except TamperError as error:
-        return (), (Finding("checkpoint", None, str(error)),)
-    return tuple(Anchor(checkpoint, IN_LEDGER, is_outside=False) for checkpoint in checkpoints), ()
-
-
-def _read_noted_heads(ledger: Ledger) -> tuple[tuple[Head, ...], tuple[Finding, ...]]:
-    try:
-        return ledger.noted_heads(), tuple(_check_head_note(ledger))
-    except LedgerError as error:
+        return tuple(read()), ()
+    except error_kind as error:
         return (), (Finding("checkpoint", None, str(error)),)
 
 

@@ -49,11 +49,7 @@ def load_definition(own_folder: Path | None = None, *, file: Path | None = None)
     if recipe is None:
         raise WorkspaceError(f"The definition {source.name} has {len(faults)} faults", faults)
     return ArrestDefinition(
-        key=recipe.key,
-        version=recipe.version,
-        title=recipe.title,
-        author=recipe.author,
-        reviewed_on=recipe.reviewed_on,
+        **recipe.model_dump(exclude={"counts", "evidence"}),
         evidence=recipe.evidence.strip(),
         sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
         **recipe.counts.model_dump(),
