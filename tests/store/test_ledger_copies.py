@@ -69,7 +69,7 @@ def test_a_copy_holds_what_the_ledger_held(opened: Open, path: Path, tmp_path: P
     filled(ledger, 10)
     made = back_up(path, tmp_path / "copies" / "one.sqlite", now=NOON)
     head = ledger.head()
-    assert (made.ledger, made.size, made.root, made.last) == (ledger.identity, 10, head.root, head.last)
+    assert (made.ledger, made.size, made.root, made.last) == (ledger.identity, 10, head.root, head.last_hash)
     assert read_backup(tmp_path / "copies" / "one.sqlite") == made
     assert list_backups(path) == (made,)
     filled(ledger, 5)
@@ -174,7 +174,7 @@ def test_a_confirmation_serves_for_one_loss_only(
 
 def test_what_was_replaced_is_kept_beside(opened: Open, path: Path, older: tuple[Backup, Head]) -> None:
     kept = list_backups(path)[-1]
-    assert (kept.size, kept.last) == (12, older[1].last)
+    assert (kept.size, kept.last) == (12, older[1].last_hash)
     restore(Path(kept.path), path, now=NOON.replace(hour=14))
     assert (opened().lost_heads(), opened().head()) == ((), older[1])
 

@@ -366,7 +366,7 @@ def sign_again(db: Connection, rows: Sequence[StoredRow], key: SigningKey) -> No
         head = Head(held["size"], root_of(rows[: held["size"]]), rows[held["size"] - 1][14])
         made_at = datetime.fromisoformat(held["made_at"].replace("Z", "+00:00"))
         point = signed(Checkpoint(held["ledger"], head, made_at, "", ""), key)
-        values = {"root": head.root, "last": head.last, "key": point.key, "signature": point.signature}
+        values = {"root": head.root, "last": head.last_hash, "key": point.key, "signature": point.signature}
         db.execute(
             text(
                 "UPDATE checkpoint SET root = :root, last = :last, key = :key, signature = :signature "

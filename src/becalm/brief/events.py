@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from becalm.ledger.event_kinds import EventKind, may, need
+from becalm.ledger.event_kinds import EventKind, optional_fact, required_fact
 
 KINDS = (
     EventKind(
         "briefing_published",
         "A briefing was written.",
         (
-            need("run_sha256", "hash", "of its run record"),
-            may("files", "pairs", "each file and its SHA-256"),
-            may("as_of", "day", "the day on which its records were known"),
+            required_fact("run_sha256", "hash", "of its run record"),
+            optional_fact("files", "pairs", "each file and its SHA-256"),
+            optional_fact("as_of", "day", "the day on which its records were known"),
         ),
     ),
 )

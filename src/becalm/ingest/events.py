@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from becalm.ledger.event_kinds import EventKind, may, need
+from becalm.ledger.event_kinds import EventKind, optional_fact, required_fact
 from becalm.ledger.events import FILES
 
 KINDS = (
@@ -10,12 +10,12 @@ KINDS = (
         "records_loaded",
         "Files of records were loaded into the archive.",
         (
-            need("intake", "text", "the archive's number of this load"),
+            required_fact("intake", "text", "the archive's number of this load"),
             FILES,
-            need("rows", "whole", "rows in the files"),
-            need("loaded", "whole", "rows that were loaded"),
-            need("rejected", "whole", "rows that were not"),
-            may("sources", "texts", "which sources"),
+            required_fact("rows", "whole", "rows in the files"),
+            required_fact("loaded", "whole", "rows that were loaded"),
+            required_fact("rejected", "whole", "rows that were not"),
+            optional_fact("sources", "texts", "which sources"),
         ),
     ),
 )

@@ -106,9 +106,9 @@ def read_newest_anchors(places: Sequence[str], settings: AnchorSettings) -> tupl
     A file that is no anchor is passed over here; `becalm record verify` names it.
     """
     files = list_anchor_files(places, settings)
-    longest = {(path.parent, path.name.split("-")[-3]): path for path in files}
+    longest_by_ledger = {(path.parent, path.name.split("-")[-3]): path for path in files}
     checkpoints = []
-    for path in longest.values():
+    for path in longest_by_ledger.values():
         with suppress(InputError, OSError):
             checkpoints.append(parse_anchor(path.read_text("utf-8"), str(path)))
     return tuple(checkpoints)

@@ -69,7 +69,7 @@ class Head:
 
     size: int
     root: str  # of the Merkle tree over the entries' hashes (RFC 6962)
-    last: str  # hash of the last entry
+    last_hash: str  # of the last entry
 
 
 @dataclass(frozen=True, slots=True)

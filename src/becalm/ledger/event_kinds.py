@@ -89,12 +89,12 @@ class EventKinds:
         return tuple(kind.name for kind in self.kinds if kind.by_hand)
 
 
-def need(name: str, type: FactType, meaning: str) -> FactField:
+def required_fact(name: str, type: FactType, meaning: str) -> FactField:
     """Describe a fact that every event of the kind has."""
     return FactField(name, type, meaning)
 
 
-def may(name: str, type: FactType, meaning: str) -> FactField:
+def optional_fact(name: str, type: FactType, meaning: str) -> FactField:
     """Describe a fact that may be left out."""
     return FactField(name, type, meaning, is_needed=False)
 
@@ -179,8 +179,8 @@ def check_events(events: Sequence[Event], kinds: EventKinds, now: datetime) -> N
         problems = _event_problems(event, kinds, now)
         faults.extend(Fault(f"{place}: {where}", what, remedy) for where, what, remedy in problems)
     if faults:
-        counted = f"{len(faults)} fault{'s' * (len(faults) > 1)}"
-        raise EventError(f"The event cannot be recorded: {counted}; nothing was written", tuple(faults))
+        fault_count = f"{len(faults)} fault{'s' * (len(faults) > 1)}"
+        raise EventError(f"The event cannot be recorded: {fault_count}; nothing was written", tuple(faults))
 
 
 _Problem = tuple[str, str, str]  # where, what is wrong, what to do

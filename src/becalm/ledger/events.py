@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from becalm.ledger.event import Entry
-from becalm.ledger.event_kinds import EventKind, may, need
+from becalm.ledger.event_kinds import EventKind, optional_fact, required_fact
 from becalm.ledger.projection import WITHDRAWN, Fold, Row, format_key, occurrence
 
 ABOUT_PEOPLE = (
@@ -26,15 +26,15 @@ ABOUT_PEOPLE = (
 )
 """The purposes for which a record about a person may be made, read or passed on."""
 
-REASON = need("reason", "text", "why, without names of people")
-FILES = need("files", "pairs", "each file and its SHA-256")
+REASON = required_fact("reason", "text", "why, without names of people")
+FILES = required_fact("files", "pairs", "each file and its SHA-256")
 PLACE_FACTS = (
-    may("place_easting_m", "whole", "where, in metres of the workspace's grid"),
-    may("place_northing_m", "whole", "where, in metres of the workspace's grid"),
+    optional_fact("place_easting_m", "whole", "where, in metres of the workspace's grid"),
+    optional_fact("place_northing_m", "whole", "where, in metres of the workspace's grid"),
 )
 IMPORT_FACTS = (
-    may("import_sha256", "hash", "the log file that this came from"),
-    may("import_row", "whole", "its line in that file; the header is line 1"),
+    optional_fact("import_sha256", "hash", "the log file that this came from"),
+    optional_fact("import_row", "whole", "its line in that file; the header is line 1"),
 )
 """Where an event that came from a log stood in it."""
 
@@ -45,11 +45,11 @@ KINDS = (
         "disclosure_made",
         "Something about a person was passed on.",
         (
-            need("recipient", "text", "the organisation"),
-            need("agreement", "text", "the number of the sharing agreement"),
-            need("what", "text", "which fields or document"),
-            may("document_sha256", "hash", "of what was passed on"),
-            may("expires_on", "day", "when it must be destroyed"),
+            required_fact("recipient", "text", "the organisation"),
+            required_fact("agreement", "text", "the number of the sharing agreement"),
+            required_fact("what", "text", "which fields or document"),
+            optional_fact("document_sha256", "hash", "of what was passed on"),
+            optional_fact("expires_on", "day", "when it must be destroyed"),
         ),
         about_person=True,
         purposes=ABOUT_PEOPLE,
@@ -59,9 +59,9 @@ KINDS = (
         "record_accessed",
         "Somebody saw a record about a person, or asked to.",
         (
-            need("what", "text", "what was shown, e.g. payload"),
-            may("entries", "wholes", "which entries"),
-            may("result", "text", "a code, where nothing was shown"),
+            required_fact("what", "text", "what was shown, e.g. payload"),
+            optional_fact("entries", "wholes", "which entries"),
+            optional_fact("result", "text", "a code, where nothing was shown"),
         ),
         about_person=True,
         purposes=ABOUT_PEOPLE,
@@ -70,8 +70,8 @@ KINDS = (
         "access_log_read",
         "Somebody looked up who saw whom.",
         (
-            need("question", "text", "subject (who saw this person) or actor (whom did they see)"),
-            need("of", "text", "the pseudonym or the actor"),
+            required_fact("question", "text", "subject (who saw this person) or actor (whom did they see)"),
+            required_fact("of", "text", "the pseudonym or the actor"),
         ),
         purposes=ABOUT_PEOPLE,
     ),
@@ -79,9 +79,9 @@ KINDS = (
         "payload_erased",
         "Personal details and their salts were destroyed.",
         (
-            need("entries", "wholes", "the entries whose details were destroyed"),
-            need("reason", "text", "a code or the rule, without names of people"),
-            may("rule", "text", "the retention rule"),
+            required_fact("entries", "wholes", "the entries whose details were destroyed"),
+            required_fact("reason", "text", "a code or the rule, without names of people"),
+            optional_fact("rule", "text", "the retention rule"),
         ),
         purposes=(*ABOUT_PEOPLE, "retention"),
     ),
@@ -95,57 +95,57 @@ KINDS = (
         "configuration_changed",
         "The workspace was made, or what it asks was changed.",
         (
-            need("what", "text", "e.g. workspace made"),
-            need("config_sha256", "hash", "of becalm.toml"),
-            may("changed", "texts", "the entries that changed"),
+            required_fact("what", "text", "e.g. workspace made"),
+            required_fact("config_sha256", "hash", "of becalm.toml"),
+            optional_fact("changed", "texts", "the entries that changed"),
         ),
     ),
     EventKind(
         "report_published",
         "A file with figures was written.",
-        (need("question", "text", "what it answers"), FILES),
+        (required_fact("question", "text", "what it answers"), FILES),
     ),
     EventKind(
         "checkpoint_made",
         "A signed head left the building.",
         (
-            need("size", "whole", "entries that it covers"),
-            need("root", "hash", "of the tree over them"),
-            may("anchors", "texts", "where it went"),
-            may("key", "hash", "the public key that it was signed with"),
+            required_fact("size", "whole", "entries that it covers"),
+            required_fact("root", "hash", "of the tree over them"),
+            optional_fact("anchors", "texts", "where it went"),
+            optional_fact("key", "hash", "the public key that it was signed with"),
         ),
     ),
     EventKind(
         "key_rotated",
         "Another key signs from now on.",
         (
-            need("old_key", "text", "SHA-256 of the old public key; empty for the first"),
-            need("new_key", "hash", "SHA-256 of the new public key"),
-            may("new_public_key", "text", "the new public key, in hex"),
-            may("old_signature", "text", "the old key's signature over the new one, in hex"),
+            required_fact("old_key", "text", "SHA-256 of the old public key; empty for the first"),
+            required_fact("new_key", "hash", "SHA-256 of the new public key"),
+            optional_fact("new_public_key", "text", "the new public key, in hex"),
+            optional_fact("old_signature", "text", "the old key's signature over the new one, in hex"),
         ),
     ),
     EventKind(
         "backup_made",
         "A copy of the ledger was made.",
         (
-            need("size", "whole", "entries in the copy"),
-            need("root", "hash", "of the tree over them"),
-            need("file_sha256", "hash", "of the copy"),
+            required_fact("size", "whole", "entries in the copy"),
+            required_fact("root", "hash", "of the tree over them"),
+            required_fact("file_sha256", "hash", "of the copy"),
         ),
     ),
     EventKind(
         "ledger_restored",
         "Two people put an older copy in the place of the ledger, each with a reason.",
         (
-            need("size", "whole", "entries in the copy"),
-            need("root", "hash", "of the tree over them"),
-            need("lost_size", "whole", "entries that were known to exist beyond the copy"),
-            need("first_actor", "text", "who asked for it"),
-            need("first_reason", "text", "why"),
-            need("second_actor", "text", "who confirmed it"),
-            need("second_reason", "text", "why"),
-            may("anchors", "texts", "the checkpoints that know of a longer ledger"),
+            required_fact("size", "whole", "entries in the copy"),
+            required_fact("root", "hash", "of the tree over them"),
+            required_fact("lost_size", "whole", "entries that were known to exist beyond the copy"),
+            required_fact("first_actor", "text", "who asked for it"),
+            required_fact("first_reason", "text", "why"),
+            required_fact("second_actor", "text", "who confirmed it"),
+            required_fact("second_reason", "text", "why"),
+            optional_fact("anchors", "texts", "the checkpoints that know of a longer ledger"),
         ),
     ),
 )

@@ -71,8 +71,8 @@ def name_folds(folds: Sequence[Fold]) -> str:
 class CorrectedEntry:
     """A first entry, the one whose facts are in force now, and whether it was withdrawn."""
 
-    first: Entry
-    latest: Entry
+    first_entry: Entry
+    latest_entry: Entry
     is_withdrawn: bool = False
 
 
@@ -89,7 +89,7 @@ def apply_corrections(entries: Iterable[Entry], *, kind: str) -> tuple[Corrected
             if entry.event.kind == kind:
                 by_seq[entry.seq] = CorrectedEntry(entry, entry)
         elif first_seq in by_seq and entry.event.kind == kind:
-            by_seq[first_seq] = replace(by_seq[first_seq], latest=entry)
+            by_seq[first_seq] = replace(by_seq[first_seq], latest_entry=entry)
         elif first_seq in by_seq and entry.event.kind == WITHDRAWN:
             by_seq[first_seq] = replace(by_seq[first_seq], is_withdrawn=True)
     return tuple(by_seq.values())

@@ -26,7 +26,7 @@ def head_name(head: Head) -> str:
     >>> head_name(Head(12, "", "ab12"))
     '12 ab12'
     """
-    return f"{head.size} {head.last}"
+    return f"{head.size} {head.last_hash}"
 
 
 class Ledger(Protocol):

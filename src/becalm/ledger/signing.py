@@ -92,7 +92,7 @@ def _unsigned_fields(checkpoint: Checkpoint) -> dict[str, str | int]:
         "ledger": checkpoint.ledger,
         "size": checkpoint.head.size,
         "root": checkpoint.head.root,
-        "last": checkpoint.head.last,
+        "last": checkpoint.head.last_hash,
         "made_at": format_instant(checkpoint.made_at),
         "key": checkpoint.key,
     }

@@ -316,7 +316,7 @@ def _unlike_notes(
             yield Finding("shorter", walk.size + 1, what)
         elif head.size in walk.root_by_size and not (
             head.root in ("", walk.root_by_size[head.size])
-            and head.last in ("", walk.hash_by_size[head.size])
+            and head.last_hash in ("", walk.hash_by_size[head.size])
         ):
             first_seq = _first_rewritten(head.size, evidence.proven_size, first_bad)
             what = f"The first {head.size} entries are not those that the ledger notes of itself."

@@ -122,13 +122,13 @@ def walk_rows(rows: Iterable[StoredRow], identity: str, sizes: Collection[int]) 
     )
 
 
-def _cut_chunks(rows: Iterator[StoredRow], stops: list[int]) -> Iterator[Sequence[StoredRow]]:
+def _cut_chunks(rows: Iterator[StoredRow], stop_sizes: list[int]) -> Iterator[Sequence[StoredRow]]:
     """The rows in chunks that end at every anchored size, so that its root can be taken there."""
     count = 0
     while True:
-        while stops and stops[-1] <= count:
-            stops.pop()
-        chunk = list(islice(rows, min(CHUNK, stops[-1] - count) if stops else CHUNK))
+        while stop_sizes and stop_sizes[-1] <= count:
+            stop_sizes.pop()
+        chunk = list(islice(rows, min(CHUNK, stop_sizes[-1] - count) if stop_sizes else CHUNK))
         if not chunk:
             return
         yield chunk
@@ -231,8 +231,8 @@ def diagnose(walk: Walk, rows: Iterable[StoredRow], *, identity: str, proven_siz
             f"Entry {place - 1} is not the one that entry {place} was written after: it was altered and "
             f"given a new hash{or_before}.",
         )
-    before = f"entry {place - 1}" if place > 1 else f"the opening of ledger {identity}"
-    return Finding("altered", place, f"Entry {place} does not follow {before}: it was written anew.")
+    predecessor = f"entry {place - 1}" if place > 1 else f"the opening of ledger {identity}"
+    return Finding("altered", place, f"Entry {place} does not follow {predecessor}: it was written anew.")
 
 
 def _diagnose_number(row: StoredRow, place: int) -> Finding:
@@ -280,9 +280,9 @@ def _find_link(row: StoredRow, rows: Iterable[StoredRow], identity: str) -> tupl
     return number, False
 
 
-def _find_number(row: StoredRow, most: int) -> int | None:
+def _find_number(row: StoredRow, highest_number: int) -> int | None:
     """Under which number does this row hash to what it bears?"""
-    return next((n for n in range(1, most + 1) if _own_hash((n, *row[1:])) == row[HASH]), None)
+    return next((n for n in range(1, highest_number + 1) if _own_hash((n, *row[1:])) == row[HASH]), None)
 
 
 def _own_hash(row: StoredRow) -> str | None:

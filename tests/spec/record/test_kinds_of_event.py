@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from entries import A_HASH, event
 
-from becalm.app.events import EVENT_KINDS
+import becalm
+from becalm.app.events import EVENT_KINDS, FOLDS
 from becalm.ledger.event_kinds import EventKinds, check_events
 from becalm.terms import EventError
 
@@ -94,3 +97,13 @@ def test_a_hash_in_hex_fits_where_a_hash_is_asked_for() -> None:
     check_events(
         [event("configuration_changed", {"what": "made", "config_sha256": A_HASH})], EVENT_KINDS, NOW
     )
+
+
+def test_every_event_that_a_job_declares_is_handed_to_the_ledger() -> None:
+    names = [m.name for m in pkgutil.walk_packages(becalm.__path__, "becalm.") if m.name.endswith(".events")]
+    declared = [importlib.import_module(name) for name in names if name != "becalm.app.events"]
+    assert len(declared) >= 6
+    assert {kind for module in declared for kind in module.KINDS} == set(EVENT_KINDS.kinds)
+    assert {fold.table for module in declared for fold in getattr(module, "FOLDS", ())} == {
+        fold.table for fold in FOLDS
+    }

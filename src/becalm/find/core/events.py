@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from becalm.ledger.event_kinds import EventKind, may, need
+from becalm.ledger.event_kinds import EventKind, optional_fact, required_fact
 from becalm.ledger.events import REASON
 
 OVERRIDE = EventKind(
     "place_overridden",
     "Somebody decided that a place must, or must not, be on the list of hotspots.",
     (
-        need("place", "text", "the place, as the list names it"),
-        need("decision", "text", "include, leave_out, or lift (the place is free again)"),
+        required_fact("place", "text", "the place, as the list names it"),
+        required_fact("decision", "text", "include, leave_out, or lift (the place is free again)"),
         REASON,
-        may("until", "day", "the last day on which it holds"),
+        optional_fact("until", "day", "the last day on which it holds"),
     ),
     purposes=("hotspots",),
     corrects="may",
@@ -21,11 +21,11 @@ SPLIT = EventKind(
     "place_split",
     "Somebody split a place by hand, or undid that.",
     (
-        need("place", "text", "the place, as the list names it"),
-        need("decision", "text", "split or undo"),
-        may("parts", "texts", "the names of its parts"),
+        required_fact("place", "text", "the place, as the list names it"),
+        required_fact("decision", "text", "split or undo"),
+        optional_fact("parts", "texts", "the names of its parts"),
         REASON,
-        need("splits_sha256", "hash", "of the workspace's splits.geojson with it"),
+        required_fact("splits_sha256", "hash", "of the workspace's splits.geojson with it"),
     ),
     purposes=("hotspots",),
 )

@@ -96,10 +96,10 @@ def active_overrides(desk: Desk) -> tuple[PlaceDecision, ...]:
     for corrected in apply_corrections(entries, kind=KIND):
         if corrected.is_withdrawn:
             continue
-        facts = corrected.latest.event.facts
+        facts = corrected.latest_entry.event.facts
         latest_by_place.pop(str(facts["place"]), None)  # the newest decision comes last in the order, too
         if facts["decision"] != "lift":
-            decision = _read_decision(desk, corrected.latest)
+            decision = _read_decision(desk, corrected.latest_entry)
             latest_by_place[decision.place_id] = decision
     return tuple(d for d in latest_by_place.values() if d.until is None or d.until >= _today(desk))
 

@@ -77,8 +77,8 @@ def add_points(a: Point, b: Point) -> Point:
     """The sum of two points, in extended coordinates."""
     # "Addition of points" of RFC 8032, section 5.1.4, with its letters.
     left, right = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
-    cross, double = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
-    e, f, g, h = right - left, double - cross, double + cross, right + left
+    cross, doubled = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
+    e, f, g, h = right - left, doubled - cross, doubled + cross, right + left
     return (e * f % P, g * h % P, f * g % P, e * h % P)
 
 
@@ -196,8 +196,8 @@ def is_canonical(text: str) -> bool:
         return False
     if not isinstance(facts, dict):
         return False
-    ordered = {name: facts[name] for name in sorted(facts, key=lambda name: name.encode("utf-16-be"))}
-    return to_json(ordered) == text
+    ordered_facts = {name: facts[name] for name in sorted(facts, key=lambda name: name.encode("utf-16-be"))}
+    return to_json(ordered_facts) == text
 
 
 def read_facts(row: Row) -> dict[str, Any]:
@@ -260,18 +260,19 @@ class Verdict:
         self.sound_size = self.count_sound()
         self.size = self.rows[-1][0] if self.rows else 0
         self.heads = [*((head, IN_LEDGER) for head in ledger.heads), *anchors]
-        self.heads.sort(key=lambda each: (each[0]["size"], each[1]))
+        self.heads.sort(key=lambda placed_head: (placed_head[0]["size"], placed_head[1]))
         hashes = [row[14] for row in self.rows[: self.sound_size]]
         self.roots = compute_roots(hashes, self.anchored_sizes() | {self.sound_size})
         self.keys = self.read_keys()
-        agreeing, others = self.check_heads()
-        unequal = [each for each in others if not self.is_given_up(each[0])]
-        self.proven, self.outside = self.weigh_heads(
-            agreeing, [each for each in unequal if each[0]["size"] in self.roots]
+        agreeing_heads, other_heads = self.check_heads()
+        unequal_heads = [placed_head for placed_head in other_heads if not self.is_given_up(placed_head[0])]
+        self.proven_size, self.outside_size = self.weigh_heads(
+            agreeing_heads,
+            [placed_head for placed_head in unequal_heads if placed_head[0]["size"] in self.roots],
         )
         self.check_rows()
         self.first_bad_seq = self.first_bad()
-        self.check_unequal(unequal)
+        self.check_unequal(unequal_heads)
         self.check_taken_out()
         self.check_noted_heads()
         self.check_payloads()
@@ -316,22 +317,23 @@ class Verdict:
         return keys
 
     def weigh_heads(
-        self, agreeing: list[tuple[Head, str]], contradicting: list[tuple[Head, str]]
+        self, agreeing_heads: list[tuple[Head, str]], contradicting_heads: list[tuple[Head, str]]
     ) -> tuple[int, int]:
         """How many entries do the heads prove, and those kept outside?
 
         Who rewrites a ledger may sign its heads anew: a head that contradicts ends what they prove, and where
         it was kept outside, the heads in the ledger prove nothing.
         """
-        least_size = min((head["size"] for head, _ in contradicting), default=self.sound_size + 1)
-        is_contradicted_outside = any(place != IN_LEDGER for _, place in contradicting)
-        proofs = [(head["size"], place) for head, place in agreeing if head["size"] < least_size]
-        outside = max((size for size, place in proofs if place != IN_LEDGER), default=0)
-        return outside if is_contradicted_outside else max((size for size, _ in proofs), default=0), outside
+        least_size = min((head["size"] for head, _ in contradicting_heads), default=self.sound_size + 1)
+        is_contradicted_outside = any(place != IN_LEDGER for _, place in contradicting_heads)
+        proof_sizes = [(head["size"], place) for head, place in agreeing_heads if head["size"] < least_size]
+        outside_size = max((size for size, place in proof_sizes if place != IN_LEDGER), default=0)
+        proven_size = max((size for size, _ in proof_sizes), default=0)
+        return outside_size if is_contradicted_outside else proven_size, outside_size
 
     def check_heads(self) -> tuple[list[tuple[Head, str]], list[tuple[Head, str]]]:
         """Whose are the signed heads? Returns those that agree with the entries, and those that do not."""
-        agreeing, unequal = [], []
+        agreeing_heads, unequal_heads = [], []
         for head, place in self.heads:
             name = f"the signed head of {head['size']} entries in {place}"
             message = to_json({field: head.get(field) for field in SIGNED}).encode()
@@ -348,10 +350,10 @@ class Verdict:
                 self.add_finding("key", None, f"{name} is signed with a key that this ledger does not name")
             size = head["size"]
             if self.roots.get(size) != head["root"]:
-                unequal.append((head, place))
+                unequal_heads.append((head, place))
             elif has_known_key:
-                agreeing.append((head, place))
-        return agreeing, unequal
+                agreeing_heads.append((head, place))
+        return agreeing_heads, unequal_heads
 
     def is_given_up(self, head: Head) -> bool:
         """Did two people restore an older copy, and so give up the entries of this head?"""
@@ -366,18 +368,18 @@ class Verdict:
                 return True
         return False
 
-    def check_unequal(self, unequal: list[tuple[Head, str]]) -> None:
+    def check_unequal(self, unequal_heads: list[tuple[Head, str]]) -> None:
         """Was the ledger cut off, or written anew?"""
-        longer = [each for each in unequal if each[0]["size"] > self.size]
-        if longer:
-            head, place = longer[-1]
+        longer_heads = [placed_head for placed_head in unequal_heads if placed_head[0]["size"] > self.size]
+        if longer_heads:
+            head, place = longer_heads[-1]
             words = f"the ledger has {self.size} entries, but had {head['size']} (signed head in {place}): "
             self.add_finding("shorter", self.size + 1, words + "an older copy, or its end was cut off")
-        for head, place in unequal:
+        for head, place in unequal_heads:
             if head["size"] in self.roots:
                 first = self.first_rewritten(head["size"])
                 words = f"the first {head['size']} entries are not those of the signed head in {place}; "
-                self.add_finding("rewritten", first, f"{words}entries 1 to {self.proven} are proven")
+                self.add_finding("rewritten", first, f"{words}entries 1 to {self.proven_size} are proven")
                 return
 
     def first_rewritten(self, size: int) -> int:
@@ -385,7 +387,7 @@ class Verdict:
         return (
             self.first_bad_seq
             if self.first_bad_seq and self.first_bad_seq <= size
-            else min(self.proven + 1, size)
+            else min(self.proven_size + 1, size)
         )
 
     def anchored_sizes(self) -> set[int]:
@@ -434,7 +436,7 @@ class Verdict:
         if row[0] != n:
             return ("missing" if row[0] > n else "inserted"), n, f"entry {row[0]} stands where {n} belongs"
         if own_hash(row) == row[14]:
-            if n > 1 and self.proven < n - 1:
+            if n > 1 and self.proven_size < n - 1:
                 return "altered", n - 1, f"entry {n} was not written after this entry {n - 1}"
             return "altered", n, "it does not follow the entry before it: it was written anew"
         if own_hash([*row[:13], last_hash]) == row[14]:
@@ -458,12 +460,12 @@ class Verdict:
         """Are the personal details beside the entries those that were committed to?"""
         if self.ledger.payloads is None:
             return
-        payloads, erased = self.ledger.payloads, self.erased_seqs()
+        payloads, erased_seqs = self.ledger.payloads, self.erased_seqs()
         commitments = {row[0]: row[12] for row in self.rows[: self.sound_size] if row[12]}
         for seq, commitment in commitments.items():
             if seq in payloads and payloads[seq] != commitment:
                 self.add_finding("payload", seq, "its details are not those that were recorded")
-            elif (seq in payloads) == (seq in erased):
+            elif (seq in payloads) == (seq in erased_seqs):
                 state = "there, though erased" if seq in payloads else "gone, and no erasure is recorded"
                 self.add_finding("payload", seq, f"its details are {state}")
         for seq in sorted(set(payloads) - set(commitments)):
@@ -502,10 +504,12 @@ def report(verdict: Verdict) -> list[str]:
     for fate, seq, what in verdict.findings:
         words.append(f"DOES NOT HOLD  {f'entry {seq}' if seq else 'signed head'} ({fate}): {what}")
     if not verdict.findings:
-        words.append(f"It holds. Entries 1 to {verdict.outside} agree with a head that was kept outside.")
-    if verdict.outside < verdict.sound_size:
         words.append(
-            f"Not shown: whether entries after {verdict.outside} were cut off or written anew. "
+            f"It holds. Entries 1 to {verdict.outside_size} agree with a head that was kept outside."
+        )
+    if verdict.outside_size < verdict.sound_size:
+        words.append(
+            f"Not shown: whether entries after {verdict.outside_size} were cut off or written anew. "
             "For that, give a newer --anchor."
         )
     return words

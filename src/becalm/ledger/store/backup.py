@@ -170,13 +170,13 @@ def _forget(file: Path, commitments: Sequence[str]) -> bool:
 def _copy_database(source: Path, copy: Path) -> None:
     """Copy a database with SQLite's own online backup, as one whole file that is on the disk."""
     with (
-        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as original,
-        closing(sqlite3.connect(copy)) as target,
+        closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as source_database,
+        closing(sqlite3.connect(copy)) as copy_database,
     ):
         copy.chmod(0o600)
-        original.backup(target)
+        source_database.backup(copy_database)
         # In WAL mode the newest pages would stand in a second file, which nobody copies along.
-        target.execute("PRAGMA journal_mode = DELETE")
+        copy_database.execute("PRAGMA journal_mode = DELETE")
     sync_path(copy)
 
 

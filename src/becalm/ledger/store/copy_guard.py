@@ -61,7 +61,7 @@ class HeadMemo:
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666)
         # Written over in place and not synced: a rename and a sync for each commit would cost as much as the
         # commit itself. Less than one sector is written whole or not at all, and a memo that lags is sound.
-        line = f"{head.size} {head.last}".ljust(MEMO_LENGTH - 1)
+        line = f"{head.size} {head.last_hash}".ljust(MEMO_LENGTH - 1)
         os.pwrite(self._descriptor, line.encode() + b"\n", 0)
         if is_new:
             # So that the file survives a power cut; from then on one sector of it is written over.
@@ -123,9 +123,9 @@ def _has_head(connection: Connection, tail: Tail, head: Head) -> bool:
     if head.size == 0:
         return True
     if head.size == tail.size:
-        return head.last == tail.last_hash
+        return head.last_hash == tail.last_hash
     query = select(event_table.c.hash).where(event_table.c.seq == head.size)
-    return bool(connection.execute(query).scalar() == head.last)
+    return bool(connection.execute(query).scalar() == head.last_hash)
 
 
 def _confirmed_names(connection: Connection) -> Iterable[str]:

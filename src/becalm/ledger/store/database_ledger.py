@@ -257,7 +257,7 @@ def write_checkpoint(connection: Connection, checkpoint: Checkpoint) -> None:
             ledger=checkpoint.ledger,
             size=checkpoint.head.size,
             root=checkpoint.head.root,
-            last=checkpoint.head.last,
+            last=checkpoint.head.last_hash,
             made_at=format_instant(checkpoint.made_at),
             key=checkpoint.key,
             signature=checkpoint.signature,

@@ -292,8 +292,8 @@ class Batch:
         receipts: list[dict[str, object]] = []
         for ticket, outcome in self.outcomes.items():
             if not isinstance(outcome, BecalmError):
-                span = {"first": outcome[0].seq, "last": outcome[-1].seq}
-                receipts.append({"ticket": ticket, **span, "refusal": ""})
+                seq_span = {"first": outcome[0].seq, "last": outcome[-1].seq}
+                receipts.append({"ticket": ticket, **seq_span, "refusal": ""})
             elif ticket in cleared_tickets:
                 receipts.append({"ticket": ticket, "first": 0, "last": 0, "refusal": str(outcome)})
         return receipts
@@ -394,10 +394,10 @@ def _task_time(task: AppendTask, last_recorded_at: datetime | None, now: datetim
     The clock of the writer may be ahead of that which records by CLOCK_TOLERANCE: an entry is then recorded
     at the time at which its event occurred.
     """
-    latest = max(event.event.occurred_at for event in task.events)
-    if latest > now + sealing.CLOCK_TOLERANCE:
+    latest_occurrence = max(event.event.occurred_at for event in task.events)
+    if latest_occurrence > now + sealing.CLOCK_TOLERANCE:
         raise EventError(
-            f"An event occurred at {latest.isoformat()}, and it is only {now.isoformat()} by the clock that "
-            "records. Record it when it has happened, or correct the clock."
+            f"An event occurred at {latest_occurrence.isoformat()}, and it is only {now.isoformat()} by the "
+            "clock that records. Record it when it has happened, or correct the clock."
         )
-    return max(sealing.recording_time(last_recorded_at, now), latest)
+    return max(sealing.recording_time(last_recorded_at, now), latest_occurrence)

@@ -119,7 +119,7 @@ class SqliteLedger(DatabaseLedger):
             with self._file.writing() as connection:
                 # Read anew each time, under the right to write: other processes write between two commits.
                 tail = self.tail(connection)
-                events = [prepared.draft.event for prepared in _prepared_events(requests)]
+                events = [prepared_event.draft.event for prepared_event in _prepared_events(requests)]
                 self.check_newest(connection, tail, events)
                 answers, tail = self._write_fit(connection, tail, requests)
         except BecalmError as error:

@@ -233,7 +233,7 @@ def source_record(source: LedgerSource) -> Mapping[str, object]:
         "ledger": source.ledger,
         "size": source.head.size,
         "root": source.head.root,
-        "last": source.head.last,
+        "last": source.head.last_hash,
         "asked_at": instant(source.asked_at),
     }
 

@@ -145,18 +145,18 @@ def _is_of_kind(unit: str, kinds: Sequence[str]) -> bool:
 
 
 def _read_arrest(corrected: CorrectedEntry) -> Arrest:
-    event = corrected.latest.event
+    event = corrected.latest_entry.event
     facts = event.facts
     return Arrest(
-        seq=corrected.first.seq,
-        latest=corrected.latest.seq,
+        seq=corrected.first_entry.seq,
+        latest=corrected.latest_entry.seq,
         occurred_at=event.occurred_at,
         unit=str(facts.get("unit") or ""),
         activity=str(facts.get("activity") or ""),
         offence=str(facts.get("offence") or ""),
         easting_m=_to_metres(facts.get("place_easting_m")),
         northing_m=_to_metres(facts.get("place_northing_m")),
-        imported_from=str(corrected.first.event.facts.get("import_sha256") or ""),
+        imported_from=str(corrected.first_entry.event.facts.get("import_sha256") or ""),
         is_withdrawn=corrected.is_withdrawn,
     )
 
@@ -201,7 +201,7 @@ class _BurstIndex:
         margin = timedelta(minutes=definition.around_minutes)
         by_hour: defaultdict[datetime, list[_Burst]] = defaultdict(list)
         for corrected in apply_corrections(entries, kind=BURST):
-            facts = corrected.latest.event.facts
+            facts = corrected.latest_entry.event.facts
             x, y = _to_metres(facts.get("place_easting_m")), _to_metres(facts.get("place_northing_m"))
             if corrected.is_withdrawn or x is None or y is None:
                 continue

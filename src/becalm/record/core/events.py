@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from becalm.ledger.event import Entry
-from becalm.ledger.event_kinds import EventKind, may, need
+from becalm.ledger.event_kinds import EventKind, optional_fact, required_fact
 from becalm.ledger.events import ABOUT_PEOPLE, IMPORT_FACTS, PLACE_FACTS, REASON
 from becalm.ledger.projection import Fold, Row, fold_corrected, occurrence
 
 _OUTCOME_FACTS = (
-    need("unit", "text", "the unit or team that did it"),
-    need("activity", "text", "what the unit was on, as its log names it"),
+    required_fact("unit", "text", "the unit or team that did it"),
+    required_fact("activity", "text", "what the unit was on, as its log names it"),
     *PLACE_FACTS,
-    may("offence", "text", "what it was for, in the words of the log"),
-    may("hotspot", "text", "the hotspot, where one is named"),
-    may("reference", "text", "the number under which the source keeps it"),
+    optional_fact("offence", "text", "what it was for, in the words of the log"),
+    optional_fact("hotspot", "text", "the hotspot, where one is named"),
+    optional_fact("reference", "text", "the number under which the source keeps it"),
     *IMPORT_FACTS,
 )
 
@@ -27,14 +27,14 @@ OUTCOMES = (
     EventKind(
         "seizure_made",
         "A weapon, drugs or other things were seized.",
-        (need("item", "text", "what kind of thing"), *_OUTCOME_FACTS),
+        (required_fact("item", "text", "what kind of thing"), *_OUTCOME_FACTS),
         corrects="may",
         by_hand=True,
     ),
     EventKind(
         "stop_made",
         "Somebody was stopped and searched.",
-        (may("outcome", "text", "what came of it, as the source codes it"), *_OUTCOME_FACTS),
+        (optional_fact("outcome", "text", "what came of it, as the source codes it"), *_OUTCOME_FACTS),
         corrects="may",
         by_hand=True,
     ),
@@ -44,7 +44,10 @@ HELP = (
     EventKind(
         "visit_attempted",
         "A crew called on somebody and did not meet them.",
-        (need("attempt", "whole", "1, 2, 3 …"), need("result", "text", "a code, e.g. no_answer")),
+        (
+            required_fact("attempt", "whole", "1, 2, 3 …"),
+            required_fact("result", "text", "a code, e.g. no_answer"),
+        ),
         about_person=True,
         purposes=ABOUT_PEOPLE,
         corrects="may",
@@ -53,7 +56,10 @@ HELP = (
     EventKind(
         "visit_made",
         "A crew met somebody and spoke with them.",
-        (need("visit", "whole", "1 or 2"), need("response", "text", "a code, e.g. interested")),
+        (
+            required_fact("visit", "whole", "1 or 2"),
+            required_fact("response", "text", "a code, e.g. interested"),
+        ),
         about_person=True,
         purposes=ABOUT_PEOPLE,
         corrects="may",
@@ -63,7 +69,11 @@ HELP = (
         EventKind(
             f"referral_{step}",
             meaning,
-            (need("referral", "text", "its number"), need("provider", "text", "the organisation"), *facts),
+            (
+                required_fact("referral", "text", "its number"),
+                required_fact("provider", "text", "the organisation"),
+                *facts,
+            ),
             about_person=True,
             purposes=ABOUT_PEOPLE,
             corrects="may",
@@ -74,15 +84,15 @@ HELP = (
             ("accepted", "The organisation took the referral on.", ()),
             ("rejected", "The organisation did not take the referral on.", (REASON,)),
             ("started", "The first session took place.", ()),
-            ("ended", "The help came to an end.", (need("end_code", "text", "e.g. completed"),)),
+            ("ended", "The help came to an end.", (required_fact("end_code", "text", "e.g. completed"),)),
         )
     ),
     EventKind(
         "decision_made",
         "A human decided about a person, with reasons.",
         (
-            need("decision", "text", "a code, e.g. approved"),
-            need("rule_sha256", "hash", "the published rule"),
+            required_fact("decision", "text", "a code, e.g. approved"),
+            required_fact("rule_sha256", "hash", "the published rule"),
             REASON,
         ),
         about_person=True,
@@ -94,9 +104,9 @@ HELP = (
         "allocation_made",
         "A person or place was allocated to an arm or an order by chance.",
         (
-            need("unit", "text", "what was allocated: a pseudonym or a place"),
-            need("arm", "text", "to which arm"),
-            may("commitment", "hash", "the sealed seed that it was drawn from"),
+            required_fact("unit", "text", "what was allocated: a pseudonym or a place"),
+            required_fact("arm", "text", "to which arm"),
+            optional_fact("commitment", "hash", "the sealed seed that it was drawn from"),
         ),
         by_hand=True,
     ),
@@ -106,12 +116,12 @@ IMPORT = EventKind(
     "import_done",
     "A log of a unit or a force was imported.",
     (
-        need("file", "text", "its name"),
-        need("file_sha256", "hash", "of its bytes"),
-        need("imported", "text", "the kind that its rows became"),
-        need("mapping", "text", "the mapping and its version"),
-        need("mapping_sha256", "hash", "of the mapping"),
-        need("rows", "whole", "how many rows"),
+        required_fact("file", "text", "its name"),
+        required_fact("file_sha256", "hash", "of its bytes"),
+        required_fact("imported", "text", "the kind that its rows became"),
+        required_fact("mapping", "text", "the mapping and its version"),
+        required_fact("mapping_sha256", "hash", "of the mapping"),
+        required_fact("rows", "whole", "how many rows"),
     ),
 )
 

@@ -232,7 +232,7 @@ def _read_or_report(
 def _check_head_note(ledger: Ledger) -> Iterator[Finding]:
     """Where the note of the last head beside the ledger is gone, nobody knows whether its end is there."""
     with suppress(LedgerError, TamperError):  # then the entries themselves tell what is wrong
-        for head in (head for head in ledger.lost_heads() if head.last == UNKNOWN):
+        for head in (head for head in ledger.lost_heads() if head.last_hash == UNKNOWN):
             problem = (
                 f"The note of the last head beside the ledger ({ledger.label}.head) is gone: whether entries "
                 f"stood after entry {head.size} cannot be told. Put it back, or let two people confirm the "

@@ -98,7 +98,7 @@ def _find_correctable(ledger: Ledger, seq: int) -> Entry:
     corrected, *_ = apply_corrections(later_entries, kind=entry.event.kind)
     if corrected.is_withdrawn:
         raise UsageError(f"Entry {seq} was withdrawn. Record what happened as a new entry instead.")
-    return corrected.latest
+    return corrected.latest_entry
 
 
 def _read_facts(fields: Mapping[str, FactField], text_by_fact: Mapping[str, str]) -> dict[str, Fact]:
