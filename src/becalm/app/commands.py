@@ -22,6 +22,6 @@ def register(app: typer.Typer) -> None:
     app.add_typer(find, name="find")
     app.add_typer(patrol.app, name="patrol")
     app.add_typer(record.app, name="record")
-    app.command("run")(run.run)
+    run.register(app)
     simulate.register(app)
     schema.register(app)

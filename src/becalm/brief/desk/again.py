@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 from becalm import __version__
-from becalm.brief.desk.patrol import require_drawn
-from becalm.brief.desk.pins import require_same
-from becalm.brief.desk.weekly import BriefingMade, brief, default_folder, publish_briefing
+from becalm.brief.desk.patrol import check_drawn_plan
+from becalm.brief.desk.plan import check_workspace_pins
+from becalm.brief.desk.weekly import BriefingAnswer, build_briefing, publish_briefing
+from becalm.brief.request import RunRequest
 from becalm.desk import Desk
 from becalm.find.desk.override import check_override_pins
 from becalm.formats.run_record import read_record
 from becalm.terms import ReplayError, RunRecord
 
 
-@dataclass(frozen=True, slots=True)
-class BriefingRepeated:
-    """A briefing made again, and those files of the original that it was found equal to."""
-
-    made: BriefingMade
-    original: Path
-    equal: tuple[str, ...]
-
-
-def repeat_briefing(desk: Desk, record: Path, *, out: Path | None = None) -> BriefingRepeated:
+def repeat_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
     """Does this run give the same bytes again?
 
     Raises
@@ -34,25 +26,28 @@ def repeat_briefing(desk: Desk, record: Path, *, out: Path | None = None) -> Bri
         a file of the original briefing beside the record differs from what was made now. Nothing is
         written then.
     """
+    record = Path(request.again or "")
     run = read_record(record)
-    _require_briefing(run, record)
-    require_same(desk.workspace, run.data)
+    _check_briefing(run, record)
+    check_workspace_pins(desk.workspace, run.data)
     check_override_pins(desk, run.data)
-    require_drawn(desk, run)
-    made = brief(desk, run, folder=out or default_folder(desk))
-    originals = {name: record.parent / name for name in made.texts}
-    there = {name: path.read_bytes() for name, path in originals.items() if path.is_file()}
-    different = sorted(name for name, held in there.items() if held != made.texts[name].encode())
+    check_drawn_plan(desk, run)
+    briefing = build_briefing(desk, request, run)
+    paths = {name: record.parent / name for name in briefing.texts}
+    originals = {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
+    different = sorted(
+        name for name, content in originals.items() if content != briefing.texts[name].encode()
+    )
     if different:
         raise ReplayError(
             f"{', '.join(different)} in {record.parent} differ from what this run gives now. Either they "
             "were altered, or a program that becalm stands on (see `pip freeze`) has changed."
         )
-    publish_briefing(desk, made)
-    return BriefingRepeated(made, record.parent, tuple(sorted(there)))
+    publish_briefing(desk, briefing)
+    return replace(briefing, equal_files=tuple(sorted(originals)))
 
 
-def _require_briefing(run: RunRecord, record: Path) -> None:
+def _check_briefing(run: RunRecord, record: Path) -> None:
     if run.question != "brief":
         raise ReplayError(f"{record} is the record of {run.question!r}, not of a briefing.")
     if run.version != __version__:

@@ -23,7 +23,7 @@ from becalm.terms import InputError, PlanError, ReplayError, RunRecord, UsageErr
 from becalm.workspace.config import UNITS_FILE
 
 PLAN = "patrol/plan.json"
-PINNED = "patrol/"
+PATROL_PIN = "patrol/"
 DAYS = 14
 NO_UNITS = (
     "No patrol plan: this workspace has no units. Write down who patrols, from where and when, as "
@@ -32,7 +32,7 @@ NO_UNITS = (
 
 
 def add_patrol(
-    desk: Desk, run: RunRecord, found: HotspotAnswer | None, *, day: date | None = None
+    desk: Desk, run: RunRecord, hotspots: HotspotAnswer | None, *, day: date | None = None
 ) -> RunRecord:
     """The run with its patrol plan named: by its commitment, with the hash of the plan and of its sources.
 
@@ -41,22 +41,22 @@ def add_patrol(
     """
     first = day or desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date() + timedelta(days=1)
     if not (desk.workspace.path / UNITS_FILE).is_file():
-        return _without(run, NO_UNITS)
-    story = _standing(desk, first)
-    if story is None:
-        if found is None:
-            return _without(run, "No patrol plan: there are no hotspots to plan for.")
+        return _note_no_plan(run, NO_UNITS)
+    history = _find_active_plan(desk, first)
+    if history is None:
+        if hotspots is None:
+            return _note_no_plan(run, "No patrol plan: there are no hotspots to plan for.")
         try:
             request = PlanRequest(inputs=InputsRequest(first_day=first, days=DAYS))
-            story = plan_patrol(desk, request, hotspot_list=found).history
+            history = plan_patrol(desk, request, hotspot_list=hotspots).history
         except (PlanError, InputError, UsageError) as error:
-            return _without(run, f"No patrol plan could be made. {error.message}")
-    text = _newest(desk, story.commitment)
-    plan = _read(desk, story.commitment, text)
-    sources = {f"{PINNED}{name}": sha for name, sha in plan.sources.items() if len(sha) == 64}
+            return _note_no_plan(run, f"No patrol plan could be made. {error.message}")
+    text = _read_newest(desk, history.commitment)
+    plan = _parse_plan(desk, history.commitment, text)
+    sources = {f"{PATROL_PIN}{name}": sha for name, sha in plan.sources.items() if len(sha) == 64}
     return replace(
         run,
-        parameters={**run.parameters, "patrol": story.commitment, "patrol_day": first.isoformat()},
+        parameters={**run.parameters, "patrol": history.commitment, "patrol_day": first.isoformat()},
         data=dict(sorted({**run.data, PLAN: sha256_of_text(text), **sources}.items())),  # as it is read again
     )
 
@@ -66,17 +66,17 @@ def patrol_part(desk: Desk, run: RunRecord) -> PatrolSection:
     commitment = str(run.parameters.get("patrol") or "")
     if not commitment:
         return PatrolSection(None, None, str(run.parameters.get("patrol_note") or NO_UNITS))
-    plan = _read(desk, commitment, _pinned(desk, run, commitment))
+    plan = _parse_plan(desk, commitment, _read_pinned(desk, run, commitment))
     day = date.fromisoformat(str(run.parameters["patrol_day"]))
     return PatrolSection(plan, day, "", describe_override_differences(plan.sources, pinned_entries(run.data)))
 
 
-def require_drawn(desk: Desk, run: RunRecord) -> None:
+def check_drawn_plan(desk: Desk, run: RunRecord) -> None:
     """Refuse to repeat a run whose plan is not what its sealed seed gives."""
     commitment = str(run.parameters.get("patrol") or "")
     if not commitment:
         return
-    plan = _read(desk, commitment, _pinned(desk, run, commitment))
+    plan = _parse_plan(desk, commitment, _read_pinned(desk, run, commitment))
     again = redraw_sealed(desk, plan)
     if visits_csv(again.inputs, again.bursts) != visits_csv(plan.inputs, plan.bursts):
         raise ReplayError(
@@ -85,37 +85,38 @@ def require_drawn(desk: Desk, run: RunRecord) -> None:
         )
 
 
-def _without(run: RunRecord, note: str) -> RunRecord:
+def _note_no_plan(run: RunRecord, note: str) -> RunRecord:
     return replace(run, parameters={**run.parameters, "patrol_note": note})
 
 
-def _standing(desk: Desk, day: date) -> SeedHistory | None:
+def _find_active_plan(desk: Desk, day: date) -> SeedHistory | None:
     """The newest plan that covers this day for all areas, if its sealed copy is here."""
     covering = [s for s in audit_patrol(desk).histories if s.plans and not s.area and s.overlaps(day, 1, "")]
-    kept = [s for s in covering if sealed_box(desk).text(s.commitment, "plan.json") is not None]
-    return max(kept, key=lambda s: s.seq, default=None)
+    sealed_here = [s for s in covering if sealed_box(desk).text(s.commitment, "plan.json") is not None]
+    return max(sealed_here, key=lambda s: s.seq, default=None)
 
 
-def _newest(desk: Desk, commitment: str) -> str:
+def _read_newest(desk: Desk, commitment: str) -> str:
     """The plan as it stands now: after its last re-plan."""
-    held = sealed_box(desk).plans(commitment)
-    if not held:
+    plans = sealed_box(desk).plans(commitment)
+    if not plans:
         raise ReplayError(f"The sealed plan of {commitment[:12]} is not in this workspace. Restore it.")
-    return held[-1]
+    return plans[-1]
 
 
-def _pinned(desk: Desk, run: RunRecord, commitment: str) -> str:
+def _read_pinned(desk: Desk, run: RunRecord, commitment: str) -> str:
     """The very plan that the run names by its hash."""
-    wanted = run.data.get(PLAN)
-    found = next((t for t in sealed_box(desk).plans(commitment) if sha256_of_text(t) == wanted), None)
-    if found is None:
+    sha256 = run.data.get(PLAN)
+    plans = sealed_box(desk).plans(commitment)
+    text = next((text for text in plans if sha256_of_text(text) == sha256), None)
+    if text is None:
         raise ReplayError(
             f"The sealed plan that this run names (commitment {commitment[:12]}) is not in "
             f"{desk.workspace.path} as it was. Restore patrol/sealed from a backup."
         )
-    return found
+    return text
 
 
-def _read(desk: Desk, commitment: str, text: str) -> PlanDocument:
+def _parse_plan(desk: Desk, commitment: str, text: str) -> PlanDocument:
     visits = sealed_box(desk).visits_of(commitment, text)
     return plan_of_texts(text, visits, where=f"the sealed plan of {commitment[:12]}")

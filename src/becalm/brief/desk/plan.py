@@ -1,84 +1,39 @@
-"""What a briefing will ask: every choice made before the first count, so that a run can be repeated."""
+"""What a briefing will ask and read: chosen before the first count, so that a run can be repeated."""
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict
 from datetime import date
 from typing import cast, get_args
 
+from becalm import __version__
+from becalm.archive.manifest import sha256_of
+from becalm.brief.request import BriefingPlan, RunRequest
 from becalm.desk import Desk
 from becalm.desk.coverage import gaps_of, totals_of
 from becalm.find.core.request import HotspotRequest
-from becalm.find.desk.override import active_entries
-from becalm.tables import ArchiveFile, Grouping, Source, choose_source, find_newest_whole_month
-from becalm.terms import ParameterValue, ReplayError, UsageError
-from becalm.workspace.config import BriefEntry
+from becalm.find.desk.override import PIN as OVERRIDE_PIN
+from becalm.find.desk.override import active_entries, override_pins
+from becalm.find.files.splits import splits_path
+from becalm.formats.request_json import read_request
+from becalm.measure.core.request import By
+from becalm.tables import ArchiveFile, Source, choose_source, find_newest_whole_month
+from becalm.terms import ParameterValue, ReplayError, RunRecord, UsageError
+from becalm.terms.request import request_values
+from becalm.workspace.config import CONFIG, BriefEntry, Workspace
 
 NO_SOURCE = "none"
+ARCHIVE_PIN = "archive/"
+PATROL_PIN = "patrol/"  # the sealed plan holds what it was made of
+CITY_PIN = f"{CONFIG} [city]"
+COUNTED_TABLES = ("incidents", "published_counts")
+CHOICES = ("period", "baselines", "by", "source", "hotspot_source", "target", "count", "cell_m")
 
 
-@dataclass(frozen=True, slots=True)
-class BriefQuestion:
-    """What the caller asks for; None and empty mean: what becalm.toml says, else the default."""
-
-    period: str | None = None
-    baselines: tuple[str, ...] = ()
-    by: str | None = None
-    source: str | None = None
-    hotspot_source: str | None = None
-    target: tuple[str, ...] = ()
-    count: int | None = None
-    cell_m: float | None = None
-    patrol_from: date | None = None
-    as_of: date | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What will be asked, with nothing left open.
-
-    `hotspot_source` "none" means that no records have points. `chosen` names what nobody asked for.
-    """
-
-    period: str
-    baselines: tuple[str, ...]
-    by: str
-    source: str
-    hotspot_source: str
-    target: tuple[str, ...]
-    count: int
-    cell_m: float
-    chosen: tuple[str, ...]
-    overrides: tuple[int, ...] = ()  # the entries of the ledger that hold: decisions about places
-    patrol: str = ""  # the commitment of the patrol plan; empty where there is none
-    patrol_day: str = ""
-    patrol_note: str = ""  # why there is none
-
-    @classmethod
-    def of(cls, parameters: Mapping[str, ParameterValue]) -> Plan:
-        """The plan as a run record holds it; raises ReplayError where that is not one."""
-        names = {field.name for field in fields(cls)}
-        if set(parameters) != names:
-            odd = ", ".join(sorted(names ^ set(parameters)))
-            raise ReplayError(
-                f"The run record is not that of a briefing: look at {odd} among its parameters."
-            )
-        given = {k: tuple(v) if isinstance(v, list) else v for k, v in parameters.items()}
-        return cls(**given)  # type: ignore[arg-type]  # becalm's own record; what reads the plan checks its values
-
-    @property
-    def parameters(self) -> dict[str, ParameterValue]:
-        """The plan as a run record holds it."""
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in asdict(self).items()}
-
-    @property
-    def grouping(self) -> Grouping:
-        """What is compared, group by group."""
-        return cast("Grouping", self.by)
-
-
-def plan_of(desk: Desk, question: BriefQuestion) -> Plan:
+def plan_briefing(desk: Desk, request: RunRequest) -> BriefingPlan:
     """What will be asked, from the caller's words, becalm.toml and the records, in this order?
 
     Raises
@@ -88,50 +43,107 @@ def plan_of(desk: Desk, question: BriefQuestion) -> Plan:
     QuestionError
         where no period is named and no month of the source is whole.
     """
-    said = desk.workspace.config.brief
-    files = desk.archive.files(as_of=question.as_of)
-    source = choose_source(files, question.source or said.source)
-    by = question.by or said.by or "offence_group"
-    _refuse_unknown_grouping(by)
-    hotspot_source = _hotspot_source(files, source, question.hotspot_source or said.hotspot_source)
-    return Plan(
-        period=question.period or _newest_month(desk, source, question.as_of),
-        baselines=question.baselines or said.baselines,
-        by=by,
+    config, usual = desk.workspace.config.brief, HotspotRequest()
+    files = desk.archive.files(as_of=request.as_of)
+    source = choose_source(files, request.source or config.source)
+    by = request.by or config.by or "offence_group"
+    if by not in get_args(By):
+        raise UsageError(f"There is no comparison by {by!r}. Write one of {', '.join(get_args(By))}.")
+    hotspot_source = _choose_hotspot_source(files, source, request.hotspot_source or config.hotspot_source)
+    return BriefingPlan(
+        period=request.period or _newest_month(desk, source, request.as_of),
+        baselines=request.baseline or config.baselines,
+        by=cast("By", by),
         source=source.key,
         hotspot_source=hotspot_source,
-        target=question.target or said.target,
-        count=question.count or said.count or HotspotRequest().count,
-        cell_m=question.cell_m or said.cell_m or HotspotRequest().places.cell_m,
-        chosen=_chosen(question, said),
+        target=request.target or config.target,
+        count=request.count or config.count or usual.count,
+        cell_m=request.cell_m or config.cell_m or usual.places.cell_m,
+        chosen=_list_defaults(request, config),
         overrides=() if hotspot_source == NO_SOURCE else active_entries(desk),
     )
+
+
+def plan_parameters(plan: BriefingPlan) -> dict[str, ParameterValue]:
+    """The plan as a run record keeps it."""
+    return cast("dict[str, ParameterValue]", request_values(plan))
+
+
+def read_plan(run: RunRecord) -> BriefingPlan:
+    """The plan that this run record keeps; ReplayError where another becalm wrote it in another shape."""
+    try:
+        return read_request(BriefingPlan, run.parameters)
+    except UsageError as error:
+        raise ReplayError(
+            f"The parameters of this run are not those of a briefing of becalm {__version__}. Becalm "
+            f"{run.version} wrote them: install that version to repeat the run, or make a new briefing with "
+            "`becalm run`.",
+            error.faults,
+        ) from error
 
 
 def _newest_month(desk: Desk, source: Source, as_of: date | None) -> str:
     return find_newest_whole_month(totals_of(desk, source, as_of=as_of), gaps_of(desk, source, as_of=as_of))
 
 
-def _hotspot_source(files: Sequence[ArchiveFile], compared: Source, wanted: str | None) -> str:
+def _choose_hotspot_source(files: Sequence[ArchiveFile], compared: Source, name: str | None) -> str:
     """The source with points: the one that was named, the one that is compared, else the only one."""
-    held = sorted({f.source for f in files if f.table == "incidents"})
-    if wanted == NO_SOURCE or (wanted is None and not held):
+    sources = sorted({f.source for f in files if f.table == "incidents"})
+    if name == NO_SOURCE or (name is None and not sources):
         return NO_SOURCE
-    if wanted is None and compared.table == "incidents":
+    if name is None and compared.table == "incidents":
         return compared.key
-    if wanted in held or (wanted is None and len(held) == 1):
-        return wanted or held[0]
-    listed = "\n".join(f"  --hotspot-source {key}" for key in [*held, NO_SOURCE])
-    wrong = "Several sources have points" if wanted is None else f"No source {wanted!r} has points"
-    raise UsageError(f"{wrong}, and places of different sources are not mixed. Name one, or none:\n{listed}")
+    if name in sources or (name is None and len(sources) == 1):
+        return name or sources[0]
+    listed = "\n".join(f"  `hotspot_source {key}`" for key in [*sources, NO_SOURCE])
+    fault = "Several sources have points" if name is None else f"No source {name!r} has points"
+    raise UsageError(f"{fault}, and places of different sources are not mixed. Name one, or none:\n{listed}")
 
 
-def _refuse_unknown_grouping(by: str) -> None:
-    if by not in get_args(Grouping):
-        raise UsageError(f"There is no comparison by {by!r}. Write one of {', '.join(get_args(Grouping))}.")
+def _list_defaults(request: RunRequest, config: BriefEntry) -> tuple[str, ...]:
+    """Which of the choices neither the request nor becalm.toml made."""
+    requested = {**request_values(request), "baselines": request.baseline}
+    return tuple(name for name in CHOICES if not requested[name] and not getattr(config, name, None))
 
 
-def _chosen(question: BriefQuestion, said: BriefEntry) -> tuple[str, ...]:
-    """Which parameters nobody asked for, in the question's order."""
-    names = [field.name for field in fields(question) if field.name not in ("as_of", "patrol_from")]
-    return tuple(n for n in names if not getattr(question, n) and not getattr(said, n, None))
+def plan_pins(desk: Desk, plan: BriefingPlan, *, as_of: date | None) -> dict[str, str]:
+    """Everything that this plan will read, with the SHA-256 of its bytes."""
+    sources = {plan.source, plan.hotspot_source}
+    archive_files = {
+        f"{ARCHIVE_PIN}{f.path}": f.sha256
+        for f in desk.archive.files(as_of=as_of)
+        if f.table == "row_faults" or (f.source in sources and f.table in COUNTED_TABLES)
+    }
+    pins = {**archive_files, **workspace_pins(desk.workspace), **override_pins(desk, plan.overrides)}
+    return dict(sorted(pins.items()))  # as a record is read again
+
+
+def archive_pins(data: Mapping[str, str]) -> dict[str, str]:
+    """The archive's part of them, as the archive names its files."""
+    return {
+        key.removeprefix(ARCHIVE_PIN): sha256 for key, sha256 in data.items() if key.startswith(ARCHIVE_PIN)
+    }
+
+
+def workspace_pins(workspace: Workspace) -> dict[str, str]:
+    """What beside the archive changes an answer: the city, its boundaries, splits by hand, offence tables."""
+    city = json.dumps({**asdict(workspace.city), "chosen": workspace.config.city.chosen}, sort_keys=True)
+    tables = sorted(workspace.offences_path.glob("*.toml")) if workspace.offences_path.is_dir() else []
+    paths = [p for p in (workspace.boundaries_path, splits_path(workspace), *tables) if p.is_file()]
+    files = {str(p.relative_to(workspace.path).as_posix()): sha256_of(p) for p in paths}
+    return {CITY_PIN: hashlib.sha256(city.encode()).hexdigest(), **files}
+
+
+def check_workspace_pins(workspace: Workspace, data: Mapping[str, str]) -> None:
+    """Refuse to repeat a run where the city, its boundaries or the offence tables are not as they were."""
+    elsewhere = (ARCHIVE_PIN, PATROL_PIN, OVERRIDE_PIN)
+    pins = {key: sha256 for key, sha256 in data.items() if not key.startswith(elsewhere)}
+    current_pins = workspace_pins(workspace)
+    changed = sorted(
+        key for key in pins.keys() | current_pins.keys() if pins.get(key) != current_pins.get(key)
+    )
+    if changed:
+        raise ReplayError(
+            f"Not as it was when this run was made: {', '.join(changed)}, in {workspace.path}. "
+            "Restore it, or make a new briefing with `becalm run`."
+        )

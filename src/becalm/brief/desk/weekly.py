@@ -10,9 +10,16 @@ from pathlib import Path
 from becalm import __version__
 from becalm.brief.briefing import Briefing
 from becalm.brief.desk.patrol import add_patrol, patrol_part
-from becalm.brief.desk.pins import archive_pins, pins_of
-from becalm.brief.desk.plan import NO_SOURCE, BriefQuestion, Plan, plan_of
+from becalm.brief.desk.plan import (
+    NO_SOURCE,
+    archive_pins,
+    plan_briefing,
+    plan_parameters,
+    plan_pins,
+    read_plan,
+)
 from becalm.brief.page import briefing_page
+from becalm.brief.request import BriefingPlan, RunRequest
 from becalm.desk import Desk
 from becalm.desk.audit import recorded_action
 from becalm.desk.coverage import gaps_of
@@ -53,8 +60,11 @@ NO_TIMES = "These records carry no hour of the day, so nothing can be said of wh
 
 
 @dataclass(frozen=True, slots=True)
-class BriefingMade:
-    """A briefing that was written: where, which files, and what it says first."""
+class BriefingAnswer:
+    """A briefing that was written: where, which files, and what it says first.
+
+    `equal_files` are those of an original that it was made to repeat, byte for byte.
+    """
 
     folder: Path
     texts: Mapping[str, str]
@@ -63,100 +73,111 @@ class BriefingMade:
     hotspots: int
     run: RunRecord
     patrol: PatrolSection = NO_PATROL
-
-
-def make_briefing(
-    desk: Desk, question: BriefQuestion, *, out: Path | None = None, seed: int | None = None
-) -> BriefingMade:
-    """What goes into the briefing? Written into `out`, by default the workspace's own folder `briefing`."""
-    plan = plan_of(desk, question)
-    run = RunRecord(
-        question="brief",
-        version=__version__,
-        seed=desk.draw_seed() if seed is None else seed,
-        made_at=desk.now().replace(microsecond=0),
-        as_of=question.as_of,
-        parameters=plan.parameters,
-        data=pins_of(desk, plan, as_of=question.as_of),
-    )
-    answers = _ask(desk, run)
-    run = add_patrol(desk, run, answers.found, day=question.patrol_from)
-    made = brief(desk, run, folder=out or default_folder(desk), answers=answers)
-    publish_briefing(desk, made)
-    return made
-
-
-def publish_briefing(desk: Desk, made: BriefingMade) -> None:
-    """Write the briefing, and record that it was published: both, or neither."""
-    require_free(made.folder, made.texts)
-    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in made.texts.items()}
-    facts: dict[str, Fact] = {"run_sha256": hashes["run.json"], "files": tuple(sorted(hashes.items()))}
-    if made.run.as_of:
-        facts["as_of"] = made.run.as_of.isoformat()
-    with recorded_action(desk, "briefing_published", purpose="brief", facts=facts):
-        write_folder(made.folder, made.texts)
-
-
-def default_folder(desk: Desk) -> Path:
-    """Where a briefing goes if nobody says otherwise."""
-    return desk.workspace.path / "briefing"
+    equal_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class _Answers:
-    """What measure and find answered to the run, from the records that it holds still."""
+class _JobAnswers:
+    """What measure and find answered to the run, on a desk whose archive is pinned to the run's files."""
 
-    still: Desk
-    plan: Plan
+    pinned_desk: Desk
+    plan: BriefingPlan
     source: Source
     comparison: Comparison
-    found: HotspotAnswer | None
-    why_not: str
+    hotspots: HotspotAnswer | None
+    no_hotspots_note: str
 
 
-def _ask(desk: Desk, run: RunRecord) -> _Answers:
-    plan = Plan.of(run.parameters)
-    still = replace(desk, archive=PinnedArchive(desk.archive, archive_pins(run.data)))
-    source = choose_source(still.archive.files(), plan.source)
-    comparison = compare(
-        still,
-        CompareRequest(period=plan.period, baseline=plan.baselines, by=plan.grouping, source=source.key),
+def make_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
+    """What goes into the briefing? Written into `out`, by default the workspace's own folder `briefing`."""
+    plan = plan_briefing(desk, request)
+    run = RunRecord(
+        question="brief",
+        version=__version__,
+        seed=desk.draw_seed() if request.seed is None else request.seed,
+        made_at=desk.now().replace(microsecond=0),
+        as_of=request.as_of,
+        parameters=plan_parameters(plan),
+        data=plan_pins(desk, plan, as_of=request.as_of),
     )
-    return _Answers(still, plan, source, comparison, *_hotspots(still, plan, comparison, run.seed))
+    answers = _ask_jobs(desk, run)
+    run = add_patrol(desk, run, answers.hotspots, day=request.patrol_from)
+    briefing = build_briefing(desk, request, run, answers)
+    publish_briefing(desk, briefing)
+    return briefing
 
 
-def brief(desk: Desk, run: RunRecord, *, folder: Path, answers: _Answers | None = None) -> BriefingMade:
+def publish_briefing(desk: Desk, briefing: BriefingAnswer) -> None:
+    """Write the briefing, and record that it was published: both, or neither."""
+    require_free(briefing.folder, briefing.texts)
+    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in briefing.texts.items()}
+    facts: dict[str, Fact] = {"run_sha256": hashes["run.json"], "files": tuple(sorted(hashes.items()))}
+    if briefing.run.as_of:
+        facts["as_of"] = briefing.run.as_of.isoformat()
+    with recorded_action(desk, "briefing_published", purpose="brief", facts=facts):
+        write_folder(briefing.folder, briefing.texts)
+
+
+def _ask_jobs(desk: Desk, run: RunRecord) -> _JobAnswers:
+    plan = read_plan(run)
+    pinned_desk = replace(desk, archive=PinnedArchive(desk.archive, archive_pins(run.data)))
+    source = choose_source(pinned_desk.archive.files(), plan.source)
+    comparison = compare(
+        pinned_desk,
+        CompareRequest(period=plan.period, baseline=plan.baselines, by=plan.by, source=source.key),
+    )
+    hotspots, note = _find_hotspots(pinned_desk, plan, comparison, run.seed)
+    return _JobAnswers(pinned_desk, plan, source, comparison, hotspots, note)
+
+
+def build_briefing(
+    desk: Desk, request: RunRequest, run: RunRecord, answers: _JobAnswers | None = None
+) -> BriefingAnswer:
     """What does the briefing of this run hold? Nothing but the run record and the records it pins is read."""
-    asked = answers or _ask(desk, run)
-    still, plan, comparison = asked.still, asked.plan, asked.comparison
-    found, why_not, source = asked.found, asked.why_not, asked.source
-    week = compute_list_week(found.hotspots) if found else None
-    areas, areas_note = _areas(still, plan)
-    briefing = Briefing(
+    answers = answers or _ask_jobs(desk, run)
+    briefing = _gather(desk, run, answers)
+    hotspots = answers.hotspots
+    texts = {"index.html": briefing_page(briefing), "comparison.csv": comparison_csv(briefing.comparison)}
+    if hotspots:
+        texts["hotspots.geojson"] = hotspots_geojson(hotspots.hotspots, run=run, boundary=hotspots.boundary)
+    texts["run.json"] = record_json(run)
+    return BriefingAnswer(
+        folder=Path(request.out) if request.out else desk.workspace.path / "briefing",
+        texts=texts,
+        headline=headline(briefing.comparison),
+        warnings=briefing.warnings,
+        hotspots=len(hotspots.hotspots.hotspots) if hotspots else 0,
+        run=run,
+        patrol=briefing.patrol,
+    )
+
+
+def _gather(desk: Desk, run: RunRecord, answers: _JobAnswers) -> Briefing:
+    """All that the briefing tells, from the answers of the jobs and the same records."""
+    pinned_desk, plan, comparison = answers.pinned_desk, answers.plan, answers.comparison
+    hotspots = answers.hotspots.hotspots if answers.hotspots else None
+    areas, areas_note = _load_areas(pinned_desk, plan)
+    return Briefing(
         place=desk.workspace.city.name if desk.workspace.config.city.chosen else "",
         comparison=comparison,
         run=run,
-        labels=_labels(still, plan),
-        run_up=_run_up(still, source, comparison),
-        hotspots=found.hotspots if found else None,
-        hotspots_note=why_not,
-        week=week,
-        week_note=NO_TIMES if found else why_not,
+        labels=_load_labels(pinned_desk, plan),
+        run_up=_count_run_up(pinned_desk, answers.source, comparison),
+        hotspots=hotspots,
+        hotspots_note=answers.no_hotspots_note,
+        week=compute_list_week(hotspots) if hotspots else None,
+        week_note=NO_TIMES if hotspots else answers.no_hotspots_note,
         areas=areas,
         areas_note=areas_note,
-        gaps=_gaps(still, source, comparison),
-        choices=describe_choices(plan.chosen, comparison, found.hotspots if found else None),
+        gaps=_select_gaps(pinned_desk, answers.source, comparison),
+        choices=describe_choices(plan.chosen, comparison, hotspots),
         patrol=patrol_part(desk, run),
     )
-    texts = {"index.html": briefing_page(briefing), "comparison.csv": comparison_csv(comparison)}
-    if found:
-        texts["hotspots.geojson"] = hotspots_geojson(found.hotspots, run=run, boundary=found.boundary)
-    texts["run.json"] = record_json(run)
-    listed = len(found.hotspots.hotspots) if found else 0
-    return BriefingMade(folder, texts, headline(comparison), briefing.warnings, listed, run, briefing.patrol)
 
 
-def _hotspots(desk: Desk, plan: Plan, comparison: Comparison, seed: int) -> tuple[HotspotAnswer | None, str]:
+def _find_hotspots(
+    desk: Desk, plan: BriefingPlan, comparison: Comparison, seed: int
+) -> tuple[HotspotAnswer | None, str]:
     """The hotspots, or why there are none. What was asked for by name and cannot be had is an error."""
     if plan.hotspot_source == NO_SOURCE:
         return None, NO_POINTS
@@ -178,7 +199,7 @@ def _hotspots(desk: Desk, plan: Plan, comparison: Comparison, seed: int) -> tupl
         return None, f"No hotspots could be listed. {' '.join(str(error).split())}"
 
 
-def _areas(desk: Desk, plan: Plan) -> tuple[tuple[Area, ...], str]:
+def _load_areas(desk: Desk, plan: BriefingPlan) -> tuple[tuple[Area, ...], str]:
     boundaries = load_boundaries(desk.workspace)
     if boundaries:
         return borough_areas(boundaries), "Outlines: the boundary file of this workspace."
@@ -189,15 +210,16 @@ def _areas(desk: Desk, plan: Plan) -> tuple[tuple[Area, ...], str]:
     return footprint(count_places(incidents, cell_m=FOOTPRINT_M)), note
 
 
-def _run_up(desk: Desk, source: Source, comparison: Comparison) -> RunUp:
-    groups = _groups(desk, source.key)
-    counts = _monthly(desk, source, groups)
-    out = outside_total(counts.groups, groups)
-    kept = pick_groups(counts, [group for group in counts.groups if group not in out])
-    return build_run_up(kept, period=comparison.period, baseline=comparison.baseline.windows[0], left_out=out)
+def _count_run_up(desk: Desk, source: Source, comparison: Comparison) -> RunUp:
+    groups = _load_groups(desk, source.key)
+    counts = _count_months(desk, source, groups)
+    outside = outside_total(counts.groups, groups)
+    in_total = pick_groups(counts, [group for group in counts.groups if group not in outside])
+    baseline = comparison.baseline.windows[0]
+    return build_run_up(in_total, period=comparison.period, baseline=baseline, left_out=outside)
 
 
-def _monthly(desk: Desk, source: Source, groups: Mapping[str, OffenceGroup]) -> CountTable:
+def _count_months(desk: Desk, source: Source, groups: Mapping[str, OffenceGroup]) -> CountTable:
     records = desk.archive.table(source.table, source=source.key)
     if source.table == "incidents":
         return count_incidents(records, by="offence_group", unit="month")
@@ -205,16 +227,15 @@ def _monthly(desk: Desk, source: Source, groups: Mapping[str, OffenceGroup]) -> 
     return count_published(records, by="offence_group", source=source.key, found_by=found_by)
 
 
-def _labels(desk: Desk, plan: Plan) -> tuple[tuple[str, str], ...]:
-    groups = {**_groups(desk, plan.hotspot_source), **_groups(desk, plan.source)}
+def _load_labels(desk: Desk, plan: BriefingPlan) -> tuple[tuple[str, str], ...]:
+    groups = {**_load_groups(desk, plan.hotspot_source), **_load_groups(desk, plan.source)}
     return tuple((key, group.label) for key, group in sorted(groups.items()))
 
 
-def _groups(desk: Desk, source: str) -> dict[str, OffenceGroup]:
+def _load_groups(desk: Desk, source: str) -> dict[str, OffenceGroup]:
     return groups_by_key(load_offences(desk.workspace.offences_path).values(), source=source)
 
 
-def _gaps(desk: Desk, source: Source, comparison: Comparison) -> tuple[Gap, ...]:
-    windows = (comparison.period, *(w for c in comparison.against for w in c.baseline.windows))
-    months = {month for window in windows for month in window.months}
+def _select_gaps(desk: Desk, source: Source, comparison: Comparison) -> tuple[Gap, ...]:
+    months = {month for window in comparison.windows for month in window.months}
     return select_gaps(gaps_of(desk, source), months, (source.key,))
