@@ -17,7 +17,6 @@ from becalm.methods.multiplicity import adjust
 from becalm.methods.near_repeat import local_knox, near_repeats
 from becalm.methods.neighbour_sums import ListedNeighbours, RasterNeighbours
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.point_counts import count_points
 from becalm.methods.scan import scan
 
 SIDE = 40
@@ -311,17 +310,6 @@ def test_a_planted_outbreak_is_found_and_chance_alone_seldom_is() -> None:
     best = scan(x, y, *planted, radius=800.0, longest=3, orders=99, rng=rng)[0]
     assert best.p == pytest.approx(0.01)
     assert best.first <= 7 <= best.last
-
-
-def test_points_are_counted_as_numpy_counts_them() -> None:
-    rng = np.random.default_rng(9)
-    x, y = rng.uniform(-500, 5500, (2, 50_000))
-    x[:7] = np.nan
-    counts, outside = count_points(x, y, side=100.0, column_0=0, row_0=0, shape=(50, 50))
-    edges = np.arange(0, 5001, 100.0)
-    theirs, *_ = np.histogram2d(y[7:], x[7:], bins=[edges, edges])
-    assert np.array_equal(counts, theirs.astype(np.int64))
-    assert outside == 50_000 - counts.sum()
 
 
 def test_edges_that_do_not_rise_are_refused() -> None:

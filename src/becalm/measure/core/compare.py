@@ -22,7 +22,7 @@ from becalm.measure.core.dispersion import GroupDispersion, measure_dispersion
 from becalm.measure.core.match_days import add_easter, match_calendar
 from becalm.measure.core.request import CompareSettings
 from becalm.measure.core.series import Series, build_series, check_coverage, days_counted
-from becalm.methods.multiplicity import q_values
+from becalm.methods.multiplicity import adjust
 from becalm.methods.rates import rate_p_values, rate_ratios
 from becalm.tables import CountTable
 from becalm.terms import Gap, Period, QuestionError
@@ -122,7 +122,7 @@ def _build_contrast(
         )
         for g in range(len(series.groups))
     )
-    group_rows = map(_set_q_value, rows[1:], q_values(p[1:]).tolist())
+    group_rows = map(_set_q_value, rows[1:], adjust(p[1:], "BH").tolist())
     contrast = Contrast(baseline, rows[0], tuple(group_rows), matched_days.unmatched)
     window_months = {month for window in (period, *baseline.windows) for month in window.months}
     missing = sorted(window_months & missing_months(context.gaps))
