@@ -118,7 +118,7 @@ def test_ties_are_searched_in_random_order():
 @pytest.mark.parametrize(
     ("options", "error", "says"),
     [
-        ({"origins": 20}, QuestionError, "hold 30 months, need 32.*--origins 18"),
+        ({"origins": 20}, QuestionError, "hold 30 months, need 32.*`origins 18`"),
         ({"origins": 1}, UsageError, "no interval"),
         ({"area_share": 0.0}, UsageError, "area share of 0.0"),
         ({"area_share": 1.5}, UsageError, "area share of 1.5"),

@@ -26,10 +26,10 @@ def counts():
 
 
 def test_the_side_that_is_named_will_do_and_one_metre_less_will_not():
-    with pytest.raises(UsageError, match=r"10\.0 by 10\.0 km.*Take --cell-m 8 or more"):
+    with pytest.raises(UsageError, match=r"10\.0 by 10\.0 km.*Take `cell_m 8` or more"):
         check_cell_count(TOWN, 0.5, max_cells=MOST_CELLS)
     check_cell_count(TOWN, 8.0, max_cells=MOST_CELLS)
-    with pytest.raises(UsageError, match="--cell-m 8"):
+    with pytest.raises(UsageError, match="`cell_m 8`"):
         check_cell_count(TOWN, 7.0, max_cells=MOST_CELLS)
 
 
@@ -39,7 +39,7 @@ def test_no_ground_at_all_is_left_to_better_words():
 
 def test_cells_inside_a_boundary_are_refused_before_they_are_made(counts):
     fine = replace(counts, cell_m=0.5)
-    with pytest.raises(UsageError, match="--cell-m 8 or more"):
+    with pytest.raises(UsageError, match="`cell_m 8` or more"):
         build_panel(fine, ROBBERY, boundary=shapely.box(*TOWN), settings=FindSettings())
 
 
@@ -52,5 +52,5 @@ def test_records_far_from_all_others_are_named_as_a_cause_where_there_is_no_boun
 
 @pytest.mark.parametrize("lattice", [Lattice("hexagon", 0.5), Lattice("square", 0.5, 30.0)])
 def test_tiles_are_refused_too(lattice):
-    with pytest.raises(UsageError, match="--cell-m 2 or more"):
+    with pytest.raises(UsageError, match="`cell_m 2` or more"):
         build_tiles(lattice, clustered(np.random.default_rng(1)), ROBBERY, shapely.box(0, 0, 1900, 1900))

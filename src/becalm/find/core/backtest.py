@@ -214,7 +214,7 @@ def _check_request(counts: Counts, area_share: float, origins: int) -> None:
     months, required_months = len(counts.months), HISTORY_MONTHS + origins
     if months < required_months:
         testable_months = max(months - HISTORY_MONTHS, 0)
-        remedy = f"Ask for --origins {testable_months}, or ingest" if testable_months >= 2 else "Ingest"
+        remedy = f"Ask for `origins {testable_months}`, or ingest" if testable_months >= 2 else "Ingest"
         raise QuestionError(
             f"The records hold {months} months, need {required_months}: "
             f"{HISTORY_MONTHS} to learn from and {origins} to foretell. {remedy} more months."
@@ -227,7 +227,7 @@ def _warn_of_few(origins: int) -> tuple[str, ...]:
         return ()
     return (
         f"{origins} months are too few to call a method better or worse: resampling them makes intervals "
-        f"that are too narrow. Give --origins {LEAST_FOR_VERDICT} or more.",
+        f"that are too narrow. Give {LEAST_FOR_VERDICT} origins or more.",
     )
 
 
@@ -238,7 +238,7 @@ def _select_months(panel: PlacePanel, asked_months: range) -> tuple[tuple[int, .
     if len(used_months) < 2:
         raise QuestionError(
             f"No incident of the target is on record in {empty_months}: nothing there can be foretold. "
-            "Check those months with `becalm ingest`, or choose others with --until and --origins."
+            "Check those months with `becalm ingest`, or choose others with `until` and `origins`."
         )
     if not empty_months:
         return used_months, ()
@@ -254,5 +254,5 @@ def _warn_of_all(count: int, panel: PlacePanel) -> tuple[str, ...]:
         return ()
     return (
         f"The best {count} of {panel.size} places are all of them, so every method's hit rate is 100 % and "
-        f"its calibration 1: they tell nothing. Ask for fewer than {panel.size} with --count.",
+        f"its calibration 1: they tell nothing. Ask for fewer than {panel.size} places.",
     )

@@ -253,5 +253,5 @@ def _check_settings(
     if counts.sum() < 2 or counts.min() == counts.max():
         raise QuestionError(
             f"{int(counts.sum())} incidents in the last {months} months tell no places apart. "
-            "Take more --months."
+            "Take more `months`."
         )

@@ -252,7 +252,7 @@ def _check_past(panel: PlacePanel, origin: int, training: range) -> None:
         month = panel.months[origin] if is_recorded else f"the month after {panel.months[-1]}"
         raise QuestionError(
             f"No incident of the target is on record before {month} from which "
-            "the score could learn. Take a longer history with --since, or more offences with --target."
+            "the score could learn. Take a longer history with `since`, or more offences with `target`."
         )
 
 

@@ -199,7 +199,7 @@ def place_boxes(
     if not on_land.any():
         raise QuestionError(
             f"No record of {' + '.join(targets.target)} before month {before_month + 1} lies on the land, so "
-            "no box can be laid. Take a longer history with --since, or another target."
+            "no box can be laid. Take a longer history with `since`, or another target."
         )
     corners = place_squares(x[on_land], y[on_land], weights[on_land], side_m=land.side_m, count=box_count)
     left_m, bottom_m = corners.left_m, corners.bottom_m

@@ -77,7 +77,7 @@ def find_near_repeats(
     if len(events.day) < LEAST_EVENTS:
         raise QuestionError(
             f"{len(events.day)} incidents of {' + '.join(target)} have a place and a day, need "
-            f"{LEAST_EVENTS}. Take more months, or more offences with --target."
+            f"{LEAST_EVENTS}. Take more months, or more offences with `target`."
         )
     try:
         table = near_repeats(

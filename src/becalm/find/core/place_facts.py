@@ -126,7 +126,7 @@ def compute_hours_share(facts: PlaceFacts | None, places: CellGrid | PlaceSet, h
     ):
         raise QuestionError(
             f"{timed_records:,} of {timed_records + untimed_records:,} records of the target carry an hour: "
-            f"too few for a list of the hours {hours}. Ingest records with times, or leave --when out for a "
+            f"too few for a list of the hours {hours}. Ingest records with times, or leave `when` out for a "
             "list of the whole day."
         )
     in_hours = np.isin(np.arange(HOURS_OF_WEEK) % 24, hours.of_day)

@@ -182,7 +182,7 @@ def check_cell_count(bounds: Bounds, width_m: float, *, max_cells: int, hint: st
     words = f"{cells:,.0f}" if cells < 1e12 else f"{cells:.0e}"
     raise UsageError(
         f"The ground, {width / 1e3:,.1f} by {height / 1e3:,.1f} km, holds {words} places of {width_m:g} m, "
-        f"more than the {max_cells:,} that can be held. Take --cell-m {least_width_m} or more.{hint}"
+        f"more than the {max_cells:,} that can be held. Take `cell_m {least_width_m}` or more.{hint}"
     )
 
 

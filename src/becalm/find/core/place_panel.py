@@ -228,7 +228,7 @@ def _check_elsewhere(target: CountSeries, targets: Targets, outside: int) -> Non
         names = " + ".join(targets.target)
         raise QuestionError(
             f"None of the {outside} incidents of {names} lies on any of the places: they are elsewhere. "
-            "Check the coordinates and coordinate systems of the records, of the boundary and of --places."
+            "Check the coordinates and coordinate systems of the records, of the boundary and of `places`."
         )
 
 
@@ -237,7 +237,7 @@ def _check_enough(target: CountSeries, targets: Targets, settings: FindSettings,
     if total < settings.least_incidents:
         raise QuestionError(
             f"{total} incidents of {names} have a place, need {settings.least_incidents}. "
-            "Take more months, or more offences with --target."
+            "Take more months, or more offences with `target`."
         )
     if len(np.unique(np.concatenate(target.places))) < 2:
         raise QuestionError(

@@ -126,7 +126,7 @@ def run_finder(
         return scores
     raise QuestionError(
         f"The finder {finder.name!r} {fault}. Mend it, as `write a finder` in the manual says, "
-        "or leave --finder out."
+        "or leave `finder` out."
     )
 
 

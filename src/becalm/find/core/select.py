@@ -246,7 +246,7 @@ def _find_count_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
             "count",
             f"{included_count} places must be included and floors ask for {missing_places} more: {excess} "
             f"too many for a list of {problem.count}",
-            "list more places with --count, or withdraw a decision",
+            "list more places with `count`, or withdraw a decision",
         )
     for area, inside, cap in zip(rules.areas, included_by_area.tolist(), problem.caps.tolist(), strict=True):
         if inside > cap:

@@ -47,7 +47,7 @@ def choose_targets(groups: Sequence[OffenceGroup], target_keys: Sequence[str] = 
     if not target:
         raise QuestionError(
             "No offence group of these records is marked as street violence. "
-            f"Name the target with --target, one or more of {', '.join(usable_groups)}."
+            f"Name the target with `target`, one or more of {', '.join(usable_groups)}."
         )
     lenders = (key for key, group in usable_groups.items() if group.street_violence or group.shares_places)
     return Targets(target, tuple(key for key in lenders if key not in target), excluded)
