@@ -1,7 +1,5 @@
 """How well would each method have foretold where the next month's incidents fell?"""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -81,8 +79,7 @@ def backtest(
         finder=finder,
         rng=rng,
     )
-    skills = trial.by_method
-    samples = draw_resamples(len(tested_months), rounds=ROUNDS, rng=rng)
+    skills, samples = trial.by_method, draw_resamples(len(tested_months), rounds=ROUNDS, rng=rng)
     return Backtest(
         target=targets.target,
         cell_m=panel.places.width_m,

@@ -1,7 +1,5 @@
 """A challenger to the blend: boosted trees on the same evidence, used only where they win out of time."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from becalm.find.core.place_panel import PlacePanel

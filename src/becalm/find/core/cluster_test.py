@@ -1,7 +1,5 @@
 """Do the listed places stand out together with their neighbours, and since when?"""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Counts by cell from plain arrays, for use in a notebook."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
 

@@ -1,7 +1,5 @@
 """The events of places on the list of hotspots. Released kinds are frozen: change one by adding a version."""
 
-from __future__ import annotations
-
 from becalm.ledger.event_kinds import EventKind, optional_fact, required_fact
 from becalm.ledger.events import REASON
 

@@ -6,8 +6,6 @@ The shares of both are fitted by maximum likelihood to the months that came afte
 weight of the own memory; none is set by hand and none can be negative.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """What is known of each place's rate: its forecast, and how sure it is with bursts and drift allowed for."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -5,8 +5,6 @@ promises too much (the winner's curse). Boxes placed without the months that jud
 measure: what is expected of all boxes is cut to it.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from math import ceil
 

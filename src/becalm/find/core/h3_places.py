@@ -1,7 +1,5 @@
 """H3 cells as places: over a region, or under the records. H3 is an optional extra."""
 
-from __future__ import annotations
-
 from types import ModuleType
 
 import numpy as np

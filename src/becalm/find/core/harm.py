@@ -1,7 +1,5 @@
 """Places by expected harm: each offence group is forecast alone, and harm is their weighted sum."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType

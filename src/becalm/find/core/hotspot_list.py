@@ -1,7 +1,5 @@
 """The list as it is handed over: the chosen places, how sure they are, and all that the list rests on."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 

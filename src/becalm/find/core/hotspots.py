@@ -1,7 +1,5 @@
 """Which micro-places carry the target offences, and how sure is the list?"""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.random import Generator
 from shapely.geometry.base import BaseGeometry

@@ -1,7 +1,5 @@
 """How finely the records are placed: what is too fine for them, and what their error does to the order."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 from functools import partial
@@ -102,19 +100,19 @@ def fit_place_size(
     if is_h3:
         coarser = range(places.h3_resolution, COARSEST - 1, -1)
         resolution = next(r for r in coarser if h3_width_m(r) >= location.spacing_m)
-        fitted, fitted_m = replace(places, h3_resolution=resolution), h3_width_m(resolution)
+        fitting_places, fitted_m = replace(places, h3_resolution=resolution), h3_width_m(resolution)
     else:
         fitted_m = location.least_width_m
-        fitted = replace(places, cell_m=fitted_m)
+        fitting_places = replace(places, cell_m=fitted_m)
     if not places.merge:
-        size = f"`h3_resolution {fitted.h3_resolution}`" if is_h3 else f"`cell_m {fitted_m:g}`"
+        size = f"`h3_resolution {fitting_places.h3_resolution}`" if is_h3 else f"`cell_m {fitted_m:g}`"
         raise QuestionError(
             f"Places of {width_m:g} m are finer than these records are placed: their source moved them to "
             f"fixed points, and the next point is typically {location.spacing_m:.0f} m away. A list of such "
             f"places would rank the points of a map. Take {size}, the smallest that will do, or add `merge` "
             "to have it done."
         )
-    return fitted, (
+    return fitting_places, (
         f"Places of {width_m:g} m are finer than these records are placed: merged into places of "
         f"{fitted_m:g} m, the smallest that will do.",
     )
@@ -152,9 +150,11 @@ def add_location_uncertainty(
     )
     unplaced_counts = np.where(records > 0, 0.0, own_counts)  # what no record on a point stands for stays
     # A place that loses all its records in the moves keeps its forecast from all else, never less than 0.
-    expected = np.maximum(posterior.shape - own_counts + mean + unplaced_counts, 1e-12) / posterior.rate
-    total_variance = expected**2 / widened_posterior.shape + variance / posterior.rate**2
-    return GammaPosterior(expected**2 / total_variance, expected / total_variance)
+    expected_counts = (
+        np.maximum(posterior.shape - own_counts + mean + unplaced_counts, 1e-12) / posterior.rate
+    )
+    total_variance = expected_counts**2 / widened_posterior.shape + variance / posterior.rate**2
+    return GammaPosterior(expected_counts**2 / total_variance, expected_counts / total_variance)
 
 
 def warn_of_points(points: PointsPerCell) -> tuple[str, ...]:
@@ -183,10 +183,10 @@ def warn_of_doubt(location: LocationUncertainty | None) -> tuple[str, ...]:
 def warn_of_quality(counts: PlaceCounts) -> tuple[str, ...]:
     """Are the records moved to nearby points before they are published?"""
     records = sum(n for _, n in counts.location_quality)
-    moved = sum(n for quality, n in counts.location_quality if quality in ("snap", "block"))
-    if not records or not moved:
+    moved_records = sum(n for quality, n in counts.location_quality if quality in ("snap", "block"))
+    if not records or not moved_records:
         return ()
     return (
-        f"{moved / records:.0%} of the records were moved by their source to a nearby map point or block: "
-        "a place on the list may stand for its neighbour.",
+        f"{moved_records / records:.0%} of the records were moved by their source to a nearby map point or "
+        "block: a place on the list may stand for its neighbour.",
     )

@@ -1,7 +1,5 @@
 """How each method did on each tested month: what it would have caught, where, and how surprised it was."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """After one incident, is another one nearby soon likelier than places and times alone explain?"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import product

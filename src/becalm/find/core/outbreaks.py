@@ -1,7 +1,5 @@
 """Where and when were there suddenly more incidents than that place and that time explain?"""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final

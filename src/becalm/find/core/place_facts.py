@@ -1,7 +1,5 @@
 """What the records say of places beside counts: their borough, and when in the week they are busy."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

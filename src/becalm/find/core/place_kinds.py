@@ -1,7 +1,5 @@
 """Making the places that compete: squares, hexagons, own areas, streets with their junctions."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter
 from collections.abc import Sequence

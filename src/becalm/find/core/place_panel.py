@@ -1,7 +1,5 @@
 """The panel of counts: which places compete, and what happened on each of them in each month."""
 
-from __future__ import annotations
-
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

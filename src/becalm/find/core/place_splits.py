@@ -1,7 +1,5 @@
 """Places split by hand: one square in two halves, or in the areas that somebody drew."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -20,7 +18,7 @@ from becalm.methods.place_shapes import LEAST_M, LEAST_M2, keep_areas
 from becalm.terms import Fault, InputError, QuestionError, UsageError
 
 AnyArray = NDArray[Any]
-REST = "rest"
+REST_PART = "rest"
 GAP_M = 0.001  # a point in the hair between two parts belongs to the nearer
 PART_MARK = "."  # between the name of a place and that of its part
 
@@ -183,11 +181,18 @@ def _cut_along(outline: BaseGeometry, line: BaseGeometry) -> tuple[tuple[str, Ba
     if len(pieces) != 2:
         pieces.sort(key=lambda piece: (-piece.centroid.y, piece.centroid.x))
         return tuple((str(number), piece) for number, piece in enumerate(pieces, start=1))
-    one, other = pieces
-    east, north = one.centroid.x - other.centroid.x, one.centroid.y - other.centroid.y
+    first_piece, second_piece = pieces
+    east, north = (
+        first_piece.centroid.x - second_piece.centroid.x,
+        first_piece.centroid.y - second_piece.centroid.y,
+    )
     upper, lower = ("north", "south") if abs(north) >= abs(east) else ("east", "west")
-    one_is_upper = north > 0 if upper == "north" else east > 0
-    return ((upper, one), (lower, other)) if one_is_upper else ((upper, other), (lower, one))
+    first_is_upper = north > 0 if upper == "north" else east > 0
+    return (
+        ((upper, first_piece), (lower, second_piece))
+        if first_is_upper
+        else ((upper, second_piece), (lower, first_piece))
+    )
 
 
 def _cut_out(
@@ -198,7 +203,7 @@ def _cut_out(
     for name, area in areas:
         parts.append((name, _drop_strays(shapely.intersection(remainder, area), outline)))
         remainder = _drop_strays(shapely.difference(remainder, area), outline)
-    return (*parts, (REST, remainder))
+    return (*parts, (REST_PART, remainder))
 
 
 def _drop_strays(cut: BaseGeometry, outline: BaseGeometry) -> BaseGeometry:

@@ -3,8 +3,6 @@
 A finder is one function. becalm's own are plug-ins like any other: `blend`, `count_12`, `ewma`.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from typing import Protocol
 

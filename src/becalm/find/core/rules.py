@@ -107,8 +107,8 @@ def read_hours(text: str) -> DayHours:
 
 
 def _set_bound(bounds: Mapping[str, int], area: str, bound: int | None) -> Mapping[str, int]:
-    others = {name: number for name, number in bounds.items() if name != area}
-    return MappingProxyType(others if bound is None else {**others, area: bound})
+    other_bounds = {name: number for name, number in bounds.items() if name != area}
+    return MappingProxyType(other_bounds if bound is None else {**other_bounds, area: bound})
 
 
 def _find_faults(rules: Rules) -> Iterator[Fault]:
@@ -141,9 +141,9 @@ def _find_faults(rules: Rules) -> Iterator[Fault]:
 def _find_clashes(decisions: tuple[PlaceDecision, ...]) -> Iterator[Fault]:
     first_decision: dict[str, PlaceDecision] = {}
     for decision in decisions:
-        other = first_decision.setdefault(decision.place_id, decision)
-        if other.include != decision.include:
-            include, leave_out = (other, decision) if other.include else (decision, other)
+        earlier = first_decision.setdefault(decision.place_id, decision)
+        if earlier.include != decision.include:
+            include, leave_out = (earlier, decision) if earlier.include else (decision, earlier)
             yield Fault(
                 decision.place_id,
                 f"must be on the list ({_say_reason(include)}) and off it ({_say_reason(leave_out)})",
@@ -161,7 +161,7 @@ LooserRules = tuple[RuleKind, str, str, Rules | None, Rules | None]
 
 
 def price_rules(
-    expected: float, rules: Rules, build_problem: Callable[[Rules], SubsetProblem], *, step_m: float
+    expected_value: float, rules: Rules, build_problem: Callable[[Rules], SubsetProblem], *, step_m: float
 ) -> Iterator[RulePrice]:
     """How much more would be expected of the list if each rule in turn were relaxed or gone?
 
@@ -170,13 +170,13 @@ def price_rules(
 
     def gain(looser_rules: Rules | None) -> float | None:
         best = best_subset(build_problem(looser_rules)) if looser_rules is not None else None
-        return None if best is None else max(best.value - expected, 0.0)
+        return None if best is None else max(best.value - expected_value, 0.0)
 
     for kind, rule, unit, relaxed_rules, rules_without in _loosen_each(rules, step_m):
-        removed = gain(rules_without)
+        gain_without = gain(rules_without)
         # A rule that costs nothing at all costs nothing by one unit: one solution less to look for.
-        relaxed = 0.0 if removed == 0.0 else gain(relaxed_rules)
-        yield RulePrice(kind, rule, unit, relaxed, removed)
+        gain_relaxed = 0.0 if gain_without == 0.0 else gain(relaxed_rules)
+        yield RulePrice(kind, rule, unit, gain_relaxed, gain_without)
 
 
 def _loosen_each(rules: Rules, step_m: float) -> Iterator[LooserRules]:

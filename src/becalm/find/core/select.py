@@ -1,7 +1,5 @@
 """Choosing places from what is expected of them, under the rules of the list and by the finder."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace

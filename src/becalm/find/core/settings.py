@@ -1,7 +1,5 @@
 """What the search for hotspots may be told; every default is in this one place."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Which offences are sought, which are borrowed from, and which never count."""
 
-from __future__ import annotations
-
 import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -33,11 +31,11 @@ def choose_targets(groups: Sequence[OffenceGroup], target_keys: Sequence[str] = 
         where a named group is found by the police, or none is marked as street violence.
     """
     by_key = {group.key: group for group in groups}
-    excluded = tuple(sorted(group.key for group in groups if group.found_by == "police"))
-    usable_groups = {key: by_key[key] for key in sorted(by_key) if key not in excluded}
+    police_keys = tuple(sorted(group.key for group in groups if group.found_by == "police"))
+    usable_groups = {key: by_key[key] for key in sorted(by_key) if key not in police_keys}
     for key in target_keys:
         _check_known(key, tuple(by_key))
-        if key in excluded:
+        if key in police_keys:
             raise QuestionError(
                 f"{key!r} is found by the police looking for it: a list made of it would send patrols where "
                 f"patrols already look. Choose among {', '.join(usable_groups)}."
@@ -50,7 +48,7 @@ def choose_targets(groups: Sequence[OffenceGroup], target_keys: Sequence[str] = 
             f"Name the target with `target`, one or more of {', '.join(usable_groups)}."
         )
     lenders = (key for key, group in usable_groups.items() if group.street_violence or group.shares_places)
-    return Targets(target, tuple(key for key in lenders if key not in target), excluded)
+    return Targets(target, tuple(key for key in lenders if key not in target), police_keys)
 
 
 def _check_known(key: str, keys: tuple[str, ...]) -> None:

@@ -16,7 +16,7 @@ from pyproj import Transformer
 from shapely.geometry import mapping
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.core.place_splits import REST, Split
+from becalm.find.core.place_splits import REST_PART, Split
 from becalm.terms import Fault, InputError, WorkspaceError
 from becalm.workspace.config import Workspace
 from becalm.workspace.shapes import read_layers
@@ -149,9 +149,9 @@ def _check_parts(
         fault = _shape_fault(shape, AREAS, where)
         if names.index(name) != number - 1:
             fault = Fault(where, "has the name of another part", "give each part a name of its own")
-        if not re.fullmatch(PART_NAME, name) or name == REST:
+        if not re.fullmatch(PART_NAME, name) or name == REST_PART:
             fault = Fault(
-                where, "has no name of letters, digits, spaces, - and _", f"give it one, not {REST!r}"
+                where, "has no name of letters, digits, spaces, - and _", f"give it one, not {REST_PART!r}"
             )
         if fault is not None or shape is None:
             faults += [fault] if fault else []
@@ -196,8 +196,10 @@ def _read_feature(feature: Any, where: str, faults: list[Fault]) -> tuple[SplitE
     if entry is not None:
         fault = _shape_fault(shape, LINES if entry.kind == "line" else AREAS, f"{where} ({entry.place})")
         faults.extend([fault] if fault else [])
-        if (entry.kind == "part") != (entry.part is not None) or entry.part == REST:
-            faults.append(Fault(where, f"a part has a name (not {REST!r}), a line none", "correct `part`"))
+        if (entry.kind == "part") != (entry.part is not None) or entry.part == REST_PART:
+            faults.append(
+                Fault(where, f"a part has a name (not {REST_PART!r}), a line none", "correct `part`")
+            )
     return (
         (entry, shape) if len(faults) == faults_before and entry is not None and shape is not None else None
     )
