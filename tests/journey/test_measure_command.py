@@ -195,7 +195,7 @@ def test_an_earlier_edition_is_answered_from_as_it_was(tmp_path):
     [
         (["--period", "2020-4"], 2, "Did you mean '2020-04'"),
         (["--period", "2020-04", "--baseline", "2020-04"], 2, "shares days"),
-        (["--period", "2020-04", "--level", "95"], 2, "Give 0.95 for 95 %"),
+        (["--period", "2020-04", "--level", "95"], 2, "give 0.95 for 95 %"),
         (["--period", "2020-04", "--offence-group", "robery"], 2, "Did you mean 'robbery'"),
         (["--period", "2020-04", "--source", "nobody"], 2, "--source mps_borough"),
         (["--period", "last 6 weeks"], 5, "records only the month"),

@@ -171,7 +171,7 @@ def _argument(field: RequestField, default: object) -> Argument:
     settings: dict[str, Any] = {"help": parameter.help, "metavar": parameter.metavar or None}
     if field.kind is date:
         settings |= {"formats": ["%Y-%m-%d"]}
-    if kind in (int, float):
+    if kind in (int, float) and not parameter.remedy:  # else the request refuses, in its own words
         settings |= {"min": parameter.low, "max": parameter.high}
     is_empty = default is MISSING or default in (None, (), "")
     if parameter.default_text or is_empty:

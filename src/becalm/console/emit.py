@@ -97,11 +97,6 @@ def print_lines(lines: Iterable[object]) -> None:
             console().print(line)
 
 
-def emit(format: Format, *, lines: Iterable[str], data: object, rows: Iterable[Row]) -> None:
-    """Print an answer that is laid out already."""
-    emit_answer(None, View(data=lambda _: data, rows=lambda _: rows, lines=lambda _: lines), format)
-
-
 def tabulate(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> Iterable[str]:
     """Rows below their headings, each column as wide as its widest cell but the last."""
     cells = [[fact_text(row.get(name)) for name in columns] for row in rows]
@@ -121,21 +116,16 @@ def _receipt(entry: Entry) -> Iterable[str]:
 
 
 RECEIPT: View[Entry] = View(
-    data=lambda entry: entry_told(entry, with_subject=False),
+    data=lambda entry: entry_data(entry, with_subject=False),
     rows=lambda entry: [
-        {**(row := entry_told(entry, with_subject=False)), "facts": facts_text(row["facts"])}
+        {**(row := entry_data(entry, with_subject=False)), "facts": facts_text(row["facts"])}
     ],
     lines=_receipt,
 )
 """How an entry that was just written is shown."""
 
 
-def print_receipt(entry: Entry, format: Format) -> None:
-    """Print an entry that was just written."""
-    emit_answer(entry, RECEIPT, format)
-
-
-def entry_told(entry: Entry, *, with_subject: bool) -> dict[str, object]:
+def entry_data(entry: Entry, *, with_subject: bool) -> dict[str, object]:
     """An entry as names and values; whom it is about only where that was asked for."""
     event = entry.event
     return {

@@ -32,12 +32,6 @@ def console() -> Console:
     return Console(width=shutil.get_terminal_size((WIDTH, 24)).columns)
 
 
-def say(screen: Console, *lines: str) -> None:
-    """Print lines as they are, folded by the screen alone."""
-    for line in lines:
-        screen.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
 def is_narrow(screen: Console) -> bool:
     """Is there too little room for a table of many columns?"""
     return screen.width < NARROW
@@ -72,19 +66,6 @@ def string_table(
         return Column(heading, lambda row: row[index], is_text=heading in left)
 
     return table([column(i, heading) for i, heading in enumerate(headings)], rows)
-
-
-def show_table(
-    screen: Console,
-    headings: Sequence[str],
-    rows: Iterable[Sequence[str]],
-    *,
-    left: Sequence[str] = (),
-    left_out: Sequence[str] = (),
-    folded: Sequence[str] | None = None,
-) -> None:
-    """Print a table of figures."""
-    screen.print(figure_table(headings, rows, left=left, hidden=left_out, folded=folded))
 
 
 def figure_table(

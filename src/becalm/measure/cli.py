@@ -34,11 +34,13 @@ def compare(session: Session, request: CompareRequest) -> None:
 
 
 def _lines(comparison: Comparison) -> Iterable[object]:
+    from rich.text import Text
+
     from becalm.console.screen import string_table
     from becalm.measure.files import comparison as text
 
     left = (text.TEXT_COLUMNS[0], text.TEXT_COLUMNS[-1])
-    yield from text.opening_sentences(comparison)
+    yield from map(Text, text.opening_sentences(comparison))  # folded between words, not cut
     yield ""
     yield string_table(text.TEXT_COLUMNS, text.comparison_lines(comparison), left=left)
     if len(comparison.against) > 1:
@@ -48,4 +50,4 @@ def _lines(comparison: Comparison) -> Iterable[object]:
             ("Change against", *labels), text.side_by_side(comparison), left=("Change against",)
         )
     yield ""
-    yield from text.small_print(comparison)
+    yield from map(Text, text.small_print(comparison))

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
-from becalm.console.emit import View, entry_told, fact_text, facts_text, instant, tabulate
+from becalm.console.emit import View, entry_data, fact_text, facts_text, instant, tabulate
 from becalm.ledger.event import Entry
 from becalm.record.core.arrests import Arrest, ExcludedArrest
 from becalm.record.core.request import ArrestsRequest
@@ -27,7 +27,7 @@ def events_view(*, with_subjects: bool) -> View[Sequence[Entry]]:
     screen_columns = tuple(name for name in columns if name not in ("recorded_at", "purpose"))
 
     def data(entries: Sequence[Entry]) -> list[Row]:
-        return [entry_told(entry, with_subject=with_subjects) for entry in entries]
+        return [entry_data(entry, with_subject=with_subjects) for entry in entries]
 
     def rows(entries: Sequence[Entry]) -> list[Row]:
         records = ({**record, "facts": facts_text(record["facts"])} for record in data(entries))
@@ -131,11 +131,11 @@ def _arrest_row(arrest: Arrest) -> Row:
 
 def _entry_record(proven: ProvenEntry) -> Row:
     return {
-        **entry_told(proven.entry, with_subject=True),
+        **entry_data(proven.entry, with_subject=True),
         "previous": proven.entry.previous,
         "commitment": proven.entry.commitment,
         "details": _details_text(proven),
-        "corrected_by": [entry_told(entry, with_subject=False) for entry in proven.corrections],
+        "corrected_by": [entry_data(entry, with_subject=False) for entry in proven.corrections],
         "inclusion": {
             "leaf_index": proven.entry.seq - 1,
             "size": proven.source.head.size,
@@ -148,7 +148,7 @@ def _entry_record(proven: ProvenEntry) -> Row:
 
 def _entry_row(proven: ProvenEntry) -> Row:
     return {
-        **entry_told(proven.entry, with_subject=True),
+        **entry_data(proven.entry, with_subject=True),
         "facts": facts_text(proven.entry.event.facts),
         "details": _details_text(proven),
         "corrected_by": " ".join(str(entry.seq) for entry in proven.corrections),
@@ -217,7 +217,7 @@ def _access_lines(log: AccessLog) -> Iterable[str]:
 
 
 def _access_rows(log: AccessLog) -> list[Row]:
-    return [entry_told(entry, with_subject=True) for entry in log.entries]
+    return [entry_data(entry, with_subject=True) for entry in log.entries]
 
 
 ACCESS_VIEW: View[AccessLog] = View(
