@@ -124,7 +124,7 @@ def _send_all(ledger: Ledger, key: SigningKey, inside: Path, outside: Path) -> t
 
 def signed(point: Checkpoint, key: SigningKey) -> Checkpoint:
     """The same head, signed with this key."""
-    unsigned = replace(point, key=key.id)
+    unsigned = replace(point, key_id=key.id)
     return replace(unsigned, signature=key.sign(signed_bytes(unsigned)))
 
 
@@ -366,7 +366,12 @@ def sign_again(db: Connection, rows: Sequence[StoredRow], key: SigningKey) -> No
         head = Head(held["size"], root_of(rows[: held["size"]]), rows[held["size"] - 1][14])
         made_at = datetime.fromisoformat(held["made_at"].replace("Z", "+00:00"))
         point = signed(Checkpoint(held["ledger"], head, made_at, "", ""), key)
-        values = {"root": head.root, "last": head.last_hash, "key": point.key, "signature": point.signature}
+        values = {
+            "root": head.root,
+            "last": head.last_hash,
+            "key": point.key_id,
+            "signature": point.signature,
+        }
         db.execute(
             text(
                 "UPDATE checkpoint SET root = :root, last = :last, key = :key, signature = :signature "

@@ -118,12 +118,12 @@ def render_sheet(checkpoint: Checkpoint, anchor: str) -> str:
     """A page to print for this signed head, whose QR code gives its anchor back when it is scanned."""
     head = checkpoint.head
     return SHEET.format(
-        title=escape(f"becalm ledger {checkpoint.ledger[:8]}: {head.size} entries"),
-        ledger=escape(checkpoint.ledger),
+        title=escape(f"becalm ledger {checkpoint.ledger_id[:8]}: {head.size} entries"),
+        ledger=escape(checkpoint.ledger_id),
         size=head.size,
         root=escape(head.root),
         made_at=escape(checkpoint.made_at.replace(tzinfo=None).isoformat(" ", "seconds")),
-        key=escape(checkpoint.key),
+        key=escape(checkpoint.key_id),
         code=draw_qr_code(anchor.strip(), label=f"QR code: the signed head of {head.size} entries"),
     )
 
@@ -139,7 +139,7 @@ def draw_qr_code(text: str, *, label: str) -> str:
 def _file_stem(checkpoint: Checkpoint, settings: AnchorSettings) -> str:
     """The name of an anchor's file: sorts by size, and never twice the same for two heads."""
     head = checkpoint.head
-    return f"{settings.label}-{checkpoint.ledger[:8]}-{head.size:09d}-{head.root[:8]}"
+    return f"{settings.label}-{checkpoint.ledger_id[:8]}-{head.size:09d}-{head.root[:8]}"
 
 
 def _send(checkpoint: Checkpoint, anchor: str, place: str, settings: AnchorSettings) -> AnchorDelivery:
@@ -198,10 +198,10 @@ def _compose_mail(checkpoint: Checkpoint, anchor: str, address: str, *, file_nam
     message["From"] = address
     message["To"] = address
     message["Date"] = checkpoint.made_at
-    message["Subject"] = f"becalm ledger {checkpoint.ledger[:8]}: {head.size} entries, {head.root[:16]}"
-    message["Message-ID"] = f"<{head.root[:32]}.{head.size}@{checkpoint.ledger[:32]}.becalm>"
+    message["Subject"] = f"becalm ledger {checkpoint.ledger_id[:8]}: {head.size} entries, {head.root[:16]}"
+    message["Message-ID"] = f"<{head.root[:32]}.{head.size}@{checkpoint.ledger_id[:32]}.becalm>"
     message.set_content(
-        f"The ledger {checkpoint.ledger} had {head.size} entries at {checkpoint.made_at}.\n"
+        f"The ledger {checkpoint.ledger_id} had {head.size} entries at {checkpoint.made_at}.\n"
         f"Root: {head.root}\n\n"
         "Keep this message. With the attached file anybody can tell later whether the ledger was cut off or\n"
         f"rewritten: becalm record verify --anchor {file_name}\n"

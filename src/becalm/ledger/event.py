@@ -76,8 +76,8 @@ class Head:
 class Checkpoint:
     """A signed head: what leaves the building, so that nobody can rewrite what came before."""
 
-    ledger: str  # which ledger: the id that it was given when it was made
+    ledger_id: str  # that the ledger was given when it was made
     head: Head
     made_at: datetime
-    key: str  # SHA-256 of the public key, in hex
+    key_id: str  # SHA-256 of the public key, in hex
     signature: str  # Ed25519 over the canonical bytes of all the rest, in hex

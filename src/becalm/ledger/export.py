@@ -55,7 +55,7 @@ def write_export(
             raise LedgerError(f"{folder} is not empty. Name a new folder; nothing was written.")
         keys: dict[str, str] = {}
         entry_count = _write_lines(folder / "entries.jsonl", _entry_lines(rows, size, keys))
-        anchors = (format_anchor(checkpoint, keys.get(checkpoint.key, "")) for checkpoint in checkpoints)
+        anchors = (format_anchor(checkpoint, keys.get(checkpoint.key_id, "")) for checkpoint in checkpoints)
         checkpoint_count = _write_lines(folder / "checkpoints.jsonl", anchors)
         about: dict[str, JsonValue] = {"format": FORMAT, "ledger": ledger, "columns": COLUMNS, "keys": keys}
         (folder / "ledger.json").write_text(canonical_json(about) + "\n", "utf-8")

@@ -89,12 +89,12 @@ def parse_anchor(text: str, place: str) -> Checkpoint:
 def _unsigned_fields(checkpoint: Checkpoint) -> dict[str, str | int]:
     return {
         "format": CHECKPOINT_TAG,
-        "ledger": checkpoint.ledger,
+        "ledger": checkpoint.ledger_id,
         "size": checkpoint.head.size,
         "root": checkpoint.head.root,
         "last": checkpoint.head.last_hash,
         "made_at": format_instant(checkpoint.made_at),
-        "key": checkpoint.key,
+        "key": checkpoint.key_id,
     }
 
 

@@ -82,7 +82,7 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     heads = weigh_heads(
         walk,
         sound_anchors,
-        unsigned_anchors=[anchor for anchor in sound_anchors if anchor.checkpoint.key not in keys],
+        unsigned_anchors=[anchor for anchor in sound_anchors if anchor.checkpoint.key_id not in keys],
     )
     findings = [*copy.findings, *key_findings, *flaw_by_anchor.values(), *_unknown_keys(walk, heads)]
     findings += _broken_rows(walk, copy, heads)
@@ -151,10 +151,12 @@ def _find_flaw(anchor: Anchor, identity: str, keys: dict[str, str]) -> Finding |
     """Why a checkpoint says nothing about this ledger, if so."""
     checkpoint = anchor.checkpoint
     name = f"The signed head of {anchor.size} entries in {anchor.place}"
-    if checkpoint.ledger != identity:
-        what = f"{name} is of ledger {checkpoint.ledger}, and this one is {identity}: another took its place."
+    if checkpoint.ledger_id != identity:
+        what = (
+            f"{name} is of ledger {checkpoint.ledger_id}, and this one is {identity}: another took its place."
+        )
         return Finding("rewritten", 1, what)
-    public_key, signature = keys.get(checkpoint.key), checkpoint.signature
+    public_key, signature = keys.get(checkpoint.key_id), checkpoint.signature
     if public_key and not is_signed(signed_bytes(checkpoint), signature=signature, public_key=public_key):
         return Finding("checkpoint", None, f"{name} was altered: its signature does not fit it.")
     return None
@@ -247,7 +249,7 @@ def _unknown_keys(walk: Walk, heads: HeadEvidence) -> Iterator[Finding]:
         if anchor.size <= walk.sound_size:
             what = (
                 f"The signed head of {anchor.size} entries in {anchor.place} is signed with key "
-                f"{anchor.checkpoint.key[:16]}, which this ledger does not name."
+                f"{anchor.checkpoint.key_id[:16]}, which this ledger does not name."
             )
             yield Finding("key", None, what)
 

@@ -164,7 +164,9 @@ def test_a_webhook_gets_the_anchor_and_a_failing_place_stops_no_other(tmp_path: 
 def test_the_printed_sheet_carries_the_head_in_words_and_as_a_code() -> None:
     point = a_head()
     sheet = render_sheet(point, format_anchor(point, KEY.public_key))
-    assert all(word in sheet for word in (point.ledger, point.head.root, point.key, "<svg", "12 entries"))
+    assert all(
+        word in sheet for word in (point.ledger_id, point.head.root, point.key_id, "<svg", "12 entries")
+    )
 
 
 def test_a_key_is_written_for_its_owner_and_the_one_before_stays_beside_it(tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ class DatabaseLedger:
                 "evidence, and put a copy in its place."
             )
         self._identity = str(ledger_row.identity)
-        self._anchors = tuple(point.head for point in anchors if point.ledger == self._identity)
+        self._anchors = tuple(point.head for point in anchors if point.ledger_id == self._identity)
         self._fold_names, self._folds_by_kind = name_folds(self.folds), group_by_kind(self.folds)
         if ledger_row.folds != self._fold_names:
             self.rebuild()
@@ -254,12 +254,12 @@ def write_checkpoint(connection: Connection, checkpoint: Checkpoint) -> None:
     """Keep this checkpoint."""
     connection.execute(
         insert(checkpoint_table).values(
-            ledger=checkpoint.ledger,
+            ledger=checkpoint.ledger_id,
             size=checkpoint.head.size,
             root=checkpoint.head.root,
             last=checkpoint.head.last_hash,
             made_at=format_instant(checkpoint.made_at),
-            key=checkpoint.key,
+            key=checkpoint.key_id,
             signature=checkpoint.signature,
         )
     )

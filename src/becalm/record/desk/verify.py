@@ -170,7 +170,7 @@ def export_record(desk: Desk, request: ExportRequest) -> ExportWritten:
 def _sign_or_reuse(desk: Desk) -> SignedHead:
     ledger = desk.open_ledger()
     key, head = _open_key(desk, ledger), ledger.head()
-    same_head = (c for c in reversed(ledger.checkpoints()) if c.head == head and c.key == key.id)
+    same_head = (c for c in reversed(ledger.checkpoints()) if c.head == head and c.key_id == key.id)
     return SignedHead(next(same_head, None) or _sign(desk, ledger, key), key.public_key)
 
 
@@ -209,7 +209,7 @@ def _read_anchor_folders(
             anchors.append(Anchor(_read_anchor(path), str(path), is_outside=is_outside))
         except InputError as error:
             unreadable.append(Finding("checkpoint", None, str(error)))
-    own_anchors = [anchor for anchor in anchors if anchor.checkpoint.ledger == ledger.identity]
+    own_anchors = [anchor for anchor in anchors if anchor.checkpoint.ledger_id == ledger.identity]
     own_folders = {Path(anchor.place).parent for anchor in own_anchors if anchor.is_outside}
     other_anchors = [a for a in anchors if a not in own_anchors and Path(a.place).parent in own_folders]
     remark = (
