@@ -81,7 +81,7 @@ def test_a_plan_breaks_no_rule_or_says_why_there_is_none(inputs: PlanInputs) -> 
         return
     assert broken_rules(inputs, plan) == []
     assert len(plan.routes) == len(inputs.shifts)
-    assert ((plan.propensities.start >= 0) & (plan.propensities.start <= 1)).all()
+    assert ((plan.propensities.start_chances >= 0) & (plan.propensities.start_chances <= 1)).all()
 
 
 @QUICK

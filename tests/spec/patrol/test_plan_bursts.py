@@ -61,15 +61,15 @@ def test_propensities_are_the_share_of_keys_that_start_a_burst_in_a_cell() -> No
         for n in range(500)
     ]
     propensities = plans[0].propensities
-    start_shares = np.zeros_like(propensities.start)
+    start_shares = np.zeros_like(propensities.start_chances)
     for plan in plans:
         for burst in plan.bursts:
             minutes = (burst.span.start - propensities.first_cell) / timedelta(minutes=1)
             start_shares[
                 propensities.hotspots.index(burst.hotspot), int(minutes // propensities.cell_minutes)
             ] += 1 / len(plans)
-    assert propensities.start.sum() == pytest.approx(start_shares.sum(), rel=0.1)
-    assert np.abs(start_shares - propensities.start).max() < 5 * np.sqrt(0.25 / len(plans))
+    assert propensities.start_chances.sum() == pytest.approx(start_shares.sum(), rel=0.1)
+    assert np.abs(start_shares - propensities.start_chances).max() < 5 * np.sqrt(0.25 / len(plans))
 
 
 def test_the_same_key_gives_the_same_plan_and_another_key_another() -> None:

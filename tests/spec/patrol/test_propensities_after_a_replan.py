@@ -34,11 +34,11 @@ def route_of(unit: str) -> UnitRoute:
 
 def after(key: bytes, *states: UnitState) -> np.ndarray:
     step = ReplanStep(ReplanMoment(DISTRIBUTION, PLAN.routes, AT, 1, key), states)
-    return update_propensities(INPUTS, DISTRIBUTION, KEY, PLAN.propensities, [step]).start
+    return update_propensities(INPUTS, DISTRIBUTION, KEY, PLAN.propensities, [step]).start_chances
 
 
 def test_before_the_moment_nothing_changes_and_after_it_something_does() -> None:
-    new, old = after(KEY, find_unit_state(INPUTS, route_of("a"), AT)), PLAN.propensities.start
+    new, old = after(KEY, find_unit_state(INPUTS, route_of("a"), AT)), PLAN.propensities.start_chances
     assert new[:, :CELL] == pytest.approx(old[:, :CELL], abs=1e-12)
     assert np.abs(new[:, CELL + 2 :] - old[:, CELL + 2 :]).max() > 1e-6
     assert ((new >= 0) & (new <= 1)).all()
@@ -51,7 +51,7 @@ def test_with_everybody_gone_home_nobody_starts() -> None:
 
 def test_without_a_replan_they_are_those_of_the_first_draw() -> None:
     same = update_propensities(INPUTS, DISTRIBUTION, KEY, PLAN.propensities, [])
-    assert same.start.tolist() == PLAN.propensities.start.tolist()
+    assert same.start_chances.tolist() == PLAN.propensities.start_chances.tolist()
 
 
 def test_they_are_the_share_of_replans_that_start_a_burst_in_a_cell() -> None:
@@ -61,7 +61,7 @@ def test_they_are_the_share_of_replans_that_start_a_burst_in_a_cell() -> None:
     )
     last = max([AT, states[0].free_from]) + timedelta(minutes=15)
     cells = int((last - PLAN.propensities.first_cell) / timedelta(minutes=15)) + 1
-    propensities, start_shares = after(KEY, *states), np.zeros_like(PLAN.propensities.start)
+    propensities, start_shares = after(KEY, *states), np.zeros_like(PLAN.propensities.start_chances)
     for number in range(400):
         now = ReplanMoment(DISTRIBUTION, PLAN.routes, AT, number + 1, KEY)
         for route in replan_bursts(INPUTS, now, states):

@@ -56,17 +56,17 @@ def plan_bursts(
     fitted = distribution or fit_distribution(inputs, advance=advance)
     areas = build_areas(inputs, key)
     tours = _map_in_threads(lambda area: prepare_draw(inputs, fitted, area, key).draw(), areas, advance)
-    pairs = tuple(zip(areas, tours, strict=True))
-    routes = tuple(route for area, area_tours in pairs for route in build_routes(area, area_tours))
-    dosage = _tally_dosage(inputs, fitted, pairs)
-    bounds = _map_in_threads(lambda pair: bound_bits(*pair, fitted), pairs, advance) if bound else ()
+    drawn_areas = tuple(zip(areas, tours, strict=True))
+    routes = tuple(route for area, area_tours in drawn_areas for route in build_routes(area, area_tours))
+    dosage = _tally_dosage(inputs, fitted, drawn_areas)
+    bounds = _map_in_threads(lambda pair: bound_bits(*pair, fitted), drawn_areas, advance) if bound else ()
     on_duty_minutes = sum(shift.hours.minutes for shift in inputs.shifts)
     return PatrolPlan(
         bursts=tuple(sorted((b for route in routes for b in route.bursts), key=_burst_order)),
         routes=routes,
         distribution=fitted,
         dosage=dosage,
-        propensities=_collect_propensities(pairs),
+        propensities=_collect_propensities(drawn_areas),
         shortfalls=find_shortfalls(inputs, dosage, fitted),
         bits=sum(route.bits for route in routes),
         bound_bits=sum(bounds, 0.0),
@@ -134,12 +134,12 @@ def _span_from(area: AreaArrays, slot: int, minute: int, minutes: int) -> Span:
 
 
 def _tally_dosage(
-    inputs: PlanInputs, distribution: RouteDistribution, pairs: Sequence[AreaTours]
+    inputs: PlanInputs, distribution: RouteDistribution, drawn_areas: Sequence[AreaTours]
 ) -> tuple[PlaceDosage, ...]:
     row_of_place = {hotspot: row for row, hotspot in enumerate(distribution.hotspots)}
     burst_minutes = np.array(inputs.policy.burst_minutes)
     dosage = []
-    for area, tours in pairs:
+    for area, tours in drawn_areas:
         visits, dispersion = tours.visits, _dispersion(tours)
         for j, place in enumerate(area.places):
             is_at_place, row = visits[:, 2] == j, row_of_place[place.hotspot]
@@ -174,10 +174,9 @@ def _sd_visits(due_visits: float, dispersion: float, feedback: float) -> float:
     return float(np.sqrt(dispersion * due_visits * damping))
 
 
-def _collect_propensities(pairs: Sequence[AreaTours]) -> Propensities:
-    hotspot_names = [place.hotspot for area, _ in pairs for place in area.places]
-    order = sorted(range(len(hotspot_names)), key=hotspot_names.__getitem__)
-    log_no_start = np.concatenate([tours.log_no_start for _, tours in pairs])[order]
-    return Propensities(
-        tuple(hotspot_names[k] for k in order), pairs[0][0].grid.origin, -np.expm1(log_no_start)
-    )
+def _collect_propensities(drawn_areas: Sequence[AreaTours]) -> Propensities:
+    names = [place.hotspot for area, _ in drawn_areas for place in area.places]
+    order = sorted(range(len(names)), key=names.__getitem__)
+    log_no_start = np.concatenate([tours.log_no_start for _, tours in drawn_areas])[order]
+    first_cell = drawn_areas[0][0].grid.origin
+    return Propensities(tuple(names[k] for k in order), first_cell, -np.expm1(log_no_start))

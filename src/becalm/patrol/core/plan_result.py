@@ -116,14 +116,14 @@ class Shortfall:
 
 @dataclass(frozen=True, slots=True)
 class Propensities:
-    """The chance that a burst starts, by place and cell of 15 minutes, as it was when they were drawn.
+    """The chance that a burst starts, by place and cell of 15 minutes, as it was when tours were drawn.
 
-    `start[p, c]` is 1 - prod over units of (1 - the unit's own chance, given the units drawn before it).
+    `start_chances[p, c]` is 1 - prod over units of (1 - the unit's own chance, given those drawn before it).
     """
 
     hotspots: tuple[str, ...]  # sorted
     first_cell: datetime
-    start: Floats
+    start_chances: Floats
     cell_minutes: int = CELL_MINUTES
 
 

@@ -250,11 +250,11 @@ def update_propensities(
             new_log_no_start = _after_replan(inputs, step, state, grid, old_log_no_start, redraws.get(name))
             log_no_start_of_area[name] = log_no_start_of_area[name] + (new_log_no_start - old_log_no_start)
             log_no_start_of_tour[tour] = new_log_no_start
-    start_chances = propensities.start.copy()
+    start_chances = propensities.start_chances.copy()
     for name, log_no_start in log_no_start_of_area.items():
         place_rows = [propensities.hotspots.index(place.hotspot) for place in first_draws[name].area.places]
         start_chances[place_rows] = -np.expm1(np.minimum(log_no_start, 0.0))
-    return replace(propensities, start=start_chances)
+    return replace(propensities, start_chances=start_chances)
 
 
 def _log_no_start(draw: TourDraw, count: int) -> Floats:

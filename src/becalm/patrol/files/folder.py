@@ -37,7 +37,7 @@ def propensities_csv(propensities: Propensities) -> bytes:
 
     The same bytes for the same propensities where the same zlib compresses them.
     """
-    hotspots, cells = len(propensities.hotspots), propensities.start.shape[1]
+    hotspots, cells = len(propensities.hotspots), propensities.start_chances.shape[1]
     starts = [
         (propensities.first_cell + timedelta(minutes=propensities.cell_minutes * c)).strftime(
             "%Y-%m-%dT%H:%M:%SZ"
@@ -48,7 +48,8 @@ def propensities_csv(propensities: Propensities) -> bytes:
         {
             "hotspot": _repeat_names(propensities.hotspots, np.repeat(np.arange(hotspots), cells)),
             "cell_start": _repeat_names(tuple(starts), np.tile(np.arange(cells), hotspots)),
-            "propensity": np.round(propensities.start.reshape(-1), PROPENSITY_DECIMALS) + 0.0,  # never -0
+            "propensity": np.round(propensities.start_chances.reshape(-1), PROPENSITY_DECIMALS)
+            + 0.0,  # never -0
         }
     )
     stream = io.BytesIO()
