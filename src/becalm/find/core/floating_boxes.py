@@ -14,7 +14,7 @@ from scipy.special import betaincinv
 from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.expected_counts import Forecast, choose_half_lives, forecast_counts
-from becalm.find.core.place_kinds import build_land_places, clip_places, exclude_land
+from becalm.find.core.place_kinds import build_land_places, clip_places, exclude_land, group_mask
 from becalm.find.core.place_panel import PlacePanel, build_panel, listable_mask
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
@@ -216,9 +216,7 @@ def _fade_points(
     counts: PointCounts, targets: Targets, before_month: int, half_life: float
 ) -> tuple[Floats, Floats, Floats]:
     """The target's points before this month, each once, with its faded number of records."""
-    is_target = np.array([name in targets.target for name in counts.groups], dtype=bool)
-    mask = (counts.month_index < before_month) & (counts.counts > 0)
-    mask &= is_target[counts.group_index] if len(is_target) else False
+    mask = (counts.month_index < before_month) & (counts.counts > 0) & group_mask(counts, targets.target)
     age = before_month - 1 - counts.month_index[mask]
     weights = counts.counts[mask] * 0.5 ** (age / half_life)
     points = np.stack([counts.easting_m[mask], counts.northing_m[mask]])

@@ -66,12 +66,12 @@ def fit_harm_model(
     counts: Counts,
     targets: Targets,
     model: FittedModel,
-    weighting: HarmWeighting,
+    weighting: HarmWeighting | None,
     *,
     settings: FindSettings,
     rng: np.random.Generator,
-) -> HarmModel:
-    """How much harm is to be expected of each place, and how sure is that?
+) -> HarmModel | None:
+    """How much harm is to be expected of each place, and how sure is that? None without a weighting.
 
     A group with a forecast of its own borrows from the others like any target from related offences. The
     groups' rates are taken as independent, given the records.
@@ -81,6 +81,9 @@ def fit_harm_model(
     QuestionError
         where a group of the target has no weight.
     """
+    if weighting is None:
+        return None
+    (harm_rng,) = rng.spawn(1)  # of its own, so that showing harm beside incidents changes no draw of theirs
     all_records = float(panel.target.totals.sum())
     groups: list[GroupModel] = []
     for weight in weighting.weights.of(targets.target):
@@ -88,7 +91,7 @@ def fit_harm_model(
         records = int(group_panel.target.totals.sum())
         if has_enough_records(group_panel, settings):
             location = weighting.locations.get(weight.group)
-            groups.append(_fit_group(group_panel, weight, records, model, location, settings, rng))
+            groups.append(_fit_group(group_panel, weight, records, model, location, settings, harm_rng))
         else:
             groups.append(_scale_whole(weight, records, records / all_records, model))
     earlier_harm = [g.weight.weight * g.earlier_values for g in groups if g.earlier_values is not None]

@@ -56,7 +56,7 @@ def find_hotspots(
     panel, boxes = _count_in_places(counts, targets, boundary, places, settings)
     chooser = PlaceChooser(panel, rules, finder, rng.spawn(1)[0])
     model = fit_model(panel, settings, location, rng, shrinkage=boxes.shrinkage if boxes else None)
-    harm_model = _fit_harm(panel, counts, targets, model, rules, settings, rng)
+    harm_model = fit_harm_model(panel, counts, targets, model, rules.harm, settings=settings, rng=rng)
     result = search(chooser, model, harm_model, settings=settings, rng=rng)
     return build_hotspot_list(result, counts, targets, settings, location=location, boxes=boxes, crs=crs)
 
@@ -103,21 +103,6 @@ def _count_in_places(
     if isinstance(places, PlacedBoxes):
         return places.panel, places
     return build_panel(counts, targets, boundary=boundary, places=places, settings=settings), None
-
-
-def _fit_harm(
-    panel: PlacePanel,
-    counts: Counts,
-    targets: Targets,
-    model: FittedModel,
-    rules: Rules,
-    settings: FindSettings,
-    rng: Generator,
-) -> HarmModel | None:
-    if rules.harm is None:
-        return None
-    (own_rng,) = rng.spawn(1)
-    return fit_harm_model(panel, counts, targets, model, rules.harm, settings=settings, rng=own_rng)
 
 
 def _measure_certainty(

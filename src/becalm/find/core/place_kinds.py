@@ -14,7 +14,7 @@ from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Bools, Floats, Shapes
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.place_shapes import LEAST_M, LEAST_M2, Lattice, clip_tiles, cut_at_junctions, keep_areas
-from becalm.tables import PointCounts
+from becalm.tables import PlaceCounts, PointCounts
 from becalm.terms import InputError, PlaceKind, QuestionError, UsageError
 
 INSIDE = "the land inside the boundary"
@@ -133,10 +133,16 @@ def _keep_places(places: PlaceSet, mask: Bools, outlines: Shapes, amounts: Float
     )
 
 
-def footprint_mask(counts: PointCounts, targets: Targets) -> Bools:
+def group_mask(counts: PlaceCounts | PointCounts, groups: Sequence[str]) -> Bools:
+    """Which entries are of one of these offence groups?"""
+    is_asked = np.array([name in groups for name in counts.groups], dtype=bool)
+    return is_asked[counts.group_index] if len(is_asked) else np.zeros(len(counts.counts), dtype=bool)
+
+
+def footprint_mask(counts: PlaceCounts | PointCounts, targets: Targets) -> Bools:
     """Which entries count for the footprint: every offence but what police find by looking."""
-    is_excluded = np.array([name in targets.excluded for name in counts.groups], dtype=bool)
-    mask = ~is_excluded[counts.group_index] if len(is_excluded) else np.zeros(len(counts.counts), dtype=bool)
+    # What they find must not decide which land competes either, or the land would widen with patrols.
+    mask = ~group_mask(counts, targets.excluded) & (counts.counts > 0)
     if not mask.any():
         raise QuestionError("Not one record has a location. Ingest records with coordinates.")
     return mask

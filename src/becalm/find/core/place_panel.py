@@ -7,7 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.core.place_kinds import MOST_BETWEEN, MOST_CELLS, check_cell_count
+from becalm.find.core.place_kinds import (
+    MOST_BETWEEN,
+    MOST_CELLS,
+    check_cell_count,
+    footprint_mask,
+    group_mask,
+)
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Bools, Floats, Ints
@@ -97,7 +103,7 @@ def build_panel(
     else:
         competing_places, denominator = _build_grid(counts, targets, boundary)
     place_number = _locate_counts(counts, competing_places)
-    outside = int(counts.counts[_group_mask(counts, targets.target) & (place_number < 0)].sum())
+    outside = int(counts.counts[group_mask(counts, targets.target) & (place_number < 0)].sum())
     target, related, fresh = _count_groups(
         counts, place_number, competing_places.size, targets.target, targets.related
     )
@@ -167,7 +173,7 @@ def _count_groups(
     exposure = np.array([days_in_month(month) for month in counts.months]) / EXPECTED_DAYS * is_recorded
 
     def series(groups: Sequence[str], weights: Ints | Floats) -> CountSeries:
-        mask = _group_mask(counts, groups)
+        mask = group_mask(counts, groups)
         return build_series(
             counts.month_index[mask], place_number[mask], weights[mask], exposure=exposure, size=size
         )
@@ -198,10 +204,7 @@ def _build_grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | 
         except ValueError as error:
             raise InputError(f"The boundary cannot be used: {error}") from error
         return grid, "the land inside the boundary"
-    # What police find by looking must not decide which land competes either, or it would widen with patrols.
-    footprint = ~_group_mask(counts, targets.excluded) & (counts.counts > 0)
-    if not footprint.any():
-        raise QuestionError("Not one record has a location. Ingest records with coordinates.")
+    footprint = footprint_mask(counts, targets)
     columns, rows = counts.columns[footprint], counts.rows[footprint]
     _check_extent(columns, rows, counts.cell_m)
     grid = build_grid(columns, rows, counts.cell_m)
@@ -214,11 +217,6 @@ def _check_extent(columns: Ints, rows: Ints, cell_m: float) -> None:
     west, south, east, north = (float(edge) * cell_m for edge in edges)
     hint = " Or mend records that lie far from all others, or give the city's boundaries."
     check_cell_count((west, south, east, north), cell_m, max_cells=MOST_BETWEEN, hint=hint)
-
-
-def _group_mask(counts: Counts, groups: Sequence[str]) -> Bools:
-    is_asked = np.array([name in set(groups) for name in counts.groups], dtype=bool)
-    return is_asked[counts.group_index] if len(is_asked) else np.zeros(len(counts.counts), dtype=bool)
 
 
 def _check_elsewhere(target: CountSeries, targets: Targets, outside: int) -> None:
