@@ -74,7 +74,7 @@ def request() -> PlanInputs:
         days=1,
         zone="Europe/London",
         arms={("station", DAY): "low"},
-        owed={"market": 0.25},
+        owed_visits={"market": 0.25},
     )
 
 

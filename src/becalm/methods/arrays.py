@@ -15,6 +15,6 @@ Objects = NDArray[np.object_]
 Shapes = NDArray[np.object_]  # of shapely
 
 
-def seed_generator(seed: int) -> np.random.Generator:
+def seed_generator(*seeds: int) -> np.random.Generator:
     """The generator of random numbers that begins with this seed."""
-    return np.random.default_rng(seed)
+    return np.random.default_rng(seeds[0] if len(seeds) == 1 else seeds)

@@ -177,7 +177,7 @@ def test_the_policy_names_its_author_its_day_and_its_evidence() -> None:
     assert book.author
     assert book.reviewed_on.year >= 2026
     assert len(book.evidence) >= 8
-    assert all(e.read for e in book.evidence)
+    assert all(e.reading for e in book.evidence)
 
 
 def test_a_policy_is_refused_with_all_its_faults_at_once(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ SHEET = Sheet(
     crew=2,
     meal="",
     stops=(STOP,),
-    sealed=False,
+    is_sealed=False,
 )
 
 

@@ -25,7 +25,7 @@ def test_a_calendar_escapes_and_folds_what_the_standard_says() -> None:
     long = "Café, Ecke; \\ " + "ä" * 60
     places = tuple(replace(p, name=long) for p in PLAN.inputs.places)
     plan = replace(PLAN, inputs=replace(PLAN.inputs, places=places))
-    text = unit_calendar(plan, tours_of(plan)["Team 1"], shown=None)
+    text = unit_calendar(plan, tours_of(plan)["Team 1"], burst_limit=None)
     assert all(len(line.encode()) <= 75 for line in text.split("\r\n"))
     unfolded = text.replace("\r\n ", "")
     assert "SUMMARY:Patrol Café\\, Ecke\\; \\\\ " + "ä" * 60 in unfolded
@@ -34,7 +34,7 @@ def test_a_calendar_escapes_and_folds_what_the_standard_says() -> None:
 
 
 def test_a_calendar_of_a_unit_tells_two_bursts_and_no_meal() -> None:
-    text = unit_calendar(PLAN, tours_of(PLAN)["Team 1"], shown=1)
+    text = unit_calendar(PLAN, tours_of(PLAN)["Team 1"], burst_limit=1)
     assert text.count("SUMMARY:Patrol") == 1
     assert "Meal" not in text
 

@@ -68,10 +68,10 @@ def capacity_lines(inputs: PatrolInputs) -> Iterator[object]:
     """The arithmetic for people, with what gives where it does not come out."""
     from rich.text import Text
 
-    possible, wanted = inputs.capacity.possible_per_day, inputs.capacity.wanted_per_day
+    possible, wanted_per_day = inputs.capacity.possible_per_day, inputs.capacity.wanted_per_day
     yield Text(
         f"Bursts a day: about {possible.value:,.0f} possible ({possible.low:,.0f} to {possible.high:,.0f}), "
-        f"{wanted:,.0f} wanted."
+        f"{wanted_per_day:,.0f} wanted."
     )
     yield _area_table(inputs.capacity)
     yield from map(Text, (*_verdicts(inputs.capacity), *inputs.notes))

@@ -79,8 +79,8 @@ def _reveal_lines(seed_reveal: SeedReveal) -> Iterator[str]:
     yield f"The seed of {history.first_day} to {history.last_day} {state}: entry {seed_reveal.entry}."
     for name in ("seed", "nonce", *(("share",) if history.share else ())):
         yield f"  {name:<6} {data[name]}"
-    sealed = {name: data[name] for name in ("inputs_sha256", "nonce", "seed", "version")}
-    line = json.dumps({"becalm": "patrol seed 1", **sealed}, separators=(",", ":"))
+    sealed_values = {name: data[name] for name in ("inputs_sha256", "nonce", "seed", "version")}
+    line = json.dumps({"becalm": "patrol seed 1", **sealed_values}, separators=(",", ":"))
     yield "Anybody can hash it again, and must get the commitment:"
     yield f"  printf '%s' '{line}' | sha256sum"
     yield f"  {history.commitment}"

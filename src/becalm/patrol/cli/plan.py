@@ -37,11 +37,11 @@ def plan(session: Session, request: PlanRequest) -> None:
     from becalm.patrol.desk.plan import plan_patrol
 
     say_first_use()
-    written = plan_patrol(
+    written_plan = plan_patrol(
         session.open_desk(), request, on_capacity=lambda inputs: _print_capacity(session, inputs)
     )
-    lines = (*_plan_lines(written), *_next_lines(written.folder, session.workspace))
-    session.emit(written, View(_plan_data, _file_rows, lambda _: lines))
+    lines = (*_plan_lines(written_plan), *_next_lines(written_plan.folder, session.workspace))
+    session.emit(written_plan, View(_plan_data, _file_rows, lambda _: lines))
 
 
 def say_first_use() -> None:
@@ -84,13 +84,13 @@ def _commitment_lines(commitment: SeedCommitment) -> Iterator[str]:
     yield "with every other option as you gave it here: otherwise it would be another plan's."
 
 
-def _plan_data(written: WrittenPlan) -> dict[str, object]:
+def _plan_data(answer: WrittenPlan) -> dict[str, object]:
     from becalm.patrol.files.folder import sha256_of_text
     from becalm.patrol.files.plan_view import PlanPage
 
-    plan, forecast = written.plan, PlanPage(written.plan).forecast
+    plan, forecast = answer.plan, PlanPage(answer.plan).forecast
     return {
-        "folder": str(written.folder),
+        "folder": str(answer.folder),
         "from": plan.inputs.first_day.isoformat(),
         "days": plan.inputs.days,
         "bursts": len(plan.bursts),
@@ -102,30 +102,30 @@ def _plan_data(written: WrittenPlan) -> dict[str, object]:
         "entropy_ratio": round(plan.entropy_ratio, 4) if plan.entropy_ratio else None,
         "travel_share": round(plan.travel_share, 4),
         "shortfalls": len(plan.shortfalls),
-        "commitment": written.history.commitment,
-        "entry": written.history.seq,
-        "again": written.history.reason,
-        "issued_again": written.is_reissue,
-        "files": [{"file": name, "sha256": sha256_of_text(text)} for name, text in written.files.items()],
-        "notes": list(written.inputs.notes),
-        "overrides": list(written.inputs.overrides),
-        "overrides_unlike_now": list(written.override_differences),
+        "commitment": answer.history.commitment,
+        "entry": answer.history.seq,
+        "again": answer.history.reason,
+        "issued_again": answer.is_reissue,
+        "files": [{"file": name, "sha256": sha256_of_text(text)} for name, text in answer.files.items()],
+        "notes": list(answer.inputs.notes),
+        "overrides": list(answer.inputs.overrides),
+        "overrides_unlike_now": list(answer.override_differences),
     }
 
 
-def _file_rows(written: WrittenPlan) -> Iterator[Mapping[str, object]]:
+def _file_rows(answer: WrittenPlan) -> Iterator[Mapping[str, object]]:
     from becalm.patrol.files.folder import sha256_of_text
 
-    for name, text in written.files.items():
-        yield {"file": str(written.folder / name), "sha256": sha256_of_text(text)}
+    for name, text in answer.files.items():
+        yield {"file": str(answer.folder / name), "sha256": sha256_of_text(text)}
 
 
-def _plan_lines(written: WrittenPlan) -> Iterator[str]:
+def _plan_lines(answer: WrittenPlan) -> Iterator[str]:
     from becalm.patrol.files.plan_view import PlanPage
 
-    page, plan, history = PlanPage(written.plan), written.plan, written.history
+    page, plan, history = PlanPage(answer.plan), answer.plan, answer.history
     yield ""
-    if written.is_reissue:
+    if answer.is_reissue:
         yield "This plan was drawn before, and is written again, the same to the byte."
     yield (
         f"{len(plan.bursts):,} bursts for {len(plan.inputs.shifts):,} tours at {len(plan.inputs.places)} "
@@ -142,13 +142,13 @@ def _plan_lines(written: WrittenPlan) -> Iterator[str]:
         yield f"  falls short {short.hotspot}: {short.reason}; what would mend it: {short.remedy}"
     if len(plan.shortfalls) > MOST_SHORTFALLS:
         yield f"              and {len(plan.shortfalls) - MOST_SHORTFALLS} more, on the page"
-    for sentence in written.override_differences:
+    for sentence in answer.override_differences:
         yield f"  override    {sentence}"
     if history.reason:
         yield f"  RE-ROLL     these days had been committed to before; reason: {history.reason}"
     yield f"  commitment  {history.commitment} (entry {history.seq})"
     yield ""
-    yield (f"The plan is in {written.folder}, for your eyes alone: visits.csv and auditor/ tell every burst.")
+    yield (f"The plan is in {answer.folder}, for your eyes alone: visits.csv and auditor/ tell every burst.")
 
 
 def _next_lines(folder: Path, workspace: Path | None) -> Iterator[str]:

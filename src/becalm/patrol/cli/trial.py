@@ -68,27 +68,27 @@ def override(session: Session, request: OverrideRequest) -> None:
     from becalm.console.emit import View
     from becalm.patrol.desk.trial import override_arm
 
-    recorded = override_arm(session.open_desk(), request)
-    session.emit(recorded, View(_override_data, lambda answer: [_override_data(answer)], _override_lines))
+    answer = override_arm(session.open_desk(), request)
+    session.emit(answer, View(_override_data, lambda answer: [_override_data(answer)], _override_lines))
 
 
-def _override_data(recorded: RecordedOverride) -> dict[str, object]:
-    override = recorded.override
+def _override_data(answer: RecordedOverride) -> dict[str, object]:
+    override = answer.override
     return {
         "hotspot": override.hotspot,
         "day": override.day.isoformat(),
-        "arm": recorded.arm,
+        "arm": answer.arm,
         "gave": override.gave,
-        "overrides": recorded.overrides,
-        "share": round(recorded.share, 6),
-        "entry": recorded.entry,
+        "overrides": answer.overrides,
+        "share": round(answer.share, 6),
+        "entry": answer.entry,
     }
 
 
-def _override_lines(recorded: RecordedOverride) -> Iterator[str]:
-    override, count = recorded.override, recorded.overrides
-    yield f"{override.hotspot} stays in arm {recorded.arm} on {override.day}, and was given {override.gave}."
-    yield f"Recorded as entry {recorded.entry}. Overrides so far: {count} ({recorded.share:.1%})."
-    if recorded.share > MOST_OVERRIDDEN:
+def _override_lines(answer: RecordedOverride) -> Iterator[str]:
+    override, count = answer.override, answer.overrides
+    yield f"{override.hotspot} stays in arm {answer.arm} on {override.day}, and was given {override.gave}."
+    yield f"Recorded as entry {answer.entry}. Overrides so far: {count} ({answer.share:.1%})."
+    if answer.share > MOST_OVERRIDDEN:
         limit = f"{MOST_OVERRIDDEN:.0%}"
         yield f"More than {limit} of place-days: the trial can hardly say what caused what."

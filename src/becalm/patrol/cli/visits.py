@@ -76,8 +76,8 @@ def _totals(delivery: Delivery) -> dict[str, float | None]:
         for name in PLACE_COLUMNS[1:]
         if name != "delivered_share"
     }
-    planned = totals["planned_minutes"]
-    share = totals["patrol_minutes"] / planned if planned else None
+    planned_minutes = totals["planned_minutes"]
+    share = totals["patrol_minutes"] / planned_minutes if planned_minutes else None
     return {name: share if name == "delivered_share" else totals[name] for name in PLACE_COLUMNS[1:]}
 
 

@@ -182,10 +182,10 @@ def _place_lines(page: PlanPage) -> Iterator[str]:
         )
     yield "Least served, visits over the whole plan:"
     for place in page.worst[:MOST_WORST]:
-        expected = place.expected_visits
+        visits = place.expected_visits
         yield (
-            f"  {place.name or place.hotspot}: owed {place.target_visits:.1f}, expected {expected.value:.1f} "
-            f"({expected.low:.0f} to {expected.high:.0f}), drawn {place.visits}"
+            f"  {place.name or place.hotspot}: owed {place.target_visits:.1f}, expected {visits.value:.1f} "
+            f"({visits.low:.0f} to {visits.high:.0f}), drawn {place.visits}"
         )
     yield page.outside_sentence
     ratio = f", {plan.entropy_ratio:.1%} of the most possible" if plan.entropy_ratio else ""

@@ -44,11 +44,16 @@ LEAST_STARTS = 100
 
 
 def certify(
-    log: VisitLog, settings: AttackSettings, *, seed: int, advance: Advance = ignore_progress
+    log: VisitLog,
+    settings: AttackSettings,
+    *,
+    rngs: Sequence[np.random.Generator],
+    seed: int,
+    advance: Advance = ignore_progress,
 ) -> Certificate:
-    """How predictable is this log? The same seed gives the same answer.
+    """How predictable is this log? One generator a seed; `seed` is only written down.
 
-    `advance` is called with 1 for each attack that is run, two for each of the settings' seeds.
+    `advance` is called with 1 for each attack that is run, two for each generator.
 
     Every 15 minutes, at every hotspot where no visit is under way: does one start within the next half-hour?
     Gradient-boosted trees are trained on the train days, with the timetable alone and with all visits so
@@ -57,7 +62,6 @@ def certify(
     Raises QuestionError where the log is too short, too silent or holds too few visits.
     """
     moments = build_moments(log, settings)
-    rngs = [np.random.default_rng([seed, number]) for number in range(settings.seeds)]
     predictions = [_predict(log, moments, settings, rng, advance) for rng in rngs]
     # The same attack on visits that nobody could foretell: what it gains there is the attack's own noise, and
     # a gain on the log means nothing without it.

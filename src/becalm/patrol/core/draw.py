@@ -54,7 +54,7 @@ def prepare_draw(
     hour_weights, length_weights, due_visits = select_weights(distribution, area)
     lattice = build_lattice(area, hour_weights, length_weights, inputs.earlier)
     due = share_due_visits(area, lattice, due_visits)
-    owed = np.array([inputs.owed.get(place.hotspot, 0.0) for place in area.places])
+    owed = np.array([inputs.owed_visits.get(place.hotspot, 0.0) for place in area.places])
     table = exact_exp(np.arange(-FEEDBACK_LIMIT, FEEDBACK_LIMIT + 1))
     feedback = Feedback(due, owed, inputs.policy.feedback * GRID, table)
     numbers = draw_tour_numbers(area, key)

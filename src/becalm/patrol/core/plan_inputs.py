@@ -16,7 +16,7 @@ class PlanInputs:
     """All that a plan depends on, except its key.
 
     `travel` holds one table for each mode in use; its stops name every hotspot and base of those units.
-    `arms` names the trial's arm of a place on a civil day, over the place's own; `owed` are visits carried
+    `arms` names the trial's arm of a place on a civil day, over the place's own; `owed_visits` are carried
     over from the period before (below 0: given too often); `earlier` are bursts that stand already and
     that this plan must keep clear of.
     """
@@ -30,5 +30,5 @@ class PlanInputs:
     days: int
     zone: str  # of the civil days and the profiles, e.g. "Europe/London"
     arms: Mapping[tuple[str, date], Arm] = field(default_factory=dict)
-    owed: Mapping[str, float] = field(default_factory=dict)
+    owed_visits: Mapping[str, float] = field(default_factory=dict)
     earlier: tuple[Burst, ...] = ()

@@ -258,10 +258,12 @@ def _forecast_area(
     )
 
 
-def compute_owed_visits(owed: Mapping[str, float], dosage: Iterable[PlaceDosage]) -> dict[str, float]:
+def compute_owed_visits(
+    earlier_visits: Mapping[str, float], dosage: Iterable[PlaceDosage]
+) -> dict[str, float]:
     """What a plan leaves owed: what was owed before it, and what it was to give less what it was drawn."""
     return {
-        place.hotspot: round(owed.get(place.hotspot, 0.0) + place.expected_visits - place.visits, 3)
+        place.hotspot: round(earlier_visits.get(place.hotspot, 0.0) + place.expected_visits - place.visits, 3)
         for place in dosage
     }
 
@@ -284,21 +286,26 @@ def tally_bursts(dosage: Iterable[PlaceDosage], bursts: Sequence[Burst]) -> tupl
     )
 
 
-def check_same_distribution(fitted: RouteDistribution, stated: RouteDistribution) -> None:
+def check_same_distribution(
+    fitted_distribution: RouteDistribution, plan_distribution: RouteDistribution
+) -> None:
     """Refuse a distribution that the inputs do not give."""
-    if fitted == stated:
+    if fitted_distribution == plan_distribution:
         return
     pairs = (
         (a, b)
         for rows in (
-            (fitted.hour_weights, stated.hour_weights),
-            (fitted.length_weights, stated.length_weights),
+            (fitted_distribution.hour_weights, plan_distribution.hour_weights),
+            (fitted_distribution.length_weights, plan_distribution.length_weights),
         )
-        for one, other in zip(*rows, strict=False)
-        for a, b in zip(one, other, strict=False)
+        for row, plan_row in zip(*rows, strict=False)
+        for a, b in zip(row, plan_row, strict=False)
     )
     # The last digits of a fit may differ from machine to machine; places favoured by hand differ by more.
-    if fitted.hotspots != stated.hotspots or max(abs(a - b) for a, b in pairs) > FIT_STEPS:
+    if (
+        fitted_distribution.hotspots != plan_distribution.hotspots
+        or max(abs(a - b) for a, b in pairs) > FIT_STEPS
+    ):
         raise ReplayError(
             "The law in plan.json is not the one that its inputs give: places were favoured or shunned by "
             "hand, or a program that becalm stands on has changed."

@@ -117,7 +117,7 @@ class Evidence:
     design: str
     dose: str
     result: str
-    read: str  # how much of it was read: the abstract, the whole
+    reading: str  # how much of it was read: the abstract, the whole
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,7 @@ class SheetRequest(Request):
     plan: PlanFolder
     day: Annotated[date, Parameter("The day on which the tours start.", name="on")]
     unit: Annotated[str, Parameter("This unit alone.")] = ""
-    sealed: Annotated[bool, Parameter("The whole routes, for the auditor alone.")] = False
+    is_sealed: Annotated[bool, Parameter("The whole routes, for the auditor alone.", name="sealed")] = False
     out: Annotated[FileName | None, Parameter("The folder to write.", default_text="beside the plan")] = None
 
 

@@ -365,15 +365,15 @@ def select_arms(
     arms: Mapping[tuple[str, date], Arm], hotspots: Sequence[str], *, first_day: date, days: int
 ) -> dict[tuple[str, date], Arm]:
     """The arms of these places on these days; a place or day that the trial leaves out has none."""
-    listed, until = set(hotspots), first_day + timedelta(days=days)
-    selected = {
+    names, until = set(hotspots), first_day + timedelta(days=days)
+    arms_of_days = {
         (hotspot, day): arm
         for (hotspot, day), arm in arms.items()
-        if hotspot in listed and first_day <= day < until
+        if hotspot in names and first_day <= day < until
     }
-    if arms and not selected:
+    if arms and not arms_of_days:
         raise PlanError(
             f"None of the {len(arms)} place-days of `arms` is among these places from {first_day} until "
             f"before {until}. Give the arms of these days, or leave out `arms`."
         )
-    return selected
+    return arms_of_days

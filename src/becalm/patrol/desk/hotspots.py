@@ -75,25 +75,27 @@ def list_hotspots(
 
 def describe_arm_conflicts(arms: Mapping[tuple[str, date], Arm], hotspots: PatrolHotspots) -> Iterator[str]:
     """Where an override and a trial meet: a place keeps its arm for every analysis, or never had one."""
-    in_trial, listed = {hotspot for hotspot, _ in arms}, {place.hotspot for place in hotspots.places}
+    in_trial, listed_names = {hotspot for hotspot, _ in arms}, {place.hotspot for place in hotspots.places}
     for decision in hotspots.overrides:
         place, entry = decision.place_id, f"entry {decision.entry} of the ledger"
         if not decision.include and place in in_trial:
             yield f"Trial: {place} is left out by {entry}. Its days stay in their arms and are given nothing."
-        elif decision.include and place not in in_trial and place in listed:
+        elif decision.include and place not in in_trial and place in listed_names:
             yield f"Trial: {place} is included by {entry} and has no arm. It is no part of the trial."
 
 
 def describe_override_differences(sources: Mapping[str, str], entries: Sequence[int]) -> tuple[str, ...]:
     """In which overrides does a plan made of these sources differ from those that hold now, in sentences?"""
-    planned = {int(key.removeprefix(OVERRIDE_SOURCE)) for key in sources if key.startswith(OVERRIDE_SOURCE)}
+    planned_entries = {
+        int(key.removeprefix(OVERRIDE_SOURCE)) for key in sources if key.startswith(OVERRIDE_SOURCE)
+    }
     sentences = []
-    if later := sorted(set(entries) - planned):
+    if later := sorted(set(entries) - planned_entries):
         sentences.append(
             f"The plan was sealed before the override in entry {_join(later)} of the ledger, and does not "
             "keep it. To keep it from the next tour on, make the plan anew and say why."
         )
-    if expired := sorted(planned - set(entries)):
+    if expired := sorted(planned_entries - set(entries)):
         sentences.append(
             f"The plan keeps the override in entry {_join(expired)} of the ledger, which held when it was "
             "sealed and holds no more."

@@ -99,7 +99,7 @@ class CarryOver:
     """What earlier plans leave to the next one, at its hotspots."""
 
     plans: tuple[str, ...] = ()
-    owed: Mapping[str, float] = field(default_factory=dict)
+    owed_visits: Mapping[str, float] = field(default_factory=dict)
     bursts: tuple[Burst, ...] = ()  # that may fall into the next plan's first gaps
     notes: tuple[str, ...] = ()
 
@@ -145,11 +145,13 @@ def load_inputs(
     capacity = assess_capacity(
         places, dosed.shifts, dosed.travel.tables, book.planner, days=request.days, arms=dosed.arms
     )
-    fitted = fit_dosage(places, capacity, when_short=book.dose.when_short) if is_fitted else (places, ())
+    fitted_dosage = (
+        fit_dosage(places, capacity, when_short=book.dose.when_short) if is_fitted else (places, ())
+    )
     plans = find_earlier_plans(desk, request) if pins.earlier_plans is None else pins.earlier_plans
     carried = carry_over(desk, plans, request.first_day, (place.hotspot for place in places))
     shifts, shift_notes = select_working_shifts(dosed.shifts, {place.area for place in places})
-    plan_inputs = _build_plan_inputs(desk, request, dosed, fitted[0], shifts, carried)
+    plan_inputs = _build_plan_inputs(desk, request, dosed, fitted_dosage[0], shifts, carried)
     left_out = _left_out_notes(dosed.files.hotspots, places)
     change_notes = _clock_change_notes(request, plan_inputs.zone)
     notes = (*dosed.dosage_notes, *left_out, *shift_notes, *dosed.travel.notes, *dosed.arm_notes)
@@ -158,7 +160,7 @@ def load_inputs(
         book=book,
         crs=desk.workspace.city.crs,
         sources={**dosed.files.sources, **dosed.travel.sources},
-        notes=(*notes, *carried.notes, *change_notes, *capacity.uncovered, *fitted[1]),
+        notes=(*notes, *carried.notes, *change_notes, *capacity.uncovered, *fitted_dosage[1]),
         find_seed=find_seed,
         capacity=capacity,
         earlier_plans=carried.plans,
@@ -213,7 +215,7 @@ def _build_plan_inputs(
         days=request.days,
         zone=desk.workspace.city.time_zone,
         arms=dosed.arms,
-        owed=carried.owed,
+        owed_visits=carried.owed_visits,
         earlier=carried.bursts,
     )
 
@@ -232,8 +234,8 @@ def _read_files(
     return InputFiles(book, roster, hotspots, arms_of_days, sources)
 
 
-def _read_policy(workspace: Workspace, named: str | None) -> tuple[PolicyBook, dict[str, str]]:
-    path = find_policy(workspace, named)
+def _read_policy(workspace: Workspace, file_name: str | None) -> tuple[PolicyBook, dict[str, str]]:
+    path = find_policy(workspace, file_name)
     book = load_policy(path)
     return book, {f"policy {book.key}": hash_file(path) if path else f"shipped {SHIPPED}"}
 
@@ -247,9 +249,9 @@ def _read_units(workspace: Workspace, request: InputsRequest) -> tuple[Source, R
     return path, roster
 
 
-def find_units(workspace: Workspace, named: str | None) -> Source:
+def find_units(workspace: Workspace, file_name: str | None) -> Source:
     """The units: the file or the shipped example that was named, else the workspace's own."""
-    path = Path(named) if named else workspace.path / UNITS_FILE
+    path = Path(file_name) if file_name else workspace.path / UNITS_FILE
     if not path.exists() and str(path) in shipped_rosters():
         return shipped_units(str(path))
     if not path.is_file():
@@ -261,10 +263,10 @@ def find_units(workspace: Workspace, named: str | None) -> Source:
     return path
 
 
-def find_policy(workspace: Workspace, named: str | None) -> Path | None:
+def find_policy(workspace: Workspace, file_name: str | None) -> Path | None:
     """The policy: the file that was named, else the workspace's own, else none (the shipped one)."""
     own_policy = workspace.path / POLICY_FILE
-    return Path(named) if named else own_policy if own_policy.is_file() else None
+    return Path(file_name) if file_name else own_policy if own_policy.is_file() else None
 
 
 def hash_file(path: Source) -> str:
@@ -325,10 +327,10 @@ def load_travel(
     return travel
 
 
-def find_streets(workspace: Workspace, named: str | None) -> Path | None:
+def find_streets(workspace: Workspace, file_name: str | None) -> Path | None:
     """The streets: the file that was named, else the workspace's own, if there is one."""
     own_files = (workspace.path / name for name in STREET_FILES)
-    return Path(named) if named else next((path for path in own_files if path.is_file()), None)
+    return Path(file_name) if file_name else next((path for path in own_files if path.is_file()), None)
 
 
 def _travel_by_straight_lines(stops: Stops, modes: Sequence[Mode], book: PolicyBook) -> TravelTimes:
@@ -344,12 +346,12 @@ def _travel_over_streets(
     workspace: Workspace, path: Path, stops: Stops, modes: Sequence[Mode], book: PolicyBook
 ) -> tuple[TravelTimes, tuple[Fault, ...]]:
     network = read_streets(path, crs=workspace.city.crs)
-    built = [
+    street_tables = [
         build_street_table(network, stops, mode, book.paces[mode], quantile=book.quantile) for mode in modes
     ]
     note = f"Travel over {path.name} ({_speeds(modes, book)} where a street states no speed)."
-    tables = round_up_travel([street_table.table for street_table in built])
-    faults = tuple(fault for street_table in built for fault in street_table.out_of_reach)
+    tables = round_up_travel([street_table.table for street_table in street_tables])
+    faults = tuple(fault for street_table in street_tables for fault in street_table.out_of_reach)
     return TravelTimes(tables, {"streets": sha256_of(path)}, (note,)), faults
 
 
@@ -381,7 +383,7 @@ def find_earlier_plans(desk: Desk, request: InputsRequest) -> tuple[str, ...]:
     covering = [h for h in histories if h.plans and h.first_day < request.first_day]
     newest: list[SeedHistory] = []
     for history in sorted(covering, key=lambda history: -history.seq):
-        is_replaced = any(other.overlaps(eve, 1, history.area) for other in newest)
+        is_replaced = any(newer.overlaps(eve, 1, history.area) for newer in newest)
         if history.overlaps(eve, 1, request.area) and not is_replaced:
             newest.append(history)
     counts = ((h.commitment, len(sealed_box(desk).plans(h.commitment))) for h in newest)
@@ -394,14 +396,14 @@ def carry_over(desk: Desk, plans: Iterable[str], first_day: date, hotspots: Iter
     Owed is what a place was owed before, and was to get on average, less what it was drawn. A plan
     that does not end on the day before leaves no visits owed: it was cut short, and a new one was made.
     """
-    names, listed = tuple(plans), set(hotspots)
-    owed: dict[str, float] = {}
+    names, listed_hotspots = tuple(plans), set(hotspots)
+    owed_visits: dict[str, float] = {}
     bursts: list[Burst] = []
     notes: list[str] = []
     for name in names:
         plan = _read_sealed_plan(desk, name)
         if plan.inputs.first_day + timedelta(days=plan.inputs.days) == first_day:
-            owed |= compute_owed_visits(plan.inputs.owed, plan.dosage)
+            owed_visits |= compute_owed_visits(plan.inputs.owed_visits, plan.dosage)
             notes.append(
                 f"Visits owed are carried over from the plan of {plan.inputs.first_day} "
                 f"({name[:12]}), as it was drawn; they pull weakly."
@@ -409,10 +411,10 @@ def carry_over(desk: Desk, plans: Iterable[str], first_day: date, hotspots: Iter
         bursts += list_late_bursts(plan.routes, first_day, zone=plan.inputs.zone)
     return CarryOver(
         names,
-        {hotspot: visits for hotspot, visits in owed.items() if hotspot in listed},
+        {hotspot: visits for hotspot, visits in owed_visits.items() if hotspot in listed_hotspots},
         tuple(
             sorted(
-                (burst for burst in bursts if burst.hotspot in listed),
+                (burst for burst in bursts if burst.hotspot in listed_hotspots),
                 key=lambda burst: (burst.span.start, burst.hotspot, burst.unit),
             )
         ),

@@ -136,26 +136,26 @@ def _opened_key(plan: PlanDocument, history: SeedHistory) -> bytes:
 
 
 def _check_used_once(desk: Desk, history: SeedHistory) -> None:
-    others = [
-        other
-        for other in audit_patrol(desk).histories
-        if other.seed_mark == history.seed_mark and other.seq != history.seq
+    reuses = [
+        reuse
+        for reuse in audit_patrol(desk).histories
+        if reuse.seed_mark == history.seed_mark and reuse.seq != history.seq
     ]
-    if others:
+    if reuses:
         raise ReplayError(
-            f"The seed of {history.commitment[:12]} was used twice: entry {others[0].seq} was sealed with it "
+            f"The seed of {history.commitment[:12]} was used twice: entry {reuses[0].seq} was sealed with it "
             "as well. Neither plan was free of the other; tell the overseer."
         )
 
 
 def _check_recorded(history: SeedHistory, plan: PlanDocument, contents: Mapping[str, bytes]) -> None:
     index = len(plan.commitment.get("replans") or ())
-    recorded = {record.plan_sha256 for record in history.plans if record.replan == index}
+    hashes = {record.plan_sha256 for record in history.plans if record.replan == index}
     sha256 = sha256_of_text(contents["plan.json"])
-    if sha256 not in recorded:
+    if sha256 not in hashes:
         raise ReplayError(
             f"The plan can be drawn from its seed, but the ledger recorded another one for it "
-            f"({', '.join(sorted(p[:12] for p in recorded)) or 'none'}, not {sha256[:12]})."
+            f"({', '.join(sorted(p[:12] for p in hashes)) or 'none'}, not {sha256[:12]})."
         )
 
 

@@ -93,13 +93,13 @@ def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> Pla
     route_of_tour: dict[tuple[str, Any], UnitRoute] = {(r.unit, r.day): r for r in new_routes}
     routes = tuple(route_of_tour.get((route.unit, route.day), route) for route in plan.routes)
     bursts = (burst for route in routes for burst in route.bursts)
-    ordered = tuple(sorted(bursts, key=lambda burst: (burst.span.start, burst.hotspot, burst.unit)))
+    ordered_bursts = tuple(sorted(bursts, key=lambda burst: (burst.span.start, burst.hotspot, burst.unit)))
     replans = [*plan.commitment["replans"], dict(note)]
     return replace(
         plan,
-        bursts=ordered,
+        bursts=ordered_bursts,
         routes=routes,
-        dosage=tally_bursts(plan.dosage, ordered),
+        dosage=tally_bursts(plan.dosage, ordered_bursts),
         commitment={**plan.commitment, "replans": replans},
     )
 

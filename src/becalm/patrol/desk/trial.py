@@ -70,8 +70,8 @@ def plan_trial(desk: Desk, request: TrialRequest) -> Trial:
     hotspot_list = list_hotspots(desk, request.inputs) if request.inputs.hotspots is None else None
     inputs = load_inputs(desk, request.inputs, hotspot_list=hotspot_list, is_fitted=False)
     places, rule = inputs.plan_inputs.places, inputs.book.arms
-    measured = hotspot_list.hotspots.burst if hotspot_list else None
-    dispersion = max(1.0, request.dispersion or measured or 1.0)
+    measured_dispersion = hotspot_list.hotspots.burst if hotspot_list else None
+    dispersion = max(1.0, request.dispersion or measured_dispersion or 1.0)
     power = assess_trial_power(
         places, rule.arms, days=days, effect=request.effect, dispersion=dispersion, level=LEVEL
     )

@@ -14,6 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.desk import Desk
 from becalm.desk.collect_errors import collect_errors
+from becalm.methods.arrays import seed_generator
 from becalm.patrol.core.attack import certify
 from becalm.patrol.core.certificate import AttackSettings, Certificate
 from becalm.patrol.core.delivery import (
@@ -71,18 +72,18 @@ def report_delivery(desk: Desk, request: DeliveredRequest) -> DeliveryReport:
     )
     check_ins = tuple(dict.fromkeys(all_check_ins))
     visits = (*traced.visits, *visits_from_check_ins(check_ins))
-    ordered = tuple(sorted(visits, key=lambda visit: (visit.span.start, visit.hotspot, visit.unit)))
+    ordered_visits = tuple(sorted(visits, key=lambda visit: (visit.span.start, visit.hotspot, visit.unit)))
     delivery = compare_delivery(
         plan.bursts,
-        ordered,
+        ordered_visits,
         plan.inputs.places,
         book.delivered,
         span=_counted_span(request, plan),
         notes=(*traced.notes, *_repetition_notes(len(all_check_ins) - len(check_ins))),
     )
     if request.out is not None:
-        _write_visits(Path(request.out), delivered_csv(ordered))
-    return DeliveryReport(delivery, ordered, has_traces=bool(request.traces))
+        _write_visits(Path(request.out), delivered_csv(ordered_visits))
+    return DeliveryReport(delivery, ordered_visits, has_traces=bool(request.traces))
 
 
 def _visits_from_traces(
@@ -132,5 +133,6 @@ def certify_visits(
     settings = AttackSettings(train_days=request.train_days, test_days=request.test_days, seeds=request.seeds)
     file = read_visit_log(Path(request.visits), request.columns, time_zone=time_zone)
     with progress("certificate", total=2 * settings.seeds, unit="attacks") as advance:
-        certificate = certify(file.log, settings, seed=request.seed, advance=advance)
+        rngs = [seed_generator(request.seed, number) for number in range(settings.seeds)]
+        certificate = certify(file.log, settings, rngs=rngs, seed=request.seed, advance=advance)
     return replace(certificate, notes=(*file.notes, *certificate.notes))

@@ -95,7 +95,7 @@ def read_instant(text: str, zone: str) -> datetime:
 
 
 def write_sheets(desk: Desk, request: SheetRequest) -> SheetFolder:
-    """Write the sheets and calendars of a day: two bursts a unit, or the whole routes where `sealed`.
+    """Write the sheets and calendars of a day: two bursts a unit, or the whole routes where `is_sealed`.
 
     That whole routes were written out is recorded in the ledger first.
     """
@@ -103,21 +103,21 @@ def write_sheets(desk: Desk, request: SheetRequest) -> SheetFolder:
     plan = read_plan(path)
     if request.unit:
         _tours_of_unit(plan, request.unit)
-    files = unit_files(plan, day, sealed=request.sealed, unit=request.unit)
+    files = unit_files(plan, day, is_sealed=request.is_sealed, unit=request.unit)
     if len(files) == 1:
         raise PlanError(f"Nobody is on duty on {day} in this plan. Name one of its days.")
     base = path if path.is_dir() else path.parent
-    name = f"{base.name}-sheets-{day}{'-sealed' if request.sealed else ''}"
+    name = f"{base.name}-sheets-{day}{'-sealed' if request.is_sealed else ''}"
     folder = Path(request.out) if request.out else base.parent / name
     require_free(folder, files, kind=SHEETS_FOLDER)
-    if request.sealed:
+    if request.is_sealed:
         units = request.unit or "all units"
-        what = f"whole routes of {units} on {day}, plan {plan.commitment.get('commitment')}"
+        question = f"whole routes of {units} on {day}, plan {plan.commitment.get('commitment')}"
         checksums = tuple((name, sha256_of_text(text)) for name, text in files.items())
-        facts: dict[str, Fact] = {"question": what, "files": checksums}
+        facts: dict[str, Fact] = {"question": question, "files": checksums}
         record_event(desk, "report_published", purpose=PURPOSE, facts=facts)
     write_folder(folder, files, kind=SHEETS_FOLDER)
-    return SheetFolder(folder, tuple(files), (len(files) - 1) // 2, request.sealed)
+    return SheetFolder(folder, tuple(files), (len(files) - 1) // 2, request.is_sealed)
 
 
 def forecast_plan(plan: str) -> PlanPage:

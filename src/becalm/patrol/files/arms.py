@@ -19,7 +19,7 @@ from becalm.render.spreadsheet import csv_text
 from becalm.terms import Fault, InputError
 
 ARMS = ("off", "low", "high")
-SHOWN = 20
+MOST_FAULTS = 20
 
 
 def read_arms(path: Path) -> dict[tuple[str, date], Arm]:
@@ -40,7 +40,7 @@ def read_arms(path: Path) -> dict[tuple[str, date], Arm]:
             arms[row["hotspot"], date.fromisoformat(row["day"])] = cast("Arm", row["arm"])
     if faults:
         noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"{path.name} has {len(faults)} {noun}", tuple(faults[:SHOWN]))
+        raise InputError(f"{path.name} has {len(faults)} {noun}", tuple(faults[:MOST_FAULTS]))
     return arms
 
 

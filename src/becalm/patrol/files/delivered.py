@@ -87,9 +87,9 @@ def _read_fixes(path: Path) -> pa.Table:
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}") from error
     except pa.ArrowInvalid as error:
-        what = f"cannot be read as fixes: {str(error).splitlines()[0]}"
+        problem = f"cannot be read as fixes: {str(error).splitlines()[0]}"
         remedy = "write times as 2026-11-22T18:05:00Z, with their offset, and numbers as 51.5"
-        raise InputError(what, (Fault(path.name, what, remedy),)) from error
+        raise InputError(problem, (Fault(path.name, problem, remedy),)) from error
     faults = tuple(_column_faults(table.column_names, path))
     if faults:
         raise InputError(f"{path.name} lacks columns", faults)
@@ -97,9 +97,9 @@ def _read_fixes(path: Path) -> pa.Table:
 
 
 def _column_faults(names: Sequence[str], path: Path) -> Iterator[Fault]:
-    needed = ["officer", "at"]
-    needed += ["easting_m", "northing_m"] if "easting_m" in names else ["longitude", "latitude"]
-    for name in needed:
+    needed_columns = ["officer", "at"]
+    needed_columns += ["easting_m", "northing_m"] if "easting_m" in names else ["longitude", "latitude"]
+    for name in needed_columns:
         if name not in names:
             suggestion = suggest(name, names)
             yield Fault(path.name, f"has no column {name!r}", f"{suggestion}name the column so")
@@ -116,16 +116,16 @@ def _build_traces(table: pa.Table, crs: str) -> Traces:
     officer, _ = _number_names(table, "officer")
     unit, units = _number_names(table, "unit") if "unit" in names else (np.full(len(officer), -1), ())
     accuracy = _float_column(table, "accuracy_m") if "accuracy_m" in names else np.full(len(officer), np.nan)
-    placed = np.isfinite(x) & np.isfinite(y) & np.isfinite(at_s)
+    is_placed = np.isfinite(x) & np.isfinite(y) & np.isfinite(at_s)
     return Traces(
-        officer=officer[placed],
-        unit=unit[placed],
+        officer=officer[is_placed],
+        unit=unit[is_placed],
         units=units,
-        at_s=at_s[placed],
-        easting_m=np.asarray(x)[placed],
-        northing_m=np.asarray(y)[placed],
-        accuracy_m=accuracy[placed],
-        left_out=(("they tell no place or no time", int((~placed).sum())),),
+        at_s=at_s[is_placed],
+        easting_m=np.asarray(x)[is_placed],
+        northing_m=np.asarray(y)[is_placed],
+        accuracy_m=accuracy[is_placed],
+        left_out=(("they tell no place or no time", int((~is_placed).sum())),),
     )
 
 

@@ -59,7 +59,7 @@ def propensities_csv(propensities: Propensities) -> bytes:
 
 
 def checksum_lines(files: Mapping[str, str | bytes]) -> str:
-    """The SHA-256 of every file, as `sha256sum --check` reads it."""
+    """The SHA-256 of every file, as `sha256sum -c` reads it."""
     return "".join(f"{sha256_of_text(content)}  {name}\n" for name, content in sorted(files.items()))
 
 
@@ -104,7 +104,7 @@ def plan_files(plan: PlanDocument, propensities: Propensities | bytes) -> dict[s
     return {**files, CHECKSUMS: checksum_lines(files)}
 
 
-def unit_files(plan: PlanDocument, day: date, *, sealed: bool = False, unit: str = "") -> dict[str, str]:
+def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: str = "") -> dict[str, str]:
     """For each unit on duty on this day (or one): its sheet and its calendar, and all sheets as one page.
 
     Sheets and calendars tell the first two bursts of the day's tour; where `sealed`, every burst.
@@ -118,11 +118,11 @@ def unit_files(plan: PlanDocument, day: date, *, sealed: bool = False, unit: str
         todays_tours = [tour for tour in later_tours if tour.shift.day == day]
         if todays_tours:
             tours_of_day += todays_tours
-            shown = None if sealed else NEXT
-            files[f"{names[name]}.html"] = unit_sheets(plan, todays_tours, sealed=sealed)
-            files[f"{names[name]}.ics"] = unit_calendar(plan, later_tours, shown=shown)
+            burst_limit = None if is_sealed else NEXT
+            files[f"{names[name]}.html"] = unit_sheets(plan, todays_tours, is_sealed=is_sealed)
+            files[f"{names[name]}.ics"] = unit_calendar(plan, later_tours, burst_limit=burst_limit)
     tours_of_day.sort(key=lambda tour: (tour.shift.hours.start, tour.shift.unit))
-    return {"sheets.html": unit_sheets(plan, tours_of_day, sealed=sealed), **files}
+    return {"sheets.html": unit_sheets(plan, tours_of_day, is_sealed=is_sealed), **files}
 
 
 def dosage_geojson(plan: PlanDocument) -> str:

@@ -89,7 +89,7 @@ def inputs_object(inputs: PlanInputs, distribution: RouteDistribution, *, crs: s
         "bases": [_base(base) for base in inputs.bases],
         "shifts": [_shift(shift) for shift in inputs.shifts],
         "travel": [_travel(table) for _, table in sorted(inputs.travel.items())],
-        "owed": {hotspot: float(visits) for hotspot, visits in sorted(inputs.owed.items())},
+        "owed": {hotspot: float(visits) for hotspot, visits in sorted(inputs.owed_visits.items())},
         "earlier": [[b.unit, b.hotspot, *span_pair(b.span)] for b in inputs.earlier],
         "law": distribution.as_json(),
     }
@@ -308,8 +308,8 @@ def with_shifts(bursts: Iterable[Burst], shifts: Iterable[UnitShift]) -> list[tu
     shifts_of_unit: dict[str, list[UnitShift]] = {}
     for shift in shifts:
         shifts_of_unit.setdefault(shift.unit, []).append(shift)
-    ordered = sorted(bursts, key=lambda b: (b.span.start, b.unit))
-    return [(burst, _shift_of(burst, shifts_of_unit.get(burst.unit, []))) for burst in ordered]
+    ordered_bursts = sorted(bursts, key=lambda b: (b.span.start, b.unit))
+    return [(burst, _shift_of(burst, shifts_of_unit.get(burst.unit, []))) for burst in ordered_bursts]
 
 
 def _shift_of(burst: Burst, shifts: list[UnitShift]) -> UnitShift:

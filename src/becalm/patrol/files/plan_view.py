@@ -78,7 +78,7 @@ class PlanPage:
     def capacity_sentence(self) -> str:
         """The arithmetic in one sentence."""
         rows = self.plan.capacity
-        possible, wanted = (sum(float(row[name]) for row in rows) for name in ("possible", "wanted"))
+        possible, wanted_per_day = (sum(float(row[name]) for row in rows) for name in ("possible", "wanted"))
         short_areas = [str(row["area"]) for row in rows if row["possible"] < row["wanted"]]
         verdict = (
             f"{words.listed(short_areas)} cannot give all that is wanted, and every target there was lowered "
@@ -88,7 +88,7 @@ class PlanPage:
         )
         return (
             f"About {words.decimal(possible, 0)} bursts a day are possible, and the policy wants "
-            f"{words.decimal(wanted, 0)}. {verdict}"
+            f"{words.decimal(wanted_per_day, 0)}. {verdict}"
         )
 
     @property
@@ -144,8 +144,8 @@ def forecast_csv(plan: PlanDocument) -> str:
 def forecast_rows(plan: PlanDocument) -> Iterator[dict[str, object]]:
     """Every place of the forecast, worst served first, as the csv writes it."""
     for place in forecast_dosage(plan.inputs.places, plan.dosage).places:
-        expected = place.expected_visits
-        visits = (place.target_visits, expected.value, expected.low, expected.high)
+        expected_visits = place.expected_visits
+        visits = (place.target_visits, expected_visits.value, expected_visits.low, expected_visits.high)
         minutes = (f"{place.target_minutes:.1f}", f"{place.expected_minutes:.1f}", place.minutes)
         identity = (place.hotspot, place.name, place.area)
         in_band = str(place.within_band).lower()

@@ -1,4 +1,4 @@
-"""Hotspots from the GeoJSON that `becalm find hotspots --out` writes, or a force's own in the same shape."""
+"""Hotspots from the GeoJSON that `becalm find hotspots` writes, or a force's own in the same shape."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def read_hotspots(path: Path, *, crs: str) -> tuple[ListedPlace, ...]:
         Fault(f"{path.name}: {n}", "is listed more than once", "list each place once") for n in repeated_names
     ]
     if not features:
-        faults.append(Fault(path.name, "lists no hotspot", "make a list with `becalm find hotspots --out`"))
+        faults.append(Fault(path.name, "lists no hotspot", "make a list with `becalm find hotspots`"))
     if faults:
         noun = "fault" if len(faults) == 1 else "faults"
         raise InputError(f"{path.name} has {len(faults)} {noun}", tuple(faults))

@@ -158,7 +158,7 @@ class _Plan(_Strict):
     bases: tuple[_Base, ...]
     shifts: tuple[_Shift, ...]
     travel: tuple[_Travel, ...]
-    owed: dict[str, Number]
+    owed_visits: dict[str, Number] = Field(alias="owed")
     earlier: tuple[tuple[str, str, AwareDatetime, AwareDatetime], ...]
     inputs: dict[str, str]
     inputs_sha256: str
@@ -185,7 +185,7 @@ class _Plan(_Strict):
             days=self.days,
             zone=self.time_zone,
             arms={(hotspot, day): arm for hotspot, day, arm in self.arms},
-            owed=self.owed,
+            owed_visits=self.owed_visits,
             earlier=tuple(Burst(unit, place, _span((a, b))) for unit, place, a, b in self.earlier),
         )
 
@@ -279,12 +279,12 @@ def _read_text(path: Path) -> str:
 
 
 def _find_faults(error: ValidationError) -> tuple[Fault, ...]:
-    shown = error.errors()[:20]
+    first_faults = error.errors()[:20]
     return tuple(
         Fault(
             ".".join(map(str, error_details["loc"])) or "the file",
             error_details["msg"],
             "use the file as becalm wrote it",
         )
-        for error_details in shown
+        for error_details in first_faults
     )

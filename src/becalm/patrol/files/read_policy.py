@@ -159,7 +159,7 @@ class EvidenceEntry(Strict):
     design: str
     dose: str
     result: str
-    read: str
+    reading: str = Field(alias="read")
 
 
 class PolicyFile(Strict):

@@ -15,9 +15,9 @@ from becalm.patrol.core.travel import TravelTable
 from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import suggest
 
-NEEDED = ("from", "to", "minutes")
+NEEDED_COLUMNS = ("from", "to", "minutes")
 MODES: tuple[str, ...] = get_args(Mode)
-SHOWN = 20
+MOST_FAULTS = 20
 
 
 def read_travel(
@@ -40,17 +40,19 @@ def read_travel(
         for table in (tables[m] for m in modes if mode in ("", m)):
             earlier = table[at[start], at[end]]
             if math.isfinite(earlier) and earlier != minutes:
-                what = f"{start} to {end} takes {minutes:g} minutes, but {earlier:g} in an earlier row"
-                faults.append(Fault(where, what, "keep one of the two"))
+                problem = f"{start} to {end} takes {minutes:g} minutes, but {earlier:g} in an earlier row"
+                faults.append(Fault(where, problem, "keep one of the two"))
             table[at[start], at[end]] = minutes
     if not faults:
-        named = {stop for _, start, end, _, _ in rows for stop in (start, end)}
+        named_stops = {stop for _, start, end, _, _ in rows for stop in (start, end)}
         faults += [
-            Fault(path.name, f"has no row for the stop {s!r}", "add it") for s in stops if s not in named
+            Fault(path.name, f"has no row for the stop {s!r}", "add it")
+            for s in stops
+            if s not in named_stops
         ]
     if faults:
         noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"{path.name} has {len(faults)} {noun}", tuple(faults[:SHOWN]))
+        raise InputError(f"{path.name} has {len(faults)} {noun}", tuple(faults[:MOST_FAULTS]))
     for table in tables.values():
         np.fill_diagonal(table, 0.0)
     return {mode: TravelTable(mode, tuple(stops), tables[mode], quantile, "given") for mode in modes}
@@ -77,7 +79,7 @@ def _rows(path: Path) -> tuple[list[Row], list[Fault]]:
 
 
 def _column_faults(path: Path, names: Sequence[str]) -> Iterator[Fault]:
-    for name in NEEDED:
+    for name in NEEDED_COLUMNS:
         if name not in names:
             yield Fault(path.name, f"has no column {name!r}", f"{suggest(name, names)}name the column so")
 

@@ -155,8 +155,8 @@ def _find_faults(entry: UnitsFile, file: str) -> Iterator[Fault]:
     for absence in entry.absences:
         yield from _find_unknown(absence.unit, units, f"{file}: absences", "units")
         if absence.until <= absence.since:
-            what = f"{absence.unit} is away until {absence.until}, not after {absence.since}"
-            yield Fault(f"{file}: absences", what, "give the first day on which it is back")
+            problem = f"{absence.unit} is away until {absence.until}, not after {absence.since}"
+            yield Fault(f"{file}: absences", problem, "give the first day on which it is back")
 
 
 def _find_repeated(kind: str, names: list[str], file: str) -> Iterator[Fault]:

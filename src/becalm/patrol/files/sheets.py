@@ -124,28 +124,28 @@ class Sheet:
     crew: int
     meal: str
     stops: tuple[Stop, ...]
-    sealed: bool
+    is_sealed: bool
 
 
-def unit_sheets(plan: PlanDocument, tours: Iterable[Tour], *, sealed: bool = False) -> str:
+def unit_sheets(plan: PlanDocument, tours: Iterable[Tour], *, is_sealed: bool = False) -> str:
     """The sheets of these tours as one page: the first two bursts of each, or all where `sealed`."""
-    sheets = [build_sheet(plan, tour, sealed=sealed) for tour in tours]
+    sheets = [build_sheet(plan, tour, is_sealed=is_sealed) for tour in tours]
     units = sorted({sheet.unit for sheet in sheets})
     plan_mark = str(plan.commitment.get("commitment"))[:12]
     return self_contained(
         "patrol_sheet.html",
         sheets=sheets,
         title=units[0] if len(units) == 1 else "Patrol sheets",
-        subtitle="Whole routes: auditor only" if sealed else "Next bursts",
+        subtitle="Whole routes: auditor only" if is_sealed else "Next bursts",
         version=plan.version,
         colophon=f"Times are those of {plan.inputs.zone}. Plan {plan_mark}.",
     )
 
 
-def build_sheet(plan: PlanDocument, tour: Tour, *, sealed: bool = False) -> Sheet:
+def build_sheet(plan: PlanDocument, tour: Tour, *, is_sealed: bool = False) -> Sheet:
     """One tour as the sheet shows it."""
     shift = tour.shift
-    shown_bursts = tour.bursts if sealed else tour.bursts[:NEXT]
+    shown_bursts = tour.bursts if is_sealed else tour.bursts[:NEXT]
     hours = (local_clock(at, plan) for at in (shift.hours.start, shift.hours.end))
     return Sheet(
         unit=shift.unit,
@@ -155,14 +155,14 @@ def build_sheet(plan: PlanDocument, tour: Tour, *, sealed: bool = False) -> Shee
         mode={"foot": "on foot", "cycle": "by cycle", "vehicle": "by vehicle"}[shift.mode],
         crew=shift.crew,
         meal=" to ".join(local_clock(at, plan) for at in (tour.meal.start, tour.meal.end))
-        if tour.meal and sealed
+        if tour.meal and is_sealed
         else "",
         stops=stops_of(plan, shown_bursts),
-        sealed=sealed,
+        is_sealed=is_sealed,
     )
 
 
-def unit_calendar(plan: PlanDocument, tours: Sequence[Tour], *, shown: int | None) -> str:
+def unit_calendar(plan: PlanDocument, tours: Sequence[Tour], *, burst_limit: int | None) -> str:
     """The calendar of one unit: its tours, and the first `shown` bursts of the first one (all where None)."""
     first_day = plan.inputs.first_day
     # Stamped with the first day of the plan, not with a clock: the same plan gives the same bytes.
@@ -181,10 +181,10 @@ def unit_calendar(plan: PlanDocument, tours: Sequence[Tour], *, shown: int | Non
                 {"SUMMARY": f"{shift.unit}: tour", "LOCATION": shift.base, "TRANSP": "TRANSPARENT"},
             )
         )
-        bursts = tour.bursts if shown is None else tour.bursts[:shown] if number == 0 else ()
+        bursts = tour.bursts if burst_limit is None else tour.bursts[:burst_limit] if number == 0 else ()
         for event in _burst_events(plan, bursts, stamp):
             calendar.add_component(event)
-        if shown is None and tour.meal:
+        if burst_limit is None and tour.meal:
             calendar.add_component(_event(f"meal {shift.unit}", tour.meal, stamp, {"SUMMARY": "Meal"}))
     return str(calendar.to_ical(), "utf-8")
 

@@ -72,12 +72,13 @@ def _read_cells(path: Path, columns: VisitColumns) -> tuple[str, dict[str, NDArr
     delimiter, header, rows = _read_rows(path, columns)
     if not any(header):
         raise _refusal(path, "file", "is empty", "give a csv with a header and a row for each visit")
-    needed = (columns.hotspot_column, columns.start_column, columns.end_column)
+    needed_columns = (columns.hotspot_column, columns.start_column, columns.end_column)
     indices = {
-        name: _find_column(header, name) for name in (*needed, columns.unit_column, columns.area_column)
+        name: _find_column(header, name)
+        for name in (*needed_columns, columns.unit_column, columns.area_column)
     }
     column_index = {name: index for name, index in indices.items() if index is not None}
-    missing = [name for name in needed if name not in column_index]
+    missing = [name for name in needed_columns if name not in column_index]
     if missing:
         raise InputError(
             f"{path.name} has no {', '.join(missing)} column; nothing was used",
@@ -166,8 +167,8 @@ def _find_faults(
         (has_both_times & (minutes > LONGEST_HOURS * 60), end, f"is over {LONGEST_HOURS} h later", "mend it"),
     )
     row_faults = [
-        (lines[row], Fault(f"line {lines[row]}", f'{column} "{cells[column][row]}" {what}', remedy))
-        for bad, column, what, remedy in checks
+        (lines[row], Fault(f"line {lines[row]}", f'{column} "{cells[column][row]}" {problem}', remedy))
+        for bad, column, problem, remedy in checks
         for row in np.flatnonzero(bad).tolist()
     ]
     return sorted(row_faults, key=lambda fault: fault[0])
@@ -201,5 +202,5 @@ def _remedy(name: str, columns: VisitColumns, header: Sequence[str]) -> str:
     return f"the columns are {', '.join(header)[:200]}: say which it is by `{field}`"
 
 
-def _refusal(path: Path, where: str, what: str, remedy: str) -> InputError:
-    return InputError(f"{path.name or path} was refused; nothing was used", (Fault(where, what, remedy),))
+def _refusal(path: Path, where: str, problem: str, remedy: str) -> InputError:
+    return InputError(f"{path.name or path} was refused; nothing was used", (Fault(where, problem, remedy),))
