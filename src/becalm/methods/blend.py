@@ -110,6 +110,7 @@ def _log_likelihood(
     return value, shape * slope, shape * (shape * bend + slope)
 
 
+# SciPy's polygamma goes through the Hurwitz zeta function, which is exact to the last digits but slow.
 def _trigamma(x: Floats) -> Floats:
     """The second derivative of log gamma, to 1e-9, above 0: six steps up, then the asymptotic series."""
     total = np.zeros_like(x)
@@ -125,6 +126,7 @@ def _group_empty_places(means: Floats, counts: Floats) -> tuple[Floats, Floats, 
     logs = np.log(means[empty])
     if len(logs) == 0:
         return means, counts, np.ones(len(means))
+    # By the logarithm, since forecasts span decades: classes of equal width would lump most places together.
     edges = np.linspace(logs.min(), logs.max() + 1e-9, 201)
     classes = np.digitize(logs, edges) - 1
     size = np.bincount(classes, minlength=200).astype(float)
@@ -151,6 +153,7 @@ def widen_posterior(posterior: GammaPosterior, evidence: Floats, scatter: Scatte
     `evidence` is the part of each place's shape that comes from its own counts: bursts make these worth
     less, and drift adds its squared variation to that of the rate.
     """
+    # The prior's own part of the shape stays: bursts are in what was counted, not in what was believed.
     shape = posterior.shape - evidence + evidence / scatter.burst
     shape = 1.0 / (1.0 / shape + scatter.drift)
     return GammaPosterior(shape, shape / posterior.mean)
@@ -161,6 +164,7 @@ def fit_scatter(posterior: GammaPosterior, evidence: Floats, counts: Floats) -> 
 
     The total of the counts is taken as given: only how they are spread over places is judged.
     """
+    # The level is not judged: a year that was worse everywhere would else pass for drift of every place.
     means = posterior.mean * (counts.sum() / posterior.mean.sum())
     has_count = counts > 0
     counts_seen, means_seen = counts[has_count], means[has_count]
@@ -224,6 +228,7 @@ def _damped_step(
     step = np.zeros_like(theta)
     if is_free.any():
         values, axes = np.linalg.eigh(-hessian[np.ix_(is_free, is_free)])
+        # The size of a bend, whatever its sign: at a saddle Newton's own step would go downhill.
         sizes = np.maximum(np.abs(values), 1e-12) * (1.0 + damping)
         step[is_free] = axes @ ((axes.T @ gradient[is_free]) / sizes)
     return step

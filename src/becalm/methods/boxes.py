@@ -44,6 +44,7 @@ def place_squares(
     x, y, weight_left = x_m[order], y_m[order], weights[order].astype(np.float64)
     lefts, bottoms = np.zeros(count), np.zeros(count)
     caught_weight: list[float] = []
+    # Bounds never grow as squares are placed: the top of the queue is best once its bound is of this round.
     queue = [(-np.inf, i, -1) for i in range(len(x)) if weight_left[i] > 0]
     heapq.heapify(queue)
     while queue and len(caught_weight) < count:
@@ -61,6 +62,7 @@ def place_squares(
         lefts[placed_count], bottoms[placed_count] = left, bottom
         caught_weight.append(value)
         _remove_weight(x, y, weight_left, left, bottom, side_m)
+        # The same point may bound another square yet: without this the next one on its edge would be lost.
         heapq.heappush(queue, (bound if np.isfinite(bound) else -value, i, -1))
     placed_count = len(caught_weight)
     return Boxes(side_m, lefts[:placed_count].copy(), bottoms[:placed_count].copy(), np.array(caught_weight))

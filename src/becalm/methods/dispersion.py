@@ -116,7 +116,7 @@ def _fit_coefficients(y: Floats, design: Floats, offset: Floats) -> Floats:
     beta = np.zeros((y.shape[0], columns))
     beta[:, 0] = np.log((y.sum(axis=1) + 0.5) / np.exp(offset).sum())
     squares = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
-    ridge = _RIDGE * np.eye(columns)
+    ridge = _RIDGE * np.eye(columns)  # a series of zeros has no curvature, and would stop all the others
     size = np.ones((y.shape[0], 1))
     likelihood = _likelihood(beta, y, design, offset)
     for _ in range(_STEPS):
@@ -124,6 +124,7 @@ def _fit_coefficients(y: Floats, design: Floats, offset: Floats) -> Floats:
         curvature = (mean @ squares).reshape(-1, columns, columns)
         curvature = curvature + ridge * (1.0 + curvature[:, :1, :1])
         step = np.linalg.solve(curvature, ((y - mean) @ design)[:, :, None])[:, :, 0]
+        # A first step from far off would overflow exp; three on the log scale is a factor of twenty already.
         trial = beta + size * np.clip(step, -3.0, 3.0)
         trial_likelihood = _likelihood(trial, y, design, offset)
         is_better = trial_likelihood >= likelihood - 1e-9 * np.abs(likelihood)

@@ -131,6 +131,7 @@ def clip_cells(region: BaseGeometry, cell_m: float) -> CellGrid:
     pieces = np.array([region], dtype=object)
     lefts, bottoms = np.array([0]), np.array([0])
     while side >= 1 and len(pieces):
+        # A square that lies inside as a whole is filled at once: only the edge is ever cut down to cells.
         is_whole = np.isclose(shapely.area(pieces), (side * cell_m) ** 2, rtol=1e-12, atol=0.0)
         for left, bottom in zip(lefts[is_whole], bottoms[is_whole], strict=True):
             area[bottom : bottom + side, left : left + side] = cell_m**2

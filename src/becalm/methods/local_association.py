@@ -127,6 +127,7 @@ def _convolve_shares(value_shares: Floats, numbers: Ints) -> list[tuple[int, Flo
         if k == 0:
             continue
         length = (len(value_shares) - 1) * k + 1
+        # Padded to the whole length, or the far ends of the sum would fold onto each other.
         padded = 1 << (length - 1).bit_length()
         distribution = np.fft.irfft(np.fft.rfft(value_shares, padded) ** k, padded)[:length]
         out.append((k, np.maximum(distribution, 0.0)))

@@ -36,6 +36,7 @@ def fit_mixture(parts: Floats, counts: Floats, *, rounds: int = 100, tolerance: 
     is_possible = (counts > 0) & (parts.max(axis=0, initial=0.0) > IMPOSSIBLE)
     if not is_possible.any():
         return shares
+    # Sorted by count, so that neighbours share one logarithm of their product (see `_log_sum`).
     order = np.flatnonzero(is_possible)[np.argsort(counts[is_possible], kind="stable")]
     event_parts = np.ascontiguousarray(parts[:, order], dtype=np.float64)
     weights = np.asarray(counts[order], dtype=np.float64)
@@ -98,6 +99,7 @@ def _likelihood_slopes(event_parts, weights, shares):  # type: ignore[no-untyped
     return value, slope, bend + bend.T - np.diag(np.diag(bend))
 
 
+# Here alone sums may be reordered, so that they run side by side: shares agree to the tolerance, not the bit.
 @njit(cache=True, nogil=True, fastmath={"reassoc", "contract"})
 def _sum_of_products(values, others):  # type: ignore[no-untyped-def]  # a kernel
     """The scalar product, in whatever order is fastest."""

@@ -191,6 +191,7 @@ def _count_bands(events, cells, bands):  # type: ignore[no-untyped-def]  # a ker
     """counts[s, t, k]: pairs of distance band s with a delay up to edge t, in order k; the last t is any."""
     (starts, width), (reach, delays, _) = cells, bands
     orders, edges = events[2].shape[1], len(delays)
+    # Each worker has counts of its own: adding to shared ones at once would lose some.
     partial = np.zeros((WORKERS, len(reach), edges + 1, orders), dtype=np.int64)
     for worker in prange(WORKERS):
         counts = np.zeros((len(reach), edges + 1, orders), dtype=np.int64)
@@ -202,6 +203,7 @@ def _count_bands(events, cells, bands):  # type: ignore[no-untyped-def]  # a ker
                 _count_run(i, above[0], above[1], events, bands, counts)
         partial[worker] = counts
     totals = partial.sum(axis=0)
+    # How many pairs are near in space no order of the times can change: it was counted once.
     for k in range(1, orders):
         totals[:, edges, k] = totals[:, edges, 0]
     return totals

@@ -57,6 +57,7 @@ class PlaceSet:
 
     def locate(self, x_m: Floats, y_m: Floats) -> Ints:
         """The number of the place to which each point belongs, or -1 where it belongs to none."""
+        # Records of one point stand together, and are located once: most sources round to few points.
         starts, repeats = _find_runs(x_m, y_m)
         points = np.asarray(shapely.points(x_m[starts], y_m[starts]), dtype=object)
         tree = shapely.STRtree(self.outlines)

@@ -123,7 +123,7 @@ def _group_ties(values: Floats, column: Ints, level: float) -> Ints:
 def _find_threshold(posterior: GammaPosterior, top: int) -> float:
     """The rate that `top` places are expected to exceed."""
     low, high = 0.0, float(posterior.mean.max() * 4.0 + 1e-12)
-    for _ in range(26):
+    for _ in range(26):  # halved to a hundred-millionth of the highest rate
         middle = (low + high) / 2.0
         expected_above = float(gammaincc(posterior.shape, posterior.rate * middle).sum())
         low, high = (middle, high) if expected_above > top else (low, middle)

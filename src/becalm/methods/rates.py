@@ -172,6 +172,7 @@ def _find_log_odds(a: Floats, b: Floats, tail: float, weight: float) -> Floats:
         value, slope = _tail_and_slope(k, m, log_odds, norm[open_rows], weight)
         low[open_rows] = np.where(value < tail, log_odds, low[open_rows])
         high[open_rows] = np.where(value < tail, high[open_rows], log_odds)
+        # On the logarithm of the tail, nearly straight far out, where Newton on the tail itself overshoots.
         with np.errstate(divide="ignore", invalid="ignore"):
             step = log_odds - (np.log(value) - np.log(tail)) * value / slope
         step = _keep_in_bracket(step, low[open_rows], high[open_rows])

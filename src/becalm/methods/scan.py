@@ -113,7 +113,7 @@ def _update_best(observed_by_period, observed_total, per_period, longest, radius
             observed += observed_by_period[last]
             total_in_run += per_period[last]
             expected = observed_total * total_in_run / total
-            if observed > max(expected, 1.0):
+            if observed > max(expected, 1.0):  # one event alone is no cluster, however unlikely its cell
                 ratio = _log_ratio(observed, expected, total)
                 if ratio > best[0]:
                     best[0], best[1], best[2], best[3] = ratio, radius, first, last

@@ -88,6 +88,7 @@ def build_smoother(amounts: Floats, x_m: Floats, y_m: Floats, *, sigma_m: float)
     """Lay places on the raster; the amounts are smoothed here, once for all values."""
     west, south = float(x_m.min()), float(y_m.min())
     width_m, height_m = float(x_m.max()) - west, float(y_m.max()) - south
+    # Cells must be small beside the kernel, or the raster itself would smooth; finer ones are only slower.
     side = max(sigma_m / CELLS_PER_SIGMA, float(np.sqrt(width_m * height_m / MOST_CELLS)))
     i, j = ((y_m - south) / side).astype(np.int64), ((x_m - west) / side).astype(np.int64)
     shape = (int(i.max()) + 1, int(j.max()) + 1)

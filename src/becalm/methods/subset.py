@@ -81,6 +81,7 @@ def best_subset(problem: SubsetProblem) -> Subset | None:
         if outsiders < NEGLIGIBLE or size == MOST_POINTS or len(candidates) == len(problem.order):
             break
         size *= 3
+    # The programme may stop early, and then plain greed can be the better of the two.
     completed = [greedy_subset(problem, preferred=first) for first in (chosen, np.zeros(0, np.int64))]
     feasible = [_subset(problem, points, bound) for points in completed if is_feasible(problem, points)]
     return max(feasible, key=lambda subset: subset.value, default=None)

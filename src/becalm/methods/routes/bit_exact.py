@@ -39,6 +39,7 @@ def derive_key(key: bytes, *label: str | int) -> bytes:
     if len(key) < 1:
         raise ValueError("The key is empty. Give at least 16 bytes, better 32.")
     parts = [str(part).encode("utf-8") for part in label]
+    # With the length before each part: ("a", "bc") and ("ab", "c") would else share one key.
     message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
     return hmac.digest(key, message, "sha256")
 
@@ -49,7 +50,7 @@ def uniform_numbers(key: bytes, count: int) -> NDArray[np.uint64]:
     >>> bool((uniform_numbers(b"key", 2) == uniform_numbers(b"key", 9)[:2]).all())
     True
     """
-    inner = hmac.new(key, digestmod=hashlib.sha256)
+    inner = hmac.new(key, digestmod=hashlib.sha256)  # the key is worked in once, and copied for each block
     blocks = []
     for counter in range(-(-count // _BLOCK_NUMBERS)):
         block = inner.copy()
@@ -71,7 +72,7 @@ def public_numbers(label: str, count: int) -> NDArray[np.uint64]:
 
 @cache
 def _tables() -> tuple[Floats, Floats]:
-    context = Context(prec=40)
+    context = Context(prec=40)  # decimal arithmetic is the same on every machine, and 40 digits round once
     whole = [float(context.exp(Decimal(i))) for i in range(-LARGEST, LARGEST + 1)]
     part = [float(context.exp(context.divide(Decimal(j), Decimal(GRID)))) for j in range(GRID)]
     return np.array(whole), np.array(part)

@@ -129,7 +129,7 @@ def _sum_backward(walker: Walker, visit_weight: Floats, lengths: Ints, links: Li
     for t in range(last, -1, -1):
         for m in range(walker.pause_done, 2):
             if is_idle(walker, t, m):
-                wait_sums[m] = 0.0
+                wait_sums[m] = 0.0  # what waited in a later slot is no way on from here
                 continue
             _sum_visits(t, m, visit_weight, lengths, free_sums, visit_sums)
             pause_sums = free_sums[1, t + walker.pause_slots] if may_pause(walker, t, m) else no_sums
@@ -176,6 +176,7 @@ def _compute_marginals(
     n, last = visit_weight.shape[1], walker.slots
     free_mass, wait_mass = np.zeros((2, last + 1, n + 1, GROUP_SIZE)), np.zeros((2, n + 1, GROUP_SIZE))
     visit_mass = np.zeros((2, last + 1, n, GROUP_SIZE))
+    # Lanes that no walker fills have visit weights of 0: what they give is 0, without a test in any loop.
     starts, by_length = np.zeros((last + 1, n, GROUP_SIZE)), np.zeros((n, lengths.shape[0], GROUP_SIZE))
     for k in range(GROUP_SIZE):
         z = free_sums[walker.pause_done, 0, walker.node, k]

@@ -47,6 +47,7 @@ def signed_distances(
         return fence, depth
     reach = _largest_reach(centres, radii, outlines) + buffer
     tree = cKDTree(centres)
+    # No point can lie in more fences than have their centre within twice the reach of one of them.
     most = max(len(near) for near in tree.query_ball_point(centres, 2 * reach))  # that can hold one point
     for begin in range(0, len(points), CHUNK):
         part = slice(begin, begin + CHUNK)

@@ -14,7 +14,7 @@ from numba import njit
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.routes.distribution import BackwardSums, Links, Marginals, Walker
 
-TO_UNIT = 2.0**-53
+TO_UNIT = 2.0**-53  # 53 bits are all that a double holds: more would round up to 1 now and then
 HOME, PAUSE, WAIT = -1, -2, -3
 
 
@@ -24,6 +24,7 @@ def sum_backward(walker: Walker, visit_weight: Floats, lengths: Ints, links: Lin
     n, last = visit_weight.shape[1], walker.slots
     free_sums, wait_sums = np.zeros((2, last + 1, n + 1)), np.zeros((2, last + 2, n + 1))
     visit_sums = np.zeros((2, last + 1, n))
+    # Transposed once: the inner loop then runs over neighbours in memory.
     link_slots, weight = links.slots.T.copy(), links.weight.T.copy()
     for t in range(last, -1, -1):
         for m in range(walker.pause_done, 2):
@@ -99,6 +100,7 @@ def compute_marginals(
         np.zeros(n + 1),
         np.zeros(1),
     )
+    # The backward sums divide here, once, so that all that follows are probabilities already.
     free_mass[walker.pause_done, 0, walker.node] = 1.0 / sums.free_sums[walker.pause_done, 0, walker.node]
     for t in range(last + 1):
         for m in range(walker.pause_done, 2):
@@ -112,6 +114,7 @@ def compute_marginals(
             _spread_links(t, m, wait_mass, links, visit_mass)
             if with_flow:
                 _count_links(t, m, wait_mass, links, sums.visit_sums, marginals.link_flow)
+    # The weight of a link is common to all slots: it is multiplied in at the end, not for every slot.
     marginals.link_flow[:] *= links.weight
     return marginals
 
@@ -204,10 +207,11 @@ def draw_route(
     """
     visits, count, pause = np.zeros((walker.slots + 1, 3), np.int64), 0, -1
     t, i, m, has_waited, next_draw, log_p = 0, walker.node, walker.pause_done, False, 0, 0.0
-    last_end = np.full(visit_weight.shape[1], -1_000_000, np.int64)
+    last_end = np.full(visit_weight.shape[1], -1_000_000, np.int64)  # so long ago that no gap reaches back
     is_struck = np.zeros(visit_weight.shape[1], np.bool_)
     while True:
         total = sums.wait_sums[m, t, i] if has_waited else sums.free_sums[m, t, i]
+        # What is struck out is taken off the total: to draw again until a choice is allowed might never end.
         total -= _strike_out(t, i, m, links, sums, (last_end, own_gap, is_struck))
         if total <= 0.0:
             return visits[:count], pause, log_p, False
@@ -282,6 +286,7 @@ def _next_move(
             if rest < 0.0:
                 return move, weight
     onward = sums.wait_sums[m, t + 1, i]
+    # Rounding may leave a rest above 0 after the last choice: then the last possible one is meant.
     return (WAIT, onward) if onward > 0.0 else (move, weight)
 
 

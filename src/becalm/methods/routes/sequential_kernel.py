@@ -26,7 +26,7 @@ from becalm.methods.routes.distribution import (
 )
 from becalm.methods.routes.kernel import compute_entropy, compute_marginals, draw_route, sum_backward
 
-MOST_TRIES = 16
+MOST_TRIES = 16  # a dead end is rare, and as good as certain to be one after so many
 
 
 @njit(cache=True, nogil=True)
@@ -66,6 +66,7 @@ def weigh_visits(lattice: RouteLattice, walkers: Walkers, u: int, factors: Float
     is_near, weight, by_length = lattice.is_near, lattice.weight, lattice.length_weight
     for j in range(n):
         open_run = 0
+        # Backwards, so that one pass tells how long the place stays open from each slot on.
         for s in range(slots + 1, -1, -1):
             open_run = open_run + 1 if free[j, s] else 0
             if s > slots or open_run == 0:
@@ -162,6 +163,7 @@ def draw_routes(
         )
         attempts = 1
         while not is_complete and attempts < MOST_TRIES:  # only where choices were struck out
+            # The same numbers in another order: a walker has its own row of the stream, and no more.
             turned_draws = np.roll(draws[u], attempts * 7)
             visits, pause_slot, log_p, is_complete = draw_route(
                 walker, visit_weight, lattice.lengths, links, sums, turned_draws, lattice.own_gap
@@ -204,6 +206,7 @@ def _feedback_factors(feedback: Feedback) -> Floats:
     factors = np.ones(feedback.owed_visits.shape[0])
     if feedback.strength > 0.0:
         for j in range(factors.shape[0]):
+            # A step of a table, not exp of a double: libraries differ in the last bit of exp.
             step = int(np.rint(feedback.strength * feedback.owed_visits[j]))
             factors[j] = feedback.table[min(max(step, -FEEDBACK_LIMIT), FEEDBACK_LIMIT) + FEEDBACK_LIMIT]
     return factors
@@ -217,6 +220,7 @@ def _add_no_start_chance(lattice: RouteLattice, first: int, starts: Floats, log_
         is_over = s == starts.shape[0]
         if is_over or lattice.cell[first + s] != cell:
             for j in range(n):
+                # Rounding can carry a sure visit past 1, and the logarithm of 0 would poison every later sum.
                 log_no_start[j, cell] += np.log1p(-min(chance[j], 1.0 - 1e-15))
                 chance[j] = 0.0
             cell = lattice.cell[first + s]
@@ -250,6 +254,7 @@ def _write_route(
         if k == visits.shape[0]:
             break
         slot, place, length_index = visits[k]
+        # Minutes are drawn after slots, each not before the one before allows: slots alone set the odds.
         slack = (slot - free_from - links.slots[node, place]) * step + links.slack[node, place]
         minute = _minute(draws[spare], minute - slack, step)
         spare -= 1
@@ -266,4 +271,4 @@ def _write_route(
 def _minute(draw: int, earliest: int, slot_minutes: int) -> int:
     """A minute of the slot, uniform from the earliest one on."""
     low = max(earliest, 0)
-    return low + int((draw >> 11) % (slot_minutes - low))
+    return low + int((draw >> 11) % (slot_minutes - low))  # its bias, below 2^-40, no sample shows

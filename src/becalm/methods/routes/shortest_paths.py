@@ -43,6 +43,7 @@ def find_shortest_paths(
         usable_junctions = np.flatnonzero(part == np.bincount(part).argmax())
     distance, nearest = cKDTree(junctions[usable_junctions]).query(points)
     junction = usable_junctions[nearest]
+    # One run of Dijkstra for each junction, not for each point: many points share the nearest one.
     sources, source_index = np.unique(junction, return_inverse=True)
     source_costs = dijkstra(graph, directed=True, indices=sources)[:, sources]
     return PointCosts(
