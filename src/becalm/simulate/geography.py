@@ -8,6 +8,7 @@ mistaken for no real place.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -102,10 +103,12 @@ def build_land(settings: Settings, rng: np.random.Generator) -> Land:
         ward_of_lsoa=ward_of_lsoa,
         borough_of_ward=borough_of_ward,
         unit_of_borough=unit_of_borough,
-        ward_names=_ward_names(borough_of_ward, borough_names),
+        ward_names=_names_within(borough_of_ward, borough_names, lambda n: names.numbered(names.WARDS, n)),
         borough_names=borough_names,
         unit_names=tuple(names.numbered(names.COMMAND_UNITS, i) for i in range(settings.command_units)),
-        lsoa_names=_lsoa_names(borough_of_ward[ward_of_lsoa], borough_names),
+        lsoa_names=_names_within(
+            borough_of_ward[ward_of_lsoa], borough_names, lambda n: f"{n // 5 + 1:03d}{'ABCDE'[n % 5]}"
+        ),
         river=river + MIDDLE_M,
         radius_m=radius_m,
     )
@@ -242,20 +245,12 @@ def _union_by_group(cells: NDArray[Any], group: Ints, count: int) -> NDArray[Any
     return np.array([shapely.coverage_union_all(cells[group == g]) for g in range(count)], dtype=object)
 
 
-def _ward_names(borough_of_ward: Ints, boroughs: tuple[str, ...]) -> tuple[str, ...]:
-    names_per_borough = [0] * len(boroughs)
-    ward_names = []
-    for borough in borough_of_ward:
-        ward_names.append(f"{boroughs[borough]} {names.numbered(names.WARDS, names_per_borough[borough])}")
-        names_per_borough[borough] += 1
-    return tuple(ward_names)
-
-
-def _lsoa_names(borough_of_lsoa: Ints, boroughs: tuple[str, ...]) -> tuple[str, ...]:
-    names_per_borough = [0] * len(boroughs)
-    lsoa_names = []
-    for borough in borough_of_lsoa:
-        group, letter = divmod(names_per_borough[borough], 5)
-        lsoa_names.append(f"{boroughs[borough]} {group + 1:03d}{'ABCDE'[letter]}")
-        names_per_borough[borough] += 1
-    return tuple(lsoa_names)
+def _names_within(
+    boroughs: Ints, borough_names: tuple[str, ...], name_of: Callable[[int], str]
+) -> tuple[str, ...]:
+    """A name for each area: that of its borough, and its own by how many areas of the borough came before."""
+    earlier = [int(np.count_nonzero(boroughs[:i] == borough)) for i, borough in enumerate(boroughs)]
+    return tuple(
+        f"{borough_names[borough]} {name_of(number)}"
+        for borough, number in zip(boroughs, earlier, strict=True)
+    )

@@ -91,18 +91,7 @@ STREET_COLUMNS: Final = (
     "Context",
 )
 
-OUTCOME_COLUMNS: Final = (
-    "Crime ID",
-    "Month",
-    "Reported by",
-    "Falls within",
-    "Longitude",
-    "Latitude",
-    "Location",
-    "LSOA code",
-    "LSOA name",
-    "Outcome type",
-)
+OUTCOME_COLUMNS: Final = (*STREET_COLUMNS[:9], "Outcome type")
 
 STOP_COLUMNS: Final = (
     "Type",

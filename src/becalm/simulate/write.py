@@ -181,31 +181,26 @@ def write_land(plan: CityPlan, folder: Path) -> None:
     """Write city.toml, the boundary files, the units and the streets."""
     land = plan.land
     (folder / "city.toml").write_text(city_toml(land), "utf-8")
-    borough = land.borough_of_ward
-    units = [land.unit_names[u] for u in land.unit_of_borough]
     _write_areas(
         folder / "boundaries.geojson",
         land.boroughs(),
-        [
-            {"name": n, "code": c, "command_unit": u}
-            for n, c, u in zip(land.borough_names, land.borough_codes, units, strict=True)
-        ],
+        name=land.borough_names,
+        code=land.borough_codes,
+        command_unit=[land.unit_names[unit] for unit in land.unit_of_borough],
     )
     _write_areas(
         folder / "wards.geojson",
         land.wards(),
-        [
-            {"name": n, "code": c, "borough": land.borough_names[b]}
-            for n, c, b in zip(land.ward_names, land.ward_codes, borough, strict=True)
-        ],
+        name=land.ward_names,
+        code=land.ward_codes,
+        borough=[land.borough_names[borough] for borough in land.borough_of_ward],
     )
     _write_areas(
         folder / "lsoas.geojson",
         land.cells,
-        [
-            {"name": n, "code": c, "ward": land.ward_names[w]}
-            for n, c, w in zip(land.lsoa_names, land.lsoa_codes, land.ward_of_lsoa, strict=True)
-        ],
+        name=land.lsoa_names,
+        code=land.lsoa_codes,
+        ward=[land.ward_names[ward] for ward in land.ward_of_lsoa],
     )
     (folder / "units.toml").write_text(units_toml(plan), "utf-8")
     (folder / "streets").mkdir()
@@ -283,12 +278,17 @@ def _edge_lines(streets: Streets) -> Iterable[str]:
     ]
 
 
-def _write_areas(path: Path, shapes: NDArray[Any], properties: Sequence[dict[str, str]]) -> None:
+def _write_areas(path: Path, shapes: NDArray[Any], **properties: Sequence[str]) -> None:
     """A GeoJSON FeatureCollection in WGS84; neighbours keep exactly the same corners."""
     in_degrees = shapely.transform(shapes, lambda xy: np.column_stack(to_wgs84(xy)).round(7))
+    rows = zip(*properties.values(), shapely.to_geojson(in_degrees), strict=True)
     features = [
-        {"type": "Feature", "properties": p, "geometry": json.loads(g)}
-        for p, g in zip(properties, shapely.to_geojson(in_degrees), strict=True)
+        {
+            "type": "Feature",
+            "properties": dict(zip(properties, values, strict=True)),
+            "geometry": json.loads(g),
+        }
+        for *values, g in rows
     ]
     text = json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":"))
     path.write_text(text + "\n", "utf-8")
