@@ -90,7 +90,7 @@ def list_place_numbers(panel: PlacePanel, rules: Rules, settings: FindSettings) 
         number_by_id=find_place_numbers(places, [decision.place_id for decision in rules.decisions]),
         width_m=places.width_m,
     )
-    return choose_places(candidates, rules, priced=False).listed_index
+    return choose_places(candidates, rules, with_prices=False).listed_index
 
 
 def explain_clusters(

@@ -128,21 +128,21 @@ def _build_parts(
     panel: PlacePanel, settings: FindSettings, half_life: float, months: Sequence[int]
 ) -> dict[int, Floats]:
     """The forecasts from everything but the place's own past: one distribution over places per part."""
-    near, around = settings.near_m, settings.around_m
+    near_m, around_m = settings.near_m, settings.around_m
 
     def density(memory: Floats, sigma_m: float, *, without_own: bool) -> Floats:
         return _normalise(panel.places.smooth(memory, sigma_m, without_own=without_own), panel.even)
 
     # Neighbours are smoothed without the place itself: its own past enters once, as its own memory.
     parts = {
-        month: [density(memory, near, without_own=True), density(memory, around, without_own=True)]
+        month: [density(memory, near_m, without_own=True), density(memory, around_m, without_own=True)]
         for month, memory in memories(panel.target, half_life, months)
     }
     for month, memory in memories(panel.fresh or panel.target, settings.repeat_half_life, months):
-        parts[month].append(density(memory, near, without_own=True))
+        parts[month].append(density(memory, near_m, without_own=True))
     if panel.related is not None:
         for month, memory in memories(panel.related, half_life, months):
-            parts[month] += [_normalise(memory, panel.even), density(memory, near, without_own=False)]
+            parts[month] += [_normalise(memory, panel.even), density(memory, near_m, without_own=False)]
     return {month: np.array([*rows, panel.even]) for month, rows in parts.items()}
 
 

@@ -197,8 +197,8 @@ def _measure_churn(panel: PlacePanel, result: SearchResult) -> Churn | None:
     """How many of the listed places are new since a month earlier, and how many are in doubt?"""
     if result.earlier_index is None:
         return None
-    came = int(np.isin(result.choice.listed_index, result.earlier_index, invert=True).sum())
-    return Churn(panel.months[-1], came, float((1.0 - result.certainty.p_top).sum()))
+    new_places = int(np.isin(result.choice.listed_index, result.earlier_index, invert=True).sum())
+    return Churn(panel.months[-1], new_places, float((1.0 - result.certainty.p_top).sum()))
 
 
 def _list_warnings(

@@ -102,10 +102,10 @@ def add_tuning_origin(
 ) -> tuple[int, ...]:
     """The tested months, and before them the one that tunes the log score."""
     first = tested_months[0]
-    earlier = max(
+    last_busy_month = max(
         (month for month in range(first) if panel.target.counts[month].sum() > 0), default=first - 1
     )
-    return (max(earlier, settings.least_months), *tested_months)
+    return (max(last_busy_month, settings.least_months), *tested_months)
 
 
 def score_all_methods(panel: PlacePanel, forecasts: Sequence[Forecast]) -> Iterator[dict[str, Floats]]:
@@ -211,7 +211,7 @@ def _build_outcome(panel: PlacePanel, origin: int, area_share: float, count: int
 
 
 def _measure_skill(outcome: _MonthOutcome, score: Floats, chances: Floats, log_score: float) -> Skill:
-    order, best, area_share = (
+    order, best_curve, area_share = (
         search_order(score, searched_first=outcome.listable),
         outcome.best_curve,
         outcome.area_share,
@@ -224,10 +224,10 @@ def _measure_skill(outcome: _MonthOutcome, score: Floats, chances: Floats, log_s
     return Skill(
         hit_rate=hit_rate,
         pai=share / area_share,
-        pei=share / best.event_share_at_area(area_share),
+        pei=share / best_curve.event_share_at_area(area_share),
         rri=share / share_before if share_before > 0 else 0.0,
         gini=curve.gini,
-        gini_of_best=curve.gini / best.gini if best.gini > 0 else 0.0,
+        gini_of_best=curve.gini / best_curve.gini if best_curve.gini > 0 else 0.0,
         ser=share * total / outcome.searched_amount,
         log_score=log_score,
         caught_count=hit_rate * total,

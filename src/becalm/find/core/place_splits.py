@@ -186,12 +186,12 @@ def _cut_along(outline: BaseGeometry, line: BaseGeometry) -> tuple[tuple[str, Ba
         first_piece.centroid.x - second_piece.centroid.x,
         first_piece.centroid.y - second_piece.centroid.y,
     )
-    upper, lower = ("north", "south") if abs(north) >= abs(east) else ("east", "west")
-    first_is_upper = north > 0 if upper == "north" else east > 0
+    upper_name, lower_name = ("north", "south") if abs(north) >= abs(east) else ("east", "west")
+    first_is_upper = north > 0 if upper_name == "north" else east > 0
     return (
-        ((upper, first_piece), (lower, second_piece))
+        ((upper_name, first_piece), (lower_name, second_piece))
         if first_is_upper
-        else ((upper, second_piece), (lower, first_piece))
+        else ((upper_name, second_piece), (lower_name, first_piece))
     )
 
 

@@ -59,7 +59,7 @@ class Rules:
         """The settings with the count and the separation of these rules."""
         return replace(settings, count=self.count, separation_m=self.separation_m)
 
-    def without(self, place_id: str) -> Rules:
+    def without_decision(self, place_id: str) -> Rules:
         """The same rules without the decision about this place."""
         return replace(self, decisions=tuple(d for d in self.decisions if d.place_id != place_id))
 
@@ -182,20 +182,32 @@ def price_rules(
 def _loosen_each(rules: Rules, step_m: float) -> Iterator[LooserRules]:
     yield "count", f"{rules.count} places", "one place more", replace(rules, count=rules.count + 1), None
     if rules.separation_m > 0.0:
-        nearer = replace(rules, separation_m=max(rules.separation_m - step_m, 0.0))
-        anywhere = replace(rules, separation_m=0.0)
-        yield "separation", f"{rules.separation_m:g} m apart", f"{step_m:g} m less", nearer, anywhere
+        rules_nearer = replace(rules, separation_m=max(rules.separation_m - step_m, 0.0))
+        rules_unseparated = replace(rules, separation_m=0.0)
+        yield (
+            "separation",
+            f"{rules.separation_m:g} m apart",
+            f"{step_m:g} m less",
+            rules_nearer,
+            rules_unseparated,
+        )
     for area, floor in sorted(rules.floors.items()):
         if floor > 0:
-            lower = rules.with_floor(area, floor - 1)
-            yield "floor", f"at least {floor} in {area}", "one fewer", lower, rules.with_floor(area, None)
+            rules_lower_floor = rules.with_floor(area, floor - 1)
+            yield (
+                "floor",
+                f"at least {floor} in {area}",
+                "one fewer",
+                rules_lower_floor,
+                rules.with_floor(area, None),
+            )
     for area, cap in sorted(rules.caps.items()):
-        higher = rules.with_cap(area, cap + 1)
-        yield "cap", f"at most {cap} in {area}", "one more", higher, rules.with_cap(area, None)
+        rules_higher_cap = rules.with_cap(area, cap + 1)
+        yield "cap", f"at most {cap} in {area}", "one more", rules_higher_cap, rules.with_cap(area, None)
     for decision in rules.decisions:
         kind: RuleKind = "include" if decision.include else "leave_out"
-        undecided = rules.without(decision.place_id)
-        yield kind, name_rule(decision), "the decision", undecided, undecided
+        rules_undecided = rules.without_decision(decision.place_id)
+        yield kind, name_rule(decision), "the decision", rules_undecided, rules_undecided
 
 
 def name_rule(decision: PlaceDecision) -> str:

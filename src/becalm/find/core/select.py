@@ -57,7 +57,7 @@ class PlaceChooser:
     rng: np.random.Generator
 
     def choose(
-        self, expected_values: Floats, origin: int, *, priced: bool = True
+        self, expected_values: Floats, origin: int, *, with_prices: bool = True
     ) -> tuple[PlaceChoice, Floats | float]:
         """The listed places just before month `origin`, and the share of each one's week they are for.
 
@@ -80,14 +80,14 @@ class PlaceChooser:
             width_m=places.width_m,
             listable=places.listable if isinstance(places, PlaceSet) else None,
         )
-        return choose_places(candidates, rules, priced=priced), share
+        return choose_places(candidates, rules, with_prices=with_prices), share
 
     def choose_index(self, expected_values: Floats, origin: int) -> Ints:
         """The numbers of the listed places alone, without a price for each rule."""
-        return self.choose(expected_values, origin, priced=False)[0].listed_index
+        return self.choose(expected_values, origin, with_prices=False)[0].listed_index
 
 
-def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) -> PlaceChoice:
+def choose_places(candidates: Candidates, rules: Rules, *, with_prices: bool = True) -> PlaceChoice:
     """Which places expect most together, under these rules, and what does each rule cost?
 
     Exact: the best first where nothing must be kept apart, a mixed-integer programme otherwise. Where that
@@ -120,7 +120,7 @@ def choose_places(candidates: Candidates, rules: Rules, *, priced: bool = True) 
                 step_m=candidates.width_m,
             )
         )
-        if priced
+        if with_prices
         else ()
     )
     gap = (best.bound - best.value) / max(best.bound, 1e-12)
@@ -199,10 +199,10 @@ def _weigh_decisions(
     for decision in rules.decisions:
         number = candidates.number_by_id.get(decision.place_id)
         if number is not None:
-            above = np.count_nonzero(
+            better_places = np.count_nonzero(
                 (candidates.expected_values > candidates.expected_values[number]) & listable
             )
-            yield WeighedDecision(decision, int(above) + 1, price_by_rule.get(name_rule(decision)))
+            yield WeighedDecision(decision, int(better_places) + 1, price_by_rule.get(name_rule(decision)))
 
 
 def _check_areas(candidates: Candidates, rules: Rules) -> None:
@@ -246,11 +246,11 @@ def _find_count_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
             f"too many for a list of {problem.count}",
             "list more places with `count`, or withdraw a decision",
         )
-    for area, inside, cap in zip(rules.areas, included_by_area.tolist(), problem.caps.tolist(), strict=True):
-        if inside > cap:
+    for area, places, cap in zip(rules.areas, included_by_area.tolist(), problem.caps.tolist(), strict=True):
+        if places > cap:
             yield Fault(
                 area,
-                f"{inside} of its places must be included, {inside - cap} more than its cap of {cap}",
+                f"{places} of its places must be included, {places - cap} more than its cap of {cap}",
                 "raise the cap or withdraw a decision",
             )
 
@@ -282,12 +282,12 @@ def _find_floor_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
                 "lower the floor",
             )
         elif floor and problem.separation > 0.0:
-            most = most_in_group(problem, group, enough=floor)
-            if most < floor:
+            most_places = most_in_group(problem, group, enough=floor)
+            if most_places < floor:
                 yield Fault(
                     area,
-                    f"holds at most {_format_places(most)} {problem.separation:g} m apart, "
-                    f"{floor - most} fewer than its floor of {floor}",
+                    f"holds at most {_format_places(most_places)} {problem.separation:g} m apart, "
+                    f"{floor - most_places} fewer than its floor of {floor}",
                     "lower the floor, or ask for a smaller separation",
                 )
 
