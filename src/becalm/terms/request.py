@@ -53,8 +53,8 @@ class Parameter:
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
         """What the JSON schema says of a field beside its type (read by formats.request_json)."""
         bounds = {"minimum": self.low, "maximum": self.high, "x-unit": self.unit or None}
-        said = {key: value for key, value in bounds.items() if value is not None}
-        return {**handler(core_schema), "description": self.help, **said}
+        facets = {key: value for key, value in bounds.items() if value is not None}
+        return {**handler(core_schema), "description": self.help, **facets}
 
 
 class Request:
@@ -103,9 +103,9 @@ def _walk(request: type[Request], path: tuple[str, ...]) -> Iterator[RequestFiel
     hints = get_type_hints(request, include_extras=True)
     for field in fields(request):  # type: ignore[arg-type]  # every subclass is a dataclass
         hint = hints[field.name]
-        here = (*path, field.name)
+        field_path = (*path, field.name)
         if get_origin(hint) is not Annotated:
-            yield from _walk(hint, here)
+            yield from _walk(hint, field_path)
             continue
         kind, parameter = get_args(hint)[:2]
         default = field.default if field.default_factory is MISSING else field.default_factory()
@@ -115,20 +115,20 @@ def _walk(request: type[Request], path: tuple[str, ...]) -> Iterator[RequestFiel
             (kind,) = inner
         is_many = get_origin(kind) is tuple
         yield RequestField(
-            here, get_args(kind)[0] if is_many else kind, parameter, default, is_many, is_optional
+            field_path, get_args(kind)[0] if is_many else kind, parameter, default, is_many, is_optional
         )
 
 
 def build_request(request: type[RequestT], values: Mapping[str, object]) -> RequestT:
     """A request from the values of its fields by name; what is not named keeps its default."""
     hints = get_type_hints(request, include_extras=True)
-    given: dict[str, object] = {}
+    arguments: dict[str, object] = {}
     for field in fields(request):  # type: ignore[arg-type]
         if get_origin(hints[field.name]) is not Annotated:
-            given[field.name] = build_request(hints[field.name], values)
+            arguments[field.name] = build_request(hints[field.name], values)
         elif field.name in values:
-            given[field.name] = values[field.name]
-    return request(**given)
+            arguments[field.name] = values[field.name]
+    return request(**arguments)
 
 
 def request_values(request: Request) -> dict[str, object]:

@@ -48,7 +48,9 @@ def arrests_view(request: ArrestsRequest) -> View[ArrestAnswer]:
         return {**_arrest_record(answer), **excluded_entries}
 
     def rows(answer: ArrestAnswer) -> list[Row]:
-        return _counted_rows(answer) + (_excluded_rows(answer) if request.left_out else [])
+        if not request.left_out:
+            return _counted_rows(answer)
+        return [{**row, "reason": None} for row in _counted_rows(answer)] + _excluded_rows(answer)
 
     def lines(answer: ArrestAnswer) -> Iterable[str]:
         yield from _arrest_lines(answer)

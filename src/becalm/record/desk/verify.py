@@ -220,11 +220,11 @@ def _read_anchor_folders(
 
 
 def _read_or_report(
-    read: Callable[[], Iterable[T]], error_kind: type[BecalmError]
+    reader: Callable[[], Iterable[T]], error_kind: type[BecalmError]
 ) -> tuple[tuple[T, ...], tuple[Finding, ...]]:
     """What the ledger keeps of itself; where it cannot be read, that is a finding, and the rest goes on."""
     try:
-        return tuple(read()), ()
+        return tuple(reader()), ()
     except error_kind as error:
         return (), (Finding("checkpoint", None, str(error)),)
 
