@@ -47,20 +47,20 @@ def read_parquet(backend: BaseBackend, paths: Sequence[Path], schema: Schema) ->
     """These Parquet files as one table of exactly this schema, on this engine."""
     if not paths:
         return _create_empty(backend, schema)
-    names = [str(path) for path in paths]
+    file_names = [str(path) for path in paths]
     if backend.name == "pyspark":
-        table = _create_spark_view(backend, _spark_session().read.parquet(*names))
+        table = _create_spark_view(backend, _spark_session().read.parquet(*file_names))
     else:
-        table = backend.read_parquet(names, hive_partitioning=False)
+        table = backend.read_parquet(file_names, hive_partitioning=False)
     return _cast_columns(table, schema)
 
 
 def _cast_columns(table: Table, schema: Schema) -> Table:
     """Select the declared columns, and convert only what differs, so that filters still reach the files."""
-    types = table.schema()
+    column_types = table.schema()
     return table.select(
         **{
-            n: table[n] if types[n].copy(nullable=True) == kind else table[n].cast(kind)
+            n: table[n] if column_types[n].copy(nullable=True) == kind else table[n].cast(kind)
             for n, kind in schema.items()
         }
     )
@@ -70,16 +70,16 @@ def _create_empty(backend: BaseBackend, schema: Schema) -> Table:
     if backend.name == "pyspark":
         from ibis.backends.pyspark.datatypes import PySparkSchema
 
-        frame = _spark_session().createDataFrame([], PySparkSchema.from_ibis(schema))
-        return _cast_columns(_create_spark_view(backend, frame), schema)
+        empty_frame = _spark_session().createDataFrame([], PySparkSchema.from_ibis(schema))
+        return _cast_columns(_create_spark_view(backend, empty_frame), schema)
     return _cast_columns(backend.create_table(ibis.util.gen_name("empty"), schema=schema, temp=True), schema)
 
 
 def _connect_duckdb() -> BaseBackend:
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    thread_count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return ibis.duckdb.connect(
         ":memory:",
-        threads=threads,
+        threads=thread_count,
         temp_directory=str(Path(tempfile.gettempdir()) / f"becalm-duckdb-{os.getpid()}"),
         autoinstall_known_extensions=False,
         autoload_known_extensions=False,
@@ -97,22 +97,22 @@ def _connect_spark() -> BaseBackend:
 
 
 def _check_java() -> None:
-    home = os.environ.get("JAVA_HOME")
-    java = str(Path(home) / "bin" / "java") if home else shutil.which("java")
+    java_home = os.environ.get("JAVA_HOME")
+    java_path = str(Path(java_home) / "bin" / "java") if java_home else shutil.which("java")
     remedy = (
         f"Install Java {LEAST_JAVA} (Debian: `apt install openjdk-{LEAST_JAVA}-jre-headless`) and set "
         'JAVA_HOME to it, or set [archive] engine = "duckdb" in becalm.toml.'
     )
-    if java is None or not Path(java).exists():
+    if java_path is None or not Path(java_path).exists():
         raise DependencyError(
             f"The Spark engine needs Java {LEAST_JAVA}, and there is no java here. {remedy}"
         )
-    version_text = subprocess.run([java, "-version"], capture_output=True, text=True, check=False).stderr
+    version_text = subprocess.run([java_path, "-version"], capture_output=True, text=True, check=False).stderr
     version = re.search(r'version "(\d+)', version_text)
     if version is None or int(version[1]) < LEAST_JAVA:
         first_line = version_text.splitlines()[0] if version_text else "nothing"
         raise DependencyError(
-            f"The Spark engine needs Java {LEAST_JAVA} or newer; {java} says {first_line!r}. {remedy}"
+            f"The Spark engine needs Java {LEAST_JAVA} or newer; {java_path} says {first_line!r}. {remedy}"
         )
 
 

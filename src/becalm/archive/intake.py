@@ -117,24 +117,26 @@ class ParquetIntake:
     def _publish(self) -> None:
         self._write_faults()
         if self._staged_files:
-            settled = settle_versions(self._staged_files, current_files(self._manifest), self._root)
+            settled_files = settle_versions(self._staged_files, current_files(self._manifest), self._root)
             with ThreadPoolExecutor(2) as pool:
-                entries = list(pool.map(self._publish_file, range(len(settled)), settled))
+                entries = list(pool.map(self._publish_file, range(len(settled_files)), settled_files))
             _sync_folders(self._root, {(self._root / entry.path).parent for entry in entries})
             write_manifest(self._root, self._manifest.with_intake(self._number, entries))
 
     def _stage(self, part: TablePart) -> Path:
-        where = f"{part.table} of {part.source} {part.month}"
+        part_label = f"{part.table} of {part.source} {part.month}"
         if isinstance(part.rows, str):
             path = Path(part.rows)
             if Path(self.staging).resolve() not in path.resolve().parents:
-                raise ArchiveError(f"{path} ({where}) does not lie in the staging folder {self.staging}.")
-            check_schema(pq.read_schema(path), part.table, where)
+                raise ArchiveError(
+                    f"{path} ({part_label}) does not lie in the staging folder {self.staging}."
+                )
+            check_schema(pq.read_schema(path), part.table, part_label)
         else:
-            check_schema(part.rows.schema, part.table, where)
+            check_schema(part.rows.schema, part.table, part_label)
             path = self._next_path()
             _write(part.rows.select(arrow_schema(part.table).names).cast(arrow_schema(part.table)), path)
-        _check_single_values(path, {"source": part.source, "month": part.month}, where)
+        _check_single_values(path, {"source": part.source, "month": part.month}, part_label)
         return path
 
     def _next_path(self) -> Path:
@@ -180,16 +182,16 @@ def open_intake(root: Path) -> Iterator[ParquetIntake]:
     with _name_disk_errors(root):
         root.mkdir(parents=True, exist_ok=True)
         (root / LOCK).touch()
-    staging = root / STAGING
+    staging_folder = root / STAGING
     with _hold_lock(root / LOCK):
         manifest = read_manifest(root)
-        if staging.exists():
+        if staging_folder.exists():
             _clear_leftovers(root, manifest)
-        staging.mkdir()
+        staging_folder.mkdir()
         try:
             yield ParquetIntake(root, manifest)
         finally:
-            shutil.rmtree(staging, ignore_errors=True)
+            shutil.rmtree(staging_folder, ignore_errors=True)
 
 
 @contextmanager
@@ -250,10 +252,14 @@ def _check_single_values(path: Path, value_by_column: dict[str, str], where: str
 
 def _read_distinct_values(file: pq.ParquetFile, name: str) -> set[object]:
     """The values of a column: from the file's own statistics where it has them, else read."""
-    column = file.schema_arrow.names.index(name)
-    statistics = [file.metadata.row_group(i).column(column).statistics for i in range(file.num_row_groups)]
-    if all(g is not None and g.has_min_max and g.has_null_count and not g.null_count for g in statistics):
-        return {value for g in statistics for value in (g.min, g.max)}
+    column_index = file.schema_arrow.names.index(name)
+    column_statistics = [
+        file.metadata.row_group(i).column(column_index).statistics for i in range(file.num_row_groups)
+    ]
+    if all(
+        g is not None and g.has_min_max and g.has_null_count and not g.null_count for g in column_statistics
+    ):
+        return {value for g in column_statistics for value in (g.min, g.max)}
     return set(file.read(columns=[name])[name].unique().to_pylist())
 
 

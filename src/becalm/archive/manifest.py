@@ -71,14 +71,16 @@ def read_manifest(root: Path) -> Manifest:
 def write_manifest(root: Path, manifest: Manifest) -> None:
     """Put this manifest in the place of the former in one step that survives a crash."""
     # Written beside it and moved over it: a reader sees the old list or the new one, never half of either.
-    entries = ",\n".join(json.dumps(_to_json(f), ensure_ascii=False, sort_keys=True) for f in manifest.files)
-    text = f'{{"format": {FORMAT}, "last_intake": {manifest.last_intake}, "files": [\n{entries}\n]}}\n'
-    fresh = root / f".{MANIFEST}.new"
-    with fresh.open("w", encoding="utf-8") as out:
+    entry_lines = ",\n".join(
+        json.dumps(_to_json(f), ensure_ascii=False, sort_keys=True) for f in manifest.files
+    )
+    text = f'{{"format": {FORMAT}, "last_intake": {manifest.last_intake}, "files": [\n{entry_lines}\n]}}\n'
+    new_path = root / f".{MANIFEST}.new"
+    with new_path.open("w", encoding="utf-8") as out:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())
-    fresh.replace(root / MANIFEST)
+    new_path.replace(root / MANIFEST)
     sync_folder(root)
 
 
@@ -91,17 +93,17 @@ def current_files(
     """
     files = [f for f in manifest.files if as_of is None or f.as_of <= as_of]
     record_files = [f for f in files if f.table != "row_faults"]
-    winners = _newest_versions(record_files)
-    current = {f.path for f in record_files if winners[slot_of(f)] == f.version}
+    newest_version_by_slot = _newest_versions(record_files)
+    current_paths = {f.path for f in record_files if newest_version_by_slot[slot_of(f)] == f.version}
     replaced_intakes = {f.intake_id for f in record_files} - {
-        f.intake_id for f in record_files if f.path in current
+        f.intake_id for f in record_files if f.path in current_paths
     }
     return tuple(
         f
         for f in files
         if table in (None, f.table)
         and source in (None, f.source)
-        and (f.intake_id not in replaced_intakes if f.table == "row_faults" else f.path in current)
+        and (f.intake_id not in replaced_intakes if f.table == "row_faults" else f.path in current_paths)
     )
 
 
@@ -142,17 +144,17 @@ class Edition:
     @cached_property
     def keys(self) -> pa.Table:
         """What tells its rows apart."""
-        files = [pq.ParquetFile(path).read(columns=list(KEYS[self.table])) for path in self.paths]
-        return pa.concat_tables([_read_keys(file, self.table) for file in files])
+        key_tables = [pq.ParquetFile(path).read(columns=list(KEYS[self.table])) for path in self.paths]
+        return pa.concat_tables([_read_keys(file, self.table) for file in key_tables])
 
     @cached_property
     def days(self) -> tuple[date, date] | None:
         """From which to which day, where nearly all rows have one."""
-        days = self.keys["day"]
-        if len(days) == 0 or days.null_count > (1 - DATED_SHARE) * len(days):
+        day_column = self.keys["day"]
+        if len(day_column) == 0 or day_column.null_count > (1 - DATED_SHARE) * len(day_column):
             return None
-        span = pc.min_max(days).as_py()
-        return span["min"], span["max"]
+        day_range = pc.min_max(day_column).as_py()
+        return day_range["min"], day_range["max"]
 
     def joined_by(self, newer: Edition) -> Edition:
         """Both together, under this one's name."""
@@ -181,23 +183,33 @@ def settle_versions(
         slots.setdefault(slot_of(entry), {}).setdefault(version, []).append(staged)
     settled: list[StagedFile] = []
     for slot, versions in slots.items():
-        present = _read_current_edition(current_by_slot.get(slot, []), root)
+        current_edition = _read_current_edition(current_by_slot.get(slot, []), root)
         for version, group in sorted(versions.items(), key=lambda item: _settling_order(item[1])):
-            new = _build_edition(version, group)
-            home = _choose_version(new, present)
+            new_edition = _build_edition(version, group)
+            home_version = _choose_version(new_edition, current_edition)
             for staged in group:
-                remaining = _drop_present_rows(staged, present) if home != version else staged
-                settled.append(replace(remaining, entry=replace(remaining.entry, version=home)))
-            present = _next_edition(new, present, home)
+                staged_rest = (
+                    _drop_present_rows(staged, current_edition) if home_version != version else staged
+                )
+                settled.append(replace(staged_rest, entry=replace(staged_rest.entry, version=home_version)))
+            current_edition = _next_edition(new_edition, current_edition, home_version)
     return tuple(settled)
 
 
-def _choose_version(new: Edition, present: Edition | None) -> str:
+def _choose_version(new_edition: Edition, current_edition: Edition | None) -> str:
     """The version that the new files belong to."""
-    if present is None or new.table not in KEYS or new.inputs & present.inputs:
-        return new.version
-    newer, older = (new, present) if new.as_of >= present.as_of else (present, new)
-    return present.version if not newer.whole and _is_fragment(newer, older) else new.version
+    if (
+        current_edition is None
+        or new_edition.table not in KEYS
+        or new_edition.inputs & current_edition.inputs
+    ):
+        return new_edition.version
+    newer, older = (
+        (new_edition, current_edition)
+        if new_edition.as_of >= current_edition.as_of
+        else (current_edition, new_edition)
+    )
+    return current_edition.version if not newer.whole and _is_fragment(newer, older) else new_edition.version
 
 
 def _is_fragment(newer: Edition, older: Edition) -> bool:
@@ -215,20 +227,20 @@ def _is_fragment(newer: Edition, older: Edition) -> bool:
     return bool(2 * np.count_nonzero(_are_present(newer.keys, older.keys)) < newer.keys.num_rows)
 
 
-def _next_edition(new: Edition, present: Edition | None, home: str) -> Edition:
-    if present is None:
-        return new
-    if home == present.version:
-        return present.joined_by(new)
-    return new if new.as_of >= present.as_of else present
+def _next_edition(new_edition: Edition, current_edition: Edition | None, home_version: str) -> Edition:
+    if current_edition is None:
+        return new_edition
+    if home_version == current_edition.version:
+        return current_edition.joined_by(new_edition)
+    return new_edition if new_edition.as_of >= current_edition.as_of else current_edition
 
 
-def _drop_present_rows(staged: StagedFile, present: Edition | None) -> StagedFile:
+def _drop_present_rows(staged: StagedFile, current_edition: Edition | None) -> StagedFile:
     """Drop the rows that the version has already."""
-    if present is None:
+    if current_edition is None:
         return staged
     rows = pq.ParquetFile(staged.path).read()
-    is_present = _are_present(_read_keys(rows, present.table), present.keys)
+    is_present = _are_present(_read_keys(rows, current_edition.table), current_edition.keys)
     if not is_present.any():
         return staged
     new_rows = rows.filter(pa.array(~is_present))
@@ -238,9 +250,9 @@ def _drop_present_rows(staged: StagedFile, present: Edition | None) -> StagedFil
 
 def _are_present(keys: pa.Table, present_keys: pa.Table) -> NDArray[np.bool_]:
     """Which rows have the identity and the day of one that is there?"""
-    present = set(zip(*present_keys.to_pydict().values(), strict=True))
-    pairs = zip(*keys.to_pydict().values(), strict=True)
-    return np.fromiter((pair in present for pair in pairs), dtype=np.bool_, count=keys.num_rows)
+    present_pairs = set(zip(*present_keys.to_pydict().values(), strict=True))
+    key_pairs = zip(*keys.to_pydict().values(), strict=True)
+    return np.fromiter((pair in present_pairs for pair in key_pairs), dtype=np.bool_, count=keys.num_rows)
 
 
 def _read_keys(rows: pa.Table, table: str) -> pa.Table:
@@ -297,6 +309,6 @@ def _to_json(file: ArchiveFile) -> dict[str, object]:
 
 
 def _from_json(entry: dict[str, object]) -> ArchiveFile:
-    names = {field.name for field in fields(ArchiveFile)}
-    values = {name: value for name, value in entry.items() if name in names}
-    return ArchiveFile(**{**values, "as_of": date.fromisoformat(str(entry["as_of"]))})  # type: ignore[arg-type]  # as written
+    field_names = {field.name for field in fields(ArchiveFile)}
+    field_values = {name: value for name, value in entry.items() if name in field_names}
+    return ArchiveFile(**{**field_values, "as_of": date.fromisoformat(str(entry["as_of"]))})  # type: ignore[arg-type]  # as written

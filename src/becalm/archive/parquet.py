@@ -85,13 +85,13 @@ class ParquetArchive:
     def _read_manifest(self) -> Manifest:
         """The manifest as it stands now, read again only when it was replaced."""
         try:
-            status = (self._root / MANIFEST).stat()
+            file_status = (self._root / MANIFEST).stat()
         except FileNotFoundError:
             return Manifest()
-        stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
-        if stamp != self._manifest_stamp:
+        file_stamp = (file_status.st_ino, file_status.st_mtime_ns, file_status.st_size)
+        if file_stamp != self._manifest_stamp:
             self._manifest = read_manifest(self._root)
-            self._manifest_stamp = stamp
+            self._manifest_stamp = file_stamp
             self._inputs = frozenset((f.input_sha256, f.recipe_sha256) for f in self._manifest.files)
         return self._manifest
 
@@ -106,13 +106,13 @@ class ParquetArchive:
     def _describe_damage(self, file: ArchiveFile) -> str | None:
         path = self._root / file.path
         try:
-            status = path.stat()
+            file_status = path.stat()
         except FileNotFoundError:
             return f"{file.path} is gone"
-        stamp = (file.path, status.st_ino, status.st_mtime_ns, status.st_size)
-        if stamp not in self._verified:
-            self._verified[stamp] = sha256_of(path)
-        return None if self._verified[stamp] == file.sha256 else f"{file.path} was altered"
+        file_stamp = (file.path, file_status.st_ino, file_status.st_mtime_ns, file_status.st_size)
+        if file_stamp not in self._verified:
+            self._verified[file_stamp] = sha256_of(path)
+        return None if self._verified[file_stamp] == file.sha256 else f"{file.path} was altered"
 
 
 def _select_pinned(manifest: Manifest, only: Mapping[str, str]) -> tuple[ArchiveFile, ...]:

@@ -148,13 +148,13 @@ def choose_source(
             f"The archive holds no {' or '.join(t.replace('_', ' ') for t in tables)}. "
             "Load some with `becalm ingest PATH`."
         )
-    matches = [source for source in sources if source_key in (None, source.key)]
-    if len(matches) == 1:
-        return matches[0]
-    choices = "\n".join(f"  `source {s.key}`  ({s.table.replace('_', ' ')})" for s in sources)
+    matching_sources = [source for source in sources if source_key in (None, source.key)]
+    if len(matching_sources) == 1:
+        return matching_sources[0]
+    choice_lines = "\n".join(f"  `source {s.key}`  ({s.table.replace('_', ' ')})" for s in sources)
     if source_key is None:
         raise UsageError(
             f"{len(sources)} sources could answer, and counts of different sources are not mixed. "
-            f"Name one:\n{choices}"
+            f"Name one:\n{choice_lines}"
         )
-    raise UsageError(f"There is no source {source_key!r} that could answer. There are:\n{choices}")
+    raise UsageError(f"There is no source {source_key!r} that could answer. There are:\n{choice_lines}")

@@ -140,9 +140,9 @@ def _list_times(scope: RecordScope, unit: TimeUnit, period: Period | None) -> tu
                 "by month. Give a period that starts and ends on the first of a month."
             )
         return tuple(first_day_of(month) for month in (period.months if period else scope.months))
-    start = period.start if period else first_day_of(scope.first_month)
-    days = period.days if period else (last_day_of(scope.last_month) - start).days + 1
-    return tuple(start + timedelta(days=day) for day in range(days))
+    first_day = period.start if period else first_day_of(scope.first_month)
+    day_count = period.days if period else (last_day_of(scope.last_month) - first_day).days + 1
+    return tuple(first_day + timedelta(days=day) for day in range(day_count))
 
 
 def _filter_months(rows: Table, times: tuple[date, ...]) -> Table:
@@ -163,8 +163,8 @@ def _check_days(rows: Table, scope: RecordScope) -> int:
 
 def _filter_first(rows: Table, column: str, choices: tuple[str, ...], source: str) -> Table:
     """The rows of the first of these values that the source has."""
-    distinct = rows.select(column).distinct().to_pyarrow()[column].to_pylist()
-    values = sorted(value for value in distinct if value is not None)
+    distinct_values = rows.select(column).distinct().to_pyarrow()[column].to_pylist()
+    values = sorted(value for value in distinct_values if value is not None)
     for value in choices:
         if value in values:
             return rows.filter(rows[column] == value)
@@ -219,26 +219,27 @@ def _count_groups(
     excluded_counts: tuple[tuple[str, int], ...] = ()
     if exclude_groups:
         is_excluded = rows.offence_group.fill_null(UNKNOWN).isin(list(exclude_groups))
-        by_group = rows.filter(is_excluded).group_by("offence_group").agg(n=ibis._.n.sum())
+        excluded_by_group = rows.filter(is_excluded).group_by("offence_group").agg(n=ibis._.n.sum())
         excluded_counts = tuple(
             sorted(
-                (row["offence_group"] or UNKNOWN, int(row["n"])) for row in by_group.to_pyarrow().to_pylist()
+                (row["offence_group"] or UNKNOWN, int(row["n"]))
+                for row in excluded_by_group.to_pyarrow().to_pylist()
             )
         )
         rows = rows.filter(~is_excluded)
-    sums = (
+    group_sums = (
         rows.group_by("group", "time")
         .agg(n=ibis._.n.sum(), least=ibis._.finder.min(), most=ibis._.finder.max())
         .to_pyarrow()
     )
-    groups = tuple(sorted(sums["group"].unique().to_pylist()))
+    groups = tuple(sorted(group_sums["group"].unique().to_pylist()))
     return CountTable(
         by=by,
         unit=unit,
         groups=groups,
         times=times,
-        counts=_fill_counts(sums, groups, times),
-        found_by=_name_finders(sums, groups),
+        counts=_fill_counts(group_sums, groups, times),
+        found_by=_name_finders(group_sums, groups),
         source=scope.source,
         as_of=scope.as_of,
         excluded_counts=excluded_counts,
@@ -246,16 +247,18 @@ def _count_groups(
     )
 
 
-def _fill_counts(sums: pa.Table, groups: tuple[str, ...], times: tuple[date, ...]) -> Ints:
+def _fill_counts(group_sums: pa.Table, groups: tuple[str, ...], times: tuple[date, ...]) -> Ints:
     counts = np.zeros((len(groups), len(times)), dtype=np.int64)
-    if sums.num_rows:
-        row = pc.index_in(sums["group"], pa.array(groups)).to_numpy()
-        column = pc.index_in(sums["time"].cast(pa.date32()), pa.array(times, pa.date32())).to_numpy()
-        counts[row, column] = sums["n"].to_numpy()
+    if group_sums.num_rows:
+        row_index = pc.index_in(group_sums["group"], pa.array(groups)).to_numpy()
+        column_index = pc.index_in(
+            group_sums["time"].cast(pa.date32()), pa.array(times, pa.date32())
+        ).to_numpy()
+        counts[row_index, column_index] = group_sums["n"].to_numpy()
     return counts
 
 
-def _name_finders(sums: pa.Table, groups: tuple[str, ...]) -> tuple[str, ...]:
-    extremes = sums.group_by("group").aggregate([("least", "min"), ("most", "max")]).to_pylist()
-    finders = {row["group"]: (row["least_min"], row["most_max"]) for row in extremes}
+def _name_finders(group_sums: pa.Table, groups: tuple[str, ...]) -> tuple[str, ...]:
+    finder_extremes = group_sums.group_by("group").aggregate([("least", "min"), ("most", "max")]).to_pylist()
+    finders = {row["group"]: (row["least_min"], row["most_max"]) for row in finder_extremes}
     return tuple(low if low == high else "mixed" for low, high in (finders[group] for group in groups))

@@ -60,15 +60,15 @@ def select_gaps(gaps: Iterable[Gap], months: Iterable[str], sources: Iterable[st
 def count_rejected_rows(row_faults: Table) -> dict[str, int]:
     """How many rows of each input file were rejected, apart from those that only repeat another?"""
     rejected_faults = row_faults.filter((row_faults.fate == "rejected") & (row_faults.reason != REPEATED_ROW))
-    by_file = rejected_faults.group_by("file").agg(n=ibis._.row.nunique()).to_pyarrow()
-    return dict(sorted(zip(by_file["file"].to_pylist(), by_file["n"].to_pylist(), strict=True)))
+    counts_by_file = rejected_faults.group_by("file").agg(n=ibis._.row.nunique()).to_pyarrow()
+    return dict(sorted(zip(counts_by_file["file"].to_pylist(), counts_by_file["n"].to_pylist(), strict=True)))
 
 
 def find_cut_files(row_faults: Table) -> frozenset[tuple[str, str]]:
     """Which input files, of which intake, end in the middle of a row?"""
     cut_rows = row_faults.filter(row_faults.reason == CUT_OFF_ROW).select("file", "intake_id").distinct()
-    names = cut_rows.to_pyarrow()
-    return frozenset(zip(names["file"].to_pylist(), names["intake_id"].to_pylist(), strict=True))
+    file_names = cut_rows.to_pyarrow()
+    return frozenset(zip(file_names["file"].to_pylist(), file_names["intake_id"].to_pylist(), strict=True))
 
 
 def _missing_months(totals: MonthlyTotals) -> list[Gap]:
@@ -107,13 +107,13 @@ def _expected_counts(counts: Ints) -> Floats:
     """
     expected_counts = np.full(counts.size, np.nan)
     for index in range(counts.size):
-        before = [float(c) for c in counts[:index] if c][-SIDE:]
-        after = [float(c) for c in counts[index + 1 :] if c][:SIDE]
-        bounds = [float(np.median(side)) for side in (before, after) if side]
-        if len(bounds) == 1:
-            bounds.append(before[-1] if before else after[0])
-        if bounds:
-            expected_counts[index] = min(bounds)
+        counts_before = [float(c) for c in counts[:index] if c][-SIDE:]
+        counts_after = [float(c) for c in counts[index + 1 :] if c][:SIDE]
+        side_bounds = [float(np.median(side)) for side in (counts_before, counts_after) if side]
+        if len(side_bounds) == 1:
+            side_bounds.append(counts_before[-1] if counts_before else counts_after[0])
+        if side_bounds:
+            expected_counts[index] = min(side_bounds)
     return expected_counts
 
 
@@ -123,10 +123,10 @@ def _estimate_dispersion(counts: Ints) -> float:
     Successive square roots of Poisson counts differ with a variance of 1/2 each; the median of the
     squared differences is 0.455 of that.
     """
-    roots = np.sqrt(counts[counts > 0].astype(np.float64))
-    if roots.size < 4:
+    count_roots = np.sqrt(counts[counts > 0].astype(np.float64))
+    if count_roots.size < 4:
         return 1.0
-    return max(1.0, float(np.median(np.diff(roots) ** 2) / (0.5 * 0.455)))
+    return max(1.0, float(np.median(np.diff(count_roots) ** 2) / (0.5 * 0.455)))
 
 
 def _short_months(totals: MonthlyTotals) -> list[Gap]:
@@ -136,21 +136,21 @@ def _short_months(totals: MonthlyTotals) -> list[Gap]:
     a few strays years before the records begin are not taken for a month.
     """
     gaps = []
-    usual = np.nan_to_num(_expected_counts(totals.counts), nan=np.inf) / DAYS_A_MONTH
+    usual_daily_counts = np.nan_to_num(_expected_counts(totals.counts), nan=np.inf) / DAYS_A_MONTH
     for index, month in enumerate(totals.months):
         first, last = totals.first_day[index], totals.last_day[index]
         if first is None or last is None:
             continue
-        dated = int(totals.counts[index]) - int(totals.without_day[index])
-        daily = min(dated / ((last - first).days + 1), float(usual[index]))
+        dated_records = int(totals.counts[index]) - int(totals.without_day[index])
+        daily_records = min(dated_records / ((last - first).days + 1), float(usual_daily_counts[index]))
         days_before, days_after = (first - first_day_of(month)).days, (last_day_of(month) - last).days
         reasons = [
             reason
             for days, reason in ((days_before, f"begins on {first}"), (days_after, f"ends on {last}"))
-            if daily * days >= LEAST_UNSEEN
+            if daily_records * days >= LEAST_UNSEEN
         ]
         if reasons:
-            detail = f"{' and '.join(reasons)}, with about {daily:,.0f} records a day"
+            detail = f"{' and '.join(reasons)}, with about {daily_records:,.0f} records a day"
             gaps.append(Gap(totals.source, month, "cut_short", detail))
     return gaps
 
@@ -160,14 +160,14 @@ def _cut_months(
 ) -> list[Gap]:
     """Months of files that end in the middle of a row, where nothing else says already that they are cut."""
     short_months = {(gap.source, gap.month) for gap in gaps if gap.kind == "cut_short"}
-    names = {
+    input_names = {
         (file.source, file.month): file.input_file
         for file in files
         if (file.input_file, file.intake_id) in cut_files
     }
     return [
         Gap(source, month, "cut_short", f"{name} ends in the middle of a row: it was cut, nobody knows where")
-        for (source, month), name in names.items()
+        for (source, month), name in input_names.items()
         if (source, month) not in short_months
     ]
 
@@ -180,10 +180,10 @@ def _partial_months(files: Sequence[ArchiveFile], rejected_rows: Mapping[str, in
     worst: dict[tuple[str, str], tuple[float, str]] = {}
     for file in files:
         rejected_count = rejected_rows.get(file.input_file, 0)
-        rows = rejected_count + loaded_rows[file.input_file]
-        share = rejected_count / rows if rejected_count else 0.0
-        if share > LARGEST_REJECTED_SHARE:
-            detail = f"{rejected_count:,} of {rows:,} rows of {file.input_file} were rejected"
-            key = (file.source, file.month)
-            worst[key] = max(worst.get(key, (0.0, "")), (share, detail))
+        row_count = rejected_count + loaded_rows[file.input_file]
+        rejected_share = rejected_count / row_count if rejected_count else 0.0
+        if rejected_share > LARGEST_REJECTED_SHARE:
+            detail = f"{rejected_count:,} of {row_count:,} rows of {file.input_file} were rejected"
+            source_month = (file.source, file.month)
+            worst[source_month] = max(worst.get(source_month, (0.0, "")), (rejected_share, detail))
     return [Gap(source, month, "partial_load", detail) for (source, month), (_, detail) in worst.items()]

@@ -57,19 +57,19 @@ def find_scope(rows: Table, record_name: str) -> RecordScope:
     QuestionError
         where there are no rows.
     """
-    by_source = (
+    source_rows = (
         rows.group_by("source")
         .agg(first=rows.month.min(), last=rows.month.max(), as_of=rows.as_of.max())
         .to_pyarrow()
         .to_pylist()
     )
-    if not by_source:
+    if not source_rows:
         raise QuestionError(f"The archive holds no {record_name}. Load some with `becalm ingest PATH`.")
     return RecordScope(
-        source=", ".join(sorted(row["source"] for row in by_source)),
-        first_month=min(row["first"] for row in by_source),
-        last_month=max(row["last"] for row in by_source),
-        as_of=max(row["as_of"] for row in by_source),
+        source=", ".join(sorted(row["source"] for row in source_rows)),
+        first_month=min(row["first"] for row in source_rows),
+        last_month=max(row["last"] for row in source_rows),
+        as_of=max(row["as_of"] for row in source_rows),
     )
 
 
@@ -117,10 +117,10 @@ def _total_months(rows: Table, *, n: ibis.Value, day: ibis.Value) -> tuple[Month
         .to_pyarrow()
         .to_pylist()
     )
-    by_source: dict[str, dict[str, Row]] = {}
+    rows_by_source: dict[str, dict[str, Row]] = {}
     for row in month_rows:
-        by_source.setdefault(row["source"], {})[row["month"]] = row
-    return tuple(_source_totals(source, by_source[source]) for source in sorted(by_source))
+        rows_by_source.setdefault(row["source"], {})[row["month"]] = row
+    return tuple(_source_totals(source, rows_by_source[source]) for source in sorted(rows_by_source))
 
 
 def _source_totals(source: str, by_month: dict[str, Row]) -> MonthlyTotals:

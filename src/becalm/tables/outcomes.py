@@ -15,11 +15,11 @@ def select_newest_outcomes(outcomes: Table) -> Table:
     that the answer does not depend on the order of the rows.
     """
     rows = outcomes.filter(outcomes.outcome.notnull())
-    newest_first = ibis.window(
+    newest_first_window = ibis.window(
         group_by=[rows.source, rows.incident_id],
         order_by=[rows.month.desc(), rows.as_of.desc(), rows.outcome.desc()],
     )
-    ranked_rows = rows.mutate(rank=ibis.row_number().over(newest_first))
+    ranked_rows = rows.mutate(rank=ibis.row_number().over(newest_first_window))
     return ranked_rows.filter(ranked_rows["rank"] == 0).select(
         "source", "incident_id", newest_outcome="outcome"
     )
@@ -38,6 +38,8 @@ def join_outcomes(incidents: Table, outcomes: Table) -> Table:
 
 def count_matched(outcomes: Table, incidents: Table) -> tuple[int, int]:
     """How many incidents with an outcome are among these incidents, and how many have one at all?"""
-    newest = select_newest_outcomes(outcomes)
-    incident_outcomes = newest.semi_join(incidents, ["source", "incident_id"])
-    return int(incident_outcomes.count().to_pyarrow().as_py()), int(newest.count().to_pyarrow().as_py())
+    newest_outcomes = select_newest_outcomes(outcomes)
+    incident_outcomes = newest_outcomes.semi_join(incidents, ["source", "incident_id"])
+    return int(incident_outcomes.count().to_pyarrow().as_py()), int(
+        newest_outcomes.count().to_pyarrow().as_py()
+    )

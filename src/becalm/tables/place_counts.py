@@ -83,32 +83,37 @@ def count_places(
     placed_rows = rows.filter(rows.easting_m.notnull() & rows.northing_m.notnull())
     cell_rows = add_cells(placed_rows, cell_m)
     freshness = _weigh_freshness(cell_rows)
-    answer = (
+    tallies = (
         cell_rows.group_by("column", "row", "month", group=cell_rows.offence_group.fill_null("unknown"))
         .agg(n=cell_rows.count(), fresh=freshness.sum(), dated=freshness.count())
         .to_pyarrow()
     )
-    span = list_months(min(months), max(months)) if months else scope.months
-    group_names = tuple(groups) if groups is not None else tuple(sorted(answer["group"].unique().to_pylist()))
-    columns, row_numbers, n, dated = (to_integers(answer[name]) for name in ("column", "row", "n", "dated"))
-    month_index, group_index = index_values(answer["month"], span), index_values(answer["group"], group_names)
-    order = _sort_order((columns, row_numbers, month_index, group_index))
-    has_days = bool(len(answer)) and np.array_equal(dated, n)
+    month_span = list_months(min(months), max(months)) if months else scope.months
+    group_names = (
+        tuple(groups) if groups is not None else tuple(sorted(tallies["group"].unique().to_pylist()))
+    )
+    columns, row_numbers, n, dated = (to_integers(tallies[name]) for name in ("column", "row", "n", "dated"))
+    month_index, group_index = (
+        index_values(tallies["month"], month_span),
+        index_values(tallies["group"], group_names),
+    )
+    sort_order = _sort_order((columns, row_numbers, month_index, group_index))
+    has_days = bool(len(tallies)) and np.array_equal(dated, n)
     without_location, location_quality = count_location_quality(rows)
     return PlaceCounts(
         cell_m=float(cell_m),
-        columns=columns[order],
-        rows=row_numbers[order],
-        months=span,
-        month_index=month_index[order],
+        columns=columns[sort_order],
+        rows=row_numbers[sort_order],
+        months=month_span,
+        month_index=month_index[sort_order],
         groups=group_names,
-        group_index=group_index[order],
-        counts=n[order],
+        group_index=group_index[sort_order],
+        counts=n[sort_order],
         without_location=without_location,
         location_quality=location_quality,
         source=scope.source,
         as_of=scope.as_of,
-        fresh=np.asarray(answer["fresh"].to_numpy(), np.float64)[order] if has_days else None,
+        fresh=np.asarray(tallies["fresh"].to_numpy(), np.float64)[sort_order] if has_days else None,
     )
 
 
@@ -168,18 +173,20 @@ def count_location_quality(rows: Table) -> tuple[int, tuple[tuple[str, int], ...
         .to_pyarrow()
         .to_pylist()
     )
-    qualities = tuple(sorted((t["quality"], t["placed"]) for t in tallies if t["placed"]))
-    return sum(t["n"] - t["placed"] for t in tallies), qualities
+    quality_counts = tuple(sorted((t["quality"], t["placed"]) for t in tallies if t["placed"]))
+    return sum(t["n"] - t["placed"] for t in tallies), quality_counts
 
 
 def index_values(column: pa.ChunkedArray, names: tuple[str, ...]) -> Ints:
     """Where each value stands among the names."""
     if not len(column):
         return np.zeros(0, np.int64)
-    encoded = column.combine_chunks().dictionary_encode()
+    encoded_column = column.combine_chunks().dictionary_encode()
     name_index = {name: index for index, name in enumerate(names)}
-    code_index = np.array([name_index[value] for value in encoded.dictionary.to_pylist()], dtype=np.int64)
-    return np.asarray(code_index[encoded.indices.to_numpy(zero_copy_only=False)], dtype=np.int64)
+    code_index = np.array(
+        [name_index[value] for value in encoded_column.dictionary.to_pylist()], dtype=np.int64
+    )
+    return np.asarray(code_index[encoded_column.indices.to_numpy(zero_copy_only=False)], dtype=np.int64)
 
 
 def to_integers(column: pa.ChunkedArray) -> Ints:
@@ -191,20 +198,20 @@ def _weigh_freshness(rows: Table) -> ibis.Value:
     """One half for every FRESH_DAYS from each record's day to the end of its month; null without days."""
     if "occurred_on" not in rows.columns:
         return rows.easting_m.nullif(rows.easting_m)  # a column of nulls
-    end = rows.occurred_on.truncate("M") + ibis.interval(months=1)
-    days = end.cast("date").delta(rows.occurred_on, unit="day").cast("float64")
-    return ibis.literal(0.5) ** (days / FRESH_DAYS)
+    month_end = rows.occurred_on.truncate("M") + ibis.interval(months=1)
+    days_to_end = month_end.cast("date").delta(rows.occurred_on, unit="day").cast("float64")
+    return ibis.literal(0.5) ** (days_to_end / FRESH_DAYS)
 
 
 def _sort_order(keys: tuple[Ints, ...]) -> Ints:
     """How to sort by the first key, then the second and so on: one sort of packed numbers where they fit."""
     if not keys[0].size:
         return np.zeros(0, np.int64)
-    lowest = [int(key.min()) for key in keys]
-    spans = [int(key.max()) - low + 1 for key, low in zip(keys, lowest, strict=True)]
-    if math.prod(spans) >= 2**63:
+    lowest_values = [int(key.min()) for key in keys]
+    value_ranges = [int(key.max()) - low + 1 for key, low in zip(keys, lowest_values, strict=True)]
+    if math.prod(value_ranges) >= 2**63:
         return np.lexsort(keys[::-1])
     packed_key = np.zeros(keys[0].size, np.int64)
-    for key, low, span in zip(keys, lowest, spans, strict=True):
+    for key, low, span in zip(keys, lowest_values, value_ranges, strict=True):
         packed_key = packed_key * span + (key - low)
     return np.argsort(packed_key)

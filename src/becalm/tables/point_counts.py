@@ -105,22 +105,25 @@ def count_points(incidents: Table, *, months: Sequence[str]) -> PointCounts:
     rows = filter_records(incidents, None, months)
     placed_rows = _filter_placed(rows)
     group = placed_rows.offence_group.fill_null("unknown")
-    tallies = placed_rows.group_by("easting_m", "northing_m", "month", group=group)
-    answer = tallies.agg(n=placed_rows.count()).to_pyarrow()
-    span = list_months(min(months), max(months))
-    group_names = tuple(sorted(answer["group"].unique().to_pylist()))
-    x, y = (np.asarray(answer[name].to_numpy(), np.float64) for name in ("easting_m", "northing_m"))
-    month_index, group_index = index_values(answer["month"], span), index_values(answer["group"], group_names)
-    order = np.lexsort((group_index, month_index, y, x))
+    grouped_rows = placed_rows.group_by("easting_m", "northing_m", "month", group=group)
+    tallies = grouped_rows.agg(n=placed_rows.count()).to_pyarrow()
+    month_span = list_months(min(months), max(months))
+    group_names = tuple(sorted(tallies["group"].unique().to_pylist()))
+    x, y = (np.asarray(tallies[name].to_numpy(), np.float64) for name in ("easting_m", "northing_m"))
+    month_index, group_index = (
+        index_values(tallies["month"], month_span),
+        index_values(tallies["group"], group_names),
+    )
+    sort_order = np.lexsort((group_index, month_index, y, x))
     without_location, location_quality = count_location_quality(rows)
     return PointCounts(
-        easting_m=x[order],
-        northing_m=y[order],
-        months=span,
-        month_index=month_index[order],
+        easting_m=x[sort_order],
+        northing_m=y[sort_order],
+        months=month_span,
+        month_index=month_index[sort_order],
         groups=group_names,
-        group_index=group_index[order],
-        counts=to_integers(answer["n"])[order],
+        group_index=group_index[sort_order],
+        counts=to_integers(tallies["n"])[sort_order],
         without_location=without_location,
         location_quality=location_quality,
         source=scope.source,
@@ -179,8 +182,8 @@ def _count_distinct_points(cell_rows: Table, least_records: int) -> int:
     """On how many coordinates lie the records of the cells that have enough of them?"""
     points = cell_rows.group_by("easting_m", "northing_m", "column", "row").agg(n=cell_rows.count())
     cells = points.group_by("column", "row").agg(points=points.count(), records=points.n.sum())
-    total = cells.filter(cells.records >= least_records).points.sum()
-    return int(total.to_pyarrow().as_py() or 0)
+    point_total = cells.filter(cells.records >= least_records).points.sum()
+    return int(point_total.to_pyarrow().as_py() or 0)
 
 
 def list_event_points(incidents: Table, *, groups: Sequence[str], months: Sequence[str]) -> EventPoints:
@@ -193,13 +196,13 @@ def list_event_points(incidents: Table, *, groups: Sequence[str], months: Sequen
     """
     rows = incidents.filter(incidents.offence_group.isin(list(groups)) & incidents.month.isin(list(months)))
     scope = find_scope(incidents, "incidents")
-    no_day = rows.occurred_on.isnull()
-    no_place = rows.easting_m.isnull() | rows.northing_m.isnull()
+    lacks_day = rows.occurred_on.isnull()
+    lacks_place = rows.easting_m.isnull() | rows.northing_m.isnull()
     (sums,) = (
         rows.agg(
             n=rows.count(),
-            without_day=no_day.cast("int64").sum(),
-            without_place=(~no_day & no_place).cast("int64").sum(),
+            without_day=lacks_day.cast("int64").sum(),
+            without_place=(~lacks_day & lacks_place).cast("int64").sum(),
         )
         .to_pyarrow()
         .to_pylist()
@@ -209,7 +212,7 @@ def list_event_points(incidents: Table, *, groups: Sequence[str], months: Sequen
             f"All {sums['n']:,} records of {', '.join(groups)} carry a month and no day, so none can be "
             "said to follow another. Ingest an extract of your own with dates; public data are by month."
         )
-    placed_rows = rows.filter(~no_day & ~no_place).select("easting_m", "northing_m", "occurred_on")
+    placed_rows = rows.filter(~lacks_day & ~lacks_place).select("easting_m", "northing_m", "occurred_on")
     points = placed_rows.order_by("occurred_on", "easting_m", "northing_m").to_pyarrow()
     return EventPoints(
         easting_m=np.asarray(points["easting_m"].to_numpy(), dtype=np.float64),

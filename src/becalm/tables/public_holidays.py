@@ -28,10 +28,10 @@ def list_public_holidays(calendar: str, years: Iterable[int]) -> Mapping[date, s
         return {}
     country, _, part = calendar.partition("-")
     try:
-        days = holidays.country_holidays(country, subdiv=part or None, years=years, language="en_US")
+        holiday_names = holidays.country_holidays(country, subdiv=part or None, years=years, language="en_US")
     except NotImplementedError as error:
         raise WorkspaceError(
             f"There is no holiday calendar {calendar!r}. In becalm.toml, set city.holidays to a country "
             'or a part of one, such as "GB-ENG" or "US-IL", or leave it empty.'
         ) from error
-    return dict(sorted(days.items()))
+    return dict(sorted(holiday_names.items()))

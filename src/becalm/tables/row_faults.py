@@ -37,12 +37,14 @@ def filter_faults(
 
 def count_faults(faults: Table) -> tuple[FaultCount, ...]:
     """How many rows for each reason? The most frequent first."""
-    by_reason = faults.group_by(["fate", "reason"]).agg(rows=faults.count(), files=faults.file.nunique())
-    counts = [
+    counts_by_reason = faults.group_by(["fate", "reason"]).agg(
+        rows=faults.count(), files=faults.file.nunique()
+    )
+    fault_counts = [
         FaultCount(row["fate"], row["reason"], int(row["rows"]), int(row["files"]))
-        for row in by_reason.to_pyarrow().to_pylist()
+        for row in counts_by_reason.to_pyarrow().to_pylist()
     ]
-    return tuple(sorted(counts, key=lambda count: (-count.rows, count.fate, count.reason)))
+    return tuple(sorted(fault_counts, key=lambda count: (-count.rows, count.fate, count.reason)))
 
 
 def list_faults(faults: Table, *, limit: int | None = None) -> tuple[RowFault, ...]:

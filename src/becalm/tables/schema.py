@@ -148,7 +148,11 @@ def check_schema(schema: pa.Schema, table: str, where: str) -> None:
         raise ArchiveError(f"{where} is not a table of {table}: {len(faults)} faults", faults)
 
 
-def _plain_type(type_: pa.DataType) -> pa.DataType:
-    if pa.types.is_dictionary(type_):
-        type_ = type_.value_type
-    return pa.string() if pa.types.is_large_string(type_) or pa.types.is_string_view(type_) else type_
+def _plain_type(arrow_type: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(arrow_type):
+        arrow_type = arrow_type.value_type
+    return (
+        pa.string()
+        if pa.types.is_large_string(arrow_type) or pa.types.is_string_view(arrow_type)
+        else arrow_type
+    )

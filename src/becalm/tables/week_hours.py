@@ -105,10 +105,14 @@ def count_week_hours(
     """
     check_cell_size(cell_m)
     cell_rows = add_cells(filter_records(incidents, groups, months), cell_m)
-    cells = cell_keys(np.asarray(columns, np.int64), np.asarray(rows, np.int64))
-    if cells.size <= FEW_CELLS:
-        key = cell_keys(cell_rows.column, cell_rows.row)
-        cell_rows = cell_rows.filter(key.isin(cells.tolist())) if cells.size else cell_rows.limit(0)
+    cell_numbers = cell_keys(np.asarray(columns, np.int64), np.asarray(rows, np.int64))
+    if cell_numbers.size <= FEW_CELLS:
+        cell_key = cell_keys(cell_rows.column, cell_rows.row)
+        cell_rows = (
+            cell_rows.filter(cell_key.isin(cell_numbers.tolist()))
+            if cell_numbers.size
+            else cell_rows.limit(0)
+        )
     timed_rows = add_week_hours(cell_rows, policy)
     tallies = (
         timed_rows.group_by("column", "row", "hour", "since", "until")
@@ -117,24 +121,26 @@ def count_week_hours(
         .order_by("column", "row", "hour", "since", "until")
         .to_pyarrow()
     )
-    tally_cells = cell_keys(to_integers(tallies["column"]), to_integers(tallies["row"]))
+    tally_cell_numbers = cell_keys(to_integers(tallies["column"]), to_integers(tallies["row"]))
     return sum_hour_weights(
         weigh_hours(tallies, policy),
-        _match_cells(tally_cells, cells),
+        _match_cells(tally_cell_numbers, cell_numbers),
         cell_m=float(cell_m),
         columns=np.asarray(columns, np.int64),
         rows=np.asarray(rows, np.int64),
     )
 
 
-def _match_cells(tally_cells: Ints, cells: Ints) -> Ints:
+def _match_cells(tally_cell_numbers: Ints, cell_numbers: Ints) -> Ints:
     """Which of the cells is each one of a tally? Their number where it is none of them."""
-    order = np.argsort(cells, kind="stable")
-    position = np.searchsorted(cells[order], tally_cells)
-    cell_index = np.full(tally_cells.size, cells.size, np.int64)
-    inside = np.flatnonzero(position < cells.size)
-    equal = inside[cells[order][position[inside]] == tally_cells[inside]]
-    cell_index[equal] = order[position[equal]]
+    sort_order = np.argsort(cell_numbers, kind="stable")
+    sorted_position = np.searchsorted(cell_numbers[sort_order], tally_cell_numbers)
+    cell_index = np.full(tally_cell_numbers.size, cell_numbers.size, np.int64)
+    inside_index = np.flatnonzero(sorted_position < cell_numbers.size)
+    matching_index = inside_index[
+        cell_numbers[sort_order][sorted_position[inside_index]] == tally_cell_numbers[inside_index]
+    ]
+    cell_index[matching_index] = sort_order[sorted_position[matching_index]]
     return cell_index
 
 
@@ -155,19 +161,21 @@ def add_week_hours(rows: Table, policy: HourPolicy | None) -> Table:
 
     Windows also have `since` and `until` in seconds. Without a policy their hour is unknown.
     """
-    zero = ibis.literal(0, "int64")
-    exact = rows.hour_of_week.cast("int64")
+    zero_seconds = ibis.literal(0, "int64")
+    exact_hour = rows.hour_of_week.cast("int64")
     if policy is None or not {"occurred_from", "occurred_to"} <= set(rows.columns):
-        return rows.mutate(hour=exact.fill_null(ibis.literal(UNKNOWN, "int64")), since=zero, until=zero)
+        return rows.mutate(
+            hour=exact_hour.fill_null(ibis.literal(UNKNOWN, "int64")), since=zero_seconds, until=zero_seconds
+        )
     since, until = (rows[name].epoch_seconds().cast("int64") for name in ("occurred_from", "occurred_to"))
-    is_span = exact.isnull() & (until > since).fill_null(False)
+    is_span = exact_hour.isnull() & (until > since).fill_null(False)
     is_short = (until - since) <= int(policy.longest_window_h * HOUR_S)
     is_window = is_span & is_short.fill_null(False)
-    kind = ibis.cases((is_window, WINDOW), (is_span, TOO_LONG), else_=UNKNOWN).cast("int64")
+    hour_kind = ibis.cases((is_window, WINDOW), (is_span, TOO_LONG), else_=UNKNOWN).cast("int64")
     return rows.mutate(
-        hour=exact.fill_null(kind),
-        since=is_window.ifelse(since, zero),
-        until=is_window.ifelse(until, zero),
+        hour=exact_hour.fill_null(hour_kind),
+        since=is_window.ifelse(since, zero_seconds),
+        until=is_window.ifelse(until, zero_seconds),
     )
 
 
@@ -179,12 +187,12 @@ def weigh_hours(tallies: pa.Table, policy: HourPolicy | None) -> HourWeights:
     if policy is None or not len(windows):
         return HourWeights(exact_rows, hour[exact_rows], n[exact_rows].astype(np.float64))
     clock = find_local_clock(policy.zone, int(since[windows].min()), int(until[windows].max()))
-    overlap = share_week_hours(since[windows], until[windows], clock)
-    window_rows = windows[overlap.spans]
+    hour_shares = share_week_hours(since[windows], until[windows], clock)
+    window_rows = windows[hour_shares.spans]
     return HourWeights(
         np.concatenate([exact_rows, window_rows]),
-        np.concatenate([hour[exact_rows], overlap.hours]),
-        np.concatenate([n[exact_rows].astype(np.float64), n[window_rows] * overlap.shares]),
+        np.concatenate([hour[exact_rows], hour_shares.hours]),
+        np.concatenate([n[exact_rows].astype(np.float64), n[window_rows] * hour_shares.shares]),
     )
 
 
@@ -219,17 +227,19 @@ def share_week_hours(start_s: Ints, end_s: Ints, clock: LocalClock) -> HourShare
     spans = np.arange(len(start_s), dtype=np.int64)
     start, end = np.asarray(start_s, np.int64), np.asarray(end_s, np.int64)
     piece_span, low, high = _cut_at_clock_changes(spans, start, end, clock)
-    ahead = clock.ahead_s[clock.index_at(low)]
-    low, high = low + ahead - MONDAY_S, high + ahead - MONDAY_S
+    ahead_s = clock.ahead_s[clock.index_at(low)]
+    low, high = low + ahead_s - MONDAY_S, high + ahead_s - MONDAY_S
     first_hour = low // HOUR_S
     hour_count = np.maximum((high - 1) // HOUR_S - first_hour, 0) + 1
-    piece = np.repeat(np.arange(len(low)), hour_count)
-    step = np.arange(len(piece)) - np.repeat(np.cumsum(hour_count) - hour_count, hour_count)
-    hour = first_hour[piece] + step
-    seconds = np.minimum(high[piece], (hour + 1) * HOUR_S) - np.maximum(low[piece], hour * HOUR_S)
-    length = (end - start)[piece_span[piece]]
-    shares = np.where(length > 0, seconds / np.maximum(length, 1), 1.0)
-    return HourShares(piece_span[piece], hour % HOURS_OF_WEEK, np.asarray(shares, dtype=np.float64))
+    piece_index = np.repeat(np.arange(len(low)), hour_count)
+    hour_step = np.arange(len(piece_index)) - np.repeat(np.cumsum(hour_count) - hour_count, hour_count)
+    hour = first_hour[piece_index] + hour_step
+    overlap_s = np.minimum(high[piece_index], (hour + 1) * HOUR_S) - np.maximum(
+        low[piece_index], hour * HOUR_S
+    )
+    span_length_s = (end - start)[piece_span[piece_index]]
+    shares = np.where(span_length_s > 0, overlap_s / np.maximum(span_length_s, 1), 1.0)
+    return HourShares(piece_span[piece_index], hour % HOURS_OF_WEEK, np.asarray(shares, dtype=np.float64))
 
 
 def _cut_at_clock_changes(spans: Ints, start: Ints, end: Ints, clock: LocalClock) -> tuple[Ints, Ints, Ints]:

@@ -116,13 +116,14 @@ class GroupWeights:
         but for those that are `never` a target.
         """
         by_group, keys = {weight.group: weight for weight in self.weights}, tuple(groups)
-        missing = [key for key in keys if key not in by_group]
-        if missing:
+        missing_keys = [key for key in keys if key not in by_group]
+        if missing_keys:
             alternatives = ", ".join(sorted(by_group.keys() - set(never)))
             raise QuestionError(
                 f"The harm weights {self.key} ({self.index} {self.edition}) have no weight for "
-                f"{', '.join(missing)}, so no place can be ranked by harm with them. Name the target with "
-                f"`target`, one or more of {alternatives}; or bring a reviewed table with `harm_weights`."
+                f"{', '.join(missing_keys)}, so no place can be ranked by harm with them. Name the target "
+                f"with `target`, one or more of {alternatives}; or bring a reviewed table with "
+                "`harm_weights`."
             )
         return tuple(by_group[key] for key in keys)
 
@@ -191,5 +192,5 @@ class HarmBasis:
     @property
     def rare(self) -> tuple[GroupHarm, ...]:
         """The groups that are few on the list and yet most of its doubt, the largest first."""
-        few = (g for g in self.groups if g.incident_share < RARE_SHARE and g.doubt_share >= 0.25)
-        return tuple(sorted(few, key=lambda g: -g.doubt_share))
+        rare_groups = (g for g in self.groups if g.incident_share < RARE_SHARE and g.doubt_share >= 0.25)
+        return tuple(sorted(rare_groups, key=lambda g: -g.doubt_share))

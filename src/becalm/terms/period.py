@@ -87,10 +87,10 @@ class Period:
     def months(self) -> tuple[str, ...]:
         """Every month it touches, written YYYY-MM."""
         months = []
-        first = self.start.replace(day=1)
-        while first < self.end:
-            months.append(f"{first:%Y-%m}")
-            first = (first + timedelta(days=32)).replace(day=1)
+        first_day = self.start.replace(day=1)
+        while first_day < self.end:
+            months.append(f"{first_day:%Y-%m}")
+            first_day = (first_day + timedelta(days=32)).replace(day=1)
         return tuple(months)
 
     def overlaps(self, period: Period) -> bool:
@@ -128,18 +128,21 @@ def parse_period(text: str, *, last_day: date) -> WrittenPeriod:
         where the text is none of these forms, with the corrected form where it can be told.
     """
     text = text.strip()
-    last = _LAST_PATTERN.fullmatch(text)
-    if last:
-        return _read_last(text, last, last_day)
-    first, dots, final = (part.strip() for part in text.partition(".."))
-    final = final if dots else first
-    unit = _find_unit(first, text)
-    if _find_unit(final, text) != unit:
-        raise UsageError(f"The period {text!r} mixes {unit}s with {_find_unit(final, text)}s. {PERIOD_FORMS}")
-    start, end = _UNIT_READERS[unit](first)[0], _UNIT_READERS[unit](final)[1]
+    last_match = _LAST_PATTERN.fullmatch(text)
+    if last_match:
+        return _read_last(text, last_match, last_day)
+    first_part, dots, final_part = (part.strip() for part in text.partition(".."))
+    final_part = final_part if dots else first_part
+    unit = _find_unit(first_part, text)
+    if _find_unit(final_part, text) != unit:
+        raise UsageError(
+            f"The period {text!r} mixes {unit}s with {_find_unit(final_part, text)}s. {PERIOD_FORMS}"
+        )
+    start, end = _UNIT_READERS[unit](first_part)[0], _UNIT_READERS[unit](final_part)[1]
     if end <= start:
         raise UsageError(
-            f"The period {text!r} ends before it starts. Did you mean {f'{final}..{first}'!r}? {PERIOD_FORMS}"
+            f"The period {text!r} ends before it starts. "
+            f"Did you mean {f'{final_part}..{first_part}'!r}? {PERIOD_FORMS}"
         )
     period_unit: PeriodUnit = "month" if unit == "year" else unit  # type: ignore[assignment]  # keys of _UNIT_READERS
     return WrittenPeriod(Period(start, end), period_unit, text)
@@ -147,9 +150,9 @@ def parse_period(text: str, *, last_day: date) -> WrittenPeriod:
 
 def needs_days(text: str) -> bool:
     """Is this text about days or ISO weeks, so that records of whole months cannot answer it?"""
-    last = _LAST_PATTERN.fullmatch(text.strip())
-    if last:
-        return last["unit"].lower() != "month"
+    last_match = _LAST_PATTERN.fullmatch(text.strip())
+    if last_match:
+        return last_match["unit"].lower() != "month"
     return bool(re.match(r"\d{4}-(W|\d{2}-)", text.strip()))
 
 
@@ -228,8 +231,8 @@ def _read_day(part: str) -> tuple[date, date]:
         day = date.fromisoformat(part)
     except ValueError as error:
         _, end = _read_month(part[:7])
-        last = end - timedelta(days=1)
-        raise UsageError(f"{part!r} is not a date: {part[:7]} ends on {last}.") from error
+        last_day = end - timedelta(days=1)
+        raise UsageError(f"{part!r} is not a date: {part[:7]} ends on {last_day}.") from error
     return day, day + timedelta(days=1)
 
 

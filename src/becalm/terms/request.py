@@ -100,19 +100,19 @@ def fields_of(request: type[Request]) -> tuple[RequestField, ...]:
 
 
 def _walk(request: type[Request], path: tuple[str, ...]) -> Iterator[RequestField]:
-    hints = get_type_hints(request, include_extras=True)
+    type_hints = get_type_hints(request, include_extras=True)
     for field in fields(request):  # type: ignore[arg-type]  # every subclass is a dataclass
-        hint = hints[field.name]
+        hint = type_hints[field.name]
         field_path = (*path, field.name)
         if get_origin(hint) is not Annotated:
             yield from _walk(hint, field_path)
             continue
         kind, parameter = get_args(hint)[:2]
         default = field.default if field.default_factory is MISSING else field.default_factory()
-        inner = [arg for arg in get_args(kind) if arg is not type(None)]
+        inner_types = [arg for arg in get_args(kind) if arg is not type(None)]
         is_optional = get_origin(kind) in (UnionType, Union)
         if is_optional:
-            (kind,) = inner
+            (kind,) = inner_types
         is_many = get_origin(kind) is tuple
         yield RequestField(
             field_path, get_args(kind)[0] if is_many else kind, parameter, default, is_many, is_optional
@@ -121,11 +121,11 @@ def _walk(request: type[Request], path: tuple[str, ...]) -> Iterator[RequestFiel
 
 def build_request(request: type[RequestT], values: Mapping[str, object]) -> RequestT:
     """A request from the values of its fields by name; what is not named keeps its default."""
-    hints = get_type_hints(request, include_extras=True)
+    type_hints = get_type_hints(request, include_extras=True)
     arguments: dict[str, object] = {}
     for field in fields(request):  # type: ignore[arg-type]
-        if get_origin(hints[field.name]) is not Annotated:
-            arguments[field.name] = build_request(hints[field.name], values)
+        if get_origin(type_hints[field.name]) is not Annotated:
+            arguments[field.name] = build_request(type_hints[field.name], values)
         elif field.name in values:
             arguments[field.name] = values[field.name]
     return request(**arguments)

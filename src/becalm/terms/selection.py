@@ -29,8 +29,8 @@ class DayHours:
     @property
     def of_day(self) -> tuple[int, ...]:
         """The hours, 0 for midnight to 1."""
-        length = (self.end - self.start) % HOURS_OF_DAY
-        return tuple((self.start + hour) % HOURS_OF_DAY for hour in range(length))
+        hour_count = (self.end - self.start) % HOURS_OF_DAY
+        return tuple((self.start + hour) % HOURS_OF_DAY for hour in range(hour_count))
 
     def __str__(self) -> str:
         return f"{self.start:02d}-{self.end:02d}"

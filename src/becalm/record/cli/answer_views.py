@@ -66,12 +66,12 @@ def arrests_view(request: ArrestsRequest) -> View[ArrestAnswer]:
 
 def _arrest_record(answer: ArrestAnswer) -> Row:
     figure, rule = answer.figure, answer.figure.definition
-    names = ("key", "version", "title", "author", "reviewed_on", "sha256")
+    rule_fields = ("key", "version", "title", "author", "reviewed_on", "sha256")
     return {
         "arrests": len(figure.counted_arrests),
         "first_day": answer.first_day,
         "last_day": answer.last_day,
-        "definition": {name: getattr(rule, name) for name in names},
+        "definition": {name: getattr(rule, name) for name in rule_fields},
         "imported": sum(bool(arrest.imported_from) for arrest in figure.counted_arrests),
         "recorded_by_hand": sum(not arrest.imported_from for arrest in figure.counted_arrests),
         "corrected": sum(arrest.is_corrected for arrest in figure.counted_arrests),
@@ -92,13 +92,15 @@ def _arrest_lines(answer: ArrestAnswer) -> Iterable[str]:
     )
     if figure.alike:
         yield f"  alike        {figure.alike:,} are equal in all that is known: several people, or one twice"
-    reasons = (
+    reason_text = (
         ", ".join(f"{n:,} {reason}" for reason, n in _count_reasons(figure.excluded_arrests).items())
         or "none"
     )
-    yield f"  left out     {reasons}; {figure.outside:,} made before or after"
-    unknown = Counter(e.arrest.activity for e in figure.excluded_arrests if e.reason == "unknown activity")
-    for activity, count in unknown.most_common(10):
+    yield f"  left out     {reason_text}; {figure.outside:,} made before or after"
+    unknown_activities = Counter(
+        e.arrest.activity for e in figure.excluded_arrests if e.reason == "unknown activity"
+    )
+    for activity, count in unknown_activities.most_common(10):
         yield f"    the definition does not know the activity {activity!r} ({count:,})"
     yield f"  definition   {rule.key} {rule.version}, {rule.author}, {rule.reviewed_on}"
     yield f"               sha256 {rule.sha256}"
@@ -162,8 +164,8 @@ def _entry_row(proven: ProvenEntry) -> Row:
 
 def _entry_lines(proven: ProvenEntry) -> Iterable[str]:
     entry, event = proven.entry, proven.entry.event
-    about = f" about {event.subject}" if event.subject else ""
-    yield f"Entry {entry.seq}: {event.kind} {event.version}{about}"
+    subject_text = f" about {event.subject}" if event.subject else ""
+    yield f"Entry {entry.seq}: {event.kind} {event.version}{subject_text}"
     yield f"  occurred         {instant(event.occurred_at)}"
     by = f"{event.actor} ({event.role}), for: {event.purpose}"
     yield f"  recorded         {instant(entry.recorded_at)} by {by}"

@@ -112,9 +112,9 @@ def rebuild(session: Session, request: ask.RebuildRequest) -> None:
     from becalm.record.cli.keeping_views import REBUILD_VIEW, check_unchanged
     from becalm.record.desk.keep import rebuild_states
 
-    states = rebuild_states(session.open_desk(), request)
-    session.emit(states, REBUILD_VIEW)
-    check_unchanged(states)
+    rebuilt_states = rebuild_states(session.open_desk(), request)
+    session.emit(rebuilt_states, REBUILD_VIEW)
+    check_unchanged(rebuilt_states)
 
 
 @command(app, "backup", ask.BackupRequest, has_files=False)
@@ -178,9 +178,9 @@ def checkpoint(session: Session, request: ask.CheckpointRequest) -> None:
     from becalm.record.cli.proof_views import CHECKPOINT_VIEW, check_deliveries
     from becalm.record.desk.verify import make_checkpoint
 
-    delivered = make_checkpoint(session.open_desk(), request)
-    session.emit(delivered, CHECKPOINT_VIEW)
-    check_deliveries(delivered)
+    delivered_checkpoint = make_checkpoint(session.open_desk(), request)
+    session.emit(delivered_checkpoint, CHECKPOINT_VIEW)
+    check_deliveries(delivered_checkpoint)
 
 
 @command(app, "export", ask.ExportRequest, has_files=False)

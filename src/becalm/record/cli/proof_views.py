@@ -79,9 +79,11 @@ def check_verdict(verified_ledger: VerifiedLedger) -> None:
         )
         for finding in verdict.findings
     )
-    first = verdict.first_bad
-    first_bad = f"The first bad entry is {first}." if first is not None else "No entry can be named."
-    raise TamperError(f"The ledger {verified_ledger.ledger} does not hold. {first_bad}", faults)
+    first_bad_seq = verdict.first_bad
+    first_bad_sentence = (
+        f"The first bad entry is {first_bad_seq}." if first_bad_seq is not None else "No entry can be named."
+    )
+    raise TamperError(f"The ledger {verified_ledger.ledger} does not hold. {first_bad_sentence}", faults)
 
 
 def _head_record(signed_head: SignedHead) -> dict[str, Any]:
@@ -129,9 +131,9 @@ def check_deliveries(delivered: DeliveredCheckpoint) -> None:
         if delivery.failure
     )
     if faults:
-        places = len(delivered.deliveries)
+        place_count = len(delivered.deliveries)
         raise LedgerError(
-            f"The signed head is kept, but did not reach {len(faults)} of {places} places", faults
+            f"The signed head is kept, but did not reach {len(faults)} of {place_count} places", faults
         )
 
 

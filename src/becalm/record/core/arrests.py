@@ -95,9 +95,9 @@ def count_arrests(
     """
     entries = tuple(entries)
     arrests = [_read_arrest(corrected) for corrected in apply_corrections(entries, kind=ARREST)]
-    bursts = _BurstIndex.of(entries, definition) if definition.within_burst else None
+    burst_index = _BurstIndex.of(entries, definition) if definition.within_burst else None
     period_arrests = [arrest for arrest in arrests if since <= arrest.occurred_at < until]
-    exclusions = [(arrest, find_exclusion(arrest, definition, bursts)) for arrest in period_arrests]
+    exclusions = [(arrest, find_exclusion(arrest, definition, burst_index)) for arrest in period_arrests]
     counted_arrests = tuple(arrest for arrest, reason in exclusions if reason is None)
     return ArrestFigure(
         definition=definition,
@@ -113,7 +113,7 @@ def count_arrests(
 
 
 def find_exclusion(
-    arrest: Arrest, definition: ArrestDefinition, bursts: _BurstIndex | None = None
+    arrest: Arrest, definition: ArrestDefinition, burst_index: _BurstIndex | None = None
 ) -> ExclusionReason | None:
     """Why does this arrest not count? None where it does."""
     activity = fold_words(arrest.activity)
@@ -124,7 +124,7 @@ def find_exclusion(
         return "other activity" if is_other else "unknown activity"
     if definition.unit_kinds and not _is_of_kind(arrest.unit, definition.unit_kinds):
         return "other unit"
-    if bursts is not None and not bursts.covers(arrest):
+    if burst_index is not None and not burst_index.covers(arrest):
         return "not within a burst"
     return None
 
@@ -140,8 +140,8 @@ def fold_words(words: str) -> str:
 
 def _is_of_kind(unit: str, kinds: Sequence[str]) -> bool:
     """Is the unit one of these kinds: its name, with a number or a further word behind it or not?"""
-    name = unit.strip().casefold()
-    return any(re.match(rf"{re.escape(kind.casefold())}(?![^\W\d_])", name) for kind in kinds)
+    unit_name = unit.strip().casefold()
+    return any(re.match(rf"{re.escape(kind.casefold())}(?![^\W\d_])", unit_name) for kind in kinds)
 
 
 def _read_arrest(corrected: CorrectedEntry) -> Arrest:
@@ -229,5 +229,5 @@ def _start_of_hour(instant: datetime) -> datetime:
 
 
 def _list_hours(start: datetime, end: datetime) -> list[datetime]:
-    first = _start_of_hour(start)
-    return [first + timedelta(hours=n) for n in range(int((end - first) / timedelta(hours=1)) + 1)]
+    first_hour = _start_of_hour(start)
+    return [first_hour + timedelta(hours=n) for n in range(int((end - first_hour) / timedelta(hours=1)) + 1)]

@@ -84,8 +84,8 @@ class WrittenFacts(Request):
     @property
     def text_by_fact(self) -> Mapping[str, str]:
         """The value of each fact, as it was written."""
-        pairs = (text.partition("=") for text in self.facts)
-        return {name.strip(): value.strip() for name, _, value in pairs}
+        fact_pairs = (text.partition("=") for text in self.facts)
+        return {name.strip(): value.strip() for name, _, value in fact_pairs}
 
     @property
     def occurred_at(self) -> datetime | None:

@@ -138,10 +138,14 @@ def _build_events(desk: Desk, log: Log, purpose: str) -> list[EventToAppend]:
 
 def _list_notes(log: Log) -> tuple[str, ...]:
     occurrences = Counter((row.occurred_at, tuple(sorted(row.facts.items(), key=str))) for row in log.rows)
-    alike = sum(count for count in occurrences.values() if count > 1)
-    ignored = ", ".join(log.ignored_columns)
+    alike_count = sum(count for count in occurrences.values() if count > 1)
+    ignored_text = ", ".join(log.ignored_columns)
     return (
-        *((f"columns that were not taken: {ignored}",) if ignored else ()),
+        *((f"columns that were not taken: {ignored_text}",) if ignored_text else ()),
         *((f"{log.outside:,} rows lie beyond the city's extent",) if log.outside else ()),
-        *((f"{alike:,} rows equal another one: several people, or one written twice",) if alike else ()),
+        *(
+            (f"{alike_count:,} rows equal another one: several people, or one written twice",)
+            if alike_count
+            else ()
+        ),
     )

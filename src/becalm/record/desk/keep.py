@@ -86,12 +86,18 @@ def make_backup(desk: Desk, request: BackupRequest) -> Backup:
     """Copy the ledger into a file, and record that it was done."""
     file, out = _ledger_file(desk), Path(request.out)
     desk.open_ledger()
-    copy = back_up(file, out, now=desk.now())
-    facts: Facts = {"size": copy.size, "root": copy.root, "file_sha256": copy.file_sha256}
+    backup_copy = back_up(file, out, now=desk.now())
+    facts: Facts = {
+        "size": backup_copy.size,
+        "root": backup_copy.root,
+        "file_sha256": backup_copy.file_sha256,
+    }
     entry = record_event(desk, "backup_made", purpose="backup", facts=facts)
     sealed_folder = desk.workspace.path / "patrol" / "sealed"
-    head = Head(copy.size, copy.root, copy.last)
-    return Backup(out, copy.file_sha256, head, entry.seq, (sealed_folder,) if sealed_folder.is_dir() else ())
+    head = Head(backup_copy.size, backup_copy.root, backup_copy.last)
+    return Backup(
+        out, backup_copy.file_sha256, head, entry.seq, (sealed_folder,) if sealed_folder.is_dir() else ()
+    )
 
 
 def propose_or_confirm_restore(desk: Desk, request: RestoreRequest) -> RestoreProposal | Restoration:
@@ -106,26 +112,27 @@ def propose_or_confirm_restore(desk: Desk, request: RestoreRequest) -> RestorePr
     """
     if not request.reason.strip():
         raise UsageError("Say why, with `reason`; it is recorded with your name.")
-    copy = Path(request.copy) if request.copy is not None else None
-    proposal = _build_proposal(desk, copy, request.reason)
-    path = desk.workspace.path / PROPOSAL_FILE
-    first = _read_proposal(path)
-    if first is None or first.target != proposal.target:
-        path.write_text(json.dumps(asdict(proposal), indent=2, ensure_ascii=False) + "\n", "utf-8")
+    copy_path = Path(request.copy) if request.copy is not None else None
+    proposal = _build_proposal(desk, copy_path, request.reason)
+    proposal_path = desk.workspace.path / PROPOSAL_FILE
+    first_proposal = _read_proposal(proposal_path)
+    if first_proposal is None or first_proposal.target != proposal.target:
+        proposal_path.write_text(json.dumps(asdict(proposal), indent=2, ensure_ascii=False) + "\n", "utf-8")
         return proposal
-    if first.actor.strip().casefold() == desk.actor.strip().casefold():
+    if first_proposal.actor.strip().casefold() == desk.actor.strip().casefold():
         raise LedgerError(
-            f"{first.actor} asked for this already. A second person must confirm it, under another name."
+            f"{first_proposal.actor} asked for this already. A second person must confirm it, under another "
+            "name."
         )
-    restoration = _restore(desk, copy, first, request.reason)
-    path.unlink()
+    restoration = _restore(desk, copy_path, first_proposal, request.reason)
+    proposal_path.unlink()
     return restoration
 
 
-def _build_proposal(desk: Desk, copy: Path | None, reason: str) -> RestoreProposal:
-    if copy is not None:
+def _build_proposal(desk: Desk, copy_path: Path | None, reason: str) -> RestoreProposal:
+    if copy_path is not None:
         _ledger_file(desk)
-        backup = read_backup(copy)
+        backup = read_backup(copy_path)
         sha256, size, root = backup.file_sha256, backup.size, backup.root
     else:
         ledger = desk.open_ledger()
@@ -137,10 +144,10 @@ def _build_proposal(desk: Desk, copy: Path | None, reason: str) -> RestorePropos
     return RestoreProposal(sha256, size, root, desk.actor, reason, f"{desk.now():%Y-%m-%dT%H:%M:%SZ}")
 
 
-def _restore(desk: Desk, copy: Path | None, first: RestoreProposal, reason: str) -> Restoration:
+def _restore(desk: Desk, copy_path: Path | None, first_proposal: RestoreProposal, reason: str) -> Restoration:
     """Put the copy in place before the ledger is opened, then record who wanted it, as the first entry."""
-    if copy is not None:
-        restore(copy, _ledger_file(desk), now=desk.now())
+    if copy_path is not None:
+        restore(copy_path, _ledger_file(desk), now=desk.now())
     ledger = desk.open_ledger()
     head, lost_heads = ledger.head(), ledger.lost_heads()
     lost_size = max((lost_head.size for lost_head in lost_heads), default=head.size)
@@ -152,8 +159,8 @@ def _restore(desk: Desk, copy: Path | None, first: RestoreProposal, reason: str)
             "size": head.size,
             "root": head.root,
             "lost_size": lost_size,
-            "first_actor": first.actor,
-            "first_reason": first.reason,
+            "first_actor": first_proposal.actor,
+            "first_reason": first_proposal.reason,
             "second_actor": desk.actor,
             "second_reason": reason,
             "anchors": tuple(map(head_name, lost_heads)),
@@ -161,18 +168,25 @@ def _restore(desk: Desk, copy: Path | None, first: RestoreProposal, reason: str)
     )
     (entry,) = ledger.append([EventToAppend(event)])
     _repeat_erasures(desk, ledger)
-    return Restoration(first, entry.seq, lost_size, describe_source(desk, ledger))
+    return Restoration(first_proposal, entry.seq, lost_size, describe_source(desk, ledger))
 
 
 def _repeat_erasures(desk: Desk, ledger: Ledger) -> None:
     """Record again the erasures that came after the copy: their details stay gone, their entries are lost."""
-    with_payload = {seq for seq, _ in ledger.payload_commitments()}
+    seqs_with_payload = {seq for seq, _ in ledger.payload_commitments()}
     erased_seqs = {row["seq"] for row in ledger.state_rows("erased")}
-    committed = (row[0] for row in ledger.rows() if row[COLUMNS.index("commitment")])
-    seqs = tuple(seq for seq in committed if seq not in with_payload and seq not in erased_seqs)
-    if seqs:
-        facts: Facts = {"entries": seqs, "reason": "erased before, in entries that the copy does not have"}
-        ledger.erase(seqs, erasure=make_event(desk, "payload_erased", purpose="retention", facts=facts))
+    committed_seqs = (row[0] for row in ledger.rows() if row[COLUMNS.index("commitment")])
+    erasure_seqs = tuple(
+        seq for seq in committed_seqs if seq not in seqs_with_payload and seq not in erased_seqs
+    )
+    if erasure_seqs:
+        facts: Facts = {
+            "entries": erasure_seqs,
+            "reason": "erased before, in entries that the copy does not have",
+        }
+        ledger.erase(
+            erasure_seqs, erasure=make_event(desk, "payload_erased", purpose="retention", facts=facts)
+        )
 
 
 def _ledger_file(desk: Desk) -> Path:

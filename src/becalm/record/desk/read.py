@@ -159,11 +159,11 @@ def _record_access(desk: Desk, ledger: Ledger, entry: Entry, request: EntryReque
     if not subject and not request.details:
         return None
     if not request.purpose:
-        state = "is about a person" if subject else "may have personal details"
+        entry_state = "is about a person" if subject else "may have personal details"
         raise UsageError(
-            f"Entry {entry.seq} {state}. Say what for with `purpose`; who looked will be recorded."
+            f"Entry {entry.seq} {entry_state}. Say what for with `purpose`; who looked will be recorded."
         )
-    access = make_event(
+    access_event = make_event(
         desk,
         "record_accessed",
         purpose=request.purpose,
@@ -171,8 +171,8 @@ def _record_access(desk: Desk, ledger: Ledger, entry: Entry, request: EntryReque
         subject=subject or "unnamed",
     )
     if request.details:
-        return ledger.payload(entry.seq, access=access)
-    ledger.append([EventToAppend(access)])
+        return ledger.payload(entry.seq, access=access_event)
+    ledger.append([EventToAppend(access_event)])
     return None
 
 

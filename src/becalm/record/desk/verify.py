@@ -83,7 +83,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
     noted_heads, note_findings = _read_or_report(ledger.noted_heads, LedgerError)
     kept_anchors = (Anchor(checkpoint, IN_LEDGER, is_outside=False) for checkpoint in checkpoints)
     with desk.progress("verify", total=_count_entries(ledger), unit="entries") as advance:
-        copy = LedgerCopy(
+        ledger_copy = LedgerCopy(
             identity=ledger.identity,
             rows=lambda: _report_rows(ledger.rows(after=BEFORE_ALL), advance),
             anchors=(*kept_anchors, *folder_anchors, *named_anchors),
@@ -98,7 +98,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
                 *_check_states(ledger),
             ),
         )
-        return VerifiedLedger(ledger.identity, verify_ledger(copy))
+        return VerifiedLedger(ledger.identity, verify_ledger(ledger_copy))
 
 
 def sign_head(desk: Desk, request: HeadRequest) -> SignedHead:
@@ -170,8 +170,10 @@ def export_record(desk: Desk, request: ExportRequest) -> ExportWritten:
 def _sign_or_reuse(desk: Desk) -> SignedHead:
     ledger = desk.open_ledger()
     key, head = _open_key(desk, ledger), ledger.head()
-    same_head = (c for c in reversed(ledger.checkpoints()) if c.head == head and c.key_id == key.id)
-    return SignedHead(next(same_head, None) or _sign(desk, ledger, key), key.public_key)
+    matching_checkpoints = (
+        c for c in reversed(ledger.checkpoints()) if c.head == head and c.key_id == key.id
+    )
+    return SignedHead(next(matching_checkpoints, None) or _sign(desk, ledger, key), key.public_key)
 
 
 def _report_rows(rows: Iterator[StoredRow], advance: Advance) -> Iterator[StoredRow]:
@@ -201,11 +203,11 @@ def _read_anchor_folders(
     Those inside the workspace are not outside. Of a folder outside that holds heads of this ledger, heads of
     other ledgers are left aside: several workspaces may send theirs there.
     """
-    home = desk.workspace.path.resolve()
+    workspace_folder = desk.workspace.path.resolve()
     anchors, unreadable = [], []
     for path in list_anchor_files(desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)):
         try:
-            is_outside = not path.resolve().is_relative_to(home)
+            is_outside = not path.resolve().is_relative_to(workspace_folder)
             anchors.append(Anchor(_read_anchor(path), str(path), is_outside=is_outside))
         except InputError as error:
             unreadable.append(Finding("checkpoint", None, str(error)))
@@ -215,8 +217,8 @@ def _read_anchor_folders(
     remark = (
         f"{len(other_anchors)} heads of other ledgers lie among those kept outside; they were left aside."
     )
-    compared = tuple(anchor for anchor in anchors if anchor not in other_anchors)
-    return compared, tuple(unreadable), (remark,) if other_anchors else ()
+    compared_anchors = tuple(anchor for anchor in anchors if anchor not in other_anchors)
+    return compared_anchors, tuple(unreadable), (remark,) if other_anchors else ()
 
 
 def _read_or_report(
@@ -267,29 +269,29 @@ def _read_anchor(path: Path) -> Checkpoint:
 
 
 def _sign(desk: Desk, ledger: Ledger, key: SigningKey) -> Checkpoint:
-    unsigned = Checkpoint(ledger.identity, ledger.head(), desk.now(), key.id, "")
-    return replace(unsigned, signature=key.sign(signed_bytes(unsigned)))
+    unsigned_checkpoint = Checkpoint(ledger.identity, ledger.head(), desk.now(), key.id, "")
+    return replace(unsigned_checkpoint, signature=key.sign(signed_bytes(unsigned_checkpoint)))
 
 
 def _open_key(desk: Desk, ledger: Ledger) -> SigningKey:
     """The key that signs for this ledger; at its first use it is drawn, and the ledger notes it."""
-    path = desk.workspace.path / desk.workspace.config.ledger.key
+    key_path = desk.workspace.path / desk.workspace.config.ledger.key
     key_ids = _list_key_ids(ledger)
-    key = read_key(path)
+    key = read_key(key_path)
     if key is None and key_ids:
         raise LedgerError(
-            f"The signing key of this ledger ({key_ids[-1][:16]}) is not in {path}. Put it back there, or "
-            "name its place under [ledger] key."
+            f"The signing key of this ledger ({key_ids[-1][:16]}) is not in {key_path}. Put it back there, "
+            "or name its place under [ledger] key."
         )
     if key is None:
         key = draw_key()
-        write_key(path, key)
+        write_key(key_path, key)
     if not key_ids:
         facts = {"old_key": "", "new_key": key.id, "new_public_key": key.public_key}
         record_event(desk, "key_rotated", purpose="proof", facts=facts)
     elif key.id != key_ids[-1]:
         raise TamperError(
-            f"The key in {path} ({key.id[:16]}) is not the one that signs for this ledger "
+            f"The key in {key_path} ({key.id[:16]}) is not the one that signs for this ledger "
             f"({key_ids[-1][:16]}): it was swapped. Put the right one back; nothing was signed."
         )
     return key
@@ -298,18 +300,18 @@ def _open_key(desk: Desk, ledger: Ledger) -> SigningKey:
 def _hand_over_key(desk: Desk, ledger: Ledger, old: SigningKey) -> SigningKey:
     """Draw a new key that the old one vouches for; where that cannot be noted, the old one stays."""
     key = draw_key()
-    path = desk.workspace.path / desk.workspace.config.ledger.key
+    key_path = desk.workspace.path / desk.workspace.config.ledger.key
     facts = {
         "old_key": old.id,
         "new_key": key.id,
         "new_public_key": key.public_key,
         "old_signature": old.sign(handover_bytes(ledger.identity, old.id, key.public_key)),
     }
-    write_key(path, key)
+    write_key(key_path, key)
     try:
         record_event(desk, "key_rotated", purpose="proof", facts=facts)
     except BaseException:
-        write_key(path, old)
+        write_key(key_path, old)
         raise
     return key
 

@@ -55,21 +55,21 @@ def correct_entry(desk: Desk, request: CorrectRequest) -> Entry:
         where nothing would change, or the entry cannot be corrected.
     """
     ledger = desk.open_ledger()
-    former = _find_correctable(ledger, request.entry).event
-    fields = ledger.kinds.by_key[former.kind, former.version].field_by_name
-    facts = {**former.facts, **_read_facts(fields, request.changes.text_by_fact)}
-    occurred_at = request.changes.occurred_at or former.occurred_at
-    if facts == dict(former.facts) and occurred_at == former.occurred_at:
+    former_event = _find_correctable(ledger, request.entry).event
+    fields = ledger.kinds.by_key[former_event.kind, former_event.version].field_by_name
+    facts = {**former_event.facts, **_read_facts(fields, request.changes.text_by_fact)}
+    occurred_at = request.changes.occurred_at or former_event.occurred_at
+    if facts == dict(former_event.facts) and occurred_at == former_event.occurred_at:
         raise UsageError(
             f"Entry {request.entry} says so already. Give what is to change, e.g. `facts unit='VSU 2'`."
         )
     event = make_event(
         desk,
-        former.kind,
-        purpose=former.purpose if former.subject else "correction",
+        former_event.kind,
+        purpose=former_event.purpose if former_event.subject else "correction",
         facts=facts,
         occurred_at=occurred_at,
-        subject=former.subject,
+        subject=former_event.subject,
         corrects=request.entry,
     )
     return ledger.append([EventToAppend(event)])[0]

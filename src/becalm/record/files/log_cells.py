@@ -41,8 +41,8 @@ def parse_instant(text: str, part: TimePart, zone: ZoneInfo, *, now: datetime) -
 
 
 def _parse_time(text: str, formats: Sequence[str]) -> datetime | Problem:
-    moments = (_parse_format(text, form) for form in formats) if formats else (_parse_iso(text),)
-    moment = next((moment for moment in moments if moment is not None), None)
+    candidate_moments = (_parse_format(text, form) for form in formats) if formats else (_parse_iso(text),)
+    moment = next((moment for moment in candidate_moments if moment is not None), None)
     if moment is None:
         shown_formats = ", ".join(formats) or "2020-04-30 22:15"
         return "is not a time", f"write it as {shown_formats}, or give formats in a mapping"

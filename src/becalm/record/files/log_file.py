@@ -75,8 +75,8 @@ def read_log(
     InputError
         with every fault of every row; nothing of the file is used then.
     """
-    content = _read_bytes(path)
-    lines = _split_lines(path.name, content)
+    file_bytes = _read_bytes(path)
+    lines = _split_lines(path.name, file_bytes)
     header = _read_header(path.name, lines)
     log_mapping = choose_mapping(
         kind, header, kinds=kinds, file=path.name, mapping=mapping, own_mappings=own_mappings
@@ -93,7 +93,7 @@ def read_log(
     mapped_columns = {*recipe.columns, *recipe.optional.values()}
     return Log(
         file=path.name,
-        sha256=hashlib.sha256(content).hexdigest(),
+        sha256=hashlib.sha256(file_bytes).hexdigest(),
         mapping=log_mapping,
         rows=tuple(rows),
         ignored_columns=tuple(name for name in header if name not in mapped_columns),
@@ -108,13 +108,13 @@ def _read_bytes(path: Path) -> bytes:
         raise InputError(f"{path} cannot be read ({error.strerror}). Name a csv file.") from error
 
 
-def _split_lines(file: str, content: bytes) -> list[tuple[int, str]]:
+def _split_lines(file: str, file_bytes: bytes) -> list[tuple[int, str]]:
     """Every line that is not empty with its number, where all of them are text."""
-    encoding = "utf-16" if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    encoding = "utf-16" if file_bytes[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
     try:
-        text = content.decode(encoding)
+        text = file_bytes.decode(encoding)
     except UnicodeDecodeError as error:
-        raw_lines = enumerate(content.split(b"\n"), start=1)
+        raw_lines = enumerate(file_bytes.split(b"\n"), start=1)
         bad_lines = [number for number, line in raw_lines if not _is_utf8(line)] or [1]
         faults = tuple(Fault(f"row {n}", "is not UTF-8 text", "save the file as UTF-8") for n in bad_lines)
         raise InputError(
@@ -143,9 +143,9 @@ def _read_header(file: str, lines: Sequence[tuple[int, str]]) -> tuple[str, ...]
             raise _file_error(
                 file, "line 1", f"is separated by {name}, not by commas", "export it with commas"
             )
-    repeated = sorted({name for name in header if name and header.count(name) > 1})
-    if repeated:
-        problem = f"names {', '.join(repeated)} twice"
+    repeated_names = sorted({name for name in header if name and header.count(name) > 1})
+    if repeated_names:
+        problem = f"names {', '.join(repeated_names)} twice"
         raise _file_error(file, "line 1", problem, "give each column a name of its own")
     if len(lines) == 1:
         raise _file_error(file, "the file", "has a line of names and no rows", "export it again")
@@ -215,10 +215,10 @@ class RowReader:
         """The row, or all its faults. `cells` are its fields by the names of their columns."""
         facts: dict[str, Fact] = {}
         faults: list[Fault] = []
-        part = self.mapping.recipe.occurred_at
-        occurred_at = parse_instant(cells[part.column], part, self.zone, now=self.now)
+        time_part = self.mapping.recipe.occurred_at
+        occurred_at = parse_instant(cells[time_part.column], time_part, self.zone, now=self.now)
         if not isinstance(occurred_at, datetime):
-            faults.append(_cell_fault(line, part.column, cells[part.column], occurred_at))
+            faults.append(_cell_fault(line, time_part.column, cells[time_part.column], occurred_at))
         self._read_facts(line, cells, facts, faults)
         self._read_place(line, cells, facts, faults)
         if not faults and _ends_before_start(facts):
@@ -232,11 +232,11 @@ class RowReader:
     ) -> None:
         recipe, fields = self.mapping.recipe, self.mapping.kind.field_by_name
         column_by_fact = {**recipe.facts, **recipe.optional}
-        sources = [
+        fact_cells = [
             *(("", name, text) for name, text in recipe.constants.items()),
             *((column, name, cells.get(column, "")) for name, column in column_by_fact.items()),
         ]
-        for column, name, text in sources:
+        for column, name, text in fact_cells:
             if not text and not fields[name].is_needed:
                 continue
             value = self._read_value(fields[name], text)
@@ -261,12 +261,14 @@ class RowReader:
     def _read_place(
         self, line: int, cells: Mapping[str, str], facts: dict[str, Fact], faults: list[Fault]
     ) -> None:
-        part = self.mapping.recipe.place
-        if part is None or self.projection is None or not (cells[part.x] or cells[part.y]):
+        place_part = self.mapping.recipe.place
+        if place_part is None or self.projection is None or not (cells[place_part.x] or cells[place_part.y]):
             return
-        place = self.projection.project(cells[part.x], cells[part.y])
+        place = self.projection.project(cells[place_part.x], cells[place_part.y])
         if isinstance(place, PlaceProblem):
-            columns = {"x": (part.x,), "y": (part.y,)}.get(place.coordinate, (part.x, part.y))
+            columns = {"x": (place_part.x,), "y": (place_part.y,)}.get(
+                place.coordinate, (place_part.x, place_part.y)
+            )
             text = ", ".join(cells[column] for column in columns)
             faults.append(_cell_fault(line, ", ".join(columns), text, place.problem))
         else:

@@ -58,8 +58,8 @@ class MappingFile(Strict):
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns that the file must have."""
-        place = (self.place.x, self.place.y) if self.place else ()
-        return tuple(dict.fromkeys((self.occurred_at.column, *place, *self.facts.values())))
+        place_columns = (self.place.x, self.place.y) if self.place else ()
+        return tuple(dict.fromkeys((self.occurred_at.column, *place_columns, *self.facts.values())))
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +82,8 @@ class LogMapping:
 
 def importable_kinds(kinds: EventKinds) -> Mapping[str, EventKind]:
     """The newest version of every kind that a log may be imported as: those that can be corrected."""
-    importable = [kind for kind in kinds.kinds if kind.corrects == "may" and not kind.about_person]
-    return {kind.name: kinds.versions(kind.name)[-1] for kind in importable}
+    kinds_for_logs = [kind for kind in kinds.kinds if kind.corrects == "may" and not kind.about_person]
+    return {kind.name: kinds.versions(kind.name)[-1] for kind in kinds_for_logs}
 
 
 def resolve_kind_name(word: str, kinds: EventKinds) -> str:
@@ -116,14 +116,14 @@ def choose_mapping(
 
     Raises InputError where a mapping is faulty, or none fits.
     """
-    sources = (
+    mapping_sources = (
         (mapping,)
         if mapping is not None
         else recipe_files("becalm.record.files", SHIPPED_FOLDER, own_mappings)
     )
-    mappings = [_read_mapping(source, kinds) for source in sources]
-    of_kind = [candidate for candidate in mappings if candidate.kind.name == kind]
-    if not of_kind:
+    mappings = [_read_mapping(source, kinds) for source in mapping_sources]
+    mappings_of_kind = [candidate for candidate in mappings if candidate.kind.name == kind]
+    if not mappings_of_kind:
         remedy = (
             "name one of its own with `mapping`"
             if mapping is None
@@ -131,9 +131,9 @@ def choose_mapping(
         )
         fault = Fault("mapping", f"there is none for {kind}", remedy)
         raise InputError(f"{file} cannot be imported", (fault,))
-    nearest = min(of_kind, key=lambda candidate: len(candidate.missing_columns(header)))
-    _check_columns(nearest, header, file)
-    return nearest
+    nearest_mapping = min(mappings_of_kind, key=lambda candidate: len(candidate.missing_columns(header)))
+    _check_columns(nearest_mapping, header, file)
+    return nearest_mapping
 
 
 def _read_mapping(source: Source, kinds: EventKinds) -> LogMapping:
@@ -150,22 +150,25 @@ def _describe_kind_problem(recipe: MappingFile, kind: EventKind | None, kinds: E
     """What the mapping says of its kind of event that is not so; empty where all is."""
     if kind is None:
         return f"kind {recipe.kind!r} is unknown; {suggest(recipe.kind, importable_kinds(kinds))}"
-    names = [*recipe.facts, *recipe.optional, *recipe.constants, *(PLACE_FACTS if recipe.place else ())]
+    fact_names = [*recipe.facts, *recipe.optional, *recipe.constants, *(PLACE_FACTS if recipe.place else ())]
     problems = (
-        ([name for name in names if name not in kind.field_by_name], "are no facts of"),
-        ([fact.name for fact in kind.fields if fact.is_needed and fact.name not in names], "are needed by"),
-        (sorted({name for name in names if names.count(name) > 1}), "come twice in"),
+        ([name for name in fact_names if name not in kind.field_by_name], "are no facts of"),
+        (
+            [fact.name for fact in kind.fields if fact.is_needed and fact.name not in fact_names],
+            "are needed by",
+        ),
+        (sorted({name for name in fact_names if fact_names.count(name) > 1}), "come twice in"),
     )
     return next((f"{', '.join(wrong)} {relation} {recipe.kind}" for wrong, relation in problems if wrong), "")
 
 
 def _check_columns(mapping: LogMapping, header: Sequence[str], file: str) -> None:
-    choices = ", ".join(header)[:300] or "none"
+    column_list = ", ".join(header)[:300] or "none"
     faults = tuple(
         Fault(
             "line 1",
             f'column "{column}" not found',
-            f"{suggest(column, header)}the columns are {choices}; rename it, or give `mapping`",
+            f"{suggest(column, header)}the columns are {column_list}; rename it, or give `mapping`",
         )
         for column in mapping.missing_columns(header)
     )
