@@ -85,13 +85,13 @@ def attack(ground: Ground, folder: Path, way: Way | None, seed: int) -> str:
     verdict = ground.verify(folder).verdict
     alone = ground.verify_alone(folder / "ledger.sqlite")
     shutil.rmtree(folder)
-    said = f"{expected} (seed {seed}): {verdict.first_bad} {[f.what for f in verdict.findings]}"
+    said = f"{expected} (seed {seed}): {verdict.first_bad} {[f.description for f in verdict.findings]}"
     if verdict.holds:
         return f"not found: {said}"
     if expected.low is not None and not expected.low <= (verdict.first_bad or 0) <= (expected.high or 0):
         return f"wrong entry: {said}"
     told = [
-        f for f in verdict.findings if "ledger.head" not in f.what
+        f for f in verdict.findings if "ledger.head" not in f.description
     ]  # beside the file, which it is not shown
     first = min((f.first_seq for f in told if f.first_seq is not None), default=None)
     if alone != (not told, first, {f.kind for f in told}):
@@ -174,12 +174,12 @@ def test_an_older_copy_and_a_rewriting_are_told_apart_in_words(ground: Ground, t
     backup = min(ground.backups.iterdir(), key=lambda path: int(path.name))
     older = ground.verify(backup).verdict
     assert {f.kind for f in older.findings} == {"shorter"}
-    assert "older copy, or its end was cut off" in older.findings[0].what
+    assert "older copy, or its end was cut off" in older.findings[0].description
     way = next(way for way in WAYS if way.__name__ == "rewrite_from")
     ground.tampered(tmp_path / "case", way, Random(3))
     rewriting = ground.verify(tmp_path / "case").verdict
     assert {f.kind for f in rewriting.findings} == {"rewritten"}
-    assert "written anew" in rewriting.findings[0].what
+    assert "written anew" in rewriting.findings[0].description
 
 
 @pytest.mark.parametrize(

@@ -2,14 +2,15 @@
 
 import os
 from pathlib import Path
-from uuid import uuid4
+from threading import get_ident
 
 
 def write_durably(path: Path, content: str | bytes, *, mode: int = 0o666) -> None:
     """Write a file whole or not at all, and not return before it is on the disk."""
     # Beside it and moved over it: whoever reads, and whoever starts after a power cut, finds the old file or
     # the new one. It is made with its rights, not given them afterwards: in between, others could open it.
-    new_path = path.with_name(f".{path.name}.{uuid4().hex[:8]}.new")
+    new_path = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.new")  # no other thread's
+    new_path.unlink(missing_ok=True)
     try:
         with os.fdopen(os.open(new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
             file.write(content.encode() if isinstance(content, str) else content)

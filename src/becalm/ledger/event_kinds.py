@@ -177,7 +177,7 @@ def check_events(events: Sequence[Event], kinds: EventKinds, now: datetime) -> N
     for number, event in enumerate(events, start=1):
         place = event.kind if len(events) == 1 else f"event {number} ({event.kind})"
         problems = _event_problems(event, kinds, now)
-        faults.extend(Fault(f"{place}: {where}", what, remedy) for where, what, remedy in problems)
+        faults.extend(Fault(f"{place}: {where}", problem, remedy) for where, problem, remedy in problems)
     if faults:
         fault_count = f"{len(faults)} fault{'s' * (len(faults) > 1)}"
         raise EventError(f"The event cannot be recorded: {fault_count}; nothing was written", tuple(faults))

@@ -21,9 +21,9 @@ def hash_leaf(leaf: bytes) -> bytes:
     return sha256(b"\x00" + leaf).digest()
 
 
-def hash_branch(left: bytes, right: bytes) -> bytes:
+def hash_branch(left_hash: bytes, right_hash: bytes) -> bytes:
     """The hash of two branches."""
-    return sha256(b"\x01" + left + right).digest()
+    return sha256(b"\x01" + left_hash + right_hash).digest()
 
 
 def append_leaves(peaks: Peaks, leaves: Iterable[bytes]) -> Peaks:
@@ -71,10 +71,10 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     if len(leaves) == 1:
         return ()
     middle = _left_size(len(leaves))
-    left, right = leaves[:middle], leaves[middle:]
+    left_leaves, right_leaves = leaves[:middle], leaves[middle:]
     if index < middle:
-        return (*inclusion_proof(left, index), merkle_root(right))
-    return (*inclusion_proof(right, index - middle), merkle_root(left))
+        return (*inclusion_proof(left_leaves, index), merkle_root(right_leaves))
+    return (*inclusion_proof(right_leaves, index - middle), merkle_root(left_leaves))
 
 
 def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
@@ -108,10 +108,10 @@ def _subproof(leaves: Sequence[bytes], size: int, *, is_whole: bool) -> tuple[by
     if size == len(leaves):
         return () if is_whole else (merkle_root(leaves),)
     middle = _left_size(len(leaves))
-    left, right = leaves[:middle], leaves[middle:]
+    left_leaves, right_leaves = leaves[:middle], leaves[middle:]
     if size <= middle:
-        return (*_subproof(left, size, is_whole=is_whole), merkle_root(right))
-    return (*_subproof(right, size - middle, is_whole=False), merkle_root(left))
+        return (*_subproof(left_leaves, size, is_whole=is_whole), merkle_root(right_leaves))
+    return (*_subproof(right_leaves, size - middle, is_whole=False), merkle_root(left_leaves))
 
 
 def is_consistent(

@@ -116,8 +116,8 @@ def _broken_rows(walk: Walk, copy: LedgerCopy, heads: HeadEvidence) -> Iterator[
     if walk.broken_row is not None:
         yield diagnose(walk, copy.rows(), identity=copy.identity, proven_size=heads.proven_size)
     if walk.loose_seq is not None:
-        what = f"The facts of entry {walk.loose_seq} are written as no ledger writes them."
-        yield Finding("altered", walk.loose_seq, what)
+        description = f"The facts of entry {walk.loose_seq} are written as no ledger writes them."
+        yield Finding("altered", walk.loose_seq, description)
 
 
 def _read_keys(walk: Walk, identity: str) -> tuple[dict[str, str], list[Finding]]:
@@ -135,8 +135,10 @@ def _read_keys(walk: Walk, identity: str) -> tuple[dict[str, str], list[Finding]
             current_id = key_id(public_key)
             keys[current_id] = public_key
         else:
-            what = f"Entry {row[SEQ]} names a new signing key, but the key before it did not sign that."
-            findings.append(Finding("key", row[SEQ], what))
+            description = (
+                f"Entry {row[SEQ]} names a new signing key, but the key before it did not sign that."
+            )
+            findings.append(Finding("key", row[SEQ], description))
     return keys, findings
 
 
@@ -152,10 +154,10 @@ def _find_flaw(anchor: Anchor, identity: str, keys: dict[str, str]) -> Finding |
     checkpoint = anchor.checkpoint
     name = f"The signed head of {anchor.size} entries in {anchor.place}"
     if checkpoint.ledger_id != identity:
-        what = (
+        description = (
             f"{name} is of ledger {checkpoint.ledger_id}, and this one is {identity}: another took its place."
         )
-        return Finding("rewritten", 1, what)
+        return Finding("rewritten", 1, description)
     public_key, signature = keys.get(checkpoint.key_id), checkpoint.signature
     if public_key and not is_signed(signed_bytes(checkpoint), signature=signature, public_key=public_key):
         return Finding("checkpoint", None, f"{name} was altered: its signature does not fit it.")
@@ -247,11 +249,11 @@ def _unknown_keys(walk: Walk, heads: HeadEvidence) -> Iterator[Finding]:
     """Heads that somebody else signed. Of one beyond the sound rows, the entry with its key may be lost."""
     for anchor in heads.unsigned_anchors:
         if anchor.size <= walk.sound_size:
-            what = (
+            description = (
                 f"The signed head of {anchor.size} entries in {anchor.place} is signed with key "
                 f"{anchor.checkpoint.key_id[:16]}, which this ledger does not name."
             )
-            yield Finding("key", None, what)
+            yield Finding("key", None, description)
 
 
 def _disagreements(walk: Walk, heads: HeadEvidence, first_bad: int | None) -> Iterator[Finding]:
@@ -302,8 +304,10 @@ def _lost_checkpoints(walk: Walk, anchors: Sequence[Anchor]) -> Iterator[Finding
     for row in walk.rows_of_kind("checkpoint_made"):
         facts = facts_in(row)
         if (facts.get("size"), facts.get("root")) not in heads:
-            what = f"The signed head of {facts.get('size')} entries, made by entry {row[SEQ]}, was taken out."
-            yield Finding("checkpoint", None, what)
+            description = (
+                f"The signed head of {facts.get('size')} entries, made by entry {row[SEQ]}, was taken out."
+            )
+            yield Finding("checkpoint", None, description)
 
 
 def _unlike_notes(
@@ -314,15 +318,17 @@ def _unlike_notes(
         if any(head_name(head) in restore.head_names for restore in evidence.restores):
             continue
         if head.size > walk.size:
-            what = f"The ledger notes of itself that it had {head.size} entries, and it has {walk.size}."
-            yield Finding("shorter", walk.size + 1, what)
+            description = (
+                f"The ledger notes of itself that it had {head.size} entries, and it has {walk.size}."
+            )
+            yield Finding("shorter", walk.size + 1, description)
         elif head.size in walk.root_by_size and not (
             head.root in ("", walk.root_by_size[head.size])
             and head.last_hash in ("", walk.hash_by_size[head.size])
         ):
             first_seq = _first_rewritten(head.size, evidence.proven_size, first_bad)
-            what = f"The first {head.size} entries are not those that the ledger notes of itself."
-            yield Finding("rewritten", first_seq, what)
+            description = f"The first {head.size} entries are not those that the ledger notes of itself."
+            yield Finding("rewritten", first_seq, description)
 
 
 def _payload_findings(walk: Walk, payloads: Iterable[tuple[int, str]] | None) -> Iterator[Finding]:

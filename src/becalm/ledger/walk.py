@@ -59,7 +59,7 @@ class Finding:
 
     kind: FindingKind
     first_seq: int | None
-    what: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,11 +27,11 @@ from typing import Any
 
 COLUMNS = ["seq", "recorded_at", "occurred_at", "kind", "version", "actor", "role", "purpose", "programme"]
 COLUMNS += ["subject", "facts", "corrects", "commitment", "previous", "hash"]
-SIGNED = ("format", "key", "last", "ledger", "made_at", "root", "size")
+SIGNED_FIELDS = ("format", "key", "last", "ledger", "made_at", "root", "size")
 FORMAT = "becalm.checkpoint.1"
 IN_LEDGER = "the ledger"
 UNREADABLE = "unreadable"
-HOLDS, CANNOT_READ, BROKEN = 0, 2, 11
+HOLDS, CANNOT_READ, BROKEN_CODE = 0, 2, 11
 REACH = 1_000  # how far beyond the end a moved entry is looked for
 P = 2**255 - 19  # Ed25519: the field, the order of the group, the curve
 ORDER = 2**252 + 27742317777372353535851937790883648493
@@ -76,9 +76,9 @@ def decode_point(text: bytes) -> Point | None:
 def add_points(a: Point, b: Point) -> Point:
     """The sum of two points, in extended coordinates."""
     # "Addition of points" of RFC 8032, section 5.1.4, with its letters.
-    left, right = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
+    left_product, right_product = (a[1] - a[0]) * (b[1] - b[0]) % P, (a[1] + a[0]) * (b[1] + b[0]) % P
     cross, doubled = 2 * a[3] * b[3] * D % P, 2 * a[2] * b[2] % P
-    e, f, g, h = right - left, doubled - cross, doubled + cross, right + left
+    e, f, g, h = right_product - left_product, doubled - cross, doubled + cross, right_product + left_product
     return (e * f % P, g * h % P, f * g % P, e * h % P)
 
 
@@ -336,7 +336,7 @@ class Verdict:
         agreeing_heads, unequal_heads = [], []
         for head, place in self.heads:
             name = f"the signed head of {head['size']} entries in {place}"
-            message = to_json({field: head.get(field) for field in SIGNED}).encode()
+            message = to_json({field: head.get(field) for field in SIGNED_FIELDS}).encode()
             has_known_key = head.get("key") in self.keys
             if head.get("ledger") != self.ledger.identity:
                 self.add_finding(
@@ -501,8 +501,8 @@ def report(verdict: Verdict) -> list[str]:
     """The verdict in words."""
     root = verdict.roots[verdict.sound_size]
     words = [f"Ledger {verdict.ledger.identity}: {verdict.size} entries, root {root}"]
-    for fate, seq, what in verdict.findings:
-        words.append(f"DOES NOT HOLD  {f'entry {seq}' if seq else 'signed head'} ({fate}): {what}")
+    for fate, seq, description in verdict.findings:
+        words.append(f"DOES NOT HOLD  {f'entry {seq}' if seq else 'signed head'} ({fate}): {description}")
     if not verdict.findings:
         words.append(
             f"It holds. Entries 1 to {verdict.outside_size} agree with a head that was kept outside."
@@ -534,7 +534,7 @@ def main(arguments: Sequence[str]) -> int:
         "root": verdict.roots[verdict.sound_size],
     }
     sys.stdout.write((json.dumps(summary) if options.json else "\n".join(report(verdict))) + "\n")
-    return BROKEN if verdict.findings else HOLDS
+    return BROKEN_CODE if verdict.findings else HOLDS
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def back_up(ledger: Path, copy: Path, *, now: datetime) -> Backup:
         raise LedgerError(f"{copy} exists already. Name another file for the copy; nothing was written.")
     new_path = copy.with_name(f".{copy.name}.{os.getpid()}.new")
     try:
-        with _registered(ledger) as register:
+        with _open_register(ledger) as register:
             copy.parent.mkdir(parents=True, exist_ok=True)
             _copy_database(ledger, new_path)
             backup = Backup(
@@ -111,7 +111,7 @@ def restore(copy: Path, ledger: Path, *, now: datetime) -> Backup:
                 "Name a copy of this one; nothing was changed."
             )
         back_up(ledger, ledger.with_name(f"{ledger.stem}-replaced-{now:%Y%m%dT%H%M%S%f}.sqlite"), now=now)
-    with _registered(ledger) as register:
+    with _open_register(ledger) as register:
         new_path = ledger.with_name(f".{ledger.name}.{os.getpid()}.new")
         try:
             # What was erased before the first copy was made stands in the entries alone, not in the register.
@@ -130,18 +130,18 @@ def forget_in_backups(ledger: Path, commitments: Iterable[str]) -> None:
     """Destroy the payloads of these commitments in every copy that can be reached, and keep them in mind."""
     if not _register_path(ledger).exists():
         return
-    with _registered(ledger) as register:
+    with _open_register(ledger) as register:
         register["erased"] = sorted({*register["erased"], *commitments})
         register["backups"] = [
             _forget_in_backup(fields, register["erased"]) for fields in register["backups"]
         ]
 
 
-def _forget_in_backup(fields: dict[str, Any], erased: Sequence[str]) -> dict[str, Any]:
+def _forget_in_backup(fields: dict[str, Any], erased_commitments: Sequence[str]) -> dict[str, Any]:
     """The register's line of a copy, after the copy has been made to forget (if it is still there)."""
     copy = Path(fields["path"])
     try:
-        if not copy.is_file() or not _forget(copy, erased):
+        if not copy.is_file() or not _forget(copy, erased_commitments):
             return fields
         changed_fields = {**fields, "file_sha256": sha256_of(copy)}
         _write_json(_manifest_path(copy), {"format": FORMAT, **changed_fields})
@@ -159,12 +159,12 @@ def _forget(file: Path, commitments: Sequence[str]) -> bool:
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("BEGIN IMMEDIATE")
-        erased = "seq IN (SELECT seq FROM event WHERE commitment IN (SELECT value FROM json_each(?)))"
-        count = connection.execute(f"DELETE FROM payload WHERE {erased}", (json.dumps(commitments),)).rowcount
-        for statement in REWRITE if count else ():
+        condition = "seq IN (SELECT seq FROM event WHERE commitment IN (SELECT value FROM json_each(?)))"
+        deletion = connection.execute(f"DELETE FROM payload WHERE {condition}", (json.dumps(commitments),))
+        for statement in REWRITE if deletion.rowcount else ():
             connection.execute(statement)
         connection.execute("COMMIT")
-    return count > 0
+    return deletion.rowcount > 0
 
 
 def _copy_database(source: Path, copy: Path) -> None:
@@ -228,7 +228,7 @@ def _erased_commitments(ledger: Path) -> list[str]:
 
 
 @contextmanager
-def _registered(ledger: Path) -> Iterator[dict[str, Any]]:
+def _open_register(ledger: Path) -> Iterator[dict[str, Any]]:
     """The register, alone among all processes; it is written when this ends without an error."""
     with ledger.with_suffix(".backups.lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -36,7 +36,7 @@ class HeadMemo:
         self.path, self.is_needed = path, is_needed  # not needed where many hosts open one ledger
         self._descriptor = -1
 
-    def read(self) -> Head | None:
+    def read_head(self) -> Head | None:
         """The head that was kept last; None where the file is gone."""
         try:
             words = self.path.read_text("ascii").split()
@@ -54,7 +54,7 @@ class HeadMemo:
             "Put the file back; nothing was written."
         )
 
-    def write(self, head: Head) -> None:
+    def write_head(self, head: Head) -> None:
         """Keep this head."""
         is_new = self._descriptor < 0 and not self.path.exists()
         if self._descriptor < 0:
@@ -83,11 +83,11 @@ def check_ledger_exists(ledger: Path, memo: HeadMemo) -> None:
     TamperError
         where it is gone, or what stands in its place is no database.
     """
-    if is_database(ledger) or (head := memo.read()) is None or not head.size:
+    if is_database(ledger) or (head := memo.read_head()) is None or not head.size:
         return
-    what = "is no ledger any more, but something else under its name" if ledger.exists() else "is gone"
+    reason = "is no ledger any more, but something else under its name" if ledger.exists() else "is gone"
     raise TamperError(
-        f"The ledger {ledger} {what}: {memo.path.name} beside it says that it had {head.size} entries. "
+        f"The ledger {ledger} {reason}: {memo.path.name} beside it says that it had {head.size} entries. "
         "Entry 1 is the first that is missing. Put it back, or a copy: becalm record restore."
     )
 
@@ -107,7 +107,7 @@ def expected_heads(memo: HeadMemo | None, tail: Tail, anchors: Sequence[Head]) -
     """Which heads must the ledger hold? Where the memo is gone, one that nobody can name."""
     if memo is None:
         return tuple(anchors)
-    head = memo.read() or (Head(tail.size, "", UNKNOWN) if tail.size and memo.is_needed else None)
+    head = memo.read_head() or (Head(tail.size, "", UNKNOWN) if tail.size and memo.is_needed else None)
     return (*anchors, *([head] if head else []))
 
 

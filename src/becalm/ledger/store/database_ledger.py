@@ -103,7 +103,7 @@ class DatabaseLedger:
         """The heads that are noted beside the entries, unchecked: in a row of their own and in the memo."""
         with self._database.reading() as connection:
             size, tree = connection.execute(_SELECT_NOTE).one()
-        memo = self._memo.read() if self._memo is not None else None
+        memo = self._memo.read_head() if self._memo is not None else None
         return (*_heads_of_note(int(size), str(tree)), *([memo] if memo else []))
 
     def lost_heads(self) -> tuple[Head, ...]:
@@ -123,7 +123,7 @@ class DatabaseLedger:
         """Keep in mind where the ledger ends, once this is on the disk."""
         self._own_last_hash = tail.last_hash
         if self._memo is not None:
-            self._memo.write(Head(tail.size, "", tail.last_hash))
+            self._memo.write_head(Head(tail.size, "", tail.last_hash))
 
     def entries(
         self,

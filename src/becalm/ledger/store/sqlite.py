@@ -73,8 +73,8 @@ class SqliteLedger(DatabaseLedger):
         self._file = LedgerFile(Path(path), lambda: draw_salt().hex()[:32])
         super().__init__(self._file, kinds, folds, memo=memo, anchors=anchors)
         with suppress(LedgerError, TamperError):  # what does not hold is still opened, to be verified
-            if (head := self.head()).size == 0 and memo.read() is None:
-                memo.write(head)  # before the first entry: without it nobody could tell that one is lost
+            if (head := self.head()).size == 0 and memo.read_head() is None:
+                memo.write_head(head)  # before the first entry: without it nobody could tell that one is lost
         with suppress(LedgerError):  # another process may hold on to the log; the next erasure tries again
             payloads.scrub(self._file)
         self._queue: GroupCommit[WriteTask, WriteResult] = GroupCommit(self._write)

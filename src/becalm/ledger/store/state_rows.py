@@ -20,7 +20,7 @@ RowKey = tuple[str, str]  # a state table and the key of its row
 READ_LIMIT = 5_000  # rows in one question
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
-_ALTERED = ": it was altered. Run `becalm record rebuild`, which folds them anew."
+_ALTERED_ROW = ": it was altered. Run `becalm record rebuild`, which folds them anew."
 _SELECT_ROWS = (  # SQLite's
     "SELECT key, row FROM state WHERE name = ? AND key IN (SELECT value FROM json_each(?))"
 )
@@ -124,7 +124,7 @@ def parse_row(text: str) -> Row:
         return {name: _parse_fact(value) for name, value in json.loads(text).items()}
     except (ValueError, AttributeError) as error:
         raise TamperError(
-            f"The row {text!r:.60} of a state table is none that becalm writes{_ALTERED}"
+            f"The row {text!r:.60} of a state table is none that becalm writes{_ALTERED_ROW}"
         ) from error
 
 
@@ -160,4 +160,6 @@ def _step(fold: Fold, key: str, row: Row | None, entry: Entry) -> Row | None:
     try:
         return fold.step(key, row, entry)
     except (KeyError, TypeError, ValueError) as error:
-        raise TamperError(f"The row {key!r} of state table {fold.table!r} does not fit{_ALTERED}") from error
+        raise TamperError(
+            f"The row {key!r} of state table {fold.table!r} does not fit{_ALTERED_ROW}"
+        ) from error

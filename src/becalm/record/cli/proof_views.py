@@ -38,7 +38,7 @@ def _verdict_record(verified_ledger: VerifiedLedger) -> Row:
 
 
 def _finding_rows(verified_ledger: VerifiedLedger) -> list[Row]:
-    findings = ((f.kind, f.first_seq, f.what) for f in verified_ledger.verdict.findings)
+    findings = ((f.kind, f.first_seq, f.description) for f in verified_ledger.verdict.findings)
     return [dict(zip(FINDING_COLUMNS, finding, strict=True)) for finding in findings]
 
 
@@ -74,7 +74,7 @@ def check_verdict(verified_ledger: VerifiedLedger) -> None:
     faults = tuple(
         Fault(
             f"entry {finding.first_seq}" if finding.first_seq is not None else PLACES[finding.kind],
-            f"({finding.kind}) {finding.what}",
+            f"({finding.kind}) {finding.description}",
             "keep it as evidence",
         )
         for finding in verdict.findings
