@@ -30,6 +30,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from becalm.formats.durable import write_durably
 from becalm.terms import Borough, City, Fault, WorkspaceError
 
 if TYPE_CHECKING:
@@ -215,9 +216,7 @@ def read_config(path: Path) -> Config:
 
 def write_config(folder: Path, config: Config) -> None:
     """Write becalm.toml into this folder in one step."""
-    fresh = folder / f".{CONFIG}.new"
-    fresh.write_text(config_text(config), "utf-8")
-    fresh.replace(folder / CONFIG)
+    write_durably(folder / CONFIG, config_text(config))
 
 
 def config_text(config: Config) -> str:

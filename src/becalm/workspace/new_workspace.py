@@ -10,6 +10,7 @@ from holidays import list_supported_countries
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
+from becalm.formats.durable import write_durably
 from becalm.terms import Fault, WorkspaceError
 from becalm.workspace.config import (
     CONFIG,
@@ -98,17 +99,10 @@ def make_folder(
     try:
         path.mkdir(parents=True, exist_ok=True)
         if boundaries is not None:
-            _write_whole(workspace.boundaries_path, boundaries.encode("utf-8"))
+            write_durably(workspace.boundaries_path, boundaries)
         for name, file in files.items():
-            _write_whole(path / name, file.read_bytes())
+            write_durably(path / name, file.read_bytes())
         write_config(path, config)
     except OSError as error:
         raise WorkspaceError(f"{path} cannot be written ({error}). Name a folder of your own.") from error
     return workspace
-
-
-def _write_whole(path: Path, content: bytes) -> None:
-    """Write a file under another name first, so that it is there whole or not at all."""
-    fresh = path.with_name(f".{path.name}.new")
-    fresh.write_bytes(content)
-    fresh.replace(path)

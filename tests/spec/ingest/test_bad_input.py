@@ -248,6 +248,14 @@ def test_blank_lines_are_no_rows_and_do_not_shift_the_numbers(here: Station) -> 
     assert report.files[0].rows == 41
 
 
+def test_empty_lines_above_and_spaces_in_the_header_change_nothing(here: Station) -> None:
+    lines = ["", "", STREET.replace(",", " , "), *many(5), street_row("odd", crime_type="?"), ""]
+    (here.inbox / NAME).write_bytes("\n".join(lines).encode())
+    here.ingest(max_reject_share=0.5)
+    assert len(here.rows()) == 5
+    assert [f["row"] for f in here.rows("row_faults")] == [9]
+
+
 def test_lines_that_end_as_on_windows_are_read(here: Station) -> None:
     (here.inbox / NAME).write_bytes(street_bytes(many(5)).replace(b"\n", b"\r\n"))
     here.ingest()
