@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from becalm.desk import Desk
-from becalm.desk.audit import one_line, recorded_action
+from becalm.desk.audit import recorded_action
 from becalm.desk.coverage import gaps_of
 from becalm.formats.sheet import InputFile
 from becalm.formats.sheet_reader import read_sheet
-from becalm.ingest.inputs import InputEntry, SkippedFile, hash_input, list_inputs
+from becalm.ingest.inputs import InputEntry, SkippedFile, hash_input, list_inputs, total_bytes
 from becalm.ingest.load import FileReading, check_readings, find_city_key, load_readers, read_files
 from becalm.ingest.locate import Locator
 from becalm.ingest.mapping_choice import fitting_mappings
 from becalm.ingest.propose.mapping import Proposal, propose
 from becalm.ingest.reader import ReadContext, Reader
 from becalm.ingest.request import LoadRequest, MappingRequest, RejectsRequest
-from becalm.ingest.summary import describe_file, summarise
-from becalm.ledger.event import Fact
+from becalm.ingest.summary import describe_file, load_facts, summarise
 from becalm.tables import (
     COUNT_TABLES,
     FaultCount,
@@ -83,8 +82,7 @@ def _read_entries(
     workspace = _choose_workspace(desk, entries, readers, context)
     if workspace != desk.workspace:
         context = _read_context(workspace, staging, mapping)
-    total = sum(entry.size_bytes for entry in entries)
-    with desk.progress("reading", total=total, unit="bytes") as advance:
+    with desk.progress("reading", total=total_bytes(entries), unit="bytes") as advance:
         readings, unknown_files = read_files(
             entries, readers, context, was_loaded=desk.archive.has_input, advance=advance
         )
@@ -146,21 +144,8 @@ def _keep_readings(desk: Desk, intake: Intake, file_readings: Sequence[FileReadi
         intake.add_faults(file_reading.reading.faults)
     if not new_readings:
         return None
-    with recorded_action(desk, "records_loaded", purpose="load", facts=_load_facts(intake, new_readings)):
+    with recorded_action(desk, "records_loaded", purpose="load", facts=load_facts(intake.id, new_readings)):
         return intake.commit()
-
-
-def _load_facts(intake: Intake, file_readings: Sequence[FileReading]) -> Mapping[str, Fact]:
-    readings = [reading.reading for reading in file_readings if reading.reading is not None]
-    sources = {one_line(part.source) for reading in readings for part in reading.parts}
-    return {
-        "intake": intake.id,
-        "files": tuple((one_line(reading.file.name), reading.file.sha256) for reading in file_readings),
-        "sources": tuple(sorted(sources)),
-        "rows": sum(reading.rows for reading in readings),
-        "loaded": sum(reading.loaded for reading in readings),
-        "rejected": sum(reading.rejected for reading in readings),
-    }
 
 
 def _list_gaps(desk: Desk, files: Sequence[FileIntake]) -> tuple[Gap, ...]:

@@ -70,6 +70,11 @@ def list_inputs(
     return tuple(entries), tuple(skipped_files)
 
 
+def total_bytes(entries: Sequence[InputEntry]) -> int:
+    """How much is there to read?"""
+    return sum(entry.size_bytes for entry in entries)
+
+
 def _list_path(path: Path, as_of: date | None, skipped_files: list[SkippedFile]) -> list[InputEntry]:
     try:
         mode = path.stat().st_mode

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
+from becalm.desk.audit import one_line
 from becalm.ingest.load import FileReading
+from becalm.ledger.event import Fact
 from becalm.tables import ArchiveFile
 from becalm.terms import FileIntake
 
@@ -96,6 +98,20 @@ def _describe_known_file(file_reading: FileReading, before: Sequence[ArchiveFile
         status="already loaded",
         notes=() if own_files else ("the same bytes as another file of this command",),
     )
+
+
+def load_facts(intake_id: str, file_readings: Sequence[FileReading]) -> Mapping[str, Fact]:
+    """What the ledger keeps of a load; file names come from strangers and are kept to one line."""
+    readings = [reading.reading for reading in file_readings if reading.reading is not None]
+    sources = {one_line(part.source) for reading in readings for part in reading.parts}
+    return {
+        "intake": intake_id,
+        "files": tuple((one_line(reading.file.name), reading.file.sha256) for reading in file_readings),
+        "sources": tuple(sorted(sources)),
+        "rows": sum(reading.rows for reading in readings),
+        "loaded": sum(reading.loaded for reading in readings),
+        "rejected": sum(reading.rejected for reading in readings),
+    }
 
 
 def summarise(files: Sequence[FileIntake]) -> tuple[FileIntake, ...]:
