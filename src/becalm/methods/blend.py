@@ -99,13 +99,13 @@ def _log_likelihood(
 ) -> tuple[Floats, Floats, Floats]:
     """The negative binomial's log-likelihood, and its first and second derivative in the log of the shape."""
     shape = np.exp(log_shape)
-    far, has_count = shape + exposure * means, counts > 0
+    scaled_shape, has_count = shape + exposure * means, counts > 0
     shape_seen, counts_seen = shape[has_count], counts[has_count]
-    value = shape * (log_shape - np.log(far)) - counts * np.log(far)
+    value = shape * (log_shape - np.log(scaled_shape)) - counts * np.log(scaled_shape)
     value[has_count] += gammaln(shape_seen + counts_seen) - gammaln(shape_seen)
-    slope = log_shape - np.log(far) + 1.0 - (shape + counts) / far
+    slope = log_shape - np.log(scaled_shape) + 1.0 - (shape + counts) / scaled_shape
     slope[has_count] += digamma(shape_seen + counts_seen) - digamma(shape_seen)
-    bend = 1.0 / shape - 1.0 / far - (far - shape - counts) / far**2
+    bend = 1.0 / shape - 1.0 / scaled_shape - (scaled_shape - shape - counts) / scaled_shape**2
     bend[has_count] += _trigamma(shape_seen + counts_seen) - _trigamma(shape_seen)
     return value, shape * slope, shape * (shape * bend + slope)
 
@@ -116,9 +116,14 @@ def _trigamma(x: Floats) -> Floats:
     total = np.zeros_like(x)
     for step in range(6):
         total += 1.0 / (x + step) ** 2
-    far = 1.0 / (x + 6.0)
-    square = far * far
-    return total + far + square / 2.0 + far * square * (1.0 / 6.0 - square * (1.0 / 30.0 - square / 42.0))
+    inverse = 1.0 / (x + 6.0)
+    square = inverse * inverse
+    return (
+        total
+        + inverse
+        + square / 2.0
+        + inverse * square * (1.0 / 6.0 - square * (1.0 / 30.0 - square / 42.0))
+    )
 
 
 def _group_empty_places(means: Floats, counts: Floats) -> tuple[Floats, Floats, Floats]:

@@ -72,16 +72,16 @@ def even_null(events: int, areas: Floats) -> tuple[float, float]:
     _, classes = np.unique(np.round(100.0 * shares / shares.max()), return_inverse=True)
     class_size = np.bincount(classes)
     class_share = np.bincount(classes, shares) / np.maximum(class_size, 1)
-    most = int(binom.ppf(1.0 - 1e-9, events, min(float(class_share.max()), 1.0))) + 1
-    expected = class_size @ binom.pmf(
-        np.arange(most + 1)[None, :], events, np.clip(class_share, 0.0, 1.0)[:, None]
+    largest_count = int(binom.ppf(1.0 - 1e-9, events, min(float(class_share.max()), 1.0))) + 1
+    expected_places = class_size @ binom.pmf(
+        np.arange(largest_count + 1)[None, :], events, np.clip(class_share, 0.0, 1.0)[:, None]
     )
-    return _null_share(expected, 0.25), _null_share(expected, 0.50)
+    return _null_share(expected_places, 0.25), _null_share(expected_places, 0.50)
 
 
-def _null_share(expected: Floats, share: float) -> float:
+def _null_share(expected_places: Floats, share: float) -> float:
     """From the expected number of places with 0, 1, 2, ... events to the share that holds `share` of all."""
-    counts = np.arange(len(expected))[::-1]
-    places, cumulative = np.cumsum(expected[::-1]), np.cumsum(expected[::-1] * counts)
+    counts = np.arange(len(expected_places))[::-1]
+    places, cumulative = np.cumsum(expected_places[::-1]), np.cumsum(expected_places[::-1] * counts)
     target = share * cumulative[-1]
-    return float(np.interp(target, cumulative[counts > 0], places[counts > 0]) / expected.sum())
+    return float(np.interp(target, cumulative[counts > 0], places[counts > 0]) / expected_places.sum())

@@ -122,7 +122,7 @@ def _tail_chances(counts: Ints, sums: Ints, numbers: Ints) -> tuple[Floats, Floa
 
 def _convolve_shares(value_shares: Floats, numbers: Ints) -> list[tuple[int, Floats]]:
     """The distribution of the sum of k draws, for each k asked: by squaring through the transform."""
-    out = []
+    distributions = []
     for k in numbers.tolist():
         if k == 0:
             continue
@@ -130,5 +130,5 @@ def _convolve_shares(value_shares: Floats, numbers: Ints) -> list[tuple[int, Flo
         # Padded to the whole length, or the far ends of the sum would fold onto each other.
         padded = 1 << (length - 1).bit_length()
         distribution = np.fft.irfft(np.fft.rfft(value_shares, padded) ** k, padded)[:length]
-        out.append((k, np.maximum(distribution, 0.0)))
-    return out
+        distributions.append((k, np.maximum(distribution, 0.0)))
+    return distributions

@@ -114,10 +114,10 @@ def local_knox(
     in_space, in_both = _count_local(events, cells, (reach, soon, is_squared))
     rising = np.sort(times)
     in_time = np.searchsorted(rising, times + soon, "right") - np.searchsorted(rising, times - soon) - 1
-    space, both = np.empty_like(in_space), np.empty_like(in_both)
-    space[order], both[order] = in_space, in_both
-    p = hypergeom.sf(both - 1, len(x) - 1, space, in_time)
-    return LocalKnox(space, in_time.astype(np.int64), both, np.asarray(p))
+    space, in_both_sorted = np.empty_like(in_space), np.empty_like(in_both)
+    space[order], in_both_sorted[order] = in_space, in_both
+    p = hypergeom.sf(in_both_sorted - 1, len(x) - 1, space, in_time)
+    return LocalKnox(space, in_time.astype(np.int64), in_both_sorted, np.asarray(p))
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,9 +147,9 @@ def _cell_lists(x: Floats, y: Floats, side: float) -> _CellLists:
 def _delay_totals(times: Ints, delays: NDArray[np.int32]) -> Ints:
     """How many of all pairs have a delay up to each edge, and how many pairs there are."""
     rising = np.sort(times)
-    after = np.arange(1, len(rising) + 1)
+    ranks = np.arange(1, len(rising) + 1)
     pairs_up_to = [
-        int((np.searchsorted(rising, rising + int(edge), "right") - after).sum()) for edge in delays
+        int((np.searchsorted(rising, rising + int(edge), "right") - ranks).sum()) for edge in delays
     ]
     return np.array([*pairs_up_to, len(rising) * (len(rising) - 1) // 2], dtype=np.int64)
 
@@ -199,8 +199,8 @@ def _count_bands(events, cells, bands):  # type: ignore[no-untyped-def]  # a ker
             for i in range(starts[c], starts[c + 1]):
                 # the rest of this cell and the next one, then the three cells of the row above
                 _count_run(i, i + 1, starts[c + 2], events, bands, counts)
-                above = starts[c + width - 1], starts[c + width + 2]
-                _count_run(i, above[0], above[1], events, bands, counts)
+                row_above = starts[c + width - 1], starts[c + width + 2]
+                _count_run(i, row_above[0], row_above[1], events, bands, counts)
         partial[worker] = counts
     totals = partial.sum(axis=0)
     # How many pairs are near in space no order of the times can change: it was counted once.
@@ -232,7 +232,7 @@ def _count_run(i, first, last, events, bands, counts):  # type: ignore[no-untype
 def _count_local(events, cells, near):  # type: ignore[no-untyped-def]  # a kernel
     """For each event, how many others are near in space, and in both."""
     (x, y, times), (starts, width), (reach, soon, is_squared) = events, cells, near
-    space, both = np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
+    space, in_both_sorted = np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
     for c in range(width + 1, len(starts) - 1 - width):
         for i in range(starts[c], starts[c + 1]):
             for row in range(-1, 2):
@@ -241,5 +241,5 @@ def _count_local(events, cells, near):  # type: ignore[no-untyped-def]  # a kern
                     dx, dy = abs(x[i] - x[j]), abs(y[i] - y[j])
                     if i != j and (dx * dx + dy * dy if is_squared else dx + dy) <= reach:
                         space[i] += 1
-                        both[i] += abs(times[i] - times[j]) <= soon
-    return space, both
+                        in_both_sorted[i] += abs(times[i] - times[j]) <= soon
+    return space, in_both_sorted

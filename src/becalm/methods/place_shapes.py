@@ -140,8 +140,8 @@ def cut_at_junctions(lines: Shapes, *, junction_m: float = 0.0) -> Stretches:
     distinct_lines = sorted({shapely.to_wkb(line): line for line in lines}.items())
     if not distinct_lines:
         raise ValueError("There is not one line with a length.")
-    merged = shapely.line_merge(shapely.multilinestrings([line for _, line in distinct_lines]))
-    parts = np.asarray(shapely.normalize(shapely.get_parts(merged)), dtype=object)
+    merged_lines = shapely.line_merge(shapely.multilinestrings([line for _, line in distinct_lines]))
+    parts = np.asarray(shapely.normalize(shapely.get_parts(merged_lines)), dtype=object)
     parts = parts[np.argsort(shapely.to_wkb(parts))]
     if junction_m <= 0.0:
         return Stretches(parts, np.zeros(len(parts), dtype=bool), _middles(parts))

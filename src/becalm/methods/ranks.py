@@ -89,9 +89,9 @@ def rank_certainty(draws: RateDraws, places: Ints, *, top: int, level: float) ->
     tail = (1.0 - level) / 2.0
     low, high = np.quantile(ranks, [tail, 1.0 - tail], axis=0, method="inverted_cdf")
     groups = _group_ties(draws.values, column, level)
-    last = draws.values[:, column[-1]]
-    others = np.setdiff1d(np.arange(len(draws.contenders)), column)
-    is_tied = np.mean(last[:, None] > draws.values[:, others], axis=0) <= level
+    last_rates = draws.values[:, column[-1]]
+    other_columns = np.setdiff1d(np.arange(len(draws.contenders)), column)
+    is_tied = np.mean(last_rates[:, None] > draws.values[:, other_columns], axis=0) <= level
     return RankCertainty(
         p_top=np.mean(ranks <= top, axis=0),
         rank_low=low.astype(np.int64),

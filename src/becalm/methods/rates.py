@@ -93,9 +93,9 @@ def rate_p_values(
     a, b, t1, t0, phi = _check_pairs(new, old, new_exposure, old_exposure, dispersion)
     share = t1 / (t1 + t0)
     weight = WEIGHTS[kind]
-    above = _upper_tail(a / phi, b / phi, share, 1.0 - share, weight)
-    below = _upper_tail(b / phi, a / phi, 1.0 - share, share, weight)
-    return np.asarray(np.minimum(1.0, 2.0 * np.minimum(above, below)))
+    upper_chance = _upper_tail(a / phi, b / phi, share, 1.0 - share, weight)
+    lower_chance = _upper_tail(b / phi, a / phi, 1.0 - share, share, weight)
+    return np.asarray(np.minimum(1.0, 2.0 * np.minimum(upper_chance, lower_chance)))
 
 
 def e_test_p_value(new: int, old: int, *, new_exposure: float = 1.0, old_exposure: float = 1.0) -> float:

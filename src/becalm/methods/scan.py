@@ -89,16 +89,16 @@ def _best_cylinders(counts, starts, others, distance, longest):  # type: ignore[
     best = np.zeros((sites, 6))
     for centre in prange(sites):
         observed_by_period, observed_total = np.zeros(periods, dtype=np.int64), 0
-        for at in range(starts[centre], starts[centre + 1]):
-            other = others[at]
-            observed_total += per_site[other]
+        for position in range(starts[centre], starts[centre + 1]):
+            neighbour = others[position]
+            observed_total += per_site[neighbour]
             for t in range(periods):
-                observed_by_period[t] += counts[other, t]
+                observed_by_period[t] += counts[neighbour, t]
             if (
-                at + 1 == starts[centre + 1] or distance[at + 1] > distance[at]
+                position + 1 == starts[centre + 1] or distance[position + 1] > distance[position]
             ):  # a circle takes all on its edge
                 _update_best(
-                    observed_by_period, observed_total, per_period, longest, distance[at], best[centre]
+                    observed_by_period, observed_total, per_period, longest, distance[position], best[centre]
                 )
     return best
 
@@ -123,9 +123,11 @@ def _update_best(observed_by_period, observed_total, per_period, longest, radius
 @njit(cache=True, nogil=True)
 def _log_ratio(observed, expected, total):  # type: ignore[no-untyped-def]  # a kernel
     """Log likelihood of a raised rate inside, over that of one rate everywhere."""
-    rest = total - observed
-    outside = rest * np.log(rest / (total - expected)) if rest > 0 else 0.0
-    return observed * np.log(observed / expected) + outside
+    observed_outside = total - observed
+    outside_term = (
+        observed_outside * np.log(observed_outside / (total - expected)) if observed_outside > 0 else 0.0
+    )
+    return observed * np.log(observed / expected) + outside_term
 
 
 def _drop_overlaps(best: Floats, null: Floats, x: Floats, y: Floats, most: int) -> tuple[Cylinder, ...]:
@@ -146,7 +148,7 @@ def _drop_overlaps(best: Floats, null: Floats, x: Floats, y: Floats, most: int) 
             ratio,
             (exceeded + 1) / (len(null) + 1),
         )
-        if not any(_overlap(cylinder, other, x, y) for other in cylinders):
+        if not any(_overlap(cylinder, stronger, x, y) for stronger in cylinders):
             cylinders.append(cylinder)
     return tuple(cylinders)
 

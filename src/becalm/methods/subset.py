@@ -68,8 +68,8 @@ class Subset:
 def best_subset(problem: SubsetProblem) -> Subset | None:
     """Which points are chosen? None where no subset keeps the bounds (or, rarely, none was found)."""
     if problem.separation <= 0.0:
-        chosen = greedy_subset(problem)
-        return _subset(problem, chosen) if is_feasible(problem, chosen) else None
+        chosen_points = greedy_subset(problem)
+        return _subset(problem, chosen_points) if is_feasible(problem, chosen_points) else None
     size = FIRST_POINTS * problem.count + 50
     while True:
         size = min(size, MOST_POINTS)
@@ -77,12 +77,12 @@ def best_subset(problem: SubsetProblem) -> Subset | None:
         solution = _solve_programme(problem, candidates)
         if solution is None:
             return None
-        chosen, bound, outsiders = solution
+        chosen_points, bound, outsiders = solution
         if outsiders < NEGLIGIBLE or size == MOST_POINTS or len(candidates) == len(problem.order):
             break
         size *= 3
     # The programme may stop early, and then plain greed can be the better of the two.
-    completed = [greedy_subset(problem, preferred=first) for first in (chosen, np.zeros(0, np.int64))]
+    completed = [greedy_subset(problem, preferred=first) for first in (chosen_points, np.zeros(0, np.int64))]
     feasible = [_subset(problem, points, bound) for points in completed if is_feasible(problem, points)]
     return max(feasible, key=lambda subset: subset.value, default=None)
 
@@ -133,17 +133,17 @@ class _GreedyChoice:
                 at_most -= 1
 
 
-def is_feasible(problem: SubsetProblem, chosen: Ints) -> bool:
+def is_feasible(problem: SubsetProblem, chosen_points: Ints) -> bool:
     """Does this subset keep every bound?"""
-    group_counts = _count_groups(problem, chosen)
+    group_counts = _count_groups(problem, chosen_points)
     return bool(
-        len(chosen) <= problem.count
-        and len(np.unique(chosen)) == len(chosen)
-        and problem.forced[chosen].sum() == problem.forced.sum()
-        and not problem.barred[chosen].any()
+        len(chosen_points) <= problem.count
+        and len(np.unique(chosen_points)) == len(chosen_points)
+        and problem.forced[chosen_points].sum() == problem.forced.sum()
+        and not problem.barred[chosen_points].any()
         and (group_counts >= problem.floors).all()
         and (group_counts <= problem.caps).all()
-        and not len(_near_pairs(problem, chosen))
+        and not len(_near_pairs(problem, chosen_points))
     )
 
 
@@ -176,13 +176,13 @@ def most_in_group(problem: SubsetProblem, group: int, *, enough: int) -> int:
     return round(-solution.fun) if solution.x is not None else 0
 
 
-def _subset(problem: SubsetProblem, chosen: Ints, bound: float | None = None) -> Subset:
-    value = float(problem.values[chosen].sum())
-    return Subset(chosen, value, value if bound is None else max(bound, value))
+def _subset(problem: SubsetProblem, chosen_points: Ints, bound: float | None = None) -> Subset:
+    value = float(problem.values[chosen_points].sum())
+    return Subset(chosen_points, value, value if bound is None else max(bound, value))
 
 
-def _count_groups(problem: SubsetProblem, chosen: Ints) -> Ints:
-    groups = problem.group[chosen]
+def _count_groups(problem: SubsetProblem, chosen_points: Ints) -> Ints:
+    groups = problem.group[chosen_points]
     return np.bincount(groups[groups >= 0], minlength=len(problem.floors))
 
 

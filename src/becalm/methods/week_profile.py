@@ -35,9 +35,9 @@ def week_profiles(counts: Floats, neighbourhood: Ints | None = None) -> Floats:
     """
     if not counts.sum() > 0:
         raise ValueError("There is no event with an hour. A profile needs at least one.")
-    whole = counts.sum(axis=0)
-    weight = shrinkage_weight(counts, whole)
-    priors = _priors(counts, whole, neighbourhood)
+    total_week = counts.sum(axis=0)
+    weight = shrinkage_weight(counts, total_week)
+    priors = _priors(counts, total_week, neighbourhood)
     return np.stack([week_profile(row, prior, weight) for row, prior in zip(counts, priors, strict=True)])
 
 
@@ -62,9 +62,9 @@ def busiest_hours(counts: Floats, profiles: Floats, *, hours: int, level: float)
     Each row's week is taken as known like a count of its own events and of those that its neighbourhood is
     worth, at most all events there are: the share of a run is then beta.
     """
-    whole = counts.sum(axis=0)
+    total_week = counts.sum(axis=0)
     effective_events = np.minimum(
-        counts.sum(axis=1) + shrinkage_weight(counts, whole), max(float(whole.sum()), 1.0)
+        counts.sum(axis=1) + shrinkage_weight(counts, total_week), max(float(total_week.sum()), 1.0)
     )
     runs = np.sum([np.roll(profiles, -step, axis=1) for step in range(hours)], axis=0)
     start = runs.argmax(axis=1)
@@ -79,13 +79,13 @@ def busiest_hours(counts: Floats, profiles: Floats, *, hours: int, level: float)
     return Peaks(start, share, np.minimum(low, share), np.maximum(high, share), np.asarray(certainty))
 
 
-def week_profile(counts: Floats, whole: Floats, weight: float) -> Floats:
+def week_profile(counts: Floats, total_week: Floats, weight: float) -> Floats:
     """The share of the week in each of its 168 hours, given a row's counts and those of the whole.
 
     The whole's shares, smoothed round the clock, count as `weight` events: a row with few
     events shows the week of the whole, one with many shows its own.
     """
-    shape = smooth_week(whole + 1.0 / HOURS_OF_WEEK)
+    shape = smooth_week(total_week + 1.0 / HOURS_OF_WEEK)
     shares = (smooth_week(counts) + weight * shape / shape.sum()) / (counts.sum() + weight)
     return np.asarray(shares / shares.sum())
 
@@ -98,38 +98,40 @@ def smooth_week(counts: Floats) -> Floats:
     return np.maximum(np.fft.irfft(spread, HOURS_OF_WEEK), 0.0)
 
 
-def shrinkage_weight(counts: Floats, whole: Floats) -> float:
+def shrinkage_weight(counts: Floats, total_week: Floats) -> float:
     """How many events is the whole's week worth as a guess at a row's own?
 
     Method of moments for the Dirichlet-multinomial over six four-hour parts of the day: if rows
     scatter about the whole no more than chance alone makes them, the answer is a very large weight.
     """
-    parts = _parts_of_day(counts)
-    totals = parts.sum(axis=1)
-    parts, totals = parts[totals >= 2], totals[totals >= 2]
-    shares = _parts_of_day(whole[None, :])[0]
+    day_parts = _parts_of_day(counts)
+    totals = day_parts.sum(axis=1)
+    day_parts, totals = day_parts[totals >= 2], totals[totals >= 2]
+    shares = _parts_of_day(total_week[None, :])[0]
     shares = shares / shares.sum()
-    if len(parts) < 2:
+    if len(day_parts) < 2:
         return CERTAIN
     expected = totals[:, None] * shares
-    chi = float(((parts - expected) ** 2 / np.maximum(expected, 1e-12))[:, shares > 0].sum())
-    freedom = len(parts) * (int((shares > 0).sum()) - 1)
+    chi = float(((day_parts - expected) ** 2 / np.maximum(expected, 1e-12))[:, shares > 0].sum())
+    freedom = len(day_parts) * (int((shares > 0).sum()) - 1)
     excess = chi / max(freedom, 1) - 1.0
     mean_size = float(totals.mean())
     return max(1.0, (mean_size - 1.0) / excess - 1.0) if excess > 1e-6 else CERTAIN
 
 
-def _priors(counts: Floats, whole: Floats, neighbourhood: Ints | None) -> Floats:
+def _priors(counts: Floats, total_week: Floats, neighbourhood: Ints | None) -> Floats:
     """The week that each row is shrunk to, as counts."""
     if neighbourhood is None:
-        return np.broadcast_to(whole, counts.shape)
+        return np.broadcast_to(total_week, counts.shape)
     groups, group_index = np.unique(neighbourhood, return_inverse=True)
     if (groups >= 0).sum() < LEAST_GROUPS:
-        return np.broadcast_to(whole, counts.shape)
+        return np.broadcast_to(total_week, counts.shape)
     neighbourhood_counts = np.stack([counts[group_index == g].sum(axis=0) for g in range(len(groups))])
-    weight = shrinkage_weight(neighbourhood_counts[groups >= 0], whole)
-    shrunk_weeks = np.stack([week_profile(row, whole, weight) for row in neighbourhood_counts]) * whole.sum()
-    shrunk_weeks[groups < 0] = whole
+    weight = shrinkage_weight(neighbourhood_counts[groups >= 0], total_week)
+    shrunk_weeks = (
+        np.stack([week_profile(row, total_week, weight) for row in neighbourhood_counts]) * total_week.sum()
+    )
+    shrunk_weeks[groups < 0] = total_week
     return np.asarray(shrunk_weeks[group_index])
 
 

@@ -24,7 +24,7 @@ def register(app: typer.Typer) -> None:
         from becalm.console.emit import View
         from becalm.simulate.desk import make_city
 
-        view = View(asdict, rows=lambda written: [asdict(written)], lines=_lines)
+        view = View(asdict, rows=lambda summary: [asdict(summary)], lines=_lines)
         session.emit(make_city(request, progress=session.progress), view)
 
 

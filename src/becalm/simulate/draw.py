@@ -102,15 +102,15 @@ def _draw_first_events(
     sorted_block = block[places.address_place][order]
     addresses, days = [], []
     for epoch in range(len(intensity.drift)):
-        used = np.flatnonzero(intensity.epoch == epoch)
+        epoch_days = np.flatnonzero(intensity.epoch == epoch)
         risk = places.weight[offence] * intensity.drift[epoch]
         weight = (risk[places.address_place] * places.address_share)[order]
         mass = np.bincount(sorted_block, weight, blocks).astype(np.float64).reshape(-1, len(KINDS))
-        mean = level * mass[None] * intensity.factors[offence][:, used].T[:, None, :]
-        mean = (mean * shocks[offence][:, week[used]].T[:, :, None]).reshape(len(used), blocks)
+        mean = level * mass[None] * intensity.factors[offence][:, epoch_days].T[:, None, :]
+        mean = (mean * shocks[offence][:, week[epoch_days]].T[:, :, None]).reshape(len(epoch_days), blocks)
         count = rng.poisson(mean)
         cell = np.repeat(np.arange(count.size), count.ravel())
-        days.append(used[cell // blocks])
+        days.append(epoch_days[cell // blocks])
         addresses.append(order[_pick_in_block(weight, sorted_block, cell % blocks, mass.ravel(), rng)])
     return np.concatenate(addresses), np.concatenate(days)
 

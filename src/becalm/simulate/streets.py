@@ -166,13 +166,13 @@ def _choose_centres(land: Land, nodes: Floats, rng: np.random.Generator) -> tupl
     least_gap_m = 0.9 * land.radius_m / np.sqrt(count)
     reach = np.hypot(*(nodes - MIDDLE_M).T) / land.radius_m
     order = rng.permutation(len(nodes))
-    chosen = [int(np.argmin(reach))]
+    centre_nodes = [int(np.argmin(reach))]
     for node in order[: 40 * count]:
-        gap_m = np.hypot(*(nodes[chosen] - nodes[node]).T).min()
-        if len(chosen) < count and gap_m > least_gap_m * (0.55 + 0.9 * reach[node]):
-            chosen.append(int(node))
-    size = 1.0 / np.arange(1, len(chosen) + 1) ** 0.75
-    return nodes[chosen], np.round(size, 4)
+        gap_m = np.hypot(*(nodes[centre_nodes] - nodes[node]).T).min()
+        if len(centre_nodes) < count and gap_m > least_gap_m * (0.55 + 0.9 * reach[node]):
+            centre_nodes.append(int(node))
+    size = 1.0 / np.arange(1, len(centre_nodes) + 1) ** 0.75
+    return nodes[centre_nodes], np.round(size, 4)
 
 
 def _choose_main_roads(nodes: Floats, pairs: Ints, length: Floats, centres: Floats) -> Bools:
@@ -183,11 +183,11 @@ def _choose_main_roads(nodes: Floats, pairs: Ints, length: Floats, centres: Floa
     row = dijkstra(_link_matrix(nodes, pairs, length), False, middle, True)[1]
     keys = pairs.min(axis=1) * len(nodes) + pairs.max(axis=1)
     is_radial = _mark_routes(keys, (row,), (stops,), len(nodes))
-    near = cKDTree(nodes[stops]).query(nodes[stops], k=min(4, len(stops)))
+    neighbours = cKDTree(nodes[stops]).query(nodes[stops], k=min(4, len(stops)))
     graph = _link_matrix(nodes, pairs, np.where(is_radial, 0.6 * length, length))
-    reach = float(near[0].max()) * 1.8
+    reach = float(neighbours[0].max()) * 1.8
     rows = dijkstra(graph, directed=False, indices=stops, limit=reach, return_predecessors=True)[1]
-    return is_radial | _mark_routes(keys, rows, stops[near[1][:, 1:]], len(nodes))
+    return is_radial | _mark_routes(keys, rows, stops[neighbours[1][:, 1:]], len(nodes))
 
 
 def _mark_routes(keys: Ints, previous: Iterable[Ints], goals: Iterable[Ints], count: int) -> Bools:

@@ -73,9 +73,9 @@ def public_numbers(label: str, count: int) -> NDArray[np.uint64]:
 @cache
 def _tables() -> tuple[Floats, Floats]:
     context = Context(prec=40)  # decimal arithmetic is the same on every machine, and 40 digits round once
-    whole = [float(context.exp(Decimal(i))) for i in range(-LARGEST, LARGEST + 1)]
-    part = [float(context.exp(context.divide(Decimal(j), Decimal(GRID)))) for j in range(GRID)]
-    return np.array(whole), np.array(part)
+    whole_powers = [float(context.exp(Decimal(i))) for i in range(-LARGEST, LARGEST + 1)]
+    part_powers = [float(context.exp(context.divide(Decimal(j), Decimal(GRID)))) for j in range(GRID)]
+    return np.array(whole_powers), np.array(part_powers)
 
 
 def exact_exp(k: ArrayLike) -> Floats:
@@ -84,9 +84,9 @@ def exact_exp(k: ArrayLike) -> Floats:
     >>> float(exact_exp(0)), round(float(exact_exp(1024)), 12)
     (1.0, 2.718281828459)
     """
-    whole, part = _tables()
+    whole_powers, part_powers = _tables()
     clipped = np.clip(np.asarray(k, dtype=np.int64), -LARGEST * GRID, LARGEST * GRID)
-    return np.asarray(whole[(clipped >> 10) + LARGEST] * part[clipped & (GRID - 1)])
+    return np.asarray(whole_powers[(clipped >> 10) + LARGEST] * part_powers[clipped & (GRID - 1)])
 
 
 def round_to_grid(nats: ArrayLike) -> Ints:

@@ -80,9 +80,9 @@ def _expect_one(
     walkers: Walkers,
     links_by_mode: LinksByMode,
     u: int,
-    out: tuple[Floats, Floats, Floats],
+    totals: tuple[Floats, Floats, Floats],
 ) -> None:
-    starts, by_length, log_z = out
+    starts, by_length, log_z = totals
     walker, links = select_walker(walkers, u), select_links(links_by_mode, walkers.mode[u])
     visit_weight = weigh_visits(lattice, walkers, u, np.ones(lattice.weight.shape[0]))
     sums = sum_backward(walker, visit_weight, lattice.lengths, links)
@@ -99,9 +99,9 @@ def _expect_group(
     walkers: Walkers,
     links_by_mode: LinksByMode,
     group: Ints,
-    out: tuple[Floats, Floats, Floats],
+    totals: tuple[Floats, Floats, Floats],
 ) -> None:
-    starts, by_length, log_z = out
+    starts, by_length, log_z = totals
     walker, links = select_walker(walkers, group[0]), select_links(links_by_mode, walkers.mode[group[0]])
     n, kinds = lattice.weight.shape[0], lattice.lengths.shape[0]
     visit_weight, no_feedback = np.zeros((walker.slots + 1, n, kinds, GROUP_SIZE)), np.ones(n)

@@ -48,16 +48,20 @@ def signed_distances(
     reach = _largest_reach(centres, radii, outlines) + buffer
     tree = cKDTree(centres)
     # No point can lie in more fences than have their centre within twice the reach of one of them.
-    most = max(len(near) for near in tree.query_ball_point(centres, 2 * reach))  # that can hold one point
-    for begin in range(0, len(points), CHUNK):
-        part = slice(begin, begin + CHUNK)
-        distance, near = tree.query(points[part], k=[*range(1, most + 1)], distance_upper_bound=reach)
-        for rank in range(most):
-            has_candidate = np.flatnonzero(near[:, rank] < len(centres))
-            at, which = begin + has_candidate, near[has_candidate, rank]
-            edge = _edge_distances(points[at], which, distance[has_candidate, rank], radii, outlines)
-            is_deeper = (edge <= buffer) & (edge < depth[at])
-            fence[at[is_deeper]], depth[at[is_deeper]] = which[is_deeper], edge[is_deeper]
+    most_fences = max(
+        len(candidates) for candidates in tree.query_ball_point(centres, 2 * reach)
+    )  # that can hold one point
+    for first_point in range(0, len(points), CHUNK):
+        chunk = slice(first_point, first_point + CHUNK)
+        distance, candidates = tree.query(
+            points[chunk], k=[*range(1, most_fences + 1)], distance_upper_bound=reach
+        )
+        for rank in range(most_fences):
+            has_candidate = np.flatnonzero(candidates[:, rank] < len(centres))
+            point_index, which = first_point + has_candidate, candidates[has_candidate, rank]
+            edge = _edge_distances(points[point_index], which, distance[has_candidate, rank], radii, outlines)
+            is_deeper = (edge <= buffer) & (edge < depth[point_index])
+            fence[point_index[is_deeper]], depth[point_index[is_deeper]] = which[is_deeper], edge[is_deeper]
     return fence, depth
 
 
@@ -78,9 +82,15 @@ def find_stays(
     part = np.cumsum(starts_part)
     edge = starts_part.copy()
     edge[1:] |= fence[1:] != fence[:-1]
-    begin = np.flatnonzero(edge)
-    end = np.append(begin[1:], len(mover))
-    runs = zip(part[begin].tolist(), fence[begin].tolist(), begin.tolist(), end.tolist(), strict=True)
+    run_starts = np.flatnonzero(edge)
+    run_ends = np.append(run_starts[1:], len(mover))
+    runs = zip(
+        part[run_starts].tolist(),
+        fence[run_starts].tolist(),
+        run_starts.tolist(),
+        run_ends.tolist(),
+        strict=True,
+    )
     stays = np.array(list(_find_stay_fixes(runs, fixes)), dtype=np.int64).reshape(-1, 3)
     if not len(stays):
         return find_stays(mover[:0], at_s[:0], fence[:0], depth[:0], fixes=fixes, silence_s=silence_s)
@@ -121,21 +131,21 @@ def _find_stay_fixes(runs: Iterator[tuple[int, int, int, int]], fixes: int) -> I
 
 
 def _find_part_stays(runs: Iterator[tuple[int, int, int, int]], fixes: int) -> Iterator[tuple[int, int, int]]:
-    inside, first, last, distance = OUTSIDE, 0, 0, 0
-    for _, fence, begin, end in runs:
-        if inside != OUTSIDE:
-            if fence == inside:
-                last, distance = end - 1, 0
+    fence_inside, stay_start, stay_end, distance = OUTSIDE, 0, 0, 0
+    for _, fence, first_fix, fix_after in runs:
+        if fence_inside != OUTSIDE:
+            if fence == fence_inside:
+                stay_end, distance = fix_after - 1, 0
                 continue
-            distance += end - begin
+            distance += fix_after - first_fix
             if distance < fixes:
                 continue
-            yield inside, first, last
-            inside, distance = OUTSIDE, 0
-        if fence != OUTSIDE and end - begin >= fixes:
-            inside, first, last = fence, begin, end - 1
-    if inside != OUTSIDE:
-        yield inside, first, last
+            yield fence_inside, stay_start, stay_end
+            fence_inside, distance = OUTSIDE, 0
+        if fence != OUTSIDE and fix_after - first_fix >= fixes:
+            fence_inside, stay_start, stay_end = fence, first_fix, fix_after - 1
+    if fence_inside != OUTSIDE:
+        yield fence_inside, stay_start, stay_end
 
 
 def _find_inner_fixes(
@@ -148,14 +158,14 @@ def _find_inner_fixes(
 
 def _time_stays(mover: Ints, at_s: Floats, part: Ints, stays: Ints, inner_fixes: Ints) -> Stays:
     first, last = inner_fixes.T
-    before, after = np.maximum(first - 1, 0), np.minimum(last + 1, len(mover) - 1)
-    before = np.where(part[before] == part[first], before, first)
-    after = np.where(part[after] == part[last], after, last)
+    fix_before, fix_after = np.maximum(first - 1, 0), np.minimum(last + 1, len(mover) - 1)
+    fix_before = np.where(part[fix_before] == part[first], fix_before, first)
+    fix_after = np.where(part[fix_after] == part[last], fix_after, last)
     return Stays(
         mover=mover[first],
         fence=stays[:, 0],
-        start_s=(at_s[before] + at_s[first]) / 2,
-        end_s=(at_s[last] + at_s[after]) / 2,
+        start_s=(at_s[fix_before] + at_s[first]) / 2,
+        end_s=(at_s[last] + at_s[fix_after]) / 2,
         first=stays[:, 1],
         last=stays[:, 2],
     )
