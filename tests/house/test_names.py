@@ -28,7 +28,10 @@ LOOSE_WORDS = """
 VAGUE = frozenset(f"{PARTICIPLES} {LOOSE_WORDS}".split())
 
 # place -> why this name is the right one here. An entry that is no longer needed fails the test.
-ALLOWED: dict[str, str] = {}
+ALLOWED: dict[str, str] = {
+    "becalm/find/core/near_repeats.py::expected": "a key of the JSON, beside observed",
+    "becalm/find/core/outbreaks.py::expected": "a key of the JSON, beside observed",
+}
 
 
 def assigned_names(tree: ast.AST) -> Iterator[tuple[str, int]]:

@@ -198,7 +198,7 @@ GROUPS = (
 )
 def test_the_target_is_what_was_asked_and_the_rest_of_street_violence_is_borrowed(wanted, target, related):
     chosen = choose_targets(GROUPS, wanted)
-    assert (chosen.target, chosen.related, chosen.excluded) == (target, related, ("weapons",))
+    assert (chosen.target, chosen.related, chosen.excluded_groups) == (target, related, ("weapons",))
 
 
 def test_a_target_found_by_police_is_refused():

@@ -69,7 +69,7 @@ def build_hotspot_list(
         hotspots=_build_hotspots(panel.places, result, settings.level),
         target=targets.target,
         related=targets.related if panel.related is not None else (),
-        excluded_groups=targets.excluded,
+        excluded_groups=targets.excluded_groups,
         cell_m=panel.places.width_m,
         crs=crs,
         level=settings.level,

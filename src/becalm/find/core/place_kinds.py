@@ -142,7 +142,7 @@ def group_mask(counts: PlaceCounts | PointCounts, groups: Sequence[str]) -> Bool
 def footprint_mask(counts: PlaceCounts | PointCounts, targets: Targets) -> Bools:
     """Which entries count for the footprint: every offence but what police find by looking."""
     # What they find must not decide which land competes either, or the land would widen with patrols.
-    mask = ~group_mask(counts, targets.excluded) & (counts.counts > 0)
+    mask = ~group_mask(counts, targets.excluded_groups) & (counts.counts > 0)
     if not mask.any():
         raise QuestionError("Not one record has a location. Ingest records with coordinates.")
     return mask

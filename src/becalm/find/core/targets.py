@@ -13,7 +13,7 @@ class Targets:
 
     target: tuple[str, ...]
     related: tuple[str, ...] = ()
-    excluded: tuple[str, ...] = ()
+    excluded_groups: tuple[str, ...] = ()
 
 
 def choose_targets(groups: Sequence[OffenceGroup], target_keys: Sequence[str] = ()) -> Targets:

@@ -88,7 +88,7 @@ def load_harm_weighting(desk: Desk, options: HarmOptions, inputs: FindInputs) ->
     targets = inputs.targets
     weights = _load_weights(desk, options.harm_weights, targets.target, inputs.counts.source)
     locations: dict[str, LocationUncertainty] = {}
-    for weight in weights.of(targets.target, never=targets.excluded):
+    for weight in weights.of(targets.target, never=targets.excluded_groups):
         location = measure_location(find_moved_points(inputs.incidents, target=(weight.group,)))
         if location is not None:
             locations[weight.group] = location
