@@ -127,7 +127,7 @@ def test_a_resampled_area_is_that_of_the_repeated_rows() -> None:
 def test_calibration_groups_are_of_equal_size_and_hold_their_own_means() -> None:
     calibration = calibrate(np.arange(20) / 20, np.arange(20) >= 10, groups=10)
     assert np.bincount(calibration.group).tolist() == [2] * 10
-    assert calibration.happened.tolist() == [0.0] * 5 + [1.0] * 5
+    assert calibration.event_share.tolist() == [0.0] * 5 + [1.0] * 5
     assert calibration.chance[0] == pytest.approx(0.025)
 
 

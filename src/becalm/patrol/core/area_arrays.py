@@ -159,9 +159,9 @@ def _closed_slots(places: tuple[PatrolPlace, ...], grid: SlotGrid, dose_factor: 
 def _build_links(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode, base: str) -> LinksByMode:
     """The ways of one mode from one base. A unit comes back to a place after its gap, or half an hour."""
     table, policy, n = inputs.travel[mode], inputs.policy, len(places)
-    rows = [table.stops.index(stop) for stop in [*(place.hotspot for place in places), base]]
+    stop_rows = [table.stops.index(stop) for stop in [*(place.hotspot for place in places), base]]
     # Rounded before the ceiling: a sum of edges that is 5.0000000001 on one machine is 5 on all of them.
-    minutes = np.ceil(np.round(table.minutes[np.ix_(rows, rows)], 6))
+    minutes = np.ceil(np.round(table.minutes[np.ix_(stop_rows, stop_rows)], 6))
     minutes[n, n] = 0.0
     has_end = np.isfinite(minutes)
     minutes = np.where(has_end, minutes, 0.0)

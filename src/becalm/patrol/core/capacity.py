@@ -68,9 +68,9 @@ class Capacity:
     @property
     def possible_per_day(self) -> PossibleBursts:
         """Bursts a day that fit, in all areas together."""
-        parts = [a.possible_per_day for a in self.areas]
+        by_area = [a.possible_per_day for a in self.areas]
         return PossibleBursts(
-            sum(p.value for p in parts), sum(p.low for p in parts), sum(p.high for p in parts)
+            sum(p.value for p in by_area), sum(p.low for p in by_area), sum(p.high for p in by_area)
         )
 
     @property
@@ -186,31 +186,33 @@ def _count_bursts(
 ) -> tuple[float, float, float, float]:
     """Bursts of one shift with places in any order, by the policy and by the nearest; and the mean hop."""
     rows, home = [table.stops.index(place.hotspot) for place in places], table.stops.index(base)
-    round_trip = table.minutes[home, rows] + table.minutes[rows, home]
-    is_reached = np.isfinite(round_trip)
+    round_trip_minutes = table.minutes[home, rows] + table.minutes[rows, home]
+    is_reached = np.isfinite(round_trip_minutes)
     if not is_reached.any():
         return 0.0, 0.0, 0.0, 0.0
-    weight = np.array([place.dosage.visits_per_day for place in places]) + 1e-12
-    weight = (weight / weight.sum())[is_reached]
+    visit_weight = np.array([place.dosage.visits_per_day for place in places]) + 1e-12
+    visit_weight = (visit_weight / visit_weight.sum())[is_reached]
     between_minutes = table.minutes[np.ix_(rows, rows)][np.ix_(is_reached, is_reached)]
-    room_minutes = open_minutes - float(weight @ round_trip[is_reached] / weight.sum())
+    room_minutes = open_minutes - float(visit_weight @ round_trip_minutes[is_reached] / visit_weight.sum())
     hops = [
-        _mean_hop_minutes(between_minutes, weight, policy, rate)
+        _mean_hop_minutes(between_minutes, visit_weight, policy, rate)
         for rate in (0.0, policy.travel_weight, math.inf)
     ]
     low, value, high = (max(0.0, room_minutes / (burst_minutes + hop)) for hop in hops)
     return min(low, value), value, high, hops[1]
 
 
-def _mean_hop_minutes(between_minutes: Floats, weight: Floats, policy: PatrolPolicy, rate: float) -> float:
+def _mean_hop_minutes(
+    between_minutes: Floats, visit_weight: Floats, policy: PatrolPolicy, rate: float
+) -> float:
     """The mean minutes of the way to another place and of settling there, in whole slots."""
-    slot = policy.slot_minutes
-    if len(weight) == 1:
-        return float(math.ceil(policy.settle_minutes / slot) * slot)
-    away_minutes = np.where(np.eye(len(weight), dtype=bool), np.inf, between_minutes)
-    cost_minutes = np.ceil((away_minutes + policy.settle_minutes) / slot) * slot
+    slot_minutes = policy.slot_minutes
+    if len(visit_weight) == 1:
+        return float(math.ceil(policy.settle_minutes / slot_minutes) * slot_minutes)
+    away_minutes = np.where(np.eye(len(visit_weight), dtype=bool), np.inf, between_minutes)
+    cost_minutes = np.ceil((away_minutes + policy.settle_minutes) / slot_minutes) * slot_minutes
     if math.isinf(rate):
-        return float(weight @ cost_minutes.min(axis=1) / weight.sum())
+        return float(visit_weight @ cost_minutes.min(axis=1) / visit_weight.sum())
     has_way = np.isfinite(away_minutes)
     if rate < 0:
         counted_minutes = np.minimum(np.where(has_way, away_minutes, 0.0), policy.far_minutes)
@@ -220,10 +222,10 @@ def _mean_hop_minutes(between_minutes: Floats, weight: Floats, policy: PatrolPol
         counted_minutes = np.where(
             has_way, away_minutes - np.where(np.isfinite(nearest_minutes), nearest_minutes, 0.0), 0.0
         )
-    attraction = np.where(has_way, weight * np.exp(-rate * counted_minutes), 0.0)
+    attraction = np.where(has_way, visit_weight * np.exp(-rate * counted_minutes), 0.0)
     chance = attraction / np.maximum(attraction.sum(axis=1, keepdims=True), 1e-300)
     mean_minutes = (chance * np.where(np.isfinite(cost_minutes), cost_minutes, 0.0)).sum(axis=1)
-    return float(weight @ mean_minutes / weight.sum())
+    return float(visit_weight @ mean_minutes / visit_weight.sum())
 
 
 def _list_remedies(area: AreaCapacity) -> tuple[str, ...]:
@@ -256,14 +258,16 @@ def _uncovered_hours(places: Sequence[PatrolPlace], shifts: Sequence[UnitShift])
     """Areas that have hotspots and hours of the plan with nobody on duty, as a share of all its hours."""
     if not shifts:
         return ()
-    first = min(shift.hours.start for shift in shifts)
+    first_start = min(shift.hours.start for shift in shifts)
     hour = timedelta(hours=1)
-    hour_count = math.ceil((max(shift.hours.end for shift in shifts) - first) / hour)
+    hour_count = math.ceil((max(shift.hours.end for shift in shifts) - first_start) / hour)
     notes = []
     for area in sorted({place.area for place in places}):
         is_covered = np.zeros(hour_count)
         for span in (shift.hours for shift in shifts if shift.area == area):
-            is_covered[math.floor((span.start - first) / hour) : math.ceil((span.end - first) / hour)] = 1
+            is_covered[
+                math.floor((span.start - first_start) / hour) : math.ceil((span.end - first_start) / hour)
+            ] = 1
         empty_share = 1.0 - is_covered.mean()
         if empty_share > 0.01:
             notes.append(

@@ -200,9 +200,11 @@ def _safest_decile_ratio(
     weights: BootstrapWeights,
 ) -> Estimate | None:
     """Starts over what the timetable expects, where the attacker feels safest; None where that is little."""
-    pairs = list(zip(predictions, deciles, strict=True))
-    expected = _sum_by_day([p.chances[STATIC] * (d == 0) for p, d in pairs], predictions, settings)
-    observed = _sum_by_day([p.has_start * (d == 0) * 1.0 for p, d in pairs], predictions, settings)
+    is_safe = [decile == 0 for decile in deciles]
+    pairs = list(zip(predictions, is_safe, strict=True))
+    expected = _sum_by_day([p.chances[STATIC] * safe for p, safe in pairs], predictions, settings)
+    observed = _sum_by_day([p.has_start * safe * 1.0 for p, safe in pairs], predictions, settings)
+    # A ratio of few starts says nothing: with one or two expected, chance alone makes it 0 or 2.
     return weights.ratio(observed, expected) if expected.sum(axis=1).mean() >= LEAST_EXPECTED else None
 
 
@@ -221,13 +223,15 @@ def _calibrate_deciles(
     """What was said and what came, tenth by tenth, over all seeds."""
     decile = np.concatenate(deciles)
     counts = np.bincount(decile, minlength=DECILES)
-    columns = [
+    value_columns = [
         np.concatenate([p.chances[HISTORY] for p in predictions]),
         np.concatenate([p.chances[STATIC] for p in predictions]),
         np.concatenate([p.has_start for p in predictions]),
     ]
-    means = [np.bincount(decile, values, DECILES) / np.maximum(counts, 1) for values in columns]
-    return tuple(Decile(k + 1, int(counts[k]), *(float(mean[k]) for mean in means)) for k in range(DECILES))
+    decile_means = [np.bincount(decile, values, DECILES) / np.maximum(counts, 1) for values in value_columns]
+    return tuple(
+        Decile(k + 1, int(counts[k]), *(float(mean[k]) for mean in decile_means)) for k in range(DECILES)
+    )
 
 
 def find_longest_dead_zone(log: VisitLog, is_counted: Bools, clock_s: Ints) -> DeadZone:
@@ -238,15 +242,15 @@ def find_longest_dead_zone(log: VisitLog, is_counted: Bools, clock_s: Ints) -> D
     over at one hour.
     """
     areas, area_of_hotspot = np.unique(np.array(log.areas), return_inverse=True)
-    zones = []
+    dead_zones = []
     for number, area in enumerate(areas):
         is_in_area = (area_of_hotspot[log.hotspot] == number) & is_counted
         under_way = _visits_under_way(
             clock_s[is_in_area], clock_s[is_in_area] + (log.end_s - log.start_s)[is_in_area]
         )
         first_step, steps = _longest_run(under_way <= DEAD_SHARE * under_way.mean())
-        zones.append((steps, str(area), first_step))
-    steps, area, first_step = max(zones, key=lambda zone: zone[:2])
+        dead_zones.append((steps, str(area), first_step))
+    steps, area, first_step = max(dead_zones, key=lambda zone: zone[:2])
     minute = first_step * STEP_MINUTES
     return DeadZone(area, f"{minute // 60:02d}:{minute % 60:02d}", steps * STEP_MINUTES)
 
@@ -256,10 +260,9 @@ def _visits_under_way(start_s: Ints, end_s: Ints) -> Ints:
     first_step = start_s // (60 * STEP_MINUTES)
     last_step = np.maximum(first_step, (end_s - 1) // (60 * STEP_MINUTES))
     step_counts = np.minimum(last_step - first_step + 1, STEPS)
-    offset = np.arange(step_counts.sum()) - np.repeat(np.cumsum(step_counts) - step_counts, step_counts)
-    return np.bincount((np.repeat(first_step, step_counts) + offset) % STEPS, minlength=STEPS).astype(
-        np.int64
-    )
+    offsets = np.arange(step_counts.sum()) - np.repeat(np.cumsum(step_counts) - step_counts, step_counts)
+    steps = (np.repeat(first_step, step_counts) + offsets) % STEPS
+    return np.bincount(steps, minlength=STEPS).astype(np.int64)
 
 
 def _longest_run(is_dead: Bools) -> tuple[int, int]:
@@ -268,7 +271,7 @@ def _longest_run(is_dead: Bools) -> tuple[int, int]:
         return 0, int(is_dead.sum())
     shift = int(np.argmin(is_dead))  # a step that is not dead comes first, so that no run wraps round
     rotated = np.concatenate([np.roll(is_dead, -shift), [False]]).astype(np.int8)
-    edges = np.flatnonzero(np.diff(rotated, prepend=0)).reshape(-1, 2)
-    run_lengths = edges[:, 1] - edges[:, 0]
+    run_edges = np.flatnonzero(np.diff(rotated, prepend=0)).reshape(-1, 2)
+    run_lengths = run_edges[:, 1] - run_edges[:, 0]
     longest = int(np.argmax(run_lengths))
-    return int(edges[longest, 0] + shift) % len(is_dead), int(run_lengths[longest])
+    return int(run_edges[longest, 0] + shift) % len(is_dead), int(run_lengths[longest])

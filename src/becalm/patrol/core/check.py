@@ -339,13 +339,13 @@ def _judge_dosage(visits: Iterable[Visit], dosage: Iterable[Any]) -> Iterator[Vi
 
 def _judge_tour(tour: Tour, visits: Sequence[Visit]) -> Iterator[Violation]:
     """What is wrong with a tour as a whole: its ways, its meal, its share of bursts?"""
-    ordered = sorted(visits, key=lambda v: (v.start, v.end))
+    ordered_visits = sorted(visits, key=lambda v: (v.start, v.end))
     if tour.meal_minutes > 0:
-        yield from _judge_meal(tour, ordered)
-    if not ordered:
+        yield from _judge_meal(tour, ordered_visits)
+    if not ordered_visits:
         return
-    yield from _judge_ways(tour, ordered)
-    minutes = sum(visit.minutes for visit in ordered)
+    yield from _judge_ways(tour, ordered_visits)
+    minutes = sum(visit.minutes for visit in ordered_visits)
     allowed_minutes = tour.burst_share * ((tour.end - tour.start) / MINUTE)
     if minutes > allowed_minutes + SLACK:
         yield tour.breaks("share", f"{minutes:g} minutes of bursts, {allowed_minutes:g} are open to them")
@@ -353,10 +353,10 @@ def _judge_tour(tour: Tour, visits: Sequence[Visit]) -> Iterator[Violation]:
 
 def _judge_ways(tour: Tour, ordered_visits: Sequence[Visit]) -> Iterator[Violation]:
     """Is there time enough, besides a meal, from the base to the first visit, and so on back to the base?"""
-    leaving = Visit(tour.unit, tour.base, tour.start, tour.start, {})
-    arriving = Visit(tour.unit, tour.base, tour.end, tour.end, {})
-    for one, other in pairwise((leaving, *ordered_visits, arriving)):
-        kind = "start" if one is leaving else "end" if other is arriving else "travel"
+    base_start = Visit(tour.unit, tour.base, tour.start, tour.start, {})
+    base_end = Visit(tour.unit, tour.base, tour.end, tour.end, {})
+    for one, other in pairwise((base_start, *ordered_visits, base_end)):
+        kind = "start" if one is base_start else "end" if other is base_end else "travel"
         if kind == "travel" and other.start < one.end:
             yield other.breaks("overlap", f"the unit is at {one.hotspot} until {one.end:%H:%M} UTC")
         elif lack := _lack_of_time(tour, one, other, 0.0 if kind == "end" else tour.settle_minutes):
@@ -377,7 +377,7 @@ def _lack_of_time(tour: Tour, one: Visit, other: Visit, settle_minutes: float) -
     return "" if free_minutes + SLACK >= needed else f"{free_minutes:g} minutes, {needed:g} are needed"
 
 
-def _judge_meal(tour: Tour, ordered: Sequence[Visit]) -> Iterator[Violation]:
+def _judge_meal(tour: Tour, ordered_visits: Sequence[Visit]) -> Iterator[Violation]:
     if len(tour.meals) != 1:
         yield tour.breaks("meal", f"{len(tour.meals)} meals are planned, 1 is due")
         return
@@ -387,7 +387,7 @@ def _judge_meal(tour: Tour, ordered: Sequence[Visit]) -> Iterator[Violation]:
     if start < tour.meal_from or end > tour.meal_until:
         window = f"{tour.meal_from:%H:%M} to {tour.meal_until:%H:%M}"
         yield tour.breaks("meal", f"{start:%H:%M} to {end:%H:%M} UTC, its window is {window}")
-    for visit in ordered:
+    for visit in ordered_visits:
         if visit.start < end and visit.end > start:
             yield visit.breaks("meal", f"the meal is from {start:%H:%M} to {end:%H:%M} UTC")
 

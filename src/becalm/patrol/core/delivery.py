@@ -131,28 +131,34 @@ def _visit_order(visit: DeliveredVisit) -> tuple[datetime, str, str]:
 
 def _usable_fixes(traces: Traces, rule: DeliveryRule) -> Traces:
     """Fixes that are good enough, in order, one for each officer and moment."""
-    order = np.lexsort((traces.at_s, traces.officer))
-    order = order[~(traces.accuracy_m[order] > rule.worst_accuracy_m)]  # one that tells none passes
-    is_first = np.ones(len(order), dtype=bool)
-    is_first[1:] = (np.diff(traces.officer[order]) != 0) | (np.diff(traces.at_s[order]) != 0)
+    fix_order = np.lexsort((traces.at_s, traces.officer))
+    fix_order = fix_order[
+        ~(traces.accuracy_m[fix_order] > rule.worst_accuracy_m)
+    ]  # one that tells none passes
+    is_first_of_moment = np.ones(len(fix_order), dtype=bool)
+    is_first_of_moment[1:] = (np.diff(traces.officer[fix_order]) != 0) | (
+        np.diff(traces.at_s[fix_order]) != 0
+    )
     column_names = [f.name for f in fields(traces) if f.name not in ("units", "left_out")]
-    return replace(traces, **{name: getattr(traces, name)[order[is_first]] for name in column_names})
+    return replace(
+        traces, **{name: getattr(traces, name)[fix_order[is_first_of_moment]] for name in column_names}
+    )
 
 
 def _join_stays(stays: Stays, fixes: Traces, rule: DeliveryRule) -> Stays:
     """Join stays of one officer at one hotspot that lie close together; then drop what is too short."""
-    order = np.lexsort((stays.start_s, stays.fence, stays.mover))
-    mover, fence, unit = stays.mover[order], stays.fence[order], fixes.unit[stays.first][order]
-    start_s, end_s = stays.start_s[order], stays.end_s[order]
-    is_new = np.ones(len(order), dtype=bool)
+    stay_order = np.lexsort((stays.start_s, stays.fence, stays.mover))
+    mover, fence, unit = stays.mover[stay_order], stays.fence[stay_order], fixes.unit[stays.first][stay_order]
+    start_s, end_s = stays.start_s[stay_order], stays.end_s[stay_order]
+    is_new = np.ones(len(stay_order), dtype=bool)
     is_new[1:] = (np.diff(mover) != 0) | (np.diff(fence) != 0) | (np.diff(unit) != 0)
     is_new[1:] |= start_s[1:] - end_s[:-1] > rule.merged_gap_minutes * 60
     first_stays = np.flatnonzero(is_new)
-    last_stays = np.append(first_stays[1:], len(order))[: len(first_stays)] - 1
+    last_stays = np.append(first_stays[1:], len(stay_order))[: len(first_stays)] - 1
     # Joined before the short ones go: a radio that loses the satellites for a minute cuts a visit in pieces.
     is_long_enough = end_s[last_stays] - start_s[first_stays] >= rule.least_minutes * 60
     first_stays, last_stays = first_stays[is_long_enough], last_stays[is_long_enough]
-    first, last = stays.first[order][first_stays], stays.last[order][last_stays]
+    first, last = stays.first[stay_order][first_stays], stays.last[stay_order][last_stays]
     return Stays(mover[first_stays], fence[first_stays], start_s[first_stays], end_s[last_stays], first, last)
 
 
@@ -274,7 +280,7 @@ def compare_delivery(
     bursts = [b for b in planned if span.start <= b.span.start < span.end]
     unplanned_hotspots = {v.hotspot for v in visits_in_span} - {p.hotspot for p in places}
     left_out_note = f"{len(unplanned_hotspots)} hotspots that were visited are not in the plan: left out."
-    rows = tuple(
+    place_deliveries = tuple(
         _compare_place(
             place,
             [b for b in bursts if b.hotspot == place.hotspot],
@@ -283,17 +289,17 @@ def compare_delivery(
         )
         for place in places
     )
-    return Delivery(span, rows, (*notes, left_out_note) if unplanned_hotspots else tuple(notes))
+    return Delivery(span, place_deliveries, (*notes, left_out_note) if unplanned_hotspots else tuple(notes))
 
 
 def union_minutes(spans: Iterable[Span]) -> float:
     """How many minutes do these spans cover, each moment counted once?"""
-    total, until = timedelta(), None
+    total, covered_until = timedelta(), None
     for span in sorted(spans, key=lambda s: s.start):
-        start = span.start if until is None else max(span.start, until)
+        start = span.start if covered_until is None else max(span.start, covered_until)
         if span.end > start:
             total += span.end - start
-            until = span.end
+            covered_until = span.end
     return total / timedelta(minutes=1)
 
 

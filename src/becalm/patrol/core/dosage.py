@@ -79,29 +79,31 @@ def dose_places(
     Raises PlanError where there are no places, or one that no area can serve.
     """
     boroughs = area_of_borough or {}
-    elsewhere = [p.borough for p in listed if boroughs and p.borough and p.borough not in boroughs]
+    outside_boroughs = [p.borough for p in listed if boroughs and p.borough and p.borough not in boroughs]
     listed = [p for p in listed if not boroughs or not p.borough or p.borough in boroughs]
     if not listed:
-        raise PlanError(_nothing_left(elsewhere, boroughs))
+        raise PlanError(_nothing_left(outside_boroughs, boroughs))
     areas = [boroughs.get(place.borough) or _nearest_area(place, area_of_base) for place in listed]
     check_areas(listed, areas)
     places = tuple(
         _dose_place(place, area, visits, book)
         for place, area, visits in zip(listed, areas, _visits_per_day(listed, book.dose), strict=True)
     )
-    return DosagePlan(places, _dosage_notes(listed, book, elsewhere, by_base=not boroughs))
+    return DosagePlan(places, _dosage_notes(listed, book, outside_boroughs, by_base=not boroughs))
 
 
 def check_areas(listed: Sequence[ListedPlace], areas: Sequence[str]) -> None:
     """Raise PlanError where places have no area; they are named unless none has one."""
-    unserved = [place for place, area in zip(listed, areas, strict=True) if not area]
-    if unserved:
-        faults = [Fault(place.hotspot, "names no borough", "name its borough") for place in unserved[:SHOWN]]
+    unserved_places = [place for place, area in zip(listed, areas, strict=True) if not area]
+    if unserved_places:
+        faults = [
+            Fault(place.hotspot, "names no borough", "name its borough") for place in unserved_places[:SHOWN]
+        ]
         raise PlanError(
-            f"{len(unserved)} of {len(listed)} hotspots name no borough, so that no patrol area has them. "
-            "Give the city's boundaries with `becalm init --boundaries` and load the records again, or "
+            f"{len(unserved_places)} of {len(listed)} hotspots name no borough, so that no patrol area has "
+            "them. Give the city's boundaries with `becalm init --boundaries` and load the records again, or "
             "name the boroughs in the list.",
-            tuple(faults) if len(unserved) < len(listed) else (),
+            tuple(faults) if len(unserved_places) < len(listed) else (),
         )
 
 
@@ -161,11 +163,12 @@ def _nearest_area(place: ListedPlace, area_of_base: Sequence[tuple[Base, str]]) 
     return min(area_of_base, key=lambda b: (away_m(b[0]), b[0].base))[1] if area_of_base else ""
 
 
-def _nothing_left(elsewhere: Sequence[str], boroughs: Mapping[str, str]) -> str:
-    if not elsewhere:
+def _nothing_left(outside_boroughs: Sequence[str], boroughs: Mapping[str, str]) -> str:
+    if not outside_boroughs:
         return "There are no hotspots to plan for. Make a list with `becalm find hotspots`."
     return (
-        f"All {len(elsewhere)} hotspots lie in boroughs of no patrol area ({_count_boroughs(elsewhere)}). "
+        f"All {len(outside_boroughs)} hotspots lie in boroughs of no patrol area "
+        f"({_count_boroughs(outside_boroughs)}). "
         f"The units serve {', '.join(sorted(boroughs))}. Add the boroughs to [[areas]]."
     )
 
@@ -175,16 +178,16 @@ def _count_boroughs(boroughs: Sequence[str]) -> str:
 
 
 def _dosage_notes(
-    listed: Sequence[ListedPlace], book: PolicyBook, elsewhere: Sequence[str], *, by_base: bool
+    listed: Sequence[ListedPlace], book: PolicyBook, outside_boroughs: Sequence[str], *, by_base: bool
 ) -> tuple[str, ...]:
-    hourless = sum(place.profile is None for place in listed)
+    hourless_count = sum(place.profile is None for place in listed)
     notes = [f"Dosage by {book.dose.by}, policy {book.key} of {book.reviewed_on} by {book.author}."]
-    if elsewhere:
-        notes.append(f"Left out, in boroughs that no area has: {_count_boroughs(elsewhere)}.")
-    if hourless:
+    if outside_boroughs:
+        notes.append(f"Left out, in boroughs that no area has: {_count_boroughs(outside_boroughs)}.")
+    if hourless_count:
         notes.append(
-            f"{hourless} of {len(listed)} places have records without hours, which say nothing about when in "
-            "the week; the policy's own week stands in for them."
+            f"{hourless_count} of {len(listed)} places have records without hours, which say nothing about "
+            "when in the week; the policy's own week stands in for them."
         )
     if by_base:
         notes.append("Areas by the base nearest to each place, for no boroughs were given.")
@@ -195,15 +198,15 @@ def select_places(
     listed: Sequence[ListedPlace], area_of_borough: Mapping[str, str], boroughs: Sequence[str], area: str
 ) -> tuple[ListedPlace, ...]:
     """The places in the boroughs that were named, else in those of the one area that was; else all."""
-    wanted = set(boroughs)
-    if not wanted and area:
-        wanted = {borough for borough, own_area in area_of_borough.items() if own_area == area}
-    places = tuple(place for place in listed if not wanted or place.borough in wanted)
+    plan_boroughs = set(boroughs)
+    if not plan_boroughs and area:
+        plan_boroughs = {borough for borough, own_area in area_of_borough.items() if own_area == area}
+    places = tuple(place for place in listed if not plan_boroughs or place.borough in plan_boroughs)
     if listed and not places:
         names = sorted({place.borough for place in listed if place.borough})
         where = f"they lie in {', '.join(names[:12])}" if names else "the records name no boroughs"
         raise PlanError(
-            f"None of the {len(listed)} hotspots lies in {', '.join(sorted(wanted))}: {where}. Correct the "
-            "name, or give the workspace the boundaries of the boroughs."
+            f"None of the {len(listed)} hotspots lies in {', '.join(sorted(plan_boroughs))}: {where}. "
+            "Correct the name, or give the workspace the boundaries of the boroughs."
         )
     return places

@@ -98,19 +98,19 @@ def target_visits_by_hour(area: AreaArrays) -> Floats:
     profile = profile / np.maximum(profile.sum(axis=1, keepdims=True), 1e-12)
     # Without a floor an hour without past harm would never see a patrol, and whoever watches learns which.
     profile = (1.0 - FLOOR_SHARE) * profile + FLOOR_SHARE / HOURS_OF_WEEK
-    by_slot = profile[:, hour_of_week] * units_on_duty * area.dose_factor * (area.closed == 0)
-    by_hour = np.zeros((len(area.places), HOURS_OF_WEEK))
-    for j, row in enumerate(by_slot):
-        by_hour[j] = np.bincount(hour_of_week, weights=row, minlength=HOURS_OF_WEEK)
-    total_slots = by_hour.sum(axis=1, keepdims=True)
-    hour_share = np.divide(by_hour, total_slots, out=np.zeros_like(by_hour), where=total_slots > 0)
+    due_by_slot = profile[:, hour_of_week] * units_on_duty * area.dose_factor * (area.closed == 0)
+    due_by_hour = np.zeros((len(area.places), HOURS_OF_WEEK))
+    for j, row in enumerate(due_by_slot):
+        due_by_hour[j] = np.bincount(hour_of_week, weights=row, minlength=HOURS_OF_WEEK)
+    total_due = due_by_hour.sum(axis=1, keepdims=True)
+    hour_share = np.divide(due_by_hour, total_due, out=np.zeros_like(due_by_hour), where=total_due > 0)
     return np.asarray(hour_share * area.target_visits[:, None])
 
 
 def possible_minutes(area: AreaArrays) -> Floats:
     """The minutes that are due, held to what the burst lengths allow for the visits that are due."""
-    lengths = np.array(area.policy.burst_minutes, dtype=np.float64)
-    low, high = lengths.min(), lengths.max()
+    burst_lengths = np.array(area.policy.burst_minutes, dtype=np.float64)
+    low, high = burst_lengths.min(), burst_lengths.max()
     # At the very edge only an infinite multiplier gives the shortest (or longest) bursts alone.
     margin_minutes = 0.02 * (high - low)
     return np.asarray(
@@ -129,8 +129,8 @@ def most_nats(area: AreaArrays) -> float:
     """
     longest_walk = int(area.walkers.fields[:, 0].max(initial=1))
     most_visits = max(longest_walk // (int(area.length_slots.min()) + 1), 1)
-    choices = len(area.places) * len(area.length_slots)
-    walk_nats = np.log(choices) + 1.0 + np.log(max(longest_walk, 1) / most_visits)
+    choice_count = len(area.places) * len(area.length_slots)
+    walk_nats = np.log(choice_count) + 1.0 + np.log(max(longest_walk, 1) / most_visits)
     link_nats = max(float(np.log(area.links.weight.max(initial=1.0))), 0.0)
     feedback_nats = 1.0  # of visits owed and of a trial's arm
     return float(min(MOST_NATS_OF_A_WALK / most_visits - walk_nats - link_nats - feedback_nats, MOST_NATS))
@@ -138,8 +138,8 @@ def most_nats(area: AreaArrays) -> float:
 
 def length_steps(burst_minutes: tuple[int, ...]) -> Floats:
     """Each burst length in steps of five minutes from the middle of all."""
-    lengths = np.array(burst_minutes, dtype=np.float64)
-    return np.asarray((lengths - lengths.mean()) / 5.0)
+    burst_lengths = np.array(burst_minutes, dtype=np.float64)
+    return np.asarray((burst_lengths - burst_lengths.mean()) / 5.0)
 
 
 @dataclass(frozen=True)
@@ -153,12 +153,11 @@ class Multipliers:
     def rounded(self, dual: Dual) -> tuple[Ints, Ints]:
         """The weights in whole numbers: by hour of the week, and by burst length."""
         # Pilots draw from the rounded numbers, as a plan does: what rounding takes is mended too.
-        lengths = self.length[:, None] * length_steps(dual.area.policy.burst_minutes)
-        most_place_nats = most_nats(dual.area) - np.maximum(lengths.max(axis=1, keepdims=True), 0.0)
+        length_nats = self.length[:, None] * length_steps(dual.area.policy.burst_minutes)
+        most_place_nats = most_nats(dual.area) - np.maximum(length_nats.max(axis=1, keepdims=True), 0.0)
         theta = dual.profile_nats + self.place[:, None] + self.hour
-        return round_to_grid(
-            np.clip(theta, -MOST_NATS, np.maximum(most_place_nats, -MOST_NATS))
-        ), round_to_grid(lengths)
+        hour_nats = np.clip(theta, -MOST_NATS, np.maximum(most_place_nats, -MOST_NATS))
+        return round_to_grid(hour_nats), round_to_grid(length_nats)
 
 
 @dataclass(frozen=True)
@@ -201,10 +200,12 @@ class Dual:
 
     def _scales(self, targets: VisitTargets) -> Floats:
         """The root of the second derivative's diagonal, place by place, of lengths, and hour by hour."""
-        visits = np.maximum(targets.visits, 1e-3)
-        spread = (length_steps(self.area.policy.burst_minutes) ** 2).mean()
-        by_hour = np.maximum(targets.visits_by_hour, 1e-3).ravel()
-        return np.asarray(np.sqrt(np.concatenate([visits, np.maximum(visits * spread, 1e-3), by_hour])))
+        due_visits = np.maximum(targets.visits, 1e-3)
+        length_spread = (length_steps(self.area.policy.burst_minutes) ** 2).mean()
+        due_by_hour = np.maximum(targets.visits_by_hour, 1e-3).ravel()
+        return np.asarray(
+            np.sqrt(np.concatenate([due_visits, np.maximum(due_visits * length_spread, 1e-3), due_by_hour]))
+        )
 
     def _split(self, x: Floats) -> Multipliers:
         n = len(self.area.places)
@@ -224,11 +225,11 @@ class Dual:
         # Too long a step overflows: a huge value with no slope lets the line search come back by itself.
         if np.isnan(log_z).any() or (log_z == np.inf).any():
             return OVERFLOWN, np.zeros(x.size)
-        possible = np.isfinite(log_z)
+        is_possible = np.isfinite(log_z)
         mean_burst_minutes = float(np.mean(self.area.policy.burst_minutes))
         due_length = (targets.minutes - mean_burst_minutes * targets.visits) / 5.0
         spring = self.spring * targets.visits_by_hour * multipliers.hour
-        value = float(self.walker_counts[possible] @ log_z[possible])
+        value = float(self.walker_counts[is_possible] @ log_z[is_possible])
         value -= float((theta * targets.visits_by_hour).sum())
         value += 0.5 * float((spring * multipliers.hour).sum()) - float(multipliers.length @ due_length)
         excess = by_hour - targets.visits_by_hour
@@ -238,9 +239,9 @@ class Dual:
 
 def build_dual(area: AreaArrays) -> Dual:
     """The dual of an area."""
-    shape = (len(area.places), HOURS_OF_WEEK)
-    no_length_weights = np.zeros((shape[0], len(area.policy.burst_minutes)), dtype=np.int64)
-    lattice = build_lattice(area, np.zeros(shape, dtype=np.int64), no_length_weights, ())
+    lattice_shape = (len(area.places), HOURS_OF_WEEK)
+    no_length_weights = np.zeros((lattice_shape[0], len(area.policy.burst_minutes)), dtype=np.int64)
+    lattice = build_lattice(area, np.zeros(lattice_shape, dtype=np.int64), no_length_weights, ())
     # Units of one kind have one log Z: a fortnight of tours costs the kernel no more than its distinct ones.
     examples, kinds = group_equal_walks(area)
     slots_of_hour = np.bincount(area.grid.hour_of_week, minlength=HOURS_OF_WEEK)
@@ -315,11 +316,12 @@ def bound_bits(area: AreaArrays, tours: RouteDraws, distribution: RouteDistribut
     targets = VisitTargets(tours.expected_by_hour, minutes)
     hour_weights, length_weights, _ = select_weights(distribution, area)
     steps, no_nats = length_steps(area.policy.burst_minutes), np.zeros(len(area.places))
-    start = Multipliers(
+    start_multipliers = Multipliers(
         place=no_nats,
         hour=np.clip(hour_weights / GRID, -11.0, 11.0),
         length=length_weights @ steps / (steps @ steps) / GRID if steps.any() else no_nats,
     )
     # Every value of the dual is a bound: a fit that went astray makes it looser, never wrong.
-    best = dual.fit(targets, start, BOUND_ROUNDS)
-    return min(dual.value(multipliers, targets) for multipliers in (start, best)) / float(np.log(2.0))
+    best_multipliers = dual.fit(targets, start_multipliers, BOUND_ROUNDS)
+    nats = min(dual.value(tried, targets) for tried in (start_multipliers, best_multipliers))
+    return nats / float(np.log(2.0))
