@@ -80,23 +80,12 @@ def count_places(
     check_cell_size(cell_m)
     scope = find_scope(incidents, "incidents")
     rows = filter_records(incidents, groups, months)
-    placed_rows = rows.filter(rows.easting_m.notnull() & rows.northing_m.notnull())
-    cell_rows = add_cells(placed_rows, cell_m)
-    freshness = _weigh_freshness(cell_rows)
-    tallies = (
-        cell_rows.group_by("column", "row", "month", group=cell_rows.offence_group.fill_null("unknown"))
-        .agg(n=cell_rows.count(), fresh=freshness.sum(), dated=freshness.count())
-        .to_pyarrow()
-    )
+    tallies = _tally_cells(add_cells(filter_placed(rows), cell_m))
     month_span = list_months(min(months), max(months)) if months else scope.months
-    group_names = (
-        tuple(groups) if groups is not None else tuple(sorted(tallies["group"].unique().to_pylist()))
-    )
+    group_names = tuple(sorted(tallies["group"].unique().to_pylist()) if groups is None else groups)
     columns, row_numbers, n, dated = (to_integers(tallies[name]) for name in ("column", "row", "n", "dated"))
-    month_index, group_index = (
-        index_values(tallies["month"], month_span),
-        index_values(tallies["group"], group_names),
-    )
+    month_index = index_values(tallies["month"], month_span)
+    group_index = index_values(tallies["group"], group_names)
     sort_order = _sort_order((columns, row_numbers, month_index, group_index))
     has_days = bool(len(tallies)) and np.array_equal(dated, n)
     without_location, location_quality = count_location_quality(rows)
@@ -114,6 +103,16 @@ def count_places(
         source=scope.source,
         as_of=scope.as_of,
         fresh=np.asarray(tallies["fresh"].to_numpy(), np.float64)[sort_order] if has_days else None,
+    )
+
+
+def _tally_cells(cell_rows: Table) -> pa.Table:
+    group = cell_rows.offence_group.fill_null("unknown")
+    freshness = _weigh_freshness(cell_rows)
+    return (
+        cell_rows.group_by("column", "row", "month", group=group)
+        .agg(n=cell_rows.count(), fresh=freshness.sum(), dated=freshness.count())
+        .to_pyarrow()
     )
 
 
@@ -150,6 +149,11 @@ def filter_records(incidents: Table, groups: Sequence[str] | None, months: Seque
     if months is not None:
         rows = rows.filter(rows.month.isin(list(months)))
     return rows
+
+
+def filter_placed(rows: Table) -> Table:
+    """The records that have a place."""
+    return rows.filter(rows.easting_m.notnull() & rows.northing_m.notnull())
 
 
 def add_cells(rows: Table, cell_m: float) -> Table:

@@ -16,6 +16,7 @@ from becalm.tables.place_counts import (
     MOVED_QUALITIES,
     add_cells,
     count_location_quality,
+    filter_placed,
     filter_records,
     index_values,
     to_integers,
@@ -103,7 +104,7 @@ def count_points(incidents: Table, *, months: Sequence[str]) -> PointCounts:
     """
     scope = find_scope(incidents, "incidents")
     rows = filter_records(incidents, None, months)
-    placed_rows = _filter_placed(rows)
+    placed_rows = filter_placed(rows)
     group = placed_rows.offence_group.fill_null("unknown")
     grouped_rows = placed_rows.group_by("easting_m", "northing_m", "month", group=group)
     tallies = grouped_rows.agg(n=placed_rows.count()).to_pyarrow()
@@ -133,7 +134,7 @@ def count_points(incidents: Table, *, months: Sequence[str]) -> PointCounts:
 
 def find_moved_points(incidents: Table, *, target: Sequence[str]) -> MovedPoints:
     """On which points do the records lie that were moved there, ordered by easting and northing?"""
-    placed_rows = _filter_placed(incidents)
+    placed_rows = filter_placed(incidents)
     is_target = placed_rows.offence_group.fill_null("unknown").isin(list(target)).cast("int64")
     is_moved = placed_rows.location_quality.fill_null("none").isin(MOVED_QUALITIES).cast("int64")
     points = (
@@ -159,7 +160,7 @@ def count_points_per_cell(incidents: Table, *, cell_m: float, least_records: int
     Sources that move each record to the nearest of some fixed points leave cells with one point:
     a list of such cells ranks points of a map, not places.
     """
-    placed_rows = add_cells(_filter_placed(incidents), cell_m)
+    placed_rows = add_cells(filter_placed(incidents), cell_m)
     x, y = placed_rows.easting_m, placed_rows.northing_m
     is_single = (ibis._.west == ibis._.east) & (ibis._.south == ibis._.north)
     cells = (
@@ -223,7 +224,3 @@ def list_event_points(incidents: Table, *, groups: Sequence[str], months: Sequen
         source=scope.source,
         as_of=scope.as_of,
     )
-
-
-def _filter_placed(rows: Table) -> Table:
-    return rows.filter(rows.easting_m.notnull() & rows.northing_m.notnull())

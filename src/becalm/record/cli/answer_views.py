@@ -11,7 +11,7 @@ from becalm.console.emit import View, entry_data, fact_text, facts_text, instant
 from becalm.ledger.event import Entry
 from becalm.record.core.arrests import Arrest, ExcludedArrest
 from becalm.record.core.request import ArrestsRequest
-from becalm.record.desk.import_log import LogImport
+from becalm.record.desk.log_import import LogImport
 from becalm.record.desk.people import AccessLog
 from becalm.record.desk.read import ArrestAnswer, LedgerSource, ProvenEntry
 

@@ -6,6 +6,7 @@ import typer
 
 from becalm.console.command import Session, command
 from becalm.console.options import Format
+from becalm.record import desk
 from becalm.record.core import request as ask
 
 app = typer.Typer(
@@ -21,19 +22,17 @@ def arrests(session: Session, request: ask.ArrestsRequest) -> None:
     The figure names its definition, what was left out and why, and every arrest can be opened.
     """
     from becalm.record.cli.answer_views import arrests_view
-    from becalm.record.desk.read import count_dedicated_arrests
 
-    session.emit(count_dedicated_arrests(session.open_desk(), request), arrests_view(request))
+    session.emit(desk.count_dedicated_arrests(session.open_desk(), request), arrests_view(request))
 
 
 @command(app, "events", ask.EventsRequest)
 def events(session: Session, request: ask.EventsRequest) -> None:
     """List the entries of the ledger. Whom they are about is shown with --purpose only."""
     from becalm.record.cli.answer_views import events_view
-    from becalm.record.desk.read import list_entries
 
     is_screen = session.format is Format.table and not session.files
-    entries = list_entries(session.open_desk(), request, limit=ask.ON_SCREEN if is_screen else None)
+    entries = desk.list_entries(session.open_desk(), request, limit=ask.ON_SCREEN if is_screen else None)
     session.emit(entries, events_view(with_subjects=bool(request.purpose)))
 
 
@@ -41,18 +40,16 @@ def events(session: Session, request: ask.EventsRequest) -> None:
 def show(session: Session, request: ask.EntryRequest) -> None:
     """Show one entry, what corrects it, and the proof that it stands in the ledger."""
     from becalm.record.cli.answer_views import ENTRY_VIEW
-    from becalm.record.desk.read import prove_entry
 
-    session.emit(prove_entry(session.open_desk(), request), ENTRY_VIEW)
+    session.emit(desk.prove_entry(session.open_desk(), request), ENTRY_VIEW)
 
 
 @command(app, "add", ask.AddRequest)
 def add(session: Session, request: ask.AddRequest) -> None:
     """Record by hand what happened. No personal detail belongs in a fact: put it into --details."""
     from becalm.console.emit import RECEIPT
-    from becalm.record.desk.write import add_event
 
-    session.emit(add_event(session.open_desk(), request), RECEIPT)
+    session.emit(desk.add_event(session.open_desk(), request), RECEIPT)
 
 
 @command(app, "import", ask.ImportRequest)
@@ -62,36 +59,32 @@ def import_(session: Session, request: ask.ImportRequest) -> None:
     All broken rows are named at once. A file that was imported before is noticed, whatever its name.
     """
     from becalm.record.cli.answer_views import IMPORT_VIEW
-    from becalm.record.desk.import_log import import_log
 
-    session.emit(import_log(session.open_desk(), request), IMPORT_VIEW)
+    session.emit(desk.import_log(session.open_desk(), request), IMPORT_VIEW)
 
 
 @command(app, "correct", ask.CorrectRequest)
 def correct(session: Session, request: ask.CorrectRequest) -> None:
     """Put an entry right by a new one. The old one stays, and every figure says how many were corrected."""
     from becalm.console.emit import RECEIPT
-    from becalm.record.desk.write import correct_entry
 
-    session.emit(correct_entry(session.open_desk(), request), RECEIPT)
+    session.emit(desk.correct_entry(session.open_desk(), request), RECEIPT)
 
 
 @command(app, "withdraw", ask.WithdrawRequest)
 def withdraw(session: Session, request: ask.WithdrawRequest) -> None:
     """Record that an entry is wrong and that nothing takes its place."""
     from becalm.console.emit import RECEIPT
-    from becalm.record.desk.write import withdraw_entry
 
-    session.emit(withdraw_entry(session.open_desk(), request), RECEIPT)
+    session.emit(desk.withdraw_entry(session.open_desk(), request), RECEIPT)
 
 
 @command(app, "access", ask.AccessRequest)
 def access(session: Session, request: ask.AccessRequest) -> None:
     """Who saw whom, when and what for? Asking is recorded too."""
     from becalm.record.cli.answer_views import ACCESS_VIEW
-    from becalm.record.desk.people import find_accesses
 
-    session.emit(find_accesses(session.open_desk(), request), ACCESS_VIEW)
+    session.emit(desk.find_accesses(session.open_desk(), request), ACCESS_VIEW)
 
 
 @command(app, "erase", ask.EraseRequest)
@@ -101,18 +94,16 @@ def erase(session: Session, request: ask.EraseRequest) -> None:
     The entries stay, and so do their commitments, which tell nothing without the details and their salts.
     """
     from becalm.record.cli.keeping_views import ERASURE_VIEW
-    from becalm.record.desk.people import erase_details
 
-    session.emit(erase_details(session.open_desk(), request), ERASURE_VIEW)
+    session.emit(desk.erase_details(session.open_desk(), request), ERASURE_VIEW)
 
 
 @command(app, "rebuild", ask.RebuildRequest)
 def rebuild(session: Session, request: ask.RebuildRequest) -> None:
     """Fold every state table anew from the events. It must change nothing, and says what it changed."""
     from becalm.record.cli.keeping_views import REBUILD_VIEW, check_unchanged
-    from becalm.record.desk.keep import rebuild_states
 
-    rebuilt_states = rebuild_states(session.open_desk(), request)
+    rebuilt_states = desk.rebuild_states(session.open_desk(), request)
     session.emit(rebuilt_states, REBUILD_VIEW)
     check_unchanged(rebuilt_states)
 
@@ -127,9 +118,8 @@ def backup(session: Session, request: ask.BackupRequest) -> None:
     The seeds of patrols are not in it, on purpose: copy the folder patrol/sealed of the workspace apart.
     """
     from becalm.record.cli.keeping_views import BACKUP_VIEW
-    from becalm.record.desk.keep import make_backup
 
-    session.emit(make_backup(session.open_desk(), request), BACKUP_VIEW)
+    session.emit(desk.make_backup(session.open_desk(), request), BACKUP_VIEW)
 
 
 @command(app, "restore", ask.RestoreRequest)
@@ -140,18 +130,16 @@ def restore(session: Session, request: ask.RestoreRequest) -> None:
     beside the ledger; personal details that were erased since the copy was made do not come back with it.
     """
     from becalm.record.cli.keeping_views import RESTORE_VIEW
-    from becalm.record.desk.keep import propose_or_confirm_restore
 
-    session.emit(propose_or_confirm_restore(session.open_desk(), request), RESTORE_VIEW)
+    session.emit(desk.propose_or_confirm_restore(session.open_desk(), request), RESTORE_VIEW)
 
 
 @command(app, "verify", ask.VerifyRequest)
 def verify(session: Session, request: ask.VerifyRequest) -> None:
     """Does the ledger hold? Exits with 0 if so, else with 11 and the first entry that does not."""
     from becalm.record.cli.proof_views import VERDICT_VIEW, check_verdict
-    from becalm.record.desk.verify import verify_record
 
-    verified_ledger = verify_record(session.open_desk(), request)
+    verified_ledger = desk.verify_record(session.open_desk(), request)
     session.emit(verified_ledger, VERDICT_VIEW)
     check_verdict(verified_ledger)
 
@@ -164,9 +152,8 @@ def head(session: Session, request: ask.HeadRequest) -> None:
     the ledger, and compare with `becalm record verify --anchor FILE`.
     """
     from becalm.record.cli.proof_views import HEAD_VIEW
-    from becalm.record.desk.verify import sign_head
 
-    session.emit(sign_head(session.open_desk(), request), HEAD_VIEW)
+    session.emit(desk.sign_head(session.open_desk(), request), HEAD_VIEW)
 
 
 @command(app, "checkpoint", ask.CheckpointRequest)
@@ -176,9 +163,8 @@ def checkpoint(session: Session, request: ask.CheckpointRequest) -> None:
     Exits with 10 where a place could not be reached; the others got theirs.
     """
     from becalm.record.cli.proof_views import CHECKPOINT_VIEW, check_deliveries
-    from becalm.record.desk.verify import make_checkpoint
 
-    delivered_checkpoint = make_checkpoint(session.open_desk(), request)
+    delivered_checkpoint = desk.make_checkpoint(session.open_desk(), request)
     session.emit(delivered_checkpoint, CHECKPOINT_VIEW)
     check_deliveries(delivered_checkpoint)
 
@@ -190,9 +176,8 @@ def export(session: Session, request: ask.ExportRequest) -> None:
     Pseudonyms of people stand in the entries; personal details do not.
     """
     from becalm.record.cli.proof_views import EXPORT_VIEW
-    from becalm.record.desk.verify import export_record
 
-    session.emit(export_record(session.open_desk(), request), EXPORT_VIEW)
+    session.emit(desk.export_record(session.open_desk(), request), EXPORT_VIEW)
 
 
 @command(app, "init", ask.InitRequest)
@@ -203,6 +188,5 @@ def init(session: Session, request: ask.InitRequest) -> None:
     that user is made if there is none. A ledger on SQLite needs none of this.
     """
     from becalm.record.cli.keeping_views import SERVER_VIEW
-    from becalm.record.desk.keep import prepare_server
 
-    session.emit(prepare_server(session.open_desk(), request), SERVER_VIEW)
+    session.emit(desk.prepare_server(session.open_desk(), request), SERVER_VIEW)

@@ -1,0 +1,17 @@
+from .keep import make_backup as make_backup
+from .keep import prepare_server as prepare_server
+from .keep import propose_or_confirm_restore as propose_or_confirm_restore
+from .keep import rebuild_states as rebuild_states
+from .log_import import import_log as import_log
+from .people import erase_details as erase_details
+from .people import find_accesses as find_accesses
+from .read import count_dedicated_arrests as count_dedicated_arrests
+from .read import list_entries as list_entries
+from .read import prove_entry as prove_entry
+from .verify import export_record as export_record
+from .verify import make_checkpoint as make_checkpoint
+from .verify import sign_head as sign_head
+from .verify import verify_record as verify_record
+from .write import add_event as add_event
+from .write import correct_entry as correct_entry
+from .write import withdraw_entry as withdraw_entry
