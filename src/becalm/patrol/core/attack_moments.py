@@ -87,7 +87,7 @@ def build_moments(log: VisitLog, settings: AttackSettings) -> MomentGrid:
         raise QuestionError(
             f"The log covers {days} {'day' if days == 1 else 'days'}, {first} to {last}; "
             f"{settings.train_days} to train on and {settings.test_days} to test on are {needed_days}. "
-            "Give a longer log, or fewer days by --train-days and --test-days."
+            "Give a longer log, or fewer days by `train_days` and `test_days`."
         )
     first_day = last - timedelta(days=needed_days - 1)
     midnights = midnights_s(first_day, needed_days, log.time_zone)
@@ -152,7 +152,7 @@ def _close_days(moments: MomentGrid, log: VisitLog) -> MomentGrid:
             raise QuestionError(
                 f"The log is silent on {int(is_empty_part.sum())} of the {len(is_empty_part)} {name} days "
                 f"({dates}): nothing can be told from it. "
-                "Give a log without such gaps, or choose its sound days by --train-days and --test-days."
+                "Give a log without such gaps, or choose its sound days by `train_days` and `test_days`."
             )
     note = f"no visit at all on {dates}: taken for a gap, and left out"
     return _close(moments, ~is_empty[moments.day], note) if is_empty.any() else moments

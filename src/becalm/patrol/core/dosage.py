@@ -101,7 +101,7 @@ def check_areas(listed: Sequence[ListedPlace], areas: Sequence[str]) -> None:
         ]
         raise PlanError(
             f"{len(unserved_places)} of {len(listed)} hotspots name no borough, so that no patrol area has "
-            "them. Give the city's boundaries with `becalm init --boundaries` and load the records again, or "
+            "them. Give the workspace the city's boundaries (`becalm init`) and load the records again, or "
             "name the boroughs in the list.",
             tuple(faults) if len(unserved_places) < len(listed) else (),
         )
