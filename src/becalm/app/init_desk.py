@@ -9,7 +9,7 @@ from shlex import quote
 
 from becalm.desk import Desk
 from becalm.desk.audit import note_configuration
-from becalm.render.number_format import listed
+from becalm.render.number_format import join_words
 from becalm.terms import City
 from becalm.workspace.boundaries import BoundaryCopy, copy_boundaries
 from becalm.workspace.config import Config, Workspace, read_city
@@ -82,7 +82,7 @@ def _brought(copies: Mapping[str, Path], path: Path) -> tuple[str, ...]:
     """What lay beside the city file and was copied, for patrol plans."""
     if not copies:
         return ()
-    files = listed([str(file) for file in copies.values()])
+    files = join_words([str(file) for file in copies.values()])
     return (f"For patrol plans, {files} {'was' if len(copies) == 1 else 'were'} copied into {path}.",)
 
 

@@ -10,12 +10,12 @@ from becalm.find.files.rules import unmatched_lines
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.run_up import RunUp
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolSection
-from becalm.render import number_format as words
+from becalm.render import number_format
 from becalm.terms import Gap, HotspotList, RunRecord
 
 EVERY_PLACE: Final = (
     "Hotspots: the list holds every place there is, so it chooses nothing and its probabilities say nothing. "
-    "Ask for fewer with --count."
+    "Ask for fewer."
 )
 
 
@@ -49,19 +49,18 @@ class Briefing:
         """The name of an offence group as people write it."""
         return dict(self.labels).get(group, group.replace("_", " "))
 
-    def named(self, groups: tuple[str, ...]) -> str:
+    def name_groups(self, groups: tuple[str, ...]) -> str:
         """Several groups, as they stand inside a sentence."""
-        return words.listed([words.inside(self.label(group)) for group in groups])
+        return number_format.join_words([number_format.inside(self.label(group)) for group in groups])
 
     @property
     def warnings(self) -> tuple[str, ...]:
         """Every warning that an answer carries, each once."""
-        said = [*self.comparison.warnings]
-        said += [words for gap in self.gaps if (words := f"Coverage: {gap}") not in said]
-        said += [f"Hotspots: {warning}" for warning in self.hotspots.warnings] if self.hotspots else []
-        said += unmatched_lines(self.hotspots.selection) if self.hotspots else []
-        said += [EVERY_PLACE] if self.lists_every_place else []
-        return tuple(dict.fromkeys(said))
+        warnings = [*self.comparison.warnings, *(f"Coverage: {gap}" for gap in self.gaps)]
+        warnings += [f"Hotspots: {warning}" for warning in self.hotspots.warnings] if self.hotspots else []
+        warnings += unmatched_lines(self.hotspots.selection) if self.hotspots else []
+        warnings += [EVERY_PLACE] if self.lists_every_place else []
+        return tuple(dict.fromkeys(warnings))
 
     @property
     def lists_every_place(self) -> bool:
@@ -69,6 +68,6 @@ class Briefing:
         return self.hotspots is not None and 0 < self.hotspots.places <= len(self.hotspots.hotspots)
 
     @property
-    def of_place(self) -> str:
+    def place_phrase(self) -> str:
         """The city, or else the source, as it stands behind a noun."""
         return f"in {self.place}" if self.place else f"from {self.comparison.source}"

@@ -21,7 +21,7 @@ from becalm.render import number_format, svg
 from becalm.render.shell import self_contained
 from becalm.terms import CertaintyBand, choose_band
 
-SHOWN = 25  # hotspots in the body of the page; all of them are in the annex
+HOTSPOTS_SHOWN = 25  # hotspots in the body of the page; all of them are in the annex
 
 
 def briefing_page(briefing: Briefing) -> str:
@@ -43,7 +43,7 @@ def briefing_page(briefing: Briefing) -> str:
         run=briefing.run,
         warnings=briefing.warnings,
         figures=draw_figures(briefing),
-        shown=SHOWN,
+        shown=HOTSPOTS_SHOWN,
         verdicts=_sort_by_verdict(briefing),
         side_by_side=_side_by_side(briefing),
         core=_count_core_places(briefing),
@@ -156,7 +156,7 @@ def _draw_maps(briefing: Briefing) -> tuple[Markup | None, Markup | None]:
     if not hotspots:
         return None, None
     frame = busiest_view(hotspots, whole_view(hotspots, briefing.areas, width=720))
-    title = f"Hotspots {briefing.of_place}"
+    title = f"Hotspots {briefing.place_phrase}"
     whole_map = _draw_twice(partial(hotspot_map, hotspots, briefing.areas, title=title, frame=frame), "map")
     if frame is None:
         return whole_map, None

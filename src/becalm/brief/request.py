@@ -65,14 +65,14 @@ class RunRequest(Request):
 
     def __post_init__(self) -> None:
         Request.__post_init__(self)
-        named = [
+        given_fields = [
             f"`{field.name}`"
             for field in fields_of(type(self))
             if field.name not in ("again", "out") and getattr(self, field.name) != field.default
         ]
-        if self.again is not None and named:
+        if self.again is not None and given_fields:
             raise UsageError(
-                f"`again` repeats a run as it was, so {', '.join(named)} cannot be given with it. "
+                f"`again` repeats a run as it was, so {', '.join(given_fields)} cannot be given with it. "
                 "Leave out `again` for a new briefing."
             )
 

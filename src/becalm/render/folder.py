@@ -39,13 +39,13 @@ def write_folder(path: Path, texts: Mapping[str, str | bytes], *, kind: FolderKi
         where `path` holds something else, or its parent cannot be written to.
     """
     path = path.absolute()
-    require_free(path, texts, kind=kind)
+    check_folder_free(path, texts, kind=kind)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
     except OSError as error:
         raise UsageError(
-            f"{path} cannot be written ({error.strerror}). Name another folder with --out."
+            f"{path} cannot be written ({error.strerror}). Name another folder with `out`."
         ) from error
     try:
         for name, text in texts.items():
@@ -56,19 +56,19 @@ def write_folder(path: Path, texts: Mapping[str, str | bytes], *, kind: FolderKi
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def require_free(path: Path, names: Iterable[str], *, kind: FolderKind = BRIEFING) -> None:
+def check_folder_free(path: Path, names: Iterable[str], *, kind: FolderKind = BRIEFING) -> None:
     """Refuse a folder that holds anything but an earlier one of its kind with these files."""
     if not path.exists():
         return
     if not path.is_dir():
-        raise UsageError(f"{path} is a file. Name a folder with --out.")
-    ours = {PurePosixPath(name).parts[0] for name in names}
-    held = {entry.name for entry in path.iterdir()}
-    if held and (kind.record not in held or held - ours):
-        strange = ", ".join(sorted(held - ours)[:3]) or f"no {kind.record}"
+        raise UsageError(f"{path} is a file. Name a folder with `out`.")
+    own_names = {PurePosixPath(name).parts[0] for name in names}
+    names_there = {entry.name for entry in path.iterdir()}
+    if names_there and (kind.record not in names_there or names_there - own_names):
+        strange = ", ".join(sorted(names_there - own_names)[:3]) or f"no {kind.record}"
         raise UsageError(
             f"{path} is not {kind.name} ({strange}), and would be replaced. "
-            "Name another folder with --out, or move what it holds."
+            "Name another folder with `out`, or move what it holds."
         )
 
 

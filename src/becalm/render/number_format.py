@@ -116,10 +116,10 @@ def period(value: Period) -> str:
     return f"{first} to {month(last)}"
 
 
-def listed(items: Sequence[str]) -> str:
+def join_words(items: Sequence[str]) -> str:
     """A list in a sentence.
 
-    >>> listed(["robbery", "burglary", "theft"])
+    >>> join_words(["robbery", "burglary", "theft"])
     'robbery, burglary and theft'
     """
     if len(items) < 2:

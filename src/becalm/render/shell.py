@@ -14,15 +14,17 @@ from markupsafe import Markup
 from becalm.render import number_format as words
 
 
-def self_contained(template: str, functions: Mapping[str, object] | None = None, /, **held: object) -> str:
+def self_contained(template: str, functions: Mapping[str, object] | None = None, /, **values: object) -> str:
     """A page from one of our templates, with the style sheet in it and nothing fetched from anywhere.
 
     `functions` are what the templates of a job call beside the numbers of `words`.
     """
     style = _style()
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    made = _environment().get_template(template, globals={"words": words, **(functions or {})})
-    page = made.render(**held, style=Markup(style), style_hash=digest)  # our own file, no text of a record
+    page_template = _environment().get_template(template, globals={"words": words, **(functions or {})})
+    page = page_template.render(
+        **values, style=Markup(style), style_hash=digest
+    )  # our own file, no text of a record
     return _tidy(page) + "\n"
 
 

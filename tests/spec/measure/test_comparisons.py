@@ -386,7 +386,7 @@ def test_a_table_of_nothing_but_unknown_says_that_the_records_do_not_tell():
 def test_days_asked_of_records_of_months_are_refused_with_the_remedy():
     counts = months_of({"robbery": np.full(122, 100)})
     weeks = Period(date(2020, 4, 6), date(2020, 5, 18))
-    with pytest.raises(QuestionError, match=r"records only the month.*--period 2020-04"):
+    with pytest.raises(QuestionError, match=r"records only the month.*`period 2020-04`"):
         compare_periods(counts, period=weeks, baseline=APRIL_2019)
     with pytest.raises(QuestionError, match="cannot be matched by weekdays"):
         compare_periods(

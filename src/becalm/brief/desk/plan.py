@@ -95,9 +95,9 @@ def _choose_hotspot_source(files: Sequence[ArchiveFile], compared: Source, name:
         return compared.key
     if name in sources or (name is None and len(sources) == 1):
         return name or sources[0]
-    listed = "\n".join(f"  `hotspot_source {key}`" for key in [*sources, NO_SOURCE])
+    options = "\n".join(f"  `hotspot_source {key}`" for key in [*sources, NO_SOURCE])
     fault = "Several sources have points" if name is None else f"No source {name!r} has points"
-    raise UsageError(f"{fault}, and places of different sources are not mixed. Name one, or none:\n{listed}")
+    raise UsageError(f"{fault}, and places of different sources are not mixed. Name one, or none:\n{options}")
 
 
 def _list_defaults(request: RunRequest, config: BriefEntry) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ from becalm.measure.desk import compare
 from becalm.measure.files.comparison import comparison_csv
 from becalm.measure.files.sentences import describe_choices, headline
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolSection
-from becalm.render.folder import require_free, write_folder
+from becalm.render.folder import check_folder_free, write_folder
 from becalm.tables import (
     CountTable,
     Source,
@@ -109,7 +109,7 @@ def make_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
 
 def publish_briefing(desk: Desk, briefing: BriefingAnswer) -> None:
     """Write the briefing, and record that it was published: both, or neither."""
-    require_free(briefing.folder, briefing.texts)
+    check_folder_free(briefing.folder, briefing.texts)
     hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in briefing.texts.items()}
     facts: dict[str, Fact] = {"run_sha256": hashes["run.json"], "files": tuple(sorted(hashes.items()))}
     if briefing.run.as_of:

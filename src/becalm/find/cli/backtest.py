@@ -128,8 +128,8 @@ def _backtest_lines(answer: BacktestAnswer) -> Iterator[object]:
         f"hit rate in the best {result.count} places."
     )
     cells = [_method_cells(row, result.origins) for row in result.rows]
-    hidden = WIDE_ONLY if is_narrow(console()) else ()
-    yield figure_table(METHOD_HEADINGS, cells, left=("method",), hidden=hidden, folded=())
+    hidden_columns = WIDE_ONLY if is_narrow(console()) else ()
+    yield figure_table(METHOD_HEADINGS, cells, left=("method",), hidden=hidden_columns, folded=())
     yield from _summary(result)
     yield from (f"warning: {warning}" for warning in result.warnings)
     yield f"Intervals hold {result.level:.0%} (months resampled); seed {answer.run.seed}."

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from becalm.console.command import Session, command
-from becalm.find.cli.hotspots import SHOWN, app
+from becalm.find.cli.hotspots import ROWS_SHOWN, app
 from becalm.find.core.request import ClusterRequest, NearRepeatRequest, OutbreakRequest
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _cluster_lines(answer: ClusterMap) -> Iterator[object]:
             *(str(c.rank), c.place_id, str(c.count), f"{c.z:.2f}", _chance(c.q)),
             *(c.quadrant, _chance(c.quadrant_q), c.history, f"{c.hot_periods} of {answer.periods}"),
         )
-        for c in answer.clusters[:SHOWN]
+        for c in answer.clusters[:ROWS_SHOWN]
     ]
     yield figure_table(CLUSTER_HEADINGS, rows)
     classes = ", ".join(f"{number:,} {kind}" for kind, number in answer.histories)
@@ -127,7 +127,7 @@ def _outbreak_lines(answer: Outbreaks) -> Iterator[object]:
             o.first if o.first == o.last else f"{o.first} to {o.last}",
             *(str(o.observed), f"{o.expected:.1f}", f"{o.p:.3f}"),
         )
-        for o in answer.outbreaks[:SHOWN]
+        for o in answer.outbreaks[:ROWS_SHOWN]
     ]
     yield figure_table(headings, rows)
     yield from (f"warning: {warning}" for warning in answer.warnings)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 BLEND = "blend"
 HARM_HEADINGS = ("harm in 30 days", "most of it", "rank by count")
-SHOWN = 20
+ROWS_SHOWN = 20
 HARM_NEEDS = 155  # columns of the screen for a table with all that is said of harm
 WEEK_HEADINGS = ("busiest hours", "of the week", "sure")
 LIST_HEADINGS = (
@@ -92,9 +92,9 @@ def _hotspot_lines(answer: HotspotAnswer, files: tuple[Path, ...]) -> Iterator[o
     hotspots = answer.hotspots
     yield _heading(hotspots)
     screen = console()
-    hidden = _hidden_columns(hotspots, narrow=is_narrow(screen), crowded=screen.width < HARM_NEEDS)
-    rows = [_cells(h) for h in hotspots.hotspots[:SHOWN]]
-    yield figure_table(LIST_HEADINGS, rows, hidden=hidden, folded=("borough",))
+    hidden_columns = _hidden_columns(hotspots, narrow=is_narrow(screen), crowded=screen.width < HARM_NEEDS)
+    rows = [_cells(h) for h in hotspots.hotspots[:ROWS_SHOWN]]
+    yield figure_table(LIST_HEADINGS, rows, hidden=hidden_columns, folded=("borough",))
     yield from _summary(hotspots)
     yield from _harm_lines(hotspots)
     yield from _rule_lines(hotspots)

@@ -170,15 +170,15 @@ def _read_decision(desk: Desk, entry: Entry) -> PlaceDecision:
         include=facts["decision"] == "include",
         reason=str(facts["reason"]),
         by=entry.event.actor,
-        on=_day_of(desk, entry.event.occurred_at),
+        on=_local_day(desk, entry.event.occurred_at),
         entry=entry.seq,
         until=date.fromisoformat(str(until)) if until else None,
     )
 
 
 def _today(desk: Desk) -> date:
-    return _day_of(desk, desk.now())
+    return _local_day(desk, desk.now())
 
 
-def _day_of(desk: Desk, instant: datetime) -> date:
+def _local_day(desk: Desk, instant: datetime) -> date:
     return instant.astimezone(ZoneInfo(desk.workspace.city.time_zone)).date()

@@ -99,7 +99,7 @@ def _load_weights(desk: Desk, name: str | None, target: tuple[str, ...], source:
     folder = desk.workspace.harm_path
     if name is not None and name.endswith(".toml"):
         return read_group_weights(Path(name), own_index=folder / INDEX_FOLDER)
-    return choose_group_weights(load_group_weights(folder), target, source=source, named=name)
+    return choose_group_weights(load_group_weights(folder), target, source=source, name=name)
 
 
 def harm_parameters(harm: HarmWeighting | None) -> dict[str, Any]:

@@ -63,19 +63,21 @@ def load_harm_index(key: str, edition: str, *, own: Path | None = None) -> HarmI
 
     Raises QuestionError where there is no such edition: another edition never stands in for it.
     """
-    found: dict[tuple[str, str], HarmIndex] = {}
+    by_edition: dict[tuple[str, str], HarmIndex] = {}
     faults: list[Fault] = []
     for source in recipe_files("becalm.find.files", "harm_weights", own):
         entry, wrong = check_recipe(source, WeightFile)
         faults += wrong
         if entry is not None:
-            found.setdefault((entry.key, entry.edition), entry.index())
+            by_edition.setdefault((entry.key, entry.edition), entry.index())
     if faults:
         raise WorkspaceError(f"The harm weights have {len(faults)} faults", tuple(faults))
-    if (key, edition) not in found:
-        have = ", ".join(" ".join(name) for name in sorted(found))
-        raise QuestionError(f"There are no weights {key} {edition}; there are: {have}. Name one of these.")
-    return found[key, edition]
+    if (key, edition) not in by_edition:
+        editions = ", ".join(" ".join(name) for name in sorted(by_edition))
+        raise QuestionError(
+            f"There are no weights {key} {edition}; there are: {editions}. Name one of these."
+        )
+    return by_edition[key, edition]
 
 
 INDEX_FOLDER = "index"
@@ -156,24 +158,24 @@ def load_group_weights(own: Path | None = None) -> tuple[GroupWeights, ...]:
 
     Raises WorkspaceError with every fault of every table together.
     """
-    found: dict[str, GroupWeightFile] = {}
+    by_key: dict[str, GroupWeightFile] = {}
     faults: list[Fault] = []
     for source in recipe_files("becalm.find.files", "group_weight_tables", own):
         entry, wrong = check_recipe(source, GroupWeightFile)
         faults += wrong
         if entry is not None:
-            found.setdefault(entry.key, entry)
+            by_key.setdefault(entry.key, entry)
     if faults:
         raise WorkspaceError(f"The harm weights have {len(faults)} faults", tuple(faults))
-    return tuple(_with_index(entry, own and own / INDEX_FOLDER) for entry in found.values())
+    return tuple(_with_index(entry, own and own / INDEX_FOLDER) for entry in by_key.values())
 
 
 def choose_group_weights(
-    tables: Sequence[GroupWeights], target: Sequence[str], *, source: str, named: str | None = None
+    tables: Sequence[GroupWeights], target: Sequence[str], *, source: str, name: str | None = None
 ) -> GroupWeights:
     """Which table weighs the target of this source?
 
-    The one that is `named`; else the one whose key begins the source's name; else the one that weighs the
+    The one of this `name`; else the one whose key begins the source's name; else the one that weighs the
     whole target, where all that do agree on every weight.
 
     Raises
@@ -184,25 +186,25 @@ def choose_group_weights(
         where no table weighs the whole target.
     """
     by_key = {table.key: table for table in tables}
-    if named is not None:
-        if named not in by_key:
-            hint = suggest(named, by_key) or f"there are {', '.join(sorted(by_key))}. "
-            raise UsageError(f"There are no harm weights {named!r}: {hint}Or name a file ending in .toml.")
-        return by_key[named]
+    if name is not None:
+        if name not in by_key:
+            hint = suggest(name, by_key) or f"there are {', '.join(sorted(by_key))}. "
+            raise UsageError(f"There are no harm weights {name!r}: {hint}Or name a file ending in .toml.")
+        return by_key[name]
     near = [table for table in tables if source.startswith(table.key)]
     if near:
         return max(near, key=lambda table: len(table.key))
     whole = [table for table in tables if set(target) <= {weight.group for weight in table.weights}]
     if not whole:
-        known = sorted({weight.group for table in tables for weight in table.weights})
+        groups = sorted({weight.group for table in tables for weight in table.weights})
         raise QuestionError(
-            f"No table of harm weights weighs all of {', '.join(target)}. Weighed are {', '.join(known)}. "
-            "Name the target with --target, or bring a reviewed table with --harm-weights."
+            f"No table of harm weights weighs all of {', '.join(target)}. Weighed are {', '.join(groups)}. "
+            "Name the target with `target`, or bring a reviewed table with `harm_weights`."
         )
     if len({tuple(w.weight for w in table.of(target)) for table in whole}) > 1:
         raise UsageError(
             f"{', '.join(table.key for table in whole)} weigh {', '.join(target)} differently. "
-            "Say which with --harm-weights."
+            "Say which with `harm_weights`."
         )
     return min(whole, key=lambda table: table.key)
 
@@ -211,7 +213,7 @@ def _with_index(entry: GroupWeightFile, own_index: Path | None) -> GroupWeights:
     index = None
     if any(group.classes for group in entry.groups):
         index = load_harm_index(entry.index, entry.edition, own=own_index)
-        known = {weight.code for weight in index.weights}
+        codes = {weight.code for weight in index.weights}
         faults = [
             Fault(
                 f"{entry.key}: {group.group}",
@@ -220,7 +222,7 @@ def _with_index(entry: GroupWeightFile, own_index: Path | None) -> GroupWeights:
             )
             for group in entry.groups
             for code in group.classes
-            if code not in known
+            if code not in codes
         ]
         if faults:
             raise WorkspaceError("The harm weights name classes that their index lacks", tuple(faults))

@@ -116,22 +116,23 @@ def decision_in_words(decision: PlaceDecision) -> str:
     return f"{decision.verb} {decision.place_id} ({who}{until}): {decision.reason}"
 
 
-def weighed_decision_in_words(weighed: WeighedDecision, places: int, unit: str = "incidents") -> str:
+def weighed_decision_in_words(weighed_decision: WeighedDecision, places: int, unit: str = "incidents") -> str:
     """The same, with the rank that the place has among so many, and what the decision costs."""
-    decision = decision_in_words(weighed.decision)
+    decision = decision_in_words(weighed_decision.decision)
     sentence = decision if decision.endswith((".", "!", "?")) else f"{decision}."
-    rank = f"By the records alone it ranks {weighed.rank:,} of {places:,} places"
-    return f"{sentence} {rank}; {price_of_decision(weighed, unit)}"
+    rank = f"By the records alone it ranks {weighed_decision.rank:,} of {places:,} places"
+    return f"{sentence} {rank}; {price_of_decision(weighed_decision, unit)}"
 
 
-def price_of_decision(weighed: WeighedDecision, unit: str = "incidents") -> str:
+def price_of_decision(weighed_decision: WeighedDecision, unit: str = "incidents") -> str:
     """What the decision costs, as the end of a sentence."""
-    if weighed.missed_incidents is None:
+    if weighed_decision.missed_incidents is None:
         return "what the decision costs cannot be said."
-    if weighed.missed_incidents < LEAST_MISSED:
+    if weighed_decision.missed_incidents < LEAST_MISSED:
         return "the decision costs nothing."
     return (
-        f"the list misses {weighed.missed_incidents:.2f} expected {unit} in 30 days because of the decision."
+        f"the list misses {weighed_decision.missed_incidents:.2f} expected {unit} in 30 days because of the "
+        "decision."
     )
 
 

@@ -105,7 +105,7 @@ def read_drawn_parts(
         raise InputError(f"{path.name} holds {1 + len(other_layers)} layers of areas. Give a file with one.")
     if name_column is not None and name_column not in layer.frame.columns:
         raise InputError(
-            f"{path.name} has no column {name_column!r}. Leave --part-column out, or name another."
+            f"{path.name} has no column {name_column!r}. Leave `part_column` out, or name another."
         )
     shapes = [
         None if shape is None else shapely.force_2d(shape) for shape in layer.frame.geometry.to_crs(crs)

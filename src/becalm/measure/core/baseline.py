@@ -54,16 +54,16 @@ def parse_baseline(text: str, *, written_period: WrittenPeriod, last_day: date) 
     if mean:
         baseline = mean_of_years(written_period, _parse_years(text, mean["number"]))
     elif _YEAR_BEFORE.fullmatch(text):
-        baseline = same_period_of(written_period, year_of(written_period) - 1)
+        baseline = same_period_in_year(written_period, start_year(written_period) - 1)
     elif re.fullmatch(r"[12]\d{3}", text, re.ASCII) and not _is_whole_year(written_period):
-        baseline = same_period_of(written_period, int(text))
+        baseline = same_period_in_year(written_period, int(text))
     else:
         baseline = _baseline_as_written(text, _parse_window(text, last_day), written_period)
     check_apart(written_period, baseline)
     return baseline
 
 
-def same_period_of(written_period: WrittenPeriod, year: int) -> Baseline:
+def same_period_in_year(written_period: WrittenPeriod, year: int) -> Baseline:
     """Which days of another year are the same as these?
 
     Months: the same months. ISO weeks: the same week numbers (week 53 becomes week 52 in a year
@@ -85,7 +85,9 @@ def same_period_of(written_period: WrittenPeriod, year: int) -> Baseline:
 
 def mean_of_years(written_period: WrittenPeriod, years: int) -> Baseline:
     """The same period of each of the years before, to be averaged."""
-    former = [same_period_of(written_period, year_of(written_period) - back) for back in range(1, years + 1)]
+    former = [
+        same_period_in_year(written_period, start_year(written_period) - back) for back in range(1, years + 1)
+    ]
     windows = tuple(window for baseline in former for window in baseline.windows)
     return Baseline(f"mean of {years} years", windows, former[0].alignment)
 
@@ -115,7 +117,7 @@ def choose_baselines(
 
 def usual_baselines(written_period: WrittenPeriod, first: Baseline) -> tuple[Baseline, ...]:
     """The first baseline, the year before it, and the mean of the three years before the period."""
-    year_before_it = same_period_of(written_period, _year(written_period, first.windows[0]) - 1)
+    year_before_it = same_period_in_year(written_period, _year(written_period, first.windows[0]) - 1)
     candidates = (first, year_before_it, mean_of_years(written_period, 3))
     by_windows: dict[tuple[Period, ...], Baseline] = {}
     for baseline in candidates:
@@ -125,7 +127,7 @@ def usual_baselines(written_period: WrittenPeriod, first: Baseline) -> tuple[Bas
     )
 
 
-def year_of(written_period: WrittenPeriod) -> int:
+def start_year(written_period: WrittenPeriod) -> int:
     """The year that the period starts in (the ISO year for weeks)."""
     return _year(written_period, written_period.period)
 
@@ -156,7 +158,7 @@ def _parse_window(text: str, last_day: date) -> Period:
 
 
 def _baseline_as_written(text: str, window: Period, written_period: WrittenPeriod) -> Baseline:
-    like = same_period_of(written_period, _year(written_period, window))
+    like = same_period_in_year(written_period, _year(written_period, window))
     return Baseline(text, (window,), like.alignment if like.windows == (window,) else "as written")
 
 

@@ -99,7 +99,7 @@ def _build_contrast(
     if not matched_days.new:
         raise QuestionError(
             f"No day of {period} has a partner in {baseline.label} when {settings.align} are matched. "
-            "Leave out --align, or give a longer period."
+            "Leave out `align`, or give a longer period."
         )
     new = series.on(matched_days.new)
     expected = expected_from_years(np.stack([series.on(days) for days in matched_days.old]))
@@ -154,7 +154,7 @@ def _build_row(
         ratio=ratio if old else None,
         low=low,
         high=high,
-        method=dispersion.method_of(g),
+        method=dispersion.interval_method(g),
         found_by=series.found_by[g],
         p_value=None if np.isnan(p_value) else p_value,
         q_value=None,

@@ -43,8 +43,8 @@ def compare_warnings(
 
 def _chosen_groups(comparison: Comparison, groups: Mapping[str, OffenceGroup]) -> Iterable[str]:
     if comparison.offence_groups:
-        named = ", ".join(group_label(key, groups) for key in comparison.offence_groups)
-        yield f"Only these offence groups are counted: {named}."
+        labels = ", ".join(group_label(key, groups) for key in comparison.offence_groups)
+        yield f"Only these offence groups are counted: {labels}."
 
 
 def _excluded_groups(comparison: Comparison, context: ComparisonContext) -> Iterable[str]:
@@ -138,9 +138,9 @@ def _calendar_notes(
     if comparison.align == "holidays":
         return
     if counts.unit == "month":
-        remedy = "whole months are counted; where records carry days, --align weekdays matches them"
+        remedy = "whole months are counted; where records carry days, weekdays can be matched"
     else:
-        remedy = "--align holidays compares only days that match"
+        remedy = "matching by holidays compares only days that match"
     for note in calendar_differences(
         comparison.period,
         comparison.baseline.windows[0],

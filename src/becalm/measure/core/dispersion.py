@@ -33,7 +33,7 @@ class GroupDispersion:
         """Whether there was enough history."""
         return self.stretches >= LEAST_HISTORY[self.unit]
 
-    def method_of(self, g: int) -> str:
+    def interval_method(self, g: int) -> str:
         """How the interval of series `g` was made."""
         if not self.has_enough_history:
             return (

@@ -39,13 +39,13 @@ def match_calendar(
     ['2019-03-29', '2019-03-30', '2020-03-30', '2020-03-31']
     """
     if align == "windows":
-        return MatchedDays(days_of(period), tuple(days_of(w) for w in windows))
+        return MatchedDays(list_days(period), tuple(list_days(w) for w in windows))
     names = holidays if align == "holidays" else {}
-    pairings = [_pair_days(days_of(period), days_of(window), names) for window in windows]
-    new = tuple(day for day in days_of(period) if all(day in pairs for pairs in pairings))
+    pairings = [_pair_days(list_days(period), list_days(window), names) for window in windows]
+    new = tuple(day for day in list_days(period) if all(day in pairs for pairs in pairings))
     old = tuple(tuple(pairs[day] for day in new) for pairs in pairings)
     matched = {*new, *(day for days in old for day in days)}
-    unmatched = {day for stretch in (period, *windows) for day in days_of(stretch)} - matched
+    unmatched = {day for stretch in (period, *windows) for day in list_days(stretch)} - matched
     return MatchedDays(new, old, tuple(sorted(unmatched)))
 
 
@@ -71,7 +71,7 @@ def add_easter(holidays: Mapping[date, str], windows: Iterable[Period]) -> Mappi
     return {**easter, **holidays}
 
 
-def days_of(period: Period) -> tuple[date, ...]:
+def list_days(period: Period) -> tuple[date, ...]:
     """Every day of the period."""
     return tuple(period.start + timedelta(days=n) for n in range(period.days))
 

@@ -88,7 +88,7 @@ def check_coverage(
         if counts.unit == "month" and not window.is_whole_months:
             raise QuestionError(
                 f"The {name} {window} is not whole months, and {counts.source} records only the month "
-                f"of each offence. Ask for whole months, for example --period {_middle_month(window)}."
+                f"of each offence. Ask for whole months, for example `period {_middle_month(window)}`."
             )
         if not covered.holds(window):
             raise QuestionError(
@@ -98,7 +98,7 @@ def check_coverage(
     if counts.unit == "month" and align != "windows":
         raise QuestionError(
             f"{counts.source} records only the month of each offence, so that days cannot be matched by "
-            f"{align}. Leave out --align, and read the calendar warnings instead."
+            f"{align}. Leave out `align`, and read the calendar warnings instead."
         )
 
 

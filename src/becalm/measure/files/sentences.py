@@ -15,7 +15,7 @@ def baseline_name(baseline: Baseline) -> str:
     if len(baseline.windows) == 1:
         return number_format.period(baseline.windows[0])
     years = sorted(str(window.start.year) for window in baseline.windows)
-    return f"the {baseline.label} ({number_format.listed(years)})"
+    return f"the {baseline.label} ({number_format.join_words(years)})"
 
 
 def what_happened(row: ComparisonRow, level: float) -> str:
@@ -38,7 +38,7 @@ def headline(comparison: Comparison) -> str:
     new, old = number_format.period(comparison.period), baseline_name(comparison.baseline)
     counts = f"from {old_count(row.old)} in {old} to {number_format.whole(row.new)} in {new}"
     if comparison.missing_months:
-        months = number_format.listed(comparison.missing_months)
+        months = number_format.join_words(comparison.missing_months)
         return f"No comparison can be made, for there are no records of {months}: the counts go {counts}."
     if row.change_percent is None:
         return f"Recorded offences went {counts}: too few for a percentage."
@@ -88,7 +88,7 @@ def verdict_words(row: ComparisonRow, level: float) -> str:
     return {"fall": "Fall", "rise": "Rise", "unclear": "Cannot tell"}[row.verdict(level)]
 
 
-def memory_of(hotspots: HotspotList) -> str:
+def memory_sentence(hotspots: HotspotList) -> str:
     """How long does a place remember, in one sentence?"""
     months = hotspots.half_life_months
     if not math.isfinite(months):
@@ -99,7 +99,7 @@ def memory_of(hotspots: HotspotList) -> str:
     )
 
 
-def certainty_of(hotspots: HotspotList) -> str:
+def certainty_sentence(hotspots: HotspotList) -> str:
     """How sure is the list, in one sentence?"""
     n = len(hotspots.hotspots)
     expected = hotspots.mean_p_top
@@ -119,7 +119,7 @@ def describe_choices(
         "source": f"The records compared: {comparison.source}, the only ones there are.",
     }
     if hotspots:
-        offences = number_format.listed([group.replace("_", " ") for group in hotspots.target])
+        offences = number_format.join_words([group.replace("_", " ") for group in hotspots.target])
         sentences["hotspot_source"] = f"The records searched for hotspots: {hotspots.source}."
         sentences["target"] = f"The hotspots are of all street violence: {offences}."
         sentences["cell_m"] = f"The size of a place: squares of {hotspots.cell_m:g} m."
@@ -130,12 +130,12 @@ def describe_choices(
 def comparison_notes(comparison: Comparison) -> tuple[str, ...]:
     """What must be said below the table of a comparison: suppressed percentages first, together."""
     if comparison.missing_months:
-        months = number_format.listed(comparison.missing_months)
+        months = number_format.join_words(comparison.missing_months)
         return (f"No change is given: there are no records of {months}.",)
     rows = (comparison.total, *comparison.rows)
     labels = [row.label for row in rows if row.change_percent is None]
     notes = (
-        [f"No percentage is given where the baseline is too small: {number_format.listed(labels)}."]
+        [f"No percentage is given where the baseline is too small: {number_format.join_words(labels)}."]
         if labels
         else []
     )

@@ -34,7 +34,7 @@ from becalm.patrol.desk.seed import (
 from becalm.patrol.files.folder import PLAN_FOLDER, PLAN_NAMES, plan_files, sha256_of_text
 from becalm.patrol.files.plan import PlanDocument, capacity_rows, inputs_object, sha256_of_inputs
 from becalm.patrol.files.sealed_box import INPUTS
-from becalm.render.folder import require_free, write_folder
+from becalm.render.folder import check_folder_free, write_folder
 from becalm.terms import PlanError, ReplayError
 from becalm.terms.progress import Advance
 from becalm.terms.request import request_values
@@ -96,7 +96,7 @@ def plan_patrol(
         where no plan can be made of the inputs, or another seed for these days would be a re-roll.
     """
     folder = Path(request.out) if request.out else default_folder(desk, request.inputs.first_day)
-    require_free(folder, PLAN_NAMES, kind=PLAN_FOLDER)
+    check_folder_free(folder, PLAN_NAMES, kind=PLAN_FOLDER)
     share, period = read_share(request.overseer_share), _seed_period(request.inputs)
     active_seed = None if request.seal.again.strip() else find_active_seed(desk, period)
     pins = _pinned_choices(desk, active_seed)

@@ -22,7 +22,7 @@ from becalm.patrol.files.plan import PlanDocument
 from becalm.patrol.files.plan_view import PlanPage
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.sheets import Stop, Tour, local_time_text, stops_of, tours_of
-from becalm.render.folder import require_free, write_folder
+from becalm.render.folder import check_folder_free, write_folder
 from becalm.terms import Fault, InputError, PlanError, UsageError
 
 PUBLIC_KEY = b"becalm price list: public, never used for a plan"
@@ -109,7 +109,7 @@ def write_sheets(desk: Desk, request: SheetRequest) -> SheetFolder:
     base = path if path.is_dir() else path.parent
     name = f"{base.name}-sheets-{day}{'-sealed' if request.is_sealed else ''}"
     folder = Path(request.out) if request.out else base.parent / name
-    require_free(folder, files, kind=SHEETS_FOLDER)
+    check_folder_free(folder, files, kind=SHEETS_FOLDER)
     if request.is_sealed:
         units = request.unit or "all units"
         question = f"whole routes of {units} on {day}, plan {plan.commitment.get('commitment')}"

@@ -81,8 +81,8 @@ class PlanPage:
         possible, wanted_per_day = (sum(float(row[name]) for row in rows) for name in ("possible", "wanted"))
         short_areas = [str(row["area"]) for row in rows if row["possible"] < row["wanted"]]
         verdict = (
-            f"{words.listed(short_areas)} cannot give all that is wanted, and every target there was lowered "
-            "alike: what is owed there is what is left of it."
+            f"{words.join_words(short_areas)} cannot give all that is wanted, and every target there was "
+            "lowered alike: what is owed there is what is left of it."
             if short_areas
             else "Every area can give what it owes."
         )
