@@ -82,9 +82,9 @@ def test_a_scale_never_leaves_the_picture(low: float, span: float, value: float)
 
 @given(st.integers(-(10**9), 10**9))
 def test_a_signed_number_reads_back(value: int) -> None:
-    written = words.signed(value).replace(words.MINUS, "-").replace(",", "").replace("+", "")
+    written = words.with_sign(value).replace(words.MINUS, "-").replace(",", "").replace("+", "")
     assert int(written) == value
-    assert words.signed(value)[0] in ("+", words.MINUS, "0")
+    assert words.with_sign(value)[0] in ("+", words.MINUS, "0")
 
 
 @given(st.dictionaries(anything, st.just("a" * 64), max_size=8), st.randoms())

@@ -39,10 +39,10 @@ def _lines(comparison: Comparison) -> Iterable[object]:
     from becalm.console.screen import string_table
     from becalm.measure.files import comparison as text
 
-    left = (text.TEXT_COLUMNS[0], text.TEXT_COLUMNS[-1])
+    text_headings = (text.TEXT_COLUMNS[0], text.TEXT_COLUMNS[-1])
     yield from map(Text, text.opening_sentences(comparison))  # folded between words, not cut
     yield ""
-    yield string_table(text.TEXT_COLUMNS, text.comparison_lines(comparison), left=left)
+    yield string_table(text.TEXT_COLUMNS, text.comparison_lines(comparison), left=text_headings)
     if len(comparison.against) > 1:
         labels = [contrast.baseline.label for contrast in comparison.against]
         yield ""

@@ -26,10 +26,10 @@ def decimal(value: float | None, places: int = 1) -> str:
     return NO_VALUE if value is None else _true_minus(f"{value:,.{places}f}")
 
 
-def signed(value: float | None, places: int = 0) -> str:
+def with_sign(value: float | None, places: int = 0) -> str:
     """A difference, with its sign.
 
-    >>> signed(-26215), signed(1722), signed(0)
+    >>> with_sign(-26215), with_sign(1722), with_sign(0)
     ('−26,215', '+1,722', '0')
     """
     if value is None:
@@ -45,7 +45,7 @@ def percent(value: float | None, places: int = 1) -> str:
     """
     if value is not None and math.isinf(value):
         return "no upper end"
-    return NO_VALUE if value is None else f"{signed(value, places)}%"
+    return NO_VALUE if value is None else f"{with_sign(value, places)}%"
 
 
 def share(value: float | None, places: int = 1) -> str:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from numpy.random import default_rng
-
+from becalm.methods.arrays import seed_generator
 from becalm.simulate.city import simulate_city
 from becalm.simulate.request import CityRequest
 from becalm.simulate.settings import Effect, Settings, keep_rates_constant, shrink_to_town
@@ -29,7 +28,7 @@ def make_city(request: CityRequest, *, progress: Progress) -> CitySummary:
         settings = shrink_to_town(settings, incidents=request.incidents)
     if request.nothing_at_all:
         settings = keep_rates_constant(settings)
-    city_rng, file_rng = default_rng(request.seed).spawn(2)
+    city_rng, file_rng = seed_generator(request.seed).spawn(2)
     with progress("simulate", total=2, unit="steps") as advance:
         city = simulate_city(settings, city_rng)
         advance(1)

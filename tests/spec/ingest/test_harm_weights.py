@@ -50,7 +50,10 @@ def test_many_offences_weigh_so_much_more() -> None:
 
 def test_two_editions_are_never_added(tmp_path: Path) -> None:
     (tmp_path / "css_2016.toml").write_text(OTHER)
-    old, new = load_harm_index("css", "2016", own=tmp_path), load_harm_index("css", "2020", own=tmp_path)
+    old, new = (
+        load_harm_index("css", "2016", own_folder=tmp_path),
+        load_harm_index("css", "2020", own_folder=tmp_path),
+    )
     with pytest.raises(QuestionError, match="cannot be added"):
         old.harm("34B") + new.harm("34B")
     assert (new.harm("34B") + new.harm("39")).value == pytest.approx(880.0)
@@ -74,4 +77,4 @@ def test_a_class_without_weight_is_not_guessed() -> None:
 def test_a_class_weighed_twice_is_refused(tmp_path: Path) -> None:
     (tmp_path / "w.toml").write_text(OTHER + OTHER[OTHER.index("[[weights]]") :])
     with pytest.raises(WorkspaceError, match="weighed twice: 34B"):
-        load_harm_index("css", "2016", own=tmp_path)
+        load_harm_index("css", "2016", own_folder=tmp_path)

@@ -139,11 +139,11 @@ def check_workspace_pins(workspace: Workspace, data: Mapping[str, str]) -> None:
     elsewhere = (ARCHIVE_PIN, PATROL_PIN, OVERRIDE_PIN)
     pins = {key: sha256 for key, sha256 in data.items() if not key.startswith(elsewhere)}
     current_pins = workspace_pins(workspace)
-    changed = sorted(
+    changed_pins = sorted(
         key for key in pins.keys() | current_pins.keys() if pins.get(key) != current_pins.get(key)
     )
-    if changed:
+    if changed_pins:
         raise ReplayError(
-            f"Not as it was when this run was made: {', '.join(changed)}, in {workspace.path}. "
+            f"Not as it was when this run was made: {', '.join(changed_pins)}, in {workspace.path}. "
             "Restore it, or make a new briefing with `becalm run`."
         )

@@ -152,7 +152,9 @@ def _method_cells(row: BacktestRow, origins: int) -> tuple[str, ...]:
 
 def _summary(result: Backtest) -> tuple[str, ...]:
     """What belongs to the months and not to one method."""
-    expected, actual = (sum(getattr(g, name) for g in result.calibration) for name in ("expected", "seen"))
+    expected_incidents, actual_incidents = (
+        sum(getattr(g, name) for g in result.calibration) for name in ("expected", "seen")
+    )
     top, gain = result.calibration[-1], result.finder_gain
     name = result.rows[-1].method
     finder_gain = (
@@ -162,8 +164,8 @@ def _summary(result: Backtest) -> tuple[str, ...]:
         *finder_gain,
         f"The best order known afterwards has a Gini of {result.gini_best:.3f}; as many incidents thrown "
         f"evenly would give it {result.gini_null:.3f}.",
-        f"The blend expected {expected:.1f} incidents a month and {actual:.1f} came; where it expected most "
-        f"({top.places:.0f} places) {top.expected_count:.1f} and {top.observed_count:.1f}.",
+        f"The blend expected {expected_incidents:.1f} incidents a month and {actual_incidents:.1f} came; "
+        f"where it expected most ({top.places:.0f} places) {top.expected_count:.1f} and {top.observed_count:.1f}.",
     )
 
 

@@ -235,10 +235,10 @@ def _harm_lines(hotspots: HotspotList) -> Iterator[str]:
     if hotspots.harm is None:
         return
     basis, weights = hotspots.harm, hotspots.harm.weights
-    by, other = ("harm", "count") if hotspots.rank == "harm" else ("count", "harm")
+    rank, other_rank = ("harm", "count") if hotspots.rank == "harm" else ("count", "harm")
     yield (
-        f"Ranked by {by}: P(top), rank intervals and churn are of that rank. {basis.shared} of "
-        f"{len(hotspots.hotspots)} places are on the list by {other} too."
+        f"Ranked by {rank}: P(top), rank intervals and churn are of that rank. {basis.shared} of "
+        f"{len(hotspots.hotspots)} places are on the list by {other_rank} too."
     )
     yield (
         f"Harm weights {weights.key} {weights.version}: {weights.index} {weights.edition} ({weights.unit}), "
@@ -264,8 +264,8 @@ def _rule_lines(hotspots: HotspotList) -> Iterator[str]:
     if selection.hours:
         yield f"For the hours {selection.hours} of every day: what is expected is expected in these hours."
     author = f" (rules by {selection.author}, {selection.written_on})" if selection.author else ""
-    expected = f"{selection.expected_total:,.1f} {selection.unit} expected in 30 days on the list"
-    yield f"Rules{author}: {expected}; {selection.how}."
+    expectation = f"{selection.expected_total:,.1f} {selection.unit} expected in 30 days on the list"
+    yield f"Rules{author}: {expectation}; {selection.how}."
     yield from (f"  {price_in_words(price, selection.unit)}" for price in selection.prices)
     yield from override_lines(selection, hotspots.places)
 

@@ -115,24 +115,28 @@ def load_inputs(
     location = None
     if has_moved_records(counts):
         location = measure_location(find_moved_points(incidents, target=targets.target))
-    fitted, size_warnings = fit_place_size(places, location)
-    if fitted.cell_m != places.cell_m:
-        counts = count_places(incidents, cell_m=fitted.cell_m, months=months)
+    fitted_places, size_warnings = fit_place_size(places, location)
+    if fitted_places.cell_m != places.cell_m:
+        counts = count_places(incidents, cell_m=fitted_places.cell_m, months=months)
     gaps = gaps_of(desk, source, as_of=records.as_of) if only is None else ()
     warnings = (
         *(f"coverage: {gap}" for gap in select_gaps(gaps, months, (source.key,))),
         *warn_of_quality(counts),
-        *(warn_of_points(count_points_per_cell(incidents, cell_m=fitted.cell_m)) if fitted.is_grid else ()),
+        *(
+            warn_of_points(count_points_per_cell(incidents, cell_m=fitted_places.cell_m))
+            if fitted_places.is_grid
+            else ()
+        ),
         *warn_of_doubt(location),
         *size_warnings,
     )
     boundaries = load_boundaries(desk.workspace)
     outline = boundaries.outline if boundaries else None
-    return FindInputs(incidents, counts, targets, outline, fitted, location, dict(data), warnings)
+    return FindInputs(incidents, counts, targets, outline, fitted_places, location, dict(data), warnings)
 
 
-def _select_months(recorded: Sequence[str], records: RecordOptions) -> tuple[str, ...]:
-    first, last = min(recorded), max(recorded)
+def _select_months(recorded_months: Sequence[str], records: RecordOptions) -> tuple[str, ...]:
+    first, last = min(recorded_months), max(recorded_months)
     since, until = records.since or first, records.until or last
     if max(first, since) > min(last, until):
         raise UsageError(
@@ -152,13 +156,13 @@ def define_region(desk: Desk, inputs: FindInputs, *, needs_shapes: bool = False)
     if inputs.places.is_grid and not (has_split_cell or needs_shapes):
         return StudyRegion(inputs.counts)
     counts = count_points(inputs.incidents, months=inputs.counts.months)
-    excluded = _read_excluded(desk, inputs.places)
+    excluded_land = _read_excluded(desk, inputs.places)
     if inputs.places.unit == "box":
-        land = _build_box_land(inputs, counts, excluded)
+        land = _build_box_land(inputs, counts, excluded_land)
         return StudyRegion(counts, warnings=land.squares.notes, box_land=land)
     places = _build_places(desk, inputs, counts)
-    if excluded is not None:
-        places = exclude_land(places, excluded)
+    if excluded_land is not None:
+        places = exclude_land(places, excluded_land)
     split_places = apply_splits(places, splits)
     notes = (*places.notes, *split_places.notes)
     return StudyRegion(counts, split_places.places, notes, splits=split_places.splits)
@@ -180,15 +184,15 @@ def _build_places(desk: Desk, inputs: FindInputs, counts: PointCounts) -> PlaceS
     return build_tiles(shape, counts, inputs.targets, boundary)
 
 
-def _build_box_land(inputs: FindInputs, counts: PointCounts, excluded: BaseGeometry | None) -> BoxLand:
+def _build_box_land(inputs: FindInputs, counts: PointCounts, excluded_land: BaseGeometry | None) -> BoxLand:
     """The land on which boxes may be placed."""
     side_m = inputs.places.cell_m
     squares = build_tiles(
         Lattice("square", max(side_m, LEAST_SQUARE_M)), counts, inputs.targets, inputs.boundary
     )
-    if excluded is not None:
-        squares = exclude_land(squares, excluded)
-    return BoxLand(side_m, squares, inputs.boundary, excluded)
+    if excluded_land is not None:
+        squares = exclude_land(squares, excluded_land)
+    return BoxLand(side_m, squares, inputs.boundary, excluded_land)
 
 
 def _read_excluded(desk: Desk, places: PlaceOptions) -> BaseGeometry | None:

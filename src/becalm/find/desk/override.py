@@ -137,12 +137,12 @@ def check_override_pins(desk: Desk, data: Mapping[str, str]) -> None:
     """Refuse to repeat a run whose overrides are not in the ledger as it read them."""
     pins = {key: sha for key, sha in data.items() if key.startswith(PIN)}
     current_pins = override_pins(desk, pinned_entries(pins))
-    changed = sorted(key.removeprefix(PIN) for key in pins if pins[key] != current_pins.get(key))
-    if changed:
+    changed_pins = sorted(key.removeprefix(PIN) for key in pins if pins[key] != current_pins.get(key))
+    if changed_pins:
         raise ReplayError(
             f"The ledger of {desk.workspace.path} does not hold the overrides of this run as they were: look "
-            f"at entry {', '.join(changed)}. `becalm record verify` says whether the ledger was altered; "
-            "else use the workspace in which the run was made."
+            f"at entry {', '.join(changed_pins)}. `becalm record verify` says whether the ledger was "
+            "altered; else use the workspace in which the run was made."
         )
 
 

@@ -79,12 +79,12 @@ def undo_split(desk: Desk, request: SplitRequest) -> Split:
     splits = active_splits(desk)
     split = next((split for split in splits if split.place_id == place_id), None)
     if split is None:
-        others = ", ".join(split.place_id for split in splits) or "none"
-        raise UsageError(f"{place_id} is not split; {others} is. `becalm find splits` lists them.")
-    split_parts = [other.place_id for other in splits if other.place_id.startswith(place_id + PART_MARK)]
+        split_ids = ", ".join(split.place_id for split in splits) or "none"
+        raise UsageError(f"{place_id} is not split; {split_ids} is. `becalm find splits` lists them.")
+    split_parts = [s.place_id for s in splits if s.place_id.startswith(place_id + PART_MARK)]
     if split_parts:
         raise UsageError(f"A part of {place_id} is split itself ({', '.join(split_parts)}). Undo that first.")
-    _save_splits(desk, tuple(other for other in splits if other is not split), request)
+    _save_splits(desk, tuple(s for s in splits if s is not split), request)
     return split
 
 

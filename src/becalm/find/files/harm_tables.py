@@ -58,14 +58,14 @@ class WeightFile(Strict):
         )
 
 
-def load_harm_index(key: str, edition: str, *, own: Path | None = None) -> HarmIndex:
-    """The harm weights of this index in this edition; the user's folder `own` is looked into first.
+def load_harm_index(key: str, edition: str, *, own_folder: Path | None = None) -> HarmIndex:
+    """The harm weights of this index in this edition; the user's folder `own_folder` is looked into first.
 
     Raises QuestionError where there is no such edition: another edition never stands in for it.
     """
     by_edition: dict[tuple[str, str], HarmIndex] = {}
     faults: list[Fault] = []
-    for source in recipe_files("becalm.find.files", "harm_weights", own):
+    for source in recipe_files("becalm.find.files", "harm_weights", own_folder):
         entry, wrong = check_recipe(source, WeightFile)
         faults += wrong
         if entry is not None:
@@ -151,8 +151,8 @@ def read_group_weights(file: Path, *, own_index: Path | None = None) -> GroupWei
     return _with_index(entry, own_index)
 
 
-def load_group_weights(own: Path | None = None) -> tuple[GroupWeights, ...]:
-    """All tables of harm weights for groups; the folder `own` is looked into first, and its keys win.
+def load_group_weights(own_folder: Path | None = None) -> tuple[GroupWeights, ...]:
+    """All tables of harm weights for groups; the folder `own_folder` is looked into first, and its keys win.
 
     Indices of harm of the user's own lie in its folder `index`.
 
@@ -160,14 +160,14 @@ def load_group_weights(own: Path | None = None) -> tuple[GroupWeights, ...]:
     """
     by_key: dict[str, GroupWeightFile] = {}
     faults: list[Fault] = []
-    for source in recipe_files("becalm.find.files", "group_weight_tables", own):
+    for source in recipe_files("becalm.find.files", "group_weight_tables", own_folder):
         entry, wrong = check_recipe(source, GroupWeightFile)
         faults += wrong
         if entry is not None:
             by_key.setdefault(entry.key, entry)
     if faults:
         raise WorkspaceError(f"The harm weights have {len(faults)} faults", tuple(faults))
-    return tuple(_with_index(entry, own and own / INDEX_FOLDER) for entry in by_key.values())
+    return tuple(_with_index(entry, own_folder and own_folder / INDEX_FOLDER) for entry in by_key.values())
 
 
 def choose_group_weights(
@@ -212,7 +212,7 @@ def choose_group_weights(
 def _with_index(entry: GroupWeightFile, own_index: Path | None) -> GroupWeights:
     index = None
     if any(group.classes for group in entry.groups):
-        index = load_harm_index(entry.index, entry.edition, own=own_index)
+        index = load_harm_index(entry.index, entry.edition, own_folder=own_index)
         codes = {weight.code for weight in index.weights}
         faults = [
             Fault(

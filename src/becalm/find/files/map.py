@@ -222,11 +222,11 @@ def _numbers(
 def _frame_outline(frame: View | None, view: View) -> Markup | None:
     if frame is None:
         return None
-    left, top = view(frame.west, frame.north)
+    left_x, top = view(frame.west, frame.north)
     right, bottom = view(frame.east, frame.south)
-    left, top = max(left, 3.0), max(top, 3.0)
+    left_x, top = max(left_x, 3.0), max(top, 3.0)
     right, bottom = min(right, view.width - 3), min(bottom, view.height - 3)
-    return svg.element("rect", x=left, y=top, width=right - left, height=bottom - top, class_="frame")
+    return svg.element("rect", x=left_x, y=top, width=right - left_x, height=bottom - top, class_="frame")
 
 
 def _window(view: View) -> Box:

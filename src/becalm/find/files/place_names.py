@@ -17,7 +17,7 @@ _WIDTH_OF_A_LETTER = 0.56  # of the font size, in a plain sans serif
 class Box:
     """A rectangle of the picture."""
 
-    left: float
+    left_x: float
     top: float
     right: float
     bottom: float
@@ -27,22 +27,22 @@ class Box:
         """The box with this middle."""
         return cls(x - width / 2, y - height / 2, x + width / 2, y + height / 2)
 
-    def meets(self, other: Box) -> bool:
+    def meets(self, box: Box) -> bool:
         """Whether the two share ground."""
         return (
-            self.left < other.right
-            and other.left < self.right
-            and self.top < other.bottom
-            and other.top < self.bottom
+            self.left_x < box.right
+            and box.left_x < self.right
+            and self.top < box.bottom
+            and box.top < self.bottom
         )
 
-    def contains(self, other: Box) -> bool:
-        """Whether the other lies wholly inside."""
+    def contains(self, box: Box) -> bool:
+        """Whether the box lies wholly inside."""
         return (
-            self.left <= other.left
-            and other.right <= self.right
-            and self.top <= other.top
-            and other.bottom <= self.bottom
+            self.left_x <= box.left_x
+            and box.right <= self.right
+            and self.top <= box.top
+            and box.bottom <= self.bottom
         )
 
 
@@ -67,7 +67,7 @@ def place_names(
         high = len(parts) * size * 1.15
         for dy in (0.0, -high * 0.6, high * 0.6, -high, high):
             box = Box.around(x, y + dy, wide, high)
-            if window.contains(box) and not any(box.meets(other) for other in boxes):
+            if window.contains(box) and not any(box.meets(occupied_box) for occupied_box in boxes):
                 boxes.append(box)
                 first = box.top + size * 0.95
                 lines += [(x, first + i * size * 1.15, part) for i, part in enumerate(parts)]
@@ -104,7 +104,7 @@ def number_marks(
         wide, high = 7.0 * len(rank) + 1, 10.0
         for dx, dy, is_apart in _offsets(size, wide, high):
             box = Box.around(x + dx, y + dy, wide, high)
-            if window.contains(box) and not any(box.meets(other) for other in occupied):
+            if window.contains(box) and not any(box.meets(occupied_box) for occupied_box in occupied):
                 occupied.append(box)
                 texts.append(svg.text(x + dx, y + dy + 4.0, rank, class_="rank", text_anchor="middle"))
                 lines += [svg.line(x, y, x + dx * 0.8, y + dy * 0.8, class_="tie")] if is_apart else []

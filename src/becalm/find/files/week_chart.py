@@ -15,16 +15,16 @@ def week_chart(shares: tuple[float, ...], *, key: str, title: str, narrow: bool 
     A square's area, not its colour, tells the share; the busiest tenth of hours is full, the rest hollow.
     """
     side = 11.6 if narrow else 25.6
-    left, top = (42.0, 26.0) if narrow else (96.0, 28.0)
+    left_x, top = (42.0, 26.0) if narrow else (96.0, 28.0)
     largest = max(shares) or 1.0
     busy = sorted(shares, reverse=True)[len(shares) // 10]
     cells = [
-        _cell(left + side * hour, top + side * 1.05 * day, side, shares[day * 24 + hour], largest, busy)
+        _cell(left_x + side * hour, top + side * 1.05 * day, side, shares[day * 24 + hour], largest, busy)
         for day in range(7)
         for hour in range(24)
     ]
     return svg.picture(
-        _names(left, top, side, narrow),
+        _names(left_x, top, side, narrow),
         *cells,
         key=key,
         title=title,
@@ -58,19 +58,21 @@ def _cell(x: float, y: float, side: float, value: float, largest: float, busy: f
     )
 
 
-def _names(left: float, top: float, side: float, narrow: bool) -> Markup:
+def _names(left_x: float, top: float, side: float, narrow: bool) -> Markup:
     days = [
-        svg.text(left - 10, top + side * 1.05 * (i + 0.5) + 4, name[:3] if narrow else name,
+        svg.text(left_x - 10, top + side * 1.05 * (i + 0.5) + 4, name[:3] if narrow else name,
                  class_="tick", text_anchor="end")
         for i, name in enumerate(DAYS)
     ]  # fmt: skip
     hours = [
-        svg.text(left + side * hour, top - 10, f"{hour:02}:00" if not narrow else f"{hour:02}",
+        svg.text(left_x + side * hour, top - 10, f"{hour:02}:00" if not narrow else f"{hour:02}",
                  class_="tick", text_anchor="middle")
         for hour in range(0, 24, 3)
     ]  # fmt: skip
     rules = [
-        svg.line(left + side * hour, top - 4, left + side * hour, top + side * 1.05 * 7 + 4, class_="grid")
+        svg.line(
+            left_x + side * hour, top - 4, left_x + side * hour, top + side * 1.05 * 7 + 4, class_="grid"
+        )
         for hour in range(0, 25, 3)
     ]
     return svg.group([*rules, *days, *hours])

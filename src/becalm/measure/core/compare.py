@@ -102,19 +102,25 @@ def _build_contrast(
             "Leave out `align`, or give a longer period."
         )
     new = series.on(matched_days.new)
-    expected = expected_from_years(np.stack([series.on(days) for days in matched_days.old]))
+    expected_counts = expected_from_years(np.stack([series.on(days) for days in matched_days.old]))
     exposure_ratio = len(matched_days.new) / sum(map(len, matched_days.old))
     ratios = rate_ratios(
-        new, expected.total, new_exposure=exposure_ratio, dispersion=dispersion.phi, level=settings.level
+        new,
+        expected_counts.total,
+        new_exposure=exposure_ratio,
+        dispersion=dispersion.phi,
+        level=settings.level,
     )
-    p = rate_p_values(new, expected.total, new_exposure=exposure_ratio, dispersion=dispersion.phi)
-    p[(new == 0) & (expected.total == 0)] = np.nan
+    p = rate_p_values(new, expected_counts.total, new_exposure=exposure_ratio, dispersion=dispersion.phi)
+    p[(new == 0) & (expected_counts.total == 0)] = np.nan
     rows = tuple(
         _build_row(
             series,
             g,
             new=int(new[g]),
-            old=float(expected.mean[g]) if expected.windows > 1 else int(expected.total[g]),
+            old=float(expected_counts.mean[g])
+            if expected_counts.windows > 1
+            else int(expected_counts.total[g]),
             interval=(float(ratios.ratio[g]), float(ratios.low[g]), float(ratios.high[g])),
             p_value=float(p[g]),
             dispersion=dispersion,

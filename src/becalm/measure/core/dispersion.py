@@ -67,7 +67,7 @@ def measure_dispersion(
     stretches = _month_stretches(series) if unit == "months" else _week_stretches(series, latest)
     past = [(span, columns) for span, columns in stretches if _is_history(span, latest, apart_from)]
     past = [(span, columns) for span, columns in past if not set(span.months) & set(missing)]
-    past = _drop_latest(past, latest, needed=LEAST_HISTORY[unit])
+    past = _drop_latest(past, latest, least_history=LEAST_HISTORY[unit])
     if len(past) < LEAST_HISTORY[unit]:
         return GroupDispersion(np.ones(len(series.groups)), len(past), unit)
     days = np.array([span.days for span, _ in past], dtype=np.float64)
@@ -83,13 +83,13 @@ def _is_history(span: Period, latest: date, apart_from: Sequence[Period]) -> boo
 
 
 def _drop_latest(
-    past: list[tuple[Period, slice]], latest: date, *, needed: int
+    past: list[tuple[Period, slice]], latest: date, *, least_history: int
 ) -> list[tuple[Period, slice]]:
     """History without its last two months, or without as much of that as leaves what is needed."""
     settled_stretches = sum(
         span.end <= month_start(latest.year, latest.month - LATEST_MONTHS_IGNORED) for span, _ in past
     )
-    return past[: max(settled_stretches, min(needed, len(past)))]
+    return past[: max(settled_stretches, min(least_history, len(past)))]
 
 
 def _month_stretches(series: Series) -> list[tuple[Period, slice]]:

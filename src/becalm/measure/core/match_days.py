@@ -44,8 +44,8 @@ def match_calendar(
     pairings = [_pair_days(list_days(period), list_days(window), names) for window in windows]
     new = tuple(day for day in list_days(period) if all(day in pairs for pairs in pairings))
     old = tuple(tuple(pairs[day] for day in new) for pairs in pairings)
-    matched = {*new, *(day for days in old for day in days)}
-    unmatched = {day for stretch in (period, *windows) for day in list_days(stretch)} - matched
+    matched_days = {*new, *(day for days in old for day in days)}
+    unmatched = {day for stretch in (period, *windows) for day in list_days(stretch)} - matched_days
     return MatchedDays(new, old, tuple(sorted(unmatched)))
 
 
@@ -58,9 +58,9 @@ def calendar_differences(
     if weekdays and period.days == window.days and gap.any():
         surplus, deficit = (", ".join(DAYS[i] for i in np.flatnonzero(days)) for days in (gap > 0, gap < 0))
         notes.append(f"{period} has more {surplus} and fewer {deficit} than {window}")
-    for one, other in ((period, window), (window, period)):
-        unshared = _unshared_holidays(one, other, holidays)
-        notes += [f"{one} has {', '.join(unshared)}, which {other} lacks"] if unshared else []
+    for window_a, window_b in ((period, window), (window, period)):
+        unshared = _unshared_holidays(window_a, window_b, holidays)
+        notes += [f"{window_a} has {', '.join(unshared)}, which {window_b} lacks"] if unshared else []
     return tuple(notes)
 
 
@@ -89,12 +89,12 @@ def _pair_days(new: Sequence[date], old: Sequence[date], names: Mapping[date, st
     return pairs
 
 
-def _unshared_holidays(one: Period, other: Period, holidays: Mapping[date, str]) -> list[str]:
+def _unshared_holidays(own_window: Period, other_window: Period, holidays: Mapping[date, str]) -> list[str]:
     """The holidays of one window that the other lacks, each with its day."""
-    other_names = [name for day, name in holidays.items() if other.start <= day < other.end]
+    other_names = [name for day, name in holidays.items() if other_window.start <= day < other_window.end]
     unshared = []
     for day, name in sorted(holidays.items()):
-        if not one.start <= day < one.end:
+        if not own_window.start <= day < own_window.end:
             continue
         if name in other_names:
             other_names.remove(name)

@@ -108,14 +108,14 @@ def _middle_month(window: Period) -> str:
 
 
 def outside_total(
-    recorded: Sequence[str], groups: Mapping[str, OffenceGroup], *, requested: Sequence[str] = ()
+    recorded_groups: Sequence[str], groups: Mapping[str, OffenceGroup], *, requested: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """Which of these offence groups are left out of every count?
 
     Those that are in no total, unless they were asked for by name or nothing else is there.
     """
-    outside = tuple(key for key in recorded if key in groups and not groups[key].in_total)
-    return () if requested or len(outside) == len(recorded) else outside
+    outside = tuple(key for key in recorded_groups if key in groups and not groups[key].in_total)
+    return () if requested or len(outside) == len(recorded_groups) else outside
 
 
 def pick_groups(counts: CountTable, keys: Sequence[str]) -> CountTable:

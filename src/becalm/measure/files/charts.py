@@ -39,13 +39,13 @@ class _RowLayout:
 
     width: float
     row: float
-    left: float
+    left_x: float
     right: float
     is_stacked: bool
 
 
-WIDE_ROWS = _RowLayout(width=720, row=30, left=330, right=700, is_stacked=False)
-NARROW_ROWS = _RowLayout(width=340, row=48, left=22, right=318, is_stacked=True)
+WIDE_ROWS = _RowLayout(width=720, row=30, left_x=330, right=700, is_stacked=False)
+NARROW_ROWS = _RowLayout(width=340, row=48, left_x=22, right=318, is_stacked=True)
 
 
 def change_chart(rows: tuple[ChangeRow, ...], *, key: str, title: str, narrow: bool = False) -> Markup:
@@ -70,7 +70,7 @@ def _change_axis(rows: tuple[ChangeRow, ...], layout: _RowLayout) -> Scale:
     low = max(min([*ends, -10.0]), -100.0)
     high = min(max([*ends, 10.0]), MOST_PERCENT)
     ticks = round_ticks(low, high, about=4 if layout.is_stacked else 6)
-    return Scale(max(ticks[0], -100.0), ticks[-1], layout.left, layout.right)
+    return Scale(max(ticks[0], -100.0), ticks[-1], layout.left_x, layout.right)
 
 
 def _change_grid(axis: Scale, layout: _RowLayout, *, bottom: float) -> Markup:
@@ -107,7 +107,7 @@ def _row_label(row: ChangeRow, top: float, layout: _RowLayout) -> Markup:
     weight = "label strong" if row.is_total else "label"
     y = top + (16 if layout.is_stacked else layout.row / 2 + 4)
     label_x, counts_x, letters = (
-        (2, layout.width - 2, 30) if layout.is_stacked else (8, layout.left - 16, 32)
+        (2, layout.width - 2, 30) if layout.is_stacked else (8, layout.left_x - 16, 32)
     )  # the counts end where the axis begins, or at the edge above it
     return svg.group([
         _label_ground(row, top, layout) if layout.is_stacked else None,
@@ -184,14 +184,14 @@ class SeriesPoint:
 class _Frame:
     width: float
     height: float
-    left: float
+    left_x: float
     right: float
     top: float
     bottom: float
 
 
-WIDE_SERIES = _Frame(width=720, height=320, left=64, right=606, top=22, bottom=276)
-NARROW_SERIES = _Frame(width=340, height=270, left=46, right=328, top=44, bottom=228)
+WIDE_SERIES = _Frame(width=720, height=320, left_x=64, right=606, top=22, bottom=276)
+NARROW_SERIES = _Frame(width=340, height=270, left_x=46, right=328, top=44, bottom=228)
 
 
 def series_chart(
@@ -208,7 +208,7 @@ def series_chart(
     most = max((v for p in points for v in (p.new, p.old) if v is not None), default=1)
     ticks = round_ticks(0, most, about=4)
     up = Scale(0, ticks[-1], frame.bottom, frame.top)
-    across = Scale(0, max(len(points) - 1, 1), frame.left + 18, frame.right - 18)
+    across = Scale(0, max(len(points) - 1, 1), frame.left_x + 18, frame.right - 18)
     return svg.picture(
         _shade_compared(points, across, frame),
         _series_axes(points, ticks, across, up, frame),
@@ -229,9 +229,14 @@ def _shade_compared(points: tuple[SeriesPoint, ...], across: Scale, frame: _Fram
     if not compared:
         return None
     half = (across(1) - across(0)) / 2 if len(points) > 1 else 18
-    left, right = across(compared[0]) - half, min(across(compared[-1]) + half, frame.right)
+    left_x, right_x = across(compared[0]) - half, min(across(compared[-1]) + half, frame.right)
     return svg.element(
-        "rect", x=left, y=frame.top, width=right - left, height=frame.bottom - frame.top, class_="compared"
+        "rect",
+        x=left_x,
+        y=frame.top,
+        width=right_x - left_x,
+        height=frame.bottom - frame.top,
+        class_="compared",
     )
 
 
@@ -241,10 +246,10 @@ def _series_axes(
     parts: list[Markup] = []
     for tick in ticks:
         y, label = up(tick), number_format.whole(tick)
-        parts.append(svg.line(frame.left, y, frame.right, y, class_="zero" if tick == 0 else "grid"))
-        parts.append(svg.text(frame.left - 8, y + 4, label, class_="tick", text_anchor="end"))
+        parts.append(svg.line(frame.left_x, y, frame.right, y, class_="zero" if tick == 0 else "grid"))
+        parts.append(svg.text(frame.left_x - 8, y + 4, label, class_="tick", text_anchor="end"))
     # A label needs 44 units; the last month is always named, and every so many before it.
-    months_per_label = max(1, round(len(points) * 44 / (frame.right - frame.left)))
+    months_per_label = max(1, round(len(points) * 44 / (frame.right - frame.left_x)))
     last = len(points) - 1
     parts += [
         svg.text(across(i), frame.bottom + 20, p.label, class_="tick", text_anchor="middle")

@@ -85,7 +85,7 @@ def _change_cells(row: ComparisonRow) -> tuple[str, str]:
         return _ratio_words(row.ratio), f"{_ratio_words(row.low)} to {_ratio_words(row.high)}"
     if not row.low:
         return number_format.NO_VALUE, number_format.NO_VALUE
-    return number_format.signed(row.difference), f"{_ratio_words(row.low)} or more"
+    return number_format.with_sign(row.difference), f"{_ratio_words(row.low)} or more"
 
 
 def _ratio_words(ratio: float) -> str:

@@ -102,9 +102,9 @@ def memory_sentence(hotspots: HotspotList) -> str:
 def certainty_sentence(hotspots: HotspotList) -> str:
     """How sure is the list, in one sentence?"""
     n = len(hotspots.hotspots)
-    expected = hotspots.mean_p_top
+    mean_probability = hotspots.mean_p_top
     return (
-        f"On average a listed place belongs to the true first {n} with probability {expected:.2f}. "
+        f"On average a listed place belongs to the true first {n} with probability {mean_probability:.2f}. "
         "The list is the best that these records give; it is not the truth."
     )
 
