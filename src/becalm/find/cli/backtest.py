@@ -165,7 +165,8 @@ def _summary(result: Backtest) -> tuple[str, ...]:
         f"The best order known afterwards has a Gini of {result.gini_best:.3f}; as many incidents thrown "
         f"evenly would give it {result.gini_null:.3f}.",
         f"The blend expected {expected_incidents:.1f} incidents a month and {actual_incidents:.1f} came; "
-        f"where it expected most ({top.places:.0f} places) {top.expected_count:.1f} and {top.observed_count:.1f}.",
+        f"where it expected most ({top.places:.0f} places) {top.expected_count:.1f} and "
+        f"{top.observed_count:.1f}.",
     )
 
 
