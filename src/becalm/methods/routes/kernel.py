@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 from numba import njit
+from numpy.typing import NDArray
 
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.routes.distribution import BackwardSums, Links, Marginals, Walker
@@ -196,7 +197,7 @@ def draw_route(
     lengths: Ints,
     links: Links,
     sums: BackwardSums,
-    draws: Ints,
+    draws: NDArray[np.uint64],
     own_gap: Ints,
 ) -> tuple[Ints, int, float, bool]:
     """Draw one route: its visits, the slot of its pause (or -1), the logarithm of its probability, its end.

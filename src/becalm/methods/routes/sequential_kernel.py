@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from becalm.methods.arrays import Bools, Bytes, Floats, Ints
 from becalm.methods.routes.distribution import (
     FEEDBACK_LIMIT,
+    BackwardSums,
     Feedback,
     Links,
     LinksByMode,
@@ -149,40 +150,47 @@ def draw_routes(
         if with_entropy:
             routes.entropy[u] = compute_entropy(sums, marginals, walker, links)
         routes.visits_by_length[:] += marginals.visits_by_length
-        add_expected_starts(
-            lattice,
-            walkers.first_slot[u],
-            marginals.start_chance,
-            1.0,
-            routes.expected_by_hour,
-            routes.expected_visits[u],
+        first, starts = walkers.first_slot[u], marginals.start_chance
+        add_expected_starts(lattice, first, starts, 1.0, routes.expected_by_hour, routes.expected_visits[u])
+        _add_no_start_chance(lattice, first, starts, routes.log_no_start)
+        visits, pause_slot, log_p, is_complete = _draw_complete_route(
+            lattice, walker, visit_weight, links, sums, draws[u]
         )
-        _add_no_start_chance(lattice, walkers.first_slot[u], marginals.start_chance, routes.log_no_start)
-        visits, pause_slot, log_p, is_complete = draw_route(
-            walker, visit_weight, lattice.lengths, links, sums, draws[u], lattice.own_gap
-        )
-        attempts = 1
-        while not is_complete and attempts < MOST_TRIES:  # only where choices were struck out
-            # The same numbers in another order: a walker has its own row of the stream, and no more.
-            turned_draws = np.roll(draws[u], attempts * 7)
-            visits, pause_slot, log_p, is_complete = draw_route(
-                walker, visit_weight, lattice.lengths, links, sums, turned_draws, lattice.own_gap
-            )
-            attempts += 1
         if not is_complete:
-            visits, pause_slot, routes.status[u] = (
-                visits[:0],
-                walker.pause_first if walker.pause_done == 0 else -1,
-                2,
-            )
+            routes.status[u] = 2
         routes.surprise[u] = -log_p
-        visit_count = _write_route(
-            lattice, walkers, u, (visits, pause_slot, draws[u]), links, routes, visit_count
-        )
+        route = visits, pause_slot, draws[u]
+        visit_count = _write_route(lattice, walkers, u, route, links, routes, visit_count)
         feedback.owed_visits[:] += feedback.due_visits[u]
         for k in range(visits.shape[0]):
             feedback.owed_visits[visits[k, 1]] -= 1.0
     return routes, visit_count
+
+
+@njit(cache=True, nogil=True)
+def _draw_complete_route(
+    lattice: RouteLattice,
+    walker: Walker,
+    visit_weight: Floats,
+    links: Links,
+    sums: BackwardSums,
+    draws: NDArray[np.uint64],
+) -> tuple[Ints, int, float, bool]:
+    """Draw a route, again where choices that were struck out led to a dead end; without visits in the end."""
+    visits, pause_slot, log_p, is_complete = draw_route(
+        walker, visit_weight, lattice.lengths, links, sums, draws, lattice.own_gap
+    )
+    attempts = 1
+    while not is_complete and attempts < MOST_TRIES:
+        # The same numbers in another order: a walker has its own row of the stream, and no more.
+        turned_draws = np.roll(draws, attempts * 7)
+        visits, pause_slot, log_p, is_complete = draw_route(
+            walker, visit_weight, lattice.lengths, links, sums, turned_draws, lattice.own_gap
+        )
+        attempts += 1
+    if not is_complete:
+        visits, pause_slot = visits[:0], walker.pause_first if walker.pause_done == 0 else -1
+    return visits, pause_slot, log_p, is_complete
 
 
 @njit(cache=True, nogil=True)
