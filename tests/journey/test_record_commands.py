@@ -342,3 +342,12 @@ def test_what_cannot_be_recorded_is_not_loaded(workspace: Path, tmp_path: Path) 
     ledger.close()
     again = answer(workspace, "ingest", str(street))
     assert [file["status"] for file in again["files"]] == ["loaded"]
+
+
+def test_a_csv_of_arrests_says_why_each_one_was_left_out(workspace: Path, log: Path) -> None:
+    ask(workspace, "record", "import", str(log), "--kind", "arrest")
+    words = ("record", "arrests", "--since", "2020-02-01", "--until", "2020-05-31", "--left-out")
+    heading, *rows = ask(workspace, *words, "--format", "csv").stdout.splitlines()
+    assert heading.endswith(",reason")
+    assert {row.count(",") for row in rows} == {heading.count(",")}
+    assert any(row.endswith(",other activity") for row in rows)
