@@ -75,7 +75,7 @@ def judge_contenders(counts: PlaceCounts, truth: dict[tuple[int, int], float], s
         forecast.posterior, forecast.own_counts, measure_scatter(panel, SETTINGS) or STEADY
     )
     asked, top = np.argsort(-forecast.expected_counts, kind="stable")[:1500], SETTINGS.count
-    draws = draw_rates(posterior, top=top, draws=1000, rng=np.random.default_rng(seed), always=asked)
+    draws = draw_rates(posterior, top=top, draws=1000, rng=np.random.default_rng(seed), required=asked)
     said = rank_certainty(draws, asked, top=top, level=SETTINGS.level)
     number = {cell: n for n, cell in enumerate(sorted(truth, key=truth.__getitem__, reverse=True), 1)}
     cells = zip(panel.grid.columns[asked].tolist(), panel.grid.rows[asked].tolist(), strict=True)
