@@ -76,7 +76,7 @@ def write_city(
     """
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise InputError(f"{folder} is not empty. Name a new folder with --out, or empty this one first.")
+        raise InputError(f"{folder} is not empty. Name a new folder with `out`, or empty this one first.")
     staging = folder.with_name(f".{folder.name}.partly")
     shutil.rmtree(staging, ignore_errors=True)
     staging.mkdir(parents=True)

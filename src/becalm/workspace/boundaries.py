@@ -83,7 +83,7 @@ def load_boundaries(workspace: Workspace) -> Boundaries | None:
     except (ValueError, KeyError, TypeError, shapely.errors.GEOSException) as error:
         raise WorkspaceError(
             f"{path} cannot be read as boundaries ({error}). It is becalm's own copy: make the workspace "
-            "anew with `becalm init DIR --boundaries FILE`."
+            "anew with `becalm init` and the file of boundaries."
         ) from error
 
 

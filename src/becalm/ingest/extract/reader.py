@@ -205,7 +205,7 @@ def _check_city(columns: Columns, sheet: Sheet, mapping: Mapping, context: ReadC
     lost_count = pc.sum(pc.equal(columns["location_quality"], "none")).as_py() or 0
     if lost_count > row_count / 2:
         problem = f"has {lost_count:,} of {row_count:,} rows outside {city.name} ({city.crs})"
-        remedy = f"load it into a workspace of its own: `becalm init DIR --city {mapping.city}`"
+        remedy = f"load it into a workspace of its own: `becalm init` with the city {mapping.city}"
         raise file_refusal(sheet.name, problem, remedy)
 
 
