@@ -373,7 +373,7 @@ def select_arms(
     }
     if arms and not arms_of_days:
         raise PlanError(
-            f"None of the {len(arms)} place-days of `arms` is among these places from {first_day} until "
+            f"`arms`: none of its {len(arms)} place-days is among these places from {first_day} until "
             f"before {until}. Give the arms of these days, or leave out `arms`."
         )
     return arms_of_days
