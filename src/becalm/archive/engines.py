@@ -26,12 +26,8 @@ _LOG_SETTINGS = Path(__file__).with_name("spark-log4j2.properties")
 def connect(engine: str) -> BaseBackend:
     """Open the named engine: sessions in UTC, nothing fetched from any network.
 
-    Raises
-    ------
-    DependencyError
-        where Spark is asked for and pyspark or Java is missing, or Java is too old.
-    WorkspaceError
-        where there is no such engine.
+    Raises DependencyError where Spark is asked for and pyspark or Java is missing, or Java is too old;
+    WorkspaceError where there is no such engine.
     """
     if engine == "duckdb":
         return _connect_duckdb()

@@ -174,10 +174,7 @@ class ParquetIntake:
 def open_intake(root: Path) -> Iterator[ParquetIntake]:
     """Hold the archive's lock, clear up after loads that were killed, and drop what is not committed.
 
-    Raises
-    ------
-    ArchiveError
-        at once, where another load is under way.
+    Raises ArchiveError at once where another load is under way.
     """
     with _name_disk_errors(root):
         root.mkdir(parents=True, exist_ok=True)

@@ -51,12 +51,8 @@ class ParquetArchive:
     ) -> Table:
         """The named table as an Ibis expression with its declared schema; every file read is checked first.
 
-        Raises
-        ------
-        ArchiveError
-            where a file is gone or altered, or there is no such table.
-        ReplayError
-            where a file of `only` is gone or altered.
+        Raises ArchiveError where a file is gone or altered, or there is no such table; ReplayError where a
+        file of `only` is gone or altered.
         """
         if name not in TABLES:
             raise ArchiveError(f"There is no table {name!r}. The archive has {', '.join(TABLES)}.")

@@ -22,10 +22,8 @@ def canonical_json(value: JsonValue) -> str:
     >>> canonical_json({"b": [1, True, None], "a": "é\n"})
     '{"a":"é\\n","b":[1,true,null]}'
 
-    Raises
-    ------
-    EventError
-        where the value holds a decimal, too great a number, half a character or anything unknown.
+    Raises EventError where the value holds a decimal, too great a number, half a character or anything
+    unknown.
 
     Source: RFC 8785 (JSON Canonicalization Scheme, 2020), without its section 3.2.2.3 on decimals.
     """

@@ -72,10 +72,8 @@ def opening_hash(identity: str) -> str:
 def draft_event(event: Event) -> EventDraft:
     """Write down all that an event itself gives to its entry.
 
-    Raises
-    ------
-    EventError
-        where a fact cannot be written in one way only: a decimal, too great a number, half a character.
+    Raises EventError where a fact cannot be written in one way only: a decimal, too great a number, half a
+    character.
     """
     occurred_at, facts = format_instant(event.occurred_at), canonical_json(event.facts)
     texts = (event.actor, event.role, event.purpose, event.programme, event.subject, facts)
@@ -132,10 +130,7 @@ def _arrange_columns(draft: EventDraft, seq: int, recorded_at: str, links: tuple
 def read_entry(row: StoredRow) -> Entry:
     """The entry that this row keeps, read and not yet verified.
 
-    Raises
-    ------
-    TamperError
-        where the row was never one that a ledger wrote.
+    Raises TamperError where the row was never one that a ledger wrote.
     """
     seq, recorded_at, occurred_at, kind, version, actor, role, purpose, programme, subject = row[:FACTS]
     facts, corrects, commitment, previous, hash_ = row[FACTS:]

@@ -44,10 +44,7 @@ def write_export(
 ) -> ExportWritten:
     """Write the first `size` entries, the signed heads and the verifier into a new or empty folder.
 
-    Raises
-    ------
-    LedgerError
-        where the folder holds something already, or cannot be written.
+    Raises LedgerError where the folder holds something already, or cannot be written.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -51,12 +51,9 @@ class Ledger(Protocol):
     def append(self, events: Sequence[EventToAppend]) -> tuple[Entry, ...]:
         """Append these events together, all or none. Where the store seals later, `append` waits for it.
 
-        Raises
-        ------
-        EventError
-            where an event is not of a known kind and version, lacks a fact, or occurred in the future.
-        LedgerError
-            where the ledger cannot be written, or refuses to be (an older copy, a clock set back).
+        Raises EventError where an event is not of a known kind and version, lacks a fact, or occurred in the
+        future; LedgerError where the ledger cannot be written, or refuses to be (an older copy, a clock set
+        back).
         """
 
     def entries(

@@ -66,10 +66,7 @@ def format_anchor(checkpoint: Checkpoint, public_key: str) -> str:
 def parse_anchor(text: str, place: str) -> Checkpoint:
     """The checkpoint that was kept outside, as `format_anchor` wrote it or as a QR code gave it back.
 
-    Raises
-    ------
-    InputError
-        where the text is not one.
+    Raises InputError where the text is not one.
     """
     try:
         fields: Mapping[str, object] = json.loads(text)
@@ -119,10 +116,7 @@ def draw_key() -> SigningKey:
 def read_key(path: Path) -> SigningKey | None:
     """The key in this file, None where there is no file.
 
-    Raises
-    ------
-    LedgerError
-        where the file can be read by others, or is no Ed25519 key.
+    Raises LedgerError where the file can be read by others, or is no Ed25519 key.
     """
     try:
         pem = path.read_bytes()
@@ -148,10 +142,7 @@ def read_key(path: Path) -> SigningKey | None:
 def write_key(path: Path, key: SigningKey) -> None:
     """Write the key into a file that only its owner may read; one that is there stays beside it.
 
-    Raises
-    ------
-    LedgerError
-        where the file cannot be written.
+    Raises LedgerError where the file cannot be written.
     """
     pem = key.private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()

@@ -33,10 +33,7 @@ def write_folder(path: Path, texts: Mapping[str, str | bytes], *, kind: FolderKi
     that kind's record and nothing that is not ours), and only once the new one is complete. A name may
     lie in a folder of its own ("units/team-1.html").
 
-    Raises
-    ------
-    UsageError
-        where `path` holds something else, or its parent cannot be written to.
+    Raises UsageError where `path` holds something else, or its parent cannot be written to.
     """
     path = path.absolute()
     check_folder_free(path, texts, kind=kind)

@@ -45,10 +45,7 @@ class Backup:
 def back_up(ledger: Path, copy: Path, *, now: datetime) -> Backup:
     """Copy the ledger as it stands into a new file, while others go on writing, with a manifest beside it.
 
-    Raises
-    ------
-    LedgerError
-        where there is no ledger, or the copy cannot be written or exists already.
+    Raises LedgerError where there is no ledger, or the copy cannot be written or exists already.
     """
     if copy.exists():
         raise LedgerError(f"{copy} exists already. Name another file for the copy; nothing was written.")
@@ -73,10 +70,7 @@ def back_up(ledger: Path, copy: Path, *, now: datetime) -> Backup:
 def read_backup(copy: Path) -> Backup:
     """The copy that stands here, if it is whole and as its manifest says.
 
-    Raises
-    ------
-    LedgerError
-        where the manifest is missing, or the copy is not the one that it describes.
+    Raises LedgerError where the manifest is missing, or the copy is not the one that it describes.
     """
     try:
         manifest = json.loads(_manifest_path(copy).read_text("utf-8"))
@@ -98,10 +92,8 @@ def restore(copy: Path, ledger: Path, *, now: datetime) -> Backup:
     All of it or nothing; what stood there is backed up beside it first, if it can be read. The ledger then
     is an older copy, and refuses to be written until two people confirm it (`ledger_restored`).
 
-    Raises
-    ------
-    LedgerError
-        where the copy is not whole or is one of another ledger, or somebody has the ledger open.
+    Raises LedgerError where the copy is not whole or is one of another ledger, or somebody has the ledger
+    open.
     """
     backup = read_backup(copy)
     if ledger.exists() and (identity := _read_identity(ledger)):

@@ -78,10 +78,7 @@ class HeadMemo:
 def check_ledger_exists(ledger: Path, memo: HeadMemo) -> None:
     """Refuse to begin a ledger anew, or to read something else, where one is known to have stood.
 
-    Raises
-    ------
-    TamperError
-        where it is gone, or what stands in its place is no database.
+    Raises TamperError where it is gone, or what stands in its place is no database.
     """
     if is_database(ledger) or (head := memo.read_head()) is None or not head.size:
         return
@@ -147,10 +144,7 @@ def _names_given_up(restored: Event) -> tuple[str, ...]:
 def check_newest_copy(tail: Tail, lost_heads: Sequence[Head], events: Sequence[Event]) -> None:
     """Refuse to write into an older copy, unless two people confirm it with this very event.
 
-    Raises
-    ------
-    LedgerError
-        where it is an older copy.
+    Raises LedgerError where it is an older copy.
     """
     if not lost_heads or (len(events) == 1 and _is_confirmation(events[0], tail, lost_heads)):
         return

@@ -268,10 +268,7 @@ def write_checkpoint(connection: Connection, checkpoint: Checkpoint) -> None:
 def read_checkpoints(connection: Connection) -> tuple[Checkpoint, ...]:
     """Every checkpoint that was kept, oldest first.
 
-    Raises
-    ------
-    TamperError
-        where one was altered so that it cannot be read.
+    Raises TamperError where one was altered so that it cannot be read.
     """
     rows = connection.execute(select(checkpoint_table).order_by(checkpoint_table.c.number)).all()
     try:

@@ -47,10 +47,7 @@ class GroupCommit(Generic[Task, Answer]):
     def submit(self, task: Task) -> Answer:
         """Have this written, and return when it is on the disk.
 
-        Raises
-        ------
-        BecalmError
-            whatever kept it from being written.
+        Raises the BecalmError that kept it from being written.
         """
         request: Request[Task, Answer] = Request(task)
         request.wake_lock.acquire()

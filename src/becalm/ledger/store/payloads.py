@@ -48,12 +48,8 @@ def insert_payloads(
 def read_payload(connection: Connection, seq: int) -> bytes | None:
     """The payload of this entry, None once erased.
 
-    Raises
-    ------
-    EventError
-        where there is no such entry, or it never had a payload.
-    TamperError
-        where it is not the payload that the entry commits to.
+    Raises EventError where there is no such entry, or it never had a payload; TamperError where it is not the
+    payload that the entry commits to.
     """
     commitment = read_commitments(connection, (seq,))[seq]
     row = connection.execute(select(payload_table).where(payload_table.c.seq == seq)).first()
@@ -80,10 +76,7 @@ def recompute_commitments(connection: Connection) -> Iterator[tuple[int, str]]:
 def destroy_payloads(connection: Connection, seqs: Sequence[int]) -> None:
     """Destroy the payloads and salts of these entries; those that are gone already stay so.
 
-    Raises
-    ------
-    EventError
-        where there is no such entry, or it never had a payload.
+    Raises EventError where there is no such entry, or it never had a payload.
     """
     read_commitments(connection, seqs)
     connection.execute(delete(payload_table).where(payload_table.c.seq.in_(seqs)))
@@ -120,10 +113,7 @@ def read_commitments(connection: Connection, seqs: Sequence[int]) -> dict[int, s
 def scrub(file: LedgerFile) -> None:
     """Empty the write-ahead log, in which pages stand as they were before the erasure.
 
-    Raises
-    ------
-    LedgerError
-        where another process holds on to it.
+    Raises LedgerError where another process holds on to it.
     """
     with file.reading() as connection:
         is_due = connection.execute(select(ledger_table.c.unscrubbed)).scalar_one()
@@ -164,13 +154,7 @@ def encipher(to_append: EventToAppend, draw_key: Callable[[], bytes]) -> Committ
 
 
 def decipher(seq: int, commitment: str, ciphertext: bytes, key: bytes) -> bytes:
-    """The payload in plain.
-
-    Raises
-    ------
-    TamperError
-        where it is not the payload that the entry commits to.
-    """
+    """The payload in plain; raises TamperError where it is not the payload that the entry commits to."""
     salt, payload = _split_plaintext(commitment, ciphertext, key)
     if not salt or payload_commitment(salt, payload) != commitment:
         raise _altered_payload(seq)

@@ -104,10 +104,8 @@ class LedgerServer:
     def sealing(self) -> Iterator[Connection]:
         """Write in one transaction, beside others. By one thread at a time: they share one connection.
 
-        Raises
-        ------
-        LostConnectionError
-            where the server went away: in the commit, or before it, when nothing can have been written.
+        Raises LostConnectionError where the server went away: in the commit, or before it, when nothing can
+        have been written.
         """
         is_committing = False
         try:
@@ -177,12 +175,8 @@ def _close_all(engine: Engine, writers: list[Connection]) -> None:
 def make_engine(url: str) -> Engine:
     """What connects to this URL.
 
-    Raises
-    ------
-    DependencyError
-        where the driver is not installed.
-    LedgerError
-        where the URL is not one of a PostgreSQL database.
+    Raises DependencyError where the driver is not installed; LedgerError where the URL is not one of a
+    PostgreSQL database.
     """
     try:
         return create_engine(

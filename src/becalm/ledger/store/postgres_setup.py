@@ -213,10 +213,7 @@ def prepare_server(owner_url: str, app_url: str, *, draw_identity: Callable[[], 
     `owner_url` is a superuser's, or of one who may create roles and owns the database; `app_url` is what the
     program will use. Its user is made if there is none.
 
-    Raises
-    ------
-    LedgerError
-        where the server refuses, or the program's user would have more rights than it may.
+    Raises LedgerError where the server refuses, or the program's user would have more rights than it may.
     """
     if not app_url:
         raise LedgerError(

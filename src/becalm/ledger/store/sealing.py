@@ -63,10 +63,7 @@ def read_tail(
 ) -> Tail:
     """Where the ledger ends, from what it notes of itself and from its last row (None: no row).
 
-    Raises
-    ------
-    TamperError
-        where the two do not agree.
+    Raises TamperError where the two do not agree.
     """
     # Both are written in one transaction, so they differ only where somebody wrote around the program.
     if (last_seq or 0) != size:
@@ -120,10 +117,7 @@ def recording_time(last_recorded_at: datetime | None, now: datetime) -> datetime
     It never runs backwards: a clock that is behind by up to CLOCK_TOLERANCE is taken to stand at the time
     of the last entry.
 
-    Raises
-    ------
-    LedgerError
-        where the clock is further behind: it was set back.
+    Raises LedgerError where the clock is further behind: it was set back.
     """
     if last_recorded_at is None or now >= last_recorded_at:
         return now

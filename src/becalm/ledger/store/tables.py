@@ -178,10 +178,7 @@ def bring_up_to_date(connection: Connection) -> None:
 
     A new file gets them at once, as the revisions would make them (a test holds the two equal).
 
-    Raises
-    ------
-    LedgerError
-        where a newer becalm made them.
+    Raises LedgerError where a newer becalm made them.
     """
     # Not by Alembic, which is slow to import: most files are made once and never migrated.
     if connection.dialect.name == "sqlite" and not read_revision(connection):
@@ -194,10 +191,7 @@ def bring_up_to_date(connection: Connection) -> None:
 def run_migrations(connection: Connection) -> None:
     """Bring the tables to the newest revision, one revision after the other.
 
-    Raises
-    ------
-    LedgerError
-        where a newer becalm made them.
+    Raises LedgerError where a newer becalm made them.
     """
     from alembic import command
     from alembic.config import Config
