@@ -28,9 +28,8 @@ from statistics import median
 from _measure import report
 
 from becalm.app.events import EVENT_KINDS, FOLDS
+from becalm.ledger import Event, EventToAppend, Ledger
 from becalm.ledger.chain import COLUMNS
-from becalm.ledger.event import Event
-from becalm.ledger.protocol import EventToAppend, Ledger
 from becalm.ledger.store.sqlite import SqliteLedger
 
 ROUNDS, WRITERS, EACH, ALONE = 5, 32, 40, 300

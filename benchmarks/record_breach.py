@@ -18,7 +18,7 @@ from pathlib import Path
 from _measure import report, seconds
 
 from becalm.app.events import EVENT_KINDS, FOLDS
-from becalm.ledger.protocol import Ledger
+from becalm.ledger import Ledger
 from becalm.ledger.store.postgres import PostgresLedger
 from becalm.ledger.store.sqlite import SqliteLedger
 

@@ -15,12 +15,10 @@ from tempfile import TemporaryDirectory
 from _measure import report, seconds
 
 from becalm.app.events import EVENT_KINDS, FOLDS
+from becalm.ledger import Event, EventToAppend, LedgerCopy, verify_ledger
 from becalm.ledger.chain import COLUMNS
-from becalm.ledger.event import Event
 from becalm.ledger.export import VERIFIER, verifier_text
-from becalm.ledger.protocol import EventToAppend
 from becalm.ledger.store.sqlite import SqliteLedger
-from becalm.ledger.verify import LedgerCopy, verify_ledger
 
 ENTRIES = 100_000
 BATCH = 5_000

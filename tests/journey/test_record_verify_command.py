@@ -16,9 +16,8 @@ from typer.testing import CliRunner, Result
 
 from becalm.app.main import app, open_desk
 from becalm.desk.audit import make_event
+from becalm.ledger import EventToAppend, Fact
 from becalm.ledger.anchors import draw_qr_code
-from becalm.ledger.event import Fact
-from becalm.ledger.protocol import EventToAppend
 from becalm.record.core.request import BackupRequest
 from becalm.record.desk.keep import make_backup
 from becalm.terms import FileName

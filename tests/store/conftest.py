@@ -13,7 +13,7 @@ from postgres import Server
 
 from becalm.archive.engines import connect
 from becalm.archive.parquet import ParquetArchive
-from becalm.ledger.protocol import Ledger
+from becalm.ledger import Ledger
 from becalm.terms import DependencyError
 
 MakeLedger = Callable[..., Ledger]

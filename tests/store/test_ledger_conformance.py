@@ -10,10 +10,7 @@ import pytest
 from ledgers import NOON, SetClock, access, arrest, erasure, plain, require_chained, visit
 
 from becalm.app.events import FOLDS
-from becalm.ledger.chain import opening_hash
-from becalm.ledger.event import Checkpoint, Event, Head
-from becalm.ledger.projection import Fold, fold_entries
-from becalm.ledger.protocol import EventToAppend, Ledger
+from becalm.ledger import Checkpoint, Event, EventToAppend, Fold, Head, Ledger, fold_entries, opening_hash
 from becalm.terms import EventError, LedgerError
 
 MakeLedger = Callable[..., Ledger]

@@ -21,8 +21,7 @@ from ledgers import (
     visit,
 )
 
-from becalm.ledger.event import Checkpoint, Head
-from becalm.ledger.protocol import EventToAppend
+from becalm.ledger import Checkpoint, EventToAppend, Head
 from becalm.ledger.store.backup import Backup, back_up, read_backup, restore
 from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.terms import LedgerError

@@ -11,9 +11,9 @@ import pytest
 from ledgers import SetClock, arrest, draw_salt, open_sqlite, plain
 from sqlalchemy import Connection, create_engine, text
 
+from becalm.ledger import LedgerCopy, verify_ledger
 from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.ledger.store.tables import bring_up_to_date, run_migrations
-from becalm.ledger.verify import LedgerCopy, verify_ledger
 from becalm.terms import TamperError
 
 

@@ -11,7 +11,7 @@ import pytest
 from ledgers import access, draw_salt, erasure, open_postgres, require_chained, visit
 from postgres import Server, throw_away_server
 
-from becalm.ledger.protocol import EventToAppend
+from becalm.ledger import EventToAppend
 from becalm.ledger.store.postgres import PostgresLedger
 
 PERSON = b"Ann Example of 12 High Street, born "

@@ -13,7 +13,7 @@ from cut_wire import Wire, wire_to
 from ledgers import access, draw_salt, open_postgres, plain, require_chained, visit
 from postgres import PROGRAM, Server
 
-from becalm.ledger.protocol import EventToAppend
+from becalm.ledger import EventToAppend
 from becalm.ledger.store.postgres import PostgresLedger
 from becalm.terms import LedgerError
 

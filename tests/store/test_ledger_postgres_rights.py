@@ -12,7 +12,7 @@ from postgres import ADMIN, PROGRAM, Server, throw_away_server
 from psycopg import Connection, errors
 from sqlalchemy import make_url
 
-from becalm.ledger.protocol import EventToAppend
+from becalm.ledger import EventToAppend
 from becalm.ledger.store.postgres import PostgresLedger
 from becalm.terms import LedgerError, TamperError
 

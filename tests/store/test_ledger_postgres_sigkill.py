@@ -16,7 +16,7 @@ from ledgers import draw_salt, open_postgres, require_chained
 from postgres import Server, throw_away_server
 
 from becalm.app.events import FOLDS
-from becalm.ledger.projection import fold_entries
+from becalm.ledger import fold_entries
 
 WRITER = Path(__file__).resolve().parents[1] / "support" / "ledger_writer.py"
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from ledgers import SetClock, draw_salt, open_sqlite, plain, require_chained, visit
 
-from becalm.ledger.protocol import EventToAppend
+from becalm.ledger import EventToAppend
 
 SECTOR_BYTES = 512
 

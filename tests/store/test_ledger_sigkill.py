@@ -15,8 +15,7 @@ import pytest
 from ledgers import access, draw_salt, open_sqlite, require_chained
 
 from becalm.app.events import FOLDS
-from becalm.ledger.event import Entry
-from becalm.ledger.projection import fold_entries
+from becalm.ledger import Entry, fold_entries
 
 WRITER = Path(__file__).resolve().parents[1] / "support" / "ledger_writer.py"
 

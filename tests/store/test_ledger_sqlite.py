@@ -17,9 +17,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from ledgers import SetClock, access, arrest, draw_salt, open_sqlite, plain, require_chained, visit
 
-from becalm.ledger.chain import hash_row
-from becalm.ledger.event import Entry
-from becalm.ledger.protocol import EventToAppend
+from becalm.ledger import Entry, EventToAppend, hash_row
 from becalm.ledger.store.sqlite import SqliteLedger
 from becalm.ledger.store.sqlite_file import LedgerFile
 from becalm.ledger.store.tables import REVISION, metadata

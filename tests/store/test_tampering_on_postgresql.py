@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from tampering import START, WAYS, Scene, Way, desk_on, fill, open_as_owner
 
 from becalm.desk import Desk
-from becalm.ledger.verify import Verdict
+from becalm.ledger import Verdict
 from becalm.record.core.request import VerifyRequest
 from becalm.record.desk.verify import verify_record
 from becalm.terms import FileName

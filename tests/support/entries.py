@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from becalm.ledger.event import Entry, Event
+from becalm.ledger import Entry, Event
 
 EVENING = datetime(2020, 4, 30, 21, 15, tzinfo=UTC)
 A_HASH = "ab" * 32

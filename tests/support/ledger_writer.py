@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ledgers import access, draw_salt, open_postgres, open_sqlite, visit
 
-from becalm.ledger.protocol import EventToAppend, Ledger
+from becalm.ledger import EventToAppend, Ledger
 
 THREADS = 3
 

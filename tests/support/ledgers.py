@@ -9,10 +9,8 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from becalm.app.events import EVENT_KINDS, FOLDS
-from becalm.ledger.chain import entry_row, hash_row, opening_hash
-from becalm.ledger.event import Event, Head
+from becalm.ledger import Event, EventToAppend, Head, Ledger, entry_row, hash_row, head_name, opening_hash
 from becalm.ledger.merkle import merkle_root
-from becalm.ledger.protocol import EventToAppend, Ledger, head_name
 from becalm.ledger.store.postgres import PostgresLedger
 from becalm.ledger.store.sqlite import SqliteLedger
 

@@ -15,10 +15,9 @@ from sqlalchemy import Connection, NullPool, create_engine, text
 
 from becalm.desk import Desk
 from becalm.desk.audit import make_event
-from becalm.ledger.chain import COLUMNS, StoredRow, hash_row, opening_hash
-from becalm.ledger.event import Checkpoint, Head
+from becalm.ledger import Checkpoint, EventToAppend, Head, Ledger, StoredRow, hash_row, opening_hash
+from becalm.ledger.chain import COLUMNS
 from becalm.ledger.merkle import NO_PEAKS, append_leaves
-from becalm.ledger.protocol import EventToAppend, Ledger
 from becalm.ledger.signing import SigningKey, draw_key, read_key, signed_bytes
 from becalm.ledger.store.postgres_server import SCHEMA
 from becalm.ledger.store.postgres_setup import OWNER
@@ -112,7 +111,7 @@ def fill(desk: Desk, outside: Path, backups: Path | None = None) -> Scene:
 
 def _send_all(ledger: Ledger, key: SigningKey, inside: Path, outside: Path) -> tuple[int, ...]:
     """Every second head goes outside, and one of all that there is."""
-    from becalm.ledger.signing import format_anchor
+    from becalm.ledger import format_anchor
 
     last = signed(Checkpoint(ledger.identity, ledger.head(), START, key.id, ""), key)
     kept = [*ledger.checkpoints()[::2], last]

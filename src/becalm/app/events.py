@@ -11,7 +11,7 @@ import becalm.ingest.events as ingest
 import becalm.ledger.events as ledger
 import becalm.patrol.core.events as patrol
 import becalm.record.core.events as record
-from becalm.ledger.event_kinds import EventKinds
+from becalm.ledger import EventKinds
 
 EVENT_KINDS = EventKinds(
     (*patrol.KINDS, *record.KINDS, *find.KINDS, *ingest.KINDS, *brief.KINDS, *ledger.KINDS)

@@ -16,8 +16,7 @@ from becalm.terms import BecalmError
 
 if TYPE_CHECKING:
     from becalm.desk import Desk
-    from becalm.ledger.event import Checkpoint
-    from becalm.ledger.protocol import Ledger
+    from becalm.ledger import Checkpoint, Ledger
     from becalm.ledger.store.postgres_setup import PreparedServer
     from becalm.workspace.config import Workspace
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from becalm.ledger.event_kinds import EventKind, optional_fact, required_fact
+from becalm.ledger import EventKind, optional_fact, required_fact
 
 KINDS = (
     EventKind(

@@ -13,7 +13,7 @@ import typer
 
 from becalm.console.options import Format
 from becalm.formats.json_text import json_text
-from becalm.ledger.event import Entry
+from becalm.ledger import Entry
 from becalm.terms import UsageError
 
 AnswerT = TypeVar("AnswerT")

@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from becalm.ledger.protocol import Ledger
+from becalm.ledger import Ledger
 from becalm.tables import Archive
 from becalm.terms import LedgerError, PlanError, Progress, silent_progress
 from becalm.workspace.config import Workspace

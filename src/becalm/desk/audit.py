@@ -8,8 +8,7 @@ from datetime import datetime
 
 from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
-from becalm.ledger.event import Entry, Event, Fact
-from becalm.ledger.protocol import EventToAppend
+from becalm.ledger import Entry, Event, EventToAppend, Fact
 from becalm.workspace.config import CONFIG
 
 LONGEST_NAME = 200

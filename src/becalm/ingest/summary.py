@@ -9,7 +9,7 @@ from itertools import chain
 
 from becalm.desk.audit import one_line
 from becalm.ingest.load import FileReading
-from becalm.ledger.event import Fact
+from becalm.ledger import Fact
 from becalm.tables import ArchiveFile
 from becalm.terms import FileIntake
 

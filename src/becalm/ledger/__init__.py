@@ -1,1 +1,5 @@
 """Events that nobody can rewrite unseen: their shape, their chain, their proof."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -25,8 +25,7 @@ from urllib.request import Request, urlopen
 import segno
 
 from becalm.formats.durable import write_durably
-from becalm.ledger.event import Checkpoint
-from becalm.ledger.signing import format_anchor, parse_anchor
+from becalm.ledger import Checkpoint, format_anchor, parse_anchor
 from becalm.terms import InputError
 
 SUFFIX: Final = ".anchor.json"

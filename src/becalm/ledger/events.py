@@ -7,8 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from becalm.ledger.event import Entry
-from becalm.ledger.event_kinds import EventKind, optional_fact, required_fact
+from becalm.ledger import Entry, EventKind, optional_fact, required_fact
 from becalm.ledger.projection import WITHDRAWN, Fold, Row, format_key, occurrence
 
 ABOUT_PEOPLE = (

@@ -14,10 +14,9 @@ from itertools import takewhile
 from pathlib import Path
 from typing import Final
 
+from becalm.ledger import Checkpoint, format_anchor
 from becalm.ledger.canonical import JsonValue, canonical_json
 from becalm.ledger.chain import COLUMNS, FACTS, KIND, SEQ, StoredRow
-from becalm.ledger.event import Checkpoint
-from becalm.ledger.signing import format_anchor
 from becalm.terms import LedgerError
 
 VERIFIER: Final = "verify_ledger.py"

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from becalm.ledger.chain import format_instant
-from becalm.ledger.event import Entry, Fact
+from becalm.ledger import Entry, Fact, format_instant
 
 Row = Mapping[str, Fact]
 WITHDRAWN = "entry_withdrawn"  # the kind of the event that takes an entry back

@@ -6,10 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from becalm.ledger.chain import StoredRow
-from becalm.ledger.event import Checkpoint, Entry, Event, Head
-from becalm.ledger.event_kinds import EventKinds
-from becalm.ledger.projection import Fold
+from becalm.ledger import Checkpoint, Entry, Event, EventKinds, Fold, Head, StoredRow
 
 
 @dataclass(frozen=True, slots=True)

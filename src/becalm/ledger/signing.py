@@ -20,9 +20,8 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from becalm.formats.durable import write_durably
+from becalm.ledger import Checkpoint, Head, format_instant, parse_instant
 from becalm.ledger.canonical import canonical_json
-from becalm.ledger.chain import format_instant, parse_instant
-from becalm.ledger.event import Checkpoint, Head
 from becalm.terms import InputError, LedgerError
 
 CHECKPOINT_TAG: Final = "becalm.checkpoint.1"

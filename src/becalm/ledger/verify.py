@@ -6,9 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from becalm.ledger import Checkpoint, Head, head_name
 from becalm.ledger.chain import RECORDED_AT, SEQ, StoredRow, format_instant
-from becalm.ledger.event import Checkpoint, Head
-from becalm.ledger.protocol import head_name
 from becalm.ledger.signing import handover_bytes, is_signed, key_id, signed_bytes
 from becalm.ledger.walk import Finding, RowSource, Walk, diagnose, facts_in, walk_rows
 

@@ -10,8 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from becalm.app.events import EVENT_KINDS
-from becalm.ledger.event import Entry, Event, Fact
-from becalm.ledger.event_kinds import check_events
+from becalm.ledger import Entry, Event, Fact, check_events
 from becalm.patrol.core.seal import (
     SEED_EVENT_KINDS,
     Secret,

@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from becalm.ledger import Checkpoint, Head
 from becalm.ledger.anchors import (
     AnchorSettings,
     list_anchor_files,
@@ -23,7 +24,6 @@ from becalm.ledger.anchors import (
     render_sheet,
     send_anchor,
 )
-from becalm.ledger.event import Checkpoint, Head
 from becalm.ledger.signing import (
     SigningKey,
     draw_key,

@@ -11,8 +11,7 @@ import pytest
 from entries import EVENING, event, numbered
 
 from becalm.app.events import FOLDS
-from becalm.ledger.event import Event
-from becalm.ledger.projection import fold_entries
+from becalm.ledger import Event, fold_entries
 from becalm.record.core.arrests import ArrestDefinition, ArrestFigure, count_arrests
 from becalm.record.files.definitions import load_definition
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from becalm.ledger import Entry, Event
 from becalm.ledger.canonical import canonical_json
 from becalm.ledger.chain import (
     draft_event,
@@ -18,7 +19,6 @@ from becalm.ledger.chain import (
     payload_commitment,
     read_entry,
 )
-from becalm.ledger.event import Entry, Event
 from becalm.ledger.store.sealing import link_events
 from becalm.terms import EventError, TamperError
 

@@ -12,7 +12,7 @@ from entries import A_HASH, event
 
 import becalm
 from becalm.app.events import EVENT_KINDS, FOLDS
-from becalm.ledger.event_kinds import EventKinds, check_events
+from becalm.ledger import EventKinds, check_events
 from becalm.terms import EventError
 
 NOW = datetime(2020, 5, 1, tzinfo=UTC)

@@ -7,8 +7,7 @@ from typing import Any
 from entries import A_HASH, event, numbered
 
 from becalm.app.events import EVENT_KINDS, FOLDS
-from becalm.ledger.event import Event
-from becalm.ledger.projection import Row, fold_entries
+from becalm.ledger import Event, Row, fold_entries
 
 
 def table(name: str, *events: Event) -> list[Row]:

@@ -30,7 +30,7 @@ from becalm.find.desk.hotspots import HotspotAnswer, find_hotspots
 from becalm.find.files.hotspots import hotspots_geojson
 from becalm.find.files.map import Area, borough_areas, footprint
 from becalm.formats.run_record import record_json
-from becalm.ledger.event import Fact
+from becalm.ledger import Fact
 from becalm.measure import outside_total, pick_groups
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.request import CompareRequest

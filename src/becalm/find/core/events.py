@@ -1,6 +1,6 @@
 """The events of places on the list of hotspots. Released kinds are frozen: change one by adding a version."""
 
-from becalm.ledger.event_kinds import EventKind, optional_fact, required_fact
+from becalm.ledger import EventKind, optional_fact, required_fact
 from becalm.ledger.events import REASON
 
 OVERRIDE = EventKind(

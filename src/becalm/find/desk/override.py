@@ -14,9 +14,7 @@ from becalm.desk.audit import make_event, note_configuration
 from becalm.find.core.place_facts import find_cell_outline
 from becalm.find.core.request import OverrideRequest
 from becalm.find.files.rules import decision_in_words, override_lines
-from becalm.ledger.event import Entry
-from becalm.ledger.projection import WITHDRAWN, apply_corrections
-from becalm.ledger.protocol import EventToAppend
+from becalm.ledger import WITHDRAWN, Entry, EventToAppend, apply_corrections
 from becalm.terms import PlaceDecision, ReplayError, UsageError
 from becalm.workspace.boundaries import load_boundaries
 

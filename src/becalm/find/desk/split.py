@@ -20,7 +20,7 @@ from becalm.find.core.place_splits import (
 from becalm.find.core.request import SplitRequest
 from becalm.find.desk.inputs import define_region, load_inputs
 from becalm.find.files.splits import load_splits, read_drawn_parts, read_line, save_splits, splits_text
-from becalm.ledger.event import Fact
+from becalm.ledger import Fact
 from becalm.methods.place_set import PlaceSet
 from becalm.terms import UsageError
 

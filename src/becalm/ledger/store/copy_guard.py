@@ -13,9 +13,8 @@ from pathlib import Path
 from sqlalchemy import Connection, select
 
 from becalm.formats.durable import sync_path
+from becalm.ledger import Event, Head, head_name
 from becalm.ledger.chain import COLUMNS, read_entry
-from becalm.ledger.event import Event, Head
-from becalm.ledger.protocol import head_name
 from becalm.ledger.store.sealing import Tail
 from becalm.ledger.store.tables import event_table
 from becalm.terms import LedgerError, TamperError

@@ -11,11 +11,9 @@ from typing import Final, Protocol, cast
 from sqlalchemy import Connection, Select, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
+from becalm.ledger import Checkpoint, Entry, Event, EventKinds, Fold, Head, group_by_kind, name_folds
 from becalm.ledger.chain import COLUMNS, SEQ, StoredRow, format_instant, parse_instant, read_entry
-from becalm.ledger.event import Checkpoint, Entry, Event, Head
-from becalm.ledger.event_kinds import EventKinds
 from becalm.ledger.merkle import root_of_peaks
-from becalm.ledger.projection import Fold, group_by_kind, name_folds
 from becalm.ledger.store import state_rows
 from becalm.ledger.store.copy_guard import HeadMemo, check_newest_copy, expected_heads, find_lost_heads
 from becalm.ledger.store.sealing import Tail, parse_peaks, read_tail

@@ -13,9 +13,8 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from becalm.ledger import Event, EventToAppend
 from becalm.ledger.chain import SALT_BYTES, payload_commitment
-from becalm.ledger.event import Event
-from becalm.ledger.protocol import EventToAppend
 from becalm.ledger.store.sealing import PreparedEvent, SealedEntry
 from becalm.ledger.store.sqlite_file import LedgerFile
 from becalm.ledger.store.tables import event_table, ledger_table, payload_table

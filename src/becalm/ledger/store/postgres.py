@@ -12,10 +12,7 @@ from typing import Final
 
 from sqlalchemy import text
 
-from becalm.ledger.event import Checkpoint, Entry, Event
-from becalm.ledger.event_kinds import EventKinds, check_events
-from becalm.ledger.projection import Fold
-from becalm.ledger.protocol import EventToAppend
+from becalm.ledger import Checkpoint, Entry, Event, EventKinds, EventToAppend, Fold, check_events
 from becalm.ledger.store.copy_guard import HeadMemo
 from becalm.ledger.store.database_ledger import DatabaseLedger
 from becalm.ledger.store.group_commit import GroupCommit, Request

@@ -18,9 +18,8 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
+from becalm.ledger import Entry, Event, Fold, FoldsByKind, Row, group_by_kind, name_folds
 from becalm.ledger.chain import COLUMNS, StoredRow, draft_event, entry_row, read_entry
-from becalm.ledger.event import Entry, Event
-from becalm.ledger.projection import Fold, FoldsByKind, Row, group_by_kind, name_folds
 from becalm.ledger.store import sealing
 from becalm.ledger.store.payloads import CommittedEvent, check_named, read_commitments
 from becalm.ledger.store.postgres_server import WAIT_FOR_SEALING, pipelined

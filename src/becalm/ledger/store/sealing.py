@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from becalm.ledger import Entry, EventToAppend, Head
 from becalm.ledger.chain import (
     HASH,
     EventDraft,
@@ -17,9 +18,7 @@ from becalm.ledger.chain import (
     parse_instant,
     payload_commitment,
 )
-from becalm.ledger.event import Entry, Head
 from becalm.ledger.merkle import Peaks, append_leaves, root_of_peaks
-from becalm.ledger.protocol import EventToAppend
 from becalm.terms import LedgerError, TamperError
 
 CLOCK_TOLERANCE = timedelta(seconds=5)  # a clock that is set by the network may step back by as much

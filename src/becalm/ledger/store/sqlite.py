@@ -11,11 +11,8 @@ from typing import Final
 
 from sqlalchemy import Connection
 
+from becalm.ledger import Checkpoint, Entry, Event, EventKinds, EventToAppend, Fold, check_events
 from becalm.ledger.chain import COLUMNS
-from becalm.ledger.event import Checkpoint, Entry, Event
-from becalm.ledger.event_kinds import EventKinds, check_events
-from becalm.ledger.projection import Fold
-from becalm.ledger.protocol import EventToAppend
 from becalm.ledger.store import payloads, sealing
 from becalm.ledger.store.backup import forget_in_backups
 from becalm.ledger.store.copy_guard import HeadMemo, check_ledger_exists

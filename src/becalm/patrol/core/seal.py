@@ -14,7 +14,7 @@ from datetime import date, datetime, timedelta
 from itertools import combinations
 from typing import Final
 
-from becalm.ledger.event import Entry
+from becalm.ledger import Entry
 from becalm.terms import PlanError
 
 SEED_BYTES: Final = 32

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
-from becalm.ledger.event import Fact
+from becalm.ledger import Fact
 from becalm.patrol.core.plan import fit_distribution
 from becalm.patrol.core.plan_result import check_same_distribution
 from becalm.patrol.core.request import ReplayRequest, RevealRequest

@@ -13,7 +13,7 @@ from becalm.desk.audit import record_event
 from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.find.desk.override import active_entries
 from becalm.formats.json_text import json_text
-from becalm.ledger.event import Fact
+from becalm.ledger import Fact
 from becalm.patrol.core.plan import fit_distribution, plan_bursts
 from becalm.patrol.core.plan_result import Propensities, RouteDistribution
 from becalm.patrol.core.request import CommitRequest, InputsRequest, PlanRequest

@@ -10,7 +10,7 @@ from typing import Any
 
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
-from becalm.ledger.event import Fact
+from becalm.ledger import Fact
 from becalm.patrol.core.places_and_shifts import Burst
 from becalm.patrol.core.plan import plan_bursts
 from becalm.patrol.core.plan_result import Propensities, UnitRoute, tally_bursts

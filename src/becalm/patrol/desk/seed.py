@@ -12,7 +12,7 @@ from typing import Final
 from becalm import __version__
 from becalm.desk import Desk
 from becalm.desk.audit import note_configuration, record_event
-from becalm.ledger.event import Fact
+from becalm.ledger import Fact
 from becalm.patrol.core.request import SealRequest
 from becalm.patrol.core.seal import (
     SEED_EVENT_KINDS,

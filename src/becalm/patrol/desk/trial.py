@@ -11,7 +11,7 @@ from typing import cast
 from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
 from becalm.desk.audit import record_event, recorded_action
-from becalm.ledger.event import Entry, Fact
+from becalm.ledger import Entry, Fact
 from becalm.patrol.core.places_and_shifts import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
 from becalm.patrol.core.request import OverrideRequest, TrialRequest

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
-from becalm.ledger.event import Fact
+from becalm.ledger import Fact
 from becalm.patrol.core.check import PlanVerdict, judge_plan
 from becalm.patrol.core.places_and_shifts import Burst
 from becalm.patrol.core.request import INSTANT_HELP, NextRequest, PriceRequest, SheetRequest

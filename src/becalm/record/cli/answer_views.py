@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 
 from becalm.console.emit import View, entry_data, fact_text, facts_text, instant, tabulate
-from becalm.ledger.event import Entry
+from becalm.ledger import Entry
 from becalm.record.core.arrests import Arrest, ExcludedArrest
 from becalm.record.core.request import ArrestsRequest
 from becalm.record.desk.log_import import LogImport

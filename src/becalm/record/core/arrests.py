@@ -10,8 +10,7 @@ from datetime import date, datetime, timedelta
 from math import hypot
 from typing import Literal
 
-from becalm.ledger.event import Entry
-from becalm.ledger.projection import WITHDRAWN, CorrectedEntry, apply_corrections
+from becalm.ledger import WITHDRAWN, CorrectedEntry, Entry, apply_corrections
 
 ARREST, BURST = "arrest_made", "burst_done"
 COUNTED_KINDS = (ARREST, BURST, WITHDRAWN)  # the kinds that a figure is counted from

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from becalm.ledger.event import Entry
+from becalm.ledger import Entry, Fold, Row, fold_corrected, occurrence
 from becalm.ledger.event_kinds import EventKind, optional_fact, required_fact
 from becalm.ledger.events import ABOUT_PEOPLE, IMPORT_FACTS, PLACE_FACTS, REASON
-from becalm.ledger.projection import Fold, Row, fold_corrected, occurrence
 
 _OUTCOME_FACTS = (
     required_fact("unit", "text", "the unit or team that did it"),

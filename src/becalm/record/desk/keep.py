@@ -9,9 +9,8 @@ from pathlib import Path
 
 from becalm.desk import Desk
 from becalm.desk.audit import make_event, record_event
+from becalm.ledger import EventToAppend, Fact, Head, Ledger, head_name
 from becalm.ledger.chain import COLUMNS
-from becalm.ledger.event import Fact, Head
-from becalm.ledger.protocol import EventToAppend, Ledger, head_name
 from becalm.ledger.store.backup import back_up, read_backup, restore
 from becalm.ledger.store.postgres_setup import PreparedServer
 from becalm.record.core.request import BackupRequest, InitRequest, RebuildRequest, RestoreRequest

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from becalm.desk import Desk
 from becalm.desk.audit import make_event, note_configuration
-from becalm.ledger.protocol import EventToAppend, Ledger
+from becalm.ledger import EventToAppend, Ledger
 from becalm.record.core.request import ImportRequest
 from becalm.record.files.log_file import Log, hash_file, read_log
 from becalm.record.files.log_mapping import resolve_kind_name

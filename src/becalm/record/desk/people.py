@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from becalm.desk import Desk
 from becalm.desk.audit import make_event, record_event
-from becalm.ledger.event import Entry
+from becalm.ledger import Entry
 from becalm.record.core.request import AccessRequest, EraseRequest
 from becalm.record.desk.read import LedgerSource, describe_source, read_entry
 from becalm.terms import QuestionError, UsageError

@@ -11,11 +11,9 @@ from zoneinfo import ZoneInfo
 
 from becalm.desk import Desk
 from becalm.desk.audit import make_event
+from becalm.ledger import WITHDRAWN, Entry, EventToAppend, Head, Ledger
 from becalm.ledger.chain import COLUMNS
-from becalm.ledger.event import Entry, Head
 from becalm.ledger.merkle import inclusion_proof
-from becalm.ledger.projection import WITHDRAWN
-from becalm.ledger.protocol import EventToAppend, Ledger
 from becalm.record.core.arrests import COUNTED_KINDS, ArrestFigure, count_arrests
 from becalm.record.core.request import ArrestsRequest, EntryRequest, EventsRequest
 from becalm.record.files.definitions import load_definition

@@ -10,11 +10,8 @@ from typing import TypeVar
 
 from becalm.desk import Desk
 from becalm.desk.audit import record_event
+from becalm.ledger import Checkpoint, ExportWritten, Finding, Ledger, StoredRow, write_export
 from becalm.ledger.anchors import AnchorDelivery, AnchorSettings, list_anchor_files, render_sheet, send_anchor
-from becalm.ledger.chain import StoredRow
-from becalm.ledger.event import Checkpoint
-from becalm.ledger.export import ExportWritten, write_export
-from becalm.ledger.protocol import Ledger
 from becalm.ledger.signing import (
     SigningKey,
     draw_key,
@@ -27,7 +24,6 @@ from becalm.ledger.signing import (
 )
 from becalm.ledger.store.copy_guard import UNKNOWN
 from becalm.ledger.verify import IN_LEDGER, Anchor, LedgerCopy, Verdict, verify_ledger
-from becalm.ledger.walk import Finding
 from becalm.record.core.request import CheckpointRequest, ExportRequest, HeadRequest, VerifyRequest
 from becalm.terms import Advance, BecalmError, InputError, LedgerError, TamperError, UsageError
 

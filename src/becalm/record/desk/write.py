@@ -7,10 +7,7 @@ from pathlib import Path
 
 from becalm.desk import Desk
 from becalm.desk.audit import make_event, note_configuration, record_event
-from becalm.ledger.event import Entry, Fact
-from becalm.ledger.event_kinds import FactField
-from becalm.ledger.projection import WITHDRAWN, apply_corrections
-from becalm.ledger.protocol import EventToAppend, Ledger
+from becalm.ledger import WITHDRAWN, Entry, EventToAppend, Fact, FactField, Ledger, apply_corrections
 from becalm.record.core.request import AddRequest, CorrectRequest, WithdrawRequest
 from becalm.record.desk.read import read_entry
 from becalm.terms import EventError, Fault, UsageError

@@ -15,8 +15,8 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from becalm.ledger.event import Fact
-from becalm.ledger.event_kinds import FACT_TYPES, EventKinds, FactField, fits
+from becalm.ledger import EventKinds, Fact, FactField
+from becalm.ledger.event_kinds import FACT_TYPES, fits
 from becalm.record.files.log_cells import (
     GridProjection,
     PlaceProblem,

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from becalm.ledger.event_kinds import EventKind, EventKinds
+from becalm.ledger import EventKind, EventKinds
 from becalm.terms import Fault, InputError, UsageError
 from becalm.workspace.recipes import Source, Strict, check_recipe, recipe_files, suggest
 
