@@ -109,5 +109,5 @@ def test_the_run_record_keeps_it(changed: Path, workspace: Path) -> None:
         "-f",
         "json",
     )
-    run = json.loads(becalm(changed, *words))["run"]
+    run = json.loads(becalm(changed, *words, "--remark", "monday", "-f", "json"))["run"]
     assert run["parameters"]["request"]["remark"] == "monday"
