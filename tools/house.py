@@ -36,6 +36,7 @@ HEADINGS = (
     "import lines",
 )
 OPTION = re.compile(r"(?<![\w-])--[a-z]")
+COMMAND = re.compile(r"becalm(?: [a-z]+)+(?: [A-Z]\w*)?(?: --[a-z-]+(?: [A-Z{]\w*}?)?)+")  # a command to type
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def options_below_console(house: House) -> list[str]:
         for file in house.files
         if not file.path.startswith(doors) and not is_cli(file) and "standalone" not in file.path
         for line, text in strings(file)
-        if OPTION.search(text)
+        if OPTION.search(COMMAND.sub("", text))
     ]
 
 

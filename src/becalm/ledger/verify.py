@@ -358,7 +358,7 @@ def _notes(walk: Walk, anchors: Sequence[Anchor], heads: HeadEvidence) -> Iterat
     if not any(anchor.is_outside for anchor in anchors):
         yield (
             "No head kept outside was compared. A chain alone cannot show that its end was cut off, or that "
-            "its owner wrote all of it anew. Name places under [ledger] anchors, or give --anchor FILE."
+            "its owner wrote all of it anew. Name places under [ledger] anchors, or give the file of a head."
         )
     elif heads.proven_outside_size < walk.sound_size:
         yield (
