@@ -82,7 +82,7 @@ def find_hotspots(
     seed = desk.draw_seed() if request.seed is None else request.seed
     request = replace(request, seed=seed)
     finder, verdict = _choose_finder(desk, request, only)
-    with desk.progress("hotspots", total=3, unit="steps") as advance:
+    with desk.progress("hotspots", total=2, unit="steps") as advance:
         inputs = load_inputs(desk, request.records, request.places, only)
         rules = load_rules(desk, request.rules, count=request.count, override_entries=override_entries)
         settings = rules.apply_to(FindSettings())
@@ -105,7 +105,6 @@ def find_hotspots(
         )
         advance(1)
         hotspots = describe_hotspots(hotspots, inputs.incidents, region.places, policy)
-        advance(1)
     warnings = (*verdict, *inputs.warnings, *region.warnings, *hotspots.warnings)
     parameters = {**rule_parameters(request.rules, rules), **_finder_parameters(finder), **region.parameters}
     run = _record_run(desk, request, inputs, settings, {**parameters, **harm_parameters(rules.harm)})
