@@ -153,7 +153,7 @@ def _method_cells(row: BacktestRow, origins: int) -> tuple[str, ...]:
 def _summary(result: Backtest) -> tuple[str, ...]:
     """What belongs to the months and not to one method."""
     expected_incidents, actual_incidents = (
-        sum(getattr(g, name) for g in result.calibration) for name in ("expected", "seen")
+        sum(getattr(g, name) for g in result.calibration) for name in ("expected_count", "observed_count")
     )
     top, gain = result.calibration[-1], result.finder_gain
     name = result.rows[-1].method
