@@ -149,7 +149,7 @@ def test_delays_that_are_no_whole_days_are_refused(workspace, days):
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [
-        (("hotspots", "--count", 0), 2, "not in the range x>=1"),
+        (("hotspots", "--count", 0), 2, "should be greater than or equal to 1"),
         (("clusters", "--level", "nan"), 2, "e.g. 0.05"),
         (("clusters", "--months", 17), 2, "16 months on record"),
         (("outbreaks", "--level", 7), 2, "e.g. 0.05"),
