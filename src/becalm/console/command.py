@@ -33,16 +33,6 @@ if TYPE_CHECKING:
 RequestT = TypeVar("RequestT", bound=Request)
 AnswerT = TypeVar("AnswerT")
 FIELD_IN_TEXT = re.compile(r"`(\w+)((?: [^`]*)?)`")  # `count`, or an example such as `floor Camden=3`
-FilesOption = Annotated[
-    list[Path] | None,
-    typer.Option(
-        "--out",
-        "-o",
-        metavar="FILE",
-        help="Also write the answer to this file, by its ending (.json, .csv, .xlsx); repeat it.",
-        show_default=False,
-    ),
-]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
@@ -84,11 +74,13 @@ def command(
     *,
     has_workspace: bool = True,
     has_files: bool = True,
+    endings: tuple[str, ...] = (".json", ".csv", ".xlsx"),
     **defaults: object,
 ) -> Callable[[Callable[[Session, RequestT], None]], Callable[[Session, RequestT], None]]:
     """Hang a function on the app as the command `name`, with an option for each field of its request.
 
-    `has_files` gives it --out; a request that declares an `out` of its own means something else by it.
+    `has_files` gives it --out, for files with these endings; a request that declares an `out` of its own
+    means something else by it.
     `defaults` are this command's own, by field. What the function refuses speaks of fields; the caller is
     told the options.
     """
@@ -112,9 +104,9 @@ def command(
                 raise error.reworded(lambda text: name_options(text, names)) from error
 
         field_arguments = [
-            _argument(field, defaults.get(field.name, field.default)) for field in request_fields
+            _argument(field, defaults.get(field.name, field.default), names) for field in request_fields
         ]
-        shared = _shared_arguments(has_workspace=has_workspace, has_files=has_files)
+        shared = _shared_arguments(has_workspace=has_workspace, endings=endings if has_files else ())
         arguments = [_keyword("context", typer.Context), *field_arguments, *shared]
         run.__signature__ = Signature(arguments)  # type: ignore[attr-defined]  # what Typer reads
         run.__annotations__ = {argument.name: argument.annotation for argument in arguments}
@@ -164,11 +156,14 @@ def _option_name(field: RequestField) -> str:
     return (field.parameter.metavar or name.upper()) if field.parameter.is_argument else f"--{name}"
 
 
-def _argument(field: RequestField, default: object) -> Argument:
+def _argument(field: RequestField, default: object, names: Mapping[str, str]) -> Argument:
     """The field as an argument of the function that Typer sees."""
     parameter = field.parameter
     kind = {FileName: Path, date: datetime}.get(field.kind, field.kind)
-    settings: dict[str, Any] = {"help": parameter.help, "metavar": parameter.metavar or None}
+    settings: dict[str, Any] = {
+        "help": name_options(parameter.help, names),
+        "metavar": parameter.metavar or None,
+    }
     if field.kind is date:
         settings |= {"formats": ["%Y-%m-%d"]}
     if kind in (int, float) and not parameter.remedy:  # else the request refuses, in its own words
@@ -183,8 +178,8 @@ def _argument(field: RequestField, default: object) -> Argument:
         default = Argument.empty if default is MISSING else None
     if parameter.is_argument:
         return _keyword(field.name, Annotated[hint, typer.Argument(**settings)], default)
-    names = [_option_name(field), *([f"-{parameter.short}"] if parameter.short else [])]
-    return _keyword(field.name, Annotated[hint, typer.Option(*names, **settings)], default)
+    spellings = [_option_name(field), *([f"-{parameter.short}"] if parameter.short else [])]
+    return _keyword(field.name, Annotated[hint, typer.Option(*spellings, **settings)], default)
 
 
 def _value(field: RequestField, value: Any) -> object:
@@ -200,9 +195,11 @@ def _single(value: Any) -> object:
     return str(value) if isinstance(value, Path) else value
 
 
-def _shared_arguments(*, has_workspace: bool, has_files: bool) -> Iterator[Argument]:
-    if has_files:
-        yield _keyword("out", FilesOption, None)
+def _shared_arguments(*, has_workspace: bool, endings: tuple[str, ...]) -> Iterator[Argument]:
+    if endings:
+        text = f"Also write the answer to this file, by its ending ({', '.join(endings)}); repeat it."
+        option = typer.Option("--out", "-o", metavar="FILE", help=text, show_default=False)
+        yield _keyword("out", Annotated[list[Path] | None, option], None)
     if has_workspace:
         yield _keyword("workspace", WorkspaceOption, None)
     yield _keyword("format", FormatOption, Format.table)

@@ -56,7 +56,10 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 app = typer.Typer(no_args_is_help=True, help="Find the micro-places that carry street violence.")
 
 
-@command(app, "hotspots", HotspotRequest)
+ENDINGS = (".json", ".csv", ".xlsx", ".geojson", ".gpkg")
+
+
+@command(app, "hotspots", HotspotRequest, endings=ENDINGS)
 def hotspots(session: Session, request: HotspotRequest) -> None:
     """List the places that will carry most of the target offences, each with how sure it is."""
     from becalm.console.emit import View, check_ending
@@ -64,7 +67,7 @@ def hotspots(session: Session, request: HotspotRequest) -> None:
     from becalm.find.files.hotspots import hotspot_rows, hotspots_csv, hotspots_geojson, hotspots_geopackage
 
     for file in session.files:  # a minute of work would be lost on a name that cannot be written
-        check_ending(file, (".geojson", ".gpkg", ".csv", ".xlsx", ".json"))
+        check_ending(file, ENDINGS)
     answer = find_hotspots(session.open_desk(), request)
 
     def write_geojson(answer: HotspotAnswer) -> str:

@@ -56,20 +56,21 @@ class PlaceOptions(Request):
     unit: Annotated[
         PlaceUnit,
         Parameter(
-            "What a place is: a square or hexagon of the cell's side, an H3 cell, an area of your own, "
-            "a street segment, or a box of that side laid where it catches most."
+            "What a place is: a square or hexagon of `cell_m`, an H3 cell, an area of your own, "
+            "a street segment, or a box of `cell_m` laid where it catches most."
         ),
     ] = "square"
     turn_deg: Annotated[float, Parameter("Turn squares and hexagons by so many degrees.", unit="degrees")] = (
         0.0
     )
     places: Annotated[
-        FileName | None, Parameter("Your own areas, or the streets, for unit own or segment.", metavar="FILE")
+        FileName | None,
+        Parameter("Your own areas, or the streets, for `unit own` or `unit segment`.", metavar="FILE"),
     ] = None
-    id_column: Annotated[str | None, Parameter("The column of that file that names each area.")] = None
+    id_column: Annotated[str | None, Parameter("The column of `places` that names each area.")] = None
     places_crs: Annotated[
         str | None,
-        Parameter("The coordinate system of places and exclude where they state none, e.g. EPSG:27700."),
+        Parameter("The coordinate system of `places` and `exclude` where they state none, e.g. EPSG:27700."),
     ] = None
     h3_resolution: Annotated[int, Parameter("The resolution of H3 cells.")] = 10
     junction_m: Annotated[
@@ -156,7 +157,7 @@ class HarmOptions(Request):
         str | None,
         Parameter(
             "The harm weights of offence groups: a shipped table, or a TOML file. "
-            "In a list ranked by count each place then shows its harm as well.",
+            "With `rank count` each place then shows its harm as well.",
             metavar="NAME|FILE",
         ),
     ] = None
@@ -292,7 +293,7 @@ class SplitRequest(Request):
         FileName | None, Parameter("A GeoJSON with one line across the place.", metavar="FILE")
     ] = None
     parts: Annotated[FileName | None, Parameter("Areas that you drew: one part each.", metavar="FILE")] = None
-    part_column: Annotated[str | None, Parameter("The column of that file that names each part.")] = None
+    part_column: Annotated[str | None, Parameter("The column of `parts` that names each part.")] = None
     undo: Annotated[bool, Parameter("Make it whole again.")] = False
     records: RecordOptions = field(default_factory=RecordOptions)
     places: PlaceOptions = field(default_factory=PlaceOptions)
