@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from _measure import report, seconds
 
-from becalm.archive.engines import connect
-from becalm.archive.parquet import ParquetArchive
+from becalm.archive.parquet import ParquetArchive, connect
 from becalm.tables import TablePart, arrow_schema, count_places, list_months
 
 ROWS, SPOTS, CELL_M = 1_000_000, 60_000, 150.0

@@ -20,8 +20,7 @@ import pyarrow as pa
 import shapely
 from _measure import report, seconds
 
-from becalm.archive.engines import connect
-from becalm.archive.parquet import ParquetArchive
+from becalm.archive.parquet import ParquetArchive, connect
 from becalm.desk import Desk
 from becalm.find.core.backtest import backtest
 from becalm.find.core.hotspots import find_hotspots as find_places

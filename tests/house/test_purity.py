@@ -29,7 +29,7 @@ ENVIRONMENT = {"os.environ", "os.getenv"}
 MAKES_GENERATORS = {"becalm/methods/arrays.py"}  # from a seed that it is given: the desks import no NumPy
 READS_THE_ENVIRONMENT = {
     "becalm/app/main.py": "the composition root",
-    "becalm/archive/engines.py": "Spark finds Java by JAVA_HOME, as every Java program does",
+    "becalm/archive/parquet.py": "Spark finds Java by JAVA_HOME, as every Java program does",
 }
 
 

@@ -13,8 +13,7 @@ from records import incidents, load
 from typer.testing import CliRunner
 
 from becalm.app.main import app
-from becalm.archive.engines import connect
-from becalm.archive.parquet import ParquetArchive
+from becalm.archive.parquet import ParquetArchive, connect
 from becalm.terms import DependencyError
 
 

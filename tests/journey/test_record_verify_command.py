@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from becalm.app.main import app, open_desk
-from becalm.desk.audit import make_event
+from becalm.desk import make_event
 from becalm.ledger import EventToAppend, Fact
 from becalm.ledger.anchors import draw_qr_code
 from becalm.record.core.request import BackupRequest

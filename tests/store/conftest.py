@@ -11,8 +11,7 @@ import pytest
 from ledgers import SetClock, draw_salt, open_postgres, open_sqlite
 from postgres import Server
 
-from becalm.archive.engines import connect
-from becalm.archive.parquet import ParquetArchive
+from becalm.archive.parquet import ParquetArchive, connect
 from becalm.ledger import Ledger
 from becalm.terms import DependencyError
 

@@ -13,8 +13,7 @@ from typing import Any
 
 from ledgers import open_sqlite
 
-from becalm.archive.engines import connect
-from becalm.archive.parquet import ParquetArchive
+from becalm.archive.parquet import ParquetArchive, connect
 from becalm.desk import Desk
 from becalm.ingest.desk import IngestReport, load_records
 from becalm.ingest.request import LoadRequest

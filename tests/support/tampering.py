@@ -13,8 +13,7 @@ from random import Random
 from ledgers import open_sqlite
 from sqlalchemy import Connection, NullPool, create_engine, text
 
-from becalm.desk import Desk
-from becalm.desk.audit import make_event
+from becalm.desk import Desk, make_event
 from becalm.ledger import Checkpoint, EventToAppend, Head, Ledger, StoredRow, hash_row, opening_hash
 from becalm.ledger.chain import COLUMNS
 from becalm.ledger.merkle import NO_PEAKS, append_leaves

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
 
-from becalm.desk import Desk
-from becalm.desk.audit import note_configuration
+from becalm.desk import Desk, note_configuration
 from becalm.render.number_format import join_words
 from becalm.terms import City
 from becalm.workspace.boundaries import BoundaryCopy, copy_boundaries

@@ -75,8 +75,7 @@ def open_desk(workspace: Path | None) -> Desk:
     import secrets
     from datetime import UTC, datetime
 
-    from becalm.archive.engines import connect
-    from becalm.archive.parquet import ParquetArchive
+    from becalm.archive.parquet import ParquetArchive, connect
     from becalm.desk import Desk
     from becalm.workspace.config import open_workspace
 

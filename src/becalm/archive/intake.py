@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from datetime import date
 from pathlib import Path
+from typing import Unpack
 from urllib.parse import quote
 
 import pyarrow as pa
@@ -24,10 +25,10 @@ from becalm.archive.manifest import (
     read_manifest,
     settle_versions,
     sha256_of,
-    sync_folder,
     write_manifest,
 )
-from becalm.tables import ArchiveFile, TablePart, arrow_schema, check_schema
+from becalm.formats.durable import sync_path
+from becalm.tables import ArchiveFile, PartOrigin, TablePart, arrow_schema, check_schema
 from becalm.terms import ArchiveError, RowFault
 
 STAGING = ".staging"
@@ -58,44 +59,17 @@ class ParquetIntake:
         """A folder for Parquet files on their way in, on the archive's own file system."""
         return str(self._root / STAGING)
 
-    def add(
-        self,
-        part: TablePart,
-        *,
-        as_of: date,
-        input_file: str,
-        input_sha256: str,
-        recipe: str,
-        recipe_sha256: str,
-    ) -> None:
+    def add(self, part: TablePart, **origin: Unpack[PartOrigin]) -> None:
         """Keep these rows aside. The same bytes under a second name count once."""
-        first_name = self._inputs.setdefault(
-            (part.table, part.source, part.month, input_sha256, recipe_sha256), input_file
-        )
-        if first_name != input_file:
+        slot = (part.table, part.source, part.month)
+        input_key = (*slot, origin["input_sha256"], origin["recipe_sha256"])
+        if self._inputs.setdefault(input_key, origin["input_file"]) != origin["input_file"]:
             return
         with _name_disk_errors(self._root):
-            staged = self._stage(part)
-        self._staged_files.append(
-            StagedFile(
-                staged,
-                ArchiveFile(
-                    path="",
-                    table=part.table,
-                    source=part.source,
-                    month=part.month,
-                    rows=pq.read_metadata(staged).num_rows,
-                    sha256="",
-                    as_of=as_of,
-                    intake_id=self.id,
-                    input_file=input_file,
-                    input_sha256=input_sha256,
-                    recipe=recipe,
-                    recipe_sha256=recipe_sha256,
-                    whole=part.whole,
-                ),
-            )
-        )
+            path = self._stage(part)
+        row_count = pq.read_metadata(path).num_rows
+        entry = ArchiveFile("", *slot, row_count, "", intake_id=self.id, whole=part.whole, **origin)
+        self._staged_files.append(StagedFile(path, entry))
 
     def add_faults(self, faults: Iterable[RowFault]) -> None:
         """Keep rows that were rejected or repaired, with the reason."""
@@ -134,13 +108,10 @@ class ParquetIntake:
             check_schema(pq.read_schema(path), part.table, part_label)
         else:
             check_schema(part.rows.schema, part.table, part_label)
-            path = self._next_path()
+            path = Path(self.staging) / f"kept-{len(self._staged_files):06d}.parquet"
             _write(part.rows.select(arrow_schema(part.table).names).cast(arrow_schema(part.table)), path)
         _check_single_values(path, {"source": part.source, "month": part.month}, part_label)
         return path
-
-    def _next_path(self) -> Path:
-        return Path(self.staging) / f"kept-{len(self._staged_files):06d}.parquet"
 
     def _write_faults(self) -> None:
         if not self._faults:
@@ -249,24 +220,16 @@ def _check_single_values(path: Path, value_by_column: dict[str, str], where: str
 
 def _read_distinct_values(file: pq.ParquetFile, name: str) -> set[object]:
     """The values of a column: from the file's own statistics where it has them, else read."""
-    column_index = file.schema_arrow.names.index(name)
-    column_statistics = [
-        file.metadata.row_group(i).column(column_index).statistics for i in range(file.num_row_groups)
-    ]
-    if all(
-        g is not None and g.has_min_max and g.has_null_count and not g.null_count for g in column_statistics
-    ):
-        return {value for g in column_statistics for value in (g.min, g.max)}
+    index = file.schema_arrow.names.index(name)
+    row_groups = [file.metadata.row_group(number).column(index) for number in range(file.num_row_groups)]
+    statistics = [row_group.statistics for row_group in row_groups]
+    if all(g is not None and g.has_min_max and g.has_null_count and not g.null_count for g in statistics):
+        return {value for g in statistics for value in (g.min, g.max)}
     return set(file.read(columns=[name])[name].unique().to_pylist())
 
 
 def _sync_folders(root: Path, folders: set[Path]) -> None:
     """Make the names of new files survive a crash, up to the archive's own folder."""
-    changed_folders = {
-        parent
-        for folder in folders
-        for parent in (folder, *folder.parents)
-        if root in (parent, *parent.parents)
-    }
-    for folder in sorted(changed_folders, reverse=True):
-        sync_folder(folder)
+    ancestors = {ancestor for folder in folders for ancestor in (folder, *folder.parents)}
+    for folder in sorted((f for f in ancestors if root in (f, *f.parents)), reverse=True):
+        sync_path(folder)

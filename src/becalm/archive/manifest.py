@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
@@ -23,6 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from becalm.formats.durable import write_durably
 from becalm.tables import ArchiveFile
 from becalm.terms import ArchiveError
 
@@ -70,18 +70,10 @@ def read_manifest(root: Path) -> Manifest:
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
     """Put this manifest in the place of the former in one step that survives a crash."""
-    # Written beside it and moved over it: a reader sees the old list or the new one, never half of either.
-    entry_lines = ",\n".join(
-        json.dumps(_to_json(f), ensure_ascii=False, sort_keys=True) for f in manifest.files
-    )
-    text = f'{{"format": {FORMAT}, "last_intake": {manifest.last_intake}, "files": [\n{entry_lines}\n]}}\n'
-    new_path = root / f".{MANIFEST}.new"
-    with new_path.open("w", encoding="utf-8") as out:
-        out.write(text)
-        out.flush()
-        os.fsync(out.fileno())
-    new_path.replace(root / MANIFEST)
-    sync_folder(root)
+    entries = ({**asdict(file), "as_of": file.as_of.isoformat()} for file in manifest.files)
+    lines = ",\n".join(json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in entries)
+    text = f'{{"format": {FORMAT}, "last_intake": {manifest.last_intake}, "files": [\n{lines}\n]}}\n'
+    write_durably(root / MANIFEST, text)
 
 
 def current_files(
@@ -94,10 +86,9 @@ def current_files(
     files = [f for f in manifest.files if as_of is None or f.as_of <= as_of]
     record_files = [f for f in files if f.table != "row_faults"]
     newest_version_by_slot = _newest_versions(record_files)
-    current_paths = {f.path for f in record_files if newest_version_by_slot[slot_of(f)] == f.version}
-    replaced_intakes = {f.intake_id for f in record_files} - {
-        f.intake_id for f in record_files if f.path in current_paths
-    }
+    newest_files = [f for f in record_files if newest_version_by_slot[slot_of(f)] == f.version]
+    current_paths = {f.path for f in newest_files}
+    replaced_intakes = {f.intake_id for f in record_files} - {f.intake_id for f in newest_files}
     return tuple(
         f
         for f in files
@@ -158,14 +149,9 @@ class Edition:
 
     def joined_by(self, newer: Edition) -> Edition:
         """Both together, under this one's name."""
-        return Edition(
-            self.version,
-            max(self.as_of, newer.as_of),
-            self.whole or newer.whole,
-            self.inputs | newer.inputs,
-            self.table,
-            (*self.paths, *newer.paths),
-        )
+        as_of, whole = max(self.as_of, newer.as_of), self.whole or newer.whole
+        inputs, paths = self.inputs | newer.inputs, (*self.paths, *newer.paths)
+        return replace(self, as_of=as_of, whole=whole, inputs=inputs, paths=paths)
 
 
 def settle_versions(
@@ -188,27 +174,21 @@ def settle_versions(
             new_edition = _build_edition(version, group)
             home_version = _choose_version(new_edition, current_edition)
             for staged in group:
-                staged_rest = (
-                    _drop_present_rows(staged, current_edition) if home_version != version else staged
-                )
-                settled.append(replace(staged_rest, entry=replace(staged_rest.entry, version=home_version)))
+                rest = _drop_present_rows(staged, current_edition) if home_version != version else staged
+                settled.append(replace(rest, entry=replace(rest.entry, version=home_version)))
             current_edition = _next_edition(new_edition, current_edition, home_version)
     return tuple(settled)
 
 
 def _choose_version(new_edition: Edition, current_edition: Edition | None) -> str:
     """The version that the new files belong to."""
-    if (
-        current_edition is None
-        or new_edition.table not in KEYS
-        or new_edition.inputs & current_edition.inputs
-    ):
+    if current_edition is None or new_edition.table not in KEYS:
         return new_edition.version
-    newer, older = (
-        (new_edition, current_edition)
-        if new_edition.as_of >= current_edition.as_of
-        else (current_edition, new_edition)
-    )
+    if new_edition.inputs & current_edition.inputs:
+        return new_edition.version
+    newer, older = new_edition, current_edition
+    if new_edition.as_of < current_edition.as_of:
+        newer, older = older, newer
     return current_edition.version if not newer.whole and _is_fragment(newer, older) else new_edition.version
 
 
@@ -283,15 +263,6 @@ def _read_current_edition(files: Sequence[ArchiveFile], root: Path) -> Edition |
     return edition if all(path.is_file() for path in edition.paths) else None  # damaged: reading says so
 
 
-def sync_folder(folder: Path) -> None:
-    """Make the names in this folder survive a crash."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def sha256_of(path: Path, *, chunk_bytes: int = 1 << 20, watch: Callable[[bytes], None] | None = None) -> str:
     """The SHA-256 of a file's bytes; `watch` sees each chunk on its way."""
     with path.open("rb", buffering=0) as stream:
@@ -302,10 +273,6 @@ def sha256_of(path: Path, *, chunk_bytes: int = 1 << 20, watch: Callable[[bytes]
             digest.update(chunk)
             watch(chunk)
     return digest.hexdigest()
-
-
-def _to_json(file: ArchiveFile) -> dict[str, object]:
-    return {**asdict(file), "as_of": file.as_of.isoformat()}
 
 
 def _from_json(entry: dict[str, object]) -> ArchiveFile:

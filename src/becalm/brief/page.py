@@ -18,7 +18,7 @@ from becalm.measure.core.run_up import RunUp
 from becalm.measure.files import sentences
 from becalm.measure.files.charts import ChangeRow, SeriesPoint, change_chart, series_chart
 from becalm.render import number_format, svg
-from becalm.render.shell import self_contained
+from becalm.render.pages import self_contained
 from becalm.terms import CertaintyBand, choose_band
 
 HOTSPOTS_SHOWN = 25  # hotspots in the body of the page; all of them are in the annex

@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from becalm.desk import Desk
-from becalm.desk.audit import recorded_action
-from becalm.desk.coverage import gaps_of
+from becalm.desk import Desk, gaps_of, recorded_action
 from becalm.formats.sheet import InputFile
 from becalm.formats.sheet_reader import read_sheet
 from becalm.ingest.inputs import InputEntry, SkippedFile, hash_input, list_inputs, total_bytes

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 
-from becalm.desk.audit import one_line
+from becalm.desk import one_line
 from becalm.ingest.load import FileReading
 from becalm.ledger import Fact
 from becalm.tables import ArchiveFile

@@ -7,8 +7,7 @@ from difflib import get_close_matches
 
 from ibis import Table
 
-from becalm.desk import Desk
-from becalm.desk.coverage import gaps_of, totals_in
+from becalm.desk import Desk, gaps_of, totals_in
 from becalm.measure import ComparisonContext, compare_baselines, days_covered, outside_total, pick_groups
 from becalm.measure.core.baseline import choose_baselines
 from becalm.measure.core.comparison import Comparison

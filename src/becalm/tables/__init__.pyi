@@ -2,6 +2,7 @@ from .archive import COUNT_TABLES as COUNT_TABLES
 from .archive import Archive as Archive
 from .archive import ArchiveFile as ArchiveFile
 from .archive import Intake as Intake
+from .archive import PartOrigin as PartOrigin
 from .archive import Source as Source
 from .archive import TablePart as TablePart
 from .archive import choose_source as choose_source

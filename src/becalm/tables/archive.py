@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
-from typing import Protocol
+from typing import Protocol, TypedDict, Unpack
 
 import pyarrow as pa
 from ibis import Table
@@ -62,6 +62,16 @@ class TablePart:
     whole: bool = False
 
 
+class PartOrigin(TypedDict):
+    """What a part was made from: as of when, the input file and the mapping that read it."""
+
+    as_of: date
+    input_file: str
+    input_sha256: str
+    recipe: str
+    recipe_sha256: str
+
+
 class Intake(Protocol):
     """A load in progress. Nothing of it is visible until `commit`; leaving without it drops everything."""
 
@@ -73,16 +83,7 @@ class Intake(Protocol):
     def staging(self) -> str:
         """A folder for Parquet files on their way in, on the archive's own file system."""
 
-    def add(
-        self,
-        part: TablePart,
-        *,
-        as_of: date,
-        input_file: str,
-        input_sha256: str,
-        recipe: str,
-        recipe_sha256: str,
-    ) -> None:
+    def add(self, part: TablePart, **origin: Unpack[PartOrigin]) -> None:
         """Keep these rows aside."""
 
     def add_faults(self, faults: Iterable[RowFault]) -> None:

@@ -10,7 +10,7 @@ import briefings
 import pytest
 
 from becalm.formats.run_record import read_record, record_json
-from becalm.render.folder import write_folder
+from becalm.render.pages import write_folder
 from becalm.terms import ReplayError, UsageError
 
 FILES = {"index.html": "<p>é</p>\n", "run.json": "{}\n"}

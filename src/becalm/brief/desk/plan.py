@@ -12,8 +12,7 @@ from typing import cast, get_args
 from becalm import __version__
 from becalm.archive.manifest import sha256_of
 from becalm.brief.request import BriefingPlan, RunRequest
-from becalm.desk import Desk
-from becalm.desk.coverage import gaps_of, totals_of
+from becalm.desk import Desk, gaps_of, totals_of
 from becalm.find.core.request import HotspotRequest
 from becalm.find.desk.override import PIN as OVERRIDE_PIN
 from becalm.find.desk.override import active_entries, override_pins

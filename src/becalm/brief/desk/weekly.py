@@ -20,10 +20,7 @@ from becalm.brief.desk.plan import (
 )
 from becalm.brief.page import briefing_page
 from becalm.brief.request import BriefingPlan, RunRequest
-from becalm.desk import Desk
-from becalm.desk.audit import recorded_action
-from becalm.desk.coverage import gaps_of
-from becalm.desk.pinned_archive import PinnedArchive
+from becalm.desk import Desk, PinnedArchive, gaps_of, recorded_action
 from becalm.find.core.place_facts import compute_list_week
 from becalm.find.core.request import HotspotRequest, PlaceOptions, RecordOptions
 from becalm.find.desk.hotspots import HotspotAnswer, find_hotspots
@@ -39,7 +36,7 @@ from becalm.measure.desk import compare
 from becalm.measure.files.comparison import comparison_csv
 from becalm.measure.files.sentences import describe_choices, headline
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolSection
-from becalm.render.folder import check_folder_free, write_folder
+from becalm.render.pages import check_folder_free, write_folder
 from becalm.tables import (
     CountTable,
     Source,

@@ -10,8 +10,7 @@ from typing import Any
 from ibis import Table
 from shapely.geometry.base import BaseGeometry
 
-from becalm.desk import Desk
-from becalm.desk.coverage import gaps_of
+from becalm.desk import Desk, gaps_of
 from becalm.find.core.floating_boxes import BoxLand, PlacedBoxes, place_list_boxes
 from becalm.find.core.h3_places import build_h3_places
 from becalm.find.core.location_uncertainty import (

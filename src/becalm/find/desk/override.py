@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 
 import shapely
 
-from becalm.desk import Desk
-from becalm.desk.audit import make_event, note_configuration
+from becalm.desk import Desk, make_event, note_configuration
 from becalm.find.core.place_facts import find_cell_outline
 from becalm.find.core.request import OverrideRequest
 from becalm.find.files.rules import decision_in_words, override_lines

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from becalm.desk import Desk
-from becalm.desk.audit import recorded_action
+from becalm.desk import Desk, recorded_action
 from becalm.find.core.place_splits import (
     PART_MARK,
     Split,

@@ -13,8 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from becalm.archive.manifest import sha256_of
-from becalm.desk import Desk
-from becalm.desk.collect_errors import collect_errors
+from becalm.desk import Desk, collect_errors
 from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
 from becalm.patrol.core.dosage import dose_places, select_places

@@ -10,8 +10,7 @@ from datetime import datetime
 from itertools import zip_longest
 from pathlib import Path
 
-from becalm.desk import Desk
-from becalm.desk.audit import record_event
+from becalm.desk import Desk, record_event
 from becalm.ledger import Fact
 from becalm.patrol.core.plan import fit_distribution
 from becalm.patrol.core.plan_result import check_same_distribution

@@ -8,8 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from becalm.desk import Desk
-from becalm.desk.audit import record_event
+from becalm.desk import Desk, record_event
 from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.find.desk.override import active_entries
 from becalm.formats.json_text import json_text
@@ -34,7 +33,7 @@ from becalm.patrol.desk.seed import (
 from becalm.patrol.files.folder import PLAN_FOLDER, PLAN_NAMES, plan_files, sha256_of_text
 from becalm.patrol.files.plan import PlanDocument, capacity_rows, inputs_object, sha256_of_inputs
 from becalm.patrol.files.sealed_box import INPUTS
-from becalm.render.folder import check_folder_free, write_folder
+from becalm.render.pages import check_folder_free, write_folder
 from becalm.terms import PlanError, ReplayError
 from becalm.terms.progress import Advance
 from becalm.terms.request import request_values

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from becalm.desk import Desk
-from becalm.desk.audit import record_event
+from becalm.desk import Desk, record_event
 from becalm.ledger import Fact
 from becalm.patrol.core.places_and_shifts import Burst
 from becalm.patrol.core.plan import plan_bursts
@@ -32,7 +31,7 @@ from becalm.patrol.files.plan import PlanDocument, instant
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.sealed_box import plan_name
 from becalm.patrol.files.sheets import local_time_text
-from becalm.render.folder import write_folder
+from becalm.render.pages import write_folder
 from becalm.terms import PlanError, UsageError
 
 

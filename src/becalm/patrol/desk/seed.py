@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from becalm import __version__
-from becalm.desk import Desk
-from becalm.desk.audit import note_configuration, record_event
+from becalm.desk import Desk, note_configuration, record_event
 from becalm.ledger import Fact
 from becalm.patrol.core.request import SealRequest
 from becalm.patrol.core.seal import (

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import cast
 
 from becalm.archive.manifest import sha256_of
-from becalm.desk import Desk
-from becalm.desk.audit import record_event, recorded_action
+from becalm.desk import Desk, record_event, recorded_action
 from becalm.ledger import Entry, Fact
 from becalm.patrol.core.places_and_shifts import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule

@@ -12,8 +12,7 @@ from pathlib import Path
 
 from shapely.geometry.base import BaseGeometry
 
-from becalm.desk import Desk
-from becalm.desk.collect_errors import collect_errors
+from becalm.desk import Desk, collect_errors
 from becalm.methods.arrays import seed_generator
 from becalm.patrol.core.attack import certify
 from becalm.patrol.core.certificate import AttackSettings, Certificate

@@ -9,8 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from becalm.desk import Desk
-from becalm.desk.audit import record_event
+from becalm.desk import Desk, record_event
 from becalm.ledger import Fact
 from becalm.patrol.core.check import PlanVerdict, judge_plan
 from becalm.patrol.core.places_and_shifts import Burst
@@ -22,7 +21,7 @@ from becalm.patrol.files.plan import PlanDocument
 from becalm.patrol.files.plan_view import PlanPage
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.sheets import Stop, Tour, local_time_text, stops_of, tours_of
-from becalm.render.folder import check_folder_free, write_folder
+from becalm.render.pages import check_folder_free, write_folder
 from becalm.terms import Fault, InputError, PlanError, UsageError
 
 PUBLIC_KEY = b"becalm price list: public, never used for a plan"

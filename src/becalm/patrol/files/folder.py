@@ -26,7 +26,7 @@ from becalm.patrol.files.sheets import (
     unit_calendar,
     unit_sheets,
 )
-from becalm.render.folder import FolderKind
+from becalm.render.pages import FolderKind
 
 PROPENSITY_DECIMALS = 6
 CHECKSUMS = "sha256.txt"

@@ -11,7 +11,7 @@ from becalm.patrol.core.plan_result import DosageForecast, PlaceForecast, foreca
 from becalm.patrol.files.plan import PlanDocument, inputs_object, sha256_of_inputs
 from becalm.patrol.files.sheets import Stop, stops_of, tours_of
 from becalm.render import number_format as words
-from becalm.render.shell import self_contained
+from becalm.render.pages import self_contained
 from becalm.render.spreadsheet import csv_text
 from becalm.terms import Period
 

@@ -17,7 +17,7 @@ from pyproj import Transformer
 from becalm.patrol.core.places_and_shifts import Burst, Span, UnitShift
 from becalm.patrol.files.plan import PlanDocument
 from becalm.render import number_format as words
-from becalm.render.shell import self_contained
+from becalm.render.pages import self_contained
 
 PRODUCT: Final = "-//becalm//patrol//EN"
 NEXT: Final = 2  # bursts that a unit is told at a time

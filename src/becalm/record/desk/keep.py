@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from becalm.desk import Desk
-from becalm.desk.audit import make_event, record_event
+from becalm.desk import Desk, make_event, record_event
 from becalm.ledger import EventToAppend, Fact, Head, Ledger, head_name
 from becalm.ledger.chain import COLUMNS
 from becalm.ledger.store.backup import back_up, read_backup, restore

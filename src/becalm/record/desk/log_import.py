@@ -6,8 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from becalm.desk import Desk
-from becalm.desk.audit import make_event, note_configuration
+from becalm.desk import Desk, make_event, note_configuration
 from becalm.ledger import EventToAppend, Ledger
 from becalm.record.core.request import ImportRequest
 from becalm.record.files.log_file import Log, hash_file, read_log

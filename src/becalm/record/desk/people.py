@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from becalm.desk import Desk
-from becalm.desk.audit import make_event, record_event
+from becalm.desk import Desk, make_event, record_event
 from becalm.ledger import Entry
 from becalm.record.core.request import AccessRequest, EraseRequest
 from becalm.record.desk.read import LedgerSource, describe_source, read_entry

@@ -9,8 +9,7 @@ from itertools import islice
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from becalm.desk import Desk
-from becalm.desk.audit import make_event
+from becalm.desk import Desk, make_event
 from becalm.ledger import WITHDRAWN, Entry, EventToAppend, Head, Ledger
 from becalm.ledger.chain import COLUMNS
 from becalm.ledger.merkle import inclusion_proof

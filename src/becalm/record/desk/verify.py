@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
-from becalm.desk import Desk
-from becalm.desk.audit import record_event
+from becalm.desk import Desk, record_event
 from becalm.ledger import Checkpoint, ExportWritten, Finding, Ledger, StoredRow, write_export
 from becalm.ledger.anchors import AnchorDelivery, AnchorSettings, list_anchor_files, render_sheet, send_anchor
 from becalm.ledger.signing import (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from becalm.desk import Desk
-from becalm.desk.audit import make_event, note_configuration, record_event
+from becalm.desk import Desk, make_event, note_configuration, record_event
 from becalm.ledger import WITHDRAWN, Entry, EventToAppend, Fact, FactField, Ledger, apply_corrections
 from becalm.record.core.request import AddRequest, CorrectRequest, WithdrawRequest
 from becalm.record.desk.read import read_entry

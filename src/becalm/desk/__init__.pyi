@@ -1,0 +1,11 @@
+from .audit import make_event as make_event
+from .audit import note_configuration as note_configuration
+from .audit import one_line as one_line
+from .audit import record_event as record_event
+from .audit import recorded_action as recorded_action
+from .desk import Desk as Desk
+from .desk import collect_errors as collect_errors
+from .records import PinnedArchive as PinnedArchive
+from .records import gaps_of as gaps_of
+from .records import totals_in as totals_in
+from .records import totals_of as totals_of
