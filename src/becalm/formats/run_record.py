@@ -47,10 +47,8 @@ def record_json(run: RunRecord) -> str:
 def read_record(path: Path) -> RunRecord:
     """Read a run.json.
 
-    Raises
-    ------
-    ReplayError
-        where there is no such file or it is not a run record, with everything that is wrong in it.
+    Raises ReplayError where there is no such file or it is not a run record, with everything that is wrong in
+    it.
     """
     try:
         entry = RunEntry.model_validate_json(path.read_text("utf-8"))

@@ -69,10 +69,7 @@ def write_city(
 ) -> CitySummary:
     """Write all files of the city into a new (or empty) folder; `seed` is noted in the truth.
 
-    Raises
-    ------
-    InputError
-        where the folder holds something already.
+    Raises InputError where the folder holds something already.
     """
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
