@@ -16,8 +16,7 @@ from becalm.find.core.targets import Targets
 from becalm.methods.blend import widen_posterior
 from becalm.methods.ranks import draw_rates, rank_certainty
 from becalm.simulate.city import simulate_city
-from becalm.simulate.offences import OFFENCES
-from becalm.simulate.settings import Settings
+from becalm.simulate.settings import OFFENCES, Settings
 from becalm.simulate.truth import place_months
 from becalm.tables import PlaceCounts
 from becalm.terms import HotspotList

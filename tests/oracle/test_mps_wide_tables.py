@@ -15,7 +15,7 @@ from becalm.ingest.locate import Locator
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.ingest.wide import WideTableReader
 from becalm.workspace.config import read_city
-from becalm.workspace.offences import load_offences
+from becalm.workspace.recipes import load_offences
 
 pytestmark = pytest.mark.data
 

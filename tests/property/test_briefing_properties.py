@@ -12,7 +12,7 @@ from page import read_page
 
 from becalm.brief.page import briefing_page
 from becalm.find.files.place_names import Box, number_marks, place_names
-from becalm.formats.run_record import record_json
+from becalm.formats.json_text import record_json
 from becalm.render import number_format as words
 from becalm.render import svg
 from becalm.render.svg import Scale, round_ticks

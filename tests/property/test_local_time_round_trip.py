@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from becalm.formats.instants import hour_of_week, local_to_utc, utc_to_local
+from becalm.formats.cells import hour_of_week, local_to_utc, utc_to_local
 
 ZONES = ("Europe/London", "America/Chicago", "America/Toronto", "Australia/Lord_Howe", "Asia/Kolkata")
 NIGHTS = [datetime(y, m, d) for y in (2015, 2019, 2020) for m in (3, 4, 10, 11) for d in (1, 8, 25, 29)]  # noqa: DTZ001

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from becalm.simulate.city import simulate_city
-from becalm.simulate.extract import extract_table
+from becalm.simulate.records import extract_table
 from becalm.simulate.settings import Effect, Settings, shrink_to_town
 from becalm.simulate.time import day_number, skip_missing_hour, to_utc
 from becalm.simulate.truth import effect_days

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from becalm.simulate.city import SimulatedCity, simulate_city
-from becalm.simulate.offences import OFFENCES
-from becalm.simulate.settings import Settings, keep_rates_constant, shrink_to_town
+from becalm.simulate.settings import OFFENCES, Settings, keep_rates_constant, shrink_to_town
 from becalm.simulate.time import day_number
 
 ONE_YEAR = {"start": date(2019, 1, 1), "end": date(2020, 1, 1)}

@@ -29,8 +29,7 @@ def register(app: typer.Typer) -> None:
     def schema(session: Session, request: SchemaRequest) -> None:
         """Print the JSON schema of a command's request: each field with its type, unit, bounds and help."""
         from becalm.console.emit import View
-        from becalm.formats.json_text import json_text
-        from becalm.formats.request_json import request_schema
+        from becalm.formats.json_text import json_text, request_schema
 
         requests = dict(requests_below(session.context.find_root().command))
         kind = _request_of(requests, request.words)

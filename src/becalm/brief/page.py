@@ -12,7 +12,7 @@ from becalm.brief.briefing import Briefing
 from becalm.find.files.map import View, busiest_view, hotspot_map, whole_view
 from becalm.find.files.rules import override_rows
 from becalm.find.files.week_chart import DAYS, week_chart
-from becalm.formats.run_record import data_digest
+from becalm.formats.json_text import data_digest
 from becalm.measure.core.comparison import ComparisonRow, Verdict
 from becalm.measure.core.run_up import RunUp
 from becalm.measure.files import sentences

@@ -12,13 +12,21 @@ from becalm.desk import Desk, gaps_of, recorded_action
 from becalm.formats.sheet import InputFile
 from becalm.formats.sheet_reader import read_sheet
 from becalm.ingest.inputs import InputEntry, SkippedFile, hash_input, list_inputs, total_bytes
-from becalm.ingest.load import FileReading, check_readings, find_city_key, load_readers, read_files
+from becalm.ingest.load import (
+    FileReading,
+    check_readings,
+    describe_file,
+    find_city_key,
+    load_facts,
+    load_readers,
+    read_files,
+    summarise,
+)
 from becalm.ingest.locate import Locator
-from becalm.ingest.mapping_choice import fitting_mappings
+from becalm.ingest.mapping import fitting_mappings
 from becalm.ingest.propose.mapping import Proposal, propose
 from becalm.ingest.reader import ReadContext, Reader
 from becalm.ingest.request import LoadRequest, MappingRequest, RejectsRequest
-from becalm.ingest.summary import describe_file, load_facts, summarise
 from becalm.tables import (
     COUNT_TABLES,
     FaultCount,
@@ -32,7 +40,7 @@ from becalm.tables import (
 from becalm.terms import FileIntake, Gap, RowFault, UsageError
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.config import Workspace, read_city, write_config
-from becalm.workspace.offences import load_offences
+from becalm.workspace.recipes import load_offences
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,8 +23,7 @@ from becalm.ingest.reader import ReadContext, Reading
 from becalm.methods.arrays import Bools, Ints, Objects
 from becalm.tables import PUBLISHED_COUNTS, TablePart
 from becalm.terms import OffenceTable, plain_word
-from becalm.workspace.offences import offence_table_sha256
-from becalm.workspace.recipes import suggest_remedy
+from becalm.workspace.recipes import offence_table_sha256, suggest_remedy
 
 MONTH_COLUMN: Final = re.compile(r"^(19|20)\d\d(0[1-9]|1[0-2])$")
 OFFENCES: Final = "mps"  # the offence table that these files are read with

@@ -23,7 +23,7 @@ from becalm.tables import (
     list_public_holidays,
 )
 from becalm.terms import OffenceGroup, Period, UsageError, groups_by_key, parse_period
-from becalm.workspace.offences import load_offences
+from becalm.workspace.recipes import load_offences
 
 
 def compare(desk: Desk, request: CompareRequest, *, only: Mapping[str, str] | None = None) -> Comparison:

@@ -12,9 +12,8 @@ from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.simulate.geography import Land
 from becalm.simulate.intensity import BURN_IN_DAYS, Intensity
 from becalm.simulate.names import AGE_BANDS, WEAPONS
-from becalm.simulate.offences import OFFENCES, Offence
 from becalm.simulate.places import KINDS, Places
-from becalm.simulate.settings import Settings
+from becalm.simulate.settings import OFFENCES, Offence, Settings
 from becalm.simulate.time import hour_profiles, rhythm_index
 
 # Standard deviation of the logarithm of weekly shocks: of the whole city, a borough, an offence in a borough.

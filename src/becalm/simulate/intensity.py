@@ -19,9 +19,8 @@ from scipy.sparse import coo_array, csr_array
 from scipy.spatial import cKDTree
 
 from becalm.methods.arrays import Bools, Floats, Ints
-from becalm.simulate.offences import OFFENCES
 from becalm.simulate.places import KINDS, Places
-from becalm.simulate.settings import Effect, Settings
+from becalm.simulate.settings import OFFENCES, Effect, Settings
 from becalm.simulate.time import day_factors, epochs, every_day
 
 BURN_IN_DAYS: Final = 14  # events before the start, which only have near repeats after it

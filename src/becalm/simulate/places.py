@@ -17,8 +17,7 @@ from scipy.spatial import cKDTree
 from becalm.methods.arrays import Floats, Ints
 from becalm.simulate.geography import Land, centrality
 from becalm.simulate.names import CRS
-from becalm.simulate.offences import OFFENCES
-from becalm.simulate.settings import Settings
+from becalm.simulate.settings import OFFENCES, Settings
 from becalm.simulate.streets import Streets
 
 KINDS: Final = ("nightlife", "high_street", "station", "school", "estate", "park", "residential")

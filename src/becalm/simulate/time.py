@@ -11,9 +11,8 @@ from typing import Final
 import numpy as np
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.simulate.offences import OFFENCES, Offence
 from becalm.simulate.places import KINDS
-from becalm.simulate.settings import Settings
+from becalm.simulate.settings import OFFENCES, Offence, Settings
 
 RAMP: Final = date(2020, 3, 16)  # the fall begins
 FLOOR: Final = date(2020, 3, 23)  # the floor is reached

@@ -20,7 +20,6 @@ from becalm import __version__
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.simulate.city import CityPlan, SimulatedCity
 from becalm.simulate.draw import delay_for, young_knife_share
-from becalm.simulate.extract import crime_refs, is_in_extract, lookup_words
 from becalm.simulate.intensity import (
     BURN_IN_DAYS,
     expected_by_area,
@@ -28,8 +27,9 @@ from becalm.simulate.intensity import (
     expected_effect,
     treatable_offences,
 )
-from becalm.simulate.offences import GROUPS, OFFENCES
 from becalm.simulate.places import KINDS
+from becalm.simulate.records import crime_refs, is_in_extract, lookup_words
+from becalm.simulate.settings import GROUPS, OFFENCES
 from becalm.simulate.time import (
     DAY_MINUTES,
     day_number,

@@ -25,11 +25,10 @@ from numpy.typing import NDArray
 
 from becalm.simulate import names
 from becalm.simulate.city import CityPlan, SimulatedCity
-from becalm.simulate.extract import arrests_table, extract_table
 from becalm.simulate.geography import Land
 from becalm.simulate.names import CRS, TIME_ZONE
 from becalm.simulate.places import to_wgs84
-from becalm.simulate.police_uk import PublicRecords, publish_records
+from becalm.simulate.records import PublicRecords, arrests_table, extract_table, publish_records
 from becalm.simulate.streets import Streets
 from becalm.simulate.truth import write_truth
 from becalm.terms import InputError

@@ -51,7 +51,7 @@ class Parameter:
     is_argument: bool = False  # given without a name, by its place
 
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
-        """What the JSON schema says of a field beside its type (read by formats.request_json)."""
+        """What the JSON schema says of a field beside its type (read by formats.json_text)."""
         bounds = {"minimum": self.low, "maximum": self.high, "x-unit": self.unit or None}
         facets = {key: value for key, value in bounds.items() if value is not None}
         return {**handler(core_schema), "description": self.help, **facets}

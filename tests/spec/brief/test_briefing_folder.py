@@ -9,7 +9,7 @@ from pathlib import Path
 import briefings
 import pytest
 
-from becalm.formats.run_record import read_record, record_json
+from becalm.formats.json_text import read_record, record_json
 from becalm.render.pages import write_folder
 from becalm.terms import ReplayError, UsageError
 

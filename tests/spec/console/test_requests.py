@@ -11,7 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from becalm.console.command import Session, command, name_options, option_names, requests_below
-from becalm.formats.request_json import read_request, request_schema
+from becalm.formats.json_text import read_request, request_schema
 from becalm.terms import FileName, Parameter, Request, UsageError, build_request, fields_of, request_values
 
 

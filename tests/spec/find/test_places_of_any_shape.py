@@ -14,8 +14,7 @@ from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.place_shapes import Lattice
 from becalm.terms import InputError, QuestionError
-from becalm.workspace.shapes import read_land, read_own_areas
-from becalm.workspace.street_lines import read_street_lines
+from becalm.workspace.shapes import read_land, read_own_areas, read_street_lines
 
 SETTINGS = FindSettings(count=10, draws=200)
 TOWN = shapely.box(0, 0, 2_000, 2_000)

@@ -8,11 +8,11 @@ import pytest
 from extracts import MAPPING, ROWS, context_of, input_file, named
 
 from becalm.formats.sheet import InputFile
-from becalm.ingest.mapping_choice import choose_mapping, shipped_mappings
+from becalm.ingest.mapping import choose_mapping, shipped_mappings
 from becalm.ingest.reader import ReadContext
 from becalm.terms import InputError
 from becalm.workspace.config import shipped_cities
-from becalm.workspace.offences import load_offences
+from becalm.workspace.recipes import load_offences
 
 
 @pytest.fixture

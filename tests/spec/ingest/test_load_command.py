@@ -21,10 +21,9 @@ from police_files import (
 
 from becalm.formats.sheet import InputFile
 from becalm.ingest.desk import list_rejects
-from becalm.ingest.load import load_readers
+from becalm.ingest.load import LINES_SHOWN, load_readers, summarise
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.ingest.request import RejectsRequest
-from becalm.ingest.summary import LINES_SHOWN, summarise
 from becalm.terms import FileIntake, InputError
 from becalm.workspace.config import open_workspace
 

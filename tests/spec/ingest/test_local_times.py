@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from becalm.formats.instants import hour_of_week, local_to_utc, parse_times, utc_to_local
+from becalm.formats.cells import hour_of_week, local_to_utc, parse_times, utc_to_local
 
 
 def at(*texts: str) -> np.ndarray:

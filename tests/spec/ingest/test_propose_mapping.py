@@ -15,7 +15,7 @@ from police_files import Station, station
 from becalm.formats.sheet_reader import read_sheet
 from becalm.ingest.desk import mapping_name, propose_mapping
 from becalm.ingest.extract.reader import ExtractReader
-from becalm.ingest.mapping_choice import choose_mapping
+from becalm.ingest.mapping import choose_mapping
 from becalm.ingest.propose.mapping import Proposal, propose
 from becalm.ingest.request import MappingRequest
 from becalm.terms import FileName, InputError, UsageError

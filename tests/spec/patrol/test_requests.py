@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from becalm.formats.request_json import read_request, request_schema
+from becalm.formats.json_text import read_request, request_schema
 from becalm.patrol.core.request import InputsRequest, PlanRequest, SealRequest, TravelRequest
 from becalm.terms import UsageError
 from becalm.terms.request import fields_of, request_values

@@ -12,7 +12,7 @@ from becalm.brief.desk.weekly import BriefingAnswer, build_briefing, publish_bri
 from becalm.brief.request import RunRequest
 from becalm.desk import Desk
 from becalm.find.desk.override import check_override_pins
-from becalm.formats.run_record import read_record
+from becalm.formats.json_text import read_record
 from becalm.terms import ReplayError, RunRecord
 
 

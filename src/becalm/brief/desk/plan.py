@@ -17,7 +17,7 @@ from becalm.find.core.request import HotspotRequest
 from becalm.find.desk.override import PIN as OVERRIDE_PIN
 from becalm.find.desk.override import active_entries, override_pins
 from becalm.find.files.splits import splits_path
-from becalm.formats.request_json import read_request
+from becalm.formats.json_text import read_request
 from becalm.measure.core.request import By
 from becalm.tables import ArchiveFile, Source, choose_source, find_newest_whole_month
 from becalm.terms import ParameterValue, ReplayError, RunRecord, UsageError

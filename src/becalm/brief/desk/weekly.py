@@ -26,7 +26,7 @@ from becalm.find.core.request import HotspotRequest, PlaceOptions, RecordOptions
 from becalm.find.desk.hotspots import HotspotAnswer, find_hotspots
 from becalm.find.files.hotspots import hotspots_geojson
 from becalm.find.files.map import Area, borough_areas, footprint
-from becalm.formats.run_record import record_json
+from becalm.formats.json_text import record_json
 from becalm.ledger import Fact
 from becalm.measure import outside_total, pick_groups
 from becalm.measure.core.comparison import Comparison
@@ -49,7 +49,7 @@ from becalm.tables import (
 )
 from becalm.terms import Gap, OffenceGroup, QuestionError, RunRecord, groups_by_key
 from becalm.workspace.boundaries import load_boundaries
-from becalm.workspace.offences import load_offences
+from becalm.workspace.recipes import load_offences
 
 FOOTPRINT_M = 500.0
 NO_POINTS = "These records are published counts without points, so no places can be sought."

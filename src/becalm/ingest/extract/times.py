@@ -9,13 +9,14 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from becalm.formats.cells import dictionary_encode, numbers
-from becalm.formats.instants import (
+from becalm.formats.cells import (
     FIRST_YEAR,
     LAST_YEAR,
     Instants,
+    dictionary_encode,
     hour_of_week,
     local_to_utc,
+    numbers,
     parse_times,
     read_instants,
     utc_to_local,

@@ -11,8 +11,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from becalm.formats.cells import DictionaryColumn, dictionary_encode, numbers
-from becalm.formats.instants import parse_times
+from becalm.formats.cells import DictionaryColumn, dictionary_encode, numbers, parse_times
 from becalm.formats.sheet import Sheet
 from becalm.ingest.locate import Locator
 from becalm.methods.arrays import Times

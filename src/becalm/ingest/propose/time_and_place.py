@@ -14,8 +14,7 @@ from pyproj.database import query_crs_info
 from pyproj.enums import PJType
 from pyproj.exceptions import ProjError
 
-from becalm.formats.cells import numbers
-from becalm.formats.instants import local_to_utc
+from becalm.formats.cells import local_to_utc, numbers
 from becalm.ingest.locate import Locator
 from becalm.ingest.propose.column_profile import ColumnProfile, Draft, first_rows, local_times
 from becalm.methods.arrays import Bools, Floats, Times

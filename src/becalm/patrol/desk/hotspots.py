@@ -18,7 +18,7 @@ from becalm.find.desk.override import (
     override_pins,
     read_overrides,
 )
-from becalm.formats.run_record import data_digest
+from becalm.formats.json_text import data_digest
 from becalm.patrol.core.dosage import ListedPlace, places_from_list
 from becalm.patrol.core.places_and_shifts import Arm
 from becalm.patrol.core.request import InputsRequest

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from becalm.formats.instants import local_to_utc, parse_times
+from becalm.formats.cells import local_to_utc, parse_times
 from becalm.methods.arrays import Bools, Times
 from becalm.patrol.core.request import VisitColumns
 from becalm.patrol.core.visit_log import VisitLog, build_visit_log
