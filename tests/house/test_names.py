@@ -11,12 +11,12 @@ from house import Source, read_source
 
 PARTICIPLES = """
     added altered asked assigned begun bought broken built caught changed checked chosen cleared closed
-    come counted declared derived described done drawn erased excluded expected filtered finished fitted
+    come counted declared derived described done drawn erased excluded filtered finished fitted
     folded found gathered given gone grown guarded handed heard held honoured included joined judged
-    kept known laid learned learnt left lent listed loaded located locked looked lost made marked
+    kept known laid learned learnt lent listed loaded located locked looked lost made marked
     matched meant measured mended merged met missed mixed moved named needed noted opened ordered owed
     owned packed paid paired parsed passed picked pinned placed planned planted posted printed proved
-    raised ranked reached read recorded refused registered rejected removed repaired replaced required
+    raised ranked reached recorded refused registered rejected removed repaired replaced required
     resolved returned revealed said sealed searched seen selected sent served shown signed skipped
     smoothed sought spent spoken stacked stated stood stored stripped summed supposed taken tested
     thinned thought tied timed told touched tried turned typed unpacked unseen untouched used verified

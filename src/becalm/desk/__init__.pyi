@@ -3,8 +3,8 @@ from .audit import note_configuration as note_configuration
 from .audit import one_line as one_line
 from .audit import record_event as record_event
 from .audit import recorded_action as recorded_action
-from .desk import Desk as Desk
-from .desk import collect_errors as collect_errors
+from .context import Desk as Desk
+from .context import collect_errors as collect_errors
 from .records import PinnedArchive as PinnedArchive
 from .records import gaps_of as gaps_of
 from .records import totals_in as totals_in

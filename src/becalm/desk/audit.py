@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from datetime import datetime
 
 from becalm.archive.manifest import sha256_of
-from becalm.desk.desk import Desk
+from becalm.desk.context import Desk
 from becalm.ledger import Entry, Event, EventToAppend, Fact
 from becalm.workspace.config import CONFIG
 

@@ -8,7 +8,7 @@ from datetime import date
 
 from ibis import Table
 
-from becalm.desk.desk import Desk
+from becalm.desk.context import Desk
 from becalm.tables import (
     Archive,
     ArchiveFile,
