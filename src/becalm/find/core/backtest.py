@@ -66,8 +66,8 @@ def backtest(
     panel = build_panel(
         counts, targets, boundary=boundary, places=boxes.squares if boxes else places, settings=settings
     )
-    asked_months = range(len(panel.months) - origins, len(panel.months))
-    tested_months, warnings = _select_months(panel, asked_months)
+    requested_months = range(len(panel.months) - origins, len(panel.months))
+    tested_months, warnings = _select_months(panel, requested_months)
     trial, panel = _judge(
         counts,
         targets,
@@ -79,19 +79,19 @@ def backtest(
         finder=finder,
         rng=rng,
     )
-    skills, samples = trial.by_method, draw_resamples(len(tested_months), rounds=ROUNDS, rng=rng)
+    skills, resamples = trial.by_method, draw_resamples(len(tested_months), rounds=ROUNDS, rng=rng)
     return Backtest(
         target=targets.target,
         cell_m=panel.places.width_m,
         area_share=area_share,
         count=settings.count,
         months=tuple(panel.months[month] for month in tested_months),
-        incidents=int(panel.target.totals[asked_months.start :].sum()),
+        incidents=int(panel.target.totals[requested_months.start :].sum()),
         places=panel.size,
         area_m2=float(panel.places.amounts.sum()),
         denominator=panel.denominator,
         level=LEVEL,
-        rows=tuple(_build_row(method, skills, samples) for method in skills),
+        rows=tuple(_build_row(method, skills, resamples) for method in skills),
         source=counts.source,
         as_of=counts.as_of,
         warnings=(*warnings, *_warn_of_few(len(tested_months)), *_warn_of_all(settings.count, panel)),
@@ -99,7 +99,7 @@ def backtest(
         gini_best=float(np.mean(trial.best_gini)),
         gini_null=float(np.mean(trial.null_gini)),
         calibration=trial.calibration,
-        finder_gain=_estimate_gain(skills, finder, samples),
+        finder_gain=_estimate_gain(skills, finder, resamples),
     )
 
 
@@ -144,11 +144,11 @@ def judge_boxes(
     placement = prepare_placement(land, counts, targets, settings, area_share=area_share)
     origins = add_tuning_origin(placement.squares, settings, tested_months)
     shrinkage = measure_shrinkage(placement, origins[0])
-    methods: tuple[str, ...] = ()
+    method_names: tuple[str, ...] = ()
     panel = placement.squares
 
     def month_scores() -> Iterator[MonthScores]:
-        nonlocal methods, panel
+        nonlocal method_names, panel
         for origin in origins:
             panel, places = placement.place(origin)
             (forecast,) = forecast_counts(panel, settings, [origin])
@@ -156,44 +156,44 @@ def judge_boxes(
             scores = add_finder_scores(panel, finder, origin, scores, settings, rng)
             scores[BLEND] = shrinkage.shrink(forecast, places).expected_counts
             # A later month has a history for longer counts too: only methods of the first are compared.
-            methods = methods or tuple(scores)
-            yield MonthScores(panel, origin, {method: scores[method] for method in methods})
+            method_names = method_names or tuple(scores)
+            yield MonthScores(panel, origin, {method: scores[method] for method in method_names})
 
     trial = judge_months(month_scores(), area_share=area_share, count=settings.count, rng=rng)
     return trial, panel
 
 
 def _estimate_gain(
-    skills: Mapping[str, Sequence[Skill]], finder: NamedFinder | None, samples: Ints
+    skills: Mapping[str, Sequence[Skill]], finder: NamedFinder | None, resamples: Ints
 ) -> Estimate | None:
     """The finder's PAI less the blend's, month by month."""
     if finder is None or finder.name == BLEND:
         return None
     finder_pai, blend_pai = (np.array([skill.pai for skill in skills[name]]) for name in (finder.name, BLEND))
-    return _to_estimate(paired_interval(finder_pai, blend_pai, samples, level=LEVEL))
+    return _to_estimate(paired_interval(finder_pai, blend_pai, resamples, level=LEVEL))
 
 
-def _build_row(method: str, skills: Mapping[str, Sequence[Skill]], samples: Ints) -> BacktestRow:
-    own_skills = skills[method]
+def _build_row(method: str, skills: Mapping[str, Sequence[Skill]], resamples: Ints) -> BacktestRow:
+    month_skills = skills[method]
 
     def mean(name: str) -> float:
-        return float(np.mean([getattr(skill, name) for skill in own_skills]))
+        return float(np.mean([getattr(skill, name) for skill in month_skills]))
 
-    pai = np.array([skill.pai for skill in own_skills])
+    pai = np.array([skill.pai for skill in month_skills])
     reference_pai = np.array([skill.pai for skill in skills[REFERENCE_METHOD]])
-    promised_count = sum(skill.promised_count for skill in own_skills)
+    promised_count = sum(skill.promised_count for skill in month_skills)
     return BacktestRow(
         method=method,
         hit_rate=mean("hit_rate"),
-        pai=_to_estimate(mean_interval(pai, samples, level=LEVEL)),
+        pai=_to_estimate(mean_interval(pai, resamples, level=LEVEL)),
         pei=mean("pei"),
         rri=mean("rri"),
         gini=mean("gini"),
         log_score=mean("log_score"),
-        difference_from_count_12=_to_estimate(paired_interval(pai, reference_pai, samples, level=LEVEL)),
+        difference_from_count_12=_to_estimate(paired_interval(pai, reference_pai, resamples, level=LEVEL)),
         ser=mean("ser"),
         gini_generalised=mean("gini_of_best"),
-        calibration=sum(skill.caught_count for skill in own_skills) / promised_count
+        calibration=sum(skill.caught_count for skill in month_skills) / promised_count
         if promised_count > 0
         else 0.0,
     )
@@ -208,48 +208,48 @@ def _check_request(counts: Counts, area_share: float, origins: int) -> None:
         raise UsageError(f"An area share of {area_share} is none. Give a share, e.g. 0.01 for 1 %.")
     if origins < 2:
         raise UsageError(f"{origins} origins give no interval. Give at least 2.")
-    months, required_months = len(counts.months), HISTORY_MONTHS + origins
-    if months < required_months:
-        testable_months = max(months - HISTORY_MONTHS, 0)
+    month_count, required_month_count = len(counts.months), HISTORY_MONTHS + origins
+    if month_count < required_month_count:
+        testable_months = max(month_count - HISTORY_MONTHS, 0)
         remedy = f"Ask for `origins {testable_months}`, or ingest" if testable_months >= 2 else "Ingest"
         raise QuestionError(
-            f"The records hold {months} months, need {required_months}: "
+            f"The records hold {month_count} months, need {required_month_count}: "
             f"{HISTORY_MONTHS} to learn from and {origins} to foretell. {remedy} more months."
         )
 
 
-def _warn_of_few(origins: int) -> tuple[str, ...]:
+def _warn_of_few(origin_count: int) -> tuple[str, ...]:
     """All of n months fall on one side by luck alone once in 2^(n - 1) times: 6 is the first n below 5 %."""
-    if origins >= LEAST_FOR_VERDICT:
+    if origin_count >= LEAST_FOR_VERDICT:
         return ()
     return (
-        f"{origins} months are too few to call a method better or worse: resampling them makes intervals "
-        f"that are too narrow. Give {LEAST_FOR_VERDICT} origins or more.",
+        f"{origin_count} months are too few to call a method better or worse: resampling them makes "
+        f"intervals that are too narrow. Give {LEAST_FOR_VERDICT} origins or more.",
     )
 
 
-def _select_months(panel: PlacePanel, asked_months: range) -> tuple[tuple[int, ...], tuple[str, ...]]:
+def _select_months(panel: PlacePanel, requested_months: range) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """The months in which something happened, and a warning that names the others."""
-    used_months = tuple(month for month in asked_months if panel.target.counts[month].sum() > 0)
-    empty_months = ", ".join(panel.months[month] for month in asked_months if month not in used_months)
-    if len(used_months) < 2:
+    busy_months = tuple(month for month in requested_months if panel.target.counts[month].sum() > 0)
+    empty_list = ", ".join(panel.months[month] for month in requested_months if month not in busy_months)
+    if len(busy_months) < 2:
         raise QuestionError(
-            f"No incident of the target is on record in {empty_months}: nothing there can be foretold. "
+            f"No incident of the target is on record in {empty_list}: nothing there can be foretold. "
             "Check those months with `becalm ingest`, or choose others with `until` and `origins`."
         )
-    if not empty_months:
-        return used_months, ()
-    return used_months, (
-        f"No incident of the target is on record in {empty_months}: left out, for no method can be right "
+    if not empty_list:
+        return busy_months, ()
+    return busy_months, (
+        f"No incident of the target is on record in {empty_list}: left out, for no method can be right "
         "or wrong there.",
     )
 
 
-def _warn_of_all(count: int, panel: PlacePanel) -> tuple[str, ...]:
+def _warn_of_all(list_length: int, panel: PlacePanel) -> tuple[str, ...]:
     """Does the list that a back-test judges hold every place there is?"""
-    if count < panel.size:
+    if list_length < panel.size:
         return ()
     return (
-        f"The best {count} of {panel.size} places are all of them, so every method's hit rate is 100 % and "
-        f"its calibration 1: they tell nothing. Ask for fewer than {panel.size} places.",
+        f"The best {list_length} of {panel.size} places are all of them, so every method's hit rate is 100 "
+        f"% and its calibration 1: they tell nothing. Ask for fewer than {panel.size} places.",
     )

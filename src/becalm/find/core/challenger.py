@@ -27,19 +27,21 @@ def challenger(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> 
         where LightGBM is not installed.
     """
     del how_many
-    settings, last = FindSettings(), len(past.months)
-    training = range(max(settings.least_history, last - settings.training_months), last)
-    features = _build_features(past.panel, [*training, last])
+    settings, next_month = FindSettings(), len(past.months)
+    months = range(max(settings.least_history, next_month - settings.training_months), next_month)
+    features = _build_features(past.panel, [*months, next_month])
     examples: list[tuple[Floats, Floats, Floats]] = []
-    for month in training:
-        incidents = past.panel.target.window(month, month + 1)
-        is_busy = (features[month][:, len(HALF_LIVES) - 1] > 0) | (incidents > 0)
+    for month in months:
+        month_counts = past.panel.target.window(month, month + 1)
+        is_busy = (features[month][:, len(HALF_LIVES) - 1] > 0) | (month_counts > 0)
         is_drawn = is_busy | (rng.random(past.panel.size) < QUIET_SHARE)
-        weights = np.where(is_busy, 1.0, 1.0 / QUIET_SHARE)
-        examples.append((features[month][is_drawn], incidents[is_drawn], weights[is_drawn]))
-    rows, counts, weights = (np.concatenate(arrays) for arrays in zip(*examples, strict=True))
+        row_weights = np.where(is_busy, 1.0, 1.0 / QUIET_SHARE)
+        examples.append((features[month][is_drawn], month_counts[is_drawn], row_weights[is_drawn]))
+    row_features, row_counts, row_weights = (np.concatenate(arrays) for arrays in zip(*examples, strict=True))
     try:
-        return forecast_counts(rows, counts, weights, features[last], seed=int(rng.integers(2**31)))
+        return forecast_counts(
+            row_features, row_counts, row_weights, features[next_month], seed=int(rng.integers(2**31))
+        )
     except ImportError as error:
         raise DependencyError(
             'The challenger needs LightGBM, which is not installed. Run: pip install "becalm[challenger]"'
@@ -57,11 +59,11 @@ def judge_challenger(trial: Backtest) -> tuple[str, tuple[str, ...]]:
     gain = trial.finder_gain
     if gain is None:
         return BLEND, ()
-    result = f"PAI {gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}) in {trial.origins} months"
+    gain_text = f"PAI {gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}) in {trial.origins} months"
     if is_better_than_blend(trial):
-        return CHALLENGER, (f"The challenger chose these places: it beats the blend, {result}.",)
+        return CHALLENGER, (f"The challenger chose these places: it beats the blend, {gain_text}.",)
     return BLEND, (
-        f"The challenger does not beat the blend for sure, {result}: the blend chose these places.",
+        f"The challenger does not beat the blend for sure, {gain_text}: the blend chose these places.",
     )
 
 
@@ -69,12 +71,14 @@ def _build_features(panel: PlacePanel, origins: list[int]) -> dict[int, Floats]:
     """What is known of each place (row) just before each origin."""
     columns: dict[int, list[Floats]] = {origin: [] for origin in origins}
     for half_life in HALF_LIVES:
-        for origin, memory in memories(panel.target, half_life, origins):
-            columns[origin].append(memory)
+        for origin, faded_counts in memories(panel.target, half_life, origins):
+            columns[origin].append(faded_counts)
     for half_life, sigma_m in SPREAD:
-        for origin, memory in memories(panel.target, half_life, origins):
-            columns[origin].append(panel.places.smooth(memory, sigma_m, without_own=True))
+        for origin, faded_counts in memories(panel.target, half_life, origins):
+            columns[origin].append(panel.places.smooth(faded_counts, sigma_m, without_own=True))
     if panel.related is not None:
-        for origin, memory in memories(panel.related, 24.0, origins):
-            columns[origin] += [memory, panel.places.smooth(memory, 150.0)]
-    return {origin: np.column_stack([*rows, panel.places.amounts]) for origin, rows in columns.items()}
+        for origin, faded_counts in memories(panel.related, 24.0, origins):
+            columns[origin] += [faded_counts, panel.places.smooth(faded_counts, 150.0)]
+    return {
+        origin: np.column_stack([*features, panel.places.amounts]) for origin, features in columns.items()
+    }

@@ -120,23 +120,25 @@ def explain_clusters(
         where the months hold too few incidents to tell places apart.
     """
     _check_settings(adjustment, months, period_months, level, panel)
-    last = len(panel.months)
+    month_count = len(panel.months)
     neighbours = panel.places.neighbours()
-    counts = _count_incidents(panel, last - months, last)
-    q = adjust(permutation_p(counts, neighbours), adjustment)
-    is_hot = _find_hot_periods(panel, neighbours, period_months, adjustment, level)
-    place_count_by_history = Counter(classify_histories(is_hot))
+    count_of_place = _count_incidents(panel, month_count - months, month_count)
+    q = adjust(permutation_p(count_of_place, neighbours), adjustment)
+    is_hot_place = _find_hot_periods(panel, neighbours, period_months, adjustment, level)
+    place_count_by_history = Counter(classify_histories(is_hot_place))
     return ClusterMap(
         target=target,
         cell_m=panel.places.width_m,
-        first_month=panel.months[last - months],
+        first_month=panel.months[month_count - months],
         last_month=panel.months[-1],
         adjustment=adjustment,
         level=level,
         places=panel.size,
         hot=int(np.count_nonzero(q <= level)),
-        clusters=_build_clusters(panel, listed_index, counts, q, is_hot, neighbours, adjustment),
-        periods=len(is_hot),
+        clusters=_build_clusters(
+            panel, listed_index, count_of_place, q, is_hot_place, neighbours, adjustment
+        ),
+        periods=len(is_hot_place),
         period_months=period_months,
         histories=tuple((history, place_count_by_history[history]) for history in HISTORIES),
         denominator=panel.denominator,
@@ -150,17 +152,17 @@ def explain_clusters(
 def _build_clusters(
     panel: PlacePanel,
     listed_index: Ints,
-    counts: Ints,
+    count_of_place: Ints,
     q: Floats,
     is_hot: Bools,
     neighbours: Neighbours,
     adjustment: Adjustment,
 ) -> tuple[PlaceCluster, ...]:
     """How each listed place stands out, in the order of the list."""
-    moran = local_moran(counts, neighbours)
-    quadrant_q = adjust(moran.p, adjustment)
-    z = getis_ord(counts.astype(np.float64), neighbours)
-    histories, hot_periods = classify_histories(is_hot), is_hot.sum(axis=0)
+    moran_test = local_moran(count_of_place, neighbours)
+    quadrant_q = adjust(moran_test.p, adjustment)
+    z = getis_ord(count_of_place.astype(np.float64), neighbours)
+    history_of_place, hot_period_count = classify_histories(is_hot), is_hot.sum(axis=0)
     numbered_names = zip(listed_index.tolist(), name_places(panel.places, listed_index), strict=True)
     return tuple(
         PlaceCluster(
@@ -168,15 +170,15 @@ def _build_clusters(
             place_id=place_id,
             column=column,
             row=row,
-            count=int(counts[number]),
-            z=float(z[number]),
-            q=float(q[number]),
-            quadrant=QUADRANTS[moran.quadrant[number]],
-            quadrant_q=float(quadrant_q[number]),
-            history=histories[number],
-            hot_periods=int(hot_periods[number]),
+            count=int(count_of_place[place_number]),
+            z=float(z[place_number]),
+            q=float(q[place_number]),
+            quadrant=QUADRANTS[moran_test.quadrant[place_number]],
+            quadrant_q=float(quadrant_q[place_number]),
+            history=history_of_place[place_number],
+            hot_periods=int(hot_period_count[place_number]),
         )
-        for rank, (number, (place_id, column, row)) in enumerate(numbered_names, start=1)
+        for rank, (place_number, (place_id, column, row)) in enumerate(numbered_names, start=1)
     )
 
 
@@ -184,16 +186,17 @@ def _list_warnings(panel: PlacePanel, neighbours: Neighbours) -> Iterator[str]:
     """What must be known of places that differ in size, or that touch no other."""
     if isinstance(panel.places, CellGrid):
         return
-    amounts = panel.places.amounts
-    large_places = int(np.count_nonzero(amounts > UNEQUAL * np.median(amounts)))
-    if large_places:
+    place_sizes = panel.places.amounts
+    large_place_count = int(np.count_nonzero(place_sizes > UNEQUAL * np.median(place_sizes)))
+    if large_place_count:
         yield (
-            f"{large_places:,} of {panel.size:,} places are more than {UNEQUAL:g} times as large as half of "
-            "them. Counts are compared, not counts per size: a large place holds more by its size alone."
+            f"{large_place_count:,} of {panel.size:,} places are more than {UNEQUAL:g} times as large as "
+            "half of them. Counts are compared, not counts per size: a large place holds more by its size "
+            "alone."
         )
-    lonely_places = int(np.count_nonzero(neighbours.numbers() == 0))
-    if lonely_places:
-        yield f"{lonely_places:,} of {panel.size:,} places touch no other, so they cannot be clusters."
+    lonely_place_count = int(np.count_nonzero(neighbours.numbers() == 0))
+    if lonely_place_count:
+        yield f"{lonely_place_count:,} of {panel.size:,} places touch no other, so they cannot be clusters."
 
 
 def classify_histories(is_hot: Bools) -> tuple[History, ...]:
@@ -220,17 +223,17 @@ def _find_hot_periods(
     panel: PlacePanel, neighbours: Neighbours, period_months: int, adjustment: Adjustment, level: float
 ) -> Bools:
     """In which periods was each place a cluster? Oldest first; a period without incidents has none."""
-    starts = range(len(panel.months) - period_months, -1, -period_months)[:MOST_PERIODS]
-    is_hot = np.zeros((len(starts), panel.size), dtype=bool)
-    for period, start in enumerate(reversed(starts)):
-        counts = _count_incidents(panel, start, start + period_months)
-        if counts.any():
-            is_hot[period] = adjust(permutation_p(counts, neighbours), adjustment) <= level
+    start_months = range(len(panel.months) - period_months, -1, -period_months)[:MOST_PERIODS]
+    is_hot = np.zeros((len(start_months), panel.size), dtype=bool)
+    for period_index, start_month in enumerate(reversed(start_months)):
+        count_of_place = _count_incidents(panel, start_month, start_month + period_months)
+        if count_of_place.any():
+            is_hot[period_index] = adjust(permutation_p(count_of_place, neighbours), adjustment) <= level
     return is_hot
 
 
-def _count_incidents(panel: PlacePanel, start: int, end: int) -> Ints:
-    return np.rint(panel.target.window(start, end)).astype(np.int64)
+def _count_incidents(panel: PlacePanel, start_month: int, end_month: int) -> Ints:
+    return np.rint(panel.target.window(start_month, end_month)).astype(np.int64)
 
 
 def _check_settings(
@@ -243,13 +246,15 @@ def _check_settings(
         )
     if not 0.0 < level < 0.5:
         raise UsageError(f"A level of {level} is none. Give the error rate you accept, e.g. 0.05.")
-    last = len(panel.months)
-    for name, number in (("months", months), ("period-months", period_months)):
-        if not 1 <= number <= last:
-            raise UsageError(f"--{name} {number} cannot be: there are {last} months on record.")
-    counts = _count_incidents(panel, last - months, last)
-    if counts.sum() < 2 or counts.min() == counts.max():
+    month_count = len(panel.months)
+    for option_name, option_value in (("months", months), ("period-months", period_months)):
+        if not 1 <= option_value <= month_count:
+            raise UsageError(
+                f"--{option_name} {option_value} cannot be: there are {month_count} months on record."
+            )
+    count_of_place = _count_incidents(panel, month_count - months, month_count)
+    if count_of_place.sum() < 2 or count_of_place.min() == count_of_place.max():
         raise QuestionError(
-            f"{int(counts.sum())} incidents in the last {months} months tell no places apart. "
+            f"{int(count_of_place.sum())} incidents in the last {months} months tell no places apart. "
             "Take more `months`."
         )

@@ -39,34 +39,34 @@ def counts_from_points(
         where there is no incident, or all lie on one single point.
     """
     x, y = (np.asarray(values, dtype=np.float64).ravel() for values in (easting_m, northing_m))
-    months = _read_months(when)
-    groups = (
+    month_of_incident = _read_months(when)
+    group_of_incident = (
         np.broadcast_to(np.asarray(group, dtype=str), x.shape) if np.ndim(group) == 0 else np.asarray(group)
     )
-    faults = tuple(_find_faults(x, y, months, groups, cell_m))
+    faults = tuple(_find_faults(x, y, month_of_incident, group_of_incident, cell_m))
     if faults:
         raise InputError("These incidents cannot be counted", faults)
     _check_one_point(x, y)
-    months_on_record = list_months(str(months.min()), str(months.max()))
-    names = tuple(sorted(set(groups.tolist())))
-    keys = np.stack(
+    months_on_record = list_months(str(month_of_incident.min()), str(month_of_incident.max()))
+    group_names = tuple(sorted(set(group_of_incident.tolist())))
+    entry_keys = np.stack(
         [
             np.floor(x / cell_m).astype(np.int64),
             np.floor(y / cell_m).astype(np.int64),
-            np.searchsorted(np.array(months_on_record), months.astype(str)),
-            np.searchsorted(np.array(names), groups),
+            np.searchsorted(np.array(months_on_record), month_of_incident.astype(str)),
+            np.searchsorted(np.array(group_names), group_of_incident),
         ]
     )
-    entries, counts = np.unique(keys, axis=1, return_counts=True)
+    distinct_keys, entry_counts = np.unique(entry_keys, axis=1, return_counts=True)
     return PlaceCounts(
         cell_m=float(cell_m),
-        columns=entries[0],
-        rows=entries[1],
+        columns=distinct_keys[0],
+        rows=distinct_keys[1],
         months=months_on_record,
-        month_index=entries[2],
-        groups=names,
-        group_index=entries[3],
-        counts=counts.astype(np.int64),
+        month_index=distinct_keys[2],
+        groups=group_names,
+        group_index=distinct_keys[3],
+        counts=entry_counts.astype(np.int64),
         without_location=0,
         location_quality=(("exact", len(x)),),
         source=source,
@@ -78,12 +78,12 @@ def _read_months(when: ArrayLike) -> Times:
     values = np.asarray(when).ravel()
     if np.issubdtype(values.dtype, np.datetime64):
         return values.astype("datetime64[M]")
-    return np.array([_read_month(str(text)) for text in values.tolist()], dtype="datetime64[M]")
+    return np.array([_read_month(str(month_text)) for month_text in values.tolist()], dtype="datetime64[M]")
 
 
-def _read_month(text: str) -> np.datetime64:
+def _read_month(month_text: str) -> np.datetime64:
     try:
-        return np.datetime64(text[:7], "M")
+        return np.datetime64(month_text[:7], "M")
     except ValueError:
         return np.datetime64("NaT", "M")
 
@@ -97,29 +97,31 @@ def _find_faults(
 ) -> Iterator[Fault]:
     if not (np.isfinite(cell_m) and cell_m > 0):
         yield Fault("cell_m", f"a cell of {cell_m} m has no size", "give its side in metres, e.g. 150")
-    lengths = {"easting_m": len(x), "northing_m": len(y), "when": len(months), "group": len(groups)}
-    if len(set(lengths.values())) > 1:
-        listing = ", ".join(f"{name} has {length:,}" for name, length in lengths.items())
-        yield Fault("lengths", f"differ: {listing}", "give one entry per incident in each")
+    array_lengths = {"easting_m": len(x), "northing_m": len(y), "when": len(months), "group": len(groups)}
+    if len(set(array_lengths.values())) > 1:
+        lengths_text = ", ".join(
+            f"{array_name} has {length:,}" for array_name, length in array_lengths.items()
+        )
+        yield Fault("lengths", f"differ: {lengths_text}", "give one entry per incident in each")
         return
     if not len(x):
         yield Fault("arrays", "hold not one incident", "give at least the incidents of four months")
         return
-    is_missing = ~(np.isfinite(x) & np.isfinite(y))
-    if is_missing.any():
+    lacks_coordinates = ~(np.isfinite(x) & np.isfinite(y))
+    if lacks_coordinates.any():
         remedy = "leave these incidents out, or place them"
-        yield _describe_faulty("coordinates", is_missing, "are missing (NaN)", remedy)
-    is_undated = np.isnat(months)
-    if is_undated.any():
+        yield _describe_faulty("coordinates", lacks_coordinates, "are missing (NaN)", remedy)
+    lacks_month = np.isnat(months)
+    if lacks_month.any():
         remedy = "give datetime64, or text as 2020-04 or 2020-04-30"
-        yield _describe_faulty("when", is_undated, "are no dates", remedy)
-    if not is_missing.all() and float(np.nanmax(np.abs(np.concatenate([x, y])))) <= LARGEST_DEGREE:
+        yield _describe_faulty("when", lacks_month, "are no dates", remedy)
+    if not lacks_coordinates.all() and float(np.nanmax(np.abs(np.concatenate([x, y])))) <= LARGEST_DEGREE:
         yield Fault("coordinates", "look like degrees", "project them to a coordinate system in metres first")
 
 
-def _describe_faulty(where: str, is_faulty: Bools, problem: str, remedy: str) -> Fault:
+def _describe_faulty(array_name: str, is_faulty: Bools, problem: str, remedy: str) -> Fault:
     count, first = int(is_faulty.sum()), int(np.flatnonzero(is_faulty)[0])
-    return Fault(where, f"{count:,} of {len(is_faulty):,} {problem}, the first at index {first}", remedy)
+    return Fault(array_name, f"{count:,} of {len(is_faulty):,} {problem}, the first at index {first}", remedy)
 
 
 def _check_one_point(x: Floats, y: Floats) -> None:
@@ -131,5 +133,5 @@ def _check_one_point(x: Floats, y: Floats) -> None:
 
 
 def _day_after_month(month: str) -> date:
-    first = date.fromisoformat(f"{month}-01")
-    return (first + timedelta(days=32)).replace(day=1)
+    first_day = date.fromisoformat(f"{month}-01")
+    return (first_day + timedelta(days=32)).replace(day=1)

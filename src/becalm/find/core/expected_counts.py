@@ -74,28 +74,28 @@ def forecast_counts(
     panel: PlacePanel, settings: FindSettings, origins: Sequence[int]
 ) -> tuple[Forecast, ...]:
     """What is to be expected of each place at each origin, from the months before it alone?"""
-    half_lives = choose_half_lives(panel, settings, origins)
-    training = {origin: _training_months(settings, origin) for origin in origins}
+    half_life_at = choose_half_lives(panel, settings, origins)
+    training_months = {origin: _training_months(settings, origin) for origin in origins}
     for origin in origins:
-        _check_past(panel, origin, training[origin])
+        _check_past(panel, origin, training_months[origin])
     # Origins share most of their training months: each month's parts are made once for each half-life.
-    parts: dict[tuple[int, float], Floats] = {}
-    for half_life in sorted(set(half_lives.values())):
-        same_origins = [origin for origin in origins if half_lives[origin] == half_life]
-        months = sorted({month for origin in same_origins for month in (*training[origin], origin)})
-        by_month = _build_parts(panel, settings, half_life, months)
-        parts |= {(month, half_life): rows for month, rows in by_month.items()}
+    all_parts: dict[tuple[int, float], Floats] = {}
+    for half_life in sorted(set(half_life_at.values())):
+        shared_origins = [origin for origin in origins if half_life_at[origin] == half_life]
+        months = sorted({month for origin in shared_origins for month in (*training_months[origin], origin)})
+        parts_by_month = _build_parts(panel, settings, half_life, months)
+        all_parts |= {(month, half_life): month_parts for month, month_parts in parts_by_month.items()}
     memories_by_month = _build_memories(
-        panel, settings, {month for origin in origins for month in (*training[origin], origin)}
+        panel, settings, {month for origin in origins for month in (*training_months[origin], origin)}
     )
     return tuple(
         _forecast_origin(
             panel,
             settings,
             origin,
-            half_lives[origin],
+            half_life_at[origin],
             memories_by_month,
-            {month: parts[month, half_lives[origin]] for month in (*training[origin], origin)},
+            {month: all_parts[month, half_life_at[origin]] for month in (*training_months[origin], origin)},
         )
         for origin in origins
     )
@@ -103,11 +103,11 @@ def forecast_counts(
 
 def forecast_next_month(panel: PlacePanel, settings: FindSettings) -> tuple[Forecast, Forecast | None]:
     """The forecast with all months known, and with all but the last, where the history is long enough."""
-    last = len(panel.months)
-    training = list(_training_months(settings, last - 1))
-    if not training or panel.target.totals[training].sum() == 0:
-        return forecast_counts(panel, settings, [last])[0], None
-    earlier_forecast, forecast = forecast_counts(panel, settings, [last - 1, last])
+    next_month = len(panel.months)
+    training_months = list(_training_months(settings, next_month - 1))
+    if not training_months or panel.target.totals[training_months].sum() == 0:
+        return forecast_counts(panel, settings, [next_month])[0], None
+    earlier_forecast, forecast = forecast_counts(panel, settings, [next_month - 1, next_month])
     return forecast, earlier_forecast
 
 
@@ -134,24 +134,27 @@ def _build_parts(
         return _normalise(panel.places.smooth(memory, sigma_m, without_own=without_own), panel.even)
 
     # Neighbours are smoothed without the place itself: its own past enters once, as its own memory.
-    parts = {
+    parts_by_month = {
         month: [density(memory, near_m, without_own=True), density(memory, around_m, without_own=True)]
         for month, memory in memories(panel.target, half_life, months)
     }
     for month, memory in memories(panel.fresh or panel.target, settings.repeat_half_life, months):
-        parts[month].append(density(memory, near_m, without_own=True))
+        parts_by_month[month].append(density(memory, near_m, without_own=True))
     if panel.related is not None:
         for month, memory in memories(panel.related, half_life, months):
-            parts[month] += [_normalise(memory, panel.even), density(memory, near_m, without_own=False)]
-    return {month: np.array([*rows, panel.even]) for month, rows in parts.items()}
+            parts_by_month[month] += [
+                _normalise(memory, panel.even),
+                density(memory, near_m, without_own=False),
+            ]
+    return {month: np.array([*month_parts, panel.even]) for month, month_parts in parts_by_month.items()}
 
 
 def decompose_blend(forecast: Forecast) -> tuple[BlendPart, ...]:
     """Which share of all expected incidents comes from which part?"""
     rate = forecast.posterior.rate
-    total = float(forecast.expected_counts.sum())
-    own_share = float((forecast.own_counts / rate).sum()) / total
-    prior_weight = (rate - forecast.own_exposure) / rate * forecast.prior_mean.sum() / total
+    total_count = float(forecast.expected_counts.sum())
+    own_share = float((forecast.own_counts / rate).sum()) / total_count
+    prior_weight = (rate - forecast.own_exposure) / rate * forecast.prior_mean.sum() / total_count
     own_parts = zip(forecast.own_half_lives, forecast.own_shares, strict=True)
     other_parts = zip(
         forecast.part_names, forecast.part_shares * (forecast.parts @ prior_weight), strict=True
@@ -161,7 +164,7 @@ def decompose_blend(forecast: Forecast) -> tuple[BlendPart, ...]:
             BlendPart(f"own_{steps:g}", float(own_share * share), MEANINGS["own"].format(f"{steps:g}"))
             for steps, share in own_parts
         ),
-        *(BlendPart(name, float(share), MEANINGS[name]) for name, share in other_parts),
+        *(BlendPart(part_name, float(share), MEANINGS[part_name]) for part_name, share in other_parts),
     )
 
 
@@ -173,19 +176,19 @@ def _forecast_origin(
     memories_by_month: Mapping[int, Floats],
     parts_by_month: Mapping[int, Floats],
 ) -> Forecast:
-    target, parts = panel.target, parts_by_month[origin]
-    part_shares = _fit_part_shares(target, _training_months(settings, origin), parts_by_month)
-    level = forecast_total(target.totals[:origin], target.exposure[:origin])
-    prior_mean = level * (part_shares @ parts)
-    own_shares, own_counts, half_age_steps = _mix_memories(
+    target_series, parts = panel.target, parts_by_month[origin]
+    part_shares = _fit_part_shares(target_series, _training_months(settings, origin), parts_by_month)
+    expected_total = forecast_total(target_series.totals[:origin], target_series.exposure[:origin])
+    prior_mean = expected_total * (part_shares @ parts)
+    own_shares, own_counts, half_age_months = _mix_memories(
         panel, settings, origin, memories_by_month, parts_by_month
     )
-    own_exposure = float(own_counts.sum()) / level
+    own_exposure = float(own_counts.sum()) / expected_total
     prior = fit_prior(prior_mean, own_counts, own_exposure)
-    related = ("related", "related_near") if panel.related is not None else ()
+    related_part_names = ("related", "related_near") if panel.related is not None else ()
     return Forecast(
         origin=origin,
-        half_life=half_age_steps,
+        half_life=half_age_months,
         others_half_life=half_life,
         own_half_lives=settings.own_half_lives,
         own_shares=own_shares,
@@ -194,7 +197,7 @@ def _forecast_origin(
         own_exposure=own_exposure,
         prior_mean=prior_mean,
         prior=prior,
-        part_names=("near", "around", "recent", *related, "even"),
+        part_names=("near", "around", "recent", *related_part_names, "even"),
         part_shares=part_shares,
         parts=parts,
     )
@@ -202,11 +205,11 @@ def _forecast_origin(
 
 def _build_memories(panel: PlacePanel, settings: FindSettings, months: set[int]) -> dict[int, Floats]:
     """Each place's own memories just before each month, one row per half-life."""
-    rows: dict[int, list[Floats]] = {month: [] for month in months}
+    memories_by_month: dict[int, list[Floats]] = {month: [] for month in months}
     for half_life in settings.own_half_lives:
-        for month, memory in memories(panel.target, half_life, sorted(months)):
-            rows[month].append(memory)
-    return {month: np.array(by_half_life) for month, by_half_life in rows.items()}
+        for month, faded_counts in memories(panel.target, half_life, sorted(months)):
+            memories_by_month[month].append(faded_counts)
+    return {month: np.array(month_memories) for month, month_memories in memories_by_month.items()}
 
 
 def _mix_memories(
@@ -217,39 +220,43 @@ def _mix_memories(
     parts_by_month: Mapping[int, Floats],
 ) -> tuple[Floats, Floats, float]:
     """The mixture of own memories that foretold best beside all else: shares, effective count, half age."""
-    target, half_lives = panel.target, settings.own_half_lives
+    target_series, half_lives = panel.target, settings.own_half_lives
 
     def chances(month: int) -> Floats:
         """What each memory and each part gave the places that had an incident in this month."""
-        places, memory = target.places[month], memories_by_month[month]
-        totals = np.maximum(memory.sum(axis=1, keepdims=True), 1e-300)
-        return np.concatenate([memory[:, places] / totals, parts_by_month[month][:, places]])
+        busy_places, month_memories = target_series.places[month], memories_by_month[month]
+        memory_totals = np.maximum(month_memories.sum(axis=1, keepdims=True), 1e-300)
+        return np.concatenate(
+            [month_memories[:, busy_places] / memory_totals, parts_by_month[month][:, busy_places]]
+        )
 
     # The parts compete for the training months with the memories, else the shortest memory would be paid
     # for near repeats that the neighbours explain better; only the memories' own shares are kept.
-    training = _training_months(settings, origin)
+    training_months = _training_months(settings, origin)
     fitted_shares = fit_mixture(
-        np.concatenate([chances(month) for month in training], axis=1),
-        np.concatenate([target.counts[month] for month in training]),
+        np.concatenate([chances(month) for month in training_months], axis=1),
+        np.concatenate([target_series.counts[month] for month in training_months]),
     )
-    shares = np.maximum(fitted_shares[: len(half_lives)], 1e-9)
-    shares = shares / shares.sum()
-    totals = memories_by_month[origin].sum(axis=1)
-    mixture = (shares / totals) @ memories_by_month[origin] / (shares / totals).sum()
+    memory_shares = np.maximum(fitted_shares[: len(half_lives)], 1e-9)
+    memory_shares = memory_shares / memory_shares.sum()
+    memory_totals = memories_by_month[origin].sum(axis=1)
+    mixed_memory = (
+        (memory_shares / memory_totals) @ memories_by_month[origin] / (memory_shares / memory_totals).sum()
+    )
     # A fading sum is worth fewer whole incidents than it adds up to (Kish's effective sample size): taken at
     # face value, an old record would count as sure as one of last month.
-    weights = fading_weights(half_lives, shares, totals, origin)
-    own_counts = mixture * kish_factor(weights, target.exposure[:origin])
-    return shares, own_counts, half_age(half_lives, shares, totals)
+    month_weights = fading_weights(half_lives, memory_shares, memory_totals, origin)
+    own_counts = mixed_memory * kish_factor(month_weights, target_series.exposure[:origin])
+    return memory_shares, own_counts, half_age(half_lives, memory_shares, memory_totals)
 
 
-def _check_past(panel: PlacePanel, origin: int, training: range) -> None:
-    totals = panel.target.totals
-    if totals[:origin].sum() == 0 or totals[list(training)].sum() == 0:
+def _check_past(panel: PlacePanel, origin: int, training_months: range) -> None:
+    month_totals = panel.target.totals
+    if month_totals[:origin].sum() == 0 or month_totals[list(training_months)].sum() == 0:
         is_recorded = origin < panel.target.steps
-        month = panel.months[origin] if is_recorded else f"the month after {panel.months[-1]}"
+        month_text = panel.months[origin] if is_recorded else f"the month after {panel.months[-1]}"
         raise QuestionError(
-            f"No incident of the target is on record before {month} from which "
+            f"No incident of the target is on record before {month_text} from which "
             "the score could learn. Take a longer history with `since`, or more offences with `target`."
         )
 
@@ -257,15 +264,15 @@ def _check_past(panel: PlacePanel, origin: int, training: range) -> None:
 def _fit_part_shares(target: CountSeries, training: range, parts_by_month: Mapping[int, Floats]) -> Floats:
     """The shares that best foretold where each training month's incidents fell."""
     chances = np.concatenate([parts_by_month[month][:, target.places[month]] for month in training], axis=1)
-    shares = fit_mixture(chances, np.concatenate([target.counts[month] for month in training]))
-    shares[-1] = max(shares[-1], LEAST_EVEN_SHARE)  # no place is impossible
-    return np.asarray(shares / shares.sum())
+    part_shares = fit_mixture(chances, np.concatenate([target.counts[month] for month in training]))
+    part_shares[-1] = max(part_shares[-1], LEAST_EVEN_SHARE)  # no place is impossible
+    return np.asarray(part_shares / part_shares.sum())
 
 
 def _training_months(settings: FindSettings, origin: int) -> range:
     return range(max(settings.least_history, origin - settings.training_months), origin)
 
 
-def _normalise(values: Floats, even: Floats) -> Floats:
-    total = float(values.sum())
-    return values / total if total > 0 else even
+def _normalise(place_values: Floats, even_shares: Floats) -> Floats:
+    value_total = float(place_values.sum())
+    return place_values / value_total if value_total > 0 else even_shares

@@ -88,14 +88,14 @@ def measure_scatter(panel: PlacePanel, settings: FindSettings) -> Scatter | None
     places that were then best: it is their order that must be known. None where the history is
     too short for that.
     """
-    last = len(panel.months)
-    origin = max(last - SCATTER_MONTHS, (last + 1) // 2, settings.least_months)
-    past_counts, held_out_counts = panel.target.window(0, origin), panel.target.window(origin, last)
+    month_count = len(panel.months)
+    origin = max(month_count - SCATTER_MONTHS, (month_count + 1) // 2, settings.least_months)
+    past_counts, held_out_counts = panel.target.window(0, origin), panel.target.window(origin, month_count)
     training_counts = panel.target.window(
         max(settings.least_history, origin - settings.training_months), origin
     )
     if (
-        origin >= last
+        origin >= month_count
         or min(past_counts.sum(), held_out_counts.sum()) < settings.least_incidents
         or not training_counts.any()
     ):

@@ -50,8 +50,8 @@ class BoxLand:
 
     def count_boxes(self, count: int, *, area_share: float = 0.0) -> int:
         """How many boxes to place, so that those that will be listed (or searched) stand in competition."""
-        searched_boxes = SEARCHED_TWICE * area_share * float(self.squares.amounts.sum()) / self.side_m**2
-        return max(CONTENDERS * count, ceil(searched_boxes))
+        searched_box_count = SEARCHED_TWICE * area_share * float(self.squares.amounts.sum()) / self.side_m**2
+        return max(CONTENDERS * count, ceil(searched_box_count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,15 +68,15 @@ class BoxShrinkage:
     def shrink(self, forecast: Forecast, places: CellGrid | PlaceSet) -> Forecast:
         """The forecast with boxes cut to what lasts; what they lose falls on the ground between them."""
         expected_counts, is_box = forecast.expected_counts, listable_mask(places)
-        inside_count, total = float(expected_counts[is_box].sum()), float(expected_counts.sum())
-        outside = total - inside_count
-        if outside <= 0:  # no ground between them could take what they lose
+        inside_count, total_count = float(expected_counts[is_box].sum()), float(expected_counts.sum())
+        outside_count = total_count - inside_count
+        if outside_count <= 0:  # no ground between them could take what they lose
             return forecast
         # The total stays: it is known well, only its share in the boxes was flattered by placing them.
-        outside_factor = (total - self.lasting_share * inside_count) / outside
-        factor = np.where(is_box, self.lasting_share, outside_factor)
+        outside_factor = (total_count - self.lasting_share * inside_count) / outside_count
+        factor_of_place = np.where(is_box, self.lasting_share, outside_factor)
         posterior = forecast.posterior
-        return replace(forecast, posterior=GammaPosterior(posterior.shape, posterior.rate / factor))
+        return replace(forecast, posterior=GammaPosterior(posterior.shape, posterior.rate / factor_of_place))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,15 +149,15 @@ def measure_shrinkage(placement: BoxPlacement, last: int) -> BoxShrinkage:
         return BoxShrinkage()
     panel, places = placement.place(origin)
     (forecast,) = forecast_counts(panel, settings, [origin])
-    boxes = np.flatnonzero(listable_mask(places))
-    order = boxes[np.argsort(-forecast.expected_counts[boxes], kind="stable")]
-    best_index = order[: settings.count]
+    box_numbers = np.flatnonzero(listable_mask(places))
+    best_first = box_numbers[np.argsort(-forecast.expected_counts[box_numbers], kind="stable")]
+    best_index = best_first[: settings.count]
     later_counts = panel.target.window(origin, last)
     later_share = _estimate_share(later_counts, best_index)
     promised_share = float(forecast.expected_counts[best_index].sum() / forecast.expected_counts.sum())
     # Boxes that did better than promised were lucky once more: never lift what is expected.
     lasting_share = min(later_share.value / promised_share, 1.0)
-    trial = BoxTrial(
+    box_trial = BoxTrial(
         side_m=placement.land.side_m,
         count=len(best_index),
         laid_to=panel.months[origin - 1],
@@ -168,9 +168,9 @@ def measure_shrinkage(placement: BoxPlacement, last: int) -> BoxShrinkage:
         later_share=later_share,
         kept_share=lasting_share,
     )
-    posterior = GammaPosterior(forecast.posterior.shape[order], forecast.posterior.rate[order])
-    scatter = fit_scatter(posterior, forecast.own_counts[order], later_counts[order])
-    return BoxShrinkage(lasting_share, scatter, trial)
+    posterior = GammaPosterior(forecast.posterior.shape[best_first], forecast.posterior.rate[best_first])
+    scatter = fit_scatter(posterior, forecast.own_counts[best_first], later_counts[best_first])
+    return BoxShrinkage(lasting_share, scatter, box_trial)
 
 
 def place_boxes(
@@ -192,19 +192,21 @@ def place_boxes(
     QuestionError
         where no record of the target lies on the land in those months.
     """
-    x, y, weights = _fade_points(counts, targets, before_month, half_life)
-    on_land = land.squares.locate(x, y) >= 0
-    if not on_land.any():
+    x, y, faded_counts = _fade_points(counts, targets, before_month, half_life)
+    has_land = land.squares.locate(x, y) >= 0
+    if not has_land.any():
         raise QuestionError(
             f"No record of {' + '.join(targets.target)} before month {before_month + 1} lies on the land, so "
             "no box can be laid. Take a longer history with `since`, or another target."
         )
-    corners = place_squares(x[on_land], y[on_land], weights[on_land], side_m=land.side_m, count=box_count)
-    left_m, bottom_m = corners.left_m, corners.bottom_m
+    box_corners = place_squares(
+        x[has_land], y[has_land], faded_counts[has_land], side_m=land.side_m, count=box_count
+    )
+    left_m, bottom_m = box_corners.left_m, box_corners.bottom_m
     outlines = shapely.box(left_m, bottom_m, left_m + land.side_m, bottom_m + land.side_m)
     west, south = np.round(left_m, 6), np.round(bottom_m, 6)  # a name must not hang on the last digits
-    ids = [f"box{land.side_m:g}m_{w:.0f}_{s:.0f}" for w, s in zip(west, south, strict=True)]
-    boxes = build_land_places("box", ids, np.asarray(outlines, dtype=object), land.side_m, "")
+    box_ids = [f"box{land.side_m:g}m_{w:.0f}_{s:.0f}" for w, s in zip(west, south, strict=True)]
+    boxes = build_land_places("box", box_ids, np.asarray(outlines, dtype=object), land.side_m, "")
     if land.region is not None:
         boxes = clip_places(boxes, land.region)
     if land.excluded_land is not None:
@@ -216,52 +218,54 @@ def _fade_points(
     counts: PointCounts, targets: Targets, before_month: int, half_life: float
 ) -> tuple[Floats, Floats, Floats]:
     """The target's points before this month, each once, with its faded number of records."""
-    mask = (counts.month_index < before_month) & (counts.counts > 0) & group_mask(counts, targets.target)
-    age = before_month - 1 - counts.month_index[mask]
-    weights = counts.counts[mask] * 0.5 ** (age / half_life)
-    points = np.stack([counts.easting_m[mask], counts.northing_m[mask]])
-    (x, y), point_index = np.unique(points, axis=1, return_inverse=True)
-    return x, y, np.bincount(point_index.ravel(), weights, len(x)).astype(np.float64)
+    is_used = (counts.month_index < before_month) & (counts.counts > 0) & group_mask(counts, targets.target)
+    age_months = before_month - 1 - counts.month_index[is_used]
+    faded_counts = counts.counts[is_used] * 0.5 ** (age_months / half_life)
+    point_coordinates = np.stack([counts.easting_m[is_used], counts.northing_m[is_used]])
+    (x, y), point_index = np.unique(point_coordinates, axis=1, return_inverse=True)
+    return x, y, np.bincount(point_index.ravel(), faded_counts, len(x)).astype(np.float64)
 
 
 def _add_remainder(boxes: PlaceSet, squares: PlaceSet) -> PlaceSet:
     """The boxes, and what they leave of each square."""
-    outlines = _subtract_boxes(squares.outlines, boxes.outlines)
-    areas = shapely.area(outlines)
-    remaining_index = np.flatnonzero(areas > LEAST_M2)
+    remainder_outlines = _subtract_boxes(squares.outlines, boxes.outlines)
+    remainder_areas_m2 = shapely.area(remainder_outlines)
+    remaining_square_index = np.flatnonzero(remainder_areas_m2 > LEAST_M2)
     return replace(
         boxes,
-        ids=(*boxes.ids, *(f"rest_{squares.ids[i]}" for i in remaining_index.tolist())),
-        outlines=np.concatenate([boxes.outlines, outlines[remaining_index]]),
-        amounts=np.concatenate([boxes.amounts, areas[remaining_index]]),
+        ids=(*boxes.ids, *(f"rest_{squares.ids[i]}" for i in remaining_square_index.tolist())),
+        outlines=np.concatenate([boxes.outlines, remainder_outlines[remaining_square_index]]),
+        amounts=np.concatenate([boxes.amounts, remainder_areas_m2[remaining_square_index]]),
         denominator=squares.denominator,
         snap_m=GAP_M,
-        listable=np.arange(boxes.size + len(remaining_index)) < boxes.size,
+        listable=np.arange(boxes.size + len(remaining_square_index)) < boxes.size,
         notes=squares.notes,
     )
 
 
-def _subtract_boxes(squares: Shapes, boxes: Shapes) -> Shapes:
-    square_index, box_index = shapely.STRtree(boxes).query(squares, predicate="intersects")
+def _subtract_boxes(square_outlines: Shapes, box_outlines: Shapes) -> Shapes:
+    square_index, box_index = shapely.STRtree(box_outlines).query(square_outlines, predicate="intersects")
     order = np.argsort(square_index, kind="stable")
-    touched_index, starts = np.unique(square_index[order], return_index=True)
-    outlines = squares.copy()
-    for square, in_square in zip(touched_index.tolist(), np.split(box_index[order], starts[1:]), strict=True):
-        outlines[square] = shapely.difference(squares[square], shapely.union_all(boxes[in_square]))
-    outlines[touched_index] = keep_areas(outlines[touched_index])
-    return outlines
+    cut_index, starts = np.unique(square_index[order], return_index=True)
+    remainder_outlines = square_outlines.copy()
+    for square, in_square in zip(cut_index.tolist(), np.split(box_index[order], starts[1:]), strict=True):
+        remainder_outlines[square] = shapely.difference(
+            square_outlines[square], shapely.union_all(box_outlines[in_square])
+        )
+    remainder_outlines[cut_index] = keep_areas(remainder_outlines[cut_index])
+    return remainder_outlines
 
 
 def _estimate_share(counts: Floats, best_index: Ints) -> Estimate:
     """The share of all incidents that fell in these places, with its exact (Clopper-Pearson) interval."""
     inside_count, total, tail = float(counts[best_index].sum()), float(counts.sum()), (1.0 - LEVEL) / 2.0
-    low = float(betaincinv(inside_count, total - inside_count + 1.0, tail)) if inside_count > 0 else 0.0
-    high = (
+    low_share = float(betaincinv(inside_count, total - inside_count + 1.0, tail)) if inside_count > 0 else 0.0
+    high_share = (
         float(betaincinv(inside_count + 1.0, total - inside_count, 1.0 - tail))
         if inside_count < total
         else 1.0
     )
-    return Estimate(inside_count / total, low, high, LEVEL, METHOD)
+    return Estimate(inside_count / total, low_share, high_share, LEVEL, METHOD)
 
 
 def warn_of_placement(trial: BoxTrial | None) -> tuple[str, ...]:
@@ -271,11 +275,12 @@ def warn_of_placement(trial: BoxTrial | None) -> tuple[str, ...]:
             "The history is too short to see how much of what boxes hold will last: they lie where records "
             "are densest, so they will catch less than is expected here.",
         )
-    later = trial.later_share
+    later_share = trial.later_share
     return (
         f"Boxes lie where records are densest, so part of what they hold is luck. Laid on the months to "
         f"{trial.laid_to}, the best {trial.count} held {trial.held_share:.1%} of the target and were to hold "
         f"{trial.promised_share:.1%}; from {trial.first_month} to {trial.last_month} they caught "
-        f"{later.value:.1%} ({later.level:.0%} interval {later.low:.1%} to {later.high:.1%}). All that is "
-        f"expected of boxes here is cut to {trial.kept_share:.2f} of the score.",
+        f"{later_share.value:.1%} ({later_share.level:.0%} interval {later_share.low:.1%} to "
+        f"{later_share.high:.1%}). All that is expected of boxes here is cut to {trial.kept_share:.2f} of "
+        "the score.",
     )

@@ -84,37 +84,37 @@ def fit_harm_model(
     if weighting is None:
         return None
     (harm_rng,) = rng.spawn(1)  # of its own, so that showing harm beside incidents changes no draw of theirs
-    all_records = float(panel.target.totals.sum())
-    groups: list[GroupModel] = []
+    total_count = float(panel.target.totals.sum())
+    models: list[GroupModel] = []
     for weight in weighting.weights.of(targets.target):
         group_panel = build_group_panel(panel, counts, targets, weight.group)
-        records = int(group_panel.target.totals.sum())
+        record_count = int(group_panel.target.totals.sum())
         if has_enough_records(group_panel, settings):
             location = weighting.locations.get(weight.group)
-            groups.append(_fit_group(group_panel, weight, records, model, location, settings, harm_rng))
+            models.append(_fit_group(group_panel, weight, record_count, model, location, settings, harm_rng))
         else:
-            groups.append(_scale_whole(weight, records, records / all_records, model))
-    earlier_harm = [g.weight.weight * g.earlier_values for g in groups if g.earlier_values is not None]
+            models.append(_scale_whole(weight, record_count, record_count / total_count, model))
+    group_harm = [g.weight.weight * g.earlier_values for g in models if g.earlier_values is not None]
     return HarmModel(
-        tuple(groups),
-        weighted_sum([(g.weight.weight, g.posterior) for g in groups]),
-        weighted_sum([(g.weight.weight, g.displaced_posterior) for g in groups]),
-        np.sum(earlier_harm, axis=0) if len(earlier_harm) == len(groups) else None,
+        tuple(models),
+        weighted_sum([(g.weight.weight, g.posterior) for g in models]),
+        weighted_sum([(g.weight.weight, g.displaced_posterior) for g in models]),
+        np.sum(group_harm, axis=0) if len(group_harm) == len(models) else None,
     )
 
 
 def has_enough_records(panel: PlacePanel, settings: FindSettings) -> bool:
     """Are there records enough for a forecast of the group's own, also in the months that it learns from?"""
-    totals, last = panel.target.totals, len(panel.months)
-    first = max(settings.least_history, last - 1 - settings.training_months)
-    history, training = totals[:first].sum(), totals[first : last - 1].sum()
-    return bool(totals.sum() >= settings.least_incidents and min(history, training) > 0)
+    month_totals, last = panel.target.totals, len(panel.months)
+    first_month = max(settings.least_history, last - 1 - settings.training_months)
+    history_count, training = month_totals[:first_month].sum(), month_totals[first_month : last - 1].sum()
+    return bool(month_totals.sum() >= settings.least_incidents and min(history_count, training) > 0)
 
 
 def _fit_group(
     panel: PlacePanel,
     weight: GroupWeight,
-    records: int,
+    count: int,
     whole_model: FittedModel,
     location: LocationUncertainty | None,
     settings: FindSettings,
@@ -125,12 +125,12 @@ def _fit_group(
         panel, settings, location, rng, default_scatter=scatter, shrinkage=whole_model.shrinkage
     )
     return GroupModel(
-        weight, records, own_model.posterior, own_model.displaced_posterior, own_model.earlier_values, True
+        weight, count, own_model.posterior, own_model.displaced_posterior, own_model.earlier_values, True
     )
 
 
 def _scale_whole(
-    weight: GroupWeight, records: int, record_share: float, whole_model: FittedModel
+    group_weight: GroupWeight, record_count: int, record_share: float, whole_model: FittedModel
 ) -> GroupModel:
     """Too few to say where they fall: everywhere the share of all incidents that they are on record.
 
@@ -139,21 +139,23 @@ def _scale_whole(
     share = max(record_share, 1e-12)
 
     def scale(posterior: GammaPosterior) -> GammaPosterior:
-        shape = 1.0 / (1.0 / posterior.shape + 1.0 / max(records, 1))
+        shape = 1.0 / (1.0 / posterior.shape + 1.0 / max(record_count, 1))
         return GammaPosterior(shape, shape / (posterior.mean * share))
 
     earlier_harm = None if whole_model.earlier_values is None else whole_model.earlier_values * share
-    posteriors = scale(whole_model.posterior), scale(whole_model.displaced_posterior)
-    return GroupModel(weight, records, *posteriors, earlier_harm, False)
+    scaled_posteriors = scale(whole_model.posterior), scale(whole_model.displaced_posterior)
+    return GroupModel(group_weight, record_count, *scaled_posteriors, earlier_harm, False)
 
 
-def split_harm(model: HarmModel, place: int, hours_share: float) -> tuple[HarmPart, ...]:
+def split_harm(model: HarmModel, place_number: int, hours_share: float) -> tuple[HarmPart, ...]:
     """What each group adds to the harm of this place, in the `hours_share` of its week that is asked for."""
-    parts = []
-    for group in model.groups:
-        incidents = float(group.posterior.mean[place]) * hours_share
-        parts.append(HarmPart(group.weight.group, incidents, incidents * group.weight.weight))
-    return tuple(sorted(parts, key=lambda part: (-part.harm, part.group)))
+    harm_parts = []
+    for group_model in model.groups:
+        incident_count = float(group_model.posterior.mean[place_number]) * hours_share
+        harm_parts.append(
+            HarmPart(group_model.weight.group, incident_count, incident_count * group_model.weight.weight)
+        )
+    return tuple(sorted(harm_parts, key=lambda part: (-part.harm, part.group)))
 
 
 def build_harm_basis(
@@ -161,19 +163,23 @@ def build_harm_basis(
     weights: GroupWeights,
     listed_index: Ints,
     *,
-    shared: int,
+    shared_place_count: int,
     hours_share: Floats | float,
 ) -> HarmBasis:
     """What the harm of the listed places rests on."""
     share = hours_share[listed_index] if isinstance(hours_share, np.ndarray) else hours_share
-    incidents = np.array([(g.posterior.mean[listed_index] * share).sum() for g in model.groups])
+    group_counts = np.array([(g.posterior.mean[listed_index] * share).sum() for g in model.groups])
     weight_of_group = np.array([g.weight.weight for g in model.groups])
-    variances = [
+    count_variances = [
         g.posterior.shape[listed_index] * (share / g.posterior.rate[listed_index]) ** 2 for g in model.groups
     ]
-    doubt = weight_of_group**2 * np.array([float(variance.sum()) for variance in variances])
-    shares = [_to_shares(values).tolist() for values in (incidents, weight_of_group * incidents, doubt)]
-    groups = [
+    group_doubt = weight_of_group**2 * np.array(
+        [float(count_variance.sum()) for count_variance in count_variances]
+    )
+    share_lists = [
+        _to_shares(values).tolist() for values in (group_counts, weight_of_group * group_counts, group_doubt)
+    ]
+    group_harms = [
         GroupHarm(
             group=g.weight.group,
             weight=g.weight.weight,
@@ -184,11 +190,11 @@ def build_harm_basis(
             doubt_share=doubt_share,
             scored=g.has_own_forecast,
         )
-        for g, incident_share, harm_share, doubt_share in zip(model.groups, *shares, strict=True)
+        for g, incident_share, harm_share, doubt_share in zip(model.groups, *share_lists, strict=True)
     ]
-    ordered_groups = sorted(groups, key=lambda g: (-g.harm_share, g.group))
-    events = float(np.median(model.posterior.shape[listed_index])) if len(listed_index) else 0.0
-    return HarmBasis(weights, tuple(ordered_groups), shared, events)
+    ordered_groups = sorted(group_harms, key=lambda g: (-g.harm_share, g.group))
+    median_event_count = float(np.median(model.posterior.shape[listed_index])) if len(listed_index) else 0.0
+    return HarmBasis(weights, tuple(ordered_groups), shared_place_count, median_event_count)
 
 
 def warn_of_harm(basis: HarmBasis) -> tuple[str, ...]:
@@ -199,21 +205,21 @@ def warn_of_harm(basis: HarmBasis) -> tuple[str, ...]:
         for g in basis.groups
         if not g.scored
     ]
-    rare_groups = "; ".join(
+    rare_groups_text = "; ".join(
         f"{g.group} is {g.incident_share:.1%} of the incidents expected on the list, {g.harm_share:.0%} of "
         f"its harm and {g.doubt_share:.0%} of the doubt about it"
         for g in basis.rare
     )
-    certainty = (
+    certainty_text = (
         f"the harm of half of the listed places is known no better than {basis.events:.1f} incidents would be"
     )
     if basis.rare:
-        warnings.append(f"The harm rank is driven by few rare events: {rare_groups}; {certainty}.")
+        warnings.append(f"The harm rank is driven by few rare events: {rare_groups_text}; {certainty_text}.")
     elif basis.events < FEW_EVENTS:
-        warnings.append(f"The harm rank rests on few events: {certainty}.")
+        warnings.append(f"The harm rank rests on few events: {certainty_text}.")
     return tuple(warnings)
 
 
-def _to_shares(values: Floats) -> Floats:
-    total = values.sum()
-    return values / total if total > 0 else np.zeros(len(values))
+def _to_shares(amounts: Floats) -> Floats:
+    amount_total = amounts.sum()
+    return amounts / amount_total if amount_total > 0 else np.zeros(len(amounts))

@@ -104,9 +104,9 @@ def build_hotspot_list(
 def _build_hotspots(places: CellGrid | PlaceSet, result: SearchResult, level: float) -> tuple[Hotspot, ...]:
     listed_index, certainty = result.choice.listed_index, result.certainty
     posterior = scale_to_hours(result.model.posterior, result.hours_share)
-    estimates = _build_estimates(posterior, listed_index, level, METHOD)
-    harm = _build_place_harm(result, level)
-    by_length = isinstance(places, PlaceSet) and places.by_length
+    count_estimates = _build_estimates(posterior, listed_index, level, METHOD)
+    place_harms = _build_place_harm(result, level)
+    is_by_length = isinstance(places, PlaceSet) and places.by_length
     numbered_names = zip(listed_index.tolist(), name_places(places, listed_index), strict=True)
     return tuple(
         Hotspot(
@@ -115,47 +115,47 @@ def _build_hotspots(places: CellGrid | PlaceSet, result: SearchResult, level: fl
             column=column,
             row=row,
             cell_m=places.width_m,
-            area_m2=0.0 if by_length else float(places.amounts[number]),
-            expected_count=estimates[i],
+            area_m2=0.0 if is_by_length else float(places.amounts[place_number]),
+            expected_count=count_estimates[i],
             p_top=float(certainty.p_top[i]),
             rank_low=int(certainty.rank_low[i]),
             rank_high=int(certainty.rank_high[i]),
             tie_group=int(certainty.tie_group[i]),
-            shape=_build_shape(places, number) if isinstance(places, PlaceSet) else None,
-            harm=harm[i] if harm else None,
+            shape=_build_shape(places, place_number) if isinstance(places, PlaceSet) else None,
+            harm=place_harms[i] if place_harms else None,
         )
-        for i, (number, (place_id, column, row)) in enumerate(numbered_names)
+        for i, (place_number, (place_id, column, row)) in enumerate(numbered_names)
     )
 
 
-def _build_shape(places: PlaceSet, number: int) -> PlaceShape:
+def _build_shape(places: PlaceSet, place_number: int) -> PlaceShape:
     x, y = places.centres_m
-    outline = to_wkt(places.outlines[number], rounding_precision=3)
-    length_m = float(places.amounts[number]) if places.by_length else 0.0
-    return PlaceShape(places.kind, float(x[number]), float(y[number]), outline, length_m)
+    outline_wkt = to_wkt(places.outlines[place_number], rounding_precision=3)
+    length_m = float(places.amounts[place_number]) if places.by_length else 0.0
+    return PlaceShape(places.kind, float(x[place_number]), float(y[place_number]), outline_wkt, length_m)
 
 
 def _build_place_harm(result: SearchResult, level: float) -> tuple[PlaceHarm, ...]:
     harm_model, listed_index = result.harm_model, result.choice.listed_index
     if harm_model is None:
         return ()
-    posterior = scale_to_hours(harm_model.posterior, result.hours_share)
+    harm_posterior = scale_to_hours(harm_model.posterior, result.hours_share)
     count_posterior = scale_to_hours(result.model.posterior, result.hours_share)
-    estimates = _build_estimates(posterior, listed_index, level, HARM_METHOD)
-    harm_rank, count_rank = (
-        rankdata(-mean, method="min")[listed_index].astype(int).tolist()
-        for mean in (posterior.mean, count_posterior.mean)
+    harm_estimates = _build_estimates(harm_posterior, listed_index, level, HARM_METHOD)
+    harm_rank_of_place, count_rank_of_place = (
+        rankdata(-mean_of_place, method="min")[listed_index].astype(int).tolist()
+        for mean_of_place in (harm_posterior.mean, count_posterior.mean)
     )
-    shares = np.broadcast_to(result.hours_share, posterior.shape.shape)
+    hours_shares = np.broadcast_to(result.hours_share, harm_posterior.shape.shape)
     return tuple(
         PlaceHarm(
-            expected_harm=estimates[i],
-            harm_rank=harm_rank[i],
-            count_rank=count_rank[i],
-            parts=split_harm(harm_model, int(place), float(shares[place])),
-            events=float(posterior.shape[place]),
+            expected_harm=harm_estimates[i],
+            harm_rank=harm_rank_of_place[i],
+            count_rank=count_rank_of_place[i],
+            parts=split_harm(harm_model, int(place_number), float(hours_shares[place_number])),
+            events=float(harm_posterior.shape[place_number]),
         )
-        for i, place in enumerate(listed_index)
+        for i, place_number in enumerate(listed_index)
     )
 
 
@@ -168,11 +168,11 @@ def _build_estimates(
     posterior: GammaPosterior, listed_index: Ints, level: float, method: str
 ) -> tuple[Estimate, ...]:
     shape, rate, mean = (values[listed_index] for values in (posterior.shape, posterior.rate, posterior.mean))
-    low, high = (gammaincinv(shape, q) / rate for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
+    low_count, high_count = (gammaincinv(shape, q) / rate for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
     # The mean of a very lopsided gamma lies outside its central interval, which is stretched to hold it.
-    low, high = np.minimum(low, mean), np.maximum(high, mean)
-    rows = zip(mean.tolist(), low.tolist(), high.tolist(), strict=True)
-    return tuple(Estimate(*row, level, method) for row in rows)
+    low_count, high_count = np.minimum(low_count, mean), np.maximum(high_count, mean)
+    estimate_rows = zip(mean.tolist(), low_count.tolist(), high_count.tolist(), strict=True)
+    return tuple(Estimate(*estimate_row, level, method) for estimate_row in estimate_rows)
 
 
 def _build_basis(result: SearchResult) -> HarmBasis | None:
@@ -181,7 +181,11 @@ def _build_basis(result: SearchResult) -> HarmBasis | None:
         return None
     shared = int(np.isin(listed_index, result.other_index).sum())
     return build_harm_basis(
-        result.harm_model, weighting.weights, listed_index, shared=shared, hours_share=result.hours_share
+        result.harm_model,
+        weighting.weights,
+        listed_index,
+        shared_place_count=shared,
+        hours_share=result.hours_share,
     )
 
 
@@ -197,8 +201,8 @@ def _measure_churn(panel: PlacePanel, result: SearchResult) -> Churn | None:
     """How many of the listed places are new since a month earlier, and how many are in doubt?"""
     if result.earlier_index is None:
         return None
-    new_places = int(np.isin(result.choice.listed_index, result.earlier_index, invert=True).sum())
-    return Churn(panel.months[-1], new_places, float((1.0 - result.certainty.p_top).sum()))
+    new_place_count = int(np.isin(result.choice.listed_index, result.earlier_index, invert=True).sum())
+    return Churn(panel.months[-1], new_place_count, float((1.0 - result.certainty.p_top).sum()))
 
 
 def _list_warnings(

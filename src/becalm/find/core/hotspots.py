@@ -73,15 +73,15 @@ def search(
     next_month = model.forecast.origin
     by_harm = harm_model is not None and chooser.rules.by_harm
     ranking, other_ranking = (harm_model, model) if harm_model and by_harm else (model, harm_model)
-    choice, hours_share = chooser.choose(ranking.expected_values, next_month)
-    certainty = _measure_certainty(chooser, ranking, choice.listed_index, hours_share, settings, rng)
+    place_choice, hours_share = chooser.choose(ranking.expected_values, next_month)
+    certainty = _measure_certainty(chooser, ranking, place_choice.listed_index, hours_share, settings, rng)
     earlier_index = other_index = None
     if ranking.earlier_values is not None:
         earlier_index = chooser.choose_index(ranking.earlier_values, next_month - 1)
     if other_ranking is not None:
         other_index = chooser.choose_index(other_ranking.expected_values, next_month)
     return SearchResult(
-        chooser, model, harm_model, choice, hours_share, certainty, earlier_index, other_index
+        chooser, model, harm_model, place_choice, hours_share, certainty, earlier_index, other_index
     )
 
 
@@ -115,11 +115,13 @@ def _measure_certainty(
 ) -> RankCertainty:
     """P(top), rank intervals and tie groups of the listed places, by drawing the rates of all together."""
     # Only what can be listed competes for a rank: the ground between boxes holds much, and is on no list.
-    listable = listable_mask(chooser.panel.places)
-    position = np.cumsum(listable)[listed_index] - 1
+    is_listable = listable_mask(chooser.panel.places)
+    listed_position = np.cumsum(is_listable)[listed_index] - 1
     # P(top) is about the order of places, so records that may have happened next door make it less sure,
     # although the numbers shown as expected are those of the records' own points.
-    rates = scale_to_hours(ranking.displaced_posterior, hours_share)
-    rates = GammaPosterior(rates.shape[listable], rates.rate[listable])
-    draws = draw_rates(rates, top=settings.count, draws=settings.draws, rng=rng, required=position)
-    return rank_certainty(draws, position, top=settings.count, level=settings.level)
+    rate_posterior = scale_to_hours(ranking.displaced_posterior, hours_share)
+    rate_posterior = GammaPosterior(rate_posterior.shape[is_listable], rate_posterior.rate[is_listable])
+    drawn_rates = draw_rates(
+        rate_posterior, top=settings.count, draws=settings.draws, rng=rng, required=listed_position
+    )
+    return rank_certainty(drawn_rates, listed_position, top=settings.count, level=settings.level)

@@ -42,10 +42,10 @@ class LocationUncertainty:
     @property
     def typical_m(self) -> float:
         """The standard deviation of the typical target record."""
-        is_used = self.target > 0
-        if not is_used.any():
+        has_target = self.target > 0
+        if not has_target.any():
             return 0.0
-        return weighted_median(self.spread_m[is_used], self.target[is_used].astype(np.float64))
+        return weighted_median(self.spread_m[has_target], self.target[has_target].astype(np.float64))
 
     @property
     def least_width_m(self) -> float:
@@ -55,17 +55,17 @@ class LocationUncertainty:
 
 def measure_location(points: MovedPoints) -> LocationUncertainty | None:
     """How unsure are these records' places? None where most are placed exactly."""
-    is_used = points.records > 0
-    if points.moved_share < LEAST_MOVED or int(is_used.sum()) < LEAST_POINTS:
+    has_records = points.records > 0
+    if points.moved_share < LEAST_MOVED or int(has_records.sum()) < LEAST_POINTS:
         return None
-    x, y = points.easting_m[is_used], points.northing_m[is_used]
-    spacing = point_spacing(x, y)
+    x, y = points.easting_m[has_records], points.northing_m[has_records]
+    spacing_of_point = point_spacing(x, y)
     return LocationUncertainty(
         easting_m=x,
         northing_m=y,
-        target=points.target[is_used],
-        spread_m=spacing.spread_m,
-        spacing_m=weighted_median(spacing.nearest_m, points.records[is_used].astype(np.float64)),
+        target=points.target[has_records],
+        spread_m=spacing_of_point.spread_m,
+        spacing_m=weighted_median(spacing_of_point.nearest_m, points.records[has_records].astype(np.float64)),
     )
 
 
@@ -98,8 +98,8 @@ def fit_place_size(
     if location is None or places.unit in UNITS_FROM_A_FILE or width_m >= location.spacing_m:
         return places, ()
     if is_h3:
-        coarser = range(places.h3_resolution, COARSEST - 1, -1)
-        resolution = next(r for r in coarser if h3_width_m(r) >= location.spacing_m)
+        coarser_resolutions = range(places.h3_resolution, COARSEST - 1, -1)
+        resolution = next(r for r in coarser_resolutions if h3_width_m(r) >= location.spacing_m)
         fitting_places, fitted_m = replace(places, h3_resolution=resolution), h3_width_m(resolution)
     else:
         fitted_m = location.least_width_m
@@ -135,9 +135,9 @@ def add_location_uncertainty(
     is_used = location.target > 0
     x, y, counts = location.easting_m[is_used], location.northing_m[is_used], location.target[is_used]
     home_number = locate_points(places, x, y)
-    records = np.bincount(home_number[home_number >= 0], counts[home_number >= 0], places.size)
-    worth_of_record = np.divide(own_counts, records, out=np.zeros(places.size), where=records > 0)
-    mean, variance = sums_when_displaced(
+    placed_counts = np.bincount(home_number[home_number >= 0], counts[home_number >= 0], places.size)
+    worth_of_record = np.divide(own_counts, placed_counts, out=np.zeros(places.size), where=placed_counts > 0)
+    mean_count, count_variance = sums_when_displaced(
         x,
         y,
         counts,
@@ -148,12 +148,12 @@ def add_location_uncertainty(
         rounds=ROUNDS,
         rng=rng,
     )
-    unplaced_counts = np.where(records > 0, 0.0, own_counts)  # what no record on a point stands for stays
+    unplaced_counts = np.where(placed_counts > 0, 0.0, own_counts)  # what no point's record stands for stays
     # A place that loses all its records in the moves keeps its forecast from all else, never less than 0.
     expected_counts = (
-        np.maximum(posterior.shape - own_counts + mean + unplaced_counts, 1e-12) / posterior.rate
+        np.maximum(posterior.shape - own_counts + mean_count + unplaced_counts, 1e-12) / posterior.rate
     )
-    total_variance = expected_counts**2 / widened_posterior.shape + variance / posterior.rate**2
+    total_variance = expected_counts**2 / widened_posterior.shape + count_variance / posterior.rate**2
     return GammaPosterior(expected_counts**2 / total_variance, expected_counts / total_variance)
 
 
@@ -182,11 +182,11 @@ def warn_of_doubt(location: LocationUncertainty | None) -> tuple[str, ...]:
 
 def warn_of_quality(counts: PlaceCounts) -> tuple[str, ...]:
     """Are the records moved to nearby points before they are published?"""
-    records = sum(n for _, n in counts.location_quality)
-    moved_records = sum(n for quality, n in counts.location_quality if quality in ("snap", "block"))
-    if not records or not moved_records:
+    record_count = sum(n for _, n in counts.location_quality)
+    moved_record_count = sum(n for quality, n in counts.location_quality if quality in ("snap", "block"))
+    if not record_count or not moved_record_count:
         return ()
     return (
-        f"{moved_records / records:.0%} of the records were moved by their source to a nearby map point or "
-        "block: a place on the list may stand for its neighbour.",
+        f"{moved_record_count / record_count:.0%} of the records were moved by their source to a nearby map "
+        "point or block: a place on the list may stand for its neighbour.",
     )

@@ -89,12 +89,12 @@ def judge_methods(
     incidents before; for the first tested month that one is foretold too.
     """
     origins = add_tuning_origin(panel, settings, tested_months)
-    scores = score_all_methods(panel, forecast_counts(panel, settings, origins))
-    months = (
+    scores_by_method_of_origin = score_all_methods(panel, forecast_counts(panel, settings, origins))
+    month_scores = (
         MonthScores(panel, origin, add_finder_scores(panel, finder, origin, by_method, settings, rng))
-        for origin, by_method in zip(origins, scores, strict=True)
+        for origin, by_method in zip(origins, scores_by_method_of_origin, strict=True)
     )
-    return judge_months(months, area_share=area_share, count=settings.count, rng=rng)
+    return judge_months(month_scores, area_share=area_share, count=settings.count, rng=rng)
 
 
 def add_tuning_origin(
@@ -118,18 +118,18 @@ def score_all_methods(panel: PlacePanel, forecasts: Sequence[Forecast]) -> Itera
     the months beside it. A count over more months than the first tested origin has is left out.
     """
     first_tested = min(forecast.origin for forecast in forecasts) + 1  # the origin before tunes the log score
-    spans = [months for months in COUNT_MONTHS if months <= first_tested]
-    for forecast, memory in zip(forecasts, _build_memories(panel, forecasts), strict=True):
+    span_months = [span for span in COUNT_MONTHS if span <= first_tested]
+    for forecast, faded_counts in zip(forecasts, _build_memories(panel, forecasts), strict=True):
         t = forecast.origin
         year_counts, past_counts = panel.target.window(t - KDE_MONTHS, t), panel.target.window(0, t)
         yield {
-            **{f"count_{months}": panel.target.window(t - months, t) for months in spans},
+            **{f"count_{span}": panel.target.window(t - span, t) for span in span_months},
             **{f"kde_{sigma}": panel.places.smooth(year_counts, sigma) for sigma in KDE_SIGMAS_M},
-            "ewma": memory,
+            "ewma": faded_counts,
             BLEND: forecast.expected_counts,
             "count_all": past_counts,
             "kde_all_150": panel.places.smooth(past_counts, 150),
-            "kde_ewma_150": panel.places.smooth(memory, 150),
+            "kde_ewma_150": panel.places.smooth(faded_counts, 150),
             "season": _count_season(panel, t),
         }
 
@@ -137,17 +137,17 @@ def score_all_methods(panel: PlacePanel, forecasts: Sequence[Forecast]) -> Itera
 def _count_season(panel: PlacePanel, origin: int) -> Floats:
     """What happened at this time of year in all years before."""
     lags = range(YEAR, origin + 2, YEAR)
-    windows = (panel.target.window(origin - lag - 1, origin - lag + 2) for lag in lags)
-    return sum(windows, np.zeros(panel.size))
+    seasons = (panel.target.window(origin - lag - 1, origin - lag + 2) for lag in lags)
+    return sum(seasons, np.zeros(panel.size))
 
 
 def _build_memories(panel: PlacePanel, forecasts: Sequence[Forecast]) -> list[Floats]:
     """Each place's memory with the half-life chosen at each origin."""
-    by_origin: dict[int, Floats] = {}
+    memory_by_origin: dict[int, Floats] = {}
     for half_life in {forecast.others_half_life for forecast in forecasts}:
         origins = [forecast.origin for forecast in forecasts if forecast.others_half_life == half_life]
-        by_origin |= dict(memories(panel.target, half_life, origins))
-    return [by_origin[forecast.origin] for forecast in forecasts]
+        memory_by_origin |= dict(memories(panel.target, half_life, origins))
+    return [memory_by_origin[forecast.origin] for forecast in forecasts]
 
 
 def add_finder_scores(
@@ -162,47 +162,49 @@ def add_finder_scores(
     if finder is None or finder.name in by_method:
         return by_method
     (finder_rng,) = rng.spawn(1)
-    scores = run_finder(finder, panel, origin, how_many=settings.count, rng=finder_rng)
-    return {**by_method, finder.name: scores}
+    finder_scores = run_finder(finder, panel, origin, how_many=settings.count, rng=finder_rng)
+    return {**by_method, finder.name: finder_scores}
 
 
 def judge_months(
     months: Iterable[MonthScores], *, area_share: float, count: int, rng: np.random.Generator
 ) -> MethodSkills:
     """How well did each method foretell each month but the first, which tunes the log score?"""
-    skills: dict[str, list[Skill]] = {}
-    best_gini, null_gini, calibration = [], [], []
+    skills_by_method: dict[str, list[Skill]] = {}
+    best_gini, null_gini, bin_rows = [], [], []
     earlier_month: MonthScores | None = None
-    earlier_chances: dict[str, Floats] = {}
+    earlier_chances_of: dict[str, Floats] = {}
     for month in months:
         panel, origin = month.panel, month.origin
-        chances = {method: _to_chances(score, panel.even) for method, score in month.by_method.items()}
+        chances_of = {method: _to_chances(score, panel.even) for method, score in month.by_method.items()}
         if earlier_month is not None:
             outcome = _build_outcome(panel, origin, area_share, count)
             best_gini.append(outcome.best_curve.gini)
             null_gini.append(_draw_null_gini(panel, outcome, rng))
-            calibration.append(_calibrate(outcome, month))
+            bin_rows.append(_calibrate(outcome, month))
             for method, score in month.by_method.items():
-                trust = _fit_trust(earlier_month.panel, earlier_month.origin, earlier_chances[method])
-                log_score = _measure_log_score(panel, origin, chances[method], trust)
-                skill = _measure_skill(outcome, score, chances[method], log_score)
-                skills.setdefault(method, []).append(skill)
-        earlier_month, earlier_chances = month, chances
-    groups = tuple(CalibrationBin(*row) for row in np.mean(calibration, axis=0).tolist())
-    return MethodSkills(skills, tuple(best_gini), tuple(null_gini), groups)
+                trust_shares = _fit_trust(
+                    earlier_month.panel, earlier_month.origin, earlier_chances_of[method]
+                )
+                log_score = _measure_log_score(panel, origin, chances_of[method], trust_shares)
+                skill = _measure_skill(outcome, score, chances_of[method], log_score)
+                skills_by_method.setdefault(method, []).append(skill)
+        earlier_month, earlier_chances_of = month, chances_of
+    bins = tuple(CalibrationBin(*row) for row in np.mean(bin_rows, axis=0).tolist())
+    return MethodSkills(skills_by_method, tuple(best_gini), tuple(null_gini), bins)
 
 
 def _build_outcome(panel: PlacePanel, origin: int, area_share: float, count: int) -> _MonthOutcome:
-    amounts, incidents = panel.places.amounts, panel.target.window(origin, origin + 1)
+    amounts, place_counts = panel.places.amounts, panel.target.window(origin, origin + 1)
     amount_per_unit = 1e3 if panel.kind == "segment" else 1e6  # kilometres of street, or square kilometres
     listable = panel.places.listable if isinstance(panel.places, PlaceSet) else None
     return _MonthOutcome(
-        incidents=incidents,
+        incidents=place_counts,
         year_before=panel.target.window(origin - HISTORY_MONTHS, origin),
         amounts=amounts,
         listable=listable,
         best_curve=search_curve(
-            search_order(incidents / amounts, searched_first=listable), incidents, amounts
+            search_order(place_counts / amounts, searched_first=listable), place_counts, amounts
         ),
         area_share=area_share,
         count=count,
@@ -211,63 +213,67 @@ def _build_outcome(panel: PlacePanel, origin: int, area_share: float, count: int
 
 
 def _measure_skill(outcome: _MonthOutcome, score: Floats, chances: Floats, log_score: float) -> Skill:
-    order, best_curve, area_share = (
+    place_order, best_curve, area_share = (
         search_order(score, searched_first=outcome.listable),
         outcome.best_curve,
         outcome.area_share,
     )
-    curve = search_curve(order, outcome.incidents, outcome.amounts)
-    share = curve.event_share_at_area(area_share)
-    share_before = search_curve(order, outcome.year_before, outcome.amounts).event_share_at_area(area_share)
-    total, hit_rate = float(outcome.incidents.sum()), curve.event_share_at_places(outcome.count)
-    promised_share = search_curve(order, chances, outcome.amounts).event_share_at_places(outcome.count)
+    method_curve = search_curve(place_order, outcome.incidents, outcome.amounts)
+    event_share = method_curve.event_share_at_area(area_share)
+    year_share = search_curve(place_order, outcome.year_before, outcome.amounts).event_share_at_area(
+        area_share
+    )
+    event_count, hit_rate = float(outcome.incidents.sum()), method_curve.event_share_at_places(outcome.count)
+    promised_share = search_curve(place_order, chances, outcome.amounts).event_share_at_places(outcome.count)
     return Skill(
         hit_rate=hit_rate,
-        pai=share / area_share,
-        pei=share / best_curve.event_share_at_area(area_share),
-        rri=share / share_before if share_before > 0 else 0.0,
-        gini=curve.gini,
-        gini_of_best=curve.gini / best_curve.gini if best_curve.gini > 0 else 0.0,
-        ser=share * total / outcome.searched_amount,
+        pai=event_share / area_share,
+        pei=event_share / best_curve.event_share_at_area(area_share),
+        rri=event_share / year_share if year_share > 0 else 0.0,
+        gini=method_curve.gini,
+        gini_of_best=method_curve.gini / best_curve.gini if best_curve.gini > 0 else 0.0,
+        ser=event_share * event_count / outcome.searched_amount,
         log_score=log_score,
-        caught_count=hit_rate * total,
-        promised_count=promised_share * total,
+        caught_count=hit_rate * event_count,
+        promised_count=promised_share * event_count,
     )
 
 
 def _draw_null_gini(panel: PlacePanel, outcome: _MonthOutcome, rng: np.random.Generator) -> float:
     """The Gini of the best order where as many incidents fall evenly: drawn once, for it hardly varies."""
-    places = rng.choice(panel.size, int(outcome.incidents.sum()), p=panel.even)
-    incidents = np.bincount(places, minlength=panel.size).astype(np.float64)
+    place_of_incident = rng.choice(panel.size, int(outcome.incidents.sum()), p=panel.even)
+    incidents = np.bincount(place_of_incident, minlength=panel.size).astype(np.float64)
     return search_curve(search_order(incidents / outcome.amounts), incidents, outcome.amounts).gini
 
 
-def _calibrate(outcome: _MonthOutcome, month: MonthScores) -> Floats:
+def _calibrate(outcome: _MonthOutcome, month_scores: MonthScores) -> Floats:
     """Places, incidents that the blend expected and those that came, in tenths of what it expected."""
-    expected_counts = month.by_method[BLEND] * month.panel.target.exposure[month.origin]
+    expected_counts = month_scores.by_method[BLEND] * month_scores.panel.target.exposure[month_scores.origin]
     rising_order = np.argsort(expected_counts, kind="stable")
-    cumulative = np.cumsum(expected_counts[rising_order])
-    group = (cumulative * CALIBRATION_GROUPS / cumulative[-1]).astype(np.int64)
-    group = np.minimum(group, CALIBRATION_GROUPS - 1)
-    columns = (np.ones(len(rising_order)), expected_counts[rising_order], outcome.incidents[rising_order])
-    return np.stack([np.bincount(group, values, CALIBRATION_GROUPS) for values in columns], axis=1)
+    cumulative_counts = np.cumsum(expected_counts[rising_order])
+    group_of_place = (cumulative_counts * CALIBRATION_GROUPS / cumulative_counts[-1]).astype(np.int64)
+    group_of_place = np.minimum(group_of_place, CALIBRATION_GROUPS - 1)
+    bin_columns = (np.ones(len(rising_order)), expected_counts[rising_order], outcome.incidents[rising_order])
+    return np.stack(
+        [np.bincount(group_of_place, values, CALIBRATION_GROUPS) for values in bin_columns], axis=1
+    )
 
 
-def _to_chances(score: Floats, even: Floats) -> Floats:
+def _to_chances(score_of_place: Floats, even_shares: Floats) -> Floats:
     """The score as the chance that an incident falls on each place."""
-    total = float(score.sum())
-    return score / total if total > 0 else even
+    score_total = float(score_of_place.sum())
+    return score_of_place / score_total if score_total > 0 else even_shares
 
 
-def _fit_trust(panel: PlacePanel, month: int, chances: Floats) -> Floats:
+def _fit_trust(panel: PlacePanel, month: int, chance_of: Floats) -> Floats:
     """The shares of the method and of an even spread that would have been best for this month."""
-    places = panel.target.places[month]
-    return fit_mixture(np.array([chances[places], panel.even[places]]), panel.target.counts[month])
+    busy = panel.target.places[month]
+    return fit_mixture(np.array([chance_of[busy], panel.even[busy]]), panel.target.counts[month])
 
 
-def _measure_log_score(panel: PlacePanel, month: int, chances: Floats, trust: Floats) -> float:
+def _measure_log_score(panel: PlacePanel, month: int, chance_of: Floats, trust_shares: Floats) -> float:
     """The mean log chance that the method, mixed with an even spread, gave the incidents, less even's."""
-    places, counts = panel.target.places[month], panel.target.counts[month]
+    busy, busy_counts = panel.target.places[month], panel.target.counts[month]
     # A count gives most places no chance at all: unmixed, one incident there would cost it everything.
-    mixture = np.maximum(trust, [0.0, 1e-3]) @ np.array([chances[places], panel.even[places]])
-    return float(counts @ np.log(mixture / panel.even[places]) / counts.sum())
+    mixed_chances = np.maximum(trust_shares, [0.0, 1e-3]) @ np.array([chance_of[busy], panel.even[busy]])
+    return float(busy_counts @ np.log(mixed_chances / panel.even[busy]) / busy_counts.sum())

@@ -78,7 +78,7 @@ def find_near_repeats(
             f"{LEAST_EVENTS}. Take more months, or more offences with `target`."
         )
     try:
-        table = near_repeats(
+        pair_table = near_repeats(
             events.easting_m,
             events.northing_m,
             events.day,
@@ -98,7 +98,7 @@ def find_near_repeats(
         last_day=EPOCH + timedelta(days=int(events.day.max())),
         orders=orders,
         distance=distance,
-        bands=_build_bands(table),
+        bands=_build_bands(pair_table),
         source=events.source,
         as_of=events.as_of,
         warnings=_warn_of_moved(events),
@@ -106,27 +106,30 @@ def find_near_repeats(
 
 
 def _build_bands(table: NearRepeatTable) -> tuple[RepeatBand, ...]:
-    distances = [(0.0, 0.0), *zip((0.0, *table.distance_edges), (*table.distance_edges, None), strict=True)]
+    distance_bands = [
+        (0.0, 0.0),
+        *zip((0.0, *table.distance_edges), (*table.distance_edges, None), strict=True),
+    ]
     first_days = (0, *(edge + 1 for edge in table.delay_edges))
-    delays = zip(first_days, (*table.delay_edges, None), strict=True)
+    delay_bands = zip(first_days, (*table.delay_edges, None), strict=True)
     return tuple(
         RepeatBand(
-            *distance,
-            *delay,
+            *distance_band,
+            *delay_band,
             observed=int(table.observed[i, j]),
             expected=float(table.expected[i, j]),
             ratio=float(table.ratio[i, j]) if table.expected[i, j] > 0 else None,
             p=float(table.p[i, j]),
         )
-        for (i, distance), (j, delay) in product(enumerate(distances), enumerate(delays))
+        for (i, distance_band), (j, delay_band) in product(enumerate(distance_bands), enumerate(delay_bands))
     )
 
 
 def _warn_of_moved(events: EventPoints) -> tuple[str, ...]:
-    points = len(np.unique(np.column_stack([events.easting_m, events.northing_m]), axis=0))
-    if points >= MOVED_SHARE * len(events.day):
+    point_count = len(np.unique(np.column_stack([events.easting_m, events.northing_m]), axis=0))
+    if point_count >= MOVED_SHARE * len(events.day):
         return ()
     return (
-        f"{len(events.day):,} incidents lie on {points:,} points: the records were moved to points of a map, "
-        "so the same place means the same point, and short distances say little.",
+        f"{len(events.day):,} incidents lie on {point_count:,} points: the records were moved to points of "
+        "a map, so the same place means the same point, and short distances say little.",
     )

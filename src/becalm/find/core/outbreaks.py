@@ -97,14 +97,16 @@ def find_outbreaks(
         where the radius or the longest run cannot be.
     """
     settings = settings or ScanSettings()
-    radius_m, step, orders = settings.radius_m, settings.step, settings.orders
+    radius_m, step, order_count = settings.radius_m, settings.step, settings.orders
     longest = settings.longest if settings.longest is not None else LONGEST[step]
     incidents = _step_by_month(panel) if step == "month" else _step_by_days(panel, events, DAYS[step])
     # Only places that had an incident can be the middle of a circle: the others would cost time for nothing.
-    busy_index, site = np.unique(incidents.place, return_inverse=True)
-    _check_settings(incidents, target, settings, longest, len(busy_index))
-    x, y = (coordinates[busy_index] for coordinates in panel.places.centres_m)
-    cylinders = scan(x, y, site, incidents.step, radius=radius_m, longest=longest, orders=orders, rng=rng)
+    busy_place_index, site_number = np.unique(incidents.place, return_inverse=True)
+    _check_settings(incidents, target, settings, longest, len(busy_place_index))
+    x, y = (coordinates[busy_place_index] for coordinates in panel.places.centres_m)
+    cylinders = scan(
+        x, y, site_number, incidents.step, radius=radius_m, longest=longest, orders=order_count, rng=rng
+    )
     return Outbreaks(
         target=target,
         cell_m=panel.places.width_m,
@@ -114,13 +116,13 @@ def find_outbreaks(
         step=step,
         radius_m=radius_m,
         longest=longest,
-        orders=orders,
+        orders=order_count,
         level=settings.level,
         outbreaks=tuple(
             Outbreak(
                 easting_m=float(x[cylinder.centre]),
                 northing_m=float(y[cylinder.centre]),
-                radius_m=_measure_radius(cylinder, x, y, busy_index, panel),
+                radius_m=_measure_radius(cylinder, x, y, busy_place_index, panel),
                 first=incidents.step_starts[cylinder.first],
                 last=incidents.step_ends[cylinder.last],
                 observed=cylinder.observed,
@@ -137,10 +139,10 @@ def find_outbreaks(
 
 
 def _step_by_month(panel: PlacePanel) -> _Incidents:
-    months = list(zip(panel.target.places, panel.target.counts, strict=True))
-    place = np.concatenate([np.repeat(places, counts.astype(int)) for places, counts in months])
-    month = np.concatenate([np.full(int(counts.sum()), t) for t, (_, counts) in enumerate(months)])
-    return _Incidents(place, month, panel.months, panel.months)
+    month_pairs = list(zip(panel.target.places, panel.target.counts, strict=True))
+    place_number = np.concatenate([np.repeat(places, counts.astype(int)) for places, counts in month_pairs])
+    month = np.concatenate([np.full(int(counts.sum()), t) for t, (_, counts) in enumerate(month_pairs)])
+    return _Incidents(place_number, month, panel.months, panel.months)
 
 
 def _step_by_days(panel: PlacePanel, events: EventPoints | None, step_days: int) -> _Incidents:
@@ -148,40 +150,41 @@ def _step_by_days(panel: PlacePanel, events: EventPoints | None, step_days: int)
     if events is None:
         raise ValueError("Weeks and days need the day of each incident. Give events.")
     first_day, last_month = (date.fromisoformat(f"{panel.months[i]}-01") for i in (0, -1))
-    end = last_month + timedelta(days=days_in_month(panel.months[-1]))
-    steps = (end - first_day).days // step_days
-    start = end - timedelta(days=steps * step_days)
-    place = locate_points(panel.places, events.easting_m, events.northing_m)
-    step = (events.day - (start - EPOCH).days) // step_days
-    is_inside = (place >= 0) & (step >= 0) & (step < steps)
-    starts = [start + timedelta(days=step_days * i) for i in range(steps)]
+    end_day = last_month + timedelta(days=days_in_month(panel.months[-1]))
+    step_count = (end_day - first_day).days // step_days
+    start_day = end_day - timedelta(days=step_count * step_days)
+    place_number = locate_points(panel.places, events.easting_m, events.northing_m)
+    step_number = (events.day - (start_day - EPOCH).days) // step_days
+    is_inside = (place_number >= 0) & (step_number >= 0) & (step_number < step_count)
+    step_start_days = [start_day + timedelta(days=step_days * i) for i in range(step_count)]
     return _Incidents(
-        place[is_inside],
-        step[is_inside],
-        tuple(map(str, starts)),
-        tuple(str(day + timedelta(days=step_days - 1)) for day in starts),
+        place_number[is_inside],
+        step_number[is_inside],
+        tuple(map(str, step_start_days)),
+        tuple(str(day + timedelta(days=step_days - 1)) for day in step_start_days),
         omitted=int(np.count_nonzero(~is_inside)) + events.without_day + events.without_place,
     )
 
 
 def _check_settings(
-    incidents: _Incidents, target: tuple[str, ...], settings: ScanSettings, longest: int, busy_places: int
+    incidents: _Incidents, target: tuple[str, ...], settings: ScanSettings, longest: int, site_count: int
 ) -> None:
-    steps, step, radius_m = len(incidents.step_starts), settings.step, settings.radius_m
-    if not (np.isfinite(radius_m) and radius_m > 0) or not 1 <= longest < steps:
+    step_count, step_unit, radius_m = len(incidents.step_starts), settings.step, settings.radius_m
+    if not (np.isfinite(radius_m) and radius_m > 0) or not 1 <= longest < step_count:
         raise UsageError(
-            f"Circles up to {radius_m:g} m and {longest} {step}s cannot be sought in {steps} {step}s. "
-            f"Give a `radius_m` above 0, and a `longest` from 1 to fewer {step}s than there are."
+            f"Circles up to {radius_m:g} m and {longest} {step_unit}s cannot be sought in {step_count} "
+            f"{step_unit}s. Give a `radius_m` above 0, and a `longest` from 1 to fewer {step_unit}s than "
+            "there are."
         )
     if len(incidents.place) < LEAST_INCIDENTS:
-        total = f"{len(incidents.place)} incidents of {' + '.join(target)}"
-        raise QuestionError(f"{total}, need {LEAST_INCIDENTS}. Take more months.")
+        total_text = f"{len(incidents.place)} incidents of {' + '.join(target)}"
+        raise QuestionError(f"{total_text}, need {LEAST_INCIDENTS}. Take more months.")
     if not 0.0 < settings.level < 0.5:
         raise UsageError(f"A level of {settings.level} is none. Give the error rate you accept, e.g. 0.05.")
-    if busy_places * steps > MOST_CELLS:
+    if site_count * step_count > MOST_CELLS:
         raise QuestionError(
-            f"{busy_places:,} places with an incident in {steps:,} {step}s are too many to scan. Take longer "
-            "steps (`step month`), larger places or fewer months (`since`)."
+            f"{site_count:,} places with an incident in {step_count:,} {step_unit}s are too many to scan. "
+            "Take longer steps (`step month`), larger places or fewer months (`since`)."
         )
 
 
@@ -194,10 +197,10 @@ def _measure_radius(cylinder: Cylinder, x: Floats, y: Floats, busy_index: Ints, 
     return float(shapely.hausdorff_distance(centre, panel.places.outlines[busy_index[is_inside]]).max())
 
 
-def _warn_of_omitted(incidents: _Incidents, step: TimeStep) -> tuple[str, ...]:
+def _warn_of_omitted(incidents: _Incidents, step_unit: TimeStep) -> tuple[str, ...]:
     if not incidents.omitted:
         return ()
     return (
         f"{incidents.omitted:,} incidents are left out: without a place or a day, or before the first whole "
-        f"{step}.",
+        f"{step_unit}.",
     )

@@ -63,14 +63,18 @@ def _find_boroughs(rows: Table, places: PlaceSet, place_index: Sequence[int]) ->
     """Ties go to the first borough by name."""
     rows = rows.filter(rows.borough.notnull())
     tally = rows.group_by("easting_m", "northing_m", "borough").agg(n=rows.count()).to_pyarrow()
-    names = tuple(sorted(tally["borough"].unique().to_pylist()))
-    if not names:
+    borough_names = tuple(sorted(tally["borough"].unique().to_pylist()))
+    if not borough_names:
         return {}
-    number = places.locate(tally["easting_m"].to_numpy(), tally["northing_m"].to_numpy())
+    place_number = places.locate(tally["easting_m"].to_numpy(), tally["northing_m"].to_numpy())
     # One row more than there are places: -1 sends what lies in none of them there.
-    counts = np.zeros((places.size + 1, len(names)), dtype=np.int64)
-    np.add.at(counts, (number, index_values(tally["borough"], names)), tally["n"].to_numpy())
-    return {(i, 0): names[int(counts[i].argmax())] for i in place_index if counts[i].any()}
+    borough_counts = np.zeros((places.size + 1, len(borough_names)), dtype=np.int64)
+    np.add.at(
+        borough_counts, (place_number, index_values(tally["borough"], borough_names)), tally["n"].to_numpy()
+    )
+    return {
+        (i, 0): borough_names[int(borough_counts[i].argmax())] for i in place_index if borough_counts[i].any()
+    }
 
 
 def _count_hours(
@@ -78,28 +82,28 @@ def _count_hours(
 ) -> HourCounts:
     timed_rows = add_week_hours(rows, policy)
     keys = ("easting_m", "northing_m", "hour", "since", "until")
-    tally = timed_rows.group_by(*keys).agg(n=timed_rows.count()).order_by(*keys).to_pyarrow()
-    number = places.locate(tally["easting_m"].to_numpy(), tally["northing_m"].to_numpy())
-    asked_index: Ints = np.array(place_index, dtype=np.int64)
-    position = np.full(places.size + 1, len(asked_index), dtype=np.int64)
-    position[asked_index] = np.arange(len(asked_index))
+    hour_tally = timed_rows.group_by(*keys).agg(n=timed_rows.count()).order_by(*keys).to_pyarrow()
+    place_number = places.locate(hour_tally["easting_m"].to_numpy(), hour_tally["northing_m"].to_numpy())
+    requested_index: Ints = np.array(place_index, dtype=np.int64)
+    position_of_place = np.full(places.size + 1, len(requested_index), dtype=np.int64)
+    position_of_place[requested_index] = np.arange(len(requested_index))
     return sum_hour_weights(
-        weigh_hours(tally, policy),
-        position[number],
+        weigh_hours(hour_tally, policy),
+        position_of_place[place_number],
         cell_m=places.width_m,
-        columns=asked_index,
-        rows=np.zeros_like(asked_index),
+        columns=requested_index,
+        rows=np.zeros_like(requested_index),
     )
 
 
 def index_areas(facts: PlaceFacts | None, places: CellGrid | PlaceSet) -> tuple[Ints, tuple[str, ...]]:
     """The number of each place's area (-1 for none), and the names of the areas in their order."""
-    boroughs = facts.boroughs if facts else {}
-    names, borough_index = np.unique(list(boroughs.values()), return_inverse=True)
-    number = _find_numbers(places, np.array(list(boroughs), dtype=np.int64).reshape(-1, 2).T)
-    area_index = np.full(places.size, -1, dtype=np.int64)
-    area_index[number[number >= 0]] = borough_index[number >= 0]
-    return area_index, tuple(names.tolist())
+    borough_by_key = facts.boroughs if facts else {}
+    area_names, area_of_key = np.unique(list(borough_by_key.values()), return_inverse=True)
+    place_number = _find_numbers(places, np.array(list(borough_by_key), dtype=np.int64).reshape(-1, 2).T)
+    area_of_place = np.full(places.size, -1, dtype=np.int64)
+    area_of_place[place_number[place_number >= 0]] = area_of_key[place_number >= 0]
+    return area_of_place, tuple(area_names.tolist())
 
 
 def compute_hours_share(facts: PlaceFacts | None, places: CellGrid | PlaceSet, hours: DayHours) -> Floats:
@@ -114,51 +118,49 @@ def compute_hours_share(facts: PlaceFacts | None, places: CellGrid | PlaceSet, h
         where fewer than half of the records carry an hour.
     """
     tally = facts.hours if facts else None
-    timed_records, untimed_records = (
+    timed_count, untimed_count = (
         (round(tally.counts.sum()), int(tally.without_hour.sum())) if tally else (0, 0)
     )
-    if (
-        tally is None
-        or not timed_records
-        or timed_records < LEAST_WITH_HOUR * (timed_records + untimed_records)
-    ):
+    if tally is None or not timed_count or timed_count < LEAST_WITH_HOUR * (timed_count + untimed_count):
         raise QuestionError(
-            f"{timed_records:,} of {timed_records + untimed_records:,} records of the target carry an hour: "
+            f"{timed_count:,} of {timed_count + untimed_count:,} records of the target carry an hour: "
             f"too few for a list of the hours {hours}. Ingest records with times, or leave `when` out for a "
             "list of the whole day."
         )
-    in_hours = np.isin(np.arange(HOURS_OF_WEEK) % 24, hours.of_day)
+    is_asked = np.isin(np.arange(HOURS_OF_WEEK) % 24, hours.of_day)
     area_index, _ = index_areas(facts, places)
     counts = np.zeros((places.size, HOURS_OF_WEEK))
     number = _find_numbers(places, np.stack([tally.columns, tally.rows]))
     np.add.at(counts, number[number >= 0], tally.counts[number >= 0])
     has_records = counts.any(axis=1)
-    profiles = week_profiles(counts[has_records], area_index[has_records])
-    share = np.full(places.size, float(counts.sum(axis=0)[in_hours].sum() / counts.sum()))
+    week_profile = week_profiles(counts[has_records], area_index[has_records])
+    share = np.full(places.size, float(counts.sum(axis=0)[is_asked].sum() / counts.sum()))
     # A place without a record of known time takes the mean of its area, not of the whole city.
-    for area in np.unique(area_index[~has_records]):
-        area_profiles = profiles[area_index[has_records] == area]
-        if area >= 0 and len(area_profiles):
-            share[~has_records & (area_index == area)] = float(area_profiles[:, in_hours].sum(axis=1).mean())
-    share[has_records] = profiles[:, in_hours].sum(axis=1)
+    for area_number in np.unique(area_index[~has_records]):
+        area_profiles = week_profile[area_index[has_records] == area_number]
+        if area_number >= 0 and len(area_profiles):
+            share[~has_records & (area_index == area_number)] = float(
+                area_profiles[:, is_asked].sum(axis=1).mean()
+            )
+    share[has_records] = week_profile[:, is_asked].sum(axis=1)
     return np.asarray(np.maximum(share, 1e-9))
 
 
 def find_place_numbers(places: CellGrid | PlaceSet, ids: Sequence[str]) -> dict[str, int]:
     """The number of each of these places that competes and can be listed."""
     if isinstance(places, PlaceSet):
-        asked_index, is_listable = set(ids), listable_mask(places)
-        return {name: i for i, name in enumerate(places.ids) if name in asked_index and is_listable[i]}
-    keys = {name: key for name in ids if (key := _read_cell(name, places.cell_m))}
-    numbers = _find_numbers(places, np.array(list(keys.values()), dtype=np.int64).reshape(-1, 2).T)
-    return {name: number for name, number in zip(keys, numbers.tolist(), strict=True) if number >= 0}
+        requested_ids, is_listable = set(ids), listable_mask(places)
+        return {name: i for i, name in enumerate(places.ids) if name in requested_ids and is_listable[i]}
+    key_by_name = {name: cell_key for name in ids if (cell_key := _read_cell(name, places.cell_m))}
+    numbers = _find_numbers(places, np.array(list(key_by_name.values()), dtype=np.int64).reshape(-1, 2).T)
+    return {name: number for name, number in zip(key_by_name, numbers.tolist(), strict=True) if number >= 0}
 
 
 def _read_cell(place_id: str, cell_m: float) -> PlaceKey | None:
-    size, _, key = place_id.partition("m_")
-    column, _, row = key.partition("_")
+    size_text, _, cell_text = place_id.partition("m_")
+    column_text, _, row_text = cell_text.partition("_")
     try:
-        return (int(column), int(row)) if size == f"{cell_m:g}" else None
+        return (int(column_text), int(row_text)) if size_text == f"{cell_m:g}" else None
     except ValueError:
         return None
 
@@ -191,14 +193,14 @@ def describe_hotspots(
     hotspots: HotspotList, incidents: Table, places: PlaceSet | None, policy: HourPolicy
 ) -> HotspotList:
     """Add to each listed place its borough and, where the records carry hours, its profile of the week."""
-    cells = [(h.column, h.row) for h in hotspots.hotspots]
+    place_keys = [(h.column, h.row) for h in hotspots.hotspots]
     if places is not None:
-        numbers = [column for column, _ in cells]
-        facts = build_place_facts(incidents, places, numbers, target=hotspots.target, policy=policy)
+        place_numbers = [column for column, _ in place_keys]
+        facts = build_place_facts(incidents, places, place_numbers, target=hotspots.target, policy=policy)
     else:
-        columns, rows = np.array(cells, dtype=np.int64).T
+        columns, rows = np.array(place_keys, dtype=np.int64).T
         facts = _build_cell_facts(
-            incidents, hotspots.cell_m, columns, rows, cells, target=hotspots.target, policy=policy
+            incidents, hotspots.cell_m, columns, rows, place_keys, target=hotspots.target, policy=policy
         )
     return describe_places(hotspots, boroughs=facts.boroughs, hours=facts.hours)
 
@@ -214,20 +216,20 @@ def _build_cell_facts(
     policy: HourPolicy,
 ) -> PlaceFacts:
     """The boroughs of these cells (None: of all), and the hours of those in `columns` and `rows`."""
-    of_target = incidents.filter(incidents.offence_group.isin(list(target)))
+    target_rows = incidents.filter(incidents.offence_group.isin(list(target)))
     return PlaceFacts(
         find_cell_boroughs(incidents, cell_m=cell_m, cells=borough_cells),
-        count_week_hours(of_target, cell_m=cell_m, columns=columns, rows=rows, policy=policy),
+        count_week_hours(target_rows, cell_m=cell_m, columns=columns, rows=rows, policy=policy),
     )
 
 
 def find_cell_outline(place_id: str) -> BaseGeometry | None:
     """The square that a cell of the grid of this name covers; None where it is not the name of a cell."""
-    cell = CELL_NAME.fullmatch(place_id)
-    if cell is None:
+    name_match = CELL_NAME.fullmatch(place_id)
+    if name_match is None:
         return None
-    side, column, row = float(cell[1]), int(cell[2]), int(cell[3])
-    return shapely.box(column * side, row * side, (column + 1) * side, (row + 1) * side)
+    side_m, column, row = float(name_match[1]), int(name_match[2]), int(name_match[3])
+    return shapely.box(column * side_m, row * side_m, (column + 1) * side_m, (row + 1) * side_m)
 
 
 def describe_places(
@@ -237,21 +239,21 @@ def describe_places(
     hours: HourCounts | None = None,
 ) -> HotspotList:
     """Add to each place its borough and, where the records carry hours, its profile of the week."""
-    names = boroughs or {}
-    weeks = _profile_weeks(hours, names, hotspots.level)
+    borough_by_key = boroughs or {}
+    week_by_key = _profile_weeks(hours, borough_by_key, hotspots.level)
 
     def describe(hotspot: Hotspot) -> Hotspot:
-        key = (hotspot.column, hotspot.row)
-        profile, peak = weeks.get(key, (None, None))
-        return replace(hotspot, borough=names.get(key), profile=profile, peak=peak)
+        place_key = (hotspot.column, hotspot.row)
+        week_profile, peak = week_by_key.get(place_key, (None, None))
+        return replace(hotspot, borough=borough_by_key.get(place_key), profile=week_profile, peak=peak)
 
     described_hotspots = tuple(map(describe, hotspots.hotspots))
-    too_long = 0 if hours is None or hours.too_long is None else int(hours.too_long.sum())
-    if not too_long:
+    too_long_count = 0 if hours is None or hours.too_long is None else int(hours.too_long.sum())
+    if not too_long_count:
         return replace(hotspots, hotspots=described_hotspots)
     window_warning = (
-        f"{too_long:,} records of the listed places may have happened at any time of a window that is too "
-        "long to say in which hour: they count, and are left out of the hours of the week."
+        f"{too_long_count:,} records of the listed places may have happened at any time of a window that is "
+        "too long to say in which hour: they count, and are left out of the hours of the week."
     )
     return replace(hotspots, hotspots=described_hotspots, warnings=(*hotspots.warnings, window_warning))
 
@@ -262,18 +264,18 @@ def _profile_weeks(
     """The week of each listed place, shrunk to its borough's and that to the whole list's, and its peak."""
     if hours is None or not hours.counts.sum():
         return {}
-    keys = list(zip(hours.columns.tolist(), hours.rows.tolist(), strict=True))
-    names = sorted({boroughs[key] for key in keys if key in boroughs})
-    neighbourhood = [names.index(boroughs[key]) if key in boroughs else -1 for key in keys]
-    counts = hours.counts.astype(np.float64)
-    profiles = week_profiles(counts, np.array(neighbourhood, dtype=np.int64))
-    peaks = busiest_hours(counts, profiles, hours=PEAK_HOURS, level=level)
-    weeks = {}
-    for i, key in enumerate(keys):
+    place_keys = list(zip(hours.columns.tolist(), hours.rows.tolist(), strict=True))
+    borough_names = sorted({boroughs[key] for key in place_keys if key in boroughs})
+    borough_number = [borough_names.index(boroughs[key]) if key in boroughs else -1 for key in place_keys]
+    hour_counts = hours.counts.astype(np.float64)
+    profile_of_place = week_profiles(hour_counts, np.array(borough_number, dtype=np.int64))
+    peaks = busiest_hours(hour_counts, profile_of_place, hours=PEAK_HOURS, level=level)
+    week_by_key = {}
+    for i, key in enumerate(place_keys):
         share = Estimate(float(peaks.share[i]), float(peaks.low[i]), float(peaks.high[i]), level, PEAK_METHOD)
-        peak = PeakHours(int(peaks.start[i]), PEAK_HOURS, share, float(peaks.certainty[i]))
-        weeks[key] = (tuple(profiles[i].tolist()), peak)
-    return weeks
+        peak_hours = PeakHours(int(peaks.start[i]), PEAK_HOURS, share, float(peaks.certainty[i]))
+        week_by_key[key] = (tuple(profile_of_place[i].tolist()), peak_hours)
+    return week_by_key
 
 
 def compute_list_week(hotspots: HotspotList) -> tuple[float, ...] | None:
@@ -282,9 +284,9 @@ def compute_list_week(hotspots: HotspotList) -> tuple[float, ...] | None:
     share_h = sum_i e_i p_ih / sum_i e_i over the places that have a profile, with e the expected count
     and p the profile. None where no place has one: the records carry no times.
     """
-    with_profile = [hotspot for hotspot in hotspots.hotspots if hotspot.profile is not None]
-    weights = np.array([hotspot.expected_count.value for hotspot in with_profile])
-    if not with_profile or weights.sum() == 0.0:
+    profiled_hotspots = [hotspot for hotspot in hotspots.hotspots if hotspot.profile is not None]
+    expected_counts = np.array([hotspot.expected_count.value for hotspot in profiled_hotspots])
+    if not profiled_hotspots or expected_counts.sum() == 0.0:
         return None
-    profiles = np.array([hotspot.profile for hotspot in with_profile], dtype=np.float64)
-    return tuple((weights @ profiles / weights.sum()).tolist())
+    profiles = np.array([hotspot.profile for hotspot in profiled_hotspots], dtype=np.float64)
+    return tuple((expected_counts @ profiles / expected_counts.sum()).tolist())

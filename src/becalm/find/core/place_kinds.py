@@ -34,14 +34,18 @@ def build_tiles(
         a, b, outlines = clip_tiles(lattice, check_region(region))
     else:
         mask = footprint_mask(counts, targets)
-        tiles = np.column_stack(lattice.tile_of(counts.easting_m[mask], counts.northing_m[mask]))
-        a, b = np.unique(tiles, axis=0).T
+        tile_of_record = np.column_stack(lattice.tile_of(counts.easting_m[mask], counts.northing_m[mask]))
+        a, b = np.unique(tile_of_record, axis=0).T
         outlines = lattice.outlines(a, b)
     turn = f"_{lattice.turn_deg:g}deg" if lattice.turn_deg else ""
-    shape = "" if lattice.shape == "square" and not turn else lattice.shape[:3]  # the grid's cells keep names
-    ids = [f"{shape}{lattice.width_m:g}m{turn}_{i}_{j}" for i, j in zip(a.tolist(), b.tolist(), strict=True)]
+    prefix = (
+        "" if lattice.shape == "square" and not turn else lattice.shape[:3]
+    )  # the grid's cells keep names
+    tile_ids = [
+        f"{prefix}{lattice.width_m:g}m{turn}_{i}_{j}" for i, j in zip(a.tolist(), b.tolist(), strict=True)
+    ]
     denominator = FOOTPRINT if region is None else INSIDE
-    return build_land_places(lattice.shape, ids, outlines, lattice.width_m, denominator)
+    return build_land_places(lattice.shape, tile_ids, outlines, lattice.width_m, denominator)
 
 
 def build_land_places(
@@ -53,15 +57,15 @@ def build_land_places(
 
 def build_own_places(ids: Sequence[str], outlines: Shapes, region: BaseGeometry | None) -> PlaceSet:
     """The user's own areas, cut to the region; those outside it are left out and counted."""
-    width = round(float(np.median(np.sqrt(shapely.area(outlines)))), 1)
+    width_m = round(float(np.median(np.sqrt(shapely.area(outlines)))), 1)
     if region is None:
-        return build_land_places("own", ids, outlines, width, "the given areas")
+        return build_land_places("own", ids, outlines, width_m, "the given areas")
     clipped_places = clip_places(
-        build_land_places("own", ids, outlines, width, "the given areas inside the boundary"), region
+        build_land_places("own", ids, outlines, width_m, "the given areas inside the boundary"), region
     )
-    outside = len(ids) - clipped_places.size
-    note = f"{outside} of the given areas lie outside the boundary and are left out."
-    return replace(clipped_places, notes=(note,) if outside else ())
+    outside_count = len(ids) - clipped_places.size
+    outside_note = f"{outside_count} of the given areas lie outside the boundary and are left out."
+    return replace(clipped_places, notes=(outside_note,) if outside_count else ())
 
 
 def clip_places(places: PlaceSet, region: BaseGeometry) -> PlaceSet:
@@ -72,10 +76,10 @@ def clip_places(places: PlaceSet, region: BaseGeometry) -> PlaceSet:
     is_crossing = ~shapely.contains_properly(region, outlines)
     cut_outlines = shapely.intersection(outlines[is_crossing], region)
     outlines[is_crossing] = keep_areas(np.asarray(cut_outlines, dtype=object))
-    areas = shapely.area(outlines)
-    if not (areas > LEAST_M2).any():
+    areas_m2 = shapely.area(outlines)
+    if not (areas_m2 > LEAST_M2).any():
         raise InputError("Not one of the given areas lies inside the boundary. Check their coordinates.")
-    return _keep_places(places, areas > LEAST_M2, outlines, areas)
+    return _keep_places(places, areas_m2 > LEAST_M2, outlines, areas_m2)
 
 
 def build_street_places(
@@ -83,19 +87,23 @@ def build_street_places(
 ) -> PlaceSet:
     """The stretches of street between junctions, and the junctions with `junction_m` of each arm."""
     if region is not None:
-        pieces = shapely.line_merge(shapely.intersection(lines, check_region(region)))
-        pieces = shapely.get_parts(shapely.get_parts(pieces))
-        lines = np.asarray(pieces[shapely.get_dimensions(pieces) == 1], dtype=object)
+        line_pieces = shapely.line_merge(shapely.intersection(lines, check_region(region)))
+        line_pieces = shapely.get_parts(shapely.get_parts(line_pieces))
+        lines = np.asarray(line_pieces[shapely.get_dimensions(line_pieces) == 1], dtype=object)
     if not len(lines):
         raise InputError("Not one street lies inside the boundary. Check the network's coordinates.")
     stretches = cut_at_junctions(lines, junction_m=junction_m)
     is_junction, length_m = stretches.is_junction, shapely.length(stretches.shapes)
     prefixes = np.where(is_junction, "jun", "seg").tolist()
-    points = np.rint(stretches.points).astype(np.int64).tolist()
-    ids = _number_repeats([f"{prefix}_{x}_{y}" for prefix, (x, y) in zip(prefixes, points, strict=True)])
+    rounded_points = np.rint(stretches.points).astype(np.int64).tolist()
+    place_ids = _number_repeats(
+        [f"{prefix}_{x}_{y}" for prefix, (x, y) in zip(prefixes, rounded_points, strict=True)]
+    )
     width_m = 2.0 * junction_m if is_junction.all() else float(np.median(length_m[~is_junction]))
     denominator = f"{float(length_m.sum()) / 1000.0:,.1f} km of street"
-    return PlaceSet("segment", ids, stretches.shapes, length_m, round(width_m, 1), denominator, snap_m=snap_m)
+    return PlaceSet(
+        "segment", place_ids, stretches.shapes, length_m, round(width_m, 1), denominator, snap_m=snap_m
+    )
 
 
 def exclude_land(places: PlaceSet, excluded_land: BaseGeometry) -> PlaceSet:
@@ -107,52 +115,52 @@ def exclude_land(places: PlaceSet, excluded_land: BaseGeometry) -> PlaceSet:
     outlines[is_touched] = (
         remainders if places.by_length else keep_areas(np.asarray(remainders, dtype=object))
     )
-    amounts = shapely.length(outlines) if places.by_length else shapely.area(outlines)
-    least = LEAST_M if places.by_length else LEAST_M2
-    is_left, is_smaller = amounts > least, places.amounts - amounts > least
-    if not is_left.any():
+    place_sizes = shapely.length(outlines) if places.by_length else shapely.area(outlines)
+    least_size = LEAST_M if places.by_length else LEAST_M2
+    has_remainder, is_smaller = place_sizes > least_size, places.amounts - place_sizes > least_size
+    if not has_remainder.any():
         raise InputError("The excluded land covers every place. Check its coordinates.")
-    note = (
-        f"{int(is_smaller.sum())} places lie on excluded land: {int((~is_left).sum())} wholly, "
+    excluded_note = (
+        f"{int(is_smaller.sum())} places lie on excluded land: {int((~has_remainder).sum())} wholly, "
         "the others are cut."
     )
     return replace(
-        _keep_places(places, is_left, outlines, amounts),
+        _keep_places(places, has_remainder, outlines, place_sizes),
         denominator=f"{places.denominator}, without the excluded land",
-        notes=(*places.notes, note) if is_smaller.any() else places.notes,
+        notes=(*places.notes, excluded_note) if is_smaller.any() else places.notes,
     )
 
 
-def _keep_places(places: PlaceSet, mask: Bools, outlines: Shapes, amounts: Floats) -> PlaceSet:
+def _keep_places(places: PlaceSet, is_kept: Bools, outlines: Shapes, place_sizes: Floats) -> PlaceSet:
     return replace(
         places,
-        ids=tuple(compress(places.ids, mask)),
-        outlines=outlines[mask],
-        amounts=amounts[mask],
-        listable=None if places.listable is None else places.listable[mask],
+        ids=tuple(compress(places.ids, is_kept)),
+        outlines=outlines[is_kept],
+        amounts=place_sizes[is_kept],
+        listable=None if places.listable is None else places.listable[is_kept],
     )
 
 
 def group_mask(counts: PlaceCounts | PointCounts, groups: Sequence[str]) -> Bools:
     """Which entries are of one of these offence groups?"""
-    is_asked = np.array([name in groups for name in counts.groups], dtype=bool)
-    return is_asked[counts.group_index] if len(is_asked) else np.zeros(len(counts.counts), dtype=bool)
+    is_wanted = np.array([group_name in groups for group_name in counts.groups], dtype=bool)
+    return is_wanted[counts.group_index] if len(is_wanted) else np.zeros(len(counts.counts), dtype=bool)
 
 
 def footprint_mask(counts: PlaceCounts | PointCounts, targets: Targets) -> Bools:
     """Which entries count for the footprint: every offence but what police find by looking."""
     # What they find must not decide which land competes either, or the land would widen with patrols.
-    mask = ~group_mask(counts, targets.excluded_groups) & (counts.counts > 0)
-    if not mask.any():
+    is_footprint = ~group_mask(counts, targets.excluded_groups) & (counts.counts > 0)
+    if not is_footprint.any():
         raise QuestionError("Not one record has a location. Ingest records with coordinates.")
-    return mask
+    return is_footprint
 
 
 def check_region(region: BaseGeometry) -> BaseGeometry:
     """The region, or InputError where it has no area or its outline crosses itself."""
     if not region.is_valid:
-        reason = shapely.is_valid_reason(region)
-        raise InputError(f"The boundary cannot be used: its outline is faulty ({reason}). Mend it first.")
+        fault_text = shapely.is_valid_reason(region)
+        raise InputError(f"The boundary cannot be used: its outline is faulty ({fault_text}). Mend it first.")
     if region.is_empty or region.area <= 0.0:
         raise InputError("The boundary cannot be used: it has no area. Give a polygon.")
     return region
@@ -160,11 +168,11 @@ def check_region(region: BaseGeometry) -> BaseGeometry:
 
 def _number_repeats(names: Sequence[str]) -> tuple[str, ...]:
     """The same names, the second and later ones of a kind with their number: `seg_1_2`, `seg_1_2_2`."""
-    uses: Counter[str] = Counter()
+    use_count_by_name: Counter[str] = Counter()
     unique_names = []
     for name in names:
-        uses[name] += 1
-        unique_names.append(name if uses[name] == 1 else f"{name}_{uses[name]}")
+        use_count_by_name[name] += 1
+        unique_names.append(name if use_count_by_name[name] == 1 else f"{name}_{use_count_by_name[name]}")
     return tuple(unique_names)
 
 
@@ -174,21 +182,22 @@ def check_cell_count(bounds: Bounds, width_m: float, *, max_cells: int, hint: st
     The error names the smallest width in whole metres that will do, and then the `hint`.
     """
     west, south, east, north = bounds
-    width, height = east - west, north - south
-    if not (math.isfinite(width) and math.isfinite(height)):
+    frame_width_m, frame_height_m = east - west, north - south
+    if not (math.isfinite(frame_width_m) and math.isfinite(frame_height_m)):
         return  # no land at all, which is refused with better words elsewhere
-    cells = _count_cells(width, height, width_m)
-    if cells <= max_cells:
+    cell_count = _count_cells(frame_width_m, frame_height_m, width_m)
+    if cell_count <= max_cells:
         return
-    least_width_m = max(math.ceil(math.sqrt(width * height / max_cells)), 1)
-    while _count_cells(width, height, least_width_m) > max_cells:
+    least_width_m = max(math.ceil(math.sqrt(frame_width_m * frame_height_m / max_cells)), 1)
+    while _count_cells(frame_width_m, frame_height_m, least_width_m) > max_cells:
         least_width_m += 1
-    words = f"{cells:,.0f}" if cells < 1e12 else f"{cells:.0e}"
+    cell_count_text = f"{cell_count:,.0f}" if cell_count < 1e12 else f"{cell_count:.0e}"
     raise UsageError(
-        f"The ground, {width / 1e3:,.1f} by {height / 1e3:,.1f} km, holds {words} places of {width_m:g} m, "
-        f"more than the {max_cells:,} that can be held. Take `cell_m {least_width_m}` or more.{hint}"
+        f"The ground, {frame_width_m / 1e3:,.1f} by {frame_height_m / 1e3:,.1f} km, holds {cell_count_text} "
+        f"places of {width_m:g} m, more than the {max_cells:,} that can be held. Take `cell_m "
+        f"{least_width_m}` or more.{hint}"
     )
 
 
-def _count_cells(width: float, height: float, width_m: float) -> float:
-    return (width / width_m + 1.0) * (height / width_m + 1.0)
+def _count_cells(frame_width_m: float, frame_height_m: float, cell_width_m: float) -> float:
+    return (frame_width_m / cell_width_m + 1.0) * (frame_height_m / cell_width_m + 1.0)
