@@ -82,7 +82,7 @@ def _fault(file: str, error: ErrorDetails, model: type[Strict]) -> Fault:
     where = f"{file}: {'.'.join(map(str, loc)) or 'the file'}"
     if kind == "missing":
         return Fault(where, "is missing", "add this entry")
-    if kind == "extra_forbidden":
+    if kind in ("extra_forbidden", "unexpected_keyword_argument"):  # of a model, of a dataclass
         near = suggest(str(loc[-1]), model.model_fields)
         return Fault(where, "is not a known entry", f"{near}correct or remove it")
     message = error["msg"].removeprefix("Value error, ")

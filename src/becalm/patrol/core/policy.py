@@ -1,11 +1,16 @@
-"""The policy of patrol as reviewed data: how much, in which places, by which evidence."""
+"""The policy of patrol as reviewed data: how much, in which places, by which evidence.
+
+The bounds of its entries are checked where they come in: by `files/read_policy.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field
 
 from becalm.patrol.core.places_and_shifts import Arm, Mode
 
@@ -44,59 +49,60 @@ class DoseBand:
     belonging to the true top (by certainty); by harm there are no bands.
     """
 
-    upto: float
-    visits_per_day: float
+    upto: Annotated[float, Field(ge=0, le=1)]
+    visits_per_day: Annotated[float, Field(ge=0, le=200)]
 
 
 @dataclass(frozen=True, slots=True)
 class DoseRule:
     """How many visits a place is owed, and how long and how far apart they are."""
 
-    by: DoseBy
-    bands: tuple[DoseBand, ...]
-    visits_per_day: float  # by harm: of a place with the list's mean harm
-    harm_power: float  # by harm: 1 is in proportion to harm, 0 the same for all
-    least_visits_per_day: float
-    most_visits_per_day: float
-    mean_visit_minutes: float
-    low_share: float
-    high_share: float
-    gap_minutes: int
-    gap_weight: float
-    when_short: Literal["refuse", "scale"]
+    by: DoseBy = "rank"
+    bands: tuple[DoseBand, ...] = ()
+    visits_per_day: Annotated[float, Field(gt=0, le=200)] = 3.0  # by harm: of a place with the mean harm
+    harm_power: Annotated[float, Field(ge=0, le=2)] = 0.5  # by harm: 1 is in proportion to it, 0 all alike
+    least_visits_per_day: Annotated[float, Field(ge=0)] = 0.0
+    most_visits_per_day: Annotated[float, Field(gt=0)] = 96.0
+    mean_visit_minutes: Annotated[float, Field(gt=0, le=120)] = 15.0
+    low_share: Annotated[float, Field(ge=0, le=1)] = 0.8
+    high_share: Annotated[float, Field(ge=1)] = 1.2
+    gap_minutes: Annotated[int, Field(ge=0)] = 30
+    gap_weight: Annotated[float, Field(ge=0, le=1)] = 0.5
+    when_short: Literal["refuse", "scale"] = "scale"
 
 
 @dataclass(frozen=True, slots=True)
 class Meal:
     """Tours of at least `from_hours` have a meal of so many minutes."""
 
-    from_hours: float
-    minutes: int
+    from_hours: Annotated[float, Field(ge=0, le=24)]
+    minutes: Annotated[int, Field(ge=0, le=180)]
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
     """How fast one mode is: over streets, over a straight line, and on a slow day."""
 
-    kph: float  # where a street states no speed of its own
-    detour: float  # way over straight line
-    p80_factor: float  # the time that four journeys in five keep to, over the usual time
-    fixed_minutes: float  # of each journey: to set off and to park
-    snap_m: float  # a place farther than this from every street is out of reach
-    street_speed_share: float = 0.0  # of the speed that a street states; 0: streets state nothing for it
+    kph: Annotated[float, Field(gt=0, le=130)]  # where a street states no speed of its own
+    detour: Annotated[float, Field(ge=1, le=5)]  # way over straight line
+    p80_factor: Annotated[float, Field(ge=1, le=5)]  # the time four journeys in five keep to, over the usual
+    fixed_minutes: Annotated[float, Field(ge=0, le=30)] = 0.0  # of each journey: to set off and to park
+    snap_m: Annotated[float, Field(gt=0)] = 400.0  # a place farther from every street is out of reach
+    # Of the speed that a street states; 0: streets state nothing for it.
+    street_speed_share: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class DeliveryRule:
     """When does a trace of positions count as a visit?"""
 
-    buffer_m: float
-    fixes: int  # in a row, to enter and to leave
-    least_minutes: float
-    merged_gap_minutes: float
-    worst_accuracy_m: float
-    silence_minutes: float  # with no fix for longer than this, nobody knows where the officer was
-    match_minutes: float  # a visit this near to a planned one is that one
+    buffer_m: Annotated[float, Field(ge=0, le=100)] = 25.0
+    fixes: Annotated[int, Field(ge=1, le=10)] = 2  # in a row, to enter and to leave
+    least_minutes: Annotated[float, Field(ge=0)] = 3.0
+    merged_gap_minutes: Annotated[float, Field(ge=0)] = 3.0
+    worst_accuracy_m: Annotated[float, Field(gt=0)] = 100.0
+    silence_minutes: Annotated[float, Field(gt=0)] = 3.0  # without a fix: nobody knows where the officer was
+    match_minutes: Annotated[float, Field(ge=0)] = 20.0  # a visit this near to a planned one is that one
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +123,7 @@ class Evidence:
     design: str
     dose: str
     result: str
-    reading: str  # how much of it was read: the abstract, the whole
+    reading: Annotated[str, Field(alias="read")]  # how much of it was read: the abstract, the whole
 
 
 @dataclass(frozen=True, slots=True)

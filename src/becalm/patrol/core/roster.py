@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
+
+from pydantic import Field
 
 from becalm.patrol.core.places_and_shifts import Base, Mode, Span, UnitShift
 from becalm.patrol.core.policy import Meal, meal_minutes
@@ -22,7 +24,7 @@ NEAR = timedelta(minutes=90)
 class PatrolArea:
     """One patrol area and the boroughs that it is made of."""
 
-    area: str
+    area: Annotated[str, Field(min_length=1)]
     boroughs: tuple[str, ...] = ()
 
 

@@ -8,7 +8,7 @@ import io
 import math
 from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -22,27 +22,26 @@ from becalm.patrol.files.plan import VISIT_COLUMNS, PlanDocument, inputs_object,
 from becalm.terms import Fault, InputError, PlanError
 
 Pair = tuple[AwareDatetime, AwareDatetime]
-Number = Annotated[float, Field(allow_inf_nan=False)]
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class _Place(_Strict):
     hotspot: str
     area: str
-    easting_m: Number
-    northing_m: Number
-    radius_m: Number
-    harm: Number
-    visits_per_day: Number
-    minutes_per_day: Number
-    low_share: Number
-    high_share: Number
-    profile: tuple[Number, ...]
+    easting_m: float
+    northing_m: float
+    radius_m: float
+    harm: float
+    visits_per_day: float
+    minutes_per_day: float
+    low_share: float
+    high_share: float
+    profile: tuple[float, ...]
     gap_minutes: int
-    gap_weight: Number
+    gap_weight: float
     blackouts: tuple[Pair, ...]
     arm: Arm
     name: str
@@ -53,12 +52,6 @@ class _Place(_Strict):
             *(values.pop(name) for name in ("visits_per_day", "minutes_per_day", "low_share", "high_share"))
         )
         return PatrolPlace(**values, dosage=dosage, blackouts=tuple(_span(pair) for pair in self.blackouts))
-
-
-class _Base(_Strict):
-    base: str
-    easting_m: Number
-    northing_m: Number
 
 
 class _Shift(_Strict):
@@ -72,7 +65,7 @@ class _Shift(_Strict):
     mode: Mode
     meal_minutes: int
     meal_window: Pair | None
-    burst_share: Number
+    burst_share: float
     pair: str
 
     def shift(self) -> UnitShift:
@@ -83,10 +76,10 @@ class _Shift(_Strict):
 
 class _Travel(_Strict):
     mode: Mode
-    quantile: Number
+    quantile: float
     source: Literal["streets", "crow-fly", "given"]
     stops: tuple[str, ...]
-    minutes: tuple[tuple[Number | None, ...], ...]
+    minutes: tuple[tuple[float | None, ...], ...]
 
     def table(self) -> TravelTable:
         rows = [[math.inf if minutes is None else minutes for minutes in row] for row in self.minutes]
@@ -94,30 +87,11 @@ class _Travel(_Strict):
         return TravelTable(self.mode, self.stops, table, self.quantile, self.source)
 
 
-class _Dosage(_Strict):
-    hotspot: str
-    target_visits: Number
-    expected_visits: Number
-    visits: int
-    target_minutes: Number
-    expected_minutes: Number
-    minutes: int
-    sd_visits: Number
-
-
-class _Shortfall(_Strict):
-    hotspot: str
-    target_visits: Number
-    expected_visits: Number
-    reason: str
-    remedy: str
-
-
 class _Entropy(_Strict):
-    bits: Number
-    bound_bits: Number
-    ratio: Number | None
-    travel_share: Number
+    bits: float
+    bound_bits: float
+    ratio: float | None
+    travel_share: float
 
 
 class _Route(_Strict):
@@ -125,9 +99,9 @@ class _Route(_Strict):
     area: str
     day: date
     meal: Pair | None
-    travel_minutes: Number
-    bits: Number
-    surprise_bits: Number
+    travel_minutes: float
+    bits: float
+    surprise_bits: float
     replan: int
 
     def route(self, bursts: tuple[Burst, ...]) -> UnitRoute:
@@ -155,10 +129,10 @@ class _Plan(_Strict):
     policy: dict[str, Any]
     places: tuple[_Place, ...]
     arms: tuple[tuple[str, date, Arm], ...]
-    bases: tuple[_Base, ...]
+    bases: tuple[Base, ...]
     shifts: tuple[_Shift, ...]
     travel: tuple[_Travel, ...]
-    owed_visits: dict[str, Number] = Field(alias="owed")
+    owed_visits: dict[str, float] = Field(alias="owed")
     earlier: tuple[tuple[str, str, AwareDatetime, AwareDatetime], ...]
     inputs: dict[str, str]
     inputs_sha256: str
@@ -169,8 +143,8 @@ class _Plan(_Strict):
     entropy: _Entropy
     routes: tuple[_Route, ...]
     meals: tuple[tuple[str, AwareDatetime, AwareDatetime], ...]
-    dosage: tuple[_Dosage, ...]
-    shortfalls: tuple[_Shortfall, ...]
+    dosage: tuple[PlaceDosage, ...]
+    shortfalls: tuple[Shortfall, ...]
     visits_sha256: str
 
     def plan_inputs(self) -> PlanInputs:
@@ -178,7 +152,7 @@ class _Plan(_Strict):
         return PlanInputs(
             places=tuple(place.place() for place in self.places),
             shifts=tuple(shift.shift() for shift in self.shifts),
-            bases=tuple(Base(**base.model_dump()) for base in self.bases),
+            bases=self.bases,
             travel={table.mode: table.table() for table in self.travel},
             policy=PatrolPolicy(**policy),
             first_day=self.first_day,
@@ -201,8 +175,8 @@ class _Plan(_Strict):
             bursts=bursts,
             routes=tuple(r.route(tuple(bursts_of_tour.get((r.unit, r.day), ()))) for r in self.routes),
             distribution=RouteDistribution.from_json(self.law.model_dump()),
-            dosage=tuple(PlaceDosage(**dosage.model_dump()) for dosage in self.dosage),
-            shortfalls=tuple(Shortfall(**shortfall.model_dump()) for shortfall in self.shortfalls),
+            dosage=self.dosage,
+            shortfalls=self.shortfalls,
             bits=self.entropy.bits,
             bound_bits=self.entropy.bound_bits,
             travel_share=self.entropy.travel_share,

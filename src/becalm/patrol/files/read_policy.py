@@ -5,15 +5,13 @@ from __future__ import annotations
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from becalm.patrol.core.places_and_shifts import Mode
 from becalm.patrol.core.policy import (
     ArmRule,
     DeliveryRule,
-    DoseBand,
     DoseRule,
     Evidence,
     Meal,
@@ -28,39 +26,15 @@ SHIPPED = "policy_2020.toml"
 FACTORS = {"low_factor", "high_factor"}  # of the trial's arms: the planner needs them
 
 
-class BandEntry(Strict):
-    """One [[dose.bands]] entry."""
-
-    upto: float = Field(ge=0, le=1)
-    visits_per_day: float = Field(ge=0, le=200)
-
-
-class DoseEntry(Strict):
-    """The [dose] table."""
-
-    by: Literal["rank", "certainty", "harm"] = "rank"
-    bands: tuple[BandEntry, ...] = ()
-    visits_per_day: float = Field(default=3.0, gt=0, le=200)
-    harm_power: float = Field(default=0.5, ge=0, le=2)
-    least_visits_per_day: float = Field(default=0.0, ge=0)
-    most_visits_per_day: float = Field(default=96.0, gt=0)
-    mean_visit_minutes: float = Field(default=15.0, gt=0, le=120)
-    low_share: float = Field(default=0.8, ge=0, le=1)
-    high_share: float = Field(default=1.2, ge=1)
-    gap_minutes: int = Field(default=30, ge=0)
-    gap_weight: float = Field(default=0.5, ge=0, le=1)
-    when_short: Literal["refuse", "scale"] = "scale"
-
-    @model_validator(mode="after")
-    def _bands_cover_the_list(self) -> DoseEntry:
-        ends = [b.upto for b in self.bands]
-        if self.by == "rank" and (ends != sorted(set(ends)) or ends[-1:] != [1.0]):
-            raise ValueError("the bands by rank must rise, and the last one must end at 1.0")
-        if self.by == "certainty" and (ends != sorted(set(ends), reverse=True) or ends[-1:] != [0.0]):
-            raise ValueError("the bands by certainty must fall, and the last one must begin at 0.0")
-        if self.least_visits_per_day > self.most_visits_per_day:
-            raise ValueError("least_visits_per_day is above most_visits_per_day")
-        return self
+def _check_dose(rule: DoseRule) -> DoseRule:
+    ends = [band.upto for band in rule.bands]
+    if rule.by == "rank" and (ends != sorted(set(ends)) or ends[-1:] != [1.0]):
+        raise ValueError("the bands by rank must rise, and the last one must end at 1.0")
+    if rule.by == "certainty" and (ends != sorted(set(ends), reverse=True) or ends[-1:] != [0.0]):
+        raise ValueError("the bands by certainty must fall, and the last one must begin at 0.0")
+    if rule.least_visits_per_day > rule.most_visits_per_day:
+        raise ValueError("least_visits_per_day is above most_visits_per_day")
+    return rule
 
 
 class PlannerEntry(Strict):
@@ -83,31 +57,13 @@ class PlannerEntry(Strict):
         return self
 
 
-class MealEntry(Strict):
-    """One [[meals]] entry."""
-
-    from_hours: float = Field(ge=0, le=24)
-    minutes: int = Field(ge=0, le=180)
-
-
-class PaceEntry(Strict):
-    """One [travel.MODE] table."""
-
-    kph: float = Field(gt=0, le=130)
-    detour: float = Field(ge=1, le=5)
-    p80_factor: float = Field(ge=1, le=5)
-    fixed_minutes: float = Field(default=0.0, ge=0, le=30)
-    snap_m: float = Field(default=400.0, gt=0)
-    street_speed_share: float = Field(default=0.0, ge=0, le=1)
-
-
 class TravelEntry(Strict):
     """The [travel] table."""
 
     quantile: float = Field(default=0.8, gt=0, lt=1)
-    foot: PaceEntry
-    cycle: PaceEntry
-    vehicle: PaceEntry
+    foot: Pace
+    cycle: Pace
+    vehicle: Pace
 
 
 class ProfileEntry(Strict):
@@ -121,18 +77,6 @@ class ProfileEntry(Strict):
         if min(*self.hours, *self.weekdays) < 0 or not sum(self.hours) * sum(self.weekdays):
             raise ValueError("weights must be 0 or more, and not all 0")
         return self
-
-
-class DeliveredEntry(Strict):
-    """The [delivered] table."""
-
-    buffer_m: float = Field(default=25.0, ge=0, le=100)
-    fixes: int = Field(default=2, ge=1, le=10)
-    least_minutes: float = Field(default=3.0, ge=0)
-    merged_gap_minutes: float = Field(default=3.0, ge=0)
-    worst_accuracy_m: float = Field(default=100.0, gt=0)
-    silence_minutes: float = Field(default=3.0, gt=0)
-    match_minutes: float = Field(default=20.0, ge=0)
 
 
 class ArmsEntry(Strict):
@@ -152,16 +96,6 @@ class ArmsEntry(Strict):
         return self
 
 
-class EvidenceEntry(Strict):
-    """One [[evidence]] entry."""
-
-    study: str
-    design: str
-    dose: str
-    result: str
-    reading: str = Field(alias="read")
-
-
 class PolicyFile(Strict):
     """A whole patrol policy."""
 
@@ -170,35 +104,33 @@ class PolicyFile(Strict):
     author: str
     reviewed_on: date
     note: str = ""
-    dose: DoseEntry
+    dose: Annotated[DoseRule, AfterValidator(_check_dose)]
     planner: PlannerEntry = PlannerEntry()
-    meals: tuple[MealEntry, ...] = ()
+    meals: tuple[Meal, ...] = ()
     travel: TravelEntry
     profile: ProfileEntry = ProfileEntry()
-    delivered: DeliveredEntry = DeliveredEntry()
+    delivered: DeliveryRule = DeliveryRule()
     arms: ArmsEntry = ArmsEntry()
-    evidence: tuple[EvidenceEntry, ...] = Field(min_length=1)
+    evidence: tuple[Evidence, ...] = Field(min_length=1)
 
     def book(self) -> PolicyBook:
         """The policy as the planner's side knows it."""
-        bands = tuple(DoseBand(**b.model_dump()) for b in self.dose.bands)
-        modes: tuple[Mode, ...] = ("foot", "cycle", "vehicle")
         return PolicyBook(
             key=self.key,
             title=self.title,
             author=self.author,
             reviewed_on=self.reviewed_on,
             note=self.note,
-            dose=DoseRule(**{**self.dose.model_dump(), "bands": bands}),
+            dose=self.dose,
             planner=PatrolPolicy(**self.planner.model_dump(), **self.arms.model_dump(include=FACTORS)),
-            meals=tuple(Meal(**m.model_dump()) for m in self.meals),
-            paces={mode: Pace(**getattr(self.travel, mode).model_dump()) for mode in modes},
+            meals=self.meals,
+            paces={"foot": self.travel.foot, "cycle": self.travel.cycle, "vehicle": self.travel.vehicle},
             quantile=self.travel.quantile,
             hours=self.profile.hours,
             weekdays=self.profile.weekdays,
-            delivered=DeliveryRule(**self.delivered.model_dump()),
+            delivered=self.delivered,
             arms=ArmRule(**self.arms.model_dump(exclude=FACTORS)),
-            evidence=tuple(Evidence(**e.model_dump()) for e in self.evidence),
+            evidence=self.evidence,
         )
 
 

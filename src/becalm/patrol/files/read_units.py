@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from datetime import date, time
+from datetime import time
 from importlib.resources import files
 from typing import Literal, get_args
 
@@ -18,13 +18,6 @@ from becalm.workspace.recipes import Source, Strict, check_recipe, suggest
 
 Weekday = Literal["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"]
 WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
-
-
-class AreaEntry(Strict):
-    """One [[areas]] entry."""
-
-    area: str = Field(min_length=1)
-    boroughs: tuple[str, ...] = ()
 
 
 class BaseEntry(Strict):
@@ -66,23 +59,14 @@ class TeamEntry(Strict):
         return Team(**{**self.model_dump(), "weekdays": days})
 
 
-class AbsenceEntry(Strict):
-    """One [[absences]] entry; `until` is excluded."""
-
-    unit: str
-    since: date
-    until: date
-    reason: Literal["sick", "leave", "court", "training", "abstracted", "other"] = "other"
-
-
 class UnitsFile(Strict):
     """A whole units file."""
 
     note: str = ""
-    areas: tuple[AreaEntry, ...] = Field(min_length=1)
+    areas: tuple[PatrolArea, ...] = Field(min_length=1)
     bases: tuple[BaseEntry, ...] = Field(min_length=1)
     teams: tuple[TeamEntry, ...] = ()
-    absences: tuple[AbsenceEntry, ...] = ()
+    absences: tuple[Absence, ...] = ()
 
 
 def read_units(source: Source | str, *, crs: str) -> Roster:
@@ -100,10 +84,10 @@ def read_units(source: Source | str, *, crs: str) -> Roster:
         raise InputError(f"The units file {source_file.name} has {len(faults)} {noun}", faults)
     to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     roster = Roster(
-        areas=tuple(PatrolArea(a.area, a.boroughs) for a in entry.areas),
+        areas=entry.areas,
         bases=tuple(_build_base(b, to_metres) for b in entry.bases),
         teams=tuple(t.terms() for t in entry.teams),
-        absences=tuple(Absence(**a.model_dump()) for a in entry.absences),
+        absences=entry.absences,
         source=source_file.name,
     )
     unplaced_bases = [b for b in roster.bases if not math.isfinite(b.easting_m + b.northing_m)]
