@@ -54,14 +54,14 @@ import hashlib
 import io
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, fields
+from datetime import UTC, date, datetime
 from typing import Any
 
 import numpy as np
 
 from becalm.patrol.core.capacity import Capacity
-from becalm.patrol.core.places_and_shifts import Base, Burst, PatrolPlace, Span, UnitShift
+from becalm.patrol.core.places_and_shifts import Burst, Span, UnitShift
 from becalm.patrol.core.plan_inputs import PlanInputs
 from becalm.patrol.core.plan_result import PatrolPlan, PlaceDosage, RouteDistribution, Shortfall, UnitRoute
 from becalm.patrol.core.policy import PatrolPolicy
@@ -84,10 +84,13 @@ def inputs_object(inputs: PlanInputs, distribution: RouteDistribution, *, crs: s
         "time_zone": inputs.zone,
         "crs": crs,
         "policy": _policy(inputs.policy),
-        "places": [_place(place) for place in inputs.places],
+        "places": [_json_object(place, dosage=_json_object(place.dosage)) for place in inputs.places],
         "arms": [[hotspot, day.isoformat(), arm] for (hotspot, day), arm in arms],
-        "bases": [_base(base) for base in inputs.bases],
-        "shifts": [_shift(shift) for shift in inputs.shifts],
+        "bases": [_json_object(base) for base in inputs.bases],
+        "shifts": [
+            _json_object(s, hours=dict(zip(("start", "end"), span_pair(s.hours), strict=True)))
+            for s in inputs.shifts
+        ],
         "travel": [_travel(table) for _, table in sorted(inputs.travel.items())],
         "owed": {hotspot: float(visits) for hotspot, visits in sorted(inputs.owed_visits.items())},
         "earlier": [[b.unit, b.hotspot, *span_pair(b.span)] for b in inputs.earlier],
@@ -120,51 +123,24 @@ def _policy(policy: PatrolPolicy) -> dict[str, Any]:
     return {**values, **numbers, **factors, "burst_minutes": list(policy.burst_minutes)}
 
 
-def _base(base: Base) -> dict[str, Any]:
-    return {
-        "base": base.base,
-        "easting_m": float(base.easting_m),
-        "northing_m": float(base.northing_m),
-    }
+def _json_object(part: Any, **expansions: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of a part in their order, as plain JSON; some fields expanded into several, or into none."""
+    values: dict[str, Any] = {}
+    for field in fields(part):
+        is_fraction = "float" in str(field.type)  # 75 and 75.0 are one radius: written, and hashed, alike
+        value = _json_value(getattr(part, field.name), is_fraction=is_fraction)
+        values |= expansions.get(field.name, {field.name: value})
+    return values
 
 
-def _place(place: PatrolPlace) -> dict[str, Any]:
-    dosage = place.dosage
-    return {
-        "hotspot": place.hotspot,
-        "area": place.area,
-        "easting_m": float(place.easting_m),
-        "northing_m": float(place.northing_m),
-        "radius_m": float(place.radius_m),
-        "harm": float(place.harm),
-        "visits_per_day": float(dosage.visits_per_day),
-        "minutes_per_day": float(dosage.minutes_per_day),
-        "low_share": float(dosage.low_share),
-        "high_share": float(dosage.high_share),
-        "profile": [float(share) for share in place.profile],
-        "gap_minutes": place.gap_minutes,
-        "gap_weight": float(place.gap_weight),
-        "blackouts": [span_pair(span) for span in place.blackouts],
-        "arm": place.arm,
-        "name": place.name,
-    }
-
-
-def _shift(shift: UnitShift) -> dict[str, Any]:
-    return {
-        "unit": shift.unit,
-        "area": shift.area,
-        "day": shift.day.isoformat(),
-        "start": instant(shift.hours.start),
-        "end": instant(shift.hours.end),
-        "base": shift.base,
-        "crew": shift.crew,
-        "mode": shift.mode,
-        "meal_minutes": shift.meal_minutes,
-        "meal_window": span_pair(shift.meal_window) if shift.meal_window else None,
-        "burst_share": float(shift.burst_share),
-        "pair": shift.pair,
-    }
+def _json_value(value: Any, *, is_fraction: bool) -> Any:
+    if isinstance(value, Span):
+        return span_pair(value)
+    if isinstance(value, tuple):
+        return [_json_value(item, is_fraction=is_fraction) for item in value]
+    if isinstance(value, date):
+        return value.isoformat()
+    return float(value) if is_fraction else value
 
 
 def _travel(table: TravelTable) -> dict[str, Any]:
@@ -249,6 +225,7 @@ class PlanDocument:
 def plan_json(plan: PlanDocument, *, visits: str) -> str:
     """plan.json, the same bytes for the same plan. `visits` is the text of its visits.csv."""
     inputs = inputs_object(plan.inputs, plan.distribution, crs=plan.crs)
+    bits = {"bits": plan.bits, "bound_bits": plan.bound_bits, "ratio": plan.entropy_ratio}
     document = {
         "format": FORMAT,
         "version": plan.version,
@@ -258,7 +235,7 @@ def plan_json(plan: PlanDocument, *, visits: str) -> str:
         "commitment": dict(plan.commitment),
         "capacity": [_round_values(row) for row in plan.capacity],
         "notes": list(plan.notes),
-        "entropy": _entropy(plan),
+        "entropy": _round_values({**bits, "travel_share": plan.travel_share}),
         "routes": [_route(route) for route in plan.routes],
         "meals": [[route.unit, *span_pair(route.meal)] for route in plan.routes if route.meal],
         "dosage": [_round_values(asdict(dosage)) for dosage in plan.dosage],
@@ -322,22 +299,9 @@ def _shift_of(burst: Burst, shifts: list[UnitShift]) -> UnitShift:
     return shift
 
 
-def _entropy(plan: PlanDocument) -> dict[str, float | None]:
-    figures = {"bits": plan.bits, "bound_bits": plan.bound_bits, "ratio": plan.entropy_ratio}
-    return _round_values({**figures, "travel_share": plan.travel_share})
-
-
 def _route(route: UnitRoute) -> dict[str, Any]:
-    return {
-        "unit": route.unit,
-        "area": route.area,
-        "day": route.day.isoformat(),
-        "meal": span_pair(route.meal) if route.meal else None,
-        "travel_minutes": round(float(route.travel_minutes), 2),
-        "bits": round(float(route.bits), DECIMALS),
-        "surprise_bits": round(float(route.surprise_bits), DECIMALS),
-        "replan": route.replan,
-    }
+    travel_minutes = {"travel_minutes": round(float(route.travel_minutes), 2)}
+    return _round_values(_json_object(route, bursts={}, travel_minutes=travel_minutes))
 
 
 def _round_values(values: Mapping[str, Any]) -> dict[str, Any]:
