@@ -55,8 +55,10 @@ def insider_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     busy, free = _count_busy_and_free(log, moments)
     yield "drawn_by_the_free", _single((free @ next_chance).T)
     yield "drawn_by_the_busy", _single((busy @ next_chance).T)
+    areas = _area_codes(log)
     for name, counts in (("free", free), ("busy", busy)):
-        yield f"{name}_in_area", _single(_sum_by_area(log, counts))
+        sums = np.stack([counts[:, areas == area].sum(axis=1) for area in range(areas.max() + 1)])
+        yield f"{name}_in_area", _single(sums[areas])
 
 
 def find_neighbours(log: VisitLog, moments: MomentGrid) -> Ints:
@@ -93,10 +95,8 @@ def _area_history(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     """Starts of late in the area, and visits under way there."""
     area_of_hotspot, at_s = _area_codes(log), moments.at_s
     visits_of_area = [area_of_hotspot[log.hotspot] == area for area in range(area_of_hotspot.max() + 1)]
-    starts, ends = (
-        [log.start_s[own] for own in visits_of_area],
-        [np.sort(log.end_s[own]) for own in visits_of_area],
-    )
+    starts = [log.start_s[own] for own in visits_of_area]
+    ends = [np.sort(log.end_s[own]) for own in visits_of_area]
     for minutes in (15, 30, 60, 180):
         yield f"area_{minutes}", _count_starts(starts, at_s - minutes * MINUTE, at_s)[area_of_hotspot]
     under_way = [
@@ -150,13 +150,9 @@ def recent_rates(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats, Fl
     week_rate, day_rate = np.zeros_like(counts), np.zeros_like(counts)
     rate_of_all = np.zeros((days, 24))
     for day in range(1, days):
-        memory_slice = slice(max(day - moments.memory_days, 0), day)
-        week_starts, week_exposure = (
-            smooth_circle(
-                _fold_week(hourly[:, memory_slice], memory_slice.start + first_weekday), SMOOTHING_HOURS
-            )
-            for hourly in (counts, exposure)
-        )
+        memory = slice(max(day - moments.memory_days, 0), day)
+        weeks = (_fold_week(hourly[:, memory], memory.start + first_weekday) for hourly in (counts, exposure))
+        week_starts, week_exposure = (smooth_circle(week, SMOOTHING_HOURS) for week in weeks)
         week_exposure = week_exposure + 1e-9
         today_hours = slice((day + first_weekday) % 7 * 24, (day + first_weekday) % 7 * 24 + 24)
         whole_rate = week_starts.sum(axis=0) / week_exposure.sum(axis=0)
@@ -226,10 +222,8 @@ def _following_excess(log: VisitLog, until_s: int) -> Floats:
     counts = np.zeros((n, n))
     for h in range(n):
         own_start_s = start_s[hotspot == h]
-        counts_after = np.searchsorted(own_start_s, start_s + HOUR, "right") - np.searchsorted(
-            own_start_s, start_s, "right"
-        )
-        counts[:, h] = np.bincount(hotspot, counts_after, n)
+        last, first = (np.searchsorted(own_start_s, at_s, "right") for at_s in (start_s + HOUR, start_s))
+        counts[:, h] = np.bincount(hotspot, last - first, n)
     chance_counts = np.outer(totals, totals) * counts.sum() / max(totals.sum() ** 2, 1.0)
     return np.asarray((counts - chance_counts) / np.sqrt(np.maximum(chance_counts, 1.0)))
 
@@ -252,12 +246,6 @@ def _count_busy_and_free(log: VisitLog, moments: MomentGrid) -> tuple[Singles, S
 
     busy = count_spans(start_s, np.minimum(end_s, next_start_s))
     return busy, count_spans(np.minimum(end_s, free_until_s), free_until_s)
-
-
-def _sum_by_area(log: VisitLog, counts: Singles) -> Floats:
-    areas = _area_codes(log)
-    area_sums = np.stack([counts[:, areas == area].sum(axis=1) for area in range(areas.max() + 1)])
-    return np.asarray(area_sums[areas], dtype=np.float64)
 
 
 def _single(values: NDArray[np.generic]) -> Singles:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from datetime import date, timedelta
 
 import numpy as np
@@ -68,10 +68,8 @@ class Capacity:
     @property
     def possible_per_day(self) -> PossibleBursts:
         """Bursts a day that fit, in all areas together."""
-        by_area = [a.possible_per_day for a in self.areas]
-        return PossibleBursts(
-            sum(p.value for p in by_area), sum(p.low for p in by_area), sum(p.high for p in by_area)
-        )
+        by_area = [astuple(area.possible_per_day) for area in self.areas]
+        return PossibleBursts(*(sum(bursts) for bursts in zip(*by_area, strict=True)))
 
     @property
     def wanted_per_day(self) -> float:
@@ -128,7 +126,15 @@ def fit_dosage(
     Raises PlanError naming each short area with what would mend it, where the policy says to refuse.
     """
     if capacity.short and when_short == "refuse":
-        faults = tuple(_short_fault(area) for area in capacity.short)
+        faults = tuple(
+            Fault(
+                area.area,
+                f"its {area.places} places are owed {area.wanted_per_day:.1f} bursts a day; about "
+                f"{area.possible_per_day.value:.1f} fit into {area.unit_shifts_per_day:.1f} unit-shifts",
+                "; or ".join(area.remedies),
+            )
+            for area in capacity.short
+        )
         raise PlanError("More dosage is wanted than there are minutes; nothing was planned", faults)
     shares = {area.area: min(1.0, area.share * NEARLY) for area in capacity.short}
     fitted_places = (p for place in places for p in scale_dosage([place], shares.get(place.area, 1.0)))
@@ -244,14 +250,6 @@ def _list_remedies(area: AreaCapacity) -> tuple[str, ...]:
     if shorter_minutes >= 5:
         remedies.append(f"bursts of {shorter_minutes:.0f} minutes instead of {area.burst_minutes:.0f}")
     return (*remedies, f"{math.ceil(area.places * missing_share)} of its {area.places} places fewer")
-
-
-def _short_fault(area: AreaCapacity) -> Fault:
-    what = (
-        f"its {area.places} places are owed {area.wanted_per_day:.1f} bursts a day; about "
-        f"{area.possible_per_day.value:.1f} fit into {area.unit_shifts_per_day:.1f} unit-shifts"
-    )
-    return Fault(area.area, what, "; or ".join(area.remedies))
 
 
 def _uncovered_hours(places: Sequence[PatrolPlace], shifts: Sequence[UnitShift]) -> tuple[str, ...]:

@@ -160,11 +160,9 @@ def score_attack(
     def estimate_gain(name: str) -> Estimate:
         return weights.estimate(auc[name] - auc[STATIC], auc_rounds[name] - auc_rounds[STATIC])
 
-    static_loss = _sum_by_day(
-        [log_losses(p.chances[STATIC], p.has_start) for p in predictions], predictions, settings
-    )
-    history_loss = _sum_by_day(
-        [log_losses(p.chances[HISTORY], p.has_start) for p in predictions], predictions, settings
+    static_loss, history_loss = (
+        _sum_by_day([log_losses(p.chances[name], p.has_start) for p in predictions], predictions, settings)
+        for name in (STATIC, HISTORY)
     )
     deciles = [calibrate(p.chances[HISTORY], p.has_start, groups=DECILES).group for p in predictions]
     return Attack(

@@ -132,17 +132,14 @@ def _visit_order(visit: DeliveredVisit) -> tuple[datetime, str, str]:
 def _usable_fixes(traces: Traces, rule: DeliveryRule) -> Traces:
     """Fixes that are good enough, in order, one for each officer and moment."""
     fix_order = np.lexsort((traces.at_s, traces.officer))
-    fix_order = fix_order[
-        ~(traces.accuracy_m[fix_order] > rule.worst_accuracy_m)
-    ]  # one that tells none passes
+    is_inaccurate = traces.accuracy_m[fix_order] > rule.worst_accuracy_m  # one that tells none passes
+    fix_order = fix_order[~is_inaccurate]
     is_first_of_moment = np.ones(len(fix_order), dtype=bool)
-    is_first_of_moment[1:] = (np.diff(traces.officer[fix_order]) != 0) | (
-        np.diff(traces.at_s[fix_order]) != 0
-    )
+    is_first_of_moment[1:] = np.diff(traces.officer[fix_order]) != 0
+    is_first_of_moment[1:] |= np.diff(traces.at_s[fix_order]) != 0
+    rows = fix_order[is_first_of_moment]
     column_names = [f.name for f in fields(traces) if f.name not in ("units", "left_out")]
-    return replace(
-        traces, **{name: getattr(traces, name)[fix_order[is_first_of_moment]] for name in column_names}
-    )
+    return replace(traces, **{name: getattr(traces, name)[rows] for name in column_names})
 
 
 def _join_stays(stays: Stays, fixes: Traces, rule: DeliveryRule) -> Stays:

@@ -193,8 +193,13 @@ def find_shortfalls(
     for area, places in sorted(by_area.items()):
         tour_count = sum(shift.area == area for shift in inputs.shifts)
         visits_per_tour = sum(place.expected_visits for place in places) / max(tour_count, 1)
-        short_places = [place for place in places if _is_short(place)]
-        missing_visits = sum(place.target_visits - place.expected_visits for place in short_places)
+        missing_of_place = {place: place.target_visits - place.expected_visits for place in places}
+        short_places = [
+            place
+            for place, visits in missing_of_place.items()
+            if visits > max(TOLERATED_SHARE * place.target_visits, TOLERATED_VISITS)
+        ]
+        missing_visits = sum(missing_of_place[place] for place in short_places)
         more_tours = missing_visits / visits_per_tour if visits_per_tour > 0 else 0.0
         # Where the distribution itself was fitted to less than the target, the area's share was capped.
         capped_places = [p for p in short_places if due_millivisits[p.hotspot] < 990.0 * p.target_visits]
@@ -203,11 +208,6 @@ def find_shortfalls(
         ]
         shortfalls += [_cap_shortfall(inputs, place, area) for place in capped_places]
     return tuple(shortfalls)
-
-
-def _is_short(place: PlaceDosage) -> bool:
-    missing_visits = place.target_visits - place.expected_visits
-    return missing_visits > max(TOLERATED_SHARE * place.target_visits, TOLERATED_VISITS)
 
 
 def _cap_shortfall(inputs: PlanInputs, place: PlaceDosage, area: str) -> Shortfall:

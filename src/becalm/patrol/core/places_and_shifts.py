@@ -55,9 +55,7 @@ class PatrolPlace:
     radius_m: float
     harm: float  # expected harm of a month, in the weights of the workspace; only its share matters
     dosage: Dosage
-    profile: tuple[
-        float, ...
-    ]  # share of the week's harm in each of 168 hours, Monday 00:00 first, in local time
+    profile: tuple[float, ...]  # shares of the week's harm in its 168 local hours, Monday 00:00 first
     gap_minutes: int = 30  # another visit within this time of the last one is weighted down …
     gap_weight: float = 0.5  # … by this factor; 0 is a hard gap, which leaks
     blackouts: tuple[Span, ...] = ()

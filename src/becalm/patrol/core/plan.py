@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 import numpy as np
@@ -58,11 +58,12 @@ def plan_bursts(
     tours = _map_in_threads(lambda area: prepare_draw(inputs, fitted, area, key).draw(), areas, advance)
     drawn_areas = tuple(zip(areas, tours, strict=True))
     routes = tuple(route for area, area_tours in drawn_areas for route in build_routes(area, area_tours))
+    bursts = (burst for route in routes for burst in route.bursts)
     dosage = _tally_dosage(inputs, fitted, drawn_areas)
     bounds = _map_in_threads(lambda pair: bound_bits(*pair, fitted), drawn_areas, advance) if bound else ()
     on_duty_minutes = sum(shift.hours.minutes for shift in inputs.shifts)
     return PatrolPlan(
-        bursts=tuple(sorted((b for route in routes for b in route.bursts), key=_burst_order)),
+        bursts=tuple(sorted(bursts, key=lambda b: (b.span.start, b.hotspot, b.unit))),
         routes=routes,
         distribution=fitted,
         dosage=dosage,
@@ -94,10 +95,6 @@ def _map_in_threads(
     # streams of its own, so that the plan does not hang on which of them is ready first.
     with ThreadPoolExecutor(WORKERS) as pool:
         return tuple(pool.map(work_and_advance, items))
-
-
-def _burst_order(burst: Burst) -> tuple[datetime, str, str]:
-    return burst.span.start, burst.hotspot, burst.unit
 
 
 def build_routes(area: AreaArrays, tours: RouteDraws, replan: int = 0) -> tuple[UnitRoute, ...]:

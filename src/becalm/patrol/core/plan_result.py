@@ -138,9 +138,7 @@ class PatrolPlan:
     propensities: Propensities
     shortfalls: tuple[Shortfall, ...]
     bits: float  # of the whole plan: the sum of the units' conditional entropies
-    bound_bits: (
-        float  # the most that any distribution could have at this expected dosage; 0 where not asked for
-    )
+    bound_bits: float  # the most that any distribution has at this expected dosage; 0 where not asked for
     travel_share: float  # of the minutes on duty
 
     @property
@@ -292,14 +290,11 @@ def check_same_distribution(
     """Refuse a distribution that the inputs do not give."""
     if fitted_distribution == plan_distribution:
         return
+    rows, plan_rows = (
+        (*law.hour_weights, *law.length_weights) for law in (fitted_distribution, plan_distribution)
+    )
     pairs = (
-        (a, b)
-        for rows in (
-            (fitted_distribution.hour_weights, plan_distribution.hour_weights),
-            (fitted_distribution.length_weights, plan_distribution.length_weights),
-        )
-        for row, plan_row in zip(*rows, strict=False)
-        for a, b in zip(row, plan_row, strict=False)
+        p for row, plan_row in zip(rows, plan_rows, strict=False) for p in zip(row, plan_row, strict=False)
     )
     # The last digits of a fit may differ from machine to machine; places favoured by hand differ by more.
     if (

@@ -192,11 +192,8 @@ def _rest_of_walk(
     slots, home, paused, meal_slots, pause_first, pause_last = (int(field) for field in walkers.fields[u])
     first_slot = max(area.grid.slot_at(state.free_from, up=True), int(walkers.first_slot[u]))
     gone_slots = first_slot - int(walkers.first_slot[u])
-    slots, pause_first, pause_last = (
-        slots - gone_slots,
-        max(pause_first - gone_slots, 0),
-        pause_last - gone_slots,
-    )
+    slots, pause_last = slots - gone_slots, pause_last - gone_slots
+    pause_first = max(pause_first - gone_slots, 0)
     if state.meal_done:
         paused = 1
     elif not paused and pause_last < pause_first:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import combinations
-from typing import Final
+from typing import Any, Final
 
 from becalm.ledger import Entry
 from becalm.terms import PlanError
@@ -20,6 +20,9 @@ from becalm.terms import PlanError
 SEED_BYTES: Final = 32
 LEAST_SHARE_BYTES: Final = 16
 KEY_WORDS: Final = b"becalm patrol key 1"
+# Facts that a record holds under the same name as their event.
+HISTORY_TEXTS: Final = ("area", "inputs_sha256", "seed_mark", "reason", "replaces", "share_sha256")
+PLAN_TEXTS: Final = ("plan_sha256", "visits_sha256", "unit", "reason", "share_sha256")
 SEED_EVENT_KINDS: Final = (
     "patrol_seed_committed",
     "patrol_replan_begun",
@@ -189,6 +192,10 @@ def _text(entry: Entry, name: str) -> str:
     return str(entry.event.facts.get(name) or "")
 
 
+def _texts(entry: Entry, names: Iterable[str]) -> dict[str, Any]:
+    return {name: _text(entry, name) for name in names}
+
+
 def _start_history(entry: Entry, commitment: str) -> SeedHistory:
     reveal_after = _text(entry, "reveal_after")
     return SeedHistory(
@@ -198,13 +205,8 @@ def _start_history(entry: Entry, commitment: str) -> SeedHistory:
         actor=entry.event.actor,
         first_day=date.fromisoformat(_text(entry, "first_day") or "0001-01-01"),
         days=int(_text(entry, "days") or 1),
-        area=_text(entry, "area"),
-        inputs_sha256=_text(entry, "inputs_sha256"),
         version=_text(entry, "program"),
-        seed_mark=_text(entry, "seed_mark"),
-        reason=_text(entry, "reason"),
-        replaces=_text(entry, "replaces"),
-        share_sha256=_text(entry, "share_sha256"),
+        **_texts(entry, HISTORY_TEXTS),
         reveal_after=datetime.fromisoformat(reveal_after) if reveal_after else None,
     )
 
@@ -232,12 +234,8 @@ def _plan_record(entry: Entry) -> PlanRecord:
     return PlanRecord(
         seq=entry.seq,
         recorded_at=entry.recorded_at,
-        plan_sha256=_text(entry, "plan_sha256"),
-        visits_sha256=_text(entry, "visits_sha256"),
         replan=int(_text(entry, "replan") or 0),
-        unit=_text(entry, "unit"),
-        reason=_text(entry, "reason"),
-        share_sha256=_text(entry, "share_sha256"),
+        **_texts(entry, PLAN_TEXTS),
     )
 
 

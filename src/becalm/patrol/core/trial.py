@@ -80,17 +80,11 @@ def draw_arms(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days
     _shorten_runs(arms, blocks, rule, numbers, days)
     # Dealing and exchanging treat the arms alike, so that each has the same chance everywhere; a step that
     # favoured one would need its own propensities, and every later analysis with them.
+    chance, dates = 1.0 / len(rule.arms), [first + timedelta(days=d) for d in range(days)]
     arm_days = [
-        ArmDay(
-            p.hotspot,
-            first + timedelta(days=d),
-            arm,
-            blocks[c, d],
-            clusters[c][0].hotspot,
-            1.0 / len(rule.arms),
-        )
+        ArmDay(place.hotspot, dates[d], arm, blocks[c, d], clusters[c][0].hotspot, chance)
         for (c, d), arm in arms.items()
-        for p in clusters[c]
+        for place in clusters[c]
     ]
     split_pairs = _count_split_neighbours(clusters, rule.neighbour_m)
     return ArmDraw(
@@ -107,12 +101,9 @@ def cluster_places(places: Sequence[PatrolPlace], neighbour_m: float) -> tuple[t
     free_places = sorted(places, key=lambda p: (-p.harm, p.hotspot))
     clusters = []
     while free_places:
-        central_place = free_places[0]
-        cluster = [
-            p
-            for p in free_places
-            if p.area == central_place.area and _distance_m(p, central_place) <= neighbour_m
-        ]
+        centre = free_places[0]
+        neighbours = (p for p in free_places if _distance_m(p, centre) <= neighbour_m)
+        cluster = [place for place in neighbours if place.area == centre.area]
         clusters.append(tuple(cluster))
         free_places = [p for p in free_places if p not in cluster]
     return tuple(clusters)
@@ -310,6 +301,8 @@ def assess_trial_power(
             f"Only {events:.1f} events are to be expected in each arm in {days} days: no trial can be read "
             f"from so few. Have at least {LEAST_EVENTS:g}: take more days or more places."
         )
+    # To a thousandth; near 1 the approximation fails, for nothing is left to count.
+    sizes = (n / 1000 for n in range(1, 951))
     return TrialPower(
         control=min(arms, key=LEAST_FIRST.index),
         treated=max(arms, key=LEAST_FIRST.index),
@@ -320,7 +313,9 @@ def assess_trial_power(
         level=level,
         effect=effect,
         power=compute_power(events, effect, dispersion, level),
-        detectable=_least_detectable(events, dispersion, level),
+        detectable=next(
+            (e for e in sizes if compute_power(events, e, dispersion, level) >= GOOD_POWER), None
+        ),
         days_needed=_days_needed(events_per_day / len(arms), effect, dispersion, level),
     )
 
@@ -347,12 +342,6 @@ def compute_power(events: float, effect: float, dispersion: float, level: float)
     return float(norm.sf(z - shift) + norm.cdf(-z - shift))
 
 
-def _least_detectable(events: float, dispersion: float, level: float) -> float | None:
-    # To a thousandth; near 1 the approximation fails, for nothing is left to count.
-    effect_sizes = (n / 1000 for n in range(1, 951))
-    return next((e for e in effect_sizes if compute_power(events, e, dispersion, level) >= GOOD_POWER), None)
-
-
 def _days_needed(events_per_day: float, effect: float, dispersion: float, level: float) -> int | None:
     if effect == 0.0 or events_per_day == 0.0:
         return None
@@ -366,11 +355,7 @@ def select_arms(
 ) -> dict[tuple[str, date], Arm]:
     """The arms of these places on these days; a place or day that the trial leaves out has none."""
     names, until = set(hotspots), first_day + timedelta(days=days)
-    arms_of_days = {
-        (hotspot, day): arm
-        for (hotspot, day), arm in arms.items()
-        if hotspot in names and first_day <= day < until
-    }
+    arms_of_days = {k: arm for k, arm in arms.items() if k[0] in names and first_day <= k[1] < until}
     if arms and not arms_of_days:
         raise PlanError(
             f"`arms`: none of its {len(arms)} place-days is among these places from {first_day} until "

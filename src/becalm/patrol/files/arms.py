@@ -61,10 +61,8 @@ COLUMNS = ("hotspot", "day", "arm", "block", "cluster", "propensity")
 
 def arms_csv(arm_draw: ArmDraw) -> str:
     """One row for each place and day."""
-    rows = (
-        (r.hotspot, r.day.isoformat(), r.arm, r.block, r.cluster, f"{r.propensity:.6f}")
-        for r in arm_draw.days
-    )
+    days = arm_draw.days
+    rows = ((r.hotspot, str(r.day), r.arm, r.block, r.cluster, f"{r.propensity:.6f}") for r in days)
     return csv_text(COLUMNS, rows)
 
 

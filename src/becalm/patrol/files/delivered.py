@@ -75,13 +75,8 @@ def read_check_ins(paths: Sequence[Path], *, hotspots: frozenset[str] = frozense
 
 
 def _read_fixes(path: Path) -> pa.Table:
-    times = {"at": pa.timestamp("ms", tz="UTC")}
-    types = {
-        **dict.fromkeys(NUMBER_COLUMNS, pa.float64()),
-        "officer": pa.string(),
-        "unit": pa.string(),
-        **times,
-    }
+    types = dict.fromkeys(NUMBER_COLUMNS, pa.float64()) | dict.fromkeys(("officer", "unit"), pa.string())
+    types["at"] = pa.timestamp("ms", tz="UTC")
     try:
         table = pv.read_csv(path, convert_options=pv.ConvertOptions(column_types=types))
     except OSError as error:
@@ -154,11 +149,8 @@ def _read_rows(path: Path, faults: list[Fault]) -> list[tuple[str, Mapping[str, 
                 Fault(path.name, f"has no column {n!r}", f"{suggest(n, names)}name the column so")
                 for n in missing_columns
             ]
-            return (
-                []
-                if missing_columns
-                else [(f"{path.name}, row {i}", row) for i, row in enumerate(reader, start=2)]
-            )
+            rows = [] if missing_columns else enumerate(reader, start=2)
+            return [(f"{path.name}, row {i}", row) for i, row in rows]
     except (OSError, UnicodeDecodeError) as error:
         faults.append(Fault(path.name, f"cannot be read: {error}", "name a readable CSV file in UTF-8"))
         return []
@@ -188,15 +180,8 @@ def _instant(text: str | None) -> datetime:
 
 
 VISIT_COLUMNS = (
-    "unit",
-    "hotspot",
-    "start",
-    "end",
-    "minutes",
-    "officers",
-    "officer_minutes",
-    "source",
-    "accuracy_m",
+    *("unit", "hotspot", "start", "end", "minutes"),
+    *("officers", "officer_minutes", "source", "accuracy_m"),
 )
 
 
@@ -206,15 +191,6 @@ def delivered_csv(visits: Sequence[DeliveredVisit]) -> str:
     for visit in visits:
         times = (instant(visit.span.start), instant(visit.span.end), f"{visit.span.minutes:.1f}")
         accuracy = "" if visit.accuracy_m is None else f"{visit.accuracy_m:.1f}"
-        rows.append(
-            (
-                visit.unit,
-                visit.hotspot,
-                *times,
-                visit.officers,
-                f"{visit.officer_minutes:.1f}",
-                visit.source,
-                accuracy,
-            )
-        )
+        crew = (visit.officers, f"{visit.officer_minutes:.1f}")
+        rows.append((visit.unit, visit.hotspot, *times, *crew, visit.source, accuracy))
     return csv_text(VISIT_COLUMNS, rows)

@@ -38,18 +38,14 @@ def propensities_csv(propensities: Propensities) -> bytes:
     The same bytes for the same propensities where the same zlib compresses them.
     """
     hotspots, cells = len(propensities.hotspots), propensities.start_chances.shape[1]
-    starts = [
-        (propensities.first_cell + timedelta(minutes=propensities.cell_minutes * c)).strftime(
-            "%Y-%m-%dT%H:%M:%SZ"
-        )
-        for c in range(cells)
-    ]
+    cell = timedelta(minutes=propensities.cell_minutes)
+    starts = tuple(f"{propensities.first_cell + c * cell:%Y-%m-%dT%H:%M:%SZ}" for c in range(cells))
+    chances = np.round(propensities.start_chances.reshape(-1), PROPENSITY_DECIMALS)
     table = pa.table(
         {
             "hotspot": _repeat_names(propensities.hotspots, np.repeat(np.arange(hotspots), cells)),
-            "cell_start": _repeat_names(tuple(starts), np.tile(np.arange(cells), hotspots)),
-            "propensity": np.round(propensities.start_chances.reshape(-1), PROPENSITY_DECIMALS)
-            + 0.0,  # never -0
+            "cell_start": _repeat_names(starts, np.tile(np.arange(cells), hotspots)),
+            "propensity": chances + 0.0,  # never -0
         }
     )
     stream = io.BytesIO()
@@ -130,9 +126,8 @@ def dosage_geojson(plan: PlanDocument) -> str:
     to_wgs84 = Transformer.from_crs(plan.crs, "EPSG:4326", always_xy=True)
     position_m = {place.hotspot: (place.easting_m, place.northing_m) for place in plan.inputs.places}
     features = []
-    for place in sorted(
-        forecast_dosage(plan.inputs.places, plan.dosage).places, key=lambda place: place.hotspot
-    ):
+    forecast = forecast_dosage(plan.inputs.places, plan.dosage)
+    for place in sorted(forecast.places, key=lambda place: place.hotspot):
         longitude, latitude = to_wgs84.transform(*position_m[place.hotspot])
         properties: dict[str, Any] = {
             "hotspot": place.hotspot,
@@ -146,12 +141,11 @@ def dosage_geojson(plan: PlanDocument) -> str:
         }
         point = {"type": "Point", "coordinates": [round(longitude, 7), round(latitude, 7)]}
         features.append({"type": "Feature", "properties": properties, "geometry": point})
-    inputs = plan.inputs
     collection = {
         "type": "FeatureCollection",
         "warning": PUBLISHING_WARNING,
-        "from": inputs.first_day.isoformat(),
-        "days": inputs.days,
+        "from": plan.inputs.first_day.isoformat(),
+        "days": plan.inputs.days,
         "features": features,
     }
     return json.dumps(collection, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"

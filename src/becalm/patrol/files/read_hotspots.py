@@ -120,10 +120,9 @@ def _shape(feature: Mapping[str, Any]) -> BaseGeometry | None:
         shape = shapely.from_geojson(json.dumps(feature.get("geometry")))
     except (ShapelyError, ValueError):
         return None
-    is_usable = (
-        shape is not None and not shape.is_empty and bool(np.isfinite(shapely.get_coordinates(shape)).all())
-    )
-    return shape if is_usable else None
+    if shape is None or shape.is_empty or not np.isfinite(shapely.get_coordinates(shape)).all():
+        return None
+    return shape
 
 
 def _build_place(feature: Mapping[str, Any], harm_rank: int, to_metres: Transformer) -> ListedPlace:

@@ -217,10 +217,8 @@ def plan_of_texts(plan: str, visits: str, *, where: str) -> PlanDocument:
         document = model.document(_read_bursts(visits))
     except (PlanError, ValueError, TypeError, KeyError) as error:
         raise InputError(f"{where} is no patrol plan: {error}. Use the file as becalm wrote it.") from error
-    if (
-        sha256_of_inputs(inputs_object(document.inputs, document.distribution, crs=document.crs))
-        != model.inputs_sha256
-    ):
+    inputs = inputs_object(document.inputs, document.distribution, crs=document.crs)
+    if sha256_of_inputs(inputs) != model.inputs_sha256:
         raise InputError(
             f"The inputs in {where} are not those that its inputs_sha256 {model.inputs_sha256[:12]}… names. "
             "They were altered after the plan was made."
@@ -253,12 +251,7 @@ def _read_text(path: Path) -> str:
 
 
 def _find_faults(error: ValidationError) -> tuple[Fault, ...]:
-    first_faults = error.errors()[:20]
     return tuple(
-        Fault(
-            ".".join(map(str, error_details["loc"])) or "the file",
-            error_details["msg"],
-            "use the file as becalm wrote it",
-        )
-        for error_details in first_faults
+        Fault(".".join(map(str, fault["loc"])) or "the file", fault["msg"], "use the file as becalm wrote it")
+        for fault in error.errors()[:20]
     )
