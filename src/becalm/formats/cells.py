@@ -40,14 +40,14 @@ class DictionaryColumn:
 
     def text(self, row: int) -> str | None:
         """The text of one cell; None where blank."""
-        code = self.codes[row]
-        return None if code < 0 else self.values[code]
+        word_code = self.codes[row]
+        return None if word_code < 0 else self.values[word_code]
 
     def map(self, answer: Callable[[str], Any]) -> Objects:
         """The answer for every cell, asked once per distinct text; None where blank."""
-        answers = np.empty(len(self.values) + 1, dtype=object)
-        answers[:-1] = [answer(value) for value in self.values]
-        return answers[self.codes]
+        answer_of_code = np.empty(len(self.values) + 1, dtype=object)
+        answer_of_code[:-1] = [answer(word) for word in self.values]
+        return answer_of_code[self.codes]
 
     def passes(self, test: Callable[[str], bool]) -> Bools:
         """Which cells pass this test? Blank ones do not."""
@@ -55,49 +55,49 @@ class DictionaryColumn:
 
     def numbers(self) -> Floats:
         """The distinct texts as numbers, NaN where they are none, and a NaN at the end for code -1."""
-        texts = pd.Series(self.values, dtype=object)
-        return np.append(pd.to_numeric(texts, errors="coerce").to_numpy(dtype=np.float64), np.nan)
+        word_texts = pd.Series(self.values, dtype=object)
+        return np.append(pd.to_numeric(word_texts, errors="coerce").to_numpy(dtype=np.float64), np.nan)
 
     def arrow(self) -> pa.Array:
         """The text of every cell; null where blank."""
-        codes = pa.array(self.codes, mask=self.is_blank)
-        return pa.DictionaryArray.from_arrays(codes, self.distinct).cast(pa.string())
+        code_of_row = pa.array(self.codes, mask=self.is_blank)
+        return pa.DictionaryArray.from_arrays(code_of_row, self.distinct).cast(pa.string())
 
     def rename_words(self, rename: Callable[[str], str | None] = str) -> pa.DictionaryArray:
         """The column with every distinct text renamed (None becomes null), still dictionary-encoded.
 
         The new names are sorted, so that the same cells give the same bytes of Parquet.
         """
-        names = [rename(value) for value in self.values]
+        names = [rename(word) for word in self.values]
         sorted_names = sorted({name for name in names if name is not None})
-        codes = {name: code for code, name in enumerate(sorted_names)}
-        new_codes = np.array([*(-1 if name is None else codes[name] for name in names), -1], dtype=np.int32)
-        return dictionary_array(new_codes[self.codes], sorted_names)
+        codes = {name: new_code for new_code, name in enumerate(sorted_names)}
+        word_codes = np.array([*(-1 if name is None else codes[name] for name in names), -1], dtype=np.int32)
+        return dictionary_array(word_codes[self.codes], sorted_names)
 
 
 def dictionary_encode(column: pa.ChunkedArray, *, trim: bool = True) -> DictionaryColumn:
     """The cells of a column as text by code; nulls, and with `trim` cells of spaces alone, are blank."""
-    kind = column.type
-    if pa.types.is_floating(kind):
+    arrow_type = column.type
+    if pa.types.is_floating(arrow_type):
         column = pa.chunked_array([pa.array(_number_texts(column), pa.string())])
-    elif not pa.types.is_string(kind) and not pa.types.is_dictionary(kind):
+    elif not pa.types.is_string(arrow_type) and not pa.types.is_dictionary(arrow_type):
         column = column.cast(pa.string())
-    encoded = column if pa.types.is_dictionary(kind) else column.dictionary_encode()
-    encoded = encoded.combine_chunks() if encoded.num_chunks != 1 else encoded.chunk(0)
-    if isinstance(encoded, pa.ChunkedArray):  # no chunks at all
+    column_ = column if pa.types.is_dictionary(arrow_type) else column.dictionary_encode()
+    column_ = column_.combine_chunks() if column_.num_chunks != 1 else column_.chunk(0)
+    if isinstance(column_, pa.ChunkedArray):  # no chunks at all
         return DictionaryColumn(np.zeros(0, dtype=np.int64), pa.array([], pa.string()))
-    codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    texts = encoded.dictionary.cast(pa.string())
+    codes = column_.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    texts = column_.dictionary.cast(pa.string())
     return encode_again(codes, pc.utf8_trim_whitespace(texts)) if trim else DictionaryColumn(codes, texts)
 
 
 def encode_again(codes: Ints, texts: pa.Array) -> DictionaryColumn:
     """The cells with these codes of texts, in which equal texts get one code and empty ones become blank."""
-    encoded = pc.if_else(pc.equal(texts, ""), None, texts).dictionary_encode()
-    if len(encoded.dictionary) == len(texts):
+    dictionary_column = pc.if_else(pc.equal(texts, ""), None, texts).dictionary_encode()
+    if len(dictionary_column.dictionary) == len(texts):
         return DictionaryColumn(codes, texts)
-    new_codes = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    return DictionaryColumn(np.append(new_codes, -1)[codes], encoded.dictionary)
+    new_code_of_old = dictionary_column.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return DictionaryColumn(np.append(new_code_of_old, -1)[codes], dictionary_column.dictionary)
 
 
 def _number_texts(column: pa.ChunkedArray) -> list[str | None]:
@@ -111,15 +111,15 @@ def _number_texts(column: pa.ChunkedArray) -> list[str | None]:
 
 def numbers(column: pa.ChunkedArray) -> tuple[Floats, Bools]:
     """The numbers of a column (NaN where blank or none), and which cells hold something that is no number."""
-    kind = column.type
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        values = column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64)
-        return values, np.isinf(values)
-    words = dictionary_encode(column)
-    values = words.numbers()[words.codes]
-    is_bad = ~words.is_blank & ~np.isfinite(values)
-    values[is_bad] = np.nan
-    return values, is_bad
+    arrow_type = column.type
+    if pa.types.is_integer(arrow_type) or pa.types.is_floating(arrow_type) or pa.types.is_decimal(arrow_type):
+        number_of_row = column.cast(pa.float64(), safe=False).to_numpy().astype(np.float64)
+        return number_of_row, np.isinf(number_of_row)
+    column_words = dictionary_encode(column)
+    number_of_row = column_words.numbers()[column_words.codes]
+    is_bad_number = ~column_words.is_blank & ~np.isfinite(number_of_row)
+    number_of_row[is_bad_number] = np.nan
+    return number_of_row, is_bad_number
 
 
 def to_arrow(values: NDArray[Any] | Sequence[Any], kind: pa.DataType) -> pa.Array:
@@ -129,8 +129,8 @@ def to_arrow(values: NDArray[Any] | Sequence[Any], kind: pa.DataType) -> pa.Arra
 
 def dictionary_array(codes: NDArray[np.int32], values: Sequence[str]) -> pa.DictionaryArray:
     """A column put together from codes (-1 for null) and distinct values."""
-    indices = pa.array(codes, type=pa.int32(), mask=codes < 0)
-    return pa.DictionaryArray.from_arrays(indices, pa.array(values, type=pa.string()))
+    code_array = pa.array(codes, type=pa.int32(), mask=codes < 0)
+    return pa.DictionaryArray.from_arrays(code_array, pa.array(values, type=pa.string()))
 
 
 def constant_column(value: str, row_count: int) -> pa.DictionaryArray:
@@ -142,13 +142,13 @@ def is_repeated(data: pa.Table) -> Bools:
     """Which rows repeat an earlier row of the file cell by cell?"""
     if not data.num_rows:
         return np.zeros(0, dtype=np.bool_)
-    codes = {}
+    codes_by_column = {}
     for place, column in enumerate(data.columns):
         if not pa.types.is_dictionary(column.type):
             column = column.dictionary_encode()
         column = column.combine_chunks() if column.num_chunks else column
-        codes[str(place)] = pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False)
-    return pd.DataFrame(codes).duplicated().to_numpy()
+        codes_by_column[str(place)] = pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False)
+    return pd.DataFrame(codes_by_column).duplicated().to_numpy()
 
 
 # --- times --------------------------------------------------------------------------------------------
@@ -179,12 +179,12 @@ def read_instants(
     city_zone: str,
 ) -> Instants:
     """When are these cells? Typed times are taken as they are, text is read by the first format that fits."""
-    times, is_blank, is_bad, has_zone = _read_cells(column, formats, has_offset=zone == "offset")
+    cell_times, is_blank_cell, is_bad, has_zone = _read_cells(column, formats, has_offset=zone == "offset")
     if has_zone or zone != "local":
-        never = np.zeros(len(times), dtype=np.bool_)
-        return Instants(times, utc_to_local(times, city_zone), is_blank, is_bad, never, never)
-    utc, in_gap, is_ambiguous = local_to_utc(times, city_zone)
-    return Instants(utc, utc_to_local(utc, city_zone), is_blank, is_bad, in_gap, is_ambiguous)
+        never = np.zeros(len(cell_times), dtype=np.bool_)
+        return Instants(cell_times, utc_to_local(cell_times, city_zone), is_blank_cell, is_bad, never, never)
+    utc, is_in_gap, is_ambiguous = local_to_utc(cell_times, city_zone)
+    return Instants(utc, utc_to_local(utc, city_zone), is_blank_cell, is_bad, is_in_gap, is_ambiguous)
 
 
 def local_to_utc(local: Times, zone: str) -> tuple[Times, Bools, Bools]:
@@ -195,42 +195,42 @@ def local_to_utc(local: Times, zone: str) -> tuple[Times, Bools, Bools]:
     >>> (str(utc[0]), bool(in_gap[0]))
     ('2020-03-29T01:00:00', True)
     """
-    distinct, time_of_row = _distinct(local)
-    index = pd.DatetimeIndex(distinct)
-    is_summer_time = np.ones(len(index), dtype=np.bool_)
-    first = index.tz_localize(zone, ambiguous=is_summer_time, nonexistent="shift_forward")
-    second = index.tz_localize(zone, ambiguous=~is_summer_time, nonexistent="shift_forward")
-    utc, is_time = _without_zone(first.tz_convert("UTC")), ~np.isnat(distinct)
-    in_gap = is_time & (_without_zone(first) != distinct)
-    is_ambiguous = is_time & (utc != _without_zone(second.tz_convert("UTC")))
-    return utc[time_of_row], in_gap[time_of_row], is_ambiguous[time_of_row]
+    distinct_times, time_of_row = _distinct(local)
+    time_index = pd.DatetimeIndex(distinct_times)
+    is_summer_time = np.ones(len(time_index), dtype=np.bool_)
+    first_reading = time_index.tz_localize(zone, ambiguous=is_summer_time, nonexistent="shift_forward")
+    second_reading = time_index.tz_localize(zone, ambiguous=~is_summer_time, nonexistent="shift_forward")
+    utc_times, is_given_time = _without_zone(first_reading.tz_convert("UTC")), ~np.isnat(distinct_times)
+    is_in_gap = is_given_time & (_without_zone(first_reading) != distinct_times)
+    is_ambiguous = is_given_time & (utc_times != _without_zone(second_reading.tz_convert("UTC")))
+    return utc_times[time_of_row], is_in_gap[time_of_row], is_ambiguous[time_of_row]
 
 
 def utc_to_local(utc: Times, zone: str) -> Times:
     """Local times of these instants in this zone."""
-    distinct, time_of_row = _distinct(utc)
-    return _without_zone(pd.DatetimeIndex(distinct).tz_localize("UTC").tz_convert(zone))[time_of_row]
+    distinct_times, time_of_row = _distinct(utc)
+    return _without_zone(pd.DatetimeIndex(distinct_times).tz_localize("UTC").tz_convert(zone))[time_of_row]
 
 
 def hour_of_week(local: Times) -> Ints:
     """0 for Monday 00:00 to 167 for Sunday 23:00; meaningless where the time is not known."""
-    days = local.astype("M8[D]").astype(np.int64)
-    hours = (local - local.astype("M8[D]")).astype("m8[h]").astype(np.int64)
-    week_hours: Ints = (days + 3) % 7 * 24 + hours  # 1970-01-01 was a Thursday
+    epoch_days = local.astype("M8[D]").astype(np.int64)
+    hour_of_day = (local - local.astype("M8[D]")).astype("m8[h]").astype(np.int64)
+    week_hours: Ints = (epoch_days + 3) % 7 * 24 + hour_of_day  # 1970-01-01 was a Thursday
     return week_hours
 
 
 def parse_times(texts: Sequence[str], formats: Sequence[str], *, offset: bool = False) -> Times:
     """Texts as local times (as UTC where they carry an offset); NaT where no format fits."""
-    cells = pd.Series(texts, dtype=object)
+    text_series = pd.Series(texts, dtype=object)
     if offset:  # "+00" is written by some databases, "%z" wants "+0000"
-        cells = cells.str.replace(r"([+-]\d\d)$", r"\1:00", regex=True)
-    times = np.full(len(cells), np.datetime64("NaT", "s"))
+        text_series = text_series.str.replace(r"([+-]\d\d)$", r"\1:00", regex=True)
+    times = np.full(len(text_series), np.datetime64("NaT", "s"))
     for time_format in formats:
         is_open = np.isnat(times)
         if not is_open.any():
             break
-        parsed_times = pd.to_datetime(cells[is_open], format=time_format, errors="coerce", utc=offset)
+        parsed_times = pd.to_datetime(text_series[is_open], format=time_format, errors="coerce", utc=offset)
         times[is_open] = _without_zone(pd.DatetimeIndex(parsed_times))
     return times
 
@@ -239,23 +239,23 @@ def _read_cells(
     column: pa.ChunkedArray, formats: Sequence[str], *, has_offset: bool
 ) -> tuple[Times, Bools, Bools, bool]:
     """The times as written, which cells are blank and which bad, and whether the times carry a zone."""
-    kind = column.type
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+    arrow_type = column.type
+    if pa.types.is_timestamp(arrow_type) or pa.types.is_date(arrow_type):
         times = column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
-        is_blank, has_zone = np.isnat(times), pa.types.is_timestamp(kind) and kind.tz is not None
+        is_blank, has_zone = np.isnat(times), pa.types.is_timestamp(arrow_type) and arrow_type.tz is not None
     else:
         words, has_zone = dictionary_encode(column), has_offset
         values = np.append(parse_times(words.values, formats, offset=has_offset), np.datetime64("NaT", "s"))
         times, is_blank = values[words.codes], words.is_blank
-    years = times.astype("M8[Y]").astype(np.int64) + 1970
-    is_bad = ~is_blank & (np.isnat(times) | (years < FIRST_YEAR) | (years >= LAST_YEAR))
-    return np.where(is_bad, np.datetime64("NaT", "s"), times), is_blank, is_bad, has_zone
+    year_of_cell = times.astype("M8[Y]").astype(np.int64) + 1970
+    is_bad_time = ~is_blank & (np.isnat(times) | (year_of_cell < FIRST_YEAR) | (year_of_cell >= LAST_YEAR))
+    return np.where(is_bad_time, np.datetime64("NaT", "s"), times), is_blank, is_bad_time, has_zone
 
 
 def _distinct(times: Times) -> tuple[Times, Ints]:
     """The distinct times and which of them each is: zone rules are asked once per time."""
-    codes, values = pd.factorize(times, use_na_sentinel=False)
-    return np.asarray(values).astype("M8[s]"), codes
+    code_of_row, distinct_times = pd.factorize(times, use_na_sentinel=False)
+    return np.asarray(distinct_times).astype("M8[s]"), code_of_row
 
 
 def _without_zone(index: Any) -> Times:

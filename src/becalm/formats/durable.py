@@ -12,10 +12,10 @@ def write_durably(path: Path, content: str | bytes, *, mode: int = 0o666) -> Non
     new_path = path.with_name(f".{path.name}.{os.getpid()}-{get_ident()}.new")  # no other thread's
     new_path.unlink(missing_ok=True)
     try:
-        with os.fdopen(os.open(new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(content.encode() if isinstance(content, str) else content)
-            file.flush()
-            os.fsync(file.fileno())
+        with os.fdopen(os.open(new_path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as new_file:
+            new_file.write(content.encode() if isinstance(content, str) else content)
+            new_file.flush()
+            os.fsync(new_file.fileno())
         new_path.replace(path)
     except BaseException:
         new_path.unlink(missing_ok=True)
@@ -25,8 +25,8 @@ def write_durably(path: Path, content: str | bytes, *, mode: int = 0o666) -> Non
 
 def sync_path(path: Path) -> None:
     """Have a file, or the names in a folder, on the disk before this returns."""
-    descriptor = os.open(path, os.O_RDONLY)
+    file_descriptor = os.open(path, os.O_RDONLY)
     try:
-        os.fsync(descriptor)
+        os.fsync(file_descriptor)
     finally:
-        os.close(descriptor)
+        os.close(file_descriptor)

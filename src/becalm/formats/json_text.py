@@ -28,8 +28,8 @@ RequestT = TypeVar("RequestT", bound=Request)
 
 def request_schema(request: type[Request]) -> dict[str, Any]:
     """The JSON schema of a request: every field with its type, unit, bounds, default and help."""
-    schema = TypeAdapter(request).json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    json_schema = TypeAdapter(request).json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **json_schema}
 
 
 def read_request(request: type[RequestT], values: Mapping[str, object]) -> RequestT:
@@ -37,11 +37,11 @@ def read_request(request: type[RequestT], values: Mapping[str, object]) -> Reque
     try:
         return TypeAdapter(request).validate_python(dict(values))
     except ValidationError as error:
-        faults = tuple(
+        entry_faults = tuple(
             Fault(str(e["loc"][-1]) if e["loc"] else "request", e["msg"], "correct this entry")
             for e in error.errors()
         )
-        raise UsageError(f"This is no request of the kind {request.__name__}", faults) from error
+        raise UsageError(f"This is no request of the kind {request.__name__}", entry_faults) from error
 
 
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
@@ -63,7 +63,7 @@ class RunEntry(BaseModel):
 
 def record_json(run: RunRecord) -> str:
     """The record as text, the same bytes for the same record."""
-    entry = {
+    run_entry = {
         "question": run.question,
         "version": run.version,
         "seed": run.seed,
@@ -72,7 +72,7 @@ def record_json(run: RunRecord) -> str:
         "parameters": dict(run.parameters),
         "data": dict(sorted(run.data.items())),
     }
-    return json.dumps(entry, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    return json.dumps(run_entry, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def read_record(path: Path) -> RunRecord:
@@ -82,7 +82,7 @@ def read_record(path: Path) -> RunRecord:
     it.
     """
     try:
-        entry = RunEntry.model_validate_json(path.read_text("utf-8"))
+        run_entry = RunEntry.model_validate_json(path.read_text("utf-8"))
     except OSError as error:
         raise ReplayError(
             f"{path} cannot be read ({error.strerror}). Name the run.json of a briefing."
@@ -94,13 +94,13 @@ def read_record(path: Path) -> RunRecord:
             f"{path} is not a run record: {error.error_count()} faults", _faults(error)
         ) from error
     return RunRecord(
-        question=entry.question,
-        version=entry.version,
-        seed=entry.seed,
-        made_at=datetime.fromisoformat(entry.made_at.isoformat()),
-        as_of=entry.as_of,
-        parameters=entry.parameters,
-        data=entry.data,
+        question=run_entry.question,
+        version=run_entry.version,
+        seed=run_entry.seed,
+        made_at=datetime.fromisoformat(run_entry.made_at.isoformat()),
+        as_of=run_entry.as_of,
+        parameters=run_entry.parameters,
+        data=run_entry.data,
     )
 
 
@@ -113,5 +113,5 @@ def _faults(error: ValidationError) -> tuple[Fault, ...]:
 
 def data_digest(data: Mapping[str, str]) -> str:
     """One hash for all files that were read: that of the sorted lines `sha256  path`."""
-    lines = "".join(f"{sha}  {path}\n" for path, sha in sorted(data.items()))
-    return hashlib.sha256(lines.encode()).hexdigest()
+    digest_lines = "".join(f"{file_sha256}  {file_path}\n" for file_path, file_sha256 in sorted(data.items()))
+    return hashlib.sha256(digest_lines.encode()).hexdigest()

@@ -134,18 +134,18 @@ class RowOutcomes:
         remedy: PerRow,
         value: PerRow | None,
     ) -> None:
-        rows = np.flatnonzero(is_faulty)
-        cells = self._cells(column, rows) if value is None and len(rows) else None
-        for place, row in enumerate(rows.tolist()):
-            cell_text = _text(value, row) if cells is None else cells[place]
+        faulty_row_indices = np.flatnonzero(is_faulty)
+        cells = self._cells(column, faulty_row_indices) if value is None and len(faulty_row_indices) else None
+        for faulty_position, row in enumerate(faulty_row_indices.tolist()):
+            cell_text = _text(value, row) if cells is None else cells[faulty_position]
             self._add(row, column, cell_text, outcome, _text(reason, row), _text(remedy, row))
 
     def _cells(self, column: str, rows: Ints) -> list[str]:
         """What the named column, or several joined by " / ", says in these rows."""
-        names = [name for name in column.split(" / ") if name in self._sheet.data.column_names]
-        columns = [self._sheet.data[name].take(rows).to_pylist() for name in names]
-        texts = [["" if cell is None else str(cell) for cell in cells] for cells in columns]
-        return [" / ".join(cells) for cells in zip(*texts, strict=True)] or [""] * len(rows)
+        column_names = [name for name in column.split(" / ") if name in self._sheet.data.column_names]
+        cells_of_column = [self._sheet.data[name].take(rows).to_pylist() for name in column_names]
+        texts_of_column = [["" if cell is None else str(cell) for cell in cells] for cells in cells_of_column]
+        return [" / ".join(cells) for cells in zip(*texts_of_column, strict=True)] or [""] * len(rows)
 
     def _add(self, row: int, column: str, value: str, outcome: RowOutcome, reason: str, remedy: str) -> None:
         line = int(self._sheet.lines[row])

@@ -35,35 +35,35 @@ def columns_of(file: InputFile) -> tuple[str, ...]:
 @lru_cache(maxsize=64)
 def _columns(path: Path, sha256: str, name: str) -> tuple[str, ...]:
     del sha256  # only part of the key: every reader asks for the same header in turn
-    suffix = path.suffix.lower()
-    if suffix == ".parquet":
+    file_suffix = path.suffix.lower()
+    if file_suffix == ".parquet":
         return tuple(_open_parquet(path, name).schema_arrow.names)
-    if suffix in BOOK_SUFFIXES:
+    if file_suffix in BOOK_SUFFIXES:
         return tuple(map(cell_text, _book_rows(path, name)[0][0]))
-    if suffix in TEXT_SUFFIXES:
+    if file_suffix in TEXT_SUFFIXES:
         return read_header(path, name).columns
     return ()
 
 
 def read_sheet(file: InputFile) -> Sheet:
     """Read a file's rows; raises InputError where it cannot be read as a table at all."""
-    suffix = file.path.suffix.lower()
-    if suffix == ".parquet":
-        data = _open_parquet(file.path, file.name).read()
-        return Sheet(file.name, data, lambda: np.arange(2, data.num_rows + 2))
-    if suffix in BOOK_SUFFIXES:
+    file_suffix = file.path.suffix.lower()
+    if file_suffix == ".parquet":
+        row_table = _open_parquet(file.path, file.name).read()
+        return Sheet(file.name, row_table, lambda: np.arange(2, row_table.num_rows + 2))
+    if file_suffix in BOOK_SUFFIXES:
         return _read_book(file.path, file.name)
-    if suffix in TEXT_SUFFIXES:
+    if file_suffix in TEXT_SUFFIXES:
         return read_rows(file.path, file.name)
-    raise file_refusal(file.name, f"has the ending {suffix!r}", "give csv, csv.gz, parquet or xlsx")
+    raise file_refusal(file.name, f"has the ending {file_suffix!r}", "give csv, csv.gz, parquet or xlsx")
 
 
 def _open_parquet(path: Path, name: str) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
-        problem = f"is not a whole Parquet file ({error})"
-        raise file_refusal(name, problem, "fetch or write it again") from error
+        parquet_problem = f"is not a whole Parquet file ({error})"
+        raise file_refusal(name, parquet_problem, "fetch or write it again") from error
 
 
 def _book_rows(path: Path, name: str) -> tuple[list[list[Any]], tuple[str, ...]]:
@@ -71,16 +71,16 @@ def _book_rows(path: Path, name: str) -> tuple[list[list[Any]], tuple[str, ...]]
     import python_calamine
 
     try:
-        book = python_calamine.CalamineWorkbook.from_path(path)
-        sheet_names = list(book.sheet_names)
+        open_workbook = python_calamine.CalamineWorkbook.from_path(path)
+        sheet_names = list(open_workbook.sheet_names)
         for sheet_name in sheet_names:
-            rows = book.get_sheet_by_name(sheet_name).to_python(skip_empty_area=False)
-            rows = list(itertools.dropwhile(_is_blank, rows))
-            if rows:
-                return rows, tuple(other_name for other_name in sheet_names if other_name != sheet_name)
+            sheet_rows = open_workbook.get_sheet_by_name(sheet_name).to_python(skip_empty_area=False)
+            sheet_rows = list(itertools.dropwhile(_is_blank, sheet_rows))
+            if sheet_rows:
+                return sheet_rows, tuple(other_name for other_name in sheet_names if other_name != sheet_name)
     except (python_calamine.CalamineError, OSError, ValueError) as error:
-        problem = f"cannot be read as a workbook ({error})"
-        raise file_refusal(name, problem, "save it as xlsx or csv") from error
+        book_problem = f"cannot be read as a workbook ({error})"
+        raise file_refusal(name, book_problem, "save it as xlsx or csv") from error
     raise file_refusal(name, "is empty", "nothing can be read from a workbook without cells")
 
 
@@ -89,24 +89,24 @@ def _is_blank(row: list[Any]) -> bool:
 
 
 def _read_book(path: Path, name: str) -> Sheet:
-    rows, other_sheets = _book_rows(path, name)
-    columns = tuple(map(cell_text, rows[0]))
-    while columns and not columns[-1]:
-        columns = columns[:-1]
-    check_twins(columns, name)
-    body = {line: row for line, row in enumerate(rows[1:], 2) if not _is_blank(row)}
-    cells = zip(*body.values(), strict=True) if body else ([] for _ in columns)
-    data = {column: _book_column(list(values)) for column, values in zip(columns, cells, strict=False)}
-    notes = (f"other sheets were not read: {', '.join(other_sheets)}",) if other_sheets else ()
-    return Sheet(name, pa.table(data), lambda: np.array(list(body), dtype=np.int64), (), notes)
+    sheet_rows, other_sheet_names = _book_rows(path, name)
+    column_names = tuple(map(cell_text, sheet_rows[0]))
+    while column_names and not column_names[-1]:
+        column_names = column_names[:-1]
+    check_twins(column_names, name)
+    row_by_line = {line: row for line, row in enumerate(sheet_rows[1:], 2) if not _is_blank(row)}
+    cells = zip(*row_by_line.values(), strict=True) if row_by_line else ([] for _ in column_names)
+    data = {column: _book_column(list(values)) for column, values in zip(column_names, cells, strict=False)}
+    notes = (f"other sheets were not read: {', '.join(other_sheet_names)}",) if other_sheet_names else ()
+    return Sheet(name, pa.table(data), lambda: np.array(list(row_by_line), dtype=np.int64), (), notes)
 
 
 def _book_column(values: list[Any]) -> pa.Array:
-    cells = [None if value == "" else value for value in values]
-    kinds = {type(cell) for cell in cells if cell is not None}
-    if len(kinds) == 1 or kinds == {int, float}:
-        return pa.array(cells)
-    return pa.array([None if cell is None else cell_text(cell) for cell in cells], pa.string())
+    filled_cells = [None if cell_value == "" else cell_value for cell_value in values]
+    cell_types = {type(cell) for cell in filled_cells if cell is not None}
+    if len(cell_types) == 1 or cell_types == {int, float}:
+        return pa.array(filled_cells)
+    return pa.array([None if cell is None else cell_text(cell) for cell in filled_cells], pa.string())
 
 
 def cell_text(cell: object) -> str:

@@ -36,9 +36,9 @@ class PathsFirst(TyperGroup):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         """Put the sub-command in front of its options, and `load` where none is named."""
-        place = _first_word(args)
-        if place is not None and args[place] in self.commands:
-            args = [args[place], *args[:place], *args[place + 1 :]]
+        path_index = _first_word(args)
+        if path_index is not None and args[path_index] in self.commands:
+            args = [args[path_index], *args[:path_index], *args[path_index + 1 :]]
         elif args:
             args = [LOAD, *args]
         return super().parse_args(ctx, args)
@@ -50,14 +50,14 @@ def _first_word(args: list[str]) -> int | None:
     >>> _first_word(["--workspace", "force", "rejects", "--limit", "5"])
     2
     """
-    place = 0
-    while place < len(args) and args[place].startswith("-"):
-        option = args[place]
+    arg_index = 0
+    while arg_index < len(args) and args[arg_index].startswith("-"):
+        option = args[arg_index]
         if option == "--":
             return None
-        has_value = option not in FLAGS and "=" not in option and (option[1] == "-" or len(option) == 2)
-        place += 2 if has_value else 1
-    return place if place < len(args) else None
+        takes_next_arg = option not in FLAGS and "=" not in option and (option[1] == "-" or len(option) == 2)
+        arg_index += 2 if takes_next_arg else 1
+    return arg_index if arg_index < len(args) else None
 
 
 app = typer.Typer(
@@ -126,28 +126,28 @@ def _names(kind: type[FileIntake | RowFault]) -> tuple[str, ...]:
 def _file_rows(report: IngestReport) -> Iterator[dict[str, object]]:
     for file in report.files:
         yield {
-            name: "; ".join(value) if isinstance(value, tuple) else value
-            for name, value in asdict(file).items()
+            field_name: "; ".join(field_value) if isinstance(field_value, tuple) else field_value
+            for field_name, field_value in asdict(file).items()
         }
 
 
 def _report_lines(report: IngestReport) -> Iterator[object]:
-    headings = ("file", "source", "recipe", "months", *COUNTS, "as of", "status")
-    rows = [_file_cells(file) for file in report.summary]
+    column_titles = ("file", "source", "recipe", "months", *COUNTS, "as of", "status")
+    table_cells = [_file_cells(file) for file in report.summary]
     if _is_narrow():
-        yield from _stack_files(rows)
+        yield from _stack_files(table_cells)
     else:
-        yield _grid(headings, rows, right=COUNTS)
-    coverage = _gap_lines(report.gaps)
-    hidden_count = len(coverage) - GAPS_SHOWN
-    for line in (
+        yield _grid(column_titles, table_cells, right=COUNTS)
+    gap_lines = _gap_lines(report.gaps)
+    hidden_count = len(gap_lines) - GAPS_SHOWN
+    for note_line in (
         *(f"note: {file.file}: {note}" for file in report.summary for note in file.notes),
         *(f"note: {note}" for note in report.notes),
         *(f"skipped: {skipped_file.name}: {skipped_file.reason}" for skipped_file in report.skipped),
-        *(f"coverage: {line}" for line in coverage[:GAPS_SHOWN]),
+        *(f"coverage: {note_line}" for note_line in gap_lines[:GAPS_SHOWN]),
         *((f"coverage: and {hidden_count} more, see --format json",) if hidden_count > 0 else ()),
     ):
-        yield from _fold(line, hanging=2)
+        yield from _fold(note_line, hanging=2)
 
 
 def _file_cells(file: FileIntake) -> tuple[str, ...]:
@@ -159,10 +159,10 @@ def _file_cells(file: FileIntake) -> tuple[str, ...]:
 def _stack_files(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """One file below the other, where a table has no room: no figure is ever cut."""
     for (
-        name,
-        source,
-        recipe,
-        months,
+        file_name,
+        source_name,
+        recipe_name,
+        months_text,
         row_count,
         loaded_count,
         repaired_count,
@@ -170,22 +170,22 @@ def _stack_files(rows: Iterable[Sequence[str]]) -> Iterator[str]:
         as_of,
         status,
     ) in rows:
-        yield from _fold(name)
-        yield from _fold(f"{recipe}; {source}, {months}, as of {as_of}", indent=2, hanging=2)
-        counts = (
+        yield from _fold(file_name)
+        yield from _fold(f"{recipe_name}; {source_name}, {months_text}, as of {as_of}", indent=2, hanging=2)
+        counts_sentence = (
             f"{row_count} rows: {loaded_count} loaded, {repaired_count} repaired, {rejected_count} rejected"
         )
-        yield from _fold(status if status == "already loaded" else f"{status}; {counts}", indent=2)
+        yield from _fold(status if status == "already loaded" else f"{status}; {counts_sentence}", indent=2)
 
 
 def _gap_lines(gaps: Sequence[Gap]) -> list[str]:
     """A line for each gap; months of which the same is said, one after the other, share one."""
-    lines = []
-    for (source, detail), group in groupby(gaps, key=lambda gap: (gap.source, gap.detail)):
-        months = [gap.month for gap in group]
-        span = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]} ({len(months)} months)"
-        lines.append(f"{source} {span}: {detail}")
-    return lines
+    gap_lines = []
+    for (source_name, gap_detail), similar_gaps in groupby(gaps, key=lambda gap: (gap.source, gap.detail)):
+        months = [gap.month for gap in similar_gaps]
+        months_text = months[0] if len(months) == 1 else f"{months[0]} to {months[-1]} ({len(months)} months)"
+        gap_lines.append(f"{source_name} {months_text}: {gap_detail}")
+    return gap_lines
 
 
 # --- rejects ------------------------------------------------------------------------------------------
@@ -195,25 +195,25 @@ def _reject_lines(rejects: Rejects) -> Iterator[object]:
     if not rejects.counts:
         yield "No row was rejected or repaired."
         return
-    headings = ("fate", "reason", "rows", "files")
+    column_titles = ("fate", "reason", "rows", "files")
     counts = [(count.fate, count.reason, f"{count.rows:,}", f"{count.files:,}") for count in rejects.counts]
-    yield _grid(headings, counts, right=("rows", "files"))
+    yield _grid(column_titles, counts, right=("rows", "files"))
     if _is_narrow():
         yield from _stack_faults(rejects.rows)
     else:
-        rows = [tuple(map(str, asdict(fault).values())) for fault in rejects.rows]
-        yield _grid(_names(RowFault), rows, right=("row",))
-    total = sum(count.rows for count in rejects.counts)
-    if total > len(rejects.rows):
-        yield f"The first {len(rejects.rows)} of {total:,}; --limit or --format csv shows more."
+        fault_cells = [tuple(map(str, asdict(fault).values())) for fault in rejects.rows]
+        yield _grid(_names(RowFault), fault_cells, right=("row",))
+    rejected_row_count = sum(count.rows for count in rejects.counts)
+    if rejected_row_count > len(rejects.rows):
+        yield f"The first {len(rejects.rows)} of {rejected_row_count:,}; --limit or --format csv shows more."
 
 
 def _stack_faults(faults: Sequence[RowFault]) -> Iterator[str]:
     """One row below the other, each under the name of its file, where a table has no room."""
-    for file, group in groupby(faults, key=lambda fault: fault.file):
+    for file_name, file_faults in groupby(faults, key=lambda fault: fault.file):
         yield ""
-        yield from _fold(file)
-        for fault in group:
+        yield from _fold(file_name)
+        for fault in file_faults:
             yield from _fold(f'row {fault.row}  {fault.column or "line"} "{fault.value}"', indent=2)
             yield from _fold(f"{fault.fate}: {fault.reason} -> {fault.remedy}", indent=4)
 
@@ -236,16 +236,16 @@ def _proposal_lines(answer: ProposedMapping) -> Iterator[str]:
     if answer.fits:
         yield f"Note: {answer.fits} has exactly these columns already; `becalm ingest` would use it."
     yield f"To settle before it is used ({len(doubts)} doubts):"
-    yield from (f"  {number}. {doubt}" for number, doubt in enumerate(doubts, 1))
+    yield from (f"  {doubt_number}. {doubt}" for doubt_number, doubt in enumerate(doubts, 1))
     yield "Next: correct the mapping, remove each doubt that is settled, then"
 
 
 def _next_command(answer: ProposedMapping, request: MappingRequest, session: Session) -> str:
     """The command that loads the file, as it can be pasted."""
-    words = ["becalm", "ingest", request.file]
-    words += ["--mapping", str(answer.path)] if request.out else []
-    words += ["--workspace", str(session.workspace)] if session.workspace else []
-    return shlex.join(words)
+    command_words = ["becalm", "ingest", request.file]
+    command_words += ["--mapping", str(answer.path)] if request.out else []
+    command_words += ["--workspace", str(session.workspace)] if session.workspace else []
+    return shlex.join(command_words)
 
 
 # --- a screen -----------------------------------------------------------------------------------------
@@ -261,11 +261,11 @@ def _fold(line: str, *, indent: int = 0, hanging: int = 0) -> list[str]:
     """A line of words, broken between them on a narrow screen and left whole for a file or a pipe."""
     from becalm.console.screen import console
 
-    plain = " " * indent + "".join(sign if sign.isprintable() else " " for sign in line)
+    printable_line = " " * indent + "".join(char if char.isprintable() else " " for char in line)
     if not _is_narrow():
-        return [plain]
-    width, margin = console().width, " " * (indent + hanging)
-    return textwrap.wrap(plain, width, subsequent_indent=margin, break_on_hyphens=False)
+        return [printable_line]
+    console_width, line_margin = console().width, " " * (indent + hanging)
+    return textwrap.wrap(printable_line, console_width, subsequent_indent=line_margin, break_on_hyphens=False)
 
 
 def _grid(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> Table:
@@ -273,14 +273,14 @@ def _grid(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequ
     from rich.table import Table
     from rich.text import Text
 
-    grid = Table(box=None, header_style="bold")
+    text_grid = Table(box=None, header_style="bold")
     for heading in headings:
-        grid.add_column(
+        text_grid.add_column(
             heading,
             justify="right" if heading in right else "left",
             overflow="fold",
             no_wrap=heading not in FOLDED_COLUMNS,
         )
-    for row in rows:
-        grid.add_row(*(Text("".join(s if s.isprintable() else " " for s in cell)) for cell in row))
-    return grid
+    for row_cells in rows:
+        text_grid.add_row(*(Text("".join(s if s.isprintable() else " " for s in cell)) for cell in row_cells))
+    return text_grid

@@ -64,17 +64,17 @@ def load_records(desk: Desk, request: LoadRequest) -> IngestReport:
     desk.open_ledger()  # what cannot be recorded is not loaded
     with desk.archive.intake() as intake:
         readings, workspace, unknown_files = _read_entries(desk, entries, intake, request)
-        before = desk.archive.files()
+        known_gaps = desk.archive.files()
         city_note = _adopt_city(desk, workspace)
         intake_id = _keep_readings(desk, intake, readings)
-    files = tuple(describe_file(reading, before, desk.archive.files()) for reading in readings)
+    file_intakes = tuple(describe_file(reading, known_gaps, desk.archive.files()) for reading in readings)
     return IngestReport(
         intake_id=intake_id,
-        files=files,
-        summary=summarise(files),
+        files=file_intakes,
+        summary=summarise(file_intakes),
         skipped=(*skipped_files, *unknown_files),
-        gaps=_list_gaps(desk, files),
-        notes=(*city_note, *_outcomes_note(desk, files)),
+        gaps=_list_gaps(desk, file_intakes),
+        notes=(*city_note, *_outcomes_note(desk, file_intakes)),
     )
 
 
@@ -82,20 +82,20 @@ def _read_entries(
     desk: Desk, entries: Sequence[InputEntry], intake: Intake, request: LoadRequest
 ) -> tuple[tuple[FileReading, ...], Workspace, tuple[SkippedFile, ...]]:
     """Every file read and judged, for the workspace as it is or with the city that the records bring."""
-    readers, staging = load_readers(), Path(intake.staging)
-    mapping = Path(request.mapping) if request.mapping else None
-    context = _read_context(desk.workspace, staging, mapping)
+    readers, staging_folder = load_readers(), Path(intake.staging)
+    mapping_path = Path(request.mapping) if request.mapping else None
+    context = _read_context(desk.workspace, staging_folder, mapping_path)
     workspace = _choose_workspace(desk, entries, readers, context)
     if workspace != desk.workspace:
-        context = _read_context(workspace, staging, mapping)
-    with desk.progress("reading", total=total_bytes(entries), unit="bytes") as advance:
+        context = _read_context(workspace, staging_folder, mapping_path)
+    with desk.progress("reading", total=total_bytes(entries), unit="bytes") as report_progress:
         readings, unknown_files = read_files(
-            entries, readers, context, was_loaded=desk.archive.has_input, advance=advance
+            entries, readers, context, was_loaded=desk.archive.has_input, advance=report_progress
         )
-    share = request.max_reject_share
+    max_share = request.max_reject_share
     check_readings(
         readings,
-        max_reject_share=workspace.config.ingest.max_reject_share if share is None else share,
+        max_reject_share=workspace.config.ingest.max_reject_share if max_share is None else max_share,
     )
     return readings, workspace, unknown_files
 
@@ -130,8 +130,8 @@ def _adopt_city(desk: Desk, workspace: Workspace) -> tuple[str, ...]:
     if workspace == desk.workspace:
         return ()
     write_config(workspace.path, workspace.config)
-    city = workspace.city
-    return (f"the workspace was empty: its city is now {city.name} ({city.crs}), as these records say",)
+    entry = workspace.city
+    return (f"the workspace was empty: its city is now {entry.name} ({entry.crs}), as these records say",)
 
 
 def _keep_readings(desk: Desk, intake: Intake, file_readings: Sequence[FileReading]) -> str | None:
@@ -202,23 +202,23 @@ def propose_mapping(desk: Desk, request: MappingRequest) -> ProposedMapping:
 
     Raises UsageError where the mapping's file is there already, InputError where the file is no table.
     """
-    path = Path(request.file)
-    name = request.name or mapping_name(path)
+    extract_path = Path(request.file)
+    name = request.name or mapping_name(extract_path)
     target = Path(request.out) if request.out else desk.workspace.mappings_path / f"{name}.toml"
     if target.exists():
         raise UsageError(f"{target} is there already. Remove it, or give another place with `out` or `name`.")
     context = _read_context(desk.workspace, desk.workspace.path)
-    file = InputFile(path.name, path, hash_input(path, path.name), date.min)
-    fits = ", ".join(mapping_file.file_name for mapping_file in fitting_mappings(file, context))
+    file = InputFile(extract_path.name, extract_path, hash_input(extract_path, extract_path.name), date.min)
+    fitting_names = ", ".join(mapping_file.file_name for mapping_file in fitting_mappings(file, context))
     proposal = propose(
         read_sheet(file), name=name, author=desk.actor, tables=context.offences, locator=context.locator
     )
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(proposal.text, "utf-8")
-    return ProposedMapping(file.name, target, proposal, fits or None)
+    return ProposedMapping(file.name, target, proposal, fitting_names or None)
 
 
 def mapping_name(file: Path) -> str:
     """A key made of a file's name: "Force Crimes 2020.csv.gz" gives "force_crimes_2020"."""
-    stem = re.sub(r"[^a-z0-9]+", "_", file.name.split(".")[0].casefold()).strip("_")
-    return stem if stem[:1].isalpha() else f"extract_{stem}".rstrip("_")
+    plain_stem = re.sub(r"[^a-z0-9]+", "_", file.name.split(".")[0].casefold()).strip("_")
+    return plain_stem if plain_stem[:1].isalpha() else f"extract_{plain_stem}".rstrip("_")

@@ -57,17 +57,17 @@ def list_inputs(
 
     Raises InputError listing every path that cannot be opened.
     """
-    entries: list[InputEntry] = []
+    input_entries: list[InputEntry] = []
     skipped_files: list[SkippedFile] = []
     faults: list[Fault] = []
     for path in paths:
         try:
-            entries += _list_path(path, as_of, skipped_files)
+            input_entries += _list_path(path, as_of, skipped_files)
         except InputError as error:
             faults += error.faults or (Fault(str(path), error.message, "see above"),)
     if faults:
         raise InputError(f"{len(faults)} of the inputs cannot be opened; nothing was loaded", tuple(faults))
-    return tuple(entries), tuple(skipped_files)
+    return tuple(input_entries), tuple(skipped_files)
 
 
 def total_bytes(entries: Sequence[InputEntry]) -> int:
@@ -77,12 +77,12 @@ def total_bytes(entries: Sequence[InputEntry]) -> int:
 
 def _list_path(path: Path, as_of: date | None, skipped_files: list[SkippedFile]) -> list[InputEntry]:
     try:
-        mode = path.stat().st_mode
-        if stat.S_ISDIR(mode):
+        file_mode = path.stat().st_mode
+        if stat.S_ISDIR(file_mode):
             return _list_folder(path, as_of, skipped_files)
-        if not stat.S_ISREG(mode):
-            problem = "is neither a file nor a folder"
-            raise file_refusal(str(path), problem, "name a csv, a zip or a folder of them")
+        if not stat.S_ISREG(file_mode):
+            path_problem = "is neither a file nor a folder"
+            raise file_refusal(str(path), path_problem, "name a csv, a zip or a folder of them")
         if path.suffix.lower() == ".zip":
             return _list_zip(path, path.name, as_of, skipped_files)
         return [replace(_file_entry(path, path.name, as_of), is_named=True)]
@@ -91,18 +91,18 @@ def _list_path(path: Path, as_of: date | None, skipped_files: list[SkippedFile])
 
 
 def _list_folder(folder: Path, as_of: date | None, skipped_files: list[SkippedFile]) -> list[InputEntry]:
-    entries: list[InputEntry] = []
-    for path in sorted(folder.rglob("*")):
-        name = path.relative_to(folder).as_posix()
-        if _is_junk(name) or path.is_dir():
+    input_entries: list[InputEntry] = []
+    for member_path in sorted(folder.rglob("*")):
+        name = member_path.relative_to(folder).as_posix()
+        if _is_junk(name) or member_path.is_dir():
             continue
-        if not path.is_file():
+        if not member_path.is_file():
             skipped_files.append(SkippedFile(name, "not a regular file, or a link that leads nowhere"))
-        elif path.suffix.lower() == ".zip":
-            entries += _list_zip(path, name, as_of, skipped_files)
+        elif member_path.suffix.lower() == ".zip":
+            input_entries += _list_zip(member_path, name, as_of, skipped_files)
         else:
-            entries.append(_file_entry(path, name, as_of))
-    return entries
+            input_entries.append(_file_entry(member_path, name, as_of))
+    return input_entries
 
 
 def _file_entry(path: Path, name: str, as_of: date | None) -> InputEntry:
@@ -117,37 +117,37 @@ def _list_zip(
     path: Path, name: str, as_of: date | None, skipped_files: list[SkippedFile]
 ) -> list[InputEntry]:
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = sorted((m for m in archive.infolist() if not m.is_dir()), key=lambda m: m.filename)
+        with zipfile.ZipFile(path) as zip_archive:
+            members = sorted((m for m in zip_archive.infolist() if not m.is_dir()), key=lambda m: m.filename)
     except zipfile.BadZipFile as error:
-        problem = f"is not a whole zip file ({error})"
-        raise file_refusal(str(path), problem, "it may be cut short: fetch it again") from error
+        zip_problem = f"is not a whole zip file ({error})"
+        raise file_refusal(str(path), zip_problem, "it may be cut short: fetch it again") from error
     members = [member for member in members if not _is_junk(member.filename)]
-    faults = tuple(fault for member in members if (fault := _member_fault(name, member)))
-    if faults:
-        raise InputError(f"{name} was refused", faults)
-    dates = [date(*member.date_time[:3]) for member in members if member.date_time[0] > ZIP_EPOCH]
-    published_on = as_of or max(dates, default=_last_change(path))
+    member_faults = tuple(member_fault for member in members if (member_fault := _member_fault(name, member)))
+    if member_faults:
+        raise InputError(f"{name} was refused", member_faults)
+    member_days = [date(*member.date_time[:3]) for member in members if member.date_time[0] > ZIP_EPOCH]
+    publication_day = as_of or max(member_days, default=_last_change(path))
     entries: list[InputEntry] = []
     for member in members:
         member_name = f"{name}: {member.filename}"
         if member.filename.lower().endswith(".zip"):
             skipped_files.append(SkippedFile(member_name, "a zip inside a zip: unpack it first"))
         else:
-            entries.append(InputEntry(member_name, path, member.filename, member.file_size, published_on))
+            entries.append(InputEntry(member_name, path, member.filename, member.file_size, publication_day))
     return entries
 
 
 def _member_fault(name: str, member: zipfile.ZipInfo) -> Fault | None:
-    where = f"{name}: {member.filename}"
-    inner = PurePosixPath(member.filename.replace("\\", "/"))
-    if inner.is_absolute() or ".." in inner.parts or ":" in inner.parts[0]:
-        return Fault(where, "points outside the archive", "make the zip again from plain files")
+    member_name = f"{name}: {member.filename}"
+    member_path = PurePosixPath(member.filename.replace("\\", "/"))
+    if member_path.is_absolute() or ".." in member_path.parts or ":" in member_path.parts[0]:
+        return Fault(member_name, "points outside the archive", "make the zip again from plain files")
     if member.flag_bits & 0x1:
-        return Fault(where, "is locked with a password", "unpack it yourself and name the folder")
+        return Fault(member_name, "is locked with a password", "unpack it yourself and name the folder")
     if member.file_size > BOMB_BYTES and member.file_size > BOMB_RATIO * max(member.compress_size, 1):
         return Fault(
-            where,
+            member_name,
             f"would unpack to {member.file_size:,} bytes, over {BOMB_RATIO} times its packed size",
             "unpack it yourself and name the folder if you trust it",
         )
@@ -155,8 +155,8 @@ def _member_fault(name: str, member: zipfile.ZipInfo) -> Fault | None:
 
 
 def _is_junk(name: str) -> bool:
-    parts = PurePosixPath(name).parts
-    return any(part in JUNK or part.startswith("._") for part in parts)
+    path_parts = PurePosixPath(name).parts
+    return any(path_part in JUNK or path_part.startswith("._") for path_part in path_parts)
 
 
 @contextmanager
@@ -167,26 +167,26 @@ def open_input(entry: InputEntry, folder: Path, *, line_limit: int | None = None
     is kept in memory.
     """
     with TemporaryDirectory(dir=folder, prefix="member-") as own_folder:
-        path = entry.path if entry.member is None else _unpack(entry, entry.member, Path(own_folder))
-        sha256 = hash_input(path, entry.name, line_limit=line_limit)
-        yield InputFile(entry.name, path, sha256, entry.as_of)
+        readable_path = entry.path if entry.member is None else _unpack(entry, entry.member, Path(own_folder))
+        content_sha256 = hash_input(readable_path, entry.name, line_limit=line_limit)
+        yield InputFile(entry.name, readable_path, content_sha256, entry.as_of)
 
 
 def _unpack(entry: InputEntry, member: str, folder: Path) -> Path:
-    target = folder / f"member{PurePosixPath(member).suffix.lower()}"
+    unpacked_path = folder / f"member{PurePosixPath(member).suffix.lower()}"
     try:
         with (
-            zipfile.ZipFile(entry.path) as archive,
-            archive.open(member) as source,
-            target.open("wb") as sink,
+            zipfile.ZipFile(entry.path) as zip_archive,
+            zip_archive.open(member) as member_stream,
+            unpacked_path.open("wb") as target_stream,
         ):
-            shutil.copyfileobj(source, sink, CHUNK_BYTES)
+            shutil.copyfileobj(member_stream, target_stream, CHUNK_BYTES)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
-        problem = f"cannot be unpacked ({error})"
-        raise file_refusal(entry.name, problem, "the zip is damaged: fetch it again") from error
+        unpack_problem = f"cannot be unpacked ({error})"
+        raise file_refusal(entry.name, unpack_problem, "the zip is damaged: fetch it again") from error
     except OSError as error:
         raise _unreadable(entry.name, error) from error
-    return target
+    return unpacked_path
 
 
 def hash_input(path: Path, name: str, *, line_limit: int | None = None) -> str:
@@ -209,16 +209,16 @@ class _LineGuard:
         self.line, self.length = 1, 0
 
     def check_chunk(self, chunk: bytes) -> None:
-        first_break = chunk.find(b"\n")
-        self.length += len(chunk) if first_break < 0 else first_break
+        first_break_offset = chunk.find(b"\n")
+        self.length += len(chunk) if first_break_offset < 0 else first_break_offset
         if self.length > self.limit:
-            fault = Fault(
+            long_line_fault = Fault(
                 f"line {self.line}",
                 f"is longer than {self.limit:,} bytes",
                 "no crime record is; look for a missing line end or a lone quotation mark there",
             )
-            raise InputError(f"{self.name} was refused", (fault,))
-        if first_break >= 0:
+            raise InputError(f"{self.name} was refused", (long_line_fault,))
+        if first_break_offset >= 0:
             self.line += chunk.count(b"\n")
             self.length = len(chunk) - chunk.rfind(b"\n") - 1
 
@@ -227,5 +227,5 @@ def _unreadable(name: str, error: OSError) -> InputError:
     if isinstance(error, IsADirectoryError):
         return file_refusal(name, "is a folder", "name a file in it")
     is_missing = isinstance(error, FileNotFoundError)
-    remedy = "check the path" if is_missing else "check its permissions and the disk"
-    return file_refusal(name, f"cannot be read: {error.strerror or error}", remedy)
+    unreadable_remedy = "check the path" if is_missing else "check its permissions and the disk"
+    return file_refusal(name, f"cannot be read: {error.strerror or error}", unreadable_remedy)

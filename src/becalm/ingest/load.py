@@ -70,9 +70,9 @@ def find_city_key(
     """
     for entry in entries:
         try:
-            with open_input(entry, context.staging, line_limit=LINE_LIMIT_BYTES) as file:
-                if reader := _find_reader(file, readers, context):
-                    return reader.city_key(file, context)
+            with open_input(entry, context.staging, line_limit=LINE_LIMIT_BYTES) as input_file:
+                if reader := _find_reader(input_file, readers, context):
+                    return reader.city_key(input_file, context)
         except InputError:
             continue
     return None
@@ -99,16 +99,16 @@ def read_files(
         finally:
             advance(entry.size_bytes)
 
-    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-        results = list(pool.map(try_to_read, entries))
-    refusals = [(e.name, r) for e, r in zip(entries, results, strict=True) if isinstance(r, InputError)]
-    if refusals:
-        raise _combine_refusals(refusals)
-    readings = _keep_first_of_equals([result for result in results if isinstance(result, FileReading)])
-    skipped_files = tuple(result for result in results if isinstance(result, SkippedFile))
-    if not readings:
+    with ThreadPoolExecutor(FILES_AT_ONCE) as thread_pool:
+        answers = list(thread_pool.map(try_to_read, entries))
+    input_refusals = [(e.name, r) for e, r in zip(entries, answers, strict=True) if isinstance(r, InputError)]
+    if input_refusals:
+        raise _combine_refusals(input_refusals)
+    file_readings = _keep_first_of_equals([result for result in answers if isinstance(result, FileReading)])
+    skipped_files = tuple(result for result in answers if isinstance(result, SkippedFile))
+    if not file_readings:
         raise _nothing_to_read(skipped_files)
-    return readings, skipped_files
+    return file_readings, skipped_files
 
 
 def _read_file(
@@ -130,21 +130,21 @@ def _read_file(
 
 
 def _find_reader(file: InputFile, readers: Sequence[Reader], context: ReadContext) -> Reader | None:
-    fits = [reader for reader in readers if reader.recognises(file, context)]
-    if len(fits) > 1:
-        names = " and ".join(reader.key for reader in fits)
+    fitting_readers = [reader for reader in readers if reader.recognises(file, context)]
+    if len(fitting_readers) > 1:
+        names = " and ".join(reader.key for reader in fitting_readers)
         raise InputError(f"{file.name} fits the readers {names}. Say which is meant by naming its `mapping`.")
-    return fits[0] if fits else None
+    return fitting_readers[0] if fitting_readers else None
 
 
 def _keep_first_of_equals(readings: Sequence[FileReading]) -> tuple[FileReading, ...]:
     """Of files with the same bytes and recipe only the first counts."""
-    first: dict[tuple[str, str], FileReading] = {}
+    first_reading_by_content: dict[tuple[str, str], FileReading] = {}
     for reading in readings:
-        first.setdefault((reading.file.sha256, reading.recipe_sha256), reading)
+        first_reading_by_content.setdefault((reading.file.sha256, reading.recipe_sha256), reading)
     return tuple(
         reading
-        if first[reading.file.sha256, reading.recipe_sha256] is reading
+        if first_reading_by_content[reading.file.sha256, reading.recipe_sha256] is reading
         else replace(reading, reading=None)
         for reading in readings
     )
@@ -152,14 +152,14 @@ def _keep_first_of_equals(readings: Sequence[FileReading]) -> tuple[FileReading,
 
 def _skip_unknown(entry: InputEntry, file: InputFile) -> SkippedFile:
     """Pass over a file that no reader knows; raises InputError where the user named this very file."""
-    if damage := _damage(file):
+    if damage_fault := _damage(file):
         if entry.is_named:
-            raise InputError(f"{entry.name} was refused; nothing was loaded", (damage,))
-        return SkippedFile(entry.name, f"{damage.what}: {damage.remedy}")
-    content = _describe_content(file)
+            raise InputError(f"{entry.name} was refused; nothing was loaded", (damage_fault,))
+        return SkippedFile(entry.name, f"{damage_fault.what}: {damage_fault.remedy}")
+    content_text = _describe_content(file)
     if entry.is_named:
-        raise file_refusal(entry.name, content, EXPECTED)
-    return SkippedFile(entry.name, content)
+        raise file_refusal(entry.name, content_text, EXPECTED)
+    return SkippedFile(entry.name, content_text)
 
 
 def _damage(file: InputFile) -> Fault | None:
@@ -177,31 +177,31 @@ def _describe_content(file: InputFile) -> str:
     """What is there, in words that help to say why nobody knows it."""
     if not file.path.stat().st_size:
         return "the file is empty"
-    columns = columns_of(file)
+    column_names = columns_of(file)
     reason = "no reader or mapping fits"
-    return f"{reason} its columns: {', '.join(columns)[:200]}" if columns else f"{reason} it"
+    return f"{reason} its columns: {', '.join(column_names)[:200]}" if column_names else f"{reason} it"
 
 
 def _nothing_to_read(skipped_files: Sequence[SkippedFile]) -> InputError:
-    names = [file.name for file in skipped_files]
-    suffixes = Counter(name.rpartition(".")[2].lower() if "." in name else "no suffix" for name in names)
-    content = (
+    file_names = [file.name for file in skipped_files]
+    suffixes = Counter(name.rpartition(".")[2].lower() if "." in name else "no suffix" for name in file_names)
+    suffix_counts_text = (
         ", ".join(f"{count} x {suffix}" for suffix, count in suffixes.most_common(8)) or "no files at all"
     )
-    faults = tuple(Fault(f.name, f.reason, "skipped") for f in skipped_files[:ROWS_SHOWN])
-    ending = f" The first {ROWS_SHOWN} of {len(names)}:" if len(names) > ROWS_SHOWN else ""
-    return InputError(f"Nothing to load was found ({content}). {EXPECTED}.{ending}", faults)
+    skip_faults = tuple(Fault(f.name, f.reason, "skipped") for f in skipped_files[:ROWS_SHOWN])
+    ending = f" The first {ROWS_SHOWN} of {len(file_names)}:" if len(file_names) > ROWS_SHOWN else ""
+    return InputError(f"Nothing to load was found ({suffix_counts_text}). {EXPECTED}.{ending}", skip_faults)
 
 
 def _combine_refusals(refusals: Sequence[tuple[str, InputError]]) -> InputError:
     if len(refusals) == 1:
         return refusals[0][1]
-    faults = [
-        replace(fault, where=fault.where if name in fault.where else f"{name}: {fault.where}")
-        for name, error in refusals
-        for fault in (error.faults or (Fault(name, error.message, "see above"),))
+    located_faults = [
+        replace(fault, where=fault.where if file_name in fault.where else f"{file_name}: {fault.where}")
+        for file_name, file_refusal in refusals
+        for fault in (file_refusal.faults or (Fault(file_name, file_refusal.message, "see above"),))
     ]
-    return InputError(f"{len(refusals)} files were refused; nothing was loaded", tuple(faults))
+    return InputError(f"{len(refusals)} files were refused; nothing was loaded", tuple(located_faults))
 
 
 def check_readings(readings: Sequence[FileReading], *, max_reject_share: float) -> None:
@@ -226,15 +226,15 @@ def check_readings(readings: Sequence[FileReading], *, max_reject_share: float) 
         "that [ingest] max_reject_share allows, or more than "
         f"{MOST_REPAIRED:.0%} rows that need repair; nothing was loaded. Correct them, or allow more "
         "rejected rows with `max_reject_share`.",
-        tuple(fault for name, reading in faulty for fault in _list_reasons(name, reading)),
+        tuple(fault for file_name, reading in faulty for fault in _list_reasons(file_name, reading)),
     )
 
 
 def _is_faulty(reading: Reading, max_reject_share: float) -> bool:
     """Whole rows that repeat do not count: nothing is lost with them, and published files do hold some."""
     lost_count = reading.rejected - sum(fault.reason == REPEATED_ROW for fault in reading.faults)
-    rows = max(reading.rows, 1)
-    return lost_count / rows > max_reject_share or reading.repaired / rows > MOST_REPAIRED
+    row_count = max(reading.rows, 1)
+    return lost_count / row_count > max_reject_share or reading.repaired / row_count > MOST_REPAIRED
 
 
 def _list_reasons(name: str, reading: Reading) -> list[Fault]:
@@ -242,14 +242,14 @@ def _list_reasons(name: str, reading: Reading) -> list[Fault]:
     faults_by_reason: dict[str, list[RowFault]] = {}
     for fault in reading.faults:
         faults_by_reason.setdefault(fault.reason, []).append(fault)
-    lines = []
+    reason_faults = []
     for reason, faults in faults_by_reason.items():
-        lines.append(Fault(name, f"{len(faults)} of {reading.rows} rows: {reason}", faults[0].remedy))
-        lines += [
+        reason_faults.append(Fault(name, f"{len(faults)} of {reading.rows} rows: {reason}", faults[0].remedy))
+        reason_faults += [
             Fault(f"  row {f.row}", f'{f.column or "line"} "{f.value[:80]}"', f.remedy)
             for f in faults[:ROWS_SHOWN]
         ]
-    return lines
+    return reason_faults
 
 
 COUNT_NOTE = re.compile(r"(?P<rows>\d+) (?P<what>rows .*)")
@@ -265,12 +265,12 @@ def describe_file(
     reading, file = file_reading.reading, file_reading.file
     if reading is None:
         return _describe_known_file(file_reading, before)
-    slots = {(part.table, part.source, part.month) for part in reading.parts}
+    slots_of_reading = {(part.table, part.source, part.month) for part in reading.parts}
     current_paths = {entry.path for entry in after}
-    own_slots = {_slot(entry) for entry in after if entry.input_sha256 == file.sha256}
-    former_files = [entry for entry in before if _slot(entry) in slots]
+    current_own_slots = {_slot(entry) for entry in after if entry.input_sha256 == file.sha256}
+    former_files = [entry for entry in before if _slot(entry) in slots_of_reading]
     replaced_files = [entry for entry in former_files if entry.path not in current_paths]
-    newer_files = [entry for entry in former_files if _slot(entry) not in own_slots]
+    newer_files = [entry for entry in former_files if _slot(entry) not in current_own_slots]
     return FileIntake(
         file=file.name,
         source=", ".join(sorted({part.source for part in reading.parts})),
@@ -287,7 +287,7 @@ def describe_file(
             *reading.notes,
             *(f"an edition as of {f.as_of} stays current for {f.month}" for f in newer_files[:NOTES_SHOWN]),
             *_replaced_note(file.name, replaced_files),
-            *_not_counted_notes(file.name, slots - own_slots, before, after),
+            *_not_counted_notes(file.name, slots_of_reading - current_own_slots, before, after),
         ),
     )
 
@@ -301,9 +301,9 @@ def _replaced_note(name: str, replaced_files: Iterable[ArchiveFile]) -> tuple[st
     other_files = sorted({file.input_file for file in replaced_files if file.input_file != name})
     if not other_files:
         return ()
-    file_list = ", ".join(other_files[:3])
-    file_list += f" and {len(other_files) - 3} more" if len(other_files) > 3 else ""
-    return (f"replaces what {file_list} brought; files that count together are loaded by one command",)
+    file_list_text = ", ".join(other_files[:3])
+    file_list_text += f" and {len(other_files) - 3} more" if len(other_files) > 3 else ""
+    return (f"replaces what {file_list_text} brought; files that count together are loaded by one command",)
 
 
 def _not_counted_notes(
@@ -311,20 +311,20 @@ def _not_counted_notes(
 ) -> tuple[str, ...]:
     """Which other file of this command counts in the place of this one?"""
     former_paths = {file.path for file in before}
-    winners = [file for file in after if file.path not in former_paths and _slot(file) in lost_slots]
+    winning_files = [file for file in after if file.path not in former_paths and _slot(file) in lost_slots]
     return tuple(
         f"not counted for {file.month}: {file.input_file}, loaded by the same command, counts in its place"
         if file.input_file != name
         else f"not counted for {file.month}: a file of the same name counts in its place"
-        for file in winners[:NOTES_SHOWN]
+        for file in winning_files[:NOTES_SHOWN]
     )
 
 
 def _describe_known_file(file_reading: FileReading, before: Sequence[ArchiveFile]) -> FileIntake:
-    file, recipe_sha256 = file_reading.file, file_reading.recipe_sha256
-    own_files = [f for f in before if (f.input_sha256, f.recipe_sha256) == (file.sha256, recipe_sha256)]
+    input_file, recipe_sha256 = file_reading.file, file_reading.recipe_sha256
+    own_files = [f for f in before if (f.input_sha256, f.recipe_sha256) == (input_file.sha256, recipe_sha256)]
     return FileIntake(
-        file=file.name,
+        file=input_file.name,
         source=", ".join(sorted({f.source for f in own_files})),
         table=", ".join(sorted({f.table for f in own_files})),
         mapping=file_reading.recipe,
@@ -333,7 +333,7 @@ def _describe_known_file(file_reading: FileReading, before: Sequence[ArchiveFile
         loaded=0,
         repaired=0,
         rejected=0,
-        as_of=max((f.as_of for f in own_files), default=file.as_of),
+        as_of=max((f.as_of for f in own_files), default=input_file.as_of),
         status="already loaded",
         notes=() if own_files else ("the same bytes as another file of this command",),
     )
@@ -342,11 +342,11 @@ def _describe_known_file(file_reading: FileReading, before: Sequence[ArchiveFile
 def load_facts(intake_id: str, file_readings: Sequence[FileReading]) -> Mapping[str, Fact]:
     """What the ledger keeps of a load; file names come from strangers and are kept to one line."""
     readings = [reading.reading for reading in file_readings if reading.reading is not None]
-    sources = {one_line(part.source) for reading in readings for part in reading.parts}
+    source_names = {one_line(part.source) for reading in readings for part in reading.parts}
     return {
         "intake": intake_id,
         "files": tuple((one_line(reading.file.name), reading.file.sha256) for reading in file_readings),
-        "sources": tuple(sorted(sources)),
+        "sources": tuple(sorted(source_names)),
         "rows": sum(reading.rows for reading in readings),
         "loaded": sum(reading.loaded for reading in readings),
         "rejected": sum(reading.rejected for reading in readings),
@@ -357,20 +357,20 @@ def summarise(files: Sequence[FileIntake]) -> tuple[FileIntake, ...]:
     """One line per file where they are few, else one per archive or folder, source, recipe and status."""
     if len(files) <= LINES_SHOWN:
         return tuple(files)
-    groups: dict[tuple[str, ...], list[FileIntake]] = {}
+    files_by_kind: dict[tuple[str, ...], list[FileIntake]] = {}
     for file in files:
         key = (_container(file.file), file.source, file.table, file.mapping, str(file.as_of), file.status)
-        groups.setdefault(key, []).append(file)
-    return tuple(_merge(members) for members in groups.values())
+        files_by_kind.setdefault(key, []).append(file)
+    return tuple(_merge(alike_files) for alike_files in files_by_kind.values())
 
 
 def _merge(files: Sequence[FileIntake]) -> FileIntake:
-    first = files[0]
+    first_file = files[0]
     if len(files) == 1:
-        return first
+        return first_file
     return replace(
-        first,
-        file=f"{_container(first.file)}({len(files)} files)".strip(),
+        first_file,
+        file=f"{_container(first_file.file)}({len(files)} files)".strip(),
         months=tuple(sorted(set(chain.from_iterable(file.months for file in files)))),
         rows=sum(file.rows for file in files),
         loaded=sum(file.loaded for file in files),
@@ -385,8 +385,8 @@ def _merge_notes(notes: Iterable[str]) -> tuple[str, ...]:
     counts: dict[str, int] = {}
     other_notes: dict[str, None] = {}
     for note in notes:
-        if match := COUNT_NOTE.fullmatch(note):
-            counts[match["what"]] = counts.get(match["what"], 0) + int(match["rows"])
+        if count_match := COUNT_NOTE.fullmatch(note):
+            counts[count_match["what"]] = counts.get(count_match["what"], 0) + int(count_match["rows"])
         else:
             other_notes[note] = None
     hidden_count = len(other_notes) - NOTES_SHOWN

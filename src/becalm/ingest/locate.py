@@ -53,14 +53,14 @@ class Locator:
     @cached_property
     def key(self) -> str:
         """A hash of all that decides where a point is put: the city's facts and the shapes of its areas."""
-        shapes = (
+        named_shapes = (
             ()
             if self.boundaries is None
             else zip(
                 self.boundaries.names, shapely.to_wkb(list(self.boundaries.polygons), hex=True), strict=True
             )
         )
-        return hashlib.sha256(repr((self.city, tuple(shapes))).encode()).hexdigest()
+        return hashlib.sha256(repr((self.city, tuple(named_shapes))).encode()).hexdigest()
 
     @cached_property
     def area_of_use_m(self) -> tuple[float, float, float, float]:
@@ -77,16 +77,16 @@ class Locator:
         Hand over distinct coordinates where they repeat (see `distinct_points`): the transform is what costs.
         """
         x, y = np.asarray(x, dtype=np.float64), np.asarray(y, dtype=np.float64)
-        is_absent = np.isnan(x) & np.isnan(y)
+        lacks_coordinates = np.isnan(x) & np.isnan(y)
         is_usable = np.isfinite(x) & np.isfinite(y) & ~((x == 0) & (y == 0))
-        easting, northing = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
-        transformer = _transformer(crs, self.city.crs)
-        easting[is_usable], northing[is_usable] = transformer.transform(x[is_usable], y[is_usable])
-        west, south, east, north = self.area_of_use_m
+        easting_m, northing = np.full(x.shape, np.nan), np.full(x.shape, np.nan)
+        crs_transformer = _transformer(crs, self.city.crs)
+        easting_m[is_usable], northing[is_usable] = crs_transformer.transform(x[is_usable], y[is_usable])
+        west_m, south, east, north = self.area_of_use_m
         with np.errstate(invalid="ignore"):
-            is_known = (easting >= west) & (easting <= east) & (northing >= south) & (northing <= north)
-        easting[~is_known], northing[~is_known] = np.nan, np.nan
-        return LocatedPoints(easting, northing, is_known, is_absent)
+            is_known = (easting_m >= west_m) & (easting_m <= east) & (northing >= south) & (northing <= north)
+        easting_m[~is_known], northing[~is_known] = np.nan, np.nan
+        return LocatedPoints(easting_m, northing, is_known, lacks_coordinates)
 
     def boroughs(
         self, points: LocatedPoints, *, stated_boroughs: Sequence[str | None] | Objects | None = None
@@ -96,12 +96,12 @@ class Locator:
         By polygon where the workspace has boundaries; the borough that the record itself states
         (already a name: see `stated_borough`) fills what no polygon answers.
         """
-        names = np.full(points.is_known.shape, None, dtype=object)
+        row_names = np.full(points.is_known.shape, None, dtype=object)
         if self.boundaries is not None:
-            names = self._by_polygon(points, names)
+            row_names = self._by_polygon(points, row_names)
         if stated_boroughs is None:
-            return names
-        return np.where(pd.isna(names), np.asarray(stated_boroughs, dtype=object), names)
+            return row_names
+        return np.where(pd.isna(row_names), np.asarray(stated_boroughs, dtype=object), row_names)
 
     def stated_borough(self, words: str | None) -> str | None:
         """Which borough does a record mean by "Westminster 013B" or "westminster"?
@@ -111,23 +111,23 @@ class Locator:
         """
         if not words or not words.strip():
             return None
-        stem = _SMALL_AREA_NUMBER.sub("", words.strip())
-        names_an_area = stem != words.strip() or not self.city.boroughs
-        return self._borough_names.get(_plain_name(stem), stem if names_an_area else None)
+        area_name = _SMALL_AREA_NUMBER.sub("", words.strip())
+        is_area_name = area_name != words.strip() or not self.city.boroughs
+        return self._borough_names.get(_plain_name(area_name), area_name if is_area_name else None)
 
     def command_units(self, boroughs: Sequence[str | None] | Objects) -> Objects:
         """Which command unit polices each of these boroughs?"""
-        units = {b.name: b.command_unit for b in self.city.boroughs}
-        return np.array([units.get(name) if name else None for name in boroughs], dtype=object)
+        unit_by_borough = {b.name: b.command_unit for b in self.city.boroughs}
+        return np.array([unit_by_borough.get(name) if name else None for name in boroughs], dtype=object)
 
     def is_outside_extent(self, points: LocatedPoints) -> Bools:
         """Which known points lie outside the city's stated extent?"""
         if self.city.extent_m is None:
             return np.zeros(points.is_known.shape, dtype=np.bool_)
-        west, south, east, north = self.city.extent_m
+        west_m, south_m, east_m, north_m = self.city.extent_m
         x, y = points.easting_m, points.northing_m
-        inside = (x >= west) & (x <= east) & (y >= south) & (y <= north)
-        return points.is_known & ~inside
+        is_inside_extent = (x >= west_m) & (x <= east_m) & (y >= south_m) & (y <= north_m)
+        return points.is_known & ~is_inside_extent
 
     @cached_property
     def _borough_names(self) -> dict[str, str]:
@@ -140,12 +140,12 @@ class Locator:
 
     def _by_polygon(self, points: LocatedPoints, names: Objects) -> Objects:
         assert self.boundaries is not None
-        rows = np.flatnonzero(points.is_known)
-        shapes = shapely.points(points.easting_m[rows], points.northing_m[rows])
-        point_index, area_index = self._tree.query(shapes, predicate="intersects")
+        located_indices = np.flatnonzero(points.is_known)
+        point_shapes = shapely.points(points.easting_m[located_indices], points.northing_m[located_indices])
+        point_index, area_index = self._tree.query(point_shapes, predicate="intersects")
         area_names = np.array(self.boundaries.names, dtype=object)
-        order = np.argsort(-area_index)  # a point on a shared border belongs to the area listed first
-        names[rows[point_index[order]]] = area_names[area_index[order]]
+        area_order = np.argsort(-area_index)  # a point on a shared border belongs to the area listed first
+        names[located_indices[point_index[area_order]]] = area_names[area_index[area_order]]
         return names
 
 
@@ -153,9 +153,9 @@ def distinct_points(x: Floats, y: Floats) -> tuple[Floats, Floats, Ints]:
     """The distinct (x, y) pairs, and for each row which of them it is (NaN counts as a value)."""
     x_codes, x_values = pd.factorize(x, use_na_sentinel=False)
     y_codes, y_values = pd.factorize(y, use_na_sentinel=False)
-    pairs, distinct = pd.factorize(x_codes.astype(np.int64) * max(len(y_values), 1) + y_codes)
-    columns, rows = np.divmod(distinct, max(len(y_values), 1))
-    return np.asarray(x_values)[columns], np.asarray(y_values)[rows], pairs
+    pair_of_row, pair_codes = pd.factorize(x_codes.astype(np.int64) * max(len(y_values), 1) + y_codes)
+    x_indices, y_indices = np.divmod(pair_codes, max(len(y_values), 1))
+    return np.asarray(x_values)[x_indices], np.asarray(y_values)[y_indices], pair_of_row
 
 
 def _plain_name(name: str) -> str:

@@ -48,7 +48,7 @@ class WordMap(Strict):
     def answers(self) -> Iterator[str]:
         """Every word of ours that it may give."""
         yield from self.values.values()
-        yield from (ours for _, ours in self.contains)
+        yield from (our_word for _, our_word in self.contains)
         yield from (self.otherwise,) if self.otherwise is not None else ()
 
 
@@ -178,28 +178,28 @@ class Mapping(Strict):
 
     @model_validator(mode="after")
     def _check_whole(self) -> Mapping:
-        faults = [*_part_faults(self), *_column_faults(self), *_word_faults(self)]
-        if faults:
-            raise ValueError("; ".join(faults))
+        fault_texts = [*_part_faults(self), *_column_faults(self), *_word_faults(self)]
+        if fault_texts:
+            raise ValueError("; ".join(fault_texts))
         return self
 
     def columns(self) -> tuple[str, ...]:
         """Every column of the file that the mapping uses."""
-        time, place, stop, counts = self.time, self.place, self.stop, self.counts
+        time, place, stop_part, counts = self.time, self.place, self.stop, self.counts
         outcome = None if isinstance(self.outcome, WordMap) else self.outcome
-        columns: list[str | None] = [self.id, outcome, self.victim_age.column if self.victim_age else None]
-        for words in (self.found_by, self.weapon, self.injury, self.outcome):
-            columns += words.columns if isinstance(words, WordMap) else ()
-        columns += [time.occurred_from, time.occurred_to, time.hour, time.month, time.recorded_on]
-        columns += [place.x, place.y, place.borough, place.ward, place.lsoa, place.command_unit]
+        headers: list[str | None] = [self.id, outcome, self.victim_age.column if self.victim_age else None]
+        for word_map in (self.found_by, self.weapon, self.injury, self.outcome):
+            headers += word_map.columns if isinstance(word_map, WordMap) else ()
+        headers += [time.occurred_from, time.occurred_to, time.hour, time.month, time.recorded_on]
+        headers += [place.x, place.y, place.borough, place.ward, place.lsoa, place.command_unit]
         if self.offence:
-            columns += [*self.offence.columns, *itertools.chain.from_iterable(self.offence.lookup)]
-        if stop:
-            columns += [stop.kind, stop.legislation, stop.object_of_search]
+            headers += [*self.offence.columns, *itertools.chain.from_iterable(self.offence.lookup)]
+        if stop_part:
+            headers += [stop_part.kind, stop_part.legislation, stop_part.object_of_search]
         if counts:
-            columns += [counts.count, *counts.area_kind.columns, counts.area_name, counts.area_code]
-            columns += counts.measure.columns
-        return tuple(dict.fromkeys(column for column in columns if column is not None))
+            headers += [counts.count, *counts.area_kind.columns, counts.area_name, counts.area_code]
+            headers += counts.measure.columns
+        return tuple(dict.fromkeys(named_column for named_column in headers if named_column is not None))
 
 
 OUR_WORDS = {
@@ -221,16 +221,16 @@ def _part_faults(mapping: Mapping) -> Iterator[str]:
 def _column_faults(mapping: Mapping) -> Iterator[str]:
     for column in mapping.columns():
         if column not in mapping.columns_exactly:
-            suggestion = suggest(column, mapping.columns_exactly)
-            yield f"column {column!r} is not among columns_exactly; {suggestion}correct one of the two"
+            column_suggestion = suggest(column, mapping.columns_exactly)
+            yield f"column {column!r} is not among columns_exactly; {column_suggestion}correct one of the two"
 
 
 def _word_faults(mapping: Mapping) -> Iterator[str]:
-    for part, ours in OUR_WORDS.items():
-        words: WordMap | None = getattr(mapping, part)
-        for word in words.answers() if words else ():
-            if word not in ours:
-                yield f"{part} {word!r} is not one of {', '.join(ours)}"
+    for part_name, allowed_words in OUR_WORDS.items():
+        word_map: WordMap | None = getattr(mapping, part_name)
+        for answer_word in word_map.answers() if word_map else ():
+            if answer_word not in allowed_words:
+                yield f"{part_name} {answer_word!r} is not one of {', '.join(allowed_words)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,26 +257,26 @@ def choose_mapping(file: InputFile, context: ReadContext) -> MappingFile | None:
         return None
     if context.mapping is not None:
         return _find_named(context.mapping, context.mappings)
-    fits = fitting_mappings(file, context)
-    if len(fits) > 1:
-        names = [mapping_file.stem for mapping_file in fits]
-        problem = f"fits {len(fits)} mappings: {', '.join(names)}"
-        raise file_refusal(file.name, problem, f"name one, e.g. `mapping {names[0]}`")
-    return fits[0] if fits else None
+    fitting_files = fitting_mappings(file, context)
+    if len(fitting_files) > 1:
+        mapping_names = [mapping_file.stem for mapping_file in fitting_files]
+        choice_problem = f"fits {len(fitting_files)} mappings: {', '.join(mapping_names)}"
+        raise file_refusal(file.name, choice_problem, f"name one, e.g. `mapping {mapping_names[0]}`")
+    return fitting_files[0] if fitting_files else None
 
 
 def fitting_mappings(file: InputFile, context: ReadContext) -> tuple[MappingFile, ...]:
     """The mappings with exactly this file's columns: the workspace's own, else the shipped ones."""
-    columns, file_format = frozenset(columns_of(file)), _format(file.path)
+    file_columns, file_format = frozenset(columns_of(file)), _format(file.path)
     for mapping_files in (own_mappings(context.mappings), shipped_mappings()):
-        fits = [
+        fitting_files = [
             mapping_file
             for mapping_file in mapping_files
-            if columns == set(mapping_file.mapping.columns_exactly)
+            if file_columns == set(mapping_file.mapping.columns_exactly)
             and file_format in mapping_file.mapping.formats
         ]
-        if fits:
-            return tuple(fits)
+        if fitting_files:
+            return tuple(fitting_files)
     return ()
 
 
@@ -299,12 +299,12 @@ def _find_named(mapping: Path, folder: Path | None) -> MappingFile:
         return _read_stamped((_stamp(mapping),))[0]
     mapping_files = (*shipped_mappings(), *own_mappings(folder))
     by_name = {m.stem: m for m in mapping_files} | {m.mapping.name: m for m in mapping_files}
-    name = str(mapping).removesuffix(".toml")
-    if name not in by_name:
-        remedy = f"{suggest(name, by_name)}give a TOML file, or one of: {', '.join(sorted(by_name))}"
-        fault = Fault(str(mapping), "is neither a file nor the name of a mapping", remedy)
-        raise InputError(f"The mapping {mapping} was not found; nothing was loaded", (fault,))
-    return by_name[name]
+    mapping_name = str(mapping).removesuffix(".toml")
+    if mapping_name not in by_name:
+        remedy = f"{suggest(mapping_name, by_name)}give a TOML file, or one of: {', '.join(sorted(by_name))}"
+        unknown_name_fault = Fault(str(mapping), "is neither a file nor the name of a mapping", remedy)
+        raise InputError(f"The mapping {mapping} was not found; nothing was loaded", (unknown_name_fault,))
+    return by_name[mapping_name]
 
 
 Stamp = tuple[str, int, int]
@@ -313,36 +313,36 @@ Stamp = tuple[str, int, int]
 
 def _stamp(path: Path) -> Stamp:
     try:
-        facts = path.stat()
+        file_status = path.stat()
     except OSError as error:
-        problem = f"cannot be read: {error.strerror}"
-        raise file_refusal(str(path), problem, "name a mapping that exists") from error
-    return str(path), facts.st_mtime_ns, facts.st_size
+        read_problem = f"cannot be read: {error.strerror}"
+        raise file_refusal(str(path), read_problem, "name a mapping that exists") from error
+    return str(path), file_status.st_mtime_ns, file_status.st_size
 
 
 @lru_cache(maxsize=32)
 def _read_stamped(stamps: tuple[Stamp, ...]) -> tuple[MappingFile, ...]:
-    return _read_sources(tuple(Path(path) for path, _, _ in stamps))
+    return _read_sources(tuple(Path(mapping_path) for mapping_path, _, _ in stamps))
 
 
 def _read_sources(sources: tuple[Source, ...]) -> tuple[MappingFile, ...]:
     mapping_files: list[MappingFile] = []
     faults: list[Fault] = []
-    for source in sources:
-        mapping, mapping_faults = check_recipe(source, Mapping)
+    for mapping_source in sources:
+        mapping, mapping_faults = check_recipe(mapping_source, Mapping)
         faults += mapping_faults
         if mapping is not None:
-            sha256 = hashlib.sha256(source.read_bytes()).hexdigest()
-            mapping_files.append(MappingFile(mapping, sha256, source.name))
+            mapping_sha256 = hashlib.sha256(mapping_source.read_bytes()).hexdigest()
+            mapping_files.append(MappingFile(mapping, mapping_sha256, mapping_source.name))
     if faults:
         raise InputError(f"The mappings have {len(faults)} faults; nothing was loaded", tuple(faults))
     return tuple(mapping_files)
 
 
 def _format(path: Path) -> str | None:
-    suffix = path.suffix.lower()
-    if suffix in TEXT_SUFFIXES:
+    file_suffix = path.suffix.lower()
+    if file_suffix in TEXT_SUFFIXES:
         return "csv"
-    if suffix in BOOK_SUFFIXES:
+    if file_suffix in BOOK_SUFFIXES:
         return "xlsx"
-    return "parquet" if suffix == ".parquet" else None
+    return "parquet" if file_suffix == ".parquet" else None

@@ -48,9 +48,9 @@ class Reading:
         notes: tuple[str, ...],
     ) -> Reading:
         """The reading of a file whose rows are records: they are tallied as their outcomes say."""
-        rows, loaded = row_outcomes.row_count, row_outcomes.loaded_count
-        faults, repaired = tuple(row_outcomes.faults), row_outcomes.repaired_count
-        return cls(*recipe, tuple(parts), faults, rows, loaded, repaired, rows - loaded, notes)
+        row_count, loaded = row_outcomes.row_count, row_outcomes.loaded_count
+        row_faults, repaired = tuple(row_outcomes.faults), row_outcomes.repaired_count
+        return cls(*recipe, tuple(parts), row_faults, row_count, loaded, repaired, row_count - loaded, notes)
 
     def __post_init__(self) -> None:
         if self.rows != self.loaded + self.rejected:

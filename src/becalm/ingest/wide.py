@@ -71,38 +71,38 @@ class WideTableReader:
     def read(self, file: InputFile, context: ReadContext) -> Reading:
         """Turn every cell into a count of its month."""
         sheet = read_sheet(file)
-        columns = _find_columns(sheet.columns)
-        if columns is None:
+        table_columns = _find_columns(sheet.columns)
+        if table_columns is None:
             raise file_refusal(file.name, "is no wide monthly table", "give the London Datastore's own file")
         row_outcomes = RowOutcomes(sheet)
-        counts = _read_counts(sheet, columns, context.offences[OFFENCES], row_outcomes)
-        name, sha256 = self.recipe(file, context)
-        cell_count = row_outcomes.row_count * len(columns.months)
-        loaded_count = int(counts.is_sound.sum())
+        cell_counts = _read_counts(sheet, table_columns, context.offences[OFFENCES], row_outcomes)
+        recipe_name, recipe_sha256 = self.recipe(file, context)
+        cell_count = row_outcomes.row_count * len(table_columns.months)
+        loaded_cell_count = int(cell_counts.is_sound.sum())
         return Reading(
-            recipe=name,
-            recipe_sha256=sha256,
-            parts=tuple(_build_parts(sheet, columns, counts, file, context)),
+            recipe=recipe_name,
+            recipe_sha256=recipe_sha256,
+            parts=tuple(_build_parts(sheet, table_columns, cell_counts, file, context)),
             faults=tuple(row_outcomes.faults),
             rows=cell_count,
-            loaded=loaded_count,
+            loaded=loaded_cell_count,
             repaired=0,
-            rejected=cell_count - loaded_count,
-            notes=(*sheet.notes, *_notes(sheet, columns)),
+            rejected=cell_count - loaded_cell_count,
+            notes=(*sheet.notes, *_notes(sheet, table_columns)),
         )
 
 
 def _find_columns(columns: tuple[str, ...]) -> _TableColumns | None:
-    months = tuple(c for c in columns if MONTH_COLUMN.match(c))
-    column_by_word = {c.casefold(): c for c in columns if c not in months}
+    month_columns = tuple(c for c in columns if MONTH_COLUMN.match(c))
+    column_by_word = {c.casefold(): c for c in columns if c not in month_columns}
     borough = next((column_by_word.pop(w) for w in BOROUGH_WORDS if w in column_by_word), None)
-    if not months or borough is None or len(column_by_word) + len(months) + 1 != len(columns):
+    if not month_columns or borough is None or len(column_by_word) + len(month_columns) + 1 != len(columns):
         return None
-    words = set(column_by_word)
-    if words not in ({"majortext", "minortext"}, {"majortext", "minortext", "wardname", "wardcode"}):
+    column_words = set(column_by_word)
+    if column_words not in ({"majortext", "minortext"}, {"majortext", "minortext", "wardname", "wardcode"}):
         return None
-    ward_name, ward_code = column_by_word.get("wardname"), column_by_word.get("wardcode")
-    return _TableColumns(column_by_word["minortext"], borough, months, ward_name, ward_code)
+    ward_name_column, ward_code = column_by_word.get("wardname"), column_by_word.get("wardcode")
+    return _TableColumns(column_by_word["minortext"], borough, month_columns, ward_name_column, ward_code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +118,15 @@ class _Counts:
 def _read_counts(
     sheet: Sheet, columns: _TableColumns, table: OffenceTable, row_outcomes: RowOutcomes
 ) -> _Counts:
-    offences = _texts(sheet, columns.minor)
+    words = _texts(sheet, columns.minor)
     by_word, known_words = table.by_word(), [word for word, _ in table.words]
-    groups = np.array([by_word.get(plain_word(word)) if word else None for word in offences], dtype=object)
+    row_groups = np.array([by_word.get(plain_word(word)) if word else None for word in words], dtype=object)
     row_outcomes.reject(
-        pd.isna(groups),
+        pd.isna(row_groups),
         columns.minor,
         f"is in no group of the offence table {table.key!r}, so all its months were left out",
-        lambda row: suggest_remedy(str(offences[row] or ""), known_words, where=f"offences/{table.key}.toml"),
-        value=lambda row: str(offences[row] or ""),
+        lambda row: suggest_remedy(str(words[row] or ""), known_words, where=f"offences/{table.key}.toml"),
+        value=lambda row: str(words[row] or ""),
     )
     row_outcomes.reject(
         pd.DataFrame({name: _texts(sheet, name) for name in columns.key_columns}).duplicated().to_numpy(),
@@ -134,18 +134,18 @@ def _read_counts(
         "repeats the area and offence of an earlier line",
         "keep one of the lines; both would be counted twice",
     )
-    values = np.empty((sheet.data.num_rows, len(columns.months)))
-    for place, month in enumerate(columns.months):
-        values[:, place], _ = numbers(sheet.data[month])
-    is_count = np.isfinite(values) & (values >= 0) & (np.floor(values) == values)
-    is_kept = row_outcomes.is_kept[:, None]
+    counts = np.empty((sheet.data.num_rows, len(columns.months)))
+    for month_index, month_column in enumerate(columns.months):
+        counts[:, month_index], _ = numbers(sheet.data[month_column])
+    is_count = np.isfinite(counts) & (counts >= 0) & (np.floor(counts) == counts)
+    is_kept_row = row_outcomes.is_kept[:, None]
     row_outcomes.reject_cells(
-        ~is_count & is_kept,
+        ~is_count & is_kept_row,
         columns.months,
         "is not a count",
         "give a whole number; 0 where nothing was recorded",
     )
-    return _Counts(offences, groups, np.where(is_count, values, 0).astype(np.int64), is_count & is_kept)
+    return _Counts(words, row_groups, np.where(is_count, counts, 0).astype(np.int64), is_count & is_kept_row)
 
 
 def _texts(sheet: Sheet, column: str) -> Objects:
@@ -157,7 +157,7 @@ def _build_parts(
 ) -> Iterator[TablePart]:
     """The sound counts of each month, in the archive's schema."""
     schema = PUBLISHED_COUNTS.to_pyarrow()
-    texts = {
+    text_columns = {
         **_area_columns(sheet, columns, context),
         "offence": counts.offences,
         "offence_group": counts.groups,
@@ -165,35 +165,35 @@ def _build_parts(
         "area_kind": np.full(sheet.data.num_rows, "ward" if columns.ward_code else "borough", dtype=object),
         "measure": np.full(sheet.data.num_rows, "offences", dtype=object),
     }
-    lines = pa.table({name: to_arrow(values, pa.string()) for name, values in texts.items()})
+    lines = pa.table({name: to_arrow(cell_texts, pa.string()) for name, cell_texts in text_columns.items()})
     lines = lines.append_column("as_of", pa.repeat(pa.scalar(file.as_of, pa.date32()), lines.num_rows))
-    for place, column in enumerate(columns.months):
-        month, is_sound = f"{column[:4]}-{column[4:]}", counts.is_sound[:, place]
-        if not is_sound.any():
+    for month_index, month_column in enumerate(columns.months):
+        month, is_sound_count = f"{month_column[:4]}-{month_column[4:]}", counts.is_sound[:, month_index]
+        if not is_sound_count.any():
             continue
         rows = lines.append_column("month", pa.repeat(month, lines.num_rows))
-        rows = rows.append_column("count", pa.array(counts.counts[:, place]))
-        rows = rows if is_sound.all() else rows.filter(pa.array(is_sound))
+        rows = rows.append_column("count", pa.array(counts.counts[:, month_index]))
+        rows = rows if is_sound_count.all() else rows.filter(pa.array(is_sound_count))
         yield TablePart("published_counts", columns.source, month, rows.select(schema.names).cast(schema))
 
 
 def _area_columns(sheet: Sheet, columns: _TableColumns, context: ReadContext) -> dict[str, Objects]:
     stated_boroughs = dictionary_encode(sheet.data[columns.borough])
-    boroughs = stated_boroughs.map(lambda words: context.locator.stated_borough(words) or words)
+    borough_of_row = stated_boroughs.map(lambda words: context.locator.stated_borough(words) or words)
     if columns.ward_name and columns.ward_code:
-        codes, names = _texts(sheet, columns.ward_code), _texts(sheet, columns.ward_name)
-        return {"area_code": codes, "area_name": names, "borough": boroughs}
+        code_of_row, name_of_row = _texts(sheet, columns.ward_code), _texts(sheet, columns.ward_name)
+        return {"area_code": code_of_row, "area_name": name_of_row, "borough": borough_of_row}
     code_by_name = {borough.name: borough.code for borough in context.city.boroughs}
-    codes = np.array([code_by_name.get(name) for name in boroughs], dtype=object)
-    return {"area_code": codes, "area_name": boroughs, "borough": boroughs}
+    code_of_row = np.array([code_by_name.get(borough_name) for borough_name in borough_of_row], dtype=object)
+    return {"area_code": code_of_row, "area_name": borough_of_row, "borough": borough_of_row}
 
 
 def _notes(sheet: Sheet, columns: _TableColumns) -> tuple[str, ...]:
     notes = [f"{sheet.data.num_rows:,} lines x {len(columns.months)} months; each cell is tallied as one row"]
     if columns.ward_code:
-        keys = pd.DataFrame({name: _texts(sheet, name) for name in (columns.ward_code, columns.minor)})
-        shared = int(keys.duplicated().sum())
+        line_keys = pd.DataFrame({name: _texts(sheet, name) for name in (columns.ward_code, columns.minor)})
+        twin_count = int(line_keys.duplicated().sum())
         notes.append("wards add up to less than boroughs: an offence without a known ward is not here")
-        if shared:
-            notes.append(f"{shared} pairs of ward and offence stand under two boroughs; both are kept")
+        if twin_count:
+            notes.append(f"{twin_count} pairs of ward and offence stand under two boroughs; both are kept")
     return tuple(notes)

@@ -46,29 +46,29 @@ def read_offences(
     group_by_word = table.by_word()
     if part.always:
         row_count = sheet.data.num_rows
-        offences = np.full(row_count, part.always, dtype=object)
-        groups = np.full(row_count, group_by_word.get(plain_word(part.always)), dtype=object)
+        offence_of_row = np.full(row_count, part.always, dtype=object)
+        group_of_row = np.full(row_count, group_by_word.get(plain_word(part.always)), dtype=object)
     else:
-        names = dict.fromkeys((*part.columns, *itertools.chain.from_iterable(part.lookup)))
-        columns = {name: dictionary_encode(sheet.data[name]) for name in names}
+        column_names = dict.fromkeys((*part.columns, *itertools.chain.from_iterable(part.lookup)))
+        encoded_columns = {name: dictionary_encode(sheet.data[name]) for name in column_names}
         if part.codes:
-            columns = {
-                name: _repair_codes(column, name, group_by_word, row_outcomes)
-                for name, column in columns.items()
+            encoded_columns = {
+                name: _repair_codes(encoded_column, name, group_by_word, row_outcomes)
+                for name, encoded_column in encoded_columns.items()
             }
-        combinations, combination_of_row = _distinct_combinations(list(columns.values()))
-        texts = [dict(zip(columns, combination, strict=True)) for combination in combinations]
-        words = [_join_texts(cells, part.columns) or None for cells in texts]
-        offences = np.array(words or [None], dtype=object)[combination_of_row]
-        group_of_words = [_find_group(cells, part, group_by_word) for cells in texts]
-        groups = np.array(group_of_words or [None], dtype=object)[combination_of_row]
-    _reject_unknown_offences(offences, groups, part, table, row_outcomes)
-    return offences, groups
+        combinations, combination_of_row = _distinct_combinations(list(encoded_columns.values()))
+        texts = [dict(zip(encoded_columns, combination, strict=True)) for combination in combinations]
+        words_of_combination = [_join_texts(cell_by_column, part.columns) or None for cell_by_column in texts]
+        offence_of_row = np.array(words_of_combination or [None], dtype=object)[combination_of_row]
+        group_of_combination = [_find_group(cell_by_column, part, group_by_word) for cell_by_column in texts]
+        group_of_row = np.array(group_of_combination or [None], dtype=object)[combination_of_row]
+    _reject_unknown_offences(offence_of_row, group_of_row, part, table, row_outcomes)
+    return offence_of_row, group_of_row
 
 
 def _find_group(cells: dict[str, str], part: OffencePart, group_by_word: dict[str, str]) -> str | None:
-    lookups = (_join_texts(cells, names) for names in part.lookup or (part.columns,))
-    return next((group for words in lookups if (group := group_by_word.get(plain_word(words)))), None)
+    lookup_words = (_join_texts(cells, column_names) for column_names in part.lookup or (part.columns,))
+    return next((group for words in lookup_words if (group := group_by_word.get(plain_word(words)))), None)
 
 
 def _join_texts(cells: dict[str, str], names: Iterable[str]) -> str:
@@ -77,12 +77,12 @@ def _join_texts(cells: dict[str, str], names: Iterable[str]) -> str:
 
 def _distinct_combinations(columns: Sequence[DictionaryColumn]) -> tuple[list[tuple[str, ...]], Ints]:
     """The distinct combinations of texts ("" where blank), and which of them each row has."""
-    frame = pd.DataFrame({place: column.codes for place, column in enumerate(columns)})
+    frame = pd.DataFrame({column_position: column.codes for column_position, column in enumerate(columns)})
     combination_of_row = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy().astype(np.int64)
-    texts = [(*column.values, "") for column in columns]  # code -1 is the last one
+    words_of = [(*column.values, "") for column in columns]  # code -1 is the last one
     distinct_codes = frame.drop_duplicates().itertuples(index=False)
     combinations = [
-        tuple(text[code] for text, code in zip(texts, codes, strict=True)) for codes in distinct_codes
+        tuple(text[code] for text, code in zip(words_of, codes, strict=True)) for codes in distinct_codes
     ]
     return combinations, combination_of_row
 
@@ -96,13 +96,13 @@ def _reject_unknown_offences(
     def remedy(word: str) -> str:
         return suggest_remedy(word, known_words, where=f"the offence table {table.key!r}")
 
-    is_blank, column = pd.isna(offences), JOINT.join(part.columns)
+    is_blank_row, column_names = pd.isna(offences), JOINT.join(part.columns)
     row_outcomes.reject_remaining(
-        is_blank, column, "has no offence", "give the offence, or leave the row out"
+        is_blank_row, column_names, "has no offence", "give the offence, or leave the row out"
     )
     row_outcomes.reject_remaining(
-        pd.isna(groups) & ~is_blank,
-        column,
+        pd.isna(groups) & ~is_blank_row,
+        column_names,
         f"is in no group of the offence table {table.key!r}",
         lambda row: remedy(str(offences[row] or "")),
     )
@@ -111,39 +111,39 @@ def _reject_unknown_offences(
 def read_found_by(sheet: Sheet, mapping: Mapping, table: OffenceTable, groups: Objects) -> Objects:
     """Who found it: what the source says, else what the offence group says."""
     found_by_group = {group.key: group.found_by for group in table.groups}
-    found_by = pd.Series(groups, dtype=object).map(found_by_group).to_numpy(dtype=object)
+    found_by_of_row = pd.Series(groups, dtype=object).map(found_by_group).to_numpy(dtype=object)
     if mapping.found_by is None:
-        return found_by
-    stated_by_source, _ = translate_words(sheet, mapping.found_by)
-    return np.where(pd.isna(stated_by_source), found_by, stated_by_source)
+        return found_by_of_row
+    stated_found_by, _ = translate_words(sheet, mapping.found_by)
+    return np.where(pd.isna(stated_found_by), found_by_of_row, stated_found_by)
 
 
 def translate_words(sheet: Sheet, words: WordMap) -> tuple[Objects, tuple[str, ...]]:
     """Our word for every cell (None where unknown), and the source's words that nothing was said about."""
-    exact = {plain_word(theirs): ours for theirs, ours in words.values.items()}
-    fragments = [(plain_word(fragment), ours) for fragment, ours in words.contains]
+    our_word_by_theirs = {plain_word(source_word): ours for source_word, ours in words.values.items()}
+    word_fragments = [(plain_word(fragment), ours) for fragment, ours in words.contains]
     unknown_words: list[str] = []
 
     def translate(cell: str) -> str | None:
         plain = plain_word(cell)
-        word = exact.get(plain)
-        if word is None:
-            word = next((ours for fragment, ours in fragments if fragment in plain), words.otherwise)
-        if word is None:
+        our_word = our_word_by_theirs.get(plain)
+        if our_word is None:
+            our_word = next((ours for fragment, ours in word_fragments if fragment in plain), words.otherwise)
+        if our_word is None:
             unknown_words.append(cell)
-        return word
+        return our_word
 
     return _join_columns(sheet, words.columns).map(translate), tuple(unknown_words)
 
 
 def _join_columns(sheet: Sheet, names: Sequence[str]) -> DictionaryColumn:
     """The cells of several columns, joined by " / " where they are not blank."""
-    columns = [dictionary_encode(sheet.data[name]) for name in names]
-    if len(columns) == 1:
-        return columns[0]
-    combinations, combination_of_row = _distinct_combinations(columns)
-    texts = [JOINT.join(filter(None, combination)) for combination in combinations]
-    return encode_again(combination_of_row, pa.array(texts, pa.string()))
+    encoded_columns = [dictionary_encode(sheet.data[name]) for name in names]
+    if len(encoded_columns) == 1:
+        return encoded_columns[0]
+    combinations, combination_of_row = _distinct_combinations(encoded_columns)
+    text_of_combination = [JOINT.join(filter(None, combination)) for combination in combinations]
+    return encode_again(combination_of_row, pa.array(text_of_combination, pa.string()))
 
 
 def unknown_words_note(part: str, words: Iterable[str]) -> tuple[str, ...]:
@@ -153,25 +153,25 @@ def unknown_words_note(part: str, words: Iterable[str]) -> tuple[str, ...]:
         return ()
     first_words = ", ".join(map(repr, sorted_words[:WORDS_SHOWN]))
     hidden_count = len(sorted_words) - WORDS_SHOWN
-    ending = f" and {hidden_count} more" if hidden_count > 0 else ""
-    return (f"{part}: the mapping says nothing about {first_words}{ending}; taken as unknown",)
+    hidden_words_text = f" and {hidden_count} more" if hidden_count > 0 else ""
+    return (f"{part}: the mapping says nothing about {first_words}{hidden_words_text}; taken as unknown",)
 
 
 def read_age_bands(sheet: Sheet, part: AgePart, row_outcomes: RowOutcomes) -> Objects:
     """The victim's age band of every row; an age that is none becomes unknown and is written down."""
     if part.kind == "band":
         return dictionary_encode(sheet.data[part.column]).map(str)
-    years, is_bad = numbers(sheet.data[part.column])
+    age_years, is_bad_age = numbers(sheet.data[part.column])
     with np.errstate(invalid="ignore"):
-        is_bad |= (years < 0) | (years > 120)
+        is_bad_age |= (age_years < 0) | (age_years > 120)
     row_outcomes.repair(
-        is_bad, part.column, "is no age in years", "give whole years; it was taken as unknown"
+        is_bad_age, part.column, "is no age in years", "give whole years; it was taken as unknown"
     )
-    bands = [f"{low}-{high - 1}" for low, high in itertools.pairwise(part.edges)]
-    names = np.array([*bands, f"{part.edges[-1]}+", None], dtype=object)
-    places = np.searchsorted(np.array(part.edges), np.nan_to_num(years, nan=-1), side="right") - 1
-    places[is_bad | np.isnan(years) | (places < 0)] = len(names) - 1
-    return names[places]
+    closed_bands = [f"{lowest_age}-{high - 1}" for lowest_age, high in itertools.pairwise(part.edges)]
+    band_names = np.array([*closed_bands, f"{part.edges[-1]}+", None], dtype=object)
+    band_indices = np.searchsorted(np.array(part.edges), np.nan_to_num(age_years, nan=-1), side="right") - 1
+    band_indices[is_bad_age | np.isnan(age_years) | (band_indices < 0)] = len(band_names) - 1
+    return band_names[band_indices]
 
 
 def read_area_names(sheet: Sheet, column: str | None) -> Objects:
@@ -193,26 +193,26 @@ def _repair_codes(
     codes: DictionaryColumn, column: str, group_by_word: dict[str, str], row_outcomes: RowOutcomes
 ) -> DictionaryColumn:
     """Codes that Excel turned into dates, repaired where only one code of the table fits."""
-    suggestions = {text: suggest_code(text, group_by_word) for text in codes.values}
-    repairs = {text: repair for text, repair in suggestions.items() if repair is not None}
+    repair_by_text = {text: suggest_code(text, group_by_word) for text in codes.values}
+    code_repairs = {text: repair for text, repair in repair_by_text.items() if repair is not None}
 
     def reason(row: int) -> str:
-        return repairs[codes.text(row) or ""].reason
+        return code_repairs[codes.text(row) or ""].reason
 
     row_outcomes.repair(
-        codes.passes(lambda text: text in repairs and repairs[text].code is not None),
+        codes.passes(lambda text: text in code_repairs and code_repairs[text].code is not None),
         column,
         reason,
         "format the column as text in Excel before typing codes",
     )
     row_outcomes.reject_remaining(
-        codes.passes(lambda text: text in repairs and repairs[text].code is None),
+        codes.passes(lambda text: text in code_repairs and code_repairs[text].code is None),
         column,
         reason,
         "format the column as text in Excel, type the code anew and save",
     )
-    texts = [repairs[text].code or text if text in repairs else text for text in codes.values]
-    return encode_again(codes.codes, pa.array(texts, pa.string()))
+    new_texts = [code_repairs[text].code or text if text in code_repairs else text for text in codes.values]
+    return encode_again(codes.codes, pa.array(new_texts, pa.string()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,13 +235,13 @@ def suggest_code(cell: str, known_codes: Container[str]) -> CodeRepair | None:
     """
     if plain_word(cell) in known_codes:
         return None
-    candidates = list(
+    candidate_codes = list(
         dict.fromkeys(code for code in _possible_codes(cell) if plain_word(code) in known_codes)
     )
-    if len(candidates) == 1:
-        return CodeRepair(candidates[0], f"a spreadsheet made a date of the code {candidates[0]}")
-    if candidates:
-        possible_codes = " or ".join(candidates)
+    if len(candidate_codes) == 1:
+        return CodeRepair(candidate_codes[0], f"a spreadsheet made a date of the code {candidate_codes[0]}")
+    if candidate_codes:
+        possible_codes = " or ".join(candidate_codes)
         return CodeRepair(None, f"a spreadsheet made a date of a code, which may have been {possible_codes}")
     return None
 
@@ -258,9 +258,9 @@ def _possible_codes(cell: str) -> Iterator[str]:
 
 def _possible_dates(cell: str) -> Iterator[date]:
     if SERIAL.match(cell):
-        serial = int(float(cell))
-        if serial in SERIALS:
-            yield EPOCH + timedelta(days=serial)
+        sheet_day_number = int(float(cell))
+        if sheet_day_number in SERIALS:
+            yield EPOCH + timedelta(days=sheet_day_number)
         return
     for date_format in (*DATE_FORMATS, *MONTH_YEAR_FORMATS):
         yield from _parse_date(cell, date_format)

@@ -42,52 +42,52 @@ def read_incidents(
 ) -> tuple[Columns, Notes]:
     """Every column of the incidents table but source, file and as-of, and what is worth a note."""
     assert mapping.offence is not None
-    table, city_zone = context.offences[mapping.offence.table], context.city.time_zone
+    offence_table, city_zone = context.offences[mapping.offence.table], context.city.time_zone
     reject_repeats(sheet, mapping, row_outcomes)
-    offences, groups = read_offences(sheet, mapping.offence, table, row_outcomes)
-    times = read_occurrence_times(sheet, mapping.time, groups, row_outcomes, city_zone=city_zone)
+    offence_of_row, group_of_row = read_offences(sheet, mapping.offence, offence_table, row_outcomes)
+    times = read_occurrence_times(sheet, mapping.time, group_of_row, row_outcomes, city_zone=city_zone)
     places, boroughs, place_notes = read_coordinates(sheet, mapping.place, row_outcomes, context.locator)
-    details, detail_notes = _read_details(sheet, mapping, row_outcomes)
-    columns = {
+    detail_columns, detail_notes = _read_details(sheet, mapping, row_outcomes)
+    incident_columns = {
         "incident_id": record_ids(sheet, mapping),
-        "found_by": to_arrow(read_found_by(sheet, mapping, table, groups), pa.string()),
+        "found_by": to_arrow(read_found_by(sheet, mapping, offence_table, group_of_row), pa.string()),
         **times.columns(),
         "recorded_on": read_recorded_on(sheet, mapping.time, row_outcomes, city_zone=city_zone),
-        "offence": to_arrow(offences, pa.string()),
-        "offence_group": to_arrow(groups, pa.string()),
-        **details,
+        "offence": to_arrow(offence_of_row, pa.string()),
+        "offence_group": to_arrow(group_of_row, pa.string()),
+        **detail_columns,
         **places,
         **_read_areas(sheet, mapping.place, boroughs, context.locator),
     }
-    return columns, (*place_notes, *detail_notes)
+    return incident_columns, (*place_notes, *detail_notes)
 
 
 def _read_details(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> tuple[Columns, Notes]:
     """What the record says of weapon, injury, victim and outcome."""
-    weapons, weapon_note = _translate_part(sheet, "weapon", mapping.weapon)
-    injuries, injury_note = _translate_part(sheet, "injury", mapping.injury)
+    weapon_of_row, weapon_note = _translate_part(sheet, "weapon", mapping.weapon)
+    injury_of_row, injury_note = _translate_part(sheet, "injury", mapping.injury)
     outcome = mapping.outcome
     outcomes, outcome_note = _translate_part(sheet, "outcome", None if isinstance(outcome, str) else outcome)
     if isinstance(outcome, str):
         outcomes = dictionary_encode(sheet.data[outcome]).map(str)
-    ages = np.full(sheet.data.num_rows, None, dtype=object)
+    age_band_of_row = np.full(sheet.data.num_rows, None, dtype=object)
     if mapping.victim_age is not None:
-        ages = read_age_bands(sheet, mapping.victim_age, row_outcomes)
-    is_injured = pd.Series(injuries, dtype=object).map({"true": True, "false": False})
-    columns = {
-        "weapon": to_arrow(np.where(pd.isna(weapons), "unknown", weapons), pa.string()),
+        age_band_of_row = read_age_bands(sheet, mapping.victim_age, row_outcomes)
+    is_injured = pd.Series(injury_of_row, dtype=object).map({"true": True, "false": False})
+    detail_columns = {
+        "weapon": to_arrow(np.where(pd.isna(weapon_of_row), "unknown", weapon_of_row), pa.string()),
         "injury": to_arrow(is_injured.to_numpy(dtype=object), pa.bool_()),
-        "victim_age_band": to_arrow(ages, pa.string()),
+        "victim_age_band": to_arrow(age_band_of_row, pa.string()),
         "outcome": to_arrow(outcomes, pa.string()),
     }
-    return columns, (*weapon_note, *injury_note, *outcome_note)
+    return detail_columns, (*weapon_note, *injury_note, *outcome_note)
 
 
 def _translate_part(sheet: Sheet, part: str, words: WordMap | None) -> tuple[Objects, Notes]:
     if words is None:
         return np.full(sheet.data.num_rows, None, dtype=object), ()
-    answers, unknown_words = translate_words(sheet, words)
-    return answers, unknown_words_note(part, unknown_words)
+    word_of_row, unknown_words = translate_words(sheet, words)
+    return word_of_row, unknown_words_note(part, unknown_words)
 
 
 def reject_repeats(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> None:
@@ -107,21 +107,21 @@ def reject_repeats(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) ->
 def record_ids(sheet: Sheet, mapping: Mapping) -> pa.Array:
     """One identifier per row: the source's own, else a hash of the row's content; equal ones are numbered."""
     if mapping.id is None:
-        hashes = _row_hashes(sheet)
-        return _number_repeats(_hexadecimal(hashes), hashes)
+        row_hashes = _row_hashes(sheet)
+        return _number_repeats(_hexadecimal(row_hashes), row_hashes)
     ids = dictionary_encode(sheet.data[mapping.id])
     if len(ids.distinct) == len(ids.codes):  # every one is there and is different
         return ids.arrow()
-    texts, codes = ids.map(str), ids.codes.copy()
-    texts[ids.is_blank] = _hexadecimal(_row_hashes(sheet)[ids.is_blank])
-    codes[ids.is_blank] = -1 - np.arange(ids.is_blank.sum())  # rows without an id are all different
-    return _number_repeats(texts, codes)
+    id_texts, id_codes = ids.map(str), ids.codes.copy()
+    id_texts[ids.is_blank] = _hexadecimal(_row_hashes(sheet)[ids.is_blank])
+    id_codes[ids.is_blank] = -1 - np.arange(ids.is_blank.sum())  # rows without an id are all different
+    return _number_repeats(id_texts, id_codes)
 
 
 def _number_repeats(ids: Objects, keys: NDArray[Any]) -> pa.Array:
-    earlier_count = pd.Series(keys).groupby(keys).cumcount().to_numpy()
-    for row in np.flatnonzero(earlier_count).tolist():
-        ids[row] = f"{ids[row]}-{earlier_count[row] + 1}"
+    earlier_repeats_of_row = pd.Series(keys).groupby(keys).cumcount().to_numpy()
+    for row in np.flatnonzero(earlier_repeats_of_row).tolist():
+        ids[row] = f"{ids[row]}-{earlier_repeats_of_row[row] + 1}"
     return to_arrow(ids, pa.string())
 
 
@@ -134,11 +134,11 @@ def _row_hashes(sheet: Sheet) -> NDArray[np.uint64]:
 
     Identifiers are made of it: another hash would give every record of an archive another name.
     """
-    multiplier, mask = map(np.uint64, HASH_FACTORS)
-    total = np.zeros(sheet.data.num_rows, dtype=np.uint64)
+    hash_multiplier, hash_mask = map(np.uint64, HASH_FACTORS)
+    hash_of_row = np.zeros(sheet.data.num_rows, dtype=np.uint64)
     for column in sheet.data.columns:
-        total = (total * multiplier + _cell_hashes(column)) ^ mask
-    return total
+        hash_of_row = (hash_of_row * hash_multiplier + _cell_hashes(column)) ^ hash_mask
+    return hash_of_row
 
 
 def _cell_hashes(column: pa.ChunkedArray) -> NDArray[np.uint64]:
@@ -157,24 +157,24 @@ def read_coordinates(
     """
     row_count = sheet.data.num_rows
     if part.x is None or part.y is None:
-        metres, is_known = np.full(row_count, np.nan), np.zeros(row_count, dtype=np.bool_)
-        return _place_columns(metres, metres, is_known, part), np.full(row_count, None, dtype=object), ()
+        metres, has_point = np.full(row_count, np.nan), np.zeros(row_count, dtype=np.bool_)
+        return _place_columns(metres, metres, has_point, part), np.full(row_count, None, dtype=object), ()
     x, is_bad_x = numbers(sheet.data[part.x])
     y, is_bad_y = numbers(sheet.data[part.y])
     columns, is_bad = f"{part.x} / {part.y}", is_bad_x | is_bad_y
     row_outcomes.repair(is_bad, columns, "is no coordinate", "correct it; the row was loaded without a place")
     xs, ys, point_of_row = distinct_points(x, y)
     points = locator.locate(xs, ys, crs=part.crs)
-    is_known, is_absent = points.is_known[point_of_row], points.is_absent[point_of_row]
+    has_point, lacks_coordinates = points.is_known[point_of_row], points.is_absent[point_of_row]
     row_outcomes.repair(
-        ~is_known & ~is_absent & ~is_bad,
+        ~has_point & ~lacks_coordinates & ~is_bad,
         columns,
         f"is no place where {locator.city.crs} ({locator.city.name}) can be used",
         "correct the coordinates or the mapping's crs; the row was loaded without a place",
     )
-    places = _place_columns(points.easting_m[point_of_row], points.northing_m[point_of_row], is_known, part)
-    notes = _place_notes(points, point_of_row, row_outcomes, locator)
-    return places, locator.boroughs(points)[point_of_row], notes
+    places = _place_columns(points.easting_m[point_of_row], points.northing_m[point_of_row], has_point, part)
+    place_notes = _place_notes(points, point_of_row, row_outcomes, locator)
+    return places, locator.boroughs(points)[point_of_row], place_notes
 
 
 def _place_columns(easting_m: Floats, northing_m: Floats, is_known: Bools, part: PlacePart) -> Columns:
@@ -190,10 +190,10 @@ def _place_notes(
 ) -> Notes:
     absent_count = int((points.is_absent[point_of_row] & row_outcomes.is_kept).sum())
     outside_count = int((locator.is_outside_extent(points)[point_of_row] & row_outcomes.is_kept).sum())
-    notes: Notes = (f"{absent_count:,} rows give no coordinates",) if absent_count else ()
+    place_notes: Notes = (f"{absent_count:,} rows give no coordinates",) if absent_count else ()
     if outside_count:
-        notes += (f"{outside_count:,} rows lie outside {locator.city.name}; they were loaded",)
-    return notes
+        place_notes += (f"{outside_count:,} rows lie outside {locator.city.name}; they were loaded",)
+    return place_notes
 
 
 def _read_areas(sheet: Sheet, part: PlacePart, boroughs: Objects, locator: Locator) -> Columns:
@@ -235,17 +235,17 @@ class ExtractReader:
     def read(self, file: InputFile, context: ReadContext) -> Reading:
         """Read the file through its mapping; raises InputError where mapping or file cannot be used."""
         mapping_file = _usable_mapping(file, context)
-        recipe = _recipe(mapping_file, context)
+        recipe_name = _recipe(mapping_file, context)
         sheet, mapping = read_sheet(file), mapping_file.mapping
         _check_columns(sheet, mapping, mapping_file.file_name)
         row_outcomes = RowOutcomes(sheet)
         if not row_outcomes.row_count:
             problem, remedy = "has a header and no rows", "fetch it again; nothing can be loaded from it"
             raise file_refusal(file.name, problem, remedy)
-        columns, notes = BUILDERS[mapping.table](sheet, mapping, row_outcomes, context)
-        _check_city(columns, sheet, mapping, context)
-        parts = _split_by_month(columns, row_outcomes.is_kept, mapping, file)
-        return Reading.of_rows(recipe, parts, row_outcomes, (*sheet.notes, *notes))
+        table_columns, row_notes = BUILDERS[mapping.table](sheet, mapping, row_outcomes, context)
+        _check_city(table_columns, sheet, mapping, context)
+        table_parts = _split_by_month(table_columns, row_outcomes.is_kept, mapping, file)
+        return Reading.of_rows(recipe_name, table_parts, row_outcomes, (*sheet.notes, *row_notes))
 
 
 def read_stops(
@@ -253,30 +253,30 @@ def read_stops(
 ) -> tuple[Columns, Notes]:
     """Every column of the stops table but source, file and as-of."""
     reject_repeats(sheet, mapping, row_outcomes)
-    blank = np.full(sheet.data.num_rows, None, dtype=object)
+    blanks = np.full(sheet.data.num_rows, None, dtype=object)
     city_zone = context.city.time_zone
-    times = read_occurrence_times(sheet, mapping.time, blank, row_outcomes, city_zone=city_zone).columns()
-    places, _, notes = read_coordinates(sheet, mapping.place, row_outcomes, context.locator)
+    times = read_occurrence_times(sheet, mapping.time, blanks, row_outcomes, city_zone=city_zone).columns()
+    place_columns, _, notes = read_coordinates(sheet, mapping.place, row_outcomes, context.locator)
     stop = mapping.stop or StopPart()
-    texts = {
+    source_column_by_ours = {
         "kind": stop.kind,
         "legislation": stop.legislation,
         "object_of_search": stop.object_of_search,
         "outcome": mapping.outcome if isinstance(mapping.outcome, str) else None,
     }
-    columns = {
+    stop_columns = {
         "stop_id": record_ids(sheet, mapping),
         "stopped_at": times["occurred_from"],
         "month": times["month"],
         **{
-            ours: to_arrow(
-                blank if name is None else dictionary_encode(sheet.data[name]).map(str), pa.string()
+            our_column: to_arrow(
+                blanks if theirs is None else dictionary_encode(sheet.data[theirs]).map(str), pa.string()
             )
-            for ours, name in texts.items()
+            for our_column, theirs in source_column_by_ours.items()
         },
-        **places,
+        **place_columns,
     }
-    return columns, notes
+    return stop_columns, notes
 
 
 def read_counts(
@@ -287,44 +287,44 @@ def read_counts(
     assert mapping.counts is not None
     part, city_zone = mapping.counts, context.city.time_zone
     reject_repeats(sheet, mapping, row_outcomes)
-    table = context.offences[mapping.offence.table]
-    offences, groups = read_offences(sheet, mapping.offence, table, row_outcomes)
+    offence_table = context.offences[mapping.offence.table]
+    offence_of_row, groups = read_offences(sheet, mapping.offence, offence_table, row_outcomes)
     times = read_occurrence_times(sheet, mapping.time, groups, row_outcomes, city_zone=city_zone).columns()
-    counts, is_bad = numbers(sheet.data[part.count])
+    count_of_row, is_bad = numbers(sheet.data[part.count])
     with np.errstate(invalid="ignore"):
-        is_bad |= ~(counts >= 0) | (counts != np.floor(counts))
+        is_bad |= ~(count_of_row >= 0) | (count_of_row != np.floor(count_of_row))
     row_outcomes.reject_remaining(is_bad, part.count, "is not a count", "give a whole number of 0 or more")
-    columns: Columns = {}
-    for ours, words, problem in (
+    count_columns: Columns = {}
+    for our_column, word_map, column_meaning in (
         ("area_kind", part.area_kind, "kind of area"),
         ("measure", part.measure, "measure"),
     ):
-        answers, _ = translate_words(sheet, words)
-        reason = f"is no {problem} that the mapping knows"
-        row_outcomes.reject_remaining(pd.isna(answers), JOINT.join(words.columns), reason, "add it there")
-        columns[ours] = to_arrow(answers, pa.string())
-    texts = {
+        answers, _ = translate_words(sheet, word_map)
+        reason = f"is no {column_meaning} that the mapping knows"
+        row_outcomes.reject_remaining(pd.isna(answers), JOINT.join(word_map.columns), reason, "add it there")
+        count_columns[our_column] = to_arrow(answers, pa.string())
+    text_columns = {
         "area_code": read_area_names(sheet, part.area_code),
         "area_name": read_area_names(sheet, part.area_name),
         "borough": _count_boroughs(sheet, mapping, context),
-        "offence": offences,
+        "offence": offence_of_row,
         "offence_group": groups,
     }
-    columns |= {name: to_arrow(values, pa.string()) for name, values in texts.items()}
-    columns["month"] = times["month"]
-    columns["count"] = pa.array(np.where(is_bad, 0, np.nan_to_num(counts)).astype(np.int64))
-    return columns, ()
+    count_columns |= {name: to_arrow(cell_texts, pa.string()) for name, cell_texts in text_columns.items()}
+    count_columns["month"] = times["month"]
+    count_columns["count"] = pa.array(np.where(is_bad, 0, np.nan_to_num(count_of_row)).astype(np.int64))
+    return count_columns, ()
 
 
 def _count_boroughs(sheet: Sheet, mapping: Mapping, context: ReadContext) -> Objects:
     """The borough itself, or the one that a neighbourhood's name begins with."""
     if mapping.place.borough is None:
         return np.full(sheet.data.num_rows, None, dtype=object)
-    names = sorted((borough.name for borough in context.city.boroughs), key=len, reverse=True)
+    borough_names = sorted((borough.name for borough in context.city.boroughs), key=len, reverse=True)
 
     def borough(words: str) -> str | None:
         stated_borough = context.locator.stated_borough(words)
-        return stated_borough or next((name for name in names if words.startswith(name)), None)
+        return stated_borough or next((name for name in borough_names if words.startswith(name)), None)
 
     return dictionary_encode(sheet.data[mapping.place.borough]).map(borough)
 
@@ -339,44 +339,44 @@ def _usable_mapping(file: InputFile, context: ReadContext) -> MappingFile:
         raise file_refusal(file.name, "has the columns of no mapping", "make one with `becalm ingest map`")
     doubts = mapping_file.mapping.doubts
     if doubts:
-        where, remedy = f"{mapping_file.file_name}: doubts", "settle it, then remove this line"
+        doubts_place, doubt_remedy = f"{mapping_file.file_name}: doubts", "settle it, then remove this line"
         message = f"The mapping {mapping_file.file_name} has {len(doubts)} open doubts; nothing was loaded"
-        raise InputError(message, tuple(Fault(where, doubt, remedy) for doubt in doubts))
+        raise InputError(message, tuple(Fault(doubts_place, doubt, doubt_remedy) for doubt in doubts))
     return mapping_file
 
 
 def _recipe(mapping_file: MappingFile, context: ReadContext) -> tuple[str, str]:
     mapping = mapping_file.mapping
-    digest = hashlib.sha256(f"{mapping_file.sha256}\n{context.locator.key}\n".encode())
+    recipe_digest = hashlib.sha256(f"{mapping_file.sha256}\n{context.locator.key}\n".encode())
     if mapping.offence is not None:
-        table = context.offences.get(mapping.offence.table)
-        if table is None:
+        offence_table = context.offences.get(mapping.offence.table)
+        if offence_table is None:
             suggestion = suggest(mapping.offence.table, context.offences)
-            fault = Fault(
+            unknown_table_fault = Fault(
                 f"{mapping_file.file_name}: offence.table",
                 f"{mapping.offence.table!r} is no offence table",
                 f"{suggestion}there are: {', '.join(sorted(context.offences))}; your own go into offences/",
             )
-            message = f"The mapping {mapping_file.file_name} cannot be used; nothing was loaded"
-            raise InputError(message, (fault,))
-        digest.update(offence_table_sha256(table).encode())
-    return f"mapping {mapping.name} {mapping.version}", digest.hexdigest()
+            refusal_message = f"The mapping {mapping_file.file_name} cannot be used; nothing was loaded"
+            raise InputError(refusal_message, (unknown_table_fault,))
+        recipe_digest.update(offence_table_sha256(offence_table).encode())
+    return f"mapping {mapping.name} {mapping.version}", recipe_digest.hexdigest()
 
 
 def _check_columns(sheet: Sheet, mapping: Mapping, file_name: str) -> None:
-    missing = [column for column in mapping.columns() if column not in sheet.columns]
-    if not missing:
+    missing_columns = [column for column in mapping.columns() if column not in sheet.columns]
+    if not missing_columns:
         return
-    hint = "is the delimiter right? " if len(sheet.columns) == 1 else ""
+    delimiter_hint = "is the delimiter right? " if len(sheet.columns) == 1 else ""
     faults = tuple(
         Fault(
             f"{sheet.name}: column {column!r}",
             "not found",
-            f"{hint}{suggest(column, sheet.columns)}correct it in {file_name}",
+            f"{delimiter_hint}{suggest(column, sheet.columns)}correct it in {file_name}",
         )
-        for column in missing
+        for column in missing_columns
     )
-    raise InputError(f"{sheet.name} lacks {len(missing)} columns; nothing was loaded", faults)
+    raise InputError(f"{sheet.name} lacks {len(missing_columns)} columns; nothing was loaded", faults)
 
 
 def _check_city(columns: Columns, sheet: Sheet, mapping: Mapping, context: ReadContext) -> None:
@@ -386,28 +386,28 @@ def _check_city(columns: Columns, sheet: Sheet, mapping: Mapping, context: ReadC
         return
     lost_count = pc.sum(pc.equal(columns["location_quality"], "none")).as_py() or 0
     if lost_count > row_count / 2:
-        problem = f"has {lost_count:,} of {row_count:,} rows outside {city.name} ({city.crs})"
-        remedy = f"load it into a workspace of its own: `becalm init` with the city {mapping.city}"
-        raise file_refusal(sheet.name, problem, remedy)
+        outside_problem = f"has {lost_count:,} of {row_count:,} rows outside {city.name} ({city.crs})"
+        workspace_remedy = f"load it into a workspace of its own: `becalm init` with the city {mapping.city}"
+        raise file_refusal(sheet.name, outside_problem, workspace_remedy)
 
 
 def _split_by_month(
     columns: Columns, is_kept: Bools, mapping: Mapping, file: InputFile
 ) -> tuple[TablePart, ...]:
     """The kept rows, one part per month, in the file's own order."""
-    schema, row_count = TABLES[mapping.table].to_pyarrow(), len(is_kept)
-    for name, value in (("source", mapping.source), ("file", file.name)):
-        columns[name] = pa.repeat(pa.scalar(value, pa.string()), row_count)
+    fields, row_count = TABLES[mapping.table].to_pyarrow(), len(is_kept)
+    for name, constant_text in (("source", mapping.source), ("file", file.name)):
+        columns[name] = pa.repeat(pa.scalar(constant_text, pa.string()), row_count)
     columns["as_of"] = pa.repeat(pa.scalar(file.as_of, pa.date32()), row_count)
-    table = pa.table([columns[name].cast(schema.field(name).type) for name in schema.names], schema=schema)
-    months = dictionary_encode(pa.chunked_array([columns["month"]]))
-    rows = np.flatnonzero(is_kept & ~months.is_blank)
-    rows = rows[np.argsort(months.codes[rows], kind="stable")]  # sorted once, sliced by month
-    table = table.take(pa.array(rows))
-    edges = np.searchsorted(months.codes[rows], np.arange(len(months.values) + 1))
-    parts = (
-        TablePart(mapping.table, mapping.source, month, table.slice(start, end - start))
-        for month, start, end in zip(months.values, edges[:-1], edges[1:], strict=True)
+    all_rows = pa.table([columns[name].cast(fields.field(name).type) for name in fields.names], schema=fields)
+    encoded_months = dictionary_encode(pa.chunked_array([columns["month"]]))
+    rows = np.flatnonzero(is_kept & ~encoded_months.is_blank)
+    rows = rows[np.argsort(encoded_months.codes[rows], kind="stable")]  # sorted once, sliced by month
+    all_rows = all_rows.take(pa.array(rows))
+    month_edges = np.searchsorted(encoded_months.codes[rows], np.arange(len(encoded_months.values) + 1))
+    month_parts = (
+        TablePart(mapping.table, mapping.source, month, all_rows.slice(start, end - start))
+        for month, start, end in zip(encoded_months.values, month_edges[:-1], month_edges[1:], strict=True)
         if end > start
     )
-    return tuple(sorted(parts, key=lambda part: part.month))
+    return tuple(sorted(month_parts, key=lambda part: part.month))

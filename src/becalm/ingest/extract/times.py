@@ -62,58 +62,58 @@ def read_occurrence_times(
     if part.month is not None:
         return _read_months(sheet, part, row_outcomes)
     assert part.occurred_from is not None
-    start = _read_start(sheet, part, row_outcomes, city_zone=city_zone)
+    start_instants = _read_start(sheet, part, row_outcomes, city_zone=city_zone)
     if part.hour is not None:
-        return _read_days_and_hours(sheet, part, start, row_outcomes, city_zone=city_zone)
-    _record_clock_changes(start, part.occurred_from, row_outcomes)
-    precision = _coarsen(start.local, groups, part)
-    end = start.utc
+        return _read_days_and_hours(sheet, part, start_instants, row_outcomes, city_zone=city_zone)
+    _record_clock_changes(start_instants, part.occurred_from, row_outcomes)
+    precision_of_row = _coarsen(start_instants.local, groups, part)
+    end_utc = start_instants.utc
     if part.occurred_to is not None:
-        end = _read_end(sheet, part, start, row_outcomes, city_zone=city_zone)
-        precision = np.maximum(precision, _window_precision(end - start.utc))
-    return _widen(start.utc, end, start.local, precision, city_zone)
+        end_utc = _read_end(sheet, part, start_instants, row_outcomes, city_zone=city_zone)
+        precision_of_row = np.maximum(precision_of_row, _window_precision(end_utc - start_instants.utc))
+    return _widen(start_instants.utc, end_utc, start_instants.local, precision_of_row, city_zone)
 
 
 def read_recorded_on(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, *, city_zone: str) -> pa.Array:
     """The civil day on which each row was recorded, null where unknown. A clock time takes its local day."""
     if part.recorded_on is None:
         return pa.nulls(sheet.data.num_rows, pa.date32())
-    column, formats = sheet.data[part.recorded_on], part.recorded_formats or part.formats
-    if any("%z" in time_format for time_format in formats) or getattr(column.type, "tz", None) is not None:
-        instants = read_instants(column, formats=formats, zone="offset", city_zone=city_zone)
+    column, patterns = sheet.data[part.recorded_on], part.recorded_formats or part.formats
+    if any("%z" in time_format for time_format in patterns) or getattr(column.type, "tz", None) is not None:
+        recorded_instants = read_instants(column, formats=patterns, zone="offset", city_zone=city_zone)
     else:  # a day, or a clock time whose day is the one that is written
-        instants = read_instants(column, formats=formats, zone="UTC", city_zone="UTC")
+        recorded_instants = read_instants(column, formats=patterns, zone="UTC", city_zone="UTC")
     row_outcomes.repair(
-        instants.is_bad, part.recorded_on, "is no day", _format_remedy(part, "recorded_formats")
+        recorded_instants.is_bad, part.recorded_on, "is no day", _format_remedy(part, "recorded_formats")
     )
-    return pa.array(instants.local.astype("M8[D]"))
+    return pa.array(recorded_instants.local.astype("M8[D]"))
 
 
 def _read_start(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, *, city_zone: str) -> Instants:
     column = part.occurred_from or ""
-    start = read_instants(sheet.data[column], formats=part.formats, zone=part.zone, city_zone=city_zone)
-    row_outcomes.reject_remaining(start.is_blank, column, "has no time", "give it, or leave the row out")
-    row_outcomes.reject_remaining(start.is_bad, column, "is not a time", _format_remedy(part, "formats"))
-    return start
+    starts = read_instants(sheet.data[column], formats=part.formats, zone=part.zone, city_zone=city_zone)
+    row_outcomes.reject_remaining(starts.is_blank, column, "has no time", "give it, or leave the row out")
+    row_outcomes.reject_remaining(starts.is_bad, column, "is not a time", _format_remedy(part, "formats"))
+    return starts
 
 
 def _read_end(
     sheet: Sheet, part: TimePart, start: Instants, row_outcomes: RowOutcomes, *, city_zone: str
 ) -> Times:
     """The end of each window, its start where there is none; what ends before it starts is rejected."""
-    column = part.occurred_to or ""
-    end = read_instants(sheet.data[column], formats=part.formats, zone=part.zone, city_zone=city_zone)
-    remedy = _format_remedy(part, "formats")
-    row_outcomes.repair(end.is_bad, column, "is not a time, and was left out", remedy)
+    end_column = part.occurred_to or ""
+    ends = read_instants(sheet.data[end_column], formats=part.formats, zone=part.zone, city_zone=city_zone)
+    format_remedy = _format_remedy(part, "formats")
+    row_outcomes.repair(ends.is_bad, end_column, "is not a time, and was left out", format_remedy)
     # a row whose start was told already is not told again for its end
-    untold = replace(
-        end, in_gap=end.in_gap & ~start.in_gap, is_ambiguous=end.is_ambiguous & ~start.is_ambiguous
+    end_only_changes = replace(
+        ends, in_gap=ends.in_gap & ~start.in_gap, is_ambiguous=ends.is_ambiguous & ~start.is_ambiguous
     )
-    _record_clock_changes(untold, column, row_outcomes)
-    end_utc = np.where(np.isnat(end.utc), start.utc, end.utc)
+    _record_clock_changes(end_only_changes, end_column, row_outcomes)
+    end_utc = np.where(np.isnat(ends.utc), start.utc, ends.utc)
     row_outcomes.reject_remaining(
         end_utc < start.utc,
-        f"{part.occurred_from} / {column}",
+        f"{part.occurred_from} / {end_column}",
         "ends before it starts",
         "swap the two times or correct one",
     )
@@ -121,8 +121,8 @@ def _read_end(
 
 
 def _format_remedy(part: TimePart, entry: str) -> str:
-    formats = part.recorded_formats if entry == "recorded_formats" else part.formats
-    format_list = ", ".join(formats) or "none is given for text"
+    entry_formats = part.recorded_formats if entry == "recorded_formats" else part.formats
+    format_list = ", ".join(entry_formats) or "none is given for text"
     return f"{entry} of the mapping: {format_list}; years {FIRST_YEAR} to {LAST_YEAR - 1}"
 
 
@@ -143,42 +143,42 @@ def _record_clock_changes(instants: Instants, column: str, row_outcomes: RowOutc
 
 def _coarsen(local: Times, groups: Objects, part: TimePart) -> Ints:
     """Heaped times know less than they say: at 00:00 only the day, at full hours only the hour."""
-    precision = np.full(len(local), PRECISIONS.index(part.precision))
+    precision_of_row = np.full(len(local), PRECISIONS.index(part.precision))
     is_full_hour = local == local.astype("M8[h]")
     is_midnight = local == local.astype("M8[D]")
     if part.full_hour_is_hour:
-        precision = np.maximum(precision, np.where(is_full_hour, HOUR, MINUTE))
+        precision_of_row = np.maximum(precision_of_row, np.where(is_full_hour, HOUR, MINUTE))
     if "*" in part.midnight_is_day:
-        precision = np.maximum(precision, np.where(is_midnight, DAY, MINUTE))
+        precision_of_row = np.maximum(precision_of_row, np.where(is_midnight, DAY, MINUTE))
     elif part.midnight_is_day:
-        is_named = pd.Series(groups, dtype=object).isin(part.midnight_is_day).to_numpy()
-        precision = np.maximum(precision, np.where(is_midnight & is_named, DAY, MINUTE))
-    return precision
+        has_day_only = pd.Series(groups, dtype=object).isin(part.midnight_is_day).to_numpy()
+        precision_of_row = np.maximum(precision_of_row, np.where(is_midnight & has_day_only, DAY, MINUTE))
+    return precision_of_row
 
 
 def _window_precision(windows: NDArray[np.timedelta64]) -> Ints:
     """How exactly a window is known: to the minute, the hour, or (any longer) the day on which it starts."""
-    seconds = windows.astype("m8[s]").astype(np.int64)
-    return np.select([seconds <= 60, seconds <= 3600], [MINUTE, HOUR], DAY)
+    window_seconds = windows.astype("m8[s]").astype(np.int64)
+    return np.select([window_seconds <= 60, window_seconds <= 3600], [MINUTE, HOUR], DAY)
 
 
 def _read_days_and_hours(
     sheet: Sheet, part: TimePart, start: Instants, row_outcomes: RowOutcomes, *, city_zone: str
 ) -> OccurrenceTimes:
     assert part.hour is not None
-    hours, is_bad = numbers(sheet.data[part.hour])
+    hour_of_row, is_bad_hour = numbers(sheet.data[part.hour])
     with np.errstate(invalid="ignore"):
-        is_bad |= (hours < 0) | (hours > 23) | (hours != np.floor(hours))
-    row_outcomes.repair(is_bad, part.hour, "is no hour from 0 to 23", "give one; only the day was kept")
-    has_hour = ~is_bad & ~np.isnan(hours)
-    days = _civil_days(start.local, hours)
-    local = days.astype("M8[s]") + np.where(has_hour, hours, 0).astype("m8[h]")
-    utc, in_gap, is_ambiguous = local_to_utc(local, city_zone)
-    instants = replace(
-        start, utc=utc, local=local, in_gap=in_gap & has_hour, is_ambiguous=is_ambiguous & has_hour
+        is_bad_hour |= (hour_of_row < 0) | (hour_of_row > 23) | (hour_of_row != np.floor(hour_of_row))
+    row_outcomes.repair(is_bad_hour, part.hour, "is no hour from 0 to 23", "give one; only the day was kept")
+    has_hour = ~is_bad_hour & ~np.isnan(hour_of_row)
+    civil_days = _civil_days(start.local, hour_of_row)
+    local_times = civil_days.astype("M8[s]") + np.where(has_hour, hour_of_row, 0).astype("m8[h]")
+    utcs, is_in_gap, is_ambiguous = local_to_utc(local_times, city_zone)
+    hour_instants = replace(
+        start, utc=utcs, local=local_times, in_gap=is_in_gap & has_hour, is_ambiguous=is_ambiguous & has_hour
     )
-    _record_clock_changes(instants, f"{part.occurred_from} / {part.hour}", row_outcomes)
-    return _widen(utc, utc, utc_to_local(utc, city_zone), np.where(has_hour, HOUR, DAY), city_zone)
+    _record_clock_changes(hour_instants, f"{part.occurred_from} / {part.hour}", row_outcomes)
+    return _widen(utcs, utcs, utc_to_local(utcs, city_zone), np.where(has_hour, HOUR, DAY), city_zone)
 
 
 def _civil_days(local: Times, hours: Floats) -> Times:
@@ -187,9 +187,9 @@ def _civil_days(local: Times, hours: Floats) -> Times:
     A day may be written as the instant of its midnight by another year's clock changes: then it reads
     23:00 of the day before, although the hour beside it is another.
     """
-    clock = local - local.astype("M8[D]")
-    is_early = (clock == np.timedelta64(23, "h")) & (hours != 23)
-    return np.asarray(local + np.where(is_early, np.timedelta64(1, "h"), np.timedelta64(0, "h"))).astype(
+    time_since_midnight = local - local.astype("M8[D]")
+    is_day_early = (time_since_midnight == np.timedelta64(23, "h")) & (hours != 23)
+    return np.asarray(local + np.where(is_day_early, np.timedelta64(1, "h"), np.timedelta64(0, "h"))).astype(
         "M8[D]"
     )
 
@@ -199,14 +199,14 @@ def _widen(start: Times, end: Times, local: Times, precision: Ints, city_zone: s
 
     Midnights are taken in the city's zone, not 24 hours apart: two nights a year last 23 and 25 hours.
     """
-    days = local.astype("M8[D]")
-    midnight, _, _ = local_to_utc(days.astype("M8[s]"), city_zone)
-    next_midnight, _, _ = local_to_utc((days + 1).astype("M8[s]"), city_zone)
+    local_days = local.astype("M8[D]")
+    midnight_utc, _, _ = local_to_utc(local_days.astype("M8[s]"), city_zone)
+    next_midnight_utc, _, _ = local_to_utc((local_days + 1).astype("M8[s]"), city_zone)
     is_instant = end == start
-    is_day, is_hour = (precision == DAY) & is_instant, (precision == HOUR) & is_instant
+    is_day_only, is_hour_only = (precision == DAY) & is_instant, (precision == HOUR) & is_instant
     return OccurrenceTimes(
-        start=np.where(is_day, midnight, start),
-        end=np.select([is_day, is_hour], [next_midnight, start + np.timedelta64(1, "h")], end),
+        start=np.where(is_day_only, midnight_utc, start),
+        end=np.select([is_day_only, is_hour_only], [next_midnight_utc, start + np.timedelta64(1, "h")], end),
         local=local,
         precision=precision,
         months=local.astype("M8[M]"),
@@ -215,17 +215,17 @@ def _widen(start: Times, end: Times, local: Times, precision: Ints, city_zone: s
 
 def _read_months(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes) -> OccurrenceTimes:
     assert part.month is not None
-    column = sheet.data[part.month]
-    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        local = column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
-        is_blank = np.isnat(local)
+    month_column = sheet.data[part.month]
+    if pa.types.is_timestamp(month_column.type) or pa.types.is_date(month_column.type):
+        local = month_column.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
+        is_blank_month = np.isnat(local)
     else:
-        words = dictionary_encode(column)
+        words = dictionary_encode(month_column)
         local = np.append(parse_times(words.values, part.formats or MONTH_FORMATS), NAT)[words.codes]
-        is_blank = words.is_blank
-    row_outcomes.reject_remaining(is_blank, part.month, "has no month", "give it, or leave the row out")
+        is_blank_month = words.is_blank
+    row_outcomes.reject_remaining(is_blank_month, part.month, "has no month", "give it, or leave the row out")
     row_outcomes.reject_remaining(
-        np.isnat(local) & ~is_blank,
+        np.isnat(local) & ~is_blank_month,
         part.month,
         "is not a month",
         "write YYYY-MM, or correct formats in the mapping",
@@ -235,9 +235,9 @@ def _read_months(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes) -> Occ
 
 def _month_column(months: Times) -> pa.Array:
     """Months written YYYY-MM, null where unknown."""
-    codes, names = pd.factorize(months.astype("M8[s]"))
-    texts = pa.array([str(np.datetime64(name, "M")) for name in names], pa.string())
-    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), texts).cast(pa.string())
+    codes, distinct_months = pd.factorize(months.astype("M8[s]"))
+    month_texts = pa.array([str(np.datetime64(name, "M")) for name in distinct_months], pa.string())
+    return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), month_texts).cast(pa.string())
 
 
 def _instant_column(times: Times) -> pa.Array:

@@ -63,34 +63,34 @@ def read_published_file(file: InputFile, column_types: Mapping[str, pa.DataType]
     Raises InputError where the file is empty, is not separated by commas or lacks a column.
     """
     _check_text(file)
-    header = read_header(file.path, file.name)
-    missing = [name for name in column_types if name not in header.columns]
-    if header.delimiter != "," and len(header.columns) >= len(column_types):
-        problem = f"is separated by {DELIMITER_NAMES[header.delimiter]}, not by commas"
-        raise _refusal(file, "line 1", problem, "export it with commas")
-    if missing:
+    text_header = read_header(file.path, file.name)
+    missing_columns = [name for name in column_types if name not in text_header.columns]
+    if text_header.delimiter != "," and len(text_header.columns) >= len(column_types):
+        delimiter_problem = f"is separated by {DELIMITER_NAMES[text_header.delimiter]}, not by commas"
+        raise _refusal(file, "line 1", delimiter_problem, "export it with commas")
+    if missing_columns:
         faults = tuple(
-            Fault("column", f'"{name}" not found', _nearest_column(name, header.columns, column_types))
-            for name in missing
+            Fault("column", f'"{name}" not found', _nearest_column(name, text_header.columns, column_types))
+            for name in missing_columns
         )
         raise InputError(f"{file.name} is not a {kind} file as published; nothing was loaded", faults)
     return read_lines(file, column_types)
 
 
 def _check_text(file: InputFile) -> None:
-    with file.path.open("rb") as stream:
-        head = stream.read(HEAD_BYTES)
-    if not head.strip():
+    with file.path.open("rb") as byte_stream:
+        first_bytes = byte_stream.read(HEAD_BYTES)
+    if not first_bytes.strip():
         raise _refusal(file, "file", "is empty", "fetch or export it again")
-    if b"\0" in head and head[:2] not in (b"\xff\xfe", b"\xfe\xff"):
+    if b"\0" in first_bytes and first_bytes[:2] not in (b"\xff\xfe", b"\xfe\xff"):
         raise _refusal(file, "file", "holds zero bytes: it is not text", "export it as a csv in UTF-8")
 
 
 def _nearest_column(name: str, header: Sequence[str], column_types: Mapping[str, object]) -> str:
-    spare = {column.casefold(): column for column in header if column not in column_types}
-    near = difflib.get_close_matches(name.casefold(), spare, n=1, cutoff=0.6)
-    if near:
-        return f'the nearest column is "{spare[near[0]]}": rename it to "{name}"'
+    unused_columns = {column.casefold(): column for column in header if column not in column_types}
+    similar_names = difflib.get_close_matches(name.casefold(), unused_columns, n=1, cutoff=0.6)
+    if similar_names:
+        return f'the nearest column is "{unused_columns[similar_names[0]]}": rename it to "{name}"'
     return f"the columns are {', '.join(header)[:300]}; fetch the file again, or load it through a mapping"
 
 
@@ -110,8 +110,8 @@ def force_source(file: InputFile, publication: Publication, forces: DictionaryCo
 
 
 def _force_slug(force: str) -> str:
-    plain = _RANK.sub(" ", force.replace("&", "and")).casefold()
-    return "-".join(re.findall(r"[a-z0-9]+", plain.removeprefix(" of ")))
+    plain_name = _RANK.sub(" ", force.replace("&", "and")).casefold()
+    return "-".join(re.findall(r"[a-z0-9]+", plain_name.removeprefix(" of ")))
 
 
 def word_column(sheet: Sheet, name: str) -> DictionaryColumn:
@@ -183,47 +183,47 @@ class RowPlaces:
 
     def columns(self) -> dict[str, pa.Array]:
         """Eastings and northings of the rows, null where there is no place, and how exact they are."""
-        is_unknown = ~self.points.is_known[self.point_of_row]
-        easting, northing = (
-            pa.array(metres[self.point_of_row], type=pa.float64(), mask=is_unknown)
-            for metres in (self.points.easting_m, self.points.northing_m)
+        lacks_point = ~self.points.is_known[self.point_of_row]
+        easting_m, northing_m = (
+            pa.array(metres_of_point[self.point_of_row], type=pa.float64(), mask=lacks_point)
+            for metres_of_point in (self.points.easting_m, self.points.northing_m)
         )
-        quality = dictionary_array(is_unknown.astype(np.int32), ["snap", "none"])
-        return {"easting_m": easting, "northing_m": northing, "location_quality": quality}
+        quality_of_row = dictionary_array(lacks_point.astype(np.int32), ["snap", "none"])
+        return {"easting_m": easting_m, "northing_m": northing_m, "location_quality": quality_of_row}
 
 
 def locate_rows(sheet: Sheet, row_outcomes: RowOutcomes, locator: Locator) -> RowPlaces:
     """Where are these rows in the city's metres? Coordinates that cannot be meant are written down."""
     longitude, latitude = word_column(sheet, "Longitude"), word_column(sheet, "Latitude")
     xs, ys, point_of_row = _distinct_points(longitude, latitude)
-    points = locator.locate(xs, ys)
-    is_lost = ~points.is_known[point_of_row] & ~(longitude.is_blank & latitude.is_blank)
-    is_zero = (xs == 0) & (ys == 0)
-    is_broken = ~is_zero & ~(np.isfinite(xs) & np.isfinite(ys))
-    outside = f"the point lies outside the area for which {locator.city.crs} is made"
-    kinds = (
-        (is_zero, "the point (0, 0) stands for no location", "none needed: loaded without a location"),
+    located_points = locator.locate(xs, ys)
+    has_lost_point = ~located_points.is_known[point_of_row] & ~(longitude.is_blank & latitude.is_blank)
+    is_zero_point = (xs == 0) & (ys == 0)
+    is_broken_point = ~is_zero_point & ~(np.isfinite(xs) & np.isfinite(ys))
+    outside_reason = f"the point lies outside the area for which {locator.city.crs} is made"
+    point_faults = (
+        (is_zero_point, "the point (0, 0) stands for no location", "none needed: loaded without a location"),
         (
-            is_broken,
+            is_broken_point,
             "the coordinates are not two numbers",
             "loaded without a location; correct them in the source",
         ),
         (
-            ~is_zero & ~is_broken,
-            outside,
+            ~is_zero_point & ~is_broken_point,
+            outside_reason,
             "loaded without a location; check the coordinates, or the city of this workspace",
         ),
     )
-    for is_kind, reason, remedy in kinds:
+    for is_faulty_point, fault_reason, fault_remedy in point_faults:
         row_outcomes.repair(
-            is_lost & is_kind[point_of_row],
+            has_lost_point & is_faulty_point[point_of_row],
             "Longitude, Latitude",
-            reason,
-            remedy,
+            fault_reason,
+            fault_remedy,
             value=lambda row: f"{longitude.text(row) or ''}, {latitude.text(row) or ''}",
             also_rejected=True,
         )
-    return RowPlaces(points, point_of_row)
+    return RowPlaces(located_points, point_of_row)
 
 
 def _distinct_points(longitude: DictionaryColumn, latitude: DictionaryColumn) -> tuple[Floats, Floats, Ints]:
@@ -231,10 +231,10 @@ def _distinct_points(longitude: DictionaryColumn, latitude: DictionaryColumn) ->
 
     The texts are coded already, so that pairs of codes are told apart faster than pairs of numbers.
     """
-    width = len(latitude.values) + 1
-    point_of_row, pairs = pd.factorize((longitude.codes + 1) * width + latitude.codes + 1)
-    x_codes, y_codes = np.divmod(pairs, width)
-    return longitude.numbers()[x_codes - 1], latitude.numbers()[y_codes - 1], point_of_row
+    latitude_code_count = len(latitude.values) + 1
+    point_of_row, pair_codes = pd.factorize((longitude.codes + 1) * latitude_code_count + latitude.codes + 1)
+    longitude_codes, latitude_codes = np.divmod(pair_codes, latitude_code_count)
+    return longitude.numbers()[longitude_codes - 1], latitude.numbers()[latitude_codes - 1], point_of_row
 
 
 # --- identifiers --------------------------------------------------------------------------------------
@@ -247,20 +247,20 @@ def reject_repeats(
 
     Two rows are the same where their lines are, to the letter. Rows without a key are never compared.
     """
-    filled_keys = keys.drop_null()
-    if pc.count_distinct(filled_keys).as_py() == len(filled_keys):  # so it is with most files, and fast
+    given_keys = keys.drop_null()
+    if pc.count_distinct(given_keys).as_py() == len(given_keys):  # so it is with most files, and fast
         return np.empty(0, dtype=np.intp)
-    series = keys.to_pandas()
-    suspects = np.flatnonzero(series.duplicated(keep=False) & series.notna())
-    lines = sheet.lines[suspects].tolist()
-    texts = line_texts(file, lines)
-    is_same = pd.Series([texts[line] for line in lines], dtype=object).duplicated().to_numpy()
-    has_same_key = series.iloc[suspects[~is_same]].duplicated().to_numpy()
-    is_repeat = np.zeros(len(keys), dtype=np.bool_)
-    is_repeat[suspects[is_same]] = True
-    row_outcomes.reject(is_repeat, column, REPEATED_ROW, "none needed: the earlier one was loaded")
-    same_key_rows: Ints = suspects[~is_same][has_same_key]
-    return same_key_rows
+    key_series = keys.to_pandas()
+    suspect_indices = np.flatnonzero(key_series.duplicated(keep=False) & key_series.notna())
+    line_numbers = sheet.lines[suspect_indices].tolist()
+    text_of_line = line_texts(file, line_numbers)
+    is_same = pd.Series([text_of_line[line] for line in line_numbers], dtype=object).duplicated().to_numpy()
+    is_other_line_same_key = key_series.iloc[suspect_indices[~is_same]].duplicated().to_numpy()
+    is_repeated_row = np.zeros(len(keys), dtype=np.bool_)
+    is_repeated_row[suspect_indices[is_same]] = True
+    row_outcomes.reject(is_repeated_row, column, REPEATED_ROW, "none needed: the earlier one was loaded")
+    same_key_indices: Ints = suspect_indices[~is_same][is_other_line_same_key]
+    return same_key_indices
 
 
 def synthetic_ids(prefix: str, numbers: Ints) -> pa.Array:
@@ -273,12 +273,12 @@ def synthetic_ids(prefix: str, numbers: Ints) -> pa.Array:
 
 def build_reading(file: InputFile, publication: Publication, rows: PublishedRows, staging: Path) -> Reading:
     """Set the rejected rows aside, write the others as Parquet by month, and tally."""
-    outcomes, kept_rows = rows.row_outcomes, rows.columns
-    if outcomes.is_rejected.any():
-        kept_rows = kept_rows.filter(pa.array(outcomes.is_kept))
+    row_outcomes, kept_rows = rows.row_outcomes, rows.columns
+    if row_outcomes.is_rejected.any():
+        kept_rows = kept_rows.filter(pa.array(row_outcomes.is_kept))
     parts = _write_parts(rows, kept_rows, staging / file.sha256, publication.month)
-    outcomes.faults.sort(key=lambda fault: fault.row)
-    return Reading.of_rows((publication.recipe, publication.recipe_sha256), parts, outcomes, rows.notes)
+    row_outcomes.faults.sort(key=lambda fault: fault.row)
+    return Reading.of_rows((publication.recipe, publication.recipe_sha256), parts, row_outcomes, rows.notes)
 
 
 def _write_parts(
@@ -290,17 +290,17 @@ def _write_parts(
     """
     if not kept_rows.num_rows:
         return
-    few_words = [field.name for field in kept_rows.schema if pa.types.is_dictionary(field.type)]
+    dictionary_columns = [field.name for field in kept_rows.schema if pa.types.is_dictionary(field.type)]
     months = sorted(pc.unique(kept_rows["month"].combine_chunks().dictionary_decode()).to_pylist())
     for month in months:
-        of_month = kept_rows if len(months) == 1 else kept_rows.filter(pc.equal(kept_rows["month"], month))
-        path = f"{stem}-{rows.table}-{month}.parquet"
+        month_rows = kept_rows if len(months) == 1 else kept_rows.filter(pc.equal(kept_rows["month"], month))
+        part_path = f"{stem}-{rows.table}-{month}.parquet"
         pq.write_table(
-            of_month,
-            path,
+            month_rows,
+            part_path,
             compression="zstd",
-            use_dictionary=few_words,
+            use_dictionary=dictionary_columns,
             store_schema=False,
             row_group_size=1 << 18,
         )
-        yield TablePart(rows.table, rows.source, month, path, whole=month == stated_month)
+        yield TablePart(rows.table, rows.source, month, part_path, whole=month == stated_month)

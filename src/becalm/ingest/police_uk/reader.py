@@ -85,37 +85,37 @@ def read_street(file: InputFile, context: ReadContext, publication: Publication)
     """Read one force's street crimes of one month (or of several, in one file)."""
     sheet = read_published_file(file, STREET_COLUMNS, kind="data.police.uk street")
     row_outcomes, row_count = RowOutcomes(sheet), sheet.data.num_rows
-    offences, locator = context.offences[OFFENCES], context.locator
-    months, crime_types = word_column(sheet, "Month"), word_column(sheet, "Crime type")
-    source = force_source(file, publication, word_column(sheet, "Reported by"))
-    reject_non_months(months, row_outcomes)
-    reject_other_months(months, row_outcomes, column="Month", stated_month=publication.month)
-    _reject_unknown_types(crime_types, offences, row_outcomes)
-    places = locate_rows(sheet, row_outcomes, locator)
+    offence_table, locator = context.offences[OFFENCES], context.locator
+    month_column, type_column = word_column(sheet, "Month"), word_column(sheet, "Crime type")
+    source_name = force_source(file, publication, word_column(sheet, "Reported by"))
+    reject_non_months(month_column, row_outcomes)
+    reject_other_months(month_column, row_outcomes, column="Month", stated_month=publication.month)
+    _reject_unknown_types(type_column, offence_table, row_outcomes)
+    row_places = locate_rows(sheet, row_outcomes, locator)
     crime_ids = sheet.data["Crime ID"].combine_chunks()
     same_id_rows = reject_repeats(file, sheet, crime_ids, row_outcomes, column="Crime ID")
-    columns = {
+    incident_columns = {
         **{name: pa.nulls(row_count, type=INCIDENTS[name].to_pyarrow()) for name in UNPUBLISHED_COLUMNS},
-        **file_columns(file, source, row_count),
-        "incident_id": _incident_ids(crime_ids, same_id_rows, publication.record_prefix(source, file)),
+        **file_columns(file, source_name, row_count),
+        "incident_id": _incident_ids(crime_ids, same_id_rows, publication.record_prefix(source_name, file)),
         "precision": constant_column("month", row_count),
         "weapon": constant_column("unknown", row_count),
-        "month": months.rename_words(),
+        "month": month_column.rename_words(),
         "outcome": word_column(sheet, "Last outcome category").rename_words(),
         "lsoa": word_column(sheet, "LSOA code").rename_words(),
-        **_offence_columns(crime_types, offences),
-        **places.columns(),
-        **_borough_columns(sheet, places, locator),
+        **_offence_columns(type_column, offence_table),
+        **row_places.columns(),
+        **_borough_columns(sheet, row_places, locator),
     }
-    notes = (
+    street_notes = (
         *sheet.notes,
-        *misnamed_note(months, stated_month=publication.month),
+        *misnamed_note(month_column, stated_month=publication.month),
         *_same_id_note(same_id_rows),
-        *_outside_note(places, locator),
+        *_outside_note(row_places, locator),
     )
-    table = pa.table({name: columns[name] for name in INCIDENTS})
-    rows = PublishedRows("incidents", source, table, row_outcomes, notes)
-    return build_reading(file, publication, rows, context.staging)
+    incident_table = pa.table({name: incident_columns[name] for name in INCIDENTS})
+    published_rows = PublishedRows("incidents", source_name, incident_table, row_outcomes, street_notes)
+    return build_reading(file, publication, published_rows, context.staging)
 
 
 def _reject_unknown_types(
@@ -138,20 +138,20 @@ def _reject_unknown_types(
 
 def _incident_ids(crime_ids: pa.Array, same_id_rows: Ints, prefix: str) -> pa.Array:
     """The Crime ID; with its turn for one that comes again in another row; made up where there is none."""
-    without_id = np.flatnonzero(pc.is_null(crime_ids).to_numpy(zero_copy_only=False))
-    ids = (
-        _replace(crime_ids, without_id, synthetic_ids(prefix, without_id + 1))
-        if without_id.size
+    no_id_indices = np.flatnonzero(pc.is_null(crime_ids).to_numpy(zero_copy_only=False))
+    incident_ids = (
+        _replace(crime_ids, no_id_indices, synthetic_ids(prefix, no_id_indices + 1))
+        if no_id_indices.size
         else crime_ids
     )
     if not same_id_rows.size:
-        return ids
-    turns: dict[str, int] = {}
+        return incident_ids
+    repeats_by_crime_id: dict[str, int] = {}
     numbered_ids = []
-    for crime_id in ids.take(pa.array(np.sort(same_id_rows))).to_pylist():
-        turns[crime_id] = turns.get(crime_id, 1) + 1
-        numbered_ids.append(f"{crime_id}#{turns[crime_id]}")
-    return _replace(ids, same_id_rows, pa.array(numbered_ids, type=pa.string()))
+    for crime_id in incident_ids.take(pa.array(np.sort(same_id_rows))).to_pylist():
+        repeats_by_crime_id[crime_id] = repeats_by_crime_id.get(crime_id, 1) + 1
+        numbered_ids.append(f"{crime_id}#{repeats_by_crime_id[crime_id]}")
+    return _replace(incident_ids, same_id_rows, pa.array(numbered_ids, type=pa.string()))
 
 
 def _replace(ids: pa.Array, rows: Ints, new_ids: pa.Array) -> pa.Array:
@@ -176,19 +176,19 @@ def _offence_columns(crime_types: DictionaryColumn, offences: OffenceTable) -> d
 
 def _borough_columns(sheet: Sheet, places: RowPlaces, locator: Locator) -> dict[str, pa.Array]:
     """By polygon for each distinct point; where no polygon answers, what the record's area name says."""
-    areas = word_column(sheet, "LSOA name")
-    names_by_point = list(locator.boroughs(places.points))
-    names_by_area = [locator.stated_borough(area) for area in areas.values]
-    names = sorted({name for name in (*names_by_point, *names_by_area) if name is not None})
-    codes = {name: code for code, name in enumerate(names)}
-    point_codes = _codes(names_by_point, codes)[places.point_of_row]
-    area_codes = _codes([*names_by_area, None], codes)[areas.codes]
-    boroughs = DictionaryColumn(
-        np.where(point_codes < 0, area_codes, point_codes), pa.array(names, type=pa.string())
+    area_column = word_column(sheet, "LSOA name")
+    borough_of_point = list(locator.boroughs(places.points))
+    borough_of_area = [locator.stated_borough(area_name) for area_name in area_column.values]
+    borough_names = sorted({name for name in (*borough_of_point, *borough_of_area) if name is not None})
+    code_by_borough = {name: borough_code for borough_code, name in enumerate(borough_names)}
+    point_codes = _codes(borough_of_point, code_by_borough)[places.point_of_row]
+    area_codes = _codes([*borough_of_area, None], code_by_borough)[area_column.codes]
+    borough_column = DictionaryColumn(
+        np.where(point_codes < 0, area_codes, point_codes), pa.array(borough_names, type=pa.string())
     )
     return {
-        "borough": boroughs.rename_words(),
-        "command_unit": boroughs.rename_words(locator.city.command_unit_of),
+        "borough": borough_column.rename_words(),
+        "command_unit": borough_column.rename_words(locator.city.command_unit_of),
     }
 
 
@@ -204,8 +204,8 @@ def _same_id_note(same_id_rows: Ints) -> tuple[str, ...]:
 
 
 def _outside_note(places: RowPlaces, locator: Locator) -> tuple[str, ...]:
-    count = int(locator.is_outside_extent(places.points)[places.point_of_row].sum())
-    return (f"{count} rows lie outside {locator.city.name}",) if count else ()
+    outside_count = int(locator.is_outside_extent(places.points)[places.point_of_row].sum())
+    return (f"{outside_count} rows lie outside {locator.city.name}",) if outside_count else ()
 
 
 # --- outcomes and stops -------------------------------------------------------------------------------
@@ -216,52 +216,52 @@ def read_outcomes(file: InputFile, context: ReadContext, publication: Publicatio
     sheet = read_published_file(file, OUTCOME_COLUMNS, kind="data.police.uk outcomes")
     row_outcomes, row_count = RowOutcomes(sheet), sheet.data.num_rows
     crime_ids = sheet.data["Crime ID"].combine_chunks()
-    months, outcomes = word_column(sheet, "Month"), word_column(sheet, "Outcome type")
-    source = force_source(file, publication, word_column(sheet, "Reported by"))
-    reject_non_months(months, row_outcomes)
-    reject_other_months(months, row_outcomes, column="Month", stated_month=publication.month)
-    for column, is_blank, remedy in (
+    month_column, outcome_column = word_column(sheet, "Month"), word_column(sheet, "Outcome type")
+    source_name = force_source(file, publication, word_column(sheet, "Reported by"))
+    reject_non_months(month_column, row_outcomes)
+    reject_other_months(month_column, row_outcomes, column="Month", stated_month=publication.month)
+    for column_name, is_blank_row, blank_remedy in (
         ("Crime ID", np.asarray(crime_ids.is_null()), "the outcome belongs to no crime that could be found"),
-        ("Outcome type", outcomes.is_blank, "the outcome says nothing"),
+        ("Outcome type", outcome_column.is_blank, "the outcome says nothing"),
     ):
-        row_outcomes.reject(is_blank, column, f"the {column} is empty", remedy)
+        row_outcomes.reject(is_blank_row, column_name, f"the {column_name} is empty", blank_remedy)
     reject_repeats(file, sheet, crime_ids, row_outcomes, column="Crime ID")
-    columns = {
-        **file_columns(file, source, row_count),
+    outcome_columns = {
+        **file_columns(file, source_name, row_count),
         "incident_id": crime_ids,
-        "month": months.rename_words(),
-        "outcome": outcomes.rename_words(),
+        "month": month_column.rename_words(),
+        "outcome": outcome_column.rename_words(),
     }
-    notes = (*sheet.notes, *misnamed_note(months, stated_month=publication.month))
-    table = pa.table({name: columns[name] for name in OUTCOMES})
-    rows = PublishedRows("outcomes", source, table, row_outcomes, notes)
-    return build_reading(file, publication, rows, context.staging)
+    outcome_notes = (*sheet.notes, *misnamed_note(month_column, stated_month=publication.month))
+    outcome_table = pa.table({field_name: outcome_columns[field_name] for field_name in OUTCOMES})
+    published_rows = PublishedRows("outcomes", source_name, outcome_table, row_outcomes, outcome_notes)
+    return build_reading(file, publication, published_rows, context.staging)
 
 
 def read_stops(file: InputFile, context: ReadContext, publication: Publication) -> Reading:
     """Read one force's stops of one local month: their times are UTC. Nothing is taken of the person."""
     sheet = read_published_file(file, STOP_COLUMNS, kind="data.police.uk stop-and-search")
     row_outcomes, row_count = RowOutcomes(sheet), sheet.data.num_rows
-    instants, months = _instants_and_months(word_column(sheet, "Date"))
-    source = force_source(file, publication, None)
+    stop_instants, month_column = _instants_and_months(word_column(sheet, "Date"))
+    source_name = force_source(file, publication, None)
     row_outcomes.reject(
-        months.is_blank, "Date", "the date is not an instant", "write it as 2020-04-01T23:05:00+00:00"
+        month_column.is_blank, "Date", "the date is not an instant", "write it as 2020-04-01T23:05:00+00:00"
     )
-    reject_other_months(months, row_outcomes, column="Date", stated_month=publication.month)
-    places = locate_rows(sheet, row_outcomes, context.locator)
-    prefix = f"{publication.record_prefix(source, file)}:stop"
-    columns = {
-        **file_columns(file, source, row_count),
-        "stop_id": synthetic_ids(prefix, np.arange(1, row_count + 1)),
-        "stopped_at": instants,
-        "month": months.rename_words(),
+    reject_other_months(month_column, row_outcomes, column="Date", stated_month=publication.month)
+    row_places = locate_rows(sheet, row_outcomes, context.locator)
+    id_prefix = f"{publication.record_prefix(source_name, file)}:stop"
+    stop_columns = {
+        **file_columns(file, source_name, row_count),
+        "stop_id": synthetic_ids(id_prefix, np.arange(1, row_count + 1)),
+        "stopped_at": stop_instants,
+        "month": month_column.rename_words(),
         **{name: word_column(sheet, column).rename_words() for name, column in STOP_WORDS.items()},
-        **places.columns(),
+        **row_places.columns(),
     }
-    notes = (*sheet.notes, *misnamed_note(months, stated_month=publication.month))
-    table = pa.table({name: columns[name] for name in STOPS})
-    rows = PublishedRows("stops", source, table, row_outcomes, notes)
-    return build_reading(file, publication, rows, context.staging)
+    stop_notes = (*sheet.notes, *misnamed_note(month_column, stated_month=publication.month))
+    stop_table = pa.table({name: stop_columns[name] for name in STOPS})
+    published_rows = PublishedRows("stops", source_name, stop_table, row_outcomes, stop_notes)
+    return build_reading(file, publication, published_rows, context.staging)
 
 
 def _instants_and_months(dates: DictionaryColumn) -> tuple[pa.Array, DictionaryColumn]:
@@ -272,11 +272,11 @@ def _instants_and_months(dates: DictionaryColumn) -> tuple[pa.Array, DictionaryC
     stamps = pd.to_datetime(
         pd.Series(dates.values, dtype=object), format="ISO8601", utc=True, errors="coerce"
     )
-    month_codes, months = pd.factorize(stamps.dt.tz_convert(LOCAL_ZONE).dt.strftime("%Y-%m"))
-    codes = np.append(month_codes, -1)[dates.codes]
+    month_codes, month_names = pd.factorize(stamps.dt.tz_convert(LOCAL_ZONE).dt.strftime("%Y-%m"))
+    month_of_row = np.append(month_codes, -1)[dates.codes]
     microseconds = np.append(stamps.astype("datetime64[us, UTC]").astype("int64").to_numpy(), 0)[dates.codes]
-    instants = pa.array(microseconds, mask=codes < 0).cast(pa.timestamp("us", "UTC"))
-    return instants, DictionaryColumn(codes, pa.array(months, type=pa.string()))
+    stop_instants = pa.array(microseconds, mask=month_of_row < 0).cast(pa.timestamp("us", "UTC"))
+    return stop_instants, DictionaryColumn(month_of_row, pa.array(month_names, type=pa.string()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,36 +311,36 @@ class PoliceUkReader:
 
     def recipe(self, file: InputFile, context: ReadContext) -> tuple[str, str]:
         """Name and hash of what decides the answer: reader, offence table, city and its shapes."""
-        kind = FILE_KINDS[_kind_key(file) or ""]
-        facts = [kind.key, str(kind.version), context.locator.key]
-        if kind.key == "street":
-            facts.append(offence_table_sha256(context.offences[OFFENCES]))
-        return f"data.police.uk {kind.key}", hashlib.sha256("\n".join(facts).encode()).hexdigest()
+        file_kind = FILE_KINDS[_kind_key(file) or ""]
+        recipe_facts = [file_kind.key, str(file_kind.version), context.locator.key]
+        if file_kind.key == "street":
+            recipe_facts.append(offence_table_sha256(context.offences[OFFENCES]))
+        return f"data.police.uk {file_kind.key}", hashlib.sha256("\n".join(recipe_facts).encode()).hexdigest()
 
     def read(self, file: InputFile, context: ReadContext) -> Reading:
         """Read and check the file; raises InputError where it cannot be read at all."""
-        name_facts = parse_name(file)
-        publication = Publication(name_facts.month, name_facts.force, *self.recipe(file, context))
+        name_publication = parse_name(file)
+        publication = Publication(name_publication.month, name_publication.force, *self.recipe(file, context))
         return FILE_KINDS[_kind_key(file) or ""].read(file, context, publication)
 
 
 def parse_name(file: InputFile) -> Publication:
     """What the file's name says: "2020-04-city-of-london-street.csv"."""
-    match = _NAME.fullmatch(_basename(file))
-    return Publication(match["month"], match["force"]) if match else Publication(None, None)
+    name_match = _NAME.fullmatch(_basename(file))
+    return Publication(name_match["month"], name_match["force"]) if name_match else Publication(None, None)
 
 
 def _kind_key(file: InputFile) -> str | None:
-    if match := _NAME.fullmatch(_basename(file)):
-        return match["kind"]
+    if name_match := _NAME.fullmatch(_basename(file)):
+        return name_match["kind"]
     if not _basename(file).lower().endswith(".csv"):
         return None
     try:
-        header = read_header(file.path, file.name)
+        text_header = read_header(file.path, file.name)
     except InputError:
         return None
-    columns = set(header.columns if header.delimiter == "," else ())
-    return next((key for key, kind in FILE_KINDS.items() if set(kind.columns) <= columns), None)
+    column_names = set(text_header.columns if text_header.delimiter == "," else ())
+    return next((key for key, kind in FILE_KINDS.items() if set(kind.columns) <= column_names), None)
 
 
 def _basename(file: InputFile) -> str:

@@ -112,20 +112,20 @@ class Draft:
 
 def profile_column(sheet: Sheet, column: str) -> ColumnProfile:
     """What does this column hold, judged by its type and its first rows?"""
-    data = first_rows(sheet, column)
-    words, kind = dictionary_encode(data), str(data.type)
-    blank_share = float(words.is_blank.mean()) if len(data) else 1.0
-    common = (column, kind, len(words.values), blank_share, words.values[:3])
-    if pa.types.is_timestamp(data.type) or pa.types.is_date(data.type):
-        precision = "day" if pa.types.is_date(data.type) else "minute"
-        has_offset = getattr(data.type, "tz", None) is not None
-        return ColumnProfile(*common, precision=precision, has_offset=has_offset)
-    values, is_bad = numbers(data)
-    is_filled = ~words.is_blank
-    share = float((is_filled & ~is_bad).sum() / max(is_filled.sum(), 1))
-    has_numbers = np.isfinite(values).any()
-    low, high = (float(np.nanmin(values)), float(np.nanmax(values))) if has_numbers else (np.nan, np.nan)
-    return ColumnProfile(*common, *_time_formats(words), share, low, high)
+    column_cells = first_rows(sheet, column)
+    column_words, arrow_type = dictionary_encode(column_cells), str(column_cells.type)
+    blank_share = float(column_words.is_blank.mean()) if len(column_cells) else 1.0
+    shared_fields = (column, arrow_type, len(column_words.values), blank_share, column_words.values[:3])
+    if pa.types.is_timestamp(column_cells.type) or pa.types.is_date(column_cells.type):
+        time_precision = "day" if pa.types.is_date(column_cells.type) else "minute"
+        has_offset = getattr(column_cells.type, "tz", None) is not None
+        return ColumnProfile(*shared_fields, precision=time_precision, has_offset=has_offset)
+    floats, is_bad_number = numbers(column_cells)
+    is_filled_cell = ~column_words.is_blank
+    number_share = float((is_filled_cell & ~is_bad_number).sum() / max(is_filled_cell.sum(), 1))
+    has_numbers = np.isfinite(floats).any()
+    lowest, high = (float(np.nanmin(floats)), float(np.nanmax(floats))) if has_numbers else (np.nan, np.nan)
+    return ColumnProfile(*shared_fields, *_time_formats(column_words), number_share, lowest, high)
 
 
 def first_rows(sheet: Sheet, column: str) -> pa.ChunkedArray:
@@ -138,7 +138,7 @@ def _time_formats(words: DictionaryColumn) -> tuple[tuple[str, ...], str, bool]:
     texts = words.values[:MOST_WORDS]
     if not texts or sum(bool(DATE_LIKE.match(text)) for text in texts) < 0.9 * len(texts):
         return (), "", False
-    for formats, precision, has_offset in (
+    for formats, time_precision, has_offset in (
         (OFFSET_FORMATS, "minute", True),
         (MINUTE_FORMATS, "minute", False),
         (DAY_FORMATS, "day", False),
@@ -146,40 +146,40 @@ def _time_formats(words: DictionaryColumn) -> tuple[tuple[str, ...], str, bool]:
     ):
         fits = tuple(f for f in formats if not np.isnat(parse_times(texts, (f,), offset=has_offset)).any())
         if fits:
-            return fits, precision, has_offset
+            return fits, time_precision, has_offset
     return (), "", False
 
 
 def local_times(sheet: Sheet, profile: ColumnProfile) -> Times:
     """The column's times as the file writes them, blanks left out."""
-    data = first_rows(sheet, profile.column)
-    if pa.types.is_timestamp(data.type) or pa.types.is_date(data.type):
-        times = data.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
+    column_cells = first_rows(sheet, profile.column)
+    if pa.types.is_timestamp(column_cells.type) or pa.types.is_date(column_cells.type):
+        typed_times = column_cells.cast(pa.timestamp("s"), safe=False).to_numpy().astype("M8[s]")
     else:
-        words = dictionary_encode(data)
-        distinct_times = parse_times(words.values, profile.formats[:1], offset=profile.has_offset)
-        times = np.append(distinct_times, np.datetime64("NaT", "s"))[words.codes]
-    return np.asarray(times[~np.isnat(times)])
+        column_words = dictionary_encode(column_cells)
+        distinct_times = parse_times(column_words.values, profile.formats[:1], offset=profile.has_offset)
+        typed_times = np.append(distinct_times, np.datetime64("NaT", "s"))[column_words.codes]
+    return np.asarray(typed_times[~np.isnat(typed_times)])
 
 
 def rank_offence_fits(draft: Draft) -> tuple[OffenceFit, ...]:
     """Which columns hold offences, and by which offence table? Best first."""
-    fits = []
-    group_by_word = {key: table.by_word() for key, table in draft.tables.items()}
+    offence_fits = []
+    group_by_word = {table_key: table.by_word() for table_key, table in draft.tables.items()}
     for profile in draft.profiles:
         if not _may_be_offence(profile) or profile.number_share > 0.5:
             continue
         words = dictionary_encode(first_rows(draft.sheet, profile.column))
-        row_counts = np.bincount(words.codes[~words.is_blank], minlength=len(words.values))
+        row_count_of_word = np.bincount(words.codes[~words.is_blank], minlength=len(words.values))
         plain_words = [plain_word(word) for word in words.values]
-        for key, groups in group_by_word.items():
-            is_known = np.array([word in groups for word in plain_words])
-            share = float(row_counts[is_known].sum() / max(row_counts.sum(), 1))
-            if share:
-                pairs = zip(words.values, is_known, strict=True)
-                unknown_words = tuple(word for word, is_word_known in pairs if not is_word_known)
-                fits.append(OffenceFit(key, (profile.column,), share, unknown_words))
-    return tuple(sorted(fits, key=lambda fit: -fit.share))
+        for table_key, group_of_word in group_by_word.items():
+            is_known_word = np.array([word in group_of_word for word in plain_words])
+            known_row_share = float(row_count_of_word[is_known_word].sum() / max(row_count_of_word.sum(), 1))
+            if known_row_share:
+                words_with_mask = zip(words.values, is_known_word, strict=True)
+                unknown_words = tuple(word for word, is_known in words_with_mask if not is_known)
+                offence_fits.append(OffenceFit(table_key, (profile.column,), known_row_share, unknown_words))
+    return tuple(sorted(offence_fits, key=lambda fit: -fit.share))
 
 
 def _may_be_offence(profile: ColumnProfile) -> bool:
@@ -188,15 +188,15 @@ def _may_be_offence(profile: ColumnProfile) -> bool:
 
 def find_finer_column(draft: Draft, best: OffenceFit) -> str | None:
     """A second free column that, joined to the offence, is known to the table as well."""
-    coarse = dictionary_encode(first_rows(draft.sheet, best.columns[0]))
+    coarse_words = dictionary_encode(first_rows(draft.sheet, best.columns[0]))
     group_by_word = draft.tables[best.table].by_word()
     for profile in draft.free_profiles():
         if not _may_be_offence(profile):
             continue
-        fine = dictionary_encode(first_rows(draft.sheet, profile.column))
-        pairs = pd.DataFrame({"coarse": coarse.codes, "fine": fine.codes}).drop_duplicates()
-        pairs = pairs[(pairs >= 0).all(axis=1)]
-        texts = (f"{coarse.values[a]} / {fine.values[b]}" for a, b in pairs.itertuples(index=False))
-        if any(plain_word(text) in group_by_word for text in texts):
+        words = dictionary_encode(first_rows(draft.sheet, profile.column))
+        codes = pd.DataFrame({"coarse": coarse_words.codes, "fine": words.codes}).drop_duplicates()
+        codes = codes[(codes >= 0).all(axis=1)]
+        texts = (f"{coarse_words.values[a]} / {words.values[b]}" for a, b in codes.itertuples(index=False))
+        if any(plain_word(joined_word) in group_by_word for joined_word in texts):
             return profile.column
     return None

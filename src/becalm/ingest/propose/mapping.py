@@ -55,10 +55,10 @@ def propose(
 
     The city is the workspace's. The proposal is a valid mapping, except that its doubts keep it from use.
     """
-    profiles = tuple(profile_column(sheet, column) for column in sheet.columns)
-    draft = Draft(sheet, profiles, tables, locator)
+    column_profiles = tuple(profile_column(sheet, column_name) for column_name in sheet.columns)
+    draft = Draft(sheet, column_profiles, tables, locator)
     _doubt_header(draft)
-    offence, time, place = _propose_offence(draft), propose_time(draft), propose_place(draft)
+    offence_entries, time, place = _propose_offence(draft), propose_time(draft), propose_place(draft)
     head: Entries = {
         "name": name,
         "version": "1",
@@ -72,15 +72,15 @@ def propose(
     draft.doubts.append(
         "whose file is this, and under which name should its counts be shown? (origin, source)"
     )
-    outcome = draft.use_column("outcome")
-    head |= {"doubts": list(draft.doubts), **({"outcome": outcome.column} if outcome else {})}
-    text = _mapping_text(draft, head, {"time": time, "offence": offence, "place": place, **details})
+    outcome_profile = draft.use_column("outcome")
+    head |= {"doubts": list(draft.doubts), **({"outcome": outcome_profile.column} if outcome_profile else {})}
+    text = _mapping_text(draft, head, {"time": time, "offence": offence_entries, "place": place, **details})
     MappingModel.model_validate(tomllib.loads(text))
-    return Proposal(name, text, tuple(draft.doubts), profiles)
+    return Proposal(name, text, tuple(draft.doubts), column_profiles)
 
 
 def _doubt_header(draft: Draft) -> None:
-    values = [name for name in draft.sheet.columns if VALUE.fullmatch(name)]
+    values = [column_name for column_name in draft.sheet.columns if VALUE.fullmatch(column_name)]
     if 2 * len(values) > len(draft.sheet.columns):
         draft.doubts.append(
             f"the first line looks like a record ({', '.join(values)[:60]}), not like names of columns: "
@@ -89,134 +89,134 @@ def _doubt_header(draft: Draft) -> None:
 
 
 def _propose_offence(draft: Draft) -> Entries:
-    fits = rank_offence_fits(draft)
-    if not fits:
+    offence_fits = rank_offence_fits(draft)
+    if not offence_fits:
         draft.doubts.append(
             "no column holds words of an offence table: name the column in [offence], and write a table of "
             "its words into the workspace's offences folder"
         )
-        texts = [p.column for p in draft.profiles if not p.precision and p.number_share < 0.5]
-        return {"table": "police_uk", "columns": [(texts or [draft.profiles[0].column])[0]]}
-    best = fits[0]
-    draft.used_columns.update(best.columns)
-    _doubt_offences(draft, fits)
-    finer_column = find_finer_column(draft, best)
+        text_columns = [p.column for p in draft.profiles if not p.precision and p.number_share < 0.5]
+        return {"table": "police_uk", "columns": [(text_columns or [draft.profiles[0].column])[0]]}
+    best_fit = offence_fits[0]
+    draft.used_columns.update(best_fit.columns)
+    _doubt_offences(draft, offence_fits)
+    finer_column = find_finer_column(draft, best_fit)
     if finer_column is None:
-        return {"table": best.table, "columns": list(best.columns)}
+        return {"table": best_fit.table, "columns": list(best_fit.columns)}
     draft.used_columns.add(finer_column)
-    columns: list[Entry] = [*best.columns, finer_column]
-    return {"table": best.table, "columns": columns, "lookup": [columns, list(best.columns)]}
+    columns: list[Entry] = [*best_fit.columns, finer_column]
+    return {"table": best_fit.table, "columns": columns, "lookup": [columns, list(best_fit.columns)]}
 
 
 def _doubt_offences(draft: Draft, fits: tuple[OffenceFit, ...]) -> None:
-    best, column = fits[0], fits[0].columns[0]
-    known_words = [word for word, _ in draft.tables[best.table].words]
-    first_words = best.unknown_words[:WORDS_SHOWN]
-    suggestions = [f"{word!r} {suggest(word, known_words)}".strip() for word in first_words]
-    if suggestions:
-        hidden_count = len(best.unknown_words) - WORDS_SHOWN
-        ending = f" and {hidden_count} more" if hidden_count > 0 else ""
+    best_fit, column = fits[0], fits[0].columns[0]
+    known_words = [word for word, _ in draft.tables[best_fit.table].words]
+    first_words = best_fit.unknown_words[:WORDS_SHOWN]
+    word_suggestions = [f"{word!r} {suggest(word, known_words)}".strip() for word in first_words]
+    if word_suggestions:
+        hidden_count = len(best_fit.unknown_words) - WORDS_SHOWN
+        hidden_words_text = f" and {hidden_count} more" if hidden_count > 0 else ""
         draft.doubts.append(
-            f"words of {column!r} that the offence table {best.table!r} does not know, whose rows "
-            f"would be rejected: {', '.join(suggestions)}{ending}"
+            f"words of {column!r} that the offence table {best_fit.table!r} does not know, whose rows "
+            f"would be rejected: {', '.join(word_suggestions)}{hidden_words_text}"
         )
     draft.doubts.append(
-        f"the offence table {best.table!r} knows {best.share:.0%} of the words of {column!r}: "
+        f"the offence table {best_fit.table!r} knows {best_fit.share:.0%} of the words of {column!r}: "
         "do they mean the same there? Else write a table of your own (offence.table)"
     )
-    rivals = {f"{fit.table} ({fit.columns[0]})" for fit in fits[1:] if fit.share > 0.9 * best.share}
-    if rivals:
+    rival_tables = {f"{fit.table} ({fit.columns[0]})" for fit in fits[1:] if fit.share > 0.9 * best_fit.share}
+    if rival_tables:
         draft.doubts.append(
-            f"the offence table {best.table!r} was taken for {column!r}; "
-            f"these fit nearly as well: {', '.join(sorted(rivals))}"
+            f"the offence table {best_fit.table!r} was taken for {column!r}; "
+            f"these fit nearly as well: {', '.join(sorted(rival_tables))}"
         )
 
 
 def _propose_identity(draft: Draft) -> Entries:
     row_count = min(draft.sheet.data.num_rows, ROWS_PROFILED)
-    candidates = [
-        profile
-        for profile in draft.profiles
-        if profile.blank_share == 0 and profile.number_share in (0, 1) and not profile.precision
-        if profile.distinct_count >= 0.98 * row_count
+    id_profiles = [
+        id_profile
+        for id_profile in draft.profiles
+        if id_profile.blank_share == 0 and id_profile.number_share in (0, 1) and not id_profile.precision
+        if id_profile.distinct_count >= 0.98 * row_count
     ]
-    profile = draft.use_column("id", candidates)
-    if profile is None:
-        repeat_count = int(is_repeated(draft.sheet.data).sum())
+    id_profile = draft.use_column("id", id_profiles)
+    if id_profile is None:
+        repeated_row_count = int(is_repeated(draft.sheet.data).sum())
         draft.doubts.append(
-            f"no column identifies a record, and {repeat_count:,} rows equal an earlier one: are they "
+            f"no column identifies a record, and {repeated_row_count:,} rows equal an earlier one: are they "
             'repeats, or crimes of their own? repeats = "keep" was taken'
         )
         return {"repeats": "keep"}
-    if profile.distinct_count < row_count:
+    if id_profile.distinct_count < row_count:
         draft.doubts.append(
-            f"{profile.column!r} repeats in some rows, and all but the first would be rejected (repeats)"
+            f"{id_profile.column!r} repeats in some rows, and all but the first would be rejected (repeats)"
         )
-    return {"id": profile.column, "repeats": "reject"}
+    return {"id": id_profile.column, "repeats": "reject"}
 
 
 def _propose_details(draft: Draft) -> dict[str, Entries]:
-    parts: dict[str, Entries] = {}
-    for part in ("found_by", "weapon", "injury"):
-        profile = draft.use_column(part)
-        if profile is not None:
-            parts[part] = _propose_words(draft, part, profile)
-    age = draft.use_column("victim_age")
-    if age is not None:
-        kind = "years" if age.number_share > 0.95 else "band"
-        parts["victim_age"] = {"column": age.column, "kind": kind}
-        draft.doubts.append(f"is {age.column!r} the age of the victim? It was read as {kind}")
-    return parts
+    entries_by_part: dict[str, Entries] = {}
+    for part_name in ("found_by", "weapon", "injury"):
+        part_profile = draft.use_column(part_name)
+        if part_profile is not None:
+            entries_by_part[part_name] = _propose_words(draft, part_name, part_profile)
+    age_profile = draft.use_column("victim_age")
+    if age_profile is not None:
+        age_kind = "years" if age_profile.number_share > 0.95 else "band"
+        entries_by_part["victim_age"] = {"column": age_profile.column, "kind": age_kind}
+        draft.doubts.append(f"is {age_profile.column!r} the age of the victim? It was read as {age_kind}")
+    return entries_by_part
 
 
 def _propose_words(draft: Draft, part: str, profile: ColumnProfile) -> Entries:
     """Words that are ours already are filled in; any others are a doubt."""
     ours = {word: word for word in OUR_WORDS[part]} | (YES_AND_NO if part == "injury" else {})
-    theirs = dictionary_encode(draft.sheet.data[profile.column]).values[:WORDS_SHOWN]
-    answers = {word: ours[plain_word(word)] for word in theirs if plain_word(word) in ours}
-    unanswered = [word for word in theirs if word not in answers]
-    if unanswered or not theirs:
-        word_list = ", ".join(map(repr, unanswered)) or "it is empty"
+    source_words = dictionary_encode(draft.sheet.data[profile.column]).values[:WORDS_SHOWN]
+    our_word_by_source = {word: ours[plain_word(word)] for word in source_words if plain_word(word) in ours}
+    unanswered_words = [word for word in source_words if word not in our_word_by_source]
+    if unanswered_words or not source_words:
+        word_list = ", ".join(map(repr, unanswered_words)) or "it is empty"
         draft.doubts.append(
             f"what do these words of {profile.column!r} say? Write them into [{part}] values: {word_list}"
         )
-    return {"column": profile.column, "values": answers}
+    return {"column": profile.column, "values": our_word_by_source}
 
 
 def _mapping_text(draft: Draft, head: Entries, parts: Mapping[str, Entries]) -> str:
     """The mapping as a person reads and corrects it; columns that nothing uses stand below as remarks."""
-    document = tomlkit.document()
-    for line in OPENING:
-        document.add(tomlkit.comment(line))
-    document.add(tomlkit.nl())
-    _add_entries(document, head)
-    for name, entries in parts.items():
-        table = tomlkit.table()
-        _add_entries(table, entries)
-        if entries:
-            document.add(name, table)
-    unused = [f"  {p.column}: {', '.join(p.samples)[:60]}" for p in draft.free_profiles()]
-    if unused:
-        document.add(tomlkit.nl())
-        document.add(tomlkit.comment("Columns that are not read, and their first values:"))
-        for line in unused:
-            document.add(tomlkit.comment(_plain_line(line)))
-    return tomlkit.dumps(document)
+    toml_document = tomlkit.document()
+    for opening_line in OPENING:
+        toml_document.add(tomlkit.comment(opening_line))
+    toml_document.add(tomlkit.nl())
+    _add_entries(toml_document, head)
+    for part_name, part_entries in parts.items():
+        toml_table = tomlkit.table()
+        _add_entries(toml_table, part_entries)
+        if part_entries:
+            toml_document.add(part_name, toml_table)
+    unused_columns = [f"  {p.column}: {', '.join(p.samples)[:60]}" for p in draft.free_profiles()]
+    if unused_columns:
+        toml_document.add(tomlkit.nl())
+        toml_document.add(tomlkit.comment("Columns that are not read, and their first values:"))
+        for opening_line in unused_columns:
+            toml_document.add(tomlkit.comment(_plain_line(opening_line)))
+    return tomlkit.dumps(toml_document)
 
 
 def _add_entries(table: Any, entries: Entries) -> None:
-    for key, entry in entries.items():
-        if isinstance(entry, dict):
-            item: Any = tomlkit.inline_table()
-            item.update(entry)
+    for entry_key, entry_value in entries.items():
+        if isinstance(entry_value, dict):
+            toml_item: Any = tomlkit.inline_table()
+            toml_item.update(entry_value)
         else:
-            item = tomlkit.item(entry)
-            if isinstance(entry, list):
-                item.multiline(len(item.as_string()) >= LINE_LENGTH)
-        table.add(key, item)
+            toml_item = tomlkit.item(entry_value)
+            if isinstance(entry_value, list):
+                toml_item.multiline(len(toml_item.as_string()) >= LINE_LENGTH)
+        table.add(entry_key, toml_item)
 
 
 def _plain_line(text: str) -> str:
     """A text that ends no comment: in one line, without control characters."""
-    printable_text = "".join(sign if sign.isprintable() else " " for sign in text)
+    printable_text = "".join(character if character.isprintable() else " " for character in text)
     return "  " + " ".join(printable_text.split())
