@@ -75,10 +75,7 @@ def fit_series(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) 
     `exposure` is one number per time, e.g. the days of the month. A series of zeros fits a mean of
     (almost) zero.
 
-    Raises
-    ------
-    ValueError
-        where there are no more times than columns of the design.
+    Raises ValueError where there are no more times than columns of the design.
     """
     y = np.atleast_2d(np.asarray(counts, dtype=np.float64))
     offset = np.log(np.broadcast_to(np.asarray(exposure, dtype=np.float64), y.shape[1:]))

@@ -28,10 +28,7 @@ def week_profiles(counts: Floats, neighbourhood: Ints | None = None) -> Floats:
     round about it, one with many its own. Returns n x 168, each row summing to 1. At least one event
     is needed.
 
-    Raises
-    ------
-    ValueError
-        where there is no event at all.
+    Raises ValueError where there is no event at all.
     """
     if not counts.sum() > 0:
         raise ValueError("There is no event with an hour. A profile needs at least one.")

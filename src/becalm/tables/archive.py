@@ -136,12 +136,8 @@ def choose_source(
 ) -> Source:
     """Which source answers: the one that was named, else the only one there is? No two are ever mixed.
 
-    Raises
-    ------
-    UsageError
-        where several could answer and none was named, or the named one is not there.
-    QuestionError
-        where the archive holds nothing that could answer.
+    Raises UsageError where several could answer and none was named, or the named one is not there;
+    QuestionError where the archive holds nothing that could answer.
     """
     sources = [Source(*pair) for pair in sorted({(f.table, f.source) for f in files if f.table in tables})]
     if not sources:

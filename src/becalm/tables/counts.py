@@ -71,11 +71,8 @@ def count_incidents(
     Without `period`, every month (or day) from the first to the last on record. Records without a
     group are counted as "unknown".
 
-    Raises
-    ------
-    QuestionError
-        where there are no incidents at all; where days are asked of records that carry only a
-        month; where months are asked of a period that does not hold whole months.
+    Raises QuestionError where there are no incidents at all; where days are asked of records that carry only
+    a month; where months are asked of a period that does not hold whole months.
     """
     scope = find_scope(incidents, "incidents")
     times = _list_times(scope, unit, period)
@@ -112,10 +109,8 @@ def count_published(
     A ward is named with its code, since names repeat. `command_units` maps a borough to its unit;
     `found_by` an offence group to who finds it.
 
-    Raises
-    ------
-    QuestionError
-        where the published counts do not hold this source, measure, kind of area or grouping.
+    Raises QuestionError where the published counts do not hold this source, measure, kind of area or
+    grouping.
     """
     rows = published.filter(published.source == source)
     rows = _filter_first(rows, "measure", (measure,), source)

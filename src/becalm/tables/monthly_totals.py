@@ -52,10 +52,7 @@ class RecordScope:
 def find_scope(rows: Table, record_name: str) -> RecordScope:
     """From which sources are these rows, which months do they span, and as of when are they?
 
-    Raises
-    ------
-    QuestionError
-        where there are no rows.
+    Raises QuestionError where there are no rows.
     """
     source_rows = (
         rows.group_by("source")
@@ -143,10 +140,7 @@ def find_newest_whole_month(totals: MonthlyTotals, gaps: Sequence[Gap] = ()) -> 
     Not one without records, nor one that had not ended when the records were made, nor one that is
     cut short or loaded in part. A month that is merely low may be real, and counts.
 
-    Raises
-    ------
-    QuestionError
-        where there is no such month.
+    Raises QuestionError where there is no such month.
     """
     broken_months = {gap.month for gap in gaps if gap.source == totals.source and gap.kind != "low"}
     for month, count in zip(reversed(totals.months), reversed(totals.counts.tolist()), strict=True):

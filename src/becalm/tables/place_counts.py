@@ -70,12 +70,7 @@ def count_places(
     Cells are aligned to the origin of the coordinate system: column = floor(easting / cell_m).
     Without `groups`, all of them; without `months`, all from the first to the last on record.
 
-    Raises
-    ------
-    QuestionError
-        where there are no incidents.
-    UsageError
-        where the cell has no size.
+    Raises QuestionError where there are no incidents; UsageError where the cell has no size.
     """
     check_cell_size(cell_m)
     scope = find_scope(incidents, "incidents")

@@ -97,10 +97,7 @@ class EventPoints:
 def count_points(incidents: Table, *, months: Sequence[str]) -> PointCounts:
     """How many incidents of each group lie on each distinct point in each month?
 
-    Raises
-    ------
-    QuestionError
-        where there are no incidents.
+    Raises QuestionError where there are no incidents.
     """
     scope = find_scope(incidents, "incidents")
     rows = filter_records(incidents, None, months)
@@ -190,10 +187,7 @@ def _count_distinct_points(cell_rows: Table, least_records: int) -> int:
 def list_event_points(incidents: Table, *, groups: Sequence[str], months: Sequence[str]) -> EventPoints:
     """Where and when was each incident of these groups and months?
 
-    Raises
-    ------
-    QuestionError
-        where not one record has a day: a month alone cannot say which came first.
+    Raises QuestionError where not one record has a day: a month alone cannot say which came first.
     """
     rows = incidents.filter(incidents.offence_group.isin(list(groups)) & incidents.month.isin(list(months)))
     scope = find_scope(incidents, "incidents")

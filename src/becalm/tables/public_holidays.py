@@ -15,10 +15,7 @@ def list_public_holidays(calendar: str, years: Iterable[int]) -> Mapping[date, s
 
     A day in lieu keeps its own name ("Boxing Day (substitute day)"). An empty calendar has none.
 
-    Raises
-    ------
-    WorkspaceError
-        where the calendar is not known.
+    Raises WorkspaceError where the calendar is not known.
 
     >>> days = list_public_holidays("GB-ENG", [2019, 2020])
     >>> [str(day) for day, name in days.items() if name == "May Day"]

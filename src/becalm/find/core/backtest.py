@@ -54,12 +54,8 @@ def backtest(
     `finder` is judged beside becalm's own methods.
     Intervals resample months, the same ones for every method.
 
-    Raises
-    ------
-    QuestionError
-        where there are too few months or incidents.
-    UsageError
-        where the share of area or the number of origins cannot be.
+    Raises QuestionError where there are too few months or incidents; UsageError where the share of area or
+    the number of origins cannot be.
     """
     settings = settings or FindSettings()
     _check_request(counts, area_share, origins)

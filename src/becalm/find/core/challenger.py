@@ -21,10 +21,7 @@ def challenger(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> 
 
     They learn from the last twelve months, each with what was known before it.
 
-    Raises
-    ------
-    DependencyError
-        where LightGBM is not installed.
+    Raises DependencyError where LightGBM is not installed.
     """
     del how_many
     settings, next_month = FindSettings(), len(past.months)

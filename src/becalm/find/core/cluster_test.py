@@ -112,12 +112,8 @@ def explain_clusters(
     the counts over the places, adjusted over all places at once. This explains a list. It must not make one:
     how sure a place's rank is stands in its P(top).
 
-    Raises
-    ------
-    UsageError
-        where the adjustment is none of BH, BY and Holm, or a number of months cannot be.
-    QuestionError
-        where the months hold too few incidents to tell places apart.
+    Raises UsageError where the adjustment is none of BH, BY and Holm, or a number of months cannot be;
+    QuestionError where the months hold too few incidents to tell places apart.
     """
     _check_settings(adjustment, months, period_months, level, panel)
     month_count = len(panel.months)

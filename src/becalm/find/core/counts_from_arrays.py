@@ -30,13 +30,9 @@ def counts_from_points(
     either NumPy `datetime64` or text that begins with YYYY-MM; `group` is n offence groups or one for all.
     Months run from the first to the last that occurs; `as_of` is the day after the last one unless given.
 
-    Raises
-    ------
-    InputError
-        with all that is wrong with the arrays: lengths that differ, coordinates that are missing or in
-        degrees, dates that are missing, a cell without size.
-    QuestionError
-        where there is no incident, or all lie on one single point.
+    Raises InputError with all that is wrong with the arrays: lengths that differ, coordinates that are
+    missing or in degrees, dates that are missing, a cell without size; QuestionError where there is no
+    incident, or all lie on one single point.
     """
     x, y = (np.asarray(values, dtype=np.float64).ravel() for values in (easting_m, northing_m))
     month_of_incident = _read_months(when)

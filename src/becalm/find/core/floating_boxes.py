@@ -122,10 +122,7 @@ def place_list_boxes(
 ) -> PlacedBoxes:
     """Boxes placed on all months, and how much of what they hold will last.
 
-    Raises
-    ------
-    QuestionError
-        where there are too few months or incidents.
+    Raises QuestionError where there are too few months or incidents.
     """
     placement = prepare_placement(land, counts, targets, settings, area_share=0.0)
     last = len(counts.months)
@@ -187,10 +184,7 @@ def place_boxes(
     Records fade with `half_life` months. Boxes come first, in the order in which they were placed; after
     them, not to be listed, what of each square no box holds. Together they are all the land.
 
-    Raises
-    ------
-    QuestionError
-        where no record of the target lies on the land in those months.
+    Raises QuestionError where no record of the target lies on the land in those months.
     """
     x, y, faded_counts = _fade_points(counts, targets, before_month, half_life)
     has_land = land.squares.locate(x, y) >= 0

@@ -76,10 +76,7 @@ def fit_harm_model(
     A group with a forecast of its own borrows from the others like any target from related offences. The
     groups' rates are taken as independent, given the records.
 
-    Raises
-    ------
-    QuestionError
-        where a group of the target has no weight.
+    Raises QuestionError where a group of the target has no weight.
     """
     if weighting is None:
         return None

@@ -42,12 +42,8 @@ def find_hotspots(
     and of rank intervals. A `finder` chooses the places; what is expected, and how sure that is, stays
     becalm's answer. Where the rules let harm lead, places, P(top), churn and prices are by harm.
 
-    Raises
-    ------
-    QuestionError
-        where there are too few months, incidents or places, or a group of the target has no harm weight.
-    UsageError
-        where a finder, which counts incidents, is to choose by harm.
+    Raises QuestionError where there are too few months, incidents or places, or a group of the target has no
+    harm weight; UsageError where a finder, which counts incidents, is to choose by harm.
     """
     settings = settings or FindSettings()
     rules = rules or Rules(count=settings.count, separation_m=settings.separation_m)

@@ -81,12 +81,8 @@ def fit_place_size(
 
     Own areas and streets are taken as they are: their size is the user's own choice.
 
-    Raises
-    ------
-    QuestionError
-        where they are finer than the records are placed, and are not to be merged.
-    UsageError
-        where boxes are too small or too large to be micro-places.
+    Raises QuestionError where they are finer than the records are placed, and are not to be merged;
+    UsageError where boxes are too small or too large to be micro-places.
     """
     if places.unit == "box" and not BOX_M[0] <= places.cell_m <= BOX_M[1]:
         raise UsageError(

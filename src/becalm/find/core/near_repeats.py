@@ -65,12 +65,7 @@ def find_near_repeats(
     Bands include their upper edge: up to 7 days means a delay of 0 to 7. The very same place is a band of
     its own. Under chance alone every incident keeps its place and gets the day of another at random.
 
-    Raises
-    ------
-    QuestionError
-        where there are too few incidents.
-    UsageError
-        where the edges do not rise.
+    Raises QuestionError where there are too few incidents; UsageError where the edges do not rise.
     """
     if len(events.day) < LEAST_EVENTS:
         raise QuestionError(

@@ -89,12 +89,8 @@ def find_outbreaks(
     week or a day, runs are of those (at most `longest` of them; 3 months, 4 weeks or 14 days), and `events`
     must say on which day each incident happened; weeks are counted back from the last day on record.
 
-    Raises
-    ------
-    QuestionError
-        where there are too few incidents, or too many places for so many steps.
-    UsageError
-        where the radius or the longest run cannot be.
+    Raises QuestionError where there are too few incidents, or too many places for so many steps; UsageError
+    where the radius or the longest run cannot be.
     """
     settings = settings or ScanSettings()
     radius_m, step, order_count = settings.radius_m, settings.step, settings.orders

@@ -112,10 +112,7 @@ def compute_hours_share(facts: PlaceFacts | None, places: CellGrid | PlaceSet, h
     The week of a place is shrunk to its area's and that to the whole's, so that a place with few records
     of known time shows the week round about it.
 
-    Raises
-    ------
-    QuestionError
-        where fewer than half of the records carry an hour.
+    Raises QuestionError where fewer than half of the records carry an hour.
     """
     tally = facts.hours if facts else None
     timed_count, untimed_count = (

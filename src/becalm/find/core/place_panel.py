@@ -82,12 +82,8 @@ def build_panel(
     the cells that hold at least one record of any offence (what police find left out) do. Counts by
     point need `places`: those compete, each with the records that lie in it.
 
-    Raises
-    ------
-    QuestionError
-        where there are too few months or incidents, or all incidents lie in one cell.
-    InputError
-        where the boundary has no area or a faulty outline.
+    Raises QuestionError where there are too few months or incidents, or all incidents lie in one cell;
+    InputError where the boundary has no area or a faulty outline.
     """
     months = counts.months
     if len(months) < settings.least_months:

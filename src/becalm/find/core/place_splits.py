@@ -61,10 +61,7 @@ def apply_splits(places: PlaceSet, splits: Sequence[Split]) -> SplitPlaces:
 
     Splits of places that are not here change nothing. All land (or street) stays, once.
 
-    Raises
-    ------
-    InputError
-        with every split that does not divide its place.
+    Raises InputError with every split that does not divide its place.
     """
     faults, applied_splits = [], []
     for split in splits:
@@ -84,12 +81,8 @@ def apply_splits(places: PlaceSet, splits: Sequence[Split]) -> SplitPlaces:
 def cut_place(places: PlaceSet, split: Split) -> tuple[tuple[str, BaseGeometry], ...]:
     """The named parts in which the place is split, in their order.
 
-    Raises
-    ------
-    UsageError
-        where there is no such place.
-    InputError
-        where the line does not cross it, or no drawn part lies in it, or one part is all of it.
+    Raises UsageError where there is no such place; InputError where the line does not cross it, or no drawn
+    part lies in it, or one part is all of it.
     """
     outline = find_outline(places, split.place_id)
     parts = _cut_along(outline, split.line) if split.line is not None else _cut_out(outline, split.parts)

@@ -108,10 +108,7 @@ def run_finder(
 ) -> Floats:
     """The finder's scores just before month `origin`.
 
-    Raises
-    ------
-    QuestionError
-        where it does not give one finite score per place, none negative and not all 0.
+    Raises QuestionError where it does not give one finite score per place, none negative and not all 0.
     """
     scores = np.asarray(finder.find(cut_past(panel, origin), how_many=how_many, rng=rng), dtype=np.float64)
     if scores.shape != (panel.size,):

@@ -94,12 +94,8 @@ def choose_places(candidates: Candidates, rules: Rules, *, with_prices: bool = T
     gets too large the list says within how much of the best it lies. A decision about a place that
     does not compete changes nothing and is told apart. Equal places keep their order.
 
-    Raises
-    ------
-    UsageError
-        where a rule names an area that is not known.
-    QuestionError
-        where no list keeps the rules: which ones, and by how much.
+    Raises UsageError where a rule names an area that is not known; QuestionError where no list keeps the
+    rules: which ones, and by how much.
     """
     _check_areas(candidates, rules)
     problem = build_problem(candidates, rules)

@@ -23,12 +23,8 @@ def choose_targets(groups: Sequence[OffenceGroup], target_keys: Sequence[str] = 
     shares its places, is borrowed from with a fitted share. What the police find by looking measures
     where they looked and is never used.
 
-    Raises
-    ------
-    UsageError
-        where a named group does not exist.
-    QuestionError
-        where a named group is found by the police, or none is marked as street violence.
+    Raises UsageError where a named group does not exist; QuestionError where a named group is found by the
+    police, or none is marked as street violence.
     """
     by_key = {group.key: group for group in groups}
     police_keys = tuple(sorted(group.key for group in groups if group.found_by == "police"))

@@ -34,13 +34,9 @@ def counts_from_frame(
     `frame` holds one point per incident (several frames are taken together); its column `when` holds dates
     and `group` the offence groups. Points are projected to `crs`; without it, they must already be in metres.
 
-    Raises
-    ------
-    InputError
-        where a column is missing; the frames have no coordinate system, different ones, or one in degrees
-        with no `crs` to go to; or geometries are missing or no points.
-    QuestionError
-        where there is no incident, or all lie on one single point.
+    Raises InputError where a column is missing; the frames have no coordinate system, different ones, or one
+    in degrees with no `crs` to go to; or geometries are missing or no points; QuestionError where there is no
+    incident, or all lie on one single point.
     """
     frames = [frame] if isinstance(frame, geopandas.GeoDataFrame) else list(frame)
     columns = [when, *([group] if group else [])]
@@ -62,10 +58,7 @@ def counts_from_frame(
 def area_from_frame(frame: geopandas.GeoDataFrame, *, crs: str) -> BaseGeometry:
     """All polygons of this frame as one boundary, in metres of `crs`.
 
-    Raises
-    ------
-    InputError
-        where the frame has no coordinate system, no area, or an outline that crosses itself.
+    Raises InputError where the frame has no coordinate system, no area, or an outline that crosses itself.
     """
     shapes = _project_shapes(_check_one_crs([frame])[0], crs)
     faults = [Fault(f"row {i}", shapely.is_valid_reason(s), "mend its outline") for i, s in enumerate(shapes)

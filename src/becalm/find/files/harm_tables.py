@@ -178,12 +178,8 @@ def choose_group_weights(
     The one of this `name`; else the one whose key begins the source's name; else the one that weighs the
     whole target, where all that do agree on every weight.
 
-    Raises
-    ------
-    UsageError
-        where none of that name exists, or tables differ and none is named.
-    QuestionError
-        where no table weighs the whole target.
+    Raises UsageError where none of that name exists, or tables differ and none is named; QuestionError where
+    no table weighs the whole target.
     """
     by_key = {table.key: table for table in tables}
     if name is not None:

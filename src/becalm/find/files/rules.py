@@ -47,12 +47,7 @@ class RulesFile(Strict):
 def read_rules(path: Path, *, count: int, separation_m: float) -> Rules:
     """The rules in this file; `count` and `separation_m` hold where it names none.
 
-    Raises
-    ------
-    InputError
-        with every fault of the file.
-    UsageError
-        where its rules contradict each other.
+    Raises InputError with every fault of the file; UsageError where its rules contradict each other.
     """
     file, faults = check_recipe(path, RulesFile)
     if file is None:

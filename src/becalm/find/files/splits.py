@@ -50,10 +50,7 @@ def splits_path(workspace: Workspace) -> Path:
 def load_splits(workspace: Workspace) -> tuple[Split, ...]:
     """The splits that the workspace keeps, in the order in which they were made, in its metres.
 
-    Raises
-    ------
-    WorkspaceError
-        with every fault of the file.
+    Raises WorkspaceError with every fault of the file.
     """
     path = splits_path(workspace)
     if not path.is_file():
@@ -95,10 +92,7 @@ def read_drawn_parts(
 ) -> tuple[tuple[str, BaseGeometry], ...]:
     """The areas that somebody drew, each with the name of its part (else 1, 2 …), in metres.
 
-    Raises
-    ------
-    InputError
-        with every area that cannot be used.
+    Raises InputError with every area that cannot be used.
     """
     (layer, *other_layers) = read_layers(path, file_crs, crs_field="places_crs")
     if other_layers:
@@ -117,10 +111,7 @@ def read_drawn_parts(
 def read_line(path: Path, *, crs: str) -> BaseGeometry:
     """The one line of this GeoJSON, in metres.
 
-    Raises
-    ------
-    InputError
-        where the file does not hold one line.
+    Raises InputError where the file does not hold one line.
     """
     try:
         shape = shapely.from_geojson(path.read_text("utf-8"))
