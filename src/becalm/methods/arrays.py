@@ -1,7 +1,5 @@
 """What the arrays of the whole house hold: one name per kind of number."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

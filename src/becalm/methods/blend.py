@@ -14,8 +14,6 @@ Analysis of Count Data" (1998), section 3.3.
 of nonlinear parameters", SIAM Journal 11 (1963) 431-441.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

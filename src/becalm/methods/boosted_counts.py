@@ -4,8 +4,6 @@ G. Ke et al., "LightGBM: A highly efficient gradient boosting decision tree", Ne
 optional; it is only asked for when it is used.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from becalm.methods.arrays import Floats

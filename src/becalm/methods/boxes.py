@@ -8,8 +8,6 @@ laid: a bound once found stays one, and most points are tried only a few times (
 "Accelerated greedy algorithms for maximizing submodular set functions", 1978).
 """
 
-from __future__ import annotations
-
 import heapq
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """The calendar's own arithmetic: Easter, and how many of each weekday a stretch of days holds."""
 
-from __future__ import annotations
-
 from datetime import date
 
 import numpy as np

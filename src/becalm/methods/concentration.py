@@ -6,8 +6,6 @@ W. Bernasco and W. Steenbeek, "More places than crimes", Journal of Quantitative
 (2017) 451-467.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -11,8 +11,6 @@ Fletcher, Biometrika 99 (2012) 230-237, eq. 3; the moderation is that of Smyth, 
 Applications in Genetics and Molecular Biology 3 (2004) art. 3, with a weight that fades as counts grow.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final
 

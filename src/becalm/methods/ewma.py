@@ -6,8 +6,6 @@ whose rate drifts: A. C. Harvey and C. Fernandes, "Time series models for count 
 observations", Journal of Business & Economic Statistics 7 (1989) 407-417.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise

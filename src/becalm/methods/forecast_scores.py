@@ -7,8 +7,6 @@ operating characteristic (ROC) curve", Radiology 143 (1982). Intervals come from
 B. Efron and R. J. Tibshirani, "An Introduction to the Bootstrap" (1993), chapters 13 and 16.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

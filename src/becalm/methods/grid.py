@@ -3,8 +3,6 @@
 A cell (column, row) covers x in [column * cell_m, (column + 1) * cell_m) and y likewise.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -10,8 +10,6 @@ differs by terms of order k / n) its distribution depends on k alone, and for wh
 k-fold convolution of their histogram, so that every place with k neighbours shares one exact null.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -8,8 +8,6 @@ shares sum to 1 needs no bound: it holds at the top of the likelihood less their
 solved as non-negative least squares (C. L. Lawson and R. J. Hanson, "Solving Least Squares Problems", 1974).
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 from scipy.linalg import solve_triangular

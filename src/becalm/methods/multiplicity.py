@@ -1,7 +1,5 @@
 """Many tests at once: which small p-values would chance alone have given?"""
 
-from __future__ import annotations
-
 from typing import Literal, get_args
 
 import numpy as np

@@ -10,8 +10,6 @@ Society A 164 (2001) 87-96: one event's share in it is hypergeometric.
 Pairs are streamed: none is stored, whatever their number.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal

@@ -1,7 +1,5 @@
 """Sums over neighbours: on a raster by adding shifted copies, elsewhere by a sparse matrix."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

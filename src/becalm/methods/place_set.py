@@ -1,7 +1,5 @@
 """Places of any shape: pieces of land or stretches of street, each with its amount and its middle."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import numpy as np

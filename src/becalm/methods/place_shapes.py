@@ -5,8 +5,6 @@ and the arms of the junctions themselves: no length is lost or counted twice, fo
 stretch, the stretch no longer has.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -4,8 +4,6 @@ A record that was moved to the nearest of points `s` apart came from somewhere i
 square cell of side s has a standard deviation of s / sqrt(12) in each direction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 

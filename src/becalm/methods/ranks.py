@@ -4,8 +4,6 @@ H. Goldstein and D. J. Spiegelhalter, "League tables and their limitations", Jou
 Statistical Society A 159 (1996) 385-443, ranks by posterior draws in the same way.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -16,8 +16,6 @@ Sources: Przyborowski and Wilenski, Biometrika 31 (1940) 313-323; Clopper and Pe
 (1934) 404-413; Lancaster, JASA 56 (1961) 223-234; Korn and Graubard, Survey Methodology 24 (1998) 193-201.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Final, Literal
 

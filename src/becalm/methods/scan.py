@@ -7,8 +7,6 @@ had nothing to do with each other; the p-value of the highest likelihood ratio, 
 is taken against the highest of each shuffled set, so that looking everywhere is paid for.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

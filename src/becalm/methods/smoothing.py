@@ -6,8 +6,6 @@ smoothing point process data", Applied Statistics 34 (1985) 138-147. Scattered p
 that holds their middle, of a raster finer than the kernel: 300,000 are smoothed as fast as a picture.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

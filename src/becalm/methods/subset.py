@@ -8,8 +8,6 @@ for all points left out of the programme, worth as much as the best of them. Whe
 answer is exact for all points; otherwise the programme's optimum bounds what any subset can reach.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -5,8 +5,6 @@ how many is estimated from how much the series scatter (method of moments of the
 Mosimann, Biometrika 49 (1962) 65-82).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np

@@ -3,8 +3,6 @@
 Paths are plain strings here, because a table touches no disk; the floor `archive` does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The kinds of arrays that tables hold: a table knows no method, so they stand here again."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

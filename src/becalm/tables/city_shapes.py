@@ -1,7 +1,5 @@
 """Shapes of the city that all rooms may use, in metres: its boroughs, and its streets."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import shapely

@@ -4,8 +4,6 @@ Each function keeps an Ibis expression until it is a count; what comes out are s
 same on every engine and in the same order. Places are counted in `place_counts`, months in `monthly_totals`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta

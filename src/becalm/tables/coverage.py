@@ -4,8 +4,6 @@ A real fall lasts; a fault is mostly a single month. So a month counts as low on
 its two sides, and the words say that it may be real. Thresholds stand here and nowhere else.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 

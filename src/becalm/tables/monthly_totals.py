@@ -1,7 +1,5 @@
 """How far the records reach: which sources and months, as of when, how many, and the newest whole month."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta

@@ -1,7 +1,5 @@
 """What came of an incident: the newest outcome on record, joined onto it."""
 
-from __future__ import annotations
-
 import ibis
 from ibis import Table
 

@@ -1,7 +1,5 @@
 """Public holidays of a country or a part of it, by day."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from datetime import date
 

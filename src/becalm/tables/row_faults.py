@@ -1,7 +1,5 @@
 """Rows that were rejected or repaired: which, and how many for each reason."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from ibis import Table

@@ -6,8 +6,6 @@ the way in, in the city's own time zone, so that no engine has to know about zon
 Sunday 23:00. They are null where the record's precision does not reach so far.
 """
 
-from __future__ import annotations
-
 from typing import Final
 
 import ibis

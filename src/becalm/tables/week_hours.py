@@ -9,8 +9,6 @@ Spreading an event evenly over the span in which it happened is called aoristic:
 M. J. McCullagh, in International Journal of Geographical Information Science 12 (1998) 751-764.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta

@@ -199,5 +199,18 @@ def test_a_long_name_breaks_at_its_spaces(name: str, most: float, lines: tuple[s
 
 def test_no_records_leave_no_footprint() -> None:
     none = np.zeros(0, dtype=np.int64)
-    counts = PlaceCounts(500.0, none, none, (), none, (), none, none, 0, (), "s", briefings.AS_OF)
+    counts = PlaceCounts(
+        cell_m=500.0,
+        columns=none,
+        rows=none,
+        months=(),
+        month_index=none,
+        groups=(),
+        group_index=none,
+        counts=none,
+        without_location=0,
+        location_quality=(),
+        source="s",
+        as_of=briefings.AS_OF,
+    )
     assert footprint(counts) == ()

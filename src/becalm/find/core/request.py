@@ -1,7 +1,5 @@
 """What each question of find may be asked with."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from datetime import date

@@ -1,7 +1,5 @@
 """Incidents and areas from GeoDataFrames, for use in a notebook."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 

@@ -1,7 +1,5 @@
 """The list of hotspots as GeoJSON, GeoPackage and CSV."""
 
-from __future__ import annotations
-
 import json
 import tempfile
 from collections.abc import Callable, Iterator

@@ -1,7 +1,5 @@
 """The picture of the city: hotspots over its boroughs, or over the footprint of the records."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 

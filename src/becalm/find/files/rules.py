@@ -1,7 +1,5 @@
 """The rules of a list: read from TOML (reviewed data with an author and a date), and written for others."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date

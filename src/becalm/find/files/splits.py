@@ -1,7 +1,5 @@
 """The splits of places that a workspace keeps: splits.geojson, which any GIS can show."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence

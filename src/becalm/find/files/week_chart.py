@@ -1,7 +1,5 @@
 """The picture of the week: 7 days of 24 squares, each as large as its hour's share."""
 
-from __future__ import annotations
-
 from markupsafe import Markup
 
 from becalm.render import svg

@@ -13,8 +13,6 @@ Sources: Bellare, Canetti and Krawczyk, Advances in Cryptology 1996, 1-15; NIST 
 section 4.1, key derivation in counter mode.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from decimal import Context, Decimal

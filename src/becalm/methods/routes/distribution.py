@@ -19,8 +19,6 @@ Sources: Jaynes, Physical Review 106 (1957) 620-630; Baum et al., Annals of Math
 (1970) 164-171 (forward-backward); Akamatsu, Transportation Research B 30 (1996) 369-386 (routes).
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 from becalm.methods.arrays import Bytes, Floats, Ints

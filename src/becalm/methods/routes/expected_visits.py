@@ -4,8 +4,6 @@ Walkers that set out in the same way (the same slots, home, pause and links, but
 every look-up of a link. Each one's sums run in the order of `kernel`, so that both give the same bits.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 

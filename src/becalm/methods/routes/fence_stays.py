@@ -1,7 +1,5 @@
 """When was a moving point inside which fence? Stays from noisy fixes, with hysteresis."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby

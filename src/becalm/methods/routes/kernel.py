@@ -6,8 +6,6 @@ same bits; no step may be reordered or fused (`fastmath` is off): a route could 
 its key on another machine.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray

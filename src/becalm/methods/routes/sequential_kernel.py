@@ -7,8 +7,6 @@ walkers before it, are exact; the entropy of all together is their sum (the chai
 a place with `own_gap` > 0: choices that break a walker's own rule are struck out while it is drawn.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray

@@ -1,7 +1,5 @@
 """Shortest ways in a network: from many points to many points, snapped to the nearest junctions."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 import numpy as np
