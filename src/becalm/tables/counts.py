@@ -73,19 +73,21 @@ def count_incidents(
     a month; where months are asked of a period that does not hold whole months.
     """
     scope = find_scope(incidents, "incidents")
-    times = _list_times(scope, unit, period)
-    rows = _filter_months(incidents, times)
-    without_day = 0
+    start_days = _list_times(scope, unit, period)
+    rows = _filter_months(incidents, start_days)
+    dayless_count = 0
     if unit == "day":
-        without_day = _check_days(rows, scope)
-        rows = rows.filter(rows.occurred_on.between(ibis.literal(times[0]), ibis.literal(times[-1])))
+        dayless_count = _check_days(rows, scope)
+        rows = rows.filter(
+            rows.occurred_on.between(ibis.literal(start_days[0]), ibis.literal(start_days[-1]))
+        )
     rows = rows.mutate(
         group=rows[by].fill_null(UNKNOWN),
         time=(rows.month + "-01").cast("date") if unit == "month" else rows.occurred_on,
         n=ibis.literal(1, "int64"),
         finder=rows.found_by.fill_null(UNKNOWN),
     )
-    return _count_groups(rows, by, unit, times, scope, exclude_groups, without_day)
+    return _count_groups(rows, by, unit, start_days, scope, exclude_groups, dayless_count)
 
 
 def count_published(
@@ -110,19 +112,19 @@ def count_published(
     Raises QuestionError where the published counts do not hold this source, measure, kind of area or
     grouping.
     """
-    rows = published.filter(published.source == source)
-    rows = _filter_first(rows, "measure", (measure,), source)
-    rows = _filter_first(rows, "area_kind", _list_area_kinds(by, area_kind), source)
-    scope = find_scope(rows, f"published counts of {source}")
-    times = _list_times(scope, "month", period)
-    rows = _filter_months(rows, times)
-    rows = rows.mutate(
-        group=_published_group(rows, by, command_units or {}),
-        time=(rows.month + "-01").cast("date"),
-        n=rows["count"].fill_null(0),
-        finder=_look_up(rows.offence_group, found_by or {}),
+    source_rows = published.filter(published.source == source)
+    source_rows = _filter_first(source_rows, "measure", (measure,), source)
+    source_rows = _filter_first(source_rows, "area_kind", _list_area_kinds(by, area_kind), source)
+    record_scope = find_scope(source_rows, f"published counts of {source}")
+    start_days = _list_times(record_scope, "month", period)
+    source_rows = _filter_months(source_rows, start_days)
+    source_rows = source_rows.mutate(
+        group=_published_group(source_rows, by, command_units or {}),
+        time=(source_rows.month + "-01").cast("date"),
+        n=source_rows["count"].fill_null(0),
+        finder=_look_up(source_rows.offence_group, found_by or {}),
     )
-    return _count_groups(rows, by, "month", times, scope, exclude_groups, without_day=0)
+    return _count_groups(source_rows, by, "month", start_days, record_scope, exclude_groups, without_day=0)
 
 
 def _list_times(scope: RecordScope, unit: TimeUnit, period: Period | None) -> tuple[date, ...]:
@@ -143,31 +145,31 @@ def _filter_months(rows: Table, times: tuple[date, ...]) -> Table:
 
 
 def _check_days(rows: Table, scope: RecordScope) -> int:
-    (sums,) = rows.agg(n=rows.count(), dated=rows.occurred_on.count()).to_pyarrow().to_pylist()
-    without_day = int(sums["n"] - sums["dated"])
-    if without_day > LARGEST_SHARE_WITHOUT_DAY * sums["n"]:
+    (row_counts,) = rows.agg(n=rows.count(), dated=rows.occurred_on.count()).to_pyarrow().to_pylist()
+    dayless_count = int(row_counts["n"] - row_counts["dated"])
+    if dayless_count > LARGEST_SHARE_WITHOUT_DAY * row_counts["n"]:
         raise QuestionError(
-            f"{without_day:,} of {sums['n']:,} records of {scope.source} in this period carry a month "
-            "but no day (data.police.uk never states the day), so days and weeks cannot be counted. "
+            f"{dayless_count:,} of {row_counts['n']:,} records of {scope.source} in this period carry a "
+            "month but no day (data.police.uk never states the day), so days and weeks cannot be counted. "
             "Ask for whole months, or load an extract with dates."
         )
-    return without_day
+    return dayless_count
 
 
-def _filter_first(rows: Table, column: str, choices: tuple[str, ...], source: str) -> Table:
+def _filter_first(rows: Table, column_name: str, wanted_values: tuple[str, ...], source: str) -> Table:
     """The rows of the first of these values that the source has."""
-    distinct_values = rows.select(column).distinct().to_pyarrow()[column].to_pylist()
-    values = sorted(value for value in distinct_values if value is not None)
-    for value in choices:
-        if value in values:
-            return rows.filter(rows[column] == value)
-    if not values:
+    distinct_cells = rows.select(column_name).distinct().to_pyarrow()[column_name].to_pylist()
+    column_values = sorted(wanted_value for wanted_value in distinct_cells if wanted_value is not None)
+    for wanted_value in wanted_values:
+        if wanted_value in column_values:
+            return rows.filter(rows[column_name] == wanted_value)
+    if not column_values:
         raise QuestionError(
             f"The archive holds no published counts of {source}. Load some with `becalm ingest PATH`."
         )
     raise QuestionError(
-        f"The published counts of {source} have no {column} {' or '.join(choices)}; "
-        f"they have {', '.join(values)}."
+        f"The published counts of {source} have no {column_name} {' or '.join(wanted_values)}; "
+        f"they have {', '.join(column_values)}."
     )
 
 
@@ -193,10 +195,10 @@ def _published_group(rows: Table, by: Grouping, command_units: Mapping[str, str 
     )
 
 
-def _look_up(column: ibis.Value, names: Mapping[str, str]) -> ibis.Value:
-    if not names:
+def _look_up(key_column: ibis.Value, name_by_key: Mapping[str, str]) -> ibis.Value:
+    if not name_by_key:
         return ibis.literal(UNKNOWN)
-    return column.cases(*names.items(), else_=UNKNOWN)
+    return key_column.cases(*name_by_key.items(), else_=UNKNOWN)
 
 
 def _count_groups(
@@ -212,11 +214,11 @@ def _count_groups(
     excluded_counts: tuple[tuple[str, int], ...] = ()
     if exclude_groups:
         is_excluded = rows.offence_group.fill_null(UNKNOWN).isin(list(exclude_groups))
-        excluded_by_group = rows.filter(is_excluded).group_by("offence_group").agg(n=ibis._.n.sum())
+        excluded_rows = rows.filter(is_excluded).group_by("offence_group").agg(n=ibis._.n.sum())
         excluded_counts = tuple(
             sorted(
                 (row["offence_group"] or UNKNOWN, int(row["n"]))
-                for row in excluded_by_group.to_pyarrow().to_pylist()
+                for row in excluded_rows.to_pyarrow().to_pylist()
             )
         )
         rows = rows.filter(~is_excluded)
@@ -225,14 +227,14 @@ def _count_groups(
         .agg(n=ibis._.n.sum(), least=ibis._.finder.min(), most=ibis._.finder.max())
         .to_pyarrow()
     )
-    groups = tuple(sorted(group_sums["group"].unique().to_pylist()))
+    group_names = tuple(sorted(group_sums["group"].unique().to_pylist()))
     return CountTable(
         by=by,
         unit=unit,
-        groups=groups,
+        groups=group_names,
         times=times,
-        counts=_fill_counts(group_sums, groups, times),
-        found_by=_name_finders(group_sums, groups),
+        counts=_fill_counts(group_sums, group_names, times),
+        found_by=_name_finders(group_sums, group_names),
         source=scope.source,
         as_of=scope.as_of,
         excluded_counts=excluded_counts,
@@ -241,17 +243,20 @@ def _count_groups(
 
 
 def _fill_counts(group_sums: pa.Table, groups: tuple[str, ...], times: tuple[date, ...]) -> Ints:
-    counts = np.zeros((len(groups), len(times)), dtype=np.int64)
+    counts_by_group = np.zeros((len(groups), len(times)), dtype=np.int64)
     if group_sums.num_rows:
         row_index = pc.index_in(group_sums["group"], pa.array(groups)).to_numpy()
         column_index = pc.index_in(
             group_sums["time"].cast(pa.date32()), pa.array(times, pa.date32())
         ).to_numpy()
-        counts[row_index, column_index] = group_sums["n"].to_numpy()
-    return counts
+        counts_by_group[row_index, column_index] = group_sums["n"].to_numpy()
+    return counts_by_group
 
 
 def _name_finders(group_sums: pa.Table, groups: tuple[str, ...]) -> tuple[str, ...]:
     finder_extremes = group_sums.group_by("group").aggregate([("least", "min"), ("most", "max")]).to_pylist()
     finders = {row["group"]: (row["least_min"], row["most_max"]) for row in finder_extremes}
-    return tuple(low if low == high else "mixed" for low, high in (finders[group] for group in groups))
+    return tuple(
+        first_name if first_name == last_name else "mixed"
+        for first_name, last_name in (finders[group] for group in groups)
+    )

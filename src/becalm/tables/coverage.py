@@ -41,8 +41,12 @@ def find_gaps(
     """
     gaps = [
         gap
-        for source in totals
-        for gap in (*_missing_months(source), *_short_months(source), *_low_months(source))
+        for source_totals in totals
+        for gap in (
+            *_missing_months(source_totals),
+            *_short_months(source_totals),
+            *_low_months(source_totals),
+        )
     ]
     count_files = [file for file in files if file.table in COUNT_TABLES]
     gaps += (*_partial_months(count_files, rejected_rows or {}), *_cut_months(count_files, cut_files, gaps))
@@ -58,8 +62,8 @@ def select_gaps(gaps: Iterable[Gap], months: Iterable[str], sources: Iterable[st
 def count_rejected_rows(row_faults: Table) -> dict[str, int]:
     """How many rows of each input file were rejected, apart from those that only repeat another?"""
     rejected_faults = row_faults.filter((row_faults.fate == "rejected") & (row_faults.reason != REPEATED_ROW))
-    counts_by_file = rejected_faults.group_by("file").agg(n=ibis._.row.nunique()).to_pyarrow()
-    return dict(sorted(zip(counts_by_file["file"].to_pylist(), counts_by_file["n"].to_pylist(), strict=True)))
+    file_counts = rejected_faults.group_by("file").agg(n=ibis._.row.nunique()).to_pyarrow()
+    return dict(sorted(zip(file_counts["file"].to_pylist(), file_counts["n"].to_pylist(), strict=True)))
 
 
 def find_cut_files(row_faults: Table) -> frozenset[tuple[str, str]]:
@@ -73,10 +77,10 @@ def _missing_months(totals: MonthlyTotals) -> list[Gap]:
     """Months between the first and the last without a single record, where chance would not leave none."""
     return [
         Gap(totals.source, month, "missing", f"no records; about {expected_count:,.0f} would be expected")
-        for month, count, expected_count in zip(
+        for month, record_count, expected_count in zip(
             totals.months, totals.counts, _expected_counts(totals.counts), strict=True
         )
-        if count == 0 and expected_count >= LEAST_UNSEEN
+        if record_count == 0 and expected_count >= LEAST_UNSEEN
     ]
 
 
@@ -85,15 +89,15 @@ def _low_months(totals: MonthlyTotals) -> list[Gap]:
     dispersion = _estimate_dispersion(counts)
     gaps = []
     for index, (count, expected_count) in enumerate(zip(counts, _expected_counts(counts), strict=True)):
-        deviations = 2 * (np.sqrt(expected_count) - np.sqrt(count)) / np.sqrt(dispersion)
-        if count and count < LOW_SHARE * expected_count and deviations > LOW_DEVIATIONS:
-            at_edge = index in (0, len(counts) - 1)
-            doubt = "nothing beyond it can tell" if at_edge else "check that its file is whole"
-            detail = (
+        deviation_count = 2 * (np.sqrt(expected_count) - np.sqrt(count)) / np.sqrt(dispersion)
+        if count and count < LOW_SHARE * expected_count and deviation_count > LOW_DEVIATIONS:
+            is_at_edge = index in (0, len(counts) - 1)
+            doubt_text = "nothing beyond it can tell" if is_at_edge else "check that its file is whole"
+            detail_text = (
                 f"{count:,} records, where the months around it lead one to expect about "
-                f"{expected_count:,.0f}; the fall may be real, {doubt}"
+                f"{expected_count:,.0f}; the fall may be real, {doubt_text}"
             )
-            gaps.append(Gap(totals.source, totals.months[index], "low", detail))
+            gaps.append(Gap(totals.source, totals.months[index], "low", detail_text))
     return gaps
 
 
@@ -107,11 +111,13 @@ def _expected_counts(counts: Ints) -> Floats:
     for index in range(counts.size):
         counts_before = [float(c) for c in counts[:index] if c][-SIDE:]
         counts_after = [float(c) for c in counts[index + 1 :] if c][:SIDE]
-        side_bounds = [float(np.median(side)) for side in (counts_before, counts_after) if side]
-        if len(side_bounds) == 1:
-            side_bounds.append(counts_before[-1] if counts_before else counts_after[0])
-        if side_bounds:
-            expected_counts[index] = min(side_bounds)
+        side_medians = [
+            float(np.median(side_counts)) for side_counts in (counts_before, counts_after) if side_counts
+        ]
+        if len(side_medians) == 1:
+            side_medians.append(counts_before[-1] if counts_before else counts_after[0])
+        if side_medians:
+            expected_counts[index] = min(side_medians)
     return expected_counts
 
 
@@ -136,19 +142,22 @@ def _short_months(totals: MonthlyTotals) -> list[Gap]:
     gaps = []
     usual_daily_counts = np.nan_to_num(_expected_counts(totals.counts), nan=np.inf) / DAYS_A_MONTH
     for index, month in enumerate(totals.months):
-        first, last = totals.first_day[index], totals.last_day[index]
-        if first is None or last is None:
+        first_day, last_day = totals.first_day[index], totals.last_day[index]
+        if first_day is None or last_day is None:
             continue
-        dated_records = int(totals.counts[index]) - int(totals.without_day[index])
-        daily_records = min(dated_records / ((last - first).days + 1), float(usual_daily_counts[index]))
-        days_before, days_after = (first - first_day_of(month)).days, (last_day_of(month) - last).days
-        reasons = [
+        dated_count = int(totals.counts[index]) - int(totals.without_day[index])
+        daily_count = min(dated_count / ((last_day - first_day).days + 1), float(usual_daily_counts[index]))
+        days_before, days_after = (first_day - first_day_of(month)).days, (last_day_of(month) - last_day).days
+        reason_texts = [
             reason
-            for days, reason in ((days_before, f"begins on {first}"), (days_after, f"ends on {last}"))
-            if daily_records * days >= LEAST_UNSEEN
+            for unseen_days, reason in (
+                (days_before, f"begins on {first_day}"),
+                (days_after, f"ends on {last_day}"),
+            )
+            if daily_count * unseen_days >= LEAST_UNSEEN
         ]
-        if reasons:
-            detail = f"{' and '.join(reasons)}, with about {daily_records:,.0f} records a day"
+        if reason_texts:
+            detail = f"{' and '.join(reason_texts)}, with about {daily_count:,.0f} records a day"
             gaps.append(Gap(totals.source, month, "cut_short", detail))
     return gaps
 
@@ -172,16 +181,20 @@ def _cut_months(
 
 def _partial_months(files: Sequence[ArchiveFile], rejected_rows: Mapping[str, int]) -> list[Gap]:
     """Months of files of which more than a small share of the rows was refused; of several the worst."""
-    loaded_rows: Counter[str] = Counter()
+    loaded_counts: Counter[str] = Counter()
     for file in files:
-        loaded_rows[file.input_file] += file.rows
-    worst: dict[tuple[str, str], tuple[float, str]] = {}
+        loaded_counts[file.input_file] += file.rows
+    worst_by_month: dict[tuple[str, str], tuple[float, str]] = {}
     for file in files:
         rejected_count = rejected_rows.get(file.input_file, 0)
-        row_count = rejected_count + loaded_rows[file.input_file]
+        row_count = rejected_count + loaded_counts[file.input_file]
         rejected_share = rejected_count / row_count if rejected_count else 0.0
         if rejected_share > LARGEST_REJECTED_SHARE:
             detail = f"{rejected_count:,} of {row_count:,} rows of {file.input_file} were rejected"
             source_month = (file.source, file.month)
-            worst[source_month] = max(worst.get(source_month, (0.0, "")), (rejected_share, detail))
-    return [Gap(source, month, "partial_load", detail) for (source, month), (_, detail) in worst.items()]
+            worst_by_month[source_month] = max(
+                worst_by_month.get(source_month, (0.0, "")), (rejected_share, detail)
+            )
+    return [
+        Gap(source, month, "partial_load", detail) for (source, month), (_, detail) in worst_by_month.items()
+    ]

@@ -61,10 +61,10 @@ def find_scope(rows: Table, record_name: str) -> RecordScope:
     if not source_rows:
         raise QuestionError(f"The archive holds no {record_name}. Load some with `becalm ingest PATH`.")
     return RecordScope(
-        source=", ".join(sorted(row["source"] for row in source_rows)),
-        first_month=min(row["first"] for row in source_rows),
-        last_month=max(row["last"] for row in source_rows),
-        as_of=max(row["as_of"] for row in source_rows),
+        source=", ".join(sorted(source_row["source"] for source_row in source_rows)),
+        first_month=min(source_row["first"] for source_row in source_rows),
+        last_month=max(source_row["last"] for source_row in source_rows),
+        as_of=max(source_row["as_of"] for source_row in source_rows),
     )
 
 
@@ -74,8 +74,8 @@ def list_months(first: str, last: str) -> tuple[str, ...]:
     >>> list_months("2019-11", "2020-02")
     ('2019-11', '2019-12', '2020-01', '2020-02')
     """
-    start, end = (int(m[:4]) * 12 + int(m[5:]) - 1 for m in (first, last))
-    return tuple(f"{index // 12:04d}-{index % 12 + 1:02d}" for index in range(start, end + 1))
+    first_index, last_index = (int(m[:4]) * 12 + int(m[5:]) - 1 for m in (first, last))
+    return tuple(f"{index // 12:04d}-{index % 12 + 1:02d}" for index in range(first_index, last_index + 1))
 
 
 def first_day_of(month: str) -> date:
@@ -119,16 +119,16 @@ def _total_months(rows: Table, *, n: ibis.Value, day: ibis.Value) -> tuple[Month
 
 
 def _source_totals(source: str, by_month: dict[str, Row]) -> MonthlyTotals:
-    months = list_months(min(by_month), max(by_month))
-    month_rows: list[Row] = [by_month.get(month, {}) for month in months]
+    month_span = list_months(min(by_month), max(by_month))
+    month_rows: list[Row] = [by_month.get(month, {}) for month in month_span]
     return MonthlyTotals(
         source=source,
-        months=months,
-        counts=np.array([row.get("n") or 0 for row in month_rows], dtype=np.int64),
-        first_day=tuple(row.get("first") for row in month_rows),
-        last_day=tuple(row.get("last") for row in month_rows),
-        without_day=np.array([row.get("undated") or 0 for row in month_rows], dtype=np.int64),
-        as_of=max(row["as_of"] for row in by_month.values()),
+        months=month_span,
+        counts=np.array([month_row.get("n") or 0 for month_row in month_rows], dtype=np.int64),
+        first_day=tuple(month_row.get("first") for month_row in month_rows),
+        last_day=tuple(month_row.get("last") for month_row in month_rows),
+        without_day=np.array([month_row.get("undated") or 0 for month_row in month_rows], dtype=np.int64),
+        as_of=max(month_row["as_of"] for month_row in by_month.values()),
     )
 
 
@@ -141,8 +141,8 @@ def find_newest_whole_month(totals: MonthlyTotals, gaps: Sequence[Gap] = ()) -> 
     Raises QuestionError where there is no such month.
     """
     broken_months = {gap.month for gap in gaps if gap.source == totals.source and gap.kind != "low"}
-    for month, count in zip(reversed(totals.months), reversed(totals.counts.tolist()), strict=True):
-        if count and totals.as_of > last_day_of(month) and month not in broken_months:
+    for month, record_count in zip(reversed(totals.months), reversed(totals.counts.tolist()), strict=True):
+        if record_count and totals.as_of > last_day_of(month) and month not in broken_months:
             return month
     raise QuestionError(
         f"No month of {totals.source} is whole ({totals.months[0]} to {totals.months[-1]}, "

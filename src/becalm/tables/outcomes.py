@@ -12,12 +12,12 @@ def select_newest_outcomes(outcomes: Table) -> Table:
     The newest month wins, of equals the newest as-of date, then the last word in the alphabet, so
     that the answer does not depend on the order of the rows.
     """
-    rows = outcomes.filter(outcomes.outcome.notnull())
+    known_outcomes = outcomes.filter(outcomes.outcome.notnull())
     newest_first_window = ibis.window(
-        group_by=[rows.source, rows.incident_id],
-        order_by=[rows.month.desc(), rows.as_of.desc(), rows.outcome.desc()],
+        group_by=[known_outcomes.source, known_outcomes.incident_id],
+        order_by=[known_outcomes.month.desc(), known_outcomes.as_of.desc(), known_outcomes.outcome.desc()],
     )
-    ranked_rows = rows.mutate(rank=ibis.row_number().over(newest_first_window))
+    ranked_rows = known_outcomes.mutate(rank=ibis.row_number().over(newest_first_window))
     return ranked_rows.filter(ranked_rows["rank"] == 0).select(
         "source", "incident_id", newest_outcome="outcome"
     )
@@ -30,8 +30,8 @@ def join_outcomes(incidents: Table, outcomes: Table) -> Table:
     table is silent.
     """
     incident_rows = incidents.left_join(select_newest_outcomes(outcomes), ["source", "incident_id"])
-    outcome = ibis.coalesce(incident_rows.newest_outcome, incident_rows.outcome)
-    return incident_rows.mutate(outcome=outcome).select(*INCIDENTS.names)
+    newest_or_own = ibis.coalesce(incident_rows.newest_outcome, incident_rows.outcome)
+    return incident_rows.mutate(outcome=newest_or_own).select(*INCIDENTS.names)
 
 
 def count_matched(outcomes: Table, incidents: Table) -> tuple[int, int]:

@@ -136,40 +136,42 @@ def count_places(
     Raises QuestionError where there are no incidents; UsageError where the cell has no size.
     """
     check_cell_size(cell_m)
-    scope = find_scope(incidents, "incidents")
-    rows = filter_records(incidents, groups, months)
-    tallies = _tally_cells(add_cells(filter_placed(rows), cell_m))
-    month_span = list_months(min(months), max(months)) if months else scope.months
-    group_names = tuple(sorted(tallies["group"].unique().to_pylist()) if groups is None else groups)
-    columns, row_numbers, n, dated = (to_integers(tallies[name]) for name in ("column", "row", "n", "dated"))
-    month_index = index_values(tallies["month"], month_span)
-    group_index = index_values(tallies["group"], group_names)
-    sort_order = _sort_order((columns, row_numbers, month_index, group_index))
-    has_days = bool(len(tallies)) and np.array_equal(dated, n)
-    without_location, location_quality = count_location_quality(rows)
+    record_scope = find_scope(incidents, "incidents")
+    asked_rows = filter_records(incidents, groups, months)
+    cell_tallies = _tally_cells(add_cells(filter_placed(asked_rows), cell_m))
+    month_span = list_months(min(months), max(months)) if months else record_scope.months
+    group_names = tuple(sorted(cell_tallies["group"].unique().to_pylist()) if groups is None else groups)
+    cell_columns, cell_rows, record_counts, dated_counts = (
+        to_integers(cell_tallies[column_name]) for column_name in ("column", "row", "n", "dated")
+    )
+    month_index = index_values(cell_tallies["month"], month_span)
+    group_index = index_values(cell_tallies["group"], group_names)
+    sort_order = _sort_order((cell_columns, cell_rows, month_index, group_index))
+    has_days = bool(len(cell_tallies)) and np.array_equal(dated_counts, record_counts)
+    without_location, location_quality = count_location_quality(asked_rows)
     return PlaceCounts(
         cell_m=float(cell_m),
-        columns=columns[sort_order],
-        rows=row_numbers[sort_order],
+        columns=cell_columns[sort_order],
+        rows=cell_rows[sort_order],
         months=month_span,
         month_index=month_index[sort_order],
         groups=group_names,
         group_index=group_index[sort_order],
-        counts=n[sort_order],
+        counts=record_counts[sort_order],
         without_location=without_location,
         location_quality=location_quality,
-        source=scope.source,
-        as_of=scope.as_of,
-        fresh=np.asarray(tallies["fresh"].to_numpy(), np.float64)[sort_order] if has_days else None,
+        source=record_scope.source,
+        as_of=record_scope.as_of,
+        fresh=np.asarray(cell_tallies["fresh"].to_numpy(), np.float64)[sort_order] if has_days else None,
     )
 
 
 def _tally_cells(cell_rows: Table) -> pa.Table:
-    group = cell_rows.offence_group.fill_null("unknown")
-    freshness = _weigh_freshness(cell_rows)
+    group_column = cell_rows.offence_group.fill_null("unknown")
+    freshness_column = _weigh_freshness(cell_rows)
     return (
-        cell_rows.group_by("column", "row", "month", group=group)
-        .agg(n=cell_rows.count(), fresh=freshness.sum(), dated=freshness.count())
+        cell_rows.group_by("column", "row", "month", group=group_column)
+        .agg(n=cell_rows.count(), fresh=freshness_column.sum(), dated=freshness_column.count())
         .to_pyarrow()
     )
 
@@ -186,11 +188,11 @@ def find_cell_boroughs(
     rows = add_cells(incidents.filter(incidents.borough.notnull() & incidents.easting_m.notnull()), cell_m)
     if cells is not None:
         rows = rows.filter(cell_keys(rows.column, rows.row).isin([cell_keys(*cell) for cell in cells]))
-    tallies = rows.group_by("column", "row", "borough").agg(n=rows.count())
-    boroughs: dict[tuple[int, int], str] = {}
-    for row in tallies.order_by(ibis.desc("n"), "borough").to_pyarrow().to_pylist():
-        boroughs.setdefault((row["column"], row["row"]), row["borough"])
-    return boroughs
+    borough_rows = rows.group_by("column", "row", "borough").agg(n=rows.count())
+    borough_by_cell: dict[tuple[int, int], str] = {}
+    for tally_row in borough_rows.order_by(ibis.desc("n"), "borough").to_pyarrow().to_pylist():
+        borough_by_cell.setdefault((tally_row["column"], tally_row["row"]), tally_row["borough"])
+    return borough_by_cell
 
 
 def count_points(incidents: Table, *, months: Sequence[str]) -> PointCounts:
@@ -198,21 +200,21 @@ def count_points(incidents: Table, *, months: Sequence[str]) -> PointCounts:
 
     Raises QuestionError where there are no incidents.
     """
-    scope = find_scope(incidents, "incidents")
-    rows = filter_records(incidents, None, months)
-    placed_rows = filter_placed(rows)
-    group = placed_rows.offence_group.fill_null("unknown")
-    grouped_rows = placed_rows.group_by("easting_m", "northing_m", "month", group=group)
-    tallies = grouped_rows.agg(n=placed_rows.count()).to_pyarrow()
+    record_scope = find_scope(incidents, "incidents")
+    month_rows = filter_records(incidents, None, months)
+    placed_rows = filter_placed(month_rows)
+    group_name = placed_rows.offence_group.fill_null("unknown")
+    grouped_rows = placed_rows.group_by("easting_m", "northing_m", "month", group=group_name)
+    point_rows = grouped_rows.agg(n=placed_rows.count()).to_pyarrow()
     month_span = list_months(min(months), max(months))
-    group_names = tuple(sorted(tallies["group"].unique().to_pylist()))
-    x, y = (np.asarray(tallies[name].to_numpy(), np.float64) for name in ("easting_m", "northing_m"))
+    group_names = tuple(sorted(point_rows["group"].unique().to_pylist()))
+    x, y = (np.asarray(point_rows[name].to_numpy(), np.float64) for name in ("easting_m", "northing_m"))
     month_index, group_index = (
-        index_values(tallies["month"], month_span),
-        index_values(tallies["group"], group_names),
+        index_values(point_rows["month"], month_span),
+        index_values(point_rows["group"], group_names),
     )
     sort_order = np.lexsort((group_index, month_index, y, x))
-    without_location, location_quality = count_location_quality(rows)
+    without_location, location_quality = count_location_quality(month_rows)
     return PointCounts(
         easting_m=x[sort_order],
         northing_m=y[sort_order],
@@ -220,11 +222,11 @@ def count_points(incidents: Table, *, months: Sequence[str]) -> PointCounts:
         month_index=month_index[sort_order],
         groups=group_names,
         group_index=group_index[sort_order],
-        counts=to_integers(tallies["n"])[sort_order],
+        counts=to_integers(point_rows["n"])[sort_order],
         without_location=without_location,
         location_quality=location_quality,
-        source=scope.source,
-        as_of=scope.as_of,
+        source=record_scope.source,
+        as_of=record_scope.as_of,
     )
 
 
@@ -233,20 +235,20 @@ def find_moved_points(incidents: Table, *, target: Sequence[str]) -> MovedPoints
     placed_rows = filter_placed(incidents)
     is_target = placed_rows.offence_group.fill_null("unknown").isin(list(target)).cast("int64")
     is_moved = placed_rows.location_quality.fill_null("none").isin(MOVED_QUALITIES).cast("int64")
-    points = (
+    point_rows = (
         placed_rows.mutate(is_target=is_target, is_moved=is_moved)
         .group_by("easting_m", "northing_m")
         .agg(n=ibis._.count(), target=ibis._.is_target.sum(), moved=ibis._.is_moved.sum())
         .order_by("easting_m", "northing_m")
         .to_pyarrow()
     )
-    records, target_records, moved_records = (to_integers(points[c]) for c in ("n", "target", "moved"))
+    record_counts, target_counts, moved_counts = (to_integers(point_rows[c]) for c in ("n", "target", "moved"))
     return MovedPoints(
-        easting_m=np.asarray(points["easting_m"].to_numpy(), np.float64),
-        northing_m=np.asarray(points["northing_m"].to_numpy(), np.float64),
-        records=np.where(moved_records > 0, records, 0),
-        target=np.where(moved_records > 0, target_records, 0),
-        moved_share=float(moved_records.sum() / max(records.sum(), 1)),
+        easting_m=np.asarray(point_rows["easting_m"].to_numpy(), np.float64),
+        northing_m=np.asarray(point_rows["northing_m"].to_numpy(), np.float64),
+        records=np.where(moved_counts > 0, record_counts, 0),
+        target=np.where(moved_counts > 0, target_counts, 0),
+        moved_share=float(moved_counts.sum() / max(record_counts.sum(), 1)),
     )
 
 
@@ -259,28 +261,28 @@ def count_points_per_cell(incidents: Table, *, cell_m: float, least_records: int
     placed_rows = add_cells(filter_placed(incidents), cell_m)
     x, y = placed_rows.easting_m, placed_rows.northing_m
     is_single = (ibis._.west == ibis._.east) & (ibis._.south == ibis._.north)
-    cells = (
+    cell_rows = (
         placed_rows.group_by("column", "row")
         .agg(records=placed_rows.count(), west=x.min(), east=x.max(), south=y.min(), north=y.max())
         .filter(ibis._.records >= least_records)
         .mutate(single=is_single.cast("int64"))
     )
-    (sums,) = (
-        cells.agg(records=cells.records.sum(), cells=cells.count(), single=cells.single.sum())
+    (cell_sums,) = (
+        cell_rows.agg(records=cell_rows.records.sum(), cells=cell_rows.count(), single=cell_rows.single.sum())
         .to_pyarrow()
         .to_pylist()
     )
-    records, cell_count, single = (int(sums[name] or 0) for name in ("records", "cells", "single"))
-    points = _count_distinct_points(placed_rows, least_records) if 2 * single > cell_count else None
-    return PointsPerCell(float(cell_m), least_records, records, points, cell_count, single)
+    record_count, cell_count, single_count = (int(cell_sums[name] or 0) for name in ("records", "cells", "single"))
+    point_count = _count_distinct_points(placed_rows, least_records) if 2 * single_count > cell_count else None
+    return PointsPerCell(float(cell_m), least_records, record_count, point_count, cell_count, single_count)
 
 
 def _count_distinct_points(cell_rows: Table, least_records: int) -> int:
     """On how many coordinates lie the records of the cells that have enough of them?"""
-    points = cell_rows.group_by("easting_m", "northing_m", "column", "row").agg(n=cell_rows.count())
-    cells = points.group_by("column", "row").agg(points=points.count(), records=points.n.sum())
-    point_total = cells.filter(cells.records >= least_records).points.sum()
-    return int(point_total.to_pyarrow().as_py() or 0)
+    point_rows = cell_rows.group_by("easting_m", "northing_m", "column", "row").agg(n=cell_rows.count())
+    cell_tallies = point_rows.group_by("column", "row").agg(points=point_rows.count(), records=point_rows.n.sum())
+    point_sum = cell_tallies.filter(cell_tallies.records >= least_records).points.sum()
+    return int(point_sum.to_pyarrow().as_py() or 0)
 
 
 def list_event_points(incidents: Table, *, groups: Sequence[str], months: Sequence[str]) -> EventPoints:
@@ -292,7 +294,7 @@ def list_event_points(incidents: Table, *, groups: Sequence[str], months: Sequen
     scope = find_scope(incidents, "incidents")
     lacks_day = rows.occurred_on.isnull()
     lacks_place = rows.easting_m.isnull() | rows.northing_m.isnull()
-    (sums,) = (
+    (row_sums,) = (
         rows.agg(
             n=rows.count(),
             without_day=lacks_day.cast("int64").sum(),
@@ -301,19 +303,19 @@ def list_event_points(incidents: Table, *, groups: Sequence[str], months: Sequen
         .to_pyarrow()
         .to_pylist()
     )
-    if sums["n"] and sums["without_day"] == sums["n"]:
+    if row_sums["n"] and row_sums["without_day"] == row_sums["n"]:
         raise QuestionError(
-            f"All {sums['n']:,} records of {', '.join(groups)} carry a month and no day, so none can be "
+            f"All {row_sums['n']:,} records of {', '.join(groups)} carry a month and no day, so none can be "
             "said to follow another. Ingest an extract of your own with dates; public data are by month."
         )
     placed_rows = rows.filter(~lacks_day & ~lacks_place).select("easting_m", "northing_m", "occurred_on")
-    points = placed_rows.order_by("occurred_on", "easting_m", "northing_m").to_pyarrow()
+    event_rows = placed_rows.order_by("occurred_on", "easting_m", "northing_m").to_pyarrow()
     return EventPoints(
-        easting_m=np.asarray(points["easting_m"].to_numpy(), dtype=np.float64),
-        northing_m=np.asarray(points["northing_m"].to_numpy(), dtype=np.float64),
-        day=points["occurred_on"].to_numpy().astype("datetime64[D]").astype(np.int64),
-        without_day=int(sums["without_day"] or 0),
-        without_place=int(sums["without_place"] or 0),
+        easting_m=np.asarray(event_rows["easting_m"].to_numpy(), dtype=np.float64),
+        northing_m=np.asarray(event_rows["northing_m"].to_numpy(), dtype=np.float64),
+        day=event_rows["occurred_on"].to_numpy().astype("datetime64[D]").astype(np.int64),
+        without_day=int(row_sums["without_day"] or 0),
+        without_place=int(row_sums["without_place"] or 0),
         source=scope.source,
         as_of=scope.as_of,
     )
@@ -355,14 +357,14 @@ def cell_keys(column: Any, row: Any) -> Any:
 
 def count_location_quality(rows: Table) -> tuple[int, tuple[tuple[str, int], ...]]:
     """How many records have no place, and how many of the others have each quality of location?"""
-    tallies = (
+    quality_tallies = (
         rows.group_by(quality=rows.location_quality.fill_null("none"))
         .agg(n=rows.count(), placed=rows.easting_m.count())
         .to_pyarrow()
         .to_pylist()
     )
-    quality_counts = tuple(sorted((t["quality"], t["placed"]) for t in tallies if t["placed"]))
-    return sum(t["n"] - t["placed"] for t in tallies), quality_counts
+    quality_counts = tuple(sorted((t["quality"], t["placed"]) for t in quality_tallies if t["placed"]))
+    return sum(t["n"] - t["placed"] for t in quality_tallies), quality_counts
 
 
 def index_values(column: pa.ChunkedArray, names: tuple[str, ...]) -> Ints:
@@ -370,11 +372,11 @@ def index_values(column: pa.ChunkedArray, names: tuple[str, ...]) -> Ints:
     if not len(column):
         return np.zeros(0, np.int64)
     encoded_column = column.combine_chunks().dictionary_encode()
-    name_index = {name: index for index, name in enumerate(names)}
-    code_index = np.array(
-        [name_index[value] for value in encoded_column.dictionary.to_pylist()], dtype=np.int64
+    index_by_name = {name: position for position, name in enumerate(names)}
+    index_of_code = np.array(
+        [index_by_name[cell_value] for cell_value in encoded_column.dictionary.to_pylist()], dtype=np.int64
     )
-    return np.asarray(code_index[encoded_column.indices.to_numpy(zero_copy_only=False)], dtype=np.int64)
+    return np.asarray(index_of_code[encoded_column.indices.to_numpy(zero_copy_only=False)], dtype=np.int64)
 
 
 def to_integers(column: pa.ChunkedArray) -> Ints:
@@ -387,8 +389,8 @@ def _weigh_freshness(rows: Table) -> ibis.Value:
     if "occurred_on" not in rows.columns:
         return rows.easting_m.nullif(rows.easting_m)  # a column of nulls
     month_end = rows.occurred_on.truncate("M") + ibis.interval(months=1)
-    days_to_end = month_end.cast("date").delta(rows.occurred_on, unit="day").cast("float64")
-    return ibis.literal(0.5) ** (days_to_end / FRESH_DAYS)
+    days_to_month_end = month_end.cast("date").delta(rows.occurred_on, unit="day").cast("float64")
+    return ibis.literal(0.5) ** (days_to_month_end / FRESH_DAYS)
 
 
 def _sort_order(keys: tuple[Ints, ...]) -> Ints:
@@ -396,10 +398,10 @@ def _sort_order(keys: tuple[Ints, ...]) -> Ints:
     if not keys[0].size:
         return np.zeros(0, np.int64)
     lowest_values = [int(key.min()) for key in keys]
-    value_ranges = [int(key.max()) - low + 1 for key, low in zip(keys, lowest_values, strict=True)]
-    if math.prod(value_ranges) >= 2**63:
+    spans = [int(key.max()) - low + 1 for key, low in zip(keys, lowest_values, strict=True)]
+    if math.prod(spans) >= 2**63:
         return np.lexsort(keys[::-1])
-    packed_key = np.zeros(keys[0].size, np.int64)
-    for key, low, span in zip(keys, lowest_values, value_ranges, strict=True):
-        packed_key = packed_key * span + (key - low)
-    return np.argsort(packed_key)
+    packed_keys = np.zeros(keys[0].size, np.int64)
+    for key, low, span in zip(keys, lowest_values, spans, strict=True):
+        packed_keys = packed_keys * span + (key - low)
+    return np.argsort(packed_keys)

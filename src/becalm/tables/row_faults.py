@@ -27,25 +27,23 @@ def filter_faults(
     faults: Table, *, file: str | None = None, reason: str | None = None, fate: str | None = None
 ) -> Table:
     """The faults whose file and reason contain these words (without regard to case)."""
-    for column, words in (("file", file), ("reason", reason)):
-        if words:
-            faults = faults.filter(faults[column].lower().contains(words.lower()))
+    for column_name, words_sought in (("file", file), ("reason", reason)):
+        if words_sought:
+            faults = faults.filter(faults[column_name].lower().contains(words_sought.lower()))
     return faults.filter(faults.fate == fate) if fate else faults
 
 
 def count_faults(faults: Table) -> tuple[FaultCount, ...]:
     """How many rows for each reason? The most frequent first."""
-    counts_by_reason = faults.group_by(["fate", "reason"]).agg(
-        rows=faults.count(), files=faults.file.nunique()
-    )
+    reason_counts = faults.group_by(["fate", "reason"]).agg(rows=faults.count(), files=faults.file.nunique())
     fault_counts = [
-        FaultCount(row["fate"], row["reason"], int(row["rows"]), int(row["files"]))
-        for row in counts_by_reason.to_pyarrow().to_pylist()
+        FaultCount(count_row["fate"], count_row["reason"], int(count_row["rows"]), int(count_row["files"]))
+        for count_row in reason_counts.to_pyarrow().to_pylist()
     ]
     return tuple(sorted(fault_counts, key=lambda count: (-count.rows, count.fate, count.reason)))
 
 
 def list_faults(faults: Table, *, limit: int | None = None) -> tuple[RowFault, ...]:
     """The faults in the order of their files and rows."""
-    rows = faults.order_by(["file", "row", "column", "reason"]).drop("intake_id")
-    return tuple(RowFault(**row) for row in rows.limit(limit).to_pyarrow().to_pylist())
+    ordered_rows = faults.order_by(["file", "row", "column", "reason"]).drop("intake_id")
+    return tuple(RowFault(**fault_row) for fault_row in ordered_rows.limit(limit).to_pyarrow().to_pylist())

@@ -112,16 +112,16 @@ def count_week_hours(
             else cell_rows.limit(0)
         )
     timed_rows = add_week_hours(cell_rows, policy)
-    tallies = (
+    hour_tallies = (
         timed_rows.group_by("column", "row", "hour", "since", "until")
         .agg(n=timed_rows.count())
         .filter(ibis._.column.notnull())
         .order_by("column", "row", "hour", "since", "until")
         .to_pyarrow()
     )
-    tally_cell_numbers = cell_keys(to_integers(tallies["column"]), to_integers(tallies["row"]))
+    tally_cell_numbers = cell_keys(to_integers(hour_tallies["column"]), to_integers(hour_tallies["row"]))
     return sum_hour_weights(
-        weigh_hours(tallies, policy),
+        weigh_hours(hour_tallies, policy),
         _match_cells(tally_cell_numbers, cell_numbers),
         cell_m=float(cell_m),
         columns=np.asarray(columns, np.int64),
@@ -133,24 +133,24 @@ def _match_cells(tally_cell_numbers: Ints, cell_numbers: Ints) -> Ints:
     """Which of the cells is each one of a tally? Their number where it is none of them."""
     sort_order = np.argsort(cell_numbers, kind="stable")
     sorted_position = np.searchsorted(cell_numbers[sort_order], tally_cell_numbers)
-    cell_index = np.full(tally_cell_numbers.size, cell_numbers.size, np.int64)
-    inside_index = np.flatnonzero(sorted_position < cell_numbers.size)
-    matching_index = inside_index[
-        cell_numbers[sort_order][sorted_position[inside_index]] == tally_cell_numbers[inside_index]
+    index_of_tally = np.full(tally_cell_numbers.size, cell_numbers.size, np.int64)
+    inside_tallies = np.flatnonzero(sorted_position < cell_numbers.size)
+    matching_tallies = inside_tallies[
+        cell_numbers[sort_order][sorted_position[inside_tallies]] == tally_cell_numbers[inside_tallies]
     ]
-    cell_index[matching_index] = sort_order[sorted_position[matching_index]]
-    return cell_index
+    index_of_tally[matching_tallies] = sort_order[sorted_position[matching_tallies]]
+    return index_of_tally
 
 
 def sum_hour_weights(
     weights: HourWeights, place_index: Ints, *, cell_m: float, columns: Ints, rows: Ints
 ) -> HourCounts:
     """The weights summed by place: row i of their table belongs to place_index[i], which is n for none."""
-    counts = np.zeros((len(columns) + 1, COLUMNS))
-    np.add.at(counts, (place_index[weights.rows], weights.hours), weights.weights)
-    without_hour = np.rint(counts[:-1, HOURS_OF_WEEK:]).astype(np.int64)
+    hour_counts = np.zeros((len(columns) + 1, COLUMNS))
+    np.add.at(hour_counts, (place_index[weights.rows], weights.hours), weights.weights)
+    without_hour = np.rint(hour_counts[:-1, HOURS_OF_WEEK:]).astype(np.int64)
     return HourCounts(
-        cell_m, columns, rows, counts[:-1, :HOURS_OF_WEEK], without_hour.sum(axis=1), without_hour[:, 1]
+        cell_m, columns, rows, hour_counts[:-1, :HOURS_OF_WEEK], without_hour.sum(axis=1), without_hour[:, 1]
     )
 
 
@@ -165,32 +165,36 @@ def add_week_hours(rows: Table, policy: HourPolicy | None) -> Table:
         return rows.mutate(
             hour=exact_hour.fill_null(ibis.literal(UNKNOWN, "int64")), since=zero_seconds, until=zero_seconds
         )
-    since, until = (rows[name].epoch_seconds().cast("int64") for name in ("occurred_from", "occurred_to"))
-    is_span = exact_hour.isnull() & (until > since).fill_null(False)
-    is_short = (until - since) <= int(policy.longest_window_h * HOUR_S)
+    window_start_s, window_end_s = (
+        rows[column_name].epoch_seconds().cast("int64") for column_name in ("occurred_from", "occurred_to")
+    )
+    is_span = exact_hour.isnull() & (window_end_s > window_start_s).fill_null(False)
+    is_short = (window_end_s - window_start_s) <= int(policy.longest_window_h * HOUR_S)
     is_window = is_span & is_short.fill_null(False)
     hour_kind = ibis.cases((is_window, WINDOW), (is_span, TOO_LONG), else_=UNKNOWN).cast("int64")
     return rows.mutate(
         hour=exact_hour.fill_null(hour_kind),
-        since=is_window.ifelse(since, zero_seconds),
-        until=is_window.ifelse(until, zero_seconds),
+        since=is_window.ifelse(window_start_s, zero_seconds),
+        until=is_window.ifelse(window_end_s, zero_seconds),
     )
 
 
 def weigh_hours(tallies: pa.Table, policy: HourPolicy | None) -> HourWeights:
     """Into which hours do the `n` records of each row go? The weights of a row sum to n."""
-    hour, n, since, until = (to_integers(tallies[name]) for name in ("hour", "n", "since", "until"))
-    exact_rows = np.flatnonzero(hour != WINDOW)
-    windows = np.flatnonzero(hour == WINDOW)
-    if policy is None or not len(windows):
-        return HourWeights(exact_rows, hour[exact_rows], n[exact_rows].astype(np.float64))
-    clock = find_local_clock(policy.zone, int(since[windows].min()), int(until[windows].max()))
-    hour_shares = share_week_hours(since[windows], until[windows], clock)
-    window_rows = windows[hour_shares.spans]
+    row_hours, n, start_s, end_s = (
+        to_integers(tallies[column_name]) for column_name in ("hour", "n", "since", "until")
+    )
+    exact_index = np.flatnonzero(row_hours != WINDOW)
+    window_index = np.flatnonzero(row_hours == WINDOW)
+    if policy is None or not len(window_index):
+        return HourWeights(exact_index, row_hours[exact_index], n[exact_index].astype(np.float64))
+    clock = find_local_clock(policy.zone, int(start_s[window_index].min()), int(end_s[window_index].max()))
+    hour_shares = share_week_hours(start_s[window_index], end_s[window_index], clock)
+    window_rows = window_index[hour_shares.spans]
     return HourWeights(
-        np.concatenate([exact_rows, window_rows]),
-        np.concatenate([hour[exact_rows], hour_shares.hours]),
-        np.concatenate([n[exact_rows].astype(np.float64), n[window_rows] * hour_shares.shares]),
+        np.concatenate([exact_index, window_rows]),
+        np.concatenate([row_hours[exact_index], hour_shares.hours]),
+        np.concatenate([n[exact_index].astype(np.float64), n[window_rows] * hour_shares.shares]),
     )
 
 
@@ -202,18 +206,20 @@ def find_local_clock(zone: str, first_s: int, last_s: int) -> LocalClock:
         offset = datetime.fromtimestamp(instant_s, UTC).astimezone(zone_info).utcoffset() or timedelta(0)
         return int(offset.total_seconds())
 
-    since, offsets = [first_s], [seconds_ahead(first_s)]
+    change_starts, offsets_s = [first_s], [seconds_ahead(first_s)]
     for day in range(first_s, last_s + DAY_S, DAY_S):
-        low, high = day, day + DAY_S
-        if seconds_ahead(high) == offsets[-1]:
+        low_s, high_s = day, day + DAY_S
+        if seconds_ahead(high_s) == offsets_s[-1]:
             continue
         # Bisection: a zone may change its clock at any second, and no list of changes is open to us.
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if seconds_ahead(middle) == offsets[-1] else (low, middle)
-        since.append(high)
-        offsets.append(seconds_ahead(high))
-    return LocalClock(np.array(since, dtype=np.int64), np.array(offsets, dtype=np.int64))
+        while high_s - low_s > 1:
+            middle_s = (low_s + high_s) // 2
+            low_s, high_s = (
+                (middle_s, high_s) if seconds_ahead(middle_s) == offsets_s[-1] else (low_s, middle_s)
+            )
+        change_starts.append(high_s)
+        offsets_s.append(seconds_ahead(high_s))
+    return LocalClock(np.array(change_starts, dtype=np.int64), np.array(offsets_s, dtype=np.int64))
 
 
 def share_week_hours(start_s: Ints, end_s: Ints, clock: LocalClock) -> HourShares:
@@ -222,30 +228,32 @@ def share_week_hours(start_s: Ints, end_s: Ints, clock: LocalClock) -> HourShare
     Instants are seconds since 1970 in UTC; a span without length falls wholly in the hour of its instant. An
     hour that the clock shows twice is the same hour of the week both times, one that it skips gets nothing.
     """
-    spans = np.arange(len(start_s), dtype=np.int64)
+    span_index = np.arange(len(start_s), dtype=np.int64)
     start, end = np.asarray(start_s, np.int64), np.asarray(end_s, np.int64)
-    piece_span, low, high = _cut_at_clock_changes(spans, start, end, clock)
-    ahead_s = clock.ahead_s[clock.index_at(low)]
-    low, high = low + ahead_s - MONDAY_S, high + ahead_s - MONDAY_S
-    first_hour = low // HOUR_S
-    hour_count = np.maximum((high - 1) // HOUR_S - first_hour, 0) + 1
-    piece_index = np.repeat(np.arange(len(low)), hour_count)
+    span_of_piece, from_s, until_s = _cut_at_clock_changes(span_index, start, end, clock)
+    ahead_s = clock.ahead_s[clock.index_at(from_s)]
+    from_s, until_s = from_s + ahead_s - MONDAY_S, until_s + ahead_s - MONDAY_S
+    first_hours = from_s // HOUR_S
+    hour_count = np.maximum((until_s - 1) // HOUR_S - first_hours, 0) + 1
+    piece_index = np.repeat(np.arange(len(from_s)), hour_count)
     hour_step = np.arange(len(piece_index)) - np.repeat(np.cumsum(hour_count) - hour_count, hour_count)
-    hour = first_hour[piece_index] + hour_step
-    overlap_s = np.minimum(high[piece_index], (hour + 1) * HOUR_S) - np.maximum(
-        low[piece_index], hour * HOUR_S
+    hours = first_hours[piece_index] + hour_step
+    overlap_s = np.minimum(until_s[piece_index], (hours + 1) * HOUR_S) - np.maximum(
+        from_s[piece_index], hours * HOUR_S
     )
-    span_length_s = (end - start)[piece_span[piece_index]]
+    span_length_s = (end - start)[span_of_piece[piece_index]]
     shares = np.where(span_length_s > 0, overlap_s / np.maximum(span_length_s, 1), 1.0)
-    return HourShares(piece_span[piece_index], hour % HOURS_OF_WEEK, np.asarray(shares, dtype=np.float64))
+    return HourShares(span_of_piece[piece_index], hours % HOURS_OF_WEEK, np.asarray(shares, dtype=np.float64))
 
 
-def _cut_at_clock_changes(spans: Ints, start: Ints, end: Ints, clock: LocalClock) -> tuple[Ints, Ints, Ints]:
+def _cut_at_clock_changes(
+    span_of_piece: Ints, start: Ints, end: Ints, clock: LocalClock
+) -> tuple[Ints, Ints, Ints]:
     """The spans cut where the clock is changed: each piece's span, start and end."""
-    for change in clock.since_s[1:].tolist():
-        is_across = (start < change) & (end > change)
+    for change_s in clock.since_s[1:].tolist():
+        is_across = (start < change_s) & (end > change_s)
         if is_across.any():
-            spans = np.concatenate([spans, spans[is_across]])
-            start = np.concatenate([start, np.full(int(is_across.sum()), change, dtype=np.int64)])
-            end = np.concatenate([np.where(is_across, change, end), end[is_across]])
-    return spans, start, end
+            span_of_piece = np.concatenate([span_of_piece, span_of_piece[is_across]])
+            start = np.concatenate([start, np.full(int(is_across.sum()), change_s, dtype=np.int64)])
+            end = np.concatenate([np.where(is_across, change_s, end), end[is_across]])
+    return span_of_piece, start, end

@@ -98,21 +98,21 @@ def build_panel(
         competing_places, denominator = places, places.denominator
     else:
         competing_places, denominator = _build_grid(counts, targets, boundary)
-    place_number = _locate_counts(counts, competing_places)
-    outside = int(counts.counts[group_mask(counts, targets.target) & (place_number < 0)].sum())
+    number_of_entry = _locate_counts(counts, competing_places)
+    outside_count = int(counts.counts[group_mask(counts, targets.target) & (number_of_entry < 0)].sum())
     target, related, fresh = _count_groups(
-        counts, place_number, competing_places.size, targets.target, targets.related
+        counts, number_of_entry, competing_places.size, targets.target, targets.related
     )
-    _check_elsewhere(target, targets, outside)
+    _check_elsewhere(target, targets, outside_count)
     _check_enough(target, targets, settings, "cell" if isinstance(competing_places, CellGrid) else "place")
-    return PlacePanel(competing_places, months, target, related, denominator, outside, fresh)
+    return PlacePanel(competing_places, months, target, related, denominator, outside_count, fresh)
 
 
 def build_group_panel(panel: PlacePanel, counts: Counts, targets: Targets, group: str) -> PlacePanel:
     """The same places and months with one group of the target as target; the others lend to it."""
-    lenders = [*(name for name in targets.target if name != group), *targets.related]
-    place_number = _locate_counts(counts, panel.places)
-    target, related, fresh = _count_groups(counts, place_number, panel.size, [group], lenders)
+    lending_groups = [*(group_name for group_name in targets.target if group_name != group), *targets.related]
+    number_of_entry = _locate_counts(counts, panel.places)
+    target, related, fresh = _count_groups(counts, number_of_entry, panel.size, [group], lending_groups)
     return replace(panel, target=target, related=related, fresh=fresh)
 
 
@@ -127,8 +127,8 @@ def name_places(places: CellGrid | PlaceSet, place_index: Ints) -> list[tuple[st
     """What each of these places is called, with its column and row (of other places: its number and 0)."""
     if isinstance(places, PlaceSet):
         return [(places.ids[number], number, 0) for number in place_index.tolist()]
-    cells = zip(places.columns[place_index].tolist(), places.rows[place_index].tolist(), strict=True)
-    return [(f"{places.cell_m:g}m_{column}_{row}", column, row) for column, row in cells]
+    cell_pairs = zip(places.columns[place_index].tolist(), places.rows[place_index].tolist(), strict=True)
+    return [(f"{places.cell_m:g}m_{column}_{row}", column, row) for column, row in cell_pairs]
 
 
 def listable_mask(places: CellGrid | PlaceSet) -> Bools:
@@ -140,19 +140,19 @@ def listable_mask(places: CellGrid | PlaceSet) -> Bools:
 
 def measure_concentration(panel: PlacePanel, months: int = 12) -> Concentration:
     """How concentrated is the target in the last months, beside what chance alone gives?"""
-    last = len(panel.months)
-    incidents = panel.target.window(last - months, last)
-    shares = concentration(incidents)
-    null_25, null_50 = even_null(int(incidents.sum()), panel.places.amounts)
+    month_count = len(panel.months)
+    place_counts = panel.target.window(month_count - months, month_count)
+    measure = concentration(place_counts)
+    even_share_25, even_share_50 = even_null(int(place_counts.sum()), panel.places.amounts)
     return Concentration(
-        incidents=int(incidents.sum()),
+        incidents=int(place_counts.sum()),
         places=int(listable_mask(panel.places).sum()),
-        share_25=shares.share_25,
-        share_50=shares.share_50,
-        null_share_25=null_25,
-        null_share_50=null_50,
-        gini=shares.gini,
-        gini_generalised=shares.gini_generalised,
+        share_25=measure.share_25,
+        share_50=measure.share_50,
+        null_share_25=even_share_25,
+        null_share_50=even_share_50,
+        gini=measure.gini,
+        gini_generalised=measure.gini_generalised,
     )
 
 
@@ -162,24 +162,24 @@ def days_in_month(month: str) -> int:
 
 
 def _count_groups(
-    counts: Counts, place_number: Ints, size: int, target: Sequence[str], related: Sequence[str]
+    counts: Counts, place_number: Ints, place_count: int, target: Sequence[str], related: Sequence[str]
 ) -> tuple[CountSeries, CountSeries | None, CountSeries | None]:
     """Monthly counts of the target and of what lends to it, and the target weighed by how late it fell."""
     is_recorded = np.bincount(counts.month_index, counts.counts, len(counts.months)) > 0
-    exposure = np.array([days_in_month(month) for month in counts.months]) / EXPECTED_DAYS * is_recorded
+    exposures = np.array([days_in_month(month) for month in counts.months]) / EXPECTED_DAYS * is_recorded
 
     def series(groups: Sequence[str], weights: Ints | Floats) -> CountSeries:
         mask = group_mask(counts, groups)
         return build_series(
-            counts.month_index[mask], place_number[mask], weights[mask], exposure=exposure, size=size
+            counts.month_index[mask], place_number[mask], weights[mask], exposure=exposures, size=place_count
         )
 
     related_series = series(related, counts.counts)
-    late_weights = counts.fresh if isinstance(counts, PlaceCounts) else None
+    late_counts = counts.fresh if isinstance(counts, PlaceCounts) else None
     return (
         series(target, counts.counts),
         related_series if related_series.totals.sum() > 0 else None,
-        series(target, late_weights) if late_weights is not None else None,
+        series(target, late_counts) if late_counts is not None else None,
     )
 
 
@@ -200,8 +200,8 @@ def _build_grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | 
         except ValueError as error:
             raise InputError(f"The boundary cannot be used: {error}") from error
         return grid, "the land inside the boundary"
-    footprint = footprint_mask(counts, targets)
-    columns, rows = counts.columns[footprint], counts.rows[footprint]
+    is_footprint = footprint_mask(counts, targets)
+    columns, rows = counts.columns[is_footprint], counts.rows[is_footprint]
     _check_extent(columns, rows, counts.cell_m)
     grid = build_grid(columns, rows, counts.cell_m)
     return grid, "the records' footprint: cells with at least one recorded offence of any kind"
@@ -209,30 +209,32 @@ def _build_grid(counts: PlaceCounts, targets: Targets, boundary: BaseGeometry | 
 
 def _check_extent(columns: Ints, rows: Ints, cell_m: float) -> None:
     """Raise UsageError where cells lie too far apart for one raster."""
-    edges = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
-    west, south, east, north = (float(edge) * cell_m for edge in edges)
-    hint = " Or mend records that lie far from all others, or give the city's boundaries."
-    check_cell_count((west, south, east, north), cell_m, max_cells=MOST_BETWEEN, hint=hint)
+    edge_cells = (columns.min(), rows.min(), columns.max() + 1, rows.max() + 1)
+    west, south, east, north = (float(edge_cell) * cell_m for edge_cell in edge_cells)
+    remedy_text = " Or mend records that lie far from all others, or give the city's boundaries."
+    check_cell_count((west, south, east, north), cell_m, max_cells=MOST_BETWEEN, hint=remedy_text)
 
 
-def _check_elsewhere(target: CountSeries, targets: Targets, outside: int) -> None:
-    if outside and not target.totals.sum():
-        names = " + ".join(targets.target)
+def _check_elsewhere(target: CountSeries, targets: Targets, outside_count: int) -> None:
+    if outside_count and not target.totals.sum():
+        target_text = " + ".join(targets.target)
         raise QuestionError(
-            f"None of the {outside} incidents of {names} lies on any of the places: they are elsewhere. "
-            "Check the coordinates and coordinate systems of the records, of the boundary and of `places`."
+            f"None of the {outside_count} incidents of {target_text} lies on any of the places: they are "
+            "elsewhere. Check the coordinates and coordinate systems of the records, of the boundary and of "
+            "`places`."
         )
 
 
-def _check_enough(target: CountSeries, targets: Targets, settings: FindSettings, noun: str) -> None:
-    total, names = int(target.totals.sum()), " + ".join(targets.target)
-    if total < settings.least_incidents:
+def _check_enough(target: CountSeries, targets: Targets, settings: FindSettings, place_noun: str) -> None:
+    total_count, target_text = int(target.totals.sum()), " + ".join(targets.target)
+    if total_count < settings.least_incidents:
         raise QuestionError(
-            f"{total} incidents of {names} have a place, need {settings.least_incidents}. "
+            f"{total_count} incidents of {target_text} have a place, need {settings.least_incidents}. "
             "Take more months, or more offences with `target`."
         )
     if len(np.unique(np.concatenate(target.places))) < 2:
         raise QuestionError(
-            f"All {total} incidents of {names} lie in one single {noun}. Their coordinates may be a default "
-            f"point (a police station, a town's centre): check them, or choose smaller {noun}s."
+            f"All {total_count} incidents of {target_text} lie in one single {place_noun}. Their "
+            "coordinates may be a default point (a police station, a town's centre): check them, or choose "
+            f"smaller {place_noun}s."
         )

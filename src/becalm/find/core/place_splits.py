@@ -73,8 +73,8 @@ def apply_splits(places: PlaceSet, splits: Sequence[Split]) -> SplitPlaces:
         except InputError as error:
             faults.append(Fault(split.place_id, str(error), "draw it again, or undo it with `undo`"))
     if faults:
-        noun = "a split does" if len(faults) == 1 else f"{len(faults)} splits do"
-        raise InputError(f"{noun} not divide the place", tuple(faults))
+        fault_text = "a split does" if len(faults) == 1 else f"{len(faults)} splits do"
+        raise InputError(f"{fault_text} not divide the place", tuple(faults))
     return SplitPlaces(places, tuple(applied_splits))
 
 
@@ -86,8 +86,8 @@ def cut_place(places: PlaceSet, split: Split) -> tuple[tuple[str, BaseGeometry],
     """
     outline = find_outline(places, split.place_id)
     parts = _cut_along(outline, split.line) if split.line is not None else _cut_out(outline, split.parts)
-    least = LEAST_M if places.by_length else LEAST_M2
-    large_parts = tuple((name, part) for name, part in parts if _measure_amount(part, places) > least)
+    least_size = LEAST_M if places.by_length else LEAST_M2
+    large_parts = tuple((name, part) for name, part in parts if _measure_amount(part, places) > least_size)
     if len(large_parts) < 2:
         raise InputError("leaves it whole: the line or the areas do not divide it")
     return large_parts
@@ -102,11 +102,11 @@ def find_outline(places: PlaceSet, place_id: str) -> BaseGeometry:
 def halving_line(outline: BaseGeometry, halves: str) -> BaseGeometry:
     """The line through the middle of the place's frame that parts `north-south` (or `east-west`) halves."""
     west, south, east, north = outline.bounds
-    overhang = max(east - west, north - south)
+    overhang_m = max(east - west, north - south)
     x, y = (west + east) / 2.0, (south + north) / 2.0
     if halves == "north-south":
-        return shapely.LineString([(west - overhang, y), (east + overhang, y)])
-    return shapely.LineString([(x, south - overhang), (x, north + overhang)])
+        return shapely.LineString([(west - overhang_m, y), (east + overhang_m, y)])
+    return shapely.LineString([(x, south - overhang_m), (x, north + overhang_m)])
 
 
 def check_part_sizes(
@@ -117,12 +117,12 @@ def check_part_sizes(
         return
     faults = tuple(
         Fault(
-            place_id + PART_MARK + name,
+            place_id + PART_MARK + part_name,
             f"is {width_m:.0f} m across, finer than these records are placed: the next point is "
             f"typically {location.spacing_m:.0f} m away",
             "draw larger parts",
         )
-        for name, part in parts
+        for part_name, part in parts
         if (width_m := _narrowest_m(part)) < location.spacing_m
     )
     if faults:
@@ -133,54 +133,56 @@ def _narrowest_m(part: BaseGeometry) -> float:
     """The shorter side of the narrowest frame round it (of a street: its length)."""
     if shapely.get_dimensions(part) < 2:
         return float(part.length)
-    corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(part))
-    return float(np.hypot(*np.diff(corners[:3], axis=0).T).min())
+    frame_corners = shapely.get_coordinates(shapely.minimum_rotated_rectangle(part))
+    return float(np.hypot(*np.diff(frame_corners[:3], axis=0).T).min())
 
 
 def _apply_split(places: PlaceSet, split: Split) -> PlaceSet:
-    names, shapes = zip(*cut_place(places, split), strict=True)
-    number = _find_number(places, split.place_id)
-    ids = [f"{split.place_id}{PART_MARK}{name}" for name in names]
+    part_names, part_shapes = zip(*cut_place(places, split), strict=True)
+    place_number = _find_number(places, split.place_id)
+    part_ids = [f"{split.place_id}{PART_MARK}{part_name}" for part_name in part_names]
 
     def insert(values: AnyArray, part_values: ArrayLike) -> AnyArray:
         """The values with those of the parts in the place of the whole one's."""
-        return np.insert(np.delete(values, number), [number] * len(names), part_values)
+        return np.insert(np.delete(values, place_number), [place_number] * len(part_names), part_values)
 
     return replace(
         places,
-        ids=(*places.ids[:number], *ids, *places.ids[number + 1 :]),
-        outlines=insert(places.outlines, np.array(shapes, dtype=object)),
-        amounts=insert(places.amounts, [_measure_amount(shape, places) for shape in shapes]),
+        ids=(*places.ids[:place_number], *part_ids, *places.ids[place_number + 1 :]),
+        outlines=insert(places.outlines, np.array(part_shapes, dtype=object)),
+        amounts=insert(places.amounts, [_measure_amount(shape, places) for shape in part_shapes]),
         snap_m=places.snap_m if places.by_length else max(places.snap_m, GAP_M),
-        listable=None if places.listable is None else insert(places.listable, places.listable[number]),
+        listable=None if places.listable is None else insert(places.listable, places.listable[place_number]),
     )
 
 
 def _find_number(places: PlaceSet, place_id: str) -> int:
     if place_id in places.ids:
         return places.ids.index(place_id)
-    near = difflib.get_close_matches(place_id, places.ids[:20_000], n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else "Name it as the list does, with the same `unit`."
-    raise UsageError(f"No place that competes is called {place_id!r}. {hint}")
+    similar = difflib.get_close_matches(place_id, places.ids[:20_000], n=1)
+    hint_text = (
+        f"Did you mean {similar[0]!r}?" if similar else "Name it as the list does, with the same `unit`."
+    )
+    raise UsageError(f"No place that competes is called {place_id!r}. {hint_text}")
 
 
 def _cut_along(outline: BaseGeometry, line: BaseGeometry) -> tuple[tuple[str, BaseGeometry], ...]:
     """The pieces on either side of the line: two are named by the compass, more are numbered."""
     try:
-        cuts = [split_along(part, line) for part in shapely.get_parts(outline).tolist()]
+        cut_shapes = [split_along(part, line) for part in shapely.get_parts(outline).tolist()]
     except ValueError as error:  # a line along a street is no cut
         raise InputError(f"cannot be cut along this line ({error})") from error
-    pieces = [piece for cut in cuts for piece in shapely.get_parts(cut).tolist()]
+    pieces = [piece for cut_shape in cut_shapes for piece in shapely.get_parts(cut_shape).tolist()]
     if len(pieces) != 2:
         pieces.sort(key=lambda piece: (-piece.centroid.y, piece.centroid.x))
-        return tuple((str(number), piece) for number, piece in enumerate(pieces, start=1))
+        return tuple((str(piece_number), piece) for piece_number, piece in enumerate(pieces, start=1))
     first_piece, second_piece = pieces
-    east, north = (
+    eastward_m, northward_m = (
         first_piece.centroid.x - second_piece.centroid.x,
         first_piece.centroid.y - second_piece.centroid.y,
     )
-    upper_name, lower_name = ("north", "south") if abs(north) >= abs(east) else ("east", "west")
-    first_is_upper = north > 0 if upper_name == "north" else east > 0
+    upper_name, lower_name = ("north", "south") if abs(northward_m) >= abs(eastward_m) else ("east", "west")
+    first_is_upper = northward_m > 0 if upper_name == "north" else eastward_m > 0
     return (
         ((upper_name, first_piece), (lower_name, second_piece))
         if first_is_upper
@@ -192,19 +194,19 @@ def _cut_out(
     outline: BaseGeometry, areas: Sequence[tuple[str, BaseGeometry]]
 ) -> tuple[tuple[str, BaseGeometry], ...]:
     """The piece of the outline in each area, the first having the land where two overlap, and the rest."""
-    remainder, parts = outline, []
-    for name, area in areas:
-        parts.append((name, _drop_strays(shapely.intersection(remainder, area), outline)))
-        remainder = _drop_strays(shapely.difference(remainder, area), outline)
-    return (*parts, (REST_PART, remainder))
+    rest_shape, parts = outline, []
+    for part_name, area in areas:
+        parts.append((part_name, _drop_strays(shapely.intersection(rest_shape, area), outline)))
+        rest_shape = _drop_strays(shapely.difference(rest_shape, area), outline)
+    return (*parts, (REST_PART, rest_shape))
 
 
 def _drop_strays(cut: BaseGeometry, outline: BaseGeometry) -> BaseGeometry:
     """What of the cut is of the outline's own kind: stray points and lines of land are dropped."""
     if shapely.get_dimensions(outline) < 2:
         return shapely.line_merge(cut) if cut.geom_type == "MultiLineString" else cut
-    land: BaseGeometry = keep_areas(np.array([cut], dtype=object))[0]
-    return land
+    land_shape: BaseGeometry = keep_areas(np.array([cut], dtype=object))[0]
+    return land_shape
 
 
 def _measure_amount(shape: BaseGeometry, places: PlaceSet) -> float:

@@ -112,15 +112,15 @@ def run_finder(
     """
     scores = np.asarray(finder.find(cut_past(panel, origin), how_many=how_many, rng=rng), dtype=np.float64)
     if scores.shape != (panel.size,):
-        fault = f"gave scores of shape {scores.shape}, not one for each of {panel.size:,} places"
-    elif faulty := int(np.count_nonzero(~np.isfinite(scores) | (scores < 0))):
-        fault = f"gave {faulty:,} scores that are negative or no numbers"
+        fault_text = f"gave scores of shape {scores.shape}, not one for each of {panel.size:,} places"
+    elif faulty_count := int(np.count_nonzero(~np.isfinite(scores) | (scores < 0))):
+        fault_text = f"gave {faulty_count:,} scores that are negative or no numbers"
     elif not scores.any():
-        fault = "expects nothing of any place"
+        fault_text = "expects nothing of any place"
     else:
         return scores
     raise QuestionError(
-        f"The finder {finder.name!r} {fault}. Mend it, as `write a finder` in the manual says, "
+        f"The finder {finder.name!r} {fault_text}. Mend it, as `write a finder` in the manual says, "
         "or leave `finder` out."
     )
 
@@ -151,24 +151,24 @@ def blend(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Float
 def count_12(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats:
     """The number of incidents in the last twelve months."""
     del how_many, rng
-    last = len(past.months)
-    return past.panel.target.window(last - YEAR, last)
+    month_count = len(past.months)
+    return past.panel.target.window(month_count - YEAR, month_count)
 
 
 def ewma(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> Floats:
     """A memory that fades by the half-life that foretold the last months best."""
     del rng
-    last, settings = len(past.months), FindSettings(count=how_many)
-    half_life = choose_half_lives(past.panel, settings, [last])[last]
-    return next(memory for _, memory in memories(past.panel.target, half_life, [last]))
+    month_count, settings = len(past.months), FindSettings(count=how_many)
+    half_life = choose_half_lives(past.panel, settings, [month_count])[month_count]
+    return next(faded_counts for _, faded_counts in memories(past.panel.target, half_life, [month_count]))
 
 
 def _to_table(series: CountSeries) -> Ints:
-    table = np.zeros((series.size, series.steps), dtype=np.int64)
-    for step, (places, counts) in enumerate(zip(series.places, series.counts, strict=True)):
-        table[places, step] = counts
-    table.setflags(write=False)
-    return table
+    count_table = np.zeros((series.size, series.steps), dtype=np.int64)
+    for month_number, (places, counts) in enumerate(zip(series.places, series.counts, strict=True)):
+        count_table[places, month_number] = counts
+    count_table.setflags(write=False)
+    return count_table
 
 
 def _copy_fixed(values: Floats) -> Floats:

@@ -133,14 +133,16 @@ class RuleOptions(Request):
 
 
 def _read_area_numbers(name: str, texts: tuple[str, ...]) -> dict[str, int]:
-    numbers: dict[str, int] = {}
+    number_by_area: dict[str, int] = {}
     for text in texts:
-        area, _, number = (part.strip() for part in text.rpartition("="))
-        if not area or not number.isdecimal():
+        area, _, number_text = (part.strip() for part in text.rpartition("="))
+        if not area or not number_text.isdecimal():
             raise UsageError(f"`{name}` {text!r} names no area and number. Write it as `{name} Camden=3`.")
-        if numbers.setdefault(area, int(number)) != int(number):
-            raise UsageError(f"`{name}` names {area} twice, with {numbers[area]} and {number}. Keep one.")
-    return numbers
+        if number_by_area.setdefault(area, int(number_text)) != int(number_text):
+            raise UsageError(
+                f"`{name}` names {area} twice, with {number_by_area[area]} and {number_text}. Keep one."
+            )
+    return number_by_area
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,24 +234,26 @@ class NearRepeatRequest(Request):
     @property
     def delay_edges_days(self) -> tuple[int, ...]:
         """The upper edges of the bands of delay."""
-        edges = _read_edges("days", self.days)
-        if any(edge != int(edge) for edge in edges):
+        edges_days = _read_edges("days", self.days)
+        if any(edge_days != int(edge_days) for edge_days in edges_days):
             raise UsageError(
                 f"`days` {self.days!r} holds part of a day. Give whole days, e.g. `days 7,14,28`."
             )
-        return tuple(int(edge) for edge in edges)
+        return tuple(int(edge_days) for edge_days in edges_days)
 
 
-def _read_edges(name: str, text: str) -> tuple[float, ...]:
+def _read_edges(option_name: str, option_text: str) -> tuple[float, ...]:
     """Read "100,200,400" as rising edges."""
     try:
-        edges = tuple(float(part) for part in text.split(","))
+        edges = tuple(float(part) for part in option_text.split(","))
     except ValueError as error:
-        raise UsageError(f"`{name}` {text!r} holds no numbers. Write e.g. `{name} 7,14,28`.") from error
+        raise UsageError(
+            f"`{option_name}` {option_text!r} holds no numbers. Write e.g. `{option_name} 7,14,28`."
+        ) from error
     if not all(0 < edge < float("inf") for edge in edges):
-        raise UsageError(f"`{name}` {text!r} holds an edge that is none. Give numbers above 0.")
+        raise UsageError(f"`{option_name}` {option_text!r} holds an edge that is none. Give numbers above 0.")
     if list(edges) != sorted(set(edges)):
-        raise UsageError(f"`{name}` {text!r} does not rise. Write the smallest edge first.")
+        raise UsageError(f"`{option_name}` {option_text!r} does not rise. Write the smallest edge first.")
     return edges
 
 
@@ -298,10 +302,10 @@ class SplitRequest(Request):
 
     def __post_init__(self) -> None:
         Request.__post_init__(self)
-        ways = sum(way is not None for way in (self.halves, self.line, self.parts))
-        if self.undo and ways:
+        way_count = sum(way is not None for way in (self.halves, self.line, self.parts))
+        if self.undo and way_count:
             raise UsageError("`undo` makes the place whole; leave `halves`, `line` and `parts` out.")
-        if not self.undo and ways != 1:
+        if not self.undo and way_count != 1:
             raise UsageError("Say how to split it with one of `halves`, `line` and `parts`.")
         if len(self.reason.strip()) < 3:
             raise UsageError("A split needs a reason that can be read later. Give it with `reason`.")
@@ -333,7 +337,9 @@ class OverrideRequest(Request):
     @property
     def decision(self) -> str:
         """What is decided, as the ledger writes it."""
-        return next(word for word in ("include", "leave_out", "lift") if getattr(self, word))
+        return next(
+            option_name for option_name in ("include", "leave_out", "lift") if getattr(self, option_name)
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

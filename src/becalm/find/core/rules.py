@@ -76,15 +76,16 @@ def check_one_answer(
     file: str, rules: Rules, *, count: int, separation_m: float, hours: DayHours | None
 ) -> None:
     """Refuse a file of rules and a request that say different things, each other than the default."""
-    usual = FindSettings()
-    for name, value, written_value, default in (
-        ("count", count, rules.count, usual.count),
-        ("separation_m", separation_m, rules.separation_m, usual.separation_m),
+    default_settings = FindSettings()
+    for option_name, asked_value, file_value, default_value in (
+        ("count", count, rules.count, default_settings.count),
+        ("separation_m", separation_m, rules.separation_m, default_settings.separation_m),
         ("when", hours, rules.hours, None),
     ):
-        if value not in (default, written_value) and written_value != default:
+        if asked_value not in (default_value, file_value) and file_value != default_value:
             raise UsageError(
-                f"{file} says {written_value} and `{name}` says {value}. Leave it out, or mend the file."
+                f"{file} says {file_value} and `{option_name}` says {asked_value}. Leave it out, or mend "
+                "the file."
             )
 
 
@@ -94,21 +95,23 @@ def read_hours(text: str) -> DayHours:
     >>> read_hours("night").of_day[:3], str(read_hours("22-04"))
     ((19, 20, 21), '22-04')
     """
-    half_day = {"day": DAY, "night": NIGHT}.get(text.strip().casefold())
-    if half_day:
-        return half_day
-    start, dash, end = text.strip().partition("-")
-    if not (dash and start.isdecimal() and end.isdecimal()):
+    named_hours = {"day": DAY, "night": NIGHT}.get(text.strip().casefold())
+    if named_hours:
+        return named_hours
+    start_text, dash, end_text = text.strip().partition("-")
+    if not (dash and start_text.isdecimal() and end_text.isdecimal()):
         raise UsageError(f"{text!r} names no hours. Write day (07-19), night (19-07), or e.g. 22-04.")
     try:
-        return DayHours(int(start), int(end))
+        return DayHours(int(start_text), int(end_text))
     except ValueError as error:
         raise UsageError(f"{text!r} names no hours: {error}") from error
 
 
 def _set_bound(bounds: Mapping[str, int], area: str, bound: int | None) -> Mapping[str, int]:
-    other_bounds = {name: number for name, number in bounds.items() if name != area}
-    return MappingProxyType(other_bounds if bound is None else {**other_bounds, area: bound})
+    bounds_elsewhere = {
+        area_name: area_bound for area_name, area_bound in bounds.items() if area_name != area
+    }
+    return MappingProxyType(bounds_elsewhere if bound is None else {**bounds_elsewhere, area: bound})
 
 
 def _find_faults(rules: Rules) -> Iterator[Fault]:
@@ -128,22 +131,25 @@ def _find_faults(rules: Rules) -> Iterator[Fault]:
                 f"its floor of {floor} is {floor - cap} above its cap of {cap}",
                 "lower one or raise the other",
             )
-    least = sum(rules.floors.values())
-    if least > rules.count:
+    floor_total = sum(rules.floors.values())
+    if floor_total > rules.count:
         yield Fault(
             "floors",
-            f"they add up to {least}, {least - rules.count} more than the {rules.count} places of the list",
+            f"they add up to {floor_total}, {floor_total - rules.count} more than the {rules.count} places "
+            "of the list",
             "lower a floor, or list more places with `count`",
         )
     yield from _find_clashes(rules.decisions)
 
 
 def _find_clashes(decisions: tuple[PlaceDecision, ...]) -> Iterator[Fault]:
-    first_decision: dict[str, PlaceDecision] = {}
+    decision_by_place: dict[str, PlaceDecision] = {}
     for decision in decisions:
-        earlier = first_decision.setdefault(decision.place_id, decision)
-        if earlier.include != decision.include:
-            include, leave_out = (earlier, decision) if earlier.include else (decision, earlier)
+        earlier_decision = decision_by_place.setdefault(decision.place_id, decision)
+        if earlier_decision.include != decision.include:
+            include, leave_out = (
+                (earlier_decision, decision) if earlier_decision.include else (decision, earlier_decision)
+            )
             yield Fault(
                 decision.place_id,
                 f"must be on the list ({_say_reason(include)}) and off it ({_say_reason(leave_out)})",
@@ -152,8 +158,8 @@ def _find_clashes(decisions: tuple[PlaceDecision, ...]) -> Iterator[Fault]:
 
 
 def _say_reason(decision: PlaceDecision) -> str:
-    source = f"entry {decision.entry} of the ledger" if decision.entry else "the file of rules"
-    return f"{source}: {decision.reason}"
+    source_text = f"entry {decision.entry} of the ledger" if decision.entry else "the file of rules"
+    return f"{source_text}: {decision.reason}"
 
 
 LooserRules = tuple[RuleKind, str, str, Rules | None, Rules | None]
@@ -169,14 +175,14 @@ def price_rules(
     """
 
     def gain(looser_rules: Rules | None) -> float | None:
-        best = best_subset(build_problem(looser_rules)) if looser_rules is not None else None
-        return None if best is None else max(best.value - expected_value, 0.0)
+        best_choice = best_subset(build_problem(looser_rules)) if looser_rules is not None else None
+        return None if best_choice is None else max(best_choice.value - expected_value, 0.0)
 
-    for kind, rule, unit, relaxed_rules, rules_without in _loosen_each(rules, step_m):
+    for kind, rule_text, unit_text, relaxed_rules, rules_without in _loosen_each(rules, step_m):
         gain_without = gain(rules_without)
         # A rule that costs nothing at all costs nothing by one unit: one solution less to look for.
         gain_relaxed = 0.0 if gain_without == 0.0 else gain(relaxed_rules)
-        yield RulePrice(kind, rule, unit, gain_relaxed, gain_without)
+        yield RulePrice(kind, rule_text, unit_text, gain_relaxed, gain_without)
 
 
 def _loosen_each(rules: Rules, step_m: float) -> Iterator[LooserRules]:

@@ -67,20 +67,22 @@ class PlaceChooser:
         choice_values = spread_by_finder(
             self.finder, self.panel, origin, expected_values, how_many=rules.count, rng=self.rng
         )
-        share = compute_hours_share(rules.facts, places, rules.hours) if rules.hours else 1.0
-        areas = index_areas(rules.facts, places) if rules.areas else (np.full(places.size, -1), ())
+        hours_share = compute_hours_share(rules.facts, places, rules.hours) if rules.hours else 1.0
+        area_index_and_names = (
+            index_areas(rules.facts, places) if rules.areas else (np.full(places.size, -1), ())
+        )
         x, y = places.centres_m
         candidates = Candidates(
-            expected_values=choice_values * share,
+            expected_values=choice_values * hours_share,
             x_m=x,
             y_m=y,
-            area_index=areas[0],
-            area_names=areas[1],
+            area_index=area_index_and_names[0],
+            area_names=area_index_and_names[1],
             number_by_id=find_place_numbers(places, [decision.place_id for decision in rules.decisions]),
             width_m=places.width_m,
             listable=places.listable if isinstance(places, PlaceSet) else None,
         )
-        return choose_places(candidates, rules, with_prices=with_prices), share
+        return choose_places(candidates, rules, with_prices=with_prices), hours_share
 
     def choose_index(self, expected_values: Floats, origin: int) -> Ints:
         """The numbers of the listed places alone, without a price for each rule."""
@@ -98,19 +100,19 @@ def choose_places(candidates: Candidates, rules: Rules, *, with_prices: bool = T
     rules: which ones, and by how much.
     """
     _check_areas(candidates, rules)
-    problem = build_problem(candidates, rules)
-    check_feasible(problem, rules, candidates.number_by_id)
-    best = best_subset(problem)
-    if best is None:
+    subset_problem = build_problem(candidates, rules)
+    check_feasible(subset_problem, rules, candidates.number_by_id)
+    best_choice = best_subset(subset_problem)
+    if best_choice is None:
         raise QuestionError(
             "No list was found that keeps these rules together",
             (Fault("rules", "floors, decisions and separation clash", "lower a floor or the separation"),),
         )
     matched_decisions = tuple(d for d in rules.decisions if d.place_id in candidates.number_by_id)
-    prices = (
+    rule_prices = (
         tuple(
             price_rules(
-                best.value,
+                best_choice.value,
                 replace(rules, decisions=matched_decisions),
                 lambda looser_rules: build_problem(candidates, looser_rules),
                 step_m=candidates.width_m,
@@ -119,21 +121,23 @@ def choose_places(candidates: Candidates, rules: Rules, *, with_prices: bool = T
         if with_prices
         else ()
     )
-    gap = (best.bound - best.value) / max(best.bound, 1e-12)
+    bound_gap_share = (best_choice.bound - best_choice.value) / max(best_choice.bound, 1e-12)
     return PlaceChoice(
-        best.points,
+        best_choice.points,
         Selection(
-            expected_total=best.value,
-            bound=best.bound,
-            exact=best.exact,
-            how=EXACT if best.exact else f"within {gap:.2%} of the best that these rules could allow",
-            prices=prices,
+            expected_total=best_choice.value,
+            bound=best_choice.bound,
+            exact=best_choice.exact,
+            how=EXACT
+            if best_choice.exact
+            else f"within {bound_gap_share:.2%} of the best that these rules could allow",
+            prices=rule_prices,
             decisions=matched_decisions,
             unmatched=tuple(d for d in rules.decisions if d.place_id not in candidates.number_by_id),
             hours=rules.hours,
             author=rules.author,
             written_on=rules.written_on,
-            weighed_decisions=tuple(_weigh_decisions(candidates, rules, prices)),
+            weighed_decisions=tuple(_weigh_decisions(candidates, rules, rule_prices)),
         ),
     )
 
@@ -147,31 +151,31 @@ def select_separated(
     the list that expects most (`choose_places`). Equal scores keep the order of the places, so the
     same input gives the same list. May return fewer than `count`.
     """
-    order = np.argsort(-scores, kind="stable")
+    places_best_first = np.argsort(-scores, kind="stable")
     if separation_m <= 0.0:
-        return order[:count]
+        return places_best_first[:count]
     is_free = np.ones(len(scores), dtype=bool)
-    chosen_numbers: list[int] = []
-    for place in order.tolist():
-        if is_free[place]:
-            chosen_numbers.append(place)
-            is_free &= np.hypot(x_m - x_m[place], y_m - y_m[place]) >= separation_m
-            if len(chosen_numbers) == count:
+    place_numbers: list[int] = []
+    for place_number in places_best_first.tolist():
+        if is_free[place_number]:
+            place_numbers.append(place_number)
+            is_free &= np.hypot(x_m - x_m[place_number], y_m - y_m[place_number]) >= separation_m
+            if len(place_numbers) == count:
                 break
-    return np.array(chosen_numbers, dtype=np.int64)
+    return np.array(place_numbers, dtype=np.int64)
 
 
 def build_problem(candidates: Candidates, rules: Rules) -> SubsetProblem:
     """The rules as bounds on numbered places."""
-    forced = np.zeros(len(candidates.expected_values), dtype=bool)
-    barred = forced.copy() if candidates.listable is None else ~candidates.listable
+    is_forced = np.zeros(len(candidates.expected_values), dtype=bool)
+    is_barred = is_forced.copy() if candidates.listable is None else ~candidates.listable
     for decision in rules.decisions:
         if decision.place_id in candidates.number_by_id:
-            mask = forced if decision.include else barred
-            mask[candidates.number_by_id[decision.place_id]] = True
-    group_by_area = {name: group for group, name in enumerate(rules.areas)}
+            is_decided = is_forced if decision.include else is_barred
+            is_decided[candidates.number_by_id[decision.place_id]] = True
+    group_by_area = {area_name: group_number for group_number, area_name in enumerate(rules.areas)}
     # The last entry is for places without an area: their index is -1.
-    group_of_area = [*(group_by_area.get(name, -1) for name in candidates.area_names), -1]
+    group_of_area = [*(group_by_area.get(area_name, -1) for area_name in candidates.area_names), -1]
     return SubsetProblem(
         values=candidates.expected_values,
         x=candidates.x_m,
@@ -179,10 +183,10 @@ def build_problem(candidates: Candidates, rules: Rules) -> SubsetProblem:
         count=rules.count,
         separation=rules.separation_m,
         group=np.array(group_of_area, dtype=np.int64)[candidates.area_index],
-        floors=np.array([rules.floors.get(name, 0) for name in rules.areas], dtype=np.int64),
-        caps=np.array([rules.caps.get(name, NO_CAP) for name in rules.areas], dtype=np.int64),
-        forced=forced,
-        barred=barred,
+        floors=np.array([rules.floors.get(area_name, 0) for area_name in rules.areas], dtype=np.int64),
+        caps=np.array([rules.caps.get(area_name, NO_CAP) for area_name in rules.areas], dtype=np.int64),
+        forced=is_forced,
+        barred=is_barred,
     )
 
 
@@ -190,19 +194,19 @@ def _weigh_decisions(
     candidates: Candidates, rules: Rules, prices: Sequence[RulePrice]
 ) -> Iterator[WeighedDecision]:
     """Each decision about a place that competes, with its rank without the decision and with its price."""
-    listable = True if candidates.listable is None else candidates.listable
+    is_listable = True if candidates.listable is None else candidates.listable
     price_by_rule = {price.rule: price.removal_gain for price in prices}
     for decision in rules.decisions:
-        number = candidates.number_by_id.get(decision.place_id)
-        if number is not None:
-            better_places = np.count_nonzero(
-                (candidates.expected_values > candidates.expected_values[number]) & listable
+        place_number = candidates.number_by_id.get(decision.place_id)
+        if place_number is not None:
+            better_count = np.count_nonzero(
+                (candidates.expected_values > candidates.expected_values[place_number]) & is_listable
             )
-            yield WeighedDecision(decision, int(better_places) + 1, price_by_rule.get(name_rule(decision)))
+            yield WeighedDecision(decision, int(better_count) + 1, price_by_rule.get(name_rule(decision)))
 
 
 def _check_areas(candidates: Candidates, rules: Rules) -> None:
-    unknown_areas = [name for name in rules.areas if name not in candidates.area_names]
+    unknown_areas = [area_name for area_name in rules.areas if area_name not in candidates.area_names]
     if not unknown_areas:
         return
     if not candidates.area_names:
@@ -211,10 +215,12 @@ def _check_areas(candidates: Candidates, rules: Rules) -> None:
             "Ingest records that name their borough, or leave floors and caps out."
         )
     faults = []
-    for name in unknown_areas:
-        near = difflib.get_close_matches(name, candidates.area_names, n=1)
-        hint = f"did you mean {near[0]!r}?" if near else f"choose among {', '.join(candidates.area_names)}"
-        faults.append(Fault(name, "is no area of these records", hint))
+    for area_name in unknown_areas:
+        similar = difflib.get_close_matches(area_name, candidates.area_names, n=1)
+        hint_text = (
+            f"did you mean {similar[0]!r}?" if similar else f"choose among {', '.join(candidates.area_names)}"
+        )
+        faults.append(Fault(area_name, "is no area of these records", hint_text))
     raise UsageError("A floor or cap names an area that is not known", tuple(faults))
 
 
@@ -231,22 +237,22 @@ def check_feasible(problem: SubsetProblem, rules: Rules, number_by_id: Mapping[s
 
 def _find_count_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
     included_count = int(np.count_nonzero(problem.forced))
-    groups = problem.group[problem.forced]
-    included_by_area = np.bincount(groups[groups >= 0], minlength=len(problem.floors))
-    missing_places = int(np.maximum(problem.floors - included_by_area, 0).sum())
-    excess = included_count + missing_places - problem.count
-    if excess > 0:
+    included_groups = problem.group[problem.forced]
+    area_counts = np.bincount(included_groups[included_groups >= 0], minlength=len(problem.floors))
+    missing_count = int(np.maximum(problem.floors - area_counts, 0).sum())
+    excess_count = included_count + missing_count - problem.count
+    if excess_count > 0:
         yield Fault(
             "count",
-            f"{included_count} places must be included and floors ask for {missing_places} more: {excess} "
-            f"too many for a list of {problem.count}",
+            f"{included_count} places must be included and floors ask for {missing_count} more: "
+            f"{excess_count} too many for a list of {problem.count}",
             "list more places with `count`, or withdraw a decision",
         )
-    for area, places, cap in zip(rules.areas, included_by_area.tolist(), problem.caps.tolist(), strict=True):
-        if places > cap:
+    for area, area_count, cap in zip(rules.areas, area_counts.tolist(), problem.caps.tolist(), strict=True):
+        if area_count > cap:
             yield Fault(
                 area,
-                f"{places} of its places must be included, {places - cap} more than its cap of {cap}",
+                f"{area_count} of its places must be included, {area_count - cap} more than its cap of {cap}",
                 "raise the cap or withdraw a decision",
             )
 
@@ -269,24 +275,24 @@ def _find_separation_faults(
 
 
 def _find_floor_faults(problem: SubsetProblem, rules: Rules) -> Iterator[Fault]:
-    for group, (area, floor) in enumerate(zip(rules.areas, problem.floors.tolist(), strict=True)):
-        places = int(np.count_nonzero((problem.group == group) & ~problem.barred))
-        if places < floor:
+    for group_number, (area, floor) in enumerate(zip(rules.areas, problem.floors.tolist(), strict=True)):
+        place_count = int(np.count_nonzero((problem.group == group_number) & ~problem.barred))
+        if place_count < floor:
             yield Fault(
                 area,
-                f"has {_format_places(places)}, {floor - places} fewer than its floor of {floor}",
+                f"has {_format_places(place_count)}, {floor - place_count} fewer than its floor of {floor}",
                 "lower the floor",
             )
         elif floor and problem.separation > 0.0:
-            most_places = most_in_group(problem, group, enough=floor)
-            if most_places < floor:
+            most_count = most_in_group(problem, group_number, enough=floor)
+            if most_count < floor:
                 yield Fault(
                     area,
-                    f"holds at most {_format_places(most_places)} {problem.separation:g} m apart, "
-                    f"{floor - most_places} fewer than its floor of {floor}",
+                    f"holds at most {_format_places(most_count)} {problem.separation:g} m apart, "
+                    f"{floor - most_count} fewer than its floor of {floor}",
                     "lower the floor, or ask for a smaller separation",
                 )
 
 
-def _format_places(number: int) -> str:
-    return "1 place" if number == 1 else f"{number} places"
+def _format_places(place_count: int) -> str:
+    return "1 place" if place_count == 1 else f"{place_count} places"

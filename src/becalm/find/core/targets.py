@@ -26,33 +26,35 @@ def choose_targets(groups: Sequence[OffenceGroup], target_keys: Sequence[str] = 
     Raises UsageError where a named group does not exist; QuestionError where a named group is found by the
     police, or none is marked as street violence.
     """
-    by_key = {group.key: group for group in groups}
+    group_by_key = {group.key: group for group in groups}
     police_keys = tuple(sorted(group.key for group in groups if group.found_by == "police"))
-    usable_groups = {key: by_key[key] for key in sorted(by_key) if key not in police_keys}
+    usable_groups = {key: group_by_key[key] for key in sorted(group_by_key) if key not in police_keys}
     for key in target_keys:
-        _check_known(key, tuple(by_key))
+        _check_known(key, tuple(group_by_key))
         if key in police_keys:
             raise QuestionError(
                 f"{key!r} is found by the police looking for it: a list made of it would send patrols where "
                 f"patrols already look. Choose among {', '.join(usable_groups)}."
             )
-    street = tuple(key for key, group in usable_groups.items() if group.street_violence)
-    target = tuple(dict.fromkeys(target_keys)) or street
+    street_groups = tuple(key for key, group in usable_groups.items() if group.street_violence)
+    target = tuple(dict.fromkeys(target_keys)) or street_groups
     if not target:
         raise QuestionError(
             "No offence group of these records is marked as street violence. "
             f"Name the target with `target`, one or more of {', '.join(usable_groups)}."
         )
-    lenders = (key for key, group in usable_groups.items() if group.street_violence or group.shares_places)
-    return Targets(target, tuple(key for key in lenders if key not in target), police_keys)
+    lending_keys = (
+        key for key, group in usable_groups.items() if group.street_violence or group.shares_places
+    )
+    return Targets(target, tuple(key for key in lending_keys if key not in target), police_keys)
 
 
-def _check_known(key: str, keys: tuple[str, ...]) -> None:
-    if key in keys:
+def _check_known(group_key: str, known_keys: tuple[str, ...]) -> None:
+    if group_key in known_keys:
         return
-    near = difflib.get_close_matches(key, keys, n=1)
-    hint = f"Did you mean {near[0]!r}?" if near else f"Choose among {', '.join(sorted(keys))}."
-    raise UsageError(f"These records have no offence group {key!r}. {hint}")
+    similar = difflib.get_close_matches(group_key, known_keys, n=1)
+    hint = f"Did you mean {similar[0]!r}?" if similar else f"Choose among {', '.join(sorted(known_keys))}."
+    raise UsageError(f"These records have no offence group {group_key!r}. {hint}")
 
 
 def merge_groups(tables: Iterable[OffenceTable], group_keys: Sequence[str]) -> tuple[OffenceGroup, ...]:
@@ -61,13 +63,13 @@ def merge_groups(tables: Iterable[OffenceTable], group_keys: Sequence[str]) -> t
     Where tables differ the careful answer wins: found by police if any table says so. A group that no
     table knows is not street violence, and may still be named as a target.
     """
-    by_key = {key: OffenceGroup(key, key) for key in group_keys}
-    for group in (group for table in tables for group in table.groups if group.key in by_key):
-        earlier_group = by_key[group.key]
-        by_key[group.key] = replace(
+    group_by_key = {key: OffenceGroup(key, key) for key in group_keys}
+    for group in (group for table in tables for group in table.groups if group.key in group_by_key):
+        earlier_group = group_by_key[group.key]
+        group_by_key[group.key] = replace(
             group,
             street_violence=group.street_violence or earlier_group.street_violence,
             shares_places=group.shares_places or earlier_group.shares_places,
             found_by="police" if earlier_group.found_by == "police" else group.found_by,
         )
-    return tuple(by_key[key] for key in sorted(by_key))
+    return tuple(group_by_key[key] for key in sorted(group_by_key))

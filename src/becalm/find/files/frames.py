@@ -37,16 +37,18 @@ def counts_from_frame(
     incident, or all lie on one single point.
     """
     frames = [frame] if isinstance(frame, geopandas.GeoDataFrame) else list(frame)
-    columns = [when, *([group] if group else [])]
-    _check_columns(frames, columns)
-    shapes = np.concatenate([_project_shapes(part, crs) for part in _check_one_crs(frames)])
-    _check_points(shapes)
-    table = pd.concat([pd.DataFrame(part)[columns] for part in frames], ignore_index=True)
+    column_names = [when, *([group] if group else [])]
+    _check_columns(frames, column_names)
+    point_shapes = np.concatenate([_project_shapes(frame_part, crs) for frame_part in _check_one_crs(frames)])
+    _check_points(point_shapes)
+    incident_table = pd.concat(
+        [pd.DataFrame(frame_part)[column_names] for frame_part in frames], ignore_index=True
+    )
     return counts_from_points(
-        shapely.get_x(shapes),
-        shapely.get_y(shapes),
-        _date_values(table[when]),
-        group=table[group].astype(str).to_numpy(dtype=str) if group else ALL,
+        shapely.get_x(point_shapes),
+        shapely.get_y(point_shapes),
+        _date_values(incident_table[when]),
+        group=incident_table[group].astype(str).to_numpy(dtype=str) if group else ALL,
         cell_m=cell_m,
         source=source,
         as_of=as_of,
@@ -63,26 +65,26 @@ def area_from_frame(frame: geopandas.GeoDataFrame, *, crs: str) -> BaseGeometry:
               if s is None or not s.is_valid]  # fmt: skip
     if faults:
         raise InputError("The boundary cannot be used", tuple(faults[:20]))
-    area = shapely.union_all(shapes)
-    if area.is_empty or area.area <= 0:
+    boundary = shapely.union_all(shapes)
+    if boundary.is_empty or boundary.area <= 0:
         raise InputError("The boundary has no area. Give polygons.")
-    return area
+    return boundary
 
 
-def _date_values(column: pd.Series) -> NDArray[np.generic]:
-    if isinstance(column.dtype, pd.DatetimeTZDtype):
-        return np.asarray(column.dt.tz_localize(None))
-    if pd.api.types.is_datetime64_any_dtype(column):
-        return np.asarray(column)
-    return column.astype(str).to_numpy(dtype=str)
+def _date_values(date_column: pd.Series) -> NDArray[np.generic]:
+    if isinstance(date_column.dtype, pd.DatetimeTZDtype):
+        return np.asarray(date_column.dt.tz_localize(None))
+    if pd.api.types.is_datetime64_any_dtype(date_column):
+        return np.asarray(date_column)
+    return date_column.astype(str).to_numpy(dtype=str)
 
 
-def _check_columns(frames: Sequence[geopandas.GeoDataFrame], columns: Sequence[str]) -> None:
+def _check_columns(frames: Sequence[geopandas.GeoDataFrame], column_names: Sequence[str]) -> None:
     faults = [
-        Fault(f"frame {n}", f"has no column {name!r}", f"it has {', '.join(map(str, part.columns))}")
+        Fault(f"frame {n}", f"has no column {column_name!r}", f"it has {', '.join(map(str, part.columns))}")
         for n, part in enumerate(frames, start=1)
-        for name in columns
-        if name not in part.columns
+        for column_name in column_names
+        if column_name not in part.columns
     ]
     if faults or not frames:
         raise InputError("These incidents cannot be counted", tuple(faults))
@@ -91,10 +93,10 @@ def _check_columns(frames: Sequence[geopandas.GeoDataFrame], columns: Sequence[s
 def _check_one_crs(frames: Sequence[geopandas.GeoDataFrame]) -> Sequence[geopandas.GeoDataFrame]:
     if any(part.crs is None for part in frames):
         raise InputError("A frame has no coordinate system. Say which with frame.set_crs(...).")
-    kinds = {CRS(part.crs).to_string() for part in frames}
-    if len(kinds) > 1:
+    crs_names = {CRS(part.crs).to_string() for part in frames}
+    if len(crs_names) > 1:
         raise InputError(
-            f"The frames are in different coordinate systems ({', '.join(sorted(kinds))}). "
+            f"The frames are in different coordinate systems ({', '.join(sorted(crs_names))}). "
             "Bring them into one with frame.to_crs(...)."
         )
     return frames
@@ -106,8 +108,8 @@ def _project_shapes(frame: geopandas.GeoDataFrame, crs: str | None) -> NDArray[n
             f"The frame is in {CRS(frame.crs).to_string()}, which is not in metres. "
             'Name a system in metres, e.g. crs="EPSG:27700".'
         )
-    projected = frame if crs is None else frame.to_crs(crs)
-    return np.asarray(projected.geometry.to_numpy(), dtype=object)
+    projected_frame = frame if crs is None else frame.to_crs(crs)
+    return np.asarray(projected_frame.geometry.to_numpy(), dtype=object)
 
 
 def _is_in_metres(crs: CRS) -> bool:
@@ -115,15 +117,15 @@ def _is_in_metres(crs: CRS) -> bool:
 
 
 def _check_points(shapes: NDArray[np.object_]) -> None:
-    missing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
-    not_points = ~missing & (shapely.get_type_id(shapes) != shapely.GeometryType.POINT)
+    is_missing = shapely.is_missing(shapes) | shapely.is_empty(shapes)
+    is_no_point = ~is_missing & (shapely.get_type_id(shapes) != shapely.GeometryType.POINT)
     faults = [
-        Fault("geometry", f"{int(mask.sum()):,} of {len(shapes):,} {fault}", remedy)
-        for mask, fault, remedy in (
-            (missing, "are missing or empty", "leave these incidents out"),
-            (not_points, "are no points", "give one point per incident, e.g. its centroid"),
+        Fault("geometry", f"{int(is_faulty.sum()):,} of {len(shapes):,} {fault_text}", remedy)
+        for is_faulty, fault_text, remedy in (
+            (is_missing, "are missing or empty", "leave these incidents out"),
+            (is_no_point, "are no points", "give one point per incident, e.g. its centroid"),
         )
-        if mask.any()
+        if is_faulty.any()
     ]
     if faults:
         raise InputError("These incidents cannot be counted", tuple(faults))
@@ -131,7 +133,7 @@ def _check_points(shapes: NDArray[np.object_]) -> None:
 
 def hotspots_frame(hotspots: HotspotList, *, boundary: BaseGeometry | None = None) -> geopandas.GeoDataFrame:
     """One row per listed place with its outline, in the coordinate system of the list."""
-    rows = [
+    property_rows = [
         {
             "rank": h.rank,
             "place_id": h.place_id,
@@ -147,4 +149,4 @@ def hotspots_frame(hotspots: HotspotList, *, boundary: BaseGeometry | None = Non
         for h in hotspots.hotspots
     ]
     outlines = list(hotspot_outlines(hotspots, boundary))
-    return geopandas.GeoDataFrame(rows, geometry=outlines, crs=hotspots.crs)
+    return geopandas.GeoDataFrame(property_rows, geometry=outlines, crs=hotspots.crs)

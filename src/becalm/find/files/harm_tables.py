@@ -44,17 +44,17 @@ class WeightFile(Strict):
 
     @model_validator(mode="after")
     def _one_weight_per_class(self) -> WeightFile:
-        codes = [w.code for w in self.weights]
-        twice = sorted({c for c in codes if codes.count(c) > 1})
-        if twice:
-            raise ValueError(f"weighed twice: {', '.join(twice)}; keep one weight for each class")
+        class_codes = [w.code for w in self.weights]
+        repeated_codes = sorted({c for c in class_codes if class_codes.count(c) > 1})
+        if repeated_codes:
+            raise ValueError(f"weighed twice: {', '.join(repeated_codes)}; keep one weight for each class")
         return self
 
     def index(self) -> HarmIndex:
         """The index as a term."""
-        weights = tuple(HarmWeight(w.code, w.label, w.weight) for w in self.weights)
+        harm_weights = tuple(HarmWeight(w.code, w.label, w.weight) for w in self.weights)
         return HarmIndex(
-            self.key, self.edition, self.unit, self.author, self.reviewed_on, self.origin, weights
+            self.key, self.edition, self.unit, self.author, self.reviewed_on, self.origin, harm_weights
         )
 
 
@@ -63,21 +63,21 @@ def load_harm_index(key: str, edition: str, *, own_folder: Path | None = None) -
 
     Raises QuestionError where there is no such edition: another edition never stands in for it.
     """
-    by_edition: dict[tuple[str, str], HarmIndex] = {}
+    index_by_edition: dict[tuple[str, str], HarmIndex] = {}
     faults: list[Fault] = []
-    for source in recipe_files("becalm.find.files", "harm_weights", own_folder):
-        entry, wrong = check_recipe(source, WeightFile)
-        faults += wrong
-        if entry is not None:
-            by_edition.setdefault((entry.key, entry.edition), entry.index())
+    for recipe_file in recipe_files("becalm.find.files", "harm_weights", own_folder):
+        weight_file, file_faults = check_recipe(recipe_file, WeightFile)
+        faults += file_faults
+        if weight_file is not None:
+            index_by_edition.setdefault((weight_file.key, weight_file.edition), weight_file.index())
     if faults:
         raise WorkspaceError(f"The harm weights have {len(faults)} faults", tuple(faults))
-    if (key, edition) not in by_edition:
-        editions = ", ".join(" ".join(name) for name in sorted(by_edition))
+    if (key, edition) not in index_by_edition:
+        edition_list = ", ".join(" ".join(name_parts) for name_parts in sorted(index_by_edition))
         raise QuestionError(
-            f"There are no weights {key} {edition}; there are: {editions}. Name one of these."
+            f"There are no weights {key} {edition}; there are: {edition_list}. Name one of these."
         )
-    return by_edition[key, edition]
+    return index_by_edition[key, edition]
 
 
 INDEX_FOLDER = "index"
@@ -117,9 +117,9 @@ class GroupWeightFile(Strict):
 
     @model_validator(mode="after")
     def _one_weight_per_group(self) -> GroupWeightFile:
-        twice = sorted(g for g, n in Counter(entry.group for entry in self.groups).items() if n > 1)
-        if twice:
-            raise ValueError(f"weighed twice: {', '.join(twice)}; keep one weight for each group")
+        repeated_groups = sorted(g for g, n in Counter(entry.group for entry in self.groups).items() if n > 1)
+        if repeated_groups:
+            raise ValueError(f"weighed twice: {', '.join(repeated_groups)}; keep one weight for each group")
         if not self.unit and not any(entry.classes for entry in self.groups):
             raise ValueError("unit is missing: say what one unit of weight means")
         return self
@@ -144,11 +144,11 @@ def read_group_weights(file: Path, *, own_index: Path | None = None) -> GroupWei
 
     Raises WorkspaceError with everything that is wrong with it.
     """
-    entry, faults = check_recipe(file, GroupWeightFile)
-    if entry is None:
-        noun = "fault" if len(faults) == 1 else "faults"
-        raise WorkspaceError(f"The harm weights in {file.name} have {len(faults)} {noun}", faults)
-    return _with_index(entry, own_index)
+    weight_file, faults = check_recipe(file, GroupWeightFile)
+    if weight_file is None:
+        fault_noun = "fault" if len(faults) == 1 else "faults"
+        raise WorkspaceError(f"The harm weights in {file.name} have {len(faults)} {fault_noun}", faults)
+    return _with_index(weight_file, own_index)
 
 
 def load_group_weights(own_folder: Path | None = None) -> tuple[GroupWeights, ...]:
@@ -158,16 +158,18 @@ def load_group_weights(own_folder: Path | None = None) -> tuple[GroupWeights, ..
 
     Raises WorkspaceError with every fault of every table together.
     """
-    by_key: dict[str, GroupWeightFile] = {}
+    file_by_key: dict[str, GroupWeightFile] = {}
     faults: list[Fault] = []
     for source in recipe_files("becalm.find.files", "group_weight_tables", own_folder):
-        entry, wrong = check_recipe(source, GroupWeightFile)
-        faults += wrong
+        entry, file_faults = check_recipe(source, GroupWeightFile)
+        faults += file_faults
         if entry is not None:
-            by_key.setdefault(entry.key, entry)
+            file_by_key.setdefault(entry.key, entry)
     if faults:
         raise WorkspaceError(f"The harm weights have {len(faults)} faults", tuple(faults))
-    return tuple(_with_index(entry, own_folder and own_folder / INDEX_FOLDER) for entry in by_key.values())
+    return tuple(
+        _with_index(entry, own_folder and own_folder / INDEX_FOLDER) for entry in file_by_key.values()
+    )
 
 
 def choose_group_weights(
@@ -181,48 +183,51 @@ def choose_group_weights(
     Raises UsageError where none of that name exists, or tables differ and none is named; QuestionError where
     no table weighs the whole target.
     """
-    by_key = {table.key: table for table in tables}
+    table_by_key = {table.key: table for table in tables}
     if name is not None:
-        if name not in by_key:
-            hint = suggest(name, by_key) or f"there are {', '.join(sorted(by_key))}. "
-            raise UsageError(f"There are no harm weights {name!r}: {hint}Or name a file ending in .toml.")
-        return by_key[name]
-    near = [table for table in tables if source.startswith(table.key)]
-    if near:
-        return max(near, key=lambda table: len(table.key))
-    whole = [table for table in tables if set(target) <= {weight.group for weight in table.weights}]
-    if not whole:
-        groups = sorted({weight.group for table in tables for weight in table.weights})
+        if name not in table_by_key:
+            hint_text = suggest(name, table_by_key) or f"there are {', '.join(sorted(table_by_key))}. "
+            raise UsageError(
+                f"There are no harm weights {name!r}: {hint_text}Or name a file ending in .toml."
+            )
+        return table_by_key[name]
+    source_tables = [table for table in tables if source.startswith(table.key)]
+    if source_tables:
+        return max(source_tables, key=lambda table: len(table.key))
+    full_tables = [table for table in tables if set(target) <= {weight.group for weight in table.weights}]
+    if not full_tables:
+        group_names = sorted({weight.group for table in tables for weight in table.weights})
         raise QuestionError(
-            f"No table of harm weights weighs all of {', '.join(target)}. Weighed are {', '.join(groups)}. "
-            "Name the target with `target`, or bring a reviewed table with `harm_weights`."
+            f"No table of harm weights weighs all of {', '.join(target)}. Weighed are "
+            f"{', '.join(group_names)}. Name the target with `target`, or bring a reviewed table with "
+            "`harm_weights`."
         )
-    if len({tuple(w.weight for w in table.of(target)) for table in whole}) > 1:
+    if len({tuple(w.weight for w in table.of(target)) for table in full_tables}) > 1:
         raise UsageError(
-            f"{', '.join(table.key for table in whole)} weigh {', '.join(target)} differently. "
+            f"{', '.join(table.key for table in full_tables)} weigh {', '.join(target)} differently. "
             "Say which with `harm_weights`."
         )
-    return min(whole, key=lambda table: table.key)
+    return min(full_tables, key=lambda table: table.key)
 
 
-def _with_index(entry: GroupWeightFile, own_index: Path | None) -> GroupWeights:
-    index = None
-    if any(group.classes for group in entry.groups):
-        index = load_harm_index(entry.index, entry.edition, own_folder=own_index)
-        codes = {weight.code for weight in index.weights}
+def _with_index(weight_file: GroupWeightFile, own_index: Path | None) -> GroupWeights:
+    harm_index = None
+    if any(group_entry.classes for group_entry in weight_file.groups):
+        harm_index = load_harm_index(weight_file.index, weight_file.edition, own_folder=own_index)
+        index_codes = {weight.code for weight in harm_index.weights}
         faults = [
             Fault(
-                f"{entry.key}: {group.group}",
-                f"{index.key} {index.edition} has no class {code!r}",
+                f"{weight_file.key}: {group_entry.group}",
+                f"{harm_index.key} {harm_index.edition} has no class {class_code!r}",
                 "name a class that it weighs, or give a weight of your own",
             )
-            for group in entry.groups
-            for code in group.classes
-            if code not in codes
+            for group_entry in weight_file.groups
+            for class_code in group_entry.classes
+            if class_code not in index_codes
         ]
         if faults:
             raise WorkspaceError("The harm weights name classes that their index lacks", tuple(faults))
-    return entry.table(index)
+    return weight_file.table(harm_index)
 
 
 def _weight(entry: GroupEntry, index: HarmIndex | None) -> float:

@@ -42,15 +42,15 @@ def write_hotspots(
     check_file_ending(path)
     if not path.parent.is_dir():
         raise UsageError(f"{path}: the folder {path.parent} does not exist. Make it first.")
-    writers: dict[str, Callable[[], bytes]] = {
+    writer_by_ending: dict[str, Callable[[], bytes]] = {
         ".geojson": lambda: hotspots_geojson(hotspots, run=run, boundary=boundary).encode(),
         ".csv": lambda: hotspots_csv(hotspots).encode(),
         ".gpkg": lambda: hotspots_geopackage(hotspots, run=run, boundary=boundary),
     }
-    content = writers[path.suffix.lower()]()
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".becalm-") as folder:
-        complete_file = Path(folder) / path.name
-        complete_file.write_bytes(content)
+    file_bytes = writer_by_ending[path.suffix.lower()]()
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".becalm-") as staging_folder:
+        complete_file = Path(staging_folder) / path.name
+        complete_file.write_bytes(file_bytes)
         complete_file.replace(path)
 
 
@@ -95,11 +95,11 @@ def hotspot_columns(hotspots: HotspotList) -> tuple[str, ...]:
 
 def hotspot_rows(hotspots: HotspotList) -> Iterator[dict[str, Any]]:
     """One row per listed place, figures with as many decimals as they deserve."""
-    columns = hotspot_columns(hotspots)
+    column_names = hotspot_columns(hotspots)
     x, y = np.array([h.centre_m for h in hotspots.hotspots]).T
     longitude, latitude = _transformer(hotspots.crs).transform(x, y)
     for i, h in enumerate(hotspots.hotspots):
-        cells = (
+        row_cells = (
             *(h.rank, h.place_id, f"{x[i]:.1f}", f"{y[i]:.1f}"),
             *(f"{longitude[i]:.7f}", f"{latitude[i]:.7f}", f"{h.area_m2:.1f}"),
             *(f"{e:.4f}" for e in (h.expected_count.value, h.expected_count.low, h.expected_count.high)),
@@ -107,7 +107,7 @@ def hotspot_rows(hotspots: HotspotList) -> Iterator[dict[str, Any]]:
             *((h.kind, f"{h.shape.length_m:.1f}") if h.shape else ()),
             *_harm_cells(h),
         )
-        yield dict(zip(columns, cells, strict=True))
+        yield dict(zip(column_names, row_cells, strict=True))
 
 
 def list_object(run: RunRecord | None, hotspots: HotspotList) -> dict[str, Any]:
@@ -154,17 +154,17 @@ def list_object(run: RunRecord | None, hotspots: HotspotList) -> dict[str, Any]:
 
 def _harm_object(basis: HarmBasis) -> dict[str, Any]:
     """On which weights and groups the harm of a list rests."""
-    weights = basis.weights
+    group_weights = basis.weights
     return {
-        "unit": weights.harm_unit,
-        "weights": weights.key,
-        "version": weights.version,
-        "index": weights.index,
-        "edition": weights.edition,
-        "meaning": weights.unit,
-        "author": weights.author,
-        "reviewed_on": weights.reviewed_on.isoformat(),
-        "origin": weights.origin,
+        "unit": group_weights.harm_unit,
+        "weights": group_weights.key,
+        "version": group_weights.version,
+        "index": group_weights.index,
+        "edition": group_weights.edition,
+        "meaning": group_weights.unit,
+        "author": group_weights.author,
+        "reviewed_on": group_weights.reviewed_on.isoformat(),
+        "origin": group_weights.origin,
         "shared_with_other_rank": basis.shared,
         "events": round(basis.events, 2),
         "groups": [
@@ -225,13 +225,13 @@ def _peak_object(h: Hotspot) -> dict[str, Any] | None:
     """The busiest hours of the place's week, with how sure they are; None where no times are known."""
     if h.peak is None:
         return None
-    share = h.peak.share
+    peak_share = h.peak.share
     return {
         "start_hour_of_week": h.peak.start,
         "hours": h.peak.hours,
-        "share": round(share.value, 4),
-        "share_low": round(share.low, 4),
-        "share_high": round(share.high, 4),
+        "share": round(peak_share.value, 4),
+        "share_low": round(peak_share.low, 4),
+        "share_high": round(peak_share.high, 4),
         "sure": round(h.peak.sure, 4),
     }
 
@@ -240,26 +240,26 @@ def _harm_properties(h: Hotspot) -> dict[str, Any]:
     """A place's harm, its ranks and what each group adds; nothing where no harm is reckoned."""
     if h.harm is None:
         return {}
-    parts = [
+    part_objects = [
         {"group": p.group, "expected": round(p.incidents, 4), "harm": round(p.harm, 4)} for p in h.harm.parts
     ]
-    return {**dict(zip(HARM_COLUMNS, _harm_cells(h), strict=True)), "harm_parts": parts}
+    return {**dict(zip(HARM_COLUMNS, _harm_cells(h), strict=True)), "harm_parts": part_objects}
 
 
 def _harm_cells(h: Hotspot) -> tuple[Any, ...]:
     """The harm of a place under HARM_COLUMNS; nothing where no harm is reckoned."""
     if h.harm is None:
         return ()
-    harm, e = h.harm, h.harm.expected_harm
-    values = (round(value, 4) for value in (e.value, e.low, e.high))
-    return (*values, harm.harm_rank, harm.count_rank, round(harm.events, 2))
+    place_harm, e = h.harm, h.harm.expected_harm
+    harm_values = (round(value, 4) for value in (e.value, e.low, e.high))
+    return (*harm_values, place_harm.harm_rank, place_harm.count_rank, round(place_harm.events, 2))
 
 
 def hotspot_outlines(hotspots: HotspotList, boundary: BaseGeometry | None) -> NDArray[np.object_]:
     """The outline of each listed place, cut to the boundary where there is one, in metres."""
     if hotspots.kind != "cell":
-        wkt = [h.shape.outline for h in hotspots.hotspots if h.shape]
-        return np.asarray(shapely.from_wkt(wkt), dtype=object)
+        outlines_wkt = [h.shape.outline for h in hotspots.hotspots if h.shape]
+        return np.asarray(shapely.from_wkt(outlines_wkt), dtype=object)
     columns = np.array([h.column for h in hotspots.hotspots], dtype=np.int64)
     rows = np.array([h.row for h in hotspots.hotspots], dtype=np.int64)
     return clip_squares(boundary, columns, rows, hotspots.cell_m)
@@ -282,8 +282,8 @@ def hotspots_geopackage(
     hotspots: HotspotList, *, run: RunRecord | None, boundary: BaseGeometry | None = None
 ) -> bytes:
     """The list as a GeoPackage with one layer, in the metres of the list."""
-    made_at = run.made_at.strftime("%Y-%m-%dT%H:%M:%SZ") if run else "2000-01-01T00:00:00Z"
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": made_at})  # else the clock gets into the bytes
+    made_at_text = run.made_at.strftime("%Y-%m-%dT%H:%M:%SZ") if run else "2000-01-01T00:00:00Z"
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": made_at_text})  # else the clock gets into the bytes
     try:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "hotspots.gpkg"
@@ -298,18 +298,18 @@ def hotspots_geopackage(
 
 
 def _layer_frame(hotspots: HotspotList, boundary: BaseGeometry | None) -> geopandas.GeoDataFrame:
-    properties = [_properties(h) for h in hotspots.hotspots]
+    property_rows = [_properties(h) for h in hotspots.hotspots]
     harm_columns = HARM_COLUMNS if hotspots.harm else ()
-    columns: dict[str, list[Any]] = {name: [p[name] for p in properties] for name in LAYER_COLUMNS}
+    columns: dict[str, list[Any]] = {name: [p[name] for p in property_rows] for name in LAYER_COLUMNS}
     if hotspots.kind != "cell":
         columns["kind"] = [h.kind for h in hotspots.hotspots]
     if hotspots.kind == "segment":
-        columns["length_m"] = [p.get("length_m", 0.0) for p in properties]
-    columns |= {name: [p[name] for p in properties] for name in harm_columns}
+        columns["length_m"] = [p.get("length_m", 0.0) for p in property_rows]
+    columns |= {name: [p[name] for p in property_rows] for name in harm_columns}
     columns["expected_low"] = [round(h.expected_count.low, 4) for h in hotspots.hotspots]
     columns["expected_high"] = [round(h.expected_count.high, 4) for h in hotspots.hotspots]
-    columns["profile"] = [None if p["profile"] is None else json.dumps(p["profile"]) for p in properties]
+    columns["profile"] = [None if p["profile"] is None else json.dumps(p["profile"]) for p in property_rows]
     outlines = hotspot_outlines(hotspots, boundary)
-    frame = geopandas.GeoDataFrame(columns, geometry=outlines, crs=hotspots.crs)
-    frame["borough"] = frame["borough"].astype("object")
-    return frame
+    layer_frame = geopandas.GeoDataFrame(columns, geometry=outlines, crs=hotspots.crs)
+    layer_frame["borough"] = layer_frame["borough"].astype("object")
+    return layer_frame

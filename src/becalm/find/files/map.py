@@ -77,18 +77,18 @@ def hotspot_map(
     is_whole = view is None
     view = view or whole_view(hotspots, areas, width=340.0 if narrow else 720.0)
     visible = tuple(h for h in hotspots if view.holds(*h.centre_m))
-    size = _mark_size(view, visible)
-    numbers, occupied = _numbers(visible, view, frame, numbered=numbered, size=size)
-    outlines = [_outline(area, view) for area in areas]
+    mark_size = _mark_size(view, visible)
+    rank_marks, occupied_boxes = _numbers(visible, view, frame, numbered=numbered, mark_size=mark_size)
+    area_paths = [_outline(area, view) for area in areas]
     return svg.picture(
         _clip(view, key),
-        svg.group(outlines, clip_path=f"url(#{key}-clip)"),
+        svg.group(area_paths, clip_path=f"url(#{key}-clip)"),
         _edge(view, is_whole),
-        _names(areas, view, (*occupied, *_frame_box(frame, view)), narrow),
+        _names(areas, view, (*occupied_boxes, *_frame_box(frame, view)), narrow),
         svg.group(
-            svg.hotspot_mark(*view(*h.centre_m), choose_band(h.p_top), size) for h in reversed(visible)
+            svg.hotspot_mark(*view(*h.centre_m), choose_band(h.p_top), mark_size) for h in reversed(visible)
         ),
-        numbers,
+        rank_marks,
         _frame_outline(frame, view),
         _foot(view),
         key=key,
@@ -102,16 +102,16 @@ def hotspot_map(
 
 def whole_view(hotspots: tuple[Hotspot, ...], areas: tuple[Area, ...], *, width: float) -> View:
     """The ground that holds every outline and every hotspot, at most as tall as it is wide."""
-    boxes = [area.shape.bounds for area in areas if not area.shape.is_empty]
-    boxes += [(*h.centre_m, *h.centre_m) for h in hotspots]
-    if not boxes:
-        boxes = [(0.0, 0.0, 1_000.0, 1_000.0)]
-    west, south = min(b[0] for b in boxes), min(b[1] for b in boxes)
-    east, north = max(b[2] for b in boxes), max(b[3] for b in boxes)
-    across = max(east - west, north - south, 1_000.0)
-    spare_x = max(across - (east - west), 0.04 * across) / 2
-    spare_y = max(0.35 * across - (north - south), 0.04 * across) / 2
-    return View(west - spare_x, south - spare_y, east + spare_x, north + spare_y, width)
+    bounds_list = [area.shape.bounds for area in areas if not area.shape.is_empty]
+    bounds_list += [(*h.centre_m, *h.centre_m) for h in hotspots]
+    if not bounds_list:
+        bounds_list = [(0.0, 0.0, 1_000.0, 1_000.0)]
+    west, south = min(b[0] for b in bounds_list), min(b[1] for b in bounds_list)
+    east, north = max(b[2] for b in bounds_list), max(b[3] for b in bounds_list)
+    span_m = max(east - west, north - south, 1_000.0)
+    spare_east_m = max(span_m - (east - west), 0.04 * span_m) / 2
+    spare_north_m = max(0.35 * span_m - (north - south), 0.04 * span_m) / 2
+    return View(west - spare_east_m, south - spare_north_m, east + spare_east_m, north + spare_north_m, width)
 
 
 def busiest_view(hotspots: tuple[Hotspot, ...], whole: View) -> View | None:
@@ -125,54 +125,55 @@ def busiest_view(hotspots: tuple[Hotspot, ...], whole: View) -> View | None:
     for zoom in (10.0, 7.0, 5.0, 3.5):
         across = (whole.east - whole.west) / zoom
         up = across * 0.72
-        near = (abs(x[:, None] - x) <= across / 2) & (abs(y[:, None] - y) <= up / 2)
-        best = int(near.sum(axis=1).argmax())
-        if near[best].sum() >= len(hotspots) / 3:
-            east, north = float(x[best]), float(y[best])
+        is_near = (abs(x[:, None] - x) <= across / 2) & (abs(y[:, None] - y) <= up / 2)
+        best_index = int(is_near.sum(axis=1).argmax())
+        if is_near[best_index].sum() >= len(hotspots) / 3:
+            east, north = float(x[best_index]), float(y[best_index])
             return View(east - across / 2, north - up / 2, east + across / 2, north + up / 2, whole.width)
     return None
 
 
 def _mark_size(view: View, visible: tuple[Hotspot, ...]) -> float:
-    true_size = visible[0].cell_m * view.per_metre / 2 if visible else 0.0
-    return max(true_size, 3.2 if view.width > 500 else 2.6)
+    half_cell_width = visible[0].cell_m * view.per_metre / 2 if visible else 0.0
+    return max(half_cell_width, 3.2 if view.width > 500 else 2.6)
 
 
 def _clip(view: View, key: str) -> Markup:
-    inside = svg.element("rect", x=2, y=2, width=view.width - 4, height=view.height - 4)
-    return svg.element("clipPath", inside, id=f"{key}-clip")
+    clip_frame = svg.element("rect", x=2, y=2, width=view.width - 4, height=view.height - 4)
+    return svg.element("clipPath", clip_frame, id=f"{key}-clip")
 
 
 def _outline(area: Area, view: View) -> Markup:
-    tolerance = 0.35 / view.per_metre
-    simple = area.shape.simplify(tolerance, preserve_topology=True)
-    rings = []
-    for polygon in getattr(simple, "geoms", [simple]):
+    tolerance_m = 0.35 / view.per_metre
+    simple_shape = area.shape.simplify(tolerance_m, preserve_topology=True)
+    ring_paths = []
+    for polygon in getattr(simple_shape, "geoms", [simple_shape]):
         if polygon.geom_type != "Polygon" or polygon.is_empty:
             continue
-        rings += [_ring(ring.coords, view) for ring in (polygon.exterior, *polygon.interiors)]
-    return svg.element("path", d="".join(rings), class_="area")
+        ring_paths += [_ring(ring.coords, view) for ring in (polygon.exterior, *polygon.interiors)]
+    return svg.element("path", d="".join(ring_paths), class_="area")
 
 
 def _ring(coordinates: object, view: View) -> str:
-    points = [view(x, y) for x, y in coordinates]  # type: ignore[attr-defined]  # shapely's own sequence
+    picture_points = [view(x, y) for x, y in coordinates]  # type: ignore[attr-defined]  # shapely's own sequence
     corners: list[tuple[float, float]] = []
-    for x, y in points:
-        corner = (round(x, 1), round(y, 1))
-        if not corners or corner != corners[-1]:
-            corners.append(corner)
+    for x, y in picture_points:
+        rounded_corner = (round(x, 1), round(y, 1))
+        if not corners or rounded_corner != corners[-1]:
+            corners.append(rounded_corner)
     return svg.path(corners, close=True)
 
 
 def _names(areas: tuple[Area, ...], view: View, occupied: tuple[Box, ...], narrow: bool) -> Markup:
-    size = 8.6 if narrow else 10.5
-    shapes = tuple((a.name, a.shape, a.shape.bounds) for a in areas if a.name and not a.shape.is_empty)
+    font_size = 8.6 if narrow else 10.5
+    named_shapes = tuple((a.name, a.shape, a.shape.bounds) for a in areas if a.name and not a.shape.is_empty)
     spots = tuple(
-        (name, _name_spot(shape, view), (box[2] - box[0]) * view.per_metre) for name, shape, box in shapes
+        (name, _name_spot(shape, view), (box[2] - box[0]) * view.per_metre)
+        for name, shape, box in named_shapes
     )
     return svg.group(
-        svg.text(x, y, words, class_="name", text_anchor="middle", font_size=size)
-        for x, y, words in place_names(spots, window=_window(view), occupied=occupied, size=size)
+        svg.text(x, y, name_line, class_="name", text_anchor="middle", font_size=font_size)
+        for x, y, name_line in place_names(spots, window=_window(view), occupied=occupied, size=font_size)
     )
 
 
@@ -180,51 +181,55 @@ def _name_spot(shape: BaseGeometry, view: View) -> tuple[float, float]:
     """The point furthest inside the part of the outline that is in view."""
     from shapely import box, maximum_inscribed_circle
 
-    inside = shape.intersection(box(view.west, view.south, view.east, view.north))
-    if inside.is_empty or inside.area == 0:
+    shape_in_view = shape.intersection(box(view.west, view.south, view.east, view.north))
+    if shape_in_view.is_empty or shape_in_view.area == 0:
         return (-1e6, -1e6)
-    parts = getattr(inside, "geoms", [inside])
-    largest = max(parts, key=lambda part: part.area)
-    if largest.geom_type != "Polygon":
+    shape_parts = getattr(shape_in_view, "geoms", [shape_in_view])
+    largest_part = max(shape_parts, key=lambda part: part.area)
+    if largest_part.geom_type != "Polygon":
         return (-1e6, -1e6)
-    point = maximum_inscribed_circle(largest, tolerance=2.0 / view.per_metre).coords[0]
-    return view(point[0], point[1])
+    inner_point = maximum_inscribed_circle(largest_part, tolerance=2.0 / view.per_metre).coords[0]
+    return view(inner_point[0], inner_point[1])
 
 
 def _numbers(
-    visible: tuple[Hotspot, ...], view: View, frame: View | None, *, numbered: int, size: float
+    visible: tuple[Hotspot, ...], view: View, frame: View | None, *, numbered: int, mark_size: float
 ) -> tuple[Markup, tuple[Box, ...]]:
     """The ranks: within the marks where these are large enough, else beside the first of them.
 
     What lies in the frame is left to the drawing that enlarges it.
     """
-    marks = tuple((str(h.rank), view(*h.centre_m)) for h in visible)
-    if size >= _LEAST_SIZE_FOR_RANK:
-        within = (
+    rank_marks = tuple((str(h.rank), view(*h.centre_m)) for h in visible)
+    if mark_size >= _LEAST_SIZE_FOR_RANK:
+        rank_texts = (
             svg.text(x, y + 3.4, rank, class_=f"within {choose_band(h.p_top)}", text_anchor="middle")
-            for h, (rank, (x, y)) in zip(visible, marks, strict=True)
+            for h, (rank, (x, y)) in zip(visible, rank_marks, strict=True)
         )
-        return svg.group(within), tuple(Box.around(x, y, 2 * size, 2 * size) for _, (x, y) in marks)
-    outside_frame = [
-        m for h, m in zip(visible, marks, strict=True) if frame is None or not frame.holds(*h.centre_m)
+        return svg.group(rank_texts), tuple(
+            Box.around(x, y, 2 * mark_size, 2 * mark_size) for _, (x, y) in rank_marks
+        )
+    outer_marks = [
+        m for h, m in zip(visible, rank_marks, strict=True) if frame is None or not frame.holds(*h.centre_m)
     ]
-    numbered_ranks = {rank for rank, _ in outside_frame[:numbered]}
+    numbered_ranks = {rank for rank, _ in outer_marks[:numbered]}
     return number_marks(
-        tuple(sorted(marks, key=lambda m: m[0] not in numbered_ranks)),
+        tuple(sorted(rank_marks, key=lambda m: m[0] not in numbered_ranks)),
         numbered=len(numbered_ranks),
         window=_window(view),
-        size=size,
+        size=mark_size,
     )
 
 
 def _frame_outline(frame: View | None, view: View) -> Markup | None:
     if frame is None:
         return None
-    left_x, top = view(frame.west, frame.north)
-    right, bottom = view(frame.east, frame.south)
-    left_x, top = max(left_x, 3.0), max(top, 3.0)
-    right, bottom = min(right, view.width - 3), min(bottom, view.height - 3)
-    return svg.element("rect", x=left_x, y=top, width=right - left_x, height=bottom - top, class_="frame")
+    left_x, top_y = view(frame.west, frame.north)
+    right_x, bottom_y = view(frame.east, frame.south)
+    left_x, top_y = max(left_x, 3.0), max(top_y, 3.0)
+    right_x, bottom_y = min(right_x, view.width - 3), min(bottom_y, view.height - 3)
+    return svg.element(
+        "rect", x=left_x, y=top_y, width=right_x - left_x, height=bottom_y - top_y, class_="frame"
+    )
 
 
 def _window(view: View) -> Box:
@@ -247,26 +252,26 @@ def _edge(view: View, whole: bool) -> Markup | None:
 
 def _foot(view: View) -> Markup:
     """The scale bar, in two halves, and the north arrow."""
-    metres = _bar_metres(view)
-    long = metres * view.per_metre
+    bar_m = _bar_metres(view)
+    bar_width = bar_m * view.per_metre
     y = view.height + 16
     x = _MARGIN
-    north = view.width - _MARGIN - 10
-    arrow = [(north, y - 18), (north + 6, y + 4), (north, y), (north - 6, y + 4)]
+    arrow_x = view.width - _MARGIN - 10
+    arrow_corners = [(arrow_x, y - 18), (arrow_x + 6, y + 4), (arrow_x, y), (arrow_x - 6, y + 4)]
     return svg.group([
-        svg.element("rect", x=x, y=y, width=long / 2, height=5, class_="scale full"),
-        svg.element("rect", x=x + long / 2, y=y, width=long / 2, height=5, class_="scale"),
+        svg.element("rect", x=x, y=y, width=bar_width / 2, height=5, class_="scale full"),
+        svg.element("rect", x=x + bar_width / 2, y=y, width=bar_width / 2, height=5, class_="scale"),
         svg.text(x, y + 20, "0", class_="tick"),
-        svg.text(x + long, y + 20, _distance(metres), class_="tick", text_anchor="middle"),
-        svg.element("path", d=svg.path(arrow, close=True), class_="north"),
-        svg.text(north, y + 20, "N", class_="tick strong", text_anchor="middle"),
+        svg.text(x + bar_width, y + 20, _distance(bar_m), class_="tick", text_anchor="middle"),
+        svg.element("path", d=svg.path(arrow_corners, close=True), class_="north"),
+        svg.text(arrow_x, y + 20, "N", class_="tick strong", text_anchor="middle"),
     ])  # fmt: skip
 
 
 def _bar_metres(view: View) -> float:
-    most = (view.east - view.west) / 4
-    steps = (50.0, 100.0, 200.0, 500.0, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5)
-    return max((s for s in steps if s <= most), default=steps[0])
+    most_m = (view.east - view.west) / 4
+    bar_lengths_m = (50.0, 100.0, 200.0, 500.0, 1e3, 2e3, 5e3, 1e4, 2e4, 5e4, 1e5)
+    return max((s for s in bar_lengths_m if s <= most_m), default=bar_lengths_m[0])
 
 
 def _distance(metres: float) -> str:
@@ -277,24 +282,26 @@ def _describe(visible: tuple[Hotspot, ...], areas: tuple[Area, ...]) -> str:
     if not visible:
         return "A map without a hotspot."
     bands = [choose_band(h.p_top) for h in visible]
-    boroughs = Counter(h.borough for h in visible if h.borough)
-    most = sorted(boroughs.items(), key=lambda item: (-item[1], item[0]))[:5]
-    where = ", ".join(f"{name} {n}" for name, n in most)
-    counts = ", ".join(f"{bands.count(band)} {band.value}" for band in CertaintyBand)
-    ground = f"over {len(areas)} outlines" if areas else "without outlines"
-    return f"{len(visible)} hotspots {ground}: {counts}." + (f" Most lie in: {where}." if where else "")
+    borough_counts = Counter(h.borough for h in visible if h.borough)
+    top_boroughs = sorted(borough_counts.items(), key=lambda item: (-item[1], item[0]))[:5]
+    borough_text = ", ".join(f"{name} {n}" for name, n in top_boroughs)
+    band_text = ", ".join(f"{bands.count(band)} {band.value}" for band in CertaintyBand)
+    outline_text = f"over {len(areas)} outlines" if areas else "without outlines"
+    return f"{len(visible)} hotspots {outline_text}: {band_text}." + (
+        f" Most lie in: {borough_text}." if borough_text else ""
+    )
 
 
 def borough_areas(boundaries: Boundaries) -> tuple[Area, ...]:
     """The boroughs as outlines."""
-    return tuple(Area(n, shape) for n, shape in zip(boundaries.names, boundaries.polygons, strict=True))
+    return tuple(Area(n, polygon) for n, polygon in zip(boundaries.names, boundaries.polygons, strict=True))
 
 
 def footprint(counts: PlaceCounts) -> tuple[Area, ...]:
     """All cells that hold a record, as one outline without a name; none where no record has a place."""
-    cells = np.unique(np.column_stack([counts.columns, counts.rows]), axis=0) * counts.cell_m
-    if not len(cells):
+    cell_corners_m = np.unique(np.column_stack([counts.columns, counts.rows]), axis=0) * counts.cell_m
+    if not len(cell_corners_m):
         return ()
-    west, south = cells.T
-    squares = shapely.box(west, south, west + counts.cell_m, south + counts.cell_m)
-    return (Area("", shapely.union_all(squares)),)
+    west, south = cell_corners_m.T
+    cell_squares = shapely.box(west, south, west + counts.cell_m, south + counts.cell_m)
+    return (Area("", shapely.union_all(cell_squares)),)

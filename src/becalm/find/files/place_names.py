@@ -57,22 +57,22 @@ def place_names(
 
     Each spot is a name, the best middle for it and the width of its area; wide areas come first.
     """
-    boxes = list(occupied)
-    lines: list[tuple[float, float, str]] = []
-    for name, (x, y), room in sorted(spots, key=lambda spot: (-spot[2], spot[0])):
-        parts = break_lines(
-            name, most=max(room * 0.95, 9 * size * _WIDTH_OF_A_LETTER) / (size * _WIDTH_OF_A_LETTER)
+    occupied_boxes = list(occupied)
+    text_lines: list[tuple[float, float, str]] = []
+    for name, (x, y), room_width in sorted(spots, key=lambda spot: (-spot[2], spot[0])):
+        name_lines = break_lines(
+            name, most=max(room_width * 0.95, 9 * size * _WIDTH_OF_A_LETTER) / (size * _WIDTH_OF_A_LETTER)
         )
-        wide = max(len(part) for part in parts) * size * _WIDTH_OF_A_LETTER
-        high = len(parts) * size * 1.15
-        for dy in (0.0, -high * 0.6, high * 0.6, -high, high):
-            box = Box.around(x, y + dy, wide, high)
-            if window.contains(box) and not any(box.meets(occupied_box) for occupied_box in boxes):
-                boxes.append(box)
-                first = box.top + size * 0.95
-                lines += [(x, first + i * size * 1.15, part) for i, part in enumerate(parts)]
+        text_width = max(len(part) for part in name_lines) * size * _WIDTH_OF_A_LETTER
+        text_height = len(name_lines) * size * 1.15
+        for dy in (0.0, -text_height * 0.6, text_height * 0.6, -text_height, text_height):
+            box = Box.around(x, y + dy, text_width, text_height)
+            if window.contains(box) and not any(box.meets(occupied_box) for occupied_box in occupied_boxes):
+                occupied_boxes.append(box)
+                baseline = box.top + size * 0.95
+                text_lines += [(x, baseline + i * size * 1.15, part) for i, part in enumerate(name_lines)]
                 break
-    return lines
+    return text_lines
 
 
 def break_lines(name: str, *, most: float) -> tuple[str, ...]:
@@ -81,13 +81,13 @@ def break_lines(name: str, *, most: float) -> tuple[str, ...]:
     >>> break_lines("Kensington and Chelsea", most=12)
     ('Kensington', 'and Chelsea')
     """
-    lines: list[str] = []
+    name_lines: list[str] = []
     for word in name.split():
-        if lines and len(lines[-1]) + 1 + len(word) <= most:
-            lines[-1] = f"{lines[-1]} {word}"
+        if name_lines and len(name_lines[-1]) + 1 + len(word) <= most:
+            name_lines[-1] = f"{name_lines[-1]} {word}"
         else:
-            lines.append(word)
-    return tuple(lines) or (name,)
+            name_lines.append(word)
+    return tuple(name_lines) or (name,)
 
 
 def number_marks(
@@ -98,24 +98,24 @@ def number_marks(
     A number that stands apart from its mark is tied to it by a line; one that finds no room is left out.
     """
     occupied = [Box.around(x, y, 2 * size, 2 * size) for _, (x, y) in marks]
-    lines: list[Markup] = []
-    texts: list[Markup] = []
+    tie_lines: list[Markup] = []
+    rank_texts: list[Markup] = []
     for rank, (x, y) in marks[:numbered]:
-        wide, high = 7.0 * len(rank) + 1, 10.0
-        for dx, dy, is_apart in _offsets(size, wide, high):
-            box = Box.around(x + dx, y + dy, wide, high)
+        text_width, text_height = 7.0 * len(rank) + 1, 10.0
+        for dx, dy, is_apart in _offsets(size, text_width, text_height):
+            box = Box.around(x + dx, y + dy, text_width, text_height)
             if window.contains(box) and not any(box.meets(occupied_box) for occupied_box in occupied):
                 occupied.append(box)
-                texts.append(svg.text(x + dx, y + dy + 4.0, rank, class_="rank", text_anchor="middle"))
-                lines += [svg.line(x, y, x + dx * 0.8, y + dy * 0.8, class_="tie")] if is_apart else []
+                rank_texts.append(svg.text(x + dx, y + dy + 4.0, rank, class_="rank", text_anchor="middle"))
+                tie_lines += [svg.line(x, y, x + dx * 0.8, y + dy * 0.8, class_="tie")] if is_apart else []
                 break
-    return svg.group([*lines, *texts]), tuple(occupied)
+    return svg.group([*tie_lines, *rank_texts]), tuple(occupied)
 
 
 def _offsets(size: float, wide: float, high: float) -> Iterator[tuple[float, float, bool]]:
     """Places around a mark, the nearest first: beside it, then ever further out."""
     for gap in (2.0, 9.0, 17.0, 26.0, 36.0, 48.0):
-        for turn in (0, 8, 4, 12, 2, 14, 6, 10, 1, 15, 7, 9, 3, 13, 5, 11):
-            angle = turn * math.pi / 8
-            reach_x, reach_y = size + gap + wide / 2, size + gap + high / 2
-            yield reach_x * math.cos(angle), -reach_y * math.sin(angle), gap > 2.0
+        for sixteenths in (0, 8, 4, 12, 2, 14, 6, 10, 1, 15, 7, 9, 3, 13, 5, 11):
+            angle = sixteenths * math.pi / 8
+            offset_x, offset_y = size + gap + wide / 2, size + gap + high / 2
+            yield offset_x * math.cos(angle), -offset_y * math.sin(angle), gap > 2.0

@@ -47,25 +47,25 @@ def read_rules(path: Path, *, count: int, separation_m: float) -> Rules:
 
     Raises InputError with every fault of the file; UsageError where its rules contradict each other.
     """
-    file, faults = check_recipe(path, RulesFile)
-    if file is None:
+    rule_file, faults = check_recipe(path, RulesFile)
+    if rule_file is None:
         raise InputError(f"{path}: the rules cannot be used", faults)
 
     def decision(entry: DecisionEntry, include: bool) -> PlaceDecision:
-        return PlaceDecision(entry.place, include, entry.reason, by=file.author, on=file.date)
+        return PlaceDecision(entry.place, include, entry.reason, by=rule_file.author, on=rule_file.date)
 
     return Rules(
-        count=count if file.count is None else file.count,
-        separation_m=separation_m if file.separation_m is None else file.separation_m,
-        floors={name: area.floor for name, area in file.areas.items() if area.floor},
-        caps={name: area.cap for name, area in file.areas.items() if area.cap is not None},
+        count=count if rule_file.count is None else rule_file.count,
+        separation_m=separation_m if rule_file.separation_m is None else rule_file.separation_m,
+        floors={area_name: area.floor for area_name, area in rule_file.areas.items() if area.floor},
+        caps={area_name: area.cap for area_name, area in rule_file.areas.items() if area.cap is not None},
         decisions=(
-            *(decision(entry, True) for entry in file.include),
-            *(decision(entry, False) for entry in file.leave_out),
+            *(decision(entry, True) for entry in rule_file.include),
+            *(decision(entry, False) for entry in rule_file.leave_out),
         ),
-        hours=None if file.when is None else read_hours(file.when),
-        author=file.author,
-        written_on=file.date,
+        hours=None if rule_file.when is None else read_hours(rule_file.when),
+        author=rule_file.author,
+        written_on=rule_file.date,
     )
 
 
@@ -103,18 +103,18 @@ def rules_object(selection: Selection) -> dict[str, Any]:
 
 def decision_in_words(decision: PlaceDecision) -> str:
     """What was decided about a place, by whom, when and why."""
-    where = f"entry {decision.entry} of the ledger" if decision.entry else "file of rules"
-    who = f"{decision.by or 'not named'}, {decision.on or 'no date'}, {where}"
-    until = f", until {decision.until}" if decision.until else ""
-    return f"{decision.verb} {decision.place_id} ({who}{until}): {decision.reason}"
+    source_text = f"entry {decision.entry} of the ledger" if decision.entry else "file of rules"
+    author_text = f"{decision.by or 'not named'}, {decision.on or 'no date'}, {source_text}"
+    until_text = f", until {decision.until}" if decision.until else ""
+    return f"{decision.verb} {decision.place_id} ({author_text}{until_text}): {decision.reason}"
 
 
 def weighed_decision_in_words(weighed_decision: WeighedDecision, places: int, unit: str = "incidents") -> str:
     """The same, with the rank that the place has among so many, and what the decision costs."""
-    decision = decision_in_words(weighed_decision.decision)
-    sentence = decision if decision.endswith((".", "!", "?")) else f"{decision}."
-    rank = f"By the records alone it ranks {weighed_decision.rank:,} of {places:,} places"
-    return f"{sentence} {rank}; {price_of_decision(weighed_decision, unit)}"
+    decision_text = decision_in_words(weighed_decision.decision)
+    decision_sentence = decision_text if decision_text.endswith((".", "!", "?")) else f"{decision_text}."
+    rank_text = f"By the records alone it ranks {weighed_decision.rank:,} of {places:,} places"
+    return f"{decision_sentence} {rank_text}; {price_of_decision(weighed_decision, unit)}"
 
 
 def price_of_decision(weighed_decision: WeighedDecision, unit: str = "incidents") -> str:
@@ -137,7 +137,7 @@ def override_lines(selection: Selection | None, places: int) -> Iterator[str]:
         f"override: {weighed_decision_in_words(w, places, selection.unit)}"
         for w in selection.weighed_decisions
     )
-    yield from (f"warning: {line}" for line in unmatched_lines(selection))
+    yield from (f"warning: {unmatched_line}" for unmatched_line in unmatched_lines(selection))
 
 
 def unmatched_lines(selection: Selection | None) -> list[str]:

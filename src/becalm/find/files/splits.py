@@ -50,39 +50,42 @@ def load_splits(workspace: Workspace) -> tuple[Split, ...]:
 
     Raises WorkspaceError with every fault of the file.
     """
-    path = splits_path(workspace)
-    if not path.is_file():
+    splits_file = splits_path(workspace)
+    if not splits_file.is_file():
         return ()
     try:
-        collection = json.loads(path.read_text("utf-8"))
-        features, file_format = collection["features"], collection.get("format")
+        splits_object = json.loads(splits_file.read_text("utf-8"))
+        feature_list, file_format = splits_object["features"], splits_object.get("format")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WorkspaceError(
-            f"{path} cannot be read as GeoJSON ({error}). Mend it, or put back a copy."
+            f"{splits_file} cannot be read as GeoJSON ({error}). Mend it, or put back a copy."
         ) from error
     if file_format != FORMAT:
         raise WorkspaceError(
-            f"{path} says its format is {file_format!r}, not {FORMAT!r}. It was written by another becalm."
+            f"{splits_file} says its format is {file_format!r}, not {FORMAT!r}. It was written by another "
+            "becalm."
         )
-    return _build_splits(features, path, workspace.city.crs)
+    return _build_splits(feature_list, splits_file, workspace.city.crs)
 
 
 def save_splits(workspace: Workspace, splits: Sequence[Split]) -> None:
     """Write all splits in one step; no file is left where there are none."""
-    path = splits_path(workspace)
+    splits_file = splits_path(workspace)
     if not splits:
-        path.unlink(missing_ok=True)
+        splits_file.unlink(missing_ok=True)
         return
-    new_file = path.with_name(f".{FILE}.new")
+    new_file = splits_file.with_name(f".{FILE}.new")
     new_file.write_text(splits_text(splits, workspace.city.crs), "utf-8")
-    new_file.replace(path)
+    new_file.replace(splits_file)
 
 
 def splits_text(splits: Sequence[Split], crs: str) -> str:
     """The splits as GeoJSON in WGS84, one feature a line."""
-    features = [json.dumps(f, ensure_ascii=False) for split in splits for f in _split_features(split, crs)]
-    body = ",\n".join(features)
-    return f'{{"type": "FeatureCollection", "format": "{FORMAT}", "features": [\n{body}\n]}}\n'
+    feature_lines = [
+        json.dumps(f, ensure_ascii=False) for split in splits for f in _split_features(split, crs)
+    ]
+    feature_text = ",\n".join(feature_lines)
+    return f'{{"type": "FeatureCollection", "format": "{FORMAT}", "features": [\n{feature_text}\n]}}\n'
 
 
 def read_drawn_parts(
@@ -92,18 +95,18 @@ def read_drawn_parts(
 
     Raises InputError with every area that cannot be used.
     """
-    (layer, *other_layers) = read_layers(path, file_crs, crs_field="places_crs")
+    (area_layer, *other_layers) = read_layers(path, file_crs, crs_field="places_crs")
     if other_layers:
         raise InputError(f"{path.name} holds {1 + len(other_layers)} layers of areas. Give a file with one.")
-    if name_column is not None and name_column not in layer.frame.columns:
+    if name_column is not None and name_column not in area_layer.frame.columns:
         raise InputError(
             f"{path.name} has no column {name_column!r}. Leave `part_column` out, or name another."
         )
-    shapes = [
-        None if shape is None else shapely.force_2d(shape) for shape in layer.frame.geometry.to_crs(crs)
+    drawn_areas = [
+        None if shape is None else shapely.force_2d(shape) for shape in area_layer.frame.geometry.to_crs(crs)
     ]
-    names = list(layer.frame[name_column]) if name_column else range(1, len(shapes) + 1)
-    return _check_parts(path.name, [str(name).strip() for name in names], shapes)
+    part_names = list(area_layer.frame[name_column]) if name_column else range(1, len(drawn_areas) + 1)
+    return _check_parts(path.name, [str(part_name).strip() for part_name in part_names], drawn_areas)
 
 
 def read_line(path: Path, *, crs: str) -> BaseGeometry:
@@ -112,56 +115,63 @@ def read_line(path: Path, *, crs: str) -> BaseGeometry:
     Raises InputError where the file does not hold one line.
     """
     try:
-        shape = shapely.from_geojson(path.read_text("utf-8"))
+        drawn_shape = shapely.from_geojson(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, shapely.errors.GEOSException) as error:
         raise InputError(
             f"{path} cannot be read as GeoJSON ({error}). Draw one line and save it as GeoJSON."
         ) from error
-    parts = [p for p in shapely.get_parts(shapely.get_parts(shape)) if not p.is_empty]
-    if len(parts) != 1 or parts[0].geom_type not in LINES:
-        kinds = ", ".join(sorted({p.geom_type for p in parts})) or "nothing"
+    shape_parts = [p for p in shapely.get_parts(shapely.get_parts(drawn_shape)) if not p.is_empty]
+    if len(shape_parts) != 1 or shape_parts[0].geom_type not in LINES:
+        kind_list = ", ".join(sorted({p.geom_type for p in shape_parts})) or "nothing"
         raise InputError(
-            f"{path} holds {len(parts)} shapes ({kinds}), not one line. Draw one line across the place."
+            f"{path} holds {len(shape_parts)} shapes ({kind_list}), not one line. Draw one line across the "
+            "place."
         )
-    (line,) = _transform([shapely.force_2d(parts[0])], WGS84, crs)
+    (line,) = _transform([shapely.force_2d(shape_parts[0])], WGS84, crs)
     if not np.isfinite(shapely.get_coordinates(line)).all():
         raise InputError(f"{path} lies outside {crs}. Save it in WGS84, as GeoJSON is.")
     return line
 
 
 def _check_parts(
-    file: str, names: Sequence[str], shapes: Sequence[BaseGeometry | None]
+    file_name: str, names: Sequence[str], shapes: Sequence[BaseGeometry | None]
 ) -> tuple[tuple[str, BaseGeometry], ...]:
     faults, parts = [], []
     for number, (name, shape) in enumerate(zip(names, shapes, strict=True), start=1):
-        where = f"{file}, area {number} ({name})"
-        fault = _shape_fault(shape, AREAS, where)
+        place_text = f"{file_name}, area {number} ({name})"
+        area_fault = _shape_fault(shape, AREAS, place_text)
         if names.index(name) != number - 1:
-            fault = Fault(where, "has the name of another part", "give each part a name of its own")
+            area_fault = Fault(place_text, "has the name of another part", "give each part a name of its own")
         if not re.fullmatch(PART_NAME, name) or name == REST_PART:
-            fault = Fault(
-                where, "has no name of letters, digits, spaces, - and _", f"give it one, not {REST_PART!r}"
+            area_fault = Fault(
+                place_text,
+                "has no name of letters, digits, spaces, - and _",
+                f"give it one, not {REST_PART!r}",
             )
-        if fault is not None or shape is None:
-            faults += [fault] if fault else []
+        if area_fault is not None or shape is None:
+            faults += [area_fault] if area_fault else []
         else:
             parts.append((name, shape))
     if faults:
-        raise InputError(f"{file}: {len(faults)} parts cannot be used", tuple(faults))
+        raise InputError(f"{file_name}: {len(faults)} parts cannot be used", tuple(faults))
     return tuple(parts)
 
 
 def _build_splits(features: Sequence[Any], path: Path, crs: str) -> tuple[Split, ...]:
     faults: list[Fault] = []
-    by_place: dict[str, list[tuple[SplitEntry, BaseGeometry]]] = {}
+    features_by_place: dict[str, list[tuple[SplitEntry, BaseGeometry]]] = {}
     for number, feature in enumerate(features, start=1):
         entry_and_shape = _read_feature(feature, f"feature {number}", faults)
         if entry_and_shape is not None:
-            by_place.setdefault(entry_and_shape[0].place, []).append(entry_and_shape)
-    splits = [_build_split(place, features, crs, faults) for place, features in by_place.items()]
+            features_by_place.setdefault(entry_and_shape[0].place, []).append(entry_and_shape)
+    splits = [
+        _build_split(place_id, features, crs, faults) for place_id, features in features_by_place.items()
+    ]
     if faults:
-        noun = "fault" if len(faults) == 1 else "faults"
-        raise WorkspaceError(f"{path} has {len(faults)} {noun}, and no split was honoured", tuple(faults))
+        fault_noun = "fault" if len(faults) == 1 else "faults"
+        raise WorkspaceError(
+            f"{path} has {len(faults)} {fault_noun}, and no split was honoured", tuple(faults)
+        )
     return tuple(split for split in splits if split is not None)
 
 
@@ -169,7 +179,7 @@ def _read_feature(feature: Any, where: str, faults: list[Fault]) -> tuple[SplitE
     if not isinstance(feature, Mapping):
         faults.append(Fault(where, "is no feature", "remove it"))
         return None
-    faults_before = len(faults)
+    fault_count = len(faults)
     try:
         entry = SplitEntry.model_validate_json(json.dumps(feature.get("properties") or {}))
     except ValidationError as error:
@@ -183,35 +193,35 @@ def _read_feature(feature: Any, where: str, faults: list[Fault]) -> tuple[SplitE
     except shapely.errors.GEOSException:
         shape = None
     if entry is not None:
-        fault = _shape_fault(shape, LINES if entry.kind == "line" else AREAS, f"{where} ({entry.place})")
-        faults.extend([fault] if fault else [])
+        shape_fault = _shape_fault(
+            shape, LINES if entry.kind == "line" else AREAS, f"{where} ({entry.place})"
+        )
+        faults.extend([shape_fault] if shape_fault else [])
         if (entry.kind == "part") != (entry.part is not None) or entry.part == REST_PART:
             faults.append(
                 Fault(where, f"a part has a name (not {REST_PART!r}), a line none", "correct `part`")
             )
-    return (
-        (entry, shape) if len(faults) == faults_before and entry is not None and shape is not None else None
-    )
+    return (entry, shape) if len(faults) == fault_count and entry is not None and shape is not None else None
 
 
 def _build_split(
-    place: str, features: Sequence[tuple[SplitEntry, BaseGeometry]], crs: str, faults: list[Fault]
+    place_id: str, features: Sequence[tuple[SplitEntry, BaseGeometry]], crs: str, faults: list[Fault]
 ) -> Split | None:
     entries = [entry for entry, _ in features]
-    first = entries[0]
-    names = [entry.part for entry in entries]
-    if any(e.kind != first.kind for e in entries) or (first.kind == "line" and len(features) > 1):
-        faults.append(Fault(place, "is split twice", "keep one line, or the drawn parts"))
-    elif len(set(names)) < len(names):
-        faults.append(Fault(place, "has two parts of one name", "give each part a name of its own"))
+    first_entry = entries[0]
+    part_names = [entry.part for entry in entries]
+    if any(e.kind != first_entry.kind for e in entries) or (first_entry.kind == "line" and len(features) > 1):
+        faults.append(Fault(place_id, "is split twice", "keep one line, or the drawn parts"))
+    elif len(set(part_names)) < len(part_names):
+        faults.append(Fault(place_id, "has two parts of one name", "give each part a name of its own"))
     elif len({(e.by, e.on, e.reason) for e in entries}) > 1:
-        faults.append(Fault(place, "its parts differ in by, on or reason", "let them agree"))
+        faults.append(Fault(place_id, "its parts differ in by, on or reason", "let them agree"))
     else:
-        shapes = _transform([shape for _, shape in features], WGS84, crs)
-        if first.kind == "line":
-            return Split(place, first.by, first.on, first.reason, line=shapes[0])
-        parts = tuple((str(name), shape) for name, shape in zip(names, shapes, strict=True))
-        return Split(place, first.by, first.on, first.reason, parts=parts)
+        split_shapes = _transform([shape for _, shape in features], WGS84, crs)
+        if first_entry.kind == "line":
+            return Split(place_id, first_entry.by, first_entry.on, first_entry.reason, line=split_shapes[0])
+        parts = tuple((str(name), shape) for name, shape in zip(part_names, split_shapes, strict=True))
+        return Split(place_id, first_entry.by, first_entry.on, first_entry.reason, parts=parts)
     return None
 
 
@@ -228,19 +238,19 @@ def _shape_fault(shape: BaseGeometry | None, kinds: Sequence[str], where: str) -
 
 
 def _split_features(split: Split, crs: str) -> Iterator[dict[str, Any]]:
-    shared = {"by": split.by, "on": split.on.isoformat(), "reason": split.reason}
+    shared_facts = {"by": split.by, "on": split.on.isoformat(), "reason": split.reason}
     if split.line is not None:
-        yield _feature({"place": split.place_id, "kind": "line", **shared}, split.line, crs)
+        yield _feature({"place": split.place_id, "kind": "line", **shared_facts}, split.line, crs)
     for name, shape in split.parts:
-        yield _feature({"place": split.place_id, "kind": "part", "part": name, **shared}, shape, crs)
+        yield _feature({"place": split.place_id, "kind": "part", "part": name, **shared_facts}, shape, crs)
 
 
 def _feature(properties: dict[str, Any], shape: BaseGeometry, crs: str) -> dict[str, Any]:
     (shape_in_degrees,) = _transform([shape], crs, WGS84)
-    rounded = shapely.transform(shape_in_degrees, lambda xy: np.round(xy, DECIMALS))
-    return {"type": "Feature", "properties": properties, "geometry": mapping(rounded)}
+    rounded_shape = shapely.transform(shape_in_degrees, lambda xy: np.round(xy, DECIMALS))
+    return {"type": "Feature", "properties": properties, "geometry": mapping(rounded_shape)}
 
 
-def _transform(shapes: Sequence[BaseGeometry], source: str, target: str) -> list[BaseGeometry]:
-    transform = Transformer.from_crs(source, target, always_xy=True).transform
+def _transform(shapes: Sequence[BaseGeometry], source_crs: str, target_crs: str) -> list[BaseGeometry]:
+    transform = Transformer.from_crs(source_crs, target_crs, always_xy=True).transform
     return list(shapely.transform(list(shapes), lambda xy: np.column_stack(transform(xy[:, 0], xy[:, 1]))))
