@@ -242,7 +242,9 @@ def find_moved_points(incidents: Table, *, target: Sequence[str]) -> MovedPoints
         .order_by("easting_m", "northing_m")
         .to_pyarrow()
     )
-    record_counts, target_counts, moved_counts = (to_integers(point_rows[c]) for c in ("n", "target", "moved"))
+    record_counts, target_counts, moved_counts = (
+        to_integers(point_rows[c]) for c in ("n", "target", "moved")
+    )
     return MovedPoints(
         easting_m=np.asarray(point_rows["easting_m"].to_numpy(), np.float64),
         northing_m=np.asarray(point_rows["northing_m"].to_numpy(), np.float64),
@@ -272,15 +274,21 @@ def count_points_per_cell(incidents: Table, *, cell_m: float, least_records: int
         .to_pyarrow()
         .to_pylist()
     )
-    record_count, cell_count, single_count = (int(cell_sums[name] or 0) for name in ("records", "cells", "single"))
-    point_count = _count_distinct_points(placed_rows, least_records) if 2 * single_count > cell_count else None
+    record_count, cell_count, single_count = (
+        int(cell_sums[name] or 0) for name in ("records", "cells", "single")
+    )
+    point_count = (
+        _count_distinct_points(placed_rows, least_records) if 2 * single_count > cell_count else None
+    )
     return PointsPerCell(float(cell_m), least_records, record_count, point_count, cell_count, single_count)
 
 
 def _count_distinct_points(cell_rows: Table, least_records: int) -> int:
     """On how many coordinates lie the records of the cells that have enough of them?"""
     point_rows = cell_rows.group_by("easting_m", "northing_m", "column", "row").agg(n=cell_rows.count())
-    cell_tallies = point_rows.group_by("column", "row").agg(points=point_rows.count(), records=point_rows.n.sum())
+    cell_tallies = point_rows.group_by("column", "row").agg(
+        points=point_rows.count(), records=point_rows.n.sum()
+    )
     point_sum = cell_tallies.filter(cell_tallies.records >= least_records).points.sum()
     return int(point_sum.to_pyarrow().as_py() or 0)
 
