@@ -78,9 +78,8 @@ def draft_event(event: Event) -> EventDraft:
     occurred_at, facts = format_instant(event.occurred_at), canonical_json(event.facts)
     texts = (event.actor, event.role, event.purpose, event.programme, event.subject, facts)
     corrects = "null" if event.corrects is None else int(event.corrects)
-    columns = (
-        f'"{occurred_at}",{quote(event.kind)},{event.version:d},{",".join(map(quote, texts))},{corrects}'
-    )
+    quoted_texts = ",".join(map(quote, texts))
+    columns = f'"{occurred_at}",{quote(event.kind)},{event.version:d},{quoted_texts},{corrects}'
     return EventDraft(event, occurred_at, facts, columns)
 
 
@@ -135,18 +134,9 @@ def read_entry(row: StoredRow) -> Entry:
     seq, recorded_at, occurred_at, kind, version, actor, role, purpose, programme, subject = row[:FACTS]
     facts, corrects, commitment, previous, hash_ = row[FACTS:]
     try:
-        event = Event(
-            kind,
-            version,
-            parse_instant(occurred_at),
-            actor,
-            role,
-            purpose,
-            {name: _read_fact(value) for name, value in json.loads(facts).items()},
-            programme,
-            subject,
-            corrects,
-        )
+        moment = parse_instant(occurred_at)
+        values = {name: _read_fact(value) for name, value in json.loads(facts).items()}
+        event = Event(kind, version, moment, actor, role, purpose, values, programme, subject, corrects)
         return Entry(seq, parse_instant(recorded_at), event, commitment, previous, hash_)
     except (ValueError, TypeError, AttributeError, EventError) as error:
         raise TamperError(

@@ -33,9 +33,8 @@ class Event:
     corrects: int | None = None
 
     def __post_init__(self) -> None:
-        missing_names = [
-            name for name in ("kind", "actor", "role", "purpose") if not getattr(self, name).strip()
-        ]
+        needed_names = ("kind", "actor", "role", "purpose")
+        missing_names = [name for name in needed_names if not getattr(self, name).strip()]
         if missing_names:
             raise EventError(
                 f"An event {self.kind!r} came without {' and '.join(missing_names)}. "

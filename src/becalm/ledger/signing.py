@@ -32,7 +32,7 @@ OWNER_ONLY: Final = 0o600
 
 def signed_bytes(checkpoint: Checkpoint) -> bytes:
     """The bytes of a checkpoint that its signature is over: everything but the signature."""
-    return canonical_json(_unsigned_fields(checkpoint)).encode()
+    return canonical_json({"format": CHECKPOINT_TAG, **unsigned_fields(checkpoint)}).encode()
 
 
 def handover_bytes(ledger: str, old_key: str, new_public_key: str) -> bytes:
@@ -58,8 +58,8 @@ def is_signed(message: bytes, *, signature: str, public_key: str) -> bool:
 
 def format_anchor(checkpoint: Checkpoint, public_key: str) -> str:
     """A checkpoint as it leaves the building: one line of canonical JSON, with the public key."""
-    fields = {**_unsigned_fields(checkpoint), "signature": checkpoint.signature, "public_key": public_key}
-    return canonical_json(fields) + "\n"
+    signature = {"signature": checkpoint.signature, "public_key": public_key}
+    return canonical_json({"format": CHECKPOINT_TAG, **unsigned_fields(checkpoint), **signature}) + "\n"
 
 
 def parse_anchor(text: str, place: str) -> Checkpoint:
@@ -82,9 +82,9 @@ def parse_anchor(text: str, place: str) -> Checkpoint:
         ) from error
 
 
-def _unsigned_fields(checkpoint: Checkpoint) -> dict[str, str | int]:
+def unsigned_fields(checkpoint: Checkpoint) -> dict[str, str | int]:
+    """What a checkpoint says beside its signature, by the names that anchors and the ledger have for it."""
     return {
-        "format": CHECKPOINT_TAG,
         "ledger": checkpoint.ledger_id,
         "size": checkpoint.head.size,
         "root": checkpoint.head.root,

@@ -74,15 +74,10 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     sizes = {anchor.size for anchor in anchors} | {head.size for head in copy.noted_heads}
     walk = walk_rows(copy.rows(), copy.identity, sizes)
     keys, key_findings = _read_keys(walk, copy.identity)
-    flaw_by_anchor = {
-        anchor: flaw for anchor in anchors if (flaw := _find_flaw(anchor, copy.identity, keys)) is not None
-    }
+    flaw_by_anchor = {a: flaw for a in anchors if (flaw := _find_flaw(a, copy.identity, keys)) is not None}
     sound_anchors = [anchor for anchor in anchors if anchor not in flaw_by_anchor]
-    heads = weigh_heads(
-        walk,
-        sound_anchors,
-        unsigned_anchors=[anchor for anchor in sound_anchors if anchor.checkpoint.key_id not in keys],
-    )
+    unsigned_anchors = [anchor for anchor in sound_anchors if anchor.checkpoint.key_id not in keys]
+    heads = weigh_heads(walk, sound_anchors, unsigned_anchors=unsigned_anchors)
     findings = [*copy.findings, *key_findings, *flaw_by_anchor.values(), *_unknown_keys(walk, heads)]
     findings += _broken_rows(walk, copy, heads)
     first_bad = _first_bad(findings)
@@ -90,15 +85,11 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     findings += _lost_checkpoints(walk, anchors)
     findings += _unlike_notes(walk, copy.noted_heads, heads, first_bad)
     findings += _payload_findings(walk, copy.payload_commitments)
+    findings = sorted(dict.fromkeys(findings), key=lambda f: (f.first_seq is None, f.first_seq or 0))
     return Verdict(
         head=walk.head,
         size=walk.size,
-        findings=tuple(
-            sorted(
-                dict.fromkeys(findings),
-                key=lambda finding: (finding.first_seq is None, finding.first_seq or 0),
-            )
-        ),
+        findings=tuple(findings),
         proven_size=heads.proven_size,
         proven_outside_size=heads.proven_outside_size,
         anchors=tuple(anchors),
@@ -134,10 +125,8 @@ def _read_keys(walk: Walk, identity: str) -> tuple[dict[str, str], list[Finding]
             current_id = key_id(public_key)
             keys[current_id] = public_key
         else:
-            description = (
-                f"Entry {row[SEQ]} names a new signing key, but the key before it did not sign that."
-            )
-            findings.append(Finding("key", row[SEQ], description))
+            description = "names a new signing key, but the key before it did not sign that."
+            findings.append(Finding("key", row[SEQ], f"Entry {row[SEQ]} {description}"))
     return keys, findings
 
 
@@ -153,10 +142,8 @@ def _find_flaw(anchor: Anchor, identity: str, keys: dict[str, str]) -> Finding |
     checkpoint = anchor.checkpoint
     name = f"The signed head of {anchor.size} entries in {anchor.place}"
     if checkpoint.ledger_id != identity:
-        description = (
-            f"{name} is of ledger {checkpoint.ledger_id}, and this one is {identity}: another took its place."
-        )
-        return Finding("rewritten", 1, description)
+        difference = f"is of ledger {checkpoint.ledger_id}, and this one is {identity}"
+        return Finding("rewritten", 1, f"{name} {difference}: another took its place.")
     public_key, signature = keys.get(checkpoint.key_id), checkpoint.signature
     if public_key and not is_signed(signed_bytes(checkpoint), signature=signature, public_key=public_key):
         return Finding("checkpoint", None, f"{name} was altered: its signature does not fit it.")
@@ -181,14 +168,8 @@ class Restore:
         people = (str(facts.get("first_actor", "")), str(facts.get("second_actor", "")))
         size, lost_size = (v if isinstance(v := facts.get(n), int) else 0 for n in ("size", "lost_size"))
         names = facts.get("anchors")
-        return cls(
-            row[SEQ],
-            row[RECORDED_AT],
-            size,
-            lost_size,
-            people,
-            tuple(names) if isinstance(names, list) else (),
-        )
+        head_names = tuple(names) if isinstance(names, list) else ()
+        return cls(row[SEQ], row[RECORDED_AT], size, lost_size, people, head_names)
 
     def gives_up(self, checkpoint: Checkpoint) -> bool:
         """Was this head given up, by name or among the entries that were?"""
@@ -216,12 +197,8 @@ def weigh_heads(walk: Walk, anchors: Sequence[Anchor], *, unsigned_anchors: Sequ
     the others prove, and where it was kept elsewhere, those in the ledger prove nothing.
     """
     restores = tuple(map(Restore.from_row, walk.rows_of_kind("ledger_restored")))
-    agreeing_anchors = [
-        anchor for anchor in anchors if walk.root_by_size.get(anchor.size) == anchor.checkpoint.head.root
-    ]
-    valid_anchors = [
-        anchor for anchor in anchors if not any(restore.gives_up(anchor.checkpoint) for restore in restores)
-    ]
+    agreeing_anchors = [a for a in anchors if walk.root_by_size.get(a.size) == a.checkpoint.head.root]
+    valid_anchors = [a for a in anchors if not any(restore.gives_up(a.checkpoint) for restore in restores)]
     unequal_anchors = tuple(anchor for anchor in valid_anchors if anchor not in agreeing_anchors)
     contradicting_anchors = [anchor for anchor in unequal_anchors if anchor.size in walk.root_by_size]
     least_size = min((anchor.size for anchor in contradicting_anchors), default=walk.sound_size + 1)
@@ -235,13 +212,8 @@ def weigh_heads(walk: Walk, anchors: Sequence[Anchor], *, unsigned_anchors: Sequ
     ]
     proven_size = max((anchor.size for anchor in proving_anchors), default=0)
     proven_outside_size = max((anchor.size for anchor in proving_anchors if anchor.is_outside), default=0)
-    return HeadEvidence(
-        proven_size,
-        proven_outside_size,
-        unequal_anchors,
-        tuple(anchor for anchor in valid_anchors if anchor in unsigned_anchors),
-        restores,
-    )
+    valid_unsigned = tuple(anchor for anchor in valid_anchors if anchor in unsigned_anchors)
+    return HeadEvidence(proven_size, proven_outside_size, unequal_anchors, valid_unsigned, restores)
 
 
 def _unknown_keys(walk: Walk, heads: HeadEvidence) -> Iterator[Finding]:
@@ -303,10 +275,8 @@ def _lost_checkpoints(walk: Walk, anchors: Sequence[Anchor]) -> Iterator[Finding
     for row in walk.rows_of_kind("checkpoint_made"):
         facts = facts_in(row)
         if (facts.get("size"), facts.get("root")) not in heads:
-            description = (
-                f"The signed head of {facts.get('size')} entries, made by entry {row[SEQ]}, was taken out."
-            )
-            yield Finding("checkpoint", None, description)
+            name = f"The signed head of {facts.get('size')} entries, made by entry {row[SEQ]},"
+            yield Finding("checkpoint", None, f"{name} was taken out.")
 
 
 def _unlike_notes(
@@ -317,10 +287,8 @@ def _unlike_notes(
         if any(head_name(head) in restore.head_names for restore in evidence.restores):
             continue
         if head.size > walk.size:
-            description = (
-                f"The ledger notes of itself that it had {head.size} entries, and it has {walk.size}."
-            )
-            yield Finding("shorter", walk.size + 1, description)
+            note = f"The ledger notes of itself that it had {head.size} entries"
+            yield Finding("shorter", walk.size + 1, f"{note}, and it has {walk.size}.")
         elif head.size in walk.root_by_size and not (
             head.root in ("", walk.root_by_size[head.size])
             and head.last_hash in ("", walk.hash_by_size[head.size])

@@ -109,17 +109,9 @@ def walk_rows(rows: Iterable[StoredRow], identity: str, sizes: Collection[int]) 
             (last_row,) = deque(chain(chunk[len(sound_rows) :], row_stream), maxlen=1)
             size = last_row[SEQ]
             break
-    return Walk(
-        sound_size if size is None else size,
-        sound_size,
-        last_hash,
-        broken_row,
-        loose_seq,
-        root_by_size,
-        hash_by_size,
-        tuple(proof_rows),
-        commitments,
-    )
+    size = sound_size if size is None else size
+    hashes = (root_by_size, hash_by_size)
+    return Walk(size, sound_size, last_hash, broken_row, loose_seq, *hashes, tuple(proof_rows), commitments)
 
 
 def _cut_chunks(rows: Iterator[StoredRow], stop_sizes: list[int]) -> Iterator[Sequence[StoredRow]]:
@@ -156,9 +148,8 @@ def _hashed_arrays(chunk: Sequence[StoredRow]) -> Sequence[bytes | None]:
         arrays = _encode([(ENTRY_TAG, *row[:HASH]) for row in chunk]).encode()
     except (TypeError, ValueError):
         return [_hashed_array(row) for row in chunk]
-    return [
-        ARRAY_START + part + b"]" for part in arrays[len(ARRAY_START) + 1 : -2].split(b"]," + ARRAY_START)
-    ]
+    parts = arrays[len(ARRAY_START) + 1 : -2].split(b"]," + ARRAY_START)
+    return [ARRAY_START + part + b"]" for part in parts]
 
 
 def _hashed_array(row: StoredRow) -> bytes | None:
@@ -220,17 +211,13 @@ def diagnose(walk: Walk, rows: Iterable[StoredRow], *, identity: str, proven_siz
     if _own_hash(row) != row[HASH]:
         return _diagnose_hash(row, walk, rows, identity)
     if place > 1 and proven_size < place - 1:
-        or_before = (
-            f" (or the rewriting began before it, at entry {proven_size + 1} the earliest)"
-            if proven_size + 1 < place - 1
-            else ""
-        )
-        return Finding(
-            "altered",
-            place - 1,
+        description = (
             f"Entry {place - 1} is not the one that entry {place} was written after: it was altered and "
-            f"given a new hash{or_before}.",
+            "given a new hash"
         )
+        if proven_size + 1 < place - 1:
+            description += f" (or the rewriting began before it, at entry {proven_size + 1} the earliest)"
+        return Finding("altered", place - 1, f"{description}.")
     predecessor = f"entry {place - 1}" if place > 1 else f"the opening of ledger {identity}"
     return Finding("altered", place, f"Entry {place} does not follow {predecessor}: it was written anew.")
 
@@ -239,9 +226,8 @@ def _diagnose_number(row: StoredRow, place: int) -> Finding:
     if isinstance(row[SEQ], int) and row[SEQ] > place:
         gap = f"Entry {place} is" if row[SEQ] == place + 1 else f"Entries {place} to {row[SEQ] - 1} are"
         return Finding("missing", place, f"{gap} missing: entry {row[SEQ]} comes next.")
-    return Finding(
-        "inserted", place, f"A row with the number {row[SEQ]!r} stands where entry {place} belongs."
-    )
+    description = f"A row with the number {row[SEQ]!r} stands where entry {place} belongs."
+    return Finding("inserted", place, description)
 
 
 def _diagnose_hash(row: StoredRow, walk: Walk, rows: Iterable[StoredRow], identity: str) -> Finding:

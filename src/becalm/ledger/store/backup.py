@@ -54,9 +54,8 @@ def back_up(ledger: Path, copy: Path, *, now: datetime) -> Backup:
         with _open_register(ledger) as register:
             copy.parent.mkdir(parents=True, exist_ok=True)
             _copy_database(ledger, new_path)
-            backup = Backup(
-                str(copy.resolve()), *_read_head(new_path), format_instant(now), sha256_of(new_path)
-            )
+            made_at, digest = format_instant(now), sha256_of(new_path)
+            backup = Backup(str(copy.resolve()), *_read_head(new_path), made_at, digest)
             new_path.replace(copy)
             _write_json(_manifest_path(copy), {"format": FORMAT, **asdict(backup)})
             register["backups"] = [*register["backups"], asdict(backup)]
@@ -75,9 +74,8 @@ def read_backup(copy: Path) -> Backup:
     try:
         manifest = json.loads(_manifest_path(copy).read_text("utf-8"))
         backup = Backup(**{name: manifest[name] for name in Backup.__slots__})
-        is_whole = backup.file_sha256 == sha256_of(copy) and (
-            (backup.ledger, backup.size, backup.root, backup.last) == _read_head(copy)
-        )
+        head = (backup.ledger, backup.size, backup.root, backup.last)
+        is_whole = backup.file_sha256 == sha256_of(copy) and head == _read_head(copy)
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
         raise LedgerError(f"{copy} cannot be read as a copy of a ledger: {error}. Name another.") from error
     if not is_whole:
@@ -124,9 +122,8 @@ def forget_in_backups(ledger: Path, commitments: Iterable[str]) -> None:
         return
     with _open_register(ledger) as register:
         register["erased"] = sorted({*register["erased"], *commitments})
-        register["backups"] = [
-            _forget_in_backup(fields, register["erased"]) for fields in register["backups"]
-        ]
+        erased, backups = register["erased"], register["backups"]
+        register["backups"] = [_forget_in_backup(fields, erased) for fields in backups]
 
 
 def _forget_in_backup(fields: dict[str, Any], erased_commitments: Sequence[str]) -> dict[str, Any]:

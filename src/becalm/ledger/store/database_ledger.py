@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Select, func, insert, select, update
 from sqlalchemy.exc import DBAPIError
 
 from becalm.ledger import Checkpoint, Entry, Event, EventKinds, Fold, Head, group_by_kind, name_folds
-from becalm.ledger.chain import COLUMNS, SEQ, StoredRow, format_instant, parse_instant, read_entry
+from becalm.ledger.chain import COLUMNS, SEQ, StoredRow, parse_instant, read_entry
 from becalm.ledger.merkle import root_of_peaks
+from becalm.ledger.signing import unsigned_fields
 from becalm.ledger.store import state_rows
 from becalm.ledger.store.copy_guard import HeadMemo, check_newest_copy, expected_heads, find_lost_heads
 from becalm.ledger.store.sealing import Tail, parse_peaks, read_tail
@@ -133,18 +134,16 @@ class DatabaseLedger:
         until: int | None = None,
     ) -> Iterator[Entry]:
         """The entries in their order, of those that stand now: `after` excluded, `until` included."""
-        last_seq = self._last_seq() if until is None else until
+        if until is None:
+            with self._database.reading() as connection:
+                until = connection.execute(select(func.coalesce(func.max(event_table.c.seq), 0))).scalar_one()
         entry_filter = EntryFilter(kinds, subject, actor)
-        rows = read_event_rows(self._database.reading, after=after, until=last_seq, entry_filter=entry_filter)
+        rows = read_event_rows(self._database.reading, after=after, until=until, entry_filter=entry_filter)
         return map(read_entry, rows)
 
     def rows(self, *, after: int = 0) -> Iterator[StoredRow]:
         """The rows as they are stored, unchecked, whatever they hold."""
         return read_event_rows(self._database.reading, after=after, until=BEYOND_ALL)
-
-    def _last_seq(self) -> int:
-        with self._database.reading() as connection:
-            return int(connection.execute(select(func.max(event_table.c.seq))).scalar() or 0)
 
     def head(self) -> Head:
         """How long is the ledger, and what does it hold?"""
@@ -166,8 +165,9 @@ class DatabaseLedger:
 
     def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep a signed head."""
+        values = {**unsigned_fields(checkpoint), "signature": checkpoint.signature}
         with self._database.writing() as connection:
-            write_checkpoint(connection, checkpoint)
+            connection.execute(insert(checkpoint_table).values(values))
 
     def checkpoints(self) -> tuple[Checkpoint, ...]:
         """Every signed head that was kept, oldest first."""
@@ -246,21 +246,6 @@ def _read_page(connection: Connection, query: Query) -> list[StoredRow]:
         return cast("list[StoredRow]", connection.execute(query).cursor.fetchall())
     finally:
         driver.text_factory = str
-
-
-def write_checkpoint(connection: Connection, checkpoint: Checkpoint) -> None:
-    """Keep this checkpoint."""
-    connection.execute(
-        insert(checkpoint_table).values(
-            ledger=checkpoint.ledger_id,
-            size=checkpoint.head.size,
-            root=checkpoint.head.root,
-            last=checkpoint.head.last_hash,
-            made_at=format_instant(checkpoint.made_at),
-            key=checkpoint.key_id,
-            signature=checkpoint.signature,
-        )
-    )
 
 
 def read_checkpoints(connection: Connection) -> tuple[Checkpoint, ...]:

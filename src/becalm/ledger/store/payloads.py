@@ -16,9 +16,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 from becalm.ledger import Event, EventToAppend
 from becalm.ledger.chain import SALT_BYTES, payload_commitment
 from becalm.ledger.store.sealing import PreparedEvent, SealedEntry
-from becalm.ledger.store.sqlite_file import LedgerFile
 from becalm.ledger.store.tables import event_table, ledger_table, payload_table
-from becalm.terms import EventError, LedgerError, TamperError
+from becalm.terms import EventError, TamperError
 
 NONCE: Final = bytes(12)  # every key enciphers one payload only, so one nonce does for all
 # A page that is let go is overwritten whole; a page in use may keep what a row left behind.
@@ -107,26 +106,6 @@ def read_commitments(connection: Connection, seqs: Sequence[int]) -> dict[int, s
             f"These entries have no payload, or do not exist: {listing}. Leave them out; nothing was written."
         )
     return commitments
-
-
-def scrub(file: LedgerFile) -> None:
-    """Empty the write-ahead log, in which pages stand as they were before the erasure.
-
-    Raises LedgerError where another process holds on to it.
-    """
-    with file.reading() as connection:
-        is_due = connection.execute(select(ledger_table.c.unscrubbed)).scalar_one()
-    if not is_due:
-        return
-    is_busy, *_ = file.execute_alone("PRAGMA wal_checkpoint(TRUNCATE)")
-    if is_busy:
-        raise LedgerError(
-            f"The payloads are destroyed and this is recorded, but another process reads {file.path} "
-            f"and keeps their last traces in {file.path.name}-wal. Close it; the next opening of the ledger "
-            "wipes them."
-        )
-    with file.writing() as connection:
-        connection.execute(update(ledger_table).values(unscrubbed=0))
 
 
 @dataclass(frozen=True, slots=True)

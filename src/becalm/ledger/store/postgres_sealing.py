@@ -163,15 +163,10 @@ class Sealer:
     ) -> SealTurn:
         """Seal what is pending and ready, then these tasks; `end` is where the ledger ends now."""
         pending_rows = connection.execute(_SELECT_PENDING).all() if end.has_pending else ()
-        pending_tickets = {row.ticket for row in pending_rows}
-        pending_tasks = [
-            AppendTask(row.ticket, _parse_events(row.events))
-            for row in pending_rows
-            if row.is_ready and not row.is_done
-        ]
-        own_tasks = [
-            task for task in tasks if task.ticket not in known_outcomes and task.ticket not in pending_tickets
-        ]
+        ready_rows = [row for row in pending_rows if row.is_ready and not row.is_done]
+        pending_tasks = [AppendTask(row.ticket, _parse_events(row.events)) for row in ready_rows]
+        settled_tickets = {*known_outcomes, *(row.ticket for row in pending_rows)}
+        own_tasks = [task for task in tasks if task.ticket not in settled_tickets]
         tail = sealing.read_tail(
             end.size, end.tree, end.seq, end.hash, end.recorded_at, identity=self._identity, name=""
         )
@@ -205,9 +200,8 @@ def _with_payload(tasks: Sequence[AppendTask]) -> list[CommittedEvent]:
 def insert_enciphered(connection: Connection, events: Sequence[CommittedEvent]) -> None:
     """Keep enciphered payloads and their keys, each in its table."""
     if events:
-        connection.exec_driver_sql(
-            _INSERT_PAYLOAD, [(event.commitment, event.ciphertext) for event in events]
-        )
+        payloads = [(event.commitment, event.ciphertext) for event in events]
+        connection.exec_driver_sql(_INSERT_PAYLOAD, payloads)
         connection.exec_driver_sql(_INSERT_KEY, [(event.commitment, event.key) for event in events])
 
 
@@ -328,12 +322,10 @@ def build_batch(
                 refusals[linked_task.task.ticket] = error
         if len(refusals) == refusal_count:
             sealed_entries = [entry for linked_task in linked_tasks for entry in linked_task.sealed_entries]
+            entries_by_ticket = {linked_task.task.ticket: linked_task.entries for linked_task in linked_tasks}
             return Batch(
                 sealing.extend_tail(tail, sealed_entries),
-                {
-                    **refusals,
-                    **{linked_task.task.ticket: linked_task.entries for linked_task in linked_tasks},
-                },
+                {**refusals, **entries_by_ticket},
                 [entry.row for entry in sealed_entries],
                 _with_payload([linked_task.task for linked_task in linked_tasks]),
                 [commitment for linked_task in linked_tasks for commitment in linked_task.erased_commitments],
@@ -370,11 +362,8 @@ def _link_tasks(
         except BecalmError as error:
             refusals[task.ticket] = error
         else:
-            seq, last_hash, recorded_at = (
-                sealed_entries[-1].entry.seq,
-                sealed_entries[-1].entry.hash,
-                task_time,
-            )
+            last_entry = sealed_entries[-1].entry
+            seq, last_hash, recorded_at = last_entry.seq, last_entry.hash, task_time
             linked_tasks.append(_LinkedTask(task, sealed_entries, erased_commitments))
     return linked_tasks
 
@@ -388,11 +377,8 @@ def _erased_commitments(connection: Connection, task: AppendTask) -> tuple[str, 
 
 
 def _task_time(task: AppendTask, last_recorded_at: datetime | None, now: datetime) -> datetime:
-    """When a task is recorded.
-
-    The clock of the writer may be ahead of that which records by CLOCK_TOLERANCE: an entry is then recorded
-    at the time at which its event occurred.
-    """
+    """When a task is recorded: at the time at which its last event occurred, where that is after `now`."""
+    # The clock of the writer may be ahead of that which records by CLOCK_TOLERANCE.
     latest_occurrence = max(event.event.occurred_at for event in task.events)
     if latest_occurrence > now + sealing.CLOCK_TOLERANCE:
         raise EventError(

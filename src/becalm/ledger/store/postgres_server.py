@@ -68,9 +68,8 @@ class LedgerServer:
     def _check_server(self) -> None:
         """Refuse a server on which an acknowledged entry could be lost, or one without a ledger of ours."""
         with self.reading() as connection:
-            is_synced, is_replica = connection.exec_driver_sql(
-                "SELECT current_setting('fsync')::bool, pg_is_in_recovery()"
-            ).one()
+            query = "SELECT current_setting('fsync')::bool, pg_is_in_recovery()"
+            is_synced, is_replica = connection.exec_driver_sql(query).one()
             revision = read_revision(connection)
         if not is_synced:
             raise LedgerError(
@@ -179,9 +178,8 @@ def make_engine(url: str) -> Engine:
     PostgreSQL database.
     """
     try:
-        return create_engine(
-            parse_url(url), connect_args=CONNECT_ARGUMENTS, pool_pre_ping=True, max_overflow=30
-        )
+        settings = {"connect_args": CONNECT_ARGUMENTS, "pool_pre_ping": True, "max_overflow": 30}
+        return create_engine(parse_url(url), **settings)
     except ModuleNotFoundError as error:
         raise DependencyError(
             'A ledger on PostgreSQL needs its driver. Install it: pip install "becalm[postgresql]"'

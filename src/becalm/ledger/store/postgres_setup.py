@@ -249,11 +249,10 @@ def _make_roles(connection: Connection, login: str, password: str) -> None:
             literal = connection.execute(text("SELECT quote_literal(:word)"), {"word": password}).scalar_one()
             connection.exec_driver_sql(f"ALTER ROLE {login_name} PASSWORD {literal.replace('%', '%%')}")
     connection.exec_driver_sql(f"GRANT {APP} TO {login_name}")
-    if _is_superuser(connection):
-        for statement in (
-            *WAL_RIGHTS,
-            *(f"ALTER ROLE {login_name} SET {setting} = 0" for setting in UNLOGGED_SETTINGS),
-        ):
+    query = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
+    if connection.exec_driver_sql(query).scalar_one():
+        unlogging = (f"ALTER ROLE {login_name} SET {setting} = 0" for setting in UNLOGGED_SETTINGS)
+        for statement in (*WAL_RIGHTS, *unlogging):
             connection.exec_driver_sql(statement)
     else:
         connection.exec_driver_sql(f"GRANT {OWNER} TO CURRENT_USER")
@@ -261,9 +260,8 @@ def _make_roles(connection: Connection, login: str, password: str) -> None:
 
 def _make_tables(connection: Connection, draw_identity: Callable[[], str]) -> None:
     """The schema and its tables, made by their owner; the ledger gets its identity once."""
-    database = _quote_name(
-        connection, str(connection.execute(text("SELECT current_database()")).scalar_one())
-    )
+    database_name = connection.exec_driver_sql("SELECT current_database()").scalar_one()
+    database = _quote_name(connection, str(database_name))
     connection.exec_driver_sql(f"GRANT CONNECT, TEMPORARY, CREATE ON DATABASE {database} TO {OWNER}")
     connection.exec_driver_sql(f"GRANT CONNECT ON DATABASE {database} TO {APP}")
     connection.exec_driver_sql(f"SET ROLE {OWNER}")
@@ -298,11 +296,6 @@ def _describe(connection: Connection, database: str, login: str) -> PreparedServ
     )
     can_wipe, recycles_log = connection.execute(query, {"app": APP}).one()
     return PreparedServer(database, login, identity, read_revision(connection), can_wipe, recycles_log)
-
-
-def _is_superuser(connection: Connection) -> bool:
-    query = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
-    return bool(connection.exec_driver_sql(query).scalar_one())
 
 
 def _quote_name(connection: Connection, name: str) -> str:

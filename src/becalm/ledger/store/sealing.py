@@ -94,9 +94,8 @@ def link_events(
     for draft, commitment in drafts:
         seq += 1
         row = link_row(draft, seq, recorded_text, commitment, last_hash)
-        sealed_entries.append(
-            SealedEntry(Entry(seq, recorded_at, draft.event, commitment, last_hash, row[HASH]), row)
-        )
+        entry = Entry(seq, recorded_at, draft.event, commitment, last_hash, row[HASH])
+        sealed_entries.append(SealedEntry(entry, row))
         last_hash = row[HASH]
     return tuple(sealed_entries)
 

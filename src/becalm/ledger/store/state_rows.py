@@ -21,9 +21,8 @@ READ_LIMIT = 5_000  # rows in one question
 
 _encode = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode
 _ALTERED_ROW = ": it was altered. Run `becalm record rebuild`, which folds them anew."
-_SELECT_ROWS = (  # SQLite's
-    "SELECT key, row FROM state WHERE name = ? AND key IN (SELECT value FROM json_each(?))"
-)
+# SQLite's:
+_SELECT_ROWS = "SELECT key, row FROM state WHERE name = ? AND key IN (SELECT value FROM json_each(?))"
 _INSERT_ROW = "INSERT INTO state (name, key, row) VALUES (?, ?, ?)"
 _DELETE_ROW = "DELETE FROM state WHERE name = ? AND key = ?"
 
@@ -123,9 +122,8 @@ def parse_row(text: str) -> Row:
     try:
         return {name: _parse_fact(value) for name, value in json.loads(text).items()}
     except (ValueError, AttributeError) as error:
-        raise TamperError(
-            f"The row {text!r:.60} of a state table is none that becalm writes{_ALTERED_ROW}"
-        ) from error
+        place = f"The row {text!r:.60} of a state table"
+        raise TamperError(f"{place} is none that becalm writes{_ALTERED_ROW}") from error
 
 
 def _parse_fact(value: object) -> Fact:
@@ -160,6 +158,5 @@ def _step(fold: Fold, key: str, row: Row | None, entry: Entry) -> Row | None:
     try:
         return fold.step(key, row, entry)
     except (KeyError, TypeError, ValueError) as error:
-        raise TamperError(
-            f"The row {key!r} of state table {fold.table!r} does not fit{_ALTERED_ROW}"
-        ) from error
+        place = f"The row {key!r} of state table {fold.table!r}"
+        raise TamperError(f"{place} does not fit{_ALTERED_ROW}") from error
