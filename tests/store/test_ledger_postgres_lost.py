@@ -171,14 +171,16 @@ def test_nothing_is_sealed_before_what_an_older_transaction_may_still_hand_in(
     from sqlalchemy import make_url
 
     from becalm.ledger.store.payloads import encipher
-    from becalm.ledger.store.postgres_sealing import AppendTask, hand_in
+    from becalm.ledger.store.postgres_sealing import format_events
 
     ledger = make_postgres()
+    insert_row = "INSERT INTO pending (ticket, events) VALUES ('later', %s)"
+    events = format_events([encipher(EventToAppend(visit("p2")), draw_salt)])
     told = f"host={postgres.folder} dbname={make_url(postgres_ledger).database} user={PROGRAM}"
     with psycopg.connect(told, options="-c search_path=becalm") as older:
         older.execute("CREATE TEMPORARY TABLE held (n int)")  # gives it a number among the transactions
         with ledger._server.sealing() as connection:
-            hand_in(connection, [AppendTask("later", (encipher(EventToAppend(visit("p2")), draw_salt),))])
+            connection.exec_driver_sql(insert_row, (events,))
         assert ledger.append(plain(visit("p3")))[0].seq == 1
         assert pending(postgres, postgres_ledger) == 1
     assert ledger.append(plain(visit("p4")))[0].seq == 3

@@ -28,19 +28,15 @@ def canonical_json(value: JsonValue) -> str:
     Source: RFC 8785 (JSON Canonicalization Scheme, 2020), without its section 3.2.2.3 on decimals.
     """
     text = _serialise(value)
-    if not text.isascii():
-        _check_whole_characters(text)
-    return text
-
-
-def _check_whole_characters(text: str) -> None:
-    # Half a surrogate pair can stand in a Python text, but not in UTF-8, over which the hash is taken.
+    if text.isascii():
+        return text
     try:
-        text.encode()
+        text.encode()  # half a surrogate pair can stand in a Python text, but not in UTF-8, which is hashed
     except UnicodeEncodeError as error:
         raise EventError(
             f"{text[:60]!r} holds half a character (at {error.start}), which no file can keep. Remove it."
         ) from error
+    return text
 
 
 def _serialise(value: object) -> str:
@@ -75,7 +71,8 @@ def _serialise_list(values: Sequence[object]) -> str:
 def _serialise_object(members: Mapping[object, object]) -> str:
     """Names in the order of their UTF-16 code units, which is that of ASCII where all are."""
     names = [_check_name(key) for key in members]
-    names.sort(key=None if "".join(names).isascii() else _utf16)
+    is_ascii = "".join(names).isascii()
+    names.sort(key=None if is_ascii else lambda name: name.encode("utf-16-be", "surrogatepass"))
     return f"{{{','.join([f'{quote(name)}:{_serialise(members[name])}' for name in names])}}}"
 
 
@@ -83,10 +80,6 @@ def _check_name(key: object) -> str:
     if not isinstance(key, str):
         raise EventError(f"{key!r:.60} names a value, but is no text. Give names as text.")
     return key
-
-
-def _utf16(name: str) -> bytes:
-    return name.encode("utf-16-be", "surrogatepass")
 
 
 _SERIALISERS: Final[Mapping[type, Callable[[Any], str]]] = {

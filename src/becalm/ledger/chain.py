@@ -59,9 +59,8 @@ class EventDraft:
     """An event as its columns will stand in the ledger, before its number, its time and its links."""
 
     event: Event
-    occurred_at: str
-    facts: str
-    event_columns: str  # of the array that is hashed: the event's own, from occurred_at to corrects
+    columns: tuple[str, str, int, str, str, str, str, str, str, int | None]  # from occurred_at to corrects
+    hashed_text: str  # the same as they stand in the array that is hashed
 
 
 def opening_hash(identity: str) -> str:
@@ -79,16 +78,15 @@ def draft_event(event: Event) -> EventDraft:
     texts = (event.actor, event.role, event.purpose, event.programme, event.subject, facts)
     corrects = "null" if event.corrects is None else int(event.corrects)
     quoted_texts = ",".join(map(quote, texts))
-    columns = f'"{occurred_at}",{quote(event.kind)},{event.version:d},{quoted_texts},{corrects}'
-    return EventDraft(event, occurred_at, facts, columns)
+    hashed_text = f'"{occurred_at}",{quote(event.kind)},{event.version:d},{quoted_texts},{corrects}'
+    return EventDraft(event, (occurred_at, event.kind, event.version, *texts, event.corrects), hashed_text)
 
 
 def link_row(draft: EventDraft, seq: int, recorded_at: str, commitment: str, previous: str) -> StoredRow:
     """The row of this draft as number `seq`, with the hash that `hash_row` gives for it."""
     # The same bytes as hash_row's, put together from the draft: appends wait in line for this to be done.
-    array = f'["{ENTRY_TAG}",{seq},"{recorded_at}",{draft.event_columns},"{commitment}","{previous}"]'
-    hash_ = sha256(array.encode()).hexdigest()
-    return _arrange_columns(draft, seq, recorded_at, (commitment, previous, hash_))
+    array = f'["{ENTRY_TAG}",{seq},"{recorded_at}",{draft.hashed_text},"{commitment}","{previous}"]'
+    return (seq, recorded_at, *draft.columns, commitment, previous, sha256(array.encode()).hexdigest())
 
 
 def payload_commitment(salt: bytes, payload: bytes) -> str:
@@ -103,27 +101,9 @@ def payload_commitment(salt: bytes, payload: bytes) -> str:
 
 def entry_row(entry: Entry) -> StoredRow:
     """The row of the table `event` that keeps this entry."""
+    columns = draft_event(entry.event).columns
     links = (entry.commitment, entry.previous, entry.hash)
-    return _arrange_columns(draft_event(entry.event), entry.seq, format_instant(entry.recorded_at), links)
-
-
-def _arrange_columns(draft: EventDraft, seq: int, recorded_at: str, links: tuple[str, str, str]) -> StoredRow:
-    event = draft.event
-    return (
-        seq,
-        recorded_at,
-        draft.occurred_at,
-        event.kind,
-        event.version,
-        event.actor,
-        event.role,
-        event.purpose,
-        event.programme,
-        event.subject,
-        draft.facts,
-        event.corrects,
-        *links,
-    )
+    return (entry.seq, format_instant(entry.recorded_at), *columns, *links)
 
 
 def read_entry(row: StoredRow) -> Entry:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
 from typing import Final, Protocol, cast
 
 from sqlalchemy import Connection, Select, func, insert, select, update
@@ -25,6 +24,7 @@ Query = Select[tuple[object, ...]]
 PAGE: Final = 5_000  # rows; between two pages nothing is held open, so a slow reader keeps no old page alive
 BEYOND_ALL: Final = 2**62  # the number of no entry
 
+_SELECT_ROWS: Final[Query] = select(*(event_table.c[name] for name in COLUMNS)).order_by(event_table.c.seq)
 _SELECT_NOTE: Final = select(ledger_table.c.size, ledger_table.c.tree)
 _SELECT_END: Final = (
     "SELECT l.size, l.tree, e.seq, e.hash, e.recorded_at FROM ledger l "
@@ -137,13 +137,19 @@ class DatabaseLedger:
         if until is None:
             with self._database.reading() as connection:
                 until = connection.execute(select(func.coalesce(func.max(event_table.c.seq), 0))).scalar_one()
-        entry_filter = EntryFilter(kinds, subject, actor)
-        rows = read_event_rows(self._database.reading, after=after, until=until, entry_filter=entry_filter)
-        return map(read_entry, rows)
+        query = _SELECT_ROWS
+        if kinds:
+            query = query.where(event_table.c.kind.in_(kinds))
+        if subject:
+            # A database must see that the index, which leaves out what is about nobody, will do.
+            query = query.where(event_table.c.subject == subject, event_table.c.subject != "")
+        if actor:
+            query = query.where(event_table.c.actor == actor)
+        return map(read_entry, read_event_rows(self._database.reading, query, after=after, until=until))
 
     def rows(self, *, after: int = 0) -> Iterator[StoredRow]:
         """The rows as they are stored, unchecked, whatever they hold."""
-        return read_event_rows(self._database.reading, after=after, until=BEYOND_ALL)
+        return read_event_rows(self._database.reading, after=after)
 
     def head(self) -> Head:
         """How long is the ledger, and what does it hold?"""
@@ -158,7 +164,7 @@ class DatabaseLedger:
     def rebuild(self) -> tuple[str, ...]:
         """Fold every state table anew from the entries; returns each difference from what stood there."""
         with self._database.writing() as connection:
-            rows = read_event_rows(lambda: nullcontext(connection), after=0, until=BEYOND_ALL)
+            rows = read_event_rows(lambda: nullcontext(connection))
             differences = state_rows.fold_anew(connection, self.folds, map(read_entry, rows))
             connection.execute(update(ledger_table).values(folds=self._fold_names))
         return differences
@@ -191,37 +197,14 @@ def _heads_of_note(size: int, tree: str) -> tuple[Head, ...]:
     return (Head(size, root, ""),) if tree_size == size else (Head(size, "", ""), Head(tree_size, root, ""))
 
 
-@dataclass(frozen=True, slots=True)
-class EntryFilter:
-    """Which entries are asked for; what is empty leaves out nothing."""
-
-    kinds: Sequence[str] = ()
-    subject: str = ""
-    actor: str = ""
-
-    def narrow(self, query: Query) -> Query:
-        """The same question, for these entries only."""
-        if self.kinds:
-            query = query.where(event_table.c.kind.in_(self.kinds))
-        if self.subject:
-            # A database must see that the index, which leaves out what is about nobody, will do.
-            query = query.where(event_table.c.subject == self.subject, event_table.c.subject != "")
-        if self.actor:
-            query = query.where(event_table.c.actor == self.actor)
-        return query
-
-
 def read_event_rows(
     reading: Callable[[], AbstractContextManager[Connection]],
+    query: Query = _SELECT_ROWS,
     *,
-    after: int,
-    until: int,
-    entry_filter: EntryFilter | None = None,
+    after: int = 0,
+    until: int = BEYOND_ALL,
 ) -> Iterator[StoredRow]:
     """The rows of table `event` in their order, as they are stored."""
-    query: Query = select(*(event_table.c[name] for name in COLUMNS)).order_by(event_table.c.seq)
-    if entry_filter is not None:
-        query = entry_filter.narrow(query)
     while True:
         page_query = query.where(event_table.c.seq > after, event_table.c.seq <= until).limit(PAGE)
         with reading() as connection:

@@ -77,13 +77,6 @@ _SELECT_OUTCOMES = (
 )
 # Handing in need not wait for the disk: nothing is acknowledged before a sealing has committed, and a commit
 # carries all earlier write-ahead log with it. A row that is lost with the power was never promised.
-_HAND_IN = text(
-    """
-    INSERT INTO pending (ticket, events) SELECT ticket, events
-    FROM json_to_recordset(CAST(:rows AS json)) AS handed (ticket text, events text)
-    RETURNING set_config('synchronous_commit', 'off', true)
-    """
-)
 _TURN_OR_HAND_IN = text(
     """
     WITH turn AS MATERIALIZED (SELECT * FROM take_turn(false)), handed AS (
@@ -179,15 +172,10 @@ class Sealer:
         return SealTurn({**known_outcomes, **batch.outcomes}, batch.tail)
 
 
-def hand_in(connection: Connection, tasks: Sequence[AppendTask]) -> None:
-    """Leave these tasks and their payloads to whoever seals next; that commit carries them to the disk."""
-    connection.execute(_HAND_IN, {"rows": _format_tasks(tasks)})
-    insert_enciphered(connection, _with_payload(tasks))
-
-
 def _turn_or_hand_in(connection: Connection, tasks: Sequence[AppendTask]) -> Any:
     """Take the turn at sealing where it is free, else hand in: one journey to the server for both."""
-    end = connection.execute(_TURN_OR_HAND_IN, {"rows": _format_tasks(tasks)}).first()
+    rows = [{"ticket": task.ticket, "events": format_events(task.events)} for task in tasks]
+    end = connection.execute(_TURN_OR_HAND_IN, {"rows": json.dumps(rows)}).first()
     if end is None:
         insert_enciphered(connection, _with_payload(tasks))
     return end
@@ -233,11 +221,8 @@ def _parse_outcomes(rows: Iterable[Any]) -> Mapping[str, Outcome]:
     return {**refusals, **{ticket: tuple(entries) for ticket, entries in entries_by_ticket.items()}}
 
 
-def _format_tasks(tasks: Sequence[AppendTask]) -> str:
-    return json.dumps([{"ticket": task.ticket, "events": _format_events(task.events)} for task in tasks])
-
-
-def _format_events(events: Iterable[CommittedEvent]) -> str:
+def format_events(events: Iterable[CommittedEvent]) -> str:
+    """Events that are not sealed yet, as a row of `pending` keeps them."""
     rows = [entry_row(Entry(0, NEVER, event.event, event.commitment, "", "")) for event in events]
     return json.dumps(rows, ensure_ascii=False)
 
@@ -263,7 +248,7 @@ class Batch:
         insert_enciphered(connection, self.with_payload)
         states = [
             {"name": name, "key": key, "row": None if row is None else format_row(row)}
-            for (name, key), row in self.states.changed_rows().items()
+            for (name, key), row in self.states.new_rows.items()
         ]
         rows = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows]
         values = {
@@ -313,7 +298,7 @@ def build_batch(
         linked_tasks = _link_tasks(connection, tail, remaining_tasks, now, refusals)
         states = StateRows(connection, folds)
         row_keys = states.row_keys(entry for linked_task in linked_tasks for entry in linked_task.entries)
-        states.take_rows(_read_states(connection, row_keys))
+        states.old_rows |= _read_states(connection, row_keys)
         refusal_count = len(refusals)
         for linked_task in linked_tasks:
             try:

@@ -173,26 +173,21 @@ class SqliteLedger(DatabaseLedger):
                     break
             else:
                 new_tail = sealing.extend_tail(tail, sealed_entries)
-                prepared_events = _prepared_events([request for request, _ in linked_requests])
-                self._store(connection, sealed_entries, prepared_events, new_tail, states)
+                if sealed_entries:
+                    prepared_events = _prepared_events([request for request, _ in linked_requests])
+                    self._store(connection, sealed_entries, new_tail, states)
+                    payloads.insert_payloads(connection, sealed_entries, prepared_events)
                 return answers, new_tail
             remaining_requests = [request for request in remaining_requests if request.error is None]
 
     def _store(
-        self,
-        connection: Connection,
-        sealed_entries: Sequence[SealedEntry],
-        prepared_events: Sequence[PreparedEvent],
-        tail: Tail,
-        states: StateRows,
+        self, connection: Connection, sealed_entries: Sequence[SealedEntry], tail: Tail, states: StateRows
     ) -> None:
         """Write the entries, the state tables that came out and where the ledger ends."""
-        if sealed_entries:
-            connection.exec_driver_sql(_INSERT_EVENT, [sealed_entry.row for sealed_entry in sealed_entries])
-            payloads.insert_payloads(connection, sealed_entries, prepared_events)
-            states.write()
-            values = (tail.size, sealing.format_peaks(tail.peaks), self._fold_names)
-            connection.exec_driver_sql("UPDATE ledger SET size = ?, tree = ?, folds = ?", values)
+        connection.exec_driver_sql(_INSERT_EVENT, [sealed_entry.row for sealed_entry in sealed_entries])
+        states.write()
+        values = (tail.size, sealing.format_peaks(tail.peaks), self._fold_names)
+        connection.exec_driver_sql("UPDATE ledger SET size = ?, tree = ?, folds = ?", values)
 
 
 def _prepared_events(requests: Sequence[WriteRequest]) -> list[PreparedEvent]:

@@ -30,14 +30,15 @@ _DELETE_ROW = "DELETE FROM state WHERE name = ? AND key = ?"
 class StateRows:
     """The rows that the entries of one transaction touch, read once and written back together.
 
-    `folds` are those that look at each kind of event (`projection.group_by_kind`).
+    `folds` are those that look at each kind of event (`projection.group_by_kind`). In `new_rows` stand the
+    rows that came out, None where one is no more; in `old_rows` what was read.
     """
 
     def __init__(self, connection: Connection, folds: FoldsByKind) -> None:
         self._connection = connection
         self._folds = folds
-        self._new_rows: dict[RowKey, Row | None] = {}
-        self._old_rows: dict[RowKey, Row | None] = {}
+        self.new_rows: dict[RowKey, Row | None] = {}
+        self.old_rows: dict[RowKey, Row | None] = {}
         self._keys_by_seq: dict[int, list[tuple[Fold, RowKey]]] = {}
 
     def row_keys(self, entries: Iterable[Entry]) -> set[RowKey]:
@@ -53,39 +54,31 @@ class StateRows:
             self._keys_by_seq[entry.seq] = touched_rows
         return touched_rows
 
-    def take_rows(self, rows: Mapping[RowKey, Row | None]) -> None:
-        """Take rows that were read already."""
-        self._old_rows |= rows
-
-    def changed_rows(self) -> Mapping[RowKey, Row | None]:
-        """The rows that came out; None where one is no more."""
-        return self._new_rows
-
     def prefetch(self, entries: Iterable[Entry]) -> None:
         """Read every row that these entries touch with one question for each state table."""
-        row_keys = sorted(self.row_keys(entries) - self._old_rows.keys())
+        row_keys = sorted(self.row_keys(entries) - self.old_rows.keys())
         for table, group in groupby(row_keys, key=itemgetter(0)):
             keys = [key for _, key in group]
             for start in range(0, len(keys), READ_LIMIT):
                 self._read_rows(table, keys[start : start + READ_LIMIT])
 
     def _read_rows(self, table: str, keys: Sequence[str]) -> None:
-        self._old_rows |= {(table, key): None for key in keys}
+        self.old_rows |= {(table, key): None for key in keys}
         for key, text in self._connection.exec_driver_sql(_SELECT_ROWS, (table, json.dumps(keys))):
-            self._old_rows[table, key] = parse_row(text)
+            self.old_rows[table, key] = parse_row(text)
 
     def fold(self, entries: Iterable[Entry]) -> None:
         """Fold these entries into the rows; if one cannot be folded, none of these are."""
         rows: dict[RowKey, Row | None] = {}
-        current_rows = ChainMap(rows, self._new_rows, self._old_rows)
+        current_rows = ChainMap(rows, self.new_rows, self.old_rows)
         for entry in entries:
             for fold, row_key in self._touched_rows(entry):
                 rows[row_key] = _step(fold, row_key[1], current_rows[row_key], entry)
-        self._new_rows |= rows
+        self.new_rows |= rows
 
     def write(self) -> None:
         """Write the rows that came out."""
-        write_rows(self._connection, self._new_rows, old_rows=self._old_rows)
+        write_rows(self._connection, self.new_rows, old_rows=self.old_rows)
 
 
 def write_rows(
