@@ -170,12 +170,13 @@ def settle_versions(
     settled: list[StagedFile] = []
     for slot, versions in slots.items():
         current_edition = _read_current_edition(current_by_slot.get(slot, []), root)
-        for version, group in sorted(versions.items(), key=lambda item: _settling_order(item[1])):
-            new_edition = _build_edition(version, group)
+        new_editions = [(_build_edition(version, group), group) for version, group in versions.items()]
+        for new_edition, group in sorted(new_editions, key=lambda pair: (not pair[0].whole, pair[0].as_of)):
+            version = new_edition.version
             home_version = _choose_version(new_edition, current_edition)
             for staged in group:
-                rest = _drop_present_rows(staged, current_edition) if home_version != version else staged
-                settled.append(replace(rest, entry=replace(rest.entry, version=home_version)))
+                new_file = _drop_present_rows(staged, current_edition) if home_version != version else staged
+                settled.append(replace(new_file, entry=replace(new_file.entry, version=home_version)))
             current_edition = _next_edition(new_edition, current_edition, home_version)
     return tuple(settled)
 
@@ -238,10 +239,6 @@ def _are_present(keys: pa.Table, present_keys: pa.Table) -> NDArray[np.bool_]:
 def _read_keys(rows: pa.Table, table: str) -> pa.Table:
     id_name, day_name = KEYS[table]
     return pa.table({"id": rows[id_name].cast(pa.string()), "day": rows[day_name].cast(pa.date32())})
-
-
-def _settling_order(group: Sequence[StagedFile]) -> tuple[bool, date]:
-    return not group[0].entry.whole, max(staged.entry.as_of for staged in group)
 
 
 def _build_edition(version: str, group: Sequence[StagedFile]) -> Edition:

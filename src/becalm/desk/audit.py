@@ -60,13 +60,8 @@ def recorded_action(desk: Desk, kind: str, *, purpose: str, facts: Mapping[str, 
     try:
         yield entry
     except BaseException:
-        record_event(
-            desk,
-            "entry_withdrawn",
-            purpose="correction",
-            facts={"reason": "it failed after it was recorded"},
-            corrects=entry.seq,
-        )
+        reason = {"reason": "it failed after it was recorded"}
+        record_event(desk, "entry_withdrawn", purpose="correction", facts=reason, corrects=entry.seq)
         raise
 
 
@@ -76,12 +71,6 @@ def note_configuration(desk: Desk) -> Entry | None:
     noted_hashes = {str(row.get("config_sha256")) for row in desk.open_ledger().state_rows("configuration")}
     if noted_hashes == {sha256}:
         return None
-    return record_event(
-        desk,
-        "configuration_changed",
-        purpose="configuration",
-        facts={
-            "what": "becalm.toml was changed" if noted_hashes else "the ledger begins",
-            "config_sha256": sha256,
-        },
-    )
+    change = "becalm.toml was changed" if noted_hashes else "the ledger begins"
+    facts = {"what": change, "config_sha256": sha256}
+    return record_event(desk, "configuration_changed", purpose="configuration", facts=facts)

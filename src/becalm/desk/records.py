@@ -8,22 +8,12 @@ from datetime import date
 
 from ibis import Table
 
+from becalm import tables
 from becalm.desk.context import Desk
-from becalm.tables import (
-    Archive,
-    ArchiveFile,
-    Intake,
-    MonthlyTotals,
-    Source,
-    count_rejected_rows,
-    find_cut_files,
-    find_gaps,
-    total_incidents,
-    total_published,
-)
+from becalm.tables import Archive, ArchiveFile, Intake, MonthlyTotals, Source
 from becalm.terms import Gap, ReplayError
 
-_TOTALS = {"incidents": total_incidents, "published_counts": total_published}
+_TOTALS = {"incidents": tables.total_incidents, "published_counts": tables.total_published}
 
 
 def totals_in(records: Table, source: Source) -> MonthlyTotals:
@@ -43,12 +33,9 @@ def gaps_of(
     """Which months of this source are missing, cut short, far too low or loaded in part?"""
     files = [f for f in desk.archive.files(source.table, as_of=as_of) if f.source == source.key]
     faults = desk.archive.table("row_faults", as_of=as_of)
-    return find_gaps(
-        (totals or totals_of(desk, source, as_of=as_of),),
-        files=files,
-        rejected_rows=count_rejected_rows(faults),
-        cut_files=find_cut_files(faults),
-    )
+    totals = totals or totals_of(desk, source, as_of=as_of)
+    rejected_rows, cut_files = tables.count_rejected_rows(faults), tables.find_cut_files(faults)
+    return tables.find_gaps((totals,), files=files, rejected_rows=rejected_rows, cut_files=cut_files)
 
 
 class PinnedArchive:

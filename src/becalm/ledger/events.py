@@ -84,12 +84,7 @@ KINDS = (
         ),
         purposes=(*ABOUT_PEOPLE, "retention"),
     ),
-    EventKind(
-        WITHDRAWN,
-        "An entry was found to be wrong and has no successor.",
-        (REASON,),
-        corrects="must",
-    ),
+    EventKind(WITHDRAWN, "An entry was found to be wrong and has no successor.", (REASON,), corrects="must"),
     EventKind(
         "configuration_changed",
         "The workspace was made, or what it asks was changed.",
@@ -161,12 +156,8 @@ def _erased_keys(entry: Entry) -> Iterable[str]:
 
 
 def _erased_row(key: str, row: Row | None, entry: Entry) -> Row:
-    return row or {
-        "seq": int(key),
-        "erased_by": entry.seq,
-        "at": occurrence(entry),
-        "reason": entry.event.facts["reason"],
-    }
+    reason = entry.event.facts["reason"]
+    return row or {"seq": int(key), "erased_by": entry.seq, "at": occurrence(entry), "reason": reason}
 
 
 def _access_row(_key: str, row: Row | None, entry: Entry) -> Row:

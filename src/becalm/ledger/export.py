@@ -34,12 +34,7 @@ class ExportWritten:
 
 
 def write_export(
-    folder: Path,
-    ledger: str,
-    rows: Iterable[StoredRow],
-    checkpoints: Sequence[Checkpoint],
-    *,
-    size: int,
+    folder: Path, ledger: str, rows: Iterable[StoredRow], checkpoints: Sequence[Checkpoint], *, size: int
 ) -> ExportWritten:
     """Write the first `size` entries, the signed heads and the verifier into a new or empty folder.
 

@@ -14,20 +14,9 @@ from itertools import chain, islice
 from json import JSONEncoder
 from typing import Any, Final, Literal
 
+from becalm.ledger import Head, StoredRow, hash_row, opening_hash
 from becalm.ledger.canonical import canonical_json
-from becalm.ledger.chain import (
-    COMMITMENT,
-    ENTRY_TAG,
-    FACTS,
-    HASH,
-    KIND,
-    PREVIOUS,
-    SEQ,
-    StoredRow,
-    hash_row,
-    opening_hash,
-)
-from becalm.ledger.event import Head
+from becalm.ledger.chain import COMMITMENT, ENTRY_TAG, FACTS, HASH, KIND, PREVIOUS, SEQ
 from becalm.ledger.merkle import NO_PEAKS, append_leaves, root_of_peaks
 from becalm.terms import EventError
 

@@ -21,7 +21,7 @@ def element(name: str, *children: Child, **attributes: str | float | None) -> Ma
     Markup('<circle cx="1" cy="2.25" class="fall"/>')
     """
     attribute_text = "".join(
-        f' {key.rstrip("_").replace("_", "-")}="{escape(_value(value))}"'
+        f' {key.rstrip("_").replace("_", "-")}="{escape(value if isinstance(value, str) else number(value))}"'
         for key, value in attributes.items()
         if value is not None
     )
@@ -77,10 +77,6 @@ def number(value: float) -> str:
     return "0" if digits in {"-0", ""} else digits
 
 
-def _value(value: str | float) -> str:
-    return value if isinstance(value, str) else number(value)
-
-
 @dataclass(frozen=True, slots=True)
 class Scale:
     """A straight line from values to positions; `start` may lie right of or below `end`."""
@@ -106,15 +102,11 @@ def round_ticks(low: float, high: float, *, about: int = 5) -> tuple[float, ...]
     >>> round_ticks(0, 74_885, about=4)
     (0.0, 20000.0, 40000.0, 60000.0, 80000.0)
     """
-    span = max(high - low, 1e-9)
-    step = _round_step(span / max(about, 1))
+    rough_step = max(high - low, 1e-9) / max(about, 1)
+    power = 10.0 ** math.floor(math.log10(rough_step))
+    step = next(m * power for m in (1.0, 2.0, 2.5, 5.0, 10.0) if m * power >= rough_step * 0.999_999)
     first, last = math.floor(low / step), math.ceil(high / step)
     return tuple(round(i * step, 10) for i in range(first, max(last, first + 1) + 1))
-
-
-def _round_step(rough: float) -> float:
-    power = 10.0 ** math.floor(math.log10(rough))
-    return next(m * power for m in (1.0, 2.0, 2.5, 5.0, 10.0) if m * power >= rough * 0.999_999)
 
 
 # The marks differ from each other in shape, so that none needs its colour to be told.

@@ -124,7 +124,8 @@ class PostgresLedger(DatabaseLedger):
     def _submit(
         self, events: Sequence[EventToAppend], *, erased_seqs: tuple[int, ...] = (), ticket: str = ""
     ) -> tuple[Entry, ...]:
-        check_events([to_append.event for to_append in events], self.kinds, (self._now or _utc_now)())
+        now = self._now() if self._now else datetime.now(UTC)
+        check_events([to_append.event for to_append in events], self.kinds, now)
         committed_events = tuple(encipher(to_append, self._draw_salt) for to_append in events)
         task = AppendTask(ticket or self._draw_salt().hex(), committed_events, erased_seqs, bool(ticket))
         return self._queue.submit(task)
@@ -215,7 +216,3 @@ def _doubt(ticket: str, task: AppendTask, error: BecalmError) -> LedgerError:
 def memo_name(url: str) -> str:
     """The name of the file that keeps the last head of this very database on a host."""
     return f"ledger-{sha256(mask_password(url).encode()).hexdigest()[:12]}.head"
-
-
-def _utc_now() -> datetime:
-    return datetime.now(UTC)

@@ -6,18 +6,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from becalm.ledger import Entry, EventToAppend, Head
-from becalm.ledger.chain import (
-    HASH,
-    EventDraft,
-    StoredRow,
-    draft_event,
-    format_instant,
-    link_row,
-    opening_hash,
-    parse_instant,
-    payload_commitment,
-)
+from becalm.ledger import Entry, EventToAppend, Head, StoredRow, draft_event, format_instant, opening_hash
+from becalm.ledger.chain import HASH, EventDraft, link_row, parse_instant, payload_commitment
 from becalm.ledger.merkle import Peaks, append_leaves, root_of_peaks
 from becalm.terms import LedgerError, TamperError
 
