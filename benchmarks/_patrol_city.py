@@ -7,10 +7,17 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from becalm.patrol.core.places_and_shifts import Base, Dosage, Mode, PatrolPlace, Span, UnitShift
-from becalm.patrol.core.plan_inputs import PlanInputs
-from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.travel import TravelTable
+from becalm.patrol.core.plan_inputs import (
+    Base,
+    Dosage,
+    Mode,
+    PatrolPlace,
+    PatrolPolicy,
+    PlanInputs,
+    Span,
+    TravelTable,
+    UnitShift,
+)
 
 AREAS, PLACES, DAYS, ZONE = 12, 21, 14, "Europe/London"
 FIRST_DAY = date(2025, 6, 2)

@@ -13,8 +13,7 @@ from itertools import groupby
 
 import numpy as np
 
-from becalm.patrol.core.places_and_shifts import UnitShift
-from becalm.patrol.core.plan_inputs import PlanInputs
+from becalm.patrol.core.plan_inputs import PlanInputs, UnitShift
 
 Row = tuple[str, str, int, int]
 Score = Callable[[np.ndarray], np.ndarray]

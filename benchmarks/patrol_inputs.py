@@ -10,7 +10,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import dijkstra
 
 from becalm.patrol.core.delivery import Traces, visits_from_traces
-from becalm.patrol.core.places_and_shifts import Dosage, PatrolPlace
+from becalm.patrol.core.plan_inputs import Dosage, PatrolPlace
 from becalm.patrol.core.travel import build_street_table
 from becalm.patrol.files.read_policy import load_policy
 from becalm.simulate.city import simulate_city

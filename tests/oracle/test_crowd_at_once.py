@@ -14,7 +14,7 @@ from becalm.methods.routes.kernel import compute_marginals, sum_backward
 from becalm.methods.routes.sequential_kernel import select_links, select_walker, weigh_visits
 from becalm.patrol.core.area_arrays import build_areas
 from becalm.patrol.core.fit import build_dual
-from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK
+from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK
 
 DAYS = [date(2025, 6, 2) + timedelta(days=d) for d in range(11)]
 

@@ -12,10 +12,8 @@ from hypothesis import strategies as st
 from patrol_requests import KEY, broken_rules, place, request, shift
 
 from becalm.patrol.core import fit
-from becalm.patrol.core.places_and_shifts import Span
 from becalm.patrol.core.plan import plan_bursts
-from becalm.patrol.core.plan_inputs import PlanInputs
-from becalm.patrol.core.policy import PatrolPolicy
+from becalm.patrol.core.plan_inputs import PatrolPolicy, PlanInputs, Span
 from becalm.patrol.core.replan import ReplanMoment, find_unit_state, replan_bursts
 from becalm.terms import PlanError
 

@@ -6,8 +6,17 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from becalm.patrol.core.places_and_shifts import Base, Burst, Dosage, PatrolPlace, Span, UnitShift
-from becalm.patrol.core.plan_inputs import PlanInputs
+from becalm.patrol.core.plan_inputs import (
+    Base,
+    Burst,
+    Dosage,
+    PatrolPlace,
+    PatrolPolicy,
+    PlanInputs,
+    Span,
+    TravelTable,
+    UnitShift,
+)
 from becalm.patrol.core.plan_result import (
     PatrolPlan,
     PlaceDosage,
@@ -16,8 +25,6 @@ from becalm.patrol.core.plan_result import (
     Shortfall,
     UnitRoute,
 )
-from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.travel import TravelTable
 from becalm.patrol.files.plan import PlanDocument
 
 DAY = date(2020, 5, 4)

@@ -10,11 +10,18 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from becalm.patrol.core.places_and_shifts import Base, Dosage, Mode, PatrolPlace, Span, UnitShift
-from becalm.patrol.core.plan_inputs import PlanInputs
+from becalm.patrol.core.plan_inputs import (
+    Base,
+    Dosage,
+    Mode,
+    PatrolPlace,
+    PatrolPolicy,
+    PlanInputs,
+    Span,
+    TravelTable,
+    UnitShift,
+)
 from becalm.patrol.core.plan_result import PatrolPlan, UnitRoute
-from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.travel import TravelTable
 
 KEY = bytes(range(32))
 DAY = date(2025, 6, 2)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from becalm.patrol.core.delivery import Traces
 from becalm.patrol.core.dosage import ListedPlace
-from becalm.patrol.core.places_and_shifts import Base, Dosage, PatrolPlace
+from becalm.patrol.core.plan_inputs import Base, Dosage, PatrolPlace
 from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.core.roster import PatrolArea, Roster, Team
 from becalm.patrol.files.read_policy import load_policy

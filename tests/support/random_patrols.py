@@ -6,11 +6,18 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from becalm.patrol.core.places_and_shifts import Base, Dosage, Mode, PatrolPlace, Span, UnitShift
 from becalm.patrol.core.plan import plan_bursts
-from becalm.patrol.core.plan_inputs import PlanInputs
-from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.travel import TravelTable
+from becalm.patrol.core.plan_inputs import (
+    Base,
+    Dosage,
+    Mode,
+    PatrolPlace,
+    PatrolPolicy,
+    PlanInputs,
+    Span,
+    TravelTable,
+    UnitShift,
+)
 from becalm.patrol.files.plan import PlanDocument, plan_json, visits_csv
 
 MODES: tuple[Mode, ...] = ("foot", "cycle", "vehicle")

@@ -15,7 +15,7 @@ from becalm.patrol.core.delivery import (
     visits_from_check_ins,
     visits_from_traces,
 )
-from becalm.patrol.core.places_and_shifts import Burst, Span
+from becalm.patrol.core.plan_inputs import Burst, Span
 
 RULE = policy().delivered
 START = datetime.fromtimestamp(T0, UTC)

@@ -11,7 +11,7 @@ import pytest
 from patrols import CRS, ZONE, first_day, listed, policy, roster, team
 
 from becalm.patrol.core.dosage import dose_places
-from becalm.patrol.core.places_and_shifts import Base
+from becalm.patrol.core.plan_inputs import Base
 from becalm.patrol.core.policy import DoseBand, meal_minutes, policy_week
 from becalm.patrol.core.roster import Absence, expand_shifts, find_changed_nights, hour_of_week, tour_span
 from becalm.patrol.files.read_hotspots import read_hotspots, read_outlines

@@ -10,14 +10,11 @@ import numpy as np
 import pytest
 from patrol_requests import KEY, broken_rules, overlap, place, request, shift
 
-from becalm.patrol.core.places_and_shifts import Burst, Dosage, Span
-from becalm.patrol.core.plan import fit_distribution, plan_bursts
-from becalm.patrol.core.plan_inputs import PlanInputs
+from becalm.patrol.core.plan import build_price_list, fit_distribution, plan_bursts
+from becalm.patrol.core.plan_inputs import Burst, Dosage, PatrolPolicy, PlanInputs, Span
 from becalm.patrol.core.plan_result import PatrolPlan, RouteDistribution
-from becalm.patrol.core.policy import PatrolPolicy
 from becalm.patrol.core.replan import ReplanMoment, UnitState, find_unit_state, replan_bursts
 from becalm.patrol.core.roster import advise_staggered_starts
-from becalm.patrol.core.rule_prices import build_price_list
 from becalm.terms import PlanError
 
 WEEK = [date(2025, 6, 2) + timedelta(days=d) for d in range(7)]

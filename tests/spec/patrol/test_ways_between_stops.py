@@ -12,10 +12,9 @@ import pytest
 from patrols import CRS, ZONE, first_day, place, policy, roster, team
 
 from becalm.patrol.core.capacity import assess_capacity, fit_dosage
-from becalm.patrol.core.places_and_shifts import Base, UnitShift
+from becalm.patrol.core.plan_inputs import Base, TravelTable, UnitShift
 from becalm.patrol.core.roster import expand_shifts
 from becalm.patrol.core.travel import (
-    TravelTable,
     build_street_table,
     close_triangles,
     find_broken_triangles,
@@ -196,7 +195,7 @@ def test_a_base_may_not_be_called_like_a_hotspot() -> None:
 
 
 def capacity(visits_per_day: float = 3.0, places: int = 4, days: int = 2):
-    from becalm.patrol.core.places_and_shifts import Dosage
+    from becalm.patrol.core.plan_inputs import Dosage
 
     dosage = Dosage(visits_per_day, 15 * visits_per_day)
     doses = [place(f"h{i}", east=400.0 * i, dosage=dosage) for i in range(places)]

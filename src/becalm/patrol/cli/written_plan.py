@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from becalm.patrol.core.check import PlanVerdict
+    from becalm.patrol.core.plan import Price
     from becalm.patrol.core.plan_result import AreaForecast
-    from becalm.patrol.core.rule_prices import Price
     from becalm.patrol.desk.written_plan import NextBursts, PriceList, SheetFolder
     from becalm.patrol.files.plan_view import PlanPage
 

@@ -12,10 +12,8 @@ import numpy as np
 from becalm.methods.arrays import Bytes, Floats, Ints
 from becalm.methods.routes.bit_exact import derive_key, exact_exp, round_to_grid, uniform_numbers
 from becalm.methods.routes.distribution import LinksByMode, Walkers
-from becalm.patrol.core.places_and_shifts import Mode, PatrolPlace, Span, UnitShift
-from becalm.patrol.core.plan_inputs import PlanInputs
+from becalm.patrol.core.plan_inputs import Mode, PatrolPlace, PatrolPolicy, PlanInputs, Span, UnitShift
 from becalm.patrol.core.plan_result import CELL_MINUTES
-from becalm.patrol.core.policy import PatrolPolicy
 
 NO_WAY_SLOTS = 1_000_000  # of a way that does not exist: longer than any plan
 RETURN_MINUTES = 30  # a unit that has left a place does not come back to it at once

@@ -35,7 +35,7 @@ from becalm.patrol.core.certificate import (
     find_longest_dead_zone,
     score_attack,
 )
-from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK
+from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK
 from becalm.patrol.core.visit_log import VisitLog, build_visit_log
 from becalm.terms import QuestionError
 from becalm.terms.progress import Advance, ignore_progress

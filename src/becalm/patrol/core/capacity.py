@@ -12,9 +12,7 @@ import numpy as np
 
 from becalm.methods.arrays import Floats
 from becalm.patrol.core.dosage import scale_dosage
-from becalm.patrol.core.places_and_shifts import Arm, Mode, PatrolPlace, UnitShift
-from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.travel import TravelTable
+from becalm.patrol.core.plan_inputs import Arm, Mode, PatrolPlace, PatrolPolicy, TravelTable, UnitShift
 from becalm.terms import Fault, PlanError
 
 METHOD = (

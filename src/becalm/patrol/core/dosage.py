@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from becalm.patrol.core.places_and_shifts import Base, Dosage, PatrolPlace
+from becalm.patrol.core.plan_inputs import Base, Dosage, PatrolPlace
 from becalm.patrol.core.policy import DoseRule, PolicyBook, policy_week
 from becalm.terms import Fault, HotspotList, PlanError
 

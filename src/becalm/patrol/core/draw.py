@@ -14,8 +14,7 @@ from becalm.methods.routes.distribution import FEEDBACK_LIMIT, Feedback, RouteDr
 from becalm.methods.routes.expected_visits import expect_visits
 from becalm.methods.routes.sequential_kernel import draw_routes, mark_visit
 from becalm.patrol.core.area_arrays import AreaArrays, select_shifts, select_walkers
-from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK, Burst
-from becalm.patrol.core.plan_inputs import PlanInputs
+from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK, Burst, PlanInputs
 from becalm.patrol.core.plan_result import GRID, RouteDistribution
 from becalm.terms import PlanError
 

@@ -11,10 +11,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from becalm.patrol.core.area_arrays import build_slot_grid, total_dose_factor, walk_row
-from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK, PatrolPlace, UnitShift
-from becalm.patrol.core.plan_inputs import PlanInputs
+from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK, PatrolPlace, PatrolPolicy, PlanInputs, UnitShift
 from becalm.patrol.core.plan_result import PlaceDosage, RouteDistribution, Shortfall
-from becalm.patrol.core.policy import PatrolPolicy
 from becalm.patrol.core.travel import round_trip_minutes
 from becalm.terms import Fault, PlanError
 

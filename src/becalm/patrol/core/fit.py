@@ -44,7 +44,7 @@ from becalm.patrol.core.draw import (
     numbers_per_tour,
     select_weights,
 )
-from becalm.patrol.core.places_and_shifts import HOURS_OF_WEEK, Burst
+from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK, Burst
 from becalm.patrol.core.plan_result import GRID, RouteDistribution
 
 ROUNDS, PILOTS, BOUND_ROUNDS = 12, 8, 10

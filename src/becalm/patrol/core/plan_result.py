@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from becalm.methods.arrays import Floats
-from becalm.patrol.core.places_and_shifts import Burst, PatrolPlace, Span
+from becalm.patrol.core.plan_inputs import Burst, PatrolPlace, Span
 from becalm.patrol.core.roster import day_span
 from becalm.terms import Estimate, ReplayError
 

@@ -12,33 +12,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from becalm.patrol.core.places_and_shifts import Arm, Mode
+from becalm.patrol.core.plan_inputs import Mode, PatrolPolicy
 
 DoseBy = Literal["rank", "certainty", "harm"]
-
-
-@dataclass(frozen=True, slots=True)
-class PatrolPolicy:
-    """The rules of the planner: reviewed data with their evidence, not code."""
-
-    slot_minutes: int = 5
-    burst_minutes: tuple[int, ...] = (10, 15, 20)
-    settle_minutes: int = 2  # between arriving and starting
-    travel_weight: float = 0.0  # in nats per minute of travel; below 0 the next place is rather a far one
-    far_minutes: int = 15  # with a travel_weight below 0, a way of more minutes counts as one of these
-    feedback: float = 0.02  # in nats per visit owed
-    pairing: bool = False
-    area_share_cap: float = 1.0  # of all burst minutes that one area may get
-    low_factor: float = 0.5  # of what a place is owed, on days in a trial's arm "low"
-    high_factor: float = 1.5  # and in its arm "high"
-
-    def dose_factor(self, arm: Arm) -> float:
-        """How much of what a place is owed does it get in this arm of a trial?
-
-        >>> PatrolPolicy().dose_factor("low")
-        0.5
-        """
-        return {"": 1.0, "off": 0.0, "low": self.low_factor, "high": self.high_factor}[arm]
 
 
 @dataclass(frozen=True, slots=True)

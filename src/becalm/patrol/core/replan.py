@@ -19,9 +19,8 @@ from becalm.methods.arrays import Floats
 from becalm.methods.routes.distribution import Walkers
 from becalm.patrol.core.area_arrays import AreaArrays, SlotGrid, build_area, build_slot_grid, select_shifts
 from becalm.patrol.core.draw import TourDraw, prepare_draw, prepare_redraw
-from becalm.patrol.core.places_and_shifts import Burst, UnitShift
 from becalm.patrol.core.plan import build_routes
-from becalm.patrol.core.plan_inputs import PlanInputs
+from becalm.patrol.core.plan_inputs import Burst, PlanInputs, UnitShift
 from becalm.patrol.core.plan_result import CELL_MINUTES, Propensities, RouteDistribution, UnitRoute
 from becalm.terms import PlanError
 

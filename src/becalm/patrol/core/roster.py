@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
-from becalm.patrol.core.places_and_shifts import Base, Mode, Span, UnitShift
+from becalm.patrol.core.plan_inputs import Base, Mode, Span, UnitShift
 from becalm.patrol.core.policy import Meal, meal_minutes
 from becalm.terms import Fault, PlanError
 

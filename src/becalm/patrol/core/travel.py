@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
 
 from becalm.methods.arrays import Floats
 from becalm.methods.routes.shortest_paths import find_shortest_paths
-from becalm.patrol.core.places_and_shifts import Base, Mode, PatrolPlace, UnitShift
-from becalm.patrol.core.policy import Pace, PatrolPolicy
+from becalm.patrol.core.plan_inputs import Base, Mode, PatrolPlace, PatrolPolicy, TravelTable, UnitShift
+from becalm.patrol.core.policy import Pace
 from becalm.tables import StreetNetwork
 from becalm.terms import Fault, PlanError
 
@@ -20,21 +19,6 @@ TOLERANCE_MINUTES = 0.05
 TRAVEL_STEP_MINUTES = 0.05  # travel is rounded up to this
 SHOWN = 20
 WALK_KPH = 4.8  # the last steps from the street are on foot, whatever the mode
-
-
-@dataclass(frozen=True, slots=True)
-class TravelTable:
-    """Travel minutes from every stop to every stop by one mode, at a safe quantile.
-
-    `stops` names hotspots and bases; `minutes[i, j]` is from stops[i] to stops[j], infinite where there is
-    no way. `source` says whether streets or the crow were followed, or a table was given.
-    """
-
-    mode: Mode
-    stops: tuple[str, ...]
-    minutes: Floats
-    quantile: float
-    source: Literal["streets", "crow-fly", "given"]
 
 
 @dataclass(frozen=True, slots=True)

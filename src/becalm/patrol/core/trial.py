@@ -16,7 +16,7 @@ from typing import Final
 from scipy.stats import norm
 
 from becalm.methods.routes.bit_exact import derive_key, uniform_numbers
-from becalm.patrol.core.places_and_shifts import Arm, PatrolPlace
+from becalm.patrol.core.plan_inputs import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
 from becalm.terms import Fault, PlanError, QuestionError
 

@@ -17,8 +17,16 @@ from becalm.desk import Desk, collect_errors
 from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
 from becalm.patrol.core.dosage import dose_places, select_places
-from becalm.patrol.core.places_and_shifts import Arm, Base, Burst, Mode, PatrolPlace, UnitShift
-from becalm.patrol.core.plan_inputs import PlanInputs
+from becalm.patrol.core.plan_inputs import (
+    Arm,
+    Base,
+    Burst,
+    Mode,
+    PatrolPlace,
+    PlanInputs,
+    TravelTable,
+    UnitShift,
+)
 from becalm.patrol.core.plan_result import compute_owed_visits, list_late_bursts
 from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.core.request import InputsRequest, TravelRequest
@@ -26,7 +34,6 @@ from becalm.patrol.core.roster import Roster, expand_shifts, find_changed_nights
 from becalm.patrol.core.seal import SeedHistory
 from becalm.patrol.core.travel import (
     Stops,
-    TravelTable,
     build_street_table,
     check_reach,
     find_broken_triangles,

@@ -10,8 +10,8 @@ from typing import Any
 
 from becalm.desk import Desk, record_event
 from becalm.ledger import Fact
-from becalm.patrol.core.places_and_shifts import Burst
 from becalm.patrol.core.plan import plan_bursts
+from becalm.patrol.core.plan_inputs import Burst
 from becalm.patrol.core.plan_result import Propensities, UnitRoute, tally_bursts
 from becalm.patrol.core.replan import (
     ReplanMoment,

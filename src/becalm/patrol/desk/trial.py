@@ -11,7 +11,7 @@ from typing import cast
 from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk, record_event, recorded_action
 from becalm.ledger import Entry, Fact
-from becalm.patrol.core.places_and_shifts import Arm, PatrolPlace
+from becalm.patrol.core.plan_inputs import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
 from becalm.patrol.core.request import OverrideRequest, TrialRequest
 from becalm.patrol.core.seal import Secret, compute_commitment

@@ -24,7 +24,7 @@ from becalm.patrol.core.delivery import (
     visits_from_check_ins,
     visits_from_traces,
 )
-from becalm.patrol.core.places_and_shifts import Span
+from becalm.patrol.core.plan_inputs import Span
 from becalm.patrol.core.policy import PolicyBook
 from becalm.patrol.core.request import CertificateRequest, DeliveredRequest
 from becalm.patrol.core.roster import day_span

@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from becalm.desk import Desk, record_event
 from becalm.ledger import Fact
 from becalm.patrol.core.check import PlanVerdict, judge_plan
-from becalm.patrol.core.places_and_shifts import Burst
+from becalm.patrol.core.plan import Price, build_price_list
+from becalm.patrol.core.plan_inputs import Burst
 from becalm.patrol.core.request import INSTANT_HELP, NextRequest, PriceRequest, SheetRequest
-from becalm.patrol.core.rule_prices import Price, build_price_list
 from becalm.patrol.desk.seed import PURPOSE
 from becalm.patrol.files.folder import SHEETS_FOLDER, sha256_of_text, unit_files
 from becalm.patrol.files.plan import PlanDocument

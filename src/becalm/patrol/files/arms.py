@@ -11,7 +11,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, cast
 
-from becalm.patrol.core.places_and_shifts import Arm, PatrolPlace
+from becalm.patrol.core.plan_inputs import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
 from becalm.patrol.core.seal import Secret
 from becalm.patrol.core.trial import ArmDraw, TrialPower

@@ -61,11 +61,8 @@ from typing import Any
 import numpy as np
 
 from becalm.patrol.core.capacity import Capacity
-from becalm.patrol.core.places_and_shifts import Burst, Span, UnitShift
-from becalm.patrol.core.plan_inputs import PlanInputs
+from becalm.patrol.core.plan_inputs import Burst, PatrolPolicy, PlanInputs, Span, TravelTable, UnitShift
 from becalm.patrol.core.plan_result import PatrolPlan, PlaceDosage, RouteDistribution, Shortfall, UnitRoute
-from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.travel import TravelTable
 from becalm.terms import PlanError
 
 INPUTS = (

@@ -13,11 +13,20 @@ from typing import Any, Literal
 import numpy as np
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
-from becalm.patrol.core.places_and_shifts import Arm, Base, Burst, Dosage, Mode, PatrolPlace, Span, UnitShift
-from becalm.patrol.core.plan_inputs import PlanInputs
+from becalm.patrol.core.plan_inputs import (
+    Arm,
+    Base,
+    Burst,
+    Dosage,
+    Mode,
+    PatrolPlace,
+    PatrolPolicy,
+    PlanInputs,
+    Span,
+    TravelTable,
+    UnitShift,
+)
 from becalm.patrol.core.plan_result import PlaceDosage, RouteDistribution, Shortfall, UnitRoute
-from becalm.patrol.core.policy import PatrolPolicy
-from becalm.patrol.core.travel import TravelTable
 from becalm.patrol.files.plan import VISIT_COLUMNS, PlanDocument, inputs_object, sha256_of_inputs, with_shifts
 from becalm.terms import Fault, InputError, PlanError
 

@@ -9,16 +9,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from becalm.patrol.core.policy import (
-    ArmRule,
-    DeliveryRule,
-    DoseRule,
-    Evidence,
-    Meal,
-    Pace,
-    PatrolPolicy,
-    PolicyBook,
-)
+from becalm.patrol.core.plan_inputs import PatrolPolicy
+from becalm.patrol.core.policy import ArmRule, DeliveryRule, DoseRule, Evidence, Meal, Pace, PolicyBook
 from becalm.terms import InputError
 from becalm.workspace.recipes import Source, Strict, check_recipe
 

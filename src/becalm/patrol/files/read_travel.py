@@ -10,8 +10,7 @@ from typing import get_args
 
 import numpy as np
 
-from becalm.patrol.core.places_and_shifts import Mode
-from becalm.patrol.core.travel import TravelTable
+from becalm.patrol.core.plan_inputs import Mode, TravelTable
 from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import suggest
 

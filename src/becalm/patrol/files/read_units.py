@@ -11,7 +11,7 @@ from typing import Literal, get_args
 from pydantic import Field, model_validator
 from pyproj import Transformer
 
-from becalm.patrol.core.places_and_shifts import Base, Mode
+from becalm.patrol.core.plan_inputs import Base, Mode
 from becalm.patrol.core.roster import Absence, PatrolArea, Roster, Team
 from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import Source, Strict, check_recipe, suggest

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from icalendar import Calendar, Event
 from pyproj import Transformer
 
-from becalm.patrol.core.places_and_shifts import Burst, Span, UnitShift
+from becalm.patrol.core.plan_inputs import Burst, Span, UnitShift
 from becalm.patrol.files.plan import PlanDocument
 from becalm.render import number_format as words
 from becalm.render.pages import self_contained
