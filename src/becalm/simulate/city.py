@@ -101,51 +101,51 @@ def simulate_city(settings: Settings, rng: np.random.Generator) -> SimulatedCity
 
 def plan_city(settings: Settings, rng: np.random.Generator) -> CityPlan:
     """What is this city like, and what is the true rate everywhere?"""
-    for_land, for_streets, for_places, for_rates, for_effect = rng.spawn(5)
-    land = build_land(settings, for_land)
-    streets = build_streets(land, settings, for_streets)
-    places = build_places(land, streets, settings, for_places)
-    intensity = build_intensity(places, settings, for_rates)
-    treatment = choose_treatment(places, intensity, settings, for_effect)
+    land_rng, street_rng, place_rng, rate_rng, effect_rng = rng.spawn(5)
+    land = build_land(settings, land_rng)
+    streets = build_streets(land, settings, street_rng)
+    places = build_places(land, streets, settings, place_rng)
+    intensity = build_intensity(places, settings, rate_rng)
+    treatment = choose_treatment(places, intensity, settings, effect_rng)
     return CityPlan(settings, land, streets, places, intensity, treatment)
 
 
 def draw_life(plan: CityPlan, rng: np.random.Generator) -> SimulatedCity:
     """Draw one life of the city. What a planted effect does not touch is the same without it."""
-    for_shocks, for_events, for_rest, for_effect = rng.spawn(4)
+    shock_rng, event_rng, rest_rng, effect_rng = rng.spawn(4)
     settings, intensity = plan.settings, plan.intensity
-    shocks = draw_shocks(intensity, len(plan.land.borough_names), settings, for_shocks)
-    events = draw_events(plan.land, plan.places, intensity, shocks, settings, for_events)
-    incidents = _build_incidents(plan, events, for_rest)
-    return SimulatedCity(plan, _apply_planted_effect(plan, incidents, for_effect), shocks)
+    shock_factors = draw_shocks(intensity, len(plan.land.borough_names), settings, shock_rng)
+    events = draw_events(plan.land, plan.places, intensity, shock_factors, settings, event_rng)
+    incidents = _build_incidents(plan, events, rest_rng)
+    return SimulatedCity(plan, _apply_planted_effect(plan, incidents, effect_rng), shock_factors)
 
 
 def _build_incidents(plan: CityPlan, events: Events, rng: np.random.Generator) -> Incidents:
     """Put the events in order and add what the police write down about each."""
-    first = day_number(plan.settings.start)
-    minute = skip_missing_hour((events.day - BURN_IN_DAYS + first) * DAY_MINUTES + events.minute)
-    order = np.lexsort((events.address, events.offence, minute))
-    offence, address, minute = events.offence[order], events.address[order], minute[order]
-    depth = lockdown_depth(plan.intensity.days)[events.day[order]]
-    depth = depth if plan.settings.lockdown else np.zeros_like(depth)
+    first_day = day_number(plan.settings.start)
+    minute = skip_missing_hour((events.day - BURN_IN_DAYS + first_day) * DAY_MINUTES + events.minute)
+    event_order = np.lexsort((events.address, events.offence, minute))
+    offence, address, minute = events.offence[event_order], events.address[event_order], minute[event_order]
+    depth_of_event = lockdown_depth(plan.intensity.days)[events.day[event_order]]
+    depth_of_event = depth_of_event if plan.settings.lockdown else np.zeros_like(depth_of_event)
     minutes_before, minutes_after = draw_windows(offence, rng)
-    start, end = _round_times(
-        minute, np.maximum(minute - minutes_before, first * DAY_MINUTES), minute + minutes_after, rng
+    from_minute, to_minute = _round_times(
+        minute, np.maximum(minute - minutes_before, first_day * DAY_MINUTES), minute + minutes_after, rng
     )
-    start = skip_missing_hour(start)
-    end = np.maximum(skip_missing_hour(end), start)
+    from_minute = skip_missing_hour(from_minute)
+    to_minute = np.maximum(skip_missing_hour(to_minute), from_minute)
     return Incidents(
         offence=offence.astype(np.int8),
         place=plan.places.address_place[address].astype(np.int32),
         address=address.astype(np.int32),
         minute=minute,
-        from_minute=start,
-        to_minute=end,
-        recorded_day=end // DAY_MINUTES + draw_delays(offence, rng),
+        from_minute=from_minute,
+        to_minute=to_minute,
+        recorded_day=to_minute // DAY_MINUTES + draw_delays(offence, rng),
         has_place=rng.random(len(offence)) >= WITHOUT_PLACE,
-        is_repeat=events.is_repeat[order],
+        is_repeat=events.is_repeat[event_order],
         is_displaced=np.zeros(len(offence), dtype=bool),
-        details=draw_details(offence, depth, rng),
+        details=draw_details(offence, depth_of_event, rng),
     )
 
 
@@ -153,9 +153,9 @@ def _round_times(minutes: Ints, start: Ints, end: Ints, rng: np.random.Generator
     """A third of the known times are given as the full or half hour, windows as quarters of an hour."""
     is_rounded = rng.random(len(minutes)) < 0.33
     rounded_minutes = np.where(is_rounded, minutes - minutes % 30, minutes)
-    is_exact = start == end
-    return np.where(is_exact, rounded_minutes, start - start % 15), np.where(
-        is_exact, rounded_minutes, end + (-end) % 15
+    has_no_window = start == end
+    return np.where(has_no_window, rounded_minutes, start - start % 15), np.where(
+        has_no_window, rounded_minutes, end + (-end) % 15
     )
 
 
@@ -163,20 +163,20 @@ def _apply_planted_effect(plan: CityPlan, incidents: Incidents, rng: np.random.G
     effect = plan.settings.effect
     if effect.kind == "none":
         return incidents
-    for_effect, for_address = rng.spawn(2)
-    day = incidents.day - day_number(plan.settings.start)
-    place = incidents.place.astype(np.int64)
-    is_kept, new_place = apply_effect(
-        effect, plan.treatment, incidents.offence.astype(np.int64), place, day, for_effect
+    effect_rng, address_rng = rng.spawn(2)
+    day_index = incidents.day - day_number(plan.settings.start)
+    place_index = incidents.place.astype(np.int64)
+    is_kept, new_place_index = apply_effect(
+        effect, plan.treatment, incidents.offence.astype(np.int64), place_index, day_index, effect_rng
     )
-    is_moved = new_place != place
-    address = incidents.address.astype(np.int64)
-    address[is_moved] = pick_address(plan.places, new_place[is_moved], for_address)
+    has_moved = new_place_index != place_index
+    address_index = incidents.address.astype(np.int64)
+    address_index[has_moved] = pick_address(plan.places, new_place_index[has_moved], address_rng)
     incidents = replace(
         incidents,
-        place=new_place.astype(np.int32),
-        address=address.astype(np.int32),
-        is_displaced=is_moved,
+        place=new_place_index.astype(np.int32),
+        address=address_index.astype(np.int32),
+        is_displaced=has_moved,
         details=_select_rows(incidents.details, is_kept),
     )
     return _select_rows(incidents, is_kept)
@@ -184,6 +184,6 @@ def _apply_planted_effect(plan: CityPlan, incidents: Incidents, rng: np.random.G
 
 def _select_rows(columns: Columns, is_kept: Bools) -> Columns:
     """The same parallel arrays with the kept rows alone; what is no array has been selected already."""
-    arrays = {f.name: getattr(columns, f.name) for f in fields(columns)}
-    selected = {name: a[is_kept] for name, a in arrays.items() if isinstance(a, np.ndarray)}
-    return replace(columns, **selected)  # type: ignore[arg-type]  # the arrays alone are replaced
+    value_by_field = {f.name: getattr(columns, f.name) for f in fields(columns)}
+    kept_arrays = {name: a[is_kept] for name, a in value_by_field.items() if isinstance(a, np.ndarray)}
+    return replace(columns, **kept_arrays)  # type: ignore[arg-type]  # the arrays alone are replaced

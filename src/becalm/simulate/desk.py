@@ -29,7 +29,7 @@ def make_city(request: CityRequest, *, progress: Progress) -> CitySummary:
     if request.nothing_at_all:
         settings = keep_rates_constant(settings)
     city_rng, file_rng = seed_generator(request.seed).spawn(2)
-    with progress("simulate", total=2, unit="steps") as advance:
+    with progress("simulate", total=2, unit="steps") as report_progress:
         city = simulate_city(settings, city_rng)
-        advance(1)
+        report_progress(1)
         return write_city(city, Path(request.out), file_rng, seed=request.seed, extract=request.extract)

@@ -36,21 +36,21 @@ class Events:
 
 def draw_shocks(intensity: Intensity, boroughs: int, settings: Settings, rng: np.random.Generator) -> Floats:
     """How much better or worse than expected each week is: (offences, boroughs, weeks), mean 1."""
-    count = int(weeks(intensity).max()) + 1
-    shape = (len(OFFENCES), boroughs, count)
+    week_count = int(weeks(intensity).max()) + 1
+    shock_shape = (len(OFFENCES), boroughs, week_count)
     log_shock = (
-        SHOCK_CITY * rng.standard_normal((1, 1, count))
-        + SHOCK_BOROUGH * rng.standard_normal((1, boroughs, count))
-        + SHOCK_OWN * rng.standard_normal(shape)
+        SHOCK_CITY * rng.standard_normal((1, 1, week_count))
+        + SHOCK_BOROUGH * rng.standard_normal((1, boroughs, week_count))
+        + SHOCK_OWN * rng.standard_normal(shock_shape)
     )
-    variance = SHOCK_CITY**2 + SHOCK_BOROUGH**2 + SHOCK_OWN**2
-    return np.exp(log_shock - variance / 2) if settings.shocks else np.ones(shape)
+    log_variance = SHOCK_CITY**2 + SHOCK_BOROUGH**2 + SHOCK_OWN**2
+    return np.exp(log_shock - log_variance / 2) if settings.shocks else np.ones(shock_shape)
 
 
 def weeks(intensity: Intensity) -> Ints:
     """The week of each day, Monday to Sunday, counted from the first."""
-    monday = np.array([(d.toordinal() - 1) // 7 for d in intensity.days])
-    return np.asarray(monday - monday[0])
+    week_ordinals = np.array([(d.toordinal() - 1) // 7 for d in intensity.days])
+    return np.asarray(week_ordinals - week_ordinals[0])
 
 
 def draw_events(
@@ -62,27 +62,27 @@ def draw_events(
     rng: np.random.Generator,
 ) -> Events:
     """What happens in the city, before any planted effect?"""
-    block = land.borough_of_lsoa[places.lsoa] * len(KINDS) + places.kind
-    order = np.argsort(block[places.address_place], kind="stable")
-    streams = rng.spawn(len(OFFENCES) + 1)
-    offence, address, day, repeat = [], [], [], []
+    block_of_place = land.borough_of_lsoa[places.lsoa] * len(KINDS) + places.kind
+    address_order = np.argsort(block_of_place[places.address_place], kind="stable")
+    offence_rngs = rng.spawn(len(OFFENCES) + 1)
+    event_offences, address, event_days, repeat_masks = [], [], [], []
     for index in range(len(OFFENCES)):
-        first_address, first_day = _draw_first_events(
-            index, block, order, places, intensity, shocks, streams[index]
+        first_addresses, first_days = _draw_first_events(
+            index, block_of_place, address_order, places, intensity, shocks, offence_rngs[index]
         )
-        repeat_address, repeat_day = _draw_near_repeats(
-            first_address, first_day, index, places, intensity, streams[index]
+        repeat_address, repeat_days = _draw_near_repeats(
+            first_addresses, first_days, index, places, intensity, offence_rngs[index]
         )
-        address += [first_address, repeat_address]
-        day += [first_day, repeat_day]
-        repeat += [np.zeros(len(first_address), dtype=bool), np.ones(len(repeat_address), dtype=bool)]
-        offence.append(np.full(len(first_address) + len(repeat_address), index))
-    all_days = np.concatenate(day)
-    is_inside = (all_days >= BURN_IN_DAYS) & (all_days < len(intensity.days))
-    offences, addresses = np.concatenate(offence)[is_inside], np.concatenate(address)[is_inside]
-    days, midnight = all_days[is_inside], np.zeros(int(is_inside.sum()), dtype=np.int64)
-    events = Events(offences, addresses, days, midnight, np.concatenate(repeat)[is_inside])
-    return replace(events, minute=draw_minutes(events, places, intensity, settings, streams[-1]))
+        address += [first_addresses, repeat_address]
+        event_days += [first_days, repeat_days]
+        repeat_masks += [np.zeros(len(first_addresses), dtype=bool), np.ones(len(repeat_address), dtype=bool)]
+        event_offences.append(np.full(len(first_addresses) + len(repeat_address), index))
+    day_indices = np.concatenate(event_days)
+    is_inside = (day_indices >= BURN_IN_DAYS) & (day_indices < len(intensity.days))
+    offence_indices, addresses = np.concatenate(event_offences)[is_inside], np.concatenate(address)[is_inside]
+    days, zero_minutes = day_indices[is_inside], np.zeros(int(is_inside.sum()), dtype=np.int64)
+    events = Events(offence_indices, addresses, days, zero_minutes, np.concatenate(repeat_masks)[is_inside])
+    return replace(events, minute=draw_minutes(events, places, intensity, settings, offence_rngs[-1]))
 
 
 def _draw_first_events(
@@ -97,21 +97,21 @@ def _draw_first_events(
     """Events that follow from no other: counts for each day, borough and kind, then an address for each."""
     blocks = shocks.shape[1] * len(KINDS)
     week = weeks(intensity)
-    level = intensity.base[offence] * (1 - intensity.repeat_share[offence])
+    first_rate = intensity.base[offence] * (1 - intensity.repeat_share[offence])
     sorted_block = block[places.address_place][order]
-    addresses, days = [], []
-    for epoch in range(len(intensity.drift)):
-        epoch_days = np.flatnonzero(intensity.epoch == epoch)
-        risk = places.weight[offence] * intensity.drift[epoch]
-        weight = (risk[places.address_place] * places.address_share)[order]
-        mass = np.bincount(sorted_block, weight, blocks).astype(np.float64).reshape(-1, len(KINDS))
-        mean = level * mass[None] * intensity.factors[offence][:, epoch_days].T[:, None, :]
+    addresses, day_parts = [], []
+    for epoch_index in range(len(intensity.drift)):
+        epoch_days = np.flatnonzero(intensity.epoch == epoch_index)
+        place_risk = places.weight[offence] * intensity.drift[epoch_index]
+        weight = (place_risk[places.address_place] * places.address_share)[order]
+        block_mass = np.bincount(sorted_block, weight, blocks).astype(np.float64).reshape(-1, len(KINDS))
+        mean = first_rate * block_mass[None] * intensity.factors[offence][:, epoch_days].T[:, None, :]
         mean = (mean * shocks[offence][:, week[epoch_days]].T[:, :, None]).reshape(len(epoch_days), blocks)
-        count = rng.poisson(mean)
-        cell = np.repeat(np.arange(count.size), count.ravel())
-        days.append(epoch_days[cell // blocks])
-        addresses.append(order[_pick_in_block(weight, sorted_block, cell % blocks, mass.ravel(), rng)])
-    return np.concatenate(addresses), np.concatenate(days)
+        event_counts = rng.poisson(mean)
+        cell = np.repeat(np.arange(event_counts.size), event_counts.ravel())
+        day_parts.append(epoch_days[cell // blocks])
+        addresses.append(order[_pick_in_block(weight, sorted_block, cell % blocks, block_mass.ravel(), rng)])
+    return np.concatenate(addresses), np.concatenate(day_parts)
 
 
 def _pick_in_block(
@@ -137,33 +137,33 @@ def _draw_near_repeats(
     rng: np.random.Generator,
 ) -> tuple[Ints, Ints]:
     """Near repeats of these events: at the same place or nearby, within the fortnight after."""
-    share = float(intensity.repeat_share[offence])
-    if share <= 0.0:
+    repeat_share = float(intensity.repeat_share[offence])
+    if repeat_share <= 0.0:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    number = rng.poisson(share / (1 - share), len(address))
-    root = np.repeat(places.address_place[address], number)
-    lag = np.searchsorted(np.cumsum(intensity.lag_share)[:-1], rng.random(len(root)), side="right")
-    matrix = intensity.nearby
-    target = _pick_in_row(matrix.data, matrix.indptr, root, rng)
-    place = matrix.indices[target].astype(np.int64)
-    return pick_address(places, place, rng), np.repeat(day, number) + lag
+    repeat_counts = rng.poisson(repeat_share / (1 - repeat_share), len(address))
+    root_place = np.repeat(places.address_place[address], repeat_counts)
+    lag_days = np.searchsorted(np.cumsum(intensity.lag_share)[:-1], rng.random(len(root_place)), side="right")
+    nearby_shares = intensity.nearby
+    entry_index = _pick_in_row(nearby_shares.data, nearby_shares.indptr, root_place, rng)
+    repeat_place = nearby_shares.indices[entry_index].astype(np.int64)
+    return pick_address(places, repeat_place, rng), np.repeat(day, repeat_counts) + lag_days
 
 
 def pick_address(places: Places, place: Ints, rng: np.random.Generator) -> Ints:
     """One address at each of these places."""
-    start = np.searchsorted(places.address_place, np.arange(len(places.kind) + 1))
-    return _pick_in_row(places.address_share, start, place, rng)
+    first_address = np.searchsorted(places.address_place, np.arange(len(places.kind) + 1))
+    return _pick_in_row(places.address_share, first_address, place, rng)
 
 
 def _pick_in_row(share: Floats, start: Ints, row: Ints, rng: np.random.Generator) -> Ints:
     """An entry of each wanted row; the shares of each row sum to 1, row i spans start[i]:start[i + 1]."""
-    cumulative = np.cumsum(share)
-    cumulative_before = np.concatenate([[0.0], cumulative])
-    target = cumulative_before[start[row]] + rng.random(len(row)) * (
+    cumulative_share = np.cumsum(share)
+    cumulative_before = np.concatenate([[0.0], cumulative_share])
+    target_share = cumulative_before[start[row]] + rng.random(len(row)) * (
         cumulative_before[start[row + 1]] - cumulative_before[start[row]]
     )
     return np.asarray(
-        np.clip(np.searchsorted(cumulative, target, side="right"), start[row], start[row + 1] - 1)
+        np.clip(np.searchsorted(cumulative_share, target_share, side="right"), start[row], start[row + 1] - 1)
     )
 
 
@@ -171,17 +171,17 @@ def draw_minutes(
     events: Events, places: Places, intensity: Intensity, settings: Settings, rng: np.random.Generator
 ) -> Ints:
     """The minute of the day of each event, from the hours that its offence and place keep on that weekday."""
-    profile = hour_profiles(settings).reshape(-1, 7, 24)
-    daily = profile / profile.sum(axis=2, keepdims=True)
-    cumulative = (np.cumsum(daily, axis=2)[:, :, :-1]).reshape(-1, 23)
-    weekday = np.array([d.weekday() for d in intensity.days])[events.day]
-    rhythm = np.array([rhythm_index(o) for o in OFFENCES])[events.offence]
-    kind = places.kind[places.address_place[events.address]]
-    row = (rhythm * len(KINDS) + kind) * 7 + weekday
-    flat_cumulative = (cumulative + np.arange(len(cumulative))[:, None]).ravel()
-    target = row + rng.random(len(row))
-    hour = np.clip(np.searchsorted(flat_cumulative, target, side="right") - 23 * row, 0, 23)
-    return np.asarray(hour * 60 + rng.integers(0, 60, len(row)))
+    hour_profile = hour_profiles(settings).reshape(-1, 7, 24)
+    hour_shares = hour_profile / hour_profile.sum(axis=2, keepdims=True)
+    cumulative_share = (np.cumsum(hour_shares, axis=2)[:, :, :-1]).reshape(-1, 23)
+    weekday_of_event = np.array([d.weekday() for d in intensity.days])[events.day]
+    rhythm_of_event = np.array([rhythm_index(o) for o in OFFENCES])[events.offence]
+    kind_of_event = places.kind[places.address_place[events.address]]
+    profile_row = (rhythm_of_event * len(KINDS) + kind_of_event) * 7 + weekday_of_event
+    flat_cumulative = (cumulative_share + np.arange(len(cumulative_share))[:, None]).ravel()
+    target_share = profile_row + rng.random(len(profile_row))
+    hour = np.clip(np.searchsorted(flat_cumulative, target_share, side="right") - 23 * profile_row, 0, 23)
+    return np.asarray(hour * 60 + rng.integers(0, 60, len(profile_row)))
 
 
 UNKNOWN: Final = -1
@@ -227,11 +227,11 @@ class Details:
 
 def draw_details(offence: Ints, depth: Floats, rng: np.random.Generator) -> Details:
     """Weapon, injury, age and outcome of each event; `depth` is how deep in the lockdown it lies."""
-    weapon = _draw_weapons(offence, rng)
-    injury = _draw_injuries(offence, rng)
-    at_knifepoint = (weapon == WEAPONS.index("knife")) & (injury == 1)
-    age = _draw_ages(offence, at_knifepoint, depth, rng)
-    return Details(weapon, injury, age, _draw_outcomes(offence, rng))
+    weapon_index = _draw_weapons(offence, rng)
+    injury_code = _draw_injuries(offence, rng)
+    is_at_knifepoint = (weapon_index == WEAPONS.index("knife")) & (injury_code == 1)
+    age_band_index = _draw_ages(offence, is_at_knifepoint, depth, rng)
+    return Details(weapon_index, injury_code, age_band_index, _draw_outcomes(offence, rng))
 
 
 def young_knife_share(offence_index: int, depth: Floats) -> Floats:
@@ -246,17 +246,17 @@ def _draw_weapons(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
     knife = np.array([o.knife_share for o in OFFENCES])[offence]
     gun = np.array([o.gun_share for o in OFFENCES])[offence]
     is_armed_offence = np.array([o.knife_share > 0 for o in OFFENCES])[offence]
-    randoms = rng.random(len(offence))
-    limits = np.stack(
+    random_numbers = rng.random(len(offence))
+    share_limits = np.stack(
         [knife, knife + gun, knife + gun + 0.07 * is_armed_offence, knife + gun + 0.11 * is_armed_offence]
     )
-    return np.asarray(np.array([1, 2, 3, 4, 0], dtype=np.int8)[(randoms >= limits).sum(axis=0)])
+    return np.asarray(np.array([1, 2, 3, 4, 0], dtype=np.int8)[(random_numbers >= share_limits).sum(axis=0)])
 
 
 def _draw_injuries(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
-    share = np.array([np.nan if o.injury_share is None else o.injury_share for o in OFFENCES])[offence]
-    is_injured = rng.random(len(offence)) < share
-    return np.where(np.isnan(share), UNKNOWN, is_injured).astype(np.int8)
+    injury_share = np.array([np.nan if o.injury_share is None else o.injury_share for o in OFFENCES])[offence]
+    is_injured = rng.random(len(offence)) < injury_share
+    return np.where(np.isnan(injury_share), UNKNOWN, is_injured).astype(np.int8)
 
 
 def _draw_ages(
@@ -264,26 +264,26 @@ def _draw_ages(
 ) -> NDArray[np.int8]:
     usual_share = np.array([AGES.get(o.group, np.nan) for o in OFFENCES])[offence]
     knifepoint_share = YOUNG_AT_KNIFEPOINT * (1 - (1 - YOUNG_LOCKDOWN_RATIO) * depth)
-    share = np.where(at_knifepoint, knifepoint_share, usual_share)
-    randoms = rng.random((len(offence), 2))
-    young = np.searchsorted(np.cumsum(YOUNG)[:-1], randoms[:, 1], side="right")
-    adult = len(YOUNG) + np.searchsorted(np.cumsum(ADULT)[:-1], randoms[:, 1], side="right")
-    band = np.where(randoms[:, 0] < share, young, adult)
-    return np.where(np.isnan(usual_share), UNKNOWN, np.minimum(band, len(AGE_BANDS) - 1)).astype(np.int8)
+    young_share = np.where(at_knifepoint, knifepoint_share, usual_share)
+    random_pairs = rng.random((len(offence), 2))
+    young_band = np.searchsorted(np.cumsum(YOUNG)[:-1], random_pairs[:, 1], side="right")
+    adult_band = len(YOUNG) + np.searchsorted(np.cumsum(ADULT)[:-1], random_pairs[:, 1], side="right")
+    age_band = np.where(random_pairs[:, 0] < young_share, young_band, adult_band)
+    return np.where(np.isnan(usual_share), UNKNOWN, np.minimum(age_band, len(AGE_BANDS) - 1)).astype(np.int8)
 
 
 def _draw_outcomes(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
-    shares = np.cumsum(np.array([OUTCOME_SHARES[_outcome_kind(i)] for i in range(len(OFFENCES))]), axis=1)
-    outcome_index = (rng.random(len(offence))[:, None] >= shares[offence][:, :-1]).sum(axis=1)
-    recorded = np.array([o.recorded for o in OFFENCES])[offence]
-    return np.where(recorded, outcome_index, UNKNOWN).astype(np.int8)
+    cumulated = np.cumsum(np.array([OUTCOME_SHARES[_outcome_kind(i)] for i in range(len(OFFENCES))]), axis=1)
+    outcome_index = (rng.random(len(offence))[:, None] >= cumulated[offence][:, :-1]).sum(axis=1)
+    is_recorded = np.array([o.recorded for o in OFFENCES])[offence]
+    return np.where(is_recorded, outcome_index, UNKNOWN).astype(np.int8)
 
 
 def _outcome_kind(index: int) -> str:
-    offence = OFFENCES[index]
-    if offence.found_by == "police":
+    one_offence = OFFENCES[index]
+    if one_offence.found_by == "police":
         return "police"
-    return "violence" if offence.police_uk in ("Violence and sexual offences", "Robbery") else "property"
+    return "violence" if one_offence.police_uk in ("Violence and sexual offences", "Robbery") else "property"
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,9 +303,9 @@ class Delay:
         """The share recorded no later than this many days after."""
         if days < 0:
             return 0.0
-        soon = 1 - (self.soon_days / (1 + self.soon_days)) ** days
-        late = 1 - (self.late_days / (1 + self.late_days)) ** days
-        return self.same_day + (1 - self.same_day - self.late) * soon + self.late * late
+        soon_share = 1 - (self.soon_days / (1 + self.soon_days)) ** days
+        late_share = 1 - (self.late_days / (1 + self.late_days)) ** days
+        return self.same_day + (1 - self.same_day - self.late) * soon_share + self.late * late_share
 
 
 AT_ONCE: Final = Delay(1.0, 1.0, 0.0, 1.0)
@@ -334,26 +334,26 @@ def delay_for(offence: Offence) -> Delay:
 
 def draw_delays(offence: Ints, rng: np.random.Generator) -> Ints:
     """Days from each crime to its record."""
-    delays = [delay_for(o) for o in OFFENCES]
+    delay_of_offence = [delay_for(o) for o in OFFENCES]
     same_day_share, late_share = (
-        np.array([getattr(d, name) for d in delays]) for name in ("same_day", "late")
+        np.array([getattr(d, share_name) for d in delay_of_offence]) for share_name in ("same_day", "late")
     )
-    randoms = rng.random(len(offence))
-    is_late = randoms > 1 - late_share[offence]
-    mean = np.where(
+    random_numbers = rng.random(len(offence))
+    is_late = random_numbers > 1 - late_share[offence]
+    mean_days = np.where(
         is_late,
-        np.array([d.late_days for d in delays])[offence],
-        np.array([d.soon_days for d in delays])[offence],
+        np.array([d.late_days for d in delay_of_offence])[offence],
+        np.array([d.soon_days for d in delay_of_offence])[offence],
     )
-    waiting_days = 1 + np.floor(np.log1p(-rng.random(len(offence))) / np.log(mean / (1 + mean))).astype(
-        np.int64
-    )
-    return np.where(randoms < same_day_share[offence], 0, waiting_days)
+    waiting_days = 1 + np.floor(
+        np.log1p(-rng.random(len(offence))) / np.log(mean_days / (1 + mean_days))
+    ).astype(np.int64)
+    return np.where(random_numbers < same_day_share[offence], 0, waiting_days)
 
 
 def draw_windows(offence: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """Minutes before and after each event between which it is known to have happened (0, 0: seen)."""
-    median = np.array([o.window_hours for o in OFFENCES])[offence] * 60
-    width = median * np.exp(0.7 * rng.standard_normal(len(offence)))
+    median_minutes = np.array([o.window_hours for o in OFFENCES])[offence] * 60
+    width = median_minutes * np.exp(0.7 * rng.standard_normal(len(offence)))
     minutes_before: Floats = rng.random(len(offence)) * width
     return np.round(minutes_before).astype(np.int64), np.round(width - minutes_before).astype(np.int64)

@@ -65,8 +65,8 @@ class Land:
 
     def lsoa_at(self, points: Floats) -> Ints:
         """Which LSOA holds each point? -1 outside the city."""
-        nearest_seed = cKDTree(self.seeds).query(points)[1]
-        return np.where(nearest_seed < len(self.cells), nearest_seed, -1)
+        seed_index = cKDTree(self.seeds).query(points)[1]
+        return np.where(seed_index < len(self.cells), seed_index, -1)
 
     def boroughs(self) -> NDArray[Any]:
         """The borough polygons, which share their borders."""
@@ -80,26 +80,26 @@ class Land:
 def build_land(settings: Settings, rng: np.random.Generator) -> Land:
     """Which areas does the city have, and where?"""
     radius_m = float(np.sqrt(settings.area_km2 * 1e6 / np.pi))
-    river = _draw_river(radius_m, rng)
-    seeds, inside_count = _scatter_seeds(settings.lsoas, radius_m, river, rng)
-    cells, borders = _voronoi_cells(seeds, inside_count)
-    scale = float(np.sqrt(settings.area_km2 * 1e6 / shapely.area(cells).sum()))
-    seeds, river = seeds * scale, river * scale
-    cells = shapely.transform(cells, lambda xy: np.round(xy * scale + MIDDLE_M, 2))
-    lsoa_seeds = seeds[:inside_count]
-    graph = _neighbour_graph(lsoa_seeds, borders, river)
-    ward_of_lsoa = _grow_groups(lsoa_seeds, graph, settings.wards)
-    wards = _group_means(lsoa_seeds, ward_of_lsoa, settings.wards)
+    river_line = _draw_river(radius_m, rng)
+    seed_points, inside_count = _scatter_seeds(settings.lsoas, radius_m, river_line, rng)
+    lsoa_polygons, neighbour_pairs = _voronoi_cells(seed_points, inside_count)
+    area_scale = float(np.sqrt(settings.area_km2 * 1e6 / shapely.area(lsoa_polygons).sum()))
+    seed_points, river_line = seed_points * area_scale, river_line * area_scale
+    lsoa_polygons = shapely.transform(lsoa_polygons, lambda xy: np.round(xy * area_scale + MIDDLE_M, 2))
+    lsoa_seeds = seed_points[:inside_count]
+    lsoa_graph = _neighbour_graph(lsoa_seeds, neighbour_pairs, river_line)
+    ward_of_lsoa = _grow_groups(lsoa_seeds, lsoa_graph, settings.wards)
+    ward_points = _group_means(lsoa_seeds, ward_of_lsoa, settings.wards)
     borough_of_ward = _grow_groups(
-        wards, _group_graph(wards, graph, ward_of_lsoa, lsoa_seeds), settings.boroughs
+        ward_points, _group_graph(ward_points, lsoa_graph, ward_of_lsoa, lsoa_seeds), settings.boroughs
     )
-    boroughs = _group_means(wards, borough_of_ward, settings.boroughs)
-    borough_graph = _group_graph(boroughs, graph, borough_of_ward[ward_of_lsoa], lsoa_seeds)
-    unit_of_borough = _grow_groups(boroughs, borough_graph, settings.command_units)
+    borough_points = _group_means(ward_points, borough_of_ward, settings.boroughs)
+    borough_graph = _group_graph(borough_points, lsoa_graph, borough_of_ward[ward_of_lsoa], lsoa_seeds)
+    unit_of_borough = _grow_groups(borough_points, borough_graph, settings.command_units)
     borough_names = tuple(names.numbered(names.BOROUGHS, i) for i in range(settings.boroughs))
     return Land(
-        seeds=seeds + MIDDLE_M,
-        cells=cells,
+        seeds=seed_points + MIDDLE_M,
+        cells=lsoa_polygons,
         ward_of_lsoa=ward_of_lsoa,
         borough_of_ward=borough_of_ward,
         unit_of_borough=unit_of_borough,
@@ -109,15 +109,15 @@ def build_land(settings: Settings, rng: np.random.Generator) -> Land:
         lsoa_names=_names_within(
             borough_of_ward[ward_of_lsoa], borough_names, lambda n: f"{n // 5 + 1:03d}{'ABCDE'[n % 5]}"
         ),
-        river=river + MIDDLE_M,
+        river=river_line + MIDDLE_M,
         radius_m=radius_m,
     )
 
 
 def centrality(land: Land, points: Floats) -> Floats:
     """How central is each point: 1 in the middle of the city, falling to about 0.1 at its edge."""
-    reach = np.hypot(*(points - MIDDLE_M).T) / land.radius_m
-    return np.asarray(0.1 + 0.9 * np.exp(-((reach / 0.55) ** 2)))
+    relative_distance = np.hypot(*(points - MIDDLE_M).T) / land.radius_m
+    return np.asarray(0.1 + 0.9 * np.exp(-((relative_distance / 0.55) ** 2)))
 
 
 def _draw_river(radius_m: float, rng: np.random.Generator) -> Floats:
@@ -135,58 +135,58 @@ def _draw_waves(rng: np.random.Generator) -> Floats:
 
 def _outline_ratio(points: Floats, waves: Floats) -> Floats:
     """Distance from the middle over the distance of the outline in that direction."""
-    number, height, phase = waves
-    angle = np.arctan2(points[:, 1], points[:, 0])
-    rim = 1 + (height * np.cos(np.outer(angle, number) + phase)).sum(axis=1)
-    return np.asarray(np.hypot(*points.T) / np.maximum(rim, 0.5))
+    wave_numbers, wave_heights, wave_phases = waves
+    point_angle = np.arctan2(points[:, 1], points[:, 0])
+    rim_radius = 1 + (wave_heights * np.cos(np.outer(point_angle, wave_numbers) + wave_phases)).sum(axis=1)
+    return np.asarray(np.hypot(*points.T) / np.maximum(rim_radius, 0.5))
 
 
 def _scatter_seeds(
     count: int, radius_m: float, river: Floats, rng: np.random.Generator
 ) -> tuple[Floats, int]:
     """Seeds inside the city first, then those outside; denser in the middle, mirrored at the river."""
-    waves = _draw_waves(rng)
-    candidates = rng.uniform(-2, 2, (80 * count, 2))
-    reach = np.hypot(*candidates.T)
-    is_dense = rng.random(len(candidates)) < 0.22 + 0.78 * np.exp(-((reach / 0.5) ** 2))
-    candidates = candidates[is_dense & (_outline_ratio(candidates, waves) < 1.4)]
-    seeds = candidates[: int(1.5 * count)]
+    outline_waves = _draw_waves(rng)
+    candidate_points = rng.uniform(-2, 2, (80 * count, 2))
+    centre_distance = np.hypot(*candidate_points.T)
+    is_dense = rng.random(len(candidate_points)) < 0.22 + 0.78 * np.exp(-((centre_distance / 0.5) ** 2))
+    candidate_points = candidate_points[is_dense & (_outline_ratio(candidate_points, outline_waves) < 1.4)]
+    seeds = candidate_points[: int(1.5 * count)]
     for _ in range(4):
-        seeds = _group_means(candidates, cKDTree(seeds).query(candidates)[1], len(seeds), seeds)
+        seeds = _group_means(candidate_points, cKDTree(seeds).query(candidate_points)[1], len(seeds), seeds)
     seeds = seeds * radius_m
-    step = np.gradient(river, axis=0)
-    normal = np.column_stack([-step[:, 1], step[:, 0]]) / np.hypot(*step.T)[:, None]
+    river_step = np.gradient(river, axis=0)
+    river_normal = np.column_stack([-river_step[:, 1], river_step[:, 0]]) / np.hypot(*river_step.T)[:, None]
     bank_m = 0.014 * radius_m
     is_far = cKDTree(river).query(seeds)[0] > 2.2 * bank_m
-    seeds = np.vstack([seeds[is_far], river + bank_m * normal, river - bank_m * normal])
-    ratio = _outline_ratio(seeds / radius_m, waves)
-    order = np.argsort(ratio, kind="stable")
-    return seeds[order], min(count, int((ratio < 1.1).sum()))
+    seeds = np.vstack([seeds[is_far], river + bank_m * river_normal, river - bank_m * river_normal])
+    outline_ratio = _outline_ratio(seeds / radius_m, outline_waves)
+    ratio_order = np.argsort(outline_ratio, kind="stable")
+    return seeds[ratio_order], min(count, int((outline_ratio < 1.1).sum()))
 
 
 def _voronoi_cells(seeds: Floats, inside_count: int) -> tuple[NDArray[Any], Ints]:
     """The Voronoi cells of the first `inside_count` seeds, and the pairs of them that share a border."""
     diagram = Voronoi(seeds)
-    cells = [
+    cell_polygons = [
         shapely.Polygon(diagram.vertices[diagram.regions[r]]) for r in diagram.point_region[:inside_count]
     ]
-    pairs = diagram.ridge_points[(diagram.ridge_points < inside_count).all(axis=1)]
-    return np.array(cells, dtype=object), np.asarray(pairs, dtype=np.int64)
+    neighbour_pairs = diagram.ridge_points[(diagram.ridge_points < inside_count).all(axis=1)]
+    return np.array(cell_polygons, dtype=object), np.asarray(neighbour_pairs, dtype=np.int64)
 
 
 def _neighbour_graph(points: Floats, pairs: Ints, river: Floats) -> csr_array:
     """Neighbouring areas with the distance between them; the river counts as a long way."""
-    starts, ends = points[pairs[:, 0]], points[pairs[:, 1]]
-    distance = np.hypot(*(ends - starts).T)
-    distance = np.where(crosses(starts, ends, river), RIVER_PENALTY * distance, distance)
-    return coo_array((distance, (pairs[:, 0], pairs[:, 1])), shape=(len(points), len(points))).tocsr()
+    start_points, end_points = points[pairs[:, 0]], points[pairs[:, 1]]
+    distance_m = np.hypot(*(end_points - start_points).T)
+    distance_m = np.where(crosses(start_points, end_points, river), RIVER_PENALTY * distance_m, distance_m)
+    return coo_array((distance_m, (pairs[:, 0], pairs[:, 1])), shape=(len(points), len(points))).tocsr()
 
 
 def crosses(starts: Floats, ends: Floats, line: Floats) -> Bools:
     """Does each straight way cross the line?"""
-    outline = shapely.LineString(line)
-    shapely.prepare(outline)
-    return np.asarray(shapely.intersects(outline, shapely.linestrings(np.stack([starts, ends], axis=1))))
+    line_shape = shapely.LineString(line)
+    shapely.prepare(line_shape)
+    return np.asarray(shapely.intersects(line_shape, shapely.linestrings(np.stack([starts, ends], axis=1))))
 
 
 def _group_graph(points: Floats, graph: csr_array, group: Ints, fine: Floats) -> csr_array:
@@ -194,51 +194,51 @@ def _group_graph(points: Floats, graph: csr_array, group: Ints, fine: Floats) ->
 
     Groups whose areas only touch across the river are as far from each other as those areas are.
     """
-    edges = graph.tocoo()
-    row, column = edges.row, edges.col
-    detour = edges.data / np.hypot(*(fine[row] - fine[column]).T)
-    pairs = np.sort(np.column_stack([group[row], group[column]]), axis=1)
-    differs = pairs[:, 0] != pairs[:, 1]
-    pairs, pair_index = np.unique(pairs[differs], axis=0, return_inverse=True)
-    least_detour = np.full(len(pairs), np.inf)
-    np.minimum.at(least_detour, pair_index, detour[differs])
-    distance = least_detour * np.hypot(*(points[pairs[:, 0]] - points[pairs[:, 1]]).T)
-    return coo_array((distance, (pairs[:, 0], pairs[:, 1])), shape=(len(points), len(points))).tocsr()
+    fine_edges = graph.tocoo()
+    from_index, to_index = fine_edges.row, fine_edges.col
+    detour_factor = fine_edges.data / np.hypot(*(fine[from_index] - fine[to_index]).T)
+    links = np.sort(np.column_stack([group[from_index], group[to_index]]), axis=1)
+    is_between_groups = links[:, 0] != links[:, 1]
+    links, pair_index = np.unique(links[is_between_groups], axis=0, return_inverse=True)
+    least_detour = np.full(len(links), np.inf)
+    np.minimum.at(least_detour, pair_index, detour_factor[is_between_groups])
+    distance_m = least_detour * np.hypot(*(points[links[:, 0]] - points[links[:, 1]]).T)
+    return coo_array((distance_m, (links[:, 0], links[:, 1])), shape=(len(points), len(points))).tocsr()
 
 
 def _grow_groups(points: Floats, graph: csr_array, count: int) -> Ints:
     """Connected groups of areas, grown from evenly spread cores; each keeps at least its core."""
-    middles = points[np.linspace(0, len(points) - 1, count).round().astype(int)]
+    target_points = points[np.linspace(0, len(points) - 1, count).round().astype(int)]
     for _ in range(25):
-        middles = _group_means(points, cKDTree(middles).query(points)[1], count, middles)
-    cores = _distinct_nearest(points, middles)
-    _, _, source = dijkstra(graph, directed=False, indices=cores, min_only=True, return_predecessors=True)
-    position = np.full(len(points), -1)
-    position[cores] = np.arange(count)
-    is_unreached = source < 0
-    source[is_unreached] = cores[cKDTree(points[cores]).query(points[is_unreached])[1]]
-    return np.asarray(position[source])
+        target_points = _group_means(points, cKDTree(target_points).query(points)[1], count, target_points)
+    cores = _distinct_nearest(points, target_points)
+    _, _, core_of = dijkstra(graph, directed=False, indices=cores, min_only=True, return_predecessors=True)
+    group_of_core = np.full(len(points), -1)
+    group_of_core[cores] = np.arange(count)
+    is_unreached_point = core_of < 0
+    core_of[is_unreached_point] = cores[cKDTree(points[cores]).query(points[is_unreached_point])[1]]
+    return np.asarray(group_of_core[core_of])
 
 
 def _distinct_nearest(points: Floats, middles: Floats) -> Ints:
-    chosen_points: dict[int, None] = {}
-    tree = cKDTree(points)
-    for middle in middles:
-        nearest_points = np.atleast_1d(tree.query(middle, k=min(len(points), 64))[1])
-        free_point = next((int(i) for i in nearest_points if int(i) not in chosen_points), None)
-        chosen_points[
-            free_point
-            if free_point is not None
-            else next(i for i in range(len(points)) if i not in chosen_points)
+    used_indices: dict[int, None] = {}
+    point_tree = cKDTree(points)
+    for target_point in middles:
+        nearest_indices = np.atleast_1d(point_tree.query(target_point, k=min(len(points), 64))[1])
+        free_index = next((int(i) for i in nearest_indices if int(i) not in used_indices), None)
+        used_indices[
+            free_index
+            if free_index is not None
+            else next(i for i in range(len(points)) if i not in used_indices)
         ] = None
-    return np.array(list(chosen_points), dtype=np.int64)
+    return np.array(list(used_indices), dtype=np.int64)
 
 
 def _group_means(points: Floats, group: Ints, count: int, empty: Floats | None = None) -> Floats:
-    size = np.bincount(group, minlength=count)
-    sums = np.column_stack([np.bincount(group, points[:, k], count) for k in (0, 1)])
-    means = sums / np.maximum(size, 1)[:, None]
-    return means if empty is None else np.where(size[:, None] > 0, means, empty)
+    group_sizes = np.bincount(group, minlength=count)
+    coordinate_sums = np.column_stack([np.bincount(group, points[:, k], count) for k in (0, 1)])
+    mean_points = coordinate_sums / np.maximum(group_sizes, 1)[:, None]
+    return mean_points if empty is None else np.where(group_sizes[:, None] > 0, mean_points, empty)
 
 
 def _union_by_group(cells: NDArray[Any], group: Ints, count: int) -> NDArray[Any]:
@@ -249,8 +249,8 @@ def _names_within(
     boroughs: Ints, borough_names: tuple[str, ...], name_of: Callable[[int], str]
 ) -> tuple[str, ...]:
     """A name for each area: that of its borough, and its own by how many areas of the borough came before."""
-    earlier = [int(np.count_nonzero(boroughs[:i] == borough)) for i, borough in enumerate(boroughs)]
+    earlier_counts = [int(np.count_nonzero(boroughs[:i] == borough)) for i, borough in enumerate(boroughs)]
     return tuple(
-        f"{borough_names[borough]} {name_of(number)}"
-        for borough, number in zip(boroughs, earlier, strict=True)
+        f"{borough_names[borough]} {name_of(name_number)}"
+        for borough, name_number in zip(boroughs, earlier_counts, strict=True)
     )

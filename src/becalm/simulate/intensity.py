@@ -49,28 +49,28 @@ class Intensity:
         """Daily levels by kind of place, of first events and of near repeats, rooted in this epoch."""
         first_levels = np.where(self.epoch == epoch, self.factors[offence], 0.0)
         repeat_levels = np.zeros_like(first_levels)
-        for lag, share in enumerate(self.lag_share):
-            repeat_levels[:, lag:] += share * first_levels[:, : first_levels.shape[1] - lag]
+        for lag_days, lag_share in enumerate(self.lag_share):
+            repeat_levels[:, lag_days:] += lag_share * first_levels[:, : first_levels.shape[1] - lag_days]
         return first_levels, repeat_levels
 
 
 def build_intensity(places: Places, settings: Settings, rng: np.random.Generator) -> Intensity:
     """What is the true rate of every offence at every place on every day?"""
-    days = every_day(settings.start - timedelta(days=BURN_IN_DAYS), settings.end)
-    epoch = epochs(days)
-    shares = np.stack([np.bincount(places.kind, w, len(KINDS)).astype(np.float64) for w in places.weight])
-    factors = day_factors(settings, shares, days)
-    repeat = np.array([o.repeat_share if settings.near_repeats else 0.0 for o in OFFENCES])
-    lags = np.exp(-np.arange(BURN_IN_DAYS) / REPEAT_FADE_DAYS)
+    all_days = every_day(settings.start - timedelta(days=BURN_IN_DAYS), settings.end)
+    epoch_of_day = epochs(all_days)
+    kind_share = np.stack([np.bincount(places.kind, w, len(KINDS)).astype(np.float64) for w in places.weight])
+    kind_factors = day_factors(settings, kind_share, all_days)
+    repeat_shares = np.array([o.repeat_share if settings.near_repeats else 0.0 for o in OFFENCES])
+    lag_weights = np.exp(-np.arange(BURN_IN_DAYS) / REPEAT_FADE_DAYS)
     return Intensity(
-        days=days,
-        epoch=epoch,
-        base=_base_rates(settings, shares, factors),
-        repeat_share=repeat,
-        factors=factors,
-        drift=_draw_drift(int(epoch.max()) + 1, len(places.kind), settings, rng),
+        days=all_days,
+        epoch=epoch_of_day,
+        base=_base_rates(settings, kind_share, kind_factors),
+        repeat_share=repeat_shares,
+        factors=kind_factors,
+        drift=_draw_drift(int(epoch_of_day.max()) + 1, len(places.kind), settings, rng),
         nearby=_build_nearby(places.position),
-        lag_share=lags / lags.sum(),
+        lag_share=lag_weights / lag_weights.sum(),
     )
 
 
@@ -82,20 +82,20 @@ def expected_counts(
     `bins[d]` is the bin of day d (counted from the burn-in) or -1 for none. `place_rows` picks places.
     """
     rows = np.arange(len(places.kind)) if place_rows is None else place_rows
-    nearby = csr_array(intensity.nearby.T)[rows] if intensity.repeat_share[offence] > 0 else None
-    total = np.zeros((len(rows), count))
+    nearby_shares = csr_array(intensity.nearby.T)[rows] if intensity.repeat_share[offence] > 0 else None
+    expected_total = np.zeros((len(rows), count))
     repeat = intensity.repeat_share[offence]
-    for epoch in range(len(intensity.drift)):
-        first_levels, repeat_levels = intensity.levels(offence, epoch)
-        weight = intensity.base[offence] * places.weight[offence] * intensity.drift[epoch]
-        total += (
+    for epoch_index in range(len(intensity.drift)):
+        first_levels, repeat_levels = intensity.levels(offence, epoch_index)
+        weight = intensity.base[offence] * places.weight[offence] * intensity.drift[epoch_index]
+        expected_total += (
             (1 - repeat) * weight[rows, None] * _sum_into_bins(first_levels, bins, count)[places.kind[rows]]
         )
-        if nearby is not None:
-            total += repeat * (
-                nearby @ (weight[:, None] * _sum_into_bins(repeat_levels, bins, count)[places.kind])
+        if nearby_shares is not None:
+            expected_total += repeat * (
+                nearby_shares @ (weight[:, None] * _sum_into_bins(repeat_levels, bins, count)[places.kind])
             )
-    return total
+    return expected_total
 
 
 def expected_by_area(
@@ -105,22 +105,22 @@ def expected_by_area(
 
     `area[i]` is the area of place i.
     """
-    membership = csr_array((np.ones(len(area)), (area, np.arange(len(area)))), shape=(areas, len(area)))
+    area_members = csr_array((np.ones(len(area)), (area, np.arange(len(area)))), shape=(areas, len(area)))
     kinds = np.eye(len(KINDS))[places.kind]
-    repeat = intensity.repeat_share[offence]
-    repeat_reach = membership @ intensity.nearby.T if repeat > 0 else None
-    total = np.zeros((areas, count))
+    repeat_share = intensity.repeat_share[offence]
+    repeat_reach = area_members @ intensity.nearby.T if repeat_share > 0 else None
+    expected_total = np.zeros((areas, count))
     for epoch in range(len(intensity.drift)):
         first_levels, repeat_levels = intensity.levels(offence, epoch)
         weight = (intensity.base[offence] * places.weight[offence] * intensity.drift[epoch])[:, None] * kinds
-        total += (1 - repeat) * np.einsum(
-            "ak,kt->at", membership @ weight, _sum_into_bins(first_levels, bins, count)
+        expected_total += (1 - repeat_share) * np.einsum(
+            "ak,kt->at", area_members @ weight, _sum_into_bins(first_levels, bins, count)
         )
         if repeat_reach is not None:
-            total += repeat * np.einsum(
+            expected_total += repeat_share * np.einsum(
                 "ak,kt->at", repeat_reach @ weight, _sum_into_bins(repeat_levels, bins, count)
             )
-    return total
+    return expected_total
 
 
 def _sum_into_bins(levels: Floats, bins: Ints, count: int) -> Floats:
@@ -131,40 +131,40 @@ def _sum_into_bins(levels: Floats, bins: Ints, count: int) -> Floats:
 
 def _base_rates(settings: Settings, shares: Floats, factors: Floats) -> Floats:
     """Events a day of each offence, so that the whole city has the wanted number over the period."""
-    yearly = np.array([o.yearly for o in OFFENCES])
-    level = np.einsum("ok,okd->o", shares, factors[:, :, BURN_IN_DAYS:])
-    return yearly * (settings.incidents / float((yearly * level).sum()))
+    yearly_counts = np.array([o.yearly for o in OFFENCES])
+    unscaled_counts = np.einsum("ok,okd->o", shares, factors[:, :, BURN_IN_DAYS:])
+    return yearly_counts * (settings.incidents / float((yearly_counts * unscaled_counts).sum()))
 
 
 def _draw_drift(count: int, places: int, settings: Settings, rng: np.random.Generator) -> Floats:
     """A slow walk of each place's risk from half-year to half-year, with mean 1."""
     log_risk = rng.normal(0, DRIFT_SD, places)
-    rows = []
+    risk_of_epoch = []
     for _ in range(count):
-        rows.append(np.exp(log_risk - DRIFT_SD**2 / 2) if settings.drift else np.ones(places))
+        risk_of_epoch.append(np.exp(log_risk - DRIFT_SD**2 / 2) if settings.drift else np.ones(places))
         log_risk = DRIFT_MEMORY * log_risk + np.sqrt(1 - DRIFT_MEMORY**2) * rng.normal(0, DRIFT_SD, places)
-    return np.stack(rows)
+    return np.stack(risk_of_epoch)
 
 
 def _build_nearby(position: Floats) -> csr_array:
     """Where a near repeat happens: here, or at a place within reach, the nearer the likelier."""
-    count = len(position)
+    place_count = len(position)
     pairs = cKDTree(position).query_pairs(REPEAT_REACH_M, output_type="ndarray").astype(np.int64)
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
     closeness = np.exp(-np.hypot(*(position[pairs[:, 0]] - position[pairs[:, 1]]).T) / REPEAT_FADE_M)
-    row, column = np.concatenate([pairs[:, 0], pairs[:, 1]]), np.concatenate([pairs[:, 1], pairs[:, 0]])
-    weight = np.concatenate([closeness, closeness])
-    outside = np.bincount(row, weight, count)
-    weight = (1 - REPEAT_HERE) * weight / outside[row]
-    same_place_share = np.where(outside > 0, REPEAT_HERE, 1.0)
-    own_index = np.arange(count)
-    data = (
-        np.concatenate([weight, same_place_share]),
-        (np.concatenate([row, own_index]), np.concatenate([column, own_index])),
+    row, to_place = np.concatenate([pairs[:, 0], pairs[:, 1]]), np.concatenate([pairs[:, 1], pairs[:, 0]])
+    pair_weight = np.concatenate([closeness, closeness])
+    outside_weight = np.bincount(row, pair_weight, place_count)
+    pair_weight = (1 - REPEAT_HERE) * pair_weight / outside_weight[row]
+    same_place_share = np.where(outside_weight > 0, REPEAT_HERE, 1.0)
+    own_index = np.arange(place_count)
+    matrix_entries = (
+        np.concatenate([pair_weight, same_place_share]),
+        (np.concatenate([row, own_index]), np.concatenate([to_place, own_index])),
     )
-    matrix = coo_array(data, shape=(count, count)).tocsr()
-    matrix.sort_indices()
-    return matrix
+    nearby_matrix = coo_array(matrix_entries, shape=(place_count, place_count)).tocsr()
+    nearby_matrix.sort_indices()
+    return nearby_matrix
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,25 +194,25 @@ def choose_treatment(
 ) -> Treatment:
     """Take the hotspots with the highest true rate of street violence, and draw their treated days."""
     effect = settings.effect
-    rate = (intensity.base[:, None] * places.weight)[treatable_offences()].sum(axis=0)
-    centres, hotspot_of_place = _choose_hotspots(places.position, rate, effect)
-    is_treated = np.zeros((len(centres), settings.days), dtype=bool)
+    place_rate = (intensity.base[:, None] * places.weight)[treatable_offences()].sum(axis=0)
+    centre_ids, hotspot_of_place = _choose_hotspots(places.position, place_rate, effect)
+    is_treated = np.zeros((len(centre_ids), settings.days), dtype=bool)
     first_day = max((effect.start - settings.start).days, 0)
     end_day = max(min((effect.end - settings.start).days, settings.days), first_day)
-    is_treated[:, first_day:end_day] = rng.random((len(centres), end_day - first_day)) < effect.day_share
-    return build_treatment(places, hotspot_of_place, centres, is_treated, effect.reach_m)
+    is_treated[:, first_day:end_day] = rng.random((len(centre_ids), end_day - first_day)) < effect.day_share
+    return build_treatment(places, hotspot_of_place, centre_ids, is_treated, effect.reach_m)
 
 
 def build_treatment(
     places: Places, hotspot_of_place: Ints, centres: Ints, is_treated: Bools, reach_m: float
 ) -> Treatment:
     """A treatment of hotspots that somebody else has chosen."""
-    outside = np.flatnonzero(hotspot_of_place < 0)
-    outlets_near = cKDTree(places.position[outside]).query_ball_point(places.position[centres], reach_m)
-    outlets = [outside[np.sort(np.array(n, dtype=np.int64))] for n in outlets_near]
-    start = np.concatenate([[0], np.cumsum([len(o) for o in outlets], dtype=np.int64)])
-    outlet = np.concatenate(outlets) if outlets else np.zeros(0, dtype=np.int64)
-    return Treatment(hotspot_of_place, centres, is_treated, outlet, start.astype(np.int64))
+    untreated = np.flatnonzero(hotspot_of_place < 0)
+    near_indices = cKDTree(places.position[untreated]).query_ball_point(places.position[centres], reach_m)
+    outlets_of_hotspot = [untreated[np.sort(np.array(n, dtype=np.int64))] for n in near_indices]
+    outlet_starts = np.concatenate([[0], np.cumsum([len(o) for o in outlets_of_hotspot], dtype=np.int64)])
+    outlet_places = np.concatenate(outlets_of_hotspot) if outlets_of_hotspot else np.zeros(0, dtype=np.int64)
+    return Treatment(hotspot_of_place, centres, is_treated, outlet_places, outlet_starts.astype(np.int64))
 
 
 def apply_effect(
@@ -232,19 +232,19 @@ def apply_effect(
     hotspot = treatment.hotspot_of_place[place]
     is_prevented = (hotspot >= 0) & (day >= 0) & treatable_offences()[offence] & (randoms[:, 0] < effect.size)
     is_prevented[is_prevented] = treatment.is_treated[hotspot[is_prevented], day[is_prevented]]
-    outlet_count = np.diff(treatment.outlet_start)[hotspot]
-    is_moved = (
+    outlet_counts = np.diff(treatment.outlet_start)[hotspot]
+    has_moved = (
         is_prevented
         & (effect.kind == "displacement")
         & (randoms[:, 1] < effect.displaced)
-        & (outlet_count > 0)
+        & (outlet_counts > 0)
     )
-    new_place = place.copy()
-    outlet_index = treatment.outlet_start[hotspot[is_moved]] + np.floor(
-        randoms[is_moved, 2] * outlet_count[is_moved]
+    new_place_of_event = place.copy()
+    outlet_indices = treatment.outlet_start[hotspot[has_moved]] + np.floor(
+        randoms[has_moved, 2] * outlet_counts[has_moved]
     ).astype(np.int64)
-    new_place[is_moved] = treatment.outlet[outlet_index]
-    return ~is_prevented | is_moved, new_place
+    new_place_of_event[has_moved] = treatment.outlet[outlet_indices]
+    return ~is_prevented | has_moved, new_place_of_event
 
 
 def expected_effect(
@@ -255,26 +255,26 @@ def expected_effect(
     `before` is (hotspots, days): the true rate of each hotspot without the effect. Returns what is
     left at each hotspot, and what each hotspot's outlets gain together.
     """
-    size = 0.0 if effect.kind == "none" else effect.size
-    prevented = before * treatment.is_treated[:, first_day:end_day] * size
+    effect_share = 0.0 if effect.kind == "none" else effect.size
+    prevented_counts = before * treatment.is_treated[:, first_day:end_day] * effect_share
     has_outlet = np.diff(treatment.outlet_start)[:, None] > 0
-    share = effect.displaced if effect.kind == "displacement" else 0.0
-    return before - prevented, prevented * share * has_outlet
+    displaced_share = effect.displaced if effect.kind == "displacement" else 0.0
+    return before - prevented_counts, prevented_counts * displaced_share * has_outlet
 
 
 def _choose_hotspots(position: Floats, rate: Floats, effect: Effect) -> tuple[Ints, Ints]:
     """Circles of the highest rate that do not overlap, and the circle that each place lies in."""
-    tree = cKDTree(position)
-    pairs = tree.sparse_distance_matrix(tree, effect.radius_m, output_type="coo_matrix")
-    score = np.bincount(pairs.row, rate[pairs.col], len(rate))
+    place_tree = cKDTree(position)
+    near_pairs = place_tree.sparse_distance_matrix(place_tree, effect.radius_m, output_type="coo_matrix")
+    near_rate = np.bincount(near_pairs.row, rate[near_pairs.col], len(rate))
     hotspot_of_place = np.full(len(rate), -1)
-    is_blocked = np.zeros(len(rate), dtype=bool)
-    centres: list[int] = []
-    for place in np.argsort(-score, kind="stable"):
-        if len(centres) == effect.hotspots:
+    is_blocked_place = np.zeros(len(rate), dtype=bool)
+    centre_ids: list[int] = []
+    for place in np.argsort(-near_rate, kind="stable"):
+        if len(centre_ids) == effect.hotspots:
             break
-        if not is_blocked[place]:
-            hotspot_of_place[tree.query_ball_point(position[place], effect.radius_m)] = len(centres)
-            is_blocked[tree.query_ball_point(position[place], 2 * effect.radius_m)] = True
-            centres.append(int(place))
-    return np.array(centres, dtype=np.int64), hotspot_of_place
+        if not is_blocked_place[place]:
+            hotspot_of_place[place_tree.query_ball_point(position[place], effect.radius_m)] = len(centre_ids)
+            is_blocked_place[place_tree.query_ball_point(position[place], 2 * effect.radius_m)] = True
+            centre_ids.append(int(place))
+    return np.array(centre_ids, dtype=np.int64), hotspot_of_place

@@ -47,8 +47,8 @@ STREET_KINDS: Final = ("Road", "Street", "Lane", "Avenue", "Close", "Way", "Row"
 
 def numbered(names: tuple[str, ...], index: int) -> str:
     """The name at this index; past the end the names come again with a number."""
-    round_number, position = divmod(index, len(names))
-    return names[position] if round_number == 0 else f"{names[position]} {round_number + 1}"
+    round_number, name_index = divmod(index, len(names))
+    return names[name_index] if round_number == 0 else f"{names[name_index]} {round_number + 1}"
 
 
 TIME_ZONE: Final = "Europe/London"

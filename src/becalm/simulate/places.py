@@ -78,73 +78,71 @@ class Places:
 
 def build_places(land: Land, streets: Streets, settings: Settings, rng: np.random.Generator) -> Places:
     """Where are the active places, and how much of each offence does each carry?"""
-    deprivation = _deprivation(land, streets.middles, rng)
+    deprivation_of_segment = _deprivation(land, streets.middles, rng)
     town_level = _town_centrality(streets, streets.middles)
-    kind, segment = _choose_segments(streets, settings.places, town_level, deprivation, rng)
-    position, junction = _position_places(streets, kind, segment, rng)
-    weight = _weigh_places(land, streets, position, kind, deprivation[segment], settings, rng)
-    address_place, address_position, address_share = _place_addresses(
-        streets, position, segment, junction, rng
-    )
-    lsoa = land.lsoa_at(position)
+    kind, segment = _choose_segments(streets, settings.places, town_level, deprivation_of_segment, rng)
+    place_xy_m, junction = _position_places(streets, kind, segment, rng)
+    weight = _weigh_places(land, streets, place_xy_m, kind, deprivation_of_segment[segment], settings, rng)
+    address_place, address_xy_m, address_share = _place_addresses(streets, place_xy_m, segment, junction, rng)
+    lsoa_of_place = land.lsoa_at(place_xy_m)
     # An address over the border moves back to its place: place and record would else name two areas.
-    is_astray = land.lsoa_at(address_position) != lsoa[address_place]
-    address_position[is_astray] = position[address_place[is_astray]]
+    is_address_astray = land.lsoa_at(address_xy_m) != lsoa_of_place[address_place]
+    address_xy_m[is_address_astray] = place_xy_m[address_place[is_address_astray]]
     return Places(
-        position, kind, segment, junction, lsoa, weight, address_place, address_position, address_share
+        place_xy_m, kind, segment, junction, lsoa_of_place, weight, address_place, address_xy_m, address_share
     )
 
 
 def _deprivation(land: Land, points: Floats, rng: np.random.Generator) -> Floats:
     """A smooth field about 1 over the city: some parts carry two or three times the risk of others."""
-    homes = land.seeds[: len(land.cells)]
-    knots = homes[rng.integers(len(homes), size=60)]
-    heights = rng.normal(0, 1, len(knots))
-    width = 0.12 * land.radius_m
-    field = np.zeros(len(points))
-    for knot, height in zip(knots, heights, strict=True):
-        field += height * np.exp(-((points - knot) ** 2).sum(axis=1) / (2 * width**2))
-    return np.asarray(np.exp(0.55 * (field - field.mean()) / max(float(field.std()), 1e-9)))
+    lsoa_points = land.seeds[: len(land.cells)]
+    knot_points = lsoa_points[rng.integers(len(lsoa_points), size=60)]
+    knot_heights = rng.normal(0, 1, len(knot_points))
+    bump_width_m = 0.12 * land.radius_m
+    levels = np.zeros(len(points))
+    for knot_point, knot_height in zip(knot_points, knot_heights, strict=True):
+        levels += knot_height * np.exp(-((points - knot_point) ** 2).sum(axis=1) / (2 * bump_width_m**2))
+    return np.asarray(np.exp(0.55 * (levels - levels.mean()) / max(float(levels.std()), 1e-9)))
 
 
 def _town_centrality(streets: Streets, points: Floats) -> Floats:
     """How much of a town centre each point is: the sizes of the centres, each fading with distance."""
-    near, which = cKDTree(streets.centres).query(points, k=min(3, len(streets.centres)))
-    size = streets.centre_size[which]
-    reach = 160.0 + 900.0 * np.sqrt(size)
-    return np.asarray((np.sqrt(size) * np.exp(-near / reach)).sum(axis=1))
+    distance_m, centre_indices = cKDTree(streets.centres).query(points, k=min(3, len(streets.centres)))
+    centre_sizes = streets.centre_size[centre_indices]
+    reach_m = 160.0 + 900.0 * np.sqrt(centre_sizes)
+    return np.asarray((np.sqrt(centre_sizes) * np.exp(-distance_m / reach_m)).sum(axis=1))
 
 
 def _choose_segments(
     streets: Streets, place_count: int, town_level: Floats, deprivation: Floats, rng: np.random.Generator
 ) -> tuple[Ints, Ints]:
     """Which segments are active, and as what? Each segment holds one place at most."""
-    count = len(streets.length_m)
-    main = np.where(streets.is_main, 2.5, 1.0)
+    segment_count = len(streets.length_m)
+    main_road_factor = np.where(streets.is_main, 2.5, 1.0)
     kind_scores = (
-        town_level**2 * main,
-        town_level**1.5 * main,
+        town_level**2 * main_road_factor,
+        town_level**1.5 * main_road_factor,
         0.02 + town_level,
-        np.ones(count),
+        np.ones(segment_count),
         deprivation**2,
-        np.ones(count),
+        np.ones(segment_count),
         deprivation**0.5,
     )
-    is_free = np.ones(count, dtype=bool)
-    kinds, segments = [], []
-    for k, number in enumerate(_count_per_kind(place_count)):
-        score = np.log(np.maximum(kind_scores[k], 1e-12)) + rng.gumbel(size=count)
-        chosen_segments = np.argsort(np.where(is_free, -score, np.inf), kind="stable")[:number]
-        is_free[chosen_segments] = False
-        segments.append(chosen_segments)
-        kinds.append(np.full(number, k))
-    return np.concatenate(kinds), np.concatenate(segments)
+    is_free_segment = np.ones(segment_count, dtype=bool)
+    kind_parts, segment_parts = [], []
+    for k, kind_count in enumerate(_count_per_kind(place_count)):
+        score = np.log(np.maximum(kind_scores[k], 1e-12)) + rng.gumbel(size=segment_count)
+        chosen_segments = np.argsort(np.where(is_free_segment, -score, np.inf), kind="stable")[:kind_count]
+        is_free_segment[chosen_segments] = False
+        segment_parts.append(chosen_segments)
+        kind_parts.append(np.full(kind_count, k))
+    return np.concatenate(kind_parts), np.concatenate(segment_parts)
 
 
 def _count_per_kind(total: int) -> list[int]:
-    numbers = [int(total * share) for share in SHARES]
-    numbers[-1] += total - sum(numbers)
-    return numbers
+    kind_counts = [int(total * share) for share in SHARES]
+    kind_counts[-1] += total - sum(kind_counts)
+    return kind_counts
 
 
 def _position_places(
@@ -152,9 +150,9 @@ def _position_places(
 ) -> tuple[Floats, Ints]:
     """Stations and half of the nightlife lie on a junction, the rest along the segment."""
     is_at_junction = (kind == KINDS.index("station")) | ((kind == 0) & (rng.random(len(kind)) < 0.5))
-    along = np.where(is_at_junction, 0.0, rng.uniform(0.25, 0.75, len(kind)))[:, None]
+    share_along = np.where(is_at_junction, 0.0, rng.uniform(0.25, 0.75, len(kind)))[:, None]
     start, end = streets.nodes[streets.start[segment]], streets.nodes[streets.end[segment]]
-    return np.round(start + along * (end - start)), np.where(is_at_junction, streets.start[segment], -1)
+    return np.round(start + share_along * (end - start)), np.where(is_at_junction, streets.start[segment], -1)
 
 
 def _weigh_places(
@@ -167,44 +165,44 @@ def _weigh_places(
     rng: np.random.Generator,
 ) -> Floats:
     """Share of each offence at each place: kind, town centre, neighbourhood, and a risk of its own."""
-    count = len(kind)
+    place_count = len(kind)
     if not settings.hotspots:
-        return np.full((len(OFFENCES), count), 1.0 / count)
-    common_risk = np.minimum(rng.pareto(RISK_TAIL, count) + 1, LARGEST_RISK)
+        return np.full((len(OFFENCES), place_count), 1.0 / place_count)
+    common_risk = np.minimum(rng.pareto(RISK_TAIL, place_count) + 1, LARGEST_RISK)
     town_busyness = 0.3 + _town_centrality(streets, position)
-    centrality_here = centrality(land, position)
-    own_risk = {rhythm: rng.normal(0, sd, count) for rhythm, (_, sd, _) in SPREAD.items()}
-    rows = []
+    place_centrality = centrality(land, position)
+    risk_of_rhythm = {rhythm: rng.normal(0, sd, place_count) for rhythm, (_, sd, _) in SPREAD.items()}
+    weights = []
     for offence in OFFENCES:
         kind_weight = np.array(KIND_WEIGHTS[offence.rhythm])[kind]
         tail_exponent, _, town_exponent = SPREAD[offence.rhythm]
         location_factor = np.where(
             kind <= 2,
             town_busyness**town_exponent,
-            (0.6 + 0.4 * centrality_here) * deprivation ** min(town_exponent, 1.0),
+            (0.6 + 0.4 * place_centrality) * deprivation ** min(town_exponent, 1.0),
         )
-        own_log_risk = own_risk[offence.rhythm] + rng.normal(0, 0.2, count)
-        rows.append(kind_weight * common_risk**tail_exponent * location_factor * np.exp(own_log_risk))
-    weight = np.stack(rows)
-    return np.asarray(weight / weight.sum(axis=1, keepdims=True))
+        own_log_risk = risk_of_rhythm[offence.rhythm] + rng.normal(0, 0.2, place_count)
+        weights.append(kind_weight * common_risk**tail_exponent * location_factor * np.exp(own_log_risk))
+    raw_weights = np.stack(weights)
+    return np.asarray(raw_weights / raw_weights.sum(axis=1, keepdims=True))
 
 
 def _place_addresses(
     streets: Streets, position: Floats, segment: Ints, junction: Ints, rng: np.random.Generator
 ) -> tuple[Ints, Floats, Floats]:
     """One to five points at each place, along its segment; the first carries the most."""
-    number = rng.integers(1, ADDRESSES + 1, len(position))
-    owner = np.repeat(np.arange(len(position)), number)
-    first = np.repeat(np.cumsum(number) - number, number)
-    order = np.arange(len(owner)) - first
-    step = streets.nodes[streets.end[segment]] - streets.nodes[streets.start[segment]]
-    direction = (step / np.maximum(np.hypot(*step.T), 1.0)[:, None])[owner]
-    reach = np.minimum(FRONTAGE_M, 0.24 * streets.length_m[segment])[owner]
-    shift = np.where(order == 0, 0.0, rng.uniform(-1, 1, len(owner)) * reach)
-    shift = np.where(junction[owner] >= 0, np.abs(shift), shift)
-    share = 0.6**order
-    share = share / np.bincount(owner, share)[owner]
-    return owner, np.round(position[owner] + shift[:, None] * direction), share
+    address_counts = rng.integers(1, ADDRESSES + 1, len(position))
+    place_of_address = np.repeat(np.arange(len(position)), address_counts)
+    first_address = np.repeat(np.cumsum(address_counts) - address_counts, address_counts)
+    order_in_place = np.arange(len(place_of_address)) - first_address
+    segment_vector = streets.nodes[streets.end[segment]] - streets.nodes[streets.start[segment]]
+    unit_vector = (segment_vector / np.maximum(np.hypot(*segment_vector.T), 1.0)[:, None])[place_of_address]
+    reach_m = np.minimum(FRONTAGE_M, 0.24 * streets.length_m[segment])[place_of_address]
+    shift_m = np.where(order_in_place == 0, 0.0, rng.uniform(-1, 1, len(place_of_address)) * reach_m)
+    shift_m = np.where(junction[place_of_address] >= 0, np.abs(shift_m), shift_m)
+    raw_share = 0.6**order_in_place
+    raw_share = raw_share / np.bincount(place_of_address, raw_share)[place_of_address]
+    return place_of_address, np.round(position[place_of_address] + shift_m[:, None] * unit_vector), raw_share
 
 
 PUBLISHED_SHARE: Final = 0.45  # of the segments; the rest have fewer than eight addresses on their own
@@ -225,25 +223,25 @@ class MapPoints:
 def build_map_points(land: Land, streets: Streets, places: Places, rng: np.random.Generator) -> MapPoints:
     """Which points are published, and which stands for each address? Only those that are used are kept."""
     published_segments = np.flatnonzero(rng.random(len(streets.length_m)) < PUBLISHED_SHARE)
-    middles = streets.middles[published_segments]
-    used_points, of_address = np.unique(
-        cKDTree(middles).query(places.address_position)[1], return_inverse=True
+    middle_points = streets.middles[published_segments]
+    used_indices, point_of_address = np.unique(
+        cKDTree(middle_points).query(places.address_position)[1], return_inverse=True
     )
-    segment, position = published_segments[used_points], middles[used_points]
-    names = streets.names()
-    longitude, latitude = to_wgs84(position)
+    segment_of_point, point_xy_m = published_segments[used_indices], middle_points[used_indices]
+    street_names = streets.names()
+    longitude, latitude = to_wgs84(point_xy_m)
     return MapPoints(
-        position=position,
+        position=point_xy_m,
         longitude=tuple(f"{x:.6f}" for x in longitude),
         latitude=tuple(f"{y:.6f}" for y in latitude),
-        street=tuple(f"On or near {names[i]}" for i in streets.street[segment]),
-        lsoa=land.lsoa_at(position),
-        of_address=of_address.astype(np.int64),
+        street=tuple(f"On or near {street_names[i]}" for i in streets.street[segment_of_point]),
+        lsoa=land.lsoa_at(point_xy_m),
+        of_address=point_of_address.astype(np.int64),
     )
 
 
 def to_wgs84(points: Floats) -> tuple[Floats, Floats]:
     """Longitudes and latitudes of points in the city's metres."""
-    transformer = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
-    longitude, latitude = transformer.transform(points[:, 0], points[:, 1])
+    to_degrees = Transformer.from_crs(CRS, "EPSG:4326", always_xy=True)
+    longitude, latitude = to_degrees.transform(points[:, 0], points[:, 1])
     return np.asarray(longitude), np.asarray(latitude)

@@ -43,39 +43,39 @@ def is_in_extract(city: SimulatedCity) -> Bools:
 
 def crime_refs(count: int) -> pa.Array:
     """What the first so many incidents are called."""
-    text = np.empty((count, 13), dtype=np.uint8)
-    text[:, :4] = np.frombuffer(b"DGB-", dtype=np.uint8)
-    numbers = np.arange(count)
-    for column in range(12, 3, -1):
-        numbers, digit = np.divmod(numbers, 10)
-        text[:, column] = digit + ord("0")
-    return equal_strings(text)
+    ref_bytes = np.empty((count, 13), dtype=np.uint8)
+    ref_bytes[:, :4] = np.frombuffer(b"DGB-", dtype=np.uint8)
+    remaining_numbers = np.arange(count)
+    for digit_column in range(12, 3, -1):
+        remaining_numbers, last_digit = np.divmod(remaining_numbers, 10)
+        ref_bytes[:, digit_column] = last_digit + ord("0")
+    return equal_strings(ref_bytes)
 
 
 def equal_strings(text: Bytes) -> pa.Array:
     """Strings of equal length from their bytes: (strings, length)."""
-    offsets = np.arange(len(text) + 1, dtype=np.int64) * text.shape[1]
-    buffers = (pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(text)))
-    return pa.LargeStringArray.from_buffers(len(text), *buffers)
+    text_offsets = np.arange(len(text) + 1, dtype=np.int64) * text.shape[1]
+    arrow_buffers = (pa.py_buffer(text_offsets), pa.py_buffer(np.ascontiguousarray(text)))
+    return pa.LargeStringArray.from_buffers(len(text), *arrow_buffers)
 
 
 def extract_table(city: SimulatedCity) -> pa.Table:
     """All rows of the extract, in order of the time that is written down."""
-    rows_of_crimes = np.flatnonzero(is_in_extract(city))
-    order = np.argsort(city.incidents.from_minute[rows_of_crimes], kind="stable")
-    rows = rows_of_crimes[order]
-    data = {**_fact_columns(city.incidents, rows), **_place_columns(city, rows)}
-    data["crime_ref"] = crime_refs(len(city.incidents)).take(pa.array(rows)).cast(pa.string())
-    return pa.table({name: data[name] for name in EXTRACT_COLUMNS})
+    crime_indices = np.flatnonzero(is_in_extract(city))
+    time_order = np.argsort(city.incidents.from_minute[crime_indices], kind="stable")
+    sorted_indices = crime_indices[time_order]
+    arrays = {**_fact_columns(city.incidents, sorted_indices), **_place_columns(city, sorted_indices)}
+    arrays["crime_ref"] = crime_refs(len(city.incidents)).take(pa.array(sorted_indices)).cast(pa.string())
+    return pa.table({column_name: arrays[column_name] for column_name in EXTRACT_COLUMNS})
 
 
 def lookup_words(index: NDArray[np.integer], values: Sequence[str]) -> pa.Array:
     """The value at each index; null where the index is negative."""
-    code_of_value = {value: code for code, value in enumerate(dict.fromkeys(values))}
-    code_of = np.array([*(code_of_value[v] for v in values), -1], dtype=np.int32)  # the last serves -1
-    codes = code_of[np.asarray(index)]
+    code_of_value = {word: value_code for value_code, word in enumerate(dict.fromkeys(values))}
+    code_of_index = np.array([*(code_of_value[v] for v in values), -1], dtype=np.int32)  # the last serves -1
+    code_of_row = code_of_index[np.asarray(index)]
     return pa.DictionaryArray.from_arrays(
-        pa.array(codes, mask=codes < 0), pa.array(list(code_of_value), pa.string())
+        pa.array(code_of_row, mask=code_of_row < 0), pa.array(list(code_of_value), pa.string())
     )
 
 
@@ -96,18 +96,18 @@ def _fact_columns(incidents: Incidents, rows: Ints) -> dict[str, pa.Array]:
 
 def _place_columns(city: SimulatedCity, rows: Ints) -> dict[str, pa.Array]:
     land, places, incidents = city.plan.land, city.plan.places, city.incidents
-    is_unplaced = ~incidents.has_place[rows]
-    position = places.address_position[incidents.address[rows]].astype(np.int64)
-    lsoa = places.lsoa[incidents.place[rows]]
-    ward = land.ward_of_lsoa[lsoa]
-    borough = land.borough_of_ward[ward]
+    lacks_place = ~incidents.has_place[rows]
+    address_xy_m = places.address_position[incidents.address[rows]].astype(np.int64)
+    lsoa_index = places.lsoa[incidents.place[rows]]
+    ward_index = land.ward_of_lsoa[lsoa_index]
+    borough_index = land.borough_of_ward[ward_index]
     return {
-        "easting": pa.array(position[:, 0], mask=is_unplaced),
-        "northing": pa.array(position[:, 1], mask=is_unplaced),
-        "borough": lookup_words(borough, land.borough_names),
-        "ward": lookup_words(np.where(is_unplaced, -1, ward), land.ward_names),
-        "lsoa": lookup_words(np.where(is_unplaced, -1, lsoa), land.lsoa_codes),
-        "command_unit": lookup_words(land.unit_of_borough[borough], land.unit_names),
+        "easting": pa.array(address_xy_m[:, 0], mask=lacks_place),
+        "northing": pa.array(address_xy_m[:, 1], mask=lacks_place),
+        "borough": lookup_words(borough_index, land.borough_names),
+        "ward": lookup_words(np.where(lacks_place, -1, ward_index), land.ward_names),
+        "lsoa": lookup_words(np.where(lacks_place, -1, lsoa_index), land.lsoa_codes),
+        "command_unit": lookup_words(land.unit_of_borough[borough_index], land.unit_names),
     }
 
 
@@ -119,9 +119,9 @@ def _dates(days: Ints) -> pa.Array:
 
 def clock_times(minutes: Ints) -> pa.Array:
     """Local minutes as "YYYY-MM-DD HH:MM"."""
-    clock = pa.array([f"{m // 60:02d}:{m % 60:02d}" for m in range(DAY_MINUTES)])
-    day = _dates(minutes // DAY_MINUTES).cast(pa.string())
-    return pc.binary_join_element_wise(day, clock.take(pa.array(minutes % DAY_MINUTES)), " ")
+    clock_texts = pa.array([f"{m // 60:02d}:{m % 60:02d}" for m in range(DAY_MINUTES)])
+    day_texts = _dates(minutes // DAY_MINUTES).cast(pa.string())
+    return pc.binary_join_element_wise(day_texts, clock_texts.take(pa.array(minutes % DAY_MINUTES)), " ")
 
 
 ONE_IN: Final = 8  # of the recorded offences of street violence ends with an arrest that is in the log
@@ -140,23 +140,23 @@ def arrests_table(city: SimulatedCity) -> pa.Table:
     city's chance. Local times that came twice in autumn are left out, as nobody could tell them apart.
     """
     incidents, plan = city.incidents, city.plan
-    is_violent = np.array([o.street_violence for o in OFFENCES])[incidents.offence]
+    has_violence = np.array([o.street_violence for o in OFFENCES])[incidents.offence]
     numbers = np.arange(len(incidents))
-    rows = np.flatnonzero(is_in_extract(city) & is_violent & incidents.has_place & (numbers % ONE_IN == 7))
-    minute = incidents.from_minute[rows] + np.array(DELAYS)[rows // ONE_IN % len(DELAYS)]
-    is_unambiguous = ~_is_ambiguous(minute)
-    rows, minute = rows[is_unambiguous], minute[is_unambiguous]
-    order = np.argsort(minute, kind="stable")
-    rows, minute = rows[order], minute[order]
-    position = plan.places.address_position[incidents.address[rows]].astype(np.int64)
-    activity = rows // ONE_IN % len(ACTIVITIES)
+    rows = np.flatnonzero(is_in_extract(city) & has_violence & incidents.has_place & (numbers % ONE_IN == 7))
+    arrest_minute = incidents.from_minute[rows] + np.array(DELAYS)[rows // ONE_IN % len(DELAYS)]
+    is_unambiguous = ~_is_ambiguous(arrest_minute)
+    rows, arrest_minute = rows[is_unambiguous], arrest_minute[is_unambiguous]
+    time_order = np.argsort(arrest_minute, kind="stable")
+    rows, arrest_minute = rows[time_order], arrest_minute[time_order]
+    address_xy_m = plan.places.address_position[incidents.address[rows]].astype(np.int64)
+    activity_index = rows // ONE_IN % len(ACTIVITIES)
     return pa.table(
         {
-            "arrested_at": clock_times(minute),
-            "place_easting_m": position[:, 0],
-            "place_northing_m": position[:, 1],
-            "unit": _arrest_units(rows, activity),
-            "activity": lookup_words(activity, ACTIVITIES),
+            "arrested_at": clock_times(arrest_minute),
+            "place_easting_m": address_xy_m[:, 0],
+            "place_northing_m": address_xy_m[:, 1],
+            "unit": _arrest_units(rows, activity_index),
+            "activity": lookup_words(activity_index, ACTIVITIES),
             "offence": lookup_words(incidents.offence[rows], [o.word for o in OFFENCES]),
         }
     )
@@ -164,9 +164,9 @@ def arrests_table(city: SimulatedCity) -> pa.Table:
 
 def _arrest_units(rows: Ints, activity: Ints) -> pa.Array:
     """Dedicated units do dedicated work; the rest is done by response teams."""
-    names = [f"VSU {n + 1}" for n in range(DEDICATED)] + [f"Response {n + 1}" for n in range(DEDICATED)]
-    is_response = np.array([name in ("response", "investigation") for name in ACTIVITIES])[activity]
-    return lookup_words(rows // 7 % DEDICATED + DEDICATED * is_response, names)
+    unit_names = [f"VSU {n + 1}" for n in range(DEDICATED)] + [f"Response {n + 1}" for n in range(DEDICATED)]
+    is_response_unit = np.array([name in ("response", "investigation") for name in ACTIVITIES])[activity]
+    return lookup_words(rows // 7 % DEDICATED + DEDICATED * is_response_unit, unit_names)
 
 
 def _is_ambiguous(minutes: Ints) -> Ints:
@@ -176,8 +176,8 @@ def _is_ambiguous(minutes: Ints) -> Ints:
         minutes.astype("datetime64[m]").astype("datetime64[Y]").astype(int) + 1970
     ).tolist():
         for month in (3, 10):
-            start = day_number(last_sunday(year, month)) * DAY_MINUTES + 60
-            is_ambiguous |= (minutes >= start) & (minutes < start + 60)
+            hour_start_minute = day_number(last_sunday(year, month)) * DAY_MINUTES + 60
+            is_ambiguous |= (minutes >= hour_start_minute) & (minutes < hour_start_minute + 60)
     return is_ambiguous
 
 
@@ -223,24 +223,24 @@ class PublicRecords:
 
 def publish_records(city: SimulatedCity, rng: np.random.Generator) -> PublicRecords:
     """What does data.police.uk show of this city?"""
-    for_points, for_rows, for_stops = rng.spawn(3)
+    point_rng, row_rng, stop_rng = rng.spawn(3)
     plan = city.plan
-    points = build_map_points(plan.land, plan.streets, plan.places, for_points)
+    map_points = build_map_points(plan.land, plan.streets, plan.places, point_rng)
     first = int(month_number(np.array([day_number(plan.settings.start)]))[0])
-    last = int(month_number(np.array([day_number(plan.settings.end) - 1]))[0])
-    count = last - first + 1
-    street, month, outcome_month = _draw_street_rows(city, points, first, count, for_rows)
+    last_month = int(month_number(np.array([day_number(plan.settings.end) - 1]))[0])
+    count = last_month - first + 1
+    street, month_of_row, outcome_month = _draw_street_rows(city, map_points, first, count, row_rng)
     order = np.argsort(outcome_month, kind="stable")
     order = order[(outcome_month[order] >= 0) & (outcome_month[order] < count)]
-    stops, stop_month = _draw_stops(city, points, first, for_stops)
+    stop_table, month_of_stop = _draw_stops(city, map_points, first, stop_rng)
     return PublicRecords(
         months=tuple(month_name(first + m) for m in range(count)),
         street=street,
-        street_start=np.searchsorted(month, np.arange(count + 1)),
+        street_start=np.searchsorted(month_of_row, np.arange(count + 1)),
         outcomes=_outcome_table(street.take(pa.array(order)), first + outcome_month[order], first, count),
         outcomes_start=np.searchsorted(outcome_month[order], np.arange(count + 1)),
-        stops=stops,
-        stops_start=np.searchsorted(stop_month, np.arange(count + 1)),
+        stops=stop_table,
+        stops_start=np.searchsorted(month_of_stop, np.arange(count + 1)),
     )
 
 
@@ -250,23 +250,23 @@ def _draw_street_rows(
     """The street rows by month, type and place, the month of each, and of its outcome (-1: none)."""
     incidents = city.incidents
     rows = np.flatnonzero(incidents.recorded_day <= day_number(city.as_of))
-    point = points.of_address[incidents.address[rows]]
-    is_unplaced = ~incidents.has_place[rows] | (rng.random(len(rows)) < UNPLACED_SHARE)
-    point = np.where(is_unplaced, -1, point)
-    kind = np.array([STREET_TYPES.index(o.police_uk) for o in OFFENCES])[incidents.offence[rows]]
+    point_of_row = points.of_address[incidents.address[rows]]
+    lacks_point = ~incidents.has_place[rows] | (rng.random(len(rows)) < UNPLACED_SHARE)
+    point_of_row = np.where(lacks_point, -1, point_of_row)
+    type_index = np.array([STREET_TYPES.index(o.police_uk) for o in OFFENCES])[incidents.offence[rows]]
     month = month_number(incidents.from_minute[rows] // DAY_MINUTES) - first
-    tie_breaker = rng.random(len(rows))
-    order = np.lexsort((tie_breaker, point, kind, month))
-    has_id = np.array([o.recorded for o in OFFENCES])[incidents.offence[rows[order]]]
-    order = np.repeat(order, 1 + (has_id & (rng.random(len(order)) < TWICE_SHARE)))
-    rows, point, kind, month = rows[order], point[order], kind[order], month[order]
-    outcome = incidents.details.outcome[rows].astype(np.int64)
+    random_ties = rng.random(len(rows))
+    order = np.lexsort((random_ties, point_of_row, type_index, month))
+    has_crime_id = np.array([o.recorded for o in OFFENCES])[incidents.offence[rows[order]]]
+    order = np.repeat(order, 1 + (has_crime_id & (rng.random(len(order)) < TWICE_SHARE)))
+    rows, point_of_row, type_index, month = rows[order], point_of_row[order], type_index[order], month[order]
+    outcome_index = incidents.details.outcome[rows].astype(np.int64)
     decision_month = month_number(incidents.recorded_day[rows]) - first + _months_to_outcome(rows, rng)
-    is_open = (outcome >= 0) & ((decision_month >= count) | (outcome == UNDER_INVESTIGATION))
-    outcome = np.where(is_open, UNDER_INVESTIGATION, outcome)
-    ids = _crime_ids(len(incidents), rng).take(pa.array(rows, mask=outcome < 0))
-    table = _street_table(city, points, point, ids, first + month, kind, outcome)
-    return table, month, np.where((outcome < 0) | is_open, -1, decision_month)
+    is_undecided = (outcome_index >= 0) & ((decision_month >= count) | (outcome_index == UNDER_INVESTIGATION))
+    outcome_index = np.where(is_undecided, UNDER_INVESTIGATION, outcome_index)
+    crime_ids = _crime_ids(len(incidents), rng).take(pa.array(rows, mask=outcome_index < 0))
+    table = _street_table(city, points, point_of_row, crime_ids, first + month, type_index, outcome_index)
+    return table, month, np.where((outcome_index < 0) | is_undecided, -1, decision_month)
 
 
 def _months_to_outcome(rows: Ints, rng: np.random.Generator) -> Ints:
@@ -279,40 +279,40 @@ def _street_table(
 ) -> pa.Table:
     land = city.plan.land
     first_month = int(month.min()) if len(month) else 0
-    months = [month_name(first_month + m) for m in range(int(np.ptp(month)) + 1 if len(month) else 0)]
-    force = lookup_words(np.zeros(len(point), dtype=np.int32), (names.FORCE,))
-    lsoa = np.where(point >= 0, points.lsoa[point], -1)
-    data = (
+    month_names = [month_name(first_month + m) for m in range(int(np.ptp(month)) + 1 if len(month) else 0)]
+    force_column = lookup_words(np.zeros(len(point), dtype=np.int32), (names.FORCE,))
+    lsoa_index = np.where(point >= 0, points.lsoa[point], -1)
+    column_arrays = (
         ids,
-        lookup_words(month - first_month, months),
-        force,
-        force,
+        lookup_words(month - first_month, month_names),
+        force_column,
+        force_column,
         lookup_words(point, points.longitude),
         lookup_words(point, points.latitude),
         lookup_words(np.where(point >= 0, point, len(points.street)), (*points.street, "No Location")),
-        lookup_words(lsoa, land.lsoa_codes),
-        lookup_words(lsoa, land.lsoa_names),
+        lookup_words(lsoa_index, land.lsoa_codes),
+        lookup_words(lsoa_index, land.lsoa_names),
         lookup_words(kind, STREET_TYPES),
         lookup_words(outcome, OUTCOMES),
         pa.nulls(len(point), pa.string()),
     )
-    return pa.table(dict(zip(STREET_COLUMNS, data, strict=True)))
+    return pa.table(dict(zip(STREET_COLUMNS, column_arrays, strict=True)))
 
 
 def _outcome_table(street: pa.Table, month: Ints, first: int, count: int) -> pa.Table:
-    months = lookup_words(month - first, [month_name(first + m) for m in range(count)])
+    month_column = lookup_words(month - first, [month_name(first + m) for m in range(count)])
     outcome_columns = street.rename_columns({"Last outcome category": "Outcome type"})
-    place = outcome_columns.schema.get_field_index("Month")
-    return outcome_columns.set_column(place, "Month", months).select(list(OUTCOME_COLUMNS))
+    month_position = outcome_columns.schema.get_field_index("Month")
+    return outcome_columns.set_column(month_position, "Month", month_column).select(list(OUTCOME_COLUMNS))
 
 
 def _crime_ids(count: int, rng: np.random.Generator) -> pa.Array:
     """Sixty-four hexadecimal digits for each incident."""
-    digits = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
+    hex_digits = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
     random_bytes = np.frombuffer(rng.bytes(32 * count), dtype=np.uint8).reshape(count, 32)
-    text = np.empty((count, 64), dtype=np.uint8)
-    text[:, 0::2], text[:, 1::2] = digits[random_bytes >> 4], digits[random_bytes & 15]
-    return equal_strings(text)
+    id_bytes = np.empty((count, 64), dtype=np.uint8)
+    id_bytes[:, 0::2], id_bytes[:, 1::2] = hex_digits[random_bytes >> 4], hex_digits[random_bytes & 15]
+    return equal_strings(id_bytes)
 
 
 def _draw_stops(
@@ -320,40 +320,40 @@ def _draw_stops(
 ) -> tuple[pa.Table, Ints]:
     """Stops where and when police look: their own work, by the hours that police-found offences keep."""
     plan = city.plan
-    count = int(STOPS_PER_INCIDENT * len(city.incidents))
-    police = [i for i, o in enumerate(OFFENCES) if o.found_by == "police"]
-    place = rng.choice(len(plan.places.kind), count, p=plan.places.weight[police].mean(axis=0))
-    address = pick_address(plan.places, place, rng)
-    day = rng.integers(BURN_IN_DAYS, len(plan.intensity.days), count)
-    zeros = np.zeros(count, dtype=np.int64)
-    events = Events(zeros + police[0], address, day, zeros, zeros.astype(bool))
-    minute = draw_minutes(events, plan.places, plan.intensity, plan.settings, rng)
-    local_minutes = (day - BURN_IN_DAYS + day_number(plan.settings.start)) * DAY_MINUTES + minute
+    stop_count = int(STOPS_PER_INCIDENT * len(city.incidents))
+    police_offences = [i for i, o in enumerate(OFFENCES) if o.found_by == "police"]
+    place = rng.choice(len(plan.places.kind), stop_count, p=plan.places.weight[police_offences].mean(axis=0))
+    address_of_stop = pick_address(plan.places, place, rng)
+    day_of_stop = rng.integers(BURN_IN_DAYS, len(plan.intensity.days), stop_count)
+    zeros = np.zeros(stop_count, dtype=np.int64)
+    stop_events = Events(zeros + police_offences[0], address_of_stop, day_of_stop, zeros, zeros.astype(bool))
+    minute = draw_minutes(stop_events, plan.places, plan.intensity, plan.settings, rng)
+    local_minutes = (day_of_stop - BURN_IN_DAYS + day_number(plan.settings.start)) * DAY_MINUTES + minute
     local_minutes = np.sort(local_minutes)
-    month = month_number(local_minutes // DAY_MINUTES) - first
-    return _stop_table(points, points.of_address[address], to_utc(local_minutes), rng), month
+    month_of_stop = month_number(local_minutes // DAY_MINUTES) - first
+    return _stop_table(points, points.of_address[address_of_stop], to_utc(local_minutes), rng), month_of_stop
 
 
 def _stop_table(points: MapPoints, point: Ints, utc: Ints, rng: np.random.Generator) -> pa.Table:
-    count = len(point)
-    point = np.where(rng.random(count) < 0.05, -1, point)
-    searched_object = rng.choice(4, count, p=(0.62, 0.18, 0.10, 0.10))
-    result = rng.choice(4, count, p=(0.74, 0.13, 0.10, 0.03))
-    instants = np.datetime_as_string(utc.astype("datetime64[m]").astype("datetime64[s]")).astype(object)
-    empty = pa.nulls(count, pa.string())
-    columns: dict[str, pa.Array] = dict.fromkeys(STOP_COLUMNS, empty)
-    columns["Type"] = lookup_words(np.zeros(count, dtype=np.int32), ("Person search",))
-    columns["Date"] = pa.array(instants + "+00:00", pa.string())
+    stop_count = len(point)
+    point = np.where(rng.random(stop_count) < 0.05, -1, point)
+    object_index = rng.choice(4, stop_count, p=(0.62, 0.18, 0.10, 0.10))
+    result = rng.choice(4, stop_count, p=(0.74, 0.13, 0.10, 0.03))
+    instant_texts = np.datetime_as_string(utc.astype("datetime64[m]").astype("datetime64[s]")).astype(object)
+    empty_column = pa.nulls(stop_count, pa.string())
+    columns: dict[str, pa.Array] = dict.fromkeys(STOP_COLUMNS, empty_column)
+    columns["Type"] = lookup_words(np.zeros(stop_count, dtype=np.int32), ("Person search",))
+    columns["Date"] = pa.array(instant_texts + "+00:00", pa.string())
     columns["Latitude"], columns["Longitude"] = (
         lookup_words(point, points.latitude),
         lookup_words(point, points.longitude),
     )
-    columns["Legislation"] = lookup_words(searched_object, SEARCH_LAWS)
-    columns["Object of search"] = lookup_words(searched_object, SEARCHED_OBJECTS)
+    columns["Legislation"] = lookup_words(object_index, SEARCH_LAWS)
+    columns["Object of search"] = lookup_words(object_index, SEARCHED_OBJECTS)
     columns["Outcome"] = lookup_words(result, SEARCH_RESULTS)
     columns["Outcome linked to object of search"] = lookup_words(_is_linked(result, rng), ("False", "True"))
     columns["Removal of more than just outer clothing"] = lookup_words(
-        (rng.random(count) < 0.03) * 1, ("False", "True")
+        (rng.random(stop_count) < 0.03) * 1, ("False", "True")
     )
     return pa.table(columns)
 

@@ -38,10 +38,10 @@ class Effect:
     end: date = date(2021, 10, 1)
 
     def __post_init__(self) -> None:
-        for name in ("size", "displaced", "day_share"):
-            value = getattr(self, name)
-            if not 0.0 <= value <= 1.0:
-                raise UsageError(f"effect {name} is {value}; it is a share. Give a number from 0 to 1.")
+        for share_name in ("size", "displaced", "day_share"):
+            share = getattr(self, share_name)
+            if not 0.0 <= share <= 1.0:
+                raise UsageError(f"effect {share_name} is {share}; it is a share. Give a number from 0 to 1.")
         if self.end <= self.start:
             raise UsageError(f"The effect ends on {self.end}, not after its start {self.start}.")
 
@@ -81,8 +81,8 @@ class Settings:
             )
         if self.incidents < 0:
             raise UsageError(f"{self.incidents} incidents cannot happen. Give 0 or more.")
-        sizes = (self.command_units, self.boroughs, self.wards, self.lsoas, self.junctions)
-        if self.command_units < 1 or any(a > b for a, b in pairwise(sizes)):
+        area_counts = (self.command_units, self.boroughs, self.wards, self.lsoas, self.junctions)
+        if self.command_units < 1 or any(a > b for a, b in pairwise(area_counts)):
             raise UsageError(
                 f"The city needs at least one command unit, and no more command units ({self.command_units}) "
                 f"than boroughs ({self.boroughs}), wards ({self.wards}), LSOAs ({self.lsoas}) and "

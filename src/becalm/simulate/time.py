@@ -54,8 +54,8 @@ def hour_profiles(settings: Settings) -> Floats:
         return np.full((len(RHYTHMS), len(KINDS), 168), 1 / 168)
     rhythm_curves = np.stack([_curve(RHYTHMS[rhythm]) for rhythm in RHYTHMS])
     kind_curves = np.stack([_curve(KIND_HOURS.get(kind, (1.0, ()))) for kind in KINDS])
-    profile = rhythm_curves[:, None, :] * kind_curves[None, :, :]
-    return np.asarray(profile / profile.sum(axis=2, keepdims=True))
+    hour_products = rhythm_curves[:, None, :] * kind_curves[None, :, :]
+    return np.asarray(hour_products / hour_products.sum(axis=2, keepdims=True))
 
 
 def rhythm_index(offence: Offence) -> int:
@@ -69,26 +69,26 @@ def day_factors(settings: Settings, shares: Floats, days: tuple[date, ...]) -> F
     `shares[o, k]` is the share of offence o at places of kind k; the lockdown is shared out among the
     kinds so that each offence as a whole falls by just its stated ratio.
     """
-    weekday = np.array([d.weekday() for d in days])
-    profile = hour_profiles(settings)
-    in_week = 7 * profile.reshape(*profile.shape[:2], 7, 24).sum(axis=3)[:, :, weekday]
-    depth = lockdown_depth(days) if settings.lockdown else np.zeros(len(days))
-    calendar = _calendar_levels(days) if settings.seasons else np.ones((len(KINDS), len(days)))
-    rows = []
-    for index, offence in enumerate(OFFENCES):
-        level = in_week[rhythm_index(offence)] * calendar
-        level = level * (_season(offence, days) if settings.seasons else 1.0)
-        fall = _fall_by_kind(offence, shares[index])
-        rows.append(level * (1 - fall[:, None] * depth[None, :]))
-    return np.stack(rows)
+    weekday_of_day = np.array([d.weekday() for d in days])
+    hour_profile = hour_profiles(settings)
+    weekday_level = 7 * hour_profile.reshape(*hour_profile.shape[:2], 7, 24).sum(axis=3)[:, :, weekday_of_day]
+    lockdown_share = lockdown_depth(days) if settings.lockdown else np.zeros(len(days))
+    calendar_level = _calendar_levels(days) if settings.seasons else np.ones((len(KINDS), len(days)))
+    factor_rows = []
+    for offence_index, offence in enumerate(OFFENCES):
+        day_level = weekday_level[rhythm_index(offence)] * calendar_level
+        day_level = day_level * (_season(offence, days) if settings.seasons else 1.0)
+        fall_of_kind = _fall_by_kind(offence, shares[offence_index])
+        factor_rows.append(day_level * (1 - fall_of_kind[:, None] * lockdown_share[None, :]))
+    return np.stack(factor_rows)
 
 
 def lockdown_depth(days: tuple[date, ...]) -> Floats:
     """How deep each day lies in the lockdown: 0 in normal times, 1 on its floor."""
     day_ordinals = np.array([d.toordinal() for d in days], dtype=float)
-    ramp, floor, rebound = (d.toordinal() for d in (RAMP, FLOOR, REBOUND))
-    descent = np.clip((day_ordinals - ramp + 1) / (floor - ramp), 0, 1)
-    return np.asarray(descent * 0.5 ** (np.maximum(day_ordinals - rebound, 0) / HALF_LIFE_DAYS))
+    ramp_ordinal, floor_ordinal, rebound_ordinal = (d.toordinal() for d in (RAMP, FLOOR, REBOUND))
+    descent_share = np.clip((day_ordinals - ramp_ordinal + 1) / (floor_ordinal - ramp_ordinal), 0, 1)
+    return np.asarray(descent_share * 0.5 ** (np.maximum(day_ordinals - rebound_ordinal, 0) / HALF_LIFE_DAYS))
 
 
 def every_day(start: date, end: date) -> tuple[date, ...]:
@@ -98,46 +98,46 @@ def every_day(start: date, end: date) -> tuple[date, ...]:
 
 def epochs(days: tuple[date, ...]) -> Ints:
     """The half-year that each day lies in, counted from the first: places drift from one to the next."""
-    half_year = np.array([2 * d.year + (d.month > 6) for d in days])
-    return half_year - half_year.min() if len(half_year) else half_year
+    half_year_number = np.array([2 * d.year + (d.month > 6) for d in days])
+    return half_year_number - half_year_number.min() if len(half_year_number) else half_year_number
 
 
 def _curve(curve_spec: tuple[float, tuple[Bump, ...]]) -> Floats:
-    background, bumps = curve_spec
-    curve = np.full(168, background)
-    hours = np.arange(168) + 0.5
-    for names, middle, width, height in bumps:
-        for name in names.split():
-            centre = 24 * WEEK.split().index(name) + middle
-            distance_hours = (hours - centre + 84) % 168 - 84
-            curve += height * np.exp(-0.5 * (distance_hours / width) ** 2)
-    return curve
+    base_level, bump_list = curve_spec
+    hour_levels = np.full(168, base_level)
+    week_hours = np.arange(168) + 0.5
+    for day_names, middle_hour, width_hours, peak_height in bump_list:
+        for day_name in day_names.split():
+            centre_hour = 24 * WEEK.split().index(day_name) + middle_hour
+            distance_hours = (week_hours - centre_hour + 84) % 168 - 84
+            hour_levels += peak_height * np.exp(-0.5 * (distance_hours / width_hours) ** 2)
+    return hour_levels
 
 
 def _season(offence: Offence, days: tuple[date, ...]) -> Floats:
     year_share = np.array([d.timetuple().tm_yday for d in days]) / 365.25
-    peak = (offence.season_peak - 0.5) / 12
-    return np.asarray(1 + offence.season_share * np.cos(2 * np.pi * (year_share - peak)))
+    peak_share = (offence.season_peak - 0.5) / 12
+    return np.asarray(1 + offence.season_share * np.cos(2 * np.pi * (year_share - peak_share)))
 
 
 def _calendar_levels(days: tuple[date, ...]) -> Floats:
     """Christmas for all, and term time for schools (shut in August, at Christmas and two weeks in April)."""
-    level = np.ones((len(KINDS), len(days)))
-    level *= np.array([CHRISTMAS.get((d.month, d.day), 1.0) for d in days])
-    is_holiday = [d.month == 8 or (d.month, d.day) >= (12, 20) or (d.month, d.day) <= (1, 3)
+    kind_levels = np.ones((len(KINDS), len(days)))
+    kind_levels *= np.array([CHRISTMAS.get((d.month, d.day), 1.0) for d in days])
+    is_school_holiday = [d.month == 8 or (d.month, d.day) >= (12, 20) or (d.month, d.day) <= (1, 3)
             or (d.month == 4 and 5 <= d.day <= 18) for d in days]  # fmt: skip
-    level[KINDS.index("school")] *= np.where(is_holiday, 0.45, 1.12)
-    return level
+    kind_levels[KINDS.index("school")] *= np.where(is_school_holiday, 0.45, 1.12)
+    return kind_levels
 
 
 def _fall_by_kind(offence: Offence, kind_share: Floats) -> Floats:
     """The fall at each kind of place, so that the whole falls by 1 - lockdown_ratio; rises are even."""
-    fall = 1 - offence.lockdown_ratio
-    if fall <= 0:
-        return np.full(len(KINDS), fall)
-    by_kind = np.minimum(fall * np.array(LOCKDOWN_EXPOSURE), 0.97)
+    mean_fall = 1 - offence.lockdown_ratio
+    if mean_fall <= 0:
+        return np.full(len(KINDS), mean_fall)
+    by_kind = np.minimum(mean_fall * np.array(LOCKDOWN_EXPOSURE), 0.97)
     for _ in range(50):
-        by_kind = np.minimum(by_kind * fall / max(float((kind_share * by_kind).sum()), 1e-12), 0.97)
+        by_kind = np.minimum(by_kind * mean_fall / max(float((kind_share * by_kind).sum()), 1e-12), 0.97)
     return by_kind
 
 
@@ -147,8 +147,8 @@ DAY_MINUTES: Final = 1440
 
 def last_sunday(year: int, month: int) -> date:
     """The last Sunday of a month that has 31 days."""
-    last = date(year, month, 31)
-    return last - timedelta(days=(last.weekday() + 1) % 7)
+    last_day = date(year, month, 31)
+    return last_day - timedelta(days=(last_day.weekday() + 1) % 7)
 
 
 def day_number(day: date) -> int:
@@ -160,19 +160,19 @@ def skip_missing_hour(minutes: Ints) -> Ints:
     """Move local times that no clock showed (01:00 to 02:00 as summer time begins) on by an hour."""
     shifted_minutes = minutes.copy()
     for year in _years(minutes):
-        gap_start = day_number(last_sunday(year, 3)) * DAY_MINUTES + 60
-        shifted_minutes[(minutes >= gap_start) & (minutes < gap_start + 60)] += 60
+        gap_start_minute = day_number(last_sunday(year, 3)) * DAY_MINUTES + 60
+        shifted_minutes[(minutes >= gap_start_minute) & (minutes < gap_start_minute + 60)] += 60
     return shifted_minutes
 
 
 def to_utc(minutes: Ints) -> Ints:
     """Local minutes as UTC minutes; of the hour that comes twice in autumn the first is meant."""
-    is_summer = np.zeros(len(minutes), dtype=bool)
+    is_summer_time = np.zeros(len(minutes), dtype=bool)
     for year in _years(minutes):
-        start = day_number(last_sunday(year, 3)) * DAY_MINUTES + 120
-        end = day_number(last_sunday(year, 10)) * DAY_MINUTES + 120
-        is_summer |= (minutes >= start) & (minutes < end)
-    return np.asarray(minutes - 60 * is_summer)
+        start_minute = day_number(last_sunday(year, 3)) * DAY_MINUTES + 120
+        end_minute = day_number(last_sunday(year, 10)) * DAY_MINUTES + 120
+        is_summer_time |= (minutes >= start_minute) & (minutes < end_minute)
+    return np.asarray(minutes - 60 * is_summer_time)
 
 
 def month_number(days: Ints) -> Ints:
@@ -188,5 +188,5 @@ def month_name(month: int) -> str:
 def _years(minutes: Ints) -> range:
     if len(minutes) == 0:
         return range(0)
-    first, last = (EPOCH + timedelta(days=int(m) // DAY_MINUTES) for m in (minutes.min(), minutes.max()))
-    return range(first.year, last.year + 1)
+    first_day, last = (EPOCH + timedelta(days=int(m) // DAY_MINUTES) for m in (minutes.min(), minutes.max()))
+    return range(first_day.year, last.year + 1)

@@ -96,85 +96,85 @@ def offence_indices(group: str) -> tuple[int, ...]:
 
 def place_months(plan: CityPlan, group: str) -> PlaceMonths:
     """How many of this group are to be expected at each place in each month?"""
-    bins, first, count = _month_bins(plan)
-    total = np.zeros((len(plan.places.kind), count))
+    month_of_day, first_month, month_count = _month_bins(plan)
+    expected_total = np.zeros((len(plan.places.kind), month_count))
     for offence in offence_indices(group):
-        total += expected_counts(plan.intensity, plan.places, offence, bins, count)
-    return PlaceMonths(group, tuple(month_name(first + m) for m in range(count)), total)
+        expected_total += expected_counts(plan.intensity, plan.places, offence, month_of_day, month_count)
+    return PlaceMonths(group, tuple(month_name(first_month + m) for m in range(month_count)), expected_total)
 
 
 def yearly_rates(plan: CityPlan) -> Floats:
     """Mean expected number a year of each group at each place, over the city's life: (groups, places)."""
     bins = np.where(np.arange(len(plan.intensity.days)) >= BURN_IN_DAYS, 0, -1)
-    years = plan.settings.days / 365.25
-    rows = []
+    year_count = plan.settings.days / 365.25
+    rate_rows = []
     for group in GROUPS:
-        parts = [
+        offence_rates = [
             expected_counts(plan.intensity, plan.places, i, bins, 1)[:, 0] for i in offence_indices(group)
         ]
-        rows.append(np.sum(parts, axis=0) / years)
-    return np.stack(rows)
+        rate_rows.append(np.sum(offence_rates, axis=0) / year_count)
+    return np.stack(rate_rows)
 
 
 def cell_rates(plan: CityPlan, groups: tuple[str, ...], *, cell_m: float) -> CellRates:
     """How many of these groups together are to be expected a year in each square cell?"""
     places = plan.places
-    rate = yearly_rates(plan)[[GROUPS.index(g) for g in groups]].sum(axis=0)
-    cell = np.floor(places.address_position / cell_m).astype(np.int64)
-    indices, which = np.unique(cell, axis=0, return_inverse=True)
-    yearly = np.bincount(which.ravel(), rate[places.address_place] * places.address_share)
-    return CellRates(cell_m, indices[:, 0], indices[:, 1], yearly.astype(np.float64))
+    place_rate = yearly_rates(plan)[[GROUPS.index(g) for g in groups]].sum(axis=0)
+    cell_of_address = np.floor(places.address_position / cell_m).astype(np.int64)
+    cell_indices, cell_number = np.unique(cell_of_address, axis=0, return_inverse=True)
+    yearly_rate = np.bincount(cell_number.ravel(), place_rate[places.address_place] * places.address_share)
+    return CellRates(cell_m, cell_indices[:, 0], cell_indices[:, 1], yearly_rate.astype(np.float64))
 
 
 def expected_weeks(plan: CityPlan) -> ExpectedWeeks:
     """How many of each series are to be expected in each borough and week?"""
-    bins, mondays = _week_bins(plan)
-    area = plan.land.borough_of_lsoa[plan.places.lsoa]
-    count, areas = len(mondays), len(plan.land.borough_names)
-    by_offence = np.stack(
+    week_of_day, week_starts = _week_bins(plan)
+    borough_of_place = plan.land.borough_of_lsoa[plan.places.lsoa]
+    week_count, areas = len(week_starts), len(plan.land.borough_names)
+    expected_by_offence = np.stack(
         [
-            expected_by_area(plan.intensity, plan.places, i, bins, count, area, areas)
+            expected_by_area(plan.intensity, plan.places, i, week_of_day, week_count, borough_of_place, areas)
             for i in range(len(OFFENCES))
         ]
     )
-    young_by_offence, lockdown_depths = np.zeros_like(by_offence), _lockdown_depths(plan)
-    for week in range(count):
-        depth = lockdown_depths[bins == week].mean(keepdims=True)
-        shares = np.array([float(young_knife_share(i, depth)[0]) for i in range(len(OFFENCES))])
-        young_by_offence[:, :, week] = by_offence[:, :, week] * shares[:, None]
-    rows = [by_offence[list(offence_indices(g))].sum(axis=0) for g in GROUPS]
-    rows.append(by_offence[[i for i, o in enumerate(OFFENCES) if o.recorded]].sum(axis=0))
+    young_by_offence, lockdown_depths = np.zeros_like(expected_by_offence), _lockdown_depths(plan)
+    for week_index in range(week_count):
+        week_depth = lockdown_depths[week_of_day == week_index].mean(keepdims=True)
+        young_shares = np.array([float(young_knife_share(i, week_depth)[0]) for i in range(len(OFFENCES))])
+        young_by_offence[:, :, week_index] = expected_by_offence[:, :, week_index] * young_shares[:, None]
+    rows = [expected_by_offence[list(offence_indices(g))].sum(axis=0) for g in GROUPS]
+    rows.append(expected_by_offence[[i for i, o in enumerate(OFFENCES) if o.recorded]].sum(axis=0))
     armed_share = np.array([o.knife_share + o.gun_share for o in OFFENCES])
-    rows += [(by_offence * armed_share[:, None, None]).sum(axis=0), young_by_offence.sum(axis=0)]
-    return ExpectedWeeks(SERIES, plan.land.borough_names, mondays, np.stack(rows))
+    rows += [(expected_by_offence * armed_share[:, None, None]).sum(axis=0), young_by_offence.sum(axis=0)]
+    return ExpectedWeeks(SERIES, plan.land.borough_names, week_starts, np.stack(rows))
 
 
 def effect_days(plan: CityPlan) -> EffectDays:
     """What does the planted effect change at each hotspot on each day of its period?"""
     effect, treatment = plan.settings.effect, plan.treatment
-    indices = np.flatnonzero(treatment.is_treated.any(axis=0))
-    first, last = (int(indices[0]), int(indices[-1]) + 1) if len(indices) else (0, 0)
+    treated_days = np.flatnonzero(treatment.is_treated.any(axis=0))
+    first_day, end_day = (int(treated_days[0]), int(treated_days[-1]) + 1) if len(treated_days) else (0, 0)
     members = np.flatnonzero(treatment.hotspot_of_place >= 0)
     bins = np.full(len(plan.intensity.days), -1)
-    bins[BURN_IN_DAYS + first : BURN_IN_DAYS + last] = np.arange(last - first)
-    before = np.zeros((len(treatment.centre), last - first))
+    bins[BURN_IN_DAYS + first_day : BURN_IN_DAYS + end_day] = np.arange(end_day - first_day)
+    expected_before = np.zeros((len(treatment.centre), end_day - first_day))
     for offence in np.flatnonzero(treatable_offences()):
-        rate = expected_counts(plan.intensity, plan.places, int(offence), bins, last - first, members)
-        np.add.at(before, treatment.hotspot_of_place[members], rate)
-    after, displaced = expected_effect(effect, treatment, before, first, last)
-    days = tuple(plan.settings.start + timedelta(days=d) for d in range(first, last))
-    return EffectDays(days, treatment.is_treated[:, first:last], before, after, displaced)
+        rate = expected_counts(plan.intensity, plan.places, int(offence), bins, end_day - first_day, members)
+        np.add.at(expected_before, treatment.hotspot_of_place[members], rate)
+    after, displaced = expected_effect(effect, treatment, expected_before, first_day, end_day)
+    dates = tuple(plan.settings.start + timedelta(days=d) for d in range(first_day, end_day))
+    return EffectDays(dates, treatment.is_treated[:, first_day:end_day], expected_before, after, displaced)
 
 
 def week_profile(plan: CityPlan, group: str) -> Floats:
     """Share of the group's first events in each hour of the week at each kind of place: (kinds, 168)."""
     profile = hour_profiles(plan.settings)
     indices = offence_indices(group)
-    size = np.array([OFFENCES[i].yearly for i in indices])
-    kinds = profile.shape[1]
+    yearly_counts = np.array([OFFENCES[i].yearly for i in indices])
+    kind_count = profile.shape[1]
     mass = (
-        np.stack([np.bincount(plan.places.kind, plan.places.weight[i], kinds) for i in indices])
-        * size[:, None]
+        np.stack([np.bincount(plan.places.kind, plan.places.weight[i], kind_count) for i in indices])
+        * yearly_counts[:, None]
     )
     mixed = np.einsum("ok,okh->kh", mass, np.stack([profile[rhythm_index(OFFENCES[i])] for i in indices]))
     return np.asarray(mixed / mass.sum(axis=0)[:, None])
@@ -183,41 +183,41 @@ def week_profile(plan: CityPlan, group: str) -> Floats:
 def count_weeks(city: SimulatedCity) -> Ints:
     """How many of each series really happened in each borough and week, in the shape of `expected_weeks`."""
     plan, incidents = city.plan, city.incidents
-    bins, mondays = _week_bins(plan)
-    week = bins[incidents.day - day_number(plan.settings.start) + BURN_IN_DAYS]
-    borough = plan.land.borough_of_lsoa[plan.places.lsoa][incidents.place]
+    week_of_day, week_starts = _week_bins(plan)
+    week_of_incident = week_of_day[incidents.day - day_number(plan.settings.start) + BURN_IN_DAYS]
+    borough_of_incident = plan.land.borough_of_lsoa[plan.places.lsoa][incidents.place]
     areas = len(plan.land.borough_names)
-    cell = borough * len(mondays) + week
+    cell = borough_of_incident * len(week_starts) + week_of_incident
     details = incidents.details
-    group = np.array([GROUPS.index(o.group) for o in OFFENCES])[incidents.offence]
-    is_crime = np.array([o.recorded for o in OFFENCES])[incidents.offence]
-    is_knife = details.weapon == 1
-    masks = [group == g for g in range(len(GROUPS))]
-    masks += [is_crime, is_knife | (details.weapon == 2)]
-    masks.append(is_knife & (details.injury == 1) & (details.age >= 0) & (details.age <= 2))
+    group_of_incident = np.array([GROUPS.index(o.group) for o in OFFENCES])[incidents.offence]
+    is_recorded_crime = np.array([o.recorded for o in OFFENCES])[incidents.offence]
+    has_knife = details.weapon == 1
+    series_masks = [group_of_incident == g for g in range(len(GROUPS))]
+    series_masks += [is_recorded_crime, has_knife | (details.weapon == 2)]
+    series_masks.append(has_knife & (details.injury == 1) & (details.age >= 0) & (details.age <= 2))
     return np.stack(
-        [np.bincount(cell[m], minlength=areas * len(mondays)).reshape(areas, -1) for m in masks]
+        [np.bincount(cell[m], minlength=areas * len(week_starts)).reshape(areas, -1) for m in series_masks]
     ).astype(np.int64)
 
 
 def _month_bins(plan: CityPlan) -> tuple[Ints, int, int]:
-    number = month_number(np.array([day_number(d) for d in plan.intensity.days]))
-    first = int(number[BURN_IN_DAYS])
-    bins = np.where(np.arange(len(number)) < BURN_IN_DAYS, -1, number - first)
-    return bins, first, int(number[-1]) - first + 1
+    month_of_day = month_number(np.array([day_number(d) for d in plan.intensity.days]))
+    first_month = int(month_of_day[BURN_IN_DAYS])
+    bin_of_day = np.where(np.arange(len(month_of_day)) < BURN_IN_DAYS, -1, month_of_day - first_month)
+    return bin_of_day, first_month, int(month_of_day[-1]) - first_month + 1
 
 
 def _week_bins(plan: CityPlan) -> tuple[Ints, tuple[date, ...]]:
     days = plan.intensity.days
-    monday = np.array([d.toordinal() - d.weekday() for d in days])
-    first = int(monday[BURN_IN_DAYS])
-    bins = np.where(np.arange(len(days)) < BURN_IN_DAYS, -1, (monday - first) // 7)
-    return bins, tuple(date.fromordinal(first + 7 * w) for w in range(int(bins.max()) + 1))
+    monday_of_day = np.array([d.toordinal() - d.weekday() for d in days])
+    first_monday = int(monday_of_day[BURN_IN_DAYS])
+    bin_of_day = np.where(np.arange(len(days)) < BURN_IN_DAYS, -1, (monday_of_day - first_monday) // 7)
+    return bin_of_day, tuple(date.fromordinal(first_monday + 7 * w) for w in range(int(bin_of_day.max()) + 1))
 
 
 def _lockdown_depths(plan: CityPlan) -> Floats:
-    depth = lockdown_depth(plan.intensity.days)
-    return depth if plan.settings.lockdown else np.zeros_like(depth)
+    depth_of_day = lockdown_depth(plan.intensity.days)
+    return depth_of_day if plan.settings.lockdown else np.zeros_like(depth_of_day)
 
 
 PLACE_MONTH_GROUPS: Final = ("robbery", "violence_with_injury", "burglary")  # the rest: truth.place_months
@@ -245,9 +245,9 @@ def write_truth(city: SimulatedCity, folder: Path, *, seed: int) -> None:
 
 def _place_table(plan: CityPlan) -> pa.Table:
     places, land = plan.places, plan.land
-    ward = land.ward_of_lsoa[places.lsoa]
-    borough = land.borough_of_ward[ward]
-    data: dict[str, Any] = {
+    ward_of_place = land.ward_of_lsoa[places.lsoa]
+    borough_of_place = land.borough_of_ward[ward_of_place]
+    column_arrays: dict[str, Any] = {
         "place_id": pa.array(places.ids),
         "kind": lookup_words(places.kind, KINDS),
         "easting_m": places.position[:, 0],
@@ -255,14 +255,14 @@ def _place_table(plan: CityPlan) -> pa.Table:
         "segment": places.segment,
         "junction": places.junction,
         "lsoa": lookup_words(places.lsoa, land.lsoa_codes),
-        "ward": lookup_words(ward, land.ward_names),
-        "borough": lookup_words(borough, land.borough_names),
-        "command_unit": lookup_words(land.unit_of_borough[borough], land.unit_names),
+        "ward": lookup_words(ward_of_place, land.ward_names),
+        "borough": lookup_words(borough_of_place, land.borough_names),
+        "command_unit": lookup_words(land.unit_of_borough[borough_of_place], land.unit_names),
         "hotspot": plan.treatment.hotspot_of_place,
     }
-    for group, rates in zip(GROUPS, yearly_rates(plan), strict=True):
-        data[f"yearly_{group}"] = rates
-    return pa.table(data)
+    for group_key, group_rates in zip(GROUPS, yearly_rates(plan), strict=True):
+        column_arrays[f"yearly_{group_key}"] = group_rates
+    return pa.table(column_arrays)
 
 
 def _address_table(plan: CityPlan) -> pa.Table:
@@ -296,27 +296,27 @@ def _incident_table(city: SimulatedCity) -> pa.Table:
 
 
 def _week_table(city: SimulatedCity) -> pa.Table:
-    expected = expected_weeks(city.plan)
-    counts = count_weeks(city)
-    series, borough, week = np.indices(counts.shape).reshape(3, -1)
+    expected_counts = expected_weeks(city.plan)
+    week_counts = count_weeks(city)
+    series_index, borough_index, week_index = np.indices(week_counts.shape).reshape(3, -1)
     return pa.table(
         {
-            "series": lookup_words(series, expected.series),
-            "borough": lookup_words(borough, expected.boroughs),
-            "monday": pa.array(expected.mondays).take(pa.array(week)),
-            "expected": expected.expected.ravel(),
-            "happened": counts.ravel(),
+            "series": lookup_words(series_index, expected_counts.series),
+            "borough": lookup_words(borough_index, expected_counts.boroughs),
+            "monday": pa.array(expected_counts.mondays).take(pa.array(week_index)),
+            "expected": expected_counts.expected.ravel(),
+            "happened": week_counts.ravel(),
         }
     )
 
 
 def _shock_table(city: SimulatedCity) -> pa.Table:
-    offence, borough, week = np.indices(city.shocks.shape).reshape(3, -1)
+    offence_index, borough_index, week_index = np.indices(city.shocks.shape).reshape(3, -1)
     return pa.table(
         {
-            "offence": lookup_words(offence, [o.word for o in OFFENCES]),
-            "borough": lookup_words(borough, city.plan.land.borough_names),
-            "week_from_burn_in": week.astype(np.int32),
+            "offence": lookup_words(offence_index, [o.word for o in OFFENCES]),
+            "borough": lookup_words(borough_index, city.plan.land.borough_names),
+            "week_from_burn_in": week_index.astype(np.int32),
             "factor": city.shocks.ravel(),
         }
     )
@@ -324,11 +324,11 @@ def _shock_table(city: SimulatedCity) -> pa.Table:
 
 def _effect_table(plan: CityPlan) -> pa.Table:
     effect = effect_days(plan)
-    hotspot, day = np.indices(effect.before.shape).reshape(2, -1)
+    hotspot_index, day_index = np.indices(effect.before.shape).reshape(2, -1)
     return pa.table(
         {
-            "hotspot": hotspot.astype(np.int32),
-            "day": pa.array(effect.days, pa.date32()).take(pa.array(day)),
+            "hotspot": hotspot_index.astype(np.int32),
+            "day": pa.array(effect.days, pa.date32()).take(pa.array(day_index)),
             "treated": effect.is_treated.ravel(),
             "before": effect.before.ravel(),
             "after": effect.after.ravel(),
@@ -339,26 +339,26 @@ def _effect_table(plan: CityPlan) -> pa.Table:
 
 def _place_month_table(plan: CityPlan, group: str) -> pa.Table:
     truth = place_months(plan, group)
-    data: dict[str, Any] = {"place_id": pa.array(plan.places.ids)}
-    data |= {m: truth.expected[:, i].astype(np.float32) for i, m in enumerate(truth.months)}
-    return pa.table(data)
+    column_arrays: dict[str, Any] = {"place_id": pa.array(plan.places.ids)}
+    column_arrays |= {m: truth.expected[:, i].astype(np.float32) for i, m in enumerate(truth.months)}
+    return pa.table(column_arrays)
 
 
 def _counts_csv(city: SimulatedCity) -> str:
     """Rows of the extract by month, borough and group: what a loaded archive must hold."""
-    is_chosen = is_in_extract(city)
+    is_extract_row = is_in_extract(city)
     incidents, land = city.incidents, city.plan.land
-    month = month_number(incidents.from_minute[is_chosen] // DAY_MINUTES)
+    month = month_number(incidents.from_minute[is_extract_row] // DAY_MINUTES)
     first = int(month_number(np.array([day_number(city.plan.settings.start)]))[0])
-    borough = land.borough_of_lsoa[city.plan.places.lsoa][incidents.place[is_chosen]]
-    group = np.array([GROUPS.index(o.group) for o in OFFENCES])[incidents.offence[is_chosen]]
+    borough_of_row = land.borough_of_lsoa[city.plan.places.lsoa][incidents.place[is_extract_row]]
+    group_of_row = np.array([GROUPS.index(o.group) for o in OFFENCES])[incidents.offence[is_extract_row]]
     shape = (int(month.max()) - first + 1 if len(month) else 0, len(land.borough_names), len(GROUPS))
-    cell = np.ravel_multi_index((month - first, borough, group), shape) if len(month) else month
+    cell = np.ravel_multi_index((month - first, borough_of_row, group_of_row), shape) if len(month) else month
     counts = np.bincount(cell, minlength=int(np.prod(shape))).reshape(shape)
-    lines = ["month,borough,offence_group,count"]
+    csv_rows = ["month,borough,offence_group,count"]
     for m, b, g in zip(*np.nonzero(counts), strict=True):
-        lines.append(f"{month_name(first + int(m))},{land.borough_names[b]},{GROUPS[g]},{counts[m, b, g]}")
-    return "\n".join(lines) + "\n"
+        csv_rows.append(f"{month_name(first + int(m))},{land.borough_names[b]},{GROUPS[g]},{counts[m, b, g]}")
+    return "\n".join(csv_rows) + "\n"
 
 
 def _profiles(plan: CityPlan, group: str) -> dict[str, list[float]]:

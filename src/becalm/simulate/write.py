@@ -73,35 +73,35 @@ def write_city(
     folder = folder.absolute()
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise InputError(f"{folder} is not empty. Name a new folder with `out`, or empty this one first.")
-    staging = folder.with_name(f".{folder.name}.partly")
-    shutil.rmtree(staging, ignore_errors=True)
-    staging.mkdir(parents=True)
+    staging_folder = folder.with_name(f".{folder.name}.partly")
+    shutil.rmtree(staging_folder, ignore_errors=True)
+    staging_folder.mkdir(parents=True)
     try:
-        summary = _write_all(city, staging, rng, seed, extract)
-        _date_files(staging, city.as_of)
+        city_summary = _write_all(city, staging_folder, rng, seed, extract)
+        _date_files(staging_folder, city.as_of)
         if folder.exists():
             folder.rmdir()
-        staging.rename(folder)
+        staging_folder.rename(folder)
     finally:
-        shutil.rmtree(staging, ignore_errors=True)
-    return replace(summary, path=folder)
+        shutil.rmtree(staging_folder, ignore_errors=True)
+    return replace(city_summary, path=folder)
 
 
 def _write_all(
     city: SimulatedCity, folder: Path, rng: np.random.Generator, seed: int, extract: ExtractFormat
 ) -> CitySummary:
     with ThreadPoolExecutor(THREADS) as pool:
-        rows = pool.submit(_write_extract, city, folder / "extract", extract)
+        row_count_task = pool.submit(_write_extract, city, folder / "extract", extract)
         records = publish_records(city, rng)
-        months = [
+        month_tasks = [
             pool.submit(_write_month, records, m, folder / "police_uk") for m in range(len(records.months))
         ]
-        land = pool.submit(write_land, city.plan, folder)
-        arrests = pool.submit(write_csv, arrests_table(city), folder / "arrests.csv")
-        truth = pool.submit(write_truth, city, folder / "truth", seed=seed)
-        for task in (*months, land, arrests, truth):
-            task.result()
-        return _summarise(city, records, rows.result(), folder)
+        land_task = pool.submit(write_land, city.plan, folder)
+        arrests_task = pool.submit(write_csv, arrests_table(city), folder / "arrests.csv")
+        truth_task = pool.submit(write_truth, city, folder / "truth", seed=seed)
+        for write_task in (*month_tasks, land_task, arrests_task, truth_task):
+            write_task.result()
+        return _summarise(city, records, row_count_task.result(), folder)
 
 
 def _summarise(city: SimulatedCity, records: PublicRecords, extract_rows: int, folder: Path) -> CitySummary:
@@ -126,48 +126,48 @@ def _summarise(city: SimulatedCity, records: PublicRecords, extract_rows: int, f
 
 def _date_files(folder: Path, day: date) -> None:
     """Let the files be as old as the city: the day of a file is the day on which its records were known."""
-    noon = datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp()
-    for path in folder.rglob("*"):
-        os.utime(path, (noon, noon))
+    noon_timestamp = datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp()
+    for file_path in folder.rglob("*"):
+        os.utime(file_path, (noon_timestamp, noon_timestamp))
 
 
 def _write_extract(city: SimulatedCity, folder: Path, kind: ExtractFormat) -> int:
     folder.mkdir()
-    table = extract_table(city)
+    extract_rows = extract_table(city)
     if kind == "csv":
-        write_csv(table, folder / "incidents.csv")
+        write_csv(extract_rows, folder / "incidents.csv")
     else:
-        pq.write_table(_decode_words(table), folder / "incidents.parquet", compression="zstd")
-    return int(table.num_rows)
+        pq.write_table(_decode_words(extract_rows), folder / "incidents.parquet", compression="zstd")
+    return int(extract_rows.num_rows)
 
 
 def _write_month(records: PublicRecords, month: int, folder: Path) -> None:
     name = records.months[month]
     month_folder = folder / name
     month_folder.mkdir(parents=True)
-    parts = {
+    tables_of_kind = {
         "street": (records.street, records.street_start),
         "outcomes": (records.outcomes, records.outcomes_start),
         "stop-and-search": (records.stops, records.stops_start),
     }
-    for kind, (table, start) in parts.items():
-        first, last = int(start[month]), int(start[month + 1])
-        write_csv(table.slice(first, last - first), month_folder / f"{name}-{names.CITY_KEY}-{kind}.csv")
+    for file_kind, (table, first_rows) in tables_of_kind.items():
+        first, last = int(first_rows[month]), int(first_rows[month + 1])
+        write_csv(table.slice(first, last - first), month_folder / f"{name}-{names.CITY_KEY}-{file_kind}.csv")
 
 
 def write_csv(table: pa.Table, path: Path) -> None:
     """Write a table as plain CSV with a header; no word in it needs quoting."""
-    with path.open("wb") as file:
-        file.write((",".join(table.column_names) + "\n").encode())
-        pc.write_csv(table, file, PLAIN_CSV)
+    with path.open("wb") as csv_file:
+        csv_file.write((",".join(table.column_names) + "\n").encode())
+        pc.write_csv(table, csv_file, PLAIN_CSV)
 
 
 def _decode_words(table: pa.Table) -> pa.Table:
     """The same table with words instead of codes."""
-    fields = [
+    plain_fields = [
         pa.field(f.name, pa.string() if pa.types.is_dictionary(f.type) else f.type) for f in table.schema
     ]
-    return table.cast(pa.schema(fields))
+    return table.cast(pa.schema(plain_fields))
 
 
 HOLIDAYS: Final = "GB-ENG"
@@ -205,32 +205,32 @@ def write_land(plan: CityPlan, folder: Path) -> None:
 
 def city_toml(land: Land) -> str:
     """The city for `becalm init --city`."""
-    west, south, east, north = (float(v) for v in shapely.total_bounds(land.cells))
-    extent = [int(np.floor(west / 500) * 500), int(np.floor(south / 500) * 500)]
-    extent += [int(np.ceil(east / 500) * 500), int(np.ceil(north / 500) * 500)]
-    lines = [
+    west_m, south_m, east_m, north_m = (float(v) for v in shapely.total_bounds(land.cells))
+    corner_m = [int(np.floor(west_m / 500) * 500), int(np.floor(south_m / 500) * 500)]
+    corner_m += [int(np.ceil(east_m / 500) * 500), int(np.ceil(north_m / 500) * 500)]
+    toml_lines = [
         f"# {names.CITY} does not exist: it was made by `becalm simulate` and lies in the North Sea.",
         f'key = "{names.CITY_KEY}"',
         f'name = "{names.CITY}"',
         f'crs = "{CRS}"',
         f'time_zone = "{TIME_ZONE}"',
         f'holidays = "{HOLIDAYS}"',
-        f"extent_m = {extent}",
+        f"extent_m = {corner_m}",
     ]
     for name, unit, code in zip(land.borough_names, land.unit_of_borough, land.borough_codes, strict=True):
-        lines += ["", "[[boroughs]]", f'name = "{name}"']
-        lines += [f'command_unit = "{land.unit_names[unit]}"', f'code = "{code}"']
-    return "\n".join(lines) + "\n"
+        toml_lines += ["", "[[boroughs]]", f'name = "{name}"']
+        toml_lines += [f'command_unit = "{land.unit_names[unit]}"', f'code = "{code}"']
+    return "\n".join(toml_lines) + "\n"
 
 
 def graphml(streets: Streets) -> str:
     """The street network; nodes carry x and y in metres, edges length_m, speed_kph and travel_minutes."""
-    lines = [
+    xml_lines = [
         "<?xml version='1.0' encoding='utf-8'?>",
         '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">',
         *(
-            f'<key id="{key}" for="{what}" attr.name="{key}" attr.type="{kind}"/>'
-            for what, key, kind in (
+            f'<key id="{key_name}" for="{element_kind}" attr.name="{key_name}" attr.type="{value_type}"/>'
+            for element_kind, key_name, value_type in (
                 ("graph", "crs", "string"),
                 ("node", "x", "double"),
                 ("node", "y", "double"),
@@ -245,17 +245,17 @@ def graphml(streets: Streets) -> str:
         '<graph edgedefault="undirected">',
         f'<data key="crs">{CRS}</data>',
     ]
-    lines += [
+    xml_lines += [
         f'<node id="{i}"><data key="x">{x:.1f}</data><data key="y">{y:.1f}</data></node>'
         for i, (x, y) in enumerate(streets.nodes.tolist())
     ]
-    lines += _edge_lines(streets)
-    return "\n".join([*lines, "</graph>", "</graphml>", ""])
+    xml_lines += _edge_lines(streets)
+    return "\n".join([*xml_lines, "</graph>", "</graphml>", ""])
 
 
 def _edge_lines(streets: Streets) -> Iterable[str]:
     street_names = streets.names()
-    columns = zip(
+    edge_columns = zip(
         streets.start.tolist(),
         streets.end.tolist(),
         streets.street.tolist(),
@@ -270,24 +270,24 @@ def _edge_lines(streets: Streets) -> Iterable[str]:
         f'<data key="name">{street_names[n]}</data>'
         f'<data key="highway">{"primary" if m else "residential"}</data><data key="length_m">{d:.1f}</data>'
         f'<data key="speed_kph">{v:.0f}</data><data key="travel_minutes">{t:.4f}</data></edge>'
-        for i, (a, b, n, m, d, v, t) in enumerate(columns)
+        for i, (a, b, n, m, d, v, t) in enumerate(edge_columns)
     ]
 
 
 def _write_areas(path: Path, shapes: NDArray[Any], **properties: Sequence[str]) -> None:
     """A GeoJSON FeatureCollection in WGS84; neighbours keep exactly the same corners."""
-    in_degrees = shapely.transform(shapes, lambda xy: np.column_stack(to_wgs84(xy)).round(7))
-    rows = zip(*properties.values(), shapely.to_geojson(in_degrees), strict=True)
-    features = [
+    shapes_wgs84 = shapely.transform(shapes, lambda xy: np.column_stack(to_wgs84(xy)).round(7))
+    feature_rows = zip(*properties.values(), shapely.to_geojson(shapes_wgs84), strict=True)
+    geojson_features = [
         {
             "type": "Feature",
-            "properties": dict(zip(properties, values, strict=True)),
+            "properties": dict(zip(properties, feature_values, strict=True)),
             "geometry": json.loads(g),
         }
-        for *values, g in rows
+        for *feature_values, g in feature_rows
     ]
-    text = json.dumps({"type": "FeatureCollection", "features": features}, separators=(",", ":"))
-    path.write_text(text + "\n", "utf-8")
+    geojson = json.dumps({"type": "FeatureCollection", "features": geojson_features}, separators=(",", ":"))
+    path.write_text(geojson + "\n", "utf-8")
 
 
 TOURS: Final = (("late", 14), ("early", 6), ("night", 22))  # and the hour at which they begin
@@ -304,53 +304,53 @@ def units_toml(plan: CityPlan) -> str:
     Each has two officers, its base at the junction nearest to the middle of its command unit, and a
     start that is staggered. Every command unit has a car on each tour; the others follow the hotspots.
     """
-    lines = [
+    toml_lines = [
         f"# Units of {names.CITY}, which does not exist: it was made by `becalm simulate`.",
         f'note = "{names.FORCE}; two-officer cars, most of them where street violence is, staggered"',
         *_area_lines(plan),
         *_team_lines(plan),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(toml_lines) + "\n"
 
 
 def cars_per_unit(plan: CityPlan) -> list[int]:
     """How many cars a day has each command unit? One for each tour, and the rest as hotspots want."""
-    land, centres = plan.land, plan.treatment.centre
-    unit = land.unit_of_borough[land.borough_of_lsoa][plan.places.lsoa[centres]]
-    fifth_of_list = np.arange(len(centres)) * len(VISITS_A_DAY) // max(1, len(centres))
-    visits_by_unit = np.bincount(unit, VISITS_A_DAY[fifth_of_list], len(land.unit_names))
-    total_cars, least_cars = CARS_A_UNIT * len(visits_by_unit), len(TOURS)
-    cars = np.full(len(visits_by_unit), least_cars)
-    for _ in range(total_cars - least_cars * len(visits_by_unit)):
-        cars[np.argmax(visits_by_unit / cars)] += 1
-    return [int(n) for n in cars]
+    land, centre_places = plan.land, plan.treatment.centre
+    unit_of_hotspot = land.unit_of_borough[land.borough_of_lsoa][plan.places.lsoa[centre_places]]
+    fifth_of_list = np.arange(len(centre_places)) * len(VISITS_A_DAY) // max(1, len(centre_places))
+    visits_of_unit = np.bincount(unit_of_hotspot, VISITS_A_DAY[fifth_of_list], len(land.unit_names))
+    total_car_count, least_car_count = CARS_A_UNIT * len(visits_of_unit), len(TOURS)
+    cars_of_unit = np.full(len(visits_of_unit), least_car_count)
+    for _ in range(total_car_count - least_car_count * len(visits_of_unit)):
+        cars_of_unit[np.argmax(visits_of_unit / cars_of_unit)] += 1
+    return [int(n) for n in cars_of_unit]
 
 
 def _area_lines(plan: CityPlan) -> Iterable[str]:
     land = plan.land
     unit_of_lsoa = land.unit_of_borough[land.borough_of_lsoa]
-    for unit, name in enumerate(land.unit_names):
+    for unit, unit_name in enumerate(land.unit_names):
         boroughs = [b for b, u in zip(land.borough_names, land.unit_of_borough, strict=True) if u == unit]
-        middle = land.seeds[: len(unit_of_lsoa)][unit_of_lsoa == unit].mean(axis=0)
-        east, north = plan.streets.nodes[np.argmin(np.hypot(*(plan.streets.nodes - middle).T))].tolist()
-        borough_list = ", ".join(f'"{b}"' for b in boroughs)
-        yield from ("", "[[areas]]", f'area = "{name}"', f"boroughs = [{borough_list}]")
-        yield from ("", "[[bases]]", f'base = "base {name}"')
-        yield from (f"easting_m = {east:.1f}", f"northing_m = {north:.1f}")
+        middle_m = land.seeds[: len(unit_of_lsoa)][unit_of_lsoa == unit].mean(axis=0)
+        east_m, north_m = plan.streets.nodes[np.argmin(np.hypot(*(plan.streets.nodes - middle_m).T))].tolist()
+        borough_list_text = ", ".join(f'"{b}"' for b in boroughs)
+        yield from ("", "[[areas]]", f'area = "{unit_name}"', f"boroughs = [{borough_list_text}]")
+        yield from ("", "[[bases]]", f'base = "base {unit_name}"')
+        yield from (f"easting_m = {east_m:.1f}", f"northing_m = {north_m:.1f}")
 
 
 def _team_lines(plan: CityPlan) -> Iterable[str]:
-    for name, cars in zip(plan.land.unit_names, cars_per_unit(plan), strict=True):
-        for number, (tour, hour) in enumerate(TOURS):
-            car_count = len(range(number, cars, len(TOURS)))
-            starts = ", ".join(f'"{clock}"' for clock in _start_times(hour, car_count))
-            yield from ("", "[[teams]]", f'team = "{name} {tour}"', f'area = "{name}"')
-            yield from (f'base = "base {name}"', 'mode = "vehicle"', "crew = 2")
-            yield from (f"starts = [{starts}]", "hours = 8.0", "burst_share = 0.9")
+    for unit_name, unit_car_count in zip(plan.land.unit_names, cars_per_unit(plan), strict=True):
+        for tour_number, (tour_name, start_hour) in enumerate(TOURS):
+            car_count = len(range(tour_number, unit_car_count, len(TOURS)))
+            start_times_text = ", ".join(f'"{clock}"' for clock in _start_times(start_hour, car_count))
+            yield from ("", "[[teams]]", f'team = "{unit_name} {tour_name}"', f'area = "{unit_name}"')
+            yield from (f'base = "base {unit_name}"', 'mode = "vehicle"', "crew = 2")
+            yield from (f"starts = [{start_times_text}]", "hours = 8.0", "burst_share = 0.9")
 
 
 def _start_times(hour: int, cars: int) -> Iterable[str]:
     """Clock times for so many cars, spread over two hours in steps of five minutes."""
-    for car in range(cars):
-        minutes = 5 * (car * STARTS_OVER_MINUTES // (5 * cars))
-        yield f"{hour + minutes // 60:02}:{minutes % 60:02}:00"
+    for car_number in range(cars):
+        start_delay_minutes = 5 * (car_number * STARTS_OVER_MINUTES // (5 * cars))
+        yield f"{hour + start_delay_minutes // 60:02}:{start_delay_minutes % 60:02}:00"

@@ -52,16 +52,16 @@ def copy_boundaries(
     layer, name_attribute = pick_attribute(
         read_layers(path, crs), tuple(b.name for b in city.boroughs), attribute, path.name
     )
-    names = tuple(b.name for b in city.boroughs) or tuple(sorted(set(layer.values(name_attribute)) - {""}))
-    shapes, mending_notes = _shapes(layer, name_attribute, names, path.name)
-    if not shapes:
+    boroughs = tuple(b.name for b in city.boroughs) or tuple(sorted(set(layer.values(name_attribute)) - {""}))
+    polygons, mending_notes = _shapes(layer, name_attribute, boroughs, path.name)
+    if not polygons:
         raise InputError(
             f"None of the areas named by {name_attribute!r} in {path.name} is a borough of {city.name}. "
             "Name the right attribute with `boundaries_name`, or the right city with `city`."
         )
-    _check_location(shapes, city, path.name)
-    notes = (*mending_notes, *_name_notes(layer.values(name_attribute), names, city))
-    return BoundaryCopy(_geojson(shapes), tuple(sorted(shapes)), name_attribute, path.name, notes)
+    _check_location(polygons, city, path.name)
+    copy_notes = (*mending_notes, *_name_notes(layer.values(name_attribute), boroughs, city))
+    return BoundaryCopy(_geojson(polygons), tuple(sorted(polygons)), name_attribute, path.name, copy_notes)
 
 
 def load_boundaries(workspace: Workspace) -> Boundaries | None:
@@ -74,11 +74,11 @@ def load_boundaries(workspace: Workspace) -> Boundaries | None:
         return None
     try:
         features = json.loads(path.read_text("utf-8"))["features"]
-        shapes = {
+        shape_by_name = {
             str(f["properties"]["name"]): shapely.from_geojson(json.dumps(f["geometry"])) for f in features
         }
-        names = tuple(sorted(shapes))
-        polygons = tuple(map(_areas, _project([shapes[name] for name in names], workspace.city.crs)))
+        names = tuple(sorted(shape_by_name))
+        polygons = tuple(map(_areas, _project([shape_by_name[name] for name in names], workspace.city.crs)))
         return Boundaries(names=names, polygons=polygons, crs=workspace.city.crs)
     except (ValueError, KeyError, TypeError, shapely.errors.GEOSException) as error:
         raise WorkspaceError(
@@ -92,24 +92,24 @@ def _shapes(
 ) -> tuple[dict[str, BaseGeometry], tuple[str, ...]]:
     """The shape of each named area in WGS84, and a note on each that was mended."""
     faults: list[Fault] = []
-    notes: list[str] = []
-    parts: dict[str, list[BaseGeometry]] = {}
-    degrees = layer.frame.geometry.to_crs(WGS84)
-    for number, (name, raw, in_degrees) in enumerate(
-        zip(layer.values(attribute), layer.frame.geometry, degrees, strict=True), start=1
+    mending_notes: list[str] = []
+    shapes_by_name: dict[str, list[BaseGeometry]] = {}
+    shapes_wgs84 = layer.frame.geometry.to_crs(WGS84)
+    for feature_number, (name, raw_shape, shape_wgs84) in enumerate(
+        zip(layer.values(attribute), layer.frame.geometry, shapes_wgs84, strict=True), start=1
     ):
         if name not in names:
             continue
-        fault = _shape_fault(raw, in_degrees, f"{file}, feature {number} ({name})")
+        fault = _shape_fault(raw_shape, shape_wgs84, f"{file}, feature {feature_number} ({name})")
         if fault is not None:
             faults.append(fault)
             continue
-        if not raw.is_valid:
-            notes.append(f"{name}: the shape {_reason(raw)} and was mended")
-        parts.setdefault(name, []).append(_areas(shapely.force_2d(in_degrees)))
+        if not raw_shape.is_valid:
+            mending_notes.append(f"{name}: the shape {_reason(raw_shape)} and was mended")
+        shapes_by_name.setdefault(name, []).append(_areas(shapely.force_2d(shape_wgs84)))
     if faults:
         raise InputError(f"{file}: {len(faults)} shapes cannot be used, no workspace was made", tuple(faults))
-    return {name: shapely.union_all(shapes) for name, shapes in parts.items()}, tuple(notes)
+    return {name: shapely.union_all(shapes) for name, shapes in shapes_by_name.items()}, tuple(mending_notes)
 
 
 def _shape_fault(raw: BaseGeometry | None, in_degrees: BaseGeometry | None, where: str) -> Fault | None:
@@ -122,8 +122,8 @@ def _shape_fault(raw: BaseGeometry | None, in_degrees: BaseGeometry | None, wher
     if _areas(in_degrees).is_empty:
         return Fault(where, "has no area", "draw it again as a polygon")
     if not raw.is_valid and abs(_areas(raw).area - raw.area) > MENDED_WITHIN * _areas(raw).area:
-        problem = f"{_reason(raw)}, and mending it would change its area"
-        return Fault(where, problem, "mend it in your GIS (Fix geometries)")
+        shape_problem = f"{_reason(raw)}, and mending it would change its area"
+        return Fault(where, shape_problem, "mend it in your GIS (Fix geometries)")
     return None
 
 
@@ -131,8 +131,8 @@ def _areas(shape: BaseGeometry) -> BaseGeometry:
     """The same area, valid, without stray lines and points."""
     if shape.is_valid and shape.geom_type in ("Polygon", "MultiPolygon"):
         return shape
-    pieces = shapely.get_parts(shapely.get_parts(shapely.make_valid(shape)))
-    return shapely.union_all([p for p in pieces if p.geom_type in ("Polygon", "MultiPolygon")])
+    polygon_pieces = shapely.get_parts(shapely.get_parts(shapely.make_valid(shape)))
+    return shapely.union_all([p for p in polygon_pieces if p.geom_type in ("Polygon", "MultiPolygon")])
 
 
 def _reason(shape: BaseGeometry) -> str:
@@ -140,51 +140,51 @@ def _reason(shape: BaseGeometry) -> str:
 
 
 def _project(shapes: Sequence[BaseGeometry], crs: str) -> list[BaseGeometry]:
-    project = Transformer.from_crs(WGS84, crs, always_xy=True).transform
-    return list(shapely.transform(list(shapes), lambda xy: np.column_stack(project(xy[:, 0], xy[:, 1]))))
+    to_city_crs = Transformer.from_crs(WGS84, crs, always_xy=True).transform
+    return list(shapely.transform(list(shapes), lambda xy: np.column_stack(to_city_crs(xy[:, 0], xy[:, 1]))))
 
 
 def _check_location(shapes: dict[str, BaseGeometry], city: City, file: str) -> None:
-    west, south, east, north = shapely.total_bounds(_project(list(shapes.values()), city.crs))
-    if not np.isfinite([west, south, east, north]).all():
+    west_m, south_m, east_m, north_m = shapely.total_bounds(_project(list(shapes.values()), city.crs))
+    if not np.isfinite([west_m, south_m, east_m, north_m]).all():
         raise InputError(f"{file} lies outside the area of {city.crs}. Say its system with `boundaries_crs`.")
     if city.extent_m is None:
         return
-    left, bottom, right, top = city.extent_m
-    if west > right or east < left or south > top or north < bottom:
+    city_west_m, city_south_m, city_east_m, city_north_m = city.extent_m
+    if west_m > city_east_m or east_m < city_west_m or south_m > city_north_m or north_m < city_south_m:
         raise InputError(
-            f"{file} lies wholly outside {city.name}: eastings {west:.0f} to {east:.0f} m and northings "
-            f"{south:.0f} to {north:.0f} m in {city.crs}. Check its coordinate system "
+            f"{file} lies wholly outside {city.name}: eastings {west_m:.0f} to {east_m:.0f} m and northings "
+            f"{south_m:.0f} to {north_m:.0f} m in {city.crs}. Check its coordinate system "
             "(`boundaries_crs`) or the city (`city`)."
         )
 
 
 def _name_notes(values: Sequence[str], names: Sequence[str], city: City) -> tuple[str, ...]:
-    missing = [name for name in names if name not in values]
-    surplus = sorted(set(values) - set(names) - {""})
-    notes = []
-    for name in missing:
-        near = get_close_matches(name, surplus, 1, 0.5)
-        hint = f" (the file has {near[0]!r}; rename it and init again)" if near else ""
-        notes.append(f"{name}: no shape of this name in the file{hint}")
-    if surplus:
-        ending = f" and {len(surplus) - 5} more" if len(surplus) > 5 else ""
-        notes.append(f"left out, not boroughs of {city.name}: {', '.join(surplus[:5])}{ending}")
-    return tuple(notes)
+    missing_names = [name for name in names if name not in values]
+    surplus_names = sorted(set(values) - set(names) - {""})
+    name_notes = []
+    for name in missing_names:
+        similar_names = get_close_matches(name, surplus_names, 1, 0.5)
+        hint = f" (the file has {similar_names[0]!r}; rename it and init again)" if similar_names else ""
+        name_notes.append(f"{name}: no shape of this name in the file{hint}")
+    if surplus_names:
+        more_text = f" and {len(surplus_names) - 5} more" if len(surplus_names) > 5 else ""
+        name_notes.append(f"left out, not boroughs of {city.name}: {', '.join(surplus_names[:5])}{more_text}")
+    return tuple(name_notes)
 
 
 def _geojson(shapes: dict[str, BaseGeometry]) -> str:
-    features = [
+    geojson_features = [
         {"type": "Feature", "properties": {"name": name}, "geometry": _round_floats(mapping(shapes[name]))}
         for name in sorted(shapes)
     ]
-    lines = ",\n".join(json.dumps(feature, ensure_ascii=False) for feature in features)
-    return f'{{"type": "FeatureCollection", "features": [\n{lines}\n]}}\n'
+    feature_lines = ",\n".join(json.dumps(feature, ensure_ascii=False) for feature in geojson_features)
+    return f'{{"type": "FeatureCollection", "features": [\n{feature_lines}\n]}}\n'
 
 
 def _round_floats(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, DECIMALS)
     if isinstance(value, dict):
-        return {key: _round_floats(inner) for key, inner in value.items()}
-    return [_round_floats(inner) for inner in value] if isinstance(value, list | tuple) else value
+        return {json_key: _round_floats(json_value) for json_key, json_value in value.items()}
+    return [_round_floats(json_value) for json_value in value] if isinstance(value, list | tuple) else value

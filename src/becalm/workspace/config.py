@@ -183,13 +183,13 @@ class Workspace:
 
 def open_workspace(path: Path) -> Workspace:
     """Open the workspace in this folder."""
-    config = path / CONFIG
-    if not config.is_file():
+    config_path = path / CONFIG
+    if not config_path.is_file():
         raise WorkspaceError(
             f"{path} is not a workspace: it has no {CONFIG}. "
             f"Make one with `becalm init {path}`, or name another with `workspace`."
         )
-    workspace = Workspace(path, read_config(config))
+    workspace = Workspace(path, read_config(config_path))
     _check_time_zone(workspace)
     return workspace
 
@@ -228,51 +228,51 @@ def config_text(config: Config) -> str:
     """
     import tomlkit  # only a new or changed workspace needs it, not every command
 
-    document = tomlkit.document()
-    for line in OPENING:
-        document.add(tomlkit.comment(line))
-    document.add(tomlkit.nl())
-    tables = {
+    toml_document = tomlkit.document()
+    for opening_line in OPENING:
+        toml_document.add(tomlkit.comment(opening_line))
+    toml_document.add(tomlkit.nl())
+    entries_by_table = {
         "city": config.city.model_dump(exclude={"boroughs"}, exclude_none=True),
         "ingest": config.ingest.model_dump(),
         "archive": config.archive.model_dump(),
         "brief": config.brief.model_dump(exclude_defaults=True),
         "ledger": config.ledger.model_dump(exclude_defaults=True),
     }
-    for name, entries in tables.items():
-        if entries:
-            document.add(name, _toml_table(name, entries))
-    boroughs = [borough.model_dump(exclude_none=True) for borough in config.city.boroughs]
-    text = tomlkit.dumps(document)
+    for table_name, table_entries in entries_by_table.items():
+        if table_entries:
+            toml_document.add(table_name, _toml_table(table_name, table_entries))
+    borough_entries = [borough.model_dump(exclude_none=True) for borough in config.city.boroughs]
+    toml = tomlkit.dumps(toml_document)
     # a city's many boroughs stand last, below what people change
-    return f"{text}\n{tomlkit.dumps({'city': {'boroughs': boroughs}})}" if boroughs else text
+    return f"{toml}\n{tomlkit.dumps({'city': {'boroughs': borough_entries}})}" if borough_entries else toml
 
 
 def _toml_table(name: str, entries: dict[str, Any]) -> Table:
     import tomlkit
 
-    table = tomlkit.table()
+    toml_table = tomlkit.table()
     if name in COMMENTS:
-        table.comment(COMMENTS[name])
-    for key, value in entries.items():
-        item = tomlkit.item(list(value) if isinstance(value, tuple) else value)
-        comment = COMMENTS.get(f"{name}.{key}", "")
-        if comment and not (key == "chosen" and value):
-            item.comment(comment)
-        table.add(key, item)
-    return table
+        toml_table.comment(COMMENTS[name])
+    for entry_name, entry_value in entries.items():
+        toml_item = tomlkit.item(list(entry_value) if isinstance(entry_value, tuple) else entry_value)
+        entry_comment = COMMENTS.get(f"{name}.{entry_name}", "")
+        if entry_comment and not (entry_name == "chosen" and entry_value):
+            toml_item.comment(entry_comment)
+        toml_table.add(entry_name, toml_item)
+    return toml_table
 
 
 def read_city(name_or_path: str) -> CityEntry:
     """Read a city by the name of a shipped one ("london") or from a TOML file."""
-    shipped = files("becalm.workspace") / "cities" / f"{name_or_path}.toml"
-    source = shipped if "/" not in name_or_path and shipped.is_file() else Path(name_or_path)
-    if not source.is_file():
+    shipped_file = files("becalm.workspace") / "cities" / f"{name_or_path}.toml"
+    city_file = shipped_file if "/" not in name_or_path and shipped_file.is_file() else Path(name_or_path)
+    if not city_file.is_file():
         raise WorkspaceError(
             f"There is no city {name_or_path!r}: neither a file nor one of {', '.join(shipped_cities())}."
         )
     try:
-        return CityEntry.model_validate(tomllib.loads(source.read_text("utf-8")))
+        return CityEntry.model_validate(tomllib.loads(city_file.read_text("utf-8")))
     except tomllib.TOMLDecodeError as error:
         raise WorkspaceError(f"{name_or_path} is not valid TOML: {error}. Correct that line.") from error
     except ValidationError as error:
@@ -291,13 +291,13 @@ def _config_error(where: str, error: ValidationError) -> WorkspaceError:
 
 
 def _entry_fault(error: ErrorDetails) -> Fault:
-    entry, value, name = ".".join(map(str, error["loc"])), error.get("input"), str(error["loc"][-1])
+    entry_path, value, key = ".".join(map(str, error["loc"])), error.get("input"), str(error["loc"][-1])
     if error["type"] == "missing":
-        example = f"add it, e.g. {name} = {EXAMPLES[name]}" if name in EXAMPLES else "add it"
-        return Fault(entry, "is missing", example)
-    if error["type"] == "extra_forbidden" and entry == "city":
-        remedy = "leave [city] out: a city file has its entries alone"
-        return Fault("[city]", "is a table of becalm.toml", remedy)
+        example_remedy = f"add it, e.g. {key} = {EXAMPLES[key]}" if key in EXAMPLES else "add it"
+        return Fault(entry_path, "is missing", example_remedy)
+    if error["type"] == "extra_forbidden" and entry_path == "city":
+        city_remedy = "leave [city] out: a city file has its entries alone"
+        return Fault("[city]", "is a table of becalm.toml", city_remedy)
     if error["type"] == "extra_forbidden":
-        return Fault(entry, "is not a known entry", "correct its name, or remove it")
-    return Fault(entry, f"{value!r:.80}: {error['msg']}", "correct this entry")
+        return Fault(entry_path, "is not a known entry", "correct its name, or remove it")
+    return Fault(entry_path, f"{value!r:.80}: {error['msg']}", "correct this entry")

@@ -26,9 +26,9 @@ from becalm.workspace.config import (
 
 def check_city(entry: CityEntry, where: str) -> None:
     """Refuse a city that is not in metres, has an unknown clock or calendar, or names a borough twice."""
-    faults = tuple(_city_faults(entry))
-    if faults:
-        raise WorkspaceError(f"The city in {where} has {len(faults)} faults", faults)
+    city_faults = tuple(_city_faults(entry))
+    if city_faults:
+        raise WorkspaceError(f"The city in {where} has {len(city_faults)} faults", city_faults)
 
 
 def _city_faults(entry: CityEntry) -> Iterator[Fault]:
@@ -36,31 +36,31 @@ def _city_faults(entry: CityEntry) -> Iterator[Fault]:
     try:
         ZoneInfo(entry.time_zone)
     except (ValueError, KeyError, OSError):
-        problem = f"{entry.time_zone!r} is not a time zone"
-        yield Fault("time_zone", problem, 'write it as e.g. "Europe/London"')
-    country, _, subdivision = entry.holidays.partition("-")
+        calendar_problem = f"{entry.time_zone!r} is not a time zone"
+        yield Fault("time_zone", calendar_problem, 'write it as e.g. "Europe/London"')
+    country_code, _, subdivision = entry.holidays.partition("-")
     calendars = list_supported_countries(include_aliases=True)
-    has_calendar = country in calendars and (not subdivision or subdivision in calendars[country])
+    has_calendar = country_code in calendars and (not subdivision or subdivision in calendars[country_code])
     if entry.holidays and not has_calendar:
-        problem = f"{entry.holidays!r} is no holiday calendar"
-        yield Fault("holidays", problem, 'write it as e.g. "GB-ENG", or ""')
-    names = [borough.name for borough in entry.boroughs]
-    for name in sorted({name for name in names if names.count(name) > 1}):
+        calendar_problem = f"{entry.holidays!r} is no holiday calendar"
+        yield Fault("holidays", calendar_problem, 'write it as e.g. "GB-ENG", or ""')
+    borough_names = [borough.name for borough in entry.boroughs]
+    for name in sorted({name for name in borough_names if borough_names.count(name) > 1}):
         yield Fault("boroughs", f"{name!r} stands there twice", "remove one")
     if entry.extent_m:
-        west, south, east, north = entry.extent_m
-        if not (west < east and south < north):
+        west_m, south_m, east_m, north_m = entry.extent_m
+        if not (west_m < east_m and south_m < north_m):
             yield Fault("extent_m", f"{list(entry.extent_m)} is empty", "give west, south, east, north")
 
 
 def _crs_faults(name: str) -> Iterator[Fault]:
     try:
-        crs = CRS.from_user_input(name)
+        parsed_crs = CRS.from_user_input(name)
     except CRSError:
         yield Fault("crs", f"{name!r} is not a coordinate system", 'write it as e.g. "EPSG:27700"')
         return
-    units = {axis.unit_name for axis in crs.axis_info}
-    if not crs.is_projected or not units <= {"metre", "meter"}:
+    units = {crs_axis.unit_name for crs_axis in parsed_crs.axis_info}
+    if not parsed_crs.is_projected or not units <= {"metre", "meter"}:
         yield Fault("crs", f"{name!r} is in {', '.join(sorted(units))}", "give a projected system in metres")
 
 
@@ -69,14 +69,14 @@ def patrol_files_beside(city: str) -> dict[str, Path]:
 
     A city that is named by its key brings none.
     """
-    file = Path(city)
-    if not file.is_file():
+    city_file = Path(city)
+    if not city_file.is_file():
         return {}
-    folder = file.parent
-    street_files = [folder / part / name for part in (".", "streets") for name in STREET_FILES]
-    files = [path for path in (folder / UNITS_FILE, folder / POLICY_FILE) if path.is_file()]
-    files += [path for path in street_files if path.is_file()][:1]
-    return {path.name: path for path in files}
+    city_folder = city_file.parent
+    street_files = [city_folder / subfolder / name for subfolder in (".", "streets") for name in STREET_FILES]
+    policy_files = [path for path in (city_folder / UNITS_FILE, city_folder / POLICY_FILE) if path.is_file()]
+    policy_files += [path for path in street_files if path.is_file()][:1]
+    return {path.name: path for path in policy_files}
 
 
 def make_folder(
@@ -90,8 +90,8 @@ def make_folder(
     workspace = Workspace(path, config)
     if (path / CONFIG).exists():
         raise WorkspaceError(f"{path} is a workspace already. Use it as it is, or name another folder.")
-    files = dict(copies or {})
-    for part in (workspace.archive_path, workspace.boundaries_path, *(path / name for name in files)):
+    copied_files = dict(copies or {})
+    for part in (workspace.archive_path, workspace.boundaries_path, *(path / name for name in copied_files)):
         if part.exists():
             raise WorkspaceError(
                 f"{path} is no workspace, but holds {part.name}. Move it away, or name another folder."
@@ -100,8 +100,8 @@ def make_folder(
         path.mkdir(parents=True, exist_ok=True)
         if boundaries is not None:
             write_durably(workspace.boundaries_path, boundaries)
-        for name, file in files.items():
-            write_durably(path / name, file.read_bytes())
+        for name, source_path in copied_files.items():
+            write_durably(path / name, source_path.read_bytes())
         write_config(path, config)
     except OSError as error:
         raise WorkspaceError(f"{path} cannot be written ({error}). Name a folder of your own.") from error

@@ -36,9 +36,9 @@ Source = Path | Traversable
 
 def recipe_files(package: str, shipped: str, own_folder: Path | None = None) -> tuple[Source, ...]:
     """The TOML files of a folder shipped with `package`, after the user's own folder if there is one."""
-    folders: list[Source] = [own_folder] if own_folder is not None and own_folder.is_dir() else []
-    folders.append(files(package) / shipped)
-    return tuple(f for folder in folders for f in _toml_files(folder))
+    recipe_folders: list[Source] = [own_folder] if own_folder is not None and own_folder.is_dir() else []
+    recipe_folders.append(files(package) / shipped)
+    return tuple(f for folder in recipe_folders for f in _toml_files(folder))
 
 
 def check_recipe(source: Source, model: type[Model]) -> tuple[Model | None, tuple[Fault, ...]]:
@@ -55,9 +55,9 @@ def check_recipe(source: Source, model: type[Model]) -> tuple[Model | None, tupl
 
 def suggest(word: str, known_words: Iterable[str]) -> str:
     """A remedy's first half: the nearest known word, or nothing."""
-    by_folded = {k.casefold(): k for k in known_words}
-    near = difflib.get_close_matches(word.casefold(), by_folded, n=1, cutoff=0.7)
-    return f'did you mean "{by_folded[near[0]]}"? ' if near else ""
+    word_by_folded = {k.casefold(): k for k in known_words}
+    similar_words = difflib.get_close_matches(word.casefold(), word_by_folded, n=1, cutoff=0.7)
+    return f'did you mean "{word_by_folded[similar_words[0]]}"? ' if similar_words else ""
 
 
 def suggest_remedy(word: str, known_words: Iterable[str], *, where: str) -> str:
@@ -68,26 +68,26 @@ def suggest_remedy(word: str, known_words: Iterable[str], *, where: str) -> str:
     >>> suggest_remedy("Witchcraft", ["Robbery"], where="offences/police_uk.toml")
     'add it to offences/police_uk.toml, or correct it'
     """
-    near = suggest(word, known_words)
-    return f"{near}otherwise add it to {where}" if near else f"add it to {where}, or correct it"
+    suggestion = suggest(word, known_words)
+    return f"{suggestion}otherwise add it to {where}" if suggestion else f"add it to {where}, or correct it"
 
 
 def _toml_files(folder: Source) -> list[Source]:
-    entries: list[Source] = [f for f in folder.iterdir() if f.name.endswith(".toml")]
-    return sorted(entries, key=lambda f: f.name)
+    toml_paths: list[Source] = [f for f in folder.iterdir() if f.name.endswith(".toml")]
+    return sorted(toml_paths, key=lambda f: f.name)
 
 
 def _fault(file: str, error: ErrorDetails, model: type[Strict]) -> Fault:
-    loc, kind, value = error["loc"], error["type"], error.get("input")
-    where = f"{file}: {'.'.join(map(str, loc)) or 'the file'}"
-    if kind == "missing":
-        return Fault(where, "is missing", "add this entry")
-    if kind in ("extra_forbidden", "unexpected_keyword_argument"):  # of a model, of a dataclass
-        near = suggest(str(loc[-1]), model.model_fields)
-        return Fault(where, "is not a known entry", f"{near}correct or remove it")
-    message = error["msg"].removeprefix("Value error, ")
-    value_text = "" if isinstance(value, dict) else f"{value!r:.80}: "
-    return Fault(where, f"{value_text}{message}", "correct this entry")
+    entry_path, error_kind, entry_value = error["loc"], error["type"], error.get("input")
+    fault_place = f"{file}: {'.'.join(map(str, entry_path)) or 'the file'}"
+    if error_kind == "missing":
+        return Fault(fault_place, "is missing", "add this entry")
+    if error_kind in ("extra_forbidden", "unexpected_keyword_argument"):  # of a model, of a dataclass
+        suggestion = suggest(str(entry_path[-1]), model.model_fields)
+        return Fault(fault_place, "is not a known entry", f"{suggestion}correct or remove it")
+    error_text = error["msg"].removeprefix("Value error, ")
+    value_text = "" if isinstance(entry_value, dict) else f"{entry_value!r:.80}: "
+    return Fault(fault_place, f"{value_text}{error_text}", "correct this entry")
 
 
 Key = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
@@ -124,11 +124,11 @@ class TableFile(Strict):
 
     @model_validator(mode="after")
     def _one_group_per_word(self) -> TableFile:
-        words = Counter(plain_word(w) for g in self.groups for w in g.words)
-        keys = Counter(g.key for g in self.groups)
-        twice = [w for w, n in words.items() if n > 1] + [k for k, n in keys.items() if n > 1]
-        if twice:
-            raise ValueError(f"given twice: {', '.join(map(repr, twice))}; keep each word and key once")
+        word_counts = Counter(plain_word(w) for g in self.groups for w in g.words)
+        key_counts = Counter(g.key for g in self.groups)
+        repeated = [w for w, n in word_counts.items() if n > 1] + [k for k, n in key_counts.items() if n > 1]
+        if repeated:
+            raise ValueError(f"given twice: {', '.join(map(repr, repeated))}; keep each word and key once")
         return self
 
     def table(self) -> OffenceTable:
@@ -148,16 +148,16 @@ def load_offences(workspace_offences: Path | None) -> Mapping[str, OffenceTable]
 
     Raises WorkspaceError with every fault of every table together.
     """
-    tables: dict[str, OffenceTable] = {}
-    faults: list[Fault] = []
-    for source in recipe_files("becalm.workspace", "offence_tables", workspace_offences):
-        entry, wrong = check_recipe(source, TableFile)
-        faults += wrong
-        if entry is not None:
-            tables.setdefault(entry.key, entry.table())
-    if faults:
-        raise WorkspaceError(f"The offence tables have {len(faults)} faults", tuple(faults))
-    return tables
+    table_by_name: dict[str, OffenceTable] = {}
+    table_faults: list[Fault] = []
+    for table_source in recipe_files("becalm.workspace", "offence_tables", workspace_offences):
+        table_file, source_faults = check_recipe(table_source, TableFile)
+        table_faults += source_faults
+        if table_file is not None:
+            table_by_name.setdefault(table_file.key, table_file.table())
+    if table_faults:
+        raise WorkspaceError(f"The offence tables have {len(table_faults)} faults", tuple(table_faults))
+    return table_by_name
 
 
 def offence_table_sha256(table: OffenceTable) -> str:

@@ -60,22 +60,22 @@ def read_layers(
     """
     if not path.is_file():
         raise InputError(f"There is no boundary file {path}. Give a GeoJSON, GeoPackage or shapefile.")
-    layers = []
-    for name, source in _sources(path):
+    file_layers = []
+    for name, source_path in _sources(path):
         try:
-            for layer, kind in pyogrio.list_layers(source):
+            for layer, kind in pyogrio.list_layers(source_path):
                 if kind is None or "Polygon" in kind or kind in ("Unknown", "GeometryCollection"):
-                    frame = _read_layer(source, layer, path)
+                    frame = _read_layer(source_path, layer, path)
                     if isinstance(frame, gpd.GeoDataFrame) and len(frame):
-                        layers.append(Layer(name or str(layer), _state_crs(frame, path, crs, crs_field)))
+                        file_layers.append(Layer(name or str(layer), _state_crs(frame, path, crs, crs_field)))
         except (DataSourceError, DataLayerError) as error:
             raise InputError(
                 f"{path.name} cannot be read as boundaries: {error}. Give a GeoJSON, a GeoPackage, or a "
                 "shapefile with its .shx, .dbf and .prj beside it (or all of them in one zip)."
             ) from error
-    if not layers:
+    if not file_layers:
         raise InputError(f"{path.name} holds no areas. Give a file with one polygon for each borough.")
-    return tuple(layers)
+    return tuple(file_layers)
 
 
 def _read_layer(source: str, layer: str, path: Path) -> gpd.GeoDataFrame:
@@ -92,14 +92,14 @@ def _sources(path: Path) -> list[tuple[str, str]]:
     """Every dataset in the file: the file itself, or those inside a zip."""
     if not zipfile.is_zipfile(path):
         return [("", str(path))]
-    with zipfile.ZipFile(path) as archive:
-        members = sorted(m for m in archive.namelist() if m.lower().endswith(FORMATS))
-    if not members:
+    with zipfile.ZipFile(path) as zip_archive:
+        member_names = sorted(m for m in zip_archive.namelist() if m.lower().endswith(FORMATS))
+    if not member_names:
         raise InputError(
             f"{path.name} holds no boundary file ({', '.join(FORMATS)}). Put the shapefile and its "
             ".shx, .dbf and .prj into the zip."
         )
-    return [(Path(member).stem, f"/vsizip/{path.resolve()}/{member}") for member in members]
+    return [(Path(member).stem, f"/vsizip/{path.resolve()}/{member}") for member in member_names]
 
 
 def _state_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None, crs_field: str) -> gpd.GeoDataFrame:
@@ -113,14 +113,14 @@ def _state_crs(frame: gpd.GeoDataFrame, path: Path, crs: str | None, crs_field: 
     else:
         epsg_code = frame.crs.to_epsg(min_confidence=LEAST_CONFIDENCE)
         frame = frame.set_crs(CRS.from_epsg(epsg_code), allow_override=True) if epsg_code else frame
-    west, south, east, north = frame.total_bounds
-    if frame.crs.is_geographic and not isfinite(west + south + east + north):
+    west_edge, south, east, north = frame.total_bounds
+    if frame.crs.is_geographic and not isfinite(west_edge + south + east + north):
         raise InputError(
             f"{path.name} has no shape in it: its features are empty. Draw them, or remove them."
         )
-    if frame.crs.is_geographic and not (west >= -180 and east <= 180 and south >= -90 and north <= 90):
+    if frame.crs.is_geographic and not (west_edge >= -180 and east <= 180 and south >= -90 and north <= 90):
         raise InputError(
-            f"{path.name} says it is in degrees, but its coordinates reach from {west:g}, {south:g} to "
+            f"{path.name} says it is in degrees, but its coordinates reach from {west_edge:g}, {south:g} to "
             f"{east:g}, {north:g}. Say which system they are in with `{crs_field}`, e.g. EPSG:27700."
         )
     return frame
@@ -155,11 +155,11 @@ def pick_attribute(
             "with `city`.",
             _list_attributes(layers, boroughs),
         )
-    telling = [c for c in candidates if attribute or _tells_apart(c[0].values(c[1]))]
-    if len(telling) == 1:
-        return telling[0]
+    distinct_attributes = [c for c in candidates if attribute or _tells_apart(c[0].values(c[1]))]
+    if len(distinct_attributes) == 1:
+        return distinct_attributes[0]
     raise InputError(
-        f"{len(telling)} attributes of {file} could be the names of its areas. "
+        f"{len(distinct_attributes)} attributes of {file} could be the names of its areas. "
         "Name the right one with `boundaries_name`.",
         _list_attributes(layers, boroughs),
     )
@@ -167,8 +167,8 @@ def pick_attribute(
 
 def _fit(values: Sequence[str], boroughs: Sequence[str]) -> tuple[int, int]:
     """How many boroughs are named, and (less is better) how many features beyond one for each."""
-    matches = [value for value in values if value in boroughs]
-    return len(set(matches)), len(set(matches)) - len(matches)
+    matched_names = [attribute_value for attribute_value in values if attribute_value in boroughs]
+    return len(set(matched_names)), len(set(matched_names)) - len(matched_names)
 
 
 def _tells_apart(values: Sequence[str]) -> bool:
@@ -210,21 +210,21 @@ def read_own_areas(path: Path, *, crs: str, id_column: str | None, file_crs: str
     if other_layers:
         raise InputError(f"{path.name} holds {1 + len(other_layers)} layers of areas. Give a file with one.")
     column = _find_id_column(layer, id_column, path)
-    names = [_text(v) for v in layer.frame[column]]
-    where = [f"{path.name}: area {n} ({name or 'no name'})" for n, name in enumerate(names, start=1)]
-    shapes = _read_shapes(layer.frame, crs, where, path)
-    repeated = {name for name, n in Counter(names).items() if n > 1}
-    faults = [
-        Fault(w, "has no name", f"fill in {column!r}") for w, n in zip(where, names, strict=True) if not n
+    area_ids = [_text(v) for v in layer.frame[column]]
+    where = [f"{path.name}: area {n} ({name or 'no name'})" for n, name in enumerate(area_ids, start=1)]
+    area_shapes = _read_shapes(layer.frame, crs, where, path)
+    repeated_names = {name for name, n in Counter(area_ids).items() if n > 1}
+    area_faults = [
+        Fault(w, "has no name", f"fill in {column!r}") for w, n in zip(where, area_ids, strict=True) if not n
     ]
-    faults += [
+    area_faults += [
         Fault(f"{path.name}: {n}", "is the name of several areas", "name each once")
-        for n in sorted(repeated - {""})
+        for n in sorted(repeated_names - {""})
     ]
-    faults += [] if faults else _overlaps(shapes, where)
-    check_faults(path.name, faults)
-    order = np.argsort(np.array(names))
-    return OwnAreas(tuple(names[i] for i in order), shapes[order])
+    area_faults += [] if area_faults else _overlaps(area_shapes, where)
+    check_faults(path.name, area_faults)
+    name_order = np.argsort(np.array(area_ids))
+    return OwnAreas(tuple(area_ids[i] for i in name_order), area_shapes[name_order])
 
 
 def read_land(path: Path, *, crs: str, file_crs: str | None = None) -> BaseGeometry:
@@ -232,23 +232,23 @@ def read_land(path: Path, *, crs: str, file_crs: str | None = None) -> BaseGeome
 
     Raises InputError as `read_own_areas` does for its shapes.
     """
-    shapes = []
+    land_shapes = []
     for layer in read_layers(path, file_crs, crs_field=CRS_FIELD):
-        where = [f"{path.name}: area {n}" for n in range(1, len(layer.frame) + 1)]
-        shapes.append(_read_shapes(layer.frame, crs, where, path))
-    return shapely.union_all(np.concatenate(shapes))
+        area_places = [f"{path.name}: area {n}" for n in range(1, len(layer.frame) + 1)]
+        land_shapes.append(_read_shapes(layer.frame, crs, area_places, path))
+    return shapely.union_all(np.concatenate(land_shapes))
 
 
 def _find_id_column(layer: Layer, id_column: str | None, path: Path) -> str:
-    columns = [c for c in layer.frame.columns if c != "geometry"]
-    if id_column is not None and id_column not in columns:
-        raise InputError(f"{path.name} has no column {id_column!r}, but {', '.join(columns) or 'none'}.")
-    telling = [c for c in columns if layer.frame[c].map(_text).nunique() == len(layer.frame)]
-    if id_column is not None or len(telling) == 1:
-        return id_column or telling[0]
+    headers = [c for c in layer.frame.columns if c != "geometry"]
+    if id_column is not None and id_column not in headers:
+        raise InputError(f"{path.name} has no column {id_column!r}, but {', '.join(headers) or 'none'}.")
+    distinct_columns = [c for c in headers if layer.frame[c].map(_text).nunique() == len(layer.frame)]
+    if id_column is not None or len(distinct_columns) == 1:
+        return id_column or distinct_columns[0]
     raise InputError(
-        f"{len(telling)} columns of {path.name} could name its areas "
-        f"({', '.join(telling or columns) or 'it has none'}). Name the right one with `id_column`."
+        f"{len(distinct_columns)} columns of {path.name} could name its areas "
+        f"({', '.join(distinct_columns or headers) or 'it has none'}). Name the right one with `id_column`."
     )
 
 
@@ -262,28 +262,28 @@ def _text(value: object) -> str:
 
 def _read_shapes(frame: gpd.GeoDataFrame, crs: str, where: list[str], path: Path) -> Shapes:
     """The shapes in metres; refused together where any cannot be used."""
-    raw = np.asarray(frame.geometry.array, dtype=object)
+    raw_shapes = np.asarray(frame.geometry.array, dtype=object)
     shapes_m = np.asarray(
         shapely.force_2d(np.asarray(frame.geometry.to_crs(crs).array, dtype=object)), dtype=object
     )
-    strays = (
-        _in_degrees(raw)
+    is_stray_shape = (
+        _in_degrees(raw_shapes)
         if not (frame.crs is not None and frame.crs.is_geographic)
-        else np.zeros(len(raw), bool)
+        else np.zeros(len(raw_shapes), bool)
     )
-    faults = []
-    for shape, shape_m, is_stray, place in zip(raw, shapes_m, strays, where, strict=True):
-        fault = _shape_fault(shape, shape_m, bool(is_stray), place)
-        if fault is not None:
-            faults.append(fault)
-    check_faults(path.name, faults)
+    shape_faults = []
+    for shape, shape_m, is_stray, place_text in zip(raw_shapes, shapes_m, is_stray_shape, where, strict=True):
+        shape_fault = _shape_fault(shape, shape_m, bool(is_stray), place_text)
+        if shape_fault is not None:
+            shape_faults.append(shape_fault)
+    check_faults(path.name, shape_faults)
     return shapes_m
 
 
 def _in_degrees(shapes: Shapes) -> Bools:
     """Which shapes of a file in metres have coordinates that can only be degrees, unlike the others?"""
-    small = np.abs(np.nan_to_num(shapely.bounds(shapes), nan=np.inf)).max(axis=1) <= LARGEST_DEGREE
-    return small if not small.all() else np.zeros(len(small), dtype=bool)
+    is_small_number = np.abs(np.nan_to_num(shapely.bounds(shapes), nan=np.inf)).max(axis=1) <= LARGEST_DEGREE
+    return is_small_number if not is_small_number.all() else np.zeros(len(is_small_number), dtype=bool)
 
 
 def _shape_fault(
@@ -312,16 +312,16 @@ def _overlaps(shapes: Shapes, where: list[str]) -> list[Fault]:
         first_index[first_index < second_index],
         second_index[first_index < second_index],
     )
-    shared = shapely.area(shapely.intersection(shapes[first_index], shapes[second_index]))
-    smaller = np.minimum(shapely.area(shapes[first_index]), shapely.area(shapes[second_index]))
-    overlaps = np.flatnonzero(shared > MOST_SHARED * smaller)
+    shared_m2 = shapely.area(shapely.intersection(shapes[first_index], shapes[second_index]))
+    smaller_m2 = np.minimum(shapely.area(shapes[first_index]), shapely.area(shapes[second_index]))
+    overlap_indices = np.flatnonzero(shared_m2 > MOST_SHARED * smaller_m2)
     return [
         Fault(
             where[first_index[k]],
-            f"shares {shared[k]:,.0f} m2 with {where[second_index[k]]}",
+            f"shares {shared_m2[k]:,.0f} m2 with {where[second_index[k]]}",
             "let each lie in one area only",
         )
-        for k in overlaps.tolist()
+        for k in overlap_indices.tolist()
     ]
 
 
@@ -341,23 +341,23 @@ def read_street_lines(path: Path, *, crs: str) -> Shapes:
 
     Raises InputError with everything that is wrong with the file.
     """
-    name = path.name.lower()
+    file_name = path.name.lower()
     if not path.is_file():
         raise InputError(f"There is no street file {path}. Give a GraphML, GeoPackage or GeoJSON network.")
-    is_graph = name.endswith(GRAPH_ENDINGS)
+    is_graph = file_name.endswith(GRAPH_ENDINGS)
     if is_graph:
-        lines, file_crs = _read_graph_lines(read_raw_streets(path), path)
-    elif name.endswith(LAYER_ENDINGS):
-        lines, file_crs = _read_line_layer(path)
+        raw_lines, file_crs = _read_graph_lines(read_raw_streets(path), path)
+    elif file_name.endswith(LAYER_ENDINGS):
+        raw_lines, file_crs = _read_line_layer(path)
     else:
-        endings = ", ".join((*GRAPH_ENDINGS, *LAYER_ENDINGS))
-        raise InputError(f"{path.name}: streets are read from {endings}. Give one of these.")
-    lines_m = _project(lines, file_crs, crs, path)
-    strays = np.flatnonzero(~np.isfinite(shapely.bounds(lines_m)).all(axis=1))
-    _check_streets(path, strays, f"lies nowhere in {crs}", "correct its coordinates")
+        endings_text = ", ".join((*GRAPH_ENDINGS, *LAYER_ENDINGS))
+        raise InputError(f"{path.name}: streets are read from {endings_text}. Give one of these.")
+    lines_m = _project(raw_lines, file_crs, crs, path)
+    stray_indices = np.flatnonzero(~np.isfinite(shapely.bounds(lines_m)).all(axis=1))
+    _check_streets(path, stray_indices, f"lies nowhere in {crs}", "correct its coordinates")
     # a line that passes a crossing is cut there; a graph has been cut already
-    pieces = lines_m if is_graph else shapely.union_all(lines_m)
-    return np.asarray(shapely.get_parts(pieces), dtype=object)
+    street_shapes = lines_m if is_graph else shapely.union_all(lines_m)
+    return np.asarray(shapely.get_parts(street_shapes), dtype=object)
 
 
 def _read_graph_lines(raw: RawStreets, path: Path) -> tuple[Shapes, str]:
@@ -404,5 +404,5 @@ def _project(lines: Shapes, file_crs: str, crs: str, path: Path) -> Shapes:
 
 
 def _check_streets(path: Path, streets: Iterable[int], problem: str, remedy: str) -> None:
-    faults = [Fault(f"{path.name}: street {int(street) + 1}", problem, remedy) for street in streets]
-    check_faults(path.name, faults)
+    street_faults = [Fault(f"{path.name}: street {int(street) + 1}", problem, remedy) for street in streets]
+    check_faults(path.name, street_faults)

@@ -61,27 +61,27 @@ def read_streets(path: Path, *, crs: str) -> StreetNetwork:
     raw = read_raw_streets(path)
     if not len(raw.start):
         raise InputError(f"{path.name} has no streets. Give a network with nodes and edges.")
-    junctions = _project(raw, crs, path)
-    stray_nodes = np.flatnonzero(~np.isfinite(junctions).all(axis=1)).tolist()
-    straight_m = np.hypot(*(junctions[raw.end] - junctions[raw.start]).T)
+    junction_xy_m = _project(raw, crs, path)
+    stray_node_indices = np.flatnonzero(~np.isfinite(junction_xy_m).all(axis=1)).tolist()
+    straight_m = np.hypot(*(junction_xy_m[raw.end] - junction_xy_m[raw.start]).T)
     length_m = np.where(np.isfinite(raw.length_m), raw.length_m, straight_m)
-    bad_edges = np.flatnonzero(~(np.isfinite(length_m) & (length_m >= 0))).tolist()
-    faults = [
+    bad_edge_indices = np.flatnonzero(~(np.isfinite(length_m) & (length_m >= 0))).tolist()
+    network_faults = [
         Fault(f"{path.name}: node {raw.names[node]}", f"lies nowhere in {raw.crs}", "correct its x and y")
-        for node in stray_nodes[:FAULTS_SHOWN]
+        for node in stray_node_indices[:FAULTS_SHOWN]
     ] + [
         Fault(f"{path.name}: edge {edge + 1}", f"is {length_m[edge]} m long", "give a length of 0 or more")
-        for edge in bad_edges[:FAULTS_SHOWN]
+        for edge in bad_edge_indices[:FAULTS_SHOWN]
     ]
-    check_faults(path.name, faults, shown_count=2 * FAULTS_SHOWN)
-    return _open_both_ways(raw, junctions, length_m, path.name)
+    check_faults(path.name, network_faults, shown_count=2 * FAULTS_SHOWN)
+    return _open_both_ways(raw, junction_xy_m, length_m, path.name)
 
 
 def check_faults(name: str, faults: Sequence[Fault], *, shown_count: int = FAULTS_SHOWN) -> None:
     """Refuse a file with faults, telling the first of them."""
     if faults:
-        noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"{name} has {len(faults)} {noun}", tuple(faults[:shown_count]))
+        fault_word = "fault" if len(faults) == 1 else "faults"
+        raise InputError(f"{name} has {len(faults)} {fault_word}", tuple(faults[:shown_count]))
 
 
 def speed_kph(text: str) -> float:
@@ -90,29 +90,29 @@ def speed_kph(text: str) -> float:
     >>> speed_kph("20 mph"), speed_kph("50"), speed_kph("['40 mph', '20 mph']")
     (32.18688, 50.0, 32.18688)
     """
-    parts = [part.strip(" '\"[]").partition(" ") for part in text.replace(";", ",").split(",")]
+    parts = [speed_text.strip(" '\"[]").partition(" ") for speed_text in text.replace(";", ",").split(",")]
     speeds = [_number(number) * (KPH_PER_MPH if unit.strip() == "mph" else 1.0) for number, _, unit in parts]
-    return min((speed for speed in speeds if np.isfinite(speed) and speed > 0), default=float("nan"))
+    return min((kph for kph in speeds if np.isfinite(kph) and kph > 0), default=float("nan"))
 
 
 def _project(raw: RawStreets, crs: str, path: Path) -> Floats:
     try:
-        transformer = Transformer.from_crs(raw.crs, crs, always_xy=True)
+        to_city_crs = Transformer.from_crs(raw.crs, crs, always_xy=True)
     except CRSError as error:
-        message = f"{path.name} names the coordinate system {raw.crs!r}, which is not known."
-        raise InputError(message) from error
-    return np.column_stack(transformer.transform(raw.xy[:, 0], raw.xy[:, 1]))
+        crs_message = f"{path.name} names the coordinate system {raw.crs!r}, which is not known."
+        raise InputError(crs_message) from error
+    return np.column_stack(to_city_crs.transform(raw.xy[:, 0], raw.xy[:, 1]))
 
 
 def _open_both_ways(raw: RawStreets, junctions: Floats, length_m: Floats, source: str) -> StreetNetwork:
     """Each street in its own direction and in the other one, which a one-way street grants no vehicle."""
-    speeds = np.array([speed_kph(text) for text in raw.speed], dtype=np.float64)
+    speeds_kph = np.array([speed_kph(speed_text) for speed_text in raw.speed], dtype=np.float64)
     return StreetNetwork(
         junctions=junctions,
         start=np.concatenate([raw.start, raw.end]),
         end=np.concatenate([raw.end, raw.start]),
         length_m=np.tile(length_m, 2),
-        speed_kph=np.tile(speeds, 2),
+        speed_kph=np.tile(speeds_kph, 2),
         for_vehicles=np.concatenate([np.ones(len(raw.start), dtype=bool), ~raw.oneway]),
         source=source,
     )
@@ -123,14 +123,14 @@ def _open_both_ways(raw: RawStreets, junctions: Floats, length_m: Floats, source
 
 def read_raw_streets(path: Path) -> RawStreets:
     """The streets of a GraphML or GeoJSON file as they stand there."""
-    ending = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
-    readers = {".graphml": _read_graphml, ".geojson": _read_geojson, ".json": _read_geojson}
-    reader = readers.get(ending.removesuffix(".gz"))
-    if reader is None:
+    file_ending = "".join(path.suffixes[-2:]).lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
+    reader_by_ending = {".graphml": _read_graphml, ".geojson": _read_geojson, ".json": _read_geojson}
+    street_reader = reader_by_ending.get(file_ending.removesuffix(".gz"))
+    if street_reader is None:
         raise InputError(f"{path.name}: streets are read from .graphml, .graphml.gz or .geojson. Give one.")
     try:
-        with _open(path) as file:
-            return reader(file, path.name)
+        with _open(path) as street_file:
+            return street_reader(street_file, path.name)
     except (OSError, EOFError, zlib.error) as error:
         raise InputError(f"{path} cannot be read: {error}. Name a readable file.") from error
 
@@ -161,23 +161,23 @@ class _StreetCollector:
 
     def build(self, crs: str, file: str) -> RawStreets:
         """All streets as arrays; raises InputError with every fault."""
-        for number, (start, end, *_) in enumerate(self.streets, start=1):
-            missing = [name for name in (start, end) if name not in self.node_index]
-            if missing:
-                problem = f"leads to the node {missing[0]!r}, which the file does not have"
+        for number, (start_node, end, *_) in enumerate(self.streets, start=1):
+            missing_nodes = [node_name for node_name in (start_node, end) if node_name not in self.node_index]
+            if missing_nodes:
+                problem = f"leads to the node {missing_nodes[0]!r}, which the file does not have"
                 self.faults.append(Fault(f"{file}: edge {number}", problem, "add the node or drop the edge"))
         check_faults(file, self.faults)
-        starts, ends, lengths, speeds, oneways, shapes = (
+        start_nodes, end_nodes, lengths_m, speed_texts, oneway_texts, shapes = (
             zip(*self.streets, strict=True) if self.streets else ((),) * 6
         )
         return RawStreets(
             names=tuple(self.node_index),
             xy=np.array(self.xy, dtype=np.float64).reshape(-1, 2),
-            start=np.array([self.node_index[name] for name in starts], dtype=np.int64),
-            end=np.array([self.node_index[name] for name in ends], dtype=np.int64),
-            length_m=np.array(lengths, dtype=np.float64),
-            speed=tuple(speeds),
-            oneway=np.array(oneways, dtype=bool),
+            start=np.array([self.node_index[node_name] for node_name in start_nodes], dtype=np.int64),
+            end=np.array([self.node_index[node_name] for node_name in end_nodes], dtype=np.int64),
+            length_m=np.array(lengths_m, dtype=np.float64),
+            speed=tuple(speed_texts),
+            oneway=np.array(oneway_texts, dtype=bool),
             crs=crs,
             shapes=tuple(shapes),
         )
@@ -196,41 +196,41 @@ def _read_graphml(file: IO[bytes], name: str) -> RawStreets:
 
     Every edge of a directed graph is one street in its direction; of an undirected one, open both ways.
     """
-    collector, keys, crs, is_directed = _StreetCollector(), dict[str, str](), WGS84, True
+    street_collector, key_names, crs_name, is_directed = _StreetCollector(), dict[str, str](), WGS84, True
     try:
         for _, element in ElementTree.iterparse(file):
-            kind = element.tag.rpartition("}")[2]
-            if kind == "key":
-                keys[element.get("id", "")] = element.get("attr.name", "")
-            elif kind == "node":
-                _add_node(element, keys, collector, name)
+            element_tag = element.tag.rpartition("}")[2]
+            if element_tag == "key":
+                key_names[element.get("id", "")] = element.get("attr.name", "")
+            elif element_tag == "node":
+                _add_node(element, key_names, street_collector, name)
                 element.clear()  # else the whole file is kept in memory
-            elif kind == "edge":
-                start, end = element.get("source", ""), element.get("target", "")
-                collector.add_street(start, end, _facts(element, keys))
+            elif element_tag == "edge":
+                start_node, end_node = element.get("source", ""), element.get("target", "")
+                street_collector.add_street(start_node, end_node, _facts(element, key_names))
                 element.clear()
-            elif kind == "graph":
-                crs = _facts(element, keys).get("crs") or WGS84
+            elif element_tag == "graph":
+                crs_name = _facts(element, key_names).get("crs") or WGS84
                 is_directed = element.get("edgedefault") != "undirected"
     except ElementTree.ParseError as error:
         raise InputError(f"{name} is not valid GraphML: {error}. Export the network anew.") from error
-    raw = collector.build(crs, name)
-    return replace(raw, oneway=np.ones(len(raw.start), bool)) if is_directed else raw
+    raw_streets = street_collector.build(crs_name, name)
+    return replace(raw_streets, oneway=np.ones(len(raw_streets.start), bool)) if is_directed else raw_streets
 
 
 def _facts(element: ElementTree.Element, keys: Mapping[str, str]) -> dict[str, str]:
-    entries = (child for child in element if child.tag.endswith("data"))
-    return {keys.get(entry.get("key", ""), ""): entry.text or "" for entry in entries}
+    data_elements = (child_element for child_element in element if child_element.tag.endswith("data"))
+    return {keys.get(entry.get("key", ""), ""): entry.text or "" for entry in data_elements}
 
 
 def _add_node(
     element: ElementTree.Element, keys: Mapping[str, str], collector: _StreetCollector, file: str
 ) -> None:
-    facts, name = _facts(element, keys), element.get("id", "")
-    collector.node_index[name] = len(collector.node_index)
-    collector.xy.append((_number(facts.get("x", "")), _number(facts.get("y", ""))))
+    node_facts, node_name = _facts(element, keys), element.get("id", "")
+    collector.node_index[node_name] = len(collector.node_index)
+    collector.xy.append((_number(node_facts.get("x", "")), _number(node_facts.get("y", ""))))
     if not np.isfinite(collector.xy[-1]).all():
-        collector.faults.append(Fault(f"{file}: node {name}", "has no x and y", "give its place"))
+        collector.faults.append(Fault(f"{file}: node {node_name}", "has no x and y", "give its place"))
 
 
 def _read_geojson(file: IO[bytes], name: str) -> RawStreets:
@@ -239,39 +239,39 @@ def _read_geojson(file: IO[bytes], name: str) -> RawStreets:
     Lengths are measured, not read, for a line is cut at each of its points.
     """
     try:
-        document = json.loads(file.read().decode("utf-8"))
+        geojson_document = json.loads(file.read().decode("utf-8"))
     except ValueError as error:
         raise InputError(f"{name} is not JSON: {error}. Give GeoJSON.") from error
-    features = document.get("features") if isinstance(document, dict) else None
-    if not isinstance(features, list):
+    feature_list = geojson_document.get("features") if isinstance(geojson_document, dict) else None
+    if not isinstance(feature_list, list):
         raise InputError(f"{name} is not a GeoJSON FeatureCollection. Give lines in WGS84.")
-    collector = _StreetCollector()
-    for number, feature in enumerate(features, start=1):
-        _add_feature(feature, f"{name}: feature {number}", collector)
-    return collector.build(WGS84, name)
+    street_collector = _StreetCollector()
+    for feature_number, feature in enumerate(feature_list, start=1):
+        _add_feature(feature, f"{name}: feature {feature_number}", street_collector)
+    return street_collector.build(WGS84, name)
 
 
 def _add_feature(feature: Any, where: str, collector: _StreetCollector) -> None:
     try:
-        shape = feature["geometry"]
-        lines = GEOJSON_LINES[shape["type"]](shape["coordinates"])
-        nodes = [[_point_node(xy, collector) for xy in line] for line in lines]
+        geometry = feature["geometry"]
+        line_coordinates = GEOJSON_LINES[geometry["type"]](geometry["coordinates"])
+        nodes_of_line = [[_point_node(xy, collector) for xy in line_nodes] for line_nodes in line_coordinates]
     except (KeyError, TypeError, ValueError, IndexError):
-        remedy = "give a LineString or MultiLineString in WGS84"
-        collector.faults.append(Fault(where, "is no line", remedy))
+        geometry_remedy = "give a LineString or MultiLineString in WGS84"
+        collector.faults.append(Fault(where, "is no line", geometry_remedy))
         return
-    properties = (feature.get("properties") or {}).items()
-    facts = {k: str(v) for k, v in properties if v is not None and k not in ("length", "length_m")}
-    for line in nodes:
-        for start, end in pairwise(line):
-            collector.add_street(start, end, facts)
+    property_items = (feature.get("properties") or {}).items()
+    street_facts = {k: str(v) for k, v in property_items if v is not None and k not in ("length", "length_m")}
+    for line_nodes in nodes_of_line:
+        for start_node, end_node in pairwise(line_nodes):
+            collector.add_street(start_node, end_node, street_facts)
 
 
 def _point_node(xy: Any, collector: _StreetCollector) -> str:
     """The name of the node at this point, which is new where no line came by before."""
     x, y = round(float(xy[0]), GEOJSON_DECIMALS), round(float(xy[1]), GEOJSON_DECIMALS)
-    name = f"{x},{y}"
-    if name not in collector.node_index:
-        collector.node_index[name] = len(collector.node_index)
+    node_name = f"{x},{y}"
+    if node_name not in collector.node_index:
+        collector.node_index[node_name] = len(collector.node_index)
         collector.xy.append((x, y))
-    return name
+    return node_name
