@@ -42,7 +42,7 @@ class Root(TyperGroup):
 app = typer.Typer(
     name="becalm",
     cls=Root,
-    help="Run a city-wide violence-reduction programme: measure, find, and brief.",
+    help="Run a city-wide violence-reduction programme: measure, find, patrol, record, and brief.",
     no_args_is_help=True,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
