@@ -105,11 +105,26 @@ class _RateColumn(ProgressColumn):
         return Text(f"{task.completed:,.0f}{total} {unit}{rate}")
 
 
+_OPEN_BARS: list[Progress] = []  # a screen holds one live display: a task within a task is a line of its bar
+
+
 @contextmanager
 def progress_bar(task: str, *, total: float | None, unit: str) -> Iterator[Advance]:
     """A bar for this task while the context lasts; nothing is left of it afterwards."""
-    console = Console(stderr=True)
-    columns = (TextColumn(task), BarColumn(), _RateColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    if _OPEN_BARS:
+        bar = _OPEN_BARS[0]
         task_id = bar.add_task(task, total=total, unit=unit)
-        yield lambda amount: bar.advance(task_id, amount)
+        try:
+            yield lambda amount: bar.advance(task_id, amount)
+        finally:
+            bar.remove_task(task_id)
+        return
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), _RateColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        _OPEN_BARS.append(bar)
+        try:
+            task_id = bar.add_task(task, total=total, unit=unit)
+            yield lambda amount: bar.advance(task_id, amount)
+        finally:
+            _OPEN_BARS.remove(bar)

@@ -10,6 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
+from becalm.console import screen
 from becalm.console.command import Session, command, name_options, option_names, requests_below
 from becalm.formats.json_text import read_request, request_schema
 from becalm.terms import FileName, Parameter, Request, UsageError, build_request, fields_of, request_values
@@ -158,3 +159,19 @@ def test_texts_speak_of_options_where_they_name_fields_and_nowhere_else():
 
 def test_the_request_of_a_command_is_found_by_its_words(app: typer.Typer):
     assert dict(requests_below(typer.main.get_command(app))) == {("busiest",): Question}
+
+
+def test_a_task_within_a_task_is_a_line_of_the_one_bar(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")  # a console that takes itself for a terminal
+    with screen.progress_bar("briefing", total=2, unit="parts") as outer:
+        outer(1)
+        with screen.progress_bar("hotspots", total=3, unit="steps") as inner:
+            inner(3)
+            (bar,) = screen._OPEN_BARS
+            assert [(task.description, task.completed) for task in bar.tasks] == [
+                ("briefing", 1),
+                ("hotspots", 3),
+            ]
+        outer(1)
+        assert [(task.description, task.completed) for task in bar.tasks] == [("briefing", 2)]
+    assert screen._OPEN_BARS == []

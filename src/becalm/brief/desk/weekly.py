@@ -97,9 +97,13 @@ def make_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
         parameters=plan_parameters(plan),
         data=plan_pins(desk, plan, as_of=request.as_of),
     )
-    answers = _ask_jobs(desk, run)
-    run = add_patrol(desk, run, answers.hotspots, day=request.patrol_from)
-    briefing = build_briefing(desk, request, run, answers)
+    with desk.progress("briefing", total=3, unit="parts") as advance:
+        answers = _ask_jobs(desk, run)
+        advance(1)
+        run = add_patrol(desk, run, answers.hotspots, day=request.patrol_from)
+        advance(1)
+        briefing = build_briefing(desk, request, run, answers)
+        advance(1)
     publish_briefing(desk, briefing)
     return briefing
 
