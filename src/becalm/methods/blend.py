@@ -62,10 +62,10 @@ def weighted_sum(parts: Sequence[tuple[float, GammaPosterior]]) -> GammaPosterio
     Exact for one part and for parts of one scale; a close fit where no part is both heavy and hardly known.
     The scale of a sum of weight 0 alone is 1, and its mean next to nothing.
     """
-    mean = np.sum([weight * part.mean for weight, part in parts], axis=0)
-    variance = np.sum([weight**2 * part.shape / part.rate**2 for weight, part in parts], axis=0)
-    mean, variance = np.maximum(mean, 1e-12), np.maximum(variance, 1e-24)
-    return GammaPosterior(mean**2 / variance, mean / variance)
+    sum_mean = np.sum([weight * part.mean for weight, part in parts], axis=0)
+    sum_variance = np.sum([weight**2 * part.shape / part.rate**2 for weight, part in parts], axis=0)
+    sum_mean, sum_variance = np.maximum(sum_mean, 1e-12), np.maximum(sum_variance, 1e-24)
+    return GammaPosterior(sum_mean**2 / sum_variance, sum_mean / sum_variance)
 
 
 def fit_prior(means: Floats, counts: Floats, exposure: float) -> GammaPrior:
@@ -74,13 +74,15 @@ def fit_prior(means: Floats, counts: Floats, exposure: float) -> GammaPrior:
     Places without a count are grouped by forecast (200 classes), which changes nothing of note and
     makes the fit fast.
     """
-    forecasts, sums, weights = _group_empty_places(means, counts)
-    logs = np.log(forecasts)
+    group_means, group_counts, sizes = _group_empty_places(means, counts)
+    log_means = np.log(group_means)
 
     def objective(theta: Floats) -> tuple[float, Floats, Floats]:
-        value, slope, bend = _log_likelihood(theta[0] + theta[1] * logs, forecasts, sums, exposure)
-        basis = np.array([np.ones_like(logs), logs])
-        return float(weights @ value), basis @ (weights * slope), (basis * (weights * bend)) @ basis.T
+        likelihood, slope, bend = _log_likelihood(
+            theta[0] + theta[1] * log_means, group_means, group_counts, exposure
+        )
+        basis = np.array([np.ones_like(log_means), log_means])
+        return float(sizes @ likelihood), basis @ (sizes * slope), (basis * (sizes * bend)) @ basis.T
 
     strength, power = maximise(objective, np.array([0.0, 0.3]), low=PRIOR_LOW, high=PRIOR_HIGH)
     return GammaPrior(float(np.exp(strength)), float(power))
@@ -88,8 +90,8 @@ def fit_prior(means: Floats, counts: Floats, exposure: float) -> GammaPrior:
 
 def update_posterior(prior: GammaPrior, means: Floats, counts: Floats, exposure: float) -> GammaPosterior:
     """What is known of each rate after these counts over this exposure?"""
-    shape = prior.shape(means)
-    return GammaPosterior(shape + counts, shape / means + exposure)
+    prior_shape = prior.shape(means)
+    return GammaPosterior(prior_shape + counts, prior_shape / means + exposure)
 
 
 def _log_likelihood(
@@ -99,25 +101,25 @@ def _log_likelihood(
     shape = np.exp(log_shape)
     scaled_shape, has_count = shape + exposure * means, counts > 0
     shape_seen, counts_seen = shape[has_count], counts[has_count]
-    value = shape * (log_shape - np.log(scaled_shape)) - counts * np.log(scaled_shape)
-    value[has_count] += gammaln(shape_seen + counts_seen) - gammaln(shape_seen)
+    log_likelihood = shape * (log_shape - np.log(scaled_shape)) - counts * np.log(scaled_shape)
+    log_likelihood[has_count] += gammaln(shape_seen + counts_seen) - gammaln(shape_seen)
     slope = log_shape - np.log(scaled_shape) + 1.0 - (shape + counts) / scaled_shape
     slope[has_count] += digamma(shape_seen + counts_seen) - digamma(shape_seen)
     bend = 1.0 / shape - 1.0 / scaled_shape - (scaled_shape - shape - counts) / scaled_shape**2
     bend[has_count] += _trigamma(shape_seen + counts_seen) - _trigamma(shape_seen)
-    return value, shape * slope, shape * (shape * bend + slope)
+    return log_likelihood, shape * slope, shape * (shape * bend + slope)
 
 
 # SciPy's polygamma goes through the Hurwitz zeta function, which is exact to the last digits but slow.
 def _trigamma(x: Floats) -> Floats:
     """The second derivative of log gamma, to 1e-9, above 0: six steps up, then the asymptotic series."""
-    total = np.zeros_like(x)
+    term_sum = np.zeros_like(x)
     for step in range(6):
-        total += 1.0 / (x + step) ** 2
+        term_sum += 1.0 / (x + step) ** 2
     inverse = 1.0 / (x + 6.0)
     square = inverse * inverse
     return (
-        total
+        term_sum
         + inverse
         + square / 2.0
         + inverse * square * (1.0 / 6.0 - square * (1.0 / 30.0 - square / 42.0))
@@ -125,20 +127,20 @@ def _trigamma(x: Floats) -> Floats:
 
 
 def _group_empty_places(means: Floats, counts: Floats) -> tuple[Floats, Floats, Floats]:
-    empty = counts == 0
-    logs = np.log(means[empty])
-    if len(logs) == 0:
+    is_empty = counts == 0
+    log_means = np.log(means[is_empty])
+    if len(log_means) == 0:
         return means, counts, np.ones(len(means))
     # By the logarithm, since forecasts span decades: classes of equal width would lump most places together.
-    edges = np.linspace(logs.min(), logs.max() + 1e-9, 201)
-    classes = np.digitize(logs, edges) - 1
-    size = np.bincount(classes, minlength=200).astype(float)
-    level = np.bincount(classes, logs, minlength=200) / np.maximum(size, 1.0)
-    has_places = size > 0
+    class_edges = np.linspace(log_means.min(), log_means.max() + 1e-9, 201)
+    class_of_place = np.digitize(log_means, class_edges) - 1
+    class_sizes = np.bincount(class_of_place, minlength=200).astype(float)
+    class_log_mean = np.bincount(class_of_place, log_means, minlength=200) / np.maximum(class_sizes, 1.0)
+    has_places = class_sizes > 0
     return (
-        np.concatenate([means[~empty], np.exp(level[has_places])]),
-        np.concatenate([counts[~empty], np.zeros(int(has_places.sum()))]),
-        np.concatenate([np.ones(int((~empty).sum())), size[has_places]]),
+        np.concatenate([means[~is_empty], np.exp(class_log_mean[has_places])]),
+        np.concatenate([counts[~is_empty], np.zeros(int(has_places.sum()))]),
+        np.concatenate([np.ones(int((~is_empty).sum())), class_sizes[has_places]]),
     )
 
 
@@ -157,9 +159,9 @@ def widen_posterior(posterior: GammaPosterior, evidence: Floats, scatter: Scatte
     less, and drift adds its squared variation to that of the rate.
     """
     # The prior's own part of the shape stays: bursts are in what was counted, not in what was believed.
-    shape = posterior.shape - evidence + evidence / scatter.burst
-    shape = 1.0 / (1.0 / shape + scatter.drift)
-    return GammaPosterior(shape, shape / posterior.mean)
+    wider_shape = posterior.shape - evidence + evidence / scatter.burst
+    wider_shape = 1.0 / (1.0 / wider_shape + scatter.drift)
+    return GammaPosterior(wider_shape, wider_shape / posterior.mean)
 
 
 def fit_scatter(posterior: GammaPosterior, evidence: Floats, counts: Floats) -> Scatter:
@@ -168,21 +170,21 @@ def fit_scatter(posterior: GammaPosterior, evidence: Floats, counts: Floats) -> 
     The total of the counts is taken as given: only how they are spread over places is judged.
     """
     # The level is not judged: a year that was worse everywhere would else pass for drift of every place.
-    means = posterior.mean * (counts.sum() / posterior.mean.sum())
+    level_means = posterior.mean * (counts.sum() / posterior.mean.sum())
     has_count = counts > 0
-    counts_seen, means_seen = counts[has_count], means[has_count]
+    counts_seen, means_seen = counts[has_count], level_means[has_count]
 
     def minus_log_likelihood(theta: Floats) -> float:
         scatter = Scatter(1.0 + theta[0], theta[1])
-        size = 1.0 / (theta[0] / means + 1.0 / widen_posterior(posterior, evidence, scatter).shape)
-        shape_seen = size[has_count]
-        parts = size * np.log1p(means / size)
-        extra = (
+        shapes = 1.0 / (theta[0] / level_means + 1.0 / widen_posterior(posterior, evidence, scatter).shape)
+        shape_seen = shapes[has_count]
+        empty_terms = shapes * np.log1p(level_means / shapes)
+        count_terms = (
             gammaln(shape_seen + counts_seen)
             - gammaln(shape_seen)
             + counts_seen * np.log(means_seen / (shape_seen + means_seen))
         )
-        return float(parts.sum() - extra.sum()) / float(counts_seen.sum())
+        return float(empty_terms.sum() - count_terms.sum()) / float(counts_seen.sum())
 
     optimum = minimize(
         minus_log_likelihood, np.array([0.1, 0.05]), method="L-BFGS-B", bounds=[(0.0, 4.0), (0.0, 2.0)]
@@ -208,16 +210,16 @@ def maximise(
     parameter moves by `tolerance`.
     """
     theta, damping = start, 1e-3
-    value, gradient, hessian = objective(theta)
+    best_value, gradient, hessian = objective(theta)
     for _ in range(rounds):
         step = _damped_step(theta, gradient, hessian, damping, low, high)
         next_theta = np.clip(theta + step, low, high)
         if np.abs(next_theta - theta).max() < tolerance:
             break
         next_point = objective(next_theta)
-        if next_point[0] > value:
+        if next_point[0] > best_value:
             theta, damping = next_theta, damping / 8.0
-            value, gradient, hessian = next_point
+            best_value, gradient, hessian = next_point
         else:
             damping = max(damping, 1e-6) * 8.0
     return theta
@@ -230,8 +232,8 @@ def _damped_step(
     is_free = ~(((theta <= low) & (gradient < 0.0)) | ((theta >= high) & (gradient > 0.0)))
     step = np.zeros_like(theta)
     if is_free.any():
-        values, axes = np.linalg.eigh(-hessian[np.ix_(is_free, is_free)])
+        eigenvalues, eigenvectors = np.linalg.eigh(-hessian[np.ix_(is_free, is_free)])
         # The size of a bend, whatever its sign: at a saddle Newton's own step would go downhill.
-        sizes = np.maximum(np.abs(values), 1e-12) * (1.0 + damping)
-        step[is_free] = axes @ ((axes.T @ gradient[is_free]) / sizes)
+        curvatures = np.maximum(np.abs(eigenvalues), 1e-12) * (1.0 + damping)
+        step[is_free] = eigenvectors @ ((eigenvectors.T @ gradient[is_free]) / curvatures)
     return step

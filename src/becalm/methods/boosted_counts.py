@@ -20,7 +20,7 @@ def forecast_counts(
     """
     import lightgbm  # optional: the extra `challenger`
 
-    model = lightgbm.LGBMRegressor(
+    fitted_trees = lightgbm.LGBMRegressor(
         objective="poisson",
         n_estimators=TREES,
         num_leaves=LEAVES,
@@ -32,4 +32,4 @@ def forecast_counts(
         n_jobs=1,
         verbose=-1,
     ).fit(features, counts, sample_weight=weights)
-    return np.asarray(model.predict(new_features), dtype=np.float64)
+    return np.asarray(fitted_trees.predict(new_features), dtype=np.float64)

@@ -38,30 +38,30 @@ def place_squares(
     """
     if not (np.isfinite(side_m) and side_m > 0):
         raise ValueError(f"A square with a side of {side_m} m is none.")
-    order = np.lexsort((y_m, x_m))
-    x, y, weight_left = x_m[order], y_m[order], weights[order].astype(np.float64)
+    west_first = np.lexsort((y_m, x_m))
+    x, y, weight_left = x_m[west_first], y_m[west_first], weights[west_first].astype(np.float64)
     lefts, bottoms = np.zeros(count), np.zeros(count)
     caught_weight: list[float] = []
     # Bounds never grow as squares are placed: the top of the queue is best once its bound is of this round.
     queue = [(-np.inf, i, -1) for i in range(len(x)) if weight_left[i] > 0]
     heapq.heapify(queue)
     while queue and len(caught_weight) < count:
-        bound, i, bound_made_at = heapq.heappop(queue)
+        bound, i, bound_round = heapq.heappop(queue)
         placed_count = len(caught_weight)
         placed_corners = lefts[:placed_count], bottoms[:placed_count]
-        value, left, bottom = _best_through(x, y, weight_left, *placed_corners, i, side_m)
-        if value <= least:
+        weight, left, bottom = _best_through(x, y, weight_left, *placed_corners, i, side_m)
+        if weight <= least:
             continue
-        if bound_made_at < placed_count and queue and -value > queue[0][0]:
-            heapq.heappush(queue, (-value, i, placed_count))
+        if bound_round < placed_count and queue and -weight > queue[0][0]:
+            heapq.heappush(queue, (-weight, i, placed_count))
             continue
         points_inside = _points_inside(x, y, weight_left, (left, bottom), side_m)
         left, bottom = _centre_box(*points_inside, *placed_corners, (left, bottom), side_m)
         lefts[placed_count], bottoms[placed_count] = left, bottom
-        caught_weight.append(value)
+        caught_weight.append(weight)
         _remove_weight(x, y, weight_left, left, bottom, side_m)
         # The same point may bound another square yet: without this the next one on its edge would be lost.
-        heapq.heappush(queue, (bound if np.isfinite(bound) else -value, i, -1))
+        heapq.heappush(queue, (bound if np.isfinite(bound) else -weight, i, -1))
     placed_count = len(caught_weight)
     return Boxes(side_m, lefts[:placed_count].copy(), bottoms[:placed_count].copy(), np.array(caught_weight))
 
@@ -73,7 +73,7 @@ def _best_through(
     """The best free square that holds this point, with its left edge at it or at a square that stops it."""
     is_near = (np.abs(lefts - x[point]) <= 2.0 * side) & (np.abs(bottoms - y[point]) <= 2.0 * side)
     lefts, bottoms = lefts[is_near], bottoms[is_near]
-    best, best_left, best_bottom = -1.0, 0.0, 0.0
+    best_weight, best_left, best_bottom = -1.0, 0.0, 0.0
     for k in range(-1, 2 * len(lefts)):
         left = x[point] if k < 0 else _stopped_edge(lefts[k // 2], k, side)
         if left <= x[point] <= left + side:
@@ -81,9 +81,9 @@ def _best_through(
             is_live = (weights[first:end] > 0.0) & (np.abs(y[first:end] - y[point]) <= side)
             heights, live_weights = y[first:end][is_live], weights[first:end][is_live]
             caught_weight, bottom = _best_on_edge(heights, live_weights, left, lefts, bottoms, y[point], side)
-            if caught_weight > best:
-                best, best_left, best_bottom = caught_weight, left, bottom
-    return best, best_left, best_bottom
+            if caught_weight > best_weight:
+                best_weight, best_left, best_bottom = caught_weight, left, bottom
+    return best_weight, best_left, best_bottom
 
 
 @njit(cache=True)
@@ -91,7 +91,7 @@ def _best_on_edge(
     heights: Floats, weights: Floats, left: float, lefts: Floats, bottoms: Floats, y_point: float, side: float
 ) -> tuple[float, float]:
     """What the best free square with this left edge that holds the point catches, and its bottom."""
-    best, best_bottom = -1.0, 0.0
+    best_weight, best_bottom = -1.0, 0.0
     for k in range(-len(heights), 2 * len(lefts)):
         bottom = heights[k + len(heights)] if k < 0 else _stopped_edge(bottoms[k // 2], k, side)
         if not bottom <= y_point <= bottom + side:
@@ -99,9 +99,9 @@ def _best_on_edge(
         if np.any((np.abs(lefts - left) < side) & (np.abs(bottoms - bottom) < side)):
             continue
         caught_weight = weights[(heights >= bottom) & (heights <= bottom + side)].sum()
-        if caught_weight > best:
-            best, best_bottom = caught_weight, bottom
-    return best, best_bottom
+        if caught_weight > best_weight:
+            best_weight, best_bottom = caught_weight, bottom
+    return best_weight, best_bottom
 
 
 @njit(cache=True)
@@ -117,8 +117,8 @@ def _centre_box(
     """The same square, moved so that what it holds lies in its middle, unless one laid before stops it."""
     left, bottom = corner
     left = _move_edge(left, east.min(), east.max(), lefts[np.abs(bottoms - bottom) < side], side)
-    beside = np.abs(lefts - left) < side
-    return left, _move_edge(bottom, north.min(), north.max(), bottoms[beside], side)
+    is_beside = np.abs(lefts - left) < side
+    return left, _move_edge(bottom, north.min(), north.max(), bottoms[is_beside], side)
 
 
 @njit(cache=True)
@@ -133,15 +133,17 @@ def _points_inside(
 
 
 @njit(cache=True)
-def _move_edge(edge: float, least: float, most: float, other_edges: Floats, side: float) -> float:
+def _move_edge(
+    edge: float, lowest_point: float, highest_point: float, other_edges: Floats, side: float
+) -> float:
     """The edge moved so that least and most lie equally far inside, or to the nearest square on its way."""
-    centred_edge = (least + most - side) / 2.0
-    for other in other_edges:
-        if other <= edge and centred_edge < other + side:
-            centred_edge = min(other + side, edge)
-        elif other > edge and centred_edge > other - side:
-            centred_edge = max(other - side, edge)
-    return centred_edge if centred_edge <= least and most <= centred_edge + side else edge
+    centred_edge = (lowest_point + highest_point - side) / 2.0
+    for other_edge in other_edges:
+        if other_edge <= edge and centred_edge < other_edge + side:
+            centred_edge = min(other_edge + side, edge)
+        elif other_edge > edge and centred_edge > other_edge - side:
+            centred_edge = max(other_edge - side, edge)
+    return centred_edge if centred_edge <= lowest_point and highest_point <= centred_edge + side else edge
 
 
 @njit(cache=True)

@@ -15,12 +15,12 @@ def easter_sunday(year: int) -> date:
 
     Source: the "anonymous" algorithm as given by Meeus, Astronomical Algorithms (1991), chapter 8.
     """
-    golden, century, year_of_century = year % 19, year // 100, year % 100
-    moon_correction = (century - (century + 8) // 25 + 1) // 3
-    epact = (19 * golden + century - century // 4 - moon_correction + 15) % 30
-    weekday = (32 + 2 * (century % 4) + 2 * (year_of_century // 4) - epact - year_of_century % 4) % 7
-    late = (golden + 11 * epact + 22 * weekday) // 451
-    month, day = divmod(epact + weekday - 7 * late + 114, 31)
+    golden_number, century_number, year_of_century = year % 19, year // 100, year % 100
+    moon_correction = (century_number - (century_number + 8) // 25 + 1) // 3
+    epact = (19 * golden_number + century_number - century_number // 4 - moon_correction + 15) % 30
+    weekday = (32 + 2 * (century_number % 4) + 2 * (year_of_century // 4) - epact - year_of_century % 4) % 7
+    late_correction = (golden_number + 11 * epact + 22 * weekday) // 451
+    month, day = divmod(epact + weekday - 7 * late_correction + 114, 31)
     return date(year, month, day + 1)
 
 
@@ -30,10 +30,10 @@ def weekday_counts(start: date, end: date) -> Ints:
     >>> weekday_counts(date(2019, 3, 1), date(2019, 4, 1)).tolist()
     [4, 4, 4, 4, 5, 5, 5]
     """
-    days = (end - start).days
-    if days < 0:
+    day_count = (end - start).days
+    if day_count < 0:
         raise ValueError(f"The end {end} lies before the start {start}. Swap them.")
-    weeks, rest = divmod(days, 7)
-    counts = np.full(7, weeks, dtype=np.int64)
-    counts[(start.weekday() + np.arange(rest)) % 7] += 1
+    week_count, spare_day_count = divmod(day_count, 7)
+    counts = np.full(7, week_count, dtype=np.int64)
+    counts[(start.weekday() + np.arange(spare_day_count)) % 7] += 1
     return counts

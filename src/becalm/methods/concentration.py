@@ -40,10 +40,12 @@ def place_share_holding(falling_counts: Floats, share: float) -> float:
 
     Where a place is needed in part it counts in part, so that ties at the cut do not matter.
     """
-    cumulative, target = np.cumsum(falling_counts), share * float(falling_counts.sum())
-    last_place = int(np.searchsorted(cumulative, target))
-    held_before = float(cumulative[last_place - 1]) if last_place else 0.0
-    return float((last_place + (target - held_before) / falling_counts[last_place]) / len(falling_counts))
+    count_sums, target_count = np.cumsum(falling_counts), share * float(falling_counts.sum())
+    full_places = int(np.searchsorted(count_sums, target_count))
+    count_before = float(count_sums[full_places - 1]) if full_places else 0.0
+    return float(
+        (full_places + (target_count - count_before) / falling_counts[full_places]) / len(falling_counts)
+    )
 
 
 def gini(falling_counts: Floats) -> float:
@@ -54,10 +56,10 @@ def gini(falling_counts: Floats) -> float:
 
 def gini_generalised(falling_counts: Floats) -> float:
     """The Gini against the most even spread that there can be: m events on n > m places fill m with one."""
-    n, total = len(falling_counts), float(falling_counts.sum())
-    if total >= n:
+    n, total_count = len(falling_counts), float(falling_counts.sum())
+    if total_count >= n:
         return gini(falling_counts)
-    return float(n / total * (gini(falling_counts) - 1.0) + 1.0)
+    return float(n / total_count * (gini(falling_counts) - 1.0) + 1.0)
 
 
 def even_null(events: int, areas: Floats) -> tuple[float, float]:
@@ -66,20 +68,22 @@ def even_null(events: int, areas: Floats) -> tuple[float, float]:
     Exact in expectation: the mean number of places with each count is a sum of binomials, taken over
     100 classes of area (a hundredth of the largest). The counts of different places are nearly independent.
     """
-    shares = areas / areas.sum()
-    _, classes = np.unique(np.round(100.0 * shares / shares.max()), return_inverse=True)
-    class_size = np.bincount(classes)
-    class_share = np.bincount(classes, shares) / np.maximum(class_size, 1)
-    largest_count = int(binom.ppf(1.0 - 1e-9, events, min(float(class_share.max()), 1.0))) + 1
-    expected_places = class_size @ binom.pmf(
-        np.arange(largest_count + 1)[None, :], events, np.clip(class_share, 0.0, 1.0)[:, None]
+    area_shares = areas / areas.sum()
+    _, class_of_place = np.unique(np.round(100.0 * area_shares / area_shares.max()), return_inverse=True)
+    places_per_class = np.bincount(class_of_place)
+    share_of_class = np.bincount(class_of_place, area_shares) / np.maximum(places_per_class, 1)
+    largest_count = int(binom.ppf(1.0 - 1e-9, events, min(float(share_of_class.max()), 1.0))) + 1
+    expected_places = places_per_class @ binom.pmf(
+        np.arange(largest_count + 1)[None, :], events, np.clip(share_of_class, 0.0, 1.0)[:, None]
     )
     return _null_share(expected_places, 0.25), _null_share(expected_places, 0.50)
 
 
 def _null_share(expected_places: Floats, share: float) -> float:
     """From the expected number of places with 0, 1, 2, ... events to the share that holds `share` of all."""
-    counts = np.arange(len(expected_places))[::-1]
-    places, cumulative = np.cumsum(expected_places[::-1]), np.cumsum(expected_places[::-1] * counts)
-    target = share * cumulative[-1]
-    return float(np.interp(target, cumulative[counts > 0], places[counts > 0]) / expected_places.sum())
+    event_counts = np.arange(len(expected_places))[::-1]
+    place_sums, event_sums = np.cumsum(expected_places[::-1]), np.cumsum(expected_places[::-1] * event_counts)
+    target = share * event_sums[-1]
+    return float(
+        np.interp(target, event_sums[event_counts > 0], place_sums[event_counts > 0]) / expected_places.sum()
+    )

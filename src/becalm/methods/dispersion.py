@@ -51,9 +51,9 @@ class Dispersion:
         That part is multiplied by (t quantile / normal quantile) squared; Poisson chance is known.
         Source: Korn and Graubard, Survey Methodology 24 (1998) 193-201 (there for all of phi).
         """
-        upper = 0.5 + level / 2.0
-        ratio = stats.t.ppf(upper, self.degrees) / stats.norm.ppf(upper)
-        return np.asarray(1.0 + (self.phi - 1.0) * ratio**2)
+        upper_probability = 0.5 + level / 2.0
+        quantile_ratio = stats.t.ppf(upper_probability, self.degrees) / stats.norm.ppf(upper_probability)
+        return np.asarray(1.0 + (self.phi - 1.0) * quantile_ratio**2)
 
 
 def seasonal_design(times: ArrayLike, *, cycle: float, harmonics: int = 2) -> Floats:
@@ -62,9 +62,11 @@ def seasonal_design(times: ArrayLike, *, cycle: float, harmonics: int = 2) -> Fl
     `times` and `cycle` are in the same unit, e.g. months and 12.
     """
     t = np.asarray(times, dtype=np.float64)
-    centred = (t - t.mean()) / max(float(np.ptp(t)), 1.0)
-    waves = [wave(2.0 * np.pi * k * t / cycle) for k in range(1, harmonics + 1) for wave in (np.cos, np.sin)]
-    return np.column_stack([np.ones_like(t), centred, *waves])
+    centred_times = (t - t.mean()) / max(float(np.ptp(t)), 1.0)
+    wave_columns = [
+        wave(2.0 * np.pi * k * t / cycle) for k in range(1, harmonics + 1) for wave in (np.cos, np.sin)
+    ]
+    return np.column_stack([np.ones_like(t), centred_times, *wave_columns])
 
 
 def fit_series(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) -> SeriesFit:
@@ -76,13 +78,13 @@ def fit_series(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) 
     Raises ValueError where there are no more times than columns of the design.
     """
     y = np.atleast_2d(np.asarray(counts, dtype=np.float64))
-    offset = np.log(np.broadcast_to(np.asarray(exposure, dtype=np.float64), y.shape[1:]))
+    log_exposure = np.log(np.broadcast_to(np.asarray(exposure, dtype=np.float64), y.shape[1:]))
     degrees = y.shape[1] - design.shape[1]
     if degrees < 1:
         raise ValueError(f"{y.shape[1]} times cannot fit {design.shape[1]} coefficients. Give more times.")
-    beta = _fit_coefficients(y, design, offset)
-    mean = np.maximum(np.exp(np.minimum(beta @ design.T + offset, _LARGEST_LOG_MEAN)), _SMALLEST_MEAN)
-    return SeriesFit(mean, beta, ((y - mean) ** 2 / mean).sum(axis=1), degrees)
+    beta = _fit_coefficients(y, design, log_exposure)
+    means = np.maximum(np.exp(np.minimum(beta @ design.T + log_exposure, _LARGEST_LOG_MEAN)), _SMALLEST_MEAN)
+    return SeriesFit(means, beta, ((y - means) ** 2 / means).sum(axis=1), degrees)
 
 
 def overdispersion(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) -> Dispersion:
@@ -97,44 +99,44 @@ def overdispersion(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1
         has_events, (y / fit.mean).mean(axis=1), 1.0
     )  # Fletcher's 1 + mean of (y - mu) / mu
     own_phi = fit.pearson / fit.degrees / sparseness
-    level = fit.mean.mean(axis=1)
-    degrees = _effective_degrees(own_phi, fit)
-    family = 1.0 + _median_excess(own_phi, level, degrees) * level
-    prior_weight = PRIOR_DF / (1.0 + level)  # counts of ten and more speak for themselves
-    phi = (prior_weight * family + degrees * own_phi) / (prior_weight + degrees)
-    return Dispersion(np.where(has_events, np.maximum(phi, 1.0), 1.0), prior_weight + degrees)
+    mean_of_series = fit.mean.mean(axis=1)
+    effective_degrees = _effective_degrees(own_phi, fit)
+    family_phi = 1.0 + _median_excess(own_phi, mean_of_series, effective_degrees) * mean_of_series
+    prior_weight = PRIOR_DF / (1.0 + mean_of_series)  # counts of ten and more speak for themselves
+    phi = (prior_weight * family_phi + effective_degrees * own_phi) / (prior_weight + effective_degrees)
+    return Dispersion(np.where(has_events, np.maximum(phi, 1.0), 1.0), prior_weight + effective_degrees)
 
 
 def _fit_coefficients(y: Floats, design: Floats, offset: Floats) -> Floats:
     """Newton's method on the Poisson likelihood of all series at once, with halved steps where it falls."""
-    columns = design.shape[1]
-    beta = np.zeros((y.shape[0], columns))
-    beta[:, 0] = np.log((y.sum(axis=1) + 0.5) / np.exp(offset).sum())
-    squares = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
-    ridge = _RIDGE * np.eye(columns)  # a series of zeros has no curvature, and would stop all the others
-    size = np.ones((y.shape[0], 1))
-    likelihood = _likelihood(beta, y, design, offset)
+    column_count = design.shape[1]
+    coefficients = np.zeros((y.shape[0], column_count))
+    coefficients[:, 0] = np.log((y.sum(axis=1) + 0.5) / np.exp(offset).sum())
+    column_products = (design[:, :, None] * design[:, None, :]).reshape(len(design), -1)
+    ridge = _RIDGE * np.eye(column_count)  # a series of zeros has no curvature, and would stop all the others
+    step_sizes = np.ones((y.shape[0], 1))
+    log_likelihood = _likelihood(coefficients, y, design, offset)
     for _ in range(_STEPS):
-        mean = np.exp(np.minimum(beta @ design.T + offset, _LARGEST_LOG_MEAN))
-        curvature = (mean @ squares).reshape(-1, columns, columns)
+        fitted_means = np.exp(np.minimum(coefficients @ design.T + offset, _LARGEST_LOG_MEAN))
+        curvature = (fitted_means @ column_products).reshape(-1, column_count, column_count)
         curvature = curvature + ridge * (1.0 + curvature[:, :1, :1])
-        step = np.linalg.solve(curvature, ((y - mean) @ design)[:, :, None])[:, :, 0]
+        step = np.linalg.solve(curvature, ((y - fitted_means) @ design)[:, :, None])[:, :, 0]
         # A first step from far off would overflow exp; three on the log scale is a factor of twenty already.
-        trial = beta + size * np.clip(step, -3.0, 3.0)
-        trial_likelihood = _likelihood(trial, y, design, offset)
-        is_better = trial_likelihood >= likelihood - 1e-9 * np.abs(likelihood)
-        beta = np.where(is_better[:, None], trial, beta)
-        size = np.where(is_better[:, None], np.minimum(1.0, 2.0 * size), size / 2.0)
-        gain = np.abs(trial_likelihood - likelihood) / (1.0 + np.abs(likelihood))
-        likelihood = np.where(is_better, trial_likelihood, likelihood)
-        if gain.max() < _LEAST_GAIN:
+        next_coefficients = coefficients + step_sizes * np.clip(step, -3.0, 3.0)
+        next_likelihood = _likelihood(next_coefficients, y, design, offset)
+        is_better = next_likelihood >= log_likelihood - 1e-9 * np.abs(log_likelihood)
+        coefficients = np.where(is_better[:, None], next_coefficients, coefficients)
+        step_sizes = np.where(is_better[:, None], np.minimum(1.0, 2.0 * step_sizes), step_sizes / 2.0)
+        likelihood_gain = np.abs(next_likelihood - log_likelihood) / (1.0 + np.abs(log_likelihood))
+        log_likelihood = np.where(is_better, next_likelihood, log_likelihood)
+        if likelihood_gain.max() < _LEAST_GAIN:
             break
-    return beta
+    return coefficients
 
 
 def _likelihood(beta: Floats, y: Floats, design: Floats, offset: Floats) -> Floats:
-    eta = np.minimum(beta @ design.T + offset, _LARGEST_LOG_MEAN)
-    return np.asarray((y * eta - np.exp(eta)).sum(axis=1))
+    log_means = np.minimum(beta @ design.T + offset, _LARGEST_LOG_MEAN)
+    return np.asarray((y * log_means - np.exp(log_means)).sum(axis=1))
 
 
 def _effective_degrees(phi: Floats, fit: SeriesFit) -> Floats:
@@ -144,9 +146,9 @@ def _effective_degrees(phi: Floats, fit: SeriesFit) -> Floats:
     6 (phi - 1) / mu + 1 / (phi mu), so that phi is as well known as from 2 df / (2 + kurtosis)
     normal residuals.
     """
-    at_least_poisson = np.maximum(phi, 1.0)
+    raised_phi = np.maximum(phi, 1.0)
     sparseness_of_means = (1.0 / fit.mean).mean(axis=1)
-    kurtosis = (6.0 * (at_least_poisson - 1.0) + 1.0 / at_least_poisson) * sparseness_of_means
+    kurtosis = (6.0 * (raised_phi - 1.0) + 1.0 / raised_phi) * sparseness_of_means
     return np.asarray(2.0 * fit.degrees / (2.0 + kurtosis))
 
 
@@ -155,8 +157,10 @@ def _median_excess(phi: Floats, level: Floats, degrees: Floats) -> float:
 
     The weighted median of (phi - 1) / mean; series that tell little about it weigh little.
     """
-    excess = np.maximum(phi - 1.0, 0.0) / np.maximum(level, 1e-12)
-    weight = degrees * np.minimum(level, 1.0)
-    order = np.argsort(excess)
-    cumulative_weight = np.cumsum(weight[order])
-    return float(excess[order][np.searchsorted(cumulative_weight, cumulative_weight[-1] / 2.0)])
+    excess_of_series = np.maximum(phi - 1.0, 0.0) / np.maximum(level, 1e-12)
+    series_weights = degrees * np.minimum(level, 1.0)
+    rising_order = np.argsort(excess_of_series)
+    cumulative_weights = np.cumsum(series_weights[rising_order])
+    return float(
+        excess_of_series[rising_order][np.searchsorted(cumulative_weights, cumulative_weights[-1] / 2.0)]
+    )

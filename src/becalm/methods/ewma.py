@@ -40,10 +40,10 @@ class CountSeries:
 
     def window(self, start: int, end: int) -> Floats:
         """The sum of each place over steps start to end (excluded), from 0 on."""
-        totals = np.zeros(self.size)
+        place_totals = np.zeros(self.size)
         for t in range(max(start, 0), end):
-            totals += np.bincount(self.places[t], self.counts[t], self.size)
-        return totals
+            place_totals += np.bincount(self.places[t], self.counts[t], self.size)
+        return place_totals
 
 
 def build_series(
@@ -51,15 +51,15 @@ def build_series(
 ) -> CountSeries:
     """Sort parallel (step, place, count) entries into a series; entries of place -1 are left out."""
     has_place = place >= 0
-    key = step[has_place] * size + place[has_place]
-    keys, inverse = np.unique(key, return_inverse=True)
-    sums: Floats = np.bincount(inverse, count[has_place], len(keys)).astype(np.float64)
-    edges = np.searchsorted(keys, np.arange(len(exposure) + 1) * size)
-    spans = list(pairwise(edges))
+    entry_keys = step[has_place] * size + place[has_place]
+    distinct_keys, key_of_entry = np.unique(entry_keys, return_inverse=True)
+    key_totals: Floats = np.bincount(key_of_entry, count[has_place], len(distinct_keys)).astype(np.float64)
+    step_edges = np.searchsorted(distinct_keys, np.arange(len(exposure) + 1) * size)
+    step_spans = list(pairwise(step_edges))
     return CountSeries(
         size=size,
-        places=tuple(keys[a:b] % size for a, b in spans),
-        counts=tuple(sums[a:b] for a, b in spans),
+        places=tuple(distinct_keys[a:b] % size for a, b in step_spans),
+        counts=tuple(key_totals[a:b] for a, b in step_spans),
         exposure=exposure,
     )
 
@@ -76,13 +76,13 @@ class HalfLife:
 def memories(series: CountSeries, half_life: float, origins: Sequence[int]) -> Iterator[tuple[int, Floats]]:
     """Each place's memory just before each origin; origin t has seen steps 0 to t - 1 only."""
     decay = 0.5 ** (1.0 / half_life)
-    origin_set, memory = set(origins), np.zeros(series.size)
+    origin_set, faded_counts = set(origins), np.zeros(series.size)
     for t in range(series.steps + 1):
         if t in origin_set:
-            yield t, memory.copy()
+            yield t, faded_counts.copy()
         if t < series.steps:
-            memory *= decay
-            memory[series.places[t]] += series.counts[t]
+            faded_counts *= decay
+            faded_counts[series.places[t]] += series.counts[t]
 
 
 def sum_faded(values: Floats, half_life: float, origin: int) -> float:
@@ -95,11 +95,11 @@ def fading_weights(half_lives: Sequence[float], shares: Floats, totals: Floats, 
 
     The memory with half-life h, which holds `totals[h]` in all, contributes `shares[h]` of the whole.
     """
-    ages = np.arange(origin)[::-1]
-    weights = np.zeros(origin)
-    for half_life, share, total in zip(half_lives, shares, totals, strict=True):
-        weights += share / total * 0.5 ** (ages / half_life)
-    return np.asarray(weights / weights[-1])
+    ages_steps = np.arange(origin)[::-1]
+    step_weights = np.zeros(origin)
+    for half_life, memory_share, memory_total in zip(half_lives, shares, totals, strict=True):
+        step_weights += memory_share / memory_total * 0.5 ** (ages_steps / half_life)
+    return np.asarray(step_weights / step_weights[-1])
 
 
 def kish_factor(weights: Floats, exposure: Floats) -> float:
@@ -116,18 +116,20 @@ def half_age(half_lives: Sequence[float], shares: Floats, totals: Floats) -> flo
     """At which age has a mixture of memories lost half of its weight? Infinite where it never does."""
 
     def remaining_share(age: float) -> float:
-        weights = shares / totals
-        return float(weights @ 0.5 ** (age / np.array(half_lives)) / weights.sum())
+        memory_weights = shares / totals
+        return float(memory_weights @ 0.5 ** (age / np.array(half_lives)) / memory_weights.sum())
 
-    low, high = 0.0, 1.0
-    while remaining_share(high) > 0.5:
-        low, high = high, 2.0 * high
-        if high > 1e6:
+    low_age, high_age = 0.0, 1.0
+    while remaining_share(high_age) > 0.5:
+        low_age, high_age = high_age, 2.0 * high_age
+        if high_age > 1e6:
             return float(np.inf)
     for _ in range(40):
-        middle = (low + high) / 2.0
-        low, high = (middle, high) if remaining_share(middle) > 0.5 else (low, middle)
-    return round(high, 1)
+        middle_age = (low_age + high_age) / 2.0
+        low_age, high_age = (
+            (middle_age, high_age) if remaining_share(middle_age) > 0.5 else (low_age, middle_age)
+        )
+    return round(high_age, 1)
 
 
 def choose_half_life(
@@ -140,8 +142,8 @@ def choose_half_life(
     that a place without memory is not impossible). The total of a step is taken as given.
     """
     half_lives = tuple(half_lives)
-    scores = tuple(_score(series, even, half_life, origins) for half_life in half_lives)
-    return HalfLife(half_lives[int(np.argmax(scores))], half_lives, scores)
+    log_likelihoods = tuple(_score(series, even, half_life, origins) for half_life in half_lives)
+    return HalfLife(half_lives[int(np.argmax(log_likelihoods))], half_lives, log_likelihoods)
 
 
 def forecast_total(
@@ -153,26 +155,31 @@ def forecast_total(
     are passed over.
     """
     totals, exposure = totals[exposure > 0], exposure[exposure > 0]
-    steps = len(totals)
+    step_count = len(totals)
 
     def mean(half_life: float, t: int) -> float:
         return sum_faded(totals, half_life, t) / sum_faded(exposure, half_life, t)
 
     def score(half_life: float) -> float:
-        rates = np.array([max(mean(half_life, t), 1e-9) * exposure[t] for t in range(1, steps)])
-        return float(np.sum(totals[1:] * np.log(rates) - rates))
+        expected_totals = np.array(
+            [max(mean(half_life, t), 1e-9) * exposure[t] for t in range(1, step_count)]
+        )
+        return float(np.sum(totals[1:] * np.log(expected_totals) - expected_totals))
 
-    best = max(half_lives, key=score) if steps > 1 else half_lives[-1]
-    return mean(best, steps)
+    best_half_life = max(half_lives, key=score) if step_count > 1 else half_lives[-1]
+    return mean(best_half_life, step_count)
 
 
 def _score(series: CountSeries, even: Floats, half_life: float, origins: Sequence[int]) -> float:
-    own, spread, counts = [], [], []
-    for t, memory in memories(series, half_life, origins):
-        places, total = series.places[t], memory.sum()
-        own.append(memory[places] / total if total > 0 else even[places])
-        spread.append(even[places])
+    own_shares, even_shares, counts = [], [], []
+    for t, faded in memories(series, half_life, origins):
+        busy_places, total = series.places[t], faded.sum()
+        own_shares.append(faded[busy_places] / total if total > 0 else even[busy_places])
+        even_shares.append(even[busy_places])
         counts.append(series.counts[t])
-    parts, weights = np.array([np.concatenate(own), np.concatenate(spread)]), np.concatenate(counts)
+    parts, weights = (
+        np.array([np.concatenate(own_shares), np.concatenate(even_shares)]),
+        np.concatenate(counts),
+    )
     shares = fit_mixture(parts, weights)
     return float(weights @ np.log(shares @ parts) / max(weights.sum(), 1.0))

@@ -43,31 +43,33 @@ def search_order(scores: Floats, *, searched_first: Bools | None = None) -> tupl
     Where only some places can be searched on purpose, those come `searched_first`, and all others after them.
     """
     is_later = np.zeros(len(scores), dtype=bool) if searched_first is None else ~searched_first
-    order = (
+    place_order = (
         np.lexsort((-scores, is_later)) if searched_first is not None else np.argsort(-scores, kind="stable")
     )
-    falling_scores, is_later_sorted = scores[order], is_later[order]
-    group_ends = np.append(
+    falling_scores, is_later_in_order = scores[place_order], is_later[place_order]
+    tie_ends = np.append(
         np.flatnonzero(
-            (falling_scores[1:] != falling_scores[:-1]) | (is_later_sorted[1:] != is_later_sorted[:-1])
+            (falling_scores[1:] != falling_scores[:-1]) | (is_later_in_order[1:] != is_later_in_order[:-1])
         ),
-        len(order) - 1,
+        len(place_order) - 1,
     )
-    return order, group_ends
+    return place_order, tie_ends
 
 
 def search_curve(order: tuple[Ints, Ints], events: Floats, areas: Floats) -> SearchCurve:
     """What does a search in this order (from `search_order`) catch of these events?"""
-    places, group_ends = order
+    place_order, tie_ends = order
 
     def cumulative(values: Floats) -> Floats:
-        total = float(values.sum())
-        shares = np.cumsum(values[places])[group_ends] / (total if total > 0 else 1.0)
-        return np.concatenate([[0.0], shares])
+        value_total = float(values.sum())
+        cumulative_shares = np.cumsum(values[place_order])[tie_ends] / (
+            value_total if value_total > 0 else 1.0
+        )
+        return np.concatenate([[0.0], cumulative_shares])
 
     return SearchCurve(
         area_share=cumulative(areas),
-        places=np.concatenate([[0.0], group_ends + 1.0]),
+        places=np.concatenate([[0.0], tie_ends + 1.0]),
         event_share=cumulative(events),
     )
 
@@ -91,17 +93,19 @@ def area_under_curve(chance: Floats, is_event: Bools) -> float:
     >>> area_under_curve(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
     0.75
     """
-    events = int(is_event.sum())
-    others = len(is_event) - events
-    if not events or not others:
+    event_count = int(is_event.sum())
+    other_count = len(is_event) - event_count
+    if not event_count or not other_count:
         return 0.5
-    return float((rankdata(chance)[is_event].sum() - events * (events + 1) / 2) / (events * others))
+    return float(
+        (rankdata(chance)[is_event].sum() - event_count * (event_count + 1) / 2) / (event_count * other_count)
+    )
 
 
 def log_losses(chance: Floats, is_event: Bools) -> Floats:
     """The surprise of each outcome, in nats."""
-    event_share = np.clip(chance, LEAST_CHANCE, 1.0 - LEAST_CHANCE)
-    return -np.log(np.where(is_event, event_share, 1.0 - event_share))
+    clipped_chance = np.clip(chance, LEAST_CHANCE, 1.0 - LEAST_CHANCE)
+    return -np.log(np.where(is_event, clipped_chance, 1.0 - clipped_chance))
 
 
 def calibrate(chance: Floats, is_event: Bools, *, groups: int = 10) -> Calibration:
@@ -109,14 +113,14 @@ def calibrate(chance: Floats, is_event: Bools, *, groups: int = 10) -> Calibrati
 
     Groups are equal in size but for rounding; equal chances are split in the order given.
     """
-    order = np.argsort(chance, kind="stable")
-    group = np.empty(len(order), dtype=np.int64)
-    group[order] = np.arange(len(order)) * groups // max(len(order), 1)
-    sizes = np.maximum(np.bincount(group, minlength=groups), 1)
+    rising_order = np.argsort(chance, kind="stable")
+    group_of_forecast = np.empty(len(rising_order), dtype=np.int64)
+    group_of_forecast[rising_order] = np.arange(len(rising_order)) * groups // max(len(rising_order), 1)
+    group_sizes = np.maximum(np.bincount(group_of_forecast, minlength=groups), 1)
     return Calibration(
-        chance=np.bincount(group, chance, groups) / sizes,
-        event_share=np.bincount(group, is_event, groups) / sizes,
-        group=group,
+        chance=np.bincount(group_of_forecast, chance, groups) / group_sizes,
+        event_share=np.bincount(group_of_forecast, is_event, groups) / group_sizes,
+        group=group_of_forecast,
     )
 
 
@@ -126,12 +130,12 @@ def curve_areas_resampled(chance: Floats, is_event: Bools, block: Ints, weights:
     Forecasts are put into 4,096 classes of equal size by rank, ties within a class counting half: the areas
     are right to about 1e-4, and differences between rounds to far less.
     """
-    classes = (rankdata(chance) - 1.0) * RANK_CLASSES // max(len(chance), 1)
-    place = block * RANK_CLASSES + classes.astype(np.int64)
+    rank_class = (rankdata(chance) - 1.0) * RANK_CLASSES // max(len(chance), 1)
+    table_cell = block * RANK_CLASSES + rank_class.astype(np.int64)
     shape = (weights.shape[1], RANK_CLASSES)
     size = shape[0] * shape[1]
-    events = weights @ np.bincount(place[is_event], minlength=size).reshape(shape)
-    others = weights @ np.bincount(place[~is_event], minlength=size).reshape(shape)
+    events = weights @ np.bincount(table_cell[is_event], minlength=size).reshape(shape)
+    others = weights @ np.bincount(table_cell[~is_event], minlength=size).reshape(shape)
     others_below = np.cumsum(others, axis=1) - others / 2
     pairs = events.sum(axis=1) * others.sum(axis=1)
     return np.where(pairs > 0, (events * others_below).sum(axis=1) / np.maximum(pairs, 1e-300), 0.5)

@@ -50,16 +50,18 @@ class CellGrid:
     @property
     def centres_m(self) -> tuple[Floats, Floats]:
         """The x and y of the centre of each place's whole cell."""
-        half = self.cell_m / 2.0
-        return np.asarray(self.columns * self.cell_m + half), np.asarray(self.rows * self.cell_m + half)
+        half_cell_m = self.cell_m / 2.0
+        return np.asarray(self.columns * self.cell_m + half_cell_m), np.asarray(
+            self.rows * self.cell_m + half_cell_m
+        )
 
     def numbers(self, columns: Ints, rows: Ints) -> Ints:
         """The number of the place that each (column, row) is, or -1 where it is none."""
-        height, width = self.area_m2.shape
+        row_count, column_count = self.area_m2.shape
         i, j = columns - self.column_0, rows - self.row_0
-        is_on_raster = (i >= 0) & (i < width) & (j >= 0) & (j < height)
-        numbers = np.where(self.inside.ravel(), np.cumsum(self.inside.ravel()) - 1, -1)
-        return np.where(is_on_raster, numbers[np.where(is_on_raster, j * width + i, 0)], -1)
+        is_on_raster = (i >= 0) & (i < column_count) & (j >= 0) & (j < row_count)
+        number_of_cell = np.where(self.inside.ravel(), np.cumsum(self.inside.ravel()) - 1, -1)
+        return np.where(is_on_raster, number_of_cell[np.where(is_on_raster, j * column_count + i, 0)], -1)
 
     @property
     def size(self) -> int:
@@ -78,9 +80,11 @@ class CellGrid:
 
     def smooth(self, values: Floats, sigma_m: float, *, without_own: bool = False) -> Floats:
         """What each place would hold if its density were the kernel-weighted mean around it."""
-        sigma = sigma_m / self.cell_m
-        smoothed = smooth_raster(self.raster(values), self.area_m2, sigma=sigma, without_own=without_own)
-        return np.asarray(smoothed[self.inside] * self.place_areas_m2)
+        sigma_cells = sigma_m / self.cell_m
+        densities = smooth_raster(
+            self.raster(values), self.area_m2, sigma=sigma_cells, without_own=without_own
+        )
+        return np.asarray(densities[self.inside] * self.place_areas_m2)
 
     def neighbours(self) -> RasterNeighbours:
         """Which places touch each other?"""
@@ -88,9 +92,9 @@ class CellGrid:
 
     def raster(self, values: Floats) -> Floats:
         """Lay one value per place out on the raster, with 0 outside."""
-        cells = np.zeros(self.area_m2.shape)
-        cells[self.inside] = values
-        return cells
+        cell_values = np.zeros(self.area_m2.shape)
+        cell_values[self.inside] = values
+        return cell_values
 
 
 def to_cells(x_m: Floats, y_m: Floats, cell_m: float) -> tuple[Ints, Ints]:
@@ -102,10 +106,10 @@ def build_grid(columns: Ints, rows: Ints, cell_m: float) -> CellGrid:
     """Make a grid of exactly these cells, each with its whole area."""
     if len(columns) == 0:
         raise ValueError("There is not one cell to make a grid of. Give at least one column and row.")
-    column_0, row_0 = int(columns.min()), int(rows.min())
-    area = np.zeros((int(rows.max()) - row_0 + 1, int(columns.max()) - column_0 + 1))
-    area[rows - row_0, columns - column_0] = cell_m**2
-    return CellGrid(cell_m, column_0, row_0, area)
+    first_column, first_row = int(columns.min()), int(rows.min())
+    area_m2 = np.zeros((int(rows.max()) - first_row + 1, int(columns.max()) - first_column + 1))
+    area_m2[rows - first_row, columns - first_column] = cell_m**2
+    return CellGrid(cell_m, first_column, first_row, area_m2)
 
 
 def clip_cells(region: BaseGeometry, cell_m: float) -> CellGrid:
@@ -116,30 +120,30 @@ def clip_cells(region: BaseGeometry, cell_m: float) -> CellGrid:
     Raises ValueError for a region without area or with a faulty outline.
     """
     if not region.is_valid:
-        reason = shapely.is_valid_reason(region)
-        raise ValueError(f"The region's outline is faulty ({reason}). Mend it first.")
+        fault_text = shapely.is_valid_reason(region)
+        raise ValueError(f"The region's outline is faulty ({fault_text}). Mend it first.")
     if region.is_empty or region.area <= 0.0:
         raise ValueError("The region has no area. Give a polygon.")
     west, south, east, north = region.bounds
     column_0, row_0 = int(np.floor(west / cell_m)), int(np.floor(south / cell_m))
-    width = max(1, int(np.ceil(east / cell_m)) - column_0)
-    height = max(1, int(np.ceil(north / cell_m)) - row_0)
-    area = np.zeros((height, width))
-    side = 1 << int(max(width, height) - 1).bit_length()
+    column_count = max(1, int(np.ceil(east / cell_m)) - column_0)
+    row_count = max(1, int(np.ceil(north / cell_m)) - row_0)
+    area_m2 = np.zeros((row_count, column_count))
+    side_cells = 1 << int(max(column_count, row_count) - 1).bit_length()
     pieces = np.array([region], dtype=object)
     lefts, bottoms = np.array([0]), np.array([0])
-    while side >= 1 and len(pieces):
+    while side_cells >= 1 and len(pieces):
         # A square that lies inside as a whole is filled at once: only the edge is ever cut down to cells.
-        is_whole = np.isclose(shapely.area(pieces), (side * cell_m) ** 2, rtol=1e-12, atol=0.0)
-        for left, bottom in zip(lefts[is_whole], bottoms[is_whole], strict=True):
-            area[bottom : bottom + side, left : left + side] = cell_m**2
+        is_whole = np.isclose(shapely.area(pieces), (side_cells * cell_m) ** 2, rtol=1e-12, atol=0.0)
+        for column, row in zip(lefts[is_whole], bottoms[is_whole], strict=True):
+            area_m2[row : row + side_cells, column : column + side_cells] = cell_m**2
         pieces, lefts, bottoms = pieces[~is_whole], lefts[~is_whole], bottoms[~is_whole]
-        if side == 1:
-            area[bottoms, lefts] = shapely.area(pieces)
+        if side_cells == 1:
+            area_m2[bottoms, lefts] = shapely.area(pieces)
             break
-        side //= 2
-        pieces, lefts, bottoms = _cut_in_four(pieces, lefts, bottoms, side, (column_0, row_0), cell_m)
-    return CellGrid(cell_m, column_0, row_0, area)
+        side_cells //= 2
+        pieces, lefts, bottoms = _cut_in_four(pieces, lefts, bottoms, side_cells, (column_0, row_0), cell_m)
+    return CellGrid(cell_m, column_0, row_0, area_m2)
 
 
 def _cut_in_four(
@@ -152,8 +156,8 @@ def _cut_in_four(
     quarters = shapely.intersection(
         np.tile(pieces, 4), shapely.box(x, y, x + side * cell_m, y + side * cell_m)
     )
-    is_kept = shapely.area(quarters) > 0.0
-    return quarters[is_kept], lefts[is_kept], bottoms[is_kept]
+    has_area = shapely.area(quarters) > 0.0
+    return quarters[has_area], lefts[has_area], bottoms[has_area]
 
 
 def clip_squares(
@@ -161,10 +165,10 @@ def clip_squares(
 ) -> NDArray[np.object_]:
     """The outline of each of these few cells, cut to the region where there is one."""
     x, y = columns * cell_m, rows * cell_m
-    squares = shapely.box(x, y, x + cell_m, y + cell_m)
+    cell_outlines = shapely.box(x, y, x + cell_m, y + cell_m)
     if region is None:
-        return np.asarray(squares, dtype=object)
+        return np.asarray(cell_outlines, dtype=object)
     shapely.prepare(region)
-    is_crossing = ~shapely.contains(region, squares)
-    squares[is_crossing] = shapely.intersection(squares[is_crossing], region)
-    return np.asarray(squares, dtype=object)
+    is_crossing = ~shapely.contains(region, cell_outlines)
+    cell_outlines[is_crossing] = shapely.intersection(cell_outlines[is_crossing], region)
+    return np.asarray(cell_outlines, dtype=object)

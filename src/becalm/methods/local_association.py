@@ -43,18 +43,18 @@ def getis_ord(values: Floats, neighbours: Neighbours) -> Floats:
     neighbourhood, with m and s the mean and the (population) standard deviation of all n.
     Binary weights. Raises ValueError for missing values or where all are equal.
     """
-    mean, deviation = _mean_and_deviation(values)
-    size = len(values)
-    neighbourhood_size = neighbours.numbers() + 1.0
+    value_mean, deviation = _mean_and_deviation(values)
+    place_count = len(values)
+    neighbourhood_sizes = neighbours.numbers() + 1.0
     z = neighbours.sums_with_own(values)
-    scale = neighbourhood_size * (size - neighbourhood_size)
-    scale /= size - 1
-    np.sqrt(scale, out=scale)
-    scale *= deviation
-    neighbourhood_size *= mean
-    z -= neighbourhood_size
-    np.divide(z, scale, out=z, where=scale > 0.0)
-    z[scale == 0.0] = 0.0  # who has everybody around differs from nobody
+    standard_errors = neighbourhood_sizes * (place_count - neighbourhood_sizes)
+    standard_errors /= place_count - 1
+    np.sqrt(standard_errors, out=standard_errors)
+    standard_errors *= deviation
+    neighbourhood_sizes *= value_mean
+    z -= neighbourhood_sizes
+    np.divide(z, standard_errors, out=z, where=standard_errors > 0.0)
+    z[standard_errors == 0.0] = 0.0  # who has everybody around differs from nobody
     return z
 
 
@@ -69,8 +69,8 @@ def permutation_p(counts: Ints, neighbours: Neighbours) -> Floats:
     Whole numbers only; exact for draws with replacement. Equal for Gi and Gi*, since the place's own
     value is held.
     """
-    sums = np.rint(neighbours.sums(counts.astype(np.float64))).astype(np.int64)
-    return _tail_chances(counts, sums, neighbours.numbers())[0]
+    neighbour_sums = np.rint(neighbours.sums(counts.astype(np.float64))).astype(np.int64)
+    return _tail_chances(counts, neighbour_sums, neighbours.numbers())[0]
 
 
 def local_moran(counts: Ints, neighbours: Neighbours) -> LocalMoran:
@@ -81,16 +81,18 @@ def local_moran(counts: Ints, neighbours: Neighbours) -> LocalMoran:
     """
     values = counts.astype(np.float64)
     mean, deviation = _mean_and_deviation(values)
-    numbers = neighbours.numbers()
-    sums = neighbours.sums(values)
-    neighbour_mean = np.divide(sums, numbers, out=np.full(len(values), mean), where=numbers > 0)
+    neighbour_counts = neighbours.numbers()
+    neighbour_sums = neighbours.sums(values)
+    neighbour_mean = np.divide(
+        neighbour_sums, neighbour_counts, out=np.full(len(values), mean), where=neighbour_counts > 0
+    )
     own_z, neighbour_z = (values - mean) / deviation, (neighbour_mean - mean) / deviation
-    at_least, at_most = _tail_chances(counts, np.rint(sums).astype(np.int64), numbers)
+    at_least, at_most = _tail_chances(counts, np.rint(neighbour_sums).astype(np.int64), neighbour_counts)
     quadrant = np.select(
         [(own_z > 0) & (neighbour_z > 0), (own_z <= 0) & (neighbour_z <= 0), own_z > 0], [0, 1, 2], 3
     )
     p = np.where(neighbour_z > 0, at_least, at_most)
-    return LocalMoran(own_z * neighbour_z, quadrant.astype(np.int64), np.where(numbers > 0, p, 1.0))
+    return LocalMoran(own_z * neighbour_z, quadrant.astype(np.int64), np.where(neighbour_counts > 0, p, 1.0))
 
 
 def _mean_and_deviation(values: Floats) -> tuple[float, float]:
@@ -102,31 +104,33 @@ def _mean_and_deviation(values: Floats) -> tuple[float, float]:
     return float(np.mean(values)), deviation
 
 
-def _tail_chances(counts: Ints, sums: Ints, numbers: Ints) -> tuple[Floats, Floats]:
+def _tail_chances(counts: Ints, neighbour_sums: Ints, neighbour_counts: Ints) -> tuple[Floats, Floats]:
     """P(sum of k draws >= observed) and P(<= observed) for each place with k neighbours."""
-    lowest = int(counts.min())
-    shifted = counts - lowest
-    if (int(shifted.max()) + 1) * max(int(numbers.max(initial=1)), 1) > MOST_BINS:
-        raise ValueError(f"The values span {int(shifted.max())}, too far to convolve. Count in larger units.")
-    value_shares = np.bincount(shifted) / len(shifted)
-    at_least, at_most = np.ones(len(counts)), np.ones(len(counts))
-    for k, null in _convolve_shares(value_shares, np.unique(numbers)):
-        has_k = numbers == k
-        rank = np.clip(sums[has_k] - lowest * k, 0, len(null) - 1)
-        at_least[has_k] = np.cumsum(null[::-1])[::-1][rank]
-        at_most[has_k] = np.cumsum(null)[rank]
-    return np.minimum(at_least, 1.0), np.minimum(at_most, 1.0)
+    lowest_count = int(counts.min())
+    counts_from_0 = counts - lowest_count
+    if (int(counts_from_0.max()) + 1) * max(int(neighbour_counts.max(initial=1)), 1) > MOST_BINS:
+        raise ValueError(
+            f"The values span {int(counts_from_0.max())}, too far to convolve. Count in larger units."
+        )
+    value_shares = np.bincount(counts_from_0) / len(counts_from_0)
+    upper_chances, lower_chances = np.ones(len(counts)), np.ones(len(counts))
+    for k, sum_chances in _convolve_shares(value_shares, np.unique(neighbour_counts)):
+        has_k_neighbours = neighbour_counts == k
+        sum_from_0 = np.clip(neighbour_sums[has_k_neighbours] - lowest_count * k, 0, len(sum_chances) - 1)
+        upper_chances[has_k_neighbours] = np.cumsum(sum_chances[::-1])[::-1][sum_from_0]
+        lower_chances[has_k_neighbours] = np.cumsum(sum_chances)[sum_from_0]
+    return np.minimum(upper_chances, 1.0), np.minimum(lower_chances, 1.0)
 
 
-def _convolve_shares(value_shares: Floats, numbers: Ints) -> list[tuple[int, Floats]]:
+def _convolve_shares(value_shares: Floats, neighbour_counts: Ints) -> list[tuple[int, Floats]]:
     """The distribution of the sum of k draws, for each k asked: by squaring through the transform."""
-    distributions = []
-    for k in numbers.tolist():
+    sums_by_k = []
+    for k in neighbour_counts.tolist():
         if k == 0:
             continue
-        length = (len(value_shares) - 1) * k + 1
+        sum_count = (len(value_shares) - 1) * k + 1
         # Padded to the whole length, or the far ends of the sum would fold onto each other.
-        padded = 1 << (length - 1).bit_length()
-        distribution = np.fft.irfft(np.fft.rfft(value_shares, padded) ** k, padded)[:length]
-        distributions.append((k, np.maximum(distribution, 0.0)))
-    return distributions
+        padded_length = 1 << (sum_count - 1).bit_length()
+        sum_chances = np.fft.irfft(np.fft.rfft(value_shares, padded_length) ** k, padded_length)[:sum_count]
+        sums_by_k.append((k, np.maximum(sum_chances, 0.0)))
+    return sums_by_k

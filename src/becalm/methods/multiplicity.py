@@ -31,17 +31,19 @@ def adjust(p_values: ArrayLike, how: Adjustment) -> Floats:
     if (p < 0).any() or (p > 1).any():
         raise ValueError("A p-value is not between 0 and 1. Give probabilities, not percentages.")
     is_test = ~np.isnan(p)  # SciPy refuses nan, and to count one as a test would make all others too large
-    adjusted = np.full(p.shape, np.nan)
+    adjusted_p = np.full(p.shape, np.nan)
     if how == "Holm":
-        adjusted[is_test] = _adjust_by_holm(p[is_test])
+        adjusted_p[is_test] = _adjust_by_holm(p[is_test])
     else:
-        adjusted[is_test] = false_discovery_control(p[is_test], method=how.lower())
-    return adjusted
+        adjusted_p[is_test] = false_discovery_control(p[is_test], method=how.lower())
+    return adjusted_p
 
 
 def _adjust_by_holm(p: Floats) -> Floats:
     """Going down, p_i times the number of tests not yet rejected, never below the one before."""
-    adjusted = np.empty(p.shape)
-    order = np.argsort(p, kind="stable")
-    adjusted[order] = np.minimum(1.0, np.maximum.accumulate(p[order] * np.arange(p.size, 0, -1)))
-    return adjusted
+    adjusted_p = np.empty(p.shape)
+    rising_order = np.argsort(p, kind="stable")
+    adjusted_p[rising_order] = np.minimum(
+        1.0, np.maximum.accumulate(p[rising_order] * np.arange(p.size, 0, -1))
+    )
+    return adjusted_p

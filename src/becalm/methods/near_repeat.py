@@ -46,8 +46,8 @@ class NearRepeatTable:
     @property
     def ratio(self) -> Floats:
         """Observed over expected, nan where none is expected."""
-        blank = np.full(self.expected.shape, np.nan)
-        return np.asarray(np.divide(self.observed, self.expected, out=blank, where=self.expected > 0))
+        nan_ratios = np.full(self.expected.shape, np.nan)
+        return np.asarray(np.divide(self.observed, self.expected, out=nan_ratios, where=self.expected > 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,21 +78,23 @@ def near_repeats(
     whole, they are what the bands leave over. Memory grows with the events, not with the pairs.
     """
     _check_events(x, y, times, distance_edges, delay_edges)
-    lists = _cell_lists(x, y, distance_edges[-1])
-    order, cells = lists.order, (lists.starts, lists.width)
+    cell_lists = _cell_lists(x, y, distance_edges[-1])
+    order, cells = cell_lists.order, (cell_lists.starts, cell_lists.width)
     is_squared = distance == "euclidean"
-    reach = np.array([e * e if is_squared else e for e in (0.0, *distance_edges)])
-    delays = np.array(delay_edges, dtype=np.int32)
-    shuffled = np.array(times - times.min(), dtype=np.int32)
-    totals = _delay_totals(times, delays)
-    counts = []
+    band_reach = np.array([e * e if is_squared else e for e in (0.0, *distance_edges)])
+    delay_days = np.array(delay_edges, dtype=np.int32)
+    days = np.array(times - times.min(), dtype=np.int32)
+    delay_totals = _delay_totals(times, delay_days)
+    batches = []
     for first_order in range(0, orders + 1, ORDERS_AT_ONCE):
-        batch = min(ORDERS_AT_ONCE, orders + 1 - first_order)
-        shuffled_batch = np.empty((len(x), batch), dtype=np.int32)
-        for k in range(batch):
-            shuffled_batch[:, k] = shuffled[order] if first_order + k == 0 else rng.permutation(shuffled)
-        counts.append(_count_bands((x[order], y[order], shuffled_batch), cells, (reach, delays, is_squared)))
-    return _build_table(np.concatenate(counts, axis=2), totals, distance_edges, delay_edges, orders)
+        batch_size = min(ORDERS_AT_ONCE, orders + 1 - first_order)
+        batch_days = np.empty((len(x), batch_size), dtype=np.int32)
+        for k in range(batch_size):
+            batch_days[:, k] = days[order] if first_order + k == 0 else rng.permutation(days)
+        batches.append(
+            _count_bands((x[order], y[order], batch_days), cells, (band_reach, delay_days, is_squared))
+        )
+    return _build_table(np.concatenate(batches, axis=2), delay_totals, distance_edges, delay_edges, orders)
 
 
 def local_knox(
@@ -104,18 +106,20 @@ def local_knox(
     of n - 1 others, as many near in space as there are, of as many near in time.
     """
     _check_events(x, y, times, (near,), (soon,))
-    lists = _cell_lists(x, y, near)
-    order = lists.order
+    cell_lists = _cell_lists(x, y, near)
+    order = cell_lists.order
     is_squared = distance == "euclidean"
     reach = near * near if is_squared else near
-    events, cells = (x[order], y[order], times[order]), (lists.starts, lists.width)
+    events, cells = (x[order], y[order], times[order]), (cell_lists.starts, cell_lists.width)
     in_space, in_both = _count_local(events, cells, (reach, soon, is_squared))
-    rising = np.sort(times)
-    in_time = np.searchsorted(rising, times + soon, "right") - np.searchsorted(rising, times - soon) - 1
-    space, in_both_sorted = np.empty_like(in_space), np.empty_like(in_both)
-    space[order], in_both_sorted[order] = in_space, in_both
-    p = hypergeom.sf(in_both_sorted - 1, len(x) - 1, space, in_time)
-    return LocalKnox(space, in_time.astype(np.int64), in_both_sorted, np.asarray(p))
+    rising_times = np.sort(times)
+    soon_counts = (
+        np.searchsorted(rising_times, times + soon, "right") - np.searchsorted(rising_times, times - soon) - 1
+    )
+    near_counts, in_both_sorted = np.empty_like(in_space), np.empty_like(in_both)
+    near_counts[order], in_both_sorted[order] = in_space, in_both
+    p = hypergeom.sf(in_both_sorted - 1, len(x) - 1, near_counts, soon_counts)
+    return LocalKnox(near_counts, soon_counts.astype(np.int64), in_both_sorted, np.asarray(p))
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,45 +133,48 @@ class _CellLists:
 
 def _cell_lists(x: Floats, y: Floats, side: float) -> _CellLists:
     """Sort events into squares of this side, or of a wider one where the plane would need too many."""
-    most = 4 * len(x) + 16
-    spans = max(float(np.ptp(x)), 1e-9), max(float(np.ptp(y)), 1e-9)
-    side = max(side, float(np.sqrt(spans[0] * spans[1] / most)), max(spans) / most)
-    columns = ((x - x.min()) / side).astype(np.int64) + 1
-    rows = ((y - y.min()) / side).astype(np.int64) + 1
-    width = int(columns.max()) + 2  # an empty column on either side, so that no neighbour needs a test
-    cells = rows * width + columns
-    size = (int(rows.max()) + 2) * width
-    starts = np.zeros(size + 1, dtype=np.int64)
-    np.cumsum(np.bincount(cells, minlength=size), out=starts[1:])
-    return _CellLists(np.argsort(cells, kind="stable"), starts, width)
+    most_cells = 4 * len(x) + 16
+    spans_m = max(float(np.ptp(x)), 1e-9), max(float(np.ptp(y)), 1e-9)
+    side = max(side, float(np.sqrt(spans_m[0] * spans_m[1] / most_cells)), max(spans_m) / most_cells)
+    column_of_event = ((x - x.min()) / side).astype(np.int64) + 1
+    row_of_event = ((y - y.min()) / side).astype(np.int64) + 1
+    row_width = (
+        int(column_of_event.max()) + 2
+    )  # an empty column on either side, so that no neighbour needs a test
+    cell_of_event = row_of_event * row_width + column_of_event
+    cell_count = (int(row_of_event.max()) + 2) * row_width
+    cell_starts = np.zeros(cell_count + 1, dtype=np.int64)
+    np.cumsum(np.bincount(cell_of_event, minlength=cell_count), out=cell_starts[1:])
+    return _CellLists(np.argsort(cell_of_event, kind="stable"), cell_starts, row_width)
 
 
-def _delay_totals(times: Ints, delays: NDArray[np.int32]) -> Ints:
+def _delay_totals(times: Ints, delay_edges: NDArray[np.int32]) -> Ints:
     """How many of all pairs have a delay up to each edge, and how many pairs there are."""
-    rising = np.sort(times)
-    ranks = np.arange(1, len(rising) + 1)
+    rising_times = np.sort(times)
+    event_ranks = np.arange(1, len(rising_times) + 1)
     pairs_up_to = [
-        int((np.searchsorted(rising, rising + int(edge), "right") - ranks).sum()) for edge in delays
+        int((np.searchsorted(rising_times, rising_times + int(delay_edge), "right") - event_ranks).sum())
+        for delay_edge in delay_edges
     ]
-    return np.array([*pairs_up_to, len(rising) * (len(rising) - 1) // 2], dtype=np.int64)
+    return np.array([*pairs_up_to, len(rising_times) * (len(rising_times) - 1) // 2], dtype=np.int64)
 
 
 def _build_table(
-    cumulative: Ints,
-    totals: Ints,
+    cumulative_counts: Ints,
+    delay_totals: Ints,
     distance_edges: tuple[float, ...],
     delay_edges: tuple[int, ...],
     orders: int,
 ) -> NearRepeatTable:
     """From pairs up to each delay, band by band of distance, to bands of both and what lies beyond."""
-    beyond = np.broadcast_to(totals[None, :, None], (1, *cumulative.shape[1:])) - cumulative.sum(
-        0, keepdims=True
-    )
-    bands = np.diff(np.concatenate([cumulative, beyond]), axis=1, prepend=0)
-    observed = bands[:, :, 0]
-    p = (bands >= observed[:, :, None]).sum(axis=2) / (orders + 1)
+    pairs_beyond = np.broadcast_to(
+        delay_totals[None, :, None], (1, *cumulative_counts.shape[1:])
+    ) - cumulative_counts.sum(0, keepdims=True)
+    band_counts = np.diff(np.concatenate([cumulative_counts, pairs_beyond]), axis=1, prepend=0)
+    observed = band_counts[:, :, 0]
+    p = (band_counts >= observed[:, :, None]).sum(axis=2) / (orders + 1)
     return NearRepeatTable(
-        distance_edges, delay_edges, observed, bands[:, :, 1:].mean(axis=2), np.asarray(p), orders
+        distance_edges, delay_edges, observed, band_counts[:, :, 1:].mean(axis=2), np.asarray(p), orders
     )
 
 
@@ -187,57 +194,57 @@ def _check_events(
 @njit(cache=True, nogil=True, parallel=True)
 def _count_bands(events, cells, bands):  # type: ignore[no-untyped-def]  # a kernel
     """counts[s, t, k]: pairs of distance band s with a delay up to edge t, in order k; the last t is any."""
-    (starts, width), (reach, delays, _) = cells, bands
-    orders, edges = events[2].shape[1], len(delays)
+    (cell_starts, row_width), (reach_of_band, delay_edges, _) = cells, bands
+    order_count, edge_count = events[2].shape[1], len(delay_edges)
     # Each worker has counts of its own: adding to shared ones at once would lose some.
-    partial = np.zeros((WORKERS, len(reach), edges + 1, orders), dtype=np.int64)
-    for worker in prange(WORKERS):
-        counts = np.zeros((len(reach), edges + 1, orders), dtype=np.int64)
-        for c in range(worker, len(starts) - 1, WORKERS):
-            for i in range(starts[c], starts[c + 1]):
+    worker_counts = np.zeros((WORKERS, len(reach_of_band), edge_count + 1, order_count), dtype=np.int64)
+    for worker_number in prange(WORKERS):
+        own_counts = np.zeros((len(reach_of_band), edge_count + 1, order_count), dtype=np.int64)
+        for c in range(worker_number, len(cell_starts) - 1, WORKERS):
+            for i in range(cell_starts[c], cell_starts[c + 1]):
                 # the rest of this cell and the next one, then the three cells of the row above
-                _count_run(i, i + 1, starts[c + 2], events, bands, counts)
-                row_above = starts[c + width - 1], starts[c + width + 2]
-                _count_run(i, row_above[0], row_above[1], events, bands, counts)
-        partial[worker] = counts
-    totals = partial.sum(axis=0)
+                _count_run(i, i + 1, cell_starts[c + 2], events, bands, own_counts)
+                row_above_range = cell_starts[c + row_width - 1], cell_starts[c + row_width + 2]
+                _count_run(i, row_above_range[0], row_above_range[1], events, bands, own_counts)
+        worker_counts[worker_number] = own_counts
+    pair_counts = worker_counts.sum(axis=0)
     # How many pairs are near in space no order of the times can change: it was counted once.
-    for k in range(1, orders):
-        totals[:, edges, k] = totals[:, edges, 0]
-    return totals
+    for k in range(1, order_count):
+        pair_counts[:, edge_count, k] = pair_counts[:, edge_count, 0]
+    return pair_counts
 
 
 @njit(cache=True, nogil=True)
 def _count_run(i, first, last, events, bands, counts):  # type: ignore[no-untyped-def]  # a kernel
     """Add the pairs of event i with events first to last to the counts."""
-    (x, y, times), (reach, delays, is_squared) = events, bands
+    (x, y, times), (reach_of_band, delay_edges, is_squared) = events, bands
     for j in range(first, last):
         dx, dy = abs(x[i] - x[j]), abs(y[i] - y[j])
-        apart = dx * dx + dy * dy if is_squared else dx + dy
-        if apart > reach[-1]:
+        distance = dx * dx + dy * dy if is_squared else dx + dy
+        if distance > reach_of_band[-1]:
             continue
-        band = 0
-        while apart > reach[band]:
-            band += 1
-        counts[band, len(delays), 0] += 1
-        for e in range(len(delays)):
-            edge, order_counts = delays[e], counts[band, e]
+        band_number = 0
+        while distance > reach_of_band[band_number]:
+            band_number += 1
+        counts[band_number, len(delay_edges), 0] += 1
+        for e in range(len(delay_edges)):
+            delay_edge, order_counts = delay_edges[e], counts[band_number, e]
             for k in range(times.shape[1]):
-                order_counts[k] += abs(times[i, k] - times[j, k]) <= edge
+                order_counts[k] += abs(times[i, k] - times[j, k]) <= delay_edge
 
 
 @njit(cache=True, nogil=True)
 def _count_local(events, cells, near):  # type: ignore[no-untyped-def]  # a kernel
     """For each event, how many others are near in space, and in both."""
-    (x, y, times), (starts, width), (reach, soon, is_squared) = events, cells, near
-    space, in_both_sorted = np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
-    for c in range(width + 1, len(starts) - 1 - width):
-        for i in range(starts[c], starts[c + 1]):
-            for row in range(-1, 2):
-                centre = c + row * width
-                for j in range(starts[centre - 1], starts[centre + 2]):
+    (x, y, times), (cell_starts, row_width), (reach, soon, is_squared) = events, cells, near
+    near_counts, near_and_soon = np.zeros(len(x), dtype=np.int64), np.zeros(len(x), dtype=np.int64)
+    for c in range(row_width + 1, len(cell_starts) - 1 - row_width):
+        for i in range(cell_starts[c], cell_starts[c + 1]):
+            for row_step in range(-1, 2):
+                middle_cell = c + row_step * row_width
+                for j in range(cell_starts[middle_cell - 1], cell_starts[middle_cell + 2]):
                     dx, dy = abs(x[i] - x[j]), abs(y[i] - y[j])
                     if i != j and (dx * dx + dy * dy if is_squared else dx + dy) <= reach:
-                        space[i] += 1
-                        in_both_sorted[i] += abs(times[i] - times[j]) <= soon
-    return space, in_both_sorted
+                        near_counts[i] += 1
+                        near_and_soon[i] += abs(times[i] - times[j]) <= soon
+    return near_counts, near_and_soon

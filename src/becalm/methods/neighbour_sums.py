@@ -31,15 +31,17 @@ class RasterNeighbours:
         """For each place, the sum over its neighbours and itself."""
         if self.size == self.inside.size:  # no hole: the places are the raster, row by row
             return box_sums(values.reshape(self.inside.shape), self.reach).ravel()
-        raster = np.zeros(self.inside.shape)
-        raster[self.inside] = values
-        return np.asarray(box_sums(raster, self.reach)[self.inside])
+        value_raster = np.zeros(self.inside.shape)
+        value_raster[self.inside] = values
+        return np.asarray(box_sums(value_raster, self.reach)[self.inside])
 
     def numbers(self) -> Ints:
         """How many neighbours each place has."""
         if self.size == self.inside.size:
-            down, across = (box_sums(np.ones((n, 1)), self.reach) for n in self.inside.shape)
-            return (np.outer(down, across).ravel() - 1.0).astype(np.int64)
+            rows_in_reach, columns_in_reach = (
+                box_sums(np.ones((n, 1)), self.reach) for n in self.inside.shape
+            )
+            return (np.outer(rows_in_reach, columns_in_reach).ravel() - 1.0).astype(np.int64)
         return np.rint(self.sums(np.ones(self.size))).astype(np.int64)
 
 
@@ -54,8 +56,8 @@ class ListedNeighbours:
     others: Ints
 
     def __post_init__(self) -> None:
-        own = np.repeat(np.arange(self.size), np.diff(self.starts))
-        if np.any(own == self.others):
+        own_place = np.repeat(np.arange(self.size), np.diff(self.starts))
+        if np.any(own_place == self.others):
             raise ValueError("A place is listed as its own neighbour. Leave it out.")
 
     @property
@@ -65,9 +67,9 @@ class ListedNeighbours:
 
     def sums(self, values: Floats) -> Floats:
         """For each place, the sum over its neighbours, its own value left out."""
-        shape = (self.size, self.size)
-        matrix = csr_array((np.ones(len(self.others)), self.others, self.starts), shape=shape)
-        return np.asarray(matrix @ values)
+        matrix_shape = (self.size, self.size)
+        link_matrix = csr_array((np.ones(len(self.others)), self.others, self.starts), shape=matrix_shape)
+        return np.asarray(link_matrix @ values)
 
     def sums_with_own(self, values: Floats) -> Floats:
         """For each place, the sum over its neighbours and itself."""
@@ -90,8 +92,8 @@ def box_sums(raster: Floats, reach: int) -> Floats:
 
 
 def _run_sums(raster: Floats, reach: int) -> Floats:
-    sums = raster.copy()
+    shifted_sums = raster.copy()
     for shift in range(1, min(reach, len(raster) - 1) + 1):
-        sums[shift:] += raster[:-shift]
-        sums[:-shift] += raster[shift:]
-    return sums
+        shifted_sums[shift:] += raster[:-shift]
+        shifted_sums[:-shift] += raster[shift:]
+    return shifted_sums

@@ -56,20 +56,24 @@ class PlaceSet:
     def locate(self, x_m: Floats, y_m: Floats) -> Ints:
         """The number of the place to which each point belongs, or -1 where it belongs to none."""
         # Records of one point stand together, and are located once: most sources round to few points.
-        starts, repeats = _find_runs(x_m, y_m)
-        points = np.asarray(shapely.points(x_m[starts], y_m[starts]), dtype=object)
-        tree = shapely.STRtree(self.outlines)
+        run_starts, run_lengths = _find_runs(x_m, y_m)
+        distinct_points = np.asarray(shapely.points(x_m[run_starts], y_m[run_starts]), dtype=object)
+        outline_tree = shapely.STRtree(self.outlines)
         if self.by_length:
-            return np.repeat(self._nearest(tree, points), repeats)
-        point_index, nearest_place = tree.query(points, predicate="intersects")
-        place = _first_match(point_index, nearest_place, len(points), self.size)
-        if self.snap_m > 0.0 and (place < 0).any():
-            place[place < 0] = self._nearest(tree, points[place < 0])
-        return np.repeat(place, repeats)
+            return np.repeat(self._nearest(outline_tree, distinct_points), run_lengths)
+        point_index, match_place = outline_tree.query(distinct_points, predicate="intersects")
+        place_of_point = _first_match(point_index, match_place, len(distinct_points), self.size)
+        if self.snap_m > 0.0 and (place_of_point < 0).any():
+            place_of_point[place_of_point < 0] = self._nearest(
+                outline_tree, distinct_points[place_of_point < 0]
+            )
+        return np.repeat(place_of_point, run_lengths)
 
-    def _nearest(self, tree: shapely.STRtree, points: NDArray[np.object_]) -> Ints:
-        point_index, nearest_place = tree.query_nearest(points, max_distance=self.snap_m, all_matches=True)
-        return _first_match(point_index, nearest_place, len(points), self.size)
+    def _nearest(self, outline_tree: shapely.STRtree, points: NDArray[np.object_]) -> Ints:
+        point_index, match_place = outline_tree.query_nearest(
+            points, max_distance=self.snap_m, all_matches=True
+        )
+        return _first_match(point_index, match_place, len(points), self.size)
 
     def smooth(self, values: Floats, sigma_m: float, *, without_own: bool = False) -> Floats:
         """What each place would hold if its density were the kernel-weighted mean around it."""
@@ -79,34 +83,36 @@ class PlaceSet:
 
     def neighbours(self) -> ListedNeighbours:
         """Which places touch each other?"""
-        tree = shapely.STRtree(self.outlines)
-        own, other = tree.query(self.outlines, predicate="dwithin", distance=TOUCHING_M)
-        is_other = own != other
-        own, other = own[is_other], other[is_other]
-        order = np.lexsort((other, own))
-        starts = np.concatenate([[0], np.cumsum(np.bincount(own, minlength=self.size))])
-        return ListedNeighbours(starts.astype(np.int64), other[order].astype(np.int64))
+        outline_tree = shapely.STRtree(self.outlines)
+        place_index, neighbour_index = outline_tree.query(
+            self.outlines, predicate="dwithin", distance=TOUCHING_M
+        )
+        is_other = place_index != neighbour_index
+        place_index, neighbour_index = place_index[is_other], neighbour_index[is_other]
+        pair_order = np.lexsort((neighbour_index, place_index))
+        list_starts = np.concatenate([[0], np.cumsum(np.bincount(place_index, minlength=self.size))])
+        return ListedNeighbours(list_starts.astype(np.int64), neighbour_index[pair_order].astype(np.int64))
 
 
 def _find_runs(x: Floats, y: Floats) -> tuple[Ints, Ints]:
     """Where each run of equal points starts, and how long it is."""
     if not len(x):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    run_starts = np.flatnonzero((x[1:] != x[:-1]) | (y[1:] != y[:-1])) + 1
-    starts = np.concatenate([[0], run_starts])
-    return starts, np.diff(np.append(starts, len(x)))
+    later_starts = np.flatnonzero((x[1:] != x[:-1]) | (y[1:] != y[:-1])) + 1
+    run_starts = np.concatenate([[0], later_starts])
+    return run_starts, np.diff(np.append(run_starts, len(x)))
 
 
-def _first_match(point_index: Ints, nearest_place: Ints, points: int, size: int) -> Ints:
+def _first_match(point_index: Ints, match_place: Ints, point_count: int, place_count: int) -> Ints:
     """The first of the places found for each point, -1 where there is none."""
-    first = np.full(points, size, dtype=np.int64)
-    np.minimum.at(first, point_index, nearest_place)
-    return np.where(first < size, first, -1)
+    first_place = np.full(point_count, place_count, dtype=np.int64)
+    np.minimum.at(first_place, point_index, match_place)
+    return np.where(first_place < place_count, first_place, -1)
 
 
 def _centres(outlines: NDArray[np.object_]) -> tuple[Floats, Floats]:
     """The centroid of each piece of land, the point half way along each street."""
-    points = np.asarray(shapely.centroid(outlines), dtype=object)
-    lines = shapely.get_type_id(outlines) == shapely.GeometryType.LINESTRING
-    points[lines] = shapely.line_interpolate_point(outlines[lines], 0.5, normalized=True)
-    return shapely.get_x(points), shapely.get_y(points)
+    middle_points = np.asarray(shapely.centroid(outlines), dtype=object)
+    is_line = shapely.get_type_id(outlines) == shapely.GeometryType.LINESTRING
+    middle_points[is_line] = shapely.line_interpolate_point(outlines[is_line], 0.5, normalized=True)
+    return shapely.get_x(middle_points), shapely.get_y(middle_points)

@@ -49,12 +49,12 @@ class Lattice:
         """The outline of each of these tiles."""
         if self.shape == "square":
             u, v = (a + 0.5) * self.width_m, (b + 0.5) * self.width_m
-            angles, radius = np.deg2rad(45.0 + 90.0 * np.arange(4)), self.width_m / np.sqrt(2.0)
+            angles, corner_radius_m = np.deg2rad(45.0 + 90.0 * np.arange(4)), self.width_m / np.sqrt(2.0)
         else:
             u, v = (a + b / 2.0) * self.width_m, b * self.width_m * np.sqrt(3.0) / 2.0
-            angles, radius = np.deg2rad(90.0 + 60.0 * np.arange(6)), self.width_m / np.sqrt(3.0)
-        corners_u = u[:, None] + radius * np.cos(angles)
-        corners_v = v[:, None] + radius * np.sin(angles)
+            angles, corner_radius_m = np.deg2rad(90.0 + 60.0 * np.arange(6)), self.width_m / np.sqrt(3.0)
+        corners_u = u[:, None] + corner_radius_m * np.cos(angles)
+        corners_v = v[:, None] + corner_radius_m * np.sin(angles)
         x, y = self._rotate(corners_u, corners_v, 1.0)
         polygons = shapely.polygons(np.round(np.stack([x, y], axis=-1), TILE_DECIMALS))
         return np.asarray(polygons, dtype=object)
@@ -62,14 +62,14 @@ class Lattice:
     def tiles_covering(self, region: BaseGeometry) -> tuple[Ints, Ints]:
         """Every tile whose middle lies near enough to the region's frame to touch it."""
         west, south, east, north = region.bounds
-        corners = np.array([[west, south], [east, south], [west, north], [east, north]])
-        u, v = self._rotate(corners[:, 0], corners[:, 1], -1.0)
-        step = self.width_m * (1.0 if self.shape == "square" else np.sqrt(3.0) / 2.0)
-        rows = np.arange(np.floor(v.min() / step) - 1, np.ceil(v.max() / step) + 2)
-        first, last = np.floor(u.min() / self.width_m) - 1, np.ceil(u.max() / self.width_m) + 2
-        columns = np.arange(first, last)
-        b = np.repeat(rows, len(columns)).astype(np.int64)
-        a = np.tile(columns, len(rows)).astype(np.int64)
+        frame_corners = np.array([[west, south], [east, south], [west, north], [east, north]])
+        u, v = self._rotate(frame_corners[:, 0], frame_corners[:, 1], -1.0)
+        row_step_m = self.width_m * (1.0 if self.shape == "square" else np.sqrt(3.0) / 2.0)
+        row_numbers = np.arange(np.floor(v.min() / row_step_m) - 1, np.ceil(v.max() / row_step_m) + 2)
+        first_column, end_column = np.floor(u.min() / self.width_m) - 1, np.ceil(u.max() / self.width_m) + 2
+        column_numbers = np.arange(first_column, end_column)
+        b = np.repeat(row_numbers, len(column_numbers)).astype(np.int64)
+        a = np.tile(column_numbers, len(row_numbers)).astype(np.int64)
         return (a, b) if self.shape == "square" else (a - np.floor_divide(b, 2), b)
 
     def _rotate(self, x: Floats, y: Floats, sign: float) -> tuple[Floats, Floats]:
@@ -82,34 +82,34 @@ class Lattice:
 def clip_tiles(lattice: Lattice, region: BaseGeometry) -> tuple[Ints, Ints, Shapes]:
     """The tiles that have land inside the region, and that land: whole tiles and those on its edge, cut."""
     a, b = lattice.tiles_covering(region)
-    outlines = lattice.outlines(a, b)
+    tile_outlines = lattice.outlines(a, b)
     shapely.prepare(region)
-    is_touching = shapely.intersects(region, outlines)
-    a, b, outlines = a[is_touching], b[is_touching], outlines[is_touching]
-    is_crossing = ~shapely.contains_properly(region, outlines)
-    outlines[is_crossing] = keep_areas(shapely.intersection(outlines[is_crossing], region))
-    is_kept = shapely.area(outlines) > LEAST_M2
-    return a[is_kept], b[is_kept], outlines[is_kept]
+    is_touching = shapely.intersects(region, tile_outlines)
+    a, b, tile_outlines = a[is_touching], b[is_touching], tile_outlines[is_touching]
+    is_crossing = ~shapely.contains_properly(region, tile_outlines)
+    tile_outlines[is_crossing] = keep_areas(shapely.intersection(tile_outlines[is_crossing], region))
+    is_kept = shapely.area(tile_outlines) > LEAST_M2
+    return a[is_kept], b[is_kept], tile_outlines[is_kept]
 
 
 def keep_areas(shapes: Shapes) -> Shapes:
     """Only the areas of these shapes: stray points and lines that cutting leaves are dropped."""
-    mixed = np.flatnonzero(shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION)
-    for i in mixed.tolist():
-        parts = shapely.get_parts(shapes[i])
-        shapes[i] = shapely.union_all(parts[shapely.get_dimensions(parts) == 2])
+    mixed_index = np.flatnonzero(shapely.get_type_id(shapes) == shapely.GeometryType.GEOMETRYCOLLECTION)
+    for i in mixed_index.tolist():
+        shape_parts = shapely.get_parts(shapes[i])
+        shapes[i] = shapely.union_all(shape_parts[shapely.get_dimensions(shape_parts) == 2])
     return shapes
 
 
 def _nearest_hexagon(q: Floats, r: Floats) -> tuple[Ints, Ints]:
     """Round to the nearest middle in cube coordinates: the one that is furthest off follows the others."""
     s = -q - r
-    rounded = [np.rint(values) for values in (q, r, s)]
-    error = [abs(to - values) for to, values in zip(rounded, (q, r, s), strict=True)]
-    q_worst = (error[0] > error[1]) & (error[0] > error[2])
-    r_worst = ~q_worst & (error[1] > error[2])
-    rounded_q = np.where(q_worst, -rounded[1] - rounded[2], rounded[0])
-    rounded_r = np.where(r_worst, -rounded[0] - rounded[2], rounded[1])
+    rounded_axes = [np.rint(axis_values) for axis_values in (q, r, s)]
+    rounding_errors = [abs(to - axis_values) for to, axis_values in zip(rounded_axes, (q, r, s), strict=True)]
+    is_q_worst = (rounding_errors[0] > rounding_errors[1]) & (rounding_errors[0] > rounding_errors[2])
+    is_r_worst = ~is_q_worst & (rounding_errors[1] > rounding_errors[2])
+    rounded_q = np.where(is_q_worst, -rounded_axes[1] - rounded_axes[2], rounded_axes[0])
+    rounded_r = np.where(is_r_worst, -rounded_axes[0] - rounded_axes[2], rounded_axes[1])
     return rounded_q.astype(np.int64), rounded_r.astype(np.int64)
 
 
@@ -139,47 +139,49 @@ def cut_at_junctions(lines: Shapes, *, junction_m: float = 0.0) -> Stretches:
     if not distinct_lines:
         raise ValueError("There is not one line with a length.")
     merged_lines = shapely.line_merge(shapely.multilinestrings([line for _, line in distinct_lines]))
-    parts = np.asarray(shapely.normalize(shapely.get_parts(merged_lines)), dtype=object)
-    parts = parts[np.argsort(shapely.to_wkb(parts))]
+    merged_parts = np.asarray(shapely.normalize(shapely.get_parts(merged_lines)), dtype=object)
+    merged_parts = merged_parts[np.argsort(shapely.to_wkb(merged_parts))]
     if junction_m <= 0.0:
-        return Stretches(parts, np.zeros(len(parts), dtype=bool), _middles(parts))
-    return _cut_junctions(parts, junction_m)
+        return Stretches(merged_parts, np.zeros(len(merged_parts), dtype=bool), _middles(merged_parts))
+    return _cut_junctions(merged_parts, junction_m)
 
 
-def _cut_junctions(parts: Shapes, junction_m: float) -> Stretches:
-    ends = np.stack([_points_at(parts, 0), _points_at(parts, -1)], axis=1)
-    nodes, node_of_end, degree = np.unique(
-        ends.reshape(-1, 2), axis=0, return_inverse=True, return_counts=True
+def _cut_junctions(merged_parts: Shapes, junction_m: float) -> Stretches:
+    end_points = np.stack([_points_at(merged_parts, 0), _points_at(merged_parts, -1)], axis=1)
+    node_points, node_of_end, node_degrees = np.unique(
+        end_points.reshape(-1, 2), axis=0, return_inverse=True, return_counts=True
     )
     node_of_end = node_of_end.reshape(-1, 2)
-    is_crossing = degree >= ARMS_OF_A_JUNCTION
-    arms: dict[int, list[BaseGeometry]] = {}
-    remaining: list[BaseGeometry] = []
-    for part, length, (first, last) in zip(parts, shapely.length(parts), node_of_end.tolist(), strict=True):
-        share = length / 2.0 if is_crossing[first] and is_crossing[last] else length
-        start = min(junction_m, share) if is_crossing[first] else 0.0
-        end = length - min(junction_m, share) if is_crossing[last] else length
-        if start > LEAST_M:
-            arms.setdefault(first, []).append(substring(part, 0.0, start))
-        if length - end > LEAST_M:
-            arms.setdefault(last, []).append(substring(part, end, length))
-        if end - start > LEAST_M:
-            remaining.append(substring(part, start, end))
-    numbers = sorted(arms)
-    middles = _middles(np.array(remaining, dtype=object))
-    shapes = [*remaining, *(shapely.multilinestrings(arms[n]) for n in numbers)]
+    is_junction = node_degrees >= ARMS_OF_A_JUNCTION
+    arms_by_node: dict[int, list[BaseGeometry]] = {}
+    middle_parts: list[BaseGeometry] = []
+    for line_part, length_m, (first_node, last_node) in zip(
+        merged_parts, shapely.length(merged_parts), node_of_end.tolist(), strict=True
+    ):
+        longest_arm_m = length_m / 2.0 if is_junction[first_node] and is_junction[last_node] else length_m
+        middle_start_m = min(junction_m, longest_arm_m) if is_junction[first_node] else 0.0
+        middle_end_m = length_m - min(junction_m, longest_arm_m) if is_junction[last_node] else length_m
+        if middle_start_m > LEAST_M:
+            arms_by_node.setdefault(first_node, []).append(substring(line_part, 0.0, middle_start_m))
+        if length_m - middle_end_m > LEAST_M:
+            arms_by_node.setdefault(last_node, []).append(substring(line_part, middle_end_m, length_m))
+        if middle_end_m - middle_start_m > LEAST_M:
+            middle_parts.append(substring(line_part, middle_start_m, middle_end_m))
+    node_numbers = sorted(arms_by_node)
+    middle_points = _middles(np.array(middle_parts, dtype=object))
+    stretch_shapes = [*middle_parts, *(shapely.multilinestrings(arms_by_node[n]) for n in node_numbers)]
     return Stretches(
-        np.array(shapes, dtype=object),
-        np.arange(len(shapes)) >= len(remaining),
-        np.concatenate([middles.reshape(-1, 2), nodes[numbers].reshape(-1, 2)]),
+        np.array(stretch_shapes, dtype=object),
+        np.arange(len(stretch_shapes)) >= len(middle_parts),
+        np.concatenate([middle_points.reshape(-1, 2), node_points[node_numbers].reshape(-1, 2)]),
     )
 
 
-def _points_at(lines: Shapes, index: int) -> Floats:
-    points = shapely.get_point(lines, index)
-    return np.column_stack([shapely.get_x(points), shapely.get_y(points)])
+def _points_at(lines: Shapes, vertex_index: int) -> Floats:
+    line_points = shapely.get_point(lines, vertex_index)
+    return np.column_stack([shapely.get_x(line_points), shapely.get_y(line_points)])
 
 
 def _middles(lines: Shapes) -> Floats:
-    points = np.asarray(shapely.line_interpolate_point(lines, 0.5, normalized=True), dtype=object)
-    return np.column_stack([shapely.get_x(points), shapely.get_y(points)])
+    middle_points = np.asarray(shapely.line_interpolate_point(lines, 0.5, normalized=True), dtype=object)
+    return np.column_stack([shapely.get_x(middle_points), shapely.get_y(middle_points)])

@@ -33,16 +33,16 @@ def point_spacing(x_m: Floats, y_m: Floats) -> Spacing:
     if len(x_m) < 2:
         raise ValueError(f"{len(x_m)} points have no spacing. Give at least two.")
     points = np.column_stack([x_m, y_m])
-    distances, _ = cKDTree(points).query(points, k=min(AROUND, len(points) - 1) + 1)
-    others = distances[:, 1:]
-    return Spacing(np.asarray(others[:, 0]), np.asarray(others.mean(axis=1)))
+    distances_m, _ = cKDTree(points).query(points, k=min(AROUND, len(points) - 1) + 1)
+    other_distances_m = distances_m[:, 1:]
+    return Spacing(np.asarray(other_distances_m[:, 0]), np.asarray(other_distances_m.mean(axis=1)))
 
 
 def weighted_median(values: Floats, weights: Floats) -> float:
     """The value below which half of the weight lies."""
-    order = np.argsort(values, kind="stable")
-    cumulative = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(cumulative, cumulative[-1] / 2.0)])
+    rising_order = np.argsort(values, kind="stable")
+    cumulative_weights = np.cumsum(weights[rising_order])
+    return float(values[rising_order][np.searchsorted(cumulative_weights, cumulative_weights[-1] / 2.0)])
 
 
 def sums_when_displaced(
@@ -63,13 +63,13 @@ def sums_when_displaced(
     none. What is moved onto no place stays where it was.
     """
     point_of_record = np.repeat(np.arange(len(counts)), counts)
-    home = locate(x_m, y_m)[point_of_record]
-    sums = np.zeros((rounds, size))
-    for round_sums in sums:
+    home_place = locate(x_m, y_m)[point_of_record]
+    sums_by_round = np.zeros((rounds, size))
+    for round_sums in sums_by_round:
         x = x_m[point_of_record] + spread_m[point_of_record] * rng.standard_normal(len(point_of_record))
         y = y_m[point_of_record] + spread_m[point_of_record] * rng.standard_normal(len(point_of_record))
-        place = locate(x, y)
-        place = np.where(place >= 0, place, home)
-        has_place = place >= 0
-        round_sums += np.bincount(place[has_place], worth[point_of_record][has_place], size)
-    return sums.mean(axis=0), sums.var(axis=0, ddof=1)
+        place_of_record = locate(x, y)
+        place_of_record = np.where(place_of_record >= 0, place_of_record, home_place)
+        has_place = place_of_record >= 0
+        round_sums += np.bincount(place_of_record[has_place], worth[point_of_record][has_place], size)
+    return sums_by_round.mean(axis=0), sums_by_round.var(axis=0, ddof=1)

@@ -55,20 +55,22 @@ def draw_rates(
     every height; that is exact as their chances go to 0. Those in `required` alone are drawn last and stay in
     that crowd, so that asking about one more place changes no draw of the others.
     """
-    size = len(posterior.shape)
-    threshold = _find_threshold(posterior, top)
-    chance = gammaincc(posterior.shape, posterior.rate * threshold)
-    likely_places = np.argsort(-chance, kind="stable")[: max(8 * top, 2000)]
+    place_count = len(posterior.shape)
+    threshold_rate = _find_threshold(posterior, top)
+    top_chances = gammaincc(posterior.shape, posterior.rate * threshold_rate)
+    likely_places = np.argsort(-top_chances, kind="stable")[: max(8 * top, 2000)]
     likely_places, required_places = np.sort(likely_places), np.setdiff1d(required, likely_places)
-    other_places = np.setdiff1d(np.arange(size), likely_places)
-    values = _draw_gammas(posterior, likely_places, draws, rng)
+    other_places = np.setdiff1d(np.arange(place_count), likely_places)
+    rates_by_draw = _draw_gammas(posterior, likely_places, draws, rng)
     other_rates = tuple(np.zeros(0) for _ in range(draws))
     if len(other_places):
-        other_rates = _draw_other_rates(posterior, other_places, threshold, draws, rng)
+        other_rates = _draw_other_rates(posterior, other_places, threshold_rate, draws, rng)
     contenders = np.concatenate([likely_places, required_places])
-    order = np.argsort(contenders)
-    values = np.concatenate([values, _draw_gammas(posterior, required_places, draws, rng)], axis=1)
-    return RateDraws(contenders[order], values[:, order], other_rates)
+    contender_order = np.argsort(contenders)
+    rates_by_draw = np.concatenate(
+        [rates_by_draw, _draw_gammas(posterior, required_places, draws, rng)], axis=1
+    )
+    return RateDraws(contenders[contender_order], rates_by_draw[:, contender_order], other_rates)
 
 
 def _draw_gammas(posterior: GammaPosterior, places: Ints, draws: int, rng: np.random.Generator) -> Floats:
@@ -82,61 +84,67 @@ def rank_certainty(draws: RateDraws, places: Ints, *, top: int, level: float) ->
     holds the central `level` of its ranks. A place shares the tie group of the group's first
     unless that one is above it in more than `level` of the draws.
     """
-    column = np.searchsorted(draws.contenders, places)
-    ranks = _rank_places(draws, column)
-    tail = (1.0 - level) / 2.0
-    low, high = np.quantile(ranks, [tail, 1.0 - tail], axis=0, method="inverted_cdf")
-    groups = _group_ties(draws.values, column, level)
-    last_rates = draws.values[:, column[-1]]
-    other_columns = np.setdiff1d(np.arange(len(draws.contenders)), column)
-    is_tied = np.mean(last_rates[:, None] > draws.values[:, other_columns], axis=0) <= level
+    listed_columns = np.searchsorted(draws.contenders, places)
+    ranks_by_draw = _rank_places(draws, listed_columns)
+    tail_share = (1.0 - level) / 2.0
+    low_ranks, high_ranks = np.quantile(
+        ranks_by_draw, [tail_share, 1.0 - tail_share], axis=0, method="inverted_cdf"
+    )
+    tie_groups = _group_ties(draws.values, listed_columns, level)
+    last_listed_rates = draws.values[:, listed_columns[-1]]
+    other_columns = np.setdiff1d(np.arange(len(draws.contenders)), listed_columns)
+    is_tied = np.mean(last_listed_rates[:, None] > draws.values[:, other_columns], axis=0) <= level
     return RankCertainty(
-        p_top=np.mean(ranks <= top, axis=0),
-        rank_low=low.astype(np.int64),
-        rank_high=high.astype(np.int64),
-        tie_group=groups,
+        p_top=np.mean(ranks_by_draw <= top, axis=0),
+        rank_low=low_ranks.astype(np.int64),
+        rank_high=high_ranks.astype(np.int64),
+        tie_group=tie_groups,
         tied_below=int(is_tied.sum()),
     )
 
 
-def _rank_places(draws: RateDraws, column: Ints) -> Ints:
+def _rank_places(draws: RateDraws, columns: Ints) -> Ints:
     """The rank of each asked contender in each draw, 1 for the highest rate of all places."""
-    ranks = np.empty((len(draws.values), len(column)), dtype=np.int64)
+    ranks_by_draw = np.empty((len(draws.values), len(columns)), dtype=np.int64)
     for d, (values, other_rates) in enumerate(zip(draws.values, draws.other_rates, strict=True)):
-        rising = np.sort(np.concatenate([values, other_rates]))
-        ranks[d] = len(rising) - np.searchsorted(rising, values[column], side="right") + 1
-    return ranks
+        rising_rates = np.sort(np.concatenate([values, other_rates]))
+        ranks_by_draw[d] = (
+            len(rising_rates) - np.searchsorted(rising_rates, values[columns], side="right") + 1
+        )
+    return ranks_by_draw
 
 
-def _group_ties(values: Floats, column: Ints, level: float) -> Ints:
-    groups = np.empty(len(column), dtype=np.int64)
-    first, group = column[0], 1
-    for position, place in enumerate(column):
-        if np.mean(values[:, first] > values[:, place]) > level:
-            first, group = place, group + 1
-        groups[position] = group
-    return groups
+def _group_ties(rates_by_draw: Floats, listed_columns: Ints, level: float) -> Ints:
+    tie_groups = np.empty(len(listed_columns), dtype=np.int64)
+    first_column, tie_group = listed_columns[0], 1
+    for list_position, column in enumerate(listed_columns):
+        if np.mean(rates_by_draw[:, first_column] > rates_by_draw[:, column]) > level:
+            first_column, tie_group = column, tie_group + 1
+        tie_groups[list_position] = tie_group
+    return tie_groups
 
 
 def _find_threshold(posterior: GammaPosterior, top: int) -> float:
     """The rate that `top` places are expected to exceed."""
-    low, high = 0.0, float(posterior.mean.max() * 4.0 + 1e-12)
+    low_rate, high_rate = 0.0, float(posterior.mean.max() * 4.0 + 1e-12)
     for _ in range(26):  # halved to a hundred-millionth of the highest rate
-        middle = (low + high) / 2.0
-        expected_above = float(gammaincc(posterior.shape, posterior.rate * middle).sum())
-        low, high = (middle, high) if expected_above > top else (low, middle)
-    return (low + high) / 2.0
+        middle_rate = (low_rate + high_rate) / 2.0
+        expected_count = float(gammaincc(posterior.shape, posterior.rate * middle_rate).sum())
+        low_rate, high_rate = (middle_rate, high_rate) if expected_count > top else (low_rate, middle_rate)
+    return (low_rate + high_rate) / 2.0
 
 
 def _draw_other_rates(
     posterior: GammaPosterior, other_places: Ints, threshold: float, draws: int, rng: np.random.Generator
 ) -> tuple[Floats, ...]:
     """For each draw, the rates above the floor (half the cut) among the places of no chance."""
-    heights = threshold * np.geomspace(0.5, 6.0, 18)
-    shape, rate = posterior.shape[other_places], posterior.rate[other_places]
-    expected_above = np.array([gammaincc(shape, rate * height).sum() for height in heights])
-    numbers = rng.poisson(expected_above[0], draws)
+    rate_levels = threshold * np.geomspace(0.5, 6.0, 18)
+    gamma_shape, gamma_rate = posterior.shape[other_places], posterior.rate[other_places]
+    counts_above = np.array(
+        [gammaincc(gamma_shape, gamma_rate * rate_level).sum() for rate_level in rate_levels]
+    )
+    drawn_counts = rng.poisson(counts_above[0], draws)
     return tuple(
-        np.sort(np.interp(rng.random(n) * expected_above[0], expected_above[::-1], heights[::-1]))[::-1]
-        for n in numbers
+        np.sort(np.interp(rng.random(n) * counts_above[0], counts_above[::-1], rate_levels[::-1]))[::-1]
+        for n in drawn_counts
     )

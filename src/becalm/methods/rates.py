@@ -63,12 +63,12 @@ def rate_ratios(
     """
     _check_level(level)
     a, b, t1, t0, phi = _check_pairs(new, old, new_exposure, old_exposure, dispersion)
-    scale = t0 / t1
-    tail, weight = (1.0 - level) / 2.0, WEIGHTS[kind]
-    low = _lower_odds(a / phi, b / phi, tail, weight)
-    high = _inverse(_lower_odds(b / phi, a / phi, tail, weight))
+    exposure_ratio = t0 / t1
+    tail_chance, point_weight = (1.0 - level) / 2.0, WEIGHTS[kind]
+    low_odds = _lower_odds(a / phi, b / phi, tail_chance, point_weight)
+    high_odds = _inverse(_lower_odds(b / phi, a / phi, tail_chance, point_weight))
     with np.errstate(divide="ignore", invalid="ignore"):
-        return RateRatios(a / b * scale, low * scale, high * scale)
+        return RateRatios(a / b * exposure_ratio, low_odds * exposure_ratio, high_odds * exposure_ratio)
 
 
 def rate_p_values(
@@ -89,10 +89,10 @@ def rate_p_values(
     0.2891
     """
     a, b, t1, t0, phi = _check_pairs(new, old, new_exposure, old_exposure, dispersion)
-    share = t1 / (t1 + t0)
-    weight = WEIGHTS[kind]
-    upper_chance = _upper_tail(a / phi, b / phi, share, 1.0 - share, weight)
-    lower_chance = _upper_tail(b / phi, a / phi, 1.0 - share, share, weight)
+    new_exposure_share = t1 / (t1 + t0)
+    point_weight = WEIGHTS[kind]
+    upper_chance = _upper_tail(a / phi, b / phi, new_exposure_share, 1.0 - new_exposure_share, point_weight)
+    lower_chance = _upper_tail(b / phi, a / phi, 1.0 - new_exposure_share, new_exposure_share, point_weight)
     return np.asarray(np.minimum(1.0, 2.0 * np.minimum(upper_chance, lower_chance)))
 
 
@@ -112,25 +112,25 @@ def e_test_p_value(new: int, old: int, *, new_exposure: float = 1.0, old_exposur
     return float(stats.poisson_means_test(new, new_exposure, old, old_exposure).pvalue)
 
 
-def _score_p_value(new: int, old: int, share: float) -> float:
+def _score_p_value(new: int, old: int, new_share: float) -> float:
     total = new + old
-    z = (new - total * share) / np.sqrt(total * share * (1.0 - share))
+    z = (new - total * new_share) / np.sqrt(total * new_share * (1.0 - new_share))
     return float(2.0 * stats.norm.sf(abs(z)))
 
 
 def _check_pairs(
     new: ArrayLike, old: ArrayLike, t1: ArrayLike, t0: ArrayLike, phi: ArrayLike
 ) -> tuple[Floats, ...]:
-    arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (new, old, t1, t0, phi)))
-    if not all(np.isfinite(x).all() for x in arrays):
+    pair_arrays = np.broadcast_arrays(*(np.asarray(x, dtype=np.float64) for x in (new, old, t1, t0, phi)))
+    if not all(np.isfinite(x).all() for x in pair_arrays):
         raise ValueError("Counts, exposures and dispersions must be finite. Leave out missing cells first.")
-    if (arrays[0] < 0).any() or (arrays[1] < 0).any():
+    if (pair_arrays[0] < 0).any() or (pair_arrays[1] < 0).any():
         raise ValueError("A count is below 0. Give counts, not differences.")
-    if (arrays[2] <= 0).any() or (arrays[3] <= 0).any():
+    if (pair_arrays[2] <= 0).any() or (pair_arrays[3] <= 0).any():
         raise ValueError("An exposure is not above 0. Give, for example, the number of days.")
-    if (arrays[4] < 1).any():
+    if (pair_arrays[4] < 1).any():
         raise ValueError("A dispersion is below 1. Use 1 for Poisson counts.")
-    return tuple(arrays)
+    return tuple(pair_arrays)
 
 
 def _check_level(level: float) -> None:
@@ -143,36 +143,36 @@ def _inverse(odds: Floats) -> Floats:
         return np.asarray(1.0 / odds)
 
 
-def _lower_odds(a: Floats, b: Floats, tail: float, weight: float) -> Floats:
+def _lower_odds(a: Floats, b: Floats, tail_chance: float, point_weight: float) -> Floats:
     """Lower limit of the odds p / (1 - p) of the first count, by a bracketed Newton search.
 
     The search runs over x = log(p / (1 - p)) and on the logarithm of the tail, which is nearly
     straight in x far out; a step that leaves the bracket is replaced by its middle.
     """
-    odds = np.zeros(a.shape)
+    lower_odds = np.zeros(a.shape)
     is_certain = (a > 0) & (b == 0)  # the split is certain: f = p^a and I_p(a + 1, 0) = 0
     if is_certain.any():
-        log_p = np.log(tail / weight) / a[is_certain]
-        odds[is_certain] = np.exp(log_p) / -np.expm1(log_p)
+        log_p = np.log(tail_chance / point_weight) / a[is_certain]
+        lower_odds[is_certain] = np.exp(log_p) / -np.expm1(log_p)
     has_both = (a > 0) & (b > 0)
     if has_both.any():
-        odds[has_both] = np.exp(_find_log_odds(a[has_both], b[has_both], tail, weight))
-    return odds
+        lower_odds[has_both] = np.exp(_find_log_odds(a[has_both], b[has_both], tail_chance, point_weight))
+    return lower_odds
 
 
 def _find_log_odds(a: Floats, b: Floats, tail: float, weight: float) -> Floats:
-    norm = _log_choose(a, b)
+    log_binomials = _log_choose(a, b)
     x = _guess_log_odds(a, b, tail)
     low, high = np.full(a.shape, -np.inf), np.full(a.shape, np.inf)
     open_rows = np.arange(a.size)
     for _ in range(_STEPS):
         log_odds, k, m = x[open_rows], a[open_rows], b[open_rows]
-        value, slope = _tail_and_slope(k, m, log_odds, norm[open_rows], weight)
-        low[open_rows] = np.where(value < tail, log_odds, low[open_rows])
-        high[open_rows] = np.where(value < tail, high[open_rows], log_odds)
+        tail_value, slope = _tail_and_slope(k, m, log_odds, log_binomials[open_rows], weight)
+        low[open_rows] = np.where(tail_value < tail, log_odds, low[open_rows])
+        high[open_rows] = np.where(tail_value < tail, high[open_rows], log_odds)
         # On the logarithm of the tail, nearly straight far out, where Newton on the tail itself overshoots.
         with np.errstate(divide="ignore", invalid="ignore"):
-            step = log_odds - (np.log(value) - np.log(tail)) * value / slope
+            step = log_odds - (np.log(tail_value) - np.log(tail)) * tail_value / slope
         step = _keep_in_bracket(step, low[open_rows], high[open_rows])
         x[open_rows] = step
         open_rows = open_rows[np.abs(step - log_odds) > _TOLERANCE * np.maximum(1.0, np.abs(log_odds))]
@@ -181,13 +181,13 @@ def _find_log_odds(a: Floats, b: Floats, tail: float, weight: float) -> Floats:
     return x  # the bracket is then as narrow as numbers allow
 
 
-def _keep_in_bracket(step: Floats, low: Floats, high: Floats) -> Floats:
+def _keep_in_bracket(log_odds: Floats, low: Floats, high: Floats) -> Floats:
     """The step where it lies in the bracket, else a point that does."""
-    bounded = np.isfinite(low) & np.isfinite(high)
+    is_bounded = np.isfinite(low) & np.isfinite(high)
     with np.errstate(invalid="ignore"):
-        middle = np.where(bounded, 0.5 * (low + high), np.where(np.isfinite(low), low + 1.0, high - 1.0))
-    is_in_bracket = np.isfinite(step) & (step >= low) & (step <= high)
-    return np.where(is_in_bracket, step, middle)
+        middle = np.where(is_bounded, 0.5 * (low + high), np.where(np.isfinite(low), low + 1.0, high - 1.0))
+    is_in_bracket = np.isfinite(log_odds) & (log_odds >= low) & (log_odds <= high)
+    return np.where(is_in_bracket, log_odds, middle)
 
 
 def _guess_log_odds(a: Floats, b: Floats, tail: float) -> Floats:
@@ -200,18 +200,20 @@ def _log_choose(a: Floats, b: Floats) -> Floats:
     return np.asarray(-special.betaln(a + 1.0, b + 1.0) - np.log(a + b + 1.0))
 
 
-def _tail_and_slope(a: Floats, b: Floats, x: Floats, norm: Floats, weight: float) -> tuple[Floats, Floats]:
+def _tail_and_slope(
+    a: Floats, b: Floats, x: Floats, log_binomial: Floats, weight: float
+) -> tuple[Floats, Floats]:
     """The weighted upper tail at log odds x, and its derivative by x."""
     log_p, log_q = -np.logaddexp(0.0, -x), -np.logaddexp(0.0, x)
     p, q = np.exp(log_p), np.exp(log_q)
-    point_chance = np.exp(norm + a * log_p + b * log_q)
-    value = special.betainc(a + 1.0, b, p) + weight * point_chance
+    point_chance = np.exp(log_binomial + a * log_p + b * log_q)
+    tail = special.betainc(a + 1.0, b, p) + weight * point_chance
     slope = point_chance * (weight * a * q + (1.0 - weight) * b * p)  # dp/dx = p q
-    return value, slope
+    return tail, slope
 
 
-def _upper_tail(a: Floats, b: Floats, p: Floats, q: Floats, weight: float) -> Floats:
-    """Probability of more than `a` of the sum, and `weight` times that of exactly `a`."""
+def _upper_tail(a: Floats, b: Floats, p: Floats, q: Floats, point_weight: float) -> Floats:
+    """Probability of more than `a` of the sum, and `point_weight` times that of exactly `a`."""
     point_chance = np.exp(_log_choose(a, b) + special.xlogy(a, p) + special.xlogy(b, q))
     chance_of_more = np.where(b > 0, special.betainc(a + 1.0, np.where(b > 0, b, 1.0), p), 0.0)
-    return np.asarray(chance_of_more + weight * point_chance)
+    return np.asarray(chance_of_more + point_weight * point_chance)

@@ -48,50 +48,50 @@ def scan(
     `radius` at most and last `longest` periods at most. Never more than `most` are returned. A p-value of
     1 / (orders + 1) is the smallest there can be. Raises ValueError where there are too few events.
     """
-    periods = int(period.max(initial=0)) + 1
-    if len(site) < 2 or periods < 2:
-        raise ValueError(f"{len(site)} events in {periods} periods: give 2 or more of each.")
-    neighbours = _neighbour_lists(x, y, radius)
-    counts = np.zeros((len(x), periods), dtype=np.int32)
-    np.add.at(counts, (site, period), 1)
-    best = _best_cylinders(counts, *neighbours, longest)
-    null = np.empty(orders)
-    for order in range(orders):
-        shuffled = np.zeros_like(counts)
-        np.add.at(shuffled, (site, rng.permutation(period)), 1)
-        null[order] = _best_cylinders(shuffled, *neighbours, longest)[:, 0].max()
-    return _drop_overlaps(best, np.sort(null), x, y, most)
+    period_count = int(period.max(initial=0)) + 1
+    if len(site) < 2 or period_count < 2:
+        raise ValueError(f"{len(site)} events in {period_count} periods: give 2 or more of each.")
+    neighbour_lists = _neighbour_lists(x, y, radius)
+    counts_by_site = np.zeros((len(x), period_count), dtype=np.int32)
+    np.add.at(counts_by_site, (site, period), 1)
+    best_cylinders = _best_cylinders(counts_by_site, *neighbour_lists, longest)
+    null_ratios = np.empty(orders)
+    for order_number in range(orders):
+        shuffled_counts = np.zeros_like(counts_by_site)
+        np.add.at(shuffled_counts, (site, rng.permutation(period)), 1)
+        null_ratios[order_number] = _best_cylinders(shuffled_counts, *neighbour_lists, longest)[:, 0].max()
+    return _drop_overlaps(best_cylinders, np.sort(null_ratios), x, y, most)
 
 
 def _neighbour_lists(x: Floats, y: Floats, radius: float) -> tuple[Ints, Ints, Floats]:
     """For each site all sites within the radius, itself first, nearest first, as one list with starts."""
-    points = np.column_stack([x, y])
-    tree = cKDTree(points)
-    pairs = tree.query_pairs(radius, output_type="ndarray")
-    own = np.arange(len(x))
-    a = np.concatenate([own, pairs[:, 0], pairs[:, 1]]).astype(np.int64)
-    b = np.concatenate([own, pairs[:, 1], pairs[:, 0]]).astype(np.int64)
-    distance = np.hypot(x[a] - x[b], y[a] - y[b])
-    order = np.lexsort((b, distance, a))
-    starts = np.zeros(len(x) + 1, dtype=np.int64)
-    np.cumsum(np.bincount(a, minlength=len(x)), out=starts[1:])
-    return starts, b[order], distance[order]
+    site_points = np.column_stack([x, y])
+    site_tree = cKDTree(site_points)
+    near_pairs = site_tree.query_pairs(radius, output_type="ndarray")
+    site_numbers = np.arange(len(x))
+    a = np.concatenate([site_numbers, near_pairs[:, 0], near_pairs[:, 1]]).astype(np.int64)
+    b = np.concatenate([site_numbers, near_pairs[:, 1], near_pairs[:, 0]]).astype(np.int64)
+    pair_distance = np.hypot(x[a] - x[b], y[a] - y[b])
+    pair_order = np.lexsort((b, pair_distance, a))
+    list_starts = np.zeros(len(x) + 1, dtype=np.int64)
+    np.cumsum(np.bincount(a, minlength=len(x)), out=list_starts[1:])
+    return list_starts, b[pair_order], pair_distance[pair_order]
 
 
 @njit(cache=True, nogil=True, parallel=True)
 def _best_cylinders(counts, starts, others, distance, longest):  # type: ignore[no-untyped-def]  # a kernel
     """For each centre its best cylinder: log ratio, radius, first, last, observed, expected."""
-    sites, periods = counts.shape
+    site_count, period_count = counts.shape
     per_period = counts.sum(axis=0)
     per_site = counts.sum(axis=1)
-    best = np.zeros((sites, 6))
-    for centre in prange(sites):
-        observed_by_period, observed_total = np.zeros(periods, dtype=np.int64), 0
+    best = np.zeros((site_count, 6))
+    for centre in prange(site_count):
+        observed_by_period, observed_total = np.zeros(period_count, dtype=np.int64), 0
         for position in range(starts[centre], starts[centre + 1]):
-            neighbour = others[position]
-            observed_total += per_site[neighbour]
-            for t in range(periods):
-                observed_by_period[t] += counts[neighbour, t]
+            site = others[position]
+            observed_total += per_site[site]
+            for t in range(period_count):
+                observed_by_period[t] += counts[site, t]
             if (
                 position + 1 == starts[centre + 1] or distance[position + 1] > distance[position]
             ):  # a circle takes all on its edge
@@ -104,17 +104,17 @@ def _best_cylinders(counts, starts, others, distance, longest):  # type: ignore[
 @njit(cache=True, nogil=True)
 def _update_best(observed_by_period, observed_total, per_period, longest, radius, best):  # type: ignore[no-untyped-def]  # a kernel
     """Put the best run of periods of this circle into `best` where it beats what stands there."""
-    periods, total = len(observed_by_period), per_period.sum()
-    for first in range(periods):
+    period_count, event_total = len(observed_by_period), per_period.sum()
+    for first in range(period_count):
         observed, total_in_run = 0, 0
-        for last in range(first, min(first + longest, periods)):
+        for last in range(first, min(first + longest, period_count)):
             observed += observed_by_period[last]
             total_in_run += per_period[last]
-            expected = observed_total * total_in_run / total
+            expected = observed_total * total_in_run / event_total
             if observed > max(expected, 1.0):  # one event alone is no cluster, however unlikely its cell
-                ratio = _log_ratio(observed, expected, total)
-                if ratio > best[0]:
-                    best[0], best[1], best[2], best[3] = ratio, radius, first, last
+                log_ratio = _log_ratio(observed, expected, event_total)
+                if log_ratio > best[0]:
+                    best[0], best[1], best[2], best[3] = log_ratio, radius, first, last
                     best[4], best[5] = observed, expected
 
 
@@ -132,19 +132,19 @@ def _drop_overlaps(best: Floats, null: Floats, x: Floats, y: Floats, most: int) 
     """The strongest first; one that shares ground and time with a stronger one is left out."""
     cylinders: list[Cylinder] = []
     for centre in np.argsort(-best[:, 0], kind="stable").tolist():
-        ratio, radius, first, last, observed, expected = best[centre].tolist()
-        if ratio <= 0.0 or len(cylinders) == most:
+        log_ratio, radius, first_period, last_period, observed_count, expected_count = best[centre].tolist()
+        if log_ratio <= 0.0 or len(cylinders) == most:
             break
-        exceeded = len(null) - int(np.searchsorted(null, ratio, "left"))
+        exceeding_count = len(null) - int(np.searchsorted(null, log_ratio, "left"))
         cylinder = Cylinder(
             centre,
             radius,
-            int(first),
-            int(last),
-            int(observed),
-            expected,
-            ratio,
-            (exceeded + 1) / (len(null) + 1),
+            int(first_period),
+            int(last_period),
+            int(observed_count),
+            expected_count,
+            log_ratio,
+            (exceeding_count + 1) / (len(null) + 1),
         )
         if not any(_overlap(cylinder, stronger, x, y) for stronger in cylinders):
             cylinders.append(cylinder)
@@ -152,5 +152,5 @@ def _drop_overlaps(best: Floats, null: Floats, x: Floats, y: Floats, most: int) 
 
 
 def _overlap(one: Cylinder, other: Cylinder, x: Floats, y: Floats) -> bool:
-    distance = float(np.hypot(x[one.centre] - x[other.centre], y[one.centre] - y[other.centre]))
-    return distance <= one.radius + other.radius and one.first <= other.last and other.first <= one.last
+    gap = float(np.hypot(x[one.centre] - x[other.centre], y[one.centre] - y[other.centre]))
+    return gap <= one.radius + other.radius and one.first <= other.last and other.first <= one.last

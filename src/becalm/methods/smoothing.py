@@ -23,26 +23,26 @@ def smooth_raster(counts: Floats, area: Floats, *, sigma: float, without_own: bo
     `sigma` is in cells. `without_own` leaves each cell's own count and area out of its own mean, so
     that it is evidence from the neighbours alone.
     """
-    numerator, denominator = _filter(counts, sigma), _filter(area, sigma)
+    count_sums, area_sums = _filter(counts, sigma), _filter(area, sigma)
     if without_own:
         own_weight = centre_weight(sigma)
-        numerator, denominator = numerator - own_weight * counts, denominator - own_weight * area
-    means = np.zeros_like(numerator)
-    has_area = (area > 0.0) & (denominator > 1e-9 * area.max(initial=0.0))
-    np.divide(numerator, denominator, out=means, where=has_area)
-    return np.maximum(means, 0.0)
+        count_sums, area_sums = count_sums - own_weight * counts, area_sums - own_weight * area
+    densities = np.zeros_like(count_sums)
+    has_area = (area > 0.0) & (area_sums > 1e-9 * area.max(initial=0.0))
+    np.divide(count_sums, area_sums, out=densities, where=has_area)
+    return np.maximum(densities, 0.0)
 
 
 def _filter(values: Floats, sigma: float) -> Floats:
-    means: Floats = gaussian_filter(values, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
-    return means
+    kernel_sums: Floats = gaussian_filter(values, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
+    return kernel_sums
 
 
 def centre_weight(sigma: float) -> float:
     """The weight that a cell has in its own mean."""
-    radius = int(TRUNCATE * sigma + 0.5)
-    kernel = np.exp(-0.5 * (np.arange(-radius, radius + 1) / sigma) ** 2)
-    return float((1.0 / kernel.sum()) ** 2)
+    radius_cells = int(TRUNCATE * sigma + 0.5)
+    kernel_weights = np.exp(-0.5 * (np.arange(-radius_cells, radius_cells + 1) / sigma) ** 2)
+    return float((1.0 / kernel_weights.sum()) ** 2)
 
 
 CELLS_PER_SIGMA = 2.5
@@ -87,16 +87,18 @@ def build_smoother(amounts: Floats, x_m: Floats, y_m: Floats, *, sigma_m: float)
     west, south = float(x_m.min()), float(y_m.min())
     width_m, height_m = float(x_m.max()) - west, float(y_m.max()) - south
     # Cells must be small beside the kernel, or the raster itself would smooth; finer ones are only slower.
-    side = max(sigma_m / CELLS_PER_SIGMA, float(np.sqrt(width_m * height_m / MOST_CELLS)))
-    i, j = ((y_m - south) / side).astype(np.int64), ((x_m - west) / side).astype(np.int64)
+    side_m = max(sigma_m / CELLS_PER_SIGMA, float(np.sqrt(width_m * height_m / MOST_CELLS)))
+    i, j = ((y_m - south) / side_m).astype(np.int64), ((x_m - west) / side_m).astype(np.int64)
     shape = (int(i.max()) + 1, int(j.max()) + 1)
-    cell_of_place, sigma = i * shape[1] + j, sigma_m / side
+    cell_of_place, sigma = i * shape[1] + j, sigma_m / side_m
     return Smoother(
         cell_of_place, shape, sigma, amounts, _smooth_on_raster(amounts, cell_of_place, shape, sigma)
     )
 
 
-def _smooth_on_raster(numbers: Floats, cell_of_place: Ints, shape: tuple[int, int], sigma: float) -> Floats:
-    raster = np.bincount(cell_of_place, numbers, shape[0] * shape[1]).reshape(shape)
+def _smooth_on_raster(
+    place_values: Floats, cell_of_place: Ints, shape: tuple[int, int], sigma: float
+) -> Floats:
+    raster = np.bincount(cell_of_place, place_values, shape[0] * shape[1]).reshape(shape)
     smoothed = gaussian_filter(raster, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
     return np.asarray(smoothed.ravel()[cell_of_place])

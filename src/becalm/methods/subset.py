@@ -45,8 +45,8 @@ class SubsetProblem:
     @property
     def order(self) -> Ints:
         """The points that may be chosen, best first; equal ones in their order."""
-        best = np.argsort(-self.values, kind="stable")
-        return best[~self.barred[best]]
+        points_best_first = np.argsort(-self.values, kind="stable")
+        return points_best_first[~self.barred[points_best_first]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,34 +68,34 @@ def best_subset(problem: SubsetProblem) -> Subset | None:
     if problem.separation <= 0.0:
         chosen_points = greedy_subset(problem)
         return _subset(problem, chosen_points) if is_feasible(problem, chosen_points) else None
-    size = FIRST_POINTS * problem.count + 50
+    most = FIRST_POINTS * problem.count + 50
     while True:
-        size = min(size, MOST_POINTS)
-        candidates = _candidates(problem, size)
+        most = min(most, MOST_POINTS)
+        candidates = _candidates(problem, most)
         solution = _solve_programme(problem, candidates)
         if solution is None:
             return None
-        chosen_points, bound, outsiders = solution
-        if outsiders < NEGLIGIBLE or size == MOST_POINTS or len(candidates) == len(problem.order):
+        chosen_points, bound, outsider_count = solution
+        if outsider_count < NEGLIGIBLE or most == MOST_POINTS or len(candidates) == len(problem.order):
             break
-        size *= 3
+        most *= 3
     # The programme may stop early, and then plain greed can be the better of the two.
-    completed = [greedy_subset(problem, preferred=first) for first in (chosen_points, np.zeros(0, np.int64))]
-    feasible = [_subset(problem, points, bound) for points in completed if is_feasible(problem, points)]
+    choices = [greedy_subset(problem, preferred=first) for first in (chosen_points, np.zeros(0, np.int64))]
+    feasible = [_subset(problem, points, bound) for points in choices if is_feasible(problem, points)]
     return max(feasible, key=lambda subset: subset.value, default=None)
 
 
 def greedy_subset(problem: SubsetProblem, *, preferred: Ints | None = None) -> Ints:
     """Choose the forced points, those in `preferred`, the best up to each floor, then the best that fit."""
-    choice, order = _GreedyChoice(problem), problem.order
+    choice, best_first = _GreedyChoice(problem), problem.order
     for point in np.flatnonzero(problem.forced).tolist():
         choice.add(point)
     if preferred is not None:
         choice.add_first(preferred, problem.count)
     for g in np.flatnonzero(problem.floors > 0):
-        group_counts = int(problem.caps[g] - choice.room[g])
-        choice.add_first(order[problem.group[order] == g], int(problem.floors[g]) - group_counts)
-    choice.add_first(order, problem.count)
+        group_count = int(problem.caps[g] - choice.room[g])
+        choice.add_first(best_first[problem.group[best_first] == g], int(problem.floors[g]) - group_count)
+    choice.add_first(best_first, problem.count)
     points = np.array(choice.points, dtype=np.int64)
     return points[np.lexsort((points, -problem.values[points]))]
 
@@ -115,8 +115,8 @@ class _GreedyChoice:
         self.points.append(point)
         self.is_free[point] = False
         if problem.separation > 0.0:
-            distance = np.hypot(problem.x - problem.x[point], problem.y - problem.y[point])
-            self.is_free[distance < problem.separation] = False
+            distances = np.hypot(problem.x - problem.x[point], problem.y - problem.y[point])
+            self.is_free[distances < problem.separation] = False
         if problem.group[point] >= 0:
             self.room[problem.group[point]] -= 1
 
@@ -125,8 +125,8 @@ class _GreedyChoice:
         for point in points.tolist():
             if at_most <= 0 or len(self.points) == self.problem.count:
                 return
-            group = self.problem.group[point]
-            if self.is_free[point] and (group < 0 or self.room[group] > 0):
+            group_number = self.problem.group[point]
+            if self.is_free[point] and (group_number < 0 or self.room[group_number] > 0):
                 self.add(point)
                 at_most -= 1
 
@@ -154,15 +154,15 @@ def most_in_group(problem: SubsetProblem, group: int, *, enough: int) -> int:
     if problem.separation <= 0.0 or len(candidates) < 2:
         return len(candidates)
     group_problem = replace(problem, barred=problem.barred | (problem.group != group), count=enough)
-    greedy = greedy_subset(
+    greedy_points = greedy_subset(
         replace(
             group_problem,
             floors=0 * group_problem.floors,
             forced=group_problem.forced & ~group_problem.barred,
         )
     )
-    if len(greedy) >= enough or len(candidates) > MOST_POINTS:
-        return len(greedy)
+    if len(greedy_points) >= enough or len(candidates) > MOST_POINTS:
+        return len(greedy_points)
     cliques = _cover_cliques(problem, candidates)
     solution = milp(
         -np.ones(len(candidates)),
@@ -175,13 +175,13 @@ def most_in_group(problem: SubsetProblem, group: int, *, enough: int) -> int:
 
 
 def _subset(problem: SubsetProblem, chosen_points: Ints, bound: float | None = None) -> Subset:
-    value = float(problem.values[chosen_points].sum())
-    return Subset(chosen_points, value, value if bound is None else max(bound, value))
+    total_value = float(problem.values[chosen_points].sum())
+    return Subset(chosen_points, total_value, total_value if bound is None else max(bound, total_value))
 
 
 def _count_groups(problem: SubsetProblem, chosen_points: Ints) -> Ints:
-    groups = problem.group[chosen_points]
-    return np.bincount(groups[groups >= 0], minlength=len(problem.floors))
+    group_of_point = problem.group[chosen_points]
+    return np.bincount(group_of_point[group_of_point >= 0], minlength=len(problem.floors))
 
 
 def _near_pairs(problem: SubsetProblem, points: Ints) -> Ints:
@@ -190,48 +190,50 @@ def _near_pairs(problem: SubsetProblem, points: Ints) -> Ints:
         return np.zeros((0, 2), np.int64)
     x, y = problem.x[points], problem.y[points]
     pairs = cKDTree(np.column_stack([x, y])).query_pairs(problem.separation, output_type="ndarray")
-    distance = np.hypot(x[pairs[:, 0]] - x[pairs[:, 1]], y[pairs[:, 0]] - y[pairs[:, 1]])
-    return np.asarray(pairs[distance < problem.separation], dtype=np.int64)
+    pair_distances = np.hypot(x[pairs[:, 0]] - x[pairs[:, 1]], y[pairs[:, 0]] - y[pairs[:, 1]])
+    return np.asarray(pairs[pair_distances < problem.separation], dtype=np.int64)
 
 
-def _candidates(problem: SubsetProblem, points: int) -> Ints:
+def _candidates(problem: SubsetProblem, count: int) -> Ints:
     """The best points of all, the best of each group with a floor, and all forced ones, best first."""
-    order = problem.order
+    best_first = problem.order
     is_candidate = np.zeros(len(problem.values), dtype=bool)
-    is_candidate[order[:points]] = True
+    is_candidate[best_first[:count]] = True
     is_candidate |= problem.forced
     for g in np.flatnonzero(problem.floors > 0):
-        is_candidate[order[problem.group[order] == g][: max(40, 8 * int(problem.floors[g]))]] = True
-    return order[is_candidate[order]]
+        is_candidate[best_first[problem.group[best_first] == g][: max(40, 8 * int(problem.floors[g]))]] = True
+    return best_first[is_candidate[best_first]]
 
 
 def _solve_programme(problem: SubsetProblem, candidates: Ints) -> tuple[Ints, float, float] | None:
     """The best subset of these points, a bound for all points, and how many outsiders the bound used."""
     groups, n = len(problem.floors), len(candidates)
-    outside = np.setdiff1d(problem.order, candidates)
-    outside_group = problem.group[outside]
-    outside_value = np.array(
-        [problem.values[outside[outside_group == g]].max(initial=0.0) for g in range(-1, groups)]
+    outsiders = np.setdiff1d(problem.order, candidates)
+    outside_groups = problem.group[outsiders]
+    outside_values = np.array(
+        [problem.values[outsiders[outside_groups == g]].max(initial=0.0) for g in range(-1, groups)]
     )
-    outside_count = np.array([np.count_nonzero(outside_group == g) for g in range(-1, groups)], dtype=float)
-    members = np.zeros((groups, n + groups + 1))
-    members[np.arange(groups), n + 1 + np.arange(groups)] = 1.0
+    outside_count = np.array([np.count_nonzero(outside_groups == g) for g in range(-1, groups)], dtype=float)
+    group_rows = np.zeros((groups, n + groups + 1))
+    group_rows[np.arange(groups), n + 1 + np.arange(groups)] = 1.0
     grouped = np.flatnonzero(problem.group[candidates] >= 0)
-    members[problem.group[candidates][grouped], grouped] = 1.0
-    limits = [LinearConstraint(np.ones((1, n + groups + 1)), 0, problem.count)]
+    group_rows[problem.group[candidates][grouped], grouped] = 1.0
+    constraints = [LinearConstraint(np.ones((1, n + groups + 1)), 0, problem.count)]
     if groups:
-        limits.append(LinearConstraint(members, problem.floors, np.minimum(problem.caps, problem.count)))
+        constraints.append(
+            LinearConstraint(group_rows, problem.floors, np.minimum(problem.caps, problem.count))
+        )
     cliques = _cover_cliques(problem, candidates)
     if cliques:
-        limits.append(LinearConstraint(_clique_rows(cliques, n + groups + 1), -np.inf, 1))
+        constraints.append(LinearConstraint(_clique_rows(cliques, n + groups + 1), -np.inf, 1))
     solution = milp(
-        -np.concatenate([problem.values[candidates], outside_value]),
+        -np.concatenate([problem.values[candidates], outside_values]),
         integrality=np.concatenate([np.ones(n), np.zeros(groups + 1)]),
         bounds=Bounds(
             np.concatenate([problem.forced[candidates].astype(float), np.zeros(groups + 1)]),
             np.concatenate([np.ones(n), np.minimum(outside_count, problem.count)]),
         ),
-        constraints=limits,
+        constraints=constraints,
         options={"node_limit": MOST_NODES, "mip_rel_gap": 1e-7},
     )
     if solution.status == INFEASIBLE:
@@ -244,28 +246,30 @@ def _solve_programme(problem: SubsetProblem, candidates: Ints) -> tuple[Ints, fl
 
 def _cover_cliques(problem: SubsetProblem, candidates: Ints) -> list[Ints]:
     """Sets of points of which only one can be chosen, until every near pair is in one of them."""
-    pairs = _near_pairs(problem, candidates)
+    near_pairs = _near_pairs(problem, candidates)
     is_near = np.zeros((len(candidates), len(candidates)), dtype=bool)
-    is_near[pairs[:, 0], pairs[:, 1]] = is_near[pairs[:, 1], pairs[:, 0]] = True
+    is_near[near_pairs[:, 0], near_pairs[:, 1]] = is_near[near_pairs[:, 1], near_pairs[:, 0]] = True
     is_uncovered = is_near.copy()
     cliques: list[Ints] = []
-    for i, j in pairs[np.lexsort((pairs.max(axis=1), pairs.min(axis=1)))].tolist():
+    for i, j in near_pairs[np.lexsort((near_pairs.max(axis=1), near_pairs.min(axis=1)))].tolist():
         if not is_uncovered[i, j]:
             continue
-        clique, common = [i, j], is_near[i] & is_near[j]
-        while common.any():
-            best_column = int(np.argmax((is_uncovered[clique][:, common]).sum(axis=0)))
-            point = int(np.flatnonzero(common)[best_column])
-            clique.append(point)
-            common &= is_near[point]
-        members = np.array(clique)
-        is_uncovered[np.ix_(members, members)] = False
-        cliques.append(members)
+        clique, is_common = [i, j], is_near[i] & is_near[j]
+        while is_common.any():
+            best_column = int(np.argmax((is_uncovered[clique][:, is_common]).sum(axis=0)))
+            candidate = int(np.flatnonzero(is_common)[best_column])
+            clique.append(candidate)
+            is_common &= is_near[candidate]
+        clique_index = np.array(clique)
+        is_uncovered[np.ix_(clique_index, clique_index)] = False
+        cliques.append(clique_index)
     return cliques
 
 
 def _clique_rows(cliques: list[Ints], width: int) -> coo_array:
     """One row of ones for each clique."""
-    lengths = [len(clique) for clique in cliques]
-    rows = np.repeat(np.arange(len(cliques)), lengths)
-    return coo_array((np.ones(len(rows)), (rows, np.concatenate(cliques))), shape=(len(cliques), width))
+    sizes = [len(clique) for clique in cliques]
+    row_index = np.repeat(np.arange(len(cliques)), sizes)
+    return coo_array(
+        (np.ones(len(row_index)), (row_index, np.concatenate(cliques))), shape=(len(cliques), width)
+    )

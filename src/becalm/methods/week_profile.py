@@ -32,8 +32,10 @@ def week_profiles(counts: Floats, neighbourhood: Ints | None = None) -> Floats:
         raise ValueError("There is no event with an hour. A profile needs at least one.")
     total_week = counts.sum(axis=0)
     weight = shrinkage_weight(counts, total_week)
-    priors = _priors(counts, total_week, neighbourhood)
-    return np.stack([week_profile(row, prior, weight) for row, prior in zip(counts, priors, strict=True)])
+    prior_weeks = _priors(counts, total_week, neighbourhood)
+    return np.stack(
+        [week_profile(row, prior, weight) for row, prior in zip(counts, prior_weeks, strict=True)]
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,17 +63,17 @@ def busiest_hours(counts: Floats, profiles: Floats, *, hours: int, level: float)
     effective_events = np.minimum(
         counts.sum(axis=1) + shrinkage_weight(counts, total_week), max(float(total_week.sum()), 1.0)
     )
-    runs = np.sum([np.roll(profiles, -step, axis=1) for step in range(hours)], axis=0)
-    start = runs.argmax(axis=1)
-    share = np.clip(runs[np.arange(len(runs)), start], 1e-9, 1.0 - 1e-9)
-    events_inside, events_outside = effective_events * share, effective_events * (1.0 - share)
+    run_shares = np.sum([np.roll(profiles, -step, axis=1) for step in range(hours)], axis=0)
+    starts = run_shares.argmax(axis=1)
+    shares = np.clip(run_shares[np.arange(len(run_shares)), starts], 1e-9, 1.0 - 1e-9)
+    events_inside, events_outside = effective_events * shares, effective_events * (1.0 - shares)
     low, high = (
         betaincinv(events_inside, events_outside, q) for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
     )
     # The busiest run was looked for, and the best of many is high by chance alone.
     doubt = 1.0 - betaincc(events_inside, events_outside, hours / HOURS_OF_WEEK)
     certainty = np.maximum(1.0 - doubt * (HOURS_OF_WEEK // hours), 0.0)
-    return Peaks(start, share, np.minimum(low, share), np.maximum(high, share), np.asarray(certainty))
+    return Peaks(starts, shares, np.minimum(low, shares), np.maximum(high, shares), np.asarray(certainty))
 
 
 def week_profile(counts: Floats, total_week: Floats, weight: float) -> Floats:
@@ -80,17 +82,17 @@ def week_profile(counts: Floats, total_week: Floats, weight: float) -> Floats:
     The whole's shares, smoothed round the clock, count as `weight` events: a row with few
     events shows the week of the whole, one with many shows its own.
     """
-    shape = smooth_week(total_week + 1.0 / HOURS_OF_WEEK)
-    shares = (smooth_week(counts) + weight * shape / shape.sum()) / (counts.sum() + weight)
-    return np.asarray(shares / shares.sum())
+    prior_shape = smooth_week(total_week + 1.0 / HOURS_OF_WEEK)
+    hour_shares = (smooth_week(counts) + weight * prior_shape / prior_shape.sum()) / (counts.sum() + weight)
+    return np.asarray(hour_shares / hour_shares.sum())
 
 
 def smooth_week(counts: Floats) -> Floats:
     """Spread counts over neighbouring hours by a Gaussian of 1.5 hours; Sunday night meets Monday."""
-    distance = np.minimum(np.arange(HOURS_OF_WEEK), HOURS_OF_WEEK - np.arange(HOURS_OF_WEEK))
-    kernel = np.exp(-0.5 * (distance / SMOOTHING_HOURS) ** 2)
-    spread = np.fft.rfft(kernel / kernel.sum()) * np.fft.rfft(counts)
-    return np.maximum(np.fft.irfft(spread, HOURS_OF_WEEK), 0.0)
+    hours_apart = np.minimum(np.arange(HOURS_OF_WEEK), HOURS_OF_WEEK - np.arange(HOURS_OF_WEEK))
+    kernel_weights = np.exp(-0.5 * (hours_apart / SMOOTHING_HOURS) ** 2)
+    spectrum = np.fft.rfft(kernel_weights / kernel_weights.sum()) * np.fft.rfft(counts)
+    return np.maximum(np.fft.irfft(spectrum, HOURS_OF_WEEK), 0.0)
 
 
 def shrinkage_weight(counts: Floats, total_week: Floats) -> float:
@@ -100,34 +102,34 @@ def shrinkage_weight(counts: Floats, total_week: Floats) -> float:
     scatter about the whole no more than chance alone makes them, the answer is a very large weight.
     """
     day_parts = _parts_of_day(counts)
-    totals = day_parts.sum(axis=1)
-    day_parts, totals = day_parts[totals >= 2], totals[totals >= 2]
-    shares = _parts_of_day(total_week[None, :])[0]
-    shares = shares / shares.sum()
+    row_totals = day_parts.sum(axis=1)
+    day_parts, row_totals = day_parts[row_totals >= 2], row_totals[row_totals >= 2]
+    part_shares = _parts_of_day(total_week[None, :])[0]
+    part_shares = part_shares / part_shares.sum()
     if len(day_parts) < 2:
         return CERTAIN
-    expected = totals[:, None] * shares
-    chi = float(((day_parts - expected) ** 2 / np.maximum(expected, 1e-12))[:, shares > 0].sum())
-    freedom = len(day_parts) * (int((shares > 0).sum()) - 1)
-    excess = chi / max(freedom, 1) - 1.0
-    mean_size = float(totals.mean())
-    return max(1.0, (mean_size - 1.0) / excess - 1.0) if excess > 1e-6 else CERTAIN
+    expected = row_totals[:, None] * part_shares
+    chi_squared = float(((day_parts - expected) ** 2 / np.maximum(expected, 1e-12))[:, part_shares > 0].sum())
+    degrees = len(day_parts) * (int((part_shares > 0).sum()) - 1)
+    excess = chi_squared / max(degrees, 1) - 1.0
+    mean_total = float(row_totals.mean())
+    return max(1.0, (mean_total - 1.0) / excess - 1.0) if excess > 1e-6 else CERTAIN
 
 
 def _priors(counts: Floats, total_week: Floats, neighbourhood: Ints | None) -> Floats:
     """The week that each row is shrunk to, as counts."""
     if neighbourhood is None:
         return np.broadcast_to(total_week, counts.shape)
-    groups, group_index = np.unique(neighbourhood, return_inverse=True)
-    if (groups >= 0).sum() < LEAST_GROUPS:
+    neighbourhoods, row_index = np.unique(neighbourhood, return_inverse=True)
+    if (neighbourhoods >= 0).sum() < LEAST_GROUPS:
         return np.broadcast_to(total_week, counts.shape)
-    neighbourhood_counts = np.stack([counts[group_index == g].sum(axis=0) for g in range(len(groups))])
-    weight = shrinkage_weight(neighbourhood_counts[groups >= 0], total_week)
+    neighbourhood_counts = np.stack([counts[row_index == g].sum(axis=0) for g in range(len(neighbourhoods))])
+    weight = shrinkage_weight(neighbourhood_counts[neighbourhoods >= 0], total_week)
     shrunk_weeks = (
         np.stack([week_profile(row, total_week, weight) for row in neighbourhood_counts]) * total_week.sum()
     )
-    shrunk_weeks[groups < 0] = total_week
-    return np.asarray(shrunk_weeks[group_index])
+    shrunk_weeks[neighbourhoods < 0] = total_week
+    return np.asarray(shrunk_weeks[row_index])
 
 
 def _parts_of_day(counts: Floats) -> Floats:

@@ -36,9 +36,9 @@ def derive_key(key: bytes, *label: str | int) -> bytes:
     """
     if len(key) < 1:
         raise ValueError("The key is empty. Give at least 16 bytes, better 32.")
-    parts = [str(part).encode("utf-8") for part in label]
+    label_parts = [str(label_part).encode("utf-8") for label_part in label]
     # With the length before each part: ("a", "bc") and ("ab", "c") would else share one key.
-    message = b"".join(len(part).to_bytes(4, "big") + part for part in parts)
+    message = b"".join(len(label_part).to_bytes(4, "big") + label_part for label_part in label_parts)
     return hmac.digest(key, message, "sha256")
 
 
@@ -48,13 +48,15 @@ def uniform_numbers(key: bytes, count: int) -> NDArray[np.uint64]:
     >>> bool((uniform_numbers(b"key", 2) == uniform_numbers(b"key", 9)[:2]).all())
     True
     """
-    inner = hmac.new(key, digestmod=hashlib.sha256)  # the key is worked in once, and copied for each block
-    blocks = []
+    keyed_hash = hmac.new(
+        key, digestmod=hashlib.sha256
+    )  # the key is worked in once, and copied for each block
+    digests = []
     for counter in range(-(-count // _BLOCK_NUMBERS)):
-        block = inner.copy()
-        block.update(counter.to_bytes(8, "big"))
-        blocks.append(block.digest())
-    return np.frombuffer(b"".join(blocks), dtype=">u8").astype(np.uint64)[:count]
+        block_hash = keyed_hash.copy()
+        block_hash.update(counter.to_bytes(8, "big"))
+        digests.append(block_hash.digest())
+    return np.frombuffer(b"".join(digests), dtype=">u8").astype(np.uint64)[:count]
 
 
 def public_numbers(label: str, count: int) -> NDArray[np.uint64]:
@@ -70,9 +72,9 @@ def public_numbers(label: str, count: int) -> NDArray[np.uint64]:
 
 @cache
 def _tables() -> tuple[Floats, Floats]:
-    context = Context(prec=40)  # decimal arithmetic is the same on every machine, and 40 digits round once
-    whole_powers = [float(context.exp(Decimal(i))) for i in range(-LARGEST, LARGEST + 1)]
-    part_powers = [float(context.exp(context.divide(Decimal(j), Decimal(GRID)))) for j in range(GRID)]
+    decimals = Context(prec=40)  # decimal arithmetic is the same on every machine, and 40 digits round once
+    whole_powers = [float(decimals.exp(Decimal(i))) for i in range(-LARGEST, LARGEST + 1)]
+    part_powers = [float(decimals.exp(decimals.divide(Decimal(j), Decimal(GRID)))) for j in range(GRID)]
     return np.array(whole_powers), np.array(part_powers)
 
 
@@ -83,8 +85,8 @@ def exact_exp(k: ArrayLike) -> Floats:
     (1.0, 2.718281828459)
     """
     whole_powers, part_powers = _tables()
-    clipped = np.clip(np.asarray(k, dtype=np.int64), -LARGEST * GRID, LARGEST * GRID)
-    return np.asarray(whole_powers[(clipped >> 10) + LARGEST] * part_powers[clipped & (GRID - 1)])
+    clipped_k = np.clip(np.asarray(k, dtype=np.int64), -LARGEST * GRID, LARGEST * GRID)
+    return np.asarray(whole_powers[(clipped_k >> 10) + LARGEST] * part_powers[clipped_k & (GRID - 1)])
 
 
 def round_to_grid(nats: ArrayLike) -> Ints:

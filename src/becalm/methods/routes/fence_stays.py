@@ -40,27 +40,32 @@ def signed_distances(
     A fence is an outline, or where that is None a circle; it holds what is at most `buffer` outside its
     edge. Of several, the one that the point is deepest in. Points that no fence holds get -1 and inf.
     """
-    fence, depth = np.full(len(points), OUTSIDE, dtype=np.int64), np.full(len(points), np.inf)
+    fence_of_point, depths = np.full(len(points), OUTSIDE, dtype=np.int64), np.full(len(points), np.inf)
     if not len(centres):
-        return fence, depth
-    reach = _largest_reach(centres, radii, outlines) + buffer
-    tree = cKDTree(centres)
+        return fence_of_point, depths
+    reach_m = _largest_reach(centres, radii, outlines) + buffer
+    centre_tree = cKDTree(centres)
     # No point can lie in more fences than have their centre within twice the reach of one of them.
     most_fences = max(
-        len(candidates) for candidates in tree.query_ball_point(centres, 2 * reach)
+        len(candidates) for candidates in centre_tree.query_ball_point(centres, 2 * reach_m)
     )  # that can hold one point
     for first_point in range(0, len(points), CHUNK):
         chunk = slice(first_point, first_point + CHUNK)
-        distance, candidates = tree.query(
-            points[chunk], k=[*range(1, most_fences + 1)], distance_upper_bound=reach
+        distance, candidates = centre_tree.query(
+            points[chunk], k=[*range(1, most_fences + 1)], distance_upper_bound=reach_m
         )
         for rank in range(most_fences):
             has_candidate = np.flatnonzero(candidates[:, rank] < len(centres))
-            point_index, which = first_point + has_candidate, candidates[has_candidate, rank]
-            edge = _edge_distances(points[point_index], which, distance[has_candidate, rank], radii, outlines)
-            is_deeper = (edge <= buffer) & (edge < depth[point_index])
-            fence[point_index[is_deeper]], depth[point_index[is_deeper]] = which[is_deeper], edge[is_deeper]
-    return fence, depth
+            point_index, fences = first_point + has_candidate, candidates[has_candidate, rank]
+            edges_m = _edge_distances(
+                points[point_index], fences, distance[has_candidate, rank], radii, outlines
+            )
+            is_deeper = (edges_m <= buffer) & (edges_m < depths[point_index])
+            fence_of_point[point_index[is_deeper]], depths[point_index[is_deeper]] = (
+                fences[is_deeper],
+                edges_m[is_deeper],
+            )
+    return fence_of_point, depths
 
 
 def find_stays(
@@ -77,73 +82,75 @@ def find_stays(
         return Stays(empty, empty, empty.astype(float), empty.astype(float), empty, empty)
     starts_part = np.ones(len(mover), dtype=bool)
     starts_part[1:] = (mover[1:] != mover[:-1]) | (np.diff(at_s) > silence_s)
-    part = np.cumsum(starts_part)
-    edge = starts_part.copy()
-    edge[1:] |= fence[1:] != fence[:-1]
-    run_starts = np.flatnonzero(edge)
+    part_of_fix = np.cumsum(starts_part)
+    is_start = starts_part.copy()
+    is_start[1:] |= fence[1:] != fence[:-1]
+    run_starts = np.flatnonzero(is_start)
     run_ends = np.append(run_starts[1:], len(mover))
     runs = zip(
-        part[run_starts].tolist(),
+        part_of_fix[run_starts].tolist(),
         fence[run_starts].tolist(),
         run_starts.tolist(),
         run_ends.tolist(),
         strict=True,
     )
-    stays = np.array(list(_find_stay_fixes(runs, fixes)), dtype=np.int64).reshape(-1, 3)
-    if not len(stays):
+    stay_rows = np.array(list(_find_stay_fixes(runs, fixes)), dtype=np.int64).reshape(-1, 3)
+    if not len(stay_rows):
         return find_stays(mover[:0], at_s[:0], fence[:0], depth[:0], fixes=fixes, silence_s=silence_s)
-    inner_fixes = np.array([_find_inner_fixes(fence, depth, *row) for row in stays.tolist()], dtype=np.int64)
-    return _time_stays(mover, at_s, part, stays, inner_fixes)
+    inner_fixes = np.array(
+        [_find_inner_fixes(fence, depth, *stay_row) for stay_row in stay_rows.tolist()], dtype=np.int64
+    )
+    return _time_stays(mover, at_s, part_of_fix, stay_rows, inner_fixes)
 
 
 def _largest_reach(centres: Floats, radii: Floats, outlines: NDArray[np.object_]) -> float:
     """How far does any fence reach from its centre?"""
-    corners = (
+    corner_distances = (
         float(np.hypot(*(shapely.get_coordinates(outline) - centre).T).max())
         for centre, outline in zip(centres, outlines, strict=True)
         if outline is not None
     )
-    return max([float(radii.max()), *corners])
+    return max([float(radii.max()), *corner_distances])
 
 
 def _edge_distances(
     points: Floats, fence: Ints, from_centre: Floats, radii: Floats, outlines: NDArray[np.object_]
 ) -> Floats:
     """How far is each point from the edge of its fence, below 0 inside?"""
-    distance = from_centre - radii[fence]
+    edge_distances = from_centre - radii[fence]
     outlined_fences = np.flatnonzero([outlines[f] is not None for f in range(len(outlines))])
     has_outline = np.flatnonzero(np.isin(fence, outlined_fences))
     if len(has_outline):
-        shapes, points_there = outlines[fence[has_outline]], shapely.points(points[has_outline])
-        edge_distance = shapely.distance(points_there, shapely.boundary(shapes))
-        distance[has_outline] = np.where(
-            shapely.intersects(shapes, points_there), -edge_distance, edge_distance
+        fence_outlines, fence_points = outlines[fence[has_outline]], shapely.points(points[has_outline])
+        outline_distances = shapely.distance(fence_points, shapely.boundary(fence_outlines))
+        edge_distances[has_outline] = np.where(
+            shapely.intersects(fence_outlines, fence_points), -outline_distances, outline_distances
         )
-    return distance
+    return edge_distances
 
 
 def _find_stay_fixes(runs: Iterator[tuple[int, int, int, int]], fixes: int) -> Iterator[tuple[int, int, int]]:
     """Fence, first and last fix of each stay, from the part, fence, begin and end of runs of fixes."""
-    for _, part in groupby(runs, key=lambda run: run[0]):
-        yield from _find_part_stays(part, fixes)
+    for _, part_runs in groupby(runs, key=lambda run: run[0]):
+        yield from _find_part_stays(part_runs, fixes)
 
 
 def _find_part_stays(runs: Iterator[tuple[int, int, int, int]], fixes: int) -> Iterator[tuple[int, int, int]]:
-    fence_inside, stay_start, stay_end, distance = OUTSIDE, 0, 0, 0
+    current_fence, first_stay_fix, last_stay_fix, fixes_away = OUTSIDE, 0, 0, 0
     for _, fence, first_fix, fix_after in runs:
-        if fence_inside != OUTSIDE:
-            if fence == fence_inside:
-                stay_end, distance = fix_after - 1, 0
+        if current_fence != OUTSIDE:
+            if fence == current_fence:
+                last_stay_fix, fixes_away = fix_after - 1, 0
                 continue
-            distance += fix_after - first_fix
-            if distance < fixes:
+            fixes_away += fix_after - first_fix
+            if fixes_away < fixes:
                 continue
-            yield fence_inside, stay_start, stay_end
-            fence_inside, distance = OUTSIDE, 0
+            yield current_fence, first_stay_fix, last_stay_fix
+            current_fence, fixes_away = OUTSIDE, 0
         if fence != OUTSIDE and fix_after - first_fix >= fixes:
-            fence_inside, stay_start, stay_end = fence, first_fix, fix_after - 1
-    if fence_inside != OUTSIDE:
-        yield fence_inside, stay_start, stay_end
+            current_fence, first_stay_fix, last_stay_fix = fence, first_fix, fix_after - 1
+    if current_fence != OUTSIDE:
+        yield current_fence, first_stay_fix, last_stay_fix
 
 
 def _find_inner_fixes(
@@ -155,15 +162,15 @@ def _find_inner_fixes(
 
 
 def _time_stays(mover: Ints, at_s: Floats, part: Ints, stays: Ints, inner_fixes: Ints) -> Stays:
-    first, last = inner_fixes.T
-    fix_before, fix_after = np.maximum(first - 1, 0), np.minimum(last + 1, len(mover) - 1)
-    fix_before = np.where(part[fix_before] == part[first], fix_before, first)
-    fix_after = np.where(part[fix_after] == part[last], fix_after, last)
+    first_fix, last_fix = inner_fixes.T
+    fix_before, fix_after = np.maximum(first_fix - 1, 0), np.minimum(last_fix + 1, len(mover) - 1)
+    fix_before = np.where(part[fix_before] == part[first_fix], fix_before, first_fix)
+    fix_after = np.where(part[fix_after] == part[last_fix], fix_after, last_fix)
     return Stays(
-        mover=mover[first],
+        mover=mover[first_fix],
         fence=stays[:, 0],
-        start_s=(at_s[fix_before] + at_s[first]) / 2,
-        end_s=(at_s[last] + at_s[fix_after]) / 2,
+        start_s=(at_s[fix_before] + at_s[first_fix]) / 2,
+        end_s=(at_s[last_fix] + at_s[fix_after]) / 2,
         first=stays[:, 1],
         last=stays[:, 2],
     )

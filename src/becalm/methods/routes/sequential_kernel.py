@@ -55,66 +55,66 @@ def weigh_visits(lattice: RouteLattice, walkers: Walkers, u: int, factors: Float
     A visit needs its slots free, and one more where a slot has several minutes, since it starts at any
     of them.
     """
-    slots, first = walkers.fields[u, 0], walkers.first_slot[u]
-    free = _free_slots(
-        lattice.closed, lattice.occupant, walkers.is_open[u], first, slots + 2, walkers.pair[u]
+    slot_count, first_slot = walkers.fields[u, 0], walkers.first_slot[u]
+    is_free = _free_slots(
+        lattice.closed, lattice.occupant, walkers.is_open[u], first_slot, slot_count + 2, walkers.pair[u]
     )
     n, lengths = lattice.weight.shape[0], lattice.lengths
-    spare = 1 if lattice.slot_minutes > 1 else 0
-    visit_weight = np.zeros((slots + 1, n, lengths.shape[0]))
-    is_near, weight, by_length = lattice.is_near, lattice.weight, lattice.length_weight
+    spare_slots = 1 if lattice.slot_minutes > 1 else 0
+    visit_weight = np.zeros((slot_count + 1, n, lengths.shape[0]))
+    is_near, start_weights, length_weights = lattice.is_near, lattice.weight, lattice.length_weight
     for j in range(n):
         open_run = 0
         # Backwards, so that one pass tells how long the place stays open from each slot on.
-        for s in range(slots + 1, -1, -1):
-            open_run = open_run + 1 if free[j, s] else 0
-            if s > slots or open_run == 0:
+        for s in range(slot_count + 1, -1, -1):
+            open_run = open_run + 1 if is_free[j, s] else 0
+            if s > slot_count or open_run == 0:
                 continue
-            base = weight[j, first + s] * factors[j]
+            start_weight = start_weights[j, first_slot + s] * factors[j]
             for length_index in range(lengths.shape[0]):
-                if open_run >= lengths[length_index] + spare:
-                    weight_here = base * by_length[j, length_index]
-                    end = first + s + lengths[length_index] - 1 + spare
-                    if is_near[j, first + s] or is_near[j, end]:
-                        weight_here *= lattice.near_weight[j]
-                    visit_weight[s, j, length_index] = weight_here
+                if open_run >= lengths[length_index] + spare_slots:
+                    length_weight = start_weight * length_weights[j, length_index]
+                    last_slot = first_slot + s + lengths[length_index] - 1 + spare_slots
+                    if is_near[j, first_slot + s] or is_near[j, last_slot]:
+                        length_weight *= lattice.near_weight[j]
+                    visit_weight[s, j, length_index] = length_weight
     return visit_weight
 
 
 @njit(cache=True, nogil=True)
 def _free_slots(
-    closed: Bytes, occupant_by_slot: Ints, is_open: Bytes, first: int, count: int, pair: int
+    closed: Bytes, occupant_by_slot: Ints, is_open: Bytes, first_slot: int, slot_count: int, pair: int
 ) -> Bools:
     """Where and when a walker of this pair may be, in slots of its own."""
-    free = np.zeros((closed.shape[0], count), np.bool_)
+    is_free = np.zeros((closed.shape[0], slot_count), np.bool_)
     for j in range(closed.shape[0]):
-        for s in range(count):
-            occupant = occupant_by_slot[j, first + s]
+        for s in range(slot_count):
+            occupant = occupant_by_slot[j, first_slot + s]
             is_mate = occupant > 0 and occupant == pair
-            free[j, s] = is_open[s] == 1 and closed[j, first + s] == 0 and (occupant == 0 or is_mate)
-    return free
+            is_free[j, s] = is_open[s] == 1 and closed[j, first_slot + s] == 0 and (occupant == 0 or is_mate)
+    return is_free
 
 
 @njit(cache=True, nogil=True)
 def mark_visit(lattice: RouteLattice, place: int, slot: int, end: int, pair: int) -> None:
     """Keep others off a place in slots `slot` .. `end` - 1, and weigh the place down within its gap."""
-    last = lattice.occupant.shape[1]
+    slot_count = lattice.occupant.shape[1]
     spare = 1 if lattice.slot_minutes > 1 else 0
-    lattice.occupant[place, max(slot, 0) : max(min(end + spare, last), 0)] = pair if pair > 0 else -1
-    gap = lattice.gap[place]
-    if gap > 0:
-        lattice.is_near[place, max(slot - gap, 0) : max(min(end + gap, last), 0)] = 1
+    lattice.occupant[place, max(slot, 0) : max(min(end + spare, slot_count), 0)] = pair if pair > 0 else -1
+    gap_slots = lattice.gap[place]
+    if gap_slots > 0:
+        lattice.is_near[place, max(slot - gap_slots, 0) : max(min(end + gap_slots, slot_count), 0)] = 1
 
 
 @njit(cache=True, nogil=True)
 def add_expected_starts(
-    lattice: RouteLattice, first: int, starts: Floats, repeats: float, by_hour: Floats, by_place: Floats
+    lattice: RouteLattice, first_slot: int, starts: Floats, repeats: float, by_hour: Floats, by_place: Floats
 ) -> None:
     """Add what one walker gives: by place and bin, as often as it occurs, and by place alone."""
     for s in range(starts.shape[0]):
         for j in range(starts.shape[1]):
             if starts[s, j] > 0.0:
-                by_hour[j, lattice.hour[first + s]] += starts[s, j] * repeats
+                by_hour[j, lattice.hour[first_slot + s]] += starts[s, j] * repeats
                 by_place[j] += starts[s, j]
 
 
@@ -148,9 +148,11 @@ def draw_routes(
         if with_entropy:
             routes.entropy[u] = compute_entropy(sums, marginals, walker, links)
         routes.visits_by_length[:] += marginals.visits_by_length
-        first, starts = walkers.first_slot[u], marginals.start_chance
-        add_expected_starts(lattice, first, starts, 1.0, routes.expected_by_hour, routes.expected_visits[u])
-        _add_no_start_chance(lattice, first, starts, routes.log_no_start)
+        first_slot, start_chances = walkers.first_slot[u], marginals.start_chance
+        add_expected_starts(
+            lattice, first_slot, start_chances, 1.0, routes.expected_by_hour, routes.expected_visits[u]
+        )
+        _add_no_start_chance(lattice, first_slot, start_chances, routes.log_no_start)
         visits, pause_slot, log_p, is_complete = _draw_complete_route(
             lattice, walker, visit_weight, links, sums, draws[u]
         )
@@ -178,14 +180,14 @@ def _draw_complete_route(
     visits, pause_slot, log_p, is_complete = draw_route(
         walker, visit_weight, lattice.lengths, links, sums, draws, lattice.own_gap
     )
-    attempts = 1
-    while not is_complete and attempts < MOST_TRIES:
+    attempt_count = 1
+    while not is_complete and attempt_count < MOST_TRIES:
         # The same numbers in another order: a walker has its own row of the stream, and no more.
-        turned_draws = np.roll(draws, attempts * 7)
+        turned_draws = np.roll(draws, attempt_count * 7)
         visits, pause_slot, log_p, is_complete = draw_route(
             walker, visit_weight, lattice.lengths, links, sums, turned_draws, lattice.own_gap
         )
-        attempts += 1
+        attempt_count += 1
     if not is_complete:
         visits, pause_slot = visits[:0], walker.pause_first if walker.pause_done == 0 else -1
     return visits, pause_slot, log_p, is_complete
@@ -213,25 +215,29 @@ def _feedback_factors(feedback: Feedback) -> Floats:
     if feedback.strength > 0.0:
         for j in range(factors.shape[0]):
             # A step of a table, not exp of a double: libraries differ in the last bit of exp.
-            step = int(np.rint(feedback.strength * feedback.owed_visits[j]))
-            factors[j] = feedback.table[min(max(step, -FEEDBACK_LIMIT), FEEDBACK_LIMIT) + FEEDBACK_LIMIT]
+            table_step = int(np.rint(feedback.strength * feedback.owed_visits[j]))
+            factors[j] = feedback.table[
+                min(max(table_step, -FEEDBACK_LIMIT), FEEDBACK_LIMIT) + FEEDBACK_LIMIT
+            ]
     return factors
 
 
 @njit(cache=True, nogil=True)
-def _add_no_start_chance(lattice: RouteLattice, first: int, starts: Floats, log_no_start: Floats) -> None:
+def _add_no_start_chance(
+    lattice: RouteLattice, first_slot: int, starts: Floats, log_no_start: Floats
+) -> None:
     n = starts.shape[1]
-    cell, chance = lattice.cell[first], np.zeros(n)
+    cell_number, start_chance = lattice.cell[first_slot], np.zeros(n)
     for s in range(starts.shape[0] + 1):
         is_over = s == starts.shape[0]
-        if is_over or lattice.cell[first + s] != cell:
+        if is_over or lattice.cell[first_slot + s] != cell_number:
             for j in range(n):
                 # Rounding can carry a sure visit past 1, and the logarithm of 0 would poison every later sum.
-                log_no_start[j, cell] += np.log1p(-min(chance[j], 1.0 - 1e-15))
-                chance[j] = 0.0
-            cell = lattice.cell[first + s]
+                log_no_start[j, cell_number] += np.log1p(-min(start_chance[j], 1.0 - 1e-15))
+                start_chance[j] = 0.0
+            cell_number = lattice.cell[first_slot + s]
         if not is_over:
-            chance += starts[s]
+            start_chance += starts[s]
 
 
 @njit(cache=True, nogil=True)
@@ -245,30 +251,32 @@ def _write_route(
     visit_count: int,
 ) -> int:
     """Write down the visits of walker u with the minute of each start, and mark them on the lattice."""
-    visits, pause, draws = route
+    visits, pause_slot, draws = route
     step, first = lattice.slot_minutes, walkers.first_slot[u]
-    node, free_from, minute, spare = walkers.fields[u, 1], 0, 0, draws.shape[0] - 1
-    has_paused = pause < 0
+    node, free_from, minute, draw_index = walkers.fields[u, 1], 0, 0, draws.shape[0] - 1
+    has_paused = pause_slot < 0
     for k in range(visits.shape[0] + 1):
-        if not has_paused and (k == visits.shape[0] or visits[k, 0] > pause):
+        if not has_paused and (k == visits.shape[0] or visits[k, 0] > pause_slot):
             minute = _minute(
-                draws[spare], minute - (pause - free_from) * lattice.slot_minutes, lattice.slot_minutes
+                draws[draw_index],
+                minute - (pause_slot - free_from) * lattice.slot_minutes,
+                lattice.slot_minutes,
             )
-            spare -= 1
-            routes.pause[u, 0], routes.pause[u, 1] = first + pause, minute
-            free_from, minute, has_paused = pause + walkers.fields[u, 3], 0, True
+            draw_index -= 1
+            routes.pause[u, 0], routes.pause[u, 1] = first + pause_slot, minute
+            free_from, minute, has_paused = pause_slot + walkers.fields[u, 3], 0, True
         if k == visits.shape[0]:
             break
         slot, place, length_index = visits[k]
         # Minutes are drawn after slots, each not before the one before allows: slots alone set the odds.
-        slack = (slot - free_from - links.slots[node, place]) * step + links.slack[node, place]
-        minute = _minute(draws[spare], minute - slack, step)
-        spare -= 1
-        end = slot + lattice.lengths[length_index]
+        slack_min = (slot - free_from - links.slots[node, place]) * step + links.slack[node, place]
+        minute = _minute(draws[draw_index], minute - slack_min, step)
+        draw_index -= 1
+        end_slot = slot + lattice.lengths[length_index]
         routes.visits[visit_count] = np.array([u, first + slot, place, length_index, minute])
         routes.travel_minutes[u] += links.minutes[node, place]
-        mark_visit(lattice, place, first + slot, first + end, walkers.pair[u])
-        visit_count, node, free_from = visit_count + 1, place, end
+        mark_visit(lattice, place, first + slot, first + end_slot, walkers.pair[u])
+        visit_count, node, free_from = visit_count + 1, place, end_slot
     routes.travel_minutes[u] += links.home_minutes[node]
     return visit_count
 
@@ -276,5 +284,5 @@ def _write_route(
 @njit(cache=True, nogil=True)
 def _minute(draw: int, earliest: int, slot_minutes: int) -> int:
     """A minute of the slot, uniform from the earliest one on."""
-    low = max(earliest, 0)
-    return low + int((draw >> 11) % (slot_minutes - low))  # its bias, below 2^-40, no sample shows
+    first = max(earliest, 0)
+    return first + int((draw >> 11) % (slot_minutes - first))  # its bias, below 2^-40, no sample shows

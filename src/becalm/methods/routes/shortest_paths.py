@@ -34,16 +34,16 @@ def find_shortest_paths(
     strongly connected part alone, so that a dead end of one-way links does not strand them. One run of
     Dijkstra (1959) with a heap for each distinct junction: O(m E log n).
     """
-    graph = _link_graph(len(junctions), start, end, cost)
+    link_graph = _link_graph(len(junctions), start, end, cost)
     usable_junctions = np.arange(len(junctions))
     if main_part:
-        part = connected_components(graph, directed=True, connection="strong")[1]
-        usable_junctions = np.flatnonzero(part == np.bincount(part).argmax())
-    distance, nearest = cKDTree(junctions[usable_junctions]).query(points)
-    junction = usable_junctions[nearest]
+        part_numbers = connected_components(link_graph, directed=True, connection="strong")[1]
+        usable_junctions = np.flatnonzero(part_numbers == np.bincount(part_numbers).argmax())
+    distance, nearest_index = cKDTree(junctions[usable_junctions]).query(points)
+    junction = usable_junctions[nearest_index]
     # One run of Dijkstra for each junction, not for each point: many points share the nearest one.
-    sources, source_index = np.unique(junction, return_inverse=True)
-    source_costs = dijkstra(graph, directed=True, indices=sources)[:, sources]
+    source_junctions, source_index = np.unique(junction, return_inverse=True)
+    source_costs = dijkstra(link_graph, directed=True, indices=source_junctions)[:, source_junctions]
     return PointCosts(
         junction, np.asarray(distance), np.asarray(source_costs[np.ix_(source_index, source_index)])
     )
@@ -51,8 +51,8 @@ def find_shortest_paths(
 
 def _link_graph(size: int, start: Ints, end: Ints, cost: Floats) -> csr_array:
     """Sparse matrices add up parallel links; the cheapest alone is kept."""
-    order = np.lexsort((cost, end, start))
-    start, end, cost = start[order], end[order], np.maximum(cost[order], LEAST_COST)
-    first = np.ones(len(start), dtype=bool)
-    first[1:] = (start[1:] != start[:-1]) | (end[1:] != end[:-1])
-    return csr_array((cost[first], (start[first], end[first])), shape=(size, size))
+    link_order = np.lexsort((cost, end, start))
+    start, end, cost = start[link_order], end[link_order], np.maximum(cost[link_order], LEAST_COST)
+    is_cheapest = np.ones(len(start), dtype=bool)
+    is_cheapest[1:] = (start[1:] != start[:-1]) | (end[1:] != end[:-1])
+    return csr_array((cost[is_cheapest], (start[is_cheapest], end[is_cheapest])), shape=(size, size))
