@@ -32,8 +32,8 @@ class SlotGrid:
 
     def slot_at(self, instant: datetime, *, up: bool = False) -> int:
         """The slot that an instant lies in, or with `up` the first that does not begin before it."""
-        seconds, step = int((instant - self.origin).total_seconds()), self.slot_minutes * 60
-        return -(-seconds // step) if up else seconds // step
+        since_origin_s, slot_s = int((instant - self.origin).total_seconds()), self.slot_minutes * 60
+        return -(-since_origin_s // slot_s) if up else since_origin_s // slot_s
 
     def instant_at(self, slot: int, minute: int = 0) -> datetime:
         """When a slot begins, and some minutes later."""
@@ -47,12 +47,12 @@ class SlotGrid:
     @cached_property
     def hour_of_week(self) -> Ints:
         """The hour of the local week in which each slot begins; Monday 00:00 is 0."""
-        return np.array([at.weekday() * 24 + at.hour for at in self.local_starts], dtype=np.int64)
+        return np.array([start.weekday() * 24 + start.hour for start in self.local_starts], dtype=np.int64)
 
     @cached_property
     def day_index(self) -> Ints:
         """The civil day in which each slot begins; the first one is 0."""
-        return np.array([(at.date() - self.first_day).days for at in self.local_starts], dtype=np.int64)
+        return np.array([(start.date() - self.first_day).days for start in self.local_starts], dtype=np.int64)
 
     @cached_property
     def cell(self) -> Ints:
@@ -64,9 +64,9 @@ def build_slot_grid(inputs: PlanInputs) -> SlotGrid:
     """Which slots does a plan need: from its first midnight until after its last shift?"""
     zone, slot_minutes = ZoneInfo(inputs.zone), inputs.policy.slot_minutes
     origin = datetime.combine(inputs.first_day, time(), zone).astimezone(UTC)
-    last_end = max(shift.hours.end for shift in inputs.shifts)
+    last_shift_end = max(shift.hours.end for shift in inputs.shifts)
     # The kernel looks up to two slots past the end of a walk, and rounding adds one at either end.
-    slot_count = int((last_end - origin).total_seconds() // 60 // slot_minutes) + 4
+    slot_count = int((last_shift_end - origin).total_seconds() // 60 // slot_minutes) + 4
     return SlotGrid(origin, slot_count, slot_minutes, zone, inputs.first_day)
 
 
@@ -109,7 +109,7 @@ def build_area(inputs: PlanInputs, name: str, grid: SlotGrid, key: bytes) -> Are
     )
     travel_kinds = sorted({(shift.mode, shift.base) for shift in shifts})
     dose_factor = _dose_factors(inputs, places, grid)
-    total_dose = np.array([total_dose_factor(inputs, place) for place in places])
+    dose_days = np.array([total_dose_factor(inputs, place) for place in places])
     return AreaArrays(
         area=name,
         grid=grid,
@@ -122,8 +122,8 @@ def build_area(inputs: PlanInputs, name: str, grid: SlotGrid, key: bytes) -> Are
         ),
         closed=_closed_slots(places, grid, dose_factor),
         dose_factor=dose_factor,
-        target_visits=np.array([place.dosage.visits_per_day for place in places]) * total_dose,
-        target_minutes=np.array([place.dosage.minutes_per_day for place in places]) * total_dose,
+        target_visits=np.array([place.dosage.visits_per_day for place in places]) * dose_days,
+        target_minutes=np.array([place.dosage.minutes_per_day for place in places]) * dose_days,
     )
 
 
@@ -140,42 +140,42 @@ def total_dose_factor(inputs: PlanInputs, place: PatrolPlace) -> float:
 
 def _dose_factors(inputs: PlanInputs, places: tuple[PatrolPlace, ...], grid: SlotGrid) -> Floats:
     days = [inputs.first_day + timedelta(days=d) for d in range(int(grid.day_index.max()) + 1)]
-    factor_by_day = np.array([[dose_factor_on(inputs, place, day) for day in days] for place in places])
-    return factor_by_day.reshape(len(places), len(days))[:, grid.day_index]
+    dose_factor_by_day = np.array([[dose_factor_on(inputs, place, day) for day in days] for place in places])
+    return dose_factor_by_day.reshape(len(places), len(days))[:, grid.day_index]
 
 
 def _closed_slots(places: tuple[PatrolPlace, ...], grid: SlotGrid, dose_factor: Floats) -> Bytes:
     """Every slot in which a place is off, or that one of its blackouts touches: [n, T]."""
-    closed: Bytes = (dose_factor == 0.0).astype(np.uint8)
-    for row, place in zip(closed, places, strict=True):
+    is_closed: Bytes = (dose_factor == 0.0).astype(np.uint8)
+    for closed_row, place in zip(is_closed, places, strict=True):
         for span in place.blackouts:
-            first, end = grid.slot_at(span.start), grid.slot_at(span.end, up=True)
-            row[max(first, 0) : max(min(end, row.size), 0)] = 1
-    return closed
+            first_slot, end_slot = grid.slot_at(span.start), grid.slot_at(span.end, up=True)
+            closed_row[max(first_slot, 0) : max(min(end_slot, closed_row.size), 0)] = 1
+    return is_closed
 
 
 def _build_links(inputs: PlanInputs, places: tuple[PatrolPlace, ...], mode: Mode, base: str) -> LinksByMode:
     """The ways of one mode from one base. A unit comes back to a place after its gap, or half an hour."""
-    table, policy, n = inputs.travel[mode], inputs.policy, len(places)
-    stop_rows = [table.stops.index(stop) for stop in [*(place.hotspot for place in places), base]]
+    travel_table, policy, n = inputs.travel[mode], inputs.policy, len(places)
+    stop_positions = [travel_table.stops.index(stop) for stop in [*(place.hotspot for place in places), base]]
     # Rounded before the ceiling: a sum of edges that is 5.0000000001 on one machine is 5 on all of them.
-    minutes = np.ceil(np.round(table.minutes[np.ix_(stop_rows, stop_rows)], 6))
+    minutes = np.ceil(np.round(travel_table.minutes[np.ix_(stop_positions, stop_positions)], 6))
     minutes[n, n] = 0.0
-    has_end = np.isfinite(minutes)
-    minutes = np.where(has_end, minutes, 0.0)
-    step, way_minutes, has_way = policy.slot_minutes, minutes[:, :n], has_end[:, :n]
+    is_reachable = np.isfinite(minutes)
+    minutes = np.where(is_reachable, minutes, 0.0)
+    step, way_minutes, has_way = policy.slot_minutes, minutes[:, :n], is_reachable[:, :n]
     needed_minutes = np.where(has_way, way_minutes + policy.settle_minutes, 0.0)
-    slots = np.where(has_way, np.maximum(np.ceil(needed_minutes / step), 1), NO_WAY_SLOTS)
-    away_minutes = np.array([max(place.gap_minutes, RETURN_MINUTES) for place in places])
-    slots[np.arange(n), np.arange(n)] = np.ceil(away_minutes / step) + 1
+    hop_slots = np.where(has_way, np.maximum(np.ceil(needed_minutes / step), 1), NO_WAY_SLOTS)
+    return_minutes = np.array([max(place.gap_minutes, RETURN_MINUTES) for place in places])
+    hop_slots[np.arange(n), np.arange(n)] = np.ceil(return_minutes / step) + 1
     # A reward for far places ends at `far_minutes`: without an end the farthest place would draw all units.
     weighed_minutes = np.minimum(way_minutes, policy.far_minutes) if policy.travel_weight < 0 else way_minutes
-    home_slots = np.where(has_end[:, n], -(-(minutes[:, n] + step - 1) // step), NO_WAY_SLOTS)
+    home_slots = np.where(is_reachable[:, n], -(-(minutes[:, n] + step - 1) // step), NO_WAY_SLOTS)
     return LinksByMode(
-        slots=slots.astype(np.int64),
+        slots=hop_slots.astype(np.int64),
         weight=np.where(has_way, exact_exp(-round_to_grid(policy.travel_weight * weighed_minutes)), 0.0),
         minutes=way_minutes,
-        slack=np.where(has_way, slots * step - needed_minutes, 0.0).astype(np.int64),
+        slack=np.where(has_way, hop_slots * step - needed_minutes, 0.0).astype(np.int64),
         home_slots=home_slots.astype(np.int64),
         home_minutes=minutes[:, n],
     )
@@ -191,63 +191,60 @@ def _build_walkers(
 ) -> Walkers:
     walks = np.array([walk_row(shift, grid, home) for shift in shifts], dtype=np.int64).reshape(-1, 6)
     pairs = sorted({shift.pair for shift in shifts if shift.pair and policy.pairing})
-    longest_walk = int(walks[:, 0].max(initial=0)) + 2
+    row_slots = int(walks[:, 0].max(initial=0)) + 2
     return Walkers(
         first_slot=np.array([grid.slot_at(s.hours.start, up=True) for s in shifts], dtype=np.int64),
         fields=walks,
         mode=np.array([travel_kinds.index((s.mode, s.base)) for s in shifts], dtype=np.int64),
         pair=np.array([pairs.index(s.pair) + 1 if s.pair in pairs else 0 for s in shifts], dtype=np.int64),
         is_open=np.stack(
-            [
-                _open_slots(s, int(n), longest_walk, grid, key)
-                for s, n in zip(shifts, walks[:, 0], strict=True)
-            ]
+            [_open_slots(s, int(n), row_slots, grid, key) for s, n in zip(shifts, walks[:, 0], strict=True)]
         ),
     )
 
 
-def walk_row(shift: UnitShift, grid: SlotGrid, home: int) -> tuple[int, int, int, int, int, int]:
+def walk_row(shift: UnitShift, grid: SlotGrid, home_row: int) -> tuple[int, int, int, int, int, int]:
     """A shift as the fields of a walk: slots, start at home, pause and its window."""
-    first, end = grid.slot_at(shift.hours.start, up=True), grid.slot_at(shift.hours.end)
+    first_slot, end_slot = grid.slot_at(shift.hours.start, up=True), grid.slot_at(shift.hours.end)
     if shift.meal_minutes == 0:
-        return max(end - first, 0), home, 1, 0, 0, -1
+        return max(end_slot - first_slot, 0), home_row, 1, 0, 0, -1
     quarter = (shift.hours.end - shift.hours.start) / 4
-    window = shift.meal_window or Span(shift.hours.start + quarter, shift.hours.end - quarter)
+    meal_window = shift.meal_window or Span(shift.hours.start + quarter, shift.hours.end - quarter)
     # A meal may begin on any minute of its slot: without the spare minutes it would end within the next one.
     meal_slots = -(-(shift.meal_minutes + grid.slot_minutes - 1) // grid.slot_minutes)
-    pause_first = max(grid.slot_at(window.start, up=True) - first, 0)
-    pause_last = grid.slot_at(window.end) - first - meal_slots
-    return max(end - first, 0), home, 0, meal_slots, pause_first, pause_last
+    pause_first = max(grid.slot_at(meal_window.start, up=True) - first_slot, 0)
+    pause_last = grid.slot_at(meal_window.end) - first_slot - meal_slots
+    return max(end_slot - first_slot, 0), home_row, 0, meal_slots, pause_first, pause_last
 
 
-def _open_slots(shift: UnitShift, slots: int, longest_walk: int, grid: SlotGrid, key: bytes) -> Bytes:
+def _open_slots(shift: UnitShift, slot_count: int, row_slots: int, grid: SlotGrid, key: bytes) -> Bytes:
     """Which slots of a shift are open to bursts: all but blocks drawn for other work."""
-    row = np.zeros(longest_walk, dtype=np.uint8)
-    row[: slots + 2] = 1
-    shut_slots = int(np.ceil((1.0 - shift.burst_share) * slots))
-    if shut_slots <= 0:
-        return row
-    block_count = max(shut_slots // max(-(-BLOCK_MINUTES // grid.slot_minutes), 1), 1)
-    block_sizes = [part.size for part in np.array_split(np.arange(shut_slots), block_count)]
+    is_slot_open = np.zeros(row_slots, dtype=np.uint8)
+    is_slot_open[: slot_count + 2] = 1
+    shut_slot_count = int(np.ceil((1.0 - shift.burst_share) * slot_count))
+    if shut_slot_count <= 0:
+        return is_slot_open
+    block_count = max(shut_slot_count // max(-(-BLOCK_MINUTES // grid.slot_minutes), 1), 1)
+    block_sizes = [block.size for block in np.array_split(np.arange(shut_slot_count), block_count)]
     # The blocks are drawn, as tours are: at a fixed hour of each shift they would be an hour without patrol.
-    label = (shift.area, shift.day.isoformat(), shift.unit, shift.hours.start.isoformat(), "blocks")
-    draws = uniform_numbers(derive_key(key, *label), block_count)
-    starts = sorted(int(draw) % (slots - shut_slots + 1) for draw in draws)
-    for number, (start, size) in enumerate(zip(starts, block_sizes, strict=True)):
-        block_start = start + sum(block_sizes[:number])
-        row[block_start : block_start + size] = 0
-    return row
+    key_label = (shift.area, shift.day.isoformat(), shift.unit, shift.hours.start.isoformat(), "blocks")
+    block_numbers = uniform_numbers(derive_key(key, *key_label), block_count)
+    free_starts = sorted(int(draw) % (slot_count - shut_slot_count + 1) for draw in block_numbers)
+    for block_index, (free_start, block_size) in enumerate(zip(free_starts, block_sizes, strict=True)):
+        block_start = free_start + sum(block_sizes[:block_index])
+        is_slot_open[block_start : block_start + block_size] = 0
+    return is_slot_open
 
 
-def select_walkers(walkers: Walkers, rows: Ints) -> Walkers:
+def select_walkers(walkers: Walkers, walker_rows: Ints) -> Walkers:
     """Some of the walkers, in the order given."""
-    return Walkers._make(column[rows] for column in walkers)
+    return Walkers._make(field[walker_rows] for field in walkers)
 
 
-def select_shifts(area: AreaArrays, rows: Ints) -> AreaArrays:
+def select_shifts(area: AreaArrays, shift_rows: Ints) -> AreaArrays:
     """The same area with some of its shifts, in their order."""
-    shifts = tuple(area.shifts[int(u)] for u in rows)
-    return replace(area, shifts=shifts, walkers=select_walkers(area.walkers, rows))
+    shifts = tuple(area.shifts[int(u)] for u in shift_rows)
+    return replace(area, shifts=shifts, walkers=select_walkers(area.walkers, shift_rows))
 
 
 def cap_areas(areas: tuple[AreaArrays, ...], share: float) -> tuple[AreaArrays, ...]:
@@ -262,13 +259,13 @@ def cap_areas(areas: tuple[AreaArrays, ...], share: float) -> tuple[AreaArrays, 
     capped: set[str] = set()
     while True:  # capping one lowers the total, by which another may come to lie above its share
         free_minutes = sum(m for name, m in minutes.items() if name not in capped)
-        total = free_minutes / (1.0 - share * len(capped))
-        most = share * total * (1 + 1e-9)
-        over_share = {name for name, m in minutes.items() if name not in capped and m > most}
-        if not over_share:
+        total_minutes = free_minutes / (1.0 - share * len(capped))
+        most_minutes = share * total_minutes * (1 + 1e-9)
+        newly_capped = {name for name, m in minutes.items() if name not in capped and m > most_minutes}
+        if not newly_capped:
             break
-        capped |= over_share
-    factors = [share * total / minutes[area.area] if area.area in capped else 1.0 for area in areas]
+        capped |= newly_capped
+    factors = [share * total_minutes / minutes[area.area] if area.area in capped else 1.0 for area in areas]
     return tuple(
         replace(area, target_visits=area.target_visits * f, target_minutes=area.target_minutes * f)
         for area, f in zip(areas, factors, strict=True)

@@ -62,7 +62,7 @@ def certify(
     Raises QuestionError where the log is too short, too silent or holds too few visits.
     """
     moments = build_moments(log, settings)
-    predictions = [_predict(log, moments, settings, rng, advance) for rng in rngs]
+    visit_predictions = [_predict(log, moments, settings, rng, advance) for rng in rngs]
     # The same attack on visits that nobody could foretell: what it gains there is the attack's own noise, and
     # a gain on the log means nothing without it.
     floor_logs = [draw_independent_visits(log, moments, rng) for rng in rngs]
@@ -70,7 +70,7 @@ def certify(
         _predict(floor, moments, settings, rng, advance) for floor, rng in zip(floor_logs, rngs, strict=True)
     ]
     return Certificate(
-        attack=_score(log, moments, predictions, settings, rngs[0]),
+        attack=_score(log, moments, visit_predictions, settings, rngs[0]),
         floor=_score(floor_logs[0], moments, floor_predictions, settings, rngs[0]),
         settings=settings,
         seed=seed,
@@ -79,8 +79,8 @@ def certify(
         time_zone=log.time_zone,
         visits=int(moments.covers(log).sum()),
         hotspots=len(log.hotspots),
-        moments=len(predictions[0].has_start),
-        trained=predictions[0].trained,
+        moments=len(visit_predictions[0].has_start),
+        trained=visit_predictions[0].trained,
         notes=(*moments.notes, *_visit_notes(log, moments)),
     )
 
@@ -93,29 +93,29 @@ def _predict(
     advance: Advance,
 ) -> AttackPredictions:
     """Train each attacker on drawn moments of the train days and let it foretell the test days."""
-    starts, under_way = label_moments(log, moments, settings.window_minutes * 60)
-    is_usable = moments.open & ~under_way
+    has_start_at, is_under_way = label_moments(log, moments, settings.window_minutes * 60)
+    is_usable = moments.open & ~is_under_way
     train_rows = np.flatnonzero((is_usable & moments.is_train).ravel())
     test_rows = np.flatnonzero((is_usable & moments.is_test).ravel())
-    has_start = starts.ravel()
-    for name, rows in (("train", train_rows), ("test", test_rows)):
-        count = int(has_start[rows].sum())
-        if count < LEAST_STARTS:
+    has_start = has_start_at.ravel()
+    for part, part_rows in (("train", train_rows), ("test", test_rows)):
+        start_count = int(has_start[part_rows].sum())
+        if start_count < LEAST_STARTS:
             raise QuestionError(
-                f"Only {count} half-hours of the {name} days hold a start, and {LEAST_STARTS} are needed. "
-                "Give a longer or a fuller log."
+                f"Only {start_count} half-hours of the {part} days hold a start, and {LEAST_STARTS} are "
+                "needed. Give a longer or a fuller log."
             )
     if len(train_rows) > settings.rows:
         train_rows = np.sort(rng.choice(train_rows, settings.rows, replace=False))
-    rows = np.concatenate([train_rows, test_rows])
+    used_rows = np.concatenate([train_rows, test_rows])
     # Each attacker knows all that the one before it knows, and trains on the same moments: their difference
     # is then worth of the added knowledge alone.
-    views = [(STATIC, static_features), (HISTORY, history_features)]
-    views += [(INSIDER, insider_features)] if log.units else []
-    columns, chances = np.empty((len(rows), 0), dtype=np.float32), {}
-    for name, list_features in views:
-        columns = np.hstack([columns, _feature_columns(list_features(log, moments), rows)])
-        chances[name] = _train_and_predict(columns, has_start[rows], len(train_rows), rng)
+    feature_lists = [(STATIC, static_features), (HISTORY, history_features)]
+    feature_lists += [(INSIDER, insider_features)] if log.units else []
+    features, chances = np.empty((len(used_rows), 0), dtype=np.float32), {}
+    for attacker, list_features in feature_lists:
+        features = np.hstack([features, _feature_columns(list_features(log, moments), used_rows)])
+        chances[attacker] = _train_and_predict(features, has_start[used_rows], len(train_rows), rng)
     advance(1)
     return AttackPredictions(
         day=moments.day[test_rows % len(moments.at_s)] - moments.train_days,
@@ -125,24 +125,26 @@ def _predict(
     )
 
 
-def _feature_columns(features: Iterator[Feature], rows: Ints) -> Singles:
+def _feature_columns(features: Iterator[Feature], moment_rows: Ints) -> Singles:
     # A column each, taken at once: all features of all moments together would not fit into memory.
-    return np.stack([np.ascontiguousarray(values).ravel()[rows] for _, values in features], axis=1)
+    return np.stack([np.ascontiguousarray(feature).ravel()[moment_rows] for _, feature in features], axis=1)
 
 
-def _train_and_predict(columns: Singles, has_start: Bools, trained: int, rng: np.random.Generator) -> Floats:
-    """Chances of the rows after the first `trained`, learned from those."""
+def _train_and_predict(
+    features: Singles, has_start: Bools, trained_rows: int, rng: np.random.Generator
+) -> Floats:
+    """Chances of the rows after the first `trained_rows`, learned from those."""
     trees = HistGradientBoostingClassifier(
         learning_rate=0.1,
         max_iter=60,
         max_leaf_nodes=8,
-        min_samples_leaf=max(20, min(2000, trained // 60)),  # fewer rows in a leaf and chance is learned
+        min_samples_leaf=max(20, min(2000, trained_rows // 60)),  # fewer rows in a leaf and chance is learned
         l2_regularization=1.0,
         early_stopping=False,
         random_state=int(rng.integers(2**31)),
     )
-    trees.fit(columns[:trained], has_start[:trained])
-    return np.asarray(trees.predict_proba(columns[trained:])[:, 1], dtype=np.float64)
+    trees.fit(features[:trained_rows], has_start[:trained_rows])
+    return np.asarray(trees.predict_proba(features[trained_rows:])[:, 1], dtype=np.float64)
 
 
 def _score(
@@ -152,27 +154,27 @@ def _score(
     settings: AttackSettings,
     rng: np.random.Generator,
 ) -> Attack:
-    moment_index = np.clip(moments.moment_at(log.start_s), 0, None)
-    clock_s = moments.minute[moment_index] * 60 + log.start_s - moments.at_s[moment_index]
-    zone = find_longest_dead_zone(log, moments.covers(log), clock_s)
-    return score_attack(predictions, settings, zone, rng)
+    moment_of_visit = np.clip(moments.moment_at(log.start_s), 0, None)
+    start_clock_s = moments.minute[moment_of_visit] * 60 + log.start_s - moments.at_s[moment_of_visit]
+    dead_zone = find_longest_dead_zone(log, moments.covers(log), start_clock_s)
+    return score_attack(predictions, settings, dead_zone, rng)
 
 
 def _visit_notes(log: VisitLog, moments: MomentGrid) -> tuple[str, ...]:
     """Hotspots that are visited in the train days alone, in the test days alone, or in neither."""
-    counts = count_starts_by_day(log, moments)
-    in_train = counts[:, : moments.train_days].any(axis=1)
-    in_test = counts[:, moments.train_days :].any(axis=1)
+    visits_by_day = count_starts_by_day(log, moments)
+    has_train_visit = visits_by_day[:, : moments.train_days].any(axis=1)
+    has_test_visit = visits_by_day[:, moments.train_days :].any(axis=1)
     notes = []
-    for hotspots, what in (
-        (np.flatnonzero(~in_train & in_test), "first visited in the test days"),
-        (np.flatnonzero(in_train & ~in_test), "not visited in the test days"),
-        (np.flatnonzero(~in_train & ~in_test), "not visited in these days at all"),
+    for hotspot_indices, coverage_text in (
+        (np.flatnonzero(~has_train_visit & has_test_visit), "first visited in the test days"),
+        (np.flatnonzero(has_train_visit & ~has_test_visit), "not visited in the test days"),
+        (np.flatnonzero(~has_train_visit & ~has_test_visit), "not visited in these days at all"),
     ):
-        if len(hotspots):
-            shown = ", ".join(log.hotspots[h] for h in hotspots[:5])
-            remainder = f" and {len(hotspots) - 5} more" if len(hotspots) > 5 else ""
-            notes.append(f"{what}: {shown}{remainder}")
+        if len(hotspot_indices):
+            shown_names = ", ".join(log.hotspots[h] for h in hotspot_indices[:5])
+            remainder_text = f" and {len(hotspot_indices) - 5} more" if len(hotspot_indices) > 5 else ""
+            notes.append(f"{coverage_text}: {shown_names}{remainder_text}")
     return tuple(notes)
 
 
@@ -181,33 +183,35 @@ def draw_independent_visits(log: VisitLog, moments: MomentGrid, rng: np.random.G
 
     Starts are a Poisson process; lengths are drawn from the log's own. Silent days stay silent.
     """
-    starts = rng.poisson(expected_starts(log, moments))
-    hotspot, moment = np.nonzero(starts)
-    repeats = starts[hotspot, moment]
-    hotspot, moment = np.repeat(hotspot, repeats), np.repeat(moment, repeats)
-    start_s = moments.at_s[moment] + rng.integers(0, STEP_S, len(moment))
+    start_counts = rng.poisson(expected_starts(log, moments))
+    hotspots, moment_rows = np.nonzero(start_counts)
+    repeats = start_counts[hotspots, moment_rows]
+    hotspots, moment_rows = np.repeat(hotspots, repeats), np.repeat(moment_rows, repeats)
+    start_s = moments.at_s[moment_rows] + rng.integers(0, STEP_S, len(moment_rows))
     return build_visit_log(
-        hotspot=np.array(log.hotspots)[hotspot],
+        hotspot=np.array(log.hotspots)[hotspots],
         start_s=start_s,
-        end_s=start_s + rng.choice(log.end_s - log.start_s, len(moment)),
+        end_s=start_s + rng.choice(log.end_s - log.start_s, len(moment_rows)),
         time_zone=log.time_zone,
-        area=np.array(log.areas)[hotspot],
+        area=np.array(log.areas)[hotspots],
     )
 
 
 def expected_starts(log: VisitLog, moments: MomentGrid) -> Floats:
     """Expected starts of each hotspot in each quarter-hour: [P, T]."""
     shape = (len(log.hotspots), HOURS_OF_WEEK)
-    is_within = moments.covers(log)
-    moment_index = moments.moment_at(log.start_s[is_within])
-    week_cell = log.hotspot[is_within] * HOURS_OF_WEEK + moments.hour[moment_index]
-    counts = np.bincount(week_cell, minlength=shape[0] * shape[1]).reshape(shape)
-    exposure = np.stack([np.bincount(moments.hour[live], minlength=HOURS_OF_WEEK) for live in moments.live])
-    rate = smooth_circle(counts.astype(np.float64), 1.0)
-    rate /= np.maximum(smooth_circle(exposure.astype(np.float64), 1.0), 1e-9)
-    expected_counts = rate[:, moments.hour] * moments.live
+    is_covered = moments.covers(log)
+    visit_moment = moments.moment_at(log.start_s[is_covered])
+    visit_cell = log.hotspot[is_covered] * HOURS_OF_WEEK + moments.hour[visit_moment]
+    start_counts = np.bincount(visit_cell, minlength=shape[0] * shape[1]).reshape(shape)
+    live_counts = np.stack(
+        [np.bincount(moments.hour[live], minlength=HOURS_OF_WEEK) for live in moments.live]
+    )
+    start_rate = smooth_circle(start_counts.astype(np.float64), 1.0)
+    start_rate /= np.maximum(smooth_circle(live_counts.astype(np.float64), 1.0), 1e-9)
+    expected_counts = start_rate[:, moments.hour] * moments.live
     # Shifts begin and end on quarter-hours, which rates by the hour smear: the floor would lack their rhythm.
-    slot = moments.minute // 15
-    observed_of_slot = np.bincount(slot[moment_index], minlength=SLOTS)
-    expected_of_slot = np.bincount(slot, expected_counts.sum(axis=0), SLOTS)
-    return np.asarray(expected_counts * (observed_of_slot / np.maximum(expected_of_slot, 1e-9))[slot])
+    day_slot = moments.minute // 15
+    slot_starts = np.bincount(day_slot[visit_moment], minlength=SLOTS)
+    slot_expected = np.bincount(day_slot, expected_counts.sum(axis=0), SLOTS)
+    return np.asarray(expected_counts * (slot_starts / np.maximum(slot_expected, 1e-9))[day_slot])

@@ -30,81 +30,84 @@ def static_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     yield "area", _single(_area_codes(log))[:, None] * row_of_ones
     yield "minute", column_of_ones * _single(moments.minute)[None, :]
     yield "weekday", column_of_ones * _single(moments.hour // 24)[None, :]
-    hour = moments.hour % 24
+    hour_of_day = moments.hour % 24
     week_rate, day_rate, rate_of_all = recent_rates(log, moments)
     yield "rate_of_place", _single(day_rate.mean(axis=2)[:, moments.day])
-    yield "rate_of_week", _single(week_rate[:, moments.day, hour])
-    yield "rate_of_day", _single(day_rate[:, moments.day, hour])
-    yield "rate_of_all", column_of_ones * _single(rate_of_all[moments.day, hour])[None, :]
+    yield "rate_of_week", _single(week_rate[:, moments.day, hour_of_day])
+    yield "rate_of_day", _single(day_rate[:, moments.day, hour_of_day])
+    yield "rate_of_all", column_of_ones * _single(rate_of_all[moments.day, hour_of_day])[None, :]
 
 
 def history_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     """Times since visits here and nearby, the last intervals, and counts up to now."""
-    visits = split_by_hotspot(log)
-    yield from _place_history(visits, moments, log.start_s[0])
-    since_start = np.stack([_minutes_since(start_s, moments.at_s) for start_s, _ in visits])
-    for k, neighbours in enumerate(find_neighbours(log, moments).T):
-        yield f"since_at_neighbour_{k + 1}", since_start[neighbours]
+    visit_times = split_by_hotspot(log)
+    yield from _place_history(visit_times, moments, log.start_s[0])
+    minutes_since_start = np.stack([_minutes_since(start_s, moments.at_s) for start_s, _ in visit_times])
+    for k, neighbour_indices in enumerate(find_neighbours(log, moments).T):
+        yield f"since_at_neighbour_{k + 1}", minutes_since_start[neighbour_indices]
     yield from _area_history(log, moments)
 
 
 def insider_features(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     """Where the units are, which are free, and where they usually go from there."""
-    moves = _count_moves(log, moments.midnight_s[moments.memory_days]) + 0.02
-    next_chance = moves / moves.sum(axis=1, keepdims=True)
-    busy, free = _count_busy_and_free(log, moments)
-    yield "drawn_by_the_free", _single((free @ next_chance).T)
-    yield "drawn_by_the_busy", _single((busy @ next_chance).T)
+    move_counts = _count_moves(log, moments.midnight_s[moments.memory_days]) + 0.02
+    move_chances = move_counts / move_counts.sum(axis=1, keepdims=True)
+    busy_count, free_count = _count_busy_and_free(log, moments)
+    yield "drawn_by_the_free", _single((free_count @ move_chances).T)
+    yield "drawn_by_the_busy", _single((busy_count @ move_chances).T)
     areas = _area_codes(log)
-    for name, counts in (("free", free), ("busy", busy)):
-        sums = np.stack([counts[:, areas == area].sum(axis=1) for area in range(areas.max() + 1)])
-        yield f"{name}_in_area", _single(sums[areas])
+    for unit_state, unit_counts in (("free", free_count), ("busy", busy_count)):
+        sums = np.stack([unit_counts[:, areas == area].sum(axis=1) for area in range(areas.max() + 1)])
+        yield f"{unit_state}_in_area", _single(sums[areas])
 
 
 def find_neighbours(log: VisitLog, moments: MomentGrid) -> Ints:
     """The hotspots nearest to each: by units' moves where units are known, else by what is visited next."""
     # Learned from the days that are only remembered: picked on the days that are learned from, chance
     # likeness would be taken for knowledge, and an attack on pure chance would show a gain.
-    until_s = moments.midnight_s[moments.memory_days]
-    strengths = _count_moves(log, until_s) if log.units else _following_excess(log, until_s)
-    strengths = strengths + strengths.T
-    np.fill_diagonal(strengths, -np.inf)
-    return np.argsort(-strengths, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(strengths) - 1)]
+    memory_end_s = moments.midnight_s[moments.memory_days]
+    link_strengths = _count_moves(log, memory_end_s) if log.units else _following_excess(log, memory_end_s)
+    link_strengths = link_strengths + link_strengths.T
+    np.fill_diagonal(link_strengths, -np.inf)
+    return np.argsort(-link_strengths, axis=1, kind="stable")[:, : min(NEIGHBOURS, len(link_strengths) - 1)]
 
 
 def _place_history(
-    visits: list[tuple[Ints, Ints]], moments: MomentGrid, log_start_s: int
+    visit_times: list[tuple[Ints, Ints]], moments: MomentGrid, log_start_s: int
 ) -> Iterator[Feature]:
-    starts, at_s = [start_s for start_s, _ in visits], moments.at_s
-    yield "since_start", np.stack([_minutes_since(start_s, at_s) for start_s in starts])
-    yield "since_end", np.stack([_minutes_since(np.sort(end_s), at_s) for _, end_s in visits])
+    place_starts, at_s = [start_s for start_s, _ in visit_times], moments.at_s
+    yield "since_start", np.stack([_minutes_since(start_s, at_s) for start_s in place_starts])
+    yield "since_end", np.stack([_minutes_since(np.sort(end_s), at_s) for _, end_s in visit_times])
     for k in (1, 2, 3):
-        yield f"interval_{k}", np.stack([_interval_minutes(start_s, at_s, k) for start_s in starts])
+        yield f"interval_{k}", np.stack([_interval_minutes(start_s, at_s, k) for start_s in place_starts])
     windows = {"today": moments.midnight_s[moments.day], "8_hours": at_s - 8 * HOUR, "24_hours": at_s - DAY}
     windows |= {"7_days": at_s - 7 * DAY, "14_days": at_s - 14 * DAY}
-    for name, begin_s in windows.items():
-        counts = _count_starts(starts, begin_s, at_s)
-        yield f"count_{name}", counts + _nan_unless(begin_s >= log_start_s - DAY)
-    for days in (1, 2, 7):
-        then_s = at_s - days * DAY
-        counts = _count_starts(starts, then_s, then_s + 30 * MINUTE)
-        yield f"same_time_{days}", counts + _nan_unless(then_s >= log_start_s)
+    for window_name, begin_s in windows.items():
+        start_counts = _count_starts(place_starts, begin_s, at_s)
+        yield f"count_{window_name}", start_counts + _nan_unless(begin_s >= log_start_s - DAY)
+    for days_back in (1, 2, 7):
+        same_time_s = at_s - days_back * DAY
+        start_counts = _count_starts(place_starts, same_time_s, same_time_s + 30 * MINUTE)
+        yield f"same_time_{days_back}", start_counts + _nan_unless(same_time_s >= log_start_s)
 
 
 def _area_history(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
     """Starts of late in the area, and visits under way there."""
     area_of_hotspot, at_s = _area_codes(log), moments.at_s
-    visits_of_area = [area_of_hotspot[log.hotspot] == area for area in range(area_of_hotspot.max() + 1)]
-    starts = [log.start_s[own] for own in visits_of_area]
-    ends = [np.sort(log.end_s[own]) for own in visits_of_area]
-    for minutes in (15, 30, 60, 180):
-        yield f"area_{minutes}", _count_starts(starts, at_s - minutes * MINUTE, at_s)[area_of_hotspot]
-    under_way = [
+    area_masks = [area_of_hotspot[log.hotspot] == area for area in range(area_of_hotspot.max() + 1)]
+    area_starts = [log.start_s[is_own] for is_own in area_masks]
+    area_ends = [np.sort(log.end_s[is_own]) for is_own in area_masks]
+    for window_minutes in (15, 30, 60, 180):
+        yield (
+            f"area_{window_minutes}",
+            _count_starts(area_starts, at_s - window_minutes * MINUTE, at_s)[area_of_hotspot],
+        )
+    under_way_counts = [
         np.searchsorted(start_s, at_s, "right") - np.searchsorted(end_s, at_s, "right")
-        for start_s, end_s in zip(starts, ends, strict=True)
+        for start_s, end_s in zip(area_starts, area_ends, strict=True)
     ]
-    yield "area_under_way", _single(np.stack(under_way))[area_of_hotspot]
-    yield "area_today", _count_starts(starts, moments.midnight_s[moments.day], at_s)[area_of_hotspot]
+    yield "area_under_way", _single(np.stack(under_way_counts))[area_of_hotspot]
+    yield "area_today", _count_starts(area_starts, moments.midnight_s[moments.day], at_s)[area_of_hotspot]
 
 
 def _nan_unless(is_known: Bools) -> Singles:
@@ -117,23 +120,25 @@ def _minutes_since(instants_s: Ints, at_s: Ints) -> Singles:
     """Minutes since the last instant up to now."""
     if not len(instants_s):
         return np.full(len(at_s), np.nan, dtype=np.float32)
-    last = np.searchsorted(instants_s, at_s, "right") - 1
-    return _single(np.where(last >= 0, (at_s - instants_s[np.maximum(last, 0)]) / MINUTE, np.nan))
+    last_index = np.searchsorted(instants_s, at_s, "right") - 1
+    return _single(np.where(last_index >= 0, (at_s - instants_s[np.maximum(last_index, 0)]) / MINUTE, np.nan))
 
 
 def _interval_minutes(start_s: Ints, at_s: Ints, k: int) -> Singles:
     """Minutes between the k-th and the (k + 1)-th last start."""
     if len(start_s) <= k:
         return np.full(len(at_s), np.nan, dtype=np.float32)
-    last = np.searchsorted(start_s, at_s, "right") - k
+    rank = np.searchsorted(start_s, at_s, "right") - k
     intervals = np.diff(start_s) / MINUTE
-    return _single(np.where(last >= 1, intervals[np.clip(last - 1, 0, len(intervals) - 1)], np.nan))
+    return _single(np.where(rank >= 1, intervals[np.clip(rank - 1, 0, len(intervals) - 1)], np.nan))
 
 
-def _count_starts(starts: list[Ints], begin_s: Ints, end_s: Ints) -> Singles:
+def _count_starts(start_rows: list[Ints], begin_s: Ints, end_s: Ints) -> Singles:
     """Starts of each row after `begin_s` and up to `end_s`."""
     return _single(
-        np.stack([np.searchsorted(s, end_s, "right") - np.searchsorted(s, begin_s, "right") for s in starts])
+        np.stack(
+            [np.searchsorted(s, end_s, "right") - np.searchsorted(s, begin_s, "right") for s in start_rows]
+        )
     )
 
 
@@ -145,47 +150,52 @@ def recent_rates(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats, Fl
     """
     # A day is never part of its own rate, in training as in the test: otherwise what the past adds would be
     # judged against a timetable of another kind.
-    counts, exposure = _hourly_counts(log, moments)
-    days, first_weekday = counts.shape[1], moments.first_day.weekday()
-    week_rate, day_rate = np.zeros_like(counts), np.zeros_like(counts)
-    rate_of_all = np.zeros((days, 24))
-    for day in range(1, days):
+    start_counts, live_counts = _hourly_counts(log, moments)
+    day_count, first_weekday = start_counts.shape[1], moments.first_day.weekday()
+    week_rate, day_rate = np.zeros_like(start_counts), np.zeros_like(start_counts)
+    rate_of_all = np.zeros((day_count, 24))
+    for day in range(1, day_count):
         memory = slice(max(day - moments.memory_days, 0), day)
-        weeks = (_fold_week(hourly[:, memory], memory.start + first_weekday) for hourly in (counts, exposure))
-        week_starts, week_exposure = (smooth_circle(week, SMOOTHING_HOURS) for week in weeks)
-        week_exposure = week_exposure + 1e-9
-        today_hours = slice((day + first_weekday) % 7 * 24, (day + first_weekday) % 7 * 24 + 24)
-        whole_rate = week_starts.sum(axis=0) / week_exposure.sum(axis=0)
-        place_rate = week_starts.sum(axis=1) / week_exposure.sum(axis=1)
-        # A hotspot with few visits leans on the week of all hotspots: its own hours are mostly chance.
-        prior_rate = np.outer(place_rate, whole_rate[today_hours] / max(whole_rate.mean(), 1e-12))
-        week_rate[:, day] = (week_starts[:, today_hours] + PRIOR * prior_rate) / (
-            week_exposure[:, today_hours] + PRIOR
+        weeks = (
+            _fold_week(hourly_counts[:, memory], memory.start + first_weekday)
+            for hourly_counts in (start_counts, live_counts)
         )
-        day_rate[:, day] = _fold_day(week_starts) / _fold_day(week_exposure)
-        rate_of_all[day] = whole_rate[today_hours]
+        week_starts, week_live = (smooth_circle(week, SMOOTHING_HOURS) for week in weeks)
+        week_live = week_live + 1e-9
+        today_slice = slice((day + first_weekday) % 7 * 24, (day + first_weekday) % 7 * 24 + 24)
+        city_rate = week_starts.sum(axis=0) / week_live.sum(axis=0)
+        rate_of_place = week_starts.sum(axis=1) / week_live.sum(axis=1)
+        # A hotspot with few visits leans on the week of all hotspots: its own hours are mostly chance.
+        prior_rate = np.outer(rate_of_place, city_rate[today_slice] / max(city_rate.mean(), 1e-12))
+        week_rate[:, day] = (week_starts[:, today_slice] + PRIOR * prior_rate) / (
+            week_live[:, today_slice] + PRIOR
+        )
+        day_rate[:, day] = _fold_day(week_starts) / _fold_day(week_live)
+        rate_of_all[day] = city_rate[today_slice]
     return week_rate, day_rate, rate_of_all
 
 
 def _hourly_counts(log: VisitLog, moments: MomentGrid) -> tuple[Floats, Floats]:
     """Starts, and quarter-hours about which the log speaks, by hotspot, day and hour: [P, D, 24]."""
     shape = (len(log.hotspots), len(moments.midnight_s) - 1, 24)
-    cell = moments.day * 24 + moments.minute // 60
-    is_within = moments.covers(log)
-    cell_of_visit = log.hotspot[is_within] * (shape[1] * 24) + cell[moments.moment_at(log.start_s[is_within])]
-    counts = np.bincount(cell_of_visit, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
-    exposure = np.stack([np.bincount(cell, live, shape[1] * 24) for live in moments.live])
-    return counts, exposure.reshape(shape).astype(np.float64)
+    hour_index = moments.day * 24 + moments.minute // 60
+    is_covered = moments.covers(log)
+    cell_of_visit = (
+        log.hotspot[is_covered] * (shape[1] * 24) + hour_index[moments.moment_at(log.start_s[is_covered])]
+    )
+    start_counts = np.bincount(cell_of_visit, minlength=int(np.prod(shape))).reshape(shape).astype(np.float64)
+    live_counts = np.stack([np.bincount(hour_index, live, shape[1] * 24) for live in moments.live])
+    return start_counts, live_counts.reshape(shape).astype(np.float64)
 
 
-def _fold_week(hourly: Floats, first_weekday: int) -> Floats:
+def _fold_week(hourly_counts: Floats, first_weekday: int) -> Floats:
     """Days of hours [P, D, 24], the first of them on this weekday, as hours of the week [P, 168]."""
-    weekday = (first_weekday + np.arange(hourly.shape[1])) % 7
-    return np.concatenate([hourly[:, weekday == w].sum(axis=1) for w in range(7)], axis=1)
+    weekday_of_day = (first_weekday + np.arange(hourly_counts.shape[1])) % 7
+    return np.concatenate([hourly_counts[:, weekday_of_day == w].sum(axis=1) for w in range(7)], axis=1)
 
 
-def _fold_day(weekly: Floats) -> Floats:
-    return np.asarray(weekly.reshape(-1, 7, 24).sum(axis=1))
+def _fold_day(weekly_counts: Floats) -> Floats:
+    return np.asarray(weekly_counts.reshape(-1, 7, 24).sum(axis=1))
 
 
 def _area_codes(log: VisitLog) -> Ints:
@@ -195,57 +205,59 @@ def _area_codes(log: VisitLog) -> Ints:
 def smooth_circle(counts: Floats, width: float) -> Floats:
     """Spread counts over their neighbours by a Gaussian of `width` steps; the last one meets the first."""
     n = counts.shape[-1]
-    distance = np.minimum(np.arange(n), n - np.arange(n))
-    kernel = np.exp(-0.5 * (distance / width) ** 2)
-    spectrum = np.fft.rfft(counts) * np.fft.rfft(kernel / kernel.sum())
-    return np.maximum(np.fft.irfft(spectrum, n), 0.0)
+    distance_steps = np.minimum(np.arange(n), n - np.arange(n))
+    kernel = np.exp(-0.5 * (distance_steps / width) ** 2)
+    smooth_spectrum = np.fft.rfft(counts) * np.fft.rfft(kernel / kernel.sum())
+    return np.maximum(np.fft.irfft(smooth_spectrum, n), 0.0)
 
 
 def _count_moves(log: VisitLog, until_s: int) -> Floats:
     """How often units went from each hotspot to each other one within 90 minutes, before `until_s`."""
     n = len(log.hotspots)
-    order = np.lexsort((log.start_s, log.unit))
-    unit, hotspot = log.unit[order], log.hotspot[order]
-    next_start_s = np.append(log.start_s[order][1:], 0)
-    is_move = (np.append(unit[1:], -1) == unit) & (unit >= 0) & (next_start_s < until_s)
-    is_move &= next_start_s <= log.end_s[order] + 90 * MINUTE
-    pair = hotspot[:-1] * n + hotspot[1:]
-    return np.bincount(pair[is_move[:-1]], minlength=n * n).reshape(n, n).astype(np.float64)
+    visit_order = np.lexsort((log.start_s, log.unit))
+    unit_index, hotspot_index = log.unit[visit_order], log.hotspot[visit_order]
+    next_start_s = np.append(log.start_s[visit_order][1:], 0)
+    is_move = (np.append(unit_index[1:], -1) == unit_index) & (unit_index >= 0) & (next_start_s < until_s)
+    is_move &= next_start_s <= log.end_s[visit_order] + 90 * MINUTE
+    move_code = hotspot_index[:-1] * n + hotspot_index[1:]
+    return np.bincount(move_code[is_move[:-1]], minlength=n * n).reshape(n, n).astype(np.float64)
 
 
 def _following_excess(log: VisitLog, until_s: int) -> Floats:
     """How far starts within an hour after a start elsewhere exceed chance, in standard errors."""
     n = len(log.hotspots)
-    is_used = log.start_s < until_s
-    start_s, hotspot = log.start_s[is_used], log.hotspot[is_used]
-    totals = np.bincount(hotspot, minlength=n).astype(np.float64)
-    counts = np.zeros((n, n))
+    is_before = log.start_s < until_s
+    start_s, hotspot_index = log.start_s[is_before], log.hotspot[is_before]
+    start_totals = np.bincount(hotspot_index, minlength=n).astype(np.float64)
+    follow_counts = np.zeros((n, n))
     for h in range(n):
-        own_start_s = start_s[hotspot == h]
-        last, first = (np.searchsorted(own_start_s, at_s, "right") for at_s in (start_s + HOUR, start_s))
-        counts[:, h] = np.bincount(hotspot, last - first, n)
-    chance_counts = np.outer(totals, totals) * counts.sum() / max(totals.sum() ** 2, 1.0)
-    return np.asarray((counts - chance_counts) / np.sqrt(np.maximum(chance_counts, 1.0)))
+        own_s = start_s[hotspot_index == h]
+        last, first = (np.searchsorted(own_s, at_s, "right") for at_s in (start_s + HOUR, start_s))
+        follow_counts[:, h] = np.bincount(hotspot_index, last - first, n)
+    chance_counts = (
+        np.outer(start_totals, start_totals) * follow_counts.sum() / max(start_totals.sum() ** 2, 1.0)
+    )
+    return np.asarray((follow_counts - chance_counts) / np.sqrt(np.maximum(chance_counts, 1.0)))
 
 
 def _count_busy_and_free(log: VisitLog, moments: MomentGrid) -> tuple[Singles, Singles]:
     """Units at each hotspot, and units that left it last and have not arrived anywhere since: both [T, P]."""
-    order = np.lexsort((log.start_s, log.unit))
-    order = order[log.unit[order] >= 0]
-    unit, start_s, end_s = log.unit[order], log.start_s[order], log.end_s[order]
-    has_next = np.append(unit[1:] == unit[:-1], False)
+    visit_order = np.lexsort((log.start_s, log.unit))
+    visit_order = visit_order[log.unit[visit_order] >= 0]
+    unit_of_visit, start_s, end_s = log.unit[visit_order], log.start_s[visit_order], log.end_s[visit_order]
+    has_next = np.append(unit_of_visit[1:] == unit_of_visit[:-1], False)
     next_start_s = np.where(has_next, np.append(start_s[1:], 0), np.iinfo(np.int64).max)
     free_until_s = np.minimum(next_start_s, end_s + FREE_S)
 
     def count_spans(begin_s: Ints, until_s: Ints) -> Singles:
         """How many spans [begin, until) hold each moment, by hotspot."""
         count_changes = np.zeros((len(moments.at_s) + 1, len(log.hotspots)), dtype=np.float32)
-        np.add.at(count_changes, (np.searchsorted(moments.at_s, begin_s), log.hotspot[order]), 1.0)
-        np.add.at(count_changes, (np.searchsorted(moments.at_s, until_s), log.hotspot[order]), -1.0)
+        np.add.at(count_changes, (np.searchsorted(moments.at_s, begin_s), log.hotspot[visit_order]), 1.0)
+        np.add.at(count_changes, (np.searchsorted(moments.at_s, until_s), log.hotspot[visit_order]), -1.0)
         return np.asarray(np.cumsum(count_changes, axis=0)[:-1])
 
-    busy = count_spans(start_s, np.minimum(end_s, next_start_s))
-    return busy, count_spans(np.minimum(end_s, free_until_s), free_until_s)
+    busy_count = count_spans(start_s, np.minimum(end_s, next_start_s))
+    return busy_count, count_spans(np.minimum(end_s, free_until_s), free_until_s)
 
 
 def _single(values: NDArray[np.generic]) -> Singles:

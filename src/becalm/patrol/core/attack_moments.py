@@ -53,8 +53,8 @@ class MomentGrid:
     @property
     def memory_days(self) -> int:
         """From how many days before a day is its timetable learned? Half the train days, in whole weeks."""
-        half = self.train_days // 2
-        return max(half // 7 * 7, half if half < 7 else 7)
+        half_train_days = self.train_days // 2
+        return max(half_train_days // 7 * 7, half_train_days if half_train_days < 7 else 7)
 
     @property
     def is_train(self) -> Bools:
@@ -81,32 +81,34 @@ def build_moments(log: VisitLog, settings: AttackSettings) -> MomentGrid:
     Raises QuestionError where the log is shorter than train and test days, or silent for more than a
     quarter of either.
     """
-    first, last = find_civil_days(log)
-    days, needed_days = (last - first).days + 1, settings.train_days + settings.test_days
-    if days < needed_days:
+    log_start, log_end = find_civil_days(log)
+    log_days, needed_days = (log_end - log_start).days + 1, settings.train_days + settings.test_days
+    if log_days < needed_days:
         raise QuestionError(
-            f"The log covers {days} {'day' if days == 1 else 'days'}, {first} to {last}; "
+            f"The log covers {log_days} {'day' if log_days == 1 else 'days'}, {log_start} to {log_end}; "
             f"{settings.train_days} to train on and {settings.test_days} to test on are {needed_days}. "
             "Give a longer log, or fewer days by `train_days` and `test_days`."
         )
-    first_day = last - timedelta(days=needed_days - 1)
-    midnights = midnights_s(first_day, needed_days, log.time_zone)
-    moments_per_day = np.round(np.diff(midnights) / STEP_S).astype(np.int64)
-    day = np.repeat(np.arange(needed_days), moments_per_day)
-    since_s = np.concatenate([np.arange(n) for n in moments_per_day]) * STEP_S
+    first_day = log_end - timedelta(days=needed_days - 1)
+    day_start_s = midnights_s(first_day, needed_days, log.time_zone)
+    day_moments = np.round(np.diff(day_start_s) / STEP_S).astype(np.int64)
+    day = np.repeat(np.arange(needed_days), day_moments)
+    elapsed_s = np.concatenate([np.arange(n) for n in day_moments]) * STEP_S
     # On a day of 23 or 25 hours the clock's minute counts from the nearer midnight: rates by the clock would
     # else be an hour out from the change on.
-    minute = np.where(since_s >= 7200, since_s // 60 - (moments_per_day[day] - SLOTS) * 15, since_s // 60)
-    minute = np.clip(minute, 0, 1439)
+    clock_minute = np.where(
+        elapsed_s >= 7200, elapsed_s // 60 - (day_moments[day] - SLOTS) * 15, elapsed_s // 60
+    )
+    clock_minute = np.clip(clock_minute, 0, 1439)
     moments = MomentGrid(
         first_day=first_day,
         train_days=settings.train_days,
         test_days=settings.test_days,
-        at_s=midnights[day] + since_s,
+        at_s=day_start_s[day] + elapsed_s,
         day=day,
-        minute=minute,
-        hour=(first_day.weekday() + day) % 7 * 24 + minute // 60,
-        midnight_s=midnights,
+        minute=clock_minute,
+        hour=(first_day.weekday() + day) % 7 * 24 + clock_minute // 60,
+        midnight_s=day_start_s,
         live=np.ones((len(log.hotspots), len(day)), dtype=np.bool_),
         notes=(),
     )
@@ -115,13 +117,13 @@ def build_moments(log: VisitLog, settings: AttackSettings) -> MomentGrid:
 
 def label_moments(log: VisitLog, moments: MomentGrid, window_s: int) -> tuple[Bools, Bools]:
     """Where does a visit start within the window, and where is one under way? Both [P, T]."""
-    starts, under_way = np.zeros_like(moments.live), np.zeros_like(moments.live)
+    has_start, is_under_way = np.zeros_like(moments.live), np.zeros_like(moments.live)
     for h, (start_s, end_s) in enumerate(split_by_hotspot(log)):
-        past_starts = np.searchsorted(start_s, moments.at_s, "right")
-        starts[h] = np.searchsorted(start_s, moments.at_s + window_s, "right") > past_starts
-        last_end_s = np.concatenate([[0], np.maximum.accumulate(end_s)])
-        under_way[h] = last_end_s[past_starts] > moments.at_s
-    return starts, under_way
+        past_start_count = np.searchsorted(start_s, moments.at_s, "right")
+        has_start[h] = np.searchsorted(start_s, moments.at_s + window_s, "right") > past_start_count
+        latest_end_s = np.concatenate([[0], np.maximum.accumulate(end_s)])
+        is_under_way[h] = latest_end_s[past_start_count] > moments.at_s
+    return has_start, is_under_way
 
 
 def split_by_hotspot(log: VisitLog) -> list[tuple[Ints, Ints]]:
@@ -135,36 +137,36 @@ def count_starts_by_day(log: VisitLog, moments: MomentGrid) -> Ints:
     """How many visits of each hotspot start on each day? [P, D]."""
     days = len(moments.midnight_s) - 1
     day = np.searchsorted(moments.midnight_s, log.start_s, "right") - 1
-    is_within = (day >= 0) & (day < days)
-    counts = np.bincount(log.hotspot[is_within] * days + day[is_within], minlength=len(log.hotspots) * days)
+    is_covered = (day >= 0) & (day < days)
+    counts = np.bincount(log.hotspot[is_covered] * days + day[is_covered], minlength=len(log.hotspots) * days)
     return counts.reshape(len(log.hotspots), days).astype(np.int64)
 
 
 def _close_days(moments: MomentGrid, log: VisitLog) -> MomentGrid:
     """Leave out days on which the log holds nothing at all."""
-    is_empty = count_starts_by_day(log, moments).sum(axis=0) == 0
-    dates = _name_dates(moments, np.flatnonzero(is_empty))
-    for name, is_empty_part in (
-        ("train", is_empty[: moments.train_days]),
-        ("test", is_empty[moments.train_days :]),
+    is_day_empty = count_starts_by_day(log, moments).sum(axis=0) == 0
+    dates_text = _name_dates(moments, np.flatnonzero(is_day_empty))
+    for part_name, is_empty in (
+        ("train", is_day_empty[: moments.train_days]),
+        ("test", is_day_empty[moments.train_days :]),
     ):
-        if is_empty_part.mean() > MOST_EMPTY_SHARE:
+        if is_empty.mean() > MOST_EMPTY_SHARE:
             raise QuestionError(
-                f"The log is silent on {int(is_empty_part.sum())} of the {len(is_empty_part)} {name} days "
-                f"({dates}): nothing can be told from it. "
+                f"The log is silent on {int(is_empty.sum())} of the {len(is_empty)} {part_name} days "
+                f"({dates_text}): nothing can be told from it. "
                 "Give a log without such gaps, or choose its sound days by `train_days` and `test_days`."
             )
-    note = f"no visit at all on {dates}: taken for a gap, and left out"
-    return _close(moments, ~is_empty[moments.day], note) if is_empty.any() else moments
+    gap_note = f"no visit at all on {dates_text}: taken for a gap, and left out"
+    return _close(moments, ~is_day_empty[moments.day], gap_note) if is_day_empty.any() else moments
 
 
 def _close_hours(moments: MomentGrid, log: VisitLog) -> MomentGrid:
     """Leave out hours of the day in which nobody ever visits anywhere."""
-    moment = moments.moment_at(log.start_s[moments.covers(log)])
-    is_empty = np.bincount(moments.minute[moment] // 60, minlength=24) == 0
-    hours = ", ".join(f"{hour:02d}" for hour in np.flatnonzero(is_empty))
-    note = f"nobody ever visits in the hours {hours}: left out of the attack, counted as a dead zone"
-    return _close(moments, ~is_empty[moments.minute // 60], note) if is_empty.any() else moments
+    visit_moment = moments.moment_at(log.start_s[moments.covers(log)])
+    is_hour_empty = np.bincount(moments.minute[visit_moment] // 60, minlength=24) == 0
+    hours_text = ", ".join(f"{hour:02d}" for hour in np.flatnonzero(is_hour_empty))
+    gap_note = f"nobody ever visits in the hours {hours_text}: left out of the attack, counted as a dead zone"
+    return _close(moments, ~is_hour_empty[moments.minute // 60], gap_note) if is_hour_empty.any() else moments
 
 
 def _close_silences(moments: MomentGrid, log: VisitLog) -> MomentGrid:
@@ -174,22 +176,22 @@ def _close_silences(moments: MomentGrid, log: VisitLog) -> MomentGrid:
         for first, end in silent_runs.tolist():
             # The mean of the other days, over this run: so many visits would have been expected in it.
             if daily.sum() * (end - first) / max(len(daily) - (end - first), 1) >= SILENT_VISITS:
-                is_kept = np.ones_like(moments.live)
-                is_kept[h, (moments.day >= first) & (moments.day < end)] = False
+                is_live = np.ones_like(moments.live)
+                is_live[h, (moments.day >= first) & (moments.day < end)] = False
                 dates = _name_dates(moments, np.arange(first, end))
                 note = f"hotspot {log.hotspots[h]}: no visit on {dates}: taken for a gap, and left out"
-                moments = _close(moments, is_kept, note)
+                moments = _close(moments, is_live, note)
     return moments
 
 
-def _close(moments: MomentGrid, live: Bools, note: str) -> MomentGrid:
-    return replace(moments, live=moments.live & live, notes=(*moments.notes, note))
+def _close(moments: MomentGrid, is_live: Bools, gap_note: str) -> MomentGrid:
+    return replace(moments, live=moments.live & is_live, notes=(*moments.notes, gap_note))
 
 
-def _name_dates(moments: MomentGrid, days: Ints) -> str:
+def _name_dates(moments: MomentGrid, day_indices: Ints) -> str:
     """Dates in words; many of them as a count."""
-    dates = [str(moments.first_day + timedelta(days=int(day))) for day in days]
-    if len(dates) > 2 and len(dates) == int(days[-1] - days[0]) + 1:
-        return f"{dates[0]} to {dates[-1]} ({len(dates)} days)"
-    shown = ", ".join(dates[:7])
-    return shown if len(dates) <= 7 else f"{shown} and {len(dates) - 7} more days"
+    date_names = [str(moments.first_day + timedelta(days=int(day_index))) for day_index in day_indices]
+    if len(date_names) > 2 and len(date_names) == int(day_indices[-1] - day_indices[0]) + 1:
+        return f"{date_names[0]} to {date_names[-1]} ({len(date_names)} days)"
+    shown_dates = ", ".join(date_names[:7])
+    return shown_dates if len(date_names) <= 7 else f"{shown_dates} and {len(date_names) - 7} more days"

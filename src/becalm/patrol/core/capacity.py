@@ -66,8 +66,8 @@ class Capacity:
     @property
     def possible_per_day(self) -> PossibleBursts:
         """Bursts a day that fit, in all areas together."""
-        by_area = [astuple(area.possible_per_day) for area in self.areas]
-        return PossibleBursts(*(sum(bursts) for bursts in zip(*by_area, strict=True)))
+        area_bursts = [astuple(area.possible_per_day) for area in self.areas]
+        return PossibleBursts(*(sum(bursts) for bursts in zip(*area_bursts, strict=True)))
 
     @property
     def wanted_per_day(self) -> float:
@@ -96,22 +96,22 @@ def assess_capacity(
     estimate before planning: low takes places in any order, high always the nearest. What a place is owed is
     taken on the average of its days' `arms`, where a trial has drawn some.
     """
-    extra_share: dict[str, float] = defaultdict(float)
+    extra_shares: dict[str, float] = defaultdict(float)
     for (hotspot, _), arm in (arms or {}).items():
-        extra_share[hotspot] += (policy.dose_factor(arm) - 1.0) / days
-    dosed_places = [p for place in places for p in scale_dosage([place], 1.0 + extra_share[place.hotspot])]
-    areas = tuple(
+        extra_shares[hotspot] += (policy.dose_factor(arm) - 1.0) / days
+    dosed_places = [p for place in places for p in scale_dosage([place], 1.0 + extra_shares[place.hotspot])]
+    area_capacities = tuple(
         _assess_area(
-            name,
-            [place for place in dosed_places if place.area == name],
-            [shift for shift in shifts if shift.area == name],
+            area_name,
+            [place for place in dosed_places if place.area == area_name],
+            [shift for shift in shifts if shift.area == area_name],
             travel,
             policy,
             days,
         )
-        for name in sorted({place.area for place in places} | {shift.area for shift in shifts})
+        for area_name in sorted({place.area for place in places} | {shift.area for shift in shifts})
     )
-    return Capacity(days, areas, _uncovered_hours(places, shifts))
+    return Capacity(days, area_capacities, _uncovered_hours(places, shifts))
 
 
 def fit_dosage(
@@ -124,7 +124,7 @@ def fit_dosage(
     Raises PlanError naming each short area with what would mend it, where the policy says to refuse.
     """
     if capacity.short and when_short == "refuse":
-        faults = tuple(
+        short_faults = tuple(
             Fault(
                 area.area,
                 f"its {area.places} places are owed {area.wanted_per_day:.1f} bursts a day; about "
@@ -133,19 +133,19 @@ def fit_dosage(
             )
             for area in capacity.short
         )
-        raise PlanError("More dosage is wanted than there are minutes; nothing was planned", faults)
-    shares = {area.area: min(1.0, area.share * NEARLY) for area in capacity.short}
-    fitted_places = (p for place in places for p in scale_dosage([place], shares.get(place.area, 1.0)))
-    notes = tuple(
+        raise PlanError("More dosage is wanted than there are minutes; nothing was planned", short_faults)
+    share_of_area = {area.area: min(1.0, area.share * NEARLY) for area in capacity.short}
+    fitted_places = (p for place in places for p in scale_dosage([place], share_of_area.get(place.area, 1.0)))
+    scaling_notes = tuple(
         f"{a.area}: {a.wanted_per_day:.1f} bursts a day wanted, about {a.possible_per_day.value:.1f} "
-        f"possible; every target there is scaled to {shares[a.area]:.0%}."
+        f"possible; every target there is scaled to {share_of_area[a.area]:.0%}."
         for a in capacity.short
     )
-    return tuple(fitted_places), notes
+    return tuple(fitted_places), scaling_notes
 
 
 def _assess_area(
-    name: str,
+    area_name: str,
     places: Sequence[PatrolPlace],
     shifts: Sequence[UnitShift],
     travel: Mapping[Mode, TravelTable],
@@ -155,22 +155,22 @@ def _assess_area(
     visits = sum(place.dosage.visits_per_day for place in places)
     minutes = sum(place.dosage.minutes_per_day for place in places)
     burst_minutes = minutes / visits if visits else float(np.mean(policy.burst_minutes))
-    shift_kinds = Counter((shift.base, shift.mode, _open_minutes(shift)) for shift in shifts if places)
-    figures_by_kind = [
+    kind_counts = Counter((shift.base, shift.mode, _open_minutes(shift)) for shift in shifts if places)
+    kind_figures = [
         count * np.array(_count_bursts(base, places, travel[mode], policy, open_minutes, burst_minutes))
-        for (base, mode, open_minutes), count in shift_kinds.items()
+        for (base, mode, open_minutes), count in kind_counts.items()
     ]
-    low, value, high, hop_minutes = (float(sum(figures[k] for figures in figures_by_kind)) for k in range(4))
+    low, mean, high, hop_minutes = (float(sum(figures[k] for figures in kind_figures)) for k in range(4))
     area = AreaCapacity(
-        area=name,
+        area=area_name,
         places=len(places),
         unit_shifts_per_day=len(shifts) / days,
         duty_minutes_per_day=sum(shift.hours.minutes for shift in shifts) / days,
         meal_minutes_per_day=sum(shift.meal_minutes for shift in shifts) / days,
         open_minutes_per_day=sum(map(_open_minutes, shifts)) / days,
         burst_minutes=burst_minutes,
-        hop_minutes=hop_minutes / len(shifts) if figures_by_kind else 0.0,
-        possible_per_day=PossibleBursts(value / days, low / days, high / days),
+        hop_minutes=hop_minutes / len(shifts) if kind_figures else 0.0,
+        possible_per_day=PossibleBursts(mean / days, low / days, high / days),
         wanted_per_day=visits,
     )
     return replace(area, remedies=_list_remedies(area))
@@ -189,36 +189,36 @@ def _count_bursts(
     burst_minutes: float,
 ) -> tuple[float, float, float, float]:
     """Bursts of one shift with places in any order, by the policy and by the nearest; and the mean hop."""
-    rows, home = [table.stops.index(place.hotspot) for place in places], table.stops.index(base)
-    round_trip_minutes = table.minutes[home, rows] + table.minutes[rows, home]
-    is_reached = np.isfinite(round_trip_minutes)
-    if not is_reached.any():
+    place_rows, home = [table.stops.index(place.hotspot) for place in places], table.stops.index(base)
+    round_trip_minutes = table.minutes[home, place_rows] + table.minutes[place_rows, home]
+    is_reachable = np.isfinite(round_trip_minutes)
+    if not is_reachable.any():
         return 0.0, 0.0, 0.0, 0.0
-    visit_weight = np.array([place.dosage.visits_per_day for place in places]) + 1e-12
-    visit_weight = (visit_weight / visit_weight.sum())[is_reached]
-    between_minutes = table.minutes[np.ix_(rows, rows)][np.ix_(is_reached, is_reached)]
-    room_minutes = open_minutes - float(visit_weight @ round_trip_minutes[is_reached] / visit_weight.sum())
+    visit_share = np.array([place.dosage.visits_per_day for place in places]) + 1e-12
+    visit_share = (visit_share / visit_share.sum())[is_reachable]
+    between_minutes = table.minutes[np.ix_(place_rows, place_rows)][np.ix_(is_reachable, is_reachable)]
+    free_minutes = open_minutes - float(visit_share @ round_trip_minutes[is_reachable] / visit_share.sum())
     hops = [
-        _mean_hop_minutes(between_minutes, visit_weight, policy, rate)
-        for rate in (0.0, policy.travel_weight, math.inf)
+        _mean_hop_minutes(between_minutes, visit_share, policy, travel_weight)
+        for travel_weight in (0.0, policy.travel_weight, math.inf)
     ]
-    low, value, high = (max(0.0, room_minutes / (burst_minutes + hop)) for hop in hops)
-    return min(low, value), value, high, hops[1]
+    low_bursts, mean_bursts, high_bursts = (max(0.0, free_minutes / (burst_minutes + hop)) for hop in hops)
+    return min(low_bursts, mean_bursts), mean_bursts, high_bursts, hops[1]
 
 
 def _mean_hop_minutes(
-    between_minutes: Floats, visit_weight: Floats, policy: PatrolPolicy, rate: float
+    between_minutes: Floats, visit_share: Floats, policy: PatrolPolicy, travel_weight: float
 ) -> float:
     """The mean minutes of the way to another place and of settling there, in whole slots."""
     slot_minutes = policy.slot_minutes
-    if len(visit_weight) == 1:
+    if len(visit_share) == 1:
         return float(math.ceil(policy.settle_minutes / slot_minutes) * slot_minutes)
-    away_minutes = np.where(np.eye(len(visit_weight), dtype=bool), np.inf, between_minutes)
-    cost_minutes = np.ceil((away_minutes + policy.settle_minutes) / slot_minutes) * slot_minutes
-    if math.isinf(rate):
-        return float(visit_weight @ cost_minutes.min(axis=1) / visit_weight.sum())
+    away_minutes = np.where(np.eye(len(visit_share), dtype=bool), np.inf, between_minutes)
+    hop_minutes = np.ceil((away_minutes + policy.settle_minutes) / slot_minutes) * slot_minutes
+    if math.isinf(travel_weight):
+        return float(visit_share @ hop_minutes.min(axis=1) / visit_share.sum())
     has_way = np.isfinite(away_minutes)
-    if rate < 0:
+    if travel_weight < 0:
         counted_minutes = np.minimum(np.where(has_way, away_minutes, 0.0), policy.far_minutes)
     else:
         # From the nearest on: exp(-rate * minutes) of far places alone would be 0 in doubles, row by row.
@@ -226,27 +226,27 @@ def _mean_hop_minutes(
         counted_minutes = np.where(
             has_way, away_minutes - np.where(np.isfinite(nearest_minutes), nearest_minutes, 0.0), 0.0
         )
-    attraction = np.where(has_way, visit_weight * np.exp(-rate * counted_minutes), 0.0)
-    chance = attraction / np.maximum(attraction.sum(axis=1, keepdims=True), 1e-300)
-    mean_minutes = (chance * np.where(np.isfinite(cost_minutes), cost_minutes, 0.0)).sum(axis=1)
-    return float(visit_weight @ mean_minutes / visit_weight.sum())
+    next_weights = np.where(has_way, visit_share * np.exp(-travel_weight * counted_minutes), 0.0)
+    next_chances = next_weights / np.maximum(next_weights.sum(axis=1, keepdims=True), 1e-300)
+    hop_minutes_of_place = (next_chances * np.where(np.isfinite(hop_minutes), hop_minutes, 0.0)).sum(axis=1)
+    return float(visit_share @ hop_minutes_of_place / visit_share.sum())
 
 
 def _list_remedies(area: AreaCapacity) -> tuple[str, ...]:
     if area.share >= 1.0:
         return ()
-    possible, missing_share = area.possible_per_day.value, 1 - area.share
-    if not possible:
+    possible_per_day, missing_share = area.possible_per_day.value, 1 - area.share
+    if not possible_per_day:
         return ("a unit for this area, with a base from which its places can be reached",)
-    per_shift = possible / area.unit_shifts_per_day
-    missing_shifts = math.ceil((area.wanted_per_day - possible) / per_shift)
+    bursts_per_shift = possible_per_day / area.unit_shifts_per_day
+    missing_shifts = math.ceil((area.wanted_per_day - possible_per_day) / bursts_per_shift)
     remedies = [
         f"all its targets at {area.share:.0%}",
-        f"{missing_shifts} more unit-shifts a day (each gives {per_shift:.1f} bursts)",
+        f"{missing_shifts} more unit-shifts a day (each gives {bursts_per_shift:.1f} bursts)",
     ]
-    shorter_minutes = area.burst_minutes - (area.burst_minutes + area.hop_minutes) * missing_share
-    if shorter_minutes >= 5:
-        remedies.append(f"bursts of {shorter_minutes:.0f} minutes instead of {area.burst_minutes:.0f}")
+    shorter_burst_minutes = area.burst_minutes - (area.burst_minutes + area.hop_minutes) * missing_share
+    if shorter_burst_minutes >= 5:
+        remedies.append(f"bursts of {shorter_burst_minutes:.0f} minutes instead of {area.burst_minutes:.0f}")
     return (*remedies, f"{math.ceil(area.places * missing_share)} of its {area.places} places fewer")
 
 
@@ -257,16 +257,16 @@ def _uncovered_hours(places: Sequence[PatrolPlace], shifts: Sequence[UnitShift])
     first_start = min(shift.hours.start for shift in shifts)
     hour = timedelta(hours=1)
     hour_count = math.ceil((max(shift.hours.end for shift in shifts) - first_start) / hour)
-    notes = []
+    uncovered_notes = []
     for area in sorted({place.area for place in places}):
         is_covered = np.zeros(hour_count)
         for span in (shift.hours for shift in shifts if shift.area == area):
             is_covered[
                 math.floor((span.start - first_start) / hour) : math.ceil((span.end - first_start) / hour)
             ] = 1
-        empty_share = 1.0 - is_covered.mean()
-        if empty_share > 0.01:
-            notes.append(
-                f"{area}: nobody is on duty in {empty_share:.0%} of the hours; an observer learns which."
+        uncovered_share = 1.0 - is_covered.mean()
+        if uncovered_share > 0.01:
+            uncovered_notes.append(
+                f"{area}: nobody is on duty in {uncovered_share:.0%} of the hours; an observer learns which."
             )
-    return tuple(notes)
+    return tuple(uncovered_notes)

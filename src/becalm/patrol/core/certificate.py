@@ -43,9 +43,9 @@ class AttackSettings:
     rounds: int = 500
 
     def __post_init__(self) -> None:
-        for name, least in (("train_days", 7), ("test_days", 2), ("seeds", 1)):
-            if getattr(self, name) < least:
-                raise UsageError(f"`{name}` is {getattr(self, name)}. Give at least {least}.")
+        for setting, least in (("train_days", 7), ("test_days", 2), ("seeds", 1)):
+            if getattr(self, setting) < least:
+                raise UsageError(f"`{setting}` is {getattr(self, setting)}. Give at least {least}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +125,11 @@ class BootstrapWeights:
     seeds: Floats
     level: float
 
-    def estimate(self, value: float, rounds: Floats) -> Estimate:
+    def estimate(self, value: float, round_values: Floats) -> Estimate:
         """The value with the spread of its rounds, which few days make too small by sqrt((n - 1) / n)."""
         # Whole days are drawn anew, not moments: moments of one day share shifts and weather.
-        n = self.days.shape[1]
-        errors = (rounds - value) * np.sqrt(n / (n - 1.0))
+        day_count = self.days.shape[1]
+        errors = (round_values - value) * np.sqrt(day_count / (day_count - 1.0))
         low, high = np.quantile(errors, [(1.0 - self.level) / 2.0, (1.0 + self.level) / 2.0])
         return Estimate(
             value, min(value + float(low), value), max(value + float(high), value), self.level, METHOD
@@ -150,68 +150,70 @@ def score_attack(
     rng: np.random.Generator,
 ) -> Attack:
     """What did each attacker know, and how much of it came from the past?"""
-    weights = _draw_weights(len(predictions), settings, rng)
-    auc = {
+    bootstrap = _draw_weights(len(predictions), settings, rng)
+    aucs = {
         name: float(np.mean([area_under_curve(p.chances[name], p.has_start) for p in predictions]))
         for name in predictions[0].chances
     }
-    auc_rounds = {name: _auc_rounds(predictions, weights, name) for name in auc}
+    auc_rounds = {name: _auc_rounds(predictions, bootstrap, name) for name in aucs}
 
     def estimate_gain(name: str) -> Estimate:
-        return weights.estimate(auc[name] - auc[STATIC], auc_rounds[name] - auc_rounds[STATIC])
+        return bootstrap.estimate(aucs[name] - aucs[STATIC], auc_rounds[name] - auc_rounds[STATIC])
 
-    static_loss, history_loss = (
+    static_losses, history_losses = (
         _sum_by_day([log_losses(p.chances[name], p.has_start) for p in predictions], predictions, settings)
         for name in (STATIC, HISTORY)
     )
-    deciles = [calibrate(p.chances[HISTORY], p.has_start, groups=DECILES).group for p in predictions]
+    deciles_of_seed = [calibrate(p.chances[HISTORY], p.has_start, groups=DECILES).group for p in predictions]
     return Attack(
-        auc_static=auc[STATIC],
-        auc_history=auc[HISTORY],
+        auc_static=aucs[STATIC],
+        auc_history=aucs[HISTORY],
         gain=estimate_gain(HISTORY),
-        log_loss_skill=weights.ratio(static_loss - history_loss, static_loss),
-        safest_decile_ratio=_safest_decile_ratio(predictions, deciles, settings, weights),
+        log_loss_skill=bootstrap.ratio(static_losses - history_losses, static_losses),
+        safest_decile_ratio=_safest_decile_ratio(predictions, deciles_of_seed, settings, bootstrap),
         longest_dead_zone=zone,
-        calibration=_calibrate_deciles(predictions, deciles),
-        auc_insider=auc.get(INSIDER),
-        insider_gain=estimate_gain(INSIDER) if INSIDER in auc else None,
+        calibration=_calibrate_deciles(predictions, deciles_of_seed),
+        auc_insider=aucs.get(INSIDER),
+        insider_gain=estimate_gain(INSIDER) if INSIDER in aucs else None,
     )
 
 
-def _draw_weights(seeds: int, settings: AttackSettings, rng: np.random.Generator) -> BootstrapWeights:
-    days, rounds = settings.test_days, settings.rounds
-    day_counts = rng.multinomial(days, np.full(days, 1 / days), rounds)
-    seed_counts = rng.multinomial(seeds, np.full(seeds, 1 / seeds), rounds)
-    return BootstrapWeights(day_counts.astype(np.float64), seed_counts / seeds, settings.level)
+def _draw_weights(seed_count: int, settings: AttackSettings, rng: np.random.Generator) -> BootstrapWeights:
+    day_count, round_count = settings.test_days, settings.rounds
+    draws_of_day = rng.multinomial(day_count, np.full(day_count, 1 / day_count), round_count)
+    draws_of_seed = rng.multinomial(seed_count, np.full(seed_count, 1 / seed_count), round_count)
+    return BootstrapWeights(draws_of_day.astype(np.float64), draws_of_seed / seed_count, settings.level)
 
 
 def _auc_rounds(predictions: Sequence[AttackPredictions], weights: BootstrapWeights, name: str) -> Floats:
     """The area under the curve in every round, the mean over its seeds."""
-    by_seed = [curve_areas_resampled(p.chances[name], p.has_start, p.day, weights.days) for p in predictions]
-    return np.asarray((weights.seeds * np.stack(by_seed, axis=1)).sum(axis=1))
+    seed_rounds = [
+        curve_areas_resampled(p.chances[name], p.has_start, p.day, weights.days) for p in predictions
+    ]
+    return np.asarray((weights.seeds * np.stack(seed_rounds, axis=1)).sum(axis=1))
 
 
 def _safest_decile_ratio(
     predictions: Sequence[AttackPredictions],
-    deciles: Sequence[Ints],
+    deciles_of_seed: Sequence[Ints],
     settings: AttackSettings,
-    weights: BootstrapWeights,
+    bootstrap: BootstrapWeights,
 ) -> Estimate | None:
     """Starts over what the timetable expects, where the attacker feels safest; None where that is little."""
-    is_safe = [decile == 0 for decile in deciles]
-    pairs = list(zip(predictions, is_safe, strict=True))
-    expected = _sum_by_day([p.chances[STATIC] * safe for p, safe in pairs], predictions, settings)
-    observed = _sum_by_day([p.has_start * safe * 1.0 for p, safe in pairs], predictions, settings)
+    safe_masks = [decile == 0 for decile in deciles_of_seed]
+    pairs = list(zip(predictions, safe_masks, strict=True))
+    expected = _sum_by_day([p.chances[STATIC] * is_safe for p, is_safe in pairs], predictions, settings)
+    observed = _sum_by_day([p.has_start * is_safe * 1.0 for p, is_safe in pairs], predictions, settings)
     # A ratio of few starts says nothing: with one or two expected, chance alone makes it 0 or 2.
-    return weights.ratio(observed, expected) if expected.sum(axis=1).mean() >= LEAST_EXPECTED else None
+    return bootstrap.ratio(observed, expected) if expected.sum(axis=1).mean() >= LEAST_EXPECTED else None
 
 
 def _sum_by_day(
-    values: Sequence[Floats], predictions: Sequence[AttackPredictions], settings: AttackSettings
+    moment_values: Sequence[Floats], predictions: Sequence[AttackPredictions], settings: AttackSettings
 ) -> Floats:
     """Sums over the moments of each test day, for every seed: [S, D]."""
     return np.stack(
-        [np.bincount(p.day, v, settings.test_days) for p, v in zip(predictions, values, strict=True)]
+        [np.bincount(p.day, v, settings.test_days) for p, v in zip(predictions, moment_values, strict=True)]
     )
 
 
@@ -221,14 +223,14 @@ def _calibrate_deciles(
     """What was said and what came, tenth by tenth, over all seeds."""
     decile = np.concatenate(deciles)
     counts = np.bincount(decile, minlength=DECILES)
-    value_columns = [
+    columns = [
         np.concatenate([p.chances[HISTORY] for p in predictions]),
         np.concatenate([p.chances[STATIC] for p in predictions]),
         np.concatenate([p.has_start for p in predictions]),
     ]
-    decile_means = [np.bincount(decile, values, DECILES) / np.maximum(counts, 1) for values in value_columns]
+    decile_means = [np.bincount(decile, column, DECILES) / np.maximum(counts, 1) for column in columns]
     return tuple(
-        Decile(k + 1, int(counts[k]), *(float(mean[k]) for mean in decile_means)) for k in range(DECILES)
+        Decile(k + 1, int(counts[k]), *(float(means[k]) for means in decile_means)) for k in range(DECILES)
     )
 
 
@@ -239,18 +241,18 @@ def find_longest_dead_zone(log: VisitLog, is_counted: Bools, clock_s: Ints) -> D
     count. The day is a circle of steps of 5 minutes. Such a zone is what tours leave behind that all change
     over at one hour.
     """
-    areas, area_of_hotspot = np.unique(np.array(log.areas), return_inverse=True)
+    area_names, area_of_hotspot = np.unique(np.array(log.areas), return_inverse=True)
     dead_zones = []
-    for number, area in enumerate(areas):
-        is_in_area = (area_of_hotspot[log.hotspot] == number) & is_counted
-        under_way = _visits_under_way(
+    for area_code, area_name in enumerate(area_names):
+        is_in_area = (area_of_hotspot[log.hotspot] == area_code) & is_counted
+        visit_counts = _visits_under_way(
             clock_s[is_in_area], clock_s[is_in_area] + (log.end_s - log.start_s)[is_in_area]
         )
-        first_step, steps = _longest_run(under_way <= DEAD_SHARE * under_way.mean())
-        dead_zones.append((steps, str(area), first_step))
-    steps, area, first_step = max(dead_zones, key=lambda zone: zone[:2])
-    minute = first_step * STEP_MINUTES
-    return DeadZone(area, f"{minute // 60:02d}:{minute % 60:02d}", steps * STEP_MINUTES)
+        first_step, step_count = _longest_run(visit_counts <= DEAD_SHARE * visit_counts.mean())
+        dead_zones.append((step_count, str(area_name), first_step))
+    step_count, area_name, first_step = max(dead_zones, key=lambda zone: zone[:2])
+    first_minute = first_step * STEP_MINUTES
+    return DeadZone(area_name, f"{first_minute // 60:02d}:{first_minute % 60:02d}", step_count * STEP_MINUTES)
 
 
 def _visits_under_way(start_s: Ints, end_s: Ints) -> Ints:
@@ -259,8 +261,8 @@ def _visits_under_way(start_s: Ints, end_s: Ints) -> Ints:
     last_step = np.maximum(first_step, (end_s - 1) // (60 * STEP_MINUTES))
     step_counts = np.minimum(last_step - first_step + 1, STEPS)
     offsets = np.arange(step_counts.sum()) - np.repeat(np.cumsum(step_counts) - step_counts, step_counts)
-    steps = (np.repeat(first_step, step_counts) + offsets) % STEPS
-    return np.bincount(steps, minlength=STEPS).astype(np.int64)
+    touched_steps = (np.repeat(first_step, step_counts) + offsets) % STEPS
+    return np.bincount(touched_steps, minlength=STEPS).astype(np.int64)
 
 
 def _longest_run(is_dead: Bools) -> tuple[int, int]:
@@ -271,5 +273,5 @@ def _longest_run(is_dead: Bools) -> tuple[int, int]:
     rotated = np.concatenate([np.roll(is_dead, -shift), [False]]).astype(np.int8)
     run_edges = np.flatnonzero(np.diff(rotated, prepend=0)).reshape(-1, 2)
     run_lengths = run_edges[:, 1] - run_edges[:, 0]
-    longest = int(np.argmax(run_lengths))
-    return int(run_edges[longest, 0] + shift) % len(is_dead), int(run_lengths[longest])
+    longest_index = int(np.argmax(run_lengths))
+    return int(run_edges[longest_index, 0] + shift) % len(is_dead), int(run_lengths[longest_index])

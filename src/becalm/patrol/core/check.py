@@ -130,16 +130,16 @@ def judge_plan(plan: Mapping[str, Any], visits: bytes) -> PlanVerdict:
 
     `plan` is plan.json, `visits` the bytes of visits.csv. Sound plans have no violations.
     """
-    missing_names = [name for name in NEEDED if name not in plan]
-    if missing_names:
-        return PlanVerdict((_form_fault(f"plan.json lacks {', '.join(missing_names)}"),), 0, 0)
+    missing_keys = [name for name in NEEDED if name not in plan]
+    if missing_keys:
+        return PlanVerdict((_form_fault(f"plan.json lacks {', '.join(missing_keys)}"),), 0, 0)
     try:
         facts = _read_plan(plan)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         fault = _form_fault(f"plan.json cannot be read ({error!r})")
         return PlanVerdict((fault,), 0, len(plan["shifts"]))
-    visit_rows, unreadable_rows = _read_visits(visits)
-    violations = [*_judge_seals(plan, visits), *unreadable_rows]
+    visit_rows, row_faults = _read_visits(visits)
+    violations = [*_judge_seals(plan, visits), *row_faults]
     visits_of_tour: dict[Tour, list[Visit]] = defaultdict(list)
     for visit in visit_rows:
         tour = _find_tour(visit, facts)
@@ -164,7 +164,7 @@ def _read_plan(plan: Mapping[str, Any]) -> PlanFacts:
         tours[shift["unit"]].append(_read_tour(shift, plan["policy"], tables, meals[shift["unit"]]))
     return PlanFacts(
         places={place["hotspot"]: place for place in plan["places"]},
-        tours={unit: tuple(sorted(own, key=lambda t: t.start)) for unit, own in tours.items()},
+        tours={unit: tuple(sorted(own_tours, key=lambda t: t.start)) for unit, own_tours in tours.items()},
         lengths=frozenset(int(n) for n in plan["policy"]["burst_minutes"]),
         pairing=bool(plan["policy"]["pairing"]),
         off_days=frozenset((hotspot, day) for hotspot, day, arm in plan["arms"] if arm == "off"),
@@ -183,8 +183,8 @@ def _read_tour(
     meals: Iterable[tuple[datetime, datetime]],
 ) -> Tour:
     start, end = parse_instant(shift["start"]), parse_instant(shift["end"])
-    window = shift["meal_window"] or None
-    quarter = (end - start) / 4
+    meal_window = shift["meal_window"] or None
+    quarter_duration = (end - start) / 4
     return Tour(
         unit=shift["unit"],
         area=shift["area"],
@@ -194,8 +194,8 @@ def _read_tour(
         base=shift["base"],
         settle_minutes=float(policy["settle_minutes"]),
         meal_minutes=float(shift["meal_minutes"]),
-        meal_from=parse_instant(window[0]) if window else start + quarter,
-        meal_until=parse_instant(window[1]) if window else end - quarter,
+        meal_from=parse_instant(meal_window[0]) if meal_window else start + quarter_duration,
+        meal_until=parse_instant(meal_window[1]) if meal_window else end - quarter_duration,
         meals=tuple(meal for meal in meals if meal[0] < end and meal[1] > start),
         burst_share=float(shift["burst_share"]),
         pair=shift["pair"],
@@ -206,46 +206,46 @@ def _read_tour(
 def _read_travel(table: Mapping[str, Any]) -> dict[tuple[str, str], float]:
     """Minutes from stop to stop; pairs without a way are left out."""
     return {
-        (one, other): float(minutes)
-        for one, row in zip(table["stops"], table["minutes"], strict=True)
-        for other, minutes in zip(table["stops"], row, strict=True)
+        (from_stop, to_stop): float(minutes)
+        for from_stop, minutes_row in zip(table["stops"], table["minutes"], strict=True)
+        for to_stop, minutes in zip(table["stops"], minutes_row, strict=True)
         if minutes is not None
     }
 
 
-def _read_visits(visits: bytes) -> tuple[list[Visit], list[Violation]]:
+def _read_visits(visits_csv: bytes) -> tuple[list[Visit], list[Violation]]:
     try:
-        reader = csv.DictReader(io.StringIO(visits.decode("utf-8")))
-        missing_names = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing_names:
-            return [], [_form_fault(f"visits.csv has no {', '.join(missing_names)} column")]
-        rows = list(reader)
+        reader = csv.DictReader(io.StringIO(visits_csv.decode("utf-8")))
+        missing_columns = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing_columns:
+            return [], [_form_fault(f"visits.csv has no {', '.join(missing_columns)} column")]
+        csv_rows = list(reader)
     except (UnicodeDecodeError, csv.Error) as error:
         return [], [_form_fault(f"visits.csv cannot be read ({error})")]
-    visit_rows, unreadable_rows = [], []
-    for line_number, row in enumerate(rows, start=2):
+    visits, row_faults = [], []
+    for line_number, row in enumerate(csv_rows, start=2):
         try:
             start, end = parse_instant(row["start"]), parse_instant(row["end"])
-            visit_rows.append(Visit(row["unit"], row["hotspot"], start, end, row))
+            visits.append(Visit(row["unit"], row["hotspot"], start, end, row))
         except (TypeError, ValueError, AttributeError):
-            what = f"line {line_number} of visits.csv is no visit: {list(row.values())}"
-            unreadable_rows.append(_form_fault(what))
-    return visit_rows, unreadable_rows
+            fault_text = f"line {line_number} of visits.csv is no visit: {list(row.values())}"
+            row_faults.append(_form_fault(fault_text))
+    return visits, row_faults
 
 
-def _judge_seals(plan: Mapping[str, Any], visits: bytes) -> Iterator[Violation]:
+def _judge_seals(plan: Mapping[str, Any], visits_csv: bytes) -> Iterator[Violation]:
     """Hashes and commitment."""
-    sha256 = hashlib.sha256(visits).hexdigest()
-    if sha256 != plan["visits_sha256"]:
-        what = f"visits.csv has {sha256}, plan.json says {plan['visits_sha256']}"
-        yield Violation("visits_hash", "", "", "", what)
+    content_sha256 = hashlib.sha256(visits_csv).hexdigest()
+    if content_sha256 != plan["visits_sha256"]:
+        fault_text = f"visits.csv has {content_sha256}, plan.json says {plan['visits_sha256']}"
+        yield Violation("visits_hash", "", "", "", fault_text)
     # The planner's own hash is not called here: a fault in its canonical form would judge itself sound.
-    inputs = {name: plan[name] for name in HASHED}
-    canonical_json = json.dumps(inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    sha256 = hashlib.sha256(canonical_json.encode()).hexdigest()
-    if sha256 != plan["inputs_sha256"]:
-        what = f"the inputs have {sha256}, plan.json says {plan['inputs_sha256']}"
-        yield Violation("inputs_hash", "", "", "", what)
+    hashed_inputs = {key: plan[key] for key in HASHED}
+    canonical_json = json.dumps(hashed_inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    content_sha256 = hashlib.sha256(canonical_json.encode()).hexdigest()
+    if content_sha256 != plan["inputs_sha256"]:
+        fault_text = f"the inputs have {content_sha256}, plan.json says {plan['inputs_sha256']}"
+        yield Violation("inputs_hash", "", "", "", fault_text)
     stated_commitment = (
         plan["commitment"].get("commitment") if isinstance(plan["commitment"], Mapping) else None
     )
@@ -255,17 +255,19 @@ def _judge_seals(plan: Mapping[str, Any], visits: bytes) -> Iterator[Violation]:
 
 def _find_tour(visit: Visit, facts: PlanFacts) -> Tour | None:
     """The tour within which a visit starts, or else the one that it overlaps."""
-    tours = facts.tours.get(visit.unit, ())
-    own_tours = [t for t in tours if t.start <= visit.start < t.end]
-    candidates = own_tours or [t for t in tours if visit.start < t.end and visit.end > t.start]
+    unit_tours = facts.tours.get(visit.unit, ())
+    own_tours = [tour for tour in unit_tours if tour.start <= visit.start < tour.end]
+    candidates = own_tours or [
+        tour for tour in unit_tours if visit.start < tour.end and visit.end > tour.start
+    ]
     return candidates[0] if candidates else None
 
 
 def _judge_visit(visit: Visit, tour: Tour | None, facts: PlanFacts) -> Iterator[Violation]:
     """What is wrong with a visit by itself?"""
     if tour is None:
-        reason = "is not on duty then" if visit.unit in facts.tours else "is in no roster of this plan"
-        yield visit.breaks("unit", f"{visit.unit} {reason}")
+        fault_text = "is not on duty then" if visit.unit in facts.tours else "is in no roster of this plan"
+        yield visit.breaks("unit", f"{visit.unit} {fault_text}")
     elif visit.start < tour.start or visit.end > tour.end:
         yield visit.breaks("shift", f"the tour is from {tour.start:%H:%M} to {tour.end:%H:%M} UTC")
     if visit.minutes not in facts.lengths:
@@ -278,22 +280,22 @@ def _judge_visit(visit: Visit, tour: Tour | None, facts: PlanFacts) -> Iterator[
     if tour and place["area"] != tour.area:
         yield visit.breaks("area", f"the place lies in {place['area']}, the unit serves {tour.area}")
     # The other columns, where they are there, must say the same: people read those.
-    expected_values = {
+    value_of_column = {
         "area": place["area"],
         "minutes": f"{visit.minutes:.0f}",
         "day": tour.day if tour else None,
     }
-    for name, value in expected_values.items():
-        if value is not None and visit.row.get(name) not in (None, value):
-            yield visit.breaks("form", f'{name} "{visit.row[name]}" should be "{value}"')
+    for column, wanted in value_of_column.items():
+        if wanted is not None and visit.row.get(column) not in (None, wanted):
+            yield visit.breaks("form", f'{column} "{visit.row[column]}" should be "{wanted}"')
 
 
 def _judge_place(visit: Visit, place: Mapping[str, Any], facts: PlanFacts) -> Iterator[Violation]:
     """Is the place open to visits then?"""
-    for start, end in facts.blackouts[visit.hotspot]:
-        if visit.start < end and visit.end > start:
-            what = f"closed from {start:%Y-%m-%d %H:%M} to {end:%Y-%m-%d %H:%M} UTC"
-            yield visit.breaks("blackout", what)
+    for blackout_start, blackout_end in facts.blackouts[visit.hotspot]:
+        if visit.start < blackout_end and visit.end > blackout_start:
+            fault_text = f"closed from {blackout_start:%Y-%m-%d %H:%M} to {blackout_end:%Y-%m-%d %H:%M} UTC"
+            yield visit.breaks("blackout", fault_text)
     day = visit.start.astimezone(facts.zone).date().isoformat()
     if place["arm"] == "off" or (visit.hotspot, day) in facts.off_days:
         yield visit.breaks("arm", f"the place is off on {day}")
@@ -310,31 +312,33 @@ def _judge_meetings(
     for visit in (*visits, *earlier_visits):
         visits_of_place[visit.hotspot].append(visit)
     for place_visits in visits_of_place.values():
-        under_way: list[Visit] = []
+        present: list[Visit] = []
         for visit in sorted(place_visits, key=lambda v: (v.start, v.unit)):
-            under_way = [other for other in under_way if other.end > visit.start]
-            for other in under_way:
+            present = [other for other in present if other.end > visit.start]
+            for other in present:
                 if other.unit != visit.unit and not _are_pair(visit, other, facts):
                     yield visit.breaks("together", f"{other.unit} is there until {other.end:%H:%M} UTC")
-            under_way.append(visit)
+            present.append(visit)
 
 
-def _are_pair(one: Visit, other: Visit, facts: PlanFacts) -> bool:
-    pair_names = [tour.pair for visit in (one, other) if (tour := _find_tour(visit, facts))]
+def _are_pair(one_visit: Visit, other_visit: Visit, facts: PlanFacts) -> bool:
+    pair_names = [tour.pair for visit in (one_visit, other_visit) if (tour := _find_tour(visit, facts))]
     return facts.pairing and len(pair_names) == 2 and pair_names[0] == pair_names[1] != ""
 
 
 def _judge_dosage(visits: Iterable[Visit], dosage: Iterable[Any]) -> Iterator[Violation]:
     """Places whose visits are not as many as plan.json says: one was taken out, added or moved."""
-    counts = Counter(visit.hotspot for visit in visits)
-    for place in dosage:
-        if not isinstance(place, Mapping):
+    visit_counts = Counter(visit.hotspot for visit in visits)
+    for place_dosage in dosage:
+        if not isinstance(place_dosage, Mapping):
             yield _form_fault("plan.json: its dosage cannot be read")
             return
-        name, stated_count = str(place.get("hotspot")), place.get("visits")
-        if counts[name] != stated_count:
-            what = f"{counts[name]} visits stand in visits.csv, and plan.json says {stated_count}"
-            yield Violation("dosage", "", name, "", what)
+        hotspot, stated_count = str(place_dosage.get("hotspot")), place_dosage.get("visits")
+        if visit_counts[hotspot] != stated_count:
+            fault_text = (
+                f"{visit_counts[hotspot]} visits stand in visits.csv, and plan.json says {stated_count}"
+            )
+            yield Violation("dosage", "", hotspot, "", fault_text)
 
 
 def _judge_tour(tour: Tour, visits: Sequence[Visit]) -> Iterator[Violation]:
@@ -345,34 +349,36 @@ def _judge_tour(tour: Tour, visits: Sequence[Visit]) -> Iterator[Violation]:
     if not ordered_visits:
         return
     yield from _judge_ways(tour, ordered_visits)
-    minutes = sum(visit.minutes for visit in ordered_visits)
-    allowed_minutes = tour.burst_share * ((tour.end - tour.start) / MINUTE)
-    if minutes > allowed_minutes + SLACK:
-        yield tour.breaks("share", f"{minutes:g} minutes of bursts, {allowed_minutes:g} are open to them")
+    burst_minutes = sum(visit.minutes for visit in ordered_visits)
+    open_minutes = tour.burst_share * ((tour.end - tour.start) / MINUTE)
+    if burst_minutes > open_minutes + SLACK:
+        yield tour.breaks("share", f"{burst_minutes:g} minutes of bursts, {open_minutes:g} are open to them")
 
 
 def _judge_ways(tour: Tour, ordered_visits: Sequence[Visit]) -> Iterator[Violation]:
     """Is there time enough, besides a meal, from the base to the first visit, and so on back to the base?"""
-    base_start = Visit(tour.unit, tour.base, tour.start, tour.start, {})
-    base_end = Visit(tour.unit, tour.base, tour.end, tour.end, {})
-    for one, other in pairwise((base_start, *ordered_visits, base_end)):
-        kind = "start" if one is base_start else "end" if other is base_end else "travel"
-        if kind == "travel" and other.start < one.end:
-            yield other.breaks("overlap", f"the unit is at {one.hotspot} until {one.end:%H:%M} UTC")
-        elif lack := _lack_of_time(tour, one, other, 0.0 if kind == "end" else tour.settle_minutes):
-            visit, leg = (one, f"back to {tour.base}") if kind == "end" else (other, f"from {one.hotspot}")
-            yield visit.breaks(kind, f"{leg}: {lack}")
+    base_departure = Visit(tour.unit, tour.base, tour.start, tour.start, {})
+    base_return = Visit(tour.unit, tour.base, tour.end, tour.end, {})
+    for prior, later in pairwise((base_departure, *ordered_visits, base_return)):
+        kind = "start" if prior is base_departure else "end" if later is base_return else "travel"
+        if kind == "travel" and later.start < prior.end:
+            yield later.breaks("overlap", f"the unit is at {prior.hotspot} until {prior.end:%H:%M} UTC")
+        elif lack_text := _lack_of_time(tour, prior, later, 0.0 if kind == "end" else tour.settle_minutes):
+            visit, leg_text = (
+                (prior, f"back to {tour.base}") if kind == "end" else (later, f"from {prior.hotspot}")
+            )
+            yield visit.breaks(kind, f"{leg_text}: {lack_text}")
 
 
-def _lack_of_time(tour: Tour, one: Visit, other: Visit, settle_minutes: float) -> str:
+def _lack_of_time(tour: Tour, prior: Visit, later: Visit, settle_minutes: float) -> str:
     """What is missing between two visits, in words; empty where there is time enough."""
-    way_minutes = tour.minutes.get((one.hotspot, other.hotspot))
+    way_minutes = tour.minutes.get((prior.hotspot, later.hotspot))
     if way_minutes is None:
         return "there is no way"
-    eaten_minutes = sum(
-        max((min(end, other.start) - max(start, one.end)) / MINUTE, 0.0) for start, end in tour.meals
+    meal_minutes = sum(
+        max((min(end, later.start) - max(start, prior.end)) / MINUTE, 0.0) for start, end in tour.meals
     )
-    free_minutes = (other.start - one.end) / MINUTE - eaten_minutes
+    free_minutes = (later.start - prior.end) / MINUTE - meal_minutes
     needed = way_minutes + settle_minutes
     return "" if free_minutes + SLACK >= needed else f"{free_minutes:g} minutes, {needed:g} are needed"
 
@@ -385,8 +391,8 @@ def _judge_meal(tour: Tour, ordered_visits: Sequence[Visit]) -> Iterator[Violati
     if (end - start) / MINUTE + SLACK < tour.meal_minutes:
         yield tour.breaks("meal", f"{(end - start) / MINUTE:g} minutes, {tour.meal_minutes:g} are due")
     if start < tour.meal_from or end > tour.meal_until:
-        window = f"{tour.meal_from:%H:%M} to {tour.meal_until:%H:%M}"
-        yield tour.breaks("meal", f"{start:%H:%M} to {end:%H:%M} UTC, its window is {window}")
+        window_text = f"{tour.meal_from:%H:%M} to {tour.meal_until:%H:%M}"
+        yield tour.breaks("meal", f"{start:%H:%M} to {end:%H:%M} UTC, its window is {window_text}")
     for visit in ordered_visits:
         if visit.start < end and visit.end > start:
             yield visit.breaks("meal", f"the meal is from {start:%H:%M} to {end:%H:%M} UTC")
@@ -405,5 +411,5 @@ def format_instant(instant: datetime) -> str:
     return instant.isoformat().replace("+00:00", "Z")
 
 
-def _form_fault(what: str) -> Violation:
-    return Violation("form", "", "", "", what)
+def _form_fault(fault_text: str) -> Violation:
+    return Violation("form", "", "", "", fault_text)

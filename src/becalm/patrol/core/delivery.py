@@ -93,7 +93,7 @@ def visits_from_traces(
     are one; shorter ones than `least_minutes` are passing by. A visit is the union of its unit's officers.
     """
     fixes = _usable_fixes(traces, rule)
-    fence, depth = signed_distances(
+    fix_fence, fix_depth_m = signed_distances(
         np.column_stack([fixes.easting_m, fixes.northing_m]),
         np.array([(p.easting_m, p.northing_m) for p in places], dtype=np.float64).reshape(-1, 2),
         np.array([p.radius_m for p in places], dtype=np.float64),
@@ -101,7 +101,9 @@ def visits_from_traces(
         rule.buffer_m,
     )
     silence_s = rule.silence_minutes * 60
-    stays = find_stays(fixes.officer, fixes.at_s, fence, depth, fixes=rule.fixes, silence_s=silence_s)
+    stays = find_stays(
+        fixes.officer, fixes.at_s, fix_fence, fix_depth_m, fixes=rule.fixes, silence_s=silence_s
+    )
     stays = _join_stays(stays, fixes, rule)
     visits = [_build_visit(stays, crew, fixes, places) for crew in _group_crews(stays, fixes)]
     notes = (*_unused_notes(traces, fixes, rule), *_silence_notes(fixes, silence_s))
@@ -144,65 +146,67 @@ def _usable_fixes(traces: Traces, rule: DeliveryRule) -> Traces:
 
 def _join_stays(stays: Stays, fixes: Traces, rule: DeliveryRule) -> Stays:
     """Join stays of one officer at one hotspot that lie close together; then drop what is too short."""
-    stay_order = np.lexsort((stays.start_s, stays.fence, stays.mover))
-    mover, fence, unit = stays.mover[stay_order], stays.fence[stay_order], fixes.unit[stays.first][stay_order]
-    start_s, end_s = stays.start_s[stay_order], stays.end_s[stay_order]
-    is_new = np.ones(len(stay_order), dtype=bool)
-    is_new[1:] = (np.diff(mover) != 0) | (np.diff(fence) != 0) | (np.diff(unit) != 0)
-    is_new[1:] |= start_s[1:] - end_s[:-1] > rule.merged_gap_minutes * 60
-    first_stays = np.flatnonzero(is_new)
-    last_stays = np.append(first_stays[1:], len(stay_order))[: len(first_stays)] - 1
+    order = np.lexsort((stays.start_s, stays.fence, stays.mover))
+    movers, fences, units = stays.mover[order], stays.fence[order], fixes.unit[stays.first][order]
+    start_s, end_s = stays.start_s[order], stays.end_s[order]
+    is_first = np.ones(len(order), dtype=bool)
+    is_first[1:] = (np.diff(movers) != 0) | (np.diff(fences) != 0) | (np.diff(units) != 0)
+    is_first[1:] |= start_s[1:] - end_s[:-1] > rule.merged_gap_minutes * 60
+    first_rows = np.flatnonzero(is_first)
+    last_rows = np.append(first_rows[1:], len(order))[: len(first_rows)] - 1
     # Joined before the short ones go: a radio that loses the satellites for a minute cuts a visit in pieces.
-    is_long_enough = end_s[last_stays] - start_s[first_stays] >= rule.least_minutes * 60
-    first_stays, last_stays = first_stays[is_long_enough], last_stays[is_long_enough]
-    first, last = stays.first[stay_order][first_stays], stays.last[stay_order][last_stays]
-    return Stays(mover[first_stays], fence[first_stays], start_s[first_stays], end_s[last_stays], first, last)
+    is_long = end_s[last_rows] - start_s[first_rows] >= rule.least_minutes * 60
+    first_rows, last_rows = first_rows[is_long], last_rows[is_long]
+    first_fixes, last_fixes = stays.first[order][first_rows], stays.last[order][last_rows]
+    return Stays(
+        movers[first_rows], fences[first_rows], start_s[first_rows], end_s[last_rows], first_fixes, last_fixes
+    )
 
 
 def _group_crews(stays: Stays, fixes: Traces) -> list[list[int]]:
     """Stays that overlap, of officers of one unit at one place; one whose unit nobody knows stands alone."""
-    unit = fixes.unit[stays.first]
-    lone_officer = np.where(unit < 0, stays.mover, -1)
+    unit_of_stay = fixes.unit[stays.first]
+    lone_officer_of_stay = np.where(unit_of_stay < 0, stays.mover, -1)
     crews: list[list[int]] = []
-    last_group, until_s = None, -np.inf
-    for row in np.lexsort((stays.start_s, stays.fence, lone_officer, unit)).tolist():
-        group = (unit[row], lone_officer[row], stays.fence[row])
-        if group != last_group or stays.start_s[row] > until_s:
+    last_crew_key, until_s = None, -np.inf
+    for stay_row in np.lexsort((stays.start_s, stays.fence, lone_officer_of_stay, unit_of_stay)).tolist():
+        crew_key = (unit_of_stay[stay_row], lone_officer_of_stay[stay_row], stays.fence[stay_row])
+        if crew_key != last_crew_key or stays.start_s[stay_row] > until_s:
             crews.append([])
-            last_group, until_s = group, -np.inf
-        crews[-1].append(row)
-        until_s = max(until_s, stays.end_s[row])
+            last_crew_key, until_s = crew_key, -np.inf
+        crews[-1].append(stay_row)
+        until_s = max(until_s, stays.end_s[stay_row])
     return crews
 
 
 def _build_visit(
-    stays: Stays, crew: list[int], fixes: Traces, places: Sequence[PatrolPlace]
+    stays: Stays, stay_rows: list[int], fixes: Traces, places: Sequence[PatrolPlace]
 ) -> DeliveredVisit:
-    crew_stays = np.array(crew)
-    accuracy_m = np.concatenate([fixes.accuracy_m[stays.first[r] : stays.last[r] + 1] for r in crew])
-    known_accuracy_m = accuracy_m[np.isfinite(accuracy_m)]
-    unit = int(fixes.unit[stays.first[crew[0]]])
-    start_s, end_s = float(stays.start_s[crew_stays].min()), float(stays.end_s[crew_stays].max())
+    crew_rows = np.array(stay_rows)
+    accuracies_m = np.concatenate([fixes.accuracy_m[stays.first[r] : stays.last[r] + 1] for r in stay_rows])
+    known_accuracy_m = accuracies_m[np.isfinite(accuracies_m)]
+    unit_code = int(fixes.unit[stays.first[stay_rows[0]]])
+    start_s, end_s = float(stays.start_s[crew_rows].min()), float(stays.end_s[crew_rows].max())
     return DeliveredVisit(
-        unit=fixes.units[unit] if unit >= 0 else "",
-        hotspot=places[int(stays.fence[crew[0]])].hotspot,
+        unit=fixes.units[unit_code] if unit_code >= 0 else "",
+        hotspot=places[int(stays.fence[stay_rows[0]])].hotspot,
         span=Span(*(datetime.fromtimestamp(round(instant_s), UTC) for instant_s in (start_s, end_s))),
-        officers=len(set(stays.mover[crew_stays].tolist())),
-        officer_minutes=sum((stays.end_s[crew_stays] - stays.start_s[crew_stays]).tolist()) / 60,
+        officers=len(set(stays.mover[crew_rows].tolist())),
+        officer_minutes=sum((stays.end_s[crew_rows] - stays.start_s[crew_rows]).tolist()) / 60,
         source="trace",
         accuracy_m=float(np.median(known_accuracy_m)) if len(known_accuracy_m) else None,
-        fixes=len(accuracy_m),
+        fixes=len(accuracies_m),
     )
 
 
 def _unused_notes(traces: Traces, fixes: Traces, rule: DeliveryRule) -> list[str]:
     inaccurate_count = int((traces.accuracy_m > rule.worst_accuracy_m).sum())
-    reasons = [
+    reason_counts = [
         *traces.left_out,
         (f"less accurate than {rule.worst_accuracy_m:g} m", inaccurate_count),
         ("a second one of the same moment", traces.size - inaccurate_count - fixes.size),
     ]
-    return [f"{count:,} fixes left out: {reason}." for reason, count in reasons if count]
+    return [f"{fix_count:,} fixes left out: {reason}." for reason, fix_count in reason_counts if fix_count]
 
 
 def _silence_notes(fixes: Traces, silence_s: float) -> list[str]:
@@ -274,13 +278,13 @@ def compare_delivery(
     to, within `match_minutes`; which unit came does not matter. What belongs to none is background.
     """
     visits_in_span = [v for v in visits if v.span.start < span.end and v.span.end > span.start]
-    bursts = [b for b in planned if span.start <= b.span.start < span.end]
+    bursts_in_span = [b for b in planned if span.start <= b.span.start < span.end]
     unplanned_hotspots = {v.hotspot for v in visits_in_span} - {p.hotspot for p in places}
     left_out_note = f"{len(unplanned_hotspots)} hotspots that were visited are not in the plan: left out."
     place_deliveries = tuple(
         _compare_place(
             place,
-            [b for b in bursts if b.hotspot == place.hotspot],
+            [b for b in bursts_in_span if b.hotspot == place.hotspot],
             [v for v in visits_in_span if v.hotspot == place.hotspot],
             timedelta(minutes=rule.match_minutes),
         )
@@ -291,13 +295,13 @@ def compare_delivery(
 
 def union_minutes(spans: Iterable[Span]) -> float:
     """How many minutes do these spans cover, each moment counted once?"""
-    total, covered_until = timedelta(), None
+    total_time, covered_until = timedelta(), None
     for span in sorted(spans, key=lambda s: s.start):
-        start = span.start if covered_until is None else max(span.start, covered_until)
-        if span.end > start:
-            total += span.end - start
+        uncovered_start = span.start if covered_until is None else max(span.start, covered_until)
+        if span.end > uncovered_start:
+            total_time += span.end - uncovered_start
             covered_until = span.end
-    return total / timedelta(minutes=1)
+    return total_time / timedelta(minutes=1)
 
 
 def _compare_place(
@@ -305,20 +309,22 @@ def _compare_place(
 ) -> PlaceDelivery:
     traced_visits = [visit for visit in visits if visit.source == "trace"]
     check_ins = [visit for visit in visits if visit.source == "check-in"]
-    matches = [_match_burst(visit.span, bursts, match_within) for visit in traced_visits]
-    all_minutes = union_minutes(visit.span for visit in traced_visits)
-    planned_minutes = union_minutes(
-        visit.span for visit, match in zip(traced_visits, matches, strict=True) if match is not None
+    burst_indices = [_match_burst(visit.span, bursts, match_within) for visit in traced_visits]
+    traced_minutes = union_minutes(visit.span for visit in traced_visits)
+    matched_minutes = union_minutes(
+        visit.span
+        for visit, burst_index in zip(traced_visits, burst_indices, strict=True)
+        if burst_index is not None
     )
     return PlaceDelivery(
         hotspot=place.hotspot,
         name=place.name,
         planned_visits=len(bursts),
         planned_minutes=union_minutes(burst.span for burst in bursts),
-        delivered_visits=len(set(matches) - {None}),
-        patrol_minutes=planned_minutes,
-        background_visits=matches.count(None),
-        background_minutes=all_minutes - planned_minutes,
+        delivered_visits=len(set(burst_indices) - {None}),
+        patrol_minutes=matched_minutes,
+        background_visits=burst_indices.count(None),
+        background_minutes=traced_minutes - matched_minutes,
         officer_minutes=sum(visit.officer_minutes for visit in traced_visits),
         check_in_visits=len(check_ins),
         check_in_minutes=union_minutes(visit.span for visit in check_ins),
@@ -331,12 +337,12 @@ def _compare_place(
 
 def _match_burst(span: Span, bursts: Sequence[Burst], match_within: timedelta) -> int | None:
     """Which planned burst is this visit?"""
-    candidates = [
+    ranked_bursts = [
         (-max(overlap, timedelta()), abs(burst.span.start - span.start), i)
         for i, burst in enumerate(bursts)
         if (overlap := _overlap(span, burst.span)) >= -match_within
     ]
-    return min(candidates)[2] if candidates else None
+    return min(ranked_bursts)[2] if ranked_bursts else None
 
 
 def _overlap(a: Span, b: Span) -> timedelta:

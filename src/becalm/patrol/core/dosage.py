@@ -85,11 +85,11 @@ def dose_places(
         raise PlanError(_nothing_left(outside_boroughs, boroughs))
     areas = [boroughs.get(place.borough) or _nearest_area(place, area_of_base) for place in listed]
     check_areas(listed, areas)
-    places = tuple(
+    dosed_places = tuple(
         _dose_place(place, area, visits, book)
         for place, area, visits in zip(listed, areas, _visits_per_day(listed, book.dose), strict=True)
     )
-    return DosagePlan(places, _dosage_notes(listed, book, outside_boroughs, by_base=not boroughs))
+    return DosagePlan(dosed_places, _dosage_notes(listed, book, outside_boroughs, by_base=not boroughs))
 
 
 def check_areas(listed: Sequence[ListedPlace], areas: Sequence[str]) -> None:
@@ -141,16 +141,16 @@ def scale_dosage(places: Sequence[PatrolPlace], share: float) -> tuple[PatrolPla
 
 def _visits_per_day(listed: Sequence[ListedPlace], rule: DoseRule) -> list[float]:
     mean_harm = sum(place.harm for place in listed) / len(listed)
-    list_order = sorted(range(len(listed)), key=lambda i: (listed[i].rank, listed[i].hotspot))
-    share_of_list = {i: (n + 1) / len(listed) for n, i in enumerate(list_order)}
-    visits = (_place_visits(place, rule, share_of_list[i], mean_harm) for i, place in enumerate(listed))
-    return [min(max(v, rule.least_visits_per_day), rule.most_visits_per_day) for v in visits]
+    ranked_indices = sorted(range(len(listed)), key=lambda i: (listed[i].rank, listed[i].hotspot))
+    list_shares = {i: (n + 1) / len(listed) for n, i in enumerate(ranked_indices)}
+    raw_visits = (_place_visits(place, rule, list_shares[i], mean_harm) for i, place in enumerate(listed))
+    return [min(max(v, rule.least_visits_per_day), rule.most_visits_per_day) for v in raw_visits]
 
 
 def _place_visits(place: ListedPlace, rule: DoseRule, share_of_list: float, mean_harm: float) -> float:
     if rule.by == "harm":
-        ratio = place.harm / mean_harm if mean_harm > 0 else 1.0
-        return float(rule.visits_per_day * ratio**rule.harm_power)
+        harm_ratio = place.harm / mean_harm if mean_harm > 0 else 1.0
+        return float(rule.visits_per_day * harm_ratio**rule.harm_power)
     if rule.by == "rank":
         return next(band.visits_per_day for band in rule.bands if share_of_list <= band.upto + 1e-9)
     return next(band.visits_per_day for band in rule.bands if place.p_top >= band.upto)
@@ -163,18 +163,18 @@ def _nearest_area(place: ListedPlace, area_of_base: Sequence[tuple[Base, str]]) 
     return min(area_of_base, key=lambda b: (away_m(b[0]), b[0].base))[1] if area_of_base else ""
 
 
-def _nothing_left(outside_boroughs: Sequence[str], boroughs: Mapping[str, str]) -> str:
+def _nothing_left(outside_boroughs: Sequence[str], area_of_borough: Mapping[str, str]) -> str:
     if not outside_boroughs:
         return "There are no hotspots to plan for. Make a list with `becalm find hotspots`."
     return (
         f"All {len(outside_boroughs)} hotspots lie in boroughs of no patrol area "
         f"({_count_boroughs(outside_boroughs)}). "
-        f"The units serve {', '.join(sorted(boroughs))}. Add the boroughs to [[areas]]."
+        f"The units serve {', '.join(sorted(area_of_borough))}. Add the boroughs to [[areas]]."
     )
 
 
 def _count_boroughs(boroughs: Sequence[str]) -> str:
-    return ", ".join(f"{name} {boroughs.count(name)}" for name in sorted(set(boroughs)))
+    return ", ".join(f"{borough} {boroughs.count(borough)}" for borough in sorted(set(boroughs)))
 
 
 def _dosage_notes(
@@ -204,9 +204,9 @@ def select_places(
     places = tuple(place for place in listed if not plan_boroughs or place.borough in plan_boroughs)
     if listed and not places:
         names = sorted({place.borough for place in listed if place.borough})
-        where = f"they lie in {', '.join(names[:12])}" if names else "the records name no boroughs"
+        where_text = f"they lie in {', '.join(names[:12])}" if names else "the records name no boroughs"
         raise PlanError(
-            f"None of the {len(listed)} hotspots lies in {', '.join(sorted(plan_boroughs))}: {where}. "
+            f"None of the {len(listed)} hotspots lies in {', '.join(sorted(plan_boroughs))}: {where_text}. "
             "Correct the name, or give the workspace the boundaries of the boroughs."
         )
     return places

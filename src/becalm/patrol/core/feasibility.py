@@ -27,9 +27,9 @@ def check_feasible(inputs: PlanInputs) -> None:
     faults = faults or [*_double_faults(inputs), *_lookup_faults(inputs)]
     faults = faults or [*_shift_faults(inputs), *_area_faults(inputs)]
     if faults:
-        reasons = "1 reason" if len(faults) == 1 else f"{len(faults)} reasons"
+        count_text = "1 reason" if len(faults) == 1 else f"{len(faults)} reasons"
         raise PlanError(
-            f"No patrol plan can be made of this, for {reasons}; nothing was planned.", tuple(faults)
+            f"No patrol plan can be made of this, for {count_text}; nothing was planned.", tuple(faults)
         )
 
 
@@ -57,46 +57,46 @@ def _policy_faults(policy: PatrolPolicy) -> Iterator[Fault]:
 
 def _place_faults(places: tuple[PatrolPlace, ...]) -> Iterator[Fault]:
     for place in places:
-        where = f"hotspot {place.hotspot}"
+        place_text = f"hotspot {place.hotspot}"
         if not 0.0 <= place.gap_weight <= 1.0 or place.gap_minutes < 0:
-            gap = f"a gap of {place.gap_minutes} minutes with weight {place.gap_weight}"
-            yield Fault(where, gap, "the weight lies in 0 .. 1, 0.5 is soft, 0 is hard")
+            gap_text = f"a gap of {place.gap_minutes} minutes with weight {place.gap_weight}"
+            yield Fault(place_text, gap_text, "the weight lies in 0 .. 1, 0.5 is soft, 0 is hard")
         if len(place.profile) != HOURS_OF_WEEK or min(place.profile) < 0:
-            yield Fault(where, "its profile is not of 168 hours", "give one share an hour")
+            yield Fault(place_text, "its profile is not of 168 hours", "give one share an hour")
         if min(place.dosage.visits_per_day, place.dosage.minutes_per_day) < 0:
-            yield Fault(where, "its dosage is below 0", "give 0 or more")
+            yield Fault(place_text, "its dosage is below 0", "give 0 or more")
 
 
 def _double_faults(inputs: PlanInputs) -> Iterator[Fault]:
-    for hotspot, count in Counter(place.hotspot for place in inputs.places).items():
-        if count > 1:
-            yield Fault(f"hotspot {hotspot}", f"is listed {count} times", "list every hotspot once")
+    for hotspot, listed_count in Counter(place.hotspot for place in inputs.places).items():
+        if listed_count > 1:
+            yield Fault(f"hotspot {hotspot}", f"is listed {listed_count} times", "list every hotspot once")
     shifts_of_unit: dict[str, list[UnitShift]] = defaultdict(list)
     for shift in sorted(inputs.shifts, key=lambda s: s.hours.start):
         shifts_of_unit[shift.unit].append(shift)
     for unit, shifts in shifts_of_unit.items():
-        for one, other in pairwise(shifts):
-            if other.hours.start < one.hours.end:
-                what = f"its tour from {other.hours.start} begins before the one before has ended"
+        for earlier_shift, later_shift in pairwise(shifts):
+            if later_shift.hours.start < earlier_shift.hours.end:
+                what = f"its tour from {later_shift.hours.start} begins before the one before has ended"
                 yield Fault(f"unit {unit}", what, "one unit is in one place at a time; mend its hours")
 
 
 def _lookup_faults(inputs: PlanInputs) -> Iterator[Fault]:
     """Bases, tables of travel and stops that are named and not given."""
     bases = {base.base for base in inputs.bases}
-    modes = {shift.mode for shift in inputs.shifts}
-    for mode in sorted(modes - set(inputs.travel)):
+    used_modes = {shift.mode for shift in inputs.shifts}
+    for mode in sorted(used_modes - set(inputs.travel)):
         yield Fault("travel", f"there is no table for units that go by {mode}", "give one")
     for shift in inputs.shifts:
         if shift.base not in bases:
             yield Fault(_tour_name(shift), f"its base {shift.base!r} is not known", "add it to the bases")
-    for mode, table in inputs.travel.items():
-        missing_stops = sorted((bases | {place.hotspot for place in inputs.places}) - set(table.stops))
-        if missing_stops and mode in modes:
+    for mode, travel_table in inputs.travel.items():
+        missing_stops = sorted((bases | {place.hotspot for place in inputs.places}) - set(travel_table.stops))
+        if missing_stops and mode in used_modes:
             yield Fault(
                 f"travel by {mode}", f"knows no way to {', '.join(missing_stops[:5])}", "add these stops"
             )
-        if np.isnan(table.minutes).any() or (table.minutes < 0).any():
+        if np.isnan(travel_table.minutes).any() or (travel_table.minutes < 0).any():
             yield Fault(f"travel by {mode}", "has minutes below 0, or none", "an absent way is infinite")
 
 
@@ -104,14 +104,14 @@ def _shift_faults(inputs: PlanInputs) -> Iterator[Fault]:
     grid = build_slot_grid(inputs)
     end_day = inputs.first_day + timedelta(days=inputs.days)
     for shift in inputs.shifts:
-        slots, _, paused, meal_slots, pause_first, pause_last = walk_row(shift, grid, 0)
+        slot_count, _, has_paused, meal_slot_count, pause_first, pause_last = walk_row(shift, grid, 0)
         if not inputs.first_day <= shift.day < end_day or shift.hours.start < grid.origin:
             what = f"does not begin from {inputs.first_day} to {end_day}"
             yield Fault(_tour_name(shift), what, "leave it out")
         if not 0.0 < shift.burst_share <= 1.0:
             what = f"a share of {shift.burst_share:g} of it is open to bursts"
             yield Fault(_tour_name(shift), what, "give a share above 0, up to 1, or leave the unit out")
-        if not paused and (pause_first > pause_last or meal_slots > slots):
+        if not has_paused and (pause_first > pause_last or meal_slot_count > slot_count):
             yield _meal_fault(shift)
 
 
@@ -132,14 +132,14 @@ def _area_faults(inputs: PlanInputs) -> Iterator[Fault]:
     shifts_of_area: dict[str, list[UnitShift]] = defaultdict(list)
     for shift in inputs.shifts:
         shifts_of_area[shift.area].append(shift)
-    areas = sorted({place.area for place in inputs.places})
-    for area in sorted(set(shifts_of_area) - set(areas)):
+    areas_with_places = sorted({place.area for place in inputs.places})
+    for area in sorted(set(shifts_of_area) - set(areas_with_places)):
         # Without a place to go to, a tour would be planned without so much as a meal.
         what = f"has {len(shifts_of_area[area])} unit-shifts and no hotspot"
         yield Fault(f"area {area}", what, "leave them out, or lend them to another area")
-    for area in areas:
+    for area in areas_with_places:
         yield from _reach_faults(inputs, area, shifts_of_area[area])
-    for area in areas:
+    for area in areas_with_places:
         yield from _minute_faults(inputs, area, shifts_of_area[area])
 
 
@@ -155,8 +155,8 @@ def _reach_faults(inputs: PlanInputs, area: str, shifts: list[UnitShift]) -> Ite
         if not shift_kinds:
             yield Fault(f"hotspot {place.hotspot}", f"area {area} has no unit", "give it one")
         elif all(
-            round_trip_minutes(inputs.travel[mode], place.hotspot, base) + stay_minutes > minutes
-            for mode, base, minutes in shift_kinds
+            round_trip_minutes(inputs.travel[mode], place.hotspot, base) + stay_minutes > shift_minutes
+            for mode, base, shift_minutes in shift_kinds
         ):
             what = "no unit can get there, stay for a burst and be back within its shift"
             yield Fault(f"hotspot {place.hotspot}", what, "give a nearer base, a faster mode, or drop it")
@@ -183,15 +183,15 @@ def find_shortfalls(
 ) -> tuple[Shortfall, ...]:
     """Which targets is the plan not expected to meet, by how much, and what would mend it?"""
     area_of_place = {place.hotspot: place.area for place in inputs.places}
-    due_millivisits = dict(zip(distribution.hotspots, distribution.due_millivisits, strict=True))
-    by_area: dict[str, list[PlaceDosage]] = defaultdict(list)
+    due_of_hotspot = dict(zip(distribution.hotspots, distribution.due_millivisits, strict=True))
+    dosage_of_area: dict[str, list[PlaceDosage]] = defaultdict(list)
     for place in dosage:
-        by_area[area_of_place[place.hotspot]].append(place)
+        dosage_of_area[area_of_place[place.hotspot]].append(place)
     shortfalls: list[Shortfall] = []
-    for area, places in sorted(by_area.items()):
+    for area, area_dosage in sorted(dosage_of_area.items()):
         tour_count = sum(shift.area == area for shift in inputs.shifts)
-        visits_per_tour = sum(place.expected_visits for place in places) / max(tour_count, 1)
-        missing_of_place = {place: place.target_visits - place.expected_visits for place in places}
+        visits_per_tour = sum(place.expected_visits for place in area_dosage) / max(tour_count, 1)
+        missing_of_place = {place: place.target_visits - place.expected_visits for place in area_dosage}
         short_places = [
             place
             for place, visits in missing_of_place.items()
@@ -200,7 +200,7 @@ def find_shortfalls(
         missing_visits = sum(missing_of_place[place] for place in short_places)
         more_tours = missing_visits / visits_per_tour if visits_per_tour > 0 else 0.0
         # Where the distribution itself was fitted to less than the target, the area's share was capped.
-        capped_places = [p for p in short_places if due_millivisits[p.hotspot] < 990.0 * p.target_visits]
+        capped_places = [p for p in short_places if due_of_hotspot[p.hotspot] < 990.0 * p.target_visits]
         shortfalls += [
             _time_shortfall(inputs, p, more_tours, area) for p in short_places if p not in capped_places
         ]

@@ -63,15 +63,15 @@ def fit_area_distribution(area: AreaArrays, earlier_bursts: tuple[Burst, ...]) -
     targets = VisitTargets(target_visits_by_hour(area), possible_minutes(area))
     dual = build_dual(area)
     multipliers = dual.fit(targets, dual.start(targets), ROUNDS)
-    multipliers, visits, minutes = calibrate(dual, multipliers, targets, earlier_bursts)
+    multipliers, expected_visits, expected_minutes = calibrate(dual, multipliers, targets, earlier_bursts)
     hour_weights, length_weights = multipliers.rounded(dual)
     return RouteDistribution(
         hotspots=tuple(place.hotspot for place in area.places),
         hour_weights=tuple(map(tuple, hour_weights.tolist())),
         length_weights=tuple(map(tuple, length_weights.tolist())),
-        due_millivisits=tuple(round(1000 * due) for due in targets.visits.tolist()),
-        expected_millivisits=tuple(round(1000 * mean) for mean in visits.tolist()),
-        expected_milliminutes=tuple(round(1000 * mean) for mean in minutes.tolist()),
+        due_millivisits=tuple(round(1000 * due_visits) for due_visits in targets.visits.tolist()),
+        expected_millivisits=tuple(round(1000 * mean) for mean in expected_visits.tolist()),
+        expected_milliminutes=tuple(round(1000 * mean) for mean in expected_minutes.tolist()),
     )
 
 
@@ -92,32 +92,32 @@ def target_visits_by_hour(area: AreaArrays) -> Floats:
     """The visits that are due in each hour of the week: by the profile, where units are on duty."""
     hour_of_week, walkers = area.grid.hour_of_week, area.walkers
     units_on_duty = np.zeros(area.grid.count)
-    for first, slots in zip(walkers.first_slot, walkers.fields[:, 0], strict=True):
-        units_on_duty[first : first + slots] += 1.0
-    profile = np.array([place.profile for place in area.places])
-    profile = profile / np.maximum(profile.sum(axis=1, keepdims=True), 1e-12)
+    for first_slot, slot_count in zip(walkers.first_slot, walkers.fields[:, 0], strict=True):
+        units_on_duty[first_slot : first_slot + slot_count] += 1.0
+    hour_profile = np.array([place.profile for place in area.places])
+    hour_profile = hour_profile / np.maximum(hour_profile.sum(axis=1, keepdims=True), 1e-12)
     # Without a floor an hour without past harm would never see a patrol, and whoever watches learns which.
-    profile = (1.0 - FLOOR_SHARE) * profile + FLOOR_SHARE / HOURS_OF_WEEK
-    due_by_slot = profile[:, hour_of_week] * units_on_duty * area.dose_factor * (area.closed == 0)
+    hour_profile = (1.0 - FLOOR_SHARE) * hour_profile + FLOOR_SHARE / HOURS_OF_WEEK
+    due_by_slot = hour_profile[:, hour_of_week] * units_on_duty * area.dose_factor * (area.closed == 0)
     due_by_hour = np.zeros((len(area.places), HOURS_OF_WEEK))
-    for j, row in enumerate(due_by_slot):
-        due_by_hour[j] = np.bincount(hour_of_week, weights=row, minlength=HOURS_OF_WEEK)
-    total_due = due_by_hour.sum(axis=1, keepdims=True)
-    hour_share = np.divide(due_by_hour, total_due, out=np.zeros_like(due_by_hour), where=total_due > 0)
+    for j, due_of_slot in enumerate(due_by_slot):
+        due_by_hour[j] = np.bincount(hour_of_week, weights=due_of_slot, minlength=HOURS_OF_WEEK)
+    due_of_place = due_by_hour.sum(axis=1, keepdims=True)
+    hour_share = np.divide(due_by_hour, due_of_place, out=np.zeros_like(due_by_hour), where=due_of_place > 0)
     return np.asarray(hour_share * area.target_visits[:, None])
 
 
 def possible_minutes(area: AreaArrays) -> Floats:
     """The minutes that are due, held to what the burst lengths allow for the visits that are due."""
-    burst_lengths = np.array(area.policy.burst_minutes, dtype=np.float64)
-    low, high = burst_lengths.min(), burst_lengths.max()
+    burst_minutes = np.array(area.policy.burst_minutes, dtype=np.float64)
+    low_minutes, high_minutes = burst_minutes.min(), burst_minutes.max()
     # At the very edge only an infinite multiplier gives the shortest (or longest) bursts alone.
-    margin_minutes = 0.02 * (high - low)
+    margin_minutes = 0.02 * (high_minutes - low_minutes)
     return np.asarray(
         np.clip(
             area.target_minutes,
-            (low + margin_minutes) * area.target_visits,
-            (high - margin_minutes) * area.target_visits,
+            (low_minutes + margin_minutes) * area.target_visits,
+            (high_minutes - margin_minutes) * area.target_visits,
         )
     )
 
@@ -127,10 +127,10 @@ def most_nats(area: AreaArrays) -> float:
 
     A walk of S slots holds at most V visits, and there are fewer than (choices e S / V)^V walks.
     """
-    longest_walk = int(area.walkers.fields[:, 0].max(initial=1))
-    most_visits = max(longest_walk // (int(area.length_slots.min()) + 1), 1)
+    walk_slots = int(area.walkers.fields[:, 0].max(initial=1))
+    most_visits = max(walk_slots // (int(area.length_slots.min()) + 1), 1)
     choice_count = len(area.places) * len(area.length_slots)
-    walk_nats = np.log(choice_count) + 1.0 + np.log(max(longest_walk, 1) / most_visits)
+    walk_nats = np.log(choice_count) + 1.0 + np.log(max(walk_slots, 1) / most_visits)
     link_nats = max(float(np.log(area.links.weight.max(initial=1.0))), 0.0)
     feedback_nats = 1.0  # of visits owed and of a trial's arm
     return float(min(MOST_NATS_OF_A_WALK / most_visits - walk_nats - link_nats - feedback_nats, MOST_NATS))
@@ -138,8 +138,8 @@ def most_nats(area: AreaArrays) -> float:
 
 def length_steps(burst_minutes: tuple[int, ...]) -> Floats:
     """Each burst length in steps of five minutes from the middle of all."""
-    burst_lengths = np.array(burst_minutes, dtype=np.float64)
-    return np.asarray((burst_lengths - burst_lengths.mean()) / 5.0)
+    length_minutes = np.array(burst_minutes, dtype=np.float64)
+    return np.asarray((length_minutes - length_minutes.mean()) / 5.0)
 
 
 @dataclass(frozen=True)
@@ -155,8 +155,8 @@ class Multipliers:
         # Pilots draw from the rounded numbers, as a plan does: what rounding takes is mended too.
         length_nats = self.length[:, None] * length_steps(dual.area.policy.burst_minutes)
         most_place_nats = most_nats(dual.area) - np.maximum(length_nats.max(axis=1, keepdims=True), 0.0)
-        theta = dual.profile_nats + self.place[:, None] + self.hour
-        hour_nats = np.clip(theta, -MOST_NATS, np.maximum(most_place_nats, -MOST_NATS))
+        raw_hour_nats = dual.profile_nats + self.place[:, None] + self.hour
+        hour_nats = np.clip(raw_hour_nats, -MOST_NATS, np.maximum(most_place_nats, -MOST_NATS))
         return round_to_grid(hour_nats), round_to_grid(length_nats)
 
 
@@ -183,15 +183,15 @@ class Dual:
         """Some rounds of L-BFGS, in units in which the dual is nearly round."""
         scales = self._scales(targets)
         # A place that cannot be given what it is due would be weighed up without end: bounds stop that.
-        result = minimize(
+        optimum = minimize(
             lambda x: self._value(x / scales, targets, scales),
             np.concatenate([start.place, start.length, start.hour.ravel()]) * scales,
             jac=True,
             method="L-BFGS-B",
-            bounds=[(-MOST_NATS * s, MOST_NATS * s) for s in scales],
+            bounds=[(-MOST_NATS * scale, MOST_NATS * scale) for scale in scales],
             options={"maxiter": rounds, "maxfun": rounds + 4, "maxcor": 12},
         )
-        return self._split(result.x / scales)
+        return self._split(optimum.x / scales)
 
     def value(self, multipliers: Multipliers, targets: VisitTargets) -> float:
         """The dual: without a spring, no distribution with these visits and minutes has more nats."""
@@ -214,9 +214,9 @@ class Dual:
     def _value(self, x: Floats, targets: VisitTargets, scales: Floats) -> tuple[float, Floats]:
         """The dual with its gradient; hours are held to the profile by a spring, places are not."""
         multipliers, steps = self._split(x), length_steps(self.area.policy.burst_minutes)
-        theta = self.profile_nats + multipliers.place[:, None] + multipliers.hour
+        hour_nats = self.profile_nats + multipliers.place[:, None] + multipliers.hour
         lattice = self.lattice._replace(
-            weight=np.exp(theta)[:, self.area.grid.hour_of_week] * self.area.dose_factor,
+            weight=np.exp(hour_nats)[:, self.area.grid.hour_of_week] * self.area.dose_factor,
             length_weight=np.exp(multipliers.length[:, None] * steps),
         )
         by_hour, by_length, _, log_z = expect_visits(
@@ -227,13 +227,13 @@ class Dual:
             return OVERFLOWN, np.zeros(x.size)
         is_possible = np.isfinite(log_z)
         mean_burst_minutes = float(np.mean(self.area.policy.burst_minutes))
-        due_length = (targets.minutes - mean_burst_minutes * targets.visits) / 5.0
+        due_step = (targets.minutes - mean_burst_minutes * targets.visits) / 5.0
         spring = self.spring * targets.visits_by_hour * multipliers.hour
         value = float(self.walker_counts[is_possible] @ log_z[is_possible])
-        value -= float((theta * targets.visits_by_hour).sum())
-        value += 0.5 * float((spring * multipliers.hour).sum()) - float(multipliers.length @ due_length)
+        value -= float((hour_nats * targets.visits_by_hour).sum())
+        value += 0.5 * float((spring * multipliers.hour).sum()) - float(multipliers.length @ due_step)
         excess = by_hour - targets.visits_by_hour
-        gradient = (excess.sum(axis=1), by_length @ steps - due_length, (excess + spring).ravel())
+        gradient = (excess.sum(axis=1), by_length @ steps - due_step, (excess + spring).ravel())
         return value, np.asarray(np.concatenate(gradient) / scales)
 
 
@@ -243,13 +243,13 @@ def build_dual(area: AreaArrays) -> Dual:
     no_length_weights = np.zeros((lattice_shape[0], len(area.policy.burst_minutes)), dtype=np.int64)
     lattice = build_lattice(area, np.zeros(lattice_shape, dtype=np.int64), no_length_weights, ())
     # Units of one kind have one log Z: a fortnight of tours costs the kernel no more than its distinct ones.
-    examples, kinds = group_equal_walks(area)
+    example_units, kind_of_unit = group_equal_walks(area)
     slots_of_hour = np.bincount(area.grid.hour_of_week, minlength=HOURS_OF_WEEK)
     hourly_rate = target_visits_by_hour(area) / np.maximum(slots_of_hour, 1)
     mean_log_rate = np.log(np.maximum(hourly_rate.sum(axis=1, keepdims=True) / HOURS_OF_WEEK, 1e-12))
     profile_nats = np.clip(np.log(np.maximum(hourly_rate, 1e-12)) - mean_log_rate, -3.0, 3.0)
-    walker_counts = np.bincount(kinds).astype(np.float64)
-    return Dual(area, lattice, select_walkers(area.walkers, examples), walker_counts, profile_nats)
+    walker_counts = np.bincount(kind_of_unit).astype(np.float64)
+    return Dual(area, lattice, select_walkers(area.walkers, example_units), walker_counts, profile_nats)
 
 
 @dataclass(frozen=True)
@@ -262,17 +262,17 @@ class PilotDraw:
 
 
 def draw_pilot(
-    area: AreaArrays, hour_weights: Ints, length_weights: Ints, earlier_bursts: tuple[Burst, ...], number: int
+    area: AreaArrays, hour_weights: Ints, length_weights: Ints, earlier_bursts: tuple[Burst, ...], pilot: int
 ) -> PilotDraw:
     """Draw all tours with public numbers, with nothing owed."""
     # Never with the plan's key: a fit that hung on the key would tell of it in plan.json.
     shape = (len(area.shifts), numbers_per_tour(area))
-    numbers = public_numbers(f"pilot {number} of area {area.area}", shape[0] * shape[1]).reshape(shape)
+    numbers = public_numbers(f"pilot {pilot} of area {area.area}", shape[0] * shape[1]).reshape(shape)
     draw = TourDraw(area, hour_weights, length_weights, earlier_bursts, no_feedback(area), numbers)
     tours = draw.draw(with_entropy=False)
     excess = count_visits(tours) - tours.expected_visits
-    minutes = tours.visits_by_length @ np.array(area.policy.burst_minutes, dtype=np.float64)
-    return PilotDraw(tours.expected_visits.sum(axis=0), np.asarray(minutes), excess.T @ excess)
+    minutes_of_place = tours.visits_by_length @ np.array(area.policy.burst_minutes, dtype=np.float64)
+    return PilotDraw(tours.expected_visits.sum(axis=0), np.asarray(minutes_of_place), excess.T @ excess)
 
 
 def calibrate(
@@ -291,17 +291,19 @@ def calibrate(
         mean_minutes = pilot.minutes / np.maximum(pilot.visits, 1e-9)
         length_step = (targets.minutes / np.maximum(due, 1e-9) - mean_minutes) / 5.0 / length_spread
         pilot_trials.append((multipliers, pilot))
-        steps.append((_moved(multipliers.place, place_step), _moved(multipliers.length, length_step)))
+        steps.append(
+            (_shift_nats(multipliers.place, place_step), _shift_nats(multipliers.length, length_step))
+        )
         # One pilot is noise: the mean of the later half settles, where the last step would jump about.
         places, lengths = zip(*steps[len(steps) // 2 :], strict=True)
         multipliers = replace(multipliers, place=np.mean(places, axis=0), length=np.mean(lengths, axis=0))
     late_trials = pilot_trials[PILOTS // 2 :]
-    visits = [pilot.visits + slope @ (multipliers.place - tried.place) for tried, pilot in late_trials]
+    trial_visits = [pilot.visits + slope @ (multipliers.place - tried.place) for tried, pilot in late_trials]
     minutes = np.mean([pilot.minutes for _, pilot in late_trials], axis=0)
-    return multipliers, np.maximum(np.mean(visits, axis=0), 0.0), np.asarray(minutes)
+    return multipliers, np.maximum(np.mean(trial_visits, axis=0), 0.0), np.asarray(minutes)
 
 
-def _moved(values: Floats, step: np.ndarray) -> Floats:
+def _shift_nats(values: Floats, step: np.ndarray) -> Floats:
     clipped = np.clip(step, -LONGEST_STEP, LONGEST_STEP)
     return np.asarray(np.clip(values + clipped, -MOST_NATS, MOST_NATS), dtype=np.float64)
 
@@ -316,12 +318,12 @@ def bound_bits(area: AreaArrays, tours: RouteDraws, distribution: RouteDistribut
     targets = VisitTargets(tours.expected_by_hour, minutes)
     hour_weights, length_weights, _ = select_weights(distribution, area)
     steps, no_nats = length_steps(area.policy.burst_minutes), np.zeros(len(area.places))
-    start_multipliers = Multipliers(
+    start = Multipliers(
         place=no_nats,
         hour=np.clip(hour_weights / GRID, -11.0, 11.0),
         length=length_weights @ steps / (steps @ steps) / GRID if steps.any() else no_nats,
     )
     # Every value of the dual is a bound: a fit that went astray makes it looser, never wrong.
-    best_multipliers = dual.fit(targets, start_multipliers, BOUND_ROUNDS)
-    nats = min(dual.value(tried, targets) for tried in (start_multipliers, best_multipliers))
-    return nats / float(np.log(2.0))
+    best = dual.fit(targets, start, BOUND_ROUNDS)
+    least_nats = min(dual.value(multipliers, targets) for multipliers in (start, best))
+    return least_nats / float(np.log(2.0))

@@ -101,17 +101,17 @@ def _map_in_threads(
 
 def build_routes(area: AreaArrays, tours: RouteDraws, replan: int = 0) -> tuple[UnitRoute, ...]:
     """The tours of an area as people read them, in the order of drawing."""
-    bursts: list[list[Burst]] = [[] for _ in area.shifts]
-    for u, slot, place, number, minute in tours.visits.tolist():
-        span = _span_from(area, slot, minute, area.policy.burst_minutes[number])
-        bursts[u].append(Burst(area.shifts[u].unit, area.places[place].hotspot, span))
+    bursts_of_unit: list[list[Burst]] = [[] for _ in area.shifts]
+    for u, slot, place_index, length_index, start_minute in tours.visits.tolist():
+        span = _span_from(area, slot, start_minute, area.policy.burst_minutes[length_index])
+        bursts_of_unit[u].append(Burst(area.shifts[u].unit, area.places[place_index].hotspot, span))
     nats_per_bit = float(np.log(2.0))
     return tuple(
         UnitRoute(
             unit=shift.unit,
             area=shift.area,
             day=shift.day,
-            bursts=tuple(bursts[u]),
+            bursts=tuple(bursts_of_unit[u]),
             meal=_find_meal(area, tours, u),
             travel_minutes=float(tours.travel_minutes[u]),
             bits=float(tours.entropy[u]) / nats_per_bit,
@@ -123,8 +123,8 @@ def build_routes(area: AreaArrays, tours: RouteDraws, replan: int = 0) -> tuple[
 
 
 def _find_meal(area: AreaArrays, tours: RouteDraws, u: int) -> Span | None:
-    slot, minute = tours.pause[u].tolist()
-    return _span_from(area, slot, minute, area.shifts[u].meal_minutes) if slot >= 0 else None
+    slot, start_minute = tours.pause[u].tolist()
+    return _span_from(area, slot, start_minute, area.shifts[u].meal_minutes) if slot >= 0 else None
 
 
 def _span_from(area: AreaArrays, slot: int, minute: int, minutes: int) -> Span:
@@ -135,23 +135,23 @@ def _span_from(area: AreaArrays, slot: int, minute: int, minutes: int) -> Span:
 def _tally_dosage(
     inputs: PlanInputs, distribution: RouteDistribution, drawn_areas: Sequence[AreaTours]
 ) -> tuple[PlaceDosage, ...]:
-    row_of_place = {hotspot: row for row, hotspot in enumerate(distribution.hotspots)}
+    row_of_place = {hotspot: place_row for place_row, hotspot in enumerate(distribution.hotspots)}
     burst_minutes = np.array(inputs.policy.burst_minutes)
     dosage = []
     for area, tours in drawn_areas:
-        visits, dispersion = tours.visits, _dispersion(tours)
+        visit_rows, dispersion = tours.visits, _dispersion(tours)
         for j, place in enumerate(area.places):
-            is_at_place, row = visits[:, 2] == j, row_of_place[place.hotspot]
-            due_visits = distribution.due_millivisits[row] / 1000.0
+            is_at_place, place_row = visit_rows[:, 2] == j, row_of_place[place.hotspot]
+            due_visits = distribution.due_millivisits[place_row] / 1000.0
             dosage.append(
                 PlaceDosage(
                     hotspot=place.hotspot,
                     target_visits=float(area.target_visits[j]),
-                    expected_visits=distribution.expected_millivisits[row] / 1000.0,
+                    expected_visits=distribution.expected_millivisits[place_row] / 1000.0,
                     visits=int(is_at_place.sum()),
                     target_minutes=float(area.target_minutes[j]),
-                    expected_minutes=distribution.expected_milliminutes[row] / 1000.0,
-                    minutes=int(burst_minutes[visits[is_at_place, 3]].sum()),
+                    expected_minutes=distribution.expected_milliminutes[place_row] / 1000.0,
+                    minutes=int(burst_minutes[visit_rows[is_at_place, 3]].sum()),
                     sd_visits=_sd_visits(due_visits, dispersion, inputs.policy.feedback),
                 )
             )
@@ -160,9 +160,9 @@ def _tally_dosage(
 
 def _dispersion(tours: RouteDraws) -> float:
     """The variance of visits about what was expected of each tour, over their mean (1: Poisson)."""
-    total = float(tours.expected_visits.sum())
-    squares = float(((count_visits(tours) - tours.expected_visits) ** 2).sum())
-    return squares / total if total > 0 else 1.0
+    expected_count = float(tours.expected_visits.sum())
+    squared_error_sum = float(((count_visits(tours) - tours.expected_visits) ** 2).sum())
+    return squared_error_sum / expected_count if expected_count > 0 else 1.0
 
 
 def _sd_visits(due_visits: float, dispersion: float, feedback: float) -> float:
@@ -174,11 +174,11 @@ def _sd_visits(due_visits: float, dispersion: float, feedback: float) -> float:
 
 
 def _collect_propensities(drawn_areas: Sequence[AreaTours]) -> Propensities:
-    names = [place.hotspot for area, _ in drawn_areas for place in area.places]
-    order = sorted(range(len(names)), key=names.__getitem__)
-    log_no_start = np.concatenate([tours.log_no_start for _, tours in drawn_areas])[order]
+    hotspots = [place.hotspot for area, _ in drawn_areas for place in area.places]
+    name_order = sorted(range(len(hotspots)), key=hotspots.__getitem__)
+    log_no_start = np.concatenate([tours.log_no_start for _, tours in drawn_areas])[name_order]
     first_cell = drawn_areas[0][0].grid.origin
-    return Propensities(tuple(names[k] for k in order), first_cell, -np.expm1(log_no_start))
+    return Propensities(tuple(hotspots[k] for k in name_order), first_cell, -np.expm1(log_no_start))
 
 
 @dataclass(frozen=True, slots=True)

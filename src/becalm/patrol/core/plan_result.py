@@ -66,12 +66,12 @@ class RouteDistribution:
 def join_distributions(distributions: Iterable[RouteDistribution]) -> RouteDistribution:
     """One distribution over the places of all, in the order of their names."""
     field_names = [field.name for field in fields(RouteDistribution)]
-    rows = sorted(
-        row
-        for part in distributions
-        for row in zip(*(getattr(part, name) for name in field_names), strict=True)
+    place_rows = sorted(
+        place_row
+        for distribution in distributions
+        for place_row in zip(*(getattr(distribution, field_name) for field_name in field_names), strict=True)
     )
-    return RouteDistribution(*zip(*rows, strict=True))
+    return RouteDistribution(*zip(*place_rows, strict=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +214,9 @@ def forecast_dosage(places: Sequence[PatrolPlace], dosage: Iterable[PlaceDosage]
         places=tuple(forecasts),
         areas=tuple(
             _forecast_area(
-                name, [row for row in forecasts if row.area == name], place_by_hotspot, fair_minutes
+                area_name, [row for row in forecasts if row.area == area_name], place_by_hotspot, fair_minutes
             )
-            for name in sorted({place.area for place in places})
+            for area_name in sorted({place.area for place in places})
         ),
         expected_error=sum(abs(r.expected_visits.value - r.target_visits) for r in forecasts) / total_target,
         drawn_error=sum(abs(r.visits - r.target_visits) for r in forecasts) / total_target,
@@ -241,18 +241,18 @@ def _forecast_place(place: PatrolPlace, dosage: PlaceDosage) -> PlaceForecast:
 
 
 def _forecast_area(
-    name: str, rows: Sequence[PlaceForecast], place_by_hotspot: dict[str, PatrolPlace], fair_minutes: float
+    name: str, places: Sequence[PlaceForecast], place_by_hotspot: dict[str, PatrolPlace], fair_minutes: float
 ) -> AreaForecast:
-    minutes = sum(row.minutes for row in rows)
-    harm = sum(place_by_hotspot[row.hotspot].harm for row in rows)
+    area_minutes = sum(row.minutes for row in places)
+    area_harm = sum(place_by_hotspot[row.hotspot].harm for row in places)
     return AreaForecast(
         area=name,
-        places=len(rows),
-        target_visits=sum(row.target_visits for row in rows),
-        expected_visits=sum(row.expected_visits.value for row in rows),
-        visits=sum(row.visits for row in rows),
-        minutes=minutes,
-        minutes_per_harm=minutes / harm / fair_minutes if harm and fair_minutes else 0.0,
+        places=len(places),
+        target_visits=sum(row.target_visits for row in places),
+        expected_visits=sum(row.expected_visits.value for row in places),
+        visits=sum(row.visits for row in places),
+        minutes=area_minutes,
+        minutes_per_harm=area_minutes / area_harm / fair_minutes if area_harm and fair_minutes else 0.0,
     )
 
 
@@ -290,11 +290,13 @@ def check_same_distribution(
     """Refuse a distribution that the inputs do not give."""
     if fitted_distribution == plan_distribution:
         return
-    rows, plan_rows = (
+    fit_rows, plan_rows = (
         (*law.hour_weights, *law.length_weights) for law in (fitted_distribution, plan_distribution)
     )
     pairs = (
-        p for row, plan_row in zip(rows, plan_rows, strict=False) for p in zip(row, plan_row, strict=False)
+        p
+        for row, plan_row in zip(fit_rows, plan_rows, strict=False)
+        for p in zip(row, plan_row, strict=False)
     )
     # The last digits of a fit may differ from machine to machine; places favoured by hand differ by more.
     if (

@@ -134,5 +134,5 @@ def meal_minutes(meals: tuple[Meal, ...], hours: float) -> int:
 
 def policy_week(book: PolicyBook) -> tuple[float, ...]:
     """The policy's own share of the week in each of its 168 hours, for records without hours."""
-    hour_weights = [day * hour for day in book.weekdays for hour in book.hours]
-    return tuple(value / sum(hour_weights) for value in hour_weights)
+    hour_weights = [day_weight * hour_weight for day_weight in book.weekdays for hour_weight in book.hours]
+    return tuple(weight / sum(hour_weights) for weight in hour_weights)

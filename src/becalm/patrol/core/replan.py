@@ -49,28 +49,28 @@ class ReplanMoment:
 
 def find_unit_state(inputs: PlanInputs, route: UnitRoute, at: datetime) -> UnitState:
     """Where is a unit at a moment, if it kept to its tour? A burst under way, or the way to it, is kept."""
-    bursts = fixed_bursts(inputs, route, at)
+    begun = fixed_bursts(inputs, route, at)
     shift = find_shift(inputs, route)
     free_from, stop = max(at, shift.hours.start), shift.base
-    if bursts:
-        free_from, stop = max(at, bursts[-1].span.end), bursts[-1].hotspot
-    meal_done = route.meal is None or route.meal.start <= at
-    if route.meal is not None and meal_done:
+    if begun:
+        free_from, stop = max(at, begun[-1].span.end), begun[-1].hotspot
+    is_meal_done = route.meal is None or route.meal.start <= at
+    if route.meal is not None and is_meal_done:
         free_from = max(free_from, route.meal.end)
-    return UnitState(route.unit, free_from, stop, meal_done=meal_done)
+    return UnitState(route.unit, free_from, stop, meal_done=is_meal_done)
 
 
 def fixed_bursts(inputs: PlanInputs, route: UnitRoute, at: datetime) -> tuple[Burst, ...]:
     """The bursts that have begun at a moment, or to which the unit must have set off by then."""
     shift = find_shift(inputs, route)
-    table, bursts, stop = inputs.travel[shift.mode], [], shift.base
+    table, begun, stop = inputs.travel[shift.mode], [], shift.base
     for burst in route.bursts:
         way_minutes = float(table.minutes[table.stops.index(stop), table.stops.index(burst.hotspot)])
         if burst.span.start - timedelta(minutes=way_minutes + inputs.policy.settle_minutes) > at:
             break
-        bursts.append(burst)
+        begun.append(burst)
         stop = burst.hotspot
-    return tuple(bursts)
+    return tuple(begun)
 
 
 def find_shift(inputs: PlanInputs, route: UnitRoute) -> UnitShift:
@@ -92,13 +92,13 @@ def replan_bursts(
     lost is owed in the next period. Bursts of a tour that have begun, or to which its unit is on the way,
     stay unless it is off duty. Raises PlanError, with every reason, where a state cannot be.
     """
-    new_routes: dict[str, UnitRoute] = {}
-    for area, bursts in build_replan_areas(inputs, moment, states):
+    new_route_of_unit: dict[str, UnitRoute] = {}
+    for area, other_bursts in build_replan_areas(inputs, moment, states):
         if area.shifts:
-            tours = prepare_redraw(moment.distribution, area, bursts, moment.key, moment.replan).draw()
-            new_routes |= {route.unit: route for route in build_routes(area, tours, moment.replan)}
+            tours = prepare_redraw(moment.distribution, area, other_bursts, moment.key, moment.replan).draw()
+            new_route_of_unit |= {route.unit: route for route in build_routes(area, tours, moment.replan)}
     return tuple(
-        _join_route(inputs, moment, state, new_routes.get(state.unit))
+        _join_route(inputs, moment, state, new_route_of_unit.get(state.unit))
         for state in sorted(states, key=lambda state: state.unit)
     )
 
@@ -108,26 +108,26 @@ def build_replan_areas(
 ) -> tuple[tuple[AreaArrays, tuple[Burst, ...]], ...]:
     """What is drawn anew: each area with these units alone, each where it is, and all bursts that stay."""
     routes = {state.unit: find_route(inputs, moment, state) for state in states}
-    redrawn_routes = {id(route) for route in routes.values()}
-    bursts = [b for route in moment.routes for b in route.bursts if id(route) not in redrawn_routes]
-    bursts += inputs.earlier
-    bursts += [b for state in states for b in _bursts_that_stay(inputs, moment, state)]
-    areas = []
+    redrawn_ids = {id(route) for route in routes.values()}
+    kept = [b for route in moment.routes for b in route.bursts if id(route) not in redrawn_ids]
+    kept += inputs.earlier
+    kept += [b for state in states for b in _bursts_that_stay(inputs, moment, state)]
+    redraw_areas = []
     for name in sorted({route.area for route in routes.values()}):
         states_and_routes = {
             s.unit: (s, routes[s.unit]) for s in states if routes[s.unit].area == name and s.on_duty
         }
         if states_and_routes:
-            areas.append((_build_area_from(inputs, moment, name, states_and_routes), tuple(bursts)))
-    return tuple(areas)
+            redraw_areas.append((_build_area_from(inputs, moment, name, states_and_routes), tuple(kept)))
+    return tuple(redraw_areas)
 
 
 def find_route(inputs: PlanInputs, moment: ReplanMoment, state: UnitState) -> UnitRoute:
     """The tour that a unit is on at the moment."""
     for route in moment.routes:
         if route.unit == state.unit:
-            hours = find_shift(inputs, route).hours
-            if hours.start - timedelta(hours=1) <= moment.at < hours.end:
+            shift_hours = find_shift(inputs, route).hours
+            if shift_hours.start - timedelta(hours=1) <= moment.at < shift_hours.end:
                 return route
     raise PlanError(
         f"Unit {state.unit} is not on tour at {moment.at:%Y-%m-%d %H:%M} UTC. "
@@ -146,10 +146,10 @@ def _bursts_that_stay(inputs: PlanInputs, moment: ReplanMoment, state: UnitState
 def _join_route(
     inputs: PlanInputs, moment: ReplanMoment, state: UnitState, new_route: UnitRoute | None
 ) -> UnitRoute:
-    old_route, bursts = find_route(inputs, moment, state), _bursts_that_stay(inputs, moment, state)
+    old_route, kept_bursts = find_route(inputs, moment, state), _bursts_that_stay(inputs, moment, state)
     if new_route is None:
-        return replace(old_route, bursts=bursts, replan=moment.replan, bits=0.0, surprise_bits=0.0)
-    return replace(new_route, bursts=(*bursts, *new_route.bursts), meal=new_route.meal or old_route.meal)
+        return replace(old_route, bursts=kept_bursts, replan=moment.replan, bits=0.0, surprise_bits=0.0)
+    return replace(new_route, bursts=(*kept_bursts, *new_route.bursts), meal=new_route.meal or old_route.meal)
 
 
 def _build_area_from(
@@ -158,24 +158,26 @@ def _build_area_from(
     """The area with these units only, each beginning where it is."""
     shifts = tuple(find_shift(inputs, route) for _, route in units.values())
     first_free = min(state.free_from for state, _ in units.values())
-    slot = timedelta(minutes=inputs.policy.slot_minutes)
+    slot_duration = timedelta(minutes=inputs.policy.slot_minutes)
     # Slots from a little before the moment, not from midnight: bursts under way must be seen as they are.
     origin = (first_free - timedelta(hours=2)).replace(minute=0, second=0, microsecond=0)
-    slot_count = int((max(shift.hours.end for shift in shifts) - origin) / slot) + 4
+    slot_count = int((max(shift.hours.end for shift in shifts) - origin) / slot_duration) + 4
     grid = SlotGrid(origin, slot_count, inputs.policy.slot_minutes, ZoneInfo(inputs.zone), inputs.first_day)
     area = build_area(replace(inputs, shifts=shifts), name, grid, moment.key)
-    stops = [place.hotspot for place in area.places]
+    hotspots = [place.hotspot for place in area.places]
     states = [units[shift.unit][0] for shift in area.shifts]
-    lost_states = [s for s in states if s.stop not in {*stops, *(shift.base for shift in shifts)}]
+    lost_states = [s for s in states if s.stop not in {*hotspots, *(shift.base for shift in shifts)}]
     if lost_states:
-        positions = ", ".join(f"{s.unit} at {s.stop!r}" for s in lost_states)
+        places_text = ", ".join(f"{s.unit} at {s.stop!r}" for s in lost_states)
         raise PlanError(
-            f"Units stand where no way begins: {positions}. Name a hotspot of area {name}, or the base."
+            f"Units stand where no way begins: {places_text}. Name a hotspot of area {name}, or the base."
         )
-    remaining_walks = [_rest_of_walk(area, u, state, stops) for u, state in enumerate(states)]
+    remaining_walks = [_rest_of_walk(area, u, state, hotspots) for u, state in enumerate(states)]
     walkers = Walkers(
         first_slot=np.array([first_slot for first_slot, _, _ in remaining_walks], dtype=np.int64),
-        fields=np.array([walk for _, walk, _ in remaining_walks], dtype=np.int64).reshape(-1, 6),
+        fields=np.array([walk_fields for _, walk_fields, _ in remaining_walks], dtype=np.int64).reshape(
+            -1, 6
+        ),
         mode=area.walkers.mode,
         pair=area.walkers.pair,
         is_open=np.stack([is_open for _, _, is_open in remaining_walks]),
@@ -184,24 +186,24 @@ def _build_area_from(
 
 
 def _rest_of_walk(
-    area: AreaArrays, u: int, state: UnitState, stops: list[str]
+    area: AreaArrays, u: int, state: UnitState, hotspots: list[str]
 ) -> tuple[int, list[int], np.ndarray]:
     """A walk that begins now and here: its first slot, its fields, and what of it is open to bursts."""
     walkers = area.walkers
-    slots, home, paused, meal_slots, pause_first, pause_last = (int(field) for field in walkers.fields[u])
+    slots, home, has_paused, meal_slots, pause_first, pause_last = (int(field) for field in walkers.fields[u])
     first_slot = max(area.grid.slot_at(state.free_from, up=True), int(walkers.first_slot[u]))
-    gone_slots = first_slot - int(walkers.first_slot[u])
-    slots, pause_last = slots - gone_slots, pause_last - gone_slots
-    pause_first = max(pause_first - gone_slots, 0)
+    gone = first_slot - int(walkers.first_slot[u])
+    slots, pause_last = slots - gone, pause_last - gone
+    pause_first = max(pause_first - gone, 0)
     if state.meal_done:
-        paused = 1
-    elif not paused and pause_last < pause_first:
+        has_paused = 1
+    elif not has_paused and pause_last < pause_first:
         pause_first, pause_last = 0, slots - meal_slots  # its window has passed: as soon as may be
-        paused = int(pause_last < 0)
+        has_paused = int(pause_last < 0)
     is_open = np.zeros_like(walkers.is_open[u])
-    is_open[: is_open.size - gone_slots] = walkers.is_open[u, gone_slots:]
-    node = stops.index(state.stop) if state.stop in stops else home
-    return first_slot, [slots, node, paused, meal_slots, pause_first, pause_last], is_open
+    is_open[: is_open.size - gone] = walkers.is_open[u, gone:]
+    start_row = hotspots.index(state.stop) if state.stop in hotspots else home
+    return first_slot, [slots, start_row, has_paused, meal_slots, pause_first, pause_last], is_open
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,8 +226,8 @@ def update_propensities(
     `propensities` are those of the first draw; those of areas without a re-plan stay as they are.
     """
     first_draws: dict[str, TourDraw] = {}
-    log_no_start_of_tour: dict[tuple[str, date], Floats] = {}
-    log_no_start_of_area: dict[str, Floats] = {}
+    tour_logs: dict[tuple[str, date], Floats] = {}
+    area_logs: dict[str, Floats] = {}
     for step in steps:
         moment = step.moment
         redraws = {
@@ -235,19 +237,19 @@ def update_propensities(
         }
         for state in step.states:
             route = find_route(inputs, moment, state)
-            name, tour = route.area, (route.unit, route.day)
+            name, tour_key = route.area, (route.unit, route.day)
             if name not in first_draws:
                 area = build_area(inputs, name, build_slot_grid(inputs), key)
                 first_draws[name] = prepare_draw(inputs, distribution, area, key)
-                log_no_start_of_area[name] = _log_no_start(first_draws[name], len(area.shifts))
-            if tour not in log_no_start_of_tour:
-                log_no_start_of_tour[tour] = _tour_log_no_start(first_draws[name], route)
-            old_log_no_start, grid = log_no_start_of_tour[tour], first_draws[name].area.grid
-            new_log_no_start = _after_replan(inputs, step, state, grid, old_log_no_start, redraws.get(name))
-            log_no_start_of_area[name] = log_no_start_of_area[name] + (new_log_no_start - old_log_no_start)
-            log_no_start_of_tour[tour] = new_log_no_start
+                area_logs[name] = _log_no_start(first_draws[name], len(area.shifts))
+            if tour_key not in tour_logs:
+                tour_logs[tour_key] = _tour_log_no_start(first_draws[name], route)
+            old_log, grid = tour_logs[tour_key], first_draws[name].area.grid
+            new_log = _after_replan(inputs, step, state, grid, old_log, redraws.get(name))
+            area_logs[name] = area_logs[name] + (new_log - old_log)
+            tour_logs[tour_key] = new_log
     start_chances = propensities.start_chances.copy()
-    for name, log_no_start in log_no_start_of_area.items():
+    for name, log_no_start in area_logs.items():
         place_rows = [propensities.hotspots.index(place.hotspot) for place in first_draws[name].area.places]
         start_chances[place_rows] = -np.expm1(np.minimum(log_no_start, 0.0))
     return replace(propensities, start_chances=start_chances)
@@ -263,10 +265,10 @@ def _log_no_start(draw: TourDraw, count: int) -> Floats:
 def _tour_log_no_start(draw: TourDraw, route: UnitRoute) -> Floats:
     """What one tour adds to it, given those drawn before; nothing where it was not drawn."""
     # Drawing the first tours again, with and without this one, tells its part: the kernel keeps only sums.
-    tours = [(shift.unit, shift.day) for shift in draw.area.shifts]
-    if (route.unit, route.day) not in tours:
+    tour_keys = [(shift.unit, shift.day) for shift in draw.area.shifts]
+    if (route.unit, route.day) not in tour_keys:
         return _log_no_start(draw, 0)
-    u = tours.index((route.unit, route.day))
+    u = tour_keys.index((route.unit, route.day))
     return _log_no_start(draw, u + 1) - _log_no_start(draw, u)
 
 
@@ -280,14 +282,14 @@ def _after_replan(
 ) -> Floats:
     """What a tour adds after it was drawn anew: as before up to the last burst that stayed, then the new."""
     route = find_route(inputs, step.moment, state)
-    bursts = fixed_bursts(inputs, route, step.moment.at) if state.on_duty else ()
-    last_kept_cell = _cell_at(grid, max([step.moment.at, *(burst.span.start for burst in bursts)]))
+    begun = fixed_bursts(inputs, route, step.moment.at) if state.on_duty else ()
+    last_kept_cell = _cell_at(grid, max([step.moment.at, *(burst.span.start for burst in begun)]))
     log_no_start = np.where(np.arange(old_log_no_start.shape[1]) <= last_kept_cell, old_log_no_start, 0.0)
     if redraw is not None:
         redraw_log_no_start = _tour_log_no_start(redraw, route)
-        cells = np.arange(redraw_log_no_start.shape[1]) + _cell_at(grid, redraw.area.grid.origin)
-        is_inside = (cells >= 0) & (cells < log_no_start.shape[1])
-        log_no_start[:, cells[is_inside]] += redraw_log_no_start[:, is_inside]
+        redraw_cells = np.arange(redraw_log_no_start.shape[1]) + _cell_at(grid, redraw.area.grid.origin)
+        is_inside = (redraw_cells >= 0) & (redraw_cells < log_no_start.shape[1])
+        log_no_start[:, redraw_cells[is_inside]] += redraw_log_no_start[:, is_inside]
     return log_no_start
 
 

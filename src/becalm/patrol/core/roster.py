@@ -98,13 +98,13 @@ def expand_shifts(
     # The meal lies in the middle half of the shift, so a shift must be twice as long as its meal.
     faults = [_meal_fault(shift) for shift in shifts if shift.hours.minutes < 2 * shift.meal_minutes]
     if not shifts:
-        what = (
+        fault_text = (
             f"no unit is on duty on the {days} days from {first} until before {first + timedelta(days=days)}"
         )
-        faults.append(Fault(roster.source, what, "add [[teams]], or their weekdays"))
+        faults.append(Fault(roster.source, fault_text, "add [[teams]], or their weekdays"))
     if faults:
-        noun = "fault" if len(faults) == 1 else "faults"
-        raise PlanError(f"The roster has {len(faults)} {noun}; nothing was planned", tuple(faults))
+        fault_noun = "fault" if len(faults) == 1 else "faults"
+        raise PlanError(f"The roster has {len(faults)} {fault_noun}; nothing was planned", tuple(faults))
     return tuple(sorted(shifts, key=lambda s: (s.day, s.area, s.unit)))
 
 
@@ -119,29 +119,29 @@ def _team_shifts(
     team: Team, roster: Roster, day: date, zone: str, meals: tuple[Meal, ...]
 ) -> Iterator[UnitShift]:
     absent_units = {absence.unit for absence in roster.absences if absence.since <= day < absence.until}
-    for index, start in enumerate(team.starts):
-        if day.weekday() in team.weekdays and team.unit(index) not in absent_units:
-            hours = tour_span(day, start, team.hours, zone=zone)
+    for start_index, start_time in enumerate(team.starts):
+        if day.weekday() in team.weekdays and team.unit(start_index) not in absent_units:
+            shift_hours = tour_span(day, start_time, team.hours, zone=zone)
             yield UnitShift(
-                unit=team.unit(index),
+                unit=team.unit(start_index),
                 area=team.area,
                 day=day,
-                hours=hours,
+                hours=shift_hours,
                 base=team.base,
                 crew=team.crew,
                 mode=team.mode,
-                meal_minutes=meal_minutes(meals, hours.minutes / 60),
+                meal_minutes=meal_minutes(meals, shift_hours.minutes / 60),
                 burst_share=team.burst_share,
                 pair=team.pair,
             )
 
 
 def _meal_fault(shift: UnitShift) -> Fault:
-    what = (
+    fault_text = (
         f"the shift of {shift.unit} on {shift.day} has {shift.hours.minutes:g} minutes, "
         f"too few for its meal of {shift.meal_minutes} in its middle half"
     )
-    return Fault(shift.unit, what, "lengthen the tour, or change [[meals]] in the policy")
+    return Fault(shift.unit, fault_text, "lengthen the tour, or change [[meals]] in the policy")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,33 +161,35 @@ def advise_staggered_starts(shifts: tuple[UnitShift, ...]) -> tuple[StaggerAdvic
     Between the last burst of one shift and the first of the next, a place is seen by nobody; where all
     change together that hour is empty every day. Spread over 75 minutes it is not.
     """
-    starts = Counter((shift.area, shift.hours.start) for shift in shifts)
+    unit_count_at = Counter((shift.area, shift.hours.start) for shift in shifts)
     busiest_starts: dict[tuple[str, str], tuple[int, datetime]] = {}  # the first of the days with most starts
-    for (area, start), units in sorted(starts.items()):
-        most_units, _ = busiest_starts.get((area, f"{start:%H:%M}"), (0, start))
-        if units > most_units:
-            busiest_starts[area, f"{start:%H:%M}"] = (units, start)
+    for (area, start), unit_count in sorted(unit_count_at.items()):
+        most_unit_count, _ = busiest_starts.get((area, f"{start:%H:%M}"), (0, start))
+        if unit_count > most_unit_count:
+            busiest_starts[area, f"{start:%H:%M}"] = (unit_count, start)
     advice = []
-    for (area, clock), (units, start) in sorted(busiest_starts.items()):
-        nearby_units = sum(
-            count for (other, at), count in starts.items() if other == area and abs(at - start) <= NEAR
+    for (area, clock_text), (unit_count, start) in sorted(busiest_starts.items()):
+        nearby_unit_count = sum(
+            other_unit_count
+            for (other_area, other_start), other_unit_count in unit_count_at.items()
+            if other_area == area and abs(other_start - start) <= NEAR
         )
-        if units >= 2 and units > MOST_AT_ONCE * nearby_units:
-            advice.append(_advise_area(area, clock, units))
+        if unit_count >= 2 and unit_count > MOST_AT_ONCE * nearby_unit_count:
+            advice.append(_advise_area(area, clock_text, unit_count))
     return tuple(advice)
 
 
-def _advise_area(area: str, clock: str, units: int) -> StaggerAdvice:
-    spread_minutes = min(SPREAD_MINUTES, STEP_MINUTES * (units - 1))
+def _advise_area(area: str, clock_text: str, unit_count: int) -> StaggerAdvice:
+    spread_minutes = min(SPREAD_MINUTES, STEP_MINUTES * (unit_count - 1))
     later_minutes = tuple(
-        round(spread_minutes * n / (units - 1) / STEP_MINUTES) * STEP_MINUTES for n in range(units)
+        round(spread_minutes * n / (unit_count - 1) / STEP_MINUTES) * STEP_MINUTES for n in range(unit_count)
     )
-    minutes = ", ".join(str(m) for m in sorted(set(later_minutes)))
+    minutes_text = ", ".join(str(m) for m in sorted(set(later_minutes)))
     sentence = (
-        f"{units} units of area {area} start together at {clock} UTC; "
-        f"let them start {minutes} minutes after it, so that no hour is empty every day."
+        f"{unit_count} units of area {area} start together at {clock_text} UTC; "
+        f"let them start {minutes_text} minutes after it, so that no hour is empty every day."
     )
-    return StaggerAdvice(area, clock, units, later_minutes, sentence)
+    return StaggerAdvice(area, clock_text, unit_count, later_minutes, sentence)
 
 
 def tour_span(day: date, start: time, hours: float, *, zone: str) -> Span:
@@ -227,8 +229,10 @@ def select_working_shifts(
 ) -> tuple[tuple[UnitShift, ...], tuple[str, ...]]:
     """The tours of areas that have hotspots, and what is to be said of them and of the others."""
     idle_areas = sorted({shift.area for shift in shifts} - set(areas))
-    names = ", ".join(idle_areas)
-    idle_note = f"No hotspot lies in {names}: their tours are not planned, and could be lent to others."
-    working = tuple(shift for shift in shifts if shift.area in areas)
-    advice = tuple(advice.sentence for advice in advise_staggered_starts(working))
-    return working, (*((idle_note,) if idle_areas else ()), *advice)
+    idle_names_text = ", ".join(idle_areas)
+    idle_note = (
+        f"No hotspot lies in {idle_names_text}: their tours are not planned, and could be lent to others."
+    )
+    working_shifts = tuple(shift for shift in shifts if shift.area in areas)
+    sentences = tuple(advice.sentence for advice in advise_staggered_starts(working_shifts))
+    return working_shifts, (*((idle_note,) if idle_areas else ()), *sentences)

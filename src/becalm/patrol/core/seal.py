@@ -163,29 +163,29 @@ class SeedAudit:
 def audit_seeds(entries: Iterable[Entry], *, now: datetime) -> SeedAudit:
     """What became of every sealed seed, and was a rule broken?"""
     histories, unsealed_plans = build_seed_histories(entries)
-    unsealed_problem = "a plan was made of no seed that was sealed before it"
+    unsealed_text = "a plan was made of no seed that was sealed before it"
     findings = [
         *(finding for history in histories for finding in _audit_history(history, now)),
-        *(finding for pair in combinations(histories, 2) for finding in _audit_pair(*pair)),
-        *(AuditFinding(True, f"entry {plan.seq}", unsealed_problem) for plan in unsealed_plans),
+        *(finding for history_pair in combinations(histories, 2) for finding in _audit_pair(*history_pair)),
+        *(AuditFinding(True, f"entry {plan.seq}", unsealed_text) for plan in unsealed_plans),
     ]
     return SeedAudit(tuple(histories), tuple(findings), tuple(unsealed_plans))
 
 
 def build_seed_histories(entries: Iterable[Entry]) -> tuple[list[SeedHistory], list[PlanRecord]]:
     """Gather the entries of each seed, in the ledger's order; and the plans that belong to none."""
-    histories: dict[str, SeedHistory] = {}
+    history_of_commitment: dict[str, SeedHistory] = {}
     unsealed_plans: list[PlanRecord] = []
     for entry in entries:
         commitment = _text(entry, "commitment")
-        history = histories.get(commitment)
+        history = history_of_commitment.get(commitment)
         if entry.event.kind == "patrol_seed_committed":
-            histories.setdefault(commitment, _start_history(entry, commitment))
+            history_of_commitment.setdefault(commitment, _start_history(entry, commitment))
         elif history is not None:
-            histories[commitment] = _continue_history(history, entry)
+            history_of_commitment[commitment] = _continue_history(history, entry)
         elif entry.event.kind == "bursts_planned":
             unsealed_plans.append(_plan_record(entry))
-    return list(histories.values()), unsealed_plans
+    return list(history_of_commitment.values()), unsealed_plans
 
 
 def _text(entry: Entry, name: str) -> str:
@@ -197,7 +197,7 @@ def _texts(entry: Entry, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _start_history(entry: Entry, commitment: str) -> SeedHistory:
-    reveal_after = _text(entry, "reveal_after")
+    reveal_text = _text(entry, "reveal_after")
     return SeedHistory(
         commitment=commitment,
         seq=entry.seq,
@@ -207,14 +207,14 @@ def _start_history(entry: Entry, commitment: str) -> SeedHistory:
         days=int(_text(entry, "days") or 1),
         version=_text(entry, "program"),
         **_texts(entry, HISTORY_TEXTS),
-        reveal_after=datetime.fromisoformat(reveal_after) if reveal_after else None,
+        reveal_after=datetime.fromisoformat(reveal_text) if reveal_text else None,
     )
 
 
 def _continue_history(history: SeedHistory, entry: Entry) -> SeedHistory:
     if entry.event.kind == "patrol_replan_begun":
-        replan = int(_text(entry, "replan") or 0)
-        return replace(history, announced_replans=(*history.announced_replans, replan))
+        replan_index = int(_text(entry, "replan") or 0)
+        return replace(history, announced_replans=(*history.announced_replans, replan_index))
     if entry.event.kind == "bursts_planned":
         return replace(history, plans=(*history.plans, _plan_record(entry)))
     if entry.event.kind == "patrol_seed_revealed" and history.revealed_seq is None:
@@ -244,54 +244,54 @@ def _name_seed(history: SeedHistory) -> str:
 
 
 def _audit_history(history: SeedHistory, now: datetime) -> Iterator[AuditFinding]:
-    where = _name_seed(history)
+    seed_name = _name_seed(history)
     first_plans = [plan for plan in history.plans if plan.replan == 0]
     if not first_plans:
-        yield AuditFinding(False, where, "was sealed, and no plan was made of it")
+        yield AuditFinding(False, seed_name, "was sealed, and no plan was made of it")
     if len({plan.plan_sha256 for plan in first_plans}) > 1:
         yield AuditFinding(
-            True, where, f"{len(first_plans)} plans were made of it, and one seed makes one plan"
+            True, seed_name, f"{len(first_plans)} plans were made of it, and one seed makes one plan"
         )
-    replans = [plan.replan for plan in history.plans if plan.replan]
-    lost_replans = sorted(set(history.announced_replans) - set(replans))
-    if lost_replans:
+    replan_indices = [plan.replan for plan in history.plans if plan.replan]
+    lost_indices = sorted(set(history.announced_replans) - set(replan_indices))
+    if lost_indices:
         what = (
-            f"re-plan {', '.join(map(str, lost_replans))} was begun and never kept: what it gave is not known"
+            f"re-plan {', '.join(map(str, lost_indices))} was begun and never kept: what it gave is not known"
         )
-        yield AuditFinding(True, where, what)
-    unannounced_replans = sorted(set(replans) - set(history.announced_replans))
-    if unannounced_replans:
-        what = f"re-plan {', '.join(map(str, unannounced_replans))} was not noted before it was drawn"
-        yield AuditFinding(True, where, what)
-    if len(replans) > len(set(replans)):
-        yield AuditFinding(True, where, "two re-plans have one index")
+        yield AuditFinding(True, seed_name, what)
+    unannounced_indices = sorted(set(replan_indices) - set(history.announced_replans))
+    if unannounced_indices:
+        what = f"re-plan {', '.join(map(str, unannounced_indices))} was not noted before it was drawn"
+        yield AuditFinding(True, seed_name, what)
+    if len(replan_indices) > len(set(replan_indices)):
+        yield AuditFinding(True, seed_name, "two re-plans have one index")
     if history.revealed_seq is not None:
-        yield from _audit_opening(history, where)
+        yield from _audit_opening(history, seed_name)
     elif history.reveal_after is not None and history.reveal_after < now:
         what = f"was to be opened after {history.reveal_after:%Y-%m-%d}, and is not yet"
-        yield AuditFinding(False, where, what)
+        yield AuditFinding(False, seed_name, what)
 
 
-def _audit_opening(history: SeedHistory, where: str) -> Iterator[AuditFinding]:
+def _audit_opening(history: SeedHistory, seed_name: str) -> Iterator[AuditFinding]:
     secret = history.secret
     if secret is None:
-        yield AuditFinding(True, where, "what was opened is no seed")
+        yield AuditFinding(True, seed_name, "what was opened is no seed")
         return
     commitment = compute_commitment(secret, inputs_sha256=history.inputs_sha256, version=history.version)
     if commitment != history.commitment:
-        yield AuditFinding(True, where, "the seed that was opened is not the one that was sealed")
+        yield AuditFinding(True, seed_name, "the seed that was opened is not the one that was sealed")
     if history.seed_mark and hash_seed(secret.seed) != history.seed_mark:
-        yield AuditFinding(True, where, "its mark is not that of the seed that was opened")
+        yield AuditFinding(True, seed_name, "its mark is not that of the seed that was opened")
     if any(plan.seq > (history.revealed_seq or 0) for plan in history.plans):
-        yield AuditFinding(True, where, "a plan was made of it after it was opened")
+        yield AuditFinding(True, seed_name, "a plan was made of it after it was opened")
 
 
 def _audit_pair(earlier: SeedHistory, later: SeedHistory) -> Iterator[AuditFinding]:
-    where = _name_seed(later)
+    seed_name = _name_seed(later)
     if earlier.seed_mark and earlier.seed_mark == later.seed_mark:
         what = f"is the seed of {earlier.commitment[:12]} again: a seed is used once"
-        yield AuditFinding(True, where, what)
+        yield AuditFinding(True, seed_name, what)
     if later.overlaps(earlier.first_day, earlier.days, earlier.area):
         reason_text = f"the reason given: {later.reason}" if later.reason else "no reason was given"
         what = f"is a re-roll: {earlier.commitment[:12]} had been sealed for days of it before; {reason_text}"
-        yield AuditFinding(not later.reason, where, what)
+        yield AuditFinding(not later.reason, seed_name, what)

@@ -31,12 +31,12 @@ class StreetTable:
 
 def locate_stops(places: Sequence[PatrolPlace], bases: Sequence[Base]) -> dict[str, tuple[float, float]]:
     """Every place that units travel between, by name, in metres: hotspots first, then bases."""
-    stops = {p.hotspot: (p.easting_m, p.northing_m) for p in places}
+    point_of_stop = {p.hotspot: (p.easting_m, p.northing_m) for p in places}
     for base in bases:
-        if base.base in stops:
+        if base.base in point_of_stop:
             raise PlanError(f"{base.base!r} names a base and a hotspot. Rename the base in the units file.")
-        stops[base.base] = (base.easting_m, base.northing_m)
-    return stops
+        point_of_stop[base.base] = (base.easting_m, base.northing_m)
+    return point_of_stop
 
 
 def straight_line_table(stops: Stops, mode: Mode, pace: Pace, *, quantile: float) -> TravelTable:
@@ -46,10 +46,10 @@ def straight_line_table(stops: Stops, mode: Mode, pace: Pace, *, quantile: float
     and railways are not seen.
     """
     stop_points = np.array(list(stops.values()), dtype=np.float64).reshape(-1, 2)
-    metres = np.hypot(*(stop_points[:, None, :] - stop_points[None, :, :]).transpose(2, 0, 1))
-    minutes = pace.fixed_minutes + pace.p80_factor * pace.detour * metres / (pace.kph * 1000 / 60)
-    np.fill_diagonal(minutes, 0.0)
-    return TravelTable(mode, tuple(stops), minutes, quantile, "crow-fly")
+    line_m = np.hypot(*(stop_points[:, None, :] - stop_points[None, :, :]).transpose(2, 0, 1))
+    travel_minutes = pace.fixed_minutes + pace.p80_factor * pace.detour * line_m / (pace.kph * 1000 / 60)
+    np.fill_diagonal(travel_minutes, 0.0)
+    return TravelTable(mode, tuple(stops), travel_minutes, quantile, "crow-fly")
 
 
 def build_street_table(
@@ -80,13 +80,13 @@ def build_street_table(
     minutes = pace.fixed_minutes + pace.p80_factor * (
         paths.costs + walk_minutes[:, None] + walk_minutes[None, :]
     )
-    is_far = paths.distance > pace.snap_m
-    minutes[is_far, :] = minutes[:, is_far] = np.inf
+    is_stop_far = paths.distance > pace.snap_m
+    minutes[is_stop_far, :] = minutes[:, is_stop_far] = np.inf
     np.fill_diagonal(minutes, 0.0)
-    nearest_street = f"the nearest street of {network.source} for {mode} is"
+    street_text = f"the nearest street of {network.source} for {mode} is"
     remedy = "give a network that covers it, raise snap_m in the policy, or take it off the list"
     faults = tuple(
-        Fault(stop, f"{nearest_street} {metres:.0f} m away, over {pace.snap_m:g} m", remedy)
+        Fault(stop, f"{street_text} {metres:.0f} m away, over {pace.snap_m:g} m", remedy)
         for stop, metres in zip(stops, paths.distance, strict=True)
         if metres > pace.snap_m
     )
@@ -98,23 +98,23 @@ def find_broken_triangles(table: TravelTable) -> tuple[Fault, ...]:
 
     Each fault names the pair, and the stop by which it is quicker.
     """
-    closed_table = shortest_minutes(table)
+    closed_minutes = shortest_minutes(table)
     with np.errstate(invalid="ignore"):
-        is_broken = table.minutes > closed_table + TOLERANCE_MINUTES
+        is_broken = table.minutes > closed_minutes + TOLERANCE_MINUTES
     return tuple(
-        _triangle_fault(table, closed_table, int(i), int(j)) for i, j in np.argwhere(is_broken)[:SHOWN]
+        _triangle_fault(table, closed_minutes, int(i), int(j)) for i, j in np.argwhere(is_broken)[:SHOWN]
     )
 
 
-def _triangle_fault(table: TravelTable, shortest: Floats, i: int, j: int) -> Fault:
-    is_end = np.isin(np.arange(len(shortest)), (i, j))
-    via_stop = table.stops[int(np.argmin(shortest[i] + shortest[:, j] + 1e9 * is_end))]
+def _triangle_fault(table: TravelTable, closed_minutes: Floats, i: int, j: int) -> Fault:
+    is_end = np.isin(np.arange(len(closed_minutes)), (i, j))
+    via_stop = table.stops[int(np.argmin(closed_minutes[i] + closed_minutes[:, j] + 1e9 * is_end))]
     what = (
-        f"{table.minutes[i, j]:.1f} minutes by {table.mode}, but {shortest[i, j]:.1f} over other stops "
+        f"{table.minutes[i, j]:.1f} minutes by {table.mode}, but {closed_minutes[i, j]:.1f} over other stops "
         f"({via_stop} on the way)"
     )
-    where = f"{table.stops[i]} to {table.stops[j]}"
-    return Fault(where, what, "correct the table, or let becalm close it")
+    pair_text = f"{table.stops[i]} to {table.stops[j]}"
+    return Fault(pair_text, what, "correct the table, or let becalm close it")
 
 
 def close_triangles(table: TravelTable) -> TravelTable:
@@ -184,12 +184,12 @@ def round_trip_minutes(table: TravelTable, stop: str, base: str) -> float:
 
 def round_up_travel(tables: Iterable[TravelTable]) -> dict[Mode, TravelTable]:
     """Tables closed and rounded up, by mode: short in a file, and nobody is late by them."""
-    rounded = {}
+    table_of_mode = {}
     for table in tables:
         # Sums of what is rounded up are never below it, so triangles still hold afterwards.
-        steps = np.ceil(close_triangles(table).minutes / TRAVEL_STEP_MINUTES - 1e-9)
-        rounded[table.mode] = replace(table, minutes=np.round(steps * TRAVEL_STEP_MINUTES, 2))
-    return rounded
+        travel_steps = np.ceil(close_triangles(table).minutes / TRAVEL_STEP_MINUTES - 1e-9)
+        table_of_mode[table.mode] = replace(table, minutes=np.round(travel_steps * TRAVEL_STEP_MINUTES, 2))
+    return table_of_mode
 
 
 def check_reach(
@@ -209,11 +209,12 @@ def check_reach(
     )
     if not faults:
         return
-    reason = {fault.where: fault for fault in street_faults}
-    base = {shift.area: shift.base for shift in shifts}
-    area = {place.hotspot: place.area for place in places}
+    street_fault = {fault.where: fault for fault in street_faults}
+    area_base = {shift.area: shift.base for shift in shifts}
+    place_area = {place.hotspot: place.area for place in places}
     reasons = dict.fromkeys(
-        reason.get(fault.where) or reason.get(base.get(area[fault.where], "")) or fault for fault in faults
+        street_fault.get(fault.where) or street_fault.get(area_base.get(place_area[fault.where], "")) or fault
+        for fault in faults
     )
     verb = "is" if len(faults) == 1 else "are"
     raise PlanError(

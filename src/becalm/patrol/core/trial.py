@@ -75,23 +75,23 @@ def draw_arms(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days
     """
     clusters = cluster_places(places, rule.neighbour_m)
     blocks = _assign_blocks(clusters, rule, first, days)
-    numbers = _endless_numbers(derive_key(key, "trial arms"))
-    arms = _deal_arms(blocks, rule, numbers)
-    _shorten_runs(arms, blocks, rule, numbers, days)
+    random_numbers = _endless_numbers(derive_key(key, "trial arms"))
+    arm_by_day = _deal_arms(blocks, rule, random_numbers)
+    _shorten_runs(arm_by_day, blocks, rule, random_numbers, days)
     # Dealing and exchanging treat the arms alike, so that each has the same chance everywhere; a step that
     # favoured one would need its own propensities, and every later analysis with them.
     chance, dates = 1.0 / len(rule.arms), [first + timedelta(days=d) for d in range(days)]
     arm_days = [
         ArmDay(place.hotspot, dates[d], arm, blocks[c, d], clusters[c][0].hotspot, chance)
-        for (c, d), arm in arms.items()
+        for (c, d), arm in arm_by_day.items()
         for place in clusters[c]
     ]
-    split_pairs = _count_split_neighbours(clusters, rule.neighbour_m)
+    split_pair_count = _count_split_neighbours(clusters, rule.neighbour_m)
     return ArmDraw(
         days=tuple(sorted(arm_days, key=lambda row: (row.day, row.hotspot))),
         clusters=len(clusters),
-        split_neighbours=split_pairs,
-        notes=_draw_notes(clusters, split_pairs, rule, blocks),
+        split_neighbours=split_pair_count,
+        notes=_draw_notes(clusters, split_pair_count, rule, blocks),
     )
 
 
@@ -142,33 +142,33 @@ def _assign_blocks(
     clusters_of_area: dict[str, list[int]] = defaultdict(list)
     for c, cluster in enumerate(clusters):
         clusters_of_area[cluster[0].area].append(c)
-    blocks = {}
-    for area, members in clusters_of_area.items():
-        for n, c in enumerate(sorted(members, key=lambda c: -sum(p.harm for p in clusters[c]))):
-            tercile = n * rule.terciles // len(members) + 1
+    block_by_day = {}
+    for area, area_clusters in clusters_of_area.items():
+        for n, c in enumerate(sorted(area_clusters, key=lambda c: -sum(p.harm for p in clusters[c]))):
+            tercile = n * rule.terciles // len(area_clusters) + 1
             for d in range(days):
-                blocks[c, d] = f"{area}/{tercile}/{WEEKDAYS[(first + timedelta(days=d)).weekday()]}"
-    return dict(sorted(blocks.items()))
+                block_by_day[c, d] = f"{area}/{tercile}/{WEEKDAYS[(first + timedelta(days=d)).weekday()]}"
+    return dict(sorted(block_by_day.items()))
 
 
 def _endless_numbers(key: bytes) -> Iterator[int]:
     """Endless uniform whole numbers of 64 bits from this key."""
-    batch = 0
+    batch_index = 0
     while True:
-        yield from (int(number) for number in uniform_numbers(derive_key(key, batch), BATCH))
-        batch += 1
+        yield from (int(number) for number in uniform_numbers(derive_key(key, batch_index), BATCH))
+        batch_index += 1
 
 
 def _group_by_block(blocks: dict[ClusterDay, str]) -> dict[str, list[ClusterDay]]:
-    members: dict[str, list[ClusterDay]] = defaultdict(list)
+    block_days: dict[str, list[ClusterDay]] = defaultdict(list)
     for cluster_day, block in blocks.items():
-        members[block].append(cluster_day)
-    return members
+        block_days[block].append(cluster_day)
+    return block_days
 
 
 def _deal_arms(blocks: dict[ClusterDay, str], rule: ArmRule, numbers: Iterator[int]) -> dict[ClusterDay, Arm]:
     """Deal the arms out within each block, each block in an order of arms and of members of its own."""
-    arms: dict[ClusterDay, Arm] = {}
+    arm_by_day: dict[ClusterDay, Arm] = {}
     for members in _group_by_block(blocks).values():
         # The order of arms is drawn too: what is left over after equal shares falls to any of them alike.
         remaining_arms, arm_order = list(rule.arms), list[Arm]()
@@ -177,8 +177,8 @@ def _deal_arms(blocks: dict[ClusterDay, str], rule: ArmRule, numbers: Iterator[i
         for i in range(len(members) - 1, 0, -1):  # Fisher and Yates: every order has the same chance
             j = next(numbers) % (i + 1)
             members[i], members[j] = members[j], members[i]
-        arms |= {cluster_day: arm_order[n % len(arm_order)] for n, cluster_day in enumerate(members)}
-    return dict(sorted(arms.items()))
+        arm_by_day |= {cluster_day: arm_order[n % len(arm_order)] for n, cluster_day in enumerate(members)}
+    return dict(sorted(arm_by_day.items()))
 
 
 def _shorten_runs(
@@ -192,18 +192,18 @@ def _shorten_runs(
     members = _group_by_block(blocks)
     excess_of_cluster = {c: _excess_days(arms, c, days, rule) for c in {c for c, _ in blocks}}
     for _ in range(TRIES):
-        clusters_to_mend = sorted(c for c, excess in excess_of_cluster.items() if excess)
+        clusters_to_mend = sorted(c for c, excess_days in excess_of_cluster.items() if excess_days)
         if not clusters_to_mend:
             return
         cluster_day = (clusters_to_mend[next(numbers) % len(clusters_to_mend)], next(numbers) % days)
-        block_members = members[blocks[cluster_day]]
-        partner_day = block_members[next(numbers) % len(block_members)]
+        partners = members[blocks[cluster_day]]
+        partner_day = partners[next(numbers) % len(partners)]
         arms[cluster_day], arms[partner_day] = arms[partner_day], arms[cluster_day]
-        new_excess_days = {c: _excess_days(arms, c, days, rule) for c in {cluster_day[0], partner_day[0]}}
-        if sum(new_excess_days.values()) > sum(excess_of_cluster[c] for c in new_excess_days):
+        new_excess = {c: _excess_days(arms, c, days, rule) for c in {cluster_day[0], partner_day[0]}}
+        if sum(new_excess.values()) > sum(excess_of_cluster[c] for c in new_excess):
             arms[cluster_day], arms[partner_day] = arms[partner_day], arms[cluster_day]
         else:
-            excess_of_cluster.update(new_excess_days)
+            excess_of_cluster.update(new_excess)
     raise PlanError(
         f"Runs of at most {rule.longest_run} days in one arm cannot be kept with {len(rule.arms)} arms and "
         "these places. Raise longest_run in the policy, or take more places or fewer arms."
@@ -231,7 +231,7 @@ def _count_split_neighbours(clusters: Sequence[Sequence[PatrolPlace]], neighbour
 def _draw_notes(
     clusters: Sequence[Sequence[PatrolPlace]], split_pairs: int, rule: ArmRule, blocks: dict[ClusterDay, str]
 ) -> tuple[str, ...]:
-    small_blocks = sum(count < len(rule.arms) for count in Counter(blocks.values()).values())
+    small_blocks = sum(block_size < len(rule.arms) for block_size in Counter(blocks.values()).values())
     notes = [
         f"{sum(map(len, clusters))} places in {len(clusters)} clusters; every place-day had the chance "
         f"1/{len(rule.arms)} of each arm."
@@ -295,11 +295,11 @@ def assess_trial_power(
     if len(arms) < 2:
         raise QuestionError("A trial compares at least two arms. Name them in the policy's [arms].")
     events_per_day = sum(place.harm for place in places) / EXPECTED_DAYS
-    events = events_per_day * days / len(arms)
-    if events < LEAST_EVENTS:
+    arm_events = events_per_day * days / len(arms)
+    if arm_events < LEAST_EVENTS:
         raise QuestionError(
-            f"Only {events:.1f} events are to be expected in each arm in {days} days: no trial can be read "
-            f"from so few. Have at least {LEAST_EVENTS:g}: take more days or more places."
+            f"Only {arm_events:.1f} events are to be expected in each arm in {days} days: no trial can be "
+            f"read from so few. Have at least {LEAST_EVENTS:g}: take more days or more places."
         )
     # To a thousandth; near 1 the approximation fails, for nothing is left to count.
     sizes = (n / 1000 for n in range(1, 951))
@@ -307,14 +307,14 @@ def assess_trial_power(
         control=min(arms, key=LEAST_FIRST.index),
         treated=max(arms, key=LEAST_FIRST.index),
         days=days,
-        expected_control=events,
-        expected_treated=events,
+        expected_control=arm_events,
+        expected_treated=arm_events,
         dispersion=dispersion,
         level=level,
         effect=effect,
-        power=compute_power(events, effect, dispersion, level),
+        power=compute_power(arm_events, effect, dispersion, level),
         detectable=next(
-            (e for e in sizes if compute_power(events, e, dispersion, level) >= GOOD_POWER), None
+            (e for e in sizes if compute_power(arm_events, e, dispersion, level) >= GOOD_POWER), None
         ),
         days_needed=_days_needed(events_per_day / len(arms), effect, dispersion, level),
     )
@@ -336,29 +336,29 @@ def compute_power(events: float, effect: float, dispersion: float, level: float)
     >>> round(compute_power(100.0, 0.3, 1.0, 0.95), 2)
     0.63
     """
-    sd = math.sqrt(dispersion * (1.0 / events + 1.0 / (events * (1.0 - effect))))
-    shift = -math.log1p(-effect) / sd
+    sd_log_ratio = math.sqrt(dispersion * (1.0 / events + 1.0 / (events * (1.0 - effect))))
+    effect_in_sd = -math.log1p(-effect) / sd_log_ratio
     z = float(norm.isf((1.0 - level) / 2.0))
-    return float(norm.sf(z - shift) + norm.cdf(-z - shift))
+    return float(norm.sf(z - effect_in_sd) + norm.cdf(-z - effect_in_sd))
 
 
 def _days_needed(events_per_day: float, effect: float, dispersion: float, level: float) -> int | None:
     if effect == 0.0 or events_per_day == 0.0:
         return None
     z = float(norm.isf((1.0 - level) / 2.0) + norm.isf(1.0 - GOOD_POWER))
-    events = dispersion * (1.0 + 1.0 / (1.0 - effect)) * (z / math.log1p(-effect)) ** 2
-    return math.ceil(events / events_per_day)
+    needed_events = dispersion * (1.0 + 1.0 / (1.0 - effect)) * (z / math.log1p(-effect)) ** 2
+    return math.ceil(needed_events / events_per_day)
 
 
 def select_arms(
     arms: Mapping[tuple[str, date], Arm], hotspots: Sequence[str], *, first_day: date, days: int
 ) -> dict[tuple[str, date], Arm]:
     """The arms of these places on these days; a place or day that the trial leaves out has none."""
-    names, until = set(hotspots), first_day + timedelta(days=days)
-    arms_of_days = {k: arm for k, arm in arms.items() if k[0] in names and first_day <= k[1] < until}
+    hotspot_set, end_day = set(hotspots), first_day + timedelta(days=days)
+    arms_of_days = {k: arm for k, arm in arms.items() if k[0] in hotspot_set and first_day <= k[1] < end_day}
     if arms and not arms_of_days:
         raise PlanError(
             f"`arms`: none of its {len(arms)} place-days is among these places from {first_day} until "
-            f"before {until}. Give the arms of these days, or leave out `arms`."
+            f"before {end_day}. Give the arms of these days, or leave out `arms`."
         )
     return arms_of_days

@@ -46,20 +46,22 @@ def build_visit_log(
     area: NDArray[np.str_] | None = None,
 ) -> VisitLog:
     """Put visits in order: one element a visit. A hotspot's area is the one of its first visit."""
-    order = np.lexsort((hotspot, end_s, start_s))
-    hotspots, first_row, hotspot_codes = np.unique(hotspot[order], return_index=True, return_inverse=True)
-    units, unit_codes = (), np.full(len(order), -1)
+    visit_order = np.lexsort((hotspot, end_s, start_s))
+    hotspots, first_visit, hotspot_index = np.unique(
+        hotspot[visit_order], return_index=True, return_inverse=True
+    )
+    units, unit_index = (), np.full(len(visit_order), -1)
     if unit is not None:
-        names, unit_codes = np.unique(unit[order], return_inverse=True)
-        units, unit_codes = tuple(names.tolist()), np.where(names[unit_codes] == "", -1, unit_codes)
+        unit_names, unit_index = np.unique(unit[visit_order], return_inverse=True)
+        units, unit_index = tuple(unit_names.tolist()), np.where(unit_names[unit_index] == "", -1, unit_index)
     return VisitLog(
         hotspots=tuple(hotspots.tolist()),
         units=units,
-        areas=("",) * len(hotspots) if area is None else tuple(area[order][first_row].tolist()),
-        hotspot=hotspot_codes.astype(np.int64),
-        unit=unit_codes.astype(np.int64),
-        start_s=start_s[order].astype(np.int64),
-        end_s=end_s[order].astype(np.int64),
+        areas=("",) * len(hotspots) if area is None else tuple(area[visit_order][first_visit].tolist()),
+        hotspot=hotspot_index.astype(np.int64),
+        unit=unit_index.astype(np.int64),
+        start_s=start_s[visit_order].astype(np.int64),
+        end_s=end_s[visit_order].astype(np.int64),
         time_zone=time_zone,
     )
 
@@ -67,12 +69,12 @@ def build_visit_log(
 def find_civil_days(log: VisitLog) -> tuple[date, date]:
     """The civil days of the first and of the last start."""
     zone = ZoneInfo(log.time_zone)
-    first, last = (datetime.fromtimestamp(int(s), zone).date() for s in log.start_s[[0, -1]])
-    return first, last
+    first_day, last_day = (datetime.fromtimestamp(int(s), zone).date() for s in log.start_s[[0, -1]])
+    return first_day, last_day
 
 
 def midnights_s(first: date, days: int, time_zone: str) -> Ints:
     """The instants at which `days` civil days start, and the one at which the last of them ends."""
     zone = ZoneInfo(time_zone)
-    starts = (datetime.combine(first + timedelta(days=d), time(), zone) for d in range(days + 1))
-    return np.array([int(start.timestamp()) for start in starts], dtype=np.int64)
+    midnights = (datetime.combine(first + timedelta(days=d), time(), zone) for d in range(days + 1))
+    return np.array([int(midnight.timestamp()) for midnight in midnights], dtype=np.int64)
