@@ -85,17 +85,18 @@ class ParquetIntake:
             raise ArchiveError(f"Intake {self.id} was committed already. Start another one.")
         self._committed = True
         with _name_disk_errors(self._root):
-            self._publish()
+            self._write_faults()
+            if self._staged_files:
+                self._publish()
         return self.id
 
     def _publish(self) -> None:
-        self._write_faults()
-        if self._staged_files:
-            settled_files = settle_versions(self._staged_files, current_files(self._manifest), self._root)
-            with ThreadPoolExecutor(2) as pool:
-                entries = list(pool.map(self._publish_file, range(len(settled_files)), settled_files))
-            _sync_folders(self._root, {(self._root / entry.path).parent for entry in entries})
-            write_manifest(self._root, self._manifest.with_intake(self._number, entries))
+        former = self._manifest
+        settled_files = settle_versions(self._staged_files, current_files(former), self._root)
+        with ThreadPoolExecutor(2) as pool:
+            entries = list(pool.map(self._publish_file, range(len(settled_files)), settled_files))
+        _sync_folders(self._root, {(self._root / entry.path).parent for entry in entries})
+        write_manifest(self._root, Manifest(self._number, (*former.files, *entries)))
 
     def _stage(self, part: TablePart) -> Path:
         part_label = f"{part.table} of {part.source} {part.month}"

@@ -42,10 +42,6 @@ class Manifest:
     last_intake: int = 0
     files: tuple[ArchiveFile, ...] = ()
 
-    def with_intake(self, number: int, files: Iterable[ArchiveFile]) -> Manifest:
-        """The manifest after one more intake."""
-        return replace(self, last_intake=number, files=(*self.files, *files))
-
 
 def read_manifest(root: Path) -> Manifest:
     """What does the archive in this folder hold? Nothing, where there is none yet."""

@@ -128,9 +128,8 @@ class ParquetArchive:
 def _select_pinned(manifest: Manifest, only: Mapping[str, str]) -> tuple[ArchiveFile, ...]:
     """The files that a run names, exactly as it names them."""
     listed_files = {file.path: file for file in manifest.files}
-    missing_paths = [
-        path for path in only if path not in listed_files or listed_files[path].sha256 != only[path]
-    ]
+    sha256_by_path = {file.path: file.sha256 for file in manifest.files}
+    missing_paths = [path for path, sha256 in only.items() if sha256_by_path.get(path) != sha256]
     if missing_paths:
         raise ReplayError(
             f"{len(missing_paths)} of the {len(only)} files of that run are not in this archive: "
@@ -148,7 +147,8 @@ def connect(engine: str) -> BaseBackend:
     if engine == "duckdb":
         return _connect_duckdb()
     if engine == "spark":
-        return _connect_spark()
+        _check_spark()
+        return ibis.pyspark.connect(_spark_session())
     raise WorkspaceError(
         f"There is no engine {engine!r}. Set BECALM_ENGINE, or engine under [archive] in becalm.toml, "
         f"to {' or '.join(ENGINES)}."
@@ -198,17 +198,12 @@ def _connect_duckdb() -> BaseBackend:
     )
 
 
-def _connect_spark() -> BaseBackend:
+def _check_spark() -> None:
     if find_spec("pyspark") is None:
         raise DependencyError(
             "The Spark engine needs pyspark, which is not installed. "
             'Run `pip install "becalm[spark]"`, or set [archive] engine = "duckdb" in becalm.toml.'
         )
-    _check_java()
-    return ibis.pyspark.connect(_spark_session())
-
-
-def _check_java() -> None:
     java_home = os.environ.get("JAVA_HOME")
     java_path = str(Path(java_home) / "bin" / "java") if java_home else shutil.which("java")
     remedy = (

@@ -26,21 +26,10 @@ LEDGER_TAG: Final = "becalm.ledger.1"
 SALT_BYTES: Final = 32
 
 COLUMNS: Final = (
-    "seq",
-    "recorded_at",
-    "occurred_at",
-    "kind",
-    "version",
-    "actor",
-    "role",
-    "purpose",
-    "programme",
-    "subject",
-    "facts",
-    "corrects",
-    "commitment",
-    "previous",
-    "hash",
+    *("seq", "recorded_at"),  # the entry's place; then what its event says, and its links
+    *("occurred_at", "kind", "version", "actor", "role", "purpose", "programme", "subject"),
+    *("facts", "corrects"),
+    *("commitment", "previous", "hash"),
 )  # of the table `event`, in the order in which they are hashed
 StoredRow = tuple[int, str, str, str, int, str, str, str, str, str, str, int | None, str, str, str]
 SEQ: Final = 0  # where in a stored row the columns stand that a verifier looks at

@@ -79,9 +79,8 @@ class EventKinds:
 
     def versions(self, name: str) -> tuple[EventKind, ...]:
         """Every version of the kind with this name, oldest first; none where it is unknown."""
-        return tuple(
-            sorted((kind for kind in self.kinds if kind.name == name), key=lambda kind: kind.version)
-        )
+        versions = [kind for kind in self.kinds if kind.name == name]
+        return tuple(sorted(versions, key=lambda kind: kind.version))
 
     @property
     def names_by_hand(self) -> tuple[str, ...]:

@@ -133,9 +133,8 @@ def _confirmed_names(connection: Connection) -> Iterable[str]:
 
 def _names_given_up(restored: Event) -> tuple[str, ...]:
     """The heads that an event gives up, if two people stand behind it."""
-    people = {
-        str(restored.facts.get(name) or "").strip().casefold() for name in ("first_actor", "second_actor")
-    }
+    actors = (restored.facts.get("first_actor"), restored.facts.get("second_actor"))
+    people = {str(actor or "").strip().casefold() for actor in actors}
     names = restored.facts.get("anchors")
     return tuple(map(str, names)) if len(people - {""}) == 2 and isinstance(names, tuple) else ()
 

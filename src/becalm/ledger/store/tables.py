@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import (
-    BigInteger,
-    CheckConstraint,
-    Column,
-    Connection,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    Table,
-    Text,
-    inspect,
-)
+from sqlalchemy import CheckConstraint, Column, Connection, Index, MetaData, Table, inspect
+from sqlalchemy.types import BigInteger, Integer, LargeBinary, Text
 
 from becalm.terms import LedgerError, TamperError
 
