@@ -15,7 +15,7 @@ from scipy import stats
 from statsmodels.stats.rates import confint_poisson_2indep
 
 from becalm.methods.dispersion import overdispersion, seasonal_design
-from becalm.methods.rates import rate_ratios
+from becalm.methods.rate_ratios import rate_ratios
 
 CELLS, PART, SERIES, SERIES_PART = 100_000, 200, 2_000, 20
 

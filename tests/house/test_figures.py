@@ -55,7 +55,7 @@ def planted(measure: ModuleType, path: str, text: str) -> object:
 
 
 def test_planted_faults_are_seen(measure: ModuleType) -> None:
-    option = planted(measure, "find/core/rules.py", 'raise UsageError("Give it with --reason.")\n')
+    option = planted(measure, "find/core/list_rules.py", 'raise UsageError("Give it with --reason.")\n')
     assert len(measure.options_below_console(option)) == 1
     assert measure.options_below_console(planted(measure, "find/cli/rules.py", 'x = "--reason"\n')) == []
     assert measure.numpy_at_desks(planted(measure, "find/desk/rules.py", "import numpy as np\n"))

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from becalm.app.main import app, open_desk
 from becalm.measure import compare_periods
-from becalm.methods.rates import rate_p_values
+from becalm.methods.rate_ratios import rate_p_values
 from becalm.tables import count_published
 from becalm.terms import Period, month_start
 

@@ -9,7 +9,7 @@ from statsmodels.stats.multitest import multipletests
 
 from becalm.methods.dispersion import fit_series, overdispersion, seasonal_design
 from becalm.methods.multiplicity import adjust
-from becalm.methods.rates import rate_ratios
+from becalm.methods.rate_ratios import rate_ratios
 
 MONTHS = np.arange(60)
 SEASON = np.exp(0.15 * np.cos(2 * np.pi * MONTHS / 12) + 0.03 * MONTHS / 12)

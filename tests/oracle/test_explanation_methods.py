@@ -11,7 +11,7 @@ import pytest
 import shapely
 from statsmodels.stats.multitest import multipletests
 
-from becalm.find.core.place_kinds import build_own_places
+from becalm.find.core.build_places import build_own_places
 from becalm.methods.local_association import getis_ord, local_moran, permutation_p, upper_tail
 from becalm.methods.multiplicity import adjust
 from becalm.methods.near_repeat import local_knox, near_repeats

@@ -17,7 +17,7 @@ from becalm.methods.blend import (
     widen_posterior,
 )
 from becalm.methods.concentration import concentration, even_null, gini, gini_generalised
-from becalm.methods.ewma import (
+from becalm.methods.faded_counts import (
     build_series,
     choose_half_life,
     forecast_total,

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 from becalm.methods.blend import GammaPrior, fit_prior, maximise
-from becalm.methods.ewma import fading_weights, half_age, kish_factor
+from becalm.methods.faded_counts import fading_weights, half_age, kish_factor
 
 HALF_LIVES = (6.0, 24.0, 96.0)
 

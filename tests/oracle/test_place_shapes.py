@@ -10,9 +10,9 @@ from pyproj import Transformer
 from shaped import CRS
 
 from becalm.find.core.h3_places import h3_over, h3_under
+from becalm.methods.cut_places import Lattice
 from becalm.methods.grid import build_grid
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.place_shapes import Lattice
 from becalm.methods.smoothing import build_smoother
 
 

@@ -8,7 +8,7 @@ from scipy import special, stats
 from statsmodels.stats.rates import confint_poisson_2indep
 from statsmodels.stats.rates import test_poisson_2indep as statsmodels_test
 
-from becalm.methods.rates import e_test_p_value, rate_p_values, rate_ratios
+from becalm.methods.rate_ratios import e_test_p_value, rate_p_values, rate_ratios
 
 
 def clopper_pearson_odds(new, old, level=0.95):

@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from becalm.methods.subset import SubsetProblem, best_subset, greedy_subset, is_feasible, most_in_group
+from becalm.methods.best_subset import SubsetProblem, best_subset, greedy_subset, is_feasible, most_in_group
 
 FREE = 2**31
 

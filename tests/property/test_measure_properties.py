@@ -14,7 +14,7 @@ from becalm.measure import compare_periods
 from becalm.measure.core.baseline import parse_baseline
 from becalm.measure.core.request import CompareSettings
 from becalm.methods.multiplicity import adjust
-from becalm.methods.rates import rate_p_values, rate_ratios
+from becalm.methods.rate_ratios import rate_p_values, rate_ratios
 from becalm.tables import CountTable
 from becalm.terms import Period, UsageError, parse_period
 

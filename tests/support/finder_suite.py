@@ -17,7 +17,7 @@ from becalm.find.core.place_panel import PlacePanel, build_panel
 from becalm.find.core.plugin import Finder, NamedFinder, PastCounts, cut_past, run_finder
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
-from becalm.methods.ewma import CountSeries
+from becalm.methods.faded_counts import CountSeries
 
 ORIGIN = 18
 HOW_MANY = 10

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from becalm.find.files.map import Area
-from becalm.find.files.rules import unmatched_lines
+from becalm.find.files.rules_file import unmatched_lines
 from becalm.measure.core.comparison import Comparison
 from becalm.measure.core.run_up import RunUp
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolSection

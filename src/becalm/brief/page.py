@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from becalm.brief.briefing import Briefing
 from becalm.find.files.map import View, busiest_view, hotspot_map, whole_view
-from becalm.find.files.rules import override_rows
+from becalm.find.files.rules_file import override_rows
 from becalm.find.files.week_chart import DAYS, week_chart
 from becalm.formats.json_text import data_digest
 from becalm.measure.core.comparison import ComparisonRow, Verdict

@@ -12,13 +12,13 @@ from made_places import ROBBERY, months_from, place_counts
 from shaped import point_counts
 from shapely import box
 
+from becalm.find.core.build_places import build_own_places
 from becalm.find.core.cluster_test import classify_histories, explain_clusters, list_place_numbers
+from becalm.find.core.list_rules import Rules
 from becalm.find.core.near_repeats import find_near_repeats
 from becalm.find.core.outbreaks import find_outbreaks
-from becalm.find.core.place_kinds import build_own_places
 from becalm.find.core.place_panel import build_panel
 from becalm.find.core.request import ScanSettings
-from becalm.find.core.rules import Rules
 from becalm.find.core.settings import FindSettings
 from becalm.methods.place_set import PlaceSet
 from becalm.tables import EventPoints

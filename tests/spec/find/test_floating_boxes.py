@@ -11,17 +11,17 @@ import shapely
 from made_places import GROUPS, ROBBERY, months_from
 
 from becalm.find.core.backtest import backtest
+from becalm.find.core.build_places import build_tiles, exclude_land
 from becalm.find.core.expected_counts import forecast_counts
 from becalm.find.core.floating_boxes import BoxLand, BoxShrinkage, place_boxes, place_list_boxes
 from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.location_uncertainty import fit_place_size
-from becalm.find.core.place_kinds import build_tiles, exclude_land
 from becalm.find.core.place_panel import build_panel
 from becalm.find.core.request import PlaceOptions
 from becalm.find.core.settings import FindSettings
 from becalm.find.files.hotspots import list_object
+from becalm.methods.cut_places import Lattice
 from becalm.methods.forecast_scores import search_order
-from becalm.methods.place_shapes import Lattice
 from becalm.tables import PointCounts
 from becalm.terms import QuestionError, UsageError
 

@@ -11,8 +11,8 @@ from made_places import drawn_places, place_counts, true_rates
 
 from becalm.find.core.harm import HarmWeighting
 from becalm.find.core.hotspots import find_hotspots
+from becalm.find.core.list_rules import Rules
 from becalm.find.core.plugin import NamedFinder, count_12
-from becalm.find.core.rules import Rules
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.terms import GroupWeight, GroupWeights, PlaceDecision, QuestionError, UsageError

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from becalm.find import Candidates, Rules, choose_places, read_hours
-from becalm.find.files.rules import read_rules, weighed_decision_in_words
+from becalm.find.files.rules_file import read_rules, weighed_decision_in_words
 from becalm.terms import DayHours, InputError, PlaceDecision, QuestionError, UsageError
 
 NAMES = ("North", "South")

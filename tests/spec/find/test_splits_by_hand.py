@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import shapely
 
-from becalm.find.core.place_kinds import build_land_places
+from becalm.find.core.build_places import build_land_places
 from becalm.find.core.place_splits import Split, apply_splits, cut_place, find_outline, halving_line
 from becalm.find.files.splits import load_splits, read_drawn_parts, read_line, save_splits
 from becalm.methods.place_set import PlaceSet

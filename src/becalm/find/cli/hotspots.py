@@ -257,7 +257,7 @@ def _harm_lines(hotspots: HotspotList) -> Iterator[str]:
 
 def _rule_lines(hotspots: HotspotList) -> Iterator[str]:
     """The rules with their prices, how the list was chosen, and every decision that applied or did not."""
-    from becalm.find.files.rules import override_lines
+    from becalm.find.files.rules_file import override_lines
 
     finder, selection = hotspots.finder, hotspots.selection
     if finder != BLEND:

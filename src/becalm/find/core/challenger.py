@@ -7,7 +7,7 @@ from becalm.find.core.plugin import BLEND, PastCounts
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
 from becalm.methods.boosted_counts import forecast_counts
-from becalm.methods.ewma import memories
+from becalm.methods.faded_counts import memories
 from becalm.terms import Backtest, DependencyError
 
 CHALLENGER = "challenger"

@@ -8,11 +8,11 @@ from typing import Final, Literal
 
 import numpy as np
 
+from becalm.find.core.choose_places import Candidates, choose_places
 from becalm.find.core.expected_counts import forecast_next_month
+from becalm.find.core.list_rules import Rules
 from becalm.find.core.place_facts import find_place_numbers
 from becalm.find.core.place_panel import PlacePanel, name_places
-from becalm.find.core.rules import Rules
-from becalm.find.core.select import Candidates, choose_places
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.grid import CellGrid

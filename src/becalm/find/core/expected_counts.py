@@ -15,7 +15,7 @@ from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
 from becalm.methods.blend import GammaPosterior, GammaPrior, fit_prior, update_posterior
-from becalm.methods.ewma import (
+from becalm.methods.faded_counts import (
     CountSeries,
     choose_half_life,
     fading_weights,

@@ -7,7 +7,7 @@ import shapely
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.core.place_kinds import (
+from becalm.find.core.build_places import (
     FOOTPRINT,
     INSIDE,
     MOST_TILES,

@@ -8,6 +8,7 @@ from scipy.special import gammaincinv
 from scipy.stats import rankdata
 from shapely import to_wkt
 
+from becalm.find.core.choose_places import PlaceChoice, PlaceChooser
 from becalm.find.core.fitted_model import FittedModel
 from becalm.find.core.floating_boxes import PlacedBoxes, warn_of_placement
 from becalm.find.core.harm import HarmModel, build_harm_basis, split_harm, warn_of_harm
@@ -20,7 +21,6 @@ from becalm.find.core.place_panel import (
     name_places,
 )
 from becalm.find.core.plugin import BLEND
-from becalm.find.core.select import PlaceChoice, PlaceChooser
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Floats, Ints

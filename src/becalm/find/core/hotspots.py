@@ -4,15 +4,15 @@ import numpy as np
 from numpy.random import Generator
 from shapely.geometry.base import BaseGeometry
 
+from becalm.find.core.choose_places import PlaceChooser
 from becalm.find.core.fitted_model import FittedModel, fit_model
 from becalm.find.core.floating_boxes import PlacedBoxes
 from becalm.find.core.harm import HarmModel, fit_harm_model
 from becalm.find.core.hotspot_list import SearchResult, build_hotspot_list, scale_to_hours
+from becalm.find.core.list_rules import Rules
 from becalm.find.core.location_uncertainty import LocationUncertainty
 from becalm.find.core.place_panel import Counts, PlacePanel, build_panel, listable_mask
 from becalm.find.core.plugin import NamedFinder
-from becalm.find.core.rules import Rules
-from becalm.find.core.select import PlaceChooser
 from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Floats, Ints

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.core.place_kinds import (
+from becalm.find.core.build_places import (
     MOST_BETWEEN,
     MOST_CELLS,
     check_cell_count,
@@ -18,7 +18,7 @@ from becalm.find.core.settings import FindSettings
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.concentration import concentration, even_null
-from becalm.methods.ewma import CountSeries, build_series
+from becalm.methods.faded_counts import CountSeries, build_series
 from becalm.methods.grid import CellGrid, build_grid, clip_cells, to_cells
 from becalm.methods.place_set import PlaceSet
 from becalm.tables import PlaceCounts, PointCounts

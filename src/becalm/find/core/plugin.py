@@ -12,7 +12,7 @@ from becalm.find.core.expected_counts import choose_half_lives, forecast_counts
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.ewma import CountSeries, memories
+from becalm.methods.faded_counts import CountSeries, memories
 from becalm.terms import QuestionError
 
 BLEND = "blend"

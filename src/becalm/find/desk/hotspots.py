@@ -17,10 +17,10 @@ from becalm.desk import Desk
 from becalm.find.core.backtest import backtest as backtest_methods
 from becalm.find.core.challenger import CHALLENGER, judge_challenger
 from becalm.find.core.hotspots import find_hotspots as find_places
+from becalm.find.core.list_rules import Rules
 from becalm.find.core.place_facts import PlaceFacts, build_rule_facts, describe_hotspots
 from becalm.find.core.plugin import BLEND, Finder, NamedFinder
 from becalm.find.core.request import BacktestRequest, HotspotRequest, PlaceOptions, RecordOptions
-from becalm.find.core.rules import Rules
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.inputs import FindInputs, StudyRegion, define_region, load_inputs
 from becalm.find.desk.rules import harm_parameters, load_harm_weighting, load_rules, rule_parameters

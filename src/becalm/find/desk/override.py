@@ -12,7 +12,7 @@ import shapely
 from becalm.desk import Desk, make_event, note_configuration
 from becalm.find.core.place_facts import find_cell_outline
 from becalm.find.core.request import OverrideRequest
-from becalm.find.files.rules import decision_in_words, override_lines
+from becalm.find.files.rules_file import decision_in_words, override_lines
 from becalm.ledger import WITHDRAWN, Entry, EventToAppend, apply_corrections
 from becalm.terms import PlaceDecision, ReplayError, UsageError
 from becalm.workspace.boundaries import load_boundaries

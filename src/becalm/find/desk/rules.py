@@ -10,9 +10,9 @@ from typing import Any
 from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
 from becalm.find.core.harm import HarmWeighting
+from becalm.find.core.list_rules import Rules, check_one_answer, read_hours
 from becalm.find.core.location_uncertainty import LocationUncertainty, measure_location
 from becalm.find.core.request import HarmOptions, RuleOptions
-from becalm.find.core.rules import Rules, check_one_answer, read_hours
 from becalm.find.desk.inputs import FindInputs
 from becalm.find.desk.override import active_overrides, read_overrides
 from becalm.find.files.harm_tables import (
@@ -21,7 +21,7 @@ from becalm.find.files.harm_tables import (
     load_group_weights,
     read_group_weights,
 )
-from becalm.find.files.rules import read_rules
+from becalm.find.files.rules_file import read_rules
 from becalm.tables import find_moved_points
 from becalm.terms import GroupWeights, UsageError
 

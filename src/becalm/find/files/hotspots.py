@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pyproj import Transformer
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.files.rules import rules_object
+from becalm.find.files.rules_file import rules_object
 from becalm.methods.grid import clip_squares
 from becalm.render.spreadsheet import csv_text
 from becalm.terms import BoxTrial, HarmBasis, Hotspot, HotspotList, RunRecord, UsageError

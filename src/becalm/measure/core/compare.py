@@ -23,7 +23,7 @@ from becalm.measure.core.match_days import add_easter, match_calendar
 from becalm.measure.core.request import CompareSettings
 from becalm.measure.core.series import Series, build_series, check_coverage, days_counted
 from becalm.methods.multiplicity import adjust
-from becalm.methods.rates import rate_p_values, rate_ratios
+from becalm.methods.rate_ratios import rate_p_values, rate_ratios
 from becalm.tables import CountTable
 from becalm.terms import Gap, Period, QuestionError
 
@@ -78,7 +78,7 @@ def compare_periods(
     """Has each group's daily rate changed since this baseline?
 
     ratio = (new / new days) / (old / old days), with the mid-p interval of
-    `methods.rates.rate_ratios`, widened by each group's own overdispersion where at least 24 months
+    `methods.rate_ratios.rate_ratios`, widened by each group's own overdispersion where at least 24 months
     of history lie outside both windows; percent = 100 (ratio - 1), for baselines of 50 and more; p is
     that of the same method for a ratio of 1; q (Benjamini and Hochberg) allows for reading many rows.
     """

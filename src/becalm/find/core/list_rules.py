@@ -11,7 +11,7 @@ from types import MappingProxyType
 from becalm.find.core.harm import HarmWeighting
 from becalm.find.core.place_facts import PlaceFacts
 from becalm.find.core.settings import FindSettings
-from becalm.methods.subset import SubsetProblem, best_subset
+from becalm.methods.best_subset import SubsetProblem, best_subset
 from becalm.terms import DayHours, Fault, PlaceDecision, RuleKind, RulePrice, UsageError
 
 NO_BOUNDS: Mapping[str, int] = MappingProxyType({})

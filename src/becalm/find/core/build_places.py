@@ -12,8 +12,8 @@ from shapely.geometry.base import BaseGeometry
 
 from becalm.find.core.targets import Targets
 from becalm.methods.arrays import Bools, Floats, Shapes
+from becalm.methods.cut_places import LEAST_M, LEAST_M2, Lattice, clip_tiles, cut_at_junctions, keep_areas
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.place_shapes import LEAST_M, LEAST_M2, Lattice, clip_tiles, cut_at_junctions, keep_areas
 from becalm.tables import PlaceCounts, PointCounts
 from becalm.terms import InputError, PlaceKind, QuestionError, UsageError
 

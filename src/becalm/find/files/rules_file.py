@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import Field
 
-from becalm.find.core.rules import Rules, read_hours
+from becalm.find.core.list_rules import Rules, read_hours
 from becalm.terms import InputError, PlaceDecision, Selection, WeighedDecision
 from becalm.workspace.recipes import Strict, check_recipe
 

@@ -7,13 +7,13 @@ from itertools import combinations
 
 import numpy as np
 
+from becalm.find.core.list_rules import Rules, name_rule, price_rules
 from becalm.find.core.place_facts import compute_hours_share, find_place_numbers, index_areas
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.plugin import NamedFinder, spread_by_finder
-from becalm.find.core.rules import Rules, name_rule, price_rules
 from becalm.methods.arrays import Bools, Floats, Ints
+from becalm.methods.best_subset import SubsetProblem, best_subset, most_in_group
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.subset import SubsetProblem, best_subset, most_in_group
 from becalm.terms import Fault, QuestionError, RulePrice, Selection, UsageError, WeighedDecision
 
 NO_CAP = 2**31
