@@ -34,8 +34,8 @@ def run(session: Session, request: RunRequest) -> None:
     if (desk.workspace.path / "units.toml").is_file():
         say_first_use()
     briefing = make_briefing(desk, request) if request.again is None else repeat_briefing(desk, request)
-    view: View[BriefingAnswer] = View(_briefing_object, _file_rows, _briefing_lines)
-    session.emit(briefing, view)
+    answer_view: View[BriefingAnswer] = View(_briefing_object, _file_rows, _briefing_lines)
+    session.emit(briefing, answer_view)
     if session.format is Format.table:
         for warning in briefing.warnings:
             typer.echo(f"Warning: {warning}", err=True)
@@ -48,8 +48,8 @@ def _briefing_object(briefing: BriefingAnswer) -> dict[str, object]:
         "hotspots": briefing.hotspots,
         "seed": briefing.run.seed,
         "files": [
-            {"file": name, "sha256": sha256, "equal": name in briefing.equal_files}
-            for name, sha256 in _file_hashes(briefing)
+            {"file": file_name, "sha256": file_sha256, "equal": file_name in briefing.equal_files}
+            for file_name, file_sha256 in _file_hashes(briefing)
         ],
         "patrol": briefing.run.parameters.get("patrol", ""),
         "warnings": list(briefing.warnings),
@@ -57,15 +57,15 @@ def _briefing_object(briefing: BriefingAnswer) -> dict[str, object]:
 
 
 def _file_rows(briefing: BriefingAnswer) -> Iterator[dict[str, object]]:
-    for name, sha256 in _file_hashes(briefing):
-        equal = str(name in briefing.equal_files).lower()
-        yield {"file": briefing.folder / name, "sha256": sha256, "equal": equal}
+    for file_name, file_sha256 in _file_hashes(briefing):
+        equal_text = str(file_name in briefing.equal_files).lower()
+        yield {"file": briefing.folder / file_name, "sha256": file_sha256, "equal": equal_text}
 
 
 def _file_hashes(briefing: BriefingAnswer) -> Iterator[tuple[str, str]]:
     from becalm.patrol.files.folder import sha256_of_text
 
-    return ((name, sha256_of_text(text)) for name, text in briefing.texts.items())
+    return ((file_name, sha256_of_text(file_text)) for file_name, file_text in briefing.texts.items())
 
 
 def _briefing_lines(briefing: BriefingAnswer) -> Iterator[str]:
@@ -81,16 +81,16 @@ def _briefing_lines(briefing: BriefingAnswer) -> Iterator[str]:
     yield f"The briefing is in {briefing.folder}: {', '.join(briefing.texts)}"
     yield f"Next: open {briefing.folder / 'index.html'} in a browser, or print it."
     if not briefing.equal_files:
-        record = briefing.folder / "run.json"
-        yield f"      becalm run --again {record}   makes it again, byte for byte"
+        record_path = briefing.folder / "run.json"
+        yield f"      becalm run --again {record_path}   makes it again, byte for byte"
 
 
 def _patrol_line(briefing: BriefingAnswer) -> str:
-    page = briefing.patrol.page
-    if page is None:
+    patrol_page = briefing.patrol.page
+    if patrol_page is None:
         return briefing.patrol.note
-    commitment = page.plan.commitment
+    seed_commitment = patrol_page.plan.commitment
     return (
-        f"The patrol plan, {page.days_in_words}: {len(page.plan.bursts):,} bursts; sealed seed "
-        f"{commitment['commitment'][:12]} (entry {commitment['entry']})."
+        f"The patrol plan, {patrol_page.days_in_words}: {len(patrol_page.plan.bursts):,} bursts; sealed seed "
+        f"{seed_commitment['commitment'][:12]} (entry {seed_commitment['entry']})."
     )

@@ -26,7 +26,7 @@ HOTSPOTS_SHOWN = 25  # hotspots in the body of the page; all of them are in the 
 
 def briefing_page(briefing: Briefing) -> str:
     """The whole page as HTML."""
-    overrides = override_rows(briefing.hotspots.selection if briefing.hotspots else None)
+    override_texts = override_rows(briefing.hotspots.selection if briefing.hotspots else None)
     return self_contained(
         "briefing.html",
         {
@@ -47,8 +47,8 @@ def briefing_page(briefing: Briefing) -> str:
         verdicts=_sort_by_verdict(briefing),
         side_by_side=_side_by_side(briefing),
         core=_count_core_places(briefing),
-        overrides=overrides,
-        included={row.decision.place_id for row in overrides if row.decision.include},
+        overrides=override_texts,
+        included={row.decision.place_id for row in override_texts if row.decision.include},
         notes=sentences.comparison_notes(briefing.comparison),
         data_digest=data_digest(briefing.run.data),
     )
@@ -56,19 +56,19 @@ def briefing_page(briefing: Briefing) -> str:
 
 def _sort_by_verdict(briefing: Briefing) -> dict[Verdict, list[ComparisonRow]]:
     comparison = briefing.comparison
-    rows: dict[Verdict, list[ComparisonRow]] = {"fall": [], "rise": [], "unclear": []}
+    rows_of_verdict: dict[Verdict, list[ComparisonRow]] = {"fall": [], "rise": [], "unclear": []}
     for row in comparison.rows:
-        rows[row.verdict(comparison.level)].append(row)
-    return rows
+        rows_of_verdict[row.verdict(comparison.level)].append(row)
+    return rows_of_verdict
 
 
 def _side_by_side(briefing: Briefing) -> list[tuple[ComparisonRow, list[ComparisonRow | None]]]:
     """Each line of table 2: the row it is about, and that row against every baseline."""
-    against = briefing.comparison.against
-    by_group = [{row.group: row for row in contrast.rows} for contrast in against]
+    contrasts = briefing.comparison.against
+    row_by_group = [{row.group: row for row in contrast.rows} for contrast in contrasts]
     return [
-        (briefing.comparison.total, [contrast.total for contrast in against]),
-        *((row, [rows.get(row.group) for rows in by_group]) for row in briefing.comparison.rows),
+        (briefing.comparison.total, [contrast.total for contrast in contrasts]),
+        *((row, [rows.get(row.group) for rows in row_by_group]) for row in briefing.comparison.rows),
     ]
 
 
@@ -97,24 +97,24 @@ class Figures:
 
 def draw_figures(briefing: Briefing) -> Figures:
     """Draw all pictures of this briefing, each for a wide page and for a narrow one."""
-    whole_map, inset = _draw_maps(briefing)
-    return Figures(_draw_changes(briefing), _draw_run_up(briefing), whole_map, inset, _draw_week(briefing))
+    full_map, inset_map = _draw_maps(briefing)
+    return Figures(_draw_changes(briefing), _draw_run_up(briefing), full_map, inset_map, _draw_week(briefing))
 
 
 def _draw_twice(chart: Callable[..., Markup], key: str) -> Markup:
     """The wide and the narrow drawing; the style sheet shows one and hides the other."""
-    pair = Markup('<div class="wide">{}</div>\n<div class="narrow">{}</div>')
-    return pair.format(chart(key=f"{key}-wide", narrow=False), chart(key=f"{key}-narrow", narrow=True))
+    pair_markup = Markup('<div class="wide">{}</div>\n<div class="narrow">{}</div>')
+    return pair_markup.format(chart(key=f"{key}-wide", narrow=False), chart(key=f"{key}-narrow", narrow=True))
 
 
 def _draw_changes(briefing: Briefing) -> Markup:
     comparison = briefing.comparison
-    rows = (
+    change_rows = (
         _change_row(comparison.total, comparison.level, is_total=True),
         *(_change_row(row, comparison.level) for row in comparison.rows),
     )
-    title = f"Change by {comparison.by.replace('_', ' ')}, {number_format.period(comparison.period)}"
-    return _draw_twice(partial(change_chart, rows, title=title), "change")
+    chart_title = f"Change by {comparison.by.replace('_', ' ')}, {number_format.period(comparison.period)}"
+    return _draw_twice(partial(change_chart, change_rows, title=chart_title), "change")
 
 
 def _change_row(row: ComparisonRow, level: float, *, is_total: bool = False) -> ChangeRow:
@@ -135,19 +135,19 @@ def _draw_run_up(briefing: Briefing) -> Markup | None:
     run_up: RunUp | None = briefing.run_up
     if run_up is None:
         return None
-    points = tuple(
+    series_points = tuple(
         SeriesPoint(f"{m.start:%b}", number_format.month(m.start), m.new, m.old, m.is_compared)
         for m in run_up.months
     )
-    last = run_up.months[-1]
-    chart = partial(
+    last_month = run_up.months[-1]
+    draw_chart = partial(
         series_chart,
-        points,
-        new_name=f"to {last.start:%b %Y}",
-        old_name=f"to {last.old_start:%b %Y}",
+        series_points,
+        new_name=f"to {last_month.start:%b %Y}",
+        old_name=f"to {last_month.old_start:%b %Y}",
         title="Recorded offences in each month, beside the baseline year",
     )
-    return _draw_twice(chart, "run-up")
+    return _draw_twice(draw_chart, "run-up")
 
 
 def _draw_maps(briefing: Briefing) -> tuple[Markup | None, Markup | None]:
@@ -172,5 +172,5 @@ def _draw_maps(briefing: Briefing) -> tuple[Markup | None, Markup | None]:
 def _draw_week(briefing: Briefing) -> Markup | None:
     if briefing.week is None:
         return None
-    title = "The hotspots hour by hour through the week"
-    return _draw_twice(partial(week_chart, briefing.week, title=title), "week")
+    chart_title = "The hotspots hour by hour through the week"
+    return _draw_twice(partial(week_chart, briefing.week, title=chart_title), "week")

@@ -65,14 +65,14 @@ class RunRequest(Request):
 
     def __post_init__(self) -> None:
         Request.__post_init__(self)
-        given_fields = [
+        set_field_names = [
             f"`{field.name}`"
             for field in fields_of(type(self))
             if field.name not in ("again", "out") and getattr(self, field.name) != field.default
         ]
-        if self.again is not None and given_fields:
+        if self.again is not None and set_field_names:
             raise UsageError(
-                f"`again` repeats a run as it was, so {', '.join(given_fields)} cannot be given with it. "
+                f"`again` repeats a run as it was, so {', '.join(set_field_names)} cannot be given with it. "
                 "Leave out `again` for a new briefing."
             )
 

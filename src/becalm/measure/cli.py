@@ -39,15 +39,15 @@ def _lines(comparison: Comparison) -> Iterable[object]:
     from becalm.console.screen import string_table
     from becalm.measure.files import comparison as text
 
-    text_headings = (text.TEXT_COLUMNS[0], text.TEXT_COLUMNS[-1])
+    text_columns = (text.TEXT_COLUMNS[0], text.TEXT_COLUMNS[-1])
     yield from map(Text, text.opening_sentences(comparison))  # folded between words, not cut
     yield ""
-    yield string_table(text.TEXT_COLUMNS, text.comparison_lines(comparison), left=text_headings)
+    yield string_table(text.TEXT_COLUMNS, text.comparison_lines(comparison), left=text_columns)
     if len(comparison.against) > 1:
-        labels = [contrast.baseline.label for contrast in comparison.against]
+        baseline_labels = [contrast.baseline.label for contrast in comparison.against]
         yield ""
         yield string_table(
-            ("Change against", *labels), text.side_by_side(comparison), left=("Change against",)
+            ("Change against", *baseline_labels), text.side_by_side(comparison), left=("Change against",)
         )
     yield ""
     yield from map(Text, text.small_print(comparison))

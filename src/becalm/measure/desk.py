@@ -33,26 +33,26 @@ def compare(desk: Desk, request: CompareRequest, *, only: Mapping[str, str] | No
     """
     source = choose_source(desk.archive.files(as_of=request.as_of), request.source)
     records = desk.archive.table(source.table, as_of=request.as_of, source=source.key, only=only)
-    groups = groups_by_key(load_offences(desk.workspace.offences_path).values(), source=source.key)
-    unit = _unit(source, request)
-    totals = totals_in(records, source)
-    covered = days_covered(totals, unit)
-    written_period = parse_period(request.period, last_day=covered.last_day)
-    baselines = choose_baselines(request.baseline, written_period=written_period, covered=covered)
-    all_groups = _count(desk, records, source, request, groups, by="offence_group")
-    rows = _filter_groups(records, request.offence_group, all_groups)
-    outside = outside_total(all_groups.groups, groups, requested=request.offence_group)
+    group_by_key = groups_by_key(load_offences(desk.workspace.offences_path).values(), source=source.key)
+    time_unit = _unit(source, request)
+    monthly_totals = totals_in(records, source)
+    covered_period = days_covered(monthly_totals, time_unit)
+    written_period = parse_period(request.period, last_day=covered_period.last_day)
+    baselines = choose_baselines(request.baseline, written_period=written_period, covered=covered_period)
+    group_counts = _count(desk, records, source, request, group_by_key, by="offence_group")
+    group_records = _filter_groups(records, request.offence_group, group_counts)
+    outside_keys = outside_total(group_counts.groups, group_by_key, requested=request.offence_group)
     return compare_baselines(
-        _count(desk, rows, source, request, groups, by=request.by, exclude=outside),
+        _count(desk, group_records, source, request, group_by_key, by=request.by, exclude=outside_keys),
         period=written_period.period,
         baselines=baselines,
         settings=request.settings,
         context=ComparisonContext(
-            groups=groups,
-            holidays=list_public_holidays(desk.workspace.city.holidays, _years(covered)),
-            left_out=pick_groups(all_groups, outside),
-            gaps=gaps_of(desk, source, as_of=request.as_of, totals=totals),
-            covered=covered,
+            groups=group_by_key,
+            holidays=list_public_holidays(desk.workspace.city.holidays, _years(covered_period)),
+            left_out=pick_groups(group_counts, outside_keys),
+            gaps=gaps_of(desk, source, as_of=request.as_of, totals=monthly_totals),
+            covered=covered_period,
             only=request.offence_group,
         ),
     )
@@ -69,12 +69,12 @@ def _years(covered: Period) -> range:
 
 def _filter_groups(records: Table, keys: Sequence[str], counts: CountTable) -> Table:
     """The records of the requested offence groups, or all."""
-    for key in keys:
-        if key not in counts.groups:
-            near = get_close_matches(key, counts.groups, n=1)
-            hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(counts.groups)}."
+    for group_key in keys:
+        if group_key not in counts.groups:
+            near = get_close_matches(group_key, counts.groups, n=1)
+            key_hint = f"Did you mean {near[0]!r}?" if near else f"It has: {', '.join(counts.groups)}."
             raise UsageError(
-                f"{counts.source} has no offence group {key!r}. {hint} "
+                f"{counts.source} has no offence group {group_key!r}. {key_hint} "
                 "(Publishers may count others under `counted victims`.)"
             )
     return records.filter(records.offence_group.isin(list(keys))) if keys else records
@@ -99,5 +99,5 @@ def _count(
         exclude_groups=exclude,
         measure=request.counted,
         command_units={b.name: b.command_unit for b in desk.workspace.city.boroughs},
-        found_by={key: group.found_by for key, group in groups.items()},
+        found_by={group_key: group.found_by for group_key, group in groups.items()},
     )

@@ -212,12 +212,12 @@ def _grow_groups(points: Floats, graph: csr_array, count: int) -> Ints:
     for _ in range(25):
         target_points = _group_means(points, cKDTree(target_points).query(points)[1], count, target_points)
     cores = _distinct_nearest(points, target_points)
-    _, _, core_of = dijkstra(graph, directed=False, indices=cores, min_only=True, return_predecessors=True)
+    _, _, core_index = dijkstra(graph, directed=False, indices=cores, min_only=True, return_predecessors=True)
     group_of_core = np.full(len(points), -1)
     group_of_core[cores] = np.arange(count)
-    is_unreached_point = core_of < 0
-    core_of[is_unreached_point] = cores[cKDTree(points[cores]).query(points[is_unreached_point])[1]]
-    return np.asarray(group_of_core[core_of])
+    is_unreached_point = core_index < 0
+    core_index[is_unreached_point] = cores[cKDTree(points[cores]).query(points[is_unreached_point])[1]]
+    return np.asarray(group_of_core[core_index])
 
 
 def _distinct_nearest(points: Floats, middles: Floats) -> Ints:

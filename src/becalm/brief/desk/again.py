@@ -27,16 +27,16 @@ def repeat_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
         written then.
     """
     record = Path(request.again or "")
-    run = read_record(record)
-    _check_briefing(run, record)
-    check_workspace_pins(desk.workspace, run.data)
-    check_override_pins(desk, run.data)
-    check_drawn_plan(desk, run)
-    briefing = build_briefing(desk, request, run)
-    paths = {name: record.parent / name for name in briefing.texts}
-    originals = {name: path.read_bytes() for name, path in paths.items() if path.is_file()}
+    run_record = read_record(record)
+    _check_briefing(run_record, record)
+    check_workspace_pins(desk.workspace, run_record.data)
+    check_override_pins(desk, run_record.data)
+    check_drawn_plan(desk, run_record)
+    briefing = build_briefing(desk, request, run_record)
+    path_by_name = {name: record.parent / name for name in briefing.texts}
+    original_bytes = {name: path.read_bytes() for name, path in path_by_name.items() if path.is_file()}
     different = sorted(
-        name for name, content in originals.items() if content != briefing.texts[name].encode()
+        name for name, content in original_bytes.items() if content != briefing.texts[name].encode()
     )
     if different:
         raise ReplayError(
@@ -44,7 +44,7 @@ def repeat_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
             "were altered, or a program that becalm stands on (see `pip freeze`) has changed."
         )
     publish_briefing(desk, briefing)
-    return replace(briefing, equal_files=tuple(sorted(originals)))
+    return replace(briefing, equal_files=tuple(sorted(original_bytes)))
 
 
 def _check_briefing(run: RunRecord, record: Path) -> None:

@@ -42,31 +42,31 @@ def add_patrol(
     first = day or desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date() + timedelta(days=1)
     if not (desk.workspace.path / UNITS_FILE).is_file():
         return _note_no_plan(run, NO_UNITS)
-    history = _find_active_plan(desk, first)
-    if history is None:
+    plan_history = _find_active_plan(desk, first)
+    if plan_history is None:
         if hotspots is None:
             return _note_no_plan(run, "No patrol plan: there are no hotspots to plan for.")
         try:
-            request = PlanRequest(inputs=InputsRequest(first_day=first, days=DAYS))
-            history = plan_patrol(desk, request, hotspot_list=hotspots).history
+            plan_request = PlanRequest(inputs=InputsRequest(first_day=first, days=DAYS))
+            plan_history = plan_patrol(desk, plan_request, hotspot_list=hotspots).history
         except (PlanError, InputError, UsageError) as error:
             return _note_no_plan(run, f"No patrol plan could be made. {error.message}")
-    text = _read_newest(desk, history.commitment)
-    plan = _parse_plan(desk, history.commitment, text)
-    sources = {f"{PATROL_PIN}{name}": sha for name, sha in plan.sources.items() if len(sha) == 64}
+    text = _read_newest(desk, plan_history.commitment)
+    sealed_plan = _parse_plan(desk, plan_history.commitment, text)
+    sources = {f"{PATROL_PIN}{name}": sha for name, sha in sealed_plan.sources.items() if len(sha) == 64}
     return replace(
         run,
-        parameters={**run.parameters, "patrol": history.commitment, "patrol_day": first.isoformat()},
+        parameters={**run.parameters, "patrol": plan_history.commitment, "patrol_day": first.isoformat()},
         data=dict(sorted({**run.data, PLAN: sha256_of_text(text), **sources}.items())),  # as it is read again
     )
 
 
 def patrol_part(desk: Desk, run: RunRecord) -> PatrolSection:
     """What the briefing says of patrol: read from the sealed plan that the run names, and nothing else."""
-    commitment = str(run.parameters.get("patrol") or "")
-    if not commitment:
+    seed_commitment = str(run.parameters.get("patrol") or "")
+    if not seed_commitment:
         return PatrolSection(None, None, str(run.parameters.get("patrol_note") or NO_UNITS))
-    plan = _parse_plan(desk, commitment, _read_pinned(desk, run, commitment))
+    plan = _parse_plan(desk, seed_commitment, _read_pinned(desk, run, seed_commitment))
     day = date.fromisoformat(str(run.parameters["patrol_day"]))
     return PatrolSection(plan, day, "", describe_override_differences(plan.sources, pinned_entries(run.data)))
 
@@ -76,9 +76,9 @@ def check_drawn_plan(desk: Desk, run: RunRecord) -> None:
     commitment = str(run.parameters.get("patrol") or "")
     if not commitment:
         return
-    plan = _parse_plan(desk, commitment, _read_pinned(desk, run, commitment))
-    again = redraw_sealed(desk, plan)
-    if visits_csv(again.inputs, again.bursts) != visits_csv(plan.inputs, plan.bursts):
+    sealed_plan = _parse_plan(desk, commitment, _read_pinned(desk, run, commitment))
+    again = redraw_sealed(desk, sealed_plan)
+    if visits_csv(again.inputs, again.bursts) != visits_csv(sealed_plan.inputs, sealed_plan.bursts):
         raise ReplayError(
             f"The sealed seed {commitment[:12]} does not give the bursts of the plan that this run names. "
             "Either it was altered, or a program that becalm stands on (see `pip freeze`) has changed."
@@ -92,23 +92,23 @@ def _note_no_plan(run: RunRecord, note: str) -> RunRecord:
 def _find_active_plan(desk: Desk, day: date) -> SeedHistory | None:
     """The newest plan that covers this day for all areas, if its sealed copy is here."""
     covering = [s for s in audit_patrol(desk).histories if s.plans and not s.area and s.overlaps(day, 1, "")]
-    sealed_here = [s for s in covering if sealed_box(desk).text(s.commitment, "plan.json") is not None]
-    return max(sealed_here, key=lambda s: s.seq, default=None)
+    sealed_histories = [s for s in covering if sealed_box(desk).text(s.commitment, "plan.json") is not None]
+    return max(sealed_histories, key=lambda s: s.seq, default=None)
 
 
 def _read_newest(desk: Desk, commitment: str) -> str:
     """The plan as it stands now: after its last re-plan."""
-    plans = sealed_box(desk).plans(commitment)
-    if not plans:
+    plan_texts = sealed_box(desk).plans(commitment)
+    if not plan_texts:
         raise ReplayError(f"The sealed plan of {commitment[:12]} is not in this workspace. Restore it.")
-    return plans[-1]
+    return plan_texts[-1]
 
 
 def _read_pinned(desk: Desk, run: RunRecord, commitment: str) -> str:
     """The very plan that the run names by its hash."""
-    sha256 = run.data.get(PLAN)
-    plans = sealed_box(desk).plans(commitment)
-    text = next((text for text in plans if sha256_of_text(text) == sha256), None)
+    plan_sha256 = run.data.get(PLAN)
+    plan_texts = sealed_box(desk).plans(commitment)
+    text = next((text for text in plan_texts if sha256_of_text(text) == plan_sha256), None)
     if text is None:
         raise ReplayError(
             f"The sealed plan that this run names (commitment {commitment[:12]}) is not in "
@@ -118,5 +118,5 @@ def _read_pinned(desk: Desk, run: RunRecord, commitment: str) -> str:
 
 
 def _parse_plan(desk: Desk, commitment: str, text: str) -> PlanDocument:
-    visits = sealed_box(desk).visits_of(commitment, text)
-    return plan_of_texts(text, visits, where=f"the sealed plan of {commitment[:12]}")
+    plan_visits = sealed_box(desk).visits_of(commitment, text)
+    return plan_of_texts(text, plan_visits, where=f"the sealed plan of {commitment[:12]}")

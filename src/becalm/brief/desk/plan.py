@@ -42,7 +42,7 @@ def plan_briefing(desk: Desk, request: RunRequest) -> BriefingPlan:
     QuestionError
         where no period is named and no month of the source is whole.
     """
-    config, usual = desk.workspace.config.brief, HotspotRequest()
+    config, default_request = desk.workspace.config.brief, HotspotRequest()
     files = desk.archive.files(as_of=request.as_of)
     source = choose_source(files, request.source or config.source)
     by = request.by or config.by or "offence_group"
@@ -56,8 +56,8 @@ def plan_briefing(desk: Desk, request: RunRequest) -> BriefingPlan:
         source=source.key,
         hotspot_source=hotspot_source,
         target=request.target or config.target,
-        count=request.count or config.count or usual.count,
-        cell_m=request.cell_m or config.cell_m or usual.places.cell_m,
+        count=request.count or config.count or default_request.count,
+        cell_m=request.cell_m or config.cell_m or default_request.places.cell_m,
         chosen=_list_defaults(request, config),
         overrides=() if hotspot_source == NO_SOURCE else active_entries(desk),
     )
@@ -87,34 +87,34 @@ def _newest_month(desk: Desk, source: Source, as_of: date | None) -> str:
 
 def _choose_hotspot_source(files: Sequence[ArchiveFile], compared: Source, name: str | None) -> str:
     """The source with points: the one that was named, the one that is compared, else the only one."""
-    sources = sorted({f.source for f in files if f.table == "incidents"})
-    if name == NO_SOURCE or (name is None and not sources):
+    source_names = sorted({f.source for f in files if f.table == "incidents"})
+    if name == NO_SOURCE or (name is None and not source_names):
         return NO_SOURCE
     if name is None and compared.table == "incidents":
         return compared.key
-    if name in sources or (name is None and len(sources) == 1):
-        return name or sources[0]
-    options = "\n".join(f"  `hotspot_source {key}`" for key in [*sources, NO_SOURCE])
+    if name in source_names or (name is None and len(source_names) == 1):
+        return name or source_names[0]
+    options = "\n".join(f"  `hotspot_source {source_name}`" for source_name in [*source_names, NO_SOURCE])
     fault = "Several sources have points" if name is None else f"No source {name!r} has points"
     raise UsageError(f"{fault}, and places of different sources are not mixed. Name one, or none:\n{options}")
 
 
 def _list_defaults(request: RunRequest, config: BriefEntry) -> tuple[str, ...]:
     """Which of the choices neither the request nor becalm.toml made."""
-    requested = {**request_values(request), "baselines": request.baseline}
-    return tuple(name for name in CHOICES if not requested[name] and not getattr(config, name, None))
+    requested_values = {**request_values(request), "baselines": request.baseline}
+    return tuple(name for name in CHOICES if not requested_values[name] and not getattr(config, name, None))
 
 
 def plan_pins(desk: Desk, plan: BriefingPlan, *, as_of: date | None) -> dict[str, str]:
     """Everything that this plan will read, with the SHA-256 of its bytes."""
-    sources = {plan.source, plan.hotspot_source}
+    source_names = {plan.source, plan.hotspot_source}
     archive_files = {
         f"{ARCHIVE_PIN}{f.path}": f.sha256
         for f in desk.archive.files(as_of=as_of)
-        if f.table == "row_faults" or (f.source in sources and f.table in COUNTED_TABLES)
+        if f.table == "row_faults" or (f.source in source_names and f.table in COUNTED_TABLES)
     }
-    pins = {**archive_files, **workspace_pins(desk.workspace), **override_pins(desk, plan.overrides)}
-    return dict(sorted(pins.items()))  # as a record is read again
+    file_pins = {**archive_files, **workspace_pins(desk.workspace), **override_pins(desk, plan.overrides)}
+    return dict(sorted(file_pins.items()))  # as a record is read again
 
 
 def archive_pins(data: Mapping[str, str]) -> dict[str, str]:
@@ -126,20 +126,20 @@ def archive_pins(data: Mapping[str, str]) -> dict[str, str]:
 
 def workspace_pins(workspace: Workspace) -> dict[str, str]:
     """What beside the archive changes an answer: the city, its boundaries, splits by hand, offence tables."""
-    city = json.dumps({**asdict(workspace.city), "chosen": workspace.config.city.chosen}, sort_keys=True)
-    tables = sorted(workspace.offences_path.glob("*.toml")) if workspace.offences_path.is_dir() else []
-    paths = [p for p in (workspace.boundaries_path, splits_path(workspace), *tables) if p.is_file()]
-    files = {str(p.relative_to(workspace.path).as_posix()): sha256_of(p) for p in paths}
-    return {CITY_PIN: hashlib.sha256(city.encode()).hexdigest(), **files}
+    city_json = json.dumps({**asdict(workspace.city), "chosen": workspace.config.city.chosen}, sort_keys=True)
+    table_paths = sorted(workspace.offences_path.glob("*.toml")) if workspace.offences_path.is_dir() else []
+    paths = [p for p in (workspace.boundaries_path, splits_path(workspace), *table_paths) if p.is_file()]
+    sha256_by_path = {str(p.relative_to(workspace.path).as_posix()): sha256_of(p) for p in paths}
+    return {CITY_PIN: hashlib.sha256(city_json.encode()).hexdigest(), **sha256_by_path}
 
 
 def check_workspace_pins(workspace: Workspace, data: Mapping[str, str]) -> None:
     """Refuse to repeat a run where the city, its boundaries or the offence tables are not as they were."""
-    elsewhere = (ARCHIVE_PIN, PATROL_PIN, OVERRIDE_PIN)
-    pins = {key: sha256 for key, sha256 in data.items() if not key.startswith(elsewhere)}
+    other_prefixes = (ARCHIVE_PIN, PATROL_PIN, OVERRIDE_PIN)
+    own_pins = {key: file_sha256 for key, file_sha256 in data.items() if not key.startswith(other_prefixes)}
     current_pins = workspace_pins(workspace)
     changed_pins = sorted(
-        key for key in pins.keys() | current_pins.keys() if pins.get(key) != current_pins.get(key)
+        key for key in own_pins.keys() | current_pins.keys() if own_pins.get(key) != current_pins.get(key)
     )
     if changed_pins:
         raise ReplayError(

@@ -51,47 +51,47 @@ def backtest(session: Session, request: BacktestRequest) -> None:
     from becalm.console.emit import View
     from becalm.find.desk.hotspots import backtest as test_methods
 
-    view: View[BacktestAnswer] = View(
+    answer_view: View[BacktestAnswer] = View(
         data=_backtest_object,
         rows=lambda answer: map(_row_object, answer.backtest.rows),
         lines=_backtest_lines,
     )
-    session.emit(test_methods(session.open_desk(), request), view)
+    session.emit(test_methods(session.open_desk(), request), answer_view)
 
 
 def _backtest_object(answer: BacktestAnswer) -> dict[str, Any]:
     """The back-test in the shape that other programs rely on."""
-    result = answer.backtest
+    backtest_result = answer.backtest
     return {
-        "target": "+".join(result.target),
-        "cell_m": result.cell_m,
-        "area_share": result.area_share,
-        "origins": result.origins,
-        "rows": [_row_object(row) for row in result.rows],
-        "targets": list(result.target),
-        "count": result.count,
-        "months": list(result.months),
-        "incidents": result.incidents,
-        "places": result.places,
-        "area_m2": round(result.area_m2, 1),
-        "kind": result.kind,
-        "denominator": result.denominator,
-        "source": result.source,
-        "as_of": str(result.as_of),
-        "level": result.level,
+        "target": "+".join(backtest_result.target),
+        "cell_m": backtest_result.cell_m,
+        "area_share": backtest_result.area_share,
+        "origins": backtest_result.origins,
+        "rows": [_row_object(row) for row in backtest_result.rows],
+        "targets": list(backtest_result.target),
+        "count": backtest_result.count,
+        "months": list(backtest_result.months),
+        "incidents": backtest_result.incidents,
+        "places": backtest_result.places,
+        "area_m2": round(backtest_result.area_m2, 1),
+        "kind": backtest_result.kind,
+        "denominator": backtest_result.denominator,
+        "source": backtest_result.source,
+        "as_of": str(backtest_result.as_of),
+        "level": backtest_result.level,
         "seed": answer.run.seed,
-        "gini_best": round(result.gini_best, 4),
-        "gini_null": round(result.gini_null, 4),
+        "gini_best": round(backtest_result.gini_best, 4),
+        "gini_null": round(backtest_result.gini_null, 4),
         "calibration": [
             {
                 "places": round(g.places, 1),
                 "expected": round(g.expected_count, 3),
                 "seen": round(g.observed_count, 3),
             }
-            for g in result.calibration
+            for g in backtest_result.calibration
         ],
-        "finder_less_blend": _gain_object(result),
-        "warnings": list(result.warnings),
+        "finder_less_blend": _gain_object(backtest_result),
+        "warnings": list(backtest_result.warnings),
     }
 
 
@@ -105,18 +105,18 @@ def _gain_object(result: Backtest) -> dict[str, float] | None:
 
 
 def _row_object(row: BacktestRow) -> dict[str, str | float]:
-    pai, difference = row.pai, row.difference_from_count_12
-    values = (row.hit_rate, pai.value, pai.low, pai.high, row.pei, row.rri, row.gini, row.log_score)
-    gains = (difference.value, difference.low, difference.high)
-    numbers = (*values, *gains, row.ser, row.gini_generalised, row.calibration)
-    return dict(zip(ROW_FIELDS, (row.method, *(round(n, 4) for n in numbers)), strict=True))
+    pai, pai_gain = row.pai, row.difference_from_count_12
+    score_values = (row.hit_rate, pai.value, pai.low, pai.high, row.pei, row.rri, row.gini, row.log_score)
+    gain_values = (pai_gain.value, pai_gain.low, pai_gain.high)
+    all_numbers = (*score_values, *gain_values, row.ser, row.gini_generalised, row.calibration)
+    return dict(zip(ROW_FIELDS, (row.method, *(round(n, 4) for n in all_numbers)), strict=True))
 
 
 def _backtest_lines(answer: BacktestAnswer) -> Iterator[object]:
     from becalm.console.screen import console, figure_table, is_narrow
 
     result = answer.backtest
-    noun = "cells" if result.kind == "cell" else place_noun(result.kind)
+    place_word = "cells" if result.kind == "cell" else place_noun(result.kind)
     yield (
         f"{result.incidents:,} incidents of {', '.join(result.target)} in {result.origins} months "
         f"({result.months[0]} to {result.months[-1]}), each foretold from the months before it; "
@@ -124,28 +124,28 @@ def _backtest_lines(answer: BacktestAnswer) -> Iterator[object]:
     )
     yield (
         f"PAI, PEI and RRI at {result.area_share:.2%} of {land_amount(result.kind, result.area_m2)} "
-        f"({result.denominator}; {result.places:,} {noun} of {result.cell_m:g} m); "
+        f"({result.denominator}; {result.places:,} {place_word} of {result.cell_m:g} m); "
         f"hit rate in the best {result.count} places."
     )
-    cells = [_method_cells(row, result.origins) for row in result.rows]
+    method_cells = [_method_cells(row, result.origins) for row in result.rows]
     hidden_columns = WIDE_ONLY if is_narrow(console()) else ()
-    yield figure_table(METHOD_HEADINGS, cells, left=("method",), hidden=hidden_columns, folded=())
+    yield figure_table(METHOD_HEADINGS, method_cells, left=("method",), hidden=hidden_columns, folded=())
     yield from _summary(result)
     yield from (f"warning: {warning}" for warning in result.warnings)
     yield f"Intervals hold {result.level:.0%} (months resampled); seed {answer.run.seed}."
 
 
 def _method_cells(row: BacktestRow, origins: int) -> tuple[str, ...]:
-    pai, gain = row.pai, row.difference_from_count_12
+    pai_interval, pai_gain = row.pai, row.difference_from_count_12
     return (
         row.method,
         f"{row.hit_rate:.1%}",
-        f"{pai.value:.2f} ({pai.low:.2f} to {pai.high:.2f})",
-        *(f"{value:.3f}" for value in (row.pei, row.rri, row.gini)),
+        f"{pai_interval.value:.2f} ({pai_interval.low:.2f} to {pai_interval.high:.2f})",
+        *(f"{score_value:.3f}" for score_value in (row.pei, row.rri, row.gini)),
         f"{row.ser:.2f}",
         f"{row.calibration:.2f}",
         f"{row.log_score:.3f}",
-        f"{gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f})",
+        f"{pai_gain.value:+.2f} ({pai_gain.low:+.2f} to {pai_gain.high:+.2f})",
         verdict(row, origins),
     )
 
@@ -155,18 +155,18 @@ def _summary(result: Backtest) -> tuple[str, ...]:
     expected_incidents, actual_incidents = (
         sum(getattr(g, name) for g in result.calibration) for name in ("expected_count", "observed_count")
     )
-    top, gain = result.calibration[-1], result.finder_gain
+    top_group, gain = result.calibration[-1], result.finder_gain
     name = result.rows[-1].method
-    finder_gain = (
+    gain_lines = (
         (f"{name} less blend: PAI {gain.value:+.2f} ({gain.low:+.2f} to {gain.high:+.2f}).",) if gain else ()
     )
     return (
-        *finder_gain,
+        *gain_lines,
         f"The best order known afterwards has a Gini of {result.gini_best:.3f}; as many incidents thrown "
         f"evenly would give it {result.gini_null:.3f}.",
         f"The blend expected {expected_incidents:.1f} incidents a month and {actual_incidents:.1f} came; "
-        f"where it expected most ({top.places:.0f} places) {top.expected_count:.1f} and "
-        f"{top.observed_count:.1f}.",
+        f"where it expected most ({top_group.places:.0f} places) {top_group.expected_count:.1f} and "
+        f"{top_group.observed_count:.1f}.",
     )
 
 
@@ -175,11 +175,11 @@ def verdict(row: BacktestRow, origins: int) -> str:
 
     Of few months it may not: that they all lie on one side is then mere luck too often.
     """
-    gain = row.difference_from_count_12
+    pai_gain = row.difference_from_count_12
     if row.method == "count_12":
         return "the reference"
     if origins < LEAST_FOR_VERDICT:
         return "too few months"
-    if gain.low > 0:
+    if pai_gain.low > 0:
         return "better"
-    return "worse" if gain.high < 0 else "no difference shown"
+    return "worse" if pai_gain.high < 0 else "no difference shown"

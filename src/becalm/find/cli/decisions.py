@@ -24,9 +24,9 @@ def override(session: Session, request: OverrideRequest) -> None:
     from becalm.console.emit import RECEIPT
     from becalm.find.desk.override import override_place
 
-    answer = override_place(session.open_desk(), request)
-    session.emit(answer.entry, RECEIPT)
-    for note in answer.notes:
+    override_answer = override_place(session.open_desk(), request)
+    session.emit(override_answer.entry, RECEIPT)
+    for note in override_answer.notes:
         typer.echo(f"Note: {note}", err=True)
 
 
@@ -42,8 +42,8 @@ def overrides(session: Session, request: OverrideListRequest) -> None:  # noqa: 
     def rows(decisions: Sequence[PlaceDecision]) -> list[dict[str, Any]]:
         return list(map(_override_row, decisions))
 
-    view: View[Sequence[PlaceDecision]] = View(rows, rows, lines)
-    session.emit(active_overrides(session.open_desk()), view)
+    answer_view: View[Sequence[PlaceDecision]] = View(rows, rows, lines)
+    session.emit(active_overrides(session.open_desk()), answer_view)
 
 
 @command(app, "split", SplitRequest)
@@ -54,15 +54,15 @@ def split(session: Session, request: SplitRequest) -> None:
 
     desk = session.open_desk()
     if request.undo:
-        undone: View[Split] = View(
+        undo_view: View[Split] = View(
             data=lambda split: {"decision": "undo", **_split_row(split)},
             rows=lambda split: [{"decision": "undo", **_split_row(split)}],
             lines=lambda split: [f"{split.place_id} is whole again."],
         )
-        session.emit(undo_split(desk, request), undone)
+        session.emit(undo_split(desk, request), undo_view)
         return
-    view: View[SplitAnswer] = View(_answer_row, lambda answer: [_answer_row(answer)], _answer_lines)
-    session.emit(split_place(desk, request), view)
+    split_view: View[SplitAnswer] = View(_answer_row, lambda answer: [_answer_row(answer)], _answer_lines)
+    session.emit(split_place(desk, request), split_view)
 
 
 @command(app, "splits", SplitListRequest)
@@ -77,8 +77,8 @@ def splits(session: Session, request: SplitListRequest) -> None:  # noqa: ARG001
     def rows(splits: Sequence[Split]) -> list[dict[str, Any]]:
         return list(map(_split_row, splits))
 
-    view: View[Sequence[Split]] = View(rows, rows, lines)
-    session.emit(active_splits(session.open_desk()), view)
+    answer_view: View[Sequence[Split]] = View(rows, rows, lines)
+    session.emit(active_splits(session.open_desk()), answer_view)
 
 
 def _override_row(decision: PlaceDecision) -> dict[str, Any]:
@@ -105,7 +105,7 @@ def _split_row(split: Split) -> dict[str, Any]:
     return {
         "place": split.place_id,
         "how": "line" if split.line is not None else "parts",
-        "parts": ", ".join(name for name, _ in split.parts) or None,
+        "parts": ", ".join(part_name for part_name, _ in split.parts) or None,
         "by": split.by,
         "on": split.on.isoformat(),
         "reason": split.reason,
@@ -113,6 +113,6 @@ def _split_row(split: Split) -> dict[str, Any]:
 
 
 def _split_in_words(split: Split) -> str:
-    names = ", ".join(name for name, _ in split.parts)
-    how = f"in {names} and what they leave" if names else "along a line"
-    return f"{split.place_id} is split {how}, by {split.by} on {split.on}: {split.reason}."
+    part_names = ", ".join(part_name for part_name, _ in split.parts)
+    how_text = f"in {part_names} and what they leave" if part_names else "along a line"
+    return f"{split.place_id} is split {how_text}, by {split.by} on {split.on}: {split.reason}."

@@ -40,8 +40,8 @@ def near_repeats(session: Session, request: NearRepeatRequest) -> None:
     from becalm.console.emit import View
     from becalm.find.desk.explain import measure_near_repeats
 
-    view: View[NearRepeats] = View(asdict, lambda answer: _part_rows(answer, "bands"), _repeat_lines)
-    session.emit(measure_near_repeats(session.open_desk(), request), view)
+    answer_view: View[NearRepeats] = View(asdict, lambda answer: _part_rows(answer, "bands"), _repeat_lines)
+    session.emit(measure_near_repeats(session.open_desk(), request), answer_view)
 
 
 @command(app, "outbreaks", OutbreakRequest)
@@ -56,8 +56,8 @@ def outbreaks(session: Session, request: OutbreakRequest) -> None:
 
 def _part_rows(answer: ClusterMap | NearRepeats | Outbreaks, part: str) -> list[Mapping[str, Any]]:
     """The rows of the answer's list; a column without a row where it is empty."""
-    rows: list[Mapping[str, Any]] = [asdict(row) for row in getattr(answer, part)]
-    return rows
+    part_rows: list[Mapping[str, Any]] = [asdict(part_row) for part_row in getattr(answer, part)]
+    return part_rows
 
 
 def _cluster_lines(answer: ClusterMap) -> Iterator[object]:
@@ -68,16 +68,16 @@ def _cluster_lines(answer: ClusterMap) -> Iterator[object]:
         f"{answer.hot:,} of {answer.places:,} places ({answer.denominator}) with Gi* q <= {answer.level:g}, "
         f"adjusted by {answer.adjustment} over all places; source {answer.source}, as of {answer.as_of}."
     )
-    rows = [
+    cluster_cells = [
         (
             *(str(c.rank), c.place_id, str(c.count), f"{c.z:.2f}", _chance(c.q)),
             *(c.quadrant, _chance(c.quadrant_q), c.history, f"{c.hot_periods} of {answer.periods}"),
         )
         for c in answer.clusters[:ROWS_SHOWN]
     ]
-    yield figure_table(CLUSTER_HEADINGS, rows)
-    classes = ", ".join(f"{number:,} {kind}" for kind, number in answer.histories)
-    yield f"All places over {answer.periods} periods of {answer.period_months} months: {classes}."
+    yield figure_table(CLUSTER_HEADINGS, cluster_cells)
+    history_counts_text = ", ".join(f"{number:,} {history_kind}" for history_kind, number in answer.histories)
+    yield f"All places over {answer.periods} periods of {answer.period_months} months: {history_counts_text}."
     yield from (f"warning: {warning}" for warning in answer.warnings)
     yield "This explains the list and never chooses it; the whole list: --format csv"
 
@@ -91,18 +91,18 @@ def _repeat_lines(answer: NearRepeats) -> Iterator[object]:
         f"source {answer.source}, as of {answer.as_of}. "
         f"Observed over expected pairs, p against {answer.orders} random orders of the days."
     )
-    delays = list(dict.fromkeys((b.from_days, b.until_days) for b in answer.bands))
-    distances = list(dict.fromkeys((b.from_m, b.until_m) for b in answer.bands))
-    by_place = {(b.from_m, b.until_m, b.from_days): b for b in answer.bands}
-    headings = ("distance", *(_span(*delay, "days") for delay in delays))
-    rows = [
+    delay_ranges = list(dict.fromkeys((b.from_days, b.until_days) for b in answer.bands))
+    distance_ranges = list(dict.fromkeys((b.from_m, b.until_m) for b in answer.bands))
+    band_by_range = {(b.from_m, b.until_m, b.from_days): b for b in answer.bands}
+    column_titles = ("distance", *(_span(*delay_range, "days") for delay_range in delay_ranges))
+    band_cells = [
         (
-            "the same place" if until == 0 else _span(start, until, "m"),
-            *(_band(by_place[start, until, delay[0]]) for delay in delays),
+            "the same place" if until_m == 0 else _span(from_m, until_m, "m"),
+            *(_band(band_by_range[from_m, until_m, delay_range[0]]) for delay_range in delay_ranges),
         )
-        for start, until in distances
+        for from_m, until_m in distance_ranges
     ]
-    yield figure_table(headings, rows, left=("distance",))
+    yield figure_table(column_titles, band_cells, left=("distance",))
     yield from (f"warning: {warning}" for warning in answer.warnings)
     yield (
         "A ratio of 2 means twice the pairs that chance alone gives. Points are paired, whatever the unit."
@@ -119,8 +119,8 @@ def _outbreak_lines(answer: Outbreaks) -> Iterator[object]:
         f"{answer.longest} {answer.step}s: {len(significant)} beyond chance (p <= {answer.level:g} against "
         f"{answer.orders} random orders, every circle and run looked at)."
     )
-    headings = ("centre, m", "radius, m", f"{answer.step}s", "observed", "expected", "p")
-    rows = [
+    column_titles = ("centre, m", "radius, m", f"{answer.step}s", "observed", "expected", "p")
+    outbreak_cells = [
         (
             f"{o.easting_m:.0f} {o.northing_m:.0f}",
             f"{o.radius_m:.0f}",
@@ -129,14 +129,14 @@ def _outbreak_lines(answer: Outbreaks) -> Iterator[object]:
         )
         for o in answer.outbreaks[:ROWS_SHOWN]
     ]
-    yield figure_table(headings, rows)
+    yield figure_table(column_titles, outbreak_cells)
     yield from (f"warning: {warning}" for warning in answer.warnings)
     yield f"A place that always carries much is no outbreak, nor a {answer.step} with more everywhere."
 
 
 def _band(band: RepeatBand) -> str:
-    ratio = "-" if band.ratio is None else f"{band.ratio:.2f}"
-    return f"{ratio} (p {band.p:.3f}, {band.observed:,})"
+    ratio_text = "-" if band.ratio is None else f"{band.ratio:.2f}"
+    return f"{ratio_text} (p {band.p:.3f}, {band.observed:,})"
 
 
 def _span(start: float, until: float | None, unit: str) -> str:

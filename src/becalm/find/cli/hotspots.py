@@ -66,14 +66,14 @@ def hotspots(session: Session, request: HotspotRequest) -> None:
     from becalm.find.desk.hotspots import find_hotspots
     from becalm.find.files.hotspots import hotspot_rows, hotspots_csv, hotspots_geojson, hotspots_geopackage
 
-    for file in session.files:  # a minute of work would be lost on a name that cannot be written
-        check_ending(file, ENDINGS)
+    for output_file in session.files:  # a minute of work would be lost on a name that cannot be written
+        check_ending(output_file, ENDINGS)
     answer = find_hotspots(session.open_desk(), request)
 
     def write_geojson(answer: HotspotAnswer) -> str:
         return hotspots_geojson(answer.hotspots, run=answer.run, boundary=answer.boundary)
 
-    view: View[HotspotAnswer] = View(
+    answer_view: View[HotspotAnswer] = View(
         data=write_geojson,
         rows=lambda answer: hotspot_rows(answer.hotspots),
         lines=lambda answer: _hotspot_lines(answer, session.files),
@@ -86,7 +86,7 @@ def hotspots(session: Session, request: HotspotRequest) -> None:
             ),
         },
     )
-    session.emit(answer, view)
+    session.emit(answer, answer_view)
 
 
 def _hotspot_lines(answer: HotspotAnswer, files: tuple[Path, ...]) -> Iterator[object]:
@@ -96,26 +96,26 @@ def _hotspot_lines(answer: HotspotAnswer, files: tuple[Path, ...]) -> Iterator[o
     yield _heading(hotspots)
     screen = console()
     hidden_columns = _hidden_columns(hotspots, narrow=is_narrow(screen), crowded=screen.width < HARM_NEEDS)
-    rows = [_cells(h) for h in hotspots.hotspots[:ROWS_SHOWN]]
-    yield figure_table(LIST_HEADINGS, rows, hidden=hidden_columns, folded=("borough",))
+    hotspot_cells = [_cells(h) for h in hotspots.hotspots[:ROWS_SHOWN]]
+    yield figure_table(LIST_HEADINGS, hotspot_cells, hidden=hidden_columns, folded=("borough",))
     yield from _summary(hotspots)
     yield from _harm_lines(hotspots)
     yield from _rule_lines(hotspots)
     yield _week_line(hotspots)
     yield from (f"warning: {warning}" for warning in hotspots.warnings)
-    yield from (f"written: {file}" for file in files)
+    yield from (f"written: {output_file}" for output_file in files)
     yield f"seed {answer.run.seed}; the whole list: --format csv, or --out FILE"
 
 
 def _hidden_columns(hotspots: HotspotList, *, narrow: bool, crowded: bool) -> tuple[str, ...]:
     """The columns that this list has nothing for, or this screen no room."""
-    has_times = any(h.peak for h in hotspots.hotspots)
-    always_hidden = (*(() if has_times else WEEK_HEADINGS), *(WIDE_ONLY if narrow else ()))
+    has_peak_hours = any(h.peak for h in hotspots.hotspots)
+    hidden_headings = (*(() if has_peak_hours else WEEK_HEADINGS), *(WIDE_ONLY if narrow else ()))
     if not hotspots.harm:
-        return (*HARM_HEADINGS, *always_hidden)
+        return (*HARM_HEADINGS, *hidden_headings)
     if crowded:
-        return (*always_hidden, "borough", *HARM_HEADINGS[1:], *WEEK_HEADINGS)
-    return (*always_hidden, WEEK_HEADINGS[1])
+        return (*hidden_headings, "borough", *HARM_HEADINGS[1:], *WEEK_HEADINGS)
+    return (*hidden_headings, WEEK_HEADINGS[1])
 
 
 def _cells(h: Hotspot) -> tuple[str, ...]:
@@ -136,26 +136,26 @@ def _cells(h: Hotspot) -> tuple[str, ...]:
 
 
 def _heading(hotspots: HotspotList) -> str:
-    level = f"{hotspots.level:.0%}"
-    by_harm = ", by harm" if hotspots.rank == "harm" else ""
+    level_text = f"{hotspots.level:.0%}"
+    harm_words = ", by harm" if hotspots.rank == "harm" else ""
     return (
         f"{len(hotspots.hotspots)} {place_noun(hotspots.kind)} of {hotspots.cell_m:g} m "
-        f"for {', '.join(hotspots.target)}{by_harm}: "
+        f"for {', '.join(hotspots.target)}{harm_words}: "
         f"{hotspots.incidents:,} incidents, {hotspots.first_month} to {hotspots.last_month}, "
-        f"source {hotspots.source}, as of {hotspots.as_of}. Intervals hold {level}."
+        f"source {hotspots.source}, as of {hotspots.as_of}. Intervals hold {level_text}."
     )
 
 
 def _summary(hotspots: HotspotList) -> tuple[str, ...]:
-    bands = Counter(choose_band(h.p_top) for h in hotspots.hotspots)
+    band_counts = Counter(choose_band(h.p_top) for h in hotspots.hotspots)
     c = hotspots.concentration
-    parts = ", ".join(f"{p.name} {p.share:.0%}" for p in hotspots.blend)
+    blend_text = ", ".join(f"{p.name} {p.share:.0%}" for p in hotspots.blend)
     return (
         f"How sure: mean P(top {len(hotspots.hotspots)}) {hotspots.mean_p_top:.2f}; "
-        + ", ".join(f"{bands[band]} {band}" for band in CertaintyBand)
+        + ", ".join(f"{band_counts[certainty_band]} {certainty_band}" for certainty_band in CertaintyBand)
         + f"; {hotspots.tied_below} places not listed cannot be told apart from the last one.",
         *_churn(hotspots),
-        f"Score: {parts}; {_memory(hotspots.half_life_months)}.",
+        f"Score: {blend_text}; {_memory(hotspots.half_life_months)}.",
         f"Borrowed from: {', '.join(hotspots.related) or 'nothing'}. "
         f"Left out as found by police: {', '.join(hotspots.excluded_groups) or 'nothing on record'}.",
         f"Concentration, last 12 months: 25% of {c.incidents:,} incidents in {c.share_25:.2%} of places "
@@ -214,11 +214,11 @@ def _peak_cells(peak: PeakHours | None) -> tuple[str, ...]:
     """The busiest hours of a week, e.g. "Fri 22-02", their share, and how sure they are."""
     if peak is None:
         return ("no times", "", "")
-    ends = (peak.start + peak.hours) % 24
-    share = peak.share
+    end_hour = (peak.start + peak.hours) % 24
+    peak_share = peak.share
     return (
-        f"{WEEKDAYS[peak.start // 24]} {peak.start % 24:02d}-{ends:02d}",
-        f"{share.value:.0%} ({share.low:.0%} to {share.high:.0%})",
+        f"{WEEKDAYS[peak.start // 24]} {peak.start % 24:02d}-{end_hour:02d}",
+        f"{peak_share.value:.0%} ({peak_share.low:.0%} to {peak_share.high:.0%})",
         f"{peak.sure:.2f}",
     )
 
@@ -227,31 +227,31 @@ def _harm_cells(h: Hotspot) -> tuple[str, ...]:
     """The harm of a place as the table shows it; nothing where none is reckoned."""
     if h.harm is None:
         return ("", "", "")
-    e, leading = h.harm.expected_harm, h.harm.leading
-    share = leading.harm / e.value if e.value > 0 else 0.0
-    interval = f"{e.value:,.0f} ({e.low:,.0f} to {e.high:,.0f})"
-    return (interval, f"{leading.group} {share:.0%}", str(h.harm.count_rank))
+    e, leading_group = h.harm.expected_harm, h.harm.leading
+    leading_share = leading_group.harm / e.value if e.value > 0 else 0.0
+    interval_text = f"{e.value:,.0f} ({e.low:,.0f} to {e.high:,.0f})"
+    return (interval_text, f"{leading_group.group} {leading_share:.0%}", str(h.harm.count_rank))
 
 
 def _harm_lines(hotspots: HotspotList) -> Iterator[str]:
     """By what the list is ranked, with which weights, and what its harm is made of."""
     if hotspots.harm is None:
         return
-    basis, weights = hotspots.harm, hotspots.harm.weights
-    rank, other_rank = ("harm", "count") if hotspots.rank == "harm" else ("count", "harm")
+    harm_basis, weights = hotspots.harm, hotspots.harm.weights
+    rank_word, other_rank = ("harm", "count") if hotspots.rank == "harm" else ("count", "harm")
     yield (
-        f"Ranked by {rank}: P(top), rank intervals and churn are of that rank. {basis.shared} of "
+        f"Ranked by {rank_word}: P(top), rank intervals and churn are of that rank. {harm_basis.shared} of "
         f"{len(hotspots.hotspots)} places are on the list by {other_rank} too."
     )
     yield (
         f"Harm weights {weights.key} {weights.version}: {weights.index} {weights.edition} ({weights.unit}), "
         f"by {weights.author}, reviewed {weights.reviewed_on}."
     )
-    for g in basis.groups:
-        note = "" if g.scored else "; too few records for a score of its own"
+    for g in harm_basis.groups:
+        few_records_note = "" if g.scored else "; too few records for a score of its own"
         yield (
             f"  {g.group}: weight {g.weight:,.1f}; {g.incident_share:.0%} of the incidents on the list, "
-            f"{g.harm_share:.0%} of its harm, {g.doubt_share:.0%} of the doubt{note}"
+            f"{g.harm_share:.0%} of its harm, {g.doubt_share:.0%} of the doubt{few_records_note}"
         )
 
 
@@ -266,10 +266,10 @@ def _rule_lines(hotspots: HotspotList) -> Iterator[str]:
         return
     if selection.hours:
         yield f"For the hours {selection.hours} of every day: what is expected is expected in these hours."
-    author = f" (rules by {selection.author}, {selection.written_on})" if selection.author else ""
-    expectation = f"{selection.expected_total:,.1f} {selection.unit} expected in 30 days on the list"
-    yield f"Rules{author}: {expectation}; {selection.how}."
-    yield from (f"  {price_in_words(price, selection.unit)}" for price in selection.prices)
+    author_text = f" (rules by {selection.author}, {selection.written_on})" if selection.author else ""
+    expected_text = f"{selection.expected_total:,.1f} {selection.unit} expected in 30 days on the list"
+    yield f"Rules{author_text}: {expected_text}; {selection.how}."
+    yield from (f"  {price_in_words(rule_price, selection.unit)}" for rule_price in selection.prices)
     yield from override_lines(selection, hotspots.places)
 
 

@@ -28,32 +28,32 @@ from becalm.terms import QuestionError
 
 def explain_list(desk: Desk, request: ClusterRequest) -> ClusterMap:
     """Are the listed places clusters, and since when?"""
-    inputs = load_inputs(desk, request.records, request.places)
-    region = _define_fixed_region(desk, inputs)
-    settings = FindSettings(count=request.count)
-    panel = _build_panel(inputs, region, settings)
-    rules = load_rules(desk, RuleOptions(), count=request.count)
+    find_inputs = load_inputs(desk, request.records, request.places)
+    study_region = _define_fixed_region(desk, find_inputs)
+    find_settings = FindSettings(count=request.count)
+    place_panel = _build_panel(find_inputs, study_region, find_settings)
+    list_rules = load_rules(desk, RuleOptions(), count=request.count)
     clusters = explain_clusters(
-        panel,
-        list_place_numbers(panel, rules, settings),
-        target=inputs.targets.target,
-        source=inputs.counts.source,
-        as_of=inputs.counts.as_of,
+        place_panel,
+        list_place_numbers(place_panel, list_rules, find_settings),
+        target=find_inputs.targets.target,
+        source=find_inputs.counts.source,
+        as_of=find_inputs.counts.as_of,
         months=request.months,
         period_months=request.period_months,
         adjustment=cast("Adjustment", request.adjust),
         level=request.level,
     )
-    return replace(clusters, warnings=(*inputs.warnings, *region.warnings, *clusters.warnings))
+    return replace(clusters, warnings=(*find_inputs.warnings, *study_region.warnings, *clusters.warnings))
 
 
 def measure_near_repeats(desk: Desk, request: NearRepeatRequest) -> NearRepeats:
     """After one incident, is another one nearby soon likelier than chance alone explains?"""
     distance_edges_m, delay_edges_days = request.distance_edges_m, request.delay_edges_days
-    inputs = load_inputs(desk, request.records, PlaceOptions())
+    find_inputs = load_inputs(desk, request.records, PlaceOptions())
     return find_near_repeats(
-        _list_events(inputs),
-        target=inputs.targets.target,
+        _list_events(find_inputs),
+        target=find_inputs.targets.target,
         distance_edges_m=distance_edges_m,
         delay_edges_days=delay_edges_days,
         orders=request.orders,
@@ -64,18 +64,18 @@ def measure_near_repeats(desk: Desk, request: NearRepeatRequest) -> NearRepeats:
 
 def scan_outbreaks(desk: Desk, request: OutbreakRequest) -> Outbreaks:
     """Where and when were there suddenly more than that place and that time explain?"""
-    inputs = load_inputs(desk, request.records, request.places)
-    region = _define_fixed_region(desk, inputs)
+    find_inputs = load_inputs(desk, request.records, request.places)
+    study_region = _define_fixed_region(desk, find_inputs)
     outbreaks = find_outbreaks(
-        _build_panel(inputs, region, FindSettings()),
-        target=inputs.targets.target,
-        source=inputs.counts.source,
-        as_of=inputs.counts.as_of,
+        _build_panel(find_inputs, study_region, FindSettings()),
+        target=find_inputs.targets.target,
+        source=find_inputs.counts.source,
+        as_of=find_inputs.counts.as_of,
         settings=request.scan,
-        events=None if request.scan.step == "month" else _list_dated_events(inputs),
+        events=None if request.scan.step == "month" else _list_dated_events(find_inputs),
         rng=seed_generator(desk.draw_seed() if request.seed is None else request.seed),
     )
-    return replace(outbreaks, warnings=(*inputs.warnings, *region.warnings, *outbreaks.warnings))
+    return replace(outbreaks, warnings=(*find_inputs.warnings, *study_region.warnings, *outbreaks.warnings))
 
 
 def _list_events(inputs: FindInputs) -> EventPoints:

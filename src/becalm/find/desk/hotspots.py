@@ -81,16 +81,16 @@ def find_hotspots(
     """
     seed = desk.draw_seed() if request.seed is None else request.seed
     request = replace(request, seed=seed)
-    finder, verdict = _choose_finder(desk, request, only)
-    with desk.progress("hotspots", total=2, unit="steps") as advance:
+    finder, challenger_notes = _choose_finder(desk, request, only)
+    with desk.progress("hotspots", total=2, unit="steps") as report_progress:
         inputs = load_inputs(desk, request.records, request.places, only)
         rules = load_rules(desk, request.rules, count=request.count, override_entries=override_entries)
         settings = rules.apply_to(FindSettings())
         region = define_region(desk, inputs).with_boxes(inputs.targets, settings)
-        policy = HourPolicy(desk.workspace.city.time_zone, settings.longest_window_h)
-        facts = _load_facts(rules, inputs, region, policy)
-        rules = replace(rules, facts=facts, harm=load_harm_weighting(desk, request.harm, inputs))
-        advance(1)
+        hour_policy = HourPolicy(desk.workspace.city.time_zone, settings.longest_window_h)
+        place_facts = _load_facts(rules, inputs, region, hour_policy)
+        rules = replace(rules, facts=place_facts, harm=load_harm_weighting(desk, request.harm, inputs))
+        report_progress(1)
         hotspots = find_places(
             region.counts,
             inputs.targets,
@@ -103,12 +103,12 @@ def find_hotspots(
             finder=finder,
             rng=seed_generator(seed),
         )
-        advance(1)
-        hotspots = describe_hotspots(hotspots, inputs.incidents, region.places, policy)
-    warnings = (*verdict, *inputs.warnings, *region.warnings, *hotspots.warnings)
+        report_progress(1)
+        hotspots = describe_hotspots(hotspots, inputs.incidents, region.places, hour_policy)
+    all_warnings = (*challenger_notes, *inputs.warnings, *region.warnings, *hotspots.warnings)
     parameters = {**rule_parameters(request.rules, rules), **_finder_parameters(finder), **region.parameters}
-    run = _record_run(desk, request, inputs, settings, {**parameters, **harm_parameters(rules.harm)})
-    return HotspotAnswer(replace(hotspots, warnings=warnings), run, inputs.boundary)
+    run_record = _record_run(desk, request, inputs, settings, {**parameters, **harm_parameters(rules.harm)})
+    return HotspotAnswer(replace(hotspots, warnings=all_warnings), run_record, inputs.boundary)
 
 
 def _choose_finder(
@@ -117,15 +117,15 @@ def _choose_finder(
     """What chooses the places, and why: the challenger only where a back-test says that it wins."""
     if not request.challenger:
         return load_finder(request.finder), ()
-    trial = BacktestRequest(
+    trial_request = BacktestRequest(
         records=request.records,
         count=request.count,
         places=request.places,
         challenger=True,
         seed=request.seed,
     )
-    name, verdict = judge_challenger(backtest(desk, trial, only=only).backtest)
-    return load_finder(name), verdict
+    finder_name, challenger_notes = judge_challenger(backtest(desk, trial_request, only=only).backtest)
+    return load_finder(finder_name), challenger_notes
 
 
 def _load_facts(
@@ -145,28 +145,28 @@ def backtest(
     seed = desk.draw_seed() if request.seed is None else request.seed
     request = replace(request, seed=seed)
     finder = load_finder(CHALLENGER if request.challenger else request.finder)
-    settings = FindSettings(count=request.count)
-    with desk.progress("back-test", total=2, unit="steps") as advance:
-        inputs = load_inputs(desk, request.records, request.places, only)
-        region = define_region(desk, inputs)
-        advance(1)
-        answer = backtest_methods(
+    find_settings = FindSettings(count=request.count)
+    with desk.progress("back-test", total=2, unit="steps") as report_progress:
+        find_inputs = load_inputs(desk, request.records, request.places, only)
+        region = define_region(desk, find_inputs)
+        report_progress(1)
+        method_backtest = backtest_methods(
             region.counts,
-            inputs.targets,
+            find_inputs.targets,
             area_share=request.area_share,
             origins=request.origins,
-            boundary=inputs.boundary,
+            boundary=find_inputs.boundary,
             places=region.places,
             boxes=region.box_land,
-            settings=settings,
+            settings=find_settings,
             finder=finder,
             rng=seed_generator(seed),
         )
-        advance(1)
-    warnings = (*inputs.warnings, *region.warnings, *answer.warnings)
+        report_progress(1)
+    all_warnings = (*find_inputs.warnings, *region.warnings, *method_backtest.warnings)
     parameters = {"area_share": request.area_share, "origins": request.origins, **_finder_parameters(finder)}
-    run = _record_run(desk, request, inputs, settings, {**parameters, **region.parameters})
-    return BacktestAnswer(replace(answer, warnings=warnings), run)
+    run_record = _record_run(desk, request, find_inputs, find_settings, {**parameters, **region.parameters})
+    return BacktestAnswer(replace(method_backtest, warnings=all_warnings), run_record)
 
 
 def load_finder(name: str) -> NamedFinder | None:
@@ -181,20 +181,20 @@ def load_finder(name: str) -> NamedFinder | None:
     """
     if name == BLEND:
         return None
-    installed = {entry.name: entry for entry in entry_points(group=FINDERS)}
-    if name not in installed:
-        near = difflib.get_close_matches(name, installed, n=1)
-        hint = f"Did you mean {near[0]!r}?" if near else f"Installed are {', '.join(sorted(installed))}."
+    entry_by_name = {finder_entry.name: finder_entry for finder_entry in entry_points(group=FINDERS)}
+    if name not in entry_by_name:
+        near = difflib.get_close_matches(name, entry_by_name, n=1)
+        hint = f"Did you mean {near[0]!r}?" if near else f"Installed are {', '.join(sorted(entry_by_name))}."
         raise UsageError(f"No finder {name!r} is installed. {hint}")
-    entry = installed[name]
+    finder_entry = entry_by_name[name]
     try:
-        finder: Finder = entry.load()
+        loaded_finder: Finder = finder_entry.load()
     except (ImportError, AttributeError) as error:
         raise DependencyError(
-            f"The finder {entry.name!r} ({entry.value}) cannot be imported: {error}. "
+            f"The finder {finder_entry.name!r} ({finder_entry.value}) cannot be imported: {error}. "
             "Install what it needs, or uninstall the package that brings it."
         ) from error
-    return NamedFinder(name, finder)
+    return NamedFinder(name, loaded_finder)
 
 
 def _finder_parameters(finder: NamedFinder | None) -> dict[str, str]:
@@ -205,14 +205,14 @@ def _place_parameters(places: PlaceOptions) -> dict[str, Any]:
     """What the record of a run keeps of the places: nothing for the grid's own cells."""
     if places.is_grid:
         return {}
-    files = {"places": places.places, "exclude": places.exclude}
+    file_by_parameter = {"places": places.places, "exclude": places.exclude}
     return {
         "unit": places.unit,
         **{name: getattr(places, name) for name in SHAPE_PARAMETERS[places.unit]},
         **{
-            name: {"file": Path(file).name, "sha256": sha256_of(Path(file))}
-            for name, file in files.items()
-            if file is not None
+            name: {"file": Path(shape_file).name, "sha256": sha256_of(Path(shape_file))}
+            for name, shape_file in file_by_parameter.items()
+            if shape_file is not None
         },
     }
 
@@ -225,13 +225,13 @@ def _record_run(
     parameters: Mapping[str, Any],
 ) -> RunRecord:
     """The record of a run: the request as it was, and what became of it with these records and rules."""
-    records = request.records
-    every_parameter: dict[str, Any] = {
+    record_options = request.records
+    all_parameters: dict[str, Any] = {
         "target": list(inputs.targets.target),
         "cell_m": request.places.cell_m,
-        "since": records.since,
-        "until": records.until,
-        "source": records.source,
+        "since": record_options.since,
+        "until": record_options.until,
+        "source": record_options.source,
         "count": settings.count,
         "separation_m": settings.separation_m,
         "level": settings.level,
@@ -246,7 +246,7 @@ def _record_run(
         version=__version__,
         seed=request.seed or 0,
         made_at=desk.now(),
-        as_of=records.as_of,
-        parameters=every_parameter,
+        as_of=record_options.as_of,
+        parameters=all_parameters,
         data=inputs.data,
     )

@@ -82,8 +82,8 @@ class StudyRegion:
         """The same with boxes placed on all months, where boxes compete."""
         if self.box_land is None or not isinstance(self.counts, PointCounts):
             return self
-        boxes = place_list_boxes(self.box_land, self.counts, targets, settings)
-        return replace(self, places=boxes.places, boxes=boxes)
+        list_boxes = place_list_boxes(self.box_land, self.counts, targets, settings)
+        return replace(self, places=list_boxes.places, boxes=list_boxes)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -101,27 +101,27 @@ def load_inputs(
     `only` pins the answer to exactly these archive files (path to SHA-256): a repeated run keeps to its own
     files and asks nothing else.
     """
-    files = desk.archive.files("incidents", as_of=records.as_of)
-    source = choose_source(files, records.source, tables=("incidents",))
-    own_files = [file for file in files if file.source == source.key]
-    months = _select_months([file.month for file in own_files], records)
-    data = only if only is not None else {f.path: f.sha256 for f in own_files if f.month in months}
-    incidents = desk.archive.table("incidents", only=dict(data))
-    counts = count_places(incidents, cell_m=places.cell_m, months=months)
-    tables = load_offences(desk.workspace.offences_path).values()
-    targets = choose_targets(merge_groups(tables, counts.groups), records.target)
+    archive_files = desk.archive.files("incidents", as_of=records.as_of)
+    record_source = choose_source(archive_files, records.source, tables=("incidents",))
+    source_files = [file for file in archive_files if file.source == record_source.key]
+    used_months = _select_months([file.month for file in source_files], records)
+    data = only if only is not None else {f.path: f.sha256 for f in source_files if f.month in used_months}
+    incident_table = desk.archive.table("incidents", only=dict(data))
+    counts = count_places(incident_table, cell_m=places.cell_m, months=used_months)
+    offence_tables = load_offences(desk.workspace.offences_path).values()
+    targets = choose_targets(merge_groups(offence_tables, counts.groups), records.target)
     location = None
     if has_moved_records(counts):
-        location = measure_location(find_moved_points(incidents, target=targets.target))
+        location = measure_location(find_moved_points(incident_table, target=targets.target))
     fitted_places, size_warnings = fit_place_size(places, location)
     if fitted_places.cell_m != places.cell_m:
-        counts = count_places(incidents, cell_m=fitted_places.cell_m, months=months)
-    gaps = gaps_of(desk, source, as_of=records.as_of) if only is None else ()
+        counts = count_places(incident_table, cell_m=fitted_places.cell_m, months=used_months)
+    source_gaps = gaps_of(desk, record_source, as_of=records.as_of) if only is None else ()
     warnings = (
-        *(f"coverage: {gap}" for gap in select_gaps(gaps, months, (source.key,))),
+        *(f"coverage: {gap}" for gap in select_gaps(source_gaps, used_months, (record_source.key,))),
         *warn_of_quality(counts),
         *(
-            warn_of_points(count_points_per_cell(incidents, cell_m=fitted_places.cell_m))
+            warn_of_points(count_points_per_cell(incident_table, cell_m=fitted_places.cell_m))
             if fitted_places.is_grid
             else ()
         ),
@@ -130,7 +130,7 @@ def load_inputs(
     )
     boundaries = load_boundaries(desk.workspace)
     outline = boundaries.outline if boundaries else None
-    return FindInputs(incidents, counts, targets, outline, fitted_places, location, dict(data), warnings)
+    return FindInputs(incident_table, counts, targets, outline, fitted_places, location, dict(data), warnings)
 
 
 def _select_months(recorded_months: Sequence[str], records: RecordOptions) -> tuple[str, ...]:
@@ -148,36 +148,36 @@ def define_region(desk: Desk, inputs: FindInputs, *, needs_shapes: bool = False)
 
     The grid's own cells are counted without a shape each, unless one is split or `needs_shapes`.
     """
-    splits = load_splits(desk.workspace)
+    place_splits = load_splits(desk.workspace)
     cell_prefix = f"{inputs.places.cell_m:g}m_"
-    has_split_cell = any(split.place_id.startswith(cell_prefix) for split in splits)
+    has_split_cell = any(split.place_id.startswith(cell_prefix) for split in place_splits)
     if inputs.places.is_grid and not (has_split_cell or needs_shapes):
         return StudyRegion(inputs.counts)
-    counts = count_points(inputs.incidents, months=inputs.counts.months)
+    point_counts = count_points(inputs.incidents, months=inputs.counts.months)
     excluded_land = _read_excluded(desk, inputs.places)
     if inputs.places.unit == "box":
-        land = _build_box_land(inputs, counts, excluded_land)
-        return StudyRegion(counts, warnings=land.squares.notes, box_land=land)
-    places = _build_places(desk, inputs, counts)
+        box_land = _build_box_land(inputs, point_counts, excluded_land)
+        return StudyRegion(point_counts, warnings=box_land.squares.notes, box_land=box_land)
+    uncut_places = _build_places(desk, inputs, point_counts)
     if excluded_land is not None:
-        places = exclude_land(places, excluded_land)
-    split_places = apply_splits(places, splits)
-    notes = (*places.notes, *split_places.notes)
-    return StudyRegion(counts, split_places.places, notes, splits=split_places.splits)
+        uncut_places = exclude_land(uncut_places, excluded_land)
+    split_places = apply_splits(uncut_places, place_splits)
+    place_notes = (*uncut_places.notes, *split_places.notes)
+    return StudyRegion(point_counts, split_places.places, place_notes, splits=split_places.splits)
 
 
 def _build_places(desk: Desk, inputs: FindInputs, counts: PointCounts) -> PlaceSet:
     """The places that compete, in the workspace's metres."""
-    places, boundary, crs = inputs.places, inputs.boundary, desk.workspace.city.crs
+    places, boundary, city_crs = inputs.places, inputs.boundary, desk.workspace.city.crs
     if places.unit == "own":
         file = Path(places.places or "")
-        areas = read_own_areas(file, crs=crs, id_column=places.id_column, file_crs=places.places_crs)
-        return build_own_places(areas.names, areas.shapes, boundary)
+        own_areas = read_own_areas(file, crs=city_crs, id_column=places.id_column, file_crs=places.places_crs)
+        return build_own_places(own_areas.names, own_areas.shapes, boundary)
     if places.unit == "segment":
-        lines = read_street_lines(Path(places.places or ""), crs=crs)
-        return build_street_places(lines, boundary, junction_m=places.junction_m, snap_m=places.snap_m)
+        street_lines = read_street_lines(Path(places.places or ""), crs=city_crs)
+        return build_street_places(street_lines, boundary, junction_m=places.junction_m, snap_m=places.snap_m)
     if places.unit == "h3":
-        return build_h3_places(counts, inputs.targets, boundary, places.h3_resolution, crs=crs)
+        return build_h3_places(counts, inputs.targets, boundary, places.h3_resolution, crs=city_crs)
     shape = Lattice("hexagon" if places.unit == "hexagon" else "square", places.cell_m, places.turn_deg)
     return build_tiles(shape, counts, inputs.targets, boundary)
 
@@ -185,12 +185,12 @@ def _build_places(desk: Desk, inputs: FindInputs, counts: PointCounts) -> PlaceS
 def _build_box_land(inputs: FindInputs, counts: PointCounts, excluded_land: BaseGeometry | None) -> BoxLand:
     """The land on which boxes may be placed."""
     side_m = inputs.places.cell_m
-    squares = build_tiles(
+    square_tiles = build_tiles(
         Lattice("square", max(side_m, LEAST_SQUARE_M)), counts, inputs.targets, inputs.boundary
     )
     if excluded_land is not None:
-        squares = exclude_land(squares, excluded_land)
-    return BoxLand(side_m, squares, inputs.boundary, excluded_land)
+        square_tiles = exclude_land(square_tiles, excluded_land)
+    return BoxLand(side_m, square_tiles, inputs.boundary, excluded_land)
 
 
 def _read_excluded(desk: Desk, places: PlaceOptions) -> BaseGeometry | None:

@@ -62,21 +62,21 @@ def override_place(desk: Desk, request: OverrideRequest) -> OverrideAnswer:
         raise UsageError(
             f"No override of {request.place!r} stands. `becalm find overrides` lists those that do."
         )
-    notes = () if request.lift else _check_place(desk, request.place)
-    facts = {"place": request.place, "decision": request.decision, "reason": request.reason}
+    place_notes = () if request.lift else _check_place(desk, request.place)
+    event_facts = {"place": request.place, "decision": request.decision, "reason": request.reason}
     if request.until is not None:
-        facts["until"] = request.until.isoformat()
-    event = make_event(desk, KIND, purpose="hotspots", facts=facts)
+        event_facts["until"] = request.until.isoformat()
+    override_event = make_event(desk, KIND, purpose="hotspots", facts=event_facts)
     note_configuration(desk)
-    return OverrideAnswer(desk.open_ledger().append([EventToAppend(event)])[0], notes)
+    return OverrideAnswer(desk.open_ledger().append([EventToAppend(override_event)])[0], place_notes)
 
 
 def _check_place(desk: Desk, place_id: str) -> tuple[str, ...]:
     """Refuse a cell outside the boundaries; say where only a list can tell if there is such a place."""
-    outline, boundaries = find_cell_outline(place_id), load_boundaries(desk.workspace)
-    if outline is None or boundaries is None:
+    cell_outline, boundaries = find_cell_outline(place_id), load_boundaries(desk.workspace)
+    if cell_outline is None or boundaries is None:
         return (UNCHECKED.format(place_id),)
-    if not shapely.intersects(boundaries.outline, outline):
+    if not shapely.intersects(boundaries.outline, cell_outline):
         raise UsageError(
             f"The cell {place_id!r} lies outside the boundaries of this workspace, so no list can hold it. "
             "Copy its name from a list (`becalm find hotspots --format csv`)."
@@ -88,16 +88,16 @@ def active_overrides(desk: Desk) -> tuple[PlaceDecision, ...]:
     """Which overrides hold today? The last one about a place counts; withdrawn and expired ones do not."""
     if _has_no_ledger(desk):
         return ()
-    entries = desk.open_ledger().entries(kinds=(KIND, WITHDRAWN))
+    override_entries = desk.open_ledger().entries(kinds=(KIND, WITHDRAWN))
     latest_by_place: dict[str, PlaceDecision] = {}
-    for corrected in apply_corrections(entries, kind=KIND):
-        if corrected.is_withdrawn:
+    for corrected_entry in apply_corrections(override_entries, kind=KIND):
+        if corrected_entry.is_withdrawn:
             continue
-        facts = corrected.latest_entry.event.facts
+        facts = corrected_entry.latest_entry.event.facts
         latest_by_place.pop(str(facts["place"]), None)  # the newest decision comes last in the order, too
         if facts["decision"] != "lift":
-            decision = _read_decision(desk, corrected.latest_entry)
-            latest_by_place[decision.place_id] = decision
+            place_decision = _read_decision(desk, corrected_entry.latest_entry)
+            latest_by_place[place_decision.place_id] = place_decision
     return tuple(d for d in latest_by_place.values() if d.until is None or d.until >= _today(desk))
 
 
@@ -115,13 +115,13 @@ def read_overrides(desk: Desk, entries: Sequence[int]) -> tuple[PlaceDecision, .
         where the ledger of this workspace does not hold them.
     """
     entry_by_number = _read_entries(desk, entries)
-    missing = [number for number in entries if number not in entry_by_number]
+    missing = [entry_number for entry_number in entries if entry_number not in entry_by_number]
     if missing:
         raise ReplayError(
             f"The ledger of {desk.workspace.path} holds no override in entry {missing[0]}, by which this "
             "list was made. Use the workspace in which it was made, or restore its ledger."
         )
-    return tuple(_read_decision(desk, entry_by_number[number]) for number in entries)
+    return tuple(_read_decision(desk, entry_by_number[entry_number]) for entry_number in entries)
 
 
 def override_pins(desk: Desk, entries: Sequence[int]) -> dict[str, str]:
@@ -132,9 +132,9 @@ def override_pins(desk: Desk, entries: Sequence[int]) -> dict[str, str]:
 
 def check_override_pins(desk: Desk, data: Mapping[str, str]) -> None:
     """Refuse to repeat a run whose overrides are not in the ledger as it read them."""
-    pins = {key: sha for key, sha in data.items() if key.startswith(PIN)}
-    current_pins = override_pins(desk, pinned_entries(pins))
-    changed_pins = sorted(key.removeprefix(PIN) for key in pins if pins[key] != current_pins.get(key))
+    own_pins = {key: entry_sha256 for key, entry_sha256 in data.items() if key.startswith(PIN)}
+    current_pins = override_pins(desk, pinned_entries(own_pins))
+    changed_pins = sorted(key.removeprefix(PIN) for key in own_pins if own_pins[key] != current_pins.get(key))
     if changed_pins:
         raise ReplayError(
             f"The ledger of {desk.workspace.path} does not hold the overrides of this run as they were: look "
@@ -145,7 +145,7 @@ def check_override_pins(desk: Desk, data: Mapping[str, str]) -> None:
 
 def pinned_entries(data: Mapping[str, str]) -> tuple[int, ...]:
     """The entries with overrides that a run names among what it read."""
-    return tuple(sorted(int(key.removeprefix(PIN)) for key in data if key.startswith(PIN)))
+    return tuple(sorted(int(pin_key.removeprefix(PIN)) for pin_key in data if pin_key.startswith(PIN)))
 
 
 def _has_no_ledger(desk: Desk) -> bool:
@@ -155,21 +155,21 @@ def _has_no_ledger(desk: Desk) -> bool:
 def _read_entries(desk: Desk, entries: Sequence[int]) -> dict[int, Entry]:
     if not entries or _has_no_ledger(desk):
         return {}
-    overrides = desk.open_ledger().entries(after=min(entries) - 1, until=max(entries), kinds=(KIND,))
-    return {entry.seq: entry for entry in overrides if entry.seq in entries}
+    override_entries = desk.open_ledger().entries(after=min(entries) - 1, until=max(entries), kinds=(KIND,))
+    return {entry.seq: entry for entry in override_entries if entry.seq in entries}
 
 
 def _read_decision(desk: Desk, entry: Entry) -> PlaceDecision:
-    facts = entry.event.facts
-    until = facts.get("until")
+    event_facts = entry.event.facts
+    until_text = event_facts.get("until")
     return PlaceDecision(
-        place_id=str(facts["place"]),
-        include=facts["decision"] == "include",
-        reason=str(facts["reason"]),
+        place_id=str(event_facts["place"]),
+        include=event_facts["decision"] == "include",
+        reason=str(event_facts["reason"]),
         by=entry.event.actor,
         on=_local_day(desk, entry.event.occurred_at),
         entry=entry.seq,
-        until=date.fromisoformat(str(until)) if until else None,
+        until=date.fromisoformat(str(until_text)) if until_text else None,
     )
 
 

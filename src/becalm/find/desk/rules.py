@@ -58,14 +58,14 @@ def load_rules(
 
 def rule_parameters(options: RuleOptions, rules: Rules) -> dict[str, Any]:
     """What of the rules belongs to the record of the run; nothing where there are none."""
-    parameters = {
+    rule_values = {
         "rules_sha256": sha256_of(Path(options.rules)) if options.rules else None,
         "floors": dict(sorted(rules.floors.items())),
         "caps": dict(sorted(rules.caps.items())),
         "when": str(rules.hours) if rules.hours else None,
         "overrides": [d.entry for d in rules.decisions if d.entry],
     }
-    return {name: value for name, value in parameters.items() if value}
+    return {parameter_name: value for parameter_name, value in rule_values.items() if value}
 
 
 def load_harm_weighting(desk: Desk, options: HarmOptions, inputs: FindInputs) -> HarmWeighting | None:
@@ -85,28 +85,28 @@ def load_harm_weighting(desk: Desk, options: HarmOptions, inputs: FindInputs) ->
             "Floating boxes are laid where incidents are, so they have no harm rank. Take another `unit`, "
             "or leave `rank harm` and `harm_weights` out."
         )
-    targets = inputs.targets
-    weights = _load_weights(desk, options.harm_weights, targets.target, inputs.counts.source)
-    locations: dict[str, LocationUncertainty] = {}
-    for weight in weights.of(targets.target, never=targets.excluded_groups):
-        location = measure_location(find_moved_points(inputs.incidents, target=(weight.group,)))
+    chosen_targets = inputs.targets
+    group_weights = _load_weights(desk, options.harm_weights, chosen_targets.target, inputs.counts.source)
+    location_by_group: dict[str, LocationUncertainty] = {}
+    for group_weight in group_weights.of(chosen_targets.target, never=chosen_targets.excluded_groups):
+        location = measure_location(find_moved_points(inputs.incidents, target=(group_weight.group,)))
         if location is not None:
-            locations[weight.group] = location
-    return HarmWeighting(weights, is_ranking=options.rank == "harm", locations=locations)
+            location_by_group[group_weight.group] = location
+    return HarmWeighting(group_weights, is_ranking=options.rank == "harm", locations=location_by_group)
 
 
 def _load_weights(desk: Desk, name: str | None, target: tuple[str, ...], source: str) -> GroupWeights:
-    folder = desk.workspace.harm_path
+    weights_folder = desk.workspace.harm_path
     if name is not None and name.endswith(".toml"):
-        return read_group_weights(Path(name), own_index=folder / INDEX_FOLDER)
-    return choose_group_weights(load_group_weights(folder), target, source=source, name=name)
+        return read_group_weights(Path(name), own_index=weights_folder / INDEX_FOLDER)
+    return choose_group_weights(load_group_weights(weights_folder), target, source=source, name=name)
 
 
 def harm_parameters(harm: HarmWeighting | None) -> dict[str, Any]:
     """What of it belongs to the record of the run; nothing where no harm is reckoned."""
     if harm is None:
         return {}
-    about = {name: value for name, value in asdict(harm.weights).items() if name != "weights"}
+    about = {name: field_value for name, field_value in asdict(harm.weights).items() if name != "weights"}
     about["reviewed_on"] = str(harm.weights.reviewed_on)
-    groups = {weight.group: weight.weight for weight in harm.weights.weights}
+    groups = {group_weight.group: group_weight.weight for group_weight in harm.weights.weights}
     return {"rank": "harm" if harm.is_ranking else "count", "harm_weights": {**about, "groups": groups}}

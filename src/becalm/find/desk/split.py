@@ -47,23 +47,23 @@ def split_place(desk: Desk, request: SplitRequest) -> SplitAnswer:
         where a part would be finer than the records are placed.
     """
     place_id = request.place
-    splits = active_splits(desk)
-    if place_id in {split.place_id for split in splits}:
+    earlier_splits = active_splits(desk)
+    if place_id in {new_split.place_id for new_split in earlier_splits}:
         raise UsageError(
             f"{place_id} is split already. Undo that first with `undo`, or split one of its parts."
         )
-    inputs = load_inputs(desk, request.records, request.places)
-    if inputs.places.unit == "box":
+    find_inputs = load_inputs(desk, request.records, request.places)
+    if find_inputs.places.unit == "box":
         raise UsageError("Boxes are laid anew for each list, so none can be split for good. Split squares.")
-    places = define_region(desk, inputs, needs_shapes=True).places
-    if places is None:
+    place_set = define_region(desk, find_inputs, needs_shapes=True).places
+    if place_set is None:
         raise ValueError("Places with shapes were asked for, and there are none.")
-    split = _draw_split(desk, request, places)
-    parts = cut_place(places, split)
-    check_part_sizes(place_id, parts, inputs.location)
-    names = tuple(name for name, _ in parts)
-    _save_splits(desk, (*splits, split), request, parts=names)
-    return SplitAnswer(split, tuple(f"{place_id}{PART_MARK}{name}" for name in names))
+    new_split = _draw_split(desk, request, place_set)
+    named_parts = cut_place(place_set, new_split)
+    check_part_sizes(place_id, named_parts, find_inputs.location)
+    part_names = tuple(part_name for part_name, _ in named_parts)
+    _save_splits(desk, (*earlier_splits, new_split), request, parts=part_names)
+    return SplitAnswer(new_split, tuple(f"{place_id}{PART_MARK}{part_name}" for part_name in part_names))
 
 
 def undo_split(desk: Desk, request: SplitRequest) -> Split:
@@ -75,15 +75,15 @@ def undo_split(desk: Desk, request: SplitRequest) -> Split:
         where it is not split, or one of its parts is split.
     """
     place_id = request.place
-    splits = active_splits(desk)
-    split = next((split for split in splits if split.place_id == place_id), None)
+    current_splits = active_splits(desk)
+    split = next((split for split in current_splits if split.place_id == place_id), None)
     if split is None:
-        split_ids = ", ".join(split.place_id for split in splits) or "none"
-        raise UsageError(f"{place_id} is not split; {split_ids} is. `becalm find splits` lists them.")
-    split_parts = [s.place_id for s in splits if s.place_id.startswith(place_id + PART_MARK)]
+        split_ids_text = ", ".join(split.place_id for split in current_splits) or "none"
+        raise UsageError(f"{place_id} is not split; {split_ids_text} is. `becalm find splits` lists them.")
+    split_parts = [s.place_id for s in current_splits if s.place_id.startswith(place_id + PART_MARK)]
     if split_parts:
         raise UsageError(f"A part of {place_id} is split itself ({', '.join(split_parts)}). Undo that first.")
-    _save_splits(desk, tuple(s for s in splits if s is not split), request)
+    _save_splits(desk, tuple(s for s in current_splits if s is not split), request)
     return split
 
 
@@ -94,34 +94,34 @@ def active_splits(desk: Desk) -> tuple[Split, ...]:
 
 def _draw_split(desk: Desk, request: SplitRequest, places: PlaceSet) -> Split:
     """The split of the request, in the workspace's metres."""
-    city, place_id, reason = desk.workspace.city, request.place, request.reason.strip()
-    today = desk.now().astimezone(ZoneInfo(city.time_zone)).date()
+    city, place_id, split_reason = desk.workspace.city, request.place, request.reason.strip()
+    local_today = desk.now().astimezone(ZoneInfo(city.time_zone)).date()
     if request.parts is not None:
-        parts = read_drawn_parts(
+        drawn_parts = read_drawn_parts(
             Path(request.parts),
             crs=city.crs,
             name_column=request.part_column,
             file_crs=request.places.places_crs,
         )
-        return Split(place_id, desk.actor, today, reason, parts=parts)
+        return Split(place_id, desk.actor, local_today, split_reason, parts=drawn_parts)
     if request.line is not None:
-        line = read_line(Path(request.line), crs=city.crs)
+        drawn_line = read_line(Path(request.line), crs=city.crs)
     else:
-        line = halving_line(find_outline(places, place_id), request.halves or "north-south")
-    return Split(place_id, desk.actor, today, reason, line=line)
+        drawn_line = halving_line(find_outline(places, place_id), request.halves or "north-south")
+    return Split(place_id, desk.actor, local_today, split_reason, line=drawn_line)
 
 
 def _save_splits(
     desk: Desk, splits: tuple[Split, ...], request: SplitRequest, *, parts: tuple[str, ...] = ()
 ) -> None:
-    text = splits_text(splits, desk.workspace.city.crs) if splits else ""
-    facts: dict[str, Fact] = {
+    splits_json = splits_text(splits, desk.workspace.city.crs) if splits else ""
+    event_facts: dict[str, Fact] = {
         "place": request.place,
         "decision": "undo" if request.undo else "split",
         "reason": request.reason.strip(),
-        "splits_sha256": hashlib.sha256(text.encode()).hexdigest(),
+        "splits_sha256": hashlib.sha256(splits_json.encode()).hexdigest(),
     }
     if parts:
-        facts["parts"] = parts
-    with recorded_action(desk, KIND, purpose="hotspots", facts=facts):
+        event_facts["parts"] = parts
+    with recorded_action(desk, KIND, purpose="hotspots", facts=event_facts):
         save_splits(desk.workspace, splits)

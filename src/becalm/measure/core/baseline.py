@@ -50,9 +50,9 @@ def parse_baseline(text: str, *, written_period: WrittenPeriod, last_day: date) 
         where the text is not understood, or the baseline shares days with the period.
     """
     text = text.strip()
-    mean = _MEAN.fullmatch(text)
-    if mean:
-        baseline = mean_of_years(written_period, _parse_years(text, mean["number"]))
+    mean_match = _MEAN.fullmatch(text)
+    if mean_match:
+        baseline = mean_of_years(written_period, _parse_years(text, mean_match["number"]))
     elif _YEAR_BEFORE.fullmatch(text):
         baseline = same_period_in_year(written_period, start_year(written_period) - 1)
     elif re.fullmatch(r"[12]\d{3}", text, re.ASCII) and not _is_whole_year(written_period):
@@ -85,11 +85,11 @@ def same_period_in_year(written_period: WrittenPeriod, year: int) -> Baseline:
 
 def mean_of_years(written_period: WrittenPeriod, years: int) -> Baseline:
     """The same period of each of the years before, to be averaged."""
-    former = [
+    year_baselines = [
         same_period_in_year(written_period, start_year(written_period) - back) for back in range(1, years + 1)
     ]
-    windows = tuple(window for baseline in former for window in baseline.windows)
-    return Baseline(f"mean of {years} years", windows, former[0].alignment)
+    year_windows = tuple(window for baseline in year_baselines for window in baseline.windows)
+    return Baseline(f"mean of {years} years", year_windows, year_baselines[0].alignment)
 
 
 def choose_baselines(
@@ -101,26 +101,26 @@ def choose_baselines(
     year before it and the mean of three years, where the records cover them: the headline depends
     on the baseline, so one alone is not the whole answer.
     """
-    requested = tuple(
+    requested_baselines = tuple(
         parse_baseline(t, written_period=written_period, last_day=covered.last_day)
         for t in texts or ("year before",)
     )
-    if len(requested) > 1:
-        return requested
-    usual = (
+    if len(requested_baselines) > 1:
+        return requested_baselines
+    usual_covered = (
         b
-        for b in usual_baselines(written_period, requested[0])[1:]
+        for b in usual_baselines(written_period, requested_baselines[0])[1:]
         if all(covered.holds(w) for w in b.windows)
     )
-    return (*requested, *usual)
+    return (*requested_baselines, *usual_covered)
 
 
 def usual_baselines(written_period: WrittenPeriod, first: Baseline) -> tuple[Baseline, ...]:
     """The first baseline, the year before it, and the mean of the three years before the period."""
     year_before_it = same_period_in_year(written_period, _year(written_period, first.windows[0]) - 1)
-    candidates = (first, year_before_it, mean_of_years(written_period, 3))
+    candidate_baselines = (first, year_before_it, mean_of_years(written_period, 3))
     by_windows: dict[tuple[Period, ...], Baseline] = {}
-    for baseline in candidates:
+    for baseline in candidate_baselines:
         by_windows.setdefault(baseline.windows, baseline)
     return tuple(
         b for b in by_windows.values() if not any(written_period.period.overlaps(w) for w in b.windows)
@@ -134,20 +134,20 @@ def start_year(written_period: WrittenPeriod) -> int:
 
 def check_apart(written_period: WrittenPeriod, baseline: Baseline) -> None:
     """Refuse a baseline that shares days with the period."""
-    shared = next((w for w in baseline.windows if w.overlaps(written_period.period)), None)
-    if shared is not None:
+    shared_window = next((w for w in baseline.windows if w.overlaps(written_period.period)), None)
+    if shared_window is not None:
         raise UsageError(
-            f"The baseline {baseline.label!r} ({shared}) shares days with the period "
+            f"The baseline {baseline.label!r} ({shared_window}) shares days with the period "
             f"({written_period.period}). "
             f"Give a baseline outside the period. {BASELINE_FORMS}"
         )
 
 
 def _parse_years(text: str, word: str) -> int:
-    years = read_number(word)
-    if years is None or not 2 <= years <= 10:
+    year_count = read_number(word)
+    if year_count is None or not 2 <= year_count <= 10:
         raise UsageError(f'{text!r} must say 2 to 10 years. Write, for example, "mean of 3 years".')
-    return years
+    return year_count
 
 
 def _parse_window(text: str, last_day: date) -> Period:
@@ -170,8 +170,8 @@ def _label(written_period: WrittenPeriod, year: int) -> str:
     """The other year's period in the words used, where they are dates; else the year."""
     if written_period.unit != "month":
         return str(year)
-    months = _same_months(written_period.period, year).months
-    return months[0] if len(months) == 1 else f"{months[0]}..{months[-1]}"
+    month_names = _same_months(written_period.period, year).months
+    return month_names[0] if len(month_names) == 1 else f"{month_names[0]}..{month_names[-1]}"
 
 
 def _year(written_period: WrittenPeriod, period: Period) -> int:
@@ -179,21 +179,21 @@ def _year(written_period: WrittenPeriod, period: Period) -> int:
 
 
 def _same_months(period: Period, year: int) -> Period:
-    shift = year - period.start.year
+    year_shift = year - period.start.year
     return Period(
-        month_start(period.start.year + shift, period.start.month),
-        month_start(period.end.year + shift, period.end.month),
+        month_start(period.start.year + year_shift, period.start.month),
+        month_start(period.end.year + year_shift, period.end.month),
     )
 
 
 def _same_weeks(period: Period, year: int) -> Period:
-    week = min(period.start.isocalendar().week, weeks_in(year))
-    start = date.fromisocalendar(year, week, 1)
-    return Period(start, start + timedelta(days=period.days))
+    week_number = min(period.start.isocalendar().week, weeks_in(year))
+    first_monday = date.fromisocalendar(year, week_number, 1)
+    return Period(first_monday, first_monday + timedelta(days=period.days))
 
 
 def _same_days(period: Period, year: int) -> Period:
-    day = 28 if (period.start.month, period.start.day) == (2, 29) else period.start.day
-    gap = period.start - date(year, period.start.month, day)
-    shift = timedelta(weeks=round(gap.days / 7))
-    return Period(period.start - shift, period.end - shift)
+    start_day = 28 if (period.start.month, period.start.day) == (2, 29) else period.start.day
+    start_gap = period.start - date(year, period.start.month, start_day)
+    week_shift = timedelta(weeks=round(start_gap.days / 7))
+    return Period(period.start - week_shift, period.end - week_shift)

@@ -52,13 +52,13 @@ def compare_baselines(
         where the records do not cover a window, or carry only months and days are asked for.
     """
     check_coverage(counts, context.covered or days_counted(counts), period, baselines, settings.align)
-    windows = (period, *dict.fromkeys(window for b in baselines for window in b.windows))
-    series = build_series(counts, windows, groups=context.groups)
+    all_windows = (period, *dict.fromkeys(window for b in baselines for window in b.windows))
+    series = build_series(counts, all_windows, groups=context.groups)
     compared_windows = (period, *baselines[0].windows)
     dispersion = measure_dispersion(
         series, apart_from=compared_windows, level=settings.level, missing=missing_months(context.gaps)
     )
-    context = replace(context, holidays=add_easter(context.holidays, windows))
+    context = replace(context, holidays=add_easter(context.holidays, all_windows))
     comparison = Comparison(
         by=counts.by,
         period=period,
@@ -82,8 +82,8 @@ def compare_periods(
     of history lie outside both windows; percent = 100 (ratio - 1), for baselines of 50 and more; p is
     that of the same method for a ratio of 1; q (Benjamini and Hochberg) allows for reading many rows.
     """
-    sole_baseline = Baseline(str(baseline), (baseline,), "as written")
-    return compare_baselines(counts, period=period, baselines=(sole_baseline,), settings=settings)
+    written_baseline = Baseline(str(baseline), (baseline,), "as written")
+    return compare_baselines(counts, period=period, baselines=(written_baseline,), settings=settings)
 
 
 def _build_contrast(
@@ -102,7 +102,7 @@ def _build_contrast(
             "Leave out `align`, or give a longer period."
         )
     new = series.on(matched_days.new)
-    expected_counts = expected_from_years(np.stack([series.on(days) for days in matched_days.old]))
+    expected_counts = expected_from_years(np.stack([series.on(old_days) for old_days in matched_days.old]))
     exposure_ratio = len(matched_days.new) / sum(map(len, matched_days.old))
     ratios = rate_ratios(
         new,
@@ -113,7 +113,7 @@ def _build_contrast(
     )
     p = rate_p_values(new, expected_counts.total, new_exposure=exposure_ratio, dispersion=dispersion.phi)
     p[(new == 0) & (expected_counts.total == 0)] = np.nan
-    rows = tuple(
+    all_rows = tuple(
         _build_row(
             series,
             g,
@@ -128,11 +128,11 @@ def _build_contrast(
         )
         for g in range(len(series.groups))
     )
-    group_rows = map(_set_q_value, rows[1:], adjust(p[1:], "BH").tolist())
-    contrast = Contrast(baseline, rows[0], tuple(group_rows), matched_days.unmatched)
-    window_months = {month for window in (period, *baseline.windows) for month in window.months}
-    missing = sorted(window_months & missing_months(context.gaps))
-    return withhold_changes(contrast, missing) if missing else contrast
+    group_rows = map(_set_q_value, all_rows[1:], adjust(p[1:], "BH").tolist())
+    contrast = Contrast(baseline, all_rows[0], tuple(group_rows), matched_days.unmatched)
+    window_months = {window_month for window in (period, *baseline.windows) for window_month in window.months}
+    gap_months = sorted(window_months & missing_months(context.gaps))
+    return withhold_changes(contrast, gap_months) if gap_months else contrast
 
 
 def _build_row(
@@ -146,8 +146,8 @@ def _build_row(
     dispersion: GroupDispersion,
     settings: CompareSettings,
 ) -> ComparisonRow:
-    ratio, low, high = interval
-    change, suppression_note = suppress(100.0 * (ratio - 1.0), old=old, below=settings.suppress_below)
+    rate_ratio, ratio_low, ratio_high = interval
+    change, suppression_note = suppress(100.0 * (rate_ratio - 1.0), old=old, below=settings.suppress_below)
     police_note = POLICE_NOTE if series.found_by[g] == "police" else None
     ratio_note = "no ratio: nothing was counted in the baseline" if old == 0 else None
     return ComparisonRow(
@@ -157,9 +157,9 @@ def _build_row(
         old=old,
         difference=new - old,
         change_percent=change,
-        ratio=ratio if old else None,
-        low=low,
-        high=high,
+        ratio=rate_ratio if old else None,
+        low=ratio_low,
+        high=ratio_high,
         method=dispersion.interval_method(g),
         found_by=series.found_by[g],
         p_value=None if np.isnan(p_value) else p_value,
@@ -193,8 +193,8 @@ def expected_from_years(counts: NDArray[np.int64]) -> ExpectedCounts:
     >>> expected_from_years(np.array([[10, 4], [20, 5]])).mean.tolist()
     [15.0, 4.5]
     """
-    total = counts.sum(axis=0)
-    return ExpectedCounts(total, total / len(counts), len(counts))
+    total_counts = counts.sum(axis=0)
+    return ExpectedCounts(total_counts, total_counts / len(counts), len(counts))
 
 
 def suppress(change_percent: float, *, old: float, below: int) -> tuple[float | None, str | None]:
@@ -219,12 +219,12 @@ def missing_months(gaps: Iterable[Gap]) -> frozenset[str]:
 
 def withhold_changes(contrast: Contrast, missing: Sequence[str]) -> Contrast:
     """The contrast with its counts alone: a month that was not loaded must not pass for a fall."""
-    total, *rows = (_withhold_change(row, missing) for row in (contrast.total, *contrast.rows))
-    return replace(contrast, total=total, rows=tuple(rows), missing_months=tuple(missing))
+    total_row, *group_rows = (_withhold_change(row, missing) for row in (contrast.total, *contrast.rows))
+    return replace(contrast, total=total_row, rows=tuple(group_rows), missing_months=tuple(missing))
 
 
 def _withhold_change(row: ComparisonRow, missing: Sequence[str]) -> ComparisonRow:
-    other_notes = (note for note in row.notes if not note.startswith("no "))
+    kept_notes = (note for note in row.notes if not note.startswith("no "))
     return replace(
         row,
         change_percent=None,
@@ -234,5 +234,5 @@ def _withhold_change(row: ComparisonRow, missing: Sequence[str]) -> ComparisonRo
         p_value=None,
         q_value=None,
         method="none: months are missing",
-        notes=(f"no comparison: there are no records of {', '.join(missing)}", *other_notes),
+        notes=(f"no comparison: there are no records of {', '.join(missing)}", *kept_notes),
     )

@@ -35,7 +35,7 @@ def compare_warnings(
         *_records_without_day(counts),
         *_unequal_lengths(comparison),
         *_calendar_notes(comparison, counts, context.holidays),
-        *(line for contrast in comparison.against for line in _unmatched_days(contrast)),
+        *(warning for contrast in comparison.against for warning in _unmatched_days(contrast)),
         *_short_history(dispersion),
         *_police_groups(comparison),
     )
@@ -43,33 +43,33 @@ def compare_warnings(
 
 def _chosen_groups(comparison: Comparison, groups: Mapping[str, OffenceGroup]) -> Iterable[str]:
     if comparison.offence_groups:
-        labels = ", ".join(group_label(key, groups) for key in comparison.offence_groups)
-        yield f"Only these offence groups are counted: {labels}."
+        group_labels = ", ".join(group_label(group_key, groups) for group_key in comparison.offence_groups)
+        yield f"Only these offence groups are counted: {group_labels}."
 
 
 def _excluded_groups(comparison: Comparison, context: ComparisonContext) -> Iterable[str]:
-    left_out, groups = context.left_out, context.groups
+    left_out, group_by_key = context.left_out, context.groups
     if left_out is None:
         return
-    for g, key in enumerate(left_out.groups):
-        row = dict(zip(left_out.times, left_out.counts[g].tolist(), strict=True))
-        new = _count_within(row, comparison.period)
-        old = sum(_count_within(row, window) for window in comparison.baseline.windows)
-        why = groups[key].why_not_in_total if key in groups else ""
-        reason = f" {why[0].upper()}{why[1:].rstrip('.')}." if why else ""
+    for g, group_key in enumerate(left_out.groups):
+        count_by_day = dict(zip(left_out.times, left_out.counts[g].tolist(), strict=True))
+        new_count = _count_within(count_by_day, comparison.period)
+        old_count = sum(_count_within(count_by_day, window) for window in comparison.baseline.windows)
+        why = group_by_key[group_key].why_not_in_total if group_key in group_by_key else ""
+        reason_sentence = f" {why[0].upper()}{why[1:].rstrip('.')}." if why else ""
         yield (
-            f"{group_label(key, groups)} is excluded from every count here "
-            f"({old:,} in the baseline, {new:,} in the period).{reason}"
+            f"{group_label(group_key, group_by_key)} is excluded from every count here "
+            f"({old_count:,} in the baseline, {new_count:,} in the period).{reason_sentence}"
         )
 
 
 def _double_counts(comparison: Comparison, groups: Mapping[str, OffenceGroup]) -> Iterable[str]:
     """Groups that are in no total may be parts of each other."""
     keys = [row.group for row in comparison.rows]
-    outside_totals = [group_label(key, groups) for key in keys if key in groups and not groups[key].in_total]
-    if outside_totals and len(keys) > 1:
-        labels = ", ".join(outside_totals)
-        yield f"The total may count twice: {labels} are in no total by themselves. Read the rows."
+    outside_labels = [group_label(key, groups) for key in keys if key in groups and not groups[key].in_total]
+    if outside_labels and len(keys) > 1:
+        label_list_text = ", ".join(outside_labels)
+        yield f"The total may count twice: {label_list_text} are in no total by themselves. Read the rows."
 
 
 def _count_within(row: Mapping[date, int], window: Period) -> int:
@@ -77,39 +77,39 @@ def _count_within(row: Mapping[date, int], window: Period) -> int:
 
 
 def _coverage_gaps(comparison: Comparison, gaps: Sequence[Gap]) -> Iterable[str]:
-    months = {month for window in comparison.windows for month in window.months}
-    return (f"Coverage: {gap}" for gap in gaps if gap.month in months)
+    compared_months = {month for window in comparison.windows for month in window.months}
+    return (f"Coverage: {gap}" for gap in gaps if gap.month in compared_months)
 
 
 def _nothing_but_unknown(comparison: Comparison) -> Iterable[str]:
     if [row.group for row in comparison.rows] == ["unknown"]:
-        grouping = comparison.by.replace("_", " ")
+        grouping_words = comparison.by.replace("_", " ")
         yield (
-            f"No record of {comparison.source} in these windows states the {grouping}: "
+            f"No record of {comparison.source} in these windows states the {grouping_words}: "
             "the table has one row, and it is the total again."
         )
 
 
 def _sparse_windows(comparison: Comparison, counts: CountTable) -> Iterable[str]:
     """Windows that hold next to nothing of what the source usually holds: strays from before it began."""
-    usual = median_month(counts)
+    usual_count = median_month(counts)
     for window in dict.fromkeys(comparison.windows):
         count = sum(n for day, n in _count_days(counts) if window.start <= day < window.end)
-        monthly = count / window.days * DAYS_A_MONTH
-        if usual >= LEAST_USUAL and 0 < monthly < HARDLY_ANY * usual:
+        monthly_count = count / window.days * DAYS_A_MONTH
+        if usual_count >= LEAST_USUAL and 0 < monthly_count < HARDLY_ANY * usual_count:
             yield (
                 f"Coverage: {window} holds {count:,} records, where a usual month of {comparison.source} "
-                f"holds about {usual:,.0f}: its records had hardly begun, and a comparison says little."
+                f"holds about {usual_count:,.0f}: its records had hardly begun, and a comparison says little."
             )
 
 
 def median_month(counts: CountTable) -> float:
     """How many records are in the month that the middle record falls into?"""
-    months: Counter[str] = Counter()
+    count_by_month: Counter[str] = Counter()
     for day, n in _count_days(counts):
-        months[f"{day:%Y-%m}"] += n
-    sizes = np.sort(np.array(list(months.values()) or [0]))
-    return float(sizes[np.searchsorted(sizes.cumsum(), sizes.sum() / 2.0)])
+        count_by_month[f"{day:%Y-%m}"] += n
+    sorted_counts = np.sort(np.array(list(count_by_month.values()) or [0]))
+    return float(sorted_counts[np.searchsorted(sorted_counts.cumsum(), sorted_counts.sum() / 2.0)])
 
 
 def _count_days(counts: CountTable) -> list[tuple[date, int]]:
@@ -138,22 +138,22 @@ def _calendar_notes(
     if comparison.align == "holidays":
         return
     if counts.unit == "month":
-        remedy = "whole months are counted; where records carry days, weekdays can be matched"
+        weekday_remedy = "whole months are counted; where records carry days, weekdays can be matched"
     else:
-        remedy = "matching by holidays compares only days that match"
+        weekday_remedy = "matching by holidays compares only days that match"
     for note in calendar_differences(
         comparison.period,
         comparison.baseline.windows[0],
         holidays=holidays,
         weekdays=comparison.align == "windows",
     ):
-        yield f"Calendar: {note} ({remedy})."
+        yield f"Calendar: {note} ({weekday_remedy})."
 
 
 def _unmatched_days(contrast: Contrast) -> Iterable[str]:
     if contrast.unmatched:
-        days = ", ".join(f"{day:%a} {day}" for day in contrast.unmatched)
-        yield f"Without a partner against {contrast.baseline.label}, left out of both sides: {days}."
+        day_list_text = ", ".join(f"{day:%a} {day}" for day in contrast.unmatched)
+        yield f"Without a partner against {contrast.baseline.label}, left out of both sides: {day_list_text}."
 
 
 def _short_history(dispersion: GroupDispersion) -> Iterable[str]:
@@ -167,6 +167,6 @@ def _short_history(dispersion: GroupDispersion) -> Iterable[str]:
 
 
 def _police_groups(comparison: Comparison) -> Iterable[str]:
-    labels = [row.label for row in comparison.rows if row.found_by == "police"]
-    if labels:
-        yield f"Found by police, so a measure of police work rather than of harm: {', '.join(labels)}."
+    police_labels = [row.label for row in comparison.rows if row.found_by == "police"]
+    if police_labels:
+        yield f"Found by police, so a measure of police work rather than of harm: {', '.join(police_labels)}."

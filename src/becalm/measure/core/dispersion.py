@@ -62,47 +62,47 @@ def measure_dispersion(
     Statistics in Medicine 32 (2013) 1206-1222, for leaving the latest weeks out (26 there; on 1,080 months
     without an event, each further month left out costs false alarms, and two suffice for a fall in March).
     """
-    latest = max(window.start for window in apart_from)
-    unit = "months" if series.unit == "month" else "weeks"
-    stretches = _month_stretches(series) if unit == "months" else _week_stretches(series, latest)
-    past = [(span, columns) for span, columns in stretches if _is_history(span, latest, apart_from)]
+    latest_start = max(window.start for window in apart_from)
+    unit_word = "months" if series.unit == "month" else "weeks"
+    stretches = _month_stretches(series) if unit_word == "months" else _week_stretches(series, latest_start)
+    past = [(span, columns) for span, columns in stretches if _is_history(span, latest_start, apart_from)]
     past = [(span, columns) for span, columns in past if not set(span.months) & set(missing)]
-    past = _drop_latest(past, latest, least_history=LEAST_HISTORY[unit])
-    if len(past) < LEAST_HISTORY[unit]:
-        return GroupDispersion(np.ones(len(series.groups)), len(past), unit)
-    days = np.array([span.days for span, _ in past], dtype=np.float64)
-    middles = np.array([span.start.toordinal() for span, _ in past]) + days / 2.0
+    past = _drop_latest(past, latest_start, least_history=LEAST_HISTORY[unit_word])
+    if len(past) < LEAST_HISTORY[unit_word]:
+        return GroupDispersion(np.ones(len(series.groups)), len(past), unit_word)
+    span_days = np.array([span.days for span, _ in past], dtype=np.float64)
+    middles = np.array([span.start.toordinal() for span, _ in past]) + span_days / 2.0
     history = np.stack([series.counts[:, columns].sum(axis=1) for _, columns in past], axis=1)
-    dispersion = overdispersion(history, seasonal_design(middles, cycle=DAYS_PER_YEAR), exposure=days)
-    return GroupDispersion(dispersion.interval_phi(level), len(past), unit)
+    dispersion = overdispersion(history, seasonal_design(middles, cycle=DAYS_PER_YEAR), exposure=span_days)
+    return GroupDispersion(dispersion.interval_phi(level), len(past), unit_word)
 
 
 def _is_history(span: Period, latest: date, apart_from: Sequence[Period]) -> bool:
-    oldest = month_start(latest.year, latest.month - MONTHS_USED)
-    return oldest <= span.start and span.end <= latest and not any(span.overlaps(w) for w in apart_from)
+    oldest_start = month_start(latest.year, latest.month - MONTHS_USED)
+    return oldest_start <= span.start and span.end <= latest and not any(span.overlaps(w) for w in apart_from)
 
 
 def _drop_latest(
     past: list[tuple[Period, slice]], latest: date, *, least_history: int
 ) -> list[tuple[Period, slice]]:
     """History without its last two months, or without as much of that as leaves what is needed."""
-    settled_stretches = sum(
+    settled_count = sum(
         span.end <= month_start(latest.year, latest.month - LATEST_MONTHS_IGNORED) for span, _ in past
     )
-    return past[: max(settled_stretches, min(least_history, len(past)))]
+    return past[: max(settled_count, min(least_history, len(past)))]
 
 
 def _month_stretches(series: Series) -> list[tuple[Period, slice]]:
     return [
-        (Period(start, month_start(start.year, start.month + 1)), slice(i, i + 1))
-        for i, start in enumerate(series.times)
+        (Period(month_day, month_start(month_day.year, month_day.month + 1)), slice(i, i + 1))
+        for i, month_day in enumerate(series.times)
     ]
 
 
 def _week_stretches(series: Series, latest: date) -> list[tuple[Period, slice]]:
     """Stretches of seven days, counted back from the day before the latest window."""
-    first = (latest - series.times[0]).days % 7
+    first_index = (latest - series.times[0]).days % 7
     return [
         (Period(series.times[i], series.times[i] + timedelta(days=7)), slice(i, i + 7))
-        for i in range(first, len(series.times) - 6, 7)
+        for i in range(first_index, len(series.times) - 6, 7)
     ]

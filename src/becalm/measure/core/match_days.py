@@ -40,13 +40,13 @@ def match_calendar(
     """
     if align == "windows":
         return MatchedDays(list_days(period), tuple(list_days(w) for w in windows))
-    names = holidays if align == "holidays" else {}
-    pairings = [_pair_days(list_days(period), list_days(window), names) for window in windows]
-    new = tuple(day for day in list_days(period) if all(day in pairs for pairs in pairings))
-    old = tuple(tuple(pairs[day] for day in new) for pairs in pairings)
-    matched_days = {*new, *(day for days in old for day in days)}
-    unmatched = {day for stretch in (period, *windows) for day in list_days(stretch)} - matched_days
-    return MatchedDays(new, old, tuple(sorted(unmatched)))
+    name_by_holiday = holidays if align == "holidays" else {}
+    pairings = [_pair_days(list_days(period), list_days(window), name_by_holiday) for window in windows]
+    new_days = tuple(day for day in list_days(period) if all(day in old_by_new for old_by_new in pairings))
+    old_days_of_window = tuple(tuple(old_by_new[day] for day in new_days) for old_by_new in pairings)
+    matched_days = {*new_days, *(day for old_days in old_days_of_window for day in old_days)}
+    unmatched_days = {day for stretch in (period, *windows) for day in list_days(stretch)} - matched_days
+    return MatchedDays(new_days, old_days_of_window, tuple(sorted(unmatched_days)))
 
 
 def calendar_differences(
@@ -67,8 +67,8 @@ def calendar_differences(
 def add_easter(holidays: Mapping[date, str], windows: Iterable[Period]) -> Mapping[date, str]:
     """The holidays and Easter Sunday, which few calendars list because no law needs to."""
     years = {day.year for window in windows for day in (window.start, window.last_day)}
-    easter = {easter_sunday(year): "Easter Sunday" for year in range(min(years), max(years) + 1)}
-    return {**easter, **holidays}
+    easter_by_day = {easter_sunday(year): "Easter Sunday" for year in range(min(years), max(years) + 1)}
+    return {**easter_by_day, **holidays}
 
 
 def list_days(period: Period) -> tuple[date, ...]:
@@ -78,26 +78,26 @@ def list_days(period: Period) -> tuple[date, ...]:
 
 def _pair_days(new: Sequence[date], old: Sequence[date], names: Mapping[date, str]) -> dict[date, date]:
     """The n-th day of each kind meets the n-th day of the same kind."""
-    kinds: dict[str | int, list[date]] = defaultdict(list)
+    old_days_of_kind: dict[str | int, list[date]] = defaultdict(list)
     for day in old:
-        kinds[names.get(day, day.weekday())].append(day)
-    pairs = {}
+        old_days_of_kind[names.get(day, day.weekday())].append(day)
+    old_by_new = {}
     for day in new:
-        candidates = kinds[names.get(day, day.weekday())]
-        if candidates:
-            pairs[day] = candidates.pop(0)
-    return pairs
+        free_old_days = old_days_of_kind[names.get(day, day.weekday())]
+        if free_old_days:
+            old_by_new[day] = free_old_days.pop(0)
+    return old_by_new
 
 
 def _unshared_holidays(own_window: Period, other_window: Period, holidays: Mapping[date, str]) -> list[str]:
     """The holidays of one window that the other lacks, each with its day."""
     other_names = [name for day, name in holidays.items() if other_window.start <= day < other_window.end]
-    unshared = []
+    unshared_names = []
     for day, name in sorted(holidays.items()):
         if not own_window.start <= day < own_window.end:
             continue
         if name in other_names:
             other_names.remove(name)
         else:
-            unshared.append(f"{name} ({day.day} {day:%b})")
-    return unshared
+            unshared_names.append(f"{name} ({day.day} {day:%b})")
+    return unshared_names

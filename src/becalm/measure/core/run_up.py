@@ -58,15 +58,15 @@ def build_run_up(
     """
     if counts.unit != "month":
         raise QuestionError("A run-up is drawn from months, and these counts are of days. Count by month.")
-    shift = _month_number(period.start) - _month_number(baseline.start)
-    last = date.fromisoformat(f"{period.months[-1]}-01")
-    length = max(MONTHS, len(period.months) + 6)
-    starts = [month_start(last.year, last.month - back) for back in reversed(range(length))]
-    totals = dict(zip(counts.times, counts.counts.sum(axis=0).tolist(), strict=True))
-    months = tuple(_build_month(start, shift, totals, period) for start in starts)
-    covered = [i for i, month in enumerate(months) if month.new is not None or month.old is not None]
+    month_shift = _month_number(period.start) - _month_number(baseline.start)
+    last_month = date.fromisoformat(f"{period.months[-1]}-01")
+    month_count = max(MONTHS, len(period.months) + 6)
+    starts = [month_start(last_month.year, last_month.month - back) for back in reversed(range(month_count))]
+    count_by_month = dict(zip(counts.times, counts.counts.sum(axis=0).tolist(), strict=True))
+    run_up_months = tuple(_build_month(start, month_shift, count_by_month, period) for start in starts)
+    covered = [i for i, month in enumerate(run_up_months) if month.new is not None or month.old is not None]
     return RunUp(
-        months=months[covered[0] :] if covered else (),
+        months=run_up_months[covered[0] :] if covered else (),
         source=counts.source,
         as_of=counts.as_of,
         left_out=tuple(left_out),

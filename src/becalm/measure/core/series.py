@@ -31,22 +31,22 @@ class Series:
 
     def on(self, days: Sequence[date]) -> NDArray[np.int64]:
         """The count of each series on these days (for months: the months whose first day is among them)."""
-        chosen_days = set(days)
-        return np.asarray(self.counts[:, [t in chosen_days for t in self.times]].sum(axis=1))
+        day_set = set(days)
+        return np.asarray(self.counts[:, [t in day_set for t in self.times]].sum(axis=1))
 
 
 def build_series(
     counts: CountTable, windows: Sequence[Period], *, groups: Mapping[str, OffenceGroup] | None = None
 ) -> Series:
     """Every group that occurs in any window, be it absent from the others, below their total."""
-    is_compared = [any(w.start <= t < w.end for w in windows) for t in counts.times]
-    occurring = np.flatnonzero(counts.counts[:, is_compared].sum(axis=1))
-    keys = tuple(counts.groups[g] for g in occurring)
-    found_by = tuple(counts.found_by[g] for g in occurring)
+    is_compared_time = [any(w.start <= t < w.end for w in windows) for t in counts.times]
+    occurring = np.flatnonzero(counts.counts[:, is_compared_time].sum(axis=1))
+    group_keys = tuple(counts.groups[g] for g in occurring)
+    found_by_of_group = tuple(counts.found_by[g] for g in occurring)
     return Series(
-        groups=(TOTAL, *keys),
-        labels=("Total", *(group_label(key, groups or {}) for key in keys)),
-        found_by=(found_by[0] if len(set(found_by)) == 1 else "mixed", *found_by),
+        groups=(TOTAL, *group_keys),
+        labels=("Total", *(group_label(group_key, groups or {}) for group_key in group_keys)),
+        found_by=(found_by_of_group[0] if len(set(found_by_of_group)) == 1 else "mixed", *found_by_of_group),
         counts=np.vstack([counts.counts[occurring].sum(axis=0, keepdims=True), counts.counts[occurring]]),
         times=counts.times,
         unit=counts.unit,
@@ -64,27 +64,27 @@ def days_covered(totals: MonthlyTotals, unit: TimeUnit) -> Period:
     Whole months where months are counted. Where days are, from the first day with a record to the
     last; the day on which the extract was made is not full yet.
     """
-    start, last_month = (date.fromisoformat(f"{totals.months[i]}-01") for i in (0, -1))
-    end = month_start(last_month.year, last_month.month + 1)
+    first_month, last_month = (date.fromisoformat(f"{totals.months[i]}-01") for i in (0, -1))
+    next_month = month_start(last_month.year, last_month.month + 1)
     last_day = totals.last_day[-1]
     if unit == "month" or last_day is None:
-        return Period(start, end)
-    return Period(totals.first_day[0] or start, min(last_day + timedelta(days=1), totals.as_of))
+        return Period(first_month, next_month)
+    return Period(totals.first_day[0] or first_month, min(last_day + timedelta(days=1), totals.as_of))
 
 
 def days_counted(counts: CountTable) -> Period:
     """From the first to the last day of a table of counts."""
     last = counts.times[-1]
-    end = month_start(last.year, last.month + 1) if counts.unit == "month" else last + timedelta(days=1)
-    return Period(counts.times[0], end)
+    end_day = month_start(last.year, last.month + 1) if counts.unit == "month" else last + timedelta(days=1)
+    return Period(counts.times[0], end_day)
 
 
 def check_coverage(
     counts: CountTable, covered: Period, period: Period, baselines: Sequence[Baseline], align: Align
 ) -> None:
     """Refuse windows that the records do not cover, and days asked of months."""
-    windows = [("period", period), *(("baseline", w) for b in baselines for w in b.windows)]
-    for name, window in windows:
+    named_windows = [("period", period), *(("baseline", w) for b in baselines for w in b.windows)]
+    for name, window in named_windows:
         if counts.unit == "month" and not window.is_whole_months:
             raise QuestionError(
                 f"The {name} {window} is not whole months, and {counts.source} records only the month "
@@ -114,12 +114,12 @@ def outside_total(
 
     Those that are in no total, unless they were asked for by name or nothing else is there.
     """
-    outside = tuple(key for key in recorded_groups if key in groups and not groups[key].in_total)
-    return () if requested or len(outside) == len(recorded_groups) else outside
+    outside_keys = tuple(key for key in recorded_groups if key in groups and not groups[key].in_total)
+    return () if requested or len(outside_keys) == len(recorded_groups) else outside_keys
 
 
 def pick_groups(counts: CountTable, keys: Sequence[str]) -> CountTable:
     """The table of these groups alone."""
-    rows = [counts.groups.index(key) for key in keys]
-    found_by = tuple(counts.found_by[row] for row in rows)
-    return replace(counts, groups=tuple(keys), counts=counts.counts[rows], found_by=found_by)
+    group_positions = [counts.groups.index(group_key) for group_key in keys]
+    found_by = tuple(counts.found_by[group_position] for group_position in group_positions)
+    return replace(counts, groups=tuple(keys), counts=counts.counts[group_positions], found_by=found_by)

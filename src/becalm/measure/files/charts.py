@@ -50,48 +50,48 @@ NARROW_ROWS = _RowLayout(width=340, row=48, left_x=22, right=318, is_stacked=Tru
 
 def change_chart(rows: tuple[ChangeRow, ...], *, key: str, title: str, narrow: bool = False) -> Markup:
     """How has each group changed, and how sure is that?"""
-    layout = NARROW_ROWS if narrow else WIDE_ROWS
-    axis = _change_axis(rows, layout)
-    height = ROWS_TOP + layout.row * len(rows) + 30
+    row_layout = NARROW_ROWS if narrow else WIDE_ROWS
+    axis = _change_axis(rows, row_layout)
+    chart_height = ROWS_TOP + row_layout.row * len(rows) + 30
     return svg.picture(
-        _change_grid(axis, layout, bottom=height - 26),
-        *(_draw_row(row, ROWS_TOP + layout.row * i, axis, layout) for i, row in enumerate(rows)),
+        _change_grid(axis, row_layout, bottom=chart_height - 26),
+        *(_draw_row(row, ROWS_TOP + row_layout.row * i, axis, row_layout) for i, row in enumerate(rows)),
         key=key,
         title=title,
         description=" ".join(map(_describe_row, rows)),
-        width=layout.width,
-        height=height,
+        width=row_layout.width,
+        height=chart_height,
         class_="chart",
     )
 
 
 def _change_axis(rows: tuple[ChangeRow, ...], layout: _RowLayout) -> Scale:
-    ends = [v for r in rows for v in (r.low, r.high, r.change) if v is not None]
-    low = max(min([*ends, -10.0]), -100.0)
-    high = min(max([*ends, 10.0]), MOST_PERCENT)
-    ticks = round_ticks(low, high, about=4 if layout.is_stacked else 6)
-    return Scale(max(ticks[0], -100.0), ticks[-1], layout.left_x, layout.right)
+    percent_ends = [v for r in rows for v in (r.low, r.high, r.change) if v is not None]
+    low_percent = max(min([*percent_ends, -10.0]), -100.0)
+    high_percent = min(max([*percent_ends, 10.0]), MOST_PERCENT)
+    tick_percents = round_ticks(low_percent, high_percent, about=4 if layout.is_stacked else 6)
+    return Scale(max(tick_percents[0], -100.0), tick_percents[-1], layout.left_x, layout.right)
 
 
 def _change_grid(axis: Scale, layout: _RowLayout, *, bottom: float) -> Markup:
-    parts: list[Markup] = []
+    grid_marks: list[Markup] = []
     for tick in filter(axis.holds, round_ticks(axis.low, axis.high, about=4 if layout.is_stacked else 6)):
         x = axis(tick)
-        parts.append(svg.line(x, ROWS_TOP - 6, x, bottom, class_="zero" if tick == 0 else "grid"))
+        grid_marks.append(svg.line(x, ROWS_TOP - 6, x, bottom, class_="zero" if tick == 0 else "grid"))
         label = "no change" if tick == 0 else number_format.percent(tick, 0)
-        parts += [
+        grid_marks += [
             svg.text(x, y, label, class_="tick", text_anchor="middle") for y in (ROWS_TOP - 14, bottom + 18)
         ]
-    return svg.group(parts)
+    return svg.group(grid_marks)
 
 
 def _draw_row(row: ChangeRow, top: float, axis: Scale, layout: _RowLayout) -> Markup:
-    middle = top + (layout.row * 0.7 if layout.is_stacked else layout.row / 2)
+    middle_y = top + (layout.row * 0.7 if layout.is_stacked else layout.row / 2)
     return svg.group([
         _row_background(row, top, layout),
         _row_label(row, top, layout),
-        _draw_interval(row, middle, axis),
-        _draw_change(row, middle, axis),
+        _draw_interval(row, middle_y, axis),
+        _draw_change(row, middle_y, axis),
     ])  # fmt: skip
 
 
@@ -102,38 +102,38 @@ def _row_background(row: ChangeRow, top: float, layout: _RowLayout) -> Markup:
 
 
 def _row_label(row: ChangeRow, top: float, layout: _RowLayout) -> Markup:
-    name = f"{row.label} †" if row.by_police else row.label
-    counts = f"{row.old} → {number_format.whole(row.new)}"
-    weight = "label strong" if row.is_total else "label"
+    row_name = f"{row.label} †" if row.by_police else row.label
+    counts_text = f"{row.old} → {number_format.whole(row.new)}"
+    text_class = "label strong" if row.is_total else "label"
     y = top + (16 if layout.is_stacked else layout.row / 2 + 4)
-    label_x, counts_x, letters = (
+    label_x, counts_x, letter_count = (
         (2, layout.width - 2, 30) if layout.is_stacked else (8, layout.left_x - 16, 32)
     )  # the counts end where the axis begins, or at the edge above it
     return svg.group([
         _label_ground(row, top, layout) if layout.is_stacked else None,
-        svg.text(label_x, y, _shorten(name, letters), class_=weight),
-        svg.text(counts_x, y, counts, class_="counts", text_anchor="end"),
+        svg.text(label_x, y, _shorten(row_name, letter_count), class_=text_class),
+        svg.text(counts_x, y, counts_text, class_="counts", text_anchor="end"),
     ])  # fmt: skip
 
 
 def _label_ground(row: ChangeRow, top: float, layout: _RowLayout) -> Markup:
     """Ground for words, so that no line of the grid runs through them."""
-    fill = "total" if row.is_total else "blank"
-    return svg.element("rect", x=0, y=top + 1, width=layout.width, height=20, class_=fill)
+    fill_class = "total" if row.is_total else "blank"
+    return svg.element("rect", x=0, y=top + 1, width=layout.width, height=20, class_=fill_class)
 
 
 def _draw_interval(row: ChangeRow, y: float, axis: Scale) -> Markup | None:
     if row.low is None or row.high is None:
         return None
-    start, end = axis(row.low), axis(row.high)
-    parts: list[Markup] = [svg.line(start, y, end, y, class_="bar")]
-    for value, x, outward in ((row.low, start, -1), (row.high, end, 1)):
-        if axis.holds(value):
-            parts.append(svg.line(x, y - 4, x, y + 4, class_="bar"))
+    start_x, end_x = axis(row.low), axis(row.high)
+    interval_marks: list[Markup] = [svg.line(start_x, y, end_x, y, class_="bar")]
+    for end_percent, x, direction_sign in ((row.low, start_x, -1), (row.high, end_x, 1)):
+        if axis.holds(end_percent):
+            interval_marks.append(svg.line(x, y - 4, x, y + 4, class_="bar"))
         else:
-            arrow = [(x, y - 4), (x + 6 * outward, y), (x, y + 4)]
-            parts.append(svg.element("path", d=svg.path(arrow, close=True), class_="arrow"))
-    return svg.group(parts)
+            arrow_points = [(x, y - 4), (x + 6 * direction_sign, y), (x, y + 4)]
+            interval_marks.append(svg.element("path", d=svg.path(arrow_points, close=True), class_="arrow"))
+    return svg.group(interval_marks)
 
 
 def _draw_change(row: ChangeRow, y: float, axis: Scale) -> Markup:
@@ -141,17 +141,17 @@ def _draw_change(row: ChangeRow, y: float, axis: Scale) -> Markup:
         return _too_few_note(row, y, axis)
     x = axis(row.change)
     if not axis.holds(row.change):
-        label = number_format.percent(row.change)
-        return svg.text(x - 10, y - 6, label, class_="note", text_anchor="end")
+        change_label = number_format.percent(row.change)
+        return svg.text(x - 10, y - 6, change_label, class_="note", text_anchor="end")
     return svg.CHANGE_MARKS[row.verdict](x, y)
 
 
 def _too_few_note(row: ChangeRow, y: float, axis: Scale) -> Markup:
     """Words in place of a mark, on the side of the axis that has room."""
-    note = {"fall": "fall, ", "rise": "rise, ", "unclear": ""}[row.verdict] + "too few for a percentage"
+    note_text = {"fall": "fall, ", "rise": "rise, ", "unclear": ""}[row.verdict] + "too few for a percentage"
     if axis(0) < (axis.start + axis.end) / 2:
-        return svg.text(axis(0) + 8, y + 4, note, class_="note")
-    return svg.text(axis(0) - 8, y + 4, note, class_="note", text_anchor="end")
+        return svg.text(axis(0) + 8, y + 4, note_text, class_="note")
+    return svg.text(axis(0) - 8, y + 4, note_text, class_="note", text_anchor="end")
 
 
 def _shorten(label: str, most: int) -> str:
@@ -161,9 +161,9 @@ def _shorten(label: str, most: int) -> str:
 def _describe_row(row: ChangeRow) -> str:
     if row.change is None:
         return f"{row.label}: {row.old} to {number_format.whole(row.new)}, too few for a percentage."
-    low, high = number_format.percent(row.low), number_format.percent(row.high)
-    interval = f", interval {low} to {high}" if row.low is not None else ""
-    return f"{row.label}: {number_format.percent(row.change)}{interval}."
+    low_text, high_text = number_format.percent(row.low), number_format.percent(row.high)
+    interval_text = f", interval {low_text} to {high_text}" if row.low is not None else ""
+    return f"{row.label}: {number_format.percent(row.change)}{interval_text}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,15 +205,15 @@ def series_chart(
 ) -> Markup:
     """How did the total run up to and through the period, beside the baseline year?"""
     frame = NARROW_SERIES if narrow else WIDE_SERIES
-    most = max((v for p in points for v in (p.new, p.old) if v is not None), default=1)
-    ticks = round_ticks(0, most, about=4)
-    up = Scale(0, ticks[-1], frame.bottom, frame.top)
-    across = Scale(0, max(len(points) - 1, 1), frame.left_x + 18, frame.right - 18)
+    largest_count = max((v for p in points for v in (p.new, p.old) if v is not None), default=1)
+    tick_counts = round_ticks(0, largest_count, about=4)
+    up = Scale(0, tick_counts[-1], frame.bottom, frame.top)
+    month_axis = Scale(0, max(len(points) - 1, 1), frame.left_x + 18, frame.right - 18)
     return svg.picture(
-        _shade_compared(points, across, frame),
-        _series_axes(points, ticks, across, up, frame),
-        _draw_series([p.old for p in points], across, up, "old"),
-        _draw_series([p.new for p in points], across, up, "new"),
+        _shade_compared(points, month_axis, frame),
+        _series_axes(points, tick_counts, month_axis, up, frame),
+        _draw_series([p.old for p in points], month_axis, up, "old"),
+        _draw_series([p.new for p in points], month_axis, up, "new"),
         _narrow_key(new_name, old_name) if narrow else _line_names(points, up, frame, new_name, old_name),
         key=key,
         title=title,
@@ -243,32 +243,32 @@ def _shade_compared(points: tuple[SeriesPoint, ...], across: Scale, frame: _Fram
 def _series_axes(
     points: tuple[SeriesPoint, ...], ticks: tuple[float, ...], across: Scale, up: Scale, frame: _Frame
 ) -> Markup:
-    parts: list[Markup] = []
+    axis_marks: list[Markup] = []
     for tick in ticks:
-        y, label = up(tick), number_format.whole(tick)
-        parts.append(svg.line(frame.left_x, y, frame.right, y, class_="zero" if tick == 0 else "grid"))
-        parts.append(svg.text(frame.left_x - 8, y + 4, label, class_="tick", text_anchor="end"))
+        y, tick_label = up(tick), number_format.whole(tick)
+        axis_marks.append(svg.line(frame.left_x, y, frame.right, y, class_="zero" if tick == 0 else "grid"))
+        axis_marks.append(svg.text(frame.left_x - 8, y + 4, tick_label, class_="tick", text_anchor="end"))
     # A label needs 44 units; the last month is always named, and every so many before it.
     months_per_label = max(1, round(len(points) * 44 / (frame.right - frame.left_x)))
-    last = len(points) - 1
-    parts += [
+    last_index = len(points) - 1
+    axis_marks += [
         svg.text(across(i), frame.bottom + 20, p.label, class_="tick", text_anchor="middle")
         for i, p in enumerate(points)
-        if (last - i) % months_per_label == 0
+        if (last_index - i) % months_per_label == 0
     ]
-    return svg.group(parts)
+    return svg.group(axis_marks)
 
 
 def _draw_series(values: list[int | None], across: Scale, up: Scale, name: str) -> Markup:
     """A line broken where a value is missing, with a mark on each value."""
     runs: list[list[tuple[float, float]]] = [[]]
-    for i, value in enumerate(values):
-        if value is None:
+    for i, month_count in enumerate(values):
+        if month_count is None:
             runs.append([])
         else:
-            runs[-1].append((across(i), up(value)))
-    lines = [svg.element("path", d=svg.path(run), class_=f"line {name}") for run in runs if len(run) > 1]
-    return svg.group([*lines, *(_draw_dot(x, y, name) for run in runs for x, y in run)])
+            runs[-1].append((across(i), up(month_count)))
+    line_marks = [svg.element("path", d=svg.path(run), class_=f"line {name}") for run in runs if len(run) > 1]
+    return svg.group([*line_marks, *(_draw_dot(x, y, name) for run in runs for x, y in run)])
 
 
 def _draw_dot(x: float, y: float, name: str) -> Markup:
@@ -291,8 +291,8 @@ def _line_names(
     new_y = up(next((p.new for p in reversed(points) if p.new is not None), 0))
     old_y = up(next((p.old for p in reversed(points) if p.old is not None), 0))
     if abs(new_y - old_y) < 16:
-        middle, half = (new_y + old_y) / 2, 8 if new_y > old_y else -8
-        new_y, old_y = middle + half, middle - half
+        middle_y, half_gap = (new_y + old_y) / 2, 8 if new_y > old_y else -8
+        new_y, old_y = middle_y + half_gap, middle_y - half_gap
     x = frame.right + 2
     return svg.group([
         svg.text(x, new_y + 4, new_name, class_="label strong"),
@@ -301,10 +301,10 @@ def _line_names(
 
 
 def _describe_series(points: tuple[SeriesPoint, ...], new_name: str, old_name: str) -> str:
-    compared = [p for p in points if p.is_compared] or list(points[-1:])
-    counts = "; ".join(
+    compared_points = [p for p in points if p.is_compared] or list(points[-1:])
+    counts_text = "; ".join(
         f"{p.long_label}: {number_format.whole(p.new)} ({new_name}), "
         f"{number_format.whole(p.old)} ({old_name})"
-        for p in compared
+        for p in compared_points
     )
-    return f"{len(points)} points. {counts}. All values are in the table."
+    return f"{len(points)} points. {counts_text}. All values are in the table."

@@ -24,8 +24,8 @@ def comparison_rows(comparison: Comparison) -> Iterator[dict[str, object]]:
 
 def comparison_csv(comparison: Comparison) -> str:
     """The rows as a csv."""
-    rows = ([row[name] for name in CSV_COLUMNS] for row in comparison_rows(comparison))
-    return csv_text(CSV_COLUMNS, rows)
+    csv_rows = ([row[column_name] for column_name in CSV_COLUMNS] for row in comparison_rows(comparison))
+    return csv_text(CSV_COLUMNS, csv_rows)
 
 
 def comparison_lines(comparison: Comparison) -> Iterator[tuple[str, ...]]:
@@ -42,9 +42,9 @@ def comparison_lines(comparison: Comparison) -> Iterator[tuple[str, ...]]:
 
 def side_by_side(comparison: Comparison) -> Iterator[tuple[str, ...]]:
     """The change of each group against each baseline, under the baselines' labels."""
-    tables = [{row.group: row for row in (c.total, *c.rows)} for c in comparison.against]
+    row_by_group = [{row.group: row for row in (c.total, *c.rows)} for c in comparison.against]
     for row in (comparison.total, *comparison.rows):
-        yield (_group_name(row), *(_change_cells(table[row.group])[0] for table in tables))
+        yield (_group_name(row), *(_change_cells(table[row.group])[0] for table in row_by_group))
 
 
 def opening_sentences(comparison: Comparison) -> tuple[str, str]:
@@ -54,9 +54,9 @@ def opening_sentences(comparison: Comparison) -> tuple[str, str]:
 
 def small_print(comparison: Comparison) -> Iterator[str]:
     """What stands under the table: where it comes from, how it was made, what to beware of."""
-    total, level = comparison.total, f"{comparison.level * 100:.3g}%"
+    total_row, level_text = comparison.total, f"{comparison.level * 100:.3g}%"
     yield f"Source {comparison.source}, records as of {comparison.as_of}."
-    how = "" if comparison.missing_months else f" Interval: {level}. Total by {total.method}."
+    how = "" if comparison.missing_months else f" Interval: {level_text}. Total by {total_row.method}."
     yield (
         f"Before: {baseline_name(comparison.baseline)} ({comparison.baseline.alignment}). "
         f"Now: {number_format.period(comparison.period)}.{how}"
@@ -76,11 +76,11 @@ def _group_name(row: ComparisonRow) -> str:
 
 def _change_cells(row: ComparisonRow) -> tuple[str, str]:
     """The change and its interval: in per cent, else as a ratio, else nothing but the difference."""
-    low, high = row.change_low_percent, row.change_high_percent
-    if row.change_percent is not None and low is not None and high is not None:
+    low_percent, high_percent = row.change_low_percent, row.change_high_percent
+    if row.change_percent is not None and low_percent is not None and high_percent is not None:
         return number_format.percent(
             row.change_percent
-        ), f"{number_format.percent(low)} to {number_format.percent(high)}"
+        ), f"{number_format.percent(low_percent)} to {number_format.percent(high_percent)}"
     if row.ratio is not None:
         return _ratio_words(row.ratio), f"{_ratio_words(row.low)} to {_ratio_words(row.high)}"
     if not row.low:

@@ -14,68 +14,68 @@ def baseline_name(baseline: Baseline) -> str:
     """The baseline as a reader would call it."""
     if len(baseline.windows) == 1:
         return number_format.period(baseline.windows[0])
-    years = sorted(str(window.start.year) for window in baseline.windows)
-    return f"the {baseline.label} ({number_format.join_words(years)})"
+    year_texts = sorted(str(window.start.year) for window in baseline.windows)
+    return f"the {baseline.label} ({number_format.join_words(year_texts)})"
 
 
 def what_happened(row: ComparisonRow, level: float) -> str:
     """Fell, rose, or neither that can be told from chance; with the percentage where one is allowed."""
-    verdict = row.verdict(level)
+    row_verdict = row.verdict(level)
     if row.change_percent is None:
-        verb = {"fall": "fell", "rise": "rose", "unclear": "went"}[verdict]
+        verdict_verb = {"fall": "fell", "rise": "rose", "unclear": "went"}[row_verdict]
         reason = "with months missing" if row.ratio is None and row.old else "too few for a percentage"
-        return f"{verb} from {old_count(row.old)} to {number_format.whole(row.new)}, {reason}"
+        return f"{verdict_verb} from {old_count(row.old)} to {number_format.whole(row.new)}, {reason}"
     counts = f"({old_count(row.old)} → {number_format.whole(row.new)})"
-    size = f"{abs(row.change_percent):.1f}%"
-    if verdict == "unclear":
+    size_text = f"{abs(row.change_percent):.1f}%"
+    if row_verdict == "unclear":
         return f"changed by {number_format.percent(row.change_percent)}, interval {interval(row)} {counts}"
-    return f"fell by {size} {counts}" if verdict == "fall" else f"rose by {size} {counts}"
+    return f"fell by {size_text} {counts}" if row_verdict == "fall" else f"rose by {size_text} {counts}"
 
 
 def headline(comparison: Comparison) -> str:
     """The first sentence of the briefing."""
-    row = comparison.total
-    new, old = number_format.period(comparison.period), baseline_name(comparison.baseline)
-    counts = f"from {old_count(row.old)} in {old} to {number_format.whole(row.new)} in {new}"
+    total_row = comparison.total
+    new_name, old = number_format.period(comparison.period), baseline_name(comparison.baseline)
+    counts = f"from {old_count(total_row.old)} in {old} to {number_format.whole(total_row.new)} in {new_name}"
     if comparison.missing_months:
         months = number_format.join_words(comparison.missing_months)
         return f"No comparison can be made, for there are no records of {months}: the counts go {counts}."
-    if row.change_percent is None:
+    if total_row.change_percent is None:
         return f"Recorded offences went {counts}: too few for a percentage."
-    verdict, size = row.verdict(comparison.level), f"{abs(row.change_percent):.1f}%"
-    if verdict == "unclear":
-        change = number_format.percent(row.change_percent)
-        return f"Recorded offences changed by {change}, which chance alone may explain: {counts}."
-    return f"Recorded offences {'fell' if verdict == 'fall' else 'rose'} by {size}: {counts}."
+    total_verdict, size_text = total_row.verdict(comparison.level), f"{abs(total_row.change_percent):.1f}%"
+    if total_verdict == "unclear":
+        change_text = number_format.percent(total_row.change_percent)
+        return f"Recorded offences changed by {change_text}, which chance alone may explain: {counts}."
+    return f"Recorded offences {'fell' if total_verdict == 'fall' else 'rose'} by {size_text}: {counts}."
 
 
 def how_sure(comparison: Comparison) -> str:
     """The interval of the headline, in number_format."""
-    row = comparison.total
-    low, high = row.change_low_percent, row.change_high_percent
+    total_row = comparison.total
+    low, high = total_row.change_low_percent, total_row.change_high_percent
     if comparison.missing_months:
         return "What was not loaded cannot be told from what did not happen: ingest those months first."
     if low is None or high is None:
         return "With so few records no percentage is given; the counts themselves are in the table."
-    level = f"{comparison.level * 100:.3g}%"
+    level_text = f"{comparison.level * 100:.3g}%"
     if not math.isfinite(high):
-        return f"The {level} interval begins at {number_format.percent(low)} and has no upper end."
+        return f"The {level_text} interval begins at {number_format.percent(low)} and has no upper end."
     if high < 0:
-        return f"The {level} interval for the fall runs from {-high:.1f}% to {-low:.1f}%."
+        return f"The {level_text} interval for the fall runs from {-high:.1f}% to {-low:.1f}%."
     if low > 0:
-        return f"The {level} interval for the rise runs from {low:.1f}% to {high:.1f}%."
+        return f"The {level_text} interval for the rise runs from {low:.1f}% to {high:.1f}%."
     return (
-        f"The {level} interval runs from {number_format.percent(low)} to {number_format.percent(high)}: "
+        f"The {level_text} interval runs from {number_format.percent(low)} to {number_format.percent(high)}: "
         "it holds both a fall and a rise."
     )
 
 
 def interval(row: ComparisonRow) -> str:
     """The interval of a change, in per cent."""
-    low, high = row.change_low_percent, row.change_high_percent
-    if low is None or high is None:
+    low_percent, high_percent = row.change_low_percent, row.change_high_percent
+    if low_percent is None or high_percent is None:
         return number_format.NO_VALUE
-    return f"{number_format.percent(low)} to {number_format.percent(high)}"
+    return f"{number_format.percent(low_percent)} to {number_format.percent(high_percent)}"
 
 
 def old_count(value: float) -> str:
@@ -90,21 +90,21 @@ def verdict_words(row: ComparisonRow, level: float) -> str:
 
 def memory_sentence(hotspots: HotspotList) -> str:
     """How long does a place remember, in one sentence?"""
-    months = hotspots.half_life_months
-    if not math.isfinite(months):
+    half_life_months = hotspots.half_life_months
+    if not math.isfinite(half_life_months):
         return "Each place remembers every record of it alike, old or new; nothing shorter fitted better."
     return (
         "Each place keeps a memory of what happened there, in which a record loses half its weight every "
-        f"{months:g} months, a length fitted to these records."
+        f"{half_life_months:g} months, a length fitted to these records."
     )
 
 
 def certainty_sentence(hotspots: HotspotList) -> str:
     """How sure is the list, in one sentence?"""
     n = len(hotspots.hotspots)
-    mean_probability = hotspots.mean_p_top
+    mean_p_top = hotspots.mean_p_top
     return (
-        f"On average a listed place belongs to the true first {n} with probability {mean_probability:.2f}. "
+        f"On average a listed place belongs to the true first {n} with probability {mean_p_top:.2f}. "
         "The list is the best that these records give; it is not the truth."
     )
 
@@ -113,36 +113,36 @@ def describe_choices(
     default_choices: tuple[str, ...], comparison: Comparison, hotspots: HotspotList | None
 ) -> tuple[str, ...]:
     """What was chosen because nobody asked for anything else, in sentences."""
-    sentences = {
+    sentence_by_choice = {
         "period": f"The period: {number_format.period(comparison.period)}, the newest month on record whole.",
         "baselines": f"The baseline: {baseline_name(comparison.baseline)}, and others beside it.",
         "source": f"The records compared: {comparison.source}, the only ones there are.",
     }
     if hotspots:
-        offences = number_format.join_words([group.replace("_", " ") for group in hotspots.target])
-        sentences["hotspot_source"] = f"The records searched for hotspots: {hotspots.source}."
-        sentences["target"] = f"The hotspots are of all street violence: {offences}."
-        sentences["cell_m"] = f"The size of a place: squares of {hotspots.cell_m:g} m."
-        sentences["count"] = f"The length of the list: at most {len(hotspots.hotspots)} places."
-    return tuple(sentences[name] for name in default_choices if name in sentences)
+        offence_list_text = number_format.join_words([group.replace("_", " ") for group in hotspots.target])
+        sentence_by_choice["hotspot_source"] = f"The records searched for hotspots: {hotspots.source}."
+        sentence_by_choice["target"] = f"The hotspots are of all street violence: {offence_list_text}."
+        sentence_by_choice["cell_m"] = f"The size of a place: squares of {hotspots.cell_m:g} m."
+        sentence_by_choice["count"] = f"The length of the list: at most {len(hotspots.hotspots)} places."
+    return tuple(sentence_by_choice[name] for name in default_choices if name in sentence_by_choice)
 
 
 def comparison_notes(comparison: Comparison) -> tuple[str, ...]:
     """What must be said below the table of a comparison: suppressed percentages first, together."""
     if comparison.missing_months:
-        months = number_format.join_words(comparison.missing_months)
-        return (f"No change is given: there are no records of {months}.",)
-    rows = (comparison.total, *comparison.rows)
-    labels = [row.label for row in rows if row.change_percent is None]
-    notes = (
+        missing_months_text = number_format.join_words(comparison.missing_months)
+        return (f"No change is given: there are no records of {missing_months_text}.",)
+    all_rows = (comparison.total, *comparison.rows)
+    labels = [row.label for row in all_rows if row.change_percent is None]
+    note_texts = (
         [f"No percentage is given where the baseline is too small: {number_format.join_words(labels)}."]
         if labels
         else []
     )
-    notes += [
+    note_texts += [
         f"{row.label}: {note}."
-        for row in rows
+        for row in all_rows
         for note in row.notes
         if row.found_by != "police" and row.change_percent is not None
     ]
-    return tuple(notes)
+    return tuple(note_texts)
