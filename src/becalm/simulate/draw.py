@@ -273,8 +273,8 @@ def _draw_ages(
 
 
 def _draw_outcomes(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
-    cumulated = np.cumsum(np.array([OUTCOME_SHARES[_outcome_kind(i)] for i in range(len(OFFENCES))]), axis=1)
-    outcome_index = (rng.random(len(offence))[:, None] >= cumulated[offence][:, :-1]).sum(axis=1)
+    sum_shares = np.cumsum(np.array([OUTCOME_SHARES[_outcome_kind(i)] for i in range(len(OFFENCES))]), axis=1)
+    outcome_index = (rng.random(len(offence))[:, None] >= sum_shares[offence][:, :-1]).sum(axis=1)
     is_recorded = np.array([o.recorded for o in OFFENCES])[offence]
     return np.where(is_recorded, outcome_index, UNKNOWN).astype(np.int8)
 

@@ -207,9 +207,9 @@ def build_treatment(
     places: Places, hotspot_of_place: Ints, centres: Ints, is_treated: Bools, reach_m: float
 ) -> Treatment:
     """A treatment of hotspots that somebody else has chosen."""
-    untreated = np.flatnonzero(hotspot_of_place < 0)
-    near_indices = cKDTree(places.position[untreated]).query_ball_point(places.position[centres], reach_m)
-    outlets_of_hotspot = [untreated[np.sort(np.array(n, dtype=np.int64))] for n in near_indices]
+    outlet_ids = np.flatnonzero(hotspot_of_place < 0)
+    near_indices = cKDTree(places.position[outlet_ids]).query_ball_point(places.position[centres], reach_m)
+    outlets_of_hotspot = [outlet_ids[np.sort(np.array(n, dtype=np.int64))] for n in near_indices]
     outlet_starts = np.concatenate([[0], np.cumsum([len(o) for o in outlets_of_hotspot], dtype=np.int64)])
     outlet_places = np.concatenate(outlets_of_hotspot) if outlets_of_hotspot else np.zeros(0, dtype=np.int64)
     return Treatment(hotspot_of_place, centres, is_treated, outlet_places, outlet_starts.astype(np.int64))

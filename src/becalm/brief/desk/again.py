@@ -26,21 +26,21 @@ def repeat_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
         a file of the original briefing beside the record differs from what was made now. Nothing is
         written then.
     """
-    record = Path(request.again or "")
-    run_record = read_record(record)
-    _check_briefing(run_record, record)
+    run_json = Path(request.again or "")
+    run_record = read_record(run_json)
+    _check_briefing(run_record, run_json)
     check_workspace_pins(desk.workspace, run_record.data)
     check_override_pins(desk, run_record.data)
     check_drawn_plan(desk, run_record)
     briefing = build_briefing(desk, request, run_record)
-    path_by_name = {name: record.parent / name for name in briefing.texts}
+    path_by_name = {name: run_json.parent / name for name in briefing.texts}
     original_bytes = {name: path.read_bytes() for name, path in path_by_name.items() if path.is_file()}
-    different = sorted(
+    changed = sorted(
         name for name, content in original_bytes.items() if content != briefing.texts[name].encode()
     )
-    if different:
+    if changed:
         raise ReplayError(
-            f"{', '.join(different)} in {record.parent} differ from what this run gives now. Either they "
+            f"{', '.join(changed)} in {run_json.parent} differ from what this run gives now. Either they "
             "were altered, or a program that becalm stands on (see `pip freeze`) has changed."
         )
     publish_briefing(desk, briefing)

@@ -94,9 +94,9 @@ def _choose_hotspot_source(files: Sequence[ArchiveFile], compared: Source, name:
         return compared.key
     if name in source_names or (name is None and len(source_names) == 1):
         return name or source_names[0]
-    options = "\n".join(f"  `hotspot_source {source_name}`" for source_name in [*source_names, NO_SOURCE])
+    choices = "\n".join(f"  `hotspot_source {source_name}`" for source_name in [*source_names, NO_SOURCE])
     fault = "Several sources have points" if name is None else f"No source {name!r} has points"
-    raise UsageError(f"{fault}, and places of different sources are not mixed. Name one, or none:\n{options}")
+    raise UsageError(f"{fault}, and places of different sources are not mixed. Name one, or none:\n{choices}")
 
 
 def _list_defaults(request: RunRequest, config: BriefEntry) -> tuple[str, ...]:

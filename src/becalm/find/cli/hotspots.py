@@ -275,9 +275,9 @@ def _rule_lines(hotspots: HotspotList) -> Iterator[str]:
 
 def price_in_words(price: RulePrice, unit: str = "incidents") -> str:
     """What a rule costs, e.g. "at most 9 in Camden: one more would add 0.3 incidents"."""
-    parts = []
+    phrases = []
     if price.relaxation_gain is not None and price.unit != "the decision":
-        parts.append(f"{price.unit} would add {price.relaxation_gain:.2f} {unit}")
+        phrases.append(f"{price.unit} would add {price.relaxation_gain:.2f} {unit}")
     if price.removal_gain is not None:
-        parts.append(f"without the rule {price.removal_gain:.2f} more{'' if parts else ' ' + unit}")
-    return f"{price.rule}: {', '.join(parts) or 'cannot be priced'}"
+        phrases.append(f"without the rule {price.removal_gain:.2f} more{'' if phrases else ' ' + unit}")
+    return f"{price.rule}: {', '.join(phrases) or 'cannot be priced'}"

@@ -105,8 +105,8 @@ def load_inputs(
     record_source = choose_source(archive_files, records.source, tables=("incidents",))
     source_files = [file for file in archive_files if file.source == record_source.key]
     used_months = _select_months([file.month for file in source_files], records)
-    data = only if only is not None else {f.path: f.sha256 for f in source_files if f.month in used_months}
-    incident_table = desk.archive.table("incidents", only=dict(data))
+    pins = only if only is not None else {f.path: f.sha256 for f in source_files if f.month in used_months}
+    incident_table = desk.archive.table("incidents", only=dict(pins))
     counts = count_places(incident_table, cell_m=places.cell_m, months=used_months)
     offence_tables = load_offences(desk.workspace.offences_path).values()
     targets = choose_targets(merge_groups(offence_tables, counts.groups), records.target)
@@ -130,7 +130,7 @@ def load_inputs(
     )
     boundaries = load_boundaries(desk.workspace)
     outline = boundaries.outline if boundaries else None
-    return FindInputs(incident_table, counts, targets, outline, fitted_places, location, dict(data), warnings)
+    return FindInputs(incident_table, counts, targets, outline, fitted_places, location, dict(pins), warnings)
 
 
 def _select_months(recorded_months: Sequence[str], records: RecordOptions) -> tuple[str, ...]:
@@ -170,8 +170,8 @@ def _build_places(desk: Desk, inputs: FindInputs, counts: PointCounts) -> PlaceS
     """The places that compete, in the workspace's metres."""
     places, boundary, city_crs = inputs.places, inputs.boundary, desk.workspace.city.crs
     if places.unit == "own":
-        file = Path(places.places or "")
-        own_areas = read_own_areas(file, crs=city_crs, id_column=places.id_column, file_crs=places.places_crs)
+        path = Path(places.places or "")
+        own_areas = read_own_areas(path, crs=city_crs, id_column=places.id_column, file_crs=places.places_crs)
         return build_own_places(own_areas.names, own_areas.shapes, boundary)
     if places.unit == "segment":
         street_lines = read_street_lines(Path(places.places or ""), crs=city_crs)

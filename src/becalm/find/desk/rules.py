@@ -46,13 +46,13 @@ def load_rules(
     if options.rules is not None:
         rules = read_rules(Path(options.rules), count=count, separation_m=options.separation_m)
         check_one_answer(options.rules, rules, count=count, separation_m=options.separation_m, hours=hours)
-    decisions = active_overrides(desk) if override_entries is None else read_overrides(desk, override_entries)
+    overrides = active_overrides(desk) if override_entries is None else read_overrides(desk, override_entries)
     return replace(
         rules,
         floors={**rules.floors, **options.floors},
         caps={**rules.caps, **options.caps},
         hours=hours or rules.hours,
-        decisions=(*rules.decisions, *decisions),
+        decisions=(*rules.decisions, *overrides),
     )
 
 
@@ -106,7 +106,7 @@ def harm_parameters(harm: HarmWeighting | None) -> dict[str, Any]:
     """What of it belongs to the record of the run; nothing where no harm is reckoned."""
     if harm is None:
         return {}
-    about = {name: field_value for name, field_value in asdict(harm.weights).items() if name != "weights"}
-    about["reviewed_on"] = str(harm.weights.reviewed_on)
-    groups = {group_weight.group: group_weight.weight for group_weight in harm.weights.weights}
-    return {"rank": "harm" if harm.is_ranking else "count", "harm_weights": {**about, "groups": groups}}
+    facts = {name: field_value for name, field_value in asdict(harm.weights).items() if name != "weights"}
+    facts["reviewed_on"] = str(harm.weights.reviewed_on)
+    weights = {group_weight.group: group_weight.weight for group_weight in harm.weights.weights}
+    return {"rank": "harm" if harm.is_ranking else "count", "harm_weights": {**facts, "groups": weights}}

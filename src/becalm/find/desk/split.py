@@ -80,9 +80,9 @@ def undo_split(desk: Desk, request: SplitRequest) -> Split:
     if split is None:
         split_ids_text = ", ".join(split.place_id for split in current_splits) or "none"
         raise UsageError(f"{place_id} is not split; {split_ids_text} is. `becalm find splits` lists them.")
-    split_parts = [s.place_id for s in current_splits if s.place_id.startswith(place_id + PART_MARK)]
-    if split_parts:
-        raise UsageError(f"A part of {place_id} is split itself ({', '.join(split_parts)}). Undo that first.")
+    inner_ids = [s.place_id for s in current_splits if s.place_id.startswith(place_id + PART_MARK)]
+    if inner_ids:
+        raise UsageError(f"A part of {place_id} is split itself ({', '.join(inner_ids)}). Undo that first.")
     _save_splits(desk, tuple(s for s in current_splits if s is not split), request)
     return split
 

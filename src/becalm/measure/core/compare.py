@@ -55,21 +55,21 @@ def compare_baselines(
     all_windows = (period, *dict.fromkeys(window for b in baselines for window in b.windows))
     series = build_series(counts, all_windows, groups=context.groups)
     compared_windows = (period, *baselines[0].windows)
-    dispersion = measure_dispersion(
+    dispersions = measure_dispersion(
         series, apart_from=compared_windows, level=settings.level, missing=missing_months(context.gaps)
     )
     context = replace(context, holidays=add_easter(context.holidays, all_windows))
     comparison = Comparison(
         by=counts.by,
         period=period,
-        against=tuple(_build_contrast(series, period, b, dispersion, settings, context) for b in baselines),
+        against=tuple(_build_contrast(series, period, b, dispersions, settings, context) for b in baselines),
         source=counts.source,
         as_of=counts.as_of,
         level=settings.level,
         align=settings.align,
         offence_groups=context.only,
     )
-    return replace(comparison, warnings=compare_warnings(comparison, counts, dispersion, context))
+    return replace(comparison, warnings=compare_warnings(comparison, counts, dispersions, context))
 
 
 def compare_periods(

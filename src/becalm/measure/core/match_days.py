@@ -40,8 +40,8 @@ def match_calendar(
     """
     if align == "windows":
         return MatchedDays(list_days(period), tuple(list_days(w) for w in windows))
-    name_by_holiday = holidays if align == "holidays" else {}
-    pairings = [_pair_days(list_days(period), list_days(window), name_by_holiday) for window in windows]
+    name_by_day = holidays if align == "holidays" else {}
+    pairings = [_pair_days(list_days(period), list_days(window), name_by_day) for window in windows]
     new_days = tuple(day for day in list_days(period) if all(day in old_by_new for old_by_new in pairings))
     old_days_of_window = tuple(tuple(old_by_new[day] for day in new_days) for old_by_new in pairings)
     matched_days = {*new_days, *(day for old_days in old_days_of_window for day in old_days)}
@@ -56,8 +56,8 @@ def calendar_differences(
     gap = weekday_counts(period.start, period.end) - weekday_counts(window.start, window.end)
     notes = []
     if weekdays and period.days == window.days and gap.any():
-        surplus, deficit = (", ".join(DAYS[i] for i in np.flatnonzero(days)) for days in (gap > 0, gap < 0))
-        notes.append(f"{period} has more {surplus} and fewer {deficit} than {window}")
+        more_days, deficit = (", ".join(DAYS[i] for i in np.flatnonzero(days)) for days in (gap > 0, gap < 0))
+        notes.append(f"{period} has more {more_days} and fewer {deficit} than {window}")
     for window_a, window_b in ((period, window), (window, period)):
         unshared = _unshared_holidays(window_a, window_b, holidays)
         notes += [f"{window_a} has {', '.join(unshared)}, which {window_b} lacks"] if unshared else []
@@ -66,8 +66,8 @@ def calendar_differences(
 
 def add_easter(holidays: Mapping[date, str], windows: Iterable[Period]) -> Mapping[date, str]:
     """The holidays and Easter Sunday, which few calendars list because no law needs to."""
-    years = {day.year for window in windows for day in (window.start, window.last_day)}
-    easter_by_day = {easter_sunday(year): "Easter Sunday" for year in range(min(years), max(years) + 1)}
+    year_set = {day.year for window in windows for day in (window.start, window.last_day)}
+    easter_by_day = {easter_sunday(year): "Easter Sunday" for year in range(min(year_set), max(year_set) + 1)}
     return {**easter_by_day, **holidays}
 
 

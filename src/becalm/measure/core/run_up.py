@@ -64,9 +64,9 @@ def build_run_up(
     starts = [month_start(last_month.year, last_month.month - back) for back in reversed(range(month_count))]
     count_by_month = dict(zip(counts.times, counts.counts.sum(axis=0).tolist(), strict=True))
     run_up_months = tuple(_build_month(start, month_shift, count_by_month, period) for start in starts)
-    covered = [i for i, month in enumerate(run_up_months) if month.new is not None or month.old is not None]
+    indices = [i for i, month in enumerate(run_up_months) if month.new is not None or month.old is not None]
     return RunUp(
-        months=run_up_months[covered[0] :] if covered else (),
+        months=run_up_months[indices[0] :] if indices else (),
         source=counts.source,
         as_of=counts.as_of,
         left_out=tuple(left_out),

@@ -40,14 +40,14 @@ def build_series(
 ) -> Series:
     """Every group that occurs in any window, be it absent from the others, below their total."""
     is_compared_time = [any(w.start <= t < w.end for w in windows) for t in counts.times]
-    occurring = np.flatnonzero(counts.counts[:, is_compared_time].sum(axis=1))
-    group_keys = tuple(counts.groups[g] for g in occurring)
-    found_by_of_group = tuple(counts.found_by[g] for g in occurring)
+    kept_groups = np.flatnonzero(counts.counts[:, is_compared_time].sum(axis=1))
+    group_keys = tuple(counts.groups[g] for g in kept_groups)
+    found_by_of_group = tuple(counts.found_by[g] for g in kept_groups)
     return Series(
         groups=(TOTAL, *group_keys),
         labels=("Total", *(group_label(group_key, groups or {}) for group_key in group_keys)),
         found_by=(found_by_of_group[0] if len(set(found_by_of_group)) == 1 else "mixed", *found_by_of_group),
-        counts=np.vstack([counts.counts[occurring].sum(axis=0, keepdims=True), counts.counts[occurring]]),
+        counts=np.vstack([counts.counts[kept_groups].sum(axis=0, keepdims=True), counts.counts[kept_groups]]),
         times=counts.times,
         unit=counts.unit,
     )

@@ -228,8 +228,8 @@ def _shade_compared(points: tuple[SeriesPoint, ...], across: Scale, frame: _Fram
     compared = [i for i, p in enumerate(points) if p.is_compared]
     if not compared:
         return None
-    half = (across(1) - across(0)) / 2 if len(points) > 1 else 18
-    left_x, right_x = across(compared[0]) - half, min(across(compared[-1]) + half, frame.right)
+    half_step = (across(1) - across(0)) / 2 if len(points) > 1 else 18
+    left_x, right_x = across(compared[0]) - half_step, min(across(compared[-1]) + half_step, frame.right)
     return svg.element(
         "rect",
         x=left_x,

@@ -23,13 +23,13 @@ def what_happened(row: ComparisonRow, level: float) -> str:
     row_verdict = row.verdict(level)
     if row.change_percent is None:
         verdict_verb = {"fall": "fell", "rise": "rose", "unclear": "went"}[row_verdict]
-        reason = "with months missing" if row.ratio is None and row.old else "too few for a percentage"
-        return f"{verdict_verb} from {old_count(row.old)} to {number_format.whole(row.new)}, {reason}"
-    counts = f"({old_count(row.old)} → {number_format.whole(row.new)})"
+        reason_text = "with months missing" if row.ratio is None and row.old else "too few for a percentage"
+        return f"{verdict_verb} from {old_count(row.old)} to {number_format.whole(row.new)}, {reason_text}"
+    numbers = f"({old_count(row.old)} → {number_format.whole(row.new)})"
     size_text = f"{abs(row.change_percent):.1f}%"
     if row_verdict == "unclear":
-        return f"changed by {number_format.percent(row.change_percent)}, interval {interval(row)} {counts}"
-    return f"fell by {size_text} {counts}" if row_verdict == "fall" else f"rose by {size_text} {counts}"
+        return f"changed by {number_format.percent(row.change_percent)}, interval {interval(row)} {numbers}"
+    return f"fell by {size_text} {numbers}" if row_verdict == "fall" else f"rose by {size_text} {numbers}"
 
 
 def headline(comparison: Comparison) -> str:
