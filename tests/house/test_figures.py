@@ -58,7 +58,7 @@ def test_planted_faults_are_seen(measure: ModuleType) -> None:
     option = planted(measure, "find/core/list_rules.py", 'raise UsageError("Give it with --reason.")\n')
     assert len(measure.options_below_console(option)) == 1
     assert measure.options_below_console(planted(measure, "find/cli/rules.py", 'x = "--reason"\n')) == []
-    assert measure.numpy_at_desks(planted(measure, "find/desk/rules.py", "import numpy as np\n"))
+    assert measure.numpy_at_desks(planted(measure, "find/desk/list_rules.py", "import numpy as np\n"))
     assert measure.numpy_at_desks(planted(measure, "measure/desk.py", "from numpy import array\n"))
     counted = planted(measure, "methods/a.py", "import a\n\nx = 1  # why\ny = 2\n")
     assert counted.import_share == counted.comment_share("methods") == 0.25

@@ -75,7 +75,7 @@ def test_no_module_repeats_the_word_of_its_folder(sources: tuple[Source, ...]) -
 def test_a_planted_repetition_is_seen() -> None:
     assert repeats("becalm/find/desk/find_rules.py")
     assert repeats("becalm/archive/archive.py")
-    assert not repeats("becalm/find/desk/rules.py")
+    assert not repeats("becalm/find/desk/list_rules.py")
 
 
 def test_every_test_has_a_name_of_its_own() -> None:

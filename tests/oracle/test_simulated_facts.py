@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from simulated import ONE_YEAR, between, city, of_group, share_of_places
 
-from becalm.simulate.draw import delay_for
+from becalm.simulate.draw_events import delay_for
 from becalm.simulate.settings import OFFENCES
 from becalm.simulate.time import DAY_MINUTES
 from becalm.simulate.truth import SERIES, count_weeks, expected_weeks

@@ -27,7 +27,7 @@ from becalm.archive.manifest import (
     sha256_of,
     write_manifest,
 )
-from becalm.formats.durable import sync_path
+from becalm.formats.durable_files import sync_path
 from becalm.tables import ArchiveFile, PartOrigin, TablePart, arrow_schema, check_schema
 from becalm.terms import ArchiveError, RowFault
 

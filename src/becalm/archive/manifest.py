@@ -22,7 +22,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from becalm.formats.durable import write_durably
+from becalm.formats.durable_files import write_durably
 from becalm.tables import ArchiveFile
 from becalm.terms import ArchiveError
 

@@ -25,7 +25,7 @@ def run(session: Session, request: RunRequest) -> None:
 
     What is always the same for your force can stand in the brief table of becalm.toml.
     """
-    from becalm.brief.desk.again import repeat_briefing
+    from becalm.brief.desk.repeat import repeat_briefing
     from becalm.brief.desk.weekly import make_briefing
     from becalm.console.emit import View
     from becalm.console.options import Format

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from becalm.desk import Desk, gaps_of, recorded_action
 from becalm.formats.sheet import InputFile
-from becalm.formats.sheet_reader import read_sheet
+from becalm.formats.table_reader import read_sheet
 from becalm.ingest.inputs import InputEntry, SkippedFile, hash_input, list_inputs, total_bytes
 from becalm.ingest.load import (
     FileReading,

@@ -17,7 +17,7 @@ from tempfile import mkdtemp
 
 from becalm.desk import one_line
 from becalm.formats.sheet import InputFile, file_refusal
-from becalm.formats.sheet_reader import BOOK_SUFFIXES, columns_of, read_sheet
+from becalm.formats.table_reader import BOOK_SUFFIXES, columns_of, read_sheet
 from becalm.ingest.inputs import InputEntry, SkippedFile, open_input
 from becalm.ingest.reader import ReadContext, Reader, Reading
 from becalm.ledger import Fact

@@ -17,7 +17,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from becalm.formats.sheet import InputFile, file_refusal
-from becalm.formats.sheet_reader import BOOK_SUFFIXES, TEXT_SUFFIXES, columns_of
+from becalm.formats.table_reader import BOOK_SUFFIXES, TEXT_SUFFIXES, columns_of
 from becalm.ingest.reader import ReadContext
 from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import Key, Source, Strict, check_recipe, recipe_files, suggest

@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from becalm.formats.cells import dictionary_encode, numbers, to_arrow
 from becalm.formats.sheet import InputFile, RowOutcomes, Sheet, file_refusal
-from becalm.formats.sheet_reader import columns_of, read_sheet
+from becalm.formats.table_reader import columns_of, read_sheet
 from becalm.ingest.reader import ReadContext, Reading
 from becalm.methods.arrays import Bools, Ints, Objects
 from becalm.tables import PUBLISHED_COUNTS, TablePart

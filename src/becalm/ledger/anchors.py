@@ -24,7 +24,7 @@ from urllib.request import Request, urlopen
 
 import segno
 
-from becalm.formats.durable import write_durably
+from becalm.formats.durable_files import write_durably
 from becalm.ledger import Checkpoint, format_anchor, parse_anchor
 from becalm.terms import InputError
 

@@ -19,7 +19,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from becalm.formats.durable import write_durably
+from becalm.formats.durable_files import write_durably
 from becalm.ledger import Checkpoint, Head, format_instant, parse_instant
 from becalm.ledger.canonical import canonical_json
 from becalm.terms import InputError, LedgerError

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from becalm.methods.arrays import Bools, Floats, Ints
-from becalm.simulate.draw import (
+from becalm.simulate.draw_events import (
     Details,
     Events,
     draw_delays,

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from becalm.methods.arrays import Bools, Bytes, Ints
 from becalm.simulate import names
 from becalm.simulate.city import Incidents, SimulatedCity
-from becalm.simulate.draw import OUTCOMES, Events, draw_minutes, pick_address
+from becalm.simulate.draw_events import OUTCOMES, Events, draw_minutes, pick_address
 from becalm.simulate.intensity import BURN_IN_DAYS
 from becalm.simulate.names import (
     AGE_BANDS,

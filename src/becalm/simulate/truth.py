@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from becalm import __version__
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.simulate.city import CityPlan, SimulatedCity
-from becalm.simulate.draw import delay_for, young_knife_share
+from becalm.simulate.draw_events import delay_for, young_knife_share
 from becalm.simulate.intensity import (
     BURN_IN_DAYS,
     expected_by_area,

@@ -30,7 +30,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from becalm.formats.durable import write_durably
+from becalm.formats.durable_files import write_durably
 from becalm.terms import Borough, City, Fault, WorkspaceError
 
 if TYPE_CHECKING:

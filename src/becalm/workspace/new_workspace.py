@@ -10,7 +10,7 @@ from holidays import list_supported_countries
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
-from becalm.formats.durable import write_durably
+from becalm.formats.durable_files import write_durably
 from becalm.terms import Fault, WorkspaceError
 from becalm.workspace.config import (
     CONFIG,

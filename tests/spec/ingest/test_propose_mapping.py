@@ -12,7 +12,7 @@ import pytest
 from extracts import MAPPING, ROWS, context_of, input_file, rows_of
 from police_files import Station, station
 
-from becalm.formats.sheet_reader import read_sheet
+from becalm.formats.table_reader import read_sheet
 from becalm.ingest.desk import mapping_name, propose_mapping
 from becalm.ingest.extract.reader import ExtractReader
 from becalm.ingest.mapping import choose_mapping

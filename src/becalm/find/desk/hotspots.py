@@ -23,7 +23,7 @@ from becalm.find.core.plugin import BLEND, Finder, NamedFinder
 from becalm.find.core.request import BacktestRequest, HotspotRequest, PlaceOptions, RecordOptions
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.inputs import FindInputs, StudyRegion, define_region, load_inputs
-from becalm.find.desk.rules import harm_parameters, load_harm_weighting, load_rules, rule_parameters
+from becalm.find.desk.list_rules import harm_parameters, load_harm_weighting, load_rules, rule_parameters
 from becalm.methods.arrays import seed_generator
 from becalm.tables import HourPolicy
 from becalm.terms import Backtest, DependencyError, HotspotList, RunRecord, UsageError

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from becalm.formats.cells import dictionary_encode, is_repeated, numbers, to_arrow
 from becalm.formats.sheet import InputFile, RowOutcomes, Sheet, file_refusal
-from becalm.formats.sheet_reader import read_sheet
+from becalm.formats.table_reader import read_sheet
 from becalm.ingest.extract.code_columns import (
     JOINT,
     read_age_bands,

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection, select
 
-from becalm.formats.durable import sync_path
+from becalm.formats.durable_files import sync_path
 from becalm.ledger import Event, Head, head_name
 from becalm.ledger.chain import COLUMNS, read_entry
 from becalm.ledger.store.sealing import Tail

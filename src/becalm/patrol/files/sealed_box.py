@@ -12,7 +12,7 @@ from itertools import count, takewhile
 from pathlib import Path
 from typing import Final
 
-from becalm.formats.durable import write_durably
+from becalm.formats.durable_files import write_durably
 from becalm.terms import LedgerError, PlanError
 
 OWNER_FILE: Final = 0o600

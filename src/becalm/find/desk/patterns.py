@@ -19,7 +19,7 @@ from becalm.find.core.request import (
 )
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.inputs import FindInputs, StudyRegion, define_region, load_inputs
-from becalm.find.desk.rules import load_rules
+from becalm.find.desk.list_rules import load_rules
 from becalm.methods.arrays import seed_generator
 from becalm.methods.multiplicity import Adjustment
 from becalm.tables import EventPoints, list_event_points
