@@ -87,22 +87,22 @@ class _JobAnswers:
 
 def make_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
     """What goes into the briefing? Written into `out`, by default the workspace's own folder `briefing`."""
-    plan = plan_briefing(desk, request)
-    run = RunRecord(
+    briefing_plan = plan_briefing(desk, request)
+    run_record = RunRecord(
         question="brief",
         version=__version__,
         seed=desk.draw_seed() if request.seed is None else request.seed,
         made_at=desk.now().replace(microsecond=0),
         as_of=request.as_of,
-        parameters=plan_parameters(plan),
-        data=plan_pins(desk, plan, as_of=request.as_of),
+        parameters=plan_parameters(briefing_plan),
+        data=plan_pins(desk, briefing_plan, as_of=request.as_of),
     )
     with desk.progress("briefing", total=3, unit="parts") as advance:
-        answers = _ask_jobs(desk, run)
+        job_answers = _ask_jobs(desk, run_record)
         advance(1)
-        run = add_patrol(desk, run, answers.hotspots, day=request.patrol_from)
+        run_record = add_patrol(desk, run_record, job_answers.hotspots, day=request.patrol_from)
         advance(1)
-        briefing = build_briefing(desk, request, run, answers)
+        briefing = build_briefing(desk, request, run_record, job_answers)
         advance(1)
     publish_briefing(desk, briefing)
     return briefing
@@ -112,23 +112,23 @@ def publish_briefing(desk: Desk, briefing: BriefingAnswer) -> None:
     """Write the briefing, and record that it was published: both, or neither."""
     check_folder_free(briefing.folder, briefing.texts)
     hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in briefing.texts.items()}
-    facts: dict[str, Fact] = {"run_sha256": hashes["run.json"], "files": tuple(sorted(hashes.items()))}
+    event_facts: dict[str, Fact] = {"run_sha256": hashes["run.json"], "files": tuple(sorted(hashes.items()))}
     if briefing.run.as_of:
-        facts["as_of"] = briefing.run.as_of.isoformat()
-    with recorded_action(desk, "briefing_published", purpose="brief", facts=facts):
+        event_facts["as_of"] = briefing.run.as_of.isoformat()
+    with recorded_action(desk, "briefing_published", purpose="brief", facts=event_facts):
         write_folder(briefing.folder, briefing.texts)
 
 
 def _ask_jobs(desk: Desk, run: RunRecord) -> _JobAnswers:
     plan = read_plan(run)
     pinned_desk = replace(desk, archive=PinnedArchive(desk.archive, archive_pins(run.data)))
-    source = choose_source(pinned_desk.archive.files(), plan.source)
+    compared_source = choose_source(pinned_desk.archive.files(), plan.source)
     comparison = compare(
         pinned_desk,
-        CompareRequest(period=plan.period, baseline=plan.baselines, by=plan.by, source=source.key),
+        CompareRequest(period=plan.period, baseline=plan.baselines, by=plan.by, source=compared_source.key),
     )
-    hotspots, note = _find_hotspots(pinned_desk, plan, comparison, run.seed)
-    return _JobAnswers(pinned_desk, plan, source, comparison, hotspots, note)
+    hotspot_answer, hotspot_note = _find_hotspots(pinned_desk, plan, comparison, run.seed)
+    return _JobAnswers(pinned_desk, plan, compared_source, comparison, hotspot_answer, hotspot_note)
 
 
 def build_briefing(
@@ -155,23 +155,23 @@ def build_briefing(
 
 def _gather(desk: Desk, run: RunRecord, answers: _JobAnswers) -> Briefing:
     """All that the briefing tells, from the answers of the jobs and the same records."""
-    pinned_desk, plan, comparison = answers.pinned_desk, answers.plan, answers.comparison
-    hotspots = answers.hotspots.hotspots if answers.hotspots else None
-    areas, areas_note = _load_areas(pinned_desk, plan)
+    pinned_desk, briefing_plan, comparison = answers.pinned_desk, answers.plan, answers.comparison
+    hotspot_list = answers.hotspots.hotspots if answers.hotspots else None
+    map_areas, areas_note = _load_areas(pinned_desk, briefing_plan)
     return Briefing(
         place=desk.workspace.city.name if desk.workspace.config.city.chosen else "",
         comparison=comparison,
         run=run,
-        labels=_load_labels(pinned_desk, plan),
+        labels=_load_labels(pinned_desk, briefing_plan),
         run_up=_count_run_up(pinned_desk, answers.source, comparison),
-        hotspots=hotspots,
+        hotspots=hotspot_list,
         hotspots_note=answers.no_hotspots_note,
-        week=compute_list_week(hotspots) if hotspots else None,
-        week_note=NO_TIMES if hotspots else answers.no_hotspots_note,
-        areas=areas,
+        week=compute_list_week(hotspot_list) if hotspot_list else None,
+        week_note=NO_TIMES if hotspot_list else answers.no_hotspots_note,
+        areas=map_areas,
         areas_note=areas_note,
         gaps=_select_gaps(pinned_desk, answers.source, comparison),
-        choices=describe_choices(plan.chosen, comparison, hotspots),
+        choices=describe_choices(briefing_plan.chosen, comparison, hotspot_list),
         patrol=patrol_part(desk, run),
     )
 
@@ -182,7 +182,7 @@ def _find_hotspots(
     """The hotspots, or why there are none. What was asked for by name and cannot be had is an error."""
     if plan.hotspot_source == NO_SOURCE:
         return None, NO_POINTS
-    request = HotspotRequest(
+    hotspot_request = HotspotRequest(
         records=RecordOptions(
             target=plan.target,
             until=find_last_whole_month(comparison.period),
@@ -193,7 +193,7 @@ def _find_hotspots(
         seed=seed,
     )
     try:
-        return find_hotspots(desk, request, override_entries=plan.overrides), ""
+        return find_hotspots(desk, hotspot_request, override_entries=plan.overrides), ""
     except QuestionError as error:
         if plan.target:
             raise
@@ -212,25 +212,25 @@ def _load_areas(desk: Desk, plan: BriefingPlan) -> tuple[tuple[Area, ...], str]:
 
 
 def _count_run_up(desk: Desk, source: Source, comparison: Comparison) -> RunUp:
-    groups = _load_groups(desk, source.key)
-    counts = _count_months(desk, source, groups)
-    outside = outside_total(counts.groups, groups)
-    in_total = pick_groups(counts, [group for group in counts.groups if group not in outside])
-    baseline = comparison.baseline.windows[0]
-    return build_run_up(in_total, period=comparison.period, baseline=baseline, left_out=outside)
+    group_by_key = _load_groups(desk, source.key)
+    month_counts = _count_months(desk, source, group_by_key)
+    outside = outside_total(month_counts.groups, group_by_key)
+    in_total = pick_groups(month_counts, [group for group in month_counts.groups if group not in outside])
+    baseline_window = comparison.baseline.windows[0]
+    return build_run_up(in_total, period=comparison.period, baseline=baseline_window, left_out=outside)
 
 
 def _count_months(desk: Desk, source: Source, groups: Mapping[str, OffenceGroup]) -> CountTable:
     records = desk.archive.table(source.table, source=source.key)
     if source.table == "incidents":
         return count_incidents(records, by="offence_group", unit="month")
-    found_by = {key: group.found_by for key, group in groups.items()}
+    found_by = {group_key: group.found_by for group_key, group in groups.items()}
     return count_published(records, by="offence_group", source=source.key, found_by=found_by)
 
 
 def _load_labels(desk: Desk, plan: BriefingPlan) -> tuple[tuple[str, str], ...]:
-    groups = {**_load_groups(desk, plan.hotspot_source), **_load_groups(desk, plan.source)}
-    return tuple((key, group.label) for key, group in sorted(groups.items()))
+    group_by_key = {**_load_groups(desk, plan.hotspot_source), **_load_groups(desk, plan.source)}
+    return tuple((group_key, group.label) for group_key, group in sorted(group_by_key.items()))
 
 
 def _load_groups(desk: Desk, source: str) -> dict[str, OffenceGroup]:
@@ -238,5 +238,5 @@ def _load_groups(desk: Desk, source: str) -> dict[str, OffenceGroup]:
 
 
 def _select_gaps(desk: Desk, source: Source, comparison: Comparison) -> tuple[Gap, ...]:
-    months = {month for window in comparison.windows for month in window.months}
-    return select_gaps(gaps_of(desk, source), months, (source.key,))
+    compared_months = {month for window in comparison.windows for month in window.months}
+    return select_gaps(gaps_of(desk, source), compared_months, (source.key,))
