@@ -24,11 +24,11 @@ from becalm.archive.parquet import ParquetArchive, connect
 from becalm.desk import Desk
 from becalm.find.core.backtest import backtest
 from becalm.find.core.hotspots import find_hotspots as find_places
-from becalm.find.core.targets import Targets
+from becalm.find.core.settings import Targets
 from becalm.find.desk.hotspots import HotspotRequest, PlaceOptions, RecordOptions, find_hotspots
 from becalm.find.files.hotspots import hotspots_geojson
 from becalm.methods.grid import clip_cells
-from becalm.methods.smoothing import smooth_raster
+from becalm.methods.neighbourhood import smooth_raster
 from becalm.tables import PlaceCounts, TablePart, arrow_schema, count_places
 from becalm.workspace.config import CityEntry, Config, Workspace
 

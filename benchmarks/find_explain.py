@@ -17,8 +17,7 @@ from numba import njit, prange
 from becalm.methods.local_association import getis_ord, permutation_p, upper_tail
 from becalm.methods.multiplicity import adjust
 from becalm.methods.near_repeat import near_repeats
-from becalm.methods.neighbour_sums import RasterNeighbours
-from becalm.methods.smoothing import smooth_raster
+from becalm.methods.neighbourhood import RasterNeighbours, smooth_raster
 
 SIDE_M, CELL_M, CELLS = 40_000.0, 100.0, 400
 rng = np.random.default_rng(1)

@@ -15,7 +15,7 @@ from becalm.find.core.build_places import build_own_places
 from becalm.methods.local_association import getis_ord, local_moran, permutation_p, upper_tail
 from becalm.methods.multiplicity import adjust
 from becalm.methods.near_repeat import local_knox, near_repeats
-from becalm.methods.neighbour_sums import ListedNeighbours, RasterNeighbours
+from becalm.methods.neighbourhood import ListedNeighbours, RasterNeighbours
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.scan import scan
 

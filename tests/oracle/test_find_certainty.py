@@ -11,8 +11,7 @@ from becalm.find.core.expected_counts import forecast_counts
 from becalm.find.core.fitted_model import STEADY, measure_scatter
 from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.place_panel import build_panel
-from becalm.find.core.settings import FindSettings
-from becalm.find.core.targets import Targets
+from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.blend import widen_posterior
 from becalm.methods.ranks import draw_rates, rank_certainty
 from becalm.simulate.city import simulate_city

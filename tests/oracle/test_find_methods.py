@@ -11,6 +11,7 @@ from scipy.special import gammaln
 from becalm.methods.blend import (
     GammaPosterior,
     Scatter,
+    fit_mixture,
     fit_prior,
     fit_scatter,
     update_posterior,
@@ -27,9 +28,8 @@ from becalm.methods.faded_counts import (
 )
 from becalm.methods.forecast_scores import draw_resamples, mean_interval, paired_interval
 from becalm.methods.grid import build_grid, clip_cells, clip_squares, to_cells
-from becalm.methods.mixture import fit_mixture
+from becalm.methods.neighbourhood import smooth_raster
 from becalm.methods.ranks import draw_rates, rank_certainty
-from becalm.methods.smoothing import smooth_raster
 
 RNG = np.random.default_rng(11)
 

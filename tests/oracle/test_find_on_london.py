@@ -12,7 +12,7 @@ from pyproj import Transformer
 
 from becalm.find.core.backtest import backtest
 from becalm.find.core.hotspots import find_hotspots
-from becalm.find.core.targets import Targets
+from becalm.find.core.settings import Targets
 from becalm.tables import PlaceCounts, arrow_schema, count_places, count_points_per_cell
 
 pytestmark = pytest.mark.data

@@ -13,7 +13,7 @@ from pyogrio import read_dataframe
 from pyproj import Transformer
 
 from becalm.find.core.backtest import backtest
-from becalm.find.core.targets import Targets
+from becalm.find.core.settings import Targets
 from becalm.tables import PlaceCounts
 
 pytestmark = pytest.mark.data

@@ -9,11 +9,10 @@ import shapely
 from pyproj import Transformer
 from shaped import CRS
 
-from becalm.find.core.h3_places import h3_over, h3_under
-from becalm.methods.cut_places import Lattice
+from becalm.find.core.build_places import h3_over, h3_under
 from becalm.methods.grid import build_grid
-from becalm.methods.place_set import PlaceSet
-from becalm.methods.smoothing import build_smoother
+from becalm.methods.neighbourhood import build_smoother
+from becalm.methods.place_set import Lattice, PlaceSet
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from page import read_page
 
 from becalm.brief.page import briefing_page
-from becalm.find.files.place_names import Box, number_marks, place_names
+from becalm.find.files.map import Box, number_marks, place_names
 from becalm.formats.json_text import record_json
 from becalm.render import number_format as words
 from becalm.render import svg

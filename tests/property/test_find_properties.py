@@ -12,8 +12,7 @@ from made_places import BORROWING, drawn_places, true_rates
 
 from becalm.find.core.choose_places import select_separated
 from becalm.find.core.hotspots import find_hotspots
-from becalm.find.core.settings import FindSettings
-from becalm.find.core.targets import Targets
+from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.forecast_scores import search_curve, search_order
 from becalm.tables import PlaceCounts
 

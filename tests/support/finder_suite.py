@@ -15,8 +15,7 @@ from made_places import BORROWING, ROBBERY, drawn_places, true_rates
 
 from becalm.find.core.place_panel import PlacePanel, build_panel
 from becalm.find.core.plugin import Finder, NamedFinder, PastCounts, cut_past, run_finder
-from becalm.find.core.settings import FindSettings
-from becalm.find.core.targets import Targets
+from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.faded_counts import CountSeries
 
 ORIGIN = 18

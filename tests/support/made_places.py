@@ -7,7 +7,7 @@ from datetime import date
 
 import numpy as np
 
-from becalm.find.core.targets import Targets
+from becalm.find.core.settings import Targets
 from becalm.tables import PlaceCounts
 
 ROBBERY = Targets(("robbery",), (), ("drugs",))

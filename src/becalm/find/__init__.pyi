@@ -14,5 +14,5 @@ from .core.plugin import Finder as Finder
 from .core.plugin import NamedFinder as NamedFinder
 from .core.plugin import PastCounts as PastCounts
 from .core.settings import FindSettings as FindSettings
-from .core.targets import Targets as Targets
-from .core.targets import choose_targets as choose_targets
+from .core.settings import Targets as Targets
+from .core.settings import choose_targets as choose_targets

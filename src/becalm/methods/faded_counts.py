@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.mixture import fit_mixture
+from becalm.methods.blend import fit_mixture
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 from shapely.geometry.base import BaseGeometry
 
 from becalm.methods.arrays import Bools, Floats, Ints
-from becalm.methods.neighbour_sums import RasterNeighbours
-from becalm.methods.smoothing import smooth_raster
+from becalm.methods.neighbourhood import RasterNeighbours, smooth_raster
 
 
 @dataclass(frozen=True, slots=True)

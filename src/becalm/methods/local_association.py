@@ -17,7 +17,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from becalm.methods.arrays import Floats, Ints
-from becalm.methods.neighbour_sums import Neighbours
+from becalm.methods.neighbourhood import Neighbours
 
 Quadrant = Literal["high-high", "low-low", "high-low", "low-high"]
 QUADRANTS: tuple[Quadrant, ...] = ("high-high", "low-low", "high-low", "low-high")

@@ -9,8 +9,16 @@ import numpy as np
 import pytest
 from page import Node, read_page
 
-from becalm.find.files.map import View, busiest_view, footprint, hotspot_map, whole_view
-from becalm.find.files.place_names import Box, break_lines, place_names
+from becalm.find.files.map import (
+    Box,
+    View,
+    break_lines,
+    busiest_view,
+    footprint,
+    hotspot_map,
+    place_names,
+    whole_view,
+)
 from becalm.find.files.week_chart import week_chart
 from becalm.measure.files.charts import ChangeRow, SeriesPoint, change_chart, series_chart
 from becalm.render.svg import Scale, round_ticks

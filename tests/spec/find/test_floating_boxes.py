@@ -20,8 +20,8 @@ from becalm.find.core.place_panel import build_panel
 from becalm.find.core.request import PlaceOptions
 from becalm.find.core.settings import FindSettings
 from becalm.find.files.hotspots import list_object
-from becalm.methods.cut_places import Lattice
 from becalm.methods.forecast_scores import search_order
+from becalm.methods.place_set import Lattice
 from becalm.tables import PointCounts
 from becalm.terms import QuestionError, UsageError
 

@@ -13,8 +13,7 @@ from becalm.find.core.harm import HarmWeighting
 from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.list_rules import Rules
 from becalm.find.core.plugin import NamedFinder, count_12
-from becalm.find.core.settings import FindSettings
-from becalm.find.core.targets import Targets
+from becalm.find.core.settings import FindSettings, Targets
 from becalm.terms import GroupWeight, GroupWeights, PlaceDecision, QuestionError, UsageError
 
 BOTH = Targets(("robbery", "violence"), (), ("drugs",))

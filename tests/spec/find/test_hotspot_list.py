@@ -11,8 +11,7 @@ from made_places import BORROWING, ROBBERY, drawn_places, place_counts, true_rat
 
 from becalm.find.core.choose_places import select_separated
 from becalm.find.core.hotspots import find_hotspots
-from becalm.find.core.settings import FindSettings
-from becalm.find.core.targets import choose_targets, merge_groups
+from becalm.find.core.settings import FindSettings, choose_targets, merge_groups
 from becalm.terms import InputError, OffenceGroup, QuestionError, UsageError
 
 SMALL = FindSettings(count=10, draws=400)

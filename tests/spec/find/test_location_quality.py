@@ -12,7 +12,7 @@ from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.location_uncertainty import fit_place_size, measure_location
 from becalm.find.core.request import PlaceOptions
 from becalm.find.core.settings import FindSettings
-from becalm.methods.cut_places import Lattice
+from becalm.methods.place_set import Lattice
 from becalm.methods.point_spacing import point_spacing, sums_when_displaced
 from becalm.tables import MovedPoints
 from becalm.terms import QuestionError, UsageError

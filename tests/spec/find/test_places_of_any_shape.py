@@ -12,7 +12,7 @@ from becalm.find.core.build_places import build_own_places, build_street_places,
 from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
-from becalm.methods.cut_places import Lattice
+from becalm.methods.place_set import Lattice
 from becalm.terms import InputError, QuestionError
 from becalm.workspace.shapes import read_land, read_own_areas, read_street_lines
 

@@ -13,7 +13,7 @@ from shaped import clustered
 from becalm.find.core.build_places import MOST_CELLS, build_tiles, check_cell_count
 from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings
-from becalm.methods.cut_places import Lattice
+from becalm.methods.place_set import Lattice
 from becalm.terms import UsageError
 
 TOWN = (400_000.0, 300_000.0, 410_000.0, 310_000.0)

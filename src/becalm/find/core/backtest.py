@@ -21,8 +21,7 @@ from becalm.find.core.method_skill import (
 )
 from becalm.find.core.place_panel import Counts, PlacePanel, build_panel
 from becalm.find.core.plugin import BLEND, NamedFinder
-from becalm.find.core.settings import FindSettings
-from becalm.find.core.targets import Targets
+from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.arrays import Ints
 from becalm.methods.forecast_scores import MeanInterval, draw_resamples, mean_interval, paired_interval
 from becalm.methods.place_set import PlaceSet

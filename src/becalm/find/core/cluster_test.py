@@ -18,7 +18,7 @@ from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.grid import CellGrid
 from becalm.methods.local_association import QUADRANTS, getis_ord, local_moran, permutation_p
 from becalm.methods.multiplicity import Adjustment, adjust
-from becalm.methods.neighbour_sums import Neighbours
+from becalm.methods.neighbourhood import Neighbours
 from becalm.terms import PlaceKind, QuestionError, UsageError
 
 History = Literal["persistent", "emerging", "former", "sporadic", "never"]

@@ -14,7 +14,7 @@ import numpy as np
 from becalm.find.core.place_panel import PlacePanel
 from becalm.find.core.settings import FindSettings
 from becalm.methods.arrays import Floats
-from becalm.methods.blend import GammaPosterior, GammaPrior, fit_prior, update_posterior
+from becalm.methods.blend import GammaPosterior, GammaPrior, fit_mixture, fit_prior, update_posterior
 from becalm.methods.faded_counts import (
     CountSeries,
     choose_half_life,
@@ -24,7 +24,6 @@ from becalm.methods.faded_counts import (
     kish_factor,
     memories,
 )
-from becalm.methods.mixture import fit_mixture
 from becalm.terms import BlendPart, QuestionError
 
 LEAST_EVEN_SHARE = 1e-3

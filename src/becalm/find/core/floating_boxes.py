@@ -16,14 +16,12 @@ from shapely.geometry.base import BaseGeometry
 from becalm.find.core.build_places import build_land_places, clip_places, exclude_land, group_mask
 from becalm.find.core.expected_counts import Forecast, choose_half_lives, forecast_counts
 from becalm.find.core.place_panel import PlacePanel, build_panel, listable_mask
-from becalm.find.core.settings import FindSettings
-from becalm.find.core.targets import Targets
+from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.arrays import Floats, Ints, Shapes
 from becalm.methods.blend import GammaPosterior, Scatter, fit_scatter
 from becalm.methods.boxes import place_squares
-from becalm.methods.cut_places import LEAST_M2, keep_areas
 from becalm.methods.grid import CellGrid
-from becalm.methods.place_set import PlaceSet
+from becalm.methods.place_set import LEAST_M2, PlaceSet, keep_areas
 from becalm.tables import PointCounts
 from becalm.terms import BoxTrial, Estimate, QuestionError
 

@@ -9,8 +9,7 @@ import numpy as np
 from becalm.find.core.fitted_model import STEADY, FittedModel, fit_model
 from becalm.find.core.location_uncertainty import LocationUncertainty
 from becalm.find.core.place_panel import Counts, PlacePanel, build_group_panel
-from becalm.find.core.settings import FindSettings
-from becalm.find.core.targets import Targets
+from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior, weighted_sum
 from becalm.terms import FEW_EVENTS, GroupHarm, GroupWeight, GroupWeights, HarmBasis, HarmPart

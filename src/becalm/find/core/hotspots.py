@@ -1,25 +1,68 @@
-"""Which micro-places carry the target offences, and how sure is the list?"""
+"""Which micro-places carry the target offences, how sure is the list, and what does it rest on?"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.random import Generator
+from scipy.special import gammaincinv
+from scipy.stats import rankdata
+from shapely import to_wkt
 from shapely.geometry.base import BaseGeometry
 
-from becalm.find.core.choose_places import PlaceChooser
+from becalm.find.core.choose_places import PlaceChoice, PlaceChooser
 from becalm.find.core.fitted_model import FittedModel, fit_model
-from becalm.find.core.floating_boxes import PlacedBoxes
-from becalm.find.core.harm import HarmModel, fit_harm_model
-from becalm.find.core.hotspot_list import SearchResult, build_hotspot_list, scale_to_hours
+from becalm.find.core.floating_boxes import PlacedBoxes, warn_of_placement
+from becalm.find.core.harm import HarmModel, build_harm_basis, fit_harm_model, split_harm, warn_of_harm
 from becalm.find.core.list_rules import Rules
 from becalm.find.core.location_uncertainty import LocationUncertainty
-from becalm.find.core.place_panel import Counts, PlacePanel, build_panel, listable_mask
-from becalm.find.core.plugin import NamedFinder
-from becalm.find.core.settings import FindSettings
-from becalm.find.core.targets import Targets
+from becalm.find.core.place_panel import (
+    Counts,
+    PlacePanel,
+    build_panel,
+    listable_mask,
+    measure_concentration,
+    name_places,
+)
+from becalm.find.core.plugin import BLEND, NamedFinder
+from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior
+from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
 from becalm.methods.ranks import RankCertainty, draw_rates, rank_certainty
-from becalm.terms import HotspotList, UsageError
+from becalm.terms import (
+    Churn,
+    Estimate,
+    HarmBasis,
+    Hotspot,
+    HotspotList,
+    PlaceHarm,
+    PlaceShape,
+    Selection,
+    UsageError,
+)
+
+METHOD = "gamma-Poisson blend"
+HARM_METHOD = "weighted sum of gamma-Poisson blends, one per offence group"
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """The chosen places, by what and on what they were chosen, and how sure their order is.
+
+    `hours_share` is the share of each place's week that the list is for; `earlier_index` are the places that
+    would have been chosen a month earlier, `other_index` those that the other rank (harm or count) gives.
+    """
+
+    chooser: PlaceChooser
+    model: FittedModel
+    harm_model: HarmModel | None
+    choice: PlaceChoice
+    hours_share: Floats | float
+    certainty: RankCertainty
+    earlier_index: Ints | None
+    other_index: Ints | None
 
 
 def find_hotspots(
@@ -121,3 +164,187 @@ def _measure_certainty(
         rate_posterior, top=settings.count, draws=settings.draws, rng=rng, required=listed_position
     )
     return rank_certainty(drawn_rates, listed_position, top=settings.count, level=settings.level)
+
+
+def build_hotspot_list(
+    result: SearchResult,
+    counts: Counts,
+    targets: Targets,
+    settings: FindSettings,
+    *,
+    location: LocationUncertainty | None,
+    boxes: PlacedBoxes | None,
+    crs: str,
+) -> HotspotList:
+    """The list with all that it rests on."""
+    chooser, panel, model = result.chooser, result.chooser.panel, result.model
+    scatter, harm_basis = model.scatter, _build_basis(result)
+    return HotspotList(
+        hotspots=_build_hotspots(panel.places, result, settings.level),
+        target=targets.target,
+        related=targets.related if panel.related is not None else (),
+        excluded_groups=targets.excluded_groups,
+        cell_m=panel.places.width_m,
+        crs=crs,
+        level=settings.level,
+        first_month=panel.months[0],
+        last_month=panel.months[-1],
+        half_life_months=model.forecast.half_life,
+        blend=model.blend,
+        concentration=measure_concentration(boxes.squares if boxes else panel),
+        incidents=int(panel.target.totals.sum()),
+        places=int(listable_mask(panel.places).sum()),
+        area_m2=float(panel.places.amounts.sum()),
+        denominator=panel.denominator,
+        tied_below=result.certainty.tied_below,
+        separation_m=settings.separation_m,
+        draws=settings.draws,
+        source=counts.source,
+        as_of=counts.as_of,
+        burst=scatter.burst if scatter else None,
+        drift=scatter.drift if scatter else None,
+        warnings=tuple(_list_warnings(result, counts, settings, harm_basis, boxes)),
+        kind=panel.kind,
+        churn=None if boxes else _measure_churn(panel, result),
+        location_error_m=location.typical_m if location else 0.0,
+        selection=_build_selection(result),
+        finder=chooser.finder.name if chooser.finder else BLEND,
+        box_trial=boxes.shrinkage.trial if boxes else None,
+        rank="harm" if chooser.rules.by_harm else "count",
+        harm=harm_basis,
+    )
+
+
+def _build_hotspots(places: CellGrid | PlaceSet, result: SearchResult, level: float) -> tuple[Hotspot, ...]:
+    listed_index, certainty = result.choice.listed_index, result.certainty
+    posterior = scale_to_hours(result.model.posterior, result.hours_share)
+    count_estimates = _build_estimates(posterior, listed_index, level, METHOD)
+    place_harms = _build_place_harm(result, level)
+    is_by_length = isinstance(places, PlaceSet) and places.by_length
+    numbered_names = zip(listed_index.tolist(), name_places(places, listed_index), strict=True)
+    return tuple(
+        Hotspot(
+            rank=i + 1,
+            place_id=place_id,
+            column=column,
+            row=row,
+            cell_m=places.width_m,
+            area_m2=0.0 if is_by_length else float(places.amounts[place_number]),
+            expected_count=count_estimates[i],
+            p_top=float(certainty.p_top[i]),
+            rank_low=int(certainty.rank_low[i]),
+            rank_high=int(certainty.rank_high[i]),
+            tie_group=int(certainty.tie_group[i]),
+            shape=_build_shape(places, place_number) if isinstance(places, PlaceSet) else None,
+            harm=place_harms[i] if place_harms else None,
+        )
+        for i, (place_number, (place_id, column, row)) in enumerate(numbered_names)
+    )
+
+
+def _build_shape(places: PlaceSet, place_number: int) -> PlaceShape:
+    x, y = places.centres_m
+    outline_wkt = to_wkt(places.outlines[place_number], rounding_precision=3)
+    length_m = float(places.amounts[place_number]) if places.by_length else 0.0
+    return PlaceShape(places.kind, float(x[place_number]), float(y[place_number]), outline_wkt, length_m)
+
+
+def _build_place_harm(result: SearchResult, level: float) -> tuple[PlaceHarm, ...]:
+    harm_model, listed_index = result.harm_model, result.choice.listed_index
+    if harm_model is None:
+        return ()
+    harm_posterior = scale_to_hours(harm_model.posterior, result.hours_share)
+    count_posterior = scale_to_hours(result.model.posterior, result.hours_share)
+    harm_estimates = _build_estimates(harm_posterior, listed_index, level, HARM_METHOD)
+    harm_rank_of_place, count_rank_of_place = (
+        rankdata(-mean_of_place, method="min")[listed_index].astype(int).tolist()
+        for mean_of_place in (harm_posterior.mean, count_posterior.mean)
+    )
+    hours_shares = np.broadcast_to(result.hours_share, harm_posterior.shape.shape)
+    return tuple(
+        PlaceHarm(
+            expected_harm=harm_estimates[i],
+            harm_rank=harm_rank_of_place[i],
+            count_rank=count_rank_of_place[i],
+            parts=split_harm(harm_model, int(place_number), float(hours_shares[place_number])),
+            events=float(harm_posterior.shape[place_number]),
+        )
+        for i, place_number in enumerate(listed_index)
+    )
+
+
+def scale_to_hours(posterior: GammaPosterior, hours_share: Floats | float) -> GammaPosterior:
+    """The same rates in the share of the week that a list is for."""
+    return GammaPosterior(posterior.shape, posterior.rate / hours_share)
+
+
+def _build_estimates(
+    posterior: GammaPosterior, listed_index: Ints, level: float, method: str
+) -> tuple[Estimate, ...]:
+    shape, rate, mean = (values[listed_index] for values in (posterior.shape, posterior.rate, posterior.mean))
+    low_count, high_count = (gammaincinv(shape, q) / rate for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
+    # The mean of a very lopsided gamma lies outside its central interval, which is stretched to hold it.
+    low_count, high_count = np.minimum(low_count, mean), np.maximum(high_count, mean)
+    estimate_rows = zip(mean.tolist(), low_count.tolist(), high_count.tolist(), strict=True)
+    return tuple(Estimate(*estimate_row, level, method) for estimate_row in estimate_rows)
+
+
+def _build_basis(result: SearchResult) -> HarmBasis | None:
+    weighting, listed_index = result.chooser.rules.harm, result.choice.listed_index
+    if result.harm_model is None or result.other_index is None or weighting is None:
+        return None
+    shared = int(np.isin(listed_index, result.other_index).sum())
+    return build_harm_basis(
+        result.harm_model,
+        weighting.weights,
+        listed_index,
+        shared_place_count=shared,
+        hours_share=result.hours_share,
+    )
+
+
+def _build_selection(result: SearchResult) -> Selection:
+    """How the places were chosen; where harm leads, prices are in its unit."""
+    rules, selection = result.chooser.rules, result.choice.selection
+    return (
+        replace(selection, unit=rules.harm.weights.harm_unit) if rules.harm and rules.by_harm else selection
+    )
+
+
+def _measure_churn(panel: PlacePanel, result: SearchResult) -> Churn | None:
+    """How many of the listed places are new since a month earlier, and how many are in doubt?"""
+    if result.earlier_index is None:
+        return None
+    new_place_count = int(np.isin(result.choice.listed_index, result.earlier_index, invert=True).sum())
+    return Churn(panel.months[-1], new_place_count, float((1.0 - result.certainty.p_top).sum()))
+
+
+def _list_warnings(
+    result: SearchResult,
+    counts: Counts,
+    settings: FindSettings,
+    harm_basis: HarmBasis | None,
+    boxes: PlacedBoxes | None,
+) -> Iterator[str]:
+    panel, listed_count = result.chooser.panel, len(result.choice.listed_index)
+    if listed_count < settings.count:
+        yield f"Only {listed_count} places could be listed of the {settings.count} asked for."
+    if result.model.scatter is None:
+        yield "The history is too short to see how far places move on: the list is less sure than it says."
+    if panel.outside:
+        yield f"{panel.outside} incidents of the target {_why_outside(panel.places)} and are left out."
+    if counts.without_location:
+        yield f"{counts.without_location} records have no location and cannot be placed."
+    if harm_basis:
+        yield from warn_of_harm(harm_basis)
+    if boxes:
+        yield from warn_of_placement(boxes.shrinkage.trial)
+
+
+def _why_outside(places: CellGrid | PlaceSet) -> str:
+    """Why an incident belongs to no place."""
+    if isinstance(places, CellGrid):
+        return "fell outside the boundary"
+    if places.by_length:
+        return f"lie further than {places.snap_m:g} m from any street"
+    return "fell on none of the places (outside the boundary, or on excluded land)"

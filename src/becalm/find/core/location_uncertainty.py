@@ -6,7 +6,7 @@ from functools import partial
 
 import numpy as np
 
-from becalm.find.core.h3_places import COARSEST, h3_width_m
+from becalm.find.core.build_places import COARSEST, h3_width_m
 from becalm.find.core.place_panel import locate_points
 from becalm.find.core.request import UNITS_FROM_A_FILE, PlaceOptions
 from becalm.methods.arrays import Floats, Ints

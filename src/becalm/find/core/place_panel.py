@@ -14,8 +14,7 @@ from becalm.find.core.build_places import (
     footprint_mask,
     group_mask,
 )
-from becalm.find.core.settings import FindSettings
-from becalm.find.core.targets import Targets
+from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.methods.concentration import concentration, even_null
 from becalm.methods.faded_counts import CountSeries, build_series

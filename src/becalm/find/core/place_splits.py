@@ -13,8 +13,7 @@ from shapely.geometry.base import BaseGeometry
 from shapely.ops import split as split_along
 
 from becalm.find.core.location_uncertainty import LocationUncertainty
-from becalm.methods.cut_places import LEAST_M, LEAST_M2, keep_areas
-from becalm.methods.place_set import PlaceSet
+from becalm.methods.place_set import LEAST_M, LEAST_M2, PlaceSet, keep_areas
 from becalm.terms import Fault, InputError, QuestionError, UsageError
 
 AnyArray = NDArray[Any]

@@ -1,9 +1,11 @@
-"""What the search for hotspots may be told; every default is in this one place."""
+"""What the search for hotspots may be told: its settings, every default among them, and its offences."""
 
+import difflib
 import math
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from becalm.terms import UsageError
+from becalm.terms import OffenceGroup, OffenceTable, QuestionError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,3 +50,71 @@ class FindSettings:
     def least_months(self) -> int:
         """The fewest months with which a list can be made."""
         return self.least_history + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Targets:
+    """The offence groups that are sought, those borrowed from, and those left out as found by police."""
+
+    target: tuple[str, ...]
+    related: tuple[str, ...] = ()
+    excluded_groups: tuple[str, ...] = ()
+
+
+def choose_targets(groups: Sequence[OffenceGroup], target_keys: Sequence[str] = ()) -> Targets:
+    """Which offence groups are sought?
+
+    Those named by `target_keys`, or else every group of street violence. All other street violence, and what
+    shares its places, is borrowed from with a fitted share. What the police find by looking measures
+    where they looked and is never used.
+
+    Raises UsageError where a named group does not exist; QuestionError where a named group is found by the
+    police, or none is marked as street violence.
+    """
+    group_by_key = {group.key: group for group in groups}
+    police_keys = tuple(sorted(group.key for group in groups if group.found_by == "police"))
+    usable_groups = {key: group_by_key[key] for key in sorted(group_by_key) if key not in police_keys}
+    for key in target_keys:
+        _check_known(key, tuple(group_by_key))
+        if key in police_keys:
+            raise QuestionError(
+                f"{key!r} is found by the police looking for it: a list made of it would send patrols where "
+                f"patrols already look. Choose among {', '.join(usable_groups)}."
+            )
+    street_groups = tuple(key for key, group in usable_groups.items() if group.street_violence)
+    target = tuple(dict.fromkeys(target_keys)) or street_groups
+    if not target:
+        raise QuestionError(
+            "No offence group of these records is marked as street violence. "
+            f"Name the target with `target`, one or more of {', '.join(usable_groups)}."
+        )
+    lending_keys = (
+        key for key, group in usable_groups.items() if group.street_violence or group.shares_places
+    )
+    return Targets(target, tuple(key for key in lending_keys if key not in target), police_keys)
+
+
+def _check_known(group_key: str, known_keys: tuple[str, ...]) -> None:
+    if group_key in known_keys:
+        return
+    similar = difflib.get_close_matches(group_key, known_keys, n=1)
+    hint = f"Did you mean {similar[0]!r}?" if similar else f"Choose among {', '.join(sorted(known_keys))}."
+    raise UsageError(f"These records have no offence group {group_key!r}. {hint}")
+
+
+def merge_groups(tables: Iterable[OffenceTable], group_keys: Sequence[str]) -> tuple[OffenceGroup, ...]:
+    """One entry for each offence group that the records hold, from all offence tables together.
+
+    Where tables differ the careful answer wins: found by police if any table says so. A group that no
+    table knows is not street violence, and may still be named as a target.
+    """
+    group_by_key = {key: OffenceGroup(key, key) for key in group_keys}
+    for group in (group for table in tables for group in table.groups if group.key in group_by_key):
+        earlier_group = group_by_key[group.key]
+        group_by_key[group.key] = replace(
+            group,
+            street_violence=group.street_violence or earlier_group.street_violence,
+            shares_places=group.shares_places or earlier_group.shares_places,
+            found_by="police" if earlier_group.found_by == "police" else group.found_by,
+        )
+    return tuple(group_by_key[key] for key in sorted(group_by_key))

@@ -11,9 +11,14 @@ from ibis import Table
 from shapely.geometry.base import BaseGeometry
 
 from becalm.desk import Desk, gaps_of
-from becalm.find.core.build_places import build_own_places, build_street_places, build_tiles, exclude_land
+from becalm.find.core.build_places import (
+    build_h3_places,
+    build_own_places,
+    build_street_places,
+    build_tiles,
+    exclude_land,
+)
 from becalm.find.core.floating_boxes import BoxLand, PlacedBoxes, place_list_boxes
-from becalm.find.core.h3_places import build_h3_places
 from becalm.find.core.location_uncertainty import (
     LocationUncertainty,
     fit_place_size,
@@ -25,11 +30,9 @@ from becalm.find.core.location_uncertainty import (
 )
 from becalm.find.core.place_splits import Split, apply_splits
 from becalm.find.core.request import PlaceOptions, RecordOptions
-from becalm.find.core.settings import FindSettings
-from becalm.find.core.targets import Targets, choose_targets, merge_groups
+from becalm.find.core.settings import FindSettings, Targets, choose_targets, merge_groups
 from becalm.find.files.splits import load_splits
-from becalm.methods.cut_places import Lattice
-from becalm.methods.place_set import PlaceSet
+from becalm.methods.place_set import Lattice, PlaceSet
 from becalm.tables import (
     PlaceCounts,
     PointCounts,

@@ -1,11 +1,14 @@
-"""Shapes of the city that all rooms may use, in metres: its boroughs, and its streets."""
+"""What all rooms may know of the city: its boroughs and streets, in metres, and its public holidays."""
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import date
 
 import shapely
 from shapely.geometry.base import BaseGeometry
 
 from becalm.tables.arrays import Bools, Floats, Ints
+from becalm.terms import WorkspaceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +50,29 @@ class StreetNetwork:
     speed_kph: Floats
     for_vehicles: Bools
     source: str
+
+
+def list_public_holidays(calendar: str, years: Iterable[int]) -> Mapping[date, str]:
+    """Which days of these years are holidays in this calendar ("GB-ENG", "US-IL"), and what are they called?
+
+    A day in lieu keeps its own name ("Boxing Day (substitute day)"). An empty calendar has none.
+
+    Raises WorkspaceError where the calendar is not known.
+
+    >>> days = list_public_holidays("GB-ENG", [2019, 2020])
+    >>> [str(day) for day, name in days.items() if name == "May Day"]
+    ['2019-05-06', '2020-05-08']
+    """
+    if not calendar:
+        return {}
+    import holidays  # slow to load, and few commands ask
+
+    country, _, part = calendar.partition("-")
+    try:
+        holiday_names = holidays.country_holidays(country, subdiv=part or None, years=years, language="en_US")
+    except NotImplementedError as error:
+        raise WorkspaceError(
+            f"There is no holiday calendar {calendar!r}. In becalm.toml, set city.holidays to a country "
+            'or a part of one, such as "GB-ENG" or "US-IL", or leave it empty.'
+        ) from error
+    return dict(sorted(holiday_names.items()))
