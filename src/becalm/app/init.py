@@ -64,14 +64,14 @@ def _one_of(folder: Path | None, workspace: Path | None) -> Path:
     """The folder that was named, once, in one of the two ways."""
     if folder is not None and workspace is not None and folder != workspace:
         raise UsageError(f"Two folders are named, {folder} and {workspace}. Name the one to make.")
-    path = folder or workspace
-    if path is None:
+    workspace_path = folder or workspace
+    if workspace_path is None:
         raise UsageError("No folder is named. Say which to make, e.g. `becalm init city`.")
-    return path
+    return workspace_path
 
 
 def _facts(workspace: WorkspaceMade) -> dict[str, object]:
-    city, shapes = workspace.city, workspace.boundaries
+    city, boundaries = workspace.city, workspace.boundaries
     return {
         "workspace": str(workspace.path),
         "city": city.key,
@@ -81,9 +81,9 @@ def _facts(workspace: WorkspaceMade) -> dict[str, object]:
         "time_zone": city.time_zone,
         "boroughs": len(city.boroughs),
         "command_units": len({b.command_unit for b in city.boroughs if b.command_unit}),
-        "boundaries": len(shapes.names) if shapes else 0,
-        "boundaries_file": shapes.file if shapes else None,
-        "boundaries_attribute": shapes.attribute if shapes else None,
+        "boundaries": len(boundaries.names) if boundaries else 0,
+        "boundaries_file": boundaries.file if boundaries else None,
+        "boundaries_attribute": boundaries.attribute if boundaries else None,
     }
 
 
@@ -92,15 +92,15 @@ def _data(workspace: WorkspaceMade) -> dict[str, object]:
 
 
 def _lines(workspace: WorkspaceMade) -> Iterable[str]:
-    facts, city = _facts(workspace), workspace.city
-    origin = f"named by {facts['boundaries_attribute']!r} of {facts['boundaries_file']}"
-    shapes = f"{facts['boundaries']} shapes, {origin}" if workspace.boundaries else "none"
+    workspace_facts, city = _facts(workspace), workspace.city
+    origin = f"named by {workspace_facts['boundaries_attribute']!r} of {workspace_facts['boundaries_file']}"
+    shapes_text = f"{workspace_facts['boundaries']} shapes, {origin}" if workspace.boundaries else "none"
     return [
         f"Made a workspace in {workspace.path}",
         f"  city        {city.name} ({city.key}), {city.crs}, {city.time_zone}",
-        f"  boroughs    {facts['boroughs']}, in {facts['command_units']} command units",
-        f"  boundaries  {shapes}",
+        f"  boroughs    {workspace_facts['boroughs']}, in {workspace_facts['command_units']} command units",
+        f"  boundaries  {shapes_text}",
         *(f"Note: {note}" for note in workspace.notes),
         "Next:",
-        *(f"  {step}" for step in workspace.next_steps),
+        *(f"  {next_step}" for next_step in workspace.next_steps),
     ]

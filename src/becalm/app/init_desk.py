@@ -43,46 +43,48 @@ def make_workspace(
     Without `city` it is London until the first records say otherwise, or for good where boundaries
     of London are given.
     """
-    entry = read_city(city or DEFAULT_CITY)
-    check_city(entry, city or DEFAULT_CITY)
-    is_chosen = city is not None or boundaries is not None
-    config = Config(city=entry.model_copy(update={"chosen": is_chosen}))
-    shapes = (
-        copy_boundaries(boundaries, entry.city(), attribute=boundaries_name, crs=boundaries_crs)
+    city_entry = read_city(city or DEFAULT_CITY)
+    check_city(city_entry, city or DEFAULT_CITY)
+    is_city_chosen = city is not None or boundaries is not None
+    config = Config(city=city_entry.model_copy(update={"chosen": is_city_chosen}))
+    shape_copy = (
+        copy_boundaries(boundaries, city_entry.city(), attribute=boundaries_name, crs=boundaries_crs)
         if boundaries is not None
         else None
     )
-    copies = patrol_files_beside(city) if city else {}
-    workspace = make_folder(path, config, shapes.text if shapes else None, copies=copies)
+    patrol_files = patrol_files_beside(city) if city else {}
+    workspace = make_folder(path, config, shape_copy.text if shape_copy else None, copies=patrol_files)
     if open_desk is not None:
         note_configuration(open_desk(path))
-    notes = (*_notes(workspace, shapes), *_brought(copies, path))
-    return WorkspaceMade(workspace.path, workspace.city, is_chosen, shapes, notes, _next_steps(path))
+    notes = (*_notes(workspace, shape_copy), *_brought(patrol_files, path))
+    return WorkspaceMade(workspace.path, workspace.city, is_city_chosen, shape_copy, notes, _next_steps(path))
 
 
-def _notes(workspace: Workspace, shapes: BoundaryCopy | None) -> tuple[str, ...]:
-    default = (
+def _notes(workspace: Workspace, shape_copy: BoundaryCopy | None) -> tuple[str, ...]:
+    default_city_notes = (
         ()
         if workspace.config.city.chosen
         else (
             "No city was named: it is Greater London, unless the first records are of another shipped city.",
         )
     )
-    if shapes is not None:
-        return (*default, *shapes.notes)
+    if shape_copy is not None:
+        return (*default_city_notes, *shape_copy.notes)
     return (
-        *default,
+        *default_city_notes,
         "No boundaries were given: boroughs come from the records where they carry them, and areas are of "
         "the records' footprint. Give your own file with --boundaries.",
     )
 
 
-def _brought(copies: Mapping[str, Path], path: Path) -> tuple[str, ...]:
+def _brought(patrol_files: Mapping[str, Path], path: Path) -> tuple[str, ...]:
     """What lay beside the city file and was copied, for patrol plans."""
-    if not copies:
+    if not patrol_files:
         return ()
-    files = join_words([str(file) for file in copies.values()])
-    return (f"For patrol plans, {files} {'was' if len(copies) == 1 else 'were'} copied into {path}.",)
+    file_list = join_words([str(patrol_file) for patrol_file in patrol_files.values()])
+    return (
+        f"For patrol plans, {file_list} {'was' if len(patrol_files) == 1 else 'were'} copied into {path}.",
+    )
 
 
 def _next_steps(path: Path) -> tuple[str, ...]:

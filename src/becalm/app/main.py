@@ -79,19 +79,19 @@ def open_desk(workspace: Path | None) -> Desk:
     from becalm.desk import Desk
     from becalm.workspace.config import open_workspace
 
-    workspace_folder = open_workspace(workspace or Path(os.environ.get("BECALM_WORKSPACE", ".")))
-    engine = os.environ.get("BECALM_ENGINE", workspace_folder.config.archive.engine)
+    opened_workspace = open_workspace(workspace or Path(os.environ.get("BECALM_WORKSPACE", ".")))
+    engine_name = os.environ.get("BECALM_ENGINE", opened_workspace.config.archive.engine)
     return Desk(
-        workspace=workspace_folder,
-        archive=ParquetArchive(workspace_folder.archive_path, lambda: connect(engine)),
+        workspace=opened_workspace,
+        archive=ParquetArchive(opened_workspace.archive_path, lambda: connect(engine_name)),
         actor=os.environ.get("BECALM_ACTOR", getpass.getuser()),
         now=lambda: datetime.now(UTC),
         draw_seed=lambda: secrets.randbits(63),
         draw_key=lambda: secrets.token_bytes(32),
         role=os.environ.get("BECALM_ROLE") or "user",
-        open_ledger=cache(lambda: open_ledger(workspace_folder)),
-        ledger_file=None if ledger_url(workspace_folder) else workspace_folder.ledger_path,
-        prepare_ledger=lambda owner_url: prepare_ledger(workspace_folder, owner_url),
+        open_ledger=cache(lambda: open_ledger(opened_workspace)),
+        ledger_file=None if ledger_url(opened_workspace) else opened_workspace.ledger_path,
+        prepare_ledger=lambda owner_url: prepare_ledger(opened_workspace, owner_url),
     )
 
 
@@ -109,14 +109,14 @@ def open_ledger(workspace: Workspace) -> Ledger:
     if url := ledger_url(workspace):
         from becalm.ledger.store.postgres import PostgresLedger, memo_name
 
-        memo = workspace.path / memo_name(url)
+        memo_path = workspace.path / memo_name(url)
         return PostgresLedger(
             url,
             draw_salt=lambda: secrets.token_bytes(32),
             kinds=EVENT_KINDS,
             folds=FOLDS,
-            memo=memo,
-            anchors=anchors(memo.stem),
+            memo=memo_path,
+            anchors=anchors(memo_path.stem),
         )
     from becalm.ledger.store.sqlite import SqliteLedger
 

@@ -31,25 +31,25 @@ def register(app: typer.Typer) -> None:
         from becalm.console.emit import View
         from becalm.formats.json_text import json_text, request_schema
 
-        requests = dict(requests_below(session.context.find_root().command))
-        kind = _request_of(requests, request.words)
+        request_by_words = dict(requests_below(session.context.find_root().command))
+        request_class = _request_of(request_by_words, request.words)
         view: View[Mapping[str, object]] = View(
             data=lambda schema: schema,
-            rows=lambda _: _rows(kind),
+            rows=lambda _: _rows(request_class),
             lines=lambda schema: json_text(schema).splitlines(),
         )
-        session.emit(request_schema(kind), view)
+        session.emit(request_schema(request_class), view)
 
 
 def _request_of(requests: Mapping[tuple[str, ...], type[Request]], words: tuple[str, ...]) -> type[Request]:
     if words not in requests:
-        commands = "; ".join(" ".join(name) for name in sorted(requests))
-        raise UsageError(f"There is no command {' '.join(words)!r}. Commands: {commands}.")
+        command_list_text = "; ".join(" ".join(command_words) for command_words in sorted(requests))
+        raise UsageError(f"There is no command {' '.join(words)!r}. Commands: {command_list_text}.")
     return requests[words]
 
 
-def _rows(kind: type[Request]) -> Iterable[Mapping[str, object]]:
-    for field in fields_of(kind):
+def _rows(request_class: type[Request]) -> Iterable[Mapping[str, object]]:
+    for field in fields_of(request_class):
         parameter = field.parameter
         yield {
             "field": ".".join(field.path),

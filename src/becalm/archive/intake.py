@@ -66,10 +66,10 @@ class ParquetIntake:
         if self._inputs.setdefault(input_key, origin["input_file"]) != origin["input_file"]:
             return
         with _name_disk_errors(self._root):
-            path = self._stage(part)
-        row_count = pq.read_metadata(path).num_rows
-        entry = ArchiveFile("", *slot, row_count, "", intake_id=self.id, whole=part.whole, **origin)
-        self._staged_files.append(StagedFile(path, entry))
+            staged_path = self._stage(part)
+        row_count = pq.read_metadata(staged_path).num_rows
+        archive_file = ArchiveFile("", *slot, row_count, "", intake_id=self.id, whole=part.whole, **origin)
+        self._staged_files.append(StagedFile(staged_path, archive_file))
 
     def add_faults(self, faults: Iterable[RowFault]) -> None:
         """Keep rows that were rejected or repaired, with the reason."""
@@ -94,9 +94,9 @@ class ParquetIntake:
         former = self._manifest
         settled_files = settle_versions(self._staged_files, current_files(former), self._root)
         with ThreadPoolExecutor(2) as pool:
-            entries = list(pool.map(self._publish_file, range(len(settled_files)), settled_files))
-        _sync_folders(self._root, {(self._root / entry.path).parent for entry in entries})
-        write_manifest(self._root, Manifest(self._number, (*former.files, *entries)))
+            published_files = list(pool.map(self._publish_file, range(len(settled_files)), settled_files))
+        _sync_folders(self._root, {(self._root / entry.path).parent for entry in published_files})
+        write_manifest(self._root, Manifest(self._number, (*former.files, *published_files)))
 
     def _stage(self, part: TablePart) -> Path:
         part_label = f"{part.table} of {part.source} {part.month}"
@@ -117,29 +117,33 @@ class ParquetIntake:
     def _write_faults(self) -> None:
         if not self._faults:
             return
-        faults, self._faults = self._faults, []
-        columns = {f.name: [getattr(fault, f.name) for fault in faults] for f in fields(RowFault)}
-        columns["intake_id"] = [self.id] * len(faults)
-        path = Path(self.staging) / f"faults-{self._fault_files:06d}.parquet"
+        row_faults, self._faults = self._faults, []
+        columns = {f.name: [getattr(fault, f.name) for fault in row_faults] for f in fields(RowFault)}
+        columns["intake_id"] = [self.id] * len(row_faults)
+        faults_path = Path(self.staging) / f"faults-{self._fault_files:06d}.parquet"
         self._fault_files += 1
-        _write(pa.table(columns, schema=arrow_schema("row_faults")), path)
-        newest_as_of = max((staged.entry.as_of for staged in self._staged_files), default=date.min)
-        entry = ArchiveFile("", "row_faults", "", "", len(faults), "", newest_as_of, self.id, "", "", "", "")
-        self._staged_files.append(StagedFile(path, entry))
+        _write(pa.table(columns, schema=arrow_schema("row_faults")), faults_path)
+        newest_as_of = max((staged_file.entry.as_of for staged_file in self._staged_files), default=date.min)
+        faults_file = ArchiveFile(
+            "", "row_faults", "", "", len(row_faults), "", newest_as_of, self.id, "", "", "", ""
+        )
+        self._staged_files.append(StagedFile(faults_path, faults_file))
 
-    def _publish_file(self, number: int, staged: StagedFile) -> ArchiveFile:
+    def _publish_file(self, file_number: int, staged_file: StagedFile) -> ArchiveFile:
         """Move a file to where it stays, and say so once its bytes are safe."""
-        digest = sha256_of(staged.path)
-        entry = staged.entry
-        folder = Path(entry.table)
+        file_sha256 = sha256_of(staged_file.path)
+        entry = staged_file.entry
+        relative_folder = Path(entry.table)
         if entry.source:
-            folder = folder / f"source={quote(entry.source, safe='')}" / f"month={entry.month or 'none'}"
-        path = folder / f"{self.id}-{number:05d}-{digest[:16]}.parquet"
-        with staged.path.open("rb") as file:
-            os.fsync(file.fileno())
-        (self._root / folder).mkdir(parents=True, exist_ok=True)
-        staged.path.replace(self._root / path)
-        return replace(entry, path=path.as_posix(), sha256=digest)
+            relative_folder = (
+                relative_folder / f"source={quote(entry.source, safe='')}" / f"month={entry.month or 'none'}"
+            )
+        relative_path = relative_folder / f"{self.id}-{file_number:05d}-{file_sha256[:16]}.parquet"
+        with staged_file.path.open("rb") as byte_stream:
+            os.fsync(byte_stream.fileno())
+        (self._root / relative_folder).mkdir(parents=True, exist_ok=True)
+        staged_file.path.replace(self._root / relative_path)
+        return replace(entry, path=relative_path.as_posix(), sha256=file_sha256)
 
 
 @contextmanager
@@ -177,21 +181,21 @@ def _name_disk_errors(root: Path) -> Iterator[None]:
 
 @contextmanager
 def _hold_lock(path: Path) -> Iterator[None]:
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    lock_descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(lock_descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(descriptor, 500, 0).decode("utf-8", "replace").strip()
+            holder_text = os.pread(lock_descriptor, 500, 0).decode("utf-8", "replace").strip()
             raise ArchiveError(
-                f"Another load into {path.parent} is under way: {holder or 'an unknown process'}. "
+                f"Another load into {path.parent} is under way: {holder_text or 'an unknown process'}. "
                 "Wait until it has ended, then run this again. Nothing was loaded."
             ) from None
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
+        os.ftruncate(lock_descriptor, 0)
+        os.pwrite(lock_descriptor, f"process {os.getpid()} on {socket.gethostname()}\n".encode(), 0)
         yield
     finally:
-        os.close(descriptor)
+        os.close(lock_descriptor)
 
 
 def _clear_leftovers(root: Path, manifest: Manifest) -> None:
@@ -207,30 +211,32 @@ def _write(rows: pa.Table, path: Path) -> None:
     pq.write_table(rows, path, compression="zstd", coerce_timestamps="us", row_group_size=131_072)
 
 
-def _check_single_values(path: Path, value_by_column: dict[str, str], where: str) -> None:
+def _check_single_values(path: Path, value_by_column: dict[str, str], part_label: str) -> None:
     """Refuse a file that holds other sources or months than it is kept under."""
-    file = pq.ParquetFile(path)
-    for name in [name for name in value_by_column if name in file.schema_arrow.names]:
-        other_values = _read_distinct_values(file, name) - {value_by_column[name]}
+    parquet = pq.ParquetFile(path)
+    for column in [column for column in value_by_column if column in parquet.schema_arrow.names]:
+        other_values = _read_distinct_values(parquet, column) - {value_by_column[column]}
         if other_values:
             raise ArchiveError(
-                f"{where} holds rows whose {name} is {min(map(str, other_values))!r}. "
+                f"{part_label} holds rows whose {column} is {min(map(str, other_values))!r}. "
                 "Split them into parts of their own."
             )
 
 
-def _read_distinct_values(file: pq.ParquetFile, name: str) -> set[object]:
+def _read_distinct_values(parquet: pq.ParquetFile, column_name: str) -> set[object]:
     """The values of a column: from the file's own statistics where it has them, else read."""
-    index = file.schema_arrow.names.index(name)
-    row_groups = [file.metadata.row_group(number).column(index) for number in range(file.num_row_groups)]
-    statistics = [row_group.statistics for row_group in row_groups]
-    if all(g is not None and g.has_min_max and g.has_null_count and not g.null_count for g in statistics):
-        return {value for g in statistics for value in (g.min, g.max)}
-    return set(file.read(columns=[name])[name].unique().to_pylist())
+    index = parquet.schema_arrow.names.index(column_name)
+    column_chunks = [
+        parquet.metadata.row_group(number).column(index) for number in range(parquet.num_row_groups)
+    ]
+    bounds = [column_chunk.statistics for column_chunk in column_chunks]
+    if all(g is not None and g.has_min_max and g.has_null_count and not g.null_count for g in bounds):
+        return {value for g in bounds for value in (g.min, g.max)}
+    return set(parquet.read(columns=[column_name])[column_name].unique().to_pylist())
 
 
 def _sync_folders(root: Path, folders: set[Path]) -> None:
     """Make the names of new files survive a crash, up to the archive's own folder."""
-    ancestors = {ancestor for folder in folders for ancestor in (folder, *folder.parents)}
-    for folder in sorted((f for f in ancestors if root in (f, *f.parents)), reverse=True):
+    folders_to_sync = {ancestor for folder in folders for ancestor in (folder, *folder.parents)}
+    for folder in sorted((f for f in folders_to_sync if root in (f, *f.parents)), reverse=True):
         sync_path(folder)

@@ -47,14 +47,14 @@ def read_manifest(root: Path) -> Manifest:
     """What does the archive in this folder hold? Nothing, where there is none yet."""
     path = root / MANIFEST
     try:
-        document = json.loads(path.read_text("utf-8"))
-        if document["format"] != FORMAT:
+        manifest_json = json.loads(path.read_text("utf-8"))
+        if manifest_json["format"] != FORMAT:
             raise ArchiveError(
-                f"{path} has format {document['format']}, and this becalm reads {FORMAT}. "
+                f"{path} has format {manifest_json['format']}, and this becalm reads {FORMAT}. "
                 "Use the becalm that wrote it."
             )
-        files = tuple(_from_json(entry) for entry in document["files"])
-        return Manifest(last_intake=int(document["last_intake"]), files=files)
+        listed_files = tuple(_from_json(file_entry) for file_entry in manifest_json["files"])
+        return Manifest(last_intake=int(manifest_json["last_intake"]), files=listed_files)
     except FileNotFoundError:
         return Manifest()
     except (ValueError, KeyError, TypeError) as error:
@@ -66,10 +66,12 @@ def read_manifest(root: Path) -> Manifest:
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
     """Put this manifest in the place of the former in one step that survives a crash."""
-    entries = ({**asdict(file), "as_of": file.as_of.isoformat()} for file in manifest.files)
-    lines = ",\n".join(json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in entries)
-    text = f'{{"format": {FORMAT}, "last_intake": {manifest.last_intake}, "files": [\n{lines}\n]}}\n'
-    write_durably(root / MANIFEST, text)
+    file_entries = ({**asdict(file), "as_of": file.as_of.isoformat()} for file in manifest.files)
+    entry_lines = ",\n".join(json.dumps(entry, ensure_ascii=False, sort_keys=True) for entry in file_entries)
+    manifest_text = (
+        f'{{"format": {FORMAT}, "last_intake": {manifest.last_intake}, "files": [\n{entry_lines}\n]}}\n'
+    )
+    write_durably(root / MANIFEST, manifest_text)
 
 
 def current_files(
@@ -79,15 +81,15 @@ def current_files(
 
     Row faults are not replaced by month: they are current as long as anything of their intake is.
     """
-    files = [f for f in manifest.files if as_of is None or f.as_of <= as_of]
-    record_files = [f for f in files if f.table != "row_faults"]
+    files_as_of = [f for f in manifest.files if as_of is None or f.as_of <= as_of]
+    record_files = [f for f in files_as_of if f.table != "row_faults"]
     newest_version_by_slot = _newest_versions(record_files)
     newest_files = [f for f in record_files if newest_version_by_slot[slot_of(f)] == f.version]
     current_paths = {f.path for f in newest_files}
     replaced_intakes = {f.intake_id for f in record_files} - {f.intake_id for f in newest_files}
     return tuple(
         f
-        for f in files
+        for f in files_as_of
         if table in (None, f.table)
         and source in (None, f.source)
         and (f.intake_id not in replaced_intakes if f.table == "row_faults" else f.path in current_paths)
@@ -96,12 +98,15 @@ def current_files(
 
 def _newest_versions(files: Iterable[ArchiveFile]) -> dict[Slot, str]:
     """The version of each slot with the newest as-of date; of equals, the one that came last."""
-    slots: dict[Slot, dict[str, date]] = {}
+    as_of_by_slot: dict[Slot, dict[str, date]] = {}
     for file in files:
-        versions = slots.setdefault(slot_of(file), {})
-        as_of = max(file.as_of, versions.pop(file.version, file.as_of))
-        versions[file.version] = as_of  # popped before: the last to come stands last
-    return {slot: max(reversed(versions), key=versions.__getitem__) for slot, versions in slots.items()}
+        as_of_by_version = as_of_by_slot.setdefault(slot_of(file), {})
+        newest_as_of = max(file.as_of, as_of_by_version.pop(file.version, file.as_of))
+        as_of_by_version[file.version] = newest_as_of  # popped before: the last to come stands last
+    return {
+        slot: max(reversed(as_of_by_version), key=as_of_by_version.__getitem__)
+        for slot, as_of_by_version in as_of_by_slot.items()
+    }
 
 
 def slot_of(file: ArchiveFile) -> Slot:
@@ -145,36 +150,38 @@ class Edition:
 
     def joined_by(self, newer: Edition) -> Edition:
         """Both together, under this one's name."""
-        as_of, whole = max(self.as_of, newer.as_of), self.whole or newer.whole
-        inputs, paths = self.inputs | newer.inputs, (*self.paths, *newer.paths)
-        return replace(self, as_of=as_of, whole=whole, inputs=inputs, paths=paths)
+        as_of, is_whole = max(self.as_of, newer.as_of), self.whole or newer.whole
+        input_hashes, paths = self.inputs | newer.inputs, (*self.paths, *newer.paths)
+        return replace(self, as_of=as_of, whole=is_whole, inputs=input_hashes, paths=paths)
 
 
 def settle_versions(
-    staged_files: Sequence[StagedFile], current: Sequence[ArchiveFile], root: Path
+    staged_files: Sequence[StagedFile], present_files: Sequence[ArchiveFile], root: Path
 ) -> tuple[StagedFile, ...]:
     """The same files, each with the version that it belongs to, without rows that it has already."""
     current_by_slot: dict[Slot, list[ArchiveFile]] = {}
-    for file in current:
+    for file in present_files:
         current_by_slot.setdefault(slot_of(file), []).append(file)
-    slots: dict[Slot, dict[str, list[StagedFile]]] = {}
+    files_by_slot: dict[Slot, dict[str, list[StagedFile]]] = {}
     for staged in staged_files:
         entry = staged.entry
         # A whole file is a version of its own: of several in one intake only the newest may count.
         version = f"{entry.intake_id}/{entry.input_sha256}" if entry.whole else entry.intake_id
-        slots.setdefault(slot_of(entry), {}).setdefault(version, []).append(staged)
-    settled: list[StagedFile] = []
-    for slot, versions in slots.items():
+        files_by_slot.setdefault(slot_of(entry), {}).setdefault(version, []).append(staged)
+    settled_files: list[StagedFile] = []
+    for slot, files_by_version in files_by_slot.items():
         current_edition = _read_current_edition(current_by_slot.get(slot, []), root)
-        new_editions = [(_build_edition(version, group), group) for version, group in versions.items()]
-        for new_edition, group in sorted(new_editions, key=lambda pair: (not pair[0].whole, pair[0].as_of)):
+        new_editions = [
+            (_build_edition(version, files), files) for version, files in files_by_version.items()
+        ]
+        for new_edition, files in sorted(new_editions, key=lambda pair: (not pair[0].whole, pair[0].as_of)):
             version = new_edition.version
             home_version = _choose_version(new_edition, current_edition)
-            for staged in group:
+            for staged in files:
                 new_file = _drop_present_rows(staged, current_edition) if home_version != version else staged
-                settled.append(replace(new_file, entry=replace(new_file.entry, version=home_version)))
+                settled_files.append(replace(new_file, entry=replace(new_file.entry, version=home_version)))
             current_edition = _next_edition(new_edition, current_edition, home_version)
-    return tuple(settled)
+    return tuple(settled_files)
 
 
 def _choose_version(new_edition: Edition, current_edition: Edition | None) -> str:
@@ -212,17 +219,17 @@ def _next_edition(new_edition: Edition, current_edition: Edition | None, home_ve
     return new_edition if new_edition.as_of >= current_edition.as_of else current_edition
 
 
-def _drop_present_rows(staged: StagedFile, current_edition: Edition | None) -> StagedFile:
+def _drop_present_rows(staged_file: StagedFile, current_edition: Edition | None) -> StagedFile:
     """Drop the rows that the version has already."""
     if current_edition is None:
-        return staged
-    rows = pq.ParquetFile(staged.path).read()
-    is_present = _are_present(_read_keys(rows, current_edition.table), current_edition.keys)
-    if not is_present.any():
-        return staged
-    new_rows = rows.filter(pa.array(~is_present))
-    pq.write_table(new_rows, staged.path, compression="zstd")
-    return replace(staged, entry=replace(staged.entry, rows=new_rows.num_rows))
+        return staged_file
+    staged_rows = pq.ParquetFile(staged_file.path).read()
+    present_row_mask = _are_present(_read_keys(staged_rows, current_edition.table), current_edition.keys)
+    if not present_row_mask.any():
+        return staged_file
+    new_rows = staged_rows.filter(pa.array(~present_row_mask))
+    pq.write_table(new_rows, staged_file.path, compression="zstd")
+    return replace(staged_file, entry=replace(staged_file.entry, rows=new_rows.num_rows))
 
 
 def _are_present(keys: pa.Table, present_keys: pa.Table) -> NDArray[np.bool_]:
@@ -233,19 +240,19 @@ def _are_present(keys: pa.Table, present_keys: pa.Table) -> NDArray[np.bool_]:
 
 
 def _read_keys(rows: pa.Table, table: str) -> pa.Table:
-    id_name, day_name = KEYS[table]
-    return pa.table({"id": rows[id_name].cast(pa.string()), "day": rows[day_name].cast(pa.date32())})
+    id_column, day_column = KEYS[table]
+    return pa.table({"id": rows[id_column].cast(pa.string()), "day": rows[day_column].cast(pa.date32())})
 
 
-def _build_edition(version: str, group: Sequence[StagedFile]) -> Edition:
-    entries = [staged.entry for staged in group]
+def _build_edition(version: str, staged_files: Sequence[StagedFile]) -> Edition:
+    archive_files = [staged_file.entry for staged_file in staged_files]
     return Edition(
         version,
-        max(entry.as_of for entry in entries),
-        any(entry.whole for entry in entries),
-        frozenset(entry.input_sha256 for entry in entries),
-        entries[0].table,
-        tuple(staged.path for staged in group),
+        max(archive_file.as_of for archive_file in archive_files),
+        any(archive_file.whole for archive_file in archive_files),
+        frozenset(archive_file.input_sha256 for archive_file in archive_files),
+        archive_files[0].table,
+        tuple(staged_file.path for staged_file in staged_files),
     )
 
 
@@ -258,11 +265,11 @@ def _read_current_edition(files: Sequence[ArchiveFile], root: Path) -> Edition |
 
 def sha256_of(path: Path, *, chunk_bytes: int = 1 << 20, watch: Callable[[bytes], None] | None = None) -> str:
     """The SHA-256 of a file's bytes; `watch` sees each chunk on its way."""
-    with path.open("rb", buffering=0) as stream:
+    with path.open("rb", buffering=0) as file_stream:
         if watch is None:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+            return hashlib.file_digest(file_stream, "sha256").hexdigest()
         digest = hashlib.sha256()
-        while chunk := stream.read(chunk_bytes):
+        while chunk := file_stream.read(chunk_bytes):
             digest.update(chunk)
             watch(chunk)
     return digest.hexdigest()
@@ -270,5 +277,5 @@ def sha256_of(path: Path, *, chunk_bytes: int = 1 << 20, watch: Callable[[bytes]
 
 def _from_json(entry: dict[str, object]) -> ArchiveFile:
     field_names = {field.name for field in fields(ArchiveFile)}
-    field_values = {name: value for name, value in entry.items() if name in field_names}
-    return ArchiveFile(**{**field_values, "as_of": date.fromisoformat(str(entry["as_of"]))})  # type: ignore[arg-type]  # as written
+    value_by_field = {field_name: value for field_name, value in entry.items() if field_name in field_names}
+    return ArchiveFile(**{**value_by_field, "as_of": date.fromisoformat(str(entry["as_of"]))})  # type: ignore[arg-type]  # as written

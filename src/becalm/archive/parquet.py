@@ -72,15 +72,15 @@ class ParquetArchive:
             raise ArchiveError(f"There is no table {name!r}. The archive has {', '.join(TABLES)}.")
         manifest = self._read_manifest()
         if only is None:
-            files = current_files(manifest, name, as_of=as_of, source=source)
-            error_kind: type[BecalmError] = ArchiveError
+            archive_files = current_files(manifest, name, as_of=as_of, source=source)
+            error_class: type[BecalmError] = ArchiveError
         else:
-            files = tuple(
+            archive_files = tuple(
                 f for f in _select_pinned(manifest, only) if f.table == name and source in (None, f.source)
             )
-            error_kind = ReplayError
-        self._check_intact(files, error_kind)
-        return read_parquet(self._engine(), [self._root / file.path for file in files], TABLES[name])
+            error_class = ReplayError
+        self._check_intact(archive_files, error_class)
+        return read_parquet(self._engine(), [self._root / file.path for file in archive_files], TABLES[name])
 
     def has_input(self, input_sha256: str, recipe_sha256: str) -> bool:
         """Was this very input already loaded with this very recipe?"""
@@ -105,37 +105,37 @@ class ParquetArchive:
             self._inputs = frozenset((f.input_sha256, f.recipe_sha256) for f in self._manifest.files)
         return self._manifest
 
-    def _check_intact(self, files: Iterable[ArchiveFile], error_kind: type[BecalmError]) -> None:
+    def _check_intact(self, files: Iterable[ArchiveFile], error_class: type[BecalmError]) -> None:
         damages = [damage for file in files if (damage := self._describe_damage(file))]
         if damages:
-            raise error_kind(
+            raise error_class(
                 f"{len(damages)} archive files are not as the manifest lists them: {'; '.join(damages[:5])}. "
                 f"Restore them in {self._root} from a backup, or load their records into a new workspace."
             )
 
     def _describe_damage(self, file: ArchiveFile) -> str | None:
-        path = self._root / file.path
+        file_path = self._root / file.path
         try:
-            file_status = path.stat()
+            file_status = file_path.stat()
         except FileNotFoundError:
             return f"{file.path} is gone"
         file_stamp = (file.path, file_status.st_ino, file_status.st_mtime_ns, file_status.st_size)
         if file_stamp not in self._verified:
-            self._verified[file_stamp] = sha256_of(path)
+            self._verified[file_stamp] = sha256_of(file_path)
         return None if self._verified[file_stamp] == file.sha256 else f"{file.path} was altered"
 
 
-def _select_pinned(manifest: Manifest, only: Mapping[str, str]) -> tuple[ArchiveFile, ...]:
+def _select_pinned(manifest: Manifest, pins: Mapping[str, str]) -> tuple[ArchiveFile, ...]:
     """The files that a run names, exactly as it names them."""
     listed_files = {file.path: file for file in manifest.files}
     sha256_by_path = {file.path: file.sha256 for file in manifest.files}
-    missing_paths = [path for path, sha256 in only.items() if sha256_by_path.get(path) != sha256]
+    missing_paths = [path for path, sha256 in pins.items() if sha256_by_path.get(path) != sha256]
     if missing_paths:
         raise ReplayError(
-            f"{len(missing_paths)} of the {len(only)} files of that run are not in this archive: "
+            f"{len(missing_paths)} of the {len(pins)} files of that run are not in this archive: "
             f"{', '.join(missing_paths[:5])}. Repeat it in the workspace in which it was made."
         )
-    return tuple(listed_files[path] for path in only)
+    return tuple(listed_files[path] for path in pins)
 
 
 def connect(engine: str) -> BaseBackend:
@@ -169,10 +169,10 @@ def read_parquet(backend: BaseBackend, paths: Sequence[Path], schema: Schema) ->
 
 def _cast_columns(table: Table, schema: Schema) -> Table:
     """Select the declared columns, and convert only what differs, so that filters still reach the files."""
-    column_types = table.schema()
+    type_by_column = table.schema()
     return table.select(
         **{
-            n: table[n] if column_types[n].copy(nullable=True) == kind else table[n].cast(kind)
+            n: table[n] if type_by_column[n].copy(nullable=True) == kind else table[n].cast(kind)
             for n, kind in schema.items()
         }
     )
@@ -244,7 +244,7 @@ def _spark_session() -> Any:
     )
 
 
-def _create_spark_view(backend: BaseBackend, frame: Any) -> Table:
-    name = ibis.util.gen_name("archive")
-    frame.createOrReplaceTempView(name)
-    return backend.table(name)
+def _create_spark_view(backend: BaseBackend, spark_frame: Any) -> Table:
+    view_name = ibis.util.gen_name("archive")
+    spark_frame.createOrReplaceTempView(view_name)
+    return backend.table(view_name)

@@ -48,8 +48,8 @@ class Session:
 
     def open_desk(self) -> Desk:
         """The desk on the workspace that the caller named (made by the composition root)."""
-        make = cast("Callable[[Path | None], Desk]", self.context.obj)
-        return replace(make(self.workspace), progress=self.progress)
+        make_desk = cast("Callable[[Path | None], Desk]", self.context.obj)
+        return replace(make_desk(self.workspace), progress=self.progress)
 
     @property
     def progress(self) -> Progress:
@@ -98,8 +98,8 @@ def command(
                 is_quiet=values.pop("quiet"),
             )
             try:
-                field_values = {field.name: _value(field, values[field.name]) for field in request_fields}
-                function(session, build_request(request, field_values))
+                value_by_field = {field.name: _value(field, values[field.name]) for field in request_fields}
+                function(session, build_request(request, value_by_field))
             except BecalmError as error:
                 raise error.reworded(lambda text: name_options(text, names)) from error
 
@@ -125,7 +125,7 @@ def option_names(request_fields: tuple[RequestField, ...]) -> Mapping[str, str]:
     }
 
 
-def name_options(text: str, names: Mapping[str, str]) -> str:
+def name_options(text: str, option_by_field: Mapping[str, str]) -> str:
     """A text that speaks of fields in backticks (or is a field's name), speaking of options instead.
 
     >>> name_options("Give `floor Camden=3`, not `floor`.", {"floor": "--floor"})
@@ -135,20 +135,20 @@ def name_options(text: str, names: Mapping[str, str]) -> str:
     """
 
     def rename(match: re.Match[str]) -> str:
-        return f"{names[match[1]]}{match[2]}" if match[1] in names else match[0]
+        return f"{option_by_field[match[1]]}{match[2]}" if match[1] in option_by_field else match[0]
 
-    return names.get(text) or FIELD_IN_TEXT.sub(rename, text)
+    return option_by_field.get(text) or FIELD_IN_TEXT.sub(rename, text)
 
 
 def requests_below(
     group: Any, words: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], type[Request]]]:
     """The request of every command below this group, with the words that call it."""
-    for name, below in sorted(getattr(group, "commands", {}).items()):
-        yield from requests_below(below, (*words, name))
-    request = getattr(group.callback, "request", None)
-    if request is not None:
-        yield words, request
+    for command_name, subcommand in sorted(getattr(group, "commands", {}).items()):
+        yield from requests_below(subcommand, (*words, command_name))
+    request_class = getattr(group.callback, "request", None)
+    if request_class is not None:
+        yield words, request_class
 
 
 def _option_name(field: RequestField) -> str:
@@ -156,30 +156,30 @@ def _option_name(field: RequestField) -> str:
     return (field.parameter.metavar or name.upper()) if field.parameter.is_argument else f"--{name}"
 
 
-def _argument(field: RequestField, default: object, names: Mapping[str, str]) -> Argument:
+def _argument(field: RequestField, default: object, option_by_field: Mapping[str, str]) -> Argument:
     """The field as an argument of the function that Typer sees."""
     parameter = field.parameter
-    kind = {FileName: Path, date: datetime}.get(field.kind, field.kind)
-    settings: dict[str, Any] = {
-        "help": name_options(parameter.help, names),
+    value_type = {FileName: Path, date: datetime}.get(field.kind, field.kind)
+    option_settings: dict[str, Any] = {
+        "help": name_options(parameter.help, option_by_field),
         "metavar": parameter.metavar or None,
     }
     if field.kind is date:
-        settings |= {"formats": ["%Y-%m-%d"]}
-    if kind in (int, float) and not parameter.remedy:  # else the request refuses, in its own words
-        settings |= {"min": parameter.low, "max": parameter.high}
-    is_empty = default is MISSING or default in (None, (), "")
-    if parameter.default_text or is_empty:
-        settings |= {"show_default": parameter.default_text or False}
-    hint = list[kind] if field.is_many else kind  # type: ignore[valid-type]
+        option_settings |= {"formats": ["%Y-%m-%d"]}
+    if value_type in (int, float) and not parameter.remedy:  # else the request refuses, in its own words
+        option_settings |= {"min": parameter.low, "max": parameter.high}
+    is_default_empty = default is MISSING or default in (None, (), "")
+    if parameter.default_text or is_default_empty:
+        option_settings |= {"show_default": parameter.default_text or False}
+    type_hint = list[value_type] if field.is_many else value_type  # type: ignore[valid-type]
     if field.is_optional or (field.is_many and default is not MISSING):
-        hint = hint | None
+        type_hint = type_hint | None
     if default is MISSING or (field.is_many and not default):
         default = Argument.empty if default is MISSING else None
     if parameter.is_argument:
-        return _keyword(field.name, Annotated[hint, typer.Argument(**settings)], default)
+        return _keyword(field.name, Annotated[type_hint, typer.Argument(**option_settings)], default)
     spellings = [_option_name(field), *([f"-{parameter.short}"] if parameter.short else [])]
-    return _keyword(field.name, Annotated[hint, typer.Option(*spellings, **settings)], default)
+    return _keyword(field.name, Annotated[type_hint, typer.Option(*spellings, **option_settings)], default)
 
 
 def _value(field: RequestField, value: Any) -> object:
@@ -197,14 +197,14 @@ def _single(value: Any) -> object:
 
 def _shared_arguments(*, has_workspace: bool, endings: tuple[str, ...]) -> Iterator[Argument]:
     if endings:
-        text = f"Also write the answer to this file, by its ending ({', '.join(endings)}); repeat it."
-        option = typer.Option("--out", "-o", metavar="FILE", help=text, show_default=False)
-        yield _keyword("out", Annotated[list[Path] | None, option], None)
+        help_text = f"Also write the answer to this file, by its ending ({', '.join(endings)}); repeat it."
+        out_option = typer.Option("--out", "-o", metavar="FILE", help=help_text, show_default=False)
+        yield _keyword("out", Annotated[list[Path] | None, out_option], None)
     if has_workspace:
         yield _keyword("workspace", WorkspaceOption, None)
     yield _keyword("format", FormatOption, Format.table)
     yield _keyword("quiet", QuietOption, False)
 
 
-def _keyword(name: str, hint: Any, default: object = Argument.empty) -> Argument:
-    return Argument(name, Argument.KEYWORD_ONLY, default=default, annotation=hint)
+def _keyword(name: str, type_hint: Any, default: object = Argument.empty) -> Argument:
+    return Argument(name, Argument.KEYWORD_ONLY, default=default, annotation=type_hint)

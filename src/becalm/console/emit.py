@@ -39,19 +39,19 @@ class View(Generic[AnswerT]):
 
 def emit_answer(answer: AnswerT, view: View[AnswerT], format: Format, files: Sequence[Path] = ()) -> None:
     """Write the answer to these files, by their endings, then print it in this format."""
-    writers = _writers(view)
+    writer_by_ending = _writers(view)
     for file in files:
-        check_ending(file, writers)
+        check_ending(file, writer_by_ending)
     for file in files:
-        content = writers[file.suffix.lower()](answer)
+        file_content = writer_by_ending[file.suffix.lower()](answer)
         try:
-            file.write_bytes(content.encode() if isinstance(content, str) else content)
+            file.write_bytes(file_content.encode() if isinstance(file_content, str) else file_content)
         except OSError as error:
             raise UsageError(f"{file} cannot be written: {error.strerror}. Name another file.") from error
     if format is Format.table:
         print_lines(view.lines(answer))
     else:
-        typer.echo(writers[f".{format.value}"](answer), nl=False)
+        typer.echo(writer_by_ending[f".{format.value}"](answer), nl=False)
 
 
 def check_ending(file: Path, endings: Iterable[str]) -> None:
@@ -66,13 +66,13 @@ def _writers(view: View[Any]) -> Mapping[str, Callable[[Any], str | bytes]]:
     from becalm.render.spreadsheet import csv_text, workbook
 
     def cells(answer: Any) -> tuple[Sequence[str], list[list[object]]]:
-        rows = list(view.rows(answer))
-        columns = view.columns or tuple(rows[0] if rows else ())
-        return columns, [[_cell(row.get(name)) for name in columns] for row in rows]
+        view_rows = list(view.rows(answer))
+        column_names = view.columns or tuple(view_rows[0] if view_rows else ())
+        return column_names, [[_cell(row.get(name)) for name in column_names] for row in view_rows]
 
     def as_csv(answer: Any) -> str:
-        columns, rows = cells(answer)
-        return csv_text(columns, rows) if columns else ""
+        column_names, cell_rows = cells(answer)
+        return csv_text(column_names, cell_rows) if column_names else ""
 
     return {
         ".json": lambda answer: json_text(view.data(answer)),
@@ -90,7 +90,7 @@ def print_lines(lines: Iterable[object]) -> None:
     """Print lines of text and tables for people."""
     for line in lines:
         if isinstance(line, str):
-            typer.echo("".join(sign if sign.isprintable() else " " for sign in line))
+            typer.echo("".join(character if character.isprintable() else " " for character in line))
         else:
             from becalm.console.screen import console
 
@@ -99,10 +99,10 @@ def print_lines(lines: Iterable[object]) -> None:
 
 def tabulate(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> Iterable[str]:
     """Rows below their headings, each column as wide as its widest cell but the last."""
-    cells = [[fact_text(row.get(name)) for name in columns] for row in rows]
-    widths = [max(len(name), *(len(row[i]) for row in cells), 0) for i, name in enumerate(columns)]
-    for row in ([*columns], *cells):
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    cell_texts = [[fact_text(row.get(name)) for name in columns] for row in rows]
+    char_counts = [max(len(name), *(len(row[i]) for row in cell_texts), 0) for i, name in enumerate(columns)]
+    for row in ([*columns], *cell_texts):
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, char_counts, strict=True)).rstrip()
 
 
 def instant(moment: datetime) -> str:
@@ -111,8 +111,8 @@ def instant(moment: datetime) -> str:
 
 
 def _receipt(entry: Entry) -> Iterable[str]:
-    words = f"Entry {entry.seq}: {entry.event.kind}"
-    yield words + (f", corrects entry {entry.event.corrects}" if entry.event.corrects else "")
+    receipt_text = f"Entry {entry.seq}: {entry.event.kind}"
+    yield receipt_text + (f", corrects entry {entry.event.corrects}" if entry.event.corrects else "")
 
 
 RECEIPT: View[Entry] = View(
@@ -147,12 +147,12 @@ def entry_data(entry: Entry, *, with_subject: bool) -> dict[str, object]:
 def facts_text(facts: object) -> str:
     """The facts of an entry in one line."""
     assert isinstance(facts, Mapping)
-    return "; ".join(f"{name}={fact_text(value)}" for name, value in facts.items())
+    return "; ".join(f"{fact_name}={fact_text(value)}" for fact_name, value in facts.items())
 
 
 def fact_text(value: object) -> str:
     """One value in a line; of a long list its beginning and its length."""
     if isinstance(value, tuple | list):
-        shown = ", ".join(fact_text(part) for part in value[:8])
-        return f"[{shown}, … {len(value)} in all]" if len(value) > 8 else f"[{shown}]"
+        list_text = ", ".join(fact_text(element) for element in value[:8])
+        return f"[{list_text}, … {len(value)} in all]" if len(value) > 8 else f"[{list_text}]"
     return "" if value is None else str(value)

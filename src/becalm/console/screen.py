@@ -48,13 +48,13 @@ class Column(Generic[RowT]):
 
 def table(columns: Sequence[Column[RowT]], rows: Iterable[RowT]) -> Table:
     """Rows below their headings, figures set right."""
-    grid = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
+    rich_table = Table(box=None, header_style="bold", padding=(0, 1), pad_edge=False)
     for column in columns:
         justify: Literal["left", "right"] = "left" if column.is_text else "right"
-        grid.add_column(column.heading, justify=justify, overflow="fold", no_wrap=not column.is_text)
+        rich_table.add_column(column.heading, justify=justify, overflow="fold", no_wrap=not column.is_text)
     for row in rows:
-        grid.add_row(*(Text(column.cell(row)) for column in columns))
-    return grid
+        rich_table.add_row(*(Text(column.cell(row)) for column in columns))
+    return rich_table
 
 
 def string_table(
@@ -81,28 +81,28 @@ def figure_table(
     It fits 80 columns: those of `hidden` are not shown, and the cells of `folded` (all, where it is None)
     may take several lines.
     """
-    visible = [i for i, heading in enumerate(headings) if heading not in hidden]
-    grid = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in (headings[i] for i in visible):
-        grid.add_column(
+    visible_positions = [i for i, heading in enumerate(headings) if heading not in hidden]
+    rich_table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
+    for heading in (headings[i] for i in visible_positions):
+        rich_table.add_column(
             TWO_LINES.get(heading, heading),
             justify="left" if heading in left else "right",
             no_wrap=folded is not None and heading not in folded,
             overflow="fold",
         )
     for row in rows:
-        grid.add_row(*(row[i] for i in visible))
-    return grid
+        rich_table.add_row(*(row[i] for i in visible_positions))
+    return rich_table
 
 
 class _RateColumn(ProgressColumn):
     """How much is done of how much, and how much a second."""
 
     def render(self, task: Task) -> Text:
-        unit = task.fields["unit"]
-        total = "" if task.total is None else f" of {task.total:,.0f}"
-        rate = f", {task.speed:,.1f} {unit}/s" if task.speed else ""
-        return Text(f"{task.completed:,.0f}{total} {unit}{rate}")
+        unit_name = task.fields["unit"]
+        total_text = "" if task.total is None else f" of {task.total:,.0f}"
+        rate_text = f", {task.speed:,.1f} {unit_name}/s" if task.speed else ""
+        return Text(f"{task.completed:,.0f}{total_text} {unit_name}{rate_text}")
 
 
 _OPEN_BARS: list[Progress] = []  # a screen holds one live display: a task within a task is a line of its bar
@@ -120,8 +120,8 @@ def progress_bar(task: str, *, total: float | None, unit: str) -> Iterator[Advan
             bar.remove_task(task_id)
         return
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), _RateColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    progress_columns = (TextColumn("{task.description}"), BarColumn(), _RateColumn(), TimeRemainingColumn())
+    with Progress(*progress_columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         _OPEN_BARS.append(bar)
         try:
             task_id = bar.add_task(task, total=total, unit=unit)

@@ -25,10 +25,10 @@ def make_event(
     corrects: int | None = None,
 ) -> Event:
     """An event of the newest version of this kind, done by the one at the desk; now, if no time is given."""
-    versions = desk.open_ledger().kinds.versions(kind)
+    kind_versions = desk.open_ledger().kinds.versions(kind)
     return Event(
         kind=kind,
-        version=versions[-1].version if versions else 1,
+        version=kind_versions[-1].version if kind_versions else 1,
         occurred_at=occurred_at or desk.now(),
         actor=desk.actor,
         role=desk.role,
@@ -49,7 +49,7 @@ def record_event(
 
 def one_line(name: str) -> str:
     """The name of a file or a source as a fact: one line of printable signs, its end if it is long."""
-    return "".join(sign if sign.isprintable() else "?" for sign in name)[-LONGEST_NAME:]
+    return "".join(character if character.isprintable() else "?" for character in name)[-LONGEST_NAME:]
 
 
 @contextmanager
@@ -67,10 +67,10 @@ def recorded_action(desk: Desk, kind: str, *, purpose: str, facts: Mapping[str, 
 
 def note_configuration(desk: Desk) -> Entry | None:
     """Record becalm.toml as it is now, where the ledger does not know it so."""
-    sha256 = sha256_of(desk.workspace.path / CONFIG)
+    config_sha256 = sha256_of(desk.workspace.path / CONFIG)
     noted_hashes = {str(row.get("config_sha256")) for row in desk.open_ledger().state_rows("configuration")}
-    if noted_hashes == {sha256}:
+    if noted_hashes == {config_sha256}:
         return None
     change = "becalm.toml was changed" if noted_hashes else "the ledger begins"
-    facts = {"what": change, "config_sha256": sha256}
+    facts = {"what": change, "config_sha256": config_sha256}
     return record_event(desk, "configuration_changed", purpose="configuration", facts=facts)

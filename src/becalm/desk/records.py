@@ -18,8 +18,8 @@ _TOTALS = {"incidents": tables.total_incidents, "published_counts": tables.total
 
 def totals_in(records: Table, source: Source) -> MonthlyTotals:
     """How many of these records of one source are there in each month?"""
-    (totals,) = _TOTALS[source.table](records)
-    return totals
+    (monthly_totals,) = _TOTALS[source.table](records)
+    return monthly_totals
 
 
 def totals_of(desk: Desk, source: Source, *, as_of: date | None = None) -> MonthlyTotals:
@@ -31,11 +31,11 @@ def gaps_of(
     desk: Desk, source: Source, *, as_of: date | None = None, totals: MonthlyTotals | None = None
 ) -> tuple[Gap, ...]:
     """Which months of this source are missing, cut short, far too low or loaded in part?"""
-    files = [f for f in desk.archive.files(source.table, as_of=as_of) if f.source == source.key]
-    faults = desk.archive.table("row_faults", as_of=as_of)
+    source_files = [f for f in desk.archive.files(source.table, as_of=as_of) if f.source == source.key]
+    fault_rows = desk.archive.table("row_faults", as_of=as_of)
     totals = totals or totals_of(desk, source, as_of=as_of)
-    rejected_rows, cut_files = tables.count_rejected_rows(faults), tables.find_cut_files(faults)
-    return tables.find_gaps((totals,), files=files, rejected_rows=rejected_rows, cut_files=cut_files)
+    rejected_rows, cut_files = tables.count_rejected_rows(fault_rows), tables.find_cut_files(fault_rows)
+    return tables.find_gaps((totals,), files=source_files, rejected_rows=rejected_rows, cut_files=cut_files)
 
 
 class PinnedArchive:

@@ -85,18 +85,18 @@ def send_anchor(
     checkpoint: Checkpoint, public_key: str, *, places: Sequence[str], settings: AnchorSettings
 ) -> tuple[AnchorDelivery, ...]:
     """Send this signed head to every place; what fails is said, and stops nothing."""
-    text = format_anchor(checkpoint, public_key)
-    return tuple(_send(checkpoint, text, place, settings) for place in places)
+    anchor_text = format_anchor(checkpoint, public_key)
+    return tuple(_send(checkpoint, anchor_text, place, settings) for place in places)
 
 
 def list_anchor_files(places: Sequence[str], settings: AnchorSettings) -> Iterator[Path]:
     """The anchors that lie in the folders among these places, of the ledger with this label, by name."""
     # By the whole pattern: a label may be the beginning of another one ("ledger" and "ledger-north").
-    name = re.compile(re.escape(settings.label) + r"-[0-9a-f]{8}-\d+-[0-9a-f]{8}" + re.escape(SUFFIX))
+    name_pattern = re.compile(re.escape(settings.label) + r"-[0-9a-f]{8}-\d+-[0-9a-f]{8}" + re.escape(SUFFIX))
     for place in places:
         if not place.startswith(("mailto:", *WEB)):
-            paths = sorted(_folder_at(place, settings.folder).glob(f"{settings.label}-*{SUFFIX}"))
-            yield from (path for path in paths if name.fullmatch(path.name))
+            anchor_paths = sorted(_folder_at(place, settings.folder).glob(f"{settings.label}-*{SUFFIX}"))
+            yield from (path for path in anchor_paths if name_pattern.fullmatch(path.name))
 
 
 def read_newest_anchors(places: Sequence[str], settings: AnchorSettings) -> tuple[Checkpoint, ...]:
@@ -104,10 +104,10 @@ def read_newest_anchors(places: Sequence[str], settings: AnchorSettings) -> tupl
 
     A file that is no anchor is passed over here; `becalm record verify` names it.
     """
-    files = list_anchor_files(places, settings)
-    longest_by_ledger = {(path.parent, path.name.split("-")[-3]): path for path in files}
+    anchor_paths = list_anchor_files(places, settings)
+    longest_path_by_ledger = {(path.parent, path.name.split("-")[-3]): path for path in anchor_paths}
     checkpoints = []
-    for path in longest_by_ledger.values():
+    for path in longest_path_by_ledger.values():
         with suppress(InputError, OSError):
             checkpoints.append(parse_anchor(path.read_text("utf-8"), str(path)))
     return tuple(checkpoints)
@@ -129,10 +129,10 @@ def render_sheet(checkpoint: Checkpoint, anchor: str) -> str:
 
 def draw_qr_code(text: str, *, label: str) -> str:
     """A QR code as an SVG drawing without a size of its own."""
-    svg = io.BytesIO()
-    code = segno.make(text, error="m", micro=False)
-    code.save(svg, kind="svg", xmldecl=False, svgns=False, omitsize=True, title=label, nl=False)
-    return svg.getvalue().decode()
+    svg_buffer = io.BytesIO()
+    qr_code = segno.make(text, error="m", micro=False)
+    qr_code.save(svg_buffer, kind="svg", xmldecl=False, svgns=False, omitsize=True, title=label, nl=False)
+    return svg_buffer.getvalue().decode()
 
 
 def _file_stem(checkpoint: Checkpoint, settings: AnchorSettings) -> str:
@@ -159,58 +159,60 @@ def _folder_at(place: str, base: Path) -> Path:
 
 
 def _write_files(checkpoint: Checkpoint, anchor: str, place: str, settings: AnchorSettings) -> str:
-    folder = _folder_at(place, settings.folder)
-    folder.mkdir(parents=True, exist_ok=True)
-    stem = _file_stem(checkpoint, settings)
-    path = folder / f"{stem}{SUFFIX}"
-    write_durably(path, anchor)
+    anchor_folder = _folder_at(place, settings.folder)
+    anchor_folder.mkdir(parents=True, exist_ok=True)
+    file_stem = _file_stem(checkpoint, settings)
+    file_path = anchor_folder / f"{file_stem}{SUFFIX}"
+    write_durably(file_path, anchor)
     if place.startswith("qr:"):
-        path = folder / f"{stem}.html"
-        write_durably(path, render_sheet(checkpoint, anchor))
-    return str(path)
+        file_path = anchor_folder / f"{file_stem}.html"
+        write_durably(file_path, render_sheet(checkpoint, anchor))
+    return str(file_path)
 
 
 def _send_mail(checkpoint: Checkpoint, anchor: str, place: str, settings: AnchorSettings) -> str:
     """Send an e-mail, or write it into the outbox where no server is named."""
-    address = unquote(place.removeprefix("mailto:"))
-    if "@" not in address:
-        raise ValueError(f"{address!r} is no address")
-    stem = _file_stem(checkpoint, settings)
-    message = _compose_mail(checkpoint, anchor, address, file_name=f"{stem}{SUFFIX}")
+    recipient = unquote(place.removeprefix("mailto:"))
+    if "@" not in recipient:
+        raise ValueError(f"{recipient!r} is no address")
+    file_stem = _file_stem(checkpoint, settings)
+    mail = _compose_mail(checkpoint, anchor, recipient, file_name=f"{file_stem}{SUFFIX}")
     if settings.smtp:
-        server = urlsplit(settings.smtp)
-        with smtplib.SMTP(server.hostname or "", server.port or 25, timeout=TIMEOUT_SECONDS) as smtp:
-            if server.scheme == "smtp+tls":
-                smtp.starttls()
-            smtp.send_message(message)
-        return address
-    outbox = settings.folder / "anchors" / "outbox"
-    outbox.mkdir(parents=True, exist_ok=True)
-    path = outbox / f"{stem}-{address.partition('@')[0]}.eml"
-    write_durably(path, message.as_string(policy=SMTP.clone(linesep="\n")))
-    return f"{path} (to be sent)"
+        smtp_url = urlsplit(settings.smtp)
+        with smtplib.SMTP(
+            smtp_url.hostname or "", smtp_url.port or 25, timeout=TIMEOUT_SECONDS
+        ) as smtp_connection:
+            if smtp_url.scheme == "smtp+tls":
+                smtp_connection.starttls()
+            smtp_connection.send_message(mail)
+        return recipient
+    outbox_folder = settings.folder / "anchors" / "outbox"
+    outbox_folder.mkdir(parents=True, exist_ok=True)
+    mail_path = outbox_folder / f"{file_stem}-{recipient.partition('@')[0]}.eml"
+    write_durably(mail_path, mail.as_string(policy=SMTP.clone(linesep="\n")))
+    return f"{mail_path} (to be sent)"
 
 
-def _compose_mail(checkpoint: Checkpoint, anchor: str, address: str, *, file_name: str) -> EmailMessage:
+def _compose_mail(checkpoint: Checkpoint, anchor: str, recipient: str, *, file_name: str) -> EmailMessage:
     head = checkpoint.head
-    message = EmailMessage()
-    message["From"] = address
-    message["To"] = address
-    message["Date"] = checkpoint.made_at
-    message["Subject"] = f"becalm ledger {checkpoint.ledger_id[:8]}: {head.size} entries, {head.root[:16]}"
-    message["Message-ID"] = f"<{head.root[:32]}.{head.size}@{checkpoint.ledger_id[:32]}.becalm>"
-    message.set_content(
+    mail = EmailMessage()
+    mail["From"] = recipient
+    mail["To"] = recipient
+    mail["Date"] = checkpoint.made_at
+    mail["Subject"] = f"becalm ledger {checkpoint.ledger_id[:8]}: {head.size} entries, {head.root[:16]}"
+    mail["Message-ID"] = f"<{head.root[:32]}.{head.size}@{checkpoint.ledger_id[:32]}.becalm>"
+    mail.set_content(
         f"The ledger {checkpoint.ledger_id} had {head.size} entries at {checkpoint.made_at}.\n"
         f"Root: {head.root}\n\n"
         "Keep this message. With the attached file anybody can tell later whether the ledger was cut off or\n"
         f"rewritten: becalm record verify --anchor {file_name}\n"
     )
-    message.add_attachment(anchor.encode(), maintype="application", subtype="json", filename=file_name)
-    return message
+    mail.add_attachment(anchor.encode(), maintype="application", subtype="json", filename=file_name)
+    return mail
 
 
 def _call_webhook(anchor: str, url: str) -> str:
-    headers = {"Content-Type": "application/json"}
-    request = Request(url, data=anchor.encode(), headers=headers, method="POST")
-    with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:
-        return f"{url} (answered {answer.status})"
+    http_headers = {"Content-Type": "application/json"}
+    http_request = Request(url, data=anchor.encode(), headers=http_headers, method="POST")
+    with urlopen(http_request, timeout=TIMEOUT_SECONDS) as http_response:
+        return f"{url} (answered {http_response.status})"

@@ -47,9 +47,9 @@ def _serialise(value: object) -> str:
 
 def _serialise_subclass(value: object) -> str:
     """The text of a value whose type is derived from one that has a text."""
-    for base in (str, int, tuple, list, Mapping):
-        if isinstance(value, base):
-            return _SERIALISERS[base](value)
+    for base_type in (str, int, tuple, list, Mapping):
+        if isinstance(value, base_type):
+            return _SERIALISERS[base_type](value)
     raise EventError(
         f"{value!r:.60} is a {type(value).__name__}, which has no single way to be written. "
         "Give text, a whole number (metres, seconds, hundredths), true, false, nothing, or a list of these."
@@ -68,18 +68,18 @@ def _serialise_list(values: Sequence[object]) -> str:
     return f"[{','.join(map(_serialise, values))}]"
 
 
-def _serialise_object(members: Mapping[object, object]) -> str:
+def _serialise_object(value_by_name: Mapping[object, object]) -> str:
     """Names in the order of their UTF-16 code units, which is that of ASCII where all are."""
-    names = [_check_name(key) for key in members]
+    names = [_check_name(key) for key in value_by_name]
     is_ascii = "".join(names).isascii()
     names.sort(key=None if is_ascii else lambda name: name.encode("utf-16-be", "surrogatepass"))
-    return f"{{{','.join([f'{quote(name)}:{_serialise(members[name])}' for name in names])}}}"
+    return f"{{{','.join([f'{quote(name)}:{_serialise(value_by_name[name])}' for name in names])}}}"
 
 
-def _check_name(key: object) -> str:
-    if not isinstance(key, str):
-        raise EventError(f"{key!r:.60} names a value, but is no text. Give names as text.")
-    return key
+def _check_name(member_name: object) -> str:
+    if not isinstance(member_name, str):
+        raise EventError(f"{member_name!r:.60} names a value, but is no text. Give names as text.")
+    return member_name
 
 
 _SERIALISERS: Final[Mapping[type, Callable[[Any], str]]] = {

@@ -63,19 +63,19 @@ def draft_event(event: Event) -> EventDraft:
     Raises EventError where a fact cannot be written in one way only: a decimal, too great a number, half a
     character.
     """
-    occurred_at, facts = format_instant(event.occurred_at), canonical_json(event.facts)
-    texts = (event.actor, event.role, event.purpose, event.programme, event.subject, facts)
-    corrects = "null" if event.corrects is None else int(event.corrects)
+    occurred_at, facts_json = format_instant(event.occurred_at), canonical_json(event.facts)
+    texts = (event.actor, event.role, event.purpose, event.programme, event.subject, facts_json)
+    corrects_json = "null" if event.corrects is None else int(event.corrects)
     quoted_texts = ",".join(map(quote, texts))
-    hashed_text = f'"{occurred_at}",{quote(event.kind)},{event.version:d},{quoted_texts},{corrects}'
+    hashed_text = f'"{occurred_at}",{quote(event.kind)},{event.version:d},{quoted_texts},{corrects_json}'
     return EventDraft(event, (occurred_at, event.kind, event.version, *texts, event.corrects), hashed_text)
 
 
 def link_row(draft: EventDraft, seq: int, recorded_at: str, commitment: str, previous: str) -> StoredRow:
     """The row of this draft as number `seq`, with the hash that `hash_row` gives for it."""
     # The same bytes as hash_row's, put together from the draft: appends wait in line for this to be done.
-    array = f'["{ENTRY_TAG}",{seq},"{recorded_at}",{draft.hashed_text},"{commitment}","{previous}"]'
-    return (seq, recorded_at, *draft.columns, commitment, previous, sha256(array.encode()).hexdigest())
+    array_json = f'["{ENTRY_TAG}",{seq},"{recorded_at}",{draft.hashed_text},"{commitment}","{previous}"]'
+    return (seq, recorded_at, *draft.columns, commitment, previous, sha256(array_json.encode()).hexdigest())
 
 
 def payload_commitment(salt: bytes, payload: bytes) -> str:
@@ -101,12 +101,12 @@ def read_entry(row: StoredRow) -> Entry:
     Raises TamperError where the row was never one that a ledger wrote.
     """
     seq, recorded_at, occurred_at, kind, version, actor, role, purpose, programme, subject = row[:FACTS]
-    facts, corrects, commitment, previous, hash_ = row[FACTS:]
+    facts_json, corrected_seq, commitment, previous_hash, entry_hash = row[FACTS:]
     try:
         moment = parse_instant(occurred_at)
-        values = {name: _read_fact(value) for name, value in json.loads(facts).items()}
-        event = Event(kind, version, moment, actor, role, purpose, values, programme, subject, corrects)
-        return Entry(seq, parse_instant(recorded_at), event, commitment, previous, hash_)
+        values = {fact_name: _read_fact(value) for fact_name, value in json.loads(facts_json).items()}
+        event = Event(kind, version, moment, actor, role, purpose, values, programme, subject, corrected_seq)
+        return Entry(seq, parse_instant(recorded_at), event, commitment, previous_hash, entry_hash)
     except (ValueError, TypeError, AttributeError, EventError) as error:
         raise TamperError(
             f"Entry {seq} cannot be read ({error}); no ledger writes such a row. Run `becalm record verify`."

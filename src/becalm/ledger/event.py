@@ -34,10 +34,10 @@ class Event:
 
     def __post_init__(self) -> None:
         needed_names = ("kind", "actor", "role", "purpose")
-        missing_names = [name for name in needed_names if not getattr(self, name).strip()]
-        if missing_names:
+        empty_fields = [field_name for field_name in needed_names if not getattr(self, field_name).strip()]
+        if empty_fields:
             raise EventError(
-                f"An event {self.kind!r} came without {' and '.join(missing_names)}. "
+                f"An event {self.kind!r} came without {' and '.join(empty_fields)}. "
                 "Say who did it, in which role and what for; nothing was written."
             )
         if self.occurred_at.utcoffset() is None:

@@ -56,8 +56,8 @@ class EventKind:
     field_by_name: Mapping[str, FactField] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        fields = MappingProxyType({fact.name: fact for fact in self.fields})
-        object.__setattr__(self, "field_by_name", fields)
+        field_by_name = MappingProxyType({fact_field.name: fact_field for fact_field in self.fields})
+        object.__setattr__(self, "field_by_name", field_by_name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +71,11 @@ class EventKinds:
     by_key: Mapping[tuple[str, int], EventKind] = field(init=False, compare=False, repr=False)
 
     def __post_init__(self) -> None:
-        by_key = {(kind.name, kind.version): kind for kind in self.kinds}
-        if len(by_key) < len(self.kinds):
+        kind_by_key = {(kind.name, kind.version): kind for kind in self.kinds}
+        if len(kind_by_key) < len(self.kinds):
             keys = [(kind.name, kind.version) for kind in self.kinds]
             raise ValueError(f"declared twice: {sorted({key for key in keys if keys.count(key) > 1})}")
-        object.__setattr__(self, "by_key", MappingProxyType(by_key))
+        object.__setattr__(self, "by_key", MappingProxyType(kind_by_key))
 
     def versions(self, name: str) -> tuple[EventKind, ...]:
         """Every version of the kind with this name, oldest first; none where it is unknown."""
@@ -131,10 +131,10 @@ def _is_day(value: object) -> bool:
     return isinstance(value, str) and bool(_DAY.fullmatch(value)) and _is_in_calendar(date, value)
 
 
-def _is_in_calendar(calendar: type[date], value: str) -> bool:
+def _is_in_calendar(date_type: type[date], value: str) -> bool:
     # The pattern is asked first: fromisoformat takes forms (week numbers, no seconds) that no ledger writes.
     try:
-        calendar.fromisoformat(value)
+        date_type.fromisoformat(value)
     except ValueError:
         return False
     return True
@@ -173,20 +173,22 @@ def check_events(events: Sequence[Event], kinds: EventKinds, now: datetime) -> N
     `now` is the time by the clock of the ledger: what occurred later is refused.
     """
     faults: list[Fault] = []
-    for number, event in enumerate(events, start=1):
-        place = event.kind if len(events) == 1 else f"event {number} ({event.kind})"
-        problems = _event_problems(event, kinds, now)
-        faults.extend(Fault(f"{place}: {where}", problem, remedy) for where, problem, remedy in problems)
+    for event_number, event in enumerate(events, start=1):
+        label = event.kind if len(events) == 1 else f"event {event_number} ({event.kind})"
+        event_problems = _event_problems(event, kinds, now)
+        faults.extend(
+            Fault(f"{label}: {where}", problem, remedy) for where, problem, remedy in event_problems
+        )
     if faults:
-        fault_count = f"{len(faults)} fault{'s' * (len(faults) > 1)}"
-        raise EventError(f"The event cannot be recorded: {fault_count}; nothing was written", tuple(faults))
+        count_text = f"{len(faults)} fault{'s' * (len(faults) > 1)}"
+        raise EventError(f"The event cannot be recorded: {count_text}; nothing was written", tuple(faults))
 
 
 _Problem = tuple[str, str, str]  # where, what is wrong, what to do
 
 
 def _event_problems(event: Event, kinds: EventKinds, now: datetime) -> Iterator[_Problem]:
-    kind = kinds.by_key.get((event.kind, event.version))
+    event_kind = kinds.by_key.get((event.kind, event.version))
     if event.occurred_at > now.astimezone(UTC):
         yield (
             "occurred_at",
@@ -194,12 +196,12 @@ def _event_problems(event: Event, kinds: EventKinds, now: datetime) -> Iterator[
             "record it when it has happened, or correct the clock",
         )
     yield from _word_problems(event)
-    if kind is None:
+    if event_kind is None:
         yield _unknown_kind(event, kinds)
         return
-    yield from _purpose_problems(event, kind)
-    yield from _correction_problems(event, kind)
-    yield from _fact_problems(event, kind)
+    yield from _purpose_problems(event, event_kind)
+    yield from _correction_problems(event, event_kind)
+    yield from _fact_problems(event, event_kind)
 
 
 def _word_problems(event: Event) -> Iterator[_Problem]:
@@ -214,8 +216,8 @@ def _unknown_kind(event: Event, kinds: EventKinds) -> _Problem:
     if versions:
         return "version", f"{event.version} is unknown", f"the known ones are {versions}; or update becalm"
     similar = difflib.get_close_matches(event.kind, [kind.name for kind in kinds.kinds], n=1)
-    hint = f"did you mean {similar[0]!r}?" if similar else "docs/reference/event-kinds.md lists them"
-    return "kind", f"{event.kind!r} is unknown", hint
+    hint_text = f"did you mean {similar[0]!r}?" if similar else "docs/reference/event-kinds.md lists them"
+    return "kind", f"{event.kind!r} is unknown", hint_text
 
 
 def _purpose_problems(event: Event, kind: EventKind) -> Iterator[_Problem]:
@@ -236,21 +238,21 @@ def _correction_problems(event: Event, kind: EventKind) -> Iterator[_Problem]:
 
 
 def _fact_problems(event: Event, kind: EventKind) -> Iterator[_Problem]:
-    fields = kind.field_by_name
-    for name, value in event.facts.items():
-        if name not in fields:
-            similar = difflib.get_close_matches(name, fields, n=1)
-            listing = f"this kind has {', '.join(fields) or 'none'}"
-            yield f"fact {name}", "is unknown", f"did you mean {similar[0]!r}?" if similar else listing
-        elif value is None and fields[name].is_needed:
-            yield _missing_fact(fields[name])
-        elif value is not None and not fits(value, fields[name].type):
-            description = FACT_TYPES[fields[name].type].description
-            yield f"fact {name}", f"{value!r:.80} does not fit", f"give {description}"
-    for fact in kind.fields:
-        if fact.is_needed and fact.name not in event.facts:
-            yield _missing_fact(fact)
+    field_by_name = kind.field_by_name
+    for fact_name, fact_value in event.facts.items():
+        if fact_name not in field_by_name:
+            similar = difflib.get_close_matches(fact_name, field_by_name, n=1)
+            listing = f"this kind has {', '.join(field_by_name) or 'none'}"
+            yield f"fact {fact_name}", "is unknown", f"did you mean {similar[0]!r}?" if similar else listing
+        elif fact_value is None and field_by_name[fact_name].is_needed:
+            yield _missing_fact(field_by_name[fact_name])
+        elif fact_value is not None and not fits(fact_value, field_by_name[fact_name].type):
+            type_description = FACT_TYPES[field_by_name[fact_name].type].description
+            yield f"fact {fact_name}", f"{fact_value!r:.80} does not fit", f"give {type_description}"
+    for fact_field in kind.fields:
+        if fact_field.is_needed and fact_field.name not in event.facts:
+            yield _missing_fact(fact_field)
 
 
-def _missing_fact(fact: FactField) -> _Problem:
-    return f"fact {fact.name}", "is missing", f"give it: {fact.meaning}"
+def _missing_fact(fact_field: FactField) -> _Problem:
+    return f"fact {fact_field.name}", "is missing", f"give it: {fact_field.meaning}"

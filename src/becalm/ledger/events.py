@@ -150,9 +150,9 @@ def _configuration_row(_key: str, _row: Row | None, entry: Entry) -> Row:
 
 
 def _erased_keys(entry: Entry) -> Iterable[str]:
-    seqs = entry.event.facts["entries"]
-    assert isinstance(seqs, tuple)
-    return tuple(format_key(int(str(seq))) for seq in seqs)
+    erased_seqs = entry.event.facts["entries"]
+    assert isinstance(erased_seqs, tuple)
+    return tuple(format_key(int(str(erased_seq))) for erased_seq in erased_seqs)
 
 
 def _erased_row(key: str, row: Row | None, entry: Entry) -> Row:
@@ -162,11 +162,11 @@ def _erased_row(key: str, row: Row | None, entry: Entry) -> Row:
 
 def _access_row(_key: str, row: Row | None, entry: Entry) -> Row:
     """How often did this actor see this person, first and last?"""
-    times = 0 if row is None else int(str(row["times"]))
+    access_count = 0 if row is None else int(str(row["times"]))
     return {
         "subject": entry.event.subject,
         "actor": entry.event.actor,
-        "times": times + 1,
+        "times": access_count + 1,
         "first": entry.seq if row is None else row["first"],
         "last": entry.seq,
         "last_at": occurrence(entry),

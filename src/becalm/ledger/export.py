@@ -46,8 +46,10 @@ def write_export(
             raise LedgerError(f"{folder} is not empty. Name a new folder; nothing was written.")
         keys: dict[str, str] = {}
         entry_count = _write_lines(folder / "entries.jsonl", _entry_lines(rows, size, keys))
-        anchors = (format_anchor(checkpoint, keys.get(checkpoint.key_id, "")) for checkpoint in checkpoints)
-        checkpoint_count = _write_lines(folder / "checkpoints.jsonl", anchors)
+        anchor_lines = (
+            format_anchor(checkpoint, keys.get(checkpoint.key_id, "")) for checkpoint in checkpoints
+        )
+        checkpoint_count = _write_lines(folder / "checkpoints.jsonl", anchor_lines)
         about: dict[str, JsonValue] = {"format": FORMAT, "ledger": ledger, "columns": COLUMNS, "keys": keys}
         (folder / "ledger.json").write_text(canonical_json(about) + "\n", "utf-8")
         (folder / VERIFIER).write_text(verifier_text(), "utf-8")
@@ -62,18 +64,18 @@ def verifier_text() -> str:
 
 
 def _write_lines(path: Path, lines: Iterable[str]) -> int:
-    count = 0
-    with path.open("w", encoding="utf-8", newline="\n") as file:
+    line_count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as text_stream:
         for line in lines:
-            file.write(line)
-            count += 1
-    return count
+            text_stream.write(line)
+            line_count += 1
+    return line_count
 
 
-def _entry_lines(rows: Iterable[StoredRow], size: int, keys: dict[str, str]) -> Iterator[str]:
-    """The rows as lines; the public keys that they name are noted in `keys` on the way."""
+def _entry_lines(rows: Iterable[StoredRow], size: int, key_by_id: dict[str, str]) -> Iterator[str]:
+    """The rows as lines; the public keys that they name are noted in `key_by_id` on the way."""
     for row in takewhile(lambda row: row[SEQ] <= size, rows):
         if row[KIND] == "key_rotated":
             facts = json.loads(row[FACTS])
-            keys[facts["new_key"]] = facts.get("new_public_key", "")
+            key_by_id[facts["new_key"]] = facts.get("new_public_key", "")
         yield canonical_json(row) + "\n"

@@ -32,27 +32,27 @@ def append_leaves(peaks: Peaks, leaves: Iterable[bytes]) -> Peaks:
     >>> [size for size, _ in append_leaves(NO_PEAKS, [b"a", b"b", b"c"])]
     [2, 1]
     """
-    sizes, hashes = [size for size, _ in peaks], [peak for _, peak in peaks]
+    leaf_counts, peak_hashes = [leaf_count for leaf_count, _ in peaks], [peak_hash for _, peak_hash in peaks]
     for leaf in leaves:
         # Written out instead of calling hash_leaf and hash_branch: a verification runs this for every entry.
-        size, peak = 1, sha256(b"\x00" + leaf).digest()
-        while sizes and sizes[-1] == size:
-            sizes.pop()
-            peak = sha256(b"\x01" + hashes.pop() + peak).digest()
-            size += size
-        sizes.append(size)
-        hashes.append(peak)
-    return tuple(zip(sizes, hashes, strict=True))
+        leaf_count, peak_hash = 1, sha256(b"\x00" + leaf).digest()
+        while leaf_counts and leaf_counts[-1] == leaf_count:
+            leaf_counts.pop()
+            peak_hash = sha256(b"\x01" + peak_hashes.pop() + peak_hash).digest()
+            leaf_count += leaf_count
+        leaf_counts.append(leaf_count)
+        peak_hashes.append(peak_hash)
+    return tuple(zip(leaf_counts, peak_hashes, strict=True))
 
 
 def root_of_peaks(peaks: Peaks) -> bytes:
     """The root of the tree whose full subtrees these are."""
     if not peaks:
         return EMPTY_ROOT
-    root = peaks[-1][1]
-    for _, peak in reversed(peaks[:-1]):
-        root = hash_branch(peak, root)
-    return root
+    root_hash = peaks[-1][1]
+    for _, peak_hash in reversed(peaks[:-1]):
+        root_hash = hash_branch(peak_hash, root_hash)
+    return root_hash
 
 
 def merkle_root(leaves: Iterable[bytes]) -> bytes:
@@ -70,30 +70,30 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
         raise IndexError(f"leaf {index} of {len(leaves)}")
     if len(leaves) == 1:
         return ()
-    middle = _left_size(len(leaves))
-    left_leaves, right_leaves = leaves[:middle], leaves[middle:]
-    if index < middle:
+    left_leaf_count = _left_size(len(leaves))
+    left_leaves, right_leaves = leaves[:left_leaf_count], leaves[left_leaf_count:]
+    if index < left_leaf_count:
         return (*inclusion_proof(left_leaves, index), merkle_root(right_leaves))
-    return (*inclusion_proof(right_leaves, index - middle), merkle_root(left_leaves))
+    return (*inclusion_proof(right_leaves, index - left_leaf_count), merkle_root(left_leaves))
 
 
 def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> bool:
     """Does this proof show that the leaf stands at `index` (from 0) of the list of `size` with this root?"""
     if not 0 <= index < size:
         return False
-    node_index, last_index, node = index, size - 1, hash_leaf(leaf)
-    for sibling in proof:
+    node_index, last_index, node_hash = index, size - 1, hash_leaf(leaf)
+    for sibling_hash in proof:
         if last_index == 0:
             return False
         if node_index % 2 or node_index == last_index:
-            node = hash_branch(sibling, node)
+            node_hash = hash_branch(sibling_hash, node_hash)
             # A node at the right edge may have no sibling on some levels: they are passed over.
             while node_index % 2 == 0 and node_index:
                 node_index, last_index = node_index // 2, last_index // 2
         else:
-            node = hash_branch(node, sibling)
+            node_hash = hash_branch(node_hash, sibling_hash)
         node_index, last_index = node_index // 2, last_index // 2
-    return last_index == 0 and node == root
+    return last_index == 0 and node_hash == root
 
 
 def consistency_proof(leaves: Sequence[bytes], size: int) -> tuple[bytes, ...]:
@@ -107,11 +107,11 @@ def _subproof(leaves: Sequence[bytes], size: int, *, is_whole: bool) -> tuple[by
     """SUBPROOF of RFC 6962; `is_whole` while the old list is a subtree whose root the reader knows."""
     if size == len(leaves):
         return () if is_whole else (merkle_root(leaves),)
-    middle = _left_size(len(leaves))
-    left_leaves, right_leaves = leaves[:middle], leaves[middle:]
-    if size <= middle:
+    left_leaf_count = _left_size(len(leaves))
+    left_leaves, right_leaves = leaves[:left_leaf_count], leaves[left_leaf_count:]
+    if size <= left_leaf_count:
         return (*_subproof(left_leaves, size, is_whole=is_whole), merkle_root(right_leaves))
-    return (*_subproof(right_leaves, size - middle, is_whole=False), merkle_root(left_leaves))
+    return (*_subproof(right_leaves, size - left_leaf_count, is_whole=False), merkle_root(left_leaves))
 
 
 def is_consistent(
@@ -128,30 +128,30 @@ def is_consistent(
 
 
 def _rebuild_roots(
-    old_size: int, old_root: bytes, new_size: int, proof: list[bytes]
+    old_leaf_count: int, old_root: bytes, new_leaf_count: int, proof: list[bytes]
 ) -> tuple[bytes, bytes] | None:
     """Both roots as the proof gives them (RFC 9162, 2.1.4.2); None where it does not fit the sizes."""
-    if old_size & (old_size - 1) == 0:
+    if old_leaf_count & (old_leaf_count - 1) == 0:
         proof.insert(0, old_root)  # a full old tree is a node of the new one, and so left out of the proof
     if not proof:
         return None
-    node_index, last_index = old_size - 1, new_size - 1
+    node_index, last_index = old_leaf_count - 1, new_leaf_count - 1
     while node_index % 2:
         node_index, last_index = node_index // 2, last_index // 2
     old_node = new_node = proof[0]
-    for sibling in proof[1:]:
+    for sibling_hash in proof[1:]:
         if last_index == 0:
             return None
         if node_index % 2 or node_index == last_index:
-            old_node, new_node = hash_branch(sibling, old_node), hash_branch(sibling, new_node)
+            old_node, new_node = hash_branch(sibling_hash, old_node), hash_branch(sibling_hash, new_node)
             while node_index % 2 == 0 and node_index:
                 node_index, last_index = node_index // 2, last_index // 2
         else:
-            new_node = hash_branch(new_node, sibling)
+            new_node = hash_branch(new_node, sibling_hash)
         node_index, last_index = node_index // 2, last_index // 2
     return (old_node, new_node) if last_index == 0 else None
 
 
-def _left_size(size: int) -> int:
-    """The greatest power of two below `size`."""
-    return 1 << (size - 1).bit_length() - 1
+def _left_size(leaf_count: int) -> int:
+    """The greatest power of two below `leaf_count`."""
+    return 1 << (leaf_count - 1).bit_length() - 1

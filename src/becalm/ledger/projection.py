@@ -38,8 +38,8 @@ def fold_entries(fold: Fold, entries: Iterable[Entry]) -> dict[str, Row]:
     >>> fold_entries(Fold("none", 1, (), lambda entry: (), lambda key, row, entry: None), [])
     {}
     """
-    (rows,) = fold_tables((fold,), entries).values()
-    return dict(sorted(rows.items()))
+    (row_by_key,) = fold_tables((fold,), entries).values()
+    return dict(sorted(row_by_key.items()))
 
 
 def fold_tables(folds: Sequence[Fold], entries: Iterable[Entry]) -> dict[str, dict[str, Row]]:
@@ -48,17 +48,17 @@ def fold_tables(folds: Sequence[Fold], entries: Iterable[Entry]) -> dict[str, di
     rows_by_table: dict[str, dict[str, Row]] = {fold.table: {} for fold in folds}
     for entry in entries:
         for fold in folds_by_kind.get(entry.event.kind, ()):
-            rows = rows_by_table[fold.table]
-            for key in fold.keys(entry):
-                row = fold.step(key, rows.get(key), entry)
-                rows.pop(key, None) if row is None else rows.update({key: row})
+            row_by_key = rows_by_table[fold.table]
+            for row_key in fold.keys(entry):
+                new_row = fold.step(row_key, row_by_key.get(row_key), entry)
+                row_by_key.pop(row_key, None) if new_row is None else row_by_key.update({row_key: new_row})
     return rows_by_table
 
 
 def group_by_kind(folds: Sequence[Fold]) -> FoldsByKind:
     """Which folds look at each kind of event?"""
-    kinds = {kind for fold in folds for kind in fold.kinds}
-    return {kind: tuple(fold for fold in folds if kind in fold.kinds) for kind in kinds}
+    kind_names = {kind_name for fold in folds for kind_name in fold.kinds}
+    return {kind_name: tuple(fold for fold in folds if kind_name in fold.kinds) for kind_name in kind_names}
 
 
 def name_folds(folds: Sequence[Fold]) -> str:
@@ -81,17 +81,17 @@ def apply_corrections(entries: Iterable[Entry], *, kind: str) -> tuple[Corrected
     A correction names the first entry, never another correction; the last one in the ledger's order is in
     force. Corrections of entries that are not among these, or are of another kind, change nothing.
     """
-    by_seq: dict[int, CorrectedEntry] = {}
+    corrected_by_first_seq: dict[int, CorrectedEntry] = {}
     for entry in entries:
         first_seq = entry.event.corrects
         if first_seq is None:
             if entry.event.kind == kind:
-                by_seq[entry.seq] = CorrectedEntry(entry, entry)
-        elif first_seq in by_seq and entry.event.kind == kind:
-            by_seq[first_seq] = replace(by_seq[first_seq], latest_entry=entry)
-        elif first_seq in by_seq and entry.event.kind == WITHDRAWN:
-            by_seq[first_seq] = replace(by_seq[first_seq], is_withdrawn=True)
-    return tuple(by_seq.values())
+                corrected_by_first_seq[entry.seq] = CorrectedEntry(entry, entry)
+        elif first_seq in corrected_by_first_seq and entry.event.kind == kind:
+            corrected_by_first_seq[first_seq] = replace(corrected_by_first_seq[first_seq], latest_entry=entry)
+        elif first_seq in corrected_by_first_seq and entry.event.kind == WITHDRAWN:
+            corrected_by_first_seq[first_seq] = replace(corrected_by_first_seq[first_seq], is_withdrawn=True)
+    return tuple(corrected_by_first_seq.values())
 
 
 def fold_corrected(table: str, *kinds: str) -> Fold:

@@ -49,8 +49,8 @@ def key_id(public_key: str) -> str:
 def is_signed(message: bytes, *, signature: str, public_key: str) -> bool:
     """Is this the Ed25519 signature (RFC 8032) of the holder of this public key? Both in hex."""
     try:
-        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
-        public.verify(bytes.fromhex(signature), message)
+        ed25519_key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+        ed25519_key.verify(bytes.fromhex(signature), message)
     except (InvalidSignature, ValueError):
         return False
     return True
@@ -118,7 +118,7 @@ def read_key(path: Path) -> SigningKey | None:
     Raises LedgerError where the file can be read by others, or is no Ed25519 key.
     """
     try:
-        pem = path.read_bytes()
+        pem_bytes = path.read_bytes()
         mode = stat.S_IMODE(path.stat().st_mode)
     except FileNotFoundError:
         return None
@@ -130,12 +130,12 @@ def read_key(path: Path) -> SigningKey | None:
             f"Run `chmod 600 {path}`, and change the key if somebody may have copied it."
         )
     try:
-        private = serialization.load_pem_private_key(pem, password=None)
+        private_key = serialization.load_pem_private_key(pem_bytes, password=None)
     except (ValueError, TypeError) as error:
         raise LedgerError(f"{path} is no signing key ({error}). Put the key of the ledger back.") from error
-    if not isinstance(private, Ed25519PrivateKey):
+    if not isinstance(private_key, Ed25519PrivateKey):
         raise LedgerError(f"{path} holds a key of another kind than Ed25519. Put the key of the ledger back.")
-    return _make_signing_key(private)
+    return _make_signing_key(private_key)
 
 
 def write_key(path: Path, key: SigningKey) -> None:
@@ -143,20 +143,20 @@ def write_key(path: Path, key: SigningKey) -> None:
 
     Raises LedgerError where the file cannot be written.
     """
-    pem = key.private.private_bytes(
+    pem_bytes = key.private.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         old_key = read_key(path)
         if old_key is not None:
-            old_path = path.with_name(f"{path.name}.{old_key.id[:16]}")
-            write_durably(old_path, path.read_bytes(), mode=OWNER_ONLY)
-        write_durably(path, pem, mode=OWNER_ONLY)
+            old_key_path = path.with_name(f"{path.name}.{old_key.id[:16]}")
+            write_durably(old_key_path, path.read_bytes(), mode=OWNER_ONLY)
+        write_durably(path, pem_bytes, mode=OWNER_ONLY)
     except OSError as error:
         raise LedgerError(f"The signing key {path} cannot be written ({error}).") from error
 
 
-def _make_signing_key(private: Ed25519PrivateKey) -> SigningKey:
-    public_key = private.public_key().public_bytes_raw().hex()
-    return SigningKey(private, public_key, key_id(public_key))
+def _make_signing_key(private_key: Ed25519PrivateKey) -> SigningKey:
+    public_key = private_key.public_key().public_bytes_raw().hex()
+    return SigningKey(private_key, public_key, key_id(public_key))

@@ -71,29 +71,31 @@ def verify_ledger(copy: LedgerCopy) -> Verdict:
     kept outside do, and `notes` says how far they reach.
     """
     anchors = sorted(copy.anchors, key=lambda anchor: (anchor.size, anchor.place))
-    sizes = {anchor.size for anchor in anchors} | {head.size for head in copy.noted_heads}
-    walk = walk_rows(copy.rows(), copy.identity, sizes)
+    compared_sizes = {anchor.size for anchor in anchors} | {head.size for head in copy.noted_heads}
+    walk = walk_rows(copy.rows(), copy.identity, compared_sizes)
     keys, key_findings = _read_keys(walk, copy.identity)
-    flaw_by_anchor = {a: flaw for a in anchors if (flaw := _find_flaw(a, copy.identity, keys)) is not None}
+    flaw_by_anchor = {
+        a: flaw_finding for a in anchors if (flaw_finding := _find_flaw(a, copy.identity, keys)) is not None
+    }
     sound_anchors = [anchor for anchor in anchors if anchor not in flaw_by_anchor]
     unsigned_anchors = [anchor for anchor in sound_anchors if anchor.checkpoint.key_id not in keys]
-    heads = weigh_heads(walk, sound_anchors, unsigned_anchors=unsigned_anchors)
-    findings = [*copy.findings, *key_findings, *flaw_by_anchor.values(), *_unknown_keys(walk, heads)]
-    findings += _broken_rows(walk, copy, heads)
+    evidence = weigh_heads(walk, sound_anchors, unsigned_anchors=unsigned_anchors)
+    findings = [*copy.findings, *key_findings, *flaw_by_anchor.values(), *_unknown_keys(walk, evidence)]
+    findings += _broken_rows(walk, copy, evidence)
     first_bad = _first_bad(findings)
-    findings += _disagreements(walk, heads, first_bad)
+    findings += _disagreements(walk, evidence, first_bad)
     findings += _lost_checkpoints(walk, anchors)
-    findings += _unlike_notes(walk, copy.noted_heads, heads, first_bad)
+    findings += _unlike_notes(walk, copy.noted_heads, evidence, first_bad)
     findings += _payload_findings(walk, copy.payload_commitments)
     findings = sorted(dict.fromkeys(findings), key=lambda f: (f.first_seq is None, f.first_seq or 0))
     return Verdict(
         head=walk.head,
         size=walk.size,
         findings=tuple(findings),
-        proven_size=heads.proven_size,
-        proven_outside_size=heads.proven_outside_size,
+        proven_size=evidence.proven_size,
+        proven_outside_size=evidence.proven_outside_size,
         anchors=tuple(anchors),
-        notes=(*copy.remarks, *_notes(walk, anchors, heads)),
+        notes=(*copy.remarks, *_notes(walk, anchors, evidence)),
     )
 
 
@@ -101,10 +103,10 @@ def _first_bad(findings: Iterable[Finding]) -> int | None:
     return min((finding.first_seq for finding in findings if finding.first_seq is not None), default=None)
 
 
-def _broken_rows(walk: Walk, copy: LedgerCopy, heads: HeadEvidence) -> Iterator[Finding]:
+def _broken_rows(walk: Walk, copy: LedgerCopy, evidence: HeadEvidence) -> Iterator[Finding]:
     """What the rows alone show."""
     if walk.broken_row is not None:
-        yield diagnose(walk, copy.rows(), identity=copy.identity, proven_size=heads.proven_size)
+        yield diagnose(walk, copy.rows(), identity=copy.identity, proven_size=evidence.proven_size)
     if walk.loose_seq is not None:
         description = f"The facts of entry {walk.loose_seq} are written as no ledger writes them."
         yield Finding("altered", walk.loose_seq, description)
@@ -112,22 +114,24 @@ def _broken_rows(walk: Walk, copy: LedgerCopy, heads: HeadEvidence) -> Iterator[
 
 def _read_keys(walk: Walk, identity: str) -> tuple[dict[str, str], list[Finding]]:
     """The public keys that the ledger names, by their id; the one before vouches for each but the first."""
-    keys: dict[str, str] = {}
+    key_by_id: dict[str, str] = {}
     findings = []
     current_id = ""
     for row in walk.rows_of_kind("key_rotated"):
         facts = facts_in(row)
         public_key, signature = str(facts.get("new_public_key", "")), str(facts.get("old_signature", ""))
-        message = handover_bytes(identity, current_id, public_key)
-        is_vouched = not current_id or is_signed(message, signature=signature, public_key=keys[current_id])
+        handover_message = handover_bytes(identity, current_id, public_key)
+        is_signed_by_old_key = not current_id or is_signed(
+            handover_message, signature=signature, public_key=key_by_id[current_id]
+        )
         is_named = _is_key(public_key, str(facts.get("new_key"))) and facts.get("old_key") == current_id
-        if is_named and is_vouched:
+        if is_named and is_signed_by_old_key:
             current_id = key_id(public_key)
-            keys[current_id] = public_key
+            key_by_id[current_id] = public_key
         else:
             description = "names a new signing key, but the key before it did not sign that."
             findings.append(Finding("key", row[SEQ], f"Entry {row[SEQ]} {description}"))
-    return keys, findings
+    return key_by_id, findings
 
 
 def _is_key(public_key: str, id: str) -> bool:
@@ -137,14 +141,14 @@ def _is_key(public_key: str, id: str) -> bool:
         return False
 
 
-def _find_flaw(anchor: Anchor, identity: str, keys: dict[str, str]) -> Finding | None:
+def _find_flaw(anchor: Anchor, identity: str, key_by_id: dict[str, str]) -> Finding | None:
     """Why a checkpoint says nothing about this ledger, if so."""
     checkpoint = anchor.checkpoint
     name = f"The signed head of {anchor.size} entries in {anchor.place}"
     if checkpoint.ledger_id != identity:
         difference = f"is of ledger {checkpoint.ledger_id}, and this one is {identity}"
         return Finding("rewritten", 1, f"{name} {difference}: another took its place.")
-    public_key, signature = keys.get(checkpoint.key_id), checkpoint.signature
+    public_key, signature = key_by_id.get(checkpoint.key_id), checkpoint.signature
     if public_key and not is_signed(signed_bytes(checkpoint), signature=signature, public_key=public_key):
         return Finding("checkpoint", None, f"{name} was altered: its signature does not fit it.")
     return None
@@ -165,18 +169,18 @@ class Restore:
     def from_row(cls, row: StoredRow) -> Restore:
         """What an entry of kind `ledger_restored` says, as far as it can be read."""
         facts = facts_in(row)
-        people = (str(facts.get("first_actor", "")), str(facts.get("second_actor", "")))
+        actor_names = (str(facts.get("first_actor", "")), str(facts.get("second_actor", "")))
         size, lost_size = (v if isinstance(v := facts.get(n), int) else 0 for n in ("size", "lost_size"))
-        names = facts.get("anchors")
-        head_names = tuple(names) if isinstance(names, list) else ()
-        return cls(row[SEQ], row[RECORDED_AT], size, lost_size, people, head_names)
+        lost_head_names = facts.get("anchors")
+        head_names = tuple(lost_head_names) if isinstance(lost_head_names, list) else ()
+        return cls(row[SEQ], row[RECORDED_AT], size, lost_size, actor_names, head_names)
 
     def gives_up(self, checkpoint: Checkpoint) -> bool:
         """Was this head given up, by name or among the entries that were?"""
-        are_two = len({person.strip().casefold() for person in self.people} - {""}) == 2
-        size, made_at = checkpoint.head.size, format_instant(checkpoint.made_at)
-        is_between = self.size < size <= self.lost_size and made_at <= self.recorded_at
-        return are_two and (is_between or head_name(checkpoint.head) in self.head_names)
+        has_two_people = len({person.strip().casefold() for person in self.people} - {""}) == 2
+        head_size, made_at = checkpoint.head.size, format_instant(checkpoint.made_at)
+        is_between = self.size < head_size <= self.lost_size and made_at <= self.recorded_at
+        return has_two_people and (is_between or head_name(checkpoint.head) in self.head_names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,13 +205,13 @@ def weigh_heads(walk: Walk, anchors: Sequence[Anchor], *, unsigned_anchors: Sequ
     valid_anchors = [a for a in anchors if not any(restore.gives_up(a.checkpoint) for restore in restores)]
     unequal_anchors = tuple(anchor for anchor in valid_anchors if anchor not in agreeing_anchors)
     contradicting_anchors = [anchor for anchor in unequal_anchors if anchor.size in walk.root_by_size]
-    least_size = min((anchor.size for anchor in contradicting_anchors), default=walk.sound_size + 1)
+    first_bad_size = min((anchor.size for anchor in contradicting_anchors), default=walk.sound_size + 1)
     is_contradicted_elsewhere = any(anchor.place != IN_LEDGER for anchor in contradicting_anchors)
     proving_anchors = [
         anchor
         for anchor in agreeing_anchors
         if anchor not in unsigned_anchors
-        and anchor.size < least_size
+        and anchor.size < first_bad_size
         and (not is_contradicted_elsewhere or anchor.place != IN_LEDGER)
     ]
     proven_size = max((anchor.size for anchor in proving_anchors), default=0)
@@ -216,9 +220,9 @@ def weigh_heads(walk: Walk, anchors: Sequence[Anchor], *, unsigned_anchors: Sequ
     return HeadEvidence(proven_size, proven_outside_size, unequal_anchors, valid_unsigned, restores)
 
 
-def _unknown_keys(walk: Walk, heads: HeadEvidence) -> Iterator[Finding]:
+def _unknown_keys(walk: Walk, evidence: HeadEvidence) -> Iterator[Finding]:
     """Heads that somebody else signed. Of one beyond the sound rows, the entry with its key may be lost."""
-    for anchor in heads.unsigned_anchors:
+    for anchor in evidence.unsigned_anchors:
         if anchor.size <= walk.sound_size:
             description = (
                 f"The signed head of {anchor.size} entries in {anchor.place} is signed with key "
@@ -227,36 +231,36 @@ def _unknown_keys(walk: Walk, heads: HeadEvidence) -> Iterator[Finding]:
             yield Finding("key", None, description)
 
 
-def _disagreements(walk: Walk, heads: HeadEvidence, first_bad: int | None) -> Iterator[Finding]:
+def _disagreements(walk: Walk, evidence: HeadEvidence, first_bad: int | None) -> Iterator[Finding]:
     """What the signed heads say that do not agree with the rows; once for each kind of disagreement."""
-    longer_anchors = [anchor for anchor in heads.unequal_anchors if anchor.size > walk.size]
+    longer_anchors = [anchor for anchor in evidence.unequal_anchors if anchor.size > walk.size]
     if longer_anchors:
-        yield _cut_off(walk, longer_anchors[-1], heads.proven_size)
-    anchor = next((anchor for anchor in heads.unequal_anchors if anchor.size in walk.root_by_size), None)
+        yield _cut_off(walk, longer_anchors[-1], evidence.proven_size)
+    anchor = next((anchor for anchor in evidence.unequal_anchors if anchor.size in walk.root_by_size), None)
     if anchor is not None:
-        proof = (
-            f"Entries 1 to {heads.proven_size} are proven by a signed head; the first bad one is "
-            f"{heads.proven_size + 1} to {anchor.size}."
-            if heads.proven_size
+        proof_text = (
+            f"Entries 1 to {evidence.proven_size} are proven by a signed head; the first bad one is "
+            f"{evidence.proven_size + 1} to {anchor.size}."
+            if evidence.proven_size
             else "No signed head agrees with any of them, so every entry from the first is in doubt."
         )
         yield Finding(
             "rewritten",
-            _first_rewritten(anchor.size, heads.proven_size, first_bad),
+            _first_rewritten(anchor.size, evidence.proven_size, first_bad),
             f"The ledger was written anew: its first {anchor.size} entries are not those that were signed "
-            f"for (kept in {anchor.place}). {proof}",
+            f"for (kept in {anchor.place}). {proof_text}",
         )
 
 
-def _first_rewritten(size: int, proven_size: int, first_bad: int | None) -> int:
-    """Which is the first bad entry, where the first `size` are not those that they were?"""
-    return first_bad if first_bad is not None and first_bad <= size else min(proven_size + 1, size)
+def _first_rewritten(head_size: int, proven_size: int, first_bad: int | None) -> int:
+    """Which is the first bad entry, where the first `head_size` are not those that they were?"""
+    return first_bad if first_bad is not None and first_bad <= head_size else min(proven_size + 1, head_size)
 
 
 def _cut_off(walk: Walk, anchor: Anchor, proven_size: int) -> Finding:
     size = anchor.size
     missing = f"entry {size} is" if size == walk.size + 1 else f"entries {walk.size + 1} to {size} are"
-    proof = (
+    proof_text = (
         f"Its first {proven_size} entries are those that were signed for"
         if proven_size
         else "No signed head reaches the entries that it still has"
@@ -265,16 +269,18 @@ def _cut_off(walk: Walk, anchor: Anchor, proven_size: int) -> Finding:
         "shorter",
         walk.size + 1,
         f"The ledger has {walk.size} entries, but had {size} (signed head kept in {anchor.place}): {missing} "
-        f"missing. {proof}: it is an older copy, or its end was cut off.",
+        f"missing. {proof_text}: it is an older copy, or its end was cut off.",
     )
 
 
 def _lost_checkpoints(walk: Walk, anchors: Sequence[Anchor]) -> Iterator[Finding]:
     """Signed heads that the ledger says it made, and does not keep."""
-    heads = {(anchor.size, anchor.checkpoint.head.root) for anchor in anchors if anchor.place == IN_LEDGER}
+    size_roots = {
+        (anchor.size, anchor.checkpoint.head.root) for anchor in anchors if anchor.place == IN_LEDGER
+    }
     for row in walk.rows_of_kind("checkpoint_made"):
         facts = facts_in(row)
-        if (facts.get("size"), facts.get("root")) not in heads:
+        if (facts.get("size"), facts.get("root")) not in size_roots:
             name = f"The signed head of {facts.get('size')} entries, made by entry {row[SEQ]},"
             yield Finding("checkpoint", None, f"{name} was taken out.")
 
@@ -302,23 +308,25 @@ def _payload_findings(walk: Walk, payloads: Iterable[tuple[int, str]] | None) ->
     """Personal details that are not what was committed to, or are gone though nobody recorded an erasure."""
     if payloads is None:
         return
-    commitments = dict(payloads)
-    erasures = [facts_in(row).get("entries") for row in walk.rows_of_kind("payload_erased")]
-    erased_seqs = {seq for seqs in erasures if isinstance(seqs, list) for seq in seqs}
+    recomputed_by_seq = dict(payloads)
+    erased_seq_lists = [facts_in(row).get("entries") for row in walk.rows_of_kind("payload_erased")]
+    erased_seqs = {seq for seq_list in erased_seq_lists if isinstance(seq_list, list) for seq in seq_list}
     for seq, commitment in walk.commitments.items():
-        if seq in commitments and commitments[seq] != commitment:
+        if seq in recomputed_by_seq and recomputed_by_seq[seq] != commitment:
             yield Finding("payload", seq, f"The details beside entry {seq} are not those that were recorded.")
-        elif (seq in commitments) == (seq in erased_seqs):
-            state = "there, though erased" if seq in commitments else "gone, and no erasure is recorded"
-            yield Finding("payload", seq, f"The details beside entry {seq} are {state}.")
-    for seq in sorted(commitments.keys() - walk.commitments.keys()):
+        elif (seq in recomputed_by_seq) == (seq in erased_seqs):
+            state_text = (
+                "there, though erased" if seq in recomputed_by_seq else "gone, and no erasure is recorded"
+            )
+            yield Finding("payload", seq, f"The details beside entry {seq} are {state_text}.")
+    for seq in sorted(recomputed_by_seq.keys() - walk.commitments.keys()):
         if seq <= walk.sound_size:
             yield Finding("payload", seq, f"There are details beside entry {seq}, which recorded none.")
 
 
-def _notes(walk: Walk, anchors: Sequence[Anchor], heads: HeadEvidence) -> Iterator[str]:
+def _notes(walk: Walk, anchors: Sequence[Anchor], evidence: HeadEvidence) -> Iterator[str]:
     """What this verification cannot show, in plain words."""
-    for restore in heads.restores:
+    for restore in evidence.restores:
         yield (
             f"An older copy was restored at entry {restore.seq}, confirmed by {restore.people[0]} and "
             f"{restore.people[1]}: entries {restore.size + 1} to {restore.lost_size} of before are lost."
@@ -328,9 +336,9 @@ def _notes(walk: Walk, anchors: Sequence[Anchor], heads: HeadEvidence) -> Iterat
             "No head kept outside was compared. A chain alone cannot show that its end was cut off, or that "
             "its owner wrote all of it anew. Name places under [ledger] anchors, or give the file of a head."
         )
-    elif heads.proven_outside_size < walk.sound_size:
+    elif evidence.proven_outside_size < walk.sound_size:
         yield (
-            f"Entries {heads.proven_outside_size + 1} to {walk.sound_size} are newer than every head kept "
+            f"Entries {evidence.proven_outside_size + 1} to {walk.sound_size} are newer than every head kept "
             "outside that agrees: were they cut off or written anew, nothing would show it. "
             "Run `becalm record checkpoint`."
         )

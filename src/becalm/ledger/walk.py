@@ -105,24 +105,24 @@ def walk_rows(rows: Iterable[StoredRow], identity: str, sizes: Collection[int]) 
 
 def _cut_chunks(rows: Iterator[StoredRow], stop_sizes: list[int]) -> Iterator[Sequence[StoredRow]]:
     """The rows in chunks that end at every anchored size, so that its root can be taken there."""
-    count = 0
+    row_count = 0
     while True:
-        while stop_sizes and stop_sizes[-1] <= count:
+        while stop_sizes and stop_sizes[-1] <= row_count:
             stop_sizes.pop()
-        chunk = list(islice(rows, min(CHUNK, stop_sizes[-1] - count) if stop_sizes else CHUNK))
-        if not chunk:
+        chunk_rows = list(islice(rows, min(CHUNK, stop_sizes[-1] - row_count) if stop_sizes else CHUNK))
+        if not chunk_rows:
             return
-        yield chunk
-        count += len(chunk)
+        yield chunk_rows
+        row_count += len(chunk_rows)
 
 
 def _count_sound(chunk: Sequence[StoredRow], sound_size: int, last_hash: str) -> int:
     """How many of these rows follow on and hash to what they bear?"""
-    for index, (row, array) in enumerate(zip(chunk, _hashed_arrays(chunk), strict=False)):
-        own_hash = sha256(array).hexdigest() if array is not None else None
-        is_linked = row[PREVIOUS] == last_hash and row[SEQ] == sound_size + index + 1
+    for row_index, (row, hashed_array) in enumerate(zip(chunk, _hashed_arrays(chunk), strict=False)):
+        own_hash = sha256(hashed_array).hexdigest() if hashed_array is not None else None
+        is_linked = row[PREVIOUS] == last_hash and row[SEQ] == sound_size + row_index + 1
         if own_hash is None or row[HASH] != own_hash or not is_linked:
-            return index
+            return row_index
         last_hash = own_hash
     return len(chunk)
 
@@ -138,7 +138,7 @@ def _hashed_arrays(chunk: Sequence[StoredRow]) -> Sequence[bytes | None]:
     except (TypeError, ValueError):
         return [_hashed_array(row) for row in chunk]
     parts = arrays[len(ARRAY_START) + 1 : -2].split(b"]," + ARRAY_START)
-    return [ARRAY_START + part + b"]" for part in parts]
+    return [ARRAY_START + array_bytes + b"]" for array_bytes in parts]
 
 
 def _hashed_array(row: StoredRow) -> bytes | None:
@@ -164,14 +164,14 @@ def _is_canonical(facts: str) -> bool:
 
 
 def _are_canonical(facts: Sequence[str]) -> bool:
-    text = f"[{','.join(facts)}]"
+    array_json = f"[{','.join(facts)}]"
     try:
-        objects = json.loads(text, parse_float=_refuse_number, parse_constant=_refuse_number)
+        parsed_objects = json.loads(array_json, parse_float=_refuse_number, parse_constant=_refuse_number)
     except (ValueError, RecursionError):
         return False
     # The lengths are compared, for a text that holds "},{" would pass for two sets of facts.
-    are_objects = len(objects) == len(facts) and all(type(part) is dict for part in objects)
-    return are_objects and _encode_sorted(objects) == text
+    are_objects = len(parsed_objects) == len(facts) and all(type(part) is dict for part in parsed_objects)
+    return are_objects and _encode_sorted(parsed_objects) == array_json
 
 
 def _refuse_number(text: str) -> object:
@@ -193,55 +193,59 @@ def diagnose(walk: Walk, rows: Iterable[StoredRow], *, identity: str, proven_siz
     `proven_size` is how many entries a signed head covers: they are what they were. Of an entry that was
     written anew with a hash of its own, only the entry after it tells: it follows another one.
     """
-    row, place = walk.broken_row, walk.sound_size + 1
-    assert row is not None, "only a broken ledger is diagnosed"
-    if row[SEQ] != place:
-        return _diagnose_number(row, place)
-    if _own_hash(row) != row[HASH]:
-        return _diagnose_hash(row, walk, rows, identity)
-    if place > 1 and proven_size < place - 1:
+    broken_row, due_seq = walk.broken_row, walk.sound_size + 1
+    assert broken_row is not None, "only a broken ledger is diagnosed"
+    if broken_row[SEQ] != due_seq:
+        return _diagnose_number(broken_row, due_seq)
+    if _own_hash(broken_row) != broken_row[HASH]:
+        return _diagnose_hash(broken_row, walk, rows, identity)
+    if due_seq > 1 and proven_size < due_seq - 1:
         description = (
-            f"Entry {place - 1} is not the one that entry {place} was written after: it was altered and "
+            f"Entry {due_seq - 1} is not the one that entry {due_seq} was written after: it was altered and "
             "given a new hash"
         )
-        if proven_size + 1 < place - 1:
+        if proven_size + 1 < due_seq - 1:
             description += f" (or the rewriting began before it, at entry {proven_size + 1} the earliest)"
-        return Finding("altered", place - 1, f"{description}.")
-    predecessor = f"entry {place - 1}" if place > 1 else f"the opening of ledger {identity}"
-    return Finding("altered", place, f"Entry {place} does not follow {predecessor}: it was written anew.")
+        return Finding("altered", due_seq - 1, f"{description}.")
+    predecessor = f"entry {due_seq - 1}" if due_seq > 1 else f"the opening of ledger {identity}"
+    return Finding("altered", due_seq, f"Entry {due_seq} does not follow {predecessor}: it was written anew.")
 
 
-def _diagnose_number(row: StoredRow, place: int) -> Finding:
-    if isinstance(row[SEQ], int) and row[SEQ] > place:
-        gap = f"Entry {place} is" if row[SEQ] == place + 1 else f"Entries {place} to {row[SEQ] - 1} are"
-        return Finding("missing", place, f"{gap} missing: entry {row[SEQ]} comes next.")
-    description = f"A row with the number {row[SEQ]!r} stands where entry {place} belongs."
-    return Finding("inserted", place, description)
+def _diagnose_number(row: StoredRow, due_seq: int) -> Finding:
+    if isinstance(row[SEQ], int) and row[SEQ] > due_seq:
+        gap_text = (
+            f"Entry {due_seq} is" if row[SEQ] == due_seq + 1 else f"Entries {due_seq} to {row[SEQ] - 1} are"
+        )
+        return Finding("missing", due_seq, f"{gap_text} missing: entry {row[SEQ]} comes next.")
+    description = f"A row with the number {row[SEQ]!r} stands where entry {due_seq} belongs."
+    return Finding("inserted", due_seq, description)
 
 
 def _diagnose_hash(row: StoredRow, walk: Walk, rows: Iterable[StoredRow], identity: str) -> Finding:
     """A row whose hash is not its own: edited, or an entry of another place that was given a new number."""
-    place = walk.sound_size + 1
+    due_seq = walk.sound_size + 1
     if _own_hash((*row[:PREVIOUS], walk.last_hash, row[HASH])) == row[HASH]:
-        return Finding("altered", place, f"Entry {place} was altered: its link to the entry before it was.")
+        return Finding(
+            "altered", due_seq, f"Entry {due_seq} was altered: its link to the entry before it was."
+        )
     number, is_copy = _find_link(row, islice(rows, walk.sound_size), identity)
-    if number is not None and number < place and _own_hash((number, *row[1:])) == row[HASH]:
-        origin = (
+    if number is not None and number < due_seq and _own_hash((number, *row[1:])) == row[HASH]:
+        origin_text = (
             f"the row that stands there is a copy of entry {number}."
             if is_copy
-            else f"the row numbered {place} was written as entry {number}."
+            else f"the row numbered {due_seq} was written as entry {number}."
         )
-        first_seq = place if is_copy else number
-        return Finding("inserted", first_seq, f"Entry {first_seq} was put in: {origin}")
+        first_seq = due_seq if is_copy else number
+        return Finding("inserted", first_seq, f"Entry {first_seq} was put in: {origin_text}")
     written_seq = _find_number(row, walk.size + SEARCH_REACH) if row[PREVIOUS] != walk.last_hash else None
     if written_seq is not None:
         return Finding(
             "moved",
-            place,
-            f"Entry {place} is not what stood there: the row was written as entry {written_seq}, so that "
+            due_seq,
+            f"Entry {due_seq} is not what stood there: the row was written as entry {written_seq}, so that "
             "entries were taken out or put in another order.",
         )
-    return Finding("altered", place, f"Entry {place} was altered: what it says does not give its hash.")
+    return Finding("altered", due_seq, f"Entry {due_seq} was altered: what it says does not give its hash.")
 
 
 def _find_link(row: StoredRow, rows: Iterable[StoredRow], identity: str) -> tuple[int | None, bool]:

@@ -86,8 +86,8 @@ def day(value: date) -> str:
 
 def month(value: date | str) -> str:
     """A month, from its first day or from YYYY-MM."""
-    first = date.fromisoformat(f"{value}-01") if isinstance(value, str) else value
-    return f"{first:%B %Y}"
+    first_day = date.fromisoformat(f"{value}-01") if isinstance(value, str) else value
+    return f"{first_day:%B %Y}"
 
 
 def instant(value: datetime) -> str:
@@ -105,15 +105,15 @@ def period(value: Period) -> str:
     >>> period(Period(date(2020, 4, 6), date(2020, 5, 18)))
     '6 April to 17 May 2020'
     """
-    last = value.end - timedelta(days=1)
+    last_day = value.end - timedelta(days=1)
     if not value.is_whole_months:
-        return day(last) if value.days == 1 else f"{_first_day(value.start, last)} to {day(last)}"
+        return day(last_day) if value.days == 1 else f"{_first_day(value.start, last_day)} to {day(last_day)}"
     if len(value.months) == 1:
         return month(value.start)
-    if value.start.month == 1 and last.month == 12 and value.start.year == last.year:
+    if value.start.month == 1 and last_day.month == 12 and value.start.year == last_day.year:
         return str(value.start.year)
-    first = f"{value.start:%B}" if value.start.year == last.year else month(value.start)
-    return f"{first} to {month(last)}"
+    first_day_text = f"{value.start:%B}" if value.start.year == last_day.year else month(value.start)
+    return f"{first_day_text} to {month(last_day)}"
 
 
 def join_words(items: Sequence[str]) -> str:
@@ -141,10 +141,10 @@ def inside(words: str) -> str:
     return words if words[:2].isupper() else words[:1].lower() + words[1:]
 
 
-def _first_day(start: date, last: date) -> str:
-    if start.year != last.year:
+def _first_day(start: date, last_day: date) -> str:
+    if start.year != last_day.year:
         return day(start)
-    return str(start.day) if start.month == last.month else f"{start.day} {start:%B}"
+    return str(start.day) if start.month == last_day.month else f"{start.day} {start:%B}"
 
 
 def _true_minus(digits: str) -> str:

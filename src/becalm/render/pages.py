@@ -30,13 +30,13 @@ def self_contained(template: str, functions: Mapping[str, object] | None = None,
 
     `functions` are what the templates of a job call beside the numbers of `words`.
     """
-    style = _style()
-    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    style_css = _style()
+    style_digest = base64.b64encode(hashlib.sha256(style_css.encode()).digest()).decode()
     page_template = _environment().get_template(template, globals={"words": words, **(functions or {})})
-    page = page_template.render(
-        **values, style=Markup(style), style_hash=digest
+    page_html = page_template.render(
+        **values, style=Markup(style_css), style_hash=style_digest
     )  # our own file, no text of a record
-    return _tidy(page) + "\n"
+    return _tidy(page_html) + "\n"
 
 
 @cache
@@ -85,18 +85,18 @@ def write_folder(path: Path, texts: Mapping[str, str | bytes], *, kind: FolderKi
     check_folder_free(path, texts, kind=kind)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
+        fresh_folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-"))
     except OSError as error:
         raise UsageError(
             f"{path} cannot be written ({error.strerror}). Name another folder with `out`."
         ) from error
     try:
-        for name, text in texts.items():
-            _write(fresh / name, text)
-        fresh.chmod(kind.mode)
-        _swap(fresh, path)
+        for file_name, file_content in texts.items():
+            _write(fresh_folder / file_name, file_content)
+        fresh_folder.chmod(kind.mode)
+        _swap(fresh_folder, path)
     finally:
-        shutil.rmtree(fresh, ignore_errors=True)
+        shutil.rmtree(fresh_folder, ignore_errors=True)
 
 
 def check_folder_free(path: Path, names: Iterable[str], *, kind: FolderKind = BRIEFING) -> None:
@@ -106,34 +106,34 @@ def check_folder_free(path: Path, names: Iterable[str], *, kind: FolderKind = BR
     if not path.is_dir():
         raise UsageError(f"{path} is a file. Name a folder with `out`.")
     own_names = {PurePosixPath(name).parts[0] for name in names}
-    names_there = {entry.name for entry in path.iterdir()}
-    if names_there and (kind.record not in names_there or names_there - own_names):
-        strange = ", ".join(sorted(names_there - own_names)[:3]) or f"no {kind.record}"
+    present_names = {entry.name for entry in path.iterdir()}
+    if present_names and (kind.record not in present_names or present_names - own_names):
+        strange_names_text = ", ".join(sorted(present_names - own_names)[:3]) or f"no {kind.record}"
         raise UsageError(
-            f"{path} is not {kind.name} ({strange}), and would be replaced. "
+            f"{path} is not {kind.name} ({strange_names_text}), and would be replaced. "
             "Name another folder with `out`, or move what it holds."
         )
 
 
-def _write(path: Path, text: str | bytes) -> None:
+def _write(path: Path, file_content: str | bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as file:
-        file.write(text.encode() if isinstance(text, str) else text)
-        file.flush()
-        os.fsync(file.fileno())
+    with path.open("wb") as byte_stream:
+        byte_stream.write(file_content.encode() if isinstance(file_content, str) else file_content)
+        byte_stream.flush()
+        os.fsync(byte_stream.fileno())
 
 
-def _swap(fresh: Path, path: Path) -> None:
+def _swap(fresh_folder: Path, path: Path) -> None:
     """Put the new folder in place; a folder cannot be renamed over a full one, so the old one steps aside."""
     if not path.exists():
-        fresh.rename(path)
+        fresh_folder.rename(path)
         return
-    aside = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-old-"))
-    path.rename(aside / "old")
+    old_folder = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}-old-"))
+    path.rename(old_folder / "old")
     try:
-        fresh.rename(path)
+        fresh_folder.rename(path)
     except OSError:
-        (aside / "old").rename(path)
+        (old_folder / "old").rename(path)
         raise
     finally:
-        shutil.rmtree(aside, ignore_errors=True)
+        shutil.rmtree(old_folder, ignore_errors=True)

@@ -32,28 +32,28 @@ def csv_text(headings: Iterable[object], rows: Iterable[Iterable[object]]) -> st
     >>> csv_text(("place", "change"), [("=A1", -3)])
     "place,change\n'=A1,-3\n"
     """
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(list(headings))
-    table.writerows([harmless(cell) for cell in row] for row in rows)
-    return out.getvalue()
+    csv_buffer = io.StringIO()
+    csv_writer = csv.writer(csv_buffer, lineterminator="\n")
+    csv_writer.writerow(list(headings))
+    csv_writer.writerows([harmless(cell) for cell in row] for row in rows)
+    return csv_buffer.getvalue()
 
 
 def workbook(headings: Sequence[str], rows: Iterable[Iterable[object]]) -> bytes:
     """A table as an xlsx workbook of one sheet, its head frozen; the same bytes for the same table."""
     import xlsxwriter  # loaded only where a workbook is asked for
 
-    out = io.BytesIO()
-    settings = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
-    with xlsxwriter.Workbook(out, settings) as book:
+    workbook_buffer = io.BytesIO()
+    workbook_settings = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
+    with xlsxwriter.Workbook(workbook_buffer, workbook_settings) as book:
         book.set_properties({"created": FIXED_DAY})
-        sheet, bold = book.add_worksheet("becalm"), book.add_format({"bold": True})
-        sheet.write_row(0, 0, headings, bold)
-        sheet.freeze_panes(1, 0)
-        for number, row in enumerate(rows, start=1):
-            sheet.write_row(number, 0, [_workbook_cell(cell) for cell in row])
-        sheet.autofit()
-    return out.getvalue()
+        worksheet, bold_format = book.add_worksheet("becalm"), book.add_format({"bold": True})
+        worksheet.write_row(0, 0, headings, bold_format)
+        worksheet.freeze_panes(1, 0)
+        for row_number, row in enumerate(rows, start=1):
+            worksheet.write_row(row_number, 0, [_workbook_cell(cell) for cell in row])
+        worksheet.autofit()
+    return workbook_buffer.getvalue()
 
 
 def _workbook_cell(value: object) -> object:

@@ -47,8 +47,8 @@ def line(x1: float, y1: float, x2: float, y2: float, **attributes: str | float |
 
 def path(points: Iterable[tuple[float, float]], *, close: bool = False) -> str:
     """The `d` of a line through the points."""
-    steps = " ".join(f"{number(x)},{number(y)}" for x, y in points)
-    return f"M{steps}Z" if close else f"M{steps}"
+    points_text = " ".join(f"{number(x)},{number(y)}" for x, y in points)
+    return f"M{points_text}Z" if close else f"M{points_text}"
 
 
 def picture(
@@ -88,8 +88,8 @@ class Scale:
 
     def __call__(self, value: float) -> float:
         """Where is this value, held inside the picture?"""
-        clamped = min(max(value, self.low), self.high)
-        return self.start + (clamped - self.low) / (self.high - self.low) * (self.end - self.start)
+        clamped_value = min(max(value, self.low), self.high)
+        return self.start + (clamped_value - self.low) / (self.high - self.low) * (self.end - self.start)
 
     def holds(self, value: float) -> bool:
         """Whether the value lies on the axis without being held back."""
@@ -104,9 +104,9 @@ def round_ticks(low: float, high: float, *, about: int = 5) -> tuple[float, ...]
     """
     rough_step = max(high - low, 1e-9) / max(about, 1)
     power = 10.0 ** math.floor(math.log10(rough_step))
-    step = next(m * power for m in (1.0, 2.0, 2.5, 5.0, 10.0) if m * power >= rough_step * 0.999_999)
-    first, last = math.floor(low / step), math.ceil(high / step)
-    return tuple(round(i * step, 10) for i in range(first, max(last, first + 1) + 1))
+    tick_step = next(m * power for m in (1.0, 2.0, 2.5, 5.0, 10.0) if m * power >= rough_step * 0.999_999)
+    first_n, last_n = math.floor(low / tick_step), math.ceil(high / tick_step)
+    return tuple(round(i * tick_step, 10) for i in range(first_n, max(last_n, first_n + 1) + 1))
 
 
 # The marks differ from each other in shape, so that none needs its colour to be told.

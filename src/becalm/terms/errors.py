@@ -48,8 +48,8 @@ class BecalmError(Exception):
 
     def reworded(self, reword: Callable[[str], str]) -> Self:
         """The same failure in the words of a door: its options, or the labels of its page."""
-        faults = (Fault(reword(f.where), reword(f.what), reword(f.remedy)) for f in self.faults)
-        return type(self)(reword(self.message), tuple(faults))
+        reworded_faults = (Fault(reword(f.where), reword(f.what), reword(f.remedy)) for f in self.faults)
+        return type(self)(reword(self.message), tuple(reworded_faults))
 
     def __str__(self) -> str:
         return "\n".join([self.message, *(f"  {fault}" for fault in self.faults)])

@@ -115,17 +115,17 @@ class GroupWeights:
         Raises QuestionError with every group that has none: nothing is guessed. It names those that have one,
         but for those that are `never` a target.
         """
-        by_group, keys = {weight.group: weight for weight in self.weights}, tuple(groups)
-        missing_keys = [key for key in keys if key not in by_group]
-        if missing_keys:
-            alternatives = ", ".join(sorted(by_group.keys() - set(never)))
+        weight_by_group, group_keys = {weight.group: weight for weight in self.weights}, tuple(groups)
+        missing_groups = [group_key for group_key in group_keys if group_key not in weight_by_group]
+        if missing_groups:
+            alternatives_text = ", ".join(sorted(weight_by_group.keys() - set(never)))
             raise QuestionError(
                 f"The harm weights {self.key} ({self.index} {self.edition}) have no weight for "
-                f"{', '.join(missing_keys)}, so no place can be ranked by harm with them. Name the target "
-                f"with `target`, one or more of {alternatives}; or bring a reviewed table with "
+                f"{', '.join(missing_groups)}, so no place can be ranked by harm with them. Name the target "
+                f"with `target`, one or more of {alternatives_text}; or bring a reviewed table with "
                 "`harm_weights`."
             )
-        return tuple(by_group[key] for key in keys)
+        return tuple(weight_by_group[group_key] for group_key in group_keys)
 
 
 @dataclass(frozen=True, slots=True)

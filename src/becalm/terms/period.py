@@ -86,12 +86,12 @@ class Period:
     @property
     def months(self) -> tuple[str, ...]:
         """Every month it touches, written YYYY-MM."""
-        months = []
+        month_texts = []
         first_day = self.start.replace(day=1)
         while first_day < self.end:
-            months.append(f"{first_day:%Y-%m}")
+            month_texts.append(f"{first_day:%Y-%m}")
             first_day = (first_day + timedelta(days=32)).replace(day=1)
-        return tuple(months)
+        return tuple(month_texts)
 
     def overlaps(self, period: Period) -> bool:
         """Whether a day lies in both."""
@@ -128,31 +128,31 @@ def parse_period(text: str, *, last_day: date) -> WrittenPeriod:
         where the text is none of these forms, with the corrected form where it can be told.
     """
     text = text.strip()
-    last_match = _LAST_PATTERN.fullmatch(text)
-    if last_match:
-        return _read_last(text, last_match, last_day)
-    first_part, dots, final_part = (part.strip() for part in text.partition(".."))
-    final_part = final_part if dots else first_part
-    unit = _find_unit(first_part, text)
-    if _find_unit(final_part, text) != unit:
+    last_n_match = _LAST_PATTERN.fullmatch(text)
+    if last_n_match:
+        return _read_last(text, last_n_match, last_day)
+    first_text, dots, final_text = (part.strip() for part in text.partition(".."))
+    final_text = final_text if dots else first_text
+    unit = _find_unit(first_text, text)
+    if _find_unit(final_text, text) != unit:
         raise UsageError(
-            f"The period {text!r} mixes {unit}s with {_find_unit(final_part, text)}s. {PERIOD_FORMS}"
+            f"The period {text!r} mixes {unit}s with {_find_unit(final_text, text)}s. {PERIOD_FORMS}"
         )
-    start, end = _UNIT_READERS[unit](first_part)[0], _UNIT_READERS[unit](final_part)[1]
-    if end <= start:
+    first_day, day_after = _UNIT_READERS[unit](first_text)[0], _UNIT_READERS[unit](final_text)[1]
+    if day_after <= first_day:
         raise UsageError(
             f"The period {text!r} ends before it starts. "
-            f"Did you mean {f'{final_part}..{first_part}'!r}? {PERIOD_FORMS}"
+            f"Did you mean {f'{final_text}..{first_text}'!r}? {PERIOD_FORMS}"
         )
     period_unit: PeriodUnit = "month" if unit == "year" else unit  # type: ignore[assignment]  # keys of _UNIT_READERS
-    return WrittenPeriod(Period(start, end), period_unit, text)
+    return WrittenPeriod(Period(first_day, day_after), period_unit, text)
 
 
 def needs_days(text: str) -> bool:
     """Is this text about days or ISO weeks, so that records of whole months cannot answer it?"""
-    last_match = _LAST_PATTERN.fullmatch(text.strip())
-    if last_match:
-        return last_match["unit"].lower() != "month"
+    last_n_match = _LAST_PATTERN.fullmatch(text.strip())
+    if last_n_match:
+        return last_n_match["unit"].lower() != "month"
     return bool(re.match(r"\d{4}-(W|\d{2}-)", text.strip()))
 
 
@@ -169,25 +169,25 @@ def month_start(year: int, month: int) -> date:
 
 
 def _read_last(text: str, match: re.Match[str], last_day: date) -> WrittenPeriod:
-    number = read_number(match["number"] or "1")
+    unit_count = read_number(match["number"] or "1")
     unit: PeriodUnit = match["unit"].lower()  # type: ignore[assignment]  # the pattern allows only the three
-    if not number or number > MOST_UNITS_BACK:
+    if not unit_count or unit_count > MOST_UNITS_BACK:
         raise UsageError(f'{text!r} does not say how many {unit}s. Write, for example, "last 6 {unit}s".')
     end = last_day + timedelta(days=1)
     if unit == "month":
-        start = month_start(end.year, end.month - number)
+        start = month_start(end.year, end.month - unit_count)
         return WrittenPeriod(Period(start, end.replace(day=1)), unit, text)
-    days = number * (7 if unit == "week" else 1)
-    return WrittenPeriod(Period(end - timedelta(days=days), end), "day", text)
+    day_count = unit_count * (7 if unit == "week" else 1)
+    return WrittenPeriod(Period(end - timedelta(days=day_count), end), "day", text)
 
 
 def _find_unit(part: str, text: str) -> str:
     unit = next((unit for unit, pattern in _UNIT_PATTERNS.items() if pattern.fullmatch(part)), None)
     if unit is None:
         suggestion = suggest_period(part)
-        hint = f"Did you mean {suggestion!r}? " if suggestion else ""
+        hint_text = f"Did you mean {suggestion!r}? " if suggestion else ""
         raise UsageError(
-            f"{part!r} in the period {text!r} is not a month, week, day or year. {hint}{PERIOD_FORMS}"
+            f"{part!r} in the period {text!r} is not a month, week, day or year. {hint_text}{PERIOD_FORMS}"
         )
     return unit
 
@@ -197,14 +197,14 @@ def suggest_period(part: str) -> str | None:
     match = next((match for pattern in _LOOSE_PATTERNS if (match := re.fullmatch(pattern, part))), None)
     if match is None:
         return None
-    fields = match.groupdict()
-    if "week" in fields:
-        return f"{fields['year']}-W{int(fields['week']):02}"
-    if "month_name" in fields:
-        names = [name for name in _MONTH_NAMES if name.startswith(fields["month_name"].lower())]
-        return f"{fields['year']}-{_MONTH_NAMES.index(names[0]) + 1:02}" if names else None
-    day = f"-{int(fields['day']):02}" if "day" in fields else ""
-    return f"{fields['year']}-{int(fields['month']):02}{day}"
+    text_by_field = match.groupdict()
+    if "week" in text_by_field:
+        return f"{text_by_field['year']}-W{int(text_by_field['week']):02}"
+    if "month_name" in text_by_field:
+        month_names = [name for name in _MONTH_NAMES if name.startswith(text_by_field["month_name"].lower())]
+        return f"{text_by_field['year']}-{_MONTH_NAMES.index(month_names[0]) + 1:02}" if month_names else None
+    day_suffix = f"-{int(text_by_field['day']):02}" if "day" in text_by_field else ""
+    return f"{text_by_field['year']}-{int(text_by_field['month']):02}{day_suffix}"
 
 
 def _read_year(part: str) -> tuple[date, date]:
@@ -212,17 +212,17 @@ def _read_year(part: str) -> tuple[date, date]:
 
 
 def _read_month(part: str) -> tuple[date, date]:
-    year, month = int(part[:4]), int(part[5:])
-    if not 1 <= month <= 12:
+    year, month_number = int(part[:4]), int(part[5:])
+    if not 1 <= month_number <= 12:
         raise UsageError(f"{part!r} is not a month: months run from {year}-01 to {year}-12.")
-    return month_start(year, month), month_start(year, month + 1)
+    return month_start(year, month_number), month_start(year, month_number + 1)
 
 
 def _read_week(part: str) -> tuple[date, date]:
-    year, week = int(part[:4]), int(part[6:])
-    if not 1 <= week <= weeks_in(year):
+    year, week_number = int(part[:4]), int(part[6:])
+    if not 1 <= week_number <= weeks_in(year):
         raise UsageError(f"{part!r} is not a week: ISO year {year} has weeks W01 to W{weeks_in(year)}.")
-    monday = date.fromisocalendar(year, week, 1)
+    monday = date.fromisocalendar(year, week_number, 1)
     return monday, monday + timedelta(days=7)
 
 
@@ -230,8 +230,8 @@ def _read_day(part: str) -> tuple[date, date]:
     try:
         day = date.fromisoformat(part)
     except ValueError as error:
-        _, end = _read_month(part[:7])
-        last_day = end - timedelta(days=1)
+        _, month_end = _read_month(part[:7])
+        last_day = month_end - timedelta(days=1)
         raise UsageError(f"{part!r} is not a date: {part[:7]} ends on {last_day}.") from error
     return day, day + timedelta(days=1)
 

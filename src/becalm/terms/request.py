@@ -53,8 +53,8 @@ class Parameter:
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
         """What the JSON schema says of a field beside its type (read by formats.json_text)."""
         bounds = {"minimum": self.low, "maximum": self.high, "x-unit": self.unit or None}
-        facets = {key: value for key, value in bounds.items() if value is not None}
-        return {**handler(core_schema), "description": self.help, **facets}
+        filled_bounds = {key: value for key, value in bounds.items() if value is not None}
+        return {**handler(core_schema), "description": self.help, **filled_bounds}
 
 
 class Request:
@@ -102,12 +102,12 @@ def fields_of(request: type[Request]) -> tuple[RequestField, ...]:
 def _walk(request: type[Request], path: tuple[str, ...]) -> Iterator[RequestField]:
     type_hints = get_type_hints(request, include_extras=True)
     for field in fields(request):  # type: ignore[arg-type]  # every subclass is a dataclass
-        hint = type_hints[field.name]
+        type_hint = type_hints[field.name]
         field_path = (*path, field.name)
-        if get_origin(hint) is not Annotated:
-            yield from _walk(hint, field_path)
+        if get_origin(type_hint) is not Annotated:
+            yield from _walk(type_hint, field_path)
             continue
-        kind, parameter = get_args(hint)[:2]
+        kind, parameter = get_args(type_hint)[:2]
         default = field.default if field.default_factory is MISSING else field.default_factory()
         inner_types = [arg for arg in get_args(kind) if arg is not type(None)]
         is_optional = get_origin(kind) in (UnionType, Union)
@@ -122,13 +122,13 @@ def _walk(request: type[Request], path: tuple[str, ...]) -> Iterator[RequestFiel
 def build_request(request: type[RequestT], values: Mapping[str, object]) -> RequestT:
     """A request from the values of its fields by name; what is not named keeps its default."""
     type_hints = get_type_hints(request, include_extras=True)
-    arguments: dict[str, object] = {}
+    argument_by_field: dict[str, object] = {}
     for field in fields(request):  # type: ignore[arg-type]
         if get_origin(type_hints[field.name]) is not Annotated:
-            arguments[field.name] = build_request(type_hints[field.name], values)
+            argument_by_field[field.name] = build_request(type_hints[field.name], values)
         elif field.name in values:
-            arguments[field.name] = values[field.name]
-    return request(**arguments)
+            argument_by_field[field.name] = values[field.name]
+    return request(**argument_by_field)
 
 
 def request_values(request: Request) -> dict[str, object]:
@@ -140,7 +140,7 @@ def _plain(value: object) -> object:
     if isinstance(value, Request):
         return request_values(value)
     if isinstance(value, tuple):
-        return [_plain(item) for item in value]
+        return [_plain(element) for element in value]
     return value.isoformat() if isinstance(value, date) else value
 
 

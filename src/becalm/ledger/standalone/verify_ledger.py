@@ -56,20 +56,20 @@ def digest(value: object) -> str:
 # --- Ed25519, RFC 8032 section 5.1 ---------------------------------------------------------------------
 
 
-def decode_point(text: bytes) -> Point | None:
+def decode_point(point_bytes: bytes) -> Point | None:
     """The point that 32 bytes stand for, None where they stand for none."""
-    y = int.from_bytes(text, "little")
-    sign, y = y >> 255, y & (2**255 - 1)
+    y = int.from_bytes(point_bytes, "little")
+    sign_bit, y = y >> 255, y & (2**255 - 1)
     if y >= P:
         return None
     # The curve is -x² + y² = 1 + D x² y²: x is a square root, of which the sign says which.
-    square = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
-    x = pow(square, (P + 3) // 8, P)
-    if (x * x - square) % P:
+    x_squared = (y * y - 1) * pow(D * y * y + 1, P - 2, P) % P
+    x = pow(x_squared, (P + 3) // 8, P)
+    if (x * x - x_squared) % P:
         x = x * pow(2, (P - 1) // 4, P) % P
-    if (x * x - square) % P or (x == 0 and sign):
+    if (x * x - x_squared) % P or (x == 0 and sign_bit):
         return None
-    x = P - x if x & 1 != sign else x
+    x = P - x if x & 1 != sign_bit else x
     return (x, y, 1, x * y % P)
 
 
@@ -82,14 +82,14 @@ def add_points(a: Point, b: Point) -> Point:
     return (e * f % P, g * h % P, f * g % P, e * h % P)
 
 
-def multiply_point(number: int, point: Point) -> Point:
+def multiply_point(scalar: int, point: Point) -> Point:
     """A point added to itself this many times."""
-    total = (0, 1, 1, 0)
-    while number:
-        total = add_points(total, point) if number & 1 else total
+    sum_point = (0, 1, 1, 0)
+    while scalar:
+        sum_point = add_points(sum_point, point) if scalar & 1 else sum_point
         point = add_points(point, point)
-        number >>= 1
-    return total
+        scalar >>= 1
+    return sum_point
 
 
 def is_equal(a: Point, b: Point) -> bool:
@@ -105,13 +105,16 @@ def is_signed(message: bytes, signature_hex: object, public_hex: object) -> bool
         return False
     if len(signature) != 64 or len(public) != 32:
         return False
-    base = decode_point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
-    key, nonce = decode_point(public), decode_point(signature[:32])
-    scalar = int.from_bytes(signature[32:], "little")
-    if base is None or key is None or nonce is None or scalar >= ORDER:
+    base_point = decode_point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
+    key_point, nonce_point = decode_point(public), decode_point(signature[:32])
+    signature_scalar = int.from_bytes(signature[32:], "little")
+    if base_point is None or key_point is None or nonce_point is None or signature_scalar >= ORDER:
         return False
     challenge = int.from_bytes(sha512(signature[:32] + public + message).digest(), "little") % ORDER
-    return is_equal(multiply_point(scalar, base), add_points(nonce, multiply_point(challenge, key)))
+    return is_equal(
+        multiply_point(signature_scalar, base_point),
+        add_points(nonce_point, multiply_point(challenge, key_point)),
+    )
 
 
 # --- reading -------------------------------------------------------------------------------------------
@@ -134,10 +137,10 @@ class Ledger:
 
     def read_export(self, folder: Path) -> None:
         """Read what `becalm record export` wrote."""
-        about = json.loads((folder / "ledger.json").read_text("utf-8"))
-        if about["columns"] != COLUMNS:
+        ledger_description = json.loads((folder / "ledger.json").read_text("utf-8"))
+        if ledger_description["columns"] != COLUMNS:
             raise ValueError("this export has other columns than this verifier knows")
-        self.identity = about["ledger"]
+        self.identity = ledger_description["ledger"]
         self.rows = [json.loads(line) for line in read_lines(folder / "entries.jsonl")]
         self.heads = [json.loads(line) for line in read_lines(folder / "checkpoints.jsonl")]
 
@@ -145,26 +148,28 @@ class Ledger:
         """Read a ledger on SQLite, without writing to it."""
         if not path.is_file():
             raise ValueError("there is no such file or folder")
-        ledger = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
-        ledger.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
-        self.identity = ledger.execute("SELECT identity FROM ledger").fetchone()[0]
-        self.rows = ledger.execute(f"SELECT {', '.join(COLUMNS)} FROM event ORDER BY seq").fetchall()
-        names = ("ledger", "size", "root", "last", "made_at", "key", "signature")
-        head_rows = ledger.execute(f"SELECT {', '.join(names)} FROM checkpoint ORDER BY number")
-        self.heads = [{"format": FORMAT, **dict(zip(names, row, strict=True))} for row in head_rows]
-        size, tree = ledger.execute("SELECT size, tree FROM ledger").fetchone()
-        grown_size, root = tree_size(tree), tree_root(tree)
-        heads = [(size, root, "")]
-        if grown_size is not None and grown_size != size:  # the two speak of different heads: check both
-            heads = [(size, "", ""), (grown_size, root, "")]
-        memo = path.with_suffix(".head")
-        if memo.is_file():
-            size, last_hash = memo.read_text("ascii").split()
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)
+        connection.text_factory = lambda raw: raw.decode("utf-8", "surrogateescape")
+        self.identity = connection.execute("SELECT identity FROM ledger").fetchone()[0]
+        self.rows = connection.execute(f"SELECT {', '.join(COLUMNS)} FROM event ORDER BY seq").fetchall()
+        head_columns = ("ledger", "size", "root", "last", "made_at", "key", "signature")
+        head_rows = connection.execute(f"SELECT {', '.join(head_columns)} FROM checkpoint ORDER BY number")
+        self.heads = [{"format": FORMAT, **dict(zip(head_columns, row, strict=True))} for row in head_rows]
+        size, tree_text = connection.execute("SELECT size, tree FROM ledger").fetchone()
+        tree_leaf_count, tree_root_hash = tree_size(tree_text), tree_root(tree_text)
+        heads = [(size, tree_root_hash, "")]
+        if (
+            tree_leaf_count is not None and tree_leaf_count != size
+        ):  # the two speak of different heads: check both
+            heads = [(size, "", ""), (tree_leaf_count, tree_root_hash, "")]
+        memo_path = path.with_suffix(".head")
+        if memo_path.is_file():
+            size, last_hash = memo_path.read_text("ascii").split()
             heads.append((int(size), "", last_hash))
         self.noted_heads = heads
-        payload_rows = ledger.execute("SELECT seq, salt, body FROM payload")
+        payload_rows = connection.execute("SELECT seq, salt, body FROM payload")
         self.payloads = {seq: sha256(salt + body).hexdigest() for seq, salt, body in payload_rows}
-        ledger.close()
+        connection.close()
 
 
 def read_lines(path: Path) -> list[str]:
@@ -188,16 +193,16 @@ def refuse_decimal(text: str) -> object:
     raise ValueError(text)
 
 
-def is_canonical(text: str) -> bool:
+def is_canonical(facts_json: str) -> bool:
     """Are these facts an object without decimals, written in the one way to write it?"""
     try:
-        facts = json.loads(text, parse_float=refuse_decimal, parse_constant=refuse_decimal)
+        facts = json.loads(facts_json, parse_float=refuse_decimal, parse_constant=refuse_decimal)
     except (TypeError, ValueError, RecursionError):
         return False
     if not isinstance(facts, dict):
         return False
     ordered_facts = {name: facts[name] for name in sorted(facts, key=lambda name: name.encode("utf-16-be"))}
-    return to_json(ordered_facts) == text
+    return to_json(ordered_facts) == facts_json
 
 
 def read_facts(row: Row) -> dict[str, Any]:
@@ -219,35 +224,35 @@ def tree_size(tree: str) -> int | None:
         return None
 
 
-def tree_root(tree: str) -> str:
+def tree_root(tree_text: str) -> str:
     """The Merkle root of the full subtrees that a ledger notes of itself."""
     try:
-        peaks = [bytes.fromhex(peak) for _, peak in [part.split(":") for part in tree.split()]]
+        peak_hashes = [bytes.fromhex(peak) for _, peak in [part.split(":") for part in tree_text.split()]]
     except ValueError:
         return UNREADABLE
-    return root_of_peaks(peaks)
+    return root_of_peaks(peak_hashes)
 
 
-def root_of_peaks(peaks: list[bytes]) -> str:
+def root_of_peaks(peak_hashes: list[bytes]) -> str:
     """The root of the tree with these full subtrees, from the greatest to the smallest."""
-    root = peaks[-1] if peaks else sha256().digest()
-    for peak in reversed(peaks[:-1]):
-        root = sha256(b"\x01" + peak + root).digest()
-    return root.hex()
+    root_hash = peak_hashes[-1] if peak_hashes else sha256().digest()
+    for peak_hash in reversed(peak_hashes[:-1]):
+        root_hash = sha256(b"\x01" + peak_hash + root_hash).digest()
+    return root_hash.hex()
 
 
 def compute_roots(hashes: Sequence[str], sizes: set[int]) -> dict[int, str]:
     """The Merkle roots of the first n leaves, for these n."""
     peaks: list[tuple[int, bytes]] = []
-    roots = {0: root_of_peaks([])}
-    for n, leaf in enumerate(hashes, start=1):
-        size, top = 1, sha256(b"\x00" + bytes.fromhex(leaf)).digest()
-        while peaks and peaks[-1][0] == size:
-            top, size = sha256(b"\x01" + peaks.pop()[1] + top).digest(), 2 * size
-        peaks.append((size, top))
+    root_by_size = {0: root_of_peaks([])}
+    for n, leaf_hash in enumerate(hashes, start=1):
+        leaf_count, peak_hash = 1, sha256(b"\x00" + bytes.fromhex(leaf_hash)).digest()
+        while peaks and peaks[-1][0] == leaf_count:
+            peak_hash, leaf_count = sha256(b"\x01" + peaks.pop()[1] + peak_hash).digest(), 2 * leaf_count
+        peaks.append((leaf_count, peak_hash))
         if n in sizes:
-            roots[n] = root_of_peaks([peak for _, peak in peaks])
-    return roots
+            root_by_size[n] = root_of_peaks([peak_bytes for _, peak_bytes in peaks])
+    return root_by_size
 
 
 class Verdict:
@@ -261,8 +266,8 @@ class Verdict:
         self.size = self.rows[-1][0] if self.rows else 0
         self.heads = [*((head, IN_LEDGER) for head in ledger.heads), *anchors]
         self.heads.sort(key=lambda placed_head: (placed_head[0]["size"], placed_head[1]))
-        hashes = [row[14] for row in self.rows[: self.sound_size]]
-        self.roots = compute_roots(hashes, self.anchored_sizes() | {self.sound_size})
+        entry_hashes = [row[14] for row in self.rows[: self.sound_size]]
+        self.roots = compute_roots(entry_hashes, self.anchored_sizes() | {self.sound_size})
         self.keys = self.read_keys()
         agreeing_heads, other_heads = self.check_heads()
         unequal_heads = [placed_head for placed_head in other_heads if not self.is_given_up(placed_head[0])]
@@ -277,14 +282,14 @@ class Verdict:
         self.check_noted_heads()
         self.check_payloads()
 
-    def add_finding(self, fate: str, first: int | None, words: str) -> None:
+    def add_finding(self, fate: str, first_seq: int | None, description: str) -> None:
         """Note what is wrong."""
-        if (fate, first, words) not in self.findings:
-            self.findings.append((fate, first, words))
+        if (fate, first_seq, description) not in self.findings:
+            self.findings.append((fate, first_seq, description))
 
     def first_bad(self) -> int | None:
         """The first entry of which it is known that it does not hold."""
-        return min((first for _, first, _ in self.findings if first is not None), default=None)
+        return min((first_seq for _, first_seq, _ in self.findings if first_seq is not None), default=None)
 
     def entries_of_kind(self, kind: str) -> list[tuple[int, dict[str, Any], Row]]:
         """The sound entries of one kind: number, facts, row."""
@@ -301,20 +306,20 @@ class Verdict:
 
     def read_keys(self) -> dict[str, str]:
         """The public keys that the entries name, by their id."""
-        keys: dict[str, str] = {}
+        key_by_id: dict[str, str] = {}
         current_id = ""
         for seq, facts, _ in self.entries_of_kind("key_rotated"):
             public = str(facts.get("new_public_key", ""))
             message = to_json(["becalm.key.1", self.ledger.identity, current_id, public]).encode()
             is_named = facts.get("old_key") == current_id and facts.get("new_key") == key_id(public)
             if is_named and (
-                not current_id or is_signed(message, facts.get("old_signature"), keys[current_id])
+                not current_id or is_signed(message, facts.get("old_signature"), key_by_id[current_id])
             ):
                 current_id = str(key_id(public))
-                keys[current_id] = public
+                key_by_id[current_id] = public
             else:
                 self.add_finding("key", seq, "a new signing key that the one before did not sign")
-        return keys
+        return key_by_id
 
     def weigh_heads(
         self, agreeing_heads: list[tuple[Head, str]], contradicting_heads: list[tuple[Head, str]]
@@ -324,32 +329,34 @@ class Verdict:
         Who rewrites a ledger may sign its heads anew: a head that contradicts ends what they prove, and where
         it was kept outside, the heads in the ledger prove nothing.
         """
-        least_size = min((head["size"] for head, _ in contradicting_heads), default=self.sound_size + 1)
+        first_bad_size = min((head["size"] for head, _ in contradicting_heads), default=self.sound_size + 1)
         is_contradicted_outside = any(place != IN_LEDGER for _, place in contradicting_heads)
-        proof_sizes = [(head["size"], place) for head, place in agreeing_heads if head["size"] < least_size]
-        outside_size = max((size for size, place in proof_sizes if place != IN_LEDGER), default=0)
-        proven_size = max((size for size, _ in proof_sizes), default=0)
-        return outside_size if is_contradicted_outside else proven_size, outside_size
+        sized_proofs = [
+            (head["size"], place) for head, place in agreeing_heads if head["size"] < first_bad_size
+        ]
+        proven_outside_size = max((size for size, place in sized_proofs if place != IN_LEDGER), default=0)
+        proven_size = max((size for size, _ in sized_proofs), default=0)
+        return proven_outside_size if is_contradicted_outside else proven_size, proven_outside_size
 
     def check_heads(self) -> tuple[list[tuple[Head, str]], list[tuple[Head, str]]]:
         """Whose are the signed heads? Returns those that agree with the entries, and those that do not."""
         agreeing_heads, unequal_heads = [], []
         for head, place in self.heads:
-            name = f"the signed head of {head['size']} entries in {place}"
-            message = to_json({field: head.get(field) for field in SIGNED_FIELDS}).encode()
+            label = f"the signed head of {head['size']} entries in {place}"
+            signed_message = to_json({field: head.get(field) for field in SIGNED_FIELDS}).encode()
             has_known_key = head.get("key") in self.keys
             if head.get("ledger") != self.ledger.identity:
                 self.add_finding(
-                    "rewritten", 1, f"{name} is of ledger {head.get('ledger')}: another took its place"
+                    "rewritten", 1, f"{label} is of ledger {head.get('ledger')}: another took its place"
                 )
                 continue
-            if has_known_key and not is_signed(message, head.get("signature"), self.keys[head["key"]]):
-                self.add_finding("checkpoint", None, f"{name} was altered: its signature does not fit it")
+            if has_known_key and not is_signed(signed_message, head.get("signature"), self.keys[head["key"]]):
+                self.add_finding("checkpoint", None, f"{label} was altered: its signature does not fit it")
                 continue
             if not has_known_key and head["size"] <= self.sound_size and not self.is_given_up(head):
-                self.add_finding("key", None, f"{name} is signed with a key that this ledger does not name")
-            size = head["size"]
-            if self.roots.get(size) != head["root"]:
+                self.add_finding("key", None, f"{label} is signed with a key that this ledger does not name")
+            head_size = head["size"]
+            if self.roots.get(head_size) != head["root"]:
                 unequal_heads.append((head, place))
             elif has_known_key:
                 agreeing_heads.append((head, place))
@@ -358,11 +365,13 @@ class Verdict:
     def is_given_up(self, head: Head) -> bool:
         """Did two people restore an older copy, and so give up the entries of this head?"""
         for _, facts, row in self.entries_of_kind("ledger_restored"):
-            people = {str(facts.get(who, "")).strip().casefold() for who in ("first_actor", "second_actor")}
-            size, lost_size = facts.get("size"), facts.get("lost_size")
-            are_whole = isinstance(size, int) and isinstance(lost_size, int)
-            is_between = are_whole and size < head["size"] <= lost_size and str(head.get("made_at")) <= row[1]
-            if len(people - {""}) == 2 and (
+            actors = {str(facts.get(who, "")).strip().casefold() for who in ("first_actor", "second_actor")}
+            kept_size, lost_size = facts.get("size"), facts.get("lost_size")
+            are_whole = isinstance(kept_size, int) and isinstance(lost_size, int)
+            is_between = (
+                are_whole and kept_size < head["size"] <= lost_size and str(head.get("made_at")) <= row[1]
+            )
+            if len(actors - {""}) == 2 and (
                 is_between or f"{head['size']} {head.get('last')}" in (facts.get("anchors") or [])
             ):
                 return True
@@ -373,13 +382,15 @@ class Verdict:
         longer_heads = [placed_head for placed_head in unequal_heads if placed_head[0]["size"] > self.size]
         if longer_heads:
             head, place = longer_heads[-1]
-            words = f"the ledger has {self.size} entries, but had {head['size']} (signed head in {place}): "
-            self.add_finding("shorter", self.size + 1, words + "an older copy, or its end was cut off")
+            problem = f"the ledger has {self.size} entries, but had {head['size']} (signed head in {place}): "
+            self.add_finding("shorter", self.size + 1, problem + "an older copy, or its end was cut off")
         for head, place in unequal_heads:
             if head["size"] in self.roots:
-                first = self.first_rewritten(head["size"])
-                words = f"the first {head['size']} entries are not those of the signed head in {place}; "
-                self.add_finding("rewritten", first, f"{words}entries 1 to {self.proven_size} are proven")
+                first_seq = self.first_rewritten(head["size"])
+                problem = f"the first {head['size']} entries are not those of the signed head in {place}; "
+                self.add_finding(
+                    "rewritten", first_seq, f"{problem}entries 1 to {self.proven_size} are proven"
+                )
                 return
 
     def first_rewritten(self, size: int) -> int:
@@ -396,13 +407,13 @@ class Verdict:
 
     def check_noted_heads(self) -> None:
         """Does it hold what it notes of itself?"""
-        names_given_up = [
+        given_up_names = [
             str(name)
             for _, facts, _ in self.entries_of_kind("ledger_restored")
             for name in facts.get("anchors") or []
         ]
         for size, root, last_hash in self.ledger.noted_heads:
-            if f"{size} {last_hash}" in names_given_up:
+            if f"{size} {last_hash}" in given_up_names:
                 continue
             if size > self.size:
                 self.add_finding("shorter", self.size + 1, f"it notes of itself that it had {size} entries")
@@ -417,9 +428,9 @@ class Verdict:
 
     def check_taken_out(self) -> None:
         """Is every signed head there that the entries say was made?"""
-        heads = {(head["size"], head["root"]) for head in self.ledger.heads}
+        size_root_pairs = {(head["size"], head["root"]) for head in self.ledger.heads}
         for seq, facts, _ in self.entries_of_kind("checkpoint_made"):
-            if (facts.get("size"), facts.get("root")) not in heads:
+            if (facts.get("size"), facts.get("root")) not in size_root_pairs:
                 self.add_finding("checkpoint", None, f"the signed head that entry {seq} made was taken out")
 
     def check_rows(self) -> None:
@@ -441,20 +452,20 @@ class Verdict:
             return "altered", n, "it does not follow the entry before it: it was written anew"
         if own_hash([*row[:13], last_hash]) == row[14]:
             return "altered", n, "its link to the entry before it was altered"
-        if (number := self.find_number(row)) < n:
-            is_copy = self.rows[number - 1][14] == row[14]
-            words = f"the row numbered {n} was written as entry {number}"
-            return "inserted", n if is_copy else number, words
-        for number in range(1, self.size + REACH + 1) if row[13] != last_hash else ():
-            if own_hash([number, *row[1:]]) == row[14]:
-                return "moved", n, f"this row was written as entry {number}"
+        if (written_seq := self.find_number(row)) < n:
+            is_copy = self.rows[written_seq - 1][14] == row[14]
+            origin_text = f"the row numbered {n} was written as entry {written_seq}"
+            return "inserted", n if is_copy else written_seq, origin_text
+        for written_seq in range(1, self.size + REACH + 1) if row[13] != last_hash else ():
+            if own_hash([written_seq, *row[1:]]) == row[14]:
+                return "moved", n, f"this row was written as entry {written_seq}"
         return "altered", n, "what it says does not give its hash"
 
     def find_number(self, row: Row) -> int:
         """Under which number was a row written that names an earlier entry? One too great if none."""
-        links = [self.opening_hash] + [sound_row[14] for sound_row in self.rows[: self.sound_size]]
-        number = links.index(row[13]) + 1 if row[13] in links else len(links)
-        return number if own_hash([number, *row[1:]]) == row[14] else len(links)
+        chain_hashes = [self.opening_hash] + [sound_row[14] for sound_row in self.rows[: self.sound_size]]
+        entry_number = chain_hashes.index(row[13]) + 1 if row[13] in chain_hashes else len(chain_hashes)
+        return entry_number if own_hash([entry_number, *row[1:]]) == row[14] else len(chain_hashes)
 
     def check_payloads(self) -> None:
         """Are the personal details beside the entries those that were committed to?"""
@@ -466,8 +477,8 @@ class Verdict:
             if seq in payloads and payloads[seq] != commitment:
                 self.add_finding("payload", seq, "its details are not those that were recorded")
             elif (seq in payloads) == (seq in erased_seqs):
-                state = "there, though erased" if seq in payloads else "gone, and no erasure is recorded"
-                self.add_finding("payload", seq, f"its details are {state}")
+                state_text = "there, though erased" if seq in payloads else "gone, and no erasure is recorded"
+                self.add_finding("payload", seq, f"its details are {state_text}")
         for seq in sorted(set(payloads) - set(commitments)):
             if seq <= self.sound_size:
                 self.add_finding("payload", seq, "there are details beside it, though it recorded none")
@@ -499,20 +510,20 @@ def read_anchor(path: str) -> tuple[Head, str]:
 
 def report(verdict: Verdict) -> list[str]:
     """The verdict in words."""
-    root = verdict.roots[verdict.sound_size]
-    words = [f"Ledger {verdict.ledger.identity}: {verdict.size} entries, root {root}"]
+    root_hash = verdict.roots[verdict.sound_size]
+    lines = [f"Ledger {verdict.ledger.identity}: {verdict.size} entries, root {root_hash}"]
     for fate, seq, description in verdict.findings:
-        words.append(f"DOES NOT HOLD  {f'entry {seq}' if seq else 'signed head'} ({fate}): {description}")
+        lines.append(f"DOES NOT HOLD  {f'entry {seq}' if seq else 'signed head'} ({fate}): {description}")
     if not verdict.findings:
-        words.append(
+        lines.append(
             f"It holds. Entries 1 to {verdict.outside_size} agree with a head that was kept outside."
         )
     if verdict.outside_size < verdict.sound_size:
-        words.append(
+        lines.append(
             f"Not shown: whether entries after {verdict.outside_size} were cut off or written anew. "
             "For that, give a newer --anchor."
         )
-    return words
+    return lines
 
 
 def main(arguments: Sequence[str]) -> int:

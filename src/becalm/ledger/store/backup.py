@@ -51,14 +51,14 @@ def back_up(ledger: Path, copy: Path, *, now: datetime) -> Backup:
         raise LedgerError(f"{copy} exists already. Name another file for the copy; nothing was written.")
     new_path = copy.with_name(f".{copy.name}.{os.getpid()}.new")
     try:
-        with _open_register(ledger) as register:
+        with _open_register(ledger) as backup_register:
             copy.parent.mkdir(parents=True, exist_ok=True)
             _copy_database(ledger, new_path)
             made_at, digest = format_instant(now), sha256_of(new_path)
             backup = Backup(str(copy.resolve()), *_read_head(new_path), made_at, digest)
             new_path.replace(copy)
             _write_json(_manifest_path(copy), {"format": FORMAT, **asdict(backup)})
-            register["backups"] = [*register["backups"], asdict(backup)]
+            backup_register["backups"] = [*backup_register["backups"], asdict(backup)]
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(f"No copy of {ledger} was made: {error}. Look after {copy.parent}.") from error
     finally:
@@ -75,10 +75,10 @@ def read_backup(copy: Path) -> Backup:
         manifest = json.loads(_manifest_path(copy).read_text("utf-8"))
         backup = Backup(**{name: manifest[name] for name in Backup.__slots__})
         head = (backup.ledger, backup.size, backup.root, backup.last)
-        is_whole = backup.file_sha256 == sha256_of(copy) and head == _read_head(copy)
+        is_copy_intact = backup.file_sha256 == sha256_of(copy) and head == _read_head(copy)
     except (OSError, ValueError, KeyError, TypeError, sqlite3.Error) as error:
         raise LedgerError(f"{copy} cannot be read as a copy of a ledger: {error}. Name another.") from error
-    if not is_whole:
+    if not is_copy_intact:
         name = _manifest_path(copy).name
         raise LedgerError(f"{copy} is not what {name} says: it was altered. Name another.")
     return replace(backup, path=str(copy.resolve()))
@@ -94,20 +94,20 @@ def restore(copy: Path, ledger: Path, *, now: datetime) -> Backup:
     open.
     """
     backup = read_backup(copy)
-    if ledger.exists() and (identity := _read_identity(ledger)):
-        if identity != backup.ledger:
+    if ledger.exists() and (ledger_identity := _read_identity(ledger)):
+        if ledger_identity != backup.ledger:
             raise LedgerError(
-                f"{copy} is a copy of ledger {backup.ledger}, and {ledger} is ledger {identity}. "
+                f"{copy} is a copy of ledger {backup.ledger}, and {ledger} is ledger {ledger_identity}. "
                 "Name a copy of this one; nothing was changed."
             )
         back_up(ledger, ledger.with_name(f"{ledger.stem}-replaced-{now:%Y%m%dT%H%M%S%f}.sqlite"), now=now)
-    with _open_register(ledger) as register:
+    with _open_register(ledger) as backup_register:
         new_path = ledger.with_name(f".{ledger.name}.{os.getpid()}.new")
         try:
             # What was erased before the first copy was made stands in the entries alone, not in the register.
-            register["erased"] = sorted({*register["erased"], *_erased_commitments(ledger)})
+            backup_register["erased"] = sorted({*backup_register["erased"], *_erased_commitments(ledger)})
             _copy_database(copy, new_path)
-            _forget(new_path, register["erased"])
+            _forget(new_path, backup_register["erased"])
             _put_in_place(new_path, ledger)
         except (OSError, sqlite3.Error) as error:
             raise LedgerError(f"{copy} was not put back: {error}. The ledger is as it was.") from error
@@ -120,19 +120,19 @@ def forget_in_backups(ledger: Path, commitments: Iterable[str]) -> None:
     """Destroy the payloads of these commitments in every copy that can be reached, and keep them in mind."""
     if not _register_path(ledger).exists():
         return
-    with _open_register(ledger) as register:
-        register["erased"] = sorted({*register["erased"], *commitments})
-        erased, backups = register["erased"], register["backups"]
-        register["backups"] = [_forget_in_backup(fields, erased) for fields in backups]
+    with _open_register(ledger) as backup_register:
+        backup_register["erased"] = sorted({*backup_register["erased"], *commitments})
+        erased, backups = backup_register["erased"], backup_register["backups"]
+        backup_register["backups"] = [_forget_in_backup(backup_fields, erased) for backup_fields in backups]
 
 
-def _forget_in_backup(fields: dict[str, Any], erased_commitments: Sequence[str]) -> dict[str, Any]:
+def _forget_in_backup(backup_fields: dict[str, Any], erased_commitments: Sequence[str]) -> dict[str, Any]:
     """The register's line of a copy, after the copy has been made to forget (if it is still there)."""
-    copy = Path(fields["path"])
+    copy = Path(backup_fields["path"])
     try:
         if not copy.is_file() or not _forget(copy, erased_commitments):
-            return fields
-        changed_fields = {**fields, "file_sha256": sha256_of(copy)}
+            return backup_fields
+        changed_fields = {**backup_fields, "file_sha256": sha256_of(copy)}
         _write_json(_manifest_path(copy), {"format": FORMAT, **changed_fields})
     except (OSError, sqlite3.Error) as error:
         raise LedgerError(
@@ -149,11 +149,13 @@ def _forget(file: Path, commitments: Sequence[str]) -> bool:
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute("BEGIN IMMEDIATE")
         condition = "seq IN (SELECT seq FROM event WHERE commitment IN (SELECT value FROM json_each(?)))"
-        deletion = connection.execute(f"DELETE FROM payload WHERE {condition}", (json.dumps(commitments),))
-        for statement in REWRITE if deletion.rowcount else ():
+        deletion_result = connection.execute(
+            f"DELETE FROM payload WHERE {condition}", (json.dumps(commitments),)
+        )
+        for statement in REWRITE if deletion_result.rowcount else ():
             connection.execute(statement)
         connection.execute("COMMIT")
-    return deletion.rowcount > 0
+    return deletion_result.rowcount > 0
 
 
 def _copy_database(source: Path, copy: Path) -> None:
@@ -171,15 +173,15 @@ def _copy_database(source: Path, copy: Path) -> None:
 
 def _put_in_place(new_path: Path, ledger: Path) -> None:
     """Put this file in the ledger's place, in one step."""
-    log = ledger.with_name(ledger.name + "-wal")
+    wal_path = ledger.with_name(ledger.name + "-wal")
     if ledger.exists() and _read_identity(ledger):
         with closing(sqlite3.connect(ledger)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        if log.exists():  # the last to close a ledger removes its log
+        if wal_path.exists():  # the last to close a ledger removes its log
             raise LedgerError(f"Somebody has {ledger} open. Let them close it; nothing was changed.")
     # A log that stayed would be replayed into the copy, and bring back what it lacks.
-    for remnant in (log, ledger.with_name(ledger.name + "-shm")):
-        remnant.unlink(missing_ok=True)
+    for remnant_path in (wal_path, ledger.with_name(ledger.name + "-shm")):
+        remnant_path.unlink(missing_ok=True)
     new_path.replace(ledger)
     sync_path(ledger.parent)
 
@@ -219,11 +221,11 @@ def _erased_commitments(ledger: Path) -> list[str]:
 @contextmanager
 def _open_register(ledger: Path) -> Iterator[dict[str, Any]]:
     """The register, alone among all processes; it is written when this ends without an error."""
-    with ledger.with_suffix(".backups.lock").open("a") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        register = _read_register(ledger)
-        yield register
-        _write_json(_register_path(ledger), register)
+    with ledger.with_suffix(".backups.lock").open("a") as lock_file:
+        fcntl.flock(lock_file, fcntl.LOCK_EX)
+        backup_register = _read_register(ledger)
+        yield backup_register
+        _write_json(_register_path(ledger), backup_register)
 
 
 def _read_register(ledger: Path) -> dict[str, Any]:

@@ -38,14 +38,14 @@ class HeadMemo:
     def read_head(self) -> Head | None:
         """The head that was kept last; None where the file is gone."""
         try:
-            words = self.path.read_text("ascii").split()
+            memo_words = self.path.read_text("ascii").split()
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
             raise self._unreadable() from error
-        if len(words) != 2 or not words[0].isdigit():
+        if len(memo_words) != 2 or not memo_words[0].isdigit():
             raise self._unreadable()
-        return Head(int(words[0]), "", words[1])
+        return Head(int(memo_words[0]), "", memo_words[1])
 
     def _unreadable(self) -> LedgerError:
         return LedgerError(
@@ -60,8 +60,8 @@ class HeadMemo:
             self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o666)
         # Written over in place and not synced: a rename and a sync for each commit would cost as much as the
         # commit itself. Less than one sector is written whole or not at all, and a memo that lags is sound.
-        line = f"{head.size} {head.last_hash}".ljust(MEMO_LENGTH - 1)
-        os.pwrite(self._descriptor, line.encode() + b"\n", 0)
+        memo_line = f"{head.size} {head.last_hash}".ljust(MEMO_LENGTH - 1)
+        os.pwrite(self._descriptor, memo_line.encode() + b"\n", 0)
         if is_new:
             # So that the file survives a power cut; from then on one sector of it is written over.
             os.fsync(self._descriptor)
@@ -91,8 +91,8 @@ def check_ledger_exists(ledger: Path, memo: HeadMemo) -> None:
 def is_database(path: Path) -> bool:
     """Does it begin as every SQLite database does? A file that cannot be read is left to others to name."""
     try:
-        with path.open("rb") as file:
-            return file.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
+        with path.open("rb") as byte_stream:
+            return byte_stream.read(len(SQLITE_MAGIC)) == SQLITE_MAGIC
     except FileNotFoundError:
         return False
     except OSError:
@@ -110,8 +110,8 @@ def expected_heads(memo: HeadMemo | None, tail: Tail, anchors: Sequence[Head]) -
 def find_lost_heads(connection: Connection, tail: Tail, heads: Iterable[Head]) -> tuple[Head, ...]:
     """Which of these heads does the ledger not hold, and did not two people say why?"""
     lost_by_name = {head_name(head): head for head in heads if not _has_head(connection, tail, head)}
-    for name in _confirmed_names(connection) if lost_by_name else ():
-        lost_by_name.pop(name, None)
+    for confirmed_name in _confirmed_names(connection) if lost_by_name else ():
+        lost_by_name.pop(confirmed_name, None)
     return tuple(sorted(lost_by_name.values(), key=lambda head: head.size))
 
 
@@ -131,12 +131,14 @@ def _confirmed_names(connection: Connection) -> Iterable[str]:
         yield from _names_given_up(read_entry(tuple(row)).event)
 
 
-def _names_given_up(restored: Event) -> tuple[str, ...]:
+def _names_given_up(restoration: Event) -> tuple[str, ...]:
     """The heads that an event gives up, if two people stand behind it."""
-    actors = (restored.facts.get("first_actor"), restored.facts.get("second_actor"))
-    people = {str(actor or "").strip().casefold() for actor in actors}
-    names = restored.facts.get("anchors")
-    return tuple(map(str, names)) if len(people - {""}) == 2 and isinstance(names, tuple) else ()
+    actors = (restoration.facts.get("first_actor"), restoration.facts.get("second_actor"))
+    actor_names = {str(actor or "").strip().casefold() for actor in actors}
+    head_names = restoration.facts.get("anchors")
+    return (
+        tuple(map(str, head_names)) if len(actor_names - {""}) == 2 and isinstance(head_names, tuple) else ()
+    )
 
 
 def check_newest_copy(tail: Tail, lost_heads: Sequence[Head], events: Sequence[Event]) -> None:
@@ -153,11 +155,11 @@ def check_newest_copy(tail: Tail, lost_heads: Sequence[Head], events: Sequence[E
     )
 
 
-def _is_confirmation(restored: Event, tail: Tail, lost_heads: Sequence[Head]) -> bool:
+def _is_confirmation(restoration: Event, tail: Tail, lost_heads: Sequence[Head]) -> bool:
     """Does this event name the copy as it stands, all that is lost, and two people?"""
-    facts = restored.facts
+    facts = restoration.facts
     return (
-        restored.kind == RESTORED
+        restoration.kind == RESTORED
         and (facts.get("size"), facts.get("root")) == (tail.size, tail.head.root)
-        and {head_name(head) for head in lost_heads} <= set(_names_given_up(restored))
+        and {head_name(head) for head in lost_heads} <= set(_names_given_up(restoration))
     )

@@ -101,9 +101,9 @@ class DatabaseLedger:
     def noted_heads(self) -> tuple[Head, ...]:
         """The heads that are noted beside the entries, unchecked: in a row of their own and in the memo."""
         with self._database.reading() as connection:
-            size, tree = connection.execute(_SELECT_NOTE).one()
-        memo = self._memo.read_head() if self._memo is not None else None
-        return (*_heads_of_note(int(size), str(tree)), *([memo] if memo else []))
+            entry_count, tree_text = connection.execute(_SELECT_NOTE).one()
+        memo_head = self._memo.read_head() if self._memo is not None else None
+        return (*_heads_of_note(int(entry_count), str(tree_text)), *([memo_head] if memo_head else []))
 
     def lost_heads(self) -> tuple[Head, ...]:
         """Heads that this ledger is known to have had, and does not hold: it is an older copy."""
@@ -165,9 +165,9 @@ class DatabaseLedger:
         """Fold every state table anew from the entries; returns each difference from what stood there."""
         with self._database.writing() as connection:
             rows = read_event_rows(lambda: nullcontext(connection))
-            differences = state_rows.fold_anew(connection, self.folds, map(read_entry, rows))
+            difference_texts = state_rows.fold_anew(connection, self.folds, map(read_entry, rows))
             connection.execute(update(ledger_table).values(folds=self._fold_names))
-        return differences
+        return difference_texts
 
     def keep_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep a signed head."""
@@ -187,13 +187,13 @@ class DatabaseLedger:
             self._memo.close()
 
 
-def _heads_of_note(size: int, tree: str) -> tuple[Head, ...]:
+def _heads_of_note(size: int, tree_text: str) -> tuple[Head, ...]:
     """The head that the row of the ledger notes; two where its size and its tree speak of different ones."""
     try:
-        peaks = parse_peaks(tree)
+        peaks = parse_peaks(tree_text)
     except TamperError:
         return (Head(size, "unreadable", ""),)
-    root, tree_size = root_of_peaks(peaks).hex(), sum(leaves for leaves, _ in peaks)
+    root, tree_size = root_of_peaks(peaks).hex(), sum(leaf_count for leaf_count, _ in peaks)
     return (Head(size, root, ""),) if tree_size == size else (Head(size, "", ""), Head(tree_size, root, ""))
 
 
@@ -208,11 +208,11 @@ def read_event_rows(
     while True:
         page_query = query.where(event_table.c.seq > after, event_table.c.seq <= until).limit(PAGE)
         with reading() as connection:
-            page = _read_page(connection, page_query)
-        yield from page
-        if len(page) < PAGE:
+            page_rows = _read_page(connection, page_query)
+        yield from page_rows
+        if len(page_rows) < PAGE:
             return
-        after = page[-1][SEQ]
+        after = page_rows[-1][SEQ]
 
 
 def _read_page(connection: Connection, query: Query) -> list[StoredRow]:
@@ -223,12 +223,12 @@ def _read_page(connection: Connection, query: Query) -> list[StoredRow]:
     except (DBAPIError, sqlite3.OperationalError) as error:
         if "decode" not in str(error).lower() or connection.dialect.name != "sqlite":
             raise
-    driver = cast("sqlite3.Connection", connection.connection.driver_connection)
-    driver.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
+    driver_connection = cast("sqlite3.Connection", connection.connection.driver_connection)
+    driver_connection.text_factory = lambda text: text.decode("utf-8", "surrogateescape")
     try:
         return cast("list[StoredRow]", connection.execute(query).cursor.fetchall())
     finally:
-        driver.text_factory = str
+        driver_connection.text_factory = str
 
 
 def read_checkpoints(connection: Connection) -> tuple[Checkpoint, ...]:

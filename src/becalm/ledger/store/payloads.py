@@ -34,13 +34,13 @@ def insert_payloads(
     connection: Connection, sealed_entries: Sequence[SealedEntry], prepared_events: Sequence[PreparedEvent]
 ) -> None:
     """Keep the payloads of these entries with their salts."""
-    rows = [
+    payload_rows = [
         {"seq": sealed_entry.entry.seq, "salt": event.salt, "body": event.payload}
         for sealed_entry, event in zip(sealed_entries, prepared_events, strict=True)
         if event.payload is not None
     ]
-    if rows:
-        connection.execute(insert(payload_table), rows)
+    if payload_rows:
+        connection.execute(insert(payload_table), payload_rows)
 
 
 def read_payload(connection: Connection, seq: int) -> bytes | None:
@@ -50,12 +50,12 @@ def read_payload(connection: Connection, seq: int) -> bytes | None:
     payload that the entry commits to.
     """
     commitment = read_commitments(connection, (seq,))[seq]
-    row = connection.execute(select(payload_table).where(payload_table.c.seq == seq)).first()
-    if row is None:
+    payload_row = connection.execute(select(payload_table).where(payload_table.c.seq == seq)).first()
+    if payload_row is None:
         return None
-    if payload_commitment(row.salt, row.body) != commitment:
+    if payload_commitment(payload_row.salt, payload_row.body) != commitment:
         raise _altered_payload(seq)
-    return bytes(row.body)
+    return bytes(payload_row.body)
 
 
 def _altered_payload(seq: int) -> TamperError:
@@ -98,14 +98,14 @@ def check_named(erasure: Event, seqs: Sequence[int]) -> None:
 def read_commitments(connection: Connection, seqs: Sequence[int]) -> dict[int, str]:
     """The commitments of these entries; raises EventError where one has no payload, or does not exist."""
     query = select(event_table.c.seq, event_table.c.commitment).where(event_table.c.seq.in_(seqs))
-    commitments = {seq: commitment for seq, commitment in connection.execute(query) if commitment}
-    missing_seqs = [seq for seq in seqs if seq not in commitments]
+    commitment_by_seq = {seq: commitment for seq, commitment in connection.execute(query) if commitment}
+    missing_seqs = [seq for seq in seqs if seq not in commitment_by_seq]
     if missing_seqs:
         listing = ", ".join(map(str, missing_seqs[:10])) + (" …" if len(missing_seqs) > 10 else "")
         raise EventError(
             f"These entries have no payload, or do not exist: {listing}. Leave them out; nothing was written."
         )
-    return commitments
+    return commitment_by_seq
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,11 +124,11 @@ def encipher(to_append: EventToAppend, draw_key: Callable[[], bytes]) -> Committ
         return CommittedEvent(to_append.event)
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    salt, key = draw_key(), draw_key()
+    salt, cipher_key = draw_key(), draw_key()
     commitment = payload_commitment(salt, to_append.payload)
     # The commitment is authenticated with it: the ciphertext of another entry cannot be put in its place.
-    ciphertext = AESGCM(key).encrypt(NONCE, salt + to_append.payload, commitment.encode())
-    return CommittedEvent(to_append.event, commitment, ciphertext, key)
+    ciphertext = AESGCM(cipher_key).encrypt(NONCE, salt + to_append.payload, commitment.encode())
+    return CommittedEvent(to_append.event, commitment, ciphertext, cipher_key)
 
 
 def decipher(seq: int, commitment: str, ciphertext: bytes, key: bytes) -> bytes:

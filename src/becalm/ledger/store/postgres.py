@@ -105,10 +105,10 @@ class PostgresLedger(DatabaseLedger):
     def wipe(self) -> bool:
         """Have the server let go of write-ahead log in which destroyed keys stand; False where it may not."""
         with self._server.reading() as connection:
-            is_due = connection.execute(text("SELECT unscrubbed FROM ledger")).scalar_one()
+            is_wipe_due = connection.execute(text("SELECT unscrubbed FROM ledger")).scalar_one()
             query = "SELECT current_setting('wal_recycle')::bool"
-            is_recycling = bool(connection.exec_driver_sql(query).scalar_one())
-        if not is_due:
+            recycles_log = bool(connection.exec_driver_sql(query).scalar_one())
+        if not is_wipe_due:
             return True
         # A finished log file goes at a checkpoint only, and only where the server does not use it again.
         try:
@@ -116,10 +116,10 @@ class PostgresLedger(DatabaseLedger):
                 self._server.execute_alone(statement)
         except LedgerError:
             return False
-        if not is_recycling:
+        if not recycles_log:
             with self._server.writing() as connection:
                 connection.execute(text("UPDATE ledger SET unscrubbed = 0"))
-        return not is_recycling
+        return not recycles_log
 
     def _submit(
         self, events: Sequence[EventToAppend], *, erased_seqs: tuple[int, ...] = (), ticket: str = ""
@@ -136,7 +136,7 @@ class PostgresLedger(DatabaseLedger):
         while submission.requests:
             try:
                 with self._server.sealing() as connection:
-                    turn = self._sealer.seal_or_hand_in(
+                    seal_turn = self._sealer.seal_or_hand_in(
                         connection,
                         submission.tasks,
                         may_be_written=submission.may_be_written,
@@ -147,9 +147,9 @@ class PostgresLedger(DatabaseLedger):
             except BecalmError as error:
                 submission.give_up(error)
             else:
-                if turn.tail:
-                    self.remember_tail(turn.tail)
-                submission.settle(turn.outcomes)
+                if seal_turn.tail:
+                    self.remember_tail(seal_turn.tail)
+                submission.settle(seal_turn.outcomes)
 
 
 class _Submission:
@@ -205,10 +205,10 @@ class _Submission:
 
 
 def _doubt(ticket: str, task: AppendTask, error: BecalmError) -> LedgerError:
-    count = f"{len(task.events)} event{'s' * (len(task.events) > 1)} ({task.events[0].event.kind!r} …)"
+    events_text = f"{len(task.events)} event{'s' * (len(task.events) > 1)} ({task.events[0].event.kind!r} …)"
     return LedgerError(
         f"{error.message.removesuffix('; nothing was written.').rstrip('.')}. It is not known whether "
-        f"{count} stand in the ledger: look at its last entries, or append again under the ticket "
+        f"{events_text} stand in the ledger: look at its last entries, or append again under the ticket "
         f"{ticket!r}, which is written once."
     )
 

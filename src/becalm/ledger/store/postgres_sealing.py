@@ -135,17 +135,17 @@ class Sealer:
         some of them cannot be handed in.
         """
         if not (may_be_written or must_wait):
-            end = _turn_or_hand_in(connection, tasks)
-            return SealTurn({}) if end is None else self._seal(connection, tasks, end, {})
-        outcomes = wait_for_sealing(connection, tasks) if tasks and not must_wait else {}
-        if outcomes:
-            return SealTurn(outcomes)
-        end = connection.execute(_TAKE_TURN, {"waits": must_wait}).first()
-        if end is None:
+            end_row = _turn_or_hand_in(connection, tasks)
+            return SealTurn({}) if end_row is None else self._seal(connection, tasks, end_row, {})
+        outcome_by_ticket = wait_for_sealing(connection, tasks) if tasks and not must_wait else {}
+        if outcome_by_ticket:
+            return SealTurn(outcome_by_ticket)
+        end_row = connection.execute(_TAKE_TURN, {"waits": must_wait}).first()
+        if end_row is None:
             return SealTurn({})
         # Asked with the turn in hand: nobody can seal a task between this question and our own sealing, so
         # that what was lost with a connection and asked again under its ticket is written once.
-        return self._seal(connection, tasks, end, read_outcomes(connection, tasks))
+        return self._seal(connection, tasks, end_row, read_outcomes(connection, tasks))
 
     def _seal(
         self,
@@ -165,20 +165,20 @@ class Sealer:
         )
         self._check_newest(connection, tail, [event.event for task in own_tasks for event in task.events])
         now = (self._now() if self._now else end.now).astimezone(UTC)
-        batch = build_batch(connection, tail, [*pending_tasks, *own_tasks], self._folds_by_kind, now)
+        sealed_batch = build_batch(connection, tail, [*pending_tasks, *own_tasks], self._folds_by_kind, now)
         cleared_tickets = [row.ticket for row in pending_rows if row.is_ready or row.is_done]
-        if batch.rows or cleared_tickets:
-            batch.write(connection, cleared_tickets, self._fold_names)
-        return SealTurn({**known_outcomes, **batch.outcomes}, batch.tail)
+        if sealed_batch.rows or cleared_tickets:
+            sealed_batch.write(connection, cleared_tickets, self._fold_names)
+        return SealTurn({**known_outcomes, **sealed_batch.outcomes}, sealed_batch.tail)
 
 
 def _turn_or_hand_in(connection: Connection, tasks: Sequence[AppendTask]) -> Any:
     """Take the turn at sealing where it is free, else hand in: one journey to the server for both."""
     rows = [{"ticket": task.ticket, "events": format_events(task.events)} for task in tasks]
-    end = connection.execute(_TURN_OR_HAND_IN, {"rows": json.dumps(rows)}).first()
-    if end is None:
+    end_row = connection.execute(_TURN_OR_HAND_IN, {"rows": json.dumps(rows)}).first()
+    if end_row is None:
         insert_enciphered(connection, _with_payload(tasks))
-    return end
+    return end_row
 
 
 def _with_payload(tasks: Sequence[AppendTask]) -> list[CommittedEvent]:
@@ -203,22 +203,22 @@ def wait_for_sealing(connection: Connection, tasks: Sequence[AppendTask]) -> Map
 
     What is asked second sees what was written while the first waited.
     """
-    with pipelined(connection) as driver:
-        driver.execute(WAIT_FOR_SEALING)
-        rows = driver.execute(_SELECT_OUTCOMES, ([task.ticket for task in tasks],))
-    return _parse_outcomes(rows)
+    with pipelined(connection) as driver_connection:
+        driver_connection.execute(WAIT_FOR_SEALING)
+        outcome_rows = driver_connection.execute(_SELECT_OUTCOMES, ([task.ticket for task in tasks],))
+    return _parse_outcomes(outcome_rows)
 
 
-def _parse_outcomes(rows: Iterable[Any]) -> Mapping[str, Outcome]:
+def _parse_outcomes(outcome_rows: Iterable[Any]) -> Mapping[str, Outcome]:
     """Of rows of ticket, refusal and entry: what became of each ticket."""
-    refusals: dict[str, Outcome] = {}
+    refusal_by_ticket: dict[str, Outcome] = {}
     entries_by_ticket: dict[str, list[Entry]] = {}
-    for ticket, refusal, *row in rows:
+    for ticket, refusal, *outcome_row in outcome_rows:
         if refusal:
-            refusals[ticket] = EventError(refusal)
+            refusal_by_ticket[ticket] = EventError(refusal)
         else:
-            entries_by_ticket.setdefault(ticket, []).append(read_entry(tuple(row)))
-    return {**refusals, **{ticket: tuple(entries) for ticket, entries in entries_by_ticket.items()}}
+            entries_by_ticket.setdefault(ticket, []).append(read_entry(tuple(outcome_row)))
+    return {**refusal_by_ticket, **{ticket: tuple(entries) for ticket, entries in entries_by_ticket.items()}}
 
 
 def format_events(events: Iterable[CommittedEvent]) -> str:
@@ -227,8 +227,8 @@ def format_events(events: Iterable[CommittedEvent]) -> str:
     return json.dumps(rows, ensure_ascii=False)
 
 
-def _parse_events(text_: str) -> tuple[CommittedEvent, ...]:
-    entries = (read_entry(tuple(row)) for row in json.loads(text_))
+def _parse_events(rows_json: str) -> tuple[CommittedEvent, ...]:
+    entries = (read_entry(tuple(row)) for row in json.loads(rows_json))
     return tuple(CommittedEvent(entry.event, entry.commitment) for entry in entries)
 
 
@@ -246,35 +246,35 @@ class Batch:
     def write(self, connection: Connection, cleared_tickets: Sequence[str], fold_names: str) -> None:
         """Write what was sealed with its receipts, and take what is cleared from what is pending."""
         insert_enciphered(connection, self.with_payload)
-        states = [
+        state_records = [
             {"name": name, "key": key, "row": None if row is None else format_row(row)}
             for (name, key), row in self.states.new_rows.items()
         ]
-        rows = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows]
-        values = {
-            "rows": json.dumps(rows, ensure_ascii=False),
+        event_records = [dict(zip(COLUMNS, row, strict=True)) for row in self.rows]
+        statement_values = {
+            "rows": json.dumps(event_records, ensure_ascii=False),
             "receipts": json.dumps(self._receipts(set(cleared_tickets))),
             "cleared": list(cleared_tickets),
-            "states": json.dumps(states, ensure_ascii=False),
+            "states": json.dumps(state_records, ensure_ascii=False),
             "size": self.tail.size,
             "tree": sealing.format_peaks(self.tail.peaks),
             "folds": fold_names,
         }
-        connection.execute(_WRITE_BATCH, values)
+        connection.execute(_WRITE_BATCH, statement_values)
         if self.erased_commitments:
             connection.execute(text("SELECT erase_payloads(:gone)"), {"gone": list(self.erased_commitments)})
             connection.execute(text("UPDATE ledger SET unscrubbed = 1"))
 
     def _receipts(self, cleared_tickets: Set[str]) -> list[dict[str, object]]:
         """What tells writers elsewhere what became of their tasks; whoever was refused here is told so."""
-        receipts: list[dict[str, object]] = []
+        receipt_records: list[dict[str, object]] = []
         for ticket, outcome in self.outcomes.items():
             if not isinstance(outcome, BecalmError):
                 seq_span = {"first": outcome[0].seq, "last": outcome[-1].seq}
-                receipts.append({"ticket": ticket, **seq_span, "refusal": ""})
+                receipt_records.append({"ticket": ticket, **seq_span, "refusal": ""})
             elif ticket in cleared_tickets:
-                receipts.append({"ticket": ticket, "first": 0, "last": 0, "refusal": str(outcome)})
-        return receipts
+                receipt_records.append({"ticket": ticket, "first": 0, "last": 0, "refusal": str(outcome)})
+        return receipt_records
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,40 +292,40 @@ def build_batch(
     connection: Connection, tail: Tail, tasks: Sequence[AppendTask], folds: FoldsByKind, now: datetime
 ) -> Batch:
     """Link and fold these tasks behind the tail; one that is refused leaves no trace in the others."""
-    refusals: dict[str, Outcome] = {}
+    refusal_by_ticket: dict[str, Outcome] = {}
     while True:
-        remaining_tasks = [task for task in tasks if task.ticket not in refusals]
-        linked_tasks = _link_tasks(connection, tail, remaining_tasks, now, refusals)
-        states = StateRows(connection, folds)
-        row_keys = states.row_keys(entry for linked_task in linked_tasks for entry in linked_task.entries)
-        states.old_rows |= _read_states(connection, row_keys)
-        refusal_count = len(refusals)
+        remaining_tasks = [task for task in tasks if task.ticket not in refusal_by_ticket]
+        linked_tasks = _link_tasks(connection, tail, remaining_tasks, now, refusal_by_ticket)
+        state_rows = StateRows(connection, folds)
+        row_keys = state_rows.row_keys(entry for linked_task in linked_tasks for entry in linked_task.entries)
+        state_rows.old_rows |= _read_states(connection, row_keys)
+        refusal_count = len(refusal_by_ticket)
         for linked_task in linked_tasks:
             try:
-                states.fold(linked_task.entries)
+                state_rows.fold(linked_task.entries)
             except BecalmError as error:
-                refusals[linked_task.task.ticket] = error
-        if len(refusals) == refusal_count:
+                refusal_by_ticket[linked_task.task.ticket] = error
+        if len(refusal_by_ticket) == refusal_count:
             sealed_entries = [entry for linked_task in linked_tasks for entry in linked_task.sealed_entries]
             entries_by_ticket = {linked_task.task.ticket: linked_task.entries for linked_task in linked_tasks}
             return Batch(
                 sealing.extend_tail(tail, sealed_entries),
-                {**refusals, **entries_by_ticket},
+                {**refusal_by_ticket, **entries_by_ticket},
                 [entry.row for entry in sealed_entries],
                 _with_payload([linked_task.task for linked_task in linked_tasks]),
                 [commitment for linked_task in linked_tasks for commitment in linked_task.erased_commitments],
-                states,
+                state_rows,
             )
 
 
 def _read_states(connection: Connection, row_keys: Set[RowKey]) -> dict[RowKey, Row | None]:
     """These rows of the state tables, read with one question."""
-    rows: dict[RowKey, Row | None] = dict.fromkeys(row_keys)
+    row_by_key: dict[RowKey, Row | None] = dict.fromkeys(row_keys)
     if row_keys:
-        values = json.dumps([{"name": name, "key": key} for name, key in sorted(row_keys)])
-        for name, key, row in connection.execute(_SELECT_STATES, {"row_keys": values}):
-            rows[name, key] = parse_row(row)
-    return rows
+        keys_json = json.dumps([{"name": name, "key": key} for name, key in sorted(row_keys)])
+        for name, key, row in connection.execute(_SELECT_STATES, {"row_keys": keys_json}):
+            row_by_key[name, key] = parse_row(row)
+    return row_by_key
 
 
 def _link_tasks(
@@ -333,22 +333,22 @@ def _link_tasks(
     tail: Tail,
     tasks: Sequence[AppendTask],
     now: datetime,
-    refusals: dict[str, Outcome],
+    refusal_by_ticket: dict[str, Outcome],
 ) -> list[_LinkedTask]:
     """Link task after task; notes those that are refused."""
     linked_tasks: list[_LinkedTask] = []
-    seq, last_hash, recorded_at = tail.size, tail.last_hash, tail.recorded_at
+    last_seq, last_hash, recorded_at = tail.size, tail.last_hash, tail.recorded_at
     for task in tasks:
         try:
             erased_commitments = _erased_commitments(connection, task)
             task_time = _task_time(task, recorded_at, now)
             drafts = [(draft_event(event.event), event.commitment) for event in task.events]
-            sealed_entries = sealing.link_events(seq, last_hash, drafts, task_time)
+            sealed_entries = sealing.link_events(last_seq, last_hash, drafts, task_time)
         except BecalmError as error:
-            refusals[task.ticket] = error
+            refusal_by_ticket[task.ticket] = error
         else:
             last_entry = sealed_entries[-1].entry
-            seq, last_hash, recorded_at = last_entry.seq, last_entry.hash, task_time
+            last_seq, last_hash, recorded_at = last_entry.seq, last_entry.hash, task_time
             linked_tasks.append(_LinkedTask(task, sealed_entries, erased_commitments))
     return linked_tasks
 

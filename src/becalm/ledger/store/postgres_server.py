@@ -69,9 +69,9 @@ class LedgerServer:
         """Refuse a server on which an acknowledged entry could be lost, or one without a ledger of ours."""
         with self.reading() as connection:
             query = "SELECT current_setting('fsync')::bool, pg_is_in_recovery()"
-            is_synced, is_replica = connection.exec_driver_sql(query).one()
+            has_fsync, is_replica = connection.exec_driver_sql(query).one()
             revision = read_revision(connection)
-        if not is_synced:
+        if not has_fsync:
             raise LedgerError(
                 f"The server of {self.name} runs with fsync = off: what it says it has written may be lost. "
                 "Set fsync = on in its postgresql.conf."
@@ -128,10 +128,10 @@ class LedgerServer:
         try:
             yield self._writers[0]
         except BaseException:
-            writer = self._writers.pop()
+            writer_connection = self._writers.pop()
             with suppress(DBAPIError):
-                writer.invalidate()
-                writer.close()
+                writer_connection.invalidate()
+                writer_connection.close()
             raise
 
     def execute_alone(self, statement: str) -> None:
@@ -154,13 +154,13 @@ class LedgerServer:
 @contextmanager
 def pipelined(connection: Connection) -> Iterator[Any]:
     """The driver's own connection, whose statements go to the server together and are answered together."""
-    driver: Any = connection.connection.driver_connection
-    failures = connection.dialect.loaded_dbapi.Error
+    driver_connection: Any = connection.connection.driver_connection
+    driver_error_class = connection.dialect.loaded_dbapi.Error
     try:
-        with driver.pipeline():
-            yield driver
-    except failures as error:
-        raise DBAPIError(None, None, error, connection_invalidated=bool(driver.closed)) from error
+        with driver_connection.pipeline():
+            yield driver_connection
+    except driver_error_class as error:
+        raise DBAPIError(None, None, error, connection_invalidated=bool(driver_connection.closed)) from error
 
 
 def _close_all(engine: Engine, writers: list[Connection]) -> None:
@@ -189,18 +189,18 @@ def make_engine(url: str) -> Engine:
 def parse_url(url: str) -> URL:
     """The parts of a PostgreSQL database's URL; raises LedgerError where it is none."""
     try:
-        address = make_url(url)
+        parsed_url = make_url(url)
     except (ArgumentError, ValueError) as error:
         raise LedgerError(
             f"The ledger's URL cannot be understood ({str(error)[:80]}). "
             'Write it as "postgresql+psycopg://user@host/database".'
         ) from error
-    if address.drivername not in ("postgresql", "postgresql+psycopg"):
+    if parsed_url.drivername not in ("postgresql", "postgresql+psycopg"):
         raise LedgerError(
-            f"The ledger's URL begins with {address.drivername!r}. "
+            f"The ledger's URL begins with {parsed_url.drivername!r}. "
             'Write it as "postgresql+psycopg://user@host/database"; a file needs no URL.'
         )
-    return address.set(drivername="postgresql+psycopg")
+    return parsed_url.set(drivername="postgresql+psycopg")
 
 
 def mask_password(url: str) -> str:
@@ -217,21 +217,21 @@ def mask_password(url: str) -> str:
 
 def is_lost(error: DBAPIError) -> bool:
     """Did the connection go away, so that a new one may do better?"""
-    code = str(getattr(error.orig, "sqlstate", None) or "")
-    return error.connection_invalidated or not code or code.startswith(("08", "57P"))
+    error_code = str(getattr(error.orig, "sqlstate", None) or "")
+    return error.connection_invalidated or not error_code or error_code.startswith(("08", "57P"))
 
 
 def name_failure(name: str, error: DBAPIError) -> BecalmError:
     """Say what a failure of the server means. Nothing was written."""
-    code = str(getattr(error.orig, "sqlstate", None) or "")
-    if code in MISSING_PART_CODES:
+    error_code = str(getattr(error.orig, "sqlstate", None) or "")
+    if error_code in MISSING_PART_CODES:
         return TamperError(
             f"The ledger {name} is not as becalm made it ({str(error.orig).splitlines()[0]}): somebody took "
             "that out, and with it every entry from 1 on is in doubt. Keep the database as evidence, and "
             "restore a copy of it elsewhere."
         )
     message = " ".join(str(error.orig).split())
-    explanation = next((words for prefix, words in REASONS.items() if code.startswith(prefix)), None)
+    explanation = next((words for prefix, words in REASONS.items() if error_code.startswith(prefix)), None)
     if explanation is None and is_lost(error):
         explanation = ("it cannot be reached", "Look whether the server runs and the URL is right")
     reason, remedy = explanation or ("the server refused", "Look at the message")

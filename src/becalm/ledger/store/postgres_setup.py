@@ -220,17 +220,17 @@ def prepare_server(owner_url: str, app_url: str, *, draw_identity: Callable[[], 
             "This workspace keeps its ledger in a file, which needs no server. To move to one, name it in "
             'becalm.toml: [ledger] url = "postgresql+psycopg://becalm@host/becalm" (or set BECALM_LEDGER).'
         )
-    address = parse_url(app_url)
-    login = address.username
-    if not login:
+    parsed_url = parse_url(app_url)
+    login_name = parsed_url.username
+    if not login_name:
         raise LedgerError(f"{mask_password(app_url)} names no user. Give the ledger a user of its own.")
     engine = make_engine(owner_url)
     try:
         with engine.begin() as connection:
-            _make_roles(connection, login, str(address.password or ""))
+            _make_roles(connection, login_name, str(parsed_url.password or ""))
             _make_tables(connection, draw_identity)
-            _check_rights(connection, login)
-            return _describe(connection, mask_password(app_url), login)
+            _check_rights(connection, login_name)
+            return _describe(connection, mask_password(app_url), login_name)
     except DBAPIError as error:
         raise name_failure(mask_password(owner_url), error) from error
     finally:
@@ -239,19 +239,19 @@ def prepare_server(owner_url: str, app_url: str, *, draw_identity: Callable[[], 
 
 def _make_roles(connection: Connection, login: str, password: str) -> None:
     """The owner that nobody logs in as, the group with the rights, and the program's user in it."""
-    roles = set(connection.execute(text("SELECT rolname FROM pg_roles")).scalars())
-    for role in {OWNER, APP} - roles:
-        connection.exec_driver_sql(f"CREATE ROLE {role} NOLOGIN")
-    login_name = _quote_name(connection, login)
-    if login not in roles:
-        connection.exec_driver_sql(f"CREATE ROLE {login_name} LOGIN")
+    role_names = set(connection.execute(text("SELECT rolname FROM pg_roles")).scalars())
+    for role_name in {OWNER, APP} - role_names:
+        connection.exec_driver_sql(f"CREATE ROLE {role_name} NOLOGIN")
+    quoted_login = _quote_name(connection, login)
+    if login not in role_names:
+        connection.exec_driver_sql(f"CREATE ROLE {quoted_login} LOGIN")
         if password:
             literal = connection.execute(text("SELECT quote_literal(:word)"), {"word": password}).scalar_one()
-            connection.exec_driver_sql(f"ALTER ROLE {login_name} PASSWORD {literal.replace('%', '%%')}")
-    connection.exec_driver_sql(f"GRANT {APP} TO {login_name}")
+            connection.exec_driver_sql(f"ALTER ROLE {quoted_login} PASSWORD {literal.replace('%', '%%')}")
+    connection.exec_driver_sql(f"GRANT {APP} TO {quoted_login}")
     query = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"
     if connection.exec_driver_sql(query).scalar_one():
-        unlogging = (f"ALTER ROLE {login_name} SET {setting} = 0" for setting in UNLOGGED_SETTINGS)
+        unlogging = (f"ALTER ROLE {quoted_login} SET {setting} = 0" for setting in UNLOGGED_SETTINGS)
         for statement in (*WAL_RIGHTS, *unlogging):
             connection.exec_driver_sql(statement)
     else:
@@ -261,17 +261,17 @@ def _make_roles(connection: Connection, login: str, password: str) -> None:
 def _make_tables(connection: Connection, draw_identity: Callable[[], str]) -> None:
     """The schema and its tables, made by their owner; the ledger gets its identity once."""
     database_name = connection.exec_driver_sql("SELECT current_database()").scalar_one()
-    database = _quote_name(connection, str(database_name))
-    connection.exec_driver_sql(f"GRANT CONNECT, TEMPORARY, CREATE ON DATABASE {database} TO {OWNER}")
-    connection.exec_driver_sql(f"GRANT CONNECT ON DATABASE {database} TO {APP}")
+    quoted_database = _quote_name(connection, str(database_name))
+    connection.exec_driver_sql(f"GRANT CONNECT, TEMPORARY, CREATE ON DATABASE {quoted_database} TO {OWNER}")
+    connection.exec_driver_sql(f"GRANT CONNECT ON DATABASE {quoted_database} TO {APP}")
     connection.exec_driver_sql(f"SET ROLE {OWNER}")
     connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}")
     connection.exec_driver_sql(f"GRANT USAGE ON SCHEMA {SCHEMA} TO {APP}")
     if read_revision(connection) != REVISION:
         bring_up_to_date(connection)
     if connection.execute(select(ledger_table.c.number)).first() is None:
-        values = {"number": 1, "identity": draw_identity(), "size": 0, "tree": "", "folds": ""}
-        connection.execute(insert(ledger_table).values(**values, unscrubbed=0))
+        row = {"number": 1, "identity": draw_identity(), "size": 0, "tree": "", "folds": ""}
+        connection.execute(insert(ledger_table).values(**row, unscrubbed=0))
     connection.exec_driver_sql("RESET ROLE")
 
 
@@ -294,8 +294,8 @@ def _describe(connection: Connection, database: str, login: str) -> PreparedServ
         "SELECT pg_has_role(:app, 'pg_checkpoint', 'MEMBER') "
         "AND has_function_privilege(:app, 'pg_switch_wal()', 'EXECUTE'), current_setting('wal_recycle')::bool"
     )
-    can_wipe, recycles_log = connection.execute(query, {"app": APP}).one()
-    return PreparedServer(database, login, identity, read_revision(connection), can_wipe, recycles_log)
+    can_wipe_log, recycles_log = connection.execute(query, {"app": APP}).one()
+    return PreparedServer(database, login, identity, read_revision(connection), can_wipe_log, recycles_log)
 
 
 def _quote_name(connection: Connection, name: str) -> str:

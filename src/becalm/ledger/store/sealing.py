@@ -124,14 +124,14 @@ def format_peaks(peaks: Peaks) -> str:
     >>> format_peaks(((2, b"a"), (1, b"b")))
     '2:61 1:62'
     """
-    return " ".join(f"{size}:{peak.hex()}" for size, peak in peaks)
+    return " ".join(f"{leaf_count}:{peak_hash.hex()}" for leaf_count, peak_hash in peaks)
 
 
 def parse_peaks(text: str) -> Peaks:
     """The full subtrees from their line of text."""
-    pairs = (part.split(":") for part in text.split())
+    peak_pairs = (peak_text.split(":") for peak_text in text.split())
     try:
-        return tuple((int(size), bytes.fromhex(peak)) for size, peak in pairs)
+        return tuple((int(leaf_count), bytes.fromhex(peak_hash)) for leaf_count, peak_hash in peak_pairs)
     except ValueError as error:
         raise TamperError(
             f"What the ledger notes of its tree is {text!r:.60}, which no ledger writes. "

@@ -116,12 +116,12 @@ class SqliteLedger(DatabaseLedger):
 
     def erase(self, seqs: Sequence[int], *, erasure: Event) -> Entry:
         """Destroy the payloads and salts of these entries for good, and record that it was done."""
-        result = self._submit((EventToAppend(erasure),), erased_seqs=tuple(sorted(set(seqs))))
+        write_result = self._submit((EventToAppend(erasure),), erased_seqs=tuple(sorted(set(seqs))))
         scrub(self._file)
         with self._file.reading() as connection:
-            commitments = payloads.read_commitments(connection, tuple(seqs))
-        forget_in_backups(self._file.path, commitments.values())
-        return result.entries[0]
+            commitment_by_seq = payloads.read_commitments(connection, tuple(seqs))
+        forget_in_backups(self._file.path, commitment_by_seq.values())
+        return write_result.entries[0]
 
     def _submit(
         self,
@@ -143,14 +143,14 @@ class SqliteLedger(DatabaseLedger):
                 tail = self.tail(connection)
                 events = [prepared_event.draft.event for prepared_event in _prepared_events(requests)]
                 self.check_newest(connection, tail, events)
-                answers, tail = self._write_fit(connection, tail, requests)
+                request_results, tail = self._write_fit(connection, tail, requests)
         except BecalmError as error:
             for request in requests:
                 request.error = request.error or error
         else:
             self.remember_tail(tail)
-            for request, answer in answers:
-                request.answer = answer
+            for request, write_result in request_results:
+                request.answer = write_result
 
     def _write_fit(
         self, connection: Connection, tail: Tail, requests: Sequence[WriteRequest]
@@ -162,12 +162,12 @@ class SqliteLedger(DatabaseLedger):
         while True:
             linked_requests = _link_requests(tail, remaining_requests, recorded_at)
             sealed_entries = [sealed_entry for _, entries in linked_requests for sealed_entry in entries]
-            states = StateRows(connection, self._folds_by_kind)
-            states.prefetch([sealed_entry.entry for sealed_entry in sealed_entries])
-            answers = []
+            state_rows = StateRows(connection, self._folds_by_kind)
+            state_rows.prefetch([sealed_entry.entry for sealed_entry in sealed_entries])
+            request_results = []
             for request, entries in linked_requests:
                 try:
-                    answers.append((request, _do_task(connection, request.task, entries, states)))
+                    request_results.append((request, _do_task(connection, request.task, entries, state_rows)))
                 except BecalmError as error:
                     request.error = error
                     break
@@ -175,9 +175,9 @@ class SqliteLedger(DatabaseLedger):
                 new_tail = sealing.extend_tail(tail, sealed_entries)
                 if sealed_entries:
                     prepared_events = _prepared_events([request for request, _ in linked_requests])
-                    self._store(connection, sealed_entries, new_tail, states)
+                    self._store(connection, sealed_entries, new_tail, state_rows)
                     payloads.insert_payloads(connection, sealed_entries, prepared_events)
-                return answers, new_tail
+                return request_results, new_tail
             remaining_requests = [request for request in remaining_requests if request.error is None]
 
     def _store(
@@ -186,8 +186,8 @@ class SqliteLedger(DatabaseLedger):
         """Write the entries, the state tables that came out and where the ledger ends."""
         connection.exec_driver_sql(_INSERT_EVENT, [sealed_entry.row for sealed_entry in sealed_entries])
         states.write()
-        values = (tail.size, sealing.format_peaks(tail.peaks), self._fold_names)
-        connection.exec_driver_sql("UPDATE ledger SET size = ?, tree = ?, folds = ?", values)
+        ledger_values = (tail.size, sealing.format_peaks(tail.peaks), self._fold_names)
+        connection.exec_driver_sql("UPDATE ledger SET size = ?, tree = ?, folds = ?", ledger_values)
 
 
 def _prepared_events(requests: Sequence[WriteRequest]) -> list[PreparedEvent]:
@@ -199,17 +199,17 @@ def _link_requests(
 ) -> list[tuple[WriteRequest, tuple[SealedEntry, ...]]]:
     """Link the events of these tasks one behind the other; notes those that are refused."""
     linked_requests = []
-    seq, last_hash = tail.size, tail.last_hash
+    last_seq, last_hash = tail.size, tail.last_hash
     for request in requests:
         try:
             for event in request.task.prepared_events:
                 _check_occurrence(event.draft.event, recorded_at)
             drafts = [(event.draft, event.commitment) for event in request.task.prepared_events]
-            sealed_entries = sealing.link_events(seq, last_hash, drafts, recorded_at)
+            sealed_entries = sealing.link_events(last_seq, last_hash, drafts, recorded_at)
         except BecalmError as error:
             request.error = error
         else:
-            seq, last_hash = sealed_entries[-1].entry.seq, sealed_entries[-1].entry.hash
+            last_seq, last_hash = sealed_entries[-1].entry.seq, sealed_entries[-1].entry.hash
             linked_requests.append((request, sealed_entries))
     return linked_requests
 
@@ -242,11 +242,11 @@ def scrub(file: LedgerFile) -> None:
     Raises LedgerError where another process holds on to it.
     """
     with file.reading() as connection:
-        is_due = connection.execute(select(ledger_table.c.unscrubbed)).scalar_one()
-    if not is_due:
+        is_scrub_due = connection.execute(select(ledger_table.c.unscrubbed)).scalar_one()
+    if not is_scrub_due:
         return
-    is_busy, *_ = file.execute_alone("PRAGMA wal_checkpoint(TRUNCATE)")
-    if is_busy:
+    is_log_busy, *_ = file.execute_alone("PRAGMA wal_checkpoint(TRUNCATE)")
+    if is_log_busy:
         raise LedgerError(
             f"The payloads are destroyed and this is recorded, but another process reads {file.path} "
             f"and keeps their last traces in {file.path.name}-wal. Close it; the next opening of the ledger "
@@ -277,8 +277,8 @@ class LedgerFile:
                 if read_revision(connection) != REVISION:  # asked again: another process may have made them
                     bring_up_to_date(connection)
                 if connection.execute(ledger_table.select()).first() is None:
-                    values = {"number": 1, "identity": draw_identity(), "size": 0, "tree": "", "folds": ""}
-                    connection.execute(insert(ledger_table).values(**values, unscrubbed=0))
+                    row = {"number": 1, "identity": draw_identity(), "size": 0, "tree": "", "folds": ""}
+                    connection.execute(insert(ledger_table).values(**row, unscrubbed=0))
         self._inode = self.path.stat().st_ino
 
     @property
@@ -308,29 +308,29 @@ class LedgerFile:
             try:
                 yield self._writer
             except BaseException:
-                writer, self._writer = self._writer, None
+                writer_connection, self._writer = self._writer, None
                 with suppress(DBAPIError):
-                    writer.invalidate()
-                    writer.close()
+                    writer_connection.invalidate()
+                    writer_connection.close()
                 raise
 
     def execute_alone(self, statement: str) -> tuple[Any, ...]:
         """Run a statement outside of any transaction, and return its first row."""
         with self._naming_failures():
-            driver = self._engine.raw_connection()
+            raw_connection = self._engine.raw_connection()
             try:
-                return tuple(driver.cursor().execute(statement).fetchone() or ())
+                return tuple(raw_connection.cursor().execute(statement).fetchone() or ())
             finally:
-                driver.close()
+                raw_connection.close()
 
     def _check_same_file(self) -> None:
         """Refuse to write into a file that has been moved away: nobody would ever find the entries."""
         # An open file lives on without its name: SQLite would go on and acknowledge what is gone at the end.
         try:
-            inode = self.path.stat().st_ino
+            file_inode = self.path.stat().st_ino
         except FileNotFoundError:
-            inode = -1
-        if inode != self._inode:
+            file_inode = -1
+        if file_inode != self._inode:
             raise LedgerError(
                 f"{self.path} is no longer the file that was opened: it was moved away or replaced. "
                 "Start again; nothing was written."
@@ -361,9 +361,9 @@ def _name_failure(path: Path, error: BaseException | None) -> BecalmError:
             "every entry from 1 on is in doubt. Keep the file as evidence, and put a copy in its place: "
             "becalm record restore."
         )
-    code = str(getattr(error, "sqlite_errorname", ""))
+    error_code = str(getattr(error, "sqlite_errorname", ""))
     reason, remedy = next(
-        (words for name, words in REASONS.items() if code.startswith(name)),
+        (reason_and_remedy for name, reason_and_remedy in REASONS.items() if error_code.startswith(name)),
         ("the database refused", "Look at the message"),
     )
     return LedgerError(f"The ledger {path} failed: {reason} ({error}). {remedy}; nothing was written.")

@@ -47,34 +47,34 @@ class StateRows:
 
     def _touched_rows(self, entry: Entry) -> list[tuple[Fold, RowKey]]:
         """Which rows does this entry touch, and by which folds? Asked twice, worked out once."""
-        touched_rows = self._keys_by_seq.get(entry.seq)
-        if touched_rows is None:
+        folds_and_keys = self._keys_by_seq.get(entry.seq)
+        if folds_and_keys is None:
             folds = self._folds.get(entry.event.kind, ())
-            touched_rows = [(fold, (fold.table, key)) for fold in folds for key in fold.keys(entry)]
-            self._keys_by_seq[entry.seq] = touched_rows
-        return touched_rows
+            folds_and_keys = [(fold, (fold.table, key)) for fold in folds for key in fold.keys(entry)]
+            self._keys_by_seq[entry.seq] = folds_and_keys
+        return folds_and_keys
 
     def prefetch(self, entries: Iterable[Entry]) -> None:
         """Read every row that these entries touch with one question for each state table."""
         row_keys = sorted(self.row_keys(entries) - self.old_rows.keys())
-        for table, group in groupby(row_keys, key=itemgetter(0)):
-            keys = [key for _, key in group]
-            for start in range(0, len(keys), READ_LIMIT):
-                self._read_rows(table, keys[start : start + READ_LIMIT])
+        for table, table_row_keys in groupby(row_keys, key=itemgetter(0)):
+            keys_of_table = [key for _, key in table_row_keys]
+            for first_position in range(0, len(keys_of_table), READ_LIMIT):
+                self._read_rows(table, keys_of_table[first_position : first_position + READ_LIMIT])
 
     def _read_rows(self, table: str, keys: Sequence[str]) -> None:
         self.old_rows |= {(table, key): None for key in keys}
-        for key, text in self._connection.exec_driver_sql(_SELECT_ROWS, (table, json.dumps(keys))):
-            self.old_rows[table, key] = parse_row(text)
+        for key, row_json in self._connection.exec_driver_sql(_SELECT_ROWS, (table, json.dumps(keys))):
+            self.old_rows[table, key] = parse_row(row_json)
 
     def fold(self, entries: Iterable[Entry]) -> None:
         """Fold these entries into the rows; if one cannot be folded, none of these are."""
-        rows: dict[RowKey, Row | None] = {}
-        current_rows = ChainMap(rows, self.new_rows, self.old_rows)
+        row_by_key: dict[RowKey, Row | None] = {}
+        current_rows = ChainMap(row_by_key, self.new_rows, self.old_rows)
         for entry in entries:
             for fold, row_key in self._touched_rows(entry):
-                rows[row_key] = _step(fold, row_key[1], current_rows[row_key], entry)
-        self.new_rows |= rows
+                row_by_key[row_key] = _step(fold, row_key[1], current_rows[row_key], entry)
+        self.new_rows |= row_by_key
 
     def write(self) -> None:
         """Write the rows that came out."""
@@ -88,11 +88,11 @@ def write_rows(
     replaced_keys = [row_key for row_key in rows if old_rows.get(row_key) is not None]
     inserted_rows = [(*row_key, format_row(row)) for row_key, row in rows.items() if row is not None]
     # By the driver's own statements: a batch of many rows goes in as one executemany.
-    sign = "?" if connection.dialect.paramstyle == "qmark" else "%s"
+    placeholder = "?" if connection.dialect.paramstyle == "qmark" else "%s"
     if replaced_keys:
-        connection.exec_driver_sql(_DELETE_ROW.replace("?", sign), replaced_keys)
+        connection.exec_driver_sql(_DELETE_ROW.replace("?", placeholder), replaced_keys)
     if inserted_rows:
-        connection.exec_driver_sql(_INSERT_ROW.replace("?", sign), inserted_rows)
+        connection.exec_driver_sql(_INSERT_ROW.replace("?", placeholder), inserted_rows)
 
 
 def read_rows(connection: Connection, table: str | None = None) -> Iterator[tuple[RowKey, Row]]:
@@ -101,8 +101,8 @@ def read_rows(connection: Connection, table: str | None = None) -> Iterator[tupl
     query = select(columns.name, columns.key, columns.row).order_by(columns.name, columns.key)
     if table is not None:
         query = query.where(columns.name == table)
-    for name, key, text in connection.execute(query):
-        yield (name, key), parse_row(text)
+    for name, key, row_json in connection.execute(query):
+        yield (name, key), parse_row(row_json)
 
 
 def format_row(row: Row) -> str:
@@ -125,25 +125,25 @@ def _parse_fact(value: object) -> Fact:
 
 def list_differences(folded_rows: Mapping[RowKey, Row], stored_rows: Mapping[RowKey, Row]) -> tuple[str, ...]:
     """What a state table held, said against what its entries make of it, row by row."""
-    differences = []
+    difference_texts = []
     for table, key in sorted(folded_rows.keys() | stored_rows.keys()):
         new_row, old_row = folded_rows.get((table, key)), stored_rows.get((table, key))
         if new_row != old_row:
             new_text = "nothing" if new_row is None else format_row(new_row)
             old_text = "nothing" if old_row is None else format_row(old_row)
-            differences.append(f"{table} {key!r}: the entries say {new_text}, the table held {old_text}")
-    return tuple(differences)
+            difference_texts.append(f"{table} {key!r}: the entries say {new_text}, the table held {old_text}")
+    return tuple(difference_texts)
 
 
 def fold_anew(connection: Connection, folds: Sequence[Fold], entries: Iterable[Entry]) -> tuple[str, ...]:
     """Fold every state table from all entries, put that where the old one stood; say what differed."""
     rows_by_table = fold_tables(folds, entries)
     folded_rows = {(table, key): row for table, rows in rows_by_table.items() for key, row in rows.items()}
-    differences = list_differences(folded_rows, dict(read_rows(connection)))
-    if differences:
+    difference_texts = list_differences(folded_rows, dict(read_rows(connection)))
+    if difference_texts:
         connection.execute(delete(state_table))
         write_rows(connection, folded_rows, old_rows={})
-    return differences
+    return difference_texts
 
 
 def _step(fold: Fold, key: str, row: Row | None, entry: Entry) -> Row | None:

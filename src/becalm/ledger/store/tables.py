@@ -148,16 +148,16 @@ def read_revision(connection: Connection) -> str:
     """Which revision do the tables have? Empty where there are none."""
     if connection.dialect.name == "sqlite":
         query = "SELECT name FROM sqlite_master WHERE name IN ('alembic_version', 'event')"
-        names = {name for (name,) in connection.exec_driver_sql(query)}
-        if names == {"event"}:
+        table_names = {table_name for (table_name,) in connection.exec_driver_sql(query)}
+        if table_names == {"event"}:
             raise TamperError(
                 "The ledger has entries, but no longer says how its tables were made: somebody took that "
                 "out. Keep the file as evidence, and put a copy in its place: becalm record restore."
             )
-        has_stamp = "alembic_version" in names
+        has_revision_table = "alembic_version" in table_names
     else:
-        has_stamp = inspect(connection).has_table("alembic_version")
-    if not has_stamp:
+        has_revision_table = inspect(connection).has_table("alembic_version")
+    if not has_revision_table:
         return ""
     return str(connection.exec_driver_sql("SELECT version_num FROM alembic_version").scalar() or "")
 
@@ -186,11 +186,11 @@ def run_migrations(connection: Connection) -> None:
     from alembic.config import Config
     from alembic.util.exc import CommandError
 
-    config = Config()
-    config.set_main_option("script_location", "becalm.ledger.store:migrations")
-    config.attributes["connection"] = connection
+    alembic_config = Config()
+    alembic_config.set_main_option("script_location", "becalm.ledger.store:migrations")
+    alembic_config.attributes["connection"] = connection
     try:
-        command.upgrade(config, REVISION)
+        command.upgrade(alembic_config, REVISION)
     except CommandError as error:
         raise LedgerError(
             f"The ledger's tables have revision {read_revision(connection)!r}; this becalm knows "

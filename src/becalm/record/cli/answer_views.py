@@ -23,19 +23,19 @@ Row = dict[str, object]
 
 def events_view(*, with_subjects: bool) -> View[Sequence[Entry]]:
     """Entries in their order; whom they are about only where that was asked for."""
-    columns = (*EVENT_COLUMNS, *(("subject",) if with_subjects else ()), "facts")
-    screen_columns = tuple(name for name in columns if name not in ("recorded_at", "purpose"))
+    column_names = (*EVENT_COLUMNS, *(("subject",) if with_subjects else ()), "facts")
+    screen_column_names = tuple(name for name in column_names if name not in ("recorded_at", "purpose"))
 
     def data(entries: Sequence[Entry]) -> list[Row]:
         return [entry_data(entry, with_subject=with_subjects) for entry in entries]
 
     def rows(entries: Sequence[Entry]) -> list[Row]:
-        records = ({**record, "facts": facts_text(record["facts"])} for record in data(entries))
-        return [{name: record.get(name) for name in (*columns, "hash")} for record in records]
+        entry_records = ({**record, "facts": facts_text(record["facts"])} for record in data(entries))
+        return [{name: record.get(name) for name in (*column_names, "hash")} for record in entry_records]
 
     def lines(entries: Sequence[Entry]) -> Iterable[str]:
         short_rows = [{**row, "facts": HASH.sub(r"\1…", str(row["facts"]))} for row in rows(entries)]
-        return tabulate(screen_columns, short_rows)
+        return tabulate(screen_column_names, short_rows)
 
     return View(data, rows, lines)
 
@@ -71,7 +71,7 @@ def _arrest_record(answer: ArrestAnswer) -> Row:
         "arrests": len(figure.counted_arrests),
         "first_day": answer.first_day,
         "last_day": answer.last_day,
-        "definition": {name: getattr(rule, name) for name in rule_fields},
+        "definition": {field_name: getattr(rule, field_name) for field_name in rule_fields},
         "imported": sum(bool(arrest.imported_from) for arrest in figure.counted_arrests),
         "recorded_by_hand": sum(not arrest.imported_from for arrest in figure.counted_arrests),
         "corrected": sum(arrest.is_corrected for arrest in figure.counted_arrests),
@@ -97,11 +97,11 @@ def _arrest_lines(answer: ArrestAnswer) -> Iterable[str]:
         or "none"
     )
     yield f"  left out     {reason_text}; {figure.outside:,} made before or after"
-    unknown_activities = Counter(
+    count_by_unknown_activity = Counter(
         e.arrest.activity for e in figure.excluded_arrests if e.reason == "unknown activity"
     )
-    for activity, count in unknown_activities.most_common(10):
-        yield f"    the definition does not know the activity {activity!r} ({count:,})"
+    for activity, arrest_count in count_by_unknown_activity.most_common(10):
+        yield f"    the definition does not know the activity {activity!r} ({arrest_count:,})"
     yield f"  definition   {rule.key} {rule.version}, {rule.author}, {rule.reviewed_on}"
     yield f"               sha256 {rule.sha256}"
     yield from source_lines(answer.source)
@@ -169,7 +169,7 @@ def _entry_lines(proven: ProvenEntry) -> Iterable[str]:
     yield f"  occurred         {instant(event.occurred_at)}"
     by = f"{event.actor} ({event.role}), for: {event.purpose}"
     yield f"  recorded         {instant(entry.recorded_at)} by {by}"
-    yield from (f"  {name:<16} {fact_text(value)}" for name, value in event.facts.items())
+    yield from (f"  {fact_name:<16} {fact_text(value)}" for fact_name, value in event.facts.items())
     if event.corrects:
         yield f"  corrects         entry {event.corrects}"
     for correction in proven.corrections:
@@ -177,8 +177,8 @@ def _entry_lines(proven: ProvenEntry) -> Iterable[str]:
     yield f"  details          {_details_text(proven)}"
     yield f"  hash             {entry.hash}"
     yield f"  previous         {entry.previous}"
-    size = proven.source.head.size
-    yield f"  proof            leaf {entry.seq - 1} of {size}, {len(proven.proof)} hashes up to the root"
+    head_size = proven.source.head.size
+    yield f"  proof            leaf {entry.seq - 1} of {head_size}, {len(proven.proof)} hashes up to the root"
     yield from source_lines(proven.source, margin=19)
 
 
@@ -209,8 +209,8 @@ IMPORT_VIEW: View[LogImport] = View(
 
 
 def _access_lines(log: AccessLog) -> Iterable[str]:
-    question = f"who saw {log.subject}" if log.subject else f"whom {log.actor} saw"
-    yield f"{len(log.entries):,} accesses: {question}"
+    question_text = f"who saw {log.subject}" if log.subject else f"whom {log.actor} saw"
+    yield f"{len(log.entries):,} accesses: {question_text}"
     for entry in log.entries:
         event = entry.event
         yield (

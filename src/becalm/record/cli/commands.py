@@ -31,8 +31,8 @@ def events(session: Session, request: ask.EventsRequest) -> None:
     """List the entries of the ledger. Whom they are about is shown with --purpose only."""
     from becalm.record.cli.answer_views import events_view
 
-    is_screen = session.format is Format.table and not session.files
-    entries = desk.list_entries(session.open_desk(), request, limit=ask.ON_SCREEN if is_screen else None)
+    is_for_screen = session.format is Format.table and not session.files
+    entries = desk.list_entries(session.open_desk(), request, limit=ask.ON_SCREEN if is_for_screen else None)
     session.emit(entries, events_view(with_subjects=bool(request.purpose)))
 
 

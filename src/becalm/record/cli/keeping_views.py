@@ -37,8 +37,8 @@ SERVER_VIEW: View[PreparedServer] = View(asdict, lambda server: [asdict(server)]
 
 
 def _rebuild_lines(states: RebuiltStates) -> Iterable[str]:
-    result = f"{len(states.differences)} differences" if states.differences else "nothing changed"
-    yield f"Rebuilt {len(states.tables)} state tables from {states.source.head.size:,} entries: {result}"
+    result_text = f"{len(states.differences)} differences" if states.differences else "nothing changed"
+    yield f"Rebuilt {len(states.tables)} state tables from {states.source.head.size:,} entries: {result_text}"
     yield from (f"  {difference}" for difference in states.differences)
 
 

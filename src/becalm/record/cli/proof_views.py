@@ -52,11 +52,11 @@ def _verdict_lines(verified_ledger: VerifiedLedger) -> Iterable[str]:
     yield f"  root     {verdict.head.root}"
     yield f"  proven   {_reach_text(verdict.proven_size)}, by signed heads"
     yield f"  outside  {_reach_text(verdict.proven_outside_size)}, by signed heads kept outside"
-    yield from (f"note: {note}" for note in verdict.notes)
+    yield from (f"note: {note_text}" for note_text in verdict.notes)
 
 
-def _reach_text(size: int) -> str:
-    return f"entries 1 to {size:,}" if size else "nothing"
+def _reach_text(entry_count: int) -> str:
+    return f"entries 1 to {entry_count:,}" if entry_count else "nothing"
 
 
 VERDICT_VIEW: View[VerifiedLedger] = View(
@@ -87,13 +87,13 @@ def check_verdict(verified_ledger: VerifiedLedger) -> None:
 
 
 def _head_record(signed_head: SignedHead) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(signed_head.anchor_text)
-    return record
+    head_record: dict[str, Any] = json.loads(signed_head.anchor_text)
+    return head_record
 
 
 def _head_lines(signed_head: SignedHead) -> Iterable[str]:
-    record = _head_record(signed_head)
-    return [f"{name:<10} {record[name]}" for name in HEAD_FIELDS]
+    head_record = _head_record(signed_head)
+    return [f"{field_name:<10} {head_record[field_name]}" for field_name in HEAD_FIELDS]
 
 
 HEAD_VIEW: View[SignedHead] = View(
@@ -131,9 +131,9 @@ def check_deliveries(delivered: DeliveredCheckpoint) -> None:
         if delivery.failure
     )
     if faults:
-        place_count = len(delivered.deliveries)
+        destination_count = len(delivered.deliveries)
         raise LedgerError(
-            f"The signed head is kept, but did not reach {len(faults)} of {place_count} places", faults
+            f"The signed head is kept, but did not reach {len(faults)} of {destination_count} places", faults
         )
 
 

@@ -93,18 +93,20 @@ def count_arrests(
     `entries` are those of the ledger in its order; kinds that do not matter are passed over.
     """
     entries = tuple(entries)
-    arrests = [_read_arrest(corrected) for corrected in apply_corrections(entries, kind=ARREST)]
+    arrests = [_read_arrest(corrected_entry) for corrected_entry in apply_corrections(entries, kind=ARREST)]
     burst_index = _BurstIndex.of(entries, definition) if definition.within_burst else None
     period_arrests = [arrest for arrest in arrests if since <= arrest.occurred_at < until]
-    exclusions = [(arrest, find_exclusion(arrest, definition, burst_index)) for arrest in period_arrests]
-    counted_arrests = tuple(arrest for arrest, reason in exclusions if reason is None)
+    arrests_with_reason = [
+        (arrest, find_exclusion(arrest, definition, burst_index)) for arrest in period_arrests
+    ]
+    counted_arrests = tuple(arrest for arrest, reason in arrests_with_reason if reason is None)
     return ArrestFigure(
         definition=definition,
         since=since,
         until=until,
         counted_arrests=counted_arrests,
         excluded_arrests=tuple(
-            ExcludedArrest(arrest, reason) for arrest, reason in exclusions if reason is not None
+            ExcludedArrest(arrest, reason) for arrest, reason in arrests_with_reason if reason is not None
         ),
         outside=len(arrests) - len(period_arrests),
         alike=_count_alike(counted_arrests),
@@ -115,12 +117,12 @@ def find_exclusion(
     arrest: Arrest, definition: ArrestDefinition, burst_index: _BurstIndex | None = None
 ) -> ExclusionReason | None:
     """Why does this arrest not count? None where it does."""
-    activity = fold_words(arrest.activity)
+    folded_activity = fold_words(arrest.activity)
     if arrest.is_withdrawn:
         return "withdrawn"
-    if activity not in set(map(fold_words, definition.activities)):
-        is_other = activity in map(fold_words, definition.other_activities)
-        return "other activity" if is_other else "unknown activity"
+    if folded_activity not in set(map(fold_words, definition.activities)):
+        is_other_activity = folded_activity in map(fold_words, definition.other_activities)
+        return "other activity" if is_other_activity else "unknown activity"
     if definition.unit_kinds and not _is_of_kind(arrest.unit, definition.unit_kinds):
         return "other unit"
     if burst_index is not None and not burst_index.covers(arrest):
@@ -137,26 +139,26 @@ def fold_words(words: str) -> str:
     return re.sub(r"[\s_\-]+", "", words).casefold()
 
 
-def _is_of_kind(unit: str, kinds: Sequence[str]) -> bool:
+def _is_of_kind(unit: str, kind_words: Sequence[str]) -> bool:
     """Is the unit one of these kinds: its name, with a number or a further word behind it or not?"""
     unit_name = unit.strip().casefold()
-    return any(re.match(rf"{re.escape(kind.casefold())}(?![^\W\d_])", unit_name) for kind in kinds)
+    return any(re.match(rf"{re.escape(kind.casefold())}(?![^\W\d_])", unit_name) for kind in kind_words)
 
 
-def _read_arrest(corrected: CorrectedEntry) -> Arrest:
-    event = corrected.latest_entry.event
-    facts = event.facts
+def _read_arrest(corrected_entry: CorrectedEntry) -> Arrest:
+    event = corrected_entry.latest_entry.event
+    arrest_facts = event.facts
     return Arrest(
-        seq=corrected.first_entry.seq,
-        latest=corrected.latest_entry.seq,
+        seq=corrected_entry.first_entry.seq,
+        latest=corrected_entry.latest_entry.seq,
         occurred_at=event.occurred_at,
-        unit=str(facts.get("unit") or ""),
-        activity=str(facts.get("activity") or ""),
-        offence=str(facts.get("offence") or ""),
-        easting_m=_to_metres(facts.get("place_easting_m")),
-        northing_m=_to_metres(facts.get("place_northing_m")),
-        imported_from=str(corrected.first_entry.event.facts.get("import_sha256") or ""),
-        is_withdrawn=corrected.is_withdrawn,
+        unit=str(arrest_facts.get("unit") or ""),
+        activity=str(arrest_facts.get("activity") or ""),
+        offence=str(arrest_facts.get("offence") or ""),
+        easting_m=_to_metres(arrest_facts.get("place_easting_m")),
+        northing_m=_to_metres(arrest_facts.get("place_northing_m")),
+        imported_from=str(corrected_entry.first_entry.event.facts.get("import_sha256") or ""),
+        is_withdrawn=corrected_entry.is_withdrawn,
     )
 
 
@@ -166,7 +168,7 @@ def _to_metres(value: object) -> int | None:
 
 def _count_alike(arrests: Sequence[Arrest]) -> int:
     """How many equal another one in all that is known of them? Two people, or one that was counted twice."""
-    occurrences = Counter(
+    count_by_occurrence = Counter(
         (
             a.occurred_at,
             a.easting_m,
@@ -177,7 +179,7 @@ def _count_alike(arrests: Sequence[Arrest]) -> int:
         )
         for a in arrests
     )
-    return sum(count for count in occurrences.values() if count > 1)
+    return sum(arrest_count for arrest_count in count_by_occurrence.values() if arrest_count > 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,19 +199,19 @@ class _BurstIndex:
 
     @classmethod
     def of(cls, entries: Iterable[Entry], definition: ArrestDefinition) -> _BurstIndex:
-        margin = timedelta(minutes=definition.around_minutes)
-        by_hour: defaultdict[datetime, list[_Burst]] = defaultdict(list)
-        for corrected in apply_corrections(entries, kind=BURST):
-            facts = corrected.latest_entry.event.facts
+        time_margin = timedelta(minutes=definition.around_minutes)
+        bursts_by_hour: defaultdict[datetime, list[_Burst]] = defaultdict(list)
+        for corrected_entry in apply_corrections(entries, kind=BURST):
+            facts = corrected_entry.latest_entry.event.facts
             x, y = _to_metres(facts.get("place_easting_m")), _to_metres(facts.get("place_northing_m"))
-            if corrected.is_withdrawn or x is None or y is None:
+            if corrected_entry.is_withdrawn or x is None or y is None:
                 continue
-            start = datetime.fromisoformat(str(facts["starts_at"])) - margin
-            end = datetime.fromisoformat(str(facts["ends_at"])) + margin
+            covered_from = datetime.fromisoformat(str(facts["starts_at"])) - time_margin
+            covered_until = datetime.fromisoformat(str(facts["ends_at"])) + time_margin
             reach_m = (_to_metres(facts.get("radius_m")) or 0) + definition.around_m
-            for hour in _list_hours(start, end):
-                by_hour[hour].append(_Burst(start, end, x, y, reach_m))
-        return cls(by_hour)
+            for hour in _list_hours(covered_from, covered_until):
+                bursts_by_hour[hour].append(_Burst(covered_from, covered_until, x, y, reach_m))
+        return cls(bursts_by_hour)
 
     def covers(self, arrest: Arrest) -> bool:
         """Was the arrest made while and where one of them took place?"""

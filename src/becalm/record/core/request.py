@@ -84,8 +84,8 @@ class WrittenFacts(Request):
     @property
     def text_by_fact(self) -> Mapping[str, str]:
         """The value of each fact, as it was written."""
-        fact_pairs = (text.partition("=") for text in self.facts)
-        return {name.strip(): value.strip() for name, _, value in fact_pairs}
+        name_value_pairs = (fact_text.partition("=") for fact_text in self.facts)
+        return {fact_name.strip(): value.strip() for fact_name, _, value in name_value_pairs}
 
     @property
     def occurred_at(self) -> datetime | None:

@@ -75,22 +75,22 @@ def prepare_server(desk: Desk, request: InitRequest) -> PreparedServer:
 def rebuild_states(desk: Desk, _request: RebuildRequest) -> RebuiltStates:
     """Do the state tables hold what the events say? They do now."""
     ledger = desk.open_ledger()
-    differences = ledger.rebuild()
-    tables = tuple(fold.table for fold in ledger.folds)
-    return RebuiltStates(tables, differences, describe_source(desk, ledger))
+    difference_texts = ledger.rebuild()
+    table_names = tuple(fold.table for fold in ledger.folds)
+    return RebuiltStates(table_names, difference_texts, describe_source(desk, ledger))
 
 
 def make_backup(desk: Desk, request: BackupRequest) -> Backup:
     """Copy the ledger into a file, and record that it was done."""
-    file, out = _ledger_file(desk), Path(request.out)
+    ledger_file, out = _ledger_file(desk), Path(request.out)
     desk.open_ledger()
-    backup_copy = back_up(file, out, now=desk.now())
-    facts: Facts = {
+    backup_copy = back_up(ledger_file, out, now=desk.now())
+    backup_facts: Facts = {
         "size": backup_copy.size,
         "root": backup_copy.root,
         "file_sha256": backup_copy.file_sha256,
     }
-    entry = record_event(desk, "backup_made", purpose="backup", facts=facts)
+    entry = record_event(desk, "backup_made", purpose="backup", facts=backup_facts)
     sealed_folder = desk.workspace.path / "patrol" / "sealed"
     head = Head(backup_copy.size, backup_copy.root, backup_copy.last)
     return Backup(
@@ -149,7 +149,7 @@ def _restore(desk: Desk, copy_path: Path | None, first_proposal: RestoreProposal
     ledger = desk.open_ledger()
     head, lost_heads = ledger.head(), ledger.lost_heads()
     lost_size = max((lost_head.size for lost_head in lost_heads), default=head.size)
-    event = make_event(
+    restore_event = make_event(
         desk,
         "ledger_restored",
         purpose="restore",
@@ -164,9 +164,9 @@ def _restore(desk: Desk, copy_path: Path | None, first_proposal: RestoreProposal
             "anchors": tuple(map(head_name, lost_heads)),
         },
     )
-    (entry,) = ledger.append([EventToAppend(event)])
+    (restore_entry,) = ledger.append([EventToAppend(restore_event)])
     _repeat_erasures(desk, ledger)
-    return Restoration(first_proposal, entry.seq, lost_size, describe_source(desk, ledger))
+    return Restoration(first_proposal, restore_entry.seq, lost_size, describe_source(desk, ledger))
 
 
 def _repeat_erasures(desk: Desk, ledger: Ledger) -> None:
@@ -178,12 +178,12 @@ def _repeat_erasures(desk: Desk, ledger: Ledger) -> None:
         seq for seq in committed_seqs if seq not in seqs_with_payload and seq not in erased_seqs
     )
     if erasure_seqs:
-        facts: Facts = {
+        erasure_facts: Facts = {
             "entries": erasure_seqs,
             "reason": "erased before, in entries that the copy does not have",
         }
         ledger.erase(
-            erasure_seqs, erasure=make_event(desk, "payload_erased", purpose="retention", facts=facts)
+            erasure_seqs, erasure=make_event(desk, "payload_erased", purpose="retention", facts=erasure_facts)
         )
 
 

@@ -99,9 +99,9 @@ def _check_references(ledger: Ledger, log: Log) -> None:
     for row in log.rows:
         reference = str(row.facts.get("reference") or "")
         if reference in place_by_reference:
-            problem = f'reference "{reference}" is {place_by_reference[reference]} already'
-            remedy = "leave the row out; a correction is recorded with `becalm record correct`"
-            faults.append(Fault(f"row {row.line}", problem, remedy))
+            problem_text = f'reference "{reference}" is {place_by_reference[reference]} already'
+            remedy_text = "leave the row out; a correction is recorded with `becalm record correct`"
+            faults.append(Fault(f"row {row.line}", problem_text, remedy_text))
         elif reference:
             place_by_reference[reference] = f"row {row.line}"
     if faults:
@@ -137,14 +137,14 @@ def _build_events(desk: Desk, log: Log, purpose: str) -> list[EventToAppend]:
 
 def _list_notes(log: Log) -> tuple[str, ...]:
     occurrences = Counter((row.occurred_at, tuple(sorted(row.facts.items(), key=str))) for row in log.rows)
-    alike_count = sum(count for count in occurrences.values() if count > 1)
+    alike_row_count = sum(row_count for row_count in occurrences.values() if row_count > 1)
     ignored_text = ", ".join(log.ignored_columns)
     return (
         *((f"columns that were not taken: {ignored_text}",) if ignored_text else ()),
         *((f"{log.outside:,} rows lie beyond the city's extent",) if log.outside else ()),
         *(
-            (f"{alike_count:,} rows equal another one: several people, or one written twice",)
-            if alike_count
+            (f"{alike_row_count:,} rows equal another one: several people, or one written twice",)
+            if alike_row_count
             else ()
         ),
     )

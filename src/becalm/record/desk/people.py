@@ -65,16 +65,16 @@ def erase_details(desk: Desk, request: EraseRequest) -> Erasure:
         if request.subject
         else tuple(read_entry(ledger, seq) for seq in dict.fromkeys(request.entry))
     )
-    already_erased = {int(str(row["seq"])) for row in ledger.state_rows("erased")}
-    seqs = tuple(entry.seq for entry in entries if entry.commitment and entry.seq not in already_erased)
-    if not seqs:
+    erased_seqs = {int(str(row["seq"])) for row in ledger.state_rows("erased")}
+    seqs_to_erase = tuple(entry.seq for entry in entries if entry.commitment and entry.seq not in erased_seqs)
+    if not seqs_to_erase:
         raise QuestionError("None of these entries has personal details, or they were erased before.")
     erasure = make_event(
         desk,
         "payload_erased",
         purpose=request.purpose,
-        facts={"entries": seqs, "reason": request.reason},
+        facts={"entries": seqs_to_erase, "reason": request.reason},
     )
-    entry = ledger.erase(seqs, erasure=erasure)
-    without_details = tuple(entry.seq for entry in entries if entry.seq not in seqs)
-    return Erasure(seqs, without_details, entry, describe_source(desk, ledger))
+    entry = ledger.erase(seqs_to_erase, erasure=erasure)
+    seqs_without_details = tuple(entry.seq for entry in entries if entry.seq not in seqs_to_erase)
+    return Erasure(seqs_to_erase, seqs_without_details, entry, describe_source(desk, ledger))

@@ -64,15 +64,15 @@ def count_dedicated_arrests(desk: Desk, request: ArrestsRequest) -> ArrestAnswer
             f"{last_day} is before {request.since}. Give the first day with `since`, the last with `until`."
         )
     ledger = desk.open_ledger()
-    source = describe_source(desk, ledger)
+    ledger_source = describe_source(desk, ledger)
     definition_file = Path(request.definition) if request.definition else None
-    figure = count_arrests(
-        ledger.entries(until=source.head.size, kinds=COUNTED_KINDS),
+    arrest_figure = count_arrests(
+        ledger.entries(until=ledger_source.head.size, kinds=COUNTED_KINDS),
         load_definition(desk.workspace.path / "definitions", file=definition_file),
         since=_midnight(request.since, zone),
         until=_midnight(last_day + timedelta(days=1), zone),
     )
-    return ArrestAnswer(figure, source, request.since, last_day)
+    return ArrestAnswer(arrest_figure, ledger_source, request.since, last_day)
 
 
 def list_entries(desk: Desk, request: EventsRequest, *, limit: int | None = None) -> tuple[Entry, ...]:
@@ -119,12 +119,12 @@ def prove_entry(desk: Desk, request: EntryRequest) -> ProvenEntry:
     source, seq = describe_source(desk, ledger), request.entry
     entry = read_entry(ledger, seq)
     payload = _record_access(desk, ledger, entry, request)
-    hashes = [bytes.fromhex(str(row[HASH])) for row in islice(ledger.rows(), source.head.size)]
+    entry_hashes = [bytes.fromhex(str(row[HASH])) for row in islice(ledger.rows(), source.head.size)]
     later_entries = ledger.entries(after=seq, until=source.head.size, kinds=(entry.event.kind, WITHDRAWN))
     return ProvenEntry(
         entry=entry,
-        corrections=tuple(later for later in later_entries if later.event.corrects == seq),
-        proof=tuple(part.hex() for part in inclusion_proof(hashes, seq - 1)),
+        corrections=tuple(later_entry for later_entry in later_entries if later_entry.event.corrects == seq),
+        proof=tuple(sibling_hash.hex() for sibling_hash in inclusion_proof(entry_hashes, seq - 1)),
         source=source,
         is_erased=any(row["seq"] == seq for row in ledger.state_rows("erased")),
         payload=payload,
@@ -156,9 +156,9 @@ def _record_access(desk: Desk, ledger: Ledger, entry: Entry, request: EntryReque
     if not subject and not request.details:
         return None
     if not request.purpose:
-        entry_state = "is about a person" if subject else "may have personal details"
+        entry_state_text = "is about a person" if subject else "may have personal details"
         raise UsageError(
-            f"Entry {entry.seq} {entry_state}. Say what for with `purpose`; who looked will be recorded."
+            f"Entry {entry.seq} {entry_state_text}. Say what for with `purpose`; who looked will be recorded."
         )
     access_event = make_event(
         desk,

@@ -73,7 +73,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
     _check_presence(desk)
     ledger = desk.open_ledger()
     named_anchors = tuple(Anchor(_read_anchor(Path(file)), file, is_outside=True) for file in request.anchor)
-    folder_anchors, unreadable, remarks = _read_anchor_folders(desk, ledger)
+    folder_anchors, unreadable_findings, remark_texts = _read_anchor_folders(desk, ledger)
     checkpoints, checkpoint_findings = _read_or_report(ledger.checkpoints, TamperError)
     noted_heads, note_findings = _read_or_report(ledger.noted_heads, LedgerError)
     kept_anchors = (Anchor(checkpoint, IN_LEDGER, is_outside=False) for checkpoint in checkpoints)
@@ -84,10 +84,10 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
             anchors=(*kept_anchors, *folder_anchors, *named_anchors),
             payload_commitments=ledger.payload_commitments(),
             noted_heads=noted_heads,
-            remarks=remarks,
+            remarks=remark_texts,
             findings=(
                 *checkpoint_findings,
-                *unreadable,
+                *unreadable_findings,
                 *note_findings,
                 *(() if note_findings else _check_head_note(ledger)),
                 *_check_states(ledger),
@@ -109,8 +109,8 @@ def sign_head(desk: Desk, request: HeadRequest) -> SignedHead:
     signed_head = _sign_or_reuse(desk)
     if request.sheet is not None:
         try:
-            sheet = render_sheet(signed_head.checkpoint, signed_head.anchor_text)
-            Path(request.sheet).write_text(sheet, "utf-8")
+            sheet_html = render_sheet(signed_head.checkpoint, signed_head.anchor_text)
+            Path(request.sheet).write_text(sheet_html, "utf-8")
         except OSError as error:
             raise UsageError(
                 f"{request.sheet} cannot be written ({error}). Name a file in a folder that exists."
@@ -129,13 +129,13 @@ def make_checkpoint(desk: Desk, request: CheckpointRequest) -> DeliveredCheckpoi
         where the key is not the one that the ledger names.
     """
     ledger = desk.open_ledger()
-    key = _open_key(desk, ledger)
+    signing_key = _open_key(desk, ledger)
     if request.new_key:
-        key = _hand_over_key(desk, ledger, key)
-    checkpoint = _sign(desk, ledger, key)
+        signing_key = _hand_over_key(desk, ledger, signing_key)
+    checkpoint = _sign(desk, ledger, signing_key)
     ledger.keep_checkpoint(checkpoint)
-    places, settings = desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)
-    deliveries = send_anchor(checkpoint, key.public_key, places=places, settings=settings)
+    destinations, settings = desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)
+    deliveries = send_anchor(checkpoint, signing_key.public_key, places=destinations, settings=settings)
     record_event(
         desk,
         "checkpoint_made",
@@ -144,10 +144,10 @@ def make_checkpoint(desk: Desk, request: CheckpointRequest) -> DeliveredCheckpoi
             "size": checkpoint.head.size,
             "root": checkpoint.head.root,
             "anchors": tuple(delivery.place for delivery in deliveries if not delivery.failure),
-            "key": key.id,
+            "key": signing_key.id,
         },
     )
-    return DeliveredCheckpoint(SignedHead(checkpoint, key.public_key), deliveries)
+    return DeliveredCheckpoint(SignedHead(checkpoint, signing_key.public_key), deliveries)
 
 
 def export_record(desk: Desk, request: ExportRequest) -> ExportWritten:
@@ -172,9 +172,9 @@ def _sign_or_reuse(desk: Desk) -> SignedHead:
 
 
 def _report_rows(rows: Iterator[StoredRow], advance: Advance) -> Iterator[StoredRow]:
-    for number, row in enumerate(rows, start=1):
+    for row_number, row in enumerate(rows, start=1):
         yield row
-        if number % ROWS_AT_ONCE == 0:
+        if row_number % ROWS_AT_ONCE == 0:
             advance(ROWS_AT_ONCE)
 
 
@@ -199,21 +199,21 @@ def _read_anchor_folders(
     other ledgers are left aside: several workspaces may send theirs there.
     """
     workspace_folder = desk.workspace.path.resolve()
-    anchors, unreadable = [], []
+    anchors, unreadable_findings = [], []
     for path in list_anchor_files(desk.workspace.config.ledger.anchors, _anchor_settings(desk, ledger)):
         try:
             is_outside = not path.resolve().is_relative_to(workspace_folder)
             anchors.append(Anchor(_read_anchor(path), str(path), is_outside=is_outside))
         except InputError as error:
-            unreadable.append(Finding("checkpoint", None, str(error)))
+            unreadable_findings.append(Finding("checkpoint", None, str(error)))
     own_anchors = [anchor for anchor in anchors if anchor.checkpoint.ledger_id == ledger.identity]
     own_folders = {Path(anchor.place).parent for anchor in own_anchors if anchor.is_outside}
     other_anchors = [a for a in anchors if a not in own_anchors and Path(a.place).parent in own_folders]
-    remark = (
+    remark_text = (
         f"{len(other_anchors)} heads of other ledgers lie among those kept outside; they were left aside."
     )
     compared_anchors = tuple(anchor for anchor in anchors if anchor not in other_anchors)
-    return compared_anchors, tuple(unreadable), (remark,) if other_anchors else ()
+    return compared_anchors, tuple(unreadable_findings), (remark_text,) if other_anchors else ()
 
 
 def _read_or_report(
@@ -230,12 +230,12 @@ def _check_head_note(ledger: Ledger) -> Iterator[Finding]:
     """Where the note of the last head beside the ledger is gone, nobody knows whether its end is there."""
     with suppress(LedgerError, TamperError):  # then the entries themselves tell what is wrong
         for head in (head for head in ledger.lost_heads() if head.last_hash == UNKNOWN):
-            problem = (
+            problem_text = (
                 f"The note of the last head beside the ledger ({ledger.label}.head) is gone: whether entries "
                 f"stood after entry {head.size} cannot be told. Put it back, or let two people confirm the "
                 "ledger as it stands (becalm record restore)."
             )
-            yield Finding("shorter", head.size + 1, problem)
+            yield Finding("shorter", head.size + 1, problem_text)
 
 
 def _check_states(ledger: Ledger) -> Iterator[Finding]:
@@ -263,52 +263,52 @@ def _read_anchor(path: Path) -> Checkpoint:
         ) from error
 
 
-def _sign(desk: Desk, ledger: Ledger, key: SigningKey) -> Checkpoint:
-    unsigned_checkpoint = Checkpoint(ledger.identity, ledger.head(), desk.now(), key.id, "")
-    return replace(unsigned_checkpoint, signature=key.sign(signed_bytes(unsigned_checkpoint)))
+def _sign(desk: Desk, ledger: Ledger, signing_key: SigningKey) -> Checkpoint:
+    unsigned_checkpoint = Checkpoint(ledger.identity, ledger.head(), desk.now(), signing_key.id, "")
+    return replace(unsigned_checkpoint, signature=signing_key.sign(signed_bytes(unsigned_checkpoint)))
 
 
 def _open_key(desk: Desk, ledger: Ledger) -> SigningKey:
     """The key that signs for this ledger; at its first use it is drawn, and the ledger notes it."""
     key_path = desk.workspace.path / desk.workspace.config.ledger.key
     key_ids = _list_key_ids(ledger)
-    key = read_key(key_path)
-    if key is None and key_ids:
+    signing_key = read_key(key_path)
+    if signing_key is None and key_ids:
         raise LedgerError(
             f"The signing key of this ledger ({key_ids[-1][:16]}) is not in {key_path}. Put it back there, "
             "or name its place under [ledger] key."
         )
-    if key is None:
-        key = draw_key()
-        write_key(key_path, key)
+    if signing_key is None:
+        signing_key = draw_key()
+        write_key(key_path, signing_key)
     if not key_ids:
-        facts = {"old_key": "", "new_key": key.id, "new_public_key": key.public_key}
-        record_event(desk, "key_rotated", purpose="proof", facts=facts)
-    elif key.id != key_ids[-1]:
+        key_facts = {"old_key": "", "new_key": signing_key.id, "new_public_key": signing_key.public_key}
+        record_event(desk, "key_rotated", purpose="proof", facts=key_facts)
+    elif signing_key.id != key_ids[-1]:
         raise TamperError(
-            f"The key in {key_path} ({key.id[:16]}) is not the one that signs for this ledger "
+            f"The key in {key_path} ({signing_key.id[:16]}) is not the one that signs for this ledger "
             f"({key_ids[-1][:16]}): it was swapped. Put the right one back; nothing was signed."
         )
-    return key
+    return signing_key
 
 
-def _hand_over_key(desk: Desk, ledger: Ledger, old: SigningKey) -> SigningKey:
+def _hand_over_key(desk: Desk, ledger: Ledger, old_key: SigningKey) -> SigningKey:
     """Draw a new key that the old one vouches for; where that cannot be noted, the old one stays."""
-    key = draw_key()
+    new_key = draw_key()
     key_path = desk.workspace.path / desk.workspace.config.ledger.key
-    facts = {
-        "old_key": old.id,
-        "new_key": key.id,
-        "new_public_key": key.public_key,
-        "old_signature": old.sign(handover_bytes(ledger.identity, old.id, key.public_key)),
+    key_facts = {
+        "old_key": old_key.id,
+        "new_key": new_key.id,
+        "new_public_key": new_key.public_key,
+        "old_signature": old_key.sign(handover_bytes(ledger.identity, old_key.id, new_key.public_key)),
     }
-    write_key(key_path, key)
+    write_key(key_path, new_key)
     try:
-        record_event(desk, "key_rotated", purpose="proof", facts=facts)
+        record_event(desk, "key_rotated", purpose="proof", facts=key_facts)
     except BaseException:
-        write_key(key_path, old)
+        write_key(key_path, old_key)
         raise
-    return key
+    return new_key
 
 
 def _list_key_ids(ledger: Ledger) -> tuple[str, ...]:

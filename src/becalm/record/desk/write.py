@@ -25,11 +25,11 @@ def add_event(desk: Desk, request: AddRequest) -> Entry:
         with everything that does not fit its kind.
     """
     ledger = desk.open_ledger()
-    versions, names_by_hand = ledger.kinds.versions(request.kind), ledger.kinds.names_by_hand
-    if versions and request.kind not in names_by_hand:
+    kind_versions, names_by_hand = ledger.kinds.versions(request.kind), ledger.kinds.names_by_hand
+    if kind_versions and request.kind not in names_by_hand:
         raise UsageError(f"{request.kind} is written by becalm itself. By hand: {', '.join(names_by_hand)}.")
-    details = _read_details(request.details) if request.details else None
-    fields = {name: field for version in versions for name, field in version.field_by_name.items()}
+    details_bytes = _read_details(request.details) if request.details else None
+    fields = {name: field for version in kind_versions for name, field in version.field_by_name.items()}
     event = make_event(
         desk,
         request.kind,
@@ -39,7 +39,7 @@ def add_event(desk: Desk, request: AddRequest) -> Entry:
         subject=request.subject,
     )
     note_configuration(desk)
-    return ledger.append([EventToAppend(event, details)])[0]
+    return ledger.append([EventToAppend(event, details_bytes)])[0]
 
 
 def correct_entry(desk: Desk, request: CorrectRequest) -> Entry:
@@ -52,10 +52,10 @@ def correct_entry(desk: Desk, request: CorrectRequest) -> Entry:
     """
     ledger = desk.open_ledger()
     former_event = _find_correctable(ledger, request.entry).event
-    fields = ledger.kinds.by_key[former_event.kind, former_event.version].field_by_name
-    facts = {**former_event.facts, **_read_facts(fields, request.changes.text_by_fact)}
+    field_by_name = ledger.kinds.by_key[former_event.kind, former_event.version].field_by_name
+    corrected_facts = {**former_event.facts, **_read_facts(field_by_name, request.changes.text_by_fact)}
     occurred_at = request.changes.occurred_at or former_event.occurred_at
-    if facts == dict(former_event.facts) and occurred_at == former_event.occurred_at:
+    if corrected_facts == dict(former_event.facts) and occurred_at == former_event.occurred_at:
         raise UsageError(
             f"Entry {request.entry} says so already. Give what is to change, e.g. `facts unit='VSU 2'`."
         )
@@ -63,7 +63,7 @@ def correct_entry(desk: Desk, request: CorrectRequest) -> Entry:
         desk,
         former_event.kind,
         purpose=former_event.purpose if former_event.subject else "correction",
-        facts=facts,
+        facts=corrected_facts,
         occurred_at=occurred_at,
         subject=former_event.subject,
         corrects=request.entry,
@@ -81,24 +81,24 @@ def withdraw_entry(desk: Desk, request: WithdrawRequest) -> Entry:
 def _find_correctable(ledger: Ledger, seq: int) -> Entry:
     """The entry whose facts are in force for entry `seq`, where that may be corrected at all."""
     entry = read_entry(ledger, seq)
-    kind = ledger.kinds.by_key.get((entry.event.kind, entry.event.version))
+    event_kind = ledger.kinds.by_key.get((entry.event.kind, entry.event.version))
     if entry.event.corrects is not None:
         raise UsageError(
             f"Entry {seq} corrects entry {entry.event.corrects}. Correct that one: it is the first."
         )
-    if kind is None or kind.corrects != "may":
+    if event_kind is None or event_kind.corrects != "may":
         raise UsageError(
             f"Entry {seq} is {entry.event.kind}, which tells what happened and is not corrected."
         )
     later_entries = ledger.entries(after=seq - 1, kinds=(entry.event.kind, WITHDRAWN))
-    corrected, *_ = apply_corrections(later_entries, kind=entry.event.kind)
-    if corrected.is_withdrawn:
+    corrected_entries, *_ = apply_corrections(later_entries, kind=entry.event.kind)
+    if corrected_entries.is_withdrawn:
         raise UsageError(f"Entry {seq} was withdrawn. Record what happened as a new entry instead.")
-    return corrected.latest_entry
+    return corrected_entries.latest_entry
 
 
 def _read_facts(fields: Mapping[str, FactField], text_by_fact: Mapping[str, str]) -> dict[str, Fact]:
-    return {name: _read_fact(fields.get(name), name, text) for name, text in text_by_fact.items()}
+    return {name: _read_fact(fields.get(name), name, fact_text) for name, fact_text in text_by_fact.items()}
 
 
 def _read_fact(field: FactField | None, name: str, text: str) -> Fact:

@@ -44,14 +44,14 @@ def load_definition(own_folder: Path | None = None, *, file: Path | None = None)
 
     Raises WorkspaceError with every fault of the file.
     """
-    source = _find_source(own_folder, file)
-    recipe, faults = check_recipe(source, DefinitionFile)
+    definition_source = _find_source(own_folder, file)
+    recipe, faults = check_recipe(definition_source, DefinitionFile)
     if recipe is None:
-        raise WorkspaceError(f"The definition {source.name} has {len(faults)} faults", faults)
+        raise WorkspaceError(f"The definition {definition_source.name} has {len(faults)} faults", faults)
     return ArrestDefinition(
         **recipe.model_dump(exclude={"counts", "evidence"}),
         evidence=recipe.evidence.strip(),
-        sha256=hashlib.sha256(source.read_bytes()).hexdigest(),
+        sha256=hashlib.sha256(definition_source.read_bytes()).hexdigest(),
         **recipe.counts.model_dump(),
     )
 

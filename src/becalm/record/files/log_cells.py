@@ -22,15 +22,15 @@ FARTHEST_M = 50_000_000  # no grid on Earth reaches beyond
 Problem = tuple[str, str]  # what is wrong, and what to do about it
 
 
-def parse_instant(text: str, part: TimePart, zone: ZoneInfo, *, now: datetime) -> datetime | Problem:
+def parse_instant(text: str, time_part: TimePart, zone: ZoneInfo, *, now: datetime) -> datetime | Problem:
     """The instant in this cell, or why it is none.
 
     An offset in the text is believed; else the time is of `zone`. A local time that the clocks skipped is
     refused, and so is one that happened twice, unless the mapping says which of the two it is.
     """
-    moment = _parse_time(text, part.formats)
+    moment = _parse_time(text, time_part.formats)
     if isinstance(moment, datetime) and moment.tzinfo is None:
-        moment = _to_zone(moment, part, zone)
+        moment = _to_zone(moment, time_part, zone)
     if not isinstance(moment, datetime):
         return moment
     if moment > now:
@@ -65,8 +65,8 @@ def _parse_format(text: str, form: str) -> datetime | None:
         return None
 
 
-def _to_zone(moment: datetime, part: TimePart, zone: ZoneInfo) -> datetime | Problem:
-    if part.zone == "UTC":
+def _to_zone(moment: datetime, time_part: TimePart, zone: ZoneInfo) -> datetime | Problem:
+    if time_part.zone == "UTC":
         return moment.replace(tzinfo=UTC)
     first, second = moment.replace(tzinfo=zone, fold=0), moment.replace(tzinfo=zone, fold=1)
     first_offset, second_offset = first.utcoffset(), second.utcoffset()
@@ -74,13 +74,13 @@ def _to_zone(moment: datetime, part: TimePart, zone: ZoneInfo) -> datetime | Pro
         return first
     if first_offset < second_offset:
         return f"does not exist in {zone.key}: the clocks went forward over it", "correct the time"
-    if part.twice == "refuse":
+    if time_part.twice == "refuse":
         return (
             f"happened twice in {zone.key}: the clocks went back",
             f"write the offset, {first.isoformat()} or {second.isoformat()}, or let the mapping say "
             'twice = "first" or "second"',
         )
-    return first if part.twice == "first" else second
+    return first if time_part.twice == "first" else second
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,11 +102,11 @@ class GridProjection:
         """Where is this place, in whole metres of the workspace's grid?"""
         x, y = parse_number(x_text), parse_number(y_text)
         if x is None or y is None:
-            problem = "is not a number", "write metres (or degrees) in figures"
-            return PlaceProblem("x" if x is None else "y", problem)
+            place_problem = "is not a number", "write metres (or degrees) in figures"
+            return PlaceProblem("x" if x is None else "y", place_problem)
         if self.is_in_degrees and not (-180 <= x <= 180 and -90 <= y <= 90):
-            problem = "are no degrees", "give longitude and latitude, or another crs in a mapping"
-            return PlaceProblem("both", problem)
+            place_problem = "are no degrees", "give longitude and latitude, or another crs in a mapping"
+            return PlaceProblem("both", place_problem)
         if self.transformer is not None:
             x, y = self.transformer.transform(x, y)
         if not (isfinite(x) and isfinite(y)) or max(abs(x), abs(y)) > FARTHEST_M:
@@ -116,19 +116,19 @@ class GridProjection:
         return round(x), round(y)
 
 
-def build_projection(part: PlacePart | None, city: City) -> GridProjection | None:
+def build_projection(place_part: PlacePart | None, city: City) -> GridProjection | None:
     """How the places of this mapping come onto the city's grid.
 
     Raises InputError where the mapping names a coordinate system that nobody knows.
     """
-    if part is None:
+    if place_part is None:
         return None
-    if not part.crs or part.crs == city.crs:
+    if not place_part.crs or place_part.crs == city.crs:
         return GridProjection(None, is_in_degrees=False)
     try:
-        crs = CRS.from_user_input(part.crs)
+        crs = CRS.from_user_input(place_part.crs)
     except CRSError as error:
-        fault = Fault("place.crs", f"{part.crs!r} is unknown", 'write it as e.g. "EPSG:4326"')
+        fault = Fault("place.crs", f"{place_part.crs!r} is unknown", 'write it as e.g. "EPSG:4326"')
         raise InputError("The mapping has 1 fault; nothing was imported", (fault,)) from error
     transformer = Transformer.from_crs(crs, city.crs, always_xy=True)
     return GridProjection(transformer, is_in_degrees=crs.is_geographic)
@@ -137,15 +137,15 @@ def build_projection(part: PlacePart | None, city: City) -> GridProjection | Non
 def parse_number(text: str) -> float | None:
     """The finite number in a cell, if there is one."""
     try:
-        value = float(text.replace(",", "") if text.count(",") else text)
+        number = float(text.replace(",", "") if text.count(",") else text)
     except ValueError:
         return None
-    return value if isfinite(value) else None
+    return number if isfinite(number) else None
 
 
 def parse_whole_number(text: str) -> int | Problem:
     """The whole number nearest to the one in a cell, or why there is none."""
-    value = parse_number(text)
-    if value is None or abs(value) > FARTHEST_M:
+    number = parse_number(text)
+    if number is None or abs(number) > FARTHEST_M:
         return "is not a number", "write it in figures"
-    return round(value)
+    return round(number)

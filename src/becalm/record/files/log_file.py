@@ -76,18 +76,18 @@ def read_log(
         with every fault of every row; nothing of the file is used then.
     """
     file_bytes = _read_bytes(path)
-    lines = _split_lines(path.name, file_bytes)
-    header = _read_header(path.name, lines)
+    numbered_lines = _split_lines(path.name, file_bytes)
+    header = _read_header(path.name, numbered_lines)
     log_mapping = choose_mapping(
         kind, header, kinds=kinds, file=path.name, mapping=mapping, own_mappings=own_mappings
     )
     recipe = log_mapping.recipe
     reader = RowReader(log_mapping, build_projection(recipe.place, city), ZoneInfo(city.time_zone), now)
-    rows, faults = _read_rows(lines[1:], header, reader)
+    log_rows, faults = _read_rows(numbered_lines[1:], header, reader)
     if faults:
-        broken_rows = len({fault.where.split(",")[0] for fault in faults})
+        broken_count = len({fault.where.split(",")[0] for fault in faults})
         raise InputError(
-            f"{path.name}: {broken_rows} of {len(lines) - 1} rows are broken; nothing was imported",
+            f"{path.name}: {broken_count} of {len(numbered_lines) - 1} rows are broken; nothing was imported",
             tuple(faults),
         )
     mapped_columns = {*recipe.columns, *recipe.optional.values()}
@@ -95,9 +95,9 @@ def read_log(
         file=path.name,
         sha256=hashlib.sha256(file_bytes).hexdigest(),
         mapping=log_mapping,
-        rows=tuple(rows),
-        ignored_columns=tuple(name for name in header if name not in mapped_columns),
-        outside=sum(not _is_inside(row.facts, city) for row in rows),
+        rows=tuple(log_rows),
+        ignored_columns=tuple(column_name for column_name in header if column_name not in mapped_columns),
+        outside=sum(not _is_inside(log_row.facts, city) for log_row in log_rows),
     )
 
 
@@ -112,19 +112,19 @@ def _split_lines(file: str, file_bytes: bytes) -> list[tuple[int, str]]:
     """Every line that is not empty with its number, where all of them are text."""
     encoding = "utf-16" if file_bytes[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
     try:
-        text = file_bytes.decode(encoding)
+        file_text = file_bytes.decode(encoding)
     except UnicodeDecodeError as error:
-        raw_lines = enumerate(file_bytes.split(b"\n"), start=1)
-        bad_lines = [number for number, line in raw_lines if not _is_utf8(line)] or [1]
-        faults = tuple(Fault(f"row {n}", "is not UTF-8 text", "save the file as UTF-8") for n in bad_lines)
+        numbered_raw_lines = enumerate(file_bytes.split(b"\n"), start=1)
+        bad_numbers = [line_number for line_number, line in numbered_raw_lines if not _is_utf8(line)] or [1]
+        faults = tuple(Fault(f"row {n}", "is not UTF-8 text", "save the file as UTF-8") for n in bad_numbers)
         raise InputError(
-            f"{file}: {len(bad_lines)} rows are not text; nothing was imported", faults
+            f"{file}: {len(bad_numbers)} rows are not text; nothing was imported", faults
         ) from error
-    numbered_lines = enumerate(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
-    lines = [(number, line) for number, line in numbered_lines if line.strip(" ,;\t")]
-    if not lines:
+    numbered_lines = enumerate(file_text.replace("\r\n", "\n").replace("\r", "\n").split("\n"), start=1)
+    filled_lines = [(line_number, line) for line_number, line in numbered_lines if line.strip(" ,;\t")]
+    if not filled_lines:
         raise _file_error(file, "the file", "is empty", "export it again")
-    return lines
+    return filled_lines
 
 
 def _is_utf8(line: bytes) -> bool:
@@ -135,8 +135,8 @@ def _is_utf8(line: bytes) -> bool:
     return True
 
 
-def _read_header(file: str, lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:
-    first_line = lines[0][1]
+def _read_header(file: str, numbered_lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:
+    first_line = numbered_lines[0][1]
     header = tuple(name.strip() for name in _split_fields(first_line) or ())
     for sign, name in DELIMITERS.items():
         if len(header) < 2 and sign in first_line:
@@ -145,9 +145,9 @@ def _read_header(file: str, lines: Sequence[tuple[int, str]]) -> tuple[str, ...]
             )
     repeated_names = sorted({name for name in header if name and header.count(name) > 1})
     if repeated_names:
-        problem = f"names {', '.join(repeated_names)} twice"
-        raise _file_error(file, "line 1", problem, "give each column a name of its own")
-    if len(lines) == 1:
+        problem_text = f"names {', '.join(repeated_names)} twice"
+        raise _file_error(file, "line 1", problem_text, "give each column a name of its own")
+    if len(numbered_lines) == 1:
         raise _file_error(file, "the file", "has a line of names and no rows", "export it again")
     return header
 
@@ -161,41 +161,41 @@ def _split_fields(line: str) -> list[str] | None:
 
 
 def _read_rows(
-    lines: Sequence[tuple[int, str]], header: Sequence[str], reader: RowReader
+    numbered_lines: Sequence[tuple[int, str]], header: Sequence[str], reader: RowReader
 ) -> tuple[list[LogRow], list[Fault]]:
-    rows: list[LogRow] = []
+    log_rows: list[LogRow] = []
     faults: list[Fault] = []
-    for number, line in lines:
-        fields = _split_fields(line)
-        if fields is None or len(fields) != len(header):
-            faults.append(_line_fault(number, fields, len(header)))
+    for line_number, line in numbered_lines:
+        field_texts = _split_fields(line)
+        if field_texts is None or len(field_texts) != len(header):
+            faults.append(_line_fault(line_number, field_texts, len(header)))
             continue
-        cells = dict(zip(header, (text.strip() for text in fields), strict=True))
-        row = reader.read_row(number, cells)
+        cells = dict(zip(header, (cell_text.strip() for cell_text in field_texts), strict=True))
+        row = reader.read_row(line_number, cells)
         if isinstance(row, LogRow):
-            rows.append(row)
+            log_rows.append(row)
         else:
             faults.extend(row)
-    return rows, faults
+    return log_rows, faults
 
 
-def _line_fault(number: int, fields: list[str] | None, column_count: int) -> Fault:
-    if fields is None:
-        return Fault(f"row {number}", "has a quotation mark out of place", "close it, or leave it out")
-    comparison = "more" if len(fields) > column_count else "fewer"
+def _line_fault(line_number: int, field_texts: list[str] | None, column_count: int) -> Fault:
+    if field_texts is None:
+        return Fault(f"row {line_number}", "has a quotation mark out of place", "close it, or leave it out")
+    comparison = "more" if len(field_texts) > column_count else "fewer"
     return Fault(
-        f"row {number}",
-        f"has {comparison} fields than line 1 ({len(fields)} instead of {column_count})",
+        f"row {line_number}",
+        f"has {comparison} fields than line 1 ({len(field_texts)} instead of {column_count})",
         "it was cut, or a comma is out of place",
     )
 
 
 def _is_inside(facts: Mapping[str, Fact], city: City) -> bool:
-    x, y = (facts.get(name) for name in PLACE_FACTS)
+    x, y = (facts.get(fact_name) for fact_name in PLACE_FACTS)
     if city.extent_m is None or not isinstance(x, int) or not isinstance(y, int):
         return True
-    west, south, east, north = city.extent_m
-    return west <= x <= east and south <= y <= north
+    west_m, south_m, east_m, north_m = city.extent_m
+    return west_m <= x <= east_m and south_m <= y <= north_m
 
 
 def _file_error(file: str, where: str, problem: str, remedy: str) -> InputError:
@@ -211,39 +211,39 @@ class RowReader:
     zone: ZoneInfo
     now: datetime
 
-    def read_row(self, line: int, cells: Mapping[str, str]) -> LogRow | list[Fault]:
+    def read_row(self, line_number: int, cells: Mapping[str, str]) -> LogRow | list[Fault]:
         """The row, or all its faults. `cells` are its fields by the names of their columns."""
         facts: dict[str, Fact] = {}
         faults: list[Fault] = []
         time_part = self.mapping.recipe.occurred_at
         occurred_at = parse_instant(cells[time_part.column], time_part, self.zone, now=self.now)
         if not isinstance(occurred_at, datetime):
-            faults.append(_cell_fault(line, time_part.column, cells[time_part.column], occurred_at))
-        self._read_facts(line, cells, facts, faults)
-        self._read_place(line, cells, facts, faults)
+            faults.append(_cell_fault(line_number, time_part.column, cells[time_part.column], occurred_at))
+        self._read_facts(line_number, cells, facts, faults)
+        self._read_place(line_number, cells, facts, faults)
         if not faults and _ends_before_start(facts):
-            faults.append(Fault(f"row {line}", "ends before it starts", "correct one of its times"))
+            faults.append(Fault(f"row {line_number}", "ends before it starts", "correct one of its times"))
         if faults or not isinstance(occurred_at, datetime):
             return faults
-        return LogRow(line, occurred_at, facts)
+        return LogRow(line_number, occurred_at, facts)
 
     def _read_facts(
-        self, line: int, cells: Mapping[str, str], facts: dict[str, Fact], faults: list[Fault]
+        self, line_number: int, cells: Mapping[str, str], facts: dict[str, Fact], faults: list[Fault]
     ) -> None:
-        recipe, fields = self.mapping.recipe, self.mapping.kind.field_by_name
+        recipe, field_by_name = self.mapping.recipe, self.mapping.kind.field_by_name
         column_by_fact = {**recipe.facts, **recipe.optional}
         fact_cells = [
             *(("", name, text) for name, text in recipe.constants.items()),
             *((column, name, cells.get(column, "")) for name, column in column_by_fact.items()),
         ]
         for column, name, text in fact_cells:
-            if not text and not fields[name].is_needed:
+            if not text and not field_by_name[name].is_needed:
                 continue
-            value = self._read_value(fields[name], text)
+            value = self._read_value(field_by_name[name], text)
             if not isinstance(value, tuple):
                 facts[name] = value
             elif column != recipe.occurred_at.column:  # whose fault is named already
-                faults.append(_cell_fault(line, column, text, value))
+                faults.append(_cell_fault(line_number, column, text, value))
 
     def _read_value(self, field: FactField, text: str) -> str | int | bool | Problem:
         if not text:
@@ -259,29 +259,29 @@ class RowReader:
         return value
 
     def _read_place(
-        self, line: int, cells: Mapping[str, str], facts: dict[str, Fact], faults: list[Fault]
+        self, line_number: int, cells: Mapping[str, str], facts: dict[str, Fact], faults: list[Fault]
     ) -> None:
         place_part = self.mapping.recipe.place
         if place_part is None or self.projection is None or not (cells[place_part.x] or cells[place_part.y]):
             return
-        place = self.projection.project(cells[place_part.x], cells[place_part.y])
-        if isinstance(place, PlaceProblem):
-            columns = {"x": (place_part.x,), "y": (place_part.y,)}.get(
-                place.coordinate, (place_part.x, place_part.y)
+        point_m = self.projection.project(cells[place_part.x], cells[place_part.y])
+        if isinstance(point_m, PlaceProblem):
+            place_columns = {"x": (place_part.x,), "y": (place_part.y,)}.get(
+                point_m.coordinate, (place_part.x, place_part.y)
             )
-            text = ", ".join(cells[column] for column in columns)
-            faults.append(_cell_fault(line, ", ".join(columns), text, place.problem))
+            cells_text = ", ".join(cells[column] for column in place_columns)
+            faults.append(_cell_fault(line_number, ", ".join(place_columns), cells_text, point_m.problem))
         else:
-            facts.update(zip(PLACE_FACTS, place, strict=True))
+            facts.update(zip(PLACE_FACTS, point_m, strict=True))
 
 
-def _cell_fault(line: int, column: str, text: str, problem: Problem) -> Fault:
-    shown_cell = f'{column} "{text:.60}"' if text else column
-    return Fault(f"row {line}, {shown_cell}", *problem)
+def _cell_fault(line_number: int, column: str, cell_text: str, problem: Problem) -> Fault:
+    cell_label = f'{column} "{cell_text:.60}"' if cell_text else column
+    return Fault(f"row {line_number}, {cell_label}", *problem)
 
 
 def _ends_before_start(facts: Mapping[str, Fact]) -> bool:
-    start, end = facts.get("starts_at"), facts.get("ends_at")
-    if not isinstance(start, str) or not isinstance(end, str):
+    start_text, end_text = facts.get("starts_at"), facts.get("ends_at")
+    if not isinstance(start_text, str) or not isinstance(end_text, str):
         return False
-    return datetime.fromisoformat(end) <= datetime.fromisoformat(start)
+    return datetime.fromisoformat(end_text) <= datetime.fromisoformat(start_text)

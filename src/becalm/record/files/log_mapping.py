@@ -93,13 +93,13 @@ def resolve_kind_name(word: str, kinds: EventKinds) -> str:
     >>> resolve_kind_name("arrest", kinds), resolve_kind_name("arrest_made", kinds)
     ('arrest_made', 'arrest_made')
     """
-    names = importable_kinds(kinds)
-    for name in (word, f"{word}_made", f"{word}_done"):
-        if name in names:
-            return name
-    hint = suggest(word, names)
+    kind_by_name = importable_kinds(kinds)
+    for kind_name in (word, f"{word}_made", f"{word}_done"):
+        if kind_name in kind_by_name:
+            return kind_name
+    hint_text = suggest(word, kind_by_name)
     raise UsageError(
-        f"No log can be imported as {word!r}. {hint.capitalize()}Name one of {', '.join(names)}."
+        f"No log can be imported as {word!r}. {hint_text.capitalize()}Name one of {', '.join(kind_by_name)}."
     )
 
 
@@ -121,13 +121,13 @@ def choose_mapping(
         if mapping is not None
         else recipe_files("becalm.record.files", SHIPPED_FOLDER, own_mappings)
     )
-    mappings = [_read_mapping(source, kinds) for source in mapping_sources]
-    mappings_of_kind = [candidate for candidate in mappings if candidate.kind.name == kind]
+    log_mappings = [_read_mapping(source, kinds) for source in mapping_sources]
+    mappings_of_kind = [candidate for candidate in log_mappings if candidate.kind.name == kind]
     if not mappings_of_kind:
         remedy = (
             "name one of its own with `mapping`"
             if mapping is None
-            else f"give `kind {mappings[0].kind.name}`"
+            else f"give `kind {log_mappings[0].kind.name}`"
         )
         fault = Fault("mapping", f"there is none for {kind}", remedy)
         raise InputError(f"{file} cannot be imported", (fault,))
@@ -138,12 +138,12 @@ def choose_mapping(
 
 def _read_mapping(source: Source, kinds: EventKinds) -> LogMapping:
     recipe, faults = check_recipe(source, MappingFile)
-    kind = importable_kinds(kinds).get(recipe.kind) if recipe is not None else None
-    if recipe is not None and (problem := _describe_kind_problem(recipe, kind, kinds)):
-        faults = (Fault(f"{source.name}: the file", problem, "correct this entry"),)
-    if recipe is None or kind is None or faults:
+    event_kind = importable_kinds(kinds).get(recipe.kind) if recipe is not None else None
+    if recipe is not None and (problem_text := _describe_kind_problem(recipe, event_kind, kinds)):
+        faults = (Fault(f"{source.name}: the file", problem_text, "correct this entry"),)
+    if recipe is None or event_kind is None or faults:
         raise InputError(f"The mapping {source.name} has {len(faults)} faults; nothing was imported", faults)
-    return LogMapping(recipe, kind, hashlib.sha256(source.read_bytes()).hexdigest())
+    return LogMapping(recipe, event_kind, hashlib.sha256(source.read_bytes()).hexdigest())
 
 
 def _describe_kind_problem(recipe: MappingFile, kind: EventKind | None, kinds: EventKinds) -> str:
@@ -152,23 +152,23 @@ def _describe_kind_problem(recipe: MappingFile, kind: EventKind | None, kinds: E
         return f"kind {recipe.kind!r} is unknown; {suggest(recipe.kind, importable_kinds(kinds))}"
     fact_names = [*recipe.facts, *recipe.optional, *recipe.constants, *(PLACE_FACTS if recipe.place else ())]
     problems = (
-        ([name for name in fact_names if name not in kind.field_by_name], "are no facts of"),
+        ([fact_name for fact_name in fact_names if fact_name not in kind.field_by_name], "are no facts of"),
         (
             [fact.name for fact in kind.fields if fact.is_needed and fact.name not in fact_names],
             "are needed by",
         ),
-        (sorted({name for name in fact_names if fact_names.count(name) > 1}), "come twice in"),
+        (sorted({fact_name for fact_name in fact_names if fact_names.count(fact_name) > 1}), "come twice in"),
     )
     return next((f"{', '.join(wrong)} {relation} {recipe.kind}" for wrong, relation in problems if wrong), "")
 
 
 def _check_columns(mapping: LogMapping, header: Sequence[str], file: str) -> None:
-    column_list = ", ".join(header)[:300] or "none"
+    column_list_text = ", ".join(header)[:300] or "none"
     faults = tuple(
         Fault(
             "line 1",
             f'column "{column}" not found',
-            f"{suggest(column, header)}the columns are {column_list}; rename it, or give `mapping`",
+            f"{suggest(column, header)}the columns are {column_list_text}; rename it, or give `mapping`",
         )
         for column in mapping.missing_columns(header)
     )
