@@ -143,11 +143,11 @@ def is_repeated(data: pa.Table) -> Bools:
     if not data.num_rows:
         return np.zeros(0, dtype=np.bool_)
     codes_by_column = {}
-    for place, column in enumerate(data.columns):
+    for position, column in enumerate(data.columns):
         if not pa.types.is_dictionary(column.type):
             column = column.dictionary_encode()
         column = column.combine_chunks() if column.num_chunks else column
-        codes_by_column[str(place)] = pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False)
+        codes_by_column[str(position)] = pc.fill_null(column.indices, -1).to_numpy(zero_copy_only=False)
     return pd.DataFrame(codes_by_column).duplicated().to_numpy()
 
 
@@ -252,11 +252,11 @@ def _read_cells(
     return np.where(is_bad_time, np.datetime64("NaT", "s"), times), is_blank, is_bad_time, has_zone
 
 
-def _distinct(times: Times) -> tuple[Times, Ints]:
+def _distinct(time_of_row: Times) -> tuple[Times, Ints]:
     """The distinct times and which of them each is: zone rules are asked once per time."""
-    code_of_row, distinct_times = pd.factorize(times, use_na_sentinel=False)
+    code_of_row, distinct_times = pd.factorize(time_of_row, use_na_sentinel=False)
     return np.asarray(distinct_times).astype("M8[s]"), code_of_row
 
 
-def _without_zone(index: Any) -> Times:
-    return cast("Times", pd.DatetimeIndex(index).tz_localize(None).to_numpy().astype("M8[s]"))
+def _without_zone(time_index: Any) -> Times:
+    return cast("Times", pd.DatetimeIndex(time_index).tz_localize(None).to_numpy().astype("M8[s]"))

@@ -106,11 +106,11 @@ def read_rows(path: Path, name: str) -> Sheet:
 
 def _parse(
     path: Path,
-    header: TextHeader,
+    text_header: TextHeader,
     column_types: Mapping[str, pa.DataType],
     *,
     multiline: bool,
-    use_threads: bool,
+    uses_threads: bool,
     odd_rows: list[Any] | None = None,
 ) -> pa.Table:
     """The typed columns. Rows that do not split go to `odd_rows`, or raise where there is no such list."""
@@ -123,14 +123,14 @@ def _parse(
     return pyarrow.csv.read_csv(
         path,
         read_options=pyarrow.csv.ReadOptions(
-            use_threads=use_threads,
+            use_threads=uses_threads,
             block_size=BLOCK_BYTES,
-            encoding=header.encoding,
-            column_names=header.columns,
-            skip_rows=header.line,
+            encoding=text_header.encoding,
+            column_names=text_header.columns,
+            skip_rows=text_header.line,
         ),
         parse_options=pyarrow.csv.ParseOptions(
-            delimiter=header.delimiter,
+            delimiter=text_header.delimiter,
             newlines_in_values=multiline,
             ignore_empty_lines=not multiline,
             invalid_row_handler=None if odd_rows is None else set_aside,
@@ -144,7 +144,7 @@ def _parse(
     )
 
 
-def _check_encoding(path: Path, name: str, encoding: str) -> None:
+def _check_encoding(path: Path, file_name: str, encoding: str) -> None:
     """Refuse bytes that are no text, with the line they stand on."""
     text_decoder, line = codecs.getincrementaldecoder(encoding)(), 1
     try:
@@ -155,9 +155,9 @@ def _check_encoding(path: Path, name: str, encoding: str) -> None:
     except UnicodeDecodeError as error:
         line += error.object[: error.start].count(b"\n")
         problem = f"is not {encoding.upper()} text: {error.object[error.start : error.end]!r} in line {line}"
-        raise file_refusal(name, problem, "save it as UTF-8 (Excel: CSV UTF-8) and try again") from error
+        raise file_refusal(file_name, problem, "save it as UTF-8 (Excel: CSV UTF-8) and try again") from error
     except (OSError, EOFError, zlib.error) as error:
-        raise _text_refusal(name, error) from error
+        raise _text_refusal(file_name, error) from error
 
 
 def _drop_blank_rows(sheet: Sheet) -> Sheet:
@@ -174,25 +174,25 @@ def _drop_blank_rows(sheet: Sheet) -> Sheet:
     return replace(sheet, data=kept_rows, number_lines=lambda: sheet.lines[is_kept_row], notes=notes)
 
 
-def _odd_row_fault(name: str, row: Any) -> RowFault:
+def _odd_row_fault(file_name: str, odd_row: Any) -> RowFault:
     return RowFault(
-        file=name,
-        row=row.number or 0,
+        file=file_name,
+        row=odd_row.number or 0,
         column="",
-        value=str(row.text)[:200],
+        value=str(odd_row.text)[:200],
         fate="rejected",
-        reason=f"has {row.actual_columns} cells where the header has {row.expected_columns}",
+        reason=f"has {odd_row.actual_columns} cells where the header has {odd_row.expected_columns}",
         remedy="put quotation marks around a cell that holds the delimiter, or complete the line",
     )
 
 
-def _text_refusal(name: str, error: Exception) -> InputError:
+def _text_refusal(file_name: str, error: Exception) -> InputError:
     error_text = str(error)
     if "straddling" in error_text or "block" in error_text:
         row_problem = f"has a row longer than {BLOCK_BYTES:,} bytes"
-        return file_refusal(name, row_problem, "no crime record is; look for a lone quotation mark")
+        return file_refusal(file_name, row_problem, "no crime record is; look for a lone quotation mark")
     text_remedy = "fetch it again, or open and save it anew"
-    return file_refusal(name, f"cannot be read as rows ({error_text[:200]})", text_remedy)
+    return file_refusal(file_name, f"cannot be read as rows ({error_text[:200]})", text_remedy)
 
 
 # --- rows that are lines ------------------------------------------------------------------------------
@@ -224,7 +224,7 @@ def line_texts(file: InputFile, lines: Sequence[int]) -> dict[int, str]:
 
 def _split_file(file: InputFile, header: TextHeader, column_types: Mapping[str, pa.DataType]) -> Sheet:
     try:
-        row_table = _parse(file.path, header, column_types, multiline=False, use_threads=False)
+        row_table = _parse(file.path, header, column_types, multiline=False, uses_threads=False)
     except pa.ArrowInvalid:
         return _split_line_by_line(file, header, column_types)
     row_table = row_table.unify_dictionaries().combine_chunks()
@@ -265,7 +265,7 @@ def _split_line_by_line(
     return Sheet(file.name, pa.table(data), lambda: np.array(line_of_row, dtype=np.int64), tuple(broken_rows))
 
 
-def _line_fault(name: str, line: int, text: str, cell_count: int, column_count: int) -> RowFault | None:
+def _line_fault(file_name: str, line: int, text: str, cell_count: int, column_count: int) -> RowFault | None:
     if "\udc80" <= max(text) <= "\udcff":  # how "surrogateescape" keeps a byte that is no text
         reason, fault_remedy = "the line is not UTF-8 text", "save the file as UTF-8 and load it again"
     elif cell_count != column_count:
@@ -275,7 +275,7 @@ def _line_fault(name: str, line: int, text: str, cell_count: int, column_count: 
     else:
         return None
     return RowFault(
-        name, line, "", text.encode("utf-8", "replace").decode()[:200], "rejected", reason, fault_remedy
+        file_name, line, "", text.encode("utf-8", "replace").decode()[:200], "rejected", reason, fault_remedy
     )
 
 

@@ -130,7 +130,7 @@ class RowOutcomes:
         is_faulty: Bools,
         column: str,
         outcome: RowOutcome,
-        reason: PerRow,
+        reason_text: PerRow,
         remedy: PerRow,
         value: PerRow | None,
     ) -> None:
@@ -138,19 +138,19 @@ class RowOutcomes:
         cells = self._cells(column, faulty_row_indices) if value is None and len(faulty_row_indices) else None
         for faulty_position, row in enumerate(faulty_row_indices.tolist()):
             cell_text = _text(value, row) if cells is None else cells[faulty_position]
-            self._add(row, column, cell_text, outcome, _text(reason, row), _text(remedy, row))
+            self._add(row, column, cell_text, outcome, _text(reason_text, row), _text(remedy, row))
 
-    def _cells(self, column: str, rows: Ints) -> list[str]:
+    def _cells(self, column: str, row_indices: Ints) -> list[str]:
         """What the named column, or several joined by " / ", says in these rows."""
         column_names = [name for name in column.split(" / ") if name in self._sheet.data.column_names]
-        cells_of_column = [self._sheet.data[name].take(rows).to_pylist() for name in column_names]
+        cells_of_column = [self._sheet.data[name].take(row_indices).to_pylist() for name in column_names]
         texts_of_column = [["" if cell is None else str(cell) for cell in cells] for cells in cells_of_column]
-        return [" / ".join(cells) for cells in zip(*texts_of_column, strict=True)] or [""] * len(rows)
+        return [" / ".join(cells) for cells in zip(*texts_of_column, strict=True)] or [""] * len(row_indices)
 
     def _add(self, row: int, column: str, value: str, outcome: RowOutcome, reason: str, remedy: str) -> None:
         line = int(self._sheet.lines[row])
         self.faults.append(RowFault(self._sheet.name, line, column, value[:200], outcome, reason, remedy))
 
 
-def _text(text: PerRow | None, row: int) -> str:
-    return (text(row) if callable(text) else text) or ""
+def _text(text_or_texts: PerRow | None, row_index: int) -> str:
+    return (text_or_texts(row_index) if callable(text_or_texts) else text_or_texts) or ""

@@ -33,15 +33,15 @@ def columns_of(file: InputFile) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=64)
-def _columns(path: Path, sha256: str, name: str) -> tuple[str, ...]:
+def _columns(path: Path, sha256: str, file_name: str) -> tuple[str, ...]:
     del sha256  # only part of the key: every reader asks for the same header in turn
     file_suffix = path.suffix.lower()
     if file_suffix == ".parquet":
-        return tuple(_open_parquet(path, name).schema_arrow.names)
+        return tuple(_open_parquet(path, file_name).schema_arrow.names)
     if file_suffix in BOOK_SUFFIXES:
-        return tuple(map(cell_text, _book_rows(path, name)[0][0]))
+        return tuple(map(cell_text, _book_rows(path, file_name)[0][0]))
     if file_suffix in TEXT_SUFFIXES:
-        return read_header(path, name).columns
+        return read_header(path, file_name).columns
     return ()
 
 
@@ -58,15 +58,15 @@ def read_sheet(file: InputFile) -> Sheet:
     raise file_refusal(file.name, f"has the ending {file_suffix!r}", "give csv, csv.gz, parquet or xlsx")
 
 
-def _open_parquet(path: Path, name: str) -> pq.ParquetFile:
+def _open_parquet(path: Path, file_name: str) -> pq.ParquetFile:
     try:
         return pq.ParquetFile(path)
     except (pa.ArrowException, OSError) as error:
         parquet_problem = f"is not a whole Parquet file ({error})"
-        raise file_refusal(name, parquet_problem, "fetch or write it again") from error
+        raise file_refusal(file_name, parquet_problem, "fetch or write it again") from error
 
 
-def _book_rows(path: Path, name: str) -> tuple[list[list[Any]], tuple[str, ...]]:
+def _book_rows(path: Path, file_name: str) -> tuple[list[list[Any]], tuple[str, ...]]:
     """The rows of the first sheet that has any, and the names of the sheets that were passed over."""
     import python_calamine
 
@@ -80,29 +80,29 @@ def _book_rows(path: Path, name: str) -> tuple[list[list[Any]], tuple[str, ...]]
                 return sheet_rows, tuple(other_name for other_name in sheet_names if other_name != sheet_name)
     except (python_calamine.CalamineError, OSError, ValueError) as error:
         book_problem = f"cannot be read as a workbook ({error})"
-        raise file_refusal(name, book_problem, "save it as xlsx or csv") from error
-    raise file_refusal(name, "is empty", "nothing can be read from a workbook without cells")
+        raise file_refusal(file_name, book_problem, "save it as xlsx or csv") from error
+    raise file_refusal(file_name, "is empty", "nothing can be read from a workbook without cells")
 
 
-def _is_blank(row: list[Any]) -> bool:
-    return all(cell == "" for cell in row)
+def _is_blank(row_cells: list[Any]) -> bool:
+    return all(cell == "" for cell in row_cells)
 
 
-def _read_book(path: Path, name: str) -> Sheet:
-    sheet_rows, other_sheet_names = _book_rows(path, name)
+def _read_book(path: Path, file_name: str) -> Sheet:
+    sheet_rows, other_sheet_names = _book_rows(path, file_name)
     column_names = tuple(map(cell_text, sheet_rows[0]))
     while column_names and not column_names[-1]:
         column_names = column_names[:-1]
-    check_twins(column_names, name)
+    check_twins(column_names, file_name)
     row_by_line = {line: row for line, row in enumerate(sheet_rows[1:], 2) if not _is_blank(row)}
     cells = zip(*row_by_line.values(), strict=True) if row_by_line else ([] for _ in column_names)
     data = {column: _book_column(list(values)) for column, values in zip(column_names, cells, strict=False)}
     notes = (f"other sheets were not read: {', '.join(other_sheet_names)}",) if other_sheet_names else ()
-    return Sheet(name, pa.table(data), lambda: np.array(list(row_by_line), dtype=np.int64), (), notes)
+    return Sheet(file_name, pa.table(data), lambda: np.array(list(row_by_line), dtype=np.int64), (), notes)
 
 
-def _book_column(values: list[Any]) -> pa.Array:
-    filled_cells = [None if cell_value == "" else cell_value for cell_value in values]
+def _book_column(column_cells: list[Any]) -> pa.Array:
+    filled_cells = [None if cell_value == "" else cell_value for cell_value in column_cells]
     cell_types = {type(cell) for cell in filled_cells if cell is not None}
     if len(cell_types) == 1 or cell_types == {int, float}:
         return pa.array(filled_cells)

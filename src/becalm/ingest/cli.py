@@ -116,8 +116,8 @@ def propose(session: Session, request: MappingRequest) -> None:
     session.emit(propose_mapping(session.open_desk(), request), view)
 
 
-def _names(kind: type[FileIntake | RowFault]) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind))
+def _names(record_class: type[FileIntake | RowFault]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(record_class))
 
 
 # --- a load -------------------------------------------------------------------------------------------
@@ -156,7 +156,7 @@ def _file_cells(file: FileIntake) -> tuple[str, ...]:
     return (file.file, file.source, file.mapping, " ".join(months), *counts, str(file.as_of), file.status)
 
 
-def _stack_files(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def _stack_files(file_cells: Iterable[Sequence[str]]) -> Iterator[str]:
     """One file below the other, where a table has no room: no figure is ever cut."""
     for (
         file_name,
@@ -169,7 +169,7 @@ def _stack_files(rows: Iterable[Sequence[str]]) -> Iterator[str]:
         rejected_count,
         as_of,
         status,
-    ) in rows:
+    ) in file_cells:
         yield from _fold(file_name)
         yield from _fold(f"{recipe_name}; {source_name}, {months_text}, as of {as_of}", indent=2, hanging=2)
         counts_sentence = (
@@ -268,19 +268,19 @@ def _fold(line: str, *, indent: int = 0, hanging: int = 0) -> list[str]:
     return textwrap.wrap(printable_line, console_width, subsequent_indent=line_margin, break_on_hyphens=False)
 
 
-def _grid(headings: Sequence[str], rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> Table:
+def _grid(titles: Sequence[str], text_rows: Iterable[Sequence[str]], *, right: Sequence[str] = ()) -> Table:
     """Rows below their headings; only names and sentences may be broken."""
     from rich.table import Table
     from rich.text import Text
 
     text_grid = Table(box=None, header_style="bold")
-    for heading in headings:
+    for heading in titles:
         text_grid.add_column(
             heading,
             justify="right" if heading in right else "left",
             overflow="fold",
             no_wrap=heading not in FOLDED_COLUMNS,
         )
-    for row_cells in rows:
+    for row_cells in text_rows:
         text_grid.add_row(*(Text("".join(s if s.isprintable() else " " for s in cell)) for cell in row_cells))
     return text_grid

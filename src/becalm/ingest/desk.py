@@ -100,12 +100,12 @@ def _read_entries(
     return readings, workspace, unknown_files
 
 
-def _read_context(workspace: Workspace, staging: Path, mapping: Path | None = None) -> ReadContext:
+def _read_context(workspace: Workspace, staging_folder: Path, mapping: Path | None = None) -> ReadContext:
     return ReadContext(
         city=workspace.city,
         locator=Locator(workspace.city, load_boundaries(workspace)),
         offences=load_offences(workspace.offences_path),
-        staging=staging,
+        staging=staging_folder,
         mapping=mapping,
         mappings=workspace.mappings_path,
     )

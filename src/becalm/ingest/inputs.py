@@ -105,8 +105,8 @@ def _list_folder(folder: Path, as_of: date | None, skipped_files: list[SkippedFi
     return input_entries
 
 
-def _file_entry(path: Path, name: str, as_of: date | None) -> InputEntry:
-    return InputEntry(name, path, None, path.stat().st_size, as_of or _last_change(path))
+def _file_entry(path: Path, input_name: str, as_of: date | None) -> InputEntry:
+    return InputEntry(input_name, path, None, path.stat().st_size, as_of or _last_change(path))
 
 
 def _last_change(path: Path) -> date:
@@ -138,8 +138,8 @@ def _list_zip(
     return entries
 
 
-def _member_fault(name: str, member: zipfile.ZipInfo) -> Fault | None:
-    member_name = f"{name}: {member.filename}"
+def _member_fault(zip_name: str, member: zipfile.ZipInfo) -> Fault | None:
+    member_name = f"{zip_name}: {member.filename}"
     member_path = PurePosixPath(member.filename.replace("\\", "/"))
     if member_path.is_absolute() or ".." in member_path.parts or ":" in member_path.parts[0]:
         return Fault(member_name, "points outside the archive", "make the zip again from plain files")
@@ -154,8 +154,8 @@ def _member_fault(name: str, member: zipfile.ZipInfo) -> Fault | None:
     return None
 
 
-def _is_junk(name: str) -> bool:
-    path_parts = PurePosixPath(name).parts
+def _is_junk(path_name: str) -> bool:
+    path_parts = PurePosixPath(path_name).parts
     return any(path_part in JUNK or path_part.startswith("._") for path_part in path_parts)
 
 
@@ -172,12 +172,12 @@ def open_input(entry: InputEntry, folder: Path, *, line_limit: int | None = None
         yield InputFile(entry.name, readable_path, content_sha256, entry.as_of)
 
 
-def _unpack(entry: InputEntry, member: str, folder: Path) -> Path:
-    unpacked_path = folder / f"member{PurePosixPath(member).suffix.lower()}"
+def _unpack(entry: InputEntry, member_name: str, folder: Path) -> Path:
+    unpacked_path = folder / f"member{PurePosixPath(member_name).suffix.lower()}"
     try:
         with (
             zipfile.ZipFile(entry.path) as zip_archive,
-            zip_archive.open(member) as member_stream,
+            zip_archive.open(member_name) as member_stream,
             unpacked_path.open("wb") as target_stream,
         ):
             shutil.copyfileobj(member_stream, target_stream, CHUNK_BYTES)
@@ -223,9 +223,9 @@ class _LineGuard:
             self.length = len(chunk) - chunk.rfind(b"\n") - 1
 
 
-def _unreadable(name: str, error: OSError) -> InputError:
+def _unreadable(input_name: str, error: OSError) -> InputError:
     if isinstance(error, IsADirectoryError):
-        return file_refusal(name, "is a folder", "name a file in it")
+        return file_refusal(input_name, "is a folder", "name a file in it")
     is_missing = isinstance(error, FileNotFoundError)
     unreadable_remedy = "check the path" if is_missing else "check its permissions and the disk"
-    return file_refusal(name, f"cannot be read: {error.strerror or error}", unreadable_remedy)
+    return file_refusal(input_name, f"cannot be read: {error.strerror or error}", unreadable_remedy)

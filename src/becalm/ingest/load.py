@@ -232,7 +232,7 @@ def check_readings(readings: Sequence[FileReading], *, max_reject_share: float) 
 
 def _is_faulty(reading: Reading, max_reject_share: float) -> bool:
     """Whole rows that repeat do not count: nothing is lost with them, and published files do hold some."""
-    lost_count = reading.rejected - sum(fault.reason == REPEATED_ROW for fault in reading.faults)
+    lost_count = reading.rejected - sum(row_fault.reason == REPEATED_ROW for row_fault in reading.faults)
     row_count = max(reading.rows, 1)
     return lost_count / row_count > max_reject_share or reading.repaired / row_count > MOST_REPAIRED
 
@@ -296,9 +296,9 @@ def _slot(file: ArchiveFile) -> Slot:
     return file.table, file.source, file.month
 
 
-def _replaced_note(name: str, replaced_files: Iterable[ArchiveFile]) -> tuple[str, ...]:
+def _replaced_note(file_name: str, replaced_files: Iterable[ArchiveFile]) -> tuple[str, ...]:
     """Which other files does this one push aside? They may have been meant to count beside it."""
-    other_files = sorted({file.input_file for file in replaced_files if file.input_file != name})
+    other_files = sorted({file.input_file for file in replaced_files if file.input_file != file_name})
     if not other_files:
         return ()
     file_list_text = ", ".join(other_files[:3])
@@ -307,10 +307,10 @@ def _replaced_note(name: str, replaced_files: Iterable[ArchiveFile]) -> tuple[st
 
 
 def _not_counted_notes(
-    name: str, lost_slots: set[Slot], before: Sequence[ArchiveFile], after: Sequence[ArchiveFile]
+    name: str, lost_slots: set[Slot], former_files: Sequence[ArchiveFile], after: Sequence[ArchiveFile]
 ) -> tuple[str, ...]:
     """Which other file of this command counts in the place of this one?"""
-    former_paths = {file.path for file in before}
+    former_paths = {file.path for file in former_files}
     winning_files = [file for file in after if file.path not in former_paths and _slot(file) in lost_slots]
     return tuple(
         f"not counted for {file.month}: {file.input_file}, loaded by the same command, counts in its place"
@@ -364,19 +364,19 @@ def summarise(files: Sequence[FileIntake]) -> tuple[FileIntake, ...]:
     return tuple(_merge(alike_files) for alike_files in files_by_kind.values())
 
 
-def _merge(files: Sequence[FileIntake]) -> FileIntake:
-    first_file = files[0]
-    if len(files) == 1:
+def _merge(alike_files: Sequence[FileIntake]) -> FileIntake:
+    first_file = alike_files[0]
+    if len(alike_files) == 1:
         return first_file
     return replace(
         first_file,
-        file=f"{_container(first_file.file)}({len(files)} files)".strip(),
-        months=tuple(sorted(set(chain.from_iterable(file.months for file in files)))),
-        rows=sum(file.rows for file in files),
-        loaded=sum(file.loaded for file in files),
-        repaired=sum(file.repaired for file in files),
-        rejected=sum(file.rejected for file in files),
-        notes=_merge_notes(chain.from_iterable(file.notes for file in files)),
+        file=f"{_container(first_file.file)}({len(alike_files)} files)".strip(),
+        months=tuple(sorted(set(chain.from_iterable(file.months for file in alike_files)))),
+        rows=sum(file.rows for file in alike_files),
+        loaded=sum(file.loaded for file in alike_files),
+        repaired=sum(file.repaired for file in alike_files),
+        rejected=sum(file.rejected for file in alike_files),
+        notes=_merge_notes(chain.from_iterable(file.notes for file in alike_files)),
     )
 
 
@@ -394,5 +394,5 @@ def _merge_notes(notes: Iterable[str]) -> tuple[str, ...]:
     return (*(f"{count} {text}" for text, count in counts.items()), *list(other_notes)[:NOTES_SHOWN], *ending)
 
 
-def _container(name: str) -> str:
-    return f"{name.rpartition(': ')[0]}: " if ": " in name else ""
+def _container(input_name: str) -> str:
+    return f"{input_name.rpartition(': ')[0]}: " if ": " in input_name else ""

@@ -138,15 +138,15 @@ class Locator:
         assert self.boundaries is not None
         return shapely.STRtree(list(self.boundaries.polygons))
 
-    def _by_polygon(self, points: LocatedPoints, names: Objects) -> Objects:
+    def _by_polygon(self, points: LocatedPoints, borough_of_point: Objects) -> Objects:
         assert self.boundaries is not None
         located_indices = np.flatnonzero(points.is_known)
         point_shapes = shapely.points(points.easting_m[located_indices], points.northing_m[located_indices])
         point_index, area_index = self._tree.query(point_shapes, predicate="intersects")
         area_names = np.array(self.boundaries.names, dtype=object)
         area_order = np.argsort(-area_index)  # a point on a shared border belongs to the area listed first
-        names[located_indices[point_index[area_order]]] = area_names[area_index[area_order]]
-        return names
+        borough_of_point[located_indices[point_index[area_order]]] = area_names[area_index[area_order]]
+        return borough_of_point
 
 
 def distinct_points(x: Floats, y: Floats) -> tuple[Floats, Floats, Ints]:
@@ -158,8 +158,8 @@ def distinct_points(x: Floats, y: Floats) -> tuple[Floats, Floats, Ints]:
     return np.asarray(x_values)[x_indices], np.asarray(y_values)[y_indices], pair_of_row
 
 
-def _plain_name(name: str) -> str:
-    return " ".join(name.replace("&", "and").split()).casefold()
+def _plain_name(area_name: str) -> str:
+    return " ".join(area_name.replace("&", "and").split()).casefold()
 
 
 def _crs(name: str) -> CRS:
@@ -172,5 +172,5 @@ def _crs(name: str) -> CRS:
 
 
 @lru_cache(maxsize=32)
-def _transformer(source: str, target: str) -> Transformer:
-    return Transformer.from_crs(_crs(source), _crs(target), always_xy=True)
+def _transformer(source_crs: str, target_crs: str) -> Transformer:
+    return Transformer.from_crs(_crs(source_crs), _crs(target_crs), always_xy=True)

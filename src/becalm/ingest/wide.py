@@ -148,19 +148,19 @@ def _read_counts(
     return _Counts(words, row_groups, np.where(is_count, counts, 0).astype(np.int64), is_count & is_kept_row)
 
 
-def _texts(sheet: Sheet, column: str) -> Objects:
-    return dictionary_encode(sheet.data[column]).map(str)
+def _texts(sheet: Sheet, column_name: str) -> Objects:
+    return dictionary_encode(sheet.data[column_name]).map(str)
 
 
 def _build_parts(
-    sheet: Sheet, columns: _TableColumns, counts: _Counts, file: InputFile, context: ReadContext
+    sheet: Sheet, columns: _TableColumns, cell_counts: _Counts, file: InputFile, context: ReadContext
 ) -> Iterator[TablePart]:
     """The sound counts of each month, in the archive's schema."""
     schema = PUBLISHED_COUNTS.to_pyarrow()
     text_columns = {
         **_area_columns(sheet, columns, context),
-        "offence": counts.offences,
-        "offence_group": counts.groups,
+        "offence": cell_counts.offences,
+        "offence_group": cell_counts.groups,
         "source": np.full(sheet.data.num_rows, columns.source, dtype=object),
         "area_kind": np.full(sheet.data.num_rows, "ward" if columns.ward_code else "borough", dtype=object),
         "measure": np.full(sheet.data.num_rows, "offences", dtype=object),
@@ -168,11 +168,11 @@ def _build_parts(
     lines = pa.table({name: to_arrow(cell_texts, pa.string()) for name, cell_texts in text_columns.items()})
     lines = lines.append_column("as_of", pa.repeat(pa.scalar(file.as_of, pa.date32()), lines.num_rows))
     for month_index, month_column in enumerate(columns.months):
-        month, is_sound_count = f"{month_column[:4]}-{month_column[4:]}", counts.is_sound[:, month_index]
+        month, is_sound_count = f"{month_column[:4]}-{month_column[4:]}", cell_counts.is_sound[:, month_index]
         if not is_sound_count.any():
             continue
         rows = lines.append_column("month", pa.repeat(month, lines.num_rows))
-        rows = rows.append_column("count", pa.array(counts.counts[:, month_index]))
+        rows = rows.append_column("count", pa.array(cell_counts.counts[:, month_index]))
         rows = rows if is_sound_count.all() else rows.filter(pa.array(is_sound_count))
         yield TablePart("published_counts", columns.source, month, rows.select(schema.names).cast(schema))
 

@@ -149,12 +149,12 @@ def _build_incidents(plan: CityPlan, events: Events, rng: np.random.Generator) -
     )
 
 
-def _round_times(minutes: Ints, start: Ints, end: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
+def _round_times(minutes: Ints, from_minute: Ints, end: Ints, rng: np.random.Generator) -> tuple[Ints, Ints]:
     """A third of the known times are given as the full or half hour, windows as quarters of an hour."""
     is_rounded = rng.random(len(minutes)) < 0.33
     rounded_minutes = np.where(is_rounded, minutes - minutes % 30, minutes)
-    has_no_window = start == end
-    return np.where(has_no_window, rounded_minutes, start - start % 15), np.where(
+    has_no_window = from_minute == end
+    return np.where(has_no_window, rounded_minutes, from_minute - from_minute % 15), np.where(
         has_no_window, rounded_minutes, end + (-end) % 15
     )
 

@@ -87,7 +87,7 @@ def draw_events(
 
 def _draw_first_events(
     offence: int,
-    block: Ints,
+    block_of_place: Ints,
     order: Ints,
     places: Places,
     intensity: Intensity,
@@ -98,55 +98,55 @@ def _draw_first_events(
     blocks = shocks.shape[1] * len(KINDS)
     week = weeks(intensity)
     first_rate = intensity.base[offence] * (1 - intensity.repeat_share[offence])
-    sorted_block = block[places.address_place][order]
+    sorted_block = block_of_place[places.address_place][order]
     addresses, day_parts = [], []
     for epoch_index in range(len(intensity.drift)):
         epoch_days = np.flatnonzero(intensity.epoch == epoch_index)
         place_risk = places.weight[offence] * intensity.drift[epoch_index]
         weight = (place_risk[places.address_place] * places.address_share)[order]
         block_mass = np.bincount(sorted_block, weight, blocks).astype(np.float64).reshape(-1, len(KINDS))
-        mean = first_rate * block_mass[None] * intensity.factors[offence][:, epoch_days].T[:, None, :]
-        mean = (mean * shocks[offence][:, week[epoch_days]].T[:, :, None]).reshape(len(epoch_days), blocks)
-        event_counts = rng.poisson(mean)
-        cell = np.repeat(np.arange(event_counts.size), event_counts.ravel())
-        day_parts.append(epoch_days[cell // blocks])
-        addresses.append(order[_pick_in_block(weight, sorted_block, cell % blocks, block_mass.ravel(), rng)])
+        means = first_rate * block_mass[None] * intensity.factors[offence][:, epoch_days].T[:, None, :]
+        means = (means * shocks[offence][:, week[epoch_days]].T[:, :, None]).reshape(len(epoch_days), blocks)
+        event_counts = rng.poisson(means)
+        cells = np.repeat(np.arange(event_counts.size), event_counts.ravel())
+        day_parts.append(epoch_days[cells // blocks])
+        addresses.append(order[_pick_in_block(weight, sorted_block, cells % blocks, block_mass.ravel(), rng)])
     return np.concatenate(addresses), np.concatenate(day_parts)
 
 
 def _pick_in_block(
-    weight: Floats, block: Ints, event_blocks: Ints, mass: Floats, rng: np.random.Generator
+    weights: Floats, block_of_weight: Ints, event_blocks: Ints, block_mass: Floats, rng: np.random.Generator
 ) -> Ints:
     """One entry of the wanted block for each event, with chances as the weights (entries sorted by block)."""
-    cumulative = np.cumsum(weight)
-    first = np.searchsorted(block, np.arange(len(mass)), side="left")
-    last = np.searchsorted(block, np.arange(len(mass)), side="right") - 1
-    cumulative_before = np.concatenate([[0.0], cumulative])[first]
-    target = cumulative_before[event_blocks] + rng.random(len(event_blocks)) * mass[event_blocks]
+    cumulative = np.cumsum(weights)
+    firsts = np.searchsorted(block_of_weight, np.arange(len(block_mass)), side="left")
+    lasts = np.searchsorted(block_of_weight, np.arange(len(block_mass)), side="right") - 1
+    cumulative_before = np.concatenate([[0.0], cumulative])[firsts]
+    targets = cumulative_before[event_blocks] + rng.random(len(event_blocks)) * block_mass[event_blocks]
     return np.asarray(
-        np.clip(np.searchsorted(cumulative, target, side="right"), first[event_blocks], last[event_blocks])
+        np.clip(np.searchsorted(cumulative, targets, side="right"), firsts[event_blocks], lasts[event_blocks])
     )
 
 
 def _draw_near_repeats(
-    address: Ints,
-    day: Ints,
-    offence: int,
+    first_addresses: Ints,
+    first_days: Ints,
+    offence_index: int,
     places: Places,
     intensity: Intensity,
     rng: np.random.Generator,
 ) -> tuple[Ints, Ints]:
     """Near repeats of these events: at the same place or nearby, within the fortnight after."""
-    repeat_share = float(intensity.repeat_share[offence])
+    repeat_share = float(intensity.repeat_share[offence_index])
     if repeat_share <= 0.0:
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    repeat_counts = rng.poisson(repeat_share / (1 - repeat_share), len(address))
-    root_place = np.repeat(places.address_place[address], repeat_counts)
+    repeat_counts = rng.poisson(repeat_share / (1 - repeat_share), len(first_addresses))
+    root_place = np.repeat(places.address_place[first_addresses], repeat_counts)
     lag_days = np.searchsorted(np.cumsum(intensity.lag_share)[:-1], rng.random(len(root_place)), side="right")
     nearby_shares = intensity.nearby
     entry_index = _pick_in_row(nearby_shares.data, nearby_shares.indptr, root_place, rng)
     repeat_place = nearby_shares.indices[entry_index].astype(np.int64)
-    return pick_address(places, repeat_place, rng), np.repeat(day, repeat_counts) + lag_days
+    return pick_address(places, repeat_place, rng), np.repeat(first_days, repeat_counts) + lag_days
 
 
 def pick_address(places: Places, place: Ints, rng: np.random.Generator) -> Ints:
@@ -155,9 +155,9 @@ def pick_address(places: Places, place: Ints, rng: np.random.Generator) -> Ints:
     return _pick_in_row(places.address_share, first_address, place, rng)
 
 
-def _pick_in_row(share: Floats, start: Ints, row: Ints, rng: np.random.Generator) -> Ints:
+def _pick_in_row(shares: Floats, start: Ints, row: Ints, rng: np.random.Generator) -> Ints:
     """An entry of each wanted row; the shares of each row sum to 1, row i spans start[i]:start[i + 1]."""
-    cumulative_share = np.cumsum(share)
+    cumulative_share = np.cumsum(shares)
     cumulative_before = np.concatenate([[0.0], cumulative_share])
     target_share = cumulative_before[start[row]] + rng.random(len(row)) * (
         cumulative_before[start[row + 1]] - cumulative_before[start[row]]
@@ -180,8 +180,8 @@ def draw_minutes(
     profile_row = (rhythm_of_event * len(KINDS) + kind_of_event) * 7 + weekday_of_event
     flat_cumulative = (cumulative_share + np.arange(len(cumulative_share))[:, None]).ravel()
     target_share = profile_row + rng.random(len(profile_row))
-    hour = np.clip(np.searchsorted(flat_cumulative, target_share, side="right") - 23 * profile_row, 0, 23)
-    return np.asarray(hour * 60 + rng.integers(0, 60, len(profile_row)))
+    hours = np.clip(np.searchsorted(flat_cumulative, target_share, side="right") - 23 * profile_row, 0, 23)
+    return np.asarray(hours * 60 + rng.integers(0, 60, len(profile_row)))
 
 
 UNKNOWN: Final = -1
@@ -242,11 +242,11 @@ def young_knife_share(offence_index: int, depth: Floats) -> Floats:
     return np.asarray(offence.knife_share * injured_share * young_share)
 
 
-def _draw_weapons(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
-    knife = np.array([o.knife_share for o in OFFENCES])[offence]
-    gun = np.array([o.gun_share for o in OFFENCES])[offence]
-    is_armed_offence = np.array([o.knife_share > 0 for o in OFFENCES])[offence]
-    random_numbers = rng.random(len(offence))
+def _draw_weapons(offence_index: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
+    knife = np.array([o.knife_share for o in OFFENCES])[offence_index]
+    gun = np.array([o.gun_share for o in OFFENCES])[offence_index]
+    is_armed_offence = np.array([o.knife_share > 0 for o in OFFENCES])[offence_index]
+    random_numbers = rng.random(len(offence_index))
     share_limits = np.stack(
         [knife, knife + gun, knife + gun + 0.07 * is_armed_offence, knife + gun + 0.11 * is_armed_offence]
     )
@@ -260,27 +260,27 @@ def _draw_injuries(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
 
 
 def _draw_ages(
-    offence: Ints, at_knifepoint: Bools, depth: Floats, rng: np.random.Generator
+    offence_index: Ints, at_knifepoint: Bools, lockdown_depths: Floats, rng: np.random.Generator
 ) -> NDArray[np.int8]:
-    usual_share = np.array([AGES.get(o.group, np.nan) for o in OFFENCES])[offence]
-    knifepoint_share = YOUNG_AT_KNIFEPOINT * (1 - (1 - YOUNG_LOCKDOWN_RATIO) * depth)
+    usual_share = np.array([AGES.get(o.group, np.nan) for o in OFFENCES])[offence_index]
+    knifepoint_share = YOUNG_AT_KNIFEPOINT * (1 - (1 - YOUNG_LOCKDOWN_RATIO) * lockdown_depths)
     young_share = np.where(at_knifepoint, knifepoint_share, usual_share)
-    random_pairs = rng.random((len(offence), 2))
+    random_pairs = rng.random((len(offence_index), 2))
     young_band = np.searchsorted(np.cumsum(YOUNG)[:-1], random_pairs[:, 1], side="right")
     adult_band = len(YOUNG) + np.searchsorted(np.cumsum(ADULT)[:-1], random_pairs[:, 1], side="right")
     age_band = np.where(random_pairs[:, 0] < young_share, young_band, adult_band)
     return np.where(np.isnan(usual_share), UNKNOWN, np.minimum(age_band, len(AGE_BANDS) - 1)).astype(np.int8)
 
 
-def _draw_outcomes(offence: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
+def _draw_outcomes(offence_index: Ints, rng: np.random.Generator) -> NDArray[np.int8]:
     sum_shares = np.cumsum(np.array([OUTCOME_SHARES[_outcome_kind(i)] for i in range(len(OFFENCES))]), axis=1)
-    outcome_index = (rng.random(len(offence))[:, None] >= sum_shares[offence][:, :-1]).sum(axis=1)
-    is_recorded = np.array([o.recorded for o in OFFENCES])[offence]
+    outcome_index = (rng.random(len(offence_index))[:, None] >= sum_shares[offence_index][:, :-1]).sum(axis=1)
+    is_recorded = np.array([o.recorded for o in OFFENCES])[offence_index]
     return np.where(is_recorded, outcome_index, UNKNOWN).astype(np.int8)
 
 
-def _outcome_kind(index: int) -> str:
-    one_offence = OFFENCES[index]
+def _outcome_kind(offence_index: int) -> str:
+    one_offence = OFFENCES[offence_index]
     if one_offence.found_by == "police":
         return "police"
     return "violence" if one_offence.police_uk in ("Violence and sexual offences", "Robbery") else "property"

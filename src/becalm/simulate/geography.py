@@ -133,35 +133,35 @@ def _draw_waves(rng: np.random.Generator) -> Floats:
     return np.stack([number, rng.normal(0, 0.09, 7) / np.sqrt(number - 1), rng.uniform(0, 2 * np.pi, 7)])
 
 
-def _outline_ratio(points: Floats, waves: Floats) -> Floats:
+def _outline_ratio(points: Floats, outline_waves: Floats) -> Floats:
     """Distance from the middle over the distance of the outline in that direction."""
-    wave_numbers, wave_heights, wave_phases = waves
+    wave_numbers, wave_heights, wave_phases = outline_waves
     point_angle = np.arctan2(points[:, 1], points[:, 0])
     rim_radius = 1 + (wave_heights * np.cos(np.outer(point_angle, wave_numbers) + wave_phases)).sum(axis=1)
     return np.asarray(np.hypot(*points.T) / np.maximum(rim_radius, 0.5))
 
 
 def _scatter_seeds(
-    count: int, radius_m: float, river: Floats, rng: np.random.Generator
+    lsoa_count: int, radius_m: float, river_line: Floats, rng: np.random.Generator
 ) -> tuple[Floats, int]:
     """Seeds inside the city first, then those outside; denser in the middle, mirrored at the river."""
     outline_waves = _draw_waves(rng)
-    candidate_points = rng.uniform(-2, 2, (80 * count, 2))
+    candidate_points = rng.uniform(-2, 2, (80 * lsoa_count, 2))
     centre_distance = np.hypot(*candidate_points.T)
     is_dense = rng.random(len(candidate_points)) < 0.22 + 0.78 * np.exp(-((centre_distance / 0.5) ** 2))
     candidate_points = candidate_points[is_dense & (_outline_ratio(candidate_points, outline_waves) < 1.4)]
-    seeds = candidate_points[: int(1.5 * count)]
+    seeds = candidate_points[: int(1.5 * lsoa_count)]
     for _ in range(4):
         seeds = _group_means(candidate_points, cKDTree(seeds).query(candidate_points)[1], len(seeds), seeds)
     seeds = seeds * radius_m
-    river_step = np.gradient(river, axis=0)
+    river_step = np.gradient(river_line, axis=0)
     river_normal = np.column_stack([-river_step[:, 1], river_step[:, 0]]) / np.hypot(*river_step.T)[:, None]
     bank_m = 0.014 * radius_m
-    is_far = cKDTree(river).query(seeds)[0] > 2.2 * bank_m
-    seeds = np.vstack([seeds[is_far], river + bank_m * river_normal, river - bank_m * river_normal])
+    is_far = cKDTree(river_line).query(seeds)[0] > 2.2 * bank_m
+    seeds = np.vstack([seeds[is_far], river_line + bank_m * river_normal, river_line - bank_m * river_normal])
     outline_ratio = _outline_ratio(seeds / radius_m, outline_waves)
     ratio_order = np.argsort(outline_ratio, kind="stable")
-    return seeds[ratio_order], min(count, int((outline_ratio < 1.1).sum()))
+    return seeds[ratio_order], min(lsoa_count, int((outline_ratio < 1.1).sum()))
 
 
 def _voronoi_cells(seeds: Floats, inside_count: int) -> tuple[NDArray[Any], Ints]:
@@ -189,15 +189,15 @@ def crosses(starts: Floats, ends: Floats, line: Floats) -> Bools:
     return np.asarray(shapely.intersects(line_shape, shapely.linestrings(np.stack([starts, ends], axis=1))))
 
 
-def _group_graph(points: Floats, graph: csr_array, group: Ints, fine: Floats) -> csr_array:
+def _group_graph(points: Floats, fine_graph: csr_array, group_of_point: Ints, fine: Floats) -> csr_array:
     """The graph of groups: those that touch, with the distance between their middles.
 
     Groups whose areas only touch across the river are as far from each other as those areas are.
     """
-    fine_edges = graph.tocoo()
+    fine_edges = fine_graph.tocoo()
     from_index, to_index = fine_edges.row, fine_edges.col
     detour_factor = fine_edges.data / np.hypot(*(fine[from_index] - fine[to_index]).T)
-    links = np.sort(np.column_stack([group[from_index], group[to_index]]), axis=1)
+    links = np.sort(np.column_stack([group_of_point[from_index], group_of_point[to_index]]), axis=1)
     is_between_groups = links[:, 0] != links[:, 1]
     links, pair_index = np.unique(links[is_between_groups], axis=0, return_inverse=True)
     least_detour = np.full(len(links), np.inf)
@@ -220,10 +220,10 @@ def _grow_groups(points: Floats, graph: csr_array, count: int) -> Ints:
     return np.asarray(group_of_core[core_index])
 
 
-def _distinct_nearest(points: Floats, middles: Floats) -> Ints:
+def _distinct_nearest(points: Floats, centre_points: Floats) -> Ints:
     used_indices: dict[int, None] = {}
     point_tree = cKDTree(points)
-    for target_point in middles:
+    for target_point in centre_points:
         nearest_indices = np.atleast_1d(point_tree.query(target_point, k=min(len(points), 64))[1])
         free_index = next((int(i) for i in nearest_indices if int(i) not in used_indices), None)
         used_indices[
@@ -234,15 +234,15 @@ def _distinct_nearest(points: Floats, middles: Floats) -> Ints:
     return np.array(list(used_indices), dtype=np.int64)
 
 
-def _group_means(points: Floats, group: Ints, count: int, empty: Floats | None = None) -> Floats:
-    group_sizes = np.bincount(group, minlength=count)
-    coordinate_sums = np.column_stack([np.bincount(group, points[:, k], count) for k in (0, 1)])
+def _group_means(points: Floats, group_of_point: Ints, count: int, empty: Floats | None = None) -> Floats:
+    group_sizes = np.bincount(group_of_point, minlength=count)
+    coordinate_sums = np.column_stack([np.bincount(group_of_point, points[:, k], count) for k in (0, 1)])
     mean_points = coordinate_sums / np.maximum(group_sizes, 1)[:, None]
     return mean_points if empty is None else np.where(group_sizes[:, None] > 0, mean_points, empty)
 
 
-def _union_by_group(cells: NDArray[Any], group: Ints, count: int) -> NDArray[Any]:
-    return np.array([shapely.coverage_union_all(cells[group == g]) for g in range(count)], dtype=object)
+def _union_by_group(polygons: NDArray[Any], group: Ints, count: int) -> NDArray[Any]:
+    return np.array([shapely.coverage_union_all(polygons[group == g]) for g in range(count)], dtype=object)
 
 
 def _names_within(

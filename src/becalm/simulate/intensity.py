@@ -87,13 +87,13 @@ def expected_counts(
     repeat = intensity.repeat_share[offence]
     for epoch_index in range(len(intensity.drift)):
         first_levels, repeat_levels = intensity.levels(offence, epoch_index)
-        weight = intensity.base[offence] * places.weight[offence] * intensity.drift[epoch_index]
+        rates = intensity.base[offence] * places.weight[offence] * intensity.drift[epoch_index]
         expected_total += (
-            (1 - repeat) * weight[rows, None] * _sum_into_bins(first_levels, bins, count)[places.kind[rows]]
+            (1 - repeat) * rates[rows, None] * _sum_into_bins(first_levels, bins, count)[places.kind[rows]]
         )
         if nearby_shares is not None:
             expected_total += repeat * (
-                nearby_shares @ (weight[:, None] * _sum_into_bins(repeat_levels, bins, count)[places.kind])
+                nearby_shares @ (rates[:, None] * _sum_into_bins(repeat_levels, bins, count)[places.kind])
             )
     return expected_total
 
@@ -112,13 +112,13 @@ def expected_by_area(
     expected_total = np.zeros((areas, count))
     for epoch in range(len(intensity.drift)):
         first_levels, repeat_levels = intensity.levels(offence, epoch)
-        weight = (intensity.base[offence] * places.weight[offence] * intensity.drift[epoch])[:, None] * kinds
+        rates = (intensity.base[offence] * places.weight[offence] * intensity.drift[epoch])[:, None] * kinds
         expected_total += (1 - repeat_share) * np.einsum(
-            "ak,kt->at", area_members @ weight, _sum_into_bins(first_levels, bins, count)
+            "ak,kt->at", area_members @ rates, _sum_into_bins(first_levels, bins, count)
         )
         if repeat_reach is not None:
             expected_total += repeat_share * np.einsum(
-                "ak,kt->at", repeat_reach @ weight, _sum_into_bins(repeat_levels, bins, count)
+                "ak,kt->at", repeat_reach @ rates, _sum_into_bins(repeat_levels, bins, count)
             )
     return expected_total
 
@@ -129,38 +129,38 @@ def _sum_into_bins(levels: Floats, bins: Ints, count: int) -> Floats:
     return np.stack([np.bincount(bins[has_bin], row[has_bin], count).astype(np.float64) for row in levels])
 
 
-def _base_rates(settings: Settings, shares: Floats, factors: Floats) -> Floats:
+def _base_rates(settings: Settings, kind_shares: Floats, factors: Floats) -> Floats:
     """Events a day of each offence, so that the whole city has the wanted number over the period."""
     yearly_counts = np.array([o.yearly for o in OFFENCES])
-    unscaled_counts = np.einsum("ok,okd->o", shares, factors[:, :, BURN_IN_DAYS:])
+    unscaled_counts = np.einsum("ok,okd->o", kind_shares, factors[:, :, BURN_IN_DAYS:])
     return yearly_counts * (settings.incidents / float((yearly_counts * unscaled_counts).sum()))
 
 
-def _draw_drift(count: int, places: int, settings: Settings, rng: np.random.Generator) -> Floats:
+def _draw_drift(epoch_count: int, places: int, settings: Settings, rng: np.random.Generator) -> Floats:
     """A slow walk of each place's risk from half-year to half-year, with mean 1."""
     log_risk = rng.normal(0, DRIFT_SD, places)
     risk_of_epoch = []
-    for _ in range(count):
+    for _ in range(epoch_count):
         risk_of_epoch.append(np.exp(log_risk - DRIFT_SD**2 / 2) if settings.drift else np.ones(places))
         log_risk = DRIFT_MEMORY * log_risk + np.sqrt(1 - DRIFT_MEMORY**2) * rng.normal(0, DRIFT_SD, places)
     return np.stack(risk_of_epoch)
 
 
-def _build_nearby(position: Floats) -> csr_array:
+def _build_nearby(place_xy_m: Floats) -> csr_array:
     """Where a near repeat happens: here, or at a place within reach, the nearer the likelier."""
-    place_count = len(position)
-    pairs = cKDTree(position).query_pairs(REPEAT_REACH_M, output_type="ndarray").astype(np.int64)
+    place_count = len(place_xy_m)
+    pairs = cKDTree(place_xy_m).query_pairs(REPEAT_REACH_M, output_type="ndarray").astype(np.int64)
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
-    closeness = np.exp(-np.hypot(*(position[pairs[:, 0]] - position[pairs[:, 1]]).T) / REPEAT_FADE_M)
-    row, to_place = np.concatenate([pairs[:, 0], pairs[:, 1]]), np.concatenate([pairs[:, 1], pairs[:, 0]])
+    closeness = np.exp(-np.hypot(*(place_xy_m[pairs[:, 0]] - place_xy_m[pairs[:, 1]]).T) / REPEAT_FADE_M)
+    from_id, to_place = np.concatenate([pairs[:, 0], pairs[:, 1]]), np.concatenate([pairs[:, 1], pairs[:, 0]])
     pair_weight = np.concatenate([closeness, closeness])
-    outside_weight = np.bincount(row, pair_weight, place_count)
-    pair_weight = (1 - REPEAT_HERE) * pair_weight / outside_weight[row]
+    outside_weight = np.bincount(from_id, pair_weight, place_count)
+    pair_weight = (1 - REPEAT_HERE) * pair_weight / outside_weight[from_id]
     same_place_share = np.where(outside_weight > 0, REPEAT_HERE, 1.0)
     own_index = np.arange(place_count)
     matrix_entries = (
         np.concatenate([pair_weight, same_place_share]),
-        (np.concatenate([row, own_index]), np.concatenate([to_place, own_index])),
+        (np.concatenate([from_id, own_index]), np.concatenate([to_place, own_index])),
     )
     nearby_matrix = coo_array(matrix_entries, shape=(place_count, place_count)).tocsr()
     nearby_matrix.sort_indices()
@@ -262,13 +262,13 @@ def expected_effect(
     return before - prevented_counts, prevented_counts * displaced_share * has_outlet
 
 
-def _choose_hotspots(position: Floats, rate: Floats, effect: Effect) -> tuple[Ints, Ints]:
+def _choose_hotspots(position: Floats, place_rate: Floats, effect: Effect) -> tuple[Ints, Ints]:
     """Circles of the highest rate that do not overlap, and the circle that each place lies in."""
     place_tree = cKDTree(position)
     near_pairs = place_tree.sparse_distance_matrix(place_tree, effect.radius_m, output_type="coo_matrix")
-    near_rate = np.bincount(near_pairs.row, rate[near_pairs.col], len(rate))
-    hotspot_of_place = np.full(len(rate), -1)
-    is_blocked_place = np.zeros(len(rate), dtype=bool)
+    near_rate = np.bincount(near_pairs.row, place_rate[near_pairs.col], len(place_rate))
+    hotspot_of_place = np.full(len(place_rate), -1)
+    is_blocked_place = np.zeros(len(place_rate), dtype=bool)
     centre_ids: list[int] = []
     for place in np.argsort(-near_rate, kind="stable"):
         if len(centre_ids) == effect.hotspots:

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import Final
 
 
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(text.split())
+def _words(word_list_text: str) -> tuple[str, ...]:
+    return tuple(word_list_text.split())
 
 
 CITY: Final = "Doggerby"

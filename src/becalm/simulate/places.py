@@ -105,24 +105,24 @@ def _deprivation(land: Land, points: Floats, rng: np.random.Generator) -> Floats
     return np.asarray(np.exp(0.55 * (levels - levels.mean()) / max(float(levels.std()), 1e-9)))
 
 
-def _town_centrality(streets: Streets, points: Floats) -> Floats:
+def _town_centrality(streets: Streets, xy_m: Floats) -> Floats:
     """How much of a town centre each point is: the sizes of the centres, each fading with distance."""
-    distance_m, centre_indices = cKDTree(streets.centres).query(points, k=min(3, len(streets.centres)))
+    distance_m, centre_indices = cKDTree(streets.centres).query(xy_m, k=min(3, len(streets.centres)))
     centre_sizes = streets.centre_size[centre_indices]
     reach_m = 160.0 + 900.0 * np.sqrt(centre_sizes)
     return np.asarray((np.sqrt(centre_sizes) * np.exp(-distance_m / reach_m)).sum(axis=1))
 
 
 def _choose_segments(
-    streets: Streets, place_count: int, town_level: Floats, deprivation: Floats, rng: np.random.Generator
+    streets: Streets, place_count: int, town_levels: Floats, deprivation: Floats, rng: np.random.Generator
 ) -> tuple[Ints, Ints]:
     """Which segments are active, and as what? Each segment holds one place at most."""
     segment_count = len(streets.length_m)
     main_road_factor = np.where(streets.is_main, 2.5, 1.0)
     kind_scores = (
-        town_level**2 * main_road_factor,
-        town_level**1.5 * main_road_factor,
-        0.02 + town_level,
+        town_levels**2 * main_road_factor,
+        town_levels**1.5 * main_road_factor,
+        0.02 + town_levels,
         np.ones(segment_count),
         deprivation**2,
         np.ones(segment_count),
@@ -139,18 +139,18 @@ def _choose_segments(
     return np.concatenate(kind_parts), np.concatenate(segment_parts)
 
 
-def _count_per_kind(total: int) -> list[int]:
-    kind_counts = [int(total * share) for share in SHARES]
-    kind_counts[-1] += total - sum(kind_counts)
+def _count_per_kind(place_count: int) -> list[int]:
+    kind_counts = [int(place_count * share) for share in SHARES]
+    kind_counts[-1] += place_count - sum(kind_counts)
     return kind_counts
 
 
 def _position_places(
-    streets: Streets, kind: Ints, segment: Ints, rng: np.random.Generator
+    streets: Streets, kinds: Ints, segment: Ints, rng: np.random.Generator
 ) -> tuple[Floats, Ints]:
     """Stations and half of the nightlife lie on a junction, the rest along the segment."""
-    is_at_junction = (kind == KINDS.index("station")) | ((kind == 0) & (rng.random(len(kind)) < 0.5))
-    share_along = np.where(is_at_junction, 0.0, rng.uniform(0.25, 0.75, len(kind)))[:, None]
+    is_at_junction = (kinds == KINDS.index("station")) | ((kinds == 0) & (rng.random(len(kinds)) < 0.5))
+    share_along = np.where(is_at_junction, 0.0, rng.uniform(0.25, 0.75, len(kinds)))[:, None]
     start, end = streets.nodes[streets.start[segment]], streets.nodes[streets.end[segment]]
     return np.round(start + share_along * (end - start)), np.where(is_at_junction, streets.start[segment], -1)
 
@@ -158,26 +158,26 @@ def _position_places(
 def _weigh_places(
     land: Land,
     streets: Streets,
-    position: Floats,
-    kind: Ints,
+    place_xy_m: Floats,
+    kind_of_place: Ints,
     deprivation: Floats,
     settings: Settings,
     rng: np.random.Generator,
 ) -> Floats:
     """Share of each offence at each place: kind, town centre, neighbourhood, and a risk of its own."""
-    place_count = len(kind)
+    place_count = len(kind_of_place)
     if not settings.hotspots:
         return np.full((len(OFFENCES), place_count), 1.0 / place_count)
     common_risk = np.minimum(rng.pareto(RISK_TAIL, place_count) + 1, LARGEST_RISK)
-    town_busyness = 0.3 + _town_centrality(streets, position)
-    place_centrality = centrality(land, position)
+    town_busyness = 0.3 + _town_centrality(streets, place_xy_m)
+    place_centrality = centrality(land, place_xy_m)
     risk_of_rhythm = {rhythm: rng.normal(0, sd, place_count) for rhythm, (_, sd, _) in SPREAD.items()}
     weights = []
     for offence in OFFENCES:
-        kind_weight = np.array(KIND_WEIGHTS[offence.rhythm])[kind]
+        kind_weight = np.array(KIND_WEIGHTS[offence.rhythm])[kind_of_place]
         tail_exponent, _, town_exponent = SPREAD[offence.rhythm]
         location_factor = np.where(
-            kind <= 2,
+            kind_of_place <= 2,
             town_busyness**town_exponent,
             (0.6 + 0.4 * place_centrality) * deprivation ** min(town_exponent, 1.0),
         )
@@ -188,18 +188,18 @@ def _weigh_places(
 
 
 def _place_addresses(
-    streets: Streets, position: Floats, segment: Ints, junction: Ints, rng: np.random.Generator
+    streets: Streets, position: Floats, segments: Ints, junction_of_place: Ints, rng: np.random.Generator
 ) -> tuple[Ints, Floats, Floats]:
     """One to five points at each place, along its segment; the first carries the most."""
     address_counts = rng.integers(1, ADDRESSES + 1, len(position))
     place_of_address = np.repeat(np.arange(len(position)), address_counts)
     first_address = np.repeat(np.cumsum(address_counts) - address_counts, address_counts)
     order_in_place = np.arange(len(place_of_address)) - first_address
-    segment_vector = streets.nodes[streets.end[segment]] - streets.nodes[streets.start[segment]]
+    segment_vector = streets.nodes[streets.end[segments]] - streets.nodes[streets.start[segments]]
     unit_vector = (segment_vector / np.maximum(np.hypot(*segment_vector.T), 1.0)[:, None])[place_of_address]
-    reach_m = np.minimum(FRONTAGE_M, 0.24 * streets.length_m[segment])[place_of_address]
+    reach_m = np.minimum(FRONTAGE_M, 0.24 * streets.length_m[segments])[place_of_address]
     shift_m = np.where(order_in_place == 0, 0.0, rng.uniform(-1, 1, len(place_of_address)) * reach_m)
-    shift_m = np.where(junction[place_of_address] >= 0, np.abs(shift_m), shift_m)
+    shift_m = np.where(junction_of_place[place_of_address] >= 0, np.abs(shift_m), shift_m)
     raw_share = 0.6**order_in_place
     raw_share = raw_share / np.bincount(place_of_address, raw_share)[place_of_address]
     return place_of_address, np.round(position[place_of_address] + shift_m[:, None] * unit_vector), raw_share

@@ -79,26 +79,26 @@ def lookup_words(index: NDArray[np.integer], values: Sequence[str]) -> pa.Array:
     )
 
 
-def _fact_columns(incidents: Incidents, rows: Ints) -> dict[str, pa.Array]:
+def _fact_columns(incidents: Incidents, row_indices: Ints) -> dict[str, pa.Array]:
     details = incidents.details
     return {
-        "recorded_on": _dates(incidents.recorded_day[rows]),
-        "occurred_from": clock_times(incidents.from_minute[rows]),
-        "occurred_to": clock_times(incidents.to_minute[rows]),
-        "offence": lookup_words(incidents.offence[rows], [o.word for o in OFFENCES]),
-        "found_by": lookup_words(incidents.offence[rows], [o.found_by for o in OFFENCES]),
-        "weapon": lookup_words(details.weapon[rows], WEAPONS),
-        "injury": lookup_words(details.injury[rows], ("N", "Y")),
-        "victim_age_band": lookup_words(details.age[rows], AGE_BANDS),
-        "outcome": lookup_words(details.outcome[rows], OUTCOMES),
+        "recorded_on": _dates(incidents.recorded_day[row_indices]),
+        "occurred_from": clock_times(incidents.from_minute[row_indices]),
+        "occurred_to": clock_times(incidents.to_minute[row_indices]),
+        "offence": lookup_words(incidents.offence[row_indices], [o.word for o in OFFENCES]),
+        "found_by": lookup_words(incidents.offence[row_indices], [o.found_by for o in OFFENCES]),
+        "weapon": lookup_words(details.weapon[row_indices], WEAPONS),
+        "injury": lookup_words(details.injury[row_indices], ("N", "Y")),
+        "victim_age_band": lookup_words(details.age[row_indices], AGE_BANDS),
+        "outcome": lookup_words(details.outcome[row_indices], OUTCOMES),
     }
 
 
-def _place_columns(city: SimulatedCity, rows: Ints) -> dict[str, pa.Array]:
+def _place_columns(city: SimulatedCity, row_indices: Ints) -> dict[str, pa.Array]:
     land, places, incidents = city.plan.land, city.plan.places, city.incidents
-    lacks_place = ~incidents.has_place[rows]
-    address_xy_m = places.address_position[incidents.address[rows]].astype(np.int64)
-    lsoa_index = places.lsoa[incidents.place[rows]]
+    lacks_place = ~incidents.has_place[row_indices]
+    address_xy_m = places.address_position[incidents.address[row_indices]].astype(np.int64)
+    lsoa_index = places.lsoa[incidents.place[row_indices]]
     ward_index = land.ward_of_lsoa[lsoa_index]
     borough_index = land.borough_of_ward[ward_index]
     return {
@@ -162,11 +162,11 @@ def arrests_table(city: SimulatedCity) -> pa.Table:
     )
 
 
-def _arrest_units(rows: Ints, activity: Ints) -> pa.Array:
+def _arrest_units(arrest_indices: Ints, activity: Ints) -> pa.Array:
     """Dedicated units do dedicated work; the rest is done by response teams."""
     unit_names = [f"VSU {n + 1}" for n in range(DEDICATED)] + [f"Response {n + 1}" for n in range(DEDICATED)]
     is_response_unit = np.array([name in ("response", "investigation") for name in ACTIVITIES])[activity]
-    return lookup_words(rows // 7 % DEDICATED + DEDICATED * is_response_unit, unit_names)
+    return lookup_words(arrest_indices // 7 % DEDICATED + DEDICATED * is_response_unit, unit_names)
 
 
 def _is_ambiguous(minutes: Ints) -> Ints:
@@ -299,24 +299,24 @@ def _street_table(
     return pa.table(dict(zip(STREET_COLUMNS, column_arrays, strict=True)))
 
 
-def _outcome_table(street: pa.Table, month: Ints, first: int, count: int) -> pa.Table:
-    month_column = lookup_words(month - first, [month_name(first + m) for m in range(count)])
-    outcome_columns = street.rename_columns({"Last outcome category": "Outcome type"})
+def _outcome_table(street_table: pa.Table, month: Ints, first_month: int, count: int) -> pa.Table:
+    month_column = lookup_words(month - first_month, [month_name(first_month + m) for m in range(count)])
+    outcome_columns = street_table.rename_columns({"Last outcome category": "Outcome type"})
     month_position = outcome_columns.schema.get_field_index("Month")
     return outcome_columns.set_column(month_position, "Month", month_column).select(list(OUTCOME_COLUMNS))
 
 
-def _crime_ids(count: int, rng: np.random.Generator) -> pa.Array:
+def _crime_ids(id_count: int, rng: np.random.Generator) -> pa.Array:
     """Sixty-four hexadecimal digits for each incident."""
     hex_digits = np.frombuffer(b"0123456789abcdef", dtype=np.uint8)
-    random_bytes = np.frombuffer(rng.bytes(32 * count), dtype=np.uint8).reshape(count, 32)
-    id_bytes = np.empty((count, 64), dtype=np.uint8)
+    random_bytes = np.frombuffer(rng.bytes(32 * id_count), dtype=np.uint8).reshape(id_count, 32)
+    id_bytes = np.empty((id_count, 64), dtype=np.uint8)
     id_bytes[:, 0::2], id_bytes[:, 1::2] = hex_digits[random_bytes >> 4], hex_digits[random_bytes & 15]
     return equal_strings(id_bytes)
 
 
 def _draw_stops(
-    city: SimulatedCity, points: MapPoints, first: int, rng: np.random.Generator
+    city: SimulatedCity, points: MapPoints, first_month: int, rng: np.random.Generator
 ) -> tuple[pa.Table, Ints]:
     """Stops where and when police look: their own work, by the hours that police-found offences keep."""
     plan = city.plan
@@ -330,13 +330,13 @@ def _draw_stops(
     minute = draw_minutes(stop_events, plan.places, plan.intensity, plan.settings, rng)
     local_minutes = (day_of_stop - BURN_IN_DAYS + day_number(plan.settings.start)) * DAY_MINUTES + minute
     local_minutes = np.sort(local_minutes)
-    month_of_stop = month_number(local_minutes // DAY_MINUTES) - first
+    month_of_stop = month_number(local_minutes // DAY_MINUTES) - first_month
     return _stop_table(points, points.of_address[address_of_stop], to_utc(local_minutes), rng), month_of_stop
 
 
-def _stop_table(points: MapPoints, point: Ints, utc: Ints, rng: np.random.Generator) -> pa.Table:
-    stop_count = len(point)
-    point = np.where(rng.random(stop_count) < 0.05, -1, point)
+def _stop_table(points: MapPoints, point_of_stop: Ints, utc: Ints, rng: np.random.Generator) -> pa.Table:
+    stop_count = len(point_of_stop)
+    point_of_stop = np.where(rng.random(stop_count) < 0.05, -1, point_of_stop)
     object_index = rng.choice(4, stop_count, p=(0.62, 0.18, 0.10, 0.10))
     result = rng.choice(4, stop_count, p=(0.74, 0.13, 0.10, 0.03))
     instant_texts = np.datetime_as_string(utc.astype("datetime64[m]").astype("datetime64[s]")).astype(object)
@@ -345,8 +345,8 @@ def _stop_table(points: MapPoints, point: Ints, utc: Ints, rng: np.random.Genera
     columns["Type"] = lookup_words(np.zeros(stop_count, dtype=np.int32), ("Person search",))
     columns["Date"] = pa.array(instant_texts + "+00:00", pa.string())
     columns["Latitude"], columns["Longitude"] = (
-        lookup_words(point, points.latitude),
-        lookup_words(point, points.longitude),
+        lookup_words(point_of_stop, points.latitude),
+        lookup_words(point_of_stop, points.longitude),
     )
     columns["Legislation"] = lookup_words(object_index, SEARCH_LAWS)
     columns["Object of search"] = lookup_words(object_index, SEARCHED_OBJECTS)
@@ -358,5 +358,5 @@ def _stop_table(points: MapPoints, point: Ints, utc: Ints, rng: np.random.Genera
     return pa.table(columns)
 
 
-def _is_linked(result: Ints, rng: np.random.Generator) -> Ints:
-    return np.where(result == 0, 0, (rng.random(len(result)) < 0.7) * 1)
+def _is_linked(result_index: Ints, rng: np.random.Generator) -> Ints:
+    return np.where(result_index == 0, 0, (rng.random(len(result_index)) < 0.7) * 1)

@@ -81,13 +81,13 @@ def build_streets(land: Land, settings: Settings, rng: np.random.Generator) -> S
     )
 
 
-def _scatter_junctions(land: Land, count: int, rng: np.random.Generator) -> Floats:
+def _scatter_junctions(land: Land, junction_count: int, rng: np.random.Generator) -> Floats:
     """Corners of a grid in each ward, with its own direction, equally many to each small area."""
     lsoa_points = land.seeds[: len(land.cells)]
     ward_grids = []
     for ward_index in range(len(land.ward_names)):
         ward_points = lsoa_points[land.ward_of_lsoa == ward_index]
-        ward_grids.append(_ward_grid(land, ward_index, ward_points, count / len(lsoa_points), rng))
+        ward_grids.append(_ward_grid(land, ward_index, ward_points, junction_count / len(lsoa_points), rng))
     return np.asarray(np.round(np.vstack(ward_grids), 1), dtype=np.float64)
 
 
@@ -105,14 +105,14 @@ def _ward_grid(land: Land, ward: int, members: Floats, per_area: float, rng: np.
     return np.asarray(grid_points[(lsoa_of_point >= 0) & (land.ward_of_lsoa[lsoa_of_point] == ward)])
 
 
-def _gabriel_pairs(nodes: Floats) -> Ints:
+def _gabriel_pairs(junction_xy_m: Floats) -> Ints:
     """Pairs whose circle of half-way holds no third junction (the Gabriel graph)."""
-    triangle_nodes = Delaunay(nodes).simplices.astype(np.int64)
+    triangle_nodes = Delaunay(junction_xy_m).simplices.astype(np.int64)
     node_pairs = np.vstack([triangle_nodes[:, [0, 1]], triangle_nodes[:, [1, 2]], triangle_nodes[:, [0, 2]]])
     node_pairs = np.unique(np.sort(node_pairs, axis=1), axis=0)
-    middle_points = nodes[node_pairs].mean(axis=1)
-    nearest_m = cKDTree(nodes).query(middle_points)[0]
-    return np.asarray(node_pairs[nearest_m >= _link_length(nodes, node_pairs) / 2 - 1e-6])
+    middle_points = junction_xy_m[node_pairs].mean(axis=1)
+    nearest_m = cKDTree(junction_xy_m).query(middle_points)[0]
+    return np.asarray(node_pairs[nearest_m >= _link_length(junction_xy_m, node_pairs) / 2 - 1e-6])
 
 
 def _is_inside(nodes: Floats, pairs: Ints, land: Land) -> Bools:
@@ -138,19 +138,19 @@ def _choose_bridges(nodes: Floats, pairs: Ints, crosses_river: Bools, land: Land
     return is_bridge
 
 
-def _link_matrix(nodes: Floats, pairs: Ints, weight: Floats) -> csr_array:
-    return coo_array((weight, (pairs[:, 0], pairs[:, 1])), shape=(len(nodes), len(nodes))).tocsr()
+def _link_matrix(nodes: Floats, pairs: Ints, link_weights: Floats) -> csr_array:
+    return coo_array((link_weights, (pairs[:, 0], pairs[:, 1])), shape=(len(nodes), len(nodes))).tocsr()
 
 
-def _thin_out(nodes: Floats, pairs: Ints, length: Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
+def _thin_out(nodes: Floats, pairs: Ints, length_m: Floats, rng: np.random.Generator) -> tuple[Ints, Floats]:
     """Leave out some ways, but none without which a part of the city could not be reached."""
-    spanning_tree = minimum_spanning_tree(_link_matrix(nodes, pairs, length)).tocoo()
+    spanning_tree = minimum_spanning_tree(_link_matrix(nodes, pairs, length_m)).tocoo()
     is_tree_link = np.isin(
         pairs[:, 0] * len(nodes) + pairs[:, 1],
         spanning_tree.row.astype(np.int64) * len(nodes) + spanning_tree.col,
     )
     is_kept_link = is_tree_link | (rng.random(len(pairs)) < KEPT_LINK_SHARE)
-    return pairs[is_kept_link], length[is_kept_link]
+    return pairs[is_kept_link], length_m[is_kept_link]
 
 
 def _keep_largest_part(nodes: Floats, pairs: Ints) -> tuple[Floats, Ints, Bools]:
@@ -175,42 +175,42 @@ def _choose_centres(land: Land, nodes: Floats, rng: np.random.Generator) -> tupl
     return nodes[centre_nodes], np.round(centre_sizes, 4)
 
 
-def _choose_main_roads(nodes: Floats, pairs: Ints, length: Floats, centres: Floats) -> Bools:
+def _choose_main_roads(nodes: Floats, pairs: Ints, length_m: Floats, centre_points: Floats) -> Bools:
     """The shortest ways to the middle, then between neighbours, who share what is built already."""
     node_tree = cKDTree(nodes)
-    centre_nodes = np.unique(node_tree.query(centres)[1])
-    middle_node = node_tree.query(centres[0])[1]
-    predecessors = dijkstra(_link_matrix(nodes, pairs, length), False, middle_node, True)[1]
+    centre_nodes = np.unique(node_tree.query(centre_points)[1])
+    middle_node = node_tree.query(centre_points[0])[1]
+    predecessors = dijkstra(_link_matrix(nodes, pairs, length_m), False, middle_node, True)[1]
     link_keys = pairs.min(axis=1) * len(nodes) + pairs.max(axis=1)
     is_radial_road = _mark_routes(link_keys, (predecessors,), (centre_nodes,), len(nodes))
     near_centres = cKDTree(nodes[centre_nodes]).query(nodes[centre_nodes], k=min(4, len(centre_nodes)))
-    graph = _link_matrix(nodes, pairs, np.where(is_radial_road, 0.6 * length, length))
+    graph = _link_matrix(nodes, pairs, np.where(is_radial_road, 0.6 * length_m, length_m))
     reach_m = float(near_centres[0].max()) * 1.8
     rows = dijkstra(graph, directed=False, indices=centre_nodes, limit=reach_m, return_predecessors=True)[1]
     return is_radial_road | _mark_routes(link_keys, rows, centre_nodes[near_centres[1][:, 1:]], len(nodes))
 
 
-def _mark_routes(keys: Ints, previous: Iterable[Ints], goals: Iterable[Ints], count: int) -> Bools:
+def _mark_routes(link_keys: Ints, previous: Iterable[Ints], goal_rows: Iterable[Ints], count: int) -> Bools:
     """Which segments lie on the ways to these goals? One row of predecessors for each set of goals."""
     used_keys = {
         _segment_key(a, b, count)
-        for predecessors, goal_nodes in zip(previous, goals, strict=True)
+        for predecessors, goal_nodes in zip(previous, goal_rows, strict=True)
         for goal_node in goal_nodes
         for a, b in _trace_route(predecessors, int(goal_node))
     }
-    return np.isin(keys, np.array(sorted(used_keys), dtype=np.int64))
+    return np.isin(link_keys, np.array(sorted(used_keys), dtype=np.int64))
 
 
-def _trace_route(previous: Ints, goal: int) -> list[tuple[int, int]]:
+def _trace_route(predecessors: Ints, goal_node: int) -> list[tuple[int, int]]:
     route_links = []
-    while (predecessor := int(previous[goal])) >= 0:
-        route_links.append((goal, predecessor))
-        goal = predecessor
+    while (predecessor := int(predecessors[goal_node])) >= 0:
+        route_links.append((goal_node, predecessor))
+        goal_node = predecessor
     return route_links
 
 
-def _segment_key(a: int, b: int, count: int) -> int:
-    return min(a, b) * count + max(a, b)
+def _segment_key(a: int, b: int, node_count: int) -> int:
+    return min(a, b) * node_count + max(a, b)
 
 
 def _name_segments(nodes: Floats, pairs: Ints) -> Ints:

@@ -102,8 +102,8 @@ def epochs(days: tuple[date, ...]) -> Ints:
     return half_year_number - half_year_number.min() if len(half_year_number) else half_year_number
 
 
-def _curve(curve_spec: tuple[float, tuple[Bump, ...]]) -> Floats:
-    base_level, bump_list = curve_spec
+def _curve(curve_parts: tuple[float, tuple[Bump, ...]]) -> Floats:
+    base_level, bump_list = curve_parts
     hour_levels = np.full(168, base_level)
     week_hours = np.arange(168) + 0.5
     for day_names, middle_hour, width_hours, peak_height in bump_list:
@@ -130,14 +130,14 @@ def _calendar_levels(days: tuple[date, ...]) -> Floats:
     return kind_levels
 
 
-def _fall_by_kind(offence: Offence, kind_share: Floats) -> Floats:
+def _fall_by_kind(offence: Offence, kind_shares: Floats) -> Floats:
     """The fall at each kind of place, so that the whole falls by 1 - lockdown_ratio; rises are even."""
     mean_fall = 1 - offence.lockdown_ratio
     if mean_fall <= 0:
         return np.full(len(KINDS), mean_fall)
     by_kind = np.minimum(mean_fall * np.array(LOCKDOWN_EXPOSURE), 0.97)
     for _ in range(50):
-        by_kind = np.minimum(by_kind * mean_fall / max(float((kind_share * by_kind).sum()), 1e-12), 0.97)
+        by_kind = np.minimum(by_kind * mean_fall / max(float((kind_shares * by_kind).sum()), 1e-12), 0.97)
     return by_kind
 
 

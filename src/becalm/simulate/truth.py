@@ -142,11 +142,11 @@ def expected_weeks(plan: CityPlan) -> ExpectedWeeks:
         week_depth = lockdown_depths[week_of_day == week_index].mean(keepdims=True)
         young_shares = np.array([float(young_knife_share(i, week_depth)[0]) for i in range(len(OFFENCES))])
         young_by_offence[:, :, week_index] = expected_by_offence[:, :, week_index] * young_shares[:, None]
-    rows = [expected_by_offence[list(offence_indices(g))].sum(axis=0) for g in GROUPS]
-    rows.append(expected_by_offence[[i for i, o in enumerate(OFFENCES) if o.recorded]].sum(axis=0))
+    series = [expected_by_offence[list(offence_indices(g))].sum(axis=0) for g in GROUPS]
+    series.append(expected_by_offence[[i for i, o in enumerate(OFFENCES) if o.recorded]].sum(axis=0))
     armed_share = np.array([o.knife_share + o.gun_share for o in OFFENCES])
-    rows += [(expected_by_offence * armed_share[:, None, None]).sum(axis=0), young_by_offence.sum(axis=0)]
-    return ExpectedWeeks(SERIES, plan.land.borough_names, week_starts, np.stack(rows))
+    series += [(expected_by_offence * armed_share[:, None, None]).sum(axis=0), young_by_offence.sum(axis=0)]
+    return ExpectedWeeks(SERIES, plan.land.borough_names, week_starts, np.stack(series))
 
 
 def effect_days(plan: CityPlan) -> EffectDays:

@@ -124,25 +124,25 @@ def _summarise(city: SimulatedCity, records: PublicRecords, extract_rows: int, f
     )
 
 
-def _date_files(folder: Path, day: date) -> None:
+def _date_files(folder: Path, file_day: date) -> None:
     """Let the files be as old as the city: the day of a file is the day on which its records were known."""
-    noon_timestamp = datetime(day.year, day.month, day.day, 12, tzinfo=UTC).timestamp()
+    noon_timestamp = datetime(file_day.year, file_day.month, file_day.day, 12, tzinfo=UTC).timestamp()
     for file_path in folder.rglob("*"):
         os.utime(file_path, (noon_timestamp, noon_timestamp))
 
 
-def _write_extract(city: SimulatedCity, folder: Path, kind: ExtractFormat) -> int:
+def _write_extract(city: SimulatedCity, folder: Path, file_format: ExtractFormat) -> int:
     folder.mkdir()
     extract_rows = extract_table(city)
-    if kind == "csv":
+    if file_format == "csv":
         write_csv(extract_rows, folder / "incidents.csv")
     else:
         pq.write_table(_decode_words(extract_rows), folder / "incidents.parquet", compression="zstd")
     return int(extract_rows.num_rows)
 
 
-def _write_month(records: PublicRecords, month: int, folder: Path) -> None:
-    name = records.months[month]
+def _write_month(records: PublicRecords, month_index: int, folder: Path) -> None:
+    name = records.months[month_index]
     month_folder = folder / name
     month_folder.mkdir(parents=True)
     tables_of_kind = {
@@ -151,7 +151,7 @@ def _write_month(records: PublicRecords, month: int, folder: Path) -> None:
         "stop-and-search": (records.stops, records.stops_start),
     }
     for file_kind, (table, first_rows) in tables_of_kind.items():
-        first, last = int(first_rows[month]), int(first_rows[month + 1])
+        first, last = int(first_rows[month_index]), int(first_rows[month_index + 1])
         write_csv(table.slice(first, last - first), month_folder / f"{name}-{names.CITY_KEY}-{file_kind}.csv")
 
 
@@ -274,9 +274,9 @@ def _edge_lines(streets: Streets) -> Iterable[str]:
     ]
 
 
-def _write_areas(path: Path, shapes: NDArray[Any], **properties: Sequence[str]) -> None:
+def _write_areas(path: Path, area_shapes: NDArray[Any], **properties: Sequence[str]) -> None:
     """A GeoJSON FeatureCollection in WGS84; neighbours keep exactly the same corners."""
-    shapes_wgs84 = shapely.transform(shapes, lambda xy: np.column_stack(to_wgs84(xy)).round(7))
+    shapes_wgs84 = shapely.transform(area_shapes, lambda xy: np.column_stack(to_wgs84(xy)).round(7))
     feature_rows = zip(*properties.values(), shapely.to_geojson(shapes_wgs84), strict=True)
     geojson_features = [
         {
@@ -349,8 +349,8 @@ def _team_lines(plan: CityPlan) -> Iterable[str]:
             yield from (f"starts = [{start_times_text}]", "hours = 8.0", "burst_share = 0.9")
 
 
-def _start_times(hour: int, cars: int) -> Iterable[str]:
+def _start_times(first_hour: int, car_count: int) -> Iterable[str]:
     """Clock times for so many cars, spread over two hours in steps of five minutes."""
-    for car_number in range(cars):
-        start_delay_minutes = 5 * (car_number * STARTS_OVER_MINUTES // (5 * cars))
-        yield f"{hour + start_delay_minutes // 60:02}:{start_delay_minutes % 60:02}:00"
+    for car_number in range(car_count):
+        start_delay_minutes = 5 * (car_number * STARTS_OVER_MINUTES // (5 * car_count))
+        yield f"{first_hour + start_delay_minutes // 60:02}:{start_delay_minutes % 60:02}:00"

@@ -88,7 +88,7 @@ def load_boundaries(workspace: Workspace) -> Boundaries | None:
 
 
 def _shapes(
-    layer: Layer, attribute: str, names: Sequence[str], file: str
+    layer: Layer, name_attribute: str, borough_names: Sequence[str], file: str
 ) -> tuple[dict[str, BaseGeometry], tuple[str, ...]]:
     """The shape of each named area in WGS84, and a note on each that was mended."""
     faults: list[Fault] = []
@@ -96,9 +96,9 @@ def _shapes(
     shapes_by_name: dict[str, list[BaseGeometry]] = {}
     shapes_wgs84 = layer.frame.geometry.to_crs(WGS84)
     for feature_number, (name, raw_shape, shape_wgs84) in enumerate(
-        zip(layer.values(attribute), layer.frame.geometry, shapes_wgs84, strict=True), start=1
+        zip(layer.values(name_attribute), layer.frame.geometry, shapes_wgs84, strict=True), start=1
     ):
-        if name not in names:
+        if name not in borough_names:
             continue
         fault = _shape_fault(raw_shape, shape_wgs84, f"{file}, feature {feature_number} ({name})")
         if fault is not None:
@@ -112,14 +112,14 @@ def _shapes(
     return {name: shapely.union_all(shapes) for name, shapes in shapes_by_name.items()}, tuple(mending_notes)
 
 
-def _shape_fault(raw: BaseGeometry | None, in_degrees: BaseGeometry | None, where: str) -> Fault | None:
-    if raw is None or in_degrees is None or raw.is_empty:
+def _shape_fault(raw: BaseGeometry | None, shape_wgs84: BaseGeometry | None, where: str) -> Fault | None:
+    if raw is None or shape_wgs84 is None or raw.is_empty:
         return Fault(where, "has no shape", "draw it, or remove the feature")
     if raw.geom_type not in ("Polygon", "MultiPolygon", "GeometryCollection"):
         return Fault(where, f"is a {raw.geom_type}, not an area", "give a polygon")
-    if not np.isfinite(shapely.get_coordinates(in_degrees)).all():
+    if not np.isfinite(shapely.get_coordinates(shape_wgs84)).all():
         return Fault(where, "lies outside its coordinate system", "say the right one with `boundaries_crs`")
-    if _areas(in_degrees).is_empty:
+    if _areas(shape_wgs84).is_empty:
         return Fault(where, "has no area", "draw it again as a polygon")
     if not raw.is_valid and abs(_areas(raw).area - raw.area) > MENDED_WITHIN * _areas(raw).area:
         shape_problem = f"{_reason(raw)}, and mending it would change its area"
@@ -139,13 +139,13 @@ def _reason(shape: BaseGeometry) -> str:
     return f"is not sound ({shapely.is_valid_reason(shape)})"
 
 
-def _project(shapes: Sequence[BaseGeometry], crs: str) -> list[BaseGeometry]:
-    to_city_crs = Transformer.from_crs(WGS84, crs, always_xy=True).transform
+def _project(shapes: Sequence[BaseGeometry], city_crs: str) -> list[BaseGeometry]:
+    to_city_crs = Transformer.from_crs(WGS84, city_crs, always_xy=True).transform
     return list(shapely.transform(list(shapes), lambda xy: np.column_stack(to_city_crs(xy[:, 0], xy[:, 1]))))
 
 
-def _check_location(shapes: dict[str, BaseGeometry], city: City, file: str) -> None:
-    west_m, south_m, east_m, north_m = shapely.total_bounds(_project(list(shapes.values()), city.crs))
+def _check_location(shape_by_name: dict[str, BaseGeometry], city: City, file: str) -> None:
+    west_m, south_m, east_m, north_m = shapely.total_bounds(_project(list(shape_by_name.values()), city.crs))
     if not np.isfinite([west_m, south_m, east_m, north_m]).all():
         raise InputError(f"{file} lies outside the area of {city.crs}. Say its system with `boundaries_crs`.")
     if city.extent_m is None:
@@ -159,9 +159,9 @@ def _check_location(shapes: dict[str, BaseGeometry], city: City, file: str) -> N
         )
 
 
-def _name_notes(values: Sequence[str], names: Sequence[str], city: City) -> tuple[str, ...]:
-    missing_names = [name for name in names if name not in values]
-    surplus_names = sorted(set(values) - set(names) - {""})
+def _name_notes(layer_names: Sequence[str], borough_names: Sequence[str], city: City) -> tuple[str, ...]:
+    missing_names = [name for name in borough_names if name not in layer_names]
+    surplus_names = sorted(set(layer_names) - set(borough_names) - {""})
     name_notes = []
     for name in missing_names:
         similar_names = get_close_matches(name, surplus_names, 1, 0.5)

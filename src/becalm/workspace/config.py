@@ -248,15 +248,15 @@ def config_text(config: Config) -> str:
     return f"{toml}\n{tomlkit.dumps({'city': {'boroughs': borough_entries}})}" if borough_entries else toml
 
 
-def _toml_table(name: str, entries: dict[str, Any]) -> Table:
+def _toml_table(table_name: str, table_entries: dict[str, Any]) -> Table:
     import tomlkit
 
     toml_table = tomlkit.table()
-    if name in COMMENTS:
-        toml_table.comment(COMMENTS[name])
-    for entry_name, entry_value in entries.items():
+    if table_name in COMMENTS:
+        toml_table.comment(COMMENTS[table_name])
+    for entry_name, entry_value in table_entries.items():
         toml_item = tomlkit.item(list(entry_value) if isinstance(entry_value, tuple) else entry_value)
-        entry_comment = COMMENTS.get(f"{name}.{entry_name}", "")
+        entry_comment = COMMENTS.get(f"{table_name}.{entry_name}", "")
         if entry_comment and not (entry_name == "chosen" and entry_value):
             toml_item.comment(entry_comment)
         toml_table.add(entry_name, toml_item)
@@ -285,9 +285,9 @@ def shipped_cities() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
 
 
-def _config_error(where: str, error: ValidationError) -> WorkspaceError:
+def _config_error(file_name: str, error: ValidationError) -> WorkspaceError:
     faults = tuple(map(_entry_fault, error.errors()))
-    return WorkspaceError(f"{where} has {len(faults)} fault{'s' * (len(faults) > 1)}", faults)
+    return WorkspaceError(f"{file_name} has {len(faults)} fault{'s' * (len(faults) > 1)}", faults)
 
 
 def _entry_fault(error: ErrorDetails) -> Fault:

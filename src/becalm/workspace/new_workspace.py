@@ -31,26 +31,26 @@ def check_city(entry: CityEntry, where: str) -> None:
         raise WorkspaceError(f"The city in {where} has {len(city_faults)} faults", city_faults)
 
 
-def _city_faults(entry: CityEntry) -> Iterator[Fault]:
-    yield from _crs_faults(entry.crs)
+def _city_faults(city_entry: CityEntry) -> Iterator[Fault]:
+    yield from _crs_faults(city_entry.crs)
     try:
-        ZoneInfo(entry.time_zone)
+        ZoneInfo(city_entry.time_zone)
     except (ValueError, KeyError, OSError):
-        calendar_problem = f"{entry.time_zone!r} is not a time zone"
+        calendar_problem = f"{city_entry.time_zone!r} is not a time zone"
         yield Fault("time_zone", calendar_problem, 'write it as e.g. "Europe/London"')
-    country_code, _, subdivision = entry.holidays.partition("-")
+    country_code, _, subdivision = city_entry.holidays.partition("-")
     calendars = list_supported_countries(include_aliases=True)
     has_calendar = country_code in calendars and (not subdivision or subdivision in calendars[country_code])
-    if entry.holidays and not has_calendar:
-        calendar_problem = f"{entry.holidays!r} is no holiday calendar"
+    if city_entry.holidays and not has_calendar:
+        calendar_problem = f"{city_entry.holidays!r} is no holiday calendar"
         yield Fault("holidays", calendar_problem, 'write it as e.g. "GB-ENG", or ""')
-    borough_names = [borough.name for borough in entry.boroughs]
+    borough_names = [borough.name for borough in city_entry.boroughs]
     for name in sorted({name for name in borough_names if borough_names.count(name) > 1}):
         yield Fault("boroughs", f"{name!r} stands there twice", "remove one")
-    if entry.extent_m:
-        west_m, south_m, east_m, north_m = entry.extent_m
+    if city_entry.extent_m:
+        west_m, south_m, east_m, north_m = city_entry.extent_m
         if not (west_m < east_m and south_m < north_m):
-            yield Fault("extent_m", f"{list(entry.extent_m)} is empty", "give west, south, east, north")
+            yield Fault("extent_m", f"{list(city_entry.extent_m)} is empty", "give west, south, east, north")
 
 
 def _crs_faults(name: str) -> Iterator[Fault]:

@@ -72,18 +72,18 @@ def suggest_remedy(word: str, known_words: Iterable[str], *, where: str) -> str:
     return f"{suggestion}otherwise add it to {where}" if suggestion else f"add it to {where}, or correct it"
 
 
-def _toml_files(folder: Source) -> list[Source]:
-    toml_paths: list[Source] = [f for f in folder.iterdir() if f.name.endswith(".toml")]
+def _toml_files(recipe_folder: Source) -> list[Source]:
+    toml_paths: list[Source] = [f for f in recipe_folder.iterdir() if f.name.endswith(".toml")]
     return sorted(toml_paths, key=lambda f: f.name)
 
 
-def _fault(file: str, error: ErrorDetails, model: type[Strict]) -> Fault:
+def _fault(file_name: str, error: ErrorDetails, recipe_model: type[Strict]) -> Fault:
     entry_path, error_kind, entry_value = error["loc"], error["type"], error.get("input")
-    fault_place = f"{file}: {'.'.join(map(str, entry_path)) or 'the file'}"
+    fault_place = f"{file_name}: {'.'.join(map(str, entry_path)) or 'the file'}"
     if error_kind == "missing":
         return Fault(fault_place, "is missing", "add this entry")
     if error_kind in ("extra_forbidden", "unexpected_keyword_argument"):  # of a model, of a dataclass
-        suggestion = suggest(str(entry_path[-1]), model.model_fields)
+        suggestion = suggest(str(entry_path[-1]), recipe_model.model_fields)
         return Fault(fault_place, "is not a known entry", f"{suggestion}correct or remove it")
     error_text = error["msg"].removeprefix("Value error, ")
     value_text = "" if isinstance(entry_value, dict) else f"{entry_value!r:.80}: "

@@ -165,22 +165,22 @@ def pick_attribute(
     )
 
 
-def _fit(values: Sequence[str], boroughs: Sequence[str]) -> tuple[int, int]:
+def _fit(attribute_values: Sequence[str], boroughs: Sequence[str]) -> tuple[int, int]:
     """How many boroughs are named, and (less is better) how many features beyond one for each."""
-    matched_names = [attribute_value for attribute_value in values if attribute_value in boroughs]
+    matched_names = [attribute_value for attribute_value in attribute_values if attribute_value in boroughs]
     return len(set(matched_names)), len(set(matched_names)) - len(matched_names)
 
 
-def _tells_apart(values: Sequence[str]) -> bool:
-    return "" not in values and len(set(values)) == len(values)
+def _tells_apart(attribute_values: Sequence[str]) -> bool:
+    return "" not in attribute_values and len(set(attribute_values)) == len(attribute_values)
 
 
-def _list_attributes(layers: Sequence[Layer], boroughs: Sequence[str]) -> tuple[Fault, ...]:
+def _list_attributes(layers: Sequence[Layer], borough_names: Sequence[str]) -> tuple[Fault, ...]:
     return tuple(
         Fault(
             f"layer {layer.name}",
             f"attribute {name!r} holds {', '.join(sorted(set(layer.values(name)))[:3])} ... "
-            f"({_fit(layer.values(name), boroughs)[0]} are boroughs of the city)",
+            f"({_fit(layer.values(name), borough_names)[0]} are boroughs of the city)",
             f"`boundaries_name {name}`",
         )
         for layer in layers
@@ -260,15 +260,15 @@ def _text(value: object) -> str:
     return str(value).strip()
 
 
-def _read_shapes(frame: gpd.GeoDataFrame, crs: str, where: list[str], path: Path) -> Shapes:
+def _read_shapes(layer_frame: gpd.GeoDataFrame, crs: str, where: list[str], path: Path) -> Shapes:
     """The shapes in metres; refused together where any cannot be used."""
-    raw_shapes = np.asarray(frame.geometry.array, dtype=object)
+    raw_shapes = np.asarray(layer_frame.geometry.array, dtype=object)
     shapes_m = np.asarray(
-        shapely.force_2d(np.asarray(frame.geometry.to_crs(crs).array, dtype=object)), dtype=object
+        shapely.force_2d(np.asarray(layer_frame.geometry.to_crs(crs).array, dtype=object)), dtype=object
     )
     is_stray_shape = (
         _in_degrees(raw_shapes)
-        if not (frame.crs is not None and frame.crs.is_geographic)
+        if not (layer_frame.crs is not None and layer_frame.crs.is_geographic)
         else np.zeros(len(raw_shapes), bool)
     )
     shape_faults = []
@@ -306,7 +306,7 @@ def _shape_fault(
     return None
 
 
-def _overlaps(shapes: Shapes, where: list[str]) -> list[Fault]:
+def _overlaps(shapes: Shapes, area_places: list[str]) -> list[Fault]:
     first_index, second_index = shapely.STRtree(shapes).query(shapes, predicate="intersects")
     first_index, second_index = (
         first_index[first_index < second_index],
@@ -317,8 +317,8 @@ def _overlaps(shapes: Shapes, where: list[str]) -> list[Fault]:
     overlap_indices = np.flatnonzero(shared_m2 > MOST_SHARED * smaller_m2)
     return [
         Fault(
-            where[first_index[k]],
-            f"shares {shared_m2[k]:,.0f} m2 with {where[second_index[k]]}",
+            area_places[first_index[k]],
+            f"shares {shared_m2[k]:,.0f} m2 with {area_places[second_index[k]]}",
             "let each lie in one area only",
         )
         for k in overlap_indices.tolist()
@@ -360,20 +360,20 @@ def read_street_lines(path: Path, *, crs: str) -> Shapes:
     return np.asarray(shapely.get_parts(street_shapes), dtype=object)
 
 
-def _read_graph_lines(raw: RawStreets, path: Path) -> tuple[Shapes, str]:
-    if not len(raw.start):
+def _read_graph_lines(raw_streets: RawStreets, path: Path) -> tuple[Shapes, str]:
+    if not len(raw_streets.start):
         raise InputError(f"{path.name} has no streets. Give a network with nodes and edges.")
-    ends = np.stack([raw.xy[raw.start], raw.xy[raw.end]], axis=1)
+    ends = np.stack([raw_streets.xy[raw_streets.start], raw_streets.xy[raw_streets.end]], axis=1)
     lines = np.asarray(shapely.linestrings(ends), dtype=object)
     unreadable = []
-    for street, text in enumerate(raw.shapes):
+    for street, text in enumerate(raw_streets.shapes):
         if text:
             try:
                 lines[street] = shapely.from_wkt(text)
             except ShapelyError:
                 unreadable.append(street)
     _check_streets(path, unreadable, "has a geometry that cannot be read", "write it as WKT")
-    return lines, raw.crs
+    return lines, raw_streets.crs
 
 
 def _read_line_layer(path: Path) -> tuple[Shapes, str]:

@@ -104,11 +104,11 @@ def _project(raw: RawStreets, crs: str, path: Path) -> Floats:
     return np.column_stack(to_city_crs.transform(raw.xy[:, 0], raw.xy[:, 1]))
 
 
-def _open_both_ways(raw: RawStreets, junctions: Floats, length_m: Floats, source: str) -> StreetNetwork:
+def _open_both_ways(raw: RawStreets, junction_xy_m: Floats, length_m: Floats, source: str) -> StreetNetwork:
     """Each street in its own direction and in the other one, which a one-way street grants no vehicle."""
     speeds_kph = np.array([speed_kph(speed_text) for speed_text in raw.speed], dtype=np.float64)
     return StreetNetwork(
-        junctions=junctions,
+        junctions=junction_xy_m,
         start=np.concatenate([raw.start, raw.end]),
         end=np.concatenate([raw.end, raw.start]),
         length_m=np.tile(length_m, 2),
@@ -183,10 +183,10 @@ class _StreetCollector:
         )
 
 
-def _number(text: str) -> float:
+def _number(number_text: str) -> float:
     """The number in this text, or not a number."""
     try:
-        return float(text)
+        return float(number_text)
     except ValueError:
         return float("nan")
 
@@ -218,19 +218,19 @@ def _read_graphml(file: IO[bytes], name: str) -> RawStreets:
     return replace(raw_streets, oneway=np.ones(len(raw_streets.start), bool)) if is_directed else raw_streets
 
 
-def _facts(element: ElementTree.Element, keys: Mapping[str, str]) -> dict[str, str]:
+def _facts(element: ElementTree.Element, key_names: Mapping[str, str]) -> dict[str, str]:
     data_elements = (child_element for child_element in element if child_element.tag.endswith("data"))
-    return {keys.get(entry.get("key", ""), ""): entry.text or "" for entry in data_elements}
+    return {key_names.get(entry.get("key", ""), ""): entry.text or "" for entry in data_elements}
 
 
 def _add_node(
-    element: ElementTree.Element, keys: Mapping[str, str], collector: _StreetCollector, file: str
+    element: ElementTree.Element, key_names: Mapping[str, str], collector: _StreetCollector, file_name: str
 ) -> None:
-    node_facts, node_name = _facts(element, keys), element.get("id", "")
+    node_facts, node_name = _facts(element, key_names), element.get("id", "")
     collector.node_index[node_name] = len(collector.node_index)
     collector.xy.append((_number(node_facts.get("x", "")), _number(node_facts.get("y", ""))))
     if not np.isfinite(collector.xy[-1]).all():
-        collector.faults.append(Fault(f"{file}: node {node_name}", "has no x and y", "give its place"))
+        collector.faults.append(Fault(f"{file_name}: node {node_name}", "has no x and y", "give its place"))
 
 
 def _read_geojson(file: IO[bytes], name: str) -> RawStreets:
@@ -251,14 +251,14 @@ def _read_geojson(file: IO[bytes], name: str) -> RawStreets:
     return street_collector.build(WGS84, name)
 
 
-def _add_feature(feature: Any, where: str, collector: _StreetCollector) -> None:
+def _add_feature(feature: Any, feature_place: str, collector: _StreetCollector) -> None:
     try:
         geometry = feature["geometry"]
         line_coordinates = GEOJSON_LINES[geometry["type"]](geometry["coordinates"])
         nodes_of_line = [[_point_node(xy, collector) for xy in line_nodes] for line_nodes in line_coordinates]
     except (KeyError, TypeError, ValueError, IndexError):
         geometry_remedy = "give a LineString or MultiLineString in WGS84"
-        collector.faults.append(Fault(where, "is no line", geometry_remedy))
+        collector.faults.append(Fault(feature_place, "is no line", geometry_remedy))
         return
     property_items = (feature.get("properties") or {}).items()
     street_facts = {k: str(v) for k, v in property_items if v is not None and k not in ("length", "length_m")}
@@ -267,9 +267,9 @@ def _add_feature(feature: Any, where: str, collector: _StreetCollector) -> None:
             collector.add_street(start_node, end_node, street_facts)
 
 
-def _point_node(xy: Any, collector: _StreetCollector) -> str:
+def _point_node(lon_lat: Any, collector: _StreetCollector) -> str:
     """The name of the node at this point, which is new where no line came by before."""
-    x, y = round(float(xy[0]), GEOJSON_DECIMALS), round(float(xy[1]), GEOJSON_DECIMALS)
+    x, y = round(float(lon_lat[0]), GEOJSON_DECIMALS), round(float(lon_lat[1]), GEOJSON_DECIMALS)
     node_name = f"{x},{y}"
     if node_name not in collector.node_index:
         collector.node_index[node_name] = len(collector.node_index)

@@ -66,23 +66,23 @@ def read_offences(
     return offence_of_row, group_of_row
 
 
-def _find_group(cells: dict[str, str], part: OffencePart, group_by_word: dict[str, str]) -> str | None:
-    lookup_words = (_join_texts(cells, column_names) for column_names in part.lookup or (part.columns,))
+def _find_group(cell_texts: dict[str, str], part: OffencePart, group_by_word: dict[str, str]) -> str | None:
+    lookup_words = (_join_texts(cell_texts, column_names) for column_names in part.lookup or (part.columns,))
     return next((group for words in lookup_words if (group := group_by_word.get(plain_word(words)))), None)
 
 
-def _join_texts(cells: dict[str, str], names: Iterable[str]) -> str:
-    return JOINT.join(cells[name] for name in names if cells[name])
+def _join_texts(cell_by_column: dict[str, str], column_names: Iterable[str]) -> str:
+    return JOINT.join(cell_by_column[name] for name in column_names if cell_by_column[name])
 
 
 def _distinct_combinations(columns: Sequence[DictionaryColumn]) -> tuple[list[tuple[str, ...]], Ints]:
     """The distinct combinations of texts ("" where blank), and which of them each row has."""
     frame = pd.DataFrame({column_position: column.codes for column_position, column in enumerate(columns)})
     combination_of_row = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy().astype(np.int64)
-    words_of = [(*column.values, "") for column in columns]  # code -1 is the last one
+    word_lists = [(*column.values, "") for column in columns]  # code -1 is the last one
     distinct_codes = frame.drop_duplicates().itertuples(index=False)
     combinations = [
-        tuple(text[code] for text, code in zip(words_of, codes, strict=True)) for codes in distinct_codes
+        tuple(text[code] for text, code in zip(word_lists, codes, strict=True)) for codes in distinct_codes
     ]
     return combinations, combination_of_row
 
@@ -136,9 +136,9 @@ def translate_words(sheet: Sheet, words: WordMap) -> tuple[Objects, tuple[str, .
     return _join_columns(sheet, words.columns).map(translate), tuple(unknown_words)
 
 
-def _join_columns(sheet: Sheet, names: Sequence[str]) -> DictionaryColumn:
+def _join_columns(sheet: Sheet, column_names: Sequence[str]) -> DictionaryColumn:
     """The cells of several columns, joined by " / " where they are not blank."""
-    encoded_columns = [dictionary_encode(sheet.data[name]) for name in names]
+    encoded_columns = [dictionary_encode(sheet.data[name]) for name in column_names]
     if len(encoded_columns) == 1:
         return encoded_columns[0]
     combinations, combination_of_row = _distinct_combinations(encoded_columns)

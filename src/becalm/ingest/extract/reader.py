@@ -95,13 +95,13 @@ def reject_repeats(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) ->
     if mapping.repeats == "keep":
         return
     if mapping.id is None:
-        is_repeat, column, reason = is_repeated(sheet.data), mapping.columns()[0], REPEATED_ROW
+        is_repeat, column, fault_reason = is_repeated(sheet.data), mapping.columns()[0], REPEATED_ROW
     else:
         ids = dictionary_encode(sheet.data[mapping.id])
         is_repeat, column = pd.Series(ids.codes).duplicated().to_numpy() & ~ids.is_blank, mapping.id
-        reason = "repeats the identifier of an earlier row"
+        fault_reason = "repeats the identifier of an earlier row"
     remedy = 'set repeats = "keep" in the mapping if both happened'
-    row_outcomes.reject_remaining(is_repeat, column, reason, remedy)
+    row_outcomes.reject_remaining(is_repeat, column, fault_reason, remedy)
 
 
 def record_ids(sheet: Sheet, mapping: Mapping) -> pa.Array:
@@ -118,11 +118,11 @@ def record_ids(sheet: Sheet, mapping: Mapping) -> pa.Array:
     return _number_repeats(id_texts, id_codes)
 
 
-def _number_repeats(ids: Objects, keys: NDArray[Any]) -> pa.Array:
-    earlier_repeats_of_row = pd.Series(keys).groupby(keys).cumcount().to_numpy()
+def _number_repeats(id_of_row: Objects, key_of_row: NDArray[Any]) -> pa.Array:
+    earlier_repeats_of_row = pd.Series(key_of_row).groupby(key_of_row).cumcount().to_numpy()
     for row in np.flatnonzero(earlier_repeats_of_row).tolist():
-        ids[row] = f"{ids[row]}-{earlier_repeats_of_row[row] + 1}"
-    return to_arrow(ids, pa.string())
+        id_of_row[row] = f"{id_of_row[row]}-{earlier_repeats_of_row[row] + 1}"
+    return to_arrow(id_of_row, pa.string())
 
 
 def _hexadecimal(hashes: NDArray[np.uint64]) -> Objects:
@@ -177,11 +177,11 @@ def read_coordinates(
     return places, locator.boroughs(points)[point_of_row], place_notes
 
 
-def _place_columns(easting_m: Floats, northing_m: Floats, is_known: Bools, part: PlacePart) -> Columns:
+def _place_columns(easting_m: Floats, northing_m: Floats, has_point: Bools, part: PlacePart) -> Columns:
     return {
-        "easting_m": pa.array(easting_m, mask=~is_known),
-        "northing_m": pa.array(northing_m, mask=~is_known),
-        "location_quality": pa.array(np.where(is_known, part.quality, "none").astype(object), pa.string()),
+        "easting_m": pa.array(easting_m, mask=~has_point),
+        "northing_m": pa.array(northing_m, mask=~has_point),
+        "location_quality": pa.array(np.where(has_point, part.quality, "none").astype(object), pa.string()),
     }
 
 
@@ -196,18 +196,18 @@ def _place_notes(
     return place_notes
 
 
-def _read_areas(sheet: Sheet, part: PlacePart, boroughs: Objects, locator: Locator) -> Columns:
+def _read_areas(sheet: Sheet, part: PlacePart, borough_of_row: Objects, locator: Locator) -> Columns:
     """Borough, ward, small area and command unit of every row; a polygon is believed before the record."""
     if part.borough is not None:
         stated_boroughs = dictionary_encode(sheet.data[part.borough]).map(locator.stated_borough)
-        boroughs = np.where(pd.isna(boroughs), stated_boroughs, boroughs)
+        borough_of_row = np.where(pd.isna(borough_of_row), stated_boroughs, borough_of_row)
     if part.command_unit is None:
-        codes, names = pd.factorize(pd.Series(boroughs, dtype=object), use_na_sentinel=True)
+        codes, names = pd.factorize(pd.Series(borough_of_row, dtype=object), use_na_sentinel=True)
         units = np.array([*locator.command_units(np.asarray(names, dtype=object)), None], dtype=object)[codes]
     else:
         units = read_area_names(sheet, part.command_unit)
     return {
-        "borough": to_arrow(boroughs, pa.string()),
+        "borough": to_arrow(borough_of_row, pa.string()),
         "ward": to_arrow(read_area_names(sheet, part.ward), pa.string()),
         "lsoa": to_arrow(read_area_names(sheet, part.lsoa), pa.string()),
         "command_unit": to_arrow(units, pa.string()),
@@ -379,12 +379,12 @@ def _check_columns(sheet: Sheet, mapping: Mapping, file_name: str) -> None:
     raise InputError(f"{sheet.name} lacks {len(missing_columns)} columns; nothing was loaded", faults)
 
 
-def _check_city(columns: Columns, sheet: Sheet, mapping: Mapping, context: ReadContext) -> None:
+def _check_city(table_columns: Columns, sheet: Sheet, mapping: Mapping, context: ReadContext) -> None:
     """Refuse records of another city with one clear word, instead of row by row."""
     city, row_count = context.city, sheet.data.num_rows
     if mapping.city in (None, city.key) or mapping.place.x is None or not row_count:
         return
-    lost_count = pc.sum(pc.equal(columns["location_quality"], "none")).as_py() or 0
+    lost_count = pc.sum(pc.equal(table_columns["location_quality"], "none")).as_py() or 0
     if lost_count > row_count / 2:
         outside_problem = f"has {lost_count:,} of {row_count:,} rows outside {city.name} ({city.crs})"
         workspace_remedy = f"load it into a workspace of its own: `becalm init` with the city {mapping.city}"

@@ -98,7 +98,7 @@ def _read_start(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes, *, city
 
 
 def _read_end(
-    sheet: Sheet, part: TimePart, start: Instants, row_outcomes: RowOutcomes, *, city_zone: str
+    sheet: Sheet, part: TimePart, starts: Instants, row_outcomes: RowOutcomes, *, city_zone: str
 ) -> Times:
     """The end of each window, its start where there is none; what ends before it starts is rejected."""
     end_column = part.occurred_to or ""
@@ -107,12 +107,12 @@ def _read_end(
     row_outcomes.repair(ends.is_bad, end_column, "is not a time, and was left out", format_remedy)
     # a row whose start was told already is not told again for its end
     end_only_changes = replace(
-        ends, in_gap=ends.in_gap & ~start.in_gap, is_ambiguous=ends.is_ambiguous & ~start.is_ambiguous
+        ends, in_gap=ends.in_gap & ~starts.in_gap, is_ambiguous=ends.is_ambiguous & ~starts.is_ambiguous
     )
     _record_clock_changes(end_only_changes, end_column, row_outcomes)
-    end_utc = np.where(np.isnat(ends.utc), start.utc, ends.utc)
+    end_utc = np.where(np.isnat(ends.utc), starts.utc, ends.utc)
     row_outcomes.reject_remaining(
-        end_utc < start.utc,
+        end_utc < starts.utc,
         f"{part.occurred_from} / {end_column}",
         "ends before it starts",
         "swap the two times or correct one",
@@ -120,50 +120,50 @@ def _read_end(
     return end_utc
 
 
-def _format_remedy(part: TimePart, entry: str) -> str:
-    entry_formats = part.recorded_formats if entry == "recorded_formats" else part.formats
+def _format_remedy(part: TimePart, entry_name: str) -> str:
+    entry_formats = part.recorded_formats if entry_name == "recorded_formats" else part.formats
     format_list = ", ".join(entry_formats) or "none is given for text"
-    return f"{entry} of the mapping: {format_list}; years {FIRST_YEAR} to {LAST_YEAR - 1}"
+    return f"{entry_name} of the mapping: {format_list}; years {FIRST_YEAR} to {LAST_YEAR - 1}"
 
 
-def _record_clock_changes(instants: Instants, column: str, row_outcomes: RowOutcomes) -> None:
+def _record_clock_changes(instants: Instants, column_name: str, row_outcomes: RowOutcomes) -> None:
     row_outcomes.repair(
         instants.in_gap,
-        column,
+        column_name,
         "does not exist: the clocks went forward over it",
         "it was moved to the first instant after the gap",
     )
     row_outcomes.repair(
         instants.is_ambiguous,
-        column,
+        column_name,
         "happened twice: the clocks went back",
         "the first of the two was taken; give the offset to be exact",
     )
 
 
-def _coarsen(local: Times, groups: Objects, part: TimePart) -> Ints:
+def _coarsen(local_times: Times, group_of_row: Objects, part: TimePart) -> Ints:
     """Heaped times know less than they say: at 00:00 only the day, at full hours only the hour."""
-    precision_of_row = np.full(len(local), PRECISIONS.index(part.precision))
-    is_full_hour = local == local.astype("M8[h]")
-    is_midnight = local == local.astype("M8[D]")
+    precision_of_row = np.full(len(local_times), PRECISIONS.index(part.precision))
+    is_full_hour = local_times == local_times.astype("M8[h]")
+    is_midnight = local_times == local_times.astype("M8[D]")
     if part.full_hour_is_hour:
         precision_of_row = np.maximum(precision_of_row, np.where(is_full_hour, HOUR, MINUTE))
     if "*" in part.midnight_is_day:
         precision_of_row = np.maximum(precision_of_row, np.where(is_midnight, DAY, MINUTE))
     elif part.midnight_is_day:
-        has_day_only = pd.Series(groups, dtype=object).isin(part.midnight_is_day).to_numpy()
+        has_day_only = pd.Series(group_of_row, dtype=object).isin(part.midnight_is_day).to_numpy()
         precision_of_row = np.maximum(precision_of_row, np.where(is_midnight & has_day_only, DAY, MINUTE))
     return precision_of_row
 
 
-def _window_precision(windows: NDArray[np.timedelta64]) -> Ints:
+def _window_precision(window_lengths: NDArray[np.timedelta64]) -> Ints:
     """How exactly a window is known: to the minute, the hour, or (any longer) the day on which it starts."""
-    window_seconds = windows.astype("m8[s]").astype(np.int64)
+    window_seconds = window_lengths.astype("m8[s]").astype(np.int64)
     return np.select([window_seconds <= 60, window_seconds <= 3600], [MINUTE, HOUR], DAY)
 
 
 def _read_days_and_hours(
-    sheet: Sheet, part: TimePart, start: Instants, row_outcomes: RowOutcomes, *, city_zone: str
+    sheet: Sheet, part: TimePart, starts: Instants, row_outcomes: RowOutcomes, *, city_zone: str
 ) -> OccurrenceTimes:
     assert part.hour is not None
     hour_of_row, is_bad_hour = numbers(sheet.data[part.hour])
@@ -171,35 +171,35 @@ def _read_days_and_hours(
         is_bad_hour |= (hour_of_row < 0) | (hour_of_row > 23) | (hour_of_row != np.floor(hour_of_row))
     row_outcomes.repair(is_bad_hour, part.hour, "is no hour from 0 to 23", "give one; only the day was kept")
     has_hour = ~is_bad_hour & ~np.isnan(hour_of_row)
-    civil_days = _civil_days(start.local, hour_of_row)
+    civil_days = _civil_days(starts.local, hour_of_row)
     local_times = civil_days.astype("M8[s]") + np.where(has_hour, hour_of_row, 0).astype("m8[h]")
     utcs, is_in_gap, is_ambiguous = local_to_utc(local_times, city_zone)
     hour_instants = replace(
-        start, utc=utcs, local=local_times, in_gap=is_in_gap & has_hour, is_ambiguous=is_ambiguous & has_hour
+        starts, utc=utcs, local=local_times, in_gap=is_in_gap & has_hour, is_ambiguous=is_ambiguous & has_hour
     )
     _record_clock_changes(hour_instants, f"{part.occurred_from} / {part.hour}", row_outcomes)
     return _widen(utcs, utcs, utc_to_local(utcs, city_zone), np.where(has_hour, HOUR, DAY), city_zone)
 
 
-def _civil_days(local: Times, hours: Floats) -> Times:
+def _civil_days(local_times: Times, hour_of_row: Floats) -> Times:
     """The civil day of each row.
 
     A day may be written as the instant of its midnight by another year's clock changes: then it reads
     23:00 of the day before, although the hour beside it is another.
     """
-    time_since_midnight = local - local.astype("M8[D]")
-    is_day_early = (time_since_midnight == np.timedelta64(23, "h")) & (hours != 23)
-    return np.asarray(local + np.where(is_day_early, np.timedelta64(1, "h"), np.timedelta64(0, "h"))).astype(
-        "M8[D]"
-    )
+    time_since_midnight = local_times - local_times.astype("M8[D]")
+    is_day_early = (time_since_midnight == np.timedelta64(23, "h")) & (hour_of_row != 23)
+    return np.asarray(
+        local_times + np.where(is_day_early, np.timedelta64(1, "h"), np.timedelta64(0, "h"))
+    ).astype("M8[D]")
 
 
-def _widen(start: Times, end: Times, local: Times, precision: Ints, city_zone: str) -> OccurrenceTimes:
+def _widen(start: Times, end: Times, local_times: Times, precision: Ints, city_zone: str) -> OccurrenceTimes:
     """Rows known to the day begin and end at local midnights; those known to the hour last an hour.
 
     Midnights are taken in the city's zone, not 24 hours apart: two nights a year last 23 and 25 hours.
     """
-    local_days = local.astype("M8[D]")
+    local_days = local_times.astype("M8[D]")
     midnight_utc, _, _ = local_to_utc(local_days.astype("M8[s]"), city_zone)
     next_midnight_utc, _, _ = local_to_utc((local_days + 1).astype("M8[s]"), city_zone)
     is_instant = end == start
@@ -207,9 +207,9 @@ def _widen(start: Times, end: Times, local: Times, precision: Ints, city_zone: s
     return OccurrenceTimes(
         start=np.where(is_day_only, midnight_utc, start),
         end=np.select([is_day_only, is_hour_only], [next_midnight_utc, start + np.timedelta64(1, "h")], end),
-        local=local,
+        local=local_times,
         precision=precision,
-        months=local.astype("M8[M]"),
+        months=local_times.astype("M8[M]"),
     )
 
 
@@ -233,12 +233,12 @@ def _read_months(sheet: Sheet, part: TimePart, row_outcomes: RowOutcomes) -> Occ
     return OccurrenceTimes(local, local, local, np.full(len(local), MONTH), local.astype("M8[M]"))
 
 
-def _month_column(months: Times) -> pa.Array:
+def _month_column(month_of_row: Times) -> pa.Array:
     """Months written YYYY-MM, null where unknown."""
-    codes, distinct_months = pd.factorize(months.astype("M8[s]"))
+    codes, distinct_months = pd.factorize(month_of_row.astype("M8[s]"))
     month_texts = pa.array([str(np.datetime64(name, "M")) for name in distinct_months], pa.string())
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes < 0), month_texts).cast(pa.string())
 
 
-def _instant_column(times: Times) -> pa.Array:
-    return pa.array(times.astype("M8[us]"), pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))
+def _instant_column(utc_times: Times) -> pa.Array:
+    return pa.array(utc_times.astype("M8[us]"), pa.timestamp("us")).cast(pa.timestamp("us", tz="UTC"))

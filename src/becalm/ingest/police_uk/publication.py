@@ -94,8 +94,8 @@ def _nearest_column(name: str, header: Sequence[str], column_types: Mapping[str,
     return f"the columns are {', '.join(header)[:300]}; fetch the file again, or load it through a mapping"
 
 
-def _refusal(file: InputFile, where: str, problem: str, remedy: str) -> InputError:
-    return InputError(f"{file.name} was refused; nothing was loaded", (Fault(where, problem, remedy),))
+def _refusal(file: InputFile, fault_place: str, problem: str, remedy: str) -> InputError:
+    return InputError(f"{file.name} was refused; nothing was loaded", (Fault(fault_place, problem, remedy),))
 
 
 def force_source(file: InputFile, publication: Publication, forces: DictionaryColumn | None) -> str:
@@ -109,8 +109,8 @@ def force_source(file: InputFile, publication: Publication, forces: DictionaryCo
     raise _refusal(file, "file name", problem, 'name it as published, e.g. "2020-04-metropolitan-street.csv"')
 
 
-def _force_slug(force: str) -> str:
-    plain_name = _RANK.sub(" ", force.replace("&", "and")).casefold()
+def _force_slug(force_name: str) -> str:
+    plain_name = _RANK.sub(" ", force_name.replace("&", "and")).casefold()
     return "-".join(re.findall(r"[a-z0-9]+", plain_name.removeprefix(" of ")))
 
 
@@ -282,7 +282,7 @@ def build_reading(file: InputFile, publication: Publication, rows: PublishedRows
 
 
 def _write_parts(
-    rows: PublishedRows, kept_rows: pa.Table, stem: Path, stated_month: str | None
+    rows: PublishedRows, kept_rows: pa.Table, path_stem: Path, stated_month: str | None
 ) -> Iterator[TablePart]:
     """One file for each month, in which every engine reads plain types.
 
@@ -294,7 +294,7 @@ def _write_parts(
     months = sorted(pc.unique(kept_rows["month"].combine_chunks().dictionary_decode()).to_pylist())
     for month in months:
         month_rows = kept_rows if len(months) == 1 else kept_rows.filter(pc.equal(kept_rows["month"], month))
-        part_path = f"{stem}-{rows.table}-{month}.parquet"
+        part_path = f"{path_stem}-{rows.table}-{month}.parquet"
         pq.write_table(
             month_rows,
             part_path,

@@ -119,10 +119,10 @@ def read_street(file: InputFile, context: ReadContext, publication: Publication)
 
 
 def _reject_unknown_types(
-    crime_types: DictionaryColumn, offences: OffenceTable, row_outcomes: RowOutcomes
+    crime_types: DictionaryColumn, offence_table: OffenceTable, row_outcomes: RowOutcomes
 ) -> None:
-    group_by_word = offences.by_word()
-    known_words = [word for word, _ in offences.words]
+    group_by_word = offence_table.by_word()
+    known_words = [word for word, _ in offence_table.words]
 
     @cache  # thousands of rows may say the same
     def remedy(word: str) -> str:
@@ -136,33 +136,33 @@ def _reject_unknown_types(
     )
 
 
-def _incident_ids(crime_ids: pa.Array, same_id_rows: Ints, prefix: str) -> pa.Array:
+def _incident_ids(crime_ids: pa.Array, same_id_indices: Ints, id_prefix: str) -> pa.Array:
     """The Crime ID; with its turn for one that comes again in another row; made up where there is none."""
     no_id_indices = np.flatnonzero(pc.is_null(crime_ids).to_numpy(zero_copy_only=False))
     incident_ids = (
-        _replace(crime_ids, no_id_indices, synthetic_ids(prefix, no_id_indices + 1))
+        _replace(crime_ids, no_id_indices, synthetic_ids(id_prefix, no_id_indices + 1))
         if no_id_indices.size
         else crime_ids
     )
-    if not same_id_rows.size:
+    if not same_id_indices.size:
         return incident_ids
     repeats_by_crime_id: dict[str, int] = {}
     numbered_ids = []
-    for crime_id in incident_ids.take(pa.array(np.sort(same_id_rows))).to_pylist():
+    for crime_id in incident_ids.take(pa.array(np.sort(same_id_indices))).to_pylist():
         repeats_by_crime_id[crime_id] = repeats_by_crime_id.get(crime_id, 1) + 1
         numbered_ids.append(f"{crime_id}#{repeats_by_crime_id[crime_id]}")
-    return _replace(incident_ids, same_id_rows, pa.array(numbered_ids, type=pa.string()))
+    return _replace(incident_ids, same_id_indices, pa.array(numbered_ids, type=pa.string()))
 
 
-def _replace(ids: pa.Array, rows: Ints, new_ids: pa.Array) -> pa.Array:
+def _replace(ids: pa.Array, row_indices: Ints, new_ids: pa.Array) -> pa.Array:
     is_replaced = np.zeros(len(ids), dtype=np.bool_)
-    is_replaced[rows] = True
+    is_replaced[row_indices] = True
     return pc.replace_with_mask(ids, pa.array(is_replaced), new_ids)
 
 
-def _offence_columns(crime_types: DictionaryColumn, offences: OffenceTable) -> dict[str, pa.Array]:
-    group_by_word = offences.by_word()
-    found_by_group = {group.key: group.found_by for group in offences.groups}
+def _offence_columns(crime_types: DictionaryColumn, offence_table: OffenceTable) -> dict[str, pa.Array]:
+    group_by_word = offence_table.by_word()
+    found_by_group = {group.key: group.found_by for group in offence_table.groups}
 
     def group_of(word: str) -> str | None:
         return group_by_word.get(plain_word(word))
@@ -174,14 +174,14 @@ def _offence_columns(crime_types: DictionaryColumn, offences: OffenceTable) -> d
     }
 
 
-def _borough_columns(sheet: Sheet, places: RowPlaces, locator: Locator) -> dict[str, pa.Array]:
+def _borough_columns(sheet: Sheet, row_places: RowPlaces, locator: Locator) -> dict[str, pa.Array]:
     """By polygon for each distinct point; where no polygon answers, what the record's area name says."""
     area_column = word_column(sheet, "LSOA name")
-    borough_of_point = list(locator.boroughs(places.points))
+    borough_of_point = list(locator.boroughs(row_places.points))
     borough_of_area = [locator.stated_borough(area_name) for area_name in area_column.values]
     borough_names = sorted({name for name in (*borough_of_point, *borough_of_area) if name is not None})
     code_by_borough = {name: borough_code for borough_code, name in enumerate(borough_names)}
-    point_codes = _codes(borough_of_point, code_by_borough)[places.point_of_row]
+    point_codes = _codes(borough_of_point, code_by_borough)[row_places.point_of_row]
     area_codes = _codes([*borough_of_area, None], code_by_borough)[area_column.codes]
     borough_column = DictionaryColumn(
         np.where(point_codes < 0, area_codes, point_codes), pa.array(borough_names, type=pa.string())
@@ -192,19 +192,19 @@ def _borough_columns(sheet: Sheet, places: RowPlaces, locator: Locator) -> dict[
     }
 
 
-def _codes(names: Sequence[str | None], codes: dict[str, int]) -> Ints:
-    return np.array([-1 if name is None else codes[name] for name in names], dtype=np.int64)
+def _codes(borough_names: Sequence[str | None], code_by_borough: dict[str, int]) -> Ints:
+    return np.array([-1 if name is None else code_by_borough[name] for name in borough_names], dtype=np.int64)
 
 
-def _same_id_note(same_id_rows: Ints) -> tuple[str, ...]:
-    if not same_id_rows.size:
+def _same_id_note(same_id_indices: Ints) -> tuple[str, ...]:
+    if not same_id_indices.size:
         return ()
     note = "rows carry the Crime ID of another crime: kept, their ids end in #2, #3 ..."
-    return (f"{same_id_rows.size} {note}",)
+    return (f"{same_id_indices.size} {note}",)
 
 
-def _outside_note(places: RowPlaces, locator: Locator) -> tuple[str, ...]:
-    outside_count = int(locator.is_outside_extent(places.points)[places.point_of_row].sum())
+def _outside_note(row_places: RowPlaces, locator: Locator) -> tuple[str, ...]:
+    outside_count = int(locator.is_outside_extent(row_places.points)[row_places.point_of_row].sum())
     return (f"{outside_count} rows lie outside {locator.city.name}",) if outside_count else ()
 
 

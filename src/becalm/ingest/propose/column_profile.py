@@ -133,9 +133,9 @@ def first_rows(sheet: Sheet, column: str) -> pa.ChunkedArray:
     return sheet.data[column].slice(0, ROWS_PROFILED)
 
 
-def _time_formats(words: DictionaryColumn) -> tuple[tuple[str, ...], str, bool]:
+def _time_formats(column_words: DictionaryColumn) -> tuple[tuple[str, ...], str, bool]:
     """The formats that read all texts, how exact such times are, and whether they carry an offset."""
-    texts = words.values[:MOST_WORDS]
+    texts = column_words.values[:MOST_WORDS]
     if not texts or sum(bool(DATE_LIKE.match(text)) for text in texts) < 0.9 * len(texts):
         return (), "", False
     for formats, time_precision, has_offset in (

@@ -183,14 +183,14 @@ def _propose_words(draft: Draft, part: str, profile: ColumnProfile) -> Entries:
     return {"column": profile.column, "values": our_word_by_source}
 
 
-def _mapping_text(draft: Draft, head: Entries, parts: Mapping[str, Entries]) -> str:
+def _mapping_text(draft: Draft, head_entries: Entries, entries_by_part: Mapping[str, Entries]) -> str:
     """The mapping as a person reads and corrects it; columns that nothing uses stand below as remarks."""
     toml_document = tomlkit.document()
     for opening_line in OPENING:
         toml_document.add(tomlkit.comment(opening_line))
     toml_document.add(tomlkit.nl())
-    _add_entries(toml_document, head)
-    for part_name, part_entries in parts.items():
+    _add_entries(toml_document, head_entries)
+    for part_name, part_entries in entries_by_part.items():
         toml_table = tomlkit.table()
         _add_entries(toml_table, part_entries)
         if part_entries:
@@ -204,8 +204,8 @@ def _mapping_text(draft: Draft, head: Entries, parts: Mapping[str, Entries]) -> 
     return tomlkit.dumps(toml_document)
 
 
-def _add_entries(table: Any, entries: Entries) -> None:
-    for entry_key, entry_value in entries.items():
+def _add_entries(toml_table: Any, part_entries: Entries) -> None:
+    for entry_key, entry_value in part_entries.items():
         if isinstance(entry_value, dict):
             toml_item: Any = tomlkit.inline_table()
             toml_item.update(entry_value)
@@ -213,10 +213,10 @@ def _add_entries(table: Any, entries: Entries) -> None:
             toml_item = tomlkit.item(entry_value)
             if isinstance(entry_value, list):
                 toml_item.multiline(len(toml_item.as_string()) >= LINE_LENGTH)
-        table.add(entry_key, toml_item)
+        toml_table.add(entry_key, toml_item)
 
 
-def _plain_line(text: str) -> str:
+def _plain_line(raw_text: str) -> str:
     """A text that ends no comment: in one line, without control characters."""
-    printable_text = "".join(character if character.isprintable() else " " for character in text)
+    printable_text = "".join(character if character.isprintable() else " " for character in raw_text)
     return "  " + " ".join(printable_text.split())

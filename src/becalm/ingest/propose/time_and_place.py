@@ -116,13 +116,13 @@ def _doubt_zone(draft: Draft, profile: ColumnProfile, times: Times) -> None:
     )
 
 
-def _propose_heaps(draft: Draft, times: Times) -> Entries:
+def _propose_heaps(draft: Draft, column_times: Times) -> Entries:
     """Times that heap at full hours or midnight know less than they say."""
     heap_entries: Entries = {}
-    if len(times) < TIMES_ENOUGH:
+    if len(column_times) < TIMES_ENOUGH:
         return heap_entries
-    is_full_hour: Bools = times == times.astype("M8[h]")
-    is_midnight: Bools = times == times.astype("M8[D]")
+    is_full_hour: Bools = column_times == column_times.astype("M8[h]")
+    is_midnight: Bools = column_times == column_times.astype("M8[D]")
     if is_full_hour.mean() > HEAP / 60:
         heap_entries["full_hour_is_hour"] = True
         draft.doubts.append(
@@ -174,7 +174,7 @@ def propose_place(draft: Draft) -> Entries:
     return place_entries
 
 
-def _doubt_place(draft: Draft, guess: PlaceGuess, crs: str, quality: str) -> None:
+def _doubt_place(draft: Draft, guess: PlaceGuess, crs: str, point_quality: str) -> None:
     city = draft.locator.city
     if not guess.systems or guess.inside_share < SURE:
         draft.doubts.append(
@@ -188,7 +188,7 @@ def _doubt_place(draft: Draft, guess: PlaceGuess, crs: str, quality: str) -> Non
     draft.doubts.append(
         "are the places exact, moved to a block or snapped to given points? "
         f"There are {guess.distinct_share:.0%} as many distinct points as rows; "
-        f'quality = "{quality}" was taken'
+        f'quality = "{point_quality}" was taken'
     )
 
 
@@ -223,9 +223,9 @@ def _rank_systems(x: Floats, y: Floats, locator: Locator) -> tuple[tuple[str, ..
     return tuple(crs for crs, share in shares.items() if share >= best - 0.01)[:CANDIDATES_SHOWN], best
 
 
-def _share_inside(x: Floats, y: Floats, crs: str, locator: Locator) -> float:
+def _share_inside(x: Floats, y: Floats, crs_name: str, locator: Locator) -> float:
     try:
-        located_points = locator.locate(x, y, crs=crs)
+        located_points = locator.locate(x, y, crs=crs_name)
     except ProjError:  # some systems of the register cannot be computed
         return 0.0
     return float((located_points.is_known & ~locator.is_outside_extent(located_points)).mean())
