@@ -110,7 +110,7 @@ def _parse(
     column_types: Mapping[str, pa.DataType],
     *,
     multiline: bool,
-    uses_threads: bool,
+    use_threads: bool,
     odd_rows: list[Any] | None = None,
 ) -> pa.Table:
     """The typed columns. Rows that do not split go to `odd_rows`, or raise where there is no such list."""
@@ -123,7 +123,7 @@ def _parse(
     return pyarrow.csv.read_csv(
         path,
         read_options=pyarrow.csv.ReadOptions(
-            use_threads=uses_threads,
+            use_threads=use_threads,
             block_size=BLOCK_BYTES,
             encoding=text_header.encoding,
             column_names=text_header.columns,
@@ -224,7 +224,7 @@ def line_texts(file: InputFile, lines: Sequence[int]) -> dict[int, str]:
 
 def _split_file(file: InputFile, header: TextHeader, column_types: Mapping[str, pa.DataType]) -> Sheet:
     try:
-        row_table = _parse(file.path, header, column_types, multiline=False, uses_threads=False)
+        row_table = _parse(file.path, header, column_types, multiline=False, use_threads=False)
     except pa.ArrowInvalid:
         return _split_line_by_line(file, header, column_types)
     row_table = row_table.unify_dictionaries().combine_chunks()
