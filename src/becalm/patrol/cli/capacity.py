@@ -32,12 +32,12 @@ def capacity(session: Session, request: CapacityRequest) -> None:
 
 def _data(inputs: PatrolInputs) -> dict[str, object]:
     capacity = inputs.capacity
-    possible = capacity.possible_per_day
+    possible_bursts = capacity.possible_per_day
     return {
         "days": capacity.days,
-        "possible_per_day": round(possible.value, 2),
-        "possible_low": round(possible.low, 2),
-        "possible_high": round(possible.high, 2),
+        "possible_per_day": round(possible_bursts.value, 2),
+        "possible_low": round(possible_bursts.low, 2),
+        "possible_high": round(possible_bursts.high, 2),
         "wanted_per_day": round(capacity.wanted_per_day, 2),
         "areas": [_row(area) for area in capacity.areas],
         "uncovered": list(capacity.uncovered),
@@ -46,14 +46,14 @@ def _data(inputs: PatrolInputs) -> dict[str, object]:
 
 
 def _row(area: AreaCapacity) -> dict[str, object]:
-    possible = area.possible_per_day
+    possible_bursts = area.possible_per_day
     return {
         "area": area.area,
         "places": area.places,
-        **{name: round(getattr(area, name), 2) for name in FIGURES},
-        "possible_per_day": round(possible.value, 2),
-        "possible_low": round(possible.low, 2),
-        "possible_high": round(possible.high, 2),
+        **{figure: round(getattr(area, figure), 2) for figure in FIGURES},
+        "possible_per_day": round(possible_bursts.value, 2),
+        "possible_low": round(possible_bursts.low, 2),
+        "possible_high": round(possible_bursts.high, 2),
         "wanted_per_day": round(area.wanted_per_day, 2),
         "share": round(area.share, 4) if area.wanted_per_day else None,
         "gives": list(area.remedies),
@@ -68,9 +68,9 @@ def capacity_lines(inputs: PatrolInputs) -> Iterator[object]:
     """The arithmetic for people, with what gives where it does not come out."""
     from rich.text import Text
 
-    possible, wanted_per_day = inputs.capacity.possible_per_day, inputs.capacity.wanted_per_day
+    bursts, wanted_per_day = inputs.capacity.possible_per_day, inputs.capacity.wanted_per_day
     yield Text(
-        f"Bursts a day: about {possible.value:,.0f} possible ({possible.low:,.0f} to {possible.high:,.0f}), "
+        f"Bursts a day: about {bursts.value:,.0f} possible ({bursts.low:,.0f} to {bursts.high:,.0f}), "
         f"{wanted_per_day:,.0f} wanted."
     )
     yield _area_table(inputs.capacity)
@@ -90,8 +90,8 @@ def _area_table(capacity: Capacity) -> Table:
         Column("wanted", lambda area: f"{area.wanted_per_day:.1f}"),
         Column("possible/wanted", lambda area: f"{area.share:.0%}" if area.wanted_per_day else "-"),
     ]
-    hidden = NARROW_ONLY_WITHOUT if is_narrow(console()) else ()
-    return table([column for column in columns if column.heading not in hidden], capacity.areas)
+    hidden_headings = NARROW_ONLY_WITHOUT if is_narrow(console()) else ()
+    return table([column for column in columns if column.heading not in hidden_headings], capacity.areas)
 
 
 def _range(bursts: PossibleBursts) -> str:

@@ -24,8 +24,8 @@ def replan(session: Session, request: ReplanRequest) -> None:
 
     say_first_use()
     replan = replan_patrol(session.open_desk(), request)
-    rows = [{"replan": replan.index, "unit": unit} for unit in replan.units]
-    session.emit(replan, View(_replan_data, lambda _: rows, _replan_lines))
+    unit_rows = [{"replan": replan.index, "unit": unit} for unit in replan.units]
+    session.emit(replan, View(_replan_data, lambda _: unit_rows, _replan_lines))
 
 
 def _replan_data(replan: Replan) -> dict[str, object]:
@@ -40,8 +40,8 @@ def _replan_data(replan: Replan) -> dict[str, object]:
 
 
 def _replan_lines(replan: Replan) -> Iterator[str]:
-    change = describe_change(replan.dropped_count, len(replan.new_bursts))
-    yield f"Re-plan {replan.index} of {', '.join(replan.units)}: {change}."
+    change_text = describe_change(replan.dropped_count, len(replan.new_bursts))
+    yield f"Re-plan {replan.index} of {', '.join(replan.units)}: {change_text}."
     yield f"The plan in {replan.folder} is the new one; the ledger holds its number and its reason."
 
 
@@ -74,15 +74,17 @@ def _reveal_data(seed_reveal: SeedReveal) -> dict[str, object]:
 
 
 def _reveal_lines(seed_reveal: SeedReveal) -> Iterator[str]:
-    history, data = seed_reveal.history, _reveal_data(seed_reveal)
-    state = "had been opened" if seed_reveal.was_open else "is open now"
-    yield f"The seed of {history.first_day} to {history.last_day} {state}: entry {seed_reveal.entry}."
-    for name in ("seed", "nonce", *(("share",) if history.share else ())):
-        yield f"  {name:<6} {data[name]}"
-    sealed_values = {name: data[name] for name in ("inputs_sha256", "nonce", "seed", "version")}
-    line = json.dumps({"becalm": "patrol seed 1", **sealed_values}, separators=(",", ":"))
+    history, reveal_data = seed_reveal.history, _reveal_data(seed_reveal)
+    state_text = "had been opened" if seed_reveal.was_open else "is open now"
+    yield f"The seed of {history.first_day} to {history.last_day} {state_text}: entry {seed_reveal.entry}."
+    for key_name in ("seed", "nonce", *(("share",) if history.share else ())):
+        yield f"  {key_name:<6} {reveal_data[key_name]}"
+    sealed_values = {
+        key_name: reveal_data[key_name] for key_name in ("inputs_sha256", "nonce", "seed", "version")
+    }
+    sealed_line = json.dumps({"becalm": "patrol seed 1", **sealed_values}, separators=(",", ":"))
     yield "Anybody can hash it again, and must get the commitment:"
-    yield f"  printf '%s' '{line}' | sha256sum"
+    yield f"  printf '%s' '{sealed_line}' | sha256sum"
     yield f"  {history.commitment}"
 
 
@@ -93,8 +95,8 @@ def replay(session: Session, request: ReplayRequest) -> None:
 
     say_first_use()
     replay = replay_plan(session.open_desk(), request)
-    rows = [{"file": name, "equal": "true"} for name in replay.equal_files]
-    session.emit(replay, View(_replay_data, lambda _: rows, _replay_lines))
+    file_rows = [{"file": name, "equal": "true"} for name in replay.equal_files]
+    session.emit(replay, View(_replay_data, lambda _: file_rows, _replay_lines))
 
 
 def _replay_data(replay: Replay) -> dict[str, object]:
@@ -161,11 +163,13 @@ def _audit_lines(seed_audit: SeedAudit) -> Iterator[str]:
     if not seed_audit.histories and not seed_audit.unsealed_plans:
         yield "No seed was ever sealed here. `becalm patrol plan` seals the first."
     for history in seed_audit.histories:
-        area = f", {history.area}" if history.area else ""
-        replans = sum(plan.replan > 0 for plan in history.plans)
-        plans = f"planned, {replans} re-plan{'s' * (replans != 1)}" if history.plans else "not planned"
+        area_text = f", {history.area}" if history.area else ""
+        replan_count = sum(plan.replan > 0 for plan in history.plans)
+        plans = (
+            f"planned, {replan_count} re-plan{'s' * (replan_count != 1)}" if history.plans else "not planned"
+        )
         state = f"opened in entry {history.revealed_seq}" if history.revealed_seq else "sealed"
-        days = f"{history.first_day} to {history.last_day}{area}"
+        days = f"{history.first_day} to {history.last_day}{area_text}"
         yield f"entry {history.seq}: {days}: {history.commitment[:12]} by {history.actor}; {plans}; {state}"
         if history.reason:
             yield f"  re-roll of {history.replaces[:12]}: {history.reason}"

@@ -106,7 +106,9 @@ def _plan_data(answer: WrittenPlan) -> dict[str, object]:
         "entry": answer.history.seq,
         "again": answer.history.reason,
         "issued_again": answer.is_reissue,
-        "files": [{"file": name, "sha256": sha256_of_text(text)} for name, text in answer.files.items()],
+        "files": [
+            {"file": name, "sha256": sha256_of_text(content)} for name, content in answer.files.items()
+        ],
         "notes": list(answer.inputs.notes),
         "overrides": list(answer.inputs.overrides),
         "overrides_unlike_now": list(answer.override_differences),
@@ -116,8 +118,8 @@ def _plan_data(answer: WrittenPlan) -> dict[str, object]:
 def _file_rows(answer: WrittenPlan) -> Iterator[Mapping[str, object]]:
     from becalm.patrol.files.folder import sha256_of_text
 
-    for name, text in answer.files.items():
-        yield {"file": str(answer.folder / name), "sha256": sha256_of_text(text)}
+    for name, content in answer.files.items():
+        yield {"file": str(answer.folder / name), "sha256": sha256_of_text(content)}
 
 
 def _plan_lines(answer: WrittenPlan) -> Iterator[str]:
@@ -135,11 +137,11 @@ def _plan_lines(answer: WrittenPlan) -> Iterator[str]:
         f"  dosage      {page.forecast.expected_error:.1%} off the targets on average, "
         f"{page.forecast.drawn_error:.1%} as drawn; {len(page.forecast.outside)} places outside their band"
     )
-    ratio = f", {plan.entropy_ratio:.0%} of the most possible" if plan.entropy_ratio else ""
-    yield f"  chance      {page.bits_per_tour:.0f} bits a tour{ratio}"
+    ratio_text = f", {plan.entropy_ratio:.0%} of the most possible" if plan.entropy_ratio else ""
+    yield f"  chance      {page.bits_per_tour:.0f} bits a tour{ratio_text}"
     yield f"  travel      {plan.travel_share:.0%} of duty"
-    for short in plan.shortfalls[:MOST_SHORTFALLS]:
-        yield f"  falls short {short.hotspot}: {short.reason}; what would mend it: {short.remedy}"
+    for shortfall in plan.shortfalls[:MOST_SHORTFALLS]:
+        yield f"  falls short {shortfall.hotspot}: {shortfall.reason}; what would mend it: {shortfall.remedy}"
     if len(plan.shortfalls) > MOST_SHORTFALLS:
         yield f"              and {len(plan.shortfalls) - MOST_SHORTFALLS} more, on the page"
     for sentence in answer.override_differences:
@@ -152,7 +154,7 @@ def _plan_lines(answer: WrittenPlan) -> Iterator[str]:
 
 
 def _next_lines(folder: Path, workspace: Path | None) -> Iterator[str]:
-    where = f" --workspace {workspace}" if workspace else ""
+    workspace_option = f" --workspace {workspace}" if workspace else ""
     yield f"Next: becalm patrol check {folder}"
-    yield f"      becalm patrol next {folder} --unit UNIT{where}   for a unit's next two bursts"
+    yield f"      becalm patrol next {folder} --unit UNIT{workspace_option}   for a unit's next two bursts"
     yield f"      {folder / 'index.html'}   for the commander; {folder / 'units'} for the units"

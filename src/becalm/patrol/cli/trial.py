@@ -30,11 +30,11 @@ def trial(session: Session, request: TrialRequest) -> None:
 def _trial_row(trial: Trial) -> dict[str, object]:
     from becalm.patrol.files.arms import power_object
 
-    draw = trial.draw
+    arm_draw = trial.draw
     return {
         **power_object(trial.power),
-        "clusters": draw.clusters if draw else None,
-        "split_neighbours": draw.split_neighbours if draw else None,
+        "clusters": arm_draw.clusters if arm_draw else None,
+        "split_neighbours": arm_draw.split_neighbours if arm_draw else None,
         "folder": str(trial.folder) if trial.folder else None,
         "entry": trial.entry,
     }
@@ -50,14 +50,14 @@ def _trial_lines(trial: Trial) -> Iterator[str]:
         f"  power       {power.power:.0%} to find that {power.effect:.0%} are prevented (level "
         f"{power.level:.0%}, variance {power.dispersion:.2f} times the mean)"
     )
-    detectable = f"{power.detectable:.0%} or more, four times in five" if power.detectable else "nothing"
-    yield f"  detectable  {detectable}"
+    effect_text = f"{power.detectable:.0%} or more, four times in five" if power.detectable else "nothing"
+    yield f"  detectable  {effect_text}"
     if power.days_needed:
         yield f"  days needed {power.days_needed:,} to find {power.effect:.0%} four times in five"
     if trial.draw and trial.folder:
-        arms = trial.folder / "arms.csv"
-        yield f"The arms are drawn: {arms} (entry {trial.entry} of the ledger)."
-        yield f"Plan with them: becalm patrol plan --from DATE --arms {arms}"
+        arms_path = trial.folder / "arms.csv"
+        yield f"The arms are drawn: {arms_path} (entry {trial.entry} of the ledger)."
+        yield f"Plan with them: becalm patrol plan --from DATE --arms {arms_path}"
     else:
         yield "Nothing is drawn yet: give --out FOLDER to draw the arms."
     yield from trial.notes
@@ -86,9 +86,9 @@ def _override_data(answer: RecordedOverride) -> dict[str, object]:
 
 
 def _override_lines(answer: RecordedOverride) -> Iterator[str]:
-    override, count = answer.override, answer.overrides
+    override, override_count = answer.override, answer.overrides
     yield f"{override.hotspot} stays in arm {answer.arm} on {override.day}, and was given {override.gave}."
-    yield f"Recorded as entry {answer.entry}. Overrides so far: {count} ({answer.share:.1%})."
+    yield f"Recorded as entry {answer.entry}. Overrides so far: {override_count} ({answer.share:.1%})."
     if answer.share > MOST_OVERRIDDEN:
-        limit = f"{MOST_OVERRIDDEN:.0%}"
-        yield f"More than {limit} of place-days: the trial can hardly say what caused what."
+        limit_text = f"{MOST_OVERRIDDEN:.0%}"
+        yield f"More than {limit_text} of place-days: the trial can hardly say what caused what."

@@ -52,7 +52,7 @@ def delivered(session: Session, request: DeliveredRequest) -> None:
 
 
 def _place_row(place: PlaceDelivery) -> dict[str, object]:
-    return {name: _round(getattr(place, name)) for name in PLACE_COLUMNS}
+    return {column: _round(getattr(place, column)) for column in PLACE_COLUMNS}
 
 
 def _round(value: object) -> object:
@@ -64,21 +64,21 @@ def _delivery_data(report: DeliveryReport) -> dict[str, object]:
     return {
         "from": delivery.span.start.isoformat().replace("+00:00", "Z"),
         "until": delivery.span.end.isoformat().replace("+00:00", "Z"),
-        "totals": {name: _round(total) for name, total in _totals(delivery).items()},
+        "totals": {column: _round(total) for column, total in _totals(delivery).items()},
         "hotspots": [_place_row(place) for place in delivery.places],
         "notes": list(delivery.notes),
     }
 
 
 def _totals(delivery: Delivery) -> dict[str, float | None]:
-    totals = {
-        name: sum(getattr(place, name) for place in delivery.places)
-        for name in PLACE_COLUMNS[1:]
-        if name != "delivered_share"
+    sums = {
+        column: sum(getattr(place, column) for place in delivery.places)
+        for column in PLACE_COLUMNS[1:]
+        if column != "delivered_share"
     }
-    planned_minutes = totals["planned_minutes"]
-    share = totals["patrol_minutes"] / planned_minutes if planned_minutes else None
-    return {name: share if name == "delivered_share" else totals[name] for name in PLACE_COLUMNS[1:]}
+    planned_minutes = sums["planned_minutes"]
+    share = sums["patrol_minutes"] / planned_minutes if planned_minutes else None
+    return {column: share if column == "delivered_share" else sums[column] for column in PLACE_COLUMNS[1:]}
 
 
 def _delivery_lines(report: DeliveryReport) -> Iterator[object]:
@@ -87,7 +87,7 @@ def _delivery_lines(report: DeliveryReport) -> Iterator[object]:
     from becalm.console.screen import Column, table
 
     delivery = report.delivery
-    totals = {name: _round(total) for name, total in _totals(delivery).items()}
+    totals = {column: _round(total) for column, total in _totals(delivery).items()}
     yield Text(_headline(totals) if report.has_traces else _check_in_headline(totals))
     columns: list[Column[PlaceDelivery]] = [
         Column("hotspot", lambda p: p.name or p.hotspot, is_text=True),
@@ -98,20 +98,22 @@ def _delivery_lines(report: DeliveryReport) -> Iterator[object]:
         Column("officer-min", lambda p: f"{p.officer_minutes:,.0f}"),
         Column("check-ins (alone)", lambda p: f"{p.check_in_visits} ({p.check_in_only_visits})"),
     ]
-    worst = sorted(
+    worst_served = sorted(
         delivery.places, key=lambda p: (p.delivered_share is None, p.delivered_share or 0.0, p.hotspot)
     )
-    yield table(columns, worst[:MOST_PLACES])
-    if len(worst) > MOST_PLACES:
-        yield f"The {MOST_PLACES} that got least of their plan; all {len(worst)}: --format csv"
+    yield table(columns, worst_served[:MOST_PLACES])
+    if len(worst_served) > MOST_PLACES:
+        yield f"The {MOST_PLACES} that got least of their plan; all {len(worst_served)}: --format csv"
     yield from map(Text, delivery.notes)
 
 
 def _headline(totals: Mapping[str, object]) -> str:
-    share = totals["delivered_share"]
-    part = "nothing was planned" if share is None else f"{share:.0%} of the planned minutes"
+    delivered_share = totals["delivered_share"]
+    words = (
+        "nothing was planned" if delivered_share is None else f"{delivered_share:.0%} of the planned minutes"
+    )
     return (
-        f"Delivered: {totals['delivered_visits']:,} of {totals['planned_visits']:,} planned visits, {part}; "
+        f"Delivered: {totals['delivered_visits']:,} of {totals['planned_visits']:,} planned visits, {words}; "
         f"{totals['background_minutes']:,.0f} patrol-minutes beside the plan, "
         f"{totals['officer_minutes']:,.0f} officer-minutes in all."
     )
@@ -131,10 +133,10 @@ def certificate(session: Session, request: CertificateRequest) -> None:
     from becalm.console.emit import View
     from becalm.patrol.desk.visits import certify_visits
 
-    zone = request.time_zone or _workspace_zone(session)
-    _check_zone(zone)
+    time_zone = request.time_zone or _workspace_zone(session)
+    _check_zone(time_zone)
     view: View[Certificate] = View(certificate_object, _figure_rows, _certificate_lines)
-    session.emit(certify_visits(request, time_zone=zone, progress=session.progress), view)
+    session.emit(certify_visits(request, time_zone=time_zone, progress=session.progress), view)
 
 
 def _workspace_zone(session: Session) -> str:
@@ -159,10 +161,10 @@ def _check_zone(zone: str) -> None:
 def certificate_object(certificate: Certificate) -> dict[str, object]:
     """The certificate as other programs rely on it: first what the contract names, in its order."""
     settings = certificate.settings
-    figures = {**attack_object(certificate.attack), "floor": attack_object(certificate.floor)}
+    attack_figures = {**attack_object(certificate.attack), "floor": attack_object(certificate.floor)}
     return {
-        **{name: figures[name] for name in CONTRACT},
-        **figures,
+        **{figure: attack_figures[figure] for figure in CONTRACT},
+        **attack_figures,
         "calibration": _calibration(certificate.attack),
         "train_days": settings.train_days,
         "test_days": settings.test_days,
@@ -184,50 +186,50 @@ def certificate_object(certificate: Certificate) -> dict[str, object]:
 
 def attack_object(attack: Attack) -> dict[str, object]:
     """One attack: the contract's figures first."""
-    zone, insider = attack.longest_dead_zone, attack.auc_insider
+    dead_zone, insider_auc = attack.longest_dead_zone, attack.auc_insider
     return {
         "auc_static": round(attack.auc_static, DECIMALS),
         "auc_history": round(attack.auc_history, DECIMALS),
         **_interval("gain", attack.gain),
         **_interval("log_loss_skill", attack.log_loss_skill),
         **_interval("safest_decile_ratio", attack.safest_decile_ratio),
-        "longest_dead_zone_minutes": zone.minutes,
-        "dead_zone": {"area": zone.area, "begins": zone.begins},
-        "auc_insider": None if insider is None else round(insider, DECIMALS),
+        "longest_dead_zone_minutes": dead_zone.minutes,
+        "dead_zone": {"area": dead_zone.area, "begins": dead_zone.begins},
+        "auc_insider": None if insider_auc is None else round(insider_auc, DECIMALS),
         **_interval("insider_gain", attack.insider_gain),
     }
 
 
 def _interval(name: str, estimate: Estimate | None) -> dict[str, float | None]:
-    parts = {name: "value", f"{name}_low": "low", f"{name}_high": "high"}
+    field_of_key = {name: "value", f"{name}_low": "low", f"{name}_high": "high"}
     return {
-        key: None if estimate is None else round(getattr(estimate, part), DECIMALS)
-        for key, part in parts.items()
+        key: None if estimate is None else round(getattr(estimate, field), DECIMALS)
+        for key, field in field_of_key.items()
     }
 
 
 def _calibration(attack: Attack) -> list[dict[str, float]]:
-    shares = ("foretold", "timetable", "observed")
+    share_names = ("foretold", "timetable", "observed")
     return [
         {
             "decile": decile.decile,
             "moments": decile.moments,
-            **{name: round(getattr(decile, name), DECIMALS) for name in shares},
+            **{share_name: round(getattr(decile, share_name), DECIMALS) for share_name in share_names},
         }
         for decile in attack.calibration
     ]
 
 
 def _figure_rows(certificate: Certificate) -> Iterator[Mapping[str, object]]:
-    log, floor = attack_object(certificate.attack), attack_object(certificate.floor)
-    for name in FIGURES:
-        ends = {"low": f"{name}_low", "high": f"{name}_high"}
+    log_figures, floor_figures = attack_object(certificate.attack), attack_object(certificate.floor)
+    for figure in FIGURES:
+        key_of_end = {"low": f"{figure}_low", "high": f"{figure}_high"}
         yield {
-            "figure": name,
-            "log": log.get(name),
-            **{end: log.get(key) for end, key in ends.items()},
-            "floor": floor.get(name),
-            **{f"floor_{end}": floor.get(key) for end, key in ends.items()},
+            "figure": figure,
+            "log": log_figures.get(figure),
+            **{end: log_figures.get(key) for end, key in key_of_end.items()},
+            "floor": floor_figures.get(figure),
+            **{f"floor_{end}": floor_figures.get(key) for end, key in key_of_end.items()},
         }
 
 
@@ -244,13 +246,16 @@ def _certificate_lines(certificate: Certificate) -> Iterator[object]:
         f"Does a visit start within {settings.window_minutes} minutes? {certificate.moments:,} moments were "
         "foretold."
     )
-    log, floor = attack_object(attack), attack_object(certificate.floor)
-    rows = [(words, _figure_text(name, log), _figure_text(name, floor)) for name, words in FIGURES.items()]
-    yield string_table(("figure", "this log", "chance alone"), rows, left=("figure",))
-    zone = attack.longest_dead_zone
-    if zone.minutes:
-        where = f" in {zone.area}" if zone.area else ""
-        yield f"The longest dead zone{where} begins at {zone.begins}."
+    log_data, floor_data = attack_object(attack), attack_object(certificate.floor)
+    figure_rows = [
+        (label, _figure_text(name, log_data), _figure_text(name, floor_data))
+        for name, label in FIGURES.items()
+    ]
+    yield string_table(("figure", "this log", "chance alone"), figure_rows, left=("figure",))
+    dead_zone = attack.longest_dead_zone
+    if dead_zone.minutes:
+        area_text = f" in {dead_zone.area}" if dead_zone.area else ""
+        yield f"The longest dead zone{area_text} begins at {dead_zone.begins}."
     yield from describe_attack(attack)
     yield from (f"warning: {note}" for note in certificate.notes)
     yield (
@@ -266,16 +271,18 @@ def describe_attack(attack: Attack) -> tuple[str, ...]:
         f"The timetable alone foretells most visits (AUC {attack.auc_static:.2f}): they come at set times.",
     )
     if gain.low > MOST_GAIN or skill.low > MOST_SKILL or (safest is not None and safest.high < LEAST_SAFEST):
-        past = "Whoever has watched the visits so far foretells the next ones better than a timetable does."
+        verdict = (
+            "Whoever has watched the visits so far foretells the next ones better than a timetable does."
+        )
     elif (
         gain.high <= MOST_GAIN and skill.high <= MOST_SKILL and (safest is None or safest.low >= LEAST_SAFEST)
     ):
-        past = "Having watched the visits so far gives an attacker nothing to speak of."
+        verdict = "Having watched the visits so far gives an attacker nothing to speak of."
     else:
-        past = "Whether having watched gives an attacker anything cannot be told: see the intervals."
+        verdict = "Whether having watched gives an attacker anything cannot be told: see the intervals."
     aims = f"gain up to {MOST_GAIN}, skill up to {MOST_SKILL}, safest decile from {LEAST_SAFEST}"
     opening = set_times if attack.auc_static >= SET_TIMES_AUC else ()
-    return (*opening, f"{past} (Asked of a plan: {aims}.)")
+    return (*opening, f"{verdict} (Asked of a plan: {aims}.)")
 
 
 def _figure_text(name: str, figures: Mapping[str, object]) -> str:

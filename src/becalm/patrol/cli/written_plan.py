@@ -49,7 +49,7 @@ def check(session: Session, request: CheckRequest) -> None:
 
 
 def _violation_rows(verdict: PlanVerdict) -> list[Mapping[str, object]]:
-    return [{name: getattr(v, name) for name in VIOLATION_COLUMNS} for v in verdict.violations]
+    return [{column: getattr(v, column) for column in VIOLATION_COLUMNS} for v in verdict.violations]
 
 
 def _verdict_data(verdict: PlanVerdict) -> dict[str, object]:
@@ -62,9 +62,9 @@ def _verdict_data(verdict: PlanVerdict) -> dict[str, object]:
 
 def _verdict_lines(verdict: PlanVerdict) -> Iterator[str]:
     violations = verdict.violations
-    plural = "" if len(violations) == 1 else "s"
+    suffix = "" if len(violations) == 1 else "s"
     yield (
-        f"{verdict.visits:,} bursts of {verdict.unit_shifts:,} tours: {len(violations)} violation{plural}."
+        f"{verdict.visits:,} bursts of {verdict.unit_shifts:,} tours: {len(violations)} violation{suffix}."
     )
     for kind, count in sorted(Counter(v.kind for v in violations).items()):
         yield f"  {kind}: {count}"
@@ -108,9 +108,9 @@ def _next_lines(answer: NextBursts) -> Iterator[str]:
     if not answer.stops:
         yield f"{answer.unit}: no more bursts on this tour. Go back to {shift.base} in good time."
         return
-    for word, stop in zip(("Next", "Then"), answer.stops, strict=False):
-        name = stop.name if stop.name == stop.hotspot else f"{stop.name} ({stop.hotspot})"
-        yield f"{word}: {name}, {stop.start} to {stop.end}. At {stop.position}, within {stop.radius_m} m."
+    for when, stop in zip(("Next", "Then"), answer.stops, strict=False):
+        where = stop.name if stop.name == stop.hotspot else f"{stop.name} ({stop.hotspot})"
+        yield f"{when}: {where}, {stop.start} to {stop.end}. At {stop.position}, within {stop.radius_m} m."
     yield "Be seen, on foot, for the whole time. The rest stays sealed; ask again after that."
 
 
@@ -121,14 +121,14 @@ def sheet(session: Session, request: SheetRequest) -> None:
 
     sheets = write_sheets(session.open_desk(), request)
     data = {"folder": str(sheets.folder), "units": sheets.units, "files": list(sheets.files)}
-    rows = [{"file": str(sheets.folder / name)} for name in sheets.files]
+    rows = [{"file": str(sheets.folder / file_name)} for file_name in sheets.files]
     session.emit(sheets, View(lambda _: data, lambda _: rows, _sheet_lines))
 
 
 def _sheet_lines(sheets: SheetFolder) -> Iterator[str]:
-    first_two = "the first two bursts of each tour"
-    content = "whole routes, for the auditor alone" if sheets.is_sealed else first_two
-    yield f"Sheets and calendars of {sheets.units} units are in {sheets.folder}: {content}."
+    two_bursts_text = "the first two bursts of each tour"
+    content_text = "whole routes, for the auditor alone" if sheets.is_sealed else two_bursts_text
+    yield f"Sheets and calendars of {sheets.units} units are in {sheets.folder}: {content_text}."
     yield f"Print {sheets.folder / 'sheets.html'}: one unit a page."
 
 
@@ -188,8 +188,8 @@ def _place_lines(page: PlanPage) -> Iterator[str]:
             f"({visits.low:.0f} to {visits.high:.0f}), drawn {place.visits}"
         )
     yield page.outside_sentence
-    ratio = f", {plan.entropy_ratio:.1%} of the most possible" if plan.entropy_ratio else ""
-    yield f"Left to chance: {page.bits_per_tour:.1f} bits a tour{ratio}."
+    ratio_text = f", {plan.entropy_ratio:.1%} of the most possible" if plan.entropy_ratio else ""
+    yield f"Left to chance: {page.bits_per_tour:.1f} bits a tour{ratio_text}."
     yield f"Travel: {plan.travel_share:.1%} of duty."
     yield f"Commitment {plan.commitment.get('commitment')} (entry {plan.commitment.get('entry')})."
 

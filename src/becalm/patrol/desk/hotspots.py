@@ -56,31 +56,34 @@ def load_hotspots(
     """
     if hotspot_list is not None:
         return _from_list(desk, hotspot_list)
-    entries = active_entries(desk) if overrides is None else overrides
+    override_entries = active_entries(desk) if overrides is None else overrides
     if request.hotspots is not None:
-        return _from_file(desk, Path(request.hotspots), entries)
-    return _from_list(desk, list_hotspots(desk, request, seed=seed, overrides=entries))
+        return _from_file(desk, Path(request.hotspots), override_entries)
+    return _from_list(desk, list_hotspots(desk, request, seed=seed, overrides=override_entries))
 
 
 def list_hotspots(
     desk: Desk, request: InputsRequest, *, seed: int | None = None, overrides: tuple[int, ...] | None = None
 ) -> HotspotAnswer:
     """The list that a plan or a trial is made for: it keeps the overrides in the ledger."""
-    entries = active_entries(desk) if overrides is None else overrides
+    override_entries = active_entries(desk) if overrides is None else overrides
     find_request = HotspotRequest(
         records=RecordOptions(target=request.target), count=request.count, seed=seed
     )
-    return find_hotspots(desk, find_request, override_entries=entries)
+    return find_hotspots(desk, find_request, override_entries=override_entries)
 
 
 def describe_arm_conflicts(arms: Mapping[tuple[str, date], Arm], hotspots: PatrolHotspots) -> Iterator[str]:
     """Where an override and a trial meet: a place keeps its arm for every analysis, or never had one."""
-    in_trial, listed_names = {hotspot for hotspot, _ in arms}, {place.hotspot for place in hotspots.places}
+    trial_places, listed_names = (
+        {hotspot for hotspot, _ in arms},
+        {place.hotspot for place in hotspots.places},
+    )
     for decision in hotspots.overrides:
         place, entry = decision.place_id, f"entry {decision.entry} of the ledger"
-        if not decision.include and place in in_trial:
+        if not decision.include and place in trial_places:
             yield f"Trial: {place} is left out by {entry}. Its days stay in their arms and are given nothing."
-        elif decision.include and place not in in_trial and place in listed_names:
+        elif decision.include and place not in trial_places and place in listed_names:
             yield f"Trial: {place} is included by {entry} and has no arm. It is no part of the trial."
 
 
@@ -90,14 +93,14 @@ def describe_override_differences(sources: Mapping[str, str], entries: Sequence[
         int(key.removeprefix(OVERRIDE_SOURCE)) for key in sources if key.startswith(OVERRIDE_SOURCE)
     }
     sentences = []
-    if later := sorted(set(entries) - planned_entries):
+    if new_seqs := sorted(set(entries) - planned_entries):
         sentences.append(
-            f"The plan was sealed before the override in entry {_join(later)} of the ledger, and does not "
+            f"The plan was sealed before the override in entry {_join(new_seqs)} of the ledger, and does not "
             "keep it. To keep it from the next tour on, make the plan anew and say why."
         )
-    if expired := sorted(planned_entries - set(entries)):
+    if old_seqs := sorted(planned_entries - set(entries)):
         sentences.append(
-            f"The plan keeps the override in entry {_join(expired)} of the ledger, which held when it was "
+            f"The plan keeps the override in entry {_join(old_seqs)} of the ledger, which held when it was "
             "sealed and holds no more."
         )
     return tuple(sentences)
@@ -108,26 +111,26 @@ def _join(entries: Sequence[int]) -> str:
 
 
 def _from_list(desk: Desk, hotspot_list: HotspotAnswer) -> PatrolHotspots:
-    hotspots, run = hotspot_list.hotspots, hotspot_list.run
-    decisions = read_overrides(desk, cast("Sequence[int]", run.parameters.get("overrides", ())))
+    hotspots, list_run = hotspot_list.hotspots, hotspot_list.run
+    decisions = read_overrides(desk, cast("Sequence[int]", list_run.parameters.get("overrides", ())))
     notes = (
         *(f"Hotspots: {warning}" for warning in hotspots.warnings),
         *override_lines(hotspots.selection, hotspots.places),
     )
-    sources = {"hotspots": f"becalm find, seed {run.seed}", "records": data_digest(run.data)}
-    pins = _override_sources(desk, decisions)
-    return PatrolHotspots(places_from_list(hotspots), {**sources, **pins}, notes, decisions)
+    sources = {"hotspots": f"becalm find, seed {list_run.seed}", "records": data_digest(list_run.data)}
+    pin_hashes = _override_sources(desk, decisions)
+    return PatrolHotspots(places_from_list(hotspots), {**sources, **pin_hashes}, notes, decisions)
 
 
 def _from_file(desk: Desk, file: Path, entries: tuple[int, ...]) -> PatrolHotspots:
     """A file is taken as it is, but for places that an override leaves out."""
     places, decisions = read_hotspots(file, crs=desk.workspace.city.crs), read_overrides(desk, entries)
-    names = {place.hotspot for place in places}
-    left_out = {decision.place_id for decision in decisions if not decision.include}
+    place_ids = {place.hotspot for place in places}
+    excluded_ids = {decision.place_id for decision in decisions if not decision.include}
     return PatrolHotspots(
-        tuple(place for place in places if place.hotspot not in left_out),
+        tuple(place for place in places if place.hotspot not in excluded_ids),
         {"hotspots": sha256_of(file), **_override_sources(desk, decisions)},
-        tuple(_describe_decision(decision, decision.place_id in names) for decision in decisions),
+        tuple(_describe_decision(decision, decision.place_id in place_ids) for decision in decisions),
         decisions,
     )
 
@@ -145,5 +148,5 @@ def _describe_decision(decision: PlaceDecision, is_in_file: bool) -> str:
 
 
 def _override_sources(desk: Desk, decisions: Sequence[PlaceDecision]) -> dict[str, str]:
-    pins = override_pins(desk, [decision.entry for decision in decisions if decision.entry is not None])
-    return {f"{OVERRIDE_SOURCE}{key.rpartition(' ')[2]}": sha256 for key, sha256 in pins.items()}
+    pin_hashes = override_pins(desk, [decision.entry for decision in decisions if decision.entry is not None])
+    return {f"{OVERRIDE_SOURCE}{key.rpartition(' ')[2]}": sha256 for key, sha256 in pin_hashes.items()}

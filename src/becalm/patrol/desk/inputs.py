@@ -145,8 +145,8 @@ def load_inputs(
     """
     pins = pins or PinnedChoices()
     find_seed = desk.draw_seed() if pins.find_seed is None else pins.find_seed
-    listing = partial(load_hotspots, desk, request, find_seed, hotspot_list, pins.overrides)
-    dosed = _dose_inputs(desk, request, arms, listing)
+    load_list = partial(load_hotspots, desk, request, find_seed, hotspot_list, pins.overrides)
+    dosed = _dose_inputs(desk, request, arms, load_list)
     places, book = dosed.places, dosed.files.book
     capacity = assess_capacity(
         places, dosed.shifts, dosed.travel.tables, book.planner, days=request.days, arms=dosed.arms
@@ -154,13 +154,13 @@ def load_inputs(
     fitted_dosage = (
         fit_dosage(places, capacity, when_short=book.dose.when_short) if is_fitted else (places, ())
     )
-    plans = find_earlier_plans(desk, request) if pins.earlier_plans is None else pins.earlier_plans
-    carried = carry_over(desk, plans, request.first_day, (place.hotspot for place in places))
+    plan_names = find_earlier_plans(desk, request) if pins.earlier_plans is None else pins.earlier_plans
+    carried = carry_over(desk, plan_names, request.first_day, (place.hotspot for place in places))
     shifts, shift_notes = select_working_shifts(dosed.shifts, {place.area for place in places})
     plan_inputs = _build_plan_inputs(desk, request, dosed, fitted_dosage[0], shifts, carried)
-    left_out = _left_out_notes(dosed.files.hotspots, places)
+    omission_notes = _left_out_notes(dosed.files.hotspots, places)
     change_notes = _clock_change_notes(request, plan_inputs.zone)
-    notes = (*dosed.dosage_notes, *left_out, *shift_notes, *dosed.travel.notes, *dosed.arm_notes)
+    notes = (*dosed.dosage_notes, *omission_notes, *shift_notes, *dosed.travel.notes, *dosed.arm_notes)
     return PatrolInputs(
         plan_inputs=plan_inputs,
         book=book,
@@ -175,11 +175,11 @@ def load_inputs(
 
 
 def _dose_inputs(
-    desk: Desk, request: InputsRequest, arms: str | None, listing: Callable[[], PatrolHotspots]
+    desk: Desk, request: InputsRequest, arms: str | None, load_list: Callable[[], PatrolHotspots]
 ) -> _DosedInputs:
-    files = _read_files(desk, request, arms, listing)
+    files = _read_files(desk, request, arms, load_list)
     book, roster, zone = files.book, files.roster, desk.workspace.city.time_zone
-    areas = {team.base: team.area for team in roster.teams}
+    area_of_base = {team.base: team.area for team in roster.teams}
     dosage, all_shifts = collect_errors(
         lambda: dose_places(
             select_places(files.hotspots.places, roster.area_of_borough, request.borough, request.area),
@@ -187,7 +187,7 @@ def _dose_inputs(
             area_of_borough=roster.area_of_borough or None,
             area_of_base=[]
             if roster.area_of_borough
-            else [(base, areas.get(base.base, "")) for base in roster.bases],
+            else [(base, area_of_base.get(base.base, "")) for base in roster.bases],
         ),
         lambda: expand_shifts(
             roster, first=request.first_day, days=request.days, zone=zone, meals=book.meals
@@ -227,16 +227,16 @@ def _build_plan_inputs(
 
 
 def _read_files(
-    desk: Desk, request: InputsRequest, arms: str | None, listing: Callable[[], PatrolHotspots]
+    desk: Desk, request: InputsRequest, arms: str | None, load_list: Callable[[], PatrolHotspots]
 ) -> InputFiles:
     """Read every file, and report what is wrong in all of them together."""
-    (book, policy_sources), (units, roster), hotspots, arms_of_days = collect_errors(
+    (book, policy_sources), (units_path, roster), hotspots, arms_of_days = collect_errors(
         lambda: _read_policy(desk.workspace, request.policy),
         lambda: _read_units(desk.workspace, request),
-        listing,
+        load_list,
         lambda: read_arms(Path(arms)) if arms else {},
     )
-    sources = {**hotspots.sources, **policy_sources, UNITS_FILE: hash_file(units)}
+    sources = {**hotspots.sources, **policy_sources, UNITS_FILE: hash_file(units_path)}
     return InputFiles(book, roster, hotspots, arms_of_days, sources)
 
 
@@ -284,12 +284,12 @@ def _arms_of_days(
     files: InputFiles, places: tuple[PatrolPlace, ...], request: InputsRequest
 ) -> tuple[Mapping[tuple[str, date], Arm], tuple[str, ...]]:
     """The arms of these places on these days, and what is to be said of them."""
-    hotspots = [place.hotspot for place in places]
-    arms = select_arms(files.arms, hotspots, first_day=request.first_day, days=request.days)
-    if not arms:
-        return arms, ()
-    note = f"Trial: {len(arms)} of {len(places) * request.days} place-days have an arm."
-    return arms, (note, *describe_arm_conflicts(files.arms, files.hotspots))
+    hotspot_names = [place.hotspot for place in places]
+    arm_of_day = select_arms(files.arms, hotspot_names, first_day=request.first_day, days=request.days)
+    if not arm_of_day:
+        return arm_of_day, ()
+    count_note = f"Trial: {len(arm_of_day)} of {len(places) * request.days} place-days have an arm."
+    return arm_of_day, (count_note, *describe_arm_conflicts(files.arms, files.hotspots))
 
 
 def _left_out_notes(hotspots: PatrolHotspots, places: tuple[PatrolPlace, ...]) -> tuple[str, ...]:
@@ -320,23 +320,23 @@ def load_travel(
         with every hotspot that no unit of its area can reach and be back from within its shift, and why; or
         every pair of a given table that is longer than a way over another stop.
     """
-    modes = sorted({shift.mode for shift in shifts})
-    stops = locate_stops(places, bases)
-    streets = find_streets(workspace, request.streets)
+    used_modes = sorted({shift.mode for shift in shifts})
+    point_of_stop = locate_stops(places, bases)
+    streets_path = find_streets(workspace, request.streets)
     if request.travel is not None:
-        travel, faults = _travel_by_table(request, stops, modes, book), tuple[Fault, ...]()
-    elif streets is not None:
-        travel, faults = _travel_over_streets(workspace, streets, stops, modes, book)
+        travel, faults = _travel_by_table(request, point_of_stop, used_modes, book), tuple[Fault, ...]()
+    elif streets_path is not None:
+        travel, faults = _travel_over_streets(workspace, streets_path, point_of_stop, used_modes, book)
     else:
-        travel, faults = _travel_by_straight_lines(stops, modes, book), ()
+        travel, faults = _travel_by_straight_lines(point_of_stop, used_modes, book), ()
     check_reach(places, shifts, travel.tables, book.planner, faults)
     return travel
 
 
 def find_streets(workspace: Workspace, file_name: str | None) -> Path | None:
     """The streets: the file that was named, else the workspace's own, if there is one."""
-    own_files = (workspace.path / name for name in STREET_FILES)
-    return Path(file_name) if file_name else next((path for path in own_files if path.is_file()), None)
+    own_paths = (workspace.path / name for name in STREET_FILES)
+    return Path(file_name) if file_name else next((path for path in own_paths if path.is_file()), None)
 
 
 def _travel_by_straight_lines(stops: Stops, modes: Sequence[Mode], book: PolicyBook) -> TravelTimes:
@@ -373,8 +373,8 @@ def _travel_by_table(
             "Correct them, or shorten them all with `close_triangles`.",
             faults,
         )
-    shortened = (f"Shortened: {fault.where}, {fault.what}." for fault in faults)
-    notes = (f"Travel by {path.name}, as given.", *shortened)
+    shortened_notes = (f"Shortened: {fault.where}, {fault.what}." for fault in faults)
+    notes = (f"Travel by {path.name}, as given.", *shortened_notes)
     return TravelTimes(round_up_travel(tables.values()), {"travel": sha256_of(path)}, notes)
 
 
@@ -386,14 +386,14 @@ def find_earlier_plans(desk: Desk, request: InputsRequest) -> tuple[str, ...]:
     """Which plans cover the day before, as they are now? Of several for one area, the newest."""
     eve = request.first_day - timedelta(days=1)
     histories = audit_patrol(desk).histories
-    covering = [h for h in histories if h.plans and h.first_day < request.first_day]
-    newest: list[SeedHistory] = []
-    for history in sorted(covering, key=lambda history: -history.seq):
-        is_replaced = any(newer.overlaps(eve, 1, history.area) for newer in newest)
+    earlier_seeds = [h for h in histories if h.plans and h.first_day < request.first_day]
+    newest_seeds: list[SeedHistory] = []
+    for history in sorted(earlier_seeds, key=lambda history: -history.seq):
+        is_replaced = any(newer_seed.overlaps(eve, 1, history.area) for newer_seed in newest_seeds)
         if history.overlaps(eve, 1, request.area) and not is_replaced:
-            newest.append(history)
-    counts = ((h.commitment, len(sealed_box(desk).plans(h.commitment))) for h in newest)
-    return tuple(f"{commitment} {count - 1}" for commitment, count in counts if count)
+            newest_seeds.append(history)
+    plan_counts = ((h.commitment, len(sealed_box(desk).plans(h.commitment))) for h in newest_seeds)
+    return tuple(f"{commitment} {plan_count - 1}" for commitment, plan_count in plan_counts if plan_count)
 
 
 def carry_over(desk: Desk, plans: Iterable[str], first_day: date, hotspots: Iterable[str]) -> CarryOver:
@@ -402,21 +402,21 @@ def carry_over(desk: Desk, plans: Iterable[str], first_day: date, hotspots: Iter
     Owed is what a place was owed before, and was to get on average, less what it was drawn. A plan
     that does not end on the day before leaves no visits owed: it was cut short, and a new one was made.
     """
-    names, listed_hotspots = tuple(plans), set(hotspots)
+    plan_names, listed_hotspots = tuple(plans), set(hotspots)
     owed_visits: dict[str, float] = {}
     bursts: list[Burst] = []
-    notes: list[str] = []
-    for name in names:
-        plan = _read_sealed_plan(desk, name)
+    carry_notes: list[str] = []
+    for plan_name in plan_names:
+        plan = _read_sealed_plan(desk, plan_name)
         if plan.inputs.first_day + timedelta(days=plan.inputs.days) == first_day:
             owed_visits |= compute_owed_visits(plan.inputs.owed_visits, plan.dosage)
-            notes.append(
+            carry_notes.append(
                 f"Visits owed are carried over from the plan of {plan.inputs.first_day} "
-                f"({name[:12]}), as it was drawn; they pull weakly."
+                f"({plan_name[:12]}), as it was drawn; they pull weakly."
             )
         bursts += list_late_bursts(plan.routes, first_day, zone=plan.inputs.zone)
     return CarryOver(
-        names,
+        plan_names,
         {hotspot: visits for hotspot, visits in owed_visits.items() if hotspot in listed_hotspots},
         tuple(
             sorted(
@@ -424,19 +424,21 @@ def carry_over(desk: Desk, plans: Iterable[str], first_day: date, hotspots: Iter
                 key=lambda burst: (burst.span.start, burst.hotspot, burst.unit),
             )
         ),
-        tuple(notes),
+        tuple(carry_notes),
     )
 
 
 def _read_sealed_plan(desk: Desk, name: str) -> PlanDocument:
-    commitment, index = name.split()
+    commitment, plan_index = name.split()
     texts = sealed_box(desk).plans(commitment)
-    if int(index) >= len(texts):
+    if int(plan_index) >= len(texts):
         raise PlanError(
             f"The sealed plan {commitment[:12]}, of the days before, is not in this workspace. Restore "
             "patrol/sealed from a backup."
         )
-    text = texts[int(index)]
+    plan_text = texts[int(plan_index)]
     return plan_of_texts(
-        text, sealed_box(desk).visits_of(commitment, text), where=f"the sealed plan of {commitment[:12]}"
+        plan_text,
+        sealed_box(desk).visits_of(commitment, plan_text),
+        where=f"the sealed plan of {commitment[:12]}",
     )

@@ -71,12 +71,12 @@ def reveal_seed(desk: Desk, request: RevealRequest) -> SeedReveal:
         "seed": sealed_key.seed.hex(),
         "nonce": sealed_key.nonce.hex(),
     }
-    optional = {
+    optional_facts = {
         "share": sealed_key.share.hex(),
         "reason": request.early.strip(),
         "second": request.second.strip(),
     }
-    facts |= {name: value for name, value in optional.items() if value}
+    facts |= {name: value for name, value in optional_facts.items() if value}
     entry = record_event(desk, "patrol_seed_revealed", purpose=PURPOSE, facts=facts)
     return SeedReveal(find_seed_history(desk, history.commitment), entry.seq, was_open=False)
 
@@ -97,10 +97,10 @@ def replay_plan(desk: Desk, request: ReplayRequest) -> Replay:
     key = _opened_key(plan, history)
     _check_used_once(desk, history)
     check_same_distribution(fit_distribution(plan.inputs), plan.distribution)
-    replayed = plan_files(*redraw_plan(plan, key))
+    new_files = plan_files(*redraw_plan(plan, key))
     contents = {name: (folder / name).read_bytes() for name in COMPARED_FILES if (folder / name).is_file()}
     for name, content in contents.items():
-        _check_equal(name, content, replayed[name], folder)
+        _check_equal(name, content, new_files[name], folder)
     _check_recorded(history, plan, contents)
     return Replay(plan, history, tuple(contents))
 
@@ -148,13 +148,13 @@ def _check_used_once(desk: Desk, history: SeedHistory) -> None:
 
 
 def _check_recorded(history: SeedHistory, plan: PlanDocument, contents: Mapping[str, bytes]) -> None:
-    index = len(plan.commitment.get("replans") or ())
-    hashes = {record.plan_sha256 for record in history.plans if record.replan == index}
-    sha256 = sha256_of_text(contents["plan.json"])
-    if sha256 not in hashes:
+    replan_index = len(plan.commitment.get("replans") or ())
+    recorded_hashes = {record.plan_sha256 for record in history.plans if record.replan == replan_index}
+    plan_sha256 = sha256_of_text(contents["plan.json"])
+    if plan_sha256 not in recorded_hashes:
         raise ReplayError(
             f"The plan can be drawn from its seed, but the ledger recorded another one for it "
-            f"({', '.join(sorted(p[:12] for p in hashes)) or 'none'}, not {sha256[:12]})."
+            f"({', '.join(sorted(p[:12] for p in recorded_hashes)) or 'none'}, not {plan_sha256[:12]})."
         )
 
 
@@ -177,8 +177,8 @@ def describe_first_difference(name: str, text: str, replayed: str) -> str:
         was, now = json.loads(text), json.loads(replayed)
         key = next((key for key in [*now, *was] if was.get(key) != now.get(key)), "its layout")
         return f"the first entry that differs is {key!r}"
-    lines = zip_longest(text.splitlines(), replayed.splitlines(), fillvalue="(no line)")
-    number, (was, now) = next((n, pair) for n, pair in enumerate(lines, start=1) if pair[0] != pair[1])
+    line_pairs = zip_longest(text.splitlines(), replayed.splitlines(), fillvalue="(no line)")
+    number, (was, now) = next((n, pair) for n, pair in enumerate(line_pairs, start=1) if pair[0] != pair[1])
     return f"line {number} says {was!r}, and the seed gives {now!r}"
 
 

@@ -70,10 +70,10 @@ def commit_patrol(desk: Desk, request: CommitRequest) -> SeedCommitment:
     """Seal a seed for these days, so that an overseer can bring a share before anything is drawn."""
     inputs = load_inputs(desk, request.inputs, arms=request.arms)
     with desk.progress("commit", total=_area_count(inputs), unit="areas") as advance:
-        sha256 = _hash_inputs(inputs, fit_distribution(inputs.plan_inputs, advance=advance))
-    history = seal_seed(desk, _seed_period(request.inputs), request.seal, inputs_sha256=sha256)
+        inputs_sha256 = _hash_inputs(inputs, fit_distribution(inputs.plan_inputs, advance=advance))
+    history = seal_seed(desk, _seed_period(request.inputs), request.seal, inputs_sha256=inputs_sha256)
     _keep_choices(desk, history, request, inputs)
-    return SeedCommitment(history, inputs, sha256)
+    return SeedCommitment(history, inputs, inputs_sha256)
 
 
 def plan_patrol(
@@ -107,11 +107,11 @@ def plan_patrol(
         history = _commit(desk, request, inputs, distribution, active_seed, share)
         sealed_seed = open_sealed(desk, history, share=share)
         plan, propensities = _draw_plan(inputs, distribution, sealed_seed, advance)
-    files = plan_files(plan, propensities)
-    is_reissue = _record_plan(desk, sealed_seed, plan, files)
-    write_folder(folder, files, kind=PLAN_FOLDER)
+    plan_texts = plan_files(plan, propensities)
+    is_reissue = _record_plan(desk, sealed_seed, plan, plan_texts)
+    write_folder(folder, plan_texts, kind=PLAN_FOLDER)
     differences = describe_override_differences(inputs.sources, active_entries(desk))
-    return WrittenPlan(folder, plan, history, files, inputs, is_reissue, differences)
+    return WrittenPlan(folder, plan, history, plan_texts, inputs, is_reissue, differences)
 
 
 def default_folder(desk: Desk, first_day: date) -> Path:
@@ -129,8 +129,8 @@ def is_first_use() -> bool:
 
     kernels: tuple[Any, ...] = (expect_visits, draw_routes)
     # numba says nowhere else whether a kernel is kept.
-    caches = (kernel._cache._cache_file for kernel in kernels)
-    return not all(cache._load_index() for cache in caches)
+    kernel_caches = (kernel._cache._cache_file for kernel in kernels)
+    return not all(cache._load_index() for cache in kernel_caches)
 
 
 def _area_count(inputs: PatrolInputs) -> int:
@@ -150,12 +150,12 @@ def _commit(
     share: bytes,
 ) -> SeedHistory:
     """The seed that was sealed for these inputs already, else one that is sealed now."""
-    sha256, period = _hash_inputs(inputs, distribution), _seed_period(request.inputs)
+    inputs_sha256, period = _hash_inputs(inputs, distribution), _seed_period(request.inputs)
     if active_seed is None:
-        history = seal_seed(desk, period, request.seal, inputs_sha256=sha256, share=share)
+        history = seal_seed(desk, period, request.seal, inputs_sha256=inputs_sha256, share=share)
         _keep_choices(desk, history, request, inputs)
         return history
-    if active_seed.inputs_sha256 != sha256:
+    if active_seed.inputs_sha256 != inputs_sha256:
         raise PlanError(
             f"A seed was sealed for {period} (entry {active_seed.seq}), and what the plan would be made of "
             "is no longer what it was sealed with: units, hotspots, streets, policy or an option were "
@@ -212,7 +212,7 @@ def _record_plan(
         box.keep(history.commitment, name, str(files[name]))
     if first_plan:
         return True
-    facts: dict[str, Fact] = {
+    plan_facts: dict[str, Fact] = {
         "plan_sha256": plan_sha256,
         "visits_sha256": sha256_of_text(files["visits.csv"]),
         "inputs_sha256": history.inputs_sha256,
@@ -223,9 +223,9 @@ def _record_plan(
         "units": len({shift.unit for shift in plan.inputs.shifts}),
         "replan": 0,
     }
-    optional = {"area": history.area, "share_sha256": sealed_seed.share_sha256}
-    facts |= {name: value for name, value in optional.items() if value}
-    record_event(desk, "bursts_planned", purpose=PURPOSE, facts=facts)
+    optional_facts = {"area": history.area, "share_sha256": sealed_seed.share_sha256}
+    plan_facts |= {name: value for name, value in optional_facts.items() if value}
+    record_event(desk, "bursts_planned", purpose=PURPOSE, facts=plan_facts)
     return False
 
 
@@ -234,19 +234,22 @@ def _keep_choices(
 ) -> None:
     """Keep beside the seed what was asked for, and what was chosen with it."""
     overrides = " ".join((OVERRIDES, *map(str, inputs.overrides)))
-    choices = "\n".join((str(inputs.find_seed), overrides, *inputs.earlier_plans)) + "\n"
+    choices_json = "\n".join((str(inputs.find_seed), overrides, *inputs.earlier_plans)) + "\n"
     box = sealed_box(desk)
-    box.keep(history.commitment, INPUTS, choices)
+    box.keep(history.commitment, INPUTS, choices_json)
     box.keep(history.commitment, REQUEST, json_text(request_values(request)))
 
 
 def _pinned_choices(desk: Desk, history: SeedHistory | None) -> PinnedChoices:
     """What was kept beside this seed; nothing where none was sealed yet."""
-    text = sealed_box(desk).text(history.commitment, INPUTS) if history else None
-    if not text:
+    choices_text = sealed_box(desk).text(history.commitment, INPUTS) if history else None
+    if not choices_text:
         return PinnedChoices()
-    seed, *lines = text.splitlines()
+    seed, *lines = choices_text.splitlines()
     overrides = tuple(
-        int(entry) for line in lines if line.startswith(OVERRIDES) for entry in line.split()[1:]
+        int(entry)
+        for plan_line in lines
+        if plan_line.startswith(OVERRIDES)
+        for entry in plan_line.split()[1:]
     )
     return PinnedChoices(int(seed), overrides, tuple(x for x in lines if not x.startswith(OVERRIDES)))

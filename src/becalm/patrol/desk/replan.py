@@ -87,8 +87,8 @@ def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
 
 def apply_replan(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> PlanDocument:
     """The plan with the tours that this note names drawn anew: the same note and key give the same plan."""
-    step = _replan_step(plan, note, key)
-    new_routes = replan_bursts(plan.inputs, step.moment, step.states)
+    replan_step = _replan_step(plan, note, key)
+    new_routes = replan_bursts(plan.inputs, replan_step.moment, replan_step.states)
     route_of_tour: dict[tuple[str, Any], UnitRoute] = {(r.unit, r.day): r for r in new_routes}
     routes = tuple(route_of_tour.get((route.unit, route.day), route) for route in plan.routes)
     bursts = (burst for route in routes for burst in route.bursts)
@@ -120,8 +120,8 @@ def redraw_plan(plan: PlanDocument, key: bytes) -> tuple[PlanDocument, Propensit
     for note in plan.commitment["replans"]:
         steps.append(_replan_step(document, note, key))
         document = apply_replan(document, note, key)
-    chances = update_propensities(plan.inputs, plan.distribution, key, first_plan.propensities, steps)
-    return document, chances
+    propensities = update_propensities(plan.inputs, plan.distribution, key, first_plan.propensities, steps)
+    return document, propensities
 
 
 def _replan_step(plan: PlanDocument, note: Mapping[str, Any], key: bytes) -> ReplanStep:
@@ -135,18 +135,18 @@ def _unit_states(
 ) -> tuple[UnitState, ...]:
     if bool(request.unit) == bool(request.area):
         raise UsageError("Name the unit whose tour is drawn anew with `unit`, or a whole area with `area`.")
-    routes = [route for route in plan.routes if _is_on_tour(plan, route, request, at)]
-    if not routes:
+    routes_on_tour = [route for route in plan.routes if _is_on_tour(plan, route, request, at)]
+    if not routes_on_tour:
         who = request.unit or f"of {request.area}"
         raise PlanError(
             f"No unit {who} is on tour at {local_time_text(at, plan)} ({plan.inputs.zone}) in this plan. "
             "Name a unit and a time (`at`) within one of its tours."
         )
-    states = tuple(find_unit_state(plan.inputs, route, at) for route in routes)
+    states = tuple(find_unit_state(plan.inputs, route, at) for route in routes_on_tour)
     if request.area:
         return states
-    stops = {place.hotspot for place in plan.inputs.places} | {base.base for base in plan.inputs.bases}
-    if request.stop and request.stop not in stops:
+    stop_names = {place.hotspot for place in plan.inputs.places} | {base.base for base in plan.inputs.bases}
+    if request.stop and request.stop not in stop_names:
         raise UsageError(f"There is no hotspot and no base {request.stop!r} in this plan. Correct `stop`.")
     state = states[0]
     return (
@@ -161,8 +161,8 @@ def _unit_states(
 
 def _is_on_tour(plan: PlanDocument, route: UnitRoute, request: ReplanRequest, at: datetime) -> bool:
     is_named = route.unit == request.unit if request.unit else route.area == request.area
-    hours = find_shift(plan.inputs, route).hours if is_named else None
-    return hours is not None and hours.start <= at < hours.end
+    shift_hours = find_shift(plan.inputs, route).hours if is_named else None
+    return shift_hours is not None and shift_hours.start <= at < shift_hours.end
 
 
 def _check_newest(index: int, history: SeedHistory) -> None:
@@ -186,20 +186,20 @@ def _record_replan(
     files: Mapping[str, str | bytes],
     request: ReplanRequest,
 ) -> None:
-    box, index = sealed_box(desk), len(plan.commitment["replans"])
+    box, replan_index = sealed_box(desk), len(plan.commitment["replans"])
     commitment = sealed_seed.history.commitment
     for name in ("visits.csv", "plan.json"):
-        box.keep(commitment, plan_name(index, name), str(files[name]))
+        box.keep(commitment, plan_name(replan_index, name), str(files[name]))
     facts: dict[str, Fact] = {
         "plan_sha256": sha256_of_text(files["plan.json"]),
         "visits_sha256": sha256_of_text(files["visits.csv"]),
         "commitment": commitment,
         "bursts": len(plan.bursts),
-        "replan": index,
+        "replan": replan_index,
         "reason": _check_reason(request.reason),
     }
-    optional = {"unit": request.unit, "area": request.area}
-    facts |= {name: value for name, value in optional.items() if value}
+    optional_facts = {"unit": request.unit, "area": request.area}
+    facts |= {name: value for name, value in optional_facts.items() if value}
     record_event(desk, "bursts_planned", purpose=PURPOSE, facts=facts)
 
 

@@ -90,14 +90,14 @@ def read_share(text: str | None) -> bytes:
     """An overseer's share from a file or from hex; none where nothing was brought."""
     if text is None:
         return b""
-    path = Path(text)
-    is_file = len(text) < LONGEST_NAME and path.is_file()
-    content = path.read_bytes().strip() if is_file else text.encode()
+    share_path = Path(text)
+    is_file = len(text) < LONGEST_NAME and share_path.is_file()
+    share_content = share_path.read_bytes().strip() if is_file else text.encode()
     try:
-        return check_share(bytes.fromhex(content.decode("ascii")))
+        return check_share(bytes.fromhex(share_content.decode("ascii")))
     except ValueError:
         if is_file:
-            return check_share(content)
+            return check_share(share_content)
     raise UsageError(
         f"`overseer_share` {text!r:.40} is neither a file nor hex. `openssl rand -hex 32` makes one."
     )
@@ -115,9 +115,9 @@ def seal_seed(
         where the operating system gave a seed that was used before.
     """
     histories = audit_patrol(desk).histories
-    earlier = [h for h in histories if h.overlaps(period.first_day, period.days, period.area)]
-    if earlier and not request.again.strip():
-        raise PlanError(_reroll_refusal(period, earlier[-1]))
+    earlier_seeds = [h for h in histories if h.overlaps(period.first_day, period.days, period.area)]
+    if earlier_seeds and not request.again.strip():
+        raise PlanError(_reroll_refusal(period, earlier_seeds[-1]))
     secret = Secret(desk.draw_key(), desk.draw_key())
     _check_new(secret, histories)
     commitment = compute_commitment(secret, inputs_sha256=inputs_sha256, version=PROGRAM)
@@ -132,13 +132,13 @@ def seal_seed(
         "seed_mark": hash_seed(secret.seed),
         "reveal_after": f"{reveal_day.isoformat()}T00:00:00Z",
     }
-    optional: dict[str, Fact] = {
+    optional_facts: dict[str, Fact] = {
         "area": period.area,
         "share_sha256": _share_sha256(share),
-        "reason": request.again.strip() if earlier else "",
-        "replaces": earlier[-1].commitment if earlier else "",
+        "reason": request.again.strip() if earlier_seeds else "",
+        "replaces": earlier_seeds[-1].commitment if earlier_seeds else "",
     }
-    facts |= {name: value for name, value in optional.items() if value}
+    facts |= {name: value for name, value in optional_facts.items() if value}
     note_configuration(desk)
     record_event(desk, "patrol_seed_committed", purpose=PURPOSE, facts=facts)
     return find_seed_history(desk, commitment)

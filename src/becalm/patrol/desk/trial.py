@@ -63,26 +63,26 @@ def plan_trial(desk: Desk, request: TrialRequest) -> Trial:
     Without `dispersion`, the one that the list of hotspots measured on months held out. Every draw is
     committed to in the ledger before it is made, so that drawing again until it suits is seen.
     """
-    out, days = Path(request.out) if request.out else None, request.inputs.days
-    if out is not None and out.exists():
-        raise UsageError(f"{out} exists already. Name a new folder: a draw is never written over.")
+    trial_folder, day_count = Path(request.out) if request.out else None, request.inputs.days
+    if trial_folder is not None and trial_folder.exists():
+        raise UsageError(f"{trial_folder} exists already. Name a new folder: a draw is never written over.")
     hotspot_list = list_hotspots(desk, request.inputs) if request.inputs.hotspots is None else None
     inputs = load_inputs(desk, request.inputs, hotspot_list=hotspot_list, is_fitted=False)
     places, rule = inputs.plan_inputs.places, inputs.book.arms
     measured_dispersion = hotspot_list.hotspots.burst if hotspot_list else None
     dispersion = max(1.0, request.dispersion or measured_dispersion or 1.0)
     power = assess_trial_power(
-        places, rule.arms, days=days, effect=request.effect, dispersion=dispersion, level=LEVEL
+        places, rule.arms, days=day_count, effect=request.effect, dispersion=dispersion, level=LEVEL
     )
-    if out is None:
+    if trial_folder is None:
         return Trial(power, None, None, None, inputs.notes)
     first_day = request.inputs.first_day
-    sealed_arms = _commit_arms(desk, places, rule, first_day, days)
-    draw = draw_arms(places, rule, first=first_day, days=days, key=sealed_arms.secret.seed)
-    arms = arms_csv(draw)
-    sheet = trial_json(draw, power, rule, sealed_arms, arms_sha256=sha256_of_text(arms))
-    entry = _write_trial(desk, out, {"arms.csv": arms, "trial.json": sheet})
-    return Trial(power, draw, out, entry.seq, (*draw.notes, *inputs.notes))
+    sealed_arms = _commit_arms(desk, places, rule, first_day, day_count)
+    arm_draw = draw_arms(places, rule, first=first_day, days=day_count, key=sealed_arms.secret.seed)
+    arms_text = arms_csv(arm_draw)
+    trial_text = trial_json(arm_draw, power, rule, sealed_arms, arms_sha256=sha256_of_text(arms_text))
+    entry = _write_trial(desk, trial_folder, {"arms.csv": arms_text, "trial.json": trial_text})
+    return Trial(power, arm_draw, trial_folder, entry.seq, (*arm_draw.notes, *inputs.notes))
 
 
 def _commit_arms(
@@ -102,12 +102,12 @@ def _commit_arms(
 
 
 def _write_trial(desk: Desk, folder: Path, files: Mapping[str, str]) -> Entry:
-    checksums = tuple((name, sha256_of_text(text)) for name, text in files.items())
+    checksums = tuple((file_name, sha256_of_text(file_text)) for file_name, file_text in files.items())
     facts: dict[str, Fact] = {"question": TRIAL_QUESTION, "files": checksums}
     with recorded_action(desk, "report_published", purpose=PURPOSE, facts=facts) as entry:
         folder.mkdir(parents=True)
-        for name, text in files.items():
-            (folder / name).write_text(text, "utf-8", newline="")
+        for file_name, file_text in files.items():
+            (folder / file_name).write_text(file_text, "utf-8", newline="")
     return entry
 
 
@@ -121,16 +121,16 @@ def override_arm(desk: Desk, request: OverrideRequest) -> RecordedOverride:
         nothing of these arms.
     """
     folder = Path(request.trial)
-    path = folder / "arms.csv" if folder.is_dir() else folder
-    arms, sha256 = read_arms(path), sha256_of(path)
-    _check_recorded(desk, sha256, path)
-    arm_days = tuple(ArmDay(hotspot, day, arm, "", "", 0.0) for (hotspot, day), arm in arms.items())
-    earlier = tuple(_read_override(entry) for entry in _active_overrides(desk, sha256))
+    arms_path = folder / "arms.csv" if folder.is_dir() else folder
+    arm_by_day, arms_sha256 = read_arms(arms_path), sha256_of(arms_path)
+    _check_recorded(desk, arms_sha256, arms_path)
+    arm_days = tuple(ArmDay(hotspot, day, arm, "", "", 0.0) for (hotspot, day), arm in arm_by_day.items())
+    earlier_overrides = tuple(_read_override(entry) for entry in _active_overrides(desk, arms_sha256))
     override = Override(request.hotspot, request.day, request.gave, request.by, request.reason)
-    share = check_overrides(ArmDraw(arm_days, 0, 0), (*earlier, override))
-    arm = arms[override.hotspot, override.day]
+    share = check_overrides(ArmDraw(arm_days, 0, 0), (*earlier_overrides, override))
+    arm = arm_by_day[override.hotspot, override.day]
     facts: dict[str, Fact] = {
-        "arms_sha256": sha256,
+        "arms_sha256": arms_sha256,
         "hotspot": override.hotspot,
         "day": override.day.isoformat(),
         "arm": arm,
@@ -139,17 +139,17 @@ def override_arm(desk: Desk, request: OverrideRequest) -> RecordedOverride:
         "reason": override.reason,
     }
     entry = record_event(desk, "trial_arm_overridden", purpose=PURPOSE, facts=facts)
-    return RecordedOverride(override, arm, entry.seq, len(earlier) + 1, share)
+    return RecordedOverride(override, arm, entry.seq, len(earlier_overrides) + 1, share)
 
 
 def _active_overrides(desk: Desk, sha256: str) -> tuple[Entry, ...]:
     """The overrides of these arms that hold: a corrected one does not."""
     entries = tuple(desk.open_ledger().entries(kinds=("trial_arm_overridden",)))
-    corrected = {entry.event.corrects for entry in entries}
+    corrected_seqs = {entry.event.corrects for entry in entries}
     return tuple(
         entry
         for entry in entries
-        if entry.event.facts["arms_sha256"] == sha256 and entry.seq not in corrected
+        if entry.event.facts["arms_sha256"] == sha256 and entry.seq not in corrected_seqs
     )
 
 
@@ -161,8 +161,8 @@ def _read_override(entry: Entry) -> Override:
 
 def _check_recorded(desk: Desk, sha256: str, path: Path) -> None:
     reports = desk.open_ledger().entries(kinds=("report_published",))
-    trials = (entry for entry in reports if entry.event.facts.get("question") == TRIAL_QUESTION)
-    if not any(sha256 in str(entry.event.facts["files"]) for entry in trials):
+    trial_entries = (entry for entry in reports if entry.event.facts.get("question") == TRIAL_QUESTION)
+    if not any(sha256 in str(entry.event.facts["files"]) for entry in trial_entries):
         raise PlanError(
             f"{path} is not what a draw in this workspace's ledger gave: it was altered, or drawn elsewhere. "
             "Name the folder that `becalm patrol trial` wrote."

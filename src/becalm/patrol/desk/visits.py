@@ -59,26 +59,26 @@ def report_delivery(desk: Desk, request: DeliveredRequest) -> DeliveryReport:
     if not request.traces and not request.check_ins:
         raise UsageError("Nothing says what was delivered. Give `traces`, `check_ins`, or both.")
     crs = desk.workspace.city.crs
-    plan, book, outlines = collect_errors(
+    plan, policy_book, outlines = collect_errors(
         lambda: read_plan(Path(request.plan)),
         lambda: load_policy(find_policy(desk.workspace, request.policy)),
         lambda: read_outlines(Path(request.hotspots), crs=crs) if request.hotspots else {},
     )
     hotspots = frozenset(place.hotspot for place in plan.inputs.places)
-    traced, all_check_ins = collect_errors(
-        lambda: _visits_from_traces(request, plan, book, outlines, crs),
+    traced_visits, all_check_ins = collect_errors(
+        lambda: _visits_from_traces(request, plan, policy_book, outlines, crs),
         lambda: read_check_ins([Path(file) for file in request.check_ins], hotspots=hotspots),
     )
     check_ins = tuple(dict.fromkeys(all_check_ins))
-    visits = (*traced.visits, *visits_from_check_ins(check_ins))
+    visits = (*traced_visits.visits, *visits_from_check_ins(check_ins))
     ordered_visits = tuple(sorted(visits, key=lambda visit: (visit.span.start, visit.hotspot, visit.unit)))
     delivery = compare_delivery(
         plan.bursts,
         ordered_visits,
         plan.inputs.places,
-        book.delivered,
+        policy_book.delivered,
         span=_counted_span(request, plan),
-        notes=(*traced.notes, *_repetition_notes(len(all_check_ins) - len(check_ins))),
+        notes=(*traced_visits.notes, *_repetition_notes(len(all_check_ins) - len(check_ins))),
     )
     if request.out is not None:
         _write_visits(Path(request.out), delivered_csv(ordered_visits))
@@ -99,9 +99,9 @@ def _visits_from_traces(
     return visits_from_traces(traces, plan.inputs.places, book.delivered, outlines=outlines)
 
 
-def _repetition_notes(count: int) -> tuple[str, ...]:
-    words = "check-in stands" if count == 1 else "check-ins stand"
-    return (f"{count:,} {words} in the files again: counted once.",) if count else ()
+def _repetition_notes(repeat_count: int) -> tuple[str, ...]:
+    verb_text = "check-in stands" if repeat_count == 1 else "check-ins stand"
+    return (f"{repeat_count:,} {verb_text} in the files again: counted once.",) if repeat_count else ()
 
 
 def _write_visits(path: Path, text: str) -> None:
@@ -117,9 +117,9 @@ def _counted_span(request: DeliveredRequest, plan: PlanDocument) -> Span:
     """The days that were asked for; of a whole plan, also the end of its last night."""
     inputs = plan.inputs
     first_day = request.first_day or inputs.first_day
-    until = inputs.first_day + timedelta(days=inputs.days)
-    days = request.days or max((until - first_day).days, 1)
-    span = day_span(first_day, days, zone=inputs.zone)
+    end_day = inputs.first_day + timedelta(days=inputs.days)
+    day_count = request.days or max((end_day - first_day).days, 1)
+    span = day_span(first_day, day_count, zone=inputs.zone)
     if request.days:
         return span
     return Span(span.start, max(span.end, *(shift.hours.end for shift in inputs.shifts)))
@@ -130,8 +130,8 @@ def certify_visits(
 ) -> Certificate:
     """How predictable are the visits in a csv, by the clock of this zone where it names none?"""
     settings = AttackSettings(train_days=request.train_days, test_days=request.test_days, seeds=request.seeds)
-    file = read_visit_log(Path(request.visits), request.columns, time_zone=time_zone)
+    visit_file = read_visit_log(Path(request.visits), request.columns, time_zone=time_zone)
     with progress("certificate", total=2 * settings.seeds, unit="attacks") as advance:
-        rngs = [seed_generator(request.seed, number) for number in range(settings.seeds)]
-        certificate = certify(file.log, settings, rngs=rngs, seed=request.seed, advance=advance)
-    return replace(certificate, notes=(*file.notes, *certificate.notes))
+        rngs = [seed_generator(request.seed, seed_index) for seed_index in range(settings.seeds)]
+        certificate = certify(visit_file.log, settings, rngs=rngs, seed=request.seed, advance=advance)
+    return replace(certificate, notes=(*visit_file.notes, *certificate.notes))

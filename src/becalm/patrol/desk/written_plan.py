@@ -79,18 +79,18 @@ def next_bursts(desk: Desk, request: NextRequest) -> NextBursts:
             f"{request.unit} has no tour after {local_time_text(at, plan)} in this plan; its last one ends "
             f"at {local_time_text(last, plan)} ({plan.inputs.zone}). Ask the plan of the days that follow."
         )
-    bursts = tuple(burst for burst in tour.bursts if burst.span.end > at)[: request.ahead]
-    return NextBursts(request.unit, tour, bursts, stops_of(plan, bursts), at)
+    shown_bursts = tuple(burst for burst in tour.bursts if burst.span.end > at)[: request.ahead]
+    return NextBursts(request.unit, tour, shown_bursts, stops_of(plan, shown_bursts), at)
 
 
 def read_instant(text: str, zone: str) -> datetime:
     """An instant as somebody writes it: in the city's time unless it names a zone."""
     try:
-        moment = datetime.fromisoformat(text)
+        instant = datetime.fromisoformat(text)
     except ValueError as error:
         raise UsageError(f"{text!r} is not an instant. Write it as {INSTANT_HELP}") from error
-    local = moment if moment.tzinfo else moment.replace(tzinfo=ZoneInfo(zone))
-    return local.astimezone(UTC)
+    local_instant = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(zone))
+    return local_instant.astimezone(UTC)
 
 
 def write_sheets(desk: Desk, request: SheetRequest) -> SheetFolder:
@@ -102,21 +102,21 @@ def write_sheets(desk: Desk, request: SheetRequest) -> SheetFolder:
     plan = read_plan(path)
     if request.unit:
         _tours_of_unit(plan, request.unit)
-    files = unit_files(plan, day, is_sealed=request.is_sealed, unit=request.unit)
-    if len(files) == 1:
+    sheet_files = unit_files(plan, day, is_sealed=request.is_sealed, unit=request.unit)
+    if len(sheet_files) == 1:
         raise PlanError(f"Nobody is on duty on {day} in this plan. Name one of its days.")
-    base = path if path.is_dir() else path.parent
-    name = f"{base.name}-sheets-{day}{'-sealed' if request.is_sealed else ''}"
-    folder = Path(request.out) if request.out else base.parent / name
-    check_folder_free(folder, files, kind=SHEETS_FOLDER)
+    plan_folder = path if path.is_dir() else path.parent
+    name = f"{plan_folder.name}-sheets-{day}{'-sealed' if request.is_sealed else ''}"
+    folder = Path(request.out) if request.out else plan_folder.parent / name
+    check_folder_free(folder, sheet_files, kind=SHEETS_FOLDER)
     if request.is_sealed:
-        units = request.unit or "all units"
-        question = f"whole routes of {units} on {day}, plan {plan.commitment.get('commitment')}"
-        checksums = tuple((name, sha256_of_text(text)) for name, text in files.items())
+        unit_text = request.unit or "all units"
+        question = f"whole routes of {unit_text} on {day}, plan {plan.commitment.get('commitment')}"
+        checksums = tuple((name, sha256_of_text(text)) for name, text in sheet_files.items())
         facts: dict[str, Fact] = {"question": question, "files": checksums}
         record_event(desk, "report_published", purpose=PURPOSE, facts=facts)
-    write_folder(folder, files, kind=SHEETS_FOLDER)
-    return SheetFolder(folder, tuple(files), (len(files) - 1) // 2, request.is_sealed)
+    write_folder(folder, sheet_files, kind=SHEETS_FOLDER)
+    return SheetFolder(folder, tuple(sheet_files), (len(sheet_files) - 1) // 2, request.is_sealed)
 
 
 def forecast_plan(plan: str) -> PlanPage:
@@ -130,35 +130,35 @@ def price_rules(request: PriceRequest) -> PriceList:
     Plans are drawn with a public key, so that the list tells nothing of the plan itself.
     """
     inputs = read_plan(Path(request.plan)).inputs
-    tours = Counter(shift.area for shift in inputs.shifts)
-    if request.area and request.area not in tours:
+    tour_counts = Counter(shift.area for shift in inputs.shifts)
+    if request.area and request.area not in tour_counts:
         raise UsageError(
-            f"There is no area {request.area!r} in this plan. It has: {', '.join(sorted(tours))}."
+            f"There is no area {request.area!r} in this plan. It has: {', '.join(sorted(tour_counts))}."
         )
-    area = request.area or max(sorted(tours), key=lambda name: tours[name])
+    area = request.area or max(sorted(tour_counts), key=lambda name: tour_counts[name])
     return PriceList(area, build_price_list(inputs, key=PUBLIC_KEY, area=area))
 
 
 def check_plan(plan: str) -> PlanVerdict:
     """Which rules does the plan in this folder, or this plan.json, break? visits.csv lies beside it."""
     path = Path(plan)
-    document = path / "plan.json" if path.is_dir() else path
-    visits = document.with_name("visits.csv")
-    missing = [str(file) for file in (document, visits) if not file.is_file()]
-    if missing:
-        faults = tuple(Fault(name, "is not there", "give the folder of a plan") for name in missing)
+    plan_path = path / "plan.json" if path.is_dir() else path
+    visits_path = plan_path.with_name("visits.csv")
+    missing_files = [str(file) for file in (plan_path, visits_path) if not file.is_file()]
+    if missing_files:
+        faults = tuple(Fault(name, "is not there", "give the folder of a plan") for name in missing_files)
         raise InputError("There is no plan to judge", faults)
     try:
-        content = json.loads(document.read_bytes())
+        document = json.loads(plan_path.read_bytes())
     except ValueError as error:
         fault = Fault(
-            document.name, f"is no JSON ({error})", "give the plan.json that a plan was written with"
+            plan_path.name, f"is no JSON ({error})", "give the plan.json that a plan was written with"
         )
         raise InputError("The plan cannot be read", (fault,)) from error
-    if not isinstance(content, dict):
-        fault = Fault(document.name, "is no object", "give a plan.json")
+    if not isinstance(document, dict):
+        fault = Fault(plan_path.name, "is no object", "give a plan.json")
         raise InputError("The plan cannot be read", (fault,))
-    return judge_plan(content, visits.read_bytes())
+    return judge_plan(document, visits_path.read_bytes())
 
 
 def _tours_of_unit(plan: PlanDocument, unit: str) -> tuple[Tour, ...]:

@@ -26,22 +26,22 @@ def read_arms(path: Path) -> dict[tuple[str, date], Arm]:
     """The arm of each place on each day. Raises InputError with every fault of the file."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            missing_columns = [n for n in ("hotspot", "day", "arm") if n not in (reader.fieldnames or ())]
+            csv_reader = csv.DictReader(file)
+            missing_columns = [n for n in ("hotspot", "day", "arm") if n not in (csv_reader.fieldnames or ())]
             faults = [Fault(path.name, f"has no column {name!r}", "add it") for name in missing_columns]
-            rows = [] if missing_columns else list(enumerate(reader, start=2))
+            arm_rows = [] if missing_columns else list(enumerate(csv_reader, start=2))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read: {error}. Name a readable CSV file in UTF-8.") from error
-    arms: dict[tuple[str, date], Arm] = {}
-    for number, row in rows:
-        row_faults = list(_faults(row, f"{path.name}, row {number}", arms))
+    arm_by_day: dict[tuple[str, date], Arm] = {}
+    for row_number, row in arm_rows:
+        row_faults = list(_faults(row, f"{path.name}, row {row_number}", arm_by_day))
         faults += row_faults
         if not row_faults:
-            arms[row["hotspot"], date.fromisoformat(row["day"])] = cast("Arm", row["arm"])
+            arm_by_day[row["hotspot"], date.fromisoformat(row["day"])] = cast("Arm", row["arm"])
     if faults:
-        noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"{path.name} has {len(faults)} {noun}", tuple(faults[:MOST_FAULTS]))
-    return arms
+        fault_noun = "fault" if len(faults) == 1 else "faults"
+        raise InputError(f"{path.name} has {len(faults)} {fault_noun}", tuple(faults[:MOST_FAULTS]))
+    return arm_by_day
 
 
 def _faults(row: Mapping[str, str], where: str, arms: Mapping[tuple[str, date], Arm]) -> Iterator[Fault]:
@@ -62,8 +62,8 @@ COLUMNS = ("hotspot", "day", "arm", "block", "cluster", "propensity")
 def arms_csv(arm_draw: ArmDraw) -> str:
     """One row for each place and day."""
     days = arm_draw.days
-    rows = ((r.hotspot, str(r.day), r.arm, r.block, r.cluster, f"{r.propensity:.6f}") for r in days)
-    return csv_text(COLUMNS, rows)
+    arm_rows = ((r.hotspot, str(r.day), r.arm, r.block, r.cluster, f"{r.propensity:.6f}") for r in days)
+    return csv_text(COLUMNS, arm_rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class SealedArms:
 
 def arms_inputs_sha256(places: Sequence[PatrolPlace], rule: ArmRule, *, first: date, days: int) -> str:
     """The hash of all that arms are drawn from, except their key."""
-    content = {
+    hashed_inputs = {
         "places": [
             [p.hotspot, p.area, float(p.harm), float(p.easting_m), float(p.northing_m)] for p in places
         ],
@@ -86,15 +86,15 @@ def arms_inputs_sha256(places: Sequence[PatrolPlace], rule: ArmRule, *, first: d
         "first_day": first.isoformat(),
         "days": days,
     }
-    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    canonical_json = json.dumps(hashed_inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(canonical_json.encode()).hexdigest()
 
 
 def trial_json(
     arm_draw: ArmDraw, power: TrialPower, rule: ArmRule, sealed_arms: SealedArms, *, arms_sha256: str
 ) -> str:
     """All that is needed to draw the same arms again, and to hold the trial to what was said before it."""
-    content: dict[str, Any] = {
+    trial_document: dict[str, Any] = {
         "format": "becalm patrol trial 1",
         "rule": {**asdict(rule), "arms": list(rule.arms)},
         "key": sealed_arms.secret.seed.hex(),
@@ -108,7 +108,7 @@ def trial_json(
         "notes": list(arm_draw.notes),
         "arms_sha256": arms_sha256,
     }
-    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
+    return json.dumps(trial_document, ensure_ascii=False, indent=2) + "\n"
 
 
 def power_object(power: TrialPower) -> dict[str, Any]:

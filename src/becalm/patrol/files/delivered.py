@@ -41,18 +41,18 @@ def read_traces(paths: Sequence[Path], *, crs: str) -> Traces:
 
     Raises InputError with every fault of every file: columns that are missing, times without an offset.
     """
-    tables, faults = [], list[Fault]()
+    fix_tables, faults = [], list[Fault]()
     for path in paths:
         try:
-            tables.append(_read_fixes(path))
+            fix_tables.append(_read_fixes(path))
         except InputError as error:
             faults += error.faults or (Fault(path.name, error.message, "correct the file"),)
     if faults:
-        noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"The traces have {len(faults)} {noun}", tuple(faults))
-    if not tables:
+        fault_noun = "fault" if len(faults) == 1 else "faults"
+        raise InputError(f"The traces have {len(faults)} {fault_noun}", tuple(faults))
+    if not fix_tables:
         raise InputError("No traces were given. Name a CSV file of fixes.")
-    return _build_traces(pa.concat_tables(tables, promote_options="default"), crs)
+    return _build_traces(pa.concat_tables(fix_tables, promote_options="default"), crs)
 
 
 def read_check_ins(paths: Sequence[Path], *, hotspots: frozenset[str] = frozenset()) -> tuple[CheckIn, ...]:
@@ -63,14 +63,14 @@ def read_check_ins(paths: Sequence[Path], *, hotspots: frozenset[str] = frozense
     check_ins: list[CheckIn] = []
     faults: list[Fault] = []
     for path in paths:
-        for where, row in _read_rows(path, faults):
+        for row_text, row in _read_rows(path, faults):
             try:
                 check_ins.append(_check_in(row, hotspots))
             except ValueError as error:
-                faults.append(Fault(where, str(error), "correct or drop this row"))
+                faults.append(Fault(row_text, str(error), "correct or drop this row"))
     if faults:
-        noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"The check-ins have {len(faults)} {noun}", tuple(faults[:MOST_FAULTS]))
+        fault_noun = "fault" if len(faults) == 1 else "faults"
+        raise InputError(f"The check-ins have {len(faults)} {fault_noun}", tuple(faults[:MOST_FAULTS]))
     return tuple(check_ins)
 
 
@@ -78,17 +78,17 @@ def _read_fixes(path: Path) -> pa.Table:
     types = dict.fromkeys(NUMBER_COLUMNS, pa.float64()) | dict.fromkeys(("officer", "unit"), pa.string())
     types["at"] = pa.timestamp("ms", tz="UTC")
     try:
-        table = pv.read_csv(path, convert_options=pv.ConvertOptions(column_types=types))
+        fixes = pv.read_csv(path, convert_options=pv.ConvertOptions(column_types=types))
     except OSError as error:
         raise InputError(f"cannot be read: {error.strerror or error}") from error
     except pa.ArrowInvalid as error:
         problem = f"cannot be read as fixes: {str(error).splitlines()[0]}"
         remedy = "write times as 2026-11-22T18:05:00Z, with their offset, and numbers as 51.5"
         raise InputError(problem, (Fault(path.name, problem, remedy),)) from error
-    faults = tuple(_column_faults(table.column_names, path))
+    faults = tuple(_column_faults(fixes.column_names, path))
     if faults:
         raise InputError(f"{path.name} lacks columns", faults)
-    return table.select([name for name in TRACE_COLUMNS if name in table.column_names])
+    return fixes.select([name for name in TRACE_COLUMNS if name in fixes.column_names])
 
 
 def _column_faults(names: Sequence[str], path: Path) -> Iterator[Fault]:
@@ -109,13 +109,15 @@ def _build_traces(table: pa.Table, crs: str) -> Traces:
         x, y = to_metres.transform(_float_column(table, "longitude"), _float_column(table, "latitude"))
     at_s = pc.cast(table["at"], pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64) / 1000.0
     officer, _ = _number_names(table, "officer")
-    unit, units = _number_names(table, "unit") if "unit" in names else (np.full(len(officer), -1), ())
+    unit_index, unit_names = (
+        _number_names(table, "unit") if "unit" in names else (np.full(len(officer), -1), ())
+    )
     accuracy = _float_column(table, "accuracy_m") if "accuracy_m" in names else np.full(len(officer), np.nan)
     is_placed = np.isfinite(x) & np.isfinite(y) & np.isfinite(at_s)
     return Traces(
         officer=officer[is_placed],
-        unit=unit[is_placed],
-        units=units,
+        unit=unit_index[is_placed],
+        units=unit_names,
         at_s=at_s[is_placed],
         easting_m=np.asarray(x)[is_placed],
         northing_m=np.asarray(y)[is_placed],
@@ -130,26 +132,28 @@ def _float_column(table: pa.Table, name: str) -> Floats:
 
 def _number_names(table: pa.Table, name: str) -> tuple[Ints, tuple[str, ...]]:
     """Names as numbers in their order; an empty name is -1."""
-    encoded = pc.dictionary_encode(table[name].combine_chunks())
-    names = [str(word or "") for word in encoded.dictionary.to_pylist()]
-    order = sorted(range(len(names)), key=names.__getitem__)
-    rank = {old: new for new, old in enumerate(i for i in order if names[i])}
-    numbers = np.array([rank.get(i, -1) for i in range(len(names))] or [-1], dtype=np.int64)
-    indices = pc.fill_null(encoded.indices, -1).to_numpy(zero_copy_only=False)
-    return np.where(indices >= 0, numbers[indices], -1), tuple(names[i] for i in order if names[i])
+    name_codes = pc.dictionary_encode(table[name].combine_chunks())
+    names = [str(word or "") for word in name_codes.dictionary.to_pylist()]
+    name_order = sorted(range(len(names)), key=names.__getitem__)
+    rank_of_code = {old: new for new, old in enumerate(i for i in name_order if names[i])}
+    rank_by_code = np.array([rank_of_code.get(i, -1) for i in range(len(names))] or [-1], dtype=np.int64)
+    code_of_row = pc.fill_null(name_codes.indices, -1).to_numpy(zero_copy_only=False)
+    return np.where(code_of_row >= 0, rank_by_code[code_of_row], -1), tuple(
+        names[i] for i in name_order if names[i]
+    )
 
 
 def _read_rows(path: Path, faults: list[Fault]) -> list[tuple[str, Mapping[str, Any]]]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            names = reader.fieldnames or ()
-            missing_columns = [name for name in CHECK_IN_COLUMNS if name not in names]
+            csv_reader = csv.DictReader(file)
+            column_names = csv_reader.fieldnames or ()
+            missing_columns = [name for name in CHECK_IN_COLUMNS if name not in column_names]
             faults += [
-                Fault(path.name, f"has no column {n!r}", f"{suggest(n, names)}name the column so")
+                Fault(path.name, f"has no column {n!r}", f"{suggest(n, column_names)}name the column so")
                 for n in missing_columns
             ]
-            rows = [] if missing_columns else enumerate(reader, start=2)
+            rows = [] if missing_columns else enumerate(csv_reader, start=2)
             return [(f"{path.name}, row {i}", row) for i, row in rows]
     except (OSError, UnicodeDecodeError) as error:
         faults.append(Fault(path.name, f"cannot be read: {error}", "name a readable CSV file in UTF-8"))
@@ -163,20 +167,20 @@ def _check_in(row: Mapping[str, Any], hotspots: frozenset[str]) -> CheckIn:
     start, end = _instant(row["start"]), _instant(row["end"])
     if end <= start:
         raise ValueError(f"ends at {row['end']}, not after its start {row['start']}")
-    officers = row.get("officers") or "1"
-    if not str(officers).isdigit() or int(officers) < 1:
-        raise ValueError(f"has {officers!r} officers")
-    return CheckIn(row["unit"] or "", hotspot, start, end, int(officers))
+    officer_text = row.get("officers") or "1"
+    if not str(officer_text).isdigit() or int(officer_text) < 1:
+        raise ValueError(f"has {officer_text!r} officers")
+    return CheckIn(row["unit"] or "", hotspot, start, end, int(officer_text))
 
 
 def _instant(text: str | None) -> datetime:
     try:
-        at = datetime.fromisoformat(text or "")
+        moment = datetime.fromisoformat(text or "")
     except ValueError:
         raise ValueError(f"{text!r} is no time; write 2026-11-22T18:05:00Z") from None
-    if at.utcoffset() is None:
+    if moment.utcoffset() is None:
         raise ValueError(f"{text!r} has no offset from UTC; write 2026-11-22T18:05:00Z")
-    return at.astimezone(UTC)
+    return moment.astimezone(UTC)
 
 
 VISIT_COLUMNS = (
@@ -187,10 +191,10 @@ VISIT_COLUMNS = (
 
 def delivered_csv(visits: Sequence[DeliveredVisit]) -> str:
     """One row a visit, by start; `becalm patrol certificate` reads it as any visit log."""
-    rows = []
+    visit_rows = []
     for visit in visits:
-        times = (instant(visit.span.start), instant(visit.span.end), f"{visit.span.minutes:.1f}")
-        accuracy = "" if visit.accuracy_m is None else f"{visit.accuracy_m:.1f}"
+        time_texts = (instant(visit.span.start), instant(visit.span.end), f"{visit.span.minutes:.1f}")
+        accuracy_text = "" if visit.accuracy_m is None else f"{visit.accuracy_m:.1f}"
         crew = (visit.officers, f"{visit.officer_minutes:.1f}")
-        rows.append((visit.unit, visit.hotspot, *times, *crew, visit.source, accuracy))
-    return csv_text(VISIT_COLUMNS, rows)
+        visit_rows.append((visit.unit, visit.hotspot, *time_texts, *crew, visit.source, accuracy_text))
+    return csv_text(VISIT_COLUMNS, visit_rows)

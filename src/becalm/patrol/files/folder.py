@@ -37,21 +37,21 @@ def propensities_csv(propensities: Propensities) -> bytes:
 
     The same bytes for the same propensities where the same zlib compresses them.
     """
-    hotspots, cells = len(propensities.hotspots), propensities.start_chances.shape[1]
+    place_count, cell_count = len(propensities.hotspots), propensities.start_chances.shape[1]
     cell = timedelta(minutes=propensities.cell_minutes)
-    starts = tuple(f"{propensities.first_cell + c * cell:%Y-%m-%dT%H:%M:%SZ}" for c in range(cells))
+    cell_starts = tuple(f"{propensities.first_cell + c * cell:%Y-%m-%dT%H:%M:%SZ}" for c in range(cell_count))
     chances = np.round(propensities.start_chances.reshape(-1), PROPENSITY_DECIMALS)
-    table = pa.table(
+    cell_table = pa.table(
         {
-            "hotspot": _repeat_names(propensities.hotspots, np.repeat(np.arange(hotspots), cells)),
-            "cell_start": _repeat_names(starts, np.tile(np.arange(cells), hotspots)),
+            "hotspot": _repeat_names(propensities.hotspots, np.repeat(np.arange(place_count), cell_count)),
+            "cell_start": _repeat_names(cell_starts, np.tile(np.arange(cell_count), place_count)),
             "propensity": chances + 0.0,  # never -0
         }
     )
-    stream = io.BytesIO()
-    stream.write(b"hotspot,cell_start,propensity\n")
-    pc.write_csv(table, stream, pc.WriteOptions(include_header=False, quoting_style="needed"))
-    return gzip.compress(stream.getvalue(), compresslevel=6, mtime=0)
+    csv_stream = io.BytesIO()
+    csv_stream.write(b"hotspot,cell_start,propensity\n")
+    pc.write_csv(cell_table, csv_stream, pc.WriteOptions(include_header=False, quoting_style="needed"))
+    return gzip.compress(csv_stream.getvalue(), compresslevel=6, mtime=0)
 
 
 def checksum_lines(files: Mapping[str, str | bytes]) -> str:
@@ -87,17 +87,17 @@ def plan_files(plan: PlanDocument, propensities: Propensities | bytes) -> dict[s
     `propensities` are those of the laws that held in the end, or their file as it stands.
     """
     propensities_file = propensities if isinstance(propensities, bytes) else propensities_csv(propensities)
-    visits = visits_csv(plan.inputs, plan.bursts)
-    files: dict[str, str | bytes] = {
-        "plan.json": plan_json(plan, visits=visits),
-        "visits.csv": visits,
+    visits_text = visits_csv(plan.inputs, plan.bursts)
+    file_texts: dict[str, str | bytes] = {
+        "plan.json": plan_json(plan, visits=visits_text),
+        "visits.csv": visits_text,
         "index.html": plan_page(plan),
         "forecast.csv": forecast_csv(plan),
         "hotspots.geojson": dosage_geojson(plan),
         **{f"units/{name}": text for name, text in unit_files(plan, plan.inputs.first_day).items()},
         PROPENSITIES_NAME: propensities_file,
     }
-    return {**files, CHECKSUMS: checksum_lines(files)}
+    return {**file_texts, CHECKSUMS: checksum_lines(file_texts)}
 
 
 def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: str = "") -> dict[str, str]:
@@ -106,8 +106,8 @@ def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: 
     Sheets and calendars tell the first two bursts of the day's tour; where `sealed`, every burst.
     """
     tours = {name: unit_tours for name, unit_tours in tours_of(plan).items() if unit in ("", name)}
-    names = sheet_file_names(tuple(sorted({shift.unit for shift in plan.inputs.shifts})))
-    files: dict[str, str] = {}
+    file_names = sheet_file_names(tuple(sorted({shift.unit for shift in plan.inputs.shifts})))
+    file_texts: dict[str, str] = {}
     tours_of_day = []
     for name, unit_tours in tours.items():
         later_tours = tours_from(unit_tours, day)
@@ -115,10 +115,10 @@ def unit_files(plan: PlanDocument, day: date, *, is_sealed: bool = False, unit: 
         if todays_tours:
             tours_of_day += todays_tours
             burst_limit = None if is_sealed else NEXT
-            files[f"{names[name]}.html"] = unit_sheets(plan, todays_tours, is_sealed=is_sealed)
-            files[f"{names[name]}.ics"] = unit_calendar(plan, later_tours, burst_limit=burst_limit)
+            file_texts[f"{file_names[name]}.html"] = unit_sheets(plan, todays_tours, is_sealed=is_sealed)
+            file_texts[f"{file_names[name]}.ics"] = unit_calendar(plan, later_tours, burst_limit=burst_limit)
     tours_of_day.sort(key=lambda tour: (tour.shift.hours.start, tour.shift.unit))
-    return {"sheets.html": unit_sheets(plan, tours_of_day, is_sealed=is_sealed), **files}
+    return {"sheets.html": unit_sheets(plan, tours_of_day, is_sealed=is_sealed), **file_texts}
 
 
 def dosage_geojson(plan: PlanDocument) -> str:
@@ -139,8 +139,8 @@ def dosage_geojson(plan: PlanDocument) -> str:
             "expected_high": round(place.expected_visits.high, 2),
             "expected_minutes": round(place.expected_minutes, 1),
         }
-        point = {"type": "Point", "coordinates": [round(longitude, 7), round(latitude, 7)]}
-        features.append({"type": "Feature", "properties": properties, "geometry": point})
+        lon_lat = {"type": "Point", "coordinates": [round(longitude, 7), round(latitude, 7)]}
+        features.append({"type": "Feature", "properties": properties, "geometry": lon_lat})
     collection = {
         "type": "FeatureCollection",
         "warning": PUBLISHING_WARNING,

@@ -98,17 +98,17 @@ def inputs_object(inputs: PlanInputs, distribution: RouteDistribution, *, crs: s
 def sha256_of_inputs(document: Mapping[str, Any]) -> str:
     """The hash of the inputs within this object, whatever else it holds and however it is laid out."""
     hashed_inputs = {key: document[key] for key in INPUTS}
-    text = json.dumps(
+    canonical_json = json.dumps(
         hashed_inputs, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
     )
-    return hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(canonical_json.encode()).hexdigest()
 
 
 def instant(moment: datetime) -> str:
     """An instant as every file of a plan writes it."""
-    utc = moment.astimezone(UTC)
-    text = utc.strftime("%Y-%m-%dT%H:%M:%S")
-    return f"{text}.{utc.microsecond:06d}Z" if utc.microsecond else f"{text}Z"
+    utc_instant = moment.astimezone(UTC)
+    text = utc_instant.strftime("%Y-%m-%dT%H:%M:%S")
+    return f"{text}.{utc_instant.microsecond:06d}Z" if utc_instant.microsecond else f"{text}Z"
 
 
 def _policy(policy: PatrolPolicy) -> dict[str, Any]:
@@ -141,13 +141,16 @@ def _json_value(value: Any, *, is_fraction: bool) -> Any:
 
 
 def _travel(table: TravelTable) -> dict[str, Any]:
-    minutes = [[float(m) if np.isfinite(m) else None for m in row] for row in table.minutes.tolist()]
+    rows = [
+        [float(minutes) if np.isfinite(minutes) else None for minutes in row]
+        for row in table.minutes.tolist()
+    ]
     return {
         "mode": table.mode,
         "quantile": float(table.quantile),
         "source": table.source,
         "stops": list(table.stops),
-        "minutes": minutes,
+        "minutes": rows,
     }
 
 
@@ -221,14 +224,14 @@ class PlanDocument:
 
 def plan_json(plan: PlanDocument, *, visits: str) -> str:
     """plan.json, the same bytes for the same plan. `visits` is the text of its visits.csv."""
-    inputs = inputs_object(plan.inputs, plan.distribution, crs=plan.crs)
+    inputs_part = inputs_object(plan.inputs, plan.distribution, crs=plan.crs)
     bits = {"bits": plan.bits, "bound_bits": plan.bound_bits, "ratio": plan.entropy_ratio}
     document = {
         "format": FORMAT,
         "version": plan.version,
-        **inputs,
+        **inputs_part,
         "inputs": dict(sorted(plan.sources.items())),
-        "inputs_sha256": sha256_of_inputs(inputs),
+        "inputs_sha256": sha256_of_inputs(inputs_part),
         "commitment": dict(plan.commitment),
         "capacity": [_round_values(row) for row in plan.capacity],
         "notes": list(plan.notes),
@@ -239,22 +242,22 @@ def plan_json(plan: PlanDocument, *, visits: str) -> str:
         "shortfalls": [_round_values(asdict(shortfall)) for shortfall in plan.shortfalls],
         "visits_sha256": hashlib.sha256(visits.encode()).hexdigest(),
     }
-    lines = [f"{json.dumps(key)}: {_laid_out(value)}" for key, value in document.items()]
-    return "{\n" + ",\n".join(lines) + "\n}\n"
+    entry_lines = [f"{json.dumps(key)}: {_laid_out(value)}" for key, value in document.items()]
+    return "{\n" + ",\n".join(entry_lines) + "\n}\n"
 
 
 def visits_csv(inputs: PlanInputs, bursts: Iterable[Burst]) -> str:
     """visits.csv, the same bytes for the same bursts."""
-    places = {place.hotspot: place for place in inputs.places}
-    stream = io.StringIO()
-    rows = csv.writer(stream, lineterminator="\n")
-    rows.writerow(VISIT_COLUMNS)
+    place_of_hotspot = {place.hotspot: place for place in inputs.places}
+    csv_stream = io.StringIO()
+    csv_writer = csv.writer(csv_stream, lineterminator="\n")
+    csv_writer.writerow(VISIT_COLUMNS)
     for burst, shift in with_shifts(bursts, inputs.shifts):
-        place = places[burst.hotspot]
+        place = place_of_hotspot[burst.hotspot]
         arm = inputs.arms.get((burst.hotspot, shift.day), place.arm)
-        times = (instant(burst.span.start), instant(burst.span.end), f"{burst.span.minutes:.0f}")
-        rows.writerow([burst.unit, burst.hotspot, *times, place.area, shift.day.isoformat(), arm])
-    return stream.getvalue()
+        time_texts = (instant(burst.span.start), instant(burst.span.end), f"{burst.span.minutes:.0f}")
+        csv_writer.writerow([burst.unit, burst.hotspot, *time_texts, place.area, shift.day.isoformat(), arm])
+    return csv_stream.getvalue()
 
 
 def capacity_rows(capacity: Capacity) -> tuple[dict[str, Any], ...]:

@@ -71,15 +71,17 @@ class PlanPage:
 
     def planned_per_day(self, area: str) -> float:
         """Bursts a day in this area."""
-        visits = sum(row.visits for row in self.forecast.areas if row.area == area)
-        return visits / self.plan.inputs.days
+        visit_count = sum(row.visits for row in self.forecast.areas if row.area == area)
+        return visit_count / self.plan.inputs.days
 
     @property
     def capacity_sentence(self) -> str:
         """The arithmetic in one sentence."""
-        rows = self.plan.capacity
-        possible, wanted_per_day = (sum(float(row[name]) for row in rows) for name in ("possible", "wanted"))
-        short_areas = [str(row["area"]) for row in rows if row["possible"] < row["wanted"]]
+        area_rows = self.plan.capacity
+        possible, wanted_per_day = (
+            sum(float(row[name]) for row in area_rows) for name in ("possible", "wanted")
+        )
+        short_areas = [str(row["area"]) for row in area_rows if row["possible"] < row["wanted"]]
         verdict = (
             f"{words.join_words(short_areas)} cannot give all that is wanted, and every target there was "
             "lowered alike: what is owed there is what is left of it."
@@ -147,9 +149,9 @@ def forecast_rows(plan: PlanDocument) -> Iterator[dict[str, object]]:
         expected_visits = place.expected_visits
         visits = (place.target_visits, expected_visits.value, expected_visits.low, expected_visits.high)
         minutes = (f"{place.target_minutes:.1f}", f"{place.expected_minutes:.1f}", place.minutes)
-        identity = (place.hotspot, place.name, place.area)
+        names = (place.hotspot, place.name, place.area)
         in_band = str(place.within_band).lower()
-        cells = (*identity, *(f"{value:.2f}" for value in visits), place.visits, *minutes, in_band)
+        cells = (*names, *(f"{value:.2f}" for value in visits), place.visits, *minutes, in_band)
         yield dict(zip(FORECAST_COLUMNS, cells, strict=True))
 
 
@@ -187,16 +189,16 @@ class PatrolSection:
         """The first burst of each unit whose tour starts on the day, by time."""
         if self.plan is None:
             return ()
-        tours = [
+        tours_of_day = [
             tour
             for unit_tours in tours_of(self.plan).values()
             for tour in unit_tours
             if tour.shift.day == self.day and tour.bursts
         ]
-        tours.sort(key=lambda tour: (tour.bursts[0].span.start, tour.shift.unit))
+        tours_of_day.sort(key=lambda tour: (tour.bursts[0].span.start, tour.shift.unit))
         return tuple(
             FirstBurst(tour.shift.unit, tour.shift.area, stops_of(self.plan, tour.bursts[:1])[0])
-            for tour in tours
+            for tour in tours_of_day
         )
 
     @property

@@ -30,34 +30,34 @@ def read_hotspots(path: Path, *, crs: str) -> tuple[ListedPlace, ...]:
     features = _features(path)
     faults = [
         fault
-        for at, feature in enumerate(features)
-        for fault in _find_faults(feature, f"{path.name}: feature {at + 1}")
+        for position, feature in enumerate(features)
+        for fault in _find_faults(feature, f"{path.name}: feature {position + 1}")
     ]
-    names = [_name(feature) for feature in features]
-    repeated_names = sorted({n for n in names if n and names.count(n) > 1})
+    feature_names = [_name(feature) for feature in features]
+    repeated_names = sorted({n for n in feature_names if n and feature_names.count(n) > 1})
     faults += [
         Fault(f"{path.name}: {n}", "is listed more than once", "list each place once") for n in repeated_names
     ]
     if not features:
         faults.append(Fault(path.name, "lists no hotspot", "make a list with `becalm find hotspots`"))
     if faults:
-        noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"{path.name} has {len(faults)} {noun}", tuple(faults))
+        fault_noun = "fault" if len(faults) == 1 else "faults"
+        raise InputError(f"{path.name} has {len(faults)} {fault_noun}", tuple(faults))
     harm_of_feature = [_harm_of(feature) for feature in features]
-    order = sorted(range(len(features)), key=lambda i: (-harm_of_feature[i], names[i]))
-    rank = {i: n + 1 for n, i in enumerate(order)}
+    harm_order = sorted(range(len(features)), key=lambda i: (-harm_of_feature[i], feature_names[i]))
+    harm_rank = {i: n + 1 for n, i in enumerate(harm_order)}
     to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-    return tuple(_build_place(feature, rank[i], to_metres) for i, feature in enumerate(features))
+    return tuple(_build_place(feature, harm_rank[i], to_metres) for i, feature in enumerate(features))
 
 
 def read_outlines(path: Path, *, crs: str) -> dict[str, BaseGeometry]:
     """The outline of each hotspot in this file that has one (a point has none), in metres of `crs`."""
     read_hotspots(path, crs=crs)  # all its faults at once
     to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
-    shapes = {
+    shape_of_hotspot = {
         _name(feature): _project(_shape(feature) or shapely.Point(), to_metres) for feature in _features(path)
     }
-    return {name: shape for name, shape in shapes.items() if shape.area > 0}
+    return {name: shape for name, shape in shape_of_hotspot.items() if shape.area > 0}
 
 
 def _project(shape: BaseGeometry, to_metres: Transformer) -> BaseGeometry:
@@ -66,14 +66,14 @@ def _project(shape: BaseGeometry, to_metres: Transformer) -> BaseGeometry:
 
 def _features(path: Path) -> list[Mapping[str, Any]]:
     try:
-        document = json.loads(path.read_text("utf-8"))
+        geojson = json.loads(path.read_text("utf-8"))
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}. Name a readable GeoJSON file.") from error
     except ValueError as error:
         raise InputError(f"{path} is not JSON: {error}. Give GeoJSON.") from error
-    if not isinstance(document, dict) or not isinstance(document.get("features"), list):
+    if not isinstance(geojson, dict) or not isinstance(geojson.get("features"), list):
         raise InputError(f"{path} is not a GeoJSON FeatureCollection. Give one, in WGS84.")
-    return [feature if isinstance(feature, dict) else {} for feature in document["features"]]
+    return [feature if isinstance(feature, dict) else {} for feature in geojson["features"]]
 
 
 def _find_faults(feature: Mapping[str, Any], where: str) -> Iterator[Fault]:
@@ -85,10 +85,10 @@ def _find_faults(feature: Mapping[str, Any], where: str) -> Iterator[Fault]:
     profile = facts.get("profile")
     if profile is not None and not _is_week(profile):
         yield Fault(where, "has a profile that is no week", f"give {HOURS_OF_WEEK} shares that sum to 1")
-    for key in ("rank", "expected", "harm", "p_top", "radius_m"):
-        value = facts.get(key)
-        if value is not None and not _is_amount(value):
-            yield Fault(where, f"{key} is {value!r:.40}", "give a number of 0 or more")
+    for fact_name in ("rank", "expected", "harm", "p_top", "radius_m"):
+        fact_value = facts.get(fact_name)
+        if fact_value is not None and not _is_amount(fact_value):
+            yield Fault(where, f"{fact_name} is {fact_value!r:.40}", "give a number of 0 or more")
 
 
 def _is_week(profile: Any) -> bool:
@@ -128,15 +128,15 @@ def _shape(feature: Mapping[str, Any]) -> BaseGeometry | None:
 def _build_place(feature: Mapping[str, Any], harm_rank: int, to_metres: Transformer) -> ListedPlace:
     facts, shape = _facts(feature), _shape(feature) or shapely.Point()
     outline = _project(shape, to_metres)
-    middle = outline.centroid
+    centroid = outline.centroid
     area_m2 = float(facts.get("area_m2") or outline.area)
     radius_m = float(facts.get("radius_m") or cell_radius_m(math.sqrt(area_m2)) or 75.0)
     profile = facts.get("profile")
     return ListedPlace(
         hotspot=_name(feature),
         rank=int(facts.get("rank") or harm_rank),
-        easting_m=round(float(middle.x), 1),
-        northing_m=round(float(middle.y), 1),
+        easting_m=round(float(centroid.x), 1),
+        northing_m=round(float(centroid.y), 1),
         radius_m=radius_m,
         harm=_harm_of(feature),
         p_top=float(facts.get("p_top", 1.0)),

@@ -56,11 +56,11 @@ class _Place(_Strict):
     name: str
 
     def place(self) -> PatrolPlace:
-        values = self.model_dump(exclude={"blackouts"})
+        fields = self.model_dump(exclude={"blackouts"})
         dosage = Dosage(
-            *(values.pop(name) for name in ("visits_per_day", "minutes_per_day", "low_share", "high_share"))
+            *(fields.pop(name) for name in ("visits_per_day", "minutes_per_day", "low_share", "high_share"))
         )
-        return PatrolPlace(**values, dosage=dosage, blackouts=tuple(_span(pair) for pair in self.blackouts))
+        return PatrolPlace(**fields, dosage=dosage, blackouts=tuple(_span(pair) for pair in self.blackouts))
 
 
 class _Shift(_Strict):
@@ -78,9 +78,9 @@ class _Shift(_Strict):
     pair: str
 
     def shift(self) -> UnitShift:
-        values = self.model_dump(exclude={"start", "end", "meal_window"})
-        window = _span(self.meal_window) if self.meal_window else None
-        return UnitShift(**values, hours=_span((self.start, self.end)), meal_window=window)
+        shift_fields = self.model_dump(exclude={"start", "end", "meal_window"})
+        meal_window = _span(self.meal_window) if self.meal_window else None
+        return UnitShift(**shift_fields, hours=_span((self.start, self.end)), meal_window=meal_window)
 
 
 class _Travel(_Strict):
@@ -92,8 +92,8 @@ class _Travel(_Strict):
 
     def table(self) -> TravelTable:
         rows = [[math.inf if minutes is None else minutes for minutes in row] for row in self.minutes]
-        table = np.array(rows, dtype=np.float64).reshape(len(rows), -1)
-        return TravelTable(self.mode, self.stops, table, self.quantile, self.source)
+        minutes_table = np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+        return TravelTable(self.mode, self.stops, minutes_table, self.quantile, self.source)
 
 
 class _Entropy(_Strict):
@@ -114,8 +114,8 @@ class _Route(_Strict):
     replan: int
 
     def route(self, bursts: tuple[Burst, ...]) -> UnitRoute:
-        values = self.model_dump(exclude={"meal"})
-        return UnitRoute(**values, bursts=bursts, meal=_span(self.meal) if self.meal else None)
+        route_fields = self.model_dump(exclude={"meal"})
+        return UnitRoute(**route_fields, bursts=bursts, meal=_span(self.meal) if self.meal else None)
 
 
 class _Law(_Strict):
@@ -236,13 +236,13 @@ def plan_of_texts(plan: str, visits: str, *, where: str) -> PlanDocument:
 
 
 def _read_bursts(visits: str) -> tuple[Burst, ...]:
-    rows = csv.DictReader(io.StringIO(visits))
-    if tuple(rows.fieldnames or ()) != VISIT_COLUMNS:
+    csv_rows = csv.DictReader(io.StringIO(visits))
+    if tuple(csv_rows.fieldnames or ()) != VISIT_COLUMNS:
         raise InputError(
-            f"visits.csv has the columns {', '.join(rows.fieldnames or ('none',))}, "
+            f"visits.csv has the columns {', '.join(csv_rows.fieldnames or ('none',))}, "
             f"not {', '.join(VISIT_COLUMNS)}. Use it as becalm wrote it."
         )
-    return tuple(Burst(row["unit"], row["hotspot"], _span((row["start"], row["end"]))) for row in rows)
+    return tuple(Burst(row["unit"], row["hotspot"], _span((row["start"], row["end"]))) for row in csv_rows)
 
 
 def _span(pair: tuple[datetime, datetime] | tuple[str, str]) -> Span:

@@ -43,9 +43,9 @@ class PlannerEntry(Strict):
 
     @model_validator(mode="after")
     def _bursts_are_whole_slots(self) -> PlannerEntry:
-        odd = [b for b in self.burst_minutes if b <= 0 or b % self.slot_minutes]
-        if odd:
-            raise ValueError(f"bursts of {odd} minutes are not whole slots of {self.slot_minutes}")
+        odd_minutes = [b for b in self.burst_minutes if b <= 0 or b % self.slot_minutes]
+        if odd_minutes:
+            raise ValueError(f"bursts of {odd_minutes} minutes are not whole slots of {self.slot_minutes}")
         return self
 
 

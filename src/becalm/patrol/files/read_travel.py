@@ -30,31 +30,33 @@ def read_travel(
     Raises InputError with everything that is wrong with the file: a stop that it lacks, minutes that are
     no number of 0 or more, a pair that is given twice with different minutes.
     """
-    rows, faults = _rows(path)
-    tables = {mode: np.full((len(stops), len(stops)), np.inf) for mode in modes}
-    at = {stop: i for i, stop in enumerate(stops)}
-    for where, start, end, minutes, mode in rows:
-        if start not in at or end not in at:
+    way_rows, faults = _rows(path)
+    table_of_mode = {mode: np.full((len(stops), len(stops)), np.inf) for mode in modes}
+    stop_index = {stop: i for i, stop in enumerate(stops)}
+    for where, from_stop, to_stop, minutes, mode in way_rows:
+        if from_stop not in stop_index or to_stop not in stop_index:
             continue
-        for table in (tables[m] for m in modes if mode in ("", m)):
-            earlier = table[at[start], at[end]]
+        for table in (table_of_mode[m] for m in modes if mode in ("", m)):
+            earlier = table[stop_index[from_stop], stop_index[to_stop]]
             if math.isfinite(earlier) and earlier != minutes:
-                problem = f"{start} to {end} takes {minutes:g} minutes, but {earlier:g} in an earlier row"
+                problem = (
+                    f"{from_stop} to {to_stop} takes {minutes:g} minutes, but {earlier:g} in an earlier row"
+                )
                 faults.append(Fault(where, problem, "keep one of the two"))
-            table[at[start], at[end]] = minutes
+            table[stop_index[from_stop], stop_index[to_stop]] = minutes
     if not faults:
-        named_stops = {stop for _, start, end, _, _ in rows for stop in (start, end)}
+        named_stops = {stop for _, from_stop, to_stop, _, _ in way_rows for stop in (from_stop, to_stop)}
         faults += [
             Fault(path.name, f"has no row for the stop {s!r}", "add it")
             for s in stops
             if s not in named_stops
         ]
     if faults:
-        noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"{path.name} has {len(faults)} {noun}", tuple(faults[:MOST_FAULTS]))
-    for table in tables.values():
+        fault_noun = "fault" if len(faults) == 1 else "faults"
+        raise InputError(f"{path.name} has {len(faults)} {fault_noun}", tuple(faults[:MOST_FAULTS]))
+    for table in table_of_mode.values():
         np.fill_diagonal(table, 0.0)
-    return {mode: TravelTable(mode, tuple(stops), tables[mode], quantile, "given") for mode in modes}
+    return {mode: TravelTable(mode, tuple(stops), table_of_mode[mode], quantile, "given") for mode in modes}
 
 
 Row = tuple[str, str, str, float, str]
@@ -67,12 +69,14 @@ def _rows(path: Path) -> tuple[list[Row], list[Fault]]:
             faults = list(_column_faults(path, reader.fieldnames or ()))
             if faults:
                 return [], faults
-            rows: list[Row] = []
-            for number, row in enumerate(reader, start=2):
-                where = f"{path.name}, row {number}"
+            way_rows: list[Row] = []
+            for row_number, row in enumerate(reader, start=2):
+                where = f"{path.name}, row {row_number}"
                 faults += _row_faults(where, row)
-                rows.append((where, row["from"], row["to"], _minutes(row["minutes"]), row.get("mode") or ""))
-            return rows, faults
+                way_rows.append(
+                    (where, row["from"], row["to"], _minutes(row["minutes"]), row.get("mode") or "")
+                )
+            return way_rows, faults
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read: {error}. Name a readable CSV file in UTF-8.") from error
 

@@ -31,10 +31,10 @@ class BaseEntry(Strict):
 
     @model_validator(mode="after")
     def _one_place(self) -> BaseEntry:
-        metres = (self.easting_m, self.northing_m)
-        degrees = (self.longitude, self.latitude)
-        complete_pairs = [pair for pair in (metres, degrees) if None not in pair]
-        if len(complete_pairs) != 1 or any(None in pair and any(pair) for pair in (metres, degrees)):
+        metre_pair = (self.easting_m, self.northing_m)
+        degree_pair = (self.longitude, self.latitude)
+        complete_pairs = [pair for pair in (metre_pair, degree_pair) if None not in pair]
+        if len(complete_pairs) != 1 or any(None in pair and any(pair) for pair in (metre_pair, degree_pair)):
             raise ValueError("a base needs either easting_m and northing_m, or longitude and latitude")
         return self
 
@@ -55,8 +55,8 @@ class TeamEntry(Strict):
 
     def terms(self) -> Team:
         """The team as a term."""
-        days = tuple(WEEKDAYS.index(d) for d in self.weekdays)
-        return Team(**{**self.model_dump(), "weekdays": days})
+        weekday_indices = tuple(WEEKDAYS.index(weekday) for weekday in self.weekdays)
+        return Team(**{**self.model_dump(), "weekdays": weekday_indices})
 
 
 class UnitsFile(Strict):
@@ -80,8 +80,8 @@ def read_units(source: Source | str, *, crs: str) -> Roster:
     if entry is not None:
         faults = tuple(_find_faults(entry, source_file.name))
     if entry is None or faults:
-        noun = "fault" if len(faults) == 1 else "faults"
-        raise InputError(f"The units file {source_file.name} has {len(faults)} {noun}", faults)
+        fault_noun = "fault" if len(faults) == 1 else "faults"
+        raise InputError(f"The units file {source_file.name} has {len(faults)} {fault_noun}", faults)
     to_metres = Transformer.from_crs("EPSG:4326", crs, always_xy=True)
     roster = Roster(
         areas=entry.areas,
@@ -105,39 +105,39 @@ def read_units(source: Source | str, *, crs: str) -> Roster:
 def shipped_rosters() -> tuple[str, ...]:
     """The names of the example rosters that come with becalm."""
     folder = files("becalm.patrol.files") / "policies"
-    return tuple(sorted(f.name[6:-5] for f in folder.iterdir() if f.name.startswith("units_")))
+    return tuple(sorted(file.name[6:-5] for file in folder.iterdir() if file.name.startswith("units_")))
 
 
 def shipped_units(name: str) -> Source:
     """The example roster of this name that comes with becalm."""
     if name not in shipped_rosters():
-        shipped = ", ".join(shipped_rosters())
-        raise InputError(f"becalm ships no roster {name!r}; it has: {shipped}. Name a file of yours.")
+        shipped_names = ", ".join(shipped_rosters())
+        raise InputError(f"becalm ships no roster {name!r}; it has: {shipped_names}. Name a file of yours.")
     return files("becalm.patrol.files") / "policies" / f"units_{name}.toml"
 
 
 def _build_base(entry: BaseEntry, to_metres: Transformer) -> Base:
     if entry.longitude is None:
         return Base(entry.base, float(entry.easting_m or 0.0), float(entry.northing_m or 0.0))
-    easting, northing = to_metres.transform(entry.longitude, entry.latitude)
-    return Base(entry.base, round(float(easting), 1), round(float(northing), 1))
+    easting_m, northing_m = to_metres.transform(entry.longitude, entry.latitude)
+    return Base(entry.base, round(float(easting_m), 1), round(float(northing_m), 1))
 
 
 def _find_faults(entry: UnitsFile, file: str) -> Iterator[Fault]:
-    areas, bases = [a.area for a in entry.areas], [b.base for b in entry.bases]
-    yield from _find_repeated("area", areas, file)
-    yield from _find_repeated("base", bases, file)
+    area_names, base_names = [a.area for a in entry.areas], [b.base for b in entry.bases]
+    yield from _find_repeated("area", area_names, file)
+    yield from _find_repeated("base", base_names, file)
     yield from _find_repeated("borough", [b for a in entry.areas for b in a.boroughs], file)
     teams = [t.terms() for t in entry.teams]
-    units = [t.unit(i) for t in teams for i in range(len(t.starts))]
-    yield from _find_repeated("unit", units, file)
-    if not units:
+    unit_names = [t.unit(i) for t in teams for i in range(len(t.starts))]
+    yield from _find_repeated("unit", unit_names, file)
+    if not unit_names:
         yield Fault(f"{file}: teams", "there are no units", "add [[teams]] with area, base, starts and hours")
     for team in teams:
-        yield from _find_unknown(team.area, areas, f"{file}: {team.team}.area", "areas")
-        yield from _find_unknown(team.base, bases, f"{file}: {team.team}.base", "bases")
+        yield from _find_unknown(team.area, area_names, f"{file}: {team.team}.area", "areas")
+        yield from _find_unknown(team.base, base_names, f"{file}: {team.team}.base", "bases")
     for absence in entry.absences:
-        yield from _find_unknown(absence.unit, units, f"{file}: absences", "units")
+        yield from _find_unknown(absence.unit, unit_names, f"{file}: absences", "units")
         if absence.until <= absence.since:
             problem = f"{absence.unit} is away until {absence.until}, not after {absence.since}"
             yield Fault(f"{file}: absences", problem, "give the first day on which it is back")

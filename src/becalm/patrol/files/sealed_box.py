@@ -42,22 +42,22 @@ class SealedBox:
 
     def keep_key(self, commitment: str, key: SealedKey) -> None:
         """Keep a seed, on the disk before this returns."""
-        fields = {"seed": key.seed.hex(), "nonce": key.nonce.hex(), "share": key.share.hex()}
-        self.keep(commitment, KEY, json.dumps(fields, indent=1) + "\n")
+        key_fields = {"seed": key.seed.hex(), "nonce": key.nonce.hex(), "share": key.share.hex()}
+        self.keep(commitment, KEY, json.dumps(key_fields, indent=1) + "\n")
 
     def key(self, commitment: str) -> SealedKey:
         """The seed of this commitment; raises PlanError where it is not here or cannot be read."""
-        path = self.folder(commitment) / KEY
+        key_path = self.folder(commitment) / KEY
         try:
-            fields = json.loads(path.read_text("utf-8"))
-            return SealedKey(*(bytes.fromhex(fields[name]) for name in ("seed", "nonce", "share")))
+            key_fields = json.loads(key_path.read_text("utf-8"))
+            return SealedKey(*(bytes.fromhex(key_fields[name]) for name in ("seed", "nonce", "share")))
         except FileNotFoundError as error:
             raise PlanError(
                 f"The sealed seed of {commitment[:12]} is not in {self._root}. Use the workspace in which it "
                 "was sealed; a seed that is lost cannot be replaced, only committed to again with a reason."
             ) from error
         except (OSError, ValueError, KeyError, TypeError) as error:
-            raise PlanError(f"{path} cannot be read as a sealed seed ({error}). Restore it.") from error
+            raise PlanError(f"{key_path} cannot be read as a sealed seed ({error}). Restore it.") from error
 
     def keep(self, commitment: str, name: str, text: str) -> None:
         """Keep a file of this commitment for its owner alone, wholly or not at all."""
@@ -75,18 +75,18 @@ class SealedBox:
 
     def text(self, commitment: str, name: str) -> str | None:
         """A file of this commitment, or None where there is none."""
-        path = self.folder(commitment) / name
-        return path.read_text("utf-8") if path.is_file() else None
+        file_path = self.folder(commitment) / name
+        return file_path.read_text("utf-8") if file_path.is_file() else None
 
     def plans(self, commitment: str) -> tuple[str, ...]:
         """Every plan.json of this commitment: the first one, then one after each re-plan."""
-        texts = (self.text(commitment, plan_name(index)) for index in count())
-        return tuple(takewhile(lambda text: text is not None, texts))  # type: ignore[arg-type]  # none is None
+        plan_texts = (self.text(commitment, plan_name(index)) for index in count())
+        return tuple(takewhile(lambda text: text is not None, plan_texts))  # type: ignore[arg-type]  # none is None
 
     def visits_of(self, commitment: str, plan: str) -> str:
         """The visits.csv that belongs to this one of its plans."""
-        index = self.plans(commitment).index(plan)
-        return self.text(commitment, plan_name(index, "visits.csv")) or ""
+        plan_index = self.plans(commitment).index(plan)
+        return self.text(commitment, plan_name(plan_index, "visits.csv")) or ""
 
 
 def plan_name(replan: int, name: str = "plan.json") -> str:

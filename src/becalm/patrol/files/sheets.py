@@ -34,13 +34,13 @@ class Tour:
 
 def tours_of(plan: PlanDocument) -> dict[str, tuple[Tour, ...]]:
     """Every unit's tours in the order of time, units by name."""
-    routes = {(route.unit, route.day): route for route in plan.routes}
-    tours: dict[str, list[Tour]] = {}
+    route_of_tour = {(route.unit, route.day): route for route in plan.routes}
+    tours_of_unit: dict[str, list[Tour]] = {}
     for shift in sorted(plan.inputs.shifts, key=lambda s: (s.unit, s.hours.start)):
-        route = routes.get((shift.unit, shift.day))
+        route = route_of_tour.get((shift.unit, shift.day))
         bursts = tuple(sorted(route.bursts, key=lambda b: b.span.start)) if route else ()
-        tours.setdefault(shift.unit, []).append(Tour(shift, bursts, route.meal if route else None))
-    return {unit: tuple(unit_tours) for unit, unit_tours in tours.items()}
+        tours_of_unit.setdefault(shift.unit, []).append(Tour(shift, bursts, route.meal if route else None))
+    return {unit: tuple(unit_tours) for unit, unit_tours in tours_of_unit.items()}
 
 
 def tours_from(tours: tuple[Tour, ...], day: date) -> tuple[Tour, ...]:
@@ -77,11 +77,11 @@ class Stop:
 
 def stops_of(plan: PlanDocument, bursts: Iterable[Burst]) -> tuple[Stop, ...]:
     """These bursts with the names and positions that people need."""
-    places = {place.hotspot: place for place in plan.inputs.places}
+    place_of_hotspot = {place.hotspot: place for place in plan.inputs.places}
     to_wgs84 = _to_wgs84(plan.crs)
     stops = []
     for burst in bursts:
-        place = places[burst.hotspot]
+        place = place_of_hotspot[burst.hotspot]
         longitude, latitude = to_wgs84.transform(place.easting_m, place.northing_m)
         stops.append(
             Stop(
@@ -130,12 +130,12 @@ class Sheet:
 def unit_sheets(plan: PlanDocument, tours: Iterable[Tour], *, is_sealed: bool = False) -> str:
     """The sheets of these tours as one page: the first two bursts of each, or all where `sealed`."""
     sheets = [build_sheet(plan, tour, is_sealed=is_sealed) for tour in tours]
-    units = sorted({sheet.unit for sheet in sheets})
+    unit_names = sorted({sheet.unit for sheet in sheets})
     plan_mark = str(plan.commitment.get("commitment"))[:12]
     return self_contained(
         "patrol_sheet.html",
         sheets=sheets,
-        title=units[0] if len(units) == 1 else "Patrol sheets",
+        title=unit_names[0] if len(unit_names) == 1 else "Patrol sheets",
         subtitle="Whole routes: auditor only" if is_sealed else "Next bursts",
         version=plan.version,
         colophon=f"Times are those of {plan.inputs.zone}. Plan {plan_mark}.",
@@ -146,11 +146,11 @@ def build_sheet(plan: PlanDocument, tour: Tour, *, is_sealed: bool = False) -> S
     """One tour as the sheet shows it."""
     shift = tour.shift
     shown_bursts = tour.bursts if is_sealed else tour.bursts[:NEXT]
-    hours = (local_clock(at, plan) for at in (shift.hours.start, shift.hours.end))
+    clock_texts = (local_clock(at, plan) for at in (shift.hours.start, shift.hours.end))
     return Sheet(
         unit=shift.unit,
         day_in_words=f"{shift.day:%A} {words.day(shift.day)}",
-        tour_in_words=" to ".join(hours),
+        tour_in_words=" to ".join(clock_texts),
         base=shift.base,
         mode={"foot": "on foot", "cycle": "by cycle", "vehicle": "by vehicle"}[shift.mode],
         crew=shift.crew,
@@ -181,8 +181,10 @@ def unit_calendar(plan: PlanDocument, tours: Sequence[Tour], *, burst_limit: int
                 {"SUMMARY": f"{shift.unit}: tour", "LOCATION": shift.base, "TRANSP": "TRANSPARENT"},
             )
         )
-        bursts = tour.bursts if burst_limit is None else tour.bursts[:burst_limit] if number == 0 else ()
-        for event in _burst_events(plan, bursts, stamp):
+        shown_bursts = (
+            tour.bursts if burst_limit is None else tour.bursts[:burst_limit] if number == 0 else ()
+        )
+        for event in _burst_events(plan, shown_bursts, stamp):
             calendar.add_component(event)
         if burst_limit is None and tour.meal:
             calendar.add_component(_event(f"meal {shift.unit}", tour.meal, stamp, {"SUMMARY": "Meal"}))
@@ -190,14 +192,14 @@ def unit_calendar(plan: PlanDocument, tours: Sequence[Tour], *, burst_limit: int
 
 
 def _burst_events(plan: PlanDocument, bursts: Sequence[Burst], stamp: datetime) -> Iterator[Event]:
-    places = {place.hotspot: place for place in plan.inputs.places}
+    place_of_hotspot = {place.hotspot: place for place in plan.inputs.places}
     for burst in bursts:
-        place = places[burst.hotspot]
+        place = place_of_hotspot[burst.hotspot]
         longitude, latitude = _to_wgs84(plan.crs).transform(place.easting_m, place.northing_m)
-        name = place.name or place.hotspot
+        place_name = place.name or place.hotspot
         properties = {
-            "SUMMARY": f"Patrol {name}, {burst.span.minutes:.0f} min",
-            "LOCATION": f"{name} ({place.hotspot})" if place.name else name,
+            "SUMMARY": f"Patrol {place_name}, {burst.span.minutes:.0f} min",
+            "LOCATION": f"{place_name} ({place.hotspot})" if place.name else place_name,
             "GEO": (round(latitude, 6), round(longitude, 6)),
         }
         yield _event(f"burst {burst.unit} {burst.hotspot}", burst.span, stamp, properties)
@@ -206,7 +208,7 @@ def _burst_events(plan: PlanDocument, bursts: Sequence[Burst], stamp: datetime) 
 def _event(name: str, span: Span, stamp: datetime, properties: Mapping[str, object]) -> Event:
     event = Event()
     uid = hashlib.sha256(f"{name} {span.start:%Y%m%dT%H%M%SZ}".encode()).hexdigest()[:32]
-    times = {"UID": f"{uid}@becalm", "DTSTAMP": stamp, "DTSTART": span.start, "DTEND": span.end}
-    for key, value in {**times, **properties}.items():
-        event.add(key, value)
+    time_properties = {"UID": f"{uid}@becalm", "DTSTAMP": stamp, "DTSTART": span.start, "DTEND": span.end}
+    for property_name, value in {**time_properties, **properties}.items():
+        event.add(property_name, value)
     return event

@@ -48,21 +48,21 @@ def read_visit_log(path: Path, columns: VisitColumns, *, time_zone: str) -> Visi
     InputError
         naming every row that is no visit; nothing is used of a file with such rows.
     """
-    delimiter, cells, lines = _read_cells(path, columns)
-    starts, start_zoned = _read_instants(cells[columns.start_column], time_zone)
-    ends, end_zoned = _read_instants(cells[columns.end_column], time_zone)
-    faults = _find_faults(cells, lines, columns, starts, ends)
+    delimiter, column_cells, line_numbers = _read_cells(path, columns)
+    starts, start_has_zone = _read_instants(column_cells[columns.start_column], time_zone)
+    ends, end_has_zone = _read_instants(column_cells[columns.end_column], time_zone)
+    faults = _find_faults(column_cells, line_numbers, columns, starts, ends)
     if faults:
         raise InputError(_fault_heading(path, faults), tuple(fault for _, fault in faults[:SHOWN_FAULTS]))
     log = build_visit_log(
-        hotspot=cells[columns.hotspot_column],
+        hotspot=column_cells[columns.hotspot_column],
         start_s=starts.astype(np.int64),
         end_s=ends.astype(np.int64),
         time_zone=time_zone,
-        unit=cells.get(columns.unit_column),
-        area=cells.get(columns.area_column),
+        unit=column_cells.get(columns.unit_column),
+        area=column_cells.get(columns.area_column),
     )
-    unzoned_count = int((~(start_zoned & end_zoned)).sum())
+    unzoned_count = int((~(start_has_zone & end_has_zone)).sum())
     delimiter_notes = () if delimiter == "," else (f"the fields are taken apart at {DELIMITERS[delimiter]}",)
     return VisitFile(log, (*delimiter_notes, *_reading_notes(log, unzoned_count, time_zone)))
 
@@ -73,11 +73,11 @@ def _read_cells(path: Path, columns: VisitColumns) -> tuple[str, dict[str, NDArr
     if not any(header):
         raise _refusal(path, "file", "is empty", "give a csv with a header and a row for each visit")
     needed_columns = (columns.hotspot_column, columns.start_column, columns.end_column)
-    indices = {
+    found_columns = {
         name: _find_column(header, name)
         for name in (*needed_columns, columns.unit_column, columns.area_column)
     }
-    column_index = {name: index for name, index in indices.items() if index is not None}
+    column_index = {name: position for name, position in found_columns.items() if position is not None}
     missing = [name for name in needed_columns if name not in column_index]
     if missing:
         raise InputError(
@@ -86,16 +86,18 @@ def _read_cells(path: Path, columns: VisitColumns) -> tuple[str, dict[str, NDArr
         )
     cut_lines = [line for line, row in rows if len(row) != len(header)]
     if cut_lines:
-        row_count = f"{len(cut_lines):,} {'row has' if len(cut_lines) == 1 else 'rows have'}"
+        rows_text = f"{len(cut_lines):,} {'row has' if len(cut_lines) == 1 else 'rows have'}"
         raise InputError(
-            f"{path.name}: {row_count} more or fewer fields than the header; nothing was used",
+            f"{path.name}: {rows_text} more or fewer fields than the header; nothing was used",
             tuple(
                 Fault(f"line {n}", "is cut or has a stray comma", "mend it") for n in cut_lines[:SHOWN_FAULTS]
             ),
         )
     if not rows:
         raise _refusal(path, "file", "holds no visits", "give a log with a row for each visit")
-    cells = {name: np.array([row[index].strip() for _, row in rows]) for name, index in column_index.items()}
+    cells = {
+        name: np.array([row[position].strip() for _, row in rows]) for name, position in column_index.items()
+    }
     return delimiter, cells, [line for line, _ in rows]
 
 
@@ -107,7 +109,7 @@ def _read_rows(path: Path, columns: VisitColumns) -> tuple[str, list[str], list[
             stream.seek(0)
             rows = csv.reader(stream, delimiter=delimiter)
             header = [name.strip() for name in next(rows, [])]
-            return delimiter, header, [(rows.line_num, row) for row in rows if any(c.strip() for c in row)]
+            return (delimiter, header, [(rows.line_num, row) for row in rows if any(c.strip() for c in row)])
     except UnicodeDecodeError as error:
         raise _refusal(path, "file", "is not text in UTF-8", "save it as CSV UTF-8") from error
     except (FileNotFoundError, IsADirectoryError) as error:
@@ -133,19 +135,19 @@ def _find_column(header: Sequence[str], name: str) -> int | None:
     """Where a column stands: under this very name, or the only one that differs in capitals alone."""
     if name in header:
         return header.index(name)
-    similar_columns = [i for i, column in enumerate(header) if column.casefold() == name.casefold()]
-    return similar_columns[0] if len(similar_columns) == 1 else None
+    similar_positions = [i for i, column in enumerate(header) if column.casefold() == name.casefold()]
+    return similar_positions[0] if len(similar_positions) == 1 else None
 
 
 def _read_instants(texts: NDArray[np.str_], time_zone: str) -> tuple[Times, Bools]:
     """When is each? NaT where it is no time; and which ones carry a zone."""
-    zoned = np.array([ZONED.search(text) is not None and ":" in text for text in texts.tolist()])
-    out = np.full(len(texts), np.datetime64("NaT", "s"))
-    if zoned.any():
-        out[zoned] = parse_times(texts[zoned].tolist(), [f + "%z" for f in FORMATS], offset=True)
-    if not zoned.all():
-        out[~zoned] = local_to_utc(parse_times(texts[~zoned].tolist(), FORMATS), time_zone)[0]
-    return out, zoned
+    has_zone = np.array([ZONED.search(text) is not None and ":" in text for text in texts.tolist()])
+    instants = np.full(len(texts), np.datetime64("NaT", "s"))
+    if has_zone.any():
+        instants[has_zone] = parse_times(texts[has_zone].tolist(), [f + "%z" for f in FORMATS], offset=True)
+    if not has_zone.all():
+        instants[~has_zone] = local_to_utc(parse_times(texts[~has_zone].tolist(), FORMATS), time_zone)[0]
+    return instants, has_zone
 
 
 def _find_faults(
@@ -158,35 +160,37 @@ def _find_faults(
     """Every row that is no visit, with its line, and why; in the order of the file."""
     minutes = (ends - starts).astype("m8[s]").astype(np.float64) / 60
     hotspot, start, end = columns.hotspot_column, columns.start_column, columns.end_column
-    has_both_times = ~np.isnat(starts) & ~np.isnat(ends)
+    is_timed = ~np.isnat(starts) & ~np.isnat(ends)
     checks = (
         (cells[hotspot] == "", hotspot, "names no hotspot", "name it, or take the row out"),
         (np.isnat(starts), start, "is no time", TIME_REMEDY),
         (np.isnat(ends), end, "is no time", TIME_REMEDY),
-        (has_both_times & (minutes < 0), end, "is before the start", "mend the row"),
-        (has_both_times & (minutes > LONGEST_HOURS * 60), end, f"is over {LONGEST_HOURS} h later", "mend it"),
+        (is_timed & (minutes < 0), end, "is before the start", "mend the row"),
+        (is_timed & (minutes > LONGEST_HOURS * 60), end, f"is over {LONGEST_HOURS} h later", "mend it"),
     )
     row_faults = [
         (lines[row], Fault(f"line {lines[row]}", f'{column} "{cells[column][row]}" {problem}', remedy))
-        for bad, column, problem, remedy in checks
-        for row in np.flatnonzero(bad).tolist()
+        for is_bad, column, problem, remedy in checks
+        for row in np.flatnonzero(is_bad).tolist()
     ]
     return sorted(row_faults, key=lambda fault: fault[0])
 
 
 def _fault_heading(path: Path, faults: Sequence[tuple[int, Fault]]) -> str:
     rows = len({line for line, _ in faults})
-    head = (
+    heading = (
         f"{path.name}: {rows:,} {'row is no visit' if rows == 1 else 'rows are no visits'}; nothing was used"
     )
-    return head + (f". The first {SHOWN_FAULTS} faults" if len(faults) > SHOWN_FAULTS else "")
+    return heading + (f". The first {SHOWN_FAULTS} faults" if len(faults) > SHOWN_FAULTS else "")
 
 
 def _reading_notes(log: VisitLog, unzoned_count: int, time_zone: str) -> tuple[str, ...]:
     notes = []
     if unzoned_count:
-        carry = "visit carries" if log.size == 1 else "visits carry"
-        notes.append(f"{unzoned_count:,} of {log.size:,} {carry} no zone: taken as clock time in {time_zone}")
+        verb_text = "visit carries" if log.size == 1 else "visits carry"
+        notes.append(
+            f"{unzoned_count:,} of {log.size:,} {verb_text} no zone: taken as clock time in {time_zone}"
+        )
     distinct_count = np.unique(np.stack([log.hotspot, log.start_s, log.end_s, log.unit]), axis=1).shape[1]
     if repeated_count := log.size - distinct_count:
         verb = "visit stands" if repeated_count == 1 else "visits stand"
@@ -197,9 +201,9 @@ def _reading_notes(log: VisitLog, unzoned_count: int, time_zone: str) -> tuple[s
 
 
 def _remedy(name: str, columns: VisitColumns, header: Sequence[str]) -> str:
-    fields = ("hotspot_column", "start_column", "end_column")
-    field = next(field for field in fields if getattr(columns, field) == name)
-    return f"the columns are {', '.join(header)[:200]}: say which it is by `{field}`"
+    column_options = ("hotspot_column", "start_column", "end_column")
+    option = next(option for option in column_options if getattr(columns, option) == name)
+    return f"the columns are {', '.join(header)[:200]}: say which it is by `{option}`"
 
 
 def _refusal(path: Path, where: str, problem: str, remedy: str) -> InputError:
