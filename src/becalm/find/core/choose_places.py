@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -109,18 +110,11 @@ def choose_places(candidates: Candidates, rules: Rules, *, with_prices: bool = T
             (Fault("rules", "floors, decisions and separation clash", "lower a floor or the separation"),),
         )
     matched_decisions = tuple(d for d in rules.decisions if d.place_id in candidates.number_by_id)
-    rule_prices = (
-        tuple(
-            price_rules(
-                best_choice.value,
-                replace(rules, decisions=matched_decisions),
-                lambda looser_rules: build_problem(candidates, looser_rules),
-                step_m=candidates.width_m,
-            )
-        )
-        if with_prices
-        else ()
-    )
+    rule_prices: tuple[RulePrice, ...] = ()
+    if with_prices:
+        applied_rules = replace(rules, decisions=matched_decisions)
+        build = partial(build_problem, candidates)
+        rule_prices = tuple(price_rules(best_choice.value, applied_rules, build, step_m=candidates.width_m))
     bound_gap_share = (best_choice.bound - best_choice.value) / max(best_choice.bound, 1e-12)
     return PlaceChoice(
         best_choice.points,
