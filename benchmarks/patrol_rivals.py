@@ -29,9 +29,9 @@ from rich.console import Console
 from rich.table import Table
 
 from becalm.patrol.core.attack import certify
-from becalm.patrol.core.certificate import AttackSettings, Certificate
 from becalm.patrol.core.plan import fit_distribution, plan_bursts
 from becalm.patrol.core.plan_inputs import PlanInputs
+from becalm.patrol.core.predictability import AttackSettings, Certificate
 from becalm.patrol.core.visit_log import VisitLog, build_visit_log
 
 PERIODS = 5

@@ -33,7 +33,7 @@ NOUNS_OF_JOBS = (
     *("becalm.measure.core.baseline", "becalm.measure.core.comparison", "becalm.measure.core.run_up"),
     *("becalm.find.core.cluster_test", "becalm.find.core.near_repeats", "becalm.find.core.outbreaks"),
     *("becalm.record.core.arrests", "becalm.ledger.event"),
-    *("becalm.patrol.core.certificate", "becalm.patrol.core.plan_inputs", "becalm.patrol.core.check"),
+    *("becalm.patrol.core.predictability", "becalm.patrol.core.plan_inputs", "becalm.patrol.core.check"),
 )
 WRITTEN_BY = (
     "<!-- Written by docs/generate.py from the program; change the program, then run `make docs`. -->\n"

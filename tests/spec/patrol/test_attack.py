@@ -14,7 +14,7 @@ from becalm.methods.forecast_scores import area_under_curve, calibrate, curve_ar
 from becalm.patrol.core.attack import draw_independent_visits
 from becalm.patrol.core.attack_features import history_features, insider_features, static_features
 from becalm.patrol.core.attack_moments import build_moments, count_starts_by_day, label_moments
-from becalm.patrol.core.certificate import AttackSettings, find_longest_dead_zone
+from becalm.patrol.core.predictability import AttackSettings, find_longest_dead_zone
 from becalm.patrol.core.request import VisitColumns
 from becalm.patrol.core.visit_log import VisitLog, midnights_s
 from becalm.patrol.files.visit_log import read_visit_log

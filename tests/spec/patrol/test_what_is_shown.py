@@ -13,7 +13,7 @@ import patrol_plans
 import pytest
 
 from becalm.patrol.core.plan_result import forecast_dosage
-from becalm.patrol.files.folder import dosage_geojson, plan_files, propensities_csv, unit_files
+from becalm.patrol.files.plan_files import dosage_geojson, plan_files, propensities_csv, unit_files
 from becalm.patrol.files.sealed_box import SealedBox, SealedKey
 from becalm.patrol.files.sheets import sheet_file_names, tours_of, unit_calendar
 from becalm.terms import PlanError

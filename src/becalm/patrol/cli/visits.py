@@ -10,8 +10,8 @@ from becalm.patrol.core.request import CertificateRequest, DeliveredRequest
 from becalm.terms import UsageError, WorkspaceError
 
 if TYPE_CHECKING:
-    from becalm.patrol.core.certificate import Attack, Certificate
     from becalm.patrol.core.delivery import Delivery, PlaceDelivery
+    from becalm.patrol.core.predictability import Attack, Certificate
     from becalm.patrol.desk.visits import DeliveryReport
     from becalm.terms import Estimate
 

@@ -24,7 +24,8 @@ from becalm.patrol.core.attack_moments import (
     count_starts_by_day,
     label_moments,
 )
-from becalm.patrol.core.certificate import (
+from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK
+from becalm.patrol.core.predictability import (
     HISTORY,
     INSIDER,
     STATIC,
@@ -35,7 +36,6 @@ from becalm.patrol.core.certificate import (
     find_longest_dead_zone,
     score_attack,
 )
-from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK
 from becalm.patrol.core.visit_log import VisitLog, build_visit_log
 from becalm.terms import QuestionError
 from becalm.terms.progress import Advance, ignore_progress

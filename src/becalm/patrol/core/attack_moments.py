@@ -12,7 +12,7 @@ from datetime import date, timedelta
 import numpy as np
 
 from becalm.methods.arrays import Bools, Ints
-from becalm.patrol.core.certificate import AttackSettings
+from becalm.patrol.core.predictability import AttackSettings
 from becalm.patrol.core.visit_log import VisitLog, find_civil_days, midnights_s
 from becalm.terms import QuestionError
 

@@ -19,7 +19,7 @@ from becalm.find.desk.override import (
     read_overrides,
 )
 from becalm.formats.json_text import data_digest
-from becalm.patrol.core.dosage import ListedPlace, places_from_list
+from becalm.patrol.core.owed_dosage import ListedPlace, places_from_list
 from becalm.patrol.core.plan_inputs import Arm
 from becalm.patrol.core.request import InputsRequest
 from becalm.patrol.files.read_hotspots import read_hotspots

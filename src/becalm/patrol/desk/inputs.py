@@ -16,7 +16,7 @@ from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk, collect_errors
 from becalm.find.desk.hotspots import HotspotAnswer
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
-from becalm.patrol.core.dosage import dose_places, select_places
+from becalm.patrol.core.owed_dosage import dose_places, select_places
 from becalm.patrol.core.plan_inputs import (
     Arm,
     Base,

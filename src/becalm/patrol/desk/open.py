@@ -25,8 +25,8 @@ from becalm.patrol.desk.seed import (
     open_sealed,
     sealed_box,
 )
-from becalm.patrol.files.folder import PROPENSITIES_NAME, plan_files, sha256_of_text
 from becalm.patrol.files.plan import PlanDocument, inputs_object, sha256_of_inputs
+from becalm.patrol.files.plan_files import PROPENSITIES_NAME, plan_files, sha256_of_text
 from becalm.patrol.files.read_plan import read_plan
 from becalm.terms import PlanError, ReplayError, UsageError
 

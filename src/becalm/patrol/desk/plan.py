@@ -30,8 +30,8 @@ from becalm.patrol.desk.seed import (
     seal_seed,
     sealed_box,
 )
-from becalm.patrol.files.folder import PLAN_FOLDER, PLAN_NAMES, plan_files, sha256_of_text
 from becalm.patrol.files.plan import PlanDocument, capacity_rows, inputs_object, sha256_of_inputs
+from becalm.patrol.files.plan_files import PLAN_FOLDER, PLAN_NAMES, plan_files, sha256_of_text
 from becalm.patrol.files.sealed_box import INPUTS
 from becalm.render.pages import check_folder_free, write_folder
 from becalm.terms import PlanError, ReplayError

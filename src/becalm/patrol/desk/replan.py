@@ -24,10 +24,10 @@ from becalm.patrol.core.replan import (
 )
 from becalm.patrol.core.request import ReplanRequest
 from becalm.patrol.core.seal import SeedHistory
+from becalm.patrol.desk.finished_plan import read_instant
 from becalm.patrol.desk.seed import PURPOSE, SealedSeed, find_seed_history, open_sealed, sealed_box
-from becalm.patrol.desk.written_plan import read_instant
-from becalm.patrol.files.folder import PLAN_FOLDER, plan_files, sha256_of_text
 from becalm.patrol.files.plan import PlanDocument, instant
+from becalm.patrol.files.plan_files import PLAN_FOLDER, plan_files, sha256_of_text
 from becalm.patrol.files.read_plan import read_plan
 from becalm.patrol.files.sealed_box import plan_name
 from becalm.patrol.files.sheets import local_time_text

@@ -28,7 +28,7 @@ from becalm.patrol.desk.hotspots import list_hotspots
 from becalm.patrol.desk.inputs import load_inputs
 from becalm.patrol.desk.seed import PROGRAM, PURPOSE
 from becalm.patrol.files.arms import SealedArms, arms_csv, arms_inputs_sha256, read_arms, trial_json
-from becalm.patrol.files.folder import sha256_of_text
+from becalm.patrol.files.plan_files import sha256_of_text
 from becalm.terms import PlanError, UsageError
 
 TRIAL_QUESTION = "patrol trial: which place is in which arm on which day"

@@ -15,7 +15,6 @@ from shapely.geometry.base import BaseGeometry
 from becalm.desk import Desk, collect_errors
 from becalm.methods.arrays import seed_generator
 from becalm.patrol.core.attack import certify
-from becalm.patrol.core.certificate import AttackSettings, Certificate
 from becalm.patrol.core.delivery import (
     DeliveredVisit,
     DeliveredVisits,
@@ -26,6 +25,7 @@ from becalm.patrol.core.delivery import (
 )
 from becalm.patrol.core.plan_inputs import Span
 from becalm.patrol.core.policy import PolicyBook
+from becalm.patrol.core.predictability import AttackSettings, Certificate
 from becalm.patrol.core.request import CertificateRequest, DeliveredRequest
 from becalm.patrol.core.roster import day_span
 from becalm.patrol.desk.inputs import find_policy

@@ -14,7 +14,7 @@ from pyproj import Transformer
 from shapely.errors import ShapelyError
 from shapely.geometry.base import BaseGeometry
 
-from becalm.patrol.core.dosage import ListedPlace, cell_radius_m
+from becalm.patrol.core.owed_dosage import ListedPlace, cell_radius_m
 from becalm.terms import HOURS_OF_WEEK, Fault, InputError
 
 

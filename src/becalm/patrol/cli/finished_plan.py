@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from becalm.patrol.core.check import PlanVerdict
     from becalm.patrol.core.plan import Price
     from becalm.patrol.core.plan_result import AreaForecast
-    from becalm.patrol.desk.written_plan import NextBursts, PriceList, SheetFolder
+    from becalm.patrol.desk.finished_plan import NextBursts, PriceList, SheetFolder
     from becalm.patrol.files.plan_view import PlanPage
 
 VIOLATION_COLUMNS = ("kind", "unit", "hotspot", "at", "what")
@@ -40,7 +40,7 @@ PRICE_COLUMNS = (
 def check(session: Session, request: CheckRequest) -> None:
     """Judge a written plan by itself: every rule that it breaks is named, and the exit code is 12."""
     from becalm.console.emit import View
-    from becalm.patrol.desk.written_plan import check_plan
+    from becalm.patrol.desk.finished_plan import check_plan
 
     verdict = check_plan(request.plan)
     session.emit(verdict, View(_verdict_data, _violation_rows, _verdict_lines, columns=VIOLATION_COLUMNS))
@@ -77,7 +77,7 @@ def _verdict_lines(verdict: PlanVerdict) -> Iterator[str]:
 def next_(session: Session, request: NextRequest) -> None:
     """Tell a unit its next one or two bursts, and nothing further ahead."""
     from becalm.console.emit import View
-    from becalm.patrol.desk.written_plan import next_bursts
+    from becalm.patrol.desk.finished_plan import next_bursts
 
     view: View[NextBursts] = View(
         _burst_rows, _burst_rows, _next_lines, columns=("unit", "hotspot", "name", "start", "end")
@@ -117,7 +117,7 @@ def _next_lines(answer: NextBursts) -> Iterator[str]:
 def sheet(session: Session, request: SheetRequest) -> None:
     """Write sheets to print and calendars (.ics) for the units of one day: two bursts each."""
     from becalm.console.emit import View
-    from becalm.patrol.desk.written_plan import write_sheets
+    from becalm.patrol.desk.finished_plan import write_sheets
 
     sheets = write_sheets(session.open_desk(), request)
     data = {"folder": str(sheets.folder), "units": sheets.units, "files": list(sheets.files)}
@@ -135,7 +135,7 @@ def _sheet_lines(sheets: SheetFolder) -> Iterator[str]:
 def forecast(session: Session, request: ForecastRequest) -> None:
     """Show what each area and place will get, with intervals, and which targets cannot be met and why."""
     from becalm.console.emit import View
-    from becalm.patrol.desk.written_plan import forecast_plan
+    from becalm.patrol.desk.finished_plan import forecast_plan
     from becalm.patrol.files.plan_view import FORECAST_COLUMNS, forecast_rows
 
     session.open_desk()
@@ -212,7 +212,7 @@ def _area_table(areas: tuple[AreaForecast, ...]) -> Table:
 def price(session: Session, request: PriceRequest) -> None:
     """Show what a plan of one area would be like under other rules: a hard gap, quotas, dearer travel."""
     from becalm.console.emit import View
-    from becalm.patrol.desk.written_plan import price_rules
+    from becalm.patrol.desk.finished_plan import price_rules
 
     say_first_use()
     view: View[PriceList] = View(_price_data, _price_rows, _price_lines, columns=PRICE_COLUMNS)
