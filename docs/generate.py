@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from pydantic_core import PydanticUndefined
 
 from becalm.app.events import EVENT_KINDS
-from becalm.app.main import STOPPED, app
+from becalm.app.main import INTERRUPTED_EXIT_CODE, app
 from becalm.ledger.event_kinds import FACT_TYPES, EventKind
 from becalm.tables import schema
 from becalm.terms import ERROR_KINDS
@@ -250,7 +250,7 @@ def exit_codes_page() -> str:
         (str(kind.exit_code), f"`{kind.__name__}`", inspect.cleandoc(kind.__doc__ or ""))
         for kind in ERROR_KINDS
     ]
-    rows.append((str(STOPPED), "", "Stopped from the keyboard; nothing was left half done."))
+    rows.append((str(INTERRUPTED_EXIT_CODE), "", "Stopped from the keyboard; nothing was left half done."))
     return page("Exit codes", "exit_codes", table(("code", "kind", "what it means"), rows))
 
 

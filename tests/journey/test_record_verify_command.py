@@ -19,7 +19,7 @@ from becalm.desk import make_event
 from becalm.ledger import EventToAppend, Fact
 from becalm.ledger.anchors import draw_qr_code
 from becalm.record.core.request import BackupRequest
-from becalm.record.desk.keep import make_backup
+from becalm.record.desk.upkeep import make_backup
 from becalm.terms import FileName
 
 LOG = """\

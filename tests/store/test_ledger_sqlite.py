@@ -266,7 +266,7 @@ def test_processes_that_make_and_write_one_ledger_at_once_make_one_chain(path: P
 def test_entries_stream_page_by_page(
     path: Path, ledger: SqliteLedger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("becalm.ledger.store.database_ledger.PAGE", 7)
+    monkeypatch.setattr("becalm.ledger.store.database_ledger.PAGE_ROW_COUNT", 7)
     for size in (6, 1, 1, 20):
         ledger.append(plain(*[visit()] * size))
         entries: list[Entry] = list(ledger.entries())

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from becalm.workspace.config import Workspace
 
 
-STOPPED = 130  # what shells give a program that was interrupted
+INTERRUPTED_EXIT_CODE = 130  # what shells give a program that was interrupted
 
 
 class Root(TyperGroup):
@@ -36,7 +36,7 @@ class Root(TyperGroup):
             raise typer.Exit(error.exit_code) from error
         except KeyboardInterrupt as stop:
             typer.echo("becalm: stopped; nothing was left half done", err=True)
-            raise typer.Exit(STOPPED) from stop
+            raise typer.Exit(INTERRUPTED_EXIT_CODE) from stop
 
 
 app = typer.Typer(

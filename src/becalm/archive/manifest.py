@@ -28,7 +28,7 @@ from becalm.terms import ArchiveError
 
 MANIFEST = "manifest.json"
 FORMAT = 1
-KEYS = {"incidents": ("incident_id", "occurred_on"), "stops": ("stop_id", "stopped_at")}
+KEY_COLUMNS = {"incidents": ("incident_id", "occurred_on"), "stops": ("stop_id", "stopped_at")}
 EDGE_DAYS = 3  # days at either end of a month that a whole re-issue may lack
 DATED_SHARE = 0.95
 FRAGMENT_SHARE = 0.5
@@ -136,7 +136,7 @@ class Edition:
     @cached_property
     def keys(self) -> pa.Table:
         """What tells its rows apart."""
-        key_tables = [pq.ParquetFile(path).read(columns=list(KEYS[self.table])) for path in self.paths]
+        key_tables = [pq.ParquetFile(path).read(columns=list(KEY_COLUMNS[self.table])) for path in self.paths]
         return pa.concat_tables([_read_keys(file, self.table) for file in key_tables])
 
     @cached_property
@@ -186,7 +186,7 @@ def settle_versions(
 
 def _choose_version(new_edition: Edition, current_edition: Edition | None) -> str:
     """The version that the new files belong to."""
-    if current_edition is None or new_edition.table not in KEYS:
+    if current_edition is None or new_edition.table not in KEY_COLUMNS:
         return new_edition.version
     if new_edition.inputs & current_edition.inputs:
         return new_edition.version
@@ -240,7 +240,7 @@ def _are_present(keys: pa.Table, present_keys: pa.Table) -> NDArray[np.bool_]:
 
 
 def _read_keys(rows: pa.Table, table: str) -> pa.Table:
-    id_column, day_column = KEYS[table]
+    id_column, day_column = KEY_COLUMNS[table]
     return pa.table({"id": rows[id_column].cast(pa.string()), "day": rows[day_column].cast(pa.date32())})
 
 

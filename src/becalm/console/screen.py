@@ -16,9 +16,9 @@ from rich.text import Text
 from becalm.terms.progress import Advance
 
 RowT = TypeVar("RowT")
-WIDTH = 160  # of a table that goes into a file or a pipe
-NARROW = 120  # below it, wide tables would lose figures
-TWO_LINES = {
+DEFAULT_WIDTH_CHARS = 160  # of a table that goes into a file or a pipe
+NARROW_WIDTH_CHARS = 120  # below it, wide tables would lose figures
+TWO_LINE_HEADINGS = {
     "log score": "log\nscore",
     "rank interval": "rank\ninterval",
     "busiest hours": "busiest\nhours",
@@ -29,12 +29,12 @@ TWO_LINES = {
 
 def console() -> Console:
     """A console as wide as the terminal (or as COLUMNS says), else wide enough for every table."""
-    return Console(width=shutil.get_terminal_size((WIDTH, 24)).columns)
+    return Console(width=shutil.get_terminal_size((DEFAULT_WIDTH_CHARS, 24)).columns)
 
 
 def is_narrow(screen: Console) -> bool:
     """Is there too little room for a table of many columns?"""
-    return screen.width < NARROW
+    return screen.width < NARROW_WIDTH_CHARS
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def figure_table(
     rich_table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
     for heading in (headings[i] for i in visible_positions):
         rich_table.add_column(
-            TWO_LINES.get(heading, heading),
+            TWO_LINE_HEADINGS.get(heading, heading),
             justify="left" if heading in left else "right",
             no_wrap=folded is not None and heading not in folded,
             overflow="fold",

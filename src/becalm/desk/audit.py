@@ -11,7 +11,7 @@ from becalm.desk.context import Desk
 from becalm.ledger import Entry, Event, EventToAppend, Fact
 from becalm.workspace.config import CONFIG
 
-LONGEST_NAME = 200
+LONGEST_NAME_CHARS = 200
 
 
 def make_event(
@@ -49,7 +49,7 @@ def record_event(
 
 def one_line(name: str) -> str:
     """The name of a file or a source as a fact: one line of printable signs, its end if it is long."""
-    return "".join(character if character.isprintable() else "?" for character in name)[-LONGEST_NAME:]
+    return "".join(character if character.isprintable() else "?" for character in name)[-LONGEST_NAME_CHARS:]
 
 
 @contextmanager

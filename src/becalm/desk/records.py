@@ -13,12 +13,12 @@ from becalm.desk.context import Desk
 from becalm.tables import Archive, ArchiveFile, Intake, MonthlyTotals, Source
 from becalm.terms import Gap, ReplayError
 
-_TOTALS = {"incidents": tables.total_incidents, "published_counts": tables.total_published}
+_TOTALLER_BY_TABLE = {"incidents": tables.total_incidents, "published_counts": tables.total_published}
 
 
 def totals_in(records: Table, source: Source) -> MonthlyTotals:
     """How many of these records of one source are there in each month?"""
-    (monthly_totals,) = _TOTALS[source.table](records)
+    (monthly_totals,) = _TOTALLER_BY_TABLE[source.table](records)
     return monthly_totals
 
 

@@ -30,9 +30,9 @@ from becalm.terms import InputError
 
 SUFFIX: Final = ".anchor.json"
 TIMEOUT_SECONDS: Final = 10
-WEB: Final = ("http://", "https://")
+WEB_SCHEMES: Final = ("http://", "https://")
 
-SHEET: Final = """<!DOCTYPE html>
+SHEET_HTML: Final = """<!DOCTYPE html>
 <html lang="en-GB">
 <head>
 <meta charset="utf-8">
@@ -94,7 +94,7 @@ def list_anchor_files(places: Sequence[str], settings: AnchorSettings) -> Iterat
     # By the whole pattern: a label may be the beginning of another one ("ledger" and "ledger-north").
     name_pattern = re.compile(re.escape(settings.label) + r"-[0-9a-f]{8}-\d+-[0-9a-f]{8}" + re.escape(SUFFIX))
     for place in places:
-        if not place.startswith(("mailto:", *WEB)):
+        if not place.startswith(("mailto:", *WEB_SCHEMES)):
             anchor_paths = sorted(_folder_at(place, settings.folder).glob(f"{settings.label}-*{SUFFIX}"))
             yield from (path for path in anchor_paths if name_pattern.fullmatch(path.name))
 
@@ -116,7 +116,7 @@ def read_newest_anchors(places: Sequence[str], settings: AnchorSettings) -> tupl
 def render_sheet(checkpoint: Checkpoint, anchor: str) -> str:
     """A page to print for this signed head, whose QR code gives its anchor back when it is scanned."""
     head = checkpoint.head
-    return SHEET.format(
+    return SHEET_HTML.format(
         title=escape(f"becalm ledger {checkpoint.ledger_id[:8]}: {head.size} entries"),
         ledger=escape(checkpoint.ledger_id),
         size=head.size,
@@ -145,7 +145,7 @@ def _send(checkpoint: Checkpoint, anchor: str, place: str, settings: AnchorSetti
     try:
         if place.startswith("mailto:"):
             at = _send_mail(checkpoint, anchor, place, settings)
-        elif place.startswith(WEB):
+        elif place.startswith(WEB_SCHEMES):
             at = _call_webhook(anchor, place)
         else:
             at = _write_files(checkpoint, anchor, place, settings)

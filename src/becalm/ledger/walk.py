@@ -20,7 +20,7 @@ from becalm.ledger.chain import COMMITMENT, ENTRY_TAG, FACTS, HASH, KIND, PREVIO
 from becalm.ledger.merkle import NO_PEAKS, append_leaves, root_of_peaks
 from becalm.terms import EventError
 
-CHUNK: Final = 500
+CHUNK_ROWS: Final = 500
 SEARCH_REACH: Final = 1_000  # numbers beyond the end that a moved entry may have been written under
 ARRAY_START: Final = f'["{ENTRY_TAG}",'.encode()  # of what a row is hashed over
 PROOF_KINDS: Final = frozenset({"checkpoint_made", "key_rotated", "ledger_restored", "payload_erased"})
@@ -109,7 +109,9 @@ def _cut_chunks(rows: Iterator[StoredRow], stop_sizes: list[int]) -> Iterator[Se
     while True:
         while stop_sizes and stop_sizes[-1] <= row_count:
             stop_sizes.pop()
-        chunk_rows = list(islice(rows, min(CHUNK, stop_sizes[-1] - row_count) if stop_sizes else CHUNK))
+        chunk_rows = list(
+            islice(rows, min(CHUNK_ROWS, stop_sizes[-1] - row_count) if stop_sizes else CHUNK_ROWS)
+        )
         if not chunk_rows:
             return
         yield chunk_rows

@@ -16,7 +16,20 @@ PERIOD_FORMS: Final = (
     "Write 2020-04 (a month), 2020-04..2020-05 (months, both included), 2020-W14..2020-W19 (ISO weeks, "
     'both included), 2020-04-01..2020-05-12 (days, both included), 2020 (a year) or "last 6 weeks".'
 )
-_NUMBERS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
+_NUMBER_WORDS = [
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+]
 MOST_UNITS_BACK: Final = 5_000
 _LAST_PATTERN: Final = re.compile(
     r"(?:the\s+)?last\s+(?:(?P<number>\d+|[a-z]+)\s+)?(?P<unit>day|week|month)s?", re.IGNORECASE
@@ -160,7 +173,7 @@ def read_number(word: str) -> int | None:
     """Which number is this, in digits or in words up to twelve?"""
     if word.isdecimal():
         return int(word[:9])
-    return _NUMBERS.index(word.lower()) + 1 if word.lower() in _NUMBERS else None
+    return _NUMBER_WORDS.index(word.lower()) + 1 if word.lower() in _NUMBER_WORDS else None
 
 
 def month_start(year: int, month: int) -> date:

@@ -32,7 +32,7 @@ FORMAT = "becalm.checkpoint.1"
 IN_LEDGER = "the ledger"
 UNREADABLE = "unreadable"
 HOLDS, CANNOT_READ, BROKEN_CODE = 0, 2, 11
-REACH = 1_000  # how far beyond the end a moved entry is looked for
+SEARCH_REACH = 1_000  # how far beyond the end a moved entry is looked for
 P = 2**255 - 19  # Ed25519: the field, the order of the group, the curve
 ORDER = 2**252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
@@ -456,7 +456,7 @@ class Verdict:
             is_copy = self.rows[written_seq - 1][14] == row[14]
             origin_text = f"the row numbered {n} was written as entry {written_seq}"
             return "inserted", n if is_copy else written_seq, origin_text
-        for written_seq in range(1, self.size + REACH + 1) if row[13] != last_hash else ():
+        for written_seq in range(1, self.size + SEARCH_REACH + 1) if row[13] != last_hash else ():
             if own_hash([written_seq, *row[1:]]) == row[14]:
                 return "moved", n, f"this row was written as entry {written_seq}"
         return "altered", n, "what it says does not give its hash"

@@ -22,7 +22,7 @@ from becalm.archive.manifest import sha256_of
 from becalm.formats.durable_files import sync_path, write_durably
 from becalm.ledger.chain import format_instant, opening_hash
 from becalm.ledger.merkle import root_of_peaks
-from becalm.ledger.store.payloads import REWRITE
+from becalm.ledger.store.payloads import REWRITE_STATEMENTS
 from becalm.ledger.store.sealing import parse_peaks
 from becalm.terms import LedgerError
 
@@ -152,7 +152,7 @@ def _forget(file: Path, commitments: Sequence[str]) -> bool:
         deletion_result = connection.execute(
             f"DELETE FROM payload WHERE {condition}", (json.dumps(commitments),)
         )
-        for statement in REWRITE if deletion_result.rowcount else ():
+        for statement in REWRITE_STATEMENTS if deletion_result.rowcount else ():
             connection.execute(statement)
         connection.execute("COMMIT")
     return deletion_result.rowcount > 0

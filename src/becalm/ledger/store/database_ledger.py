@@ -21,8 +21,10 @@ from becalm.ledger.store.tables import checkpoint_table, event_table, ledger_tab
 from becalm.terms import TamperError
 
 Query = Select[tuple[object, ...]]
-PAGE: Final = 5_000  # rows; between two pages nothing is held open, so a slow reader keeps no old page alive
-BEYOND_ALL: Final = 2**62  # the number of no entry
+PAGE_ROW_COUNT: Final = (
+    5_000  # rows; between two pages nothing is held open, so a slow reader keeps no old page alive
+)
+SEQ_BEYOND_ALL: Final = 2**62  # the number of no entry
 
 _SELECT_ROWS: Final[Query] = select(*(event_table.c[name] for name in COLUMNS)).order_by(event_table.c.seq)
 _SELECT_NOTE: Final = select(ledger_table.c.size, ledger_table.c.tree)
@@ -202,15 +204,15 @@ def read_event_rows(
     query: Query = _SELECT_ROWS,
     *,
     after: int = 0,
-    until: int = BEYOND_ALL,
+    until: int = SEQ_BEYOND_ALL,
 ) -> Iterator[StoredRow]:
     """The rows of table `event` in their order, as they are stored."""
     while True:
-        page_query = query.where(event_table.c.seq > after, event_table.c.seq <= until).limit(PAGE)
+        page_query = query.where(event_table.c.seq > after, event_table.c.seq <= until).limit(PAGE_ROW_COUNT)
         with reading() as connection:
             page_rows = _read_page(connection, page_query)
         yield from page_rows
-        if len(page_rows) < PAGE:
+        if len(page_rows) < PAGE_ROW_COUNT:
             return
         after = page_rows[-1][SEQ]
 

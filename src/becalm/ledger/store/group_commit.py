@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from becalm.terms import LedgerError
 
-MOST_TOGETHER = 512  # requests in one commit: a late one waits for no more than this many
+MOST_PER_BATCH = 512  # requests in one commit: a late one waits for no more than this many
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
@@ -99,7 +99,7 @@ class GroupCommit(Generic[Task, Answer]):
         """Write for all that wait now, wake them, and hand the lead to the next."""
         self._gather()
         with self._guard:
-            batch = [self._queue.popleft() for _ in range(min(MOST_TOGETHER, len(self._queue)))]
+            batch = [self._queue.popleft() for _ in range(min(MOST_PER_BATCH, len(self._queue)))]
         self._last_batch_size = len(batch)
         try:
             self._write(batch)

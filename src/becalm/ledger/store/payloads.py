@@ -21,7 +21,7 @@ from becalm.terms import EventError, TamperError
 
 NONCE: Final = bytes(12)  # every key enciphers one payload only, so one nonce does for all
 # A page that is let go is overwritten whole; a page in use may keep what a row left behind.
-REWRITE: Final = (
+REWRITE_STATEMENTS: Final = (
     "CREATE TABLE payload_anew "
     "(seq INTEGER NOT NULL PRIMARY KEY, salt BLOB NOT NULL, body BLOB NOT NULL) STRICT",
     "INSERT INTO payload_anew SELECT seq, salt, body FROM payload ORDER BY seq",
@@ -78,7 +78,7 @@ def destroy_payloads(connection: Connection, seqs: Sequence[int]) -> None:
     """
     read_commitments(connection, seqs)
     connection.execute(delete(payload_table).where(payload_table.c.seq.in_(seqs)))
-    for statement in REWRITE:
+    for statement in REWRITE_STATEMENTS:
         connection.exec_driver_sql(statement)
     # Noted with the deletion: a program that is killed before `scrub` leaves it to whoever opens the ledger.
     connection.execute(update(ledger_table).values(unscrubbed=1))

@@ -21,7 +21,7 @@ from becalm.terms import LedgerError
 OWNER: Final = "becalm_owner"
 APP: Final = "becalm_app"
 
-ADDED_TO: Final = ("event", "checkpoint", "receipt")  # nothing in them is ever altered
+APPEND_ONLY_TABLES: Final = ("event", "checkpoint", "receipt")  # nothing in them is ever altered
 
 TABLES: Final = (
     """
@@ -88,7 +88,7 @@ GUARDS: Final = (
     *(
         f"CREATE TRIGGER {table}_stays BEFORE UPDATE OR DELETE OR TRUNCATE ON {table} "
         "FOR EACH STATEMENT EXECUTE FUNCTION refuse_to_rewrite()"
-        for table in ADDED_TO
+        for table in APPEND_ONLY_TABLES
     ),
     """
     CREATE FUNCTION require_that_entries_follow() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -174,7 +174,7 @@ GRANTS: Final = (
 # Row-level security, forced upon the owner too: rows of these tables may be read and added, nothing else.
 ROW_SECURITY: Final = tuple(
     statement
-    for table in ADDED_TO
+    for table in APPEND_ONLY_TABLES
     for statement in (
         f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
         f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",

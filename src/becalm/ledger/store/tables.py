@@ -11,7 +11,7 @@ from becalm.terms import LedgerError, TamperError
 
 REVISION: Final = "0001"  # the newest of store/migrations; a test holds the two equal
 
-NUMBER = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by INTEGER alone
+NUMBER_TYPE = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by INTEGER alone
 metadata = MetaData()
 
 
@@ -22,12 +22,12 @@ def _texts(*names: str) -> tuple[Column[str], ...]:
 event_table: Final = Table(
     "event",
     metadata,
-    Column("seq", NUMBER, primary_key=True, autoincrement=False),
+    Column("seq", NUMBER_TYPE, primary_key=True, autoincrement=False),
     *_texts("recorded_at", "occurred_at", "kind"),  # 2020-04-30T22:15:00.000000Z
     Column("version", Integer, nullable=False),
     *_texts("actor", "role", "purpose", "programme", "subject"),
     *_texts("facts"),  # canonical JSON
-    Column("corrects", NUMBER),
+    Column("corrects", NUMBER_TYPE),
     *_texts("commitment", "previous", "hash"),  # the first of the payload; empty where there is none
     CheckConstraint("seq > 0", name="event_seq_counts_from_one"),
     sqlite_strict=True,
@@ -40,7 +40,7 @@ Index("event_by_actor", _columns.actor, _columns.seq)
 payload_table: Final = Table(
     "payload",
     metadata,
-    Column("seq", NUMBER, primary_key=True, autoincrement=False),
+    Column("seq", NUMBER_TYPE, primary_key=True, autoincrement=False),
     *(Column(name, LargeBinary, nullable=False) for name in ("salt", "body")),
     sqlite_strict=True,
 )
@@ -48,9 +48,9 @@ payload_table: Final = Table(
 checkpoint_table: Final = Table(
     "checkpoint",
     metadata,
-    Column("number", NUMBER, primary_key=True),
+    Column("number", NUMBER_TYPE, primary_key=True),
     *_texts("ledger"),
-    Column("size", NUMBER, nullable=False),
+    Column("size", NUMBER_TYPE, nullable=False),
     *_texts("root", "last", "made_at", "key", "signature"),
     sqlite_strict=True,
 )
@@ -60,7 +60,7 @@ ledger_table: Final = Table(
     metadata,
     Column("number", Integer, CheckConstraint("number = 1", name="ledger_is_one"), primary_key=True),
     *_texts("identity"),
-    Column("size", NUMBER, nullable=False),  # of the entries that the tree and the state tables hold
+    Column("size", NUMBER_TYPE, nullable=False),  # of the entries that the tree and the state tables hold
     *_texts("tree"),  # the roots of the full subtrees, largest first
     *_texts("folds"),  # which folds, in which versions, made the state tables
     Column("unscrubbed", Integer, nullable=False),  # 1 while erased bytes may stand in a file beside
@@ -137,7 +137,7 @@ SQLITE_STATEMENTS: Final = (
     """,
 )
 
-_STAMP: Final = (
+_STAMP_STATEMENTS: Final = (
     "CREATE TABLE alembic_version "
     "(version_num VARCHAR(32) NOT NULL, CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num))",
     f"INSERT INTO alembic_version (version_num) VALUES ('{REVISION}')",
@@ -171,7 +171,7 @@ def bring_up_to_date(connection: Connection) -> None:
     """
     # Not by Alembic, which is slow to import: most files are made once and never migrated.
     if connection.dialect.name == "sqlite" and not read_revision(connection):
-        for statement in (*_STAMP, *SQLITE_STATEMENTS):
+        for statement in (*_STAMP_STATEMENTS, *SQLITE_STATEMENTS):
             connection.exec_driver_sql(statement)
     else:
         run_migrations(connection)

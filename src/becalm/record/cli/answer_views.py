@@ -12,10 +12,10 @@ from becalm.ledger import Entry
 from becalm.record.core.arrests import Arrest, ExcludedArrest
 from becalm.record.core.request import ArrestsRequest
 from becalm.record.desk.log_import import LogImport
-from becalm.record.desk.people import AccessLog
+from becalm.record.desk.personal_data import AccessLog
 from becalm.record.desk.read import ArrestAnswer, LedgerSource, ProvenEntry
 
-HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")  # shortened where people read a list
+LONG_HASH = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{52}\b")  # shortened where people read a list
 EVENT_COLUMNS = ("seq", "recorded_at", "occurred_at", "kind", "actor", "role", "purpose", "corrects")
 ARREST_COLUMNS = ("entry", "latest", "occurred_at", "unit", "activity", "offence", "easting_m", "northing_m")
 Row = dict[str, object]
@@ -34,7 +34,7 @@ def events_view(*, with_subjects: bool) -> View[Sequence[Entry]]:
         return [{name: record.get(name) for name in (*column_names, "hash")} for record in entry_records]
 
     def lines(entries: Sequence[Entry]) -> Iterable[str]:
-        short_rows = [{**row, "facts": HASH.sub(r"\1…", str(row["facts"]))} for row in rows(entries)]
+        short_rows = [{**row, "facts": LONG_HASH.sub(r"\1…", str(row["facts"]))} for row in rows(entries)]
         return tabulate(screen_column_names, short_rows)
 
     return View(data, rows, lines)

@@ -9,8 +9,8 @@ from dataclasses import asdict
 from becalm.console.emit import View
 from becalm.ledger.store.postgres_setup import PreparedServer
 from becalm.record.cli.answer_views import source_lines, source_record
-from becalm.record.desk.keep import Backup, RebuiltStates, Restoration, RestoreProposal
-from becalm.record.desk.people import Erasure
+from becalm.record.desk.personal_data import Erasure
+from becalm.record.desk.upkeep import Backup, RebuiltStates, Restoration, RestoreProposal
 from becalm.terms import TamperError
 
 NO_WIPING = (

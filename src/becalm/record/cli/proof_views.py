@@ -12,7 +12,7 @@ from becalm.ledger.export import VERIFIER, ExportWritten
 from becalm.record.desk.verify import DeliveredCheckpoint, SignedHead, VerifiedLedger
 from becalm.terms import Fault, LedgerError, TamperError
 
-PLACES = defaultdict(lambda: "signed head", altered="state table")  # of findings that touch no entry
+PLACE_BY_KIND = defaultdict(lambda: "signed head", altered="state table")  # of findings that touch no entry
 FINDING_COLUMNS = ("fate", "first", "what")
 HEAD_FIELDS = ("size", "root", "signature", "last", "made_at", "ledger", "key", "public_key")
 Row = dict[str, object]
@@ -73,7 +73,7 @@ def check_verdict(verified_ledger: VerifiedLedger) -> None:
         return
     faults = tuple(
         Fault(
-            f"entry {finding.first_seq}" if finding.first_seq is not None else PLACES[finding.kind],
+            f"entry {finding.first_seq}" if finding.first_seq is not None else PLACE_BY_KIND[finding.kind],
             f"({finding.kind}) {finding.description}",
             "keep it as evidence",
         )

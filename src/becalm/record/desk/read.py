@@ -18,7 +18,7 @@ from becalm.record.core.request import ArrestsRequest, EntryRequest, EventsReque
 from becalm.record.files.definitions import load_definition
 from becalm.terms import QuestionError, UsageError
 
-HASH = COLUMNS.index("hash")
+HASH_INDEX = COLUMNS.index("hash")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def prove_entry(desk: Desk, request: EntryRequest) -> ProvenEntry:
     source, seq = describe_source(desk, ledger), request.entry
     entry = read_entry(ledger, seq)
     payload = _record_access(desk, ledger, entry, request)
-    entry_hashes = [bytes.fromhex(str(row[HASH])) for row in islice(ledger.rows(), source.head.size)]
+    entry_hashes = [bytes.fromhex(str(row[HASH_INDEX])) for row in islice(ledger.rows(), source.head.size)]
     later_entries = ledger.entries(after=seq, until=source.head.size, kinds=(entry.event.kind, WITHDRAWN))
     return ProvenEntry(
         entry=entry,

@@ -27,7 +27,7 @@ from becalm.record.core.request import CheckpointRequest, ExportRequest, HeadReq
 from becalm.terms import Advance, BecalmError, InputError, LedgerError, TamperError, UsageError
 
 T = TypeVar("T")
-BEFORE_ALL = -(2**62)  # a row that was put in may bear any number
+SEQ_BEFORE_ALL = -(2**62)  # a row that was put in may bear any number
 ROWS_AT_ONCE = 1_000  # between two signs of progress
 
 
@@ -80,7 +80,7 @@ def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
     with desk.progress("verify", total=_count_entries(ledger), unit="entries") as advance:
         ledger_copy = LedgerCopy(
             identity=ledger.identity,
-            rows=lambda: _report_rows(ledger.rows(after=BEFORE_ALL), advance),
+            rows=lambda: _report_rows(ledger.rows(after=SEQ_BEFORE_ALL), advance),
             anchors=(*kept_anchors, *folder_anchors, *named_anchors),
             payload_commitments=ledger.payload_commitments(),
             noted_heads=noted_heads,
