@@ -94,11 +94,11 @@ def _read_book(path: Path, file_name: str) -> Sheet:
     while column_names and not column_names[-1]:
         column_names = column_names[:-1]
     check_twins(column_names, file_name)
-    row_by_line = {line: row for line, row in enumerate(sheet_rows[1:], 2) if not _is_blank(row)}
+    row_by_line = {line_no: row for line_no, row in enumerate(sheet_rows[1:], 2) if not _is_blank(row)}
     cells = zip(*row_by_line.values(), strict=True) if row_by_line else ([] for _ in column_names)
-    data = {column: _book_column(list(values)) for column, values in zip(column_names, cells, strict=False)}
+    arrays = {column: _book_column(list(values)) for column, values in zip(column_names, cells, strict=False)}
     notes = (f"other sheets were not read: {', '.join(other_sheet_names)}",) if other_sheet_names else ()
-    return Sheet(file_name, pa.table(data), lambda: np.array(list(row_by_line), dtype=np.int64), (), notes)
+    return Sheet(file_name, pa.table(arrays), lambda: np.array(list(row_by_line), dtype=np.int64), (), notes)
 
 
 def _book_column(column_cells: list[Any]) -> pa.Array:

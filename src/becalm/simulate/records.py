@@ -228,19 +228,19 @@ def publish_records(city: SimulatedCity, rng: np.random.Generator) -> PublicReco
     map_points = build_map_points(plan.land, plan.streets, plan.places, point_rng)
     first = int(month_number(np.array([day_number(plan.settings.start)]))[0])
     last_month = int(month_number(np.array([day_number(plan.settings.end) - 1]))[0])
-    count = last_month - first + 1
-    street, month_of_row, outcome_month = _draw_street_rows(city, map_points, first, count, row_rng)
+    n_months = last_month - first + 1
+    street, month_of_row, outcome_month = _draw_street_rows(city, map_points, first, n_months, row_rng)
     order = np.argsort(outcome_month, kind="stable")
-    order = order[(outcome_month[order] >= 0) & (outcome_month[order] < count)]
+    order = order[(outcome_month[order] >= 0) & (outcome_month[order] < n_months)]
     stop_table, month_of_stop = _draw_stops(city, map_points, first, stop_rng)
     return PublicRecords(
-        months=tuple(month_name(first + m) for m in range(count)),
+        months=tuple(month_name(first + m) for m in range(n_months)),
         street=street,
-        street_start=np.searchsorted(month_of_row, np.arange(count + 1)),
-        outcomes=_outcome_table(street.take(pa.array(order)), first + outcome_month[order], first, count),
-        outcomes_start=np.searchsorted(outcome_month[order], np.arange(count + 1)),
+        street_start=np.searchsorted(month_of_row, np.arange(n_months + 1)),
+        outcomes=_outcome_table(street.take(pa.array(order)), first + outcome_month[order], first, n_months),
+        outcomes_start=np.searchsorted(outcome_month[order], np.arange(n_months + 1)),
         stops=stop_table,
-        stops_start=np.searchsorted(month_of_stop, np.arange(count + 1)),
+        stops_start=np.searchsorted(month_of_stop, np.arange(n_months + 1)),
     )
 
 
@@ -338,24 +338,24 @@ def _stop_table(points: MapPoints, point_of_stop: Ints, utc: Ints, rng: np.rando
     stop_count = len(point_of_stop)
     point_of_stop = np.where(rng.random(stop_count) < 0.05, -1, point_of_stop)
     object_index = rng.choice(4, stop_count, p=(0.62, 0.18, 0.10, 0.10))
-    result = rng.choice(4, stop_count, p=(0.74, 0.13, 0.10, 0.03))
+    results = rng.choice(4, stop_count, p=(0.74, 0.13, 0.10, 0.03))
     instant_texts = np.datetime_as_string(utc.astype("datetime64[m]").astype("datetime64[s]")).astype(object)
     empty_column = pa.nulls(stop_count, pa.string())
-    columns: dict[str, pa.Array] = dict.fromkeys(STOP_COLUMNS, empty_column)
-    columns["Type"] = lookup_words(np.zeros(stop_count, dtype=np.int32), ("Person search",))
-    columns["Date"] = pa.array(instant_texts + "+00:00", pa.string())
-    columns["Latitude"], columns["Longitude"] = (
+    stops: dict[str, pa.Array] = dict.fromkeys(STOP_COLUMNS, empty_column)
+    stops["Type"] = lookup_words(np.zeros(stop_count, dtype=np.int32), ("Person search",))
+    stops["Date"] = pa.array(instant_texts + "+00:00", pa.string())
+    stops["Latitude"], stops["Longitude"] = (
         lookup_words(point_of_stop, points.latitude),
         lookup_words(point_of_stop, points.longitude),
     )
-    columns["Legislation"] = lookup_words(object_index, SEARCH_LAWS)
-    columns["Object of search"] = lookup_words(object_index, SEARCHED_OBJECTS)
-    columns["Outcome"] = lookup_words(result, SEARCH_RESULTS)
-    columns["Outcome linked to object of search"] = lookup_words(_is_linked(result, rng), ("False", "True"))
-    columns["Removal of more than just outer clothing"] = lookup_words(
+    stops["Legislation"] = lookup_words(object_index, SEARCH_LAWS)
+    stops["Object of search"] = lookup_words(object_index, SEARCHED_OBJECTS)
+    stops["Outcome"] = lookup_words(results, SEARCH_RESULTS)
+    stops["Outcome linked to object of search"] = lookup_words(_is_linked(results, rng), ("False", "True"))
+    stops["Removal of more than just outer clothing"] = lookup_words(
         (rng.random(stop_count) < 0.03) * 1, ("False", "True")
     )
-    return pa.table(columns)
+    return pa.table(stops)
 
 
 def _is_linked(result_index: Ints, rng: np.random.Generator) -> Ints:

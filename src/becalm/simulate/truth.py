@@ -187,7 +187,7 @@ def count_weeks(city: SimulatedCity) -> Ints:
     week_of_incident = week_of_day[incidents.day - day_number(plan.settings.start) + BURN_IN_DAYS]
     borough_of_incident = plan.land.borough_of_lsoa[plan.places.lsoa][incidents.place]
     areas = len(plan.land.borough_names)
-    cell = borough_of_incident * len(week_starts) + week_of_incident
+    cells = borough_of_incident * len(week_starts) + week_of_incident
     details = incidents.details
     group_of_incident = np.array([GROUPS.index(o.group) for o in OFFENCES])[incidents.offence]
     is_recorded_crime = np.array([o.recorded for o in OFFENCES])[incidents.offence]
@@ -196,7 +196,7 @@ def count_weeks(city: SimulatedCity) -> Ints:
     series_masks += [is_recorded_crime, has_knife | (details.weapon == 2)]
     series_masks.append(has_knife & (details.injury == 1) & (details.age >= 0) & (details.age <= 2))
     return np.stack(
-        [np.bincount(cell[m], minlength=areas * len(week_starts)).reshape(areas, -1) for m in series_masks]
+        [np.bincount(cells[m], minlength=areas * len(week_starts)).reshape(areas, -1) for m in series_masks]
     ).astype(np.int64)
 
 

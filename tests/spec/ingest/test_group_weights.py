@@ -48,7 +48,7 @@ def test_the_table_of_the_source_is_taken_and_else_one_that_weighs_the_whole_tar
     with pytest.raises(QuestionError, match="No table of harm weights weighs all of robbery, arson"):
         choose_group_weights(tables, ["robbery", "arson"], source="london_street_points")
     with pytest.raises(UsageError, match="no harm weights 'chicag'"):
-        choose_group_weights(tables, ["robbery"], source="x", named="chicag")
+        choose_group_weights(tables, ["robbery"], source="x", name="chicag")
 
 
 def test_a_force_brings_its_own_and_it_is_named_in_full(tmp_path):

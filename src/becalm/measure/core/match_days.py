@@ -54,14 +54,14 @@ def calendar_differences(
 ) -> tuple[str, ...]:
     """In which weekdays (if wanted) and holidays does the period differ from this window?"""
     gap = weekday_counts(period.start, period.end) - weekday_counts(window.start, window.end)
-    notes = []
+    remarks = []
     if weekdays and period.days == window.days and gap.any():
         more_days, deficit = (", ".join(DAYS[i] for i in np.flatnonzero(days)) for days in (gap > 0, gap < 0))
-        notes.append(f"{period} has more {more_days} and fewer {deficit} than {window}")
+        remarks.append(f"{period} has more {more_days} and fewer {deficit} than {window}")
     for window_a, window_b in ((period, window), (window, period)):
         unshared = _unshared_holidays(window_a, window_b, holidays)
-        notes += [f"{window_a} has {', '.join(unshared)}, which {window_b} lacks"] if unshared else []
-    return tuple(notes)
+        remarks += [f"{window_a} has {', '.join(unshared)}, which {window_b} lacks"] if unshared else []
+    return tuple(remarks)
 
 
 def add_easter(holidays: Mapping[date, str], windows: Iterable[Period]) -> Mapping[date, str]:
