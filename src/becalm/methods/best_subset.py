@@ -68,19 +68,22 @@ def best_subset(problem: SubsetProblem) -> Subset | None:
     if problem.separation <= 0.0:
         chosen_points = greedy_subset(problem)
         return _subset(problem, chosen_points) if is_feasible(problem, chosen_points) else None
-    most = FIRST_POINTS * problem.count + 50
+    size_limit = FIRST_POINTS * problem.count + 50
     while True:
-        most = min(most, MOST_POINTS)
-        candidates = _candidates(problem, most)
+        size_limit = min(size_limit, MOST_POINTS)
+        candidates = _candidates(problem, size_limit)
         solution = _solve_programme(problem, candidates)
         if solution is None:
             return None
         chosen_points, bound, outsider_count = solution
-        if outsider_count < NEGLIGIBLE or most == MOST_POINTS or len(candidates) == len(problem.order):
+        if outsider_count < NEGLIGIBLE or size_limit == MOST_POINTS or len(candidates) == len(problem.order):
             break
-        most *= 3
+        size_limit *= 3
     # The programme may stop early, and then plain greed can be the better of the two.
-    choices = [greedy_subset(problem, preferred=first) for first in (chosen_points, np.zeros(0, np.int64))]
+    choices = [
+        greedy_subset(problem, preferred=first_points)
+        for first_points in (chosen_points, np.zeros(0, np.int64))
+    ]
     feasible = [_subset(problem, points, bound) for points in choices if is_feasible(problem, points)]
     return max(feasible, key=lambda subset: subset.value, default=None)
 
@@ -189,16 +192,18 @@ def _near_pairs(problem: SubsetProblem, points: Ints) -> Ints:
     if problem.separation <= 0.0 or len(points) < 2:
         return np.zeros((0, 2), np.int64)
     x, y = problem.x[points], problem.y[points]
-    pairs = cKDTree(np.column_stack([x, y])).query_pairs(problem.separation, output_type="ndarray")
-    pair_distances = np.hypot(x[pairs[:, 0]] - x[pairs[:, 1]], y[pairs[:, 0]] - y[pairs[:, 1]])
-    return np.asarray(pairs[pair_distances < problem.separation], dtype=np.int64)
+    near_pairs = cKDTree(np.column_stack([x, y])).query_pairs(problem.separation, output_type="ndarray")
+    pair_distances = np.hypot(
+        x[near_pairs[:, 0]] - x[near_pairs[:, 1]], y[near_pairs[:, 0]] - y[near_pairs[:, 1]]
+    )
+    return np.asarray(near_pairs[pair_distances < problem.separation], dtype=np.int64)
 
 
-def _candidates(problem: SubsetProblem, count: int) -> Ints:
+def _candidates(problem: SubsetProblem, best_count: int) -> Ints:
     """The best points of all, the best of each group with a floor, and all forced ones, best first."""
     best_first = problem.order
     is_candidate = np.zeros(len(problem.values), dtype=bool)
-    is_candidate[best_first[:count]] = True
+    is_candidate[best_first[:best_count]] = True
     is_candidate |= problem.forced
     for g in np.flatnonzero(problem.floors > 0):
         is_candidate[best_first[problem.group[best_first] == g][: max(40, 8 * int(problem.floors[g]))]] = True
@@ -268,8 +273,8 @@ def _cover_cliques(problem: SubsetProblem, candidates: Ints) -> list[Ints]:
 
 def _clique_rows(cliques: list[Ints], width: int) -> coo_array:
     """One row of ones for each clique."""
-    sizes = [len(clique) for clique in cliques]
-    row_index = np.repeat(np.arange(len(cliques)), sizes)
+    clique_sizes = [len(clique) for clique in cliques]
+    row_index = np.repeat(np.arange(len(cliques)), clique_sizes)
     return coo_array(
         (np.ones(len(row_index)), (row_index, np.concatenate(cliques))), shape=(len(cliques), width)
     )

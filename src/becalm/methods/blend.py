@@ -300,13 +300,10 @@ def _search_line(
     start_value, promised_gain = point[0] - shares.sum(), float((point[1] - 1.0) @ step)
     next_shares, next_point = shares, point
     for halvings in range(MOST_HALVINGS):
-        step_share = 0.5**halvings
-        next_shares = shares + step_share * step
+        fraction = 0.5**halvings
+        next_shares = shares + fraction * step
         next_point = _likelihood_slopes(event_parts, weights, next_shares)
-        if (
-            next_point[0] - next_shares.sum()
-            >= start_value + LEAST_GAIN * step_share * promised_gain - NO_GAIN
-        ):
+        if next_point[0] - next_shares.sum() >= start_value + LEAST_GAIN * fraction * promised_gain - NO_GAIN:
             break
     return next_shares, next_point
 
@@ -321,19 +318,19 @@ def _likelihood_slopes(event_parts, weights, shares):  # type: ignore[no-untyped
             event_parts[:, first_event : first_event + BLOCK],
             weights[first_event : first_event + BLOCK],
         )
-        mixed = np.zeros(block_parts.shape[1])
+        mixed_p = np.zeros(block_parts.shape[1])
         for k in range(part_count):
-            for i in range(len(mixed)):
-                mixed[i] += shares[k] * block_parts[k, i]
-        log_sum = _log_sum(mixed, block_weights)
+            for i in range(len(mixed_p)):
+                mixed_p[i] += shares[k] * block_parts[k, i]
+        log_sum = _log_sum(mixed_p, block_weights)
         if log_sum == -np.inf:
             return log_sum, slope, bend
         value += log_sum
-        ratio = block_weights / mixed
-        square = ratio / mixed
+        ratio = block_weights / mixed_p
+        ratio_square = ratio / mixed_p
         for k in range(part_count):
             slope[k] += _sum_of_products(ratio, block_parts[k])
-            tilted = square * block_parts[k]
+            tilted = ratio_square * block_parts[k]
             for other in range(k + 1):
                 bend[k, other] += _sum_of_products(tilted, block_parts[other])
     return value, slope, bend + bend.T - np.diag(np.diag(bend))

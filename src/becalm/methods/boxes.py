@@ -40,7 +40,7 @@ def place_squares(
         raise ValueError(f"A square with a side of {side_m} m is none.")
     west_first = np.lexsort((y_m, x_m))
     x, y, weight_left = x_m[west_first], y_m[west_first], weights[west_first].astype(np.float64)
-    lefts, bottoms = np.zeros(count), np.zeros(count)
+    left_edges, low_edges = np.zeros(count), np.zeros(count)
     caught_weight: list[float] = []
     # Bounds never grow as squares are placed: the top of the queue is best once its bound is of this round.
     queue = [(-np.inf, i, -1) for i in range(len(x)) if weight_left[i] > 0]
@@ -48,22 +48,24 @@ def place_squares(
     while queue and len(caught_weight) < count:
         bound, i, bound_round = heapq.heappop(queue)
         placed_count = len(caught_weight)
-        placed_corners = lefts[:placed_count], bottoms[:placed_count]
-        weight, left, bottom = _best_through(x, y, weight_left, *placed_corners, i, side_m)
-        if weight <= least:
+        placed_corners = left_edges[:placed_count], low_edges[:placed_count]
+        best_weight, left, bottom = _best_through(x, y, weight_left, *placed_corners, i, side_m)
+        if best_weight <= least:
             continue
-        if bound_round < placed_count and queue and -weight > queue[0][0]:
-            heapq.heappush(queue, (-weight, i, placed_count))
+        if bound_round < placed_count and queue and -best_weight > queue[0][0]:
+            heapq.heappush(queue, (-best_weight, i, placed_count))
             continue
         points_inside = _points_inside(x, y, weight_left, (left, bottom), side_m)
         left, bottom = _centre_box(*points_inside, *placed_corners, (left, bottom), side_m)
-        lefts[placed_count], bottoms[placed_count] = left, bottom
-        caught_weight.append(weight)
+        left_edges[placed_count], low_edges[placed_count] = left, bottom
+        caught_weight.append(best_weight)
         _remove_weight(x, y, weight_left, left, bottom, side_m)
         # The same point may bound another square yet: without this the next one on its edge would be lost.
-        heapq.heappush(queue, (bound if np.isfinite(bound) else -weight, i, -1))
+        heapq.heappush(queue, (bound if np.isfinite(bound) else -best_weight, i, -1))
     placed_count = len(caught_weight)
-    return Boxes(side_m, lefts[:placed_count].copy(), bottoms[:placed_count].copy(), np.array(caught_weight))
+    return Boxes(
+        side_m, left_edges[:placed_count].copy(), low_edges[:placed_count].copy(), np.array(caught_weight)
+    )
 
 
 @njit(cache=True)

@@ -82,9 +82,11 @@ def fit_series(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) 
     degrees = y.shape[1] - design.shape[1]
     if degrees < 1:
         raise ValueError(f"{y.shape[1]} times cannot fit {design.shape[1]} coefficients. Give more times.")
-    beta = _fit_coefficients(y, design, log_exposure)
-    means = np.maximum(np.exp(np.minimum(beta @ design.T + log_exposure, _LARGEST_LOG_MEAN)), _SMALLEST_MEAN)
-    return SeriesFit(means, beta, ((y - means) ** 2 / means).sum(axis=1), degrees)
+    slopes = _fit_coefficients(y, design, log_exposure)
+    means = np.maximum(
+        np.exp(np.minimum(slopes @ design.T + log_exposure, _LARGEST_LOG_MEAN)), _SMALLEST_MEAN
+    )
+    return SeriesFit(means, slopes, ((y - means) ** 2 / means).sum(axis=1), degrees)
 
 
 def overdispersion(counts: ArrayLike, design: Floats, *, exposure: ArrayLike = 1.0) -> Dispersion:

@@ -172,14 +172,14 @@ def forecast_total(
 
 def _score(series: CountSeries, even: Floats, half_life: float, origins: Sequence[int]) -> float:
     own_shares, even_shares, counts = [], [], []
-    for t, faded in memories(series, half_life, origins):
-        busy_places, total = series.places[t], faded.sum()
-        own_shares.append(faded[busy_places] / total if total > 0 else even[busy_places])
+    for t, memory in memories(series, half_life, origins):
+        busy_places, memory_sum = series.places[t], memory.sum()
+        own_shares.append(memory[busy_places] / memory_sum if memory_sum > 0 else even[busy_places])
         even_shares.append(even[busy_places])
         counts.append(series.counts[t])
-    parts, weights = (
+    parts, event_counts = (
         np.array([np.concatenate(own_shares), np.concatenate(even_shares)]),
         np.concatenate(counts),
     )
-    shares = fit_mixture(parts, weights)
-    return float(weights @ np.log(shares @ parts) / max(weights.sum(), 1.0))
+    two_shares = fit_mixture(parts, event_counts)
+    return float(event_counts @ np.log(two_shares @ parts) / max(event_counts.sum(), 1.0))

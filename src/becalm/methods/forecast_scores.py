@@ -133,12 +133,14 @@ def curve_areas_resampled(chance: Floats, is_event: Bools, block: Ints, weights:
     rank_class = (rankdata(chance) - 1.0) * RANK_CLASSES // max(len(chance), 1)
     table_cell = block * RANK_CLASSES + rank_class.astype(np.int64)
     shape = (weights.shape[1], RANK_CLASSES)
-    size = shape[0] * shape[1]
-    events = weights @ np.bincount(table_cell[is_event], minlength=size).reshape(shape)
-    others = weights @ np.bincount(table_cell[~is_event], minlength=size).reshape(shape)
-    others_below = np.cumsum(others, axis=1) - others / 2
-    pairs = events.sum(axis=1) * others.sum(axis=1)
-    return np.where(pairs > 0, (events * others_below).sum(axis=1) / np.maximum(pairs, 1e-300), 0.5)
+    cell_count = shape[0] * shape[1]
+    event_sums = weights @ np.bincount(table_cell[is_event], minlength=cell_count).reshape(shape)
+    other_sums = weights @ np.bincount(table_cell[~is_event], minlength=cell_count).reshape(shape)
+    others_below = np.cumsum(other_sums, axis=1) - other_sums / 2
+    pair_counts = event_sums.sum(axis=1) * other_sums.sum(axis=1)
+    return np.where(
+        pair_counts > 0, (event_sums * others_below).sum(axis=1) / np.maximum(pair_counts, 1e-300), 0.5
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,11 +163,13 @@ def mean_interval(values: Floats, resamples: Ints, *, level: float) -> MeanInter
     The percentile interval of few occasions is too short by a factor sqrt((n - 1) / n); the
     deviations are stretched by it.
     """
-    mean, n = float(values.mean()), len(values)
+    value_mean, n = float(values.mean()), len(values)
     stretch = np.sqrt(n / (n - 1.0)) if n > 1 else 1.0
-    deviations = (values[resamples].mean(axis=1) - mean) * stretch
+    deviations = (values[resamples].mean(axis=1) - value_mean) * stretch
     low, high = np.quantile(deviations, [(1.0 - level) / 2.0, (1.0 + level) / 2.0])
-    return MeanInterval(mean, min(mean + float(low), mean), max(mean + float(high), mean))
+    return MeanInterval(
+        value_mean, min(value_mean + float(low), value_mean), max(value_mean + float(high), value_mean)
+    )
 
 
 def paired_interval(values: Floats, reference: Floats, resamples: Ints, *, level: float) -> MeanInterval:

@@ -80,19 +80,19 @@ def local_moran(counts: Ints, neighbours: Neighbours) -> LocalMoran:
     A place without neighbours has 0 and p = 1. Whole numbers only.
     """
     values = counts.astype(np.float64)
-    mean, deviation = _mean_and_deviation(values)
+    value_mean, deviation = _mean_and_deviation(values)
     neighbour_counts = neighbours.numbers()
     neighbour_sums = neighbours.sums(values)
     neighbour_mean = np.divide(
-        neighbour_sums, neighbour_counts, out=np.full(len(values), mean), where=neighbour_counts > 0
+        neighbour_sums, neighbour_counts, out=np.full(len(values), value_mean), where=neighbour_counts > 0
     )
-    own_z, neighbour_z = (values - mean) / deviation, (neighbour_mean - mean) / deviation
-    at_least, at_most = _tail_chances(counts, np.rint(neighbour_sums).astype(np.int64), neighbour_counts)
-    quadrant = np.select(
+    own_z, neighbour_z = (values - value_mean) / deviation, (neighbour_mean - value_mean) / deviation
+    upper_p, lower_p = _tail_chances(counts, np.rint(neighbour_sums).astype(np.int64), neighbour_counts)
+    quadrants = np.select(
         [(own_z > 0) & (neighbour_z > 0), (own_z <= 0) & (neighbour_z <= 0), own_z > 0], [0, 1, 2], 3
     )
-    p = np.where(neighbour_z > 0, at_least, at_most)
-    return LocalMoran(own_z * neighbour_z, quadrant.astype(np.int64), np.where(neighbour_counts > 0, p, 1.0))
+    p = np.where(neighbour_z > 0, upper_p, lower_p)
+    return LocalMoran(own_z * neighbour_z, quadrants.astype(np.int64), np.where(neighbour_counts > 0, p, 1.0))
 
 
 def _mean_and_deviation(values: Floats) -> tuple[float, float]:

@@ -83,14 +83,14 @@ def near_repeats(
     is_squared = distance == "euclidean"
     band_reach = np.array([e * e if is_squared else e for e in (0.0, *distance_edges)])
     delay_days = np.array(delay_edges, dtype=np.int32)
-    days = np.array(times - times.min(), dtype=np.int32)
+    event_days = np.array(times - times.min(), dtype=np.int32)
     delay_totals = _delay_totals(times, delay_days)
     batches = []
     for first_order in range(0, orders + 1, ORDERS_AT_ONCE):
         batch_size = min(ORDERS_AT_ONCE, orders + 1 - first_order)
         batch_days = np.empty((len(x), batch_size), dtype=np.int32)
         for k in range(batch_size):
-            batch_days[:, k] = days[order] if first_order + k == 0 else rng.permutation(days)
+            batch_days[:, k] = event_days[order] if first_order + k == 0 else rng.permutation(event_days)
         batches.append(
             _count_bands((x[order], y[order], batch_days), cells, (band_reach, delay_days, is_squared))
         )
@@ -116,10 +116,10 @@ def local_knox(
     soon_counts = (
         np.searchsorted(rising_times, times + soon, "right") - np.searchsorted(rising_times, times - soon) - 1
     )
-    near_counts, in_both_sorted = np.empty_like(in_space), np.empty_like(in_both)
-    near_counts[order], in_both_sorted[order] = in_space, in_both
-    p = hypergeom.sf(in_both_sorted - 1, len(x) - 1, near_counts, soon_counts)
-    return LocalKnox(near_counts, soon_counts.astype(np.int64), in_both_sorted, np.asarray(p))
+    near_counts, both_counts = np.empty_like(in_space), np.empty_like(in_both)
+    near_counts[order], both_counts[order] = in_space, in_both
+    p = hypergeom.sf(both_counts - 1, len(x) - 1, near_counts, soon_counts)
+    return LocalKnox(near_counts, soon_counts.astype(np.int64), both_counts, np.asarray(p))
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +215,10 @@ def _count_bands(events, cells, bands):  # type: ignore[no-untyped-def]  # a ker
 
 
 @njit(cache=True, nogil=True)
-def _count_run(i, first, last, events, bands, counts):  # type: ignore[no-untyped-def]  # a kernel
+def _count_run(i, first_event, end_event, events, bands, counts):  # type: ignore[no-untyped-def]  # a kernel
     """Add the pairs of event i with events first to last to the counts."""
     (x, y, times), (reach_of_band, delay_edges, is_squared) = events, bands
-    for j in range(first, last):
+    for j in range(first_event, end_event):
         dx, dy = abs(x[i] - x[j]), abs(y[i] - y[j])
         distance = dx * dx + dy * dy if is_squared else dx + dy
         if distance > reach_of_band[-1]:

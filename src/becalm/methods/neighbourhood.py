@@ -182,10 +182,10 @@ def build_smoother(amounts: Floats, x_m: Floats, y_m: Floats, *, sigma_m: float)
     west, south = float(x_m.min()), float(y_m.min())
     width_m, height_m = float(x_m.max()) - west, float(y_m.max()) - south
     # Cells must be small beside the kernel, or the raster itself would smooth; finer ones are only slower.
-    side_m = max(sigma_m / CELLS_PER_SIGMA, float(np.sqrt(width_m * height_m / MOST_CELLS)))
-    i, j = ((y_m - south) / side_m).astype(np.int64), ((x_m - west) / side_m).astype(np.int64)
+    cell_m = max(sigma_m / CELLS_PER_SIGMA, float(np.sqrt(width_m * height_m / MOST_CELLS)))
+    i, j = ((y_m - south) / cell_m).astype(np.int64), ((x_m - west) / cell_m).astype(np.int64)
     shape = (int(i.max()) + 1, int(j.max()) + 1)
-    cell_of_place, sigma = i * shape[1] + j, sigma_m / side_m
+    cell_of_place, sigma = i * shape[1] + j, sigma_m / cell_m
     return Smoother(
         cell_of_place, shape, sigma, amounts, _smooth_on_raster(amounts, cell_of_place, shape, sigma)
     )

@@ -106,10 +106,10 @@ def rank_certainty(draws: RateDraws, places: Ints, *, top: int, level: float) ->
 def _rank_places(draws: RateDraws, columns: Ints) -> Ints:
     """The rank of each asked contender in each draw, 1 for the highest rate of all places."""
     ranks_by_draw = np.empty((len(draws.values), len(columns)), dtype=np.int64)
-    for d, (values, other_rates) in enumerate(zip(draws.values, draws.other_rates, strict=True)):
-        rising_rates = np.sort(np.concatenate([values, other_rates]))
+    for d, (own_rates, low_rates) in enumerate(zip(draws.values, draws.other_rates, strict=True)):
+        rising_rates = np.sort(np.concatenate([own_rates, low_rates]))
         ranks_by_draw[d] = (
-            len(rising_rates) - np.searchsorted(rising_rates, values[columns], side="right") + 1
+            len(rising_rates) - np.searchsorted(rising_rates, own_rates[columns], side="right") + 1
         )
     return ranks_by_draw
 

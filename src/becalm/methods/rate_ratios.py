@@ -163,19 +163,19 @@ def _lower_odds(a: Floats, b: Floats, tail_chance: float, point_weight: float) -
 def _find_log_odds(a: Floats, b: Floats, tail: float, weight: float) -> Floats:
     log_binomials = _log_choose(a, b)
     x = _guess_log_odds(a, b, tail)
-    low, high = np.full(a.shape, -np.inf), np.full(a.shape, np.inf)
+    low_end, high_end = np.full(a.shape, -np.inf), np.full(a.shape, np.inf)
     open_rows = np.arange(a.size)
     for _ in range(_STEPS):
         log_odds, k, m = x[open_rows], a[open_rows], b[open_rows]
-        tail_value, slope = _tail_and_slope(k, m, log_odds, log_binomials[open_rows], weight)
-        low[open_rows] = np.where(tail_value < tail, log_odds, low[open_rows])
-        high[open_rows] = np.where(tail_value < tail, high[open_rows], log_odds)
+        tail_value, tail_slope = _tail_and_slope(k, m, log_odds, log_binomials[open_rows], weight)
+        low_end[open_rows] = np.where(tail_value < tail, log_odds, low_end[open_rows])
+        high_end[open_rows] = np.where(tail_value < tail, high_end[open_rows], log_odds)
         # On the logarithm of the tail, nearly straight far out, where Newton on the tail itself overshoots.
         with np.errstate(divide="ignore", invalid="ignore"):
-            step = log_odds - (np.log(tail_value) - np.log(tail)) * tail_value / slope
-        step = _keep_in_bracket(step, low[open_rows], high[open_rows])
-        x[open_rows] = step
-        open_rows = open_rows[np.abs(step - log_odds) > _TOLERANCE * np.maximum(1.0, np.abs(log_odds))]
+            next_odds = log_odds - (np.log(tail_value) - np.log(tail)) * tail_value / tail_slope
+        next_odds = _keep_in_bracket(next_odds, low_end[open_rows], high_end[open_rows])
+        x[open_rows] = next_odds
+        open_rows = open_rows[np.abs(next_odds - log_odds) > _TOLERANCE * np.maximum(1.0, np.abs(log_odds))]
         if open_rows.size == 0:
             return x
     return x  # the bracket is then as narrow as numbers allow

@@ -87,16 +87,21 @@ def _best_cylinders(counts, starts, others, distance, longest):  # type: ignore[
     best = np.zeros((site_count, 6))
     for centre in prange(site_count):
         observed_by_period, observed_total = np.zeros(period_count, dtype=np.int64), 0
-        for position in range(starts[centre], starts[centre + 1]):
-            site = others[position]
+        for list_index in range(starts[centre], starts[centre + 1]):
+            site = others[list_index]
             observed_total += per_site[site]
             for t in range(period_count):
                 observed_by_period[t] += counts[site, t]
             if (
-                position + 1 == starts[centre + 1] or distance[position + 1] > distance[position]
+                list_index + 1 == starts[centre + 1] or distance[list_index + 1] > distance[list_index]
             ):  # a circle takes all on its edge
                 _update_best(
-                    observed_by_period, observed_total, per_period, longest, distance[position], best[centre]
+                    observed_by_period,
+                    observed_total,
+                    per_period,
+                    longest,
+                    distance[list_index],
+                    best[centre],
                 )
     return best
 
@@ -105,17 +110,17 @@ def _best_cylinders(counts, starts, others, distance, longest):  # type: ignore[
 def _update_best(observed_by_period, observed_total, per_period, longest, radius, best):  # type: ignore[no-untyped-def]  # a kernel
     """Put the best run of periods of this circle into `best` where it beats what stands there."""
     period_count, event_total = len(observed_by_period), per_period.sum()
-    for first in range(period_count):
-        observed, total_in_run = 0, 0
-        for last in range(first, min(first + longest, period_count)):
-            observed += observed_by_period[last]
-            total_in_run += per_period[last]
-            expected = observed_total * total_in_run / event_total
-            if observed > max(expected, 1.0):  # one event alone is no cluster, however unlikely its cell
-                log_ratio = _log_ratio(observed, expected, event_total)
+    for first_period in range(period_count):
+        run_count, total_in_run = 0, 0
+        for last_period in range(first_period, min(first_period + longest, period_count)):
+            run_count += observed_by_period[last_period]
+            total_in_run += per_period[last_period]
+            run_expected = observed_total * total_in_run / event_total
+            if run_count > max(run_expected, 1.0):  # one event alone is no cluster, however unlikely its cell
+                log_ratio = _log_ratio(run_count, run_expected, event_total)
                 if log_ratio > best[0]:
-                    best[0], best[1], best[2], best[3] = log_ratio, radius, first, last
-                    best[4], best[5] = observed, expected
+                    best[0], best[1], best[2], best[3] = log_ratio, radius, first_period, last_period
+                    best[4], best[5] = run_count, run_expected
 
 
 @njit(cache=True, nogil=True)
@@ -152,5 +157,5 @@ def _drop_overlaps(best: Floats, null: Floats, x: Floats, y: Floats, most: int) 
 
 
 def _overlap(one: Cylinder, other: Cylinder, x: Floats, y: Floats) -> bool:
-    gap = float(np.hypot(x[one.centre] - x[other.centre], y[one.centre] - y[other.centre]))
-    return gap <= one.radius + other.radius and one.first <= other.last and other.first <= one.last
+    centre_gap = float(np.hypot(x[one.centre] - x[other.centre], y[one.centre] - y[other.centre]))
+    return centre_gap <= one.radius + other.radius and one.first <= other.last and other.first <= one.last

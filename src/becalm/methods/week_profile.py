@@ -31,10 +31,10 @@ def week_profiles(counts: Floats, neighbourhood: Ints | None = None) -> Floats:
     if not counts.sum() > 0:
         raise ValueError("There is no event with an hour. A profile needs at least one.")
     total_week = counts.sum(axis=0)
-    weight = shrinkage_weight(counts, total_week)
+    prior_weight = shrinkage_weight(counts, total_week)
     prior_weeks = _priors(counts, total_week, neighbourhood)
     return np.stack(
-        [week_profile(row, prior, weight) for row, prior in zip(counts, prior_weeks, strict=True)]
+        [week_profile(row, prior, prior_weight) for row, prior in zip(counts, prior_weeks, strict=True)]
     )
 
 
@@ -64,8 +64,8 @@ def busiest_hours(counts: Floats, profiles: Floats, *, hours: int, level: float)
         counts.sum(axis=1) + shrinkage_weight(counts, total_week), max(float(total_week.sum()), 1.0)
     )
     run_shares = np.sum([np.roll(profiles, -step, axis=1) for step in range(hours)], axis=0)
-    starts = run_shares.argmax(axis=1)
-    shares = np.clip(run_shares[np.arange(len(run_shares)), starts], 1e-9, 1.0 - 1e-9)
+    start_hours = run_shares.argmax(axis=1)
+    shares = np.clip(run_shares[np.arange(len(run_shares)), start_hours], 1e-9, 1.0 - 1e-9)
     events_inside, events_outside = effective_events * shares, effective_events * (1.0 - shares)
     low, high = (
         betaincinv(events_inside, events_outside, q) for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
@@ -73,7 +73,9 @@ def busiest_hours(counts: Floats, profiles: Floats, *, hours: int, level: float)
     # The busiest run was looked for, and the best of many is high by chance alone.
     doubt = 1.0 - betaincc(events_inside, events_outside, hours / HOURS_OF_WEEK)
     certainty = np.maximum(1.0 - doubt * (HOURS_OF_WEEK // hours), 0.0)
-    return Peaks(starts, shares, np.minimum(low, shares), np.maximum(high, shares), np.asarray(certainty))
+    return Peaks(
+        start_hours, shares, np.minimum(low, shares), np.maximum(high, shares), np.asarray(certainty)
+    )
 
 
 def week_profile(counts: Floats, total_week: Floats, weight: float) -> Floats:
@@ -111,9 +113,9 @@ def shrinkage_weight(counts: Floats, total_week: Floats) -> float:
     expected = row_totals[:, None] * part_shares
     chi_squared = float(((day_parts - expected) ** 2 / np.maximum(expected, 1e-12))[:, part_shares > 0].sum())
     degrees = len(day_parts) * (int((part_shares > 0).sum()) - 1)
-    excess = chi_squared / max(degrees, 1) - 1.0
+    dispersion = chi_squared / max(degrees, 1) - 1.0
     mean_total = float(row_totals.mean())
-    return max(1.0, (mean_total - 1.0) / excess - 1.0) if excess > 1e-6 else CERTAIN
+    return max(1.0, (mean_total - 1.0) / dispersion - 1.0) if dispersion > 1e-6 else CERTAIN
 
 
 def _priors(counts: Floats, total_week: Floats, neighbourhood: Ints | None) -> Floats:
@@ -124,9 +126,10 @@ def _priors(counts: Floats, total_week: Floats, neighbourhood: Ints | None) -> F
     if (neighbourhoods >= 0).sum() < LEAST_GROUPS:
         return np.broadcast_to(total_week, counts.shape)
     neighbourhood_counts = np.stack([counts[row_index == g].sum(axis=0) for g in range(len(neighbourhoods))])
-    weight = shrinkage_weight(neighbourhood_counts[neighbourhoods >= 0], total_week)
+    prior_weight = shrinkage_weight(neighbourhood_counts[neighbourhoods >= 0], total_week)
     shrunk_weeks = (
-        np.stack([week_profile(row, total_week, weight) for row in neighbourhood_counts]) * total_week.sum()
+        np.stack([week_profile(row, total_week, prior_weight) for row in neighbourhood_counts])
+        * total_week.sum()
     )
     shrunk_weeks[neighbourhoods < 0] = total_week
     return np.asarray(shrunk_weeks[row_index])

@@ -63,7 +63,7 @@ def backtest(
     )
     requested_months = range(len(panel.months) - origins, len(panel.months))
     tested_months, warnings = _select_months(panel, requested_months)
-    trial, panel = _judge(
+    method_skills, panel = _judge(
         counts,
         targets,
         boxes,
@@ -74,7 +74,7 @@ def backtest(
         finder=finder,
         rng=rng,
     )
-    skills, resamples = trial.by_method, draw_resamples(len(tested_months), rounds=ROUNDS, rng=rng)
+    skills, resamples = method_skills.by_method, draw_resamples(len(tested_months), rounds=ROUNDS, rng=rng)
     return Backtest(
         target=targets.target,
         cell_m=panel.places.width_m,
@@ -91,9 +91,9 @@ def backtest(
         as_of=counts.as_of,
         warnings=(*warnings, *_warn_of_few(len(tested_months)), *_warn_of_all(settings.count, panel)),
         kind=panel.kind,
-        gini_best=float(np.mean(trial.best_gini)),
-        gini_null=float(np.mean(trial.null_gini)),
-        calibration=trial.calibration,
+        gini_best=float(np.mean(method_skills.best_gini)),
+        gini_null=float(np.mean(method_skills.null_gini)),
+        calibration=method_skills.calibration,
         finder_gain=_estimate_gain(skills, finder, resamples),
     )
 
@@ -147,15 +147,15 @@ def judge_boxes(
         for origin in origins:
             panel, places = placement.place(origin)
             (forecast,) = forecast_counts(panel, settings, [origin])
-            (scores,) = score_all_methods(panel, [forecast])
-            scores = add_finder_scores(panel, finder, origin, scores, settings, rng)
-            scores[BLEND] = shrinkage.shrink(forecast, places).expected_counts
+            (score_by_method,) = score_all_methods(panel, [forecast])
+            score_by_method = add_finder_scores(panel, finder, origin, score_by_method, settings, rng)
+            score_by_method[BLEND] = shrinkage.shrink(forecast, places).expected_counts
             # A later month has a history for longer counts too: only methods of the first are compared.
-            method_names = method_names or tuple(scores)
-            yield MonthScores(panel, origin, {method: scores[method] for method in method_names})
+            method_names = method_names or tuple(score_by_method)
+            yield MonthScores(panel, origin, {method: score_by_method[method] for method in method_names})
 
-    trial = judge_months(month_scores(), area_share=area_share, count=settings.count, rng=rng)
-    return trial, panel
+    method_skills = judge_months(month_scores(), area_share=area_share, count=settings.count, rng=rng)
+    return method_skills, panel
 
 
 def _estimate_gain(
@@ -174,18 +174,20 @@ def _build_row(method: str, skills: Mapping[str, Sequence[Skill]], resamples: In
     def mean(name: str) -> float:
         return float(np.mean([getattr(skill, name) for skill in month_skills]))
 
-    pai = np.array([skill.pai for skill in month_skills])
-    reference_pai = np.array([skill.pai for skill in skills[REFERENCE_METHOD]])
+    pai_by_month = np.array([skill.pai for skill in month_skills])
+    reference_pai_by_month = np.array([skill.pai for skill in skills[REFERENCE_METHOD]])
     promised_count = sum(skill.promised_count for skill in month_skills)
     return BacktestRow(
         method=method,
         hit_rate=mean("hit_rate"),
-        pai=_to_estimate(mean_interval(pai, resamples, level=LEVEL)),
+        pai=_to_estimate(mean_interval(pai_by_month, resamples, level=LEVEL)),
         pei=mean("pei"),
         rri=mean("rri"),
         gini=mean("gini"),
         log_score=mean("log_score"),
-        difference_from_count_12=_to_estimate(paired_interval(pai, reference_pai, resamples, level=LEVEL)),
+        difference_from_count_12=_to_estimate(
+            paired_interval(pai_by_month, reference_pai_by_month, resamples, level=LEVEL)
+        ),
         ser=mean("ser"),
         gini_generalised=mean("gini_of_best"),
         calibration=sum(skill.caught_count for skill in month_skills) / promised_count
@@ -226,25 +228,27 @@ def _warn_of_few(origin_count: int) -> tuple[str, ...]:
 def _select_months(panel: PlacePanel, requested_months: range) -> tuple[tuple[int, ...], tuple[str, ...]]:
     """The months in which something happened, and a warning that names the others."""
     busy_months = tuple(month for month in requested_months if panel.target.counts[month].sum() > 0)
-    empty_list = ", ".join(panel.months[month] for month in requested_months if month not in busy_months)
+    empty_months_text = ", ".join(
+        panel.months[month] for month in requested_months if month not in busy_months
+    )
     if len(busy_months) < 2:
         raise QuestionError(
-            f"No incident of the target is on record in {empty_list}: nothing there can be foretold. "
+            f"No incident of the target is on record in {empty_months_text}: nothing there can be foretold. "
             "Check those months with `becalm ingest`, or choose others with `until` and `origins`."
         )
-    if not empty_list:
+    if not empty_months_text:
         return busy_months, ()
     return busy_months, (
-        f"No incident of the target is on record in {empty_list}: left out, for no method can be right "
-        "or wrong there.",
+        f"No incident of the target is on record in {empty_months_text}: left out, for no method can be "
+        "right or wrong there.",
     )
 
 
-def _warn_of_all(list_length: int, panel: PlacePanel) -> tuple[str, ...]:
+def _warn_of_all(list_count: int, panel: PlacePanel) -> tuple[str, ...]:
     """Does the list that a back-test judges hold every place there is?"""
-    if list_length < panel.size:
+    if list_count < panel.size:
         return ()
     return (
-        f"The best {list_length} of {panel.size} places are all of them, so every method's hit rate is 100 "
+        f"The best {list_count} of {panel.size} places are all of them, so every method's hit rate is 100 "
         f"% and its calibration 1: they tell nothing. Ask for fewer than {panel.size} places.",
     )

@@ -42,8 +42,10 @@ def build_tiles(
         check_cell_count(region.bounds, lattice.width_m, max_cells=MOST_TILES)
         a, b, outlines = clip_tiles(lattice, check_region(region))
     else:
-        mask = footprint_mask(counts, targets)
-        tile_of_record = np.column_stack(lattice.tile_of(counts.easting_m[mask], counts.northing_m[mask]))
+        has_crime = footprint_mask(counts, targets)
+        tile_of_record = np.column_stack(
+            lattice.tile_of(counts.easting_m[has_crime], counts.northing_m[has_crime])
+        )
         a, b = np.unique(tile_of_record, axis=0).T
         outlines = lattice.outlines(a, b)
     turn = f"_{lattice.turn_deg:g}deg" if lattice.turn_deg else ""
@@ -222,8 +224,10 @@ def build_h3_places(
 ) -> PlaceSet:
     """The cells that have land inside the boundary, else those that hold a record of any offence."""
     if boundary is None:
-        mask = footprint_mask(counts, targets)
-        cell_names, outlines = h3_under(counts.easting_m[mask], counts.northing_m[mask], resolution, crs=crs)
+        has_crime = footprint_mask(counts, targets)
+        cell_names, outlines = h3_under(
+            counts.easting_m[has_crime], counts.northing_m[has_crime], resolution, crs=crs
+        )
     else:
         _check_cell_number(boundary, resolution)
         cell_names, outlines = h3_over(check_region(boundary), resolution, crs=crs)

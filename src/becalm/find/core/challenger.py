@@ -25,19 +25,21 @@ def challenger(past: PastCounts, *, how_many: int, rng: np.random.Generator) -> 
     """
     del how_many
     settings, next_month = FindSettings(), len(past.months)
-    months = range(max(settings.least_history, next_month - settings.training_months), next_month)
-    features = _build_features(past.panel, [*months, next_month])
-    examples: list[tuple[Floats, Floats, Floats]] = []
-    for month in months:
+    train_months = range(max(settings.least_history, next_month - settings.training_months), next_month)
+    feature_rows = _build_features(past.panel, [*train_months, next_month])
+    month_rows: list[tuple[Floats, Floats, Floats]] = []
+    for month in train_months:
         month_counts = past.panel.target.window(month, month + 1)
-        is_busy = (features[month][:, len(HALF_LIVES) - 1] > 0) | (month_counts > 0)
+        is_busy = (feature_rows[month][:, len(HALF_LIVES) - 1] > 0) | (month_counts > 0)
         is_drawn = is_busy | (rng.random(past.panel.size) < QUIET_SHARE)
         row_weights = np.where(is_busy, 1.0, 1.0 / QUIET_SHARE)
-        examples.append((features[month][is_drawn], month_counts[is_drawn], row_weights[is_drawn]))
-    row_features, row_counts, row_weights = (np.concatenate(arrays) for arrays in zip(*examples, strict=True))
+        month_rows.append((feature_rows[month][is_drawn], month_counts[is_drawn], row_weights[is_drawn]))
+    row_features, row_counts, row_weights = (
+        np.concatenate(arrays) for arrays in zip(*month_rows, strict=True)
+    )
     try:
         return forecast_counts(
-            row_features, row_counts, row_weights, features[next_month], seed=int(rng.integers(2**31))
+            row_features, row_counts, row_weights, feature_rows[next_month], seed=int(rng.integers(2**31))
         )
     except ImportError as error:
         raise DependencyError(

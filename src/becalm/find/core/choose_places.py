@@ -165,8 +165,8 @@ def build_problem(candidates: Candidates, rules: Rules) -> SubsetProblem:
     is_barred = is_forced.copy() if candidates.listable is None else ~candidates.listable
     for decision in rules.decisions:
         if decision.place_id in candidates.number_by_id:
-            is_decided = is_forced if decision.include else is_barred
-            is_decided[candidates.number_by_id[decision.place_id]] = True
+            flags = is_forced if decision.include else is_barred
+            flags[candidates.number_by_id[decision.place_id]] = True
     group_by_area = {area_name: group_number for group_number, area_name in enumerate(rules.areas)}
     # The last entry is for places without an area: their index is -1.
     group_of_area = [*(group_by_area.get(area_name, -1) for area_name in candidates.area_names), -1]
@@ -210,9 +210,9 @@ def _check_areas(candidates: Candidates, rules: Rules) -> None:
         )
     faults = []
     for area_name in unknown_areas:
-        similar = difflib.get_close_matches(area_name, candidates.area_names, n=1)
+        similar_names = difflib.get_close_matches(area_name, candidates.area_names, n=1)
         hint_text = (
-            f"did you mean {similar[0]!r}?" if similar else f"choose among {', '.join(candidates.area_names)}"
+            f"did you mean {similar_names[0]!r}?" if similar_names else f"choose among {', '.join(candidates.area_names)}"
         )
         faults.append(Fault(area_name, "is no area of these records", hint_text))
     raise UsageError("A floor or cap names an area that is not known", tuple(faults))

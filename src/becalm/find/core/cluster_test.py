@@ -204,11 +204,11 @@ def classify_histories(is_hot: Bools) -> tuple[History, ...]:
     >>> classify_histories(np.array([[1, 0, 1, 0, 0], [1, 0, 1, 1, 0], [1, 1, 0, 0, 0]], dtype=bool))
     ('persistent', 'emerging', 'former', 'former', 'never')
     """
-    first_late = len(is_hot) - max(1, len(is_hot) // 3)
+    late_start = len(is_hot) - max(1, len(is_hot) // 3)
     is_hot_early = (
-        is_hot[:first_late].mean(axis=0) >= 0.5 if first_late else np.zeros(is_hot.shape[1], dtype=bool)
+        is_hot[:late_start].mean(axis=0) >= 0.5 if late_start else np.zeros(is_hot.shape[1], dtype=bool)
     )
-    is_hot_late = is_hot[first_late:].mean(axis=0) >= 0.5
+    is_hot_late = is_hot[late_start:].mean(axis=0) >= 0.5
     history_index = np.select(
         [is_hot_early & is_hot_late, is_hot_late, is_hot_early, is_hot.any(axis=0)], [0, 1, 2, 3], 4
     )

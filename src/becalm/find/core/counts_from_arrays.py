@@ -116,8 +116,10 @@ def _find_faults(
 
 
 def _describe_faulty(array_name: str, is_faulty: Bools, problem: str, remedy: str) -> Fault:
-    count, first = int(is_faulty.sum()), int(np.flatnonzero(is_faulty)[0])
-    return Fault(array_name, f"{count:,} of {len(is_faulty):,} {problem}, the first at index {first}", remedy)
+    count, first_index = int(is_faulty.sum()), int(np.flatnonzero(is_faulty)[0])
+    return Fault(
+        array_name, f"{count:,} of {len(is_faulty):,} {problem}, the first at index {first_index}", remedy
+    )
 
 
 def _check_one_point(x: Floats, y: Floats) -> None:

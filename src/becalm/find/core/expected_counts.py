@@ -150,10 +150,10 @@ def _build_parts(
 
 def decompose_blend(forecast: Forecast) -> tuple[BlendPart, ...]:
     """Which share of all expected incidents comes from which part?"""
-    rate = forecast.posterior.rate
+    rates = forecast.posterior.rate
     total_count = float(forecast.expected_counts.sum())
-    own_share = float((forecast.own_counts / rate).sum()) / total_count
-    prior_weight = (rate - forecast.own_exposure) / rate * forecast.prior_mean.sum() / total_count
+    own_share = float((forecast.own_counts / rates).sum()) / total_count
+    prior_weight = (rates - forecast.own_exposure) / rates * forecast.prior_mean.sum() / total_count
     own_parts = zip(forecast.own_half_lives, forecast.own_shares, strict=True)
     other_parts = zip(
         forecast.part_names, forecast.part_shares * (forecast.parts @ prior_weight), strict=True

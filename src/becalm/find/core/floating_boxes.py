@@ -123,8 +123,10 @@ def place_list_boxes(
     Raises QuestionError where there are too few months or incidents.
     """
     placement = prepare_placement(land, counts, targets, settings, area_share=0.0)
-    last = len(counts.months)
-    return PlacedBoxes(*placement.place(last), placement.squares, measure_shrinkage(placement, last))
+    end_month = len(counts.months)
+    return PlacedBoxes(
+        *placement.place(end_month), placement.squares, measure_shrinkage(placement, end_month)
+    )
 
 
 def prepare_placement(
@@ -138,9 +140,12 @@ def prepare_placement(
 
 def measure_shrinkage(placement: BoxPlacement, last: int) -> BoxShrinkage:
     """Place boxes without the year before month `last`, and see what of their promise that year keeps."""
-    settings, totals = placement.settings, placement.squares.target.totals
+    settings, month_sums = placement.settings, placement.squares.target.totals
     origin = max(last - WATCHED_MONTHS, (last + 1) // 2, settings.least_months)
-    if origin >= last or min(totals[:origin].sum(), totals[origin:last].sum()) < settings.least_incidents:
+    if (
+        origin >= last
+        or min(month_sums[:origin].sum(), month_sums[origin:last].sum()) < settings.least_incidents
+    ):
         return BoxShrinkage()
     panel, places = placement.place(origin)
     (forecast,) = forecast_counts(panel, settings, [origin])
@@ -185,14 +190,14 @@ def place_boxes(
     Raises QuestionError where no record of the target lies on the land in those months.
     """
     x, y, faded_counts = _fade_points(counts, targets, before_month, half_life)
-    has_land = land.squares.locate(x, y) >= 0
-    if not has_land.any():
+    is_on_land = land.squares.locate(x, y) >= 0
+    if not is_on_land.any():
         raise QuestionError(
             f"No record of {' + '.join(targets.target)} before month {before_month + 1} lies on the land, so "
             "no box can be laid. Take a longer history with `since`, or another target."
         )
     box_corners = place_squares(
-        x[has_land], y[has_land], faded_counts[has_land], side_m=land.side_m, count=box_count
+        x[is_on_land], y[is_on_land], faded_counts[is_on_land], side_m=land.side_m, count=box_count
     )
     left_m, bottom_m = box_corners.left_m, box_corners.bottom_m
     outlines = shapely.box(left_m, bottom_m, left_m + land.side_m, bottom_m + land.side_m)
@@ -250,10 +255,12 @@ def _subtract_boxes(square_outlines: Shapes, box_outlines: Shapes) -> Shapes:
 
 def _estimate_share(counts: Floats, best_index: Ints) -> Estimate:
     """The share of all incidents that fell in these places, with its exact (Clopper-Pearson) interval."""
-    inside_count, total, tail = float(counts[best_index].sum()), float(counts.sum()), (1.0 - LEVEL) / 2.0
-    low_share = float(betaincinv(inside_count, total - inside_count + 1.0, tail)) if inside_count > 0 else 0.0
+    inside_count, total, tail_p = float(counts[best_index].sum()), float(counts.sum()), (1.0 - LEVEL) / 2.0
+    low_share = (
+        float(betaincinv(inside_count, total - inside_count + 1.0, tail_p)) if inside_count > 0 else 0.0
+    )
     high_share = (
-        float(betaincinv(inside_count + 1.0, total - inside_count, 1.0 - tail))
+        float(betaincinv(inside_count + 1.0, total - inside_count, 1.0 - tail_p))
         if inside_count < total
         else 1.0
     )

@@ -80,22 +80,24 @@ def fit_harm_model(
     if weighting is None:
         return None
     (harm_rng,) = rng.spawn(1)  # of its own, so that showing harm beside incidents changes no draw of theirs
-    total_count = float(panel.target.totals.sum())
-    models: list[GroupModel] = []
+    whole_count = float(panel.target.totals.sum())
+    group_models: list[GroupModel] = []
     for weight in weighting.weights.of(targets.target):
         group_panel = build_group_panel(panel, counts, targets, weight.group)
         record_count = int(group_panel.target.totals.sum())
         if has_enough_records(group_panel, settings):
             location = weighting.locations.get(weight.group)
-            models.append(_fit_group(group_panel, weight, record_count, model, location, settings, harm_rng))
+            group_models.append(
+                _fit_group(group_panel, weight, record_count, model, location, settings, harm_rng)
+            )
         else:
-            models.append(_scale_whole(weight, record_count, record_count / total_count, model))
-    group_harm = [g.weight.weight * g.earlier_values for g in models if g.earlier_values is not None]
+            group_models.append(_scale_whole(weight, record_count, record_count / whole_count, model))
+    group_harm = [g.weight.weight * g.earlier_values for g in group_models if g.earlier_values is not None]
     return HarmModel(
-        tuple(models),
-        weighted_sum([(g.weight.weight, g.posterior) for g in models]),
-        weighted_sum([(g.weight.weight, g.displaced_posterior) for g in models]),
-        np.sum(group_harm, axis=0) if len(group_harm) == len(models) else None,
+        tuple(group_models),
+        weighted_sum([(g.weight.weight, g.posterior) for g in group_models]),
+        weighted_sum([(g.weight.weight, g.displaced_posterior) for g in group_models]),
+        np.sum(group_harm, axis=0) if len(group_harm) == len(group_models) else None,
     )
 
 

@@ -257,8 +257,8 @@ def _build_place_harm(result: SearchResult, level: float) -> tuple[PlaceHarm, ..
     count_posterior = scale_to_hours(result.model.posterior, result.hours_share)
     harm_estimates = _build_estimates(harm_posterior, listed_index, level, HARM_METHOD)
     harm_rank_of_place, count_rank_of_place = (
-        rankdata(-mean_of_place, method="min")[listed_index].astype(int).tolist()
-        for mean_of_place in (harm_posterior.mean, count_posterior.mean)
+        rankdata(-means, method="min")[listed_index].astype(int).tolist()
+        for means in (harm_posterior.mean, count_posterior.mean)
     )
     hours_shares = np.broadcast_to(result.hours_share, harm_posterior.shape.shape)
     return tuple(
@@ -281,8 +281,12 @@ def scale_to_hours(posterior: GammaPosterior, hours_share: Floats | float) -> Ga
 def _build_estimates(
     posterior: GammaPosterior, listed_index: Ints, level: float, method: str
 ) -> tuple[Estimate, ...]:
-    shape, rate, mean = (values[listed_index] for values in (posterior.shape, posterior.rate, posterior.mean))
-    low_count, high_count = (gammaincinv(shape, q) / rate for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0))
+    shapes, rates, mean = (
+        values[listed_index] for values in (posterior.shape, posterior.rate, posterior.mean)
+    )
+    low_count, high_count = (
+        gammaincinv(shapes, q) / rates for q in ((1.0 - level) / 2.0, (1.0 + level) / 2.0)
+    )
     # The mean of a very lopsided gamma lies outside its central interval, which is stretched to hold it.
     low_count, high_count = np.minimum(low_count, mean), np.maximum(high_count, mean)
     estimate_rows = zip(mean.tolist(), low_count.tolist(), high_count.tolist(), strict=True)
@@ -293,12 +297,12 @@ def _build_basis(result: SearchResult) -> HarmBasis | None:
     weighting, listed_index = result.chooser.rules.harm, result.choice.listed_index
     if result.harm_model is None or result.other_index is None or weighting is None:
         return None
-    shared = int(np.isin(listed_index, result.other_index).sum())
+    shared_count = int(np.isin(listed_index, result.other_index).sum())
     return build_harm_basis(
         result.harm_model,
         weighting.weights,
         listed_index,
-        shared_place_count=shared,
+        shared_place_count=shared_count,
         hours_share=result.hours_share,
     )
 

@@ -77,14 +77,14 @@ def check_one_answer(
 ) -> None:
     """Refuse a file of rules and a request that say different things, each other than the default."""
     default_settings = FindSettings()
-    for option_name, asked_value, file_value, default_value in (
+    for option_name, request_value, file_value, default_value in (
         ("count", count, rules.count, default_settings.count),
         ("separation_m", separation_m, rules.separation_m, default_settings.separation_m),
         ("when", hours, rules.hours, None),
     ):
-        if asked_value not in (default_value, file_value) and file_value != default_value:
+        if request_value not in (default_value, file_value) and file_value != default_value:
             raise UsageError(
-                f"{file} says {file_value} and `{option_name}` says {asked_value}. Leave it out, or mend "
+                f"{file} says {file_value} and `{option_name}` says {request_value}. Leave it out, or mend "
                 "the file."
             )
 
@@ -107,11 +107,11 @@ def read_hours(text: str) -> DayHours:
         raise UsageError(f"{text!r} names no hours: {error}") from error
 
 
-def _set_bound(bounds: Mapping[str, int], area: str, bound: int | None) -> Mapping[str, int]:
+def _set_bound(bounds: Mapping[str, int], area: str, new_bound: int | None) -> Mapping[str, int]:
     bounds_elsewhere = {
         area_name: area_bound for area_name, area_bound in bounds.items() if area_name != area
     }
-    return MappingProxyType(bounds_elsewhere if bound is None else {**bounds_elsewhere, area: bound})
+    return MappingProxyType(bounds_elsewhere if new_bound is None else {**bounds_elsewhere, area: new_bound})
 
 
 def _find_faults(rules: Rules) -> Iterator[Fault]:

@@ -160,15 +160,16 @@ def load_group_weights(own_folder: Path | None = None) -> tuple[GroupWeights, ..
     """
     file_by_key: dict[str, GroupWeightFile] = {}
     faults: list[Fault] = []
-    for source in recipe_files("becalm.find.files", "group_weight_tables", own_folder):
-        entry, file_faults = check_recipe(source, GroupWeightFile)
+    for recipe_path in recipe_files("becalm.find.files", "group_weight_tables", own_folder):
+        weight_file, file_faults = check_recipe(recipe_path, GroupWeightFile)
         faults += file_faults
-        if entry is not None:
-            file_by_key.setdefault(entry.key, entry)
+        if weight_file is not None:
+            file_by_key.setdefault(weight_file.key, weight_file)
     if faults:
         raise WorkspaceError(f"The harm weights have {len(faults)} faults", tuple(faults))
     return tuple(
-        _with_index(entry, own_folder and own_folder / INDEX_FOLDER) for entry in file_by_key.values()
+        _with_index(weight_file, own_folder and own_folder / INDEX_FOLDER)
+        for weight_file in file_by_key.values()
     )
 
 

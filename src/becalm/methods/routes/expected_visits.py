@@ -35,28 +35,28 @@ def expect_visits(
         lattice.lengths.shape[0],
     )
     bin_visits, length_visits = np.zeros((n, bins)), np.zeros((n, length_count))
-    by_walker, log_z = np.zeros((walker_count, n)), np.full(walker_count, -np.inf)
+    own_visits, log_z = np.zeros((walker_count, n)), np.full(walker_count, -np.inf)
     start_chances = np.zeros((walker_count, walkers.fields[:, 0].max() + 1 if walker_count else 1, n))
-    by_length, is_done = np.zeros((walker_count, n, length_count)), np.zeros(walker_count, np.bool_)
+    own_lengths, is_done = np.zeros((walker_count, n, length_count)), np.zeros(walker_count, np.bool_)
     for u in range(walker_count):
         if not is_done[u]:
             group = _group_alike(walkers, u, is_done)
             if group.shape[0] >= LEAST_GROUP:
-                _expect_group(lattice, walkers, links_by_mode, group, (start_chances, by_length, log_z))
+                _expect_group(lattice, walkers, links_by_mode, group, (start_chances, own_lengths, log_z))
             else:
                 for v in group:
-                    _expect_one(lattice, walkers, links_by_mode, v, (start_chances, by_length, log_z))
+                    _expect_one(lattice, walkers, links_by_mode, v, (start_chances, own_lengths, log_z))
     for u in range(walker_count):  # in the order of the walkers, whatever group they were in
-        length_visits += by_length[u] * repeats[u]
+        length_visits += own_lengths[u] * repeats[u]
         add_expected_starts(
             lattice,
             walkers.first_slot[u],
             start_chances[u, : walkers.fields[u, 0] + 1],
             repeats[u],
             bin_visits,
-            by_walker[u],
+            own_visits[u],
         )
-    return bin_visits, length_visits, by_walker, log_z
+    return bin_visits, length_visits, own_visits, log_z
 
 
 @njit(cache=True, nogil=True)
@@ -84,7 +84,7 @@ def _expect_one(
     u: int,
     totals: tuple[Floats, Floats, Floats],
 ) -> None:
-    start_chances, by_length, log_z = totals
+    start_chances, own_lengths, log_z = totals
     walker, links = select_walker(walkers, u), select_links(links_by_mode, walkers.mode[u])
     visit_weight = weigh_visits(lattice, walkers, u, np.ones(lattice.weight.shape[0]))
     sums = sum_backward(walker, visit_weight, lattice.lengths, links)
@@ -92,7 +92,7 @@ def _expect_one(
         return
     log_z[u] = np.log(sums.free_sums[walker.pause_done, 0, walker.node])
     marginals = compute_marginals(walker, visit_weight, lattice.lengths, links, sums, False)
-    start_chances[u, : walker.slots + 1], by_length[u] = marginals.start_chance, marginals.visits_by_length
+    start_chances[u, : walker.slots + 1], own_lengths[u] = marginals.start_chance, marginals.visits_by_length
 
 
 @njit(cache=True, nogil=True)
@@ -162,11 +162,13 @@ def _sum_visits(
     t: int, m: int, visit_weight: Floats, lengths: Ints, free_sums: Floats, visit_sums: Floats
 ) -> None:
     for length_index in range(lengths.shape[0]):
-        end = t + lengths[length_index]
-        if end < free_sums.shape[1]:
+        end_slot = t + lengths[length_index]
+        if end_slot < free_sums.shape[1]:
             for j in range(visit_weight.shape[1]):
                 for k in range(GROUP_SIZE):
-                    visit_sums[m, t, j, k] += visit_weight[t, j, length_index, k] * free_sums[m, end, j, k]
+                    visit_sums[m, t, j, k] += (
+                        visit_weight[t, j, length_index, k] * free_sums[m, end_slot, j, k]
+                    )
 
 
 @njit(cache=True, nogil=True)
@@ -179,7 +181,7 @@ def _compute_marginals(
     free_mass, wait_mass = np.zeros((2, last_slot + 1, n + 1, GROUP_SIZE)), np.zeros((2, n + 1, GROUP_SIZE))
     visit_mass = np.zeros((2, last_slot + 1, n, GROUP_SIZE))
     # Lanes that no walker fills have visit weights of 0: what they give is 0, without a test in any loop.
-    start_chances, by_length = (
+    start_chances, length_visits = (
         np.zeros((last_slot + 1, n, GROUP_SIZE)),
         np.zeros((n, lengths.shape[0], GROUP_SIZE)),
     )
@@ -199,13 +201,13 @@ def _compute_marginals(
                         visit_weight[t, :, length_index],
                         free_mass[m, end_slot],
                         free_sums[m, end_slot],
-                        by_length[:, length_index],
+                        length_visits[:, length_index],
                     )
             wait_mass[m] += free_mass[m, t]
             if may_pause(walker, t, m):
                 free_mass[1, t + walker.pause_slots] += wait_mass[m]
             _spread_links(t, wait_mass[m], links, visit_mass[m])
-    return start_chances, by_length
+    return start_chances, length_visits
 
 
 @njit(cache=True, nogil=True)

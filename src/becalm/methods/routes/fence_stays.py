@@ -50,19 +50,19 @@ def signed_distances(
         len(candidates) for candidates in centre_tree.query_ball_point(centres, 2 * reach_m)
     )  # that can hold one point
     for first_point in range(0, len(points), CHUNK):
-        chunk = slice(first_point, first_point + CHUNK)
+        point_slice = slice(first_point, first_point + CHUNK)
         distance, candidates = centre_tree.query(
-            points[chunk], k=[*range(1, most_fences + 1)], distance_upper_bound=reach_m
+            points[point_slice], k=[*range(1, most_fences + 1)], distance_upper_bound=reach_m
         )
-        for rank in range(most_fences):
-            has_candidate = np.flatnonzero(candidates[:, rank] < len(centres))
-            point_index, fences = first_point + has_candidate, candidates[has_candidate, rank]
+        for rank_index in range(most_fences):
+            has_candidate = np.flatnonzero(candidates[:, rank_index] < len(centres))
+            point_index, fence_numbers = first_point + has_candidate, candidates[has_candidate, rank_index]
             edges_m = _edge_distances(
-                points[point_index], fences, distance[has_candidate, rank], radii, outlines
+                points[point_index], fence_numbers, distance[has_candidate, rank_index], radii, outlines
             )
             is_deeper = (edges_m <= buffer) & (edges_m < depths[point_index])
             fence_of_point[point_index[is_deeper]], depths[point_index[is_deeper]] = (
-                fences[is_deeper],
+                fence_numbers[is_deeper],
                 edges_m[is_deeper],
             )
     return fence_of_point, depths
@@ -78,8 +78,8 @@ def find_stays(
     where the fence's own edge (depth 0) was crossed, if it was.
     """
     if not len(mover):
-        empty = np.zeros(0, dtype=np.int64)
-        return Stays(empty, empty, empty.astype(float), empty.astype(float), empty, empty)
+        no_fixes = np.zeros(0, dtype=np.int64)
+        return Stays(no_fixes, no_fixes, no_fixes.astype(float), no_fixes.astype(float), no_fixes, no_fixes)
     starts_part = np.ones(len(mover), dtype=bool)
     starts_part[1:] = (mover[1:] != mover[:-1]) | (np.diff(at_s) > silence_s)
     part_of_fix = np.cumsum(starts_part)
@@ -87,14 +87,14 @@ def find_stays(
     is_start[1:] |= fence[1:] != fence[:-1]
     run_starts = np.flatnonzero(is_start)
     run_ends = np.append(run_starts[1:], len(mover))
-    runs = zip(
+    fix_runs = zip(
         part_of_fix[run_starts].tolist(),
         fence[run_starts].tolist(),
         run_starts.tolist(),
         run_ends.tolist(),
         strict=True,
     )
-    stay_rows = np.array(list(_find_stay_fixes(runs, fixes)), dtype=np.int64).reshape(-1, 3)
+    stay_rows = np.array(list(_find_stay_fixes(fix_runs, fixes)), dtype=np.int64).reshape(-1, 3)
     if not len(stay_rows):
         return find_stays(mover[:0], at_s[:0], fence[:0], depth[:0], fixes=fixes, silence_s=silence_s)
     inner_fixes = np.array(

@@ -57,14 +57,16 @@ def may_pause(walker: Walker, t: int, m: int) -> bool:
 
 
 @njit(cache=True, nogil=True)
-def _add_onward_sums(total: Floats, link_slots: Ints, weights: Floats, t: int, visit_sums: Floats) -> None:
+def _add_onward_sums(
+    node_sums: Floats, link_slots: Ints, link_weights: Floats, t: int, visit_sums: Floats
+) -> None:
     """Add to each node's total the weights of its links in slot t to a visit; both are [place, node]."""
     last_slot = visit_sums.shape[0] - 1
     for j in range(link_slots.shape[0]):  # nodes inside, so that their sums run side by side
         for i in range(link_slots.shape[1]):
             arrival_slot = t + link_slots[j, i]
             if arrival_slot <= last_slot:
-                total[i] += weights[j, i] * visit_sums[arrival_slot, j]
+                node_sums[i] += link_weights[j, i] * visit_sums[arrival_slot, j]
 
 
 @njit(cache=True, nogil=True)
@@ -205,13 +207,13 @@ def draw_route(
     are struck out, and the others share what is left. The last answer is False if that led to a dead end.
     """
     visits, visit_count, pause_slot = np.zeros((walker.slots + 1, 3), np.int64), 0, -1
-    t, i, m, has_waited, next_draw, log_p = 0, walker.node, walker.pause_done, False, 0, 0.0
-    last_end = np.full(visit_weight.shape[1], -1_000_000, np.int64)  # so long ago that no gap reaches back
+    t, i, m, has_waited, draw_index, log_p = 0, walker.node, walker.pause_done, False, 0, 0.0
+    last_ends = np.full(visit_weight.shape[1], -1_000_000, np.int64)  # so long ago that no gap reaches back
     is_struck = np.zeros(visit_weight.shape[1], np.bool_)
     while True:
         weight_total = sums.wait_sums[m, t, i] if has_waited else sums.free_sums[m, t, i]
         # What is struck out is taken off the total: to draw again until a choice is allowed might never end.
-        weight_total -= _strike_out(t, i, m, links, sums, (last_end, own_gap, is_struck))
+        weight_total -= _strike_out(t, i, m, links, sums, (last_ends, own_gap, is_struck))
         if weight_total <= 0.0:
             return visits[:visit_count], pause_slot, log_p, False
         move, move_weight = _next_move(
@@ -219,10 +221,10 @@ def draw_route(
             links,
             sums,
             (t, i, m, has_waited),
-            (draws[next_draw] >> 11) * TO_UNIT * weight_total,
+            (draws[draw_index] >> 11) * TO_UNIT * weight_total,
             is_struck,
         )
-        next_draw += 1
+        draw_index += 1
         if move_weight == 0.0:
             return visits[:visit_count], pause_slot, log_p, False
         log_p += np.log(move_weight / weight_total)
@@ -234,12 +236,14 @@ def draw_route(
             t, has_waited = t + 1, True
         else:
             t, i, has_waited = t + links.slots[i, move], move, False
-            length_index, length_chance = _next_length(t, i, m, visit_weight, lengths, sums, draws[next_draw])
-            next_draw += 1
+            length_index, length_chance = _next_length(
+                t, i, m, visit_weight, lengths, sums, draws[draw_index]
+            )
+            draw_index += 1
             log_p += np.log(length_chance)
             visits[visit_count, 0], visits[visit_count, 1], visits[visit_count, 2] = t, i, length_index
             visit_count, t = visit_count + 1, t + lengths[length_index]
-            last_end[i] = t
+            last_ends[i] = t
 
 
 @njit(cache=True, nogil=True)
@@ -268,30 +272,30 @@ def _next_move(
 ) -> tuple[int, float]:
     """Where the running sum of weights passes `rest`: home, pause, a place or waiting; with its weight."""
     t, i, m, has_waited = state
-    move, weight = WAIT, 0.0
+    move, move_weight = WAIT, 0.0
     if not has_waited and m == 1 and t + links.home_slots[i] <= walker.slots:
-        move, weight = HOME, 1.0
+        move, move_weight = HOME, 1.0
         rest -= 1.0
     if rest >= 0.0 and may_pause(walker, t, m) and sums.free_sums[1, t + walker.pause_slots, i] > 0.0:
-        move, weight = PAUSE, sums.free_sums[1, t + walker.pause_slots, i]
-        rest -= weight
+        move, move_weight = PAUSE, sums.free_sums[1, t + walker.pause_slots, i]
+        rest -= move_weight
     if rest < 0.0:
-        return move, weight
+        return move, move_weight
     for j in range(is_struck.shape[0]):
         arrival_slot = t + links.slots[i, j]
-        onward = (
+        onward_sum = (
             0.0
             if arrival_slot > walker.slots or is_struck[j]
             else links.weight[i, j] * sums.visit_sums[m, arrival_slot, j]
         )
-        if onward > 0.0:
-            move, weight = j, onward
-            rest -= onward
+        if onward_sum > 0.0:
+            move, move_weight = j, onward_sum
+            rest -= onward_sum
             if rest < 0.0:
-                return move, weight
-    onward = sums.wait_sums[m, t + 1, i]
+                return move, move_weight
+    onward_sum = sums.wait_sums[m, t + 1, i]
     # Rounding may leave a rest above 0 after the last choice: then the last possible one is meant.
-    return (WAIT, onward) if onward > 0.0 else (move, weight)
+    return (WAIT, onward_sum) if onward_sum > 0.0 else (move, move_weight)
 
 
 @njit(cache=True, nogil=True)

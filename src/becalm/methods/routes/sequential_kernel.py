@@ -99,8 +99,10 @@ def _free_slots(
 def mark_visit(lattice: RouteLattice, place: int, slot: int, end: int, pair: int) -> None:
     """Keep others off a place in slots `slot` .. `end` - 1, and weigh the place down within its gap."""
     slot_count = lattice.occupant.shape[1]
-    spare = 1 if lattice.slot_minutes > 1 else 0
-    lattice.occupant[place, max(slot, 0) : max(min(end + spare, slot_count), 0)] = pair if pair > 0 else -1
+    spare_slots = 1 if lattice.slot_minutes > 1 else 0
+    lattice.occupant[place, max(slot, 0) : max(min(end + spare_slots, slot_count), 0)] = (
+        pair if pair > 0 else -1
+    )
     gap_slots = lattice.gap[place]
     if gap_slots > 0:
         lattice.is_near[place, max(slot - gap_slots, 0) : max(min(end + gap_slots, slot_count), 0)] = 1
@@ -252,37 +254,41 @@ def _write_route(
 ) -> int:
     """Write down the visits of walker u with the minute of each start, and mark them on the lattice."""
     visits, pause_slot, draws = route
-    step, first = lattice.slot_minutes, walkers.first_slot[u]
-    node, free_from, minute, draw_index = walkers.fields[u, 1], 0, 0, draws.shape[0] - 1
+    slot_length, first_slot = lattice.slot_minutes, walkers.first_slot[u]
+    node_number, free_slot, minute, draw_index = walkers.fields[u, 1], 0, 0, draws.shape[0] - 1
     has_paused = pause_slot < 0
     for k in range(visits.shape[0] + 1):
         if not has_paused and (k == visits.shape[0] or visits[k, 0] > pause_slot):
             minute = _minute(
                 draws[draw_index],
-                minute - (pause_slot - free_from) * lattice.slot_minutes,
+                minute - (pause_slot - free_slot) * lattice.slot_minutes,
                 lattice.slot_minutes,
             )
             draw_index -= 1
-            routes.pause[u, 0], routes.pause[u, 1] = first + pause_slot, minute
-            free_from, minute, has_paused = pause_slot + walkers.fields[u, 3], 0, True
+            routes.pause[u, 0], routes.pause[u, 1] = first_slot + pause_slot, minute
+            free_slot, minute, has_paused = pause_slot + walkers.fields[u, 3], 0, True
         if k == visits.shape[0]:
             break
-        slot, place, length_index = visits[k]
+        slot, place_number, length_index = visits[k]
         # Minutes are drawn after slots, each not before the one before allows: slots alone set the odds.
-        slack_min = (slot - free_from - links.slots[node, place]) * step + links.slack[node, place]
-        minute = _minute(draws[draw_index], minute - slack_min, step)
+        slack_min = (slot - free_slot - links.slots[node_number, place_number]) * slot_length + links.slack[
+            node_number, place_number
+        ]
+        minute = _minute(draws[draw_index], minute - slack_min, slot_length)
         draw_index -= 1
         end_slot = slot + lattice.lengths[length_index]
-        routes.visits[visit_count] = np.array([u, first + slot, place, length_index, minute])
-        routes.travel_minutes[u] += links.minutes[node, place]
-        mark_visit(lattice, place, first + slot, first + end_slot, walkers.pair[u])
-        visit_count, node, free_from = visit_count + 1, place, end_slot
-    routes.travel_minutes[u] += links.home_minutes[node]
+        routes.visits[visit_count] = np.array([u, first_slot + slot, place_number, length_index, minute])
+        routes.travel_minutes[u] += links.minutes[node_number, place_number]
+        mark_visit(lattice, place_number, first_slot + slot, first_slot + end_slot, walkers.pair[u])
+        visit_count, node_number, free_slot = visit_count + 1, place_number, end_slot
+    routes.travel_minutes[u] += links.home_minutes[node_number]
     return visit_count
 
 
 @njit(cache=True, nogil=True)
 def _minute(draw: int, earliest: int, slot_minutes: int) -> int:
     """A minute of the slot, uniform from the earliest one on."""
-    first = max(earliest, 0)
-    return first + int((draw >> 11) % (slot_minutes - first))  # its bias, below 2^-40, no sample shows
+    first_minute = max(earliest, 0)
+    return first_minute + int(
+        (draw >> 11) % (slot_minutes - first_minute)
+    )  # its bias, below 2^-40, no sample shows

@@ -39,13 +39,13 @@ def find_shortest_paths(
     if main_part:
         part_numbers = connected_components(link_graph, directed=True, connection="strong")[1]
         usable_junctions = np.flatnonzero(part_numbers == np.bincount(part_numbers).argmax())
-    distance, nearest_index = cKDTree(junctions[usable_junctions]).query(points)
-    junction = usable_junctions[nearest_index]
+    distances, nearest_index = cKDTree(junctions[usable_junctions]).query(points)
+    junction_index = usable_junctions[nearest_index]
     # One run of Dijkstra for each junction, not for each point: many points share the nearest one.
-    source_junctions, source_index = np.unique(junction, return_inverse=True)
+    source_junctions, source_index = np.unique(junction_index, return_inverse=True)
     source_costs = dijkstra(link_graph, directed=True, indices=source_junctions)[:, source_junctions]
     return PointCosts(
-        junction, np.asarray(distance), np.asarray(source_costs[np.ix_(source_index, source_index)])
+        junction_index, np.asarray(distances), np.asarray(source_costs[np.ix_(source_index, source_index)])
     )
 
 
