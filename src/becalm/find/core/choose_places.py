@@ -212,7 +212,9 @@ def _check_areas(candidates: Candidates, rules: Rules) -> None:
     for area_name in unknown_areas:
         similar_names = difflib.get_close_matches(area_name, candidates.area_names, n=1)
         hint_text = (
-            f"did you mean {similar_names[0]!r}?" if similar_names else f"choose among {', '.join(candidates.area_names)}"
+            f"did you mean {similar_names[0]!r}?"
+            if similar_names
+            else f"choose among {', '.join(candidates.area_names)}"
         )
         faults.append(Fault(area_name, "is no area of these records", hint_text))
     raise UsageError("A floor or cap names an area that is not known", tuple(faults))
