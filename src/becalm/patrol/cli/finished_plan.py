@@ -62,9 +62,9 @@ def _verdict_data(verdict: PlanVerdict) -> dict[str, object]:
 
 def _verdict_lines(verdict: PlanVerdict) -> Iterator[str]:
     violations = verdict.violations
-    suffix = "" if len(violations) == 1 else "s"
+    ending = "" if len(violations) == 1 else "s"
     yield (
-        f"{verdict.visits:,} bursts of {verdict.unit_shifts:,} tours: {len(violations)} violation{suffix}."
+        f"{verdict.visits:,} bursts of {verdict.unit_shifts:,} tours: {len(violations)} violation{ending}."
     )
     for kind, count in sorted(Counter(v.kind for v in violations).items()):
         yield f"  {kind}: {count}"

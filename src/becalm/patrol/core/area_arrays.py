@@ -47,7 +47,7 @@ class SlotGrid:
     @cached_property
     def hour_of_week(self) -> Ints:
         """The hour of the local week in which each slot begins; Monday 00:00 is 0."""
-        return np.array([start.weekday() * 24 + start.hour for start in self.local_starts], dtype=np.int64)
+        return np.array([at.weekday() * 24 + at.hour for at in self.local_starts], dtype=np.int64)
 
     @cached_property
     def day_index(self) -> Ints:
@@ -256,16 +256,18 @@ def cap_areas(areas: tuple[AreaArrays, ...], share: float) -> tuple[AreaArrays, 
     minutes = {area.area: float(area.target_minutes.sum()) for area in areas}
     if share >= 1.0 or share * len(areas) <= 1.0:
         return areas
-    capped: set[str] = set()
+    capped_names: set[str] = set()
     while True:  # capping one lowers the total, by which another may come to lie above its share
-        free_minutes = sum(m for name, m in minutes.items() if name not in capped)
-        total_minutes = free_minutes / (1.0 - share * len(capped))
+        free_minutes = sum(m for name, m in minutes.items() if name not in capped_names)
+        total_minutes = free_minutes / (1.0 - share * len(capped_names))
         most_minutes = share * total_minutes * (1 + 1e-9)
-        newly_capped = {name for name, m in minutes.items() if name not in capped and m > most_minutes}
-        if not newly_capped:
+        new_names = {name for name, m in minutes.items() if name not in capped_names and m > most_minutes}
+        if not new_names:
             break
-        capped |= newly_capped
-    factors = [share * total_minutes / minutes[area.area] if area.area in capped else 1.0 for area in areas]
+        capped_names |= new_names
+    factors = [
+        share * total_minutes / minutes[area.area] if area.area in capped_names else 1.0 for area in areas
+    ]
     return tuple(
         replace(area, target_visits=area.target_visits * f, target_minutes=area.target_minutes * f)
         for area, f in zip(areas, factors, strict=True)

@@ -184,28 +184,28 @@ def draw_independent_visits(log: VisitLog, moments: MomentGrid, rng: np.random.G
     Starts are a Poisson process; lengths are drawn from the log's own. Silent days stay silent.
     """
     start_counts = rng.poisson(expected_starts(log, moments))
-    hotspots, moment_rows = np.nonzero(start_counts)
-    repeats = start_counts[hotspots, moment_rows]
-    hotspots, moment_rows = np.repeat(hotspots, repeats), np.repeat(moment_rows, repeats)
+    hotspot_rows, moment_rows = np.nonzero(start_counts)
+    cell_counts = start_counts[hotspot_rows, moment_rows]
+    hotspot_rows, moment_rows = np.repeat(hotspot_rows, cell_counts), np.repeat(moment_rows, cell_counts)
     start_s = moments.at_s[moment_rows] + rng.integers(0, STEP_S, len(moment_rows))
     return build_visit_log(
-        hotspot=np.array(log.hotspots)[hotspots],
+        hotspot=np.array(log.hotspots)[hotspot_rows],
         start_s=start_s,
         end_s=start_s + rng.choice(log.end_s - log.start_s, len(moment_rows)),
         time_zone=log.time_zone,
-        area=np.array(log.areas)[hotspots],
+        area=np.array(log.areas)[hotspot_rows],
     )
 
 
 def expected_starts(log: VisitLog, moments: MomentGrid) -> Floats:
     """Expected starts of each hotspot in each quarter-hour: [P, T]."""
-    shape = (len(log.hotspots), HOURS_OF_WEEK)
+    cell_shape = (len(log.hotspots), HOURS_OF_WEEK)
     is_covered = moments.covers(log)
     visit_moment = moments.moment_at(log.start_s[is_covered])
     visit_cell = log.hotspot[is_covered] * HOURS_OF_WEEK + moments.hour[visit_moment]
-    start_counts = np.bincount(visit_cell, minlength=shape[0] * shape[1]).reshape(shape)
+    start_counts = np.bincount(visit_cell, minlength=cell_shape[0] * cell_shape[1]).reshape(cell_shape)
     live_counts = np.stack(
-        [np.bincount(moments.hour[live], minlength=HOURS_OF_WEEK) for live in moments.live]
+        [np.bincount(moments.hour[is_live], minlength=HOURS_OF_WEEK) for is_live in moments.live]
     )
     start_rate = smooth_circle(start_counts.astype(np.float64), 1.0)
     start_rate /= np.maximum(smooth_circle(live_counts.astype(np.float64), 1.0), 1e-9)

@@ -160,7 +160,7 @@ def _assess_area(
         count * np.array(_count_bursts(base, places, travel[mode], policy, open_minutes, burst_minutes))
         for (base, mode, open_minutes), count in kind_counts.items()
     ]
-    low, mean, high, hop_minutes = (float(sum(figures[k] for figures in kind_figures)) for k in range(4))
+    low, middle, high, hop_minutes = (float(sum(figures[k] for figures in kind_figures)) for k in range(4))
     area = AreaCapacity(
         area=area_name,
         places=len(places),
@@ -170,7 +170,7 @@ def _assess_area(
         open_minutes_per_day=sum(map(_open_minutes, shifts)) / days,
         burst_minutes=burst_minutes,
         hop_minutes=hop_minutes / len(shifts) if kind_figures else 0.0,
-        possible_per_day=PossibleBursts(mean / days, low / days, high / days),
+        possible_per_day=PossibleBursts(middle / days, low / days, high / days),
         wanted_per_day=visits,
     )
     return replace(area, remedies=_list_remedies(area))

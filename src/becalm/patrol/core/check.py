@@ -285,9 +285,9 @@ def _judge_visit(visit: Visit, tour: Tour | None, facts: PlanFacts) -> Iterator[
         "minutes": f"{visit.minutes:.0f}",
         "day": tour.day if tour else None,
     }
-    for column, wanted in value_of_column.items():
-        if wanted is not None and visit.row.get(column) not in (None, wanted):
-            yield visit.breaks("form", f'{column} "{visit.row[column]}" should be "{wanted}"')
+    for column, expected in value_of_column.items():
+        if expected is not None and visit.row.get(column) not in (None, expected):
+            yield visit.breaks("form", f'{column} "{visit.row[column]}" should be "{expected}"')
 
 
 def _judge_place(visit: Visit, place: Mapping[str, Any], facts: PlanFacts) -> Iterator[Violation]:
@@ -312,13 +312,13 @@ def _judge_meetings(
     for visit in (*visits, *earlier_visits):
         visits_of_place[visit.hotspot].append(visit)
     for place_visits in visits_of_place.values():
-        present: list[Visit] = []
+        visits_now: list[Visit] = []
         for visit in sorted(place_visits, key=lambda v: (v.start, v.unit)):
-            present = [other for other in present if other.end > visit.start]
-            for other in present:
+            visits_now = [other for other in visits_now if other.end > visit.start]
+            for other in visits_now:
                 if other.unit != visit.unit and not _are_pair(visit, other, facts):
                     yield visit.breaks("together", f"{other.unit} is there until {other.end:%H:%M} UTC")
-            present.append(visit)
+            visits_now.append(visit)
 
 
 def _are_pair(one_visit: Visit, other_visit: Visit, facts: PlanFacts) -> bool:

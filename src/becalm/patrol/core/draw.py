@@ -174,8 +174,8 @@ def share_due_visits(area: AreaArrays, lattice: RouteLattice, due_visits: Floats
     walkers = select_walkers(area.walkers, examples)
     expected = expect_visits(lattice, walkers, area.links, np.ones(examples.size), HOURS_OF_WEEK)[2][kinds]
     # Exact sums (`fsum`): NumPy's order of adding, and so the last bit, differs from processor to processor.
-    total = np.array([fsum(place_column) for place_column in expected.T])
-    return np.asarray(expected * np.where(total > 0, due_visits / np.where(total > 0, total, 1.0), 0.0))
+    sums = np.array([fsum(place_column) for place_column in expected.T])
+    return np.asarray(expected * np.where(sums > 0, due_visits / np.where(sums > 0, sums, 1.0), 0.0))
 
 
 def count_visits(tours: RouteDraws) -> Ints:

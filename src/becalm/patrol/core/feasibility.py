@@ -77,8 +77,8 @@ def _double_faults(inputs: PlanInputs) -> Iterator[Fault]:
     for unit, shifts in shifts_of_unit.items():
         for earlier_shift, later_shift in pairwise(shifts):
             if later_shift.hours.start < earlier_shift.hours.end:
-                what = f"its tour from {later_shift.hours.start} begins before the one before has ended"
-                yield Fault(f"unit {unit}", what, "one unit is in one place at a time; mend its hours")
+                fault_text = f"its tour from {later_shift.hours.start} begins before the one before has ended"
+                yield Fault(f"unit {unit}", fault_text, "one unit is in one place at a time; mend its hours")
 
 
 def _lookup_faults(inputs: PlanInputs) -> Iterator[Fault]:
@@ -106,11 +106,11 @@ def _shift_faults(inputs: PlanInputs) -> Iterator[Fault]:
     for shift in inputs.shifts:
         slot_count, _, has_paused, meal_slot_count, pause_first, pause_last = walk_row(shift, grid, 0)
         if not inputs.first_day <= shift.day < end_day or shift.hours.start < grid.origin:
-            what = f"does not begin from {inputs.first_day} to {end_day}"
-            yield Fault(_tour_name(shift), what, "leave it out")
+            fault_text = f"does not begin from {inputs.first_day} to {end_day}"
+            yield Fault(_tour_name(shift), fault_text, "leave it out")
         if not 0.0 < shift.burst_share <= 1.0:
-            what = f"a share of {shift.burst_share:g} of it is open to bursts"
-            yield Fault(_tour_name(shift), what, "give a share above 0, up to 1, or leave the unit out")
+            fault_text = f"a share of {shift.burst_share:g} of it is open to bursts"
+            yield Fault(_tour_name(shift), fault_text, "give a share above 0, up to 1, or leave the unit out")
         if not has_paused and (pause_first > pause_last or meal_slot_count > slot_count):
             yield _meal_fault(shift)
 
@@ -135,8 +135,8 @@ def _area_faults(inputs: PlanInputs) -> Iterator[Fault]:
     areas_with_places = sorted({place.area for place in inputs.places})
     for area in sorted(set(shifts_of_area) - set(areas_with_places)):
         # Without a place to go to, a tour would be planned without so much as a meal.
-        what = f"has {len(shifts_of_area[area])} unit-shifts and no hotspot"
-        yield Fault(f"area {area}", what, "leave them out, or lend them to another area")
+        fault_text = f"has {len(shifts_of_area[area])} unit-shifts and no hotspot"
+        yield Fault(f"area {area}", fault_text, "leave them out, or lend them to another area")
     for area in areas_with_places:
         yield from _reach_faults(inputs, area, shifts_of_area[area])
     for area in areas_with_places:

@@ -268,8 +268,8 @@ def draw_pilot(
     # Never with the plan's key: a fit that hung on the key would tell of it in plan.json.
     shape = (len(area.shifts), numbers_per_tour(area))
     numbers = public_numbers(f"pilot {pilot} of area {area.area}", shape[0] * shape[1]).reshape(shape)
-    draw = TourDraw(area, hour_weights, length_weights, earlier_bursts, no_feedback(area), numbers)
-    tours = draw.draw(with_entropy=False)
+    tour_draw = TourDraw(area, hour_weights, length_weights, earlier_bursts, no_feedback(area), numbers)
+    tours = tour_draw.draw(with_entropy=False)
     excess = count_visits(tours) - tours.expected_visits
     minutes_of_place = tours.visits_by_length @ np.array(area.policy.burst_minutes, dtype=np.float64)
     return PilotDraw(tours.expected_visits.sum(axis=0), np.asarray(minutes_of_place), excess.T @ excess)
@@ -298,7 +298,7 @@ def calibrate(
         places, lengths = zip(*steps[len(steps) // 2 :], strict=True)
         multipliers = replace(multipliers, place=np.mean(places, axis=0), length=np.mean(lengths, axis=0))
     late_trials = pilot_trials[PILOTS // 2 :]
-    trial_visits = [pilot.visits + slope @ (multipliers.place - tried.place) for tried, pilot in late_trials]
+    trial_visits = [pilot.visits + slope @ (multipliers.place - trial.place) for trial, pilot in late_trials]
     minutes = np.mean([pilot.minutes for _, pilot in late_trials], axis=0)
     return multipliers, np.maximum(np.mean(trial_visits, axis=0), 0.0), np.asarray(minutes)
 
@@ -318,12 +318,12 @@ def bound_bits(area: AreaArrays, tours: RouteDraws, distribution: RouteDistribut
     targets = VisitTargets(tours.expected_by_hour, minutes)
     hour_weights, length_weights, _ = select_weights(distribution, area)
     steps, no_nats = length_steps(area.policy.burst_minutes), np.zeros(len(area.places))
-    start = Multipliers(
+    start_multipliers = Multipliers(
         place=no_nats,
         hour=np.clip(hour_weights / GRID, -11.0, 11.0),
         length=length_weights @ steps / (steps @ steps) / GRID if steps.any() else no_nats,
     )
     # Every value of the dual is a bound: a fit that went astray makes it looser, never wrong.
-    best = dual.fit(targets, start, BOUND_ROUNDS)
-    least_nats = min(dual.value(multipliers, targets) for multipliers in (start, best))
+    fit_multipliers = dual.fit(targets, start_multipliers, BOUND_ROUNDS)
+    least_nats = min(dual.value(multipliers, targets) for multipliers in (start_multipliers, fit_multipliers))
     return least_nats / float(np.log(2.0))

@@ -224,13 +224,13 @@ def forecast_dosage(places: Sequence[PatrolPlace], dosage: Iterable[PlaceDosage]
 
 
 def _forecast_place(place: PatrolPlace, dosage: PlaceDosage) -> PlaceForecast:
-    mean, spread = dosage.expected_visits, Z * dosage.sd_visits
+    mean, half_width = dosage.expected_visits, Z * dosage.sd_visits
     return PlaceForecast(
         hotspot=place.hotspot,
         area=place.area,
         name=place.name,
         target_visits=dosage.target_visits,
-        expected_visits=Estimate(mean, max(0.0, mean - spread), mean + spread, LEVEL, METHOD),
+        expected_visits=Estimate(mean, max(0.0, mean - half_width), mean + half_width, LEVEL, METHOD),
         visits=dosage.visits,
         target_minutes=dosage.target_minutes,
         expected_minutes=dosage.expected_minutes,

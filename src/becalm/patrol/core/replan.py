@@ -49,11 +49,11 @@ class ReplanMoment:
 
 def find_unit_state(inputs: PlanInputs, route: UnitRoute, at: datetime) -> UnitState:
     """Where is a unit at a moment, if it kept to its tour? A burst under way, or the way to it, is kept."""
-    begun = fixed_bursts(inputs, route, at)
+    begun_bursts = fixed_bursts(inputs, route, at)
     shift = find_shift(inputs, route)
     free_from, stop = max(at, shift.hours.start), shift.base
-    if begun:
-        free_from, stop = max(at, begun[-1].span.end), begun[-1].hotspot
+    if begun_bursts:
+        free_from, stop = max(at, begun_bursts[-1].span.end), begun_bursts[-1].hotspot
     is_meal_done = route.meal is None or route.meal.start <= at
     if route.meal is not None and is_meal_done:
         free_from = max(free_from, route.meal.end)
@@ -63,14 +63,14 @@ def find_unit_state(inputs: PlanInputs, route: UnitRoute, at: datetime) -> UnitS
 def fixed_bursts(inputs: PlanInputs, route: UnitRoute, at: datetime) -> tuple[Burst, ...]:
     """The bursts that have begun at a moment, or to which the unit must have set off by then."""
     shift = find_shift(inputs, route)
-    table, begun, stop = inputs.travel[shift.mode], [], shift.base
+    table, begun_bursts, stop = inputs.travel[shift.mode], [], shift.base
     for burst in route.bursts:
         way_minutes = float(table.minutes[table.stops.index(stop), table.stops.index(burst.hotspot)])
         if burst.span.start - timedelta(minutes=way_minutes + inputs.policy.settle_minutes) > at:
             break
-        begun.append(burst)
+        begun_bursts.append(burst)
         stop = burst.hotspot
-    return tuple(begun)
+    return tuple(begun_bursts)
 
 
 def find_shift(inputs: PlanInputs, route: UnitRoute) -> UnitShift:
@@ -109,16 +109,16 @@ def build_replan_areas(
     """What is drawn anew: each area with these units alone, each where it is, and all bursts that stay."""
     routes = {state.unit: find_route(inputs, moment, state) for state in states}
     redrawn_ids = {id(route) for route in routes.values()}
-    kept = [b for route in moment.routes for b in route.bursts if id(route) not in redrawn_ids]
-    kept += inputs.earlier
-    kept += [b for state in states for b in _bursts_that_stay(inputs, moment, state)]
+    bursts = [b for route in moment.routes for b in route.bursts if id(route) not in redrawn_ids]
+    bursts += inputs.earlier
+    bursts += [b for state in states for b in _bursts_that_stay(inputs, moment, state)]
     redraw_areas = []
     for name in sorted({route.area for route in routes.values()}):
         states_and_routes = {
             s.unit: (s, routes[s.unit]) for s in states if routes[s.unit].area == name and s.on_duty
         }
         if states_and_routes:
-            redraw_areas.append((_build_area_from(inputs, moment, name, states_and_routes), tuple(kept)))
+            redraw_areas.append((_build_area_from(inputs, moment, name, states_and_routes), tuple(bursts)))
     return tuple(redraw_areas)
 
 
@@ -192,16 +192,16 @@ def _rest_of_walk(
     walkers = area.walkers
     slots, home, has_paused, meal_slots, pause_first, pause_last = (int(field) for field in walkers.fields[u])
     first_slot = max(area.grid.slot_at(state.free_from, up=True), int(walkers.first_slot[u]))
-    gone = first_slot - int(walkers.first_slot[u])
-    slots, pause_last = slots - gone, pause_last - gone
-    pause_first = max(pause_first - gone, 0)
+    gone_slots = first_slot - int(walkers.first_slot[u])
+    slots, pause_last = slots - gone_slots, pause_last - gone_slots
+    pause_first = max(pause_first - gone_slots, 0)
     if state.meal_done:
         has_paused = 1
     elif not has_paused and pause_last < pause_first:
         pause_first, pause_last = 0, slots - meal_slots  # its window has passed: as soon as may be
         has_paused = int(pause_last < 0)
     is_open = np.zeros_like(walkers.is_open[u])
-    is_open[: is_open.size - gone] = walkers.is_open[u, gone:]
+    is_open[: is_open.size - gone_slots] = walkers.is_open[u, gone_slots:]
     start_row = hotspots.index(state.stop) if state.stop in hotspots else home
     return first_slot, [slots, start_row, has_paused, meal_slots, pause_first, pause_last], is_open
 
@@ -282,8 +282,8 @@ def _after_replan(
 ) -> Floats:
     """What a tour adds after it was drawn anew: as before up to the last burst that stayed, then the new."""
     route = find_route(inputs, step.moment, state)
-    begun = fixed_bursts(inputs, route, step.moment.at) if state.on_duty else ()
-    last_kept_cell = _cell_at(grid, max([step.moment.at, *(burst.span.start for burst in begun)]))
+    begun_bursts = fixed_bursts(inputs, route, step.moment.at) if state.on_duty else ()
+    last_kept_cell = _cell_at(grid, max([step.moment.at, *(burst.span.start for burst in begun_bursts)]))
     log_no_start = np.where(np.arange(old_log_no_start.shape[1]) <= last_kept_cell, old_log_no_start, 0.0)
     if redraw is not None:
         redraw_log_no_start = _tour_log_no_start(redraw, route)

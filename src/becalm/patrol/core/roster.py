@@ -91,7 +91,7 @@ def expand_shifts(
     """
     shifts = [
         shift
-        for day in (first + timedelta(days=n) for n in range(days))
+        for day in (first + timedelta(days=offset) for offset in range(days))
         for team in roster.teams
         for shift in _team_shifts(team, roster, day, zone, meals)
     ]

@@ -255,21 +255,21 @@ def _audit_history(history: SeedHistory, now: datetime) -> Iterator[AuditFinding
     replan_indices = [plan.replan for plan in history.plans if plan.replan]
     lost_indices = sorted(set(history.announced_replans) - set(replan_indices))
     if lost_indices:
-        what = (
+        finding_text = (
             f"re-plan {', '.join(map(str, lost_indices))} was begun and never kept: what it gave is not known"
         )
-        yield AuditFinding(True, seed_name, what)
+        yield AuditFinding(True, seed_name, finding_text)
     unannounced_indices = sorted(set(replan_indices) - set(history.announced_replans))
     if unannounced_indices:
-        what = f"re-plan {', '.join(map(str, unannounced_indices))} was not noted before it was drawn"
-        yield AuditFinding(True, seed_name, what)
+        finding_text = f"re-plan {', '.join(map(str, unannounced_indices))} was not noted before it was drawn"
+        yield AuditFinding(True, seed_name, finding_text)
     if len(replan_indices) > len(set(replan_indices)):
         yield AuditFinding(True, seed_name, "two re-plans have one index")
     if history.revealed_seq is not None:
         yield from _audit_opening(history, seed_name)
     elif history.reveal_after is not None and history.reveal_after < now:
-        what = f"was to be opened after {history.reveal_after:%Y-%m-%d}, and is not yet"
-        yield AuditFinding(False, seed_name, what)
+        finding_text = f"was to be opened after {history.reveal_after:%Y-%m-%d}, and is not yet"
+        yield AuditFinding(False, seed_name, finding_text)
 
 
 def _audit_opening(history: SeedHistory, seed_name: str) -> Iterator[AuditFinding]:

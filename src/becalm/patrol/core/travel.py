@@ -109,12 +109,12 @@ def find_broken_triangles(table: TravelTable) -> tuple[Fault, ...]:
 def _triangle_fault(table: TravelTable, closed_minutes: Floats, i: int, j: int) -> Fault:
     is_end = np.isin(np.arange(len(closed_minutes)), (i, j))
     via_stop = table.stops[int(np.argmin(closed_minutes[i] + closed_minutes[:, j] + 1e9 * is_end))]
-    what = (
+    fault_text = (
         f"{table.minutes[i, j]:.1f} minutes by {table.mode}, but {closed_minutes[i, j]:.1f} over other stops "
         f"({via_stop} on the way)"
     )
     pair_text = f"{table.stops[i]} to {table.stops[j]}"
-    return Fault(pair_text, what, "correct the table, or let becalm close it")
+    return Fault(pair_text, fault_text, "correct the table, or let becalm close it")
 
 
 def close_triangles(table: TravelTable) -> TravelTable:

@@ -231,7 +231,7 @@ def _count_split_neighbours(clusters: Sequence[Sequence[PatrolPlace]], neighbour
 def _draw_notes(
     clusters: Sequence[Sequence[PatrolPlace]], split_pairs: int, rule: ArmRule, blocks: dict[ClusterDay, str]
 ) -> tuple[str, ...]:
-    small_blocks = sum(block_size < len(rule.arms) for block_size in Counter(blocks.values()).values())
+    small_count = sum(block_size < len(rule.arms) for block_size in Counter(blocks.values()).values())
     notes = [
         f"{sum(map(len, clusters))} places in {len(clusters)} clusters; every place-day had the chance "
         f"1/{len(rule.arms)} of each arm."
@@ -241,9 +241,9 @@ def _draw_notes(
             f"{split_pairs} pairs of places within {rule.neighbour_m:g} m lie in different clusters: "
             "look for spillover there."
         )
-    if small_blocks:
+    if small_count:
         notes.append(
-            f"{small_blocks} blocks hold fewer place-days than arms, and cannot be equal within themselves."
+            f"{small_count} blocks hold fewer place-days than arms, and cannot be equal within themselves."
         )
     return tuple(notes)
 

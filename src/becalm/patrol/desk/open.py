@@ -174,12 +174,12 @@ def _check_equal(name: str, content: bytes, replayed: str | bytes, folder: Path)
 def describe_first_difference(name: str, text: str, replayed: str) -> str:
     """Where do two versions of a file begin to differ, in words?"""
     if name == "plan.json":
-        was, now = json.loads(text), json.loads(replayed)
-        key = next((key for key in [*now, *was] if was.get(key) != now.get(key)), "its layout")
+        old, new = json.loads(text), json.loads(replayed)
+        key = next((key for key in [*new, *old] if old.get(key) != new.get(key)), "its layout")
         return f"the first entry that differs is {key!r}"
     line_pairs = zip_longest(text.splitlines(), replayed.splitlines(), fillvalue="(no line)")
-    number, (was, now) = next((n, pair) for n, pair in enumerate(line_pairs, start=1) if pair[0] != pair[1])
-    return f"line {number} says {was!r}, and the seed gives {now!r}"
+    number, (old, new) = next((n, pair) for n, pair in enumerate(line_pairs, start=1) if pair[0] != pair[1])
+    return f"line {number} says {old!r}, and the seed gives {new!r}"
 
 
 def _check_two_agree(desk: Desk, reveal_after: datetime, request: RevealRequest) -> None:

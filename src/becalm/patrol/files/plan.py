@@ -141,7 +141,7 @@ def _json_value(value: Any, *, is_fraction: bool) -> Any:
 
 
 def _travel(table: TravelTable) -> dict[str, Any]:
-    rows = [
+    minute_rows = [
         [float(minutes) if np.isfinite(minutes) else None for minutes in row]
         for row in table.minutes.tolist()
     ]
@@ -150,7 +150,7 @@ def _travel(table: TravelTable) -> dict[str, Any]:
         "quantile": float(table.quantile),
         "source": table.source,
         "stops": list(table.stops),
-        "minutes": rows,
+        "minutes": minute_rows,
     }
 
 
