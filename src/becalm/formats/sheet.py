@@ -88,13 +88,7 @@ class RowOutcomes:
         return int((self._is_repaired & self.is_kept).sum())
 
     def reject(
-        self,
-        is_faulty: Bools,
-        column: str,
-        reason: PerRow,
-        remedy: PerRow,
-        *,
-        value: PerRow | None = None,
+        self, is_faulty: Bools, column: str, reason: PerRow, remedy: PerRow, *, value: PerRow | None = None
     ) -> None:
         """Reject these rows. `value` is what the source says there, else the cells of `column`."""
         self._record(is_faulty, column, "rejected", reason, remedy, value)

@@ -112,10 +112,7 @@ def read_files(
 
 
 def _read_file(
-    entry: InputEntry,
-    readers: Sequence[Reader],
-    context: ReadContext,
-    was_loaded: Callable[[str, str], bool],
+    entry: InputEntry, readers: Sequence[Reader], context: ReadContext, was_loaded: Callable[[str, str], bool]
 ) -> FileReading | SkippedFile:
     with open_input(entry, context.staging, line_limit=LINE_LIMIT_BYTES) as file:
         reader = _find_reader(file, readers, context)

@@ -23,9 +23,6 @@ from becalm.terms import Fault, InputError
 from becalm.workspace.recipes import Key, Source, Strict, check_recipe, recipe_files, suggest
 
 Column = Annotated[str, Field(min_length=1)]
-Zone = Literal["local", "UTC", "offset"]
-Precision = Literal["minute", "hour", "day", "month"]
-Format = Literal["csv", "parquet", "xlsx"]
 
 
 class WordMap(Strict):
@@ -66,8 +63,8 @@ class TimePart(Strict):
     hour: Column | None = None
     month: Column | None = None
     formats: tuple[str, ...] = ()
-    zone: Zone = "local"
-    precision: Precision = "minute"
+    zone: Literal["local", "UTC", "offset"] = "local"
+    precision: Literal["minute", "hour", "day", "month"] = "minute"
     midnight_is_day: tuple[str, ...] = ()
     full_hour_is_hour: bool = False
     recorded_on: Column | None = None
@@ -160,7 +157,7 @@ class Mapping(Strict):
     source: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_/-]*$")]
     city: Key | None = None
     table: Literal["incidents", "stops", "published_counts"] = "incidents"
-    formats: tuple[Format, ...] = ("csv", "parquet", "xlsx")
+    formats: tuple[Literal["csv", "parquet", "xlsx"], ...] = ("csv", "parquet", "xlsx")
     columns_exactly: tuple[Column, ...] = Field(min_length=1)
     id: Column | None = None
     repeats: Literal["keep", "reject"] = "keep"
@@ -178,7 +175,7 @@ class Mapping(Strict):
 
     @model_validator(mode="after")
     def _check_whole(self) -> Mapping:
-        fault_texts = [*_part_faults(self), *_column_faults(self), *_word_faults(self)]
+        fault_texts = [*_part_faults(self), *_word_faults(self)]
         if fault_texts:
             raise ValueError("; ".join(fault_texts))
         return self
@@ -216,9 +213,6 @@ def _part_faults(mapping: Mapping) -> Iterator[str]:
         yield "[counts] is needed exactly for published_counts"
     if mapping.table == "published_counts" and mapping.time.month is None:
         yield "[time] of published_counts gives the month"
-
-
-def _column_faults(mapping: Mapping) -> Iterator[str]:
     for column in mapping.columns():
         if column not in mapping.columns_exactly:
             column_suggestion = suggest(column, mapping.columns_exactly)

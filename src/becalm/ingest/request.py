@@ -53,8 +53,7 @@ class MappingRequest(Request):
         FileName, Parameter("A csv, csv.gz, parquet or xlsx file.", metavar="FILE", is_argument=True)
     ]
     out: Annotated[
-        FileName | None,
-        Parameter("Where to write the mapping. Without it: the workspace's mappings folder."),
+        FileName | None, Parameter("Where to write the mapping. Without it: the workspace's mappings folder.")
     ] = None
     name: Annotated[
         str | None, Parameter("What to call the mapping and its source. Without it: the file's name.")

@@ -27,11 +27,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from becalm.formats.durable_files import write_durably
 from becalm.terms import Borough, City, Fault, WorkspaceError
+from becalm.workspace.recipes import Model, Strict
 
 if TYPE_CHECKING:
     from tomlkit.items import Table
@@ -43,8 +44,6 @@ EXAMPLES: Final = {
     "crs": '"EPSG:27700", in metres',
     "time_zone": '"Europe/London"',
 }
-
-
 UNITS_FILE: Final = "units.toml"  # what a workspace keeps of patrols
 POLICY_FILE: Final = "patrol_policy.toml"
 STREET_FILES: Final = ("streets.graphml", "streets.graphml.gz", "streets.geojson", "streets.geojson.gz")
@@ -65,11 +64,7 @@ COMMENTS: Final = {
 }
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class BoroughEntry(_Strict):
+class BoroughEntry(Strict):
     """One [[city.boroughs]] entry."""
 
     name: str
@@ -77,7 +72,7 @@ class BoroughEntry(_Strict):
     code: str | None = None
 
 
-class CityEntry(_Strict):
+class CityEntry(Strict):
     """The [city] table of becalm.toml, and the whole of a city file given to `becalm init --city`."""
 
     key: str
@@ -95,19 +90,19 @@ class CityEntry(_Strict):
         return City(self.key, self.name, self.crs, self.time_zone, self.holidays, boroughs, self.extent_m)
 
 
-class IngestEntry(_Strict):
+class IngestEntry(Strict):
     """The [ingest] table."""
 
     max_reject_share: float = Field(default=0.05, ge=0, le=1)
 
 
-class ArchiveEntry(_Strict):
+class ArchiveEntry(Strict):
     """The [archive] table."""
 
     engine: Literal["duckdb", "spark"] = "duckdb"
 
 
-class BriefEntry(_Strict):
+class BriefEntry(Strict):
     """The [brief] table: what `becalm run` asks where its options do not say otherwise."""
 
     source: str | None = None
@@ -119,7 +114,7 @@ class BriefEntry(_Strict):
     cell_m: float | None = Field(default=None, gt=0)
 
 
-class LedgerEntry(_Strict):
+class LedgerEntry(Strict):
     """The [ledger] table: which database keeps it, what signs its heads, and where those go."""
 
     url: str = ""
@@ -128,7 +123,7 @@ class LedgerEntry(_Strict):
     smtp: str = ""
 
 
-class Config(_Strict):
+class Config(Strict):
     """becalm.toml."""
 
     city: CityEntry
@@ -206,12 +201,7 @@ def _check_time_zone(workspace: Workspace) -> None:
 
 def read_config(path: Path) -> Config:
     """Read and check a becalm.toml, reporting all its faults together."""
-    try:
-        return Config.model_validate(tomllib.loads(path.read_text("utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        raise WorkspaceError(f"{path} is not valid TOML: {error}. Correct that line.") from error
-    except ValidationError as error:
-        raise _config_error(str(path), error) from error
+    return _parse_toml(Config, path.read_text("utf-8"), str(path))
 
 
 def write_config(folder: Path, config: Config) -> None:
@@ -271,12 +261,7 @@ def read_city(name_or_path: str) -> CityEntry:
         raise WorkspaceError(
             f"There is no city {name_or_path!r}: neither a file nor one of {', '.join(shipped_cities())}."
         )
-    try:
-        return CityEntry.model_validate(tomllib.loads(city_file.read_text("utf-8")))
-    except tomllib.TOMLDecodeError as error:
-        raise WorkspaceError(f"{name_or_path} is not valid TOML: {error}. Correct that line.") from error
-    except ValidationError as error:
-        raise _config_error(name_or_path, error) from error
+    return _parse_toml(CityEntry, city_file.read_text("utf-8"), name_or_path)
 
 
 def shipped_cities() -> tuple[str, ...]:
@@ -285,9 +270,15 @@ def shipped_cities() -> tuple[str, ...]:
     return tuple(sorted(f.name.removesuffix(".toml") for f in folder.iterdir() if f.name.endswith(".toml")))
 
 
-def _config_error(file_name: str, error: ValidationError) -> WorkspaceError:
-    faults = tuple(map(_entry_fault, error.errors()))
-    return WorkspaceError(f"{file_name} has {len(faults)} fault{'s' * (len(faults) > 1)}", faults)
+def _parse_toml(model: type[Model], text: str, where: str) -> Model:
+    try:
+        return model.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise WorkspaceError(f"{where} is not valid TOML: {error}. Correct that line.") from error
+    except ValidationError as error:
+        faults = tuple(map(_entry_fault, error.errors()))
+        noun = "fault" if len(faults) == 1 else "faults"
+        raise WorkspaceError(f"{where} has {len(faults)} {noun}", faults) from error
 
 
 def _entry_fault(error: ErrorDetails) -> Fault:

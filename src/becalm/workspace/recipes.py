@@ -133,12 +133,7 @@ class TableFile(Strict):
 
     def table(self) -> OffenceTable:
         """The table as a term."""
-        groups = tuple(
-            OffenceGroup(
-                g.key, g.label, g.street_violence, g.found_by, g.in_total, g.why_not_in_total, g.shares_places
-            )
-            for g in self.groups
-        )
+        groups = tuple(OffenceGroup(**g.model_dump(exclude={"words"})) for g in self.groups)
         words = tuple((w, g.key) for g in self.groups for w in g.words)
         return OffenceTable(self.key, self.version, self.author, self.reviewed_on, self.origin, groups, words)
 

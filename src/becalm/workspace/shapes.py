@@ -263,9 +263,8 @@ def _text(value: object) -> str:
 def _read_shapes(layer_frame: gpd.GeoDataFrame, crs: str, where: list[str], path: Path) -> Shapes:
     """The shapes in metres; refused together where any cannot be used."""
     raw_shapes = np.asarray(layer_frame.geometry.array, dtype=object)
-    shapes_m = np.asarray(
-        shapely.force_2d(np.asarray(layer_frame.geometry.to_crs(crs).array, dtype=object)), dtype=object
-    )
+    projected_shapes = np.asarray(layer_frame.geometry.to_crs(crs).array, dtype=object)
+    shapes_m = np.asarray(shapely.force_2d(projected_shapes), dtype=object)
     is_stray_shape = (
         _in_degrees(raw_shapes)
         if not (layer_frame.crs is not None and layer_frame.crs.is_geographic)
@@ -298,20 +297,16 @@ def _shape_fault(
     if not np.isfinite(shapely.get_coordinates(shape_m)).all():
         return Fault(where, "lies outside its coordinate system", f"say the right one with `{CRS_FIELD}`")
     if not raw.is_valid:
-        return Fault(
-            where, f"is not sound ({shapely.is_valid_reason(raw)})", "mend it in your GIS (Fix geometries)"
-        )
+        problem = f"is not sound ({shapely.is_valid_reason(raw)})"
+        return Fault(where, problem, "mend it in your GIS (Fix geometries)")
     if shape_m.area <= 0.0:
         return Fault(where, "has no area", "draw it again as a polygon")
     return None
 
 
 def _overlaps(shapes: Shapes, area_places: list[str]) -> list[Fault]:
-    first_index, second_index = shapely.STRtree(shapes).query(shapes, predicate="intersects")
-    first_index, second_index = (
-        first_index[first_index < second_index],
-        second_index[first_index < second_index],
-    )
+    pairs = shapely.STRtree(shapes).query(shapes, predicate="intersects")
+    first_index, second_index = pairs[:, pairs[0] < pairs[1]]
     shared_m2 = shapely.area(shapely.intersection(shapes[first_index], shapes[second_index]))
     smaller_m2 = np.minimum(shapely.area(shapes[first_index]), shapely.area(shapes[second_index]))
     overlap_indices = np.flatnonzero(shared_m2 > MOST_SHARED * smaller_m2)

@@ -34,12 +34,13 @@ from becalm.workspace.recipes import offence_table_sha256, suggest
 
 Columns = dict[str, pa.Array]
 Notes = tuple[str, ...]
+Contents = tuple[Columns, Notes]
 HASH_FACTORS = (1_000_003, 0x9E3779B97F4A7C15)
 
 
 def read_incidents(
     sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, context: ReadContext
-) -> tuple[Columns, Notes]:
+) -> Contents:
     """Every column of the incidents table but source, file and as-of, and what is worth a note."""
     assert mapping.offence is not None
     offence_table, city_zone = context.offences[mapping.offence.table], context.city.time_zone
@@ -69,7 +70,7 @@ def _read_details(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> 
     outcome = mapping.outcome
     outcomes, outcome_note = _translate_part(sheet, "outcome", None if isinstance(outcome, str) else outcome)
     if isinstance(outcome, str):
-        outcomes = dictionary_encode(sheet.data[outcome]).map(str)
+        outcomes = _column_texts(sheet, outcome)
     age_band_of_row = np.full(sheet.data.num_rows, None, dtype=object)
     if mapping.victim_age is not None:
         age_band_of_row = read_age_bands(sheet, mapping.victim_age, row_outcomes)
@@ -81,6 +82,12 @@ def _read_details(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes) -> 
         "outcome": to_arrow(outcomes, pa.string()),
     }
     return detail_columns, (*weapon_note, *injury_note, *outcome_note)
+
+
+def _column_texts(sheet: Sheet, column: str | None) -> Objects:
+    if column is None:
+        return np.full(sheet.data.num_rows, None, dtype=object)
+    return dictionary_encode(sheet.data[column]).map(str)
 
 
 def _translate_part(sheet: Sheet, part: str, words: WordMap | None) -> tuple[Objects, Notes]:
@@ -248,9 +255,7 @@ class ExtractReader:
         return Reading.of_rows(recipe_name, table_parts, row_outcomes, (*sheet.notes, *row_notes))
 
 
-def read_stops(
-    sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, context: ReadContext
-) -> tuple[Columns, Notes]:
+def read_stops(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, context: ReadContext) -> Contents:
     """Every column of the stops table but source, file and as-of."""
     reject_repeats(sheet, mapping, row_outcomes)
     blanks = np.full(sheet.data.num_rows, None, dtype=object)
@@ -279,9 +284,7 @@ def read_stops(
     return stop_columns, notes
 
 
-def read_counts(
-    sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, context: ReadContext
-) -> tuple[Columns, Notes]:
+def read_counts(sheet: Sheet, mapping: Mapping, row_outcomes: RowOutcomes, context: ReadContext) -> Contents:
     """Every column of the published counts but source and as-of: a row is one area, month and offence."""
     assert mapping.offence is not None
     assert mapping.counts is not None

@@ -15,8 +15,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from becalm.formats.cells import DictionaryColumn, constant_column, dictionary_array, dictionary_encode
-from becalm.formats.delimited_text import line_texts, read_header, read_lines
 from becalm.formats.sheet import InputFile, RowOutcomes, Sheet
+from becalm.formats.table_reader import line_texts, read_header, read_lines
 from becalm.ingest.locate import LocatedPoints, Locator
 from becalm.ingest.reader import Reading
 from becalm.methods.arrays import Floats, Ints

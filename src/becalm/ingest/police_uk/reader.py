@@ -19,8 +19,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from becalm.formats.cells import DictionaryColumn, constant_column
-from becalm.formats.delimited_text import TEXT, WORDS, read_header
 from becalm.formats.sheet import InputFile, RowOutcomes, Sheet
+from becalm.formats.table_reader import TEXT, WORDS, read_header
 from becalm.ingest.locate import Locator
 from becalm.ingest.police_uk.publication import (
     Publication,
