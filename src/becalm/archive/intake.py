@@ -132,18 +132,20 @@ class ParquetIntake:
     def _publish_file(self, file_number: int, staged_file: StagedFile) -> ArchiveFile:
         """Move a file to where it stays, and say so once its bytes are safe."""
         file_sha256 = sha256_of(staged_file.path)
-        entry = staged_file.entry
-        relative_folder = Path(entry.table)
-        if entry.source:
+        file_entry = staged_file.entry
+        relative_folder = Path(file_entry.table)
+        if file_entry.source:
             relative_folder = (
-                relative_folder / f"source={quote(entry.source, safe='')}" / f"month={entry.month or 'none'}"
+                relative_folder
+                / f"source={quote(file_entry.source, safe='')}"
+                / f"month={file_entry.month or 'none'}"
             )
         relative_path = relative_folder / f"{self.id}-{file_number:05d}-{file_sha256[:16]}.parquet"
         with staged_file.path.open("rb") as byte_stream:
             os.fsync(byte_stream.fileno())
         (self._root / relative_folder).mkdir(parents=True, exist_ok=True)
         staged_file.path.replace(self._root / relative_path)
-        return replace(entry, path=relative_path.as_posix(), sha256=file_sha256)
+        return replace(file_entry, path=relative_path.as_posix(), sha256=file_sha256)
 
 
 @contextmanager

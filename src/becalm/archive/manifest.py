@@ -99,10 +99,10 @@ def current_files(
 def _newest_versions(files: Iterable[ArchiveFile]) -> dict[Slot, str]:
     """The version of each slot with the newest as-of date; of equals, the one that came last."""
     as_of_by_slot: dict[Slot, dict[str, date]] = {}
-    for file in files:
-        as_of_by_version = as_of_by_slot.setdefault(slot_of(file), {})
-        newest_as_of = max(file.as_of, as_of_by_version.pop(file.version, file.as_of))
-        as_of_by_version[file.version] = newest_as_of  # popped before: the last to come stands last
+    for archive_file in files:
+        as_of_by_version = as_of_by_slot.setdefault(slot_of(archive_file), {})
+        newest_as_of = max(archive_file.as_of, as_of_by_version.pop(archive_file.version, archive_file.as_of))
+        as_of_by_version[archive_file.version] = newest_as_of  # popped before: the last to come stands last
     return {
         slot: max(reversed(as_of_by_version), key=as_of_by_version.__getitem__)
         for slot, as_of_by_version in as_of_by_slot.items()
@@ -145,8 +145,8 @@ class Edition:
         day_column = self.keys["day"]
         if len(day_column) == 0 or day_column.null_count > (1 - DATED_SHARE) * len(day_column):
             return None
-        day_range = pc.min_max(day_column).as_py()
-        return day_range["min"], day_range["max"]
+        first_and_last = pc.min_max(day_column).as_py()
+        return first_and_last["min"], first_and_last["max"]
 
     def joined_by(self, newer: Edition) -> Edition:
         """Both together, under this one's name."""

@@ -138,19 +138,19 @@ def _select_pinned(manifest: Manifest, pins: Mapping[str, str]) -> tuple[Archive
     return tuple(listed_files[path] for path in pins)
 
 
-def connect(engine: str) -> BaseBackend:
+def connect(engine_name: str) -> BaseBackend:
     """Open the named engine: sessions in UTC, nothing fetched from any network.
 
     Raises DependencyError where Spark is asked for and pyspark or Java is missing, or Java is too old;
     WorkspaceError where there is no such engine.
     """
-    if engine == "duckdb":
+    if engine_name == "duckdb":
         return _connect_duckdb()
-    if engine == "spark":
+    if engine_name == "spark":
         _check_spark()
         return ibis.pyspark.connect(_spark_session())
     raise WorkspaceError(
-        f"There is no engine {engine!r}. Set BECALM_ENGINE, or engine under [archive] in becalm.toml, "
+        f"There is no engine {engine_name!r}. Set BECALM_ENGINE, or engine under [archive] in becalm.toml, "
         f"to {' or '.join(ENGINES)}."
     )
 

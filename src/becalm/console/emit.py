@@ -40,14 +40,14 @@ class View(Generic[AnswerT]):
 def emit_answer(answer: AnswerT, view: View[AnswerT], format: Format, files: Sequence[Path] = ()) -> None:
     """Write the answer to these files, by their endings, then print it in this format."""
     writer_by_ending = _writers(view)
-    for file in files:
-        check_ending(file, writer_by_ending)
-    for file in files:
-        file_content = writer_by_ending[file.suffix.lower()](answer)
+    for out_file in files:
+        check_ending(out_file, writer_by_ending)
+    for out_file in files:
+        file_content = writer_by_ending[out_file.suffix.lower()](answer)
         try:
-            file.write_bytes(file_content.encode() if isinstance(file_content, str) else file_content)
+            out_file.write_bytes(file_content.encode() if isinstance(file_content, str) else file_content)
         except OSError as error:
-            raise UsageError(f"{file} cannot be written: {error.strerror}. Name another file.") from error
+            raise UsageError(f"{out_file} cannot be written: {error.strerror}. Name another file.") from error
     if format is Format.table:
         print_lines(view.lines(answer))
     else:

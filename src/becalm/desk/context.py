@@ -82,5 +82,5 @@ def collect_errors(*questions: Callable[[], Any]) -> Any:
 
 def _faults_in(error: BecalmError) -> tuple[Fault, ...]:
     """What is wrong; a message without faults holds its own place and remedy in its sentences."""
-    problem, _, remedy = error.message.partition(". ")
-    return error.faults or (Fault("input", problem, remedy.rstrip(".") or "correct it"),)
+    problem_text, _, remedy_text = error.message.partition(". ")
+    return error.faults or (Fault("input", problem_text, remedy_text.rstrip(".") or "correct it"),)

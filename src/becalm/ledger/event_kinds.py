@@ -212,11 +212,13 @@ def _word_problems(event: Event) -> Iterator[_Problem]:
 
 
 def _unknown_kind(event: Event, kinds: EventKinds) -> _Problem:
-    versions = ", ".join(str(kind.version) for kind in kinds.versions(event.kind))
-    if versions:
-        return "version", f"{event.version} is unknown", f"the known ones are {versions}; or update becalm"
-    similar = difflib.get_close_matches(event.kind, [kind.name for kind in kinds.kinds], n=1)
-    hint_text = f"did you mean {similar[0]!r}?" if similar else "docs/reference/event-kinds.md lists them"
+    known_text = ", ".join(str(kind.version) for kind in kinds.versions(event.kind))
+    if known_text:
+        return "version", f"{event.version} is unknown", f"the known ones are {known_text}; or update becalm"
+    near_kinds = difflib.get_close_matches(event.kind, [kind.name for kind in kinds.kinds], n=1)
+    hint_text = (
+        f"did you mean {near_kinds[0]!r}?" if near_kinds else "docs/reference/event-kinds.md lists them"
+    )
     return "kind", f"{event.kind!r} is unknown", hint_text
 
 

@@ -44,10 +44,10 @@ def fold_entries(fold: Fold, entries: Iterable[Entry]) -> dict[str, Row]:
 
 def fold_tables(folds: Sequence[Fold], entries: Iterable[Entry]) -> dict[str, dict[str, Row]]:
     """What do all state tables hold after these entries, which are read once?"""
-    folds_by_kind = group_by_kind(folds)
+    folds_of_kind = group_by_kind(folds)
     rows_by_table: dict[str, dict[str, Row]] = {fold.table: {} for fold in folds}
     for entry in entries:
-        for fold in folds_by_kind.get(entry.event.kind, ()):
+        for fold in folds_of_kind.get(entry.event.kind, ()):
             row_by_key = rows_by_table[fold.table]
             for row_key in fold.keys(entry):
                 new_row = fold.step(row_key, row_by_key.get(row_key), entry)

@@ -179,8 +179,8 @@ class Restore:
         """Was this head given up, by name or among the entries that were?"""
         has_two_people = len({person.strip().casefold() for person in self.people} - {""}) == 2
         head_size, made_at = checkpoint.head.size, format_instant(checkpoint.made_at)
-        is_between = self.size < head_size <= self.lost_size and made_at <= self.recorded_at
-        return has_two_people and (is_between or head_name(checkpoint.head) in self.head_names)
+        is_size_between = self.size < head_size <= self.lost_size and made_at <= self.recorded_at
+        return has_two_people and (is_size_between or head_name(checkpoint.head) in self.head_names)
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,18 +289,20 @@ def _unlike_notes(
     walk: Walk, noted_heads: Sequence[Head], evidence: HeadEvidence, first_bad: int | None
 ) -> Iterator[Finding]:
     """What the ledger notes of itself, and does not hold."""
-    for head in noted_heads:
-        if any(head_name(head) in restore.head_names for restore in evidence.restores):
+    for noted_head in noted_heads:
+        if any(head_name(noted_head) in restore.head_names for restore in evidence.restores):
             continue
-        if head.size > walk.size:
-            note = f"The ledger notes of itself that it had {head.size} entries"
+        if noted_head.size > walk.size:
+            note = f"The ledger notes of itself that it had {noted_head.size} entries"
             yield Finding("shorter", walk.size + 1, f"{note}, and it has {walk.size}.")
-        elif head.size in walk.root_by_size and not (
-            head.root in ("", walk.root_by_size[head.size])
-            and head.last_hash in ("", walk.hash_by_size[head.size])
+        elif noted_head.size in walk.root_by_size and not (
+            noted_head.root in ("", walk.root_by_size[noted_head.size])
+            and noted_head.last_hash in ("", walk.hash_by_size[noted_head.size])
         ):
-            first_seq = _first_rewritten(head.size, evidence.proven_size, first_bad)
-            description = f"The first {head.size} entries are not those that the ledger notes of itself."
+            first_seq = _first_rewritten(noted_head.size, evidence.proven_size, first_bad)
+            description = (
+                f"The first {noted_head.size} entries are not those that the ledger notes of itself."
+            )
             yield Finding("rewritten", first_seq, description)
 
 

@@ -158,9 +158,9 @@ def _first_loose(rows: Sequence[StoredRow]) -> int | None:
     return next((row[SEQ] for row in rows if not _is_canonical(row[FACTS])), None)
 
 
-def _is_canonical(facts: str) -> bool:
+def _is_canonical(facts_json: str) -> bool:
     try:
-        return canonical_json(json.loads(facts)) == facts
+        return canonical_json(json.loads(facts_json)) == facts_json
     except (EventError, ValueError, RecursionError):
         return False
 
@@ -230,14 +230,14 @@ def _diagnose_hash(row: StoredRow, walk: Walk, rows: Iterable[StoredRow], identi
         return Finding(
             "altered", due_seq, f"Entry {due_seq} was altered: its link to the entry before it was."
         )
-    number, is_copy = _find_link(row, islice(rows, walk.sound_size), identity)
-    if number is not None and number < due_seq and _own_hash((number, *row[1:])) == row[HASH]:
+    origin_seq, is_copy = _find_link(row, islice(rows, walk.sound_size), identity)
+    if origin_seq is not None and origin_seq < due_seq and _own_hash((origin_seq, *row[1:])) == row[HASH]:
         origin_text = (
-            f"the row that stands there is a copy of entry {number}."
+            f"the row that stands there is a copy of entry {origin_seq}."
             if is_copy
-            else f"the row numbered {due_seq} was written as entry {number}."
+            else f"the row numbered {due_seq} was written as entry {origin_seq}."
         )
-        first_seq = due_seq if is_copy else number
+        first_seq = due_seq if is_copy else origin_seq
         return Finding("inserted", first_seq, f"Entry {first_seq} was put in: {origin_text}")
     written_seq = _find_number(row, walk.size + SEARCH_REACH) if row[PREVIOUS] != walk.last_hash else None
     if written_seq is not None:
@@ -252,13 +252,13 @@ def _diagnose_hash(row: StoredRow, walk: Walk, rows: Iterable[StoredRow], identi
 
 def _find_link(row: StoredRow, rows: Iterable[StoredRow], identity: str) -> tuple[int | None, bool]:
     """Under which number was a row with this link written, and does it still stand there as well?"""
-    number: int | None = 1 if row[PREVIOUS] == opening_hash(identity) else None
+    origin_seq: int | None = 1 if row[PREVIOUS] == opening_hash(identity) else None
     for sound_row in rows:
-        if sound_row[SEQ] == number:
-            return number, sound_row[HASH] == row[HASH]
+        if sound_row[SEQ] == origin_seq:
+            return origin_seq, sound_row[HASH] == row[HASH]
         if sound_row[HASH] == row[PREVIOUS]:
-            number = sound_row[SEQ] + 1
-    return number, False
+            origin_seq = sound_row[SEQ] + 1
+    return origin_seq, False
 
 
 def _find_number(row: StoredRow, highest_number: int) -> int | None:

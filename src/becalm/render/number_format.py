@@ -116,15 +116,15 @@ def period(value: Period) -> str:
     return f"{first_day_text} to {month(last_day)}"
 
 
-def join_words(items: Sequence[str]) -> str:
+def join_words(words: Sequence[str]) -> str:
     """A list in a sentence.
 
     >>> join_words(["robbery", "burglary", "theft"])
     'robbery, burglary and theft'
     """
-    if len(items) < 2:
-        return "".join(items)
-    return f"{', '.join(items[:-1])} and {items[-1]}"
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
 
 
 def capital(words: str) -> str:

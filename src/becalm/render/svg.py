@@ -73,8 +73,8 @@ def number(value: float) -> str:
     >>> number(3.0), number(-0.001), number(2.345)
     ('3', '0', '2.35')
     """
-    digits = f"{value:.2f}".rstrip("0").rstrip(".")
-    return "0" if digits in {"-0", ""} else digits
+    digits_text = f"{value:.2f}".rstrip("0").rstrip(".")
+    return "0" if digits_text in {"-0", ""} else digits_text
 
 
 @dataclass(frozen=True, slots=True)

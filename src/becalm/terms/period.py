@@ -186,12 +186,12 @@ def _read_last(text: str, match: re.Match[str], last_day: date) -> WrittenPeriod
     unit: PeriodUnit = match["unit"].lower()  # type: ignore[assignment]  # the pattern allows only the three
     if not unit_count or unit_count > MOST_UNITS_BACK:
         raise UsageError(f'{text!r} does not say how many {unit}s. Write, for example, "last 6 {unit}s".')
-    end = last_day + timedelta(days=1)
+    day_after = last_day + timedelta(days=1)
     if unit == "month":
-        start = month_start(end.year, end.month - unit_count)
-        return WrittenPeriod(Period(start, end.replace(day=1)), unit, text)
+        first_day = month_start(day_after.year, day_after.month - unit_count)
+        return WrittenPeriod(Period(first_day, day_after.replace(day=1)), unit, text)
     day_count = unit_count * (7 if unit == "week" else 1)
-    return WrittenPeriod(Period(end - timedelta(days=day_count), end), "day", text)
+    return WrittenPeriod(Period(day_after - timedelta(days=day_count), day_after), "day", text)
 
 
 def _find_unit(part: str, text: str) -> str:
@@ -207,10 +207,12 @@ def _find_unit(part: str, text: str) -> str:
 
 def suggest_period(part: str) -> str | None:
     """What did the writer of this probably mean, in a form that can be read?"""
-    match = next((match for pattern in _LOOSE_PATTERNS if (match := re.fullmatch(pattern, part))), None)
-    if match is None:
+    date_match = next(
+        (date_match for pattern in _LOOSE_PATTERNS if (date_match := re.fullmatch(pattern, part))), None
+    )
+    if date_match is None:
         return None
-    text_by_field = match.groupdict()
+    text_by_field = date_match.groupdict()
     if "week" in text_by_field:
         return f"{text_by_field['year']}-W{int(text_by_field['week']):02}"
     if "month_name" in text_by_field:
@@ -225,28 +227,30 @@ def _read_year(part: str) -> tuple[date, date]:
 
 
 def _read_month(part: str) -> tuple[date, date]:
-    year, month_number = int(part[:4]), int(part[5:])
+    year_number, month_number = int(part[:4]), int(part[5:])
     if not 1 <= month_number <= 12:
-        raise UsageError(f"{part!r} is not a month: months run from {year}-01 to {year}-12.")
-    return month_start(year, month_number), month_start(year, month_number + 1)
+        raise UsageError(f"{part!r} is not a month: months run from {year_number}-01 to {year_number}-12.")
+    return month_start(year_number, month_number), month_start(year_number, month_number + 1)
 
 
 def _read_week(part: str) -> tuple[date, date]:
-    year, week_number = int(part[:4]), int(part[6:])
-    if not 1 <= week_number <= weeks_in(year):
-        raise UsageError(f"{part!r} is not a week: ISO year {year} has weeks W01 to W{weeks_in(year)}.")
-    monday = date.fromisocalendar(year, week_number, 1)
+    year_number, week_number = int(part[:4]), int(part[6:])
+    if not 1 <= week_number <= weeks_in(year_number):
+        raise UsageError(
+            f"{part!r} is not a week: ISO year {year_number} has weeks W01 to W{weeks_in(year_number)}."
+        )
+    monday = date.fromisocalendar(year_number, week_number, 1)
     return monday, monday + timedelta(days=7)
 
 
 def _read_day(part: str) -> tuple[date, date]:
     try:
-        day = date.fromisoformat(part)
+        parsed_day = date.fromisoformat(part)
     except ValueError as error:
         _, month_end = _read_month(part[:7])
         last_day = month_end - timedelta(days=1)
         raise UsageError(f"{part!r} is not a date: {part[:7]} ends on {last_day}.") from error
-    return day, day + timedelta(days=1)
+    return parsed_day, parsed_day + timedelta(days=1)
 
 
 def weeks_in(iso_year: int) -> int:

@@ -108,14 +108,14 @@ def _walk(request: type[Request], path: tuple[str, ...]) -> Iterator[RequestFiel
             yield from _walk(type_hint, field_path)
             continue
         kind, parameter = get_args(type_hint)[:2]
-        default = field.default if field.default_factory is MISSING else field.default_factory()
+        default_value = field.default if field.default_factory is MISSING else field.default_factory()
         inner_types = [arg for arg in get_args(kind) if arg is not type(None)]
         is_optional = get_origin(kind) in (UnionType, Union)
         if is_optional:
             (kind,) = inner_types
         is_many = get_origin(kind) is tuple
         yield RequestField(
-            field_path, get_args(kind)[0] if is_many else kind, parameter, default, is_many, is_optional
+            field_path, get_args(kind)[0] if is_many else kind, parameter, default_value, is_many, is_optional
         )
 
 

@@ -157,16 +157,16 @@ class Ledger:
         self.heads = [{"format": FORMAT, **dict(zip(head_columns, row, strict=True))} for row in head_rows]
         size, tree_text = connection.execute("SELECT size, tree FROM ledger").fetchone()
         tree_leaf_count, tree_root_hash = tree_size(tree_text), tree_root(tree_text)
-        heads = [(size, tree_root_hash, "")]
+        noted_heads = [(size, tree_root_hash, "")]
         if (
             tree_leaf_count is not None and tree_leaf_count != size
         ):  # the two speak of different heads: check both
-            heads = [(size, "", ""), (tree_leaf_count, tree_root_hash, "")]
+            noted_heads = [(size, "", ""), (tree_leaf_count, tree_root_hash, "")]
         memo_path = path.with_suffix(".head")
         if memo_path.is_file():
             size, last_hash = memo_path.read_text("ascii").split()
-            heads.append((int(size), "", last_hash))
-        self.noted_heads = heads
+            noted_heads.append((int(size), "", last_hash))
+        self.noted_heads = noted_heads
         payload_rows = connection.execute("SELECT seq, salt, body FROM payload")
         self.payloads = {seq: sha256(salt + body).hexdigest() for seq, salt, body in payload_rows}
         connection.close()
@@ -208,10 +208,10 @@ def is_canonical(facts_json: str) -> bool:
 def read_facts(row: Row) -> dict[str, Any]:
     """The facts of a row, none where they are no facts."""
     try:
-        facts = json.loads(row[10])
+        fact_by_name = json.loads(row[10])
     except (TypeError, ValueError):
         return {}
-    return facts if isinstance(facts, dict) else {}
+    return fact_by_name if isinstance(fact_by_name, dict) else {}
 
 
 def tree_size(tree: str) -> int | None:
@@ -307,16 +307,14 @@ class Verdict:
     def read_keys(self) -> dict[str, str]:
         """The public keys that the entries name, by their id."""
         key_by_id: dict[str, str] = {}
-        current_id = ""
+        old_id = ""
         for seq, facts, _ in self.entries_of_kind("key_rotated"):
-            public = str(facts.get("new_public_key", ""))
-            message = to_json(["becalm.key.1", self.ledger.identity, current_id, public]).encode()
-            is_named = facts.get("old_key") == current_id and facts.get("new_key") == key_id(public)
-            if is_named and (
-                not current_id or is_signed(message, facts.get("old_signature"), key_by_id[current_id])
-            ):
-                current_id = str(key_id(public))
-                key_by_id[current_id] = public
+            new_key = str(facts.get("new_public_key", ""))
+            message = to_json(["becalm.key.1", self.ledger.identity, old_id, new_key]).encode()
+            is_named = facts.get("old_key") == old_id and facts.get("new_key") == key_id(new_key)
+            if is_named and (not old_id or is_signed(message, facts.get("old_signature"), key_by_id[old_id])):
+                old_id = str(key_id(new_key))
+                key_by_id[old_id] = new_key
             else:
                 self.add_finding("key", seq, "a new signing key that the one before did not sign")
         return key_by_id
@@ -368,11 +366,11 @@ class Verdict:
             actors = {str(facts.get(who, "")).strip().casefold() for who in ("first_actor", "second_actor")}
             kept_size, lost_size = facts.get("size"), facts.get("lost_size")
             are_whole = isinstance(kept_size, int) and isinstance(lost_size, int)
-            is_between = (
+            is_size_between = (
                 are_whole and kept_size < head["size"] <= lost_size and str(head.get("made_at")) <= row[1]
             )
             if len(actors - {""}) == 2 and (
-                is_between or f"{head['size']} {head.get('last')}" in (facts.get("anchors") or [])
+                is_size_between or f"{head['size']} {head.get('last')}" in (facts.get("anchors") or [])
             ):
                 return True
         return False
@@ -412,18 +410,20 @@ class Verdict:
             for _, facts, _ in self.entries_of_kind("ledger_restored")
             for name in facts.get("anchors") or []
         ]
-        for size, root, last_hash in self.ledger.noted_heads:
-            if f"{size} {last_hash}" in given_up_names:
+        for noted_size, noted_root, last_hash in self.ledger.noted_heads:
+            if f"{noted_size} {last_hash}" in given_up_names:
                 continue
-            if size > self.size:
-                self.add_finding("shorter", self.size + 1, f"it notes of itself that it had {size} entries")
-            elif size in self.roots:
-                row_hash = self.rows[size - 1][14] if size else self.opening_hash
-                if root not in ("", self.roots[size]) or last_hash not in ("", row_hash):
+            if noted_size > self.size:
+                self.add_finding(
+                    "shorter", self.size + 1, f"it notes of itself that it had {noted_size} entries"
+                )
+            elif noted_size in self.roots:
+                row_hash = self.rows[noted_size - 1][14] if noted_size else self.opening_hash
+                if noted_root not in ("", self.roots[noted_size]) or last_hash not in ("", row_hash):
                     self.add_finding(
                         "rewritten",
-                        self.first_rewritten(size),
-                        f"it notes other first {size} entries of itself",
+                        self.first_rewritten(noted_size),
+                        f"it notes other first {noted_size} entries of itself",
                     )
 
     def check_taken_out(self) -> None:

@@ -124,10 +124,10 @@ def encipher(to_append: EventToAppend, draw_key: Callable[[], bytes]) -> Committ
         return CommittedEvent(to_append.event)
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-    salt, cipher_key = draw_key(), draw_key()
-    commitment = payload_commitment(salt, to_append.payload)
+    commitment_salt, cipher_key = draw_key(), draw_key()
+    commitment = payload_commitment(commitment_salt, to_append.payload)
     # The commitment is authenticated with it: the ciphertext of another entry cannot be put in its place.
-    ciphertext = AESGCM(cipher_key).encrypt(NONCE, salt + to_append.payload, commitment.encode())
+    ciphertext = AESGCM(cipher_key).encrypt(NONCE, commitment_salt + to_append.payload, commitment.encode())
     return CommittedEvent(to_append.event, commitment, ciphertext, cipher_key)
 
 

@@ -106,8 +106,8 @@ class PostgresLedger(DatabaseLedger):
         """Have the server let go of write-ahead log in which destroyed keys stand; False where it may not."""
         with self._server.reading() as connection:
             is_wipe_due = connection.execute(text("SELECT unscrubbed FROM ledger")).scalar_one()
-            query = "SELECT current_setting('wal_recycle')::bool"
-            recycles_log = bool(connection.exec_driver_sql(query).scalar_one())
+            recycle_query = "SELECT current_setting('wal_recycle')::bool"
+            recycles_log = bool(connection.exec_driver_sql(recycle_query).scalar_one())
         if not is_wipe_due:
             return True
         # A finished log file goes at a checkpoint only, and only where the server does not use it again.

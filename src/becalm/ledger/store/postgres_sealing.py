@@ -322,9 +322,9 @@ def _read_states(connection: Connection, row_keys: Set[RowKey]) -> dict[RowKey, 
     """These rows of the state tables, read with one question."""
     row_by_key: dict[RowKey, Row | None] = dict.fromkeys(row_keys)
     if row_keys:
-        keys_json = json.dumps([{"name": name, "key": key} for name, key in sorted(row_keys)])
-        for name, key, row in connection.execute(_SELECT_STATES, {"row_keys": keys_json}):
-            row_by_key[name, key] = parse_row(row)
+        keys_json = json.dumps([{"name": name, "key": row_key} for name, row_key in sorted(row_keys)])
+        for name, row_key, row in connection.execute(_SELECT_STATES, {"row_keys": keys_json}):
+            row_by_key[name, row_key] = parse_row(row)
     return row_by_key
 
 
@@ -364,10 +364,10 @@ def _erased_commitments(connection: Connection, task: AppendTask) -> tuple[str, 
 def _task_time(task: AppendTask, last_recorded_at: datetime | None, now: datetime) -> datetime:
     """When a task is recorded: at the time at which its last event occurred, where that is after `now`."""
     # The clock of the writer may be ahead of that which records by CLOCK_TOLERANCE.
-    latest_occurrence = max(event.event.occurred_at for event in task.events)
-    if latest_occurrence > now + sealing.CLOCK_TOLERANCE:
+    latest_occurred_at = max(event.event.occurred_at for event in task.events)
+    if latest_occurred_at > now + sealing.CLOCK_TOLERANCE:
         raise EventError(
-            f"An event occurred at {latest_occurrence.isoformat()}, and it is only {now.isoformat()} by the "
+            f"An event occurred at {latest_occurred_at.isoformat()}, and it is only {now.isoformat()} by the "
             "clock that records. Record it when it has happened, or correct the clock."
         )
-    return max(sealing.recording_time(last_recorded_at, now), latest_occurrence)
+    return max(sealing.recording_time(last_recorded_at, now), latest_occurred_at)

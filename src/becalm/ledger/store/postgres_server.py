@@ -79,9 +79,9 @@ class LedgerServer:
         if is_replica:
             raise LedgerError(f"{self.name} is a read-only copy. Name the primary server in the URL.")
         if revision != REVISION:
-            content = f"tables of revision {revision!r}" if revision else "no tables of a ledger"
+            content_text = f"tables of revision {revision!r}" if revision else "no tables of a ledger"
             raise LedgerError(
-                f"{self.name} has {content}, and this becalm needs revision {REVISION!r}. "
+                f"{self.name} has {content_text}, and this becalm needs revision {REVISION!r}. "
                 "Let the owner run `becalm record init --owner-url URL`."
             )
 

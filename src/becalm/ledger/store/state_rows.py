@@ -126,12 +126,14 @@ def _parse_fact(value: object) -> Fact:
 def list_differences(folded_rows: Mapping[RowKey, Row], stored_rows: Mapping[RowKey, Row]) -> tuple[str, ...]:
     """What a state table held, said against what its entries make of it, row by row."""
     difference_texts = []
-    for table, key in sorted(folded_rows.keys() | stored_rows.keys()):
-        new_row, old_row = folded_rows.get((table, key)), stored_rows.get((table, key))
+    for table_name, row_key in sorted(folded_rows.keys() | stored_rows.keys()):
+        new_row, old_row = folded_rows.get((table_name, row_key)), stored_rows.get((table_name, row_key))
         if new_row != old_row:
             new_text = "nothing" if new_row is None else format_row(new_row)
             old_text = "nothing" if old_row is None else format_row(old_row)
-            difference_texts.append(f"{table} {key!r}: the entries say {new_text}, the table held {old_text}")
+            difference_texts.append(
+                f"{table_name} {row_key!r}: the entries say {new_text}, the table held {old_text}"
+            )
     return tuple(difference_texts)
 
 

@@ -65,13 +65,13 @@ def arrests_view(request: ArrestsRequest) -> View[ArrestAnswer]:
 
 
 def _arrest_record(answer: ArrestAnswer) -> Row:
-    figure, rule = answer.figure, answer.figure.definition
+    figure, definition = answer.figure, answer.figure.definition
     rule_fields = ("key", "version", "title", "author", "reviewed_on", "sha256")
     return {
         "arrests": len(figure.counted_arrests),
         "first_day": answer.first_day,
         "last_day": answer.last_day,
-        "definition": {field_name: getattr(rule, field_name) for field_name in rule_fields},
+        "definition": {field_name: getattr(definition, field_name) for field_name in rule_fields},
         "imported": sum(bool(arrest.imported_from) for arrest in figure.counted_arrests),
         "recorded_by_hand": sum(not arrest.imported_from for arrest in figure.counted_arrests),
         "corrected": sum(arrest.is_corrected for arrest in figure.counted_arrests),

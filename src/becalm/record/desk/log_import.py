@@ -39,14 +39,14 @@ def import_log(desk: Desk, request: ImportRequest) -> LogImport:
     InputError
         with everything that is wrong with the file.
     """
-    ledger, path = desk.open_ledger(), Path(request.file)
-    kind = resolve_kind_name(request.kind, ledger.kinds)
-    earlier_import = _find_earlier_import(ledger, hash_file(path), kind)
+    ledger, log_path = desk.open_ledger(), Path(request.file)
+    kind_name = resolve_kind_name(request.kind, ledger.kinds)
+    earlier_import = _find_earlier_import(ledger, hash_file(log_path), kind_name)
     if earlier_import is not None:
         return earlier_import
     log = read_log(
-        path,
-        kind,
+        log_path,
+        kind_name,
         desk.workspace.city,
         kinds=ledger.kinds,
         now=desk.now(),
@@ -59,7 +59,7 @@ def import_log(desk: Desk, request: ImportRequest) -> LogImport:
     return LogImport(
         file=log.file,
         sha256=log.sha256,
-        kind=kind,
+        kind=kind_name,
         mapping=log.mapping.label,
         rows=len(log.rows),
         first_seq=entries[0].seq,
@@ -97,13 +97,13 @@ def _check_references(ledger: Ledger, log: Log) -> None:
     }
     faults = []
     for row in log.rows:
-        reference = str(row.facts.get("reference") or "")
-        if reference in place_by_reference:
-            problem_text = f'reference "{reference}" is {place_by_reference[reference]} already'
+        reference_text = str(row.facts.get("reference") or "")
+        if reference_text in place_by_reference:
+            problem_text = f'reference "{reference_text}" is {place_by_reference[reference_text]} already'
             remedy_text = "leave the row out; a correction is recorded with `becalm record correct`"
             faults.append(Fault(f"row {row.line}", problem_text, remedy_text))
-        elif reference:
-            place_by_reference[reference] = f"row {row.line}"
+        elif reference_text:
+            place_by_reference[reference_text] = f"row {row.line}"
     if faults:
         raise InputError(f"{log.file}: {len(faults)} rows are known; nothing was imported", tuple(faults))
 

@@ -38,8 +38,8 @@ def find_accesses(desk: Desk, request: AccessRequest) -> AccessLog:
     subject, actor = request.subject, request.actor
     if not subject and not actor:
         raise UsageError("Say whose accesses: `subject PSEUDONYM`, `actor NAME`, or both.")
-    facts = {"question": "subject" if subject else "actor", "of": str(subject or actor)}
-    record_event(desk, "access_log_read", purpose=request.purpose, facts=facts)
+    access_facts = {"question": "subject" if subject else "actor", "of": str(subject or actor)}
+    record_event(desk, "access_log_read", purpose=request.purpose, facts=access_facts)
     ledger = desk.open_ledger()
     entries = ledger.entries(kinds=ACCESS_KINDS, subject=subject or "", actor=actor or "")
     return AccessLog(subject, actor, tuple(entries), describe_source(desk, ledger))

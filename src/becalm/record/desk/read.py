@@ -118,7 +118,7 @@ def prove_entry(desk: Desk, request: EntryRequest) -> ProvenEntry:
     ledger = desk.open_ledger()
     source, seq = describe_source(desk, ledger), request.entry
     entry = read_entry(ledger, seq)
-    payload = _record_access(desk, ledger, entry, request)
+    details_payload = _record_access(desk, ledger, entry, request)
     entry_hashes = [bytes.fromhex(str(row[HASH_INDEX])) for row in islice(ledger.rows(), source.head.size)]
     later_entries = ledger.entries(after=seq, until=source.head.size, kinds=(entry.event.kind, WITHDRAWN))
     return ProvenEntry(
@@ -127,7 +127,7 @@ def prove_entry(desk: Desk, request: EntryRequest) -> ProvenEntry:
         proof=tuple(sibling_hash.hex() for sibling_hash in inclusion_proof(entry_hashes, seq - 1)),
         source=source,
         is_erased=any(row["seq"] == seq for row in ledger.state_rows("erased")),
-        payload=payload,
+        payload=details_payload,
     )
 
 

@@ -131,15 +131,15 @@ def _build_proposal(desk: Desk, copy_path: Path | None, reason: str) -> RestoreP
     if copy_path is not None:
         _ledger_file(desk)
         backup = read_backup(copy_path)
-        sha256, size, root = backup.file_sha256, backup.size, backup.root
+        file_sha256, size, root = backup.file_sha256, backup.size, backup.root
     else:
         ledger = desk.open_ledger()
         if not ledger.lost_heads():
             raise UsageError(
                 "This ledger lacks nothing that is known of. Name the copy that is to take its place."
             )
-        sha256, size, root = "", ledger.head().size, ledger.head().root
-    return RestoreProposal(sha256, size, root, desk.actor, reason, f"{desk.now():%Y-%m-%dT%H:%M:%SZ}")
+        file_sha256, size, root = "", ledger.head().size, ledger.head().root
+    return RestoreProposal(file_sha256, size, root, desk.actor, reason, f"{desk.now():%Y-%m-%dT%H:%M:%SZ}")
 
 
 def _restore(desk: Desk, copy_path: Path | None, first_proposal: RestoreProposal, reason: str) -> Restoration:

@@ -164,11 +164,11 @@ def export_record(desk: Desk, request: ExportRequest) -> ExportWritten:
 
 def _sign_or_reuse(desk: Desk) -> SignedHead:
     ledger = desk.open_ledger()
-    key, head = _open_key(desk, ledger), ledger.head()
+    sign_key, head = _open_key(desk, ledger), ledger.head()
     matching_checkpoints = (
-        c for c in reversed(ledger.checkpoints()) if c.head == head and c.key_id == key.id
+        c for c in reversed(ledger.checkpoints()) if c.head == head and c.key_id == sign_key.id
     )
-    return SignedHead(next(matching_checkpoints, None) or _sign(desk, ledger, key), key.public_key)
+    return SignedHead(next(matching_checkpoints, None) or _sign(desk, ledger, sign_key), sign_key.public_key)
 
 
 def _report_rows(rows: Iterator[StoredRow], advance: Advance) -> Iterator[StoredRow]:
@@ -295,18 +295,18 @@ def _open_key(desk: Desk, ledger: Ledger) -> SigningKey:
 def _hand_over_key(desk: Desk, ledger: Ledger, old_key: SigningKey) -> SigningKey:
     """Draw a new key that the old one vouches for; where that cannot be noted, the old one stays."""
     new_key = draw_key()
-    key_path = desk.workspace.path / desk.workspace.config.ledger.key
+    key_file = desk.workspace.path / desk.workspace.config.ledger.key
     key_facts = {
         "old_key": old_key.id,
         "new_key": new_key.id,
         "new_public_key": new_key.public_key,
         "old_signature": old_key.sign(handover_bytes(ledger.identity, old_key.id, new_key.public_key)),
     }
-    write_key(key_path, new_key)
+    write_key(key_file, new_key)
     try:
         record_event(desk, "key_rotated", purpose="proof", facts=key_facts)
     except BaseException:
-        write_key(key_path, old_key)
+        write_key(key_file, old_key)
         raise
     return new_key
 

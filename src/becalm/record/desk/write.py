@@ -30,7 +30,7 @@ def add_event(desk: Desk, request: AddRequest) -> Entry:
         raise UsageError(f"{request.kind} is written by becalm itself. By hand: {', '.join(names_by_hand)}.")
     details_bytes = _read_details(request.details) if request.details else None
     fields = {name: field for version in kind_versions for name, field in version.field_by_name.items()}
-    event = make_event(
+    new_event = make_event(
         desk,
         request.kind,
         purpose=request.purpose,
@@ -39,7 +39,7 @@ def add_event(desk: Desk, request: AddRequest) -> Entry:
         subject=request.subject,
     )
     note_configuration(desk)
-    return ledger.append([EventToAppend(event, details_bytes)])[0]
+    return ledger.append([EventToAppend(new_event, details_bytes)])[0]
 
 
 def correct_entry(desk: Desk, request: CorrectRequest) -> Entry:
@@ -74,8 +74,8 @@ def correct_entry(desk: Desk, request: CorrectRequest) -> Entry:
 def withdraw_entry(desk: Desk, request: WithdrawRequest) -> Entry:
     """Record that an entry is wrong and that nothing takes its place."""
     _find_correctable(desk.open_ledger(), request.entry)
-    facts = {"reason": request.reason}
-    return record_event(desk, WITHDRAWN, purpose="correction", facts=facts, corrects=request.entry)
+    withdrawal_facts = {"reason": request.reason}
+    return record_event(desk, WITHDRAWN, purpose="correction", facts=withdrawal_facts, corrects=request.entry)
 
 
 def _find_correctable(ledger: Ledger, seq: int) -> Entry:

@@ -110,9 +110,9 @@ def _read_bytes(path: Path) -> bytes:
 
 def _split_lines(file: str, file_bytes: bytes) -> list[tuple[int, str]]:
     """Every line that is not empty with its number, where all of them are text."""
-    encoding = "utf-16" if file_bytes[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+    text_encoding = "utf-16" if file_bytes[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
     try:
-        file_text = file_bytes.decode(encoding)
+        file_text = file_bytes.decode(text_encoding)
     except UnicodeDecodeError as error:
         numbered_raw_lines = enumerate(file_bytes.split(b"\n"), start=1)
         bad_numbers = [line_number for line_number, line in numbered_raw_lines if not _is_utf8(line)] or [1]
@@ -138,8 +138,8 @@ def _is_utf8(line: bytes) -> bool:
 def _read_header(file: str, numbered_lines: Sequence[tuple[int, str]]) -> tuple[str, ...]:
     first_line = numbered_lines[0][1]
     header = tuple(name.strip() for name in _split_fields(first_line) or ())
-    for sign, name in DELIMITERS.items():
-        if len(header) < 2 and sign in first_line:
+    for delimiter, name in DELIMITERS.items():
+        if len(header) < 2 and delimiter in first_line:
             raise _file_error(
                 file, "line 1", f"is separated by {name}, not by commas", "export it with commas"
             )
@@ -171,21 +171,21 @@ def _read_rows(
             faults.append(_line_fault(line_number, field_texts, len(header)))
             continue
         cells = dict(zip(header, (cell_text.strip() for cell_text in field_texts), strict=True))
-        row = reader.read_row(line_number, cells)
-        if isinstance(row, LogRow):
-            log_rows.append(row)
+        row_or_faults = reader.read_row(line_number, cells)
+        if isinstance(row_or_faults, LogRow):
+            log_rows.append(row_or_faults)
         else:
-            faults.extend(row)
+            faults.extend(row_or_faults)
     return log_rows, faults
 
 
 def _line_fault(line_number: int, field_texts: list[str] | None, column_count: int) -> Fault:
     if field_texts is None:
         return Fault(f"row {line_number}", "has a quotation mark out of place", "close it, or leave it out")
-    comparison = "more" if len(field_texts) > column_count else "fewer"
+    more_or_fewer = "more" if len(field_texts) > column_count else "fewer"
     return Fault(
         f"row {line_number}",
-        f"has {comparison} fields than line 1 ({len(field_texts)} instead of {column_count})",
+        f"has {more_or_fewer} fields than line 1 ({len(field_texts)} instead of {column_count})",
         "it was cut, or a comma is out of place",
     )
 
@@ -253,10 +253,10 @@ class RowReader:
             return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if isinstance(moment, datetime) else moment
         if field.type == "whole":
             return parse_whole_number(text)
-        value: str | bool | None = FLAGS.get(text.casefold()) if field.type == "flag" else text
-        if value is None or not fits(value, field.type):
+        flag_or_text: str | bool | None = FLAGS.get(text.casefold()) if field.type == "flag" else text
+        if flag_or_text is None or not fits(flag_or_text, field.type):
             return "does not fit", f"give {FACT_TYPES[field.type].description}"
-        return value
+        return flag_or_text
 
     def _read_place(
         self, line_number: int, cells: Mapping[str, str], facts: dict[str, Fact], faults: list[Fault]
