@@ -198,10 +198,8 @@ def _count_bursts(
     visit_share = (visit_share / visit_share.sum())[is_reachable]
     between_minutes = table.minutes[np.ix_(place_rows, place_rows)][np.ix_(is_reachable, is_reachable)]
     free_minutes = open_minutes - float(visit_share @ round_trip_minutes[is_reachable] / visit_share.sum())
-    hops = [
-        _mean_hop_minutes(between_minutes, visit_share, policy, travel_weight)
-        for travel_weight in (0.0, policy.travel_weight, math.inf)
-    ]
+    weights = (0.0, policy.travel_weight, math.inf)
+    hops = [_mean_hop_minutes(between_minutes, visit_share, policy, weight) for weight in weights]
     low_bursts, mean_bursts, high_bursts = (max(0.0, free_minutes / (burst_minutes + hop)) for hop in hops)
     return min(low_bursts, mean_bursts), mean_bursts, high_bursts, hops[1]
 

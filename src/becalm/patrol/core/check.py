@@ -246,9 +246,8 @@ def _judge_seals(plan: Mapping[str, Any], visits_csv: bytes) -> Iterator[Violati
     if content_sha256 != plan["inputs_sha256"]:
         fault_text = f"the inputs have {content_sha256}, plan.json says {plan['inputs_sha256']}"
         yield Violation("inputs_hash", "", "", "", fault_text)
-    stated_commitment = (
-        plan["commitment"].get("commitment") if isinstance(plan["commitment"], Mapping) else None
-    )
+    commitment = plan["commitment"]
+    stated_commitment = commitment.get("commitment") if isinstance(commitment, Mapping) else None
     if not SHA256.fullmatch(str(stated_commitment or "")):
         yield Violation("commitment", "", "", "", f"the commitment {stated_commitment!r} is none")
 

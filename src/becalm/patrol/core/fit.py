@@ -113,13 +113,9 @@ def possible_minutes(area: AreaArrays) -> Floats:
     low_minutes, high_minutes = burst_minutes.min(), burst_minutes.max()
     # At the very edge only an infinite multiplier gives the shortest (or longest) bursts alone.
     margin_minutes = 0.02 * (high_minutes - low_minutes)
-    return np.asarray(
-        np.clip(
-            area.target_minutes,
-            (low_minutes + margin_minutes) * area.target_visits,
-            (high_minutes - margin_minutes) * area.target_visits,
-        )
-    )
+    least_minutes = (low_minutes + margin_minutes) * area.target_visits
+    most_minutes = (high_minutes - margin_minutes) * area.target_visits
+    return np.asarray(np.clip(area.target_minutes, least_minutes, most_minutes))
 
 
 def most_nats(area: AreaArrays) -> float:

@@ -85,10 +85,8 @@ def dose_places(
         raise PlanError(_nothing_left(outside_boroughs, boroughs))
     areas = [boroughs.get(place.borough) or _nearest_area(place, area_of_base) for place in listed]
     check_areas(listed, areas)
-    dosed_places = tuple(
-        _dose_place(place, area, visits, book)
-        for place, area, visits in zip(listed, areas, _visits_per_day(listed, book.dose), strict=True)
-    )
+    visits_per_day = _visits_per_day(listed, book.dose)
+    dosed_places = tuple(_dose_place(*row, book) for row in zip(listed, areas, visits_per_day, strict=True))
     return DosagePlan(dosed_places, _dosage_notes(listed, book, outside_boroughs, by_base=not boroughs))
 
 

@@ -242,12 +242,10 @@ def find_longest_dead_zone(log: VisitLog, is_counted: Bools, clock_s: Ints) -> D
     over at one hour.
     """
     area_names, area_of_hotspot = np.unique(np.array(log.areas), return_inverse=True)
-    dead_zones = []
+    dead_zones, clock_end_s = [], clock_s + log.end_s - log.start_s
     for area_code, area_name in enumerate(area_names):
         is_in_area = (area_of_hotspot[log.hotspot] == area_code) & is_counted
-        visit_counts = _visits_under_way(
-            clock_s[is_in_area], clock_s[is_in_area] + (log.end_s - log.start_s)[is_in_area]
-        )
+        visit_counts = _visits_under_way(clock_s[is_in_area], clock_end_s[is_in_area])
         first_step, step_count = _longest_run(visit_counts <= DEAD_SHARE * visit_counts.mean())
         dead_zones.append((step_count, str(area_name), first_step))
     step_count, area_name, first_step = max(dead_zones, key=lambda zone: zone[:2])

@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 import numpy as np
 
 from becalm.methods.arrays import Floats
-from becalm.methods.routes.distribution import Walkers
 from becalm.patrol.core.area_arrays import AreaArrays, SlotGrid, build_area, build_slot_grid, select_shifts
 from becalm.patrol.core.draw import TourDraw, prepare_draw, prepare_redraw
 from becalm.patrol.core.plan import build_routes
@@ -172,15 +171,12 @@ def _build_area_from(
         raise PlanError(
             f"Units stand where no way begins: {places_text}. Name a hotspot of area {name}, or the base."
         )
-    remaining_walks = [_rest_of_walk(area, u, state, hotspots) for u, state in enumerate(states)]
-    walkers = Walkers(
-        first_slot=np.array([first_slot for first_slot, _, _ in remaining_walks], dtype=np.int64),
-        fields=np.array([walk_fields for _, walk_fields, _ in remaining_walks], dtype=np.int64).reshape(
-            -1, 6
-        ),
-        mode=area.walkers.mode,
-        pair=area.walkers.pair,
-        is_open=np.stack([is_open for _, _, is_open in remaining_walks]),
+    remaining_walks = (_rest_of_walk(area, u, state, hotspots) for u, state in enumerate(states))
+    first_slots, walk_fields, open_slots = zip(*remaining_walks, strict=True)
+    walkers = area.walkers._replace(
+        first_slot=np.array(first_slots, dtype=np.int64),
+        fields=np.array(walk_fields, dtype=np.int64).reshape(-1, 6),
+        is_open=np.stack(open_slots),
     )
     return select_shifts(replace(area, walkers=walkers), np.flatnonzero(walkers.fields[:, 0] > 0))
 

@@ -77,9 +77,8 @@ def build_street_table(
         network.junctions, network.start[is_usable], network.end[is_usable], street_minutes, stop_points
     )
     walk_minutes = pace.detour * paths.distance / (min(pace.kph, WALK_KPH) * 1000 / 60)
-    minutes = pace.fixed_minutes + pace.p80_factor * (
-        paths.costs + walk_minutes[:, None] + walk_minutes[None, :]
-    )
+    way_minutes = paths.costs + walk_minutes[:, None] + walk_minutes[None, :]
+    minutes = pace.fixed_minutes + pace.p80_factor * way_minutes
     is_stop_far = paths.distance > pace.snap_m
     minutes[is_stop_far, :] = minutes[:, is_stop_far] = np.inf
     np.fill_diagonal(minutes, 0.0)
