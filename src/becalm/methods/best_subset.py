@@ -67,11 +67,11 @@ def best_subset(problem: SubsetProblem) -> Subset | None:
     """Which points are chosen? None where no subset keeps the bounds (or, rarely, none was found)."""
     if problem.separation <= 0.0:
         chosen_points = greedy_subset(problem)
-        return _subset(problem, chosen_points) if is_feasible(problem, chosen_points) else None
+        return _build_subset(problem, chosen_points) if is_feasible(problem, chosen_points) else None
     size_limit = FIRST_POINTS * problem.count + 50
     while True:
         size_limit = min(size_limit, MOST_POINTS)
-        candidates = _candidates(problem, size_limit)
+        candidates = _list_candidates(problem, size_limit)
         solution = _solve_programme(problem, candidates)
         if solution is None:
             return None
@@ -84,7 +84,7 @@ def best_subset(problem: SubsetProblem) -> Subset | None:
         greedy_subset(problem, preferred=first_points)
         for first_points in (chosen_points, np.zeros(0, np.int64))
     ]
-    feasible = [_subset(problem, points, bound) for points in choices if is_feasible(problem, points)]
+    feasible = [_build_subset(problem, points, bound) for points in choices if is_feasible(problem, points)]
     return max(feasible, key=lambda subset: subset.value, default=None)
 
 
@@ -177,7 +177,7 @@ def most_in_group(problem: SubsetProblem, group: int, *, enough: int) -> int:
     return round(-solution.fun) if solution.x is not None else 0
 
 
-def _subset(problem: SubsetProblem, chosen_points: Ints, bound: float | None = None) -> Subset:
+def _build_subset(problem: SubsetProblem, chosen_points: Ints, bound: float | None = None) -> Subset:
     total_value = float(problem.values[chosen_points].sum())
     return Subset(chosen_points, total_value, total_value if bound is None else max(bound, total_value))
 
@@ -199,7 +199,7 @@ def _near_pairs(problem: SubsetProblem, points: Ints) -> Ints:
     return np.asarray(near_pairs[pair_distances < problem.separation], dtype=np.int64)
 
 
-def _candidates(problem: SubsetProblem, best_count: int) -> Ints:
+def _list_candidates(problem: SubsetProblem, best_count: int) -> Ints:
     """The best points of all, the best of each group with a floor, and all forced ones, best first."""
     best_first = problem.order
     is_candidate = np.zeros(len(problem.values), dtype=bool)

@@ -142,7 +142,7 @@ def choose_half_life(
     that a place without memory is not impossible). The total of a step is taken as given.
     """
     half_lives = tuple(half_lives)
-    log_likelihoods = tuple(_score(series, even, half_life, origins) for half_life in half_lives)
+    log_likelihoods = tuple(_score_half_life(series, even, half_life, origins) for half_life in half_lives)
     return HalfLife(half_lives[int(np.argmax(log_likelihoods))], half_lives, log_likelihoods)
 
 
@@ -170,7 +170,7 @@ def forecast_total(
     return mean(best_half_life, step_count)
 
 
-def _score(series: CountSeries, even: Floats, half_life: float, origins: Sequence[int]) -> float:
+def _score_half_life(series: CountSeries, even: Floats, half_life: float, origins: Sequence[int]) -> float:
     own_shares, even_shares, counts = [], [], []
     for t, memory in memories(series, half_life, origins):
         busy_places, memory_sum = series.places[t], memory.sum()

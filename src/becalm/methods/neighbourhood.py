@@ -118,7 +118,7 @@ def smooth_raster(counts: Floats, area: Floats, *, sigma: float, without_own: bo
     `sigma` is in cells. `without_own` leaves each cell's own count and area out of its own mean, so
     that it is evidence from the neighbours alone.
     """
-    count_sums, area_sums = _filter(counts, sigma), _filter(area, sigma)
+    count_sums, area_sums = _smooth_values(counts, sigma), _smooth_values(area, sigma)
     if without_own:
         own_weight = centre_weight(sigma)
         count_sums, area_sums = count_sums - own_weight * counts, area_sums - own_weight * area
@@ -128,7 +128,7 @@ def smooth_raster(counts: Floats, area: Floats, *, sigma: float, without_own: bo
     return np.maximum(densities, 0.0)
 
 
-def _filter(values: Floats, sigma: float) -> Floats:
+def _smooth_values(values: Floats, sigma: float) -> Floats:
     kernel_sums: Floats = gaussian_filter(values, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
     return kernel_sums
 

@@ -145,7 +145,7 @@ def cut_at_junctions(lines: Shapes, *, junction_m: float = 0.0) -> Stretches:
     merged_parts = np.asarray(shapely.normalize(shapely.get_parts(merged_lines)), dtype=object)
     merged_parts = merged_parts[np.argsort(shapely.to_wkb(merged_parts))]
     if junction_m <= 0.0:
-        return Stretches(merged_parts, np.zeros(len(merged_parts), dtype=bool), _middles(merged_parts))
+        return Stretches(merged_parts, np.zeros(len(merged_parts), dtype=bool), _find_middles(merged_parts))
     return _cut_junctions(merged_parts, junction_m)
 
 
@@ -171,7 +171,7 @@ def _cut_junctions(merged_parts: Shapes, junction_m: float) -> Stretches:
         if middle_end_m - middle_start_m > LEAST_M:
             middle_parts.append(substring(line_part, middle_start_m, middle_end_m))
     node_numbers = sorted(arms_by_node)
-    middle_points = _middles(np.array(middle_parts, dtype=object))
+    middle_points = _find_middles(np.array(middle_parts, dtype=object))
     stretch_shapes = [*middle_parts, *(shapely.multilinestrings(arms_by_node[n]) for n in node_numbers)]
     return Stretches(
         np.array(stretch_shapes, dtype=object),
@@ -185,7 +185,7 @@ def _points_at(lines: Shapes, vertex_index: int) -> Floats:
     return np.column_stack([shapely.get_x(line_points), shapely.get_y(line_points)])
 
 
-def _middles(lines: Shapes) -> Floats:
+def _find_middles(lines: Shapes) -> Floats:
     middle_points = np.asarray(shapely.line_interpolate_point(lines, 0.5, normalized=True), dtype=object)
     return np.column_stack([shapely.get_x(middle_points), shapely.get_y(middle_points)])
 

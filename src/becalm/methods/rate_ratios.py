@@ -66,7 +66,7 @@ def rate_ratios(
     exposure_ratio = t0 / t1
     tail_chance, point_weight = (1.0 - level) / 2.0, WEIGHTS[kind]
     low_odds = _lower_odds(a / phi, b / phi, tail_chance, point_weight)
-    high_odds = _inverse(_lower_odds(b / phi, a / phi, tail_chance, point_weight))
+    high_odds = _invert_odds(_lower_odds(b / phi, a / phi, tail_chance, point_weight))
     with np.errstate(divide="ignore", invalid="ignore"):
         return RateRatios(a / b * exposure_ratio, low_odds * exposure_ratio, high_odds * exposure_ratio)
 
@@ -138,7 +138,7 @@ def _check_level(level: float) -> None:
         raise ValueError(f"The level {level} is not between 0 and 1. Give 0.95 for 95 %.")
 
 
-def _inverse(odds: Floats) -> Floats:
+def _invert_odds(odds: Floats) -> Floats:
     with np.errstate(divide="ignore"):
         return np.asarray(1.0 / odds)
 

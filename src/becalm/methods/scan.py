@@ -151,11 +151,11 @@ def _drop_overlaps(best: Floats, null: Floats, x: Floats, y: Floats, most: int) 
             log_ratio,
             (exceeding_count + 1) / (len(null) + 1),
         )
-        if not any(_overlap(cylinder, stronger, x, y) for stronger in cylinders):
+        if not any(_has_overlap(cylinder, stronger, x, y) for stronger in cylinders):
             cylinders.append(cylinder)
     return tuple(cylinders)
 
 
-def _overlap(one: Cylinder, other: Cylinder, x: Floats, y: Floats) -> bool:
+def _has_overlap(one: Cylinder, other: Cylinder, x: Floats, y: Floats) -> bool:
     centre_gap = float(np.hypot(x[one.centre] - x[other.centre], y[one.centre] - y[other.centre]))
     return centre_gap <= one.radius + other.radius and one.first <= other.last and other.first <= one.last

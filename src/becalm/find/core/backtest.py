@@ -63,7 +63,7 @@ def backtest(
     )
     requested_months = range(len(panel.months) - origins, len(panel.months))
     tested_months, warnings = _select_months(panel, requested_months)
-    method_skills, panel = _judge(
+    method_skills, panel = _judge_places(
         counts,
         targets,
         boxes,
@@ -98,7 +98,7 @@ def backtest(
     )
 
 
-def _judge(
+def _judge_places(
     counts: Counts,
     targets: Targets,
     boxes: BoxLand | None,

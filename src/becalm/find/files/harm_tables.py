@@ -135,7 +135,7 @@ class GroupWeightFile(Strict):
             author=self.author,
             reviewed_on=self.reviewed_on,
             origin=self.origin,
-            weights=tuple(GroupWeight(g.group, _weight(g, index), g.evidence) for g in self.groups),
+            weights=tuple(GroupWeight(g.group, _weigh_group(g, index), g.evidence) for g in self.groups),
         )
 
 
@@ -231,7 +231,7 @@ def _with_index(weight_file: GroupWeightFile, own_index: Path | None) -> GroupWe
     return weight_file.table(harm_index)
 
 
-def _weight(entry: GroupEntry, index: HarmIndex | None) -> float:
+def _weigh_group(entry: GroupEntry, index: HarmIndex | None) -> float:
     if entry.weight is not None or index is None:
         return float(entry.weight or 0.0)
     return sum(share * index.harm(code).value for code, share in entry.classes.items())

@@ -195,22 +195,22 @@ def hotspot_map(
     view = view or whole_view(hotspots, areas, width=340.0 if narrow else 720.0)
     visible = tuple(h for h in hotspots if view.holds(*h.centre_m))
     mark_size = _mark_size(view, visible)
-    rank_marks, occupied_boxes = _numbers(visible, view, frame, numbered=numbered, mark_size=mark_size)
-    area_paths = [_outline(area, view) for area in areas]
+    rank_marks, occupied_boxes = _draw_ranks(visible, view, frame, numbered=numbered, mark_size=mark_size)
+    area_paths = [_draw_area(area, view) for area in areas]
     return svg.picture(
-        _clip(view, key),
+        _build_clip(view, key),
         svg.group(area_paths, clip_path=f"url(#{key}-clip)"),
-        _edge(view, is_whole),
-        _names(areas, view, (*occupied_boxes, *_frame_box(frame, view)), narrow),
+        _draw_edge(view, is_whole),
+        _draw_names(areas, view, (*occupied_boxes, *_frame_box(frame, view)), narrow),
         svg.group(
             svg.hotspot_mark(*view(*h.centre_m), choose_band(h.p_top), mark_size) for h in reversed(visible)
         ),
         rank_marks,
         _frame_outline(frame, view),
-        _foot(view),
+        _draw_foot(view),
         key=key,
         title=title,
-        description=_describe(visible, areas),
+        description=_describe_map(visible, areas),
         width=view.width,
         height=view.height + _FOOT,
         class_="map",
@@ -255,23 +255,23 @@ def _mark_size(view: View, visible: tuple[Hotspot, ...]) -> float:
     return max(half_cell_width, 3.2 if view.width > 500 else 2.6)
 
 
-def _clip(view: View, key: str) -> Markup:
+def _build_clip(view: View, key: str) -> Markup:
     clip_frame = svg.element("rect", x=2, y=2, width=view.width - 4, height=view.height - 4)
     return svg.element("clipPath", clip_frame, id=f"{key}-clip")
 
 
-def _outline(area: Area, view: View) -> Markup:
+def _draw_area(area: Area, view: View) -> Markup:
     tolerance_m = 0.35 / view.per_metre
     simple_shape = area.shape.simplify(tolerance_m, preserve_topology=True)
     ring_paths = []
     for polygon in getattr(simple_shape, "geoms", [simple_shape]):
         if polygon.geom_type != "Polygon" or polygon.is_empty:
             continue
-        ring_paths += [_ring(ring.coords, view) for ring in (polygon.exterior, *polygon.interiors)]
+        ring_paths += [_ring_path(ring.coords, view) for ring in (polygon.exterior, *polygon.interiors)]
     return svg.element("path", d="".join(ring_paths), class_="area")
 
 
-def _ring(coordinates: object, view: View) -> str:
+def _ring_path(coordinates: object, view: View) -> str:
     picture_points = [view(x, y) for x, y in coordinates]  # type: ignore[attr-defined]  # shapely's own sequence
     corners: list[tuple[float, float]] = []
     for x, y in picture_points:
@@ -281,7 +281,7 @@ def _ring(coordinates: object, view: View) -> str:
     return svg.path(corners, close=True)
 
 
-def _names(areas: tuple[Area, ...], view: View, occupied: tuple[Box, ...], narrow: bool) -> Markup:
+def _draw_names(areas: tuple[Area, ...], view: View, occupied: tuple[Box, ...], narrow: bool) -> Markup:
     font_size = 8.6 if narrow else 10.5
     named_shapes = tuple((a.name, a.shape, a.shape.bounds) for a in areas if a.name and not a.shape.is_empty)
     spots = tuple(
@@ -290,7 +290,7 @@ def _names(areas: tuple[Area, ...], view: View, occupied: tuple[Box, ...], narro
     )
     return svg.group(
         svg.text(x, y, name_line, class_="name", text_anchor="middle", font_size=font_size)
-        for x, y, name_line in place_names(spots, window=_window(view), occupied=occupied, size=font_size)
+        for x, y, name_line in place_names(spots, window=_inner_box(view), occupied=occupied, size=font_size)
     )
 
 
@@ -309,7 +309,7 @@ def _name_spot(shape: BaseGeometry, view: View) -> tuple[float, float]:
     return view(inner_point[0], inner_point[1])
 
 
-def _numbers(
+def _draw_ranks(
     visible: tuple[Hotspot, ...], view: View, frame: View | None, *, numbered: int, mark_size: float
 ) -> tuple[Markup, tuple[Box, ...]]:
     """The ranks: within the marks where these are large enough, else beside the first of them.
@@ -332,7 +332,7 @@ def _numbers(
     return number_marks(
         tuple(sorted(rank_marks, key=lambda m: m[0] not in numbered_ranks)),
         numbered=len(numbered_ranks),
-        window=_window(view),
+        window=_inner_box(view),
         size=mark_size,
     )
 
@@ -349,7 +349,7 @@ def _frame_outline(frame: View | None, view: View) -> Markup | None:
     )
 
 
-def _window(view: View) -> Box:
+def _inner_box(view: View) -> Box:
     return Box(2, 2, view.width - 2, view.height - 2)
 
 
@@ -360,14 +360,14 @@ def _frame_box(frame: View | None, view: View) -> tuple[Box, ...]:
     return (Box(*view(frame.west, frame.north), *view(frame.east, frame.south)),)
 
 
-def _edge(view: View, whole: bool) -> Markup | None:
+def _draw_edge(view: View, whole: bool) -> Markup | None:
     """A frame around a part of the ground; the whole needs none."""
     if whole:
         return None
     return svg.element("rect", x=2, y=2, width=view.width - 4, height=view.height - 4, class_="edge")
 
 
-def _foot(view: View) -> Markup:
+def _draw_foot(view: View) -> Markup:
     """The scale bar, in two halves, and the north arrow."""
     bar_m = _bar_metres(view)
     bar_width = bar_m * view.per_metre
@@ -379,7 +379,7 @@ def _foot(view: View) -> Markup:
         svg.element("rect", x=x, y=y, width=bar_width / 2, height=5, class_="scale full"),
         svg.element("rect", x=x + bar_width / 2, y=y, width=bar_width / 2, height=5, class_="scale"),
         svg.text(x, y + 20, "0", class_="tick"),
-        svg.text(x + bar_width, y + 20, _distance(bar_m), class_="tick", text_anchor="middle"),
+        svg.text(x + bar_width, y + 20, _format_m(bar_m), class_="tick", text_anchor="middle"),
         svg.element("path", d=svg.path(arrow_corners, close=True), class_="north"),
         svg.text(arrow_x, y + 20, "N", class_="tick strong", text_anchor="middle"),
     ])  # fmt: skip
@@ -391,11 +391,11 @@ def _bar_metres(view: View) -> float:
     return max((s for s in bar_lengths_m if s <= most_m), default=bar_lengths_m[0])
 
 
-def _distance(metres: float) -> str:
+def _format_m(metres: float) -> str:
     return f"{metres / 1000:g} km" if metres >= 1000 else f"{metres:g} m"
 
 
-def _describe(visible: tuple[Hotspot, ...], areas: tuple[Area, ...]) -> str:
+def _describe_map(visible: tuple[Hotspot, ...], areas: tuple[Area, ...]) -> str:
     if not visible:
         return "A map without a hotspot."
     bands = [choose_band(h.p_top) for h in visible]

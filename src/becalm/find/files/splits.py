@@ -127,7 +127,7 @@ def read_line(path: Path, *, crs: str) -> BaseGeometry:
             f"{path} holds {len(shape_parts)} shapes ({kind_list}), not one line. Draw one line across the "
             "place."
         )
-    (line,) = _transform([shapely.force_2d(shape_parts[0])], WGS84, crs)
+    (line,) = _project_shapes([shapely.force_2d(shape_parts[0])], WGS84, crs)
     if not np.isfinite(shapely.get_coordinates(line)).all():
         raise InputError(f"{path} lies outside {crs}. Save it in WGS84, as GeoJSON is.")
     return line
@@ -217,7 +217,7 @@ def _build_split(
     elif len({(e.by, e.on, e.reason) for e in entries}) > 1:
         faults.append(Fault(place_id, "its parts differ in by, on or reason", "let them agree"))
     else:
-        split_shapes = _transform([shape for _, shape in features], WGS84, crs)
+        split_shapes = _project_shapes([shape for _, shape in features], WGS84, crs)
         if first_entry.kind == "line":
             return Split(place_id, first_entry.by, first_entry.on, first_entry.reason, line=split_shapes[0])
         parts = tuple((str(name), shape) for name, shape in zip(part_names, split_shapes, strict=True))
@@ -240,17 +240,19 @@ def _shape_fault(shape: BaseGeometry | None, kinds: Sequence[str], where: str) -
 def _split_features(split: Split, crs: str) -> Iterator[dict[str, Any]]:
     shared_facts = {"by": split.by, "on": split.on.isoformat(), "reason": split.reason}
     if split.line is not None:
-        yield _feature({"place": split.place_id, "kind": "line", **shared_facts}, split.line, crs)
+        yield _build_feature({"place": split.place_id, "kind": "line", **shared_facts}, split.line, crs)
     for name, shape in split.parts:
-        yield _feature({"place": split.place_id, "kind": "part", "part": name, **shared_facts}, shape, crs)
+        yield _build_feature(
+            {"place": split.place_id, "kind": "part", "part": name, **shared_facts}, shape, crs
+        )
 
 
-def _feature(properties: dict[str, Any], shape: BaseGeometry, crs: str) -> dict[str, Any]:
-    (shape_in_degrees,) = _transform([shape], crs, WGS84)
+def _build_feature(properties: dict[str, Any], shape: BaseGeometry, crs: str) -> dict[str, Any]:
+    (shape_in_degrees,) = _project_shapes([shape], crs, WGS84)
     rounded_shape = shapely.transform(shape_in_degrees, lambda xy: np.round(xy, DECIMALS))
     return {"type": "Feature", "properties": properties, "geometry": mapping(rounded_shape)}
 
 
-def _transform(shapes: Sequence[BaseGeometry], source_crs: str, target_crs: str) -> list[BaseGeometry]:
+def _project_shapes(shapes: Sequence[BaseGeometry], source_crs: str, target_crs: str) -> list[BaseGeometry]:
     transform = Transformer.from_crs(source_crs, target_crs, always_xy=True).transform
     return list(shapely.transform(list(shapes), lambda xy: np.column_stack(transform(xy[:, 0], xy[:, 1]))))

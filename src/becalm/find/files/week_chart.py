@@ -17,7 +17,7 @@ def week_chart(shares: tuple[float, ...], *, key: str, title: str, narrow: bool 
     largest_share = max(shares) or 1.0
     busy_share = sorted(shares, reverse=True)[len(shares) // 10]
     squares = [
-        _cell(
+        _draw_hour(
             left_x + side * hour,
             top_y + side * 1.05 * day,
             side,
@@ -29,11 +29,11 @@ def week_chart(shares: tuple[float, ...], *, key: str, title: str, narrow: bool 
         for hour in range(24)
     ]
     return svg.picture(
-        _names(left_x, top_y, side, narrow),
+        _draw_labels(left_x, top_y, side, narrow),
         *squares,
         key=key,
         title=title,
-        description=_describe(shares),
+        description=_describe_week(shares),
         width=340 if narrow else 720,
         height=top_y + side * 1.05 * 7 + 12,
         class_="chart week",
@@ -50,7 +50,7 @@ def hour_name(hour_of_week: int) -> str:
     return f"{DAYS[day]} {hour:02}:00 to {hour + 1:02}:00"
 
 
-def _cell(
+def _draw_hour(
     x: float, y: float, square_side: float, hour_share: float, largest_share: float, busy_share: float
 ) -> Markup:
     middle_x, middle_y = x + square_side / 2, y + square_side * 1.05 / 2
@@ -65,7 +65,7 @@ def _cell(
     )
 
 
-def _names(left_x: float, top_y: float, side: float, narrow: bool) -> Markup:
+def _draw_labels(left_x: float, top_y: float, side: float, narrow: bool) -> Markup:
     day_texts = [
         svg.text(left_x - 10, top_y + side * 1.05 * (i + 0.5) + 4, name[:3] if narrow else name,
                  class_="tick", text_anchor="end")
@@ -85,7 +85,7 @@ def _names(left_x: float, top_y: float, side: float, narrow: bool) -> Markup:
     return svg.group([*hour_lines, *day_texts, *hour_texts])
 
 
-def _describe(shares: tuple[float, ...]) -> str:
+def _describe_week(shares: tuple[float, ...]) -> str:
     top_hours = sorted(range(len(shares)), key=lambda hour: -shares[hour])[:3]
     busiest_text = ", ".join(f"{hour_name(h)} ({shares[h] * 100:.1f}%)" for h in top_hours)
     return f"The busiest hours are {busiest_text}. All 168 hours are in the table."

@@ -71,7 +71,7 @@ def public_numbers(label: str, count: int) -> NDArray[np.uint64]:
 
 
 @cache
-def _tables() -> tuple[Floats, Floats]:
+def _power_tables() -> tuple[Floats, Floats]:
     decimals = Context(prec=40)  # decimal arithmetic is the same on every machine, and 40 digits round once
     whole_powers = [float(decimals.exp(Decimal(i))) for i in range(-LARGEST, LARGEST + 1)]
     part_powers = [float(decimals.exp(decimals.divide(Decimal(j), Decimal(GRID)))) for j in range(GRID)]
@@ -84,7 +84,7 @@ def exact_exp(k: ArrayLike) -> Floats:
     >>> float(exact_exp(0)), round(float(exact_exp(1024)), 12)
     (1.0, 2.718281828459)
     """
-    whole_powers, part_powers = _tables()
+    whole_powers, part_powers = _power_tables()
     clipped_k = np.clip(np.asarray(k, dtype=np.int64), -LARGEST * GRID, LARGEST * GRID)
     return np.asarray(whole_powers[(clipped_k >> 10) + LARGEST] * part_powers[clipped_k & (GRID - 1)])
 

@@ -259,7 +259,7 @@ def _write_route(
     has_paused = pause_slot < 0
     for k in range(visits.shape[0] + 1):
         if not has_paused and (k == visits.shape[0] or visits[k, 0] > pause_slot):
-            minute = _minute(
+            minute = _draw_minute(
                 draws[draw_index],
                 minute - (pause_slot - free_slot) * lattice.slot_minutes,
                 lattice.slot_minutes,
@@ -274,7 +274,7 @@ def _write_route(
         slack_min = (slot - free_slot - links.slots[node_number, place_number]) * slot_length + links.slack[
             node_number, place_number
         ]
-        minute = _minute(draws[draw_index], minute - slack_min, slot_length)
+        minute = _draw_minute(draws[draw_index], minute - slack_min, slot_length)
         draw_index -= 1
         end_slot = slot + lattice.lengths[length_index]
         routes.visits[visit_count] = np.array([u, first_slot + slot, place_number, length_index, minute])
@@ -286,7 +286,7 @@ def _write_route(
 
 
 @njit(cache=True, nogil=True)
-def _minute(draw: int, earliest: int, slot_minutes: int) -> int:
+def _draw_minute(draw: int, earliest: int, slot_minutes: int) -> int:
     """A minute of the slot, uniform from the earliest one on."""
     first_minute = max(earliest, 0)
     return first_minute + int(
