@@ -331,8 +331,8 @@ def _likelihood_slopes(event_parts, weights, shares):  # type: ignore[no-untyped
         for k in range(part_count):
             slope[k] += _sum_of_products(ratio, block_parts[k])
             tilted = ratio_square * block_parts[k]
-            for other in range(k + 1):
-                bend[k, other] += _sum_of_products(tilted, block_parts[other])
+            for other_part in range(k + 1):
+                bend[k, other_part] += _sum_of_products(tilted, block_parts[other_part])
     return value, slope, bend + bend.T - np.diag(np.diag(bend))
 
 
@@ -347,14 +347,14 @@ def _sum_of_products(left_values, right_values):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True)
-def _log_sum(mixed, weights):  # type: ignore[no-untyped-def]  # a kernel
+def _log_sum(mixed_weights, weights):  # type: ignore[no-untyped-def]  # a kernel
     """The weighted sum of logarithms; neighbours of one weight are multiplied first, and share one."""
     log_total, product, common_weight = 0.0, 1.0, 0.0
-    for i in range(len(mixed)):
-        if mixed[i] < IMPOSSIBLE:
+    for i in range(len(mixed_weights)):
+        if mixed_weights[i] < IMPOSSIBLE:
             return -np.inf
         if weights[i] != common_weight or product < IMPOSSIBLE:
             log_total += common_weight * np.log(product)
             product, common_weight = 1.0, weights[i]
-        product *= mixed[i]
+        product *= mixed_weights[i]
     return log_total + common_weight * np.log(product)

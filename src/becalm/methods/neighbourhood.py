@@ -195,5 +195,5 @@ def _smooth_on_raster(
     place_values: Floats, cell_of_place: Ints, shape: tuple[int, int], sigma: float
 ) -> Floats:
     raster = np.bincount(cell_of_place, place_values, shape[0] * shape[1]).reshape(shape)
-    smoothed = gaussian_filter(raster, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
-    return np.asarray(smoothed.ravel()[cell_of_place])
+    smoothed_raster = gaussian_filter(raster, sigma, mode="constant", cval=0.0, truncate=TRUNCATE)
+    return np.asarray(smoothed_raster.ravel()[cell_of_place])

@@ -176,8 +176,10 @@ def week_profile(plan: CityPlan, group: str) -> Floats:
         np.stack([np.bincount(plan.places.kind, plan.places.weight[i], kind_count) for i in indices])
         * yearly_counts[:, None]
     )
-    mixed = np.einsum("ok,okh->kh", mass, np.stack([profile[rhythm_index(OFFENCES[i])] for i in indices]))
-    return np.asarray(mixed / mass.sum(axis=0)[:, None])
+    mixed_profile = np.einsum(
+        "ok,okh->kh", mass, np.stack([profile[rhythm_index(OFFENCES[i])] for i in indices])
+    )
+    return np.asarray(mixed_profile / mass.sum(axis=0)[:, None])
 
 
 def count_weeks(city: SimulatedCity) -> Ints:

@@ -35,12 +35,8 @@ CHOICES = ("period", "baselines", "by", "source", "hotspot_source", "target", "c
 def plan_briefing(desk: Desk, request: RunRequest) -> BriefingPlan:
     """What will be asked, from the caller's words, becalm.toml and the records, in this order?
 
-    Raises
-    ------
-    UsageError
-        where several sources could answer and none is named.
-    QuestionError
-        where no period is named and no month of the source is whole.
+    Raises UsageError where several sources could answer and none is named; QuestionError where no period is
+    named and no month of the source is whole.
     """
     config, default_request = desk.workspace.config.brief, HotspotRequest()
     files = desk.archive.files(as_of=request.as_of)

@@ -35,13 +35,13 @@ def repeat_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
     briefing = build_briefing(desk, request, run_record)
     path_by_name = {name: run_json.parent / name for name in briefing.texts}
     original_bytes = {name: path.read_bytes() for name, path in path_by_name.items() if path.is_file()}
-    changed = sorted(
+    changed_files = sorted(
         name for name, content in original_bytes.items() if content != briefing.texts[name].encode()
     )
-    if changed:
+    if changed_files:
         raise ReplayError(
-            f"{', '.join(changed)} in {run_json.parent} differ from what this run gives now. Either they "
-            "were altered, or a program that becalm stands on (see `pip freeze`) has changed."
+            f"{', '.join(changed_files)} in {run_json.parent} differ from what this run gives now. Either "
+            "they were altered, or a program that becalm stands on (see `pip freeze`) has changed."
         )
     publish_briefing(desk, briefing)
     return replace(briefing, equal_files=tuple(sorted(original_bytes)))

@@ -172,12 +172,7 @@ def backtest(
 def load_finder(name: str) -> NamedFinder | None:
     """The finder of this name; None for becalm's own, which every list can be made with.
 
-    Raises
-    ------
-    UsageError
-        where none of that name is installed.
-    DependencyError
-        where it cannot be imported.
+    Raises UsageError where none of that name is installed; DependencyError where it cannot be imported.
     """
     if name == BLEND:
         return None

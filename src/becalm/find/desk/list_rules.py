@@ -34,12 +34,8 @@ def load_rules(
     `override_entries` are the entries of the ledger whose overrides hold, whatever is recorded now: so a
     list is repeated as it was. Without them, those that are active today hold.
 
-    Raises
-    ------
-    UsageError
-        where the file and the request differ in the count, the separation or the hours; or rules clash.
-    InputError
-        where the file is faulty.
+    Raises UsageError where the file and the request differ in the count, the separation or the hours; or
+    rules clash; InputError where the file is faulty.
     """
     hours = None if options.when is None else read_hours(options.when)
     rules = Rules(count=count, separation_m=options.separation_m)
@@ -71,12 +67,8 @@ def rule_parameters(options: RuleOptions, rules: Rules) -> dict[str, Any]:
 def load_harm_weighting(desk: Desk, options: HarmOptions, inputs: FindInputs) -> HarmWeighting | None:
     """The weights of the target and how far each group's records were moved; None without harm.
 
-    Raises
-    ------
-    UsageError
-        where floating boxes, placed by incidents, are to be ranked by harm, or no such weights exist.
-    QuestionError
-        where a group of the target has no weight.
+    Raises UsageError where floating boxes, placed by incidents, are to be ranked by harm, or no such weights
+    exist; QuestionError where a group of the target has no weight.
     """
     if not options.is_reckoned:
         return None

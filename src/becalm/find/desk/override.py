@@ -49,10 +49,8 @@ def override_place(desk: Desk, request: OverrideRequest) -> OverrideAnswer:
 
     A name of a cell is held against the boundaries; of other places it is said that this was not done.
 
-    Raises
-    ------
-    UsageError
-        where the last day is past, there is no override to lift, or the name is that of a cell without land.
+    Raises UsageError where the last day is past, there is no override to lift, or the name is that of a cell
+    without land.
     """
     if request.until is not None and request.until < _today(desk):
         raise UsageError(
@@ -109,10 +107,7 @@ def active_entries(desk: Desk) -> tuple[int, ...]:
 def read_overrides(desk: Desk, entries: Sequence[int]) -> tuple[PlaceDecision, ...]:
     """The decisions of these entries of the ledger, whatever was recorded since.
 
-    Raises
-    ------
-    ReplayError
-        where the ledger of this workspace does not hold them.
+    Raises ReplayError where the ledger of this workspace does not hold them.
     """
     entry_by_number = _read_entries(desk, entries)
     missing = [entry_number for entry_number in entries if entry_number not in entry_by_number]

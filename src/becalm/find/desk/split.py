@@ -37,14 +37,9 @@ class SplitAnswer:
 def split_place(desk: Desk, request: SplitRequest) -> SplitAnswer:
     """Split this place from now on in every list, as its parts; recorded with name and reason.
 
-    Raises
-    ------
-    UsageError
-        where no such place competes, it is split already, or boxes are asked for.
-    InputError
-        where the line or the areas do not divide the place, or cannot be used.
-    QuestionError
-        where a part would be finer than the records are placed.
+    Raises UsageError where no such place competes, it is split already, or boxes are asked for; InputError
+    where the line or the areas do not divide the place, or cannot be used; QuestionError where a part would
+    be finer than the records are placed.
     """
     place_id = request.place
     earlier_splits = active_splits(desk)
@@ -69,10 +64,7 @@ def split_place(desk: Desk, request: SplitRequest) -> SplitAnswer:
 def undo_split(desk: Desk, request: SplitRequest) -> Split:
     """From now on this place is whole again in every list.
 
-    Raises
-    ------
-    UsageError
-        where it is not split, or one of its parts is split.
+    Raises UsageError where it is not split, or one of its parts is split.
     """
     place_id = request.place
     current_splits = active_splits(desk)

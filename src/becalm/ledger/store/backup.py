@@ -122,8 +122,10 @@ def forget_in_backups(ledger: Path, commitments: Iterable[str]) -> None:
         return
     with _open_register(ledger) as backup_register:
         backup_register["erased"] = sorted({*backup_register["erased"], *commitments})
-        erased, backups = backup_register["erased"], backup_register["backups"]
-        backup_register["backups"] = [_forget_in_backup(backup_fields, erased) for backup_fields in backups]
+        erased_commitments, backups = backup_register["erased"], backup_register["backups"]
+        backup_register["backups"] = [
+            _forget_in_backup(backup_fields, erased_commitments) for backup_fields in backups
+        ]
 
 
 def _forget_in_backup(backup_fields: dict[str, Any], erased_commitments: Sequence[str]) -> dict[str, Any]:

@@ -44,10 +44,7 @@ class Baseline:
 def parse_baseline(text: str, *, written_period: WrittenPeriod, last_day: date) -> Baseline:
     """Which days does this text compare the period with?
 
-    Raises
-    ------
-    UsageError
-        where the text is not understood, or the baseline shares days with the period.
+    Raises UsageError where the text is not understood, or the baseline shares days with the period.
     """
     text = text.strip()
     mean_match = _MEAN.fullmatch(text)

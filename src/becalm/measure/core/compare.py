@@ -46,10 +46,7 @@ def compare_baselines(
     asked for. `counts` hold the source's whole history: what lies outside the period and the first
     baseline tells how much each group varies by itself.
 
-    Raises
-    ------
-    QuestionError
-        where the records do not cover a window, or carry only months and days are asked for.
+    Raises QuestionError where the records do not cover a window, or carry only months and days are asked for.
     """
     check_coverage(counts, context.covered or days_counted(counts), period, baselines, settings.align)
     all_windows = (period, *dict.fromkeys(window for b in baselines for window in b.windows))

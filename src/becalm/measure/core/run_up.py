@@ -51,10 +51,7 @@ def build_run_up(
     of the baseline and that of the period. Months outside the records are None. `left_out` names the
     groups that `counts` do not hold because they are in no total.
 
-    Raises
-    ------
-    QuestionError
-        where the counts are not by month.
+    Raises QuestionError where the counts are not by month.
     """
     if counts.unit != "month":
         raise QuestionError("A run-up is drawn from months, and these counts are of days. Count by month.")

@@ -267,19 +267,23 @@ def _next_move(
     links: Links,
     sums: BackwardSums,
     state: tuple[int, int, int, bool],
-    rest: float,
+    remaining_weight: float,
     is_struck: Bools,
 ) -> tuple[int, float]:
-    """Where the running sum of weights passes `rest`: home, pause, a place or waiting; with its weight."""
+    """Where the sum of weights passes `remaining_weight`: home, pause, a place or wait; with its weight."""
     t, i, m, has_waited = state
     move, move_weight = WAIT, 0.0
     if not has_waited and m == 1 and t + links.home_slots[i] <= walker.slots:
         move, move_weight = HOME, 1.0
-        rest -= 1.0
-    if rest >= 0.0 and may_pause(walker, t, m) and sums.free_sums[1, t + walker.pause_slots, i] > 0.0:
+        remaining_weight -= 1.0
+    if (
+        remaining_weight >= 0.0
+        and may_pause(walker, t, m)
+        and sums.free_sums[1, t + walker.pause_slots, i] > 0.0
+    ):
         move, move_weight = PAUSE, sums.free_sums[1, t + walker.pause_slots, i]
-        rest -= move_weight
-    if rest < 0.0:
+        remaining_weight -= move_weight
+    if remaining_weight < 0.0:
         return move, move_weight
     for j in range(is_struck.shape[0]):
         arrival_slot = t + links.slots[i, j]
@@ -290,8 +294,8 @@ def _next_move(
         )
         if onward_sum > 0.0:
             move, move_weight = j, onward_sum
-            rest -= onward_sum
-            if rest < 0.0:
+            remaining_weight -= onward_sum
+            if remaining_weight < 0.0:
                 return move, move_weight
     onward_sum = sums.wait_sums[m, t + 1, i]
     # Rounding may leave a rest above 0 after the last choice: then the last possible one is meant.

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo
 
 INPUTS = ("from", "days", "time_zone", "crs", "policy", "places", "arms", "bases", "shifts", "travel")
 HASHED = (*INPUTS, "owed", "earlier", "law")
-NEEDED = (*HASHED, "commitment", "meals", "visits_sha256", "inputs_sha256")
+PLAN_KEYS = (*HASHED, "commitment", "meals", "visits_sha256", "inputs_sha256")
 COLUMNS = ("unit", "hotspot", "start", "end")
 SHA256 = re.compile(r"[0-9a-f]{64}")
 MINUTE = timedelta(minutes=1)
@@ -130,7 +130,7 @@ def judge_plan(plan: Mapping[str, Any], visits: bytes) -> PlanVerdict:
 
     `plan` is plan.json, `visits` the bytes of visits.csv. Sound plans have no violations.
     """
-    missing_keys = [name for name in NEEDED if name not in plan]
+    missing_keys = [name for name in PLAN_KEYS if name not in plan]
     if missing_keys:
         return PlanVerdict((_form_fault(f"plan.json lacks {', '.join(missing_keys)}"),), 0, 0)
     try:
@@ -313,10 +313,12 @@ def _judge_meetings(
     for place_visits in visits_of_place.values():
         visits_now: list[Visit] = []
         for visit in sorted(place_visits, key=lambda v: (v.start, v.unit)):
-            visits_now = [other for other in visits_now if other.end > visit.start]
-            for other in visits_now:
-                if other.unit != visit.unit and not _are_pair(visit, other, facts):
-                    yield visit.breaks("together", f"{other.unit} is there until {other.end:%H:%M} UTC")
+            visits_now = [other_visit for other_visit in visits_now if other_visit.end > visit.start]
+            for other_visit in visits_now:
+                if other_visit.unit != visit.unit and not _are_pair(visit, other_visit, facts):
+                    yield visit.breaks(
+                        "together", f"{other_visit.unit} is there until {other_visit.end:%H:%M} UTC"
+                    )
             visits_now.append(visit)
 
 
@@ -378,8 +380,12 @@ def _lack_of_time(tour: Tour, prior: Visit, later: Visit, settle_minutes: float)
         max((min(end, later.start) - max(start, prior.end)) / MINUTE, 0.0) for start, end in tour.meals
     )
     free_minutes = (later.start - prior.end) / MINUTE - meal_minutes
-    needed = way_minutes + settle_minutes
-    return "" if free_minutes + SLACK >= needed else f"{free_minutes:g} minutes, {needed:g} are needed"
+    needed_minutes = way_minutes + settle_minutes
+    return (
+        ""
+        if free_minutes + SLACK >= needed_minutes
+        else f"{free_minutes:g} minutes, {needed_minutes:g} are needed"
+    )
 
 
 def _judge_meal(tour: Tour, ordered_visits: Sequence[Visit]) -> Iterator[Violation]:

@@ -264,7 +264,7 @@ class Delivery:
 
 
 def compare_delivery(
-    planned: Sequence[Burst],
+    planned_bursts: Sequence[Burst],
     visits: Sequence[DeliveredVisit],
     places: Sequence[PatrolPlace],
     rule: DeliveryRule,
@@ -278,7 +278,7 @@ def compare_delivery(
     to, within `match_minutes`; which unit came does not matter. What belongs to none is background.
     """
     visits_in_span = [v for v in visits if v.span.start < span.end and v.span.end > span.start]
-    bursts_in_span = [b for b in planned if span.start <= b.span.start < span.end]
+    bursts_in_span = [b for b in planned_bursts if span.start <= b.span.start < span.end]
     unplanned_hotspots = {v.hotspot for v in visits_in_span} - {p.hotspot for p in places}
     left_out_note = f"{len(unplanned_hotspots)} hotspots that were visited are not in the plan: left out."
     place_deliveries = tuple(

@@ -117,10 +117,14 @@ def _shift_faults(inputs: PlanInputs) -> Iterator[Fault]:
 
 def _meal_fault(shift: UnitShift) -> Fault:
     if shift.hours.minutes < shift.meal_minutes:
-        what = f"lasts {shift.hours.minutes:g} minutes and is shorter than its meal of {shift.meal_minutes}"
-        return Fault(_tour_name(shift), what, "shorten the meal or lengthen the shift")
-    what = f"a meal of {shift.meal_minutes} minutes, begun on any minute of a slot, does not fit its window"
-    return Fault(_tour_name(shift), what, "widen the window by 10 minutes or more")
+        fault_text = (
+            f"lasts {shift.hours.minutes:g} minutes and is shorter than its meal of {shift.meal_minutes}"
+        )
+        return Fault(_tour_name(shift), fault_text, "shorten the meal or lengthen the shift")
+    fault_text = (
+        f"a meal of {shift.meal_minutes} minutes, begun on any minute of a slot, does not fit its window"
+    )
+    return Fault(_tour_name(shift), fault_text, "widen the window by 10 minutes or more")
 
 
 def _tour_name(shift: UnitShift) -> str:
@@ -158,8 +162,10 @@ def _reach_faults(inputs: PlanInputs, area: str, shifts: list[UnitShift]) -> Ite
             round_trip_minutes(inputs.travel[mode], place.hotspot, base) + stay_minutes > shift_minutes
             for mode, base, shift_minutes in shift_kinds
         ):
-            what = "no unit can get there, stay for a burst and be back within its shift"
-            yield Fault(f"hotspot {place.hotspot}", what, "give a nearer base, a faster mode, or drop it")
+            fault_text = "no unit can get there, stay for a burst and be back within its shift"
+            yield Fault(
+                f"hotspot {place.hotspot}", fault_text, "give a nearer base, a faster mode, or drop it"
+            )
 
 
 def _minute_faults(inputs: PlanInputs, area: str, shifts: list[UnitShift]) -> Iterator[Fault]:
@@ -170,12 +176,12 @@ def _minute_faults(inputs: PlanInputs, area: str, shifts: list[UnitShift]) -> It
         if place.area == area
     )
     if shifts and owed_minutes > open_minutes:
-        what = (
+        fault_text = (
             f"wants {owed_minutes:,.0f} minutes of bursts in {inputs.days} days, "
             f"and its units have {open_minutes:,.0f}"
         )
         remedy = f"lower its dosage to {open_minutes / owed_minutes:.0%} or less, or give it more units"
-        yield Fault(f"area {area}", what, remedy)
+        yield Fault(f"area {area}", fault_text, remedy)
 
 
 def find_shortfalls(

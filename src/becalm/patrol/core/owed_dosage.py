@@ -10,7 +10,7 @@ from becalm.patrol.core.plan_inputs import Base, Dosage, PatrolPlace
 from becalm.patrol.core.policy import DoseRule, PolicyBook, policy_week
 from becalm.terms import Fault, HotspotList, PlanError
 
-SHOWN = 20
+FAULTS_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,8 @@ def check_areas(listed: Sequence[ListedPlace], areas: Sequence[str]) -> None:
     unserved_places = [place for place, area in zip(listed, areas, strict=True) if not area]
     if unserved_places:
         faults = [
-            Fault(place.hotspot, "names no borough", "name its borough") for place in unserved_places[:SHOWN]
+            Fault(place.hotspot, "names no borough", "name its borough")
+            for place in unserved_places[:FAULTS_SHOWN]
         ]
         raise PlanError(
             f"{len(unserved_places)} of {len(listed)} hotspots name no borough, so that no patrol area has "

@@ -55,22 +55,28 @@ def plan_bursts(
     part and listed as shortfalls.
     """
     check_feasible(inputs)
-    fitted = distribution or fit_distribution(inputs, advance=advance)
+    route_distribution = distribution or fit_distribution(inputs, advance=advance)
     areas = build_areas(inputs, key)
-    tours = _map_in_threads(lambda area: prepare_draw(inputs, fitted, area, key).draw(), areas, advance)
+    tours = _map_in_threads(
+        lambda area: prepare_draw(inputs, route_distribution, area, key).draw(), areas, advance
+    )
     drawn_areas = tuple(zip(areas, tours, strict=True))
     routes = tuple(route for area, area_tours in drawn_areas for route in build_routes(area, area_tours))
     bursts = (burst for route in routes for burst in route.bursts)
-    dosage = _tally_dosage(inputs, fitted, drawn_areas)
-    bounds = _map_in_threads(lambda pair: bound_bits(*pair, fitted), drawn_areas, advance) if bound else ()
+    dosage = _tally_dosage(inputs, route_distribution, drawn_areas)
+    bounds = (
+        _map_in_threads(lambda pair: bound_bits(*pair, route_distribution), drawn_areas, advance)
+        if bound
+        else ()
+    )
     on_duty_minutes = sum(shift.hours.minutes for shift in inputs.shifts)
     return PatrolPlan(
         bursts=tuple(sorted(bursts, key=lambda b: (b.span.start, b.hotspot, b.unit))),
         routes=routes,
-        distribution=fitted,
+        distribution=route_distribution,
         dosage=dosage,
         propensities=_collect_propensities(drawn_areas),
-        shortfalls=find_shortfalls(inputs, dosage, fitted),
+        shortfalls=find_shortfalls(inputs, dosage, route_distribution),
         bits=sum(route.bits for route in routes),
         bound_bits=sum(bounds, 0.0),
         travel_share=sum(route.travel_minutes for route in routes) / on_duty_minutes,

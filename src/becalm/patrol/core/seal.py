@@ -289,9 +289,11 @@ def _audit_opening(history: SeedHistory, seed_name: str) -> Iterator[AuditFindin
 def _audit_pair(earlier: SeedHistory, later: SeedHistory) -> Iterator[AuditFinding]:
     seed_name = _name_seed(later)
     if earlier.seed_mark and earlier.seed_mark == later.seed_mark:
-        what = f"is the seed of {earlier.commitment[:12]} again: a seed is used once"
-        yield AuditFinding(True, seed_name, what)
+        finding_text = f"is the seed of {earlier.commitment[:12]} again: a seed is used once"
+        yield AuditFinding(True, seed_name, finding_text)
     if later.overlaps(earlier.first_day, earlier.days, earlier.area):
         reason_text = f"the reason given: {later.reason}" if later.reason else "no reason was given"
-        what = f"is a re-roll: {earlier.commitment[:12]} had been sealed for days of it before; {reason_text}"
-        yield AuditFinding(not later.reason, seed_name, what)
+        finding_text = (
+            f"is a re-roll: {earlier.commitment[:12]} had been sealed for days of it before; {reason_text}"
+        )
+        yield AuditFinding(not later.reason, seed_name, finding_text)

@@ -17,7 +17,7 @@ from becalm.terms import Fault, PlanError
 Stops = Mapping[str, tuple[float, float]]
 TOLERANCE_MINUTES = 0.05
 TRAVEL_STEP_MINUTES = 0.05  # travel is rounded up to this
-SHOWN = 20
+FAULTS_SHOWN = 20
 WALK_KPH = 4.8  # the last steps from the street are on foot, whatever the mode
 
 
@@ -101,7 +101,8 @@ def find_broken_triangles(table: TravelTable) -> tuple[Fault, ...]:
     with np.errstate(invalid="ignore"):
         is_broken = table.minutes > closed_minutes + TOLERANCE_MINUTES
     return tuple(
-        _triangle_fault(table, closed_minutes, int(i), int(j)) for i, j in np.argwhere(is_broken)[:SHOWN]
+        _triangle_fault(table, closed_minutes, int(i), int(j))
+        for i, j in np.argwhere(is_broken)[:FAULTS_SHOWN]
     )
 
 
@@ -161,18 +162,22 @@ def _reach_faults(
         if area == place.area
     ]
     if not trips:
-        what = f"no unit serves its area {place.area!r}"
-        return [Fault(place.hotspot, what, "add a team for this area, or give the place to another area")]
+        fault_text = f"no unit serves its area {place.area!r}"
+        return [
+            Fault(place.hotspot, fault_text, "add a team for this area, or give the place to another area")
+        ]
     if any(trip_minutes <= shift_minutes for trip_minutes, shift_minutes in trips):
         return []
     trip_minutes, shift_minutes = min(trips)
     if not np.isfinite(trip_minutes):
-        what = "no way leads from any base of its area there and back"
-        return [Fault(place.hotspot, what, "raise snap_m, mend the streets, or take the place off the list")]
-    what = (
+        fault_text = "no way leads from any base of its area there and back"
+        return [
+            Fault(place.hotspot, fault_text, "raise snap_m, mend the streets, or take the place off the list")
+        ]
+    fault_text = (
         f"there and back with a visit takes {trip_minutes:.0f} minutes; the shift leaves {shift_minutes:.0f}"
     )
-    return [Fault(place.hotspot, what, "serve it from a nearer base or by a faster mode")]
+    return [Fault(place.hotspot, fault_text, "serve it from a nearer base or by a faster mode")]
 
 
 def round_trip_minutes(table: TravelTable, stop: str, base: str) -> float:

@@ -223,8 +223,8 @@ def _count_split_neighbours(clusters: Sequence[Sequence[PatrolPlace]], neighbour
     """Pairs of places that lie near each other and were not drawn together."""
     places_with_cluster = [(place, c) for c, cluster in enumerate(clusters) for place in cluster]
     return sum(
-        c != other_c and _distance_m(place, other) <= neighbour_m
-        for (place, c), (other, other_c) in combinations(places_with_cluster, 2)
+        c != other_c and _distance_m(place, other_place) <= neighbour_m
+        for (place, c), (other_place, other_c) in combinations(places_with_cluster, 2)
     )
 
 

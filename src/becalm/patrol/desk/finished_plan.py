@@ -64,10 +64,7 @@ class PriceList:
 def next_bursts(desk: Desk, request: NextRequest) -> NextBursts:
     """Where does this unit go next? Never more than two bursts ahead.
 
-    Raises
-    ------
-    PlanError
-        where the unit has no tour at this time or later in the plan.
+    Raises PlanError where the unit has no tour at this time or later in the plan.
     """
     at = desk.now() if request.at is None else read_instant(request.at, desk.workspace.city.time_zone)
     plan = read_plan(Path(request.plan))

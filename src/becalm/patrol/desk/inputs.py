@@ -137,11 +137,8 @@ def load_inputs(
 
     Where `is_fitted`, dosage that is more than the units can give gives way as the policy says.
 
-    Raises
-    ------
-    InputError, PlanError
-        where there are no units, or a file, the roster or the ground does not allow a plan; with every
-        fault, and nothing planned.
+    Raises InputError, PlanError where there are no units, or a file, the roster or the ground does not allow
+    a plan; with every fault, and nothing planned.
     """
     pins = pins or PinnedChoices()
     find_seed = desk.draw_seed() if pins.find_seed is None else pins.find_seed
@@ -314,11 +311,8 @@ def load_travel(
 ) -> TravelTimes:
     """How many minutes is it from each stop to each other, by each mode in use?
 
-    Raises
-    ------
-    PlanError
-        with every hotspot that no unit of its area can reach and be back from within its shift, and why; or
-        every pair of a given table that is longer than a way over another stop.
+    Raises PlanError with every hotspot that no unit of its area can reach and be back from within its shift,
+    and why; or every pair of a given table that is longer than a way over another stop.
     """
     used_modes = sorted({shift.mode for shift in shifts})
     point_of_stop = locate_stops(places, bases)

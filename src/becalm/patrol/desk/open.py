@@ -54,10 +54,7 @@ class Replay:
 def reveal_seed(desk: Desk, request: RevealRequest) -> SeedReveal:
     """Open the seed of this plan to everybody who may read the ledger.
 
-    Raises
-    ------
-    PlanError
-        before its time, unless an auditor and a second person agree and give the reason.
+    Raises PlanError before its time, unless an auditor and a second person agree and give the reason.
     """
     history = find_seed_history(desk, _read_commitment(read_plan(Path(request.plan)), request.plan))
     if history.revealed_seq is not None:
@@ -84,11 +81,8 @@ def reveal_seed(desk: Desk, request: RevealRequest) -> SeedReveal:
 def replay_plan(desk: Desk, request: ReplayRequest) -> Replay:
     """Does the opened seed give this plan again, byte for byte?
 
-    Raises
-    ------
-    ReplayError
-        where the seed is not open, is not the one that was sealed, was used twice, or gives another plan;
-        the first difference is named.
+    Raises ReplayError where the seed is not open, is not the one that was sealed, was used twice, or gives
+    another plan; the first difference is named.
     """
     path = Path(request.plan)
     plan = read_plan(path)

@@ -89,10 +89,8 @@ def plan_patrol(
     already, the same plan is written again. `hotspot_list` is one that was made already; `on_capacity` is
     called with the arithmetic before anything is drawn.
 
-    Raises
-    ------
-    PlanError
-        where no plan can be made of the inputs, or another seed for these days would be a re-roll.
+    Raises PlanError where no plan can be made of the inputs, or another seed for these days would be a
+    re-roll.
     """
     folder = Path(request.out) if request.out else default_folder(desk, request.inputs.first_day)
     check_folder_free(folder, PLAN_NAMES, kind=PLAN_FOLDER)

@@ -50,10 +50,8 @@ class Replan:
 def replan_patrol(desk: Desk, request: ReplanRequest) -> Replan:
     """Draw the rest of these tours anew, under the next number of the sealed seed.
 
-    Raises
-    ------
-    PlanError
-        where no unit is on tour then, the seed lies open, or a newer plan stands than the one named.
+    Raises PlanError where no unit is on tour then, the seed lies open, or a newer plan stands than the one
+    named.
     """
     path, reason, zone = Path(request.plan), _check_reason(request.reason), desk.workspace.city.time_zone
     at = desk.now() if request.at is None else read_instant(request.at, zone)

@@ -108,11 +108,8 @@ def seal_seed(
 ) -> SeedHistory:
     """Draw a seed, keep it sealed, and commit to it in the ledger.
 
-    Raises
-    ------
-    PlanError
-        where a day of the period was committed to before and no reason is given: that is a re-roll; or
-        where the operating system gave a seed that was used before.
+    Raises PlanError where a day of the period was committed to before and no reason is given: that is a
+    re-roll; or where the operating system gave a seed that was used before.
     """
     histories = audit_patrol(desk).histories
     earlier_seeds = [h for h in histories if h.overlaps(period.first_day, period.days, period.area)]

@@ -114,11 +114,8 @@ def _write_trial(desk: Desk, folder: Path, files: Mapping[str, str]) -> Entry:
 def override_arm(desk: Desk, request: OverrideRequest) -> RecordedOverride:
     """Record that somebody did otherwise than an arm says. The place-day stays in its arm.
 
-    Raises
-    ------
-    PlanError
-        where the trial has no such place-day, nobody or no reason is named, or the ledger knows
-        nothing of these arms.
+    Raises PlanError where the trial has no such place-day, nobody or no reason is named, or the ledger knows
+    nothing of these arms.
     """
     folder = Path(request.trial)
     arms_path = folder / "arms.csv" if folder.is_dir() else folder

@@ -51,10 +51,7 @@ class DeliveryReport:
 def report_delivery(desk: Desk, request: DeliveredRequest) -> DeliveryReport:
     """How much of the plan was delivered, and what patrol came beside it?
 
-    Raises
-    ------
-    InputError
-        with every fault of the plan, the traces, the check-ins and the outlines.
+    Raises InputError with every fault of the plan, the traces, the check-ins and the outlines.
     """
     if not request.traces and not request.check_ins:
         raise UsageError("Nothing says what was delivered. Give `traces`, `check_ins`, or both.")

@@ -199,11 +199,8 @@ class _Plan(_Strict):
 def read_plan(path: Path) -> PlanDocument:
     """Read a plan from its plan.json (or the folder that holds it) and the visits.csv beside it.
 
-    Raises
-    ------
-    InputError
-        where a file is missing or no plan, or where the inputs or the visits are not those that the plan
-        names by their hashes.
+    Raises InputError where a file is missing or no plan, or where the inputs or the visits are not those that
+    the plan names by their hashes.
     """
     path = path / "plan.json" if path.is_dir() else path
     return plan_of_texts(_read_text(path), _read_text(path.with_name("visits.csv")), where=str(path))

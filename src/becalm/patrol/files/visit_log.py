@@ -43,10 +43,7 @@ class VisitFile:
 def read_visit_log(path: Path, columns: VisitColumns, *, time_zone: str) -> VisitFile:
     """Read a csv of visits.
 
-    Raises
-    ------
-    InputError
-        naming every row that is no visit; nothing is used of a file with such rows.
+    Raises InputError naming every row that is no visit; nothing is used of a file with such rows.
     """
     delimiter, column_cells, line_numbers = _read_cells(path, columns)
     starts, start_has_zone = _read_instants(column_cells[columns.start_column], time_zone)

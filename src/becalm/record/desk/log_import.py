@@ -34,10 +34,7 @@ def import_log(desk: Desk, request: ImportRequest) -> LogImport:
 
     A file that was imported before is noticed by its hash, and nothing is written.
 
-    Raises
-    ------
-    InputError
-        with everything that is wrong with the file.
+    Raises InputError with everything that is wrong with the file.
     """
     ledger, log_path = desk.open_ledger(), Path(request.file)
     kind_name = resolve_kind_name(request.kind, ledger.kinds)

@@ -48,12 +48,8 @@ def find_accesses(desk: Desk, request: AccessRequest) -> AccessLog:
 def erase_details(desk: Desk, request: EraseRequest) -> Erasure:
     """Destroy the personal details of the entries that are named, or of all that are about one person.
 
-    Raises
-    ------
-    UsageError
-        where neither is named, or no reason is given.
-    QuestionError
-        where there is nothing to destroy.
+    Raises UsageError where neither is named, or no reason is given; QuestionError where there is nothing to
+    destroy.
     """
     if bool(request.entry) == bool(request.subject):
         raise UsageError("Name what to erase: `entry N` (may be given again), or `subject PSEUDONYM`.")

@@ -101,12 +101,8 @@ def make_backup(desk: Desk, request: BackupRequest) -> Backup:
 def propose_or_confirm_restore(desk: Desk, request: RestoreRequest) -> RestoreProposal | Restoration:
     """The first person asks for a copy (or the ledger as it stands) to be taken; the second confirms it.
 
-    Raises
-    ------
-    UsageError
-        where no reason is given, or the ledger as it stands lacks nothing.
-    LedgerError
-        where one person would do both, or the copy was altered or is of another ledger.
+    Raises UsageError where no reason is given, or the ledger as it stands lacks nothing; LedgerError where
+    one person would do both, or the copy was altered or is of another ledger.
     """
     if not request.reason.strip():
         raise UsageError("Say why, with `reason`; it is recorded with your name.")

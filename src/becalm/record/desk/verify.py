@@ -63,12 +63,8 @@ class DeliveredCheckpoint:
 def verify_record(desk: Desk, request: VerifyRequest) -> VerifiedLedger:
     """Is the ledger what was written, as far as its chain and every head that was kept can show?
 
-    Raises
-    ------
-    InputError
-        where a file given as an anchor is none.
-    TamperError
-        where there is nothing left to verify.
+    Raises InputError where a file given as an anchor is none; TamperError where there is nothing left to
+    verify.
     """
     _check_presence(desk)
     ledger = desk.open_ledger()
@@ -101,10 +97,7 @@ def sign_head(desk: Desk, request: HeadRequest) -> SignedHead:
 
     The head that was signed and kept last, where nothing was added since; else one signed now and not kept.
 
-    Raises
-    ------
-    UsageError
-        where the sheet cannot be written.
+    Raises UsageError where the sheet cannot be written.
     """
     signed_head = _sign_or_reuse(desk)
     if request.sheet is not None:
@@ -121,12 +114,8 @@ def sign_head(desk: Desk, request: HeadRequest) -> SignedHead:
 def make_checkpoint(desk: Desk, request: CheckpointRequest) -> DeliveredCheckpoint:
     """Sign the head of the ledger, keep it, and send it to every place that becalm.toml names.
 
-    Raises
-    ------
-    LedgerError
-        where the key is missing or open to others, or the ledger cannot be written.
-    TamperError
-        where the key is not the one that the ledger names.
+    Raises LedgerError where the key is missing or open to others, or the ledger cannot be written;
+    TamperError where the key is not the one that the ledger names.
     """
     ledger = desk.open_ledger()
     signing_key = _open_key(desk, ledger)

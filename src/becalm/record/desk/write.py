@@ -17,12 +17,8 @@ FLAG_WORDS = {"true": True, "yes": True, "false": False, "no": False}
 def add_event(desk: Desk, request: AddRequest) -> Entry:
     """Record one event by hand, with personal details beside it that can be erased again.
 
-    Raises
-    ------
-    UsageError
-        where the kind is one that becalm writes itself, or the details cannot be read.
-    EventError
-        with everything that does not fit its kind.
+    Raises UsageError where the kind is one that becalm writes itself, or the details cannot be read;
+    EventError with everything that does not fit its kind.
     """
     ledger = desk.open_ledger()
     kind_versions, names_by_hand = ledger.kinds.versions(request.kind), ledger.kinds.names_by_hand
@@ -45,10 +41,7 @@ def add_event(desk: Desk, request: AddRequest) -> Entry:
 def correct_entry(desk: Desk, request: CorrectRequest) -> Entry:
     """Record anew what an entry should say, with the facts of the request in the place of the former ones.
 
-    Raises
-    ------
-    UsageError
-        where nothing would change, or the entry cannot be corrected.
+    Raises UsageError where nothing would change, or the entry cannot be corrected.
     """
     ledger = desk.open_ledger()
     former_event = _find_correctable(ledger, request.entry).event

@@ -70,10 +70,7 @@ def read_log(
 ) -> Log:
     """What events does this log hold?
 
-    Raises
-    ------
-    InputError
-        with every fault of every row; nothing of the file is used then.
+    Raises InputError with every fault of every row; nothing of the file is used then.
     """
     file_bytes = _read_bytes(path)
     numbered_lines = _split_lines(path.name, file_bytes)
