@@ -7,14 +7,10 @@ import os
 import shutil
 import subprocess
 import sys
-from datetime import date
 from pathlib import Path
 
 import pytest
-from records import incidents
-
-from becalm.app.main import open_desk
-from becalm.tables import TablePart
+from street_archive import draw_archive
 
 ROOT = Path(__file__).resolve().parents[2]
 BESIDE = "    challenger: Annotated[bool, Parameter("
@@ -35,33 +31,12 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def workspace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Robberies of fourteen months at four corners of one street."""
+    """Robberies of twenty months in two boroughs."""
     folder = tmp_path_factory.mktemp("force") / "city"
     subprocess.run(
         [Path(sys.executable).with_name("becalm"), "init", folder], check=True, capture_output=True
     )
-    months = [f"{2018 + n // 12}-{n % 12 + 1:02}" for n in range(14)]
-    with open_desk(folder).archive.intake() as intake:
-        for month in months:
-            rows = [
-                {
-                    "month": month,
-                    "offence_group": "robbery",
-                    "easting_m": 530_075.0 + 150 * (n % 4),
-                    "northing_m": 180_075.0,
-                }
-                for n in range(9)
-            ]
-            part = TablePart("incidents", "drawn", month, incidents(rows, source="drawn"))
-            intake.add(
-                part,
-                as_of=date(2020, 6, 1),
-                input_file="drawn",
-                input_sha256=month,
-                recipe="drawn",
-                recipe_sha256="1",
-            )
-        intake.commit()
+    draw_archive(folder, seed=5, hour_of=None)
     return folder
 
 
