@@ -40,6 +40,7 @@ ALLOWED: dict[str, str] = {
     "becalm/methods/ranks.py::required": "an index of places, as the docstring says",
     "becalm/methods/routes/distribution.py::closed": "a mask of slots, in a kernel's own words",
     "becalm/methods/routes/sequential_kernel.py::closed": "the same mask",
+    "becalm/methods/scan.py::other": "one cylinder and the other",
     "becalm/methods/scan.py::others": "the neighbours beside `starts`",
     "becalm/patrol/core/area_arrays.py::closed": "the same mask, where it is made",
     "becalm/patrol/core/check.py::what": "what a rule's breach was: the field of Violation",

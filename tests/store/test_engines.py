@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from becalm.archive import engines
+from becalm.archive import parquet as engines
 from becalm.terms import DependencyError, WorkspaceError
 
 

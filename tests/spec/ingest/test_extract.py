@@ -143,7 +143,7 @@ def test_records_of_another_city_are_refused_with_one_word(tmp_path: Path) -> No
     mapping = MAPPING.replace('source = "force"', 'source = "force"\ncity = "chicago"').replace(
         "27700", "4326"
     )
-    with pytest.raises(InputError, match="`becalm init` with the city chicago"):
+    with pytest.raises(InputError, match="becalm init DIR --city chicago"):
         read_text(tmp_path, HEAD + "A1,2020-04-05 00:10,Robbery,-87.65,41.88,\n", mapping)
 
 

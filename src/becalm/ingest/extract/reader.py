@@ -390,7 +390,7 @@ def _check_city(table_columns: Columns, sheet: Sheet, mapping: Mapping, context:
     lost_count = pc.sum(pc.equal(table_columns["location_quality"], "none")).as_py() or 0
     if lost_count > row_count / 2:
         outside_problem = f"has {lost_count:,} of {row_count:,} rows outside {city.name} ({city.crs})"
-        workspace_remedy = f"load it into a workspace of its own: `becalm init` with the city {mapping.city}"
+        workspace_remedy = f"load it into a workspace of its own: `becalm init DIR --city {mapping.city}`"
         raise file_refusal(sheet.name, outside_problem, workspace_remedy)
 
 
