@@ -60,6 +60,14 @@ class Session:
 
         return progress_bar
 
+    def check_endings(self, endings: tuple[str, ...]) -> None:
+        """Refuse a file that cannot be written before the work is done that would be lost on its name."""
+        if self.files:
+            from becalm.console.emit import check_ending
+
+            for file in self.files:
+                check_ending(file, endings)
+
     def emit(self, answer: AnswerT, view: View[AnswerT]) -> None:
         """Print the answer in the format that was chosen, and write the files that were named."""
         from becalm.console.emit import emit_answer
@@ -99,6 +107,7 @@ def command(
             )
             try:
                 value_by_field = {field.name: _value(field, values[field.name]) for field in request_fields}
+                session.check_endings(endings)
                 function(session, build_request(request, value_by_field))
             except BecalmError as error:
                 raise error.reworded(lambda text: name_options(text, names)) from error

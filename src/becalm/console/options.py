@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 if TYPE_CHECKING:
-    from becalm.desk import Desk
+    pass
 
 
 class Format(StrEnum):
@@ -31,8 +30,3 @@ WorkspaceOption = Annotated[
     ),
 ]
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to print the answer.")]
-
-
-def desk_of(context: typer.Context, workspace: Path | None) -> Desk:
-    """Open the desk on the workspace that the caller named (made by the composition root)."""
-    return cast("Callable[[Path | None], Desk]", context.obj)(workspace)

@@ -62,12 +62,10 @@ ENDINGS = (".json", ".csv", ".xlsx", ".geojson", ".gpkg")
 @command(app, "hotspots", HotspotRequest, endings=ENDINGS)
 def hotspots(session: Session, request: HotspotRequest) -> None:
     """List the places that will carry most of the target offences, each with how sure it is."""
-    from becalm.console.emit import View, check_ending
+    from becalm.console.emit import View
     from becalm.find.desk.hotspots import find_hotspots
     from becalm.find.files.hotspots import hotspot_rows, hotspots_csv, hotspots_geojson, hotspots_geopackage
 
-    for output_file in session.files:  # a minute of work would be lost on a name that cannot be written
-        check_ending(output_file, ENDINGS)
     answer = find_hotspots(session.open_desk(), request)
 
     def write_geojson(answer: HotspotAnswer) -> str:
