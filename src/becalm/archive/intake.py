@@ -24,10 +24,9 @@ from becalm.archive.manifest import (
     current_files,
     read_manifest,
     settle_versions,
-    sha256_of,
     write_manifest,
 )
-from becalm.formats.durable_files import sync_path
+from becalm.formats.durable_files import sha256_of, sync_path
 from becalm.tables import ArchiveFile, PartOrigin, TablePart, arrow_schema, check_schema
 from becalm.terms import ArchiveError, RowFault
 

@@ -8,9 +8,8 @@ and those must not push a whole month aside: they are added to it. `docs/decisio
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from functools import cached_property
@@ -261,18 +260,6 @@ def _read_current_edition(files: Sequence[ArchiveFile], root: Path) -> Edition |
         return None
     edition = _build_edition(files[0].version, [StagedFile(root / file.path, file) for file in files])
     return edition if all(path.is_file() for path in edition.paths) else None  # damaged: reading says so
-
-
-def sha256_of(path: Path, *, chunk_bytes: int = 1 << 20, watch: Callable[[bytes], None] | None = None) -> str:
-    """The SHA-256 of a file's bytes; `watch` sees each chunk on its way."""
-    with path.open("rb", buffering=0) as file_stream:
-        if watch is None:
-            return hashlib.file_digest(file_stream, "sha256").hexdigest()
-        digest = hashlib.sha256()
-        while chunk := file_stream.read(chunk_bytes):
-            digest.update(chunk)
-            watch(chunk)
-    return digest.hexdigest()
 
 
 def _from_json(entry: dict[str, object]) -> ArchiveFile:

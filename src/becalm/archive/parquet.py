@@ -22,7 +22,8 @@ from ibis import Schema, Table
 from ibis.backends import BaseBackend
 
 from becalm.archive.intake import open_intake
-from becalm.archive.manifest import MANIFEST, Manifest, current_files, read_manifest, sha256_of
+from becalm.archive.manifest import MANIFEST, Manifest, current_files, read_manifest
+from becalm.formats.durable_files import sha256_of
 from becalm.tables import TABLES, ArchiveFile, Intake
 from becalm.terms import ArchiveError, BecalmError, DependencyError, ReplayError, WorkspaceError
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 
-from becalm.archive.manifest import sha256_of
 from becalm.desk.context import Desk
+from becalm.formats.durable_files import sha256_of
 from becalm.ledger import Entry, Event, EventToAppend, Fact
 from becalm.workspace.config import CONFIG
 

@@ -1,6 +1,8 @@
-"""Files that survive a power cut: written whole or not at all, and on the disk before anybody is told so."""
+"""Files on the disk: written whole or not at all, safe before anybody is told so, and their hashes."""
 
+import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from threading import get_ident
 
@@ -30,3 +32,15 @@ def sync_path(path: Path) -> None:
         os.fsync(file_descriptor)
     finally:
         os.close(file_descriptor)
+
+
+def sha256_of(path: Path, *, chunk_bytes: int = 1 << 20, watch: Callable[[bytes], None] | None = None) -> str:
+    """The SHA-256 of a file's bytes; `watch` sees each chunk on its way."""
+    with path.open("rb", buffering=0) as file_stream:
+        if watch is None:
+            return hashlib.file_digest(file_stream, "sha256").hexdigest()
+        digest = hashlib.sha256()
+        while chunk := file_stream.read(chunk_bytes):
+            digest.update(chunk)
+            watch(chunk)
+    return digest.hexdigest()

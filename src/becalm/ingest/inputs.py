@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 
-from becalm.archive.manifest import sha256_of
+from becalm.formats.durable_files import sha256_of
 from becalm.formats.sheet import InputFile, file_refusal
 from becalm.terms import Fault, InputError
 

@@ -10,13 +10,13 @@ from datetime import date
 from typing import cast, get_args
 
 from becalm import __version__
-from becalm.archive.manifest import sha256_of
 from becalm.brief.request import BriefingPlan, RunRequest
 from becalm.desk import Desk, gaps_of, totals_of
 from becalm.find.core.request import HotspotRequest
 from becalm.find.desk.override import PIN as OVERRIDE_PIN
 from becalm.find.desk.override import active_entries, override_pins
 from becalm.find.files.splits import splits_path
+from becalm.formats.durable_files import sha256_of
 from becalm.formats.json_text import read_request
 from becalm.measure.core.request import By
 from becalm.tables import ArchiveFile, Source, choose_source, find_newest_whole_month

@@ -12,7 +12,6 @@ from typing import Any
 from shapely.geometry.base import BaseGeometry
 
 from becalm import __version__
-from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
 from becalm.find.core.backtest import backtest as backtest_methods
 from becalm.find.core.challenger import CHALLENGER, judge_challenger
@@ -24,6 +23,7 @@ from becalm.find.core.request import BacktestRequest, HotspotRequest, PlaceOptio
 from becalm.find.core.settings import FindSettings
 from becalm.find.desk.inputs import FindInputs, StudyRegion, define_region, load_inputs
 from becalm.find.desk.list_rules import harm_parameters, load_harm_weighting, load_rules, rule_parameters
+from becalm.formats.durable_files import sha256_of
 from becalm.methods.arrays import seed_generator
 from becalm.tables import HourPolicy
 from becalm.terms import Backtest, DependencyError, HotspotList, RunRecord, UsageError

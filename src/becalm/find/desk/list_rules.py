@@ -7,7 +7,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
 from becalm.find.core.harm import HarmWeighting
 from becalm.find.core.list_rules import Rules, check_one_answer, read_hours
@@ -22,6 +21,7 @@ from becalm.find.files.harm_tables import (
     read_group_weights,
 )
 from becalm.find.files.rules_file import read_rules
+from becalm.formats.durable_files import sha256_of
 from becalm.tables import find_moved_points
 from becalm.terms import GroupWeights, UsageError
 

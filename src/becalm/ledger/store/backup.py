@@ -18,8 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from becalm.archive.manifest import sha256_of
-from becalm.formats.durable_files import sync_path, write_durably
+from becalm.formats.durable_files import sha256_of, sync_path, write_durably
 from becalm.ledger.chain import format_instant, opening_hash
 from becalm.ledger.merkle import root_of_peaks
 from becalm.ledger.store.payloads import REWRITE_STATEMENTS

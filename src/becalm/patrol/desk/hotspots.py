@@ -8,7 +8,6 @@ from datetime import date
 from pathlib import Path
 from typing import cast
 
-from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk
 from becalm.find.desk.hotspots import HotspotAnswer, HotspotRequest, RecordOptions, find_hotspots
 from becalm.find.desk.override import (
@@ -18,6 +17,7 @@ from becalm.find.desk.override import (
     override_pins,
     read_overrides,
 )
+from becalm.formats.durable_files import sha256_of
 from becalm.formats.json_text import data_digest
 from becalm.patrol.core.owed_dosage import ListedPlace, places_from_list
 from becalm.patrol.core.plan_inputs import Arm

@@ -12,9 +12,9 @@ from datetime import date, timedelta
 from functools import partial
 from pathlib import Path
 
-from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk, collect_errors
 from becalm.find.desk.hotspots import HotspotAnswer
+from becalm.formats.durable_files import sha256_of
 from becalm.patrol.core.capacity import Capacity, assess_capacity, fit_dosage
 from becalm.patrol.core.owed_dosage import dose_places, select_places
 from becalm.patrol.core.plan_inputs import (

@@ -8,8 +8,8 @@ from datetime import date
 from pathlib import Path
 from typing import cast
 
-from becalm.archive.manifest import sha256_of
 from becalm.desk import Desk, record_event, recorded_action
+from becalm.formats.durable_files import sha256_of
 from becalm.ledger import Entry, Fact
 from becalm.patrol.core.plan_inputs import Arm, PatrolPlace
 from becalm.patrol.core.policy import ArmRule
