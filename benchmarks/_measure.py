@@ -1,4 +1,4 @@
-"""What the benchmarks share: a median of repeats, and one line for the table."""
+"""What the benchmarks share: a median of repeats, and one row of figures with what is asked of them."""
 
 from __future__ import annotations
 
@@ -21,9 +21,30 @@ def seconds(work: Callable[[], object], *, repeats: int = 5) -> float:
 
 
 def report(
-    benchmark: str, ours: float, peer: str = "", theirs: float | None = None, target: str = ""
+    benchmark: str,
+    figure: float,
+    peer: str = "",
+    peer_figure: float | None = None,
+    *,
+    unit: str = "s",
+    most: float | None = None,
+    least: float | None = None,
+    most_mb: float | None = None,
+    least_ratio: float | None = None,
+    peak_mb: float | None = None,
 ) -> None:
-    """Print one line for the table, with this process's peak memory so far."""
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    row = {"benchmark": benchmark, "seconds": ours, "target": target, "peak_mb": peak_mb}
-    print(json.dumps({**row, **({"peer": peer, "peer_seconds": theirs} if peer else {})}), flush=True)
+    """Print one row: a figure (seconds unless said), its peer's in the same run, and the agreed bounds.
+
+    The ratio is the peer's figure over ours. `peak_mb` is this process's peak so far where none is given.
+    """
+    row = {
+        "benchmark": benchmark,
+        "figure": figure,
+        "unit": unit,
+        "peak_mb": peak_mb or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "most": most,
+        "least": least,
+        "most_mb": most_mb,
+        "least_ratio": least_ratio,
+    }
+    print(json.dumps({**row, **({"peer": peer, "peer_figure": peer_figure} if peer else {})}), flush=True)

@@ -1,43 +1,84 @@
-"""Runs the benchmarks of this folder one after the other, and prints one table of what they measured."""
+"""Runs the benchmarks of this folder one after the other; writes their figures to results/.
+
+Each script has a file of its own there, so that a run of some leaves the figures of the others as they were;
+the table in results/README.md is made of all of them.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from datetime import datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 FOLDER = Path(__file__).parent
-COLUMNS = ("benchmark", "becalm", "peer", "peer's time", "ratio", "peak memory", "target")
+RESULTS = FOLDER / "results"
+COLUMNS = ("benchmark", "becalm", "peer", "peer's", "ratio", "peak", "asked", "verdict")
+HEAD = """<!-- Written by `make bench`; run it anew rather than change it. -->
+
+# What the benchmarks measured
+
+Medians. The ratio is the peer's figure over ours in the same run: above 1, becalm is quicker.
+What counts is the ratio, since seconds change with the machine and with what else runs on it; the load is that of the last
+minute, before and after.
+"""
 
 
-def main(wanted: list[str]) -> int:
+def main(words: list[str]) -> int:
     """Run those whose names hold one of the words, or all."""
-    scripts = [path for path in sorted(FOLDER.glob("*.py")) if is_wanted(path, wanted)]
-    rows, failed = [], []
-    for script in scripts:
-        print(f"{script.name} ...", flush=True)
-        done = subprocess.run([sys.executable, script], stdout=subprocess.PIPE, text=True, check=False)
-        rows += list(measured(done.stdout))
-        failed += [script.name] if done.returncode else []
-    Console().print(as_table(rows))
-    if failed:
-        print(f"These ended with an error: {', '.join(failed)}", file=sys.stderr)
-    return 1 if failed else 0
+    RESULTS.mkdir(exist_ok=True)
+    broken = [script.name for script in scripts(words) if not run(script)]
+    table = table_text(sorted(RESULTS.glob("*.json")))
+    (RESULTS / "README.md").write_text(table, "utf-8")
+    print(table)
+    if broken:
+        print(f"These ended with an error: {', '.join(broken)}", file=sys.stderr)
+    return 1 if broken else 0
 
 
-def is_wanted(path: Path, words: list[str]) -> bool:
-    """Whether this file is a benchmark that was asked for."""
-    is_benchmark = path.name != Path(__file__).name and not path.name.startswith("_")
-    return is_benchmark and (not words or any(word in path.stem for word in words))
+def scripts(words: list[str]) -> list[Path]:
+    """The benchmarks whose names hold one of the words; all where there is no word."""
+    names = (path for path in sorted(FOLDER.glob("[!_]*.py")) if path.name != Path(__file__).name)
+    return [path for path in names if not words or any(word in path.stem for word in words)]
 
 
-def measured(printed: str) -> Iterator[Mapping[str, Any]]:
+def run(script: Path) -> bool:
+    """Run one benchmark and keep its figures and the machine; whether it ended well."""
+    print(f"{script.name} ...", flush=True)
+    before = os.getloadavg()[0]
+    ended = subprocess.run([sys.executable, script], stdout=subprocess.PIPE, text=True, check=False)
+    rows = list(figures(ended.stdout))
+    if ended.returncode == 0:
+        machine = {**describe_machine(), "load_before": before, "load_after": os.getloadavg()[0]}
+        text = json.dumps({"machine": machine, "rows": rows}, indent=2, ensure_ascii=False)
+        (RESULTS / f"{script.stem}.json").write_text(text + "\n", "utf-8")
+    return ended.returncode == 0
+
+
+def describe_machine() -> dict[str, Any]:
+    """What a reader must know to compare: versions, system, cores, day."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=FOLDER, capture_output=True, text=True, check=False
+    )
+    return {
+        "becalm": version("becalm"),
+        "commit": commit.stdout.strip(),
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+        "duckdb": version("duckdb"),
+        "system": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "day": datetime.now().astimezone().date().isoformat(),
+    }
+
+
+def figures(printed: str) -> Iterator[dict[str, Any]]:
     """The lines that are measurements; the others are shown as they are."""
     for line in printed.splitlines():
         try:
@@ -50,33 +91,72 @@ def measured(printed: str) -> Iterator[Mapping[str, Any]]:
             print(f"  {line}")
 
 
-def as_table(rows: list[Mapping[str, Any]]) -> Table:
-    """The measurements side by side."""
-    table = Table(*COLUMNS, title="becalm against its peers, each pair in one run")
-    for row in rows:
-        table.add_row(*cells(row))
-    return table
+def table_text(paths: list[Path]) -> str:
+    """One Markdown table of all figures, a heading for each script with its machine."""
+    parts = [HEAD]
+    for path in paths:
+        result = json.loads(path.read_text("utf-8"))
+        machine = result["machine"]
+        parts.append(f"## {path.stem}\n")
+        parts.append(
+            "becalm {becalm} at {commit}, {day}; Python {python}, NumPy {numpy}, DuckDB {duckdb}; {system}, "
+            "{cores} cores, load {load_before:.1f} to {load_after:.1f}.\n".format(**machine)
+        )
+        parts.append(
+            "\n".join([line(COLUMNS), line(["---"] * len(COLUMNS)), *map(line, map(cells, result["rows"]))])
+        )
+        parts.append("")
+    return "\n".join(parts)
+
+
+def line(texts: Any) -> str:
+    """One row of a Markdown table."""
+    return f"| {' | '.join(str(text).replace('|', '/') for text in texts)} |"
 
 
 def cells(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """One measurement as text. The ratio is the peer's time over ours: above 1, becalm is faster."""
-    seconds, peer_seconds = row.get("seconds"), row.get("peer_seconds")
-    ratio = f"{peer_seconds / seconds:.2f}" if seconds and peer_seconds else ""
-    peak = f"{row['peak_mb']:,.0f} MB" if row.get("peak_mb") else ""
+    """One measurement as text."""
+    figure, peer_figure, unit = row["figure"], row.get("peer_figure"), row["unit"]
+    ratio = f"{peer_figure / figure:.2f}" if figure and peer_figure else ""
     return (
         row["benchmark"],
-        duration(seconds),
+        quantity(figure, unit),
         row.get("peer", ""),
-        duration(peer_seconds),
+        quantity(peer_figure, unit),
         ratio,
-        peak,
-        row.get("target", ""),
+        quantity(row["peak_mb"], "MB"),
+        "; ".join(
+            f"{name} {sign} {quantity(bound, what)}".strip() for name, sign, bound, what, _ in bounds(row)
+        ),
+        verdict(row),
     )
 
 
-def duration(seconds: float | None) -> str:
-    """Seconds with three figures that matter."""
-    return "" if seconds is None else f"{seconds:.3g} s"
+def bounds(row: Mapping[str, Any]) -> Iterator[tuple[str, str, float, str, bool]]:
+    """Each bound agreed for a row: of what, sign, value, unit, and whether it is kept."""
+    figure, unit = row["figure"], row["unit"]
+    if row["most"] is not None:
+        yield "", "≤", row["most"], unit, figure <= row["most"]
+    if row["least"] is not None:
+        yield "", "≥", row["least"], unit, figure >= row["least"]
+    if row["most_mb"] is not None:
+        yield "peak", "≤", row["most_mb"], "MB", row["peak_mb"] <= row["most_mb"]
+    if row["least_ratio"] is not None:
+        yield "ratio", "≥", row["least_ratio"], "", row["peer_figure"] / figure >= row["least_ratio"]
+
+
+def verdict(row: Mapping[str, Any]) -> str:
+    """Whether every bound is kept; nothing where none was agreed."""
+    kept = [is_kept for *_, is_kept in bounds(row)]
+    return "" if not kept else "kept" if all(kept) else "**missed**"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """A figure with three digits that matter, and its unit."""
+    if value is None:
+        return ""
+    digits = f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+    return f"{digits} {unit}".strip()
 
 
 if __name__ == "__main__":

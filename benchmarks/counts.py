@@ -93,7 +93,7 @@ def main() -> None:
             seconds(ours),
             f"pyarrow {pa.__version__} + numpy {np.__version__}",
             seconds(lambda: by_numpy(root)),
-            "0.5 s",
+            most=0.5,
         )
 
 

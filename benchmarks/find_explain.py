@@ -70,7 +70,7 @@ def counting() -> None:
             seconds(ours),
             f"NumPy {np.__version__} floor and bincount",
             seconds(theirs),
-            "3x",
+            least_ratio=3,
         )
 
 
@@ -102,14 +102,14 @@ def clusters() -> None:
         seconds(analytic, repeats=15),
         f"{peer} with its neighbours ({theirs:.1f} s without), unadjusted",
         theirs + made,
-        "500x",
+        least_ratio=500,
     )
     report(
         "permutation p of Gi* with BH on 160,000 cells",
         seconds(lambda: adjust(permutation_p(values, neighbours), "BH")),
         f"{peer}, 999 permutations",
         sampled,
-        "70x",
+        least_ratio=70,
     )
 
 
@@ -133,7 +133,7 @@ def smoothing() -> None:
             seconds(ours),
             f"KDEpy {KDEpy.__version__} FFT, not corrected",
             seconds(theirs, repeats=1),
-            "10x",
+            least_ratio=10,
         )
 
 
@@ -155,7 +155,7 @@ def repeats() -> None:
         theirs = seconds(lambda: pointpats.Knox(points, times, delta=200, tau=14, permutations=99), repeats=1)
     ours = seconds(lambda: knox((x, y, days)))
     peer = f"pointpats {pointpats.__version__}"
-    report("Knox of 20,000 events, 99 random orders", ours, peer, theirs, "200x")
+    report("Knox of 20,000 events, 99 random orders", ours, peer, theirs, least_ratio=200)
 
 
 def million() -> None:
@@ -163,7 +163,7 @@ def million() -> None:
     x, y = clustered(1_000_000)
     days = rng.integers(0, 1_000, len(x))
     spent = seconds(lambda: knox((x, y, days)), repeats=1)
-    report("Knox of 1,000,000 events, 99 random orders", spent, target="1 GB")
+    report("Knox of 1,000,000 events, 99 random orders", spent, most_mb=1_000)
 
 
 PARTS = {

@@ -23,6 +23,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
+from _measure import report
 from numpy.typing import NDArray
 
 ROWS, MONTHS, TURNS = 10_000_000, 24, 3
@@ -68,15 +69,15 @@ def main(rows: int) -> int:
     print(f"bare DuckDB copy  {bare_s:6.2f} s  peak {bare_mb:6,.0f} MB")
     print(f"becalm ingest     {ours_s:6.2f} s  peak {ours_mb:6,.0f} MB")
     print(f"ratio {ours_s / bare_s:.2f} (goal: at most {GOAL_RATIO}, and {GOAL_MB:,} MB)")
-    record = {
-        "benchmark": f"ingest of {rows:,} police.uk rows",
-        "seconds": ours_s,
-        "peer": f"DuckDB {duckdb.__version__} csv to Parquet",
-        "peer_seconds": bare_s,
-        "target": f"at most {GOAL_RATIO} times the peer, {GOAL_MB:,} MB",
-        "peak_mb": ours_mb,
-    }
-    print(json.dumps(record))
+    report(
+        f"ingest of {rows:,} police.uk rows",
+        ours_s,
+        f"DuckDB {duckdb.__version__} csv to Parquet",
+        bare_s,
+        most_mb=GOAL_MB,
+        least_ratio=1 / GOAL_RATIO,
+        peak_mb=ours_mb,
+    )
     return 0
 
 
@@ -91,10 +92,10 @@ def ingest(work: Path, rows: int) -> tuple[float, float]:
     becalm, workspace = str(Path(sys.executable).with_name("becalm")), work / "workspace"
     shutil.rmtree(workspace, ignore_errors=True)
     subprocess.run([becalm, "init", str(workspace)], check=True, stdout=subprocess.DEVNULL)
-    report = work / "report.json"
+    answer = work / "report.json"
     command = [becalm, "ingest", str(work / "csv"), "--workspace", str(workspace), "--format", "json"]
-    took = timed(command, output=report)
-    loaded = sum(file["loaded"] for file in json.loads(report.read_text("utf-8"))["files"])
+    took = timed(command, output=answer)
+    loaded = sum(file["loaded"] for file in json.loads(answer.read_text("utf-8"))["files"])
     if loaded != rows:
         raise SystemExit(f"only {loaded:,} of {rows:,} rows were loaded")
     return took

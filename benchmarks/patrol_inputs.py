@@ -33,14 +33,12 @@ def main() -> None:
     pace = book.paces["vehicle"]
     ours = seconds(lambda: build_street_table(network, stops, "vehicle", pace, quantile=0.8), repeats=3)
     theirs = seconds(lambda: all_pairs(streets), repeats=1)
-    report(f"ways between {STOPS} stops", ours, "scipy, every junction to every other", theirs, "<= 2 s")
+    report(f"ways between {STOPS} stops", ours, "scipy, every junction to every other", theirs, most=2)
     places = places_of(stops)
     traces = fixes(rng, places)
     plain = seconds(lambda: nearest_only(traces, places), repeats=3)
     work = seconds(lambda: visits_from_traces(traces, places, book.delivered), repeats=3)
-    report(
-        f"{traces.size:,} fixes to visits", work, "numpy, distance to every hotspot", plain, "a few seconds"
-    )
+    report(f"{traces.size:,} fixes to visits", work, "numpy, distance to every hotspot", plain, most=5)
 
 
 def network_of(streets: Streets) -> StreetNetwork:

@@ -114,9 +114,9 @@ def measure(name: str, folder: Path, ledger: Ledger) -> None:
         alone.append(median(timed(lambda: ledger.append([arrest()]), ALONE // 3)))
     assert ledger.head().size == entry.seq + ROUNDS * (WRITERS * EACH + ALONE // 3)
     ours, peer = f"by {WRITERS} writers ({name})", f"sqlite {sqlite3.sqlite_version}, 1 commit each"
-    report(f"append 1 event {ours}", median(shared), "itself, 1 writer", median(alone), "5x")
-    report(f"append 1 event {ours}", median(shared), peer, median(plain), "5x")
-    report(f"p99 of an append {ours}", median(waits), "fdatasync p99", median(slowest), "0.2x")
+    report(f"append 1 event {ours}", median(shared), "itself, 1 writer", median(alone), least_ratio=5)
+    report(f"append 1 event {ours}", median(shared), peer, median(plain), least_ratio=5)
+    report(f"p99 of an append {ours}", median(waits), "fdatasync p99", median(slowest), least_ratio=0.2)
 
 
 def main() -> None:

@@ -53,9 +53,9 @@ def ask(ledger: Ledger, where: str, unindexed: float) -> None:
     by_actor = seconds(lambda: list(ledger.entries(kinds=SEEN, actor="officer 42")), repeats=3)
     found = sum(1 for _ in ledger.entries(kinds=SEEN, actor="officer 42"))
     many = f"{MANY:,} accesses"
-    report(f"who saw a person, {many} ({where})", by_person, "without an index", unindexed, "< 2 s")
+    report(f"who saw a person, {many} ({where})", by_person, "without an index", unindexed, most=2)
     report(
-        f"whom an actor saw: {found:,} of {many} ({where})", by_actor, "without an index", unindexed, "< 2 s"
+        f"whom an actor saw: {found:,} of {many} ({where})", by_actor, "without an index", unindexed, most=2
     )
 
 

@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 
 import duckdb
+from _measure import report
 
 TARGET_SECONDS = 15
 BECALM = Path(sys.executable).with_name("becalm")
@@ -30,16 +31,15 @@ def main() -> None:
         done = subprocess.run([BECALM, *words], check=True, capture_output=True, text=True)
         seconds = time.perf_counter() - started
         peak_mb = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
-        told = json.loads(done.stdout)
-        row = {
-            "benchmark": f"simulate {told['incidents']:,} incidents, {told['places']:,} places, all files",
-            "seconds": round(seconds, 2),
-            "peer": f"DuckDB {duckdb.__version__}, bare copy of its CSV files to CSV",
-            "peer_seconds": round(copy_with_duckdb(folder), 2),
-            "target": f"at most {TARGET_SECONDS} s",
-            "peak_mb": round(peak_mb),
-        }
-        print(json.dumps(row))
+        answer = json.loads(done.stdout)
+        report(
+            f"simulate {answer['incidents']:,} incidents, {answer['places']:,} places, all files",
+            seconds,
+            f"DuckDB {duckdb.__version__}, bare copy of its CSV files to CSV",
+            copy_with_duckdb(folder),
+            most=TARGET_SECONDS,
+            peak_mb=peak_mb,
+        )
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
