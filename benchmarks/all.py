@@ -25,8 +25,8 @@ HEAD = """<!-- Written by `make bench`; run it anew rather than change it. -->
 # What the benchmarks measured
 
 Medians. The ratio is the peer's figure over ours in the same run: above 1, becalm is quicker.
-What counts is the ratio, since seconds change with the machine and with what else runs on it; the load is that of the last
-minute, before and after.
+What counts is the ratio, since seconds change with the machine and with what else runs on it; the
+load is that of the last minute, before and after.
 """
 
 
