@@ -13,7 +13,7 @@ from becalm.find.core.hotspots import find_hotspots
 from becalm.find.core.place_panel import build_panel
 from becalm.find.core.settings import FindSettings, Targets
 from becalm.methods.blend import widen_posterior
-from becalm.methods.ranks import draw_rates, rank_certainty
+from becalm.methods.rank_certainty import draw_rates, rank_certainty
 from becalm.simulate.city import simulate_city
 from becalm.simulate.settings import OFFENCES, Settings
 from becalm.simulate.truth import place_months

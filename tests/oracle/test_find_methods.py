@@ -29,7 +29,7 @@ from becalm.methods.faded_counts import (
 from becalm.methods.forecast_scores import draw_resamples, mean_interval, paired_interval
 from becalm.methods.grid import build_grid, clip_cells, clip_squares, to_cells
 from becalm.methods.neighbourhood import smooth_raster
-from becalm.methods.ranks import draw_rates, rank_certainty
+from becalm.methods.rank_certainty import draw_rates, rank_certainty
 
 RNG = np.random.default_rng(11)
 

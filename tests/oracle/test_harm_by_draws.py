@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from becalm.methods.blend import GammaPosterior, weighted_sum
-from becalm.methods.ranks import draw_rates, rank_certainty
+from becalm.methods.rank_certainty import draw_rates, rank_certainty
 
 WEIGHTS = (7973.4, 799.6, 189.2)
 

@@ -1,7 +1,5 @@
 """How does a period compare with its baselines? Reads the counts and asks `measure`."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 

@@ -7,7 +7,7 @@ from datetime import date
 import shapely
 from shapely.geometry.base import BaseGeometry
 
-from becalm.tables.arrays import Bools, Floats, Ints
+from becalm.methods.arrays import Bools, Floats, Ints
 from becalm.terms import WorkspaceError
 
 

@@ -1,7 +1,8 @@
 """The one place where things are counted, so that no two pages can disagree.
 
 Each function keeps an Ibis expression until it is a count; what comes out are small arrays, the
-same on every engine and in the same order. Places are counted in `place_counts`, months in `monthly_totals`.
+same on every engine and in the same order. Places are counted in
+`place_counts`, months in `months_on_record`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from ibis import Table
 
-from becalm.tables.arrays import Ints
-from becalm.tables.monthly_totals import RecordScope, find_scope, first_day_of, last_day_of
+from becalm.methods.arrays import Ints
+from becalm.tables.months_on_record import RecordScope, find_scope, first_day_of, last_day_of
 from becalm.terms import Period, QuestionError
 
 UNKNOWN = "unknown"
@@ -125,6 +126,13 @@ def count_published(
         finder=_look_up(source_rows.offence_group, found_by or {}),
     )
     return _count_groups(source_rows, by, "month", start_days, record_scope, exclude_groups, without_day=0)
+
+
+def count_matched(outcomes: Table, incidents: Table) -> tuple[int, int]:
+    """How many incidents with an outcome are among these incidents, and how many have one at all?"""
+    known_keys = outcomes.filter(outcomes.outcome.notnull()).select("source", "incident_id").distinct()
+    matched_keys = known_keys.semi_join(incidents, ["source", "incident_id"])
+    return int(matched_keys.count().to_pyarrow().as_py()), int(known_keys.count().to_pyarrow().as_py())
 
 
 def _list_times(scope: RecordScope, unit: TimeUnit, period: Period | None) -> tuple[date, ...]:

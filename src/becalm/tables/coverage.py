@@ -13,9 +13,9 @@ import ibis
 import numpy as np
 from ibis import Table
 
-from becalm.tables.archive import COUNT_TABLES, ArchiveFile
-from becalm.tables.arrays import Floats, Ints
-from becalm.tables.monthly_totals import MonthlyTotals, first_day_of, last_day_of
+from becalm.methods.arrays import Floats, Ints
+from becalm.tables.archive_protocol import COUNT_TABLES, ArchiveFile
+from becalm.tables.months_on_record import MonthlyTotals, first_day_of, last_day_of
 from becalm.terms import Gap, RowFault
 
 REPEATED_ROW = "the whole row repeats an earlier one"

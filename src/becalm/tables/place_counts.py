@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 from ibis import Table
 
-from becalm.tables.arrays import Floats, Ints
-from becalm.tables.monthly_totals import find_scope, list_months
+from becalm.methods.arrays import Floats, Ints
+from becalm.tables.months_on_record import find_scope, list_months
 from becalm.terms import QuestionError, UsageError
 
 LEAST_M = 1e-3  # below it, the numbers of cells are beyond what an engine can count

@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from ibis import Table
 
-from becalm.tables.arrays import Floats, Ints
+from becalm.methods.arrays import Floats, Ints
 from becalm.tables.place_counts import add_cells, cell_keys, check_cell_size, filter_records, to_integers
 
 HOUR_S, DAY_S, HOURS_OF_WEEK = 3600, 86_400, 168

@@ -1,7 +1,5 @@
 """The city: its coordinate system, clock, boroughs and command units. Facts, no shapes."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -14,8 +14,6 @@ BecalmError
 └── PlanError        12  no patrol plan can be made of this, or a plan breaks a rule
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar, Self

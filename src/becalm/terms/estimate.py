@@ -1,7 +1,5 @@
 """A number that says how sure it is."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

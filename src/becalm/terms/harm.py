@@ -1,7 +1,5 @@
 """Harm: how much worse is one offence than another by one index, and what makes up the harm of a place?"""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -30,7 +28,7 @@ class Harm:
     index: str
     edition: str
 
-    def __add__(self, addend: Harm) -> Harm:
+    def __add__(self, addend: "Harm") -> "Harm":
         if (self.index, self.edition) != (addend.index, addend.edition):
             raise QuestionError(
                 f"Harm by {self.index} {self.edition} cannot be added to harm by {addend.index} "

@@ -1,7 +1,5 @@
 """Micro-hotspots: the places that carry most of an offence, how sure the list is, how well it foretells."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum

@@ -1,7 +1,5 @@
 """What came in, what did not and why, and which months the records do not cover."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal

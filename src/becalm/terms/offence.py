@@ -1,7 +1,5 @@
 """Offence groups: the reviewed table from the source's words to the groups we compare."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date

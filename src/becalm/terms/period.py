@@ -1,7 +1,5 @@
 """Periods of whole civil days, and the ways in which people write them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,20 +14,9 @@ PERIOD_FORMS: Final = (
     "Write 2020-04 (a month), 2020-04..2020-05 (months, both included), 2020-W14..2020-W19 (ISO weeks, "
     'both included), 2020-04-01..2020-05-12 (days, both included), 2020 (a year) or "last 6 weeks".'
 )
-_NUMBER_WORDS = [
-    "one",
-    "two",
-    "three",
-    "four",
-    "five",
-    "six",
-    "seven",
-    "eight",
-    "nine",
-    "ten",
-    "eleven",
-    "twelve",
-]
+_NUMBER_WORDS: Final = [
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+]  # fmt: skip
 MOST_UNITS_BACK: Final = 5_000
 _LAST_PATTERN: Final = re.compile(
     r"(?:the\s+)?last\s+(?:(?P<number>\d+|[a-z]+)\s+)?(?P<unit>day|week|month)s?", re.IGNORECASE
@@ -41,19 +28,9 @@ _UNIT_PATTERNS: Final = {
     "year": re.compile(r"[12]\d{3}", re.ASCII),
 }
 _MONTH_NAMES: Final = [
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-]
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+]  # fmt: skip
 _LOOSE_PATTERNS: Final = (
     r"(?P<year>\d{4})[-/.](?P<month>\d{1,2})[-/.](?P<day>\d{1,2})",
     r"(?P<day>\d{1,2})[-/.](?P<month>\d{1,2})[-/.](?P<year>\d{4})",
@@ -106,11 +83,11 @@ class Period:
             first_day = (first_day + timedelta(days=32)).replace(day=1)
         return tuple(month_texts)
 
-    def overlaps(self, period: Period) -> bool:
+    def overlaps(self, period: "Period") -> bool:
         """Whether a day lies in both."""
         return self.start < period.end and period.start < self.end
 
-    def holds(self, period: Period) -> bool:
+    def holds(self, period: "Period") -> bool:
         """Whether every day of that one lies in this one."""
         return self.start <= period.start and period.end <= self.end
 

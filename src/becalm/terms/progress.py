@@ -1,7 +1,5 @@
 """How long work says how far it has come, without knowing who listens."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol

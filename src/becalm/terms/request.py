@@ -4,8 +4,6 @@ From the fields of a request the commands make their options, the run record its
 its JSON schema; pages and programs are served from the same declaration.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 from datetime import date

@@ -1,7 +1,5 @@
 """The record of a run: all that is needed to repeat it byte for byte."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime

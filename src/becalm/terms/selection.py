@@ -1,7 +1,5 @@
 """The rules that a list of places keeps, what each of them costs, and who overrode what."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal

@@ -30,7 +30,7 @@ from becalm.methods.arrays import Floats, Ints
 from becalm.methods.blend import GammaPosterior
 from becalm.methods.grid import CellGrid
 from becalm.methods.place_set import PlaceSet
-from becalm.methods.ranks import RankCertainty, draw_rates, rank_certainty
+from becalm.methods.rank_certainty import RankCertainty, draw_rates, rank_certainty
 from becalm.terms import (
     Churn,
     Estimate,

@@ -1,7 +1,5 @@
 """What a period is compared with: the same period of another year, several years, or any other days."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

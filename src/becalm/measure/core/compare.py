@@ -1,7 +1,5 @@
 """A period against its baselines: counts, differences, ratios with intervals, group by group."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,5 @@
 """What a reader must know before believing a comparison."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date

@@ -1,7 +1,5 @@
 """How much each group varies beyond Poisson chance, by its own history."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta

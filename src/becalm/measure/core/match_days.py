@@ -1,7 +1,5 @@
 """Like with like: which days of a baseline are compared with which days of the period."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """What a comparison may be asked with."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Literal

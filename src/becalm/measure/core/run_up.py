@@ -1,7 +1,5 @@
 """How did the total run up to the period, beside the same months of the baseline year?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date

@@ -1,7 +1,5 @@
 """The counts that are compared: one series per group that occurs, and their total above them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta

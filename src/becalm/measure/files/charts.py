@@ -1,7 +1,5 @@
 """The pictures of a comparison: the change of each group, and the months that led up to the period."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from markupsafe import Markup

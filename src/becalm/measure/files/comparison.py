@@ -1,7 +1,5 @@
 """A comparison as files that other programs read, and as text for a terminal of 80 columns."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Final
 

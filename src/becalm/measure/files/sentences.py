@@ -1,7 +1,5 @@
 """What the figures say, in whole sentences that claim no more than the figures do."""
 
-from __future__ import annotations
-
 import math
 
 from becalm.measure.core.baseline import Baseline

@@ -9,7 +9,7 @@ import ibis
 import numpy as np
 from ibis import Table
 
-from becalm.tables.arrays import Ints
+from becalm.methods.arrays import Ints
 from becalm.terms import Gap, Period, QuestionError
 
 Row = dict[str, Any]  # a row of a query's answer
