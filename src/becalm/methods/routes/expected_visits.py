@@ -175,7 +175,6 @@ def _sum_visits(
 def _compute_marginals(
     walker: Walker, visit_weight: Floats, lengths: Ints, links: Links, sums: tuple[Floats, Floats]
 ) -> tuple[Floats, Floats]:
-    """How often is each place visited in each slot, and for how long?"""
     free_sums, visit_sums = sums
     n, last_slot = visit_weight.shape[1], walker.slots
     free_mass, wait_mass = np.zeros((2, last_slot + 1, n + 1, GROUP_SIZE)), np.zeros((2, n + 1, GROUP_SIZE))

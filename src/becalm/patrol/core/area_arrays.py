@@ -1,7 +1,5 @@
 """The inputs as arrays, one area at a time: slots, places, ways and units, ready for the kernel."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import cached_property
@@ -108,7 +106,9 @@ def build_area(inputs: PlanInputs, name: str, grid: SlotGrid, key: bytes) -> Are
         sorted((s for s in inputs.shifts if s.area == name), key=lambda s: (s.hours.start, s.unit, s.day))
     )
     travel_kinds = sorted({(shift.mode, shift.base) for shift in shifts})
-    dose_factor = _dose_factors(inputs, places, grid)
+    days = [inputs.first_day + timedelta(days=d) for d in range(int(grid.day_index.max()) + 1)]
+    dose_by_day = np.array([[dose_factor_on(inputs, place, day) for day in days] for place in places])
+    dose_factor = dose_by_day.reshape(len(places), len(days))[:, grid.day_index]
     dose_days = np.array([total_dose_factor(inputs, place) for place in places])
     return AreaArrays(
         area=name,
@@ -136,12 +136,6 @@ def total_dose_factor(inputs: PlanInputs, place: PatrolPlace) -> float:
     """How many whole days' dosage is a place owed over the plan?"""
     days = (inputs.first_day + timedelta(days=d) for d in range(inputs.days))
     return sum(dose_factor_on(inputs, place, day) for day in days)
-
-
-def _dose_factors(inputs: PlanInputs, places: tuple[PatrolPlace, ...], grid: SlotGrid) -> Floats:
-    days = [inputs.first_day + timedelta(days=d) for d in range(int(grid.day_index.max()) + 1)]
-    dose_factor_by_day = np.array([[dose_factor_on(inputs, place, day) for day in days] for place in places])
-    return dose_factor_by_day.reshape(len(places), len(days))[:, grid.day_index]
 
 
 def _closed_slots(places: tuple[PatrolPlace, ...], grid: SlotGrid, dose_factor: Floats) -> Bytes:

@@ -1,41 +1,16 @@
 """How well can an attacker who has watched every visit foretell the next one?"""
 
-from __future__ import annotations
-
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from becalm.methods.arrays import Bools, Floats, Ints, Singles
-from becalm.patrol.core.attack_features import (
-    Feature,
-    history_features,
-    insider_features,
-    smooth_circle,
-    static_features,
-)
-from becalm.patrol.core.attack_moments import (
-    SLOTS,
-    STEP_S,
-    MomentGrid,
-    build_moments,
-    count_starts_by_day,
-    label_moments,
-)
+from becalm.methods.arrays import Bools, Floats, Singles
+from becalm.patrol.core import attack_features, attack_moments, predictability
+from becalm.patrol.core.attack_moments import MomentGrid
 from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK
-from becalm.patrol.core.predictability import (
-    HISTORY,
-    INSIDER,
-    STATIC,
-    Attack,
-    AttackPredictions,
-    AttackSettings,
-    Certificate,
-    find_longest_dead_zone,
-    score_attack,
-)
+from becalm.patrol.core.predictability import Attack, AttackPredictions, AttackSettings, Certificate
 from becalm.patrol.core.visit_log import VisitLog, build_visit_log
 from becalm.terms import QuestionError
 from becalm.terms.progress import Advance, ignore_progress
@@ -61,7 +36,7 @@ def certify(
 
     Raises QuestionError where the log is too short, too silent or holds too few visits.
     """
-    moments = build_moments(log, settings)
+    moments = attack_moments.build_moments(log, settings)
     visit_predictions = [_predict(log, moments, settings, rng, advance) for rng in rngs]
     # The same attack on visits that nobody could foretell: what it gains there is the attack's own noise, and
     # a gain on the log means nothing without it.
@@ -93,7 +68,7 @@ def _predict(
     advance: Advance,
 ) -> AttackPredictions:
     """Train each attacker on drawn moments of the train days and let it foretell the test days."""
-    has_start_at, is_under_way = label_moments(log, moments, settings.window_minutes * 60)
+    has_start_at, is_under_way = attack_moments.label_moments(log, moments, settings.window_minutes * 60)
     is_usable = moments.open & ~is_under_way
     train_rows = np.flatnonzero((is_usable & moments.is_train).ravel())
     test_rows = np.flatnonzero((is_usable & moments.is_test).ravel())
@@ -110,11 +85,19 @@ def _predict(
     used_rows = np.concatenate([train_rows, test_rows])
     # Each attacker knows all that the one before it knows, and trains on the same moments: their difference
     # is then worth of the added knowledge alone.
-    feature_lists = [(STATIC, static_features), (HISTORY, history_features)]
-    feature_lists += [(INSIDER, insider_features)] if log.units else []
+    feature_lists = [
+        (predictability.STATIC, attack_features.static_features),
+        (predictability.HISTORY, attack_features.history_features),
+    ]
+    if log.units:
+        feature_lists.append((predictability.INSIDER, attack_features.insider_features))
     features, chances = np.empty((len(used_rows), 0), dtype=np.float32), {}
     for attacker, list_features in feature_lists:
-        features = np.hstack([features, _feature_columns(list_features(log, moments), used_rows)])
+        # A column each, taken at once: all features of all moments together would not fit into memory.
+        added_features = [
+            np.ascontiguousarray(feature).ravel()[used_rows] for _, feature in list_features(log, moments)
+        ]
+        features = np.column_stack([features, *added_features])
         chances[attacker] = _train_and_predict(features, has_start[used_rows], len(train_rows), rng)
     advance(1)
     return AttackPredictions(
@@ -123,11 +106,6 @@ def _predict(
         chances=chances,
         trained=len(train_rows),
     )
-
-
-def _feature_columns(features: Iterator[Feature], moment_rows: Ints) -> Singles:
-    # A column each, taken at once: all features of all moments together would not fit into memory.
-    return np.stack([np.ascontiguousarray(feature).ravel()[moment_rows] for _, feature in features], axis=1)
 
 
 def _train_and_predict(
@@ -156,13 +134,12 @@ def _score(
 ) -> Attack:
     moment_of_visit = np.clip(moments.moment_at(log.start_s), 0, None)
     start_clock_s = moments.minute[moment_of_visit] * 60 + log.start_s - moments.at_s[moment_of_visit]
-    dead_zone = find_longest_dead_zone(log, moments.covers(log), start_clock_s)
-    return score_attack(predictions, settings, dead_zone, rng)
+    dead_zone = predictability.find_longest_dead_zone(log, moments.covers(log), start_clock_s)
+    return predictability.score_attack(predictions, settings, dead_zone, rng)
 
 
 def _visit_notes(log: VisitLog, moments: MomentGrid) -> tuple[str, ...]:
-    """Hotspots that are visited in the train days alone, in the test days alone, or in neither."""
-    visits_by_day = count_starts_by_day(log, moments)
+    visits_by_day = attack_moments.count_starts_by_day(log, moments)
     has_train_visit = visits_by_day[:, : moments.train_days].any(axis=1)
     has_test_visit = visits_by_day[:, moments.train_days :].any(axis=1)
     notes = []
@@ -187,7 +164,7 @@ def draw_independent_visits(log: VisitLog, moments: MomentGrid, rng: np.random.G
     hotspot_rows, moment_rows = np.nonzero(start_counts)
     cell_counts = start_counts[hotspot_rows, moment_rows]
     hotspot_rows, moment_rows = np.repeat(hotspot_rows, cell_counts), np.repeat(moment_rows, cell_counts)
-    start_s = moments.at_s[moment_rows] + rng.integers(0, STEP_S, len(moment_rows))
+    start_s = moments.at_s[moment_rows] + rng.integers(0, attack_moments.STEP_S, len(moment_rows))
     return build_visit_log(
         hotspot=np.array(log.hotspots)[hotspot_rows],
         start_s=start_s,
@@ -207,11 +184,11 @@ def expected_starts(log: VisitLog, moments: MomentGrid) -> Floats:
     live_counts = np.stack(
         [np.bincount(moments.hour[is_live], minlength=HOURS_OF_WEEK) for is_live in moments.live]
     )
-    start_rate = smooth_circle(start_counts.astype(np.float64), 1.0)
-    start_rate /= np.maximum(smooth_circle(live_counts.astype(np.float64), 1.0), 1e-9)
+    start_rate = attack_features.smooth_circle(start_counts.astype(np.float64), 1.0)
+    start_rate /= np.maximum(attack_features.smooth_circle(live_counts.astype(np.float64), 1.0), 1e-9)
     expected_counts = start_rate[:, moments.hour] * moments.live
     # Shifts begin and end on quarter-hours, which rates by the hour smear: the floor would lack their rhythm.
     day_slot = moments.minute // 15
-    slot_starts = np.bincount(day_slot[visit_moment], minlength=SLOTS)
-    slot_expected = np.bincount(day_slot, expected_counts.sum(axis=0), SLOTS)
+    slot_starts = np.bincount(day_slot[visit_moment], minlength=attack_moments.SLOTS)
+    slot_expected = np.bincount(day_slot, expected_counts.sum(axis=0), attack_moments.SLOTS)
     return np.asarray(expected_counts * (slot_starts / np.maximum(slot_expected, 1e-9))[day_slot])

@@ -4,8 +4,6 @@ Features are arrays [P, T], a row a hotspot and a column a moment; NaN where the
 enough. Nothing looks past the moment it belongs to, and rates of train days come from other weeks.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import numpy as np
@@ -92,7 +90,6 @@ def _place_history(
 
 
 def _area_history(log: VisitLog, moments: MomentGrid) -> Iterator[Feature]:
-    """Starts of late in the area, and visits under way there."""
     area_of_hotspot, at_s = _area_codes(log), moments.at_s
     area_masks = [area_of_hotspot[log.hotspot] == area for area in range(area_of_hotspot.max() + 1)]
     area_starts = [log.start_s[is_own] for is_own in area_masks]
@@ -117,7 +114,6 @@ def _nan_unless(is_known: Bools) -> Singles:
 
 
 def _minutes_since(instants_s: Ints, at_s: Ints) -> Singles:
-    """Minutes since the last instant up to now."""
     if not len(instants_s):
         return np.full(len(at_s), np.nan, dtype=np.float32)
     last_index = np.searchsorted(instants_s, at_s, "right") - 1

@@ -4,8 +4,6 @@ Left out are moments when a visit is under way, hours of the day in which nobody
 days of a hotspot, or of the whole log, about which the log is silent. What is left out is named.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
@@ -143,7 +141,6 @@ def count_starts_by_day(log: VisitLog, moments: MomentGrid) -> Ints:
 
 
 def _close_days(moments: MomentGrid, log: VisitLog) -> MomentGrid:
-    """Leave out days on which the log holds nothing at all."""
     is_day_empty = count_starts_by_day(log, moments).sum(axis=0) == 0
     dates_text = _name_dates(moments, np.flatnonzero(is_day_empty))
     for part_name, is_empty in (
@@ -161,7 +158,6 @@ def _close_days(moments: MomentGrid, log: VisitLog) -> MomentGrid:
 
 
 def _close_hours(moments: MomentGrid, log: VisitLog) -> MomentGrid:
-    """Leave out hours of the day in which nobody ever visits anywhere."""
     visit_moment = moments.moment_at(log.start_s[moments.covers(log)])
     is_hour_empty = np.bincount(moments.minute[visit_moment] // 60, minlength=24) == 0
     hours_text = ", ".join(f"{hour:02d}" for hour in np.flatnonzero(is_hour_empty))

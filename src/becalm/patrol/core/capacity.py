@@ -1,7 +1,5 @@
 """How many bursts are possible, how many are wanted, and what gives? Asked before anything is planned."""
 
-from __future__ import annotations
-
 import math
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
@@ -207,7 +205,6 @@ def _count_bursts(
 def _mean_hop_minutes(
     between_minutes: Floats, visit_share: Floats, policy: PatrolPolicy, travel_weight: float
 ) -> float:
-    """The mean minutes of the way to another place and of settling there, in whole slots."""
     slot_minutes = policy.slot_minutes
     if len(visit_share) == 1:
         return float(math.ceil(policy.settle_minutes / slot_minutes) * slot_minutes)

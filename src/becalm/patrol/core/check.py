@@ -3,8 +3,6 @@
 It reads what was written, not what was meant: plan.json as an object and visits.csv as text.
 """
 
-from __future__ import annotations
-
 import csv
 import hashlib
 import io
@@ -234,7 +232,6 @@ def _read_visits(visits_csv: bytes) -> tuple[list[Visit], list[Violation]]:
 
 
 def _judge_seals(plan: Mapping[str, Any], visits_csv: bytes) -> Iterator[Violation]:
-    """Hashes and commitment."""
     content_sha256 = hashlib.sha256(visits_csv).hexdigest()
     if content_sha256 != plan["visits_sha256"]:
         fault_text = f"visits.csv has {content_sha256}, plan.json says {plan['visits_sha256']}"
@@ -253,7 +250,6 @@ def _judge_seals(plan: Mapping[str, Any], visits_csv: bytes) -> Iterator[Violati
 
 
 def _find_tour(visit: Visit, facts: PlanFacts) -> Tour | None:
-    """The tour within which a visit starts, or else the one that it overlaps."""
     unit_tours = facts.tours.get(visit.unit, ())
     own_tours = [tour for tour in unit_tours if tour.start <= visit.start < tour.end]
     candidates = own_tours or [
@@ -263,7 +259,6 @@ def _find_tour(visit: Visit, facts: PlanFacts) -> Tour | None:
 
 
 def _judge_visit(visit: Visit, tour: Tour | None, facts: PlanFacts) -> Iterator[Violation]:
-    """What is wrong with a visit by itself?"""
     if tour is None:
         fault_text = "is not on duty then" if visit.unit in facts.tours else "is in no roster of this plan"
         yield visit.breaks("unit", f"{visit.unit} {fault_text}")
@@ -290,7 +285,6 @@ def _judge_visit(visit: Visit, tour: Tour | None, facts: PlanFacts) -> Iterator[
 
 
 def _judge_place(visit: Visit, place: Mapping[str, Any], facts: PlanFacts) -> Iterator[Violation]:
-    """Is the place open to visits then?"""
     for blackout_start, blackout_end in facts.blackouts[visit.hotspot]:
         if visit.start < blackout_end and visit.end > blackout_start:
             fault_text = f"closed from {blackout_start:%Y-%m-%d %H:%M} to {blackout_end:%Y-%m-%d %H:%M} UTC"
@@ -343,7 +337,6 @@ def _judge_dosage(visits: Iterable[Visit], dosage: Iterable[Any]) -> Iterator[Vi
 
 
 def _judge_tour(tour: Tour, visits: Sequence[Visit]) -> Iterator[Violation]:
-    """What is wrong with a tour as a whole: its ways, its meal, its share of bursts?"""
     ordered_visits = sorted(visits, key=lambda v: (v.start, v.end))
     if tour.meal_minutes > 0:
         yield from _judge_meal(tour, ordered_visits)

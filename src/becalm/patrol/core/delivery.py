@@ -3,8 +3,6 @@
 Traces are positions of officers, as a radio or a phone told them: kept in memory only, and never for long.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
@@ -336,7 +334,6 @@ def _compare_place(
 
 
 def _match_burst(span: Span, bursts: Sequence[Burst], match_within: timedelta) -> int | None:
-    """Which planned burst is this visit?"""
     ranked_bursts = [
         (-max(overlap, timedelta()), abs(burst.span.start - span.start), i)
         for i, burst in enumerate(bursts)

@@ -1,7 +1,5 @@
 """Draws the tours of one area from its distribution and a key, unit by unit."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from math import fsum
 

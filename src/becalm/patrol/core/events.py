@@ -3,8 +3,6 @@
 Released kinds are frozen: change one by adding a version.
 """
 
-from __future__ import annotations
-
 from becalm.ledger import IMPORT_FACTS, PLACE_FACTS, Entry, Fold, Row, fold_corrected, occurrence
 from becalm.ledger.event_kinds import EventKind, FactField, optional_fact, required_fact
 from becalm.ledger.events import REASON

@@ -1,7 +1,5 @@
 """Can this be planned at all? Every reason why not, together, before anything is drawn."""
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import timedelta
@@ -11,7 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 
 from becalm.patrol.core.area_arrays import build_slot_grid, total_dose_factor, walk_row
-from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK, PatrolPlace, PatrolPolicy, PlanInputs, UnitShift
+from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK, PatrolPlace, PlanInputs, UnitShift
 from becalm.patrol.core.plan_result import PlaceDosage, RouteDistribution, Shortfall
 from becalm.patrol.core.travel import round_trip_minutes
 from becalm.terms import Fault, PlanError
@@ -23,7 +21,7 @@ TOLERATED_VISITS = 0.5
 def check_feasible(inputs: PlanInputs) -> None:
     """Raise PlanError with every reason why this cannot be planned."""
     # In three steps: what a later one looks up (a zone, a base, a table) must have passed an earlier one.
-    faults = [*_basic_faults(inputs), *_policy_faults(inputs.policy), *_place_faults(inputs.places)]
+    faults = [*_basic_faults(inputs), *_place_faults(inputs.places)]
     faults = faults or [*_double_faults(inputs), *_lookup_faults(inputs)]
     faults = faults or [*_shift_faults(inputs), *_area_faults(inputs)]
     if faults:
@@ -44,9 +42,7 @@ def _basic_faults(inputs: PlanInputs) -> Iterator[Fault]:
         ZoneInfo(inputs.zone)
     except (ZoneInfoNotFoundError, ValueError):
         yield Fault("zone", f"there is no time zone {inputs.zone!r}", 'name one such as "Europe/London"')
-
-
-def _policy_faults(policy: PatrolPolicy) -> Iterator[Fault]:
+    policy = inputs.policy
     if policy.slot_minutes < 1 or 60 % policy.slot_minutes:
         yield Fault("policy", f"slots of {policy.slot_minutes} minutes do not fill an hour", "take 5")
     if not policy.burst_minutes or min(policy.burst_minutes) < 1:
@@ -144,7 +140,20 @@ def _area_faults(inputs: PlanInputs) -> Iterator[Fault]:
     for area in areas_with_places:
         yield from _reach_faults(inputs, area, shifts_of_area[area])
     for area in areas_with_places:
-        yield from _minute_faults(inputs, area, shifts_of_area[area])
+        shifts = shifts_of_area[area]
+        open_minutes = sum((s.hours.minutes - s.meal_minutes) * s.burst_share for s in shifts)
+        owed_minutes = sum(
+            place.dosage.minutes_per_day * total_dose_factor(inputs, place)
+            for place in inputs.places
+            if place.area == area
+        )
+        if shifts and owed_minutes > open_minutes:
+            fault_text = (
+                f"wants {owed_minutes:,.0f} minutes of bursts in {inputs.days} days, "
+                f"and its units have {open_minutes:,.0f}"
+            )
+            remedy = f"lower its dosage to {open_minutes / owed_minutes:.0%} or less, or give it more units"
+            yield Fault(f"area {area}", fault_text, remedy)
 
 
 def _reach_faults(inputs: PlanInputs, area: str, shifts: list[UnitShift]) -> Iterator[Fault]:
@@ -166,22 +175,6 @@ def _reach_faults(inputs: PlanInputs, area: str, shifts: list[UnitShift]) -> Ite
             yield Fault(
                 f"hotspot {place.hotspot}", fault_text, "give a nearer base, a faster mode, or drop it"
             )
-
-
-def _minute_faults(inputs: PlanInputs, area: str, shifts: list[UnitShift]) -> Iterator[Fault]:
-    open_minutes = sum((shift.hours.minutes - shift.meal_minutes) * shift.burst_share for shift in shifts)
-    owed_minutes = sum(
-        place.dosage.minutes_per_day * total_dose_factor(inputs, place)
-        for place in inputs.places
-        if place.area == area
-    )
-    if shifts and owed_minutes > open_minutes:
-        fault_text = (
-            f"wants {owed_minutes:,.0f} minutes of bursts in {inputs.days} days, "
-            f"and its units have {open_minutes:,.0f}"
-        )
-        remedy = f"lower its dosage to {open_minutes / owed_minutes:.0%} or less, or give it more units"
-        yield Fault(f"area {area}", fault_text, remedy)
 
 
 def find_shortfalls(

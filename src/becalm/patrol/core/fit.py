@@ -23,8 +23,6 @@ Journal on Control and Optimization 30 (1992) 838-855; Cover and Thomas, "Elemen
 (2006), theorems 2.5.1, 2.6.6 and 12.1.1.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,16 +32,8 @@ from becalm.methods.arrays import Floats, Ints
 from becalm.methods.routes.bit_exact import public_numbers, round_to_grid
 from becalm.methods.routes.distribution import RouteDraws, RouteLattice, Walkers
 from becalm.methods.routes.expected_visits import expect_visits
+from becalm.patrol.core import draw
 from becalm.patrol.core.area_arrays import AreaArrays, select_walkers
-from becalm.patrol.core.draw import (
-    TourDraw,
-    build_lattice,
-    count_visits,
-    group_equal_walks,
-    no_feedback,
-    numbers_per_tour,
-    select_weights,
-)
 from becalm.patrol.core.plan_inputs import HOURS_OF_WEEK, Burst
 from becalm.patrol.core.plan_result import GRID, RouteDistribution
 
@@ -146,7 +136,7 @@ class Multipliers:
     hour: Floats  # [n, 168]
     length: Floats  # [n] for each step of 5 minutes above the middle length
 
-    def rounded(self, dual: Dual) -> tuple[Ints, Ints]:
+    def rounded(self, dual: "Dual") -> tuple[Ints, Ints]:
         """The weights in whole numbers: by hour of the week, and by burst length."""
         # Pilots draw from the rounded numbers, as a plan does: what rounding takes is mended too.
         length_nats = self.length[:, None] * length_steps(dual.area.policy.burst_minutes)
@@ -237,9 +227,9 @@ def build_dual(area: AreaArrays) -> Dual:
     """The dual of an area."""
     lattice_shape = (len(area.places), HOURS_OF_WEEK)
     no_length_weights = np.zeros((lattice_shape[0], len(area.policy.burst_minutes)), dtype=np.int64)
-    lattice = build_lattice(area, np.zeros(lattice_shape, dtype=np.int64), no_length_weights, ())
+    lattice = draw.build_lattice(area, np.zeros(lattice_shape, dtype=np.int64), no_length_weights, ())
     # Units of one kind have one log Z: a fortnight of tours costs the kernel no more than its distinct ones.
-    example_units, kind_of_unit = group_equal_walks(area)
+    example_units, kind_of_unit = draw.group_equal_walks(area)
     slots_of_hour = np.bincount(area.grid.hour_of_week, minlength=HOURS_OF_WEEK)
     hourly_rate = target_visits_by_hour(area) / np.maximum(slots_of_hour, 1)
     mean_log_rate = np.log(np.maximum(hourly_rate.sum(axis=1, keepdims=True) / HOURS_OF_WEEK, 1e-12))
@@ -262,11 +252,13 @@ def draw_pilot(
 ) -> PilotDraw:
     """Draw all tours with public numbers, with nothing owed."""
     # Never with the plan's key: a fit that hung on the key would tell of it in plan.json.
-    shape = (len(area.shifts), numbers_per_tour(area))
+    shape = (len(area.shifts), draw.numbers_per_tour(area))
     numbers = public_numbers(f"pilot {pilot} of area {area.area}", shape[0] * shape[1]).reshape(shape)
-    tour_draw = TourDraw(area, hour_weights, length_weights, earlier_bursts, no_feedback(area), numbers)
+    tour_draw = draw.TourDraw(
+        area, hour_weights, length_weights, earlier_bursts, draw.no_feedback(area), numbers
+    )
     tours = tour_draw.draw(with_entropy=False)
-    excess = count_visits(tours) - tours.expected_visits
+    excess = draw.count_visits(tours) - tours.expected_visits
     minutes_of_place = tours.visits_by_length @ np.array(area.policy.burst_minutes, dtype=np.float64)
     return PilotDraw(tours.expected_visits.sum(axis=0), np.asarray(minutes_of_place), excess.T @ excess)
 
@@ -312,7 +304,7 @@ def bound_bits(area: AreaArrays, tours: RouteDraws, distribution: RouteDistribut
     dual = replace(dual, profile_nats=np.zeros_like(dual.profile_nats), spring=0.0)
     minutes = tours.visits_by_length @ np.array(area.policy.burst_minutes, dtype=np.float64)
     targets = VisitTargets(tours.expected_by_hour, minutes)
-    hour_weights, length_weights, _ = select_weights(distribution, area)
+    hour_weights, length_weights, _ = draw.select_weights(distribution, area)
     steps, no_nats = length_steps(area.policy.burst_minutes), np.zeros(len(area.places))
     start_multipliers = Multipliers(
         place=no_nats,

@@ -1,7 +1,5 @@
 """What is each hotspot owed? The list and the policy, as places with their dosage."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -82,7 +80,13 @@ def dose_places(
     outside_boroughs = [p.borough for p in listed if boroughs and p.borough and p.borough not in boroughs]
     listed = [p for p in listed if not boroughs or not p.borough or p.borough in boroughs]
     if not listed:
-        raise PlanError(_nothing_left(outside_boroughs, boroughs))
+        if not outside_boroughs:
+            raise PlanError("There are no hotspots to plan for. Make a list with `becalm find hotspots`.")
+        raise PlanError(
+            f"All {len(outside_boroughs)} hotspots lie in boroughs of no patrol area "
+            f"({_count_boroughs(outside_boroughs)}). "
+            f"The units serve {', '.join(sorted(boroughs))}. Add the boroughs to [[areas]]."
+        )
     areas = [boroughs.get(place.borough) or _nearest_area(place, area_of_base) for place in listed]
     check_areas(listed, areas)
     visits_per_day = _visits_per_day(listed, book.dose)
@@ -142,17 +146,17 @@ def _visits_per_day(listed: Sequence[ListedPlace], rule: DoseRule) -> list[float
     mean_harm = sum(place.harm for place in listed) / len(listed)
     ranked_indices = sorted(range(len(listed)), key=lambda i: (listed[i].rank, listed[i].hotspot))
     list_shares = {i: (n + 1) / len(listed) for n, i in enumerate(ranked_indices)}
-    raw_visits = (_place_visits(place, rule, list_shares[i], mean_harm) for i, place in enumerate(listed))
-    return [min(max(v, rule.least_visits_per_day), rule.most_visits_per_day) for v in raw_visits]
-
-
-def _place_visits(place: ListedPlace, rule: DoseRule, share_of_list: float, mean_harm: float) -> float:
-    if rule.by == "harm":
-        harm_ratio = place.harm / mean_harm if mean_harm > 0 else 1.0
-        return float(rule.visits_per_day * harm_ratio**rule.harm_power)
-    if rule.by == "rank":
-        return next(band.visits_per_day for band in rule.bands if share_of_list <= band.upto + 1e-9)
-    return next(band.visits_per_day for band in rule.bands if place.p_top >= band.upto)
+    visits_per_day = []
+    for i, place in enumerate(listed):
+        if rule.by == "harm":
+            harm_ratio = place.harm / mean_harm if mean_harm > 0 else 1.0
+            visits = float(rule.visits_per_day * harm_ratio**rule.harm_power)
+        elif rule.by == "rank":
+            visits = next(b.visits_per_day for b in rule.bands if list_shares[i] <= b.upto + 1e-9)
+        else:
+            visits = next(b.visits_per_day for b in rule.bands if place.p_top >= b.upto)
+        visits_per_day.append(min(max(visits, rule.least_visits_per_day), rule.most_visits_per_day))
+    return visits_per_day
 
 
 def _nearest_area(place: ListedPlace, area_of_base: Sequence[tuple[Base, str]]) -> str:
@@ -160,16 +164,6 @@ def _nearest_area(place: ListedPlace, area_of_base: Sequence[tuple[Base, str]]) 
         return math.hypot(base.easting_m - place.easting_m, base.northing_m - place.northing_m)
 
     return min(area_of_base, key=lambda b: (away_m(b[0]), b[0].base))[1] if area_of_base else ""
-
-
-def _nothing_left(outside_boroughs: Sequence[str], area_of_borough: Mapping[str, str]) -> str:
-    if not outside_boroughs:
-        return "There are no hotspots to plan for. Make a list with `becalm find hotspots`."
-    return (
-        f"All {len(outside_boroughs)} hotspots lie in boroughs of no patrol area "
-        f"({_count_boroughs(outside_boroughs)}). "
-        f"The units serve {', '.join(sorted(area_of_borough))}. Add the boroughs to [[areas]]."
-    )
 
 
 def _count_boroughs(boroughs: Sequence[str]) -> str:

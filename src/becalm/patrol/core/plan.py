@@ -1,7 +1,5 @@
 """When does which unit go to which hotspot, so that dosage is right and nobody can guess?"""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
@@ -118,19 +116,14 @@ def build_routes(area: AreaArrays, tours: RouteDraws, replan: int = 0) -> tuple[
             area=shift.area,
             day=shift.day,
             bursts=tuple(bursts_of_unit[u]),
-            meal=_find_meal(area, tours, u),
+            meal=_span_from(area, slot, minute, shift.meal_minutes) if slot >= 0 else None,
             travel_minutes=float(tours.travel_minutes[u]),
             bits=float(tours.entropy[u]) / nats_per_bit,
             surprise_bits=float(tours.surprise[u]) / nats_per_bit,
             replan=replan,
         )
-        for u, shift in enumerate(area.shifts)
+        for u, (shift, (slot, minute)) in enumerate(zip(area.shifts, tours.pause.tolist(), strict=True))
     )
-
-
-def _find_meal(area: AreaArrays, tours: RouteDraws, u: int) -> Span | None:
-    slot, start_minute = tours.pause[u].tolist()
-    return _span_from(area, slot, start_minute, area.shifts[u].meal_minutes) if slot >= 0 else None
 
 
 def _span_from(area: AreaArrays, slot: int, minute: int, minutes: int) -> Span:
@@ -145,9 +138,12 @@ def _tally_dosage(
     burst_minutes = np.array(inputs.policy.burst_minutes)
     dosage = []
     for area, tours in drawn_areas:
-        visit_rows, dispersion = tours.visits, _dispersion(tours)
+        # The variance of visits about what was expected of each tour, over their mean (1: Poisson).
+        expected_count = float(tours.expected_visits.sum())
+        squared_error_sum = float(((count_visits(tours) - tours.expected_visits) ** 2).sum())
+        dispersion = squared_error_sum / expected_count if expected_count > 0 else 1.0
         for j, place in enumerate(area.places):
-            is_at_place, place_row = visit_rows[:, 2] == j, row_of_place[place.hotspot]
+            is_at_place, place_row = tours.visits[:, 2] == j, row_of_place[place.hotspot]
             due_visits = distribution.due_millivisits[place_row] / 1000.0
             dosage.append(
                 PlaceDosage(
@@ -157,18 +153,11 @@ def _tally_dosage(
                     visits=int(is_at_place.sum()),
                     target_minutes=float(area.target_minutes[j]),
                     expected_minutes=distribution.expected_milliminutes[place_row] / 1000.0,
-                    minutes=int(burst_minutes[visit_rows[is_at_place, 3]].sum()),
+                    minutes=int(burst_minutes[tours.visits[is_at_place, 3]].sum()),
                     sd_visits=_sd_visits(due_visits, dispersion, inputs.policy.feedback),
                 )
             )
     return tuple(sorted(dosage, key=lambda place: place.hotspot))
-
-
-def _dispersion(tours: RouteDraws) -> float:
-    """The variance of visits about what was expected of each tour, over their mean (1: Poisson)."""
-    expected_count = float(tours.expected_visits.sum())
-    squared_error_sum = float(((count_visits(tours) - tours.expected_visits) ** 2).sum())
-    return squared_error_sum / expected_count if expected_count > 0 else 1.0
 
 
 def _sd_visits(due_visits: float, dispersion: float, feedback: float) -> float:
@@ -260,8 +249,8 @@ def _change_gap(minutes: int | None, weight: float) -> Change:
 
 
 def _keep_middle_length(inputs: PlanInputs) -> PlanInputs:
-    middle = sorted(inputs.policy.burst_minutes)[len(inputs.policy.burst_minutes) // 2]
-    return _change_policy(burst_minutes=(middle,))(inputs)
+    lengths = sorted(inputs.policy.burst_minutes)
+    return _change_policy(burst_minutes=(lengths[len(lengths) // 2],))(inputs)
 
 
 CHANGES: tuple[tuple[str, Change], ...] = (

@@ -1,7 +1,5 @@
 """What a plan is made of: places, shifts, bases, the ways between them, the planner's rules, the days."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta

@@ -1,7 +1,5 @@
 """What the planner answers: bursts, the distribution they were drawn from, and what each place will get."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
@@ -51,7 +49,7 @@ class RouteDistribution:
         }
 
     @staticmethod
-    def from_json(document: Mapping[str, Any]) -> RouteDistribution:
+    def from_json(document: Mapping[str, Any]) -> "RouteDistribution":
         """The distribution that plan.json holds."""
         return RouteDistribution(
             hotspots=tuple(document["hotspots"]),

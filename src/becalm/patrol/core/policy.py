@@ -3,8 +3,6 @@
 The bounds of its entries are checked where they come in: by `files/read_policy.py`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date

@@ -4,8 +4,6 @@ From what each attacker said and what came: means over seeds, with intervals. An
 on the clock alone: the stretch of the day in which visits all but cease.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -186,7 +184,6 @@ def _draw_weights(seed_count: int, settings: AttackSettings, rng: np.random.Gene
 
 
 def _auc_rounds(predictions: Sequence[AttackPredictions], weights: BootstrapWeights, name: str) -> Floats:
-    """The area under the curve in every round, the mean over its seeds."""
     seed_rounds = [
         curve_areas_resampled(p.chances[name], p.has_start, p.day, weights.days) for p in predictions
     ]
@@ -211,7 +208,6 @@ def _safest_decile_ratio(
 def _sum_by_day(
     moment_values: Sequence[Floats], predictions: Sequence[AttackPredictions], settings: AttackSettings
 ) -> Floats:
-    """Sums over the moments of each test day, for every seed: [S, D]."""
     return np.stack(
         [np.bincount(p.day, v, settings.test_days) for p, v in zip(predictions, moment_values, strict=True)]
     )
@@ -254,7 +250,6 @@ def find_longest_dead_zone(log: VisitLog, is_counted: Bools, clock_s: Ints) -> D
 
 
 def _visits_under_way(start_s: Ints, end_s: Ints) -> Ints:
-    """How many visits touch each step of the day?"""
     first_step = start_s // (60 * STEP_MINUTES)
     last_step = np.maximum(first_step, (end_s - 1) // (60 * STEP_MINUTES))
     step_counts = np.minimum(last_step - first_step + 1, STEPS)

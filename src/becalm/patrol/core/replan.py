@@ -6,8 +6,6 @@ drawn anew, and under the one of that draw from then on. The first also holds fo
 when the tour was drawn anew; a cell in which both had a share has the chance of either.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta

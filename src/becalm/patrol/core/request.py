@@ -1,7 +1,5 @@
 """What patrol may be asked with: one request for each question, each field declared once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Literal

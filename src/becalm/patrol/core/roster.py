@@ -1,7 +1,5 @@
 """Who is on duty when? A roster as shifts of units on given days, and whether they all change at once."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass

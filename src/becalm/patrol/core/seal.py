@@ -3,12 +3,11 @@
 And was each period planned once, from the one seed that was sealed for it? Read from the ledger's entries.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import combinations
@@ -180,7 +179,18 @@ def build_seed_histories(entries: Iterable[Entry]) -> tuple[list[SeedHistory], l
         commitment = _text(entry, "commitment")
         history = history_of_commitment.get(commitment)
         if entry.event.kind == "patrol_seed_committed":
-            history_of_commitment.setdefault(commitment, _start_history(entry, commitment))
+            reveal_text = _text(entry, "reveal_after")
+            history_of_commitment[commitment] = history or SeedHistory(
+                commitment=commitment,
+                seq=entry.seq,
+                committed_at=entry.recorded_at,
+                actor=entry.event.actor,
+                first_day=date.fromisoformat(_text(entry, "first_day") or "0001-01-01"),
+                days=int(_text(entry, "days") or 1),
+                version=_text(entry, "program"),
+                **_texts(entry, HISTORY_TEXTS),
+                reveal_after=datetime.fromisoformat(reveal_text) if reveal_text else None,
+            )
         elif history is not None:
             history_of_commitment[commitment] = _continue_history(history, entry)
         elif entry.event.kind == "bursts_planned":
@@ -196,21 +206,6 @@ def _texts(entry: Entry, names: Iterable[str]) -> dict[str, Any]:
     return {name: _text(entry, name) for name in names}
 
 
-def _start_history(entry: Entry, commitment: str) -> SeedHistory:
-    reveal_text = _text(entry, "reveal_after")
-    return SeedHistory(
-        commitment=commitment,
-        seq=entry.seq,
-        committed_at=entry.recorded_at,
-        actor=entry.event.actor,
-        first_day=date.fromisoformat(_text(entry, "first_day") or "0001-01-01"),
-        days=int(_text(entry, "days") or 1),
-        version=_text(entry, "program"),
-        **_texts(entry, HISTORY_TEXTS),
-        reveal_after=datetime.fromisoformat(reveal_text) if reveal_text else None,
-    )
-
-
 def _continue_history(history: SeedHistory, entry: Entry) -> SeedHistory:
     if entry.event.kind == "patrol_replan_begun":
         replan_index = int(_text(entry, "replan") or 0)
@@ -218,16 +213,11 @@ def _continue_history(history: SeedHistory, entry: Entry) -> SeedHistory:
     if entry.event.kind == "bursts_planned":
         return replace(history, plans=(*history.plans, _plan_record(entry)))
     if entry.event.kind == "patrol_seed_revealed" and history.revealed_seq is None:
-        share = bytes.fromhex(_text(entry, "share"))
-        return replace(history, revealed_seq=entry.seq, secret=_read_secret(entry), share=share)
+        share, secret = bytes.fromhex(_text(entry, "share")), None
+        with suppress(ValueError, PlanError):  # what was opened may be no seed: the audit says so
+            secret = Secret(bytes.fromhex(_text(entry, "seed")), bytes.fromhex(_text(entry, "nonce")))
+        return replace(history, revealed_seq=entry.seq, secret=secret, share=share)
     return history
-
-
-def _read_secret(entry: Entry) -> Secret | None:
-    try:
-        return Secret(bytes.fromhex(_text(entry, "seed")), bytes.fromhex(_text(entry, "nonce")))
-    except (ValueError, PlanError):
-        return None
 
 
 def _plan_record(entry: Entry) -> PlanRecord:

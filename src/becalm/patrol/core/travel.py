@@ -1,7 +1,5 @@
 """How far apart, in minutes? Tables over streets or straight lines, and the checks that each passes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 

@@ -3,8 +3,6 @@
 Arms come from a blocked draw, and power from the counts to be expected: both before anything is done.
 """
 
-from __future__ import annotations
-
 import math
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -138,7 +136,6 @@ def _distance_m(a: PatrolPlace, b: PatrolPlace) -> float:
 def _assign_blocks(
     clusters: Sequence[Sequence[PatrolPlace]], rule: ArmRule, first: date, days: int
 ) -> dict[ClusterDay, str]:
-    """The block of each cluster on each day."""
     clusters_of_area: dict[str, list[int]] = defaultdict(list)
     for c, cluster in enumerate(clusters):
         clusters_of_area[cluster[0].area].append(c)
@@ -152,7 +149,6 @@ def _assign_blocks(
 
 
 def _endless_numbers(key: bytes) -> Iterator[int]:
-    """Endless uniform whole numbers of 64 bits from this key."""
     batch_index = 0
     while True:
         yield from (int(number) for number in uniform_numbers(derive_key(key, batch_index), BATCH))
@@ -211,7 +207,6 @@ def _shorten_runs(
 
 
 def _excess_days(arms: dict[ClusterDay, Arm], cluster: int, days: int, rule: ArmRule) -> int:
-    """By how many days are this cluster's runs too long?"""
     excess_days, run_days = 0, 1
     for d in range(1, days):
         run_days = run_days + 1 if arms[cluster, d] == arms[cluster, d - 1] else 1
@@ -291,7 +286,12 @@ def assess_trial_power(
     Raises QuestionError where an argument makes no sense, or too few events are to be expected to say
     anything.
     """
-    check_power_question(effect, dispersion, level)
+    if not 0.0 <= effect < 1.0:
+        raise QuestionError(f"An effect of {effect} is no share that is prevented. Give 0.2 for a fifth.")
+    if dispersion < 1.0 or not 0.0 < level < 1.0:
+        raise QuestionError(
+            f"Dispersion {dispersion} must be 1 or more and the level {level} between 0 and 1."
+        )
     if len(arms) < 2:
         raise QuestionError("A trial compares at least two arms. Name them in the policy's [arms].")
     events_per_day = sum(place.harm for place in places) / EXPECTED_DAYS
@@ -318,16 +318,6 @@ def assess_trial_power(
         ),
         days_needed=_days_needed(events_per_day / len(arms), effect, dispersion, level),
     )
-
-
-def check_power_question(effect: float, dispersion: float, level: float) -> None:
-    """Raise QuestionError where an argument makes no sense."""
-    if not 0.0 <= effect < 1.0:
-        raise QuestionError(f"An effect of {effect} is no share that is prevented. Give 0.2 for a fifth.")
-    if dispersion < 1.0 or not 0.0 < level < 1.0:
-        raise QuestionError(
-            f"Dispersion {dispersion} must be 1 or more and the level {level} between 0 and 1."
-        )
 
 
 def compute_power(events: float, effect: float, dispersion: float, level: float) -> float:

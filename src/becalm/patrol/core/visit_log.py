@@ -1,7 +1,5 @@
 """Short visits to places, as they were made or planned, however they were written down."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
