@@ -1,7 +1,5 @@
 """A load in progress: rows are put aside, and become visible all at once or never."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil
@@ -86,16 +84,15 @@ class ParquetIntake:
         with _name_disk_errors(self._root):
             self._write_faults()
             if self._staged_files:
-                self._publish()
+                former = self._manifest
+                settled_files = settle_versions(self._staged_files, current_files(former), self._root)
+                with ThreadPoolExecutor(2) as pool:
+                    published_files = list(
+                        pool.map(self._publish_file, range(len(settled_files)), settled_files)
+                    )
+                _sync_folders(self._root, {(self._root / entry.path).parent for entry in published_files})
+                write_manifest(self._root, Manifest(self._number, (*former.files, *published_files)))
         return self.id
-
-    def _publish(self) -> None:
-        former = self._manifest
-        settled_files = settle_versions(self._staged_files, current_files(former), self._root)
-        with ThreadPoolExecutor(2) as pool:
-            published_files = list(pool.map(self._publish_file, range(len(settled_files)), settled_files))
-        _sync_folders(self._root, {(self._root / entry.path).parent for entry in published_files})
-        write_manifest(self._root, Manifest(self._number, (*former.files, *published_files)))
 
     def _stage(self, part: TablePart) -> Path:
         part_label = f"{part.table} of {part.source} {part.month}"
@@ -159,8 +156,12 @@ def open_intake(root: Path) -> Iterator[ParquetIntake]:
     staging_folder = root / STAGING
     with _hold_lock(root / LOCK):
         manifest = read_manifest(root)
-        if staging_folder.exists():
-            _clear_leftovers(root, manifest)
+        if staging_folder.exists():  # of a load that was killed, with files that no manifest lists
+            listed_paths = {file.path for file in manifest.files}
+            for path in root.glob("*/**/*.parquet"):
+                if path.relative_to(root).as_posix() not in listed_paths:
+                    path.unlink()
+            shutil.rmtree(staging_folder)
         staging_folder.mkdir()
         try:
             yield ParquetIntake(root, manifest)
@@ -199,15 +200,6 @@ def _hold_lock(path: Path) -> Iterator[None]:
         os.close(lock_descriptor)
 
 
-def _clear_leftovers(root: Path, manifest: Manifest) -> None:
-    """Remove what a killed load left: its staging folder, and files that no manifest lists."""
-    listed_paths = {file.path for file in manifest.files}
-    for path in root.glob("*/**/*.parquet"):
-        if path.relative_to(root).as_posix() not in listed_paths:
-            path.unlink()
-    shutil.rmtree(root / STAGING)
-
-
 def _write(rows: pa.Table, path: Path) -> None:
     pq.write_table(rows, path, compression="zstd", coerce_timestamps="us", row_group_size=131_072)
 
@@ -226,11 +218,8 @@ def _check_single_values(path: Path, value_by_column: dict[str, str], part_label
 
 def _read_distinct_values(parquet: pq.ParquetFile, column_name: str) -> set[object]:
     """The values of a column: from the file's own statistics where it has them, else read."""
-    index = parquet.schema_arrow.names.index(column_name)
-    column_chunks = [
-        parquet.metadata.row_group(number).column(index) for number in range(parquet.num_row_groups)
-    ]
-    bounds = [column_chunk.statistics for column_chunk in column_chunks]
+    column_index, group_numbers = parquet.schema_arrow.names.index(column_name), range(parquet.num_row_groups)
+    bounds = [parquet.metadata.row_group(number).column(column_index).statistics for number in group_numbers]
     if all(g is not None and g.has_min_max and g.has_null_count and not g.null_count for g in bounds):
         return {value for g in bounds for value in (g.min, g.max)}
     return set(parquet.read(columns=[column_name])[column_name].unique().to_pylist())

@@ -9,19 +9,20 @@ and those must not push a whole month aside: they are added to it. `docs/decisio
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import date
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from becalm.formats.durable_files import write_durably
+from becalm.methods.arrays import Bools
 from becalm.tables import ArchiveFile
 from becalm.terms import ArchiveError
 
@@ -52,7 +53,16 @@ def read_manifest(root: Path) -> Manifest:
                 f"{path} has format {manifest_json['format']}, and this becalm reads {FORMAT}. "
                 "Use the becalm that wrote it."
             )
-        listed_files = tuple(_from_json(file_entry) for file_entry in manifest_json["files"])
+        field_names = {field.name for field in fields(ArchiveFile)}
+        listed_files = tuple(
+            ArchiveFile(
+                **{
+                    **{name: value for name, value in file_entry.items() if name in field_names},
+                    "as_of": date.fromisoformat(file_entry["as_of"]),
+                }
+            )
+            for file_entry in manifest_json["files"]
+        )
         return Manifest(last_intake=int(manifest_json["last_intake"]), files=listed_files)
     except FileNotFoundError:
         return Manifest()
@@ -82,7 +92,15 @@ def current_files(
     """
     files_as_of = [f for f in manifest.files if as_of is None or f.as_of <= as_of]
     record_files = [f for f in files_as_of if f.table != "row_faults"]
-    newest_version_by_slot = _newest_versions(record_files)
+    as_of_by_slot: dict[Slot, dict[str, date]] = {}
+    for f in record_files:
+        as_of_by_version = as_of_by_slot.setdefault(slot_of(f), {})
+        newest_as_of = max(f.as_of, as_of_by_version.pop(f.version, f.as_of))
+        as_of_by_version[f.version] = newest_as_of  # popped before: the last to come stands last
+    newest_version_by_slot = {  # the version with the newest as-of date; of equals, the one that came last
+        slot: max(reversed(as_of_by_version), key=as_of_by_version.__getitem__)
+        for slot, as_of_by_version in as_of_by_slot.items()
+    }
     newest_files = [f for f in record_files if newest_version_by_slot[slot_of(f)] == f.version]
     current_paths = {f.path for f in newest_files}
     replaced_intakes = {f.intake_id for f in record_files} - {f.intake_id for f in newest_files}
@@ -93,19 +111,6 @@ def current_files(
         and source in (None, f.source)
         and (f.intake_id not in replaced_intakes if f.table == "row_faults" else f.path in current_paths)
     )
-
-
-def _newest_versions(files: Iterable[ArchiveFile]) -> dict[Slot, str]:
-    """The version of each slot with the newest as-of date; of equals, the one that came last."""
-    as_of_by_slot: dict[Slot, dict[str, date]] = {}
-    for archive_file in files:
-        as_of_by_version = as_of_by_slot.setdefault(slot_of(archive_file), {})
-        newest_as_of = max(archive_file.as_of, as_of_by_version.pop(archive_file.version, archive_file.as_of))
-        as_of_by_version[archive_file.version] = newest_as_of  # popped before: the last to come stands last
-    return {
-        slot: max(reversed(as_of_by_version), key=as_of_by_version.__getitem__)
-        for slot, as_of_by_version in as_of_by_slot.items()
-    }
 
 
 def slot_of(file: ArchiveFile) -> Slot:
@@ -147,7 +152,7 @@ class Edition:
         first_and_last = pc.min_max(day_column).as_py()
         return first_and_last["min"], first_and_last["max"]
 
-    def joined_by(self, newer: Edition) -> Edition:
+    def joined_by(self, newer: Self) -> Self:
         """Both together, under this one's name."""
         as_of, is_whole = max(self.as_of, newer.as_of), self.whole or newer.whole
         input_hashes, paths = self.inputs | newer.inputs, (*self.paths, *newer.paths)
@@ -179,7 +184,10 @@ def settle_versions(
             for staged in files:
                 new_file = _drop_present_rows(staged, current_edition) if home_version != version else staged
                 settled_files.append(replace(new_file, entry=replace(new_file.entry, version=home_version)))
-            current_edition = _next_edition(new_edition, current_edition, home_version)
+            if current_edition is not None and home_version == current_edition.version:
+                current_edition = current_edition.joined_by(new_edition)
+            elif current_edition is None or new_edition.as_of >= current_edition.as_of:
+                current_edition = new_edition
     return tuple(settled_files)
 
 
@@ -210,14 +218,6 @@ def _is_fragment(newer: Edition, older: Edition) -> bool:
     return bool(2 * np.count_nonzero(_are_present(newer.keys, older.keys)) < newer.keys.num_rows)
 
 
-def _next_edition(new_edition: Edition, current_edition: Edition | None, home_version: str) -> Edition:
-    if current_edition is None:
-        return new_edition
-    if home_version == current_edition.version:
-        return current_edition.joined_by(new_edition)
-    return new_edition if new_edition.as_of >= current_edition.as_of else current_edition
-
-
 def _drop_present_rows(staged_file: StagedFile, current_edition: Edition | None) -> StagedFile:
     """Drop the rows that the version has already."""
     if current_edition is None:
@@ -231,7 +231,7 @@ def _drop_present_rows(staged_file: StagedFile, current_edition: Edition | None)
     return replace(staged_file, entry=replace(staged_file.entry, rows=new_rows.num_rows))
 
 
-def _are_present(keys: pa.Table, present_keys: pa.Table) -> NDArray[np.bool_]:
+def _are_present(keys: pa.Table, present_keys: pa.Table) -> Bools:
     """Which rows have the identity and the day of one that is there?"""
     present_pairs = set(zip(*present_keys.to_pydict().values(), strict=True))
     key_pairs = zip(*keys.to_pydict().values(), strict=True)
@@ -256,13 +256,6 @@ def _build_edition(version: str, staged_files: Sequence[StagedFile]) -> Edition:
 
 
 def _read_current_edition(files: Sequence[ArchiveFile], root: Path) -> Edition | None:
-    if not files:
-        return None
-    edition = _build_edition(files[0].version, [StagedFile(root / file.path, file) for file in files])
-    return edition if all(path.is_file() for path in edition.paths) else None  # damaged: reading says so
-
-
-def _from_json(entry: dict[str, object]) -> ArchiveFile:
-    field_names = {field.name for field in fields(ArchiveFile)}
-    value_by_field = {field_name: value for field_name, value in entry.items() if field_name in field_names}
-    return ArchiveFile(**{**value_by_field, "as_of": date.fromisoformat(str(entry["as_of"]))})  # type: ignore[arg-type]  # as written
+    if not files or not all((root / file.path).is_file() for file in files):
+        return None  # damaged: reading says so
+    return _build_edition(files[0].version, [StagedFile(root / file.path, file) for file in files])

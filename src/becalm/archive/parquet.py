@@ -3,14 +3,12 @@
 It is read by DuckDB in this process, or by Spark where data outgrow it.
 """
 
-from __future__ import annotations
-
 import os
 import re
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 from importlib.util import find_spec
@@ -24,7 +22,7 @@ from ibis.backends import BaseBackend
 from becalm.archive.intake import open_intake
 from becalm.archive.manifest import MANIFEST, Manifest, current_files, read_manifest
 from becalm.formats.durable_files import sha256_of
-from becalm.tables import TABLES, ArchiveFile, Intake
+from becalm.tables import TABLES, ArchiveFile, Intake, Pins
 from becalm.terms import ArchiveError, BecalmError, DependencyError, ReplayError, WorkspaceError
 
 ENGINES = ("duckdb", "spark")
@@ -57,12 +55,7 @@ class ParquetArchive:
         return tuple(f for f in self._read_manifest().files if table in (None, f.table))
 
     def table(
-        self,
-        name: str,
-        *,
-        as_of: date | None = None,
-        source: str | None = None,
-        only: Mapping[str, str] | None = None,
+        self, name: str, *, as_of: date | None = None, source: str | None = None, only: Pins | None = None
     ) -> Table:
         """The named table as an Ibis expression with its declared schema; every file read is checked first.
 
@@ -80,18 +73,19 @@ class ParquetArchive:
                 f for f in _select_pinned(manifest, only) if f.table == name and source in (None, f.source)
             )
             error_class = ReplayError
-        self._check_intact(archive_files, error_class)
-        return read_parquet(self._engine(), [self._root / file.path for file in archive_files], TABLES[name])
+        damages = [damage for file in archive_files if (damage := self._describe_damage(file))]
+        if damages:
+            raise error_class(
+                f"{len(damages)} archive files are not as the manifest lists them: {'; '.join(damages[:5])}. "
+                f"Restore them in {self._root} from a backup, or load their records into a new workspace."
+            )
+        self._backend = self._backend or self._connect()
+        return read_parquet(self._backend, [self._root / file.path for file in archive_files], TABLES[name])
 
     def has_input(self, input_sha256: str, recipe_sha256: str) -> bool:
         """Was this very input already loaded with this very recipe?"""
         self._read_manifest()
         return (input_sha256, recipe_sha256) in self._inputs
-
-    def _engine(self) -> BaseBackend:
-        if self._backend is None:
-            self._backend = self._connect()
-        return self._backend
 
     def _read_manifest(self) -> Manifest:
         """The manifest as it stands now, read again only when it was replaced."""
@@ -106,14 +100,6 @@ class ParquetArchive:
             self._inputs = frozenset((f.input_sha256, f.recipe_sha256) for f in self._manifest.files)
         return self._manifest
 
-    def _check_intact(self, files: Iterable[ArchiveFile], error_class: type[BecalmError]) -> None:
-        damages = [damage for file in files if (damage := self._describe_damage(file))]
-        if damages:
-            raise error_class(
-                f"{len(damages)} archive files are not as the manifest lists them: {'; '.join(damages[:5])}. "
-                f"Restore them in {self._root} from a backup, or load their records into a new workspace."
-            )
-
     def _describe_damage(self, file: ArchiveFile) -> str | None:
         file_path = self._root / file.path
         try:
@@ -126,7 +112,7 @@ class ParquetArchive:
         return None if self._verified[file_stamp] == file.sha256 else f"{file.path} was altered"
 
 
-def _select_pinned(manifest: Manifest, pins: Mapping[str, str]) -> tuple[ArchiveFile, ...]:
+def _select_pinned(manifest: Manifest, pins: Pins) -> tuple[ArchiveFile, ...]:
     """The files that a run names, exactly as it names them."""
     listed_files = {file.path: file for file in manifest.files}
     sha256_by_path = {file.path: file.sha256 for file in manifest.files}
@@ -146,7 +132,14 @@ def connect(engine_name: str) -> BaseBackend:
     WorkspaceError where there is no such engine.
     """
     if engine_name == "duckdb":
-        return _connect_duckdb()
+        has_affinity = hasattr(os, "sched_getaffinity")
+        return ibis.duckdb.connect(
+            ":memory:",
+            threads=len(os.sched_getaffinity(0)) if has_affinity else os.cpu_count() or 1,
+            temp_directory=str(Path(tempfile.gettempdir()) / f"becalm-duckdb-{os.getpid()}"),
+            autoinstall_known_extensions=False,
+            autoload_known_extensions=False,
+        )
     if engine_name == "spark":
         _check_spark()
         return ibis.pyspark.connect(_spark_session())
@@ -158,44 +151,29 @@ def connect(engine_name: str) -> BaseBackend:
 
 def read_parquet(backend: BaseBackend, paths: Sequence[Path], schema: Schema) -> Table:
     """These Parquet files as one table of exactly this schema, on this engine."""
-    if not paths:
-        return _create_empty(backend, schema)
     file_names = [str(path) for path in paths]
     if backend.name == "pyspark":
-        table = _create_spark_view(backend, _spark_session().read.parquet(*file_names))
-    else:
+        from ibis.backends.pyspark.datatypes import PySparkSchema
+
+        session, view_name = _spark_session(), ibis.util.gen_name("archive")
+        spark_frame = (
+            session.read.parquet(*file_names)
+            if paths
+            else session.createDataFrame([], PySparkSchema.from_ibis(schema))
+        )
+        spark_frame.createOrReplaceTempView(view_name)
+        table = backend.table(view_name)
+    elif paths:
         table = backend.read_parquet(file_names, hive_partitioning=False)
-    return _cast_columns(table, schema)
-
-
-def _cast_columns(table: Table, schema: Schema) -> Table:
-    """Select the declared columns, and convert only what differs, so that filters still reach the files."""
+    else:
+        table = backend.create_table(ibis.util.gen_name("empty"), schema=schema, temp=True)
+    # Convert only what differs, so that filters still reach the files.
     type_by_column = table.schema()
     return table.select(
         **{
             n: table[n] if type_by_column[n].copy(nullable=True) == kind else table[n].cast(kind)
             for n, kind in schema.items()
         }
-    )
-
-
-def _create_empty(backend: BaseBackend, schema: Schema) -> Table:
-    if backend.name == "pyspark":
-        from ibis.backends.pyspark.datatypes import PySparkSchema
-
-        empty_frame = _spark_session().createDataFrame([], PySparkSchema.from_ibis(schema))
-        return _cast_columns(_create_spark_view(backend, empty_frame), schema)
-    return _cast_columns(backend.create_table(ibis.util.gen_name("empty"), schema=schema, temp=True), schema)
-
-
-def _connect_duckdb() -> BaseBackend:
-    thread_count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return ibis.duckdb.connect(
-        ":memory:",
-        threads=thread_count,
-        temp_directory=str(Path(tempfile.gettempdir()) / f"becalm-duckdb-{os.getpid()}"),
-        autoinstall_known_extensions=False,
-        autoload_known_extensions=False,
     )
 
 
@@ -243,9 +221,3 @@ def _spark_session() -> Any:
         .config("spark.sql.warehouse.dir", str(Path(tempfile.gettempdir()) / f"becalm-spark-{os.getpid()}"))
         .getOrCreate()
     )
-
-
-def _create_spark_view(backend: BaseBackend, spark_frame: Any) -> Table:
-    view_name = ibis.util.gen_name("archive")
-    spark_frame.createOrReplaceTempView(view_name)
-    return backend.table(view_name)

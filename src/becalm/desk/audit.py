@@ -1,7 +1,5 @@
 """The audit event of a command: what was done, by whom, what for, as the ledger keeps it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime

@@ -1,8 +1,5 @@
 """The records as a question reads them: what a source does not cover, and an archive held still."""
 
-from __future__ import annotations
-
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from datetime import date
 
@@ -10,7 +7,7 @@ from ibis import Table
 
 from becalm import tables
 from becalm.desk.context import Desk
-from becalm.tables import Archive, ArchiveFile, Intake, MonthlyTotals, Source
+from becalm.tables import Archive, ArchiveFile, Intake, MonthlyTotals, Pins, Source
 from becalm.terms import Gap, ReplayError
 
 _TOTALLER_BY_TABLE = {"incidents": tables.total_incidents, "published_counts": tables.total_published}
@@ -41,7 +38,7 @@ def gaps_of(
 class PinnedArchive:
     """An archive held still: exactly these files (path to SHA-256), whatever has arrived since."""
 
-    def __init__(self, archive: Archive, pins: Mapping[str, str]) -> None:
+    def __init__(self, archive: Archive, pins: Pins) -> None:
         self._archive = archive
         self._pins = dict(sorted(pins.items()))
 
@@ -58,14 +55,10 @@ class PinnedArchive:
         return self.files(table)
 
     def table(
-        self,
-        name: str,
-        *,
-        as_of: date | None = None,  # noqa: ARG002 - the pins already say as of when
-        source: str | None = None,
-        only: Mapping[str, str] | None = None,
+        self, name: str, *, as_of: date | None = None, source: str | None = None, only: Pins | None = None
     ) -> Table:
         """The rows of the named files; raises ReplayError where one of them is gone or altered."""
+        del as_of  # the pins already say as of when
         return self._archive.table(name, source=source, only=only or self._pins)
 
     def has_input(self, input_sha256: str, recipe_sha256: str) -> bool:

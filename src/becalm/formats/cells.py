@@ -5,8 +5,6 @@ becomes the first instant after the gap. One that happened twice (the clocks wen
 of the two. Both are counted as repaired.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property

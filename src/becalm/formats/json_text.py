@@ -1,7 +1,5 @@
 """The JSON that becalm writes and reads back: answers, requests, and the run record of a run to repeat."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """A file that is to be read, the table of cells that it comes to, and what becomes of each of its rows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date

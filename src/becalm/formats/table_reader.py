@@ -5,8 +5,6 @@ agree, else it becomes text as Excel would show it; formula results are values, 
 Row numbers are those that an editor shows: the header is 1.
 """
 
-from __future__ import annotations
-
 import codecs
 import csv
 import functools

@@ -14,6 +14,7 @@ from ibis import Table
 
 from becalm.terms import QuestionError, RowFault, UsageError
 
+Pins = Mapping[str, str]  # files that a question is held to: path to SHA-256
 COUNT_TABLES = ("incidents", "published_counts")
 
 
@@ -104,12 +105,7 @@ class Archive(Protocol):
         """Every file ever kept, superseded ones too, in the order in which they came."""
 
     def table(
-        self,
-        name: str,
-        *,
-        as_of: date | None = None,
-        source: str | None = None,
-        only: Mapping[str, str] | None = None,
+        self, name: str, *, as_of: date | None = None, source: str | None = None, only: Pins | None = None
     ) -> Table:
         """The named table as an Ibis expression with its declared schema.
 

@@ -1,7 +1,5 @@
 """Making the folder of a workspace, whole or not at all, for a city that is sound."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from zoneinfo import ZoneInfo

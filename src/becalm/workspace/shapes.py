@@ -1,7 +1,5 @@
 """The user's own areas and streets, read from files of any format and coordinate system, as shapes."""
 
-from __future__ import annotations
-
 import zipfile
 from collections import Counter
 from collections.abc import Iterable, Sequence

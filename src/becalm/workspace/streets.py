@@ -1,7 +1,5 @@
 """Streets from files: GraphML as OSMnx writes it (also .gz), or lines as GeoJSON."""
 
-from __future__ import annotations
-
 import gzip
 import json
 import zlib

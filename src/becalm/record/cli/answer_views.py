@@ -1,7 +1,5 @@
 """How the ledger's answers are shown: entries, figures of arrests, imports and accesses."""
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence

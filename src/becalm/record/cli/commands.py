@@ -1,7 +1,5 @@
 """`becalm record`: what was done, what came of it, and the proof that it was not altered."""
 
-from __future__ import annotations
-
 import typer
 
 from becalm.console.command import Session, command

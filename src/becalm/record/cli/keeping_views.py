@@ -1,7 +1,5 @@
 """How the keeping of the ledger is shown: its server, state tables, copies, restores and erasures."""
 
-from __future__ import annotations
-
 import shlex
 from collections.abc import Iterable
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """How verdicts, heads, checkpoints and exports are shown."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Iterable

@@ -3,8 +3,6 @@
 Released kinds are frozen: change one by adding a version.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 
 from becalm.ledger import Entry, Fold, Row, fold_corrected, occurrence

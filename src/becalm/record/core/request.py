@@ -1,7 +1,5 @@
 """What the commands of record may be asked with."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime

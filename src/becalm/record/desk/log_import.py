@@ -1,7 +1,5 @@
 """Importing a log: every row becomes an event, or none does."""
 
-from __future__ import annotations
-
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,7 +1,5 @@
 """People in the ledger: who saw whom, and forgetting with a proof."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from becalm.desk import Desk, make_event, record_event

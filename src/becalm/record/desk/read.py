@@ -1,7 +1,5 @@
 """Asking the ledger: what was done, how many arrests came of it, and where each figure comes from."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta

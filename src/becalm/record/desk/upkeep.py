@@ -1,7 +1,5 @@
 """Keeping the ledger: its server, its state tables, its copies, and putting one back by two people."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass

@@ -1,7 +1,5 @@
 """Does the ledger hold? Signing its head, sending it outside, and comparing it with what was kept there."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace

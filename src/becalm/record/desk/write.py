@@ -1,7 +1,5 @@
 """Recording by hand what no program knows, and putting it right by later entries, never by a change."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

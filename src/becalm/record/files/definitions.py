@@ -1,7 +1,5 @@
 """Published definitions as reviewed data: what counts as an arrest from dedicated activity."""
 
-from __future__ import annotations
-
 import hashlib
 from datetime import date
 from importlib.resources import files

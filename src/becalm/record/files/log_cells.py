@@ -3,8 +3,6 @@
 A cell that cannot be read for sure is refused with what is wrong and what to do, never guessed at.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime

@@ -3,8 +3,6 @@
 The words on the left are the facts of an event kind, the strings on the right the file's own columns.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
