@@ -1,7 +1,8 @@
-"""`becalm init`: make a workspace."""
+"""`becalm init`: make a workspace, and say what to do next."""
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from becalm.console.command import Session, command
-from becalm.terms import FileName, Parameter, Request, UsageError
+from becalm.terms import City, FileName, Parameter, Request, UsageError
+
+DEFAULT_CITY = "london"
 
 if TYPE_CHECKING:
-    from becalm.app.init_desk import WorkspaceMade
     from becalm.desk import Desk
+    from becalm.workspace.boundaries import BoundaryCopy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,34 +43,105 @@ class WorkspaceRequest(Request):
     ] = None
 
 
+@dataclass(frozen=True, slots=True)
+class WorkspaceMade:
+    """A new workspace: where, for which city, with whose shapes, and what the user should know."""
+
+    path: Path
+    city: City
+    is_chosen: bool
+    boundaries: BoundaryCopy | None
+    notes: tuple[str, ...]
+    next_steps: tuple[str, ...]
+
+
 def register(app: typer.Typer) -> None:
     """Hang the command on the app."""
 
     @command(app, "init", WorkspaceRequest, has_files=False)
     def init(session: Session, request: WorkspaceRequest) -> None:
         """Make a workspace: one folder for the city's facts, its records and its answers."""
-        from becalm.app.init_desk import make_workspace
         from becalm.console.emit import View
 
-        workspace = make_workspace(
-            _one_of(Path(request.folder) if request.folder else None, session.workspace),
-            city=request.city,
-            boundaries=Path(request.boundaries) if request.boundaries else None,
-            boundaries_name=request.boundaries_name,
-            boundaries_crs=request.boundaries_crs,
-            open_desk=cast("Callable[[Path], Desk]", session.context.obj),
+        folder, workspace_path = Path(request.folder) if request.folder else None, session.workspace
+        if folder is not None and workspace_path is not None and folder != workspace_path:
+            raise UsageError(f"Two folders are named, {folder} and {workspace_path}. Name the one to make.")
+        path = folder or workspace_path
+        if path is None:
+            raise UsageError("No folder is named. Say which to make, e.g. `becalm init city`.")
+        workspace = make_workspace(path, request, cast("Callable[[Path], Desk]", session.context.obj))
+        session.emit(
+            workspace,
+            View(
+                lambda workspace: {
+                    **_facts(workspace),
+                    "notes": list(workspace.notes),
+                    "next": list(workspace.next_steps),
+                },
+                rows=lambda workspace: [_facts(workspace)],
+                lines=_lines,
+            ),
         )
-        session.emit(workspace, View(_data, rows=lambda workspace: [_facts(workspace)], lines=_lines))
 
 
-def _one_of(folder: Path | None, workspace: Path | None) -> Path:
-    """The folder that was named, once, in one of the two ways."""
-    if folder is not None and workspace is not None and folder != workspace:
-        raise UsageError(f"Two folders are named, {folder} and {workspace}. Name the one to make.")
-    workspace_path = folder or workspace
-    if workspace_path is None:
-        raise UsageError("No folder is named. Say which to make, e.g. `becalm init city`.")
-    return workspace_path
+def make_workspace(path: Path, request: WorkspaceRequest, open_desk: Callable[[Path], Desk]) -> WorkspaceMade:
+    """Make a workspace in this folder, whole or not at all; its ledger begins with it.
+
+    Without `city` it is London until the first records say otherwise, or for good where boundaries
+    of London are given.
+    """
+    from becalm.desk import note_configuration
+    from becalm.workspace.boundaries import copy_boundaries
+    from becalm.workspace.config import Config, read_city
+    from becalm.workspace.new_workspace import check_city, make_folder, patrol_files_beside
+
+    city_name = request.city or DEFAULT_CITY
+    city_entry = read_city(city_name)
+    check_city(city_entry, city_name)
+    is_city_chosen = request.city is not None or request.boundaries is not None
+    config = Config(city=city_entry.model_copy(update={"chosen": is_city_chosen}))
+    shape_copy = (
+        copy_boundaries(
+            Path(request.boundaries),
+            city_entry.city(),
+            attribute=request.boundaries_name,
+            crs=request.boundaries_crs,
+        )
+        if request.boundaries
+        else None
+    )
+    patrol_files = patrol_files_beside(request.city) if request.city else {}
+    workspace = make_folder(path, config, shape_copy.text if shape_copy else None, copies=patrol_files)
+    note_configuration(open_desk(path))
+    workspace_notes = _notes(is_city_chosen, shape_copy, [str(file) for file in patrol_files.values()], path)
+    workspace_option = f"--workspace {shlex.quote(str(path))}"
+    next_steps = (
+        f"becalm ingest {workspace_option} PATH...",
+        f"becalm measure compare {workspace_option} --period 2020-04 --baseline 2019-04",
+        f"becalm run {workspace_option}",
+    )
+    return WorkspaceMade(
+        workspace.path, workspace.city, is_city_chosen, shape_copy, tuple(workspace_notes), next_steps
+    )
+
+
+def _notes(
+    is_city_chosen: bool, shape_copy: BoundaryCopy | None, copied_names: list[str], path: Path
+) -> Iterable[str]:
+    from becalm.render.number_format import join_words
+
+    if not is_city_chosen:
+        yield "No city was named: it is Greater London, unless the first records are of another shipped city."
+    if shape_copy is not None:
+        yield from shape_copy.notes
+    else:
+        yield (
+            "No boundaries were given: boroughs come from the records where they carry them, and areas are "
+            "of the records' footprint. Give your own file with --boundaries."
+        )
+    if copied_names:  # they lay beside the city file
+        was_or_were = "was" if len(copied_names) == 1 else "were"
+        yield f"For patrol plans, {join_words(copied_names)} {was_or_were} copied into {path}."
 
 
 def _facts(workspace: WorkspaceMade) -> dict[str, object]:
@@ -87,14 +161,16 @@ def _facts(workspace: WorkspaceMade) -> dict[str, object]:
     }
 
 
-def _data(workspace: WorkspaceMade) -> dict[str, object]:
-    return {**_facts(workspace), "notes": list(workspace.notes), "next": list(workspace.next_steps)}
-
-
 def _lines(workspace: WorkspaceMade) -> Iterable[str]:
     workspace_facts, city = _facts(workspace), workspace.city
-    origin = f"named by {workspace_facts['boundaries_attribute']!r} of {workspace_facts['boundaries_file']}"
-    shapes_text = f"{workspace_facts['boundaries']} shapes, {origin}" if workspace.boundaries else "none"
+    boundaries_origin_text = (
+        f"named by {workspace_facts['boundaries_attribute']!r} of {workspace_facts['boundaries_file']}"
+    )
+    shapes_text = (
+        f"{workspace_facts['boundaries']} shapes, {boundaries_origin_text}"
+        if workspace.boundaries
+        else "none"
+    )
     return [
         f"Made a workspace in {workspace.path}",
         f"  city        {city.name} ({city.key}), {city.crs}, {city.time_zone}",

@@ -11,7 +11,6 @@ import typer
 from typer.core import TyperGroup
 
 from becalm import __version__
-from becalm.app import commands
 from becalm.terms import BecalmError
 
 if TYPE_CHECKING:
@@ -66,7 +65,28 @@ def root(
     context.obj = open_desk
 
 
-commands.register(app)
+def _register_commands() -> None:
+    """Hang every command on the app. Modules named here import nothing heavy until a command runs."""
+    from becalm.app import init, schema
+    from becalm.brief import cli as run
+    from becalm.find.cli import app as find
+    from becalm.ingest import cli as ingest
+    from becalm.measure import cli as measure
+    from becalm.patrol.cli import commands as patrol
+    from becalm.record.cli import commands as record
+    from becalm.simulate import cli as simulate
+
+    init.register(app)
+    app.add_typer(ingest.app, name="ingest")
+    app.add_typer(measure.app, name="measure")
+    app.add_typer(find, name="find")
+    app.add_typer(patrol.app, name="patrol")
+    app.add_typer(record.app, name="record")
+    for joint in (run, simulate, schema):
+        joint.register(app)
+
+
+_register_commands()
 
 
 def open_desk(workspace: Path | None) -> Desk:

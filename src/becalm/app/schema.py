@@ -32,20 +32,18 @@ def register(app: typer.Typer) -> None:
         from becalm.formats.json_text import json_text, request_schema
 
         request_by_words = dict(requests_below(session.context.find_root().command))
-        request_class = _request_of(request_by_words, request.words)
+        if request.words not in request_by_words:
+            command_list_text = "; ".join(" ".join(words) for words in sorted(request_by_words))
+            raise UsageError(
+                f"There is no command {' '.join(request.words)!r}. Commands: {command_list_text}."
+            )
+        request_class = request_by_words[request.words]
         view: View[Mapping[str, object]] = View(
             data=lambda schema: schema,
             rows=lambda _: _rows(request_class),
             lines=lambda schema: json_text(schema).splitlines(),
         )
         session.emit(request_schema(request_class), view)
-
-
-def _request_of(requests: Mapping[tuple[str, ...], type[Request]], words: tuple[str, ...]) -> type[Request]:
-    if words not in requests:
-        command_list_text = "; ".join(" ".join(command_words) for command_words in sorted(requests))
-        raise UsageError(f"There is no command {' '.join(words)!r}. Commands: {command_list_text}.")
-    return requests[words]
 
 
 def _rows(request_class: type[Request]) -> Iterable[Mapping[str, object]]:

@@ -27,17 +27,19 @@ def run(session: Session, request: RunRequest) -> None:
     """
     from becalm.brief.desk.repeat import repeat_briefing
     from becalm.brief.desk.weekly import make_briefing
+    from becalm.console.command import Format
     from becalm.console.emit import View
-    from becalm.console.options import Format
 
     desk = session.open_desk()
     if (desk.workspace.path / "units.toml").is_file():
         say_first_use()
-    briefing = make_briefing(desk, request) if request.again is None else repeat_briefing(desk, request)
+    briefing_answer = (
+        make_briefing(desk, request) if request.again is None else repeat_briefing(desk, request)
+    )
     answer_view: View[BriefingAnswer] = View(_briefing_object, _file_rows, _briefing_lines)
-    session.emit(briefing, answer_view)
+    session.emit(briefing_answer, answer_view)
     if session.format is Format.table:
-        for warning in briefing.warnings:
+        for warning in briefing_answer.warnings:
             typer.echo(f"Warning: {warning}", err=True)
 
 

@@ -27,6 +27,7 @@ HOTSPOTS_SHOWN = 25  # hotspots in the body of the page; all of them are in the 
 def briefing_page(briefing: Briefing) -> str:
     """The whole page as HTML."""
     override_texts = override_rows(briefing.hotspots.selection if briefing.hotspots else None)
+    listed_hotspots = briefing.hotspots.hotspots if briefing.hotspots else ()
     return self_contained(
         "briefing.html",
         {
@@ -46,7 +47,7 @@ def briefing_page(briefing: Briefing) -> str:
         shown=HOTSPOTS_SHOWN,
         verdicts=_sort_by_verdict(briefing),
         side_by_side=_side_by_side(briefing),
-        core=_count_core_places(briefing),
+        core=sum(choose_band(hotspot.p_top) is CertaintyBand.core for hotspot in listed_hotspots),
         overrides=override_texts,
         included={row.decision.place_id for row in override_texts if row.decision.include},
         notes=sentences.comparison_notes(briefing.comparison),
@@ -72,11 +73,6 @@ def _side_by_side(briefing: Briefing) -> list[tuple[ComparisonRow, list[Comparis
     ]
 
 
-def _count_core_places(briefing: Briefing) -> int:
-    hotspots = briefing.hotspots.hotspots if briefing.hotspots else ()
-    return sum(choose_band(hotspot.p_top) is CertaintyBand.core for hotspot in hotspots)
-
-
 def _inline(mark: Markup) -> Markup:
     """A mark beside the word that says the same; hidden from screen readers for that reason."""
     return Markup(
@@ -98,7 +94,11 @@ class Figures:
 def draw_figures(briefing: Briefing) -> Figures:
     """Draw all pictures of this briefing, each for a wide page and for a narrow one."""
     full_map, inset_map = _draw_maps(briefing)
-    return Figures(_draw_changes(briefing), _draw_run_up(briefing), full_map, inset_map, _draw_week(briefing))
+    week_figure = None
+    if briefing.week is not None:
+        week_title = "The hotspots hour by hour through the week"
+        week_figure = _draw_twice(partial(week_chart, briefing.week, title=week_title), "week")
+    return Figures(_draw_changes(briefing), _draw_run_up(briefing), full_map, inset_map, week_figure)
 
 
 def _draw_twice(chart: Callable[..., Markup], key: str) -> Markup:
@@ -155,22 +155,21 @@ def _draw_maps(briefing: Briefing) -> tuple[Markup | None, Markup | None]:
     hotspots = briefing.hotspots.hotspots if briefing.hotspots else ()
     if not hotspots:
         return None, None
-    frame = busiest_view(hotspots, whole_view(hotspots, briefing.areas, width=720))
-    title = f"Hotspots {briefing.place_phrase}"
-    whole_map = _draw_twice(partial(hotspot_map, hotspots, briefing.areas, title=title, frame=frame), "map")
-    if frame is None:
+    enlarged_view = busiest_view(hotspots, whole_view(hotspots, briefing.areas, width=720))
+    map_title = f"Hotspots {briefing.place_phrase}"
+    whole_map = _draw_twice(
+        partial(hotspot_map, hotspots, briefing.areas, title=map_title, frame=enlarged_view), "map"
+    )
+    if enlarged_view is None:
         return whole_map, None
 
     def draw_inset(key: str, narrow: bool) -> Markup:
-        view = View(frame.west, frame.south, frame.east, frame.north, 340.0) if narrow else frame
-        title = "The part with most hotspots, enlarged"
-        return hotspot_map(hotspots, briefing.areas, key=key, title=title, view=view, narrow=narrow)
+        inset_view = (
+            View(enlarged_view.west, enlarged_view.south, enlarged_view.east, enlarged_view.north, 340.0)
+            if narrow
+            else enlarged_view
+        )
+        map_title = "The part with most hotspots, enlarged"
+        return hotspot_map(hotspots, briefing.areas, key=key, title=map_title, view=inset_view, narrow=narrow)
 
     return whole_map, _draw_twice(draw_inset, "inset")
-
-
-def _draw_week(briefing: Briefing) -> Markup | None:
-    if briefing.week is None:
-        return None
-    chart_title = "The hotspots hour by hour through the week"
-    return _draw_twice(partial(week_chart, briefing.week, title=chart_title), "week")

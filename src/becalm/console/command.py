@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, replace
 from datetime import date, datetime
+from enum import StrEnum
 from functools import wraps
 from inspect import Parameter as Argument
 from inspect import Signature
@@ -14,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 import typer
 
-from becalm.console.options import Format, FormatOption, WorkspaceOption
 from becalm.terms import (
     BecalmError,
     FileName,
@@ -33,6 +33,26 @@ if TYPE_CHECKING:
 RequestT = TypeVar("RequestT", bound=Request)
 AnswerT = TypeVar("AnswerT")
 FIELD_IN_TEXT = re.compile(r"`(\w+)((?: [^`]*)?)`")  # `count`, or an example such as `floor Camden=3`
+
+
+class Format(StrEnum):
+    """How an answer is printed."""
+
+    table = "table"
+    json = "json"
+    csv = "csv"
+
+
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--workspace",
+        "-w",
+        help="The workspace folder. Without it: BECALM_WORKSPACE, else the current folder.",
+        show_default=False,
+    ),
+]
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How to print the answer.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 
@@ -106,7 +126,12 @@ def command(
                 is_quiet=values.pop("quiet"),
             )
             try:
-                value_by_field = {field.name: _value(field, values[field.name]) for field in request_fields}
+                value_by_field = {
+                    field.name: tuple(map(_plain, values[field.name] or ()))
+                    if field.is_many
+                    else _plain(values[field.name])
+                    for field in request_fields
+                }
                 session.check_endings(endings)
                 function(session, build_request(request, value_by_field))
             except BecalmError as error:
@@ -191,14 +216,8 @@ def _argument(field: RequestField, default: object, option_by_field: Mapping[str
     return _keyword(field.name, Annotated[type_hint, typer.Option(*spellings, **option_settings)], default)
 
 
-def _value(field: RequestField, value: Any) -> object:
+def _plain(value: Any) -> object:
     """What Typer read, as the request holds it."""
-    if field.is_many:
-        return tuple(_single(item) for item in value or ())
-    return _single(value)
-
-
-def _single(value: Any) -> object:
     if isinstance(value, datetime):
         return value.date()
     return str(value) if isinstance(value, Path) else value
@@ -206,8 +225,8 @@ def _single(value: Any) -> object:
 
 def _shared_arguments(*, has_workspace: bool, endings: tuple[str, ...]) -> Iterator[Argument]:
     if endings:
-        help_text = f"Also write the answer to this file, by its ending ({', '.join(endings)}); repeat it."
-        out_option = typer.Option("--out", "-o", metavar="FILE", help=help_text, show_default=False)
+        out_help = f"Also write the answer to this file, by its ending ({', '.join(endings)}); repeat it."
+        out_option = typer.Option("--out", "-o", metavar="FILE", help=out_help, show_default=False)
         yield _keyword("out", Annotated[list[Path] | None, out_option], None)
     if has_workspace:
         yield _keyword("workspace", WorkspaceOption, None)

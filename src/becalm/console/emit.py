@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from becalm.console.options import Format
+from becalm.console.command import Format
 from becalm.formats.json_text import json_text
 from becalm.ledger import Entry
 from becalm.terms import UsageError
@@ -65,10 +65,13 @@ def check_ending(file: Path, endings: Iterable[str]) -> None:
 def _writers(view: View[Any]) -> Mapping[str, Callable[[Any], str | bytes]]:
     from becalm.render.spreadsheet import csv_text, workbook
 
+    def cell(value: object) -> object:
+        return fact_text(value) if isinstance(value, tuple | list) else value
+
     def cells(answer: Any) -> tuple[Sequence[str], list[list[object]]]:
         view_rows = list(view.rows(answer))
         column_names = view.columns or tuple(view_rows[0] if view_rows else ())
-        return column_names, [[_cell(row.get(name)) for name in column_names] for row in view_rows]
+        return column_names, [[cell(row.get(name)) for name in column_names] for row in view_rows]
 
     def as_csv(answer: Any) -> str:
         column_names, cell_rows = cells(answer)
@@ -80,10 +83,6 @@ def _writers(view: View[Any]) -> Mapping[str, Callable[[Any], str | bytes]]:
         ".xlsx": lambda answer: workbook(*cells(answer)),
         **view.files,
     }
-
-
-def _cell(value: object) -> object:
-    return fact_text(value) if isinstance(value, tuple | list) else value
 
 
 def print_lines(lines: Iterable[object]) -> None:
@@ -100,9 +99,13 @@ def print_lines(lines: Iterable[object]) -> None:
 def tabulate(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> Iterable[str]:
     """Rows below their headings, each column as wide as its widest cell but the last."""
     cell_texts = [[fact_text(row.get(name)) for name in columns] for row in rows]
-    char_counts = [max(len(name), *(len(row[i]) for row in cell_texts), 0) for i, name in enumerate(columns)]
+    width_chars_of_column = [
+        max(len(name), *(len(row[i]) for row in cell_texts), 0) for i, name in enumerate(columns)
+    ]
     for row in ([*columns], *cell_texts):
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, char_counts, strict=True)).rstrip()
+        yield "  ".join(
+            cell.ljust(width) for cell, width in zip(row, width_chars_of_column, strict=True)
+        ).rstrip()
 
 
 def instant(moment: datetime) -> str:

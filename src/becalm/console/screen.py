@@ -81,9 +81,9 @@ def figure_table(
     It fits 80 columns: those of `hidden` are not shown, and the cells of `folded` (all, where it is None)
     may take several lines.
     """
-    visible_positions = [i for i, heading in enumerate(headings) if heading not in hidden]
+    visible_column_indices = [i for i, heading in enumerate(headings) if heading not in hidden]
     rich_table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0), pad_edge=False)
-    for heading in (headings[i] for i in visible_positions):
+    for heading in (headings[i] for i in visible_column_indices):
         rich_table.add_column(
             TWO_LINE_HEADINGS.get(heading, heading),
             justify="left" if heading in left else "right",
@@ -91,7 +91,7 @@ def figure_table(
             overflow="fold",
         )
     for row in rows:
-        rich_table.add_row(*(row[i] for i in visible_positions))
+        rich_table.add_row(*(row[i] for i in visible_column_indices))
     return rich_table
 
 

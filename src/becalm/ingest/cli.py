@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 from typer.core import TyperGroup
 
-from becalm.console.command import Session, command
-from becalm.console.options import Format
+from becalm.console.command import Format, Session, command
 from becalm.ingest.request import LoadRequest, MappingRequest, RejectsRequest
 from becalm.terms import FileIntake, RowFault
 

@@ -112,8 +112,8 @@ def period(value: Period) -> str:
         return month(value.start)
     if value.start.month == 1 and last_day.month == 12 and value.start.year == last_day.year:
         return str(value.start.year)
-    first_day_text = f"{value.start:%B}" if value.start.year == last_day.year else month(value.start)
-    return f"{first_day_text} to {month(last_day)}"
+    first_month_text = f"{value.start:%B}" if value.start.year == last_day.year else month(value.start)
+    return f"{first_month_text} to {month(last_day)}"
 
 
 def join_words(words: Sequence[str]) -> str:

@@ -92,7 +92,12 @@ def write_folder(path: Path, texts: Mapping[str, str | bytes], *, kind: FolderKi
         ) from error
     try:
         for file_name, file_content in texts.items():
-            _write(fresh_folder / file_name, file_content)
+            file_path = fresh_folder / file_name
+            file_path.parent.mkdir(parents=True, exist_ok=True)
+            with file_path.open("wb") as byte_stream:
+                byte_stream.write(file_content.encode() if isinstance(file_content, str) else file_content)
+                byte_stream.flush()
+                os.fsync(byte_stream.fileno())
         fresh_folder.chmod(kind.mode)
         _swap(fresh_folder, path)
     finally:
@@ -113,14 +118,6 @@ def check_folder_free(path: Path, names: Iterable[str], *, kind: FolderKind = BR
             f"{path} is not {kind.name} ({strange_names_text}), and would be replaced. "
             "Name another folder with `out`, or move what it holds."
         )
-
-
-def _write(path: Path, file_content: str | bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("wb") as byte_stream:
-        byte_stream.write(file_content.encode() if isinstance(file_content, str) else file_content)
-        byte_stream.flush()
-        os.fsync(byte_stream.fileno())
 
 
 def _swap(fresh_folder: Path, path: Path) -> None:

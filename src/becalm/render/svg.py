@@ -25,9 +25,11 @@ def element(name: str, *children: Child, **attributes: str | float | None) -> Ma
         for key, value in attributes.items()
         if value is not None
     )
-    inner = Markup("").join(escape(child) for child in children if child is not None)
+    inner_markup = Markup("").join(escape(child) for child in children if child is not None)
     # Names are ours and values are escaped above.
-    return Markup(f"<{name}{attribute_text}>{inner}</{name}>" if inner else f"<{name}{attribute_text}/>")
+    return Markup(
+        f"<{name}{attribute_text}>{inner_markup}</{name}>" if inner_markup else f"<{name}{attribute_text}/>"
+    )
 
 
 def group(children: Iterable[Child], **attributes: str | float | None) -> Markup:
@@ -103,10 +105,15 @@ def round_ticks(low: float, high: float, *, about: int = 5) -> tuple[float, ...]
     (0.0, 20000.0, 40000.0, 60000.0, 80000.0)
     """
     rough_step = max(high - low, 1e-9) / max(about, 1)
-    power = 10.0 ** math.floor(math.log10(rough_step))
-    tick_step = next(m * power for m in (1.0, 2.0, 2.5, 5.0, 10.0) if m * power >= rough_step * 0.999_999)
-    first_n, last_n = math.floor(low / tick_step), math.ceil(high / tick_step)
-    return tuple(round(i * tick_step, 10) for i in range(first_n, max(last_n, first_n + 1) + 1))
+    power_of_ten = 10.0 ** math.floor(math.log10(rough_step))
+    tick_step = next(
+        m * power_of_ten for m in (1.0, 2.0, 2.5, 5.0, 10.0) if m * power_of_ten >= rough_step * 0.999_999
+    )
+    first_tick_number, last_tick_number = math.floor(low / tick_step), math.ceil(high / tick_step)
+    return tuple(
+        round(i * tick_step, 10)
+        for i in range(first_tick_number, max(last_tick_number, first_tick_number + 1) + 1)
+    )
 
 
 # The marks differ from each other in shape, so that none needs its colour to be told.
@@ -139,10 +146,16 @@ def hotspot_mark(x: float, y: float, band: CertaintyBand, size: float = 3.4) -> 
     if band is CertaintyBand.core:
         return element("rect", x=x - size, y=y - size, width=2 * size, height=2 * size, class_="place core")
     if band is CertaintyBand.marginal:
-        reach = min(size * 1.25, max(size, 5.0))
-        return _outline([(x, y - reach), (x + reach, y), (x, y + reach), (x - reach, y)], "place marginal")
-    arm = size * 0.85
-    falling, rising = [(x - arm, y - arm), (x + arm, y + arm)], [(x - arm, y + arm), (x + arm, y - arm)]
+        half_diagonal = min(size * 1.25, max(size, 5.0))
+        return _outline(
+            [(x, y - half_diagonal), (x + half_diagonal, y), (x, y + half_diagonal), (x - half_diagonal, y)],
+            "place marginal",
+        )
+    half_arm_length = size * 0.85
+    falling, rising = (
+        [(x - half_arm_length, y - half_arm_length), (x + half_arm_length, y + half_arm_length)],
+        [(x - half_arm_length, y + half_arm_length), (x + half_arm_length, y - half_arm_length)],
+    )
     return element("path", d=path(falling) + path(rising), class_="place watch")
 
 

@@ -39,25 +39,36 @@ def add_patrol(
     A plan that stands for the day (without one: tomorrow) is taken as it is, for a second one would be a
     re-roll; else one is made. Where none can be made, the run says why.
     """
-    first = day or desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date() + timedelta(days=1)
+    first_day = day or desk.now().astimezone(ZoneInfo(desk.workspace.city.time_zone)).date() + timedelta(
+        days=1
+    )
     if not (desk.workspace.path / UNITS_FILE).is_file():
         return _note_no_plan(run, NO_UNITS)
-    plan_history = _find_active_plan(desk, first)
+    plan_history = _find_active_plan(desk, first_day)
     if plan_history is None:
         if hotspots is None:
             return _note_no_plan(run, "No patrol plan: there are no hotspots to plan for.")
         try:
-            plan_request = PlanRequest(inputs=InputsRequest(first_day=first, days=DAYS))
+            plan_request = PlanRequest(inputs=InputsRequest(first_day=first_day, days=DAYS))
             plan_history = plan_patrol(desk, plan_request, hotspot_list=hotspots).history
         except (PlanError, InputError, UsageError) as error:
             return _note_no_plan(run, f"No patrol plan could be made. {error.message}")
-    text = _read_newest(desk, plan_history.commitment)
-    sealed_plan = _parse_plan(desk, plan_history.commitment, text)
-    sources = {f"{PATROL_PIN}{name}": sha for name, sha in sealed_plan.sources.items() if len(sha) == 64}
+    plan_texts = sealed_box(desk).plans(plan_history.commitment)
+    if not plan_texts:
+        raise ReplayError(
+            f"The sealed plan of {plan_history.commitment[:12]} is not in this workspace. Restore it."
+        )
+    plan_json = plan_texts[-1]  # as it stands after its last re-plan
+    sealed_plan = _parse_plan(desk, plan_history.commitment, plan_json)
+    sha256_by_source = {
+        f"{PATROL_PIN}{name}": sha for name, sha in sealed_plan.sources.items() if len(sha) == 64
+    }
     return replace(
         run,
-        parameters={**run.parameters, "patrol": plan_history.commitment, "patrol_day": first.isoformat()},
-        data=dict(sorted({**run.data, PLAN: sha256_of_text(text), **sources}.items())),  # as it is read again
+        parameters={**run.parameters, "patrol": plan_history.commitment, "patrol_day": first_day.isoformat()},
+        data=dict(
+            sorted({**run.data, PLAN: sha256_of_text(plan_json), **sha256_by_source}.items())
+        ),  # as it is read again
     )
 
 
@@ -66,9 +77,14 @@ def patrol_part(desk: Desk, run: RunRecord) -> PatrolSection:
     seed_commitment = str(run.parameters.get("patrol") or "")
     if not seed_commitment:
         return PatrolSection(None, None, str(run.parameters.get("patrol_note") or NO_UNITS))
-    plan = _parse_plan(desk, seed_commitment, _read_pinned(desk, run, seed_commitment))
-    day = date.fromisoformat(str(run.parameters["patrol_day"]))
-    return PatrolSection(plan, day, "", describe_override_differences(plan.sources, pinned_entries(run.data)))
+    plan_document = _parse_plan(desk, seed_commitment, _read_pinned(desk, run, seed_commitment))
+    first_day = date.fromisoformat(str(run.parameters["patrol_day"]))
+    return PatrolSection(
+        plan_document,
+        first_day,
+        "",
+        describe_override_differences(plan_document.sources, pinned_entries(run.data)),
+    )
 
 
 def check_drawn_plan(desk: Desk, run: RunRecord) -> None:
@@ -77,8 +93,10 @@ def check_drawn_plan(desk: Desk, run: RunRecord) -> None:
     if not commitment:
         return
     sealed_plan = _parse_plan(desk, commitment, _read_pinned(desk, run, commitment))
-    again = redraw_sealed(desk, sealed_plan)
-    if visits_csv(again.inputs, again.bursts) != visits_csv(sealed_plan.inputs, sealed_plan.bursts):
+    redrawn_plan = redraw_sealed(desk, sealed_plan)
+    if visits_csv(redrawn_plan.inputs, redrawn_plan.bursts) != visits_csv(
+        sealed_plan.inputs, sealed_plan.bursts
+    ):
         raise ReplayError(
             f"The sealed seed {commitment[:12]} does not give the bursts of the plan that this run names. "
             "Either it was altered, or a program that becalm stands on (see `pip freeze`) has changed."
@@ -96,25 +114,19 @@ def _find_active_plan(desk: Desk, day: date) -> SeedHistory | None:
     return max(sealed_histories, key=lambda s: s.seq, default=None)
 
 
-def _read_newest(desk: Desk, commitment: str) -> str:
-    """The plan as it stands now: after its last re-plan."""
-    plan_texts = sealed_box(desk).plans(commitment)
-    if not plan_texts:
-        raise ReplayError(f"The sealed plan of {commitment[:12]} is not in this workspace. Restore it.")
-    return plan_texts[-1]
-
-
 def _read_pinned(desk: Desk, run: RunRecord, commitment: str) -> str:
     """The very plan that the run names by its hash."""
     plan_sha256 = run.data.get(PLAN)
     plan_texts = sealed_box(desk).plans(commitment)
-    text = next((text for text in plan_texts if sha256_of_text(text) == plan_sha256), None)
-    if text is None:
+    plan_json = next(
+        (plan_json for plan_json in plan_texts if sha256_of_text(plan_json) == plan_sha256), None
+    )
+    if plan_json is None:
         raise ReplayError(
             f"The sealed plan that this run names (commitment {commitment[:12]}) is not in "
             f"{desk.workspace.path} as it was. Restore patrol/sealed from a backup."
         )
-    return text
+    return plan_json
 
 
 def _parse_plan(desk: Desk, commitment: str, text: str) -> PlanDocument:

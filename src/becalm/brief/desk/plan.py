@@ -22,7 +22,7 @@ from becalm.measure.core.request import By
 from becalm.tables import ArchiveFile, Source, choose_source, find_newest_whole_month
 from becalm.terms import ParameterValue, ReplayError, RunRecord, UsageError
 from becalm.terms.request import request_values
-from becalm.workspace.config import CONFIG, BriefEntry, Workspace
+from becalm.workspace.config import CONFIG, Workspace
 
 NO_SOURCE = "none"
 ARCHIVE_PIN = "archive/"
@@ -39,22 +39,31 @@ def plan_briefing(desk: Desk, request: RunRequest) -> BriefingPlan:
     named and no month of the source is whole.
     """
     config, default_request = desk.workspace.config.brief, HotspotRequest()
-    files = desk.archive.files(as_of=request.as_of)
-    source = choose_source(files, request.source or config.source)
-    by = request.by or config.by or "offence_group"
-    if by not in get_args(By):
-        raise UsageError(f"There is no comparison by {by!r}. Write one of {', '.join(get_args(By))}.")
-    hotspot_source = _choose_hotspot_source(files, source, request.hotspot_source or config.hotspot_source)
+    archive_files = desk.archive.files(as_of=request.as_of)
+    compared_source = choose_source(archive_files, request.source or config.source)
+    grouping = request.by or config.by or "offence_group"
+    if grouping not in get_args(By):
+        raise UsageError(f"There is no comparison by {grouping!r}. Write one of {', '.join(get_args(By))}.")
+    hotspot_source = _choose_hotspot_source(
+        archive_files, compared_source, request.hotspot_source or config.hotspot_source
+    )
+    requested_values = {**request_values(request), "baselines": request.baseline}
     return BriefingPlan(
-        period=request.period or _newest_month(desk, source, request.as_of),
+        period=request.period
+        or find_newest_whole_month(
+            totals_of(desk, compared_source, as_of=request.as_of),
+            gaps_of(desk, compared_source, as_of=request.as_of),
+        ),
         baselines=request.baseline or config.baselines,
-        by=cast("By", by),
-        source=source.key,
+        by=cast("By", grouping),
+        source=compared_source.key,
         hotspot_source=hotspot_source,
         target=request.target or config.target,
         count=request.count or config.count or default_request.count,
         cell_m=request.cell_m or config.cell_m or default_request.places.cell_m,
-        chosen=_list_defaults(request, config),
+        chosen=tuple(
+            name for name in CHOICES if not requested_values[name] and not getattr(config, name, None)
+        ),
         overrides=() if hotspot_source == NO_SOURCE else active_entries(desk),
     )
 
@@ -77,10 +86,6 @@ def read_plan(run: RunRecord) -> BriefingPlan:
         ) from error
 
 
-def _newest_month(desk: Desk, source: Source, as_of: date | None) -> str:
-    return find_newest_whole_month(totals_of(desk, source, as_of=as_of), gaps_of(desk, source, as_of=as_of))
-
-
 def _choose_hotspot_source(files: Sequence[ArchiveFile], compared: Source, name: str | None) -> str:
     """The source with points: the one that was named, the one that is compared, else the only one."""
     source_names = sorted({f.source for f in files if f.table == "incidents"})
@@ -90,15 +95,13 @@ def _choose_hotspot_source(files: Sequence[ArchiveFile], compared: Source, name:
         return compared.key
     if name in source_names or (name is None and len(source_names) == 1):
         return name or source_names[0]
-    choices = "\n".join(f"  `hotspot_source {source_name}`" for source_name in [*source_names, NO_SOURCE])
-    fault = "Several sources have points" if name is None else f"No source {name!r} has points"
-    raise UsageError(f"{fault}, and places of different sources are not mixed. Name one, or none:\n{choices}")
-
-
-def _list_defaults(request: RunRequest, config: BriefEntry) -> tuple[str, ...]:
-    """Which of the choices neither the request nor becalm.toml made."""
-    requested_values = {**request_values(request), "baselines": request.baseline}
-    return tuple(name for name in CHOICES if not requested_values[name] and not getattr(config, name, None))
+    choice_lines = "\n".join(
+        f"  `hotspot_source {source_name}`" for source_name in [*source_names, NO_SOURCE]
+    )
+    fault_text = "Several sources have points" if name is None else f"No source {name!r} has points"
+    raise UsageError(
+        f"{fault_text}, and places of different sources are not mixed. Name one, or none:\n{choice_lines}"
+    )
 
 
 def plan_pins(desk: Desk, plan: BriefingPlan, *, as_of: date | None) -> dict[str, str]:
@@ -124,8 +127,10 @@ def workspace_pins(workspace: Workspace) -> dict[str, str]:
     """What beside the archive changes an answer: the city, its boundaries, splits by hand, offence tables."""
     city_json = json.dumps({**asdict(workspace.city), "chosen": workspace.config.city.chosen}, sort_keys=True)
     table_paths = sorted(workspace.offences_path.glob("*.toml")) if workspace.offences_path.is_dir() else []
-    paths = [p for p in (workspace.boundaries_path, splits_path(workspace), *table_paths) if p.is_file()]
-    sha256_by_path = {str(p.relative_to(workspace.path).as_posix()): sha256_of(p) for p in paths}
+    pinned_paths = [
+        p for p in (workspace.boundaries_path, splits_path(workspace), *table_paths) if p.is_file()
+    ]
+    sha256_by_path = {str(p.relative_to(workspace.path).as_posix()): sha256_of(p) for p in pinned_paths}
     return {CITY_PIN: hashlib.sha256(city_json.encode()).hexdigest(), **sha256_by_path}
 
 

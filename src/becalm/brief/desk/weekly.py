@@ -38,7 +38,6 @@ from becalm.measure.files.sentences import describe_choices, headline
 from becalm.patrol.files.plan_view import NO_PATROL, PatrolSection
 from becalm.render.pages import check_folder_free, write_folder
 from becalm.tables import (
-    CountTable,
     Source,
     choose_source,
     count_incidents,
@@ -47,7 +46,7 @@ from becalm.tables import (
     find_last_whole_month,
     select_gaps,
 )
-from becalm.terms import Gap, OffenceGroup, QuestionError, RunRecord, groups_by_key
+from becalm.terms import OffenceGroup, QuestionError, RunRecord, groups_by_key
 from becalm.workspace.boundaries import load_boundaries
 from becalm.workspace.recipes import load_offences
 
@@ -111,8 +110,13 @@ def make_briefing(desk: Desk, request: RunRequest) -> BriefingAnswer:
 def publish_briefing(desk: Desk, briefing: BriefingAnswer) -> None:
     """Write the briefing, and record that it was published: both, or neither."""
     check_folder_free(briefing.folder, briefing.texts)
-    hashes = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in briefing.texts.items()}
-    event_facts: dict[str, Fact] = {"run_sha256": hashes["run.json"], "files": tuple(sorted(hashes.items()))}
+    sha256_by_file = {
+        name: hashlib.sha256(text.encode()).hexdigest() for name, text in briefing.texts.items()
+    }
+    event_facts: dict[str, Fact] = {
+        "run_sha256": sha256_by_file["run.json"],
+        "files": tuple(sorted(sha256_by_file.items())),
+    }
     if briefing.run.as_of:
         event_facts["as_of"] = briefing.run.as_of.isoformat()
     with recorded_action(desk, "briefing_published", purpose="brief", facts=event_facts):
@@ -120,15 +124,20 @@ def publish_briefing(desk: Desk, briefing: BriefingAnswer) -> None:
 
 
 def _ask_jobs(desk: Desk, run: RunRecord) -> _JobAnswers:
-    plan = read_plan(run)
+    briefing_plan = read_plan(run)
     pinned_desk = replace(desk, archive=PinnedArchive(desk.archive, archive_pins(run.data)))
-    compared_source = choose_source(pinned_desk.archive.files(), plan.source)
+    compared_source = choose_source(pinned_desk.archive.files(), briefing_plan.source)
     comparison = compare(
         pinned_desk,
-        CompareRequest(period=plan.period, baseline=plan.baselines, by=plan.by, source=compared_source.key),
+        CompareRequest(
+            period=briefing_plan.period,
+            baseline=briefing_plan.baselines,
+            by=briefing_plan.by,
+            source=compared_source.key,
+        ),
     )
-    hotspot_answer, hotspot_note = _find_hotspots(pinned_desk, plan, comparison, run.seed)
-    return _JobAnswers(pinned_desk, plan, compared_source, comparison, hotspot_answer, hotspot_note)
+    hotspot_answer, hotspot_note = _find_hotspots(pinned_desk, briefing_plan, comparison, run.seed)
+    return _JobAnswers(pinned_desk, briefing_plan, compared_source, comparison, hotspot_answer, hotspot_note)
 
 
 def build_briefing(
@@ -137,17 +146,22 @@ def build_briefing(
     """What does the briefing of this run hold? Nothing but the run record and the records it pins is read."""
     answers = answers or _ask_jobs(desk, run)
     briefing = _gather(desk, run, answers)
-    hotspots = answers.hotspots
-    texts = {"index.html": briefing_page(briefing), "comparison.csv": comparison_csv(briefing.comparison)}
-    if hotspots:
-        texts["hotspots.geojson"] = hotspots_geojson(hotspots.hotspots, run=run, boundary=hotspots.boundary)
-    texts["run.json"] = record_json(run)
+    hotspot_answer = answers.hotspots
+    text_by_file = {
+        "index.html": briefing_page(briefing),
+        "comparison.csv": comparison_csv(briefing.comparison),
+    }
+    if hotspot_answer:
+        text_by_file["hotspots.geojson"] = hotspots_geojson(
+            hotspot_answer.hotspots, run=run, boundary=hotspot_answer.boundary
+        )
+    text_by_file["run.json"] = record_json(run)
     return BriefingAnswer(
         folder=Path(request.out) if request.out else desk.workspace.path / "briefing",
-        texts=texts,
+        texts=text_by_file,
         headline=headline(briefing.comparison),
         warnings=briefing.warnings,
-        hotspots=len(hotspots.hotspots.hotspots) if hotspots else 0,
+        hotspots=len(hotspot_answer.hotspots.hotspots) if hotspot_answer else 0,
         run=run,
         patrol=briefing.patrol,
     )
@@ -158,19 +172,22 @@ def _gather(desk: Desk, run: RunRecord, answers: _JobAnswers) -> Briefing:
     pinned_desk, briefing_plan, comparison = answers.pinned_desk, answers.plan, answers.comparison
     hotspot_list = answers.hotspots.hotspots if answers.hotspots else None
     map_areas, areas_note = _load_areas(pinned_desk, briefing_plan)
+    compared_groups = _load_groups(pinned_desk, briefing_plan.source)
+    group_by_key = {**_load_groups(pinned_desk, briefing_plan.hotspot_source), **compared_groups}
+    compared_months = {month for window in comparison.windows for month in window.months}
     return Briefing(
         place=desk.workspace.city.name if desk.workspace.config.city.chosen else "",
         comparison=comparison,
         run=run,
-        labels=_load_labels(pinned_desk, briefing_plan),
-        run_up=_count_run_up(pinned_desk, answers.source, comparison),
+        labels=tuple((key, group.label) for key, group in sorted(group_by_key.items())),
+        run_up=_count_run_up(pinned_desk, answers.source, comparison, compared_groups),
         hotspots=hotspot_list,
         hotspots_note=answers.no_hotspots_note,
         week=compute_list_week(hotspot_list) if hotspot_list else None,
         week_note=NO_TIMES if hotspot_list else answers.no_hotspots_note,
         areas=map_areas,
         areas_note=areas_note,
-        gaps=_select_gaps(pinned_desk, answers.source, comparison),
+        gaps=select_gaps(gaps_of(pinned_desk, answers.source), compared_months, (answers.source.key,)),
         choices=describe_choices(briefing_plan.chosen, comparison, hotspot_list),
         patrol=patrol_part(desk, run),
     )
@@ -201,42 +218,38 @@ def _find_hotspots(
 
 
 def _load_areas(desk: Desk, plan: BriefingPlan) -> tuple[tuple[Area, ...], str]:
-    boundaries = load_boundaries(desk.workspace)
-    if boundaries:
-        return borough_areas(boundaries), "Outlines: the boundary file of this workspace."
+    borough_boundaries = load_boundaries(desk.workspace)
+    if borough_boundaries:
+        return borough_areas(borough_boundaries), "Outlines: the boundary file of this workspace."
     if plan.hotspot_source == NO_SOURCE:
         return (), ""
-    incidents = desk.archive.table("incidents", source=plan.hotspot_source)
-    note = f"No boundaries were given: shaded is every square of {FOOTPRINT_M:.0f} m that holds a record."
-    return footprint(count_places(incidents, cell_m=FOOTPRINT_M)), note
+    incident_table = desk.archive.table("incidents", source=plan.hotspot_source)
+    areas_note = (
+        f"No boundaries were given: shaded is every square of {FOOTPRINT_M:.0f} m that holds a record."
+    )
+    return footprint(count_places(incident_table, cell_m=FOOTPRINT_M)), areas_note
 
 
-def _count_run_up(desk: Desk, source: Source, comparison: Comparison) -> RunUp:
-    group_by_key = _load_groups(desk, source.key)
-    month_counts = _count_months(desk, source, group_by_key)
-    outside = outside_total(month_counts.groups, group_by_key)
-    in_total = pick_groups(month_counts, [group for group in month_counts.groups if group not in outside])
-    baseline_window = comparison.baseline.windows[0]
-    return build_run_up(in_total, period=comparison.period, baseline=baseline_window, left_out=outside)
-
-
-def _count_months(desk: Desk, source: Source, groups: Mapping[str, OffenceGroup]) -> CountTable:
-    records = desk.archive.table(source.table, source=source.key)
+def _count_run_up(
+    desk: Desk, source: Source, comparison: Comparison, group_by_key: Mapping[str, OffenceGroup]
+) -> RunUp:
+    source_records = desk.archive.table(source.table, source=source.key)
     if source.table == "incidents":
-        return count_incidents(records, by="offence_group", unit="month")
-    found_by = {group_key: group.found_by for group_key, group in groups.items()}
-    return count_published(records, by="offence_group", source=source.key, found_by=found_by)
-
-
-def _load_labels(desk: Desk, plan: BriefingPlan) -> tuple[tuple[str, str], ...]:
-    group_by_key = {**_load_groups(desk, plan.hotspot_source), **_load_groups(desk, plan.source)}
-    return tuple((group_key, group.label) for group_key, group in sorted(group_by_key.items()))
+        month_counts = count_incidents(source_records, by="offence_group", unit="month")
+    else:
+        found_by = {key: group.found_by for key, group in group_by_key.items()}
+        month_counts = count_published(
+            source_records, by="offence_group", source=source.key, found_by=found_by
+        )
+    groups_outside_total = outside_total(month_counts.groups, group_by_key)
+    counts_in_total = pick_groups(
+        month_counts, [group for group in month_counts.groups if group not in groups_outside_total]
+    )
+    baseline_window = comparison.baseline.windows[0]
+    return build_run_up(
+        counts_in_total, period=comparison.period, baseline=baseline_window, left_out=groups_outside_total
+    )
 
 
 def _load_groups(desk: Desk, source: str) -> dict[str, OffenceGroup]:
     return groups_by_key(load_offences(desk.workspace.offences_path).values(), source=source)
-
-
-def _select_gaps(desk: Desk, source: Source, comparison: Comparison) -> tuple[Gap, ...]:
-    compared_months = {month for window in comparison.windows for month in window.months}
-    return select_gaps(gaps_of(desk, source), compared_months, (source.key,))

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from becalm.console.command import Session
-from becalm.console.options import Format
+from becalm.console.command import Format, Session
 from becalm.patrol.core.request import CommitRequest, PlanRequest
 
 if TYPE_CHECKING:

@@ -2,8 +2,7 @@
 
 import typer
 
-from becalm.console.command import Session, command
-from becalm.console.options import Format
+from becalm.console.command import Format, Session, command
 from becalm.record import desk
 from becalm.record.core import request as ask
 
